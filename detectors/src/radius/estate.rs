@@ -1,0 +1,5 @@
+//! All materials of a run and the links between them: being written.
+
+/// All materials of a run and the links between them.
+#[derive(Debug, Default)]
+pub struct Estate {}

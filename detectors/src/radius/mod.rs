@@ -1,0 +1,161 @@
+//! From facts to judgement: what would still believe a signature made with a key.
+//!
+//! Pure functions over the [`Estate`]; integers only; every point given or taken stands in a ledger.
+
+pub mod classify;
+pub mod estate;
+pub mod evidence;
+pub mod rank;
+pub mod tables;
+
+use scanner_core::material::{Algorithm, CertFacts, KeyId, Occurrence, Proof, ProtectionState, PublicHalf};
+
+pub use estate::Estate;
+pub use tables::Tables;
+
+/// Who must act before forged output stops being accepted. Ordered: `T0` is the widest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
+pub enum Tier {
+    /// Other signers, boot code, or anchors that no revocation reaches.
+    T0,
+    /// A whole population of verifiers.
+    T1,
+    /// One product channel, service or tenant.
+    T2,
+    /// One principal or host.
+    T3,
+    /// No verifier known, or not a signing use.
+    T4,
+}
+
+impl Tier {
+    /// `T0` to `T4`.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::T0 => "T0",
+            Self::T1 => "T1",
+            Self::T2 => "T2",
+            Self::T3 => "T3",
+            Self::T4 => "T4",
+        }
+    }
+}
+
+/// How sure a role is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Band {
+    /// 10 to 29 points.
+    Hint,
+    /// 30 to 59 points.
+    Possible,
+    /// 60 to 99 points.
+    Probable,
+    /// 100 points or more.
+    Proven,
+}
+
+impl Band {
+    /// A stable identifier for machines.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Hint => "hint",
+            Self::Possible => "possible",
+            Self::Probable => "probable",
+            Self::Proven => "proven",
+        }
+    }
+}
+
+/// One reason to believe (or not to believe) a role.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Evidence {
+    /// The role it speaks for; empty for items that only move the severity.
+    pub role: String,
+    /// Points for the role; negative ones contradict it.
+    pub weight: i32,
+    /// Source of correlation: only the strongest item of a group counts.
+    pub group: String,
+    /// Where it was seen: `ca.crt:1`.
+    pub locator: String,
+    /// What was seen.
+    pub text: String,
+}
+
+/// A role that the evidence speaks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleScore {
+    /// The role's id in `roles.toml`.
+    pub role: String,
+    /// Points, 0 to 200: the sum over groups of the strongest item in each.
+    pub score: i32,
+    /// What the points amount to.
+    pub band: Band,
+    /// The role's tier.
+    pub tier: Tier,
+}
+
+/// A change to the severity, in tenths.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Modifier {
+    /// Tenths added or taken.
+    pub tenths: i32,
+    /// Why.
+    pub text: String,
+}
+
+/// A private key, ranked, with every place it lies.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// Stable id: `kr1:` and 16 hex digits, from what the key is and where it lies (paths, not lines).
+    pub id: String,
+    /// Identity of the public half; `None` if it cannot be known without a password.
+    pub key: Option<KeyId>,
+    /// Every name that follows from the public half.
+    pub public: Option<PublicHalf>,
+    /// SHA-256 of the ciphertext, where there is no public half.
+    pub ciphertext_sha256: Option<[u8; 32]>,
+    /// Algorithm, where known.
+    pub algorithm: Option<Algorithm>,
+    /// OpenPGP fingerprints (lower-case hex), sorted.
+    pub pgp_fingerprints: Vec<String>,
+    /// The best proof among the occurrences.
+    pub proof: Proof,
+    /// The weakest protection among the occurrences: the one an attacker would choose.
+    pub protection: ProtectionState,
+    /// Roles asserted, best tier first. Holds at least one, if only `unknown`.
+    pub roles: Vec<RoleScore>,
+    /// Weaker hypotheses.
+    pub hypotheses: Vec<RoleScore>,
+    /// Tier.
+    pub tier: Tier,
+    /// The best tier among weak hypotheses, if better than `tier`.
+    pub tier_potential: Option<Tier>,
+    /// Severity in tenths, 0 to 100.
+    pub severity: i32,
+    /// Ledger: evidence for and against every role that was considered, sorted.
+    pub evidence: Vec<Evidence>,
+    /// Ledger: severity modifiers in the order applied; the first one is the base of the tier.
+    pub modifiers: Vec<Modifier>,
+    /// The reason in one line.
+    pub reason: String,
+    /// The next step in one line.
+    pub next_step: String,
+    /// The private key's occurrences, sorted by origin and offset.
+    pub occurrences: Vec<Occurrence>,
+    /// Certificates of the same key found anywhere in the run, sorted by SHA-256, each once.
+    pub certificates: Vec<CertFacts>,
+    /// Places of public halves and certificates of the same key, sorted.
+    pub related: Vec<Occurrence>,
+}
+
+impl Finding {
+    /// Severity as people write it: `9.8`.
+    pub fn severity_text(&self) -> String {
+        format!("{}.{}", self.severity / 10, self.severity % 10)
+    }
+
+    /// Whether any asserted role (or a hypothesis, if none is) is a signing role: ranked apart from other keys.
+    pub fn is_signing(&self) -> bool {
+        self.tier < Tier::T4
+    }
+}

@@ -1,0 +1,1 @@
+//! PEM as it really occurs: being written.

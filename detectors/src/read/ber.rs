@@ -1,0 +1,287 @@
+//! BER as it is found in the wild (X.690): DER, and what NSS, Apple and old tools write instead of it.
+//!
+//! Indefinite lengths, lengths in more octets than needed and negative integers are all accepted: what is asked here is
+//! where a value begins and ends, not whether its writer kept the rules. Nothing recurses deeper than [`MAX_DEPTH`].
+
+use scanner_core::error::Malformed;
+
+/// Deepest nesting of indefinite-length values followed. Real ones stay below ten.
+const MAX_DEPTH: usize = 32;
+
+pub(crate) const BOOLEAN: u8 = 0x01;
+pub(crate) const INTEGER: u8 = 0x02;
+pub(crate) const BIT_STRING: u8 = 0x03;
+pub(crate) const OCTET_STRING: u8 = 0x04;
+pub(crate) const NULL: u8 = 0x05;
+pub(crate) const OID: u8 = 0x06;
+pub(crate) const SEQUENCE: u8 = 0x30;
+pub(crate) const SET: u8 = 0x31;
+/// Context-specific, constructed, number `n`.
+pub(crate) const fn context(n: u8) -> u8 {
+    0xa0 | n
+}
+
+/// One value: its tag, its content, and all of its bytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Value<'a> {
+    /// Identifier octet. Multi-byte tags are not used by any format read here and are refused.
+    pub(crate) tag: u8,
+    /// Content octets, without the end-of-contents octets of an indefinite length.
+    pub(crate) content: &'a [u8],
+    /// The whole value, header and end-of-contents included.
+    pub(crate) raw: &'a [u8],
+}
+
+impl<'a> Value<'a> {
+    /// Its children, if it is constructed.
+    pub(crate) const fn children(&self) -> Reader<'a> {
+        Reader::new(self.content)
+    }
+
+    /// An INTEGER's magnitude without leading zeros. Empty for zero; a negative one is returned as it stands.
+    pub(crate) fn unsigned(&self) -> &'a [u8] {
+        let zeros = self.content.iter().take_while(|&&b| b == 0).count();
+        self.content.get(zeros..).unwrap_or_default()
+    }
+
+    /// A small non-negative INTEGER.
+    pub(crate) fn small(&self) -> Option<u64> {
+        let digits = self.unsigned();
+        (digits.len() <= 8).then(|| digits.iter().fold(0, |n, &b| n << 8 | u64::from(b)))
+    }
+
+    /// The octets of an OCTET STRING, joined if it comes in segments (BER constructed form).
+    pub(crate) fn octets(&self) -> Result<std::borrow::Cow<'a, [u8]>, Malformed> {
+        if self.tag & 0x20 == 0 {
+            return Ok(self.content.into());
+        }
+        let mut joined = Vec::new();
+        collect_segments(self.content, &mut joined, 0)?;
+        Ok(joined.into())
+    }
+}
+
+fn collect_segments(content: &[u8], joined: &mut Vec<u8>, depth: usize) -> Result<(), Malformed> {
+    if depth > MAX_DEPTH {
+        return Err(Malformed::new("segments nested too deep", 0));
+    }
+    let mut reader = Reader::new(content);
+    while !reader.is_empty() {
+        let segment = reader.any()?;
+        if segment.tag & 0x20 == 0 {
+            joined.extend_from_slice(segment.content);
+        } else {
+            collect_segments(segment.content, joined, depth + 1)?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads one value after the other.
+#[derive(Clone, Debug)]
+pub(crate) struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    /// Position from the start of the slice.
+    pub(crate) const fn at(&self) -> usize {
+        self.at
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.at >= self.bytes.len()
+    }
+
+    /// The tag of the next value, if there is one.
+    pub(crate) fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    /// The next value, whatever it is.
+    pub(crate) fn any(&mut self) -> Result<Value<'a>, Malformed> {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let value = parse(rest, 0).map_err(|e| Malformed::new(e.what, self.at + e.at))?;
+        self.at += value.raw.len();
+        Ok(value)
+    }
+
+    /// The next value, which must have this tag; `what` names it in the error.
+    pub(crate) fn value(&mut self, tag: u8, what: &'static str) -> Result<Value<'a>, Malformed> {
+        if self.peek() == Some(tag) { self.any() } else { Err(Malformed::new(what, self.at)) }
+    }
+
+    /// The next value if it has this tag.
+    pub(crate) fn optional(&mut self, tag: u8) -> Result<Option<Value<'a>>, Malformed> {
+        if self.peek() == Some(tag) { self.any().map(Some) } else { Ok(None) }
+    }
+}
+
+/// Parses one value at the start of `bytes`.
+pub(crate) fn parse(bytes: &[u8], depth: usize) -> Result<Value<'_>, Malformed> {
+    let (tag, header, length) = header(bytes)?;
+    match length {
+        Some(length) => {
+            let end = header.checked_add(length).ok_or(Malformed::new("length overflows", 1))?;
+            match (bytes.get(header..end), bytes.get(..end)) {
+                (Some(content), Some(raw)) => Ok(Value { tag, content, raw }),
+                _ => Err(Malformed::new("length beyond the data", 1)),
+            }
+        }
+        None => indefinite(bytes, tag, header, depth),
+    }
+}
+
+/// Tag, header length and content length (`None` = indefinite) of the value at the start of `bytes`.
+pub(crate) fn header(bytes: &[u8]) -> Result<(u8, usize, Option<usize>), Malformed> {
+    let (&tag, rest) = bytes.split_first().ok_or(Malformed::new("tag", 0))?;
+    if tag & 0x1f == 0x1f {
+        return Err(Malformed::new("multi-byte tag", 0));
+    }
+    let (&first, rest) = rest.split_first().ok_or(Malformed::new("length", 1))?;
+    match first {
+        0x80 if tag & 0x20 != 0 => Ok((tag, 2, None)),
+        0..0x80 => Ok((tag, 2, Some(usize::from(first)))),
+        // More than four length octets would be a value of over 4 GiB, but leading zeros are only bad style.
+        0x81..=0x88 => {
+            let octets = usize::from(first & 0x7f);
+            let digits = rest.get(..octets).ok_or(Malformed::new("length", 1))?;
+            let length = digits
+                .iter()
+                .try_fold(0_usize, |n, &b| n.checked_mul(256)?.checked_add(usize::from(b)))
+                .ok_or(Malformed::new("length overflows", 1))?;
+            Ok((tag, 2 + octets, Some(length)))
+        }
+        _ => Err(Malformed::new("length octet", 1)),
+    }
+}
+
+fn indefinite(bytes: &[u8], tag: u8, header: usize, depth: usize) -> Result<Value<'_>, Malformed> {
+    if depth >= MAX_DEPTH {
+        return Err(Malformed::new("nested too deep", 0));
+    }
+    let mut at = header;
+    loop {
+        let rest = bytes.get(at..).unwrap_or_default();
+        if rest.starts_with(&[0, 0]) {
+            return match (bytes.get(header..at), bytes.get(..at + 2)) {
+                (Some(content), Some(raw)) => Ok(Value { tag, content, raw }),
+                _ => Err(Malformed::new("end of contents", at)),
+            };
+        }
+        let child = parse(rest, depth + 1).map_err(|e| Malformed::new(e.what, at + e.at))?;
+        at += child.raw.len();
+    }
+}
+
+/// DER of one value: tag, minimal length, content. For what keyradius itself has to write (SubjectPublicKeyInfo).
+pub(crate) fn encode(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let length: usize = parts.iter().map(|p| p.len()).sum();
+    let mut out = Vec::with_capacity(length + 6);
+    out.push(tag);
+    if length < 0x80 {
+        out.push(length as u8);
+    } else {
+        let octets = length.to_be_bytes();
+        let zeros = octets.iter().take_while(|&&b| b == 0).count();
+        let digits = octets.get(zeros..).unwrap_or_default();
+        out.push(0x80 | digits.len() as u8);
+        out.extend_from_slice(digits);
+    }
+    for part in parts {
+        out.extend_from_slice(part);
+    }
+    out
+}
+
+/// DER INTEGER of an unsigned big-endian magnitude.
+pub(crate) fn encode_unsigned(magnitude: &[u8]) -> Vec<u8> {
+    let zeros = magnitude.iter().take_while(|&&b| b == 0).count();
+    let digits = magnitude.get(zeros..).unwrap_or_default();
+    match digits.first() {
+        None => encode(INTEGER, &[&[0]]),
+        Some(0x80..) => encode(INTEGER, &[&[0], digits]),
+        Some(_) => encode(INTEGER, &[digits]),
+    }
+}
+
+/// Dotted form of an OID's content octets.
+pub(crate) fn dotted(oid: &[u8]) -> String {
+    let mut out = String::new();
+    let mut arc: u128 = 0;
+    let mut first = true;
+    for &byte in oid {
+        arc = arc << 7 | u128::from(byte & 0x7f);
+        if byte & 0x80 != 0 {
+            continue;
+        }
+        if first {
+            let top = (arc / 40).min(2);
+            out.push_str(&format!("{top}.{}", arc - top * 40));
+            first = false;
+        } else {
+            out.push_str(&format!(".{arc}"));
+        }
+        arc = 0;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_in_every_form() {
+        for (bytes, content) in [
+            (&[0x04, 0x02, 1, 2][..], &[1, 2][..]),
+            (&[0x04, 0x81, 0x02, 1, 2], &[1, 2]),
+            (&[0x04, 0x84, 0, 0, 0, 2, 1, 2], &[1, 2]),
+            (&[0x30, 0x80, 0x02, 0x01, 0x05, 0x00, 0x00], &[0x02, 0x01, 0x05]),
+        ] {
+            let value = parse(bytes, 0).unwrap();
+            assert_eq!((value.content, value.raw), (content, bytes));
+        }
+    }
+
+    #[test]
+    fn lies_are_refused() {
+        for bytes in [
+            &[][..],
+            &[0x30],
+            &[0x30, 0x05, 0],
+            &[0x30, 0x88, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+            &[0x30, 0x80, 0x02, 0x01, 0x05],
+            &[0x04, 0x80, 0, 0],
+            &[0x1f, 0x01, 0],
+        ] {
+            assert!(parse(bytes, 0).is_err(), "{bytes:02x?}");
+        }
+        assert!(parse(&[0x30, 0x80].repeat(10_000), 0).is_err(), "deep nesting must not overflow the stack");
+    }
+
+    #[test]
+    fn segments_are_joined() {
+        let bytes = [0x24, 0x80, 0x04, 0x02, 1, 2, 0x04, 0x01, 3, 0, 0];
+        assert_eq!(parse(&bytes, 0).unwrap().octets().unwrap().as_ref(), [1, 2, 3]);
+    }
+
+    #[test]
+    fn oids_in_dotted_form() {
+        assert_eq!(dotted(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01]), "1.2.840.113549.1.1.1");
+        assert_eq!(dotted(&[0x55, 0x1d, 0x25]), "2.5.29.37");
+        assert_eq!(dotted(&[0x88, 0x37]), "2.999", "X.690 8.19.5");
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        assert_eq!(encode_unsigned(&[0, 0x80]), [0x02, 0x02, 0x00, 0x80]);
+        assert_eq!(encode_unsigned(&[]), [0x02, 0x01, 0x00]);
+        assert_eq!(encode(SEQUENCE, &[&[0; 300]]).get(..4).unwrap(), [0x30, 0x82, 0x01, 0x2c]);
+    }
+}

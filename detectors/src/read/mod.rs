@@ -1,0 +1,9 @@
+//! The tolerant readers that all formats share. Nothing here knows a whole format.
+
+pub(crate) mod armor;
+pub(crate) mod ber;
+pub(crate) mod cursor;
+pub(crate) mod curves;
+pub(crate) mod proof;
+pub(crate) mod public;
+pub(crate) mod text;

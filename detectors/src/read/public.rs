@@ -1,0 +1,367 @@
+//! From the numbers of a public key to its identity and names.
+//!
+//! Every detector ends here: whatever the encoding, the same key gives the same SubjectPublicKeyInfo (RFC 5280, RFC
+//! 3279, RFC 5480, RFC 8410) and so the same [`PublicHalf`].
+
+use scanner_core::error::Malformed;
+use scanner_core::material::{Algorithm, KeyId, PublicHalf};
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
+
+use super::ber::{self, BIT_STRING, INTEGER, NULL, OID, Reader, SEQUENCE};
+use super::curves::{self, Curve};
+use super::text::{base64, base64url};
+
+/// rsaEncryption, RFC 8017 A.1.
+pub(crate) const OID_RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+/// id-RSASSA-PSS, RFC 8017 A.2.3.
+pub(crate) const OID_RSA_PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a];
+/// id-dsa, RFC 3279 2.3.2.
+pub(crate) const OID_DSA: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x38, 0x04, 0x01];
+/// id-ecPublicKey, RFC 5480 2.1.1.
+pub(crate) const OID_EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
+/// dhKeyAgreement, PKCS#3.
+pub(crate) const OID_DH: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x03, 0x01];
+/// id-X25519, id-X448, id-Ed25519, id-Ed448, RFC 8410 3.
+pub(crate) const OID_X25519: &[u8] = &[0x2b, 0x65, 0x6e];
+pub(crate) const OID_X448: &[u8] = &[0x2b, 0x65, 0x6f];
+pub(crate) const OID_ED25519: &[u8] = &[0x2b, 0x65, 0x70];
+pub(crate) const OID_ED448: &[u8] = &[0x2b, 0x65, 0x71];
+
+/// The four keys that are bare bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Raw {
+    Ed25519,
+    Ed448,
+    X25519,
+    X448,
+}
+
+impl Raw {
+    pub(crate) fn from_oid(oid: &[u8]) -> Option<Self> {
+        Some(match oid {
+            OID_ED25519 => Self::Ed25519,
+            OID_ED448 => Self::Ed448,
+            OID_X25519 => Self::X25519,
+            OID_X448 => Self::X448,
+            _ => return None,
+        })
+    }
+
+    const fn oid(self) -> &'static [u8] {
+        match self {
+            Self::Ed25519 => OID_ED25519,
+            Self::Ed448 => OID_ED448,
+            Self::X25519 => OID_X25519,
+            Self::X448 => OID_X448,
+        }
+    }
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Ed25519 => "Ed25519",
+            Self::Ed448 => "Ed448",
+            Self::X25519 => "X25519",
+            Self::X448 => "X448",
+        }
+    }
+
+    /// Length of private and public key in bytes (RFC 7748, RFC 8032).
+    pub(crate) const fn len(self) -> usize {
+        match self {
+            Self::Ed25519 | Self::X25519 => 32,
+            Self::Ed448 => 57,
+            Self::X448 => 56,
+        }
+    }
+}
+
+/// Which EC domain a key is on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Domain<'a> {
+    /// A curve of the table, by its OID.
+    Named(&'static Curve),
+    /// Written out: the DER of ECParameters as it stands, and what it amounts to.
+    Explicit { der: &'a [u8], same_as: Option<&'static Curve>, bits: u32 },
+    /// A curve OID that the table does not have: content octets.
+    Unknown(&'a [u8]),
+}
+
+/// A public key as numbers: big-endian, leading zeros allowed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum PublicKey<'a> {
+    Rsa { n: &'a [u8], e: &'a [u8] },
+    /// `parameters` is the DER of the AlgorithmIdentifier's parameters, empty if absent.
+    RsaPss { n: &'a [u8], e: &'a [u8], parameters: &'a [u8] },
+    Dsa { p: &'a [u8], q: &'a [u8], g: &'a [u8], y: &'a [u8] },
+    /// `point` as in X9.62 2.2: 04 x y, or 02/03 x.
+    Ec { domain: Domain<'a>, point: &'a [u8] },
+    Raw { kind: Raw, bytes: &'a [u8] },
+}
+
+/// Identity and names of a public key.
+pub(crate) fn half(key: &PublicKey<'_>) -> PublicHalf {
+    let parts = Parts::of(key);
+    let algorithm_identifier = ber::encode(SEQUENCE, &[&ber::encode(OID, &[parts.oid]), &parts.parameters]);
+    let bit_string = ber::encode(BIT_STRING, &[&[0], &parts.bits]);
+    let spki = ber::encode(SEQUENCE, &[&algorithm_identifier, &bit_string]);
+    PublicHalf {
+        id: KeyId { spki_sha256: Sha256::digest(&spki).into(), key_only: key_only(key) },
+        algorithm: algorithm(key),
+        ski_sha1: Sha1::digest(&parts.bits).into(),
+        ssh_sha256: ssh_blob(key).map(|blob| format!("SHA256:{}", base64(&Sha256::digest(blob)))),
+        jwk_thumbprint: jwk(key).map(|json| base64url(&Sha256::digest(json))),
+        spki,
+    }
+}
+
+/// The three variable parts of a SubjectPublicKeyInfo.
+struct Parts<'a> {
+    oid: &'a [u8],
+    parameters: Vec<u8>,
+    bits: Vec<u8>,
+}
+
+impl<'a> Parts<'a> {
+    fn of(key: &PublicKey<'a>) -> Self {
+        match *key {
+            PublicKey::Rsa { n, e } => {
+                Self { oid: OID_RSA, parameters: ber::encode(NULL, &[]), bits: rsa_public_key(n, e) }
+            }
+            PublicKey::RsaPss { n, e, parameters } => {
+                Self { oid: OID_RSA_PSS, parameters: parameters.to_vec(), bits: rsa_public_key(n, e) }
+            }
+            PublicKey::Dsa { p, q, g, y } => Self {
+                oid: OID_DSA,
+                parameters: ber::encode(
+                    SEQUENCE,
+                    &[&ber::encode_unsigned(p), &ber::encode_unsigned(q), &ber::encode_unsigned(g)],
+                ),
+                bits: ber::encode_unsigned(y),
+            },
+            PublicKey::Ec { domain, point } => Self {
+                oid: OID_EC,
+                parameters: match domain {
+                    Domain::Named(curve) => ber::encode(OID, &[curve.oid]),
+                    Domain::Unknown(oid) => ber::encode(OID, &[oid]),
+                    Domain::Explicit { der, .. } => der.to_vec(),
+                },
+                bits: point.to_vec(),
+            },
+            PublicKey::Raw { kind, bytes } => Self { oid: kind.oid(), parameters: Vec::new(), bits: bytes.to_vec() },
+        }
+    }
+}
+
+fn rsa_public_key(n: &[u8], e: &[u8]) -> Vec<u8> {
+    ber::encode(SEQUENCE, &[&ber::encode_unsigned(n), &ber::encode_unsigned(e)])
+}
+
+/// A digest that does not depend on how the key was written: a tag, then each number with its length before it.
+fn key_only(key: &PublicKey<'_>) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    let mut add = |bytes: &[u8]| {
+        let number = strip(bytes);
+        digest.update((number.len() as u64).to_be_bytes());
+        digest.update(number);
+    };
+    match *key {
+        PublicKey::Rsa { n, e } | PublicKey::RsaPss { n, e, .. } => {
+            add(b"rsa");
+            add(n);
+            add(e);
+        }
+        PublicKey::Dsa { p, q, g, y } => {
+            add(b"dsa");
+            for number in [p, q, g, y] {
+                add(number);
+            }
+        }
+        PublicKey::Ec { domain, point } => {
+            add(b"ec");
+            match domain {
+                Domain::Named(curve) | Domain::Explicit { same_as: Some(curve), .. } => {
+                    add(curve.oid);
+                    add(&curve.decompress(point).unwrap_or_else(|| point.to_vec()));
+                }
+                Domain::Explicit { der, same_as: None, .. } => {
+                    add(der);
+                    add(point);
+                }
+                Domain::Unknown(oid) => {
+                    add(oid);
+                    add(point);
+                }
+            }
+        }
+        PublicKey::Raw { kind, bytes } => {
+            add(kind.name().as_bytes());
+            // Not a number: a leading zero byte is part of it.
+            digest.update(bytes);
+        }
+    }
+    digest.finalize().into()
+}
+
+fn strip(number: &[u8]) -> &[u8] {
+    let zeros = number.iter().take_while(|&&b| b == 0).count();
+    number.get(zeros..).unwrap_or_default()
+}
+
+/// Bits in a big-endian magnitude.
+pub(crate) fn bits(number: &[u8]) -> u32 {
+    let number = strip(number);
+    number.first().map_or(0, |first| number.len() as u32 * 8 - first.leading_zeros())
+}
+
+fn algorithm(key: &PublicKey<'_>) -> Algorithm {
+    match *key {
+        PublicKey::Rsa { n, .. } => Algorithm { name: "RSA", bits: bits(n), curve: None },
+        PublicKey::RsaPss { n, .. } => Algorithm { name: "RSA-PSS", bits: bits(n), curve: None },
+        PublicKey::Dsa { p, .. } => Algorithm { name: "DSA", bits: bits(p), curve: None },
+        PublicKey::Ec { domain, point } => match domain {
+            Domain::Named(curve) => Algorithm { name: "EC", bits: curve.bits, curve: Some(curve.name) },
+            Domain::Explicit { same_as: Some(curve), .. } => {
+                Algorithm { name: "EC", bits: curve.bits, curve: Some(curve.name) }
+            }
+            Domain::Explicit { bits, .. } => Algorithm { name: "EC", bits, curve: Some("explicit parameters") },
+            Domain::Unknown(_) => {
+                Algorithm { name: "EC", bits: (point.len() as u32).saturating_sub(1) * 4, curve: Some("unknown curve") }
+            }
+        },
+        PublicKey::Raw { kind, .. } => Algorithm { name: kind.name(), bits: 0, curve: None },
+    }
+}
+
+/// The SSH public key blob (RFC 4253 6.6, RFC 5656 3.1, RFC 8709 4), where SSH has one.
+fn ssh_blob(key: &PublicKey<'_>) -> Option<Vec<u8>> {
+    let mut blob = Vec::new();
+    let mut string = |bytes: &[u8]| {
+        blob.extend_from_slice(&(bytes.len() as u32).to_be_bytes());
+        blob.extend_from_slice(bytes);
+    };
+    let mpint = |number: &[u8]| {
+        let digits = strip(number);
+        let pad = digits.first().is_some_and(|&b| b >= 0x80);
+        [if pad { &[0_u8][..] } else { &[] }, digits].concat()
+    };
+    match *key {
+        PublicKey::Rsa { n, e } => {
+            string(b"ssh-rsa");
+            string(&mpint(e));
+            string(&mpint(n));
+        }
+        PublicKey::Dsa { p, q, g, y } => {
+            string(b"ssh-dss");
+            for number in [p, q, g, y] {
+                string(&mpint(number));
+            }
+        }
+        PublicKey::Ec { domain: Domain::Named(curve) | Domain::Explicit { same_as: Some(curve), .. }, point } => {
+            let name = curve.ssh?;
+            string(format!("ecdsa-sha2-{name}").as_bytes());
+            string(name.as_bytes());
+            string(&curve.decompress(point)?);
+        }
+        PublicKey::Raw { kind: Raw::Ed25519, bytes } => {
+            string(b"ssh-ed25519");
+            string(bytes);
+        }
+        PublicKey::Raw { kind: Raw::Ed448, bytes } => {
+            string(b"ssh-ed448");
+            string(bytes);
+        }
+        _ => return None,
+    }
+    Some(blob)
+}
+
+/// The JSON whose SHA-256 is the JWK thumbprint (RFC 7638 3, RFC 8037 2): required members in lexical order.
+fn jwk(key: &PublicKey<'_>) -> Option<String> {
+    Some(match *key {
+        PublicKey::Rsa { n, e } | PublicKey::RsaPss { n, e, .. } => {
+            format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, base64url(strip(e)), base64url(strip(n)))
+        }
+        PublicKey::Ec { domain: Domain::Named(curve) | Domain::Explicit { same_as: Some(curve), .. }, point } => {
+            let name = curve.jose?;
+            let point = curve.decompress(point)?;
+            let (x, y) = point.get(1..)?.split_at_checked(point.len() / 2)?;
+            format!(r#"{{"crv":"{name}","kty":"EC","x":"{}","y":"{}"}}"#, base64url(x), base64url(y))
+        }
+        PublicKey::Raw { kind, bytes } => {
+            format!(r#"{{"crv":"{}","kty":"OKP","x":"{}"}}"#, kind.name(), base64url(bytes))
+        }
+        _ => return None,
+    })
+}
+
+/// Reads a DER SubjectPublicKeyInfo. The identity is computed from the numbers, so BER gives the same as DER.
+pub(crate) fn from_spki(der: &[u8]) -> Result<PublicHalf, Malformed> {
+    let mut top = Reader::new(der);
+    let mut spki = top.value(SEQUENCE, "SubjectPublicKeyInfo")?.children();
+    let mut algorithm = spki.value(SEQUENCE, "AlgorithmIdentifier")?.children();
+    let oid = algorithm.value(OID, "algorithm OID")?.content;
+    let bit_string = spki.value(BIT_STRING, "subjectPublicKey")?.content;
+    let (&unused, bits) = bit_string.split_first().ok_or(Malformed::new("subjectPublicKey is empty", 0))?;
+    if unused != 0 || !spki.is_empty() {
+        return Err(Malformed::new("subjectPublicKey", spki.at()));
+    }
+    match oid {
+        OID_RSA | OID_RSA_PSS => {
+            let parameters = algorithm.any().map_or(&[][..], |v| v.raw);
+            let (n, e) = rsa_numbers(bits)?;
+            Ok(half(&match oid {
+                OID_RSA => PublicKey::Rsa { n, e },
+                _ => PublicKey::RsaPss { n, e, parameters },
+            }))
+        }
+        OID_DSA => {
+            let y = Reader::new(bits).value(INTEGER, "DSA y")?.content;
+            let mut dss = algorithm.value(SEQUENCE, "DSA parameters")?.children();
+            let [p, q, g] = [dss.value(INTEGER, "p")?, dss.value(INTEGER, "q")?, dss.value(INTEGER, "g")?].map(|v| v.content);
+            Ok(half(&PublicKey::Dsa { p, q, g, y }))
+        }
+        OID_EC => {
+            let domain = domain(&mut algorithm)?;
+            match bits.first() {
+                Some(2..=4 | 6 | 7) => Ok(half(&PublicKey::Ec { domain, point: bits })),
+                _ => Err(Malformed::new("EC point", 0)),
+            }
+        }
+        _ => {
+            let kind = Raw::from_oid(oid).ok_or(Malformed::new("public key algorithm", 0))?;
+            if bits.len() != kind.len() {
+                return Err(Malformed::new("public key length", 0));
+            }
+            Ok(half(&PublicKey::Raw { kind, bytes: bits }))
+        }
+    }
+}
+
+/// RSAPublicKey (RFC 8017 A.1.1): n and e.
+pub(crate) fn rsa_numbers(der: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
+    let mut key = Reader::new(der).value(SEQUENCE, "RSAPublicKey")?.children();
+    let n = key.value(INTEGER, "modulus")?.unsigned();
+    let e = key.value(INTEGER, "publicExponent")?.unsigned();
+    if !key.is_empty() || bits(n) < 256 || bits(n) > 65_536 || n.last().is_some_and(|b| b & 1 == 0) || e.is_empty() {
+        return Err(Malformed::new("RSAPublicKey", key.at()));
+    }
+    Ok((n, e))
+}
+
+/// ECParameters (RFC 5480 2.1.1, X9.62): a curve's OID, or the curve written out.
+pub(crate) fn domain<'a>(reader: &mut Reader<'a>) -> Result<Domain<'a>, Malformed> {
+    match reader.peek() {
+        Some(OID) => {
+            let oid = reader.any()?.content;
+            Ok(curves::by_oid(oid).map_or(Domain::Unknown(oid), Domain::Named))
+        }
+        Some(SEQUENCE) => {
+            let value = reader.any()?;
+            let explicit = curves::Explicit::read(value)?;
+            Ok(Domain::Explicit { der: value.raw, same_as: explicit.same_as(), bits: bits(explicit.p) })
+        }
+        _ => Err(Malformed::new("EC parameters", reader.at())),
+    }
+}
+

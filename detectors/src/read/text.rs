@@ -1,0 +1,117 @@
+//! Bytes as text and back: hex, base64, and the alphabet test that the text readers share.
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// Value of a base64 digit in either alphabet (RFC 4648 4 and 5), or 0xff.
+const DIGITS: [u8; 256] = digits();
+
+const fn digits() -> [u8; 256] {
+    let mut table = [0xff_u8; 256];
+    let mut value = 0;
+    while value < 64 {
+        #[allow(clippy::indexing_slicing, reason = "constants, checked by the compiler")]
+        {
+            table[ALPHABET[value] as usize] = value as u8;
+        }
+        value += 1;
+    }
+    #[allow(clippy::indexing_slicing, reason = "constants, checked by the compiler")]
+    {
+        table[b'-' as usize] = 62;
+        table[b'_' as usize] = 63;
+    }
+    table
+}
+
+/// The value of a base64 digit, standard or URL-safe.
+pub(crate) fn digit(byte: u8) -> Option<u8> {
+    DIGITS.get(usize::from(byte)).copied().filter(|&v| v != 0xff)
+}
+
+/// Lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, b| {
+        let _ = write!(out, "{b:02x}");
+        out
+    })
+}
+
+/// Standard base64 without padding, as `ssh-keygen -l` prints it.
+pub(crate) fn base64(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let word = chunk.iter().fold(0_u32, |n, &b| n << 8 | u32::from(b)) << (8 * (3 - chunk.len()));
+        for position in 0..=chunk.len() {
+            let value = (word >> (18 - 6 * position)) & 0x3f;
+            out.push(char::from(ALPHABET.get(value as usize).copied().unwrap_or(b'A')));
+        }
+    }
+    out
+}
+
+/// URL-safe base64 without padding (RFC 7515).
+pub(crate) fn base64url(bytes: &[u8]) -> String {
+    base64(bytes).replace('+', "-").replace('/', "_")
+}
+
+/// Collects base64 digits into bytes. The buffer is wiped when dropped: what it holds may be a private key.
+#[derive(Debug, Default)]
+pub(crate) struct Decoder {
+    bytes: zeroize::Zeroizing<Vec<u8>>,
+    word: u32,
+    have: u32,
+}
+
+impl Decoder {
+    /// A decoder with room for `capacity` bytes, so that growing leaves no unwiped copy behind.
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        Self { bytes: zeroize::Zeroizing::new(Vec::with_capacity(capacity)), word: 0, have: 0 }
+    }
+
+    /// Adds one digit's value.
+    pub(crate) fn push(&mut self, value: u8) {
+        self.word = self.word << 6 | u32::from(value);
+        self.have += 6;
+        if self.have >= 8 {
+            self.have -= 8;
+            self.bytes.push((self.word >> self.have) as u8);
+        }
+    }
+
+    /// The whole bytes; bits of an unfinished one are dropped.
+    pub(crate) fn finish(self) -> zeroize::Zeroizing<Vec<u8>> {
+        self.bytes
+    }
+}
+
+/// Decodes base64 in either alphabet; white space is skipped, padding ends it. `None` at any other byte.
+pub(crate) fn unbase64(text: &[u8]) -> Option<zeroize::Zeroizing<Vec<u8>>> {
+    let mut decoder = Decoder::with_capacity(text.len() / 4 * 3 + 3);
+    for &byte in text {
+        match digit(byte) {
+            Some(value) => decoder.push(value),
+            None if byte.is_ascii_whitespace() => {}
+            None if byte == b'=' => break,
+            None => return None,
+        }
+    }
+    Some(decoder.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_of_the_rfc() {
+        // RFC 4648 10.
+        for (plain, coded) in [("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foob", "Zm9vYg"), ("foobar", "Zm9vYmFy")] {
+            assert_eq!(base64(plain.as_bytes()), coded);
+            assert_eq!(unbase64(coded.as_bytes()).unwrap().as_slice(), plain.as_bytes());
+        }
+        assert_eq!(base64url(&[0xfb, 0xff]), "-_8");
+        assert_eq!(unbase64(b"-_8=").unwrap().as_slice(), [0xfb, 0xff]);
+        assert!(unbase64(b"Zm9v!").is_none());
+    }
+}

@@ -1,0 +1,155 @@
+//! A run of bytes and where it came from.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// Where a blob came from: a path, then every wrapper that was opened to reach it.
+///
+/// Its `Display` is a path a person can follow: `deploy.yaml!base64@0x40`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Origin {
+    /// The file, or `-` for standard input.
+    pub path: PathBuf,
+    /// Wrappers from the outside in; empty for the file itself.
+    pub wraps: Vec<Wrap>,
+}
+
+/// One wrapper that was opened.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Wrap {
+    /// The unwrapper's id, such as `base64`.
+    pub kind: &'static str,
+    /// Byte offset of the wrapped bytes in the blob around them.
+    pub at: u64,
+}
+
+impl Origin {
+    /// The origin of a plain file.
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), wraps: Vec::new() }
+    }
+
+    /// The origin of something inside this one.
+    #[must_use]
+    pub fn inside(&self, wrap: Wrap) -> Self {
+        let mut wraps = self.wraps.clone();
+        wraps.push(wrap);
+        Self { path: self.path.clone(), wraps }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&printable_path(&self.path))?;
+        for wrap in &self.wraps {
+            write!(f, "!{}@{:#x}", wrap.kind, wrap.at)?;
+        }
+        Ok(())
+    }
+}
+
+/// A path as text that is safe on a terminal and loses nothing: control characters and bytes that are no UTF-8 become
+/// `\xNN`, a backslash that is followed by `x` becomes `\x5c`.
+pub fn printable_path(path: &Path) -> String {
+    let mut out = String::new();
+    for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
+        let mut chars = chunk.valid().chars().peekable();
+        while let Some(c) = chars.next() {
+            if c == '\\' && chars.peek() == Some(&'x') {
+                out.push_str("\\x5c");
+            } else if c.is_control() || is_bidi_control(c) {
+                let mut utf8 = [0; 4];
+                for byte in c.encode_utf8(&mut utf8).bytes() {
+                    out.push_str(&format!("\\x{byte:02x}"));
+                }
+            } else {
+                out.push(c);
+            }
+        }
+        for byte in chunk.invalid() {
+            out.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    out
+}
+
+/// Characters that reorder the text around them (Unicode TR9): a file name must not be able to disguise itself.
+pub const fn is_bidi_control(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
+}
+
+/// One run of bytes to look at. Cheap to copy.
+#[derive(Clone, Copy, Debug)]
+pub struct Blob<'a> {
+    /// The bytes: the whole thing, or one window of it.
+    pub bytes: &'a [u8],
+    /// Where they came from.
+    pub origin: &'a Origin,
+    /// Which part of the whole they are.
+    pub window: Window,
+}
+
+impl<'a> Blob<'a> {
+    /// A blob that is held whole.
+    pub fn whole(bytes: &'a [u8], origin: &'a Origin) -> Self {
+        Self { bytes, origin, window: Window::whole(bytes.len()) }
+    }
+}
+
+/// Which part of a larger run of bytes a [`Blob`] holds.
+///
+/// Large inputs are read in windows that overlap: hits in `core` belong to this window; the bytes before it let a
+/// reader walk back to the start of a structure, those after it let it read one to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Offset of `bytes[0]` in the whole.
+    pub start: u64,
+    /// Line number of `bytes[0]`, from 1.
+    pub line: u64,
+    /// First byte of the core, as an index into `bytes`.
+    pub core_start: usize,
+    /// End of the core, as an index into `bytes`.
+    pub core_end: usize,
+    /// Whether `bytes` reaches the end of the whole.
+    pub last: bool,
+}
+
+impl Window {
+    /// The window that is the whole of `len` bytes.
+    pub const fn whole(len: usize) -> Self {
+        Self { start: 0, line: 1, core_start: 0, core_end: len, last: true }
+    }
+
+    /// Whether `bytes[0]` is the first byte of the whole.
+    pub const fn first(&self) -> bool {
+        self.start == 0
+    }
+
+    /// The core as a range of `bytes`.
+    pub const fn core(&self) -> Range<usize> {
+        self.core_start..self.core_end
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origin_reads_like_a_path() {
+        let file = Origin::file("deploy.yaml");
+        assert_eq!(file.to_string(), "deploy.yaml");
+        let inner = file.inside(Wrap { kind: "base64", at: 0x40 });
+        assert_eq!(inner.to_string(), "deploy.yaml!base64@0x40");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn hostile_names_cannot_reach_the_terminal() {
+        use std::os::unix::ffi::OsStrExt;
+        let name = Path::new(std::ffi::OsStr::from_bytes(b"a\x1b[31m\xff\\x41.pem"));
+        assert_eq!(printable_path(name), "a\\x1b[31m\\xff\\x5cx41.pem");
+        assert_eq!(printable_path(Path::new("a\u{202e}mep")), "a\\xe2\\x80\\xaemep");
+    }
+}

@@ -1,0 +1,82 @@
+//! Limits as one value per run, never global.
+
+use std::time::{Duration, Instant};
+
+use crate::error::Reason;
+
+/// The limits of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest input read, in bytes. Larger ones are a gap.
+    pub max_bytes: u64,
+    /// Most bytes that unwrapping one input may produce in all.
+    pub max_expanded: u64,
+    /// How many wrappers deep.
+    pub max_depth: u32,
+    /// Most time spent on the hits of one input. Checked between hits.
+    pub max_time: Duration,
+    /// Most materials kept from one input.
+    pub max_materials: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_bytes: u64::MAX,
+            max_expanded: 256 << 20,
+            max_depth: 6,
+            max_time: Duration::from_secs(60),
+            max_materials: 100_000,
+        }
+    }
+}
+
+/// What is left of the limits for one input (one window of it, where it is read in windows).
+#[derive(Clone, Debug)]
+pub struct Budget {
+    limits: Limits,
+    expanded: u64,
+    started: Option<Instant>,
+}
+
+impl Budget {
+    /// A fresh budget.
+    pub const fn new(limits: Limits) -> Self {
+        Self { limits, expanded: 0, started: None }
+    }
+
+    /// The limits it was made from.
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Takes `bytes` of output. `Err` if that is more than is left: do not allocate, do not produce.
+    pub const fn take(&mut self, bytes: u64) -> Result<(), Reason> {
+        let total = self.expanded.saturating_add(bytes);
+        if total > self.limits.max_expanded {
+            return Err(Reason::TooMuchOutput);
+        }
+        self.expanded = total;
+        Ok(())
+    }
+
+    /// Whether the time is up. The clock starts with the first call, so inputs without a hit cost no system call.
+    pub fn out_of_time(&mut self) -> bool {
+        let started = *self.started.get_or_insert_with(Instant::now);
+        started.elapsed() > self.limits.max_time
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn output_is_taken_until_it_is_gone() {
+        let mut budget = Budget::new(Limits { max_expanded: 10, ..Limits::default() });
+        assert_eq!(budget.take(6), Ok(()));
+        assert_eq!(budget.take(5), Err(Reason::TooMuchOutput));
+        assert_eq!(budget.take(4), Ok(()), "a refused request costs nothing");
+        assert_eq!(budget.take(u64::MAX), Err(Reason::TooMuchOutput));
+    }
+}

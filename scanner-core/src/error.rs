@@ -1,0 +1,119 @@
+//! What can go wrong, in three kinds that are never mixed.
+//!
+//! * [`Malformed`]: bytes that looked like something and were not. Ordinary, counted, never shown as a fault.
+//! * [`Gap`]: something that could not be read. A run with a gap is incomplete and says so.
+//! * [`SourceError`]: a source that cannot be used at all.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::blob::Origin;
+
+/// Bytes that looked like a format and were not.
+///
+/// `Copy` on purpose: it holds a fixed text and a position, so it cannot carry a secret out of a parser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Malformed {
+    /// What was expected and not there.
+    pub what: &'static str,
+    /// Byte position in the blob (or in the decoded body) where it was missed.
+    pub at: usize,
+}
+
+impl Malformed {
+    /// A malformed structure: `what` was missed at byte `at`.
+    pub const fn new(what: &'static str, at: usize) -> Self {
+        Self { what, at }
+    }
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at byte {}", self.what, self.at)
+    }
+}
+
+impl std::error::Error for Malformed {}
+
+/// Why something was not read, or not read to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// The operating system refused.
+    Permission,
+    /// It was there when the directory was listed and gone when it was opened.
+    Vanished,
+    /// Reading failed part way.
+    ReadError,
+    /// A pseudo file system (`/proc`, `/sys`), whose files are not stored bytes.
+    PseudoFileSystem,
+    /// Another file system, and the run was told to stay on one.
+    OtherFileSystem,
+    /// Larger than the limit of the run.
+    TooLarge,
+    /// Wrapped deeper than the limit of the run.
+    TooDeep,
+    /// Unwrapping would produce more bytes than the limit of the run.
+    TooMuchOutput,
+    /// Took longer than the limit of the run.
+    TooSlow,
+    /// More matches in one blob than the limit of the run.
+    TooMany,
+    /// A detector failed on it: a fault of keyradius. Everything else in the blob was still read.
+    DetectorFault,
+    /// The run was interrupted.
+    Interrupted,
+}
+
+impl Reason {
+    /// A stable identifier for machines.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Permission => "permission",
+            Self::Vanished => "vanished",
+            Self::ReadError => "read_error",
+            Self::PseudoFileSystem => "pseudo_file_system",
+            Self::OtherFileSystem => "other_file_system",
+            Self::TooLarge => "too_large",
+            Self::TooDeep => "too_deep",
+            Self::TooMuchOutput => "too_much_output",
+            Self::TooSlow => "too_slow",
+            Self::TooMany => "too_many",
+            Self::DetectorFault => "detector_fault",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// Something that could not be read. Every gap ends up in the coverage of the report.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Gap {
+    /// Where.
+    pub origin: Origin,
+    /// Why.
+    pub reason: Reason,
+    /// The operating system's word, the limit that bit, or the name of the detector. Never bytes of the input.
+    pub detail: String,
+}
+
+/// A source that cannot be used at all.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// The path given by the user does not exist or cannot be looked at.
+    Unusable {
+        /// The path as given.
+        path: PathBuf,
+        /// The operating system's word.
+        error: std::io::Error,
+    },
+}
+
+impl fmt::Display for SourceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unusable { path, error } => write!(f, "cannot scan {}: {error}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for SourceError {}

@@ -1,0 +1,13 @@
+//! The vocabulary of keyradius and the engine that runs it.
+//!
+//! This crate knows how bytes are found and walked through, never what a key looks like: that is the business of the
+//! `detectors` crate, which speaks to the engine through the traits in [`seam`]. Nothing here prints.
+
+pub mod blob;
+pub mod budget;
+pub mod engine;
+pub mod error;
+pub mod material;
+pub mod prefilter;
+pub mod seam;
+pub mod source;

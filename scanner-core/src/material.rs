@@ -1,0 +1,299 @@
+//! What was found: facts, never judgement.
+//!
+//! Nothing in this file can hold a secret byte: a [`Material`] carries the public half, digests, names and positions.
+
+use std::ops::Range;
+
+use crate::blob::Origin;
+
+/// What kind of thing a material is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// A private key, readable or encrypted.
+    PrivateKey,
+    /// A public key standing alone.
+    PublicKey,
+    /// An X.509 certificate.
+    Certificate,
+    /// A keystore that holds no private key that could be told apart (a trust store, or one that is opaque).
+    Keystore,
+}
+
+/// How far a material was proven. Ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Proof {
+    /// Every field of the format parsed.
+    Structure,
+    /// The parts fit together by arithmetic: n = p*q, the public point belongs to the scalar, a checksum over the key.
+    Verified,
+}
+
+/// How a private key is protected where it lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ProtectionState {
+    /// Not at all.
+    Plaintext,
+    /// Encrypted in a way that costs an attacker little: see the detail.
+    Weak,
+    /// Encrypted with a key derivation worth the name.
+    Strong,
+    /// Wrapped to hardware: useless elsewhere.
+    Hardware,
+    /// A placeholder for a key that is not in this file.
+    Stub,
+}
+
+impl ProtectionState {
+    /// A stable identifier for machines.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Plaintext => "plaintext",
+            Self::Weak => "weak",
+            Self::Strong => "strong",
+            Self::Hardware => "hardware",
+            Self::Stub => "stub",
+        }
+    }
+}
+
+/// How a private key is protected, and by what.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Protection {
+    /// The state.
+    pub state: ProtectionState,
+    /// Cipher, key derivation and its cost, such as `PBKDF2-HMAC-SHA256 2048 iterations, AES-256-CBC`. Empty for
+    /// plaintext.
+    pub detail: String,
+}
+
+impl Protection {
+    /// No protection.
+    pub const fn plaintext() -> Self {
+        Self { state: ProtectionState::Plaintext, detail: String::new() }
+    }
+
+    /// A protection with its detail.
+    pub fn new(state: ProtectionState, detail: impl Into<String>) -> Self {
+        Self { state, detail: detail.into() }
+    }
+}
+
+/// How the bytes of a material were written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Encoding {
+    /// PEM text, as it really occurs.
+    Pem,
+    /// Bare DER or BER.
+    Der,
+    /// A text format of its own (PuTTY, one-line SSH public keys).
+    Text,
+    /// A binary format of its own (OpenPGP packets, JKS).
+    Binary,
+}
+
+impl Encoding {
+    /// A stable identifier for machines.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Pem => "pem",
+            Self::Der => "der",
+            Self::Text => "text",
+            Self::Binary => "binary",
+        }
+    }
+}
+
+/// An algorithm as people name it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Algorithm {
+    /// `RSA`, `RSA-PSS`, `DSA`, `EC`, `Ed25519`, `Ed448`, `X25519`, `X448`, `ElGamal` and so on.
+    pub name: &'static str,
+    /// Size of the modulus or field in bits; 0 where the algorithm name fixes it or it is not known.
+    pub bits: u32,
+    /// The curve's name, or `explicit parameters`.
+    pub curve: Option<&'static str>,
+}
+
+/// The identity of a key pair: the same for every encoding of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId {
+    /// SHA-256 of the DER SubjectPublicKeyInfo: what people pin and look up.
+    pub spki_sha256: [u8; 32],
+    /// A digest that ignores how the key was written (curve by name or by parameters, RSA or RSA-PSS): the join key.
+    pub key_only: [u8; 32],
+}
+
+/// The public half of a key, with every name it goes by that follows from the key alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicHalf {
+    /// Identity.
+    pub id: KeyId,
+    /// Algorithm.
+    pub algorithm: Algorithm,
+    /// DER SubjectPublicKeyInfo.
+    pub spki: Vec<u8>,
+    /// `SHA256:...` as `ssh-keygen -l` prints it, where SSH has a form for the key.
+    pub ssh_sha256: Option<String>,
+    /// SHA-1 of the subjectPublicKey BIT STRING (RFC 5280 4.2.1.2 method 1).
+    pub ski_sha1: [u8; 20],
+    /// RFC 7638 / RFC 8037 thumbprint, base64url SHA-256, where JOSE has a form for the key.
+    pub jwk_thumbprint: Option<String>,
+}
+
+/// Who a private key is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// The public half could be read or derived.
+    Public(Box<PublicHalf>),
+    /// The public half cannot be known without the password: SHA-256 of the ciphertext.
+    Opaque([u8; 32]),
+}
+
+/// A text that a file gives to a key: an alias, a comment, a user id. From the input: escape before printing.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Label {
+    /// `alias`, `comment`, `user id`, `friendly name`.
+    pub kind: &'static str,
+    /// The text, cut at [`Label::MAX`] bytes.
+    pub text: String,
+}
+
+impl Label {
+    /// Longest label kept, in bytes: enough for any real alias or user id, too little to smuggle a body.
+    pub const MAX: usize = 200;
+
+    /// A label from the bytes of the input; lossy UTF-8, cut at [`Self::MAX`].
+    pub fn new(kind: &'static str, bytes: &[u8]) -> Self {
+        let cut = bytes.get(..Self::MAX).unwrap_or(bytes);
+        Self { kind, text: String::from_utf8_lossy(cut).trim().to_owned() }
+    }
+}
+
+/// A reference from one material to another that can be joined later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Link {
+    /// The key belongs to the certificate with this SHA-1 (PKCS#12 localKeyId of OpenSSL and NSS).
+    CertSha1([u8; 20]),
+    /// The key's SubjectPublicKeyInfo has this SHA-1 (PKCS#12 localKeyId of GnuTLS).
+    SpkiSha1([u8; 20]),
+}
+
+/// What an X.509 certificate says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertFacts {
+    /// SHA-1 of the DER.
+    pub sha1: [u8; 20],
+    /// SHA-256 of the DER.
+    pub sha256: [u8; 32],
+    /// Subject as RFC 4514-like text. From the input: escape before printing.
+    pub subject: String,
+    /// Issuer, likewise.
+    pub issuer: String,
+    /// The INTEGER's content bytes as they stand (they may be negative or too long), hex.
+    pub serial: String,
+    /// Not before, seconds since 1970-01-01T00:00:00Z.
+    pub not_before: i64,
+    /// Not after, likewise.
+    pub not_after: i64,
+    /// Version: 1, 2 or 3.
+    pub version: u32,
+    /// basicConstraints cA; `None` if the extension is absent.
+    pub ca: Option<bool>,
+    /// basicConstraints pathLenConstraint.
+    pub path_len: Option<u32>,
+    /// keyUsage bits, bit 0 = digitalSignature ... bit 8 = decipherOnly (RFC 5280 4.2.1.3); `None` if absent.
+    pub key_usage: Option<u16>,
+    /// extKeyUsage OIDs in dotted form, in order.
+    pub ext_key_usage: Vec<String>,
+    /// certificatePolicies OIDs in dotted form, in order.
+    pub policies: Vec<String>,
+    /// Every extension's OID in dotted form, in order.
+    pub extensions: Vec<String>,
+    /// Subject equals issuer, byte for byte.
+    pub self_issued: bool,
+}
+
+/// Something found in a blob.
+#[derive(Clone, Debug)]
+pub struct Material {
+    /// What it is.
+    pub kind: Kind,
+    /// The detector's id: `pkcs8`, `openssh`, ...
+    pub format: &'static str,
+    /// How it was written down.
+    pub encoding: Encoding,
+    /// Where in the blob, in bytes.
+    pub span: Range<usize>,
+    /// How far it was proven.
+    pub proof: Proof,
+    /// Protection of a private key; `None` for public material.
+    pub protection: Option<Protection>,
+    /// Who the key is; `None` for keystores without one.
+    pub identity: Option<Identity>,
+    /// The certificate, for certificates.
+    pub certificate: Option<Box<CertFacts>>,
+    /// Names the file gives to the key.
+    pub labels: Vec<Label>,
+    /// OpenPGP fingerprint, lower-case hex, for OpenPGP keys.
+    pub pgp_fingerprint: Option<String>,
+    /// What the format itself says the key may do (OpenPGP key flags): see [`Uses`].
+    pub uses: Option<Uses>,
+    /// References to other materials.
+    pub links: Vec<Link>,
+    /// The keystore around it, such as `PKCS#12`.
+    pub container: Option<&'static str>,
+    /// Plain remarks for a person: `private exponent missing`, `END line missing`.
+    pub notes: Vec<&'static str>,
+}
+
+impl Material {
+    /// A material with everything optional left out.
+    pub fn new(kind: Kind, format: &'static str, encoding: Encoding, span: Range<usize>) -> Self {
+        Self {
+            kind,
+            format,
+            encoding,
+            span,
+            proof: Proof::Structure,
+            protection: None,
+            identity: None,
+            certificate: None,
+            labels: Vec::new(),
+            pgp_fingerprint: None,
+            uses: None,
+            links: Vec::new(),
+            container: None,
+            notes: Vec::new(),
+        }
+    }
+}
+
+/// What a format says a key may do. OpenPGP key flags (RFC 9580 5.2.3.29).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(clippy::struct_excessive_bools, reason = "four independent flags of the standard")]
+pub struct Uses {
+    /// 0x01: certify other keys.
+    pub certify: bool,
+    /// 0x02: sign data.
+    pub sign: bool,
+    /// 0x04 or 0x08: encrypt.
+    pub encrypt: bool,
+    /// 0x20: authenticate.
+    pub authenticate: bool,
+}
+
+/// A material at a place.
+#[derive(Clone, Debug)]
+pub struct Occurrence {
+    /// What.
+    pub material: Material,
+    /// Where.
+    pub origin: Origin,
+    /// Byte offset of the material in the innermost blob of the origin.
+    pub offset: u64,
+    /// Line in the outermost file where it (or the wrapper around it) begins, from 1.
+    pub line: u64,
+    /// The text after an inline `keyradius:allow` on the lines of the material or the line above; empty if none stands
+    /// there. `None` if there is no such mark.
+    pub allow: Option<String>,
+}

@@ -1,0 +1,174 @@
+//! Every trait between the rooms, on one page.
+
+use std::ops::{ControlFlow, Range};
+
+use crate::blob::Blob;
+use crate::budget::Budget;
+use crate::error::{Gap, Malformed, SourceError};
+use crate::material::Material;
+
+/// What a detector or unwrapper says of itself: `explain`, SARIF rules and `docs/detectors.md` are made from it.
+#[derive(Debug)]
+pub struct About {
+    /// Its id: the name of its file, of its corpus folder and of its heading in the docs.
+    pub id: &'static str,
+    /// A short title.
+    pub title: &'static str,
+    /// What it detects and how it is sure.
+    pub detects: &'static str,
+    /// What it cannot see.
+    pub blind_to: &'static str,
+    /// What to do about a find.
+    pub respond: &'static str,
+    /// Standards and sources.
+    pub references: &'static [&'static str],
+}
+
+/// A short literal that must be present before a detector has anything to do.
+///
+/// Bounded length is a promise that reading git history depends on: bytes without any anchor need no second look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Anchor {
+    /// The literal, [`Anchor::MIN`] to [`Anchor::MAX`] bytes (a start anchor may be shorter).
+    pub bytes: &'static [u8],
+    /// Whether it counts only as the very first bytes of a blob.
+    pub at_start: bool,
+}
+
+impl Anchor {
+    /// Shortest literal that may be searched for anywhere.
+    pub const MIN: usize = 4;
+    /// Longest literal.
+    pub const MAX: usize = 32;
+
+    /// A literal that may stand anywhere.
+    pub const fn anywhere(bytes: &'static [u8]) -> Self {
+        Self { bytes, at_start: false }
+    }
+
+    /// A literal that counts at the start of a blob only.
+    pub const fn at_start(bytes: &'static [u8]) -> Self {
+        Self { bytes, at_start: true }
+    }
+}
+
+/// An anchor that was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// Which one.
+    pub anchor: Anchor,
+    /// Where it begins, as an index into the blob's bytes.
+    pub at: usize,
+}
+
+/// What a detector has to say about a hit.
+#[derive(Debug, Default)]
+pub struct Inspection {
+    materials: Vec<Material>,
+}
+
+impl Inspection {
+    /// Something was found. Its span must lie in the blob; hits inside the span are not looked at again.
+    pub fn found(&mut self, material: Material) {
+        self.materials.push(material);
+    }
+
+    /// Everything found so far.
+    pub fn materials(&self) -> &[Material] {
+        &self.materials
+    }
+
+    /// Takes everything found so far.
+    pub fn take(&mut self) -> Vec<Material> {
+        std::mem::take(&mut self.materials)
+    }
+}
+
+/// Turns an anchor hit in a blob into materials.
+pub trait Detector: Sync {
+    /// What it says of itself.
+    fn about(&self) -> &'static About;
+    /// Its anchors; never empty.
+    fn anchors(&self) -> &'static [Anchor];
+    /// Called once per hit, on any thread. What was found stays found; `Err` says why it only looked like one, `Ok`
+    /// without a find says that the hit was none of this detector's business.
+    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed>;
+}
+
+/// One blob that came out of a wrapper.
+#[derive(Debug)]
+pub struct Entry<'a> {
+    /// The bytes inside.
+    pub bytes: &'a [u8],
+    /// Where the wrapped bytes lie in the blob around them; hits inside are not looked at again.
+    pub span: Range<usize>,
+}
+
+/// Opens a wrapper into more blobs.
+pub trait Unwrapper: Sync {
+    /// What it says of itself.
+    fn about(&self) -> &'static About;
+    /// Its anchors; never empty.
+    fn anchors(&self) -> &'static [Anchor];
+    /// Hands every blob inside to `each`. Every byte that is produced is taken from the budget first.
+    fn open(
+        &self,
+        blob: Blob<'_>,
+        hit: Hit,
+        budget: &mut Budget,
+        each: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Malformed>;
+}
+
+/// Where bytes come from.
+pub trait Source: Sync {
+    /// Feeds every blob to the sink, on up to `jobs` threads.
+    fn feed(&self, jobs: usize, sink: &dyn BlobSink) -> Result<(), SourceError>;
+}
+
+/// What a source feeds.
+pub trait BlobSink: Sync {
+    /// Looks at one blob, or one window of it. `Break` means: stop, the run is over.
+    fn blob(&self, blob: Blob<'_>) -> Looked;
+    /// Something could not be read.
+    fn gap(&self, gap: Gap);
+    /// One input was read to its end: for progress and coverage. `bytes` is its size.
+    fn done(&self, bytes: u64);
+    /// Whether the run is over.
+    fn cancelled(&self) -> bool;
+    /// The largest input that may be read, in bytes.
+    fn max_bytes(&self) -> u64;
+}
+
+/// What the sink says of a blob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Looked {
+    /// Stop feeding: the run was interrupted.
+    pub stop: bool,
+    /// A private key was found: wipe the buffer before it is used again.
+    pub wipe: bool,
+}
+
+/// A format that is recognised by its first bytes and that this build cannot open: counted, so that a report never
+/// claims to have read it.
+#[derive(Clone, Copy, Debug)]
+pub struct Unopened {
+    /// Stable id, such as `zip`.
+    pub id: &'static str,
+    /// Where the magic stands.
+    pub at: usize,
+    /// The magic.
+    pub magic: &'static [u8],
+}
+
+/// Everything the engine is told about formats.
+#[derive(Clone, Copy)]
+pub struct Knowledge {
+    /// All detectors.
+    pub detectors: &'static [&'static dyn Detector],
+    /// All unwrappers.
+    pub unwrappers: &'static [&'static dyn Unwrapper],
+    /// Formats that are recognised and not opened.
+    pub unopened: &'static [Unopened],
+}
+
