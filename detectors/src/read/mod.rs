@@ -4,6 +4,8 @@ pub(crate) mod armor;
 pub(crate) mod ber;
 pub(crate) mod cursor;
 pub(crate) mod curves;
+mod goldilocks;
 pub(crate) mod proof;
 pub(crate) mod public;
 pub(crate) mod text;
+mod weierstrass;
