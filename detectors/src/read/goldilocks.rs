@@ -67,6 +67,7 @@ pub(super) fn ed448_public(private: &[u8; 57]) -> Vec<u8> {
 }
 
 /// RFC 8032 5.2.4, addition; complete, so it serves any two points.
+#[allow(clippy::many_single_char_names, reason = "the letters of the RFC")]
 fn add(left: &Point, right: &Point, minus_d: &Element) -> Point {
     let a = left.z * right.z;
     let b = a.square();
@@ -80,6 +81,7 @@ fn add(left: &Point, right: &Point, minus_d: &Element) -> Point {
 }
 
 /// RFC 8032 5.2.4, doubling.
+#[allow(clippy::many_single_char_names, reason = "the letters of the RFC")]
 fn double(point: &Point) -> Point {
     let b = (point.x + point.y).square();
     let c = point.x.square();

@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn bare_keys_have_the_public_halves_of_the_standards() {
-        let counting: String = (0..57).map(|b| format!("{b:02x}")).collect();
+        let counting = hex(&(0..57).collect::<Vec<u8>>());
         for (kind, private, public) in [
             // RFC 8032 7.1 and 7.4, RFC 7748 6.1 and 6.2.
             (

@@ -62,7 +62,7 @@ impl Numbers<'_> {
         let curve = Weierstrass::<L>::new(self)?;
         let base = curve.read(base)?;
         let product = Zeroizing::new(curve.multiply(&base, scalar));
-        let (x, y) = curve.affine(&product)?;
+        let (x, y) = product.affine()?;
         Some(curve.write(&x, &y))
     }
 }
@@ -79,7 +79,7 @@ fn significant(number: &[u8]) -> &[u8] {
 }
 
 /// A magnitude in `L` limbs; `None` if it does not fit.
-pub(super) fn uint<const L: usize>(number: &[u8]) -> Option<Uint<L>> {
+fn uint<const L: usize>(number: &[u8]) -> Option<Uint<L>> {
     let digits = significant(number);
     (digits.len() * 8 <= Uint::<L>::BITS as usize).then(|| Uint::from_be_slice_truncated(digits, Uint::<L>::BITS))
 }
@@ -95,6 +95,15 @@ struct Jacobian<const L: usize> {
     x: Element<L>,
     y: Element<L>,
     z: Element<L>,
+}
+
+impl<const L: usize> Jacobian<L> {
+    /// Affine coordinates; `None` for the point at infinity (or where a false prime has no inverse).
+    fn affine(&self) -> Option<Affine<L>> {
+        let inverse = Zeroizing::new(self.z.invert_vartime().into_option()?);
+        let squared = inverse.square();
+        Some((self.x * squared, self.y * squared * *inverse))
+    }
 }
 
 impl<const L: usize> zeroize::Zeroize for Jacobian<L> {
@@ -208,23 +217,16 @@ impl<const L: usize> Weierstrass<L> {
         let x = r.square() - hhh - v.double();
         Jacobian { x, y: r * (v - x) - left.y * hhh, z: left.z * h }
     }
-
-    /// Affine coordinates; `None` for the point at infinity (or where a false prime has no inverse).
-    fn affine(&self, point: &Jacobian<L>) -> Option<Affine<L>> {
-        let inverse = Zeroizing::new(point.z.invert_vartime().into_option()?);
-        let squared = inverse.square();
-        Some((point.x * squared, point.y * squared * *inverse))
-    }
 }
 
 /// A field element; `None` if the number is not below the modulus.
-pub(super) fn element<const L: usize>(field: &FixedMontyParams<L>, number: &[u8]) -> Option<Element<L>> {
+fn element<const L: usize>(field: &FixedMontyParams<L>, number: &[u8]) -> Option<Element<L>> {
     let number = uint::<L>(number)?;
     (number < *field.modulus().as_ref()).then(|| Element::new(&number, field))
 }
 
 /// The last `width` bytes of the big-endian form.
-pub(super) fn big_endian<const L: usize>(number: &Uint<L>, width: usize) -> Vec<u8> {
+fn big_endian<const L: usize>(number: &Uint<L>, width: usize) -> Vec<u8> {
     let words = number.as_words();
     let bytes: Vec<u8> = words.iter().rev().flat_map(|word| word.to_be_bytes()).collect();
     bytes.get(bytes.len().saturating_sub(width)..).unwrap_or_default().to_vec()
@@ -267,7 +269,7 @@ fn square_root<const L: usize>(square: &Element<L>) -> Option<Element<L>> {
     let mut candidate = one;
     let mut non_residue = None;
     for _ in 0..64 {
-        candidate = candidate + one;
+        candidate += one;
         if equal(&candidate.pow_vartime(&legendre), &minus_one) {
             non_residue = Some(candidate);
             break;
