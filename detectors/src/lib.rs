@@ -9,7 +9,7 @@ mod wrap;
 use scanner_core::seam::{Detector, Knowledge, Unwrapper};
 
 /// Every detector. A new one is one file in `format/` and one line here.
-pub const DETECTORS: &[&dyn Detector] = &[];
+pub const DETECTORS: &[&dyn Detector] = &[&format::openssh::OpenSsh, &format::putty::Putty];
 
 /// Every unwrapper. A new one is one file in `wrap/` and one line here.
 pub const UNWRAPPERS: &[&dyn Unwrapper] = &[];

@@ -1,2 +1,4 @@
 //! One file per format family.
 
+pub(crate) mod openssh;
+pub(crate) mod putty;

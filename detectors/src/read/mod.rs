@@ -7,5 +7,6 @@ pub(crate) mod curves;
 mod goldilocks;
 pub(crate) mod proof;
 pub(crate) mod public;
+pub(crate) mod ssh;
 pub(crate) mod text;
 mod weierstrass;
