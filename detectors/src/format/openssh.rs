@@ -424,6 +424,19 @@ mod tests {
     }
 
     #[test]
+    fn any_byte_may_be_wrong() {
+        let (ec_public, ec_private) = ecdsa(9);
+        let bytes = plain(&[&ed_public(), &ec_public], &[&ed_private(b"one"), &ec_private]);
+        for at in MAGIC.len()..bytes.len() {
+            for wrong in [0, 1, 0x7f, 0x80, 0xff] {
+                let mut bytes = bytes.clone();
+                bytes[at] = wrong;
+                let _ = inspect(&bytes, RAW);
+            }
+        }
+    }
+
+    #[test]
     fn what_is_not_whole_is_refused() {
         let good = plain(&[&ed_public()], &[&ed_private(b"me")]);
         assert!(inspect(&good, RAW).is_ok());
