@@ -66,9 +66,10 @@ impl Detector for OpenSsh {
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
         if hit.anchor == RAW {
-            let file = File::read(blob.bytes.get(hit.at..).unwrap_or_default())?;
+            let here = |error: Malformed| Malformed::new(error.what, hit.at + error.at);
+            let file = File::read(blob.bytes.get(hit.at..).unwrap_or_default()).map_err(here)?;
             let span = hit.at..hit.at + file.length;
-            return file.report(Encoding::Binary, &span, None, out);
+            return file.report(Encoding::Binary, &span, None, out).map_err(here);
         }
         if armor::label(blob.bytes, hit.at) != Some("OPENSSH PRIVATE KEY") {
             return Ok(());
