@@ -122,13 +122,13 @@ def all_forms(family, stem, pem_text, keys, base, names=None, **more):
         family.add(f"{stem}.{name}.{suffix}", data, f"{base}, then: {what}", keys, **more)
 
 
-def raw_forms(family, stem, der, keys, base, **more):
+def raw_forms(family, stem, der, keys, base, certs=(), **more):
     """DER at an offset inside other bytes."""
     from kit import noise
 
     for at in (1, 2, 3):
-        family.add(f"{stem}.at{at}.bin", noise(stem, at) + der, f"{base} -outform DER, after {at} other bytes", keys, **more)
+        family.add(f"{stem}.at{at}.bin", noise(stem, at) + der, f"{base} -outform DER, after {at} other bytes", keys, certs, **more)
     elf = b"\x7fELF\x02\x01\x01" + bytes(57) + noise(stem + "a", 3000) + bytes(40)
     tail = bytes(16) + noise(stem + "b", 1000)
-    family.add(f"{stem}.inside.bin", elf + der + tail, f"{base} -outform DER, in the middle of a program", keys, **more)
-    family.add(f"{stem}.length_before.bin", len(der).to_bytes(4, "big") + der + b"\0\0\0\0", f"{base} -outform DER, after its length", keys, **more)
+    family.add(f"{stem}.inside.bin", elf + der + tail, f"{base} -outform DER, in the middle of a program", keys, certs, **more)
+    family.add(f"{stem}.length_before.bin", len(der).to_bytes(4, "big") + der + b"\0\0\0\0", f"{base} -outform DER, after its length", keys, certs, **more)

@@ -3,4 +3,4 @@
 # Needs python3 and: openssl 3.0 with its legacy provider, certtool (GnuTLS), ssh-keygen.
 set -euo pipefail
 cd "$(dirname "$0")"
-exec python3 ../../make/encrypted_pkcs8.py
+PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=../../make exec python3 -W ignore make.py
