@@ -1,6 +1,8 @@
 """RSA private keys in their traditional form (RFC 8017 A.1.2)."""
 
-from kit import Family, der_of, pem
+import re
+
+from kit import Family, der_of, integer, pem, tlv
 from occur import all_forms, raw_forms
 
 f = Family("pkcs1", "RSA private keys as PKCS#1 RSAPrivateKey, PEM and DER, by OpenSSL")
@@ -54,5 +56,12 @@ f.add("labelled_private_key.pem", pem("PRIVATE KEY", der_of(text)), f"{base}, la
 f.add("labelled_ec.pem", pem("EC PRIVATE KEY", der_of(text)), f"{base}, label changed to EC PRIVATE KEY", [key])
 f.add("labelled_any.pem", pem("ANY PRIVATE KEY", der_of(text)), f"{base}, label changed to ANY PRIVATE KEY", [key])
 f.add("lower_case.pem", text.replace("BEGIN RSA PRIVATE KEY", "begin rsa private key").replace("END RSA PRIVATE KEY", "end rsa private key"), f"{base}, label in lower case", [key])
+
+# Numbers left out that can be computed again: the key is as lost as any.
+numbers = [int(v or "0", 16) for v in re.findall(r"INTEGER +:([0-9A-F]*)$", f.run("openssl asn1parse -in rsa2048.pem").decode(), flags=re.M)]
+assert len(numbers) == 9
+for name, kept in (("no_primes", numbers[:4] + [0] * 5), ("no_exponent", numbers[:3] + [0] + numbers[4:]), ("no_crt", numbers[:6] + [0] * 3)):
+    der = tlv(0x30, b"".join(map(integer, kept)))
+    f.add(f"{name}.pem", pem("RSA PRIVATE KEY", der), f"{base}, some numbers put to 0 by hand", [key], stretch=True)
 
 f.finish()
