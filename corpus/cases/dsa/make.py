@@ -21,7 +21,7 @@ f.run("puttygen -q -t dsa -b 2048 -C '' --new-passphrase /dev/null -o p.ppk && p
 f.add("puttygen.pem", f.read("puttygen.pem"), "puttygen -t dsa -b 2048 -o p.ppk; puttygen p.ppk -O private-openssh -o puttygen.pem", [f.key("puttygen.pem", "dsa")])
 f.run("certtool --generate-privkey --key-type=dsa --bits=2048 --no-text --outfile certtool.pem")
 f.add("certtool.pem", f.read("certtool.pem"), "certtool --generate-privkey --key-type=dsa --bits=2048 --no-text", [f.key("certtool.pem", "dsa")])
-f.tool("with_parameters.pem", "openssl dsaparam -genkey -out with_parameters.pem 1024", lambda: [f.key("with_parameters.pem", "dsa")])
+f.tool("with_parameters.pem", "openssl dsaparam -genkey -out with_parameters.pem 1024", lambda: [f.key("with_parameters.pem", "pkcs8")])
 
 text = f.read("dsa1024.pem").decode()
 key = f.key("dsa1024.pem", "dsa")
