@@ -306,7 +306,6 @@ mod tests {
             ("C", "\\n\"\n  \"", "\\n\"\n  \"", "\\n\"\n  \""),
             ("Java", "\\n\" +\n  \"", "\\n\" +\n  \"", "\\n\" +\n  \""),
             ("plus first", "\\n\"\n  + \"", "\\n\"\n  + \"", "\\n\"\n  + \""),
-            ("VB", "\" & _\n \"", "\" & vbCrLf".split_at(3).0, "\n"),
             ("list", "',\n  '", "',\n  '", "',\n  '"),
             ("Python bytes", "\\n'\n b'", "\\n'\n b'", "\\n'\n b'"),
             ("shell comment", "\n# ", "\n# ", "\n# "),
@@ -318,9 +317,6 @@ mod tests {
             ("headers in one line", " Proc-Type: 4,ENCRYPTED DEK-Info: DES-EDE3-CBC,00 ", " ", " "),
             ("CRC", "\n", "\n", "\n=abcd\n"),
         ] {
-            if name == "VB" {
-                continue;
-            }
             let text = block(before, between, after);
             let armor = read(&text, 0).unwrap();
             assert_eq!(armor.body.as_slice(), expected, "{name}");
