@@ -1,5 +1,6 @@
 //! Limits as one value per run, never global.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use crate::error::Reason;
@@ -9,13 +10,13 @@ use crate::error::Reason;
 pub struct Limits {
     /// Largest input read, in bytes. Larger ones are a gap.
     pub max_bytes: u64,
-    /// Most bytes that unwrapping one input may produce in all.
+    /// Most bytes that unwrapping one input (one window of a large one) may produce in all.
     pub max_expanded: u64,
     /// How many wrappers deep.
     pub max_depth: u32,
-    /// Most time spent on the hits of one input. Checked between hits.
+    /// Most time spent on the hits of one input (one window of a large one). Checked between hits.
     pub max_time: Duration,
-    /// Most materials kept from one input.
+    /// Most materials kept from one input (one window of a large one).
     pub max_materials: usize,
 }
 
@@ -31,18 +32,18 @@ impl Default for Limits {
     }
 }
 
-/// What is left of the limits for one input (one window of it, where it is read in windows).
+/// What is left of the limits for one input. One thread's business: its counters are cells.
 #[derive(Clone, Debug)]
 pub struct Budget {
     limits: Limits,
-    expanded: u64,
-    started: Option<Instant>,
+    expanded: Cell<u64>,
+    started: Cell<Option<Instant>>,
 }
 
 impl Budget {
     /// A fresh budget.
     pub const fn new(limits: Limits) -> Self {
-        Self { limits, expanded: 0, started: None }
+        Self { limits, expanded: Cell::new(0), started: Cell::new(None) }
     }
 
     /// The limits it was made from.
@@ -51,18 +52,19 @@ impl Budget {
     }
 
     /// Takes `bytes` of output. `Err` if that is more than is left: do not allocate, do not produce.
-    pub const fn take(&mut self, bytes: u64) -> Result<(), Reason> {
-        let total = self.expanded.saturating_add(bytes);
+    pub fn take(&self, bytes: u64) -> Result<(), Reason> {
+        let total = self.expanded.get().saturating_add(bytes);
         if total > self.limits.max_expanded {
             return Err(Reason::TooMuchOutput);
         }
-        self.expanded = total;
+        self.expanded.set(total);
         Ok(())
     }
 
     /// Whether the time is up. The clock starts with the first call, so inputs without a hit cost no system call.
-    pub fn out_of_time(&mut self) -> bool {
-        let started = *self.started.get_or_insert_with(Instant::now);
+    pub fn out_of_time(&self) -> bool {
+        let started = self.started.get().unwrap_or_else(Instant::now);
+        self.started.set(Some(started));
         started.elapsed() > self.limits.max_time
     }
 }
@@ -73,7 +75,7 @@ mod tests {
 
     #[test]
     fn output_is_taken_until_it_is_gone() {
-        let mut budget = Budget::new(Limits { max_expanded: 10, ..Limits::default() });
+        let budget = Budget::new(Limits { max_expanded: 10, ..Limits::default() });
         assert_eq!(budget.take(6), Ok(()));
         assert_eq!(budget.take(5), Err(Reason::TooMuchOutput));
         assert_eq!(budget.take(4), Ok(()), "a refused request costs nothing");

@@ -1,7 +1,35 @@
-//! Runs detectors over blobs: being written.
+//! Runs detectors and unwrappers over blobs: schedule, panic guard, cancellation, counters.
+//!
+//! A source feeds blobs from its threads; each blob is looked at by a worker from a pool. Blobs of one file come from
+//! one thread in order, and everything is sorted by origin at the end, so what is reported does not depend on the
+//! number of jobs.
 
-use crate::error::Gap;
-use crate::material::Occurrence;
+use std::collections::BTreeMap;
+use std::ops::{ControlFlow, Range};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::blob::{Blob, Origin, Wrap};
+use crate::budget::{Budget, Limits};
+use crate::error::{Gap, Reason, SourceError};
+use crate::material::{Kind, Material, Occurrence};
+use crate::prefilter::{Prefilter, Seen};
+use crate::seam::{BlobSink, Inspection, Knowledge, Looked, Source, Unopenable, Unopened, Unwrapper};
+use crate::source::stream::count_lines;
+
+/// What others may see of a run while it goes on, and how they stop it.
+#[derive(Debug, Default)]
+pub struct Watch {
+    /// Set to stop the run within a second.
+    pub cancelled: AtomicBool,
+    /// Inputs read to their end.
+    pub files: AtomicU64,
+    /// Bytes read.
+    pub bytes: AtomicU64,
+    /// Materials found.
+    pub materials: AtomicU64,
+}
 
 /// Everything a run found, and everything it did not read.
 #[derive(Debug, Default)]
@@ -10,14 +38,311 @@ pub struct Harvest {
     pub occurrences: Vec<Occurrence>,
     /// What could not be read, sorted.
     pub gaps: Vec<Gap>,
-    /// Formats recognised and not opened, by id: how many inputs of each, sorted by id.
-    pub unopened: std::collections::BTreeMap<&'static str, u64>,
+    /// Formats recognised and not opened, by id: how many inputs of each.
+    pub unopened: BTreeMap<&'static str, u64>,
     /// Inputs read to their end.
     pub files: u64,
     /// Bytes read.
     pub bytes: u64,
-    /// Hits that looked like a private key and were none.
+    /// Hits that looked like material and were none.
     pub rejected: u64,
     /// Whether the run was interrupted.
     pub interrupted: bool,
+}
+
+/// Scans every source.
+pub fn scan(
+    knowledge: &Knowledge,
+    sources: &[&dyn Source],
+    jobs: usize,
+    limits: Limits,
+    watch: &Watch,
+) -> Result<Harvest, SourceError> {
+    let session = Session::new(knowledge, limits, watch);
+    for source in sources {
+        source.feed(jobs, &session)?;
+    }
+    Ok(session.finish())
+}
+
+/// Scans bytes that are already in memory, as if they were the file `name`.
+pub fn scan_bytes(knowledge: &Knowledge, name: &str, bytes: &[u8], limits: Limits) -> Harvest {
+    let watch = Watch::default();
+    let session = Session::new(knowledge, limits, &watch);
+    session.blob(Blob::whole(bytes, &Origin::file(name)));
+    session.done(bytes.len() as u64);
+    session.finish()
+}
+
+/// One run.
+struct Session<'a> {
+    knowledge: &'a Knowledge,
+    prefilter: Prefilter,
+    limits: Limits,
+    watch: &'a Watch,
+    /// Workers not in use. One is taken for each blob: as many come to exist as there are threads.
+    idle: Mutex<Vec<Worker>>,
+    gaps: Mutex<Vec<Gap>>,
+}
+
+impl<'a> Session<'a> {
+    fn new(knowledge: &'a Knowledge, limits: Limits, watch: &'a Watch) -> Self {
+        Self {
+            knowledge,
+            prefilter: Prefilter::new(knowledge),
+            limits,
+            watch,
+            idle: Mutex::default(),
+            gaps: Mutex::default(),
+        }
+    }
+
+    fn finish(self) -> Harvest {
+        let mut harvest = Harvest {
+            gaps: self.gaps.into_inner().unwrap_or_else(PoisonError::into_inner),
+            files: self.watch.files.load(Ordering::Relaxed),
+            bytes: self.watch.bytes.load(Ordering::Relaxed),
+            interrupted: self.watch.cancelled.load(Ordering::Relaxed),
+            ..Harvest::default()
+        };
+        for worker in self.idle.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            harvest.occurrences.extend(worker.occurrences);
+            harvest.rejected += worker.rejected;
+            for (id, count) in worker.unopened {
+                *harvest.unopened.entry(id).or_default() += count;
+            }
+        }
+        // Stable: what one blob gave stays in the order in which it was found.
+        harvest.occurrences.sort_by(|a, b| (&a.origin, a.offset).cmp(&(&b.origin, b.offset)));
+        harvest.gaps.sort();
+        harvest.gaps.dedup();
+        harvest
+    }
+}
+
+impl BlobSink for Session<'_> {
+    fn blob(&self, blob: Blob<'_>) -> Looked {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut worker = idle.unwrap_or_default();
+        let before = worker.occurrences.len();
+        if blob.window.first() {
+            worker.count_unopened(blob.bytes, self.knowledge.unopened);
+        }
+        let budget = Budget::new(self.limits);
+        worker.look(self, blob, &budget, &Around::default());
+        let found = worker.occurrences.get(before..).unwrap_or_default();
+        let wipe = found.iter().any(|o| o.material.kind == Kind::PrivateKey);
+        self.watch.materials.fetch_add(found.len() as u64, Ordering::Relaxed);
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
+        Looked { stop: self.cancelled(), wipe }
+    }
+
+    fn gap(&self, gap: Gap) {
+        self.gaps.lock().unwrap_or_else(PoisonError::into_inner).push(gap);
+    }
+
+    fn done(&self, bytes: u64) {
+        self.watch.files.fetch_add(1, Ordering::Relaxed);
+        self.watch.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.watch.cancelled.load(Ordering::Relaxed)
+    }
+
+    fn max_bytes(&self) -> u64 {
+        self.limits.max_bytes
+    }
+}
+
+/// What surrounds a blob that came out of a wrapper.
+#[derive(Clone, Default)]
+struct Around {
+    depth: u32,
+    /// Line of the outermost wrapper; `None` for a file itself.
+    line: Option<u64>,
+    allow: Option<String>,
+}
+
+/// One thread's findings and scratch space.
+#[derive(Default)]
+struct Worker {
+    occurrences: Vec<Occurrence>,
+    unopened: BTreeMap<&'static str, u64>,
+    rejected: u64,
+    /// Lists of hits not in use, one for each level of wrapping.
+    spare: Vec<Vec<Seen>>,
+}
+
+impl Worker {
+    fn count_unopened(&mut self, bytes: &[u8], formats: &[Unopened]) {
+        let known = formats.iter().find(|f| bytes.get(f.at..).is_some_and(|b| b.starts_with(f.magic)));
+        if let Some(format) = known {
+            *self.unopened.entry(format.id).or_default() += 1;
+        }
+    }
+
+    /// Finds every anchor in a blob and asks its owners.
+    fn look(&mut self, session: &Session<'_>, blob: Blob<'_>, budget: &Budget, around: &Around) {
+        let mut hits = self.spare.pop().unwrap_or_default();
+        hits.clear();
+        session.prefilter.find(blob.bytes, blob.window, &mut hits);
+        if !hits.is_empty() {
+            self.ask(session, blob, &hits, budget, around);
+        }
+        self.spare.push(hits);
+    }
+
+    fn ask(&mut self, session: &Session<'_>, blob: Blob<'_>, hits: &[Seen], budget: &Budget, around: &Around) {
+        let gap = |reason, detail: &str| {
+            session.gap(Gap { origin: blob.origin.clone(), reason, detail: detail.to_owned() });
+        };
+        let mut lines = Lines { at: 0, line: blob.window.line };
+        let mut covered: Vec<Range<usize>> = Vec::new();
+        let mut inspection = Inspection::default();
+        let first = self.occurrences.len();
+        for &seen in hits {
+            covered.retain(|span| span.end > seen.at);
+            if covered.iter().any(|span| span.contains(&seen.at)) {
+                continue;
+            }
+            if session.cancelled() {
+                return;
+            }
+            if budget.out_of_time() {
+                return gap(Reason::TooSlow, &format!("gave up at byte {}", blob.window.start + seen.at as u64));
+            }
+            let Some((hit, owners)) = session.prefilter.hit(seen) else { continue };
+            let mut looked_like = false;
+            for detector in owners.detectors.iter().filter_map(|&i| session.knowledge.detectors.get(i)) {
+                // The detectors hold no state, so a panic leaves nothing half changed but the inspection.
+                match catch_unwind(AssertUnwindSafe(|| detector.inspect(blob, hit, &mut inspection))) {
+                    Ok(Ok(())) => {}
+                    Ok(Err(_)) => looked_like = true,
+                    Err(_) => gap(Reason::DetectorFault, detector.about().id),
+                }
+                if !inspection.materials().is_empty() {
+                    break;
+                }
+            }
+            let found = inspection.take();
+            if found.is_empty() {
+                self.rejected += u64::from(looked_like);
+                for unwrapper in owners.unwrappers.iter().filter_map(|&i| session.knowledge.unwrappers.get(i)) {
+                    let mut wrapper = Wrapper { session, blob, hit, budget, around, line: lines.at(blob, seen.at) };
+                    if let Some(span) = self.unwrap(*unwrapper, &mut wrapper) {
+                        covered.push(span);
+                    }
+                }
+                continue;
+            }
+            for material in found {
+                if self.occurrences.len() - first >= session.limits.max_materials {
+                    return gap(Reason::TooMany, &format!("more than {} materials", session.limits.max_materials));
+                }
+                if covered.last() != Some(&material.span) {
+                    covered.push(material.span.clone());
+                }
+                let line = around.line.unwrap_or_else(|| lines.at(blob, material.span.start));
+                let allow = around.allow.clone().or_else(|| inline_allow(blob.bytes, &material.span));
+                self.keep(blob, material, line, allow);
+            }
+        }
+    }
+
+    fn keep(&mut self, blob: Blob<'_>, material: Material, line: u64, allow: Option<String>) {
+        self.occurrences.push(Occurrence {
+            origin: blob.origin.clone(),
+            offset: blob.window.start + material.span.start as u64,
+            line,
+            allow,
+            material,
+        });
+    }
+
+    /// Opens a wrapper and looks at what is inside. Returns the bytes it covers.
+    fn unwrap(&mut self, unwrapper: &dyn Unwrapper, wrapper: &mut Wrapper<'_>) -> Option<Range<usize>> {
+        let Wrapper { session, blob, hit, budget, around, line } = *wrapper;
+        let kind = unwrapper.about().id;
+        let gap = |reason: Reason, detail: String| {
+            session.gap(Gap { origin: blob.origin.clone(), reason, detail });
+        };
+        if around.depth >= session.limits.max_depth {
+            gap(Reason::TooDeep, format!("{kind} at depth {}", around.depth + 1));
+            return None;
+        }
+        let mut covered = None;
+        let mut each = |entry: crate::seam::Entry<'_>| {
+            let at = blob.window.start + entry.span.start as u64;
+            let origin = blob.origin.inside(Wrap { kind, at });
+            let inside = Around {
+                depth: around.depth + 1,
+                line: Some(around.line.unwrap_or(line)),
+                allow: around.allow.clone().or_else(|| inline_allow(blob.bytes, &entry.span)),
+            };
+            self.look(session, Blob::whole(entry.bytes, &origin), budget, &inside);
+            covered = Some(entry.span);
+            if session.cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        match catch_unwind(AssertUnwindSafe(|| unwrapper.open(blob, hit, budget, &mut each))) {
+            Ok(Ok(()) | Err(Unopenable::Malformed(_))) => {}
+            Ok(Err(Unopenable::Limit(reason))) => gap(reason, format!("{kind} at byte {}", hit.at)),
+            Err(_) => gap(Reason::DetectorFault, kind.to_owned()),
+        }
+        covered
+    }
+}
+
+/// A wrapper about to be opened.
+#[derive(Clone, Copy)]
+struct Wrapper<'w> {
+    session: &'w Session<'w>,
+    blob: Blob<'w>,
+    hit: crate::seam::Hit,
+    budget: &'w Budget,
+    around: &'w Around,
+    line: u64,
+}
+
+/// Counts lines as far as it is asked, each byte once as long as the questions ascend.
+struct Lines {
+    at: usize,
+    line: u64,
+}
+
+impl Lines {
+    fn at(&mut self, blob: Blob<'_>, at: usize) -> u64 {
+        if at < self.at {
+            *self = Self { at: 0, line: blob.window.line };
+        }
+        self.line += count_lines(blob.bytes.get(self.at..at).unwrap_or_default());
+        self.at = at;
+        self.line
+    }
+}
+
+/// What marks a line as allowed.
+const ALLOW: &[u8] = b"keyradius:allow";
+
+/// How far before and behind a material the ends of its lines are looked for, in bytes.
+const LINE: usize = 4096;
+
+/// Looks for `keyradius:allow` on the lines of a material and on the line above. Returns the text of `reason="..."`
+/// behind the mark, if there is one. Nothing else of the line is kept: the key itself may stand on it.
+fn inline_allow(bytes: &[u8], span: &Range<usize>) -> Option<String> {
+    let from = span.start.saturating_sub(LINE);
+    let before = bytes.get(from..span.start)?;
+    let mut breaks = memchr::memrchr_iter(b'\n', before);
+    let start = breaks.nth(1).map_or(from, |at| from + at + 1);
+    let behind = bytes.get(span.end..bytes.len().min(span.end.saturating_add(LINE)))?;
+    let end = span.end + memchr::memchr(b'\n', behind).unwrap_or(behind.len());
+    let lines = bytes.get(start..end)?;
+    let at = memchr::memmem::find(lines, ALLOW)?;
+    let line = lines.get(at + ALLOW.len()..)?.split(|&b| b == b'\n').next()?;
+    let reason = memchr::memmem::find(line, b"reason=\"").and_then(|at| {
+        let text = line.get(at + b"reason=\"".len()..)?;
+        let end = memchr::memchr(b'"', text).filter(|&end| end <= 200)?;
+        text.get(..end).map(|t| String::from_utf8_lossy(t).into_owned())
+    });
+    Some(reason.unwrap_or_default())
 }

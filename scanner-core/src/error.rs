@@ -44,6 +44,8 @@ pub enum Reason {
     Vanished,
     /// Reading failed part way.
     ReadError,
+    /// A FIFO, socket or device: never opened.
+    SpecialFile,
     /// A pseudo file system (`/proc`, `/sys`), whose files are not stored bytes.
     PseudoFileSystem,
     /// Another file system, and the run was told to stay on one.
@@ -71,6 +73,7 @@ impl Reason {
             Self::Permission => "permission",
             Self::Vanished => "vanished",
             Self::ReadError => "read_error",
+            Self::SpecialFile => "special_file",
             Self::PseudoFileSystem => "pseudo_file_system",
             Self::OtherFileSystem => "other_file_system",
             Self::TooLarge => "too_large",
@@ -81,6 +84,12 @@ impl Reason {
             Self::DetectorFault => "detector_fault",
             Self::Interrupted => "interrupted",
         }
+    }
+
+    /// Whether a run with such a gap is incomplete. What holds no stored bytes, and what the user asked to leave out,
+    /// is listed all the same but takes nothing from the answer.
+    pub const fn leaves_incomplete(self) -> bool {
+        !matches!(self, Self::SpecialFile | Self::PseudoFileSystem | Self::OtherFileSystem)
     }
 }
 

@@ -1,1 +1,282 @@
-//! Being written.
+//! One pass over bytes for all anchors.
+//!
+//! Every byte that keyradius reads goes through here, so this file decides its speed. Two facts shape it:
+//!
+//! * Packed Teddy (SIMD, `aho_corasick::packed`) runs at memory speed for up to about [`HOT`] literals and a third
+//!   slower beyond; an automaton for the same literals is ten times slower. `benches/` measures it.
+//! * A DER key always holds a byte below [`CONTROL`] (INTEGER is tag 2) and plain text never does. So anchors are
+//!   split: those that are text are searched everywhere, those with a control byte only in bytes that hold one. A
+//!   source tree is text, and pays for half of the anchors.
+
+use aho_corasick::packed;
+use aho_corasick::{AhoCorasick, Input, MatchKind, Span};
+
+use crate::blob::Window;
+use crate::seam::{Anchor, Hit, Knowledge};
+
+/// Most literals that one packed searcher may hold: above this Teddy falls from its fast form.
+pub const HOT: usize = 24;
+
+/// Bytes below this are control characters that no text holds (0x09 is the tab).
+pub const CONTROL: u8 = 0x09;
+
+/// Who is called for an anchor: indices into [`Knowledge`].
+#[derive(Debug, Default)]
+pub struct Owners {
+    /// Indices of detectors, in the order of the slice.
+    pub detectors: Vec<usize>,
+    /// Indices of unwrappers, in the order of the slice.
+    pub unwrappers: Vec<usize>,
+}
+
+/// An anchor seen, before anyone was asked about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Seen {
+    /// Where, as an index into the window's bytes.
+    pub at: usize,
+    /// Which anchor: an index into [`Prefilter::anchors`].
+    pub anchor: usize,
+}
+
+/// All anchors of the knowledge, compiled.
+pub struct Prefilter {
+    anchors: Vec<(Anchor, Owners)>,
+    text: Set,
+    binary: Set,
+    starts: Vec<usize>,
+    longest: usize,
+}
+
+impl std::fmt::Debug for Prefilter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Prefilter({} text, {} binary)", self.text.ids.len(), self.binary.ids.len())
+    }
+}
+
+impl Prefilter {
+    /// Compiles the anchors of all detectors and unwrappers; each distinct literal once.
+    pub fn new(knowledge: &Knowledge) -> Self {
+        let mut anchors: Vec<(Anchor, Owners)> = Vec::new();
+        let mut slot = |anchor: Anchor| {
+            anchors.iter().position(|(a, _)| *a == anchor).unwrap_or_else(|| {
+                anchors.push((anchor, Owners::default()));
+                anchors.len() - 1
+            })
+        };
+        let mut calls = Vec::new();
+        for (index, detector) in knowledge.detectors.iter().enumerate() {
+            calls.extend(detector.anchors().iter().map(|&a| (slot(a), index, true)));
+        }
+        for (index, unwrapper) in knowledge.unwrappers.iter().enumerate() {
+            calls.extend(unwrapper.anchors().iter().map(|&a| (slot(a), index, false)));
+        }
+        for (slot, index, is_detector) in calls {
+            if let Some((_, owners)) = anchors.get_mut(slot) {
+                if is_detector { owners.detectors.push(index) } else { owners.unwrappers.push(index) }
+            }
+        }
+        let ids = |keep: &dyn Fn(&Anchor) -> bool| -> Vec<usize> {
+            anchors.iter().enumerate().filter(|(_, (a, _))| keep(a)).map(|(i, _)| i).collect()
+        };
+        let starts = ids(&|a| a.at_start);
+        let text = ids(&|a| !a.at_start && !is_binary(a));
+        let binary = ids(&|a| !a.at_start && is_binary(a));
+        let longest = anchors.iter().map(|(a, _)| a.bytes.len()).max().unwrap_or(1);
+        let text = Set::new(&anchors, text);
+        let binary = Set::new(&anchors, binary);
+        Self { anchors, text, binary, starts, longest }
+    }
+
+    /// Every anchor with its owners.
+    pub fn anchors(&self) -> &[(Anchor, Owners)] {
+        &self.anchors
+    }
+
+    /// How many literals are searched in all bytes, and how many more in bytes with control characters.
+    pub const fn sizes(&self) -> (usize, usize) {
+        (self.text.ids.len(), self.binary.ids.len())
+    }
+
+    /// The hit and its owners.
+    pub fn hit(&self, seen: Seen) -> Option<(Hit, &Owners)> {
+        let (anchor, owners) = self.anchors.get(seen.anchor)?;
+        Some((Hit { anchor: *anchor, at: seen.at }, owners))
+    }
+
+    /// Appends every anchor in the window's core, in ascending order.
+    pub fn find(&self, bytes: &[u8], window: Window, out: &mut Vec<Seen>) {
+        let first = out.len();
+        if window.first() {
+            for &id in &self.starts {
+                if self.anchors.get(id).is_some_and(|(a, _)| bytes.starts_with(a.bytes)) {
+                    out.push(Seen { at: 0, anchor: id });
+                }
+            }
+        }
+        // An anchor that begins in the core may end behind it.
+        let end = window.core_end.saturating_add(self.longest - 1).min(bytes.len());
+        let Some(searched) = bytes.get(..end) else { return };
+        self.text.find(searched, window, out);
+        if !self.binary.ids.is_empty() && searched.get(window.core_start..).is_some_and(has_control) {
+            self.binary.find(searched, window, out);
+            out.get_mut(first..).unwrap_or_default().sort_unstable();
+        }
+    }
+}
+
+const fn is_binary(anchor: &Anchor) -> bool {
+    let mut rest = anchor.bytes;
+    while let [byte, tail @ ..] = rest {
+        if *byte < CONTROL {
+            return true;
+        }
+        rest = tail;
+    }
+    false
+}
+
+/// Whether any byte is below [`CONTROL`]. Written so that the compiler turns it into SIMD.
+pub fn has_control(bytes: &[u8]) -> bool {
+    bytes.chunks(4096).any(|chunk| chunk.iter().fold(false, |any, &byte| any | (byte < CONTROL)))
+}
+
+/// One set of literals and its searcher.
+struct Set {
+    /// Pattern number -> anchor number.
+    ids: Vec<usize>,
+    searcher: Option<Searcher>,
+}
+
+enum Searcher {
+    Packed(packed::Searcher),
+    /// Where the processor has no SIMD that Teddy can use. Boxed: it is rarely there.
+    Automaton(Box<AhoCorasick>),
+}
+
+impl Set {
+    fn new(anchors: &[(Anchor, Owners)], ids: Vec<usize>) -> Self {
+        let patterns: Vec<&[u8]> = ids.iter().filter_map(|&id| anchors.get(id)).map(|(a, _)| a.bytes).collect();
+        let searcher = if patterns.is_empty() {
+            None
+        } else {
+            packed::Config::new()
+                .match_kind(packed::MatchKind::LeftmostFirst)
+                .builder()
+                .extend(&patterns)
+                .build()
+                .map(Searcher::Packed)
+                .or_else(|| {
+                    AhoCorasick::builder()
+                        .match_kind(MatchKind::LeftmostFirst)
+                        .build(&patterns)
+                        .ok()
+                        .map(|a| Searcher::Automaton(Box::new(a)))
+                })
+        };
+        Self { ids, searcher }
+    }
+
+    fn find(&self, bytes: &[u8], window: Window, out: &mut Vec<Seen>) {
+        let Some(searcher) = &self.searcher else { return };
+        let mut start = window.core_start;
+        while start < window.core_end {
+            let span = Span { start, end: bytes.len() };
+            let found = match searcher {
+                Searcher::Packed(s) => s.find_in(bytes, span),
+                Searcher::Automaton(s) => s.find(Input::new(bytes).span(span)),
+            };
+            let Some(found) = found else { return };
+            if found.start() >= window.core_end {
+                return;
+            }
+            if let Some(&anchor) = self.ids.get(found.pattern().as_usize()) {
+                out.push(Seen { at: found.start(), anchor });
+            }
+            // One byte on, not past the match: two anchors may overlap.
+            start = found.start() + 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blob::Blob;
+    use crate::error::Malformed;
+    use crate::seam::{About, Detector, Inspection};
+
+    struct Fake(&'static [Anchor]);
+    static ABOUT: About =
+        About { id: "fake", title: "", detects: "", blind_to: "", respond: "", references: &[] };
+    impl Detector for Fake {
+        fn about(&self) -> &'static About {
+            &ABOUT
+        }
+        fn anchors(&self) -> &'static [Anchor] {
+            self.0
+        }
+        fn inspect(&self, _: Blob<'_>, _: Hit, _: &mut Inspection) -> Result<(), Malformed> {
+            Ok(())
+        }
+    }
+
+    const KNOWLEDGE: Knowledge = Knowledge {
+        detectors: &[&Fake(&[
+            Anchor::anywhere(b"-----BEGIN "),
+            Anchor::anywhere(b"GIN PRI"),
+            Anchor::anywhere(&[2, 1, 0, 2]),
+            Anchor::at_start(&[0x95]),
+        ])],
+        unwrappers: &[],
+        unopened: &[],
+    };
+
+    fn find(bytes: &[u8], window: Window) -> Vec<(usize, usize)> {
+        let mut out = Vec::new();
+        Prefilter::new(&KNOWLEDGE).find(bytes, window, &mut out);
+        out.into_iter().map(|s| (s.at, s.anchor)).collect()
+    }
+
+    #[test]
+    fn finds_all_even_where_they_overlap() {
+        let text = b"x-----BEGIN PRIVATE";
+        assert_eq!(find(text, Window::whole(text.len())), [(1, 0), (8, 1)]);
+        let both = b"\x95\x02\x01\x00\x02 -----BEGIN ";
+        assert_eq!(find(both, Window::whole(both.len())), [(0, 3), (1, 2), (6, 0)]);
+    }
+
+    #[test]
+    fn every_hit_belongs_to_exactly_one_window() {
+        let mut bytes = vec![b'.'; 600];
+        for at in [0, 95, 96, 99, 100, 101, 589] {
+            bytes.splice(at..at + 4, [2, 1, 0, 2]);
+        }
+        let whole = find(&bytes, Window::whole(bytes.len()));
+        let mut split = Vec::new();
+        for start in (0..600).step_by(100) {
+            let back = start.min(10);
+            let slice = &bytes[start - back..(start + 130).min(600)];
+            let window = Window {
+                start: (start - back) as u64,
+                line: 1,
+                core_start: back,
+                core_end: (back + 100).min(slice.len()),
+                last: false,
+            };
+            split.extend(find(slice, window).into_iter().map(|(at, a)| (at + start - back, a)));
+        }
+        assert_eq!(split, whole);
+    }
+
+    #[test]
+    fn control_bytes_are_seen_wherever_they_stand() {
+        let mut text = vec![b'a'; 10_000];
+        assert!(!has_control(&text));
+        for at in [0, 4095, 4096, 9999] {
+            text[at] = 8;
+            assert!(has_control(&text));
+            text[at] = b'\t';
+            assert!(!has_control(&text));
+        }
+    }
+}

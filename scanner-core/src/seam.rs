@@ -4,7 +4,7 @@ use std::ops::{ControlFlow, Range};
 
 use crate::blob::Blob;
 use crate::budget::Budget;
-use crate::error::{Gap, Malformed, SourceError};
+use crate::error::{Gap, Malformed, Reason, SourceError};
 use crate::material::Material;
 
 /// What a detector or unwrapper says of itself: `explain`, SARIF rules and `docs/detectors.md` are made from it.
@@ -104,6 +104,27 @@ pub struct Entry<'a> {
     pub span: Range<usize>,
 }
 
+/// Why a wrapper gave nothing, or not all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unopenable {
+    /// It only looked like one.
+    Malformed(Malformed),
+    /// A limit of the run bit: a gap.
+    Limit(Reason),
+}
+
+impl From<Malformed> for Unopenable {
+    fn from(malformed: Malformed) -> Self {
+        Self::Malformed(malformed)
+    }
+}
+
+impl From<Reason> for Unopenable {
+    fn from(reason: Reason) -> Self {
+        Self::Limit(reason)
+    }
+}
+
 /// Opens a wrapper into more blobs.
 pub trait Unwrapper: Sync {
     /// What it says of itself.
@@ -115,9 +136,9 @@ pub trait Unwrapper: Sync {
         &self,
         blob: Blob<'_>,
         hit: Hit,
-        budget: &mut Budget,
+        budget: &Budget,
         each: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
-    ) -> Result<(), Malformed>;
+    ) -> Result<(), Unopenable>;
 }
 
 /// Where bytes come from.

@@ -1,1 +1,4 @@
 //! Where bytes come from.
+
+pub mod fs;
+pub mod stream;

@@ -1,0 +1,178 @@
+//! Files on disk: every one, hidden and ignored ones too.
+//!
+//! Symlinks are not followed (a link given by the user is), special files are never opened, pseudo file systems are
+//! left alone. The walk and its threads are those of the `ignore` crate, as in ripgrep.
+
+use std::collections::BTreeSet;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use ignore::{DirEntry, WalkBuilder, WalkState};
+
+use super::stream::Windows;
+use crate::blob::Origin;
+use crate::error::{Gap, Reason, SourceError};
+use crate::seam::{BlobSink, Source};
+
+/// Directories and files, walked in parallel.
+#[derive(Debug)]
+pub struct Tree {
+    /// Where to start.
+    pub roots: Vec<PathBuf>,
+    /// Whether to stay on the file systems of the roots.
+    pub one_file_system: bool,
+}
+
+impl Source for Tree {
+    fn feed(&self, jobs: usize, sink: &dyn BlobSink) -> Result<(), SourceError> {
+        let mut roots = self.roots.iter();
+        let Some(first) = roots.next() else { return Ok(()) };
+        for path in &self.roots {
+            path.metadata().map_err(|error| SourceError::Unusable { path: path.clone(), error })?;
+        }
+        let mut walk = WalkBuilder::new(first);
+        roots.for_each(|root| {
+            walk.add(root);
+        });
+        let devices = self.one_file_system.then(|| self.roots.iter().filter_map(|r| device(r)).collect());
+        walk.standard_filters(false).follow_links(false).threads(jobs.max(1));
+        walk.build_parallel().run(|| {
+            let mut visitor = Visitor { windows: Windows::default(), sink, devices: &devices };
+            Box::new(move |entry| visitor.visit(entry))
+        });
+        Ok(())
+    }
+}
+
+/// One thread's share of the walk.
+struct Visitor<'a> {
+    windows: Windows,
+    sink: &'a dyn BlobSink,
+    devices: &'a Option<BTreeSet<u64>>,
+}
+
+impl Visitor<'_> {
+    fn visit(&mut self, entry: Result<DirEntry, ignore::Error>) -> WalkState {
+        if self.sink.cancelled() {
+            return WalkState::Quit;
+        }
+        match entry {
+            Ok(entry) => self.entry(entry),
+            Err(error) => {
+                self.walk_fault(&error, None);
+                WalkState::Continue
+            }
+        }
+    }
+
+    fn entry(&mut self, entry: DirEntry) -> WalkState {
+        let Some(kind) = entry.file_type() else { return WalkState::Continue };
+        let given = entry.depth() == 0;
+        if kind.is_dir() {
+            return self.directory(entry.path());
+        }
+        if kind.is_file() || (given && kind.is_symlink() && entry.path().is_file()) {
+            self.file(entry.into_path(), given);
+        } else if !kind.is_symlink() {
+            self.gap(entry.path(), Reason::SpecialFile, "FIFO, socket or device: not opened");
+        }
+        WalkState::Continue
+    }
+
+    fn directory(&self, path: &Path) -> WalkState {
+        if let Some(name) = pseudo_file_system(path) {
+            self.gap(path, Reason::PseudoFileSystem, name);
+            return WalkState::Skip;
+        }
+        if let Some(devices) = self.devices
+            && device(path).is_some_and(|d| !devices.contains(&d))
+        {
+            self.gap(path, Reason::OtherFileSystem, "--one-file-system");
+            return WalkState::Skip;
+        }
+        WalkState::Continue
+    }
+
+    fn file(&mut self, path: PathBuf, follow: bool) {
+        match open(&path, follow) {
+            Ok(mut file) => self.windows.feed(&mut file, &Origin::file(path), self.sink),
+            Err(error) => self.fault(&path, &error),
+        }
+    }
+
+    fn walk_fault(&self, error: &ignore::Error, path: Option<&Path>) {
+        match error {
+            ignore::Error::WithPath { path, err } => self.walk_fault(err, Some(path)),
+            ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => {
+                self.walk_fault(err, path);
+            }
+            ignore::Error::Partial(errors) => errors.iter().for_each(|error| self.walk_fault(error, path)),
+            ignore::Error::Io(error) => self.fault(path.unwrap_or(Path::new("")), error),
+            other => self.gap(path.unwrap_or(Path::new("")), Reason::ReadError, &other.to_string()),
+        }
+    }
+
+    fn fault(&self, path: &Path, error: &io::Error) {
+        let reason = match error.kind() {
+            io::ErrorKind::PermissionDenied => Reason::Permission,
+            io::ErrorKind::NotFound => Reason::Vanished,
+            _ => Reason::ReadError,
+        };
+        self.gap(path, reason, &error.to_string());
+    }
+
+    fn gap(&self, path: &Path, reason: Reason, detail: &str) {
+        self.sink.gap(Gap { origin: Origin::file(path), reason, detail: detail.to_owned() });
+    }
+}
+
+/// Opens for reading, never blocking on a FIFO that took the file's place and never through a link that did.
+#[cfg(unix)]
+fn open(path: &Path, follow: bool) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    use rustix::fs::OFlags;
+    let mut flags = OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    if !follow {
+        flags |= OFlags::NOFOLLOW;
+    }
+    OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path)
+}
+
+#[cfg(not(unix))]
+fn open(path: &Path, _follow: bool) -> io::Result<File> {
+    OpenOptions::new().read(true).open(path)
+}
+
+#[cfg(unix)]
+fn device(path: &Path) -> Option<u64> {
+    use std::os::unix::fs::MetadataExt;
+    path.metadata().ok().map(|m| m.dev())
+}
+
+#[cfg(not(unix))]
+fn device(_path: &Path) -> Option<u64> {
+    None
+}
+
+/// The name of the pseudo file system that a directory is on (magic numbers of `linux/magic.h`). Its files hold no
+/// stored bytes, and some (`/proc/kcore`) have no end.
+#[cfg(target_os = "linux")]
+fn pseudo_file_system(path: &Path) -> Option<&'static str> {
+    Some(match rustix::fs::statfs(path).ok()?.f_type {
+        0x9fa0 => "proc",
+        0x6265_6572 => "sysfs",
+        0x6462_6720 => "debugfs",
+        0x7472_6163 => "tracefs",
+        0x7363_6673 => "securityfs",
+        0x0027_e0eb | 0x6367_7270 => "cgroup",
+        0xcafe_4a11 => "bpf",
+        0x1cd1 => "devpts",
+        _ => return None,
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn pseudo_file_system(_path: &Path) -> Option<&'static str> {
+    None
+}

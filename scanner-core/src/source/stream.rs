@@ -1,0 +1,201 @@
+//! Any stream of bytes, read in overlapping windows: a 20 GB image needs no 20 GB of memory.
+
+use std::io::{self, Read};
+use std::path::PathBuf;
+
+use zeroize::Zeroize;
+
+use crate::blob::{Blob, Origin, Window};
+use crate::error::{Gap, Reason, SourceError};
+use crate::seam::{BlobSink, Source};
+
+/// Size of the first buffer: most source files fit and need no second one.
+const FIRST: usize = 64 << 10;
+
+/// Bytes of a window beyond which the next one begins. Inputs up to this size are held whole.
+pub const CORE: usize = 4 << 20;
+
+/// Bytes kept before a core, for readers that walk back to the start of a structure. No walk goes further.
+pub const BACK: usize = 4 << 10;
+
+/// Bytes kept behind a core: the largest material that is found whole wherever it lies in a large file. The largest
+/// real ones are trust stores of some 400 KiB.
+pub const AHEAD: usize = 1 << 20;
+
+/// Standard input, as the origin `-`.
+#[derive(Debug)]
+pub struct Stdin;
+
+impl Source for Stdin {
+    fn feed(&self, _jobs: usize, sink: &dyn BlobSink) -> Result<(), SourceError> {
+        Windows::default().feed(&mut io::stdin().lock(), &Origin::file(PathBuf::from("-")), sink);
+        Ok(())
+    }
+}
+
+/// A reused buffer and the loop that fills it.
+#[derive(Debug, Default)]
+pub struct Windows {
+    buffer: Vec<u8>,
+}
+
+impl Windows {
+    /// Reads the input to its end and feeds it window by window. Faults become gaps.
+    pub fn feed(&mut self, input: &mut dyn Read, origin: &Origin, sink: &dyn BlobSink) {
+        let mut held = 0;
+        let mut window = Window { start: 0, line: 1, core_start: 0, core_end: 0, last: false };
+        let gap = |reason, detail: String| sink.gap(Gap { origin: origin.clone(), reason, detail });
+        let mut wipe = false;
+        loop {
+            let fault = self.fill(input, &mut held, sink).err();
+            let size = window.start + held as u64;
+            if size > sink.max_bytes() {
+                gap(Reason::TooLarge, format!("larger than {} bytes", sink.max_bytes()));
+                break;
+            }
+            // Full means that more may follow; not full means that this is the end.
+            window.last = held < self.buffer.len() || fault.is_some();
+            window.core_end = if window.last { held } else { held.saturating_sub(AHEAD) };
+            let bytes = self.buffer.get(..held).unwrap_or_default();
+            let looked = sink.blob(Blob { bytes, origin, window });
+            wipe |= looked.wipe;
+            if let Some(error) = fault {
+                gap(Reason::ReadError, format!("{error}, after {size} bytes"));
+                break;
+            }
+            if window.last || looked.stop {
+                sink.done(size);
+                break;
+            }
+            let keep = window.core_end.saturating_sub(BACK);
+            window.line += count_lines(bytes.get(..keep).unwrap_or_default());
+            self.buffer.copy_within(keep..held, 0);
+            held -= keep;
+            window.start += keep as u64;
+            window.core_start = BACK;
+        }
+        if wipe {
+            self.buffer.zeroize();
+        }
+    }
+
+    /// Fills the buffer: to its end, or until the input ends. Grows it to the size of a full window first.
+    fn fill(&mut self, input: &mut dyn Read, held: &mut usize, sink: &dyn BlobSink) -> io::Result<()> {
+        if self.buffer.is_empty() {
+            self.buffer.resize(FIRST, 0);
+        }
+        loop {
+            if *held == self.buffer.len() {
+                let full = CORE + AHEAD;
+                if self.buffer.len() >= full {
+                    return Ok(());
+                }
+                // A new buffer, so that growing leaves no unwiped copy behind.
+                let mut grown = vec![0; (self.buffer.len() * 4).min(full)];
+                if let (Some(to), Some(from)) = (grown.get_mut(..*held), self.buffer.get(..*held)) {
+                    to.copy_from_slice(from);
+                }
+                self.buffer.zeroize();
+                self.buffer = grown;
+            }
+            let room = self.buffer.get_mut(*held..).unwrap_or_default();
+            match input.read(room) {
+                Ok(0) => return Ok(()),
+                Ok(read) => *held += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+            if sink.cancelled() {
+                return Err(io::Error::other("interrupted"));
+            }
+        }
+    }
+}
+
+/// How many line feeds.
+pub(crate) fn count_lines(bytes: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', bytes).count() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::seam::Looked;
+
+    #[derive(Default)]
+    struct Collect {
+        cores: Mutex<Vec<(u64, Vec<u8>, u64)>>,
+        gaps: Mutex<Vec<Gap>>,
+        max: Option<u64>,
+    }
+
+    impl BlobSink for Collect {
+        fn blob(&self, blob: Blob<'_>) -> Looked {
+            let window = blob.window;
+            let line = window.line + count_lines(&blob.bytes[..window.core_start]);
+            let core = blob.bytes[window.core()].to_vec();
+            self.cores.lock().unwrap().push((window.start + window.core_start as u64, core, line));
+            Looked { stop: false, wipe: true }
+        }
+        fn gap(&self, gap: Gap) {
+            self.gaps.lock().unwrap().push(gap);
+        }
+        fn done(&self, _: u64) {}
+        fn cancelled(&self) -> bool {
+            false
+        }
+        fn max_bytes(&self) -> u64 {
+            self.max.unwrap_or(u64::MAX)
+        }
+    }
+
+    #[test]
+    fn cores_are_the_input_without_seam_or_overlap() {
+        let sizes = [0, 1, FIRST - 1, FIRST, FIRST + 1, CORE, CORE + AHEAD, CORE + AHEAD + 1, 3 * CORE + 17];
+        let mut windows = Windows::default();
+        for size in sizes {
+            let input: Vec<u8> = (0..size).map(|i| if i % 97 == 0 { b'\n' } else { (i % 251) as u8 | 0x80 }).collect();
+            let sink = Collect::default();
+            windows.feed(&mut &input[..], &Origin::file("x"), &sink);
+            let mut joined = Vec::new();
+            for (offset, core, line) in sink.cores.into_inner().unwrap() {
+                assert_eq!(offset, joined.len() as u64);
+                assert_eq!(line, 1 + count_lines(&joined));
+                joined.extend(core);
+            }
+            assert!(joined == input, "{size}");
+            assert!(sink.gaps.into_inner().unwrap().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_fault_keeps_what_was_read() {
+        struct Broken(usize);
+        impl Read for Broken {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                if self.0 == 0 {
+                    return Err(io::Error::other("disk on fire"));
+                }
+                let read = buffer.len().min(self.0);
+                buffer[..read].fill(b'a');
+                self.0 -= read;
+                Ok(read)
+            }
+        }
+        let sink = Collect::default();
+        Windows::default().feed(&mut Broken(1000), &Origin::file("x"), &sink);
+        assert_eq!(sink.cores.into_inner().unwrap()[0].1.len(), 1000);
+        let gaps = sink.gaps.into_inner().unwrap();
+        assert_eq!((gaps[0].reason, gaps[0].detail.as_str()), (Reason::ReadError, "disk on fire, after 1000 bytes"));
+    }
+
+    #[test]
+    fn too_large_is_a_gap() {
+        let sink = Collect { max: Some(10), ..Collect::default() };
+        Windows::default().feed(&mut &[0; 11][..], &Origin::file("x"), &sink);
+        assert!(sink.cores.into_inner().unwrap().is_empty());
+        assert_eq!(sink.gaps.into_inner().unwrap()[0].reason, Reason::TooLarge);
+    }
+}
