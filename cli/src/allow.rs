@@ -8,6 +8,7 @@ use detectors::radius::Finding;
 use globset::{GlobBuilder, GlobMatcher};
 use jiff::civil::Date;
 use scanner_core::material::Occurrence;
+use toml::Value;
 
 use crate::config::RawAllow;
 
@@ -107,7 +108,11 @@ impl Entry {
         let until = match raw.until {
             None => None,
             Some(value) => {
-                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                let text = match &value {
+                    Value::String(text) => text.clone(),
+                    Value::Datetime(date) => date.to_string(),
+                    other => other.type_str().to_owned(),
+                };
                 let date = text.parse().map_err(|_| {
                     (format!("until = {text:?} is no date"), "write it as YYYY-MM-DD".to_owned())
                 })?;

@@ -1,6 +1,5 @@
 //! A line of progress on a terminal. It only reads counters that the engine keeps.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;

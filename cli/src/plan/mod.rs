@@ -8,6 +8,8 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use scanner_core::blob::printable_path;
 use scanner_core::budget::Limits;
 
@@ -23,6 +25,8 @@ pub(crate) use surroundings::Surroundings;
 #[derive(Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "independent choices of the user")]
 pub(crate) struct Plan {
+    /// The current directory.
+    pub(crate) directory: PathBuf,
     /// Targets as typed, `-` among them.
     pub(crate) targets: Vec<PathBuf>,
     /// How to report.
@@ -49,7 +53,7 @@ pub(crate) struct Plan {
     pub(crate) one_file_system: bool,
     /// What is allowed.
     pub(crate) allow: AllowList,
-    /// When the scan began; `Some` time is reported as the only one.
+    /// The time as the report tells it.
     pub(crate) clock: Clock,
 }
 
@@ -87,6 +91,8 @@ pub(crate) struct Clock {
     pub(crate) started: Timestamp,
     /// Whether times are left out: the end is the beginning.
     pub(crate) frozen: bool,
+    /// The day that expiries are measured against.
+    pub(crate) today: Date,
 }
 
 impl Plan {
@@ -117,6 +123,7 @@ impl Plan {
             width: around.columns.filter(|_| to_terminal).unwrap_or(100).clamp(60, 120),
         };
         Ok(Self {
+            directory: around.directory.clone(),
             targets,
             format: args.format,
             output,
@@ -182,13 +189,18 @@ fn load_config(named: Option<&Path>, no_config: bool, targets: &[PathBuf], here:
 fn clock(reproducible: bool, around: &Surroundings) -> Result<Clock, Failure> {
     let Some(epoch) = &around.source_date_epoch else {
         let started = if reproducible { Timestamp::UNIX_EPOCH } else { around.now };
-        return Ok(Clock { started, frozen: reproducible });
+        return Ok(Clock { started, frozen: reproducible, today: day(around.now) });
     };
     let started = epoch.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
     match started {
-        Some(started) => Ok(Clock { started, frozen: true }),
+        Some(started) => Ok(Clock { started, frozen: true, today: day(started) }),
         None => Err(Failure::new("SOURCE_DATE_EPOCH is no number of seconds since 1970").hint("correct it or unset it")),
     }
+}
+
+/// The day of a time, UTC.
+fn day(time: Timestamp) -> Date {
+    time.to_zoned(TimeZone::UTC).date()
 }
 
 /// Opened now, so that a scan of an hour does not end in a typing error; emptied only when the report is there.
