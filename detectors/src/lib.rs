@@ -1,5 +1,4 @@
 //! Everything that knows what a key is. Opens no file, prints nothing.
-#![allow(dead_code, reason = "rooms being filled")]
 
 mod format;
 pub mod radius;
@@ -9,10 +8,20 @@ mod wrap;
 use scanner_core::seam::{Detector, Knowledge, Unwrapper};
 
 /// Every detector. A new one is one file in `format/` and one line here.
-pub const DETECTORS: &[&dyn Detector] = &[];
+pub const DETECTORS: &[&dyn Detector] = &[
+    &format::pkcs8::Pkcs8,
+    &format::pkcs1::Pkcs1,
+    &format::sec1::Sec1,
+    &format::dsa::Dsa,
+    &format::encrypted_pkcs8::EncryptedPkcs8,
+    &format::legacy_pem::LegacyPem,
+    &format::x509::X509,
+    &format::spki::Spki,
+];
 
 /// Every unwrapper. A new one is one file in `wrap/` and one line here.
-pub const UNWRAPPERS: &[&dyn Unwrapper] = &[];
+pub const UNWRAPPERS: &[&dyn Unwrapper] = &[&wrap::base64::Base64, &wrap::utf16::Utf16];
 
 /// All of it, for the engine.
-pub const KNOWLEDGE: Knowledge = Knowledge { detectors: DETECTORS, unwrappers: UNWRAPPERS, unopened: &[] };
+pub const KNOWLEDGE: Knowledge =
+    Knowledge { detectors: DETECTORS, unwrappers: UNWRAPPERS, unopened: wrap::unopened::UNOPENED };

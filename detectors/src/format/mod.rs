@@ -1,2 +1,10 @@
-//! One file per format family.
+//! One file per format family. Each reads what can be read without a password, and none imports another.
 
+pub(crate) mod dsa;
+pub(crate) mod encrypted_pkcs8;
+pub(crate) mod legacy_pem;
+pub(crate) mod pkcs1;
+pub(crate) mod pkcs8;
+pub(crate) mod sec1;
+pub(crate) mod spki;
+pub(crate) mod x509;

@@ -1,5 +1,118 @@
-//! All materials of a run and the links between them: being written.
+//! All materials of a run, joined by key.
 
-/// All materials of a run and the links between them.
+use std::collections::BTreeMap;
+
+use scanner_core::material::{Identity, Kind, Link, Occurrence, ProtectionState, PublicHalf};
+
+/// What makes two materials the same key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KeyName {
+    /// Digest of the public half that does not depend on its encoding.
+    Public([u8; 32]),
+    /// Digest of the ciphertext, where no public half can be known.
+    Opaque([u8; 32]),
+}
+
+/// A private key and everything of the run that belongs to it.
+#[derive(Debug)]
+pub struct KeyGroup {
+    /// Its name.
+    pub name: KeyName,
+    /// The public half, where known.
+    pub public: Option<PublicHalf>,
+    /// Places of the private key.
+    pub private: Vec<Occurrence>,
+    /// Places of its public half and certificates.
+    pub related: Vec<Occurrence>,
+}
+
+/// All materials of a run.
 #[derive(Debug, Default)]
-pub struct Estate {}
+pub struct Estate {
+    /// Private keys, by name.
+    pub keys: Vec<KeyGroup>,
+    /// Materials that belong to none of them.
+    pub others: Vec<Occurrence>,
+}
+
+impl Estate {
+    /// Joins the occurrences of a run. They come sorted from the engine, and stay so in every list.
+    pub fn new(occurrences: Vec<Occurrence>) -> Self {
+        let linked = Linked::of(&occurrences);
+        let mut groups: BTreeMap<KeyName, KeyGroup> = BTreeMap::new();
+        let mut public = Vec::new();
+        for occurrence in occurrences {
+            let (name, half) = match name(&occurrence, &linked) {
+                Some((name, half)) if is_private(&occurrence) => (name, half),
+                _ => {
+                    public.push(occurrence);
+                    continue;
+                }
+            };
+            let group = groups.entry(name).or_insert_with(|| KeyGroup {
+                name,
+                public: None,
+                private: Vec::new(),
+                related: Vec::new(),
+            });
+            group.public = group.public.take().or(half);
+            group.private.push(occurrence);
+        }
+        let mut others = Vec::new();
+        for occurrence in public {
+            let group = name(&occurrence, &linked).and_then(|(name, _)| groups.get_mut(&name));
+            match group {
+                Some(group) => group.related.push(occurrence),
+                None => others.push(occurrence),
+            }
+        }
+        Self { keys: groups.into_values().collect(), others }
+    }
+}
+
+/// Whether the private key itself is there: a stub only says that it is elsewhere.
+fn is_private(occurrence: &Occurrence) -> bool {
+    let material = &occurrence.material;
+    let stub = material.protection.as_ref().is_some_and(|p| p.state == ProtectionState::Stub);
+    material.kind == Kind::PrivateKey && !stub
+}
+
+/// Public halves by the digests that keystores refer to them with.
+#[derive(Default)]
+struct Linked {
+    by_link: BTreeMap<Link, PublicHalf>,
+}
+
+impl Linked {
+    fn of(occurrences: &[Occurrence]) -> Self {
+        use sha1::{Digest, Sha1};
+        let wanted = occurrences.iter().any(|o| !o.material.links.is_empty());
+        let mut linked = Self::default();
+        if !wanted {
+            return linked;
+        }
+        for occurrence in occurrences {
+            let Some(Identity::Public(half)) = &occurrence.material.identity else { continue };
+            if let Some(certificate) = &occurrence.material.certificate {
+                linked.by_link.insert(Link::CertSha1(certificate.sha1), (**half).clone());
+            }
+            linked.by_link.insert(Link::SpkiSha1(Sha1::digest(&half.spki).into()), (**half).clone());
+        }
+        linked
+    }
+}
+
+/// The key that a material belongs to: by its own public half, or by a certificate that it refers to and that was found
+/// somewhere in the run.
+fn name(occurrence: &Occurrence, linked: &Linked) -> Option<(KeyName, Option<PublicHalf>)> {
+    match occurrence.material.identity.as_ref()? {
+        Identity::Public(half) => Some((KeyName::Public(half.id.key_only), Some((**half).clone()))),
+        Identity::Opaque(digest) => {
+            let half = occurrence.material.links.iter().find_map(|link| linked.by_link.get(link));
+            Some(match half {
+                Some(half) => (KeyName::Public(half.id.key_only), Some(half.clone())),
+                None => (KeyName::Opaque(*digest), None),
+            })
+        }
+    }
+}

@@ -106,7 +106,8 @@ pub struct Modifier {
 /// A private key, ranked, with every place it lies.
 #[derive(Clone, Debug)]
 pub struct Finding {
-    /// Stable id: `kr1:` and 16 hex digits, from what the key is and where it lies (paths, not lines).
+    /// Stable id: `kr1:` and 16 hex digits that follow from the key alone, so that moving a line, a file or a repository
+    /// changes nothing.
     pub id: String,
     /// Identity of the public half; `None` if it cannot be known without a password.
     pub key: Option<KeyId>,
@@ -132,6 +133,8 @@ pub struct Finding {
     pub tier_potential: Option<Tier>,
     /// Severity in tenths, 0 to 100.
     pub severity: i32,
+    /// Whether an asserted role is to sign things that others believe: ranked apart from other keys.
+    pub signing: bool,
     /// Ledger: evidence for and against every role that was considered, sorted.
     pub evidence: Vec<Evidence>,
     /// Ledger: severity modifiers in the order applied; the first one is the base of the tier.
@@ -152,10 +155,5 @@ impl Finding {
     /// Severity as people write it: `9.8`.
     pub fn severity_text(&self) -> String {
         format!("{}.{}", self.severity / 10, self.severity % 10)
-    }
-
-    /// Whether any asserted role (or a hypothesis, if none is) is a signing role: ranked apart from other keys.
-    pub fn is_signing(&self) -> bool {
-        self.tier < Tier::T4
     }
 }

@@ -1,5 +1,177 @@
-//! Roles and evidence as data: being written.
+//! Roles and evidence as data: `detectors/data/*.toml`, compiled in and read once a run.
 
-/// Roles and evidence as data.
-#[derive(Debug, Default)]
-pub struct Tables {}
+use std::collections::BTreeMap;
+
+use globset::{GlobBuilder, GlobMatcher};
+use serde::Deserialize;
+
+use super::Tier;
+
+/// A role of `roles.toml`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Role {
+    /// Stable identifier.
+    pub id: String,
+    /// A few words for a person.
+    pub title: String,
+    /// Tier.
+    pub tier: Tier,
+    /// Whether the role is to sign things that others believe.
+    pub signs: bool,
+    /// What would still believe a signature made with the key.
+    pub believed_by: String,
+    /// The first thing to do.
+    pub next: String,
+}
+
+/// A flag of an OpenPGP key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Use {
+    Certify,
+    Sign,
+    Encrypt,
+    Authenticate,
+}
+
+/// An entry of `evidence.toml`: every condition that is there must hold.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rule {
+    pub(crate) role: String,
+    pub(crate) weight: i32,
+    pub(crate) group: String,
+    pub(crate) text: String,
+    pub(crate) ca: Option<bool>,
+    pub(crate) self_issued: Option<bool>,
+    pub(crate) version: Option<u32>,
+    pub(crate) key_usage: Option<u32>,
+    pub(crate) eku: Option<String>,
+    pub(crate) policy: Option<String>,
+    pub(crate) extension: Option<String>,
+    pub(crate) subject: Option<String>,
+    pub(crate) format: Option<String>,
+    pub(crate) algorithm: Option<String>,
+    pub(crate) uses: Option<Use>,
+    pub(crate) subkey: Option<bool>,
+    pub(crate) label: Option<String>,
+    path: Option<String>,
+    #[serde(default)]
+    pub(crate) word: Vec<String>,
+    #[serde(skip)]
+    pub(crate) glob: Option<GlobMatcher>,
+}
+
+impl Rule {
+    /// Whether it asks for a certificate.
+    pub(crate) const fn about_certificate(&self) -> bool {
+        self.ca.is_some()
+            || self.self_issued.is_some()
+            || self.version.is_some()
+            || self.key_usage.is_some()
+            || self.eku.is_some()
+            || self.policy.is_some()
+            || self.extension.is_some()
+            || self.subject.is_some()
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RolesFile {
+    role: Vec<Role>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EvidenceFile {
+    evidence: Vec<Rule>,
+    test: Words,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Words {
+    words: Vec<String>,
+}
+
+/// Roles and evidence.
+#[derive(Debug)]
+pub struct Tables {
+    roles: BTreeMap<String, Role>,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) test_words: Vec<String>,
+}
+
+impl Tables {
+    /// The tables that keyradius comes with.
+    ///
+    /// # Panics
+    ///
+    /// Never: a test reads the same text.
+    pub fn built_in() -> Self {
+        let read = Self::read(include_str!("../../data/roles.toml"), include_str!("../../data/evidence.toml"));
+        #[allow(clippy::panic, reason = "the data is part of the program and read by a test")]
+        read.unwrap_or_else(|error| panic!("built-in tables: {error}"))
+    }
+
+    /// Reads tables from TOML. `Err` says what is wrong with which entry.
+    pub fn read(roles: &str, evidence: &str) -> Result<Self, String> {
+        let roles: RolesFile = toml::from_str(roles).map_err(|e| format!("roles: {e}"))?;
+        let mut evidence: EvidenceFile = toml::from_str(evidence).map_err(|e| format!("evidence: {e}"))?;
+        let mut known = BTreeMap::new();
+        for role in roles.role {
+            if let Some(twice) = known.insert(role.id.clone(), role) {
+                return Err(format!("roles: {} stands twice", twice.id));
+            }
+        }
+        if !known.contains_key("unknown") {
+            return Err("roles: `unknown` is missing".to_owned());
+        }
+        for rule in &mut evidence.evidence {
+            if !known.contains_key(&rule.role) {
+                return Err(format!("evidence: no role `{}` ({})", rule.role, rule.text));
+            }
+            if let Some(path) = &rule.path {
+                let glob = GlobBuilder::new(path).case_insensitive(true).literal_separator(true).build();
+                rule.glob = Some(glob.map_err(|e| format!("evidence: {e}"))?.compile_matcher());
+            }
+        }
+        Ok(Self { roles: known, rules: evidence.evidence, test_words: evidence.test.words })
+    }
+
+    /// A role by its id.
+    pub fn role(&self, id: &str) -> Option<&Role> {
+        self.roles.get(id)
+    }
+
+    /// Every role, by id.
+    pub fn roles(&self) -> impl Iterator<Item = &Role> {
+        self.roles.values()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn built_in_tables_are_whole() {
+        let tables = Tables::built_in();
+        assert!(tables.rules.len() > 50);
+        for rule in &tables.rules {
+            assert!([10, 30, 60, 100].contains(&rule.weight), "{}", rule.text);
+            assert!(["certificate", "container", "label", "path"].contains(&rule.group.as_str()), "{}", rule.text);
+            assert_eq!(rule.about_certificate(), rule.group == "certificate", "{}", rule.text);
+        }
+    }
+
+    #[test]
+    fn a_wrong_entry_is_named() {
+        let role = "[[role]]\nid='unknown'\ntitle=''\ntier='T3'\nsigns=false\nbelieved_by=''\nnext=''\n";
+        let rule = "[[evidence]]\nrole='nonesuch'\nweight=10\ngroup='path'\ntext='x'\n[test]\nwords=[]\n";
+        assert_eq!(Tables::read(role, rule).unwrap_err(), "evidence: no role `nonesuch` (x)");
+        assert!(Tables::read("[[role]]\nid='a'\nrank=1\n", rule).unwrap_err().contains("rank"));
+    }
+}

@@ -1,1 +1,366 @@
-//! PEM as it really occurs: being written.
+//! PEM as it really occurs (RFC 7468, RFC 1421, RFC 4880 armor).
+//!
+//! A block in a source file or a secrets manager rarely looks like the standard: it stands on one line, with `\n`
+//! written out, quoted line by line, behind comment signs, indented, with blanks for newlines, or without its END.
+//! This reader takes everything between the digits for decoration as long as it can be decoration, and stops at the
+//! first byte that cannot. What it collects is only a body: whether it is a key is for the format to say.
+
+use std::ops::Range;
+
+use scanner_core::error::Malformed;
+use scanner_core::seam::Anchor;
+use zeroize::Zeroizing;
+
+use super::text::{Decoder, digit};
+
+/// The one anchor of everything in PEM.
+pub(crate) const ANCHOR: Anchor = Anchor::anywhere(BEGIN);
+
+const BEGIN: &[u8] = b"-----BEGIN ";
+const END: &[u8] = b"-----END ";
+
+/// Longest label accepted. The longest known is `NEBULA ED25519 ENCRYPTED PRIVATE KEY`.
+const MAX_LABEL: usize = 48;
+
+/// Most text of one block that is read, in bytes: three quarters of it fit the overlap of two windows.
+const MAX_TEXT: usize = 1 << 20;
+
+/// Shortest body that can be anything, in bytes. An Ed25519 key in PKCS#8 has 48.
+const MIN_BODY: usize = 16;
+
+/// One block.
+#[derive(Debug)]
+pub(crate) struct Armor {
+    /// Text between `-----BEGIN ` and the dashes.
+    pub(crate) label: String,
+    /// RFC 1421 or OpenPGP headers, in order.
+    pub(crate) headers: Vec<(String, String)>,
+    /// The decoded body, wiped when dropped. May have bytes behind the structure if the END line is missing.
+    pub(crate) body: Zeroizing<Vec<u8>>,
+    /// Where the block lies, END line included.
+    pub(crate) span: Range<usize>,
+    /// Whether the END line of the same label is there.
+    pub(crate) end_seen: bool,
+}
+
+impl Armor {
+    /// The value of a header, by name.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
+    }
+}
+
+/// The label of the block that begins at `at`, if it is one. Cheap: ask before [`read`].
+pub(crate) fn label(bytes: &[u8], at: usize) -> Option<&str> {
+    let rest = bytes.get(at..)?.strip_prefix(BEGIN)?;
+    let len = rest.iter().take(MAX_LABEL + 1).position(|&b| b == b'-')?;
+    let (label, dashes) = rest.split_at_checked(len)?;
+    let plain = label.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || *b == b' ');
+    (plain && dashes.starts_with(b"-----")).then(|| str::from_utf8(label).ok())?
+}
+
+/// Whether a label promises a private key whose body is DER.
+pub(crate) fn is_der_private(label: &str) -> bool {
+    label.ends_with("PRIVATE KEY")
+        && !["OPENSSH", "SSH2", "PGP", "COSIGN", "SIGSTORE", "NEBULA"].iter().any(|word| label.contains(word))
+}
+
+/// Reads the block that begins at `at`.
+pub(crate) fn read(bytes: &[u8], at: usize) -> Result<Armor, Malformed> {
+    let label = label(bytes, at).ok_or(Malformed::new("PEM label", at))?;
+    let start = at + BEGIN.len() + label.len() + 5;
+    let limit = bytes.len().min(start.saturating_add(MAX_TEXT));
+    let text = bytes.get(start..limit).unwrap_or_default();
+    let mut body = Body::new(text);
+    body.read();
+    let end = start + body.at;
+    let (span_end, end_seen) = find_end(bytes, end, label);
+    let headers = body.headers;
+    let body = body.decoder.finish();
+    if body.len() < MIN_BODY {
+        return Err(Malformed::new("PEM body", end));
+    }
+    Ok(Armor { label: label.to_owned(), headers, body, span: at..span_end, end_seen })
+}
+
+/// Looks for the END line behind a body: decoration, padding and a CRC24 may stand between.
+fn find_end(bytes: &[u8], end: usize, label: &str) -> (usize, bool) {
+    /// `=`, a CRC24, quotes and escapes: what can stand between the last digit and the END line.
+    const GAP: usize = 64;
+    let near = bytes.get(end..bytes.len().min(end + GAP + END.len() + label.len() + 5)).unwrap_or_default();
+    match memchr::memmem::find(near, END) {
+        Some(found) => {
+            let tail = near.get(found + END.len()..).unwrap_or_default();
+            let same = tail.starts_with(label.as_bytes());
+            let dashes = tail.get(label.len()..).unwrap_or_default().iter().take(5).take_while(|&&b| b == b'-').count();
+            let length = if same { found + END.len() + label.len() + dashes } else { found + END.len() };
+            (end + length, same)
+        }
+        None => (end, false),
+    }
+}
+
+/// What the next bytes of the text amount to, with escapes undone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unit {
+    /// A line break, real or written out.
+    Break,
+    /// Blank or tab.
+    Blank,
+    /// Any other byte.
+    Byte(u8),
+}
+
+/// Collects a body from its text.
+struct Body<'a> {
+    text: &'a [u8],
+    at: usize,
+    decoder: Decoder,
+    digits: usize,
+    headers: Vec<(String, String)>,
+}
+
+impl<'a> Body<'a> {
+    fn new(text: &'a [u8]) -> Self {
+        // No digit stands behind the next dash, so this is room enough.
+        let bound = memchr::memchr(b'-', text).unwrap_or(text.len());
+        Self { text, at: 0, decoder: Decoder::with_capacity(bound / 4 * 3 + 3), digits: 0, headers: Vec::new() }
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn read(&mut self) {
+        loop {
+            self.skip_decoration();
+            if self.digits == 0 && self.read_header() {
+                continue;
+            }
+            if !self.read_digits() {
+                return;
+            }
+        }
+    }
+
+    /// Reads digits and blanks. False at the first thing that ends the body.
+    fn read_digits(&mut self) -> bool {
+        let before = self.at;
+        while let Some((unit, len)) = unit(self.rest()) {
+            match unit {
+                Unit::Byte(byte) => match digit(byte).filter(|_| byte != b'-' && byte != b'_') {
+                    Some(value) => {
+                        self.decoder.push(value);
+                        self.digits += 1;
+                    }
+                    None if is_quote(byte) => break,
+                    None => return false,
+                },
+                Unit::Blank => {}
+                Unit::Break => break,
+            }
+            self.at += len;
+        }
+        self.at > before || unit(self.rest()).is_some_and(|(u, _)| u == Unit::Break)
+    }
+
+    /// Skips what can stand between two lines of digits: breaks, blanks, quotes, comment signs, concatenation.
+    fn skip_decoration(&mut self) {
+        let mut quoted = false;
+        while let Some((unit, len)) = unit(self.rest()) {
+            let Unit::Byte(byte) = unit else {
+                self.at += len;
+                continue;
+            };
+            let rest = self.rest();
+            let next = rest.get(len).copied().unwrap_or(b' ');
+            let decoration = match byte {
+                _ if is_quote(byte) => {
+                    quoted = true;
+                    true
+                }
+                b'#' | b'*' | b'>' | b'|' | b';' | b'%' | b',' | b'&' | b'(' | b')' | b'[' | b']' | b'.' | b'\\' => true,
+                // Digits, unless what stands around them says otherwise.
+                b'+' => next.is_ascii_whitespace() || is_quote(next) || (quoted && !is_digit(next)),
+                b'/' if rest.starts_with(b"// ") => {
+                    self.at += 1;
+                    true
+                }
+                // The `b` of b"..." and its kin.
+                b'b' | b'r' | b'u' | b'f' | b'L' if is_quote(next) => true,
+                _ => false,
+            };
+            if !decoration {
+                return;
+            }
+            self.at += len;
+        }
+    }
+
+    /// Reads a header line (`Proc-Type: 4,ENCRYPTED`). The two of RFC 1421 end at a blank, so that they are told from
+    /// the body even where blanks stand for newlines.
+    fn read_header(&mut self) -> bool {
+        let rest = self.rest();
+        let Some(colon) = rest.iter().take(32).position(|&b| !(b.is_ascii_alphanumeric() || b == b'-')) else {
+            return false;
+        };
+        let (name, value) = match (rest.get(..colon), rest.get(colon..)) {
+            (Some(name), Some([b':', value @ ..])) if !name.is_empty() => (name, value),
+            _ => return false,
+        };
+        let ends_at_blank = name.eq_ignore_ascii_case(b"Proc-Type") || name.eq_ignore_ascii_case(b"DEK-Info");
+        let mut text = Vec::new();
+        let mut len = 0;
+        while let Some((unit, step)) = value.get(len..).and_then(unit) {
+            match unit {
+                Unit::Break => break,
+                Unit::Blank if ends_at_blank && !text.is_empty() => break,
+                Unit::Blank => text.push(b' '),
+                Unit::Byte(byte) if is_quote(byte) || text.len() >= 256 => break,
+                Unit::Byte(byte) => text.push(byte),
+            }
+            len += step;
+        }
+        let as_text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        self.headers.push((as_text(name), as_text(&text)));
+        self.at += colon + 1 + len;
+        self.headers.len() < 32
+    }
+}
+
+const fn is_quote(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\'' | b'`')
+}
+
+fn is_digit(byte: u8) -> bool {
+    digit(byte).is_some()
+}
+
+/// The next unit of a text and its length. `None` at the end.
+fn unit(text: &[u8]) -> Option<(Unit, usize)> {
+    let plain = |byte, len| {
+        let unit = match byte {
+            b'\n' | b'\r' => Unit::Break,
+            b' ' | b'\t' => Unit::Blank,
+            byte => Unit::Byte(byte),
+        };
+        Some((unit, len))
+    };
+    match *text {
+        [b'\\', ..] => {
+            let slashes = text.iter().take_while(|&&b| b == b'\\').count();
+            match text.get(slashes..).unwrap_or_default() {
+                [b'n' | b'r' | b'\n' | b'\r', ..] => Some((Unit::Break, slashes + 1)),
+                [b't', ..] => Some((Unit::Blank, slashes + 1)),
+                // PHP and older JSON writers escape the slash, .NET and Gson the plus and the equals sign.
+                [b'/', ..] => Some((Unit::Byte(b'/'), slashes + 1)),
+                [b'u' | b'U', b'0', b'0', high, low, ..] => {
+                    let hex = |b: u8| char::from(b).to_digit(16);
+                    let value = hex(*high)? * 16 + hex(*low)?;
+                    plain(value as u8, slashes + 5)
+                }
+                // A quote inside a quoted string.
+                [quote, ..] if is_quote(*quote) => Some((Unit::Byte(*quote), slashes + 1)),
+                _ => Some((Unit::Byte(b'\\'), slashes)),
+            }
+        }
+        [b'&', b'#', ref entity @ ..] => {
+            let len = entity.iter().take(5).position(|&b| b == b';');
+            match len.and_then(|len| entity.get(..len)) {
+                Some(b"10" | b"13" | b"xA" | b"xa" | b"x0a" | b"x0A" | b"xD" | b"xd" | b"x0d" | b"x0D") => {
+                    Some((Unit::Break, len? + 3))
+                }
+                _ => Some((Unit::Byte(b'&'), 1)),
+            }
+        }
+        [byte, ..] => plain(byte, 1),
+        [] => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 48 bytes in two lines; no key, so that no scanner takes this file for one.
+    const LINES: [&str; 2] = ["AAECAwQFBgcICQoLDA0ODxAREhMUFRYX", "GBkaGxwdHh8gISIjJCUmJygpKissLS4v"];
+
+    fn block(before: &str, between: &str, after: &str) -> Vec<u8> {
+        format!("-----BEGIN X KEY-----{before}{}{between}{}{after}-----END X KEY-----", LINES[0], LINES[1]).into_bytes()
+    }
+
+    #[test]
+    fn every_disguise_gives_the_same_body() {
+        let expected: Vec<u8> = (0..48).collect();
+        for (name, before, between, after) in [
+            ("plain", "\n", "\n", "\n"),
+            ("CRLF", "\r\n", "\r\n", "\r\n"),
+            ("one line", "", "", ""),
+            ("blanks", " ", " ", " "),
+            ("indented", "\n    ", "\n    ", "\n    "),
+            ("escaped", "\\n", "\\n", "\\n"),
+            ("escaped twice", "\\\\n", "\\\\n", "\\\\n"),
+            ("escaped CRLF", "\\r\\n", "\\r\\n", "\\r\\n"),
+            ("unicode escape", "\\u000a", "\\u000A", "\\u000a"),
+            ("entity", "&#10;", "&#xA;", "&#13;"),
+            ("C", "\\n\"\n  \"", "\\n\"\n  \"", "\\n\"\n  \""),
+            ("Java", "\\n\" +\n  \"", "\\n\" +\n  \"", "\\n\" +\n  \""),
+            ("plus first", "\\n\"\n  + \"", "\\n\"\n  + \"", "\\n\"\n  + \""),
+            ("list", "',\n  '", "',\n  '", "',\n  '"),
+            ("Python bytes", "\\n'\n b'", "\\n'\n b'", "\\n'\n b'"),
+            ("shell comment", "\n# ", "\n# ", "\n# "),
+            ("C++ comment", "\n// ", "\n// ", "\n// "),
+            ("javadoc", "\n * ", "\n * ", "\n * "),
+            ("mail", "\n> ", "\n> ", "\n> "),
+            ("continued", "\\\n", "\\\n", "\\\n"),
+            ("headers", "\nProc-Type: 4,ENCRYPTED\nDEK-Info: DES-EDE3-CBC,00\n\n", "\n", "\n"),
+            ("headers in one line", " Proc-Type: 4,ENCRYPTED DEK-Info: DES-EDE3-CBC,00 ", " ", " "),
+            ("CRC", "\n", "\n", "\n=abcd\n"),
+        ] {
+            let text = block(before, between, after);
+            let armor = read(&text, 0).unwrap();
+            assert_eq!(armor.body.as_slice(), expected, "{name}");
+            assert!(armor.end_seen, "{name}");
+            assert_eq!(armor.span, 0..text.len(), "{name}");
+        }
+    }
+
+    #[test]
+    fn slashes_and_pluses_are_digits() {
+        let text = b"-----BEGIN X-----\n//+/AAECAwQFBgcICQoLDA0O\n/+AA\n+/AA\n-----END X-----";
+        assert_eq!(read(text, 0).unwrap().body.len(), (24 + 4 + 4) / 4 * 3);
+        let escaped = b"-----BEGIN X-----\\n\\/\\/+\\/AAECAwQFBgcICQoLDA0O\\n-----END X-----";
+        assert_eq!(read(escaped, 0).unwrap().body.get(..3), Some(&[0xff, 0xff, 0xbf][..]));
+    }
+
+    #[test]
+    fn a_missing_or_foreign_end_is_said() {
+        let cut = format!("-----BEGIN X KEY-----\n{}\n{}\n\nThat was it!", LINES[0], LINES[1]);
+        let armor = read(cut.as_bytes(), 0).unwrap();
+        assert!(!armor.end_seen && armor.body.starts_with(&(0..48).collect::<Vec<u8>>()));
+        let other = format!("-----BEGIN X KEY-----\n{}\n-----END Y-----", LINES[0]);
+        assert!(!read(other.as_bytes(), 0).unwrap().end_seen);
+    }
+
+    #[test]
+    fn headers_are_read() {
+        let text = block("\nrole: root\ngun: example.com/x\n\n", "\n", "\n");
+        let armor = read(&text, 0).unwrap();
+        assert_eq!((armor.header("Role"), armor.header("gun")), (Some("root"), Some("example.com/x")));
+    }
+
+    #[test]
+    fn what_only_quotes_a_header_is_no_block() {
+        for text in [
+            "-----BEGIN RSA PRIVATE KEY-----",
+            "-----BEGIN RSA PRIVATE KEY-----\0-----END RSA PRIVATE KEY-----\0",
+            "-----BEGIN RSA PRIVATE KEY-----...-----END RSA PRIVATE KEY-----",
+            "-----BEGIN (RSA|EC) PRIVATE KEY-----[\\s\\S]*?",
+            "-----BEGIN PRIVATE KEY-----\\nMIIE...",
+            "-----BEGIN %s-----\n",
+            "-----BEGIN ",
+        ] {
+            assert!(read(text.as_bytes(), 0).is_err(), "{text}");
+        }
+    }
+}

@@ -1,9 +1,16 @@
-//! The tolerant readers that all formats share. Nothing here knows a whole format.
+//! The tolerant readers that all formats share. Nothing here knows a whole file format.
 
 pub(crate) mod armor;
 pub(crate) mod ber;
+pub(crate) mod carrier;
 pub(crate) mod cursor;
 pub(crate) mod curves;
+pub(crate) mod goldilocks;
+pub(crate) mod locate;
+pub(crate) mod pbe;
+pub(crate) mod private;
 pub(crate) mod proof;
 pub(crate) mod public;
 pub(crate) mod text;
+pub(crate) mod weierstrass;
+pub(crate) mod x509;

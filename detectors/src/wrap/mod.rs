@@ -1,2 +1,5 @@
-//! One file per wrapper.
+//! One file per wrapper, and the list of those that are only recognised.
 
+pub(crate) mod base64;
+pub(crate) mod unopened;
+pub(crate) mod utf16;

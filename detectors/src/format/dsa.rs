@@ -1,0 +1,39 @@
+//! The DSA private key of OpenSSL before it took to PKCS#8: PEM `DSA PRIVATE KEY`, and DER at any offset.
+//!
+//! Six INTEGERs 0, p, q, g, y, x. The DER begins like a PKCS#1 key; the count of integers tells them apart, and
+//! y = g^x mod p is computed.
+
+use scanner_core::blob::Blob;
+use scanner_core::error::Malformed;
+use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+
+use crate::read::{armor, carrier, locate, private};
+
+/// Traditional DSA private keys.
+#[derive(Debug)]
+pub(crate) struct Dsa;
+
+static ABOUT: About = About {
+    id: "dsa",
+    title: "DSA private key (traditional)",
+    detects: "The six-integer DSA private key in PEM (DSA PRIVATE KEY) and in DER at any offset. Verified when the \
+              public number is the generator raised to the private one.",
+    blind_to: "DSA keys in other frames: PKCS#8, OpenSSH, PuTTY and OpenPGP are read by the detectors of those names.",
+    respond: "DSA keys are old: expect verifiers that are hard to update. Replace with a modern key rather than \
+              another DSA key, after finding who still believes this one.",
+    references: &["FIPS 186-4", "openssl-dsa(1)", "CWE-321"],
+};
+
+impl Detector for Dsa {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn anchors(&self) -> &'static [Anchor] {
+        &[armor::ANCHOR, locate::TWO_INTEGERS]
+    }
+
+    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+        carrier::private_key(blob, hit, |bytes, hit| locate::sequence_before(bytes, hit.at), private::dsa, out)
+    }
+}

@@ -1,0 +1,85 @@
+//! The encryption that OpenSSL put on PEM before PKCS#8: `Proc-Type: 4,ENCRYPTED` and `DEK-Info` (RFC 1421 headers).
+//!
+//! The key is one MD5 of the password and eight bytes of the IV (EVP_BytesToKey with count 1): weak whatever the cipher.
+//! The cipher, the IV's length and the size of the body are checked; there is no structure left to read, so a find says
+//! `structure` by the headers and a body of whole cipher blocks.
+
+use scanner_core::blob::Blob;
+use scanner_core::error::Malformed;
+use scanner_core::material::{Encoding, Kind, Material, Protection, ProtectionState};
+use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+
+use crate::read::{armor, carrier};
+
+/// Private keys in legacy encrypted PEM.
+#[derive(Debug)]
+pub(crate) struct LegacyPem;
+
+static ABOUT: About = About {
+    id: "legacy_pem",
+    title: "Encrypted private key (legacy PEM encryption)",
+    detects: "PEM private keys with Proc-Type: 4,ENCRYPTED and a DEK-Info header that names a cipher and an IV, whose \
+              body is whole blocks of that cipher.",
+    blind_to: "The public half is inside the ciphertext: the key is known by a digest of it until it is opened.",
+    respond: "Treat it as readable: the password is hashed once with MD5, so a graphics card tries billions a second. \
+              Replace the key where it is believed, then revoke.",
+    references: &["RFC 1421 4.6", "openssl EVP_BytesToKey(3)", "CWE-916"],
+};
+
+impl Detector for LegacyPem {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn anchors(&self) -> &'static [Anchor] {
+        &[armor::ANCHOR]
+    }
+
+    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+        let Some(armor) = carrier::pem(blob, hit, armor::is_der_private)? else { return Ok(()) };
+        let Some(info) = armor.header("DEK-Info") else { return Ok(()) };
+        let (cipher, iv) = info.split_once(',').unwrap_or((info, ""));
+        let block = block_size(cipher).ok_or(Malformed::new("DEK-Info cipher", hit.at))?;
+        let iv_length = iv.trim_end().len();
+        if !iv.bytes().all(|b| b.is_ascii_hexdigit()) || iv_length != 2 * block {
+            return Err(Malformed::new("DEK-Info IV", hit.at));
+        }
+        // Without its END line a body can carry a few digits too many.
+        if armor.body.len() < 48 || (armor.end_seen && !armor.body.len().is_multiple_of(block)) {
+            return Err(Malformed::new("encrypted body", hit.at));
+        }
+        let whole = armor.body.len() / block * block;
+        let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Pem, armor.span.clone());
+        let detail = format!("{}, key from one MD5 of the password", cipher.to_ascii_uppercase());
+        material.protection = Some(Protection::new(ProtectionState::Weak, detail));
+        material.identity = Some(carrier::opaque(armor.body.get(..whole).unwrap_or_default()));
+        material.notes.extend(carrier::notes(&armor));
+        out.found(material);
+        Ok(())
+    }
+}
+
+/// Block size in bytes of the ciphers that OpenSSL accepts here (`openssl enc -list`, CBC modes).
+fn block_size(cipher: &str) -> Option<usize> {
+    let cipher = cipher.to_ascii_uppercase();
+    match cipher.as_str() {
+        "DES-CBC" | "DES-EDE3-CBC" | "DES-EDE-CBC" | "BF-CBC" | "CAST5-CBC" | "IDEA-CBC" | "RC2-CBC" | "RC2-40-CBC"
+        | "RC2-64-CBC" => Some(8),
+        _ if ["AES-", "CAMELLIA-", "ARIA-", "SEED-", "SM4-"].iter().any(|name| cipher.starts_with(name)) => Some(16),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ciphers_and_their_blocks() {
+        for (cipher, block) in
+            [("DES-EDE3-CBC", Some(8)), ("aes-256-cbc", Some(16)), ("CAMELLIA-128-CBC", Some(16)), ("ROT13", None)]
+        {
+            assert_eq!(block_size(cipher), block);
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! PKCS#1 RSAPrivateKey (RFC 8017 A.1.2): PEM `RSA PRIVATE KEY`, and DER at any offset of any file.
+//!
+//! Nine INTEGERs (ten parts for multi-prime keys) have to fill the SEQUENCE exactly; then n = p*q and e*d = 1 are
+//! computed. The label of a PEM block is not trusted: OpenSSL-made PKCS#8 under this label is PKCS#8.
+
+use scanner_core::blob::Blob;
+use scanner_core::error::Malformed;
+use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+
+use crate::read::{armor, carrier, locate, private};
+
+/// PKCS#1 RSA private keys.
+#[derive(Debug)]
+pub(crate) struct Pkcs1;
+
+static ABOUT: About = About {
+    id: "pkcs1",
+    title: "RSA private key (PKCS#1)",
+    detects: "RSAPrivateKey structures in PEM (RSA PRIVATE KEY) and in DER at any offset: in programs, firmware images, \
+              dumps. All integers are read; the key counts as verified when the modulus is the product of its primes \
+              and the private exponent inverts the public one.",
+    blind_to: "Keys whose DER is cut, split over fragments of a disk, or stored as bare numbers without the SEQUENCE.",
+    respond: "The key is readable by whoever has the file. Find out who believes it (certificates and places of the \
+              public half are listed with the finding), replace it there, then revoke.",
+    references: &["RFC 8017 A.1.2", "CWE-321"],
+};
+
+impl Detector for Pkcs1 {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn anchors(&self) -> &'static [Anchor] {
+        &[armor::ANCHOR, locate::TWO_INTEGERS]
+    }
+
+    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+        carrier::private_key(blob, hit, |bytes, hit| locate::sequence_before(bytes, hit.at), private::pkcs1, out)
+    }
+}

@@ -1,0 +1,51 @@
+//! PKCS#8 PrivateKeyInfo (RFC 5208) and OneAsymmetricKey (RFC 5958): PEM `PRIVATE KEY`, and DER at any offset.
+//!
+//! Reads RSA, RSA-PSS, EC (named and explicit curves), DSA, Ed25519, Ed448, X25519, X448, and Diffie-Hellman for what
+//! it is. Version 1 with the public key inside is read in the RFC's form and in the older one of ring and Java.
+
+use scanner_core::blob::Blob;
+use scanner_core::error::Malformed;
+use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+
+use crate::read::{armor, carrier, locate, private};
+
+/// PKCS#8 private keys, not encrypted.
+#[derive(Debug)]
+pub(crate) struct Pkcs8;
+
+static ABOUT: About = About {
+    id: "pkcs8",
+    title: "Private key (PKCS#8)",
+    detects: "PrivateKeyInfo structures in PEM (PRIVATE KEY) and in DER at any offset, whatever the algorithm inside. \
+              Verified by the arithmetic of the algorithm where the structure holds both halves; the public half is \
+              derived where it holds only the private one.",
+    blind_to: "Algorithms that it does not know (ML-DSA, GOST) are not reported. DER of a key without redundancy inside \
+               a program is reported only if its bytes look random, because programs carry templates of such keys.",
+    respond: "The key is readable by whoever has the file. Find out who believes it (certificates and places of the \
+              public half are listed with the finding), replace it there, then revoke.",
+    references: &["RFC 5208", "RFC 5958", "RFC 8410", "CWE-321"],
+};
+
+impl Detector for Pkcs8 {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn anchors(&self) -> &'static [Anchor] {
+        &[armor::ANCHOR, locate::PKCS_OID, locate::EC_OID, locate::DSA_OID, locate::RFC8410]
+    }
+
+    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+        carrier::private_key(blob, hit, start, private::pkcs8, out)
+    }
+}
+
+/// SEQUENCE { INTEGER 0 or 1, AlgorithmIdentifier ...
+fn start(bytes: &[u8], hit: Hit) -> Option<usize> {
+    let algorithm = locate::algorithm_identifier(bytes, hit.anchor, hit.at)?;
+    let version = algorithm.checked_sub(3)?;
+    match bytes.get(version..algorithm) {
+        Some([0x02, 0x01, 0 | 1]) => locate::sequence_before(bytes, version),
+        _ => None,
+    }
+}

@@ -1,0 +1,70 @@
+//! X.509 certificates (RFC 5280): PEM `CERTIFICATE`, and DER at any offset. Public, but the best witness of what a
+//! private key is for.
+//!
+//! DER is found by its version field, so version 3 at any offset; version 1 only where a file begins with it. Negative
+//! serials, long ones and BER are read.
+
+use scanner_core::blob::Blob;
+use scanner_core::error::Malformed;
+use scanner_core::material::{Encoding, Identity, Kind, Material};
+use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+
+use crate::read::{armor, carrier, locate, x509};
+
+/// X.509 certificates.
+#[derive(Debug)]
+pub(crate) struct X509;
+
+static ABOUT: About = About {
+    id: "x509",
+    title: "X.509 certificate",
+    detects: "Certificates in PEM and DER. They are no leak; keyradius joins them with private keys by public key and \
+              reads from them what a key may do: CA, code signing, time stamping, TLS.",
+    blind_to: "Version 1 certificates in DER that do not stand at the start of a file. Signatures are not checked and \
+               chains are not validated.",
+    respond: "Nothing to do for the certificate alone. If its private key is found, revoke it at its issuer.",
+    references: &["RFC 5280"],
+};
+
+/// A DER file that begins with a SEQUENCE of 256 bytes or more: the only place where a version 1 certificate is looked
+/// for in DER.
+const SEQUENCE_AT_START: Anchor = Anchor::at_start(&[0x30, 0x82]);
+
+impl Detector for X509 {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn anchors(&self) -> &'static [Anchor] {
+        &[armor::ANCHOR, locate::X509_V3, SEQUENCE_AT_START]
+    }
+
+    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+        if hit.anchor == armor::ANCHOR {
+            let wanted = |label: &str| matches!(label, "CERTIFICATE" | "TRUSTED CERTIFICATE" | "X509 CERTIFICATE");
+            let Some(armor) = carrier::pem(blob, hit, wanted)? else { return Ok(()) };
+            let certificate = x509::read(&armor.body)?;
+            let mut material = material(certificate, Encoding::Pem, armor.span.clone());
+            material.notes.extend(carrier::notes(&armor));
+            out.found(material);
+            return Ok(());
+        }
+        let start = if hit.anchor == SEQUENCE_AT_START {
+            Some(0)
+        } else {
+            locate::sequence_before(blob.bytes, hit.at).and_then(|tbs| locate::sequence_before(blob.bytes, tbs))
+        };
+        let Some(start) = start else { return Ok(()) };
+        let certificate = x509::read(blob.bytes.get(start..).unwrap_or_default())?;
+        let span = start..start + certificate.consumed;
+        out.found(material(certificate, Encoding::Der, span));
+        Ok(())
+    }
+}
+
+fn material(certificate: x509::Certificate, encoding: Encoding, span: std::ops::Range<usize>) -> Material {
+    let mut material = Material::new(Kind::Certificate, ABOUT.id, encoding, span);
+    material.identity = certificate.public.map(|p| Identity::Public(Box::new(p)));
+    material.certificate = Some(Box::new(certificate.facts));
+    material
+}

@@ -1,0 +1,81 @@
+//! The two ways in which DER is carried, PEM and bare, and what a material is made from in both.
+
+use std::ops::Range;
+
+use scanner_core::blob::Blob;
+use scanner_core::error::Malformed;
+use scanner_core::material::{Encoding, Identity, Kind, Material, Proof, Protection};
+use scanner_core::seam::{Hit, Inspection};
+use sha2::{Digest, Sha256};
+
+use super::armor::{self, Armor};
+use super::private::PrivateKey;
+
+/// Note for a block whose END line is missing or names something else.
+const NO_END: &str = "END line missing or damaged";
+
+/// The PEM block at a hit, if the label is one that the caller wants.
+pub(crate) fn pem(blob: Blob<'_>, hit: Hit, wanted: fn(&str) -> bool) -> Result<Option<Armor>, Malformed> {
+    match armor::label(blob.bytes, hit.at) {
+        Some(label) if wanted(label) => armor::read(blob.bytes, hit.at).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// Remarks that an armor deserves.
+pub(crate) fn notes(armor: &Armor) -> impl Iterator<Item = &'static str> {
+    (!armor.end_seen).then_some(NO_END).into_iter()
+}
+
+/// Reads a private key from a PEM block or from DER in place, and reports it.
+///
+/// `locate` gives the start of the structure from where the anchor was seen; `read` is the format's reader.
+pub(crate) fn private_key(
+    blob: Blob<'_>,
+    hit: Hit,
+    locate: fn(&[u8], Hit) -> Option<usize>,
+    read: fn(&[u8]) -> Result<PrivateKey, Malformed>,
+    out: &mut Inspection,
+) -> Result<(), Malformed> {
+    if hit.anchor == armor::ANCHOR {
+        let Some(armor) = pem(blob, hit, armor::is_der_private)? else { return Ok(()) };
+        // The legacy encryption of OpenSSL: the body is no DER.
+        if armor.header("DEK-Info").is_some() {
+            return Ok(());
+        }
+        let key = read(&armor.body)?;
+        let mut material = material(key, &armor.body, Encoding::Pem, armor.span.clone());
+        material.notes.extend(notes(&armor));
+        out.found(material);
+        return Ok(());
+    }
+    let Some(start) = locate(blob.bytes, hit) else { return Ok(()) };
+    let der = blob.bytes.get(start..).unwrap_or_default();
+    let key = read(der)?;
+    if !key.verified && !key.plausible {
+        return Err(Malformed::new("private number: a template, not a key", start));
+    }
+    let span = start..start + key.consumed;
+    out.found(material(key, der, Encoding::Der, span));
+    Ok(())
+}
+
+fn material(key: PrivateKey, der: &[u8], encoding: Encoding, span: Range<usize>) -> Material {
+    let mut material = Material::new(Kind::PrivateKey, key.format, encoding, span);
+    material.proof = if key.verified { Proof::Verified } else { Proof::Structure };
+    material.protection = Some(Protection::plaintext());
+    material.identity = Some(match key.public {
+        Some(public) => Identity::Public(Box::new(public)),
+        None => opaque(der.get(..key.consumed).unwrap_or(der)),
+    });
+    material.notes = key.notes;
+    material
+}
+
+/// The identity of a key whose public half cannot be known: a digest of the bytes that hold it.
+///
+/// Only for bytes that cannot be guessed: ciphertext, or a key of full entropy.
+pub(crate) fn opaque(bytes: &[u8]) -> Identity {
+    Identity::Opaque(Sha256::digest(bytes).into())
+}
+

@@ -1,0 +1,44 @@
+//! Where a DER structure begins, given where something inside it was seen.
+//!
+//! Searching for `30 82` would stop at every other byte of a binary. So the anchors are rarer bytes inside, and from
+//! there it is a few bytes back to the SEQUENCE, each of which has to be what the format says.
+
+use scanner_core::seam::Anchor;
+
+use super::ber;
+
+/// INTEGER 0, then an INTEGER with a long-form length or one of 1 to 127 bytes: RSAPrivateKey, DSAPrivateKey.
+pub(crate) const TWO_INTEGERS: Anchor = Anchor::anywhere(&[0x02, 0x01, 0x00, 0x02]);
+/// INTEGER 1, then an OCTET STRING: ECPrivateKey.
+pub(crate) const EC_PRIVATE: Anchor = Anchor::anywhere(&[0x02, 0x01, 0x01, 0x04]);
+/// Content of OIDs under rsadsi pkcs (1.2.840.113549.1): rsaEncryption, PBES1, PBES2, PKCS#7, PKCS#12.
+pub(crate) const PKCS_OID: Anchor = Anchor::anywhere(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01]);
+/// Content of id-ecPublicKey (1.2.840.10045.2.1).
+pub(crate) const EC_OID: Anchor = Anchor::anywhere(&[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01]);
+/// Content of id-dsa (1.2.840.10040.4.1).
+pub(crate) const DSA_OID: Anchor = Anchor::anywhere(&[0x2a, 0x86, 0x48, 0xce, 0x38, 0x04, 0x01]);
+/// A whole AlgorithmIdentifier of RFC 8410, but for its last byte.
+pub(crate) const RFC8410: Anchor = Anchor::anywhere(&[0x30, 0x05, 0x06, 0x03, 0x2b, 0x65]);
+/// [0] { INTEGER 2 }: the version of an X.509 v3 certificate.
+pub(crate) const X509_V3: Anchor = Anchor::anywhere(&[0xa0, 0x03, 0x02, 0x01, 0x02]);
+
+/// Start of the SEQUENCE whose content begins at `content`.
+pub(crate) fn sequence_before(bytes: &[u8], content: usize) -> Option<usize> {
+    // Short form, indefinite, and one to four length octets. A longer header may hide behind a shorter one only if a
+    // length octet is 0x30, so the longest that fits is taken.
+    (2..=6).rev().find_map(|header| {
+        let start = content.checked_sub(header)?;
+        let head = bytes.get(start..)?;
+        let (tag, length, _) = ber::header(head).ok()?;
+        (tag == ber::SEQUENCE && length == header).then_some(start)
+    })
+}
+
+/// Start of the AlgorithmIdentifier whose OID was seen at `at`. `at` is where [`RFC8410`] begins, or the OID's content.
+pub(crate) fn algorithm_identifier(bytes: &[u8], anchor: Anchor, at: usize) -> Option<usize> {
+    if anchor == RFC8410 {
+        return Some(at);
+    }
+    let oid = at.checked_sub(2)?;
+    (bytes.get(oid) == Some(&ber::OID)).then(|| sequence_before(bytes, oid))?
+}

@@ -1,0 +1,328 @@
+//! DER private keys: PKCS#1, SEC1, DSA and PKCS#8, each proven by its own arithmetic.
+//!
+//! The formats share this reader because they nest: PKCS#8 holds the others, keystores hold PKCS#8. A private key that
+//! is read here is in `der` and nowhere else: only numbers of the public half leave.
+
+use scanner_core::error::Malformed;
+use scanner_core::material::PublicHalf;
+use zeroize::Zeroizing;
+
+use super::ber::{self, BIT_STRING, INTEGER, OCTET_STRING, OID, Reader, SEQUENCE};
+use super::proof;
+use super::public::{self, Domain, PublicKey, Raw};
+
+/// What is known of a private key.
+#[derive(Debug)]
+pub(crate) struct PrivateKey {
+    /// The public half; `None` for algorithms that keyradius cannot derive it for.
+    pub(crate) public: Option<PublicHalf>,
+    /// Whether the parts fit together.
+    pub(crate) verified: bool,
+    /// `pkcs1`, `pkcs8`, `sec1` or `dsa`.
+    pub(crate) format: &'static str,
+    /// Whether the private number could be one: bytes without redundancy inside a program may be a template instead.
+    pub(crate) plausible: bool,
+    /// Remarks for a person.
+    pub(crate) notes: Vec<&'static str>,
+    /// Length of the structure in bytes; what follows is not part of it.
+    pub(crate) consumed: usize,
+}
+
+/// Largest modulus read, in bits: OpenSSL refuses larger public keys (OPENSSL_RSA_MAX_MODULUS_BITS).
+const MAX_MODULUS: u32 = 16_384;
+/// Smallest modulus read, in bits. Toys below that are in test suites only.
+const MIN_MODULUS: u32 = 256;
+
+/// Reads whichever of the four it is.
+pub(crate) fn read(der: &[u8]) -> Result<PrivateKey, Malformed> {
+    pkcs8(der).or_else(|_| pkcs1(der)).or_else(|_| sec1(der)).or_else(|_| dsa(der))
+}
+
+/// RSAPrivateKey (RFC 8017 A.1.2).
+pub(crate) fn pkcs1(der: &[u8]) -> Result<PrivateKey, Malformed> {
+    rsa(der, None)
+}
+
+/// `pss` holds the parameters if the key around it says RSASSA-PSS.
+fn rsa(der: &[u8], pss: Option<&[u8]>) -> Result<PrivateKey, Malformed> {
+    let outer = Reader::new(der).value(SEQUENCE, "RSAPrivateKey")?;
+    let mut fields = outer.children();
+    let version = fields.value(INTEGER, "version")?.small();
+    let mut number = |what| Ok::<_, Malformed>(fields.value(INTEGER, what)?.unsigned());
+    let n = number("modulus")?;
+    let e = number("publicExponent")?;
+    let d = number("privateExponent")?;
+    let (p, q) = (number("prime1")?, number("prime2")?);
+    for what in ["exponent1", "exponent2", "coefficient"] {
+        number(what)?;
+    }
+    let mut primes = vec![p, q];
+    match version {
+        Some(0) => {}
+        Some(1) => {
+            let mut others = fields.value(SEQUENCE, "otherPrimeInfos")?.children();
+            while !others.is_empty() && primes.len() < 16 {
+                primes.push(others.value(SEQUENCE, "OtherPrimeInfo")?.children().value(INTEGER, "prime")?.unsigned());
+            }
+        }
+        _ => return Err(Malformed::new("RSAPrivateKey version", 0)),
+    }
+    if !fields.is_empty() {
+        return Err(Malformed::new("RSAPrivateKey has more fields", fields.at()));
+    }
+    let bits = public::bits(n);
+    if !(MIN_MODULUS..=MAX_MODULUS).contains(&bits) || n.last().is_none_or(|b| b & 1 == 0) {
+        return Err(Malformed::new("RSA modulus", 0));
+    }
+    if e.last().is_none_or(|b| b & 1 == 0) || e == [1] || public::bits(e) > bits {
+        return Err(Malformed::new("RSA public exponent", 0));
+    }
+    // Random bytes between real headers would pass up to here; a key has primes of a sensible size.
+    let usable = public::bits(d) > bits / 4 || public::bits(p) > bits / 8;
+    if !usable {
+        return Err(Malformed::new("RSA private numbers", 0));
+    }
+    let verified = proof::rsa_fits(n, e, d, &primes);
+    let mut notes = Vec::new();
+    if !verified {
+        notes.push("the numbers do not fit together: damaged, incomplete or made up");
+    }
+    if primes.len() > 2 {
+        notes.push("multi-prime RSA");
+    }
+    let key = match pss {
+        None => PublicKey::Rsa { n, e },
+        Some(parameters) => PublicKey::RsaPss { n, e, parameters },
+    };
+    Ok(PrivateKey { public: Some(public::half(&key)), verified, format: "pkcs1", plausible: true, notes, consumed: outer.raw.len() })
+}
+
+/// The DSA private key that OpenSSL wrote before it took to PKCS#8: six INTEGERs 0, p, q, g, y, x.
+pub(crate) fn dsa(der: &[u8]) -> Result<PrivateKey, Malformed> {
+    let outer = Reader::new(der).value(SEQUENCE, "DSA private key")?;
+    let mut fields = outer.children();
+    if fields.value(INTEGER, "version")?.small() != Some(0) {
+        return Err(Malformed::new("DSA private key version", 0));
+    }
+    let mut number = |what| Ok::<_, Malformed>(fields.value(INTEGER, what)?.unsigned());
+    let (p, q, g, y, x) = (number("p")?, number("q")?, number("g")?, number("y")?, number("x")?);
+    if !fields.is_empty() {
+        return Err(Malformed::new("DSA private key has more fields", fields.at()));
+    }
+    check_dsa(p, q, g, x)?;
+    let computed = proof::dsa_public(p, g, x);
+    let verified = computed.is_some_and(|c| strip(&c) == y);
+    Ok(PrivateKey {
+        public: Some(public::half(&PublicKey::Dsa { p, q, g, y })),
+        verified,
+        format: "dsa",
+        plausible: true,
+        notes: if verified { vec![] } else { vec!["the public number does not belong to the private one"] },
+        consumed: outer.raw.len(),
+    })
+}
+
+/// Sizes that a DSA key can have (FIPS 186-4 4.2, with room for older ones).
+fn check_dsa(p: &[u8], q: &[u8], g: &[u8], x: &[u8]) -> Result<(), Malformed> {
+    let (p_bits, q_bits) = (public::bits(p), public::bits(q));
+    let sane = (512..=8192).contains(&p_bits)
+        && (128..=512).contains(&q_bits)
+        && p.last().is_some_and(|b| b & 1 == 1)
+        && public::bits(g) > 1
+        && (1..=q_bits).contains(&public::bits(x));
+    if sane { Ok(()) } else { Err(Malformed::new("DSA numbers", 0)) }
+}
+
+/// ECPrivateKey (RFC 5915 3), with its curve inside.
+pub(crate) fn sec1(der: &[u8]) -> Result<PrivateKey, Malformed> {
+    ec(der, None)
+}
+
+fn ec(der: &[u8], domain: Option<Domain<'_>>) -> Result<PrivateKey, Malformed> {
+    let outer = Reader::new(der).value(SEQUENCE, "ECPrivateKey")?;
+    let mut fields = outer.children();
+    if fields.value(INTEGER, "version")?.small() != Some(1) {
+        return Err(Malformed::new("ECPrivateKey version", 0));
+    }
+    let scalar = fields.value(OCTET_STRING, "privateKey")?.content;
+    if scalar.is_empty() || scalar.len() > 128 || scalar.iter().all(|&b| b == 0) {
+        return Err(Malformed::new("EC private scalar", 0));
+    }
+    let inner = fields.optional(ber::context(0))?.map(|v| public::domain(&mut v.children())).transpose()?;
+    let point = match fields.optional(ber::context(1))? {
+        Some(value) => value.children().value(BIT_STRING, "publicKey")?.content.get(1..),
+        None => None,
+    };
+    if !fields.is_empty() {
+        return Err(Malformed::new("ECPrivateKey has more fields", fields.at()));
+    }
+    let domain = inner.or(domain).ok_or(Malformed::new("EC curve", 0))?;
+    let curve = match domain {
+        Domain::Named(curve) => Some(curve),
+        Domain::Explicit { same_as, .. } => same_as,
+        Domain::Unknown(_) => None,
+    };
+    let computed = match (curve, domain) {
+        (Some(curve), _) => curve.public_point(scalar),
+        (None, Domain::Explicit { der, .. }) => Reader::new(der)
+            .any()
+            .and_then(super::curves::Explicit::read)
+            .ok()
+            .and_then(|explicit| explicit.public_point(scalar)),
+        _ => None,
+    };
+    let mut notes = Vec::new();
+    let verified = match (&computed, point) {
+        (Some(computed), Some(point)) => {
+            same_point(computed, point) || curve.and_then(|c| c.decompress(point)).as_ref() == Some(computed)
+        }
+        // Nothing to compare with: the scalar is in range, and the curve is known.
+        (Some(_), None) => {
+            notes.push("no public point inside: derived from the private scalar");
+            false
+        }
+        (None, _) => false,
+    };
+    if !verified && point.is_some() && computed.is_some() {
+        notes.push("the public point does not belong to the private scalar");
+    }
+    let shown = point.map(<[u8]>::to_vec).or(computed);
+    let public = shown.map(|point| public::half(&PublicKey::Ec { domain, point: &point }));
+    let plausible = looks_random(scalar);
+    Ok(PrivateKey { public, verified, format: "sec1", plausible, notes, consumed: outer.raw.len() })
+}
+
+/// Whether two X9.62 points, the first uncompressed, are the same.
+fn same_point(uncompressed: &[u8], other: &[u8]) -> bool {
+    match other.split_first() {
+        Some((4, _)) => uncompressed == other,
+        // Hybrid (06, 07): both coordinates are there.
+        Some((6 | 7, coordinates)) => uncompressed.get(1..) == Some(coordinates),
+        // Compressed (02, 03): the same x, and the parity of y.
+        Some((form @ (2 | 3), x)) => {
+            uncompressed.get(1..=x.len()) == Some(x) && uncompressed.last().map(|y| y & 1) == Some(form & 1)
+        }
+        _ => false,
+    }
+}
+
+/// PrivateKeyInfo and OneAsymmetricKey (RFC 5208, RFC 5958).
+pub(crate) fn pkcs8(der: &[u8]) -> Result<PrivateKey, Malformed> {
+    let outer = Reader::new(der).value(SEQUENCE, "PrivateKeyInfo")?;
+    let mut fields = outer.children();
+    if !matches!(fields.value(INTEGER, "version")?.small(), Some(0 | 1)) {
+        return Err(Malformed::new("PrivateKeyInfo version", 0));
+    }
+    let mut algorithm = fields.value(SEQUENCE, "privateKeyAlgorithm")?.children();
+    let oid = algorithm.value(OID, "algorithm OID")?.content;
+    let octets = fields.value(OCTET_STRING, "privateKey")?.octets()?;
+    let octets = Zeroizing::new(octets.into_owned());
+    // [0] attributes, [1] publicKey: as BIT STRING content (RFC 5958), or wrapped once more (ring, old Java).
+    let mut public = None;
+    while !fields.is_empty() {
+        let field = fields.any()?;
+        match field.tag {
+            0x81 => public = field.content.get(1..),
+            0xa1 => public = Reader::new(field.content).any().ok().and_then(|v| v.content.get(1..)),
+            0xa0 => {}
+            _ => return Err(Malformed::new("PrivateKeyInfo has more fields", fields.at())),
+        }
+    }
+    let mut key = match oid {
+        public::OID_RSA => rsa(&octets, None)?,
+        public::OID_RSA_PSS => {
+            let parameters = algorithm.any().map_or(&[][..], |v| v.raw);
+            rsa(&octets, Some(parameters))?
+        }
+        public::OID_EC => ec(&octets, Some(public::domain(&mut algorithm)?))?,
+        public::OID_DSA => dsa_pkcs8(&mut algorithm, &octets)?,
+        public::OID_DH => dh(&octets)?,
+        _ => match Raw::from_oid(oid) {
+            Some(kind) => raw(kind, &octets, public)?,
+            None => return Err(Malformed::new("private key algorithm", 0)),
+        },
+    };
+    key.format = "pkcs8";
+    key.consumed = outer.raw.len();
+    Ok(key)
+}
+
+fn dsa_pkcs8(algorithm: &mut Reader<'_>, octets: &[u8]) -> Result<PrivateKey, Malformed> {
+    let mut dss = algorithm.value(SEQUENCE, "DSA parameters")?.children();
+    let (p, q, g) = (dss.value(INTEGER, "p")?, dss.value(INTEGER, "q")?, dss.value(INTEGER, "g")?);
+    let (p, q, g) = (p.unsigned(), q.unsigned(), g.unsigned());
+    let x = Reader::new(octets).value(INTEGER, "DSA x")?.unsigned();
+    check_dsa(p, q, g, x)?;
+    let y = proof::dsa_public(p, g, x);
+    Ok(PrivateKey {
+        verified: false,
+        public: y.map(|y| public::half(&PublicKey::Dsa { p, q, g, y: &y })),
+        format: "pkcs8",
+        plausible: true,
+        notes: vec!["PKCS#8 holds no public number for DSA: derived from the private one"],
+        consumed: 0,
+    })
+}
+
+/// A Diffie-Hellman key agrees, it does not sign: found, so that it is not taken for something else.
+fn dh(octets: &[u8]) -> Result<PrivateKey, Malformed> {
+    Reader::new(octets).value(INTEGER, "DH private value")?;
+    Ok(PrivateKey {
+        public: None,
+        verified: false,
+        format: "pkcs8",
+        plausible: true,
+        notes: vec!["Diffie-Hellman key: cannot sign; public half not derived"],
+        consumed: 0,
+    })
+}
+
+/// CurvePrivateKey (RFC 8410 7): an OCTET STRING in the OCTET STRING.
+fn raw(kind: Raw, octets: &[u8], public: Option<&[u8]>) -> Result<PrivateKey, Malformed> {
+    let private = match Reader::new(octets).value(OCTET_STRING, "CurvePrivateKey") {
+        Ok(value) => value.content,
+        Err(_) if octets.len() == kind.len() => octets,
+        Err(error) => return Err(error),
+    };
+    if private.len() != kind.len() || private.iter().all(|&b| b == 0) {
+        return Err(Malformed::new("private key length", 0));
+    }
+    let computed = proof::raw_public(kind, private);
+    let mut notes = Vec::new();
+    let verified = match (&computed, public) {
+        (Some(computed), Some(public)) if computed != public => {
+            notes.push("the public key inside does not belong to the private one");
+            false
+        }
+        (Some(_), Some(_)) => true,
+        _ => false,
+    };
+    let shown = computed.as_deref().or(public);
+    Ok(PrivateKey {
+        public: shown.map(|bytes| public::half(&PublicKey::Raw { kind, bytes })),
+        verified,
+        format: "pkcs8",
+        plausible: looks_random(private),
+        notes,
+        consumed: 0,
+    })
+}
+
+/// Whether bytes can have come from a random generator. 32 of them hold 30 different values on average and fewer than
+/// 20 once in 10^9 keys; text and tables hold fewer values, or printable ones only.
+fn looks_random(bytes: &[u8]) -> bool {
+    let mut seen = [false; 256];
+    for &byte in bytes {
+        if let Some(slot) = seen.get_mut(usize::from(byte)) {
+            *slot = true;
+        }
+    }
+    let distinct = seen.iter().filter(|&&s| s).count();
+    let printable = bytes.iter().filter(|b| b.is_ascii_graphic() || **b == b' ').count();
+    distinct * 8 >= bytes.len().min(64) * 5 && printable * 4 <= bytes.len() * 3
+}
+
+fn strip(number: &[u8]) -> &[u8] {
+    let zeros = number.iter().take_while(|&&b| b == 0).count();
+    number.get(zeros..).unwrap_or_default()
+}

@@ -1,0 +1,296 @@
+//! base64 (RFC 4648) of PEM, of DER and of keystores: Kubernetes Secrets, kubeconfigs, CI variables, SAML metadata.
+//!
+//! The anchors are what the first bytes of keys look like in base64, at each of the three alignments that they can have
+//! to its groups of four digits. From there the run of digits is followed both ways, over line breaks (real, or written
+//! out as `\n`), in either alphabet. Decoding begins at a digit whose distance to the anchor fits the alignment, so text
+//! that happens to be glued to the front of a run does no harm.
+
+use std::ops::ControlFlow;
+
+use scanner_core::blob::Blob;
+use scanner_core::budget::Budget;
+use scanner_core::error::Malformed;
+use scanner_core::seam::{About, Anchor, Entry, Hit, Unopenable, Unwrapper};
+
+use crate::read::text::{Decoder, digit};
+
+/// base64 runs.
+#[derive(Debug)]
+pub(crate) struct Base64;
+
+static ABOUT: About = About {
+    id: "base64",
+    title: "base64",
+    detects: "Runs of base64, standard or URL-safe, on one line or wrapped, that hold PEM, DER keys, certificates, \
+              PKCS#12, JKS, JCEKS or OpenSSH keys. What is inside is looked at like a file of its own; base64 in base64 \
+              is followed as deep as --max-depth allows.",
+    blind_to: "Runs of fewer than 40 digits, runs that are cut into string literals and concatenated, keys that no \
+               anchor covers (an OpenPGP binary key, PuTTY files).",
+    respond: "base64 hides nothing. Treat what is inside as if it lay there in the open.",
+    references: &["RFC 4648"],
+};
+
+/// An anchor, and the place of its first digit in its group of four. Computed in the test below from the bytes named.
+const ANCHORS: [(Anchor, u8); 21] = [
+    // "-----BEGIN "
+    (Anchor::anywhere(b"LS0tLS1CRUdJTi"), 0),
+    (Anchor::anywhere(b"0tLS0tQkVHSU4g"), 2),
+    (Anchor::anywhere(b"tLS0tLUJFR0lOI"), 3),
+    // 2a864886f70d01: OIDs under 1.2.840.113549.1, in RSA keys and all that PKCS standards frame
+    (Anchor::anywhere(b"KoZIhvcNA"), 0),
+    (Anchor::anywhere(b"qGSIb3DQ"), 2),
+    (Anchor::anywhere(b"qhkiG9w0B"), 3),
+    // 2a8648ce3.: OIDs under 1.2.840.10045 (ecPublicKey, P-256) and 1.2.840.10040 (DSA), cut inside the byte
+    (Anchor::anywhere(b"KoZIzj"), 0),
+    (Anchor::anywhere(b"qGSM4"), 2),
+    (Anchor::anywhere(b"qhkjO"), 3),
+    // 300506032b65: AlgorithmIdentifier of Ed25519, Ed448, X25519, X448
+    (Anchor::anywhere(b"MAUGAytl"), 0),
+    (Anchor::anywhere(b"AFBgMrZ"), 2),
+    (Anchor::anywhere(b"wBQYDK2"), 3),
+    // 020100028.: RSAPrivateKey, cut inside the byte
+    (Anchor::anywhere(b"AgEAAo"), 0),
+    (Anchor::anywhere(b"IBAAK"), 2),
+    (Anchor::anywhere(b"CAQACg"), 3),
+    // 06052b8104: OIDs under 1.3.132, the SEC curves
+    (Anchor::anywhere(b"BgUrgQ"), 0),
+    (Anchor::anywhere(b"YFK4E"), 2),
+    (Anchor::anywhere(b"GBSuBB"), 3),
+    // Files that are always encoded whole: OpenSSH, JKS, JCEKS
+    (Anchor::anywhere(b"b3BlbnNzaC1rZXkt"), 0),
+    (Anchor::anywhere(b"/u3+7QAAA"), 0),
+    (Anchor::anywhere(b"zs7OzgAAA"), 0),
+];
+
+const ANCHOR_LIST: [Anchor; ANCHORS.len()] = {
+    let mut list = [ANCHORS[0].0; ANCHORS.len()];
+    let mut i = 0;
+    while i < list.len() {
+        #[allow(clippy::indexing_slicing, reason = "constants, checked by the compiler")]
+        {
+            list[i] = ANCHORS[i].0;
+        }
+        i += 1;
+    }
+    list
+};
+
+/// Fewest digits of a run. The smallest key, Ed25519 in PKCS#8, has 64; its smallest line, wrapped, may be shorter.
+const MIN_DIGITS: usize = 40;
+
+/// Fewest digits of a line that is taken to go on on the next one. MIME and PEM wrap at 76 and 64.
+const MIN_LINE: usize = 20;
+
+impl Unwrapper for Base64 {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn anchors(&self) -> &'static [Anchor] {
+        &ANCHOR_LIST
+    }
+
+    fn open(
+        &self,
+        blob: Blob<'_>,
+        hit: Hit,
+        budget: &Budget,
+        each: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Unopenable> {
+        let place = ANCHORS.iter().find(|(a, _)| *a == hit.anchor).map_or(0, |(_, place)| usize::from(*place));
+        let start = run_start(blob.bytes, hit.at);
+        let end = run_end(blob.bytes, hit.at);
+        let run = blob.bytes.get(start..end).unwrap_or_default();
+        let before = digits(blob.bytes.get(start..hit.at).unwrap_or_default()).count();
+        let total = digits(run).count();
+        if total < MIN_DIGITS {
+            return Err(Malformed::new("base64 run", hit.at).into());
+        }
+        budget.take((total / 4 * 3) as u64)?;
+        let mut decoder = Decoder::with_capacity(total / 4 * 3 + 3);
+        digits(run).skip((before + 4 - place) % 4).for_each(|value| decoder.push(value));
+        let bytes = decoder.finish();
+        let _ = each(Entry { bytes: &bytes, span: start..end });
+        Ok(())
+    }
+}
+
+/// The digits of a run. What `run_start` and `run_end` let through between them is not one: `n` of a written-out `\n`.
+fn digits(run: &[u8]) -> impl Iterator<Item = u8> {
+    let mut escaped = false;
+    run.iter().filter_map(move |&byte| {
+        let after_backslash = std::mem::replace(&mut escaped, byte == b'\\');
+        if after_backslash && matches!(byte, b'n' | b'r') { None } else { digit(byte) }
+    })
+}
+
+fn is_digit(byte: u8) -> bool {
+    digit(byte).is_some()
+}
+
+/// Length of the line break at the start of `bytes`, indentation behind it included.
+fn line_break(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        match bytes.get(at..)? {
+            [b'\r' | b'\n', ..] => at += 1,
+            [b'\\', b'n' | b'r', ..] => at += 2,
+            // A backslash before a real break: a continued line.
+            [b'\\', b'\r' | b'\n', ..] => at += 1,
+            _ => break,
+        }
+    }
+    if at == 0 {
+        return None;
+    }
+    Some(at + bytes.get(at..)?.iter().take_while(|b| matches!(b, b' ' | b'\t')).count())
+}
+
+/// Length of the line break at the end of `bytes`, indentation behind it included.
+fn line_break_before(bytes: &[u8]) -> Option<usize> {
+    let blanks = bytes.iter().rev().take_while(|b| matches!(b, b' ' | b'\t')).count();
+    let mut at = bytes.len() - blanks;
+    let end = at;
+    loop {
+        match bytes.get(..at)? {
+            [.., b'\\', b'n' | b'r'] => at -= 2,
+            [.., b'\r' | b'\n'] => at -= 1,
+            _ => break,
+        }
+    }
+    (at < end).then_some(bytes.len() - at)
+}
+
+/// End of the run of digits that `at` lies in, padding included.
+fn run_end(bytes: &[u8], at: usize) -> usize {
+    let mut end = at;
+    loop {
+        let line = bytes.get(end..).unwrap_or_default().iter().take_while(|&&b| is_digit(b)).count();
+        end += line;
+        let rest = bytes.get(end..).unwrap_or_default();
+        let padding = rest.iter().take(2).take_while(|&&b| b == b'=').count();
+        if padding > 0 {
+            return end + padding;
+        }
+        let Some(gap) = line_break(rest).filter(|_| line >= MIN_LINE || line == 0) else { return end };
+        // The next line goes on only if it is nothing but digits.
+        let next = rest.get(gap..).unwrap_or_default();
+        let len = next.iter().take_while(|&&b| is_digit(b)).count();
+        let behind = next.get(len..).unwrap_or_default();
+        let whole = behind.is_empty()
+            || matches!(behind.first(), Some(b'=' | b'"' | b'\'' | b'`' | b'<' | b','))
+            || line_break(behind).is_some();
+        if len == 0 || !whole {
+            return end;
+        }
+        end += gap;
+    }
+}
+
+/// Start of the run of digits that `at` lies in.
+fn run_start(bytes: &[u8], at: usize) -> usize {
+    let digits_before = |end: usize| {
+        let before = bytes.get(..end).unwrap_or_default();
+        let mut len = before.iter().rev().take_while(|&&b| is_digit(b)).count();
+        // `\nMIIE`: the n belongs to the break.
+        if len > 0
+            && let Some([b'\\', b'n' | b'r']) = end.checked_sub(len + 1).and_then(|i| bytes.get(i..i + 2))
+        {
+            len -= 1;
+        }
+        len
+    };
+    let mut start = at - digits_before(at);
+    while let Some(gap) = line_break_before(bytes.get(..start).unwrap_or_default()) {
+        let end = start - gap;
+        let line = digits_before(end);
+        if line < MIN_LINE {
+            return start;
+        }
+        start = end - line;
+    }
+    start
+}
+
+#[cfg(test)]
+mod tests {
+    use scanner_core::blob::Origin;
+    use scanner_core::budget::Limits;
+
+    use super::*;
+    use crate::read::text::{base64, base64url};
+
+    #[test]
+    fn anchors_are_what_the_bytes_become() {
+        let sources: [&[u8]; 6] = [
+            b"-----BEGIN ",
+            &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01],
+            &[0x2a, 0x86, 0x48, 0xce, 0x3d],
+            &[0x30, 0x05, 0x06, 0x03, 0x2b, 0x65],
+            &[0x02, 0x01, 0x00, 0x02, 0x82],
+            &[0x06, 0x05, 0x2b, 0x81, 0x04, 0x00],
+        ];
+        for (source, anchors) in sources.iter().zip(ANCHORS.chunks(3)) {
+            for (before, (anchor, place)) in anchors.iter().enumerate() {
+                let coded = base64(&[&[0x55; 2][..before], source, &[0x55; 3]].concat());
+                let at = coded.find(str::from_utf8(anchor.bytes).unwrap());
+                assert_eq!(at.map(|at| at % 4), Some(usize::from(*place)), "{coded}");
+            }
+        }
+        let dsa = base64(&[0x2a, 0x86, 0x48, 0xce, 0x38, 0x04]);
+        assert!(dsa.starts_with("KoZIzj"), "the three cut anchors serve EC and DSA");
+    }
+
+    fn open(text: &str) -> Option<(Vec<u8>, std::ops::Range<usize>)> {
+        let origin = Origin::file("x");
+        let (anchor, at) = ANCHORS.iter().find_map(|(anchor, _)| {
+            Some((*anchor, memchr::memmem::find(text.as_bytes(), anchor.bytes)?))
+        })?;
+        let mut found = None;
+        let budget = Budget::new(Limits::default());
+        let blob = Blob::whole(text.as_bytes(), &origin);
+        let _ = Base64.open(blob, Hit { anchor, at }, &budget, &mut |entry| {
+            found = Some((entry.bytes.to_vec(), entry.span));
+            ControlFlow::Continue(())
+        });
+        found
+    }
+
+    #[test]
+    fn runs_are_followed_both_ways() {
+        let plain: Vec<u8> = [&b"xy-----BEGIN "[..], &[0xfb; 90]].concat();
+        let coded = base64(&plain);
+        let wrapped = |separator: &str, width: usize| {
+            let lines: Vec<&str> = coded.as_bytes().chunks(width).map(|l| str::from_utf8(l).unwrap()).collect();
+            lines.join(separator)
+        };
+        for text in [
+            coded.clone(),
+            format!("data: {coded}\n"),
+            format!("  \"tls.key\": \"{coded}==\",\n next"),
+            format!("key: |\n    {}\nother: word\n", wrapped("\n    ", 64)),
+            format!("\"{}\"", wrapped("\\n", 76)),
+            format!("{}\r\n-- end", wrapped("\r\n", 76)),
+            format!("x={}", wrapped("\\\n", 64)),
+            base64url(&plain),
+        ] {
+            let (bytes, span) = open(&text).unwrap();
+            assert_eq!(bytes, plain, "{text}");
+            assert_eq!(span.len().min(coded.len()), coded.len(), "{text}");
+        }
+    }
+
+    #[test]
+    fn glued_text_does_not_shift_the_digits() {
+        let coded = base64(&[&b"-----BEGIN "[..], &[7; 60]].concat());
+        for glued in ["a", "ab", "abc", "abcd", "/etc/"] {
+            let (bytes, _) = open(&format!("{glued}{coded}")).unwrap();
+            assert!(memchr::memmem::find(&bytes, b"-----BEGIN ").is_some(), "{glued}");
+        }
+    }
+
+    #[test]
+    fn words_are_no_runs() {
+        assert_eq!(open("AAAA,KoZIhvcNA;AAgEAAo,CAQACg"), None);
+    }
+}
