@@ -17,6 +17,8 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &format::legacy_pem::LegacyPem,
     &format::openssh::OpenSsh,
     &format::putty::Putty,
+    &format::pkcs12::Pkcs12,
+    &format::jks::Jks,
     &format::x509::X509,
     &format::spki::Spki,
 ];
