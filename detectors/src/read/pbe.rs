@@ -82,8 +82,13 @@ fn salt_and_iterations(fields: &mut Reader<'_>) -> Result<u64, Malformed> {
 fn pbes2(parameters: Value<'_>) -> Result<Protection, Malformed> {
     let mut fields = parameters.children();
     let kdf = kdf(fields.value(SEQUENCE, "keyDerivationFunc")?)?;
-    let cipher = fields.value(SEQUENCE, "encryptionScheme")?.children().value(OID, "cipher OID")?;
-    let oid = dotted(cipher.content);
+    let mut scheme = fields.value(SEQUENCE, "encryptionScheme")?.children();
+    let oid = dotted(scheme.value(OID, "cipher OID")?.content);
+    // NSS databases (key4.db) encrypt single attributes in the same frame, with an IV of 14 bytes: no keys.
+    let aes_cbc = matches!(oid.as_str(), "2.16.840.1.101.3.4.1.2" | "2.16.840.1.101.3.4.1.22" | "2.16.840.1.101.3.4.1.42");
+    if aes_cbc && scheme.value(OCTET_STRING, "IV")?.content.len() != 16 {
+        return Err(Malformed::new("AES-CBC IV", 0));
+    }
     let (cipher, short_key) = match oid.as_str() {
         "1.2.840.113549.3.7" => ("3DES-CBC", false),
         "1.3.14.3.2.7" => ("DES-CBC", true),
@@ -94,7 +99,8 @@ fn pbes2(parameters: Value<'_>) -> Result<Protection, Malformed> {
         "2.16.840.1.101.3.4.1.6" => ("AES-128-GCM", false),
         "2.16.840.1.101.3.4.1.26" => ("AES-192-GCM", false),
         "2.16.840.1.101.3.4.1.46" => ("AES-256-GCM", false),
-        "2.16.840.1.101.3.4.1.47" => ("AES-256-CCM", false),
+        // BouncyCastle's BCFKS puts a whole keystore into this frame: no key.
+        "2.16.840.1.101.3.4.1.47" => return Err(Malformed::new("AES-CCM: a BCFKS keystore", 0)),
         other => (other, false),
     };
     let state = if short_key { ProtectionState::Weak } else { ProtectionState::Strong };
