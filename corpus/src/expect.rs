@@ -101,6 +101,8 @@ pub enum Grade {
     Weak,
     /// A key derivation worth the name.
     Strong,
+    /// Of use with a token only.
+    Hardware,
     /// No key is here.
     Stub,
 }
@@ -112,6 +114,7 @@ impl Grade {
             Self::Plaintext => "plaintext",
             Self::Weak => "weak",
             Self::Strong => "strong",
+            Self::Hardware => "hardware",
             Self::Stub => "stub",
         }
     }
