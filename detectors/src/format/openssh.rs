@@ -66,9 +66,10 @@ impl Detector for OpenSsh {
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
         if hit.anchor == RAW {
-            let file = File::read(blob.bytes.get(hit.at..).unwrap_or_default())?;
+            let here = |error: Malformed| Malformed::new(error.what, hit.at + error.at);
+            let file = File::read(blob.bytes.get(hit.at..).unwrap_or_default()).map_err(here)?;
             let span = hit.at..hit.at + file.length;
-            return file.report(Encoding::Binary, &span, None, out);
+            return file.report(Encoding::Binary, &span, None, out).map_err(here);
         }
         if armor::label(blob.bytes, hit.at) != Some("OPENSSH PRIVATE KEY") {
             return Ok(());
@@ -179,7 +180,9 @@ impl<'a> File<'a> {
             if !opened.iter().any(|key| key.verified) {
                 return Err(Malformed::new("padding 1, 2, 3", fields.at()));
             }
-            opened.iter_mut().for_each(|key| key.notes.push("padding that OpenSSH would refuse"));
+            for key in &mut opened {
+                key.notes.push("padding that OpenSSH would refuse");
+            }
         }
         Ok(opened)
     }
@@ -292,7 +295,7 @@ mod tests {
     }
 
     /// Check numbers, the keys, padding.
-    fn section(keys: &[Vec<u8>]) -> Vec<u8> {
+    fn section(keys: &[&[u8]]) -> Vec<u8> {
         let mut section = [&[7; 8][..], &keys.concat()].concat();
         for pad in 1.. {
             if section.len() % 8 == 0 {
@@ -303,13 +306,13 @@ mod tests {
         section
     }
 
-    fn file(cipher: &[u8], kdf: &[u8], options: &[u8], publics: &[Vec<u8>], private: &[u8]) -> Vec<u8> {
+    fn file(cipher: &[u8], kdf: &[u8], options: &[u8], publics: &[&[u8]], private: &[u8]) -> Vec<u8> {
         let count = (publics.len() as u32).to_be_bytes();
-        let publics: Vec<u8> = publics.iter().flat_map(|blob| string(blob)).collect();
+        let publics: Vec<u8> = publics.iter().copied().flat_map(string).collect();
         [MAGIC, &strings(&[cipher, kdf, options]), &count, &publics, &string(private)].concat()
     }
 
-    fn plain(publics: &[Vec<u8>], keys: &[Vec<u8>]) -> Vec<u8> {
+    fn plain(publics: &[&[u8]], keys: &[&[u8]]) -> Vec<u8> {
         file(b"none", b"none", b"", publics, &section(keys))
     }
 
@@ -343,14 +346,14 @@ mod tests {
         let mut wrong = ed_private(b"x");
         wrong[60] ^= 1;
         for (name, bytes, proof, state, detail, comment, notes) in [
-            ("Ed25519", plain(&[ed_public()], &[ed_private(b"me@here")]), Proof::Verified, "plaintext", "", "me@here", 0),
-            ("ECDSA", plain(&[ec_public.clone()], &[ec_private.clone()]), Proof::Verified, "plaintext", "", "ec", 0),
-            ("damaged", plain(&[ed_public()], &[wrong]), Proof::Structure, "plaintext", "", "x", 1),
-            ("swapped", plain(&[other], &[ed_private(b"y")]), Proof::Verified, "plaintext", "", "y", 1),
-            ("unknown", plain(&[unknown.clone()], &[unknown]), Proof::Structure, "plaintext", "", "", 1),
+            ("Ed25519", plain(&[&ed_public()], &[&ed_private(b"me@here")]), Proof::Verified, "plaintext", "", "me@here", 0),
+            ("ECDSA", plain(&[&ec_public], &[&ec_private]), Proof::Verified, "plaintext", "", "ec", 0),
+            ("damaged", plain(&[&ed_public()], &[&wrong]), Proof::Structure, "plaintext", "", "x", 1),
+            ("swapped", plain(&[&other], &[&ed_private(b"y")]), Proof::Verified, "plaintext", "", "y", 1),
+            ("unknown", plain(&[&unknown], &[&unknown]), Proof::Structure, "plaintext", "", "", 1),
             (
                 "FIDO",
-                plain(&[sk.clone()], &[sk_private]),
+                plain(&[&sk], &[&sk_private]),
                 Proof::Structure,
                 "hardware",
                 "FIDO security key handle for ssh:",
@@ -359,7 +362,7 @@ mod tests {
             ),
             (
                 "FIDO, encrypted",
-                file(b"aes256-ctr", b"bcrypt", &bcrypt(16), &[sk], &[0x5a; 96]),
+                file(b"aes256-ctr", b"bcrypt", &bcrypt(16), &[&sk], &[0x5a; 96]),
                 Proof::Structure,
                 "hardware",
                 "FIDO security key handle for ssh:, under bcrypt-pbkdf 16 rounds, aes256-ctr",
@@ -368,7 +371,7 @@ mod tests {
             ),
             (
                 "encrypted",
-                file(b"aes256-ctr", b"bcrypt", &bcrypt(16), &[ed_public()], &[0x5a; 96]),
+                file(b"aes256-ctr", b"bcrypt", &bcrypt(16), &[&ed_public()], &[0x5a; 96]),
                 Proof::Structure,
                 "strong",
                 "bcrypt-pbkdf 16 rounds, aes256-ctr",
@@ -377,7 +380,7 @@ mod tests {
             ),
             (
                 "few rounds",
-                file(b"3des-cbc", b"bcrypt", &bcrypt(4), &[ed_public()], &[0x5a; 88]),
+                file(b"3des-cbc", b"bcrypt", &bcrypt(4), &[&ed_public()], &[0x5a; 88]),
                 Proof::Structure,
                 "weak",
                 "bcrypt-pbkdf 4 rounds, 3des-cbc",
@@ -415,35 +418,48 @@ mod tests {
     #[test]
     fn several_keys_are_several_materials() {
         let (ec_public, ec_private) = ecdsa(9);
-        let bytes = plain(&[ed_public(), ec_public], &[ed_private(b"one"), ec_private]);
+        let bytes = plain(&[&ed_public(), &ec_public], &[&ed_private(b"one"), &ec_private]);
         let found = inspect(&bytes, RAW).unwrap();
         let told: Vec<_> = found.iter().map(|m| (m.proof, m.labels[0].text.as_str())).collect();
         assert_eq!(told, [(Proof::Verified, "one"), (Proof::Verified, "ec")]);
     }
 
     #[test]
+    fn any_byte_may_be_wrong() {
+        let (ec_public, ec_private) = ecdsa(9);
+        let bytes = plain(&[&ed_public(), &ec_public], &[&ed_private(b"one"), &ec_private]);
+        for at in MAGIC.len()..bytes.len() {
+            for wrong in [0, 1, 0x7f, 0x80, 0xff] {
+                let mut bytes = bytes.clone();
+                bytes[at] = wrong;
+                let _ = inspect(&bytes, RAW);
+            }
+        }
+    }
+
+    #[test]
     fn what_is_not_whole_is_refused() {
-        let good = plain(&[ed_public()], &[ed_private(b"me")]);
+        let good = plain(&[&ed_public()], &[&ed_private(b"me")]);
         assert!(inspect(&good, RAW).is_ok());
         for length in MAGIC.len()..good.len() {
             assert!(inspect(&good[..length], RAW).is_err(), "cut at {length}");
         }
         let blob = ed_public();
-        let mut unequal = section(&[ed_private(b"me")]);
+        let mut unequal = section(&[&ed_private(b"me")]);
         unequal[0] ^= 1;
-        let private = section(&[strings(&[b"ssh-ed25519", &[7; 32], &[7; 64], b"me"])]);
+        let private = section(&[&strings(&[b"ssh-ed25519", &[7; 32], &[7; 64], b"me"])]);
         let unpadded = [&private[..private.len() - 1], &[0xff]].concat();
         for (name, bytes) in [
-            ("check numbers", file(b"none", b"none", b"", &[blob.clone()], &unequal)),
-            ("padding of an unproven key", file(b"none", b"none", b"", &[blob.clone()], &unpadded)),
+            ("check numbers", file(b"none", b"none", b"", &[&blob], &unequal)),
+            ("padding of an unproven key", file(b"none", b"none", b"", &[&blob], &unpadded)),
             ("no key", plain(&[], &[])),
-            ("too many keys", plain(&vec![blob.clone(); 17], &vec![ed_private(b""); 17])),
-            ("cipher without KDF", file(b"aes256-ctr", b"none", b"", &[blob.clone()], &[0x5a; 96])),
-            ("KDF without cipher", file(b"none", b"bcrypt", &bcrypt(16), &[blob.clone()], &[0x5a; 96])),
-            ("unknown KDF", file(b"aes256-ctr", b"scrypt", &bcrypt(16), &[blob.clone()], &[0x5a; 96])),
-            ("no rounds", file(b"aes256-ctr", b"bcrypt", &bcrypt(0), &[blob.clone()], &[0x5a; 96])),
-            ("half a block", file(b"aes256-ctr", b"bcrypt", &bcrypt(16), &[blob.clone()], &[0x5a; 90])),
-            ("missing tag", file(b"aes256-gcm@openssh.com", b"bcrypt", &bcrypt(16), &[blob], &[0x5a; 96])),
+            ("too many keys", plain(&[&blob[..]; 17], &[&ed_private(b"")[..]; 17])),
+            ("cipher without KDF", file(b"aes256-ctr", b"none", b"", &[&blob], &[0x5a; 96])),
+            ("KDF without cipher", file(b"none", b"bcrypt", &bcrypt(16), &[&blob], &[0x5a; 96])),
+            ("unknown KDF", file(b"aes256-ctr", b"scrypt", &bcrypt(16), &[&blob], &[0x5a; 96])),
+            ("no rounds", file(b"aes256-ctr", b"bcrypt", &bcrypt(0), &[&blob], &[0x5a; 96])),
+            ("half a block", file(b"aes256-ctr", b"bcrypt", &bcrypt(16), &[&blob], &[0x5a; 90])),
+            ("missing tag", file(b"aes256-gcm@openssh.com", b"bcrypt", &bcrypt(16), &[&blob], &[0x5a; 96])),
             ("only the magic", [MAGIC, b"sshkey_private_to_blob2\0 and other names of functions"].concat()),
         ] {
             assert!(inspect(&bytes, RAW).is_err(), "{name}");

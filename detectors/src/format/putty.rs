@@ -358,6 +358,16 @@ mod tests {
     }
 
     #[test]
+    fn any_byte_may_be_wrong() {
+        let text = plain(3);
+        for at in MAGIC.len()..text.len() {
+            for wrong in ["\0", "\n", "\\", "\"", "=", ":", "z"] {
+                let _ = inspect(&[&text[..at], wrong, &text[at + 1..]].concat());
+            }
+        }
+    }
+
+    #[test]
     fn what_is_not_whole_is_refused() {
         let text = plain(3);
         for length in MAGIC.len()..text.trim_end().len() {

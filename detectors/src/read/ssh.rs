@@ -178,6 +178,7 @@ pub(crate) enum Private<'a> {
 }
 
 /// Reads one key of OpenSSH's private section, behind its type (OpenSSH `sshkey_private_serialize`).
+#[allow(clippy::many_single_char_names, reason = "the letters of the standards")]
 pub(crate) fn openssh_private<'a>(
     algorithm: Algorithm,
     fields: &mut Cursor<'a>,
@@ -215,6 +216,7 @@ pub(crate) fn openssh_private<'a>(
 }
 
 /// Whether the public half follows from the private one.
+#[allow(clippy::many_single_char_names, reason = "the letters of the standards")]
 pub(crate) fn fits(key: &PublicKey<'_>, private: Private<'_>) -> bool {
     match (*key, private) {
         (PublicKey::Rsa { n, e }, Private::Rsa { d, p, q }) => bits(d) > 0 && proof::rsa_fits(n, e, d, &[p, q]),

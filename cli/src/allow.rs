@@ -1,0 +1,287 @@
+//! What the user allows: by finding, key or path in `keyradius.toml`, or by `keyradius:allow` beside the key.
+//!
+//! Nothing that is allowed is dropped: it is counted, and every report carries it with the reason.
+
+use std::path::{Path, PathBuf};
+
+use detectors::radius::Finding;
+use globset::{GlobBuilder, GlobMatcher};
+use jiff::civil::Date;
+use scanner_core::material::Occurrence;
+use toml::Value;
+
+use crate::config::RawAllow;
+
+/// The entries of a configuration.
+#[derive(Debug, Default)]
+pub(crate) struct AllowList {
+    entries: Vec<Entry>,
+    /// The directory that path entries are relative to.
+    base: PathBuf,
+    /// The user named the configuration.
+    asked: bool,
+}
+
+/// One `[[allow]]` entry, checked.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    what: What,
+    reason: String,
+    until: Option<Date>,
+    /// `keyradius.toml:12`.
+    place: String,
+}
+
+#[derive(Debug)]
+enum What {
+    Finding(String),
+    /// Hex without separators, or `SHA256:...`.
+    Key(String),
+    Path(String, GlobMatcher),
+}
+
+/// Why an occurrence is allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Allowance {
+    /// Whether it stands beside the key instead of in a configuration.
+    pub(crate) inline: bool,
+    /// Where it stands: `keyradius.toml:12`, `src/key.pem:1`.
+    pub(crate) place: String,
+    /// The reason given; may be empty for inline marks.
+    pub(crate) reason: String,
+    /// The last day it holds.
+    pub(crate) until: Option<Date>,
+}
+
+/// An entry that needs the user's attention.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Notice {
+    /// `allow_expired` or `allow_unused`.
+    pub(crate) kind: &'static str,
+    /// Where it stands.
+    pub(crate) place: String,
+    /// What is wrong with it.
+    pub(crate) message: String,
+}
+
+/// What an allow list makes of findings.
+#[derive(Debug, Default)]
+pub(crate) struct Verdict {
+    /// For each finding, for each of its occurrences.
+    pub(crate) allowed: Vec<Vec<Option<Allowance>>>,
+    /// Expired and unused entries.
+    pub(crate) notices: Vec<Notice>,
+}
+
+impl Entry {
+    /// Checks an entry that stands at `place`. The error is what is wrong, and what to do.
+    pub(crate) fn new(raw: RawAllow, place: &str) -> Result<Self, (String, String)> {
+        let one = || "give exactly one of finding, key and path".to_owned();
+        let what = match (raw.finding, raw.key, raw.path) {
+            (Some(id), None, None) => match id.strip_prefix("kr1:") {
+                Some(hex) if is_hex(hex) => What::Finding(id),
+                _ => {
+                    return Err((
+                        format!("finding = {id:?} is no finding id"),
+                        "copy it from the report: `kr1:` and hex digits".into(),
+                    ));
+                }
+            },
+            (None, Some(key), None) => What::Key(key_name(&key).ok_or_else(|| {
+                let hint = "use the SPKI SHA-256 (64 hex digits), ssh's `SHA256:...`, or an OpenPGP fingerprint";
+                (format!("key = {key:?} is no key identity"), hint.to_owned())
+            })?),
+            (None, None, Some(path)) => {
+                let pattern = path.trim_start_matches("./").trim_end_matches('/');
+                let glob = GlobBuilder::new(pattern).literal_separator(true).build().map_err(|error| {
+                    (format!("path = {path:?}: {}", error.kind()), "write a glob such as `tests/**/*.pem`".to_owned())
+                })?;
+                What::Path(path.clone(), glob.compile_matcher())
+            }
+            (None, None, None) => return Err(("says not what is allowed".into(), one())),
+            _ => return Err(("finding, key and path exclude each other".into(), one())),
+        };
+        let reason = raw.reason.map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
+        let reason = reason.ok_or_else(|| {
+            ("no reason".to_owned(), "add reason = \"...\": whoever reads this in a year will need it".to_owned())
+        })?;
+        let until = match raw.until {
+            None => None,
+            Some(value) => {
+                let text = match &value {
+                    Value::String(text) => text.clone(),
+                    Value::Datetime(date) => date.to_string(),
+                    other => other.type_str().to_owned(),
+                };
+                let date = text.parse().map_err(|_| {
+                    (format!("until = {text:?} is no date"), "write it as YYYY-MM-DD".to_owned())
+                })?;
+                Some(date)
+            }
+        };
+        Ok(Self { what, reason, until, place: place.to_owned() })
+    }
+
+    fn matches(&self, finding: &Finding, occurrence: &Occurrence, base: &Path, here: &Path) -> bool {
+        match &self.what {
+            What::Finding(id) => finding.id == *id,
+            What::Key(name) => key_names(finding).any(|known| known == *name),
+            What::Path(pattern, glob) => path_matches(pattern, glob, &occurrence.origin.path, base, here),
+        }
+    }
+
+    fn title(&self) -> String {
+        match &self.what {
+            What::Finding(id) => format!("finding {id}"),
+            What::Key(name) => format!("key {name}"),
+            What::Path(pattern, _) => format!("path {pattern}"),
+        }
+    }
+}
+
+impl AllowList {
+    /// A list whose paths are relative to `base`; `asked` if the user named its file.
+    pub(crate) const fn new(entries: Vec<Entry>, base: PathBuf, asked: bool) -> Self {
+        Self { entries, base, asked }
+    }
+
+    /// Whether an entry that matched nothing is worth a word: if everything it speaks of was looked at.
+    fn expects_matches(&self, targets: &[PathBuf], here: &Path) -> bool {
+        self.asked || targets.iter().any(|target| {
+            here.join(target).canonicalize().is_ok_and(|target| self.base.starts_with(target))
+        })
+    }
+
+    /// Judges every occurrence of every finding.
+    pub(crate) fn judge(&self, findings: &[Finding], targets: &[PathBuf], here: &Path, today: Date) -> Verdict {
+        let mut used = vec![false; self.entries.len()];
+        let mut verdict = Verdict::default();
+        for finding in findings {
+            let mut allowed = Vec::with_capacity(finding.occurrences.len());
+            for occurrence in &finding.occurrences {
+                let mut allowance = inline(occurrence, today, &mut verdict.notices);
+                for (entry, used) in self.entries.iter().zip(&mut used) {
+                    if !entry.matches(finding, occurrence, &self.base, here) {
+                        continue;
+                    }
+                    *used = true;
+                    if allowance.is_none() && !expired(entry.until, today) {
+                        allowance = Some(Allowance {
+                            inline: false,
+                            place: entry.place.clone(),
+                            reason: entry.reason.clone(),
+                            until: entry.until,
+                        });
+                    }
+                }
+                allowed.push(allowance);
+            }
+            verdict.allowed.push(allowed);
+        }
+        let expects_matches = self.expects_matches(targets, here);
+        for (entry, used) in self.entries.iter().zip(used) {
+            let (kind, message) = match entry.until.filter(|_| expired(entry.until, today)) {
+                Some(until) if used => ("allow_expired", format!("ended on {until}, so what it allowed is back")),
+                Some(until) => ("allow_expired", format!("ended on {until} and matches nothing: remove it")),
+                None if !used && expects_matches => ("allow_unused", "matches nothing: remove it".to_owned()),
+                None => continue,
+            };
+            let message = format!("allow entry for {} {message}", entry.title());
+            verdict.notices.push(Notice { kind, place: entry.place.clone(), message });
+        }
+        verdict.notices.dedup();
+        verdict
+    }
+}
+
+/// The inline mark of an occurrence, if it has one that holds today.
+fn inline(occurrence: &Occurrence, today: Date, notices: &mut Vec<Notice>) -> Option<Allowance> {
+    let text = occurrence.allow.as_ref()?;
+    let place = format!("{}:{}", occurrence.origin, occurrence.line);
+    let until = text.split_whitespace().find_map(|word| word.strip_prefix("until=")?.parse().ok());
+    if expired(until, today) {
+        let message = until.map(|until: Date| format!("keyradius:allow ended on {until}, so what it allowed is back"));
+        notices.push(Notice { kind: "allow_expired", place, message: message.unwrap_or_default() });
+        return None;
+    }
+    Some(Allowance { inline: true, place, reason: inline_reason(text), until })
+}
+
+/// The reason behind an inline mark. It is text of the input that stands beside a key, so whatever could be a part of
+/// one is cut off: it ends at the first quote, backslash, dashes of an armor or word longer than any real one.
+fn inline_reason(text: &str) -> String {
+    const LONGEST_WORD: usize = 24;
+    let text = text.trim().trim_start_matches([':', '-', '=', ' ']);
+    let text = text.strip_prefix("reason=").unwrap_or(text).trim_start_matches('"');
+    let words = text
+        .split(['"', '\'', '\\', '`', '<'])
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .take_while(|word| word.chars().count() <= LONGEST_WORD && !word.contains("---") && !word.contains("*/"))
+        .filter(|word| !word.starts_with("until="))
+        .take(20);
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn expired(until: Option<Date>, today: Date) -> bool {
+    until.is_some_and(|until| until < today)
+}
+
+fn is_hex(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// A key's name in the form that [`key_names`] yields, if it is one.
+fn key_name(text: &str) -> Option<String> {
+    let text = text.trim();
+    if let Some(ssh) = text.strip_prefix("SHA256:") {
+        return (ssh.trim_end_matches('=').len() == 43).then(|| format!("SHA256:{}", ssh.trim_end_matches('=')));
+    }
+    let text = text.trim_start_matches("spki-sha256:").trim_start_matches("ct-sha256:");
+    let hex: String = text.chars().filter(|c| !matches!(c, ' ' | ':')).collect::<String>().to_ascii_lowercase();
+    (is_hex(&hex) && matches!(hex.len(), 40 | 64)).then_some(hex)
+}
+
+/// Every name of the key that an entry may use.
+fn key_names(finding: &Finding) -> impl Iterator<Item = String> + '_ {
+    let spki = finding.key.map(|key| hex(&key.spki_sha256));
+    let ssh = finding.public.as_ref().and_then(|public| public.ssh_sha256.clone());
+    let ciphertext = finding.ciphertext_sha256.map(|digest| hex(&digest));
+    spki.into_iter().chain(ssh).chain(ciphertext).chain(finding.pgp_fingerprints.iter().cloned())
+}
+
+/// Lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Whether the path, or a directory that it lies in, matches; relative to `base`. A pattern without a slash matches a
+/// name at any depth, as in `.gitignore`.
+fn path_matches(pattern: &str, glob: &GlobMatcher, path: &Path, base: &Path, here: &Path) -> bool {
+    let absolute = normal(&here.join(path));
+    let Ok(relative) = absolute.strip_prefix(base) else { return false };
+    let anywhere = !pattern.trim_end_matches('/').contains('/');
+    relative.ancestors().filter(|part| !part.as_os_str().is_empty()).any(|part| {
+        glob.is_match(part) || (anywhere && part.file_name().is_some_and(|name| glob.is_match(name)))
+    })
+}
+
+/// The path without `.` and `..`, by its text alone: what was scanned may be gone by now.
+fn normal(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            std::path::Component::CurDir => {}
+            std::path::Component::ParentDir => {
+                out.pop();
+            }
+            other => out.push(other),
+        }
+    }
+    out
+}

@@ -1,0 +1,207 @@
+//! What was typed, and nothing else: no default that depends on the machine, no file is touched here.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+
+use crate::plan::units;
+use crate::plan::{FailOn, Format};
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+const EXAMPLES: &str = "\
+Examples:
+  keyradius scan                                 every key below the current directory, ranked
+  keyradius scan --fail-on signing src deploy    fail only if a key that signs was found
+  keyradius scan --format sarif -o out.sarif .   for code scanning
+  git show HEAD:deploy.yaml | keyradius scan -   one file from a pipe
+  keyradius explain pkcs8                        what a detector finds, misses and advises";
+
+const SCAN_EXAMPLES: &str = "\
+Examples:
+  keyradius scan
+  keyradius scan --fail-on signing src deploy
+  keyradius scan --format jsonl /srv | jq -r 'select(.type == \"finding\") | .key.identity'
+  keyradius scan --format sarif --output keyradius.sarif --exit-zero .
+  kubectl get secrets -A -o yaml | keyradius scan -
+
+Exit codes:
+  0    nothing at or above --fail-on
+  1    findings
+  2    wrong usage, or a fatal error
+  3    nothing found, but not everything could be read
+  130  interrupted; what was found until then is reported";
+
+/// Finds private keys wherever they lie and says what would still believe them.
+#[derive(Debug, Parser)]
+#[command(
+    name = "keyradius",
+    version,
+    about = "Finds leaked signing keys and says what would still believe them",
+    long_about = "Finds private keys, certificates and keystores wherever they have sprawled, says what would still \
+                  believe a signature made with them, and lists every other copy of a key, in any encoding.\n\n\
+                  No network. Nothing that is found is executed, and no secret byte is ever printed.",
+    after_help = "`keyradius scan -h` lists the options of a scan.",
+    after_long_help = EXAMPLES,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    max_term_width = 100,
+    styles = STYLES
+)]
+pub(crate) struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Find every private key in files and directories, each once, ranked
+    #[command(after_long_help = SCAN_EXAMPLES)]
+    Scan(Box<ScanArgs>),
+    /// Explain a detector or a role: what it is, how it is known, what to do
+    #[command(arg_required_else_help = true)]
+    Explain {
+        /// A detector's id (`pkcs8`), a role's id (`code_signing`), or either as a finding writes it
+        #[arg(required = true, value_name = "ID")]
+        id: Vec<String>,
+    },
+    /// Print the JSON Schema of an output
+    Schema {
+        /// Which output
+        #[arg(value_enum, default_value_t = SchemaName::Report)]
+        name: SchemaName,
+    },
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write one page per command into a directory
+    Man {
+        /// Where to write the pages
+        dir: Option<PathBuf>,
+    },
+}
+
+/// Outputs that have a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SchemaName {
+    /// `scan --format json`
+    Report,
+}
+
+/// `auto`, `always` or `never`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum When {
+    /// If it makes sense where the output goes
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// `auto` or `never`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AutoNever {
+    /// On a terminal
+    #[default]
+    Auto,
+    /// Never
+    Never,
+}
+
+/// What was typed after `scan`.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is one flag of the command line")]
+pub(crate) struct ScanArgs {
+    /// Files and directories; `-` is standard input [default: .]
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// How to report
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t, help_heading = "Output")]
+    pub(crate) format: Format,
+    /// Where to write the report [default: standard output]
+    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) output: Option<PathBuf>,
+    /// Print the report only: no summary, no notices
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
+    pub(crate) quiet: bool,
+    /// Every place, every name and the whole ledger of each finding
+    #[arg(short, long, action = ArgAction::Count, help_heading = "Output")]
+    pub(crate) verbose: u8,
+    /// List what could not be read
+    #[arg(long, help_heading = "Output")]
+    pub(crate) show_skipped: bool,
+    /// List certificates and public keys that belong to no private key found
+    #[arg(long, help_heading = "Output")]
+    pub(crate) show_public: bool,
+    /// Colour: `auto`, `always` or `never`
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t, hide_possible_values = true, hide_default_value = true,
+          help_heading = "Output")]
+    pub(crate) color: When,
+    /// Progress on standard error: `auto`, `always` or `never`
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t, hide_short_help = true, help_heading = "Output")]
+    pub(crate) progress: When,
+    /// Links to files on terminals that can follow them
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t, hide_short_help = true, help_heading = "Output")]
+    pub(crate) hyperlink: AutoNever,
+    /// Leave out times, so that equal input gives equal bytes; `SOURCE_DATE_EPOCH` does so too
+    #[arg(long, hide_short_help = true, help_heading = "Output")]
+    pub(crate) reproducible: bool,
+
+    /// What makes the exit code 1: any, signing, T0..T4, 0.0..10.0 or none [default: any]
+    #[arg(long, value_name = "WHAT", value_parser = FailOn::parse, help_heading = "Exit code",
+          long_help = FAIL_ON_HELP)]
+    pub(crate) fail_on: Option<FailOn>,
+    /// Also exit 3 if files of a known format could not be opened
+    #[arg(long, help_heading = "Exit code")]
+    pub(crate) strict: bool,
+    /// Exit 0 whatever was found or not read
+    #[arg(long, help_heading = "Exit code")]
+    pub(crate) exit_zero: bool,
+
+    /// Threads; 0 means one per core [default: 0]
+    #[arg(short, long, value_name = "N", help_heading = "Scan")]
+    pub(crate) jobs: Option<usize>,
+    /// Stay on the file system of each path
+    #[arg(long, help_heading = "Scan")]
+    pub(crate) one_file_system: bool,
+    /// Configuration [default: keyradius.toml here or above, up to the repository's root]
+    #[arg(short, long, value_name = "FILE", conflicts_with = "no_config", help_heading = "Scan")]
+    pub(crate) config: Option<PathBuf>,
+    /// Read no configuration
+    #[arg(long, help_heading = "Scan")]
+    pub(crate) no_config: bool,
+
+    /// Largest file to read, such as 64MiB [default: none]
+    #[arg(long, value_name = "SIZE", value_parser = units::size, hide_short_help = true, help_heading = "Limits")]
+    pub(crate) max_file_size: Option<u64>,
+    /// Most bytes to unpack from one file [default: 256MiB]
+    #[arg(long, value_name = "SIZE", value_parser = units::size, hide_short_help = true, help_heading = "Limits")]
+    pub(crate) max_expanded: Option<u64>,
+    /// How many wrappers deep to look [default: 6]
+    #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Limits")]
+    pub(crate) max_depth: Option<u32>,
+    /// Longest time for one file, such as 500ms or 2m [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = units::duration, hide_short_help = true, help_heading = "Limits")]
+    pub(crate) timeout_per_file: Option<Duration>,
+}
+
+const FAIL_ON_HELP: &str = "\
+What makes the exit code 1 [default: any]:
+  none       nothing
+  any        every finding of severity 2.0 or more: below are notes, such as published test keys
+  signing    every key that signs something (tiers T0 to T3)
+  T0 to T4   every key of that tier or a wider one
+  0.0..10.0  every finding of that severity or more, notes too";

@@ -1,0 +1,162 @@
+//! `keyradius scan`: one run of the engine, judged and reported.
+
+use std::collections::BTreeMap;
+use std::io::{Seek, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use detectors::KNOWLEDGE;
+use detectors::radius::{Estate, Tables, classify::classify};
+use jiff::Timestamp;
+use scanner_core::blob::printable_path;
+use scanner_core::engine::{self, Harvest, Watch};
+use scanner_core::error::SourceError;
+use scanner_core::seam::Source;
+use scanner_core::source::fs::Tree;
+use scanner_core::source::stream::Stdin;
+
+use crate::exit::{Exit, Failure, Outcome};
+use crate::out;
+use crate::plan::{NOTE_BELOW, Output, Plan, is_stdin, plain};
+use crate::progress::Progress;
+use crate::report::model::{Coverage, Notice, SCHEMA, Scan, Summary, Tool};
+use crate::report::{self, Report, build};
+
+/// Scans, reports and says how to exit.
+pub(crate) fn run(plan: Plan) -> Result<Exit, Failure> {
+    let began = Instant::now();
+    let watch = Arc::new(Watch::default());
+    stop_on_ctrl_c(&watch)?;
+    let progress = Progress::start(&watch, plan.progress);
+    let harvest = harvest(&plan, &watch)?;
+    drop(progress);
+    let (report, exit) = report(&plan, harvest, began);
+    let mut bytes = Vec::new();
+    report::render(&report, plan.format, plan.look, &mut bytes)
+        .map_err(|error| Failure::new(format!("cannot make the report: {error}")))?;
+    deliver(plan.output, &bytes)?;
+    if !plan.quiet {
+        for notice in &report.notices {
+            out::people(format_args!("note: {}: {}", notice.place, notice.message));
+        }
+        out::people(report::summary(&report, began.elapsed()));
+    }
+    Ok(exit)
+}
+
+/// The first Ctrl-C (or SIGTERM, or SIGHUP) ends the run in order; the second one at once.
+fn stop_on_ctrl_c(watch: &Arc<Watch>) -> Result<(), Failure> {
+    let watch = Arc::clone(watch);
+    ctrlc::set_handler(move || {
+        if watch.cancelled.swap(true, Relaxed) {
+            #[allow(clippy::exit, reason = "the user asked twice, and no other thread is to be waited for")]
+            std::process::exit(Exit::Interrupted.code().into());
+        }
+    })
+    .map_err(|error| Failure::new(format!("cannot listen for Ctrl-C: {error}")))
+}
+
+fn harvest(plan: &Plan, watch: &Watch) -> Result<Harvest, Failure> {
+    let roots: Vec<PathBuf> = plan.targets.iter().filter(|target| !is_stdin(target)).cloned().collect();
+    let stdin = roots.len() < plan.targets.len();
+    let tree = Tree { roots, one_file_system: plan.one_file_system };
+    let mut sources: Vec<&dyn Source> = Vec::new();
+    if !tree.roots.is_empty() {
+        sources.push(&tree);
+    }
+    if stdin {
+        sources.push(&Stdin);
+    }
+    engine::scan(&KNOWLEDGE, &sources, plan.jobs, plan.limits, watch).map_err(|error| match error {
+        SourceError::Unusable { path, error } => {
+            Failure::new(format!("cannot scan {}: {}", printable_path(&path), plain(&error)))
+                .hint("check that it exists and that you may read it")
+        }
+        other => Failure::new(other.to_string()),
+    })
+}
+
+/// Judges what was found.
+fn report(plan: &Plan, harvest: Harvest, began: Instant) -> (Report, Exit) {
+    let Harvest { occurrences, gaps, unopened, files, bytes, rejected, interrupted } = harvest;
+    let public = build::PublicMaterial::of(&occurrences);
+    let findings = classify(&Estate::new(occurrences), &Tables::built_in());
+
+    let verdict = plan.allow.judge(&findings, &plan.targets, &plan.directory, plan.clock.today);
+    let (mut open, mut allowed, mut failing, mut notes) = (Vec::new(), Vec::new(), false, 0);
+    for (finding, allowances) in findings.into_iter().zip(verdict.allowed) {
+        if !allowances.is_empty() && allowances.iter().all(Option::is_some) {
+            allowed.push(build::finding(finding, allowances));
+        } else {
+            failing |= plan.fail_on.fails(&finding);
+            notes += usize::from(finding.severity < NOTE_BELOW);
+            open.push(build::finding(finding, allowances));
+        }
+    }
+
+    let public = public.unrelated(open.iter().chain(&allowed), plan.look.public);
+    let gaps: Vec<_> = gaps.into_iter().map(build::gap).collect();
+    let complete = !interrupted && gaps.iter().all(|gap| gap.deliberate);
+    let outcome = Outcome { failing, incomplete: !complete, unopened: !unopened.is_empty(), interrupted };
+    let exit = Exit::of_scan(outcome, plan.strict, plan.exit_zero);
+    let signing_keys = open.iter().filter(|finding| finding.signing).count();
+    let mut by_tier: BTreeMap<&'static str, usize> = ["T0", "T1", "T2", "T3", "T4"].map(|tier| (tier, 0)).into();
+    for finding in &open {
+        *by_tier.entry(finding.tier).or_default() += 1;
+    }
+    let took = if plan.clock.frozen { Duration::ZERO } else { began.elapsed() };
+    let report = Report {
+        schema: SCHEMA,
+        tool: Tool::THIS,
+        scan: Scan {
+            started: second(plan.clock.started),
+            finished: second(plan.clock.started.checked_add(took).unwrap_or(plan.clock.started)),
+            duration_ms: took.as_millis() as u64,
+            complete,
+            interrupted,
+            exit_code: exit.code(),
+            targets: plan.targets.iter().map(|target| printable_path(target)).collect(),
+        },
+        summary: Summary {
+            signing_keys,
+            other_keys: open.len() - signing_keys,
+            notes,
+            places: open.iter().map(|finding| finding.occurrences.len()).sum(),
+            by_tier,
+            allowed: allowed.len(),
+            skipped: gaps.iter().filter(|gap| !gap.deliberate).count(),
+            unopened: unopened.values().sum(),
+        },
+        findings: open,
+        public,
+        allowed,
+        coverage: Coverage { files, bytes, rejected, unopened, gaps },
+        notices: verdict
+            .notices
+            .into_iter()
+            .map(|notice| Notice { kind: notice.kind, place: notice.place, message: notice.message })
+            .collect(),
+    };
+    (report, exit)
+}
+
+/// RFC 3339, UTC, to the second.
+fn second(time: Timestamp) -> String {
+    Timestamp::from_second(time.as_second()).unwrap_or(time).to_string()
+}
+
+fn deliver(output: Output, bytes: &[u8]) -> Result<(), Failure> {
+    let (mut file, path) = match output {
+        Output::Stdout => return out::data(bytes),
+        Output::File(file, path) => (file, path),
+    };
+    // A pipe or a device cannot be emptied, and need not be.
+    let is_file = file.metadata().is_ok_and(|metadata| metadata.is_file());
+    let emptied = if is_file { file.set_len(0).and_then(|()| file.rewind()) } else { Ok(()) };
+    emptied.and_then(|()| file.write_all(bytes)).map_err(|error| {
+        Failure::new(format!("cannot write {}: {}", printable_path(&path), plain(&error)))
+            .hint("check the disk, or leave out --output")
+    })
+}

@@ -1,0 +1,219 @@
+//! `keyradius.toml`: defaults of a scan, and what is allowed.
+//!
+//! It is read from the user's own tree only, never from what is scanned: a scanned tree cannot silence its scanner.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use scanner_core::blob::printable_path;
+use serde::Deserialize;
+use toml::{Spanned, Value};
+
+use crate::allow::{AllowList, Entry};
+use crate::exit::Failure;
+use crate::plan::{FailOn, plain, units};
+use crate::suggest;
+
+/// The name that is looked for.
+const NAME: &str = "keyradius.toml";
+
+/// What a configuration says, checked.
+#[derive(Debug, Default)]
+pub(crate) struct Config {
+    pub(crate) jobs: Option<usize>,
+    pub(crate) fail_on: Option<FailOn>,
+    pub(crate) one_file_system: bool,
+    pub(crate) strict: bool,
+    pub(crate) max_file_size: Option<u64>,
+    pub(crate) max_expanded: Option<u64>,
+    pub(crate) max_depth: Option<u32>,
+    pub(crate) timeout_per_file: Option<Duration>,
+    pub(crate) allow: AllowList,
+}
+
+/// The file as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawConfig {
+    scan: RawScan,
+    allow: Vec<Spanned<RawAllow>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RawScan {
+    jobs: Option<usize>,
+    fail_on: Option<Spanned<Value>>,
+    one_file_system: bool,
+    strict: bool,
+    max_file_size: Option<Spanned<Value>>,
+    max_expanded: Option<Spanned<Value>>,
+    max_depth: Option<u32>,
+    timeout_per_file: Option<Spanned<Value>>,
+}
+
+/// An `[[allow]]` entry as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RawAllow {
+    pub(crate) finding: Option<String>,
+    pub(crate) key: Option<String>,
+    pub(crate) path: Option<String>,
+    pub(crate) reason: Option<String>,
+    pub(crate) until: Option<Value>,
+}
+
+/// The nearest `keyradius.toml` in this directory or above it, up to the root of the repository; outside of a
+/// repository, in this directory only. Nothing if no target lies in the tree that it governs.
+pub(crate) fn find(here: &Path, targets: &[PathBuf]) -> Option<PathBuf> {
+    let root = here.ancestors().find(|directory| directory.join(".git").exists()).unwrap_or(here);
+    let found = here
+        .ancestors()
+        .take_while(|directory| directory.starts_with(root))
+        .map(|directory| directory.join(NAME))
+        .find(|path| path.is_file())?;
+    let governed = found.parent()?.canonicalize().ok()?;
+    let governs = |target: &PathBuf| {
+        crate::plan::is_stdin(target) || here.join(target).canonicalize().is_ok_and(|path| path.starts_with(&governed))
+    };
+    targets.iter().any(governs).then_some(found)
+}
+
+impl Config {
+    /// Reads and checks the file at `path`, called `name` in messages. `asked` says that the user named it.
+    pub(crate) fn read(path: &Path, name: &Path, asked: bool) -> Result<Self, Failure> {
+        let name = printable_path(name);
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Failure::new(format!("cannot read configuration {name}: {}", plain(&error)))
+                .hint("name a TOML file with --config, or go without one: --no-config")
+        })?;
+        let base = path.parent().map(|parent| parent.canonicalize().unwrap_or_else(|_| parent.to_owned()));
+        Self::parse(&text, &name, base.unwrap_or_default(), asked)
+    }
+
+    /// Checks the text of a configuration that lies in `base`.
+    pub(crate) fn parse(text: &str, name: &str, base: PathBuf, asked: bool) -> Result<Self, Failure> {
+        let at = |offset: usize| format!("{name}:{}", line_of(text, offset));
+        let raw: RawConfig = toml::from_str(text).map_err(|error| {
+            let place = at(error.span().map_or(0, |span| span.start));
+            let message = error.message().lines().next().unwrap_or("not TOML").to_owned();
+            Failure::new(format!("{place}: {message}")).hint(unknown_key_hint(error.message()))
+        })?;
+        let scan = raw.scan;
+        let mut entries = Vec::new();
+        for entry in raw.allow {
+            let place = at(entry.span().start);
+            let entry = Entry::new(entry.into_inner(), &place).map_err(|(what, hint)| {
+                Failure::new(format!("{place}: [[allow]]: {what}")).hint(hint)
+            })?;
+            entries.push(entry);
+        }
+        Ok(Self {
+            jobs: scan.jobs,
+            fail_on: setting("fail_on", scan.fail_on, FailOn::parse, &at)?,
+            one_file_system: scan.one_file_system,
+            strict: scan.strict,
+            max_file_size: setting("max_file_size", scan.max_file_size, units::size, &at)?,
+            max_expanded: setting("max_expanded", scan.max_expanded, units::size, &at)?,
+            max_depth: scan.max_depth,
+            timeout_per_file: setting("timeout_per_file", scan.timeout_per_file, units::duration, &at)?,
+            allow: AllowList::new(entries, base, asked),
+        })
+    }
+}
+
+/// A setting that takes what its flag takes, as a string or a bare number.
+fn setting<T>(
+    key: &str,
+    value: Option<Spanned<Value>>,
+    parse: impl Fn(&str) -> Result<T, String>,
+    at: &impl Fn(usize) -> String,
+) -> Result<Option<T>, Failure> {
+    let Some(value) = value else { return Ok(None) };
+    let place = at(value.span().start);
+    let text = match value.into_inner() {
+        Value::String(text) => text,
+        Value::Integer(number) => number.to_string(),
+        Value::Float(number) => number.to_string(),
+        other => other.type_str().to_owned(),
+    };
+    parse(&text).map(Some).map_err(|expected| {
+        Failure::new(format!("{place}: {key} = {text:?}: {expected}")).hint("it takes what the flag of that name takes")
+    })
+}
+
+/// Line of a byte, from 1.
+fn line_of(text: &str, offset: usize) -> usize {
+    1 + text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count()
+}
+
+/// From serde's ``unknown field `a`, expected one of `b`, `c` ``: which one was meant.
+fn unknown_key_hint(message: &str) -> String {
+    let otherwise = "`keyradius scan --help` and the README say what a configuration may hold";
+    if !message.contains("unknown field") {
+        return otherwise.to_owned();
+    }
+    let mut names = message.split('`').skip(1).step_by(2);
+    let Some(unknown) = names.next() else { return otherwise.to_owned() };
+    let known: Vec<&str> = names.collect();
+    suggest::hint(unknown, known.iter().copied(), &format!("known here: {}", known.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str) -> String {
+        match Config::parse(text, "keyradius.toml", PathBuf::from("/home/me/tree"), false) {
+            Ok(_) => "ok".to_owned(),
+            Err(failure) => failure.to_string(),
+        }
+    }
+
+    #[test]
+    fn every_setting_is_read() {
+        let config = Config::parse(
+            "[scan]\njobs = 3\nfail_on = 'signing'\none_file_system = true\nstrict = true\nmax_file_size = '1MiB'\n\
+             max_expanded = 4096\nmax_depth = 2\ntimeout_per_file = '5s'\n",
+            "keyradius.toml",
+            PathBuf::new(),
+            false,
+        )
+        .expect("a good configuration");
+        assert_eq!((config.jobs, config.fail_on, config.max_depth), (Some(3), Some(FailOn::Signing), Some(2)));
+        assert_eq!((config.max_file_size, config.max_expanded), (Some(1 << 20), Some(4096)));
+        assert_eq!(config.timeout_per_file, Some(Duration::from_secs(5)));
+        assert!(config.one_file_system && config.strict);
+        assert_eq!(check("[scan]\nfail_on = 7.5\n"), "ok");
+        assert_eq!(check(""), "ok");
+    }
+
+    #[test]
+    fn mistakes_are_told_with_line_and_remedy() {
+        for (text, error, hint) in [
+            ("[scan]\nfail_onn = 'any'\n", "keyradius.toml:2: unknown field `fail_onn`", "did you mean `fail_on`?"),
+            ("\n[[allow]]\npth = 'a'\n", "keyradius.toml:3: unknown field `pth`", "did you mean `path`?"),
+            ("[scna]\n", "keyradius.toml:1: unknown field `scna`", "did you mean `scan`?"),
+            ("[zzz]\n", "keyradius.toml:1: unknown field `zzz`", "known here: scan, allow"),
+            ("[scan]\nmax_file_size = 'big'\n", "keyradius.toml:2: max_file_size = \"big\"", "the flag"),
+            ("[scan]\njobs = \n", "keyradius.toml:2: ", "README"),
+            ("[[allow]]\npath = 'a'\n", "keyradius.toml:1: [[allow]]: no reason", "reason = "),
+            ("[[allow]]\nreason = 'x'\n", "keyradius.toml:1: [[allow]]: says not what", "exactly one"),
+            ("[[allow]]\npath = 'a'\nkey = 'b'\nreason = 'x'\n", "[[allow]]: finding, key and path", "exactly one"),
+            ("[[allow]]\nkey = 'b'\nreason = 'x'\n", "[[allow]]: key = \"b\" is no key identity", "64 hex"),
+            ("[[allow]]\nfinding = 'pkcs8'\nreason = 'x'\n", "[[allow]]: finding = \"pkcs8\" is no", "kr1:"),
+            ("[[allow]]\npath = 'a[b'\nreason = 'x'\n", "[[allow]]: path = \"a[b\"", "glob"),
+            ("[[allow]]\npath = 'a'\nreason = 'x'\nuntil = 'soon'\n", "until = \"soon\" is no date", "YYYY-MM-DD"),
+        ] {
+            let told = check(text);
+            assert!(told.contains(error), "{text:?}: {told}");
+            assert!(told.split_once("\nhint: ").is_some_and(|(_, told)| told.contains(hint)), "{text:?}: {told}");
+        }
+    }
+
+    #[test]
+    fn dates_may_be_written_either_way() {
+        assert_eq!(check("[[allow]]\npath = 'a'\nreason = 'x'\nuntil = '2027-01-31'\n"), "ok");
+        assert_eq!(check("[[allow]]\npath = 'a'\nreason = 'x'\nuntil = 2027-01-31\n"), "ok");
+    }
+}

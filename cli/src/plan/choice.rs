@@ -1,0 +1,123 @@
+//! Choices with a meaning: the format of a report, and what makes a scan fail.
+
+use clap::ValueEnum;
+use detectors::radius::{Finding, Tier};
+
+use super::units;
+
+/// Formats of a report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Text for a person, ranked
+    #[default]
+    Human,
+    /// The whole report as one JSON document; `keyradius schema report` describes it
+    Json,
+    /// One JSON object per finding and line, then one with the summary
+    Jsonl,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+}
+
+/// Severities below this (in tenths) are notes: shown, and no reason to fail unless asked for by number.
+pub(crate) const NOTE_BELOW: i32 = 20;
+
+/// What makes a scan fail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum FailOn {
+    /// Nothing.
+    None,
+    /// Every finding that is no note.
+    #[default]
+    Any,
+    /// Every key that signs.
+    Signing,
+    /// Every key of this tier or a wider one.
+    Tier(Tier),
+    /// Every finding of this severity (in tenths) or more.
+    Severity(i32),
+}
+
+impl FailOn {
+    /// From what a person wrote.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        Ok(match text.to_ascii_lowercase().as_str() {
+            "none" => Self::None,
+            "any" => Self::Any,
+            "signing" => Self::Signing,
+            "t0" => Self::Tier(Tier::T0),
+            "t1" => Self::Tier(Tier::T1),
+            "t2" => Self::Tier(Tier::T2),
+            "t3" => Self::Tier(Tier::T3),
+            "t4" => Self::Tier(Tier::T4),
+            number => units::decimal(number)
+                .filter(|(_, thousandths)| thousandths % 100 == 0)
+                .and_then(|(whole, thousandths)| i32::try_from(whole.checked_mul(10)? + thousandths / 100).ok())
+                .filter(|tenths| *tenths <= 100)
+                .map(Self::Severity)
+                .ok_or("expected any, signing, none, T0 to T4, or a severity from 0.0 to 10.0")?,
+        })
+    }
+
+    /// Whether this finding makes the scan fail.
+    pub(crate) fn fails(self, finding: &Finding) -> bool {
+        let note = finding.severity < NOTE_BELOW;
+        match self {
+            Self::None => false,
+            Self::Any => !note,
+            Self::Signing => !note && finding.is_signing(),
+            Self::Tier(tier) => !note && finding.tier <= tier,
+            Self::Severity(tenths) => finding.severity >= tenths,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples;
+
+    #[test]
+    fn what_a_person_writes() {
+        for (text, meant) in [
+            ("none", Some(FailOn::None)),
+            ("any", Some(FailOn::Any)),
+            ("Signing", Some(FailOn::Signing)),
+            ("T2", Some(FailOn::Tier(Tier::T2))),
+            ("7", Some(FailOn::Severity(70))),
+            ("7.5", Some(FailOn::Severity(75))),
+            ("10.0", Some(FailOn::Severity(100))),
+            ("10.1", None),
+            ("7.55", None),
+            ("high", None),
+            ("T5", None),
+            ("", None),
+        ] {
+            assert_eq!(FailOn::parse(text).ok(), meant, "{text}");
+        }
+    }
+
+    #[test]
+    fn notes_fail_only_by_number() {
+        let mut finding = samples::signing();
+        for (severity, tier, fail_on, fails) in [
+            (91, Tier::T1, "any", true),
+            (91, Tier::T1, "signing", true),
+            (91, Tier::T1, "T0", false),
+            (91, Tier::T1, "T1", true),
+            (91, Tier::T1, "T2", true),
+            (91, Tier::T1, "9.2", false),
+            (91, Tier::T1, "none", false),
+            (55, Tier::T4, "signing", false),
+            (55, Tier::T4, "T4", true),
+            (10, Tier::T1, "any", false),
+            (10, Tier::T1, "signing", false),
+            (10, Tier::T1, "T4", false),
+            (10, Tier::T1, "0.5", true),
+        ] {
+            (finding.severity, finding.tier) = (severity, tier);
+            let choice = FailOn::parse(fail_on).expect(fail_on);
+            assert_eq!(choice.fails(&finding), fails, "{severity} {tier:?} {fail_on}");
+        }
+    }
+}

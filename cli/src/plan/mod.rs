@@ -1,0 +1,296 @@
+//! From what was typed and configured to what will be done: the last step that can fail before work begins.
+
+mod choice;
+mod surroundings;
+pub(crate) mod units;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use scanner_core::blob::printable_path;
+use scanner_core::budget::Limits;
+
+use crate::allow::AllowList;
+use crate::args::{AutoNever, ScanArgs, When};
+use crate::config::{self, Config};
+use crate::exit::Failure;
+
+pub(crate) use choice::{FailOn, Format, NOTE_BELOW};
+pub(crate) use surroundings::Surroundings;
+
+/// Everything a scan needs, checked.
+#[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "independent choices of the user")]
+pub(crate) struct Plan {
+    /// The current directory.
+    pub(crate) directory: PathBuf,
+    /// Targets as typed, `-` among them.
+    pub(crate) targets: Vec<PathBuf>,
+    /// How to report.
+    pub(crate) format: Format,
+    /// Where to.
+    pub(crate) output: Output,
+    /// How the human report looks.
+    pub(crate) look: Look,
+    /// What makes the scan fail.
+    pub(crate) fail_on: FailOn,
+    /// Whether unopened files make it incomplete.
+    pub(crate) strict: bool,
+    /// Whether the exit code is 0 all the same.
+    pub(crate) exit_zero: bool,
+    /// Report only.
+    pub(crate) quiet: bool,
+    /// Show progress.
+    pub(crate) progress: bool,
+    /// Threads, at least one.
+    pub(crate) jobs: usize,
+    /// Limits of the engine.
+    pub(crate) limits: Limits,
+    /// Stay on one file system.
+    pub(crate) one_file_system: bool,
+    /// What is allowed.
+    pub(crate) allow: AllowList,
+    /// The time as the report tells it.
+    pub(crate) clock: Clock,
+}
+
+/// Where the report goes.
+#[derive(Debug)]
+pub(crate) enum Output {
+    /// Standard output.
+    Stdout,
+    /// A file, opened and not yet touched, and its name.
+    File(File, PathBuf),
+}
+
+/// How the human report looks.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "independent choices of the user")]
+pub(crate) struct Look {
+    /// With colours.
+    pub(crate) color: bool,
+    /// With links.
+    pub(crate) links: bool,
+    /// All places and the ledger.
+    pub(crate) verbose: bool,
+    /// What could not be read.
+    pub(crate) skipped: bool,
+    /// Public material too.
+    pub(crate) public: bool,
+    /// Columns.
+    pub(crate) width: usize,
+}
+
+/// The time as the report tells it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    /// When the scan began.
+    pub(crate) started: Timestamp,
+    /// Whether times are left out: the end is the beginning.
+    pub(crate) frozen: bool,
+    /// The day that expiries are measured against.
+    pub(crate) today: Date,
+}
+
+impl Plan {
+    /// The plan of a scan.
+    pub(crate) fn new(args: ScanArgs, around: &Surroundings) -> Result<Self, Failure> {
+        let targets = if args.paths.is_empty() { vec![PathBuf::from(".")] } else { args.paths };
+        for target in &targets {
+            check_target(target, &around.directory)?;
+        }
+        let config = load_config(args.config.as_deref(), args.no_config, &targets, &around.directory)?;
+        let clock = clock(args.reproducible, around)?;
+        let default = Limits::default();
+        let limits = Limits {
+            max_bytes: args.max_file_size.or(config.max_file_size).unwrap_or(default.max_bytes),
+            max_expanded: args.max_expanded.or(config.max_expanded).unwrap_or(default.max_expanded),
+            max_depth: args.max_depth.or(config.max_depth).unwrap_or(default.max_depth),
+            max_time: args.timeout_per_file.or(config.timeout_per_file).unwrap_or(default.max_time),
+            ..default
+        };
+        let output = open_output(args.output)?;
+        let to_terminal = around.stdout_terminal && matches!(output, Output::Stdout);
+        let look = Look {
+            color: color(args.color, around, to_terminal),
+            links: args.hyperlink == AutoNever::Auto && to_terminal && !around.dumb && !around.ci,
+            verbose: args.verbose > 0,
+            skipped: args.show_skipped,
+            public: args.show_public,
+            width: around.columns.filter(|_| to_terminal).unwrap_or(100).clamp(60, 120),
+        };
+        Ok(Self {
+            directory: around.directory.clone(),
+            targets,
+            format: args.format,
+            output,
+            look,
+            fail_on: args.fail_on.or(config.fail_on).unwrap_or_default(),
+            strict: args.strict || config.strict,
+            exit_zero: args.exit_zero,
+            quiet: args.quiet,
+            progress: !args.quiet
+                && match args.progress {
+                    When::Always => true,
+                    When::Never => false,
+                    When::Auto => around.stderr_terminal && !around.ci && !around.dumb,
+                },
+            jobs: jobs(args.jobs.or(config.jobs)),
+            limits,
+            one_file_system: args.one_file_system || config.one_file_system,
+            allow: config.allow,
+            clock,
+        })
+    }
+}
+
+/// A target that does not exist is a mistake to tell before the work, not after it.
+fn check_target(target: &Path, directory: &Path) -> Result<(), Failure> {
+    if is_stdin(target) {
+        return Ok(());
+    }
+    std::fs::symlink_metadata(directory.join(target)).map(drop).map_err(|error| {
+        Failure::new(format!("cannot scan {}: {}", printable_path(target), plain(&error)))
+            .hint("name files or directories that exist, or `-` for standard input")
+    })
+}
+
+/// Whether this is standard input.
+pub(crate) fn is_stdin(target: &Path) -> bool {
+    target.as_os_str() == "-"
+}
+
+/// The operating system's word without its number.
+pub(crate) fn plain(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    match text.find(" (os error") {
+        Some(end) => text[..end].to_lowercase(),
+        None => text,
+    }
+}
+
+fn load_config(named: Option<&Path>, no_config: bool, targets: &[PathBuf], here: &Path) -> Result<Config, Failure> {
+    if no_config {
+        return Ok(Config::default());
+    }
+    match named {
+        Some(path) => Config::read(&here.join(path), path, true),
+        None => match config::find(here, targets) {
+            Some(path) => Config::read(&path, path.strip_prefix(here).unwrap_or(&path), false),
+            None => Ok(Config::default()),
+        },
+    }
+}
+
+/// `SOURCE_DATE_EPOCH` freezes the clock there, `--reproducible` alone at 1970.
+fn clock(reproducible: bool, around: &Surroundings) -> Result<Clock, Failure> {
+    let Some(epoch) = &around.source_date_epoch else {
+        let started = if reproducible { Timestamp::UNIX_EPOCH } else { around.now };
+        return Ok(Clock { started, frozen: reproducible, today: day(around.now) });
+    };
+    let started = epoch.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+    match started {
+        Some(started) => Ok(Clock { started, frozen: true, today: day(started) }),
+        None => Err(Failure::new("SOURCE_DATE_EPOCH is no number of seconds since 1970").hint("correct it or unset it")),
+    }
+}
+
+/// The day of a time, UTC.
+fn day(time: Timestamp) -> Date {
+    time.to_zoned(TimeZone::UTC).date()
+}
+
+/// Opened now, so that a scan of an hour does not end in a typing error; emptied only when the report is there.
+fn open_output(path: Option<PathBuf>) -> Result<Output, Failure> {
+    let Some(path) = path.filter(|path| !is_stdin(path)) else { return Ok(Output::Stdout) };
+    match File::options().write(true).create(true).truncate(false).open(&path) {
+        Ok(file) => Ok(Output::File(file, path)),
+        Err(error) => Err(Failure::new(format!("cannot write {}: {}", printable_path(&path), plain(&error)))
+            .hint("name a file in a directory that exists and that you may write to")),
+    }
+}
+
+/// Flag, then `NO_COLOR`, then `CLICOLOR_FORCE` and `FORCE_COLOR`, then the terminal.
+fn color(when: When, around: &Surroundings, to_terminal: bool) -> bool {
+    match when {
+        When::Always => true,
+        When::Never => false,
+        When::Auto if around.no_color => false,
+        When::Auto => around.force_color || (to_terminal && !around.dumb),
+    }
+}
+
+fn jobs(asked: Option<usize>) -> usize {
+    match asked {
+        None | Some(0) => std::thread::available_parallelism().map_or(1, Into::into),
+        Some(jobs) => jobs,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colour_goes_by_flag_then_environment_then_terminal() {
+        let plain = Surroundings::default();
+        let no = Surroundings { no_color: true, ..plain.clone() };
+        let force = Surroundings { force_color: true, ..plain.clone() };
+        let both = Surroundings { no_color: true, force_color: true, ..plain.clone() };
+        let dumb = Surroundings { dumb: true, ..plain.clone() };
+        for (name, when, around, terminal, colour) in [
+            ("plain pipe", When::Auto, &plain, false, false),
+            ("plain terminal", When::Auto, &plain, true, true),
+            ("NO_COLOR", When::Auto, &no, true, false),
+            ("forced", When::Auto, &force, false, true),
+            ("NO_COLOR beats force", When::Auto, &both, true, false),
+            ("dumb", When::Auto, &dumb, true, false),
+            ("flag beats NO_COLOR", When::Always, &no, false, true),
+            ("flag beats force", When::Never, &force, true, false),
+        ] {
+            assert_eq!(color(when, around, terminal), colour, "{name}");
+        }
+    }
+
+    #[test]
+    fn progress_is_for_terminals_that_no_robot_watches() {
+        let directory = std::env::temp_dir();
+        for (terminal, ci, progress, quiet, shown) in [
+            (true, false, When::Auto, false, true),
+            (true, true, When::Auto, false, false),
+            (false, false, When::Auto, false, false),
+            (false, true, When::Always, false, true),
+            (true, false, When::Never, false, false),
+            (true, false, When::Auto, true, false),
+        ] {
+            let around =
+                Surroundings { stderr_terminal: terminal, ci, directory: directory.clone(), ..Default::default() };
+            let args = ScanArgs { progress, quiet, no_config: true, ..ScanArgs::default() };
+            let plan = Plan::new(args, &around).expect("a plan");
+            assert_eq!(plan.progress, shown, "terminal {terminal} ci {ci} {progress:?} quiet {quiet}");
+        }
+    }
+
+    #[test]
+    fn the_clock_can_be_frozen() {
+        let mut around = Surroundings::default();
+        assert!(!clock(false, &around).expect("a clock").frozen);
+        assert_eq!(clock(true, &around).expect("a clock").started.as_second(), 0);
+        around.source_date_epoch = Some("1700000000".into());
+        assert_eq!(clock(false, &around).expect("a clock").started.as_second(), 1_700_000_000);
+        around.source_date_epoch = Some("yesterday".into());
+        assert!(clock(false, &around).is_err());
+    }
+
+    #[test]
+    fn a_missing_target_is_told_with_a_way_out() {
+        let around = Surroundings { directory: std::env::temp_dir(), ..Default::default() };
+        let args = ScanArgs { paths: vec!["no such place".into()], no_config: true, ..ScanArgs::default() };
+        let failure = Plan::new(args, &around).expect_err("must fail").to_string();
+        assert!(failure.starts_with("error: cannot scan no such place: no such file"), "{failure}");
+        assert!(failure.contains("\nhint: "), "{failure}");
+    }
+}

@@ -1,0 +1,264 @@
+//! From what was found and judged to the report.
+
+use std::path::Path;
+
+use detectors::radius::{self, RoleScore, Tier};
+use jiff::Timestamp;
+use scanner_core::blob::{Origin, printable_path};
+use scanner_core::error::{self, Reason};
+use scanner_core::material::{self, CertFacts, Identity, Kind, Material, Proof};
+
+use super::model::{
+    Algorithm, Allowance, Certificate, Evidence, Finding, Gap, Key, Label, Modifier, Occurrence, Place, Protection,
+    Public, PublicPlace, Related, Role,
+};
+use crate::allow::{self, hex};
+
+/// A finding as the report tells it. `allowed` goes with its occurrences, one by one.
+pub(crate) fn finding(finding: radius::Finding, allowed: Vec<Option<allow::Allowance>>) -> Finding {
+    let signing = finding.is_signing();
+    let key = key(&finding);
+    let allowed = allowed.into_iter().chain(std::iter::repeat(None));
+    Finding {
+        id: finding.id,
+        severity: tenths(finding.severity),
+        tier: finding.tier.id(),
+        tier_potential: finding.tier_potential.map(Tier::id),
+        signing,
+        roles: finding.roles.into_iter().map(role).collect(),
+        hypotheses: finding.hypotheses.into_iter().map(role).collect(),
+        key,
+        protection: finding.protection.id(),
+        proof: proof(finding.proof),
+        reason: finding.reason,
+        next_step: finding.next_step,
+        occurrences: finding.occurrences.into_iter().zip(allowed).map(|(o, allowed)| occurrence(o, allowed)).collect(),
+        certificates: finding.certificates.iter().map(certificate).collect(),
+        related: finding.related.into_iter().map(related).collect(),
+        evidence: finding.evidence.into_iter().map(evidence).collect(),
+        modifiers: finding.modifiers.into_iter().map(modifier).collect(),
+    }
+}
+
+fn role(score: RoleScore) -> Role {
+    Role { role: score.role, score: score.score, band: score.band.id(), tier: score.tier.id() }
+}
+
+fn evidence(item: radius::Evidence) -> Evidence {
+    let radius::Evidence { role, weight, group, locator, text } = item;
+    Evidence { role, weight, group, locator, text }
+}
+
+fn modifier(modifier: radius::Modifier) -> Modifier {
+    Modifier { change: tenths(modifier.tenths), text: modifier.text }
+}
+
+/// Tenths as the number that people write. Exact: the nearest double of a decimal with one digit prints as that digit.
+fn tenths(tenths: i32) -> f64 {
+    f64::from(tenths) / 10.0
+}
+
+fn key(finding: &radius::Finding) -> Key {
+    let spki = finding.key.map(|key| hex(&key.spki_sha256));
+    let ciphertext = finding.ciphertext_sha256.map(|digest| hex(&digest));
+    let identity = match (&spki, &ciphertext) {
+        (Some(spki), _) => Some(format!("spki-sha256:{spki}")),
+        (None, Some(ciphertext)) => Some(format!("ct-sha256:{ciphertext}")),
+        (None, None) => None,
+    };
+    let public = finding.public.as_ref();
+    Key {
+        identity,
+        algorithm: finding.algorithm.as_ref().map(|algorithm| Algorithm {
+            name: algorithm.name,
+            bits: Some(algorithm.bits).filter(|bits| *bits > 0),
+            curve: algorithm.curve,
+        }),
+        spki_sha256: spki,
+        key_only_sha256: finding.key.map(|key| hex(&key.key_only)),
+        ciphertext_sha256: ciphertext,
+        ssh_sha256: public.and_then(|public| public.ssh_sha256.clone()),
+        ski_sha1: public.map(|public| hex(&public.ski_sha1)),
+        jwk_thumbprint: public.and_then(|public| public.jwk_thumbprint.clone()),
+        pgp_fingerprints: finding.pgp_fingerprints.clone(),
+    }
+}
+
+fn occurrence(occurrence: material::Occurrence, allowed: Option<allow::Allowance>) -> Occurrence {
+    let place = place(&occurrence);
+    let material = occurrence.material;
+    Occurrence {
+        place,
+        format: material.format,
+        encoding: material.encoding.id(),
+        proof: proof(material.proof),
+        protection: material
+            .protection
+            .map(|protection| Protection { state: protection.state.id(), detail: protection.detail }),
+        labels: material.labels.into_iter().map(|label| Label { kind: label.kind, text: label.text }).collect(),
+        container: material.container,
+        notes: material.notes,
+        pgp_fingerprint: material.pgp_fingerprint,
+        allowed: allowed.map(|allowed| Allowance {
+            by: if allowed.inline { "inline" } else { "config" },
+            place: allowed.place,
+            reason: allowed.reason,
+            until: allowed.until.map(|until| until.to_string()),
+        }),
+    }
+}
+
+fn place(occurrence: &material::Occurrence) -> Place {
+    let (path, path_bytes_hex) = path(&occurrence.origin.path);
+    Place {
+        path,
+        path_bytes_hex,
+        origin: origin(&occurrence.origin),
+        line: occurrence.line,
+        offset: occurrence.offset,
+    }
+}
+
+/// The path as text, and its bytes where text cannot say it.
+fn path(path: &Path) -> (String, Option<String>) {
+    let path = short(path);
+    match path.to_str() {
+        Some(text) => (text.to_owned(), None),
+        None => (printable_path(path), Some(hex(path.as_os_str().as_encoded_bytes()))),
+    }
+}
+
+/// The path without the `./` that the default target puts before it.
+fn short(path: &Path) -> &Path {
+    path.strip_prefix(".").ok().filter(|rest| !rest.as_os_str().is_empty()).unwrap_or(path)
+}
+
+fn origin(origin: &Origin) -> String {
+    Origin { path: short(&origin.path).to_owned(), wraps: origin.wraps.clone() }.to_string()
+}
+
+fn certificate(facts: &CertFacts) -> Certificate {
+    Certificate {
+        sha256: hex(&facts.sha256),
+        sha1: hex(&facts.sha1),
+        subject: facts.subject.clone(),
+        issuer: facts.issuer.clone(),
+        serial: facts.serial.clone(),
+        not_before: time(facts.not_before),
+        not_after: time(facts.not_after),
+        version: facts.version,
+        ca: facts.ca,
+        path_len: facts.path_len,
+        key_usage: facts.key_usage.map(key_usage),
+        ext_key_usage: facts.ext_key_usage.clone(),
+        policies: facts.policies.clone(),
+        self_issued: facts.self_issued,
+    }
+}
+
+/// keyUsage bits by name, RFC 5280 4.2.1.3.
+fn key_usage(bits: u16) -> Vec<&'static str> {
+    const NAMES: [&str; 9] = [
+        "digitalSignature",
+        "nonRepudiation",
+        "keyEncipherment",
+        "dataEncipherment",
+        "keyAgreement",
+        "keyCertSign",
+        "cRLSign",
+        "encipherOnly",
+        "decipherOnly",
+    ];
+    NAMES.iter().enumerate().filter(|(bit, _)| bits >> bit & 1 == 1).map(|(_, name)| *name).collect()
+}
+
+fn time(seconds: i64) -> Option<String> {
+    Timestamp::from_second(seconds).ok().map(|time| time.to_string())
+}
+
+fn related(occurrence: material::Occurrence) -> Related {
+    Related {
+        kind: kind(occurrence.material.kind),
+        place: place(&occurrence),
+        format: occurrence.material.format,
+        certificate_sha256: occurrence.material.certificate.map(|facts| hex(&facts.sha256)),
+    }
+}
+
+const fn proof(proof: Proof) -> &'static str {
+    match proof {
+        Proof::Structure => "structure",
+        Proof::Verified => "verified",
+    }
+}
+
+const fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::PrivateKey => "private_key",
+        Kind::PublicKey => "public_key",
+        Kind::Certificate => "certificate",
+        Kind::Keystore => "keystore",
+    }
+}
+
+/// Something that could not be read.
+pub(crate) fn gap(gap: error::Gap) -> Gap {
+    let (path, path_bytes_hex) = path(&gap.origin.path);
+    Gap {
+        path,
+        path_bytes_hex,
+        origin: origin(&gap.origin),
+        reason: gap.reason.id(),
+        deliberate: matches!(gap.reason, Reason::PseudoFileSystem | Reason::OtherFileSystem),
+        detail: gap.detail,
+    }
+}
+
+/// The public material of a run, kept aside until it is known which of it belongs to a finding.
+#[derive(Debug, Default)]
+pub(crate) struct PublicMaterial(Vec<(&'static str, PublicPlace)>);
+
+impl PublicMaterial {
+    /// All of it.
+    pub(crate) fn of(occurrences: &[material::Occurrence]) -> Self {
+        let public = |occurrence: &&material::Occurrence| occurrence.material.kind != Kind::PrivateKey;
+        Self(occurrences.iter().filter(public).map(public_place).collect())
+    }
+
+    /// What belongs to no finding, by kind; with its places if `listed`.
+    pub(crate) fn unrelated<'a>(self, findings: impl Iterator<Item = &'a Finding>, listed: bool) -> Vec<Public> {
+        let mut related: Vec<(&str, u64)> = findings
+            .flat_map(|finding| &finding.related)
+            .map(|related| (related.place.origin.as_str(), related.place.offset))
+            .collect();
+        related.sort_unstable();
+        let mut groups: Vec<Public> = Vec::new();
+        for (kind, place) in self.0 {
+            if related.binary_search(&(place.place.origin.as_str(), place.place.offset)).is_ok() {
+                continue;
+            }
+            let index = groups.iter().position(|group| group.kind == kind).unwrap_or_else(|| {
+                groups.push(Public { kind, count: 0, places: Vec::new() });
+                groups.len() - 1
+            });
+            if let Some(group) = groups.get_mut(index) {
+                group.count += 1;
+                if listed {
+                    group.places.push(place);
+                }
+            }
+        }
+        groups.sort_by_key(|group| group.kind);
+        groups
+    }
+}
+
+fn public_place(occurrence: &material::Occurrence) -> (&'static str, PublicPlace) {
+    let material: &Material = &occurrence.material;
+    let spki_sha256 = match &material.identity {
+        Some(Identity::Public(public)) => Some(hex(&public.id.spki_sha256)),
+        _ => None,
+    };
+    let subject = material.certificate.as_ref().map(|facts| facts.subject.clone());
+    (kind(material.kind), PublicPlace { place: place(occurrence), format: material.format, spki_sha256, subject })
+}

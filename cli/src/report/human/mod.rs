@@ -1,0 +1,337 @@
+//! The report for a person: ranked, one block per key, every line with a reason to be there.
+//!
+//! Whatever came from the input is escaped on the way out; nothing here trusts a name.
+
+use std::fmt::Write as _;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use scanner_core::blob::printable_path;
+
+use super::Report;
+use super::model::{Certificate, Finding, Occurrence, Place, Public, Role};
+use super::words::{self, escape};
+use crate::plan::Look;
+
+mod paint;
+
+use paint::Paint;
+
+/// Places shown of one finding; the others are counted.
+const PLACES: usize = 10;
+
+/// Columns of the labels on the left.
+const INDENT: usize = 8;
+
+/// Writes the report.
+pub(crate) fn render(report: &Report, look: Look, out: &mut dyn io::Write) -> io::Result<()> {
+    let mut page = Page { text: String::new(), paint: Paint::new(look), look };
+    let (signing, other): (Vec<_>, Vec<_>) = report.findings.iter().partition(|finding| finding.signing);
+    page.findings("Signing keys", &signing);
+    page.findings("Keys that do not sign", &other);
+    if look.verbose {
+        page.findings("Allowed", &report.allowed.iter().collect::<Vec<_>>());
+    }
+    page.public(&report.public);
+    page.skipped(report);
+    out.write_all(page.text.as_bytes())
+}
+
+struct Page {
+    text: String,
+    paint: Paint,
+    look: Look,
+}
+
+impl Page {
+    fn line(&mut self, line: &str) {
+        self.text.push_str(line.trim_end());
+        self.text.push('\n');
+    }
+
+    fn heading(&mut self, title: &str) {
+        if !self.text.is_empty() {
+            self.line("");
+        }
+        let title = self.paint.heading(title);
+        self.line(&title);
+    }
+
+    /// A label on the left, a text that wraps on the right.
+    fn field(&mut self, label: &str, text: &str) {
+        let width = self.look.width.saturating_sub(INDENT);
+        for (index, line) in words::wrap(text, width).iter().enumerate() {
+            self.field_line(if index == 0 { label } else { "" }, line);
+        }
+    }
+
+    /// A label on the left, and a line that may hold colours.
+    fn field_line(&mut self, label: &str, line: &str) {
+        let label = self.paint.label(&format!("  {label:<6}"));
+        self.line(&format!("{label}{line}"));
+    }
+
+    fn findings(&mut self, title: &str, findings: &[&Finding]) {
+        if findings.is_empty() {
+            return;
+        }
+        self.heading(title);
+        for finding in findings {
+            self.line("");
+            self.finding(finding);
+        }
+    }
+
+    fn finding(&mut self, finding: &Finding) {
+        let severity = self.paint.severity(finding.severity);
+        let what = finding.roles.iter().map(role).collect::<Vec<_>>().join(", ");
+        let what = self.paint.strong(&what);
+        let facts = [algorithm(finding), protection(finding)].join(" · ");
+        let tier = match finding.tier_potential {
+            Some(potential) if potential != finding.tier => format!("{}, perhaps {potential}", finding.tier),
+            _ => finding.tier.to_owned(),
+        };
+        self.line(&format!("{severity}  {tier}  {what}  {facts}"));
+        let names = self.names(finding);
+        self.field("key", &names);
+        self.field("why", &escape(&finding.reason));
+        self.field("do", &escape(&finding.next_step));
+        self.places(&finding.occurrences);
+        for certificate in &finding.certificates {
+            self.field("cert", &certificate_line(certificate));
+        }
+        if self.look.verbose {
+            self.ledger(finding);
+        }
+        self.more(finding);
+    }
+
+    /// The names of the key: short, or all of them and whole.
+    fn names(&self, finding: &Finding) -> String {
+        let key = &finding.key;
+        let mut names = Vec::new();
+        let short = |hex: &str| hex.get(..16).unwrap_or(hex).to_owned();
+        let shown = |hex: &String| if self.look.verbose { hex.clone() } else { short(hex) };
+        names.extend(key.spki_sha256.as_ref().map(|hex| format!("spki {}", shown(hex))));
+        names.extend(key.ciphertext_sha256.as_ref().map(|hex| format!("known by its ciphertext only, {}", shown(hex))));
+        names.extend(key.ssh_sha256.as_ref().map(|name| escape(name)));
+        names.extend(key.pgp_fingerprints.iter().map(|fingerprint| format!("pgp {fingerprint}")));
+        if self.look.verbose {
+            names.extend(key.ski_sha1.as_ref().map(|hex| format!("ski {hex}")));
+            names.extend(key.jwk_thumbprint.as_ref().map(|thumbprint| format!("jwk {}", escape(thumbprint))));
+        }
+        names.join(" · ")
+    }
+
+    fn places(&mut self, occurrences: &[Occurrence]) {
+        let shown = if self.look.verbose { occurrences.len() } else { PLACES };
+        let column = occurrences.iter().take(shown).map(|o| printed(&o.place, o.encoding).chars().count()).max().unwrap_or(0);
+        let column = column.min(self.look.width.saturating_sub(INDENT + 24));
+        for (index, occurrence) in occurrences.iter().take(shown).enumerate() {
+            let text = printed(&occurrence.place, occurrence.encoding);
+            let padding = " ".repeat(column.saturating_sub(text.chars().count()) + 2);
+            let place = self.paint.place(&occurrence.place, &text);
+            let label = if index == 0 { "at" } else { "" };
+            let facts = facts(occurrence, self.look.verbose);
+            self.field_line(label, &format!("{place}{padding}{facts}"));
+        }
+        if occurrences.len() > shown {
+            let more = words::count((occurrences.len() - shown) as u64);
+            self.field_line("", &format!("and {more} more (-v lists them)"));
+        }
+    }
+
+    fn ledger(&mut self, finding: &Finding) {
+        for related in &finding.related {
+            let kind = words::spoken(related.kind);
+            self.field("with", &format!("{} ({kind})", printed(&related.place, "")));
+        }
+        for hypothesis in &finding.hypotheses {
+            self.field("maybe", &format!("{}, {} points", role(hypothesis), hypothesis.score));
+        }
+        for item in &finding.evidence {
+            let role = if item.role.is_empty() { String::new() } else { format!(" for {}", words::spoken(&item.role)) };
+            let text = format!("{:+}{role}: {} ({})", item.weight, escape(&item.text), escape(&item.locator));
+            self.field("proof", &text);
+        }
+        let sum: Vec<String> =
+            finding.modifiers.iter().map(|change| format!("{:+.1} {}", change.change, escape(&change.text))).collect();
+        if !sum.is_empty() {
+            self.field("score", &format!("{} = {:.1}", sum.join(", "), finding.severity));
+        }
+    }
+
+    fn more(&mut self, finding: &Finding) {
+        let mut topics: Vec<&str> = finding.occurrences.first().map(|occurrence| occurrence.format).into_iter().collect();
+        topics.extend(finding.roles.first().map(|role| role.role.as_str()).filter(|role| *role != "unknown"));
+        let topics: Vec<String> = topics.iter().map(|topic| format!("keyradius explain {}", escape(topic))).collect();
+        let line = self.paint.dim(&format!("{} · {}", escape(&finding.id), topics.join(" · ")));
+        self.field_line("id", &line);
+    }
+
+    fn public(&mut self, groups: &[Public]) {
+        if !self.look.public || groups.is_empty() {
+            return;
+        }
+        self.heading("Public material of no key found here");
+        for group in groups {
+            for public in &group.places {
+                let text = printed(&public.place, "");
+                let place = self.paint.place(&public.place, &text);
+                let subject = public.subject.as_deref().map(escape).unwrap_or_default();
+                self.line(&format!("  {place}  {} {subject}", words::spoken(group.kind)));
+            }
+        }
+    }
+
+    fn skipped(&mut self, report: &Report) {
+        let coverage = &report.coverage;
+        if !self.look.skipped || (coverage.gaps.is_empty() && coverage.unopened.is_empty()) {
+            return;
+        }
+        self.heading("Not read");
+        for gap in &coverage.gaps {
+            let detail = if gap.detail.is_empty() { String::new() } else { format!(" ({})", escape(&gap.detail)) };
+            self.line(&format!("  {}: {}{detail}", escape(&gap.origin), words::reason(gap.reason)));
+        }
+        for (format, count) in &coverage.unopened {
+            self.line(&format!("  {}, not opened: this version does not open them", words::plural(*count, &format!("{format} file"), &format!("{format} files"))));
+        }
+    }
+}
+
+/// `path:line` with its wrappers, as a person would follow it. Lines say nothing of a binary file: there it is the
+/// offset, where it is not the beginning.
+fn printed(place: &Place, encoding: &str) -> String {
+    let path = match place.path_bytes_hex {
+        // Printable already.
+        Some(_) => place.path.clone(),
+        None => printable_path(Path::new(&place.path)),
+    };
+    let wraps = place.origin.strip_prefix(&path).unwrap_or_default();
+    match (wraps.is_empty() && matches!(encoding, "der" | "binary"), place.offset) {
+        (true, 0) => escape(&path),
+        (true, offset) => escape(&format!("{path}@{offset:#x}")),
+        (false, _) => escape(&format!("{path}:{}{wraps}", place.line)),
+    }
+}
+
+fn role(role: &Role) -> String {
+    match role.role.as_str() {
+        "unknown" => "use unknown".to_owned(),
+        id => format!("{} ({})", words::spoken(id), role.band),
+    }
+}
+
+fn algorithm(finding: &Finding) -> String {
+    let Some(algorithm) = &finding.key.algorithm else { return "algorithm hidden".to_owned() };
+    let mut text = algorithm.name.to_owned();
+    match (algorithm.curve, algorithm.bits) {
+        (Some(curve), _) => text.extend([" ", curve]),
+        (None, Some(bits)) => {
+            let _ = write!(text, " {bits}");
+        }
+        (None, None) => {}
+    }
+    text
+}
+
+fn protection(finding: &Finding) -> String {
+    let detail = finding
+        .occurrences
+        .iter()
+        .filter_map(|occurrence| occurrence.protection.as_ref())
+        .find(|protection| protection.state == finding.protection && !protection.detail.is_empty());
+    let words = words::protection(finding.protection);
+    detail.map_or_else(|| words.to_owned(), |protection| format!("{words} ({})", escape(&protection.detail)))
+}
+
+fn facts(occurrence: &Occurrence, verbose: bool) -> String {
+    let mut facts = vec![format!("{} {}", occurrence.format, words::encoding(occurrence.encoding))];
+    facts.extend(occurrence.container.filter(|container| !container.is_empty()).map(|container| format!("in {container}")));
+    facts.extend(occurrence.labels.first().map(|label| format!("{} \"{}\"", label.kind, escape(&label.text))));
+    if verbose {
+        facts.extend(occurrence.labels.iter().skip(1).map(|label| format!("{} \"{}\"", label.kind, escape(&label.text))));
+        facts.push(format!("{} at byte {}", occurrence.proof, occurrence.place.offset));
+        facts.extend(occurrence.protection.as_ref().map(|protection| words::protection(protection.state).to_owned()));
+    }
+    facts.extend(occurrence.notes.iter().map(|note| (*note).to_owned()));
+    facts.extend(occurrence.allowed.as_ref().map(|allowed| {
+        let reason = if allowed.reason.is_empty() { String::new() } else { format!(": {}", escape(&allowed.reason)) };
+        format!("allowed by {}{reason}", escape(&allowed.place))
+    }));
+    facts.join(", ")
+}
+
+fn certificate_line(certificate: &Certificate) -> String {
+    let day = |time: &Option<String>| time.as_ref().and_then(|time| time.get(..10).map(str::to_owned));
+    let day = |time| day(time).unwrap_or_else(|| "?".to_owned());
+    let issuer = if certificate.self_issued {
+        "self-signed".to_owned()
+    } else {
+        format!("issued by {}", escape(&certificate.issuer))
+    };
+    let validity = format!("{} to {}", day(&certificate.not_before), day(&certificate.not_after));
+    let ca = if certificate.ca == Some(true) { " · CA" } else { "" };
+    format!("{} · {validity} · {issuer}{ca}", escape(&certificate.subject))
+}
+
+/// The last line: counts, what was not read, time.
+pub(crate) fn summary(report: &Report, took: Duration) -> String {
+    let Report { summary, coverage, scan, .. } = report;
+    let mut found = Vec::new();
+    if summary.signing_keys > 0 {
+        found.push(words::plural(summary.signing_keys as u64, "signing key", "signing keys"));
+    }
+    if summary.other_keys > 0 {
+        found.push(words::plural(summary.other_keys as u64, "other key", "other keys"));
+    }
+    let mut found = found.join(", ");
+    if found.is_empty() {
+        found.push_str("no findings in what was read");
+    } else {
+        let _ = write!(found, " ({})", words::plural(summary.places as u64, "place", "places"));
+    }
+    if summary.allowed > 0 {
+        let _ = write!(found, ", {} allowed", words::count(summary.allowed as u64));
+    }
+    let deliberate = coverage.gaps.iter().filter(|gap| gap.deliberate).count() as u64;
+    let unread = (coverage.gaps.len() as u64).saturating_sub(deliberate);
+    if unread > 0 {
+        let inputs = words::plural(unread, "input", "inputs");
+        let _ = write!(found, "; {inputs} could not be read (--show-skipped lists them)");
+    }
+    let mut parts = vec![found];
+    let files = words::plural(coverage.files, "file", "files");
+    parts.push(format!("{files}, {}", words::bytes(coverage.bytes)));
+    let mut left = Vec::new();
+    if deliberate > 0 {
+        left.push(format!("{} left out", words::count(deliberate)));
+    }
+    if summary.unopened > 0 {
+        left.push(unopened(report));
+    }
+    if !left.is_empty() {
+        parts.push(left.join(", "));
+    }
+    if scan.interrupted {
+        parts.push("interrupted".to_owned());
+    }
+    parts.push(words::duration(took));
+    parts.join(" · ")
+}
+
+/// `12 not opened (10 zip, 2 gzip)`.
+fn unopened(report: &Report) -> String {
+    let mut kinds: Vec<(&str, u64)> = report.coverage.unopened.iter().map(|(kind, count)| (*kind, *count)).collect();
+    kinds.sort_by_key(|(kind, count)| (std::cmp::Reverse(*count), *kind));
+    let mut named: Vec<String> = kinds.iter().take(3).map(|(kind, count)| format!("{} {kind}", words::count(*count))).collect();
+    if kinds.len() > 3 {
+        named.push("others".to_owned());
+    }
+    format!("{} not opened ({})", words::count(report.summary.unopened), named.join(", "))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,93 @@
+//! What a person sees, as tables.
+
+use super::*;
+use crate::report::model::Summary;
+use crate::report::samples;
+
+fn page(look: Look) -> String {
+    let mut bytes = Vec::new();
+    render(&samples::report(), look, &mut bytes).expect("a page");
+    String::from_utf8(bytes).expect("UTF-8")
+}
+
+fn plain() -> Look {
+    Look { width: 100, ..Look::default() }
+}
+
+#[test]
+fn a_key_is_a_block_that_can_be_read_aloud() {
+    let expected = r#"Signing keys
+
+ 9.1  T1, perhaps T0  code signing (proven)  RSA 4096 · not protected
+  key   spki 1111111111111111 · SHA256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa · pgp
+        5555555555555555555555555555555555555555
+  why   Its certificate CN=Acme Release allows code signing until 2027-01-01.
+  do    Ask CN=Acme Root to revoke the certificate, then sign with a key in hardware.
+  at    deploy.yaml:14!base64@0x40  pkcs8 DER, alias "release\x1b]0;x\x07"
+        keys/01.pem:1               pkcs8 PEM
+"#;
+    let page = page(plain());
+    assert!(page.starts_with(expected), "{page}");
+    for line in [
+        "        and 2 more (-v lists them)\n",
+        "  cert  CN=Acme \\x1b[31mRelease\\xe2\\x80\\xae · 2024-01-01 to 2027-01-01 · issued by CN=Acme Root\n",
+        "  id    kr1:0123456789abcdef · keyradius explain pkcs8 · keyradius explain code_signing\n",
+        "\nKeys that do not sign\n\n 5.0  T4  use unknown  algorithm hidden · weakly encrypted (SHA-1, RC2-40, 2048 iterations)\n",
+        "  key   known by its ciphertext only, 0909090909090909\n",
+        "  at    old\\xff.p12  pkcs12 DER, in PKCS#12\n",
+    ] {
+        assert!(page.contains(line), "{line}\n{page}");
+    }
+    assert!(!page.contains("proof"), "the ledger is for -v");
+}
+
+#[test]
+fn nothing_of_the_input_reaches_the_terminal_unescaped() {
+    for verbose in [false, true] {
+        let page = page(Look { verbose, public: true, skipped: true, ..plain() });
+        assert!(!page.chars().any(|c| c != '\n' && words::is_unsafe(c)), "{page:?}");
+    }
+    let painted = page(Look { color: true, links: true, ..plain() });
+    assert!(!painted.contains("\x1b[31mRelease"));
+    assert!(painted.contains("\x1b]8;;file:///"));
+}
+
+#[test]
+fn verbose_shows_everything() {
+    let page = page(Look { verbose: true, public: true, skipped: true, ..plain() });
+    for text in [
+        "keys/11.pem:1",
+        "spki 1111111111111111111111111111111111111111111111111111111111111111",
+        "  proof +100 for code signing: extended key usage codeSigning (certs/acme.pem:3)\n",
+        "  maybe tls server (hint), 20 points\n",
+        "  score +8.6 base of T1, +0.5 valid = 9.1\n",
+        "\nAllowed\n",
+        "allowed by keyradius.toml:4: a test key",
+        "\nNot read\n  root.key: not permitted (denied)\n",
+        "  10 zip files, not opened",
+        "\nPublic material of no key found here\n  certs/acme.pem:3  certificate CN=Acme",
+    ] {
+        assert!(page.contains(text), "{text}\n{page}");
+    }
+}
+
+#[test]
+fn the_last_line_never_claims_more_than_was_read() {
+    let took = Duration::from_millis(412);
+    let empty = samples::empty();
+    assert_eq!(summary(&empty, took), "no findings in what was read · 0 files, 0 bytes · 0.41 s");
+    let mut report = samples::report();
+    report.summary = Summary { signing_keys: 2, other_keys: 1, places: 14, allowed: 3, unopened: 12, ..empty.summary };
+    assert_eq!(
+        summary(&report, took),
+        "2 signing keys, 1 other key (14 places), 3 allowed; 1 input could not be read (--show-skipped lists them) · \
+         12 483 files, 1.2 GB · 12 not opened (10 zip, 2 xz) · 0.41 s"
+    );
+    report.summary = Summary { unopened: 0, ..samples::empty().summary };
+    report.scan.interrupted = true;
+    assert_eq!(
+        summary(&report, took),
+        "no findings in what was read; 1 input could not be read (--show-skipped lists them) · 12 483 files, 1.2 GB · \
+         interrupted · 0.41 s"
+    );
+}

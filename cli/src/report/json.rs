@@ -1,0 +1,108 @@
+//! The report as one JSON document.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
+
+use super::Report;
+use super::words::is_unsafe;
+
+/// Writes the report, indented.
+pub(crate) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    pretty(report, out)
+}
+
+/// Any value, indented, with a final newline.
+pub(crate) fn pretty(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    value.serialize(&mut Serializer::with_formatter(&mut *out, Tame(PrettyFormatter::new())))?;
+    out.write_all(b"\n")
+}
+
+/// Any value on one line, with a final newline.
+pub(crate) fn line(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    value.serialize(&mut Serializer::with_formatter(&mut *out, Tame(serde_json::ser::CompactFormatter)))?;
+    out.write_all(b"\n")
+}
+
+/// A formatter whose strings are safe to print: whatever could act on a terminal or reorder text is written `\uXXXX`,
+/// which means the same to every JSON reader.
+struct Tame<F>(F);
+
+impl<F: Formatter> Formatter for Tame<F> {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        let mut plain = 0;
+        for (at, c) in fragment.char_indices().filter(|(_, c)| is_unsafe(*c)) {
+            writer.write_all(fragment.as_bytes().get(plain..at).unwrap_or_default())?;
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+            plain = at + c.len_utf8();
+        }
+        writer.write_all(fragment.as_bytes().get(plain..).unwrap_or_default())
+    }
+
+    fn begin_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.begin_array(writer)
+    }
+
+    fn end_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.end_array(writer)
+    }
+
+    fn begin_array_value<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        self.0.begin_array_value(writer, first)
+    }
+
+    fn end_array_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.end_array_value(writer)
+    }
+
+    fn begin_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.begin_object(writer)
+    }
+
+    fn end_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.end_object(writer)
+    }
+
+    fn begin_object_key<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        self.0.begin_object_key(writer, first)
+    }
+
+    fn begin_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.begin_object_value(writer)
+    }
+
+    fn end_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.end_object_value(writer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::{REPORT_SCHEMA, samples};
+
+    #[test]
+    fn every_report_obeys_the_published_schema() {
+        let schema = serde_json::from_str(REPORT_SCHEMA).expect("the schema is JSON");
+        for report in samples::reports() {
+            let mut bytes = Vec::new();
+            render(&report, &mut bytes).expect("a report");
+            let value = serde_json::from_slice(&bytes).expect("JSON");
+            let faults = samples::schema_faults(&schema, &value);
+            assert!(faults.is_empty(), "{faults:#?}");
+        }
+    }
+
+    #[test]
+    fn strings_are_safe_to_print_and_mean_the_same() {
+        let hostile = "a\u{1b}[2J\u{9b}b\u{202e}c\u{e0041} \"\\ ü";
+        let mut bytes = Vec::new();
+        line(&hostile, &mut bytes).expect("JSON");
+        let text = String::from_utf8(bytes).expect("UTF-8");
+        assert!(!text.trim_end().chars().any(is_unsafe), "{text}");
+        assert_eq!(serde_json::from_str::<String>(&text).expect("JSON"), hostile);
+    }
+}

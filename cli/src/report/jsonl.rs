@@ -1,0 +1,62 @@
+//! The report as lines: one JSON object per finding, then one with everything else. For pipes and log shippers.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::Report;
+use super::json::line;
+use super::model::{Coverage, Finding, Notice, Public, Scan, Summary, Tool};
+
+#[derive(Serialize)]
+struct FindingLine<'a> {
+    r#type: &'static str,
+    /// `open` or `allowed`.
+    status: &'static str,
+    #[serde(flatten)]
+    finding: &'a Finding,
+}
+
+#[derive(Serialize)]
+struct SummaryLine<'a> {
+    r#type: &'static str,
+    schema: &'static str,
+    tool: Tool,
+    scan: &'a Scan,
+    summary: &'a Summary,
+    public: &'a [Public],
+    coverage: &'a Coverage,
+    notices: &'a [Notice],
+}
+
+/// Writes the report.
+pub(crate) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+    for (status, findings) in [("open", &report.findings), ("allowed", &report.allowed)] {
+        for finding in findings {
+            line(&FindingLine { r#type: "finding", status, finding }, out)?;
+        }
+    }
+    let Report { schema, tool, scan, summary, public, coverage, notices, .. } = report;
+    line(&SummaryLine { r#type: "summary", schema, tool: *tool, scan, summary, public, coverage, notices }, out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples;
+
+    #[test]
+    fn one_line_per_finding_then_the_summary() {
+        let report = samples::report();
+        let mut bytes = Vec::new();
+        render(&report, &mut bytes).expect("lines");
+        let text = String::from_utf8(bytes).expect("UTF-8");
+        let lines: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        let kinds: Vec<_> = lines.iter().map(|line| (line["type"].as_str(), line["status"].as_str())).collect();
+        let (finding, open) = (Some("finding"), Some("open"));
+        let expected = [(finding, open), (finding, open), (finding, Some("allowed")), (Some("summary"), None)];
+        assert_eq!(kinds, expected);
+        assert_eq!(lines[0]["id"], report.findings[0].id.as_str());
+    }
+}

@@ -1,0 +1,31 @@
+//! Reports: one model, and one pure function from it to bytes for each format.
+
+pub(crate) mod build;
+mod human;
+mod json;
+mod jsonl;
+pub(crate) mod model;
+#[cfg(test)]
+pub(crate) mod samples;
+mod sarif;
+pub(crate) mod words;
+
+use std::io;
+
+use crate::plan::{Format, Look};
+
+pub(crate) use human::summary;
+pub(crate) use model::Report;
+
+/// The JSON Schema of [`Report`].
+pub(crate) const REPORT_SCHEMA: &str = include_str!("report.schema.json");
+
+/// Writes a report.
+pub(crate) fn render(report: &Report, format: Format, look: Look, out: &mut dyn io::Write) -> io::Result<()> {
+    match format {
+        Format::Human => human::render(report, look, out),
+        Format::Json => json::render(report, out),
+        Format::Jsonl => jsonl::render(report, out),
+        Format::Sarif => sarif::render(report, out),
+    }
+}

@@ -1,0 +1,283 @@
+//! The report: the only types that are serialized, and so the promise that `keyradius.report/1` makes.
+//!
+//! Fields are added within a major version and never change their meaning. `report.schema.json` beside this file says
+//! the same for machines; a test holds the two together.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// Name and version of this shape.
+pub(crate) const SCHEMA: &str = "keyradius.report/1";
+
+/// Everything a scan has to say.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    pub(crate) schema: &'static str,
+    pub(crate) tool: Tool,
+    pub(crate) scan: Scan,
+    pub(crate) summary: Summary,
+    /// Ranked: the first is the worst.
+    pub(crate) findings: Vec<Finding>,
+    /// Public material that belongs to no finding, by kind.
+    pub(crate) public: Vec<Public>,
+    /// Findings of which every occurrence is allowed.
+    pub(crate) allowed: Vec<Finding>,
+    pub(crate) coverage: Coverage,
+    pub(crate) notices: Vec<Notice>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Tool {
+    pub(crate) name: &'static str,
+    pub(crate) version: &'static str,
+}
+
+impl Tool {
+    /// This one.
+    pub(crate) const THIS: Self = Self { name: "keyradius", version: env!("CARGO_PKG_VERSION") };
+}
+
+/// The run. The three times are the only fields that differ between two scans of the same bytes.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Scan {
+    /// RFC 3339, UTC.
+    pub(crate) started: String,
+    /// RFC 3339, UTC.
+    pub(crate) finished: String,
+    pub(crate) duration_ms: u64,
+    /// Whether everything that was to be read was read.
+    pub(crate) complete: bool,
+    pub(crate) interrupted: bool,
+    pub(crate) exit_code: u8,
+    /// As typed.
+    pub(crate) targets: Vec<String>,
+}
+
+/// Counts.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Summary {
+    pub(crate) signing_keys: usize,
+    pub(crate) other_keys: usize,
+    /// Findings of severity below 2.0, counted above as well.
+    pub(crate) notes: usize,
+    /// Places of all findings.
+    pub(crate) places: usize,
+    pub(crate) by_tier: BTreeMap<&'static str, usize>,
+    pub(crate) allowed: usize,
+    /// Inputs that could not be read, or not to their end.
+    pub(crate) skipped: usize,
+    /// Inputs of a known format that were not opened.
+    pub(crate) unopened: u64,
+}
+
+/// A private key, ranked, with every place it lies.
+#[derive(Debug, Serialize)]
+pub(crate) struct Finding {
+    pub(crate) id: String,
+    /// 0.0 to 10.0, one decimal.
+    pub(crate) severity: f64,
+    pub(crate) tier: &'static str,
+    pub(crate) tier_potential: Option<&'static str>,
+    /// Whether it signs anything: tiers T0 to T3.
+    pub(crate) signing: bool,
+    pub(crate) roles: Vec<Role>,
+    pub(crate) hypotheses: Vec<Role>,
+    pub(crate) key: Key,
+    /// The weakest protection among the occurrences.
+    pub(crate) protection: &'static str,
+    /// The best proof among the occurrences.
+    pub(crate) proof: &'static str,
+    pub(crate) reason: String,
+    pub(crate) next_step: String,
+    pub(crate) occurrences: Vec<Occurrence>,
+    pub(crate) certificates: Vec<Certificate>,
+    /// Places of public halves and certificates of the same key.
+    pub(crate) related: Vec<Related>,
+    pub(crate) evidence: Vec<Evidence>,
+    pub(crate) modifiers: Vec<Modifier>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Role {
+    pub(crate) role: String,
+    pub(crate) score: i32,
+    pub(crate) band: &'static str,
+    pub(crate) tier: &'static str,
+}
+
+/// Every name the key goes by.
+#[derive(Debug, Serialize)]
+pub(crate) struct Key {
+    /// `spki-sha256:` or, where the public half is not known, `ct-sha256:` and 64 hex digits.
+    pub(crate) identity: Option<String>,
+    pub(crate) algorithm: Option<Algorithm>,
+    pub(crate) spki_sha256: Option<String>,
+    /// Ignores how the key was written: the same for RSA and RSA-PSS, named and explicit curves.
+    pub(crate) key_only_sha256: Option<String>,
+    pub(crate) ciphertext_sha256: Option<String>,
+    pub(crate) ssh_sha256: Option<String>,
+    pub(crate) ski_sha1: Option<String>,
+    pub(crate) jwk_thumbprint: Option<String>,
+    pub(crate) pgp_fingerprints: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Algorithm {
+    pub(crate) name: &'static str,
+    /// Modulus or field; `null` where the name fixes it or it is not known.
+    pub(crate) bits: Option<u32>,
+    pub(crate) curve: Option<&'static str>,
+}
+
+/// A place where the private key lies.
+#[derive(Debug, Serialize)]
+pub(crate) struct Occurrence {
+    #[serde(flatten)]
+    pub(crate) place: Place,
+    pub(crate) format: &'static str,
+    pub(crate) encoding: &'static str,
+    pub(crate) proof: &'static str,
+    pub(crate) protection: Option<Protection>,
+    pub(crate) labels: Vec<Label>,
+    pub(crate) container: Option<&'static str>,
+    pub(crate) notes: Vec<&'static str>,
+    pub(crate) pgp_fingerprint: Option<String>,
+    pub(crate) allowed: Option<Allowance>,
+}
+
+/// Where something lies.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Place {
+    /// The file; with bytes that are no UTF-8 written as `\xNN`.
+    pub(crate) path: String,
+    /// The name's bytes, if they are no UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) path_bytes_hex: Option<String>,
+    /// The path and every wrapper that was opened, safe to print.
+    pub(crate) origin: String,
+    /// Line in the file, from 1.
+    pub(crate) line: u64,
+    /// Byte offset in the innermost wrapper.
+    pub(crate) offset: u64,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Protection {
+    pub(crate) state: &'static str,
+    pub(crate) detail: String,
+}
+
+/// A name that a file gives to a key.
+#[derive(Debug, Serialize)]
+pub(crate) struct Label {
+    pub(crate) kind: &'static str,
+    pub(crate) text: String,
+}
+
+/// Why an occurrence is allowed.
+#[derive(Debug, Serialize)]
+pub(crate) struct Allowance {
+    /// `config` or `inline`.
+    pub(crate) by: &'static str,
+    pub(crate) place: String,
+    pub(crate) reason: String,
+    pub(crate) until: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Certificate {
+    pub(crate) sha256: String,
+    pub(crate) sha1: String,
+    pub(crate) subject: String,
+    pub(crate) issuer: String,
+    pub(crate) serial: String,
+    /// RFC 3339, UTC; `null` if beyond what a date can say.
+    pub(crate) not_before: Option<String>,
+    pub(crate) not_after: Option<String>,
+    pub(crate) version: u32,
+    pub(crate) ca: Option<bool>,
+    pub(crate) path_len: Option<u32>,
+    /// Names of RFC 5280 4.2.1.3; `null` if the extension is absent.
+    pub(crate) key_usage: Option<Vec<&'static str>>,
+    pub(crate) ext_key_usage: Vec<String>,
+    pub(crate) policies: Vec<String>,
+    pub(crate) self_issued: bool,
+}
+
+/// A place of something public that belongs to the key.
+#[derive(Debug, Serialize)]
+pub(crate) struct Related {
+    pub(crate) kind: &'static str,
+    #[serde(flatten)]
+    pub(crate) place: Place,
+    pub(crate) format: &'static str,
+    pub(crate) certificate_sha256: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Evidence {
+    pub(crate) role: String,
+    pub(crate) weight: i32,
+    pub(crate) group: String,
+    pub(crate) locator: String,
+    pub(crate) text: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Modifier {
+    /// Added to the severity, one decimal.
+    pub(crate) change: f64,
+    pub(crate) text: String,
+}
+
+/// Public material of one kind that belongs to no finding.
+#[derive(Debug, Serialize)]
+pub(crate) struct Public {
+    pub(crate) kind: &'static str,
+    pub(crate) count: usize,
+    /// Only with `--show-public`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) places: Vec<PublicPlace>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct PublicPlace {
+    #[serde(flatten)]
+    pub(crate) place: Place,
+    pub(crate) format: &'static str,
+    pub(crate) spki_sha256: Option<String>,
+    pub(crate) subject: Option<String>,
+}
+
+/// What was read and what was not.
+#[derive(Debug, Serialize)]
+pub(crate) struct Coverage {
+    pub(crate) files: u64,
+    pub(crate) bytes: u64,
+    /// Matches that looked like a private key and were none.
+    pub(crate) rejected: u64,
+    /// Formats recognised and not opened: how many inputs of each.
+    pub(crate) unopened: BTreeMap<&'static str, u64>,
+    pub(crate) gaps: Vec<Gap>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Gap {
+    pub(crate) path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) path_bytes_hex: Option<String>,
+    pub(crate) origin: String,
+    pub(crate) reason: &'static str,
+    pub(crate) detail: String,
+    /// Left out because it was asked for, or because it holds no stored bytes: the scan is complete without it.
+    pub(crate) deliberate: bool,
+}
+
+/// Something about the configuration that needs the user's attention.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Notice {
+    pub(crate) kind: &'static str,
+    pub(crate) place: String,
+    pub(crate) message: String,
+}

@@ -1,0 +1,289 @@
+//! Findings built by hand, a report of them, and a check against a JSON Schema: for tests.
+
+use std::path::PathBuf;
+
+use detectors::radius::{self, Band, Evidence, Modifier, RoleScore, Tier};
+use scanner_core::blob::{Origin, Wrap};
+use scanner_core::error::{Gap, Reason};
+use scanner_core::material::{
+    Algorithm, CertFacts, Encoding, KeyId, Kind, Label, Material, Occurrence, Proof, Protection, ProtectionState,
+    PublicHalf,
+};
+use serde_json::Value;
+
+use super::model::{Coverage, Notice, Report, SCHEMA, Scan, Summary, Tool};
+use super::build;
+use crate::allow::Allowance;
+
+/// A private key at a place.
+pub(crate) fn occurrence(path: &str, line: u64) -> Occurrence {
+    let mut material = Material::new(Kind::PrivateKey, "pkcs8", Encoding::Pem, 0..10);
+    material.protection = Some(Protection::plaintext());
+    material.proof = Proof::Verified;
+    Occurrence { material, origin: Origin::file(path), offset: 7, line, allow: None }
+}
+
+fn certificate() -> CertFacts {
+    CertFacts {
+        sha1: [2; 20],
+        sha256: [3; 32],
+        subject: "CN=Acme \u{1b}[31mRelease\u{202e}".into(),
+        issuer: "CN=Acme Root".into(),
+        serial: "0a1b".into(),
+        not_before: 1_704_067_200,
+        not_after: 1_798_761_600,
+        version: 3,
+        ca: Some(false),
+        path_len: None,
+        key_usage: Some(1),
+        ext_key_usage: vec!["1.3.6.1.5.5.7.3.3".into()],
+        policies: Vec::new(),
+        extensions: Vec::new(),
+        self_issued: false,
+    }
+}
+
+/// A key that signs, in twelve files and in a wrapper, with a certificate.
+pub(crate) fn signing() -> radius::Finding {
+    let algorithm = Algorithm { name: "RSA", bits: 4096, curve: None };
+    let id = KeyId { spki_sha256: [0x11; 32], key_only: [0x22; 32] };
+    let mut occurrences: Vec<_> = (1..12).map(|n| occurrence(&format!("keys/{n:02}.pem"), 1)).collect();
+    let mut wrapped = occurrence("deploy.yaml", 14);
+    wrapped.origin = wrapped.origin.inside(Wrap { kind: "base64", at: 0x40 });
+    wrapped.material.encoding = Encoding::Der;
+    wrapped.material.labels = vec![Label::new("alias", b"release\x1b]0;x\x07")];
+    occurrences.insert(0, wrapped);
+    let mut related = occurrence("certs/acme.pem", 3);
+    related.material.kind = Kind::Certificate;
+    related.material.certificate = Some(Box::new(certificate()));
+    radius::Finding {
+        id: "kr1:0123456789abcdef".into(),
+        key: Some(id),
+        public: Some(PublicHalf {
+            id,
+            algorithm: algorithm.clone(),
+            spki: vec![0x30, 0],
+            ssh_sha256: Some(format!("SHA256:{}", "a".repeat(43))),
+            ski_sha1: [4; 20],
+            jwk_thumbprint: Some("thumb".into()),
+        }),
+        ciphertext_sha256: None,
+        algorithm: Some(algorithm),
+        pgp_fingerprints: vec!["5".repeat(40)],
+        proof: Proof::Verified,
+        protection: ProtectionState::Plaintext,
+        roles: vec![score("code_signing", 160, Band::Proven, Tier::T1)],
+        hypotheses: vec![score("tls_server", 20, Band::Hint, Tier::T3)],
+        tier: Tier::T1,
+        tier_potential: Some(Tier::T0),
+        severity: 91,
+        evidence: vec![Evidence {
+            role: "code_signing".into(),
+            weight: 100,
+            group: "cert".into(),
+            locator: "certs/acme.pem:3".into(),
+            text: "extended key usage codeSigning".into(),
+        }],
+        modifiers: vec![Modifier { tenths: 86, text: "base of T1".into() }, Modifier { tenths: 5, text: "valid".into() }],
+        reason: "Its certificate CN=Acme Release allows code signing until 2027-01-01.".into(),
+        next_step: "Ask CN=Acme Root to revoke the certificate, then sign with a key in hardware.".into(),
+        occurrences,
+        certificates: vec![certificate()],
+        related: vec![related],
+    }
+}
+
+/// A key that signs nothing known, encrypted, in one keystore whose name is no UTF-8.
+pub(crate) fn opaque() -> radius::Finding {
+    #[cfg(unix)]
+    let path = PathBuf::from(<std::ffi::OsString as std::os::unix::ffi::OsStringExt>::from_vec(b"old\xff.p12".to_vec()));
+    #[cfg(not(unix))]
+    let path = PathBuf::from("old.p12");
+    let mut place = occurrence("", 1);
+    place.origin = Origin::file(path);
+    place.offset = 0;
+    place.material.format = "pkcs12";
+    place.material.encoding = Encoding::Der;
+    place.material.container = Some("PKCS#12");
+    place.material.protection = Some(Protection::new(ProtectionState::Weak, "SHA-1, RC2-40, 2048 iterations"));
+    radius::Finding {
+        id: "kr1:fedcba9876543210".into(),
+        key: None,
+        public: None,
+        ciphertext_sha256: Some([9; 32]),
+        algorithm: None,
+        pgp_fingerprints: Vec::new(),
+        proof: Proof::Structure,
+        protection: ProtectionState::Weak,
+        roles: vec![score("unknown", 0, Band::Hint, Tier::T4)],
+        hypotheses: Vec::new(),
+        tier: Tier::T4,
+        tier_potential: None,
+        severity: 50,
+        evidence: Vec::new(),
+        modifiers: vec![Modifier { tenths: 50, text: "base of T4".into() }],
+        reason: "No certificate or name tells what it is for.".into(),
+        next_step: "Find out who uses it, then rotate it.".into(),
+        occurrences: vec![place],
+        certificates: Vec::new(),
+        related: Vec::new(),
+    }
+}
+
+fn score(role: &str, score: i32, band: Band, tier: Tier) -> RoleScore {
+    RoleScore { role: role.into(), score, band, tier }
+}
+
+/// A report of both, and of an allowed one, with everything a report can hold.
+pub(crate) fn report() -> Report {
+    let allowance = Allowance {
+        inline: false,
+        place: "keyradius.toml:4".into(),
+        reason: "a test key".into(),
+        until: "2027-01-31".parse().ok(),
+    };
+    let allowed = radius::Finding { id: "kr1:00000000000000aa".into(), ..opaque() };
+    let gap = Gap { origin: Origin::file("root.key"), reason: Reason::Permission, detail: "denied".into() };
+    let public = [signing().related.remove(0), Occurrence { offset: 99, ..signing().related.remove(0) }];
+    let findings = vec![build::finding(signing(), Vec::new()), build::finding(opaque(), Vec::new())];
+    Report {
+        public: build::PublicMaterial::of(&public).unrelated(findings.iter(), true),
+        findings,
+        allowed: vec![build::finding(allowed, vec![Some(allowance)])],
+        coverage: Coverage {
+            files: 12_483,
+            bytes: 1_200_000_000,
+            rejected: 4,
+            unopened: [("zip", 10), ("xz", 2)].into(),
+            gaps: vec![build::gap(gap)],
+        },
+        notices: vec![Notice { kind: "allow_unused", place: "keyradius.toml:9".into(), message: "unused".into() }],
+        ..empty()
+    }
+}
+
+/// A report of nothing.
+pub(crate) fn empty() -> Report {
+    Report {
+        schema: SCHEMA,
+        tool: Tool::THIS,
+        scan: Scan {
+            started: "2026-11-20T22:00:00Z".into(),
+            finished: "2026-11-20T22:00:01Z".into(),
+            duration_ms: 412,
+            complete: true,
+            interrupted: false,
+            exit_code: 0,
+            targets: vec![".".into()],
+        },
+        summary: Summary {
+            signing_keys: 0,
+            other_keys: 0,
+            notes: 0,
+            places: 0,
+            by_tier: ["T0", "T1", "T2", "T3", "T4"].map(|tier| (tier, 0)).into(),
+            allowed: 0,
+            skipped: 0,
+            unopened: 0,
+        },
+        findings: Vec::new(),
+        public: Vec::new(),
+        allowed: Vec::new(),
+        coverage: Coverage { files: 0, bytes: 0, rejected: 0, unopened: [].into(), gaps: Vec::new() },
+        notices: Vec::new(),
+    }
+}
+
+/// Reports that differ in what they hold.
+pub(crate) fn reports() -> [Report; 2] {
+    [report(), empty()]
+}
+
+/// Where a value breaks a schema. Knows the keywords that our schemas use, and says so of any other.
+pub(crate) fn schema_faults(schema: &Value, value: &Value) -> Vec<String> {
+    let mut faults = Vec::new();
+    check(schema, schema, value, "$", &mut faults);
+    faults
+}
+
+fn check(root: &Value, schema: &Value, value: &Value, at: &str, faults: &mut Vec<String>) {
+    for (keyword, rule) in schema.as_object().expect("a schema is an object") {
+        match keyword.as_str() {
+            "$schema" | "$id" | "$defs" | "title" | "description" | "format" => {}
+            "$ref" => {
+                let pointer = rule.as_str().and_then(|target| target.strip_prefix('#')).expect("a local reference");
+                check(root, root.pointer(pointer).expect(pointer), value, at, faults);
+            }
+            "type" => {
+                let named = |name: &Value| match name.as_str() {
+                    Some("null") => value.is_null(),
+                    Some("boolean") => value.is_boolean(),
+                    Some("integer") => value.is_i64() || value.is_u64(),
+                    Some("number") => value.is_number(),
+                    Some("string") => value.is_string(),
+                    Some("array") => value.is_array(),
+                    Some("object") => value.is_object(),
+                    _ => panic!("type {name}"),
+                };
+                if !rule.as_array().map_or_else(|| named(rule), |names| names.iter().any(named)) {
+                    faults.push(format!("{at}: {value} is no {rule}"));
+                }
+            }
+            "const" if rule != value => faults.push(format!("{at}: {value} is not {rule}")),
+            "enum" if !rule.as_array().expect("enum").contains(value) => {
+                faults.push(format!("{at}: {value} is none of {rule}"));
+            }
+            "const" | "enum" => {}
+            "minimum" | "maximum" => {
+                let (limit, number) = (rule.as_f64().expect(keyword), value.as_f64());
+                if number.is_some_and(|number| if keyword == "minimum" { number < limit } else { number > limit }) {
+                    faults.push(format!("{at}: {value} beyond {keyword} {rule}"));
+                }
+            }
+            "pattern" => {
+                // Of patterns, only `^prefix[0-9a-f]{n}$` and `^prefix` are used.
+                let pattern = rule.as_str().expect("pattern").trim_start_matches('^');
+                let (prefix, hex) = pattern.split_once("[0-9a-f]{").unwrap_or((pattern, ""));
+                let rest = value.as_str().map(|text| text.strip_prefix(prefix));
+                let digits: Option<usize> = hex.strip_suffix("}$").and_then(|n| n.parse().ok());
+                let fits = |rest: &str| digits.is_none_or(|n| rest.len() == n && rest.bytes().all(|b| b.is_ascii_hexdigit()));
+                if rest.is_some_and(|rest| !rest.is_some_and(fits)) {
+                    faults.push(format!("{at}: {value} does not match {rule}"));
+                }
+            }
+            "items" => {
+                for (index, item) in value.as_array().into_iter().flatten().enumerate() {
+                    check(root, rule, item, &format!("{at}[{index}]"), faults);
+                }
+            }
+            "properties" => {
+                for (name, rule) in rule.as_object().expect("properties") {
+                    if let Some(value) = value.get(name) {
+                        check(root, rule, value, &format!("{at}.{name}"), faults);
+                    }
+                }
+            }
+            "required" => {
+                for name in rule.as_array().expect("required").iter().filter_map(Value::as_str) {
+                    if value.is_object() && value.get(name).is_none() {
+                        faults.push(format!("{at}: no {name}"));
+                    }
+                }
+            }
+            "additionalProperties" => {
+                let known = schema.get("properties").and_then(Value::as_object);
+                for (name, value) in value.as_object().into_iter().flatten() {
+                    if known.is_some_and(|known| known.contains_key(name)) {
+                        continue;
+                    }
+                    if rule.is_object() {
+                        check(root, rule, value, &format!("{at}.{name}"), faults);
+                    } else if rule == &Value::Bool(false) {
+                        faults.push(format!("{at}: {name} is not in the schema"));
+                    }
+                }
+            }
+            other => panic!("the schema uses {other}, which this check does not know"),
+        }
+    }
+}

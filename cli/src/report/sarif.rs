@@ -1,0 +1,356 @@
+//! SARIF 2.1.0 (OASIS), in the shape that GitHub code scanning reads.
+//!
+//! One result per key, so that copies and moves of a key make no new alert. No snippet, ever: it would hold the key.
+//! For the same reason `primaryLocationLineHash` is not GitHub's rolling hash of the line and the hundred characters
+//! behind it, which are the key's own body, but the key's identity, as that field allows.
+
+use std::fmt::Write as _;
+use std::io;
+
+use detectors::{DETECTORS, UNWRAPPERS};
+use scanner_core::seam::About;
+use serde_json::{Value, json};
+
+use super::Report;
+use super::json::pretty;
+use super::model::{Finding, Gap, Occurrence, Place};
+use super::words;
+
+const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
+
+/// What GitHub takes in one run.
+const MOST_RESULTS: usize = 25_000;
+
+/// What GitHub shows of one result.
+const MOST_RELATED: usize = 100;
+
+/// Longest description that GitHub takes, in characters.
+const MOST_TEXT: usize = 1_024;
+
+/// Writes the report.
+pub(crate) fn render(report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
+    let mut findings: Vec<(&Finding, bool)> = report.findings.iter().map(|finding| (finding, false)).collect();
+    findings.extend(report.allowed.iter().map(|finding| (finding, true)));
+    findings.sort_by(|a, b| a.1.cmp(&b.1).then(b.0.severity.total_cmp(&a.0.severity)));
+    let cut = findings.len().saturating_sub(MOST_RESULTS);
+    findings.truncate(MOST_RESULTS);
+
+    let rules = rules(&findings);
+    let results: Vec<Value> = findings.iter().map(|(finding, allowed)| result(finding, *allowed, &rules)).collect();
+    let scan = &report.scan;
+    let log = json!({
+        "$schema": SCHEMA,
+        "version": "2.1.0",
+        "runs": [{
+            "tool": {"driver": {
+                "name": report.tool.name,
+                "version": report.tool.version,
+                "semanticVersion": report.tool.version,
+                "rules": rules.iter().map(|rule| rule.json.clone()).collect::<Vec<_>>(),
+            }},
+            "automationDetails": {"id": format!("keyradius/scan/{}", scan.started)},
+            "columnKind": "unicodeCodePoints",
+            "invocations": [{
+                "executionSuccessful": !scan.interrupted,
+                "exitCode": scan.exit_code,
+                "startTimeUtc": scan.started,
+                "endTimeUtc": scan.finished,
+                "toolExecutionNotifications": notifications(report, cut),
+            }],
+            "results": results,
+        }],
+    });
+    pretty(&log, out)
+}
+
+struct Rule {
+    id: &'static str,
+    json: Value,
+}
+
+/// One rule per detector and unwrapper, in the order of their slices.
+fn rules(findings: &[(&Finding, bool)]) -> Vec<Rule> {
+    let detectors = DETECTORS.iter().map(|detector| detector.about());
+    let unwrappers = UNWRAPPERS.iter().map(|unwrapper| unwrapper.about());
+    let mut rules: Vec<Rule> = Vec::new();
+    for about in detectors.chain(unwrappers) {
+        // Hosts read the severity of the rule only: it is that of its worst find, or of a key of unknown use.
+        let worst = findings.iter().filter(|(finding, _)| rule_id(finding) == about.id).map(|(f, _)| f.severity);
+        let worst = worst.reduce(f64::max).unwrap_or(5.5);
+        rules.push(Rule { id: about.id, json: rule(about, worst) });
+    }
+    rules
+}
+
+fn rule(about: &About, severity: f64) -> Value {
+    let references = about.references.join("\n");
+    let text = format!("{}\n\nBlind to: {}\n\nWhat to do: {}", about.detects, about.blind_to, about.respond);
+    let mut markdown = format!(
+        "{}\n\n**Blind to:** {}\n\n**What to do:** {}\n",
+        about.detects, about.blind_to, about.respond
+    );
+    for reference in about.references {
+        let _ = write!(markdown, "\n* {reference}");
+    }
+    json!({
+        "id": about.id,
+        "name": pascal(about.id),
+        "shortDescription": {"text": cut(about.title)},
+        "fullDescription": {"text": cut(about.detects)},
+        "help": {"text": format!("{text}\n\n{references}").trim_end(), "markdown": markdown},
+        "defaultConfiguration": {"level": level(severity)},
+        "properties": {
+            "tags": ["security", "signing-material", "external/cwe/cwe-321", "external/cwe/cwe-798"],
+            "precision": "very-high",
+            "problem.severity": "error",
+            // 0.1 is the least that GitHub takes.
+            "security-severity": format!("{:.1}", severity.max(0.1)),
+        },
+    })
+}
+
+/// The detector of the first place: a finding is one key, whatever it is written as elsewhere.
+fn rule_id(finding: &Finding) -> &'static str {
+    finding.occurrences.first().map_or("unknown", |occurrence| occurrence.format)
+}
+
+fn result(finding: &Finding, allowed: bool, rules: &[Rule]) -> Value {
+    let identity = finding.key.identity.as_deref().unwrap_or(&finding.id);
+    let digits = identity.rsplit(':').next().unwrap_or_default();
+    let short = digits.get(..16).unwrap_or(digits);
+    let mut copies = finding.occurrences.iter();
+    let primary: Vec<Value> = copies.next().map(|occurrence| location(&occurrence.place, text(occurrence))).into_iter().collect();
+    let mut value = json!({
+        "ruleId": rule_id(finding),
+        "level": level(finding.severity),
+        "kind": "fail",
+        "message": {"text": message(finding)},
+        "locations": primary,
+        "fingerprints": {"keyradius/v1": finding.id},
+        "partialFingerprints": {
+            "keyradius/key/v1": identity,
+            "primaryLocationLineHash": format!("{short}:1"),
+        },
+        "properties": {
+            "security-severity": format!("{:.1}", finding.severity),
+            "tier": finding.tier,
+            "signing": finding.signing,
+            "roles": finding.roles.iter().map(|role| role.role.as_str()).collect::<Vec<_>>(),
+            "protection": finding.protection,
+            "proof": finding.proof,
+        },
+    });
+    let related: Vec<Value> = copies
+        .map(|copy| (location(&copy.place, text(copy)), "another copy of this key".to_owned()))
+        .chain(finding.related.iter().map(|related| {
+            let what = format!("{} of this key", words::spoken(related.kind));
+            (location(&related.place, false), what)
+        }))
+        .take(MOST_RELATED)
+        .enumerate()
+        .map(|(id, (mut location, what))| {
+            insert(&mut location, "id", json!(id));
+            insert(&mut location, "message", json!({"text": what}));
+            location
+        })
+        .collect();
+    if !related.is_empty() {
+        insert(&mut value, "relatedLocations", Value::Array(related));
+    }
+    if let Some(index) = rules.iter().position(|rule| rule.id == rule_id(finding)) {
+        insert(&mut value, "ruleIndex", json!(index));
+    }
+    if allowed {
+        insert(&mut value, "suppressions", suppressions(finding));
+    }
+    value
+}
+
+fn suppressions(finding: &Finding) -> Value {
+    let mut seen = Vec::new();
+    for allowed in finding.occurrences.iter().filter_map(|occurrence| occurrence.allowed.as_ref()) {
+        let kind = if allowed.by == "inline" { "inSource" } else { "external" };
+        let reason = if allowed.reason.is_empty() { "no reason given" } else { &allowed.reason };
+        let suppression = json!({
+            "kind": kind,
+            "status": "accepted",
+            "justification": format!("{reason} ({})", allowed.place),
+        });
+        if !seen.contains(&suppression) {
+            seen.push(suppression);
+        }
+    }
+    Value::Array(seen)
+}
+
+/// What an alert says: what the key is for, the reason, the next step. Never an empty text: GitHub refuses those.
+fn message(finding: &Finding) -> String {
+    let roles: Vec<String> = finding.roles.iter().map(|role| words::spoken(&role.role)).collect();
+    let copies = match finding.occurrences.len() {
+        0 | 1 => String::new(),
+        places => format!(" It lies in {places} places."),
+    };
+    format!(
+        "Private key ({}; {}). {} {}{copies}",
+        roles.join(", "),
+        words::protection(finding.protection),
+        words::escape(&finding.reason),
+        words::escape(&finding.next_step),
+    )
+}
+
+/// Where: the first line of the key only, because hosts show an alert in a change only if all its lines are new.
+fn location(place: &Place, text: bool) -> Value {
+    let region = if text {
+        json!({"startLine": place.line.max(1), "startColumn": 1, "endLine": place.line.max(1), "endColumn": 2})
+    } else {
+        json!({"startLine": 1, "startColumn": 1, "endLine": 1, "endColumn": 1})
+    };
+    json!({"physicalLocation": {"artifactLocation": artifact(&place.path, place.path_bytes_hex.as_deref()), "region": region}})
+}
+
+/// Whether the line of an occurrence means anything: text, or something that was wrapped in text.
+fn text(occurrence: &Occurrence) -> bool {
+    matches!(occurrence.encoding, "pem" | "text") || occurrence.place.line > 1
+}
+
+fn artifact(path: &str, bytes_hex: Option<&str>) -> Value {
+    json!({"uri": uri(path, bytes_hex)})
+}
+
+/// A relative reference for a relative path, a `file:` URI for an absolute one (RFC 3986, RFC 8089).
+fn uri(path: &str, bytes_hex: Option<&str>) -> String {
+    if path == "-" {
+        return "stdin".to_owned();
+    }
+    let bytes = bytes_hex.and_then(unhex).unwrap_or_else(|| path.as_bytes().to_vec());
+    let encoded = percent_encode(&bytes);
+    if encoded.starts_with('/') { format!("file://{encoded}") } else { encoded }
+}
+
+fn unhex(hex: &str) -> Option<Vec<u8>> {
+    let pair = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    hex.as_bytes().chunks(2).map(pair).collect()
+}
+
+/// Everything but unreserved characters and `/` as `%XX`. A colon too: in a first segment it would end a scheme.
+pub(super) fn percent_encode(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for byte in bytes {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => out.push(char::from(*byte)),
+            other => {
+                let _ = write!(out, "%{other:02X}");
+            }
+        }
+    }
+    out
+}
+
+fn notifications(report: &Report, cut: usize) -> Vec<Value> {
+    let mut notifications: Vec<Value> = report.coverage.gaps.iter().map(gap).collect();
+    for (format, count) in &report.coverage.unopened {
+        notifications.push(json!({
+            "descriptor": {"id": "unopened"},
+            "level": "note",
+            "message": {"text": format!("{count} files of format {format} were recognised and not opened.")},
+        }));
+    }
+    for notice in &report.notices {
+        notifications.push(json!({
+            "descriptor": {"id": notice.kind},
+            "level": "warning",
+            "message": {"text": format!("{}: {}", notice.place, notice.message)},
+        }));
+    }
+    if cut > 0 {
+        notifications.push(json!({
+            "descriptor": {"id": "too_many_results"},
+            "level": "error",
+            "message": {"text": format!("{cut} findings of the lowest severity are left out: see --format json.")},
+        }));
+    }
+    notifications
+}
+
+fn gap(gap: &Gap) -> Value {
+    let level = if gap.deliberate { "note" } else { "warning" };
+    let detail = if gap.detail.is_empty() { String::new() } else { format!(": {}", words::escape(&gap.detail)) };
+    json!({
+        "descriptor": {"id": gap.reason},
+        "level": level,
+        "message": {"text": format!("Not read: {} ({}{detail}).", words::escape(&gap.origin), words::reason(gap.reason))},
+        "locations": [{"physicalLocation": {"artifactLocation": artifact(&gap.path, gap.path_bytes_hex.as_deref())}}],
+    })
+}
+
+fn insert(object: &mut Value, key: &str, value: Value) {
+    if let Some(object) = object.as_object_mut() {
+        object.insert(key.to_owned(), value);
+    }
+}
+
+fn level(severity: f64) -> &'static str {
+    match severity {
+        s if s >= 7.0 => "error",
+        s if s >= 4.0 => "warning",
+        _ => "note",
+    }
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(MOST_TEXT).collect()
+}
+
+/// `legacy_pem` as `LegacyPem`.
+fn pascal(id: &str) -> String {
+    id.split(['_', '-'])
+        .map(|word| {
+            let mut letters = word.chars();
+            letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_ascii_uppercase(), letters.as_str()))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples;
+
+    #[test]
+    fn paths_become_uris() {
+        for (path, hex, expected) in [
+            ("a/b c.pem", None, "a/b%20c.pem"),
+            ("a#b?c%.pem", None, "a%23b%3Fc%25.pem"),
+            ("c:d", None, "c%3Ad"),
+            ("ü.pem", None, "%C3%BC.pem"),
+            ("a\\xff.pem", Some("61ff2e70656d"), "a%FF.pem"),
+            ("/etc/ssl/key.pem", None, "file:///etc/ssl/key.pem"),
+            ("-", None, "stdin"),
+        ] {
+            assert_eq!(uri(path, hex), expected);
+        }
+    }
+
+    #[test]
+    fn one_result_per_key_allowed_ones_last_and_suppressed() {
+        let mut bytes = Vec::new();
+        render(&samples::report(), &mut bytes).expect("a log");
+        let log: Value = serde_json::from_slice(&bytes).expect("JSON");
+        let results = log["runs"][0]["results"].as_array().expect("results");
+        assert_eq!(results.len(), 3);
+        assert_eq!(results[0]["level"], "error");
+        assert_eq!(results[0]["relatedLocations"].as_array().map(Vec::len), Some(12));
+        assert!(results[0].get("suppressions").is_none());
+        assert_eq!(results[2]["suppressions"][0]["kind"], "external");
+        let fingerprints = &results[0]["partialFingerprints"];
+        assert!(fingerprints["keyradius/key/v1"].as_str().is_some_and(|name| name.starts_with("spki-sha256:")));
+        assert_eq!(fingerprints["primaryLocationLineHash"], "1111111111111111:1");
+        assert!(!log.to_string().contains("snippet"));
+    }
+
+    #[test]
+    fn names_are_pascal_case() {
+        assert_eq!((pascal("pkcs8"), pascal("mach_o")), ("Pkcs8".to_owned(), "MachO".to_owned()));
+    }
+}

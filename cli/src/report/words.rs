@@ -1,0 +1,199 @@
+//! Numbers, times and foreign text as words for a person.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use scanner_core::blob::is_bidi_control;
+
+/// `12 483`.
+pub(crate) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) && digits.len() > 4 {
+            out.push(' ');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1 signing key`, `2 signing keys`.
+pub(crate) fn plural(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(number), if number == 1 { one } else { many })
+}
+
+/// `1.2 GB`, in powers of 1000.
+pub(crate) fn bytes(number: u64) -> String {
+    let mut unit_size = 1_000;
+    for unit in ["kB", "MB", "GB", "TB", "PB"] {
+        let tenths = number / (unit_size / 10);
+        if number < unit_size {
+            break;
+        }
+        if tenths < 10_000 || unit == "PB" {
+            return if tenths < 1_000 {
+                format!("{}.{} {unit}", tenths / 10, tenths % 10)
+            } else {
+                format!("{} {unit}", tenths / 10)
+            };
+        }
+        unit_size = unit_size.saturating_mul(1_000);
+    }
+    plural(number, "byte", "bytes")
+}
+
+/// `0.41 s`, `12.3 s`, `3 min 20 s`.
+pub(crate) fn duration(time: Duration) -> String {
+    let seconds = time.as_secs();
+    if seconds < 10 {
+        format!("{:.2} s", time.as_secs_f64())
+    } else if seconds < 100 {
+        format!("{:.1} s", time.as_secs_f64())
+    } else {
+        format!("{} min {} s", seconds / 60, seconds % 60)
+    }
+}
+
+/// Text from the input, safe on a terminal: control characters, and those that reorder, break or hide the text around
+/// them, become `\xNN`, byte by byte.
+pub(crate) fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_unsafe(c) {
+            let mut utf8 = [0; 4];
+            for byte in c.encode_utf8(&mut utf8).bytes() {
+                let _ = write!(out, "\\x{byte:02x}");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// Whether a character could deceive who reads it.
+pub(crate) fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || is_bidi_control(c)
+        // Arabic letter mark, zero-width space, line and paragraph separators, invisible operators, byte order mark,
+        // and the tag characters, which show nothing at all.
+        || matches!(c, '\u{61c}' | '\u{200b}' | '\u{2028}' | '\u{2029}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
+        || matches!(c, '\u{e0000}'..='\u{e007f}')
+}
+
+/// Lines of at most `width` characters, broken at spaces.
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut used = 0;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if used > 0 && used + 1 + length > width {
+            lines.push(String::new());
+            used = 0;
+        }
+        if let Some(line) = lines.last_mut() {
+            if used > 0 {
+                line.push(' ');
+                used += 1;
+            }
+            line.push_str(word);
+            used += length;
+        }
+    }
+    lines
+}
+
+/// `code_signing` as `code signing`.
+pub(crate) fn spoken(id: &str) -> String {
+    escape(&id.replace('_', " "))
+}
+
+/// How a key is protected.
+pub(crate) fn protection(state: &str) -> &'static str {
+    match state {
+        "plaintext" => "not protected",
+        "weak" => "weakly encrypted",
+        "strong" => "encrypted",
+        "hardware" => "bound to hardware",
+        "stub" => "a stub: the key is elsewhere",
+        _ => "protection unknown",
+    }
+}
+
+/// Why something could not be read.
+pub(crate) fn reason(id: &str) -> &'static str {
+    match id {
+        "permission" => "not permitted",
+        "vanished" => "vanished during the scan",
+        "read_error" => "reading failed",
+        "pseudo_file_system" => "a pseudo file system, no stored bytes",
+        "other_file_system" => "another file system, left out as asked",
+        "too_large" => "larger than --max-file-size",
+        "too_deep" => "wrapped deeper than --max-depth",
+        "too_much_output" => "unpacks to more than --max-expanded",
+        "too_slow" => "took longer than --timeout-per-file",
+        "too_many" => "holds more matches than the limit",
+        "detector_fault" => "a detector failed on it: a fault of keyradius",
+        "interrupted" => "interrupted",
+        _ => "not read",
+    }
+}
+
+/// How a material is written.
+pub(crate) fn encoding(id: &str) -> &'static str {
+    match id {
+        "pem" => "PEM",
+        "der" => "DER",
+        "text" => "text",
+        _ => "binary",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers() {
+        for (number, told) in [(0, "0"), (999, "999"), (1234, "1234"), (12483, "12 483"), (1_234_567, "1 234 567")] {
+            assert_eq!(count(number), told);
+        }
+        for (number, told) in [
+            (1, "1 byte"),
+            (999, "999 bytes"),
+            (1_000, "1.0 kB"),
+            (99_950, "99.9 kB"),
+            (123_456, "123 kB"),
+            (999_999, "999 kB"),
+            (1_200_000_000, "1.2 GB"),
+            (u64::MAX, "18446 PB"),
+        ] {
+            assert_eq!(bytes(number), told, "{number}");
+        }
+        for (millis, told) in [(0, "0.00 s"), (412, "0.41 s"), (12_340, "12.3 s"), (200_000, "3 min 20 s")] {
+            assert_eq!(duration(Duration::from_millis(millis)), told);
+        }
+    }
+
+    #[test]
+    fn foreign_text_cannot_act() {
+        for (text, safe) in [
+            ("CN=Acme, O=Ünïcode 鍵", "CN=Acme, O=Ünïcode 鍵"),
+            ("a\u{1b}[31mb", "a\\x1b[31mb"),
+            ("a\nb\tc", "a\\x0ab\\x09c"),
+            ("x\u{202e}y", "x\\xe2\\x80\\xaey"),
+            ("\u{9b}2J", "\\xc2\\x9b2J"),
+            ("z\u{200b}", "z\\xe2\\x80\\x8b"),
+        ] {
+            assert_eq!(escape(text), safe);
+        }
+    }
+
+    #[test]
+    fn lines_break_at_spaces() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("unbreakable x", 4), ["unbreakable", "x"]);
+        assert_eq!(wrap("", 4), [""]);
+    }
+}
