@@ -3,8 +3,10 @@
 pub(crate) mod dsa;
 pub(crate) mod encrypted_pkcs8;
 pub(crate) mod legacy_pem;
+pub(crate) mod openssh;
 pub(crate) mod pkcs1;
 pub(crate) mod pkcs8;
+pub(crate) mod putty;
 pub(crate) mod sec1;
 pub(crate) mod spki;
 pub(crate) mod x509;

@@ -11,6 +11,7 @@ pub(crate) mod pbe;
 pub(crate) mod private;
 pub(crate) mod proof;
 pub(crate) mod public;
+pub(crate) mod ssh;
 pub(crate) mod text;
 pub(crate) mod weierstrass;
 pub(crate) mod x509;

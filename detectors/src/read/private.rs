@@ -236,7 +236,7 @@ pub(crate) fn pkcs8(der: &[u8]) -> Result<PrivateKey, Malformed> {
         }
         public::OID_EC => ec(&octets, Some(public::domain(&mut algorithm)?))?,
         public::OID_DSA => dsa_pkcs8(&mut algorithm, &octets)?,
-        public::OID_DH => dh(&octets)?,
+        public::OID_DH => dh(&mut algorithm, &octets)?,
         _ => match Raw::from_oid(oid) {
             Some(kind) => raw(kind, &octets, public)?,
             None => return Err(Malformed::new("private key algorithm", 0)),
@@ -264,15 +264,20 @@ fn dsa_pkcs8(algorithm: &mut Reader<'_>, octets: &[u8]) -> Result<PrivateKey, Ma
     })
 }
 
-/// A Diffie-Hellman key agrees, it does not sign: found, so that it is not taken for something else.
-fn dh(octets: &[u8]) -> Result<PrivateKey, Malformed> {
-    Reader::new(octets).value(INTEGER, "DH private value")?;
+/// A Diffie-Hellman key (PKCS#3 8) agrees, it does not sign: found, so that it is not taken for something else.
+fn dh(algorithm: &mut Reader<'_>, octets: &[u8]) -> Result<PrivateKey, Malformed> {
+    let parameters = algorithm.value(SEQUENCE, "DHParameter")?;
+    let mut numbers = parameters.children();
+    let p = numbers.value(INTEGER, "p")?.unsigned();
+    let g = numbers.value(INTEGER, "g")?.unsigned();
+    let x = Reader::new(octets).value(INTEGER, "DH private value")?.unsigned();
+    let y = proof::dsa_public(p, g, x);
     Ok(PrivateKey {
-        public: None,
+        public: y.map(|y| public::half(&PublicKey::Dh { parameters: parameters.raw, p, y: &y })),
         verified: false,
         format: "pkcs8",
         plausible: true,
-        notes: vec!["Diffie-Hellman key: cannot sign; public half not derived"],
+        notes: vec!["Diffie-Hellman key: agrees on secrets, cannot sign"],
         consumed: 0,
     })
 }

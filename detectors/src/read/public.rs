@@ -94,6 +94,8 @@ pub(crate) enum PublicKey<'a> {
     /// `parameters` is the DER of the AlgorithmIdentifier's parameters, empty if absent.
     RsaPss { n: &'a [u8], e: &'a [u8], parameters: &'a [u8] },
     Dsa { p: &'a [u8], q: &'a [u8], g: &'a [u8], y: &'a [u8] },
+    /// `parameters` is the DER of DHParameter (PKCS#3 9): p, g and an optional length.
+    Dh { parameters: &'a [u8], p: &'a [u8], y: &'a [u8] },
     /// `point` as in X9.62 2.2: 04 x y, or 02/03 x.
     Ec { domain: Domain<'a>, point: &'a [u8] },
     Raw { kind: Raw, bytes: &'a [u8] },
@@ -139,6 +141,9 @@ impl<'a> Parts<'a> {
                 ),
                 bits: ber::encode_unsigned(y),
             },
+            PublicKey::Dh { parameters, y, .. } => {
+                Self { oid: OID_DH, parameters: parameters.to_vec(), bits: ber::encode_unsigned(y) }
+            }
             PublicKey::Ec { domain, point } => Self {
                 oid: OID_EC,
                 parameters: match domain {
@@ -176,6 +181,11 @@ fn key_only(key: &PublicKey<'_>) -> [u8; 32] {
             for number in [p, q, g, y] {
                 add(number);
             }
+        }
+        PublicKey::Dh { parameters, y, .. } => {
+            add(b"dh");
+            add(parameters);
+            add(y);
         }
         PublicKey::Ec { domain, point } => {
             add(b"ec");
@@ -219,6 +229,7 @@ fn algorithm(key: &PublicKey<'_>) -> Algorithm {
         PublicKey::Rsa { n, .. } => Algorithm { name: "RSA", bits: bits(n), curve: None },
         PublicKey::RsaPss { n, .. } => Algorithm { name: "RSA-PSS", bits: bits(n), curve: None },
         PublicKey::Dsa { p, .. } => Algorithm { name: "DSA", bits: bits(p), curve: None },
+        PublicKey::Dh { p, .. } => Algorithm { name: "DH", bits: bits(p), curve: None },
         PublicKey::Ec { domain, point } => match domain {
             Domain::Named(curve) => Algorithm { name: "EC", bits: curve.bits, curve: Some(curve.name) },
             Domain::Explicit { same_as: Some(curve), .. } => {
@@ -320,6 +331,12 @@ pub(crate) fn from_spki(der: &[u8]) -> Result<PublicHalf, Malformed> {
             let mut dss = algorithm.value(SEQUENCE, "DSA parameters")?.children();
             let [p, q, g] = [dss.value(INTEGER, "p")?, dss.value(INTEGER, "q")?, dss.value(INTEGER, "g")?].map(|v| v.content);
             Ok(half(&PublicKey::Dsa { p, q, g, y }))
+        }
+        OID_DH => {
+            let parameters = algorithm.value(SEQUENCE, "DHParameter")?;
+            let p = parameters.children().value(INTEGER, "p")?.unsigned();
+            let y = Reader::new(bits).value(INTEGER, "DH y")?.unsigned();
+            Ok(half(&PublicKey::Dh { parameters: parameters.raw, p, y }))
         }
         OID_EC => {
             let domain = domain(&mut algorithm)?;

@@ -1,0 +1,21 @@
+//! The whole engine and the judgement behind it, on one blob.
+
+#![no_main]
+
+use detectors::radius::{Estate, Tables, classify::classify};
+use libfuzzer_sys::fuzz_target;
+use scanner_core::budget::Limits;
+use scanner_core::engine::scan_bytes;
+
+fuzz_target!(|data: &[u8]| {
+    let limits = Limits { max_expanded: 1 << 20, ..Limits::default() };
+    let harvest = scan_bytes(&detectors::KNOWLEDGE, "fuzz", data, limits);
+    for occurrence in &harvest.occurrences {
+        assert!(occurrence.line >= 1);
+    }
+    let estate = Estate::new(harvest.occurrences);
+    for finding in classify(&estate, &Tables::built_in()) {
+        assert!((10..=100).contains(&finding.severity));
+        assert_eq!(finding.modifiers.first().map(|m| m.tenths > 0), Some(true));
+    }
+});

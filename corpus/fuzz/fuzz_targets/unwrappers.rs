@@ -1,0 +1,28 @@
+//! Every unwrapper, one by one, as in `detectors.rs`.
+
+#![no_main]
+
+use std::ops::ControlFlow;
+
+use detectors::UNWRAPPERS;
+use libfuzzer_sys::fuzz_target;
+use scanner_core::blob::{Blob, Origin};
+use scanner_core::budget::{Budget, Limits};
+use scanner_core::seam::Hit;
+
+fuzz_target!(|data: &[u8]| {
+    let [which, anchor, bytes @ ..] = data else { return };
+    let unwrapper = UNWRAPPERS[usize::from(*which) % UNWRAPPERS.len()];
+    let anchors = unwrapper.anchors();
+    let anchor = anchors[usize::from(*anchor) % anchors.len()];
+    let origin = Origin::file("fuzz");
+    let blob = Blob::whole(bytes, &origin);
+    let budget = Budget::new(Limits { max_expanded: 1 << 20, ..Limits::default() });
+    let places = (0..bytes.len()).filter(|&at| bytes[at..].starts_with(anchor.bytes)).take(8);
+    for at in places {
+        let _ = unwrapper.open(blob, Hit { anchor, at }, &budget, &mut |entry| {
+            assert!(entry.span.start <= at && at < entry.span.end && entry.span.end <= bytes.len());
+            ControlFlow::Continue(())
+        });
+    }
+});

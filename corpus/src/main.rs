@@ -1,0 +1,86 @@
+//! The corpus on the command line: scores the scanner, packs and unpacks samples.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use corpus::expect;
+use corpus::pack::{self, File};
+use corpus::score::{Breach, score, table};
+
+const USAGE: &str = "\
+keyradius-corpus score [-v] [FAMILY...]   score the scanner; -v lists every fault; exit 1 if a promise is broken
+keyradius-corpus pack DIR FILE            pack the files of DIR
+keyradius-corpus unpack FILE DIR          unpack; DIR then holds real private keys
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["score", rest @ ..] => run_score(rest),
+        ["pack", dir, file] => run_pack(Path::new(dir), Path::new(file)),
+        ["unpack", file, dir] => run_unpack(Path::new(file), Path::new(dir)),
+        ["--help" | "-h" | "help"] => say(USAGE).map(|()| ExitCode::SUCCESS),
+        _ => Err(format!("usage:\n{USAGE}").into()),
+    };
+    done.unwrap_or_else(|error| {
+        // Nobody is left to tell if this fails too.
+        let _ = writeln!(io::stderr(), "keyradius-corpus: {error}");
+        ExitCode::from(2)
+    })
+}
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+fn say(text: &str) -> Outcome<()> {
+    Ok(io::stdout().write_all(text.as_bytes())?)
+}
+
+fn run_score(words: &[&str]) -> Outcome<ExitCode> {
+    let verbose = words.contains(&"-v");
+    let families: Vec<&str> = words.iter().copied().filter(|w| *w != "-v").collect();
+    let dir = corpus::cases_dir();
+    let cases = if families.is_empty() {
+        expect::load_all(&dir)?
+    } else {
+        families.iter().map(|f| expect::load(&dir.join(f))).collect::<Result<_, _>>()?
+    };
+    let mut rows = Vec::new();
+    let mut faults = Vec::new();
+    for case in &cases {
+        let (tally, found) = score(case);
+        rows.push((case.expect.id.clone(), tally));
+        faults.extend(found);
+    }
+    if verbose {
+        for fault in &faults {
+            let stretch = if fault.stretch { " (stretch)" } else { "" };
+            say(&format!("{}{stretch} {}/{}: {}\n", fault.breach.word(), fault.family, fault.file, fault.what))?;
+        }
+    }
+    say(&table(&rows))?;
+    let broken = faults.iter().any(|f| !f.stretch && f.breach <= Breach::WrongIdentity);
+    Ok(if broken { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn run_pack(dir: &Path, file: &Path) -> Outcome<ExitCode> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let name = entry.file_name().into_string().map_err(|name| format!("{} is not UTF-8", PathBuf::from(name).display()))?;
+        files.push(File { name, bytes: fs::read(entry.path())? });
+    }
+    fs::write(file, pack::write(&files)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run_unpack(file: &Path, dir: &Path) -> Outcome<ExitCode> {
+    let files = pack::read(&fs::read(file)?)?;
+    fs::create_dir_all(dir)?;
+    for file in files {
+        fs::write(dir.join(&file.name), &file.bytes)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,3 @@
+//! Whole-repository promises, one binary.
+
+mod cases;

@@ -1,0 +1,472 @@
+//! OpenSSH private keys: `openssh-key-v1` in PEM (`OPENSSH PRIVATE KEY`) or bare, as base64 leaves it when unwrapped.
+//!
+//! The public key stands outside the encryption, so a key is known by its identity whether it can be read or not
+//! (OpenSSH PROTOCOL.key). Private keys that OpenSSH writes in PKCS#1, SEC1 or PKCS#8 are those formats' business.
+
+use std::ops::Range;
+
+use scanner_core::blob::Blob;
+use scanner_core::error::Malformed;
+use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Proof, Protection, ProtectionState, PublicHalf};
+use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use sha2::{Digest, Sha256};
+
+use crate::read::armor;
+use crate::read::cursor::Cursor;
+use crate::read::ssh::{self, Algorithm, Private, Public};
+
+/// OpenSSH private keys.
+#[derive(Debug)]
+pub(crate) struct OpenSsh;
+
+/// AUTH_MAGIC of OpenSSH PROTOCOL.key, NUL included.
+const MAGIC: &[u8] = b"openssh-key-v1\0";
+const RAW: Anchor = Anchor::anywhere(MAGIC);
+
+/// Most keys in one file. The format counts them; OpenSSH itself writes one.
+const MAX_KEYS: u32 = 16;
+
+/// Fewer rounds than this cost a guesser little: OpenSSH never defaulted to fewer than 16 (`ssh-keygen -a`).
+const FEW_ROUNDS: u32 = 8;
+
+static ABOUT: About = About {
+    id: "openssh",
+    title: "Private key (OpenSSH)",
+    detects: "openssh-key-v1 files, in PEM (OPENSSH PRIVATE KEY) and as bare bytes at any offset: RSA, DSA, ECDSA, \
+              Ed25519, and FIDO security key handles. The public key is read even when the private one is encrypted. \
+              Verified when the file is not encrypted and the public numbers follow from the private ones (n = p * q \
+              and d inverts e; the point of the scalar; the public key of the seed).",
+    blind_to: "The comment of an encrypted key, and whether its password is a good one: only the cost of a guess is \
+               told (cipher and bcrypt rounds). Key types it does not know (XMSS) are reported by a digest of the \
+               public blob. What the key may do is not in the file: it is in authorized_keys, known_hosts and \
+               TrustedUserCAKeys on other machines.",
+    respond: "Remove the public key from every authorized_keys, forge account and deploy key list that has it (search \
+              for the SHA256 fingerprint), or from TrustedUserCAKeys and @cert-authority lines if it signs \
+              certificates, then make a new key. An encrypted key whose file got out needs the same, with less haste. \
+              A FIDO handle is useless without its security key, and can be left in place unless that is lost too.",
+    references: &[
+        "OpenSSH PROTOCOL.key",
+        "OpenSSH PROTOCOL.u2f",
+        "RFC 4253 6.6",
+        "RFC 5656 3.1",
+        "RFC 8709 4",
+        "CWE-321",
+        "CWE-798",
+    ],
+};
+
+impl Detector for OpenSsh {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn anchors(&self) -> &'static [Anchor] {
+        &[armor::ANCHOR, RAW]
+    }
+
+    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+        if hit.anchor == RAW {
+            let here = |error: Malformed| Malformed::new(error.what, hit.at + error.at);
+            let file = File::read(blob.bytes.get(hit.at..).unwrap_or_default()).map_err(here)?;
+            let span = hit.at..hit.at + file.length;
+            return file.report(Encoding::Binary, &span, None, out).map_err(here);
+        }
+        if armor::label(blob.bytes, hit.at) != Some("OPENSSH PRIVATE KEY") {
+            return Ok(());
+        }
+        let armor = armor::read(blob.bytes, hit.at)?;
+        let note = (!armor.end_seen).then_some("END line missing or damaged");
+        File::read(&armor.body)?.report(Encoding::Pem, &armor.span, note, out)
+    }
+}
+
+/// The outer fields of a file.
+struct File<'a> {
+    cipher: &'a [u8],
+    protection: Protection,
+    /// Public key blobs.
+    publics: Vec<&'a [u8]>,
+    /// The private section, encrypted unless the cipher is `none`.
+    private: &'a [u8],
+    /// Bytes from the magic to the end of the private section.
+    length: usize,
+}
+
+impl<'a> File<'a> {
+    fn read(bytes: &'a [u8]) -> Result<Self, Malformed> {
+        let mut fields = Cursor::new(bytes);
+        fields.expect(MAGIC, "openssh-key-v1 magic")?;
+        let cipher = fields.string("cipher name")?;
+        let kdf = fields.string("KDF name")?;
+        let options = fields.string("KDF options")?;
+        let protection = protection(cipher, kdf, options)?;
+        let keys = fields.u32("number of keys")?;
+        if !(1..=MAX_KEYS).contains(&keys) {
+            return Err(Malformed::new("number of keys", fields.at()));
+        }
+        let publics = (0..keys).map(|_| fields.string("public key")).collect::<Result<Vec<_>, _>>()?;
+        let private = fields.string("private section")?;
+        let Cipher { block, tag } = Cipher::of(cipher);
+        if private.is_empty() || !private.len().is_multiple_of(block) {
+            return Err(Malformed::new("whole blocks of ciphertext", fields.at()));
+        }
+        fields.take(tag, "authentication tag")?;
+        Ok(Self { cipher, protection, publics, private, length: fields.at() })
+    }
+
+    fn is_encrypted(&self) -> bool {
+        self.cipher != b"none"
+    }
+
+    fn report(
+        &self,
+        encoding: Encoding,
+        span: &Range<usize>,
+        note: Option<&'static str>,
+        out: &mut Inspection,
+    ) -> Result<(), Malformed> {
+        let keys = self.publics.iter().map(|blob| ssh::public(blob)).collect::<Result<Vec<_>, _>>()?;
+        let mut opened = if self.is_encrypted() { Vec::new() } else { self.open(&keys)? }.into_iter();
+        for (key, blob) in keys.iter().zip(&self.publics) {
+            let mut material = Material::new(Kind::PrivateKey, ABOUT.id, encoding, span.clone());
+            let opened = opened.next().unwrap_or_default();
+            material.protection = Some(self.protection_of(key.as_ref()));
+            material.identity = Some(match opened.half.or_else(|| key.map(|key| key.half())) {
+                Some(half) => Identity::Public(Box::new(half)),
+                None => Identity::Opaque(Sha256::digest(blob).into()),
+            });
+            if opened.verified {
+                material.proof = Proof::Verified;
+            }
+            material.labels.extend(opened.comment);
+            material.notes.extend(opened.notes);
+            material.notes.extend(note);
+            out.found(material);
+        }
+        Ok(())
+    }
+
+    fn protection_of(&self, key: Option<&Public<'_>>) -> Protection {
+        let Some(key) = key.filter(|key| key.algorithm.is_security_key()) else { return self.protection.clone() };
+        // From the input, and printed: only what looks like the name it should be.
+        let application = Some(key.application).filter(|a| ssh::is_name(a)).map(String::from_utf8_lossy);
+        let mut detail = format!("FIDO security key handle for {}", application.as_deref().unwrap_or("another name"));
+        if self.is_encrypted() {
+            detail = format!("{detail}, under {}", self.protection.detail);
+        }
+        Protection::new(ProtectionState::Hardware, detail)
+    }
+
+    /// Reads the private section of a file that is not encrypted.
+    fn open(&self, keys: &[Option<Public<'_>>]) -> Result<Vec<Opened>, Malformed> {
+        let mut fields = Cursor::new(self.private);
+        if fields.u32("check number")? != fields.u32("check number")? {
+            return Err(Malformed::new("equal check numbers", 0));
+        }
+        let mut opened = Vec::new();
+        for key in keys {
+            let name = fields.string("private key type")?;
+            let (Some(algorithm), Some(_)) = (Algorithm::from_name(name), key) else {
+                // Where an unknown key ends is unknown too, so whatever follows stays unread.
+                opened.push(Opened { notes: vec!["key type not known: private section not read"], ..Opened::default() });
+                return Ok(opened);
+            };
+            let (own, private) = ssh::openssh_private(algorithm, &mut fields)?;
+            let comment = fields.string("comment")?;
+            opened.push(Opened::of(key.as_ref(), &own, private, comment));
+        }
+        let padded = fields.rest().iter().zip(1..=u8::MAX).all(|(&byte, expected)| byte == expected);
+        if !padded || fields.rest().len() > usize::from(u8::MAX) {
+            if !opened.iter().any(|key| key.verified) {
+                return Err(Malformed::new("padding 1, 2, 3", fields.at()));
+            }
+            for key in &mut opened {
+                key.notes.push("padding that OpenSSH would refuse");
+            }
+        }
+        Ok(opened)
+    }
+}
+
+/// What the private section says of one key.
+#[derive(Default)]
+struct Opened {
+    /// The public half, if the private section proves another one than the public blob names.
+    half: Option<PublicHalf>,
+    verified: bool,
+    comment: Option<Label>,
+    notes: Vec<&'static str>,
+}
+
+impl Opened {
+    fn of(
+        named: Option<&Public<'_>>,
+        own: &crate::read::public::PublicKey<'_>,
+        private: Private<'_>,
+        comment: &[u8],
+    ) -> Self {
+        let verified = ssh::fits(own, private);
+        let mut notes = Vec::new();
+        let mut half = None;
+        if !verified && !matches!(private, Private::Handle) {
+            notes.push("the public numbers do not belong to the private ones");
+        }
+        let inside = crate::read::public::half(own);
+        if named.is_some_and(|named| named.half().id.key_only != inside.id.key_only) {
+            notes.push("the public key in front is not that of the private section");
+            half = verified.then_some(inside);
+        }
+        let comment = Some(Label::new("comment", comment)).filter(|label| !label.text.is_empty());
+        Self { half, verified, comment, notes }
+    }
+}
+
+/// What a cipher does to the length of the private section.
+struct Cipher {
+    /// Bytes that the section is a multiple of.
+    block: usize,
+    /// Bytes of authentication tag behind it.
+    tag: usize,
+}
+
+impl Cipher {
+    /// OpenSSH `cipher.c`. Where the block is smaller, or the cipher not known, padding still goes to 8 bytes
+    /// (`sshkey_private_to_blob2`).
+    fn of(name: &[u8]) -> Self {
+        let block = if name.starts_with(b"aes") || name.starts_with(b"rijndael") { 16 } else { 8 };
+        let tag = match name {
+            b"aes128-gcm@openssh.com" | b"aes256-gcm@openssh.com" | b"chacha20-poly1305@openssh.com" => 16,
+            _ => 0,
+        };
+        Self { block, tag }
+    }
+}
+
+fn protection(cipher: &[u8], kdf: &[u8], options: &[u8]) -> Result<Protection, Malformed> {
+    match (cipher, kdf) {
+        (b"none", b"none") if options.is_empty() => Ok(Protection::plaintext()),
+        (b"none", _) | (_, b"none") => Err(Malformed::new("cipher and KDF that go together", MAGIC.len())),
+        (_, b"bcrypt") if ssh::is_name(cipher) => {
+            let mut options = Cursor::new(options);
+            options.string("bcrypt salt")?;
+            let rounds = options.u32("bcrypt rounds")?;
+            if rounds == 0 || !options.is_empty() {
+                return Err(Malformed::new("bcrypt options", options.at()));
+            }
+            let state = if rounds < FEW_ROUNDS { ProtectionState::Weak } else { ProtectionState::Strong };
+            let cipher = String::from_utf8_lossy(cipher);
+            Ok(Protection::new(state, format!("bcrypt-pbkdf {rounds} rounds, {cipher}")))
+        }
+        _ => Err(Malformed::new("KDF name", MAGIC.len())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use scanner_core::blob::Origin;
+
+    use super::*;
+    use crate::read::proof;
+    use crate::read::public::Raw;
+    use crate::read::text::{base64, hex};
+
+    /// The private key of RFC 8032 7.1, test 1.
+    const SEED: [u8; 32] = [
+        0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4, 0x44, 0x49, 0xc5,
+        0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60,
+    ];
+    const ED25519_POINT: &str = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+
+    fn string(bytes: &[u8]) -> Vec<u8> {
+        [&(bytes.len() as u32).to_be_bytes(), bytes].concat()
+    }
+
+    fn strings(fields: &[&[u8]]) -> Vec<u8> {
+        fields.iter().flat_map(|field| string(field)).collect()
+    }
+
+    fn ed_public() -> Vec<u8> {
+        strings(&[b"ssh-ed25519", &proof::raw_public(Raw::Ed25519, &SEED).unwrap()])
+    }
+
+    fn ed_private(comment: &[u8]) -> Vec<u8> {
+        let point = proof::raw_public(Raw::Ed25519, &SEED).unwrap();
+        strings(&[b"ssh-ed25519", &point, &[&SEED[..], &point].concat(), comment])
+    }
+
+    /// Check numbers, the keys, padding.
+    fn section(keys: &[&[u8]]) -> Vec<u8> {
+        let mut section = [&[7; 8][..], &keys.concat()].concat();
+        for pad in 1.. {
+            if section.len() % 8 == 0 {
+                break;
+            }
+            section.push(pad);
+        }
+        section
+    }
+
+    fn file(cipher: &[u8], kdf: &[u8], options: &[u8], publics: &[&[u8]], private: &[u8]) -> Vec<u8> {
+        let count = (publics.len() as u32).to_be_bytes();
+        let publics: Vec<u8> = publics.iter().copied().flat_map(string).collect();
+        [MAGIC, &strings(&[cipher, kdf, options]), &count, &publics, &string(private)].concat()
+    }
+
+    fn plain(publics: &[&[u8]], keys: &[&[u8]]) -> Vec<u8> {
+        file(b"none", b"none", b"", publics, &section(keys))
+    }
+
+    fn bcrypt(rounds: u32) -> Vec<u8> {
+        [string(&[9; 16]), rounds.to_be_bytes().to_vec()].concat()
+    }
+
+    fn inspect(bytes: &[u8], anchor: Anchor) -> Result<Vec<Material>, Malformed> {
+        let origin = Origin::file("k");
+        let at = memchr::memmem::find(bytes, anchor.bytes).unwrap();
+        let mut out = Inspection::default();
+        OpenSsh.inspect(Blob::whole(bytes, &origin), Hit { anchor, at }, &mut out)?;
+        Ok(out.take())
+    }
+
+    fn ecdsa(d: u8) -> (Vec<u8>, Vec<u8>) {
+        let point = crate::read::curves::by_ssh(b"nistp521").unwrap().public_point(&[d]).unwrap();
+        let public = strings(&[b"ecdsa-sha2-nistp521", b"nistp521", &point]);
+        let private = [public.clone(), strings(&[&[d], b"ec"])].concat();
+        (public, private)
+    }
+
+    #[test]
+    fn states_and_proofs() {
+        let (ec_public, ec_private) = ecdsa(9);
+        let hardware = |name: &[u8]| strings(&[name, &[7; 32], b"ssh:"]);
+        let sk = hardware(b"sk-ssh-ed25519@openssh.com");
+        let sk_private = [sk.clone(), vec![1], strings(&[b"handle", b"", b"touch me"])].concat();
+        let other = strings(&[b"ssh-ed25519", &[7; 32]]);
+        let unknown = strings(&[b"ssh-xmss@openssh.com", b"anything"]);
+        let mut wrong = ed_private(b"x");
+        wrong[60] ^= 1;
+        for (name, bytes, proof, state, detail, comment, notes) in [
+            ("Ed25519", plain(&[&ed_public()], &[&ed_private(b"me@here")]), Proof::Verified, "plaintext", "", "me@here", 0),
+            ("ECDSA", plain(&[&ec_public], &[&ec_private]), Proof::Verified, "plaintext", "", "ec", 0),
+            ("damaged", plain(&[&ed_public()], &[&wrong]), Proof::Structure, "plaintext", "", "x", 1),
+            ("swapped", plain(&[&other], &[&ed_private(b"y")]), Proof::Verified, "plaintext", "", "y", 1),
+            ("unknown", plain(&[&unknown], &[&unknown]), Proof::Structure, "plaintext", "", "", 1),
+            (
+                "FIDO",
+                plain(&[&sk], &[&sk_private]),
+                Proof::Structure,
+                "hardware",
+                "FIDO security key handle for ssh:",
+                "touch me",
+                0,
+            ),
+            (
+                "FIDO, encrypted",
+                file(b"aes256-ctr", b"bcrypt", &bcrypt(16), &[&sk], &[0x5a; 96]),
+                Proof::Structure,
+                "hardware",
+                "FIDO security key handle for ssh:, under bcrypt-pbkdf 16 rounds, aes256-ctr",
+                "",
+                0,
+            ),
+            (
+                "encrypted",
+                file(b"aes256-ctr", b"bcrypt", &bcrypt(16), &[&ed_public()], &[0x5a; 96]),
+                Proof::Structure,
+                "strong",
+                "bcrypt-pbkdf 16 rounds, aes256-ctr",
+                "",
+                0,
+            ),
+            (
+                "few rounds",
+                file(b"3des-cbc", b"bcrypt", &bcrypt(4), &[&ed_public()], &[0x5a; 88]),
+                Proof::Structure,
+                "weak",
+                "bcrypt-pbkdf 4 rounds, 3des-cbc",
+                "",
+                0,
+            ),
+        ] {
+            let pem = format!(
+                "key: |\n  -----BEGIN OPENSSH PRIVATE KEY-----\n  {}\n  -----END OPENSSH PRIVATE KEY-----\n",
+                base64(&bytes)
+            );
+            for (found, encoding) in [
+                (inspect(&[b"junk", &bytes[..], b"junk"].concat(), RAW), Encoding::Binary),
+                (inspect(pem.as_bytes(), armor::ANCHOR), Encoding::Pem),
+            ] {
+                let found = found.unwrap_or_else(|error| panic!("{name}: {error}"));
+                let [material] = found.as_slice() else { panic!("{name}: {} found", found.len()) };
+                let protection = material.protection.as_ref().unwrap();
+                assert_eq!((material.encoding, material.proof), (encoding, proof), "{name}");
+                assert_eq!((protection.state.id(), protection.detail.as_str()), (state, detail), "{name}");
+                assert_eq!(material.labels.first().map_or("", |label| &label.text), comment, "{name}");
+                assert_eq!(material.notes.len(), notes, "{name}: {:?}", material.notes);
+                if encoding == Encoding::Binary {
+                    assert_eq!(material.span, 4..4 + bytes.len(), "{name}");
+                }
+                match &material.identity {
+                    Some(Identity::Public(half)) if name == "swapped" => assert!(hex(&half.spki).ends_with(ED25519_POINT)),
+                    Some(Identity::Public(_)) => assert_ne!(name, "unknown"),
+                    _ => assert_eq!(name, "unknown"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn several_keys_are_several_materials() {
+        let (ec_public, ec_private) = ecdsa(9);
+        let bytes = plain(&[&ed_public(), &ec_public], &[&ed_private(b"one"), &ec_private]);
+        let found = inspect(&bytes, RAW).unwrap();
+        let told: Vec<_> = found.iter().map(|m| (m.proof, m.labels[0].text.as_str())).collect();
+        assert_eq!(told, [(Proof::Verified, "one"), (Proof::Verified, "ec")]);
+    }
+
+    #[test]
+    fn any_byte_may_be_wrong() {
+        let (ec_public, ec_private) = ecdsa(9);
+        let bytes = plain(&[&ed_public(), &ec_public], &[&ed_private(b"one"), &ec_private]);
+        for at in MAGIC.len()..bytes.len() {
+            for wrong in [0, 1, 0x7f, 0x80, 0xff] {
+                let mut bytes = bytes.clone();
+                bytes[at] = wrong;
+                let _ = inspect(&bytes, RAW);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_whole_is_refused() {
+        let good = plain(&[&ed_public()], &[&ed_private(b"me")]);
+        assert!(inspect(&good, RAW).is_ok());
+        for length in MAGIC.len()..good.len() {
+            assert!(inspect(&good[..length], RAW).is_err(), "cut at {length}");
+        }
+        let blob = ed_public();
+        let mut unequal = section(&[&ed_private(b"me")]);
+        unequal[0] ^= 1;
+        let private = section(&[&strings(&[b"ssh-ed25519", &[7; 32], &[7; 64], b"me"])]);
+        let unpadded = [&private[..private.len() - 1], &[0xff]].concat();
+        for (name, bytes) in [
+            ("check numbers", file(b"none", b"none", b"", &[&blob], &unequal)),
+            ("padding of an unproven key", file(b"none", b"none", b"", &[&blob], &unpadded)),
+            ("no key", plain(&[], &[])),
+            ("too many keys", plain(&[&blob[..]; 17], &[&ed_private(b"")[..]; 17])),
+            ("cipher without KDF", file(b"aes256-ctr", b"none", b"", &[&blob], &[0x5a; 96])),
+            ("KDF without cipher", file(b"none", b"bcrypt", &bcrypt(16), &[&blob], &[0x5a; 96])),
+            ("unknown KDF", file(b"aes256-ctr", b"scrypt", &bcrypt(16), &[&blob], &[0x5a; 96])),
+            ("no rounds", file(b"aes256-ctr", b"bcrypt", &bcrypt(0), &[&blob], &[0x5a; 96])),
+            ("half a block", file(b"aes256-ctr", b"bcrypt", &bcrypt(16), &[&blob], &[0x5a; 90])),
+            ("missing tag", file(b"aes256-gcm@openssh.com", b"bcrypt", &bcrypt(16), &[&blob], &[0x5a; 96])),
+            ("only the magic", [MAGIC, b"sshkey_private_to_blob2\0 and other names of functions"].concat()),
+        ] {
+            assert!(inspect(&bytes, RAW).is_err(), "{name}");
+        }
+        for text in ["-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEA\n", "-----BEGIN OPENSSH PRIVATE KEY-----\\n"] {
+            assert!(inspect(text.as_bytes(), armor::ANCHOR).is_err());
+        }
+        assert!(inspect(b"-----BEGIN RSA PRIVATE KEY-----\n", armor::ANCHOR).unwrap().is_empty(), "not its business");
+    }
+}
