@@ -1,0 +1,5 @@
+//! The built binary, run as a person runs it.
+
+mod scan;
+mod usage;
+mod workshop;
