@@ -55,7 +55,8 @@ impl Detector for Putty {
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
         let text = blob.bytes.get(hit.at..).unwrap_or_default();
-        let file = File::read(text).map_err(|error| Malformed::new(error.what, hit.at + error.at))?;
+        let quote = hit.at.checked_sub(1).and_then(|at| blob.bytes.get(at)).copied().filter(|b| matches!(b, b'"' | b'\'' | b'`'));
+        let file = File::read(text, quote).map_err(|error| Malformed::new(error.what, hit.at + error.at))?;
         let key = file.public()?;
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Text, hit.at..hit.at + file.length);
         material.identity = Some(match &key {
@@ -88,8 +89,9 @@ struct File<'a> {
 }
 
 impl<'a> File<'a> {
-    fn read(text: &'a [u8]) -> Result<Self, Malformed> {
-        let mut lines = Lines::new(text);
+    /// `quote` is the quotation mark before the text, if it stands in a string literal.
+    fn read(text: &'a [u8], quote: Option<u8>) -> Result<Self, Malformed> {
+        let mut lines = Lines::new(text, quote);
         let first = lines.next().strip_prefix(MAGIC).ok_or(Malformed::new("PPK magic", 0))?;
         let (version, algorithm) = match first {
             [version @ b'1'..=b'3', b':', b' ', algorithm @ ..] if ssh::is_name(algorithm) => (*version, algorithm),
@@ -171,25 +173,45 @@ struct Lines<'a> {
     /// Whether line ends are written out (`\n` as two characters). The first line tells; a real file may have
     /// backslashes in its comment.
     escaped: bool,
+    /// The quotation mark that ends a string literal, where line ends are written out.
+    quote: u8,
 }
 
 impl<'a> Lines<'a> {
-    fn new(text: &'a [u8]) -> Self {
+    fn new(text: &'a [u8], quote: Option<u8>) -> Self {
         let end = text.iter().take(MAX_LINE).position(|b| matches!(b, b'\n' | b'\r' | b'\\'));
-        Self { text, at: 0, read: 0, escaped: end.and_then(|end| text.get(end)) == Some(&b'\\') }
+        let escaped = end.and_then(|end| text.get(end)) == Some(&b'\\');
+        Self { text, at: 0, read: 0, escaped, quote: quote.unwrap_or(b'"') }
+    }
+
+    /// Length of what can stand before a line: blanks, a comment sign, and where lines are string literals, the end of
+    /// one and the start of the next.
+    fn decoration(&self, rest: &[u8]) -> usize {
+        let mut at = 0;
+        loop {
+            let tail = rest.get(at..).unwrap_or_default();
+            at += match tail {
+                [b' ' | b'\t' | b'#' | b'*' | b'>', ..] => 1,
+                [b'/', b'/', b' ', ..] => 3,
+                [byte, ..] if self.escaped && *byte == self.quote => 1,
+                [b'\n' | b'\r', ..] if self.escaped => 1,
+                // A plus is a digit, unless it joins two literals.
+                [b'+', next, ..] if self.escaped && (next.is_ascii_whitespace() || *next == self.quote) => 1,
+                _ => return at,
+            };
+        }
     }
 
     /// The next line without blanks around it; empty at the end.
     fn next(&mut self) -> &'a [u8] {
         let rest = self.text.get(self.at..).unwrap_or_default();
-        let indent = rest.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+        let indent = self.decoration(rest);
         let line = rest.get(indent..).unwrap_or_default();
         let line = line.get(..MAX_LINE).unwrap_or(line);
         let is_end = |&(at, &byte): &(usize, &u8)| match byte {
             b'\n' | b'\r' => true,
             b'\\' => self.escaped && matches!(line.get(at + 1), Some(b'n' | b'r' | b'\\')),
-            b'"' => self.escaped,
-            _ => false,
+            byte => self.escaped && byte == self.quote,
         };
         let length = line.iter().enumerate().find(is_end).map_or(line.len(), |(at, _)| at);
         let (line, behind) = line.split_at_checked(length).unwrap_or_default();

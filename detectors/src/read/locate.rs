@@ -22,6 +22,9 @@ pub(crate) const RFC8410: Anchor = Anchor::anywhere(&[0x30, 0x05, 0x06, 0x03, 0x
 /// [0] { INTEGER 2 }: the version of an X.509 v3 certificate.
 pub(crate) const X509_V3: Anchor = Anchor::anywhere(&[0xa0, 0x03, 0x02, 0x01, 0x02]);
 
+/// A file that is one SEQUENCE of 256 bytes or more: what has no better anchor is looked for there.
+pub(crate) const SEQUENCE_AT_START: Anchor = Anchor::at_start(&[0x30, 0x82]);
+
 /// Start of the SEQUENCE whose content begins at `content`.
 pub(crate) fn sequence_before(bytes: &[u8], content: usize) -> Option<usize> {
     // Short form, indefinite, and one to four length octets. A longer header may hide behind a shorter one only if a
