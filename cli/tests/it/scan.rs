@@ -149,7 +149,7 @@ fn what_is_allowed_is_counted_and_carried() {
 #[test]
 fn a_mark_beside_the_key_allows_it_and_cannot_carry_the_key_out() {
     let shop = Workshop::new("inline");
-    shop.file("a.pem", format!("# keyradius:allow a key of the tests\n{}", key_pem(1)));
+    shop.file("a.pem", format!("# keyradius:allow reason=\"a key of the tests\"\n{}", key_pem(1)));
     let body = base64(&key_der(2));
     shop.file("b.json", format!("{{\"keyradius:allow\": \"{}\"}}\n", key_pem(2).replace('\n', "\\n")));
     let ran = shop.run(&["scan", "--format", "json"]);

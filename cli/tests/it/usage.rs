@@ -16,7 +16,7 @@ fn mistakes_exit_2_and_say_what_next() {
         (&["scan", "--config", "bad.toml"], "error: bad.toml:2: unknown field `fail_onn`"),
         (&["scan", "--config", "none.toml"], "error: cannot read configuration none.toml: no such file"),
         (&["scan", "-o", "no/such/dir.json"], "error: cannot write no/such/dir.json: no such file"),
-        (&["explain", "pkcs9"], "hint: did you mean `pkcs8`?"),
+        (&["explain", "opensshh"], "hint: did you mean `openssh`?"),
         (&["explain"], "Usage: keyradius explain"),
         (&[], "Usage: keyradius"),
     ] {

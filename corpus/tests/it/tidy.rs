@@ -135,3 +135,32 @@ fn no_key_lies_in_the_open() {
         assert_eq!(keys.count(), 0, "{}", file.display());
     }
 }
+
+/// `deny.toml` for machines without `cargo deny`: every crate of the lock file has a licence that is allowed.
+#[test]
+fn licences_are_permissive() {
+    let deny = fs::read_to_string(root().join("deny.toml")).expect("deny.toml");
+    let deny: toml::Table = deny.parse().expect("TOML");
+    let allowed: BTreeSet<&str> =
+        deny["licenses"]["allow"].as_array().expect("a list").iter().filter_map(toml::Value::as_str).collect();
+    let cargo = std::env::var_os("CARGO").expect("run by cargo");
+    let output = std::process::Command::new(cargo)
+        .args(["metadata", "--format-version", "1", "--locked", "--filter-platform", "x86_64-unknown-linux-gnu"])
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let packages = metadata["packages"].as_array().expect("packages");
+    assert!(packages.len() > 50);
+    for package in packages {
+        let licence = package["license"].as_str().unwrap_or("none");
+        // `A OR B` needs one of them, `A AND B` both; `/` is the old way to write OR.
+        let fine = licence.replace('/', " OR ").split(" OR ").any(|choice| {
+            choice.trim_matches(['(', ')', ' ']).split(" AND ").all(|one| {
+                let one = one.trim_matches(['(', ')', ' ']).split(" WITH ").next().unwrap_or_default();
+                allowed.contains(one)
+            })
+        });
+        assert!(fine, "{}: {licence}", package["name"]);
+    }
+}

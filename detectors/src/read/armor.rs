@@ -31,8 +31,6 @@ const MIN_BODY: usize = 16;
 /// One block.
 #[derive(Debug)]
 pub(crate) struct Armor {
-    /// Text between `-----BEGIN ` and the dashes.
-    pub(crate) label: String,
     /// RFC 1421 or OpenPGP headers, in order.
     pub(crate) headers: Vec<(String, String)>,
     /// The decoded body, wiped when dropped. May have bytes behind the structure if the END line is missing.
@@ -80,7 +78,7 @@ pub(crate) fn read(bytes: &[u8], at: usize) -> Result<Armor, Malformed> {
     if body.len() < MIN_BODY {
         return Err(Malformed::new("PEM body", end));
     }
-    Ok(Armor { label: label.to_owned(), headers, body, span: at..span_end, end_seen })
+    Ok(Armor { headers, body, span: at..span_end, end_seen })
 }
 
 /// The sign of a patch (`+` or `-`) that stands before every line of the block, if one does.

@@ -8,7 +8,6 @@ use scanner_core::error::Malformed;
 /// Deepest nesting of indefinite-length values followed. Real ones stay below ten.
 const MAX_DEPTH: usize = 32;
 
-pub(crate) const BOOLEAN: u8 = 0x01;
 pub(crate) const INTEGER: u8 = 0x02;
 pub(crate) const BIT_STRING: u8 = 0x03;
 pub(crate) const OCTET_STRING: u8 = 0x04;
