@@ -17,6 +17,7 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &format::legacy_pem::LegacyPem,
     &format::openssh::OpenSsh,
     &format::putty::Putty,
+    &format::openpgp::OpenPgp,
     &format::pkcs12::Pkcs12,
     &format::jks::Jks,
     &format::x509::X509,

@@ -51,7 +51,9 @@ def keys(file):
         elif "simple S2K" in block:
             grade[keyid] = "weak"
         elif re.search(r"iter\+salt S2K", block):
-            grade[keyid] = "strong"
+            # gpg 1.4 hashed 65,536 octets, which slows nobody down; gpg 2 hashes tens of millions.
+            count = int(re.search(r"protect count: (\d+)", block).group(1))
+            grade[keyid] = "strong" if count >= 1 << 20 else "weak"
         elif re.search(r"salted S2K", block):
             grade[keyid] = None
         else:

@@ -1,0 +1,433 @@
+//! OpenPGP packets (RFC 9580, RFC 4880) as far as secret keys need them: framing, the public part of a key and its
+//! fingerprint, how the secret part is protected, key flags from signatures.
+
+use md5::Md5;
+use scanner_core::error::Malformed;
+use scanner_core::material::{Protection, ProtectionState, PublicHalf, Uses};
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use super::cursor::Cursor;
+use super::proof;
+use super::public::{self, Domain, PublicKey, Raw};
+use super::text::hex;
+use super::curves;
+
+/// Packet types, RFC 9580 5.
+pub(crate) const SIGNATURE: u8 = 2;
+pub(crate) const SECRET_KEY: u8 = 5;
+pub(crate) const SECRET_SUBKEY: u8 = 7;
+pub(crate) const USER_ID: u8 = 13;
+
+/// Ed25519Legacy, 1.3.6.1.4.1.11591.15.1.
+const OID_ED25519: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x0f, 0x01];
+/// Curve25519Legacy, 1.3.6.1.4.1.3029.1.5.1.
+const OID_CURVE25519: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0x97, 0x55, 0x01, 0x05, 0x01];
+
+/// Octets hashed by an iterated S2K below which it counts as weak: gpg 1.4 took 65,536, gpg 2 takes tens of millions.
+const FEW_OCTETS: u64 = 1 << 20;
+
+/// One packet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Packet<'a> {
+    pub(crate) kind: u8,
+    pub(crate) body: &'a [u8],
+    /// Offset of the byte behind it.
+    pub(crate) end: usize,
+}
+
+/// The packet at `at` (RFC 9580 4.2). Partial lengths are for data only and refused.
+pub(crate) fn packet(bytes: &[u8], at: usize) -> Result<Packet<'_>, Malformed> {
+    let wrong = |what| Malformed::new(what, at);
+    let mut cursor = Cursor::new(bytes.get(at..).unwrap_or_default());
+    let first = cursor.u8("packet")?;
+    let (kind, length) = match first {
+        0xc0.. => {
+            let length = match cursor.u8("packet length")? {
+                octet @ 0..192 => usize::from(octet),
+                octet @ 192..224 => (usize::from(octet) - 192) * 256 + usize::from(cursor.u8("packet length")?) + 192,
+                255 => cursor.u32("packet length")? as usize,
+                _ => return Err(wrong("partial packet length")),
+            };
+            (first & 0x3f, length)
+        }
+        0x80..0xc0 => {
+            let length = match first & 3 {
+                0 => usize::from(cursor.u8("packet length")?),
+                1 => usize::from(cursor.u16("packet length")?),
+                2 => cursor.u32("packet length")? as usize,
+                _ => return Err(wrong("indeterminate packet length")),
+            };
+            (first >> 2 & 0x0f, length)
+        }
+        _ => return Err(wrong("packet tag")),
+    };
+    let body = cursor.take(length, "packet body")?;
+    Ok(Packet { kind, body, end: at + cursor.at() })
+}
+
+/// A secret key packet that was read.
+#[derive(Debug)]
+pub(crate) struct SecretKey {
+    /// Lower-case hex.
+    pub(crate) fingerprint: String,
+    /// `None` for ElGamal and curves without a SubjectPublicKeyInfo.
+    pub(crate) public: Option<PublicHalf>,
+    /// SHA-256 of the public part, a name for keys without any other.
+    pub(crate) digest: [u8; 32],
+    pub(crate) protection: Protection,
+    /// Whether the secret part belongs to the public one.
+    pub(crate) verified: bool,
+    pub(crate) notes: Vec<&'static str>,
+}
+
+/// The numbers of a public key, as they stand.
+enum Numbers<'a> {
+    Rsa { n: &'a [u8], e: &'a [u8] },
+    Dsa { p: &'a [u8], q: &'a [u8], g: &'a [u8], y: &'a [u8] },
+    ElGamal { p: &'a [u8], g: &'a [u8], y: &'a [u8] },
+    Ec { oid: &'a [u8], point: &'a [u8] },
+    /// `reversed`: the secret is a big-endian number, as the old X25519 has it.
+    Raw { kind: Raw, public: &'a [u8], reversed: bool, bare: bool },
+}
+
+/// Reads the body of a secret key packet (RFC 9580 5.5.3).
+pub(crate) fn secret_key(body: &[u8]) -> Result<SecretKey, Malformed> {
+    let mut cursor = Cursor::new(body);
+    let version = cursor.u8("key version")?;
+    let created = cursor.u32("creation time")?;
+    if !(3..=6).contains(&version) || (version < 6 && created < FIRST) {
+        return Err(Malformed::new("key version and time", 0));
+    }
+    if version == 3 {
+        cursor.u16("validity")?;
+    }
+    let algorithm = cursor.u8("key algorithm")?;
+    let declared = if version >= 5 { Some(cursor.u32("length of the public part")? as usize) } else { None };
+    let before = cursor.at();
+    let numbers = numbers(&mut cursor, algorithm)?;
+    if declared.is_some_and(|length| length != cursor.at() - before) {
+        return Err(Malformed::new("length of the public part", before));
+    }
+    let public_part = body.get(..cursor.at()).unwrap_or_default();
+    let fingerprint = fingerprint(version, public_part, &numbers);
+    let mut key = SecretKey {
+        fingerprint,
+        public: half(&numbers),
+        digest: Sha256::digest(public_part).into(),
+        protection: Protection::plaintext(),
+        verified: false,
+        notes: Vec::new(),
+    };
+    if key.public.is_none() {
+        key.notes.push("no SubjectPublicKeyInfo form: known by its fingerprint");
+    }
+    secret_part(&mut cursor, version, &numbers, &mut key)?;
+    Ok(key)
+}
+
+/// 1991-01-01: before PGP there was no key.
+const FIRST: u32 = 662_688_000;
+
+fn mpi<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], Malformed> {
+    let bits = usize::from(cursor.u16("MPI length")?);
+    cursor.take(bits.div_ceil(8), "MPI")
+}
+
+/// A field with one length octet before it.
+fn short<'a>(cursor: &mut Cursor<'a>, what: &'static str) -> Result<&'a [u8], Malformed> {
+    let length = usize::from(cursor.u8(what)?);
+    cursor.take(length, what)
+}
+
+/// RFC 9580 5.5.5, algorithm ids of 9.1.
+fn numbers<'a>(cursor: &mut Cursor<'a>, algorithm: u8) -> Result<Numbers<'a>, Malformed> {
+    let bare = |cursor: &mut Cursor<'a>, kind: Raw| {
+        let public = cursor.take(kind.len(), "public key")?;
+        Ok(Numbers::Raw { kind, public, reversed: false, bare: true })
+    };
+    let sane = |number: &[u8], least: u32| (least..=16_384).contains(&public::bits(number));
+    match algorithm {
+        1..=3 => {
+            let (n, e) = (mpi(cursor)?, mpi(cursor)?);
+            let fine = sane(n, 512) && n.last().is_some_and(|b| b & 1 == 1) && sane(e, 2);
+            if fine { Ok(Numbers::Rsa { n, e }) } else { Err(Malformed::new("RSA numbers", cursor.at())) }
+        }
+        16 | 20 => {
+            let (p, g, y) = (mpi(cursor)?, mpi(cursor)?, mpi(cursor)?);
+            if sane(p, 512) { Ok(Numbers::ElGamal { p, g, y }) } else { Err(Malformed::new("ElGamal p", cursor.at())) }
+        }
+        17 => {
+            let (p, q, g, y) = (mpi(cursor)?, mpi(cursor)?, mpi(cursor)?, mpi(cursor)?);
+            let fine = sane(p, 512) && sane(q, 128);
+            if fine { Ok(Numbers::Dsa { p, q, g, y }) } else { Err(Malformed::new("DSA numbers", cursor.at())) }
+        }
+        18 | 19 | 22 => {
+            let oid = short(cursor, "curve OID")?;
+            let point = mpi(cursor)?;
+            if algorithm == 18 {
+                short(cursor, "KDF parameters")?;
+            }
+            let legacy = match oid {
+                OID_ED25519 => Some((Raw::Ed25519, false)),
+                OID_CURVE25519 => Some((Raw::X25519, true)),
+                _ => Raw::from_oid(oid).map(|kind| (kind, false)),
+            };
+            match (legacy, point) {
+                (Some((kind, reversed)), [0x40, public @ ..]) if public.len() == kind.len() => {
+                    Ok(Numbers::Raw { kind, public, reversed, bare: false })
+                }
+                // Ed448 and X448 may stand without the prefix.
+                (Some((kind, reversed)), public) if public.len() == kind.len() => {
+                    Ok(Numbers::Raw { kind, public, reversed, bare: false })
+                }
+                (None, [2..=4, ..]) if (3..=20).contains(&oid.len()) => Ok(Numbers::Ec { oid, point }),
+                _ => Err(Malformed::new("EC point", cursor.at())),
+            }
+        }
+        25 => bare(cursor, Raw::X25519),
+        26 => bare(cursor, Raw::X448),
+        27 => bare(cursor, Raw::Ed25519),
+        28 => bare(cursor, Raw::Ed448),
+        _ => Err(Malformed::new("key algorithm", cursor.at())),
+    }
+}
+
+fn half(numbers: &Numbers<'_>) -> Option<PublicHalf> {
+    Some(public::half(&match *numbers {
+        Numbers::Rsa { n, e } => PublicKey::Rsa { n, e },
+        Numbers::Dsa { p, q, g, y } => PublicKey::Dsa { p, q, g, y },
+        Numbers::ElGamal { .. } => return None,
+        Numbers::Ec { oid, point } => PublicKey::Ec { domain: Domain::Named(curves::by_oid(oid)?), point },
+        Numbers::Raw { kind, public, .. } => PublicKey::Raw { kind, bytes: public },
+    }))
+}
+
+/// RFC 9580 5.5.4.
+fn fingerprint(version: u8, public_part: &[u8], numbers: &Numbers<'_>) -> String {
+    let long = (public_part.len() as u32).to_be_bytes();
+    match version {
+        3 => match numbers {
+            Numbers::Rsa { n, e } => hex(&Md5::new().chain_update(n).chain_update(e).finalize()),
+            _ => hex(&Md5::digest(public_part)),
+        },
+        4 => {
+            let length = (public_part.len() as u16).to_be_bytes();
+            hex(&Sha1::new().chain_update([0x99]).chain_update(length).chain_update(public_part).finalize())
+        }
+        5 => hex(&Sha256::new().chain_update([0x9a]).chain_update(long).chain_update(public_part).finalize()),
+        _ => hex(&Sha256::new().chain_update([0x9b]).chain_update(long).chain_update(public_part).finalize()),
+    }
+}
+
+/// Reads how the secret part is protected and, if it is not, proves it.
+fn secret_part(cursor: &mut Cursor<'_>, version: u8, numbers: &Numbers<'_>, key: &mut SecretKey) -> Result<(), Malformed> {
+    let usage = cursor.u8("S2K usage")?;
+    if version == 5 || (version == 6 && usage != 0) {
+        cursor.u8("length of the S2K fields")?;
+    }
+    match usage {
+        0 => {
+            if version == 5 {
+                cursor.u32("length of the secret part")?;
+            }
+            let secret = cursor.rest();
+            let mut fields = Cursor::new(secret);
+            let fits = fits(&mut fields, numbers)?;
+            let held = secret.get(..fields.at()).unwrap_or_default();
+            let checked = version == 6 || {
+                let sum = held.iter().fold(0_u16, |sum, &b| sum.wrapping_add(u16::from(b)));
+                fields.u16("checksum")? == sum
+            };
+            if !checked {
+                return Err(Malformed::new("checksum of the secret part", cursor.at()));
+            }
+            if !fits {
+                key.notes.push("the secret numbers were not shown to belong to the public ones");
+            }
+            key.verified = fits;
+            Ok(())
+        }
+        253..=255 => {
+            let cipher = cipher(cursor.u8("cipher")?);
+            if usage == 253 {
+                cursor.u8("AEAD algorithm")?;
+            }
+            if version == 6 && usage != 255 {
+                cursor.u8("length of the S2K")?;
+            }
+            key.protection = s2k(cursor, cipher)?;
+            let stub = matches!(key.protection.state, ProtectionState::Stub | ProtectionState::Hardware);
+            // An IV of at least one block of eight, and something that is encrypted.
+            if !stub && cursor.rest().len() < 16 {
+                return Err(Malformed::new("encrypted secret part", cursor.at()));
+            }
+            Ok(())
+        }
+        1..=13 if cursor.rest().len() >= 16 => {
+            let detail = format!("one MD5 of the passphrase, {}", cipher(usage));
+            key.protection = Protection::new(ProtectionState::Weak, detail);
+            Ok(())
+        }
+        _ => Err(Malformed::new("S2K usage", cursor.at())),
+    }
+}
+
+/// RFC 9580 9.3.
+const fn cipher(id: u8) -> &'static str {
+    match id {
+        0 => "no cipher",
+        1 => "IDEA",
+        2 => "3DES",
+        3 => "CAST5",
+        4 => "Blowfish",
+        7 => "AES-128",
+        8 => "AES-192",
+        9 => "AES-256",
+        10 => "Twofish",
+        11 => "Camellia-128",
+        12 => "Camellia-192",
+        13 => "Camellia-256",
+        _ => "unknown cipher",
+    }
+}
+
+/// RFC 9580 9.5.
+const fn digest(id: u8) -> &'static str {
+    match id {
+        1 => "MD5",
+        2 => "SHA-1",
+        3 => "RIPEMD-160",
+        8 => "SHA-256",
+        9 => "SHA-384",
+        10 => "SHA-512",
+        11 => "SHA-224",
+        12 => "SHA3-256",
+        14 => "SHA3-512",
+        _ => "unknown digest",
+    }
+}
+
+/// String-to-key specifier (RFC 9580 3.7.1), and GnuPG's own 101.
+fn s2k(cursor: &mut Cursor<'_>, cipher: &str) -> Result<Protection, Malformed> {
+    let kind = cursor.u8("S2K type")?;
+    if kind == 4 {
+        cursor.take(16, "S2K salt")?;
+        let (passes, lanes, memory) = (cursor.u8("passes")?, cursor.u8("lanes")?, cursor.u8("memory")?);
+        let detail = format!("Argon2 t={passes} p={lanes} m=2^{memory} KiB, {cipher}");
+        return Ok(Protection::new(ProtectionState::Strong, detail));
+    }
+    let hash = digest(cursor.u8("S2K digest")?);
+    match kind {
+        0 => Ok(Protection::new(ProtectionState::Weak, format!("simple S2K {hash}, {cipher}"))),
+        1 => {
+            cursor.take(8, "S2K salt")?;
+            Ok(Protection::new(ProtectionState::Weak, format!("salted S2K {hash}, {cipher}")))
+        }
+        3 => {
+            cursor.take(8, "S2K salt")?;
+            let coded = cursor.u8("S2K count")?;
+            let octets = (16 + u64::from(coded & 15)) << (u32::from(coded >> 4) + 6);
+            let state = if octets < FEW_OCTETS { ProtectionState::Weak } else { ProtectionState::Strong };
+            Ok(Protection::new(state, format!("iterated S2K {hash} {octets} octets, {cipher}")))
+        }
+        101 => {
+            cursor.expect(b"GNU", "GNU S2K")?;
+            match cursor.u8("GNU S2K mode")? {
+                1 => Ok(Protection::new(ProtectionState::Stub, "gnu-dummy: the secret part is not here")),
+                2 => Ok(Protection::new(ProtectionState::Hardware, "on a smart card")),
+                _ => Err(Malformed::new("GNU S2K mode", cursor.at())),
+            }
+        }
+        _ => Err(Malformed::new("S2K type", cursor.at())),
+    }
+}
+
+/// Reads the secret numbers (RFC 9580 5.5.5) and tells whether they belong to the public ones.
+fn fits(cursor: &mut Cursor<'_>, numbers: &Numbers<'_>) -> Result<bool, Malformed> {
+    match *numbers {
+        Numbers::Rsa { n, e } => {
+            let (d, p, q) = (mpi(cursor)?, mpi(cursor)?, mpi(cursor)?);
+            mpi(cursor)?;
+            Ok(proof::rsa_fits(n, e, d, &[p, q]))
+        }
+        Numbers::Dsa { p, g, y, .. } | Numbers::ElGamal { p, g, y } => {
+            let x = mpi(cursor)?;
+            Ok(proof::dsa_public(p, g, x).is_some_and(|computed| public::bits(&computed) > 1 && same(&computed, y)))
+        }
+        Numbers::Ec { oid, point } => {
+            let scalar = mpi(cursor)?;
+            let Some(curve) = curves::by_oid(oid) else { return Ok(false) };
+            Ok(curve.public_point(scalar).is_some_and(|computed| curve.decompress(point) == Some(computed)))
+        }
+        Numbers::Raw { kind, public, reversed, bare } => {
+            let secret = if bare { cursor.take(kind.len(), "secret key")? } else { mpi(cursor)? };
+            // The prefix 0x40 may stand before the secret too; an MPI has lost its leading zeros.
+            let secret = match secret {
+                [0x40, rest @ ..] if rest.len() == kind.len() => rest,
+                other => other,
+            };
+            let Some(missing) = kind.len().checked_sub(secret.len()) else { return Ok(false) };
+            let mut whole = Zeroizing::new(vec![0; missing]);
+            whole.reserve_exact(secret.len());
+            whole.extend_from_slice(secret);
+            if reversed {
+                whole.reverse();
+            }
+            Ok(proof::raw_public(kind, &whole).as_deref() == Some(public))
+        }
+    }
+}
+
+fn same(a: &[u8], b: &[u8]) -> bool {
+    let strip = |n: &[u8]| n.iter().take_while(|&&b| b == 0).count();
+    a.get(strip(a)..) == b.get(strip(b)..)
+}
+
+/// What a signature says of the key before it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Statement {
+    /// Signature type, RFC 9580 5.2.1.
+    pub(crate) kind: u8,
+    /// Seconds since 1970, 0 if it does not say.
+    pub(crate) created: u32,
+    /// Key flags (RFC 9580 5.2.3.29).
+    pub(crate) uses: Option<Uses>,
+}
+
+/// Reads a version 4, 5 or 6 signature as far as its hashed subpackets. Its mathematics are not checked.
+pub(crate) fn statement(body: &[u8]) -> Result<Statement, Malformed> {
+    let mut cursor = Cursor::new(body);
+    let version = cursor.u8("signature version")?;
+    let kind = cursor.u8("signature type")?;
+    cursor.u16("signature algorithms")?;
+    let length = match version {
+        4 | 5 => usize::from(cursor.u16("hashed length")?),
+        6 => cursor.u32("hashed length")? as usize,
+        _ => return Err(Malformed::new("signature version", 0)),
+    };
+    let mut fields = Cursor::new(cursor.take(length, "hashed subpackets")?);
+    let mut statement = Statement { kind, created: 0, uses: None };
+    while !fields.is_empty() {
+        let length = match fields.u8("subpacket length")? {
+            octet @ 0..192 => usize::from(octet),
+            255 => fields.u32("subpacket length")? as usize,
+            octet => (usize::from(octet) - 192) * 256 + usize::from(fields.u8("subpacket length")?) + 192,
+        };
+        match fields.take(length, "subpacket")? {
+            // The high bit says that the subpacket is critical.
+            [2 | 0x82, time @ ..] => statement.created = time.try_into().map_or(0, u32::from_be_bytes),
+            [27 | 0x9b, flags, ..] => {
+                statement.uses = Some(Uses {
+                    certify: flags & 0x01 != 0,
+                    sign: flags & 0x02 != 0,
+                    encrypt: flags & 0x0c != 0,
+                    authenticate: flags & 0x20 != 0,
+                });
+            }
+            _ => {}
+        }
+    }
+    Ok(statement)
+}
