@@ -30,7 +30,7 @@ pub struct Expect {
 #[serde(deny_unknown_fields)]
 #[allow(
     clippy::struct_excessive_bools,
-    reason = "three independent marks of the file format"
+    reason = "independent marks of the file format"
 )]
 pub struct Sample {
     /// Its name inside the pack.
@@ -50,6 +50,9 @@ pub struct Sample {
     /// Harder than what is promised: counted in the score, not held by the tests.
     #[serde(default)]
     pub stretch: bool,
+    /// The same for its certificates and public keys only.
+    #[serde(default)]
+    pub public_stretch: bool,
     /// How many certificates can be read without a password.
     pub certificates: Option<usize>,
     /// SHA-256 of the DER of each, hex.

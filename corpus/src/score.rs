@@ -122,7 +122,7 @@ pub fn score(case: &Case) -> (Tally, Vec<Fault>) {
             file: sample.file.clone(),
             breach,
             what,
-            stretch: sample.stretch,
+            stretch: sample.stretch || (sample.public_stretch && breach == Breach::PublicMissed),
         }));
     }
     for what in &case.expect.generated {

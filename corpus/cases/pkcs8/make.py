@@ -89,7 +89,7 @@ f.run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -key
 f.run("openssl req -new -key ec_P256.pem -subj /CN=leaf | openssl x509 -req -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -out leaf.pem")
 f.tool("key_and_chain.pem", "cat ec_P256.pem leaf.pem ca.pem > key_and_chain.pem", [f.key("ec_P256.pem", "pkcs8")], [f.cert("leaf.pem"), f.cert("ca.pem")])
 f.run("openssl x509 -in leaf.pem -outform DER -out leaf.der")
-f.tool("key_and_cert.bin", "cat ec_P256.der leaf.der > key_and_cert.bin", [f.key("ec_P256.pem", "pkcs8")], [f.cert("leaf.pem")])
+f.tool("key_and_cert.bin", "cat ec_P256.der leaf.der > key_and_cert.bin", [f.key("ec_P256.pem", "pkcs8")], [f.cert("leaf.pem")], public_stretch=True)
 
 # A label that does not match its content: the content decides.
 for label in ("RSA PRIVATE KEY", "EC PRIVATE KEY", "ANY PRIVATE KEY", "ENCRYPTED PRIVATE KEY"):
