@@ -201,8 +201,7 @@ mod tests {
     use crate::seam::{About, Detector, Inspection};
 
     struct Fake(&'static [Anchor]);
-    static ABOUT: About =
-        About { id: "fake", title: "", detects: "", blind_to: "", respond: "", references: &[] };
+    static ABOUT: About = About { id: "fake", title: "", detects: "", blind_to: "", respond: "", references: &[] };
     impl Detector for Fake {
         fn about(&self) -> &'static About {
             &ABOUT

@@ -161,11 +161,9 @@ impl Ring {
         let Ok(statement) = openpgp::statement(body) else { return };
         let Some(key) = self.keys.last_mut().filter(|_| !self.skipping) else { return };
         match statement.kind {
-            0x10..=0x13 | 0x18 | 0x1f => {
-                if statement.uses.is_some() && statement.created >= self.stated {
-                    key.uses = statement.uses;
-                    self.stated = statement.created;
-                }
+            0x10..=0x13 | 0x18 | 0x1f if statement.uses.is_some() && statement.created >= self.stated => {
+                key.uses = statement.uses;
+                self.stated = statement.created;
             }
             0x20 | 0x28 if !key.notes.contains(&"revoked") => key.notes.push("revoked"),
             _ => {}
@@ -287,7 +285,8 @@ mod tests {
 
     #[test]
     fn any_byte_may_be_wrong() {
-        let ring = [packet(SECRET_KEY, &plain()), flags(0x13, 5, 3), packet(SECRET_SUBKEY, &encrypted(&[0, 2]))].concat();
+        let ring =
+            [packet(SECRET_KEY, &plain()), flags(0x13, 5, 3), packet(SECRET_SUBKEY, &encrypted(&[0, 2]))].concat();
         for at in 0..ring.len() {
             let _ = inspect(&ring[..at]);
             for change in [0x01, 0x7f, 0x80, 0xff] {

@@ -72,7 +72,12 @@ impl Detector for Pkcs12 {
     }
 }
 
-fn report(materials: Vec<Material>, encoding: Encoding, span: &Range<usize>, out: &mut Inspection) -> Result<(), Malformed> {
+fn report(
+    materials: Vec<Material>,
+    encoding: Encoding,
+    span: &Range<usize>,
+    out: &mut Inspection,
+) -> Result<(), Malformed> {
     for mut material in materials {
         material.span = span.clone();
         material.encoding = encoding;
@@ -256,7 +261,8 @@ impl Store {
     /// Joins keys with certificates of the same file and says what cannot be seen.
     fn finish(mut self, mac: Option<String>) -> Vec<Material> {
         let leaves: Vec<&Material> = self.certificates.iter().filter(|c| is_leaf(c)).collect();
-        let only = (self.keys.len() == 1 && leaves.len() == 1 && self.closed.is_empty()).then(|| leaves.first()).flatten();
+        let only =
+            (self.keys.len() == 1 && leaves.len() == 1 && self.closed.is_empty()).then(|| leaves.first()).flatten();
         let only = only.and_then(|c| c.identity.clone());
         for key in &mut self.keys {
             if matches!(key.identity, Some(Identity::Opaque(_))) {

@@ -55,7 +55,12 @@ impl Detector for Putty {
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
         let text = blob.bytes.get(hit.at..).unwrap_or_default();
-        let quote = hit.at.checked_sub(1).and_then(|at| blob.bytes.get(at)).copied().filter(|b| matches!(b, b'"' | b'\'' | b'`'));
+        let quote = hit
+            .at
+            .checked_sub(1)
+            .and_then(|at| blob.bytes.get(at))
+            .copied()
+            .filter(|b| matches!(b, b'"' | b'\'' | b'`'));
         let file = File::read(text, quote).map_err(|error| Malformed::new(error.what, hit.at + error.at))?;
         let key = file.public()?;
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Text, hit.at..hit.at + file.length);
@@ -276,9 +281,9 @@ impl<'a> Lines<'a> {
     fn mac(&mut self, version: u8) -> Result<(), Malformed> {
         let at = self.at;
         let line = self.next();
-        let value = line.strip_prefix(b"Private-MAC: ").or_else(|| {
-            line.strip_prefix(b"Private-Hash: ").filter(|_| version == b'1')
-        });
+        let value = line
+            .strip_prefix(b"Private-MAC: ")
+            .or_else(|| line.strip_prefix(b"Private-Hash: ").filter(|_| version == b'1'));
         let digits = if version == b'3' { 64 } else { 40 };
         let found = value.map_or(0, |value| value.iter().take_while(|b| b.is_ascii_hexdigit()).count());
         if found == digits { Ok(()) } else { Err(Malformed::new("PPK MAC", at)) }
@@ -296,8 +301,8 @@ mod tests {
 
     /// The private key of RFC 8032 7.1, test 1.
     const SEED: [u8; 32] = [
-        0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4, 0x44, 0x49, 0xc5,
-        0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60,
+        0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4, 0x44, 0x49,
+        0xc5, 0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60,
     ];
 
     fn blob(fields: &[&[u8]]) -> Vec<u8> {
@@ -361,11 +366,7 @@ mod tests {
             ),
             (
                 ppk(3, "aes256-cbc", argon, &[0x5a; 48]),
-                (
-                    Proof::Structure,
-                    ProtectionState::Strong,
-                    "Argon2id 8192 KiB, 13 passes, parallelism 1, AES-256-CBC",
-                ),
+                (Proof::Structure, ProtectionState::Strong, "Argon2id 8192 KiB, 13 passes, parallelism 1, AES-256-CBC"),
             ),
         ] {
             let found = inspect(&text).unwrap_or_else(|error| panic!("{error}: {text}"));

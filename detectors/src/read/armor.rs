@@ -188,7 +188,9 @@ impl<'a> Body<'a> {
                     quoted = true;
                     true
                 }
-                b'#' | b'*' | b'>' | b'|' | b';' | b'%' | b',' | b'&' | b'(' | b')' | b'[' | b']' | b'.' | b'\\' => true,
+                b'#' | b'*' | b'>' | b'|' | b';' | b'%' | b',' | b'&' | b'(' | b')' | b'[' | b']' | b'.' | b'\\' => {
+                    true
+                }
                 // Digits, unless what stands around them says otherwise.
                 b'+' => next.is_ascii_whitespace() || is_quote(next) || (quoted && !is_digit(next)),
                 b'/' if rest.starts_with(b"// ") => {

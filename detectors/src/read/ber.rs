@@ -211,6 +211,7 @@ pub(crate) fn encode_unsigned(magnitude: &[u8]) -> Vec<u8> {
 
 /// Dotted form of an OID's content octets.
 pub(crate) fn dotted(oid: &[u8]) -> String {
+    use std::fmt::Write;
     let mut out = String::new();
     let mut arc: u128 = 0;
     let mut first = true;
@@ -221,10 +222,10 @@ pub(crate) fn dotted(oid: &[u8]) -> String {
         }
         if first {
             let top = (arc / 40).min(2);
-            out.push_str(&format!("{top}.{}", arc - top * 40));
+            let _ = write!(out, "{top}.{}", arc - top * 40);
             first = false;
         } else {
-            out.push_str(&format!(".{arc}"));
+            let _ = write!(out, ".{arc}");
         }
         arc = 0;
     }

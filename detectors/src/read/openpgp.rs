@@ -9,10 +9,10 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::cursor::Cursor;
+use super::curves;
 use super::proof;
 use super::public::{self, Domain, PublicKey, Raw};
 use super::text::hex;
-use super::curves;
 
 /// Packet types, RFC 9580 5.
 pub(crate) const SIGNATURE: u8 = 2;
@@ -84,12 +84,32 @@ pub(crate) struct SecretKey {
 
 /// The numbers of a public key, as they stand.
 enum Numbers<'a> {
-    Rsa { n: &'a [u8], e: &'a [u8] },
-    Dsa { p: &'a [u8], q: &'a [u8], g: &'a [u8], y: &'a [u8] },
-    ElGamal { p: &'a [u8], g: &'a [u8], y: &'a [u8] },
-    Ec { oid: &'a [u8], point: &'a [u8] },
+    Rsa {
+        n: &'a [u8],
+        e: &'a [u8],
+    },
+    Dsa {
+        p: &'a [u8],
+        q: &'a [u8],
+        g: &'a [u8],
+        y: &'a [u8],
+    },
+    ElGamal {
+        p: &'a [u8],
+        g: &'a [u8],
+        y: &'a [u8],
+    },
+    Ec {
+        oid: &'a [u8],
+        point: &'a [u8],
+    },
     /// `reversed`: the secret is a big-endian number, as the old X25519 has it.
-    Raw { kind: Raw, public: &'a [u8], reversed: bool, bare: bool },
+    Raw {
+        kind: Raw,
+        public: &'a [u8],
+        reversed: bool,
+        bare: bool,
+    },
 }
 
 /// Reads the body of a secret key packet (RFC 9580 5.5.3).
@@ -222,7 +242,12 @@ fn fingerprint(version: u8, public_part: &[u8], numbers: &Numbers<'_>) -> String
 }
 
 /// Reads how the secret part is protected and, if it is not, proves it.
-fn secret_part(cursor: &mut Cursor<'_>, version: u8, numbers: &Numbers<'_>, key: &mut SecretKey) -> Result<(), Malformed> {
+fn secret_part(
+    cursor: &mut Cursor<'_>,
+    version: u8,
+    numbers: &Numbers<'_>,
+    key: &mut SecretKey,
+) -> Result<(), Malformed> {
     let usage = cursor.u8("S2K usage")?;
     if version == 5 || (version == 6 && usage != 0) {
         cursor.u8("length of the S2K fields")?;

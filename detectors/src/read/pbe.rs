@@ -85,7 +85,8 @@ fn pbes2(parameters: Value<'_>) -> Result<Protection, Malformed> {
     let mut scheme = fields.value(SEQUENCE, "encryptionScheme")?.children();
     let oid = dotted(scheme.value(OID, "cipher OID")?.content);
     // NSS databases (key4.db) encrypt single attributes in the same frame, with an IV of 14 bytes: no keys.
-    let aes_cbc = matches!(oid.as_str(), "2.16.840.1.101.3.4.1.2" | "2.16.840.1.101.3.4.1.22" | "2.16.840.1.101.3.4.1.42");
+    let aes_cbc =
+        matches!(oid.as_str(), "2.16.840.1.101.3.4.1.2" | "2.16.840.1.101.3.4.1.22" | "2.16.840.1.101.3.4.1.42");
     if aes_cbc && scheme.value(OCTET_STRING, "IV")?.content.len() != 16 {
         return Err(Malformed::new("AES-CBC IV", 0));
     }
@@ -112,9 +113,7 @@ pub(crate) fn kdf(algorithm: Value<'_>) -> Result<String, Malformed> {
     let mut fields = algorithm.children();
     let oid = dotted(fields.value(OID, "KDF OID")?.content);
     let mut parameters = fields.value(SEQUENCE, "KDF parameters")?.children();
-    let number = |reader: &mut Reader<'_>, what| {
-        reader.value(INTEGER, what)?.small().ok_or(Malformed::new(what, 0))
-    };
+    let number = |reader: &mut Reader<'_>, what| reader.value(INTEGER, what)?.small().ok_or(Malformed::new(what, 0));
     match oid.as_str() {
         PBKDF2 => {
             parameters.any()?;
@@ -167,8 +166,12 @@ mod tests {
         let three_des = |count: &[u8]| encode(SEQUENCE, &[&pkcs12_3des, &counted(count)]);
         check(&three_des(&[0x08, 0x00]), ProtectionState::Weak, "PKCS#12 SHA-1, 3DES, 2048 iterations");
         check(&three_des(&[0x00, 0xc3, 0x50]), ProtectionState::Strong, "PKCS#12 SHA-1, 3DES, 50000 iterations");
-        let kdf = encode(SEQUENCE, &[&oid(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05, 0x0c]), &counted(&[0x08, 0x00])]);
-        let aes = encode(SEQUENCE, &[&oid(&[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01, 0x2a]), &encode(OCTET_STRING, &[&[1; 16]])]);
+        let kdf =
+            encode(SEQUENCE, &[&oid(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05, 0x0c]), &counted(&[0x08, 0x00])]);
+        let aes = encode(
+            SEQUENCE,
+            &[&oid(&[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01, 0x2a]), &encode(OCTET_STRING, &[&[1; 16]])],
+        );
         let pbes2 = encode(
             SEQUENCE,
             &[&oid(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05, 0x0d]), &encode(SEQUENCE, &[&kdf, &aes])],
@@ -178,7 +181,8 @@ mod tests {
 
     #[test]
     fn other_algorithms_are_refused() {
-        let rsa = encode(SEQUENCE, &[&oid(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01]), &encode(ber::NULL, &[])]);
+        let rsa =
+            encode(SEQUENCE, &[&oid(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01]), &encode(ber::NULL, &[])]);
         assert!(protection(ber::parse(&rsa, 0).unwrap()).is_err());
     }
 }

@@ -89,7 +89,14 @@ fn rsa(der: &[u8], pss: Option<&[u8]>) -> Result<PrivateKey, Malformed> {
         None => PublicKey::Rsa { n, e },
         Some(parameters) => PublicKey::RsaPss { n, e, parameters },
     };
-    Ok(PrivateKey { public: Some(public::half(&key)), verified, format: "pkcs1", plausible: true, notes, consumed: outer.raw.len() })
+    Ok(PrivateKey {
+        public: Some(public::half(&key)),
+        verified,
+        format: "pkcs1",
+        plausible: true,
+        notes,
+        consumed: outer.raw.len(),
+    })
 }
 
 /// The DSA private key that OpenSSL wrote before it took to PKCS#8: six INTEGERs 0, p, q, g, y, x.

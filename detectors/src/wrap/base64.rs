@@ -147,10 +147,9 @@ fn line_break(bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
         match bytes.get(at..)? {
-            [b'\r' | b'\n', ..] => at += 1,
-            [b'\\', b'n' | b'r', ..] => at += 2,
             // A backslash before a real break: a continued line.
-            [b'\\', b'\r' | b'\n', ..] => at += 1,
+            [b'\r' | b'\n', ..] | [b'\\', b'\r' | b'\n', ..] => at += 1,
+            [b'\\', b'n' | b'r', ..] => at += 2,
             _ => break,
         }
     }
@@ -257,9 +256,9 @@ mod tests {
 
     fn open(text: &str) -> Option<(Vec<u8>, std::ops::Range<usize>)> {
         let origin = Origin::file("x");
-        let (anchor, at) = ANCHORS.iter().find_map(|(anchor, _)| {
-            Some((*anchor, memchr::memmem::find(text.as_bytes(), anchor.bytes)?))
-        })?;
+        let (anchor, at) = ANCHORS
+            .iter()
+            .find_map(|(anchor, _)| Some((*anchor, memchr::memmem::find(text.as_bytes(), anchor.bytes)?)))?;
         let mut found = None;
         let budget = Budget::new(Limits::default());
         let blob = Blob::whole(text.as_bytes(), &origin);
