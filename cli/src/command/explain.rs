@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn what_is_unknown_gets_a_suggestion() {
         for (asked, hint) in [
-            ("opensshh", "hint: did you mean `openssh`?"),
+            ("pkcs9", "hint: did you mean `pkcs8`?"),
             ("zebra", "hint: formats: pkcs8; roles: code_signing"),
             ("kr1:0123456789abcdef", "hint: a finding is explained in its report"),
         ] {
