@@ -47,6 +47,15 @@ impl Workshop {
     }
 }
 
+impl Drop for Workshop {
+    /// A passing test leaves no key behind; a failing one leaves everything to look at.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+}
+
 /// What came out.
 #[derive(Debug)]
 pub(crate) struct Ran {

@@ -82,6 +82,7 @@ fn odd_files_are_listed_and_cost_nothing_else() {
     }
     expected.push(("socket".to_owned(), Reason::SpecialFile));
     assert_eq!(reasons(&harvest), expected);
+    fs::remove_dir_all(root).expect("removed");
 }
 
 #[cfg(target_os = "linux")]
