@@ -113,9 +113,9 @@ impl Entry {
                     Value::Datetime(date) => date.to_string(),
                     other => other.type_str().to_owned(),
                 };
-                let date = text.parse().map_err(|_| {
-                    (format!("until = {text:?} is no date"), "write it as YYYY-MM-DD".to_owned())
-                })?;
+                let date = text
+                    .parse()
+                    .map_err(|_| (format!("until = {text:?} is no date"), "write it as YYYY-MM-DD".to_owned()))?;
                 Some(date)
             }
         };
@@ -147,9 +147,10 @@ impl AllowList {
 
     /// Whether an entry that matched nothing is worth a word: if everything it speaks of was looked at.
     fn expects_matches(&self, targets: &[PathBuf], here: &Path) -> bool {
-        self.asked || targets.iter().any(|target| {
-            here.join(target).canonicalize().is_ok_and(|target| self.base.starts_with(target))
-        })
+        self.asked
+            || targets
+                .iter()
+                .any(|target| here.join(target).canonicalize().is_ok_and(|target| self.base.starts_with(target)))
     }
 
     /// Judges every occurrence of every finding.
@@ -266,9 +267,10 @@ fn path_matches(pattern: &str, glob: &GlobMatcher, path: &Path, base: &Path, her
     let absolute = normal(&here.join(path));
     let Ok(relative) = absolute.strip_prefix(base) else { return false };
     let anywhere = !pattern.trim_end_matches('/').contains('/');
-    relative.ancestors().filter(|part| !part.as_os_str().is_empty()).any(|part| {
-        glob.is_match(part) || (anywhere && part.file_name().is_some_and(|name| glob.is_match(name)))
-    })
+    relative
+        .ancestors()
+        .filter(|part| !part.as_os_str().is_empty())
+        .any(|part| glob.is_match(part) || (anywhere && part.file_name().is_some_and(|name| glob.is_match(name))))
 }
 
 /// The path without `.` and `..`, by its text alone: what was scanned may be gone by now.

@@ -40,7 +40,7 @@ pub(crate) fn finding(finding: radius::Finding, allowed: Vec<Option<allow::Allow
 }
 
 fn role(score: RoleScore) -> Role {
-    Role { role: score.role, score: score.score, band: score.band.id(), tier: score.tier.id() }
+    Role { role: score.role, title: score.title, score: score.score, band: score.band.id(), tier: score.tier.id() }
 }
 
 fn evidence(item: radius::Evidence) -> Evidence {
@@ -109,13 +109,7 @@ fn occurrence(occurrence: material::Occurrence, allowed: Option<allow::Allowance
 
 fn place(occurrence: &material::Occurrence) -> Place {
     let (path, path_bytes_hex) = path(&occurrence.origin.path);
-    Place {
-        path,
-        path_bytes_hex,
-        origin: origin(&occurrence.origin),
-        line: occurrence.line,
-        offset: occurrence.offset,
-    }
+    Place { path, path_bytes_hex, origin: origin(&occurrence.origin), line: occurrence.line, offset: occurrence.offset }
 }
 
 /// The path as text, and its bytes where text cannot say it.

@@ -85,10 +85,8 @@ fn rules(findings: &[(&Finding, bool)]) -> Vec<Rule> {
 fn rule(about: &About, severity: f64) -> Value {
     let references = about.references.join("\n");
     let text = format!("{}\n\nBlind to: {}\n\nWhat to do: {}", about.detects, about.blind_to, about.respond);
-    let mut markdown = format!(
-        "{}\n\n**Blind to:** {}\n\n**What to do:** {}\n",
-        about.detects, about.blind_to, about.respond
-    );
+    let mut markdown =
+        format!("{}\n\n**Blind to:** {}\n\n**What to do:** {}\n", about.detects, about.blind_to, about.respond);
     for reference in about.references {
         let _ = write!(markdown, "\n* {reference}");
     }
@@ -119,7 +117,8 @@ fn result(finding: &Finding, allowed: bool, rules: &[Rule]) -> Value {
     let digits = identity.rsplit(':').next().unwrap_or_default();
     let short = digits.get(..16).unwrap_or(digits);
     let mut copies = finding.occurrences.iter();
-    let primary: Vec<Value> = copies.next().map(|occurrence| location(&occurrence.place, text(occurrence))).into_iter().collect();
+    let primary: Vec<Value> =
+        copies.next().map(|occurrence| location(&occurrence.place, text(occurrence))).into_iter().collect();
     let mut value = json!({
         "ruleId": rule_id(finding),
         "level": level(finding.severity),
@@ -185,13 +184,13 @@ fn suppressions(finding: &Finding) -> Value {
 
 /// What an alert says: what the key is for, the reason, the next step. Never an empty text: GitHub refuses those.
 fn message(finding: &Finding) -> String {
-    let roles: Vec<String> = finding.roles.iter().map(|role| words::spoken(&role.role)).collect();
+    let roles: Vec<String> = finding.roles.iter().map(|role| words::escape(&role.title)).collect();
     let copies = match finding.occurrences.len() {
         0 | 1 => String::new(),
         places => format!(" It lies in {places} places."),
     };
     format!(
-        "Private key ({}; {}). {} {}{copies}",
+        "Private key: {}; {}. {}. {}{copies}",
         roles.join(", "),
         words::protection(finding.protection),
         words::escape(&finding.reason),
@@ -307,7 +306,9 @@ fn pascal(id: &str) -> String {
     id.split(['_', '-'])
         .map(|word| {
             let mut letters = word.chars();
-            letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_ascii_uppercase(), letters.as_str()))
+            letters
+                .next()
+                .map_or_else(String::new, |first| format!("{}{}", first.to_ascii_uppercase(), letters.as_str()))
         })
         .collect()
 }

@@ -194,8 +194,7 @@ fn a_second_ctrl_c_ends_it_at_once() {
 fn a_reader_that_went_away_is_no_error() {
     let shop = Workshop::new("pipe");
     shop.file("a.pem", key_pem(1));
-    let mut child =
-        shop.command(&["scan"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
+    let mut child = shop.command(&["scan"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
     drop(child.stdout.take());
     let ran = Ran::from(child.wait_with_output().expect("ends"));
     assert_eq!(ran.code, Some(1));

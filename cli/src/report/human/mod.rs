@@ -126,7 +126,8 @@ impl Page {
 
     fn places(&mut self, occurrences: &[Occurrence]) {
         let shown = if self.look.verbose { occurrences.len() } else { PLACES };
-        let column = occurrences.iter().take(shown).map(|o| printed(&o.place, o.encoding).chars().count()).max().unwrap_or(0);
+        let column =
+            occurrences.iter().take(shown).map(|o| printed(&o.place, o.encoding).chars().count()).max().unwrap_or(0);
         let column = column.min(self.look.width.saturating_sub(INDENT + 24));
         for (index, occurrence) in occurrences.iter().take(shown).enumerate() {
             let text = printed(&occurrence.place, occurrence.encoding);
@@ -163,7 +164,8 @@ impl Page {
     }
 
     fn more(&mut self, finding: &Finding) {
-        let mut topics: Vec<&str> = finding.occurrences.first().map(|occurrence| occurrence.format).into_iter().collect();
+        let mut topics: Vec<&str> =
+            finding.occurrences.first().map(|occurrence| occurrence.format).into_iter().collect();
         topics.extend(finding.roles.first().map(|role| role.role.as_str()).filter(|role| *role != "unknown"));
         let topics: Vec<String> = topics.iter().map(|topic| format!("keyradius explain {}", escape(topic))).collect();
         let line = self.paint.dim(&format!("{} · {}", escape(&finding.id), topics.join(" · ")));
@@ -196,7 +198,10 @@ impl Page {
             self.line(&format!("  {}: {}{detail}", escape(&gap.origin), words::reason(gap.reason)));
         }
         for (format, count) in &coverage.unopened {
-            self.line(&format!("  {}, not opened: this version does not open them", words::plural(*count, &format!("{format} file"), &format!("{format} files"))));
+            self.line(&format!(
+                "  {}, not opened: this version does not open them",
+                words::plural(*count, &format!("{format} file"), &format!("{format} files"))
+            ));
         }
     }
 }
@@ -219,8 +224,8 @@ fn printed(place: &Place, encoding: &str) -> String {
 
 fn role(role: &Role) -> String {
     match role.role.as_str() {
-        "unknown" => "use unknown".to_owned(),
-        id => format!("{} ({})", words::spoken(id), role.band),
+        "unknown" => escape(&role.title),
+        _ => format!("{} ({})", escape(&role.title), role.band),
     }
 }
 
@@ -249,10 +254,14 @@ fn protection(finding: &Finding) -> String {
 
 fn facts(occurrence: &Occurrence, verbose: bool) -> String {
     let mut facts = vec![format!("{} {}", occurrence.format, words::encoding(occurrence.encoding))];
-    facts.extend(occurrence.container.filter(|container| !container.is_empty()).map(|container| format!("in {container}")));
+    facts.extend(
+        occurrence.container.filter(|container| !container.is_empty()).map(|container| format!("in {container}")),
+    );
     facts.extend(occurrence.labels.first().map(|label| format!("{} \"{}\"", label.kind, escape(&label.text))));
     if verbose {
-        facts.extend(occurrence.labels.iter().skip(1).map(|label| format!("{} \"{}\"", label.kind, escape(&label.text))));
+        facts.extend(
+            occurrence.labels.iter().skip(1).map(|label| format!("{} \"{}\"", label.kind, escape(&label.text))),
+        );
         facts.push(format!("{} at byte {}", occurrence.proof, occurrence.place.offset));
         facts.extend(occurrence.protection.as_ref().map(|protection| words::protection(protection.state).to_owned()));
     }
@@ -326,7 +335,8 @@ pub(crate) fn summary(report: &Report, took: Duration) -> String {
 fn unopened(report: &Report) -> String {
     let mut kinds: Vec<(&str, u64)> = report.coverage.unopened.iter().map(|(kind, count)| (*kind, *count)).collect();
     kinds.sort_by_key(|(kind, count)| (std::cmp::Reverse(*count), *kind));
-    let mut named: Vec<String> = kinds.iter().take(3).map(|(kind, count)| format!("{} {kind}", words::count(*count))).collect();
+    let mut named: Vec<String> =
+        kinds.iter().take(3).map(|(kind, count)| format!("{} {kind}", words::count(*count))).collect();
     if kinds.len() > 3 {
         named.push("others".to_owned());
     }
