@@ -29,7 +29,7 @@ pub(crate) fn render(report: &Report, look: Look, out: &mut dyn io::Write) -> io
     let mut page = Page { text: String::new(), paint: Paint::new(look), look };
     let (signing, other): (Vec<_>, Vec<_>) = report.findings.iter().partition(|finding| finding.signing);
     page.findings("Signing keys", &signing);
-    page.findings("Keys that do not sign", &other);
+    page.findings("Other keys", &other);
     if look.verbose {
         page.findings("Allowed", &report.allowed.iter().collect::<Vec<_>>());
     }
