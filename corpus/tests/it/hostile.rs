@@ -103,6 +103,19 @@ fn a_root_that_is_not_there_is_an_error() {
 }
 
 #[test]
+fn paths_that_overlap_are_read_once() {
+    let root = directory("hostile-overlap");
+    let inner = root.join("inner");
+    fs::create_dir_all(&inner).expect("made");
+    fs::write(inner.join("key.pem"), key()).expect("written");
+    let roots = vec![inner.join("key.pem"), root.clone(), inner, root.join(".")];
+    let tree = Tree { roots, one_file_system: false };
+    let harvest = scan(&KNOWLEDGE, &[&tree], 2, Limits::default(), &Watch::default()).expect("the roots are there");
+    assert_eq!((keys(&harvest).len(), harvest.files), (1, 1));
+    fs::remove_dir_all(root).expect("removed");
+}
+
+#[test]
 fn a_sparse_file_is_read_in_windows() {
     use std::io::{Seek, SeekFrom, Write};
     let path = directory("hostile-sparse").join("disk.img");
