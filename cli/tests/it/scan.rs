@@ -200,3 +200,13 @@ fn a_reader_that_went_away_is_no_error() {
     assert_eq!(ran.code, Some(1));
     assert!(!ran.stderr.contains("error"), "{ran:?}");
 }
+
+#[test]
+fn overlapping_targets_name_a_place_once_and_without_a_dot() {
+    let shop = Workshop::new("overlap");
+    shop.file("src/a.pem", key_pem(1));
+    let report = shop.run(&["scan", "--format", "json", ".", "src", "./src/a.pem"]).json();
+    let places = report["findings"][0]["occurrences"].as_array().expect("places");
+    assert_eq!(places.len(), 1, "{places:?}");
+    assert_eq!(places[0]["path"], "src/a.pem");
+}
