@@ -138,6 +138,10 @@ fn what_is_allowed_is_counted_and_carried() {
         assert_eq!(ran.code, Some(i32::from(open > 0)), "{config}");
         assert_eq!(ran.stderr.lines().filter(|line| line.starts_with("note: keyradius.toml:1: ")).count(), notices);
     }
+    // What was not read may be what an entry speaks of.
+    shop.file("keyradius.toml", allow("path = 'tests'", ""));
+    let unread = shop.run(&["scan", "--format", "json", "--max-file-size", "10"]).json();
+    assert_eq!((&unread["scan"]["complete"], &unread["notices"]), (&false.into(), &serde_json::json!([])));
     // The configuration of the tree that one stands in, not of the tree that is scanned.
     shop.file("keyradius.toml", allow("path = '*.pem'", ""));
     let other = Workshop::new("allow_from_elsewhere");
