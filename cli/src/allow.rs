@@ -153,8 +153,16 @@ impl AllowList {
                 .any(|target| here.join(target).canonicalize().is_ok_and(|target| self.base.starts_with(target)))
     }
 
-    /// Judges every occurrence of every finding.
-    pub(crate) fn judge(&self, findings: &[Finding], targets: &[PathBuf], here: &Path, today: Date) -> Verdict {
+    /// Judges every occurrence of every finding. `whole` says that everything was read: then, and then only, an entry
+    /// that matched nothing is worth a notice.
+    pub(crate) fn judge(
+        &self,
+        findings: &[Finding],
+        targets: &[PathBuf],
+        here: &Path,
+        today: Date,
+        whole: bool,
+    ) -> Verdict {
         let mut used = vec![false; self.entries.len()];
         let mut verdict = Verdict::default();
         for finding in findings {
@@ -179,11 +187,11 @@ impl AllowList {
             }
             verdict.allowed.push(allowed);
         }
-        let expects_matches = self.expects_matches(targets, here);
+        let expects_matches = whole && self.expects_matches(targets, here);
         for (entry, used) in self.entries.iter().zip(used) {
             let (kind, message) = match entry.until.filter(|_| expired(entry.until, today)) {
                 Some(until) if used => ("allow_expired", format!("ended on {until}, so what it allowed is back")),
-                Some(until) => ("allow_expired", format!("ended on {until} and matches nothing: remove it")),
+                Some(until) => ("allow_expired", format!("ended on {until}: remove it")),
                 None if !used && expects_matches => ("allow_unused", "matches nothing: remove it".to_owned()),
                 None => continue,
             };

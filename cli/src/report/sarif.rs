@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 use std::io;
 
-use detectors::{DETECTORS, UNWRAPPERS};
+use detectors::DETECTORS;
 use scanner_core::seam::About;
 use serde_json::{Value, json};
 
@@ -68,12 +68,10 @@ struct Rule {
     json: Value,
 }
 
-/// One rule per detector and unwrapper, in the order of their slices.
+/// One rule per detector, in the order of their slice.
 fn rules(findings: &[(&Finding, bool)]) -> Vec<Rule> {
-    let detectors = DETECTORS.iter().map(|detector| detector.about());
-    let unwrappers = UNWRAPPERS.iter().map(|unwrapper| unwrapper.about());
     let mut rules: Vec<Rule> = Vec::new();
-    for about in detectors.chain(unwrappers) {
+    for about in DETECTORS.iter().map(|detector| detector.about()) {
         // Hosts read the severity of the rule only: it is that of its worst find, or of a key of unknown use.
         let worst = findings.iter().filter(|(finding, _)| rule_id(finding) == about.id).map(|(f, _)| f.severity);
         let worst = worst.reduce(f64::max).unwrap_or(5.5);

@@ -93,8 +93,10 @@ impl Page {
             _ => finding.tier.to_owned(),
         };
         self.line(&format!("{severity}  {tier}  {what}  {facts}"));
-        let names = self.names(finding);
-        self.field("key", &names);
+        let width = self.look.width.saturating_sub(INDENT);
+        for (index, line) in words::flow(&self.names(finding), " · ", width).iter().enumerate() {
+            self.field_line(if index == 0 { "key" } else { "" }, line);
+        }
         self.field("why", &escape(&finding.reason));
         self.field("do", &escape(&finding.next_step));
         self.places(&finding.occurrences);
@@ -108,7 +110,7 @@ impl Page {
     }
 
     /// The names of the key: short, or all of them and whole.
-    fn names(&self, finding: &Finding) -> String {
+    fn names(&self, finding: &Finding) -> Vec<String> {
         let key = &finding.key;
         let mut names = Vec::new();
         let short = |hex: &str| hex.get(..16).unwrap_or(hex).to_owned();
@@ -121,7 +123,7 @@ impl Page {
             names.extend(key.ski_sha1.as_ref().map(|hex| format!("ski {hex}")));
             names.extend(key.jwk_thumbprint.as_ref().map(|thumbprint| format!("jwk {}", escape(thumbprint))));
         }
-        names.join(" · ")
+        names
     }
 
     fn places(&mut self, occurrences: &[Occurrence]) {

@@ -19,8 +19,8 @@ fn a_key_is_a_block_that_can_be_read_aloud() {
     let expected = r#"Signing keys
 
  9.1  T1, perhaps T0  code signing (proven)  RSA 4096 · not protected
-  key   spki 1111111111111111 · SHA256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa · pgp
-        5555555555555555555555555555555555555555
+  key   spki 1111111111111111 · SHA256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+        pgp 5555555555555555555555555555555555555555
   why   Its certificate CN=Acme Release allows code signing until 2027-01-01.
   do    Ask CN=Acme Root to revoke the certificate, then sign with a key in hardware.
   at    deploy.yaml:14!base64@0x40  pkcs8 DER, alias "release\x1b]0;x\x07"
