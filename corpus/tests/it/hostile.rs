@@ -198,7 +198,7 @@ fn bytes_made_to_hurt_end_soon() {
         let harvest = scan_bytes(&KNOWLEDGE, name, &bytes, limits);
         assert!(keys(&harvest).is_empty(), "{name}: {:?}", keys(&harvest));
         assert!(harvest.gaps.iter().all(|g| g.reason != Reason::DetectorFault), "{name}: {:?}", harvest.gaps);
-        assert!(started.elapsed() < Duration::from_secs(20), "{name} took {:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_mins(2), "{name} took {:?}", started.elapsed());
     }
 }
 
