@@ -89,7 +89,8 @@ fn report(plan: &Plan, harvest: Harvest, began: Instant) -> (Report, Exit) {
     let public = build::PublicMaterial::of(&occurrences);
     // Reading the tables costs more than scanning a small tree that holds no key.
     let any = occurrences.iter().any(|occurrence| occurrence.material.kind == Kind::PrivateKey);
-    let findings = if any { classify(&Estate::new(occurrences), &Tables::built_in()) } else { Vec::new() };
+    let findings =
+        if any { classify(&Estate::new(occurrences).below(&plan.targets), &Tables::built_in()) } else { Vec::new() };
 
     // What was not read may be what an entry speaks of: only a whole scan can call an entry unused.
     let whole = !interrupted && gaps.is_empty();

@@ -34,19 +34,19 @@ const fn base(tier: Tier) -> (i32, i32) {
 
 /// Judges every private key of the estate. The findings come ranked.
 pub fn classify(estate: &Estate, tables: &Tables) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = estate.keys.iter().map(|key| finding(key, tables)).collect();
+    let mut findings: Vec<Finding> = estate.keys.iter().map(|key| finding(key, estate, tables)).collect();
     rank::rank(&mut findings);
     findings
 }
 
-fn finding(key: &KeyGroup, tables: &Tables) -> Finding {
-    let ledger = evidence::weigh(key, tables);
+fn finding(key: &KeyGroup, estate: &Estate, tables: &Tables) -> Finding {
+    let ledger = evidence::weigh(key, estate, tables);
     let scores = scores(&ledger, tables);
     let (roles, hypotheses) = assert_roles(scores, tables);
     let tier = roles.iter().map(|r| r.tier).min().unwrap_or(Tier::T3);
     let potential = hypotheses.iter().map(|r| r.tier).min().filter(|&t| t < tier);
     let protection = weakest(key);
-    let modifiers = modifiers(key, tier, &roles, protection, tables, &ledger);
+    let modifiers = modifiers(key, tier, &roles, protection, (estate, tables), &ledger);
     let severity = severity(tier, &modifiers);
     let best = roles.first().and_then(|r| tables.role(&r.role));
     let signing = roles.iter().filter_map(|r| tables.role(&r.role)).any(|r| r.signs);
@@ -159,7 +159,7 @@ fn modifiers(
     tier: Tier,
     roles: &[RoleScore],
     protection: ProtectionState,
-    tables: &Tables,
+    (estate, tables): (&Estate, &Tables),
     ledger: &[Evidence],
 ) -> Vec<Modifier> {
     let mut list = vec![Modifier { tenths: base(tier).0, text: format!("tier {}", tier.id()) }];
@@ -184,8 +184,9 @@ fn modifiers(
     if roles.len() > 1 && roles.iter().any(|r| r.tier <= Tier::T1) {
         add(3, "more than one role");
     }
-    let tested =
-        paths.iter().all(|path| file::words(&printable_path(path)).iter().any(|word| tables.test_words.contains(word)));
+    let tested = paths.iter().all(|path| {
+        file::words(&printable_path(estate.inside(path))).iter().any(|word| tables.test_words.contains(word))
+    });
     if tested && !ledger.iter().any(|item| matches!(item.group.as_str(), "link" | "build")) {
         add(TEST, "only in places for tests and examples");
     }

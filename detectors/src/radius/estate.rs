@@ -1,6 +1,7 @@
 //! All materials of a run, joined by key.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use scanner_core::material::{Identity, Kind, Link, Occurrence, ProtectionState, PublicHalf};
 
@@ -33,6 +34,8 @@ pub struct Estate {
     pub keys: Vec<KeyGroup>,
     /// Materials that belong to none of them.
     pub others: Vec<Occurrence>,
+    /// Where the scan began: what stands above says nothing about a key.
+    roots: Vec<PathBuf>,
 }
 
 impl Estate {
@@ -66,7 +69,30 @@ impl Estate {
                 None => others.push(occurrence),
             }
         }
-        Self { keys: groups.into_values().collect(), others }
+        Self { keys: groups.into_values().collect(), others, roots: Vec::new() }
+    }
+
+    /// The same, scanned from these paths.
+    #[must_use]
+    pub fn below(mut self, roots: &[PathBuf]) -> Self {
+        self.roots = roots.to_vec();
+        self
+    }
+
+    /// The part of a path that says something: of an absolute one what the scan went down, because a directory called
+    /// `test` above its start says nothing about the keys below (a file that was named itself is its name); a relative
+    /// one whole, because it lies in the tree that the user stands in.
+    pub fn inside<'a>(&self, path: &'a Path) -> &'a Path {
+        if path.is_relative() {
+            return path;
+        }
+        let rest =
+            self.roots.iter().filter_map(|root| path.strip_prefix(root).ok()).min_by_key(|rest| rest.as_os_str().len());
+        match rest {
+            Some(rest) if !rest.as_os_str().is_empty() => rest,
+            Some(_) => path.file_name().map_or(path, Path::new),
+            None => path,
+        }
     }
 }
 
@@ -113,6 +139,25 @@ fn name(occurrence: &Occurrence, linked: &Linked) -> Option<(KeyName, Option<Pub
                 Some(half) => (KeyName::Public(half.id.key_only), Some(half.clone())),
                 None => (KeyName::Opaque(*digest), None),
             })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_above_the_start_of_a_scan_says_nothing() {
+        let estate = Estate::default().below(&["/home/test/repo".into(), "/home/test/key.pem".into()]);
+        for (path, inside) in [
+            ("/home/test/repo/keys/a.pem", "keys/a.pem"),
+            ("/home/test/repo/test/a.pem", "test/a.pem"),
+            ("/home/test/key.pem", "key.pem"),
+            ("tests/a.pem", "tests/a.pem"),
+            ("/elsewhere/a.pem", "/elsewhere/a.pem"),
+        ] {
+            assert_eq!(estate.inside(Path::new(path)), Path::new(inside));
         }
     }
 }

@@ -4,14 +4,14 @@ use scanner_core::blob::printable_path;
 use scanner_core::material::{Material, Occurrence};
 
 use super::super::Evidence;
-use super::super::estate::KeyGroup;
+use super::super::estate::{Estate, KeyGroup};
 use super::super::tables::{Rule, Tables, Use};
 
 /// Weighs every place of the private key.
-pub fn weigh(key: &KeyGroup, tables: &Tables, ledger: &mut Vec<Evidence>) {
+pub fn weigh(key: &KeyGroup, estate: &Estate, tables: &Tables, ledger: &mut Vec<Evidence>) {
     let algorithm = key.public.as_ref().map(|p| p.algorithm.name);
     for occurrence in &key.private {
-        let path = printable_path(&occurrence.origin.path);
+        let path = printable_path(estate.inside(&occurrence.origin.path));
         let words = words(&path);
         for rule in tables.rules.iter().filter(|r| !r.about_certificate()) {
             if holds(rule, occurrence, algorithm, &words) {

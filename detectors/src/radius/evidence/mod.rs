@@ -5,14 +5,14 @@ pub mod certificate;
 pub mod file;
 
 use super::Evidence;
-use super::estate::KeyGroup;
+use super::estate::{Estate, KeyGroup};
 use super::tables::{Rule, Tables};
 
 /// Everything that speaks for or against a role of this key, sorted.
-pub fn weigh(key: &KeyGroup, tables: &Tables) -> Vec<Evidence> {
+pub fn weigh(key: &KeyGroup, estate: &Estate, tables: &Tables) -> Vec<Evidence> {
     let mut ledger = Vec::new();
     certificate::weigh(key, tables, &mut ledger);
-    file::weigh(key, tables, &mut ledger);
+    file::weigh(key, estate, tables, &mut ledger);
     ledger.sort();
     ledger.dedup();
     ledger
