@@ -15,6 +15,7 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &format::dsa::Dsa,
     &format::encrypted_pkcs8::EncryptedPkcs8,
     &format::legacy_pem::LegacyPem,
+    &format::openpgp::OpenPgp,
     &format::openssh::OpenSsh,
     &format::putty::Putty,
     &format::x509::X509,

@@ -7,6 +7,7 @@ pub(crate) mod cursor;
 pub(crate) mod curves;
 pub(crate) mod goldilocks;
 pub(crate) mod locate;
+pub(crate) mod openpgp;
 pub(crate) mod pbe;
 pub(crate) mod private;
 pub(crate) mod proof;
