@@ -202,6 +202,6 @@ const FAIL_ON_HELP: &str = "\
 What makes the exit code 1 [default: any]:
   none       nothing
   any        every finding of severity 2.0 or more: below are notes, such as published test keys
-  signing    every key that signs something (tiers T0 to T3)
+  signing    every key whose role is to sign things that others believe
   T0 to T4   every key of that tier or a wider one
   0.0..10.0  every finding of that severity or more, notes too";

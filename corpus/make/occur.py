@@ -110,7 +110,11 @@ FEW = ["json", "json_twice", "yaml_escaped", "yaml_block", "double_escaped", "c_
        "crlf", "no_newline", "preamble", "missing_end", "end_cut", "mail_quote", "hash_comment", "slash_comment", "star_comment"]
 
 
-def all_forms(family, stem, pem_text, keys, base, names=None, **more):
+# Forms that need more than reading on: undoing an encoding, or telling a `+` of a diff from one of base64.
+STRETCH = {"urlencoded", "diff_plus", "diff_minus"}
+
+
+def all_forms(family, stem, pem_text, keys, base, names=None, stretch=STRETCH, **more):
     """Adds `stem.<form>` for every form (or those named)."""
     headers = "Proc-Type:" in pem_text
     for name in names or FORMS:
@@ -119,7 +123,8 @@ def all_forms(family, stem, pem_text, keys, base, names=None, **more):
         suffix, what, form = FORMS[name]
         text = form(pem_text)
         data = text.encode() if isinstance(text, str) else text
-        family.add(f"{stem}.{name}.{suffix}", data, f"{base}, then: {what}", keys, **more)
+        hard = {"stretch": True} if name in stretch else {}
+        family.add(f"{stem}.{name}.{suffix}", data, f"{base}, then: {what}", keys, **hard, **more)
 
 
 def raw_forms(family, stem, der, keys, base, certs=(), **more):

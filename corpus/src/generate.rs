@@ -14,8 +14,14 @@ const DER_HEADS: &[&[u8]] = &[
 ];
 
 /// Labels of PEM blocks.
-const LABELS: &[&str] =
-    &["PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "OPENSSH PRIVATE KEY", "PGP PRIVATE KEY BLOCK", "CERTIFICATE"];
+const LABELS: &[&str] = &[
+    "PRIVATE KEY",
+    "RSA PRIVATE KEY",
+    "EC PRIVATE KEY",
+    "OPENSSH PRIVATE KEY",
+    "PGP PRIVATE KEY BLOCK",
+    "CERTIFICATE",
+];
 
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -96,8 +102,19 @@ mod tests {
 
     #[test]
     fn one_seed_one_noise() {
-        let what = |kind, seed| Generated { name: String::new(), kind, seed, bytes: 1000 };
-        for kind in [Noise::Random, Noise::Base64, Noise::Base64Wrapped, Noise::Der, Noise::Pem] {
+        let what = |kind, seed| Generated {
+            name: String::new(),
+            kind,
+            seed,
+            bytes: 1000,
+        };
+        for kind in [
+            Noise::Random,
+            Noise::Base64,
+            Noise::Base64Wrapped,
+            Noise::Der,
+            Noise::Pem,
+        ] {
             let first = generate(&what(kind, 1));
             assert!(first.len() >= 1000);
             assert_eq!(first, generate(&what(kind, 1)));

@@ -15,9 +15,11 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &format::dsa::Dsa,
     &format::encrypted_pkcs8::EncryptedPkcs8,
     &format::legacy_pem::LegacyPem,
-    &format::openpgp::OpenPgp,
     &format::openssh::OpenSsh,
     &format::putty::Putty,
+    &format::openpgp::OpenPgp,
+    &format::pkcs12::Pkcs12,
+    &format::jks::Jks,
     &format::x509::X509,
     &format::spki::Spki,
 ];

@@ -61,17 +61,23 @@ pub fn printable_path(path: &Path) -> String {
             } else if c.is_control() || is_bidi_control(c) {
                 let mut utf8 = [0; 4];
                 for byte in c.encode_utf8(&mut utf8).bytes() {
-                    out.push_str(&format!("\\x{byte:02x}"));
+                    push_escape(&mut out, byte);
                 }
             } else {
                 out.push(c);
             }
         }
-        for byte in chunk.invalid() {
-            out.push_str(&format!("\\x{byte:02x}"));
+        for &byte in chunk.invalid() {
+            push_escape(&mut out, byte);
         }
     }
     out
+}
+
+fn push_escape(out: &mut String, byte: u8) {
+    use fmt::Write;
+    // Writing to a String cannot fail.
+    let _ = write!(out, "\\x{byte:02x}");
 }
 
 /// Characters that reorder the text around them (Unicode TR9): a file name must not be able to disguise itself.

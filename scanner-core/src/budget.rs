@@ -26,7 +26,7 @@ impl Default for Limits {
             max_bytes: u64::MAX,
             max_expanded: 256 << 20,
             max_depth: 6,
-            max_time: Duration::from_secs(60),
+            max_time: Duration::from_mins(1),
             max_materials: 100_000,
         }
     }

@@ -192,4 +192,3 @@ pub struct Knowledge {
     /// Formats that are recognised and not opened.
     pub unopened: &'static [Unopened],
 }
-

@@ -65,7 +65,7 @@ impl FailOn {
         match self {
             Self::None => false,
             Self::Any => !note,
-            Self::Signing => !note && finding.is_signing(),
+            Self::Signing => !note && finding.signing && finding.tier < Tier::T4,
             Self::Tier(tier) => !note && finding.tier <= tier,
             Self::Severity(tenths) => finding.severity >= tenths,
         }

@@ -16,7 +16,6 @@ use crate::allow::{self, hex};
 
 /// A finding as the report tells it. `allowed` goes with its occurrences, one by one.
 pub(crate) fn finding(finding: radius::Finding, allowed: Vec<Option<allow::Allowance>>) -> Finding {
-    let signing = finding.is_signing();
     let key = key(&finding);
     let allowed = allowed.into_iter().chain(std::iter::repeat(None));
     Finding {
@@ -24,7 +23,7 @@ pub(crate) fn finding(finding: radius::Finding, allowed: Vec<Option<allow::Allow
         severity: tenths(finding.severity),
         tier: finding.tier.id(),
         tier_potential: finding.tier_potential.map(Tier::id),
-        signing,
+        signing: finding.signing,
         roles: finding.roles.into_iter().map(role).collect(),
         hypotheses: finding.hypotheses.into_iter().map(role).collect(),
         key,

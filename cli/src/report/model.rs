@@ -79,7 +79,7 @@ pub(crate) struct Finding {
     pub(crate) severity: f64,
     pub(crate) tier: &'static str,
     pub(crate) tier_potential: Option<&'static str>,
-    /// Whether it signs anything: tiers T0 to T3.
+    /// Whether a role of it is to sign things that others believe.
     pub(crate) signing: bool,
     pub(crate) roles: Vec<Role>,
     pub(crate) hypotheses: Vec<Role>,

@@ -77,6 +77,7 @@ pub(crate) fn signing() -> radius::Finding {
         tier: Tier::T1,
         tier_potential: Some(Tier::T0),
         severity: 91,
+        signing: true,
         evidence: vec![Evidence {
             role: "code_signing".into(),
             weight: 100,
@@ -120,6 +121,7 @@ pub(crate) fn opaque() -> radius::Finding {
         tier: Tier::T4,
         tier_potential: None,
         severity: 50,
+        signing: false,
         evidence: Vec::new(),
         modifiers: vec![Modifier { tenths: 50, text: "base of T4".into() }],
         reason: "No certificate or name tells what it is for.".into(),

@@ -48,7 +48,7 @@ for stem, key in KEYS.items():
         f.add(f"{stem}.{kind}.json_wrapped.json", json.dumps({"value": b64(data, 76) + "\n"}), f"{how} -w 76, in a JSON string with \\n escapes", [key])
         f.add(f"{stem}.{kind}.yaml", "key: |\n" + "".join(f"  {line}\n" for line in b64(data, 76).split("\n")) + "next: 1\n", f"{how} -w 76, in a YAML block", [key])
         f.add(f"{stem}.{kind}.data_url.html", f'<a href="data:application/x-pem-file;base64,{b64(data)}">key</a>\n', f"{how}, in a data URL", [key])
-        f.add(f"{stem}.{kind}.twice.txt", b64(b64(data).encode()), f"{how} -w 0, twice", [key])
+        f.add(f"{stem}.{kind}.twice.txt", b64(b64(data).encode()), f"{how} -w 0, twice", [key], stretch=True)
 
 # A Secret, and a kubeconfig, with a certificate beside the key.
 for stem in ("p8", "ec", "rsa"):

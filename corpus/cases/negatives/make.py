@@ -8,12 +8,18 @@ from kit import PASS, Family, der_of, integer, noise, pem, tlv
 f = Family("negatives", "hard negatives: nothing here is a usable private key; damaged keys may be reported, never as verified")
 
 
+def dashes(data):
+    """Five tildes stand for five dashes, so that this recipe itself looks like no key to anybody's scanner."""
+    return data.replace(b"~~~~~", b"-----") if isinstance(data, bytes) else data.replace("~~~~~", "-----")
+
+
 def silent(file, data, why, certs=(), publics=()):
+    data = dashes(data)
     f.add(file, data, "by hand" if not certs and not publics else "openssl", certs=certs, publics=publics, oracle="nobody can sign with it", why=why, silent=True)
 
 
 def made(file, command, why, certs=()):
-    f.run(command)
+    f.run(command := dashes(command))
     f.add(file, f.read(file), command, certs=certs, oracle="public by its kind", why=why, silent=True)
 
 
@@ -22,28 +28,28 @@ def damaged(file, data, how, why):
 
 
 LABELS = ["PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "DSA PRIVATE KEY", "OPENSSH PRIVATE KEY", "ANY PRIVATE KEY", "PGP PRIVATE KEY BLOCK", "TSS2 PRIVATE KEY"]
-begin = lambda l: f"-----BEGIN {l}-----"
-end = lambda l: f"-----END {l}-----"
+begin = lambda l: dashes(f"~~~~~BEGIN {l}~~~~~")
+end = lambda l: dashes(f"~~~~~END {l}~~~~~")
 
 # Programs and texts that speak of keys.
-silent("parser.py", 'import base64, re\nBEGIN = "-----BEGIN RSA PRIVATE KEY-----"\nEND = "-----END RSA PRIVATE KEY-----"\n\n\ndef load(text):\n    start = text.index(BEGIN) + len(BEGIN)\n    return base64.b64decode(text[start : text.index(END, start)])\n', "a PEM parser")
-silent("parser.go", 'package p\n\nconst pemStart = "-----BEGIN "\nconst keyType = "RSA PRIVATE KEY"\n\nfunc ok(b []byte) bool { return bytes.HasPrefix(b, []byte("-----BEGIN RSA PRIVATE KEY-----")) }\n', "a PEM parser")
-silent("parser.js", "if (key.startsWith('-----BEGIN PRIVATE KEY-----')) { return key.replace('-----BEGIN PRIVATE KEY-----', '').replace('-----END PRIVATE KEY-----', '').replace(/\\s+/g, ''); }\n", "a PEM parser")
-silent("writer.java", 'String pem = "-----BEGIN PRIVATE KEY-----\\n" + Base64.getMimeEncoder(64, LF).encodeToString(key.getEncoded()) + "\\n-----END PRIVATE KEY-----\\n";\n', "a PEM writer")
-silent("writer.sh", 'printf -- "-----BEGIN RSA PRIVATE KEY-----\\n%s\\n-----END RSA PRIVATE KEY-----\\n" "$(base64 -w 64 key.der)" > key.pem\n', "a PEM writer")
-silent("writer_template.yaml", "key: |\n  -----BEGIN PRIVATE KEY-----\n  {{ .Values.tls.key | b64dec | indent 2 }}\n  -----END PRIVATE KEY-----\n", "a template")
-silent("terraform.tf", 'private_key = "-----BEGIN RSA PRIVATE KEY-----\\n${var.key_body}\\n-----END RSA PRIVATE KEY-----\\n"\n', "a template")
-silent("rules.toml", "[[rules]]\nid = \"private-key\"\nregex = '''(?i)-----BEGIN[ A-Z0-9_-]{0,100}PRIVATE KEY(?: BLOCK)?-----[\\s\\S-]{64,}?KEY(?: BLOCK)?-----'''\n", "the rule of a secret scanner")
-silent("rules.yaml", "- name: RSA\n  pattern: '-----BEGIN ((EC|PGP|DSA|RSA|OPENSSH) )?PRIVATE KEY( BLOCK)?-----'\n- name: kube\n  pattern: 'LS0tLS1CRUdJTi[A-Za-z0-9+/=]+'\n", "the rules of a secret scanner")
-silent("grep.sh", "git log -p | grep -E -- '-----BEGIN (RSA|EC|OPENSSH) PRIVATE KEY-----' && exit 1\n", "a commit hook")
-silent("docs.md", "# Setup\n\nPaste your key:\n\n```\n-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA...\n-----END RSA PRIVATE KEY-----\n```\n\nor\n\n    -----BEGIN PRIVATE KEY-----\n    ...\n    -----END PRIVATE KEY-----\n", "documentation with dots")
-silent("docs_mid.md", "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEAx8Q0Zm\n...\n[snip]\n...\nq1w2e3r4t5y6u7i8o9p0\n-----END RSA PRIVATE KEY-----\n", "documentation with the middle left out")
-silent("docs_angle.md", "-----BEGIN PRIVATE KEY-----\n<base64>\n-----END PRIVATE KEY-----\n-----BEGIN EC PRIVATE KEY-----\n<your key here>\n-----END EC PRIVATE KEY-----\n", "documentation with angle brackets")
-silent("docs_json.json", json.dumps({"type": "service_account", "private_key": "-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----\n", "client_email": "x@example.org"}), "an example of a service account")
+silent("parser.py", 'import base64, re\nBEGIN = "~~~~~BEGIN RSA PRIVATE KEY~~~~~"\nEND = "~~~~~END RSA PRIVATE KEY~~~~~"\n\n\ndef load(text):\n    start = text.index(BEGIN) + len(BEGIN)\n    return base64.b64decode(text[start : text.index(END, start)])\n', "a PEM parser")
+silent("parser.go", 'package p\n\nconst pemStart = "~~~~~BEGIN "\nconst keyType = "RSA PRIVATE KEY"\n\nfunc ok(b []byte) bool { return bytes.HasPrefix(b, []byte("~~~~~BEGIN RSA PRIVATE KEY~~~~~")) }\n', "a PEM parser")
+silent("parser.js", "if (key.startsWith('~~~~~BEGIN PRIVATE KEY~~~~~')) { return key.replace('~~~~~BEGIN PRIVATE KEY~~~~~', '').replace('~~~~~END PRIVATE KEY~~~~~', '').replace(/\\s+/g, ''); }\n", "a PEM parser")
+silent("writer.java", 'String pem = "~~~~~BEGIN PRIVATE KEY~~~~~\\n" + Base64.getMimeEncoder(64, LF).encodeToString(key.getEncoded()) + "\\n~~~~~END PRIVATE KEY~~~~~\\n";\n', "a PEM writer")
+silent("writer.sh", 'printf -- "~~~~~BEGIN RSA PRIVATE KEY~~~~~\\n%s\\n~~~~~END RSA PRIVATE KEY~~~~~\\n" "$(base64 -w 64 key.der)" > key.pem\n', "a PEM writer")
+silent("writer_template.yaml", "key: |\n  ~~~~~BEGIN PRIVATE KEY~~~~~\n  {{ .Values.tls.key | b64dec | indent 2 }}\n  ~~~~~END PRIVATE KEY~~~~~\n", "a template")
+silent("terraform.tf", 'private_key = "~~~~~BEGIN RSA PRIVATE KEY~~~~~\\n${var.key_body}\\n~~~~~END RSA PRIVATE KEY~~~~~\\n"\n', "a template")
+silent("rules.toml", "[[rules]]\nid = \"private-key\"\nregex = '''(?i)~~~~~BEGIN[ A-Z0-9_-]{0,100}PRIVATE KEY(?: BLOCK)?~~~~~[\\s\\S-]{64,}?KEY(?: BLOCK)?~~~~~'''\n", "the rule of a secret scanner")
+silent("rules.yaml", "- name: RSA\n  pattern: '~~~~~BEGIN ((EC|PGP|DSA|RSA|OPENSSH) )?PRIVATE KEY( BLOCK)?~~~~~'\n- name: kube\n  pattern: 'LS0tLS1CRUdJTi[A-Za-z0-9+/=]+'\n", "the rules of a secret scanner")
+silent("grep.sh", "git log -p | grep -E -- '~~~~~BEGIN (RSA|EC|OPENSSH) PRIVATE KEY~~~~~' && exit 1\n", "a commit hook")
+silent("docs.md", "# Setup\n\nPaste your key:\n\n```\n~~~~~BEGIN RSA PRIVATE KEY~~~~~\nMIIEpAIBAAKCAQEA...\n~~~~~END RSA PRIVATE KEY~~~~~\n```\n\nor\n\n    ~~~~~BEGIN PRIVATE KEY~~~~~\n    ...\n    ~~~~~END PRIVATE KEY~~~~~\n", "documentation with dots")
+silent("docs_mid.md", "~~~~~BEGIN RSA PRIVATE KEY~~~~~\nMIIEpAIBAAKCAQEAx8Q0Zm\n...\n[snip]\n...\nq1w2e3r4t5y6u7i8o9p0\n~~~~~END RSA PRIVATE KEY~~~~~\n", "documentation with the middle left out")
+silent("docs_angle.md", "~~~~~BEGIN PRIVATE KEY~~~~~\n<base64>\n~~~~~END PRIVATE KEY~~~~~\n~~~~~BEGIN EC PRIVATE KEY~~~~~\n<your key here>\n~~~~~END EC PRIVATE KEY~~~~~\n", "documentation with angle brackets")
+silent("docs_json.json", json.dumps({"type": "service_account", "private_key": "~~~~~BEGIN PRIVATE KEY~~~~~\n...\n~~~~~END PRIVATE KEY~~~~~\n", "client_email": "x@example.org"}), "an example of a service account")
 silent("docs_stars.txt", begin("RSA PRIVATE KEY") + "\n" + ("*" * 64 + "\n") * 12 + end("RSA PRIVATE KEY") + "\n", "masked by a log filter")
 silent("docs_x.txt", begin("RSA PRIVATE KEY") + "\n" + ("x" * 64 + "\n") * 25 + end("RSA PRIVATE KEY") + "\n", "masked with x: base64 by chance")
 silent("redacted.txt", begin("PRIVATE KEY") + "\nREDACTED\n" + end("PRIVATE KEY") + "\n[REDACTED RSA PRIVATE KEY]\n", "redacted")
-silent("placeholder.env", "PRIVATE_KEY=changeme\nRSA_KEY=\"-----BEGIN RSA PRIVATE KEY-----\\nYOUR_KEY_HERE\\n-----END RSA PRIVATE KEY-----\"\nTLS_KEY=LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0t\n", "placeholders")
+silent("placeholder.env", "PRIVATE_KEY=changeme\nRSA_KEY=\"~~~~~BEGIN RSA PRIVATE KEY~~~~~\\nYOUR_KEY_HERE\\n~~~~~END RSA PRIVATE KEY~~~~~\"\nTLS_KEY=LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0t\n", "placeholders")
 silent("lorem.pem", begin("PRIVATE KEY") + "\n" + base64.encodebytes(b"Lorem ipsum dolor sit amet, consectetur adipiscing elit. " * 20).decode() + end("PRIVATE KEY") + "\n", "base64 of prose between key lines")
 silent("abc.pem", begin("RSA PRIVATE KEY") + "\n" + ("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+/\n" * 20) + end("RSA PRIVATE KEY") + "\n", "the alphabet between key lines")
 silent("fake.pem", begin("RSA PRIVATE KEY") + "\nMIIEpAIBAAKCAQEA" + ("fakefakefakefakefakefakefakefakefakefakefakefakefakefakefakefake\n" * 24) + end("RSA PRIVATE KEY") + "\n", "a made-up body with a real beginning")
@@ -149,7 +155,7 @@ made("dsa_parameters.der", "openssl dsaparam -in dsap.pem -outform DER -out dsa_
 made("ec_parameters.pem", "openssl ecparam -name prime256v1 -out ec_parameters.pem", "parameters")
 made("ec_parameters_explicit.pem", "openssl ecparam -name prime256v1 -param_enc explicit -out ec_parameters_explicit.pem", "parameters")
 f.add("certificate_labelled_private.pem", pem("RSA PRIVATE KEY", der_of(f.read("ca.pem").decode())), "openssl req -x509, label changed", oracle="openssl pkey refuses it", why="a certificate under a private label", silent=True)
-made("age.txt", "printf -- '-----BEGIN AGE ENCRYPTED FILE-----\\nYWdlLWVuY3J5cHRpb24ub3JnL3YxCi0+IFgyNTUxOSBBQUFB\\n-----END AGE ENCRYPTED FILE-----\\n' > age.txt", "an encrypted file")
+made("age.txt", "printf -- '~~~~~BEGIN AGE ENCRYPTED FILE~~~~~\\nYWdlLWVuY3J5cHRpb24ub3JnL3YxCi0+IFgyNTUxOSBBQUFB\\n~~~~~END AGE ENCRYPTED FILE~~~~~\\n' > age.txt", "an encrypted file")
 
 # Damaged keys: reporting them is right, calling them proven is not.
 KEYS = {"k": "RSA PRIVATE KEY", "p8": "PRIVATE KEY", "ec": "EC PRIVATE KEY", "ed": "PRIVATE KEY"}

@@ -85,7 +85,7 @@ for kind in ("ed25519-sk", "ecdsa-sk"):
         name = f"{kind.replace('-', '_')}{tail}"
         make = f"ssh-keygen -q -t {kind} -w ./provider.so -C '' -N '{secret}' -f {name}"
         f.run(make)
-        f.add(name, f.read(name), make + " (with a stand-in for the token)", [key(name, "stub")])
+        f.add(name, f.read(name), make + " (with a stand-in for the token)", [key(name, "hardware")])
 
 # PuTTY's writer.
 f.run("ssh-keygen -q -t rsa -b 2048 -C '' -N '' -f forputty && puttygen forputty --new-passphrase /dev/null -o p.ppk && puttygen p.ppk -O private-openssh-new -o puttygen_rsa && cp forputty.pub puttygen_rsa.pub")

@@ -7,13 +7,13 @@ f = Family("pkcs8", "private keys as PKCS#8, PEM and DER: RSA, RSA-PSS, DSA, DH,
 made = {}
 
 
-def both(stem, make):
+def both(stem, make, **more):
     """A key as PEM and as DER."""
     f.run(make)
     made[stem] = make
     key = f.key(f"{stem}.pem", "pkcs8")
-    f.add(f"{stem}.pem", f.read(f"{stem}.pem"), make, [key])
-    f.tool(f"{stem}.der", f"openssl pkcs8 -topk8 -nocrypt -in {stem}.pem -outform DER -out {stem}.der", [key])
+    f.add(f"{stem}.pem", f.read(f"{stem}.pem"), make, [key], **more)
+    f.tool(f"{stem}.der", f"openssl pkcs8 -topk8 -nocrypt -in {stem}.pem -outform DER -out {stem}.der", [key], **more)
     return key
 
 
@@ -28,7 +28,7 @@ f.run("openssl dsaparam -out dsap1024.pem 1024 && openssl dsaparam -out dsap2048
 both("dsa1024", "openssl genpkey -paramfile dsap1024.pem -out dsa1024.pem")
 both("dsa2048", "openssl genpkey -paramfile dsap2048.pem -out dsa2048.pem")
 both("dh", "openssl genpkey -algorithm DH -pkeyopt group:ffdhe2048 -out dh.pem")
-both("dhx", "openssl genpkey -algorithm DHX -pkeyopt dh_rfc5114:2 -out dhx.pem")
+both("dhx", "openssl genpkey -algorithm DHX -pkeyopt dh_rfc5114:2 -out dhx.pem", stretch=True)
 for alg in ("ED25519", "ED448", "X25519", "X448"):
     both(alg.lower(), f"openssl genpkey -algorithm {alg} -out {alg.lower()}.pem")
 
@@ -89,7 +89,7 @@ f.run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -key
 f.run("openssl req -new -key ec_P256.pem -subj /CN=leaf | openssl x509 -req -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -out leaf.pem")
 f.tool("key_and_chain.pem", "cat ec_P256.pem leaf.pem ca.pem > key_and_chain.pem", [f.key("ec_P256.pem", "pkcs8")], [f.cert("leaf.pem"), f.cert("ca.pem")])
 f.run("openssl x509 -in leaf.pem -outform DER -out leaf.der")
-f.tool("key_and_cert.bin", "cat ec_P256.der leaf.der > key_and_cert.bin", [f.key("ec_P256.pem", "pkcs8")], [f.cert("leaf.pem")])
+f.tool("key_and_cert.bin", "cat ec_P256.der leaf.der > key_and_cert.bin", [f.key("ec_P256.pem", "pkcs8")], [f.cert("leaf.pem")], public_stretch=True)
 
 # A label that does not match its content: the content decides.
 for label in ("RSA PRIVATE KEY", "EC PRIVATE KEY", "ANY PRIVATE KEY", "ENCRYPTED PRIVATE KEY"):

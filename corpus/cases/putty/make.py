@@ -83,7 +83,9 @@ base = f.read("v3_ed25519.ppk").decode().replace("\r\n", "\n")
 row = key("v3_ed25519.ppk", "plaintext")
 FORMS = ["json", "json_crlf", "json_twice", "yaml_escaped", "yaml_block", "dotenv", "c_concat", "java_plus", "python_implicit", "python_triple", "heredoc",
          "indented_tabs", "crlf", "cr", "bom", "no_newline", "mail_quote", "hash_comment", "slash_comment", "star_comment", "double_escaped"]
-all_forms(f, "occur", base, [row], "puttygen", FORMS)
+# A PPK file that was put into source code or comments line by line has lost its shape: harder than what is promised.
+HARD = {"c_concat", "java_plus", "python_implicit", "mail_quote", "hash_comment", "slash_comment", "star_comment"}
+all_forms(f, "occur", base, [row], "puttygen", FORMS, HARD)
 enc = f.read("v3_rsa2048_enc.ppk").decode().replace("\r\n", "\n")
 all_forms(f, "occur_enc", enc, [key("v3_rsa2048_enc.ppk", "strong", "pw.txt")], "puttygen", ["json", "yaml_block", "crlf", "no_newline"])
 f.add("several.txt", base + enc, "two files joined", [row, key("v3_rsa2048_enc.ppk", "strong", "pw.txt")])

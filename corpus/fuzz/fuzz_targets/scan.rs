@@ -7,6 +7,8 @@ use libfuzzer_sys::fuzz_target;
 use scanner_core::budget::Limits;
 use scanner_core::engine::scan_bytes;
 
+static TABLES: std::sync::LazyLock<Tables> = std::sync::LazyLock::new(Tables::built_in);
+
 fuzz_target!(|data: &[u8]| {
     let limits = Limits { max_expanded: 1 << 20, ..Limits::default() };
     let harvest = scan_bytes(&detectors::KNOWLEDGE, "fuzz", data, limits);
@@ -14,7 +16,7 @@ fuzz_target!(|data: &[u8]| {
         assert!(occurrence.line >= 1);
     }
     let estate = Estate::new(harvest.occurrences);
-    for finding in classify(&estate, &Tables::built_in()) {
+    for finding in classify(&estate, &TABLES) {
         assert!((10..=100).contains(&finding.severity));
         assert_eq!(finding.modifiers.first().map(|m| m.tenths > 0), Some(true));
     }

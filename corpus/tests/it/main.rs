@@ -1,3 +1,6 @@
 //! Whole-repository promises, one binary.
 
 mod cases;
+mod docs;
+mod hostile;
+mod tidy;

@@ -39,9 +39,10 @@ impl Detector for LegacyPem {
         let Some(armor) = carrier::pem(blob, hit, armor::is_der_private)? else { return Ok(()) };
         let Some(info) = armor.header("DEK-Info") else { return Ok(()) };
         let (cipher, iv) = info.split_once(',').unwrap_or((info, ""));
-        let block = block_size(cipher).ok_or(Malformed::new("DEK-Info cipher", hit.at))?;
-        let iv_length = iv.trim_end().len();
-        if !iv.bytes().all(|b| b.is_ascii_hexdigit()) || iv_length != 2 * block {
+        let cipher = cipher.to_ascii_uppercase();
+        let (iv_bytes, block) = sizes(&cipher).ok_or(Malformed::new("DEK-Info cipher", hit.at))?;
+        let iv = iv.trim_end();
+        if !iv.bytes().all(|b| b.is_ascii_hexdigit()) || iv.len() != 2 * iv_bytes {
             return Err(Malformed::new("DEK-Info IV", hit.at));
         }
         // Without its END line a body can carry a few digits too many.
@@ -50,7 +51,7 @@ impl Detector for LegacyPem {
         }
         let whole = armor.body.len() / block * block;
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Pem, armor.span.clone());
-        let detail = format!("{}, key from one MD5 of the password", cipher.to_ascii_uppercase());
+        let detail = format!("{cipher}, key from one MD5 of the password");
         material.protection = Some(Protection::new(ProtectionState::Weak, detail));
         material.identity = Some(carrier::opaque(armor.body.get(..whole).unwrap_or_default()));
         material.notes.extend(carrier::notes(&armor));
@@ -59,13 +60,18 @@ impl Detector for LegacyPem {
     }
 }
 
-/// Block size in bytes of the ciphers that OpenSSL accepts here (`openssl enc -list`, CBC modes).
-fn block_size(cipher: &str) -> Option<usize> {
-    let cipher = cipher.to_ascii_uppercase();
-    match cipher.as_str() {
-        "DES-CBC" | "DES-EDE3-CBC" | "DES-EDE-CBC" | "BF-CBC" | "CAST5-CBC" | "IDEA-CBC" | "RC2-CBC" | "RC2-40-CBC"
-        | "RC2-64-CBC" => Some(8),
-        _ if ["AES-", "CAMELLIA-", "ARIA-", "SEED-", "SM4-"].iter().any(|name| cipher.starts_with(name)) => Some(16),
+/// Bytes of the IV and of a block of the ciphers that OpenSSL accepts here (`openssl enc -list`). Stream modes have blocks
+/// of one byte.
+fn sizes(cipher: &str) -> Option<(usize, usize)> {
+    let (name, mode) = cipher.rsplit_once('-')?;
+    let iv = match name.split('-').next()? {
+        "DES" | "BF" | "CAST5" | "IDEA" | "RC2" => 8,
+        "AES" | "CAMELLIA" | "ARIA" | "SEED" | "SM4" => 16,
+        _ => return None,
+    };
+    match mode {
+        "CBC" => Some((iv, iv)),
+        "CFB" | "CFB1" | "CFB8" | "OFB" | "CTR" => Some((iv, 1)),
         _ => None,
     }
 }
@@ -75,11 +81,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ciphers_and_their_blocks() {
-        for (cipher, block) in
-            [("DES-EDE3-CBC", Some(8)), ("aes-256-cbc", Some(16)), ("CAMELLIA-128-CBC", Some(16)), ("ROT13", None)]
-        {
-            assert_eq!(block_size(cipher), block);
+    fn ciphers_and_their_sizes() {
+        for (cipher, expected) in [
+            ("DES-EDE3-CBC", Some((8, 8))),
+            ("AES-256-CBC", Some((16, 16))),
+            ("AES-256-CFB", Some((16, 1))),
+            ("CAMELLIA-128-CBC", Some((16, 16))),
+            ("AES-128-ECB", None),
+            ("ROT13", None),
+        ] {
+            assert_eq!(sizes(cipher), expected, "{cipher}");
         }
     }
 }

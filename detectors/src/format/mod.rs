@@ -2,10 +2,12 @@
 
 pub(crate) mod dsa;
 pub(crate) mod encrypted_pkcs8;
+pub(crate) mod jks;
 pub(crate) mod legacy_pem;
 pub(crate) mod openpgp;
 pub(crate) mod openssh;
 pub(crate) mod pkcs1;
+pub(crate) mod pkcs12;
 pub(crate) mod pkcs8;
 pub(crate) mod putty;
 pub(crate) mod sec1;

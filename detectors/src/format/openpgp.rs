@@ -1,23 +1,19 @@
-//! OpenPGP secret keys: in armor (`PGP PRIVATE KEY BLOCK`), and as binary packets from the first byte of a file on.
+//! OpenPGP secret keys (RFC 9580, RFC 4880): armored `PGP PRIVATE KEY BLOCK`, and binary keys and keyrings at the start
+//! of a file.
 //!
-//! The packets are walked, not searched for: one header byte tells nothing, so a binary keyring is believed only when
-//! its first key parses to the last octet and a packet follows. Each secret key packet is judged by itself, because an
-//! export of subkeys has a primary key without its secret and subkeys with theirs. Everything that names a key stands
-//! in the clear, so encrypted keys have an identity too.
-//!
-//! `sequoia-openpgp` and `pgp` are not used: they bring ciphers, compression and a policy engine, stop at the first
-//! packet that is not to their taste, and do not read what a scanner meets (GNU stubs, cut armor, version 3).
-//!
-//! It cannot see packets that begin in the middle of a file, and keys inside encrypted or compressed messages.
+//! Every secret key and subkey packet is judged by itself: in one export the primary key can be a stub while the subkeys
+//! live, or the other way round. Fingerprint, user ids and key flags are readable without a passphrase, so an encrypted
+//! key has the same identity as a plain one. A packet counts only if version, time, algorithm and every number parse;
+//! the secret numbers of a plain key also have a checksum, and are proven by arithmetic.
 
 use std::ops::Range;
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Kind, Label, Material, Proof, Uses};
+use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Proof};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
-use crate::read::openpgp::{SecretKey, Signature, packet, tag};
+use crate::read::openpgp::{self, SECRET_KEY, SECRET_SUBKEY, SIGNATURE, USER_ID};
 use crate::read::{armor, carrier};
 
 /// OpenPGP secret keys.
@@ -26,250 +22,278 @@ pub(crate) struct OpenPgp;
 
 static ABOUT: About = About {
     id: "openpgp",
-    title: "Private key (OpenPGP)",
-    detects: "OpenPGP secret keys and subkeys of versions 3 to 6, in armor (PGP PRIVATE KEY BLOCK) and in binary files \
-              that begin with one, such as secring.gpg: RSA, DSA, ElGamal, ECDSA, ECDH, EdDSA, Ed25519, Ed448, X25519, \
-              X448. Each packet is judged by itself, so a live subkey behind a stub is not missed. The public key, the \
-              fingerprint and the user ids are read even when the private part is encrypted. Verified when it is not, \
-              and the public numbers follow from the private ones (n = p * q and d inverts e; y = g^x; the point of \
-              the scalar; the public key of the seed).",
-    blind_to: "Binary packets that do not stand at the start of a file, and keys inside encrypted or compressed \
-               messages. Whether a password is a good one: only the cost of a guess is told (S2K and cipher). \
-               Signatures are read, not verified, so flags and revocations are what the file claims; revocations that \
-               were published elsewhere are not seen. ElGamal keys and curves that X.509 has no OID for are known by \
-               their fingerprint only. The private-keys-v1.d of GnuPG is another format.",
-    respond: "Publish a revocation for the key or the subkey (gpg --gen-revoke, or revkey in gpg --edit-key; send it to \
-              the key servers and to wherever the key is pinned: apt and rpm keyrings, Maven and forge accounts), then \
-              make a new one and sign anew what has to stay trusted. What was encrypted to a leaked encryption subkey \
-              is readable for good. A stub (gnu-dummy, smart card) gives nothing away and can stay.",
-    references: &[
-        "RFC 9580 4.2, 5.2, 5.5, 3.7",
-        "RFC 4880",
-        "draft-koch-librepgp",
-        "GnuPG doc/DETAILS: GNU extensions to the S2K algorithm",
-        "CWE-321",
-        "CWE-798",
-    ],
+    title: "OpenPGP secret key",
+    detects: "Secret key and subkey packets, versions 3 to 6, in armor and in binary files that begin with one (exports, \
+              secring.gpg): each with its fingerprint, user ids, key flags and protection. Stubs (gnu-dummy) and keys on \
+              smart cards are told apart from keys that are there. Verified when the checksum and the arithmetic fit.",
+    blind_to: "Binary keys that do not stand at the start of a file or of a decoded body. GnuPG's private-keys-v1.d. \
+               Signatures are read for their key flags and not verified. Partial packet lengths, which keys never have.",
+    respond: "If only a subkey is there, revoke that subkey and keep the primary key. If the primary key is there, publish \
+              its revocation certificate: whoever has it can also move its expiry. Then find what verifies with it: \
+              package repositories, release checks, signed tags.",
+    references: &["RFC 9580", "RFC 4880", "GnuPG doc/DETAILS", "CWE-321"],
 };
-
-/// Secret-Key packets by their first octet: the old format with its four kinds of length, and the new one (RFC 9580
-/// 4.2).
-const STARTS: [Anchor; 5] = [
-    Anchor::at_start(&[0x95]),
-    Anchor::at_start(&[0x94]),
-    Anchor::at_start(&[0x96]),
-    Anchor::at_start(&[0x97]),
-    Anchor::at_start(&[0xc5]),
-];
-
-/// Most user ids kept for one key.
-const MAX_USER_IDS: usize = 16;
-
-/// Most labels given out in one run of packets: user ids stand with every subkey, so that many of both would multiply.
-const MAX_LABELS: usize = 1 << 14;
-
-/// The first time that a binary key may claim to be made, 1991-01-01: PGP is no older.
-const OLDEST: u32 = 662_688_000;
-
-/// The last one: 2100-01-01.
-const NEWEST: u32 = 4_102_444_800;
 
 impl Detector for OpenPgp {
     fn about(&self) -> &'static About {
         &ABOUT
     }
 
+    /// Secret key packets with one, two and four length octets in the old framing, and in the new one.
     fn anchors(&self) -> &'static [Anchor] {
-        const ALL: [Anchor; 6] = [armor::ANCHOR, STARTS[0], STARTS[1], STARTS[2], STARTS[3], STARTS[4]];
-        &ALL
+        const ANCHORS: [Anchor; 5] = [
+            armor::ANCHOR,
+            Anchor::at_start(&[0x94]),
+            Anchor::at_start(&[0x95]),
+            Anchor::at_start(&[0x96]),
+            Anchor::at_start(&[0xc5]),
+        ];
+        &ANCHORS
     }
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
         if hit.anchor == armor::ANCHOR {
-            // SECRET is how PGP 2 wrote it.
-            if !matches!(armor::label(blob.bytes, hit.at), Some("PGP PRIVATE KEY BLOCK" | "PGP SECRET KEY BLOCK")) {
-                return Ok(());
+            let Some(armor) = carrier::pem(blob, hit, |label| label == "PGP PRIVATE KEY BLOCK")? else { return Ok(()) };
+            let (keys, _) = read(&armor.body)?;
+            for mut key in keys {
+                key.encoding = Encoding::Pem;
+                key.span = armor.span.clone();
+                key.notes.extend(carrier::notes(&armor));
+                out.found(key);
             }
-            let armor = armor::read(blob.bytes, hit.at)?;
-            let mut ring = Ring::read(&armor.body)?;
-            if armor.end_seen && ring.end < armor.body.len() {
-                ring.note_last("packets behind it could not be read");
-            }
-            return ring.report(Encoding::Pem, &armor.span, carrier::notes(&armor).next(), out);
-        }
-        if hit.at != 0 {
             return Ok(());
         }
-        let first = packet(blob.bytes, 0)?;
-        let key = SecretKey::read(&first.body)?;
-        if !is_believable(&key, blob.bytes, first.end) {
-            return Err(Malformed::new("OpenPGP key that stands alone", 0));
+        let (keys, end) = read(blob.bytes)?;
+        for mut key in keys {
+            key.span = 0..end;
+            out.found(key);
         }
-        let ring = Ring::read(blob.bytes)?;
-        let span = 0..ring.end;
-        ring.report(Encoding::Binary, &span, None, out)
+        Ok(())
     }
 }
 
-/// Whether the first key of a binary file is one: proven, or perfect in every field with a packet behind it.
-fn is_believable(key: &SecretKey, bytes: &[u8], end: usize) -> bool {
-    let followed = end == bytes.len()
-        || packet(bytes, end).is_ok_and(|next| {
-            matches!(next.tag, tag::USER_ID | tag::SIGNATURE | tag::SECRET_SUBKEY | tag::USER_ATTRIBUTE | tag::TRUST)
-        });
-    key.verified || (key.neat && followed && (OLDEST..NEWEST).contains(&key.created))
+/// Reads packets from the start of `bytes` as far as they are packets. Returns the keys and where the packets end.
+fn read(bytes: &[u8]) -> Result<(Vec<Material>, usize), Malformed> {
+    let mut ring = Ring::default();
+    let mut at = 0;
+    while at < bytes.len() {
+        let packet = openpgp::packet(bytes, at);
+        let read = packet.and_then(|packet| ring.packet(packet.kind, packet.body).map(|()| packet.end));
+        match read {
+            Ok(end) => at = end,
+            // Text behind a block without END, zeros behind a key in flash: what was read stays.
+            Err(_) if !ring.keys.is_empty() => break,
+            Err(error) => return Err(error),
+        }
+    }
+    ring.close();
+    if ring.keys.is_empty() {
+        return Err(Malformed::new("secret key packet", at));
+    }
+    Ok((ring.keys, at))
 }
 
-/// One secret key packet with what the packets behind it say of it.
-struct Key {
-    secret: SecretKey,
-    is_subkey: bool,
-    /// Key flags and the time they were set.
-    uses: Option<(u32, Uses)>,
-    is_revoked: bool,
-    user_ids: Vec<Label>,
-    note: Option<&'static str>,
-}
-
-/// A run of packets.
+/// The keys of a ring, and what is being read.
 #[derive(Default)]
 struct Ring {
-    keys: Vec<Key>,
-    /// Index of the primary key that user ids and signatures belong to; where its keys begin.
-    primary: Option<usize>,
-    /// Whether the last key seen is a secret one that could be read: signatures are about it.
-    is_current: bool,
-    user_ids: Vec<Label>,
-    labels: usize,
-    /// Where the run ends.
-    end: usize,
-    /// Why a secret key packet could not be read.
-    error: Option<Malformed>,
+    keys: Vec<Material>,
+    /// Where the keys of the current primary key begin.
+    primary: usize,
+    users: Vec<Label>,
+    /// Time of the statement that gave the last key its uses.
+    stated: u32,
+    /// Whether the last key packet was one that could not be read.
+    skipping: bool,
 }
 
 impl Ring {
-    /// Walks packets as far as they go. `Err` if there is no secret key.
-    fn read(bytes: &[u8]) -> Result<Self, Malformed> {
-        let mut ring = Self::default();
-        while ring.end < bytes.len() {
-            let packet = match packet(bytes, ring.end) {
-                Ok(packet) => packet,
-                Err(error) => {
-                    ring.error = ring.error.or(Some(error).filter(|_| ring.keys.is_empty()));
-                    break;
-                }
-            };
-            if !ring.add(packet.tag, &packet.body) {
-                break;
-            }
-            ring.end = packet.end;
-        }
-        ring.close();
-        if ring.keys.is_empty() {
-            return Err(ring.error.unwrap_or(Malformed::new("OpenPGP secret key packet", 0)));
-        }
-        Ok(ring)
-    }
-
-    /// Takes a packet in; false if it is none that keys are made of.
-    fn add(&mut self, tag: u8, body: &[u8]) -> bool {
-        match tag {
-            tag::SECRET_KEY => {
+    fn packet(&mut self, kind: u8, body: &[u8]) -> Result<(), Malformed> {
+        match kind {
+            SECRET_KEY => {
                 self.close();
-                self.key(body, false);
-                self.primary = self.is_current.then(|| self.keys.len() - 1);
+                self.key(body, &[])
             }
-            tag::SECRET_SUBKEY => self.key(body, true),
-            tag::PUBLIC_KEY => self.close(),
-            tag::PUBLIC_SUBKEY => self.is_current = false,
-            tag::SIGNATURE => {
-                if let Ok(signature) = Signature::read(body) {
-                    self.signature(&signature);
-                }
+            SECRET_SUBKEY => self.key(body, &["subkey"]),
+            USER_ID => {
+                self.users.push(Label::new("user id", body));
+                Ok(())
             }
-            tag::USER_ID => {
-                let label = Label::new("user id", body);
-                if self.user_ids.len() < MAX_USER_IDS && !label.text.is_empty() {
-                    self.user_ids.push(label);
-                }
+            SIGNATURE => {
+                self.signature(body);
+                Ok(())
             }
-            tag::USER_ATTRIBUTE | tag::TRUST | tag::MARKER | tag::PADDING | tag::OLD_COMMENT | tag::PRIVATE.. => {}
-            _ => return false,
-        }
-        true
-    }
-
-    fn key(&mut self, body: &[u8], is_subkey: bool) {
-        self.is_current = false;
-        match SecretKey::read(body) {
-            Ok(secret) => {
-                self.is_current = true;
-                self.keys.push(Key { secret, is_subkey, uses: None, is_revoked: false, user_ids: Vec::new(), note: None });
+            // Public keys, trust, user attributes, markers, padding.
+            6 | 10 | 12 | 14 | 17 | 21 => {
+                self.skipping |= matches!(kind, 6 | 14);
+                Ok(())
             }
-            Err(error) => self.error = self.error.or(Some(Malformed::new(error.what, self.end + error.at))),
+            _ => Err(Malformed::new("packet in a keyring", 0)),
         }
     }
 
-    /// Ends the keys of one primary: its user ids go to all of them.
-    fn close(&mut self) {
-        let user_ids = std::mem::take(&mut self.user_ids);
-        if let Some(keys) = self.primary.take().and_then(|start| self.keys.get_mut(start..)) {
-            for key in keys {
-                if self.labels + user_ids.len() <= MAX_LABELS {
-                    self.labels += user_ids.len();
-                    key.user_ids.clone_from(&user_ids);
-                }
+    /// One key that cannot be read costs itself, unless it is the first.
+    fn key(&mut self, body: &[u8], notes: &[&'static str]) -> Result<(), Malformed> {
+        let key = match openpgp::secret_key(body) {
+            Ok(key) => key,
+            Err(error) if self.keys.is_empty() => return Err(error),
+            Err(_) => {
+                self.skipping = true;
+                return Ok(());
             }
-        }
-        self.is_current = false;
+        };
+        let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Binary, Range::default());
+        material.proof = if key.verified { Proof::Verified } else { Proof::Structure };
+        material.protection = Some(key.protection);
+        material.identity = Some(match key.public {
+            Some(public) => Identity::Public(Box::new(public)),
+            None => Identity::Opaque(key.digest),
+        });
+        material.pgp_fingerprint = Some(key.fingerprint);
+        material.notes = [notes, &key.notes].concat();
+        self.keys.push(material);
+        self.stated = 0;
+        self.skipping = false;
+        Ok(())
     }
 
-    fn signature(&mut self, signature: &Signature) {
-        let by_primary =
-            self.primary.and_then(|index| self.keys.get(index)).is_none_or(|primary| signature.may_be_by(&primary.secret));
-        let Some(key) = self.keys.last_mut().filter(|_| self.is_current && by_primary) else { return };
-        // RFC 9580 5.2.1: certifications and direct key signatures, subkey bindings, and the revocations of both.
-        match (signature.kind, key.is_subkey) {
-            (0x10..=0x13 | 0x1f, false) | (0x18, true) => {
-                if let Some(uses) = signature.uses
-                    && key.uses.is_none_or(|(since, _)| since <= signature.created)
-                {
-                    key.uses = Some((signature.created, uses));
-                }
+    /// Key flags from the newest certification or binding of the last key; revocations as a note.
+    fn signature(&mut self, body: &[u8]) {
+        let Ok(statement) = openpgp::statement(body) else { return };
+        let Some(key) = self.keys.last_mut().filter(|_| !self.skipping) else { return };
+        match statement.kind {
+            0x10..=0x13 | 0x18 | 0x1f if statement.uses.is_some() && statement.created >= self.stated => {
+                key.uses = statement.uses;
+                self.stated = statement.created;
             }
-            (0x20, false) | (0x28, true) => key.is_revoked = true,
+            0x20 | 0x28 if !key.notes.contains(&"revoked") => key.notes.push("revoked"),
             _ => {}
         }
     }
 
-    fn note_last(&mut self, note: &'static str) {
-        if let Some(key) = self.keys.last_mut() {
-            key.note = Some(note);
+    /// Ends a primary key: its user ids are those of its subkeys too.
+    fn close(&mut self) {
+        for key in self.keys.get_mut(self.primary..).unwrap_or_default() {
+            key.labels.extend(self.users.iter().cloned());
+        }
+        self.primary = self.keys.len();
+        self.users.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use scanner_core::blob::Origin;
+    use scanner_core::material::ProtectionState;
+
+    use super::*;
+    use crate::read::proof;
+    use crate::read::public::Raw;
+
+    /// The private key of RFC 8032 7.1, test 1.
+    const SEED: [u8; 32] = [
+        0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4, 0x44, 0x49,
+        0xc5, 0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60,
+    ];
+
+    fn packet(kind: u8, body: &[u8]) -> Vec<u8> {
+        [&[0xc0 | kind, 255][..], &(body.len() as u32).to_be_bytes(), body].concat()
+    }
+
+    /// A version 4 EdDSA key; `secret` is everything from the S2K usage on.
+    fn key(secret: &[u8]) -> Vec<u8> {
+        let public = proof::raw_public(Raw::Ed25519, &SEED).unwrap();
+        let oid = [9, 0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x0f, 0x01];
+        [&[4, 0x60, 0, 0, 0, 22][..], &oid, &[0x01, 0x07, 0x40], &public, secret].concat()
+    }
+
+    fn plain() -> Vec<u8> {
+        let mpi = [&[0x01, 0x00][..], &SEED].concat();
+        let sum = mpi.iter().fold(0_u16, |sum, &b| sum.wrapping_add(u16::from(b)));
+        key(&[&[0][..], &mpi, &sum.to_be_bytes()].concat())
+    }
+
+    fn encrypted(s2k: &[u8]) -> Vec<u8> {
+        key(&[&[254, 9][..], s2k, &[7; 48]].concat())
+    }
+
+    fn flags(kind: u8, created: u8, flags: u8) -> Vec<u8> {
+        packet(SIGNATURE, &[4, kind, 22, 8, 0, 9, 5, 2, 0x60, 0, 0, created, 2, 27, flags, 0, 0])
+    }
+
+    fn inspect(bytes: &[u8]) -> Result<Vec<Material>, Malformed> {
+        let origin = Origin::file("x");
+        let mut out = Inspection::default();
+        let hit = Hit { anchor: Anchor::at_start(&[0xc5]), at: 0 };
+        OpenPgp.inspect(Blob::whole(bytes, &origin), hit, &mut out)?;
+        Ok(out.take())
+    }
+
+    #[test]
+    fn protection_is_read_for_every_packet() {
+        let salt = [1, 2, 3, 4, 5, 6, 7, 8];
+        let cases: [(Vec<u8>, ProtectionState, &str); 6] = [
+            (plain(), ProtectionState::Plaintext, ""),
+            (encrypted(&[0, 2]), ProtectionState::Weak, "simple S2K SHA-1, AES-256"),
+            (
+                encrypted(&[&[3, 2][..], &salt, &[0x60]].concat()),
+                ProtectionState::Weak,
+                "iterated S2K SHA-1 65536 octets, AES-256",
+            ),
+            (
+                encrypted(&[&[3, 8][..], &salt, &[0xff]].concat()),
+                ProtectionState::Strong,
+                "iterated S2K SHA-256 65011712 octets, AES-256",
+            ),
+            (key(b"\xff\x00\x65\x00GNU\x01"), ProtectionState::Stub, "gnu-dummy: the secret part is not here"),
+            (key(b"\xff\x00\x65\x00GNU\x02\x01\x02"), ProtectionState::Hardware, "on a smart card"),
+        ];
+        for (body, state, detail) in cases {
+            let found = inspect(&packet(SECRET_KEY, &body)).unwrap();
+            let protection = found[0].protection.as_ref().unwrap();
+            assert_eq!((protection.state, protection.detail.as_str()), (state, detail));
+            assert_eq!(found[0].proof == Proof::Verified, state == ProtectionState::Plaintext);
         }
     }
 
-    fn report(
-        self,
-        encoding: Encoding,
-        span: &Range<usize>,
-        note: Option<&'static str>,
-        out: &mut Inspection,
-    ) -> Result<(), Malformed> {
-        for key in self.keys {
-            let mut material = Material::new(Kind::PrivateKey, ABOUT.id, encoding, span.clone());
-            material.proof = if key.secret.verified { Proof::Verified } else { Proof::Structure };
-            material.protection = Some(key.secret.protection);
-            material.identity = Some(key.secret.identity);
-            material.pgp_fingerprint = Some(key.secret.fingerprint);
-            material.uses = key.uses.map(|(_, uses)| uses);
-            material.labels = key.user_ids;
-            material.notes.extend(key.is_subkey.then_some("subkey"));
-            material.notes.extend(key.is_revoked.then_some("revoked"));
-            material.notes.extend(key.secret.notes);
-            material.notes.extend(key.note);
-            material.notes.extend(note);
-            out.found(material);
+    #[test]
+    fn subkeys_share_the_names_and_have_flags_of_their_own() {
+        let ring = [
+            packet(SECRET_KEY, &plain()),
+            packet(USER_ID, b"Alice <a@example.org>"),
+            flags(0x13, 5, 0x03),
+            flags(0x13, 4, 0x20),
+            packet(SECRET_SUBKEY, &encrypted(&[0, 2])),
+            flags(0x18, 1, 0x0c),
+            packet(SIGNATURE, &[4, 0x28, 22, 8, 0, 0, 0, 0]),
+        ]
+        .concat();
+        let found = inspect(&[&ring[..], b"\0\0\0"].concat()).unwrap();
+        assert_eq!(found.len(), 2);
+        assert!(found.iter().all(|k| k.labels[0].text == "Alice <a@example.org>" && k.span == (0..ring.len())));
+        let uses = |n: usize| found[n].uses.map(|u| (u.certify, u.sign, u.encrypt, u.authenticate));
+        assert_eq!(uses(0), Some((true, true, false, false)), "the newest self-signature counts");
+        assert_eq!(uses(1), Some((false, false, true, false)));
+        assert_eq!(found[1].notes, ["subkey", "revoked"]);
+    }
+
+    #[test]
+    fn a_wrong_checksum_is_no_key() {
+        let mut body = plain();
+        *body.last_mut().unwrap() ^= 1;
+        assert!(inspect(&packet(SECRET_KEY, &body)).is_err());
+    }
+
+    #[test]
+    fn any_byte_may_be_wrong() {
+        let ring =
+            [packet(SECRET_KEY, &plain()), flags(0x13, 5, 3), packet(SECRET_SUBKEY, &encrypted(&[0, 2]))].concat();
+        for at in 0..ring.len() {
+            let _ = inspect(&ring[..at]);
+            for change in [0x01, 0x7f, 0x80, 0xff] {
+                let mut damaged = ring.clone();
+                damaged[at] ^= change;
+                let _ = inspect(&damaged);
+            }
         }
-        self.error.map_or(Ok(()), Err)
     }
 }

@@ -7,7 +7,9 @@ use std::ops::Range;
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Proof, Protection, ProtectionState, PublicHalf};
+use scanner_core::material::{
+    Encoding, Identity, Kind, Label, Material, Proof, Protection, ProtectionState, PublicHalf,
+};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use sha2::{Digest, Sha256};
 
@@ -168,7 +170,8 @@ impl<'a> File<'a> {
             let name = fields.string("private key type")?;
             let (Some(algorithm), Some(_)) = (Algorithm::from_name(name), key) else {
                 // Where an unknown key ends is unknown too, so whatever follows stays unread.
-                opened.push(Opened { notes: vec!["key type not known: private section not read"], ..Opened::default() });
+                opened
+                    .push(Opened { notes: vec!["key type not known: private section not read"], ..Opened::default() });
                 return Ok(opened);
             };
             let (own, private) = ssh::openssh_private(algorithm, &mut fields)?;
@@ -272,8 +275,8 @@ mod tests {
 
     /// The private key of RFC 8032 7.1, test 1.
     const SEED: [u8; 32] = [
-        0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4, 0x44, 0x49, 0xc5,
-        0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60,
+        0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4, 0x44, 0x49,
+        0xc5, 0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60,
     ];
     const ED25519_POINT: &str = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
 
@@ -346,7 +349,15 @@ mod tests {
         let mut wrong = ed_private(b"x");
         wrong[60] ^= 1;
         for (name, bytes, proof, state, detail, comment, notes) in [
-            ("Ed25519", plain(&[&ed_public()], &[&ed_private(b"me@here")]), Proof::Verified, "plaintext", "", "me@here", 0),
+            (
+                "Ed25519",
+                plain(&[&ed_public()], &[&ed_private(b"me@here")]),
+                Proof::Verified,
+                "plaintext",
+                "",
+                "me@here",
+                0,
+            ),
             ("ECDSA", plain(&[&ec_public], &[&ec_private]), Proof::Verified, "plaintext", "", "ec", 0),
             ("damaged", plain(&[&ed_public()], &[&wrong]), Proof::Structure, "plaintext", "", "x", 1),
             ("swapped", plain(&[&other], &[&ed_private(b"y")]), Proof::Verified, "plaintext", "", "y", 1),
@@ -407,7 +418,9 @@ mod tests {
                     assert_eq!(material.span, 4..4 + bytes.len(), "{name}");
                 }
                 match &material.identity {
-                    Some(Identity::Public(half)) if name == "swapped" => assert!(hex(&half.spki).ends_with(ED25519_POINT)),
+                    Some(Identity::Public(half)) if name == "swapped" => {
+                        assert!(hex(&half.spki).ends_with(ED25519_POINT));
+                    }
                     Some(Identity::Public(_)) => assert_ne!(name, "unknown"),
                     _ => assert_eq!(name, "unknown"),
                 }
@@ -464,7 +477,9 @@ mod tests {
         ] {
             assert!(inspect(&bytes, RAW).is_err(), "{name}");
         }
-        for text in ["-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEA\n", "-----BEGIN OPENSSH PRIVATE KEY-----\\n"] {
+        for text in
+            ["-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEA\n", "-----BEGIN OPENSSH PRIVATE KEY-----\\n"]
+        {
             assert!(inspect(text.as_bytes(), armor::ANCHOR).is_err());
         }
         assert!(inspect(b"-----BEGIN RSA PRIVATE KEY-----\n", armor::ANCHOR).unwrap().is_empty(), "not its business");

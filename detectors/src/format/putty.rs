@@ -55,7 +55,13 @@ impl Detector for Putty {
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
         let text = blob.bytes.get(hit.at..).unwrap_or_default();
-        let file = File::read(text).map_err(|error| Malformed::new(error.what, hit.at + error.at))?;
+        let quote = hit
+            .at
+            .checked_sub(1)
+            .and_then(|at| blob.bytes.get(at))
+            .copied()
+            .filter(|b| matches!(b, b'"' | b'\'' | b'`'));
+        let file = File::read(text, quote).map_err(|error| Malformed::new(error.what, hit.at + error.at))?;
         let key = file.public()?;
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Text, hit.at..hit.at + file.length);
         material.identity = Some(match &key {
@@ -88,8 +94,9 @@ struct File<'a> {
 }
 
 impl<'a> File<'a> {
-    fn read(text: &'a [u8]) -> Result<Self, Malformed> {
-        let mut lines = Lines::new(text);
+    /// `quote` is the quotation mark before the text, if it stands in a string literal.
+    fn read(text: &'a [u8], quote: Option<u8>) -> Result<Self, Malformed> {
+        let mut lines = Lines::new(text, quote);
         let first = lines.next().strip_prefix(MAGIC).ok_or(Malformed::new("PPK magic", 0))?;
         let (version, algorithm) = match first {
             [version @ b'1'..=b'3', b':', b' ', algorithm @ ..] if ssh::is_name(algorithm) => (*version, algorithm),
@@ -171,25 +178,45 @@ struct Lines<'a> {
     /// Whether line ends are written out (`\n` as two characters). The first line tells; a real file may have
     /// backslashes in its comment.
     escaped: bool,
+    /// The quotation mark that ends a string literal, where line ends are written out.
+    quote: u8,
 }
 
 impl<'a> Lines<'a> {
-    fn new(text: &'a [u8]) -> Self {
+    fn new(text: &'a [u8], quote: Option<u8>) -> Self {
         let end = text.iter().take(MAX_LINE).position(|b| matches!(b, b'\n' | b'\r' | b'\\'));
-        Self { text, at: 0, read: 0, escaped: end.and_then(|end| text.get(end)) == Some(&b'\\') }
+        let escaped = end.and_then(|end| text.get(end)) == Some(&b'\\');
+        Self { text, at: 0, read: 0, escaped, quote: quote.unwrap_or(b'"') }
+    }
+
+    /// Length of what can stand before a line: blanks, a comment sign, and where lines are string literals, the end of
+    /// one and the start of the next.
+    fn decoration(&self, rest: &[u8]) -> usize {
+        let mut at = 0;
+        loop {
+            let tail = rest.get(at..).unwrap_or_default();
+            at += match tail {
+                [b' ' | b'\t' | b'#' | b'*' | b'>', ..] => 1,
+                [b'/', b'/', b' ', ..] => 3,
+                [byte, ..] if self.escaped && *byte == self.quote => 1,
+                [b'\n' | b'\r', ..] if self.escaped => 1,
+                // A plus is a digit, unless it joins two literals.
+                [b'+', next, ..] if self.escaped && (next.is_ascii_whitespace() || *next == self.quote) => 1,
+                _ => return at,
+            };
+        }
     }
 
     /// The next line without blanks around it; empty at the end.
     fn next(&mut self) -> &'a [u8] {
         let rest = self.text.get(self.at..).unwrap_or_default();
-        let indent = rest.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+        let indent = self.decoration(rest);
         let line = rest.get(indent..).unwrap_or_default();
         let line = line.get(..MAX_LINE).unwrap_or(line);
         let is_end = |&(at, &byte): &(usize, &u8)| match byte {
             b'\n' | b'\r' => true,
             b'\\' => self.escaped && matches!(line.get(at + 1), Some(b'n' | b'r' | b'\\')),
-            b'"' => self.escaped,
-            _ => false,
+            byte => self.escaped && byte == self.quote,
         };
         let length = line.iter().enumerate().find(is_end).map_or(line.len(), |(at, _)| at);
         let (line, behind) = line.split_at_checked(length).unwrap_or_default();
@@ -254,9 +281,9 @@ impl<'a> Lines<'a> {
     fn mac(&mut self, version: u8) -> Result<(), Malformed> {
         let at = self.at;
         let line = self.next();
-        let value = line.strip_prefix(b"Private-MAC: ").or_else(|| {
-            line.strip_prefix(b"Private-Hash: ").filter(|_| version == b'1')
-        });
+        let value = line
+            .strip_prefix(b"Private-MAC: ")
+            .or_else(|| line.strip_prefix(b"Private-Hash: ").filter(|_| version == b'1'));
         let digits = if version == b'3' { 64 } else { 40 };
         let found = value.map_or(0, |value| value.iter().take_while(|b| b.is_ascii_hexdigit()).count());
         if found == digits { Ok(()) } else { Err(Malformed::new("PPK MAC", at)) }
@@ -274,8 +301,8 @@ mod tests {
 
     /// The private key of RFC 8032 7.1, test 1.
     const SEED: [u8; 32] = [
-        0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4, 0x44, 0x49, 0xc5,
-        0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60,
+        0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4, 0x44, 0x49,
+        0xc5, 0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60,
     ];
 
     fn blob(fields: &[&[u8]]) -> Vec<u8> {
@@ -339,11 +366,7 @@ mod tests {
             ),
             (
                 ppk(3, "aes256-cbc", argon, &[0x5a; 48]),
-                (
-                    Proof::Structure,
-                    ProtectionState::Strong,
-                    "Argon2id 8192 KiB, 13 passes, parallelism 1, AES-256-CBC",
-                ),
+                (Proof::Structure, ProtectionState::Strong, "Argon2id 8192 KiB, 13 passes, parallelism 1, AES-256-CBC"),
             ),
         ] {
             let found = inspect(&text).unwrap_or_else(|error| panic!("{error}: {text}"));

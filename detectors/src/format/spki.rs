@@ -37,9 +37,8 @@ impl Detector for Spki {
         if hit.anchor == armor::ANCHOR {
             let wanted = |label: &str| matches!(label, "PUBLIC KEY" | "RSA PUBLIC KEY");
             let Some(armor) = carrier::pem(blob, hit, wanted)? else { return Ok(()) };
-            let half = public::from_spki(&armor.body).or_else(|_| {
-                public::rsa_numbers(&armor.body).map(|(n, e)| public::half(&PublicKey::Rsa { n, e }))
-            })?;
+            let half = public::from_spki(&armor.body)
+                .or_else(|_| public::rsa_numbers(&armor.body).map(|(n, e)| public::half(&PublicKey::Rsa { n, e })))?;
             let mut material = material(half, Encoding::Pem, armor.span.clone());
             material.notes.extend(carrier::notes(&armor));
             out.found(material);

@@ -26,17 +26,13 @@ static ABOUT: About = About {
     references: &["RFC 5280"],
 };
 
-/// A DER file that begins with a SEQUENCE of 256 bytes or more: the only place where a version 1 certificate is looked
-/// for in DER.
-const SEQUENCE_AT_START: Anchor = Anchor::at_start(&[0x30, 0x82]);
-
 impl Detector for X509 {
     fn about(&self) -> &'static About {
         &ABOUT
     }
 
     fn anchors(&self) -> &'static [Anchor] {
-        &[armor::ANCHOR, locate::X509_V3, SEQUENCE_AT_START]
+        &[armor::ANCHOR, locate::X509_V3, locate::SEQUENCE_AT_START]
     }
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
@@ -49,7 +45,7 @@ impl Detector for X509 {
             out.found(material);
             return Ok(());
         }
-        let start = if hit.anchor == SEQUENCE_AT_START {
+        let start = if hit.anchor == locate::SEQUENCE_AT_START {
             Some(0)
         } else {
             locate::sequence_before(blob.bytes, hit.at).and_then(|tbs| locate::sequence_before(blob.bytes, tbs))

@@ -50,8 +50,7 @@ fn finding(key: &KeyGroup, tables: &Tables) -> Finding {
     let severity = severity(tier, &modifiers);
     let best = roles.first().and_then(|r| tables.role(&r.role));
     let signing = roles.iter().filter_map(|r| tables.role(&r.role)).any(|r| r.signs);
-    let mut fingerprints: Vec<String> =
-        key.private.iter().filter_map(|o| o.material.pgp_fingerprint.clone()).collect();
+    let mut fingerprints: Vec<String> = key.private.iter().filter_map(|o| o.material.pgp_fingerprint.clone()).collect();
     fingerprints.sort();
     fingerprints.dedup();
     let mut certificates: Vec<_> =
@@ -170,7 +169,9 @@ fn modifiers(
         ProtectionState::Hardware | ProtectionState::Stub => add(-40, "wrapped to hardware: no use elsewhere"),
     }
     let all = |test: fn(&Material) -> bool| key.private.iter().all(|o| test(&o.material));
-    if all(|m| m.proof < Proof::Verified && m.notes.iter().any(|n| n.contains("do not fit") || n.contains("does not belong"))) {
+    if all(|m| {
+        m.proof < Proof::Verified && m.notes.iter().any(|n| n.contains("do not fit") || n.contains("does not belong"))
+    }) {
         add(-30, "damaged or made up: its parts do not fit together");
     }
     let mut paths: Vec<_> = key.private.iter().map(|o| &o.origin.path).collect();
@@ -181,9 +182,8 @@ fn modifiers(
     if roles.len() > 1 && roles.iter().any(|r| r.tier <= Tier::T1) {
         add(3, "more than one role");
     }
-    let tested = paths.iter().all(|path| {
-        file::words(&printable_path(path)).iter().any(|word| tables.test_words.contains(word))
-    });
+    let tested =
+        paths.iter().all(|path| file::words(&printable_path(path)).iter().any(|word| tables.test_words.contains(word)));
     if tested && !ledger.iter().any(|item| matches!(item.group.as_str(), "link" | "build")) {
         add(TEST, "only in places for tests and examples");
     }
@@ -227,7 +227,9 @@ mod tests {
         Evidence { role: role.into(), weight, group: group.into(), locator: "x:1".into(), text: "y".into() }
     }
 
-    fn roles(items: &[(&str, &str, i32)]) -> (Vec<(String, i32)>, Vec<(String, i32)>) {
+    type Scores = Vec<(String, i32)>;
+
+    fn roles(items: &[(&str, &str, i32)]) -> (Scores, Scores) {
         let ledger: Vec<_> = items.iter().map(|&(r, g, w)| item(r, g, w)).collect();
         let tables = Tables::built_in();
         let (asserted, weaker) = assert_roles(scores(&ledger, &tables), &tables);

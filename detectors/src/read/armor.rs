@@ -31,8 +31,6 @@ const MIN_BODY: usize = 16;
 /// One block.
 #[derive(Debug)]
 pub(crate) struct Armor {
-    /// Text between `-----BEGIN ` and the dashes.
-    pub(crate) label: String,
     /// RFC 1421 or OpenPGP headers, in order.
     pub(crate) headers: Vec<(String, String)>,
     /// The decoded body, wiped when dropped. May have bytes behind the structure if the END line is missing.
@@ -71,7 +69,7 @@ pub(crate) fn read(bytes: &[u8], at: usize) -> Result<Armor, Malformed> {
     let start = at + BEGIN.len() + label.len() + 5;
     let limit = bytes.len().min(start.saturating_add(MAX_TEXT));
     let text = bytes.get(start..limit).unwrap_or_default();
-    let mut body = Body::new(text);
+    let mut body = Body::new(text, patch_sign(bytes, at));
     body.read();
     let end = start + body.at;
     let (span_end, end_seen) = find_end(bytes, end, label);
@@ -80,7 +78,14 @@ pub(crate) fn read(bytes: &[u8], at: usize) -> Result<Armor, Malformed> {
     if body.len() < MIN_BODY {
         return Err(Malformed::new("PEM body", end));
     }
-    Ok(Armor { label: label.to_owned(), headers, body, span: at..span_end, end_seen })
+    Ok(Armor { headers, body, span: at..span_end, end_seen })
+}
+
+/// The sign of a patch (`+` or `-`) that stands before every line of the block, if one does.
+fn patch_sign(bytes: &[u8], at: usize) -> Option<u8> {
+    let sign = *bytes.get(at.checked_sub(1)?)?;
+    let alone = at.checked_sub(2).is_none_or(|before| bytes.get(before) == Some(&b'\n'));
+    (alone && matches!(sign, b'+' | b'-')).then_some(sign)
 }
 
 /// Looks for the END line behind a body: decoration, padding and a CRC24 may stand between.
@@ -118,13 +123,15 @@ struct Body<'a> {
     decoder: Decoder,
     digits: usize,
     headers: Vec<(String, String)>,
+    /// See [`patch_sign`].
+    sign: Option<u8>,
 }
 
 impl<'a> Body<'a> {
-    fn new(text: &'a [u8]) -> Self {
-        // No digit stands behind the next dash, so this is room enough.
-        let bound = memchr::memchr(b'-', text).unwrap_or(text.len());
-        Self { text, at: 0, decoder: Decoder::with_capacity(bound / 4 * 3 + 3), digits: 0, headers: Vec::new() }
+    fn new(text: &'a [u8], sign: Option<u8>) -> Self {
+        // No digit stands behind the next run of dashes, so this is room enough.
+        let bound = memchr::memmem::find(text, b"-----").unwrap_or(text.len());
+        Self { text, at: 0, decoder: Decoder::with_capacity(bound / 4 * 3 + 3), digits: 0, headers: Vec::new(), sign }
     }
 
     fn rest(&self) -> &'a [u8] {
@@ -170,6 +177,8 @@ impl<'a> Body<'a> {
         while let Some((unit, len)) = unit(self.rest()) {
             let Unit::Byte(byte) = unit else {
                 self.at += len;
+                let signed = unit == Unit::Break && self.sign.is_some() && self.rest().first() == self.sign.as_ref();
+                self.at += usize::from(signed);
                 continue;
             };
             let rest = self.rest();
@@ -179,7 +188,9 @@ impl<'a> Body<'a> {
                     quoted = true;
                     true
                 }
-                b'#' | b'*' | b'>' | b'|' | b';' | b'%' | b',' | b'&' | b'(' | b')' | b'[' | b']' | b'.' | b'\\' => true,
+                b'#' | b'*' | b'>' | b'|' | b';' | b'%' | b',' | b'&' | b'(' | b')' | b'[' | b']' | b'.' | b'\\' => {
+                    true
+                }
                 // Digits, unless what stands around them says otherwise.
                 b'+' => next.is_ascii_whitespace() || is_quote(next) || (quoted && !is_digit(next)),
                 b'/' if rest.starts_with(b"// ") => {
@@ -316,12 +327,15 @@ mod tests {
             ("headers", "\nProc-Type: 4,ENCRYPTED\nDEK-Info: DES-EDE3-CBC,00\n\n", "\n", "\n"),
             ("headers in one line", " Proc-Type: 4,ENCRYPTED DEK-Info: DES-EDE3-CBC,00 ", " ", " "),
             ("CRC", "\n", "\n", "\n=abcd\n"),
+            ("added by a patch", "\n+", "\n+", "\n+"),
+            ("removed by a patch", "\n-", "\n-", "\n-"),
         ] {
-            let text = block(before, between, after);
-            let armor = read(&text, 0).unwrap();
+            let sign = between.strip_prefix('\n').filter(|s| matches!(*s, "+" | "-")).unwrap_or("");
+            let text = [sign.as_bytes(), &block(before, between, after)].concat();
+            let armor = read(&text, sign.len()).unwrap();
             assert_eq!(armor.body.as_slice(), expected, "{name}");
             assert!(armor.end_seen, "{name}");
-            assert_eq!(armor.span, 0..text.len(), "{name}");
+            assert_eq!(armor.span, sign.len()..text.len(), "{name}");
         }
     }
 

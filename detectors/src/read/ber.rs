@@ -8,7 +8,6 @@ use scanner_core::error::Malformed;
 /// Deepest nesting of indefinite-length values followed. Real ones stay below ten.
 const MAX_DEPTH: usize = 32;
 
-pub(crate) const BOOLEAN: u8 = 0x01;
 pub(crate) const INTEGER: u8 = 0x02;
 pub(crate) const BIT_STRING: u8 = 0x03;
 pub(crate) const OCTET_STRING: u8 = 0x04;
@@ -212,6 +211,7 @@ pub(crate) fn encode_unsigned(magnitude: &[u8]) -> Vec<u8> {
 
 /// Dotted form of an OID's content octets.
 pub(crate) fn dotted(oid: &[u8]) -> String {
+    use std::fmt::Write;
     let mut out = String::new();
     let mut arc: u128 = 0;
     let mut first = true;
@@ -222,10 +222,10 @@ pub(crate) fn dotted(oid: &[u8]) -> String {
         }
         if first {
             let top = (arc / 40).min(2);
-            out.push_str(&format!("{top}.{}", arc - top * 40));
+            let _ = write!(out, "{top}.{}", arc - top * 40);
             first = false;
         } else {
-            out.push_str(&format!(".{arc}"));
+            let _ = write!(out, ".{arc}");
         }
         arc = 0;
     }

@@ -78,4 +78,3 @@ fn material(key: PrivateKey, der: &[u8], encoding: Encoding, span: Range<usize>)
 pub(crate) fn opaque(bytes: &[u8]) -> Identity {
     Identity::Opaque(Sha256::digest(bytes).into())
 }
-

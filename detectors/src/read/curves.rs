@@ -170,8 +170,14 @@ mod tests {
             ("prime239v3", "0315e12ed32dae90aa91056ff5e2d3a31fd12d9b38358ead522106a81df425"),
             ("secp256k1", "0284bf7562262bbd6940085748f3be6afa52ae317155181ece31b66351ccffa4b0"),
             ("P-256", "02515c3d6eb9e396b904d3feca7f54fdcd0cc1e997bf375dca515ad0a6c3b4035f"),
-            ("P-384", "03c76f2283dda95cd49b0ed9e733d2904474e37216f124e13d2c9ab4cf01021c49ad9cabb3d0b97499aef2f0ab313fa028"),
-            ("P-521", "02000366c8c3b22dfb87d0922163cd4b53cd43a24a29f79292fa4ef1288d69ed139a7fc0552120ea1bdb4f88ca0da4eb91de9b077018d5885dbff0e91a66639a9b72a5"),
+            (
+                "P-384",
+                "03c76f2283dda95cd49b0ed9e733d2904474e37216f124e13d2c9ab4cf01021c49ad9cabb3d0b97499aef2f0ab313fa028",
+            ),
+            (
+                "P-521",
+                "02000366c8c3b22dfb87d0922163cd4b53cd43a24a29f79292fa4ef1288d69ed139a7fc0552120ea1bdb4f88ca0da4eb91de9b077018d5885dbff0e91a66639a9b72a5",
+            ),
             ("brainpoolP160r1", "02cc389503519a09b4c09924564027fc64c51b15d4"),
             ("brainpoolP160t1", "0208eb21c28fdb1bb2bc4e7a78096f2c192b9d2854"),
             ("brainpoolP192r1", "0371cbabf359727b74662972f7276521a9639638614e4bdb75"),
@@ -182,10 +188,22 @@ mod tests {
             ("brainpoolP256t1", "035015cb98df400b4eff249b3e389436253b555c2622e5288331981bc309f5768f"),
             ("brainpoolP320r1", "0376ae3ad8e5f493791115df5918de27c402c17f2b50b3464c35099a1015df3daf212ffa0fdb2042d6"),
             ("brainpoolP320t1", "0257da4c47f38f0b119be86b47223ebcb119e362936aadf626ba87ba78ab5b07070d40ef157a4da765"),
-            ("brainpoolP384r1", "0278083585d7bc642b9899c0547604dac754db56d69ba822c40d79ba4a33e61d6486869b012305179fd4b2cac97e66cffa"),
-            ("brainpoolP384t1", "035e119196f964eb0d46c23cca3a6a02175891e83a95a86970be07189faec12b454ff60823d8ebc881084db556b5f85a5c"),
-            ("brainpoolP512r1", "021e1195c011872592277227075a078e9f8d562c5e3facf5c4c0f07f884c8552cfe99dba89fcc30bcfb82645176c34e5a1604db7de6e4c8daed9aaefe137e2a7e9"),
-            ("brainpoolP512t1", "0317dd1189aa8f45da6a2715edb11990dbd946d652c2ba8115052504a191c09cb26ccd46c366dd0d8f3f3d1782132838a81008cde64828fee3447c7f5a60e65224"),
+            (
+                "brainpoolP384r1",
+                "0278083585d7bc642b9899c0547604dac754db56d69ba822c40d79ba4a33e61d6486869b012305179fd4b2cac97e66cffa",
+            ),
+            (
+                "brainpoolP384t1",
+                "035e119196f964eb0d46c23cca3a6a02175891e83a95a86970be07189faec12b454ff60823d8ebc881084db556b5f85a5c",
+            ),
+            (
+                "brainpoolP512r1",
+                "021e1195c011872592277227075a078e9f8d562c5e3facf5c4c0f07f884c8552cfe99dba89fcc30bcfb82645176c34e5a1604db7de6e4c8daed9aaefe137e2a7e9",
+            ),
+            (
+                "brainpoolP512t1",
+                "0317dd1189aa8f45da6a2715edb11990dbd946d652c2ba8115052504a191c09cb26ccd46c366dd0d8f3f3d1782132838a81008cde64828fee3447c7f5a60e65224",
+            ),
             ("SM2", "0346d1086f6e5c938447f05280db707c279a7b459c38f19e4d9a30ad2dadf9f28a"),
         ] {
             let curve = CURVES.iter().find(|curve| curve.name == name).unwrap();
@@ -241,8 +259,11 @@ mod tests {
 
     fn parameters(curve: &Curve, base: &[u8]) -> Vec<u8> {
         let field = [ber::encode(OID, &[OID_PRIME_FIELD]), ber::encode_unsigned(curve.p)].concat();
-        let coefficients =
-            [ber::encode(OCTET_STRING, &[curve.a]), ber::encode(OCTET_STRING, &[curve.b]), ber::encode(3, &[&[0, 7, 7]])];
+        let coefficients = [
+            ber::encode(OCTET_STRING, &[curve.a]),
+            ber::encode(OCTET_STRING, &[curve.b]),
+            ber::encode(3, &[&[0, 7, 7]]),
+        ];
         ber::encode(
             SEQUENCE,
             &[
@@ -303,7 +324,10 @@ mod tests {
         // SEQ { 1, SEQ { characteristic-two-field } }
         let der = ber::encode(
             SEQUENCE,
-            &[&ber::encode_unsigned(&[1]), &ber::encode(SEQUENCE, &[&ber::encode(OID, &[&[0x2a, 0x86, 0x48, 0xce, 0x3d, 1, 2]])])],
+            &[
+                &ber::encode_unsigned(&[1]),
+                &ber::encode(SEQUENCE, &[&ber::encode(OID, &[&[0x2a, 0x86, 0x48, 0xce, 0x3d, 1, 2]])]),
+            ],
         );
         for bytes in [&der[..], &[0x30, 0], &[0x04, 0], &[0x30, 3, 2, 1, 9]] {
             assert!(Explicit::read(Reader::new(bytes).any().unwrap()).is_err());

@@ -19,8 +19,11 @@ pub(crate) const EC_OID: Anchor = Anchor::anywhere(&[0x2a, 0x86, 0x48, 0xce, 0x3
 pub(crate) const DSA_OID: Anchor = Anchor::anywhere(&[0x2a, 0x86, 0x48, 0xce, 0x38, 0x04, 0x01]);
 /// A whole AlgorithmIdentifier of RFC 8410, but for its last byte.
 pub(crate) const RFC8410: Anchor = Anchor::anywhere(&[0x30, 0x05, 0x06, 0x03, 0x2b, 0x65]);
-/// [0] { INTEGER 2 }: the version of an X.509 v3 certificate.
+/// `[0] { INTEGER 2 }`: the version of an X.509 v3 certificate.
 pub(crate) const X509_V3: Anchor = Anchor::anywhere(&[0xa0, 0x03, 0x02, 0x01, 0x02]);
+
+/// A file that is one SEQUENCE of 256 bytes or more: what has no better anchor is looked for there.
+pub(crate) const SEQUENCE_AT_START: Anchor = Anchor::at_start(&[0x30, 0x82]);
 
 /// Start of the SEQUENCE whose content begins at `content`.
 pub(crate) fn sequence_before(bytes: &[u8], content: usize) -> Option<usize> {

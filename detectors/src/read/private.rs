@@ -33,11 +33,6 @@ const MAX_MODULUS: u32 = 16_384;
 /// Smallest modulus read, in bits. Toys below that are in test suites only.
 const MIN_MODULUS: u32 = 256;
 
-/// Reads whichever of the four it is.
-pub(crate) fn read(der: &[u8]) -> Result<PrivateKey, Malformed> {
-    pkcs8(der).or_else(|_| pkcs1(der)).or_else(|_| sec1(der)).or_else(|_| dsa(der))
-}
-
 /// RSAPrivateKey (RFC 8017 A.1.2).
 pub(crate) fn pkcs1(der: &[u8]) -> Result<PrivateKey, Malformed> {
     rsa(der, None)
@@ -94,7 +89,14 @@ fn rsa(der: &[u8], pss: Option<&[u8]>) -> Result<PrivateKey, Malformed> {
         None => PublicKey::Rsa { n, e },
         Some(parameters) => PublicKey::RsaPss { n, e, parameters },
     };
-    Ok(PrivateKey { public: Some(public::half(&key)), verified, format: "pkcs1", plausible: true, notes, consumed: outer.raw.len() })
+    Ok(PrivateKey {
+        public: Some(public::half(&key)),
+        verified,
+        format: "pkcs1",
+        plausible: true,
+        notes,
+        consumed: outer.raw.len(),
+    })
 }
 
 /// The DSA private key that OpenSSL wrote before it took to PKCS#8: six INTEGERs 0, p, q, g, y, x.

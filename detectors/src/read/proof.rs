@@ -146,7 +146,11 @@ mod tests {
                 "3c6fd1d02960e0d9e93308fc65736141c30db307977f81b7b10996e51e53f573e5c86621205ff491209d3b7cd7933428177ba4defae14dc1",
             ),
         ] {
-            assert_eq!(raw_public(kind, &unhex(private)).map(|public| hex(&public)).as_deref(), Some(public), "{kind:?}");
+            assert_eq!(
+                raw_public(kind, &unhex(private)).map(|public| hex(&public)).as_deref(),
+                Some(public),
+                "{kind:?}"
+            );
         }
         for kind in [Raw::Ed25519, Raw::Ed448, Raw::X25519, Raw::X448] {
             for private in [&[][..], &[7; 31], &[7; 64]] {
@@ -166,8 +170,12 @@ mod tests {
     fn mersenne() -> Mersenne {
         let prime = |bits: usize| [&[(1_u16 << (bits % 8)) as u8 - 1][..], &vec![0xff; bits / 8]].concat();
         Mersenne {
-            n: unhex("ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7ffffffffffffffffffffe0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000001"),
-            d: unhex("2a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a5555aaaa5555aaaa5555aa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa01"),
+            n: unhex(
+                "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7ffffffffffffffffffffe0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000001",
+            ),
+            d: unhex(
+                "2a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a5555aaaa5555aaaa5555aa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa01",
+            ),
             p: prime(521),
             q: prime(607),
         }
@@ -213,7 +221,9 @@ mod tests {
     #[test]
     fn powers_are_those_of_python() {
         // The prime of RFC 2409 6.1, g = 2, x = the bytes 1 to 20; `pow(g, x, p)`.
-        let p = unhex("ffffffffffffffffc90fdaa22168c234c4c6628b80dc1cd129024e088a67cc74020bbea63b139b22514a08798e3404ddef9519b3cd3a431b302b0a6df25f14374fe1356d6d51c245e485b576625e7ec6f44c42e9a63a3620ffffffffffffffff");
+        let p = unhex(
+            "ffffffffffffffffc90fdaa22168c234c4c6628b80dc1cd129024e088a67cc74020bbea63b139b22514a08798e3404ddef9519b3cd3a431b302b0a6df25f14374fe1356d6d51c245e485b576625e7ec6f44c42e9a63a3620ffffffffffffffff",
+        );
         let y = "1dd8236fd093914b0323c692479daf08e9cf5ff3a87229a63b3abf0e3e44c82ac55742af769a069ea5308eb5923e98ad600047fb532a0e4306d63fb87af8a85a16b126d686a0723a7d5c05e8da6f7187f522acda8f80d5da05066c92d11286c0";
         let x: Vec<u8> = (1..=20).collect();
         assert_eq!(dsa_public(&p, &[2], &x).map(|y| hex(&y)).as_deref(), Some(y));

@@ -90,15 +90,37 @@ pub(crate) enum Domain<'a> {
 /// A public key as numbers: big-endian, leading zeros allowed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum PublicKey<'a> {
-    Rsa { n: &'a [u8], e: &'a [u8] },
+    Rsa {
+        n: &'a [u8],
+        e: &'a [u8],
+    },
     /// `parameters` is the DER of the AlgorithmIdentifier's parameters, empty if absent.
-    RsaPss { n: &'a [u8], e: &'a [u8], parameters: &'a [u8] },
-    Dsa { p: &'a [u8], q: &'a [u8], g: &'a [u8], y: &'a [u8] },
+    RsaPss {
+        n: &'a [u8],
+        e: &'a [u8],
+        parameters: &'a [u8],
+    },
+    Dsa {
+        p: &'a [u8],
+        q: &'a [u8],
+        g: &'a [u8],
+        y: &'a [u8],
+    },
     /// `parameters` is the DER of DHParameter (PKCS#3 9): p, g and an optional length.
-    Dh { parameters: &'a [u8], p: &'a [u8], y: &'a [u8] },
+    Dh {
+        parameters: &'a [u8],
+        p: &'a [u8],
+        y: &'a [u8],
+    },
     /// `point` as in X9.62 2.2: 04 x y, or 02/03 x.
-    Ec { domain: Domain<'a>, point: &'a [u8] },
-    Raw { kind: Raw, bytes: &'a [u8] },
+    Ec {
+        domain: Domain<'a>,
+        point: &'a [u8],
+    },
+    Raw {
+        kind: Raw,
+        bytes: &'a [u8],
+    },
 }
 
 /// Identity and names of a public key.
@@ -329,7 +351,8 @@ pub(crate) fn from_spki(der: &[u8]) -> Result<PublicHalf, Malformed> {
         OID_DSA => {
             let y = Reader::new(bits).value(INTEGER, "DSA y")?.content;
             let mut dss = algorithm.value(SEQUENCE, "DSA parameters")?.children();
-            let [p, q, g] = [dss.value(INTEGER, "p")?, dss.value(INTEGER, "q")?, dss.value(INTEGER, "g")?].map(|v| v.content);
+            let [p, q, g] =
+                [dss.value(INTEGER, "p")?, dss.value(INTEGER, "q")?, dss.value(INTEGER, "g")?].map(|v| v.content);
             Ok(half(&PublicKey::Dsa { p, q, g, y }))
         }
         OID_DH => {
@@ -381,4 +404,3 @@ pub(crate) fn domain<'a>(reader: &mut Reader<'a>) -> Result<Domain<'a>, Malforme
         _ => Err(Malformed::new("EC parameters", reader.at())),
     }
 }
-

@@ -170,7 +170,11 @@ fn is_odd(number: &[u8]) -> bool {
 /// What makes a key private. Borrowed from a buffer that wipes itself.
 #[derive(Clone, Copy)]
 pub(crate) enum Private<'a> {
-    Rsa { d: &'a [u8], p: &'a [u8], q: &'a [u8] },
+    Rsa {
+        d: &'a [u8],
+        p: &'a [u8],
+        q: &'a [u8],
+    },
     /// DSA x, ECDSA d, or the seed of EdDSA.
     Number(&'a [u8]),
     /// A handle that only the security key can use.
@@ -266,7 +270,10 @@ mod tests {
             (Some(Algorithm::SkEd25519), blob(&[b"sk-ssh-ed25519@openssh.com", &ed, b"ssh:"])),
             (Some(Algorithm::SkEcdsa), blob(&[b"sk-ecdsa-sha2-nistp256@openssh.com", b"nistp256", &point, b"ssh:"])),
             (Some(Algorithm::Ed25519), blob(&[b"ssh-ed25519-cert-v01@openssh.com", b"nonce", &ed, b"rest"])),
-            (Some(Algorithm::SkEd25519), blob(&[b"sk-ssh-ed25519-cert-v01@openssh.com", b"nonce", &ed, b"ssh:", b"rest"])),
+            (
+                Some(Algorithm::SkEd25519),
+                blob(&[b"sk-ssh-ed25519-cert-v01@openssh.com", b"nonce", &ed, b"ssh:", b"rest"]),
+            ),
             (None, blob(&[b"ssh-xmss@openssh.com", b"anything"])),
             (None, blob(&[b"ecdsa-sha2-nistb233", b"nistb233", &point])),
         ] {

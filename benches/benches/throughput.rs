@@ -1,0 +1,51 @@
+//! Throughput: the prefilter on text and on program bytes, then every detector over the samples of its own family.
+//!
+//! `cargo bench -p keyradius-benches`
+
+use detectors::{DETECTORS, KNOWLEDGE, UNWRAPPERS};
+use divan::counter::BytesCount;
+use divan::{Bencher, black_box};
+use scanner_core::blob::Window;
+use scanner_core::budget::Limits;
+use scanner_core::engine::scan_bytes;
+use scanner_core::prefilter::Prefilter;
+
+fn main() {
+    divan::main();
+}
+
+/// As large as a window, so that memory speed is part of it.
+const SIZE: usize = 4 << 20;
+
+fn prefilter(bencher: Bencher<'_, '_>, bytes: &[u8]) {
+    let prefilter = Prefilter::new(&KNOWLEDGE);
+    let mut seen = Vec::new();
+    bencher.counter(BytesCount::new(bytes.len())).bench_local(|| {
+        seen.clear();
+        prefilter.find(black_box(bytes), Window::whole(bytes.len()), &mut seen);
+        seen.len()
+    });
+}
+
+#[divan::bench]
+fn prefilter_on_text(bencher: Bencher<'_, '_>) {
+    prefilter(bencher, &benches::source_text(SIZE));
+}
+
+#[divan::bench]
+fn prefilter_on_program_bytes(bencher: Bencher<'_, '_>) {
+    prefilter(bencher, &benches::program_bytes(SIZE));
+}
+
+fn ids() -> Vec<&'static str> {
+    DETECTORS.iter().map(|d| d.about().id).chain(UNWRAPPERS.iter().map(|u| u.about().id)).collect()
+}
+
+/// The engine over all samples of one family: every hit parsed and proven.
+#[divan::bench(args = ids())]
+fn samples_of(bencher: Bencher<'_, '_>, id: &str) {
+    let bytes = benches::family(id);
+    bencher
+        .counter(BytesCount::new(bytes.len()))
+        .bench_local(|| scan_bytes(&KNOWLEDGE, id, black_box(&bytes), Limits::default()).occurrences.len());
+}

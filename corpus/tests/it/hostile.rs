@@ -1,0 +1,242 @@
+//! Bad input: no panic, no hang, bounded memory, a coverage entry, and nothing else is lost.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use corpus::{cases_dir, pack};
+use detectors::KNOWLEDGE;
+use scanner_core::budget::Limits;
+use scanner_core::engine::{Harvest, Watch, scan, scan_bytes};
+use scanner_core::error::Reason;
+use scanner_core::material::Kind;
+use scanner_core::source::fs::Tree;
+use scanner_core::source::stream::{AHEAD, CORE};
+
+/// A file of the corpus.
+fn sample(family: &str, name: &str) -> Vec<u8> {
+    let packed = fs::read(cases_dir().join(family).join("samples.pack")).expect("the pack");
+    let files = pack::read(&packed).expect("the pack reads");
+    files.into_iter().find(|f| f.name == name).unwrap_or_else(|| panic!("{family}/{name}")).bytes
+}
+
+fn key() -> Vec<u8> {
+    sample("pkcs8", "ec_P256.pem")
+}
+
+fn directory(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&path);
+    fs::create_dir_all(&path).expect("a directory");
+    path
+}
+
+fn walk(root: &Path, jobs: usize) -> Harvest {
+    let tree = Tree { roots: vec![root.to_owned()], one_file_system: false };
+    scan(&KNOWLEDGE, &[&tree], jobs, Limits::default(), &Watch::default()).expect("the root is there")
+}
+
+fn keys(harvest: &Harvest) -> Vec<String> {
+    let private = harvest.occurrences.iter().filter(|o| o.material.kind == Kind::PrivateKey);
+    private.map(|o| format!("{}:{}@{}", o.origin, o.line, o.offset)).collect()
+}
+
+fn reasons(harvest: &Harvest) -> Vec<(String, Reason)> {
+    let name = |path: &Path| path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    harvest.gaps.iter().map(|g| (name(&g.origin.path), g.reason)).collect()
+}
+
+#[cfg(unix)]
+#[test]
+fn odd_files_are_listed_and_cost_nothing_else() {
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::net::UnixListener;
+
+    let root = directory("hostile-tree");
+    fs::write(root.join("key.pem"), key()).expect("written");
+    fs::write(root.join(std::ffi::OsStr::from_bytes(b"\xff\xfe.pem")), key()).expect("written");
+    fs::write(root.join("empty"), b"").expect("written");
+    fs::create_dir_all(root.join(".hidden")).expect("made");
+    fs::write(root.join(".hidden/.gitignore"), "*\n").expect("written");
+    fs::write(root.join(".hidden/ignored.pem"), key()).expect("written");
+    symlink(".", root.join("loop")).expect("linked");
+    symlink("nowhere", root.join("dangling")).expect("linked");
+    symlink("key.pem", root.join("link.pem")).expect("linked");
+    let _socket = UnixListener::bind(root.join("socket")).expect("bound");
+    let made = std::process::Command::new("mkfifo").arg(root.join("fifo")).status().expect("mkfifo runs");
+    assert!(made.success());
+    let locked = root.join("locked.pem");
+    fs::write(&locked, key()).expect("written");
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0)).expect("changed");
+    // The superuser reads it all the same.
+    let readable = fs::read(&locked).is_ok();
+
+    let harvest = walk(&root, 2);
+    let found = keys(&harvest);
+    assert_eq!(found.len(), 3 + usize::from(readable), "{found:?}");
+    assert!(found.iter().any(|f| f.contains("\\xff\\xfe.pem:1@0")), "{found:?}");
+    let mut expected = vec![("fifo".to_owned(), Reason::SpecialFile)];
+    if !readable {
+        expected.push(("locked.pem".to_owned(), Reason::Permission));
+    }
+    expected.push(("socket".to_owned(), Reason::SpecialFile));
+    assert_eq!(reasons(&harvest), expected);
+    fs::remove_dir_all(root).expect("removed");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn pseudo_file_systems_are_left_alone() {
+    let harvest = walk(Path::new("/proc/self"), 1);
+    assert_eq!(reasons(&harvest), [("self".to_owned(), Reason::PseudoFileSystem)]);
+    assert_eq!(harvest.files, 0);
+}
+
+#[test]
+fn a_root_that_is_not_there_is_an_error() {
+    let tree = Tree { roots: vec!["/nonexistent/keyradius".into()], one_file_system: false };
+    let error = scan(&KNOWLEDGE, &[&tree], 1, Limits::default(), &Watch::default()).expect_err("no such root");
+    assert!(error.to_string().starts_with("cannot scan /nonexistent/keyradius: "), "{error}");
+}
+
+#[test]
+fn a_sparse_file_is_read_in_windows() {
+    use std::io::{Seek, SeekFrom, Write};
+    let path = directory("hostile-sparse").join("disk.img");
+    let mut file = fs::File::create(&path).expect("created");
+    let at = 300 << 20;
+    file.seek(SeekFrom::Start(at)).expect("seeks");
+    file.write_all(&key()).expect("written");
+    file.set_len(400 << 20).expect("grown");
+    let harvest = walk(&path, 1);
+    assert_eq!(keys(&harvest), [format!("{}:1@{at}", path.display())]);
+    assert_eq!(harvest.bytes, 400 << 20);
+    fs::remove_file(path).expect("removed");
+}
+
+#[test]
+fn a_key_is_found_once_wherever_the_windows_fall() {
+    let root = directory("hostile-seams");
+    let (text, der) = (key(), sample("pkcs1", "rsa2048.der"));
+    for key in [&text, &der] {
+        for end in [CORE - 1, CORE, CORE + 1, CORE + key.len() / 2, CORE + key.len(), CORE + AHEAD, 2 * CORE] {
+            let at = end - key.len();
+            let mut bytes = vec![b'\n'; 3 * CORE];
+            bytes[at..end].copy_from_slice(key);
+            let path = root.join("large");
+            fs::write(&path, &bytes).expect("written");
+            assert_eq!(keys(&walk(&path, 1)), [format!("{}:{}@{at}", path.display(), at + 1)]);
+        }
+    }
+    fs::remove_dir_all(root).expect("removed");
+}
+
+#[test]
+fn the_number_of_jobs_changes_nothing() {
+    let root = directory("hostile-jobs");
+    for (number, family) in ["pkcs8", "openssh", "pkcs12", "jks", "base64", "openpgp"].iter().enumerate() {
+        let packed = fs::read(cases_dir().join(family).join("samples.pack")).expect("the pack");
+        let folder = root.join(number.to_string());
+        fs::create_dir_all(&folder).expect("made");
+        for file in pack::read(&packed).expect("the pack reads") {
+            fs::write(folder.join(file.name.replace('/', "_")), file.bytes).expect("written");
+        }
+    }
+    let plain = |jobs| {
+        let harvest = walk(&root, jobs);
+        harvest.occurrences.iter().map(|o| format!("{o:?}")).collect::<Vec<_>>()
+    };
+    let one = plain(1);
+    assert!(one.len() > 500);
+    for jobs in [2, 7] {
+        assert!(plain(jobs) == one, "{jobs} jobs");
+    }
+    fs::remove_dir_all(root).expect("removed");
+}
+
+/// Bytes that are made to keep a scanner busy, and what a time limit is for.
+#[test]
+fn bytes_made_to_hurt_end_soon() {
+    let header = "-----BEGIN RSA PRIVATE KEY-----";
+    let mebibyte = |unit: &[u8]| unit.repeat((1 << 20) / unit.len());
+    let cases: Vec<(&str, Vec<u8>)> = vec![
+        ("headers", mebibyte(header.as_bytes())),
+        ("headers and lines", mebibyte(format!("{header}\n").as_bytes())),
+        ("one header, endless body", [header.as_bytes(), &mebibyte(b"\nAAAA")].concat()),
+        ("header, then headers of mail", [header.as_bytes(), &mebibyte(b"\nA: b")].concat()),
+        ("two integers", mebibyte(&[0x30, 0x82, 0x01, 0x00, 0x02, 0x01, 0x00, 0x02])),
+        ("sequences", mebibyte(&[0x30, 0x80])),
+        ("sequences of PKCS#12", [&[0x30, 0x80, 2, 1, 3][..], &mebibyte(&[0x30, 0x80])].concat()),
+        ("object identifiers", mebibyte(&[0x30, 0x0d, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1])),
+        ("anchors in base64", mebibyte(b"KoZIhvcNAQ ")),
+        ("short lines of base64", mebibyte(b"MIIEpAIBAAKCAQEAMIIEpAIBAAKCAQEA\n")),
+        ("base64 of base64", mebibyte(b"LS0tLS1CRUdJTiBQUklWQVRF")),
+        ("JKS", mebibyte(&[0xfe, 0xed, 0xfe, 0xed, 0, 0, 0, 2, 0xff, 0xff, 0xff, 0xff])),
+        ("UTF-16", mebibyte(b"B\0E\0G\0I\0N\0 \0")),
+        ("escapes", [header.as_bytes(), &mebibyte(b"\\")].concat()),
+        ("PuTTY", mebibyte(b"PuTTY-User-Key-File-3: ssh-rsa\n")),
+    ];
+    for (name, bytes) in cases {
+        let started = Instant::now();
+        let limits = Limits { max_time: Duration::from_secs(5), ..Limits::default() };
+        let harvest = scan_bytes(&KNOWLEDGE, name, &bytes, limits);
+        assert!(keys(&harvest).is_empty(), "{name}: {:?}", keys(&harvest));
+        assert!(harvest.gaps.iter().all(|g| g.reason != Reason::DetectorFault), "{name}: {:?}", harvest.gaps);
+        assert!(started.elapsed() < Duration::from_secs(20), "{name} took {:?}", started.elapsed());
+    }
+}
+
+#[test]
+fn limits_bite_and_say_so() {
+    let pem = key();
+    let mut nested = pem.clone();
+    for _ in 0..8 {
+        nested = base64(&nested).into_bytes();
+    }
+    let shallow = Limits { max_depth: 1, ..Limits::default() };
+    let twice = base64(base64(&pem).as_bytes());
+    let harvest = scan_bytes(&KNOWLEDGE, "twice", twice.as_bytes(), shallow);
+    assert_eq!((keys(&harvest).len(), harvest.gaps[0].reason), (0, Reason::TooDeep));
+
+    let narrow = Limits { max_expanded: 16, ..Limits::default() };
+    let harvest = scan_bytes(&KNOWLEDGE, "once", base64(&pem).as_bytes(), narrow);
+    assert_eq!((keys(&harvest).len(), harvest.gaps[0].reason), (0, Reason::TooMuchOutput));
+
+    let few = Limits { max_materials: 2, ..Limits::default() };
+    let harvest = scan_bytes(&KNOWLEDGE, "many", &pem.repeat(5), few);
+    assert_eq!((keys(&harvest).len(), harvest.gaps[0].reason), (2, Reason::TooMany));
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::new();
+    for chunk in bytes.chunks(3) {
+        let word = chunk.iter().chain(&[0, 0]).take(3).fold(0_u32, |word, byte| word << 8 | u32::from(*byte));
+        for digit in 0..4 {
+            let value = DIGITS[(word >> (18 - 6 * digit)) as usize & 63];
+            out.push(if digit <= chunk.len() { char::from(value) } else { '=' });
+        }
+    }
+    out
+}
+
+/// Every sample, cut at every length and with every kind of byte changed somewhere: nothing panics, nothing hangs.
+#[test]
+fn damaged_samples_cost_themselves_only() {
+    for family in ["pkcs1", "pkcs8", "sec1", "dsa", "encrypted_pkcs8", "openssh", "openpgp", "pkcs12", "jks", "x509"] {
+        let packed = fs::read(cases_dir().join(family).join("samples.pack")).expect("the pack");
+        let files = pack::read(&packed).expect("the pack reads");
+        for file in files.iter().filter(|f| f.bytes.len() < 8192).step_by(9) {
+            let step = (file.bytes.len() / 40).max(1);
+            for at in (0..file.bytes.len()).step_by(step) {
+                let mut damaged = file.bytes.clone();
+                damaged[at] = damaged[at].wrapping_add(0x81);
+                for bytes in [&file.bytes[..at], &damaged] {
+                    let harvest = scan_bytes(&KNOWLEDGE, &file.name, bytes, Limits::default());
+                    assert!(harvest.gaps.is_empty(), "{family}/{} at {at}: {:?}", file.name, harvest.gaps);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! Java keystores JKS and JCEKS (sun.security.provider.JavaKeyStore, com.sun.crypto.provider.JceKeyStore).
+//!
+//! The magic number opens the file; then every entry has to parse to the end of the list. Aliases and certificate chains
+//! are readable without a password, so the private key is known by its certificate. Since Java 9 a file called `.jks` is
+//! usually PKCS#12: that is read by the detector of that name, whatever the file is called.
+
+use std::ops::Range;
+
+use scanner_core::blob::Blob;
+use scanner_core::error::Malformed;
+use scanner_core::material::{Encoding, Identity, Kind, Label, Material};
+use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+
+use crate::read::ber::{OCTET_STRING, Reader, SEQUENCE};
+use crate::read::cursor::Cursor;
+use crate::read::{carrier, pbe, x509};
+
+/// JKS and JCEKS keystores.
+#[derive(Debug)]
+pub(crate) struct Jks;
+
+static ABOUT: About = About {
+    id: "jks",
+    title: "Java keystore (JKS, JCEKS)",
+    detects: "JKS and JCEKS keystores, versions 1 and 2, at any offset: every private key entry with its alias, the \
+              certificate chain that says whose key it is, and how it is protected. Trust stores are told apart.",
+    blind_to: "Whether the passwords are well-known ones: no password is tried. The keys in sealed secret key entries of \
+               JCEKS (HMAC, AES) are noted, not listed.",
+    respond: "JKS protects its keys with a single SHA-1 key stream: treat them as readable. Look for storePassword and \
+              keyPassword in build files beside it, revoke the certificates listed, and move to a hardware-backed key.",
+    references: &["JDK sun.security.provider.JavaKeyStore", "JDK com.sun.crypto.provider.JceKeyStore", "CWE-321"],
+};
+
+/// Magic number and the high bytes of the version.
+const JKS: Anchor = Anchor::anywhere(&[0xfe, 0xed, 0xfe, 0xed, 0x00, 0x00, 0x00]);
+const JCEKS: Anchor = Anchor::anywhere(&[0xce, 0xce, 0xce, 0xce, 0x00, 0x00, 0x00]);
+
+/// Length of the SHA-1 that ends the file.
+const DIGEST: usize = 20;
+
+impl Detector for Jks {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn anchors(&self) -> &'static [Anchor] {
+        &[JKS, JCEKS]
+    }
+
+    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+        let container = if hit.anchor == JKS { "JKS" } else { "JCEKS" };
+        let mut store = Store::new(blob.bytes, hit.at, container);
+        let read = store.read();
+        // Entries before a damaged one are keys all the same; without any, it only looked like a keystore.
+        if let Err(error) = read
+            && store.materials.is_empty()
+        {
+            return Err(error);
+        }
+        let end = hit.at + store.cursor.at();
+        let damaged = read.is_err().then_some("keystore damaged or cut: entries behind this one are lost");
+        for mut material in store.finish() {
+            material.span = hit.at..end;
+            material.notes.extend(damaged);
+            out.found(material);
+        }
+        Ok(())
+    }
+}
+
+struct Store<'a> {
+    cursor: Cursor<'a>,
+    container: &'static str,
+    materials: Vec<Material>,
+    keys: usize,
+    sealed: bool,
+}
+
+impl<'a> Store<'a> {
+    fn new(bytes: &'a [u8], at: usize, container: &'static str) -> Self {
+        let cursor = Cursor::new(bytes.get(at..).unwrap_or_default());
+        Self { cursor, container, materials: Vec::new(), keys: 0, sealed: false }
+    }
+
+    fn read(&mut self) -> Result<(), Malformed> {
+        self.cursor.take(4, "magic")?;
+        let version = self.cursor.u32("version")?;
+        if !(1..=2).contains(&version) {
+            return Err(Malformed::new("keystore version", 4));
+        }
+        let count = self.cursor.u32("entry count")?;
+        for _ in 0..count {
+            self.entry(version)?;
+        }
+        self.cursor.take(DIGEST, "keystore digest")?;
+        if self.materials.is_empty() && !self.sealed && count > 0 {
+            return Err(Malformed::new("keystore entries", self.cursor.at()));
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, version: u32) -> Result<(), Malformed> {
+        let tag = self.cursor.u32("entry tag")?;
+        let length = usize::from(self.cursor.u16("alias length")?);
+        let alias = Label::new("alias", self.cursor.take(length, "alias")?);
+        self.cursor.u64("entry date")?;
+        match tag {
+            1 => self.private_key(version, alias),
+            2 => {
+                let certificate = self.certificate(version)?;
+                self.push_certificate(certificate, vec![alias]);
+                Ok(())
+            }
+            3 if self.container == "JCEKS" => self.sealed_object(),
+            _ => Err(Malformed::new("entry tag", self.cursor.at())),
+        }
+    }
+
+    fn private_key(&mut self, version: u32, alias: Label) -> Result<(), Malformed> {
+        let encrypted = self.cursor.string("encrypted key")?;
+        let mut info = Reader::new(encrypted).value(SEQUENCE, "EncryptedPrivateKeyInfo")?.children();
+        let protection = pbe::protection(info.value(SEQUENCE, "encryptionAlgorithm")?)?;
+        let ciphertext = info.value(OCTET_STRING, "encryptedData")?.content;
+        let count = self.cursor.u32("chain length")?;
+        let mut chain = Vec::new();
+        for _ in 0..count {
+            chain.push(self.certificate(version)?);
+        }
+        let mut key = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Binary, Range::default());
+        key.protection = Some(protection);
+        let owner = chain.first().and_then(|c| c.as_ref()).and_then(|c| c.public.clone());
+        key.identity = Some(match owner {
+            Some(public) => Identity::Public(Box::new(public)),
+            None => carrier::opaque(ciphertext),
+        });
+        key.labels.push(alias);
+        key.container = Some(self.container);
+        self.materials.push(key);
+        self.keys += 1;
+        for certificate in chain {
+            self.push_certificate(certificate, Vec::new());
+        }
+        Ok(())
+    }
+
+    /// One certificate; `None` if it is of a type or algorithm that cannot be read, which the list survives.
+    fn certificate(&mut self, version: u32) -> Result<Option<x509::Certificate>, Malformed> {
+        if version == 2 {
+            let length = usize::from(self.cursor.u16("certificate type")?);
+            self.cursor.take(length, "certificate type")?;
+        }
+        Ok(x509::read(self.cursor.string("certificate")?).ok())
+    }
+
+    fn push_certificate(&mut self, certificate: Option<x509::Certificate>, labels: Vec<Label>) {
+        let Some(certificate) = certificate else { return };
+        let mut material = Material::new(Kind::Certificate, "x509", Encoding::Binary, Range::default());
+        material.identity = certificate.public.map(|p| Identity::Public(Box::new(p)));
+        material.certificate = Some(Box::new(certificate.facts));
+        material.labels = labels;
+        material.container = Some(self.container);
+        self.materials.push(material);
+    }
+
+    /// A serialised Java object without a length before it: what follows cannot be found, so the list ends here.
+    fn sealed_object(&mut self) -> Result<(), Malformed> {
+        self.sealed = true;
+        let mut material = Material::new(Kind::Keystore, ABOUT.id, Encoding::Binary, Range::default());
+        material.container = Some(self.container);
+        material.notes.push("holds a sealed secret key (HMAC or cipher key)");
+        self.materials.push(material);
+        // STREAM_MAGIC and STREAM_VERSION of Java serialisation.
+        self.cursor.expect(&[0xac, 0xed, 0x00, 0x05], "sealed object")?;
+        self.skip_object()
+    }
+
+    /// Looks for the next entry behind a serialised object: a tag, an alias and a plausible date.
+    fn skip_object(&mut self) -> Result<(), Malformed> {
+        let rest = self.cursor.rest();
+        for at in 0..rest.len() {
+            let tail = rest.get(at..).unwrap_or_default();
+            if tail.len() == DIGEST || is_entry(tail) {
+                self.cursor.take(at, "sealed object")?;
+                return Ok(());
+            }
+        }
+        Err(Malformed::new("sealed object", self.cursor.at()))
+    }
+
+    fn finish(mut self) -> Vec<Material> {
+        if self.keys == 0 && !self.sealed {
+            let mut material = Material::new(Kind::Keystore, ABOUT.id, Encoding::Binary, Range::default());
+            material.container = Some(self.container);
+            material.notes.push("trust store: certificates only");
+            self.materials.push(material);
+        }
+        self.materials
+    }
+}
+
+/// Whether an entry begins here: its tag, an alias of printable letters, and a date between 1995 and 2100.
+fn is_entry(bytes: &[u8]) -> bool {
+    /// 1995-01-01 and 2100-01-01 in milliseconds since 1970: Java is not older.
+    const DATES: Range<u64> = 788_918_400_000..4_102_444_800_000;
+    let mut cursor = Cursor::new(bytes);
+    let mut plausible = || {
+        let tag = cursor.u32("tag").ok()?;
+        let length = usize::from(cursor.u16("alias length").ok()?);
+        let alias = cursor.take(length, "alias").ok()?;
+        let date = cursor.u64("date").ok()?;
+        let printable = !alias.is_empty() && alias.iter().all(|b| *b >= 0x20);
+        Some((1..=3).contains(&tag) && printable && DATES.contains(&date))
+    };
+    plausible().unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use scanner_core::blob::Origin;
+
+    use super::*;
+    use crate::read::ber::{OID, encode};
+
+    fn store(magic: [u8; 4], entries: &[Vec<u8>]) -> Vec<u8> {
+        let head = [&magic[..], &2_u32.to_be_bytes(), &(entries.len() as u32).to_be_bytes()].concat();
+        [head, entries.concat(), vec![0; DIGEST]].concat()
+    }
+
+    fn key_entry(alias: &str) -> Vec<u8> {
+        let oid = encode(OID, &[&[0x2b, 0x06, 0x01, 0x04, 0x01, 0x2a, 0x02, 0x11, 0x01, 0x01]]);
+        let info = encode(SEQUENCE, &[&encode(SEQUENCE, &[&oid]), &encode(OCTET_STRING, &[&[9; 64]])]);
+        let alias_length = (alias.len() as u16).to_be_bytes();
+        let info_length = (info.len() as u32).to_be_bytes();
+        [&[0, 0, 0, 1], &alias_length[..], alias.as_bytes(), &[0; 8], &info_length, &info, &[0; 4]].concat()
+    }
+
+    fn inspect(bytes: &[u8], at: usize) -> Result<Vec<Material>, Malformed> {
+        let origin = Origin::file("x");
+        let mut out = Inspection::default();
+        Jks.inspect(Blob::whole(bytes, &origin), Hit { anchor: JKS, at }, &mut out)?;
+        Ok(out.take())
+    }
+
+    const MAGIC: [u8; 4] = [0xfe, 0xed, 0xfe, 0xed];
+
+    #[test]
+    fn every_entry_is_a_key_with_its_alias() {
+        let bytes = [vec![1; 7], store(MAGIC, &[key_entry("release"), key_entry("test")]), vec![2; 9]].concat();
+        let found = inspect(&bytes, 7).unwrap();
+        let aliases: Vec<_> = found.iter().map(|m| m.labels[0].text.as_str()).collect();
+        assert_eq!(aliases, ["release", "test"]);
+        assert_eq!(found[0].span, 7..bytes.len() - 9);
+        assert!(matches!(found[0].identity, Some(Identity::Opaque(_))), "no chain, so the ciphertext names it");
+    }
+
+    #[test]
+    fn what_is_cut_keeps_what_was_there() {
+        let whole = store(MAGIC, &[key_entry("one"), key_entry("two")]);
+        let found = inspect(&whole[..whole.len() - DIGEST - 10], 0).unwrap();
+        assert_eq!((found.len(), found[0].notes.len()), (1, 1));
+        for len in 0..60 {
+            assert!(inspect(&whole[..len], 0).is_err(), "{len}");
+        }
+    }
+
+    #[test]
+    fn lying_counts_cost_nothing() {
+        let mut bytes = store(MAGIC, &[]);
+        bytes[8..12].fill(0xff);
+        assert!(inspect(&bytes, 0).is_err());
+        assert_eq!(inspect(&store(MAGIC, &[]), 0).unwrap()[0].kind, Kind::Keystore);
+    }
+}
