@@ -72,6 +72,13 @@ impl Detector for OpenPgp {
     }
 }
 
+/// Most user ids kept for one key.
+const MAX_USERS: usize = 16;
+
+/// Most labels given out in one run of packets. Subkeys bear the user ids of their primary key, so a file full of both
+/// would hold their product.
+const MAX_LABELS: usize = 1 << 14;
+
 /// Reads packets from the start of `bytes` as far as they are packets. Returns the keys and where the packets end.
 fn read(bytes: &[u8]) -> Result<(Vec<Material>, usize), Malformed> {
     let mut ring = Ring::default();
@@ -83,12 +90,12 @@ fn read(bytes: &[u8]) -> Result<(Vec<Material>, usize), Malformed> {
             Ok(end) => at = end,
             // Text behind a block without END, zeros behind a key in flash: what was read stays.
             Err(_) if !ring.keys.is_empty() => break,
-            Err(error) => return Err(error),
+            Err(error) => return Err(ring.error.unwrap_or(error)),
         }
     }
     ring.close();
     if ring.keys.is_empty() {
-        return Err(Malformed::new("secret key packet", at));
+        return Err(ring.error.unwrap_or(Malformed::new("secret key packet", at)));
     }
     Ok((ring.keys, at))
 }
@@ -104,6 +111,10 @@ struct Ring {
     stated: u32,
     /// Whether the last key packet was one that could not be read.
     skipping: bool,
+    /// Labels given out.
+    labels: usize,
+    /// Why the first key packet that could not be read was not.
+    error: Option<Malformed>,
 }
 
 impl Ring {
@@ -111,34 +122,33 @@ impl Ring {
         match kind {
             SECRET_KEY => {
                 self.close();
-                self.key(body, &[])
+                self.key(body, &[]);
             }
             SECRET_SUBKEY => self.key(body, &["subkey"]),
-            USER_ID => {
-                self.users.push(Label::new("user id", body));
-                Ok(())
+            USER_ID if self.users.len() < MAX_USERS => self.users.push(Label::new("user id", body)),
+            SIGNATURE => self.signature(body),
+            // A public key: the user ids behind it are its own.
+            6 => {
+                self.close();
+                self.skipping = true;
             }
-            SIGNATURE => {
-                self.signature(body);
-                Ok(())
-            }
-            // Public keys, trust, user attributes, markers, padding.
-            6 | 10 | 12 | 14 | 17 | 21 => {
-                self.skipping |= matches!(kind, 6 | 14);
-                Ok(())
-            }
-            _ => Err(Malformed::new("packet in a keyring", 0)),
+            14 => self.skipping = true,
+            // Trust, user attributes, markers, padding; comments as GnuPG wrote them (16, 61) and what others keep for
+            // themselves (RFC 9580 5: 60 to 63).
+            USER_ID | 10 | 12 | 16 | 17 | 21 | 60..=63 => {}
+            _ => return Err(Malformed::new("packet in a keyring", 0)),
         }
+        Ok(())
     }
 
-    /// One key that cannot be read costs itself, unless it is the first.
-    fn key(&mut self, body: &[u8], notes: &[&'static str]) -> Result<(), Malformed> {
+    /// One key that cannot be read costs itself only: a live subkey may stand behind a primary key of the future.
+    fn key(&mut self, body: &[u8], notes: &[&'static str]) {
         let key = match openpgp::secret_key(body) {
             Ok(key) => key,
-            Err(error) if self.keys.is_empty() => return Err(error),
-            Err(_) => {
+            Err(error) => {
+                self.error = self.error.or(Some(error));
                 self.skipping = true;
-                return Ok(());
+                return;
             }
         };
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Binary, Range::default());
@@ -153,7 +163,6 @@ impl Ring {
         self.keys.push(material);
         self.stated = 0;
         self.skipping = false;
-        Ok(())
     }
 
     /// Key flags from the newest certification or binding of the last key; revocations as a note.
@@ -173,7 +182,10 @@ impl Ring {
     /// Ends a primary key: its user ids are those of its subkeys too.
     fn close(&mut self) {
         for key in self.keys.get_mut(self.primary..).unwrap_or_default() {
-            key.labels.extend(self.users.iter().cloned());
+            if self.labels + self.users.len() <= MAX_LABELS {
+                self.labels += self.users.len();
+                key.labels.extend(self.users.iter().cloned());
+            }
         }
         self.primary = self.keys.len();
         self.users.clear();
@@ -221,10 +233,13 @@ mod tests {
     }
 
     fn inspect(bytes: &[u8]) -> Result<Vec<Material>, Malformed> {
+        inspect_at(bytes, Anchor::at_start(&[0xc5]))
+    }
+
+    fn inspect_at(bytes: &[u8], anchor: Anchor) -> Result<Vec<Material>, Malformed> {
         let origin = Origin::file("x");
         let mut out = Inspection::default();
-        let hit = Hit { anchor: Anchor::at_start(&[0xc5]), at: 0 };
-        OpenPgp.inspect(Blob::whole(bytes, &origin), hit, &mut out)?;
+        OpenPgp.inspect(Blob::whole(bytes, &origin), Hit { anchor, at: 0 }, &mut out)?;
         Ok(out.take())
     }
 
@@ -274,6 +289,47 @@ mod tests {
         assert_eq!(uses(0), Some((true, true, false, false)), "the newest self-signature counts");
         assert_eq!(uses(1), Some((false, false, true, false)));
         assert_eq!(found[1].notes, ["subkey", "revoked"]);
+    }
+
+    #[test]
+    fn what_stands_between_keys_costs_no_key() {
+        let good = packet(SECRET_KEY, &plain());
+        let sub = packet(SECRET_SUBKEY, &plain());
+        let user = |name: &[u8]| packet(USER_ID, name);
+        // An algorithm that nobody has: the key behind it is alive all the same.
+        let unknown = packet(SECRET_KEY, &[4, 0x60, 0, 0, 0, 99, 1, 2, 3]);
+        let public = packet(6, &[4, 0x60, 0, 0, 0, 99]);
+        for (name, parts, expected) in [
+            ("unreadable primary", vec![unknown.clone(), user(b"a"), sub.clone()], vec!["a"]),
+            ("unreadable subkey", vec![good.clone(), user(b"a"), packet(SECRET_SUBKEY, &[4]), sub.clone()], vec!["a", "a"]),
+            ("comment", vec![good.clone(), packet(61, b"hello"), sub.clone()], vec!["", ""]),
+            ("public key", vec![good.clone(), user(b"a"), public, user(b"b"), good.clone(), user(b"c")], vec!["a", "c"]),
+        ] {
+            let armored = format!(
+                "-----BEGIN PGP {} KEY BLOCK-----\n\n{}\n-----END PGP {} KEY BLOCK-----\n",
+                "PRIVATE",
+                crate::read::text::base64(&parts.concat()),
+                "PRIVATE"
+            );
+            let found = inspect_at(armored.as_bytes(), armor::ANCHOR).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let labels: Vec<_> =
+                found.iter().map(|k| k.labels.iter().map(|l| l.text.as_str()).collect::<Vec<_>>().concat()).collect();
+            assert_eq!(labels, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn many_user_ids_and_many_subkeys_do_not_multiply() {
+        let stub = key(b"\xff\x00\x65\x00GNU\x01");
+        let ring = [
+            packet(SECRET_KEY, &plain()),
+            packet(USER_ID, b"u").repeat(3000),
+            packet(SECRET_SUBKEY, &stub).repeat(3000),
+        ]
+        .concat();
+        let found = inspect(&ring).unwrap();
+        assert_eq!((found.len(), found[0].labels.len()), (3001, MAX_USERS));
+        assert!(found.iter().map(|k| k.labels.len()).sum::<usize>() <= MAX_LABELS);
     }
 
     #[test]
