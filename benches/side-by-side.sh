@@ -19,8 +19,8 @@ find "$tree" -type f -exec cat {} + > /dev/null
 commands=(-n keyradius "$keyradius scan $tree --no-config --exit-zero -o $out/report.txt")
 has() { command -v "$1" > /dev/null; }
 if has rg; then commands+=(-n "rg -c 'PRIVATE KEY'" "rg -uuu -a -c 'PRIVATE KEY' $tree > $out/rg.txt || true"); fi
-if has kingfisher; then
-  commands+=(-n kingfisher "kingfisher scan $tree --rule kingfisher.privkey --no-validate --git-history none --format json -o $out/kf.json --no-update-check || true")
+if has kingfisher; then # its one rule for private keys
+  commands+=(-n kingfisher "kingfisher scan $tree --rule betterleaks.private-key --no-validate --git-history none --no-update-check > $out/kf.txt || true")
 fi
 if has gitleaks; then commands+=(-n gitleaks "gitleaks dir $tree --no-banner -r $out/gl.json || true"); fi
 if has trufflehog; then commands+=(-n trufflehog "trufflehog filesystem $tree --no-verification --include-detectors PrivateKey --json > $out/th.json || true"); fi

@@ -113,9 +113,9 @@ impl Entry {
                     Value::Datetime(date) => date.to_string(),
                     other => other.type_str().to_owned(),
                 };
-                let date = text.parse().map_err(|_| {
-                    (format!("until = {text:?} is no date"), "write it as YYYY-MM-DD".to_owned())
-                })?;
+                let date = text
+                    .parse()
+                    .map_err(|_| (format!("until = {text:?} is no date"), "write it as YYYY-MM-DD".to_owned()))?;
                 Some(date)
             }
         };
@@ -147,13 +147,22 @@ impl AllowList {
 
     /// Whether an entry that matched nothing is worth a word: if everything it speaks of was looked at.
     fn expects_matches(&self, targets: &[PathBuf], here: &Path) -> bool {
-        self.asked || targets.iter().any(|target| {
-            here.join(target).canonicalize().is_ok_and(|target| self.base.starts_with(target))
-        })
+        self.asked
+            || targets
+                .iter()
+                .any(|target| here.join(target).canonicalize().is_ok_and(|target| self.base.starts_with(target)))
     }
 
-    /// Judges every occurrence of every finding.
-    pub(crate) fn judge(&self, findings: &[Finding], targets: &[PathBuf], here: &Path, today: Date) -> Verdict {
+    /// Judges every occurrence of every finding. `whole` says that everything was read: then, and then only, an entry
+    /// that matched nothing is worth a notice.
+    pub(crate) fn judge(
+        &self,
+        findings: &[Finding],
+        targets: &[PathBuf],
+        here: &Path,
+        today: Date,
+        whole: bool,
+    ) -> Verdict {
         let mut used = vec![false; self.entries.len()];
         let mut verdict = Verdict::default();
         for finding in findings {
@@ -178,11 +187,11 @@ impl AllowList {
             }
             verdict.allowed.push(allowed);
         }
-        let expects_matches = self.expects_matches(targets, here);
+        let expects_matches = whole && self.expects_matches(targets, here);
         for (entry, used) in self.entries.iter().zip(used) {
             let (kind, message) = match entry.until.filter(|_| expired(entry.until, today)) {
                 Some(until) if used => ("allow_expired", format!("ended on {until}, so what it allowed is back")),
-                Some(until) => ("allow_expired", format!("ended on {until} and matches nothing: remove it")),
+                Some(until) => ("allow_expired", format!("ended on {until}: remove it")),
                 None if !used && expects_matches => ("allow_unused", "matches nothing: remove it".to_owned()),
                 None => continue,
             };
@@ -266,9 +275,10 @@ fn path_matches(pattern: &str, glob: &GlobMatcher, path: &Path, base: &Path, her
     let absolute = normal(&here.join(path));
     let Ok(relative) = absolute.strip_prefix(base) else { return false };
     let anywhere = !pattern.trim_end_matches('/').contains('/');
-    relative.ancestors().filter(|part| !part.as_os_str().is_empty()).any(|part| {
-        glob.is_match(part) || (anywhere && part.file_name().is_some_and(|name| glob.is_match(name)))
-    })
+    relative
+        .ancestors()
+        .filter(|part| !part.as_os_str().is_empty())
+        .any(|part| glob.is_match(part) || (anywhere && part.file_name().is_some_and(|name| glob.is_match(name))))
 }
 
 /// The path without `.` and `..`, by its text alone: what was scanned may be gone by now.

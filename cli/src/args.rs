@@ -147,8 +147,15 @@ pub(crate) struct ScanArgs {
     #[arg(long, help_heading = "Output")]
     pub(crate) show_public: bool,
     /// Colour: `auto`, `always` or `never`
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t, hide_possible_values = true, hide_default_value = true,
-          help_heading = "Output")]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHEN",
+        default_value_t,
+        hide_possible_values = true,
+        hide_default_value = true,
+        help_heading = "Output"
+    )]
     pub(crate) color: When,
     /// Progress on standard error: `auto`, `always` or `never`
     #[arg(long, value_enum, value_name = "WHEN", default_value_t, hide_short_help = true, help_heading = "Output")]

@@ -103,9 +103,8 @@ impl Config {
         let mut entries = Vec::new();
         for entry in raw.allow {
             let place = at(entry.span().start);
-            let entry = Entry::new(entry.into_inner(), &place).map_err(|(what, hint)| {
-                Failure::new(format!("{place}: [[allow]]: {what}")).hint(hint)
-            })?;
+            let entry = Entry::new(entry.into_inner(), &place)
+                .map_err(|(what, hint)| Failure::new(format!("{place}: [[allow]]: {what}")).hint(hint))?;
             entries.push(entry);
         }
         Ok(Self {

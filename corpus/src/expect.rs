@@ -28,10 +28,7 @@ pub struct Expect {
 /// One file and what it holds.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(
-    clippy::struct_excessive_bools,
-    reason = "independent marks of the file format"
-)]
+#[allow(clippy::struct_excessive_bools, reason = "independent marks of the file format")]
 pub struct Sample {
     /// Its name inside the pack.
     pub file: String,
@@ -198,26 +195,19 @@ impl std::error::Error for CaseError {}
 pub fn load(folder: &Path) -> Result<Case, CaseError> {
     let path = folder.join("expect.toml");
     let text = fs::read_to_string(&path).map_err(|e| CaseError::Unreadable(path.clone(), e))?;
-    let expect: Expect =
-        toml::from_str(&text).map_err(|e| CaseError::BadExpect(path, Box::new(e)))?;
+    let expect: Expect = toml::from_str(&text).map_err(|e| CaseError::BadExpect(path, Box::new(e)))?;
     let path = folder.join("samples.pack");
     let packed = fs::read(&path).map_err(|e| CaseError::Unreadable(path.clone(), e))?;
     let mut files = pack::read(&packed).map_err(|e| CaseError::BadPack(path.clone(), e))?;
     let mut contents = Vec::with_capacity(expect.samples.len());
     for sample in &expect.samples {
         let Some(at) = files.iter().position(|f| f.name == sample.file) else {
-            return Err(CaseError::Mismatch(
-                path,
-                format!("{} is expected and not in the pack", sample.file),
-            ));
+            return Err(CaseError::Mismatch(path, format!("{} is expected and not in the pack", sample.file)));
         };
         contents.push(files.swap_remove(at).bytes);
     }
     match files.first() {
-        Some(file) => Err(CaseError::Mismatch(
-            path,
-            format!("nothing is said of {}", file.name),
-        )),
+        Some(file) => Err(CaseError::Mismatch(path, format!("nothing is said of {}", file.name))),
         None => Ok(Case { expect, contents }),
     }
 }

@@ -102,19 +102,8 @@ mod tests {
 
     #[test]
     fn one_seed_one_noise() {
-        let what = |kind, seed| Generated {
-            name: String::new(),
-            kind,
-            seed,
-            bytes: 1000,
-        };
-        for kind in [
-            Noise::Random,
-            Noise::Base64,
-            Noise::Base64Wrapped,
-            Noise::Der,
-            Noise::Pem,
-        ] {
+        let what = |kind, seed| Generated { name: String::new(), kind, seed, bytes: 1000 };
+        for kind in [Noise::Random, Noise::Base64, Noise::Base64Wrapped, Noise::Der, Noise::Pem] {
             let first = generate(&what(kind, 1));
             assert!(first.len() >= 1000);
             assert_eq!(first, generate(&what(kind, 1)));

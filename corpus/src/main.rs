@@ -45,10 +45,7 @@ fn run_score(words: &[&str]) -> Outcome<ExitCode> {
     let cases = if families.is_empty() {
         expect::load_all(&dir)?
     } else {
-        families
-            .iter()
-            .map(|f| expect::load(&dir.join(f)))
-            .collect::<Result<_, _>>()?
+        families.iter().map(|f| expect::load(&dir.join(f))).collect::<Result<_, _>>()?
     };
     let mut rows = Vec::new();
     let mut faults = Vec::new();
@@ -60,24 +57,12 @@ fn run_score(words: &[&str]) -> Outcome<ExitCode> {
     if verbose {
         for fault in &faults {
             let stretch = if fault.stretch { " (stretch)" } else { "" };
-            say(&format!(
-                "{}{stretch} {}/{}: {}\n",
-                fault.breach.word(),
-                fault.family,
-                fault.file,
-                fault.what
-            ))?;
+            say(&format!("{}{stretch} {}/{}: {}\n", fault.breach.word(), fault.family, fault.file, fault.what))?;
         }
     }
     say(&table(&rows))?;
-    let broken = faults
-        .iter()
-        .any(|f| !f.stretch && f.breach <= Breach::WrongIdentity);
-    Ok(if broken {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    })
+    let broken = faults.iter().any(|f| !f.stretch && f.breach <= Breach::WrongIdentity);
+    Ok(if broken { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn run_pack(dir: &Path, file: &Path) -> Outcome<ExitCode> {
@@ -88,10 +73,7 @@ fn run_pack(dir: &Path, file: &Path) -> Outcome<ExitCode> {
             .file_name()
             .into_string()
             .map_err(|name| format!("{} is not UTF-8", PathBuf::from(name).display()))?;
-        files.push(File {
-            name,
-            bytes: fs::read(entry.path())?,
-        });
+        files.push(File { name, bytes: fs::read(entry.path())? });
     }
     fs::write(file, pack::write(&files)?)?;
     Ok(ExitCode::SUCCESS)

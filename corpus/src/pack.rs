@@ -111,13 +111,8 @@ pub fn write(files: &[File]) -> Result<Vec<u8>, PackError> {
 }
 
 fn check_name(name: &str) -> Result<(), PackError> {
-    let plain =
-        !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\\', ':', '\0']);
-    if plain {
-        Ok(())
-    } else {
-        Err(PackError::BadName(name.to_owned()))
-    }
+    let plain = !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\\', ':', '\0']);
+    if plain { Ok(()) } else { Err(PackError::BadName(name.to_owned())) }
 }
 
 /// Takes the mask off while reading.
@@ -138,39 +133,26 @@ mod tests {
     use super::*;
 
     fn file(name: &str, bytes: &[u8]) -> File {
-        File {
-            name: name.to_owned(),
-            bytes: bytes.to_vec(),
-        }
+        File { name: name.to_owned(), bytes: bytes.to_vec() }
     }
 
     #[test]
     fn what_is_packed_comes_out_sorted() {
         let packed = write(&[file("b.pem", b"two"), file("a.der", b"")]).unwrap();
         assert!(packed.starts_with(MAGIC));
-        assert_eq!(
-            read(&packed).unwrap(),
-            [file("a.der", b""), file("b.pem", b"two")]
-        );
+        assert_eq!(read(&packed).unwrap(), [file("a.der", b""), file("b.pem", b"two")]);
     }
 
     #[test]
     fn a_pack_shows_no_word_of_its_content() {
         let packed = write(&[file("k", b"-----BEGIN RSA PRIVATE KEY-----")]).unwrap();
-        assert!(
-            !packed
-                .windows(5)
-                .any(|w| w == b"BEGIN" || w.starts_with(&[0x1f, 0x8b]))
-        );
+        assert!(!packed.windows(5).any(|w| w == b"BEGIN" || w.starts_with(&[0x1f, 0x8b])));
     }
 
     #[test]
     fn names_stay_in_their_folder() {
         for name in ["", ".", "..", "a/b", "..\\a", "c:a", "a\0"] {
-            assert!(
-                matches!(write(&[file(name, b"")]), Err(PackError::BadName(_))),
-                "{name:?}"
-            );
+            assert!(matches!(write(&[file(name, b"")]), Err(PackError::BadName(_))), "{name:?}");
         }
     }
 

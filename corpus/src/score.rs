@@ -109,10 +109,7 @@ pub fn score(case: &Case) -> (Tally, Vec<Fault>) {
     let mut faults = Vec::new();
     for (sample, content) in case.expect.samples.iter().zip(&case.contents) {
         let found = scan_bytes(&KNOWLEDGE, &sample.file, content, Limits::default()).occurrences;
-        let mut sheet = Sheet {
-            tally: Tally::default(),
-            faults: Vec::new(),
-        };
+        let mut sheet = Sheet { tally: Tally::default(), faults: Vec::new() };
         sheet.privates(sample, &found);
         sheet.publics(sample, &found);
         tally.add(&sheet.tally);
@@ -126,14 +123,9 @@ pub fn score(case: &Case) -> (Tally, Vec<Fault>) {
         }));
     }
     for what in &case.expect.generated {
-        let found =
-            scan_bytes(&KNOWLEDGE, &what.name, &generate(what), Limits::default()).occurrences;
+        let found = scan_bytes(&KNOWLEDGE, &what.name, &generate(what), Limits::default()).occurrences;
         tally.samples += 1;
-        for report in found
-            .iter()
-            .filter(|o| o.material.kind == Kind::PrivateKey)
-            .map(Report::new)
-        {
+        for report in found.iter().filter(|o| o.material.kind == Kind::PrivateKey).map(Report::new) {
             tally.false_reports += 1;
             faults.push(Fault {
                 family: case.expect.id.clone(),
@@ -155,18 +147,12 @@ struct Sheet {
 
 impl Sheet {
     fn privates(&mut self, sample: &Sample, found: &[Occurrence]) {
-        let reports: Vec<Report> = found
-            .iter()
-            .filter(|o| o.material.kind == Kind::PrivateKey)
-            .map(Report::new)
-            .collect();
+        let reports: Vec<Report> =
+            found.iter().filter(|o| o.material.kind == Kind::PrivateKey).map(Report::new).collect();
         if sample.partial {
             for report in reports.iter().filter(|r| r.verified) {
                 self.tally.false_reports += 1;
-                self.faults.push((
-                    Breach::False,
-                    format!("damaged, yet verified: {}", report.describe()),
-                ));
+                self.faults.push((Breach::False, format!("damaged, yet verified: {}", report.describe())));
             }
             return;
         }
@@ -188,14 +174,7 @@ impl Sheet {
             } else {
                 self.tally.false_reports += 1;
             }
-            self.faults.push((
-                if again {
-                    Breach::Duplicate
-                } else {
-                    Breach::False
-                },
-                report.describe(),
-            ));
+            self.faults.push((if again { Breach::Duplicate } else { Breach::False }, report.describe()));
         }
     }
 
@@ -203,10 +182,7 @@ impl Sheet {
         self.tally.found += 1;
         self.tally.verified += usize::from(report.verified);
         let known = key.spki_sha256.is_some() || key.fingerprint.is_some() || key.ssh.is_some();
-        let contradicts = key.opaque
-            && report.spki.is_some()
-            && key.opened_spki_sha256.is_some()
-            && !report.is(key);
+        let contradicts = key.opaque && report.spki.is_some() && key.opened_spki_sha256.is_some() && !report.is(key);
         if (known && !key.opaque) || contradicts {
             self.tally.identities += 1;
             if report.is(key) {
@@ -221,22 +197,15 @@ impl Sheet {
             if report.grade == Some(grade.id()) {
                 self.tally.grades_right += 1;
             } else {
-                let what = format!(
-                    "{} graded {}",
-                    describe(key),
-                    report.grade.unwrap_or("not at all")
-                );
+                let what = format!("{} graded {}", describe(key), report.grade.unwrap_or("not at all"));
                 self.faults.push((Breach::WrongGrade, what));
             }
         }
     }
 
     fn publics(&mut self, sample: &Sample, found: &[Occurrence]) {
-        let certificates: Vec<String> = found
-            .iter()
-            .filter_map(|o| o.material.certificate.as_ref())
-            .map(|c| hex(&c.sha256))
-            .collect();
+        let certificates: Vec<String> =
+            found.iter().filter_map(|o| o.material.certificate.as_ref()).map(|c| hex(&c.sha256)).collect();
         let keys: Vec<String> = found
             .iter()
             .filter(|o| o.material.kind == Kind::PublicKey)
@@ -245,23 +214,14 @@ impl Sheet {
                 _ => None,
             })
             .collect();
-        let wanted = sample
-            .cert_sha256
-            .iter()
-            .map(|c| ("certificate", c, &certificates));
-        let wanted = wanted.chain(
-            sample
-                .public_spki_sha256
-                .iter()
-                .map(|k| ("public key", k, &keys)),
-        );
+        let wanted = sample.cert_sha256.iter().map(|c| ("certificate", c, &certificates));
+        let wanted = wanted.chain(sample.public_spki_sha256.iter().map(|k| ("public key", k, &keys)));
         for (what, digest, seen) in wanted {
             self.tally.publics += 1;
             if seen.contains(digest) {
                 self.tally.publics_found += 1;
             } else {
-                self.faults
-                    .push((Breach::PublicMissed, format!("{what} {}", short(digest))));
+                self.faults.push((Breach::PublicMissed, format!("{what} {}", short(digest))));
             }
         }
     }
@@ -300,20 +260,11 @@ impl Report {
     fn is(&self, key: &Key) -> bool {
         if let (Some(a), Some(b)) = (&self.fingerprint, &key.fingerprint) {
             // What X.509 has no form for goes by its fingerprint alone.
-            let spki = key
-                .spki_sha256
-                .as_ref()
-                .zip(self.spki.as_ref())
-                .is_none_or(|(a, b)| a == b);
+            let spki = key.spki_sha256.as_ref().zip(self.spki.as_ref()).is_none_or(|(a, b)| a == b);
             return a.eq_ignore_ascii_case(b) && spki;
         }
         if let Some(spki) = &self.spki {
-            let mut names = key
-                .spki_sha256
-                .iter()
-                .chain(&key.opened_spki_sha256)
-                .chain(&key.also)
-                .peekable();
+            let mut names = key.spki_sha256.iter().chain(&key.opened_spki_sha256).chain(&key.also).peekable();
             if names.peek().is_some() {
                 return names.any(|n| n == spki);
             }
@@ -322,22 +273,9 @@ impl Report {
     }
 
     fn describe(&self) -> String {
-        let name = self
-            .fingerprint
-            .as_deref()
-            .or(self.spki.as_deref())
-            .map_or("no identity", short);
-        let proof = if self.verified {
-            "verified"
-        } else {
-            "structure"
-        };
-        format!(
-            "{} {name} {} ({proof}) at {}",
-            self.format,
-            self.grade.unwrap_or("-"),
-            self.place
-        )
+        let name = self.fingerprint.as_deref().or(self.spki.as_deref()).map_or("no identity", short);
+        let proof = if self.verified { "verified" } else { "structure" };
+        format!("{} {name} {} ({proof}) at {}", self.format, self.grade.unwrap_or("-"), self.place)
     }
 }
 
@@ -355,10 +293,7 @@ fn pair(keys: &[Key], reports: &[Report]) -> Vec<Option<usize>> {
             if pairs.get(at) != Some(&None) {
                 continue;
             }
-            let free = reports
-                .iter()
-                .enumerate()
-                .position(|(i, r)| !pairs.contains(&Some(i)) && rule(key, r));
+            let free = reports.iter().enumerate().position(|(i, r)| !pairs.contains(&Some(i)) && rule(key, r));
             if let Some(slot) = pairs.get_mut(at) {
                 *slot = free;
             }
@@ -368,18 +303,9 @@ fn pair(keys: &[Key], reports: &[Report]) -> Vec<Option<usize>> {
 }
 
 fn describe(key: &Key) -> String {
-    let names = [
-        &key.fingerprint,
-        &key.spki_sha256,
-        &key.opened_spki_sha256,
-        &key.ssh,
-    ];
+    let names = [&key.fingerprint, &key.spki_sha256, &key.opened_spki_sha256, &key.ssh];
     let name = names.into_iter().flatten().next().map_or("?", |n| short(n));
-    format!(
-        "{} {name} {}",
-        key.format,
-        key.protection.map_or("-", |g| g.id())
-    )
+    format!("{} {name} {}", key.format, key.protection.map_or("-", |g| g.id()))
 }
 
 /// Enough of a digest to find it in `expect.toml`.
@@ -388,13 +314,11 @@ fn short(digest: &str) -> &str {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(out, "{byte:02x}");
-            out
-        })
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
 }
 
 /// The table of a run: one row for each family, and their sum.
@@ -418,11 +342,7 @@ pub fn table(rows: &[(String, Tally)]) -> String {
         "public",
     ];
     let mut lines = vec![head.map(str::to_owned)];
-    for (name, t) in rows
-        .iter()
-        .map(|(n, t)| (n.as_str(), t))
-        .chain([("all", &sum)])
-    {
+    for (name, t) in rows.iter().map(|(n, t)| (n.as_str(), t)).chain([("all", &sum)]) {
         lines.push([
             name.to_owned(),
             t.samples.to_string(),
@@ -441,11 +361,7 @@ pub fn table(rows: &[(String, Tally)]) -> String {
     let mut out = String::new();
     for line in &lines {
         for (column, cell) in line.iter().enumerate() {
-            let _ = if column == 0 {
-                write!(out, "{cell:<16}")
-            } else {
-                write!(out, "{cell:>11}")
-            };
+            let _ = if column == 0 { write!(out, "{cell:<16}") } else { write!(out, "{cell:>11}") };
         }
         out.push('\n');
     }
@@ -492,9 +408,6 @@ mod tests {
     #[test]
     fn identity_pairs_before_order() {
         let reports = [report(Some("b")), report(None), report(Some("a"))];
-        assert_eq!(
-            pair(&[key("a"), key("b"), key("c"), key("d")], &reports),
-            [Some(2), Some(0), Some(1), None]
-        );
+        assert_eq!(pair(&[key("a"), key("b"), key("c"), key("d")], &reports), [Some(2), Some(0), Some(1), None]);
     }
 }

@@ -328,7 +328,8 @@ const ALLOW: &[u8] = b"keyradius:allow";
 const LINE: usize = 4096;
 
 /// Looks for `keyradius:allow` on the lines of a material and on the line above. Returns the text of `reason="..."`
-/// behind the mark, if there is one. Nothing else of the line is kept: the key itself may stand on it.
+/// behind the mark and ` until=YYYY-MM-DD`, as far as they are there. Nothing else of the line is kept: the key itself may
+/// stand on it.
 fn inline_allow(bytes: &[u8], span: &Range<usize>) -> Option<String> {
     let from = span.start.saturating_sub(LINE);
     let before = bytes.get(from..span.start)?;
@@ -344,5 +345,31 @@ fn inline_allow(bytes: &[u8], span: &Range<usize>) -> Option<String> {
         let end = memchr::memchr(b'"', text).filter(|&end| end <= 200)?;
         text.get(..end).map(|t| String::from_utf8_lossy(t).into_owned())
     });
-    Some(reason.unwrap_or_default())
+    let until = memchr::memmem::find(line, b"until=").and_then(|at| {
+        let date = line.get(at + b"until=".len()..)?.get(..10)?;
+        let is_date =
+            date.iter().enumerate().all(|(i, b)| if matches!(i, 4 | 7) { *b == b'-' } else { b.is_ascii_digit() });
+        is_date.then(|| format!(" until={}", String::from_utf8_lossy(date)))
+    });
+    Some(reason.unwrap_or_default() + &until.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_keeps_its_reason_and_its_date_and_nothing_else() {
+        for (text, expected) in [
+            ("KEY", None),
+            ("# keyradius:allow\nKEY", Some("")),
+            ("# keyradius:allow reason=\"a test\"\nKEY", Some("a test")),
+            ("KEY # keyradius:allow reason=\"a test\" until=2027-01-31 SECRET", Some("a test until=2027-01-31")),
+            ("KEY // keyradius:allow SECRET until=tomorrow", Some("")),
+            ("# keyradius:allow reason=\"far\"\n\nKEY", None),
+        ] {
+            let start = text.find("KEY").unwrap();
+            assert_eq!(inline_allow(text.as_bytes(), &(start..start + 3)).as_deref(), expected, "{text}");
+        }
+    }
 }

@@ -293,7 +293,7 @@ pub struct Occurrence {
     pub offset: u64,
     /// Line in the outermost file where it (or the wrapper around it) begins, from 1.
     pub line: u64,
-    /// The text after an inline `keyradius:allow` on the lines of the material or the line above; empty if none stands
-    /// there. `None` if there is no such mark.
+    /// An inline `keyradius:allow` on the lines of the material or the line above: the text of its `reason="..."`, then
+    /// ` until=YYYY-MM-DD`, as far as they stand there. `None` if there is no such mark.
     pub allow: Option<String>,
 }

@@ -77,9 +77,13 @@ fn role_page(role: &Role) -> String {
     };
     section(&mut page, "Would still believe a signature", &role.believed_by);
     section(&mut page, "Who must act before that ends", &format!("{}: {tier}", role.tier.id()));
-    section(&mut page, "How it is known", "Certificates of the same key, the keystore around it, names and paths: \
+    section(
+        &mut page,
+        "How it is known",
+        "Certificates of the same key, the keystore around it, names and paths: \
         `keyradius scan -v` prints every reason with its points. 100 points prove a role, 60 make it probable, 30 \
-        possible.");
+        possible.",
+    );
     section(&mut page, "What to do first", &role.next);
     page
 }

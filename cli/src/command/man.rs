@@ -16,13 +16,12 @@ pub(crate) fn run(dir: Option<&Path>) -> Result<Exit, Failure> {
         let place = dir.map_or_else(|| "the manual page".to_owned(), printable_path);
         Failure::new(format!("cannot write {place}: {}", plain(error))).hint("name a directory that exists")
     };
-    match dir {
-        Some(dir) => clap_mangen::generate_to(Args::command(), dir).map_err(|error| fail(&error))?,
-        None => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(Args::command()).render(&mut page).map_err(|error| fail(&error))?;
-            out::data(&page)?;
-        }
+    if let Some(dir) = dir {
+        clap_mangen::generate_to(Args::command(), dir).map_err(|error| fail(&error))?;
+    } else {
+        let mut page = Vec::new();
+        clap_mangen::Man::new(Args::command()).render(&mut page).map_err(|error| fail(&error))?;
+        out::data(&page)?;
     }
     Ok(Exit::Nothing)
 }

@@ -12,8 +12,8 @@ use detectors::radius::{Estate, Tables, classify::classify};
 use jiff::Timestamp;
 use scanner_core::blob::printable_path;
 use scanner_core::engine::{self, Harvest, Watch};
-use scanner_core::error::SourceError;
-use scanner_core::material::Kind;
+use scanner_core::error::{Gap, SourceError};
+use scanner_core::material::{Kind, Occurrence};
 use scanner_core::seam::Source;
 use scanner_core::source::fs::Tree;
 use scanner_core::source::stream::Stdin;
@@ -29,7 +29,7 @@ use crate::report::{self, Report, build};
 pub(crate) fn run(plan: Plan) -> Result<Exit, Failure> {
     let began = Instant::now();
     let watch = Arc::new(Watch::default());
-    stop_on_ctrl_c(&watch)?;
+    stop_on_ctrl_c(&watch, plan.quiet)?;
     let progress = Progress::start(&watch, plan.progress);
     let harvest = harvest(&plan, &watch)?;
     drop(progress);
@@ -48,12 +48,15 @@ pub(crate) fn run(plan: Plan) -> Result<Exit, Failure> {
 }
 
 /// The first Ctrl-C (or SIGTERM, or SIGHUP) ends the run in order; the second one at once.
-fn stop_on_ctrl_c(watch: &Arc<Watch>) -> Result<(), Failure> {
+fn stop_on_ctrl_c(watch: &Arc<Watch>, quiet: bool) -> Result<(), Failure> {
     let watch = Arc::clone(watch);
     ctrlc::set_handler(move || {
         if watch.cancelled.swap(true, Relaxed) {
             #[allow(clippy::exit, reason = "the user asked twice, and no other thread is to be waited for")]
             std::process::exit(Exit::Interrupted.code().into());
+        }
+        if !quiet {
+            out::people("note: stopping; what was found is reported next. Once more stops at once.");
         }
     })
     .map_err(|error| Failure::new(format!("cannot listen for Ctrl-C: {error}")))
@@ -81,13 +84,16 @@ fn harvest(plan: &Plan, watch: &Watch) -> Result<Harvest, Failure> {
 
 /// Judges what was found.
 fn report(plan: &Plan, harvest: Harvest, began: Instant) -> (Report, Exit) {
-    let Harvest { occurrences, gaps, unopened, files, bytes, rejected, interrupted } = harvest;
+    let Harvest { mut occurrences, mut gaps, unopened, files, bytes, rejected, interrupted } = harvest;
+    name_as_people_do(&mut occurrences, &mut gaps);
     let public = build::PublicMaterial::of(&occurrences);
     // Reading the tables costs more than scanning a small tree that holds no key.
     let any = occurrences.iter().any(|occurrence| occurrence.material.kind == Kind::PrivateKey);
     let findings = if any { classify(&Estate::new(occurrences), &Tables::built_in()) } else { Vec::new() };
 
-    let verdict = plan.allow.judge(&findings, &plan.targets, &plan.directory, plan.clock.today);
+    // What was not read may be what an entry speaks of: only a whole scan can call an entry unused.
+    let whole = !interrupted && gaps.is_empty();
+    let verdict = plan.allow.judge(&findings, &plan.targets, &plan.directory, plan.clock.today, whole);
     let (mut open, mut allowed, mut failing, mut notes) = (Vec::new(), Vec::new(), false, 0);
     for (finding, allowances) in findings.into_iter().zip(verdict.allowed) {
         if !allowances.is_empty() && allowances.iter().all(Option::is_some) {
@@ -143,6 +149,32 @@ fn report(plan: &Plan, harvest: Harvest, began: Instant) -> (Report, Exit) {
             .collect(),
     };
     (report, exit)
+}
+
+/// Drops the `./` that the default target puts before every path, and what overlapping targets (`. src`) name twice.
+fn name_as_people_do(occurrences: &mut Vec<Occurrence>, gaps: &mut Vec<Gap>) {
+    let shorten = |path: &mut PathBuf| {
+        if let Some(rest) = path.strip_prefix(".").ok().filter(|rest| !rest.as_os_str().is_empty()) {
+            *path = rest.to_owned();
+        }
+    };
+    for occurrence in occurrences.iter_mut() {
+        shorten(&mut occurrence.origin.path);
+    }
+    for gap in gaps.iter_mut() {
+        shorten(&mut gap.origin.path);
+    }
+    let place = |a: &Occurrence, b: &Occurrence| {
+        let (x, y) = (&a.material, &b.material);
+        let places = (&a.origin, a.offset).cmp(&(&b.origin, b.offset));
+        places.then_with(|| {
+            (x.kind, x.format, x.span.start, x.span.end).cmp(&(y.kind, y.format, y.span.start, y.span.end))
+        })
+    };
+    occurrences.sort_by(place);
+    occurrences.dedup_by(|a, b| place(a, b).is_eq() && a.material.identity == b.material.identity);
+    gaps.sort();
+    gaps.dedup();
 }
 
 /// RFC 3339, UTC, to the second.

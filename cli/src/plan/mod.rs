@@ -194,7 +194,9 @@ fn clock(reproducible: bool, around: &Surroundings) -> Result<Clock, Failure> {
     let started = epoch.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
     match started {
         Some(started) => Ok(Clock { started, frozen: true, today: day(started) }),
-        None => Err(Failure::new("SOURCE_DATE_EPOCH is no number of seconds since 1970").hint("correct it or unset it")),
+        None => {
+            Err(Failure::new("SOURCE_DATE_EPOCH is no number of seconds since 1970").hint("correct it or unset it"))
+        }
     }
 }
 

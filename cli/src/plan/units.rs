@@ -42,7 +42,8 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         _ => return Err(wrong()),
     };
     let (whole, thousandths) = decimal(number).ok_or_else(wrong)?;
-    let millis = whole.checked_mul(millis).and_then(|w| w.checked_add(thousandths * millis / 1000)).ok_or_else(wrong)?;
+    let millis =
+        whole.checked_mul(millis).and_then(|w| w.checked_add(thousandths * millis / 1000)).ok_or_else(wrong)?;
     Ok(Duration::from_millis(millis))
 }
 

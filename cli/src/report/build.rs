@@ -4,7 +4,7 @@ use std::path::Path;
 
 use detectors::radius::{self, RoleScore, Tier};
 use jiff::Timestamp;
-use scanner_core::blob::{Origin, printable_path};
+use scanner_core::blob::printable_path;
 use scanner_core::error::{self, Reason};
 use scanner_core::material::{self, CertFacts, Identity, Kind, Material, Proof};
 
@@ -40,7 +40,7 @@ pub(crate) fn finding(finding: radius::Finding, allowed: Vec<Option<allow::Allow
 }
 
 fn role(score: RoleScore) -> Role {
-    Role { role: score.role, score: score.score, band: score.band.id(), tier: score.tier.id() }
+    Role { role: score.role, title: score.title, score: score.score, band: score.band.id(), tier: score.tier.id() }
 }
 
 fn evidence(item: radius::Evidence) -> Evidence {
@@ -112,7 +112,7 @@ fn place(occurrence: &material::Occurrence) -> Place {
     Place {
         path,
         path_bytes_hex,
-        origin: origin(&occurrence.origin),
+        origin: occurrence.origin.to_string(),
         line: occurrence.line,
         offset: occurrence.offset,
     }
@@ -120,20 +120,10 @@ fn place(occurrence: &material::Occurrence) -> Place {
 
 /// The path as text, and its bytes where text cannot say it.
 fn path(path: &Path) -> (String, Option<String>) {
-    let path = short(path);
     match path.to_str() {
         Some(text) => (text.to_owned(), None),
         None => (printable_path(path), Some(hex(path.as_os_str().as_encoded_bytes()))),
     }
-}
-
-/// The path without the `./` that the default target puts before it.
-fn short(path: &Path) -> &Path {
-    path.strip_prefix(".").ok().filter(|rest| !rest.as_os_str().is_empty()).unwrap_or(path)
-}
-
-fn origin(origin: &Origin) -> String {
-    Origin { path: short(&origin.path).to_owned(), wraps: origin.wraps.clone() }.to_string()
 }
 
 fn certificate(facts: &CertFacts) -> Certificate {
@@ -206,7 +196,7 @@ pub(crate) fn gap(gap: error::Gap) -> Gap {
     Gap {
         path,
         path_bytes_hex,
-        origin: origin(&gap.origin),
+        origin: gap.origin.to_string(),
         reason: gap.reason.id(),
         deliberate: matches!(gap.reason, Reason::PseudoFileSystem | Reason::OtherFileSystem),
         detail: gap.detail,

@@ -99,8 +99,10 @@ pub(crate) struct Finding {
 }
 
 #[derive(Debug, Serialize)]
+#[allow(clippy::struct_field_names, reason = "the published names")]
 pub(crate) struct Role {
     pub(crate) role: String,
+    pub(crate) title: String,
     pub(crate) score: i32,
     pub(crate) band: &'static str,
     pub(crate) tier: &'static str,
@@ -108,6 +110,7 @@ pub(crate) struct Role {
 
 /// Every name the key goes by.
 #[derive(Debug, Serialize)]
+#[allow(clippy::struct_field_names, reason = "the published names")]
 pub(crate) struct Key {
     /// `spki-sha256:` or, where the public half is not known, `ct-sha256:` and 64 hex digits.
     pub(crate) identity: Option<String>,

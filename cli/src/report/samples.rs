@@ -11,8 +11,8 @@ use scanner_core::material::{
 };
 use serde_json::Value;
 
-use super::model::{Coverage, Notice, Report, SCHEMA, Scan, Summary, Tool};
 use super::build;
+use super::model::{Coverage, Notice, Report, SCHEMA, Scan, Summary, Tool};
 use crate::allow::Allowance;
 
 /// A private key at a place.
@@ -85,7 +85,10 @@ pub(crate) fn signing() -> radius::Finding {
             locator: "certs/acme.pem:3".into(),
             text: "extended key usage codeSigning".into(),
         }],
-        modifiers: vec![Modifier { tenths: 86, text: "base of T1".into() }, Modifier { tenths: 5, text: "valid".into() }],
+        modifiers: vec![
+            Modifier { tenths: 86, text: "base of T1".into() },
+            Modifier { tenths: 5, text: "valid".into() },
+        ],
         reason: "Its certificate CN=Acme Release allows code signing until 2027-01-01.".into(),
         next_step: "Ask CN=Acme Root to revoke the certificate, then sign with a key in hardware.".into(),
         occurrences,
@@ -97,7 +100,8 @@ pub(crate) fn signing() -> radius::Finding {
 /// A key that signs nothing known, encrypted, in one keystore whose name is no UTF-8.
 pub(crate) fn opaque() -> radius::Finding {
     #[cfg(unix)]
-    let path = PathBuf::from(<std::ffi::OsString as std::os::unix::ffi::OsStringExt>::from_vec(b"old\xff.p12".to_vec()));
+    let path =
+        PathBuf::from(<std::ffi::OsString as std::os::unix::ffi::OsStringExt>::from_vec(b"old\xff.p12".to_vec()));
     #[cfg(not(unix))]
     let path = PathBuf::from("old.p12");
     let mut place = occurrence("", 1);
@@ -133,7 +137,13 @@ pub(crate) fn opaque() -> radius::Finding {
 }
 
 fn score(role: &str, score: i32, band: Band, tier: Tier) -> RoleScore {
-    RoleScore { role: role.into(), score, band, tier }
+    RoleScore {
+        role: role.into(),
+        title: role.replace("unknown", "purpose unknown").replace('_', " "),
+        score,
+        band,
+        tier,
+    }
 }
 
 /// A report of both, and of an allowed one, with everything a report can hold.
@@ -211,7 +221,6 @@ pub(crate) fn schema_faults(schema: &Value, value: &Value) -> Vec<String> {
 fn check(root: &Value, schema: &Value, value: &Value, at: &str, faults: &mut Vec<String>) {
     for (keyword, rule) in schema.as_object().expect("a schema is an object") {
         match keyword.as_str() {
-            "$schema" | "$id" | "$defs" | "title" | "description" | "format" => {}
             "$ref" => {
                 let pointer = rule.as_str().and_then(|target| target.strip_prefix('#')).expect("a local reference");
                 check(root, root.pointer(pointer).expect(pointer), value, at, faults);
@@ -235,7 +244,7 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, faults: &mut Vec
             "enum" if !rule.as_array().expect("enum").contains(value) => {
                 faults.push(format!("{at}: {value} is none of {rule}"));
             }
-            "const" | "enum" => {}
+            "$schema" | "$id" | "$defs" | "title" | "description" | "format" | "const" | "enum" => {}
             "minimum" | "maximum" => {
                 let (limit, number) = (rule.as_f64().expect(keyword), value.as_f64());
                 if number.is_some_and(|number| if keyword == "minimum" { number < limit } else { number > limit }) {
@@ -248,7 +257,8 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, faults: &mut Vec
                 let (prefix, hex) = pattern.split_once("[0-9a-f]{").unwrap_or((pattern, ""));
                 let rest = value.as_str().map(|text| text.strip_prefix(prefix));
                 let digits: Option<usize> = hex.strip_suffix("}$").and_then(|n| n.parse().ok());
-                let fits = |rest: &str| digits.is_none_or(|n| rest.len() == n && rest.bytes().all(|b| b.is_ascii_hexdigit()));
+                let fits =
+                    |rest: &str| digits.is_none_or(|n| rest.len() == n && rest.bytes().all(|b| b.is_ascii_hexdigit()));
                 if rest.is_some_and(|rest| !rest.is_some_and(fits)) {
                     faults.push(format!("{at}: {value} does not match {rule}"));
                 }

@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 use std::io;
 
-use detectors::{DETECTORS, UNWRAPPERS};
+use detectors::DETECTORS;
 use scanner_core::seam::About;
 use serde_json::{Value, json};
 
@@ -68,12 +68,10 @@ struct Rule {
     json: Value,
 }
 
-/// One rule per detector and unwrapper, in the order of their slices.
+/// One rule per detector, in the order of their slice.
 fn rules(findings: &[(&Finding, bool)]) -> Vec<Rule> {
-    let detectors = DETECTORS.iter().map(|detector| detector.about());
-    let unwrappers = UNWRAPPERS.iter().map(|unwrapper| unwrapper.about());
     let mut rules: Vec<Rule> = Vec::new();
-    for about in detectors.chain(unwrappers) {
+    for about in DETECTORS.iter().map(|detector| detector.about()) {
         // Hosts read the severity of the rule only: it is that of its worst find, or of a key of unknown use.
         let worst = findings.iter().filter(|(finding, _)| rule_id(finding) == about.id).map(|(f, _)| f.severity);
         let worst = worst.reduce(f64::max).unwrap_or(5.5);
@@ -85,10 +83,8 @@ fn rules(findings: &[(&Finding, bool)]) -> Vec<Rule> {
 fn rule(about: &About, severity: f64) -> Value {
     let references = about.references.join("\n");
     let text = format!("{}\n\nBlind to: {}\n\nWhat to do: {}", about.detects, about.blind_to, about.respond);
-    let mut markdown = format!(
-        "{}\n\n**Blind to:** {}\n\n**What to do:** {}\n",
-        about.detects, about.blind_to, about.respond
-    );
+    let mut markdown =
+        format!("{}\n\n**Blind to:** {}\n\n**What to do:** {}\n", about.detects, about.blind_to, about.respond);
     for reference in about.references {
         let _ = write!(markdown, "\n* {reference}");
     }
@@ -119,7 +115,8 @@ fn result(finding: &Finding, allowed: bool, rules: &[Rule]) -> Value {
     let digits = identity.rsplit(':').next().unwrap_or_default();
     let short = digits.get(..16).unwrap_or(digits);
     let mut copies = finding.occurrences.iter();
-    let primary: Vec<Value> = copies.next().map(|occurrence| location(&occurrence.place, text(occurrence))).into_iter().collect();
+    let primary: Vec<Value> =
+        copies.next().map(|occurrence| location(&occurrence.place, text(occurrence))).into_iter().collect();
     let mut value = json!({
         "ruleId": rule_id(finding),
         "level": level(finding.severity),
@@ -185,13 +182,13 @@ fn suppressions(finding: &Finding) -> Value {
 
 /// What an alert says: what the key is for, the reason, the next step. Never an empty text: GitHub refuses those.
 fn message(finding: &Finding) -> String {
-    let roles: Vec<String> = finding.roles.iter().map(|role| words::spoken(&role.role)).collect();
+    let roles: Vec<String> = finding.roles.iter().map(|role| words::escape(&role.title)).collect();
     let copies = match finding.occurrences.len() {
         0 | 1 => String::new(),
         places => format!(" It lies in {places} places."),
     };
     format!(
-        "Private key ({}; {}). {} {}{copies}",
+        "Private key: {}; {}. {}. {}{copies}",
         roles.join(", "),
         words::protection(finding.protection),
         words::escape(&finding.reason),
@@ -307,7 +304,9 @@ fn pascal(id: &str) -> String {
     id.split(['_', '-'])
         .map(|word| {
             let mut letters = word.chars();
-            letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_ascii_uppercase(), letters.as_str()))
+            letters
+                .next()
+                .map_or_else(String::new, |first| format!("{}{}", first.to_ascii_uppercase(), letters.as_str()))
         })
         .collect()
 }

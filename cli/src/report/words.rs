@@ -84,20 +84,27 @@ pub(crate) fn is_unsafe(c: char) -> bool {
 
 /// Lines of at most `width` characters, broken at spaces.
 pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
+    flow(&text.split(' ').collect::<Vec<_>>(), " ", width)
+}
+
+/// Lines of at most `width` characters, broken between the parts only; a part that is longer has its own line.
+pub(crate) fn flow(parts: &[impl AsRef<str>], between: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut used = 0;
-    for word in text.split(' ') {
-        let length = word.chars().count();
-        if used > 0 && used + 1 + length > width {
+    let gap = between.chars().count();
+    for part in parts {
+        let part = part.as_ref();
+        let length = part.chars().count();
+        if used > 0 && used + gap + length > width {
             lines.push(String::new());
             used = 0;
         }
         if let Some(line) = lines.last_mut() {
             if used > 0 {
-                line.push(' ');
-                used += 1;
+                line.push_str(between);
+                used += gap;
             }
-            line.push_str(word);
+            line.push_str(part);
             used += length;
         }
     }
@@ -195,5 +202,6 @@ mod tests {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("unbreakable x", 4), ["unbreakable", "x"]);
         assert_eq!(wrap("", 4), [""]);
+        assert_eq!(flow(&["a b", "c d", "e"], " · ", 9), ["a b · c d", "e"]);
     }
 }

@@ -1,5 +1,7 @@
 //! The built binary, run as a person runs it.
 
+#![allow(clippy::indexing_slicing, clippy::panic, reason = "a test that indexes wrong fails")]
+
 mod scan;
 mod secrecy;
 mod usage;

@@ -138,6 +138,10 @@ fn what_is_allowed_is_counted_and_carried() {
         assert_eq!(ran.code, Some(i32::from(open > 0)), "{config}");
         assert_eq!(ran.stderr.lines().filter(|line| line.starts_with("note: keyradius.toml:1: ")).count(), notices);
     }
+    // What was not read may be what an entry speaks of.
+    shop.file("keyradius.toml", allow("path = 'tests'", ""));
+    let unread = shop.run(&["scan", "--format", "json", "--max-file-size", "10"]).json();
+    assert_eq!((&unread["scan"]["complete"], &unread["notices"]), (&false.into(), &serde_json::json!([])));
     // The configuration of the tree that one stands in, not of the tree that is scanned.
     shop.file("keyradius.toml", allow("path = '*.pem'", ""));
     let other = Workshop::new("allow_from_elsewhere");
@@ -194,10 +198,19 @@ fn a_second_ctrl_c_ends_it_at_once() {
 fn a_reader_that_went_away_is_no_error() {
     let shop = Workshop::new("pipe");
     shop.file("a.pem", key_pem(1));
-    let mut child =
-        shop.command(&["scan"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
+    let mut child = shop.command(&["scan"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
     drop(child.stdout.take());
     let ran = Ran::from(child.wait_with_output().expect("ends"));
     assert_eq!(ran.code, Some(1));
     assert!(!ran.stderr.contains("error"), "{ran:?}");
+}
+
+#[test]
+fn overlapping_targets_name_a_place_once_and_without_a_dot() {
+    let shop = Workshop::new("overlap");
+    shop.file("src/a.pem", key_pem(1));
+    let report = shop.run(&["scan", "--format", "json", ".", "src", "./src/a.pem"]).json();
+    let places = report["findings"][0]["occurrences"].as_array().expect("places");
+    assert_eq!(places.len(), 1, "{places:?}");
+    assert_eq!(places[0]["path"], "src/a.pem");
 }

@@ -132,8 +132,18 @@ fn no_format_shows_a_secret() {
         .file("ed.der", pkcs8_ed25519())
         .file("ed.b64", base64(&pkcs8_ed25519()))
         .file("twice.b64", base64(pem("PRIVATE KEY", &pkcs8_ed25519()).as_bytes()))
-        .file("one-line.env", pem("PRIVATE KEY", &pkcs8_ed25519()).replace('\n', "\\n") + " # keyradius:allow reason=\"x\"")
-        .file("marked.env", format!("K=\"{}\" # keyradius:allow {}", pem("EC PRIVATE KEY", &p256()).replace('\n', "\\n"), base64(MARKER)))
+        .file(
+            "one-line.env",
+            pem("PRIVATE KEY", &pkcs8_ed25519()).replace('\n', "\\n") + " # keyradius:allow reason=\"x\"",
+        )
+        .file(
+            "marked.env",
+            format!(
+                "K=\"{}\" # keyradius:allow {}",
+                pem("EC PRIVATE KEY", &p256()).replace('\n', "\\n"),
+                base64(MARKER)
+            ),
+        )
         .file("id", pem("OPENSSH PRIVATE KEY", &openssh()))
         .file("id.raw", openssh())
         .file("id.ppk", putty())

@@ -24,8 +24,9 @@ fn render() -> String {
             about.references.join("; ")
         );
     };
-    DETECTORS.iter().for_each(|d| section(d.about()));
-    UNWRAPPERS.iter().for_each(|u| section(u.about()));
+    for about in DETECTORS.iter().map(|d| d.about()).chain(UNWRAPPERS.iter().map(|u| u.about())) {
+        section(about);
+    }
     let title = format!("### {}", UNWRAPPERS.first().map_or("", |u| u.about().id));
     let mut out = out.replace(&title, &format!("## Unwrappers\n\n{title}"));
     out.truncate(out.trim_end().len());

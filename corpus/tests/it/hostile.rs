@@ -1,5 +1,7 @@
 //! Bad input: no panic, no hang, bounded memory, a coverage entry, and nothing else is lost.
 
+#![allow(clippy::indexing_slicing, reason = "a test that indexes wrong fails")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -17,7 +19,7 @@ use scanner_core::source::stream::{AHEAD, CORE};
 fn sample(family: &str, name: &str) -> Vec<u8> {
     let packed = fs::read(cases_dir().join(family).join("samples.pack")).expect("the pack");
     let files = pack::read(&packed).expect("the pack reads");
-    files.into_iter().find(|f| f.name == name).unwrap_or_else(|| panic!("{family}/{name}")).bytes
+    files.into_iter().find(|f| f.name == name).expect("the file is in the pack").bytes
 }
 
 fn key() -> Vec<u8> {
@@ -68,7 +70,7 @@ fn odd_files_are_listed_and_cost_nothing_else() {
     assert!(made.success());
     let locked = root.join("locked.pem");
     fs::write(&locked, key()).expect("written");
-    fs::set_permissions(&locked, fs::Permissions::from_mode(0)).expect("changed");
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).expect("changed");
     // The superuser reads it all the same.
     let readable = fs::read(&locked).is_ok();
 
@@ -98,6 +100,19 @@ fn a_root_that_is_not_there_is_an_error() {
     let tree = Tree { roots: vec!["/nonexistent/keyradius".into()], one_file_system: false };
     let error = scan(&KNOWLEDGE, &[&tree], 1, Limits::default(), &Watch::default()).expect_err("no such root");
     assert!(error.to_string().starts_with("cannot scan /nonexistent/keyradius: "), "{error}");
+}
+
+#[test]
+fn paths_that_overlap_are_read_once() {
+    let root = directory("hostile-overlap");
+    let inner = root.join("inner");
+    fs::create_dir_all(&inner).expect("made");
+    fs::write(inner.join("key.pem"), key()).expect("written");
+    let roots = vec![inner.join("key.pem"), root.clone(), inner, root.join(".")];
+    let tree = Tree { roots, one_file_system: false };
+    let harvest = scan(&KNOWLEDGE, &[&tree], 2, Limits::default(), &Watch::default()).expect("the roots are there");
+    assert_eq!((keys(&harvest).len(), harvest.files), (1, 1));
+    fs::remove_dir_all(root).expect("removed");
 }
 
 #[test]
@@ -183,7 +198,7 @@ fn bytes_made_to_hurt_end_soon() {
         let harvest = scan_bytes(&KNOWLEDGE, name, &bytes, limits);
         assert!(keys(&harvest).is_empty(), "{name}: {:?}", keys(&harvest));
         assert!(harvest.gaps.iter().all(|g| g.reason != Reason::DetectorFault), "{name}: {:?}", harvest.gaps);
-        assert!(started.elapsed() < Duration::from_secs(20), "{name} took {:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_mins(2), "{name} took {:?}", started.elapsed());
     }
 }
 

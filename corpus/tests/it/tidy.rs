@@ -74,7 +74,8 @@ fn the_prefilter_stays_hot() {
 
 #[test]
 fn no_anchor_is_the_start_of_another() {
-    let all: BTreeSet<&[u8]> = abouts().iter().flat_map(|(_, a)| a.iter()).filter(|a| !a.at_start).map(|a| a.bytes).collect();
+    let all: BTreeSet<&[u8]> =
+        abouts().iter().flat_map(|(_, a)| a.iter()).filter(|a| !a.at_start).map(|a| a.bytes).collect();
     for (a, b) in all.iter().flat_map(|a| all.iter().map(move |b| (a, b))) {
         assert!(a == b || !b.starts_with(a), "{b:02x?} would never be seen behind {a:02x?}");
     }

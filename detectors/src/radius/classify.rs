@@ -121,7 +121,8 @@ fn scores(ledger: &[Evidence], tables: &Tables) -> Vec<RoleScore> {
                 HINT.. => Band::Hint,
                 _ => return None,
             };
-            Some(RoleScore { role: role.to_owned(), score, band, tier: tables.role(role)?.tier })
+            let known = tables.role(role)?;
+            Some(RoleScore { role: role.to_owned(), title: known.title.clone(), score, band, tier: known.tier })
         })
         .collect()
 }
@@ -137,6 +138,7 @@ fn assert_roles(mut scores: Vec<RoleScore>, tables: &Tables) -> (Vec<RoleScore>,
             Some(position) => weaker.remove(position),
             None => RoleScore {
                 role: "unknown".to_owned(),
+                title: tables.role("unknown").map_or_else(String::new, |r| r.title.clone()),
                 score: 0,
                 band: Band::Hint,
                 tier: tables.role("unknown").map_or(Tier::T3, |r| r.tier),
@@ -213,9 +215,12 @@ fn reason(roles: &[RoleScore], ledger: &[Evidence], believed_by: &str, protectio
         let items = ledger.iter().filter(|item| item.role == role.role && item.weight > 0);
         items.max_by_key(|item| (item.weight, std::cmp::Reverse(&item.locator)))
     });
+    if roles.first().is_some_and(|role| role.role == "unknown") {
+        return format!("Nothing found says what it is for, so nobody knows who would believe it; {how}");
+    }
     match why {
-        Some(item) => format!("believed by {believed_by}; {} ({}); {how}", item.text, item.locator),
-        None => format!("believed by {believed_by}; {how}"),
+        Some(item) => format!("Believed by {believed_by}; {} ({}); {how}", item.text, item.locator),
+        None => format!("Believed by {believed_by}; {how}"),
     }
 }
 

@@ -86,6 +86,8 @@ pub struct Evidence {
 pub struct RoleScore {
     /// The role's id in `roles.toml`.
     pub role: String,
+    /// The role's title: a few words for a person.
+    pub title: String,
     /// Points, 0 to 200: the sum over groups of the strongest item in each.
     pub score: i32,
     /// What the points amount to.

@@ -313,7 +313,7 @@ mod tests {
                     assert!(curve.same_as().is_none());
                     let start = std::time::Instant::now();
                     let _ = curve.public_point(&minus_one(&[&[1], &n[n.len().min(1)..]].concat()));
-                    assert!(start.elapsed().as_secs() < 5);
+                    assert!(start.elapsed().as_secs() < 60);
                 }
             }
         }

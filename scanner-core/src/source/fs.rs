@@ -26,11 +26,11 @@ pub struct Tree {
 
 impl Source for Tree {
     fn feed(&self, jobs: usize, sink: &dyn BlobSink) -> Result<(), SourceError> {
-        let mut roots = self.roots.iter();
-        let Some(first) = roots.next() else { return Ok(()) };
         for path in &self.roots {
             path.metadata().map_err(|error| SourceError::Unusable { path: path.clone(), error })?;
         }
+        let mut roots = distinct(&self.roots).into_iter();
+        let Some(first) = roots.next() else { return Ok(()) };
         let mut walk = WalkBuilder::new(first);
         roots.for_each(|root| {
             walk.add(root);
@@ -43,6 +43,21 @@ impl Source for Tree {
         });
         Ok(())
     }
+}
+
+/// The roots without those that lie in another one, so that no file is read twice.
+fn distinct(roots: &[PathBuf]) -> Vec<&PathBuf> {
+    let real: Vec<PathBuf> = roots.iter().map(|root| root.canonicalize().unwrap_or_else(|_| root.clone())).collect();
+    let covered = |index: usize, path: &PathBuf| {
+        real.iter().enumerate().any(|(other, root)| path.starts_with(root) && (path != root || other < index))
+    };
+    roots
+        .iter()
+        .zip(&real)
+        .enumerate()
+        .filter(|(index, (_, path))| !covered(*index, path))
+        .map(|(_, (root, _))| root)
+        .collect()
 }
 
 /// One thread's share of the walk.

@@ -29,7 +29,7 @@ pub(crate) fn render(report: &Report, look: Look, out: &mut dyn io::Write) -> io
     let mut page = Page { text: String::new(), paint: Paint::new(look), look };
     let (signing, other): (Vec<_>, Vec<_>) = report.findings.iter().partition(|finding| finding.signing);
     page.findings("Signing keys", &signing);
-    page.findings("Keys that do not sign", &other);
+    page.findings("Other keys", &other);
     if look.verbose {
         page.findings("Allowed", &report.allowed.iter().collect::<Vec<_>>());
     }
@@ -93,8 +93,10 @@ impl Page {
             _ => finding.tier.to_owned(),
         };
         self.line(&format!("{severity}  {tier}  {what}  {facts}"));
-        let names = self.names(finding);
-        self.field("key", &names);
+        let width = self.look.width.saturating_sub(INDENT);
+        for (index, line) in words::flow(&self.names(finding), " · ", width).iter().enumerate() {
+            self.field_line(if index == 0 { "key" } else { "" }, line);
+        }
         self.field("why", &escape(&finding.reason));
         self.field("do", &escape(&finding.next_step));
         self.places(&finding.occurrences);
@@ -108,7 +110,7 @@ impl Page {
     }
 
     /// The names of the key: short, or all of them and whole.
-    fn names(&self, finding: &Finding) -> String {
+    fn names(&self, finding: &Finding) -> Vec<String> {
         let key = &finding.key;
         let mut names = Vec::new();
         let short = |hex: &str| hex.get(..16).unwrap_or(hex).to_owned();
@@ -121,12 +123,13 @@ impl Page {
             names.extend(key.ski_sha1.as_ref().map(|hex| format!("ski {hex}")));
             names.extend(key.jwk_thumbprint.as_ref().map(|thumbprint| format!("jwk {}", escape(thumbprint))));
         }
-        names.join(" · ")
+        names
     }
 
     fn places(&mut self, occurrences: &[Occurrence]) {
         let shown = if self.look.verbose { occurrences.len() } else { PLACES };
-        let column = occurrences.iter().take(shown).map(|o| printed(&o.place, o.encoding).chars().count()).max().unwrap_or(0);
+        let column =
+            occurrences.iter().take(shown).map(|o| printed(&o.place, o.encoding).chars().count()).max().unwrap_or(0);
         let column = column.min(self.look.width.saturating_sub(INDENT + 24));
         for (index, occurrence) in occurrences.iter().take(shown).enumerate() {
             let text = printed(&occurrence.place, occurrence.encoding);
@@ -163,7 +166,8 @@ impl Page {
     }
 
     fn more(&mut self, finding: &Finding) {
-        let mut topics: Vec<&str> = finding.occurrences.first().map(|occurrence| occurrence.format).into_iter().collect();
+        let mut topics: Vec<&str> =
+            finding.occurrences.first().map(|occurrence| occurrence.format).into_iter().collect();
         topics.extend(finding.roles.first().map(|role| role.role.as_str()).filter(|role| *role != "unknown"));
         let topics: Vec<String> = topics.iter().map(|topic| format!("keyradius explain {}", escape(topic))).collect();
         let line = self.paint.dim(&format!("{} · {}", escape(&finding.id), topics.join(" · ")));
@@ -196,7 +200,10 @@ impl Page {
             self.line(&format!("  {}: {}{detail}", escape(&gap.origin), words::reason(gap.reason)));
         }
         for (format, count) in &coverage.unopened {
-            self.line(&format!("  {}, not opened: this version does not open them", words::plural(*count, &format!("{format} file"), &format!("{format} files"))));
+            self.line(&format!(
+                "  {}, not opened: this version does not open them",
+                words::plural(*count, &format!("{format} file"), &format!("{format} files"))
+            ));
         }
     }
 }
@@ -219,8 +226,8 @@ fn printed(place: &Place, encoding: &str) -> String {
 
 fn role(role: &Role) -> String {
     match role.role.as_str() {
-        "unknown" => "use unknown".to_owned(),
-        id => format!("{} ({})", words::spoken(id), role.band),
+        "unknown" => escape(&role.title),
+        _ => format!("{} ({})", escape(&role.title), role.band),
     }
 }
 
@@ -249,10 +256,14 @@ fn protection(finding: &Finding) -> String {
 
 fn facts(occurrence: &Occurrence, verbose: bool) -> String {
     let mut facts = vec![format!("{} {}", occurrence.format, words::encoding(occurrence.encoding))];
-    facts.extend(occurrence.container.filter(|container| !container.is_empty()).map(|container| format!("in {container}")));
+    facts.extend(
+        occurrence.container.filter(|container| !container.is_empty()).map(|container| format!("in {container}")),
+    );
     facts.extend(occurrence.labels.first().map(|label| format!("{} \"{}\"", label.kind, escape(&label.text))));
     if verbose {
-        facts.extend(occurrence.labels.iter().skip(1).map(|label| format!("{} \"{}\"", label.kind, escape(&label.text))));
+        facts.extend(
+            occurrence.labels.iter().skip(1).map(|label| format!("{} \"{}\"", label.kind, escape(&label.text))),
+        );
         facts.push(format!("{} at byte {}", occurrence.proof, occurrence.place.offset));
         facts.extend(occurrence.protection.as_ref().map(|protection| words::protection(protection.state).to_owned()));
     }
@@ -326,7 +337,8 @@ pub(crate) fn summary(report: &Report, took: Duration) -> String {
 fn unopened(report: &Report) -> String {
     let mut kinds: Vec<(&str, u64)> = report.coverage.unopened.iter().map(|(kind, count)| (*kind, *count)).collect();
     kinds.sort_by_key(|(kind, count)| (std::cmp::Reverse(*count), *kind));
-    let mut named: Vec<String> = kinds.iter().take(3).map(|(kind, count)| format!("{} {kind}", words::count(*count))).collect();
+    let mut named: Vec<String> =
+        kinds.iter().take(3).map(|(kind, count)| format!("{} {kind}", words::count(*count))).collect();
     if kinds.len() > 3 {
         named.push("others".to_owned());
     }

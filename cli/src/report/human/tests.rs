@@ -19,8 +19,8 @@ fn a_key_is_a_block_that_can_be_read_aloud() {
     let expected = r#"Signing keys
 
  9.1  T1, perhaps T0  code signing (proven)  RSA 4096 · not protected
-  key   spki 1111111111111111 · SHA256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa · pgp
-        5555555555555555555555555555555555555555
+  key   spki 1111111111111111 · SHA256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+        pgp 5555555555555555555555555555555555555555
   why   Its certificate CN=Acme Release allows code signing until 2027-01-01.
   do    Ask CN=Acme Root to revoke the certificate, then sign with a key in hardware.
   at    deploy.yaml:14!base64@0x40  pkcs8 DER, alias "release\x1b]0;x\x07"
@@ -32,7 +32,7 @@ fn a_key_is_a_block_that_can_be_read_aloud() {
         "        and 2 more (-v lists them)\n",
         "  cert  CN=Acme \\x1b[31mRelease\\xe2\\x80\\xae · 2024-01-01 to 2027-01-01 · issued by CN=Acme Root\n",
         "  id    kr1:0123456789abcdef · keyradius explain pkcs8 · keyradius explain code_signing\n",
-        "\nKeys that do not sign\n\n 5.0  T4  use unknown  algorithm hidden · weakly encrypted (SHA-1, RC2-40, 2048 iterations)\n",
+        "\nOther keys\n\n 5.0  T4  purpose unknown  algorithm hidden · weakly encrypted (SHA-1, RC2-40, 2048 iterations)\n",
         "  key   known by its ciphertext only, 0909090909090909\n",
         "  at    old\\xff.p12  pkcs12 DER, in PKCS#12\n",
     ] {
