@@ -13,7 +13,7 @@ use scanner_core::error::Malformed;
 use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Proof};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
-use crate::read::openpgp::{self, SECRET_KEY, SECRET_SUBKEY, SIGNATURE, USER_ID};
+use crate::read::openpgp::{self, SECRET_KEY, SECRET_SUBKEY, SIGNATURE, SecretKey, USER_ID};
 use crate::read::{armor, carrier};
 
 /// OpenPGP secret keys.
@@ -23,9 +23,9 @@ pub(crate) struct OpenPgp;
 static ABOUT: About = About {
     id: "openpgp",
     title: "OpenPGP secret key",
-    detects: "Secret key and subkey packets, versions 3 to 6, in armor and in binary files that begin with one (exports, \
+    detects: "Secret key and subkey packets, versions 2 to 6, in armor and in binary files that begin with one (exports, \
               secring.gpg): each with its fingerprint, user ids, key flags and protection. Stubs (gnu-dummy) and keys on \
-              smart cards are told apart from keys that are there. Verified when the checksum and the arithmetic fit.",
+              smart cards are told apart from keys that are there. Verified when the arithmetic fits.",
     blind_to: "Binary keys that do not stand at the start of a file or of a decoded body. GnuPG's private-keys-v1.d. \
                Signatures are read for their key flags and not verified. Partial packet lengths, which keys never have.",
     respond: "If only a subkey is there, revoke that subkey and keep the primary key. If the primary key is there, publish \
@@ -53,7 +53,7 @@ impl Detector for OpenPgp {
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
         if hit.anchor == armor::ANCHOR {
-            let Some(armor) = carrier::pem(blob, hit, |label| label == "PGP PRIVATE KEY BLOCK")? else { return Ok(()) };
+            let Some(armor) = carrier::pem(blob, hit, is_wanted)? else { return Ok(()) };
             let (keys, _) = read(&armor.body)?;
             for mut key in keys {
                 key.encoding = Encoding::Pem;
@@ -63,6 +63,10 @@ impl Detector for OpenPgp {
             }
             return Ok(());
         }
+        let first = openpgp::packet(blob.bytes, 0)?;
+        if !is_believable(&openpgp::secret_key(first.body)?, blob.bytes, first.end) {
+            return Err(Malformed::new("time, algorithms and a packet behind the key", 0));
+        }
         let (keys, end) = read(blob.bytes)?;
         for mut key in keys {
             key.span = 0..end;
@@ -70,6 +74,23 @@ impl Detector for OpenPgp {
         }
         Ok(())
     }
+}
+
+/// SECRET is how PGP 2 wrote it (GnuPG g10/armor.c).
+fn is_wanted(label: &str) -> bool {
+    matches!(label, "PGP PRIVATE KEY BLOCK" | "PGP SECRET KEY BLOCK")
+}
+
+/// Times that a binary key may name: 1991-01-01, before which there was no PGP, to 2100-01-01.
+const TIMES: Range<u32> = 662_688_000..4_102_444_800;
+
+/// Whether a file without armor begins with a key. One octet of framing tells nothing, so a key that is not proven by
+/// its own numbers has to be one of this world, and to have the end of the file or another packet behind it.
+fn is_believable(key: &SecretKey, bytes: &[u8], end: usize) -> bool {
+    // Signature, subkey, trust, user id, user attribute.
+    let followed =
+        end == bytes.len() || openpgp::packet(bytes, end).is_ok_and(|next| matches!(next.kind, 2 | 7 | 12 | 13 | 17));
+    key.verified || (key.known && followed && TIMES.contains(&key.created))
 }
 
 /// Most user ids kept for one key.
@@ -236,6 +257,11 @@ mod tests {
         inspect_at(bytes, Anchor::at_start(&[0xc5]))
     }
 
+    fn armored(word: &str, bytes: &[u8]) -> Vec<u8> {
+        let body = crate::read::text::base64(bytes);
+        format!("-----BEGIN PGP {word} KEY BLOCK-----\n\n{body}\n-----END PGP {word} KEY BLOCK-----\n").into_bytes()
+    }
+
     fn inspect_at(bytes: &[u8], anchor: Anchor) -> Result<Vec<Material>, Malformed> {
         let origin = Origin::file("x");
         let mut out = Inspection::default();
@@ -301,17 +327,20 @@ mod tests {
         let public = packet(6, &[4, 0x60, 0, 0, 0, 99]);
         for (name, parts, expected) in [
             ("unreadable primary", vec![unknown.clone(), user(b"a"), sub.clone()], vec!["a"]),
-            ("unreadable subkey", vec![good.clone(), user(b"a"), packet(SECRET_SUBKEY, &[4]), sub.clone()], vec!["a", "a"]),
+            (
+                "unreadable subkey",
+                vec![good.clone(), user(b"a"), packet(SECRET_SUBKEY, &[4]), sub.clone()],
+                vec!["a", "a"],
+            ),
             ("comment", vec![good.clone(), packet(61, b"hello"), sub.clone()], vec!["", ""]),
-            ("public key", vec![good.clone(), user(b"a"), public, user(b"b"), good.clone(), user(b"c")], vec!["a", "c"]),
+            (
+                "public key",
+                vec![good.clone(), user(b"a"), public, user(b"b"), good.clone(), user(b"c")],
+                vec!["a", "c"],
+            ),
         ] {
-            let armored = format!(
-                "-----BEGIN PGP {} KEY BLOCK-----\n\n{}\n-----END PGP {} KEY BLOCK-----\n",
-                "PRIVATE",
-                crate::read::text::base64(&parts.concat()),
-                "PRIVATE"
-            );
-            let found = inspect_at(armored.as_bytes(), armor::ANCHOR).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let armored = armored("PRIVATE", &parts.concat());
+            let found = inspect_at(&armored, armor::ANCHOR).unwrap_or_else(|error| panic!("{name}: {error}"));
             let labels: Vec<_> =
                 found.iter().map(|k| k.labels.iter().map(|l| l.text.as_str()).collect::<Vec<_>>().concat()).collect();
             assert_eq!(labels, expected, "{name}");
@@ -333,10 +362,58 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_checksum_is_no_key() {
+    fn a_wrong_checksum_is_no_key_unless_the_numbers_fit() {
         let mut body = plain();
         *body.last_mut().unwrap() ^= 1;
+        let found = inspect(&packet(SECRET_KEY, &body)).unwrap();
+        assert_eq!((found[0].proof, found[0].notes.len()), (Proof::Verified, 1));
+        // The secret itself.
+        let secret = body.len() - 10;
+        body[secret] ^= 4;
         assert!(inspect(&packet(SECRET_KEY, &body)).is_err());
+    }
+
+    #[test]
+    fn without_armor_a_key_has_to_be_believable() {
+        let aged = |mut body: Vec<u8>| {
+            body[1..5].fill(0);
+            body
+        };
+        let user = packet(USER_ID, b"a");
+        let simple = encrypted(&[0, 2]);
+        // A key of version 6 and an algorithm of the future: 4 octets of it, and nothing that protects the rest.
+        let future = [&[6, 0x60, 0, 0, 0, 99, 0, 0, 0, 4, 1, 2, 3, 4, 0][..], &[7; 64]].concat();
+        // An unknown cipher; an unknown digest; one MD5, as in PGP 2, but in version 4.
+        let cipher = key(&[&[254, 99, 0, 2][..], &[7; 48]].concat());
+        let digest = key(&[&[254, 9, 0, 99][..], &[7; 48]].concat());
+        let md5 = key(&[&[9][..], &[7; 48]].concat());
+        for (name, body, bare, with_user, with_noise) in [
+            ("plain", plain(), true, true, true),
+            ("plain, no time", aged(plain()), true, true, true),
+            ("encrypted", simple.clone(), true, true, false),
+            ("encrypted, no time", aged(simple), false, false, false),
+            ("future", future, false, false, false),
+            ("cipher", cipher, false, false, false),
+            ("digest", digest, false, false, false),
+            ("MD5", md5, false, false, false),
+        ] {
+            let body = packet(SECRET_KEY, &body);
+            for (behind, expected) in [(&[][..], bare), (&user, with_user), (b"noise", with_noise)] {
+                let binary = [&body, behind].concat();
+                assert_eq!(inspect(&binary).is_ok(), expected, "{name}, {} bytes behind", behind.len());
+                // Armor is word enough.
+                let found = inspect_at(&armored("PRIVATE", &binary), armor::ANCHOR);
+                assert_eq!(found.map(|f| f.len()), Ok(1), "{name}, armored, {} bytes behind", behind.len());
+            }
+        }
+        assert_eq!(
+            inspect_at(&armored("SECRET", &packet(SECRET_KEY, &plain())), armor::ANCHOR).map(|f| f.len()),
+            Ok(1)
+        );
+        assert_eq!(
+            inspect_at(&armored("PUBLIC", &packet(SECRET_KEY, &plain())), armor::ANCHOR).map(|f| f.len()),
+            Ok(0)
+        );
     }
 
     #[test]
