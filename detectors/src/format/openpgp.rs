@@ -13,7 +13,7 @@ use scanner_core::error::Malformed;
 use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Proof};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
-use crate::read::openpgp::{self, SECRET_KEY, SECRET_SUBKEY, SIGNATURE, USER_ID};
+use crate::read::openpgp::{self, SECRET_KEY, SECRET_SUBKEY, SIGNATURE, SecretKey, USER_ID};
 use crate::read::{armor, carrier};
 
 /// OpenPGP secret keys.
@@ -23,9 +23,9 @@ pub(crate) struct OpenPgp;
 static ABOUT: About = About {
     id: "openpgp",
     title: "OpenPGP secret key",
-    detects: "Secret key and subkey packets, versions 3 to 6, in armor and in binary files that begin with one (exports, \
+    detects: "Secret key and subkey packets, versions 2 to 6, in armor and in binary files that begin with one (exports, \
               secring.gpg): each with its fingerprint, user ids, key flags and protection. Stubs (gnu-dummy) and keys on \
-              smart cards are told apart from keys that are there. Verified when the checksum and the arithmetic fit.",
+              smart cards are told apart from keys that are there. Verified when the arithmetic fits.",
     blind_to: "Binary keys that do not stand at the start of a file or of a decoded body. GnuPG's private-keys-v1.d. \
                Signatures are read for their key flags and not verified. Partial packet lengths, which keys never have.",
     respond: "If only a subkey is there, revoke that subkey and keep the primary key. If the primary key is there, publish \
@@ -53,7 +53,7 @@ impl Detector for OpenPgp {
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
         if hit.anchor == armor::ANCHOR {
-            let Some(armor) = carrier::pem(blob, hit, |label| label == "PGP PRIVATE KEY BLOCK")? else { return Ok(()) };
+            let Some(armor) = carrier::pem(blob, hit, is_wanted)? else { return Ok(()) };
             let (keys, _) = read(&armor.body)?;
             for mut key in keys {
                 key.encoding = Encoding::Pem;
@@ -63,6 +63,10 @@ impl Detector for OpenPgp {
             }
             return Ok(());
         }
+        let first = openpgp::packet(blob.bytes, 0)?;
+        if !is_believable(&openpgp::secret_key(first.body)?, blob.bytes, first.end) {
+            return Err(Malformed::new("time, algorithms and a packet behind the key", 0));
+        }
         let (keys, end) = read(blob.bytes)?;
         for mut key in keys {
             key.span = 0..end;
@@ -71,6 +75,30 @@ impl Detector for OpenPgp {
         Ok(())
     }
 }
+
+/// SECRET is how PGP 2 wrote it (GnuPG g10/armor.c).
+fn is_wanted(label: &str) -> bool {
+    matches!(label, "PGP PRIVATE KEY BLOCK" | "PGP SECRET KEY BLOCK")
+}
+
+/// Times that a binary key may name: 1991-01-01, before which there was no PGP, to 2100-01-01.
+const TIMES: Range<u32> = 662_688_000..4_102_444_800;
+
+/// Whether a file without armor begins with a key. One octet of framing tells nothing, so a key that is not proven by
+/// its own numbers has to be one of this world, and to have the end of the file or another packet behind it.
+fn is_believable(key: &SecretKey, bytes: &[u8], end: usize) -> bool {
+    // Signature, subkey, trust, user id, user attribute.
+    let followed =
+        end == bytes.len() || openpgp::packet(bytes, end).is_ok_and(|next| matches!(next.kind, 2 | 7 | 12 | 13 | 17));
+    key.verified || (key.known && followed && TIMES.contains(&key.created))
+}
+
+/// Most user ids kept for one key.
+const MAX_USERS: usize = 16;
+
+/// Most labels given out in one run of packets. Subkeys bear the user ids of their primary key, so a file full of both
+/// would hold their product.
+const MAX_LABELS: usize = 1 << 14;
 
 /// Reads packets from the start of `bytes` as far as they are packets. Returns the keys and where the packets end.
 fn read(bytes: &[u8]) -> Result<(Vec<Material>, usize), Malformed> {
@@ -83,12 +111,12 @@ fn read(bytes: &[u8]) -> Result<(Vec<Material>, usize), Malformed> {
             Ok(end) => at = end,
             // Text behind a block without END, zeros behind a key in flash: what was read stays.
             Err(_) if !ring.keys.is_empty() => break,
-            Err(error) => return Err(error),
+            Err(error) => return Err(ring.error.unwrap_or(error)),
         }
     }
     ring.close();
     if ring.keys.is_empty() {
-        return Err(Malformed::new("secret key packet", at));
+        return Err(ring.error.unwrap_or(Malformed::new("secret key packet", at)));
     }
     Ok((ring.keys, at))
 }
@@ -104,6 +132,10 @@ struct Ring {
     stated: u32,
     /// Whether the last key packet was one that could not be read.
     skipping: bool,
+    /// Labels given out.
+    labels: usize,
+    /// Why the first key packet that could not be read was not.
+    error: Option<Malformed>,
 }
 
 impl Ring {
@@ -111,34 +143,33 @@ impl Ring {
         match kind {
             SECRET_KEY => {
                 self.close();
-                self.key(body, &[])
+                self.key(body, &[]);
             }
             SECRET_SUBKEY => self.key(body, &["subkey"]),
-            USER_ID => {
-                self.users.push(Label::new("user id", body));
-                Ok(())
+            USER_ID if self.users.len() < MAX_USERS => self.users.push(Label::new("user id", body)),
+            SIGNATURE => self.signature(body),
+            // A public key: the user ids behind it are its own.
+            6 => {
+                self.close();
+                self.skipping = true;
             }
-            SIGNATURE => {
-                self.signature(body);
-                Ok(())
-            }
-            // Public keys, trust, user attributes, markers, padding.
-            6 | 10 | 12 | 14 | 17 | 21 => {
-                self.skipping |= matches!(kind, 6 | 14);
-                Ok(())
-            }
-            _ => Err(Malformed::new("packet in a keyring", 0)),
+            14 => self.skipping = true,
+            // Trust, user attributes, markers, padding; comments as GnuPG wrote them (16, 61) and what others keep for
+            // themselves (RFC 9580 5: 60 to 63).
+            USER_ID | 10 | 12 | 16 | 17 | 21 | 60..=63 => {}
+            _ => return Err(Malformed::new("packet in a keyring", 0)),
         }
+        Ok(())
     }
 
-    /// One key that cannot be read costs itself, unless it is the first.
-    fn key(&mut self, body: &[u8], notes: &[&'static str]) -> Result<(), Malformed> {
+    /// One key that cannot be read costs itself only: a live subkey may stand behind a primary key of the future.
+    fn key(&mut self, body: &[u8], notes: &[&'static str]) {
         let key = match openpgp::secret_key(body) {
             Ok(key) => key,
-            Err(error) if self.keys.is_empty() => return Err(error),
-            Err(_) => {
+            Err(error) => {
+                self.error = self.error.or(Some(error));
                 self.skipping = true;
-                return Ok(());
+                return;
             }
         };
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Binary, Range::default());
@@ -153,7 +184,6 @@ impl Ring {
         self.keys.push(material);
         self.stated = 0;
         self.skipping = false;
-        Ok(())
     }
 
     /// Key flags from the newest certification or binding of the last key; revocations as a note.
@@ -173,7 +203,10 @@ impl Ring {
     /// Ends a primary key: its user ids are those of its subkeys too.
     fn close(&mut self) {
         for key in self.keys.get_mut(self.primary..).unwrap_or_default() {
-            key.labels.extend(self.users.iter().cloned());
+            if self.labels + self.users.len() <= MAX_LABELS {
+                self.labels += self.users.len();
+                key.labels.extend(self.users.iter().cloned());
+            }
         }
         self.primary = self.keys.len();
         self.users.clear();
@@ -221,10 +254,18 @@ mod tests {
     }
 
     fn inspect(bytes: &[u8]) -> Result<Vec<Material>, Malformed> {
+        inspect_at(bytes, Anchor::at_start(&[0xc5]))
+    }
+
+    fn armored(word: &str, bytes: &[u8]) -> Vec<u8> {
+        let body = crate::read::text::base64(bytes);
+        format!("-----BEGIN PGP {word} KEY BLOCK-----\n\n{body}\n-----END PGP {word} KEY BLOCK-----\n").into_bytes()
+    }
+
+    fn inspect_at(bytes: &[u8], anchor: Anchor) -> Result<Vec<Material>, Malformed> {
         let origin = Origin::file("x");
         let mut out = Inspection::default();
-        let hit = Hit { anchor: Anchor::at_start(&[0xc5]), at: 0 };
-        OpenPgp.inspect(Blob::whole(bytes, &origin), hit, &mut out)?;
+        OpenPgp.inspect(Blob::whole(bytes, &origin), Hit { anchor, at: 0 }, &mut out)?;
         Ok(out.take())
     }
 
@@ -277,10 +318,102 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_checksum_is_no_key() {
+    fn what_stands_between_keys_costs_no_key() {
+        let good = packet(SECRET_KEY, &plain());
+        let sub = packet(SECRET_SUBKEY, &plain());
+        let user = |name: &[u8]| packet(USER_ID, name);
+        // An algorithm that nobody has: the key behind it is alive all the same.
+        let unknown = packet(SECRET_KEY, &[4, 0x60, 0, 0, 0, 99, 1, 2, 3]);
+        let public = packet(6, &[4, 0x60, 0, 0, 0, 99]);
+        for (name, parts, expected) in [
+            ("unreadable primary", vec![unknown.clone(), user(b"a"), sub.clone()], vec!["a"]),
+            (
+                "unreadable subkey",
+                vec![good.clone(), user(b"a"), packet(SECRET_SUBKEY, &[4]), sub.clone()],
+                vec!["a", "a"],
+            ),
+            ("comment", vec![good.clone(), packet(61, b"hello"), sub.clone()], vec!["", ""]),
+            (
+                "public key",
+                vec![good.clone(), user(b"a"), public, user(b"b"), good.clone(), user(b"c")],
+                vec!["a", "c"],
+            ),
+        ] {
+            let armored = armored("PRIVATE", &parts.concat());
+            let found = inspect_at(&armored, armor::ANCHOR).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let labels: Vec<_> =
+                found.iter().map(|k| k.labels.iter().map(|l| l.text.as_str()).collect::<Vec<_>>().concat()).collect();
+            assert_eq!(labels, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn many_user_ids_and_many_subkeys_do_not_multiply() {
+        let stub = key(b"\xff\x00\x65\x00GNU\x01");
+        let ring = [
+            packet(SECRET_KEY, &plain()),
+            packet(USER_ID, b"u").repeat(3000),
+            packet(SECRET_SUBKEY, &stub).repeat(3000),
+        ]
+        .concat();
+        let found = inspect(&ring).unwrap();
+        assert_eq!((found.len(), found[0].labels.len()), (3001, MAX_USERS));
+        assert!(found.iter().map(|k| k.labels.len()).sum::<usize>() <= MAX_LABELS);
+    }
+
+    #[test]
+    fn a_wrong_checksum_is_no_key_unless_the_numbers_fit() {
         let mut body = plain();
         *body.last_mut().unwrap() ^= 1;
+        let found = inspect(&packet(SECRET_KEY, &body)).unwrap();
+        assert_eq!((found[0].proof, found[0].notes.len()), (Proof::Verified, 1));
+        // The secret itself.
+        let secret = body.len() - 10;
+        body[secret] ^= 4;
         assert!(inspect(&packet(SECRET_KEY, &body)).is_err());
+    }
+
+    #[test]
+    fn without_armor_a_key_has_to_be_believable() {
+        let aged = |mut body: Vec<u8>| {
+            body[1..5].fill(0);
+            body
+        };
+        let user = packet(USER_ID, b"a");
+        let simple = encrypted(&[0, 2]);
+        // A key of version 6 and an algorithm of the future: 4 octets of it, and nothing that protects the rest.
+        let future = [&[6, 0x60, 0, 0, 0, 99, 0, 0, 0, 4, 1, 2, 3, 4, 0][..], &[7; 64]].concat();
+        // An unknown cipher; an unknown digest; one MD5, as in PGP 2, but in version 4.
+        let cipher = key(&[&[254, 99, 0, 2][..], &[7; 48]].concat());
+        let digest = key(&[&[254, 9, 0, 99][..], &[7; 48]].concat());
+        let md5 = key(&[&[9][..], &[7; 48]].concat());
+        for (name, body, bare, with_user, with_noise) in [
+            ("plain", plain(), true, true, true),
+            ("plain, no time", aged(plain()), true, true, true),
+            ("encrypted", simple.clone(), true, true, false),
+            ("encrypted, no time", aged(simple), false, false, false),
+            ("future", future, false, false, false),
+            ("cipher", cipher, false, false, false),
+            ("digest", digest, false, false, false),
+            ("MD5", md5, false, false, false),
+        ] {
+            let body = packet(SECRET_KEY, &body);
+            for (behind, expected) in [(&[][..], bare), (&user, with_user), (b"noise", with_noise)] {
+                let binary = [&body, behind].concat();
+                assert_eq!(inspect(&binary).is_ok(), expected, "{name}, {} bytes behind", behind.len());
+                // Armor is word enough.
+                let found = inspect_at(&armored("PRIVATE", &binary), armor::ANCHOR);
+                assert_eq!(found.map(|f| f.len()), Ok(1), "{name}, armored, {} bytes behind", behind.len());
+            }
+        }
+        assert_eq!(
+            inspect_at(&armored("SECRET", &packet(SECRET_KEY, &plain())), armor::ANCHOR).map(|f| f.len()),
+            Ok(1)
+        );
+        assert_eq!(
+            inspect_at(&armored("PUBLIC", &packet(SECRET_KEY, &plain())), armor::ANCHOR).map(|f| f.len()),
+            Ok(0)
+        );
     }
 
     #[test]

@@ -79,6 +79,10 @@ pub(crate) struct SecretKey {
     pub(crate) protection: Protection,
     /// Whether the secret part belongs to the public one.
     pub(crate) verified: bool,
+    /// Seconds since 1970.
+    pub(crate) created: u32,
+    /// Whether every id in it is one that the standards know. Noise is full of others.
+    pub(crate) known: bool,
     pub(crate) notes: Vec<&'static str>,
 }
 
@@ -110,6 +114,8 @@ enum Numbers<'a> {
         reversed: bool,
         bare: bool,
     },
+    /// An algorithm that is not known, of a length that is.
+    Unknown,
 }
 
 /// Reads the body of a secret key packet (RFC 9580 5.5.3).
@@ -117,16 +123,23 @@ pub(crate) fn secret_key(body: &[u8]) -> Result<SecretKey, Malformed> {
     let mut cursor = Cursor::new(body);
     let version = cursor.u8("key version")?;
     let created = cursor.u32("creation time")?;
-    if !(3..=6).contains(&version) || (version < 6 && created < FIRST) {
-        return Err(Malformed::new("key version and time", 0));
+    if !(2..=6).contains(&version) {
+        return Err(Malformed::new("key version", 0));
     }
-    if version == 3 {
+    if version < 4 {
         cursor.u16("validity")?;
     }
     let algorithm = cursor.u8("key algorithm")?;
     let declared = if version >= 5 { Some(cursor.u32("length of the public part")? as usize) } else { None };
     let before = cursor.at();
-    let numbers = numbers(&mut cursor, algorithm)?;
+    let numbers = match declared {
+        // Versions 5 and 6 say how long the public part is, so a key of an algorithm of the future is a key too.
+        Some(length) if !is_known(algorithm) => {
+            cursor.take(length, "public part")?;
+            Numbers::Unknown
+        }
+        _ => numbers(&mut cursor, algorithm)?,
+    };
     if declared.is_some_and(|length| length != cursor.at() - before) {
         return Err(Malformed::new("length of the public part", before));
     }
@@ -138,17 +151,18 @@ pub(crate) fn secret_key(body: &[u8]) -> Result<SecretKey, Malformed> {
         digest: Sha256::digest(public_part).into(),
         protection: Protection::plaintext(),
         verified: false,
+        created,
+        known: !matches!(numbers, Numbers::Unknown),
         notes: Vec::new(),
     };
-    if key.public.is_none() {
+    if matches!(numbers, Numbers::Unknown) {
+        key.notes.push("key algorithm not known: known by its fingerprint");
+    } else if key.public.is_none() {
         key.notes.push("no SubjectPublicKeyInfo form: known by its fingerprint");
     }
     secret_part(&mut cursor, version, &numbers, &mut key)?;
     Ok(key)
 }
-
-/// 1991-01-01: before PGP there was no key.
-const FIRST: u32 = 662_688_000;
 
 fn mpi<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], Malformed> {
     let bits = usize::from(cursor.u16("MPI length")?);
@@ -159,6 +173,11 @@ fn mpi<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], Malformed> {
 fn short<'a>(cursor: &mut Cursor<'a>, what: &'static str) -> Result<&'a [u8], Malformed> {
     let length = usize::from(cursor.u8(what)?);
     cursor.take(length, what)
+}
+
+/// The algorithms of [`numbers`].
+const fn is_known(algorithm: u8) -> bool {
+    matches!(algorithm, 1..=3 | 16..=20 | 22 | 25..=28)
 }
 
 /// RFC 9580 5.5.5, algorithm ids of 9.1.
@@ -218,7 +237,7 @@ fn half(numbers: &Numbers<'_>) -> Option<PublicHalf> {
     Some(public::half(&match *numbers {
         Numbers::Rsa { n, e } => PublicKey::Rsa { n, e },
         Numbers::Dsa { p, q, g, y } => PublicKey::Dsa { p, q, g, y },
-        Numbers::ElGamal { .. } => return None,
+        Numbers::ElGamal { .. } | Numbers::Unknown => return None,
         Numbers::Ec { oid, point } => PublicKey::Ec { domain: Domain::Named(curves::by_oid(oid)?), point },
         Numbers::Raw { kind, public, .. } => PublicKey::Raw { kind, bytes: public },
     }))
@@ -228,7 +247,7 @@ fn half(numbers: &Numbers<'_>) -> Option<PublicHalf> {
 fn fingerprint(version: u8, public_part: &[u8], numbers: &Numbers<'_>) -> String {
     let long = (public_part.len() as u32).to_be_bytes();
     match version {
-        3 => match numbers {
+        2 | 3 => match numbers {
             Numbers::Rsa { n, e } => hex(&Md5::new().chain_update(n).chain_update(e).finalize()),
             _ => hex(&Md5::digest(public_part)),
         },
@@ -259,14 +278,24 @@ fn secret_part(
             }
             let secret = cursor.rest();
             let mut fields = Cursor::new(secret);
-            let fits = fits(&mut fields, numbers)?;
+            let fits = match numbers {
+                Numbers::Unknown => {
+                    fields.take(secret.len().saturating_sub(if version == 6 { 0 } else { 2 }), "secret part")?;
+                    false
+                }
+                _ => fits(&mut fields, numbers)?,
+            };
             let held = secret.get(..fields.at()).unwrap_or_default();
             let checked = version == 6 || {
                 let sum = held.iter().fold(0_u16, |sum, &b| sum.wrapping_add(u16::from(b)));
                 fields.u16("checksum")? == sum
             };
-            if !checked {
+            // Two octets that are damaged do not make a key that is proven less of a key.
+            if !checked && !fits {
                 return Err(Malformed::new("checksum of the secret part", cursor.at()));
+            }
+            if !checked {
+                key.notes.push("checksum wrong, though the numbers fit");
             }
             if !fits {
                 key.notes.push("the secret numbers were not shown to belong to the public ones");
@@ -275,15 +304,15 @@ fn secret_part(
             Ok(())
         }
         253..=255 => {
-            let cipher = cipher(cursor.u8("cipher")?);
-            if usage == 253 {
-                cursor.u8("AEAD algorithm")?;
-            }
+            let id = cursor.u8("cipher")?;
+            let mode = if usage == 253 { aead(cursor.u8("AEAD algorithm")?) } else { "" };
+            let cipher = format!("{}{mode}", cipher(id));
             if version == 6 && usage != 255 {
                 cursor.u8("length of the S2K")?;
             }
-            key.protection = s2k(cursor, cipher)?;
+            key.protection = s2k(cursor, &cipher)?;
             let stub = matches!(key.protection.state, ProtectionState::Stub | ProtectionState::Hardware);
+            key.known &= stub || !(id == 0 || key.protection.detail.contains("unknown"));
             // An IV of at least one block of eight, and something that is encrypted.
             if !stub && cursor.rest().len() < 16 {
                 return Err(Malformed::new("encrypted secret part", cursor.at()));
@@ -292,6 +321,8 @@ fn secret_part(
         }
         1..=13 if cursor.rest().len() >= 16 => {
             let detail = format!("one MD5 of the passphrase, {}", cipher(usage));
+            // As PGP 2 did it. Writers of version 4 keys have always named their S2K.
+            key.known &= version < 4 && !detail.contains("unknown");
             key.protection = Protection::new(ProtectionState::Weak, detail);
             Ok(())
         }
@@ -315,6 +346,16 @@ const fn cipher(id: u8) -> &'static str {
         12 => "Camellia-192",
         13 => "Camellia-256",
         _ => "unknown cipher",
+    }
+}
+
+/// RFC 9580 9.6, as it stands behind a cipher.
+const fn aead(id: u8) -> &'static str {
+    match id {
+        1 => "-EAX",
+        2 => "-OCB",
+        3 => "-GCM",
+        _ => " in an unknown mode",
     }
 }
 
@@ -402,6 +443,7 @@ fn fits(cursor: &mut Cursor<'_>, numbers: &Numbers<'_>) -> Result<bool, Malforme
             }
             Ok(proof::raw_public(kind, &whole).as_deref() == Some(public))
         }
+        Numbers::Unknown => Ok(false),
     }
 }
 
