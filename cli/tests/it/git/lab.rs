@@ -1,7 +1,7 @@
 //! A repository at random: a story, and everything beside it that leaves objects behind: the stash, amended and dropped
 //! commits, the index, objects that nothing leads to, tags of blobs.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::plant::Plants;
 use super::repo::Repo;
@@ -33,11 +33,6 @@ impl Lab {
         lab.nothing_leads_there(&mut rng);
         lab.index(&mut rng);
         lab
-    }
-
-    /// One that a test can take apart without the others.
-    pub(crate) fn path(&self) -> PathBuf {
-        self.repo.dir.clone()
     }
 
     fn pem(&mut self, rng: &mut Rng) -> Vec<u8> {

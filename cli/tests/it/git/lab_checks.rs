@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::lab::Lab;
 use super::oracle::{History, Reach, listing, objects};
-use super::repo::Ground;
+use super::repo::{Ground, Repo, files};
 use super::seen::as_files;
+use super::variant::VARIANTS;
 
 #[test]
 fn a_lab_is_a_sound_repository_and_always_the_same() {
@@ -83,4 +84,56 @@ fn commits_that_git_log_names_are_those_of_the_oracle() {
             assert!(known || here, "{id} at {path}: {truth:?}, git log says {named:?}");
         }
     }
+}
+
+/// Every variant is sound by the word of git, and is what its name says.
+#[test]
+fn variants_are_sound_and_are_what_they_are_called() {
+    let ground = Ground::new("lab-variants");
+    let plain = Lab::new(4, &ground.join("sha1"), &[]);
+    let sha256 = Lab::new(4, &ground.join("sha256"), &["--object-format=sha256"]);
+    for variant in VARIANTS {
+        let lab = match variant.init {
+            [] => &plain,
+            ["--object-format=sha256"] => &sha256,
+            _ => continue,
+        };
+        let place = ground.join(variant.name);
+        std::fs::create_dir_all(&place).expect("made");
+        let mut objects = 0;
+        for repo in variant.make(lab, &place).repositories {
+            let fsck = repo.attempt(&["fsck", "--full", "--no-dangling", "--connectivity-only"]);
+            assert!(fsck.status.success(), "{}: {fsck:?}", variant.name);
+            objects += listing(&repo).len();
+        }
+        assert!(objects > 30, "{}: {objects}", variant.name);
+    }
+    let repo = |name: &str| ground.join(name).join("repo");
+    let folder = |name: &str| repo(name).join(".git/objects");
+    let packs = |name: &str| files(&folder(name), ".pack").len();
+    assert_eq!([packs("loose"), packs("gc"), packs("incremental"), packs("twice")], [0, 2, 3, 1]);
+    assert!(packs("cruft") > 1 && !files(&folder("cruft"), ".mtimes").is_empty());
+    for (name, end) in [("bitmaps", ".bitmap"), ("multi-pack-index", "multi-pack-index"), ("commit-graph", "commit-graph")] {
+        assert!(!files(&folder(name), end).is_empty(), "{name}");
+    }
+    let index = |name: &str| std::fs::read(&files(&folder(name), ".idx")[0]).expect("an index");
+    assert!(index("gc").starts_with(b"\xfftOc") && !index("index-v1").starts_with(b"\xfftOc"));
+    let (short, long) = (index("repacked").len(), index("long-offsets").len());
+    assert!(long > short, "the longer offsets take room: {long} {short}");
+
+    let deep = Repo::at(repo("repacked"));
+    let pack = &files(&folder("repacked"), ".idx")[0];
+    let chains = deep.git(&["verify-pack", "-v", &pack.to_string_lossy()]);
+    let deepest = chains.lines().filter_map(|line| line.strip_prefix("chain length = ")?.split(':').next()?.parse().ok());
+    assert!(deepest.max() > Some(4), "{chains}");
+    // A thin pack that was completed ends in the bases it lacked, so it holds objects that the first one holds too.
+    let pushed = Repo::at(ground.join("thin-push/repo.git"));
+    let held: usize = files(&pushed.dir, ".idx")
+        .iter()
+        .map(|index| pushed.git(&["verify-pack", "-v", &index.to_string_lossy()]))
+        .map(|text| text.lines().filter(|line| line.get(40..41) == Some(" ")).count())
+        .sum();
+    assert!(held > listing(&pushed).len(), "{held}");
+    assert!(ground.join("shared/third/.git/objects/info/alternates").is_file());
+    assert!(files(&ground.join("shared/third/.git/objects"), "").iter().all(|file| file.ends_with("info/alternates")));
 }

@@ -20,6 +20,8 @@ pub(crate) struct Hit {
     pub(crate) path: Option<String>,
     /// Byte offset in the innermost wrapper.
     pub(crate) offset: u64,
+    /// Where it is said to lie, for people.
+    pub(crate) origin: String,
     /// Everything else that is said.
     pub(crate) git: Value,
 }
@@ -32,11 +34,11 @@ pub(crate) struct Seen {
     pub(crate) json: Value,
 }
 
-/// The binary, in an environment without opinions. It can ask for 4 GiB of addresses and no more.
+/// The binary, in an environment without opinions. It can ask for 2 GiB of addresses and no more.
 pub(crate) fn keyradius(directory: &Path, args: &[&str]) -> Command {
     let mut command = Command::new("sh");
     without_opinions(&mut command)
-        .args(["-c", "ulimit -v 4194304; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_keyradius"), "scan"])
+        .args(["-c", "ulimit -v 2097152; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_keyradius"), "scan"])
         .args(["--format", "json", "--reproducible", "--no-config"])
         .args(args)
         .current_dir(directory)
@@ -104,6 +106,7 @@ impl Seen {
                 kind: text("kind").unwrap_or_else(|| panic!("no kind: {occurrence}")),
                 path: text("path"),
                 offset: occurrence["offset"].as_u64().expect("an offset"),
+                origin: occurrence["origin"].as_str().expect("an origin").to_owned(),
                 git: git.clone(),
             });
         }
