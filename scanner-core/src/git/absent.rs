@@ -1,62 +1,57 @@
 //! What a partial clone left on its server.
 
-use std::collections::HashSet;
-
 use super::forest::Forest;
+use super::keys::KeySet;
 use super::odb::Odb;
-use super::oid::{Format, Kind, ObjectId};
+use super::oid::Kind;
+use super::trees::{Seen, ascends, entries, gained};
 use super::walk::{Change, Visitor, walk};
 use crate::error::Malformed;
 
-/// Every object that a tree names and that is not stored here; submodules are not meant to be.
-pub(crate) fn absent(odb: &Odb, jobs: usize) -> HashSet<ObjectId> {
-    let mut absent = HashSet::new();
+/// How many objects trees name that are not stored here; submodules are not meant to be.
+pub(crate) fn absent(odb: &Odb, jobs: usize) -> usize {
+    let mut absent = KeySet::default();
+    let hash = odb.format.bytes();
     for directory in &odb.directories {
         for pack in &directory.packs {
             let forest = Forest::of(pack);
-            let named = || Named { format: odb.format, seen: HashSet::new() };
+            let named = || Named { hash, seen: KeySet::default(), window: Vec::new() };
             for part in walk(pack, &forest, &[Kind::Tree], jobs, &named) {
-                absent.extend(part.seen.into_iter().filter(|id| !odb.has(id)));
+                absent.extend(part.seen);
             }
         }
         for id in &directory.loose {
             if let Ok((Kind::Tree, bytes)) = odb.read(id) {
-                let mut named = Named { format: odb.format, seen: HashSet::new() };
-                named.tree(&bytes);
-                absent.extend(named.seen.into_iter().filter(|id| !odb.has(id)));
+                let mut named = Named { hash, seen: KeySet::default(), window: Vec::new() };
+                named.whole(0, Kind::Tree, &bytes);
+                absent.extend(named.seen);
             }
         }
     }
-    absent
+    absent.retain(|key| odb.by_key(*key).is_none());
+    absent.len()
 }
 
 /// Objects that trees name.
 struct Named {
-    format: Format,
-    seen: HashSet<ObjectId>,
-}
-
-impl Named {
-    fn tree(&mut self, bytes: &[u8]) {
-        let mut rest = bytes;
-        while let Some(zero) = memchr::memchr(0, rest) {
-            let (head, tail) = rest.split_at(zero + 1);
-            let Some((raw, next)) = tail.split_at_checked(self.format.bytes()) else { break };
-            if !head.starts_with(b"160000 ") {
-                self.seen.extend(ObjectId::new(self.format, raw));
-            }
-            rest = next;
-        }
-    }
+    hash: usize,
+    seen: KeySet,
+    window: Vec<u8>,
 }
 
 impl Visitor for Named {
     fn whole(&mut self, _: u32, _: Kind, bytes: &[u8]) -> bool {
-        self.tree(bytes);
-        false
+        let seen = &mut self.seen;
+        entries(bytes, self.hash, &mut |entry| keep(entry, seen));
+        true
     }
-    fn change(&mut self, _: u32, _: Kind, _: Change<'_>) -> bool {
-        false
+    fn change(&mut self, _: u32, _: Kind, change: Change<'_>) -> bool {
+        let seen = &mut self.seen;
+        let ascends = ascends(change);
+        if ascends {
+            gained(change, &mut self.window, self.hash, &mut |entry| keep(entry, seen));
+        }
+        ascends
     }
     fn stream(&mut self, _: u32, _: Kind, _: u64, _: &mut dyn std::io::Read) {}
     fn damaged(&mut self, _: u32, _: Malformed) {}
@@ -65,5 +60,11 @@ impl Visitor for Named {
     }
     fn take_wipe(&mut self) -> bool {
         false
+    }
+}
+
+fn keep(entry: &Seen<'_>, seen: &mut KeySet) {
+    if !entry.is_submodule {
+        seen.insert(entry.key);
     }
 }

@@ -186,7 +186,7 @@ impl Repositories {
         let tally = scan_all(&scan, &mut odb, &mut gaps);
         let partial = repository.partial || odb.promisor;
         if partial && wanted.is_none() {
-            let absent = absent(&odb, jobs).len();
+            let absent = absent(&odb, jobs);
             if absent > 0 {
                 let detail = format!("partial clone: {absent} objects that it refers to were never fetched");
                 gaps.push(unread(&repository.git_dir, Reason::MissingObjects, detail));

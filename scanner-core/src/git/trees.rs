@@ -358,14 +358,15 @@ struct Reader<'a> {
     /// Entry of the pack of each row.
     entries: Vec<u32>,
     window: Vec<u8>,
-    zones: Vec<Range<usize>>,
 }
 
 /// An entry in bytes.
-struct Seen<'b> {
-    is_tree: bool,
-    name: &'b [u8],
-    key: u64,
+pub(crate) struct Seen<'b> {
+    pub(crate) is_tree: bool,
+    /// A commit of another repository.
+    pub(crate) is_submodule: bool,
+    pub(crate) name: &'b [u8],
+    pub(crate) key: u64,
 }
 
 impl<'a> Reader<'a> {
@@ -377,21 +378,13 @@ impl<'a> Reader<'a> {
             names: Names::default(),
             entries: Vec::new(),
             window: Vec::new(),
-            zones: Vec::new(),
         }
     }
 
     /// A tree that is held whole: every entry is added.
     fn whole(&mut self, key: u64, entry: u32, bytes: &[u8]) {
         let added = self.rows.added.len() as u32;
-        let mut at = 0;
-        while let Some(zero) = bytes.get(at..).and_then(|rest| memchr::memchr(0, rest)).map(|zero| at + zero) {
-            let end = zero + 1 + self.hash;
-            if let Some(seen) = entry_at(bytes, at, zero, end) {
-                self.add(&seen);
-            }
-            at = end;
-        }
+        entries(bytes, self.hash, &mut |seen| self.add(seen));
         self.row(key, entry, NONE, self.rows.removed.len() as u32, added);
     }
 
@@ -411,16 +404,10 @@ impl<'a> Reader<'a> {
 
     /// A tree as a difference. `false` if the pieces are in another order than in the base: then it must be built.
     fn difference(&mut self, key: u64, entry: u32, change: Change<'_>) -> bool {
-        let Change { on, base, delta, pieces } = change;
-        let mut last = 0;
-        for piece in &pieces.pieces {
-            if let Piece::Copy(range) = piece {
-                if range.start < last {
-                    return false;
-                }
-                last = range.end;
-            }
+        if !ascends(change) {
+            return false;
         }
+        let Change { on, base, pieces, .. } = change;
         let (removed, added) = (self.rows.removed.len() as u32, self.rows.added.len() as u32);
         // What the base loses: bytes between two copies, and entries that end one copy and begin the next.
         let mut end = 0;
@@ -442,36 +429,61 @@ impl<'a> Reader<'a> {
             }
             end = copy.end;
         }
-        // What the result gains, in a window that holds each change and the entries around it.
         let mut window = std::mem::take(&mut self.window);
-        let mut zones = std::mem::take(&mut self.zones);
-        window.clear();
-        zones.clear();
-        let count = pieces.pieces.len();
-        for (number, piece) in pieces.pieces.iter().enumerate() {
-            let bytes = bytes_of(piece, delta, base);
-            let seam = window.len();
-            if matches!(piece, Piece::Insert(_)) {
-                window.extend_from_slice(bytes);
-                zones.push(seam..window.len());
-                continue;
-            }
-            if number > 0 {
-                zones.push(seam..seam);
-            }
-            let (head, tail) = (if number == 0 { 0 } else { REACH }, if number + 1 == count { 0 } else { REACH });
-            if bytes.len() <= head + tail {
-                window.extend_from_slice(bytes);
-            } else {
-                window.extend_from_slice(bytes.get(..head).unwrap_or_default());
-                window.extend_from_slice(bytes.get(bytes.len() - tail..).unwrap_or_default());
-            }
-        }
-        affected(&window, &zones, self.hash, &mut |seen| self.add(seen));
+        gained(change, &mut window, self.hash, &mut |seen| self.add(seen));
         self.window = window;
-        self.zones = zones;
         self.row(key, entry, on, removed, added);
         true
+    }
+}
+
+/// Whether the pieces are in the same order as in the base, as those of a sorted list are.
+pub(crate) fn ascends(change: Change<'_>) -> bool {
+    let mut last = 0;
+    change.pieces.pieces.iter().all(|piece| match piece {
+        Piece::Copy(range) => std::mem::replace(&mut last, range.end) <= range.start,
+        Piece::Insert(_) => true,
+    })
+}
+
+/// Tells every entry of the result that the base does not have as it is: in `window`, which is scratch space, stands
+/// each change with the entries around it.
+pub(crate) fn gained(change: Change<'_>, window: &mut Vec<u8>, hash: usize, each: &mut dyn FnMut(&Seen<'_>)) {
+    let Change { base, delta, pieces, .. } = change;
+    let mut zones = Vec::with_capacity(pieces.pieces.len());
+    window.clear();
+    let count = pieces.pieces.len();
+    for (number, piece) in pieces.pieces.iter().enumerate() {
+        let bytes = bytes_of(piece, delta, base);
+        let seam = window.len();
+        if matches!(piece, Piece::Insert(_)) {
+            window.extend_from_slice(bytes);
+            zones.push(seam..window.len());
+            continue;
+        }
+        if number > 0 {
+            zones.push(seam..seam);
+        }
+        let (head, tail) = (if number == 0 { 0 } else { REACH }, if number + 1 == count { 0 } else { REACH });
+        if bytes.len() <= head + tail {
+            window.extend_from_slice(bytes);
+        } else {
+            window.extend_from_slice(bytes.get(..head).unwrap_or_default());
+            window.extend_from_slice(bytes.get(bytes.len() - tail..).unwrap_or_default());
+        }
+    }
+    affected(window, &zones, hash, each);
+}
+
+/// Tells every entry of a tree.
+pub(crate) fn entries(bytes: &[u8], hash: usize, each: &mut dyn FnMut(&Seen<'_>)) {
+    let mut at = 0;
+    while let Some(zero) = bytes.get(at..).and_then(|rest| memchr::memchr(0, rest)).map(|zero| at + zero) {
+        let end = zero + 1 + hash;
+        if let Some(seen) = entry_at(bytes, at, zero, end) {
+            each(&seen);
+        }
+        at = end;
     }
 }
 
@@ -522,7 +534,8 @@ fn entry_at(bytes: &[u8], start: usize, zero: usize, end: usize) -> Option<Seen<
     let space = memchr::memchr(b' ', head)?;
     let (mode, name) = (head.get(..space)?, head.get(space + 1..)?);
     let key = bytes.get(zero + 1..end)?.first_chunk().map(|eight| u64::from_be_bytes(*eight))?;
-    Some(Seen { is_tree: matches!(mode, b"40000" | b"040000"), name, key })
+    let is_tree = matches!(mode, b"40000" | b"040000");
+    Some(Seen { is_tree, is_submodule: mode == b"160000", name, key })
 }
 
 /// The visits of one thread.
