@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use scanner_core::git::History;
 
 use crate::plan::units;
 use crate::plan::{FailOn, Format};
@@ -178,6 +179,15 @@ pub(crate) struct ScanArgs {
     #[arg(long, help_heading = "Exit code")]
     pub(crate) exit_zero: bool,
 
+    /// Which part of each git history: all, head, none, or the commits A..B [default: all]
+    #[arg(long, value_name = "WHAT", value_parser = History::parse, help_heading = "Scan", long_help = HISTORY_HELP)]
+    pub(crate) history: Option<History>,
+    /// Only commits made since then, such as 2026-01-31 or 90d
+    #[arg(long, value_name = "WHEN", value_parser = units::Since::parse, help_heading = "Scan")]
+    pub(crate) since: Option<units::Since>,
+    /// Build every git object before it is looked at: slow, and for comparison only
+    #[arg(long, hide = true)]
+    pub(crate) no_delta_shortcut: bool,
     /// Threads; 0 means one per core [default: 0]
     #[arg(short, long, value_name = "N", help_heading = "Scan")]
     pub(crate) jobs: Option<usize>,
@@ -204,6 +214,13 @@ pub(crate) struct ScanArgs {
     #[arg(long, value_name = "TIME", value_parser = units::duration, hide_short_help = true, help_heading = "Limits")]
     pub(crate) timeout_per_file: Option<Duration>,
 }
+
+const HISTORY_HELP: &str = "\
+Which part of each git history is read, beside the files of the work tree [default: all]:
+  all    every object that is stored: all branches, stashes, amended and dropped commits, loose and packed
+  head   what the current commit holds
+  none   nothing: files only
+  A..B   what commits hold that lead to B and not to A, such as main..topic or v1.0..; with --since both must hold";
 
 const FAIL_ON_HELP: &str = "\
 What makes the exit code 1 [default: any]:

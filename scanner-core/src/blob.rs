@@ -4,13 +4,20 @@ use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// Where a blob came from: a path, then every wrapper that was opened to reach it.
+use crate::git::oid::ObjectId;
+
+/// Where a blob came from: a path, the git object if it lies in a history, then every wrapper that was opened to reach
+/// it.
 ///
-/// Its `Display` is a path a person can follow: `deploy.yaml!base64@0x40`.
+/// Its `Display` is a path a person can follow: `deploy.yaml!base64@0x40`, `deploy.yaml@3f2a91c04b1d!base64@0x40`
+/// (`git cat-file -p 3f2a91c04b1d`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Origin {
-    /// The file, or `-` for standard input.
+    /// The file, or `-` for standard input. For a git object the path that a tree gives it, or the repository's
+    /// directory as long as none is known.
     pub path: PathBuf,
+    /// The git object, unless it is the file itself.
+    pub object: Option<ObjectId>,
     /// Wrappers from the outside in; empty for the file itself.
     pub wraps: Vec<Wrap>,
 }
@@ -27,7 +34,12 @@ pub struct Wrap {
 impl Origin {
     /// The origin of a plain file.
     pub fn file(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), wraps: Vec::new() }
+        Self { path: path.into(), object: None, wraps: Vec::new() }
+    }
+
+    /// The origin of a git object.
+    pub fn object(path: impl Into<PathBuf>, id: ObjectId) -> Self {
+        Self { path: path.into(), object: Some(id), wraps: Vec::new() }
     }
 
     /// The origin of something inside this one.
@@ -35,13 +47,16 @@ impl Origin {
     pub fn inside(&self, wrap: Wrap) -> Self {
         let mut wraps = self.wraps.clone();
         wraps.push(wrap);
-        Self { path: self.path.clone(), wraps }
+        Self { path: self.path.clone(), object: self.object, wraps }
     }
 }
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&printable_path(&self.path))?;
+        if let Some(object) = &self.object {
+            write!(f, "@{}", object.short())?;
+        }
         for wrap in &self.wraps {
             write!(f, "!{}@{:#x}", wrap.kind, wrap.at)?;
         }

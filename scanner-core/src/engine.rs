@@ -27,6 +27,10 @@ pub struct Watch {
     pub files: AtomicU64,
     /// Bytes read.
     pub bytes: AtomicU64,
+    /// Git objects read.
+    pub objects: AtomicU64,
+    /// Bytes of git objects.
+    pub object_bytes: AtomicU64,
     /// Materials found.
     pub materials: AtomicU64,
 }
@@ -62,7 +66,11 @@ pub fn scan(
     for source in sources {
         source.feed(jobs, &session)?;
     }
-    Ok(session.finish())
+    let mut occurrences = session.take();
+    for source in sources {
+        source.settle(jobs, &mut occurrences, &session);
+    }
+    Ok(session.finish(occurrences))
 }
 
 /// Scans bytes that are already in memory, as if they were the file `name`.
@@ -71,7 +79,8 @@ pub fn scan_bytes(knowledge: &Knowledge, name: &str, bytes: &[u8], limits: Limit
     let session = Session::new(knowledge, limits, &watch);
     session.blob(Blob::whole(bytes, &Origin::file(name)));
     session.done(bytes.len() as u64);
-    session.finish()
+    let occurrences = session.take();
+    session.finish(occurrences)
 }
 
 /// One run.
@@ -97,8 +106,19 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn finish(self) -> Harvest {
+    /// Takes everything found so far, in an order that does not depend on threads.
+    fn take(&self) -> Vec<Occurrence> {
+        let mut occurrences = Vec::new();
+        for worker in self.idle.lock().unwrap_or_else(PoisonError::into_inner).iter_mut() {
+            occurrences.append(&mut worker.occurrences);
+        }
+        in_order(&mut occurrences);
+        occurrences
+    }
+
+    fn finish(self, occurrences: Vec<Occurrence>) -> Harvest {
         let mut harvest = Harvest {
+            occurrences,
             gaps: self.gaps.into_inner().unwrap_or_else(PoisonError::into_inner),
             files: self.watch.files.load(Ordering::Relaxed),
             bytes: self.watch.bytes.load(Ordering::Relaxed),
@@ -106,18 +126,21 @@ impl<'a> Session<'a> {
             ..Harvest::default()
         };
         for worker in self.idle.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            harvest.occurrences.extend(worker.occurrences);
             harvest.rejected += worker.rejected;
             for (id, count) in worker.unopened {
                 *harvest.unopened.entry(id).or_default() += count;
             }
         }
-        // Stable: what one blob gave stays in the order in which it was found.
-        harvest.occurrences.sort_by(|a, b| (&a.origin, a.offset).cmp(&(&b.origin, b.offset)));
+        in_order(&mut harvest.occurrences);
         harvest.gaps.sort();
         harvest.gaps.dedup();
         harvest
     }
+}
+
+/// Stable: what one blob gave stays in the order in which it was found.
+fn in_order(occurrences: &mut [Occurrence]) {
+    occurrences.sort_by(|a, b| (&a.origin, a.offset).cmp(&(&b.origin, b.offset)));
 }
 
 impl BlobSink for Session<'_> {
@@ -133,8 +156,27 @@ impl BlobSink for Session<'_> {
         let found = worker.occurrences.get(before..).unwrap_or_default();
         let wipe = found.iter().any(|o| o.material.kind == Kind::PrivateKey);
         self.watch.materials.fetch_add(found.len() as u64, Ordering::Relaxed);
+        let looked = Looked { stop: self.cancelled(), wipe, found: !found.is_empty() };
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
-        Looked { stop: self.cancelled(), wipe }
+        looked
+    }
+
+    fn object(&self, bytes: u64) {
+        self.watch.objects.fetch_add(1, Ordering::Relaxed);
+        self.watch.object_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn prefilter(&self) -> &Prefilter {
+        &self.prefilter
+    }
+
+    fn begins(&self, start: &[u8]) {
+        if self.knowledge.unopened.iter().any(|format| format.begins(start)) {
+            let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut worker = idle.unwrap_or_default();
+            worker.count_unopened(start, self.knowledge.unopened);
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
+        }
     }
 
     fn gap(&self, gap: Gap) {
@@ -176,7 +218,7 @@ struct Worker {
 
 impl Worker {
     fn count_unopened(&mut self, bytes: &[u8], formats: &[Unopened]) {
-        let known = formats.iter().find(|f| bytes.get(f.at..).is_some_and(|b| b.starts_with(f.magic)));
+        let known = formats.iter().find(|format| format.begins(bytes));
         if let Some(format) = known {
             *self.unopened.entry(format.id).or_default() += 1;
         }
@@ -256,6 +298,7 @@ impl Worker {
             offset: blob.window.start + material.span.start as u64,
             line,
             allow,
+            git: None,
             material,
         });
     }

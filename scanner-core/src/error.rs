@@ -60,6 +60,20 @@ pub enum Reason {
     TooSlow,
     /// More matches in one blob than the limit of the run.
     TooMany,
+    /// Stored bytes that are damaged: a git object that does not inflate, or is not what its name says.
+    Damaged,
+    /// Objects that a repository refers to and does not hold: a partial clone, a lost alternate.
+    MissingObjects,
+    /// A shallow clone: the history before it was never fetched.
+    Shallow,
+    /// A pack index that is damaged. The pack was read without it, so that nothing is missing.
+    IndexRebuilt,
+    /// A file between the objects of a repository that is none.
+    Unknown,
+    /// A storage format that this build cannot read.
+    Unsupported,
+    /// History that was left out as asked.
+    HistoryLeftOut,
     /// A detector failed on it: a fault of keyradius. Everything else in the blob was still read.
     DetectorFault,
     /// The run was interrupted.
@@ -81,6 +95,13 @@ impl Reason {
             Self::TooMuchOutput => "too_much_output",
             Self::TooSlow => "too_slow",
             Self::TooMany => "too_many",
+            Self::Damaged => "damaged",
+            Self::MissingObjects => "missing_objects",
+            Self::Shallow => "shallow",
+            Self::IndexRebuilt => "index_rebuilt",
+            Self::Unknown => "unknown_file",
+            Self::Unsupported => "unsupported",
+            Self::HistoryLeftOut => "history_left_out",
             Self::DetectorFault => "detector_fault",
             Self::Interrupted => "interrupted",
         }
@@ -89,7 +110,14 @@ impl Reason {
     /// Whether a run with such a gap is incomplete. What holds no stored bytes, and what the user asked to leave out,
     /// is listed all the same but takes nothing from the answer.
     pub const fn leaves_incomplete(self) -> bool {
-        !matches!(self, Self::SpecialFile | Self::PseudoFileSystem | Self::OtherFileSystem)
+        !matches!(
+            self,
+            Self::SpecialFile
+                | Self::PseudoFileSystem
+                | Self::OtherFileSystem
+                | Self::IndexRebuilt
+                | Self::HistoryLeftOut
+        )
     }
 }
 
@@ -115,12 +143,15 @@ pub enum SourceError {
         /// The operating system's word.
         error: std::io::Error,
     },
+    /// The system gave no threads; its word.
+    Threads(String),
 }
 
 impl fmt::Display for SourceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unusable { path, error } => write!(f, "cannot scan {}: {error}", path.display()),
+            Self::Threads(error) => write!(f, "cannot start threads: {error}"),
         }
     }
 }

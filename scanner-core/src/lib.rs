@@ -7,6 +7,7 @@ pub mod blob;
 pub mod budget;
 pub mod engine;
 pub mod error;
+pub mod git;
 pub mod material;
 pub mod prefilter;
 pub mod seam;

@@ -46,6 +46,7 @@ pub struct Prefilter {
     binary: Set,
     starts: Vec<usize>,
     longest: usize,
+    opening: usize,
 }
 
 impl std::fmt::Debug for Prefilter {
@@ -83,9 +84,35 @@ impl Prefilter {
         let text = ids(&|a| !a.at_start && !is_binary(a));
         let binary = ids(&|a| !a.at_start && is_binary(a));
         let longest = anchors.iter().map(|(a, _)| a.bytes.len()).max().unwrap_or(1);
+        let magics = knowledge.unopened.iter().map(|format| format.at + format.magic.len());
+        let starting = starts.iter().filter_map(|id| anchors.get(*id)).map(|(anchor, _)| anchor.bytes.len());
+        let opening = magics.chain(starting).max().unwrap_or(0);
         let text = Set::new(&anchors, text);
         let binary = Set::new(&anchors, binary);
-        Self { anchors, text, binary, starts, longest }
+        Self { anchors, text, binary, starts, longest, opening }
+    }
+
+    /// Length of the longest anchor, in bytes.
+    pub const fn longest(&self) -> usize {
+        self.longest
+    }
+
+    /// How many of the first bytes decide what a blob begins with.
+    pub const fn opening(&self) -> usize {
+        self.opening
+    }
+
+    /// Whether any anchor is in bytes that are not the start of a blob. `seen` is scratch space.
+    pub fn is_inside(&self, bytes: &[u8], seen: &mut Vec<Seen>) -> bool {
+        seen.clear();
+        let window = Window { start: 1, line: 1, core_start: 0, core_end: bytes.len(), last: true };
+        self.find(bytes, window, seen);
+        !seen.is_empty()
+    }
+
+    /// Whether any anchor that counts at the start of a blob is at the start of these bytes.
+    pub fn is_at_start(&self, bytes: &[u8]) -> bool {
+        self.starts.iter().any(|id| self.anchors.get(*id).is_some_and(|(anchor, _)| bytes.starts_with(anchor.bytes)))
     }
 
     /// Every anchor with its owners.

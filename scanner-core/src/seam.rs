@@ -5,7 +5,8 @@ use std::ops::{ControlFlow, Range};
 use crate::blob::Blob;
 use crate::budget::Budget;
 use crate::error::{Gap, Malformed, Reason, SourceError};
-use crate::material::Material;
+use crate::material::{Material, Occurrence};
+use crate::prefilter::Prefilter;
 
 /// What a detector or unwrapper says of itself: `explain`, SARIF rules and `docs/detectors.md` are made from it.
 #[derive(Debug)]
@@ -145,6 +146,11 @@ pub trait Unwrapper: Sync {
 pub trait Source: Sync {
     /// Feeds every blob to the sink, on up to `jobs` threads.
     fn feed(&self, jobs: usize, sink: &dyn BlobSink) -> Result<(), SourceError>;
+
+    /// Called once, when all sources were fed, with everything that was found: to add to the places of what came from
+    /// this source what is too dear to be found out for every blob. Only for what was found, such as the commit that
+    /// brought it.
+    fn settle(&self, _jobs: usize, _found: &mut Vec<Occurrence>, _sink: &dyn BlobSink) {}
 }
 
 /// What a source feeds.
@@ -155,6 +161,12 @@ pub trait BlobSink: Sync {
     fn gap(&self, gap: Gap);
     /// One input was read to its end: for progress and coverage. `bytes` is its size.
     fn done(&self, bytes: u64);
+    /// One object of a git history was read to its end. `bytes` is its size.
+    fn object(&self, bytes: u64);
+    /// The anchors, for sources that can tell without building a blob that it holds none.
+    fn prefilter(&self) -> &Prefilter;
+    /// Says how a blob begins that was not fed, because it holds no anchor: it may be of a format that is not opened.
+    fn begins(&self, start: &[u8]);
     /// Whether the run is over.
     fn cancelled(&self) -> bool;
     /// The largest input that may be read, in bytes.
@@ -162,12 +174,14 @@ pub trait BlobSink: Sync {
 }
 
 /// What the sink says of a blob.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Looked {
     /// Stop feeding: the run was interrupted.
     pub stop: bool,
     /// A private key was found: wipe the buffer before it is used again.
     pub wipe: bool,
+    /// Anything was found.
+    pub found: bool,
 }
 
 /// A format that is recognised by its first bytes and that this build cannot open: counted, so that a report never
@@ -180,6 +194,13 @@ pub struct Unopened {
     pub at: usize,
     /// The magic.
     pub magic: &'static [u8],
+}
+
+impl Unopened {
+    /// Whether something that begins like this is of the format.
+    pub fn begins(&self, start: &[u8]) -> bool {
+        start.get(self.at..).is_some_and(|bytes| bytes.starts_with(self.magic))
+    }
 }
 
 /// Everything the engine is told about formats.

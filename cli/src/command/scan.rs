@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use scanner_core::blob::printable_path;
 use scanner_core::engine::{self, Harvest, Watch};
 use scanner_core::error::{Gap, SourceError};
+use scanner_core::git::{Repositories, Summary};
 use scanner_core::material::{Kind, Occurrence};
 use scanner_core::seam::Source;
 use scanner_core::source::fs::Tree;
@@ -22,7 +23,7 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::out;
 use crate::plan::{NOTE_BELOW, Output, Plan, is_stdin, plain};
 use crate::progress::Progress;
-use crate::report::model::{Coverage, Notice, SCHEMA, Scan, Summary, Tool};
+use crate::report::model::{self, Coverage, Notice, SCHEMA, Scan, Tool};
 use crate::report::{self, Report, build};
 
 /// Scans, reports and says how to exit.
@@ -31,9 +32,10 @@ pub(crate) fn run(plan: Plan) -> Result<Exit, Failure> {
     let watch = Arc::new(Watch::default());
     stop_on_ctrl_c(&watch, plan.quiet)?;
     let progress = Progress::start(&watch, plan.progress);
-    let harvest = harvest(&plan, &watch)?;
+    let repositories = Repositories::new(plan.git.clone());
+    let harvest = harvest(&plan, &watch, &repositories)?;
     drop(progress);
-    let (report, exit) = report(&plan, harvest, began);
+    let (report, exit) = report(&plan, harvest, &repositories, began);
     let mut bytes = Vec::new();
     report::render(&report, plan.format, plan.look, &mut bytes)
         .map_err(|error| Failure::new(format!("cannot make the report: {error}")))?;
@@ -62,13 +64,14 @@ fn stop_on_ctrl_c(watch: &Arc<Watch>, quiet: bool) -> Result<(), Failure> {
     .map_err(|error| Failure::new(format!("cannot listen for Ctrl-C: {error}")))
 }
 
-fn harvest(plan: &Plan, watch: &Watch) -> Result<Harvest, Failure> {
+fn harvest(plan: &Plan, watch: &Watch, repositories: &Repositories) -> Result<Harvest, Failure> {
     let roots: Vec<PathBuf> = plan.targets.iter().filter(|target| !is_stdin(target)).cloned().collect();
     let stdin = roots.len() < plan.targets.len();
-    let tree = Tree { roots, one_file_system: plan.one_file_system };
+    let tree = Tree { roots, one_file_system: plan.one_file_system, repositories };
     let mut sources: Vec<&dyn Source> = Vec::new();
     if !tree.roots.is_empty() {
         sources.push(&tree);
+        sources.push(repositories);
     }
     if stdin {
         sources.push(&Stdin);
@@ -83,7 +86,7 @@ fn harvest(plan: &Plan, watch: &Watch) -> Result<Harvest, Failure> {
 }
 
 /// Judges what was found.
-fn report(plan: &Plan, harvest: Harvest, began: Instant) -> (Report, Exit) {
+fn report(plan: &Plan, harvest: Harvest, repositories: &Repositories, began: Instant) -> (Report, Exit) {
     let Harvest { mut occurrences, mut gaps, unopened, files, bytes, rejected, interrupted } = harvest;
     name_as_people_do(&mut occurrences, &mut gaps);
     let public = build::PublicMaterial::of(&occurrences);
@@ -97,12 +100,13 @@ fn report(plan: &Plan, harvest: Harvest, began: Instant) -> (Report, Exit) {
     let verdict = plan.allow.judge(&findings, &plan.targets, &plan.directory, plan.clock.today, whole);
     let (mut open, mut allowed, mut failing, mut notes) = (Vec::new(), Vec::new(), false, 0);
     for (finding, allowances) in findings.into_iter().zip(verdict.allowed) {
+        let exposure = build::exposure(&finding, plan.clock.today);
         if !allowances.is_empty() && allowances.iter().all(Option::is_some) {
-            allowed.push(build::finding(finding, allowances));
+            allowed.push(model::Finding { exposure, ..build::finding(finding, allowances) });
         } else {
             failing |= plan.fail_on.fails(&finding);
             notes += usize::from(finding.severity < NOTE_BELOW);
-            open.push(build::finding(finding, allowances));
+            open.push(model::Finding { exposure, ..build::finding(finding, allowances) });
         }
     }
 
@@ -129,7 +133,7 @@ fn report(plan: &Plan, harvest: Harvest, began: Instant) -> (Report, Exit) {
             exit_code: exit.code(),
             targets: plan.targets.iter().map(|target| printable_path(target)).collect(),
         },
-        summary: Summary {
+        summary: model::Summary {
             signing_keys,
             other_keys: open.len() - signing_keys,
             notes,
@@ -142,7 +146,18 @@ fn report(plan: &Plan, harvest: Harvest, began: Instant) -> (Report, Exit) {
         findings: open,
         public,
         allowed,
-        coverage: Coverage { files, bytes, rejected, unopened, gaps },
+        coverage: Coverage {
+            files,
+            bytes,
+            rejected,
+            unopened,
+            repositories: repositories
+                .summaries()
+                .into_iter()
+                .map(|summary| build::repository(shortened(summary)))
+                .collect(),
+            gaps,
+        },
         notices: verdict
             .notices
             .into_iter()
@@ -154,13 +169,11 @@ fn report(plan: &Plan, harvest: Harvest, began: Instant) -> (Report, Exit) {
 
 /// Drops the `./` that the default target puts before every path, and what overlapping targets (`. src`) name twice.
 fn name_as_people_do(occurrences: &mut Vec<Occurrence>, gaps: &mut Vec<Gap>) {
-    let shorten = |path: &mut PathBuf| {
-        if let Some(rest) = path.strip_prefix(".").ok().filter(|rest| !rest.as_os_str().is_empty()) {
-            *path = rest.to_owned();
-        }
-    };
     for occurrence in occurrences.iter_mut() {
         shorten(&mut occurrence.origin.path);
+        if let Some(git) = &mut occurrence.git {
+            shorten(&mut git.repository);
+        }
     }
     for gap in gaps.iter_mut() {
         shorten(&mut gap.origin.path);
@@ -176,6 +189,19 @@ fn name_as_people_do(occurrences: &mut Vec<Occurrence>, gaps: &mut Vec<Gap>) {
     occurrences.dedup_by(|a, b| place(a, b).is_eq() && a.material.identity == b.material.identity);
     gaps.sort();
     gaps.dedup();
+}
+
+/// A summary with its path as people name it.
+fn shortened(mut summary: Summary) -> Summary {
+    shorten(&mut summary.path);
+    summary
+}
+
+/// Drops a leading `./`.
+fn shorten(path: &mut PathBuf) {
+    if let Some(rest) = path.strip_prefix(".").ok().filter(|rest| !rest.as_os_str().is_empty()) {
+        *path = rest.to_owned();
+    }
 }
 
 /// RFC 3339, UTC, to the second.

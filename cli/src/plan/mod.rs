@@ -12,6 +12,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use scanner_core::blob::printable_path;
 use scanner_core::budget::Limits;
+use scanner_core::git::{self, Selection};
 
 use crate::allow::AllowList;
 use crate::args::{AutoNever, ScanArgs, When};
@@ -51,6 +52,8 @@ pub(crate) struct Plan {
     pub(crate) limits: Limits,
     /// Stay on one file system.
     pub(crate) one_file_system: bool,
+    /// Which part of each history, and how.
+    pub(crate) git: git::Options,
     /// What is allowed.
     pub(crate) allow: AllowList,
     /// The time as the report tells it.
@@ -141,6 +144,13 @@ impl Plan {
             jobs: jobs(args.jobs.or(config.jobs)),
             limits,
             one_file_system: args.one_file_system || config.one_file_system,
+            git: git::Options {
+                selection: Selection {
+                    history: args.history.unwrap_or_default(),
+                    since: args.since.map(|since| since.seconds(Timestamp::now())),
+                },
+                shortcut: !args.no_delta_shortcut,
+            },
             allow: config.allow,
             clock,
         })

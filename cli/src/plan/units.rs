@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
 /// `64MiB`, `64M`, `64MB`, `4096`, `none`: bytes. `K`, `M`, `G` and `KiB` ... are powers of 1024, `KB` ... of 1000.
 pub(crate) fn size(text: &str) -> Result<u64, String> {
     let wrong = || "expected a size such as 64MiB, 500MB, 4096 or none".to_owned();
@@ -45,6 +49,49 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let millis =
         whole.checked_mul(millis).and_then(|w| w.checked_add(thousandths * millis / 1000)).ok_or_else(wrong)?;
     Ok(Duration::from_millis(millis))
+}
+
+/// A moment: a day, a time, or how long ago.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Since {
+    /// Seconds since 1970.
+    At(i64),
+    /// Seconds ago.
+    Ago(i64),
+}
+
+impl Since {
+    /// `2026-01-31` (its start, UTC), `2026-01-31T12:00:00Z`, `36h`, `90d`, `8w`, `1y`.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        if let Ok(day) = text.parse::<Date>()
+            && !text.contains('T')
+        {
+            let start = day.to_zoned(TimeZone::UTC).map_err(|error| error.to_string())?;
+            return Ok(Self::At(start.timestamp().as_second()));
+        }
+        if let Ok(time) = text.parse::<Timestamp>() {
+            return Ok(Self::At(time.as_second()));
+        }
+        let (number, unit) = split(text);
+        let seconds = match unit {
+            "h" => 3_600,
+            "d" => 86_400,
+            "w" => 7 * 86_400,
+            "y" => 365 * 86_400,
+            _ => 0,
+        };
+        let ago = number.parse::<i64>().ok().filter(|_| seconds > 0).and_then(|number| number.checked_mul(seconds));
+        ago.map(Self::Ago).ok_or_else(|| "expected a day such as 2026-01-31, a time, or an age such as 90d".to_owned())
+    }
+
+    /// The moment, seen from now.
+    pub(crate) fn seconds(self, now: Timestamp) -> i64 {
+        match self {
+            Self::At(seconds) => seconds,
+            Self::Ago(seconds) => now.as_second().saturating_sub(seconds),
+        }
+    }
 }
 
 /// The number and the unit behind it.
@@ -105,5 +152,22 @@ mod tests {
             assert_eq!(duration(text).ok(), millis.map(Duration::from_millis), "{text}");
         }
         assert_eq!(duration("none"), Ok(Duration::MAX));
+    }
+
+    #[test]
+    fn moments() {
+        for (text, moment) in [
+            ("1970-01-02", Some(Since::At(86_400))),
+            ("1970-01-01T00:00:05Z", Some(Since::At(5))),
+            ("36h", Some(Since::Ago(129_600))),
+            ("90d", Some(Since::Ago(7_776_000))),
+            ("2w", Some(Since::Ago(1_209_600))),
+            ("yesterday", None),
+            ("90", None),
+            ("2026-13-01", None),
+        ] {
+            assert_eq!(Since::parse(text).ok(), moment, "{text}");
+        }
+        assert_eq!(Since::Ago(60).seconds(Timestamp::UNIX_EPOCH), -60);
     }
 }

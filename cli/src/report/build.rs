@@ -4,13 +4,16 @@ use std::path::Path;
 
 use detectors::radius::{self, RoleScore, Tier};
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use scanner_core::blob::printable_path;
 use scanner_core::error::{self, Reason};
+use scanner_core::git;
 use scanner_core::material::{self, CertFacts, Identity, Kind, Material, Proof};
 
 use super::model::{
-    Algorithm, Allowance, Certificate, Evidence, Finding, Gap, Key, Label, Modifier, Occurrence, Place, Protection,
-    Public, PublicPlace, Related, Role,
+    Algorithm, Allowance, Certificate, Commit, Evidence, Exposure, Finding, Gap, Git, Key, Label, Modifier, Occurrence,
+    Place, Protection, Public, PublicPlace, Related, Repository, Role,
 };
 use crate::allow::{self, hex};
 
@@ -36,7 +39,17 @@ pub(crate) fn finding(finding: radius::Finding, allowed: Vec<Option<allow::Allow
         related: finding.related.into_iter().map(related).collect(),
         evidence: finding.evidence.into_iter().map(evidence).collect(),
         modifiers: finding.modifiers.into_iter().map(modifier).collect(),
+        exposure: None,
     }
+}
+
+/// How long a key has lain in a history, if it lies in one.
+pub(crate) fn exposure(finding: &radius::Finding, today: Date) -> Option<Exposure> {
+    let commits = finding.occurrences.iter().filter_map(|occurrence| occurrence.git.as_ref()?.introduced.as_ref());
+    let first = Timestamp::from_second(commits.map(|commit| commit.commit_time).min()?).ok()?;
+    let day = first.to_zoned(TimeZone::UTC).date();
+    let days = day.until(today).map_or(0, |span| i64::from(span.get_days()));
+    Some(Exposure { first_seen: first.to_string(), days: days.max(0) })
 }
 
 fn role(score: RoleScore) -> Role {
@@ -104,6 +117,50 @@ fn occurrence(occurrence: material::Occurrence, allowed: Option<allow::Allowance
             reason: allowed.reason,
             until: allowed.until.map(|until| until.to_string()),
         }),
+        git: occurrence.git.map(|git| provenance(*git)),
+    }
+}
+
+fn provenance(git: material::Provenance) -> Git {
+    let commit = |facts: material::CommitFacts| Commit {
+        commit: facts.id.to_string(),
+        author: facts.author,
+        author_date: time(facts.author_time),
+        committer: facts.committer,
+        commit_date: time(facts.commit_time),
+    };
+    Git {
+        attributed: git.attributed(),
+        repository: printable_path(&git.repository),
+        object: git.object.to_string(),
+        kind: git.kind.id(),
+        path: git.path.as_deref().map(|path| self::path(path).0),
+        introduced: git.introduced.map(commit),
+        removed: git.removed.map(commit),
+        at_head: git.at_head,
+        reach: git.reach.id(),
+        branches: git.branches,
+        tags: git.tags,
+    }
+}
+
+/// A history that was read.
+pub(crate) fn repository(summary: git::Summary) -> Repository {
+    let git::Summary { path, format, packs, loose, commits, trees, blobs, tags, blob_bytes, shallow, partial } =
+        summary;
+    Repository {
+        path: printable_path(&path),
+        object_format: format.id(),
+        packs,
+        loose,
+        objects: commits + trees + blobs + tags,
+        commits,
+        trees,
+        blobs,
+        tags,
+        blob_bytes,
+        shallow,
+        partial,
     }
 }
 

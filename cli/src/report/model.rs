@@ -96,6 +96,16 @@ pub(crate) struct Finding {
     pub(crate) related: Vec<Related>,
     pub(crate) evidence: Vec<Evidence>,
     pub(crate) modifiers: Vec<Modifier>,
+    /// How long the key has lain in a history; `null` if it lies in none.
+    pub(crate) exposure: Option<Exposure>,
+}
+
+/// From the first commit that holds the key to the day of the scan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Exposure {
+    /// When the first such commit was made. RFC 3339, UTC.
+    pub(crate) first_seen: String,
+    pub(crate) days: i64,
 }
 
 #[derive(Debug, Serialize)]
@@ -147,6 +157,46 @@ pub(crate) struct Occurrence {
     pub(crate) notes: Vec<&'static str>,
     pub(crate) pgp_fingerprint: Option<String>,
     pub(crate) allowed: Option<Allowance>,
+    /// What the history says of the place; `null` for plain files.
+    pub(crate) git: Option<Git>,
+}
+
+/// A place in a git history.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Git {
+    /// The work tree, or the directory of a bare repository.
+    pub(crate) repository: String,
+    /// The object that holds the key: `git cat-file -p` prints it.
+    pub(crate) object: String,
+    /// `blob`, `commit` or `tag`.
+    pub(crate) kind: &'static str,
+    /// Whether a commit, ref, reflog or index was found that leads to it.
+    pub(crate) attributed: bool,
+    /// In the repository.
+    pub(crate) path: Option<String>,
+    /// The first commit that has the object at this path.
+    pub(crate) introduced: Option<Commit>,
+    /// The commit on HEAD's history that took it away from there.
+    pub(crate) removed: Option<Commit>,
+    /// Whether HEAD has it at this path.
+    pub(crate) at_head: bool,
+    /// `refs`, `stash`, `reflog`, `index` or `unreachable`.
+    pub(crate) reach: &'static str,
+    /// Branches and remote branches whose history has a commit that introduced it.
+    pub(crate) branches: Vec<String>,
+    /// Tags likewise.
+    pub(crate) tags: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[allow(clippy::struct_field_names, reason = "the published names")]
+pub(crate) struct Commit {
+    pub(crate) commit: String,
+    pub(crate) author: String,
+    /// RFC 3339, UTC; `null` if beyond what a date can say.
+    pub(crate) author_date: Option<String>,
+    pub(crate) committer: String,
+    pub(crate) commit_date: Option<String>,
 }
 
 /// Where something lies.
@@ -262,7 +312,29 @@ pub(crate) struct Coverage {
     pub(crate) rejected: u64,
     /// Formats recognised and not opened: how many inputs of each.
     pub(crate) unopened: BTreeMap<&'static str, u64>,
+    /// Histories read.
+    pub(crate) repositories: Vec<Repository>,
     pub(crate) gaps: Vec<Gap>,
+}
+
+/// A history that was read: distinct objects, duplicates in several packs counted once.
+#[derive(Debug, Serialize)]
+pub(crate) struct Repository {
+    pub(crate) path: String,
+    pub(crate) object_format: &'static str,
+    pub(crate) packs: usize,
+    pub(crate) loose: usize,
+    pub(crate) objects: u64,
+    pub(crate) commits: u64,
+    pub(crate) trees: u64,
+    pub(crate) blobs: u64,
+    pub(crate) tags: u64,
+    /// Bytes of the distinct blobs, unpacked.
+    pub(crate) blob_bytes: u64,
+    /// Whether its history is cut off.
+    pub(crate) shallow: bool,
+    /// Whether objects may have been left on a server.
+    pub(crate) partial: bool,
 }
 
 #[derive(Debug, Serialize)]

@@ -5,14 +5,16 @@ use std::path::PathBuf;
 use detectors::radius::{self, Band, Evidence, Modifier, RoleScore, Tier};
 use scanner_core::blob::{Origin, Wrap};
 use scanner_core::error::{Gap, Reason};
+use scanner_core::git;
+use scanner_core::git::oid::{Format, ObjectId};
 use scanner_core::material::{
-    Algorithm, CertFacts, Encoding, KeyId, Kind, Label, Material, Occurrence, Proof, Protection, ProtectionState,
-    PublicHalf,
+    Algorithm, CertFacts, CommitFacts, Encoding, KeyId, Kind, Label, Material, Occurrence, Proof, Protection,
+    ProtectionState, Provenance, PublicHalf, Reach,
 };
 use serde_json::Value;
 
 use super::build;
-use super::model::{Coverage, Notice, Report, SCHEMA, Scan, Summary, Tool};
+use super::model::{Coverage, Finding, Notice, Report, SCHEMA, Scan, Summary, Tool};
 use crate::allow::Allowance;
 
 /// A private key at a place.
@@ -20,7 +22,7 @@ pub(crate) fn occurrence(path: &str, line: u64) -> Occurrence {
     let mut material = Material::new(Kind::PrivateKey, "pkcs8", Encoding::Pem, 0..10);
     material.protection = Some(Protection::plaintext());
     material.proof = Proof::Verified;
-    Occurrence { material, origin: Origin::file(path), offset: 7, line, allow: None }
+    Occurrence { material, origin: Origin::file(path), offset: 7, line, allow: None, git: None }
 }
 
 fn certificate() -> CertFacts {
@@ -53,6 +55,7 @@ pub(crate) fn signing() -> radius::Finding {
     wrapped.material.encoding = Encoding::Der;
     wrapped.material.labels = vec![Label::new("alias", b"release\x1b]0;x\x07")];
     occurrences.insert(0, wrapped);
+    occurrences.push(buried());
     let mut related = occurrence("certs/acme.pem", 3);
     related.material.kind = Kind::Certificate;
     related.material.certificate = Some(Box::new(certificate()));
@@ -95,6 +98,50 @@ pub(crate) fn signing() -> radius::Finding {
         certificates: vec![certificate()],
         related: vec![related],
     }
+}
+
+/// A place in a history that was removed from HEAD.
+fn buried() -> Occurrence {
+    let object = ObjectId::of(Format::Sha1, git::oid::Kind::Blob, b"a key");
+    let commit = |n: u8, time| CommitFacts {
+        id: ObjectId::of(Format::Sha1, git::oid::Kind::Commit, &[n]),
+        author: "Ann \u{1b}[1m <ann@example.org>".into(),
+        author_time: time,
+        committer: "Bob <bob@example.org>".into(),
+        commit_time: time + 60,
+    };
+    let mut occurrence = occurrence("old/release.pem", 3);
+    occurrence.origin.object = Some(object);
+    occurrence.git = Some(Box::new(Provenance {
+        repository: ".".into(),
+        object,
+        kind: git::oid::Kind::Blob,
+        path: Some("old/release.pem".into()),
+        introduced: Some(commit(1, 1_500_000_000)),
+        removed: Some(commit(2, 1_600_000_000)),
+        at_head: false,
+        reach: Reach::Refs,
+        branches: vec!["main".into()],
+        tags: vec!["v1".into(), "v2".into()],
+    }));
+    occurrence
+}
+
+/// A history that was read.
+fn repository() -> super::model::Repository {
+    build::repository(git::Summary {
+        path: ".".into(),
+        format: Format::Sha256,
+        packs: 1,
+        loose: 2,
+        commits: 3,
+        trees: 4,
+        blobs: 5,
+        tags: 6,
+        blob_bytes: 7_000_000,
+        shallow: true,
+        partial: false,
+    })
 }
 
 /// A key that signs nothing known, encrypted, in one keystore whose name is no UTF-8.
@@ -157,7 +204,10 @@ pub(crate) fn report() -> Report {
     let allowed = radius::Finding { id: "kr1:00000000000000aa".into(), ..opaque() };
     let gap = Gap { origin: Origin::file("root.key"), reason: Reason::Permission, detail: "denied".into() };
     let public = [signing().related.remove(0), Occurrence { offset: 99, ..signing().related.remove(0) }];
-    let findings = vec![build::finding(signing(), Vec::new()), build::finding(opaque(), Vec::new())];
+    let today = "2026-11-20".parse().expect("a date");
+    let exposure = build::exposure(&signing(), today);
+    let signing = Finding { exposure, ..build::finding(signing(), Vec::new()) };
+    let findings = vec![signing, build::finding(opaque(), Vec::new())];
     Report {
         public: build::PublicMaterial::of(&public).unrelated(findings.iter(), true),
         findings,
@@ -167,6 +217,7 @@ pub(crate) fn report() -> Report {
             bytes: 1_200_000_000,
             rejected: 4,
             unopened: [("zip", 10), ("xz", 2)].into(),
+            repositories: vec![repository()],
             gaps: vec![build::gap(gap)],
         },
         notices: vec![Notice { kind: "allow_unused", place: "keyradius.toml:9".into(), message: "unused".into() }],
@@ -201,7 +252,14 @@ pub(crate) fn empty() -> Report {
         findings: Vec::new(),
         public: Vec::new(),
         allowed: Vec::new(),
-        coverage: Coverage { files: 0, bytes: 0, rejected: 0, unopened: [].into(), gaps: Vec::new() },
+        coverage: Coverage {
+            files: 0,
+            bytes: 0,
+            rejected: 0,
+            unopened: [].into(),
+            repositories: Vec::new(),
+            gaps: Vec::new(),
+        },
         notices: Vec::new(),
     }
 }

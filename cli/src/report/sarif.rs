@@ -339,7 +339,7 @@ mod tests {
         let results = log["runs"][0]["results"].as_array().expect("results");
         assert_eq!(results.len(), 3);
         assert_eq!(results[0]["level"], "error");
-        assert_eq!(results[0]["relatedLocations"].as_array().map(Vec::len), Some(12));
+        assert_eq!(results[0]["relatedLocations"].as_array().map(Vec::len), Some(13));
         assert!(results[0].get("suppressions").is_none());
         assert_eq!(results[2]["suppressions"][0]["kind"], "external");
         let fingerprints = &results[0]["partialFingerprints"];

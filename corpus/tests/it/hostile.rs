@@ -11,6 +11,7 @@ use detectors::KNOWLEDGE;
 use scanner_core::budget::Limits;
 use scanner_core::engine::{Harvest, Watch, scan, scan_bytes};
 use scanner_core::error::Reason;
+use scanner_core::git::Repositories;
 use scanner_core::material::Kind;
 use scanner_core::source::fs::Tree;
 use scanner_core::source::stream::{AHEAD, CORE};
@@ -34,7 +35,7 @@ fn directory(name: &str) -> PathBuf {
 }
 
 fn walk(root: &Path, jobs: usize) -> Harvest {
-    let tree = Tree { roots: vec![root.to_owned()], one_file_system: false };
+    let tree = Tree { roots: vec![root.to_owned()], one_file_system: false, repositories: &Repositories::default() };
     scan(&KNOWLEDGE, &[&tree], jobs, Limits::default(), &Watch::default()).expect("the root is there")
 }
 
@@ -97,7 +98,11 @@ fn pseudo_file_systems_are_left_alone() {
 
 #[test]
 fn a_root_that_is_not_there_is_an_error() {
-    let tree = Tree { roots: vec!["/nonexistent/keyradius".into()], one_file_system: false };
+    let tree = Tree {
+        roots: vec!["/nonexistent/keyradius".into()],
+        one_file_system: false,
+        repositories: &Repositories::default(),
+    };
     let error = scan(&KNOWLEDGE, &[&tree], 1, Limits::default(), &Watch::default()).expect_err("no such root");
     assert!(error.to_string().starts_with("cannot scan /nonexistent/keyradius: "), "{error}");
 }
@@ -109,7 +114,7 @@ fn paths_that_overlap_are_read_once() {
     fs::create_dir_all(&inner).expect("made");
     fs::write(inner.join("key.pem"), key()).expect("written");
     let roots = vec![inner.join("key.pem"), root.clone(), inner, root.join(".")];
-    let tree = Tree { roots, one_file_system: false };
+    let tree = Tree { roots, one_file_system: false, repositories: &Repositories::default() };
     let harvest = scan(&KNOWLEDGE, &[&tree], 2, Limits::default(), &Watch::default()).expect("the roots are there");
     assert_eq!((keys(&harvest).len(), harvest.files), (1, 1));
     fs::remove_dir_all(root).expect("removed");

@@ -1,5 +1,7 @@
 //! Files on disk: every one, hidden and ignored ones too.
 //!
+//! Repositories are noted on the way; what they store is read by [`crate::git`].
+//!
 //! Symlinks are not followed (a link given by the user is), special files are never opened, pseudo file systems are
 //! left alone. The walk and its threads are those of the `ignore` crate, as in ripgrep.
 
@@ -13,18 +15,21 @@ use ignore::{DirEntry, WalkBuilder, WalkState};
 use super::stream::Windows;
 use crate::blob::Origin;
 use crate::error::{Gap, Reason, SourceError};
+use crate::git::{Found, Repositories, is_storage};
 use crate::seam::{BlobSink, Source};
 
 /// Directories and files, walked in parallel.
 #[derive(Debug)]
-pub struct Tree {
+pub struct Tree<'a> {
     /// Where to start.
     pub roots: Vec<PathBuf>,
     /// Whether to stay on the file systems of the roots.
     pub one_file_system: bool,
+    /// Who reads the repositories, packs and bundles that the walk comes by; their objects are not read as files then.
+    pub repositories: &'a Repositories,
 }
 
-impl Source for Tree {
+impl Source for Tree<'_> {
     fn feed(&self, jobs: usize, sink: &dyn BlobSink) -> Result<(), SourceError> {
         for path in &self.roots {
             path.metadata().map_err(|error| SourceError::Unusable { path: path.clone(), error })?;
@@ -38,7 +43,8 @@ impl Source for Tree {
         let devices = self.one_file_system.then(|| self.roots.iter().filter_map(|r| device(r)).collect());
         walk.standard_filters(false).follow_links(false).threads(jobs.max(1));
         walk.build_parallel().run(|| {
-            let mut visitor = Visitor { windows: Windows::default(), sink, devices: &devices };
+            let mut visitor =
+                Visitor { windows: Windows::default(), sink, devices: &devices, repositories: self.repositories };
             Box::new(move |entry| visitor.visit(entry))
         });
         Ok(())
@@ -65,6 +71,7 @@ struct Visitor<'a> {
     windows: Windows,
     sink: &'a dyn BlobSink,
     devices: &'a Option<BTreeSet<u64>>,
+    repositories: &'a Repositories,
 }
 
 impl Visitor<'_> {
@@ -84,6 +91,14 @@ impl Visitor<'_> {
     fn entry(&mut self, entry: DirEntry) -> WalkState {
         let Some(kind) = entry.file_type() else { return WalkState::Continue };
         let given = entry.depth() == 0;
+        let is_directory =
+            kind.is_dir() || (kind.is_symlink() && entry.file_name() == "objects" && entry.path().is_dir());
+        if let Some(found) = Found::at(entry.path(), is_directory) {
+            self.repositories.found(found);
+        }
+        if !given && is_storage(entry.path(), kind.is_dir()) {
+            return WalkState::Skip;
+        }
         if kind.is_dir() {
             return self.directory(entry.path());
         }
@@ -111,7 +126,13 @@ impl Visitor<'_> {
 
     fn file(&mut self, path: PathBuf, follow: bool) {
         match open(&path, follow) {
-            Ok(mut file) => self.windows.feed(&mut file, &Origin::file(path), self.sink),
+            Ok(mut file) => {
+                let origin = Origin::file(path);
+                let claim = |start: &[u8]| self.repositories.claims(start);
+                if self.windows.feed_unless(&mut file, &origin, self.sink, &claim) {
+                    self.repositories.found(Found::Pack(origin.path));
+                }
+            }
             Err(error) => self.fault(&path, &error),
         }
     }

@@ -7,7 +7,7 @@ use zeroize::Zeroize;
 
 use crate::blob::{Blob, Origin, Window};
 use crate::error::{Gap, Reason, SourceError};
-use crate::seam::{BlobSink, Source};
+use crate::seam::{BlobSink, Looked, Source};
 
 /// Size of the first buffer: most source files fit and need no second one.
 const FIRST: usize = 64 << 10;
@@ -40,14 +40,53 @@ pub struct Windows {
 }
 
 impl Windows {
-    /// Reads the input to its end and feeds it window by window. Faults become gaps.
+    /// Reads a file to its end and feeds it window by window. Faults become gaps.
     pub fn feed(&mut self, input: &mut dyn Read, origin: &Origin, sink: &dyn BlobSink) {
+        self.feed_unless(input, origin, sink, &|_| false);
+    }
+
+    /// Does the same, unless the file begins with something that is claimed by another reader. Returns whether it was.
+    pub fn feed_unless(
+        &mut self,
+        input: &mut dyn Read,
+        origin: &Origin,
+        sink: &dyn BlobSink,
+        claim: &dyn Fn(&[u8]) -> bool,
+    ) -> bool {
+        match self.read(input, origin, sink, claim) {
+            None => true,
+            Some((size, _)) => {
+                if let Some(size) = size {
+                    sink.done(size);
+                }
+                false
+            }
+        }
+    }
+
+    /// Does the same with something that is no file of its own and is not counted as one.
+    pub fn feed_part(&mut self, input: &mut dyn Read, origin: &Origin, sink: &dyn BlobSink) -> Looked {
+        self.read(input, origin, sink, &|_| false).map(|(_, looked)| looked).unwrap_or_default()
+    }
+
+    /// Returns the size, if it came to the end, and what was seen; nothing if the start was claimed.
+    fn read(
+        &mut self,
+        input: &mut dyn Read,
+        origin: &Origin,
+        sink: &dyn BlobSink,
+        claim: &dyn Fn(&[u8]) -> bool,
+    ) -> Option<(Option<u64>, Looked)> {
         let mut held = 0;
+        let mut all = Looked::default();
+        let mut whole = None;
         let mut window = Window { start: 0, line: 1, core_start: 0, core_end: 0, last: false };
         let gap = |reason, detail: String| sink.gap(Gap { origin: origin.clone(), reason, detail });
-        let mut wipe = false;
         loop {
             let fault = self.fill(input, &mut held, sink).err();
+            if window.first() && claim(self.buffer.get(..held).unwrap_or_default()) {
+                return None;
+            }
             let size = window.start + held as u64;
             if size > sink.max_bytes() {
                 gap(Reason::TooLarge, format!("larger than {} bytes", sink.max_bytes()));
@@ -58,13 +97,15 @@ impl Windows {
             window.core_end = if window.last { held } else { held.saturating_sub(AHEAD) };
             let bytes = self.buffer.get(..held).unwrap_or_default();
             let looked = sink.blob(Blob { bytes, origin, window });
-            wipe |= looked.wipe;
+            all.wipe |= looked.wipe;
+            all.found |= looked.found;
+            all.stop |= looked.stop;
             if let Some(error) = fault {
                 gap(Reason::ReadError, format!("{error}, after {size} bytes"));
                 break;
             }
             if window.last || looked.stop {
-                sink.done(size);
+                whole = Some(size);
                 break;
             }
             let keep = window.core_end.saturating_sub(BACK);
@@ -74,9 +115,10 @@ impl Windows {
             window.start += keep as u64;
             window.core_start = BACK;
         }
-        if wipe {
+        if all.wipe {
             self.buffer.zeroize();
         }
+        Some((whole, all))
     }
 
     /// Fills the buffer: to its end, or until the input ends. Grows it to the size of a full window first.
@@ -112,6 +154,30 @@ impl Windows {
     }
 }
 
+/// Feeds bytes that are held whole, in the same windows as a file of that size.
+pub fn slices(bytes: &[u8], origin: &Origin, sink: &dyn BlobSink) -> Looked {
+    let mut all = Looked::default();
+    let (mut start, mut line) = (0, 1);
+    loop {
+        let back = if start == 0 { 0 } else { BACK };
+        let end = bytes.len().min(start + CORE + AHEAD);
+        let last = end == bytes.len();
+        let held = bytes.get(start..end).unwrap_or_default();
+        let core_end = if last { held.len() } else { held.len() - AHEAD };
+        let window = Window { start: start as u64, line, core_start: back, core_end, last };
+        let looked = sink.blob(Blob { bytes: held, origin, window });
+        all.wipe |= looked.wipe;
+        all.found |= looked.found;
+        all.stop |= looked.stop;
+        if last || looked.stop {
+            return all;
+        }
+        let keep = core_end.saturating_sub(BACK);
+        line += count_lines(held.get(..keep).unwrap_or_default());
+        start += keep;
+    }
+}
+
 /// How many line feeds.
 pub(crate) fn count_lines(bytes: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', bytes).count() as u64
@@ -122,6 +188,7 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
+    use crate::prefilter::Prefilter;
     use crate::seam::Looked;
 
     #[derive(Default)]
@@ -137,12 +204,17 @@ mod tests {
             let line = window.line + count_lines(&blob.bytes[..window.core_start]);
             let core = blob.bytes[window.core()].to_vec();
             self.cores.lock().unwrap().push((window.start + window.core_start as u64, core, line));
-            Looked { stop: false, wipe: true }
+            Looked { wipe: true, ..Looked::default() }
         }
         fn gap(&self, gap: Gap) {
             self.gaps.lock().unwrap().push(gap);
         }
         fn done(&self, _: u64) {}
+        fn object(&self, _: u64) {}
+        fn prefilter(&self) -> &Prefilter {
+            unreachable!("windows need no anchors")
+        }
+        fn begins(&self, _: &[u8]) {}
         fn cancelled(&self) -> bool {
             false
         }
@@ -168,6 +240,26 @@ mod tests {
             assert!(joined == input, "{size}");
             assert!(sink.gaps.into_inner().unwrap().is_empty());
         }
+    }
+
+    #[test]
+    fn slices_are_the_windows_of_a_file() {
+        for size in [0, 1, CORE + AHEAD - 1, CORE + AHEAD + 1, 2 * CORE + AHEAD - 1, 3 * CORE + 17] {
+            let input: Vec<u8> = (0..size).map(|i| if i % 97 == 0 { b'\n' } else { b'x' }).collect();
+            let (read, sliced) = (Collect::default(), Collect::default());
+            Windows::default().feed(&mut &input[..], &Origin::file("x"), &read);
+            slices(&input, &Origin::file("x"), &sliced);
+            assert!(read.cores.into_inner().unwrap() == sliced.cores.into_inner().unwrap(), "{size}");
+        }
+    }
+
+    #[test]
+    fn what_another_reader_claims_is_not_fed() {
+        let sink = Collect::default();
+        let claim = |start: &[u8]| start.starts_with(b"PACK");
+        assert!(Windows::default().feed_unless(&mut &b"PACK..."[..], &Origin::file("x"), &sink, &claim));
+        assert!(sink.cores.lock().unwrap().is_empty());
+        assert!(!Windows::default().feed_unless(&mut &b"pack..."[..], &Origin::file("x"), &sink, &claim));
     }
 
     #[test]

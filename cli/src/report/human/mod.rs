@@ -14,6 +14,7 @@ use super::model::{Certificate, Finding, Occurrence, Place, Public, Role};
 use super::words::{self, escape};
 use crate::plan::Look;
 
+mod history;
 mod paint;
 
 use paint::Paint;
@@ -100,6 +101,9 @@ impl Page {
         self.field("why", &escape(&finding.reason));
         self.field("do", &escape(&finding.next_step));
         self.places(&finding.occurrences);
+        if let Some(line) = history::since(finding, self.look.verbose) {
+            self.field("since", &line);
+        }
         for certificate in &finding.certificates {
             self.field("cert", &certificate_line(certificate));
         }
@@ -216,11 +220,14 @@ fn printed(place: &Place, encoding: &str) -> String {
         Some(_) => place.path.clone(),
         None => printable_path(Path::new(&place.path)),
     };
-    let wraps = place.origin.strip_prefix(&path).unwrap_or_default();
+    // The object of a history comes first (`a.pem@3f2a91c04b1d:1`): that is what the line counts in.
+    let rest = place.origin.strip_prefix(&path).unwrap_or_default();
+    let object = if rest.starts_with('@') { rest.find('!').unwrap_or(rest.len()) } else { 0 };
+    let (object, wraps) = rest.split_at(object);
     match (wraps.is_empty() && matches!(encoding, "der" | "binary"), place.offset) {
-        (true, 0) => escape(&path),
-        (true, offset) => escape(&format!("{path}@{offset:#x}")),
-        (false, _) => escape(&format!("{path}:{}{wraps}", place.line)),
+        (true, 0) => escape(&format!("{path}{object}")),
+        (true, offset) => escape(&format!("{path}{object}@{offset:#x}")),
+        (false, _) => escape(&format!("{path}{object}:{}{wraps}", place.line)),
     }
 }
 
@@ -268,6 +275,7 @@ fn facts(occurrence: &Occurrence, verbose: bool) -> String {
         facts.extend(occurrence.protection.as_ref().map(|protection| words::protection(protection.state).to_owned()));
     }
     facts.extend(occurrence.notes.iter().map(|note| (*note).to_owned()));
+    facts.extend(occurrence.git.as_ref().map(|git| history::facts(git, verbose)));
     facts.extend(occurrence.allowed.as_ref().map(|allowed| {
         let reason = if allowed.reason.is_empty() { String::new() } else { format!(": {}", escape(&allowed.reason)) };
         format!("allowed by {}{reason}", escape(&allowed.place))
@@ -316,6 +324,18 @@ pub(crate) fn summary(report: &Report, took: Duration) -> String {
     let mut parts = vec![found];
     let files = words::plural(coverage.files, "file", "files");
     parts.push(format!("{files}, {}", words::bytes(coverage.bytes)));
+    let blobs: u64 = coverage.repositories.iter().map(|repository| repository.blobs).sum();
+    let blob_bytes: u64 = coverage.repositories.iter().map(|repository| repository.blob_bytes).sum();
+    match coverage.repositories.len() as u64 {
+        0 => {}
+        1 => parts.push(format!("{} of history, {}", words::plural(blobs, "blob", "blobs"), words::bytes(blob_bytes))),
+        count => parts.push(format!(
+            "{} of {} histories, {}",
+            words::plural(blobs, "blob", "blobs"),
+            words::count(count),
+            words::bytes(blob_bytes)
+        )),
+    }
     let mut left = Vec::new();
     if deliberate > 0 {
         left.push(format!("{} left out", words::count(deliberate)));

@@ -29,7 +29,8 @@ fn a_key_is_a_block_that_can_be_read_aloud() {
     let page = page(plain());
     assert!(page.starts_with(expected), "{page}");
     for line in [
-        "        and 2 more (-v lists them)\n",
+        "        and 3 more (-v lists them)\n",
+        "  since 2017-07-14, 3416 days · by Ann \\x1b[1m <ann@example.org> · in 1",
         "  cert  CN=Acme \\x1b[31mRelease\\xe2\\x80\\xae · 2024-01-01 to 2027-01-01 · issued by CN=Acme Root\n",
         "  id    kr1:0123456789abcdef · keyradius explain pkcs8 · keyradius explain code_signing\n",
         "\nOther keys\n\n 5.0  T4  purpose unknown  algorithm hidden · weakly encrypted (SHA-1, RC2-40, 2048 iterations)\n",
@@ -57,6 +58,8 @@ fn verbose_shows_everything() {
     let page = page(Look { verbose: true, public: true, skipped: true, ..plain() });
     for text in [
         "keys/11.pem:1",
+        "added 2017-07-14 by Ann \\x1b[1m <ann@example.org> (",
+        "), removed 2020-09-13 by Ann",
         "spki 1111111111111111111111111111111111111111111111111111111111111111",
         "  proof +100 for code signing: extended key usage codeSigning (certs/acme.pem:3)\n",
         "  maybe tls server (hint), 20 points\n",
@@ -81,13 +84,13 @@ fn the_last_line_never_claims_more_than_was_read() {
     assert_eq!(
         summary(&report, took),
         "2 signing keys, 1 other key (14 places), 3 allowed; 1 input could not be read (--show-skipped lists them) · \
-         12 483 files, 1.2 GB · 12 not opened (10 zip, 2 xz) · 0.41 s"
+         12 483 files, 1.2 GB · 5 blobs of history, 7.0 MB · 12 not opened (10 zip, 2 xz) · 0.41 s"
     );
     report.summary = Summary { unopened: 0, ..samples::empty().summary };
     report.scan.interrupted = true;
     assert_eq!(
         summary(&report, took),
         "no findings in what was read; 1 input could not be read (--show-skipped lists them) · 12 483 files, 1.2 GB · \
-         interrupted · 0.41 s"
+         5 blobs of history, 7.0 MB · interrupted · 0.41 s"
     );
 }

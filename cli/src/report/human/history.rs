@@ -1,0 +1,69 @@
+//! What a history says, in a few words.
+
+use super::escape;
+use crate::report::model::{Commit, Finding, Git};
+use crate::report::words;
+
+/// Branches or tags named in one line; the others are counted.
+const NAMED: usize = 3;
+
+/// How long the key has lain there, and what has it.
+pub(super) fn since(finding: &Finding, verbose: bool) -> Option<String> {
+    let exposure = finding.exposure.as_ref()?;
+    let day = exposure.first_seen.get(..10).unwrap_or(&exposure.first_seen);
+    let mut parts = vec![format!("{day}, {}", words::plural(exposure.days.unsigned_abs(), "day", "days"))];
+    let histories = || finding.occurrences.iter().filter_map(|occurrence| occurrence.git.as_ref());
+    let first = histories()
+        .filter_map(|git| git.introduced.as_ref())
+        .find(|commit| commit.commit_date.as_deref() == Some(exposure.first_seen.as_str()));
+    parts.extend(first.map(|commit| format!("by {}", escape(&commit.author))));
+    for (what, many, names) in [
+        ("branch", "branches", histories().flat_map(|git| &git.branches).collect::<Vec<_>>()),
+        ("tag", "tags", histories().flat_map(|git| &git.tags).collect::<Vec<_>>()),
+    ] {
+        parts.extend(some(what, many, names, verbose));
+    }
+    Some(parts.join(" · "))
+}
+
+/// `in 2 tags (v1, v2)`.
+fn some(one: &str, many: &str, mut names: Vec<&String>, verbose: bool) -> Option<String> {
+    names.sort();
+    names.dedup();
+    let shown = if verbose { names.len() } else { NAMED };
+    let mut list: Vec<String> = names.iter().take(shown).map(|name| escape(name)).collect();
+    if names.len() > shown {
+        list.push("...".to_owned());
+    }
+    let count = words::plural(names.len() as u64, one, many);
+    (!names.is_empty()).then(|| format!("in {count} ({})", list.join(", ")))
+}
+
+/// What one place in a history is: `at HEAD`, `removed 2020-01-02 (3f2a91c04b1d)`.
+pub(super) fn facts(git: &Git, verbose: bool) -> String {
+    let mut facts = Vec::new();
+    facts.extend(match git.kind {
+        "commit" => Some("in a commit message".to_owned()),
+        "tag" => Some("in a tag message".to_owned()),
+        _ => None,
+    });
+    facts.extend(git.introduced.as_ref().map(|commit| format!("added {}", told(commit, verbose))));
+    facts.push(match (git.reach, &git.removed) {
+        _ if git.at_head => "at HEAD".to_owned(),
+        ("refs", Some(commit)) => format!("removed {}", told(commit, verbose)),
+        ("refs", None) if git.kind == "blob" => "not at HEAD".to_owned(),
+        ("refs", None) => "in the history".to_owned(),
+        ("stash", _) => "in a stash".to_owned(),
+        ("reflog", _) => "in a reflog only".to_owned(),
+        ("index", _) => "staged".to_owned(),
+        _ => "no branch, tag or reflog leads to it".to_owned(),
+    });
+    facts.join(", ")
+}
+
+/// `2020-01-02 (3f2a91c04b1d)`, with the author if asked.
+fn told(commit: &Commit, verbose: bool) -> String {
+    let day = commit.commit_date.as_deref().and_then(|date| date.get(..10)).unwrap_or("at an unknown time");
+    let id = commit.commit.get(..12).unwrap_or(&commit.commit);
+    if verbose { format!("{day} by {} ({id})", escape(&commit.author)) } else { format!("{day} ({id})") }
+}

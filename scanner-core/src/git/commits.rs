@@ -1,0 +1,284 @@
+//! Commits as a graph, gathered while their messages are scanned.
+
+use std::hash::BuildHasherDefault;
+
+use super::keys::KeyMap;
+use super::oid::{Format, ObjectId};
+
+/// One commit. Names are [`ObjectId::key`]s: a million commits are some 50 MB.
+#[derive(Clone, Debug)]
+pub(crate) struct Commit {
+    pub(crate) key: u64,
+    pub(crate) tree: u64,
+    /// When it was committed, in seconds since 1970.
+    pub(crate) time: i64,
+    first: u32,
+    parents: u32,
+}
+
+/// Commits in no order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Commits {
+    list: Vec<Commit>,
+    parents: Vec<u64>,
+}
+
+impl Commits {
+    /// Adds a commit. One without a tree is none.
+    pub(crate) fn push(&mut self, id: &ObjectId, bytes: &[u8]) {
+        let first = self.parents.len() as u32;
+        let (mut tree, mut time) = (None, 0);
+        for (word, rest) in lines(bytes) {
+            match word {
+                b"tree" if tree.is_none() => tree = ObjectId::from_hex(id.format(), rest),
+                b"parent" => self.parents.extend(ObjectId::from_hex(id.format(), rest).map(|parent| parent.key())),
+                b"committer" => time = split_signature(rest).1,
+                _ => {}
+            }
+        }
+        let parents = self.parents.len() as u32 - first;
+        if let Some(tree) = tree {
+            self.list.push(Commit { key: id.key(), tree: tree.key(), time, first, parents });
+        }
+    }
+
+    /// How many parents are named and not here.
+    pub(crate) fn missing_parents(&self) -> usize {
+        let mut known: Vec<u64> = self.list.iter().map(|commit| commit.key).collect();
+        known.sort_unstable();
+        let mut missing: Vec<u64> =
+            self.parents.iter().copied().filter(|parent| known.binary_search(parent).is_err()).collect();
+        missing.sort_unstable();
+        missing.dedup();
+        missing.len()
+    }
+
+    /// Takes in those of another thread.
+    pub(crate) fn append(&mut self, mut other: Self) {
+        let offset = self.parents.len() as u32;
+        other.list.iter_mut().for_each(|commit| commit.first += offset);
+        self.list.append(&mut other.list);
+        self.parents.append(&mut other.parents);
+    }
+}
+
+/// Commits, parents before children.
+#[derive(Debug)]
+pub(crate) struct Graph {
+    commits: Vec<Commit>,
+    parents: Vec<u32>,
+    by_key: KeyMap<u32>,
+}
+
+/// A commit of a [`Graph`].
+pub(crate) type Node = u32;
+
+impl Graph {
+    /// Puts them in order. Dates decide only between commits that do not depend on each other: they may lie.
+    pub(crate) fn new(mut found: Commits) -> Self {
+        found.list.sort_by_key(|commit| (commit.time, commit.key));
+        found.list.dedup_by_key(|commit| commit.key);
+        let index: KeyMap<u32> = found.list.iter().enumerate().map(|(at, commit)| (commit.key, at as u32)).collect();
+        let parents_of = |commit: &Commit| {
+            let range = commit.first as usize..(commit.first + commit.parents) as usize;
+            found.parents.get(range).unwrap_or_default()
+        };
+        // Depth first from the oldest, a parent always before its child.
+        let mut order: Vec<u32> = Vec::with_capacity(found.list.len());
+        let mut state = vec![0_u8; found.list.len()];
+        let mut stack: Vec<(u32, bool)> = Vec::new();
+        for start in 0..found.list.len() as u32 {
+            stack.push((start, false));
+            while let Some((node, leaving)) = stack.pop() {
+                let Some(now) = state.get_mut(node as usize) else { continue };
+                if leaving {
+                    order.push(node);
+                    continue;
+                }
+                if *now != 0 {
+                    continue;
+                }
+                *now = 1;
+                stack.push((node, true));
+                let Some(commit) = found.list.get(node as usize) else { continue };
+                for key in parents_of(commit) {
+                    stack.extend(index.get(key).map(|parent| (*parent, false)));
+                }
+            }
+        }
+        let mut place = vec![0_u32; order.len()];
+        for (new, old) in order.iter().enumerate() {
+            if let Some(to) = place.get_mut(*old as usize) {
+                *to = new as u32;
+            }
+        }
+        let mut graph = Self {
+            commits: Vec::with_capacity(order.len()),
+            parents: Vec::with_capacity(found.parents.len()),
+            by_key: KeyMap::with_capacity_and_hasher(order.len(), BuildHasherDefault::default()),
+        };
+        for (new, old) in order.iter().enumerate() {
+            let Some(commit) = found.list.get(*old as usize) else { continue };
+            let first = graph.parents.len() as u32;
+            let known = parents_of(commit).iter().filter_map(|key| index.get(key));
+            graph.parents.extend(known.filter_map(|parent| place.get(*parent as usize)).copied());
+            let parents = graph.parents.len() as u32 - first;
+            graph.by_key.insert(commit.key, new as u32);
+            graph.commits.push(Commit { first, parents, ..commit.clone() });
+        }
+        graph
+    }
+
+    /// All commits, parents before children.
+    pub(crate) fn nodes(&self) -> impl DoubleEndedIterator<Item = Node> + use<> {
+        0..self.commits.len() as u32
+    }
+
+    /// How many commits.
+    pub(crate) const fn len(&self) -> usize {
+        self.commits.len()
+    }
+
+    /// The commit of this name.
+    pub(crate) fn node(&self, id: &ObjectId) -> Option<Node> {
+        self.by_key.get(&id.key()).copied()
+    }
+
+    /// What is known of one.
+    pub(crate) fn commit(&self, node: Node) -> Option<&Commit> {
+        self.commits.get(node as usize)
+    }
+
+    /// Its parents that are there.
+    pub(crate) fn parents(&self, node: Node) -> &[Node] {
+        self.commit(node)
+            .and_then(|commit| self.parents.get(commit.first as usize..(commit.first + commit.parents) as usize))
+            .unwrap_or_default()
+    }
+
+    /// Marks everything that can be reached from these.
+    pub(crate) fn reach(&self, from: impl IntoIterator<Item = Node>, seen: &mut [bool]) {
+        let mut stack: Vec<Node> = from.into_iter().collect();
+        while let Some(node) = stack.pop() {
+            if let Some(seen) = seen.get_mut(node as usize).filter(|seen| !**seen) {
+                *seen = true;
+                stack.extend_from_slice(self.parents(node));
+            }
+        }
+    }
+}
+
+/// The header of a commit.
+#[derive(Debug, Default)]
+pub(crate) struct Header {
+    pub(crate) tree: Option<ObjectId>,
+    pub(crate) parents: Vec<ObjectId>,
+    pub(crate) author: Signature,
+    pub(crate) committer: Signature,
+}
+
+/// Who and when.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Signature {
+    /// `Name <mail>`, as it stands there.
+    pub(crate) who: String,
+    /// Seconds since 1970.
+    pub(crate) time: i64,
+}
+
+impl Header {
+    /// Reads what is there; a damaged line is left out.
+    pub(crate) fn parse(format: Format, bytes: &[u8]) -> Self {
+        let mut header = Self::default();
+        for (word, rest) in lines(bytes) {
+            match word {
+                b"tree" if header.tree.is_none() => header.tree = ObjectId::from_hex(format, rest),
+                b"parent" => header.parents.extend(ObjectId::from_hex(format, rest)),
+                b"author" => header.author = Signature::parse(rest),
+                b"committer" => header.committer = Signature::parse(rest),
+                _ => {}
+            }
+        }
+        header
+    }
+}
+
+impl Signature {
+    /// `Name <mail> 1700000000 +0100`.
+    fn parse(text: &[u8]) -> Self {
+        let (who, time) = split_signature(text);
+        Self { who: String::from_utf8_lossy(who.trim_ascii()).into_owned(), time }
+    }
+}
+
+/// First word and rest of every line of a header.
+fn lines(bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        let (line, next) = rest.split_at(end);
+        rest = next.get(1..).unwrap_or_default();
+        let space = memchr::memchr(b' ', line).unwrap_or(line.len());
+        (!line.is_empty()).then(|| (line.get(..space).unwrap_or_default(), line.get(space + 1..).unwrap_or_default()))
+    })
+}
+
+/// Who, and when in seconds since 1970.
+fn split_signature(text: &[u8]) -> (&[u8], i64) {
+    let end = memchr::memrchr(b'>', text).map_or(text.len(), |at| at + 1);
+    let (who, when) = text.split_at(end);
+    let time = when.trim_ascii().split(|byte| *byte == b' ').next().unwrap_or_default();
+    (who, std::str::from_utf8(time).ok().and_then(|digits| digits.parse().ok()).unwrap_or(0))
+}
+
+/// The object that a tag stands for.
+pub(crate) fn tagged(format: Format, bytes: &[u8]) -> Option<ObjectId> {
+    let line = bytes.strip_prefix(b"object ")?;
+    ObjectId::from_hex(format, line.get(..format.bytes() * 2)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: u8) -> ObjectId {
+        ObjectId::new(Format::Sha1, &[number; 20]).unwrap()
+    }
+
+    fn commit(parents: &[u8], time: i64) -> Vec<u8> {
+        let parents: Vec<String> = parents.iter().map(|parent| format!("parent {}\n", id(*parent))).collect();
+        let parents = parents.concat();
+        let text = format!(
+            "tree {}\n{parents}author A U Thor <a@x> {time} +0200\ncommitter C O <c@x> {time} -0700\n\nparent {}\n",
+            id(0xee),
+            id(9)
+        );
+        text.into_bytes()
+    }
+
+    #[test]
+    fn parents_come_first_whatever_their_dates() {
+        let mut commits = Commits::default();
+        commits.push(&id(3), &commit(&[1, 2], 10));
+        commits.push(&id(1), &commit(&[], 90));
+        let mut other = Commits::default();
+        other.push(&id(2), &commit(&[1, 7], 50));
+        commits.append(other);
+        assert_eq!(commits.missing_parents(), 1);
+        let graph = Graph::new(commits);
+        let order: Vec<u64> = graph.nodes().map(|node| graph.commit(node).unwrap().key).collect();
+        assert_eq!(order, [id(1).key(), id(2).key(), id(3).key()]);
+        assert_eq!(graph.parents(2), [0, 1]);
+        let mut seen = vec![false; graph.len()];
+        graph.reach(graph.node(&id(2)), &mut seen);
+        assert_eq!(seen, [true, true, false]);
+    }
+
+    #[test]
+    fn a_header_ends_where_the_message_begins() {
+        let header = Header::parse(Format::Sha1, &commit(&[4], 1_700_000_000));
+        assert_eq!(header.parents, [id(4)]);
+        assert_eq!(header.author, Signature { who: "A U Thor <a@x>".into(), time: 1_700_000_000 });
+        assert_eq!(header.committer.who, "C O <c@x>");
+    }
+}

@@ -1,0 +1,239 @@
+//! Deltas: an object as pieces of another one and new bytes (gitformat-pack, "Deltified representation").
+
+use std::ops::Range;
+
+use crate::error::Malformed;
+
+/// A piece of the result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Piece {
+    /// These bytes of the base.
+    Copy(Range<usize>),
+    /// These bytes of the delta.
+    Insert(Range<usize>),
+}
+
+impl Piece {
+    /// How many bytes of the result it is.
+    pub(crate) fn len(&self) -> usize {
+        let (Self::Copy(range) | Self::Insert(range)) = self;
+        range.len()
+    }
+}
+
+/// A delta taken apart and checked: every piece lies in its source and together they are as long as the delta says.
+#[derive(Debug, Default)]
+pub(crate) struct Delta {
+    /// Size of the result in bytes.
+    pub(crate) size: usize,
+    /// In the order of the result; copies that continue each other are one piece.
+    pub(crate) pieces: Vec<Piece>,
+}
+
+/// Size of the base, size of the result, and where the instructions begin.
+pub(crate) fn sizes(delta: &[u8]) -> Result<(u64, u64, usize), Malformed> {
+    let mut at = 0;
+    let base = size(delta, &mut at)?;
+    let result = size(delta, &mut at)?;
+    Ok((base, result, at))
+}
+
+impl Delta {
+    /// Takes a delta apart. `base` is the length of its base, `limit` the largest result that may be built.
+    pub(crate) fn parse(&mut self, delta: &[u8], base: usize, limit: u64) -> Result<(), Malformed> {
+        let (expected, result, mut at) = sizes(delta)?;
+        if expected != base as u64 {
+            return Err(Malformed::new("delta is for a base of another size", 0));
+        }
+        if result > limit {
+            return Err(Malformed::new("object larger than the limit", 0));
+        }
+        self.size = result as usize;
+        self.pieces.clear();
+        let mut built = 0_usize;
+        while let Some(&op) = delta.get(at) {
+            let start = at;
+            at += 1;
+            let piece = if op & 0x80 == 0 {
+                // 1 to 127 literal bytes; 0 is reserved.
+                let range = at..at + usize::from(op);
+                if op == 0 || range.end > delta.len() {
+                    return Err(Malformed::new("delta instruction", start));
+                }
+                at = range.end;
+                Piece::Insert(range)
+            } else {
+                let mut number = |bits: Range<u8>| -> Option<usize> {
+                    let mut value = 0;
+                    for (shift, bit) in bits.enumerate() {
+                        if op & 1 << bit != 0 {
+                            value |= usize::from(*delta.get(at)?) << (8 * shift);
+                            at += 1;
+                        }
+                    }
+                    Some(value)
+                };
+                let (offset, length) =
+                    number(0..4).zip(number(4..7)).ok_or(Malformed::new("delta is cut off", start))?;
+                // A size of nothing means 64 KiB.
+                let length = if length == 0 { 0x10000 } else { length };
+                if offset + length > base {
+                    return Err(Malformed::new("delta copies from beyond its base", start));
+                }
+                Piece::Copy(offset..offset + length)
+            };
+            built += piece.len();
+            if built > self.size {
+                return Err(Malformed::new("delta makes more than it says", start));
+            }
+            match (self.pieces.last_mut(), piece) {
+                (Some(Piece::Copy(last)), Piece::Copy(next)) if last.end == next.start => last.end = next.end,
+                (_, piece) => self.pieces.push(piece),
+            }
+        }
+        if built == self.size { Ok(()) } else { Err(Malformed::new("delta makes less than it says", at)) }
+    }
+
+    /// Builds the result.
+    pub(crate) fn apply(&self, delta: &[u8], base: &[u8], out: &mut Vec<u8>) {
+        out.clear();
+        out.reserve_exact(self.size);
+        for piece in &self.pieces {
+            out.extend_from_slice(bytes_of(piece, delta, base));
+        }
+    }
+
+    /// Appends what is new: inserted bytes, and `reach` bytes on either side of each place where the base is left or
+    /// entered. Whatever literal of at most `reach + 1` bytes is in the result and not in the base is in there. Pieces
+    /// that do not belong together may touch, so that a literal may be in there that is in neither.
+    pub(crate) fn fresh(&self, delta: &[u8], base: &[u8], reach: usize, out: &mut Vec<u8>) {
+        let last = self.pieces.len().saturating_sub(1);
+        for (number, piece) in self.pieces.iter().enumerate() {
+            let bytes = bytes_of(piece, delta, base);
+            let (head, tail) = (if number == 0 { 0 } else { reach }, if number == last { 0 } else { reach });
+            if matches!(piece, Piece::Insert(_)) || bytes.len() <= head + tail {
+                out.extend_from_slice(bytes);
+            } else {
+                out.extend_from_slice(bytes.get(..head).unwrap_or_default());
+                out.extend_from_slice(bytes.get(bytes.len() - tail..).unwrap_or_default());
+            }
+        }
+    }
+
+    /// Appends the first `length` bytes of the result, or all of it; `false` if they are the first bytes of the base,
+    /// and nothing was appended.
+    pub(crate) fn start(&self, delta: &[u8], base: &[u8], length: usize, out: &mut Vec<u8>) -> bool {
+        if let Some(Piece::Copy(range)) = self.pieces.first()
+            && range.start == 0
+            && (range.len() >= length || range.len() == base.len() && self.pieces.len() == 1)
+        {
+            return false;
+        }
+        for piece in &self.pieces {
+            let bytes = bytes_of(piece, delta, base);
+            let room = length.saturating_sub(out.len());
+            out.extend_from_slice(bytes.get(..room.min(bytes.len())).unwrap_or_default());
+            if out.len() >= length {
+                break;
+            }
+        }
+        true
+    }
+}
+
+/// The bytes of a piece.
+pub(crate) fn bytes_of<'b>(piece: &Piece, delta: &'b [u8], base: &'b [u8]) -> &'b [u8] {
+    match piece {
+        Piece::Copy(range) => base.get(range.clone()).unwrap_or_default(),
+        Piece::Insert(range) => delta.get(range.clone()).unwrap_or_default(),
+    }
+}
+
+/// A size: seven bits a byte, the lowest first.
+fn size(delta: &[u8], at: &mut usize) -> Result<u64, Malformed> {
+    let mut value = 0_u64;
+    for shift in (0..63).step_by(7) {
+        let byte = *delta.get(*at).ok_or(Malformed::new("delta is cut off", *at))?;
+        *at += 1;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Ok(value);
+        }
+    }
+    Err(Malformed::new("delta size", *at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BASE: &[u8] = b"the quick brown fox jumps over the lazy dog";
+
+    /// Copies two pieces and inserts one between them, and one at the end.
+    fn delta() -> Vec<u8> {
+        let mut delta = vec![BASE.len() as u8, 4 + 3 + 6 + 4 + 1];
+        delta.extend([0x91, 0, 4]); // "the "
+        delta.extend([3, b'r', b'e', b'd']);
+        delta.extend([0x91, 15, 4]); // " fox"
+        delta.extend([0x91, 19, 6]); // " jumps"
+        delta.extend([1, b'!']);
+        delta
+    }
+
+    fn parse(delta: &[u8], base: usize) -> Result<Delta, Malformed> {
+        let mut parsed = Delta::default();
+        parsed.parse(delta, base, 1 << 20).map(|()| parsed)
+    }
+
+    #[test]
+    fn pieces_make_the_result() {
+        let delta = delta();
+        let parsed = parse(&delta, BASE.len()).unwrap();
+        assert_eq!(parsed.pieces.len(), 4, "copies that continue each other are one");
+        let mut out = Vec::new();
+        parsed.apply(&delta, BASE, &mut out);
+        assert_eq!(out, b"the red fox jumps!");
+        let mut fresh = Vec::new();
+        parsed.fresh(&delta, BASE, 2, &mut fresh);
+        assert_eq!(fresh, b"e red fps!");
+        let mut start = Vec::new();
+        assert!(!parsed.start(&delta, BASE, 4, &mut start));
+        assert!(parsed.start(&delta, BASE, 5, &mut start));
+        assert_eq!(start, b"the r");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let good = delta();
+        assert!(parse(&good, BASE.len() + 1).is_err(), "another base");
+        assert!(parse(&good[..good.len() - 1], BASE.len()).is_err(), "insert cut off");
+        assert!(Delta::default().parse(&good, BASE.len(), 10).is_err(), "limit");
+        for (at, byte) in [(1, 17), (1, 19), (3, 40), (5, 0)] {
+            let mut bad = good.clone();
+            bad[at] = byte;
+            assert!(parse(&bad, BASE.len()).is_err(), "byte {at} = {byte}");
+        }
+        assert!(parse(&[0x80; 12], BASE.len()).is_err(), "endless size");
+        // Each instruction copies 16 MiB: seven bytes must not become gigabytes.
+        let mut bomb = vec![BASE.len() as u8, 1];
+        bomb.extend([0xf0, 0xff, 0xff, 0xff].repeat(1000));
+        assert!(parse(&bomb, BASE.len()).is_err());
+    }
+
+    #[test]
+    fn no_literal_escapes() {
+        // Every literal of the result of at most reach + 1 bytes is in the base or in what is fresh.
+        let delta = delta();
+        let parsed = parse(&delta, BASE.len()).unwrap();
+        let mut out = Vec::new();
+        parsed.apply(&delta, BASE, &mut out);
+        for reach in 0..8 {
+            let mut fresh = Vec::new();
+            parsed.fresh(&delta, BASE, reach, &mut fresh);
+            for literal in out.windows(reach + 1) {
+                let within = |bytes: &[u8]| bytes.windows(literal.len()).any(|window| window == literal);
+                assert!(within(BASE) || within(&fresh), "{literal:?} with reach {reach}");
+            }
+        }
+    }
+}

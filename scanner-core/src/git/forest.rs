@@ -1,0 +1,256 @@
+//! Which entry of a pack is built on which: a forest, whose trees are the units of work.
+
+use super::oid::Kind;
+use super::pack::{Pack, Stored};
+use crate::error::Malformed;
+
+/// No entry.
+const NONE: u32 = u32::MAX;
+
+/// The entries of a pack in the order of their offsets, and their deltas. About 37 bytes an entry.
+#[derive(Debug)]
+pub(crate) struct Forest {
+    /// Where each begins.
+    offsets: Vec<u64>,
+    /// Position of each in the index.
+    positions: Vec<u32>,
+    /// What each is, through its bases; 0 where that cannot be known.
+    kinds: Vec<u8>,
+    /// `children[starts[e]..starts[e + 1]]` are the entries built on `e`, the lightest first.
+    starts: Vec<u32>,
+    children: Vec<u32>,
+    /// Bytes to inflate for an entry and all that is built on it.
+    weights: Vec<u64>,
+    /// Entries that are whole.
+    roots: Vec<u32>,
+    /// Entries that cannot be read at all, and why.
+    pub(crate) faults: Vec<(u32, Malformed)>,
+}
+
+impl Forest {
+    /// Reads the header of every entry.
+    pub(crate) fn of(pack: &Pack) -> Self {
+        let mut order: Vec<(u64, u32)> =
+            (0..pack.index.len()).map(|position| (pack.index.offset(position).unwrap_or(u64::MAX), position)).collect();
+        order.sort_unstable();
+        let count = order.len();
+        let mut forest = Self {
+            offsets: order.iter().map(|(offset, _)| *offset).collect(),
+            positions: order.iter().map(|(_, position)| *position).collect(),
+            kinds: vec![0; count],
+            starts: Vec::new(),
+            children: Vec::new(),
+            weights: vec![0; count],
+            roots: Vec::new(),
+            faults: Vec::new(),
+        };
+        drop(order);
+        let bases = forest.read_headers(pack);
+        forest.link(&bases);
+        forest
+    }
+
+    /// Fills kinds of roots and own weights; returns the base of each entry.
+    fn read_headers(&mut self, pack: &Pack) -> Vec<u32> {
+        let mut bases = vec![NONE; self.offsets.len()];
+        let by_position = |positions: &[u32]| {
+            let mut entries = vec![NONE; positions.len()];
+            for (entry, position) in positions.iter().enumerate() {
+                if let Some(to) = entries.get_mut(*position as usize) {
+                    *to = entry as u32;
+                }
+            }
+            entries
+        };
+        // Only needed for packs with bases by name.
+        let mut entries: Option<Vec<u32>> = None;
+        let parts = self.offsets.iter().zip(&mut bases).zip(self.kinds.iter_mut().zip(&mut self.weights));
+        for (number, ((&offset, base), (kind, weight))) in parts.enumerate() {
+            let number = number as u32;
+            let header = match pack.entry(offset) {
+                Ok(header) => header,
+                Err(what) => {
+                    self.faults.push((number, what));
+                    continue;
+                }
+            };
+            // What each costs beyond its bytes: looking it up, starting the decompressor.
+            *weight = header.size.saturating_add(256).min(1 << 40);
+            let found = match header.stored {
+                Stored::Whole(whole) => {
+                    *kind = whole as u8;
+                    self.roots.push(number);
+                    continue;
+                }
+                Stored::DeltaAt(at) => self.offsets.binary_search(&at).ok().map(|entry| entry as u32),
+                Stored::DeltaOf(id) => pack.index.find(&id).and_then(|position| {
+                    entries.get_or_insert_with(|| by_position(&self.positions)).get(position as usize).copied()
+                }),
+            };
+            match found {
+                Some(entry) if entry != number => *base = entry,
+                _ => self.faults.push((number, Malformed::new("base is not in the pack", offset as usize))),
+            }
+        }
+        bases
+    }
+
+    /// Makes lists of children, and hands kinds down and weights up.
+    fn link(&mut self, bases: &[u32]) {
+        let count = bases.len();
+        let mut starts = vec![0_u32; count + 2];
+        for base in bases.iter().filter(|base| **base != NONE) {
+            if let Some(start) = starts.get_mut(*base as usize + 2) {
+                *start += 1;
+            }
+        }
+        let mut sum = 0;
+        for start in &mut starts {
+            sum += *start;
+            *start = sum;
+        }
+        self.children = vec![NONE; sum as usize];
+        for (entry, base) in bases.iter().enumerate().filter(|(_, base)| **base != NONE) {
+            if let Some(start) = starts.get_mut(*base as usize + 1)
+                && let Some(child) = self.children.get_mut(*start as usize)
+            {
+                *child = entry as u32;
+                *start += 1;
+            }
+        }
+        starts.pop();
+        self.starts = starts;
+
+        // From the roots outward, so that what is built on itself is never reached.
+        let mut order: Vec<u32> = self.roots.clone();
+        let mut next = 0;
+        while let Some(&entry) = order.get(next) {
+            next += 1;
+            let kind = self.kind_number(entry);
+            let range = self.child_range(entry);
+            for &child in self.children.get(range).unwrap_or_default() {
+                if let Some(to) = self.kinds.get_mut(child as usize) {
+                    *to = kind;
+                }
+                order.push(child);
+            }
+        }
+        for &entry in order.iter().rev() {
+            let weight = self.weight(entry);
+            let base = bases.get(entry as usize).copied().unwrap_or(NONE);
+            if let Some(to) = self.weights.get_mut(base as usize) {
+                *to = to.saturating_add(weight);
+            }
+        }
+        if order.len() + self.faults.len() < count {
+            let circle = Malformed::new("its base is damaged, or deltas in a circle", 0);
+            let known: std::collections::BTreeSet<u32> = self.faults.iter().map(|(entry, _)| *entry).collect();
+            let lost = (0..count as u32).filter(|entry| self.kind_number(*entry) == 0 && !known.contains(entry));
+            self.faults.extend(lost.map(|entry| (entry, circle)).collect::<Vec<_>>());
+        }
+        // The lightest first: the base of the last child is dropped before that child's own children are built, so
+        // that no more than log2(n) of them are held at a time.
+        let weights = std::mem::take(&mut self.weights);
+        for entry in 0..count as u32 {
+            let range = self.child_range(entry);
+            if range.len() > 1
+                && let Some(children) = self.children.get_mut(range)
+            {
+                children.sort_unstable_by_key(|child| (weights.get(*child as usize).copied(), *child));
+            }
+        }
+        self.weights = weights;
+    }
+
+    /// How many entries.
+    pub(crate) const fn len(&self) -> usize {
+        self.offsets.len()
+    }
+
+    /// Where an entry begins.
+    pub(crate) fn offset(&self, entry: u32) -> u64 {
+        self.offsets.get(entry as usize).copied().unwrap_or(u64::MAX)
+    }
+
+    /// Its position in the index.
+    pub(crate) fn position(&self, entry: u32) -> u32 {
+        self.positions.get(entry as usize).copied().unwrap_or(NONE)
+    }
+
+    /// What it is, if that can be known.
+    pub(crate) fn kind(&self, entry: u32) -> Option<Kind> {
+        [Kind::Commit, Kind::Tree, Kind::Blob, Kind::Tag]
+            .into_iter()
+            .find(|kind| *kind as u8 == self.kind_number(entry))
+    }
+
+    fn kind_number(&self, entry: u32) -> u8 {
+        self.kinds.get(entry as usize).copied().unwrap_or(0)
+    }
+
+    /// Entries built on it, the lightest first.
+    pub(crate) fn children(&self, entry: u32) -> &[u32] {
+        self.children.get(self.child_range(entry)).unwrap_or_default()
+    }
+
+    fn child_range(&self, entry: u32) -> std::ops::Range<usize> {
+        let at = |entry: usize| self.starts.get(entry).copied().unwrap_or_default() as usize;
+        at(entry as usize)..at(entry as usize + 1)
+    }
+
+    fn weight(&self, entry: u32) -> u64 {
+        self.weights.get(entry as usize).copied().unwrap_or(0)
+    }
+
+    /// Everything built on an entry, itself included.
+    pub(crate) fn descendants(&self, entry: u32) -> Vec<u32> {
+        let mut all = vec![entry];
+        let mut next = 0;
+        while let Some(&entry) = all.get(next) {
+            next += 1;
+            all.extend_from_slice(self.children(entry));
+        }
+        all
+    }
+
+    /// The roots of these kinds, the heaviest first, so that no thread is left with a great one at the end.
+    pub(crate) fn roots(&self, kinds: &[Kind]) -> Vec<u32> {
+        let mut roots: Vec<u32> = self
+            .roots
+            .iter()
+            .copied()
+            .filter(|root| self.kind(*root).is_some_and(|kind| kinds.contains(&kind)))
+            .collect();
+        roots.sort_by_key(|root| std::cmp::Reverse(self.weight(*root)));
+        roots
+    }
+
+    /// Leaves only the entries that `keep` wants, and those they are built on.
+    pub(crate) fn prune(&mut self, keep: &dyn Fn(u32) -> bool) {
+        let mut needed = vec![false; self.len()];
+        let mut stack: Vec<(u32, bool)> = self.roots.iter().map(|root| (*root, false)).collect();
+        while let Some((entry, seen)) = stack.pop() {
+            if !seen {
+                stack.push((entry, true));
+                stack.extend(self.children(entry).iter().map(|child| (*child, false)));
+                continue;
+            }
+            let need =
+                keep(entry) || self.children(entry).iter().any(|child| needed.get(*child as usize) == Some(&true));
+            if let Some(to) = needed.get_mut(entry as usize) {
+                *to = need;
+            }
+        }
+        let is_needed = |entry: &u32| needed.get(*entry as usize) == Some(&true);
+        self.roots.retain(is_needed);
+        let mut children = Vec::new();
+        let mut starts = Vec::with_capacity(self.starts.len());
+        for entry in 0..self.len() as u32 {
+            starts.push(children.len() as u32);
+            children.extend(self.children(entry).iter().copied().filter(is_needed));
+        }
+        starts.push(children.len() as u32);
+        self.starts = starts;
+        self.children = children;
+    }
+}

@@ -1,0 +1,346 @@
+//! Where in a history something lies: which commit brought it, which took it away, what still leads to it.
+//!
+//! Only for what was found. Commits were gathered while their messages were scanned; one pass over the trees
+//! ([`super::trees`]) says below which of them the objects lie, under which paths. Then every commit is compared with
+//! its parents, in memory.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::commits::{Graph, Header, Node, tagged};
+use super::odb::as_path;
+use super::oid::{Kind, ObjectId};
+use super::refs::Named;
+use super::source::{Read, kind_of};
+use super::staged;
+use super::trees::{Places, Trees};
+use crate::blob::Origin;
+use crate::material::{CommitFacts, Occurrence, Provenance, Reach};
+
+/// What is known of one object at one path.
+#[derive(Debug, Default)]
+struct Story {
+    /// Commits that have it and none of whose parents has.
+    introduced: Vec<Node>,
+    removed: Option<Node>,
+    at_head: bool,
+}
+
+/// Adds what the history of one repository says to everything that was found in it.
+pub(crate) fn attribute(read: Read, found: &mut Vec<Occurrence>, jobs: usize, stop: &(dyn Fn() -> bool + Sync)) {
+    let name = read.repository.git_dir.clone();
+    let is_mine = |occurrence: &Occurrence| occurrence.origin.object.is_some() && occurrence.origin.path == name;
+    let (mine, mut others): (Vec<_>, Vec<_>) = std::mem::take(found).into_iter().partition(is_mine);
+    let mut hits: Vec<ObjectId> = mine.iter().filter_map(|occurrence| occurrence.origin.object).collect();
+    hits.sort_unstable();
+    hits.dedup();
+    let history = History::of(read, &hits, jobs, stop);
+    let stories = history.stories(&hits);
+    let files: HashMap<(PathBuf, u64, Vec<crate::blob::Wrap>), usize> = others
+        .iter()
+        .enumerate()
+        .filter(|(_, other)| other.origin.object.is_none())
+        .map(|(at, other)| ((other.origin.path.clone(), other.offset, other.origin.wraps.clone()), at))
+        .collect();
+    for occurrence in mine {
+        let Some(id) = occurrence.origin.object else { continue };
+        for provenance in stories.get(&id).map(Vec::as_slice).unwrap_or_default() {
+            let mut occurrence = occurrence.clone();
+            occurrence.git = Some(Box::new(provenance.clone()));
+            if let Some(path) = &provenance.path {
+                let path = below(&history.read.repository.name, path);
+                // What lies in the work tree as it does in HEAD or the index is one place, not two.
+                if provenance.at_head || provenance.reach == Reach::Index {
+                    let key = (path.clone(), occurrence.offset, occurrence.origin.wraps.clone());
+                    if let Some(file) = files.get(&key).and_then(|at| others.get_mut(*at))
+                        && file.material.identity == occurrence.material.identity
+                    {
+                        file.git = occurrence.git;
+                        continue;
+                    }
+                }
+                occurrence.origin = Origin { path, object: Some(id), wraps: occurrence.origin.wraps };
+            }
+            others.push(occurrence);
+        }
+    }
+    *found = others;
+}
+
+/// `name/path`, whatever a tree may call its entries: an absolute path in a tree stays below the repository.
+fn below(name: &Path, path: &Path) -> PathBuf {
+    let mut text = OsString::from(name);
+    text.push("/");
+    text.push(path);
+    PathBuf::from(text)
+}
+
+/// A repository's commits with what they hold of the hits.
+struct History {
+    read: Read,
+    graph: Graph,
+    places: Places,
+    /// Set of places of each commit's tree.
+    sets: Vec<u32>,
+    /// What leads to each commit.
+    reach: Vec<Reach>,
+    head: Option<Node>,
+    /// Branches and tags with the commits they stand for.
+    refs: Vec<(Named, String, Node)>,
+    /// Tag objects and what they finally stand for.
+    targets: HashMap<ObjectId, ObjectId>,
+}
+
+impl History {
+    fn of(mut read: Read, hits: &[ObjectId], jobs: usize, stop: &(dyn Fn() -> bool + Sync)) -> Self {
+        if read.partly {
+            read.commits = super::select::commits(&read.odb, jobs);
+        }
+        let graph = Graph::new(std::mem::take(&mut read.commits));
+        let mut targets: HashMap<ObjectId, ObjectId> = read.tags.iter().copied().collect();
+        if read.partly {
+            for id in read.refs.by_name.values() {
+                if let Ok((Kind::Tag, bytes)) = read.odb.read(id) {
+                    targets.extend(tagged(read.odb.format, &bytes).map(|target| (*id, target)));
+                }
+            }
+        }
+        let blobs: Vec<ObjectId> = hits.iter().copied().filter(|id| kind_of(&read, &graph, id) == Kind::Blob).collect();
+        let places = if blobs.is_empty() {
+            Places::default()
+        } else {
+            Trees::read(&read.odb, std::mem::take(&mut read.forests), &blobs, jobs, stop).places()
+        };
+        let sets = graph.nodes().map(|node| graph.commit(node).map_or(0, |commit| places.set(commit.tree))).collect();
+        let mut history = Self { reach: Vec::new(), head: None, refs: Vec::new(), sets, places, graph, targets, read };
+        history.head = history.read.refs.head.and_then(|id| history.commit_of(id));
+        history.refs = history
+            .read
+            .refs
+            .named()
+            .filter_map(|(kind, name, id)| Some((kind, name.to_owned(), history.commit_of(id)?)))
+            .collect();
+        history.reach = history.reaches();
+        history
+    }
+
+    /// The commit that a name stands for, through any number of tags.
+    fn commit_of(&self, mut id: ObjectId) -> Option<Node> {
+        for _ in 0..=self.targets.len() {
+            match self.targets.get(&id) {
+                Some(target) => id = *target,
+                None => return self.graph.node(&id),
+            }
+        }
+        None
+    }
+
+    fn reaches(&self) -> Vec<Reach> {
+        let refs = &self.read.refs;
+        let public = refs.by_name.iter().filter(|(name, _)| *name != "refs/stash").map(|(_, id)| id);
+        let public: Vec<&ObjectId> = public.chain(&refs.head).chain(&refs.others).collect();
+        let mut reach = vec![Reach::Unreachable; self.graph.len()];
+        let levels: [(Reach, Vec<&ObjectId>); 3] = [
+            (Reach::Refs, public),
+            (Reach::Stash, refs.stash.iter().collect()),
+            (Reach::Reflog, refs.reflog.iter().collect()),
+        ];
+        let mut seen = vec![false; self.graph.len()];
+        for (level, from) in levels {
+            self.graph.reach(from.into_iter().filter_map(|id| self.commit_of(*id)), &mut seen);
+            for (reach, _) in
+                reach.iter_mut().zip(&seen).filter(|(reach, seen)| **seen && **reach == Reach::Unreachable)
+            {
+                *reach = level;
+            }
+        }
+        reach
+    }
+
+    /// Everything that is to be said of each hit: one for each path it ever had, and at least one.
+    fn stories(&self, hits: &[ObjectId]) -> BTreeMap<ObjectId, Vec<Provenance>> {
+        let blobs: Vec<ObjectId> =
+            hits.iter().copied().filter(|id| kind_of(&self.read, &self.graph, id) == Kind::Blob).collect();
+        let paths = self.follow();
+        let first = |introduced: &[Node]| {
+            introduced.iter().copied().min_by_key(|node| (self.reach.get(*node as usize).copied(), *node))
+        };
+        let contained = self.containing(&paths.values().map(|story| story.introduced.clone()).collect::<Vec<_>>());
+        let mut stories: BTreeMap<ObjectId, Vec<Provenance>> = BTreeMap::new();
+        for (((hit, path), story), (branches, tags)) in paths.iter().zip(contained) {
+            let Some(id) = blobs.get(*hit as usize) else { continue };
+            let introduced = first(&story.introduced);
+            let reach = introduced.and_then(|node| self.reach.get(node as usize).copied());
+            stories.entry(*id).or_default().push(Provenance {
+                path: Some(as_path(path)),
+                introduced: introduced.and_then(|node| self.facts(node)),
+                removed: story.removed.and_then(|node| self.facts(node)),
+                at_head: story.at_head,
+                reach: reach.unwrap_or(Reach::Unreachable),
+                branches,
+                tags,
+                ..self.nothing(*id, Kind::Blob)
+            });
+        }
+        let staged = self.staged(&blobs.iter().copied().filter(|id| !stories.contains_key(id)).collect());
+        for id in hits {
+            stories.entry(*id).or_insert_with(|| match kind_of(&self.read, &self.graph, id) {
+                Kind::Commit => vec![self.message(*id)],
+                Kind::Tag => vec![self.tag(*id)],
+                _ => match staged.get(id) {
+                    Some(paths) => paths.iter().map(|path| self.staged_at(*id, path)).collect(),
+                    None => vec![self.nothing(*id, Kind::Blob)],
+                },
+            });
+        }
+        stories
+    }
+
+    /// Follows every place through the commits.
+    fn follow(&self) -> BTreeMap<(u32, Vec<u8>), Story> {
+        let mut stories: BTreeMap<(u32, Vec<u8>), Story> = BTreeMap::new();
+        let set = |node: &Node| self.sets.get(*node as usize).copied().unwrap_or(0);
+        let mut on_head = vec![false; self.graph.len()];
+        self.graph.reach(self.head, &mut on_head);
+        for node in self.graph.nodes() {
+            let (own, parents) = (set(&node), self.graph.parents(node));
+            if parents.iter().any(|parent| set(parent) != own) || (parents.is_empty() && own != 0) {
+                let has = |set: u32, place| self.places.places(set).binary_search(place).is_ok();
+                for place in self.places.places(own) {
+                    if parents.iter().all(|parent| !has(set(parent), place)) {
+                        stories.entry(place.clone()).or_default().introduced.push(node);
+                    }
+                }
+                if on_head.get(node as usize) == Some(&true) {
+                    for place in parents.iter().flat_map(|parent| self.places.places(set(parent))) {
+                        // A merge takes away what all of its parents have; else it was taken away before.
+                        if !has(own, place) && parents.iter().all(|parent| has(set(parent), place)) {
+                            stories.entry(place.clone()).or_default().removed = Some(node);
+                        }
+                    }
+                }
+            }
+        }
+        for place in self.head.map(|head| self.places.places(set(&head))).unwrap_or_default() {
+            let story = stories.entry(place.clone()).or_default();
+            story.at_head = true;
+            story.removed = None;
+        }
+        stories
+    }
+
+    /// For each list of commits the branches and tags whose history has any of them. Sixty-four lists at a time: one bit
+    /// of a word for each, handed from parents to children.
+    fn containing(&self, lists: &[Vec<Node>]) -> Vec<(Vec<String>, Vec<String>)> {
+        let mut out = Vec::with_capacity(lists.len());
+        for batch in lists.chunks(64) {
+            let mut words = vec![0_u64; self.graph.len()];
+            for (bit, list) in batch.iter().enumerate() {
+                for node in list {
+                    if let Some(word) = words.get_mut(*node as usize) {
+                        *word |= 1 << bit;
+                    }
+                }
+            }
+            for node in self.graph.nodes() {
+                let inherited = self
+                    .graph
+                    .parents(node)
+                    .iter()
+                    .filter_map(|parent| words.get(*parent as usize))
+                    .fold(0, |a, b| a | b);
+                if let Some(word) = words.get_mut(node as usize) {
+                    *word |= inherited;
+                }
+            }
+            for bit in 0..batch.len() {
+                let (mut branches, mut tags) = (Vec::new(), Vec::new());
+                for (kind, name, node) in &self.refs {
+                    if words.get(*node as usize).is_some_and(|word| word & 1 << bit != 0) {
+                        if *kind == Named::Tag { tags.push(name.clone()) } else { branches.push(name.clone()) }
+                    }
+                }
+                branches.sort();
+                tags.sort();
+                out.push((branches, tags));
+            }
+        }
+        out
+    }
+
+    fn nothing(&self, object: ObjectId, kind: Kind) -> Provenance {
+        Provenance {
+            repository: self.read.repository.name.clone(),
+            object,
+            kind,
+            path: None,
+            introduced: None,
+            removed: None,
+            at_head: false,
+            reach: Reach::Unreachable,
+            branches: Vec::new(),
+            tags: Vec::new(),
+        }
+    }
+
+    /// A key in the message of a commit.
+    fn message(&self, id: ObjectId) -> Provenance {
+        let node = self.graph.node(&id);
+        let (branches, tags) = self.containing(&[node.into_iter().collect()]).pop().unwrap_or_default();
+        Provenance {
+            introduced: node.and_then(|node| self.facts(node)),
+            reach: node.and_then(|node| self.reach.get(node as usize).copied()).unwrap_or(Reach::Unreachable),
+            branches,
+            tags,
+            ..self.nothing(id, Kind::Commit)
+        }
+    }
+
+    /// A key in the message of a tag.
+    fn tag(&self, id: ObjectId) -> Provenance {
+        let refs = &self.read.refs.by_name;
+        let named = refs.iter().filter(|(_, target)| **target == id);
+        let tags: Vec<String> = named.map(|(name, _)| name.trim_start_matches("refs/tags/").to_owned()).collect();
+        let reach = if tags.is_empty() { Reach::Unreachable } else { Reach::Refs };
+        Provenance { reach, tags, ..self.nothing(id, Kind::Tag) }
+    }
+
+    fn staged_at(&self, id: ObjectId, path: &[u8]) -> Provenance {
+        Provenance { path: Some(as_path(path)), reach: Reach::Index, ..self.nothing(id, Kind::Blob) }
+    }
+
+    /// Paths of objects that no commit holds and an index does.
+    fn staged(&self, ids: &HashSet<ObjectId>) -> BTreeMap<ObjectId, Vec<Vec<u8>>> {
+        let mut paths: BTreeMap<ObjectId, Vec<Vec<u8>>> = BTreeMap::new();
+        if ids.is_empty() {
+            return paths;
+        }
+        for index in self.read.repository.indexes() {
+            // A damaged index gives the paths before the damage; the objects themselves were read all the same.
+            let _ = staged::read(&index, self.read.odb.format, &mut |id, path| {
+                if ids.contains(&id) {
+                    paths.entry(id).or_default().push(path.to_vec());
+                }
+            });
+        }
+        for paths in paths.values_mut() {
+            paths.sort();
+            paths.dedup();
+        }
+        paths
+    }
+
+    fn facts(&self, node: Node) -> Option<CommitFacts> {
+        let id = self.read.odb.by_key(self.graph.commit(node)?.key)?;
+        let (_, bytes) = self.read.odb.read(&id).ok()?;
+        let header = Header::parse(self.read.odb.format, &bytes);
+        Some(CommitFacts {
+            id,
+            author: header.author.who,
+            author_time: header.author.time,
+            committer: header.committer.who,
+            commit_time: header.committer.time,
+        })
+    }
+}

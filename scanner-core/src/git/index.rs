@@ -1,0 +1,167 @@
+//! Pack indexes: from names to offsets (gitformat-pack, "pack-*.idx files", versions 1 and 2).
+//!
+//! An index is a convenience of git: everything it says follows from the pack. Where it is missing or damaged, the
+//! same table is made by reading the pack from its start to its end.
+
+use std::cmp::Ordering;
+use std::io;
+use std::path::Path;
+
+use super::map::Map;
+use super::oid::{Format, ObjectId};
+use crate::error::Malformed;
+
+/// First bytes of a version 2 index; version 1 has none.
+const MAGIC: &[u8] = &[0xff, b't', b'O', b'c'];
+/// Bytes of the table of 256 counts.
+const FANOUT: usize = 256 * 4;
+
+/// Names and offsets of the objects of one pack, sorted by name.
+#[derive(Debug)]
+pub(crate) struct Index {
+    store: Store,
+    format: Format,
+    count: u32,
+}
+
+#[derive(Debug)]
+enum Store {
+    V1(Map),
+    V2(Map),
+    /// Made from the pack itself.
+    Made(Vec<(ObjectId, u64)>),
+}
+
+impl Index {
+    /// Opens an index file.
+    pub(crate) fn open(path: &Path, format: Format) -> io::Result<Self> {
+        let map = Map::open(path)?;
+        Self::new(map, format).map_err(|what| io::Error::other(what.to_string()))
+    }
+
+    fn new(map: Map, format: Format) -> Result<Self, Malformed> {
+        let bytes = map.bytes();
+        let v2 = bytes.starts_with(MAGIC);
+        if v2 && u32_at(bytes, 4) != Some(2) {
+            return Err(Malformed::new("index version is not 2", 4));
+        }
+        let fanout = if v2 { 8 } else { 0 };
+        let mut last = 0;
+        for at in (fanout..fanout + FANOUT).step_by(4) {
+            let count = u32_at(bytes, at).ok_or(Malformed::new("index is cut off", bytes.len()))?;
+            if count < last {
+                return Err(Malformed::new("fanout does not ascend", at));
+            }
+            last = count;
+        }
+        let each = if v2 { format.bytes() + 8 } else { format.bytes() + 4 };
+        let needed = fanout + FANOUT + (last as usize).saturating_mul(each) + 2 * format.bytes();
+        if bytes.len() < needed {
+            return Err(Malformed::new("index is cut off", bytes.len()));
+        }
+        Ok(Self { store: if v2 { Store::V2(map) } else { Store::V1(map) }, format, count: last })
+    }
+
+    /// From a table that was made from the pack.
+    pub(crate) fn made(mut table: Vec<(ObjectId, u64)>, format: Format) -> Self {
+        table.sort_unstable();
+        table.dedup_by_key(|(id, _)| *id);
+        let count = table.len() as u32;
+        Self { store: Store::Made(table), format, count }
+    }
+
+    /// How many objects.
+    pub(crate) const fn len(&self) -> u32 {
+        self.count
+    }
+
+    /// The name at a position.
+    pub(crate) fn id(&self, position: u32) -> Option<ObjectId> {
+        let size = self.format.bytes();
+        let position = position as usize;
+        let (map, at) = match &self.store {
+            Store::Made(table) => return table.get(position).map(|(id, _)| *id),
+            Store::V1(map) => (map, FANOUT + position * (size + 4) + 4),
+            Store::V2(map) => (map, 8 + FANOUT + position * size),
+        };
+        ObjectId::new(self.format, map.bytes().get(at..at + size)?)
+    }
+
+    /// The offset at a position.
+    pub(crate) fn offset(&self, position: u32) -> Option<u64> {
+        let size = self.format.bytes();
+        let (at, count) = (position as usize, self.count as usize);
+        match &self.store {
+            Store::Made(table) => table.get(at).map(|(_, offset)| *offset),
+            Store::V1(map) => u32_at(map.bytes(), FANOUT + at * (size + 4)).map(u64::from),
+            Store::V2(map) => {
+                let offsets = 8 + FANOUT + count * (size + 4);
+                let short = u32_at(map.bytes(), offsets + at * 4)?;
+                if short & 0x8000_0000 == 0 {
+                    return Some(short.into());
+                }
+                let at = offsets + count * 4 + (short & 0x7fff_ffff) as usize * 8;
+                let high = u32_at(map.bytes(), at)?;
+                Some(u64::from(high) << 32 | u64::from(u32_at(map.bytes(), at + 4)?))
+            }
+        }
+    }
+
+    /// The position of a name.
+    pub(crate) fn find(&self, id: &ObjectId) -> Option<u32> {
+        let (mut low, mut high) = self.bucket(id);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.id(middle)?.cmp(id) {
+                Ordering::Less => low = middle + 1,
+                Ordering::Greater => high = middle,
+                Ordering::Equal => return Some(middle),
+            }
+        }
+        None
+    }
+
+    /// Every name that begins with these digits (for abbreviated names), at most two.
+    pub(crate) fn beginning(&self, digits: &str) -> Vec<ObjectId> {
+        let (mut low, mut high) = (0, self.count);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.id(middle).is_some_and(|id| id.to_string().as_str() < digits) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        (low..self.count)
+            .map_while(|at| self.id(at))
+            .take_while(|id| id.to_string().starts_with(digits))
+            .take(2)
+            .collect()
+    }
+
+    /// The name that begins with these eight bytes.
+    pub(crate) fn by_key(&self, key: u64) -> Option<ObjectId> {
+        let (mut low, mut high) = (0, self.count);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.id(middle)?.key() < key { low = middle + 1 } else { high = middle }
+        }
+        self.id(low).filter(|id| id.key() == key)
+    }
+
+    /// Positions between which the name must stand.
+    fn bucket(&self, id: &ObjectId) -> (u32, u32) {
+        let (map, fanout) = match &self.store {
+            Store::Made(_) => return (0, self.count),
+            Store::V1(map) => (map, 0),
+            Store::V2(map) => (map, 8),
+        };
+        let first = id.raw().first().copied().unwrap_or_default() as usize;
+        let at = |entry: usize| u32_at(map.bytes(), fanout + entry * 4).unwrap_or_default().min(self.count);
+        (if first == 0 { 0 } else { at(first - 1) }, at(first))
+    }
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    bytes.get(at..)?.first_chunk().map(|four| u32::from_be_bytes(*four))
+}

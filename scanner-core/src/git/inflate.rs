@@ -1,0 +1,185 @@
+//! zlib streams of known size.
+
+use std::io::{self, Read};
+
+use flate2::{Decompress, FlushDecompress, Status};
+
+use crate::error::Malformed;
+
+/// Most bytes that one byte of deflate can become (RFC 1951: 258 bytes from two bits), rounded up.
+const RATIO: u64 = 1040;
+
+/// Reused decompressors.
+pub(crate) struct Inflater {
+    /// For streams whose size is known: libdeflate needs a sixth less time for a whole history than zlib-rs, most of it
+    /// on the small streams that packs are made of (`benches/README.md`).
+    whole: libdeflater::Decompressor,
+    /// For streams whose length in the file is not known, or of which only the start is wanted.
+    step: Decompress,
+}
+
+impl Default for Inflater {
+    fn default() -> Self {
+        Self { whole: libdeflater::Decompressor::new(), step: Decompress::new(true) }
+    }
+}
+
+impl std::fmt::Debug for Inflater {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Inflater")
+    }
+}
+
+impl Inflater {
+    /// Inflates the stream at the start of `input`, which must give exactly `size` bytes and have the right checksum.
+    pub(crate) fn exact(&mut self, input: &[u8], size: u64, out: &mut Vec<u8>) -> Result<(), Malformed> {
+        room(input, size, out)?;
+        match self.whole.zlib_decompress(input, out) {
+            Ok(given) if given == out.len() => Ok(()),
+            Ok(given) => Err(Malformed::new("object is not as large as it says", given)),
+            Err(libdeflater::DecompressionError::BadData) => Err(Malformed::new("zlib stream is damaged", 0)),
+            Err(libdeflater::DecompressionError::InsufficientSpace) => {
+                Err(Malformed::new("object is not as large as it says", out.len()))
+            }
+        }
+    }
+
+    /// Does the same, and returns how many bytes of the input it was.
+    pub(crate) fn measured(&mut self, input: &[u8], size: u64, out: &mut Vec<u8>) -> Result<usize, Malformed> {
+        room(input, size, out)?;
+        let damaged = Malformed::new("zlib stream is damaged", 0);
+        // A byte of room more than there may be, so that a stream that goes on is seen to go on.
+        out.push(0);
+        self.step.reset(true);
+        loop {
+            let (read, wrote) = (self.step.total_in(), self.step.total_out());
+            let rest = input.get(read as usize..).unwrap_or_default();
+            let room = out.get_mut(wrote as usize..).unwrap_or_default();
+            match self.step.decompress(rest, room, FlushDecompress::Finish) {
+                Ok(Status::StreamEnd) => break,
+                Ok(_)
+                    if self.step.total_out() <= size
+                        && (self.step.total_in(), self.step.total_out()) > (read, wrote) => {}
+                _ => return Err(damaged),
+            }
+        }
+        if self.step.total_out() != size {
+            return Err(Malformed::new("object is not as large as it says", self.step.total_out() as usize));
+        }
+        out.pop();
+        Ok(self.step.total_in() as usize)
+    }
+
+    /// Inflates at most `out.len()` bytes from the start of the stream; returns how many there were.
+    pub(crate) fn start(&mut self, input: &[u8], out: &mut [u8]) -> Result<usize, Malformed> {
+        self.step.reset(true);
+        self.step
+            .decompress(input, out, FlushDecompress::None)
+            .map_err(|_| Malformed::new("zlib stream is damaged", 0))?;
+        Ok(self.step.total_out() as usize)
+    }
+}
+
+/// Makes the buffer as long as the object. What it held is overwritten, not cleared first: clearing a large buffer for
+/// each small object costs more than inflating.
+fn room(input: &[u8], size: u64, out: &mut Vec<u8>) -> Result<(), Malformed> {
+    // A stream this short cannot give that much: do not allocate for it.
+    if size > (input.len() as u64).saturating_mul(RATIO) {
+        return Err(Malformed::new("declared size beyond its data", 0));
+    }
+    let Ok(wanted) = usize::try_from(size) else { return Err(Malformed::new("object larger than memory", 0)) };
+    out.truncate(wanted);
+    out.reserve_exact(wanted + 1 - out.len());
+    out.resize(wanted, 0);
+    Ok(())
+}
+
+/// A zlib stream as a reader, for objects that are not held whole. Fails unless it gives exactly the declared size.
+#[derive(Debug)]
+pub(crate) struct Stream<'a> {
+    input: &'a [u8],
+    inflate: Decompress,
+    size: u64,
+    ended: bool,
+}
+
+impl<'a> Stream<'a> {
+    /// Over the stream at the start of `input`.
+    pub(crate) fn new(input: &'a [u8], size: u64) -> Self {
+        Self { input, inflate: Decompress::new(true), size, ended: false }
+    }
+
+    /// How many bytes of the input were read.
+    pub(crate) fn consumed(&self) -> usize {
+        self.inflate.total_in() as usize
+    }
+}
+
+impl Read for Stream<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.ended || out.is_empty() {
+            return Ok(0);
+        }
+        let (read, wrote) = (self.inflate.total_in(), self.inflate.total_out());
+        let rest = self.input.get(read as usize..).unwrap_or_default();
+        let status = self
+            .inflate
+            .decompress(rest, out, FlushDecompress::None)
+            .map_err(|_| io::Error::other("zlib stream is damaged"))?;
+        let given = (self.inflate.total_out() - wrote) as usize;
+        match status {
+            Status::StreamEnd => self.ended = true,
+            _ if given == 0 && self.inflate.total_in() == read => {
+                return Err(io::Error::other("zlib stream is cut off"));
+            }
+            _ => {}
+        }
+        let total = self.inflate.total_out();
+        if total > self.size || (self.ended && total != self.size) {
+            return Err(io::Error::other("object is not as large as it says"));
+        }
+        if given == 0 && !self.ended { self.read(out) } else { Ok(given) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::Compression;
+    use flate2::write::ZlibEncoder;
+    use std::io::Write;
+
+    fn deflate(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    #[test]
+    fn the_declared_size_is_the_size() {
+        for size in [0, 1, 1000, 100_000] {
+            let content: Vec<u8> = (0..size).map(|i| (i * i % 251) as u8).collect();
+            let mut stream = deflate(&content);
+            let length = stream.len();
+            stream.extend(b"and what follows in the pack");
+            let mut inflater = Inflater::default();
+            let mut out = Vec::new();
+            assert_eq!(inflater.measured(&stream, size, &mut out), Ok(length));
+            assert!(out == content);
+            out.fill(0);
+            assert_eq!(inflater.exact(&stream, size, &mut out), Ok(()));
+            assert!(out == content);
+            let mut refused = |stream: &[u8], size| {
+                inflater.exact(stream, size, &mut out).is_err() && inflater.measured(stream, size, &mut out).is_err()
+            };
+            assert!(refused(&stream, size + 1));
+            assert!(size == 0 || refused(&stream, size - 1));
+            assert!(refused(&stream[..length - 1], size), "checksum cut off");
+            assert!(refused(&stream, u64::MAX));
+            let mut read = Vec::new();
+            assert!(Stream::new(&stream, size).read_to_end(&mut read).is_ok() && read == content);
+            assert!(Stream::new(&stream, size + 1).read_to_end(&mut read).is_err());
+            assert!(Stream::new(&stream[..length - 1], size).read_to_end(&mut Vec::new()).is_err());
+        }
+    }
+}

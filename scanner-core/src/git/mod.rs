@@ -1,0 +1,38 @@
+//! Git: the whole object database, and the history of what was found in it.
+//!
+//! Storage is read, not refs and not diffs: every pack, every loose object and every alternate, so that stashes, amended
+//! and dropped commits are read like everything else, and a key that was rotated in place is read twice. Nothing of a
+//! repository is executed or obeyed; of its configuration three settings are read, which say how its objects are named
+//! and whether some were left on a server. Nothing is ever fetched.
+//!
+//! `git2` is not used: libgit2 opens no SHA-256 repository, refuses repositories of other users but for a switch that is
+//! global to the process, obeys the configuration that it finds, and reads objects one by one at ten times the cost.
+
+mod absent;
+mod bundle;
+mod commits;
+mod delta;
+mod forest;
+mod history;
+mod index;
+mod inflate;
+mod keys;
+mod loose;
+mod map;
+mod odb;
+pub mod oid;
+mod pack;
+mod refs;
+mod reindex;
+mod repo;
+mod scan;
+mod select;
+mod source;
+mod staged;
+mod trees;
+mod walk;
+
+pub use repo::Found;
+pub(crate) use repo::is_storage;
+pub use select::{History, Selection};
+pub use source::{Options, Repositories, Summary};

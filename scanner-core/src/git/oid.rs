@@ -1,0 +1,176 @@
+//! Names of objects: SHA-1 or SHA-256 of kind, size and content.
+
+use std::fmt;
+
+use sha1::Digest;
+
+/// The hash that a repository names its objects with (`extensions.objectFormat`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Format {
+    /// 20 bytes.
+    Sha1,
+    /// 32 bytes.
+    Sha256,
+}
+
+impl Format {
+    /// Bytes of a name.
+    pub const fn bytes(self) -> usize {
+        match self {
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+        }
+    }
+
+    /// As git writes it.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Sha1 => "sha1",
+            Self::Sha256 => "sha256",
+        }
+    }
+}
+
+/// What an object is. The numbers are those of a pack entry (gitformat-pack, "object types").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// 1
+    Commit = 1,
+    /// 2
+    Tree = 2,
+    /// 3
+    Blob = 3,
+    /// 4
+    Tag = 4,
+}
+
+impl Kind {
+    /// As git writes it.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Commit => "commit",
+            Self::Tree => "tree",
+            Self::Blob => "blob",
+            Self::Tag => "tag",
+        }
+    }
+
+    /// From git's word.
+    pub fn from_id(word: &[u8]) -> Option<Self> {
+        [Self::Commit, Self::Tree, Self::Blob, Self::Tag].into_iter().find(|kind| kind.id().as_bytes() == word)
+    }
+}
+
+/// The name of an object.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectId {
+    bytes: [u8; 32],
+    format: Format,
+}
+
+impl ObjectId {
+    /// From its bytes, of which there must be as many as the format has.
+    pub fn new(format: Format, raw: &[u8]) -> Option<Self> {
+        let mut bytes = [0; 32];
+        bytes.get_mut(..format.bytes()).filter(|to| to.len() == raw.len())?.copy_from_slice(raw);
+        Some(Self { bytes, format })
+    }
+
+    /// From hexadecimal digits: all of them.
+    pub fn from_hex(format: Format, hex: &[u8]) -> Option<Self> {
+        if hex.len() != format.bytes() * 2 {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(hex.chunks_exact(2)) {
+            let [high, low] = pair else { return None };
+            *byte = nibble(*high)? << 4 | nibble(*low)?;
+        }
+        Some(Self { bytes, format })
+    }
+
+    /// The name that an object with this content must have.
+    pub fn of(format: Format, kind: Kind, content: &[u8]) -> Self {
+        let header = format!("{} {}\0", kind.id(), content.len());
+        let mut bytes = [0; 32];
+        match format {
+            Format::Sha1 => {
+                let digest = sha1::Sha1::new().chain_update(&header).chain_update(content).finalize();
+                bytes.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+            }
+            Format::Sha256 => {
+                let digest = sha2::Sha256::new().chain_update(&header).chain_update(content).finalize();
+                bytes.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+            }
+        }
+        Self { bytes, format }
+    }
+
+    /// Which hash it is.
+    pub const fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Its bytes.
+    pub fn raw(&self) -> &[u8] {
+        self.bytes.get(..self.format.bytes()).unwrap_or_default()
+    }
+
+    /// Its first eight bytes as a number: enough to tell the objects of a repository apart, and what tables over
+    /// millions of objects hold. What is reported is looked up by the whole name.
+    pub fn key(&self) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.bytes;
+        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    }
+
+    /// All zeros: git's way to say "none".
+    pub fn is_null(&self) -> bool {
+        self.raw().iter().all(|byte| *byte == 0)
+    }
+
+    /// The first twelve digits.
+    pub fn short(&self) -> String {
+        self.to_string().chars().take(12).collect()
+    }
+}
+
+const fn nibble(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+impl fmt::Display for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.raw().iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_that_git_gives() {
+        // `git hash-object --stdin < /dev/null`, in a repository of each format.
+        for (format, name) in [
+            (Format::Sha1, "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"),
+            (Format::Sha256, "473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813"),
+        ] {
+            let id = ObjectId::of(format, Kind::Blob, b"");
+            assert_eq!(id.to_string(), name);
+            assert_eq!(ObjectId::from_hex(format, name.as_bytes()), Some(id));
+            assert_eq!(ObjectId::new(format, id.raw()), Some(id));
+            assert_eq!(ObjectId::from_hex(format, &name.as_bytes()[1..]), None);
+        }
+    }
+}

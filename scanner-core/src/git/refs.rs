@@ -1,0 +1,218 @@
+//! Names that lead to commits: branches, tags, HEAD, and what reflogs remember.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use super::map::read_regular;
+use super::odb::{TEXT, as_path, reason, unread};
+use super::oid::{Format, ObjectId};
+use crate::error::{Gap, Reason};
+
+/// How many symbolic refs deep (git's own limit).
+const SYMBOLIC: usize = 5;
+
+/// Everything that points into the history.
+#[derive(Debug, Default)]
+pub(crate) struct Refs {
+    /// Full name (`refs/heads/main`) and target, sorted. A broken one is not in here.
+    pub(crate) by_name: BTreeMap<String, ObjectId>,
+    /// What HEAD stands for; `None` on an unborn branch.
+    pub(crate) head: Option<ObjectId>,
+    /// HEADs of linked worktrees and pseudo-refs such as MERGE_HEAD.
+    pub(crate) others: Vec<ObjectId>,
+    /// What `refs/stash` was, all the way down.
+    pub(crate) stash: Vec<ObjectId>,
+    /// What reflogs remember.
+    pub(crate) reflog: Vec<ObjectId>,
+}
+
+impl Refs {
+    /// Reads the refs of a repository. `git_dir` is that of the work tree, `common` the one it shares.
+    pub(crate) fn read(git_dir: &Path, common: &Path, format: Format, gap: &mut dyn FnMut(Gap)) -> Self {
+        let mut refs = Self::default();
+        if common.join("reftable").is_dir() {
+            gap(unread(&common.join("reftable"), Reason::Unsupported, "refs in a reftable".to_owned()));
+        }
+        refs.packed(common, format, gap);
+        let mut symbolic = BTreeMap::new();
+        let mut found = Vec::new();
+        files(&common.join("refs"), "refs", &mut found, gap);
+        if git_dir != common {
+            files(&git_dir.join("refs"), "refs", &mut found, gap);
+        }
+        for (name, text) in found {
+            match parse(&text, format) {
+                Some(Target::Object(id)) => drop(refs.by_name.insert(name, id)),
+                Some(Target::Symbolic(to)) => drop(symbolic.insert(name, to)),
+                None => {}
+            }
+        }
+        for (name, to) in &symbolic {
+            if let Some(id) = refs.resolve(to, &symbolic) {
+                refs.by_name.insert(name.clone(), id);
+            }
+        }
+        refs.head = read_one(&git_dir.join("HEAD"), format).and_then(|target| refs.target(target, &symbolic));
+        let mut places = vec![git_dir.to_owned(), common.to_owned()];
+        places.extend(common.join("worktrees").read_dir().into_iter().flatten().flatten().map(|entry| entry.path()));
+        places.sort();
+        places.dedup();
+        for place in &places {
+            for name in
+                ["HEAD", "ORIG_HEAD", "MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "REBASE_HEAD", "BISECT_HEAD"]
+            {
+                let target = read_one(&place.join(name), format);
+                refs.others.extend(target.and_then(|target| refs.target(target, &symbolic)));
+            }
+            if let Ok(text) = read_regular(&place.join("FETCH_HEAD"), TEXT) {
+                let lines = text.split(|byte| *byte == b'\n');
+                refs.others
+                    .extend(lines.filter_map(|line| ObjectId::from_hex(format, line.get(..format.bytes() * 2)?)));
+            }
+            let mut logs = Vec::new();
+            files(&place.join("logs"), "", &mut logs, gap);
+            for (name, text) in logs {
+                let into = if name == "refs/stash" { &mut refs.stash } else { &mut refs.reflog };
+                reflog(&text, format, into);
+            }
+        }
+        refs.stash.extend(refs.by_name.get("refs/stash"));
+        refs
+    }
+
+    /// Branches, remote branches and tags by the names that people use, with their targets.
+    pub(crate) fn named(&self) -> impl Iterator<Item = (Named, &str, ObjectId)> {
+        self.by_name.iter().filter_map(|(name, id)| {
+            let tag = name.strip_prefix("refs/tags/").map(|short| (Named::Tag, short));
+            let local = name.strip_prefix("refs/heads/").map(|short| (Named::Branch, short));
+            let remote = name.strip_prefix("refs/remotes/").map(|short| (Named::Branch, short));
+            tag.or(local).or(remote).map(|(kind, short)| (kind, short, *id))
+        })
+    }
+
+    /// The target of a name as it is typed: HEAD, a full name, a branch, a tag, a remote branch.
+    pub(crate) fn typed(&self, name: &str) -> Option<ObjectId> {
+        if name == "HEAD" || name == "@" {
+            return self.head;
+        }
+        ["", "refs/", "refs/tags/", "refs/heads/", "refs/remotes/"]
+            .iter()
+            .find_map(|prefix| self.by_name.get(&format!("{prefix}{name}")).copied())
+    }
+
+    fn packed(&mut self, common: &Path, format: Format, gap: &mut dyn FnMut(Gap)) {
+        let path = common.join("packed-refs");
+        match read_regular(&path, TEXT) {
+            Ok(text) => {
+                for line in text.split(|byte| *byte == b'\n') {
+                    let Some((hex, name)) = line.split_at_checked(format.bytes() * 2) else { continue };
+                    if let (Some(id), Some(name)) = (ObjectId::from_hex(format, hex), name.strip_prefix(b" ")) {
+                        self.by_name.insert(String::from_utf8_lossy(name).trim_end().to_owned(), id);
+                    }
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => gap(unread(&path, reason(&error), error.to_string())),
+        }
+    }
+
+    fn target(&self, target: Target, symbolic: &BTreeMap<String, String>) -> Option<ObjectId> {
+        match target {
+            Target::Object(id) => Some(id),
+            Target::Symbolic(name) => self.resolve(&name, symbolic),
+        }
+    }
+
+    fn resolve(&self, name: &str, symbolic: &BTreeMap<String, String>) -> Option<ObjectId> {
+        let mut name = name;
+        for _ in 0..SYMBOLIC {
+            match symbolic.get(name) {
+                Some(next) => name = next,
+                None => return self.by_name.get(name).copied(),
+            }
+        }
+        None
+    }
+}
+
+/// What people call a ref.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Named {
+    Branch,
+    Tag,
+}
+
+enum Target {
+    Object(ObjectId),
+    Symbolic(String),
+}
+
+fn read_one(path: &Path, format: Format) -> Option<Target> {
+    // A HEAD may be a symbolic link to the ref it stands for, as git wrote it until 2005.
+    if let Ok(to) = path.read_link() {
+        let name = to.to_str()?;
+        return name.starts_with("refs/").then(|| Target::Symbolic(name.to_owned()));
+    }
+    parse(&read_regular(path, TEXT).ok()?, format)
+}
+
+fn parse(text: &[u8], format: Format) -> Option<Target> {
+    let text = text.trim_ascii();
+    match text.strip_prefix(b"ref:") {
+        Some(name) => Some(Target::Symbolic(String::from_utf8_lossy(name.trim_ascii()).into_owned())),
+        None => ObjectId::from_hex(format, text.get(..format.bytes() * 2)?).map(Target::Object),
+    }
+}
+
+/// Names in every line: `<old> <new> <who> <when>\t<why>`.
+fn reflog(text: &[u8], format: Format, into: &mut Vec<ObjectId>) {
+    let digits = format.bytes() * 2;
+    for line in text.split(|byte| *byte == b'\n') {
+        let ids = [line.get(..digits), line.get(digits + 1..2 * digits + 1)];
+        let ids = ids.into_iter().flatten().filter_map(|hex| ObjectId::from_hex(format, hex));
+        into.extend(ids.filter(|id| !id.is_null()));
+    }
+}
+
+/// Every regular file below, with its name from here; links are not followed.
+fn files(directory: &Path, name: &str, into: &mut Vec<(String, Vec<u8>)>, gap: &mut dyn FnMut(Gap)) {
+    let mut stack = vec![(directory.to_owned(), name.to_owned())];
+    while let Some((directory, name)) = stack.pop() {
+        let entries = match directory.read_dir() {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => {
+                gap(unread(&directory, reason(&error), error.to_string()));
+                continue;
+            }
+        };
+        for entry in entries.flatten() {
+            let file = entry.file_name();
+            let part = file.to_string_lossy();
+            let name = if name.is_empty() { part.into_owned() } else { format!("{name}/{part}") };
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => stack.push((entry.path(), name)),
+                Ok(kind) if kind.is_file() && !is_lock(&entry.path()) => match read_regular(&entry.path(), TEXT) {
+                    Ok(text) => into.push((name, text)),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => gap(unread(&entry.path(), reason(&error), error.to_string())),
+                },
+                _ => {}
+            }
+        }
+    }
+    into.sort();
+}
+
+/// What git writes before it renames it over a ref.
+fn is_lock(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "lock")
+}
+
+/// The path that a file of one line names, relative to the directory it lies in: `gitdir: ...` and `commondir`.
+pub(crate) fn pointer(path: &Path, prefix: &[u8]) -> Option<std::path::PathBuf> {
+    let text = read_regular(path, 64 << 10).ok()?;
+    let line = text.strip_prefix(prefix)?.split(|byte| *byte == b'\n').next()?.trim_ascii();
+    (!line.is_empty()).then(|| path.parent().map(|parent| parent.join(as_path(line)))).flatten()
+}

@@ -1,0 +1,227 @@
+//! Which part of a history to look at.
+
+use std::collections::HashSet;
+
+use super::commits::{Commits, Graph, Header, Node, tagged};
+use super::forest::Forest;
+use super::odb::Odb;
+use super::oid::{Kind, ObjectId};
+use super::refs::Refs;
+use super::walk::{Change, Visitor, walk};
+use crate::error::Malformed;
+
+/// Which part of a history.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum History {
+    /// Every object that is stored, whatever leads to it.
+    #[default]
+    All,
+    /// None: files and nothing else.
+    None,
+    /// What HEAD's tree holds.
+    Head,
+    /// What commits hold that lead to the second name and not to the first: `A..B`.
+    Range(String, String),
+}
+
+impl History {
+    /// From what was typed.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "all" => Ok(Self::All),
+            "none" => Ok(Self::None),
+            "head" => Ok(Self::Head),
+            range => match range.split_once("..") {
+                Some((from, to)) if !to.starts_with('.') && range != ".." => {
+                    let or_head = |name: &str| if name.is_empty() { "HEAD" } else { name }.to_owned();
+                    Ok(Self::Range(or_head(from), or_head(to)))
+                }
+                _ => Err("write all, head, none, or a range of commits A..B".to_owned()),
+            },
+        }
+    }
+}
+
+/// Which part of a history, and from when on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Which part.
+    pub history: History,
+    /// Only commits made at or after this time, in seconds since 1970.
+    pub since: Option<i64>,
+}
+
+impl Selection {
+    /// Whether everything is looked at.
+    pub(crate) fn is_all(&self) -> bool {
+        self.history == History::All && self.since.is_none()
+    }
+
+    /// The objects to look at. `Err` says which name leads nowhere.
+    pub(crate) fn objects(&self, odb: &Odb, refs: &Refs, jobs: usize) -> Result<HashSet<ObjectId>, String> {
+        let mut wanted = HashSet::new();
+        let mut seen = HashSet::new();
+        if self.history == History::Head {
+            let Some(head) = refs.head else { return Ok(wanted) };
+            let commit = odb.read(&head).map_err(|_| "HEAD cannot be read".to_owned())?.1;
+            wanted.insert(head);
+            gather(odb, Header::parse(odb.format, &commit).tree, &mut seen, &mut wanted);
+            return Ok(wanted);
+        }
+        let graph = Graph::new(commits(odb, jobs));
+        let mut inside = vec![self.history == History::All; graph.len()];
+        if let History::Range(from, to) = &self.history {
+            let mut outside = vec![false; graph.len()];
+            graph.reach([resolve(from, odb, refs, &graph)?], &mut outside);
+            graph.reach([resolve(to, odb, refs, &graph)?], &mut inside);
+            inside.iter_mut().zip(&outside).for_each(|(inside, outside)| *inside &= !outside);
+        }
+        if let Some(since) = self.since {
+            for (inside, node) in inside.iter_mut().zip(graph.nodes()) {
+                *inside &= graph.commit(node).is_some_and(|commit| commit.time >= since);
+            }
+        }
+        let is_inside = |node: Node| inside.get(node as usize) == Some(&true);
+        // What the commits just outside hold is not new.
+        let mut boundary: Vec<Node> =
+            graph.nodes().filter(|node| is_inside(*node)).flat_map(|node| graph.parents(node).to_vec()).collect();
+        boundary.retain(|node| !is_inside(*node));
+        boundary.sort_unstable();
+        boundary.dedup();
+        let mut old = HashSet::new();
+        let tree = |node: Node| graph.commit(node).and_then(|commit| odb.by_key(commit.tree));
+        for node in boundary {
+            gather(odb, tree(node), &mut seen, &mut old);
+        }
+        for node in graph.nodes().filter(|node| is_inside(*node)) {
+            wanted.extend(graph.commit(node).and_then(|commit| odb.by_key(commit.key)));
+            gather(odb, tree(node), &mut seen, &mut wanted);
+        }
+        wanted.retain(|id| !old.contains(id));
+        Ok(wanted)
+    }
+}
+
+/// Adds every blob below a tree; trees that were seen are not entered again.
+fn gather(odb: &Odb, tree: Option<ObjectId>, seen: &mut HashSet<ObjectId>, blobs: &mut HashSet<ObjectId>) {
+    let mut stack: Vec<ObjectId> = tree.into_iter().collect();
+    while let Some(tree) = stack.pop() {
+        if !seen.insert(tree) {
+            continue;
+        }
+        let Ok((Kind::Tree, bytes)) = odb.read(&tree) else { continue };
+        let size = odb.format.bytes();
+        let mut rest = bytes.as_slice();
+        while let Some(zero) = memchr::memchr(0, rest) {
+            let (head, tail) = rest.split_at(zero + 1);
+            let Some((raw, next)) = tail.split_at_checked(size) else { break };
+            if let Some(id) = ObjectId::new(odb.format, raw) {
+                if head.starts_with(b"40000 ") {
+                    stack.push(id);
+                } else if !head.starts_with(b"160000 ") {
+                    blobs.insert(id);
+                }
+            }
+            rest = next;
+        }
+    }
+}
+
+/// The commit of a name as people type it: a ref, the digits of an object, with `^` and `~2` behind it.
+fn resolve(text: &str, odb: &Odb, refs: &Refs, graph: &Graph) -> Result<Node, String> {
+    let unknown = || format!("{text}: no such commit");
+    let end = text.find(['^', '~']).unwrap_or(text.len());
+    let (name, steps) = text.split_at(end);
+    let digits = || {
+        let hex = (4..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        hex.then(|| odb.abbreviated(&name.to_ascii_lowercase())).flatten()
+    };
+    let mut id = refs.typed(name).or_else(digits).ok_or_else(unknown)?;
+    while let Ok((Kind::Tag, bytes)) = odb.read(&id) {
+        id = tagged(odb.format, &bytes).ok_or_else(unknown)?;
+    }
+    let mut node = graph.node(&id).ok_or_else(unknown)?;
+    let mut steps = steps.chars().peekable();
+    while let Some(step) = steps.next() {
+        let mut number = None;
+        while let Some(digit) = steps.peek().and_then(|c| c.to_digit(10)) {
+            number = Some(number.unwrap_or(0_usize).saturating_mul(10).saturating_add(digit as usize));
+            steps.next();
+        }
+        let number = number.unwrap_or(1);
+        if step == '^' {
+            if number > 0 {
+                node = *graph.parents(node).get(number - 1).ok_or_else(unknown)?;
+            }
+        } else {
+            for _ in 0..number {
+                node = *graph.parents(node).first().ok_or_else(unknown)?;
+            }
+        }
+    }
+    Ok(node)
+}
+
+/// Reads every commit.
+pub(crate) fn commits(odb: &Odb, jobs: usize) -> Commits {
+    struct Gather<'a>(&'a super::pack::Pack, &'a Forest, Commits);
+    impl Visitor for Gather<'_> {
+        fn whole(&mut self, entry: u32, _: Kind, bytes: &[u8]) -> bool {
+            if let Some(id) = self.0.index.id(self.1.position(entry)) {
+                self.2.push(&id, bytes);
+            }
+            false
+        }
+        fn change(&mut self, _: u32, _: Kind, _: Change<'_>) -> bool {
+            false
+        }
+        fn stream(&mut self, _: u32, _: Kind, _: u64, _: &mut dyn std::io::Read) {}
+        fn damaged(&mut self, _: u32, _: Malformed) {}
+        fn stop(&self) -> bool {
+            false
+        }
+        fn take_wipe(&mut self) -> bool {
+            false
+        }
+    }
+    let mut commits = Commits::default();
+    let mut known = HashSet::new();
+    for directory in &odb.directories {
+        for pack in &directory.packs {
+            let forest = Forest::of(pack);
+            let gather = || Gather(pack, &forest, Commits::default());
+            for part in walk(pack, &forest, &[Kind::Commit], jobs, &gather) {
+                commits.append(part.2);
+            }
+        }
+        for id in directory.loose.iter().filter(|id| known.insert(**id)) {
+            if let Ok((Kind::Commit, bytes)) = odb.read(id) {
+                commits.push(id, &bytes);
+            }
+        }
+    }
+    commits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_be_typed() {
+        let range = |from: &str, to: &str| Ok(History::Range(from.to_owned(), to.to_owned()));
+        for (text, history) in [
+            ("all", Ok(History::All)),
+            ("head", Ok(History::Head)),
+            ("none", Ok(History::None)),
+            ("v1..v2", range("v1", "v2")),
+            ("main..", range("main", "HEAD")),
+            ("..topic", range("HEAD", "topic")),
+        ] {
+            assert_eq!(History::parse(text), history, "{text}");
+        }
+        for text in ["", "..", "v1...v2", "everything"] {
+            assert!(History::parse(text).is_err(), "{text}");
+        }
+    }
+}

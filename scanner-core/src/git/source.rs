@@ -1,0 +1,341 @@
+//! Repositories as a source: every object of each, then the history of what was found.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use rayon::prelude::*;
+
+use super::absent::absent;
+use super::bundle;
+use super::commits::Commits;
+use super::history;
+use super::odb::{Odb, reason, unread};
+use super::oid::{Format, Kind, ObjectId};
+use super::pack::Pack;
+use super::refs::Refs;
+use super::repo::{Found, Repository, resolve};
+use super::scan::{Scan, Tally};
+use super::select::{History, Selection};
+use super::trees::Forests;
+use super::walk::WHOLE;
+use crate::error::{Gap, Reason, SourceError};
+use crate::material::Occurrence;
+use crate::seam::{BlobSink, Source};
+
+/// How often a repository that changes while it is read is listed again.
+const ROUNDS: usize = 5;
+
+/// How histories are read.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Which part of each.
+    pub selection: Selection,
+    /// Whether a delta on a base without any anchor may be judged by what it adds. Only tests that compare turn it off.
+    pub shortcut: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { selection: Selection::default(), shortcut: true }
+    }
+}
+
+/// What was read of one repository.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Summary {
+    /// Its work tree, or the directory of a bare one, or the file of a bundle.
+    pub path: PathBuf,
+    /// How its objects are named.
+    pub format: Format,
+    /// Packs read.
+    pub packs: usize,
+    /// Loose objects read.
+    pub loose: usize,
+    /// Distinct commits.
+    pub commits: u64,
+    /// Distinct trees.
+    pub trees: u64,
+    /// Distinct blobs.
+    pub blobs: u64,
+    /// Distinct tag objects.
+    pub tags: u64,
+    /// Bytes of distinct blobs.
+    pub blob_bytes: u64,
+    /// Whether its history is cut off.
+    pub shallow: bool,
+    /// Whether objects may have been left on a server.
+    pub partial: bool,
+}
+
+/// Every repository that a walk comes by.
+#[derive(Debug, Default)]
+pub struct Repositories {
+    options: Options,
+    found: Mutex<Vec<Found>>,
+    with_finds: Mutex<Vec<Read>>,
+    summaries: Mutex<Vec<Summary>>,
+}
+
+/// A repository that was read and holds something: what its history is worked out from.
+#[derive(Debug)]
+pub(crate) struct Read {
+    pub(crate) repository: Repository,
+    pub(crate) odb: Odb,
+    pub(crate) refs: Refs,
+    pub(crate) commits: Commits,
+    pub(crate) tags: Vec<(ObjectId, ObjectId)>,
+    pub(crate) forests: Forests,
+    /// Whether only a part of the commits was read.
+    pub(crate) partly: bool,
+}
+
+impl Repositories {
+    /// None yet.
+    pub fn new(options: Options) -> Self {
+        Self { options, ..Self::default() }
+    }
+
+    /// Takes note of something that the walk came by.
+    pub fn found(&self, found: Found) {
+        lock(&self.found).push(found);
+    }
+
+    /// Whether a file that begins like this is read here, and not as a file.
+    pub fn claims(&self, start: &[u8]) -> bool {
+        self.options.selection.history != History::None && bundle::begins(start)
+    }
+
+    /// What was read, sorted by path.
+    pub fn summaries(&self) -> Vec<Summary> {
+        let mut summaries = lock(&self.summaries).clone();
+        summaries.sort();
+        summaries
+    }
+
+    fn repository(&self, repository: Repository, jobs: usize, sink: &dyn BlobSink) {
+        if self.options.selection.history == History::None {
+            sink.gap(unread(&repository.git_dir, Reason::HistoryLeftOut, "--history none".to_owned()));
+            return;
+        }
+        let mut gaps = Vec::new();
+        let odb = Odb::open(&repository.objects(), repository.format, &mut |gap| gaps.push(gap));
+        let refs = Refs::read(&repository.git_dir, &repository.common, repository.format, &mut |gap| gaps.push(gap));
+        self.read(repository, odb, refs, gaps, jobs, sink);
+    }
+
+    /// Reads a pack or a bundle that lies by itself.
+    fn pack(&self, path: &Path, jobs: usize, sink: &dyn BlobSink) {
+        let mut gaps = Vec::new();
+        let opened = bundle::header(path).and_then(|header| {
+            let mut fault = |what: crate::error::Malformed| {
+                gaps.push(unread(path, Reason::Damaged, format!("entry at byte {}: {}", what.at, what.what)));
+            };
+            let pack = match Pack::open(path, header.format) {
+                Ok(pack) if header.pack == 0 => pack,
+                _ => Pack::without_index(path, header.pack, header.format, WHOLE, &mut fault)?,
+            };
+            Ok((header, pack))
+        });
+        let (header, pack) = match opened {
+            Ok(opened) => opened,
+            Err(error) => return sink.gap(unread(path, reason(&error), error.to_string())),
+        };
+        if header.prerequisites > 0 {
+            let count = header.prerequisites;
+            let detail = format!("an incremental bundle: it builds on {count} commits that are not in it");
+            gaps.push(unread(path, Reason::MissingObjects, detail));
+        }
+        let name = path.to_owned();
+        let repository = Repository {
+            name: name.clone(),
+            git_dir: name.clone(),
+            common: name.clone(),
+            format: header.format,
+            shallow: Vec::new(),
+            partial: header.filtered,
+        };
+        let mut refs = Refs::default();
+        for (name, id) in header.refs {
+            if name == "HEAD" {
+                refs.head = Some(id);
+            }
+            refs.by_name.insert(name, id);
+        }
+        let odb = Odb::of_packs(header.format, &name, vec![pack]);
+        self.read(repository, odb, refs, gaps, jobs, sink);
+    }
+
+    fn read(
+        &self,
+        repository: Repository,
+        mut odb: Odb,
+        refs: Refs,
+        mut gaps: Vec<Gap>,
+        jobs: usize,
+        sink: &dyn BlobSink,
+    ) {
+        let selection = &self.options.selection;
+        let wanted = if selection.is_all() { Ok(None) } else { selection.objects(&odb, &refs, jobs).map(Some) };
+        let wanted: Option<HashSet<ObjectId>> = wanted.unwrap_or_else(|what| {
+            gaps.push(unread(&repository.git_dir, Reason::MissingObjects, what));
+            Some(HashSet::new())
+        });
+        let scan =
+            Scan { sink, name: &repository.git_dir, wanted: wanted.as_ref(), shortcut: self.options.shortcut, jobs };
+        let tally = scan_all(&scan, &mut odb, &mut gaps);
+        let partial = repository.partial || odb.promisor;
+        if partial && wanted.is_none() {
+            let absent = absent(&odb, jobs);
+            if absent > 0 {
+                let detail = format!("partial clone: {absent} objects that it refers to were never fetched");
+                gaps.push(unread(&repository.git_dir, Reason::MissingObjects, detail));
+            }
+        }
+        if !repository.shallow.is_empty() {
+            let detail =
+                format!("shallow clone: the history before {} commits was never fetched", repository.shallow.len());
+            gaps.push(unread(&repository.git_dir, Reason::Shallow, detail));
+        } else if wanted.is_none() && repository.git_dir != repository.name.join("") {
+            let missing = tally.commits.missing_parents();
+            if missing > 0 && gaps.iter().all(|gap| gap.reason != Reason::MissingObjects) {
+                let detail = format!("{missing} commits that others build on are not there");
+                gaps.push(unread(&repository.git_dir, Reason::MissingObjects, detail));
+            }
+        }
+        let lost = refs.by_name.iter().filter(|(_, id)| !odb.has(id)).map(|(name, _)| name).collect::<Vec<_>>();
+        if let Some(first) = lost.first() {
+            let detail = format!("{} refs lead to objects that are not there, {first} among them", lost.len());
+            gaps.push(unread(&repository.git_dir, Reason::MissingObjects, detail));
+        }
+        for gap in gaps {
+            sink.gap(gap);
+        }
+        let [commits, trees, blobs, tags] = tally.kinds;
+        lock(&self.summaries).push(Summary {
+            path: repository.name.clone(),
+            format: odb.format,
+            packs: odb.directories.iter().map(|directory| directory.packs.len()).sum(),
+            loose: odb.directories.iter().map(|directory| directory.loose.len()).sum(),
+            commits,
+            trees,
+            blobs,
+            tags,
+            blob_bytes: tally.blob_bytes,
+            shallow: !repository.shallow.is_empty(),
+            partial,
+        });
+        if tally.found {
+            let partly = wanted.is_some();
+            let Tally { commits, tags, forests, .. } = tally;
+            lock(&self.with_finds).push(Read { repository, odb, refs, commits, tags, forests, partly });
+        }
+    }
+}
+
+/// Looks at everything, and again at what came meanwhile: a repository may be repacked while it is read.
+fn scan_all(scan: &Scan<'_>, odb: &mut Odb, gaps: &mut Vec<Gap>) -> Tally {
+    let mut tally = Tally::default();
+    let mut read: Vec<usize> = vec![0; odb.directories.len()];
+    let mut loose: Vec<Vec<ObjectId>> = odb.directories.iter().map(|directory| directory.loose.clone()).collect();
+    let mut gone: Vec<ObjectId> = Vec::new();
+    for round in 0..ROUNDS {
+        let mut earlier: Vec<&Pack> = Vec::new();
+        for (directory, read) in odb.directories.iter().zip(&read) {
+            earlier.extend(directory.packs.iter().take(*read));
+        }
+        for (directory, read) in odb.directories.iter().zip(&mut read) {
+            for pack in directory.packs.iter().skip(*read) {
+                if scan.sink.cancelled() {
+                    return tally;
+                }
+                tally.append(scan.pack(pack, &earlier));
+                earlier.push(pack);
+            }
+            *read = directory.packs.len();
+        }
+        for (number, (directory, ids)) in odb.directories.iter().zip(&loose).enumerate() {
+            let packed = |id: &ObjectId| earlier.iter().any(|pack| pack.index.find(id).is_some());
+            let before = |id: &ObjectId| odb.directories.iter().take(number).any(|d| d.loose.binary_search(id).is_ok());
+            let fresh: Vec<ObjectId> = ids.iter().filter(|id| !packed(id) && !before(id)).copied().collect();
+            let (part, vanished) = scan.loose(directory, &fresh);
+            tally.append(part);
+            gone.extend(vanished);
+        }
+        // Files by themselves do not come and go.
+        let is_directory = odb.directories.iter().all(|directory| directory.path.is_dir());
+        if scan.sink.cancelled() || !is_directory {
+            break;
+        }
+        let (fresh, changed) = odb.refresh(&mut |gap| gaps.push(gap));
+        if !changed {
+            // Whatever went away since it was listed is no longer part of the repository, or was read elsewhere.
+            gaps.retain(|gap| gap.reason != Reason::Vanished || gap.origin.path.exists());
+            break;
+        }
+        loose = fresh;
+        if round + 1 == ROUNDS {
+            gaps.push(unread(scan.name, Reason::Vanished, "changes faster than it can be read".to_owned()));
+        }
+    }
+    for id in gone {
+        let packed =
+            odb.directories.iter().flat_map(|directory| &directory.packs).any(|pack| pack.index.find(&id).is_some());
+        if !packed {
+            let origin = crate::blob::Origin::object(scan.name, id);
+            gaps.push(Gap { origin, reason: Reason::Vanished, detail: "loose object".to_owned() });
+        }
+    }
+    tally
+}
+
+impl Source for Repositories {
+    fn feed(&self, jobs: usize, sink: &dyn BlobSink) -> Result<(), SourceError> {
+        let mut found = std::mem::take(&mut *lock(&self.found));
+        found.sort();
+        found.dedup();
+        let repositories = resolve(&found);
+        let packs: Vec<&PathBuf> =
+            found.iter().filter_map(|found| if let Found::Pack(path) = found { Some(path) } else { None }).collect();
+        if repositories.is_empty() && packs.is_empty() {
+            return Ok(());
+        }
+        in_pool(jobs, || {
+            repositories.into_par_iter().with_max_len(1).for_each(|repository| self.repository(repository, jobs, sink));
+            packs.into_par_iter().with_max_len(1).for_each(|path| self.pack(path, jobs, sink));
+        })
+    }
+
+    fn settle(&self, jobs: usize, found: &mut Vec<Occurrence>, sink: &dyn BlobSink) {
+        let mut with_finds = std::mem::take(&mut *lock(&self.with_finds));
+        with_finds.sort_by(|a, b| a.repository.name.cmp(&b.repository.name));
+        let settled = in_pool(jobs, || {
+            for read in with_finds {
+                history::attribute(read, found, jobs, &|| sink.cancelled());
+            }
+        });
+        // The pool that fed could be made, so this one can; if not, what was found stays without its history.
+        drop(settled);
+    }
+}
+
+/// Runs on a pool of so many threads.
+fn in_pool<T: Send>(jobs: usize, work: impl FnOnce() -> T + Send) -> Result<T, SourceError> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs.max(1)).build();
+    Ok(pool.map_err(|error| SourceError::Threads(error.to_string()))?.install(work))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What an object is, from what was read.
+pub(crate) fn kind_of(read: &Read, graph: &super::commits::Graph, id: &ObjectId) -> Kind {
+    if graph.node(id).is_some() {
+        Kind::Commit
+    } else if read.tags.iter().any(|(tag, _)| tag == id) {
+        Kind::Tag
+    } else {
+        Kind::Blob
+    }
+}

@@ -1,0 +1,63 @@
+//! The index: paths of what is staged (gitformat-index, versions 2 to 4).
+//!
+//! Its blobs lie in the object database and are read there. All that is wanted here is what they are called, so an
+//! index that is damaged, or split in two, gives the paths that it has.
+
+use std::path::Path;
+
+use super::map::Map;
+use super::oid::{Format, ObjectId};
+use crate::error::Malformed;
+
+/// Bytes of an entry before the object name: times, device, inode, mode, owner, size.
+const STAT: usize = 40;
+
+/// Object and path of every entry.
+pub(crate) fn read(path: &Path, format: Format, each: &mut dyn FnMut(ObjectId, &[u8])) -> Result<(), Malformed> {
+    let map = Map::open(path).map_err(|_| Malformed::new("index cannot be opened", 0))?;
+    entries(map.bytes(), format, each)
+}
+
+fn entries(bytes: &[u8], format: Format, each: &mut dyn FnMut(ObjectId, &[u8])) -> Result<(), Malformed> {
+    let word = |at: usize| bytes.get(at..)?.first_chunk().map(|four| u32::from_be_bytes(*four));
+    let (Some(version @ 2..=4), Some(count)) = (word(4).filter(|_| bytes.starts_with(b"DIRC")), word(8)) else {
+        return Err(Malformed::new("index header", 0));
+    };
+    let mut at = 12;
+    let mut name: Vec<u8> = Vec::new();
+    for _ in 0..count {
+        let cut = Malformed::new("index is cut off", at);
+        let id =
+            bytes.get(at + STAT..at + STAT + format.bytes()).and_then(|raw| ObjectId::new(format, raw)).ok_or(cut)?;
+        let flags = at + STAT + format.bytes();
+        // Version 3 and up: a second word of flags where the first one says so.
+        let extended = version >= 3 && bytes.get(flags).ok_or(cut)? & 0x40 != 0;
+        let mut path = flags + if extended { 4 } else { 2 };
+        if version == 4 {
+            let drop = offset(bytes, &mut path).ok_or(cut)?;
+            name.truncate(name.len().checked_sub(drop).ok_or(Malformed::new("index path", at))?);
+        } else {
+            name.clear();
+        }
+        let rest = bytes.get(path..).ok_or(cut)?;
+        let end = memchr::memchr(0, rest).ok_or(cut)?;
+        name.extend_from_slice(rest.get(..end).ok_or(cut)?);
+        each(id, &name);
+        // Up to version 3 an entry is padded with one to eight zeros to a multiple of eight bytes.
+        at = if version == 4 { path + end + 1 } else { at + ((path + end - at) / 8 + 1) * 8 };
+    }
+    Ok(())
+}
+
+/// The number of a base offset in a pack, which version 4 uses for how much of the last path to drop.
+fn offset(bytes: &[u8], at: &mut usize) -> Option<usize> {
+    let mut byte = *bytes.get(*at)?;
+    *at += 1;
+    let mut value = usize::from(byte & 0x7f);
+    while byte & 0x80 != 0 {
+        byte = *bytes.get(*at)?;
+        *at += 1;
+        value = value.checked_add(1)?.checked_mul(128)? | usize::from(byte & 0x7f);
+    }
+    Some(value)
+}

@@ -1,0 +1,579 @@
+//! Which trees lead to an object: one pass over all of them, then arithmetic.
+//!
+//! A history has hundreds of thousands of trees, nearly all of them a few bytes different from another one. So no tree
+//! is read for its entries: for each the pass keeps which entries of its delta base it replaces and which it adds.
+//! From that every question of "which trees hold this object, directly or below" is answered in memory, level by level
+//! up to the roots, however many objects are asked for.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::PathBuf;
+
+use rayon::prelude::*;
+
+use super::delta::{Piece, bytes_of};
+use super::forest::Forest;
+use super::inflate::Inflater;
+use super::keys::{KeyMap, KeySet};
+use super::loose::{self, Loose};
+use super::odb::Odb;
+use super::oid::{Format, Kind, ObjectId};
+use super::pack::Pack;
+use super::walk::{Change, Visitor, walk};
+use crate::error::Malformed;
+
+/// How far before a changed byte the entry around it may begin, and behind it end, in bytes: mode, name and object
+/// name, for names of up to 300 bytes (file systems allow 255).
+const REACH: usize = 340;
+
+/// Most paths that are kept for one tree. A tree of trees that hold each other many times over has more than memory.
+const MOST_PATHS: usize = 1000;
+
+/// Forests of packs, by their paths.
+pub(crate) type Forests = HashMap<PathBuf, Forest>;
+
+/// No tree, no list.
+const NONE: u32 = u32::MAX;
+
+/// A name in a tree, by number.
+type Name = u32;
+
+/// An entry: its name and the first bytes of its object's name.
+type Entry = (Name, u64);
+
+/// Names by number.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    by_name: HashMap<Box<[u8]>, Name>,
+    names: Vec<Box<[u8]>>,
+}
+
+impl Names {
+    fn intern(&mut self, name: &[u8]) -> Name {
+        if let Some(number) = self.by_name.get(name) {
+            return *number;
+        }
+        let number = self.names.len() as Name;
+        self.by_name.insert(name.into(), number);
+        self.names.push(name.into());
+        number
+    }
+
+    fn get(&self, name: Name) -> &[u8] {
+        self.names.get(name as usize).map(AsRef::as_ref).unwrap_or_default()
+    }
+}
+
+/// What one tree differs in from the one it is stored as a difference to.
+#[derive(Clone, Debug)]
+struct Row {
+    key: u64,
+    /// Row of the base; `NONE` if it is kept by itself.
+    base: u32,
+    removed: Range<u32>,
+    added: Range<u32>,
+}
+
+/// Rows of some trees.
+#[derive(Debug, Default)]
+struct Rows {
+    list: Vec<Row>,
+    removed: Vec<Name>,
+    added: Vec<Entry>,
+}
+
+/// All trees of an object database.
+#[derive(Debug)]
+pub(crate) struct Trees {
+    rows: Rows,
+    names: Names,
+    hits: KeyMap<u32>,
+}
+
+/// A place of a hit below some tree: its number, and the path.
+pub(crate) type Place = (u32, Vec<u8>);
+
+/// Where hits lie below every tree that leads to one.
+#[derive(Debug, Default)]
+pub(crate) struct Places {
+    /// Tree -> set.
+    of_tree: KeyMap<u32>,
+    sets: Vec<Vec<Place>>,
+}
+
+impl Places {
+    /// The set of a tree: equal numbers are equal sets, 0 is the empty one.
+    pub(crate) fn set(&self, tree: u64) -> u32 {
+        self.of_tree.get(&tree).copied().unwrap_or(0)
+    }
+
+    /// What is in a set, sorted.
+    pub(crate) fn places(&self, set: u32) -> &[Place] {
+        self.sets.get(set as usize).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+impl Trees {
+    /// Reads all trees with these objects in mind.
+    /// Forests that are known already are taken from `forests`, by path of the pack.
+    pub(crate) fn read(
+        odb: &Odb,
+        mut forests: Forests,
+        hits: &[ObjectId],
+        jobs: usize,
+        stop: &(dyn Fn() -> bool + Sync),
+    ) -> Self {
+        let hits: KeyMap<u32> = hits.iter().enumerate().map(|(at, id)| (id.key(), at as u32)).collect();
+        let wanted = Wanted::new(&hits);
+        let mut trees = Self { rows: Rows::default(), names: Names::default(), hits: KeyMap::default() };
+        for directory in &odb.directories {
+            for pack in &directory.packs {
+                trees.pack(pack, forests.remove(&pack.path), &wanted, jobs, stop);
+            }
+            let readers: Vec<Reader<'_>> = directory
+                .loose
+                .par_chunks(256)
+                .map(|ids| {
+                    let mut reader = Reader::new(&wanted, odb.format);
+                    let (mut inflater, mut bytes) = (Inflater::default(), Vec::new());
+                    for id in ids {
+                        let Ok(Ok(object)) = Loose::open(&loose::path(&directory.path, id), &mut inflater) else {
+                            continue;
+                        };
+                        if object.kind == Kind::Tree
+                            && let Ok(header) = object.read(&mut inflater, &mut bytes)
+                        {
+                            reader.whole(id.key(), 0, bytes.get(header..).unwrap_or_default());
+                        }
+                    }
+                    reader
+                })
+                .collect();
+            for reader in readers {
+                trees.append(&reader, &mut []);
+            }
+        }
+        trees.hits = hits;
+        trees
+    }
+
+    fn pack(
+        &mut self,
+        pack: &Pack,
+        forest: Option<Forest>,
+        wanted: &Wanted,
+        jobs: usize,
+        stop: &(dyn Fn() -> bool + Sync),
+    ) {
+        let forest = forest.unwrap_or_else(|| Forest::of(pack));
+        let visitor = || Differences { reader: Reader::new(wanted, pack.format), pack, forest: &forest, stop };
+        // Where the row of each entry will be. Rows stand bases first: that is how each thread visits, but one
+        // thread's rows come after another's, and no tree of deltas is shared between threads.
+        let mut rows = vec![NONE; forest.len()];
+        for differences in walk(pack, &forest, &[Kind::Tree], jobs, &visitor) {
+            self.append(&differences.reader, &mut rows);
+        }
+    }
+
+    /// Takes in what a thread read. `entries` maps entries of the pack to rows.
+    fn append(&mut self, reader: &Reader<'_>, entries: &mut [u32]) {
+        let names: Vec<Name> = reader.names.names.iter().map(|name| self.names.intern(name)).collect();
+        let name = |local: &Name| names.get(*local as usize).copied().unwrap_or(NONE);
+        let (removed, added) = (self.rows.removed.len() as u32, self.rows.added.len() as u32);
+        self.rows.removed.extend(reader.rows.removed.iter().map(name));
+        self.rows.added.extend(reader.rows.added.iter().map(|(local, key)| (name(local), *key)));
+        let shift = |range: &Range<u32>, by: u32| range.start + by..range.end + by;
+        for (row, entry) in reader.rows.list.iter().zip(&reader.entries) {
+            if let Some(to) = entries.get_mut(*entry as usize) {
+                *to = self.rows.list.len() as u32;
+            }
+            let base = entries.get(row.base as usize).copied().unwrap_or(NONE);
+            let row =
+                Row { key: row.key, base, removed: shift(&row.removed, removed), added: shift(&row.added, added) };
+            self.rows.list.push(row);
+        }
+    }
+
+    /// Finds everything that leads to a hit.
+    pub(crate) fn places(&self) -> Places {
+        let mut leading: KeySet = self.hits.keys().copied().collect();
+        // List of each row: the entries that lead to a hit.
+        let mut lists;
+        loop {
+            lists = self.lists(&leading);
+            let before = leading.len();
+            let with_any = self.rows.list.iter().zip(&lists.of_row).filter(|(_, list)| **list != 0);
+            leading.extend(with_any.map(|(row, _)| row.key));
+            if leading.len() == before {
+                break;
+            }
+        }
+        let mut by_tree: KeyMap<&[Entry]> = KeyMap::default();
+        for (row, list) in self.rows.list.iter().zip(&lists.of_row) {
+            if *list != 0 {
+                by_tree.insert(row.key, lists.entries(*list));
+            }
+        }
+        self.name_places(&by_tree)
+    }
+
+    /// For every row which of its entries are in `leading`.
+    fn lists(&self, leading: &KeySet) -> Lists {
+        let mut lists = Lists {
+            of_row: Vec::with_capacity(self.rows.list.len()),
+            ranges: vec![Range::default()],
+            entries: Vec::new(),
+        };
+        for row in &self.rows.list {
+            let inherited = lists.of_row.get(row.base as usize).copied().unwrap_or(0);
+            let removed =
+                self.rows.removed.get(row.removed.start as usize..row.removed.end as usize).unwrap_or_default();
+            let added = self.rows.added.get(row.added.start as usize..row.added.end as usize).unwrap_or_default();
+            let any_added = added.iter().any(|(_, key)| leading.contains(key));
+            let any_removed = inherited != 0 && lists.entries(inherited).iter().any(|(name, _)| removed.contains(name));
+            if !any_added && !any_removed {
+                lists.of_row.push(inherited);
+                continue;
+            }
+            let start = lists.entries.len();
+            for at in lists.ranges.get(inherited as usize).cloned().unwrap_or(0..0) {
+                if let Some(entry) = lists.entries.get(at as usize).filter(|(name, _)| !removed.contains(name)).copied()
+                {
+                    lists.entries.push(entry);
+                }
+            }
+            lists.entries.extend(added.iter().filter(|(_, key)| leading.contains(key)));
+            let end = lists.entries.len();
+            if start == end {
+                lists.of_row.push(0);
+            } else {
+                lists.of_row.push(lists.ranges.len() as u32);
+                lists.ranges.push(start as u32..end as u32);
+            }
+        }
+        lists
+    }
+
+    /// Turns lists of entries into sets of paths, the innermost trees first.
+    fn name_places(&self, by_tree: &KeyMap<&[Entry]>) -> Places {
+        let mut places = Places { of_tree: KeyMap::default(), sets: vec![Vec::new()] };
+        // Most trees differ from others in nothing that matters here: what is below each name decides.
+        let mut known: HashMap<Vec<(Name, u32, u32)>, u32> = HashMap::new();
+        let mut trees: Vec<u64> = by_tree.keys().copied().collect();
+        trees.sort_unstable();
+        let mut entered = KeySet::default();
+        let mut stack: Vec<u64> = Vec::new();
+        for start in trees {
+            stack.push(start);
+            while let Some(&tree) = stack.last() {
+                let entries = by_tree.get(&tree).copied().unwrap_or_default();
+                let unknown = |key: &u64| by_tree.contains_key(key) && !places.of_tree.contains_key(key);
+                if entered.insert(tree) {
+                    stack.extend(entries.iter().map(|(_, key)| *key).filter(unknown));
+                    continue;
+                }
+                stack.pop();
+                if places.of_tree.contains_key(&tree) {
+                    continue;
+                }
+                // Name, hit, and set below: one of the two is none.
+                let mut below: Vec<(Name, u32, u32)> = entries
+                    .iter()
+                    .map(|(name, key)| (*name, self.hits.get(key).copied().unwrap_or(NONE), places.set(*key)))
+                    .collect();
+                below.sort_unstable();
+                below.dedup();
+                let set = *known.entry(below).or_insert_with_key(|below| {
+                    let mut set = Vec::new();
+                    for (name, hit, deeper) in below {
+                        let name = self.names.get(*name);
+                        if *hit != NONE {
+                            set.push((*hit, name.to_vec()));
+                        }
+                        for (hit, path) in places.sets.get(*deeper as usize).map(Vec::as_slice).unwrap_or_default() {
+                            set.push((*hit, [name, b"/", path].concat()));
+                        }
+                    }
+                    set.sort();
+                    set.dedup();
+                    set.truncate(MOST_PATHS);
+                    let number = places.sets.iter().position(|known| *known == set);
+                    number.unwrap_or_else(|| {
+                        places.sets.push(set);
+                        places.sets.len() - 1
+                    }) as u32
+                });
+                places.of_tree.insert(tree, set);
+            }
+        }
+        places
+    }
+}
+
+struct Lists {
+    /// List of each row; 0 is empty.
+    of_row: Vec<u32>,
+    ranges: Vec<Range<u32>>,
+    entries: Vec<Entry>,
+}
+
+impl Lists {
+    fn entries(&self, list: u32) -> &[Entry] {
+        let range = self.ranges.get(list as usize).cloned().unwrap_or(0..0);
+        self.entries.get(range.start as usize..range.end as usize).unwrap_or_default()
+    }
+}
+
+/// Which entries are worth keeping: all trees, and the hits.
+struct Wanted {
+    hits: KeySet,
+    /// One bit for each first two bytes of a hit: nearly everything else is turned away without a look-up.
+    first: Vec<bool>,
+}
+
+impl Wanted {
+    fn new(hits: &KeyMap<u32>) -> Self {
+        let mut first = vec![false; 1 << 16];
+        let mut keys: Vec<u64> = hits.keys().copied().collect();
+        keys.sort_unstable();
+        for key in &keys {
+            if let Some(bit) = first.get_mut((key >> 48) as usize) {
+                *bit = true;
+            }
+        }
+        Self { hits: keys.into_iter().collect(), first }
+    }
+
+    fn wants(&self, key: u64) -> bool {
+        self.first.get((key >> 48) as usize) == Some(&true) && self.hits.contains(&key)
+    }
+}
+
+/// Reads entries of trees into rows.
+struct Reader<'a> {
+    wanted: &'a Wanted,
+    hash: usize,
+    rows: Rows,
+    names: Names,
+    /// Entry of the pack of each row.
+    entries: Vec<u32>,
+    window: Vec<u8>,
+}
+
+/// An entry in bytes.
+pub(crate) struct Seen<'b> {
+    pub(crate) is_tree: bool,
+    /// A commit of another repository.
+    pub(crate) is_submodule: bool,
+    pub(crate) name: &'b [u8],
+    pub(crate) key: u64,
+}
+
+impl<'a> Reader<'a> {
+    fn new(wanted: &'a Wanted, format: Format) -> Self {
+        Self {
+            wanted,
+            hash: format.bytes(),
+            rows: Rows::default(),
+            names: Names::default(),
+            entries: Vec::new(),
+            window: Vec::new(),
+        }
+    }
+
+    /// A tree that is held whole: every entry is added.
+    fn whole(&mut self, key: u64, entry: u32, bytes: &[u8]) {
+        let added = self.rows.added.len() as u32;
+        entries(bytes, self.hash, &mut |seen| self.add(seen));
+        self.row(key, entry, NONE, self.rows.removed.len() as u32, added);
+    }
+
+    fn add(&mut self, seen: &Seen<'_>) {
+        if seen.is_tree || self.wanted.wants(seen.key) {
+            let name = self.names.intern(seen.name);
+            self.rows.added.push((name, seen.key));
+        }
+    }
+
+    fn row(&mut self, key: u64, entry: u32, base: u32, removed: u32, added: u32) {
+        let removed = removed..self.rows.removed.len() as u32;
+        let added = added..self.rows.added.len() as u32;
+        self.rows.list.push(Row { key, base, removed, added });
+        self.entries.push(entry);
+    }
+
+    /// A tree as a difference. `false` if the pieces are in another order than in the base: then it must be built.
+    fn difference(&mut self, key: u64, entry: u32, change: Change<'_>) -> bool {
+        if !ascends(change) {
+            return false;
+        }
+        let Change { on, base, pieces, .. } = change;
+        let (removed, added) = (self.rows.removed.len() as u32, self.rows.added.len() as u32);
+        // What the base loses: bytes between two copies, and entries that end one copy and begin the next.
+        let mut end = 0;
+        let whole = base.len()..base.len();
+        let copies = pieces.pieces.iter().filter_map(|piece| match piece {
+            Piece::Copy(range) => Some(range.clone()),
+            Piece::Insert(_) => None,
+        });
+        for copy in copies.chain([whole]) {
+            if end != 0 || copy.start != 0 {
+                let zone = end..copy.start;
+                let (hash, wanted) = (self.hash, self.wanted);
+                let (names, out) = (&mut self.names, &mut self.rows.removed);
+                affected(base, &[zone], hash, &mut |seen| {
+                    if seen.is_tree || wanted.wants(seen.key) {
+                        out.push(names.intern(seen.name));
+                    }
+                });
+            }
+            end = copy.end;
+        }
+        let mut window = std::mem::take(&mut self.window);
+        gained(change, &mut window, self.hash, &mut |seen| self.add(seen));
+        self.window = window;
+        self.row(key, entry, on, removed, added);
+        true
+    }
+}
+
+/// Whether the pieces are in the same order as in the base, as those of a sorted list are.
+pub(crate) fn ascends(change: Change<'_>) -> bool {
+    let mut last = 0;
+    change.pieces.pieces.iter().all(|piece| match piece {
+        Piece::Copy(range) => std::mem::replace(&mut last, range.end) <= range.start,
+        Piece::Insert(_) => true,
+    })
+}
+
+/// Tells every entry of the result that the base does not have as it is: in `window`, which is scratch space, stands
+/// each change with the entries around it.
+pub(crate) fn gained(change: Change<'_>, window: &mut Vec<u8>, hash: usize, each: &mut dyn FnMut(&Seen<'_>)) {
+    let Change { base, delta, pieces, .. } = change;
+    let mut zones = Vec::with_capacity(pieces.pieces.len());
+    window.clear();
+    let count = pieces.pieces.len();
+    for (number, piece) in pieces.pieces.iter().enumerate() {
+        let bytes = bytes_of(piece, delta, base);
+        let seam = window.len();
+        if matches!(piece, Piece::Insert(_)) {
+            window.extend_from_slice(bytes);
+            zones.push(seam..window.len());
+            continue;
+        }
+        if number > 0 {
+            zones.push(seam..seam);
+        }
+        let (head, tail) = (if number == 0 { 0 } else { REACH }, if number + 1 == count { 0 } else { REACH });
+        if bytes.len() <= head + tail {
+            window.extend_from_slice(bytes);
+        } else {
+            window.extend_from_slice(bytes.get(..head).unwrap_or_default());
+            window.extend_from_slice(bytes.get(bytes.len() - tail..).unwrap_or_default());
+        }
+    }
+    affected(window, &zones, hash, each);
+}
+
+/// Tells every entry of a tree.
+pub(crate) fn entries(bytes: &[u8], hash: usize, each: &mut dyn FnMut(&Seen<'_>)) {
+    let mut at = 0;
+    while let Some(zero) = bytes.get(at..).and_then(|rest| memchr::memchr(0, rest)).map(|zero| at + zero) {
+        let end = zero + 1 + hash;
+        if let Some(seen) = entry_at(bytes, at, zero, end) {
+            each(&seen);
+        }
+        at = end;
+    }
+}
+
+/// Tells every entry that has a byte in one of the zones, or an empty zone inside it. Zones ascend.
+fn affected(bytes: &[u8], zones: &[Range<usize>], hash: usize, each: &mut dyn FnMut(&Seen<'_>)) {
+    let mut told = 0;
+    for zone in zones {
+        // The first zero that can end the name of an entry which reaches into the zone.
+        let mut at = zone.start.saturating_sub(hash).max(told);
+        while let Some(zero) = bytes.get(at..).and_then(|rest| memchr::memchr(0, rest)).map(|zero| at + zero) {
+            at = zero + 1;
+            let end = zero + 1 + hash;
+            let Some(start) = start_of(bytes, zero) else { continue };
+            if start >= zone.end.max(zone.start + 1) {
+                break;
+            }
+            let touches = end > zone.start && (start < zone.end || start < zone.start);
+            if touches && let Some(seen) = entry_at(bytes, start, zero, end) {
+                each(&seen);
+                told = end;
+                at = end;
+            }
+        }
+    }
+}
+
+/// Where the entry begins whose name ends at `zero`: the nearest mode before it.
+fn start_of(bytes: &[u8], zero: usize) -> Option<usize> {
+    let low = zero.saturating_sub(REACH);
+    let before = bytes.get(low..zero)?;
+    for space in memchr::memrchr_iter(b' ', before) {
+        let (mode, name) = (before.get(..space)?, before.get(space + 1..)?);
+        if memchr::memchr(0, name).is_some() {
+            return None;
+        }
+        for known in [&b"100644"[..], b"100755", b"120000", b"160000", b"100664", b"040000", b"40000"] {
+            if mode.ends_with(known) {
+                return Some(low + space - known.len());
+            }
+        }
+    }
+    None
+}
+
+/// The entry between these places.
+fn entry_at(bytes: &[u8], start: usize, zero: usize, end: usize) -> Option<Seen<'_>> {
+    let head = bytes.get(start..zero)?;
+    let space = memchr::memchr(b' ', head)?;
+    let (mode, name) = (head.get(..space)?, head.get(space + 1..)?);
+    let key = bytes.get(zero + 1..end)?.first_chunk().map(|eight| u64::from_be_bytes(*eight))?;
+    let is_tree = matches!(mode, b"40000" | b"040000");
+    Some(Seen { is_tree, is_submodule: mode == b"160000", name, key })
+}
+
+/// The visits of one thread.
+struct Differences<'a> {
+    reader: Reader<'a>,
+    pack: &'a Pack,
+    forest: &'a Forest,
+    stop: &'a (dyn Fn() -> bool + Sync),
+}
+
+impl Differences<'_> {
+    fn key(&self, entry: u32) -> Option<u64> {
+        self.pack.index.id(self.forest.position(entry)).map(|id| id.key())
+    }
+}
+
+impl Visitor for Differences<'_> {
+    fn whole(&mut self, entry: u32, _: Kind, bytes: &[u8]) -> bool {
+        if let Some(key) = self.key(entry) {
+            self.reader.whole(key, entry, bytes);
+        }
+        true
+    }
+
+    fn change(&mut self, entry: u32, _: Kind, change: Change<'_>) -> bool {
+        self.key(entry).is_none_or(|key| self.reader.difference(key, entry, change))
+    }
+
+    fn stream(&mut self, _: u32, _: Kind, _: u64, _: &mut dyn std::io::Read) {}
+
+    // The scan told of it.
+    fn damaged(&mut self, _: u32, _: Malformed) {}
+
+    fn stop(&self) -> bool {
+        (self.stop)()
+    }
+
+    fn take_wipe(&mut self) -> bool {
+        false
+    }
+}
