@@ -144,12 +144,12 @@ impl History {
         read_changes(&repo.feed(&diff, input.as_bytes()), &mut commits);
 
         let walk = |args: &[&str]| ids(repo, &[&["rev-list"], args].concat());
-        let stash = match repo.attempt(&["rev-parse", "-q", "--verify", "refs/stash"]).status.success() {
-            true => {
-                let entries = repo.git(&["reflog", "show", "--format=%H", "refs/stash"]);
-                walk(&entries.lines().collect::<Vec<_>>())
-            }
-            false => BTreeSet::new(),
+        // Older stashes are in the reflog of the stash, which a clone does not have.
+        let stash = if repo.attempt(&["rev-parse", "-q", "--verify", "refs/stash"]).status.success() {
+            let entries = repo.git(&["reflog", "show", "--format=%H", "refs/stash"]);
+            walk(&["refs/stash"].into_iter().chain(entries.lines()).collect::<Vec<_>>())
+        } else {
+            BTreeSet::new()
         };
         let reached = vec![
             (Reach::Refs, walk(&["--exclude=refs/stash", "--all"])),
@@ -212,8 +212,7 @@ impl History {
     fn removed(&self, blob: &str, path: &str) -> BTreeSet<String> {
         let mut chosen = [BTreeSet::new(), BTreeSet::new()];
         for (id, commit) in self.commits.iter().filter(|(id, _)| self.head_commits.contains(*id)) {
-            let here: Vec<&Change> =
-                commit.changes.iter().filter(|c| c.path == path && c.before != c.after).collect();
+            let here: Vec<&Change> = commit.changes.iter().filter(|c| c.path == path && c.before != c.after).collect();
             if here.iter().any(|change| change.before == blob) {
                 let like_none = here.len() == commit.parents.len().max(1);
                 chosen[usize::from(!like_none)].insert(id);

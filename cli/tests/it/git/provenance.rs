@@ -40,9 +40,10 @@ impl<'a> Archive<'a> {
     }
 
     /// Branches and tags whose history holds it.
-    fn containing(&mut self, id: &String) -> [Vec<String>; 2] {
-        let ask = || [&["refs/heads", "refs/remotes"][..], &["refs/tags"]].map(|below| containing(self.repo, id, below));
-        self.branches.entry(id.clone()).or_insert_with(ask).clone()
+    fn containing(&mut self, id: &str) -> [Vec<String>; 2] {
+        let ask =
+            || [&["refs/heads", "refs/remotes"][..], &["refs/tags"]].map(|below| containing(self.repo, id, below));
+        self.branches.entry(id.to_owned()).or_insert_with(ask).clone()
     }
 
     /// What the report has to say about a blob at a path.
@@ -140,11 +141,7 @@ fn misplaced(repo: &Repo, hit: &Hit, path: &str) -> Option<String> {
 
 /// A path as reports print it.
 fn printable(path: &str) -> String {
-    let mut out = String::new();
-    for c in path.chars() {
-        if c.is_control() { out.push_str(&format!("\\x{:02x}", c as u32)) } else { out.push(c) }
-    }
-    out
+    path.chars().map(|c| if c.is_control() { format!("\\x{:02x}", c as u32) } else { c.into() }).collect()
 }
 
 /// Every seed in this variant.

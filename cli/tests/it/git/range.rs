@@ -70,7 +70,8 @@ fn ranges_are_those_of_git() {
         for _ in 0..6 {
             let range = format!("{}..{}", rng.pick(&commits), rng.pick(&commits));
             let objects = ids(&stage.repo, &["rev-list", "--objects", &range]);
-            complaints.extend(stage.check(&["--history", &range], &objects).map(|wrong| format!("seed {seed}: {wrong}")));
+            complaints
+                .extend(stage.check(&["--history", &range], &objects).map(|wrong| format!("seed {seed}: {wrong}")));
         }
         let range = "main~4..main";
         let objects = ids(&stage.repo, &["rev-list", "--objects", range]);
@@ -107,7 +108,11 @@ fn none_still_reads_the_work_tree_and_a_wrong_range_is_an_error() {
     let seen = scan(&lab.repo.dir, &["--history", "none", "."]);
     let paths: Vec<&str> = seen.occurrences().iter().filter_map(|(_, place)| place["origin"].as_str()).collect();
     assert!(paths.contains(&"untracked.pem") && paths.contains(&"staged.pem"), "{paths:?}");
-    assert!(paths.iter().all(|path| lab.repo.dir.join(path.split('!').next().unwrap_or_default()).is_file() || path.contains('\\')));
+    assert!(
+        paths
+            .iter()
+            .all(|path| lab.repo.dir.join(path.split('!').next().unwrap_or_default()).is_file() || path.contains('\\'))
+    );
     for range in ["no-such-thing..main", "main..no-such-thing", "--all"] {
         let seen = super::seen::try_scan(Path::new(&lab.repo.dir), &[&format!("--history={range}"), "."]);
         assert_eq!(seen.code, Some(2), "{range}: {}", seen.stderr);
