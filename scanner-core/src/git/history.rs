@@ -23,7 +23,10 @@ use crate::material::{CommitFacts, Occurrence, Provenance, Reach};
 struct Story {
     /// Commits that have it and none of whose parents has.
     introduced: Vec<Node>,
+    /// The last commit on HEAD's history that took it away.
     removed: Option<Node>,
+    /// The last merge there that took the side of a parent without it.
+    merged_away: Option<Node>,
     at_head: bool,
 }
 
@@ -175,7 +178,7 @@ impl History {
             stories.entry(*id).or_default().push(Provenance {
                 path: Some(as_path(path)),
                 introduced: introduced.and_then(|node| self.facts(node)),
-                removed: story.removed.and_then(|node| self.facts(node)),
+                removed: story.removed.or(story.merged_away).and_then(|node| self.facts(node)),
                 at_head: story.at_head,
                 reach: reach.unwrap_or(Reach::Unreachable),
                 branches,
@@ -188,9 +191,11 @@ impl History {
             stories.entry(*id).or_insert_with(|| match kind_of(&self.read, &self.graph, id) {
                 Kind::Commit => vec![self.message(*id)],
                 Kind::Tag => vec![self.tag(*id)],
-                _ => match staged.get(id) {
-                    Some(paths) => paths.iter().map(|path| self.staged_at(*id, path)).collect(),
-                    None => vec![self.nothing(*id, Kind::Blob)],
+                kind => match (staged.get(id), self.tag(*id)) {
+                    // A tag may stand for a blob: git keeps its maintainer's key like that.
+                    (_, tagged) if tagged.reach == Reach::Refs => vec![Provenance { kind, ..tagged }],
+                    (Some(paths), _) => paths.iter().map(|path| self.staged_at(*id, path)).collect(),
+                    (None, _) => vec![self.nothing(*id, Kind::Blob)],
                 },
             });
         }
@@ -214,9 +219,10 @@ impl History {
                 }
                 if on_head.get(node as usize) == Some(&true) {
                     for place in parents.iter().flat_map(|parent| self.places.places(set(parent))) {
-                        // A merge takes away what all of its parents have; else it was taken away before.
-                        if !has(own, place) && parents.iter().all(|parent| has(set(parent), place)) {
-                            stories.entry(place.clone()).or_default().removed = Some(node);
+                        if !has(own, place) {
+                            let story = stories.entry(place.clone()).or_default();
+                            let by_all = parents.iter().all(|parent| has(set(parent), place));
+                            *(if by_all { &mut story.removed } else { &mut story.merged_away }) = Some(node);
                         }
                     }
                 }
@@ -225,7 +231,7 @@ impl History {
         for place in self.head.map(|head| self.places.places(set(&head))).unwrap_or_default() {
             let story = stories.entry(place.clone()).or_default();
             story.at_head = true;
-            story.removed = None;
+            (story.removed, story.merged_away) = (None, None);
         }
         stories
     }
@@ -297,11 +303,22 @@ impl History {
         }
     }
 
-    /// A key in the message of a tag.
+    /// A key in the message of a tag, or in what a tag stands for.
     fn tag(&self, id: ObjectId) -> Provenance {
-        let refs = &self.read.refs.by_name;
-        let named = refs.iter().filter(|(_, target)| **target == id);
-        let tags: Vec<String> = named.map(|(name, _)| name.trim_start_matches("refs/tags/").to_owned()).collect();
+        let leads = |target: &ObjectId| {
+            let mut target = *target;
+            for _ in 0..=self.targets.len() {
+                if target == id {
+                    return true;
+                }
+                let Some(next) = self.targets.get(&target) else { return false };
+                target = *next;
+            }
+            false
+        };
+        let named = self.read.refs.by_name.iter().filter(|(_, target)| leads(target));
+        let tags: Vec<String> =
+            named.map(|(name, _)| name.strip_prefix("refs/tags/").unwrap_or(name).to_owned()).collect();
         let reach = if tags.is_empty() { Reach::Unreachable } else { Reach::Refs };
         Provenance { reach, tags, ..self.nothing(id, Kind::Tag) }
     }

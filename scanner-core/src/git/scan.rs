@@ -12,7 +12,7 @@ use super::inflate::Inflater;
 use super::loose::{self, Loose};
 use super::odb::{Directory, reason, unread};
 use super::oid::{Kind, ObjectId};
-use super::pack::Pack;
+use super::pack::{MISSING_BASE, Pack};
 use super::trees::Forests;
 use super::walk::{Change, STREAMED, Visitor, walk};
 use crate::blob::{Blob, Origin};
@@ -97,7 +97,8 @@ impl Scan<'_> {
         let faults: Vec<_> = forest.faults.iter().filter(|(entry, _)| fresh(*entry)).copied().collect();
         for (entry, what) in faults {
             let id = pack.index.id(forest.position(entry));
-            self.gap(id, Reason::Damaged, format!("{} in {}", what.what, file_name(&pack.path)));
+            let reason = if what.what == MISSING_BASE { Reason::MissingBase } else { Reason::Damaged };
+            self.gap(id, reason, format!("{} in {}", what.what, file_name(&pack.path)));
         }
         if let Some(wanted) = self.wanted {
             let positions: Vec<u32> = (0..forest.len() as u32).map(|entry| forest.position(entry)).collect();

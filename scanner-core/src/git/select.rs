@@ -72,8 +72,11 @@ impl Selection {
         let mut inside = vec![self.history == History::All; graph.len()];
         if let History::Range(from, to) = &self.history {
             let mut outside = vec![false; graph.len()];
-            graph.reach([resolve(from, odb, refs, &graph)?], &mut outside);
-            graph.reach([resolve(to, odb, refs, &graph)?], &mut inside);
+            let commit = |name: &str| {
+                resolve(name, odb, refs, &graph).map_err(|what| format!("no part {from}..{to} of the history: {what}"))
+            };
+            graph.reach([commit(from)?], &mut outside);
+            graph.reach([commit(to)?], &mut inside);
             inside.iter_mut().zip(&outside).for_each(|(inside, outside)| *inside &= !outside);
         }
         if let Some(since) = self.since {
