@@ -14,9 +14,12 @@ use super::oid::{Kind, ObjectId};
 use super::refs::Named;
 use super::source::{Read, kind_of};
 use super::staged;
-use super::trees::{Places, Trees};
+use super::trees::{Places, Trees, entries};
 use crate::blob::Origin;
 use crate::material::{CommitFacts, Occurrence, Provenance, Reach};
+
+/// Most merges whose trees are read to find the one that took something away.
+const MERGES_READ: usize = 64;
 
 /// What is known of one object at one path.
 #[derive(Debug, Default)]
@@ -25,8 +28,8 @@ struct Story {
     introduced: Vec<Node>,
     /// The last commit on HEAD's history that took it away.
     removed: Option<Node>,
-    /// The last merge there that took the side of a parent without it.
-    merged_away: Option<Node>,
+    /// Merges there that do not have it although some parent has, in order.
+    merged_away: Vec<Node>,
     at_head: bool,
 }
 
@@ -178,7 +181,7 @@ impl History {
             stories.entry(*id).or_default().push(Provenance {
                 path: Some(as_path(path)),
                 introduced: introduced.and_then(|node| self.facts(node)),
-                removed: story.removed.or(story.merged_away).and_then(|node| self.facts(node)),
+                removed: story.removed.and_then(|node| self.facts(node)),
                 at_head: story.at_head,
                 reach: reach.unwrap_or(Reach::Unreachable),
                 branches,
@@ -221,8 +224,11 @@ impl History {
                     for place in parents.iter().flat_map(|parent| self.places.places(set(parent))) {
                         if !has(own, place) {
                             let story = stories.entry(place.clone()).or_default();
-                            let by_all = parents.iter().all(|parent| has(set(parent), place));
-                            *(if by_all { &mut story.removed } else { &mut story.merged_away }) = Some(node);
+                            if parents.iter().all(|parent| has(set(parent), place)) {
+                                story.removed = Some(node);
+                            } else if story.merged_away.last() != Some(&node) {
+                                story.merged_away.push(node);
+                            }
                         }
                     }
                 }
@@ -231,9 +237,39 @@ impl History {
         for place in self.head.map(|head| self.places.places(set(&head))).unwrap_or_default() {
             let story = stories.entry(place.clone()).or_default();
             story.at_head = true;
-            (story.removed, story.merged_away) = (None, None);
+            (story.removed, story.merged_away) = (None, Vec::new());
+        }
+        for ((_, path), story) in &mut stories {
+            self.judge_merges(path, story);
         }
         stories
+    }
+
+    /// A merge that is like none of its parents at the path took it away itself; one that took the side of a parent
+    /// without it did so only if nothing before it did.
+    fn judge_merges(&self, path: &[u8], story: &mut Story) {
+        let later = story.merged_away.iter().rev().take(MERGES_READ).filter(|merge| story.removed < Some(**merge));
+        let by_itself = later.copied().find(|merge| {
+            let own = self.object_at(*merge, path);
+            self.graph.parents(*merge).iter().all(|parent| self.object_at(*parent, path) != own)
+        });
+        story.removed = by_itself.or(story.removed).or(story.merged_away.last().copied());
+    }
+
+    /// What a commit holds at a path.
+    fn object_at(&self, node: Node, path: &[u8]) -> Option<u64> {
+        let mut key = self.graph.commit(node)?.tree;
+        for part in path.split(|byte| *byte == b'/') {
+            let (_, tree) = self.read.odb.read(&self.read.odb.by_key(key)?).ok()?;
+            let mut next = None;
+            entries(&tree, self.read.odb.format.bytes(), &mut |entry| {
+                if entry.name == part {
+                    next = Some(entry.key);
+                }
+            });
+            key = next?;
+        }
+        Some(key)
     }
 
     /// For each list of commits the branches and tags whose history has any of them. Sixty-four lists at a time: one bit
