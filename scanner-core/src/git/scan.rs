@@ -89,7 +89,10 @@ impl Scan<'_> {
         let duplicates = duplicates(pack, earlier);
         let fresh = |entry: u32| duplicates.get(forest.position(entry) as usize) != Some(&true);
         let mut tally = Tally::default();
-        for entry in (0..forest.len() as u32).filter(|entry| fresh(*entry)) {
+        let wanted = |entry: u32| {
+            self.wanted.is_none() || pack.index.id(forest.position(entry)).is_some_and(|id| self.wants(&id))
+        };
+        for entry in (0..forest.len() as u32).filter(|entry| fresh(*entry) && wanted(*entry)) {
             if let Some(kind) = forest.kind(entry) {
                 tally.count(kind);
             }
@@ -321,8 +324,11 @@ impl LooseReader<'_> {
                 return true;
             }
         };
+        if !self.scan.wants(id) {
+            return true;
+        }
         tally.count(object.kind);
-        if !self.scan.wants(id) || object.kind == Kind::Tree {
+        if object.kind == Kind::Tree {
             return true;
         }
         if object.size > STREAMED {
