@@ -87,7 +87,9 @@ fn name(random: &mut Random) -> Vec<u8> {
 fn change(tree: &mut Tree, random: &mut Random) {
     let mut id = [0; 20];
     // Zeros and spaces inside of object names must not be taken for ends of names.
-    id.iter_mut().for_each(|byte| *byte = [0, b' ', b'4', 7, 200, random.below(256) as u8][random.below(6)]);
+    for byte in &mut id {
+        *byte = [0, b' ', b'4', 7, 200, random.below(256) as u8][random.below(6)];
+    }
     let known: Vec<Vec<u8>> = tree.keys().cloned().collect();
     match random.below(4) {
         0 | 1 if !known.is_empty() => {
@@ -116,7 +118,7 @@ fn what_is_kept_added_and_removed_is_the_tree() {
         }
         let base = bytes(&tree);
         let before = subtrees(&tree);
-        for _ in 0..1 + random.below(4) {
+        for _ in 0..=random.below(4) {
             change(&mut tree, &mut random);
         }
         let result = bytes(&tree);
