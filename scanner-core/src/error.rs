@@ -62,6 +62,8 @@ pub enum Reason {
     TooMany,
     /// Stored bytes that are damaged: a git object that does not inflate, or is not what its name says.
     Damaged,
+    /// A git object is stored as a difference to one that is not there.
+    MissingBase,
     /// Objects that a repository refers to and does not hold: a partial clone, a lost alternate.
     MissingObjects,
     /// A shallow clone: the history before it was never fetched.
@@ -96,6 +98,7 @@ impl Reason {
             Self::TooSlow => "too_slow",
             Self::TooMany => "too_many",
             Self::Damaged => "damaged",
+            Self::MissingBase => "missing_base",
             Self::MissingObjects => "missing_objects",
             Self::Shallow => "shallow",
             Self::IndexRebuilt => "index_rebuilt",
@@ -145,6 +148,8 @@ pub enum SourceError {
     },
     /// The system gave no threads; its word.
     Threads(String),
+    /// A part of the history was asked for that no repository has; which.
+    Selection(String),
 }
 
 impl fmt::Display for SourceError {
@@ -152,6 +157,7 @@ impl fmt::Display for SourceError {
         match self {
             Self::Unusable { path, error } => write!(f, "cannot scan {}: {error}", path.display()),
             Self::Threads(error) => write!(f, "cannot start threads: {error}"),
+            Self::Selection(what) => f.write_str(what),
         }
     }
 }

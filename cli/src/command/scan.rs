@@ -81,6 +81,8 @@ fn harvest(plan: &Plan, watch: &Watch, repositories: &Repositories) -> Result<Ha
             Failure::new(format!("cannot scan {}: {}", printable_path(&path), plain(&error)))
                 .hint("check that it exists and that you may read it")
         }
+        SourceError::Selection(what) => Failure::new(format!("--history: {what}"))
+            .hint("name commits by branch, tag or digits that `git log --oneline` shows"),
         other => Failure::new(other.to_string()),
     })
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use scanner_core::blob::printable_path;
-use scanner_core::error::{self, Reason};
+use scanner_core::error;
 use scanner_core::git;
 use scanner_core::material::{self, CertFacts, Identity, Kind, Material, Proof};
 
@@ -255,7 +255,7 @@ pub(crate) fn gap(gap: error::Gap) -> Gap {
         path_bytes_hex,
         origin: gap.origin.to_string(),
         reason: gap.reason.id(),
-        deliberate: matches!(gap.reason, Reason::PseudoFileSystem | Reason::OtherFileSystem),
+        deliberate: !gap.reason.leaves_incomplete(),
         detail: gap.detail,
     }
 }

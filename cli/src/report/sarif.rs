@@ -114,9 +114,10 @@ fn result(finding: &Finding, allowed: bool, rules: &[Rule]) -> Value {
     let identity = finding.key.identity.as_deref().unwrap_or(&finding.id);
     let digits = identity.rsplit(':').next().unwrap_or_default();
     let short = digits.get(..16).unwrap_or(digits);
-    let mut copies = finding.occurrences.iter();
-    let primary: Vec<Value> =
-        copies.next().map(|occurrence| location(&occurrence.place, text(occurrence))).into_iter().collect();
+    // What lies in a file can be opened where the alert is shown; what lies in a history cannot.
+    let (files, history): (Vec<_>, Vec<_>) = finding.occurrences.iter().partition(|occurrence| !buried(occurrence));
+    let mut copies = files.into_iter().chain(history);
+    let primary: Vec<Value> = copies.next().map(located).into_iter().collect();
     let mut value = json!({
         "ruleId": rule_id(finding),
         "level": level(finding.severity),
@@ -135,10 +136,15 @@ fn result(finding: &Finding, allowed: bool, rules: &[Rule]) -> Value {
             "roles": finding.roles.iter().map(|role| role.role.as_str()).collect::<Vec<_>>(),
             "protection": finding.protection,
             "proof": finding.proof,
+            "exposure": finding.exposure,
         },
     });
     let related: Vec<Value> = copies
-        .map(|copy| (location(&copy.place, text(copy)), "another copy of this key".to_owned()))
+        .map(|copy| {
+            let what =
+                if buried(copy) { "another copy of this key, in the history" } else { "another copy of this key" };
+            (located(copy), what.to_owned())
+        })
         .chain(finding.related.iter().map(|related| {
             let what = format!("{} of this key", words::spoken(related.kind));
             (location(&related.place, false), what)
@@ -204,6 +210,21 @@ fn location(place: &Place, text: bool) -> Value {
         json!({"startLine": 1, "startColumn": 1, "endLine": 1, "endColumn": 1})
     };
     json!({"physicalLocation": {"artifactLocation": artifact(&place.path, place.path_bytes_hex.as_deref()), "region": region}})
+}
+
+/// The location of an occurrence, with what the history says of it.
+fn located(occurrence: &Occurrence) -> Value {
+    let mut location = location(&occurrence.place, text(occurrence));
+    if let Some(git) = &occurrence.git {
+        insert(&mut location, "properties", json!({"git": git}));
+    }
+    location
+}
+
+/// Whether an occurrence lies in a history and not in a file.
+fn buried(occurrence: &Occurrence) -> bool {
+    occurrence.git.is_some()
+        && occurrence.place.origin.strip_prefix(&occurrence.place.path).is_some_and(|rest| rest.starts_with('@'))
 }
 
 /// Whether the line of an occurrence means anything: text, or something that was wrapped in text.

@@ -142,6 +142,7 @@ pub(crate) fn reason(id: &str) -> &'static str {
         "too_slow" => "took longer than --timeout-per-file",
         "too_many" => "holds more matches than the limit",
         "damaged" => "damaged",
+        "missing_base" => "their bases are not there",
         "missing_objects" => "objects are not there",
         "shallow" => "a shallow clone",
         "index_rebuilt" => "a damaged index, done without",

@@ -1,7 +1,7 @@
 //! Which entry of a pack is built on which: a forest, whose trees are the units of work.
 
 use super::oid::Kind;
-use super::pack::{Pack, Stored};
+use super::pack::{MISSING_BASE, Pack, Stored};
 use crate::error::Malformed;
 
 /// No entry.
@@ -89,7 +89,7 @@ impl Forest {
             };
             match found {
                 Some(entry) if entry != number => *base = entry,
-                _ => self.faults.push((number, Malformed::new("base is not in the pack", offset as usize))),
+                _ => self.faults.push((number, Malformed::new(MISSING_BASE, offset as usize))),
             }
         }
         bases

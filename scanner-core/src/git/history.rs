@@ -14,16 +14,22 @@ use super::oid::{Kind, ObjectId};
 use super::refs::Named;
 use super::source::{Read, kind_of};
 use super::staged;
-use super::trees::{Places, Trees};
+use super::trees::{Places, Trees, entries};
 use crate::blob::Origin;
 use crate::material::{CommitFacts, Occurrence, Provenance, Reach};
+
+/// Most merges whose trees are read to find the one that took something away.
+const MERGES_READ: usize = 64;
 
 /// What is known of one object at one path.
 #[derive(Debug, Default)]
 struct Story {
     /// Commits that have it and none of whose parents has.
     introduced: Vec<Node>,
+    /// The last commit on HEAD's history that took it away.
     removed: Option<Node>,
+    /// Merges there that do not have it although some parent has, in order.
+    merged_away: Vec<Node>,
     at_head: bool,
 }
 
@@ -97,7 +103,7 @@ impl History {
         if read.partly {
             read.commits = super::select::commits(&read.odb, jobs);
         }
-        let graph = Graph::new(std::mem::take(&mut read.commits));
+        let graph = Graph::new(std::mem::take(&mut read.commits), &read.repository.shallow);
         let mut targets: HashMap<ObjectId, ObjectId> = read.tags.iter().copied().collect();
         if read.partly {
             for id in read.refs.by_name.values() {
@@ -188,9 +194,11 @@ impl History {
             stories.entry(*id).or_insert_with(|| match kind_of(&self.read, &self.graph, id) {
                 Kind::Commit => vec![self.message(*id)],
                 Kind::Tag => vec![self.tag(*id)],
-                _ => match staged.get(id) {
-                    Some(paths) => paths.iter().map(|path| self.staged_at(*id, path)).collect(),
-                    None => vec![self.nothing(*id, Kind::Blob)],
+                kind => match (staged.get(id), self.tag(*id)) {
+                    // A tag may stand for a blob: git keeps its maintainer's key like that.
+                    (_, tagged) if tagged.reach == Reach::Refs => vec![Provenance { kind, ..tagged }],
+                    (Some(paths), _) => paths.iter().map(|path| self.staged_at(*id, path)).collect(),
+                    (None, _) => vec![self.nothing(*id, Kind::Blob)],
                 },
             });
         }
@@ -214,9 +222,13 @@ impl History {
                 }
                 if on_head.get(node as usize) == Some(&true) {
                     for place in parents.iter().flat_map(|parent| self.places.places(set(parent))) {
-                        // A merge takes away what all of its parents have; else it was taken away before.
-                        if !has(own, place) && parents.iter().all(|parent| has(set(parent), place)) {
-                            stories.entry(place.clone()).or_default().removed = Some(node);
+                        if !has(own, place) {
+                            let story = stories.entry(place.clone()).or_default();
+                            if parents.iter().all(|parent| has(set(parent), place)) {
+                                story.removed = Some(node);
+                            } else if story.merged_away.last() != Some(&node) {
+                                story.merged_away.push(node);
+                            }
                         }
                     }
                 }
@@ -225,9 +237,39 @@ impl History {
         for place in self.head.map(|head| self.places.places(set(&head))).unwrap_or_default() {
             let story = stories.entry(place.clone()).or_default();
             story.at_head = true;
-            story.removed = None;
+            (story.removed, story.merged_away) = (None, Vec::new());
+        }
+        for ((_, path), story) in &mut stories {
+            self.judge_merges(path, story);
         }
         stories
+    }
+
+    /// A merge that is like none of its parents at the path took it away itself; one that took the side of a parent
+    /// without it did so only if nothing before it did.
+    fn judge_merges(&self, path: &[u8], story: &mut Story) {
+        let later = story.merged_away.iter().rev().take(MERGES_READ).filter(|merge| story.removed < Some(**merge));
+        let by_itself = later.copied().find(|merge| {
+            let own = self.object_at(*merge, path);
+            self.graph.parents(*merge).iter().all(|parent| self.object_at(*parent, path) != own)
+        });
+        story.removed = by_itself.or(story.removed).or(story.merged_away.last().copied());
+    }
+
+    /// What a commit holds at a path.
+    fn object_at(&self, node: Node, path: &[u8]) -> Option<u64> {
+        let mut key = self.graph.commit(node)?.tree;
+        for part in path.split(|byte| *byte == b'/') {
+            let (_, tree) = self.read.odb.read(&self.read.odb.by_key(key)?).ok()?;
+            let mut next = None;
+            entries(&tree, self.read.odb.format.bytes(), &mut |entry| {
+                if entry.name == part {
+                    next = Some(entry.key);
+                }
+            });
+            key = next?;
+        }
+        Some(key)
     }
 
     /// For each list of commits the branches and tags whose history has any of them. Sixty-four lists at a time: one bit
@@ -297,11 +339,22 @@ impl History {
         }
     }
 
-    /// A key in the message of a tag.
+    /// A key in the message of a tag, or in what a tag stands for.
     fn tag(&self, id: ObjectId) -> Provenance {
-        let refs = &self.read.refs.by_name;
-        let named = refs.iter().filter(|(_, target)| **target == id);
-        let tags: Vec<String> = named.map(|(name, _)| name.trim_start_matches("refs/tags/").to_owned()).collect();
+        let leads = |target: &ObjectId| {
+            let mut target = *target;
+            for _ in 0..=self.targets.len() {
+                if target == id {
+                    return true;
+                }
+                let Some(next) = self.targets.get(&target) else { return false };
+                target = *next;
+            }
+            false
+        };
+        let named = self.read.refs.by_name.iter().filter(|(_, target)| leads(target));
+        let tags: Vec<String> =
+            named.map(|(name, _)| name.strip_prefix("refs/tags/").unwrap_or(name).to_owned()).collect();
         let reach = if tags.is_empty() { Reach::Unreachable } else { Reach::Refs };
         Provenance { reach, tags, ..self.nothing(id, Kind::Tag) }
     }

@@ -23,6 +23,7 @@ mod odb;
 pub mod oid;
 mod pack;
 mod refs;
+mod reftable;
 mod reindex;
 mod repo;
 mod scan;

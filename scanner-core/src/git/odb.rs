@@ -8,7 +8,7 @@ use super::inflate::Inflater;
 use super::loose::{self, Loose};
 use super::map::read_regular;
 use super::oid::{Format, Kind, ObjectId};
-use super::pack::Pack;
+use super::pack::{MISSING_BASE, Pack};
 use super::walk::WHOLE;
 use crate::blob::Origin;
 use crate::error::{Gap, Malformed, Reason};
@@ -121,13 +121,9 @@ impl Odb {
                     gap(unread(path, Reason::Vanished, error.to_string()));
                     return None;
                 }
-                let mut faults = 0_u64;
-                match Pack::without_index(path, 0, self.format, WHOLE, &mut |what| {
-                    faults += 1;
-                    gap(unread(path, Reason::Damaged, format!("entry at byte {}: {}", what.at, what.what)));
-                }) {
+                match rebuilt(path, 0, self.format, gap) {
                     Ok(pack) => {
-                        if index.exists() && faults == 0 {
+                        if index.exists() {
                             gap(unread(&index, Reason::IndexRebuilt, error.to_string()));
                         }
                         Some(pack)
@@ -143,10 +139,7 @@ impl Odb {
 
     /// What a git that was interrupted left behind: most of a pack.
     fn leftover(&self, path: &Path, directory: &mut Directory, gap: &mut dyn FnMut(Gap)) {
-        let mut fault = |what: Malformed| {
-            gap(unread(path, Reason::Damaged, format!("entry at byte {}: {}", what.at, what.what)));
-        };
-        match Pack::without_index(path, 0, self.format, WHOLE, &mut fault) {
+        match rebuilt(path, 0, self.format, gap) {
             Ok(pack) => directory.packs.push(pack),
             Err(_) => gap(unread(path, Reason::Unknown, "neither an object nor a pack".to_owned())),
         }
@@ -199,6 +192,20 @@ impl Odb {
         }
         (found.len() == 1).then(|| found.pop_first()).flatten()
     }
+}
+
+/// Opens a pack without an index, and tells what could not be read of it.
+pub(crate) fn rebuilt(path: &Path, start: usize, format: Format, gap: &mut dyn FnMut(Gap)) -> io::Result<Pack> {
+    let (pack, faults) = Pack::without_index(path, start, format, WHOLE)?;
+    let (missing, damaged): (Vec<_>, Vec<_>) = faults.into_iter().partition(|what| what.what == MISSING_BASE);
+    if !missing.is_empty() {
+        let detail = format!("{} objects are stored as differences to objects that are not there", missing.len());
+        gap(unread(path, Reason::MissingBase, detail));
+    }
+    for what in damaged {
+        gap(unread(path, Reason::Damaged, format!("entry at byte {}: {}", what.at, what.what)));
+    }
+    Ok(pack)
 }
 
 fn read_loose(objects: &Path, id: &ObjectId) -> Result<(Kind, Vec<u8>), Malformed> {

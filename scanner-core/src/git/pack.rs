@@ -13,6 +13,9 @@ use crate::error::Malformed;
 /// Bytes before the first entry: `PACK`, version, count.
 const HEADER: usize = 12;
 
+/// Said of a delta whose base is not in its pack.
+pub(crate) const MISSING_BASE: &str = "base is not in the pack";
+
 /// How an entry says what it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stored {
@@ -55,21 +58,29 @@ impl Pack {
     }
 
     /// Opens a pack that has no index, or none that can be used, by reading it from start to end. `start` is where it
-    /// begins in the file. What could not be read is told to `fault`.
+    /// begins in the file. Also returns what could not be read.
     pub(crate) fn without_index(
         path: &Path,
         start: usize,
         format: Format,
         limit: u64,
-        fault: &mut dyn FnMut(Malformed),
-    ) -> io::Result<Self> {
+    ) -> io::Result<(Self, Vec<Malformed>)> {
         let map = Map::open(path)?;
         let header = map.bytes().get(start..).unwrap_or_default();
         let count = check_header(header).map_err(|what| io::Error::other(what.to_string()))?;
         let mut pack = Self { path: path.to_owned(), map, start, index: Index::made(Vec::new(), format), format };
-        let table = super::reindex::table(&pack, count, limit, fault);
+        let mut faults = Vec::new();
+        let mut table = super::reindex::table(&pack, count, limit, &mut |what| faults.push(what));
+        // Behind a damaged entry only an index knows where the next one begins, even a damaged index.
+        if table.len() < count as usize && start == 0 {
+            let mut known: Vec<(ObjectId, u64)> = table.clone();
+            known.sort_unstable();
+            let is_known = |id: &ObjectId| known.binary_search_by(|(known, _)| known.cmp(id)).is_ok();
+            let remains = Index::remains(&path.with_extension("idx"), format);
+            table.extend(remains.into_iter().filter(|(id, _)| !is_known(id)));
+        }
         pack.index = Index::made(table, format);
-        Ok(pack)
+        Ok((pack, faults))
     }
 
     /// The bytes of the pack, without its trailing checksum.
@@ -156,7 +167,7 @@ impl Pack {
                 Stored::DeltaAt(base) => base,
                 Stored::DeltaOf(id) => {
                     let base = self.index.find(&id).and_then(|base| self.index.offset(base));
-                    base.ok_or(Malformed::new("base is not in the pack", offset as usize))?
+                    base.ok_or(Malformed::new(MISSING_BASE, offset as usize))?
                 }
             };
         };

@@ -1,12 +1,13 @@
 //! Names that lead to commits: branches, tags, HEAD, and what reflogs remember.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 
 use super::map::read_regular;
 use super::odb::{TEXT, as_path, reason, unread};
 use super::oid::{Format, ObjectId};
+use super::reftable::{self, Tables, Value};
 use crate::error::{Gap, Reason};
 
 /// How many symbolic refs deep (git's own limit).
@@ -17,6 +18,8 @@ const SYMBOLIC: usize = 5;
 pub(crate) struct Refs {
     /// Full name (`refs/heads/main`) and target, sorted. A broken one is not in here.
     pub(crate) by_name: BTreeMap<String, ObjectId>,
+    /// Those of them that are second names of others, such as `refs/remotes/origin/HEAD`.
+    symbolic: BTreeSet<String>,
     /// What HEAD stands for; `None` on an unborn branch.
     pub(crate) head: Option<ObjectId>,
     /// HEADs of linked worktrees and pseudo-refs such as MERGE_HEAD.
@@ -31,11 +34,16 @@ impl Refs {
     /// Reads the refs of a repository. `git_dir` is that of the work tree, `common` the one it shares.
     pub(crate) fn read(git_dir: &Path, common: &Path, format: Format, gap: &mut dyn FnMut(Gap)) -> Self {
         let mut refs = Self::default();
-        if common.join("reftable").is_dir() {
-            gap(unread(&common.join("reftable"), Reason::Unsupported, "refs in a reftable".to_owned()));
-        }
         refs.packed(common, format, gap);
         let mut symbolic = BTreeMap::new();
+        let mut tables = vec![common.join("reftable")];
+        tables.extend((git_dir != common).then(|| git_dir.join("reftable")));
+        for directory in tables.iter().filter(|directory| directory.is_dir()) {
+            match reftable::read(directory, format) {
+                Ok(tables) => refs.tables(tables, &mut symbolic),
+                Err(what) => gap(unread(directory, Reason::Damaged, what.to_string())),
+            }
+        }
         let mut found = Vec::new();
         files(&common.join("refs"), "refs", &mut found, gap);
         if git_dir != common {
@@ -53,7 +61,10 @@ impl Refs {
                 refs.by_name.insert(name.clone(), id);
             }
         }
-        refs.head = read_one(&git_dir.join("HEAD"), format).and_then(|target| refs.target(target, &symbolic));
+        refs.symbolic = symbolic.keys().cloned().collect();
+        // With tables HEAD is one of their refs, and the file of that name stands for nothing (`ref: refs/heads/.invalid`).
+        let head = read_one(&git_dir.join("HEAD"), format).and_then(|target| refs.target(target, &symbolic));
+        refs.head = refs.by_name.remove("HEAD").or(head);
         let mut places = vec![git_dir.to_owned(), common.to_owned()];
         places.extend(common.join("worktrees").read_dir().into_iter().flatten().flatten().map(|entry| entry.path()));
         places.sort();
@@ -83,7 +94,7 @@ impl Refs {
 
     /// Branches, remote branches and tags by the names that people use, with their targets.
     pub(crate) fn named(&self) -> impl Iterator<Item = (Named, &str, ObjectId)> {
-        self.by_name.iter().filter_map(|(name, id)| {
+        self.by_name.iter().filter(|(name, _)| !self.symbolic.contains(*name)).filter_map(|(name, id)| {
             let tag = name.strip_prefix("refs/tags/").map(|short| (Named::Tag, short));
             let local = name.strip_prefix("refs/heads/").map(|short| (Named::Branch, short));
             let remote = name.strip_prefix("refs/remotes/").map(|short| (Named::Branch, short));
@@ -99,6 +110,19 @@ impl Refs {
         ["", "refs/", "refs/tags/", "refs/heads/", "refs/remotes/"]
             .iter()
             .find_map(|prefix| self.by_name.get(&format!("{prefix}{name}")).copied())
+    }
+
+    fn tables(&mut self, tables: Tables, symbolic: &mut BTreeMap<String, String>) {
+        for (name, value) in tables.refs {
+            match value {
+                Value::Object(id) => drop(self.by_name.insert(name, id)),
+                Value::Symbolic(to) => drop(symbolic.insert(name, to)),
+                Value::Deleted => {}
+            }
+        }
+        for (name, id) in tables.logs {
+            if name == "refs/stash" { self.stash.push(id) } else { self.reflog.push(id) }
+        }
     }
 
     fn packed(&mut self, common: &Path, format: Format, gap: &mut dyn FnMut(Gap)) {

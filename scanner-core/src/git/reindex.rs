@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::delta::Delta;
 use super::inflate::{Inflater, Stream};
 use super::oid::{Kind, ObjectId};
-use super::pack::{Entry, Pack, Stored};
+use super::pack::{Entry, MISSING_BASE, Pack, Stored};
 use crate::error::Malformed;
 
 /// What a delta is built on.
@@ -55,7 +55,7 @@ pub(crate) fn table(pack: &Pack, count: u32, limit: u64, fault: &mut dyn FnMut(M
     }
     for lost in on_offset.into_values().chain(on_name.into_values()).flatten() {
         let at = entries.get(lost).map_or(0, |(offset, _)| *offset as usize);
-        fault(Malformed::new("base is not in the pack", at));
+        fault(Malformed::new(MISSING_BASE, at));
     }
     names
 }

@@ -12,7 +12,7 @@ use super::inflate::Inflater;
 use super::loose::{self, Loose};
 use super::odb::{Directory, reason, unread};
 use super::oid::{Kind, ObjectId};
-use super::pack::Pack;
+use super::pack::{MISSING_BASE, Pack};
 use super::trees::Forests;
 use super::walk::{Change, STREAMED, Visitor, walk};
 use crate::blob::{Blob, Origin};
@@ -89,7 +89,10 @@ impl Scan<'_> {
         let duplicates = duplicates(pack, earlier);
         let fresh = |entry: u32| duplicates.get(forest.position(entry) as usize) != Some(&true);
         let mut tally = Tally::default();
-        for entry in (0..forest.len() as u32).filter(|entry| fresh(*entry)) {
+        let wanted = |entry: u32| {
+            self.wanted.is_none() || pack.index.id(forest.position(entry)).is_some_and(|id| self.wants(&id))
+        };
+        for entry in (0..forest.len() as u32).filter(|entry| fresh(*entry) && wanted(*entry)) {
             if let Some(kind) = forest.kind(entry) {
                 tally.count(kind);
             }
@@ -97,7 +100,8 @@ impl Scan<'_> {
         let faults: Vec<_> = forest.faults.iter().filter(|(entry, _)| fresh(*entry)).copied().collect();
         for (entry, what) in faults {
             let id = pack.index.id(forest.position(entry));
-            self.gap(id, Reason::Damaged, format!("{} in {}", what.what, file_name(&pack.path)));
+            let reason = if what.what == MISSING_BASE { Reason::MissingBase } else { Reason::Damaged };
+            self.gap(id, reason, format!("{} in {}", what.what, file_name(&pack.path)));
         }
         if let Some(wanted) = self.wanted {
             let positions: Vec<u32> = (0..forest.len() as u32).map(|entry| forest.position(entry)).collect();
@@ -320,8 +324,11 @@ impl LooseReader<'_> {
                 return true;
             }
         };
+        if !self.scan.wants(id) {
+            return true;
+        }
         tally.count(object.kind);
-        if !self.scan.wants(id) || object.kind == Kind::Tree {
+        if object.kind == Kind::Tree {
             return true;
         }
         if object.size > STREAMED {

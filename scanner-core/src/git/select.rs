@@ -58,7 +58,13 @@ impl Selection {
     }
 
     /// The objects to look at. `Err` says which name leads nowhere.
-    pub(crate) fn objects(&self, odb: &Odb, refs: &Refs, jobs: usize) -> Result<HashSet<ObjectId>, String> {
+    pub(crate) fn objects(
+        &self,
+        odb: &Odb,
+        refs: &Refs,
+        shallow: &[ObjectId],
+        jobs: usize,
+    ) -> Result<HashSet<ObjectId>, String> {
         let mut wanted = HashSet::new();
         let mut seen = HashSet::new();
         if self.history == History::Head {
@@ -68,12 +74,15 @@ impl Selection {
             gather(odb, Header::parse(odb.format, &commit).tree, &mut seen, &mut wanted);
             return Ok(wanted);
         }
-        let graph = Graph::new(commits(odb, jobs));
+        let graph = Graph::new(commits(odb, jobs), shallow);
         let mut inside = vec![self.history == History::All; graph.len()];
         if let History::Range(from, to) = &self.history {
             let mut outside = vec![false; graph.len()];
-            graph.reach([resolve(from, odb, refs, &graph)?], &mut outside);
-            graph.reach([resolve(to, odb, refs, &graph)?], &mut inside);
+            let commit = |name: &str| {
+                resolve(name, odb, refs, &graph).map_err(|what| format!("no part {from}..{to} of the history: {what}"))
+            };
+            graph.reach([commit(from)?], &mut outside);
+            graph.reach([commit(to)?], &mut inside);
             inside.iter_mut().zip(&outside).for_each(|(inside, outside)| *inside &= !outside);
         }
         if let Some(since) = self.since {

@@ -10,7 +10,7 @@ use super::absent::absent;
 use super::bundle;
 use super::commits::Commits;
 use super::history;
-use super::odb::{Odb, reason, unread};
+use super::odb::{Odb, reason, rebuilt, unread};
 use super::oid::{Format, Kind, ObjectId};
 use super::pack::Pack;
 use super::refs::Refs;
@@ -18,7 +18,6 @@ use super::repo::{Found, Repository, resolve};
 use super::scan::{Scan, Tally};
 use super::select::{History, Selection};
 use super::trees::Forests;
-use super::walk::WHOLE;
 use crate::error::{Gap, Reason, SourceError};
 use crate::material::Occurrence;
 use crate::seam::{BlobSink, Source};
@@ -74,6 +73,8 @@ pub struct Repositories {
     options: Options,
     found: Mutex<Vec<Found>>,
     with_finds: Mutex<Vec<Read>>,
+    /// What was asked for and a repository does not have.
+    unknown: Mutex<Vec<String>>,
     summaries: Mutex<Vec<Summary>>,
 }
 
@@ -128,12 +129,9 @@ impl Repositories {
     fn pack(&self, path: &Path, jobs: usize, sink: &dyn BlobSink) {
         let mut gaps = Vec::new();
         let opened = bundle::header(path).and_then(|header| {
-            let mut fault = |what: crate::error::Malformed| {
-                gaps.push(unread(path, Reason::Damaged, format!("entry at byte {}: {}", what.at, what.what)));
-            };
             let pack = match Pack::open(path, header.format) {
                 Ok(pack) if header.pack == 0 => pack,
-                _ => Pack::without_index(path, header.pack, header.format, WHOLE, &mut fault)?,
+                _ => rebuilt(path, header.pack, header.format, &mut |gap| gaps.push(gap))?,
             };
             Ok((header, pack))
         });
@@ -176,8 +174,14 @@ impl Repositories {
         sink: &dyn BlobSink,
     ) {
         let selection = &self.options.selection;
-        let wanted = if selection.is_all() { Ok(None) } else { selection.objects(&odb, &refs, jobs).map(Some) };
+        let wanted = if selection.is_all() {
+            Ok(None)
+        } else {
+            selection.objects(&odb, &refs, &repository.shallow, jobs).map(Some)
+        };
         let wanted: Option<HashSet<ObjectId>> = wanted.unwrap_or_else(|what| {
+            let mut unknown = lock(&self.unknown);
+            unknown.push(what.clone());
             gaps.push(unread(&repository.git_dir, Reason::MissingObjects, what));
             Some(HashSet::new())
         });
@@ -303,7 +307,15 @@ impl Source for Repositories {
         in_pool(jobs, || {
             repositories.into_par_iter().with_max_len(1).for_each(|repository| self.repository(repository, jobs, sink));
             packs.into_par_iter().with_max_len(1).for_each(|path| self.pack(path, jobs, sink));
-        })
+        })?;
+        // What one of many repositories does not have is a gap of that one; what none has is a mistake.
+        let mut unknown = std::mem::take(&mut *lock(&self.unknown));
+        if unknown.len() >= lock(&self.summaries).len()
+            && let Some(what) = unknown.pop()
+        {
+            return Err(SourceError::Selection(what));
+        }
+        Ok(())
     }
 
     fn settle(&self, jobs: usize, found: &mut Vec<Occurrence>, sink: &dyn BlobSink) {

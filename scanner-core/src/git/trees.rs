@@ -510,15 +510,15 @@ fn affected(bytes: &[u8], zones: &[Range<usize>], hash: usize, each: &mut dyn Fn
     }
 }
 
-/// Where the entry begins whose name ends at `zero`: the nearest mode before it.
+/// Where the entry begins whose name ends at `zero`: at the first mode behind the zero before it. What stands between
+/// that zero and the mode is (part of) the object name of the entry before, in which a mode is as likely as in noise; a
+/// name may hold what looks like a mode, but behind its own.
 fn start_of(bytes: &[u8], zero: usize) -> Option<usize> {
     let low = zero.saturating_sub(REACH);
     let before = bytes.get(low..zero)?;
-    for space in memchr::memrchr_iter(b' ', before) {
-        let (mode, name) = (before.get(..space)?, before.get(space + 1..)?);
-        if memchr::memchr(0, name).is_some() {
-            return None;
-        }
+    let region = memchr::memrchr(0, before).map_or(0, |at| at + 1);
+    for space in memchr::memchr_iter(b' ', before.get(region..)?).map(|at| region + at) {
+        let mode = before.get(region..space)?;
         for known in [&b"100644"[..], b"100755", b"120000", b"160000", b"100664", b"040000", b"40000"] {
             if mode.ends_with(known) {
                 return Some(low + space - known.len());
@@ -577,3 +577,6 @@ impl Visitor for Differences<'_> {
         false
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -96,7 +96,9 @@ impl Visitor<'_> {
         if let Some(found) = Found::at(entry.path(), is_directory) {
             self.repositories.found(found);
         }
-        if !given && is_storage(entry.path(), kind.is_dir()) {
+        // Only if the object directory is part of the walk: `scan .git/objects/pack` means those files.
+        let inside = entry.depth() >= if kind.is_dir() { 1 } else { 2 };
+        if inside && is_storage(entry.path(), kind.is_dir()) {
             return WalkState::Skip;
         }
         if kind.is_dir() {
