@@ -289,12 +289,21 @@ fn read_changes(output: &[u8], commits: &mut BTreeMap<String, Commit>) {
     }
 }
 
-/// The names of branches or tags whose history holds a commit, as people write them, sorted.
-pub(crate) fn containing(repo: &Repo, commit: &str, below: &[&str]) -> Vec<String> {
-    let format = "--format=%(symref) %(refname:lstrip=2)";
-    let lines = repo.git(&[&["for-each-ref", format, "--contains", commit], below].concat());
+/// The names of branches and of tags whose history holds a commit, as people write them, sorted.
+pub(crate) fn containing(repo: &Repo, commit: &str) -> [Vec<String>; 2] {
+    let below = ["refs/heads", "refs/remotes", "refs/tags"];
+    let format = "--format=%(symref) %(refname)";
+    let lines = repo.git(&[&["for-each-ref", format, "--contains", commit][..], &below].concat());
     // A symbolic ref (`origin/HEAD`) is a second name of a branch, not a second branch.
-    let mut names: Vec<String> = lines.lines().filter_map(|line| line.strip_prefix(' ')).map(str::to_owned).collect();
-    names.sort();
-    names
+    let names: Vec<&str> = lines.lines().filter_map(|line| line.strip_prefix(' ')).collect();
+    let short = |prefixes: &[&str]| {
+        let mut short: Vec<String> = names
+            .iter()
+            .filter_map(|name| prefixes.iter().find_map(|prefix| name.strip_prefix(prefix)))
+            .map(str::to_owned)
+            .collect();
+        short.sort();
+        short
+    };
+    [short(&["refs/heads/", "refs/remotes/"]), short(&["refs/tags/"])]
 }

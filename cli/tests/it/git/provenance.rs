@@ -17,11 +17,20 @@ struct Archive<'a> {
     history: History,
     commits: BTreeMap<String, Value>,
     branches: BTreeMap<String, [Vec<String>; 2]>,
+    /// Objects that something leads to, the best first.
+    reachable: Vec<(Reach, BTreeSet<String>)>,
 }
 
 impl<'a> Archive<'a> {
     fn of(repo: &'a Repo) -> Self {
-        Self { repo, history: History::of(repo), commits: BTreeMap::new(), branches: BTreeMap::new() }
+        let reachable = |args: &[&str]| ids(repo, &[&["rev-list", "--objects"], args].concat());
+        let reachable = vec![
+            (Reach::Refs, reachable(&["--exclude=refs/stash", "--all"])),
+            (Reach::Stash, reachable(&["--all"])),
+            (Reach::Reflog, reachable(&["--all", "--reflog"])),
+            (Reach::Index, reachable(&["--all", "--reflog", "--indexed-objects"])),
+        ];
+        Self { repo, history: History::of(repo), commits: BTreeMap::new(), branches: BTreeMap::new(), reachable }
     }
 
     /// A commit as the report writes it.
@@ -41,8 +50,7 @@ impl<'a> Archive<'a> {
 
     /// Branches and tags whose history holds it.
     fn containing(&mut self, id: &str) -> [Vec<String>; 2] {
-        let ask =
-            || [&["refs/heads", "refs/remotes"][..], &["refs/tags"]].map(|below| containing(self.repo, id, below));
+        let ask = || containing(self.repo, id);
         self.branches.entry(id.to_owned()).or_insert_with(ask).clone()
     }
 
@@ -106,15 +114,8 @@ fn check(repo: &Repo, seen: &Seen) -> Vec<String> {
 /// Commits, tags, and blobs that no tree of any commit holds.
 fn pathless(archive: &mut Archive<'_>, hit: &Hit) -> Option<String> {
     let object = &hit.object;
-    let reachable = |args: &[&str]| ids(archive.repo, &[&["rev-list", "--objects"], args].concat()).contains(object);
-    let staged = || archive.repo.git(&["ls-files", "-s"]).contains(object.as_str());
-    let (reach, attributed) = match () {
-        () if reachable(&["--exclude=refs/stash", "--all"]) => (Reach::Refs, true),
-        () if reachable(&["--all"]) => (Reach::Stash, true),
-        () if reachable(&["--all", "--reflog"]) => (Reach::Reflog, true),
-        () if hit.kind == "blob" && staged() => (Reach::Index, true),
-        () => (Reach::Unreachable, false),
-    };
+    let reach = archive.reachable.iter().find(|(_, objects)| objects.contains(object)).map(|(reach, _)| *reach);
+    let (reach, attributed) = (reach.unwrap_or(Reach::Unreachable), reach.is_some());
     let mut expected = json!({ "reach": reach.name(), "path": null, "removed": null, "at_head": false });
     if hit.kind == "blob" {
         expected["attributed"] = attributed.into();
