@@ -1,0 +1,279 @@
+//! What git says about a repository.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::repo::Repo;
+
+/// An object as `git cat-file` prints it.
+pub(crate) struct Object {
+    pub(crate) kind: String,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Every object of a repository and of what it borrows from.
+pub(crate) fn objects(repo: &Repo) -> BTreeMap<String, Object> {
+    let output = repo.feed(&["cat-file", "--batch-all-objects", "--unordered", "--buffer", "--batch"], b"");
+    let (mut rest, mut all) = (&output[..], BTreeMap::new());
+    while !rest.is_empty() {
+        let end = rest.iter().position(|&byte| byte == b'\n').expect("a line");
+        let head = String::from_utf8_lossy(&rest[..end]).into_owned();
+        let words: Vec<&str> = head.split(' ').collect();
+        let [id, kind, size] = words[..] else { panic!("cat-file says {head}") };
+        let size: usize = size.parse().expect("a size");
+        let bytes = rest[end + 1..][..size].to_vec();
+        all.insert(id.to_owned(), Object { kind: kind.to_owned(), bytes });
+        rest = &rest[end + size + 2..];
+    }
+    all
+}
+
+/// What `coverage.repositories[]` has to say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Counts {
+    pub(crate) objects: u64,
+    pub(crate) blobs: u64,
+    pub(crate) blob_bytes: u64,
+    pub(crate) commits: u64,
+    pub(crate) tags: u64,
+    pub(crate) trees: u64,
+}
+
+/// Ids, kinds and sizes of all objects.
+pub(crate) fn listing(repo: &Repo) -> Vec<(String, String, u64)> {
+    let format = "--batch-check=%(objectname) %(objecttype) %(objectsize)";
+    let listing = repo.git(&["cat-file", "--batch-all-objects", "--unordered", "--buffer", format]);
+    let words = listing.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+    words.map(|word| (word[0].into(), word[1].into(), word[2].parse().expect("a size"))).collect()
+}
+
+/// Counts of them.
+pub(crate) fn counts(repo: &Repo) -> Counts {
+    let mut counts = Counts::default();
+    for (_, kind, size) in listing(repo) {
+        counts.objects += 1;
+        match kind.as_str() {
+            "blob" => {
+                counts.blobs += 1;
+                counts.blob_bytes += size;
+            }
+            "commit" => counts.commits += 1,
+            "tag" => counts.tags += 1,
+            "tree" => counts.trees += 1,
+            other => panic!("a {other}"),
+        }
+    }
+    counts
+}
+
+/// The object ids of a listing such as that of `git rev-list --objects`: the first word of every line.
+pub(crate) fn ids(repo: &Repo, args: &[&str]) -> BTreeSet<String> {
+    repo.git(args).lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
+}
+
+/// Where something leads from; the first is the best.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Reach {
+    Refs,
+    Stash,
+    Reflog,
+    Index,
+    Unreachable,
+}
+
+impl Reach {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Refs => "refs",
+            Self::Stash => "stash",
+            Self::Reflog => "reflog",
+            Self::Index => "index",
+            Self::Unreachable => "unreachable",
+        }
+    }
+}
+
+/// What git knows about a blob at a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Truth {
+    pub(crate) reach: Reach,
+    /// More than one only if they are of the same second.
+    pub(crate) introduced: BTreeSet<String>,
+    /// Empty: it was never taken away.
+    pub(crate) removed: BTreeSet<String>,
+    pub(crate) at_head: bool,
+}
+
+/// One line of `git diff-tree`: what a path held before and after.
+struct Change {
+    path: String,
+    before: String,
+    after: String,
+}
+
+struct Commit {
+    parents: Vec<String>,
+    date: i64,
+    /// One list for each parent in which anything differs.
+    changes: Vec<Change>,
+}
+
+/// The history of a repository, of unreachable commits too.
+pub(crate) struct History {
+    commits: BTreeMap<String, Commit>,
+    /// Commits of each way to lead somewhere.
+    reached: Vec<(Reach, BTreeSet<String>)>,
+    /// What HEAD's tree holds.
+    head: BTreeMap<String, String>,
+    head_commits: BTreeSet<String>,
+    index: BTreeMap<String, String>,
+}
+
+impl History {
+    pub(crate) fn of(repo: &Repo) -> Self {
+        let all: Vec<String> =
+            listing(repo).into_iter().filter(|(_, kind, _)| kind == "commit").map(|(id, ..)| id).collect();
+        let mut commits = BTreeMap::new();
+        let input = all.join("\n") + "\n";
+        for line in repo.feed_line(&["log", "--no-walk", "--stdin", "--format=%H %ct %P"], input.as_bytes()).lines() {
+            let mut words = line.split(' ').map(str::to_owned);
+            let (id, date) = (words.next().expect("an id"), words.next().expect("a date").parse().expect("a number"));
+            let parents = words.filter(|word| !word.is_empty()).collect();
+            commits.insert(id, Commit { parents, date, changes: Vec::new() });
+        }
+        let diff = ["diff-tree", "--stdin", "-m", "-r", "--root", "-z", "--raw", "--no-renames", "--no-abbrev"];
+        read_changes(&repo.feed(&diff, input.as_bytes()), &mut commits);
+
+        let walk = |args: &[&str]| ids(repo, &[&["rev-list"], args].concat());
+        let stash = match repo.attempt(&["rev-parse", "-q", "--verify", "refs/stash"]).status.success() {
+            true => {
+                let entries = repo.git(&["reflog", "show", "--format=%H", "refs/stash"]);
+                walk(&entries.lines().collect::<Vec<_>>())
+            }
+            false => BTreeSet::new(),
+        };
+        let reached = vec![
+            (Reach::Refs, walk(&["--exclude=refs/stash", "--all"])),
+            (Reach::Stash, stash),
+            (Reach::Reflog, walk(&["--reflog", "--all"])),
+            (Reach::Unreachable, all.into_iter().collect()),
+        ];
+        let tree = |args: &[&str], at: usize| {
+            let lines = repo.git(args);
+            let entries = lines.split('\0').filter_map(|line| line.split_once('\t'));
+            entries.map(|(meta, path)| (path.to_owned(), meta.split(' ').nth(at).expect("an id").to_owned())).collect()
+        };
+        Self {
+            commits,
+            reached,
+            head: tree(&["ls-tree", "-r", "-z", "HEAD"], 2),
+            head_commits: walk(&["HEAD"]),
+            index: tree(&["ls-files", "-s", "-z"], 1),
+        }
+    }
+
+    /// Every path that ever held a blob, and what git knows of it there.
+    pub(crate) fn places(&self, blob: &str) -> BTreeMap<String, Truth> {
+        let mut places = BTreeMap::new();
+        let mut paths: BTreeSet<&String> =
+            self.index.iter().filter(|(_, held)| *held == blob).map(|(path, _)| path).collect();
+        let changes = self.commits.values().flat_map(|commit| &commit.changes);
+        paths.extend(changes.filter(|change| change.after == blob).map(|change| &change.path));
+        for path in paths {
+            places.insert(path.clone(), self.place(blob, path));
+        }
+        places
+    }
+
+    fn place(&self, blob: &str, path: &str) -> Truth {
+        let at_head = self.head.get(path).is_some_and(|held| held == blob);
+        // A commit introduces a blob at a path if none of its parents has it there.
+        let introduces = |commit: &Commit| {
+            let new = commit.changes.iter().filter(|c| c.path == path && c.after == blob && c.before != blob);
+            new.count() == commit.parents.len().max(1)
+        };
+        let candidates: BTreeSet<&String> =
+            self.commits.iter().filter(|(_, commit)| introduces(commit)).map(|(id, _)| id).collect();
+        for (reach, commits) in &self.reached {
+            let here: BTreeSet<&String> = candidates.iter().copied().filter(|id| commits.contains(*id)).collect();
+            if !here.is_empty() {
+                let introduced = self.ends(&here, |a, b| self.leads(b, a), |date| date);
+                let removed = if at_head { BTreeSet::new() } else { self.removed(blob, path) };
+                // What is staged is not lost.
+                let staged = *reach == Reach::Unreachable && self.index.get(path).is_some_and(|held| held == blob);
+                let reach = if staged { Reach::Index } else { *reach };
+                return Truth { reach, introduced, removed, at_head };
+            }
+        }
+        Truth { reach: Reach::Index, introduced: BTreeSet::new(), removed: BTreeSet::new(), at_head }
+    }
+
+    /// The last commit below HEAD that took it away: one that is like none of its parents at this path, else a merge that
+    /// chose a parent without it.
+    fn removed(&self, blob: &str, path: &str) -> BTreeSet<String> {
+        let mut chosen = [BTreeSet::new(), BTreeSet::new()];
+        for (id, commit) in self.commits.iter().filter(|(id, _)| self.head_commits.contains(*id)) {
+            let here: Vec<&Change> =
+                commit.changes.iter().filter(|c| c.path == path && c.before != c.after).collect();
+            if here.iter().any(|change| change.before == blob) {
+                let like_none = here.len() == commit.parents.len().max(1);
+                chosen[usize::from(!like_none)].insert(id);
+            }
+        }
+        let removals = if chosen[0].is_empty() { &chosen[1] } else { &chosen[0] };
+        self.ends(removals, |a, b| self.leads(a, b), |date| -date)
+    }
+
+    /// Those that no other one is `beyond`; of these the ones that come first by `order` of the date.
+    fn ends(
+        &self,
+        among: &BTreeSet<&String>,
+        beyond: impl Fn(&str, &str) -> bool,
+        order: impl Fn(i64) -> i64,
+    ) -> BTreeSet<String> {
+        let ends = among.iter().filter(|a| !among.iter().any(|b| b != *a && beyond(a, b)));
+        let key = |id: &str| order(self.commits[id].date);
+        let ends: Vec<&String> = ends.copied().collect();
+        let first = ends.iter().map(|id| key(id)).min();
+        ends.into_iter().filter(|id| Some(key(id)) == first).cloned().collect()
+    }
+
+    /// Whether `from` is an ancestor of `to`.
+    fn leads(&self, from: &str, to: &str) -> bool {
+        let (mut seen, mut todo) = (BTreeSet::new(), vec![to]);
+        while let Some(id) = todo.pop() {
+            if id == from {
+                return true;
+            }
+            if seen.insert(id) {
+                todo.extend(self.commits.get(id).into_iter().flat_map(|commit| &commit.parents).map(String::as_str));
+            }
+        }
+        false
+    }
+}
+
+/// Reads what `git diff-tree --stdin -z` prints: the commit, then `:mode mode before after letter`, path, again and again.
+fn read_changes(output: &[u8], commits: &mut BTreeMap<String, Commit>) {
+    let text = String::from_utf8_lossy(output);
+    let (mut words, mut commit) = (text.split('\0'), String::new());
+    while let Some(word) = words.next() {
+        if let Some(meta) = word.strip_prefix(':') {
+            let meta: Vec<&str> = meta.split(' ').collect();
+            let path = words.next().expect("a path").to_owned();
+            let change = Change { path, before: meta[2].to_owned(), after: meta[3].to_owned() };
+            commits.get_mut(&commit).expect("a known commit").changes.push(change);
+        } else if !word.is_empty() {
+            word.clone_into(&mut commit);
+        }
+    }
+}
+
+/// The names of branches or tags whose history holds a commit, as people write them, sorted.
+pub(crate) fn containing(repo: &Repo, commit: &str, below: &[&str]) -> Vec<String> {
+    let format = "--format=%(symref) %(refname:lstrip=2)";
+    let lines = repo.git(&[&["for-each-ref", format, "--contains", commit], below].concat());
+    // A symbolic ref (`origin/HEAD`) is a second name of a branch, not a second branch.
+    let mut names: Vec<String> = lines.lines().filter_map(|line| line.strip_prefix(' ')).map(str::to_owned).collect();
+    names.sort();
+    names
+}

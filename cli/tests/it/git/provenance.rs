@@ -1,0 +1,218 @@
+//! Who brought a key in, when, where, whether it is still there: keyradius and git agree on every place of every key.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::lab::Lab;
+use super::oracle::{History, Reach, Truth, containing, ids};
+use super::repo::{Ground, Repo};
+use super::seen::{Hit, Seen, scan};
+use super::variant::variant;
+
+/// What git says, asked once for each commit.
+struct Archive<'a> {
+    repo: &'a Repo,
+    history: History,
+    commits: BTreeMap<String, Value>,
+    branches: BTreeMap<String, [Vec<String>; 2]>,
+}
+
+impl<'a> Archive<'a> {
+    fn of(repo: &'a Repo) -> Self {
+        Self { repo, history: History::of(repo), commits: BTreeMap::new(), branches: BTreeMap::new() }
+    }
+
+    /// A commit as the report writes it.
+    fn commit(&mut self, id: Option<&String>) -> Value {
+        let Some(id) = id else { return Value::Null };
+        let read = || {
+            let format = "--format=%H%n%an <%ae>%n%ad%n%cn <%ce>%n%cd";
+            let date = "--date=format-local:%Y-%m-%dT%H:%M:%SZ";
+            let text = self.repo.git(&["log", "--no-walk", date, format, id]);
+            let line: Vec<&str> = text.lines().collect();
+            let [commit, author, author_date, committer, commit_date] = line[..] else { panic!("git log says {text}") };
+            json!({ "commit": commit, "author": author, "author_date": author_date, "committer": committer,
+                    "commit_date": commit_date })
+        };
+        self.commits.entry(id.clone()).or_insert_with(read).clone()
+    }
+
+    /// Branches and tags whose history holds it.
+    fn containing(&mut self, id: &String) -> [Vec<String>; 2] {
+        let ask = || [&["refs/heads", "refs/remotes"][..], &["refs/tags"]].map(|below| containing(self.repo, id, below));
+        self.branches.entry(id.clone()).or_insert_with(ask).clone()
+    }
+
+    /// What the report has to say about a blob at a path.
+    fn place(&mut self, truth: &Truth) -> Value {
+        let introduced = truth.introduced.first();
+        let [branches, tags] = introduced.map(|id| self.containing(id)).unwrap_or_default();
+        json!({
+            "attributed": true,
+            "introduced": self.commit(introduced),
+            "removed": self.commit(truth.removed.first()),
+            "at_head": truth.at_head,
+            "reach": truth.reach.name(),
+            "branches": branches,
+            "tags": tags,
+        })
+    }
+}
+
+/// Compares every place. Returns what is wrong.
+fn check(repo: &Repo, seen: &Seen) -> Vec<String> {
+    let mut archive = Archive::of(repo);
+    let mut wrong = Vec::new();
+    let mut by_object: BTreeMap<String, Vec<Hit>> = BTreeMap::new();
+    for hit in seen.hits() {
+        by_object.entry(hit.object.clone()).or_default().push(hit);
+    }
+    for (object, hits) in by_object {
+        let places = archive.history.places(&object);
+        if hits[0].kind != "blob" || places.is_empty() {
+            wrong.extend(hits.iter().filter_map(|hit| pathless(&mut archive, hit)));
+            continue;
+        }
+        let told: BTreeSet<Option<String>> = hits.iter().map(|hit| hit.path.clone()).collect();
+        let known: BTreeSet<Option<String>> = places.keys().map(|path| Some(printable(path))).collect();
+        if told != known {
+            wrong.push(format!("{object}: git knows it at {known:?}, told is {told:?}"));
+        }
+        for (path, truth) in &places {
+            let expected = archive.place(truth);
+            for hit in hits.iter().filter(|hit| hit.path == Some(printable(path))) {
+                wrong.extend(differences(hit, &expected));
+                wrong.extend(misplaced(repo, hit, path));
+            }
+        }
+    }
+    wrong
+}
+
+/// Commits, tags, and blobs that no tree of any commit holds.
+fn pathless(archive: &mut Archive<'_>, hit: &Hit) -> Option<String> {
+    let object = &hit.object;
+    let reachable = |args: &[&str]| ids(archive.repo, &[&["rev-list", "--objects"], args].concat()).contains(object);
+    let staged = || archive.repo.git(&["ls-files", "-s"]).contains(object.as_str());
+    let (reach, attributed) = match () {
+        () if reachable(&["--exclude=refs/stash", "--all"]) => (Reach::Refs, true),
+        () if reachable(&["--all"]) => (Reach::Stash, true),
+        () if reachable(&["--all", "--reflog"]) => (Reach::Reflog, true),
+        () if hit.kind == "blob" && staged() => (Reach::Index, true),
+        () => (Reach::Unreachable, false),
+    };
+    let mut expected = json!({ "reach": reach.name(), "path": null, "removed": null, "at_head": false });
+    if hit.kind == "blob" {
+        expected["attributed"] = attributed.into();
+        expected["introduced"] = Value::Null;
+    }
+    if hit.kind == "commit" {
+        let [branches, tags] = archive.containing(object);
+        expected["introduced"] = archive.commit(Some(object));
+        expected["branches"] = branches.into();
+        expected["tags"] = tags.into();
+    }
+    differences(hit, &expected)
+}
+
+fn differences(hit: &Hit, expected: &Value) -> Option<String> {
+    let fields = expected.as_object().expect("fields");
+    let different = fields.iter().filter(|(name, value)| hit.git[name.as_str()] != **value);
+    let told: Vec<String> =
+        different.map(|(name, value)| format!("{name}: git {value}, told {}", hit.git[name.as_str()])).collect();
+    let Hit { kind, object, path, .. } = hit;
+    (!told.is_empty()).then(|| format!("{kind} {object} at {path:?}: {}", told.join("; ")))
+}
+
+/// A blob that lies in the work tree is named by its file; another one by its path and the start of its id.
+fn misplaced(repo: &Repo, hit: &Hit, path: &str) -> Option<String> {
+    let on_disk = std::fs::read(repo.dir.join(path)).is_ok_and(|bytes| {
+        let folder = Repo::at(repo.git_dir());
+        folder.feed_line(&["hash-object", "--stdin"], &bytes) == hit.object
+    });
+    let path = printable(path);
+    let expected = if on_disk { path } else { format!("{path}@{}", &hit.object[..12]) };
+    let fine = hit.origin.strip_prefix(&expected).is_some_and(|rest| rest.is_empty() || rest.starts_with('!'));
+    (!fine).then(|| format!("{} at {path:?}: lies at {expected}, told is {}", hit.object, hit.origin, path = hit.path))
+}
+
+/// A path as reports print it.
+fn printable(path: &str) -> String {
+    let mut out = String::new();
+    for c in path.chars() {
+        if c.is_control() { out.push_str(&format!("\\x{:02x}", c as u32)) } else { out.push(c) }
+    }
+    out
+}
+
+/// Every seed in this variant.
+fn check_variant(name: &str, seeds: impl Iterator<Item = u64>) {
+    let ground = Ground::new(&format!("provenance-{name}"));
+    let mut complaints = Vec::new();
+    for seed in seeds {
+        let variant = variant(name);
+        let lab = Lab::new(seed, &ground.join(&format!("lab-{seed}")), variant.init);
+        let place = ground.join(&format!("place-{seed}"));
+        std::fs::create_dir_all(&place).expect("made");
+        let target = variant.make(&lab, &place);
+        let seen = scan(&target.scan, &["."]);
+        let hits = seen.hits().len();
+        let mut wrong = check(&target.repositories[0], &seen);
+        if hits < 20 {
+            wrong.push(format!("only {hits} places: {}", seen.stderr));
+        }
+        complaints.extend(wrong.into_iter().map(|wrong| format!("seed {seed}: {wrong}")));
+    }
+    assert!(complaints.is_empty(), "{name}: {} complaints\n{}", complaints.len(), complaints.join("\n"));
+}
+
+#[test]
+fn as_it_was_made() {
+    check_variant("loose", 0..12);
+}
+
+#[test]
+fn packed_with_all_the_helps_git_has() {
+    check_variant("commit-graph", 12..18);
+    check_variant("packed-refs", 18..21);
+}
+
+#[test]
+fn cloned() {
+    check_variant("mirror", 0..3);
+    check_variant("reference", 3..6);
+}
+
+#[test]
+fn from_a_linked_work_tree() {
+    check_variant("linked-worktree", 0..3);
+}
+
+#[test]
+fn of_sha256() {
+    check_variant("sha256", 0..3);
+}
+
+#[test]
+fn of_a_shallow_clone() {
+    check_variant("shallow", 0..3);
+}
+
+#[test]
+fn the_first_sight_of_a_key_is_that_of_its_oldest_place() {
+    let ground = Ground::new("provenance-exposure");
+    let lab = Lab::new(7, &ground.join("lab"), &[]);
+    let seen = scan(Path::new(&lab.repo.dir), &["."]);
+    let mut known = 0;
+    for finding in seen.json["findings"].as_array().expect("findings") {
+        let places = finding["occurrences"].as_array().expect("places").iter();
+        let first = places.filter_map(|place| place["git"]["introduced"]["commit_date"].as_str()).min();
+        if let Some(first) = first {
+            assert_eq!(finding["exposure"]["first_seen"], first, "{}", finding["id"]);
+            known += 1;
+        }
+    }
+    assert!(known > 10, "{known} of them have a date");
+}
