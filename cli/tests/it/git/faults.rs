@@ -77,7 +77,7 @@ impl Victim {
         let mut intact = Vec::new();
         // git ends at the first object that is damaged beyond its patience: ask again for what came behind.
         while !left.is_empty() {
-            let input: String = left.iter().map(|id| format!("{id}\n")).collect();
+            let input = left.iter().map(|id| id.as_str()).collect::<Vec<_>>().join("\n") + "\n";
             let output = fed(&mut self.repo.command(&["cat-file", "--batch"]), input.as_bytes());
             if String::from_utf8_lossy(&output.stderr).contains("not a git repository") {
                 return None;
@@ -110,11 +110,17 @@ impl Victim {
         let whole = std::fs::read(file).expect("it reads");
         let (damage, bytes) = damaged(rng, &whole);
         replace(file, &bytes);
-        let what = format!("{} of {} bytes, {damage}", file.strip_prefix(&self.repo.dir).unwrap_or(file).display(), whole.len());
+        let what = format!(
+            "{} of {} bytes, {damage}",
+            file.strip_prefix(&self.repo.dir).unwrap_or(file).display(),
+            whole.len()
+        );
         let seen = try_scan(&self.repo.dir, &["--jobs", "1", "."]);
         let (found, told) = (seen.objects(), !seen.gaps().is_empty());
         let wrong = match self.intact() {
-            None => (found.len() < self.keys.len() && !told && seen.code != Some(2)).then(|| "lost in silence".to_owned()),
+            None => {
+                (found.len() < self.keys.len() && !told && seen.code != Some(2)).then(|| "lost in silence".to_owned())
+            }
             Some(_) if seen.code == Some(2) => Some(format!("git still reads it: {}", seen.stderr)),
             Some(intact) => {
                 let missed: Vec<_> = intact.iter().filter(|id| !found.contains(**id)).collect();

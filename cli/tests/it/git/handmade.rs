@@ -89,7 +89,8 @@ pub(crate) fn blob_id(content: &[u8]) -> [u8; 20] {
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |value: u8| char::from_digit(value.into(), 16).expect("a digit");
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// A zlib stream that compresses nothing (RFC 1951 3.2.4).
@@ -224,16 +225,20 @@ fn git_reads_handmade_packs() {
     let ground = Ground::new("handmade");
     let repo = Repo::init(ground.join("repo.git"), &["--bare"]);
     let (base, target) = (b"0123456789abcdef-base-of-a-delta".repeat(3), b"0123456789abcdef and more".to_vec());
-    let delta = [number(base.len() as u64), number(target.len() as u64), vec![0x90, 16, 9], b" and more".to_vec()].concat();
+    let delta =
+        [number(base.len() as u64), number(target.len() as u64), vec![0x90, 16, 9], b" and more".to_vec()].concat();
     let (zlib, size) = bomb(b"start", 4000);
     let mut large = b"start".to_vec();
     large.resize(size as usize, 0);
     let (one, two, three) = (blob_id(&base), blob_id(&target), blob_id(&large));
-    pack(&repo.dir.join("objects/pack"), &[
-        Entry::object(BLOB, one, base.len() as u64, &stored(&base)),
-        Entry::delta(two, one, &delta),
-        Entry::object(BLOB, three, size, &zlib),
-    ]);
+    pack(
+        &repo.dir.join("objects/pack"),
+        &[
+            Entry::object(BLOB, one, base.len() as u64, &stored(&base)),
+            Entry::delta(two, one, &delta),
+            Entry::object(BLOB, three, size, &zlib),
+        ],
+    );
     repo.git(&["fsck", "--full", "--strict"]);
     for (id, content) in [(one, base), (two, target), (three, large)] {
         assert_eq!(repo.feed(&["cat-file", "blob", &hex(&id)], b""), content);

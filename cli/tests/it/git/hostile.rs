@@ -62,7 +62,8 @@ fn alternates_of_every_kind() {
         };
         std::fs::write(repo.dir.join(".git/objects/info/alternates"), fill(text)).expect("written");
         if name == "a-loop" {
-            std::fs::write(other.dir.join(".git/objects/info/alternates"), fill("SELF/.git/objects\n")).expect("written");
+            std::fs::write(other.dir.join(".git/objects/info/alternates"), fill("SELF/.git/objects\n"))
+                .expect("written");
         }
         let both = text.contains("OTHER") || name == "relative";
         let ids = if both { vec![&id, &other_id] } else { vec![&id] };
@@ -101,7 +102,7 @@ fn configuration_is_not_obeyed() {
     fifo(&ground.join("fifo"));
     let run = script.to_string_lossy();
     let mut config = std::fs::read_to_string(repo.dir.join(".git/config")).expect("read");
-    config.push_str(&format!(
+    let more = format!(
         "\tfsmonitor = {run}\n\thooksPath = {hooks}\n\talternateRefsCommand = {run}\n\tpager = {run}\n\tsshCommand = {run}\n\
          \tattributesFile = {fifo}\n\texcludesFile = {fifo}\n\tworktree = /dev\n\
          [filter \"f\"]\n\tclean = {run}\n\tsmudge = {run}\n\tprocess = {run}\n\trequired = true\n\
@@ -110,7 +111,8 @@ fn configuration_is_not_obeyed() {
          [includeIf \"gitdir:/\"]\n\tpath = {fifo}\n",
         hooks = ground.path().display(),
         fifo = ground.join("fifo").display(),
-    ));
+    );
+    config.push_str(&more);
     std::fs::write(repo.dir.join(".git/config"), config).expect("written");
     repo.file(".gitattributes", b"* filter=f diff=f\n");
     for hook in ["post-index-change", "reference-transaction", "post-checkout", "fsmonitor-watchman"] {
@@ -126,10 +128,25 @@ fn files_of_a_repository_that_are_no_files() {
     use std::os::unix::fs::symlink;
     let ground = Ground::new("hostile-files");
     for name in [
-        "HEAD", "config", "index", "packed-refs", "shallow", "logs/HEAD", "logs/refs/heads/main", "refs/heads/x", "refs/stash",
-        "objects/info/alternates", "objects/info/commit-graph", "objects/pack/multi-pack-index", "info/grafts", "commondir",
-        "objects/ab/00112233445566778899aabbccddeeff001122", "objects/pack/pack-00112233445566778899aabbccddeeff00112233.pack",
-        "objects/pack/pack-00112233445566778899aabbccddeeff00112233.idx", "worktrees/w/gitdir", "modules/m/HEAD",
+        "HEAD",
+        "config",
+        "index",
+        "packed-refs",
+        "shallow",
+        "logs/HEAD",
+        "logs/refs/heads/main",
+        "refs/heads/x",
+        "refs/stash",
+        "objects/info/alternates",
+        "objects/info/commit-graph",
+        "objects/pack/multi-pack-index",
+        "info/grafts",
+        "commondir",
+        "objects/ab/00112233445566778899aabbccddeeff001122",
+        "objects/pack/pack-00112233445566778899aabbccddeeff00112233.pack",
+        "objects/pack/pack-00112233445566778899aabbccddeeff00112233.idx",
+        "worktrees/w/gitdir",
+        "modules/m/HEAD",
     ] {
         for kind in ["fifo", "loop", "directory", "endless"] {
             let (repo, id) = small(&ground.join(&format!("{}-{kind}", name.replace('/', "-"))));
@@ -220,8 +237,17 @@ fn commits_and_trees_that_no_git_would_write() {
         ("commit", "tree \n\n".into()),
         ("commit", format!("tree {tree}\nparent {main}\nauthor \ncommitter x <> 99999999999999999999999 +9999\n\nx")),
         ("commit", format!("tree {tree}\nauthor A <a@b> -5 +0000\ncommitter \u{1b}[31mA <a@b> -99999999999 -0000\n\n")),
-        ("commit", format!("tree {}\nparent {}\nauthor A <a> 1 +0\ncommitter A <a> 1 +0\n\n", "0".repeat(40), "1".repeat(40))),
-        ("commit", format!("tree {tree}\n{}author A <a> 1 +0\ncommitter A <a> 1 +0\n\n", format!("parent {main}\n").repeat(5000))),
+        (
+            "commit",
+            format!("tree {}\nparent {}\nauthor A <a> 1 +0\ncommitter A <a> 1 +0\n\n", "0".repeat(40), "1".repeat(40)),
+        ),
+        (
+            "commit",
+            format!(
+                "tree {tree}\n{}author A <a> 1 +0\ncommitter A <a> 1 +0\n\n",
+                format!("parent {main}\n").repeat(5000)
+            ),
+        ),
         ("commit", format!("tree {main}\nauthor A <a> 1 +0\ncommitter A <a> 1 +0\n\n")),
         ("tree", "100644 a".into()),
         ("tree", "999999999999999999999 a\0aaaaaaaaaaaaaaaaaaaa".into()),
@@ -247,7 +273,8 @@ fn deep_chains_and_deep_trees() {
     let (mut rng, mut plants) = (Rng::new(3), Plants::default());
     let (mut stream, mut text) = (Vec::new(), String::new());
     for number in 0..4000 {
-        text.push_str(&format!("line {number} {:x}\n", rng.next()));
+        let line = format!("line {number} {:x}\n", rng.next());
+        text.push_str(&line);
         let text = if number % 500 == 499 { text.clone() + &plants.pem(&mut rng) } else { text.clone() };
         // The last kilobytes only, or the chain would take a gigabyte.
         let text = &text[text.len().saturating_sub(3000)..];
@@ -256,7 +283,9 @@ fn deep_chains_and_deep_trees() {
     let path = format!("{}key.pem", "d/".repeat(1900));
     let key = plants.pem(&mut rng);
     stream.extend(b"commit refs/heads/main\ncommitter C <c@d> 1700000000 +0000\ndata 0\n");
-    stream.extend(format!("M 100644 :500 chained.txt\nM 100644 inline {path}\ndata {}\n{key}\ndone\n", key.len()).into_bytes());
+    stream.extend(
+        format!("M 100644 :500 chained.txt\nM 100644 inline {path}\ndata {}\n{key}\ndone\n", key.len()).into_bytes(),
+    );
     let import = ["-c", "fastimport.unpackLimit=0", "fast-import", "--quiet", "--done", "--depth=4095"];
     repo.feed(&import, &stream);
     let index = files(&repo.dir.join("objects/pack"), ".idx").remove(0);
@@ -281,7 +310,13 @@ fn packs_made_by_hand() {
     let (zeros, zeros_size) = bomb(b"", 2_000_000);
     let whole = || Entry::object(BLOB, blob_id(&base), 1 << 20, &stored(&base));
     for (name, entries) in [
-        ("cycle", vec![Entry::delta(id("a"), id("b"), &delta(4, b"\x04abcd")), Entry::delta(id("b"), id("a"), &delta(4, b"\x04abcd"))]),
+        (
+            "cycle",
+            vec![
+                Entry::delta(id("a"), id("b"), &delta(4, b"\x04abcd")),
+                Entry::delta(id("b"), id("a"), &delta(4, b"\x04abcd")),
+            ],
+        ),
         ("itself", vec![Entry::delta(id("a"), id("a"), &delta(4, b"\x04abcd"))]),
         ("absent base", vec![Entry::delta(id("a"), id("nowhere"), &delta(4, b"\x04abcd"))]),
         ("delta bomb", vec![whole(), Entry::delta(id("a"), blob_id(&base), &delta(20_000 << 20, &copies))]),
@@ -329,7 +364,10 @@ fn a_key_under_a_false_name() {
     let ground = Ground::new("hostile-name");
     let (repo, key) = small(&ground.join("repo"));
     let pem = Plants::default().pem(&mut Rng::new(9));
-    pack(&repo.dir.join(".git/objects/pack"), &[Entry::object(BLOB, blob_id(b"x"), pem.len() as u64, &stored(pem.as_bytes()))]);
+    pack(
+        &repo.dir.join(".git/objects/pack"),
+        &[Entry::object(BLOB, blob_id(b"x"), pem.len() as u64, &stored(pem.as_bytes()))],
+    );
     let seen = finds(&repo, &[&key], "a false name");
     assert!(seen.gap("damaged"), "{:?}", seen.gaps());
     assert!(seen.gaps().iter().any(|gap| gap.contains(&hex(&blob_id(b"x"))[..12])), "{:?}", seen.gaps());

@@ -90,8 +90,8 @@ fn commits_that_git_log_names_are_those_of_the_oracle() {
 #[test]
 fn variants_are_sound_and_are_what_they_are_called() {
     let ground = Ground::new("lab-variants");
-    let plain = Lab::new(4, &ground.join("sha1"), &[]);
-    let sha256 = Lab::new(4, &ground.join("sha256"), &["--object-format=sha256"]);
+    let plain = Lab::new(4, &ground.join("lab-sha1"), &[]);
+    let sha256 = Lab::new(4, &ground.join("lab-sha256"), &["--object-format=sha256"]);
     for variant in VARIANTS {
         let lab = match variant.init {
             [] => &plain,
@@ -113,7 +113,9 @@ fn variants_are_sound_and_are_what_they_are_called() {
     let packs = |name: &str| files(&folder(name), ".pack").len();
     assert_eq!([packs("loose"), packs("gc"), packs("incremental"), packs("twice")], [0, 2, 3, 1]);
     assert!(packs("cruft") > 1 && !files(&folder("cruft"), ".mtimes").is_empty());
-    for (name, end) in [("bitmaps", ".bitmap"), ("multi-pack-index", "multi-pack-index"), ("commit-graph", "commit-graph")] {
+    for (name, end) in
+        [("bitmaps", ".bitmap"), ("multi-pack-index", "multi-pack-index"), ("commit-graph", "commit-graph")]
+    {
         assert!(!files(&folder(name), end).is_empty(), "{name}");
     }
     let index = |name: &str| std::fs::read(&files(&folder(name), ".idx")[0]).expect("an index");
@@ -124,7 +126,8 @@ fn variants_are_sound_and_are_what_they_are_called() {
     let deep = Repo::at(repo("repacked"));
     let pack = &files(&folder("repacked"), ".idx")[0];
     let chains = deep.git(&["verify-pack", "-v", &pack.to_string_lossy()]);
-    let deepest = chains.lines().filter_map(|line| line.strip_prefix("chain length = ")?.split(':').next()?.parse().ok());
+    let deepest =
+        chains.lines().filter_map(|line| line.strip_prefix("chain length = ")?.split(':').next()?.parse().ok());
     assert!(deepest.max() > Some(4), "{chains}");
     // A thin pack that was completed ends in the bases it lacked, so it holds objects that the first one holds too.
     let pushed = Repo::at(ground.join("thin-push/repo.git"));

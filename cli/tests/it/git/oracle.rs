@@ -98,6 +98,8 @@ pub(crate) struct Truth {
     pub(crate) reach: Reach,
     /// More than one only if they are of the same second.
     pub(crate) introduced: BTreeSet<String>,
+    /// Every commit that has it and none of whose parents has.
+    pub(crate) candidates: BTreeSet<String>,
     /// Empty: it was never taken away.
     pub(crate) removed: BTreeSet<String>,
     pub(crate) at_head: bool,
@@ -144,12 +146,12 @@ impl History {
         read_changes(&repo.feed(&diff, input.as_bytes()), &mut commits);
 
         let walk = |args: &[&str]| ids(repo, &[&["rev-list"], args].concat());
-        let stash = match repo.attempt(&["rev-parse", "-q", "--verify", "refs/stash"]).status.success() {
-            true => {
-                let entries = repo.git(&["reflog", "show", "--format=%H", "refs/stash"]);
-                walk(&entries.lines().collect::<Vec<_>>())
-            }
-            false => BTreeSet::new(),
+        // Older stashes are in the reflog of the stash, which a clone does not have.
+        let stash = if repo.attempt(&["rev-parse", "-q", "--verify", "refs/stash"]).status.success() {
+            let entries = repo.git(&["reflog", "show", "--format=%H", "refs/stash"]);
+            walk(&["refs/stash"].into_iter().chain(entries.lines()).collect::<Vec<_>>())
+        } else {
+            BTreeSet::new()
         };
         let reached = vec![
             (Reach::Refs, walk(&["--exclude=refs/stash", "--all"])),
@@ -167,8 +169,13 @@ impl History {
             reached,
             head: tree(&["ls-tree", "-r", "-z", "HEAD"], 2),
             head_commits: walk(&["HEAD"]),
-            index: tree(&["ls-files", "-s", "-z"], 1),
+            index: staged(repo),
         }
+    }
+
+    /// Whether an index holds it.
+    pub(crate) fn is_staged(&self, blob: &str) -> bool {
+        self.index.values().any(|held| held == blob)
     }
 
     /// Every path that ever held a blob, and what git knows of it there.
@@ -201,10 +208,12 @@ impl History {
                 // What is staged is not lost.
                 let staged = *reach == Reach::Unreachable && self.index.get(path).is_some_and(|held| held == blob);
                 let reach = if staged { Reach::Index } else { *reach };
-                return Truth { reach, introduced, removed, at_head };
+                let candidates = candidates.into_iter().cloned().collect();
+                return Truth { reach, introduced, candidates, removed, at_head };
             }
         }
-        Truth { reach: Reach::Index, introduced: BTreeSet::new(), removed: BTreeSet::new(), at_head }
+        let none = BTreeSet::new;
+        Truth { reach: Reach::Index, introduced: none(), candidates: none(), removed: none(), at_head }
     }
 
     /// The last commit below HEAD that took it away: one that is like none of its parents at this path, else a merge that
@@ -212,8 +221,7 @@ impl History {
     fn removed(&self, blob: &str, path: &str) -> BTreeSet<String> {
         let mut chosen = [BTreeSet::new(), BTreeSet::new()];
         for (id, commit) in self.commits.iter().filter(|(id, _)| self.head_commits.contains(*id)) {
-            let here: Vec<&Change> =
-                commit.changes.iter().filter(|c| c.path == path && c.before != c.after).collect();
+            let here: Vec<&Change> = commit.changes.iter().filter(|c| c.path == path && c.before != c.after).collect();
             if here.iter().any(|change| change.before == blob) {
                 let like_none = here.len() == commit.parents.len().max(1);
                 chosen[usize::from(!like_none)].insert(id);
@@ -250,6 +258,19 @@ impl History {
         }
         false
     }
+}
+
+/// What the index of every work tree holds: they share their objects.
+fn staged(repo: &Repo) -> BTreeMap<String, String> {
+    let list = repo.git(&["worktree", "list", "--porcelain"]);
+    let folders = list.lines().filter_map(|line| line.strip_prefix("worktree "));
+    let mut all = BTreeMap::new();
+    for folder in folders {
+        let lines = Repo::at(folder).git(&["ls-files", "-s", "-z"]);
+        let entries = lines.split('\0').filter_map(|line| line.split_once('\t'));
+        all.extend(entries.map(|(meta, path)| (path.to_owned(), meta.split(' ').nth(1).expect("an id").to_owned())));
+    }
+    all
 }
 
 /// Reads what `git diff-tree --stdin -z` prints: the commit, then `:mode mode before after letter`, path, again and again.

@@ -11,8 +11,9 @@ use crate::workshop::base64;
 const HEAD: [u8; 16] = [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 
 const WORDS: &[&str] = &[
-    "alpha", "bucket", "cargo", "deploy", "engine", "forest", "gradle", "harbor", "index", "jitter", "kernel", "ledger",
-    "module", "number", "orchid", "packet", "quorum", "router", "server", "tunnel", "update", "vector", "window", "yellow",
+    "alpha", "bucket", "cargo", "deploy", "engine", "forest", "gradle", "harbor", "index", "jitter", "kernel",
+    "ledger", "module", "number", "orchid", "packet", "quorum", "router", "server", "tunnel", "update", "vector",
+    "window", "yellow",
 ];
 
 /// How a key is written into a file.
@@ -186,7 +187,7 @@ impl Plants {
     /// Whether a key stands in these bytes whole, as it was written.
     pub(crate) fn any_in(&self, bytes: &[u8]) -> bool {
         // Both ways to write a key have a start that all keys share: no need to look for each of them.
-        let heads = [HEAD.to_vec(), base64(&HEAD)[..20].as_bytes().to_vec()];
+        let heads = [HEAD.to_vec(), base64(&HEAD).as_bytes()[..20].to_vec()];
         let begins = heads.iter().any(|head| find(head, bytes).is_some());
         begins && self.0.iter().any(|(der, dress)| find(&dress.put_on(der, &base64(der)), bytes).is_some())
     }

@@ -70,13 +70,27 @@ fn ranges_are_those_of_git() {
         for _ in 0..6 {
             let range = format!("{}..{}", rng.pick(&commits), rng.pick(&commits));
             let objects = ids(&stage.repo, &["rev-list", "--objects", &range]);
-            complaints.extend(stage.check(&["--history", &range], &objects).map(|wrong| format!("seed {seed}: {wrong}")));
+            complaints
+                .extend(stage.check(&["--history", &range], &objects).map(|wrong| format!("seed {seed}: {wrong}")));
         }
         let range = "main~4..main";
         let objects = ids(&stage.repo, &["rev-list", "--objects", range]);
         complaints.extend(stage.check(&["--history", range], &objects).map(|wrong| format!("seed {seed}: {wrong}")));
     }
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+/// What commits since that day brought that those just before them did not have: `git rev-list --since` itself would also
+/// list what was there all the time.
+fn brought_since(repo: &Repo, day: &str) -> BTreeSet<String> {
+    let since = repo.git(&["rev-list", "--all", "--parents", &format!("--since={day}T00:00:00Z")]);
+    let commits: BTreeSet<&str> = since.lines().filter_map(|line| line.split(' ').next()).collect();
+    let parents: BTreeSet<&str> = since.lines().flat_map(|line| line.split(' ').skip(1)).collect();
+    let before = parents.difference(&commits).map(|id| format!("^{id}"));
+    let input: Vec<String> = commits.iter().map(|&id| id.to_owned()).chain(before).collect();
+    let listed = repo.feed(&["rev-list", "--objects", "--stdin"], (input.join("\n") + "\n").as_bytes());
+    let listed = String::from_utf8_lossy(&listed).into_owned();
+    listed.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
 }
 
 /// A day is meant from its first second, in UTC. Commits of labs with wrong clocks are not asked: what "since" means for
@@ -91,8 +105,7 @@ fn since_is_what_came_with_commits_since() {
         let dates: Vec<&str> = dates.lines().collect();
         for share in 1..4 {
             let day = dates[dates.len() * share / 4];
-            let since = format!("--since={day}T00:00:00Z");
-            let objects = ids(&stage.repo, &["rev-list", "--objects", "--all", &since]);
+            let objects = brought_since(&stage.repo, day);
             complaints.extend(stage.check(&["--since", day], &objects).map(|wrong| format!("seed {seed}: {wrong}")));
         }
     }
@@ -107,7 +120,11 @@ fn none_still_reads_the_work_tree_and_a_wrong_range_is_an_error() {
     let seen = scan(&lab.repo.dir, &["--history", "none", "."]);
     let paths: Vec<&str> = seen.occurrences().iter().filter_map(|(_, place)| place["origin"].as_str()).collect();
     assert!(paths.contains(&"untracked.pem") && paths.contains(&"staged.pem"), "{paths:?}");
-    assert!(paths.iter().all(|path| lab.repo.dir.join(path.split('!').next().unwrap_or_default()).is_file() || path.contains('\\')));
+    assert!(
+        paths
+            .iter()
+            .all(|path| lab.repo.dir.join(path.split('!').next().unwrap_or_default()).is_file() || path.contains('\\'))
+    );
     for range in ["no-such-thing..main", "main..no-such-thing", "--all"] {
         let seen = super::seen::try_scan(Path::new(&lab.repo.dir), &[&format!("--history={range}"), "."]);
         assert_eq!(seen.code, Some(2), "{range}: {}", seen.stderr);

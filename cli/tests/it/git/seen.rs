@@ -50,7 +50,13 @@ pub(crate) fn keyradius(directory: &Path, args: &[&str]) -> Command {
 /// Scans. Fails if it crashes, or is not done within a minute: hanging is told from slowness so.
 pub(crate) fn scan(directory: &Path, args: &[&str]) -> Seen {
     let seen = try_scan(directory, args);
-    assert!(matches!(seen.code, Some(0 | 1 | 3)), "{args:?} in {}: {:?} {}", directory.display(), seen.code, seen.stderr);
+    assert!(
+        matches!(seen.code, Some(0 | 1 | 3)),
+        "{args:?} in {}: {:?} {}",
+        directory.display(),
+        seen.code,
+        seen.stderr
+    );
     seen
 }
 

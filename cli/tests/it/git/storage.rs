@@ -71,7 +71,8 @@ fn check_one(target: &Target, keys: &BTreeSet<Sighting>, variant: &Variant) -> V
     let format = if variant.name.starts_with("sha256") { "sha256" } else { "sha1" };
     for repository in seen.repositories() {
         let (shallow, partial) = (variant.name == "shallow", variant.name == "partial");
-        let right = [repository["object_format"] == format, repository["shallow"] == shallow, repository["partial"] == partial];
+        let right =
+            [repository["object_format"] == format, repository["shallow"] == shallow, repository["partial"] == partial];
         if right.contains(&false) {
             wrong.push(format!("not of this kind: {repository}"));
         }
@@ -94,7 +95,8 @@ fn whole(seen: &Seen, variant: &Variant) -> Option<String> {
 }
 
 fn run(target: &Path, args: &[&str]) -> Seen {
-    let (folder, name) = if target.is_file() { (target.parent().expect("a folder"), target.file_name()) } else { (target, None) };
+    let (folder, name) =
+        if target.is_file() { (target.parent().expect("a folder"), target.file_name()) } else { (target, None) };
     let name = name.map_or(".".into(), |name| name.to_string_lossy());
     scan(folder, &[args, &[&*name]].concat())
 }
@@ -103,9 +105,8 @@ fn different(found: &BTreeSet<Sighting>, expected: &BTreeSet<Sighting>, how: &st
     let missed: Vec<&Sighting> = expected.difference(found).collect();
     let invented: Vec<&Sighting> = found.difference(expected).collect();
     let first = |all: &[&Sighting]| format!("{} {:?}", all.len(), &all[..all.len().min(3)]);
-    (found != expected).then(|| {
-        format!("{how}: of {} missed {}, invented {}", expected.len(), first(&missed), first(&invented))
-    })
+    (found != expected)
+        .then(|| format!("{how}: of {} missed {}, invented {}", expected.len(), first(&missed), first(&invented)))
 }
 
 #[test]

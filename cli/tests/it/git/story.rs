@@ -233,7 +233,7 @@ impl<'a> Story<'a> {
     }
 
     fn commit(&mut self, branch: &str, parents: &[usize], tree: Tree) {
-        self.clock += self.rng.between(600, 90_000) as i64;
+        self.clock += i64::from(self.rng.between(600, 90_000) as u32);
         let odd = self.skewed && self.rng.chance(15);
         let date = if odd { self.clock - 400_000 } else { self.clock };
         let mark = self.commits.len() + 1;
@@ -281,7 +281,10 @@ impl<'a> Story<'a> {
             return self.reset(&format!("refs/tags/light-{number}"), &format!(":{mark}"));
         }
         let message = if self.rng.chance(25) { self.plants.pem(self.rng) } else { "A release\n".into() };
-        write(&mut self.stream, &format!("tag v{number}\nfrom :{mark}\ntagger Tom <tom@example.org> {} +0000\n", self.clock));
+        write(
+            &mut self.stream,
+            &format!("tag v{number}\nfrom :{mark}\ntagger Tom <tom@example.org> {} +0000\n", self.clock),
+        );
         data(&mut self.stream, message.as_bytes());
     }
 

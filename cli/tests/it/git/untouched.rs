@@ -25,7 +25,9 @@ fn a_scan_changes_nothing() {
     lab.repo.git(&["repack", "-adq"]);
     let before = state(&lab.repo.dir);
     assert!(before.len() > 30);
-    for args in [&["."][..], &["--history", "head", "."], &["--history", "main~3..main", "."], &["--since", "2023-12-01", "."]] {
+    for args in
+        [&["."][..], &["--history", "head", "."], &["--history", "main~3..main", "."], &["--since", "2023-12-01", "."]]
+    {
         scan(&lab.repo.dir, args);
     }
     assert!(state(&lab.repo.dir) == before, "a file has come, gone or changed");
@@ -61,7 +63,9 @@ fn a_scan_opens_nothing_for_writing_runs_nothing_and_sends_nothing() {
         let writes = ["O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC"].iter().any(|flag| call.contains(flag));
         if call.starts_with("execve") {
             programs += usize::from(call.ends_with("= 0"));
-        } else if (opens && writes) || !(opens || call.starts_with("+++") || call.starts_with("---") || call.starts_with('<')) {
+        } else if (opens && writes)
+            || !(opens || call.starts_with("+++") || call.starts_with("---") || call.starts_with('<'))
+        {
             bad.push(call);
         }
     }

@@ -120,6 +120,7 @@ fn url(repo: &Repo) -> String {
 
 fn clone(from: &str, to: &Path, args: &[&str]) -> Repo {
     let parent = Repo::at(to.parent().expect("a parent"));
+    std::fs::create_dir_all(&parent.dir).expect("made");
     parent.git(&[&["clone", "-q"], args, &[from, &to.to_string_lossy()]].concat());
     Repo::at(to)
 }
