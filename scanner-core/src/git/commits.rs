@@ -1,8 +1,10 @@
 //! Commits as a graph, gathered while their messages are scanned.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::hash::BuildHasherDefault;
 
-use super::keys::KeyMap;
+use super::keys::{KeyMap, KeySet};
 use super::oid::{Format, ObjectId};
 
 /// One commit. Names are [`ObjectId::key`]s: a million commits are some 50 MB.
@@ -74,56 +76,41 @@ pub(crate) struct Graph {
 pub(crate) type Node = u32;
 
 impl Graph {
-    /// Puts them in order. Dates decide only between commits that do not depend on each other: they may lie.
-    pub(crate) fn new(mut found: Commits) -> Self {
+    /// Puts them in order, by date as far as parents allow: dates may lie. Commits in `shallow` have no parents: what was
+    /// before them was never fetched, even if it is here by another way.
+    pub(crate) fn new(mut found: Commits, shallow: &[ObjectId]) -> Self {
         found.list.sort_by_key(|commit| (commit.time, commit.key));
         found.list.dedup_by_key(|commit| commit.key);
         let index: KeyMap<u32> = found.list.iter().enumerate().map(|(at, commit)| (commit.key, at as u32)).collect();
-        let parents_of = |commit: &Commit| {
-            let range = commit.first as usize..(commit.first + commit.parents) as usize;
-            found.parents.get(range).unwrap_or_default()
-        };
-        // Depth first from the oldest, a parent always before its child.
-        let mut order: Vec<u32> = Vec::with_capacity(found.list.len());
-        let mut state = vec![0_u8; found.list.len()];
-        let mut stack: Vec<(u32, bool)> = Vec::new();
-        for start in 0..found.list.len() as u32 {
-            stack.push((start, false));
-            while let Some((node, leaving)) = stack.pop() {
-                let Some(now) = state.get_mut(node as usize) else { continue };
-                if leaving {
-                    order.push(node);
-                    continue;
-                }
-                if *now != 0 {
-                    continue;
-                }
-                *now = 1;
-                stack.push((node, true));
-                let Some(commit) = found.list.get(node as usize) else { continue };
-                for key in parents_of(commit) {
-                    stack.extend(index.get(key).map(|parent| (*parent, false)));
-                }
-            }
-        }
-        let mut place = vec![0_u32; order.len()];
-        for (new, old) in order.iter().enumerate() {
-            if let Some(to) = place.get_mut(*old as usize) {
-                *to = new as u32;
-            }
-        }
+        let cut: KeySet = shallow.iter().map(ObjectId::key).collect();
+        // By their places in the sorted list, as are all numbers up to the last loop.
+        let parents: Vec<Vec<u32>> = found
+            .list
+            .iter()
+            .map(|commit| {
+                let range = commit.first as usize..(commit.first + commit.parents) as usize;
+                let named = found.parents.get(range).filter(|_| !cut.contains(&commit.key)).unwrap_or_default();
+                named.iter().filter_map(|key| index.get(key)).copied().collect()
+            })
+            .collect();
         let mut graph = Self {
-            commits: Vec::with_capacity(order.len()),
+            commits: Vec::with_capacity(found.list.len()),
             parents: Vec::with_capacity(found.parents.len()),
-            by_key: KeyMap::with_capacity_and_hasher(order.len(), BuildHasherDefault::default()),
+            by_key: KeyMap::with_capacity_and_hasher(found.list.len(), BuildHasherDefault::default()),
         };
-        for (new, old) in order.iter().enumerate() {
-            let Some(commit) = found.list.get(*old as usize) else { continue };
+        let mut place = vec![0; found.list.len()];
+        for old in order(&parents) {
+            let Some(commit) = found.list.get(old as usize) else { continue };
+            let new = graph.commits.len() as u32;
+            if let Some(to) = place.get_mut(old as usize) {
+                *to = new;
+            }
             let first = graph.parents.len() as u32;
-            let known = parents_of(commit).iter().filter_map(|key| index.get(key));
-            graph.parents.extend(known.filter_map(|parent| place.get(*parent as usize)).copied());
+            let known =
+                parents.get(old as usize).into_iter().flatten().filter_map(|parent| place.get(*parent as usize));
+            graph.parents.extend(known.copied());
             let parents = graph.parents.len() as u32 - first;
-            graph.by_key.insert(commit.key, new as u32);
+            graph.by_key.insert(commit.key, new);
             graph.commits.push(Commit { first, parents, ..commit.clone() });
         }
         graph
@@ -166,6 +153,49 @@ impl Graph {
             }
         }
     }
+}
+
+/// An order in which parents come first, and otherwise the lowest number that can come next.
+fn order(parents: &[Vec<u32>]) -> Vec<u32> {
+    let mut missing: Vec<u32> = parents.iter().map(|parents| parents.len() as u32).collect();
+    let mut starts = vec![0_u32; parents.len() + 2];
+    for parent in parents.iter().flatten() {
+        if let Some(start) = starts.get_mut(*parent as usize + 2) {
+            *start += 1;
+        }
+    }
+    let mut sum = 0;
+    for start in &mut starts {
+        sum += *start;
+        *start = sum;
+    }
+    let mut children = vec![0_u32; sum as usize];
+    for (child, parents) in parents.iter().enumerate() {
+        for parent in parents {
+            if let Some(start) = starts.get_mut(*parent as usize + 1)
+                && let Some(to) = children.get_mut(*start as usize)
+            {
+                *to = child as u32;
+                *start += 1;
+            }
+        }
+    }
+    let mut ready: BinaryHeap<Reverse<u32>> =
+        missing.iter().enumerate().filter(|(_, count)| **count == 0).map(|(node, _)| Reverse(node as u32)).collect();
+    let mut order = Vec::with_capacity(parents.len());
+    while let Some(Reverse(node)) = ready.pop() {
+        order.push(node);
+        let range = starts.get(node as usize).zip(starts.get(node as usize + 1)).map(|(a, b)| *a as usize..*b as usize);
+        for child in range.and_then(|range| children.get(range)).unwrap_or_default() {
+            if let Some(count) = missing.get_mut(*child as usize) {
+                *count -= 1;
+                if *count == 0 {
+                    ready.push(Reverse(*child));
+                }
+            }
+        }
+    }
+    order
 }
 
 /// The header of a commit.
@@ -265,13 +295,17 @@ mod tests {
         other.push(&id(2), &commit(&[1, 7], 50));
         commits.append(other);
         assert_eq!(commits.missing_parents(), 1);
-        let graph = Graph::new(commits);
+        let graph = Graph::new(commits.clone(), &[]);
         let order: Vec<u64> = graph.nodes().map(|node| graph.commit(node).unwrap().key).collect();
         assert_eq!(order, [id(1).key(), id(2).key(), id(3).key()]);
         assert_eq!(graph.parents(2), [0, 1]);
         let mut seen = vec![false; graph.len()];
         graph.reach(graph.node(&id(2)), &mut seen);
         assert_eq!(seen, [true, true, false]);
+        let shallow = Graph::new(commits, &[id(2)]);
+        let order: Vec<u64> = shallow.nodes().map(|node| shallow.commit(node).unwrap().key).collect();
+        assert_eq!(order, [id(2).key(), id(1).key(), id(3).key()], "by date, where parents allow");
+        assert_eq!(shallow.parents(0), [0_u32; 0]);
     }
 
     #[test]

@@ -103,7 +103,7 @@ impl History {
         if read.partly {
             read.commits = super::select::commits(&read.odb, jobs);
         }
-        let graph = Graph::new(std::mem::take(&mut read.commits));
+        let graph = Graph::new(std::mem::take(&mut read.commits), &read.repository.shallow);
         let mut targets: HashMap<ObjectId, ObjectId> = read.tags.iter().copied().collect();
         if read.partly {
             for id in read.refs.by_name.values() {

@@ -58,7 +58,13 @@ impl Selection {
     }
 
     /// The objects to look at. `Err` says which name leads nowhere.
-    pub(crate) fn objects(&self, odb: &Odb, refs: &Refs, jobs: usize) -> Result<HashSet<ObjectId>, String> {
+    pub(crate) fn objects(
+        &self,
+        odb: &Odb,
+        refs: &Refs,
+        shallow: &[ObjectId],
+        jobs: usize,
+    ) -> Result<HashSet<ObjectId>, String> {
         let mut wanted = HashSet::new();
         let mut seen = HashSet::new();
         if self.history == History::Head {
@@ -68,7 +74,7 @@ impl Selection {
             gather(odb, Header::parse(odb.format, &commit).tree, &mut seen, &mut wanted);
             return Ok(wanted);
         }
-        let graph = Graph::new(commits(odb, jobs));
+        let graph = Graph::new(commits(odb, jobs), shallow);
         let mut inside = vec![self.history == History::All; graph.len()];
         if let History::Range(from, to) = &self.history {
             let mut outside = vec![false; graph.len()];

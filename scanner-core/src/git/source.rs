@@ -174,7 +174,11 @@ impl Repositories {
         sink: &dyn BlobSink,
     ) {
         let selection = &self.options.selection;
-        let wanted = if selection.is_all() { Ok(None) } else { selection.objects(&odb, &refs, jobs).map(Some) };
+        let wanted = if selection.is_all() {
+            Ok(None)
+        } else {
+            selection.objects(&odb, &refs, &repository.shallow, jobs).map(Some)
+        };
         let wanted: Option<HashSet<ObjectId>> = wanted.unwrap_or_else(|what| {
             let mut unknown = lock(&self.unknown);
             unknown.push(what.clone());
