@@ -38,8 +38,9 @@ fn what_the_remote_does_not_have_is_checked() {
     push(&["--no-verify", "origin", "HEAD:side"])(&repo).passes("past the hook");
     main(&repo).passes("the remote has it by now, on another branch");
 
+    push(&["origin", "main:new"])(&repo).passes("a branch without news");
     push(&["origin", ":side"])(&repo).passes("a deletion");
-    push(&["origin", ":v1", "main:new"])(&repo).passes("a deletion and a branch without news");
+    push(&["origin", ":new", "main:newer"])(&repo).passes("a deletion and a branch without news");
     main(&repo).passes("nothing to push");
 }
 

@@ -4,13 +4,13 @@ use super::repo::{Repo, body};
 use crate::workshop::{Ran, key_pem};
 
 /// A repository, and the bare repository `server` with the hook, to which it was pushed once.
-fn served(test: &str, options: &str) -> Repo {
+fn served(test: &str) -> Repo {
     let mut repo = Repo::bare_of_hooks(test, &[]);
     repo.git(&["init", "-q", "--bare", "-b", "main", "../server.git"]).passes("bare");
     repo.git(&["remote", "add", "origin", "../server.git"]).passes("remote");
     repo.file("readme.md", "nothing\n").commit_all("begin");
     repo.go("server.git").git(&["config", "receive.advertisePushOptions", "true"]).passes("options");
-    repo.script("hooks/pre-receive", &format!("#!/bin/sh\nexec keyradius hook pre-receive {options}\n"));
+    repo.script("hooks/pre-receive", "#!/bin/sh\nexec keyradius hook pre-receive\n");
     repo.go("repo").git(&["push", "-q", "origin", "main"]).passes("first push");
     repo
 }
@@ -22,7 +22,7 @@ fn push(repo: &Repo, what: &[&str]) -> Ran {
 #[test]
 fn a_push_that_brings_a_key_is_refused() {
     for (test, unpack) in [("receive", "100"), ("receive-pack", "1")] {
-        let mut repo = served(test, "");
+        let mut repo = served(test);
         repo.go("server.git").git(&["config", "receive.unpackLimit", unpack]).passes("unpack");
         repo.go("repo").file("a.txt", "x").commit_all("no key");
         push(&repo, &["origin", "main"]).passes("no key");
@@ -47,7 +47,7 @@ fn a_push_that_brings_a_key_is_refused() {
 
 #[test]
 fn a_push_option_lets_a_push_in_with_a_reason() {
-    let repo = served("receive-option", "");
+    let repo = served("receive-option");
     repo.file("a.pem", key_pem(1)).commit_all("key");
     let option = |text: &'static str| push(&repo, &["-o", text, "origin", "main"]);
     option("keyradius.allow=").blocked("no reason", &["push option keyradius.allow needs a reason"]);
@@ -65,7 +65,7 @@ fn a_push_option_lets_a_push_in_with_a_reason() {
 
 #[test]
 fn what_the_server_had_is_no_news() {
-    let repo = served("receive-thin", "");
+    let repo = served("receive-thin");
     let long = |n: u32| {
         (0..200).map(|line| format!("line {line} of version {}\n", n * u32::from(line == 7))).collect::<String>()
     };
@@ -81,7 +81,7 @@ fn what_the_server_had_is_no_news() {
 
 #[test]
 fn the_pusher_cannot_allow_what_the_server_refuses() {
-    let repo = served("receive-allow", "");
+    let repo = served("receive-allow");
     repo.file("a.pem", format!("# keyradius:allow reason=\"let me in\"\n{}", key_pem(1)));
     repo.file("b.pem", key_pem(2));
     repo.file("keyradius.toml", "[[allow]]\npath = \"b.pem\"\nreason = \"me too\"\n").commit_all("keys");
@@ -92,17 +92,19 @@ fn the_pusher_cannot_allow_what_the_server_refuses() {
     ];
     push(&repo, &["origin", "main"]).blocked("not obeyed", &told);
 
-    let mut repo = served("receive-allow-server", "--config policy.toml");
-    repo.go("server.git").file("policy.toml", "[[allow]]\npath = \"tests/**\"\nreason = \"made for tests\"\n");
-    repo.go("repo").file("tests/a.pem", key_pem(1)).commit_all("allowed");
+    let repo = served("receive-allow-server");
+    repo.file("../server.git/policy.toml", "[[allow]]\npath = \"tests/**\"\nreason = \"made for tests\"\n");
+    let script = "#!/bin/sh\nexec keyradius hook pre-receive --config policy.toml\n";
+    repo.script("../server.git/hooks/pre-receive", script);
+    repo.file("tests/a.pem", key_pem(1)).commit_all("allowed");
     push(&repo, &["origin", "main"]).passes("by the server");
-    repo.file("a.pem", key_pem(1)).commit_all("not allowed");
+    repo.file("a.pem", key_pem(2)).commit_all("not allowed");
     push(&repo, &["origin", "main"]).blocked("elsewhere", &["a.pem:1"]);
 }
 
 #[test]
 fn a_push_that_takes_too_long_is_refused_or_let_in_loudly() {
-    let repo = served("receive-slow", "");
+    let repo = served("receive-slow");
     for (on_timeout, code) in [("block", Some(1)), ("allow", Some(0))] {
         let script = format!("#!/bin/sh\nexec keyradius hook pre-receive --budget 0s --on-timeout {on_timeout}\n");
         repo.script("../server.git/hooks/pre-receive", &script);
@@ -118,7 +120,7 @@ fn a_push_that_takes_too_long_is_refused_or_let_in_loudly() {
 
 #[test]
 fn people_in_a_browser_see_every_line() {
-    let repo = served("receive-web", "");
+    let repo = served("receive-web");
     repo.script("../server.git/hooks/pre-receive", "#!/bin/sh\nGL_PROTOCOL=web exec keyradius hook pre-receive\n");
     repo.file("a.pem", key_pem(1)).commit_all("key");
     let ran = push(&repo, &["origin", "main"]);

@@ -70,10 +70,6 @@ impl Repo {
         self
     }
 
-    pub(crate) fn read(&self, name: &str) -> String {
-        String::from_utf8_lossy(&std::fs::read(self.place.join(name)).expect(name)).into_owned()
-    }
-
     /// A program in an environment of its own.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>, args: &[impl AsRef<OsStr>]) -> Command {
         let mut command = Command::new(program);
