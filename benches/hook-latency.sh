@@ -48,10 +48,10 @@ now() { local t=${EPOCHREALTIME/[.,]/}; echo "$t"; }
 clock() { local start; start=$(now); "$@"; took=$(($(now) - start)); }
 
 for round in $(seq "$rounds"); do
-    stage "$round a"
+    stage "$round-a"
     clock git commit -q -m without
     without=$took
-    stage "$round b"
+    stage "$round-b"
     clock keyradius hook pre-commit
     hook=$took
     keyradius hook install >/dev/null

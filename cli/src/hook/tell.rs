@@ -7,7 +7,7 @@ use scanner_core::blob::printable_path;
 use scanner_core::error::Gap;
 
 use super::judge::{Judged, News};
-use crate::allow::Allowance;
+use crate::allow::{Allowance, hex};
 use crate::out;
 use crate::report::words::{escape, plural, protection, wrap};
 
@@ -107,6 +107,7 @@ impl Page {
         let roles = finding.roles.iter().map(role).collect::<Vec<_>>().join(", ");
         let facts = format!("{} · {}", algorithm(finding), protection(finding.protection.id()));
         self.line(format!("{:>4}  {}  {roles}  {facts}", finding.severity_text(), finding.tier.id()));
+        self.field("key", &names(finding).join(" · "));
         let commits = news.commits.iter().chain(std::iter::repeat(&None));
         let allowed = news.allowed.iter().chain(std::iter::repeat(&None));
         for (index, ((occurrence, commit), allowed)) in finding.occurrences.iter().zip(commits).zip(allowed).enumerate()
@@ -180,6 +181,17 @@ fn role(score: &RoleScore) -> String {
         "unknown" => escape(&score.title),
         _ => format!("{} ({})", escape(&score.title), score.band.id()),
     }
+}
+
+/// The names that the key goes by.
+fn names(finding: &Finding) -> Vec<String> {
+    let short = |digest: &[u8]| hex(digest.get(..8).unwrap_or(digest));
+    let mut names = Vec::new();
+    names.extend(finding.key.map(|key| format!("spki {}", short(&key.spki_sha256))));
+    names.extend(finding.ciphertext_sha256.map(|digest| format!("known by its ciphertext only, {}", short(&digest))));
+    names.extend(finding.public.as_ref().and_then(|public| public.ssh_sha256.clone()));
+    names.extend(finding.pgp_fingerprints.iter().map(|fingerprint| escape(fingerprint)));
+    names
 }
 
 fn algorithm(finding: &Finding) -> String {
