@@ -132,31 +132,35 @@ pub(crate) struct StatusArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum HookName {
     /// Before a commit
-    PreCommit,
+    #[value(name = "pre-commit")]
+    Commit,
     /// Before the commit of a merge without conflicts
-    PreMergeCommit,
+    #[value(name = "pre-merge-commit")]
+    MergeCommit,
     /// Before a push
-    PrePush,
+    #[value(name = "pre-push")]
+    Push,
     /// On a server, before a push is taken
-    PreReceive,
+    #[value(name = "pre-receive")]
+    Receive,
 }
 
 impl HookName {
     /// All of them.
-    pub(crate) const ALL: [Self; 4] = [Self::PreCommit, Self::PreMergeCommit, Self::PrePush, Self::PreReceive];
+    pub(crate) const ALL: [Self; 4] = [Self::Commit, Self::MergeCommit, Self::Push, Self::Receive];
 
     /// As git calls it: the name of its file.
     pub(crate) const fn id(self) -> &'static str {
         match self {
-            Self::PreCommit => "pre-commit",
-            Self::PreMergeCommit => "pre-merge-commit",
-            Self::PrePush => "pre-push",
-            Self::PreReceive => "pre-receive",
+            Self::Commit => "pre-commit",
+            Self::MergeCommit => "pre-merge-commit",
+            Self::Push => "pre-push",
+            Self::Receive => "pre-receive",
         }
     }
 
     /// Whether git writes to its standard input.
     pub(crate) const fn reads(self) -> bool {
-        matches!(self, Self::PrePush | Self::PreReceive)
+        matches!(self, Self::Push | Self::Receive)
     }
 }

@@ -33,8 +33,8 @@ const POINTER: &[u8] = b"version https://git-lfs";
 pub(crate) struct Blobs<'a> {
     git: Git,
     oids: &'a [String],
-    /// Where git-lfs keeps what its pointers mean.
-    lfs: Option<PathBuf>,
+    /// The directory below which git-lfs keeps what its pointers mean.
+    common: Option<&'a Path>,
     read: AtomicU64,
     seen: Mutex<Seen>,
 }
@@ -50,9 +50,8 @@ pub(crate) struct Seen {
 
 impl<'a> Blobs<'a> {
     /// These objects. `common` is the directory that all work trees of the repository share.
-    pub(crate) fn new(git: Git, oids: &'a [String], common: Option<&Path>) -> Self {
-        let lfs = common.map(Path::to_owned);
-        Self { git, oids, lfs, read: AtomicU64::new(0), seen: Mutex::default() }
+    pub(crate) fn new(git: Git, oids: &'a [String], common: Option<&'a Path>) -> Self {
+        Self { git, oids, common, read: AtomicU64::new(0), seen: Mutex::default() }
     }
 
     /// How many were read, and what was learned.
@@ -148,33 +147,30 @@ impl<'a> Blobs<'a> {
 
     /// Whether this is a pointer of git-lfs; what it means is scanned in its place.
     fn pointer(&self, oid: &str, bytes: &[u8], windows: &mut Windows, sink: &dyn BlobSink) -> bool {
-        let Some(meant) = self.lfs.as_deref().and_then(|common| lfs_object(common, bytes)) else { return false };
-        match meant.map(File::open) {
+        let Some(common) = self.common.filter(|_| bytes.starts_with(POINTER)) else { return false };
+        match lfs_object(common, bytes).map(File::open) {
             Some(Ok(mut file)) => windows.feed(&mut file, &Origin::file(oid), sink),
             Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => {
                 gap(sink, oid, &format!("the object of its git-lfs pointer cannot be read: {error}"));
             }
             _ => {
                 self.seen.lock().unwrap_or_else(PoisonError::into_inner).absent_lfs.push(oid.to_owned());
-                sink.done(bytes.len() as u64);
+                // The text of the pointer is all that there is.
+                windows.feed(&mut &*bytes, &Origin::file(oid), sink);
             }
         }
         true
     }
 }
 
-/// If this is a pointer of git-lfs: the file it means, if it names one.
+/// The file that a pointer of git-lfs means, if it names one.
 /// <https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md>
-fn lfs_object(common: &Path, bytes: &[u8]) -> Option<Option<PathBuf>> {
-    if !bytes.starts_with(POINTER) {
-        return None;
-    }
+fn lfs_object(common: &Path, bytes: &[u8]) -> Option<PathBuf> {
     let text = String::from_utf8_lossy(bytes);
-    let digest = text.lines().find_map(|line| line.strip_prefix("oid sha256:")).map(str::trim);
-    Some(digest.filter(|digest| digest.len() == 64 && is_oid(digest)).and_then(|digest| {
-        let objects = common.join("lfs").join("objects");
-        Some(objects.join(digest.get(..2)?).join(digest.get(2..4)?).join(digest))
-    }))
+    let digest = text.lines().find_map(|line| line.strip_prefix("oid sha256:"))?.trim();
+    let digest = Some(digest).filter(|digest| digest.len() == 64 && is_oid(digest))?;
+    let objects = common.join("lfs").join("objects");
+    Some(objects.join(digest.get(..2)?).join(digest.get(2..4)?).join(digest))
 }
 
 fn gap(sink: &dyn BlobSink, oid: &str, detail: &str) {
@@ -201,16 +197,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pointers_are_told_from_text() {
+    fn pointers_name_files_below_the_directory_of_git_lfs() {
         let digest = "ab".repeat(32);
-        let pointer = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{digest}\nsize 12\n");
         let object = PathBuf::from(format!("common/lfs/objects/ab/ab/{digest}"));
-        for (text, meant) in [
-            (pointer.as_str(), Some(Some(object))),
-            ("version https://git-lfs.github.com/spec/v1\noid sha256:../../x\n", Some(None)),
-            ("version https://git-lfs.github.com/spec/v1\n", Some(None)),
-            ("version 2", None),
+        for (named, meant) in [
+            (format!("oid sha256:{digest}\nsize 12\n"), Some(object)),
+            ("oid sha256:../../x\n".to_owned(), None),
+            (format!("oid sha256:{}\n", &digest[..40]), None),
+            (String::new(), None),
         ] {
+            let text = format!("version https://git-lfs.github.com/spec/v1\n{named}");
             assert_eq!(lfs_object(Path::new("common"), text.as_bytes()), meant, "{text}");
         }
     }

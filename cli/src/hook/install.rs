@@ -1,5 +1,6 @@
 //! `keyradius hook install`, `uninstall` and `status`: what others put there is kept, and comes back.
 
+use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -39,7 +40,7 @@ pub(crate) fn install(args: &InstallArgs, here: &Path) -> Result<Exit, Failure> 
         return Err(Failure::new(format!("{} belongs to husky, which writes it anew", hooks.shown(here)))
             .hint("add the line `keyradius hook pre-commit` to .husky/pre-commit (and to .husky/pre-merge-commit)"));
     }
-    let default = [HookName::PreCommit, HookName::PreMergeCommit];
+    let default = [HookName::Commit, HookName::MergeCommit];
     let wanted = if args.hooks.is_empty() { &default[..] } else { &args.hooks };
     let keyradius = std::env::current_exe().map_err(|error| {
         Failure::new(format!("cannot tell where keyradius is: {error}")).hint("run it by its full path")
@@ -65,7 +66,7 @@ pub(crate) fn install(args: &InstallArgs, here: &Path) -> Result<Exit, Failure> 
         let directory = hooks.directory.as_os_str();
         if git.value(&["config", "--global", "--get", "core.hooksPath"]).is_none() {
             git.ask(&["config".as_ref(), "--global".as_ref(), "core.hooksPath".as_ref(), directory])?;
-            told += &format!("core.hooksPath of the global configuration is now {}\n", hooks.shown(here));
+            let _ = writeln!(told, "core.hooksPath of the global configuration is now {}", hooks.shown(here));
         }
         told += "hooks of a repository's own .git/hooks go on running; a repository with a core.hooksPath of its own \
                  is not covered\n";
@@ -119,7 +120,7 @@ pub(crate) fn status(args: &StatusArgs, here: &Path) -> Result<Exit, Failure> {
             Ok(State::Nothing) => "not installed".to_owned(),
             Err(error) => format!("cannot be read: {}", plain(&error)),
         };
-        told += &format!("{:<17} {what}\n", hook.id());
+        let _ = writeln!(told, "{:<17} {what}", hook.id());
     }
     out::data(told.as_bytes())?;
     Ok(Exit::Nothing)
@@ -196,34 +197,24 @@ impl Hooks {
         let path = self.directory.join(name);
         let before = self.before(name);
         let shown_before = shown(&before, here);
+        let refuse = |what: String, hint: String| Err(Failure::new(what).hint(hint));
         match self.state(name).map_err(|error| self.failed("read", &path, &error, here))? {
-            State::Ours => Ok(()),
-            State::Nothing if exists(&before) => {
-                Err(Failure::new(format!("{shown_before} is there without the hook that runs it"))
-                    .hint("move it to where it belongs, or delete it; then install again"))
+            State::Nothing if exists(&before) => refuse(
+                format!("{shown_before} is there without the hook that runs it"),
+                "move it to where it belongs, or delete it; then install again".to_owned(),
+            ),
+            // What a hook manager wrote anew is no second hook.
+            State::Other(script) if exists(&before) && !std::fs::read(&before).is_ok_and(|kept| kept == script) => {
+                refuse(
+                    format!("two hooks are there that are not keyradius's: {name} and {name}{BEFORE}"),
+                    format!("keep one of them in {}, remove {shown_before}, then install again", shown(&path, here)),
+                )
             }
-            State::Nothing => Ok(()),
-            State::Other(script) if exists(&before) => {
-                // What a hook manager wrote anew is no other hook.
-                let same = std::fs::read(&before).is_ok_and(|kept| kept == script);
-                if same {
-                    Ok(())
-                } else {
-                    Err(Failure::new(format!(
-                        "two hooks are there that are not keyradius's: {name} and {name}{BEFORE}"
-                    ))
-                    .hint(format!(
-                        "keep one of them in {}, remove {shown_before}, then install again",
-                        shown(&path, here)
-                    )))
-                }
-            }
-            State::Other(script) if asks_its_name(&script) => Err(Failure::new(format!(
-                "the hook {} goes by its own name, which chaining would change",
-                shown(&path, here)
-            ))
-            .hint(format!("add the line `keyradius hook {name}` to it, or to what it runs"))),
-            State::Other(_) => Ok(()),
+            State::Other(script) if asks_its_name(&script) => refuse(
+                format!("the hook {} goes by its own name, which chaining would change", shown(&path, here)),
+                format!("add the line `keyradius hook {name}` to it, or to what it runs"),
+            ),
+            State::Nothing | State::Ours | State::Other(_) => Ok(()),
         }
     }
 

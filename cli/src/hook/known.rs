@@ -106,3 +106,29 @@ impl Known {
             .any(|name| names.get(&name).is_some_and(|weakest| *weakest <= protection(occurrence)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples;
+
+    #[test]
+    fn a_key_that_lost_its_password_is_news() {
+        use ProtectionState::{Plaintext, Strong, Weak};
+        let mut occurrence = samples::occurrence("a.pem", 1);
+        occurrence.material.identity = Some(Identity::Opaque([1; 32]));
+        let name = KeyName::Opaque([1; 32]);
+        for (old, new, covered) in
+            [(Plaintext, Plaintext, true), (Plaintext, Strong, true), (Strong, Weak, false), (Weak, Plaintext, false)]
+        {
+            let known = Known([("old".to_owned(), [(name, old)].into())].into());
+            occurrence.material.protection = Some(scanner_core::material::Protection::new(new, ""));
+            assert_eq!(known.covers("old", name, &occurrence), covered, "{old:?} {new:?}");
+            assert!(!known.covers("other", name, &occurrence), "another path");
+            occurrence.material.identity = Some(Identity::Opaque([2; 32]));
+            assert_eq!(known.covers("old", name, &occurrence), covered, "by the name that the run gave it");
+            assert!(!known.covers("old", KeyName::Opaque([2; 32]), &occurrence), "another key");
+            occurrence.material.identity = Some(Identity::Opaque([1; 32]));
+        }
+    }
+}

@@ -17,7 +17,10 @@ pub(crate) fn places(git: Git, oids: &BTreeSet<String>, range: &[String], tips: 
     for chunk in oids.chunks(AT_ONCE) {
         let fixed = ["-c", "log.showRoot=true", "-c", "log.showSignature=false", "log", "-z", "--raw", "--no-abbrev"];
         let mut args: Vec<String> = fixed.map(str::to_owned).to_vec();
-        args.extend(["--no-renames", "--no-relative", "-O/dev/null", "-m", LOG_FORMAT].map(str::to_owned));
+        args.extend(
+            ["--no-renames", "--no-relative", "--no-color", "--no-ext-diff", "-O/dev/null", "-m", LOG_FORMAT]
+                .map(str::to_owned),
+        );
         args.extend(chunk.iter().map(|oid| format!("--find-object={oid}")));
         args.push("--stdin".to_owned());
         args.extend(range.iter().cloned());

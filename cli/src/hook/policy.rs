@@ -103,6 +103,8 @@ impl Policy {
                 None => Config::default(),
             },
         };
+        // On a server, there is no tree that a path could lie in but the pushed one: its root is where the configuration is.
+        let beside = args.config.as_ref().and_then(|named| here.join(named).parent()?.canonicalize().ok());
         let default = Limits::default();
         let cores = std::thread::available_parallelism().map_or(1, Into::into);
         Ok(Self {
@@ -117,7 +119,7 @@ impl Policy {
             jobs: config.jobs.filter(|jobs| *jobs > 0).unwrap_or(cores),
             allow: config.allow,
             today: Timestamp::now().to_zoned(TimeZone::UTC).date(),
-            here: root.unwrap_or(here).to_owned(),
+            here: root.map(Path::to_owned).or(beside).unwrap_or_else(|| here.to_owned()),
             inline: true,
         })
     }

@@ -44,10 +44,7 @@ pub(crate) fn run(args: &PreCommitArgs, here: &Path) -> Result<Exit, Failure> {
     let places = staged(diffs);
     if places.is_empty() {
         if std::env::var_os("PRE_COMMIT").is_some() {
-            let mut page = Page::default();
-            page.line("keyradius: note: nothing is staged, so nothing was checked");
-            page.line("hint: to check files that are committed, run `keyradius scan`");
-            page.say();
+            super::tell::nothing("staged");
         }
         return Ok(Exit::Nothing);
     }

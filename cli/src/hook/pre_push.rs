@@ -40,19 +40,14 @@ pub(crate) fn run(args: &PrePushArgs, here: &Path) -> Result<Exit, Failure> {
     }
     let repository = Repository::found(repository, here)?;
     let push = match Push::read(&text(&lines), args.remote.clone())? {
-        Some(push) => push,
-        None => match Push::of_framework(git, args.remote.clone())? {
-            Some(push) => push,
-            None => {
-                if std::env::var_os("PRE_COMMIT").is_some() {
-                    let mut page = Page::default();
-                    page.line("keyradius: note: nothing is pushed, so nothing was checked");
-                    page.line("hint: to check files that are committed, run `keyradius scan`");
-                    page.say();
-                }
-                return Ok(Exit::Nothing);
-            }
-        },
+        Some(push) => Some(push),
+        None => Push::of_framework(git, args.remote.clone())?,
+    };
+    let Some(push) = push else {
+        if std::env::var_os("PRE_COMMIT").is_some() {
+            super::tell::nothing("pushed");
+        }
+        return Ok(Exit::Nothing);
     };
     if push.tips.is_empty() {
         return Ok(Exit::Nothing);

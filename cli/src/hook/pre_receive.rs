@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use scanner_core::engine::Watch;
 
 use super::git::{Git, is_oid, is_zero, text};
-use super::judge::{Judged, judge};
+use super::judge::{Judged, Places, judge};
 use super::known::{Known, Scanned, oid};
 use super::policy::{Policy, Repository};
 use super::pre_push::{Listing, listing, name, places_or_name};
@@ -35,16 +35,11 @@ pub(crate) fn run(args: &PreReceiveArgs, here: &Path) -> Result<Exit, Failure> {
     let web = std::env::var_os("GL_PROTOCOL").is_some_and(|protocol| protocol == "web");
     let mut page = Page::new(if web { "GL-HOOK-ERR: " } else { "" });
     let reason = allowed_by_option(&mut page);
-    let exit = match check(args, here, &mut page) {
-        // A fault of the check must not stand above a reason that was given.
-        Err(failure) if reason.is_some() => {
-            for line in failure.to_string().lines() {
-                page.line(format!("keyradius: {line}"));
-            }
-            Exit::Failure
-        }
-        other => other?,
-    };
+    // A fault is told on the page too: its lines need the same beginning, and a reason that was given stands above it.
+    let exit = check(args, here, &mut page).unwrap_or_else(|failure| {
+        failure.to_string().lines().for_each(|line| page.line(line));
+        Exit::Failure
+    });
     let exit = match reason {
         Some(reason) if exit != Exit::Nothing => {
             page.line(format!("keyradius: let in by push option {OPTION}: {}", escape(&reason)));
@@ -112,7 +107,7 @@ fn check(args: &PreReceiveArgs, here: &Path, page: &mut Page) -> Result<Exit, Fa
     // A thin pack is completed with objects that were here before: they are not in the list, and no news.
     scanned.occurrences.retain(|occurrence| paths.contains_key(&oid(&occurrence.origin)));
     let hits = scanned.hits();
-    let places = if hits.is_empty() { Default::default() } else { super::origin::places(git, &hits, &range, &tips)? };
+    let places = if hits.is_empty() { Places::new() } else { super::origin::places(git, &hits, &range, &tips)? };
     let olds: BTreeSet<String> = places.values().flatten().flat_map(|place| place.olds.iter().cloned()).collect();
     let known = Known::read(git, &Vec::from_iter(olds), common, policy.limits)?;
 
@@ -129,7 +124,7 @@ fn check(args: &PreReceiveArgs, here: &Path, page: &mut Page) -> Result<Exit, Fa
     gaps.extend(missing);
     let absent: Vec<PathBuf> = scanned.seen.absent_lfs.iter().map(|oid| name(oid)).collect();
     let (read, interrupted) = (scanned.read, scanned.interrupted);
-    let pushed = if hits.is_empty() { None } else { pushed_allow_list(git, &news, here) };
+    let pushed = if hits.is_empty() { None } else { pushed_allow_list(git, &news, &policy.here) };
     let judged = judge(scanned, &|oid| places_or_name(oid, &places, &name), &known, &policy, pushed.as_ref());
 
     page.absent_lfs(absent.iter().map(PathBuf::as_path));

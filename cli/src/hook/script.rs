@@ -47,7 +47,7 @@ pub(crate) fn is_ours(script: &[u8]) -> bool {
 /// the hook was installed. `global`: the hooks of the repository itself are run too.
 pub(crate) fn check(hook: HookName, global: bool, keyradius: &Path) -> Vec<u8> {
     let name = hook.id();
-    let command = if hook == HookName::PreMergeCommit { HookName::PreCommit.id() } else { name };
+    let command = if hook == HookName::MergeCommit { HookName::Commit.id() } else { name };
     let (keep, give) = if hook.reads() {
         // Both hooks read it to its end, so it is kept; the mark at its end keeps line feeds from being cut off.
         ("lines=$(cat; echo x)\nlines=${lines%x}\n\n", "printf '%s' \"$lines\" | ")
@@ -56,9 +56,9 @@ pub(crate) fn check(hook: HookName, global: bool, keyradius: &Path) -> Vec<u8> {
     };
     let own = if global { own(name, give) } else { String::new() };
     let (exec, bypass) = match hook {
-        HookName::PreCommit | HookName::PreMergeCommit => ("exec ", "go without this check once: --no-verify"),
-        HookName::PrePush => ("", "go without this check once: git push --no-verify"),
-        HookName::PreReceive => ("", "this is for who runs the server"),
+        HookName::Commit | HookName::MergeCommit => ("exec ", "go without this check once: --no-verify"),
+        HookName::Push => ("", "go without this check once: git push --no-verify"),
+        HookName::Receive => ("", "this is for who runs the server"),
     };
     let mut script = format!(
         "#!/bin/sh\n{MARKER}\n# What was here before is {name}{BEFORE}: it runs first, and its failure wins.\n\n\

@@ -176,6 +176,12 @@ impl Page {
     }
 }
 
+/// Says that there was nothing to check: to a framework that would call that a success.
+pub(crate) fn nothing(what: &str) {
+    out::people(format_args!("keyradius: note: nothing is {what}, so nothing was checked"));
+    out::people("hint: to check files that are committed, run `keyradius scan`");
+}
+
 fn role(score: &RoleScore) -> String {
     match score.role.as_str() {
         "unknown" => escape(&score.title),

@@ -67,13 +67,12 @@ fn a_key_that_lies_there_already_is_no_news() {
 fn a_history_is_pushed_whole() {
     let repo = pushed("push-long");
     let key = key_pem(1);
-    let mut stream = "reset refs/heads/long\n".to_owned();
-    for n in 0..1500 {
-        let (text, path) = if n == 3 { (key.clone(), "old.pem") } else { (format!("{n}\n"), "x") };
-        stream += &format!("blob\nmark :{}\ndata {}\n{text}\n", n + 1, text.len());
-        stream += &format!("commit refs/heads/long\ncommitter A <a@b> {} +0000\ndata 1\nm\n", 1_700_000_000 + n);
-        stream += &format!("M 644 :{} {path}\n", n + 1);
-    }
+    let commits = (0..1500).map(|n| {
+        let (text, path) = if n == 3 { (key.as_str(), "old.pem") } else { ("text\n", "x") };
+        let head = format!("commit refs/heads/long\ncommitter A <a@b> {} +0000\ndata 1\nm\n", 1_700_000_000 + n);
+        format!("{head}M 644 inline {path}\ndata {}\n{text}{n}\n\n", text.len() + n.to_string().len() + 1)
+    });
+    let stream = commits.collect::<Vec<_>>().concat();
     let mut child = repo.command("git", &["fast-import", "--quiet"]).stdin(std::process::Stdio::piped()).spawn();
     let child = child.as_mut().expect("git runs");
     std::io::Write::write_all(&mut child.stdin.take().expect("a pipe"), stream.as_bytes()).expect("written");

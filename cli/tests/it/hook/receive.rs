@@ -67,12 +67,15 @@ fn a_push_option_lets_a_push_in_with_a_reason() {
 fn what_the_server_had_is_no_news() {
     let repo = served("receive-thin");
     let long = |n: u32| {
-        (0..200).map(|line| format!("line {line} of version {}\n", n * u32::from(line == 7))).collect::<String>()
+        let line = |line: u32| format!("line {line} of version {}\n", n * u32::from(line == 7));
+        (0..200).map(line).collect::<Vec<_>>().concat()
     };
     repo.file("a.pem", key_pem(1) + &long(1)).commit_all("key");
     push(&repo, &["-o", "keyradius.allow=test", "origin", "main"]);
     repo.file("b.pem", key_pem(1) + &long(2)).commit_all("copy");
     push(&repo, &["--thin", "origin", "main"]).blocked("a copy", &["at    b.pem:1"]);
+    // A pack that is kept (here: of any size) is completed with the bases that it lacks.
+    repo.git(&["-C", "../server.git", "config", "receive.unpackLimit", "1"]).passes("keep packs");
     // A thin pack of this edit is completed with the blob that holds the key.
     repo.git(&["reset", "-q", "--hard", "HEAD~1"]).passes("reset");
     repo.file("a.pem", long(3)).commit_all("key removed");
@@ -93,8 +96,8 @@ fn the_pusher_cannot_allow_what_the_server_refuses() {
     push(&repo, &["origin", "main"]).blocked("not obeyed", &told);
 
     let repo = served("receive-allow-server");
-    repo.file("../server.git/policy.toml", "[[allow]]\npath = \"tests/**\"\nreason = \"made for tests\"\n");
-    let script = "#!/bin/sh\nexec keyradius hook pre-receive --config policy.toml\n";
+    repo.file("../etc/policy.toml", "[[allow]]\npath = \"tests/**\"\nreason = \"made for tests\"\n");
+    let script = "#!/bin/sh\nexec keyradius hook pre-receive --config ../etc/policy.toml\n";
     repo.script("../server.git/hooks/pre-receive", script);
     repo.file("tests/a.pem", key_pem(1)).commit_all("allowed");
     push(&repo, &["origin", "main"]).passes("by the server");
