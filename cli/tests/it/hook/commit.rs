@@ -133,7 +133,7 @@ fn what_is_staged_counts_and_nothing_else() {
                         r.git(&["config", key, value]).passes(key);
                     }
                     r.file("sub/x", "").file("a.pem", key_pem(1)).stage();
-                    r.go("repo/sub").commit()
+                    r.go("repo/sub").keyradius(&["hook", "pre-commit"])
                 },
                 Blocked(&["a.pem:1"]),
             ),
