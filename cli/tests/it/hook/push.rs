@@ -133,6 +133,13 @@ fn what_a_partial_clone_lacks_is_told() {
     let ran = repo.keyradius_with(&[], &["hook", "pre-push", "../other.git", "../other.git"], &line);
     ran.fails("partial", &["part of what is pushed could not be read", "which may be a partial clone"]);
     assert_eq!(ran.code, Some(3), "{ran:?}");
+    repo.git(&["read-tree", "HEAD~1"]).passes("stage what is not here");
+    let ran = repo.keyradius(&["hook", "pre-commit"]);
+    ran.fails(
+        "staged",
+        &["part of what is staged could not be read:\n  dir/old: the object is not in this repository"],
+    );
+    repo.git(&["read-tree", "HEAD"]).passes("back");
     repo.file("b.txt", "x")
         .commit_all("x")
         .git(&["push", "-q", "origin", "main"])
