@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use scanner_core::engine::Watch;
 
 use super::git::{Git, is_oid, is_zero, text};
-use super::judge::{Judged, Places, judge};
+use super::judge::{Places, judge};
 use super::known::{Known, Scanned, oid};
 use super::policy::{Policy, Repository};
 use super::pre_push::{Listing, listing, name, places_or_name};
@@ -17,8 +17,8 @@ use super::tell::{Page, Words};
 use crate::allow::AllowList;
 use crate::args::hook::{OnTimeout, PreReceiveArgs};
 use crate::config::Config;
-use crate::exit::{Exit, Failure};
-use crate::report::words::{escape, plural};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::report::words::{count, duration, escape, plural};
 
 const BYPASS: &str =
     "To push it all the same: git push -o keyradius.allow=\"why\"   (if this server takes push options)";
@@ -98,6 +98,16 @@ fn check(args: &PreReceiveArgs, here: &Path, page: &mut Page) -> Result<Exit, Fa
     let left = args.budget.saturating_sub(began.elapsed());
     let mut scanned =
         in_time(left, |watch| Scanned::read(reading, &oids, common, (policy.limits, policy.jobs), watch))?;
+    let all = oids.len() as u64;
+    if scanned.interrupted && args.on_timeout == OnTimeout::Block {
+        // It is refused either way, and the host's clock runs: which of the keys are new is not asked any more.
+        let holding = scanned.hits().len() as u64;
+        too_slow(scanned.read, all, args, page);
+        if holding > 0 {
+            page.line(format!("keyradius: {} a private key", plural(holding, "object holds", "objects hold")));
+        }
+        return Ok(Exit::Incomplete);
+    }
 
     let Listing { paths, missing } = match listed {
         Some(listing) => listing,
@@ -130,36 +140,26 @@ fn check(args: &PreReceiveArgs, here: &Path, page: &mut Page) -> Result<Exit, Fa
     page.absent_lfs(absent.iter().map(PathBuf::as_path));
     page.judged(&judged, Words { adds: "this push brings", bypass: BYPASS, allows: false });
     page.gaps(&gaps, "part of this push", BYPASS);
-    let timed_out = interrupted.then_some((read, oids.len() as u64));
-    Ok(verdict(&judged, !gaps.is_empty(), timed_out, args, page))
+    if interrupted {
+        too_slow(read, all, args, page);
+    }
+    let outcome = Outcome { failing: !judged.blocking.is_empty(), incomplete: !gaps.is_empty(), ..Outcome::default() };
+    Ok(Exit::of_scan(outcome, false, false))
 }
 
-/// How it ends, and what is said of a push that took too long.
-fn verdict(judged: &Judged, gaps: bool, timed_out: Option<(u64, u64)>, args: &PreReceiveArgs, page: &mut Page) -> Exit {
-    let mut incomplete = gaps;
-    if let Some((read, all)) = timed_out {
-        let budget = crate::report::words::duration(args.budget);
-        let read = format!("{read} of {}", plural(all, "object", "objects"));
-        if args.on_timeout == OnTimeout::Block {
-            incomplete = true;
-            page.line(format!("keyradius: only {read} could be read in {budget}, so this push is refused"));
-            page.line(
-                "hint: push fewer commits at a time; or the server raises --budget or says --on-timeout allow; or push \
-                 with -o keyradius.allow=\"why\"",
-            );
-        } else {
-            page.line(format!(
-                "keyradius: WARNING: only {read} could be read in {budget}: the others were NOT checked"
-            ));
-            page.line(
-                "hint: check them with `keyradius scan`, or raise --budget; --on-timeout block refuses such pushes",
-            );
-        }
-    }
-    match (judged.blocking.is_empty(), incomplete) {
-        (false, _) => Exit::Findings,
-        (true, true) => Exit::Incomplete,
-        (true, false) => Exit::Nothing,
+/// What is said of a push that took too long.
+fn too_slow(read: u64, all: u64, args: &PreReceiveArgs, page: &mut Page) {
+    let read = format!("{} of {}", count(read), plural(all, "object", "objects"));
+    let budget = duration(args.budget);
+    if args.on_timeout == OnTimeout::Block {
+        page.line(format!("keyradius: only {read} could be read in {budget}, so this push is refused"));
+        page.line(
+            "hint: push fewer commits at a time, or with -o keyradius.allow=\"why\" if this server takes push options;",
+        );
+        page.line("hint: or the server raises --budget, or lets such pushes in: --on-timeout allow");
+    } else {
+        page.line(format!("keyradius: WARNING: only {read} could be read in {budget}: the others were NOT checked"));
+        page.line("hint: check them with `keyradius scan`, or raise --budget; --on-timeout block refuses such pushes");
     }
 }
 
