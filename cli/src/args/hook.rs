@@ -9,8 +9,8 @@ use clap::{Subcommand, ValueEnum};
 use crate::plan::{FailOn, units};
 
 const COMMIT_EXAMPLES: &str = "\
-Reads what is staged, whole, from the index that git names; the work tree is not looked at. A key is new unless HEAD
-holds it at the same path.
+Reads what is staged, whole, from the index that git names; the work tree is not looked at. A key \
+is new unless HEAD holds it at the same path.
 
 Exit codes:
   0  no new key
@@ -19,31 +19,39 @@ Exit codes:
   3  no new key in what was read, but something staged could not be read";
 
 const PUSH_EXAMPLES: &str = "\
-Reads every object that the remote does not have, however many, from the lines that git writes to standard input. A key is
-new unless a parent of the commit that brings it holds it at the same path.
+Reads every object that the remote does not have, however many; git writes to standard input what \
+is pushed. A key is new unless a parent of the commit that brings it holds it at the same path.
 
-Exit codes: 0 no new key, 1 new keys, 2 a fatal error, 3 not everything could be read";
+Exit codes:
+  0  no new key
+  1  new keys: git pushes nothing
+  2  wrong usage, or a fatal error
+  3  no new key in what was read, but something could not be read";
 
 const RECEIVE_EXAMPLES: &str = "\
 For a server: reads the objects of a push before any ref moves. A push option lets a push through, with a reason:
 
   git push -o keyradius.allow=\"throw-away key of the tests\"
 
-Exit codes: 0 no new key, 1 new keys, 2 a fatal error, 3 not everything could be read in time";
+Exit codes:
+  0  no new key, or let in by a push option
+  1  new keys: git takes nothing
+  2  wrong usage, or a fatal error
+  3  no new key in what was read, but something could not be read, or not in time";
 
 /// The commands of `hook`.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum HookCommand {
-    /// Refuse a commit that would add a key; git runs this, and pre-merge-commit too
+    /// Refuse a commit that would add a key
     #[command(visible_alias = "pre-merge-commit", after_long_help = COMMIT_EXAMPLES)]
     PreCommit(PreCommitArgs),
-    /// Refuse a push that would add a key; git runs this
+    /// Refuse a push that would publish a key
     #[command(after_long_help = PUSH_EXAMPLES)]
     PrePush(PrePushArgs),
-    /// Refuse a pushed key on a server; git runs this
+    /// On a server: refuse a push that brings a key
     #[command(after_long_help = RECEIVE_EXAMPLES)]
     PreReceive(PreReceiveArgs),
-    /// Install hooks in this repository, or for all of yours; hooks that are there go on running
+    /// Install hooks; those that are there go on running
     Install(InstallArgs),
     /// Remove what `install` wrote and put back what was there before
     Uninstall(InstallArgs),

@@ -10,7 +10,7 @@ fn served(test: &str) -> Repo {
     repo.git(&["remote", "add", "origin", "../server.git"]).passes("remote");
     repo.file("readme.md", "nothing\n").commit_all("begin");
     repo.go("server.git").git(&["config", "receive.advertisePushOptions", "true"]).passes("options");
-    repo.script("hooks/pre-receive", "#!/bin/sh\nexec keyradius hook pre-receive\n");
+    repo.keyradius(&["hook", "install", "pre-receive"]).passes("install");
     repo.go("repo").git(&["push", "-q", "origin", "main"]).passes("first push");
     repo
 }
