@@ -1,7 +1,7 @@
 //! Git as a child process: every question is one call.
 
 use std::ffi::OsStr;
-use std::io::Write;
+use std::io::{IsTerminal, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -100,6 +100,21 @@ fn named<S: AsRef<OsStr>>(args: &[S]) -> String {
 /// Git could not be run.
 pub(crate) fn not_started(error: &std::io::Error) -> Failure {
     Failure::new(format!("cannot run git: {error}")).hint("a hook needs git on the PATH")
+}
+
+/// What git writes to the standard input of a hook. A person who runs one by hand gets told, not a wait.
+pub(crate) fn lines() -> Result<String, Failure> {
+    let stdin = std::io::stdin();
+    let mut lines = Vec::new();
+    if stdin.is_terminal() {
+        return Err(Failure::new("nothing says what is pushed: git writes it to the standard input of this hook")
+            .hint("to check files, run `keyradius scan`; to install the hook, `keyradius hook install`"));
+    }
+    stdin.lock().read_to_end(&mut lines).map_err(|error| {
+        Failure::new(format!("cannot read what is pushed from standard input: {error}"))
+            .hint("git writes it there; see docs/hooks.md for hook managers")
+    })?;
+    Ok(text(&lines))
 }
 
 /// A path as git writes it.

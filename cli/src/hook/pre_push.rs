@@ -1,7 +1,6 @@
 //! `keyradius hook pre-push`: every object that the remote does not have.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
 use scanner_core::engine::Watch;
@@ -30,18 +29,16 @@ struct Push {
 pub(crate) fn run(args: &PrePushArgs, here: &Path) -> Result<Exit, Failure> {
     let git = Git::default();
     let repository = Repository::start(git)?;
-    let mut lines = Vec::new();
-    let stdin = std::io::stdin();
-    if !stdin.is_terminal() {
-        stdin.lock().read_to_end(&mut lines).map_err(|error| {
-            Failure::new(format!("cannot read what is pushed from standard input: {error}"))
-                .hint("git writes it there; see docs/hooks.md for hook managers")
-        })?;
-    }
     let repository = Repository::found(repository, here)?;
-    let push = match Push::read(&text(&lines), args.remote.clone())? {
-        Some(push) => Some(push),
-        None => Push::of_framework(git, args.remote.clone())?,
+    // What git says comes first: what the framework left in the environment may be of another push.
+    let lines = git::lines();
+    let told = Push::read(lines.as_deref().unwrap_or_default(), args.remote.clone())?;
+    let push = match (told, lines) {
+        (None, lines) => match (Push::of_framework(git, args.remote.clone())?, lines) {
+            (None, Err(failure)) => return Err(failure),
+            (push, _) => push,
+        },
+        (told, _) => told,
     };
     let Some(push) = push else {
         if std::env::var_os("PRE_COMMIT").is_some() {

@@ -1,14 +1,13 @@
 //! `keyradius hook pre-receive`: the objects of a push, before any ref of the server moves.
 
 use std::collections::BTreeSet;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use scanner_core::engine::Watch;
 
-use super::git::{Git, is_oid, is_zero, text};
+use super::git::{self, Git, is_oid, is_zero, text};
 use super::judge::{Places, judge};
 use super::known::{Known, Scanned, oid};
 use super::policy::{Policy, Repository};
@@ -70,11 +69,7 @@ fn allowed_by_option(page: &mut Page) -> Option<String> {
 
 fn check(args: &PreReceiveArgs, here: &Path, page: &mut Page) -> Result<Exit, Failure> {
     let began = Instant::now();
-    let mut lines = String::new();
-    std::io::stdin().lock().read_to_string(&mut lines).map_err(|error| {
-        Failure::new(format!("cannot read what is pushed from standard input: {error}")).hint("git writes it there")
-    })?;
-    let news = new_tips(&lines)?;
+    let news = new_tips(&git::lines()?)?;
     if news.is_empty() {
         return Ok(Exit::Nothing);
     }

@@ -112,6 +112,24 @@ fn what_is_staged_counts_and_nothing_else() {
                 Blocked(&["a.pem:1"]),
             ),
             (
+                "split index",
+                |r| {
+                    r.git(&["update-index", "--split-index"]).passes("split");
+                    r.file("a.pem", key_pem(1)).stage().commit()
+                },
+                Blocked(&["a.pem:1"]),
+            ),
+            (
+                "sparse index",
+                |r| {
+                    r.file("in/x", "x").file("out/x", "x").commit_all("two directories");
+                    r.git(&["sparse-checkout", "set", "--cone", "--sparse-index", "in"]).passes("sparse");
+                    r.file("out/a.pem", key_pem(1)).git(&["add", "--sparse", "out/a.pem"]).passes("add");
+                    r.commit()
+                },
+                Blocked(&["out/a.pem:1"]),
+            ),
+            (
                 "linked worktree",
                 |r| {
                     r.git(&["worktree", "add", "-q", "-b", "side", "../linked"]).passes("worktree");

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::repo::{Repo, make_executable};
+use super::repo::Repo;
 use crate::workshop::key_pem;
 
 /// Name, content and mode of everything in a directory.
@@ -201,6 +201,7 @@ fn all_repositories_at_once_and_none_loses_its_own_hooks() {
     assert_eq!(repo.git_with(&around, &["config", "--global", "core.hooksPath"]).code, Some(0), "still set");
 }
 
+#[cfg(unix)]
 #[test]
 fn without_keyradius_on_the_path_the_one_that_installed_is_used_or_the_commit_fails() {
     let repo = Repo::begun("install-absent");
@@ -213,7 +214,7 @@ fn without_keyradius_on_the_path_the_one_that_installed_is_used_or_the_commit_fa
     let hook = repo.place().join(".git/hooks/pre-commit");
     let script = std::fs::read_to_string(&hook).expect("a script").replace(env!("CARGO_BIN_EXE_keyradius"), "/no/such");
     std::fs::write(&hook, script.replace("command -v keyradius ", "command -v no-such-keyradius ")).expect("a script");
-    make_executable(&hook);
+    super::repo::make_executable(&hook);
     let told = ["error: the pre-commit hook cannot find keyradius", "hint: put it on the PATH", "--no-verify"];
     repo.git_with(&path, &["commit", "-q", "-m", "x"]).fails("nowhere", &told);
 }

@@ -113,6 +113,9 @@ fn the_frameworks_words_are_understood() {
         };
         assert_eq!(ran.stderr.contains("nothing is pushed"), name == "no refs", "{ran:?}");
     }
+    let line = format!("refs/heads/main {new} refs/heads/main {old}\n");
+    let left_over = [("PRE_COMMIT_FROM_REF", old.as_str()), ("PRE_COMMIT_TO_REF", &old)];
+    repo.keyradius_with(&left_over, &["hook", "pre-push", "origin"], &line).blocked("git comes first", &["a.pem:1"]);
     let ran = repo.keyradius_with(&[("PRE_COMMIT_TO_REF", "nowhere")], &["hook", "pre-push"], "");
     assert_eq!(ran.fails("nowhere", &["PRE_COMMIT_TO_REF names nothing"]).code, Some(2));
     let ran = repo.keyradius_with(&[], &["hook", "pre-push", "origin"], "what is this\n");

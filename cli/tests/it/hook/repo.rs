@@ -193,3 +193,7 @@ pub(crate) fn make_executable(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("permissions");
 }
+
+/// There is nothing to let.
+#[cfg(not(unix))]
+pub(crate) fn make_executable(_path: &Path) {}
