@@ -117,7 +117,8 @@ fn not_obeyed(findings: &mut [Finding], policy: &Policy, pushed: Option<&AllowLi
 }
 
 fn moved(occurrence: &Occurrence, path: &Path) -> Occurrence {
-    let origin = Origin { path: path.to_owned(), object: None, wraps: occurrence.origin.wraps.clone() };
+    let mut origin = Origin::file(path);
+    origin.wraps.clone_from(&occurrence.origin.wraps);
     Occurrence { origin, ..occurrence.clone() }
 }
 
