@@ -1,5 +1,7 @@
 //! What was typed, and nothing else: no default that depends on the machine, no file is touched here.
 
+pub(crate) mod hook;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -67,6 +69,9 @@ pub(crate) enum Command {
     /// Find every private key in files and directories, each once, ranked
     #[command(after_long_help = SCAN_EXAMPLES)]
     Scan(Box<ScanArgs>),
+    /// Keep keys out of commits and pushes: the hooks of git
+    #[command(subcommand)]
+    Hook(hook::HookCommand),
     /// Explain a detector or a role: what it is, how it is known, what to do
     #[command(arg_required_else_help = true)]
     Explain {

@@ -5,6 +5,7 @@ mod args;
 mod command;
 mod config;
 mod exit;
+mod hook;
 mod out;
 mod plan;
 mod progress;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
 fn run(args: Args) -> Result<Exit, Failure> {
     match args.command {
         Command::Scan(args) => command::scan::run(plan::Plan::new(*args, &plan::Surroundings::real()?)?),
+        Command::Hook(command) => command::hook::run(&command),
         Command::Explain { id } => command::explain::run(&id.join(" ")),
         Command::Schema { name } => command::schema::run(name),
         Command::Completions { shell } => command::completions::run(shell),

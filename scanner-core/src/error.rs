@@ -72,8 +72,6 @@ pub enum Reason {
     IndexRebuilt,
     /// A file between the objects of a repository that is none.
     Unknown,
-    /// A storage format that this build cannot read.
-    Unsupported,
     /// History that was left out as asked.
     HistoryLeftOut,
     /// A detector failed on it: a fault of keyradius. Everything else in the blob was still read.
@@ -103,7 +101,6 @@ impl Reason {
             Self::Shallow => "shallow",
             Self::IndexRebuilt => "index_rebuilt",
             Self::Unknown => "unknown_file",
-            Self::Unsupported => "unsupported",
             Self::HistoryLeftOut => "history_left_out",
             Self::DetectorFault => "detector_fault",
             Self::Interrupted => "interrupted",

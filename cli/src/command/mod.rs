@@ -2,6 +2,7 @@
 
 pub(crate) mod completions;
 pub(crate) mod explain;
+pub(crate) mod hook;
 pub(crate) mod man;
 pub(crate) mod scan;
 pub(crate) mod schema;

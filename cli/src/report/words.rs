@@ -147,7 +147,6 @@ pub(crate) fn reason(id: &str) -> &'static str {
         "shallow" => "a shallow clone",
         "index_rebuilt" => "a damaged index, done without",
         "unknown_file" => "not an object of git",
-        "unsupported" => "a format this version cannot read",
         "history_left_out" => "history left out as asked",
         "detector_fault" => "a detector failed on it: a fault of keyradius",
         "interrupted" => "interrupted",

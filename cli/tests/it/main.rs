@@ -3,6 +3,7 @@
 #![allow(clippy::indexing_slicing, clippy::panic, reason = "a test that indexes wrong fails")]
 
 mod git;
+mod hook;
 mod scan;
 mod secrecy;
 mod usage;

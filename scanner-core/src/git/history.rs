@@ -26,8 +26,8 @@ const MERGES_READ: usize = 64;
 struct Story {
     /// Commits that have it and none of whose parents has.
     introduced: Vec<Node>,
-    /// The last commit on HEAD's history that took it away.
-    removed: Option<Node>,
+    /// Commits on HEAD's history that took it away, in order.
+    removed: Vec<Node>,
     /// Merges there that do not have it although some parent has, in order.
     merged_away: Vec<Node>,
     at_head: bool,
@@ -169,19 +169,17 @@ impl History {
         let blobs: Vec<ObjectId> =
             hits.iter().copied().filter(|id| kind_of(&self.read, &self.graph, id) == Kind::Blob).collect();
         let paths = self.follow();
-        let first = |introduced: &[Node]| {
-            introduced.iter().copied().min_by_key(|node| (self.reach.get(*node as usize).copied(), *node))
-        };
         let contained = self.containing(&paths.values().map(|story| story.introduced.clone()).collect::<Vec<_>>());
         let mut stories: BTreeMap<ObjectId, Vec<Provenance>> = BTreeMap::new();
         for (((hit, path), story), (branches, tags)) in paths.iter().zip(contained) {
             let Some(id) = blobs.get(*hit as usize) else { continue };
-            let introduced = first(&story.introduced);
-            let reach = introduced.and_then(|node| self.reach.get(node as usize).copied());
+            let reach = story.introduced.iter().filter_map(|node| self.reach.get(*node as usize)).min().copied();
+            let public = story.introduced.iter().filter(|node| self.reach.get(**node as usize).copied() == reach);
+            let introduced = self.first(&public.copied().collect::<Vec<_>>());
             stories.entry(*id).or_default().push(Provenance {
                 path: Some(as_path(path)),
                 introduced: introduced.and_then(|node| self.facts(node)),
-                removed: story.removed.and_then(|node| self.facts(node)),
+                removed: self.last(&story.removed).and_then(|node| self.facts(node)),
                 at_head: story.at_head,
                 reach: reach.unwrap_or(Reach::Unreachable),
                 branches,
@@ -225,7 +223,7 @@ impl History {
                         if !has(own, place) {
                             let story = stories.entry(place.clone()).or_default();
                             if parents.iter().all(|parent| has(set(parent), place)) {
-                                story.removed = Some(node);
+                                story.removed.push(node);
                             } else if story.merged_away.last() != Some(&node) {
                                 story.merged_away.push(node);
                             }
@@ -237,7 +235,7 @@ impl History {
         for place in self.head.map(|head| self.places.places(set(&head))).unwrap_or_default() {
             let story = stories.entry(place.clone()).or_default();
             story.at_head = true;
-            (story.removed, story.merged_away) = (None, Vec::new());
+            (story.removed, story.merged_away) = (Vec::new(), Vec::new());
         }
         for ((_, path), story) in &mut stories {
             self.judge_merges(path, story);
@@ -246,14 +244,53 @@ impl History {
     }
 
     /// A merge that is like none of its parents at the path took it away itself; one that took the side of a parent
-    /// without it did so only if nothing before it did.
+    /// without it did so only if nothing else did.
     fn judge_merges(&self, path: &[u8], story: &mut Story) {
-        let later = story.merged_away.iter().rev().take(MERGES_READ).filter(|merge| story.removed < Some(**merge));
-        let by_itself = later.copied().find(|merge| {
+        for merge in story.merged_away.iter().rev().take(MERGES_READ) {
             let own = self.object_at(*merge, path);
-            self.graph.parents(*merge).iter().all(|parent| self.object_at(*parent, path) != own)
-        });
-        story.removed = by_itself.or(story.removed).or(story.merged_away.last().copied());
+            if self.graph.parents(*merge).iter().all(|parent| self.object_at(*parent, path) != own) {
+                story.removed.push(*merge);
+            }
+        }
+        if story.removed.is_empty() {
+            story.removed.append(&mut story.merged_away);
+        }
+        story.removed.sort_unstable();
+    }
+
+    /// The first of some commits (in order): of those that do not build on another one of them, the oldest.
+    fn first(&self, commits: &[Node]) -> Option<Node> {
+        let first = *commits.first()?;
+        let time = |node: &Node| (self.graph.commit(*node).map(|commit| commit.time), *node);
+        if commits.iter().map(time).min() == Some(time(&first)) {
+            return Some(first);
+        }
+        let among: HashSet<Node> = commits.iter().copied().collect();
+        let mut behind = vec![false; self.graph.len()];
+        let mut ends = Vec::new();
+        for node in self.graph.nodes().skip(first as usize) {
+            let before = |parent: &Node| among.contains(parent) || behind.get(*parent as usize) == Some(&true);
+            let built = self.graph.parents(node).iter().any(before);
+            if built {
+                behind.get_mut(node as usize).into_iter().for_each(|behind| *behind = true);
+            } else if among.contains(&node) {
+                ends.push(node);
+            }
+        }
+        ends.into_iter().min_by_key(time)
+    }
+
+    /// The last of some commits (in order): of those that no other one of them builds on, the youngest.
+    fn last(&self, commits: &[Node]) -> Option<Node> {
+        let last = *commits.last()?;
+        let time = |node: &Node| (self.graph.commit(*node).map(|commit| commit.time), *node);
+        if commits.iter().map(time).max() == Some(time(&last)) {
+            return Some(last);
+        }
+        let parents = commits.iter().flat_map(|node| self.graph.parents(*node)).copied();
+        let mut before = vec![false; self.graph.len()];
+        self.graph.reach(parents, &mut before);
+        commits.iter().copied().filter(|node| before.get(*node as usize) == Some(&false)).max_by_key(time)
     }
 
     /// What a commit holds at a path.

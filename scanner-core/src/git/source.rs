@@ -200,7 +200,7 @@ impl Repositories {
             let detail =
                 format!("shallow clone: the history before {} commits was never fetched", repository.shallow.len());
             gaps.push(unread(&repository.git_dir, Reason::Shallow, detail));
-        } else if wanted.is_none() && repository.git_dir != repository.name.join("") {
+        } else if wanted.is_none() {
             let missing = tally.commits.missing_parents();
             if missing > 0 && gaps.iter().all(|gap| gap.reason != Reason::MissingObjects) {
                 let detail = format!("{missing} commits that others build on are not there");

@@ -190,7 +190,6 @@ impl<'a, V: Visitor> Walker<'a, V> {
         let mut delta = std::mem::take(&mut self.delta);
         let mut pieces = std::mem::take(&mut self.pieces);
         let read = self.pack.entry(self.forest.offset(child)).and_then(|entry: Entry| {
-            // An instruction makes at most 16 MiB from two bytes, so a delta is never much larger than both its ends.
             if entry.size > WHOLE {
                 return Err(Malformed::new("delta larger than can be held", entry.data));
             }

@@ -37,9 +37,8 @@ fn every_kind_of_object_and_every_reach_holds_a_planted_key() {
             let places = history.places(id);
             nowhere += usize::from(places.is_empty());
             for (path, truth) in places {
-                let known = truth.reach == Reach::Index || !truth.introduced.is_empty();
-                let clear = seed % 3 == 2 || (truth.introduced.len() < 2 && truth.removed.len() < 2);
-                assert!(known && clear, "seed {seed}: {id} at {path}: {truth:?}");
+                let known = truth.reach == Reach::Index || truth.introduced.len() == 1;
+                assert!(known && truth.removed.len() < 2, "seed {seed}: {id} at {path}: {truth:?}");
                 assert!(!truth.at_head || truth.reach == Reach::Refs, "seed {seed}: {id} at {path}: {truth:?}");
                 removed += truth.removed.len();
                 reaches.insert(truth.reach);
@@ -130,7 +129,7 @@ fn variants_are_sound_and_are_what_they_are_called() {
     let chains = deep.git(&["verify-pack", "-v", &pack.to_string_lossy()]);
     let deepest =
         chains.lines().filter_map(|line| line.strip_prefix("chain length = ")?.split(':').next()?.parse().ok());
-    assert!(deepest.max() > Some(4), "{chains}");
+    assert!(deepest.max() > Some(2), "{chains}");
     // A thin pack that was completed ends in the bases it lacked, so it holds objects that the first one holds too.
     let pushed = Repo::at(ground.join("thin-push/repo.git"));
     let held: usize = files(&pushed.dir, ".idx")

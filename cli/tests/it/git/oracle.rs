@@ -98,8 +98,8 @@ pub(crate) struct Truth {
     pub(crate) reach: Reach,
     /// Every commit that has it there and none of whose parents has.
     pub(crate) everywhere: BTreeSet<String>,
-    /// The first of them: of the best reach, no child of another one, the oldest. Where clocks were wrong "oldest" says
-    /// nothing, and each that is no child of another one will do.
+    /// The first of them: of the best reach, no child of another one, the oldest. More than one only if they are of the same
+    /// second.
     pub(crate) introduced: BTreeSet<String>,
     /// Empty: it was never taken away.
     pub(crate) removed: BTreeSet<String>,
@@ -130,8 +130,6 @@ pub(crate) struct History {
     head_commits: BTreeSet<String>,
     /// What the indexes of all work trees hold: paths and blobs.
     index: BTreeSet<(String, String)>,
-    /// Whether a commit is older than one of its parents says.
-    skewed: bool,
 }
 
 impl History {
@@ -163,12 +161,7 @@ impl History {
             (Reach::Reflog, walk(&["--reflog", "--all"])),
             (Reach::Unreachable, all.into_iter().collect()),
         ];
-        let too_old = |commit: &Commit| {
-            let parents = commit.parents.iter().filter_map(|parent| commits.get(parent));
-            parents.map(|parent| parent.date).max().is_some_and(|parent| parent > commit.date)
-        };
         Self {
-            skewed: commits.values().any(too_old),
             reached,
             head: tree(repo, &["ls-tree", "-r", "-z", "HEAD"], 2).into_iter().collect(),
             head_commits: walk(&["HEAD"]),
@@ -242,7 +235,7 @@ impl History {
         let key = |id: &str| order(self.commits[id].date);
         let ends: Vec<&String> = ends.copied().collect();
         let first = ends.iter().map(|id| key(id)).min();
-        ends.into_iter().filter(|id| self.skewed || Some(key(id)) == first).cloned().collect()
+        ends.into_iter().filter(|id| Some(key(id)) == first).cloned().collect()
     }
 
     /// Whether `from` is an ancestor of `to`.

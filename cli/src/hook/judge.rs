@@ -1,0 +1,127 @@
+//! Which keys are new, and which of those block.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use detectors::radius::estate::KeyName;
+use detectors::radius::{Estate, Finding, Tables, classify::classify};
+use scanner_core::blob::Origin;
+use scanner_core::material::{Kind, Occurrence};
+
+use super::known::{Known, Scanned, oid, own_name};
+use super::policy::Policy;
+use crate::allow::{AllowList, Allowance, Notice};
+
+/// Where an object lies.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Its path in the repository.
+    pub(crate) path: PathBuf,
+    /// The commit that brought it there.
+    pub(crate) commit: Option<String>,
+    /// What lay there before: one object for each parent that has the path.
+    pub(crate) olds: Vec<String>,
+}
+
+/// Places by object.
+pub(crate) type Places = BTreeMap<String, Vec<Place>>;
+
+/// A new key.
+#[derive(Debug)]
+pub(crate) struct News {
+    /// The key, with its new places only.
+    pub(crate) finding: Finding,
+    /// For each place: the commit that brought it.
+    pub(crate) commits: Vec<Option<String>>,
+    /// For each place: why it is allowed.
+    pub(crate) allowed: Vec<Option<Allowance>>,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub(crate) struct Judged {
+    /// Keys that block.
+    pub(crate) blocking: Vec<News>,
+    /// Keys that are new and below `--fail-on`.
+    pub(crate) below: Vec<News>,
+    /// Keys that are new and allowed at every place.
+    pub(crate) allowed: Vec<News>,
+    /// Allow entries that need attention.
+    pub(crate) notices: Vec<Notice>,
+    /// Allowances that do not count here.
+    pub(crate) ignored: Vec<Allowance>,
+}
+
+/// What tells two keys at one spot of two versions of a file apart.
+type Spot = (Origin, u64, Option<KeyName>);
+
+/// Judges what was found. `pushed` is a configuration that is told and not obeyed.
+pub(crate) fn judge(
+    scanned: Scanned,
+    places: &dyn Fn(&str) -> Vec<Place>,
+    known: &Known,
+    policy: &Policy,
+    pushed: Option<&AllowList>,
+) -> Judged {
+    let mut commits: BTreeMap<Spot, Option<String>> = BTreeMap::new();
+    let mut fresh = Vec::new();
+    let estate = Estate::new(scanned.occurrences);
+    let mut context = estate.others;
+    for group in estate.keys {
+        for occurrence in group.private {
+            for place in places(&oid(&occurrence.origin)) {
+                if place.olds.iter().any(|old| known.covers(old, group.name, &occurrence)) {
+                    continue;
+                }
+                let occurrence = moved(&occurrence, &place.path);
+                commits.insert(spot(&occurrence), place.commit);
+                fresh.push(occurrence);
+            }
+        }
+        context.extend(group.related);
+    }
+    if fresh.is_empty() {
+        return Judged::default();
+    }
+    for occurrence in context.into_iter().filter(|occurrence| occurrence.material.kind != Kind::PrivateKey) {
+        fresh.extend(places(&oid(&occurrence.origin)).iter().map(|place| moved(&occurrence, &place.path)));
+    }
+    fresh.sort_by(|a, b| (&a.origin, a.offset).cmp(&(&b.origin, b.offset)));
+    let mut findings = classify(&Estate::new(fresh), &Tables::built_in());
+    let ignored = if policy.inline { Vec::new() } else { not_obeyed(&mut findings, policy, pushed) };
+
+    let verdict = policy.allow.judge(&findings, &[], &policy.here, policy.today, false);
+    let mut judged = Judged { notices: verdict.notices, ignored, ..Judged::default() };
+    for (finding, allowed) in findings.into_iter().zip(verdict.allowed) {
+        let commits = finding.occurrences.iter().map(|o| commits.get(&spot(o)).cloned().flatten()).collect();
+        let blocks = policy.fail_on.fails(&finding);
+        let free = allowed.iter().all(Option::is_some);
+        let news = News { finding, commits, allowed };
+        match (free, blocks) {
+            (true, _) => judged.allowed.push(news),
+            (false, true) => judged.blocking.push(news),
+            (false, false) => judged.below.push(news),
+        }
+    }
+    judged
+}
+
+/// What would be allowed if the pusher had a say; takes the marks away.
+fn not_obeyed(findings: &mut [Finding], policy: &Policy, pushed: Option<&AllowList>) -> Vec<Allowance> {
+    let nothing = AllowList::default();
+    let verdict = pushed.unwrap_or(&nothing).judge(findings, &[], &policy.here, policy.today, false);
+    for occurrence in findings.iter_mut().flat_map(|finding| &mut finding.occurrences) {
+        occurrence.allow = None;
+    }
+    verdict.allowed.into_iter().flatten().flatten().collect()
+}
+
+fn moved(occurrence: &Occurrence, path: &Path) -> Occurrence {
+    let mut origin = Origin::file(path);
+    origin.wraps.clone_from(&occurrence.origin.wraps);
+    Occurrence { origin, ..occurrence.clone() }
+}
+
+fn spot(occurrence: &Occurrence) -> Spot {
+    (occurrence.origin.clone(), occurrence.offset, own_name(occurrence))
+}

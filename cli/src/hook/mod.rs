@@ -1,0 +1,17 @@
+//! Hooks of git: what is about to be committed, pushed or received, and whether it brings a key.
+//!
+//! Git runs these in the developer's own repository, so git itself is asked what is staged or new: no library knows
+//! better which index, which alternates and which object format it means. The work tree is never read.
+
+mod blobs;
+mod git;
+pub(crate) mod install;
+mod judge;
+mod known;
+mod origin;
+mod policy;
+pub(crate) mod pre_commit;
+pub(crate) mod pre_push;
+pub(crate) mod pre_receive;
+mod script;
+mod tell;

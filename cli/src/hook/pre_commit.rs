@@ -1,0 +1,161 @@
+//! `keyradius hook pre-commit`, and pre-merge-commit: what is staged, whole, from the index that git means.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use scanner_core::engine::Watch;
+
+use super::git::{self, Change, Git, is_empty_blob, is_oid, is_zero};
+use super::judge::{Place, Places, judge};
+use super::known::{Known, Scanned, oid};
+use super::policy::{Policy, Repository};
+use super::tell::{Page, Words};
+use crate::args::hook::PreCommitArgs;
+use crate::exit::{Exit, Failure, Outcome};
+
+/// The trees without an entry, SHA-1 and SHA-256: what a first commit is compared with.
+const EMPTY_TREES: [&str; 2] =
+    ["4b825dc642cb6eb9a060e54bf8d69288fbee4904", "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321"];
+
+const BYPASS: &str = "To commit without this check: git commit --no-verify";
+
+/// Checks what is staged.
+pub(crate) fn run(args: &PreCommitArgs, here: &Path) -> Result<Exit, Failure> {
+    let git = Git::default();
+    // Both at once: most commits are no merges, and then this is all there is to ask.
+    let repository = Repository::start(git)?;
+    let first = if args.amend_aware { None } else { Some(git.start(&diff(None))?) };
+    let repository = Repository::found(repository, here)?;
+    let Some(root) = &repository.root else {
+        return Err(Failure::new("nothing is staged here: this is a bare repository or the inside of .git")
+            .hint("run it in a work tree; on a server, use `keyradius hook pre-receive`"));
+    };
+    let mut diffs = Vec::new();
+    if let Some(first) = first {
+        diffs.push(git::changes(&first.answer()?));
+    } else {
+        for parent in parents_of_head(git)? {
+            diffs.push(git::changes(&git.ask(&diff(Some(&parent)))?));
+        }
+    }
+    for parent in other_parents(git, &repository.merge_head) {
+        diffs.push(git::changes(&git.ask(&diff(Some(&parent)))?));
+    }
+    let places = staged(diffs);
+    if places.is_empty() {
+        if std::env::var_os("PRE_COMMIT").is_some() {
+            super::tell::nothing("staged");
+        }
+        return Ok(Exit::Nothing);
+    }
+
+    let policy = Policy::load(&args.check, here, Some(root))?;
+    let oids: Vec<String> = places.keys().cloned().collect();
+    let common = Some(repository.common.as_path());
+    let mut scanned = Scanned::read(git, &oids, common, (policy.limits, policy.jobs), &Watch::default())?;
+    let hits = scanned.hits();
+    let olds: BTreeSet<String> =
+        places.iter().filter(|(oid, _)| hits.contains(*oid)).flat_map(|(_, places)| olds(places)).collect();
+    let known = Known::read(git, &Vec::from_iter(olds), common, policy.limits)?;
+
+    let path_of = |oid: &str| places.get(oid).and_then(|places| places.first()).map(|place| place.path.clone());
+    let mut gaps = std::mem::take(&mut scanned.gaps);
+    for gap in &mut gaps {
+        gap.origin.path = path_of(&oid(&gap.origin)).unwrap_or_default();
+    }
+    let absent: Vec<PathBuf> = scanned.seen.absent_lfs.iter().filter_map(|oid| path_of(oid)).collect();
+    let judged = judge(scanned, &|oid| places.get(oid).cloned().unwrap_or_default(), &known, &policy, None);
+
+    let mut page = Page::default();
+    page.absent_lfs(absent.iter().map(PathBuf::as_path));
+    page.judged(&judged, Words { adds: "this commit would add", bypass: BYPASS, allows: true });
+    page.gaps(&gaps, "part of what is staged", BYPASS);
+    page.say();
+    let outcome = Outcome { failing: !judged.blocking.is_empty(), incomplete: !gaps.is_empty(), ..Outcome::default() };
+    Ok(Exit::of_scan(outcome, false, false))
+}
+
+fn olds(places: &[Place]) -> impl Iterator<Item = String> + '_ {
+    places.iter().flat_map(|place| place.olds.iter().cloned())
+}
+
+/// The arguments of a diff between a parent (HEAD, or nothing before the first commit) and the index. Whatever the user
+/// configured for diffs is said again, so that it has no say.
+fn diff(parent: Option<&str>) -> Vec<&str> {
+    let mut args = vec![
+        "diff",
+        "--cached",
+        "--raw",
+        "-z",
+        "--no-abbrev",
+        "--no-renames",
+        "--no-relative",
+        "--no-ext-diff",
+        "--no-color",
+        "-O/dev/null",
+        "--ignore-submodules=all",
+        "--diff-filter=ACMT",
+    ];
+    args.extend(parent);
+    args.push("--");
+    args
+}
+
+/// What HEAD itself was made on: what an amended commit will be compared with.
+fn parents_of_head(git: Git) -> Result<Vec<String>, Failure> {
+    let Ok(line) = git.ask(&["rev-list", "--parents", "--max-count=1", "HEAD", "--"]) else {
+        return Ok(vec!["HEAD".to_owned()]);
+    };
+    let line = git::text(&line);
+    let mut oids = line.split_whitespace().map(str::to_owned);
+    let head = oids.next().unwrap_or_default();
+    let parents: Vec<String> = oids.collect();
+    if !parents.is_empty() {
+        return Ok(parents);
+    }
+    let empty = EMPTY_TREES.iter().find(|tree| tree.len() == head.len());
+    empty.map(|tree| vec![(*tree).to_owned()]).ok_or_else(|| {
+        Failure::new("git names HEAD in a way that keyradius does not know").hint("leave out --amend-aware")
+    })
+}
+
+/// The other parents of a merge. While conflicts are concluded they stand in MERGE_HEAD; before the commit of a clean
+/// merge only the environment holds them (`GITHEAD_<oid>`, set by `git merge` for its children).
+fn other_parents(git: Git, merge_head: &Path) -> Vec<String> {
+    if let Ok(text) = std::fs::read_to_string(merge_head) {
+        return text.split_whitespace().filter(|oid| is_oid(oid)).map(str::to_owned).collect();
+    }
+    let merging = std::env::var("GIT_REFLOG_ACTION")
+        .is_ok_and(|what| what.split_whitespace().next().is_some_and(|word| matches!(word, "merge" | "pull")));
+    if !merging {
+        return Vec::new();
+    }
+    let named = std::env::vars_os().filter_map(|(name, _)| name.to_str()?.strip_prefix("GITHEAD_").map(str::to_owned));
+    // What is left over from another repository's merge is no commit here.
+    named
+        .filter(|oid| {
+            is_oid(oid) && git.ask(&["rev-parse", "--verify", "--quiet", &format!("{oid}^{{commit}}")]).is_ok()
+        })
+        .collect()
+}
+
+/// Objects that differ from every parent, with their paths and what each parent has there.
+fn staged(diffs: Vec<Vec<Change>>) -> Places {
+    let parents = diffs.len();
+    let mut by_path: BTreeMap<PathBuf, (String, usize, Vec<String>)> = BTreeMap::new();
+    for change in diffs.into_iter().flatten() {
+        if change.submodule || is_zero(&change.new) || is_empty_blob(&change.new) {
+            continue;
+        }
+        let (_, differs, olds) = by_path.entry(change.path).or_insert_with(|| (change.new, 0, Vec::new()));
+        *differs += 1;
+        olds.extend(Some(change.old).filter(|old| !is_zero(old)));
+    }
+    let mut places = Places::new();
+    for (path, (new, differs, olds)) in by_path {
+        if differs == parents {
+            places.entry(new).or_default().push(Place { path, commit: None, olds });
+        }
+    }
+    places
+}

@@ -1,0 +1,210 @@
+//! What a hook says, on standard error: short, the worst first, and every way out.
+
+use std::fmt::Write as _;
+
+use detectors::radius::{Finding, RoleScore};
+use scanner_core::blob::printable_path;
+use scanner_core::error::Gap;
+
+use super::judge::{Judged, News};
+use crate::allow::{Allowance, hex};
+use crate::out;
+use crate::report::words::{escape, plural, protection, wrap};
+
+/// Columns of running text.
+const WIDTH: usize = 88;
+
+/// Keys that are told whole; the others are counted.
+const KEYS: usize = 10;
+
+/// Places that are told of one key, and inputs that could not be read.
+const PLACES: usize = 5;
+
+/// Digits of a commit's name: enough to find it in any repository.
+const SHORT: usize = 12;
+
+/// What is checked, and how one gets around it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Words {
+    /// `this commit would add`.
+    pub(crate) adds: &'static str,
+    /// How to go without the check.
+    pub(crate) bypass: &'static str,
+    /// Whether marks beside the key and the configuration of the repository count.
+    pub(crate) allows: bool,
+}
+
+/// Collects lines, and says them at once: other output cannot come between.
+#[derive(Debug, Default)]
+pub(crate) struct Page {
+    text: String,
+    /// Put before every line.
+    prefix: &'static str,
+}
+
+impl Page {
+    /// A page whose every line begins with `prefix`.
+    pub(crate) fn new(prefix: &'static str) -> Self {
+        Self { text: String::new(), prefix }
+    }
+
+    /// Adds a line.
+    pub(crate) fn line(&mut self, line: impl AsRef<str>) {
+        self.text.push_str(self.prefix);
+        self.text.push_str(line.as_ref().trim_end());
+        self.text.push('\n');
+    }
+
+    /// Says it.
+    pub(crate) fn say(self) {
+        if !self.text.is_empty() {
+            out::people(self.text.trim_end_matches('\n'));
+        }
+    }
+
+    /// New keys, and the ways out.
+    pub(crate) fn judged(&mut self, judged: &Judged, words: Words) {
+        for notice in &judged.notices {
+            self.line(format!("keyradius: note: {}: {}", notice.place, notice.message));
+        }
+        for news in &judged.below {
+            let place = news.finding.occurrences.first().map(|o| format!("{}:{}", o.origin, o.line));
+            let finding = &news.finding;
+            self.line(format!(
+                "keyradius: note: a new key that does not block (--fail-on): {}, severity {}, {}",
+                place.unwrap_or_default(),
+                finding.severity_text(),
+                finding.id
+            ));
+        }
+        if !judged.allowed.is_empty() {
+            let allowed = judged.allowed.iter().flat_map(|news| news.allowed.iter().flatten());
+            let places: std::collections::BTreeSet<&str> = allowed.map(|allowance| allowance.place.as_str()).collect();
+            let places: Vec<&str> = places.into_iter().take(PLACES).collect();
+            let count = plural(judged.allowed.len() as u64, "new key is", "new keys are");
+            self.line(format!("keyradius: note: {count} allowed: {}", places.join(", ")));
+        }
+        if judged.blocking.is_empty() {
+            return;
+        }
+        let count = plural(judged.blocking.len() as u64, "new key", "new keys");
+        self.line(format!("keyradius: {} {count}", words.adds));
+        for news in judged.blocking.iter().take(KEYS) {
+            self.line("");
+            self.news(news);
+        }
+        let more = judged.blocking.len().saturating_sub(KEYS);
+        if more > 0 {
+            self.line("");
+            self.line(format!("  and {}", plural(more as u64, "key more", "keys more")));
+        }
+        self.line("");
+        self.ways_out(judged, words);
+    }
+
+    fn news(&mut self, news: &News) {
+        let finding = &news.finding;
+        let roles = finding.roles.iter().map(role).collect::<Vec<_>>().join(", ");
+        let facts = format!("{} · {}", algorithm(finding), protection(finding.protection.id()));
+        self.line(format!("{:>4}  {}  {roles}  {facts}", finding.severity_text(), finding.tier.id()));
+        self.field("key", &names(finding).join(" · "));
+        let commits = news.commits.iter().chain(std::iter::repeat(&None));
+        let allowed = news.allowed.iter().chain(std::iter::repeat(&None));
+        for (index, ((occurrence, commit), allowed)) in finding.occurrences.iter().zip(commits).zip(allowed).enumerate()
+        {
+            if index == PLACES {
+                let more = (finding.occurrences.len() - PLACES) as u64;
+                self.line(format!("        and {}", plural(more, "place more", "places more")));
+                break;
+            }
+            let mut place = format!("{}:{}", occurrence.origin, occurrence.line);
+            if let Some(commit) = commit {
+                let _ = write!(place, "  in commit {}", commit.get(..SHORT).unwrap_or(commit));
+            }
+            if allowed.is_some() {
+                place.push_str("  (allowed)");
+            }
+            self.line(format!("  {:<6}{place}", if index == 0 { "at" } else { "" }));
+        }
+        self.field("why", &escape(&finding.reason));
+        self.field("do", &escape(&finding.next_step));
+        self.field("id", &finding.id);
+    }
+
+    fn field(&mut self, label: &str, text: &str) {
+        for (index, line) in wrap(text, WIDTH).iter().enumerate() {
+            self.line(format!("  {:<6}{line}", if index == 0 { label } else { "" }));
+        }
+    }
+
+    fn ways_out(&mut self, judged: &Judged, words: Words) {
+        let id = judged.blocking.first().map(|news| news.finding.id.as_str()).unwrap_or_default();
+        if words.allows {
+            self.line("If a key belongs there, say why, beside it or in keyradius.toml at the root:");
+            self.line("  keyradius:allow reason=\"...\"       (on its line or the line above)");
+            self.line(format!("  [[allow]]\n{0}  finding = \"{id}\"\n{0}  reason = \"...\"", self.prefix));
+        }
+        for Allowance { inline, place, reason, .. } in judged.ignored.iter().take(PLACES) {
+            let what = if *inline { "a mark beside the key" } else { "the pushed configuration" };
+            let reason = if reason.is_empty() { String::new() } else { format!(" ({})", escape(reason)) };
+            self.line(format!("Not obeyed on a server: {what} allows it, {place}{reason}"));
+        }
+        self.line(words.bypass);
+    }
+
+    /// What could not be read.
+    pub(crate) fn gaps(&mut self, gaps: &[Gap], what: &str, bypass: &str) {
+        if gaps.is_empty() {
+            return;
+        }
+        self.line(format!("keyradius: {what} could not be read:"));
+        for gap in gaps.iter().take(PLACES) {
+            self.line(format!("  {}: {}", gap.origin, escape(&gap.detail)));
+        }
+        if gaps.len() > PLACES {
+            self.line(format!("  and {} more", gaps.len() - PLACES));
+        }
+        self.line(bypass);
+    }
+
+    /// Pointers of git-lfs without their objects.
+    pub(crate) fn absent_lfs<'a>(&mut self, paths: impl Iterator<Item = &'a std::path::Path>) {
+        for path in paths.take(PLACES) {
+            let path = printable_path(path);
+            self.line(format!("keyradius: note: {path}: skipped: lfs pointer, and its object is not in this clone"));
+        }
+    }
+}
+
+/// Says that there was nothing to check: to a framework that would call that a success.
+pub(crate) fn nothing(what: &str) {
+    out::people(format_args!("keyradius: note: nothing is {what}, so nothing was checked"));
+    out::people("hint: to check files that are committed, run `keyradius scan`");
+}
+
+fn role(score: &RoleScore) -> String {
+    match score.role.as_str() {
+        "unknown" => escape(&score.title),
+        _ => format!("{} ({})", escape(&score.title), score.band.id()),
+    }
+}
+
+/// The names that the key goes by.
+fn names(finding: &Finding) -> Vec<String> {
+    let short = |digest: &[u8]| hex(digest.get(..8).unwrap_or(digest));
+    let mut names = Vec::new();
+    names.extend(finding.key.map(|key| format!("spki {}", short(&key.spki_sha256))));
+    names.extend(finding.ciphertext_sha256.map(|digest| format!("known by its ciphertext only, {}", short(&digest))));
+    names.extend(finding.public.as_ref().and_then(|public| public.ssh_sha256.clone()));
+    names.extend(finding.pgp_fingerprints.iter().map(|fingerprint| escape(fingerprint)));
+    names
+}
+
+fn algorithm(finding: &Finding) -> String {
+    let Some(algorithm) = &finding.algorithm else { return "algorithm hidden".to_owned() };
+    match (algorithm.curve, algorithm.bits) {
+        (Some(curve), _) => format!("{} {curve}", algorithm.name),
+        (None, 0) => algorithm.name.to_owned(),
+        (None, bits) => format!("{} {bits}", algorithm.name),
+    }
+}

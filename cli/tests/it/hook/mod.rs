@@ -1,0 +1,8 @@
+//! Hooks, installed by the binary and run by a real git.
+
+mod commit;
+mod install;
+mod merge;
+mod push;
+mod receive;
+mod repo;
