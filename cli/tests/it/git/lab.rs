@@ -84,6 +84,10 @@ impl Lab {
         let blob = repo.feed_line(&["hash-object", "-w", "--stdin"], &second);
         let tree = repo.feed_line(&["mktree"], format!("100644 blob {blob}\tlost.pem\n").as_bytes());
         repo.git(&["commit-tree", "-m", "Lost", "-p", "main", &tree]);
+        if self.seed % 3 == 1 {
+            // Staged again where the lost commit had it: not lost any more.
+            repo.git(&["update-index", "--add", "--cacheinfo", &format!("100644,{blob},lost.pem")]);
+        }
     }
 
     /// A key that is staged, one that was staged and changed since, and one that git knows nothing of.
@@ -92,6 +96,9 @@ impl Lab {
         self.repo.file("staged.pem", &first);
         self.repo.file("staged-then-changed.pem", &second);
         self.repo.git(&["add", "staged.pem", "staged-then-changed.pem"]);
+        // A key that is in the history already, staged under another name.
+        let known = format!("100644,{},staged-copy.pem", self.repo.git(&["rev-parse", "stash@{0}:amended.pem"]));
+        self.repo.git(&["update-index", "--add", "--cacheinfo", &known]);
         self.repo.file("staged-then-changed.pem", b"gone from here\n");
         self.repo.file("untracked.pem", &third);
         if self.seed % 4 == 3 {

@@ -96,10 +96,11 @@ impl Reach {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Truth {
     pub(crate) reach: Reach,
-    /// More than one only if they are of the same second.
+    /// Every commit that has it there and none of whose parents has.
+    pub(crate) everywhere: BTreeSet<String>,
+    /// The first of them: of the best reach, no child of another one, the oldest. Where clocks were wrong "oldest" says
+    /// nothing, and each that is no child of another one will do.
     pub(crate) introduced: BTreeSet<String>,
-    /// Every commit that has it and none of whose parents has.
-    pub(crate) candidates: BTreeSet<String>,
     /// Empty: it was never taken away.
     pub(crate) removed: BTreeSet<String>,
     pub(crate) at_head: bool,
@@ -127,7 +128,10 @@ pub(crate) struct History {
     /// What HEAD's tree holds.
     head: BTreeMap<String, String>,
     head_commits: BTreeSet<String>,
-    index: BTreeMap<String, String>,
+    /// What the indexes of all work trees hold: paths and blobs.
+    index: BTreeSet<(String, String)>,
+    /// Whether a commit is older than one of its parents says.
+    skewed: bool,
 }
 
 impl History {
@@ -159,30 +163,25 @@ impl History {
             (Reach::Reflog, walk(&["--reflog", "--all"])),
             (Reach::Unreachable, all.into_iter().collect()),
         ];
-        let tree = |args: &[&str], at: usize| {
-            let lines = repo.git(args);
-            let entries = lines.split('\0').filter_map(|line| line.split_once('\t'));
-            entries.map(|(meta, path)| (path.to_owned(), meta.split(' ').nth(at).expect("an id").to_owned())).collect()
+        let too_old = |commit: &Commit| {
+            let parents = commit.parents.iter().filter_map(|parent| commits.get(parent));
+            parents.map(|parent| parent.date).max().is_some_and(|parent| parent > commit.date)
         };
         Self {
-            commits,
+            skewed: commits.values().any(too_old),
             reached,
-            head: tree(&["ls-tree", "-r", "-z", "HEAD"], 2),
+            head: tree(repo, &["ls-tree", "-r", "-z", "HEAD"], 2).into_iter().collect(),
             head_commits: walk(&["HEAD"]),
-            index: staged(repo),
+            index: work_trees(repo).iter().flat_map(|repo| tree(repo, &["ls-files", "-s", "-z"], 1)).collect(),
+            commits,
         }
-    }
-
-    /// Whether an index holds it.
-    pub(crate) fn is_staged(&self, blob: &str) -> bool {
-        self.index.values().any(|held| held == blob)
     }
 
     /// Every path that ever held a blob, and what git knows of it there.
     pub(crate) fn places(&self, blob: &str) -> BTreeMap<String, Truth> {
         let mut places = BTreeMap::new();
         let mut paths: BTreeSet<&String> =
-            self.index.iter().filter(|(_, held)| *held == blob).map(|(path, _)| path).collect();
+            self.index.iter().filter(|(_, held)| held == blob).map(|(path, _)| path).collect();
         let changes = self.commits.values().flat_map(|commit| &commit.changes);
         paths.extend(changes.filter(|change| change.after == blob).map(|change| &change.path));
         for path in paths {
@@ -206,14 +205,15 @@ impl History {
                 let introduced = self.ends(&here, |a, b| self.leads(b, a), |date| date);
                 let removed = if at_head { BTreeSet::new() } else { self.removed(blob, path) };
                 // What is staged is not lost.
-                let staged = *reach == Reach::Unreachable && self.index.get(path).is_some_and(|held| held == blob);
+                let staged = self.index.iter().any(|entry| entry.0 == path && entry.1 == blob);
+                let staged = *reach == Reach::Unreachable && staged;
                 let reach = if staged { Reach::Index } else { *reach };
-                let candidates = candidates.into_iter().cloned().collect();
-                return Truth { reach, introduced, candidates, removed, at_head };
+                let everywhere = candidates.iter().map(|id| (*id).clone()).collect();
+                return Truth { reach, everywhere, introduced, removed, at_head };
             }
         }
-        let none = BTreeSet::new;
-        Truth { reach: Reach::Index, introduced: none(), candidates: none(), removed: none(), at_head }
+        let [everywhere, introduced, removed] = [const { BTreeSet::new() }; 3];
+        Truth { reach: Reach::Index, everywhere, introduced, removed, at_head }
     }
 
     /// The last commit below HEAD that took it away: one that is like none of its parents at this path, else a merge that
@@ -242,7 +242,7 @@ impl History {
         let key = |id: &str| order(self.commits[id].date);
         let ends: Vec<&String> = ends.copied().collect();
         let first = ends.iter().map(|id| key(id)).min();
-        ends.into_iter().filter(|id| Some(key(id)) == first).cloned().collect()
+        ends.into_iter().filter(|id| self.skewed || Some(key(id)) == first).cloned().collect()
     }
 
     /// Whether `from` is an ancestor of `to`.
@@ -260,17 +260,17 @@ impl History {
     }
 }
 
-/// What the index of every work tree holds: they share their objects.
-fn staged(repo: &Repo) -> BTreeMap<String, String> {
-    let list = repo.git(&["worktree", "list", "--porcelain"]);
-    let folders = list.lines().filter_map(|line| line.strip_prefix("worktree "));
-    let mut all = BTreeMap::new();
-    for folder in folders {
-        let lines = Repo::at(folder).git(&["ls-files", "-s", "-z"]);
-        let entries = lines.split('\0').filter_map(|line| line.split_once('\t'));
-        all.extend(entries.map(|(meta, path)| (path.to_owned(), meta.split(' ').nth(1).expect("an id").to_owned())));
-    }
-    all
+/// Paths and blobs of a listing; the id is this word of each line.
+fn tree(repo: &Repo, args: &[&str], word: usize) -> Vec<(String, String)> {
+    let lines = repo.git(args);
+    let entries = lines.split('\0').filter_map(|line| line.split_once('\t'));
+    entries.map(|(meta, path)| (path.into(), meta.split(' ').nth(word).expect("an id").into())).collect()
+}
+
+/// Every work tree of a repository.
+fn work_trees(repo: &Repo) -> Vec<Repo> {
+    let list = repo.git(&["worktree", "list", "--porcelain", "-z"]);
+    list.split('\0').filter_map(|line| line.strip_prefix("worktree ")).map(Repo::at).collect()
 }
 
 /// Reads what `git diff-tree --stdin -z` prints: the commit, then `:mode mode before after letter`, path, again and again.
@@ -289,12 +289,21 @@ fn read_changes(output: &[u8], commits: &mut BTreeMap<String, Commit>) {
     }
 }
 
-/// The names of branches or tags whose history holds a commit, as people write them, sorted.
-pub(crate) fn containing(repo: &Repo, commit: &str, below: &[&str]) -> Vec<String> {
-    let format = "--format=%(symref) %(refname:lstrip=2)";
-    let lines = repo.git(&[&["for-each-ref", format, "--contains", commit], below].concat());
+/// The names of branches and of tags whose history holds a commit, as people write them, sorted.
+pub(crate) fn containing(repo: &Repo, commit: &str) -> [Vec<String>; 2] {
+    let below = ["refs/heads", "refs/remotes", "refs/tags"];
+    let format = "--format=%(symref) %(refname)";
+    let lines = repo.git(&[&["for-each-ref", format, "--contains", commit][..], &below].concat());
     // A symbolic ref (`origin/HEAD`) is a second name of a branch, not a second branch.
-    let mut names: Vec<String> = lines.lines().filter_map(|line| line.strip_prefix(' ')).map(str::to_owned).collect();
-    names.sort();
-    names
+    let names: Vec<&str> = lines.lines().filter_map(|line| line.strip_prefix(' ')).collect();
+    let short = |prefixes: &[&str]| {
+        let mut short: Vec<String> = names
+            .iter()
+            .filter_map(|name| prefixes.iter().find_map(|prefix| name.strip_prefix(prefix)))
+            .map(str::to_owned)
+            .collect();
+        short.sort();
+        short
+    };
+    [short(&["refs/heads/", "refs/remotes/"]), short(&["refs/tags/"])]
 }

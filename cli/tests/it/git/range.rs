@@ -80,21 +80,9 @@ fn ranges_are_those_of_git() {
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
 
-/// What commits since that day brought that those just before them did not have: `git rev-list --since` itself would also
-/// list what was there all the time.
-fn brought_since(repo: &Repo, day: &str) -> BTreeSet<String> {
-    let since = repo.git(&["rev-list", "--all", "--parents", &format!("--since={day}T00:00:00Z")]);
-    let commits: BTreeSet<&str> = since.lines().filter_map(|line| line.split(' ').next()).collect();
-    let parents: BTreeSet<&str> = since.lines().flat_map(|line| line.split(' ').skip(1)).collect();
-    let before = parents.difference(&commits).map(|id| format!("^{id}"));
-    let input: Vec<String> = commits.iter().map(|&id| id.to_owned()).chain(before).collect();
-    let listed = repo.feed(&["rev-list", "--objects", "--stdin"], (input.join("\n") + "\n").as_bytes());
-    let listed = String::from_utf8_lossy(&listed).into_owned();
-    listed.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
-}
-
-/// A day is meant from its first second, in UTC. Commits of labs with wrong clocks are not asked: what "since" means for
-/// them, git itself cannot say.
+/// What commits since a day hold and their parents from before do not: `git rev-list --objects --since` would list all that
+/// still lies in their trees, however old. A day is meant from its first second, in UTC. Commits of labs with wrong clocks
+/// are not asked: what "since" means for them, git itself cannot say.
 #[test]
 fn since_is_what_came_with_commits_since() {
     let ground = Ground::new("range-since");
@@ -105,7 +93,15 @@ fn since_is_what_came_with_commits_since() {
         let dates: Vec<&str> = dates.lines().collect();
         for share in 1..4 {
             let day = dates[dates.len() * share / 4];
-            let objects = brought_since(&stage.repo, day);
+            let since = format!("--since={day}T00:00:00Z");
+            let since = ids(&stage.repo, &["rev-list", "--all", &since]);
+            let parents = stage.repo.git(&["log", "--all", "--format=%H %P"]);
+            let parents =
+                parents.lines().filter(|line| since.contains(&line[..40])).flat_map(|line| line.split(' ').skip(1));
+            let before = parents.filter(|id| id.len() == 40 && !since.contains(*id)).map(|id| format!("^{id}"));
+            let tips: Vec<String> = before.chain(since.iter().cloned()).collect();
+            let list = stage.repo.feed_line(&["rev-list", "--objects", "--stdin"], tips.join("\n").as_bytes());
+            let objects = list.lines().map(|line| line[..40].to_owned()).collect();
             complaints.extend(stage.check(&["--since", day], &objects).map(|wrong| format!("seed {seed}: {wrong}")));
         }
     }

@@ -12,6 +12,9 @@ const SETTINGS: &[(&str, &str)] = &[
     ("core.hooksPath", "/dev/null"),
     ("core.safecrlf", "false"),
     ("gc.auto", "0"),
+    // Commits of these repositories are years old, and so are their reflogs.
+    ("gc.reflogExpire", "never"),
+    ("gc.reflogExpireUnreachable", "never"),
     ("init.defaultBranch", "main"),
     ("maintenance.auto", "false"),
     ("merge.renames", "false"),
