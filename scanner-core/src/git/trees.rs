@@ -20,7 +20,6 @@ use super::odb::Odb;
 use super::oid::{Format, Kind, ObjectId};
 use super::pack::Pack;
 use super::walk::{Change, Visitor, walk};
-use crate::error::Malformed;
 
 mod entries;
 
@@ -455,17 +454,8 @@ impl Visitor for Differences<'_> {
         self.key(entry).is_none_or(|key| self.reader.difference(key, entry, change))
     }
 
-    fn stream(&mut self, _: u32, _: Kind, _: u64, _: &mut dyn std::io::Read) {}
-
-    // The scan told of it.
-    fn damaged(&mut self, _: u32, _: Malformed) {}
-
     fn stop(&self) -> bool {
         (self.stop)()
-    }
-
-    fn take_wipe(&mut self) -> bool {
-        false
     }
 }
 
