@@ -30,6 +30,7 @@ const SCAN_EXAMPLES: &str = "\
 Examples:
   keyradius scan
   keyradius scan --fail-on signing src deploy
+  keyradius scan --history main..topic .         what a branch would bring, and the files of the work tree
   keyradius scan --format jsonl /srv | jq -r 'select(.type == \"finding\") | .key.identity'
   keyradius scan --format sarif --output keyradius.sarif --exit-zero .
   kubectl get secrets -A -o yaml | keyradius scan -
@@ -66,7 +67,7 @@ pub(crate) struct Args {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Find every private key in files and directories, each once, ranked
+    /// Find every private key in files, directories and git histories, each once, ranked
     #[command(after_long_help = SCAN_EXAMPLES)]
     Scan(Box<ScanArgs>),
     /// Keep keys out of commits and pushes: the hooks of git

@@ -6,7 +6,6 @@ use super::odb::Odb;
 use super::oid::Kind;
 use super::trees::{Seen, ascends, entries, gained};
 use super::walk::{Change, Visitor, walk};
-use crate::error::Malformed;
 
 /// How many objects trees name that are not stored here; submodules are not meant to be.
 pub(crate) fn absent(odb: &Odb, jobs: usize) -> usize {
@@ -52,14 +51,6 @@ impl Visitor for Named {
             gained(change, &mut self.window, self.hash, &mut |entry| keep(entry, seen));
         }
         ascends
-    }
-    fn stream(&mut self, _: u32, _: Kind, _: u64, _: &mut dyn std::io::Read) {}
-    fn damaged(&mut self, _: u32, _: Malformed) {}
-    fn stop(&self) -> bool {
-        false
-    }
-    fn take_wipe(&mut self) -> bool {
-        false
     }
 }
 

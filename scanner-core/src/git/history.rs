@@ -187,17 +187,25 @@ impl History {
                 ..self.nothing(*id, Kind::Blob)
             });
         }
-        let staged = self.staged(&blobs.iter().copied().filter(|id| !stories.contains_key(id)).collect());
+        for (id, paths) in self.staged(&blobs.iter().copied().collect()) {
+            let told = stories.entry(id).or_default();
+            for path in paths {
+                let path = as_path(&path);
+                match told.iter_mut().find(|place| place.path.as_ref() == Some(&path)) {
+                    // What is staged is not lost, whatever became of its commit.
+                    Some(place) if place.reach == Reach::Unreachable => place.reach = Reach::Index,
+                    Some(_) => {}
+                    None => {
+                        told.push(Provenance { path: Some(path), reach: Reach::Index, ..self.nothing(id, Kind::Blob) });
+                    }
+                }
+            }
+        }
         for id in hits {
             stories.entry(*id).or_insert_with(|| match kind_of(&self.read, &self.graph, id) {
                 Kind::Commit => vec![self.message(*id)],
-                Kind::Tag => vec![self.tag(*id)],
-                kind => match (staged.get(id), self.tag(*id)) {
-                    // A tag may stand for a blob: git keeps its maintainer's key like that.
-                    (_, tagged) if tagged.reach == Reach::Refs => vec![Provenance { kind, ..tagged }],
-                    (Some(paths), _) => paths.iter().map(|path| self.staged_at(*id, path)).collect(),
-                    (None, _) => vec![self.nothing(*id, Kind::Blob)],
-                },
+                // A tag may stand for a blob: git keeps its maintainer's key like that.
+                kind => vec![Provenance { kind, ..self.tag(*id) }],
             });
         }
         stories
@@ -396,11 +404,7 @@ impl History {
         Provenance { reach, tags, ..self.nothing(id, Kind::Tag) }
     }
 
-    fn staged_at(&self, id: ObjectId, path: &[u8]) -> Provenance {
-        Provenance { path: Some(as_path(path)), reach: Reach::Index, ..self.nothing(id, Kind::Blob) }
-    }
-
-    /// Paths of objects that no commit holds and an index does.
+    /// Paths that an index has these objects at.
     fn staged(&self, ids: &HashSet<ObjectId>) -> BTreeMap<ObjectId, Vec<Vec<u8>>> {
         let mut paths: BTreeMap<ObjectId, Vec<Vec<u8>>> = BTreeMap::new();
         if ids.is_empty() {

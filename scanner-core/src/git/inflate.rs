@@ -12,7 +12,7 @@ const RATIO: u64 = 1040;
 /// Reused decompressors.
 pub(crate) struct Inflater {
     /// For streams whose size is known: libdeflate needs a sixth less time for a whole history than zlib-rs, most of it
-    /// on the small streams that packs are made of (`benches/README.md`).
+    /// on the small streams that packs are made of (`benches/git-side-by-side.py` with one and with the other).
     whole: libdeflater::Decompressor,
     /// For streams whose length in the file is not known, or of which only the start is wanted.
     step: Decompress,

@@ -107,6 +107,8 @@ pub(crate) fn resolve(found: &[Found]) -> Vec<Repository> {
     for found in found {
         let repository = match found {
             Found::Directory(path) => Repository::open(path, None),
+            // A link to such a directory, as `repo` and git-new-workdir make them.
+            Found::Pointer(path) if path.is_dir() => Repository::open(path, path.parent()),
             Found::Pointer(path) => {
                 pointer(path, b"gitdir:").and_then(|git_dir| Repository::open(&git_dir, path.parent()))
             }

@@ -8,7 +8,6 @@ use super::odb::Odb;
 use super::oid::{Kind, ObjectId};
 use super::refs::Refs;
 use super::walk::{Change, Visitor, walk};
-use crate::error::Malformed;
 
 /// Which part of a history.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -182,14 +181,6 @@ pub(crate) fn commits(odb: &Odb, jobs: usize) -> Commits {
             false
         }
         fn change(&mut self, _: u32, _: Kind, _: Change<'_>) -> bool {
-            false
-        }
-        fn stream(&mut self, _: u32, _: Kind, _: u64, _: &mut dyn std::io::Read) {}
-        fn damaged(&mut self, _: u32, _: Malformed) {}
-        fn stop(&self) -> bool {
-            false
-        }
-        fn take_wipe(&mut self) -> bool {
             false
         }
     }

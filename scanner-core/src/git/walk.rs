@@ -46,13 +46,17 @@ pub(crate) trait Visitor: Send {
     /// [`Visitor::whole`].
     fn change(&mut self, entry: u32, kind: Kind, change: Change<'_>) -> bool;
     /// An object too large to be held whole.
-    fn stream(&mut self, entry: u32, kind: Kind, size: u64, bytes: &mut dyn Read);
-    /// An entry that could not be read.
-    fn damaged(&mut self, entry: u32, what: Malformed);
+    fn stream(&mut self, _entry: u32, _kind: Kind, _size: u64, _bytes: &mut dyn Read) {}
+    /// An entry that could not be read. Only the visitor that looks for keys tells of it; one telling is enough.
+    fn damaged(&mut self, _entry: u32, _what: Malformed) {}
     /// Whether to stop.
-    fn stop(&self) -> bool;
+    fn stop(&self) -> bool {
+        false
+    }
     /// Whether a private key was found since this was last asked: then the buffers are wiped.
-    fn take_wipe(&mut self) -> bool;
+    fn take_wipe(&mut self) -> bool {
+        false
+    }
 }
 
 /// Walks every tree of these kinds on up to `jobs` threads of the pool that this is called in. Returns the visitors.

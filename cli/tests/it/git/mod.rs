@@ -11,6 +11,7 @@ mod lab;
 mod lab_checks;
 mod moving;
 mod oracle;
+mod places;
 mod plant;
 mod provenance;
 mod range;
