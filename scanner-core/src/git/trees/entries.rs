@@ -93,14 +93,15 @@ pub(super) fn affected(bytes: &[u8], zones: &[Range<usize>], hash: usize, each: 
 
 /// Where the entry begins whose name ends at `zero`: at the first mode behind the zero before it. What stands between
 /// that zero and the mode is (part of) the object name of the entry before, in which a mode is as likely as in noise; a
-/// name may hold what looks like a mode, but behind its own.
+/// name may hold what looks like a mode, but behind its own. The `0` before `40000` in trees of very old tools is left to
+/// the object name before it: one of 256 names ends in that byte.
 fn start_of(bytes: &[u8], zero: usize) -> Option<usize> {
     let low = zero.saturating_sub(REACH);
     let before = bytes.get(low..zero)?;
     let region = memchr::memrchr(0, before).map_or(0, |at| at + 1);
     for space in memchr::memchr_iter(b' ', before.get(region..)?).map(|at| region + at) {
         let mode = before.get(region..space)?;
-        for known in [&b"100644"[..], b"100755", b"120000", b"160000", b"100664", b"040000", b"40000"] {
+        for known in [&b"100644"[..], b"100755", b"120000", b"160000", b"100664", b"40000"] {
             if mode.ends_with(known) {
                 return Some(low + space - known.len());
             }

@@ -86,9 +86,10 @@ fn name(random: &mut Random) -> Vec<u8> {
 
 fn change(tree: &mut Tree, random: &mut Random) {
     let mut id = [0; 20];
-    // Zeros and spaces inside of object names must not be taken for ends of names.
+    // Zeros and spaces inside of object names must not be taken for ends of names, nor a `0` at the end of one for the
+    // first digit of the mode behind it.
     for byte in &mut id {
-        *byte = [0, b' ', b'4', 7, 200, random.below(256) as u8][random.below(6)];
+        *byte = [0, b' ', b'4', b'0', 7, 200, random.below(256) as u8][random.below(7)];
     }
     let known: Vec<Vec<u8>> = tree.keys().cloned().collect();
     match random.below(4) {
