@@ -10,8 +10,9 @@ use super::repo::{Ground, Repo, fed, files};
 use super::rng::Rng;
 use super::seen::try_scan;
 
-/// A small repository with everything that can be damaged: two packs with chains of deltas, loose objects, packed refs, an
-/// index, and another repository that it borrows from.
+/// A small repository with everything that can be damaged: packs with chains of deltas, loose objects, packed refs, an
+/// index, and another repository that it borrows from. Every second one has all of it twice, in another pack or loose: git
+/// reads the copy that is whole.
 struct Victim {
     repo: Repo,
     /// Blobs with keys, and their content.
@@ -21,7 +22,7 @@ struct Victim {
 }
 
 impl Victim {
-    fn new(folder: &Path, rng: &mut Rng) -> Self {
+    fn new(folder: &Path, rng: &mut Rng, twice: bool) -> Self {
         let store = Repo::init(folder.join("store.git"), &["--bare"]);
         let repo = Repo::init(folder.join("repo"), &[]);
         let borrowed = "../../../store.git/objects\n";
@@ -51,6 +52,13 @@ impl Victim {
                 6 => drop(repo.git(&["-c", "repack.useDeltaBaseOffset=false", "repack", "-dlfq"])),
                 _ => {}
             }
+        }
+        if twice {
+            for file in files(&store.dir.join("objects/pack"), "") {
+                let name = file.file_name().expect("a name");
+                std::fs::copy(&file, repo.dir.join(".git/objects/pack").join(name)).expect("copied");
+            }
+            repo.git(&["repack", "-aq", "--depth=3"]);
         }
         repo.git(&["pack-refs", "--all"]);
         repo.file("file0.conf", &docs[1].bytes());
@@ -180,7 +188,7 @@ fn replace(file: &Path, bytes: &[u8]) {
 fn strikes(seed: u64) {
     let ground = Ground::new(&format!("faults-{seed}"));
     let mut rng = Rng::new(seed);
-    let victim = Victim::new(ground.path(), &mut rng);
+    let victim = Victim::new(ground.path(), &mut rng, seed % 2 == 0);
     let seen = try_scan(&victim.repo.dir, &["--jobs", "1", "."]);
     let found = seen.objects();
     assert!(victim.keys.keys().all(|id| found.contains(id)), "nothing is damaged yet: {:?}", seen.gaps());
