@@ -28,7 +28,7 @@ fn every_kind_of_object_and_every_reach_holds_a_planted_key() {
         let objects = objects(&lab.repo);
         let planted = objects.iter().filter(|(_, object)| lab.plants.any_in(&object.bytes));
         let planted: Vec<_> = planted.filter(|(_, object)| object.kind != "tree").collect();
-        assert!(lab.plants.count() > 15 && planted.len() > 20, "seed {seed}: {} planted", planted.len());
+        assert!(lab.plants.count() > 15 && planted.len() > 12, "seed {seed}: {} planted", planted.len());
         kinds.extend(planted.iter().map(|(_, object)| object.kind.clone()));
 
         let history = History::of(&lab.repo);

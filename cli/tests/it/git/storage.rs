@@ -148,7 +148,8 @@ fn an_incremental_bundle_gives_what_it_has_and_lists_the_rest() {
 
         let seen = run(&file, &[]);
         let found = seen.keys();
-        let invented: Vec<&Sighting> = found.difference(&expected).collect();
+        // git may put more into a bundle than is new: what it need not have packed is in there all the same.
+        let invented: Vec<&Sighting> = found.difference(&keys).collect();
         assert!(invented.is_empty(), "seed {seed}: {invented:?}");
         assert!(seen.objects().contains(&lab.repo.git(&["rev-parse", "maintainer-key"])), "seed {seed}");
         // git says that a pack is thin by refusing to index it without its bases.
@@ -157,7 +158,7 @@ fn an_incremental_bundle_gives_what_it_has_and_lists_the_rest() {
         let empty = Repo::init(ground.join(&format!("empty-{seed}.git")), &["--bare"]);
         let refused = !super::repo::fed(&mut empty.command(&["index-pack", "--stdin"]), &pack[at..]).status.success();
         assert_eq!(seen.gap("missing_base"), refused, "seed {seed}: {:?}", seen.gaps());
-        assert!(refused || found == expected, "seed {seed}: nothing was in the way");
+        assert!(refused || found.is_superset(&expected), "seed {seed}: nothing was in the way");
         thin += usize::from(refused);
     }
     assert!(thin > 0, "no seed made a thin bundle");
