@@ -28,9 +28,8 @@ Examples:
 
 const SCAN_EXAMPLES: &str = "\
 Examples:
-  keyradius scan
+  keyradius scan --history main..topic
   keyradius scan --fail-on signing src deploy
-  keyradius scan --history main..topic .         what a branch would bring, and the files of the work tree
   keyradius scan --format jsonl /srv | jq -r 'select(.type == \"finding\") | .key.identity'
   keyradius scan --format sarif --output keyradius.sarif --exit-zero .
   kubectl get secrets -A -o yaml | keyradius scan -
