@@ -188,7 +188,7 @@ fn replace(file: &Path, bytes: &[u8]) {
 fn strikes(seed: u64) {
     let ground = Ground::new(&format!("faults-{seed}"));
     let mut rng = Rng::new(seed);
-    let victim = Victim::new(ground.path(), &mut rng, seed % 2 == 0);
+    let victim = Victim::new(ground.path(), &mut rng, seed.is_multiple_of(2));
     let seen = try_scan(&victim.repo.dir, &["--jobs", "1", "."]);
     let found = seen.objects();
     assert!(victim.keys.keys().all(|id| found.contains(id)), "nothing is damaged yet: {:?}", seen.gaps());
