@@ -29,4 +29,4 @@ pub const UNWRAPPERS: &[&dyn Unwrapper] = &[&wrap::base64::Base64, &wrap::utf16:
 
 /// All of it, for the engine.
 pub const KNOWLEDGE: Knowledge =
-    Knowledge { detectors: DETECTORS, unwrappers: UNWRAPPERS, unopened: wrap::unopened::UNOPENED };
+    Knowledge { detectors: DETECTORS, unwrappers: UNWRAPPERS, unopened: wrap::unopened::UNOPENED, clues: None };

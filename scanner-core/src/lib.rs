@@ -11,4 +11,5 @@ pub mod git;
 pub mod material;
 pub mod prefilter;
 pub mod seam;
+pub mod secret;
 pub mod source;

@@ -2,8 +2,10 @@
 //!
 //! Nothing in this file can hold a secret byte: a [`Material`] carries the public half, digests, names and positions.
 
+use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::blob::Origin;
 use crate::git::{self, oid::ObjectId};
@@ -19,6 +21,8 @@ pub enum Kind {
     Certificate,
     /// A keystore that holds no private key that could be told apart (a trust store, or one that is opaque).
     Keystore,
+    /// A line of a build, CI or configuration file that names a key.
+    Reference,
 }
 
 /// How far a material was proven. Ordered.
@@ -35,6 +39,8 @@ pub enum Proof {
 pub enum ProtectionState {
     /// Not at all.
     Plaintext,
+    /// Encrypted, and opened in this run: with no password, a well-known one, or one that stands near it.
+    Opened,
     /// Encrypted in a way that costs an attacker little: see the detail.
     Weak,
     /// Encrypted with a key derivation worth the name.
@@ -50,6 +56,7 @@ impl ProtectionState {
     pub const fn id(self) -> &'static str {
         match self {
             Self::Plaintext => "plaintext",
+            Self::Opened => "opened",
             Self::Weak => "weak",
             Self::Strong => "strong",
             Self::Hardware => "hardware",
@@ -66,17 +73,54 @@ pub struct Protection {
     /// Cipher, key derivation and its cost, such as `PBKDF2-HMAC-SHA256 2048 iterations, AES-256-CBC`. Empty for
     /// plaintext.
     pub detail: String,
+    /// How it was opened, if it was.
+    pub opened: Option<Box<Opened>>,
+}
+
+/// How a locked key was opened. Never the password itself.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Opened {
+    /// What kind of password it was.
+    pub how: How,
+    /// Where the password stands, for one that was found.
+    pub origin: Option<Origin>,
+    /// Its line there, from 1; 0 if it stands on none (in a file name).
+    pub line: u64,
+    /// The name of the field that holds it, such as `storePassword`; of a well-known one where it comes from.
+    pub field: String,
+}
+
+/// What kind of password opened a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum How {
+    /// None, or an empty one.
+    Empty,
+    /// One of the well-known ones.
+    WellKnown,
+    /// One that stands near the key.
+    Found,
+}
+
+impl How {
+    /// A stable identifier for machines.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::WellKnown => "well_known",
+            Self::Found => "found",
+        }
+    }
 }
 
 impl Protection {
     /// No protection.
     pub const fn plaintext() -> Self {
-        Self { state: ProtectionState::Plaintext, detail: String::new() }
+        Self { state: ProtectionState::Plaintext, detail: String::new(), opened: None }
     }
 
     /// A protection with its detail.
     pub fn new(state: ProtectionState, detail: impl Into<String>) -> Self {
-        Self { state, detail: detail.into() }
+        Self { state, detail: detail.into(), opened: None }
     }
 }
 
@@ -246,6 +290,10 @@ pub struct Material {
     pub container: Option<&'static str>,
     /// Plain remarks for a person: `private exponent missing`, `END line missing`.
     pub notes: Vec<&'static str>,
+    /// What is needed to try passwords on it, for a locked key or keystore.
+    pub locked: Option<Locked>,
+    /// What the line says, for [`Kind::Reference`].
+    pub reference: Option<Box<Reference>>,
 }
 
 impl Material {
@@ -266,6 +314,78 @@ impl Material {
             links: Vec::new(),
             container: None,
             notes: Vec::new(),
+            locked: None,
+            reference: None,
+        }
+    }
+}
+
+/// The bytes of a locked container, as its format needs them to try a password; shared by all keys of one container.
+/// Ciphertext only: nothing in here is a secret by itself, but nothing of it is shown either.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Locked(Arc<[u8]>);
+
+impl Locked {
+    /// Largest container that is kept, in bytes: a keystore of some thousand keys. Larger ones stay locked.
+    pub const MAX: usize = 1 << 20;
+
+    /// Keeps a container; `None` if it is larger than [`Self::MAX`].
+    pub fn new(bytes: &[u8]) -> Option<Self> {
+        (bytes.len() <= Self::MAX).then(|| Self(bytes.into()))
+    }
+
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Locked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Locked({} bytes)", self.0.len())
+    }
+}
+
+/// What a build, CI or configuration file says of a key that it names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reference {
+    /// Id of the rule in `usage.toml`, such as `signtool`.
+    pub tool: String,
+    /// The role that this use gives to the key.
+    pub role: String,
+    /// Points for that role, if the name leads to the key.
+    pub weight: i32,
+    /// What it does, in a few words: `signtool signs with it`.
+    pub text: String,
+    /// What names the key.
+    pub names: Vec<Name>,
+}
+
+/// How a key is named by what uses it. From the input: escape before printing.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Name {
+    /// A path, as far as it could be resolved: relative to the directory of the file that names it unless it begins with
+    /// `/`; variables that are set in the same file are filled in.
+    Path(String),
+    /// A directory that holds the key.
+    Directory(String),
+    /// An alias or a key name without a path.
+    Alias(String),
+    /// A variable of the environment or a secret of the CI system: an indirection.
+    Variable(String),
+    /// Hex digits of an OpenPGP fingerprint or key id, or of a certificate's thumbprint.
+    Digits(String),
+}
+
+impl Name {
+    /// The name itself.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Path(text)
+            | Self::Directory(text)
+            | Self::Alias(text)
+            | Self::Variable(text)
+            | Self::Digits(text) => text,
         }
     }
 }

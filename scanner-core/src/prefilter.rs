@@ -250,6 +250,7 @@ mod tests {
         ])],
         unwrappers: &[],
         unopened: &[],
+        clues: None,
     };
 
     fn find(bytes: &[u8], window: Window) -> Vec<(usize, usize)> {

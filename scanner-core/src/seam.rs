@@ -1,12 +1,14 @@
 //! Every trait between the rooms, on one page.
 
 use std::ops::{ControlFlow, Range};
+use std::path::Path;
 
-use crate::blob::Blob;
+use crate::blob::{Blob, Origin};
 use crate::budget::Budget;
 use crate::error::{Gap, Malformed, Reason, SourceError};
 use crate::material::{Material, Occurrence};
 use crate::prefilter::Prefilter;
+use crate::secret::Secret;
 
 /// What a detector or unwrapper says of itself: `explain`, SARIF rules and `docs/detectors.md` are made from it.
 #[derive(Debug)]
@@ -142,6 +144,39 @@ pub trait Unwrapper: Sync {
     ) -> Result<(), Unopenable>;
 }
 
+/// A text that may be the password of a keystore.
+#[derive(Debug)]
+pub struct Candidate {
+    /// The text.
+    pub secret: Secret<Vec<u8>>,
+    /// Where it stands.
+    pub origin: Origin,
+    /// The line, from 1.
+    pub line: u64,
+    /// The field that holds it, such as `storePassword`.
+    pub field: String,
+    /// Names of keystores and keys that stand in the same statement: paths as written, aliases.
+    pub about: Vec<String>,
+}
+
+/// What was read of a file that may use keys.
+#[derive(Debug, Default)]
+pub struct Clues {
+    /// Lines that name keys: materials of [`crate::material::Kind::Reference`].
+    pub references: Vec<Material>,
+    /// Possible passwords.
+    pub candidates: Vec<Candidate>,
+}
+
+/// Reads the files that use keys: build scripts, CI configuration, properties. Asked by name, because their words are
+/// too common to be anchors.
+pub trait ClueReader: Sync {
+    /// Whether a file of this name may use keys.
+    fn wants(&self, path: &Path) -> bool;
+    /// Reads such a file, held whole.
+    fn read(&self, blob: Blob<'_>, out: &mut Clues);
+}
+
 /// Where bytes come from.
 pub trait Source: Sync {
     /// Feeds every blob to the sink, on up to `jobs` threads.
@@ -212,4 +247,6 @@ pub struct Knowledge {
     pub unwrappers: &'static [&'static dyn Unwrapper],
     /// Formats that are recognised and not opened.
     pub unopened: &'static [Unopened],
+    /// What reads files that use keys; `None` where only keys are looked for.
+    pub clues: Option<&'static dyn ClueReader>,
 }

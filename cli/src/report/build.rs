@@ -244,6 +244,7 @@ const fn kind(kind: Kind) -> &'static str {
         Kind::PublicKey => "public_key",
         Kind::Certificate => "certificate",
         Kind::Keystore => "keystore",
+        Kind::Reference => "reference",
     }
 }
 
@@ -267,7 +268,9 @@ pub(crate) struct PublicMaterial(Vec<(&'static str, PublicPlace)>);
 impl PublicMaterial {
     /// All of it.
     pub(crate) fn of(occurrences: &[material::Occurrence]) -> Self {
-        let public = |occurrence: &&material::Occurrence| occurrence.material.kind != Kind::PrivateKey;
+        let public = |occurrence: &&material::Occurrence| {
+            !matches!(occurrence.material.kind, Kind::PrivateKey | Kind::Reference)
+        };
         Self(occurrences.iter().filter(public).map(public_place).collect())
     }
 

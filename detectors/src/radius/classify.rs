@@ -165,7 +165,7 @@ fn modifiers(
     let mut list = vec![Modifier { tenths: base(tier).0, text: format!("tier {}", tier.id()) }];
     let mut add = |tenths, text: &str| list.push(Modifier { tenths, text: text.to_owned() });
     match protection {
-        ProtectionState::Plaintext => {}
+        ProtectionState::Plaintext | ProtectionState::Opened => {}
         ProtectionState::Weak => add(-5, "encrypted, weakly"),
         ProtectionState::Strong => add(-15, "encrypted"),
         ProtectionState::Hardware | ProtectionState::Stub => add(-40, "wrapped to hardware: no use elsewhere"),
@@ -207,6 +207,7 @@ fn severity(tier: Tier, modifiers: &[Modifier]) -> i32 {
 fn reason(roles: &[RoleScore], ledger: &[Evidence], believed_by: &str, protection: ProtectionState) -> String {
     let how = match protection {
         ProtectionState::Plaintext => "readable by anyone with the file",
+        ProtectionState::Opened => "encrypted, and opened with what stands in the tree",
         ProtectionState::Weak => "encrypted, but cheap to open",
         ProtectionState::Strong => "encrypted with a password",
         ProtectionState::Hardware => "bound to hardware",

@@ -1,0 +1,42 @@
+//! A value that must not be seen.
+
+use std::fmt;
+
+use zeroize::Zeroize;
+
+/// Holds a secret: overwritten when it is dropped, never printed, not cloned by accident.
+pub struct Secret<T: Zeroize>(T);
+
+impl<T: Zeroize> Secret<T> {
+    /// Takes a secret.
+    pub const fn new(value: T) -> Self {
+        Self(value)
+    }
+
+    /// The secret itself, for the one who has to compute with it.
+    pub const fn expose(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Zeroize> fmt::Debug for Secret<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+impl<T: Zeroize> Drop for Secret<T> {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_nothing() {
+        assert_eq!(format!("{:?}", Secret::new(b"marker".to_vec())), "Secret");
+    }
+}
