@@ -89,7 +89,7 @@ fn harvest(plan: &Plan, watch: &Watch, repositories: &Repositories) -> Result<Ha
 
 /// Judges what was found.
 fn report(plan: &Plan, harvest: Harvest, repositories: &Repositories, began: Instant) -> (Report, Exit) {
-    let Harvest { mut occurrences, mut gaps, unopened, files, bytes, rejected, interrupted } = harvest;
+    let Harvest { mut occurrences, mut gaps, unopened, files, bytes, rejected, interrupted, candidates: _ } = harvest;
     name_as_people_do(&mut occurrences, &mut gaps);
     let public = build::PublicMaterial::of(&occurrences);
     // Reading the tables costs more than scanning a small tree that holds no key.
