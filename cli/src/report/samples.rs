@@ -41,6 +41,9 @@ fn certificate() -> CertFacts {
         ext_key_usage: vec!["1.3.6.1.5.5.7.3.3".into()],
         policies: Vec::new(),
         extensions: Vec::new(),
+        subject_key_id: None,
+        authority_key_id: None,
+        signature: "1.2.840.113549.1.1.11".into(),
         self_issued: false,
     }
 }
@@ -63,6 +66,7 @@ pub(crate) fn signing() -> radius::Finding {
         id: "kr1:0123456789abcdef".into(),
         key: Some(id),
         public: Some(PublicHalf {
+            bk120: [0x7b; 15],
             id,
             algorithm: algorithm.clone(),
             spki: vec![0x30, 0],
