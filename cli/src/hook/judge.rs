@@ -67,6 +67,7 @@ pub(crate) fn judge(
     let mut fresh = Vec::new();
     let estate = Estate::new(scanned.occurrences);
     let mut context = estate.others;
+    context.extend(estate.public.into_iter().flat_map(|group| group.related));
     for group in estate.keys {
         for occurrence in group.private {
             for place in places(&oid(&occurrence.origin)) {

@@ -5,12 +5,15 @@
 pub mod classify;
 pub mod estate;
 pub mod evidence;
+pub mod known;
+pub mod link;
 pub mod rank;
 pub mod tables;
 
 use scanner_core::material::{Algorithm, CertFacts, KeyId, Occurrence, Proof, ProtectionState, PublicHalf};
 
 pub use estate::Estate;
+pub use known::KnownKeys;
 pub use tables::Tables;
 
 /// Who must act before forged output stops being accepted. Ordered: `T0` is the widest.
