@@ -231,7 +231,7 @@ mod tests {
     use super::*;
 
     fn item(role: &str, group: &str, weight: i32) -> Evidence {
-        Evidence { role: role.into(), weight, group: group.into(), locator: "x:1".into(), text: "y".into() }
+        Evidence { role: role.into(), weight, group: group.into(), locator: "x:1".into(), text: "y".into(), tier: None }
     }
 
     type Scores = Vec<(String, i32)>;

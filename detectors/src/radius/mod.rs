@@ -82,6 +82,8 @@ pub struct Evidence {
     pub locator: String,
     /// What was seen.
     pub text: String,
+    /// The tier that the role has for a key with this item, where it is wider than usual.
+    pub tier: Option<Tier>,
 }
 
 /// A role that the evidence speaks for.

@@ -23,6 +23,27 @@ pub struct Role {
     pub believed_by: String,
     /// The first thing to do.
     pub next: String,
+    /// Whether its verifiers look at the expiry of the key or its certificate.
+    #[serde(default)]
+    pub expiry: Expiry,
+    /// Whether it gives way where a special role is asserted.
+    #[serde(default)]
+    pub generic: bool,
+}
+
+/// Whether verifiers look at the expiry of a key or its certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Expiry {
+    /// They do: an expired certificate ends it.
+    Enforced,
+    /// Only for signatures without a time stamp.
+    WithoutTimestamp,
+    /// They do not look.
+    Ignored,
+    /// The key has none.
+    #[default]
+    None,
 }
 
 /// A flag of an OpenPGP key.
@@ -43,6 +64,8 @@ pub(crate) struct Rule {
     pub(crate) weight: i32,
     pub(crate) group: String,
     pub(crate) text: String,
+    /// The tier that the role has for a key with this item, where it is wider than usual.
+    pub(crate) tier: Option<Tier>,
     pub(crate) ca: Option<bool>,
     pub(crate) self_issued: Option<bool>,
     pub(crate) version: Option<u32>,

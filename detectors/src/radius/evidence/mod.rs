@@ -25,5 +25,6 @@ fn item(rule: &Rule, locator: String) -> Evidence {
         group: rule.group.clone(),
         locator,
         text: rule.text.clone(),
+        tier: rule.tier,
     }
 }
