@@ -90,6 +90,7 @@ fn the_last_line_never_claims_more_than_was_read() {
          12 483 files, 1.2 GB · 5 blobs of history, 7.0 MB · 12 not opened (10 zip, 2 xz) · 0.41 s"
     );
     report.summary = Summary { unopened: 0, ..samples::empty().summary };
+    report.findings.clear();
     report.scan.interrupted = true;
     assert_eq!(
         summary(&report, took),
