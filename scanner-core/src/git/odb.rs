@@ -9,6 +9,7 @@ use super::loose::{self, Loose};
 use super::map::read_regular;
 use super::oid::{Format, Kind, ObjectId};
 use super::pack::{MISSING_BASE, Pack};
+use super::rescue::Rescue;
 use super::walk::WHOLE;
 use crate::blob::Origin;
 use crate::error::{Gap, Malformed, Reason};
@@ -163,7 +164,11 @@ impl Odb {
                 }
             }
         }
-        Err(missing)
+        // Damaged here; the base of a delta may be whole elsewhere.
+        match missing {
+            Missing::Damaged(_) => Rescue::new(self).object(id).ok_or(missing),
+            Missing::Absent => Err(missing),
+        }
     }
 
     /// Whether it is there at all.
@@ -208,7 +213,7 @@ pub(crate) fn rebuilt(path: &Path, start: usize, format: Format, gap: &mut dyn F
     Ok(pack)
 }
 
-fn read_loose(objects: &Path, id: &ObjectId) -> Result<(Kind, Vec<u8>), Malformed> {
+pub(super) fn read_loose(objects: &Path, id: &ObjectId) -> Result<(Kind, Vec<u8>), Malformed> {
     let mut inflater = Inflater::default();
     let unreadable = Malformed::new("loose object cannot be opened", 0);
     let object = Loose::open(&loose::path(objects, id), &mut inflater).map_err(|_| unreadable)??;
