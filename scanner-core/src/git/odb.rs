@@ -249,6 +249,8 @@ fn with_alternates(objects: &Path, gap: &mut dyn FnMut(Gap)) -> Vec<PathBuf> {
         let list = path.join("info/alternates");
         match read_regular(&list, TEXT) {
             Ok(text) if depth < ALTERNATES => {
+                // To git this is a string of C: it ends with the first zero.
+                let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
                 let lines =
                     text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty() && !line.starts_with(b"#"));
                 // In the order of the file: the queue is a stack.
