@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -15,8 +16,11 @@ use crate::budget::{Budget, Limits};
 use crate::error::{Gap, Reason, SourceError};
 use crate::material::{Kind, Material, Occurrence};
 use crate::prefilter::{Prefilter, Seen};
-use crate::seam::{BlobSink, Inspection, Knowledge, Looked, Source, Unopenable, Unopened, Unwrapper};
+use crate::seam::{BlobSink, Candidate, Clues, Inspection, Knowledge, Looked, Source, Unopenable, Unopened, Unwrapper};
 use crate::source::stream::count_lines;
+
+/// Largest file that is read for what it says of keys that lie elsewhere, in bytes. Larger ones are data.
+pub(crate) const CLUES: usize = 1 << 20;
 
 /// What others may see of a run while it goes on, and how they stop it.
 #[derive(Debug, Default)]
@@ -40,6 +44,8 @@ pub struct Watch {
 pub struct Harvest {
     /// Materials at their places, sorted by origin, then offset.
     pub occurrences: Vec<Occurrence>,
+    /// Texts that may be passwords of what was found, sorted by place. None if no private key was found.
+    pub candidates: Vec<Candidate>,
     /// What could not be read, sorted.
     pub gaps: Vec<Gap>,
     /// Formats recognised and not opened, by id: how many inputs of each.
@@ -137,13 +143,23 @@ impl<'a> Session<'a> {
             interrupted: self.watch.cancelled.load(Ordering::Relaxed),
             ..Harvest::default()
         };
-        for worker in self.idle.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        for mut worker in self.idle.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            // Those of the histories came last.
+            harvest.occurrences.append(&mut worker.occurrences);
+            harvest.candidates.append(&mut worker.candidates);
             harvest.rejected += worker.rejected;
             for (id, count) in worker.unopened {
                 *harvest.unopened.entry(id).or_default() += count;
             }
         }
+        // What uses keys says nothing where there are none.
+        if !harvest.occurrences.iter().any(|o| o.material.kind == Kind::PrivateKey) {
+            harvest.occurrences.retain(|o| o.material.kind != Kind::Reference);
+            harvest.candidates.clear();
+        }
         in_order(&mut harvest.occurrences);
+        let place = |c: &Candidate| (c.origin.clone(), c.line, c.field.clone());
+        harvest.candidates.sort_by_cached_key(place);
         harvest.gaps.sort();
         harvest.gaps.dedup();
         harvest
@@ -159,10 +175,13 @@ impl BlobSink for Session<'_> {
     fn blob(&self, blob: Blob<'_>) -> Looked {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut worker = idle.unwrap_or_default();
-        let before = worker.occurrences.len();
         if blob.window.first() {
             worker.count_unopened(blob.bytes, self.knowledge.unopened);
+            if blob.window.last && blob.origin.object.is_none() {
+                worker.clues(self, blob);
+            }
         }
+        let before = worker.occurrences.len();
         let budget = Budget::new(self.limits);
         worker.look(self, blob, &budget, &Around::default());
         let found = worker.occurrences.get(before..).unwrap_or_default();
@@ -200,6 +219,21 @@ impl BlobSink for Session<'_> {
         self.watch.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    fn reads_clues(&self) -> bool {
+        self.knowledge.clues.is_some()
+    }
+
+    fn wants_clue(&self, path: &Path) -> bool {
+        self.knowledge.clues.is_some_and(|reader| reader.wants(path))
+    }
+
+    fn clue(&self, blob: Blob<'_>) {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut worker = idle.unwrap_or_default();
+        worker.clues(self, blob);
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
+    }
+
     fn cancelled(&self) -> bool {
         self.watch.cancelled.load(Ordering::Relaxed)
     }
@@ -222,6 +256,7 @@ struct Around {
 #[derive(Default)]
 struct Worker {
     occurrences: Vec<Occurrence>,
+    candidates: Vec<Candidate>,
     unopened: BTreeMap<&'static str, u64>,
     rejected: u64,
     /// Lists of hits not in use, one for each level of wrapping.
@@ -233,6 +268,26 @@ impl Worker {
         let known = formats.iter().find(|format| format.begins(bytes));
         if let Some(format) = known {
             *self.unopened.entry(format.id).or_default() += 1;
+        }
+    }
+
+    /// Reads what a file says of keys that lie elsewhere, if its name tells that it may.
+    fn clues(&mut self, session: &Session<'_>, blob: Blob<'_>) {
+        let Some(reader) = session.knowledge.clues else { return };
+        if blob.bytes.len() > CLUES || !blob.origin.wraps.is_empty() || !reader.wants(&blob.origin.path) {
+            return;
+        }
+        let mut clues = Clues::default();
+        if catch_unwind(AssertUnwindSafe(|| reader.read(blob, &mut clues))).is_err() {
+            let origin = blob.origin.clone();
+            session.gap(Gap { origin, reason: Reason::DetectorFault, detail: "usage".to_owned() });
+        }
+        self.candidates.append(&mut clues.candidates);
+        let mut lines = Lines { at: 0, line: 1 };
+        clues.references.sort_by_key(|material| material.span.start);
+        for material in clues.references {
+            let line = lines.at(blob, material.span.start);
+            self.keep(blob, material, line, None);
         }
     }
 

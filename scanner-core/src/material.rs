@@ -182,6 +182,10 @@ pub struct PublicHalf {
     pub ssh_sha256: Option<String>,
     /// SHA-1 of the subjectPublicKey BIT STRING (RFC 5280 4.2.1.2 method 1).
     pub ski_sha1: [u8; 20],
+    /// The first 120 bits of the SHA-256 of the one number that makes the key (RSA n, EC x, DSA and DH y, the bytes of the
+    /// others), big-endian without leading zeros: what lists of published keys are looked up by (badkeys' BKHASH120).
+    /// The same for any `e`, curve encoding or wrapping.
+    pub bk120: [u8; 15],
     /// RFC 7638 / RFC 8037 thumbprint, base64url SHA-256, where JOSE has a form for the key.
     pub jwk_thumbprint: Option<String>,
 }
@@ -255,6 +259,12 @@ pub struct CertFacts {
     pub policies: Vec<String>,
     /// Every extension's OID in dotted form, in order.
     pub extensions: Vec<String>,
+    /// subjectKeyIdentifier; `None` if absent.
+    pub subject_key_id: Option<Vec<u8>>,
+    /// keyIdentifier of authorityKeyIdentifier; `None` if absent.
+    pub authority_key_id: Option<Vec<u8>>,
+    /// Signature algorithm, dotted OID.
+    pub signature: String,
     /// Subject equals issuer, byte for byte.
     pub self_issued: bool,
 }

@@ -202,6 +202,12 @@ pub trait BlobSink: Sync {
     fn prefilter(&self) -> &Prefilter;
     /// Says how a blob begins that was not fed, because it holds no anchor: it may be of a format that is not opened.
     fn begins(&self, start: &[u8]);
+    /// Whether files that use keys are read at all.
+    fn reads_clues(&self) -> bool;
+    /// Whether a file of this name may use keys.
+    fn wants_clue(&self, path: &Path) -> bool;
+    /// Looks only for what uses keys in a file, held whole.
+    fn clue(&self, blob: Blob<'_>);
     /// Whether the run is over.
     fn cancelled(&self) -> bool;
     /// The largest input that may be read, in bytes.

@@ -4,4 +4,5 @@ mod cases;
 mod docs;
 mod hostile;
 mod open;
+mod radius;
 mod tidy;

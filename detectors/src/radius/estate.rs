@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use scanner_core::material::{Identity, Kind, Link, Occurrence, ProtectionState, PublicHalf};
+use scanner_core::material::{CertFacts, Identity, Kind, Link, Material, Occurrence, ProtectionState, PublicHalf};
+
+use super::link::{self, Use};
 
 /// What makes two materials the same key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,10 +23,26 @@ pub struct KeyGroup {
     pub name: KeyName,
     /// The public half, where known.
     pub public: Option<PublicHalf>,
-    /// Places of the private key.
+    /// Places of the private key; none for a public key that stands alone.
     pub private: Vec<Occurrence>,
     /// Places of its public half and certificates.
     pub related: Vec<Occurrence>,
+    /// Lines of other files that use it.
+    pub uses: Vec<Use>,
+    /// Places of certificates that it issued, sorted.
+    pub issued: Vec<Occurrence>,
+}
+
+impl KeyGroup {
+    fn new(name: KeyName) -> Self {
+        let (private, related, uses, issued) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { name, public: None, private, related, uses, issued }
+    }
+
+    /// Its certificates.
+    pub fn certificates(&self) -> impl Iterator<Item = &CertFacts> {
+        self.related.iter().filter_map(|o| o.material.certificate.as_deref())
+    }
 }
 
 /// All materials of a run.
@@ -32,19 +50,26 @@ pub struct KeyGroup {
 pub struct Estate {
     /// Private keys, by name.
     pub keys: Vec<KeyGroup>,
-    /// Materials that belong to none of them.
+    /// Public keys and certificates without a private key in the run, by name.
+    pub public: Vec<KeyGroup>,
+    /// Materials without a key that could be told.
     pub others: Vec<Occurrence>,
     /// Where the scan began: what stands above says nothing about a key.
     roots: Vec<PathBuf>,
 }
 
 impl Estate {
-    /// Joins the occurrences of a run. They come sorted from the engine, and stay so in every list.
-    pub fn new(occurrences: Vec<Occurrence>) -> Self {
+    /// Joins the occurrences of a run, in any order; in every list they are sorted by place.
+    pub fn new(mut occurrences: Vec<Occurrence>) -> Self {
+        occurrences.sort_by(in_order);
         let linked = Linked::of(&occurrences);
-        let mut groups: BTreeMap<KeyName, KeyGroup> = BTreeMap::new();
-        let mut public = Vec::new();
+        let mut keys: BTreeMap<KeyName, KeyGroup> = BTreeMap::new();
+        let (mut public, mut references) = (Vec::new(), Vec::new());
         for occurrence in occurrences {
+            if occurrence.material.kind == Kind::Reference {
+                references.push(occurrence);
+                continue;
+            }
             let (name, half) = match name(&occurrence, &linked) {
                 Some((name, half)) if is_private(&occurrence) => (name, half),
                 _ => {
@@ -52,24 +77,33 @@ impl Estate {
                     continue;
                 }
             };
-            let group = groups.entry(name).or_insert_with(|| KeyGroup {
-                name,
-                public: None,
-                private: Vec::new(),
-                related: Vec::new(),
-            });
+            let group = keys.entry(name).or_insert_with(|| KeyGroup::new(name));
             group.public = group.public.take().or(half);
             group.private.push(occurrence);
         }
+        let mut alone: BTreeMap<KeyName, KeyGroup> = BTreeMap::new();
         let mut others = Vec::new();
         for occurrence in public {
-            let group = name(&occurrence, &linked).and_then(|(name, _)| groups.get_mut(&name));
-            match group {
-                Some(group) => group.related.push(occurrence),
-                None => others.push(occurrence),
-            }
+            let Some((name, half)) = name(&occurrence, &linked) else {
+                others.push(occurrence);
+                continue;
+            };
+            let group = match keys.get_mut(&name) {
+                Some(group) => group,
+                None => alone.entry(name).or_insert_with(|| KeyGroup::new(name)),
+            };
+            group.public = group.public.take().or(half);
+            group.related.push(occurrence);
         }
-        Self { keys: groups.into_values().collect(), others, roots: Vec::new() }
+        let mut estate = Self {
+            keys: keys.into_values().collect(),
+            public: alone.into_values().collect(),
+            others,
+            roots: Vec::new(),
+        };
+        link::uses(&mut estate, references);
+        link::issued(&mut estate);
+        estate
     }
 
     /// The same, scanned from these paths.
@@ -93,6 +127,24 @@ impl Estate {
             Some(_) => path.file_name().map_or(path, Path::new),
             None => path,
         }
+    }
+}
+
+/// By place; what lies at one place by what it is.
+fn in_order(a: &Occurrence, b: &Occurrence) -> std::cmp::Ordering {
+    let (x, y) = (&a.material, &b.material);
+    (&a.origin, a.offset, a.line, x.kind, x.format)
+        .cmp(&(&b.origin, b.offset, b.line, y.kind, y.format))
+        .then_with(|| (x.span.start, x.span.end, &x.labels).cmp(&(y.span.start, y.span.end, &y.labels)))
+        .then_with(|| (&x.reference, &x.pgp_fingerprint).cmp(&(&y.reference, &y.pgp_fingerprint)))
+        .then_with(|| digest(x).cmp(&digest(y)))
+}
+
+/// What tells two materials at one place apart for good.
+fn digest(material: &Material) -> Option<[u8; 32]> {
+    match material.identity.as_ref()? {
+        Identity::Public(half) => Some(half.id.spki_sha256),
+        Identity::Opaque(digest) => Some(*digest),
     }
 }
 

@@ -23,6 +23,27 @@ pub struct Role {
     pub believed_by: String,
     /// The first thing to do.
     pub next: String,
+    /// Whether its verifiers look at the expiry of the key or its certificate.
+    #[serde(default)]
+    pub expiry: Expiry,
+    /// Whether it gives way where a special role is asserted.
+    #[serde(default)]
+    pub generic: bool,
+}
+
+/// Whether verifiers look at the expiry of a key or its certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Expiry {
+    /// They do: an expired certificate ends it.
+    Enforced,
+    /// Only for signatures without a time stamp.
+    WithoutTimestamp,
+    /// They do not look.
+    Ignored,
+    /// The key has none.
+    #[default]
+    None,
 }
 
 /// A flag of an OpenPGP key.
@@ -43,6 +64,8 @@ pub(crate) struct Rule {
     pub(crate) weight: i32,
     pub(crate) group: String,
     pub(crate) text: String,
+    /// The tier that the role has for a key with this item, where it is wider than usual.
+    pub(crate) tier: Option<Tier>,
     pub(crate) ca: Option<bool>,
     pub(crate) self_issued: Option<bool>,
     pub(crate) version: Option<u32>,
@@ -88,6 +111,7 @@ struct RolesFile {
 struct EvidenceFile {
     evidence: Vec<Rule>,
     test: Words,
+    stages: Words,
 }
 
 #[derive(Deserialize)]
@@ -102,6 +126,8 @@ pub struct Tables {
     roles: BTreeMap<String, Role>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) test_words: Vec<String>,
+    /// Words that name one stage of a boot chain each.
+    pub(crate) stage_words: Vec<String>,
 }
 
 impl Tables {
@@ -138,7 +164,12 @@ impl Tables {
                 rule.glob = Some(glob.map_err(|e| format!("evidence: {e}"))?.compile_matcher());
             }
         }
-        Ok(Self { roles: known, rules: evidence.evidence, test_words: evidence.test.words })
+        Ok(Self {
+            roles: known,
+            rules: evidence.evidence,
+            test_words: evidence.test.words,
+            stage_words: evidence.stages.words,
+        })
     }
 
     /// A role by its id.
@@ -170,7 +201,8 @@ mod tests {
     #[test]
     fn a_wrong_entry_is_named() {
         let role = "[[role]]\nid='unknown'\ntitle=''\ntier='T3'\nsigns=false\nbelieved_by=''\nnext=''\n";
-        let rule = "[[evidence]]\nrole='nonesuch'\nweight=10\ngroup='path'\ntext='x'\n[test]\nwords=[]\n";
+        let rule =
+            "[[evidence]]\nrole='nonesuch'\nweight=10\ngroup='path'\ntext='x'\n[test]\nwords=[]\n[stages]\nwords=[]\n";
         assert_eq!(Tables::read(role, rule).unwrap_err(), "evidence: no role `nonesuch` (x)");
         assert!(Tables::read("[[role]]\nid='a'\nrank=1\n", rule).unwrap_err().contains("rank"));
     }

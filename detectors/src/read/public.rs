@@ -133,10 +133,31 @@ pub(crate) fn half(key: &PublicKey<'_>) -> PublicHalf {
         id: KeyId { spki_sha256: Sha256::digest(&spki).into(), key_only: key_only(key) },
         algorithm: algorithm(key),
         ski_sha1: Sha1::digest(&parts.bits).into(),
+        bk120: bk120(key),
         ssh_sha256: ssh_blob(key).map(|blob| format!("SHA256:{}", base64(&Sha256::digest(blob)))),
         jwk_thumbprint: jwk(key).map(|json| base64url(&Sha256::digest(json))),
         spki,
     }
+}
+
+/// See [`PublicHalf::bk120`].
+fn bk120(key: &PublicKey<'_>) -> [u8; 15] {
+    let number = match *key {
+        PublicKey::Rsa { n, .. } | PublicKey::RsaPss { n, .. } => n,
+        PublicKey::Dsa { y, .. } | PublicKey::Dh { y, .. } => y,
+        // 04 x y, or 02 or 03 and x.
+        PublicKey::Ec { point, .. } => {
+            let coordinates = point.get(1..).unwrap_or_default();
+            let x = if matches!(point.first(), Some(2 | 3)) { coordinates.len() } else { coordinates.len() / 2 };
+            coordinates.get(..x).unwrap_or_default()
+        }
+        PublicKey::Raw { bytes, .. } => bytes,
+    };
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    let digest: [u8; 32] = Sha256::digest(number.get(zeros..).unwrap_or_default()).into();
+    let mut first = [0; 15];
+    first.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+    first
 }
 
 /// The three variable parts of a SubjectPublicKeyInfo.

@@ -30,7 +30,9 @@ pub(crate) fn read(der: &[u8]) -> Result<Certificate, Malformed> {
     let outer = Reader::new(der).value(SEQUENCE, "Certificate")?;
     let mut parts = outer.children();
     let mut tbs = parts.value(SEQUENCE, "tbsCertificate")?.children();
-    parts.value(SEQUENCE, "signatureAlgorithm")?;
+    let algorithm = parts.value(SEQUENCE, "signatureAlgorithm")?;
+    let signature =
+        algorithm.children().value(ber::OID, "algorithm").map_or_else(|_| String::new(), |v| ber::dotted(v.content));
     parts.value(BIT_STRING, "signatureValue")?;
 
     let version = match tbs.optional(ber::context(0))? {
@@ -60,6 +62,9 @@ pub(crate) fn read(der: &[u8]) -> Result<Certificate, Malformed> {
         ext_key_usage: Vec::new(),
         policies: Vec::new(),
         extensions: Vec::new(),
+        subject_key_id: None,
+        authority_key_id: None,
+        signature,
         self_issued: subject.raw == issuer.raw,
     };
     while !tbs.is_empty() {
@@ -89,6 +94,10 @@ fn extension(value: Value<'_>, facts: &mut CertFacts) {
         // x509-parser numbers the bits as RFC 5280 does: digitalSignature is bit 0.
         ParsedExtension::KeyUsage(usage) => facts.key_usage = Some(usage.flags),
         ParsedExtension::ExtendedKeyUsage(_) => facts.ext_key_usage = oids(extension.value),
+        ParsedExtension::SubjectKeyIdentifier(id) => facts.subject_key_id = Some(id.0.to_vec()),
+        ParsedExtension::AuthorityKeyIdentifier(authority) => {
+            facts.authority_key_id = authority.key_identifier.as_ref().map(|id| id.0.to_vec());
+        }
         ParsedExtension::CertificatePolicies(policies) => {
             facts.policies = policies.iter().map(|p| p.policy_id.to_id_string()).collect();
         }

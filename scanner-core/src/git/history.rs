@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use super::clues;
 use super::commits::{Graph, Header, Node, tagged};
 use super::odb::as_path;
 use super::oid::{Kind, ObjectId};
@@ -17,6 +18,7 @@ use super::staged;
 use super::trees::{Places, Trees, entries};
 use crate::blob::Origin;
 use crate::material::{CommitFacts, Occurrence, Provenance, Reach};
+use crate::seam::BlobSink;
 
 /// Most merges whose trees are read to find the one that took something away.
 const MERGES_READ: usize = 64;
@@ -34,14 +36,14 @@ struct Story {
 }
 
 /// Adds what the history of one repository says to everything that was found in it.
-pub(crate) fn attribute(read: Read, found: &mut Vec<Occurrence>, jobs: usize, stop: &(dyn Fn() -> bool + Sync)) {
+pub(crate) fn attribute(read: Read, found: &mut Vec<Occurrence>, jobs: usize, sink: &dyn BlobSink) {
     let name = read.repository.git_dir.clone();
     let is_mine = |occurrence: &Occurrence| occurrence.origin.object.is_some() && occurrence.origin.path == name;
     let (mine, mut others): (Vec<_>, Vec<_>) = std::mem::take(found).into_iter().partition(is_mine);
     let mut hits: Vec<ObjectId> = mine.iter().filter_map(|occurrence| occurrence.origin.object).collect();
     hits.sort_unstable();
     hits.dedup();
-    let history = History::of(read, &hits, jobs, stop);
+    let history = History::of(read, &hits, jobs, &|| sink.cancelled());
     let stories = history.stories(&hits);
     let files: HashMap<(PathBuf, u64, Vec<crate::blob::Wrap>), usize> = others
         .iter()
@@ -71,11 +73,12 @@ pub(crate) fn attribute(read: Read, found: &mut Vec<Occurrence>, jobs: usize, st
             others.push(occurrence);
         }
     }
+    clues::feed(&history.read, &others, sink);
     *found = others;
 }
 
 /// `name/path`, whatever a tree may call its entries: an absolute path in a tree stays below the repository.
-fn below(name: &Path, path: &Path) -> PathBuf {
+pub(crate) fn below(name: &Path, path: &Path) -> PathBuf {
     let mut text = OsString::from(name);
     text.push("/");
     text.push(path);

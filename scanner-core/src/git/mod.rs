@@ -10,6 +10,7 @@
 
 mod absent;
 mod bundle;
+mod clues;
 mod commits;
 mod delta;
 mod forest;

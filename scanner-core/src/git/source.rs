@@ -323,7 +323,7 @@ impl Source for Repositories {
         with_finds.sort_by(|a, b| a.repository.name.cmp(&b.repository.name));
         let settled = in_pool(jobs, || {
             for read in with_finds {
-                history::attribute(read, found, jobs, &|| sink.cancelled());
+                history::attribute(read, found, jobs, sink);
             }
         });
         // The pool that fed could be made, so this one can; if not, what was found stays without its history.

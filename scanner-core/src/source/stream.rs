@@ -185,6 +185,7 @@ pub(crate) fn count_lines(bytes: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
     use std::sync::Mutex;
 
     use super::*;
@@ -215,6 +216,13 @@ mod tests {
             unreachable!("windows need no anchors")
         }
         fn begins(&self, _: &[u8]) {}
+        fn reads_clues(&self) -> bool {
+            false
+        }
+        fn wants_clue(&self, _: &Path) -> bool {
+            false
+        }
+        fn clue(&self, _: Blob<'_>) {}
         fn cancelled(&self) -> bool {
             false
         }

@@ -1,0 +1,407 @@
+//! Links between the materials of a run: lines that use a key, certificates that a key issued.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Component, Path, PathBuf};
+
+use scanner_core::material::{CertFacts, Name, Occurrence, Reference};
+
+use super::estate::{Estate, KeyGroup};
+
+/// A line that uses a key.
+#[derive(Clone, Debug)]
+pub struct Use {
+    /// The line.
+    pub reference: Occurrence,
+    /// How its name leads to the key.
+    pub sure: Sure,
+}
+
+impl Use {
+    /// What the line says.
+    pub fn reference(&self) -> Option<&Reference> {
+        self.reference.material.reference.as_deref()
+    }
+
+    /// Points for the role that the use gives: no more than the name is worth.
+    pub fn weight(&self) -> i32 {
+        self.reference().map_or(0, |reference| reference.weight.min(self.sure.most()))
+    }
+}
+
+/// How a name leads to a key, the surest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Sure {
+    /// The key itself stands on the line.
+    Here,
+    /// The path leads to the file, from the directory of the file that names it or from one above.
+    Path,
+    /// The digits are those of the key or of its certificate.
+    Digits,
+    /// The path ends as the file's does: another root, or a part that is a variable.
+    End,
+    /// A keystore gives the key this name.
+    Alias,
+    /// A file of this name, somewhere.
+    FileName,
+}
+
+impl Sure {
+    /// Points that such a link is worth at most (2.5 of the scoring: strong 60, medium 30).
+    const fn most(self) -> i32 {
+        match self {
+            Self::Here | Self::Path | Self::Digits | Self::End => 60,
+            Self::Alias | Self::FileName => 30,
+        }
+    }
+
+    /// A few words for a person.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Here => "the key stands on the line",
+            Self::Path => "by its path",
+            Self::Digits => "by its fingerprint",
+            Self::End => "by the end of its path",
+            Self::Alias => "by its alias",
+            Self::FileName => "by its file name alone",
+        }
+    }
+}
+
+/// Names of files that say nothing by themselves: every second project has one.
+const COMMON: [&str; 12] = [
+    "key.pem",
+    "private.pem",
+    "private.key",
+    "server.key",
+    "server.pem",
+    "privkey.pem",
+    "cert.pem",
+    "client.key",
+    "id_rsa",
+    "tls.key",
+    "ca.key",
+    "secring.gpg",
+];
+
+/// Every place of every private key, by what may name it.
+#[derive(Default)]
+#[allow(clippy::struct_field_names, reason = "each is an index by something")]
+struct Places {
+    by_file_name: BTreeMap<String, BTreeSet<(PathBuf, usize)>>,
+    by_directory: BTreeMap<PathBuf, BTreeSet<(PathBuf, usize)>>,
+    by_alias: BTreeMap<String, BTreeSet<(PathBuf, usize)>>,
+    by_line: BTreeMap<(PathBuf, u64), BTreeSet<usize>>,
+    by_digits: BTreeSet<(String, usize)>,
+}
+
+impl Places {
+    fn of(keys: &[KeyGroup]) -> Self {
+        let mut places = Self::default();
+        for (number, key) in keys.iter().enumerate() {
+            for occurrence in &key.private {
+                let path = &occurrence.origin.path;
+                let place = (path.clone(), number);
+                if let Some(name) = path.file_name() {
+                    places.by_file_name.entry(name.to_string_lossy().into_owned()).or_default().insert(place.clone());
+                }
+                if let Some(directory) = path.parent() {
+                    places.by_directory.entry(directory.to_owned()).or_default().insert(place.clone());
+                }
+                for label in &occurrence.material.labels {
+                    places.by_alias.entry(label.text.to_lowercase()).or_default().insert(place.clone());
+                }
+                places.by_line.entry((path.clone(), occurrence.line)).or_default().insert(number);
+                if let Some(fingerprint) = &occurrence.material.pgp_fingerprint {
+                    places.by_digits.insert((backwards(fingerprint), number));
+                }
+            }
+            for certificate in key.certificates() {
+                places.by_digits.insert((backwards(&crate::read::text::hex(&certificate.sha1)), number));
+                places.by_digits.insert((backwards(&crate::read::text::hex(&certificate.sha256)), number));
+            }
+        }
+        places
+    }
+
+    /// Every key that a line names, with how surely.
+    fn named(&self, line: &Occurrence, reference: &Reference) -> BTreeMap<usize, Sure> {
+        let mut found: BTreeMap<usize, Sure> = BTreeMap::new();
+        let mut add = |key: usize, sure: Sure| {
+            let best = found.entry(key).or_insert(sure);
+            *best = sure.min(*best);
+        };
+        let from = line.origin.path.as_path();
+        for &key in self.by_line.get(&(from.to_owned(), line.line)).into_iter().flatten() {
+            add(key, Sure::Here);
+        }
+        let aliases: Vec<String> = reference
+            .names
+            .iter()
+            .filter_map(|name| if let Name::Alias(alias) = name { Some(alias.to_lowercase()) } else { None })
+            .collect();
+        let mut by_path = false;
+        for name in &reference.names {
+            let keys = match name {
+                Name::Path(text) => self.at(from, text),
+                Name::Directory(text) => self.below(from, text, &aliases),
+                Name::Digits(digits) => self.digits(digits),
+                Name::Alias(_) | Name::Variable(_) => Vec::new(),
+            };
+            for (key, sure) in keys {
+                by_path = true;
+                add(key, sure);
+            }
+        }
+        // An alias narrows a path down; by itself it names keys of that alias wherever they are.
+        if !by_path {
+            for alias in &aliases {
+                for (_, key) in self.by_alias.get(alias).into_iter().flatten() {
+                    add(*key, Sure::Alias);
+                }
+            }
+        } else if aliases.iter().any(|alias| self.by_alias.contains_key(alias)) {
+            let has = |key: &usize| {
+                aliases.iter().any(|alias| {
+                    self.by_alias.get(alias).is_some_and(|places| places.iter().any(|(_, other)| other == key))
+                })
+            };
+            if found.keys().any(has) {
+                found.retain(|key, sure| *sure == Sure::Here || has(key));
+            }
+        }
+        found
+    }
+
+    /// Keys at a path as it stands in a file.
+    fn at(&self, from: &Path, text: &str) -> Vec<(usize, Sure)> {
+        let wanted = plain(text);
+        let Some(name) = wanted.file_name().map(|name| name.to_string_lossy().into_owned()) else { return Vec::new() };
+        let Some(places) = self.by_file_name.get(&name) else { return Vec::new() };
+        let tail = without_root(&wanted);
+        let mut leading: BTreeSet<PathBuf> = from.ancestors().skip(1).map(|above| joined(above, &tail)).collect();
+        leading.insert(wanted.clone());
+        let mut best: Vec<(usize, Sure)> = places
+            .iter()
+            .map(|(path, key)| {
+                let sure = if leading.contains(path) {
+                    Sure::Path
+                } else if tail.components().nth(1).is_some() && path.ends_with(&tail) {
+                    Sure::End
+                } else {
+                    Sure::FileName
+                };
+                (*key, sure)
+            })
+            .collect();
+        let surest = best.iter().map(|(_, sure)| *sure).min();
+        best.retain(|(_, sure)| Some(*sure) == surest);
+        if surest == Some(Sure::FileName) && (COMMON.contains(&name.as_str()) || best.len() > 1) {
+            best.clear();
+        }
+        best
+    }
+
+    /// Keys in a directory; of those the ones that are called as an alias says, if any is.
+    fn below(&self, from: &Path, text: &str, aliases: &[String]) -> Vec<(usize, Sure)> {
+        let wanted = plain(text);
+        let tail = without_root(&wanted);
+        let leading = from.ancestors().skip(1).map(|above| joined(above, &tail)).chain([wanted.clone()]);
+        let Some(places) = leading.into_iter().find_map(|directory| self.by_directory.get(&directory)) else {
+            return Vec::new();
+        };
+        let called =
+            |path: &Path| path.file_stem().is_some_and(|stem| aliases.contains(&stem.to_string_lossy().to_lowercase()));
+        let narrowed = places.iter().any(|(path, _)| called(path));
+        places.iter().filter(|(path, _)| !narrowed || called(path)).map(|(_, key)| (*key, Sure::Path)).collect()
+    }
+
+    /// Keys whose fingerprint ends in these digits: people write the last 8, 16 or all 40.
+    fn digits(&self, digits: &str) -> Vec<(usize, Sure)> {
+        let digits = digits.trim_start_matches("0x");
+        let hex: String = digits.chars().filter(char::is_ascii_hexdigit).collect::<String>().to_lowercase();
+        if hex.len() < 8 {
+            return Vec::new();
+        }
+        let start = backwards(&hex);
+        let from = self.by_digits.range((start.clone(), 0)..);
+        from.take_while(|(known, _)| known.starts_with(&start)).map(|(_, key)| (*key, Sure::Digits)).collect()
+    }
+}
+
+fn backwards(text: &str) -> String {
+    text.chars().rev().collect()
+}
+
+/// A path as written, with the separators of this house and without what only tells where it starts.
+fn plain(text: &str) -> PathBuf {
+    let text = text.trim().trim_start_matches("file://").trim_start_matches("file:").replace('\\', "/");
+    let text = match text.as_bytes() {
+        [drive, b':', ..] if drive.is_ascii_alphabetic() => text.get(2..).unwrap_or_default().to_owned(),
+        _ => text,
+    };
+    joined(Path::new(""), Path::new(&text))
+}
+
+/// Both together, without `.` and `..`: by the words of the path alone, as nothing is asked of the disk.
+fn joined(base: &Path, path: &Path) -> PathBuf {
+    let mut out = if path.is_absolute() { PathBuf::from("/") } else { base.to_owned() };
+    for part in path.components() {
+        match part {
+            Component::Normal(name) => out.push(name),
+            Component::ParentDir => {
+                if !out.pop() {
+                    out.push("..");
+                }
+            }
+            Component::CurDir | Component::RootDir | Component::Prefix(_) => {}
+        }
+    }
+    out
+}
+
+/// The path below its root: in an image or an unpacked package `/etc/ssl` lies somewhere else.
+fn without_root(path: &Path) -> PathBuf {
+    path.strip_prefix("/").unwrap_or(path).to_owned()
+}
+
+/// Hands every line that names a key to that key.
+pub(super) fn uses(estate: &mut Estate, references: Vec<Occurrence>) {
+    if references.is_empty() || estate.keys.is_empty() {
+        return;
+    }
+    let places = Places::of(&estate.keys);
+    for line in references {
+        let Some(reference) = line.material.reference.as_deref() else { continue };
+        for (key, sure) in places.named(&line, reference) {
+            if let Some(key) = estate.keys.get_mut(key) {
+                key.uses.push(Use { reference: line.clone(), sure });
+            }
+        }
+    }
+}
+
+/// Hands every certificate to the key that issued it, as far as the run holds both: issuer and subject are the same text,
+/// and the key identifiers do not contradict. No signature is checked.
+pub(super) fn issued(estate: &mut Estate) {
+    let mut issuers: BTreeMap<String, Vec<(usize, CertFacts)>> = BTreeMap::new();
+    for (number, key) in estate.keys.iter().enumerate() {
+        for certificate in key.certificates() {
+            issuers.entry(certificate.subject.clone()).or_default().push((number, certificate.clone()));
+        }
+    }
+    let mut links: BTreeMap<usize, Vec<Occurrence>> = BTreeMap::new();
+    let all = estate.keys.iter().chain(&estate.public).flat_map(|group| &group.related).chain(&estate.others);
+    for occurrence in all {
+        let Some(leaf) = occurrence.material.certificate.as_deref().filter(|facts| !facts.self_issued) else {
+            continue;
+        };
+        for (number, issuer) in issuers.get(&leaf.issuer).into_iter().flatten() {
+            let known = |key: &KeyGroup| key.public.as_ref().map(|public| public.ski_sha1);
+            let own = issuer.subject_key_id.clone().or_else(|| Some(known(estate.keys.get(*number)?)?.to_vec()));
+            let contradicts = leaf.authority_key_id.is_some() && own.is_some() && leaf.authority_key_id != own;
+            if !contradicts && leaf.sha256 != issuer.sha256 {
+                links.entry(*number).or_default().push(occurrence.clone());
+            }
+        }
+    }
+    for (number, mut list) in links {
+        list.sort_by(|a, b| (&a.origin, a.offset).cmp(&(&b.origin, b.offset)));
+        list.dedup_by(|a, b| a.origin == b.origin && a.offset == b.offset);
+        if let Some(key) = estate.keys.get_mut(number) {
+            key.issued = list;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use scanner_core::blob::Origin;
+    use scanner_core::material::{Encoding, Identity, Kind, Label, Material};
+
+    use super::*;
+
+    fn key(path: &str, number: u8, alias: &str) -> Occurrence {
+        let mut material = Material::new(Kind::PrivateKey, "pkcs8", Encoding::Pem, 0..10);
+        material.identity = Some(Identity::Opaque([number; 32]));
+        if !alias.is_empty() {
+            material.labels.push(Label::new("alias", alias.as_bytes()));
+        }
+        place(material, path, 1)
+    }
+
+    fn place(material: Material, path: &str, line: u64) -> Occurrence {
+        Occurrence { material, origin: Origin::file(path), offset: 0, line, allow: None, git: None }
+    }
+
+    fn line(path: &str, names: &[Name]) -> Occurrence {
+        let mut material = Material::new(Kind::Reference, "usage", Encoding::Text, 0..10);
+        let (tool, role, text) = ("signtool".to_owned(), "code_signing".to_owned(), String::new());
+        material.reference = Some(Box::new(Reference { tool, role, weight: 60, text, names: names.to_vec() }));
+        place(material, path, 7)
+    }
+
+    /// The sureness of the first key, if it is named.
+    fn sure(keys: &[Occurrence], line: Occurrence) -> Option<Sure> {
+        let mut all = keys.to_vec();
+        all.push(line);
+        Estate::new(all).keys.iter().find(|key| key.private[0].origin == keys[0].origin)?.uses.first().map(|u| u.sure)
+    }
+
+    #[test]
+    fn a_path_is_followed_as_the_tool_would() {
+        let path = |text: &str| Name::Path(text.to_owned());
+        for (of_key, from, name, expected) in [
+            ("app/keys/a.pfx", "app/build.bat", "keys\\a.pfx", Some(Sure::Path)),
+            ("app/keys/a.pfx", "app/scripts/build.bat", "..\\keys\\a.pfx", Some(Sure::Path)),
+            ("app/keys/a.pfx", "app/scripts/deep/build.bat", "keys/a.pfx", Some(Sure::Path)),
+            ("a.pfx", "build.bat", "./a.pfx", Some(Sure::Path)),
+            ("root/etc/ssl/a.key", "root/etc/nginx/nginx.conf", "/etc/ssl/a.key", Some(Sure::Path)),
+            ("other/etc/ssl/a.key", "root/etc/nginx/nginx.conf", "/etc/ssl/a.key", Some(Sure::End)),
+            ("other/sign.pfx", "app/build.bat", "C:\\keys\\sign.pfx", Some(Sure::FileName)),
+            ("other/server.key", "app/nginx.conf", "/srv/server.key", None),
+            ("other/sign.pfx", "app/build.bat", "design.pfx", None),
+        ] {
+            assert_eq!(sure(&[key(of_key, 1, "")], line(from, &[path(name)])), expected, "{of_key} {from} {name}");
+        }
+        let two = [key("x/sign.pfx", 1, ""), key("y/sign.pfx", 2, "")];
+        assert_eq!(sure(&two, line("z/b.bat", &[path("/k/sign.pfx")])), None, "which of the two is not known");
+    }
+
+    #[test]
+    fn a_directory_and_a_name() {
+        let keys = [key("fw/keys/dev.key", 1, ""), key("fw/keys/other.key", 2, "")];
+        let names = [Name::Directory("keys".into()), Name::Alias("dev".into())];
+        let estate = Estate::new([&keys[..], &[line("fw/Makefile", &names)]].concat());
+        let uses: Vec<usize> = estate.keys.iter().map(|key| key.uses.len()).collect();
+        assert_eq!(uses, [1, 0]);
+    }
+
+    #[test]
+    fn an_alias_narrows_a_keystore_down() {
+        let keys = [key("app/a.jks", 1, "release"), key("app/a.jks", 2, "debug")];
+        let names = [Name::Path("a.jks".into()), Name::Alias("Release".into())];
+        let estate = Estate::new([&keys[..], &[line("app/build.gradle", &names)]].concat());
+        let uses: Vec<usize> = estate.keys.iter().map(|key| key.uses.len()).collect();
+        assert_eq!(uses, [1, 0]);
+        assert_eq!(sure(&keys[..1], line("x/y.gradle", &[Name::Alias("release".into())])), Some(Sure::Alias));
+    }
+
+    #[test]
+    fn the_line_itself_may_hold_the_key() {
+        let mut own = key("ci/.env", 1, "");
+        own.line = 7;
+        assert_eq!(sure(&[own], line("ci/.env", &[])), Some(Sure::Here));
+    }
+
+    #[test]
+    fn digits_are_the_end_of_a_fingerprint() {
+        let mut pgp = key("secring.gpg", 1, "");
+        pgp.material.pgp_fingerprint = Some("91a6e7f85d05c65630bef18951852d87348ffc4c".into());
+        let digits = |text: &str| sure(std::slice::from_ref(&pgp), line("conf", &[Name::Digits(text.into())]));
+        assert_eq!(digits("0x51852D87348FFC4C"), Some(Sure::Digits));
+        assert_eq!(digits("51852D87348FFC4C"), Some(Sure::Digits));
+        assert_eq!(digits("348FFC4C"), Some(Sure::Digits));
+        assert_eq!(digits("FC4C"), None);
+        assert_eq!(digits("91A6E7F8"), None);
+    }
+}

@@ -1,0 +1,153 @@
+//! Files of a history that may use the keys found in it: build scripts, properties, CI configuration.
+//!
+//! A work tree is read as files. Here is what no work tree holds: all of HEAD's tree where there is none, and, for a key
+//! that is only in history, what lay beside it and above it in the commit that brought it. Old versions of everything
+//! else say nothing about a key that lies elsewhere, and would cost as much as the history itself.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::commits::Header;
+use super::history::below;
+use super::odb::{Odb, as_path, unread};
+use super::oid::{Kind, ObjectId};
+use super::source::Read;
+use super::trees::entries;
+use crate::blob::{Blob, Origin};
+use crate::error::Reason;
+use crate::material::{self, Occurrence};
+use crate::seam::BlobSink;
+
+/// Largest such file, in bytes: as for files.
+use crate::engine::CLUES as LARGEST;
+
+/// Most commits whose trees are looked at, in each repository.
+const COMMITS: usize = 256;
+
+/// Most entries of trees that are looked at, in each repository.
+const ENTRIES: usize = 1_000_000;
+
+/// Directories below the root of a tree that configure what builds it.
+const CI: [&str; 3] = [".github/workflows", ".circleci", ".buildkite"];
+
+/// Hands every such file of a repository to the sink. `found` is what was found, with its provenance.
+pub(crate) fn feed(read: &Read, found: &[Occurrence], sink: &dyn BlobSink) {
+    if !sink.reads_clues() {
+        return;
+    }
+    let bare = read.repository.name == read.repository.git_dir;
+    let mut brought: BTreeSet<(ObjectId, PathBuf)> = BTreeSet::new();
+    for occurrence in found.iter().filter(|o| o.material.kind == material::Kind::PrivateKey) {
+        let Some(git) = occurrence.git.as_deref().filter(|git| git.repository == read.repository.name) else {
+            continue;
+        };
+        if let (Some(commit), Some(path), false) = (&git.introduced, &git.path, git.at_head) {
+            brought.insert((commit.id, path.parent().map(Path::to_owned).unwrap_or_default()));
+        }
+    }
+    let mut reader = Reader { odb: &read.odb, name: &read.repository.name, sink, seen: BTreeSet::new(), left: ENTRIES };
+    if bare && let Some(tree) = read.refs.head.and_then(|head| reader.tree_of(&head)) {
+        reader.all(tree);
+    }
+    let commits: BTreeSet<ObjectId> = brought.iter().map(|(commit, _)| *commit).collect();
+    if commits.len() > COMMITS || reader.left == 0 {
+        let detail = format!(
+            "keys came with {} commits; files that may use them were read for {COMMITS}, {ENTRIES} entries at most",
+            commits.len()
+        );
+        sink.gap(unread(&read.repository.git_dir, Reason::TooMany, detail));
+    }
+    let read_for: BTreeSet<ObjectId> = commits.into_iter().take(COMMITS).collect();
+    for (commit, directory) in brought.iter().filter(|(commit, _)| read_for.contains(commit)) {
+        if sink.cancelled() {
+            return;
+        }
+        let Some(root) = reader.tree_of(commit) else { continue };
+        for directory in directory.ancestors().map(Path::to_owned).chain(CI.map(PathBuf::from)) {
+            if let Some(tree) = reader.descend(root, &directory) {
+                reader.files(tree, &directory);
+            }
+        }
+    }
+}
+
+struct Reader<'a> {
+    odb: &'a Odb,
+    name: &'a Path,
+    sink: &'a dyn BlobSink,
+    /// What was handed on: a file that does not change is read once.
+    seen: BTreeSet<(ObjectId, PathBuf)>,
+    /// Entries that may still be looked at.
+    left: usize,
+}
+
+impl Reader<'_> {
+    /// The tree of a commit.
+    fn tree_of(&self, commit: &ObjectId) -> Option<ObjectId> {
+        let Ok((Kind::Commit, bytes)) = self.odb.read(commit) else { return None };
+        Header::parse(self.odb.format, &bytes).tree
+    }
+
+    /// The tree at a path.
+    fn descend(&self, root: ObjectId, path: &Path) -> Option<ObjectId> {
+        let mut tree = root;
+        for part in path {
+            let mut next = None;
+            self.each(&tree, &mut |name, is_tree, key| {
+                if is_tree && name == part.as_encoded_bytes() {
+                    next = Some(key);
+                }
+            });
+            tree = self.odb.by_key(next?)?;
+        }
+        Some(tree)
+    }
+
+    fn each(&self, tree: &ObjectId, each: &mut dyn FnMut(&[u8], bool, u64)) {
+        if let Ok((Kind::Tree, bytes)) = self.odb.read(tree) {
+            entries(&bytes, self.odb.format.bytes(), &mut |entry| {
+                if !entry.is_submodule {
+                    each(entry.name, entry.is_tree, entry.key);
+                }
+            });
+        }
+    }
+
+    /// Every file below a tree.
+    fn all(&mut self, root: ObjectId) {
+        let mut stack = vec![(root, PathBuf::new())];
+        while let Some((tree, path)) = stack.pop() {
+            if self.left == 0 || self.sink.cancelled() {
+                return;
+            }
+            stack.extend(self.files(tree, &path));
+        }
+    }
+
+    /// The files of one tree. Returns the trees in it.
+    fn files(&mut self, tree: ObjectId, directory: &Path) -> Vec<(ObjectId, PathBuf)> {
+        let (mut trees, mut files) = (Vec::new(), Vec::new());
+        let mut left = self.left;
+        self.each(&tree, &mut |name, is_tree, key| {
+            left = left.saturating_sub(1);
+            let path = directory.join(as_path(name));
+            if is_tree {
+                trees.push((key, path));
+            } else if self.sink.wants_clue(&path) {
+                files.push((key, path));
+            }
+        });
+        self.left = left;
+        for (key, path) in files {
+            let Some(id) = self.odb.by_key(key) else { continue };
+            let path = below(self.name, &path);
+            if self.seen.insert((id, path.clone()))
+                && let Ok((Kind::Blob, bytes)) = self.odb.read(&id)
+                && bytes.len() <= LARGEST
+            {
+                self.sink.clue(Blob::whole(&bytes, &Origin { path, object: Some(id), wraps: Vec::new() }));
+            }
+        }
+        trees.into_iter().filter_map(|(key, path)| Some((self.odb.by_key(key)?, path))).collect()
+    }
+}
