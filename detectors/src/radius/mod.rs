@@ -7,7 +7,9 @@ pub mod estate;
 pub mod evidence;
 pub mod known;
 pub mod link;
+pub mod playbook;
 pub mod rank;
+pub mod rules;
 pub mod tables;
 
 use scanner_core::material::{Algorithm, CertFacts, KeyId, Occurrence, Proof, ProtectionState, PublicHalf};
