@@ -193,6 +193,18 @@ pub(crate) struct ScanArgs {
     /// Build every git object before it is looked at: slow, and for comparison only
     #[arg(long, hide = true)]
     pub(crate) no_delta_shortcut: bool,
+    /// Keys that many people have, beside the built-in list: the format of `detectors/data/known-keys.tsv`
+    #[arg(long, value_name = "FILE", hide_short_help = true, help_heading = "Scan")]
+    pub(crate) known_keys: Vec<PathBuf>,
+    /// A block list of published and weak keys, as the badkeys project publishes it
+    #[arg(long, value_name = "FILE", hide_short_help = true, help_heading = "Scan")]
+    pub(crate) badkeys_blocklist: Option<PathBuf>,
+    /// Try no passwords on locked keystores
+    #[arg(long, hide_short_help = true, help_heading = "Scan")]
+    pub(crate) no_passwords: bool,
+    /// The day that expiries are measured against
+    #[arg(long, value_name = "DATE", hide = true)]
+    pub(crate) today: Option<jiff::civil::Date>,
     /// Threads; 0 means one per core [default: 0]
     #[arg(short, long, value_name = "N", help_heading = "Scan")]
     pub(crate) jobs: Option<usize>,

@@ -100,6 +100,8 @@ fn section(page: &mut String, heading: &str, text: &str) {
 
 #[cfg(test)]
 mod tests {
+    use detectors::radius::tables::Expiry;
+
     use super::*;
 
     static ABOUT: About = About {
@@ -119,6 +121,8 @@ mod tests {
             signs: true,
             believed_by: "every machine".into(),
             next: "Revoke.".into(),
+            expiry: Expiry::WithoutTimestamp,
+            generic: false,
         }
     }
 

@@ -8,13 +8,13 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use detectors::KNOWLEDGE;
-use detectors::radius::{Estate, Tables, classify::classify};
+use detectors::radius::{Estate, Judge, Tables, classify::classify};
 use jiff::Timestamp;
 use scanner_core::blob::printable_path;
 use scanner_core::engine::{self, Harvest, Watch};
 use scanner_core::error::{Gap, SourceError};
 use scanner_core::git::{Repositories, Summary};
-use scanner_core::material::{Kind, Occurrence};
+use scanner_core::material::Occurrence;
 use scanner_core::seam::Source;
 use scanner_core::source::fs::Tree;
 use scanner_core::source::stream::Stdin;
@@ -89,13 +89,19 @@ fn harvest(plan: &Plan, watch: &Watch, repositories: &Repositories) -> Result<Ha
 
 /// Judges what was found.
 fn report(plan: &Plan, harvest: Harvest, repositories: &Repositories, began: Instant) -> (Report, Exit) {
-    let Harvest { mut occurrences, mut gaps, unopened, files, bytes, rejected, interrupted, candidates: _ } = harvest;
+    let Harvest { mut occurrences, mut gaps, unopened, files, bytes, rejected, interrupted, candidates } = harvest;
+    // Nothing opens keystores yet.
+    drop(candidates.into_iter().filter(|_| plan.passwords));
     name_as_people_do(&mut occurrences, &mut gaps);
     let public = build::PublicMaterial::of(&occurrences);
     // Reading the tables costs more than scanning a small tree that holds no key.
-    let any = occurrences.iter().any(|occurrence| occurrence.material.kind == Kind::PrivateKey);
-    let findings =
-        if any { classify(&Estate::new(occurrences).below(&plan.targets), &Tables::built_in()) } else { Vec::new() };
+    let findings = if occurrences.is_empty() {
+        Vec::new()
+    } else {
+        let estate = Estate::new(occurrences).below(&plan.targets);
+        let judge = Judge { tables: &Tables::built_in(), known: &plan.lists.all(), now: plan.clock.now() };
+        classify(&estate, judge)
+    };
 
     // What was not read may be what an entry speaks of: only a whole scan can call an entry unused.
     let whole = !interrupted && gaps.is_empty();

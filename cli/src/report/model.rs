@@ -71,10 +71,12 @@ pub(crate) struct Summary {
     pub(crate) unopened: u64,
 }
 
-/// A private key, ranked, with every place it lies.
+/// A private key, ranked, with every place it lies; or a public key that must not be trusted, with what trusts it.
 #[derive(Debug, Serialize)]
 pub(crate) struct Finding {
     pub(crate) id: String,
+    /// `private_key`, or `trusted_key`: only the public half is here.
+    pub(crate) kind: &'static str,
     /// 0.0 to 10.0, one decimal.
     pub(crate) severity: f64,
     pub(crate) tier: &'static str,
@@ -96,6 +98,14 @@ pub(crate) struct Finding {
     pub(crate) related: Vec<Related>,
     pub(crate) evidence: Vec<Evidence>,
     pub(crate) modifiers: Vec<Modifier>,
+    /// Rules that the key breaks, whatever it is for.
+    pub(crate) rules: Vec<Rule>,
+    /// What lists of published keys say of it.
+    pub(crate) known: Option<Known>,
+    /// Lines of other files that use it.
+    pub(crate) used_by: Vec<UsedBy>,
+    /// Everything else of the run that leads to it or comes from it.
+    pub(crate) links: Vec<Link>,
     /// How long the key has lain in a history; `null` if it lies in none.
     pub(crate) exposure: Option<Exposure>,
 }
@@ -106,6 +116,65 @@ pub(crate) struct Exposure {
     /// When the first such commit was made. RFC 3339, UTC.
     pub(crate) first_seen: String,
     pub(crate) days: i64,
+    /// The date to ask the CA for: what was signed and time-stamped before it stays valid. RFC 3339 date.
+    pub(crate) revocation_date: String,
+    /// The part of the window in which verifiers would have believed a certificate of the key. RFC 3339 dates; both
+    /// `null` if there is no such part.
+    pub(crate) abuse_from: Option<String>,
+    pub(crate) abuse_until: Option<String>,
+    /// Tags whose history holds the key: releases that were made while it lay open.
+    pub(crate) releases: Vec<String>,
+}
+
+/// A rule that a key breaks.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Rule {
+    pub(crate) id: &'static str,
+    pub(crate) text: String,
+    pub(crate) places: Vec<Spot>,
+}
+
+/// A place in a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Spot {
+    pub(crate) path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) path_bytes_hex: Option<String>,
+    pub(crate) origin: String,
+    /// Line in the file, from 1; 0 where there is none.
+    pub(crate) line: u64,
+}
+
+/// What a list of published keys says.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Known {
+    /// `public_test`, `vendor_test`, `leaked_product` or `listed`.
+    pub(crate) class: &'static str,
+    pub(crate) label: String,
+    pub(crate) source: String,
+}
+
+/// A line that uses a key.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct UsedBy {
+    /// The rule of `usage.toml`, such as `signtool`.
+    pub(crate) tool: String,
+    pub(crate) role: String,
+    pub(crate) text: String,
+    /// How its name leads to the key.
+    pub(crate) how: &'static str,
+    /// What it calls the key.
+    pub(crate) names: Vec<String>,
+    pub(crate) place: Spot,
+}
+
+/// Something of the run that leads to a key or comes from it.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Link {
+    /// `certificate_of`, `same_key`, `issued` or `opens`.
+    pub(crate) kind: &'static str,
+    pub(crate) text: String,
+    pub(crate) place: Spot,
 }
 
 #[derive(Debug, Serialize)]
@@ -219,6 +288,19 @@ pub(crate) struct Place {
 pub(crate) struct Protection {
     pub(crate) state: &'static str,
     pub(crate) detail: String,
+    /// How it was opened in this run, if it was.
+    pub(crate) opened: Option<Opened>,
+}
+
+/// How a locked key was opened. Never with which password.
+#[derive(Debug, Serialize)]
+pub(crate) struct Opened {
+    /// `empty`, `well_known` or `found`.
+    pub(crate) how: &'static str,
+    /// Where the password stands, for one that was found.
+    pub(crate) place: Option<Spot>,
+    /// The field that holds it.
+    pub(crate) field: String,
 }
 
 /// A name that a file gives to a key.

@@ -2,14 +2,16 @@
 
 use std::path::PathBuf;
 
-use detectors::radius::{self, Band, Evidence, Modifier, RoleScore, Tier};
+use detectors::radius::known::Class;
+use detectors::radius::link::Sure;
+use detectors::radius::{self, Band, Evidence, Known, Modifier, RoleScore, RuleHit, Spot, Tier, Use};
 use scanner_core::blob::{Origin, Wrap};
 use scanner_core::error::{Gap, Reason};
 use scanner_core::git;
 use scanner_core::git::oid::{Format, ObjectId};
 use scanner_core::material::{
-    Algorithm, CertFacts, CommitFacts, Encoding, KeyId, Kind, Label, Material, Occurrence, Proof, Protection,
-    ProtectionState, Provenance, PublicHalf, Reach,
+    Algorithm, CertFacts, CommitFacts, Encoding, How, KeyId, Kind, Label, Material, Name, Occurrence, Opened, Proof,
+    Protection, ProtectionState, Provenance, PublicHalf, Reach, Reference,
 };
 use serde_json::Value;
 
@@ -64,6 +66,7 @@ pub(crate) fn signing() -> radius::Finding {
     related.material.certificate = Some(Box::new(certificate()));
     radius::Finding {
         id: "kr1:0123456789abcdef".into(),
+        private: true,
         key: Some(id),
         public: Some(PublicHalf {
             bk120: [0x7b; 15],
@@ -91,6 +94,7 @@ pub(crate) fn signing() -> radius::Finding {
             group: "cert".into(),
             locator: "certs/acme.pem:3".into(),
             text: "extended key usage codeSigning".into(),
+            tier: None,
         }],
         modifiers: vec![
             Modifier { tenths: 86, text: "base of T1".into() },
@@ -100,8 +104,32 @@ pub(crate) fn signing() -> radius::Finding {
         next_step: "Ask CN=Acme Root to revoke the certificate, then sign with a key in hardware.".into(),
         occurrences,
         certificates: vec![certificate()],
+        rules: vec![RuleHit {
+            rule: "HSM-REQUIRED",
+            text: "a file where hardware is required".into(),
+            places: vec![Spot { origin: Origin::file("certs/acme.pem"), line: 3 }],
+        }],
+        known: None,
+        first_seen: Some(1_500_000_060),
+        dated: true,
+        uses: vec![Use { reference: line_of_use(), sure: Sure::Path }],
+        issued: vec![related.clone()],
         related: vec![related],
     }
+}
+
+/// A line of a script with something in it that a terminal would obey.
+fn line_of_use() -> Occurrence {
+    let mut line = occurrence("build\x1b[2J.bat", 7);
+    line.material.kind = Kind::Reference;
+    line.material.reference = Some(Box::new(Reference {
+        tool: "signtool".into(),
+        role: "code_signing".into(),
+        weight: 60,
+        text: "signtool signs with it".into(),
+        names: vec![Name::Path("keys\\01\x1b]0;x\x07.pem".into()), Name::Variable("CSC_LINK".into())],
+    }));
+    line
 }
 
 /// A place in a history that was removed from HEAD.
@@ -161,9 +189,17 @@ pub(crate) fn opaque() -> radius::Finding {
     place.material.format = "pkcs12";
     place.material.encoding = Encoding::Der;
     place.material.container = Some("PKCS#12");
-    place.material.protection = Some(Protection::new(ProtectionState::Weak, "SHA-1, RC2-40, 2048 iterations"));
+    let mut protection = Protection::new(ProtectionState::Weak, "SHA-1, RC2-40, 2048 iterations");
+    protection.opened = Some(Box::new(Opened {
+        how: How::Found,
+        origin: Some(Origin::file("pass\x1b[0m.txt")),
+        line: 2,
+        field: "storePassword".into(),
+    }));
+    place.material.protection = Some(protection);
     radius::Finding {
         id: "kr1:fedcba9876543210".into(),
+        private: true,
         key: None,
         public: None,
         ciphertext_sha256: Some([9; 32]),
@@ -184,6 +220,17 @@ pub(crate) fn opaque() -> radius::Finding {
         occurrences: vec![place],
         certificates: Vec::new(),
         related: Vec::new(),
+        rules: Vec::new(),
+        known: Some(Known {
+            class: Class::Listed,
+            role: String::new(),
+            label: "list 3".into(),
+            source: "badkeys".into(),
+        }),
+        first_seen: None,
+        dated: false,
+        uses: Vec::new(),
+        issued: Vec::new(),
     }
 }
 

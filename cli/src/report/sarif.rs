@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::Report;
 use super::json::pretty;
-use super::model::{Finding, Gap, Occurrence, Place};
+use super::model::{Finding, Gap, Occurrence, Place, Spot};
 use super::words;
 
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
@@ -136,6 +136,7 @@ fn result(finding: &Finding, allowed: bool, rules: &[Rule]) -> Value {
             "roles": finding.roles.iter().map(|role| role.role.as_str()).collect::<Vec<_>>(),
             "protection": finding.protection,
             "proof": finding.proof,
+            "rules": finding.rules.iter().map(|rule| rule.id).collect::<Vec<_>>(),
             "exposure": finding.exposure,
         },
     });
@@ -148,6 +149,16 @@ fn result(finding: &Finding, allowed: bool, rules: &[Rule]) -> Value {
         .chain(finding.related.iter().map(|related| {
             let what = format!("{} of this key", words::spoken(related.kind));
             (location(&related.place, false), what)
+        }))
+        .chain(
+            finding
+                .used_by
+                .iter()
+                .map(|used| (point(&used.place), format!("uses this key: {}", words::escape(&used.text)))),
+        )
+        .chain(finding.links.iter().filter(|link| matches!(link.kind, "issued" | "opens")).map(|link| {
+            let what = if link.kind == "opens" { "the password that opens this key" } else { "issued with this key" };
+            (point(&link.place), what.to_owned())
         }))
         .take(MOST_RELATED)
         .enumerate()
@@ -193,8 +204,14 @@ fn message(finding: &Finding) -> String {
         0 | 1 => String::new(),
         places => format!(" It lies in {places} places."),
     };
+    let mut rules = String::new();
+    for rule in &finding.rules {
+        // Writing to a String cannot fail.
+        let _ = write!(rules, " {}: {}.", rule.id, words::escape(&rule.text));
+    }
     format!(
-        "Private key: {}; {}. {}. {}{copies}",
+        "{}: {}; {}. {}. {}{rules}{copies}",
+        if finding.kind == "private_key" { "Private key" } else { "Trusted key" },
         roles.join(", "),
         words::protection(finding.protection),
         words::escape(&finding.reason),
@@ -210,6 +227,13 @@ fn location(place: &Place, text: bool) -> Value {
         json!({"startLine": 1, "startColumn": 1, "endLine": 1, "endColumn": 1})
     };
     json!({"physicalLocation": {"artifactLocation": artifact(&place.path, place.path_bytes_hex.as_deref()), "region": region}})
+}
+
+/// The location of a line that is about a key.
+fn point(spot: &Spot) -> Value {
+    let line = spot.line.max(1);
+    let region = json!({"startLine": line, "startColumn": 1, "endLine": line, "endColumn": 1});
+    json!({"physicalLocation": {"artifactLocation": artifact(&spot.path, spot.path_bytes_hex.as_deref()), "region": region}})
 }
 
 /// The location of an occurrence, with what the history says of it.
@@ -360,7 +384,7 @@ mod tests {
         let results = log["runs"][0]["results"].as_array().expect("results");
         assert_eq!(results.len(), 3);
         assert_eq!(results[0]["level"], "error");
-        assert_eq!(results[0]["relatedLocations"].as_array().map(Vec::len), Some(13));
+        assert_eq!(results[0]["relatedLocations"].as_array().map(Vec::len), Some(15));
         assert!(results[0].get("suppressions").is_none());
         assert_eq!(results[2]["suppressions"][0]["kind"], "external");
         let fingerprints = &results[0]["partialFingerprints"];

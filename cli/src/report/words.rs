@@ -120,6 +120,7 @@ pub(crate) fn spoken(id: &str) -> String {
 pub(crate) fn protection(state: &str) -> &'static str {
     match state {
         "plaintext" => "not protected",
+        "opened" => "opened",
         "weak" => "weakly encrypted",
         "strong" => "encrypted",
         "hardware" => "bound to hardware",

@@ -3,14 +3,17 @@
 
 pub mod certificate;
 pub mod file;
+pub mod link;
 
 use super::Evidence;
 use super::estate::{Estate, KeyGroup};
+use super::known::Known;
 use super::tables::{Rule, Tables};
 
 /// Everything that speaks for or against a role of this key, sorted.
-pub fn weigh(key: &KeyGroup, estate: &Estate, tables: &Tables) -> Vec<Evidence> {
+pub fn weigh(key: &KeyGroup, known: Option<&Known>, estate: &Estate, tables: &Tables) -> Vec<Evidence> {
     let mut ledger = Vec::new();
+    link::weigh(key, known, tables, &mut ledger);
     certificate::weigh(key, tables, &mut ledger);
     file::weigh(key, estate, tables, &mut ledger);
     ledger.sort();
