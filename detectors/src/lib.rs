@@ -3,6 +3,7 @@
 mod format;
 pub mod radius;
 mod read;
+pub mod weak;
 mod wrap;
 
 use scanner_core::seam::{Detector, Knowledge, Unwrapper};
