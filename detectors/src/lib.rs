@@ -5,6 +5,7 @@ pub mod open;
 pub mod radius;
 mod read;
 pub mod usage;
+pub mod weak;
 mod wrap;
 
 use scanner_core::seam::{Detector, Knowledge, Unwrapper};
