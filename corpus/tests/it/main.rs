@@ -3,4 +3,5 @@
 mod cases;
 mod docs;
 mod hostile;
+mod radius;
 mod tidy;

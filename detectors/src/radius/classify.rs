@@ -94,7 +94,13 @@ fn finding(key: &KeyGroup, estate: &Estate, judge: Judge<'_>) -> Finding {
         pgp_fingerprints: fingerprints,
         proof: key.private.iter().map(|o| o.material.proof).max().unwrap_or(Proof::Structure),
         protection,
-        reason: reason(key, &roles, &ledger, best.map_or("", |r| r.believed_by.as_str()), protection),
+        reason: match &known {
+            Some(known) if rules.iter().any(|hit| hit.rule == "KEY-TEST-KNOWN") => format!(
+                "Published for tests ({}, {}), and nothing found here trusts it; whatever does trust it believes everyone",
+                known.label, known.source
+            ),
+            _ => reason(key, &roles, &ledger, best.map_or("", |r| r.believed_by.as_str()), protection),
+        },
         next_step: best.map_or_else(String::new, |r| r.next.clone()),
         roles,
         hypotheses,

@@ -4,6 +4,7 @@ use scanner_core::material::{CertFacts, How, Occurrence, ProtectionState};
 
 use super::classify::Judge;
 use super::estate::{Estate, KeyGroup};
+use super::evidence::file;
 use super::known::Class;
 use super::severity::{Facts, is_for_tests, is_trust};
 use super::tables::Expiry;
@@ -89,7 +90,11 @@ fn published(facts: &Facts<'_>, hit: &mut Hit<'_>) {
 fn trusting(facts: &Facts<'_>) -> Vec<Spot> {
     let key = facts.key;
     let homes: Vec<_> = key.private.iter().map(|o| o.origin.path.parent()).collect();
-    let elsewhere = |o: &&Occurrence| is_trust(o) || !homes.contains(&o.origin.path.parent());
+    let sample = |o: &Occurrence| {
+        let subject = o.material.certificate.as_ref().map(|facts| facts.subject.as_str()).unwrap_or_default();
+        file::words(subject).iter().any(|word| facts.judge.tables.test_words.contains(word))
+    };
+    let elsewhere = |o: &&Occurrence| is_trust(o) || (!homes.contains(&o.origin.path.parent()) && !sample(o));
     let uses = key.uses.iter().filter(|used| used.weight() >= 60).map(|used| &used.reference);
     uses.chain(key.related.iter().filter(elsewhere)).filter(|o| !facts.is_for_tests(o)).map(spot).collect()
 }
@@ -132,22 +137,13 @@ fn several_roles(facts: &Facts<'_>, hit: &mut Hit<'_>) {
     if roles.len() > 1 {
         return hit("MULTI-ROLE", format!("one key is {}", roles.join(" and ")), places());
     }
-    if roles.iter().any(|role| STAGES.contains(role)) {
-        let mut names: Vec<String> = facts
-            .key
-            .private
-            .iter()
-            .filter_map(|o| Some(o.origin.path.file_stem()?.to_string_lossy().to_lowercase()))
-            .collect();
-        names.sort();
-        names.dedup();
-        let mut tools: Vec<&str> =
-            facts.key.uses.iter().filter_map(|used| Some(used.reference()?.tool.as_str())).collect();
-        tools.sort_unstable();
-        tools.dedup();
-        if names.len() > 1 && tools.len() != 1 {
-            hit("MULTI-ROLE", format!("one key under the names of several stages: {}", names.join(", ")), places());
-        }
+    // Copies of a key have all sorts of names; only two that each name a stage say that it serves two.
+    let stems = facts.key.private.iter().filter_map(|o| o.origin.path.file_stem());
+    let words: Vec<String> = stems.flat_map(|stem| file::words(&stem.to_string_lossy())).collect();
+    let mut stages: Vec<&str> = facts.judge.tables.stage_words.iter().map(String::as_str).collect();
+    stages.retain(|stage| words.iter().any(|word| word == stage));
+    if roles.iter().any(|role| STAGES.contains(role)) && stages.len() > 1 {
+        hit("MULTI-ROLE", format!("one key for several stages: {}", stages.join(", ")), places());
     }
 }
 

@@ -150,6 +150,7 @@ struct RolesFile {
 struct EvidenceFile {
     evidence: Vec<Rule>,
     test: Words,
+    stages: Words,
 }
 
 #[derive(Deserialize)]
@@ -164,6 +165,8 @@ pub struct Tables {
     roles: BTreeMap<String, Role>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) test_words: Vec<String>,
+    /// Words that name one stage of a boot chain each.
+    pub(crate) stage_words: Vec<String>,
 }
 
 impl Tables {
@@ -200,7 +203,12 @@ impl Tables {
                 rule.glob = Some(glob.map_err(|e| format!("evidence: {e}"))?.compile_matcher());
             }
         }
-        Ok(Self { roles: known, rules: evidence.evidence, test_words: evidence.test.words })
+        Ok(Self {
+            roles: known,
+            rules: evidence.evidence,
+            test_words: evidence.test.words,
+            stage_words: evidence.stages.words,
+        })
     }
 
     /// A role by its id.
@@ -233,7 +241,8 @@ mod tests {
     fn a_wrong_entry_is_named() {
         let role = "[[role]]\nid='unknown'\ntitle=''\ntier='T3'\nsigns=false\nbelieved_by=''\nnext=''\nexpiry='none'\n\
                     revocation='D'\nold_signatures=''\n";
-        let rule = "[[evidence]]\nrole='nonesuch'\nweight=10\ngroup='path'\ntext='x'\n[test]\nwords=[]\n";
+        let rule =
+            "[[evidence]]\nrole='nonesuch'\nweight=10\ngroup='path'\ntext='x'\n[test]\nwords=[]\n[stages]\nwords=[]\n";
         assert_eq!(Tables::read(role, rule).unwrap_err(), "evidence: no role `nonesuch` (x)");
         assert!(Tables::read("[[role]]\nid='a'\nrank=1\n", rule).unwrap_err().contains("rank"));
     }

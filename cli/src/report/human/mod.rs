@@ -12,7 +12,7 @@ use scanner_core::blob::printable_path;
 use super::Report;
 use super::model::{Certificate, Finding, Link, Occurrence, Opened, Place, Public, Role, Spot};
 use super::words::{self, escape};
-use crate::plan::Look;
+use crate::plan::{Look, NOTE_BELOW};
 
 mod history;
 mod paint;
@@ -32,9 +32,11 @@ const INDENT: usize = 8;
 /// Writes the report.
 pub(crate) fn render(report: &Report, look: Look, out: &mut dyn io::Write) -> io::Result<()> {
     let mut page = Page { text: String::new(), paint: Paint::new(look), look };
-    let (signing, other): (Vec<_>, Vec<_>) = report.findings.iter().partition(|finding| finding.signing);
+    let (notes, serious): (Vec<_>, Vec<_>) = report.findings.iter().partition(|finding| is_note(finding));
+    let (signing, other): (Vec<_>, Vec<_>) = serious.into_iter().partition(|finding| finding.signing);
     page.findings("Signing keys", &signing);
     page.findings("Other keys", &other);
+    page.findings("Notes", &notes);
     if look.verbose {
         page.findings("Allowed", &report.allowed.iter().collect::<Vec<_>>());
     }
@@ -103,14 +105,19 @@ impl Page {
             self.field_line(if index == 0 { "key" } else { "" }, line);
         }
         self.field("why", &escape(&finding.reason));
-        self.field("do", &escape(&finding.next_step));
-        self.places(&finding.occurrences);
-        if let Some(line) = history::since(finding, self.look.verbose) {
-            self.field("since", &line);
+        let brief = is_note(finding) && !self.look.verbose;
+        if !brief {
+            self.field("do", &escape(&finding.next_step));
         }
-        self.links(finding);
-        for certificate in &finding.certificates {
-            self.field("cert", &certificate_line(certificate));
+        self.places(&finding.occurrences);
+        if !brief {
+            if let Some(line) = history::since(finding, self.look.verbose) {
+                self.field("since", &line);
+            }
+            self.links(finding);
+            for certificate in &finding.certificates {
+                self.field("cert", &certificate_line(certificate));
+            }
         }
         if self.look.verbose {
             self.ledger(finding);
@@ -261,6 +268,11 @@ fn printed(place: &Place, encoding: &str) -> String {
     }
 }
 
+/// Whether it is only worth a few lines: nobody has to act on it.
+fn is_note(finding: &Finding) -> bool {
+    finding.severity < f64::from(NOTE_BELOW) / 10.0
+}
+
 /// `path:line`, or the path where no line says anything.
 fn spot(spot: &Spot) -> String {
     match spot.line {
@@ -348,11 +360,17 @@ fn certificate_line(certificate: &Certificate) -> String {
 pub(crate) fn summary(report: &Report, took: Duration) -> String {
     let Report { summary, coverage, scan, .. } = report;
     let mut found = Vec::new();
-    if summary.signing_keys > 0 {
-        found.push(words::plural(summary.signing_keys as u64, "signing key", "signing keys"));
-    }
-    if summary.other_keys > 0 {
-        found.push(words::plural(summary.other_keys as u64, "other key", "other keys"));
+    let serious = |signing: bool| {
+        report.findings.iter().filter(|finding| !is_note(finding) && finding.signing == signing).count() as u64
+    };
+    for (count, one, many) in [
+        (serious(true), "signing key", "signing keys"),
+        (serious(false), "other key", "other keys"),
+        (summary.notes as u64, "note", "notes"),
+    ] {
+        if count > 0 {
+            found.push(words::plural(count, one, many));
+        }
     }
     let mut found = found.join(", ");
     if found.is_empty() {
