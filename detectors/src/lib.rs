@@ -1,6 +1,7 @@
 //! Everything that knows what a key is. Opens no file, prints nothing.
 
 mod format;
+pub mod open;
 pub mod radius;
 mod read;
 mod wrap;

@@ -9,6 +9,7 @@ pub(crate) mod goldilocks;
 pub(crate) mod locate;
 pub(crate) mod openpgp;
 pub(crate) mod pbe;
+pub(crate) mod pkcs12;
 pub(crate) mod private;
 pub(crate) mod proof;
 pub(crate) mod public;
