@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use detectors::radius::{Estate, Judge, Tables, classify::classify};
+use detectors::radius::{Estate, Judge, Tables, classify::classify, survey};
 use detectors::{KNOWLEDGE, open};
 use jiff::Timestamp;
 use scanner_core::blob::printable_path;
@@ -105,7 +105,9 @@ fn report(plan: &Plan, watch: &Watch, harvest: Harvest, repositories: &Repositor
         Vec::new()
     } else {
         let estate = Estate::new(occurrences).below(&plan.targets);
-        let judge = Judge { tables: &Tables::built_in(), known: &plan.lists.all(), now: plan.clock.now() };
+        let weak = survey(&estate, plan.jobs);
+        let (tables, known) = (Tables::built_in(), plan.lists.all());
+        let judge = Judge { tables: &tables, known: &known, weak: &weak, now: plan.clock.now() };
         classify(&estate, judge)
     };
 

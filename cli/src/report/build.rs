@@ -15,7 +15,7 @@ use scanner_core::material::{self, CertFacts, Identity, Kind, Material, Proof};
 use super::model::{
     Algorithm, Allowance, Certificate, Command, Commit, Evidence, Exposure, Finding, Gap, Git, Key, Known, Label, Link,
     Modifier, Occurrence, Opened, Place, Playbook, Protection, Public, PublicPlace, Reference, Related, Repository,
-    Role, Rule, Section, Spot, Step, UsedBy,
+    Role, Rule, Section, Spot, Step, UsedBy, Weakness,
 };
 use crate::allow::{self, hex};
 
@@ -46,6 +46,7 @@ pub(crate) fn finding(finding: radius::Finding, allowed: Vec<Option<allow::Allow
         evidence: finding.evidence.into_iter().map(evidence).collect(),
         modifiers: finding.modifiers.into_iter().map(modifier).collect(),
         rules: finding.rules.into_iter().map(rule).collect(),
+        weaknesses: finding.weaknesses.into_iter().map(weakness).collect(),
         known: finding.known.map(|known| Known { class: known.class.id(), label: known.label, source: known.source }),
         used_by: finding.uses.iter().filter_map(used_by).collect(),
         links,
@@ -98,6 +99,11 @@ fn playbook(playbook: playbook::Playbook) -> Playbook {
         about: playbook.about,
         sections: playbook.sections.into_iter().map(section).collect(),
     }
+}
+
+fn weakness(weakness: radius::Weakness) -> Weakness {
+    let radius::Weakness { id, text, computable, grade } = weakness;
+    Weakness { id, grade: grade.id(), computable, text }
 }
 
 fn rule(hit: radius::RuleHit) -> Rule {

@@ -102,6 +102,8 @@ pub(crate) struct Finding {
     pub(crate) modifiers: Vec<Modifier>,
     /// Rules that the key breaks, whatever it is for.
     pub(crate) rules: Vec<Rule>,
+    /// What arithmetic says of its public half, worst first.
+    pub(crate) weaknesses: Vec<Weakness>,
     /// What lists of published keys say of it.
     pub(crate) known: Option<Known>,
     /// Lines of other files that use it.
@@ -174,6 +176,17 @@ pub(crate) struct Exposure {
     pub(crate) abuse_until: Option<String>,
     /// Tags whose history holds the key: releases that were made while it lay open.
     pub(crate) releases: Vec<String>,
+}
+
+/// What is wrong with a public key, see `docs/weak-keys.md`.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Weakness {
+    pub(crate) id: &'static str,
+    /// `note`, `weak` or `severe`.
+    pub(crate) grade: &'static str,
+    /// Whether the private half follows from the public one.
+    pub(crate) computable: bool,
+    pub(crate) text: String,
 }
 
 /// A rule that a key breaks.

@@ -109,6 +109,7 @@ pub(crate) fn signing() -> radius::Finding {
             text: "a file where hardware is required".into(),
             places: vec![Spot { origin: Origin::file("certs/acme.pem"), line: 3 }],
         }],
+        weaknesses: Vec::new(),
         known: None,
         first_seen: Some(1_500_000_060),
         dated: true,
@@ -221,6 +222,7 @@ pub(crate) fn opaque() -> radius::Finding {
         certificates: Vec::new(),
         related: Vec::new(),
         rules: Vec::new(),
+        weaknesses: Vec::new(),
         known: Some(Known {
             class: Class::Listed,
             role: String::new(),
