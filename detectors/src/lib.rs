@@ -4,6 +4,7 @@ mod format;
 pub mod open;
 pub mod radius;
 mod read;
+pub mod usage;
 mod wrap;
 
 use scanner_core::seam::{Detector, Knowledge, Unwrapper};
@@ -29,5 +30,9 @@ pub const DETECTORS: &[&dyn Detector] = &[
 pub const UNWRAPPERS: &[&dyn Unwrapper] = &[&wrap::base64::Base64, &wrap::utf16::Utf16];
 
 /// All of it, for the engine.
-pub const KNOWLEDGE: Knowledge =
-    Knowledge { detectors: DETECTORS, unwrappers: UNWRAPPERS, unopened: wrap::unopened::UNOPENED, clues: None };
+pub const KNOWLEDGE: Knowledge = Knowledge {
+    detectors: DETECTORS,
+    unwrappers: UNWRAPPERS,
+    unopened: wrap::unopened::UNOPENED,
+    clues: Some(&usage::Usage),
+};

@@ -100,7 +100,7 @@ fn section(page: &mut String, heading: &str, text: &str) {
 
 #[cfg(test)]
 mod tests {
-    use detectors::radius::tables::Expiry;
+    use detectors::radius::tables::{Expiry, Revocation};
 
     use super::*;
 
@@ -122,6 +122,8 @@ mod tests {
             believed_by: "every machine".into(),
             next: "Revoke.".into(),
             expiry: Expiry::WithoutTimestamp,
+            revocation: Revocation::B,
+            old_signatures: "Yes.".into(),
             generic: false,
         }
     }

@@ -16,7 +16,7 @@ use scanner_core::material::{
 use serde_json::Value;
 
 use super::build;
-use super::model::{Coverage, Finding, Notice, Report, SCHEMA, Scan, Summary, Tool};
+use super::model::{Coverage, Finding, Locked, Notice, Report, SCHEMA, Scan, Summary, Tool};
 use crate::allow::Allowance;
 
 /// A private key at a place.
@@ -261,6 +261,7 @@ pub(crate) fn report() -> Report {
     let findings = vec![signing, build::finding(opaque(), Vec::new())];
     Report {
         public: build::PublicMaterial::of(&public).unrelated(findings.iter(), true),
+        playbooks: build::playbooks(findings.iter()).into_iter().take(1).collect(),
         findings,
         allowed: vec![build::finding(allowed, vec![Some(allowance)])],
         coverage: Coverage {
@@ -268,6 +269,7 @@ pub(crate) fn report() -> Report {
             bytes: 1_200_000_000,
             rejected: 4,
             unopened: [("zip", 10), ("xz", 2)].into(),
+            locked: Locked { containers: 3, tried: 200, opened: 1 },
             repositories: vec![repository()],
             gaps: vec![build::gap(gap)],
         },
@@ -303,11 +305,13 @@ pub(crate) fn empty() -> Report {
         findings: Vec::new(),
         public: Vec::new(),
         allowed: Vec::new(),
+        playbooks: Vec::new(),
         coverage: Coverage {
             files: 0,
             bytes: 0,
             rejected: 0,
             unopened: [].into(),
+            locked: Locked::default(),
             repositories: Vec::new(),
             gaps: Vec::new(),
         },

@@ -7,8 +7,10 @@ pub mod estate;
 pub mod evidence;
 pub mod known;
 pub mod link;
+pub mod playbook;
 mod posture;
 pub mod rank;
+pub mod rules;
 mod severity;
 pub mod tables;
 

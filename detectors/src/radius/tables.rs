@@ -24,15 +24,18 @@ pub struct Role {
     /// The first thing to do.
     pub next: String,
     /// Whether its verifiers look at the expiry of the key or its certificate.
-    #[serde(default)]
     pub expiry: Expiry,
+    /// How far a revocation reaches.
+    pub revocation: Revocation,
+    /// Whether what was signed before is still accepted, and what would stop it.
+    pub old_signatures: String,
     /// Whether it gives way where a special role is asserted.
     #[serde(default)]
     pub generic: bool,
 }
 
 /// Whether verifiers look at the expiry of a key or its certificate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Expiry {
     /// They do: an expired certificate ends it.
@@ -42,8 +45,44 @@ pub enum Expiry {
     /// They do not look.
     Ignored,
     /// The key has none.
-    #[default]
     None,
+}
+
+impl Expiry {
+    /// What that means for a person.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Enforced => "verifiers refuse an expired certificate",
+            Self::WithoutTimestamp => "time-stamped signatures outlive the certificate",
+            Self::Ignored => "expiry does not stop it",
+            Self::None => "the key has no expiry",
+        }
+    }
+}
+
+/// How far a revocation reaches; where verifiers differ, what the slower ones do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub enum Revocation {
+    /// Online and enforced, or one switch at one service.
+    A,
+    /// Asked for softly, or bound to a date.
+    B,
+    /// Every verifier has to be updated.
+    C,
+    /// Practically never.
+    D,
+}
+
+impl Revocation {
+    /// What that means for a person.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::A => "revocation is online and enforced",
+            Self::B => "revocation is soft, or bound to a date",
+            Self::C => "every verifier has to be updated",
+            Self::D => "practically nothing reaches the verifiers",
+        }
+    }
 }
 
 /// A flag of an OpenPGP key.
@@ -200,7 +239,8 @@ mod tests {
 
     #[test]
     fn a_wrong_entry_is_named() {
-        let role = "[[role]]\nid='unknown'\ntitle=''\ntier='T3'\nsigns=false\nbelieved_by=''\nnext=''\n";
+        let role = "[[role]]\nid='unknown'\ntitle=''\ntier='T3'\nsigns=false\nbelieved_by=''\nnext=''\nexpiry='none'\n\
+                    revocation='D'\nold_signatures=''\n";
         let rule =
             "[[evidence]]\nrole='nonesuch'\nweight=10\ngroup='path'\ntext='x'\n[test]\nwords=[]\n[stages]\nwords=[]\n";
         assert_eq!(Tables::read(role, rule).unwrap_err(), "evidence: no role `nonesuch` (x)");
