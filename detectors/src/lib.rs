@@ -25,6 +25,7 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &format::jks::Jks,
     &format::x509::X509,
     &format::spki::Spki,
+    &format::ssh_public::SshPublic,
 ];
 
 /// Every unwrapper. A new one is one file in `wrap/` and one line here.

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use globset::{GlobBuilder, GlobMatcher};
 use serde::Deserialize;
 
+use scanner_core::material::Occurrence;
+
 use super::Tier;
 
 /// A role of `roles.toml`.
@@ -139,6 +141,31 @@ impl Rule {
     }
 }
 
+/// A rule about a place of a public half: what stands there believes the key in a role.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PublicRule {
+    pub(crate) role: String,
+    pub(crate) weight: i32,
+    pub(crate) text: String,
+    /// A remark of the detector.
+    note: Option<String>,
+    /// A glob on the whole path, any case.
+    path: Option<String>,
+    #[serde(skip)]
+    glob: Option<GlobMatcher>,
+}
+
+impl PublicRule {
+    /// Whether it speaks of a place.
+    pub(crate) fn holds(&self, place: &Occurrence) -> bool {
+        let noted = |note: &String| place.material.notes.iter().any(|other| other == note);
+        self.note.as_ref().is_none_or(noted)
+            && self.glob.as_ref().is_none_or(|glob| glob.is_match(&place.origin.path))
+            && (self.note.is_some() || self.glob.is_some())
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RolesFile {
@@ -149,6 +176,8 @@ struct RolesFile {
 #[serde(deny_unknown_fields)]
 struct EvidenceFile {
     evidence: Vec<Rule>,
+    #[serde(default)]
+    public: Vec<PublicRule>,
     test: Words,
     stages: Words,
 }
@@ -164,6 +193,7 @@ struct Words {
 pub struct Tables {
     roles: BTreeMap<String, Role>,
     pub(crate) rules: Vec<Rule>,
+    pub(crate) public: Vec<PublicRule>,
     pub(crate) test_words: Vec<String>,
     /// Words that name one stage of a boot chain each.
     pub(crate) stage_words: Vec<String>,
@@ -203,7 +233,17 @@ impl Tables {
                 rule.glob = Some(glob.map_err(|e| format!("evidence: {e}"))?.compile_matcher());
             }
         }
+        for rule in &mut evidence.public {
+            if !known.contains_key(&rule.role) {
+                return Err(format!("evidence: no role `{}` ({})", rule.role, rule.text));
+            }
+            if let Some(path) = &rule.path {
+                let glob = GlobBuilder::new(path).case_insensitive(true).literal_separator(true).build();
+                rule.glob = Some(glob.map_err(|e| format!("evidence: {e}"))?.compile_matcher());
+            }
+        }
         Ok(Self {
+            public: evidence.public,
             roles: known,
             rules: evidence.evidence,
             test_words: evidence.test.words,
