@@ -25,11 +25,6 @@ pub fn weigh(key: &KeyGroup, known: Option<&Known>, tables: &Tables, ledger: &mu
         let text = format!("{}, {}", reference.text, used.sure.text());
         add(&reference.role, used.weight(), "build", place, text);
     }
-    for place in &key.related {
-        for rule in tables.public.iter().filter(|rule| rule.holds(place)) {
-            add(&rule.role, rule.weight, "link", locator(&place.origin, place.line), rule.text.clone());
-        }
-    }
     if let Some(first) = key.issued.first() {
         let root = key.certificates().any(|facts| facts.self_issued);
         let role = if root { "ca_root_private" } else { "ca_intermediate" };
