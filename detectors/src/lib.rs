@@ -1,9 +1,11 @@
 //! Everything that knows what a key is. Opens no file, prints nothing.
 
 mod format;
+pub mod open;
 pub mod radius;
 mod read;
 pub mod usage;
+pub mod weak;
 mod wrap;
 
 use scanner_core::seam::{Detector, Knowledge, Unwrapper};
@@ -23,6 +25,7 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &format::jks::Jks,
     &format::x509::X509,
     &format::spki::Spki,
+    &format::ssh_public::SshPublic,
 ];
 
 /// Every unwrapper. A new one is one file in `wrap/` and one line here.
