@@ -7,6 +7,7 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use serde::Deserialize;
 
 use super::Tier;
+use super::evidence::public::PublicRule;
 use super::evidence::rule::Rule;
 
 /// A role of `roles.toml`.
@@ -97,6 +98,8 @@ struct RolesFile {
 #[serde(deny_unknown_fields)]
 struct EvidenceFile {
     evidence: Vec<Rule>,
+    #[serde(default)]
+    public: Vec<PublicRule>,
     test: Words,
     stages: Words,
 }
@@ -119,6 +122,8 @@ pub struct Tables {
     globs: GlobSet,
     /// The number of the rule that each glob belongs to.
     owners: Vec<usize>,
+    /// Rules about places of public halves, likewise.
+    pub(crate) public: Vec<PublicRule>,
     pub(crate) test_words: Vec<String>,
     /// Words that name one stage of a boot chain each.
     pub(crate) stage_words: Vec<String>,
@@ -158,6 +163,11 @@ impl Tables {
                 return Err(named(fault));
             }
         }
+        for rule in &evidence.public {
+            if !known.contains_key(&rule.role) || !rule.asks() || rule.weight <= 0 {
+                return Err(format!("evidence: public: no role, no condition or no weight ({})", rule.text));
+            }
+        }
         let (of_certificates, of_files): (Vec<_>, Vec<_>) =
             evidence.evidence.into_iter().partition(Rule::about_certificate);
         let (globs, owners) = globs(&of_files).map_err(|error| format!("evidence: {error}"))?;
@@ -167,6 +177,7 @@ impl Tables {
             of_files,
             globs,
             owners,
+            public: evidence.public,
             test_words: evidence.test.words,
             stage_words: evidence.stages.words,
         })

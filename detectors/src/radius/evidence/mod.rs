@@ -5,6 +5,7 @@ pub(super) mod beside;
 pub mod certificate;
 pub mod file;
 pub mod link;
+pub(crate) mod public;
 pub(super) mod rule;
 mod words;
 
@@ -26,6 +27,7 @@ use rule::Rule;
 pub fn weigh(key: &KeyGroup, known: Option<&Known>, estate: &Estate, tables: &Tables) -> Vec<Evidence> {
     let mut ledger = Vec::new();
     link::weigh(key, known, tables, &mut ledger);
+    public::weigh(key, tables, &mut ledger);
     certificate::weigh(key, tables, &mut ledger);
     file::weigh(key, estate, tables, &mut ledger);
     let believed: BTreeSet<String> =
