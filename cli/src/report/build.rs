@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use detectors::radius::{self, RoleScore, Tier};
+use detectors::radius::rules::{self, Rules};
+use detectors::radius::{self, RoleScore, Tier, playbook};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -12,9 +13,9 @@ use scanner_core::git;
 use scanner_core::material::{self, CertFacts, Identity, Kind, Material, Proof};
 
 use super::model::{
-    Algorithm, Allowance, Certificate, Commit, Evidence, Exposure, Finding, Gap, Git, Key, Known, Label, Link,
-    Modifier, Occurrence, Opened, Place, Protection, Public, PublicPlace, Related, Repository, Role, Rule, Spot,
-    UsedBy,
+    Algorithm, Allowance, Certificate, Command, Commit, Evidence, Exposure, Finding, Gap, Git, Key, Known, Label, Link,
+    Modifier, Occurrence, Opened, Place, Playbook, Protection, Public, PublicPlace, Reference, Related, Repository,
+    Role, Rule, Section, Spot, Step, UsedBy, Weakness,
 };
 use crate::allow::{self, hex};
 
@@ -22,6 +23,8 @@ use crate::allow::{self, hex};
 pub(crate) fn finding(finding: radius::Finding, allowed: Vec<Option<allow::Allowance>>) -> Finding {
     let key = key(&finding);
     let links = links(&finding);
+    let references = references(&finding);
+    let playbook = finding.roles.first().map_or_else(|| "unknown".to_owned(), |role| role.role.clone());
     let allowed = allowed.into_iter().chain(std::iter::repeat(None));
     Finding {
         id: finding.id,
@@ -43,11 +46,64 @@ pub(crate) fn finding(finding: radius::Finding, allowed: Vec<Option<allow::Allow
         evidence: finding.evidence.into_iter().map(evidence).collect(),
         modifiers: finding.modifiers.into_iter().map(modifier).collect(),
         rules: finding.rules.into_iter().map(rule).collect(),
+        weaknesses: finding.weaknesses.into_iter().map(weakness).collect(),
         known: finding.known.map(|known| Known { class: known.class.id(), label: known.label, source: known.source }),
         used_by: finding.uses.iter().filter_map(used_by).collect(),
         links,
         exposure: None,
+        playbook,
+        references,
     }
+}
+
+/// What others call a finding: by the class of its first role and by the rules it breaks.
+fn references(finding: &radius::Finding) -> Vec<Reference> {
+    let rules = Rules::built_in();
+    let role = finding.roles.first().and_then(|role| rules.key_rule(&role.role)).map(|rule| rule.id.as_str());
+    let mut all: Vec<_> =
+        role.into_iter().chain(finding.rules.iter().map(|hit| hit.rule)).flat_map(|id| rules.references(id)).collect();
+    all.sort();
+    all.dedup();
+    let reference = |reference: &rules::Reference| Reference {
+        framework: reference.framework.title(),
+        id: reference.id.clone(),
+        title: reference.title.clone(),
+    };
+    all.into_iter().map(reference).collect()
+}
+
+/// The playbook of every role that a finding names, each once, by role.
+pub(crate) fn playbooks<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<Playbook> {
+    let mut roles: Vec<&str> = findings.map(|finding| finding.playbook.as_str()).collect();
+    roles.sort_unstable();
+    roles.dedup();
+    roles.into_iter().filter_map(playbook::Playbook::of).map(playbook).collect()
+}
+
+fn playbook(playbook: playbook::Playbook) -> Playbook {
+    let command = |command: playbook::Command| Command { language: command.language, text: command.text };
+    let step = |step: playbook::Step| Step {
+        who: step.who,
+        text: step.text,
+        commands: step.commands.into_iter().map(command).collect(),
+        done: step.done,
+    };
+    let section = |section: playbook::Section| Section {
+        heading: section.heading,
+        note: section.note,
+        steps: section.steps.into_iter().map(step).collect(),
+    };
+    Playbook {
+        role: playbook.role,
+        title: playbook.title,
+        about: playbook.about,
+        sections: playbook.sections.into_iter().map(section).collect(),
+    }
+}
+
+fn weakness(weakness: radius::Weakness) -> Weakness {
+    let radius::Weakness { id, text, computable, grade } = weakness;
+    Weakness { id, grade: grade.id(), computable, text }
 }
 
 fn rule(hit: radius::RuleHit) -> Rule {

@@ -23,6 +23,8 @@ pub(crate) struct Report {
     pub(crate) public: Vec<Public>,
     /// Findings of which every occurrence is allowed.
     pub(crate) allowed: Vec<Finding>,
+    /// What to do, once for each role that a finding names as its playbook.
+    pub(crate) playbooks: Vec<Playbook>,
     pub(crate) coverage: Coverage,
     pub(crate) notices: Vec<Notice>,
 }
@@ -100,6 +102,8 @@ pub(crate) struct Finding {
     pub(crate) modifiers: Vec<Modifier>,
     /// Rules that the key breaks, whatever it is for.
     pub(crate) rules: Vec<Rule>,
+    /// What arithmetic says of its public half, worst first.
+    pub(crate) weaknesses: Vec<Weakness>,
     /// What lists of published keys say of it.
     pub(crate) known: Option<Known>,
     /// Lines of other files that use it.
@@ -108,6 +112,54 @@ pub(crate) struct Finding {
     pub(crate) links: Vec<Link>,
     /// How long the key has lain in a history; `null` if it lies in none.
     pub(crate) exposure: Option<Exposure>,
+    /// The role whose playbook says what to do, one of [`Report::playbooks`].
+    pub(crate) playbook: String,
+    /// What the finding is called by others.
+    pub(crate) references: Vec<Reference>,
+}
+
+/// An entry of a catalogue of weaknesses or controls.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Reference {
+    pub(crate) framework: &'static str,
+    pub(crate) id: String,
+    pub(crate) title: String,
+}
+
+/// What to do about a key of one role.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Playbook {
+    pub(crate) role: String,
+    pub(crate) title: String,
+    pub(crate) about: String,
+    pub(crate) sections: Vec<Section>,
+}
+
+/// A section of a playbook.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Section {
+    pub(crate) heading: &'static str,
+    /// Before the steps, or why there are none; may be empty.
+    pub(crate) note: String,
+    pub(crate) steps: Vec<Step>,
+}
+
+/// A step of a playbook.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Step {
+    pub(crate) who: String,
+    pub(crate) text: String,
+    pub(crate) commands: Vec<Command>,
+    /// How one sees that it worked.
+    pub(crate) done: String,
+}
+
+/// Lines to type, or to put into a configuration.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Command {
+    /// `sh`, `powershell` or `text`.
+    pub(crate) language: String,
+    pub(crate) text: String,
 }
 
 /// From the first commit that holds the key to the day of the scan.
@@ -124,6 +176,17 @@ pub(crate) struct Exposure {
     pub(crate) abuse_until: Option<String>,
     /// Tags whose history holds the key: releases that were made while it lay open.
     pub(crate) releases: Vec<String>,
+}
+
+/// What is wrong with a public key, see `docs/weak-keys.md`.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Weakness {
+    pub(crate) id: &'static str,
+    /// `note`, `weak` or `severe`.
+    pub(crate) grade: &'static str,
+    /// Whether the private half follows from the public one.
+    pub(crate) computable: bool,
+    pub(crate) text: String,
 }
 
 /// A rule that a key breaks.
@@ -394,9 +457,22 @@ pub(crate) struct Coverage {
     pub(crate) rejected: u64,
     /// Formats recognised and not opened: how many inputs of each.
     pub(crate) unopened: BTreeMap<&'static str, u64>,
+    /// Locked keys and keystores, and what was tried on them.
+    pub(crate) locked: Locked,
     /// Histories read.
     pub(crate) repositories: Vec<Repository>,
     pub(crate) gaps: Vec<Gap>,
+}
+
+/// Locked containers of a run.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(crate) struct Locked {
+    /// Distinct containers.
+    pub(crate) containers: u64,
+    /// Passwords tried on all of them.
+    pub(crate) tried: u64,
+    /// Containers of which at least one key opened.
+    pub(crate) opened: u64,
 }
 
 /// A history that was read: distinct objects, duplicates in several packs counted once.

@@ -16,7 +16,7 @@ use scanner_core::material::{
 use serde_json::Value;
 
 use super::build;
-use super::model::{Coverage, Finding, Notice, Report, SCHEMA, Scan, Summary, Tool};
+use super::model::{Coverage, Finding, Locked, Notice, Report, SCHEMA, Scan, Summary, Tool};
 use crate::allow::Allowance;
 
 /// A private key at a place.
@@ -109,6 +109,7 @@ pub(crate) fn signing() -> radius::Finding {
             text: "a file where hardware is required".into(),
             places: vec![Spot { origin: Origin::file("certs/acme.pem"), line: 3 }],
         }],
+        weaknesses: Vec::new(),
         known: None,
         first_seen: Some(1_500_000_060),
         dated: true,
@@ -221,6 +222,7 @@ pub(crate) fn opaque() -> radius::Finding {
         certificates: Vec::new(),
         related: Vec::new(),
         rules: Vec::new(),
+        weaknesses: Vec::new(),
         known: Some(Known {
             class: Class::Listed,
             role: String::new(),
@@ -261,6 +263,7 @@ pub(crate) fn report() -> Report {
     let findings = vec![signing, build::finding(opaque(), Vec::new())];
     Report {
         public: build::PublicMaterial::of(&public).unrelated(findings.iter(), true),
+        playbooks: build::playbooks(findings.iter()).into_iter().take(1).collect(),
         findings,
         allowed: vec![build::finding(allowed, vec![Some(allowance)])],
         coverage: Coverage {
@@ -268,6 +271,7 @@ pub(crate) fn report() -> Report {
             bytes: 1_200_000_000,
             rejected: 4,
             unopened: [("zip", 10), ("xz", 2)].into(),
+            locked: Locked { containers: 3, tried: 200, opened: 1 },
             repositories: vec![repository()],
             gaps: vec![build::gap(gap)],
         },
@@ -303,11 +307,13 @@ pub(crate) fn empty() -> Report {
         findings: Vec::new(),
         public: Vec::new(),
         allowed: Vec::new(),
+        playbooks: Vec::new(),
         coverage: Coverage {
             files: 0,
             bytes: 0,
             rejected: 0,
             unopened: [].into(),
+            locked: Locked::default(),
             repositories: Vec::new(),
             gaps: Vec::new(),
         },

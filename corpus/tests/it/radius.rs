@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use corpus::{cases_dir, expect};
 use detectors::KNOWLEDGE;
 use detectors::radius::classify::classify;
-use detectors::radius::{Estate, Finding, Judge, KnownKeys, Tables};
+use detectors::radius::{Estate, Finding, Judge, KnownKeys, Tables, survey};
 use scanner_core::budget::Limits;
 use scanner_core::engine::scan_bytes;
 use scanner_core::material::Occurrence;
@@ -18,7 +18,9 @@ static KNOWN: LazyLock<KnownKeys> = LazyLock::new(KnownKeys::built_in);
 const NOW: i64 = 1_795_132_800;
 
 fn judged(occurrences: Vec<Occurrence>) -> Vec<Finding> {
-    classify(&Estate::new(occurrences), Judge { tables: &TABLES, known: &KNOWN, now: NOW })
+    let estate = Estate::new(occurrences);
+    let weak = survey(&estate, 2);
+    classify(&estate, Judge { tables: &TABLES, known: &KNOWN, weak: &weak, now: NOW })
 }
 
 /// Everything that is found in all cases, as if they were one tree.

@@ -32,6 +32,10 @@ impl Lock for Key<'_> {
         self.scheme.price()
     }
 
+    fn empty(&self) -> u64 {
+        2
+    }
+
     fn open(&self, password: &[u8], _done: &[bool]) -> Vec<Item> {
         let none = || password.is_empty().then(|| self.key(&Password::none()))?;
         self.key(&Password::new(password)).or_else(none).into_iter().collect()

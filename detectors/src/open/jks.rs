@@ -5,7 +5,7 @@ use sha1::{Digest, Sha1};
 use zeroize::Zeroizing;
 
 use super::kdf::{Hash, utf16};
-use super::lock::Lock;
+use super::lock::{Lock, PROOF};
 use super::pbe::{Password, Scheme};
 use crate::read::ber::{self, OCTET_STRING, OID, Reader, SEQUENCE, Value};
 use crate::read::carrier::Item;
@@ -103,8 +103,7 @@ impl Lock for Store<'_> {
     }
 
     fn price_of_success(&self) -> u64 {
-        // What is left of the stream, for every key.
-        self.price().saturating_mul(4)
+        self.price().saturating_add(PROOF)
     }
 
     fn open(&self, password: &[u8], done: &[bool]) -> Vec<Item> {

@@ -132,6 +132,61 @@ impl Hash {
         }
     }
 
+    /// Digests by OpenPGP's numbers (RFC 9580 9.5).
+    pub(super) const fn from_openpgp(id: u8) -> Option<Self> {
+        Some(match id {
+            1 => Self::Md5,
+            2 => Self::Sha1,
+            3 => Self::Ripemd160,
+            8 => Self::Sha256,
+            9 => Self::Sha384,
+            10 => Self::Sha512,
+            11 => Self::Sha224,
+            _ => return None,
+        })
+    }
+
+    /// OpenPGP's simple, salted and iterated derivation (RFC 9580 3.7.1): `count` bytes of salt and password repeated, but
+    /// each at least once, with a zero more before them for every digest that is needed.
+    pub(super) fn s2k(self, password: &[u8], salt: &[u8], count: u64, length: usize) -> Zeroizing<Vec<u8>> {
+        /// A buffer of many repetitions makes the hashing of millions of bytes quick.
+        const MANY: usize = 4096;
+        let one = salt.len() + password.len();
+        let mut out = Zeroizing::new(Vec::with_capacity(length + 64));
+        let mut input = Zeroizing::new(Vec::with_capacity(one + MANY));
+        while input.is_empty() || (input.len() + one <= MANY && (input.len() as u64) < count) {
+            input.extend_from_slice(salt);
+            input.extend_from_slice(password);
+            if one == 0 {
+                break;
+            }
+        }
+        let total = count.max(one as u64);
+        for zeros in 0.. {
+            with_digest!(self, D => {
+                let mut digest = D::new();
+                Digest::update(&mut digest, vec![0; zeros]);
+                let mut left = total;
+                while left > 0 && !input.is_empty() {
+                    let part = input.get(..usize::try_from(left).unwrap_or(usize::MAX)).unwrap_or(&input);
+                    Digest::update(&mut digest, part);
+                    left -= part.len() as u64;
+                }
+                out.extend_from_slice(&digest.finalize());
+            });
+            if out.len() >= length {
+                break;
+            }
+        }
+        out.truncate(length);
+        out
+    }
+
+    /// Nominal nanoseconds of [`Self::s2k`].
+    pub(super) const fn s2k_price(self, count: u64, length: usize) -> u64 {
+        (length.div_ceil(self.len()) as u64).saturating_mul(self.price_of(count))
+    }
+
     /// Nominal nanoseconds of hashing `bytes`, with the padding.
     pub(super) const fn price_of(self, bytes: u64) -> u64 {
         (bytes / self.block() + 2).saturating_mul(self.price())

@@ -9,10 +9,14 @@ mod cipher;
 mod encrypted_pkcs8;
 mod jks;
 mod kdf;
+mod legacy_pem;
 mod lock;
 mod near;
+mod openpgp;
+mod openssh;
 mod pbe;
 mod pkcs12;
+mod putty;
 mod settle;
 mod trial;
 mod words;
@@ -131,32 +135,53 @@ fn run(
         guesses: Vec<Guess>,
         cost: u64,
     }
-    let mut left = options.cost.saturating_sub(summary.cost);
     let guesses = each(jobs, targets, |target| target.guesses(wave, from));
-    let mut turns = Vec::new();
+    let mut waiting = Vec::new();
     for (which, (target, guesses)) in targets.iter_mut().zip(guesses).enumerate() {
         let mut guesses = guesses.unwrap_or_default();
-        let (count, cost) = target.afford(&guesses, options.per_container, left);
+        target.wants(&guesses);
+        let (count, _) = target.afford(&guesses, options.per_container);
         guesses.truncate(count);
-        left = left.saturating_sub(cost);
         if count > 0 {
-            turns.push(Turn { which, guesses, cost });
+            waiting.push((which, guesses));
         }
     }
-    let outcomes = each(jobs, &turns, |turn| {
-        let target = targets.get(turn.which)?;
-        Some(target.attempt(&turn.guesses, turn.cost, from, cancelled))
-    });
-    for (turn, outcome) in turns.iter().zip(outcomes) {
-        let Some(target) = targets.get_mut(turn.which) else { continue };
-        match outcome.flatten() {
-            Some(outcome) => {
-                summary.tried += outcome.tried;
-                summary.cost = summary.cost.saturating_add(outcome.cost);
-                target.add(outcome);
+    // Each pays in advance for failing to the end and for succeeding, and gets back what it did not need: enough for
+    // others to have their turn. A few rounds settle it.
+    while !waiting.is_empty() && !cancelled() {
+        let mut left = options.cost.saturating_sub(summary.cost);
+        let (mut turns, mut later) = (Vec::new(), Vec::new());
+        for (which, mut guesses) in waiting {
+            let Some(target) = targets.get(which).filter(|target| !target.all_open()) else { continue };
+            let (count, cost) = target.afford(&guesses, options.per_container.min(left.saturating_add(target.spent)));
+            left = left.saturating_sub(cost);
+            let rest = guesses.split_off(count);
+            if !rest.is_empty() {
+                later.push((which, rest));
             }
-            None => target.fault(),
+            if count > 0 {
+                turns.push(Turn { which, guesses, cost });
+            }
         }
+        if turns.is_empty() {
+            return;
+        }
+        let outcomes = each(jobs, &turns, |turn| {
+            let target = targets.get(turn.which)?;
+            Some(target.attempt(&turn.guesses, turn.cost, from, cancelled))
+        });
+        for (turn, outcome) in turns.iter().zip(outcomes) {
+            let Some(target) = targets.get_mut(turn.which) else { continue };
+            match outcome.flatten() {
+                Some(outcome) => {
+                    summary.tried += outcome.tried;
+                    summary.cost = summary.cost.saturating_add(outcome.cost);
+                    target.add(outcome);
+                }
+                None => target.fault(),
+            }
+        }
+        waiting = later;
     }
 }
 

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use zeroize::Zeroizing;
 
 use super::kdf::Hash;
-use super::lock::Lock;
+use super::lock::{Lock, PROOF};
 use super::pbe::{self, Password, Scheme};
 use crate::read::ber::{INTEGER, OCTET_STRING, OID, SEQUENCE, Value, dotted, parse};
 use crate::read::carrier::Item;
@@ -80,7 +80,11 @@ impl Lock for Store<'_> {
     }
 
     fn price_of_success(&self) -> u64 {
-        self.all
+        self.all.saturating_add(PROOF)
+    }
+
+    fn empty(&self) -> u64 {
+        2
     }
 
     fn open(&self, password: &[u8], _done: &[bool]) -> Vec<Item> {

@@ -20,12 +20,14 @@ pub(super) struct Price {
     pub(super) trial: u64,
     /// What one that succeeds costs on top.
     pub(super) success: u64,
+    /// Trials that the empty password takes.
+    empty: u64,
 }
 
 /// The price of a container; `None` if nothing here can open it.
 pub(super) fn price(format: &str, locked: &Locked) -> Option<Price> {
     let lock = lock::read(format, locked.bytes())?;
-    Some(Price { trial: lock.price().max(1), success: lock.price_of_success() })
+    Some(Price { trial: lock.price().max(1), success: lock.price_of_success(), empty: lock.empty() })
 }
 
 /// Passwords of about the same promise. All containers are through with one wave before the next one begins, so that a
@@ -72,9 +74,9 @@ pub(super) enum Guess {
 }
 
 impl Guess {
-    /// How many trials it takes: no password and an empty one are two for some formats.
-    const fn trials(&self) -> u64 {
-        if matches!(self, Self::Empty) { 2 } else { 1 }
+    /// How many trials it takes.
+    const fn trials(&self, price: Price) -> u64 {
+        if matches!(self, Self::Empty) { price.empty } else { 1 }
     }
 }
 
@@ -139,7 +141,8 @@ impl Target {
         !self.opened.is_empty()
     }
 
-    fn all_open(&self) -> bool {
+    /// Whether there is nothing left to open.
+    pub(super) fn all_open(&self) -> bool {
         self.done.iter().all(|&done| done)
     }
 
@@ -195,7 +198,10 @@ impl Target {
         };
         let places = || self.places(from.occurrences).take(MAX_COPIES);
         match wave {
-            Wave::Named => [vec![Guess::Empty], near(&[Nearness::Names, Nearness::NamesLike])].concat(),
+            Wave::Named => {
+                let empty = self.price.filter(|price| price.empty > 0).map(|_| Guess::Empty);
+                [empty.into_iter().collect(), near(&[Nearness::Names, Nearness::NamesLike])].concat()
+            }
             Wave::Beside => {
                 let own = places().enumerate().flat_map(|(copy, place)| {
                     (0..words::in_name(&place.origin.path).len()).map(move |which| Guess::InName(copy, which))
@@ -215,16 +221,21 @@ impl Target {
         }
     }
 
-    /// How many of these guesses the container and the run can pay, and what has to be put aside for them.
-    pub(super) fn afford(&mut self, guesses: &[Guess], per_container: u64, run: u64) -> (usize, u64) {
+    /// Notes how many passwords there are to try. The short ones are no promise.
+    pub(super) fn wants(&mut self, guesses: &[Guess]) {
+        self.wanted += guesses.iter().filter(|guess| **guess != Guess::Short).count() as u64;
+    }
+
+    /// How many of these guesses can be paid if so much may be spent on the container in all, and what has to be put
+    /// aside for them.
+    pub(super) fn afford(&self, guesses: &[Guess], most: u64) -> (usize, u64) {
         let Some(price) = self.price else { return (0, 0) };
-        let left = per_container.saturating_sub(self.spent).min(run).checked_sub(price.success);
+        let left = most.saturating_sub(self.spent).checked_sub(price.success);
         let mut trials = left.map_or(0, |left| left / price.trial);
-        let mut paid = 0;
-        let mut count = 0;
+        let (mut paid, mut count) = (0, 0);
         for guess in guesses {
             // What is left is for the short ones; they end where it ends.
-            let wants = if *guess == Guess::Short { trials } else { guess.trials() };
+            let wants = if *guess == Guess::Short { trials } else { guess.trials(price) };
             if wants == 0 || wants > trials {
                 break;
             }
@@ -232,10 +243,7 @@ impl Target {
             paid += wants;
             count += 1;
         }
-        if guesses != [Guess::Short] {
-            self.wanted += guesses.len() as u64;
-        }
-        let cost = if paid == 0 { 0 } else { paid.saturating_mul(price.trial).saturating_add(price.success) };
+        let cost = if count == 0 { 0 } else { paid.saturating_mul(price.trial).saturating_add(price.success) };
         (count, cost)
     }
 
@@ -284,7 +292,7 @@ impl Target {
             }
             let Some(word) = word(guess, self, from) else { continue };
             outcome.tried += 1;
-            outcome.cost += price.trial * guess.trials();
+            outcome.cost += price.trial * guess.trials(price);
             if open(guess, &word, &mut outcome) {
                 break;
             }

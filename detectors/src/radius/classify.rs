@@ -14,7 +14,7 @@ use super::estate::{KeyGroup, KeyName};
 use super::known::Known;
 use super::severity::{self, Facts};
 use super::tables::Expiry;
-use super::{Band, Estate, Evidence, Finding, KnownKeys, RoleScore, Tables, Tier, evidence, posture, rank};
+use super::{Band, Estate, Evidence, Finding, KnownKeys, RoleScore, Tables, Tier, Weaknesses, evidence, posture, rank};
 
 /// Points of a role that make it asserted.
 const PROBABLE: i32 = 60;
@@ -30,6 +30,8 @@ pub struct Judge<'a> {
     pub tables: &'a Tables,
     /// Keys that many people have.
     pub known: &'a KnownKeys,
+    /// What arithmetic says of the keys of the run.
+    pub weak: &'a Weaknesses,
     /// The time of the run, seconds since 1970: what is expired follows from it.
     pub now: i64,
 }
@@ -111,6 +113,7 @@ fn finding(key: &KeyGroup, estate: &Estate, judge: Judge<'_>) -> Finding {
         evidence: ledger,
         modifiers,
         rules,
+        weaknesses: judge.weak.get(&key.name).cloned().unwrap_or_default(),
         known,
         first_seen,
         dated,
@@ -236,7 +239,7 @@ fn reason(
     protection: ProtectionState,
 ) -> String {
     let how = match protection {
-        _ if key.private.is_empty() => "only its public half is here, and something trusts it",
+        _ if key.private.is_empty() => "only its public half is here, and others have or can make the private one",
         ProtectionState::Plaintext => "readable by anyone with the file",
         ProtectionState::Opened => "encrypted, and opened with a password that others can find as well",
         ProtectionState::Weak => "encrypted, but cheap to open",

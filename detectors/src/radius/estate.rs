@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use scanner_core::material::{CertFacts, Identity, Kind, Link, Material, Occurrence, ProtectionState, PublicHalf};
 
+use super::evidence::beside::Beside;
 use super::link::{self, Use};
 
 /// What makes two materials the same key.
@@ -56,6 +58,8 @@ pub struct Estate {
     pub others: Vec<Occurrence>,
     /// Where the scan began: what stands above says nothing about a key.
     roots: Vec<PathBuf>,
+    /// What lies in one directory; worked out when it is first asked for.
+    beside: OnceLock<Beside>,
 }
 
 impl Estate {
@@ -100,10 +104,16 @@ impl Estate {
             public: alone.into_values().collect(),
             others,
             roots: Vec::new(),
+            beside: OnceLock::new(),
         };
         link::uses(&mut estate, references);
         link::issued(&mut estate);
         estate
+    }
+
+    /// What lies in one directory.
+    pub(crate) fn beside(&self) -> &Beside {
+        self.beside.get_or_init(|| Beside::of(self))
     }
 
     /// The same, scanned from these paths.

@@ -13,15 +13,18 @@ pub mod rank;
 pub mod rules;
 mod severity;
 pub mod tables;
+pub mod weakness;
 
 use scanner_core::blob::Origin;
 use scanner_core::material::{Algorithm, CertFacts, KeyId, Occurrence, Proof, ProtectionState, PublicHalf};
 
+pub use crate::weak::Weakness;
 pub use classify::Judge;
 pub use estate::Estate;
 pub use known::{Known, KnownKeys};
 pub use link::Use;
 pub use tables::Tables;
+pub use weakness::{Weaknesses, survey};
 
 /// Who must act before forged output stops being accepted. Ordered: `T0` is the widest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
@@ -177,6 +180,8 @@ pub struct Finding {
     pub modifiers: Vec<Modifier>,
     /// Rules that the key breaks, in a fixed order.
     pub rules: Vec<RuleHit>,
+    /// What arithmetic says of its public half, worst first.
+    pub weaknesses: Vec<Weakness>,
     /// What lists of published keys say of it.
     pub known: Option<Known>,
     /// When the first commit was made that holds it, seconds since 1970.

@@ -9,6 +9,7 @@ use super::known::Class;
 use super::severity::{Facts, is_for_tests, is_trust};
 use super::tables::Expiry;
 use super::{RuleHit, Spot};
+use crate::weak::{Grade, Weakness};
 
 /// 2023-06-01: from here on the CA/Browser Forum requires hardware for the keys of public code signing certificates
 /// (CSBR 6.2.7.4.2).
@@ -33,7 +34,8 @@ const STAGES: [&str; 3] = ["boot_root", "firmware_update", "os_kernel"];
 /// Whether a public key that stands alone is a finding: something trusts a key whose private half others have.
 pub(super) fn distrusted(key: &KeyGroup, estate: &Estate, judge: Judge<'_>) -> bool {
     let listed = key.public.as_ref().is_some_and(|public| judge.known.key(public).is_some())
-        || key.certificates().any(|facts| judge.known.certificate(facts).is_some() || warns(facts));
+        || key.certificates().any(|facts| judge.known.certificate(facts).is_some() || warns(facts))
+        || judge.weak.get(&key.name).is_some_and(|list| list.iter().any(|weakness| weakness.computable));
     listed && !key.related.iter().all(|occurrence| is_for_tests(occurrence, estate, judge))
 }
 
@@ -56,6 +58,7 @@ pub(super) fn rules(facts: &Facts<'_>) -> Vec<RuleHit> {
         hit("SUBJECT-DO-NOT-TRUST", "a certificate of it says that it must not be trusted or shipped".into(), warned);
     }
     opened(facts, &mut hit);
+    weak(facts, &mut hit);
     several_roles(facts, &mut hit);
     certificates(facts, &mut hit);
     hits
@@ -64,8 +67,8 @@ pub(super) fn rules(facts: &Facts<'_>) -> Vec<RuleHit> {
 type Hit<'h> = dyn FnMut(&'static str, String, Vec<Spot>) + 'h;
 
 fn published(facts: &Facts<'_>, hit: &mut Hit<'_>) {
-    let Some(known) = facts.known else { return };
     let key = facts.key;
+    let Some(known) = facts.known else { return };
     let trusting = trusting(facts);
     let places: Vec<Spot> = key.private.iter().chain(&key.related).map(spot).collect();
     if key.private.is_empty() {
@@ -119,6 +122,22 @@ fn opened(facts: &Facts<'_>, hit: &mut Hit<'_>) {
         in_order(&mut tool);
         let text = "opened with the password that mimikatz gives to what it exports: the key was taken with a tool";
         hit("PFX-MIMIKATZ", text.into(), tool);
+    }
+}
+
+fn weak(facts: &Facts<'_>, hit: &mut Hit<'_>) {
+    let all = facts.judge.weak.get(&facts.key.name).map(Vec::as_slice).unwrap_or_default();
+    let told = |test: fn(&Weakness) -> bool| -> Vec<&str> {
+        all.iter().filter(|weakness| test(weakness)).map(|weakness| weakness.text.as_str()).collect()
+    };
+    let computable = told(|weakness| weakness.computable);
+    let weak = told(|weakness| !weakness.computable && weakness.grade > Grade::Note);
+    let places = || facts.key.private.iter().chain(&facts.key.related).map(spot).collect();
+    if !computable.is_empty() {
+        hit("KEY-COMPUTABLE", computable.join("; "), places());
+    }
+    if !weak.is_empty() {
+        hit("WEAK-KEY", weak.join("; "), places());
     }
 }
 

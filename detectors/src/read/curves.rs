@@ -62,17 +62,24 @@ impl Curve {
     pub(crate) fn public_point(&self, scalar: &[u8]) -> Option<Vec<u8>> {
         self.numbers().multiply(&self.generator(), scalar)
     }
+
+    /// The same curve as if it had been written out; `base` is where its generator is put.
+    pub(crate) fn written_out<'a>(&self, base: &'a mut Vec<u8>) -> Explicit<'a> {
+        *base = self.generator();
+        Explicit { p: self.p, a: self.a, b: self.b, base, n: self.n }
+    }
 }
 
 /// A prime-field curve written out (X9.62 ECParameters): big-endian magnitudes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Explicit<'a> {
     pub(crate) p: &'a [u8],
-    a: &'a [u8],
-    b: &'a [u8],
+    pub(crate) a: &'a [u8],
+    pub(crate) b: &'a [u8],
     /// The base point in any of its forms.
     base: &'a [u8],
-    n: &'a [u8],
+    /// Its order.
+    pub(crate) n: &'a [u8],
 }
 
 impl<'a> Explicit<'a> {
@@ -109,12 +116,27 @@ impl<'a> Explicit<'a> {
     /// The named curve with the same numbers, generator included: another generator would be another curve
     /// (CVE-2020-0601). The cofactor follows from the rest and is not compared.
     pub(crate) fn same_as(&self) -> Option<&'static Curve> {
+        self.same_but_for_base()
+            .filter(|curve| curve.decompress(self.base).is_some_and(|base| base == curve.generator()))
+    }
+
+    /// The named curve with the same numbers, whatever its generator.
+    pub(crate) fn same_but_for_base(&self) -> Option<&'static Curve> {
         table::CURVES.iter().find(|curve| {
             [(self.p, curve.p), (self.a, curve.a), (self.b, curve.b), (self.n, curve.n)]
                 .into_iter()
                 .all(|(own, named)| strip(own) == strip(named))
-                && curve.decompress(self.base).is_some_and(|base| base == curve.generator())
         })
+    }
+
+    /// The point as 04 x y; `None` if it is not on the curve.
+    pub(crate) fn uncompressed(&self, point: &[u8]) -> Option<Vec<u8>> {
+        self.numbers().uncompressed(point)
+    }
+
+    /// Whether the point is k or -k times `scalar` times the base point, for some k from 1 to `limit`, or a few more.
+    pub(crate) fn is_small_multiple(&self, scalar: &[u8], limit: u32, point: &[u8]) -> bool {
+        self.public_point(scalar).is_some_and(|base| self.numbers().is_small_multiple(&base, limit, point))
     }
 
     /// The public point of a private scalar, uncompressed.

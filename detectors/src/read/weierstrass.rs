@@ -52,10 +52,28 @@ impl Numbers<'_> {
         }
     }
 
+    /// Whether the point is k or -k times `base` (both 04 x y) for some k from 1 to `limit`, or a few more. The work grows
+    /// with the root of the limit.
+    pub(super) fn is_small_multiple(&self, base: &[u8], limit: u32, point: &[u8]) -> bool {
+        match bits(self.p) {
+            0..=256 => self.is_small_multiple_in::<{ U256::LIMBS }>(base, limit, point),
+            257..=384 => self.is_small_multiple_in::<{ U384::LIMBS }>(base, limit, point),
+            385..=576 => self.is_small_multiple_in::<{ U576::LIMBS }>(base, limit, point),
+            577..=MAX_FIELD_BITS => self.is_small_multiple_in::<{ U1024::LIMBS }>(base, limit, point),
+            _ => None,
+        }
+        .unwrap_or(false)
+    }
+
     fn uncompressed_in<const L: usize>(&self, point: &[u8]) -> Option<Vec<u8>> {
         let curve = Weierstrass::<L>::new(self)?;
         let (x, y) = curve.read(point)?;
         Some(curve.write(&x, &y))
+    }
+
+    fn is_small_multiple_in<const L: usize>(&self, base: &[u8], limit: u32, point: &[u8]) -> Option<bool> {
+        let curve = Weierstrass::<L>::new(self)?;
+        Some(curve.is_small_multiple(&curve.read(base)?, limit, &curve.read(point)?))
     }
 
     fn multiply_in<const L: usize>(&self, base: &[u8], scalar: &[u8]) -> Option<Vec<u8>> {
@@ -185,6 +203,36 @@ impl<const L: usize> Weierstrass<L> {
             }
         }
         sum
+    }
+
+    /// Baby steps and giant steps (Shanks): k = j * (2m + 1) + i with i from -m to m; the sign of i and of k is that of y,
+    /// and only x is compared.
+    fn is_small_multiple(&self, base: &Affine<L>, limit: u32, point: &Affine<L>) -> bool {
+        let m = limit.isqrt().div_ceil(2);
+        let infinity = Jacobian { x: base.0, y: base.1, z: Element::zero(&self.field) };
+        // 0, 1 ... m times the base, as x and z squared.
+        let mut babies = Vec::new();
+        let mut sum = infinity;
+        for _ in 0..=m {
+            babies.push((sum.x, sum.z.square()));
+            sum = self.add(&sum, base);
+        }
+        let width = 2 * m + 1;
+        let Some((x, y)) = self.multiply(base, &width.to_be_bytes()).affine() else { return false };
+        // Away from the point by -width and by +width: one of them comes near to zero.
+        [-y, y].into_iter().any(|y| {
+            let giant = (x, y);
+            let mut at = Jacobian { x: point.0, y: point.1, z: Element::one(&self.field) };
+            (0..=limit / width).any(|_| {
+                let zz = at.z.square();
+                let met = babies.iter().any(|(x, baby_zz)| match (is_zero(&zz), is_zero(baby_zz)) {
+                    (false, false) => equal(&(at.x * baby_zz), &(zz * x)),
+                    (both, one) => both == one,
+                });
+                at = self.add(&at, &giant);
+                met
+            })
+        })
     }
 
     /// Explicit-Formulas Database, `dbl-2007-bl`. Infinity and points of order two come out as Z = 0.

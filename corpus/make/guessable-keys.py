@@ -1,0 +1,28 @@
+#!/usr/bin/env python3
+"""Makes detectors/data/guessable-keys.tsv: public halves of private keys that anybody would try first.
+
+    pip install cryptography && corpus/make/guessable-keys.py > detectors/data/guessable-keys.tsv
+
+A unit test of `detectors::weak` works every row out again, with other code.
+"""
+import hashlib
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+WORDS = """
+123456 12345678 123456789 1234567890 abc abc123 admin alice bob changeit changeme correct+horse+battery+staple default
+demo dev development example foo foobar hello hello+world key letmein master password password1 passwd private
+privatekey private+key pass prod production qwerty root secret seed sign signing signing+key staging test test+key test+seed
+testing testkey testseed toor welcome
+""".split()
+
+print("""# Public halves of private keys that anybody would try first. Made by corpus/make/guessable-keys.py.
+# Kind, public key, what the private key is: `byte:XX` 32 times that byte; `counter:XX` 32 bytes that count up from that one;
+# `sha256:TEXT` the digest of that text (+ stands for a space; nothing behind the colon is the empty text).
+# The scanner says which of the three it is and no more.""")
+for kind, private in (("Ed25519", Ed25519PrivateKey), ("X25519", X25519PrivateKey)):
+    seeds = [(f"byte:{b:02x}", bytes([b]) * 32) for b in range(256)]
+    seeds += [(f"counter:{b:02x}", bytes(range(b, b + 32))) for b in (0, 1)]
+    seeds += [(f"sha256:{w}", hashlib.sha256(w.replace("+", " ").encode()).digest()) for w in [""] + WORDS]
+    for how, seed in seeds:
+        print(kind, private.from_private_bytes(seed).public_key().public_bytes_raw().hex(), how, sep="\t")

@@ -1,0 +1,206 @@
+//! Elliptic curves: small ones, ones of the file's own, points off the curve, scalars that anybody would try first.
+
+use dashu_int::UBig;
+use dashu_int::fast_div::ConstDivisor;
+use dashu_int::ops::BitTest;
+
+use super::number::{looks_prime, number};
+use super::spki::OtherField;
+use super::{Check, Weakness};
+use crate::read::ber::{Reader, dotted};
+use crate::read::curves::Explicit;
+use crate::read::public::{Domain, bits};
+
+pub(super) const WEAK_CURVE: Check = Check {
+    id: "ec-weak-curve",
+    finds: "field or group below 224 bits: weak, below 160 severe, up to 113 computable; 224 bits and binary fields: see the text",
+    source: "NIST SP 800-186; secp112r1 solved in 2009, ECC2-109 in 2004; BSI TR-03111",
+    cost: "none",
+};
+
+pub(super) const EXPLICIT: Check = Check {
+    id: "ec-explicit-parameters",
+    finds: "curve written out: a note if it is a known one, weak if it is not, severe if only the generator differs",
+    source: "CVE-2020-0601; RFC 5480 2.1.1 forbids it",
+    cost: "none",
+};
+
+pub(super) const UNSOUND: Check = Check {
+    id: "ec-unsound-curve",
+    finds: "curve written out that is anomalous, singular, of tiny order (computable), over no prime field, or of small \
+            embedding degree (severe)",
+    source: "Smart 1999; Menezes, Okamoto and Vanstone 1993; SEC 1 3.1.1.2.1",
+    cost: "2 ms, and only for such curves",
+};
+
+pub(super) const OFF_CURVE: Check = Check {
+    id: "ec-point-off-curve",
+    finds: "public point that is not on its curve, or the point at infinity: a damaged key, or an attack on who uses it",
+    source: "SEC 1 3.2.2.1; Biehl, Meyer and Müller 2000",
+    cost: "0.01 ms",
+};
+
+pub(super) const GUESSABLE: Check = Check {
+    id: "ec-guessable-scalar",
+    finds: "private scalar up to 1000, or that much below the group's order, or one byte repeated: computable",
+    source: "computed",
+    cost: "0.5 ms",
+};
+
+/// Largest scalar, of either sign, that is tried.
+const SMALL_SCALAR: u32 = 1000;
+
+/// Curves over fields of characteristic two that OpenSSL 3.0 knows: OID and bits of the field. SEC 2 (1.3.132.0) and X9.62
+/// (1.2.840.10045.3.0).
+const BINARY: &[(&str, u32)] = &[
+    ("1.3.132.0.1", 163),
+    ("1.3.132.0.2", 163),
+    ("1.3.132.0.3", 239),
+    ("1.3.132.0.4", 113),
+    ("1.3.132.0.5", 113),
+    ("1.3.132.0.15", 163),
+    ("1.3.132.0.16", 283),
+    ("1.3.132.0.17", 283),
+    ("1.3.132.0.22", 131),
+    ("1.3.132.0.23", 131),
+    ("1.3.132.0.24", 193),
+    ("1.3.132.0.25", 193),
+    ("1.3.132.0.26", 233),
+    ("1.3.132.0.27", 233),
+    ("1.3.132.0.36", 409),
+    ("1.3.132.0.37", 409),
+    ("1.3.132.0.38", 571),
+    ("1.3.132.0.39", 571),
+    ("1.2.840.10045.3.0.1", 163),
+    ("1.2.840.10045.3.0.2", 163),
+    ("1.2.840.10045.3.0.3", 163),
+    ("1.2.840.10045.3.0.4", 176),
+    ("1.2.840.10045.3.0.5", 191),
+    ("1.2.840.10045.3.0.6", 191),
+    ("1.2.840.10045.3.0.7", 191),
+    ("1.2.840.10045.3.0.10", 208),
+    ("1.2.840.10045.3.0.11", 239),
+    ("1.2.840.10045.3.0.12", 239),
+    ("1.2.840.10045.3.0.13", 239),
+    ("1.2.840.10045.3.0.16", 272),
+    ("1.2.840.10045.3.0.17", 304),
+    ("1.2.840.10045.3.0.18", 359),
+    ("1.2.840.10045.3.0.19", 368),
+    ("1.2.840.10045.3.0.20", 431),
+];
+
+pub(super) fn check(domain: Result<Domain<'_>, OtherField>, point: &[u8], found: &mut Vec<Weakness>) {
+    match domain {
+        Ok(Domain::Named(curve)) => {
+            size(curve.name, curve.bits, found);
+            on_curve(&curve.written_out(&mut Vec::new()), point, found);
+        }
+        Ok(Domain::Unknown(oid)) => binary(&dotted(oid), found),
+        Ok(Domain::Explicit { der, same_as, .. }) => {
+            if let Ok(curve) = Reader::new(der).any().and_then(Explicit::read) {
+                if let Some(same) = same_as {
+                    let text = format!("EC parameters written out, those of {}: many verifiers refuse that", same.name);
+                    found.push(EXPLICIT.note(text));
+                    size(same.name, same.bits, found);
+                } else {
+                    size("a curve of its own", bits(curve.p).min(bits(curve.n)), found);
+                    unknown_curve(&curve, found);
+                }
+                on_curve(&curve, point, found);
+            }
+        }
+        Err(OtherField) => found.push(EXPLICIT.weak("EC parameters written out, over a field that is not prime")),
+    }
+}
+
+fn size(name: &str, bits: u32, found: &mut Vec<Weakness>) {
+    match bits {
+        // 112 bits were solved by 200 game consoles in half a year, in 2009.
+        0..=113 => found
+            .push(WEAK_CURVE.computable(format!("EC key on {name}: logarithms on {bits} bits were computed in 2009"))),
+        114..160 => {
+            found.push(WEAK_CURVE.severe(format!("EC key on {name}: {bits} bits are in reach of a large organisation")))
+        }
+        160..224 => {
+            found.push(WEAK_CURVE.weak(format!("EC key on {name}: {bits} bits are below what standards allow")))
+        }
+        // NIST alone allows its own curve of this size, and that until 2030.
+        224 if name == "P-224" => {
+            found.push(WEAK_CURVE.note("EC key on P-224: allowed by NIST until 2030, by others no more"))
+        }
+        224 => found.push(WEAK_CURVE.weak(format!("EC key on {name}: {bits} bits are below what standards allow"))),
+        _ => {}
+    }
+}
+
+fn binary(oid: &str, found: &mut Vec<Weakness>) {
+    let Some((_, bits)) = BINARY.iter().find(|(known, _)| *known == oid) else { return };
+    let name = format!("a curve over a binary field of {bits} bits ({oid})");
+    if *bits < 224 {
+        size(&name, *bits, found);
+    } else {
+        found.push(WEAK_CURVE.note(format!("EC key on {name}: NIST SP 800-186 gave these curves up in 2023")));
+    }
+}
+
+/// A curve that is none of the named ones.
+fn unknown_curve(curve: &Explicit<'_>, found: &mut Vec<Weakness>) {
+    if let Some(named) = curve.same_but_for_base() {
+        let text = format!(
+            "EC parameters are those of {} with another generator, as in CVE-2020-0601: whoever wrote them can have chosen a \
+             generator for which they know the private key of any point",
+            named.name
+        );
+        found.push(EXPLICIT.severe(text));
+        return;
+    }
+    found.push(EXPLICIT.weak("EC parameters written out, of a curve that is in no standard known here"));
+    let [p, a, b, n] = [curve.p, curve.a, curve.b, curve.n].map(number);
+    // Larger fields are not computed in anywhere here, and zero has no remainders.
+    if p.bit_len() > 1024 || n.bit_len() > 1025 || p <= UBig::from(3_u8) || n <= UBig::ONE {
+        found.push(UNSOUND.severe("EC parameters are of no curve: field or order is out of all proportion"));
+        return;
+    }
+    if looks_prime(&p) == Some(false) {
+        found.push(UNSOUND.severe("EC field is not prime: logarithms split into those of its factors"));
+    }
+    let discriminant = (UBig::from(4_u8) * &a * &a * &a + UBig::from(27_u8) * &b * &b) % &p;
+    if discriminant.is_zero() {
+        found.push(UNSOUND.computable("EC curve is singular: logarithms on it are those of its field"));
+    } else if n == p {
+        found.push(
+            UNSOUND.computable("EC curve is anomalous (order = field): logarithms are divisions (Smart's attack)"),
+        );
+    } else if n.bit_len() <= 64 {
+        found.push(UNSOUND.computable("EC generator has a tiny order: the private key can be counted out"));
+    } else {
+        // p^k = 1 modulo n: logarithms move to a field of k times the bits, where they are easier.
+        let ring = ConstDivisor::new(n.clone());
+        let mut power = UBig::ONE;
+        for degree in 1..=6 {
+            power = (ring.reduce(power) * ring.reduce(p.clone())).residue();
+            if power == UBig::ONE {
+                let text =
+                    format!("EC curve has embedding degree {degree}: logarithms move to a finite field (MOV attack)");
+                found.push(UNSOUND.severe(text));
+                break;
+            }
+        }
+    }
+}
+
+fn on_curve(curve: &Explicit<'_>, point: &[u8], found: &mut Vec<Weakness>) {
+    let Some(point) = curve.uncompressed(point) else {
+        found.push(
+            OFF_CURVE.severe("EC public point is not on its curve: a damaged key, or made to attack who uses it"),
+        );
+        return;
+    };
+    // Times b, that is the byte b repeated over the length of the order.
+    let ones = vec![1; bits(curve.n).div_ceil(8) as usize];
+    if curve.is_small_multiple(&[1], SMALL_SCALAR, &point) {
+        found.push(GUESSABLE.computable("EC private scalar is a small number: anybody would try it"));
+    } else if curve.is_small_multiple(&ones, u8::MAX.into(), &point) {
+        found.push(GUESSABLE.computable("EC private scalar is one byte repeated: anybody would try it"));
+    }
+}

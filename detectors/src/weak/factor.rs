@@ -1,0 +1,130 @@
+//! Moduli that fall apart: a small factor, two primes that are close, a private exponent that is short.
+
+use dashu_int::UBig;
+use dashu_int::ops::{BitTest, DivRem, Gcd, SquareRootRem};
+
+use super::number::{SMALL_PRIMES, is_square, looks_prime};
+use super::{Check, Weakness};
+
+pub(super) const SMALL_FACTOR: Check = Check {
+    id: "rsa-small-factor",
+    finds: "modulus with a prime factor up to 65537: computable if the rest is prime, else a damaged copy of another key",
+    source: "badkeys `smallfactors`",
+    cost: "0.03 ms",
+};
+
+pub(super) const CLOSE_PRIMES: Check = Check {
+    id: "rsa-close-primes",
+    finds: "the two primes are so close that 100 steps of Fermat's method find them: computable",
+    source: "CVE-2022-26320 (Rambus library in Canon and Fujifilm printers)",
+    cost: "0.02 ms",
+};
+
+pub(super) const SMALL_D: Check = Check {
+    id: "rsa-small-d",
+    finds: "exponent above 32 bits whose private exponent is shorter than a quarter of the modulus: computable",
+    source: "Wiener 1990, continued fractions",
+    cost: "none for common exponents; 1 ms for one as long as the modulus",
+};
+
+/// Steps of Fermat's method: the real weak keys fall within the first few.
+const ROUNDS: usize = 100;
+
+/// Whether the modulus has a factor of at most 16 bits; says so.
+pub(super) fn check_small(n: &UBig, found: &mut Vec<Weakness>) -> bool {
+    let product = (&*SMALL_PRIMES % n).gcd(n);
+    if product == UBig::ONE {
+        return false;
+    }
+    // A factor may be there more than once.
+    let mut rest = n.clone();
+    loop {
+        let common = (&rest).gcd(&product);
+        if common == UBig::ONE {
+            break;
+        }
+        rest /= common;
+    }
+    found.push(match looks_prime(&rest) {
+        Some(true) => {
+            SMALL_FACTOR.computable("RSA modulus has a tiny factor and what remains is prime: it is factored")
+        }
+        None => SMALL_FACTOR.weak("RSA modulus has a tiny factor: a damaged copy of another key, or a broken one"),
+        Some(false) if rest <= UBig::ONE => SMALL_FACTOR.computable("RSA modulus is a product of tiny primes"),
+        Some(false) => SMALL_FACTOR.weak(
+            "RSA modulus has a tiny factor and what remains is not prime: most likely a damaged copy of another key",
+        ),
+    });
+    true
+}
+
+/// Fermat's method: n = a² - b² with a just above the root of n.
+pub(super) fn check_close(n: &UBig, found: &mut Vec<Weakness>) {
+    let (root, rest) = n.sqrt_rem();
+    if rest.is_zero() {
+        found.push(CLOSE_PRIMES.computable("RSA modulus is a square: both primes are the same"));
+        return;
+    }
+    let mut a = root + UBig::ONE;
+    let mut square = &a * &a - n;
+    for _ in 0..ROUNDS {
+        if is_square(&square) {
+            // A modulus of a few bits meets its trivial factors, n * 1, within the rounds: they say nothing.
+            let b = square.sqrt_rem().0;
+            if &a - &b > UBig::ONE {
+                found.push(CLOSE_PRIMES.computable(
+                    "RSA primes are so close to each other that Fermat's method finds them at once (CVE-2022-26320)",
+                ));
+            }
+            return;
+        }
+        square += (&a << 1) + UBig::ONE;
+        a += UBig::ONE;
+    }
+}
+
+/// Wiener: if d is short, k / d with e * d = 1 + k * phi is a convergent of e / n.
+pub(super) fn check_small_d(n: &UBig, e: &UBig, found: &mut Vec<Weakness>) {
+    if e.bit_len() <= 32 || e >= n {
+        return;
+    }
+    // Convergents k / d of e / n, until d has more than a quarter of the bits of n. Two bits are for the last steps.
+    let longest = n.bit_len() / 4 + 2;
+    let (mut numerator, mut denominator) = (e.clone(), n.clone());
+    let (mut k, mut k_before) = (UBig::ONE, UBig::ZERO);
+    let (mut d, mut d_before) = (UBig::ZERO, UBig::ONE);
+    while !denominator.is_zero() && d.bit_len() <= longest {
+        let (quotient, rest) = (&numerator).div_rem(&denominator);
+        let k_next = &quotient * &k + &k_before;
+        let d_next = &quotient * &d + &d_before;
+        (k_before, k) = (k, k_next);
+        (d_before, d) = (d, d_next);
+        (numerator, denominator) = (denominator, rest);
+        if splits(n, e, &k, &d) {
+            found.push(
+                SMALL_D.computable("RSA private exponent is so short that it follows from the public one (Wiener)"),
+            );
+            return;
+        }
+    }
+}
+
+/// Whether phi = (e * d - 1) / k makes n a product of two numbers. With d modulo lcm(p - 1, q - 1), which is how keys are
+/// made today, e * d = 1 + k * phi / g; the fraction k / (g * d) is in its lowest terms, and the quotient is rounded down.
+fn splits(n: &UBig, e: &UBig, k: &UBig, d: &UBig) -> bool {
+    if k.is_zero() {
+        return false;
+    }
+    let phi = e * d / k;
+    if phi >= *n {
+        return false;
+    }
+    // p + q, then (p - q)² / 4.
+    let sum = n - phi + UBig::ONE;
+    if sum.bit(0) {
+        return false;
+    }
+    let half: UBig = sum >> 1;
+    let square = &half * &half;
+    square >= *n && is_square(&(square - n)) && half << 1 < *n
+}

@@ -1,0 +1,146 @@
+//! Cheap arithmetic on public keys: does the private half follow from the public one, or nearly so?
+//!
+//! Everything works on the public half, so it serves certificates and trust anchors as well as found keys. [`check`] looks
+//! at one key alone, [`shared_primes`] at all keys of a run together, [`certificate`] at the hash that a certificate is
+//! signed with. A weak key of a trusted role is as good as a leaked one.
+//!
+//! The numbers come from the bytes being scanned and may be anything: sizes are bounded before the first multiplication.
+//! Factors that come out are dropped where they are found and never shown: the text of a [`Weakness`] says how a key is
+//! broken, not what its private half is. They are not wiped, since anyone who has the public key can compute them again.
+
+mod certificate;
+mod curve;
+mod dsa;
+mod factor;
+mod number;
+mod raw;
+mod roca;
+mod rsa;
+mod shape;
+mod shared;
+mod spki;
+#[cfg(test)]
+mod tests;
+
+use scanner_core::material::PublicHalf;
+
+pub use certificate::certificate;
+pub use shared::{MAX_MODULI, shared_primes};
+use spki::Numbers;
+
+/// One check: what `docs/weak-keys.md` says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// A stable identifier for machines; also that of every [`Weakness`] it finds.
+    pub id: &'static str,
+    /// What it finds, in one line.
+    pub finds: &'static str,
+    /// Where the fact is from: a CVE, a standard, a paper.
+    pub source: &'static str,
+    /// What it costs for a common key, measured (`cargo bench -p keyradius-benches weak`).
+    pub cost: &'static str,
+}
+
+/// How bad it is, the least first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Grade {
+    /// Unusual and worth knowing; by itself no reason to replace the key.
+    Note,
+    /// Below what standards allow, or made by a generator that is not to be trusted.
+    Weak,
+    /// Broken, or within reach of somebody with money.
+    Severe,
+}
+
+impl Grade {
+    /// A stable identifier for machines.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Weak => "weak",
+            Self::Severe => "severe",
+        }
+    }
+}
+
+/// What is wrong with a public key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Weakness {
+    /// The [`Check`] that found it.
+    pub id: &'static str,
+    /// One line for a person. Holds no digit of a private number.
+    pub text: String,
+    /// The private key follows from the public one, or signatures can be made without it, at a cost that counts for
+    /// nothing: less than a few thousand dollars of computing at the prices of 2026.
+    pub computable: bool,
+    /// How bad it is; [`Grade::Severe`] for everything that is computable.
+    pub grade: Grade,
+}
+
+impl Check {
+    fn of(&self, grade: Grade, computable: bool, text: impl Into<String>) -> Weakness {
+        Weakness { id: self.id, text: text.into(), computable, grade }
+    }
+
+    fn note(&self, text: impl Into<String>) -> Weakness {
+        self.of(Grade::Note, false, text)
+    }
+
+    fn weak(&self, text: impl Into<String>) -> Weakness {
+        self.of(Grade::Weak, false, text)
+    }
+
+    fn severe(&self, text: impl Into<String>) -> Weakness {
+        self.of(Grade::Severe, false, text)
+    }
+
+    fn computable(&self, text: impl Into<String>) -> Weakness {
+        self.of(Grade::Severe, true, text)
+    }
+}
+
+/// Every check, in the order of `docs/weak-keys.md`.
+pub const CHECKS: &[&Check] = &[
+    &rsa::EVEN,
+    &rsa::SIZE,
+    &rsa::ODD_SIZE,
+    &rsa::EXPONENT,
+    &factor::SMALL_FACTOR,
+    &factor::CLOSE_PRIMES,
+    &factor::SMALL_D,
+    &roca::ROCA,
+    &shape::PATTERN,
+    &shape::BIAS,
+    &shape::SLEEVES,
+    &shape::XZ,
+    &shared::SHARED_PRIME,
+    &shared::SHARED_MODULUS,
+    &dsa::SIZE,
+    &dsa::SPARSE,
+    &dsa::DEGENERATE,
+    &dsa::DH_SIZE,
+    &curve::WEAK_CURVE,
+    &curve::EXPLICIT,
+    &curve::UNSOUND,
+    &curve::OFF_CURVE,
+    &curve::GUESSABLE,
+    &raw::SMALL_ORDER,
+    &raw::NO_POINT,
+    &raw::GUESSABLE,
+    &certificate::HASH,
+];
+
+/// Everything that is wrong with one key, seen alone; worst first. Empty for a key of a kind that is not known here.
+pub fn check(public: &PublicHalf) -> Vec<Weakness> {
+    let mut found = Vec::new();
+    match spki::read(&public.spki) {
+        Some(Numbers::Rsa { n, e }) => rsa::check(n, e, &mut found),
+        Some(Numbers::Dsa { p, q, g, y }) => dsa::check(p, q, g, y, &mut found),
+        Some(Numbers::Dh { p, y }) => dsa::check_dh(p, y, &mut found),
+        Some(Numbers::Ec { domain, point }) => curve::check(domain, point, &mut found),
+        Some(Numbers::Raw { kind, bytes }) => raw::check(kind, bytes, &mut found),
+        None => {}
+    }
+    found.sort_by_key(|weakness| (std::cmp::Reverse((weakness.computable, weakness.grade)), weakness.id));
+    found
+}
