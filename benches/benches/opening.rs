@@ -3,7 +3,13 @@
 //!
 //!   cargo bench -p keyradius-benches --bench opening
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::indexing_slicing, reason = "a measurement, not a library")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_precision_loss,
+    reason = "a measurement, not a library"
+)]
 
 use std::time::Instant;
 
