@@ -10,7 +10,7 @@ use detectors::radius::playbook::Playbook;
 use scanner_core::blob::printable_path;
 use serde_json::Value;
 
-use super::pages::{WIDTH, paragraph, playbook, section};
+use super::pages::{paragraph, playbook, section};
 use super::{Told, machine};
 use crate::exit::Failure;
 use crate::report::words;
@@ -116,9 +116,16 @@ fn page(finding: &Value, book: &Playbook) -> String {
             &format!("since {date}, {days} days; ask for {date} as the date of the revocation"),
         );
     }
+    ledger(&mut page, finding);
+    playbook(&mut page, book);
+    page
+}
+
+/// Every point given or taken: for the roles, then for the severity.
+fn ledger(page: &mut String, finding: &Value) {
     let scores = list(finding, "roles").chain(list(finding, "hypotheses"));
     lines(
-        &mut page,
+        page,
         "Ledger of the roles: the strongest reason of each kind counts",
         scores.flat_map(|scored| {
             let id = text(scored, "role");
@@ -132,13 +139,11 @@ fn page(finding: &Value, book: &Playbook) -> String {
             .chain(list(finding, "hypotheses"))
             .any(|scored| text(scored, "role") == text(item, "role"))
     });
-    lines(&mut page, "Reasons that moved no role", rest.map(evidence));
+    lines(page, "Reasons that moved no role", rest.map(evidence));
     let changes = list(finding, "modifiers")
         .map(|change| format!("{:+.1} {}", change["change"].as_f64().unwrap_or_default(), text(change, "text")));
     let sum = format!("= {} severity", number(finding, "severity"));
-    lines(&mut page, "Ledger of the severity", changes.chain([sum]));
-    playbook(&mut page, book);
-    page
+    lines(page, "Ledger of the severity", changes.chain([sum]));
 }
 
 /// A heading and one line for each; nothing if there is none.
@@ -151,9 +156,11 @@ fn lines(page: &mut String, heading: &str, lines: impl Iterator<Item = String>) 
     page.push_str(heading);
     page.push('\n');
     for line in lines {
-        paragraph(page, &line, "  ", "      ");
+        let text = line.trim_start();
+        // What belongs to the line above is set in; a report that somebody else wrote sets nothing in further than that.
+        let depth = (line.len() - text.len()).min(4);
+        paragraph(page, text, &" ".repeat(2 + depth), &" ".repeat(6 + depth));
     }
-    debug_assert!(heading.len() < WIDTH);
 }
 
 /// What to look for elsewhere: in logs, trust stores, transparency.
