@@ -61,6 +61,17 @@ impl Suite {
         if matches!(self.cipher, Cipher::Rc4) { 0 } else { self.block() }
     }
 
+    /// Nominal nanoseconds of setting a key and decrypting one block (see [`super::kdf`]).
+    pub(super) const fn setup_price(self) -> u64 {
+        match self.cipher {
+            Cipher::Aes => 350,
+            Cipher::Blowfish => 60_000,
+            Cipher::TripleDes | Cipher::Rc4 => 1500,
+            Cipher::Twofish => 5000,
+            _ => 800,
+        }
+    }
+
     /// Whether the plaintext is padded to whole blocks.
     pub(super) const fn padded(self) -> bool {
         matches!(self.mode, Mode::Cbc) && !matches!(self.cipher, Cipher::Rc4)

@@ -57,7 +57,7 @@ impl<'a> Entry<'a> {
     fn price(&self) -> u64 {
         match self {
             // One block of the stream tells all but one wrong password in 2^30.
-            Self::Sun(_) => 2 * Hash::Sha1.price(),
+            Self::Sun(_) => 5 * Hash::Sha1.price(),
             Self::Scheme(scheme, _) => scheme.price(),
         }
     }

@@ -45,10 +45,7 @@ impl<'a> Key<'a> {
 
 impl Lock for Key<'_> {
     fn price(&self) -> u64 {
-        /// Of setting the key of a block cipher and decrypting one block. Blowfish takes a hundred times as long.
-        const ONE_BLOCK: u64 = 700;
-        let cipher = if self.suite.cipher == Cipher::Blowfish { 100 * ONE_BLOCK } else { ONE_BLOCK };
-        self.suite.key.div_ceil(16) as u64 * Hash::Md5.price() + cipher
+        self.suite.key.div_ceil(16) as u64 * Hash::Md5.price() + self.suite.setup_price()
     }
 
     fn open(&self, password: &[u8], _done: &[bool]) -> Vec<Item> {

@@ -135,6 +135,13 @@ fn run(
         guesses: Vec<Guess>,
         cost: u64,
     }
+    let left = options.cost.saturating_sub(summary.cost);
+    // Half of what is left for each of the first waves: dear containers must not keep the cheap ones from their next.
+    let most = summary.cost.saturating_add(match wave {
+        Wave::Short => left / 4,
+        Wave::WellKnown | Wave::Context => left,
+        _ => left / 2,
+    });
     let guesses = each(jobs, targets, |target| target.guesses(wave, from));
     let mut waiting = Vec::new();
     for (which, (target, guesses)) in targets.iter_mut().zip(guesses).enumerate() {
@@ -149,7 +156,7 @@ fn run(
     // Each pays in advance for failing to the end and for succeeding, and gets back what it did not need: enough for
     // others to have their turn. A few rounds settle it.
     while !waiting.is_empty() && !cancelled() {
-        let mut left = options.cost.saturating_sub(summary.cost);
+        let mut left = most.saturating_sub(summary.cost);
         let (mut turns, mut later) = (Vec::new(), Vec::new());
         for (which, mut guesses) in waiting {
             let Some(target) = targets.get(which).filter(|target| !target.all_open()) else { continue };

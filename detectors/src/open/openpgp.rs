@@ -81,9 +81,9 @@ impl<'a> Key<'a> {
     }
 
     fn price(&self) -> u64 {
-        /// Of the cipher. Blowfish takes its time to set a key.
-        const CIPHER: u64 = 5000;
-        let cipher = if self.suite.cipher == Cipher::Blowfish { 20 * CIPHER } else { CIPHER };
+        /// Of decrypting a key of a thousand bytes and hashing it.
+        const WHOLE: u64 = 3000;
+        let cipher = WHOLE + self.suite.setup_price();
         match &self.s2k {
             S2k::Hashed { hash, count, .. } => hash.s2k_price(*count, self.suite.key).saturating_add(cipher),
             S2k::Argon2 { argon2, .. } => argon2.price(),

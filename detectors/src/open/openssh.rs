@@ -114,7 +114,7 @@ impl<'a> Key<'a> {
 impl Lock for Key<'_> {
     fn price(&self) -> u64 {
         /// Nominal nanoseconds of one bcrypt hash: 64 times two key schedules of Blowfish.
-        const BCRYPT: u64 = 4_000_000;
+        const BCRYPT: u64 = 3_600_000;
         let (key, iv) = self.how.lengths();
         u64::from(self.rounds).saturating_mul((key + iv).div_ceil(HASH) as u64).saturating_mul(BCRYPT)
     }

@@ -59,9 +59,6 @@ const PBES2: &str = "1.2.840.113549.1.5.13";
 const PBKDF2: &str = "1.2.840.113549.1.5.12";
 const SCRYPT: &str = "1.3.6.1.4.1.11591.4.11";
 
-/// Nominal nanoseconds of setting a cipher's key and decrypting one block.
-const ONE_BLOCK: u64 = 700;
-
 impl<'a> Scheme<'a> {
     /// Reads an AlgorithmIdentifier; `None` for schemes that are not known.
     pub(super) fn read(algorithm: Value<'a>) -> Option<Self> {
@@ -115,7 +112,7 @@ impl<'a> Scheme<'a> {
             Kdf::Scrypt(scrypt) => scrypt.price(),
             Kdf::Jceks => rounds.saturating_mul(2 * Hash::Md5.price()),
         };
-        kdf.saturating_add(ONE_BLOCK)
+        kdf.saturating_add(self.suite.setup_price())
     }
 
     /// Decrypts a DER structure; `None` if the password is another one. What comes out begins like DER of its length and

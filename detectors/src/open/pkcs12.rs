@@ -43,10 +43,13 @@ impl<'a> Store<'a> {
         let parts = listener.parts.into_inner();
         let prices: Vec<Option<u64>> = parts.iter().map(|(der, _)| Some(scheme(der)?.price())).collect();
         let of_parts = prices.iter().enumerate().filter_map(|(which, price)| Some(((*price)?, Gate::Part(which))));
-        let of_mac = mac.iter().map(|mac| (mac.price(), Gate::Mac));
+        let of_mac = mac.iter().map(|mac| (mac.price(pfx.content.len()), Gate::Mac));
         // The MAC first, so that it wins a draw: it says more.
         let (price, gate) = of_mac.chain(of_parts).min_by_key(|(price, _)| *price)?;
-        let all = prices.iter().flatten().fold(mac.as_ref().map_or(0, Integrity::price), |a, b| a.saturating_add(*b));
+        let all = prices
+            .iter()
+            .flatten()
+            .fold(mac.as_ref().map_or(0, |mac| mac.price(pfx.content.len())), |a, b| a.saturating_add(*b));
         (!parts.is_empty()).then_some(Self { pfx, mac, parts, gate, price, all })
     }
 
@@ -154,13 +157,14 @@ impl<'a> Integrity<'a> {
         Some(Self { hash, salt, rounds, expected, pbkdf2: None }).filter(|mac| mac.rounds > 0)
     }
 
-    /// Nominal nanoseconds. The HMAC over the content of a usual file is less than one of a hundred rounds.
-    fn price(&self) -> u64 {
+    /// Nominal nanoseconds for a content of so many bytes.
+    fn price(&self, content: usize) -> u64 {
         let rounds = u64::from(self.rounds);
-        match self.pbkdf2 {
+        let key = match self.pbkdf2 {
             Some((prf, length)) => prf.pbkdf2_price(rounds, length),
             None => self.hash.pkcs12_price(rounds, self.hash.len()),
-        }
+        };
+        key.saturating_add(self.hash.price_of(content as u64))
     }
 
     fn holds(&self, password: &Password<'_>, content: &[u8]) -> bool {

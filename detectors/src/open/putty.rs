@@ -85,7 +85,7 @@ impl Lock for Key<'_> {
     fn price(&self) -> u64 {
         match &self.argon2 {
             Some((argon2, _)) => argon2.price(),
-            None => 1000,
+            None => 2 * Hash::Sha1.price() + AES.setup_price(),
         }
     }
 

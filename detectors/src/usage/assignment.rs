@@ -35,18 +35,6 @@ pub(super) fn read(text: &Text, word: Range<usize>, dialect: Dialect) -> Option<
     reader.behind(text, name, option)
 }
 
-/// Reads a setting that begins a line, with only a space behind its name: configuration of servers.
-pub(super) fn read_line(text: &Text, line: Range<usize>, dialect: Dialect) -> Option<Setting> {
-    let reader = Reader { text: text.str(), bytes: text.str().as_bytes(), dialect };
-    let content = text.str().get(line.clone())?;
-    let start = line.start + (content.len() - content.trim_start().len());
-    let mut end = start;
-    while end < line.end && end - start < NAME && is_name(reader.byte(end)) {
-        end += 1;
-    }
-    (end > start).then(|| reader.behind(text, start..end, false))?
-}
-
 struct Reader<'a> {
     text: &'a str,
     bytes: &'a [u8],
@@ -149,8 +137,10 @@ impl Reader<'_> {
                 if sign == "=" && spaced == at && !matches!(self.byte(behind), b' ' | b'\t') { b'=' } else { b':' };
             return self.value(text, name, behind, &line, tight);
         }
-        let lead = self.text.get(line.start..name.start).unwrap_or_default().trim_start();
-        let first = lead.is_empty() || lead == "%";
+        // A name at the start of a line has only spaces, a sign and the like before it.
+        let lead = self.text.get(line.start.max(name.start.saturating_sub(NAME))..name.start).unwrap_or_default();
+        let lead = lead.trim_start();
+        let first = lead.is_empty() || lead == "%" || matches!(lead.trim_end(), "#" | "//" | ";" | "*");
         if self.dialect == Dialect::Prose {
             let is = ["is ", "= ", "`", "**", "_"].into_iter().find(|is| self.starts(spaced, is))?;
             return self.value(text, name, spaced + is.len() - usize::from(is == "`"), &line, b' ');
@@ -158,7 +148,19 @@ impl Reader<'_> {
         if spaced == at || self.byte(spaced) == b'\n' || self.byte(spaced) == b'\r' {
             return None;
         }
-        let defines = ["set(", "env ", "setx ", "!define ", "#define ", "%define ", "%global ", "arg ", "setenv "];
+        let defines = [
+            "set(",
+            "env ",
+            "setx ",
+            "!define ",
+            "#define ",
+            "%define ",
+            "%global ",
+            "arg ",
+            "setenv ",
+            "--define '",
+            "--define \"",
+        ];
         let lower = lead.get(lead.len().saturating_sub(16)..).unwrap_or_default().to_ascii_lowercase();
         if defines.iter().any(|word| lower.ends_with(word)) || option {
             return self.value(text, name, spaced, &line, b' ');
@@ -254,7 +256,11 @@ impl Reader<'_> {
         let rest = self.text.get(at..limit)?;
         let quote = self.before(name.start);
         let quote = if self.byte(name.end) == quote { 0 } else { quote };
-        let end = self.bare(rest, sign, quote);
+        let lead = self.bytes.get(line.start.max(name.start.saturating_sub(16))..name.start).unwrap_or_default();
+        let lead = lead.trim_ascii_end();
+        let lead = lead.strip_suffix(b"\"").unwrap_or(lead).trim_ascii_end();
+        let set = lead.is_empty() || lead.to_ascii_lowercase().ends_with(b"set");
+        let end = self.bare(rest, sign, quote, set);
         let value = rest.get(..end)?.trim_end();
         let value = if self.dialect == Dialect::Prose { value.trim_matches(['*', '.', ',', '`']) } else { value };
         setting(Some(raw(Zeroizing::new(value.to_owned()), false)), at, at + end)
@@ -283,7 +289,7 @@ impl Reader<'_> {
     }
 
     /// Where a value without quotes ends.
-    fn bare(&self, rest: &str, sign: u8, before: u8) -> usize {
+    fn bare(&self, rest: &str, sign: u8, before: u8, set: bool) -> usize {
         if rest.starts_with("${{") || rest.starts_with("{{") {
             return rest.find("}}").map_or(rest.len(), |end| end + 2);
         }
@@ -295,7 +301,9 @@ impl Reader<'_> {
         let line = || rest.find(" #").unwrap_or(rest.len()).min(rest.find('"').unwrap_or(rest.len()));
         match (self.dialect, sign) {
             // `set "K=V"`, `"-Dk=v"`.
-            _ if before == b'"' => rest.find('"').unwrap_or(rest.len()),
+            _ if matches!(before, b'"' | b'\'') => rest.find(char::from(before)).unwrap_or(rest.len()),
+            // `set K=V`; elsewhere it is the argument of a command.
+            (Dialect::Batch, b'=') if !set => word(&['"', '&']),
             (Dialect::Batch, _) => rest.find(" &").unwrap_or(rest.len()).min(rest.find('"').unwrap_or(rest.len())),
             (Dialect::Settings, b'\n') => rest.find(';').unwrap_or(rest.len()).min(line()),
             (Dialect::Settings, _) => rest.trim_end_matches([';', ',']).len(),

@@ -15,6 +15,9 @@ use super::word::{Kind, Word, words};
 /// Most arguments of one command that are looked at. The longest real one (a table of x509 options) has 60.
 const ARGUMENTS: usize = 256;
 
+/// Most commands of one statement. A line that names more tools is a list of words.
+const COMMANDS: usize = 32;
+
 /// How deep a command may stand in strings of strings: `sh -c "..."` in a string of JSON.
 const DEPTH: usize = 3;
 
@@ -40,16 +43,21 @@ pub(super) struct Command {
 /// Reads every command of a statement.
 pub(super) fn read(statement: &str, base: usize, context: Context<'_>, out: &mut Finds) {
     let list = words(statement, base, false, context.dialect);
-    look(&list, context, DEPTH, out);
+    let mut left = COMMANDS;
+    look(&list, context, DEPTH, &mut left, out);
 }
 
-fn look(list: &[Word], context: Context<'_>, depth: usize, out: &mut Finds) {
+fn look(list: &[Word], context: Context<'_>, depth: usize, left: &mut usize, out: &mut Finds) {
     for (number, word) in list.iter().enumerate().filter(|(_, word)| word.is_word()) {
+        if *left == 0 {
+            return;
+        }
         let spaced = word.text.contains(char::is_whitespace);
         if let Some(tool) = tool(word, context) {
             let rules = context.tables.words.tool(&tool);
             let rest = list.get(number + 1..).unwrap_or_default();
             if !rules.is_empty() && rest.first().is_none_or(|next| next.kind != Kind::Redirect) {
+                *left -= 1;
                 let before = list.get(..number).unwrap_or_default();
                 for &rule in rules {
                     apply(rule, word, before, rest, context, out);
@@ -59,7 +67,7 @@ fn look(list: &[Word], context: Context<'_>, depth: usize, out: &mut Finds) {
         // A command in a string.
         if spaced && word.kind == Kind::Quoted && depth > 0 && word.text.len() > 8 {
             let inner = words(&word.text, word.at, true, context.dialect);
-            look(&inner, context, depth - 1, out);
+            look(&inner, context, depth - 1, left, out);
         }
     }
 }
@@ -138,7 +146,8 @@ fn apply(number: usize, tool: &Word, before: &[Word], rest: &[Word], context: Co
         }
     }
     // `echo "$KEY" | base64 -d > release.jks`: the variable stands before the pipe.
-    if rule.variable.iter().any(|pattern| pattern == "|") {
+    let redirects = rule.path.iter().any(|pattern| pattern.starts_with('>'));
+    if rule.variable.iter().any(|pattern| pattern == "|") && !(redirects && command.names.is_empty()) {
         for word in before.iter().rev().take(8).take_while(|word| word.kind != Kind::Break) {
             let filled = context.variables.fill(&word.text, word.at, context.dialect);
             command.names.extend(filled.unknown.map(Name::Variable));

@@ -191,20 +191,27 @@ impl Facts<'_> {
             })
     }
 
-    /// Reads every line of a file for a rule whose names are too common to be looked for.
+    /// Reads a whole file for a rule whose names are too common to be looked for.
     fn lines(&mut self, number: usize) {
         let Some(rule) = self.tables.assignment.get(number) else { return };
         if !self.is_for(rule) {
             return;
         }
-        for line in 0..self.text.count() {
-            if self.facts.len() >= REFERENCES + CANDIDATES {
-                return;
-            }
-            let Some(setting) = assignment::read_line(self.text, self.text.range(line), self.dialect) else { continue };
-            let name = self.text.str().get(setting.name.clone()).unwrap_or_default();
-            for (part, pattern) in rule.parts() {
-                if pattern.eq_ignore_ascii_case(name) {
+        let lower = Zeroizing::new(self.text.str().to_ascii_lowercase());
+        for (part, pattern) in rule.parts() {
+            let mut read_to = 0;
+            for (at, _) in lower.match_indices(&pattern.to_lowercase()) {
+                if self.facts.len() >= REFERENCES + CANDIDATES {
+                    return;
+                }
+                let word = at..at + pattern.len();
+                if at < read_to {
+                    continue;
+                }
+                let Some(setting) = assignment::read(self.text, word.clone(), self.dialect) else { continue };
+                if setting.name == word && (rule.space || !setting.spaced) {
+                    read_to = setting.end;
+                    let name = self.text.str().get(word).unwrap_or_default();
                     self.take(&setting, Field { rule: Some((false, number)), part, stem: String::new(), name });
                 }
             }

@@ -245,14 +245,9 @@ impl Words {
             let stem = name.strip_suffix(end.as_str())?;
             Some((*rule, *part, stem.trim_end_matches(['_', '.', '-']).to_owned()))
         });
-        let mut out: Vec<(usize, Part, String)> = exact.collect();
-        for (rule, part, stem) in ended {
-            // A rule that knows the name as it is does not read it as `something_name` as well.
-            if !out.iter().any(|(known, _, _)| *known == rule) {
-                out.push((rule, part, stem));
-            }
-        }
-        out
+        let out: Vec<(usize, Part, String)> = exact.collect();
+        // A rule that knows the whole name knows better than one that knows its end.
+        if out.is_empty() { ended.collect() } else { out }
     }
 }
 

@@ -82,7 +82,7 @@ pub(super) fn names(part: Part, raw: &Raw, around: Around<'_>) -> Vec<Name> {
     if elsewhere.iter().any(|scheme| text.contains(scheme)) {
         return Vec::new();
     }
-    let path = || Name::Path(without_credentials(text.trim_start_matches("~/").trim_start_matches('@')));
+    let path = || Name::Path(without_credentials(alone(text)));
     vec![match part {
         Part::Path => path(),
         Part::Directory => Name::Directory(text.trim_start_matches("~/").to_owned()),
@@ -180,6 +180,14 @@ fn digits(text: &str) -> Option<String> {
     let hex: String = text.chars().filter(|c| !matches!(c, ' ' | ':')).collect();
     // 8 digits are the short id of OpenPGP, 64 a SHA-256.
     ((8..=64).contains(&hex.len()) && hex.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| hex.to_lowercase())
+}
+
+/// A path without what says how to read it, and without what stands behind it: a space and a sign begin an option.
+fn alone(text: &str) -> &str {
+    let end = [" -", " /", " $", " %"].iter().filter_map(|more| text.find(more)).min().unwrap_or(text.len());
+    let text = text.get(..end).unwrap_or(text).trim_end();
+    let text = text.strip_prefix("classpath:").unwrap_or(text);
+    text.trim_start_matches("~/").trim_start_matches('@')
 }
 
 /// An address without the user and password in it.

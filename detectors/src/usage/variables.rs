@@ -35,7 +35,7 @@ const KEYWORDS: [&str; 22] = [
 ];
 
 /// Names of directories that are the one the file lies in, or one above: what is below them is known.
-const ROOTS: [&str; 41] = [
+const ROOTS: [&str; 42] = [
     "psscriptroot",
     "project.basedir",
     "basedir",
@@ -77,6 +77,7 @@ const ROOTS: [&str; 41] = [
     "scriptdir",
     "bitrise_source_dir",
     "flutter_root",
+    "kernel.project_dir",
 ];
 
 impl<'a> Variables<'a> {
@@ -197,14 +198,15 @@ fn reference(text: &str, dialect: Dialect) -> Option<(&str, usize)> {
         return Some((name, end + 2));
     }
     let rest = text.strip_prefix('$')?;
-    if dialect == Dialect::Settings || dialect == Dialect::Json || dialect == Dialect::Xml || dialect == Dialect::Batch
-    {
-        return None;
-    }
     let prefix = if rest.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("env:")) { 4 } else { 0 };
     let name = rest.get(prefix..)?;
     let end = name.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(name.len());
     let name = name.get(..end).filter(|name| is_name(name))?;
+    // Where `$` means nothing, what looks like a variable of the environment still is one: `$STORE_PASSWORD`.
+    let plain = matches!(dialect, Dialect::Settings | Dialect::Json | Dialect::Xml | Dialect::Batch);
+    if plain && (name.len() < 3 || name.bytes().any(|byte| byte.is_ascii_lowercase())) {
+        return None;
+    }
     Some((name, 1 + prefix + end))
 }
 

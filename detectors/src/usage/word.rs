@@ -8,6 +8,9 @@ use zeroize::Zeroizing;
 
 use super::text::Dialect;
 
+/// Longest variable in brackets, in bytes: more is a program in brackets, or none at all.
+const GROUP: usize = 512;
+
 /// What a word is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -48,7 +51,18 @@ pub(super) fn words(text: &str, base: usize, fixed: bool, dialect: Dialect) -> V
     if dialect == Dialect::Xml && !fixed {
         return xml(text, base);
     }
-    Reader { text, bytes: text.as_bytes(), at: 0, base, fixed, dialect, unclosed: [false; 128], out: Vec::new() }.read()
+    Reader {
+        text,
+        bytes: text.as_bytes(),
+        at: 0,
+        base,
+        fixed,
+        dialect,
+        unclosed: [false; 128],
+        next: [0; 3],
+        out: Vec::new(),
+    }
+    .read()
 }
 
 struct Reader<'a> {
@@ -58,8 +72,10 @@ struct Reader<'a> {
     base: usize,
     fixed: bool,
     dialect: Dialect,
-    /// Quotes and brackets that are known not to be closed any more.
+    /// Quotes that are known not to be closed any more.
     unclosed: [bool; 128],
+    /// Where `}`, `)` and `>` stand next, as far as it was looked for.
+    next: [usize; 3],
     out: Vec<Word>,
 }
 
@@ -288,24 +304,25 @@ impl Reader<'_> {
 
     /// Length of `$(..)`, `${..}`, `${{ .. }}`, `{{ .. }}`, `%{..}`, `<..>` at the reader, brackets and spaces included.
     fn group(&mut self) -> Option<usize> {
-        let (open, close, from) = match (self.peek(0), self.peek(1)) {
-            (b'$' | b'%', b'{') => (b'{', b'}', 1),
-            (b'$', b'(') => (b'(', b')', 1),
-            (b'{', b'{') => (b'{', b'}', 0),
-            (b'<', next) if next.is_ascii_alphanumeric() || next == b'%' => (b'<', b'>', 0),
+        let (open, close, from, number) = match (self.peek(0), self.peek(1)) {
+            (b'$' | b'%', b'{') => (b'{', b'}', 1, 0),
+            (b'$', b'(') => (b'(', b')', 1, 1),
+            (b'{', b'{') => (b'{', b'}', 0, 0),
+            (b'<', next) if next.is_ascii_alphanumeric() || next == b'%' => (b'<', b'>', 0, 2),
             _ => return None,
         };
-        let index = usize::from(open);
-        if self.unclosed.get(index).copied().unwrap_or(true) {
+        // Without an end within reach there is nothing to count.
+        let next = self.next.get_mut(number)?;
+        if *next < self.at {
+            let rest = self.bytes.get(self.at..).unwrap_or_default();
+            *next = memchr::memchr(close, rest).map_or(usize::MAX, |length| self.at + length);
+        }
+        if *next - self.at > GROUP {
             return None;
         }
         let mut depth = 0_u32;
         let rest = self.bytes.get(self.at + from..).unwrap_or_default();
-        for (at, &byte) in rest.iter().enumerate() {
-            // Longer than any name of a variable: a program in brackets, or none at all.
-            if at > 512 {
-                return None;
-            }
+        for (at, &byte) in rest.iter().enumerate().take(GROUP) {
             if byte == open {
                 depth += 1;
             } else if byte == close {
@@ -314,9 +331,6 @@ impl Reader<'_> {
                     return Some(from + at + 1);
                 }
             }
-        }
-        if let Some(known) = self.unclosed.get_mut(index) {
-            *known = true;
         }
         None
     }

@@ -39,7 +39,9 @@ pub fn weigh(key: &KeyGroup, tables: &Tables, ledger: &mut Vec<Evidence>) {
     }
     // A key is constrained if all its CA certificates are: an attacker takes the one that is not.
     if constrained < authorities {
-        items.iter_mut().for_each(|own| own.retain(|item| item.group != "constraint"));
+        for own in &mut items {
+            own.retain(|item| item.group != "constraint");
+        }
     }
     drop_answered(&mut items);
     ledger.extend(items.into_iter().flatten());

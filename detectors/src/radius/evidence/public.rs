@@ -34,7 +34,7 @@ impl PublicRule {
 }
 
 /// Weighs every place of the public half.
-pub fn weigh(key: &KeyGroup, tables: &Tables, ledger: &mut Vec<Evidence>) {
+pub(crate) fn weigh(key: &KeyGroup, tables: &Tables, ledger: &mut Vec<Evidence>) {
     for place in &key.related {
         for rule in tables.public.iter().filter(|rule| rule.holds(place)) {
             ledger.push(Evidence {
