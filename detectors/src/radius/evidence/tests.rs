@@ -146,8 +146,9 @@ fn conditions_on_certificates() {
 #[test]
 fn conditions_on_files() {
     type Change = fn(&mut Material);
+    type Case<'a> = (&'a str, (&'a str, Change), (&'a str, Change));
     let none: Change = |_| ();
-    let cases: [(&str, (&str, Change), (&str, Change)); 16] = [
+    let cases: [Case<'_>; 16] = [
         ("format='pkcs8'", ("a", none), ("a", |m| m.format = "openssh")),
         ("format=['openssh','putty']", ("a", |m| m.format = "putty"), ("a", none)),
         (
