@@ -1,5 +1,6 @@
 //! What was typed, and nothing else: no default that depends on the machine, no file is touched here.
 
+pub(crate) mod explain;
 pub(crate) mod hook;
 
 use std::path::PathBuf;
@@ -24,7 +25,7 @@ Examples:
   keyradius scan --fail-on signing src deploy    fail only if a key that signs was found
   keyradius scan --format sarif -o out.sarif .   for code scanning
   git show HEAD:deploy.yaml | keyradius scan -   one file from a pipe
-  keyradius explain pkcs8                        what a detector finds, misses and advises";
+  keyradius explain code_signing                 who believes such a key, and what to do now";
 
 const SCAN_EXAMPLES: &str = "\
 Examples:
@@ -72,13 +73,9 @@ pub(crate) enum Command {
     /// Keep keys out of commits and pushes: the hooks of git
     #[command(subcommand)]
     Hook(hook::HookCommand),
-    /// Explain a detector or a role: what it is, how it is known, what to do
-    #[command(arg_required_else_help = true)]
-    Explain {
-        /// A detector's id (`pkcs8`), a role's id (`code_signing`), or either as a finding writes it
-        #[arg(required = true, value_name = "ID")]
-        id: Vec<String>,
-    },
+    /// Explain a role, a rule, a detector or a finding: what it means, and the playbook
+    #[command(after_long_help = explain::EXAMPLES)]
+    Explain(explain::ExplainArgs),
     /// Print the JSON Schema of an output
     Schema {
         /// Which output
@@ -193,6 +190,18 @@ pub(crate) struct ScanArgs {
     /// Build every git object before it is looked at: slow, and for comparison only
     #[arg(long, hide = true)]
     pub(crate) no_delta_shortcut: bool,
+    /// Keys that many people have, beside the built-in list: the format of `detectors/data/known-keys.tsv`
+    #[arg(long, value_name = "FILE", hide_short_help = true, help_heading = "Scan")]
+    pub(crate) known_keys: Vec<PathBuf>,
+    /// A block list of published and weak keys, as the badkeys project publishes it
+    #[arg(long, value_name = "FILE", hide_short_help = true, help_heading = "Scan")]
+    pub(crate) badkeys_blocklist: Option<PathBuf>,
+    /// Try no passwords on locked keystores
+    #[arg(long, hide_short_help = true, help_heading = "Scan")]
+    pub(crate) no_passwords: bool,
+    /// The day that expiries are measured against
+    #[arg(long, value_name = "DATE", hide = true)]
+    pub(crate) today: Option<jiff::civil::Date>,
     /// Threads; 0 means one per core [default: 0]
     #[arg(short, long, value_name = "N", help_heading = "Scan")]
     pub(crate) jobs: Option<usize>,

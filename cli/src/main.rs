@@ -37,7 +37,7 @@ fn run(args: Args) -> Result<Exit, Failure> {
     match args.command {
         Command::Scan(args) => command::scan::run(plan::Plan::new(*args, &plan::Surroundings::real()?)?),
         Command::Hook(command) => command::hook::run(&command),
-        Command::Explain { id } => command::explain::run(&id.join(" ")),
+        Command::Explain(args) => command::explain::run(&args),
         Command::Schema { name } => command::schema::run(name),
         Command::Completions { shell } => command::completions::run(shell),
         Command::Man { dir } => command::man::run(dir.as_deref()),

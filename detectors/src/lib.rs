@@ -1,8 +1,10 @@
 //! Everything that knows what a key is. Opens no file, prints nothing.
 
 mod format;
+pub mod open;
 pub mod radius;
 mod read;
+pub mod usage;
 pub mod weak;
 mod wrap;
 
@@ -23,11 +25,16 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &format::jks::Jks,
     &format::x509::X509,
     &format::spki::Spki,
+    &format::ssh_public::SshPublic,
 ];
 
 /// Every unwrapper. A new one is one file in `wrap/` and one line here.
 pub const UNWRAPPERS: &[&dyn Unwrapper] = &[&wrap::base64::Base64, &wrap::utf16::Utf16];
 
 /// All of it, for the engine.
-pub const KNOWLEDGE: Knowledge =
-    Knowledge { detectors: DETECTORS, unwrappers: UNWRAPPERS, unopened: wrap::unopened::UNOPENED, clues: None };
+pub const KNOWLEDGE: Knowledge = Knowledge {
+    detectors: DETECTORS,
+    unwrappers: UNWRAPPERS,
+    unopened: wrap::unopened::UNOPENED,
+    clues: Some(&usage::Usage),
+};

@@ -89,6 +89,18 @@ pub fn scan_bytes(knowledge: &Knowledge, name: &str, bytes: &[u8], limits: Limit
     session.finish(occurrences)
 }
 
+/// Does the same with every item, on up to `jobs` threads. What comes back is in the order of the items, and `None` for
+/// one that panicked: it costs itself alone. Without threads to be had it goes on one after the other.
+pub fn each<T: Sync, R: Send>(jobs: usize, items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<Option<R>> {
+    use rayon::prelude::*;
+    let one = |item: &T| catch_unwind(AssertUnwindSafe(|| work(item))).ok();
+    let pool = (jobs > 1 && items.len() > 1).then(|| rayon::ThreadPoolBuilder::new().num_threads(jobs).build());
+    match pool {
+        Some(Ok(pool)) => pool.install(|| items.par_iter().with_max_len(1).map(one).collect()),
+        _ => items.iter().map(one).collect(),
+    }
+}
+
 /// One run.
 struct Session<'a> {
     knowledge: &'a Knowledge,
@@ -455,6 +467,15 @@ fn inline_allow(bytes: &[u8], span: &Range<usize>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_keeps_the_order_and_survives_a_panic() {
+        let items: Vec<u32> = (0..100).collect();
+        let square = |&n: &u32| if n == 50 { panic!("fifty") } else { n * n };
+        let one = each(1, &items, square);
+        assert_eq!((one[49], one[50], one[51]), (Some(49 * 49), None, Some(51 * 51)));
+        assert_eq!(each(4, &items, square), one);
+    }
 
     #[test]
     fn a_mark_keeps_its_reason_and_its_date_and_nothing_else() {

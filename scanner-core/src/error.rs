@@ -76,6 +76,8 @@ pub enum Reason {
     HistoryLeftOut,
     /// A detector failed on it: a fault of keyradius. Everything else in the blob was still read.
     DetectorFault,
+    /// A locked keystore on which fewer passwords were tried than could have been: the limit of the run on such work.
+    PasswordsNotTried,
     /// The run was interrupted.
     Interrupted,
 }
@@ -103,12 +105,13 @@ impl Reason {
             Self::Unknown => "unknown_file",
             Self::HistoryLeftOut => "history_left_out",
             Self::DetectorFault => "detector_fault",
+            Self::PasswordsNotTried => "passwords_not_tried",
             Self::Interrupted => "interrupted",
         }
     }
 
-    /// Whether a run with such a gap is incomplete. What holds no stored bytes, and what the user asked to leave out,
-    /// is listed all the same but takes nothing from the answer.
+    /// Whether a run with such a gap is incomplete. What holds no stored bytes, what the user asked to leave out, and
+    /// keystores that are reported as locked are listed all the same but take nothing from the answer.
     pub const fn leaves_incomplete(self) -> bool {
         !matches!(
             self,
@@ -117,6 +120,7 @@ impl Reason {
                 | Self::OtherFileSystem
                 | Self::IndexRebuilt
                 | Self::HistoryLeftOut
+                | Self::PasswordsNotTried
         )
     }
 }

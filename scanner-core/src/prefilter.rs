@@ -14,8 +14,9 @@ use aho_corasick::{AhoCorasick, Input, MatchKind, Span};
 use crate::blob::Window;
 use crate::seam::{Anchor, Hit, Knowledge};
 
-/// Most literals that one packed searcher may hold: above this Teddy falls from its fast form.
-pub const HOT: usize = 24;
+/// Most literals that one packed searcher may hold. Teddy falls from its fast form above 32; each literal before that fills
+/// its eight buckets a little more.
+pub const HOT: usize = 28;
 
 /// Control bytes that no text holds and every binary anchor has at least one of: three, because that many can be looked
 /// for at once (`memchr3`) several times faster than the anchors themselves.

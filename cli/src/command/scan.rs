@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use detectors::KNOWLEDGE;
-use detectors::radius::{Estate, Tables, classify::classify};
+use detectors::radius::{Estate, Judge, Tables, classify::classify, survey};
+use detectors::{KNOWLEDGE, open};
 use jiff::Timestamp;
 use scanner_core::blob::printable_path;
 use scanner_core::engine::{self, Harvest, Watch};
 use scanner_core::error::{Gap, SourceError};
 use scanner_core::git::{Repositories, Summary};
-use scanner_core::material::{Kind, Occurrence};
+use scanner_core::material::Occurrence;
 use scanner_core::seam::Source;
 use scanner_core::source::fs::Tree;
 use scanner_core::source::stream::Stdin;
@@ -35,7 +35,7 @@ pub(crate) fn run(plan: Plan) -> Result<Exit, Failure> {
     let repositories = Repositories::new(plan.git.clone());
     let harvest = harvest(&plan, &watch, &repositories)?;
     drop(progress);
-    let (report, exit) = report(&plan, harvest, &repositories, began);
+    let (report, exit) = report(&plan, &watch, harvest, &repositories, began);
     let mut bytes = Vec::new();
     report::render(&report, plan.format, plan.look, &mut bytes)
         .map_err(|error| Failure::new(format!("cannot make the report: {error}")))?;
@@ -88,14 +88,28 @@ fn harvest(plan: &Plan, watch: &Watch, repositories: &Repositories) -> Result<Ha
 }
 
 /// Judges what was found.
-fn report(plan: &Plan, harvest: Harvest, repositories: &Repositories, began: Instant) -> (Report, Exit) {
-    let Harvest { mut occurrences, mut gaps, unopened, files, bytes, rejected, interrupted, candidates: _ } = harvest;
+fn report(plan: &Plan, watch: &Watch, harvest: Harvest, repositories: &Repositories, began: Instant) -> (Report, Exit) {
+    let Harvest { mut occurrences, mut gaps, unopened, files, bytes, rejected, interrupted, mut candidates } = harvest;
     name_as_people_do(&mut occurrences, &mut gaps);
+    for candidate in &mut candidates {
+        shorten(&mut candidate.origin.path);
+    }
+    let options = open::Options { enabled: plan.passwords, ..open::Options::default() };
+    let stop = || watch.cancelled.load(Relaxed);
+    let opening = open::open_all(&mut occurrences, candidates, &options, plan.jobs, &stop);
+    gaps.extend(opening.gave_up);
+    let interrupted = interrupted || stop();
     let public = build::PublicMaterial::of(&occurrences);
     // Reading the tables costs more than scanning a small tree that holds no key.
-    let any = occurrences.iter().any(|occurrence| occurrence.material.kind == Kind::PrivateKey);
-    let findings =
-        if any { classify(&Estate::new(occurrences).below(&plan.targets), &Tables::built_in()) } else { Vec::new() };
+    let findings = if occurrences.is_empty() {
+        Vec::new()
+    } else {
+        let estate = Estate::new(occurrences).below(&plan.targets);
+        let weak = survey(&estate, plan.jobs);
+        let (tables, known) = (Tables::built_in(), plan.lists.all());
+        let judge = Judge { tables: &tables, known: &known, weak: &weak, now: plan.clock.now() };
+        classify(&estate, judge)
+    };
 
     // What was not read may be what an entry speaks of: only a whole scan can call an entry unused.
     let whole = !interrupted && gaps.is_empty();
@@ -145,6 +159,7 @@ fn report(plan: &Plan, harvest: Harvest, repositories: &Repositories, began: Ins
             skipped: gaps.iter().filter(|gap| !gap.deliberate).count(),
             unopened: unopened.values().sum(),
         },
+        playbooks: build::playbooks(open.iter().chain(&allowed)),
         findings: open,
         public,
         allowed,
@@ -153,6 +168,7 @@ fn report(plan: &Plan, harvest: Harvest, repositories: &Repositories, began: Ins
             bytes,
             rejected,
             unopened,
+            locked: model::Locked { containers: opening.containers, tried: opening.tried, opened: opening.opened },
             repositories: repositories
                 .summaries()
                 .into_iter()

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use detectors::radius::estate::KeyName;
-use detectors::radius::{Estate, Finding, Tables, classify::classify};
+use detectors::radius::{Estate, Finding, Judge, KnownKeys, Tables, classify::classify, survey};
 use scanner_core::blob::Origin;
 use scanner_core::material::{Kind, Occurrence};
 
@@ -88,7 +88,12 @@ pub(crate) fn judge(
         fresh.extend(places(&oid(&occurrence.origin)).iter().map(|place| moved(&occurrence, &place.path)));
     }
     fresh.sort_by(|a, b| (&a.origin, a.offset).cmp(&(&b.origin, b.offset)));
-    let mut findings = classify(&Estate::new(fresh), &Tables::built_in());
+    let estate = Estate::new(fresh);
+    let (tables, lists, weak) = (Tables::built_in(), KnownKeys::built_in(), survey(&estate, 1));
+    let judge = Judge { tables: &tables, known: &lists, weak: &weak, now: crate::plan::end_of(policy.today) };
+    let mut findings = classify(&estate, judge);
+    // A hook is asked about keys that come, not about what trusts keys of others.
+    findings.retain(|finding| finding.private);
     let ignored = if policy.inline { Vec::new() } else { not_obeyed(&mut findings, policy, pushed) };
 
     let verdict = policy.allow.judge(&findings, &[], &policy.here, policy.today, false);

@@ -20,7 +20,7 @@ pub(crate) enum Format {
 }
 
 /// Severities below this (in tenths) are notes: shown, and no reason to fail unless asked for by number.
-pub(crate) const NOTE_BELOW: i32 = 20;
+pub(crate) const NOTE_BELOW: i32 = detectors::radius::rank::NOTE;
 
 /// What makes a scan fail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

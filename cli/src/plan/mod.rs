@@ -1,6 +1,7 @@
 //! From what was typed and configured to what will be done: the last step that can fail before work begins.
 
 mod choice;
+mod lists;
 mod surroundings;
 pub(crate) mod units;
 
@@ -20,6 +21,7 @@ use crate::config::{self, Config};
 use crate::exit::Failure;
 
 pub(crate) use choice::{FailOn, Format, NOTE_BELOW};
+pub(crate) use lists::Lists;
 pub(crate) use surroundings::Surroundings;
 
 /// Everything a scan needs, checked.
@@ -56,6 +58,10 @@ pub(crate) struct Plan {
     pub(crate) git: git::Options,
     /// What is allowed.
     pub(crate) allow: AllowList,
+    /// The user's own lists of known keys.
+    pub(crate) lists: Lists,
+    /// Whether passwords are tried on locked keystores.
+    pub(crate) passwords: bool,
     /// The time as the report tells it.
     pub(crate) clock: Clock,
 }
@@ -106,7 +112,9 @@ impl Plan {
             check_target(target, &around.directory)?;
         }
         let config = load_config(args.config.as_deref(), args.no_config, &targets, &around.directory)?;
-        let clock = clock(args.reproducible, around)?;
+        let mut clock = clock(args.reproducible, around)?;
+        clock.today = args.today.unwrap_or(clock.today);
+        let lists = Lists::read(&args.known_keys, args.badkeys_blocklist.as_deref(), &around.directory)?;
         let default = Limits::default();
         let limits = Limits {
             max_bytes: args.max_file_size.or(config.max_file_size).unwrap_or(default.max_bytes),
@@ -152,6 +160,8 @@ impl Plan {
                 shortcut: !args.no_delta_shortcut,
             },
             allow: config.allow,
+            lists,
+            passwords: !args.no_passwords,
             clock,
         })
     }
@@ -208,6 +218,19 @@ fn clock(reproducible: bool, around: &Surroundings) -> Result<Clock, Failure> {
             Err(Failure::new("SOURCE_DATE_EPOCH is no number of seconds since 1970").hint("correct it or unset it"))
         }
     }
+}
+
+impl Clock {
+    /// The last second of today, since 1970: what ends today is not over.
+    pub(crate) fn now(&self) -> i64 {
+        end_of(self.today)
+    }
+}
+
+/// The last second of a day, UTC, since 1970.
+pub(crate) fn end_of(day: Date) -> i64 {
+    let end = day.at(23, 59, 59, 0).to_zoned(TimeZone::UTC);
+    end.map_or(i64::MAX, |end| end.timestamp().as_second())
 }
 
 /// The day of a time, UTC.

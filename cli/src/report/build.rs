@@ -2,27 +2,33 @@
 
 use std::path::Path;
 
-use detectors::radius::{self, RoleScore, Tier};
+use detectors::radius::rules::{self, Rules};
+use detectors::radius::{self, RoleScore, Tier, playbook};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use scanner_core::blob::printable_path;
+use scanner_core::blob::{Origin, printable_path};
 use scanner_core::error;
 use scanner_core::git;
 use scanner_core::material::{self, CertFacts, Identity, Kind, Material, Proof};
 
 use super::model::{
-    Algorithm, Allowance, Certificate, Commit, Evidence, Exposure, Finding, Gap, Git, Key, Label, Modifier, Occurrence,
-    Place, Protection, Public, PublicPlace, Related, Repository, Role,
+    Algorithm, Allowance, Certificate, Command, Commit, Evidence, Exposure, Finding, Gap, Git, Key, Known, Label, Link,
+    Modifier, Occurrence, Opened, Place, Playbook, Protection, Public, PublicPlace, Reference, Related, Repository,
+    Role, Rule, Section, Spot, Step, UsedBy, Weakness,
 };
 use crate::allow::{self, hex};
 
 /// A finding as the report tells it. `allowed` goes with its occurrences, one by one.
 pub(crate) fn finding(finding: radius::Finding, allowed: Vec<Option<allow::Allowance>>) -> Finding {
     let key = key(&finding);
+    let links = links(&finding);
+    let references = references(&finding);
+    let playbook = finding.roles.first().map_or_else(|| "unknown".to_owned(), |role| role.role.clone());
     let allowed = allowed.into_iter().chain(std::iter::repeat(None));
     Finding {
         id: finding.id,
+        kind: if finding.private { "private_key" } else { "trusted_key" },
         severity: tenths(finding.severity),
         tier: finding.tier.id(),
         tier_potential: finding.tier_potential.map(Tier::id),
@@ -39,17 +45,145 @@ pub(crate) fn finding(finding: radius::Finding, allowed: Vec<Option<allow::Allow
         related: finding.related.into_iter().map(related).collect(),
         evidence: finding.evidence.into_iter().map(evidence).collect(),
         modifiers: finding.modifiers.into_iter().map(modifier).collect(),
+        rules: finding.rules.into_iter().map(rule).collect(),
+        weaknesses: finding.weaknesses.into_iter().map(weakness).collect(),
+        known: finding.known.map(|known| Known { class: known.class.id(), label: known.label, source: known.source }),
+        used_by: finding.uses.iter().filter_map(used_by).collect(),
+        links,
         exposure: None,
+        playbook,
+        references,
     }
+}
+
+/// What others call a finding: by the class of its first role and by the rules it breaks.
+fn references(finding: &radius::Finding) -> Vec<Reference> {
+    let rules = Rules::built_in();
+    let role = finding.roles.first().and_then(|role| rules.key_rule(&role.role)).map(|rule| rule.id.as_str());
+    let mut all: Vec<_> =
+        role.into_iter().chain(finding.rules.iter().map(|hit| hit.rule)).flat_map(|id| rules.references(id)).collect();
+    all.sort();
+    all.dedup();
+    let reference = |reference: &rules::Reference| Reference {
+        framework: reference.framework.title(),
+        id: reference.id.clone(),
+        title: reference.title.clone(),
+    };
+    all.into_iter().map(reference).collect()
+}
+
+/// The playbook of every role that a finding names, each once, by role.
+pub(crate) fn playbooks<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<Playbook> {
+    let mut roles: Vec<&str> = findings.map(|finding| finding.playbook.as_str()).collect();
+    roles.sort_unstable();
+    roles.dedup();
+    roles.into_iter().filter_map(playbook::Playbook::of).map(playbook).collect()
+}
+
+fn playbook(playbook: playbook::Playbook) -> Playbook {
+    let command = |command: playbook::Command| Command { language: command.language, text: command.text };
+    let step = |step: playbook::Step| Step {
+        who: step.who,
+        text: step.text,
+        commands: step.commands.into_iter().map(command).collect(),
+        done: step.done,
+    };
+    let section = |section: playbook::Section| Section {
+        heading: section.heading,
+        note: section.note,
+        steps: section.steps.into_iter().map(step).collect(),
+    };
+    Playbook {
+        role: playbook.role,
+        title: playbook.title,
+        about: playbook.about,
+        sections: playbook.sections.into_iter().map(section).collect(),
+    }
+}
+
+fn weakness(weakness: radius::Weakness) -> Weakness {
+    let radius::Weakness { id, text, computable, grade } = weakness;
+    Weakness { id, grade: grade.id(), computable, text }
+}
+
+fn rule(hit: radius::RuleHit) -> Rule {
+    let places = hit.places.iter().map(|place| spot(&place.origin, place.line)).collect();
+    Rule { id: hit.rule, text: hit.text, places }
+}
+
+fn spot(origin: &Origin, line: u64) -> Spot {
+    let (path, path_bytes_hex) = path(&origin.path);
+    Spot { path, path_bytes_hex, origin: origin.to_string(), line }
+}
+
+fn used_by(used: &radius::Use) -> Option<UsedBy> {
+    let reference = used.reference()?;
+    Some(UsedBy {
+        tool: reference.tool.clone(),
+        role: reference.role.clone(),
+        text: reference.text.clone(),
+        how: used.sure.text(),
+        names: reference.names.iter().map(|name| name.text().to_owned()).collect(),
+        place: spot(&used.reference.origin, used.reference.line),
+    })
+}
+
+/// Places that belong to the key and are not the key.
+fn links(finding: &radius::Finding) -> Vec<Link> {
+    let of = |kind, text: &str, occurrence: &material::Occurrence| Link {
+        kind,
+        text: text.to_owned(),
+        place: spot(&occurrence.origin, occurrence.line),
+    };
+    let mut links: Vec<Link> = finding
+        .related
+        .iter()
+        .map(|related| match &related.material.certificate {
+            Some(facts) => of("certificate_of", &facts.subject, related),
+            None => of("same_key", "its public half", related),
+        })
+        .collect();
+    links.extend(finding.issued.iter().map(|issued| {
+        of("issued", issued.material.certificate.as_ref().map_or("", |facts| facts.subject.as_str()), issued)
+    }));
+    for occurrence in &finding.occurrences {
+        let opened = occurrence.material.protection.as_ref().and_then(|protection| protection.opened.as_deref());
+        if let Some((opened, origin)) = opened.and_then(|opened| Some((opened, opened.origin.as_ref()?))) {
+            let link = Link { kind: "opens", text: opened.field.clone(), place: spot(origin, opened.line) };
+            if !links.iter().any(|other| other.kind == link.kind && other.place == link.place) {
+                links.push(link);
+            }
+        }
+    }
+    links
 }
 
 /// How long a key has lain in a history, if it lies in one.
 pub(crate) fn exposure(finding: &radius::Finding, today: Date) -> Option<Exposure> {
-    let commits = finding.occurrences.iter().filter_map(|occurrence| occurrence.git.as_ref()?.introduced.as_ref());
-    let first = Timestamp::from_second(commits.map(|commit| commit.commit_time).min()?).ok()?;
-    let day = first.to_zoned(TimeZone::UTC).date();
-    let days = day.until(today).map_or(0, |span| i64::from(span.get_days()));
-    Some(Exposure { first_seen: first.to_string(), days: days.max(0) })
+    let first = Timestamp::from_second(finding.first_seen?).ok()?;
+    let day = |seconds: i64| Some(Timestamp::from_second(seconds).ok()?.to_zoned(TimeZone::UTC).date());
+    let since = day(first.as_second())?;
+    let days = since.until(today).map_or(0, |span| i64::from(span.get_days()));
+    // A certificate is believed from its first day to its last, or for ever where nobody looks.
+    let windows = finding.certificates.iter().filter_map(|facts| {
+        let from = since.max(day(facts.not_before)?);
+        let until = if finding.dated { today.min(day(facts.not_after)?) } else { today };
+        (from <= until).then_some((from, until))
+    });
+    let window = windows.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
+    let window = window.or_else(|| finding.certificates.is_empty().then_some((since, today)));
+    let mut releases: Vec<String> =
+        finding.occurrences.iter().filter_map(|o| o.git.as_ref()).flat_map(|git| git.tags.clone()).collect();
+    releases.sort();
+    releases.dedup();
+    Some(Exposure {
+        first_seen: first.to_string(),
+        days: days.max(0),
+        revocation_date: since.to_string(),
+        abuse_from: window.map(|window| window.0.to_string()),
+        abuse_until: window.map(|window| window.1.to_string()),
+        releases,
+    })
 }
 
 fn role(score: RoleScore) -> Role {
@@ -57,7 +191,7 @@ fn role(score: RoleScore) -> Role {
 }
 
 fn evidence(item: radius::Evidence) -> Evidence {
-    let radius::Evidence { role, weight, group, locator, text } = item;
+    let radius::Evidence { role, weight, group, locator, text, .. } = item;
     Evidence { role, weight, group, locator, text }
 }
 
@@ -104,9 +238,15 @@ fn occurrence(occurrence: material::Occurrence, allowed: Option<allow::Allowance
         format: material.format,
         encoding: material.encoding.id(),
         proof: proof(material.proof),
-        protection: material
-            .protection
-            .map(|protection| Protection { state: protection.state.id(), detail: protection.detail }),
+        protection: material.protection.map(|protection| Protection {
+            state: protection.state.id(),
+            detail: protection.detail,
+            opened: protection.opened.map(|opened| Opened {
+                how: opened.how.id(),
+                place: opened.origin.as_ref().map(|origin| spot(origin, opened.line)),
+                field: opened.field,
+            }),
+        }),
         labels: material.labels.into_iter().map(|label| Label { kind: label.kind, text: label.text }).collect(),
         container: material.container,
         notes: material.notes,

@@ -1,4 +1,4 @@
-//! The report as lines: one JSON object per finding, then one with everything else. For pipes and log shippers.
+//! The report as lines: one JSON object per finding, one per playbook, then one with everything else. For pipes and log shippers.
 
 use std::io::{self, Write};
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Report;
 use super::json::line;
-use super::model::{Coverage, Finding, Notice, Public, Scan, Summary, Tool};
+use super::model::{Coverage, Finding, Notice, Playbook, Public, Scan, Summary, Tool};
 
 #[derive(Serialize)]
 struct FindingLine<'a> {
@@ -15,6 +15,13 @@ struct FindingLine<'a> {
     status: &'static str,
     #[serde(flatten)]
     finding: &'a Finding,
+}
+
+#[derive(Serialize)]
+struct PlaybookLine<'a> {
+    r#type: &'static str,
+    #[serde(flatten)]
+    playbook: &'a Playbook,
 }
 
 #[derive(Serialize)]
@@ -36,6 +43,9 @@ pub(crate) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             line(&FindingLine { r#type: "finding", status, finding }, out)?;
         }
     }
+    for playbook in &report.playbooks {
+        line(&PlaybookLine { r#type: "playbook", playbook }, out)?;
+    }
     let Report { schema, tool, scan, summary, public, coverage, notices, .. } = report;
     line(&SummaryLine { r#type: "summary", schema, tool: *tool, scan, summary, public, coverage, notices }, out)
 }
@@ -55,7 +65,13 @@ mod tests {
             text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
         let kinds: Vec<_> = lines.iter().map(|line| (line["type"].as_str(), line["status"].as_str())).collect();
         let (finding, open) = (Some("finding"), Some("open"));
-        let expected = [(finding, open), (finding, open), (finding, Some("allowed")), (Some("summary"), None)];
+        let expected = [
+            (finding, open),
+            (finding, open),
+            (finding, Some("allowed")),
+            (Some("playbook"), None),
+            (Some("summary"), None),
+        ];
         assert_eq!(kinds, expected);
         assert_eq!(lines[0]["id"], report.findings[0].id.as_str());
     }

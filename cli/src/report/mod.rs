@@ -2,7 +2,7 @@
 
 pub(crate) mod build;
 mod human;
-mod json;
+pub(crate) mod json;
 mod jsonl;
 pub(crate) mod model;
 #[cfg(test)]

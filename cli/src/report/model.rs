@@ -23,6 +23,8 @@ pub(crate) struct Report {
     pub(crate) public: Vec<Public>,
     /// Findings of which every occurrence is allowed.
     pub(crate) allowed: Vec<Finding>,
+    /// What to do, once for each role that a finding names as its playbook.
+    pub(crate) playbooks: Vec<Playbook>,
     pub(crate) coverage: Coverage,
     pub(crate) notices: Vec<Notice>,
 }
@@ -71,10 +73,12 @@ pub(crate) struct Summary {
     pub(crate) unopened: u64,
 }
 
-/// A private key, ranked, with every place it lies.
+/// A private key, ranked, with every place it lies; or a public key that must not be trusted, with what trusts it.
 #[derive(Debug, Serialize)]
 pub(crate) struct Finding {
     pub(crate) id: String,
+    /// `private_key`, or `trusted_key`: only the public half is here.
+    pub(crate) kind: &'static str,
     /// 0.0 to 10.0, one decimal.
     pub(crate) severity: f64,
     pub(crate) tier: &'static str,
@@ -96,8 +100,66 @@ pub(crate) struct Finding {
     pub(crate) related: Vec<Related>,
     pub(crate) evidence: Vec<Evidence>,
     pub(crate) modifiers: Vec<Modifier>,
+    /// Rules that the key breaks, whatever it is for.
+    pub(crate) rules: Vec<Rule>,
+    /// What arithmetic says of its public half, worst first.
+    pub(crate) weaknesses: Vec<Weakness>,
+    /// What lists of published keys say of it.
+    pub(crate) known: Option<Known>,
+    /// Lines of other files that use it.
+    pub(crate) used_by: Vec<UsedBy>,
+    /// Everything else of the run that leads to it or comes from it.
+    pub(crate) links: Vec<Link>,
     /// How long the key has lain in a history; `null` if it lies in none.
     pub(crate) exposure: Option<Exposure>,
+    /// The role whose playbook says what to do, one of [`Report::playbooks`].
+    pub(crate) playbook: String,
+    /// What the finding is called by others.
+    pub(crate) references: Vec<Reference>,
+}
+
+/// An entry of a catalogue of weaknesses or controls.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Reference {
+    pub(crate) framework: &'static str,
+    pub(crate) id: String,
+    pub(crate) title: String,
+}
+
+/// What to do about a key of one role.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Playbook {
+    pub(crate) role: String,
+    pub(crate) title: String,
+    pub(crate) about: String,
+    pub(crate) sections: Vec<Section>,
+}
+
+/// A section of a playbook.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Section {
+    pub(crate) heading: &'static str,
+    /// Before the steps, or why there are none; may be empty.
+    pub(crate) note: String,
+    pub(crate) steps: Vec<Step>,
+}
+
+/// A step of a playbook.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Step {
+    pub(crate) who: String,
+    pub(crate) text: String,
+    pub(crate) commands: Vec<Command>,
+    /// How one sees that it worked.
+    pub(crate) done: String,
+}
+
+/// Lines to type, or to put into a configuration.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Command {
+    /// `sh`, `powershell` or `text`.
+    pub(crate) language: String,
+    pub(crate) text: String,
 }
 
 /// From the first commit that holds the key to the day of the scan.
@@ -106,6 +168,76 @@ pub(crate) struct Exposure {
     /// When the first such commit was made. RFC 3339, UTC.
     pub(crate) first_seen: String,
     pub(crate) days: i64,
+    /// The date to ask the CA for: what was signed and time-stamped before it stays valid. RFC 3339 date.
+    pub(crate) revocation_date: String,
+    /// The part of the window in which verifiers would have believed a certificate of the key. RFC 3339 dates; both
+    /// `null` if there is no such part.
+    pub(crate) abuse_from: Option<String>,
+    pub(crate) abuse_until: Option<String>,
+    /// Tags whose history holds the key: releases that were made while it lay open.
+    pub(crate) releases: Vec<String>,
+}
+
+/// What is wrong with a public key, see `docs/weak-keys.md`.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Weakness {
+    pub(crate) id: &'static str,
+    /// `note`, `weak` or `severe`.
+    pub(crate) grade: &'static str,
+    /// Whether the private half follows from the public one.
+    pub(crate) computable: bool,
+    pub(crate) text: String,
+}
+
+/// A rule that a key breaks.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Rule {
+    pub(crate) id: &'static str,
+    pub(crate) text: String,
+    pub(crate) places: Vec<Spot>,
+}
+
+/// A place in a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Spot {
+    pub(crate) path: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) path_bytes_hex: Option<String>,
+    pub(crate) origin: String,
+    /// Line in the file, from 1; 0 where there is none.
+    pub(crate) line: u64,
+}
+
+/// What a list of published keys says.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Known {
+    /// `public_test`, `vendor_test`, `leaked_product` or `listed`.
+    pub(crate) class: &'static str,
+    pub(crate) label: String,
+    pub(crate) source: String,
+}
+
+/// A line that uses a key.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct UsedBy {
+    /// The rule of `usage.toml`, such as `signtool`.
+    pub(crate) tool: String,
+    pub(crate) role: String,
+    pub(crate) text: String,
+    /// How its name leads to the key.
+    pub(crate) how: &'static str,
+    /// What it calls the key.
+    pub(crate) names: Vec<String>,
+    pub(crate) place: Spot,
+}
+
+/// Something of the run that leads to a key or comes from it.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Link {
+    /// `certificate_of`, `same_key`, `issued` or `opens`.
+    pub(crate) kind: &'static str,
+    pub(crate) text: String,
+    pub(crate) place: Spot,
 }
 
 #[derive(Debug, Serialize)]
@@ -219,6 +351,19 @@ pub(crate) struct Place {
 pub(crate) struct Protection {
     pub(crate) state: &'static str,
     pub(crate) detail: String,
+    /// How it was opened in this run, if it was.
+    pub(crate) opened: Option<Opened>,
+}
+
+/// How a locked key was opened. Never with which password.
+#[derive(Debug, Serialize)]
+pub(crate) struct Opened {
+    /// `empty`, `well_known` or `found`.
+    pub(crate) how: &'static str,
+    /// Where the password stands, for one that was found.
+    pub(crate) place: Option<Spot>,
+    /// The field that holds it.
+    pub(crate) field: String,
 }
 
 /// A name that a file gives to a key.
@@ -312,9 +457,22 @@ pub(crate) struct Coverage {
     pub(crate) rejected: u64,
     /// Formats recognised and not opened: how many inputs of each.
     pub(crate) unopened: BTreeMap<&'static str, u64>,
+    /// Locked keys and keystores, and what was tried on them.
+    pub(crate) locked: Locked,
     /// Histories read.
     pub(crate) repositories: Vec<Repository>,
     pub(crate) gaps: Vec<Gap>,
+}
+
+/// Locked containers of a run.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(crate) struct Locked {
+    /// Distinct containers.
+    pub(crate) containers: u64,
+    /// Passwords tried on all of them.
+    pub(crate) tried: u64,
+    /// Containers of which at least one key opened.
+    pub(crate) opened: u64,
 }
 
 /// A history that was read: distinct objects, duplicates in several packs counted once.

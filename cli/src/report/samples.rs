@@ -2,19 +2,21 @@
 
 use std::path::PathBuf;
 
-use detectors::radius::{self, Band, Evidence, Modifier, RoleScore, Tier};
+use detectors::radius::known::Class;
+use detectors::radius::link::Sure;
+use detectors::radius::{self, Band, Evidence, Known, Modifier, RoleScore, RuleHit, Spot, Tier, Use};
 use scanner_core::blob::{Origin, Wrap};
 use scanner_core::error::{Gap, Reason};
 use scanner_core::git;
 use scanner_core::git::oid::{Format, ObjectId};
 use scanner_core::material::{
-    Algorithm, CertFacts, CommitFacts, Encoding, KeyId, Kind, Label, Material, Occurrence, Proof, Protection,
-    ProtectionState, Provenance, PublicHalf, Reach,
+    Algorithm, CertFacts, CommitFacts, Encoding, How, KeyId, Kind, Label, Material, Name, Occurrence, Opened, Proof,
+    Protection, ProtectionState, Provenance, PublicHalf, Reach, Reference,
 };
 use serde_json::Value;
 
 use super::build;
-use super::model::{Coverage, Finding, Notice, Report, SCHEMA, Scan, Summary, Tool};
+use super::model::{Coverage, Finding, Locked, Notice, Report, SCHEMA, Scan, Summary, Tool};
 use crate::allow::Allowance;
 
 /// A private key at a place.
@@ -64,6 +66,7 @@ pub(crate) fn signing() -> radius::Finding {
     related.material.certificate = Some(Box::new(certificate()));
     radius::Finding {
         id: "kr1:0123456789abcdef".into(),
+        private: true,
         key: Some(id),
         public: Some(PublicHalf {
             bk120: [0x7b; 15],
@@ -91,6 +94,7 @@ pub(crate) fn signing() -> radius::Finding {
             group: "cert".into(),
             locator: "certs/acme.pem:3".into(),
             text: "extended key usage codeSigning".into(),
+            tier: None,
         }],
         modifiers: vec![
             Modifier { tenths: 86, text: "base of T1".into() },
@@ -100,8 +104,33 @@ pub(crate) fn signing() -> radius::Finding {
         next_step: "Ask CN=Acme Root to revoke the certificate, then sign with a key in hardware.".into(),
         occurrences,
         certificates: vec![certificate()],
+        rules: vec![RuleHit {
+            rule: "HSM-REQUIRED",
+            text: "a file where hardware is required".into(),
+            places: vec![Spot { origin: Origin::file("certs/acme.pem"), line: 3 }],
+        }],
+        weaknesses: Vec::new(),
+        known: None,
+        first_seen: Some(1_500_000_060),
+        dated: true,
+        uses: vec![Use { reference: line_of_use(), sure: Sure::Path }],
+        issued: vec![related.clone()],
         related: vec![related],
     }
+}
+
+/// A line of a script with something in it that a terminal would obey.
+fn line_of_use() -> Occurrence {
+    let mut line = occurrence("build\x1b[2J.bat", 7);
+    line.material.kind = Kind::Reference;
+    line.material.reference = Some(Box::new(Reference {
+        tool: "signtool".into(),
+        role: "code_signing".into(),
+        weight: 60,
+        text: "signtool signs with it".into(),
+        names: vec![Name::Path("keys\\01\x1b]0;x\x07.pem".into()), Name::Variable("CSC_LINK".into())],
+    }));
+    line
 }
 
 /// A place in a history that was removed from HEAD.
@@ -161,9 +190,17 @@ pub(crate) fn opaque() -> radius::Finding {
     place.material.format = "pkcs12";
     place.material.encoding = Encoding::Der;
     place.material.container = Some("PKCS#12");
-    place.material.protection = Some(Protection::new(ProtectionState::Weak, "SHA-1, RC2-40, 2048 iterations"));
+    let mut protection = Protection::new(ProtectionState::Weak, "SHA-1, RC2-40, 2048 iterations");
+    protection.opened = Some(Box::new(Opened {
+        how: How::Found,
+        origin: Some(Origin::file("pass\x1b[0m.txt")),
+        line: 2,
+        field: "storePassword".into(),
+    }));
+    place.material.protection = Some(protection);
     radius::Finding {
         id: "kr1:fedcba9876543210".into(),
+        private: true,
         key: None,
         public: None,
         ciphertext_sha256: Some([9; 32]),
@@ -184,6 +221,18 @@ pub(crate) fn opaque() -> radius::Finding {
         occurrences: vec![place],
         certificates: Vec::new(),
         related: Vec::new(),
+        rules: Vec::new(),
+        weaknesses: Vec::new(),
+        known: Some(Known {
+            class: Class::Listed,
+            role: String::new(),
+            label: "list 3".into(),
+            source: "badkeys".into(),
+        }),
+        first_seen: None,
+        dated: false,
+        uses: Vec::new(),
+        issued: Vec::new(),
     }
 }
 
@@ -214,6 +263,7 @@ pub(crate) fn report() -> Report {
     let findings = vec![signing, build::finding(opaque(), Vec::new())];
     Report {
         public: build::PublicMaterial::of(&public).unrelated(findings.iter(), true),
+        playbooks: build::playbooks(findings.iter()).into_iter().take(1).collect(),
         findings,
         allowed: vec![build::finding(allowed, vec![Some(allowance)])],
         coverage: Coverage {
@@ -221,6 +271,7 @@ pub(crate) fn report() -> Report {
             bytes: 1_200_000_000,
             rejected: 4,
             unopened: [("zip", 10), ("xz", 2)].into(),
+            locked: Locked { containers: 3, tried: 200, opened: 1 },
             repositories: vec![repository()],
             gaps: vec![build::gap(gap)],
         },
@@ -256,11 +307,13 @@ pub(crate) fn empty() -> Report {
         findings: Vec::new(),
         public: Vec::new(),
         allowed: Vec::new(),
+        playbooks: Vec::new(),
         coverage: Coverage {
             files: 0,
             bytes: 0,
             rejected: 0,
             unopened: [].into(),
+            locked: Locked::default(),
             repositories: Vec::new(),
             gaps: Vec::new(),
         },

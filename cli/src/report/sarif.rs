@@ -7,13 +7,12 @@
 use std::fmt::Write as _;
 use std::io;
 
-use detectors::DETECTORS;
-use scanner_core::seam::About;
+use detectors::radius::rules::{self, Rules};
 use serde_json::{Value, json};
 
 use super::Report;
 use super::json::pretty;
-use super::model::{Finding, Gap, Occurrence, Place};
+use super::model::{Finding, Gap, Occurrence, Place, Playbook, Spot};
 use super::words;
 
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
@@ -35,7 +34,7 @@ pub(crate) fn render(report: &Report, out: &mut dyn io::Write) -> io::Result<()>
     let cut = findings.len().saturating_sub(MOST_RESULTS);
     findings.truncate(MOST_RESULTS);
 
-    let rules = rules(&findings);
+    let rules = rules(&findings, &report.playbooks);
     let results: Vec<Value> = findings.iter().map(|(finding, allowed)| result(finding, *allowed, &rules)).collect();
     let scan = &report.scan;
     let log = json!({
@@ -64,39 +63,48 @@ pub(crate) fn render(report: &Report, out: &mut dyn io::Write) -> io::Result<()>
 }
 
 struct Rule {
-    id: &'static str,
+    id: String,
     json: Value,
 }
 
-/// One rule per detector, in the order of their slice.
-fn rules(findings: &[(&Finding, bool)]) -> Vec<Rule> {
+/// One rule for each class of roles and band of severity that occurs, because hosts read the severity of the rule and not
+/// that of the result: a CA key in a place for tests must not look like one that is not.
+fn rules(findings: &[(&Finding, bool)], playbooks: &[Playbook]) -> Vec<Rule> {
     let mut rules: Vec<Rule> = Vec::new();
-    for about in DETECTORS.iter().map(|detector| detector.about()) {
-        // Hosts read the severity of the rule only: it is that of its worst find, or of a key of unknown use.
-        let worst = findings.iter().filter(|(finding, _)| rule_id(finding) == about.id).map(|(f, _)| f.severity);
-        let worst = worst.reduce(f64::max).unwrap_or(5.5);
-        rules.push(Rule { id: about.id, json: rule(about, worst) });
+    for (finding, _) in findings {
+        let id = rule_id(finding);
+        if rules.iter().all(|rule| rule.id != id) {
+            let same = findings.iter().filter(|(other, _)| rule_id(other) == id).map(|(other, _)| other.severity);
+            let worst = same.fold(0.0, f64::max);
+            let playbook = playbooks.iter().find(|playbook| playbook.role == finding.playbook);
+            rules.push(Rule { json: rule(&id, finding, worst, playbook), id });
+        }
     }
+    rules.sort_by(|a, b| a.id.cmp(&b.id));
     rules
 }
 
-fn rule(about: &About, severity: f64) -> Value {
-    let references = about.references.join("\n");
-    let text = format!("{}\n\nBlind to: {}\n\nWhat to do: {}", about.detects, about.blind_to, about.respond);
-    let mut markdown =
-        format!("{}\n\n**Blind to:** {}\n\n**What to do:** {}\n", about.detects, about.blind_to, about.respond);
-    for reference in about.references {
-        let _ = write!(markdown, "\n* {reference}");
-    }
+fn rule(id: &str, finding: &Finding, severity: f64, playbook: Option<&Playbook>) -> Value {
+    let known = Rules::built_in();
+    let class = known.key_rule(&finding.playbook);
+    let posture = known.rule(id);
+    let title =
+        posture.map(|rule| rule.title.as_str()).or(class.map(|rule| rule.title.as_str())).unwrap_or("Private key");
+    let about = posture.map(|rule| format!("{}\n\n{}", rule.means, rule.matters));
+    let about = about.or_else(|| playbook.map(|playbook| playbook.about.clone())).unwrap_or_else(|| title.to_owned());
+    let (text, markdown) = help(&about, posture, playbook);
+    let mut tags = vec!["security".to_owned(), "signing-material".to_owned()];
+    let cwe = finding.references.iter().filter_map(|reference| reference.id.strip_prefix("CWE-"));
+    tags.extend(cwe.map(|number| format!("external/cwe/cwe-{number}")));
     json!({
-        "id": about.id,
-        "name": pascal(about.id),
-        "shortDescription": {"text": cut(about.title)},
-        "fullDescription": {"text": cut(about.detects)},
-        "help": {"text": format!("{text}\n\n{references}").trim_end(), "markdown": markdown},
+        "id": id,
+        "name": pascal(id),
+        "shortDescription": {"text": cut(title)},
+        "fullDescription": {"text": cut(&about)},
+        "help": {"text": text, "markdown": markdown},
         "defaultConfiguration": {"level": level(severity)},
         "properties": {
-            "tags": ["security", "signing-material", "external/cwe/cwe-321", "external/cwe/cwe-798"],
+            "tags": tags,
             "precision": "very-high",
             "problem.severity": "error",
             // 0.1 is the least that GitHub takes.
@@ -105,9 +113,58 @@ fn rule(about: &About, severity: f64) -> Value {
     })
 }
 
-/// The detector of the first place: a finding is one key, whatever it is written as elsewhere.
-fn rule_id(finding: &Finding) -> &'static str {
-    finding.occurrences.first().map_or("unknown", |occurrence| occurrence.format)
+/// What to do, as plain text and as markdown.
+fn help(about: &str, posture: Option<&rules::Rule>, playbook: Option<&Playbook>) -> (String, String) {
+    let mut text = about.to_owned();
+    if let Some(rule) = posture {
+        let _ = write!(text, "\n\nFirst: {}", rule.next);
+    }
+    let mut markdown = text.clone();
+    for section in playbook.into_iter().flat_map(|playbook| &playbook.sections) {
+        let _ = write!(text, "\n\n{}", section.heading);
+        let _ = write!(markdown, "\n\n## {}\n", section.heading);
+        if !section.note.is_empty() {
+            let _ = write!(text, "\n{}", section.note);
+            let _ = write!(markdown, "\n{}\n", section.note);
+        }
+        for (number, step) in section.steps.iter().enumerate() {
+            let number = number + 1;
+            let _ = write!(text, "\n{number}. {}: {}", step.who, step.text);
+            let _ = write!(markdown, "\n{number}. **{}**: {}", step.who, step.text);
+            for command in &step.commands {
+                let indented = command.text.replace('\n', "\n   ");
+                let _ = write!(text, "\n   {indented}");
+                let _ = write!(markdown, "\n\n   ```{}\n   {indented}\n   ```\n", command.language);
+            }
+            let _ = write!(text, "\n   {}", step.done);
+            let _ = write!(markdown, "\n\n   {}\n", step.done);
+        }
+    }
+    (text, markdown)
+}
+
+/// The class of the first role, with the band where it is a lower one than is usual for the class; what is only trusted, or
+/// only a note, has a rule of its own.
+fn rule_id(finding: &Finding) -> String {
+    let own = ["TRUSTS-PUBLIC-KEY", "KEY-TEST-KNOWN"];
+    if let Some(rule) = finding.rules.iter().find(|rule| own.contains(&rule.id)) {
+        return rule.id.to_owned();
+    }
+    let (id, usual) = rules::sarif_rule(&finding.playbook);
+    match (band(finding.severity), band(f64::from(usual) / 10.0)) {
+        ((rank, name), (usual, _)) if rank < usual => format!("{id}-{name}"),
+        _ => id.to_owned(),
+    }
+}
+
+/// GitHub's bands of `security-severity`, the lowest first.
+fn band(severity: f64) -> (u8, &'static str) {
+    match severity {
+        s if s >= 9.0 => (3, "CRITICAL"),
+        s if s >= 7.0 => (2, "HIGH"),
+        s if s >= 4.0 => (1, "MEDIUM"),
+        _ => (0, "LOW"),
+    }
 }
 
 fn result(finding: &Finding, allowed: bool, rules: &[Rule]) -> Value {
@@ -131,11 +188,13 @@ fn result(finding: &Finding, allowed: bool, rules: &[Rule]) -> Value {
         },
         "properties": {
             "security-severity": format!("{:.1}", finding.severity),
+            "format": finding.occurrences.first().map(|occurrence| occurrence.format),
             "tier": finding.tier,
             "signing": finding.signing,
             "roles": finding.roles.iter().map(|role| role.role.as_str()).collect::<Vec<_>>(),
             "protection": finding.protection,
             "proof": finding.proof,
+            "rules": finding.rules.iter().map(|rule| rule.id).collect::<Vec<_>>(),
             "exposure": finding.exposure,
         },
     });
@@ -148,6 +207,16 @@ fn result(finding: &Finding, allowed: bool, rules: &[Rule]) -> Value {
         .chain(finding.related.iter().map(|related| {
             let what = format!("{} of this key", words::spoken(related.kind));
             (location(&related.place, false), what)
+        }))
+        .chain(
+            finding
+                .used_by
+                .iter()
+                .map(|used| (point(&used.place), format!("uses this key: {}", words::escape(&used.text)))),
+        )
+        .chain(finding.links.iter().filter(|link| matches!(link.kind, "issued" | "opens")).map(|link| {
+            let what = if link.kind == "opens" { "the password that opens this key" } else { "issued with this key" };
+            (point(&link.place), what.to_owned())
         }))
         .take(MOST_RELATED)
         .enumerate()
@@ -193,8 +262,14 @@ fn message(finding: &Finding) -> String {
         0 | 1 => String::new(),
         places => format!(" It lies in {places} places."),
     };
+    let mut rules = String::new();
+    for rule in &finding.rules {
+        // Writing to a String cannot fail.
+        let _ = write!(rules, " {}: {}.", rule.id, words::escape(&rule.text));
+    }
     format!(
-        "Private key: {}; {}. {}. {}{copies}",
+        "{}: {}; {}. {}. {}{rules}{copies}",
+        if finding.kind == "private_key" { "Private key" } else { "Trusted key" },
         roles.join(", "),
         words::protection(finding.protection),
         words::escape(&finding.reason),
@@ -210,6 +285,13 @@ fn location(place: &Place, text: bool) -> Value {
         json!({"startLine": 1, "startColumn": 1, "endLine": 1, "endColumn": 1})
     };
     json!({"physicalLocation": {"artifactLocation": artifact(&place.path, place.path_bytes_hex.as_deref()), "region": region}})
+}
+
+/// The location of a line that is about a key.
+fn point(spot: &Spot) -> Value {
+    let line = spot.line.max(1);
+    let region = json!({"startLine": line, "startColumn": 1, "endLine": line, "endColumn": 1});
+    json!({"physicalLocation": {"artifactLocation": artifact(&spot.path, spot.path_bytes_hex.as_deref()), "region": region}})
 }
 
 /// The location of an occurrence, with what the history says of it.
@@ -320,14 +402,14 @@ fn cut(text: &str) -> String {
     text.chars().take(MOST_TEXT).collect()
 }
 
-/// `legacy_pem` as `LegacyPem`.
+/// `KEY-CODE-SIGN` as `KeyCodeSign`.
 fn pascal(id: &str) -> String {
     id.split(['_', '-'])
         .map(|word| {
             let mut letters = word.chars();
-            letters
-                .next()
-                .map_or_else(String::new, |first| format!("{}{}", first.to_ascii_uppercase(), letters.as_str()))
+            letters.next().map_or_else(String::new, |first| {
+                format!("{}{}", first.to_ascii_uppercase(), letters.as_str().to_ascii_lowercase())
+            })
         })
         .collect()
 }
@@ -360,7 +442,7 @@ mod tests {
         let results = log["runs"][0]["results"].as_array().expect("results");
         assert_eq!(results.len(), 3);
         assert_eq!(results[0]["level"], "error");
-        assert_eq!(results[0]["relatedLocations"].as_array().map(Vec::len), Some(13));
+        assert_eq!(results[0]["relatedLocations"].as_array().map(Vec::len), Some(15));
         assert!(results[0].get("suppressions").is_none());
         assert_eq!(results[2]["suppressions"][0]["kind"], "external");
         let fingerprints = &results[0]["partialFingerprints"];
@@ -371,6 +453,6 @@ mod tests {
 
     #[test]
     fn names_are_pascal_case() {
-        assert_eq!((pascal("pkcs8"), pascal("mach_o")), ("Pkcs8".to_owned(), "MachO".to_owned()));
+        assert_eq!((pascal("KEY-CA"), pascal("MULTI-ROLE")), ("KeyCa".to_owned(), "MultiRole".to_owned()));
     }
 }

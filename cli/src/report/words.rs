@@ -120,6 +120,7 @@ pub(crate) fn spoken(id: &str) -> String {
 pub(crate) fn protection(state: &str) -> &'static str {
     match state {
         "plaintext" => "not protected",
+        "opened" => "opened",
         "weak" => "weakly encrypted",
         "strong" => "encrypted",
         "hardware" => "bound to hardware",
@@ -149,6 +150,7 @@ pub(crate) fn reason(id: &str) -> &'static str {
         "unknown_file" => "not an object of git",
         "history_left_out" => "history left out as asked",
         "detector_fault" => "a detector failed on it: a fault of keyradius",
+        "passwords_not_tried" => "locked, and not every password was tried",
         "interrupted" => "interrupted",
         _ => "not read",
     }

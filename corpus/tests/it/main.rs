@@ -3,4 +3,6 @@
 mod cases;
 mod docs;
 mod hostile;
+mod open;
+mod radius;
 mod tidy;

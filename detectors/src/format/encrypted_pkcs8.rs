@@ -5,7 +5,7 @@
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Kind, Material, Protection};
+use scanner_core::material::{Encoding, Kind, Locked, Material, Protection};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::ber::{OCTET_STRING, Reader, SEQUENCE};
@@ -54,7 +54,7 @@ impl Detector for EncryptedPkcs8 {
             .and_then(|algorithm| locate::sequence_before(blob.bytes, algorithm));
         let Some(start) = outer else { return Ok(()) };
         let found = read(blob.bytes.get(start..).unwrap_or_default())?;
-        out.found(material(&found, Encoding::Der, start..start + found.consumed));
+        out.found(material(&found, Encoding::Der, start..start + found.raw.len()));
         Ok(())
     }
 }
@@ -62,7 +62,8 @@ impl Detector for EncryptedPkcs8 {
 struct Encrypted<'a> {
     protection: Protection,
     ciphertext: &'a [u8],
-    consumed: usize,
+    /// All of it.
+    raw: &'a [u8],
 }
 
 fn read(der: &[u8]) -> Result<Encrypted<'_>, Malformed> {
@@ -76,12 +77,13 @@ fn read(der: &[u8]) -> Result<Encrypted<'_>, Malformed> {
         return Err(Malformed::new("encryptedData", fields.at()));
     }
     let protection = pbe::protection(algorithm)?;
-    Ok(Encrypted { protection, ciphertext: octets.content, consumed: outer.raw.len() })
+    Ok(Encrypted { protection, ciphertext: octets.content, raw: outer.raw })
 }
 
 fn material(found: &Encrypted<'_>, encoding: Encoding, span: std::ops::Range<usize>) -> Material {
     let mut material = Material::new(Kind::PrivateKey, ABOUT.id, encoding, span);
     material.protection = Some(found.protection.clone());
     material.identity = Some(carrier::opaque(found.ciphertext));
+    material.locked = Locked::new(found.raw);
     material
 }

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material};
+use scanner_core::material::{Encoding, Identity, Kind, Label, Locked, Material};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::ber::{OCTET_STRING, Reader, SEQUENCE};
@@ -73,13 +73,15 @@ struct Store<'a> {
     container: &'static str,
     materials: Vec<Material>,
     keys: usize,
+    /// The encrypted keys, one behind the other: all that is needed to try passwords on them.
+    encrypted: Vec<u8>,
     sealed: bool,
 }
 
 impl<'a> Store<'a> {
     fn new(bytes: &'a [u8], at: usize, container: &'static str) -> Self {
         let cursor = Cursor::new(bytes.get(at..).unwrap_or_default());
-        Self { cursor, container, materials: Vec::new(), keys: 0, sealed: false }
+        Self { cursor, container, materials: Vec::new(), keys: 0, encrypted: Vec::new(), sealed: false }
     }
 
     fn read(&mut self) -> Result<(), Malformed> {
@@ -118,7 +120,8 @@ impl<'a> Store<'a> {
 
     fn private_key(&mut self, version: u32, alias: Label) -> Result<(), Malformed> {
         let encrypted = self.cursor.string("encrypted key")?;
-        let mut info = Reader::new(encrypted).value(SEQUENCE, "EncryptedPrivateKeyInfo")?.children();
+        let whole = Reader::new(encrypted).value(SEQUENCE, "EncryptedPrivateKeyInfo")?;
+        let mut info = whole.children();
         let protection = pbe::protection(info.value(SEQUENCE, "encryptionAlgorithm")?)?;
         let ciphertext = info.value(OCTET_STRING, "encryptedData")?.content;
         let count = self.cursor.u32("chain length")?;
@@ -136,6 +139,7 @@ impl<'a> Store<'a> {
         key.labels.push(alias);
         key.container = Some(self.container);
         self.materials.push(key);
+        self.encrypted.extend_from_slice(whole.raw);
         self.keys += 1;
         for certificate in chain {
             self.push_certificate(certificate, Vec::new());
@@ -188,6 +192,10 @@ impl<'a> Store<'a> {
     }
 
     fn finish(mut self) -> Vec<Material> {
+        let locked = Locked::new(&self.encrypted);
+        for key in self.materials.iter_mut().filter(|m| m.kind == Kind::PrivateKey) {
+            key.locked.clone_from(&locked);
+        }
         if self.keys == 0 && !self.sealed {
             let mut material = Material::new(Kind::Keystore, ABOUT.id, Encoding::Binary, Range::default());
             material.container = Some(self.container);

@@ -6,7 +6,7 @@
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Kind, Material, Protection, ProtectionState};
+use scanner_core::material::{Encoding, Kind, Locked, Material, Protection, ProtectionState};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::{armor, carrier};
@@ -49,11 +49,12 @@ impl Detector for LegacyPem {
         if armor.body.len() < 48 || (armor.end_seen && !armor.body.len().is_multiple_of(block)) {
             return Err(Malformed::new("encrypted body", hit.at));
         }
-        let whole = armor.body.len() / block * block;
+        let whole = armor.body.get(..armor.body.len() / block * block).unwrap_or_default();
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Pem, armor.span.clone());
         let detail = format!("{cipher}, key from one MD5 of the password");
         material.protection = Some(Protection::new(ProtectionState::Weak, detail));
-        material.identity = Some(carrier::opaque(armor.body.get(..whole).unwrap_or_default()));
+        material.identity = Some(carrier::opaque(whole));
+        material.locked = Locked::new(&[cipher.as_bytes(), b",", iv.as_bytes(), b"\n", whole].concat());
         material.notes.extend(carrier::notes(&armor));
         out.found(material);
         Ok(())

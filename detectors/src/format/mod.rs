@@ -12,4 +12,5 @@ pub(crate) mod pkcs8;
 pub(crate) mod putty;
 pub(crate) mod sec1;
 pub(crate) mod spki;
+pub(crate) mod ssh_public;
 pub(crate) mod x509;

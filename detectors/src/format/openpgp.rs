@@ -10,11 +10,11 @@ use std::ops::Range;
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Proof};
+use scanner_core::material::{Encoding, Identity, Kind, Label, Locked, Material, Proof, Protection, ProtectionState};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::openpgp::{self, SECRET_KEY, SECRET_SUBKEY, SIGNATURE, SecretKey, USER_ID};
-use crate::read::{armor, carrier};
+use crate::read::{armor, carrier, openpgp_signature};
 
 /// OpenPGP secret keys.
 #[derive(Debug)]
@@ -121,6 +121,11 @@ fn read(bytes: &[u8]) -> Result<(Vec<Material>, usize), Malformed> {
     Ok((ring.keys, at))
 }
 
+/// Whether a password would open it.
+const fn is_locked(protection: &Protection) -> bool {
+    matches!(protection.state, ProtectionState::Weak | ProtectionState::Strong)
+}
+
 /// The keys of a ring, and what is being read.
 #[derive(Default)]
 struct Ring {
@@ -132,6 +137,8 @@ struct Ring {
     stated: u32,
     /// Whether the last key packet was one that could not be read.
     skipping: bool,
+    /// The locked keys since the current primary key, framed again: all that is needed to try passwords on them.
+    locked: Vec<u8>,
     /// Labels given out.
     labels: usize,
     /// Why the first key packet that could not be read was not.
@@ -143,9 +150,9 @@ impl Ring {
         match kind {
             SECRET_KEY => {
                 self.close();
-                self.key(body, &[]);
+                self.key(kind, body, &[]);
             }
-            SECRET_SUBKEY => self.key(body, &["subkey"]),
+            SECRET_SUBKEY => self.key(kind, body, &["subkey"]),
             USER_ID if self.users.len() < MAX_USERS => self.users.push(Label::new("user id", body)),
             SIGNATURE => self.signature(body),
             // A public key: the user ids behind it are its own.
@@ -163,7 +170,7 @@ impl Ring {
     }
 
     /// One key that cannot be read costs itself only: a live subkey may stand behind a primary key of the future.
-    fn key(&mut self, body: &[u8], notes: &[&'static str]) {
+    fn key(&mut self, kind: u8, body: &[u8], notes: &[&'static str]) {
         let key = match openpgp::secret_key(body) {
             Ok(key) => key,
             Err(error) => {
@@ -174,6 +181,11 @@ impl Ring {
         };
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Binary, Range::default());
         material.proof = if key.verified { Proof::Verified } else { Proof::Structure };
+        if is_locked(&key.protection) {
+            self.locked.extend_from_slice(&[0xc0 | kind, 255]);
+            self.locked.extend_from_slice(&(body.len() as u32).to_be_bytes());
+            self.locked.extend_from_slice(body);
+        }
         material.protection = Some(key.protection);
         material.identity = Some(match key.public {
             Some(public) => Identity::Public(Box::new(public)),
@@ -188,7 +200,7 @@ impl Ring {
 
     /// Key flags from the newest certification or binding of the last key; revocations as a note.
     fn signature(&mut self, body: &[u8]) {
-        let Ok(statement) = openpgp::statement(body) else { return };
+        let Ok(statement) = openpgp_signature::statement(body) else { return };
         let Some(key) = self.keys.last_mut().filter(|_| !self.skipping) else { return };
         match statement.kind {
             0x10..=0x13 | 0x18 | 0x1f if statement.uses.is_some() && statement.created >= self.stated => {
@@ -202,7 +214,12 @@ impl Ring {
 
     /// Ends a primary key: its user ids are those of its subkeys too.
     fn close(&mut self) {
+        let locked = Locked::new(&self.locked);
+        self.locked.clear();
         for key in self.keys.get_mut(self.primary..).unwrap_or_default() {
+            if key.protection.as_ref().is_some_and(is_locked) {
+                key.locked.clone_from(&locked);
+            }
             if self.labels + self.users.len() <= MAX_LABELS {
                 self.labels += self.users.len();
                 key.labels.extend(self.users.iter().cloned());
@@ -215,12 +232,10 @@ impl Ring {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
-    use scanner_core::material::ProtectionState;
-
     use super::*;
     use crate::read::proof;
     use crate::read::public::Raw;
+    use scanner_core::blob::Origin;
 
     /// The private key of RFC 8032 7.1, test 1.
     const SEED: [u8; 32] = [

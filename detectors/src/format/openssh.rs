@@ -7,29 +7,19 @@ use std::ops::Range;
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{
-    Encoding, Identity, Kind, Label, Material, Proof, Protection, ProtectionState, PublicHalf,
-};
+use scanner_core::material::{Encoding, Identity, Kind, Locked, Material, Proof, Protection, ProtectionState};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use sha2::{Digest, Sha256};
 
 use crate::read::armor;
-use crate::read::cursor::Cursor;
-use crate::read::ssh::{self, Algorithm, Private, Public};
+use crate::read::openssh::{File, MAGIC};
+use crate::read::ssh::{self, Public};
 
 /// OpenSSH private keys.
 #[derive(Debug)]
 pub(crate) struct OpenSsh;
 
-/// AUTH_MAGIC of OpenSSH PROTOCOL.key, NUL included.
-const MAGIC: &[u8] = b"openssh-key-v1\0";
 const RAW: Anchor = Anchor::anywhere(MAGIC);
-
-/// Most keys in one file. The format counts them; OpenSSH itself writes one.
-const MAX_KEYS: u32 = 16;
-
-/// Fewer rounds than this cost a guesser little: OpenSSH never defaulted to fewer than 16 (`ssh-keygen -a`).
-const FEW_ROUNDS: u32 = 8;
 
 static ABOUT: About = About {
     id: "openssh",
@@ -69,199 +59,63 @@ impl Detector for OpenSsh {
     fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
         if hit.anchor == RAW {
             let here = |error: Malformed| Malformed::new(error.what, hit.at + error.at);
-            let file = File::read(blob.bytes.get(hit.at..).unwrap_or_default()).map_err(here)?;
+            let bytes = blob.bytes.get(hit.at..).unwrap_or_default();
+            let file = File::read(bytes).map_err(here)?;
             let span = hit.at..hit.at + file.length;
-            return file.report(Encoding::Binary, &span, None, out).map_err(here);
+            return report(&file, bytes, Encoding::Binary, &span, None, out).map_err(here);
         }
         if armor::label(blob.bytes, hit.at) != Some("OPENSSH PRIVATE KEY") {
             return Ok(());
         }
         let armor = armor::read(blob.bytes, hit.at)?;
         let note = (!armor.end_seen).then_some("END line missing or damaged");
-        File::read(&armor.body)?.report(Encoding::Pem, &armor.span, note, out)
+        report(&File::read(&armor.body)?, &armor.body, Encoding::Pem, &armor.span, note, out)
     }
 }
 
-/// The outer fields of a file.
-struct File<'a> {
-    cipher: &'a [u8],
-    protection: Protection,
-    /// Public key blobs.
-    publics: Vec<&'a [u8]>,
-    /// The private section, encrypted unless the cipher is `none`.
-    private: &'a [u8],
-    /// Bytes from the magic to the end of the private section.
-    length: usize,
+fn report(
+    file: &File<'_>,
+    bytes: &[u8],
+    encoding: Encoding,
+    span: &Range<usize>,
+    note: Option<&'static str>,
+    out: &mut Inspection,
+) -> Result<(), Malformed> {
+    let keys = file.keys()?;
+    let locked = file.is_encrypted().then(|| Locked::new(bytes.get(..file.length)?)).flatten();
+    let mut opened = if file.is_encrypted() { Vec::new() } else { File::open(&keys, file.private)? }.into_iter();
+    for (key, blob) in keys.iter().zip(&file.publics) {
+        let mut material = Material::new(Kind::PrivateKey, ABOUT.id, encoding, span.clone());
+        let opened = opened.next().unwrap_or_default();
+        material.protection = Some(protection_of(file, key.as_ref()));
+        material.identity = Some(match opened.half.or_else(|| key.map(|key| key.half())) {
+            Some(half) => Identity::Public(Box::new(half)),
+            None => Identity::Opaque(Sha256::digest(blob).into()),
+        });
+        if opened.verified {
+            material.proof = Proof::Verified;
+        }
+        let hardware = material.protection.as_ref().is_some_and(|p| p.state == ProtectionState::Hardware);
+        if file.is_encrypted() && !hardware {
+            material.locked.clone_from(&locked);
+        }
+        material.labels.extend(opened.comment);
+        material.notes.extend(opened.notes);
+        material.notes.extend(note);
+        out.found(material);
+    }
+    Ok(())
 }
 
-impl<'a> File<'a> {
-    fn read(bytes: &'a [u8]) -> Result<Self, Malformed> {
-        let mut fields = Cursor::new(bytes);
-        fields.expect(MAGIC, "openssh-key-v1 magic")?;
-        let cipher = fields.string("cipher name")?;
-        let kdf = fields.string("KDF name")?;
-        let options = fields.string("KDF options")?;
-        let protection = protection(cipher, kdf, options)?;
-        let keys = fields.u32("number of keys")?;
-        if !(1..=MAX_KEYS).contains(&keys) {
-            return Err(Malformed::new("number of keys", fields.at()));
-        }
-        let publics = (0..keys).map(|_| fields.string("public key")).collect::<Result<Vec<_>, _>>()?;
-        let private = fields.string("private section")?;
-        let Cipher { block, tag } = Cipher::of(cipher);
-        if private.is_empty() || !private.len().is_multiple_of(block) {
-            return Err(Malformed::new("whole blocks of ciphertext", fields.at()));
-        }
-        fields.take(tag, "authentication tag")?;
-        Ok(Self { cipher, protection, publics, private, length: fields.at() })
+fn protection_of(file: &File<'_>, key: Option<&Public<'_>>) -> Protection {
+    let Some(key) = key.filter(|key| key.algorithm.is_security_key()) else { return file.protection.clone() };
+    // From the input, and printed: only what looks like the name it should be.
+    let application = Some(key.application).filter(|a| ssh::is_name(a)).map(String::from_utf8_lossy);
+    let mut detail = format!("FIDO security key handle for {}", application.as_deref().unwrap_or("another name"));
+    if file.is_encrypted() {
+        detail = format!("{detail}, under {}", file.protection.detail);
     }
-
-    fn is_encrypted(&self) -> bool {
-        self.cipher != b"none"
-    }
-
-    fn report(
-        &self,
-        encoding: Encoding,
-        span: &Range<usize>,
-        note: Option<&'static str>,
-        out: &mut Inspection,
-    ) -> Result<(), Malformed> {
-        let keys = self.publics.iter().map(|blob| ssh::public(blob)).collect::<Result<Vec<_>, _>>()?;
-        let mut opened = if self.is_encrypted() { Vec::new() } else { self.open(&keys)? }.into_iter();
-        for (key, blob) in keys.iter().zip(&self.publics) {
-            let mut material = Material::new(Kind::PrivateKey, ABOUT.id, encoding, span.clone());
-            let opened = opened.next().unwrap_or_default();
-            material.protection = Some(self.protection_of(key.as_ref()));
-            material.identity = Some(match opened.half.or_else(|| key.map(|key| key.half())) {
-                Some(half) => Identity::Public(Box::new(half)),
-                None => Identity::Opaque(Sha256::digest(blob).into()),
-            });
-            if opened.verified {
-                material.proof = Proof::Verified;
-            }
-            material.labels.extend(opened.comment);
-            material.notes.extend(opened.notes);
-            material.notes.extend(note);
-            out.found(material);
-        }
-        Ok(())
-    }
-
-    fn protection_of(&self, key: Option<&Public<'_>>) -> Protection {
-        let Some(key) = key.filter(|key| key.algorithm.is_security_key()) else { return self.protection.clone() };
-        // From the input, and printed: only what looks like the name it should be.
-        let application = Some(key.application).filter(|a| ssh::is_name(a)).map(String::from_utf8_lossy);
-        let mut detail = format!("FIDO security key handle for {}", application.as_deref().unwrap_or("another name"));
-        if self.is_encrypted() {
-            detail = format!("{detail}, under {}", self.protection.detail);
-        }
-        Protection::new(ProtectionState::Hardware, detail)
-    }
-
-    /// Reads the private section of a file that is not encrypted.
-    fn open(&self, keys: &[Option<Public<'_>>]) -> Result<Vec<Opened>, Malformed> {
-        let mut fields = Cursor::new(self.private);
-        if fields.u32("check number")? != fields.u32("check number")? {
-            return Err(Malformed::new("equal check numbers", 0));
-        }
-        let mut opened = Vec::new();
-        for key in keys {
-            let name = fields.string("private key type")?;
-            let (Some(algorithm), Some(_)) = (Algorithm::from_name(name), key) else {
-                // Where an unknown key ends is unknown too, so whatever follows stays unread.
-                opened
-                    .push(Opened { notes: vec!["key type not known: private section not read"], ..Opened::default() });
-                return Ok(opened);
-            };
-            let (own, private) = ssh::openssh_private(algorithm, &mut fields)?;
-            let comment = fields.string("comment")?;
-            opened.push(Opened::of(key.as_ref(), &own, private, comment));
-        }
-        let padded = fields.rest().iter().zip(1..=u8::MAX).all(|(&byte, expected)| byte == expected);
-        if !padded || fields.rest().len() > usize::from(u8::MAX) {
-            if !opened.iter().any(|key| key.verified) {
-                return Err(Malformed::new("padding 1, 2, 3", fields.at()));
-            }
-            for key in &mut opened {
-                key.notes.push("padding that OpenSSH would refuse");
-            }
-        }
-        Ok(opened)
-    }
-}
-
-/// What the private section says of one key.
-#[derive(Default)]
-struct Opened {
-    /// The public half, if the private section proves another one than the public blob names.
-    half: Option<PublicHalf>,
-    verified: bool,
-    comment: Option<Label>,
-    notes: Vec<&'static str>,
-}
-
-impl Opened {
-    fn of(
-        named: Option<&Public<'_>>,
-        own: &crate::read::public::PublicKey<'_>,
-        private: Private<'_>,
-        comment: &[u8],
-    ) -> Self {
-        let verified = ssh::fits(own, private);
-        let mut notes = Vec::new();
-        let mut half = None;
-        if !verified && !matches!(private, Private::Handle) {
-            notes.push("the public numbers do not belong to the private ones");
-        }
-        let inside = crate::read::public::half(own);
-        if named.is_some_and(|named| named.half().id.key_only != inside.id.key_only) {
-            notes.push("the public key in front is not that of the private section");
-            half = verified.then_some(inside);
-        }
-        let comment = Some(Label::new("comment", comment)).filter(|label| !label.text.is_empty());
-        Self { half, verified, comment, notes }
-    }
-}
-
-/// What a cipher does to the length of the private section.
-struct Cipher {
-    /// Bytes that the section is a multiple of.
-    block: usize,
-    /// Bytes of authentication tag behind it.
-    tag: usize,
-}
-
-impl Cipher {
-    /// OpenSSH `cipher.c`. Where the block is smaller, or the cipher not known, padding still goes to 8 bytes
-    /// (`sshkey_private_to_blob2`).
-    fn of(name: &[u8]) -> Self {
-        let block = if name.starts_with(b"aes") || name.starts_with(b"rijndael") { 16 } else { 8 };
-        let tag = match name {
-            b"aes128-gcm@openssh.com" | b"aes256-gcm@openssh.com" | b"chacha20-poly1305@openssh.com" => 16,
-            _ => 0,
-        };
-        Self { block, tag }
-    }
-}
-
-fn protection(cipher: &[u8], kdf: &[u8], options: &[u8]) -> Result<Protection, Malformed> {
-    match (cipher, kdf) {
-        (b"none", b"none") if options.is_empty() => Ok(Protection::plaintext()),
-        (b"none", _) | (_, b"none") => Err(Malformed::new("cipher and KDF that go together", MAGIC.len())),
-        (_, b"bcrypt") if ssh::is_name(cipher) => {
-            let mut options = Cursor::new(options);
-            options.string("bcrypt salt")?;
-            let rounds = options.u32("bcrypt rounds")?;
-            if rounds == 0 || !options.is_empty() {
-                return Err(Malformed::new("bcrypt options", options.at()));
-            }
-            let state = if rounds < FEW_ROUNDS { ProtectionState::Weak } else { ProtectionState::Strong };
-            let cipher = String::from_utf8_lossy(cipher);
-            Ok(Protection::new(state, format!("bcrypt-pbkdf {rounds} rounds, {cipher}")))
-        }
-        _ => Err(Malformed::new("KDF name", MAGIC.len())),
-    }
+    Protection::new(ProtectionState::Hardware, detail)
 }
 
 #[cfg(test)]

@@ -5,29 +5,17 @@
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Proof, Protection, ProtectionState};
+use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Proof, ProtectionState};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use sha2::{Digest, Sha256};
-use zeroize::Zeroizing;
 
-use crate::read::cursor::Cursor;
-use crate::read::public::PublicKey;
-use crate::read::ssh::{self, Algorithm, Private, Public};
-use crate::read::text::{Decoder, digit};
+use crate::read::putty::{self, File, MAGIC};
 
 /// PuTTY private keys.
 #[derive(Debug)]
 pub(crate) struct Putty;
 
-const MAGIC: &[u8] = b"PuTTY-User-Key-File-";
 const ANCHOR: Anchor = Anchor::anywhere(MAGIC);
-
-/// Longest line read, in bytes. PuTTY wraps at 64; only a comment may be longer.
-const MAX_LINE: usize = 1024;
-/// Longest line of base64 read, in bytes.
-const MAX_DIGITS: usize = 128;
-/// Most lines of one body. An RSA key of 16384 bits has about 110.
-const MAX_LINES: usize = 512;
 
 static ABOUT: About = About {
     id: "putty",
@@ -69,11 +57,14 @@ impl Detector for Putty {
             None => Identity::Opaque(Sha256::digest(&file.public).into()),
         });
         if file.protection.state == ProtectionState::Plaintext {
-            match key.map(|key| file.fits(&key)).transpose()? {
+            match key.map(|key| File::fits(&key, &file.private)).transpose()? {
                 Some(true) => material.proof = Proof::Verified,
                 Some(false) => material.notes.push("the public numbers do not belong to the private ones"),
                 None => material.notes.push("key type not known: private section not read"),
             }
+        }
+        if file.protection.state != ProtectionState::Plaintext {
+            material.locked = putty::lock(text, quote, file.length);
         }
         material.protection = Some(file.protection);
         material.labels.extend(Some(Label::new("comment", file.comment)).filter(|label| !label.text.is_empty()));
@@ -82,217 +73,10 @@ impl Detector for Putty {
     }
 }
 
-/// The lines of a file.
-struct File<'a> {
-    algorithm: &'a [u8],
-    comment: &'a [u8],
-    public: Zeroizing<Vec<u8>>,
-    private: Zeroizing<Vec<u8>>,
-    protection: Protection,
-    /// Bytes from the magic to the end of the MAC.
-    length: usize,
-}
-
-impl<'a> File<'a> {
-    /// `quote` is the quotation mark before the text, if it stands in a string literal.
-    fn read(text: &'a [u8], quote: Option<u8>) -> Result<Self, Malformed> {
-        let mut lines = Lines::new(text, quote);
-        let first = lines.next().strip_prefix(MAGIC).ok_or(Malformed::new("PPK magic", 0))?;
-        let (version, algorithm) = match first {
-            [version @ b'1'..=b'3', b':', b' ', algorithm @ ..] if ssh::is_name(algorithm) => (*version, algorithm),
-            _ => return Err(Malformed::new("PPK version and key type", MAGIC.len())),
-        };
-        let encryption = lines.field(b"Encryption")?;
-        let comment = lines.field(b"Comment")?;
-        let public = lines.body(b"Public-Lines")?;
-        let protection = match (encryption, version) {
-            (b"none", _) => Protection::plaintext(),
-            (b"aes256-cbc", b'3') => argon2(&mut lines)?,
-            (b"aes256-cbc", _) => Protection::new(ProtectionState::Weak, "SHA-1 of the password, AES-256-CBC"),
-            _ => return Err(Malformed::new("PPK encryption", lines.at)),
-        };
-        let private = lines.body(b"Private-Lines")?;
-        // AES in whole blocks.
-        if protection.state != ProtectionState::Plaintext && !private.len().is_multiple_of(16) {
-            return Err(Malformed::new("whole blocks of ciphertext", lines.at));
-        }
-        lines.mac(version)?;
-        Ok(Self { algorithm, comment, public, private, protection, length: lines.read })
-    }
-
-    fn public(&self) -> Result<Option<Public<'_>>, Malformed> {
-        if Cursor::new(&self.public).string("SSH key type")? != self.algorithm {
-            return Err(Malformed::new("public key of the type that the first line names", 0));
-        }
-        ssh::public(&self.public)
-    }
-
-    /// Whether the private section, which is not encrypted, belongs to the public key.
-    fn fits(&self, key: &Public<'_>) -> Result<bool, Malformed> {
-        let mut fields = Cursor::new(&self.private);
-        match (key.algorithm, key.key) {
-            (Algorithm::Rsa, _) => {
-                let (d, p, q) = (fields.string("RSA d")?, fields.string("RSA p")?, fields.string("RSA q")?);
-                fields.string("RSA iqmp")?;
-                Ok(ssh::fits(&key.key, Private::Rsa { d, p, q }))
-            }
-            (_, PublicKey::Raw { kind, .. }) => {
-                // A little-endian number to PuTTY, so zeros may be missing at the end.
-                let number = fields.string("EdDSA private key")?;
-                let mut seed = Zeroizing::new(vec![0; kind.len().max(number.len())]);
-                seed.iter_mut().zip(number).for_each(|(to, from)| *to = *from);
-                Ok(ssh::fits(&key.key, Private::Number(&seed)))
-            }
-            _ => Ok(ssh::fits(&key.key, Private::Number(fields.string("private number")?))),
-        }
-    }
-}
-
-/// The key derivation of version 3: `Key-Derivation: Argon2id` and four parameters.
-fn argon2(lines: &mut Lines<'_>) -> Result<Protection, Malformed> {
-    let at = lines.at;
-    let flavour = match lines.field(b"Key-Derivation")? {
-        b"Argon2id" => "Argon2id",
-        b"Argon2i" => "Argon2i",
-        b"Argon2d" => "Argon2d",
-        _ => return Err(Malformed::new("PPK key derivation", at)),
-    };
-    let memory = lines.number(b"Argon2-Memory")?;
-    let passes = lines.number(b"Argon2-Passes")?;
-    let parallelism = lines.number(b"Argon2-Parallelism")?;
-    let salt = lines.field(b"Argon2-Salt")?;
-    if salt.is_empty() || !salt.iter().all(u8::is_ascii_hexdigit) {
-        return Err(Malformed::new("Argon2-Salt", lines.at));
-    }
-    let detail = format!("{flavour} {memory} KiB, {passes} passes, parallelism {parallelism}, AES-256-CBC");
-    Ok(Protection::new(ProtectionState::Strong, detail))
-}
-
-/// Reads one line after the other.
-struct Lines<'a> {
-    text: &'a [u8],
-    /// Start of the next line.
-    at: usize,
-    /// End of what was read, without the line end behind it.
-    read: usize,
-    /// Whether line ends are written out (`\n` as two characters). The first line tells; a real file may have
-    /// backslashes in its comment.
-    escaped: bool,
-    /// The quotation mark that ends a string literal, where line ends are written out.
-    quote: u8,
-}
-
-impl<'a> Lines<'a> {
-    fn new(text: &'a [u8], quote: Option<u8>) -> Self {
-        let end = text.iter().take(MAX_LINE).position(|b| matches!(b, b'\n' | b'\r' | b'\\'));
-        let escaped = end.and_then(|end| text.get(end)) == Some(&b'\\');
-        Self { text, at: 0, read: 0, escaped, quote: quote.unwrap_or(b'"') }
-    }
-
-    /// Length of what can stand before a line: blanks, a comment sign, and where lines are string literals, the end of
-    /// one and the start of the next.
-    fn decoration(&self, rest: &[u8]) -> usize {
-        let mut at = 0;
-        loop {
-            let tail = rest.get(at..).unwrap_or_default();
-            at += match tail {
-                [b' ' | b'\t' | b'#' | b'*' | b'>', ..] => 1,
-                [b'/', b'/', b' ', ..] => 3,
-                [byte, ..] if self.escaped && *byte == self.quote => 1,
-                [b'\n' | b'\r', ..] if self.escaped => 1,
-                // A plus is a digit, unless it joins two literals.
-                [b'+', next, ..] if self.escaped && (next.is_ascii_whitespace() || *next == self.quote) => 1,
-                _ => return at,
-            };
-        }
-    }
-
-    /// The next line without blanks around it; empty at the end.
-    fn next(&mut self) -> &'a [u8] {
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        let indent = self.decoration(rest);
-        let line = rest.get(indent..).unwrap_or_default();
-        let line = line.get(..MAX_LINE).unwrap_or(line);
-        let is_end = |&(at, &byte): &(usize, &u8)| match byte {
-            b'\n' | b'\r' => true,
-            b'\\' => self.escaped && matches!(line.get(at + 1), Some(b'n' | b'r' | b'\\')),
-            byte => self.escaped && byte == self.quote,
-        };
-        let length = line.iter().enumerate().find(is_end).map_or(line.len(), |(at, _)| at);
-        let (line, behind) = line.split_at_checked(length).unwrap_or_default();
-        self.read = self.at + indent + line.len();
-        self.at = self.read + self.line_end(behind);
-        line.trim_ascii_end()
-    }
-
-    /// Length of the line end: one of `\n`, `\r\n` and `\r`, real or written out with any number of backslashes.
-    fn line_end(&self, rest: &[u8]) -> usize {
-        let one = |rest: &[u8], wanted: [u8; 2]| {
-            let slashes = if self.escaped { rest.iter().take_while(|&&b| b == b'\\').count() } else { 0 };
-            rest.get(slashes).filter(|b| wanted.contains(b)).map_or(0, |_| slashes + 1)
-        };
-        // Written out, the letters; in a real file the characters.
-        let (cr, lf) = if self.escaped { (b'r', b'n') } else { (b'\r', b'\n') };
-        let first = one(rest, [cr, cr]);
-        first + one(rest.get(first..).unwrap_or_default(), [lf, lf])
-    }
-
-    /// The value of the next line, which must have this name.
-    fn field(&mut self, name: &'static [u8]) -> Result<&'a [u8], Malformed> {
-        let at = self.at;
-        let value = self.next().strip_prefix(name).and_then(|rest| rest.strip_prefix(b":"));
-        value.map(<[u8]>::trim_ascii_start).ok_or(Malformed::new("the next PPK line", at))
-    }
-
-    fn number(&mut self, name: &'static [u8]) -> Result<u32, Malformed> {
-        let at = self.at;
-        let digits = self.field(name)?;
-        str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()).ok_or(Malformed::new("a number in PPK", at))
-    }
-
-    /// A count of lines, then as many lines of base64.
-    fn body(&mut self, name: &'static [u8]) -> Result<Zeroizing<Vec<u8>>, Malformed> {
-        let at = self.at;
-        let count = self.number(name)? as usize;
-        if !(1..=MAX_LINES).contains(&count) {
-            return Err(Malformed::new("number of lines", at));
-        }
-        // Room for all of it, so that growing leaves no copy behind.
-        let mut decoder = Decoder::with_capacity(count * MAX_DIGITS / 4 * 3 + 3);
-        for number in 1..=count {
-            let at = self.at;
-            let line = self.next();
-            let padding = line.iter().rev().take_while(|&&b| b == b'=').count();
-            let digits = line.get(..line.len() - padding).unwrap_or_default();
-            let padded_early = padding > 0 && number < count;
-            if digits.is_empty() || digits.len() > MAX_DIGITS || padding > 2 || padded_early {
-                return Err(Malformed::new("line of base64", at));
-            }
-            // JSON may write a slash as \/.
-            for byte in digits.iter().filter(|&&b| !(self.escaped && b == b'\\')) {
-                decoder.push(digit(*byte).ok_or(Malformed::new("line of base64", at))?);
-            }
-        }
-        Ok(decoder.finish())
-    }
-
-    /// The last line: HMAC-SHA-256 in version 3, HMAC-SHA-1 in version 2; version 1 may have a plain SHA-1 instead.
-    /// It is there to tell a whole file from a cut one, and shows that the count of lines before it was right.
-    fn mac(&mut self, version: u8) -> Result<(), Malformed> {
-        let at = self.at;
-        let line = self.next();
-        let value = line
-            .strip_prefix(b"Private-MAC: ")
-            .or_else(|| line.strip_prefix(b"Private-Hash: ").filter(|_| version == b'1'));
-        let digits = if version == b'3' { 64 } else { 40 };
-        let found = value.map_or(0, |value| value.iter().take_while(|b| b.is_ascii_hexdigit()).count());
-        if found == digits { Ok(()) } else { Err(Malformed::new("PPK MAC", at)) }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use scanner_core::blob::Origin;
+    use scanner_core::material::Protection;
 
     use super::*;
     use crate::read::proof;

@@ -1,18 +1,20 @@
 //! From evidence to findings: a pure function, integers only.
 //!
 //! Per role and group the strongest item counts; groups add up, capped at 200. Roles of 60 points or more are asserted;
-//! if there is none, the best one of 30 or more with its doubt on it; else `unknown`. The tier is that of the widest
-//! asserted role, the severity that of the tier and of how the key lies there. Every step is in a ledger that re-adds.
+//! if there is none, the best one of 30 or more with its doubt on it; else `unknown`. A role that only says what any key
+//! of its format can do gives way to a special one. The tier is that of the widest asserted role, the severity that of
+//! the tier and of how the key lies there ([`super::severity`]). Every step is in a ledger that re-adds.
 
 use std::collections::BTreeMap;
 
-use scanner_core::blob::printable_path;
-use scanner_core::material::{Material, Proof, ProtectionState};
+use scanner_core::material::{Occurrence, Proof, ProtectionState};
 use sha2::{Digest, Sha256};
 
 use super::estate::{KeyGroup, KeyName};
-use super::evidence::{self, file};
-use super::{Band, Estate, Evidence, Finding, Modifier, RoleScore, Tables, Tier, rank};
+use super::known::Known;
+use super::severity::{self, Facts};
+use super::tables::Expiry;
+use super::{Band, Estate, Evidence, Finding, KnownKeys, RoleScore, Tables, Tier, Weaknesses, evidence, posture, rank};
 
 /// Points of a role that make it asserted.
 const PROBABLE: i32 = 60;
@@ -21,46 +23,71 @@ const HINT: i32 = 10;
 /// No sum of evidence says more than this.
 const CAP: i32 = 200;
 
-/// Severity of a tier in tenths, and the least that is left of it after all that speaks for a lower one.
-const fn base(tier: Tier) -> (i32, i32) {
-    match tier {
-        Tier::T0 => (98, 70),
-        Tier::T1 => (91, 60),
-        Tier::T2 => (75, 0),
-        Tier::T3 => (55, 0),
-        Tier::T4 => (25, 0),
-    }
+/// What findings are judged by.
+#[derive(Clone, Copy, Debug)]
+pub struct Judge<'a> {
+    /// Roles and evidence.
+    pub tables: &'a Tables,
+    /// Keys that many people have.
+    pub known: &'a KnownKeys,
+    /// What arithmetic says of the keys of the run.
+    pub weak: &'a Weaknesses,
+    /// The time of the run, seconds since 1970: what is expired follows from it.
+    pub now: i64,
 }
 
-/// Judges every private key of the estate. The findings come ranked.
-pub fn classify(estate: &Estate, tables: &Tables) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = estate.keys.iter().map(|key| finding(key, estate, tables)).collect();
+/// Judges every private key of the estate, and every public one that should not be trusted. The findings come ranked.
+pub fn classify(estate: &Estate, judge: Judge<'_>) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = estate.keys.iter().map(|key| finding(key, estate, judge)).collect();
+    findings.extend(
+        estate
+            .public
+            .iter()
+            .filter(|key| posture::distrusted(key, estate, judge))
+            .map(|key| finding(key, estate, judge)),
+    );
     rank::rank(&mut findings);
     findings
 }
 
-fn finding(key: &KeyGroup, estate: &Estate, tables: &Tables) -> Finding {
-    let ledger = evidence::weigh(key, estate, tables);
+fn finding(key: &KeyGroup, estate: &Estate, judge: Judge<'_>) -> Finding {
+    let tables = judge.tables;
+    let known = known(key, judge.known);
+    let ledger = evidence::weigh(key, known.as_ref(), estate, tables);
     let scores = scores(&ledger, tables);
     let (roles, hypotheses) = assert_roles(scores, tables);
     let tier = roles.iter().map(|r| r.tier).min().unwrap_or(Tier::T3);
     let potential = hypotheses.iter().map(|r| r.tier).min().filter(|&t| t < tier);
     let protection = weakest(key);
-    let modifiers = modifiers(key, tier, &roles, protection, (estate, tables), &ledger);
-    let severity = severity(tier, &modifiers);
+    let first_seen = first_seen(key);
+    let facts = Facts {
+        key,
+        estate,
+        judge,
+        known: known.as_ref(),
+        roles: &roles,
+        ledger: &ledger,
+        protection,
+        tier,
+        first_seen,
+    };
+    let rules = posture::rules(&facts);
+    let dated = facts.expiry() == Expiry::Enforced;
+    let modifiers = severity::modifiers(&facts, &rules);
     let best = roles.first().and_then(|r| tables.role(&r.role));
     let signing = roles.iter().filter_map(|r| tables.role(&r.role)).any(|r| r.signs);
-    let mut fingerprints: Vec<String> = key.private.iter().filter_map(|o| o.material.pgp_fingerprint.clone()).collect();
+    let mut fingerprints: Vec<String> = places(key).iter().filter_map(|o| o.material.pgp_fingerprint.clone()).collect();
     fingerprints.sort();
     fingerprints.dedup();
-    let mut certificates: Vec<_> =
-        key.related.iter().filter_map(|o| o.material.certificate.as_deref().cloned()).collect();
+    let mut certificates: Vec<_> = key.certificates().cloned().collect();
     certificates.sort_by_key(|c| c.sha256);
     certificates.dedup_by_key(|c| c.sha256);
+    let public = key.public.as_ref();
     Finding {
-        id: id(key.name),
-        key: key.public.as_ref().map(|p| p.id),
-        algorithm: key.public.as_ref().map(|p| p.algorithm.clone()),
+        id: id(key),
+        private: !key.private.is_empty(),
+        key: public.map(|p| p.id),
+        algorithm: public.map(|p| p.algorithm.clone()),
         ciphertext_sha256: match key.name {
             KeyName::Opaque(digest) => Some(digest),
             KeyName::Public(_) => None,
@@ -69,46 +96,90 @@ fn finding(key: &KeyGroup, estate: &Estate, tables: &Tables) -> Finding {
         pgp_fingerprints: fingerprints,
         proof: key.private.iter().map(|o| o.material.proof).max().unwrap_or(Proof::Structure),
         protection,
-        reason: reason(&roles, &ledger, best.map_or("", |r| r.believed_by.as_str()), protection),
+        reason: match &known {
+            Some(known) if rules.iter().any(|hit| hit.rule == "KEY-TEST-KNOWN") => format!(
+                "Published for tests ({}, {}), and nothing found here trusts it; whatever does trust it believes everyone",
+                known.label, known.source
+            ),
+            _ => reason(key, &roles, &ledger, best.map_or("", |r| r.believed_by.as_str()), protection),
+        },
         next_step: best.map_or_else(String::new, |r| r.next.clone()),
         roles,
         hypotheses,
         tier,
         tier_potential: potential,
-        severity,
+        severity: severity::sum(&modifiers),
         signing,
         evidence: ledger,
         modifiers,
-        occurrences: key.private.clone(),
+        rules,
+        weaknesses: judge.weak.get(&key.name).cloned().unwrap_or_default(),
+        known,
+        first_seen,
+        dated,
+        occurrences: places(key).to_vec(),
         certificates,
-        related: key.related.clone(),
+        related: if key.private.is_empty() { Vec::new() } else { key.related.clone() },
+        uses: key.uses.clone(),
+        issued: key.issued.clone(),
     }
 }
 
-/// `kr1:` and the first 16 hex digits of a digest of the key's name: the same wherever the key lies.
-fn id(name: KeyName) -> String {
-    let digest = match name {
-        KeyName::Public(digest) => Sha256::new().chain_update(b"kr1\0public\0").chain_update(digest),
-        KeyName::Opaque(digest) => Sha256::new().chain_update(b"kr1\0opaque\0").chain_update(digest),
+/// Where the key itself lies, or what trusts it where there is no private half.
+fn places(key: &KeyGroup) -> &[Occurrence] {
+    if key.private.is_empty() { &key.related } else { &key.private }
+}
+
+/// What the lists say of the key, of its certificates or of its fingerprints.
+fn known(key: &KeyGroup, lists: &KnownKeys) -> Option<Known> {
+    let of_key = key.public.as_ref().and_then(|public| lists.key(public));
+    let of_certificate = || key.certificates().find_map(|facts| lists.certificate(facts)).cloned();
+    let of_fingerprint = || {
+        let digits = key.private.iter().chain(&key.related).filter_map(|o| o.material.pgp_fingerprint.as_deref());
+        digits.into_iter().find_map(|digits| lists.fingerprint(digits)).cloned()
+    };
+    of_key.or_else(of_certificate).or_else(of_fingerprint)
+}
+
+/// When the first commit was made that holds the key, seconds since 1970.
+fn first_seen(key: &KeyGroup) -> Option<i64> {
+    places(key).iter().filter_map(|o| Some(o.git.as_ref()?.introduced.as_ref()?.commit_time)).min()
+}
+
+/// `kr1:` and the first 16 hex digits of a digest of the key's name: the same wherever the key lies. A key that is only
+/// trusted is another finding than the key itself.
+fn id(key: &KeyGroup) -> String {
+    let hash = Sha256::new();
+    let digest = match key.name {
+        KeyName::Public(digest) if key.private.is_empty() => hash.chain_update(b"kr1\0trusted\0").chain_update(digest),
+        KeyName::Public(digest) => hash.chain_update(b"kr1\0public\0").chain_update(digest),
+        KeyName::Opaque(digest) => hash.chain_update(b"kr1\0opaque\0").chain_update(digest),
     };
     let hex = crate::read::text::hex(&digest.finalize());
     format!("kr1:{}", hex.get(..16).unwrap_or_default())
 }
 
-/// Points of every role: the strongest item of each group, added up.
+/// Points of every role: the strongest item of each group, added up, less what contradicts.
 fn scores(ledger: &[Evidence], tables: &Tables) -> Vec<RoleScore> {
     let mut strongest: BTreeMap<(&str, &str), i32> = BTreeMap::new();
-    let mut against: BTreeMap<&str, i32> = BTreeMap::new();
+    let mut against: BTreeMap<(&str, &str), i32> = BTreeMap::new();
+    let mut widened: BTreeMap<&str, Tier> = BTreeMap::new();
     for item in ledger {
         if item.weight < 0 {
-            *against.entry(&item.role).or_default() += item.weight;
+            // Two certificates that contradict say it once.
+            let worst = against.entry((&item.role, &item.text)).or_default();
+            *worst = (*worst).min(item.weight);
         } else {
             let best = strongest.entry((&item.role, &item.group)).or_default();
             *best = (*best).max(item.weight);
         }
+        if let Some(tier) = item.tier {
+            let widest = widened.entry(&item.role).or_insert(tier);
+            *widest = tier.min(*widest);
+        }
     }
-    let mut sums: BTreeMap<&str, i32> = against;
-    for ((role, _), weight) in strongest {
+    let mut sums: BTreeMap<&str, i32> = BTreeMap::new();
+    for ((role, _), weight) in strongest.into_iter().chain(against) {
         *sums.entry(role).or_default() += weight;
     }
     sums.into_iter()
@@ -122,15 +193,20 @@ fn scores(ledger: &[Evidence], tables: &Tables) -> Vec<RoleScore> {
                 _ => return None,
             };
             let known = tables.role(role)?;
-            Some(RoleScore { role: role.to_owned(), title: known.title.clone(), score, band, tier: known.tier })
+            let tier = widened.get(role).map_or(known.tier, |tier| known.tier.min(*tier));
+            Some(RoleScore { role: role.to_owned(), title: known.title.clone(), score, band, tier })
         })
         .collect()
 }
 
 /// Splits scores into asserted roles (widest tier first) and weaker hypotheses.
 fn assert_roles(mut scores: Vec<RoleScore>, tables: &Tables) -> (Vec<RoleScore>, Vec<RoleScore>) {
+    let generic = |score: &RoleScore| tables.role(&score.role).is_some_and(|role| role.generic);
     scores.sort_by(|a, b| (a.tier, -a.score, &a.role).cmp(&(b.tier, -b.score, &b.role)));
     let (mut asserted, mut weaker): (Vec<_>, Vec<_>) = scores.into_iter().partition(|s| s.band >= Band::Probable);
+    if asserted.iter().any(|score| !generic(score)) {
+        asserted.retain(|score| !generic(score));
+    }
     if asserted.is_empty() {
         let best = weaker.iter().map(|s| s.score).max().filter(|&score| score >= POSSIBLE);
         let position = best.and_then(|best| weaker.iter().position(|s| s.score == best));
@@ -154,60 +230,18 @@ fn weakest(key: &KeyGroup) -> ProtectionState {
     states.min().unwrap_or(ProtectionState::Plaintext)
 }
 
-fn modifiers(
-    key: &KeyGroup,
-    tier: Tier,
-    roles: &[RoleScore],
-    protection: ProtectionState,
-    (estate, tables): (&Estate, &Tables),
-    ledger: &[Evidence],
-) -> Vec<Modifier> {
-    let mut list = vec![Modifier { tenths: base(tier).0, text: format!("tier {}", tier.id()) }];
-    let mut add = |tenths, text: &str| list.push(Modifier { tenths, text: text.to_owned() });
-    match protection {
-        ProtectionState::Plaintext | ProtectionState::Opened => {}
-        ProtectionState::Weak => add(-5, "encrypted, weakly"),
-        ProtectionState::Strong => add(-15, "encrypted"),
-        ProtectionState::Hardware | ProtectionState::Stub => add(-40, "wrapped to hardware: no use elsewhere"),
-    }
-    let all = |test: fn(&Material) -> bool| key.private.iter().all(|o| test(&o.material));
-    if all(|m| {
-        m.proof < Proof::Verified && m.notes.iter().any(|n| n.contains("do not fit") || n.contains("does not belong"))
-    }) {
-        add(-30, "damaged or made up: its parts do not fit together");
-    }
-    let mut paths: Vec<_> = key.private.iter().map(|o| &o.origin.path).collect();
-    paths.dedup();
-    if paths.len() >= 3 {
-        add(2, "three places or more");
-    }
-    if roles.len() > 1 && roles.iter().any(|r| r.tier <= Tier::T1) {
-        add(3, "more than one role");
-    }
-    let tested = paths.iter().all(|path| {
-        file::words(&printable_path(estate.inside(path))).iter().any(|word| tables.test_words.contains(word))
-    });
-    if tested && !ledger.iter().any(|item| matches!(item.group.as_str(), "link" | "build")) {
-        add(TEST, "only in places for tests and examples");
-    }
-    list
-}
-
-/// What a place for tests takes.
-const TEST: i32 = -30;
-
-fn severity(tier: Tier, modifiers: &[Modifier]) -> i32 {
-    let sum: i32 = modifiers.iter().map(|m| m.tenths).sum();
-    // A place for tests goes below the floor of the tier; nothing goes below one.
-    let floor = if modifiers.iter().any(|m| m.tenths == TEST) { 10 } else { base(tier).1.max(10) };
-    sum.clamp(floor, 100)
-}
-
 /// The reason in one line: what is believed, who believes it, and how the key lies there.
-fn reason(roles: &[RoleScore], ledger: &[Evidence], believed_by: &str, protection: ProtectionState) -> String {
+fn reason(
+    key: &KeyGroup,
+    roles: &[RoleScore],
+    ledger: &[Evidence],
+    believed_by: &str,
+    protection: ProtectionState,
+) -> String {
     let how = match protection {
+        _ if key.private.is_empty() => "only its public half is here, and others have or can make the private one",
         ProtectionState::Plaintext => "readable by anyone with the file",
-        ProtectionState::Opened => "encrypted, and opened with what stands in the tree",
+        ProtectionState::Opened => "encrypted, and opened with a password that others can find as well",
         ProtectionState::Weak => "encrypted, but cheap to open",
         ProtectionState::Strong => "encrypted with a password",
         ProtectionState::Hardware => "bound to hardware",
@@ -264,15 +298,5 @@ mod tests {
         assert_eq!(roles(&[("tsa", "path", 10)]).0, [("unknown".to_owned(), 0)]);
         assert_eq!(roles(&[("tsa", "path", 30)]).0, [("tsa".to_owned(), 30)]);
         assert_eq!(roles(&[("tsa", "path", 30), ("tsa", "certificate", -60)]).0, [("unknown".to_owned(), 0)]);
-    }
-
-    #[test]
-    fn severity_readds_and_keeps_its_floor() {
-        let change = |tenths| Modifier { tenths, text: String::new() };
-        assert_eq!(severity(Tier::T0, &[change(98), change(-15)]), 83);
-        assert_eq!(severity(Tier::T0, &[change(98), change(-40)]), 70);
-        assert_eq!(severity(Tier::T0, &[change(98), change(5)]), 100);
-        assert_eq!(severity(Tier::T4, &[change(25), change(TEST)]), 10);
-        assert_eq!(severity(Tier::T0, &[change(98), change(TEST)]), 68);
     }
 }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
-use scanner_core::material::{CertFacts, Identity, Kind, Link, Occurrence, ProtectionState, PublicHalf};
+use scanner_core::material::{CertFacts, Identity, Kind, Link, Material, Occurrence, ProtectionState, PublicHalf};
 
+use super::evidence::beside::Beside;
 use super::link::{self, Use};
 
 /// What makes two materials the same key.
@@ -56,11 +58,14 @@ pub struct Estate {
     pub others: Vec<Occurrence>,
     /// Where the scan began: what stands above says nothing about a key.
     roots: Vec<PathBuf>,
+    /// What lies in one directory; worked out when it is first asked for.
+    beside: OnceLock<Beside>,
 }
 
 impl Estate {
-    /// Joins the occurrences of a run. They come sorted from the engine, and stay so in every list.
-    pub fn new(occurrences: Vec<Occurrence>) -> Self {
+    /// Joins the occurrences of a run, in any order; in every list they are sorted by place.
+    pub fn new(mut occurrences: Vec<Occurrence>) -> Self {
+        occurrences.sort_by(in_order);
         let linked = Linked::of(&occurrences);
         let mut keys: BTreeMap<KeyName, KeyGroup> = BTreeMap::new();
         let (mut public, mut references) = (Vec::new(), Vec::new());
@@ -99,10 +104,16 @@ impl Estate {
             public: alone.into_values().collect(),
             others,
             roots: Vec::new(),
+            beside: OnceLock::new(),
         };
         link::uses(&mut estate, references);
         link::issued(&mut estate);
         estate
+    }
+
+    /// What lies in one directory.
+    pub(crate) fn beside(&self) -> &Beside {
+        self.beside.get_or_init(|| Beside::of(self))
     }
 
     /// The same, scanned from these paths.
@@ -126,6 +137,24 @@ impl Estate {
             Some(_) => path.file_name().map_or(path, Path::new),
             None => path,
         }
+    }
+}
+
+/// By place; what lies at one place by what it is.
+fn in_order(a: &Occurrence, b: &Occurrence) -> std::cmp::Ordering {
+    let (x, y) = (&a.material, &b.material);
+    (&a.origin, a.offset, a.line, x.kind, x.format)
+        .cmp(&(&b.origin, b.offset, b.line, y.kind, y.format))
+        .then_with(|| (x.span.start, x.span.end, &x.labels).cmp(&(y.span.start, y.span.end, &y.labels)))
+        .then_with(|| (&x.reference, &x.pgp_fingerprint).cmp(&(&y.reference, &y.pgp_fingerprint)))
+        .then_with(|| digest(x).cmp(&digest(y)))
+}
+
+/// What tells two materials at one place apart for good.
+fn digest(material: &Material) -> Option<[u8; 32]> {
+    match material.identity.as_ref()? {
+        Identity::Public(half) => Some(half.id.spki_sha256),
+        Identity::Opaque(digest) => Some(*digest),
     }
 }
 

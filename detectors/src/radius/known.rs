@@ -1,6 +1,6 @@
 //! Keys that many people have: published test keys, leaked keys of products, an organisation's own list.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use scanner_core::material::{CertFacts, PublicHalf};
 
@@ -47,17 +47,17 @@ pub struct Known {
 }
 
 /// All lists of a run.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct KnownKeys {
     entries: Vec<Known>,
     /// Names in hex, each with the column it came from, to entries.
-    names: HashMap<(Column, String), usize>,
+    names: BTreeMap<(Column, String), usize>,
     /// A block list of badkeys: sorted records of 15 bytes of digest and one of the list they come from.
     blocked: Vec<u8>,
 }
 
 /// By what a key is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Column {
     Spki,
     Bk120,

@@ -1,6 +1,6 @@
 //! Links between the materials of a run: lines that use a key, certificates that a key issued.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 use scanner_core::material::{CertFacts, Name, Occurrence, Reference};
@@ -85,11 +85,12 @@ const COMMON: [&str; 12] = [
 
 /// Every place of every private key, by what may name it.
 #[derive(Default)]
+#[allow(clippy::struct_field_names, reason = "each is an index by something")]
 struct Places {
-    by_file_name: HashMap<String, BTreeSet<(PathBuf, usize)>>,
-    by_directory: HashMap<PathBuf, BTreeSet<(PathBuf, usize)>>,
-    by_alias: HashMap<String, BTreeSet<(PathBuf, usize)>>,
-    by_line: HashMap<(PathBuf, u64), BTreeSet<usize>>,
+    by_file_name: BTreeMap<String, BTreeSet<(PathBuf, usize)>>,
+    by_directory: BTreeMap<PathBuf, BTreeSet<(PathBuf, usize)>>,
+    by_alias: BTreeMap<String, BTreeSet<(PathBuf, usize)>>,
+    by_line: BTreeMap<(PathBuf, u64), BTreeSet<usize>>,
     by_digits: BTreeSet<(String, usize)>,
 }
 
@@ -282,7 +283,7 @@ pub(super) fn uses(estate: &mut Estate, references: Vec<Occurrence>) {
 /// Hands every certificate to the key that issued it, as far as the run holds both: issuer and subject are the same text,
 /// and the key identifiers do not contradict. No signature is checked.
 pub(super) fn issued(estate: &mut Estate) {
-    let mut issuers: HashMap<String, Vec<(usize, CertFacts)>> = HashMap::new();
+    let mut issuers: BTreeMap<String, Vec<(usize, CertFacts)>> = BTreeMap::new();
     for (number, key) in estate.keys.iter().enumerate() {
         for certificate in key.certificates() {
             issuers.entry(certificate.subject.clone()).or_default().push((number, certificate.clone()));

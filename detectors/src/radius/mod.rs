@@ -7,14 +7,24 @@ pub mod estate;
 pub mod evidence;
 pub mod known;
 pub mod link;
+pub mod playbook;
+mod posture;
 pub mod rank;
+pub mod rules;
+mod severity;
 pub mod tables;
+pub mod weakness;
 
+use scanner_core::blob::Origin;
 use scanner_core::material::{Algorithm, CertFacts, KeyId, Occurrence, Proof, ProtectionState, PublicHalf};
 
+pub use crate::weak::Weakness;
+pub use classify::Judge;
 pub use estate::Estate;
-pub use known::KnownKeys;
+pub use known::{Known, KnownKeys};
+pub use link::Use;
 pub use tables::Tables;
+pub use weakness::{Weaknesses, survey};
 
 /// Who must act before forged output stops being accepted. Ordered: `T0` is the widest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
@@ -110,12 +120,34 @@ pub struct Modifier {
     pub text: String,
 }
 
-/// A private key, ranked, with every place it lies.
+/// A place in a file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Spot {
+    /// The file and what was opened to reach it.
+    pub origin: Origin,
+    /// Line in the file, from 1; 0 where there is none.
+    pub line: u64,
+}
+
+/// A rule that a key breaks, whatever it is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleHit {
+    /// The rule's id in `rules.toml`.
+    pub rule: &'static str,
+    /// What of this key breaks it.
+    pub text: String,
+    /// Where that is seen.
+    pub places: Vec<Spot>,
+}
+
+/// A private key, ranked, with every place it lies; or a public key that must not be trusted, with what trusts it.
 #[derive(Clone, Debug)]
 pub struct Finding {
     /// Stable id: `kr1:` and 16 hex digits that follow from the key alone, so that moving a line, a file or a repository
     /// changes nothing.
     pub id: String,
+    /// Whether the private key was found; otherwise the places are those of what trusts its public half.
+    pub private: bool,
     /// Identity of the public half; `None` if it cannot be known without a password.
     pub key: Option<KeyId>,
     /// Every name that follows from the public half.
@@ -146,6 +178,16 @@ pub struct Finding {
     pub evidence: Vec<Evidence>,
     /// Ledger: severity modifiers in the order applied; the first one is the base of the tier.
     pub modifiers: Vec<Modifier>,
+    /// Rules that the key breaks, in a fixed order.
+    pub rules: Vec<RuleHit>,
+    /// What arithmetic says of its public half, worst first.
+    pub weaknesses: Vec<Weakness>,
+    /// What lists of published keys say of it.
+    pub known: Option<Known>,
+    /// When the first commit was made that holds it, seconds since 1970.
+    pub first_seen: Option<i64>,
+    /// Whether its verifiers look at the expiry of its certificates.
+    pub dated: bool,
     /// The reason in one line.
     pub reason: String,
     /// The next step in one line.
@@ -156,6 +198,10 @@ pub struct Finding {
     pub certificates: Vec<CertFacts>,
     /// Places of public halves and certificates of the same key, sorted.
     pub related: Vec<Occurrence>,
+    /// Lines of other files that use the key, sorted.
+    pub uses: Vec<Use>,
+    /// Places of certificates that the key issued, sorted.
+    pub issued: Vec<Occurrence>,
 }
 
 impl Finding {

@@ -2,10 +2,15 @@
 
 use super::Finding;
 
-/// Signing keys first, then by tier, severity and sureness; the id decides what is left.
+/// Findings below this severity are notes, in tenths.
+pub const NOTE: i32 = 20;
+
+/// Notes last: a published test key has the tier of its role, but nobody loses sleep over it. Then signing keys before
+/// others, then by tier, severity and sureness; the id decides what is left.
 pub fn rank(findings: &mut [Finding]) {
     findings.sort_by(|a, b| {
-        let order = |f: &Finding| (!f.signing, f.tier, -f.severity, -f.roles.first().map_or(0, |r| r.score));
+        let order =
+            |f: &Finding| (f.severity < NOTE, !f.signing, f.tier, -f.severity, -f.roles.first().map_or(0, |r| r.score));
         order(a).cmp(&order(b)).then_with(|| a.id.cmp(&b.id))
     });
 }

@@ -1,11 +1,14 @@
 //! Roles and evidence as data: `detectors/data/*.toml`, compiled in and read once a run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
-use globset::{GlobBuilder, GlobMatcher};
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use serde::Deserialize;
 
 use super::Tier;
+use super::evidence::public::PublicRule;
+use super::evidence::rule::Rule;
 
 /// A role of `roles.toml`.
 #[derive(Clone, Debug, Deserialize)]
@@ -24,15 +27,18 @@ pub struct Role {
     /// The first thing to do.
     pub next: String,
     /// Whether its verifiers look at the expiry of the key or its certificate.
-    #[serde(default)]
     pub expiry: Expiry,
+    /// How far a revocation reaches.
+    pub revocation: Revocation,
+    /// Whether what was signed before is still accepted, and what would stop it.
+    pub old_signatures: String,
     /// Whether it gives way where a special role is asserted.
     #[serde(default)]
     pub generic: bool,
 }
 
 /// Whether verifiers look at the expiry of a key or its certificate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Expiry {
     /// They do: an expired certificate ends it.
@@ -42,61 +48,43 @@ pub enum Expiry {
     /// They do not look.
     Ignored,
     /// The key has none.
-    #[default]
     None,
 }
 
-/// A flag of an OpenPGP key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Use {
-    Certify,
-    Sign,
-    Encrypt,
-    Authenticate,
+impl Expiry {
+    /// What that means for a person.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Enforced => "verifiers refuse an expired certificate",
+            Self::WithoutTimestamp => "time-stamped signatures outlive the certificate",
+            Self::Ignored => "expiry does not stop it",
+            Self::None => "the key has no expiry",
+        }
+    }
 }
 
-/// An entry of `evidence.toml`: every condition that is there must hold.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Rule {
-    pub(crate) role: String,
-    pub(crate) weight: i32,
-    pub(crate) group: String,
-    pub(crate) text: String,
-    /// The tier that the role has for a key with this item, where it is wider than usual.
-    pub(crate) tier: Option<Tier>,
-    pub(crate) ca: Option<bool>,
-    pub(crate) self_issued: Option<bool>,
-    pub(crate) version: Option<u32>,
-    pub(crate) key_usage: Option<u32>,
-    pub(crate) eku: Option<String>,
-    pub(crate) policy: Option<String>,
-    pub(crate) extension: Option<String>,
-    pub(crate) subject: Option<String>,
-    pub(crate) format: Option<String>,
-    pub(crate) algorithm: Option<String>,
-    pub(crate) uses: Option<Use>,
-    pub(crate) subkey: Option<bool>,
-    pub(crate) label: Option<String>,
-    path: Option<String>,
-    #[serde(default)]
-    pub(crate) word: Vec<String>,
-    #[serde(skip)]
-    pub(crate) glob: Option<GlobMatcher>,
+/// How far a revocation reaches; where verifiers differ, what the slower ones do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub enum Revocation {
+    /// Online and enforced, or one switch at one service.
+    A,
+    /// Asked for softly, or bound to a date.
+    B,
+    /// Every verifier has to be updated.
+    C,
+    /// Practically never.
+    D,
 }
 
-impl Rule {
-    /// Whether it asks for a certificate.
-    pub(crate) const fn about_certificate(&self) -> bool {
-        self.ca.is_some()
-            || self.self_issued.is_some()
-            || self.version.is_some()
-            || self.key_usage.is_some()
-            || self.eku.is_some()
-            || self.policy.is_some()
-            || self.extension.is_some()
-            || self.subject.is_some()
+impl Revocation {
+    /// What that means for a person.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::A => "revocation is online and enforced",
+            Self::B => "revocation is soft, or bound to a date",
+            Self::C => "every verifier has to be updated",
+            Self::D => "practically nothing reaches the verifiers",
+        }
     }
 }
 
@@ -110,7 +98,10 @@ struct RolesFile {
 #[serde(deny_unknown_fields)]
 struct EvidenceFile {
     evidence: Vec<Rule>,
+    #[serde(default)]
+    public: Vec<PublicRule>,
     test: Words,
+    stages: Words,
 }
 
 #[derive(Deserialize)]
@@ -123,8 +114,19 @@ struct Words {
 #[derive(Debug)]
 pub struct Tables {
     roles: BTreeMap<String, Role>,
-    pub(crate) rules: Vec<Rule>,
+    /// Rules about certificates, as they stand in the file.
+    pub(crate) of_certificates: Vec<Rule>,
+    /// Rules about private keys and their files, likewise.
+    pub(crate) of_files: Vec<Rule>,
+    /// The globs of all rules about files.
+    globs: GlobSet,
+    /// The number of the rule that each glob belongs to.
+    owners: Vec<usize>,
+    /// Rules about places of public halves, likewise.
+    pub(crate) public: Vec<PublicRule>,
     pub(crate) test_words: Vec<String>,
+    /// Words that name one stage of a boot chain each.
+    pub(crate) stage_words: Vec<String>,
 }
 
 impl Tables {
@@ -142,7 +144,7 @@ impl Tables {
     /// Reads tables from TOML. `Err` says what is wrong with which entry.
     pub fn read(roles: &str, evidence: &str) -> Result<Self, String> {
         let roles: RolesFile = toml::from_str(roles).map_err(|e| format!("roles: {e}"))?;
-        let mut evidence: EvidenceFile = toml::from_str(evidence).map_err(|e| format!("evidence: {e}"))?;
+        let evidence: EvidenceFile = toml::from_str(evidence).map_err(|e| format!("evidence: {e}"))?;
         let mut known = BTreeMap::new();
         for role in roles.role {
             if let Some(twice) = known.insert(role.id.clone(), role) {
@@ -152,16 +154,38 @@ impl Tables {
         if !known.contains_key("unknown") {
             return Err("roles: `unknown` is missing".to_owned());
         }
-        for rule in &mut evidence.evidence {
-            if !known.contains_key(&rule.role) {
-                return Err(format!("evidence: no role `{}` ({})", rule.role, rule.text));
+        for rule in &evidence.evidence {
+            let named = |what: String| format!("evidence: {what} ({}: {})", rule.role, rule.text);
+            if !rule.role.is_empty() && !known.contains_key(&rule.role) {
+                return Err(named(format!("no role `{}`", rule.role)));
             }
-            if let Some(path) = &rule.path {
-                let glob = GlobBuilder::new(path).case_insensitive(true).literal_separator(true).build();
-                rule.glob = Some(glob.map_err(|e| format!("evidence: {e}"))?.compile_matcher());
+            if let Some(fault) = rule.fault() {
+                return Err(named(fault));
             }
         }
-        Ok(Self { roles: known, rules: evidence.evidence, test_words: evidence.test.words })
+        for rule in &evidence.public {
+            if !known.contains_key(&rule.role) || !rule.asks() || rule.weight <= 0 {
+                return Err(format!("evidence: public: no role, no condition or no weight ({})", rule.text));
+            }
+        }
+        let (of_certificates, of_files): (Vec<_>, Vec<_>) =
+            evidence.evidence.into_iter().partition(Rule::about_certificate);
+        let (globs, owners) = globs(&of_files).map_err(|error| format!("evidence: {error}"))?;
+        Ok(Self {
+            roles: known,
+            of_certificates,
+            of_files,
+            globs,
+            owners,
+            public: evidence.public,
+            test_words: evidence.test.words,
+            stage_words: evidence.stages.words,
+        })
+    }
+
+    /// Numbers of the rules about files one of whose globs matches.
+    pub(crate) fn on_path(&self, path: &Path) -> BTreeSet<usize> {
+        self.globs.matches(path).into_iter().filter_map(|glob| self.owners.get(glob).copied()).collect()
     }
 
     /// A role by its id.
@@ -175,26 +199,100 @@ impl Tables {
     }
 }
 
+/// The globs of all rules, with the number of the rule that each belongs to.
+fn globs(rules: &[Rule]) -> Result<(GlobSet, Vec<usize>), globset::Error> {
+    let (mut set, mut owners) = (GlobSetBuilder::new(), Vec::new());
+    for (number, rule) in rules.iter().enumerate() {
+        for path in &rule.path {
+            set.add(GlobBuilder::new(path).case_insensitive(true).literal_separator(true).build()?);
+            owners.push(number);
+        }
+    }
+    Ok((set.build()?, owners))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Roles that no file and no certificate can show by itself, and why.
+    const WITHOUT_RULE: [(&str, &str); 3] = [
+        ("ca_root_public", "only a list of the public roots proves it; there is none yet, and a name proves nothing"),
+        ("hmac_signer", "a secret in a configuration file: the lines that use it say so (data/usage.toml)"),
+        ("unknown", "what is left when nothing speaks for anything"),
+    ];
+
     #[test]
-    fn built_in_tables_are_whole() {
+    fn every_role_can_be_reached() {
         let tables = Tables::built_in();
-        assert!(tables.rules.len() > 50);
-        for rule in &tables.rules {
-            assert!([10, 30, 60, 100].contains(&rule.weight), "{}", rule.text);
-            assert!(["certificate", "container", "label", "path"].contains(&rule.group.as_str()), "{}", rule.text);
-            assert_eq!(rule.about_certificate(), rule.group == "certificate", "{}", rule.text);
+        let reached: BTreeSet<&str> = tables
+            .of_certificates
+            .iter()
+            .chain(&tables.of_files)
+            .filter(|rule| rule.weight > 0)
+            .map(|rule| rule.role.as_str())
+            .collect();
+        for role in tables.roles() {
+            let excused = WITHOUT_RULE.iter().any(|(id, _)| *id == role.id);
+            assert_ne!(reached.contains(role.id.as_str()), excused, "{}", role.id);
         }
     }
 
     #[test]
+    fn roles_say_all_that_is_asked_of_them() {
+        let tables = Tables::built_in();
+        for role in tables.roles() {
+            for text in [&role.title, &role.believed_by, &role.next, &role.old_signatures] {
+                assert!(!text.is_empty() && text.trim() == text, "{}: {text:?}", role.id);
+            }
+            assert!(role.next.ends_with('.') && role.old_signatures.ends_with('.'), "{}", role.id);
+            assert!(!role.believed_by.ends_with('.'), "{} goes into a sentence", role.id);
+            let generic = ["openpgp_certify", "openpgp_sign", "unknown"].contains(&role.id.as_str());
+            assert_eq!(role.generic, generic, "{}", role.id);
+        }
+        assert_eq!(tables.role("boot_root").map(|role| role.revocation), Some(Revocation::D));
+    }
+
+    #[test]
+    fn a_tier_of_a_rule_is_wider_than_that_of_its_role() {
+        let tables = Tables::built_in();
+        for rule in tables.of_certificates.iter().chain(&tables.of_files) {
+            if let (Some(tier), Some(role)) = (rule.tier, tables.role(&rule.role)) {
+                assert!(tier < role.tier && rule.weight > 0, "{}: {}", rule.role, rule.text);
+            }
+        }
+    }
+
+    #[test]
+    fn globs_lead_to_their_rules() {
+        let tables = Tables::built_in();
+        let roles = |path: &str| -> Vec<&str> {
+            let on = tables.on_path(Path::new(path)).into_iter();
+            let mut roles: Vec<_> = on.map(|number| tables.of_files[number].role.as_str()).collect();
+            roles.dedup();
+            roles
+        };
+        assert_eq!(roles("linux/certs/Signing_Key.pem"), ["os_kernel"]);
+        assert_eq!(roles("linux/certs/signing_key.pem.old"), [""; 0]);
+    }
+
+    #[test]
     fn a_wrong_entry_is_named() {
-        let role = "[[role]]\nid='unknown'\ntitle=''\ntier='T3'\nsigns=false\nbelieved_by=''\nnext=''\n";
-        let rule = "[[evidence]]\nrole='nonesuch'\nweight=10\ngroup='path'\ntext='x'\n[test]\nwords=[]\n";
-        assert_eq!(Tables::read(role, rule).unwrap_err(), "evidence: no role `nonesuch` (x)");
-        assert!(Tables::read("[[role]]\nid='a'\nrank=1\n", rule).unwrap_err().contains("rank"));
+        let role = "[[role]]\nid='unknown'\ntitle=''\ntier='T3'\nsigns=false\nbelieved_by=''\nnext=''\nexpiry='none'\n\
+                    revocation='D'\nold_signatures=''\n";
+        let rule = |fields: &str| {
+            let words = "[test]\nwords=[]\n[stages]\nwords=[]\n";
+            Tables::read(role, &format!("[[evidence]]\nrole='unknown'\ngroup='path'\ntext='x'\n{fields}\n{words}"))
+        };
+        assert!(rule("weight=10\nword='a'").is_ok());
+        assert_eq!(rule("weight=10").unwrap_err(), "evidence: it has no condition (unknown: x)");
+        assert!(rule("weight=10\npath='{a'").unwrap_err().contains("{a"));
+        assert!(rule("weight=10\nword='a'\ncolour='b'").unwrap_err().contains("colour"));
+        assert!(Tables::read("[[role]]\nid='a'\nrank=1\n", "").unwrap_err().contains("rank"));
+        let twice = Tables::read(&format!("{role}{role}"), "evidence=[]\n[test]\nwords=[]\n[stages]\nwords=[]\n");
+        assert_eq!(twice.unwrap_err(), "roles: unknown stands twice");
+        let nonesuch =
+            rule("weight=10\nword='a'\n[[evidence]]\nrole='no'\nweight=10\ngroup='path'\ntext='y'\nword='b'");
+        assert_eq!(nonesuch.unwrap_err(), "evidence: no role `no` (no: y)");
     }
 }

@@ -78,3 +78,21 @@ fn material(key: PrivateKey, der: &[u8], encoding: Encoding, span: Range<usize>)
 pub(crate) fn opaque(bytes: &[u8]) -> Identity {
     Identity::Opaque(Sha256::digest(bytes).into())
 }
+
+/// What an opened container gives: a material, and which of those that were seen locked it takes the place of.
+#[derive(Debug)]
+pub(crate) struct Item {
+    /// Number among the materials that the detector reports as locked; `None` if it was hidden.
+    pub(crate) which: Option<usize>,
+    /// What it is now.
+    pub(crate) material: Material,
+}
+
+impl Item {
+    /// A private key that a password brought to light. How it was protected, and its place, are known already.
+    pub(crate) fn key(which: usize, key: PrivateKey, der: &[u8]) -> Self {
+        let mut material = material(key, der, Encoding::Binary, Range::default());
+        material.protection = None;
+        Self { which: Some(which), material }
+    }
+}

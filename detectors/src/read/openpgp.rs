@@ -1,9 +1,9 @@
 //! OpenPGP packets (RFC 9580, RFC 4880) as far as secret keys need them: framing, the public part of a key and its
-//! fingerprint, how the secret part is protected, key flags from signatures.
+//! fingerprint, how the secret part is protected. What signatures say of a key is in `openpgp_signature`.
 
 use md5::Md5;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Protection, ProtectionState, PublicHalf, Uses};
+use scanner_core::material::{Protection, ProtectionState, PublicHalf};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -118,8 +118,26 @@ enum Numbers<'a> {
     Unknown,
 }
 
-/// Reads the body of a secret key packet (RFC 9580 5.5.3).
-pub(crate) fn secret_key(body: &[u8]) -> Result<SecretKey, Malformed> {
+/// A secret key packet, taken apart.
+pub(crate) struct Parts<'a> {
+    pub(crate) version: u8,
+    created: u32,
+    numbers: Numbers<'a>,
+    public: &'a [u8],
+    /// Everything from the S2K usage on.
+    pub(crate) secret: &'a [u8],
+}
+
+impl Parts<'_> {
+    /// Whether decrypted secret numbers belong to the public ones, and how many bytes they fill.
+    pub(crate) fn fits(&self, plain: &[u8]) -> Result<(bool, usize), Malformed> {
+        let mut cursor = Cursor::new(plain);
+        Ok((fits(&mut cursor, &self.numbers)?, cursor.at()))
+    }
+}
+
+/// Takes the body of a secret key packet apart (RFC 9580 5.5.3).
+pub(crate) fn parts(body: &[u8]) -> Result<Parts<'_>, Malformed> {
     let mut cursor = Cursor::new(body);
     let version = cursor.u8("key version")?;
     let created = cursor.u32("creation time")?;
@@ -143,7 +161,13 @@ pub(crate) fn secret_key(body: &[u8]) -> Result<SecretKey, Malformed> {
     if declared.is_some_and(|length| length != cursor.at() - before) {
         return Err(Malformed::new("length of the public part", before));
     }
-    let public_part = body.get(..cursor.at()).unwrap_or_default();
+    let public = body.get(..cursor.at()).unwrap_or_default();
+    Ok(Parts { version, created, numbers, public, secret: cursor.rest() })
+}
+
+/// Reads the body of a secret key packet.
+pub(crate) fn secret_key(body: &[u8]) -> Result<SecretKey, Malformed> {
+    let Parts { version, created, numbers, public: public_part, secret } = parts(body)?;
     let fingerprint = fingerprint(version, public_part, &numbers);
     let mut key = SecretKey {
         fingerprint,
@@ -160,7 +184,7 @@ pub(crate) fn secret_key(body: &[u8]) -> Result<SecretKey, Malformed> {
     } else if key.public.is_none() {
         key.notes.push("no SubjectPublicKeyInfo form: known by its fingerprint");
     }
-    secret_part(&mut cursor, version, &numbers, &mut key)?;
+    secret_part(&mut Cursor::new(secret), version, &numbers, &mut key)?;
     Ok(key)
 }
 
@@ -450,51 +474,4 @@ fn fits(cursor: &mut Cursor<'_>, numbers: &Numbers<'_>) -> Result<bool, Malforme
 fn same(a: &[u8], b: &[u8]) -> bool {
     let strip = |n: &[u8]| n.iter().take_while(|&&b| b == 0).count();
     a.get(strip(a)..) == b.get(strip(b)..)
-}
-
-/// What a signature says of the key before it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Statement {
-    /// Signature type, RFC 9580 5.2.1.
-    pub(crate) kind: u8,
-    /// Seconds since 1970, 0 if it does not say.
-    pub(crate) created: u32,
-    /// Key flags (RFC 9580 5.2.3.29).
-    pub(crate) uses: Option<Uses>,
-}
-
-/// Reads a version 4, 5 or 6 signature as far as its hashed subpackets. Its mathematics are not checked.
-pub(crate) fn statement(body: &[u8]) -> Result<Statement, Malformed> {
-    let mut cursor = Cursor::new(body);
-    let version = cursor.u8("signature version")?;
-    let kind = cursor.u8("signature type")?;
-    cursor.u16("signature algorithms")?;
-    let length = match version {
-        4 | 5 => usize::from(cursor.u16("hashed length")?),
-        6 => cursor.u32("hashed length")? as usize,
-        _ => return Err(Malformed::new("signature version", 0)),
-    };
-    let mut fields = Cursor::new(cursor.take(length, "hashed subpackets")?);
-    let mut statement = Statement { kind, created: 0, uses: None };
-    while !fields.is_empty() {
-        let length = match fields.u8("subpacket length")? {
-            octet @ 0..192 => usize::from(octet),
-            255 => fields.u32("subpacket length")? as usize,
-            octet => (usize::from(octet) - 192) * 256 + usize::from(fields.u8("subpacket length")?) + 192,
-        };
-        match fields.take(length, "subpacket")? {
-            // The high bit says that the subpacket is critical.
-            [2 | 0x82, time @ ..] => statement.created = time.try_into().map_or(0, u32::from_be_bytes),
-            [27 | 0x9b, flags, ..] => {
-                statement.uses = Some(Uses {
-                    certify: flags & 0x01 != 0,
-                    sign: flags & 0x02 != 0,
-                    encrypt: flags & 0x0c != 0,
-                    authenticate: flags & 0x20 != 0,
-                });
-            }
-            _ => {}
-        }
-    }
-    Ok(statement)
 }

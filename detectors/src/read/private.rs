@@ -20,12 +20,22 @@ pub(crate) struct PrivateKey {
     pub(crate) verified: bool,
     /// `pkcs1`, `pkcs8`, `sec1` or `dsa`.
     pub(crate) format: &'static str,
+    /// Whether there was anything that the parts had to fit: if so and they are not verified, something is wrong.
+    pub(crate) comparable: bool,
     /// Whether the private number could be one: bytes without redundancy inside a program may be a template instead.
     pub(crate) plausible: bool,
     /// Remarks for a person.
     pub(crate) notes: Vec<&'static str>,
     /// Length of the structure in bytes; what follows is not part of it.
     pub(crate) consumed: usize,
+}
+
+impl PrivateKey {
+    /// Whether bytes that came out of a decryption are this key and nothing else: no padding accident gets so far. `read`
+    /// is a reader of this file.
+    pub(crate) fn decrypted(read: fn(&[u8]) -> Result<Self, Malformed>, plain: &[u8]) -> Option<Self> {
+        read(plain).ok().filter(|key| key.consumed == plain.len() && (key.verified || !key.comparable))
+    }
 }
 
 /// Largest modulus read, in bits: OpenSSL refuses larger public keys (OPENSSL_RSA_MAX_MODULUS_BITS).
@@ -93,6 +103,7 @@ fn rsa(der: &[u8], pss: Option<&[u8]>) -> Result<PrivateKey, Malformed> {
         public: Some(public::half(&key)),
         verified,
         format: "pkcs1",
+        comparable: true,
         plausible: true,
         notes,
         consumed: outer.raw.len(),
@@ -118,6 +129,7 @@ pub(crate) fn dsa(der: &[u8]) -> Result<PrivateKey, Malformed> {
         public: Some(public::half(&PublicKey::Dsa { p, q, g, y })),
         verified,
         format: "dsa",
+        comparable: true,
         plausible: true,
         notes: if verified { vec![] } else { vec!["the public number does not belong to the private one"] },
         consumed: outer.raw.len(),
@@ -188,10 +200,11 @@ fn ec(der: &[u8], domain: Option<Domain<'_>>) -> Result<PrivateKey, Malformed> {
     if !verified && point.is_some() && computed.is_some() {
         notes.push("the public point does not belong to the private scalar");
     }
+    let comparable = point.is_some() && computed.is_some();
     let shown = point.map(<[u8]>::to_vec).or(computed);
     let public = shown.map(|point| public::half(&PublicKey::Ec { domain, point: &point }));
     let plausible = looks_random(scalar);
-    Ok(PrivateKey { public, verified, format: "sec1", plausible, notes, consumed: outer.raw.len() })
+    Ok(PrivateKey { public, verified, format: "sec1", comparable, plausible, notes, consumed: outer.raw.len() })
 }
 
 /// Whether two X9.62 points, the first uncompressed, are the same.
@@ -260,6 +273,7 @@ fn dsa_pkcs8(algorithm: &mut Reader<'_>, octets: &[u8]) -> Result<PrivateKey, Ma
         verified: false,
         public: y.map(|y| public::half(&PublicKey::Dsa { p, q, g, y: &y })),
         format: "pkcs8",
+        comparable: false,
         plausible: true,
         notes: vec!["PKCS#8 holds no public number for DSA: derived from the private one"],
         consumed: 0,
@@ -278,6 +292,7 @@ fn dh(algorithm: &mut Reader<'_>, octets: &[u8]) -> Result<PrivateKey, Malformed
         public: y.map(|y| public::half(&PublicKey::Dh { parameters: parameters.raw, p, y: &y })),
         verified: false,
         format: "pkcs8",
+        comparable: false,
         plausible: true,
         notes: vec!["Diffie-Hellman key: agrees on secrets, cannot sign"],
         consumed: 0,
@@ -309,6 +324,7 @@ fn raw(kind: Raw, octets: &[u8], public: Option<&[u8]>) -> Result<PrivateKey, Ma
         public: shown.map(|bytes| public::half(&PublicKey::Raw { kind, bytes })),
         verified,
         format: "pkcs8",
+        comparable: computed.is_some() && public.is_some(),
         plausible: looks_random(private),
         notes,
         consumed: 0,

@@ -100,6 +100,32 @@ pub(crate) fn public(blob: &[u8]) -> Result<Option<Public<'_>>, Malformed> {
     Ok(Some(Public { algorithm, key, application, blob }))
 }
 
+/// Reads a public key blob that stands alone: the key, and for a certificate the key of the authority that signed it
+/// (OpenSSH PROTOCOL.certkeys). `None` for a key of a type that is not known.
+pub(crate) fn certificate(blob: &[u8]) -> Result<(Option<PublicHalf>, Option<PublicHalf>), Malformed> {
+    let Some(key) = public(blob)? else { return Ok((None, None)) };
+    let mut fields = Cursor::new(blob);
+    let Some(_) = certified(fields.string("SSH key type")?) else { return Ok((Some(key.half()), None)) };
+    fields.string("certificate nonce")?;
+    public_fields(key.algorithm, &mut fields)?;
+    if key.algorithm.is_security_key() {
+        fields.string("FIDO application")?;
+    }
+    fields.u64("certificate serial")?;
+    fields.u32("certificate type")?;
+    for field in ["key id", "principals"] {
+        fields.string(field)?;
+    }
+    fields.u64("valid after")?;
+    fields.u64("valid before")?;
+    for field in ["critical options", "extensions", "reserved"] {
+        fields.string(field)?;
+    }
+    let authority = public(fields.string("signature key")?)?.map(|key| key.half());
+    fields.string("certificate signature")?;
+    Ok((Some(key.half()), authority))
+}
+
 /// The plain name of a certified key: `sk-ssh-ed25519-cert-v01@openssh.com` certifies `sk-ssh-ed25519@openssh.com`.
 fn certified(name: &[u8]) -> Option<Vec<u8>> {
     let stem = name.strip_suffix(CERTIFIED)?;

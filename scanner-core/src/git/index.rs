@@ -124,6 +124,13 @@ impl Index {
         }
     }
 
+    /// The CRC-32 of the entry at a position as it lies in the pack; only version 2 holds it.
+    pub(crate) fn checksum(&self, position: u32) -> Option<u32> {
+        let Store::V2(map) = &self.store else { return None };
+        let checksums = 8 + FANOUT + self.count as usize * self.format.bytes();
+        u32_at(map.bytes(), checksums + position as usize * 4)
+    }
+
     /// The position of a name.
     pub(crate) fn find(&self, id: &ObjectId) -> Option<u32> {
         let (mut low, mut high) = self.bucket(id);

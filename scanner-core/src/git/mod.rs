@@ -27,6 +27,7 @@ mod refs;
 mod reftable;
 mod reindex;
 mod repo;
+mod rescue;
 mod scan;
 mod select;
 mod source;

@@ -9,6 +9,7 @@ use super::loose::{self, Loose};
 use super::map::read_regular;
 use super::oid::{Format, Kind, ObjectId};
 use super::pack::{MISSING_BASE, Pack};
+use super::rescue::Rescue;
 use super::walk::WHOLE;
 use crate::blob::Origin;
 use crate::error::{Gap, Malformed, Reason};
@@ -163,7 +164,11 @@ impl Odb {
                 }
             }
         }
-        Err(missing)
+        // Damaged here; the base of a delta may be whole elsewhere.
+        match missing {
+            Missing::Damaged(_) => Rescue::new(self).object(id).ok_or(missing),
+            Missing::Absent => Err(missing),
+        }
     }
 
     /// Whether it is there at all.
@@ -208,7 +213,7 @@ pub(crate) fn rebuilt(path: &Path, start: usize, format: Format, gap: &mut dyn F
     Ok(pack)
 }
 
-fn read_loose(objects: &Path, id: &ObjectId) -> Result<(Kind, Vec<u8>), Malformed> {
+pub(super) fn read_loose(objects: &Path, id: &ObjectId) -> Result<(Kind, Vec<u8>), Malformed> {
     let mut inflater = Inflater::default();
     let unreadable = Malformed::new("loose object cannot be opened", 0);
     let object = Loose::open(&loose::path(objects, id), &mut inflater).map_err(|_| unreadable)??;
@@ -244,6 +249,8 @@ fn with_alternates(objects: &Path, gap: &mut dyn FnMut(Gap)) -> Vec<PathBuf> {
         let list = path.join("info/alternates");
         match read_regular(&list, TEXT) {
             Ok(text) if depth < ALTERNATES => {
+                // To git this is a string of C: it ends with the first zero.
+                let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
                 let lines =
                     text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty() && !line.starts_with(b"#"));
                 // In the order of the file: the queue is a stack.

@@ -10,9 +10,10 @@ use super::commits::{Commits, tagged};
 use super::forest::Forest;
 use super::inflate::Inflater;
 use super::loose::{self, Loose};
-use super::odb::{Directory, reason, unread};
+use super::odb::{Directory, Odb, reason, unread};
 use super::oid::{Kind, ObjectId};
 use super::pack::{MISSING_BASE, Pack};
+use super::rescue::Rescue;
 use super::trees::Forests;
 use super::walk::{Change, STREAMED, Visitor, walk};
 use crate::blob::{Blob, Origin};
@@ -36,8 +37,20 @@ pub(crate) struct Tally {
     pub(crate) tags: Vec<(ObjectId, ObjectId)>,
     /// Whether anything was found.
     pub(crate) found: bool,
+    /// What could not be read where it was looked for first.
+    pub(crate) lost: Vec<Lost>,
     /// Forests of packs that hold something that was found.
     pub(crate) forests: Forests,
+}
+
+/// An object that could not be read in one place.
+#[derive(Debug)]
+pub(crate) struct Lost {
+    pub(crate) id: ObjectId,
+    reason: Reason,
+    detail: String,
+    /// Whether it is among [`Tally::kinds`].
+    counted: bool,
 }
 
 impl Tally {
@@ -47,6 +60,7 @@ impl Tally {
         self.commits.append(other.commits);
         self.tags.extend(other.tags);
         self.found |= other.found;
+        self.lost.extend(other.lost);
         self.forests.extend(other.forests);
     }
 
@@ -101,7 +115,20 @@ impl Scan<'_> {
         for (entry, what) in faults {
             let id = pack.index.id(forest.position(entry));
             let reason = if what.what == MISSING_BASE { Reason::MissingBase } else { Reason::Damaged };
-            self.gap(id, reason, format!("{} in {}", what.what, file_name(&pack.path)));
+            let detail = format!("{} in {}", what.what, file_name(&pack.path));
+            match id {
+                Some(id) if self.wants(&id) => {
+                    tally.lost.push(Lost { id, reason, detail, counted: forest.kind(entry).is_some() });
+                }
+                _ => self.gap(id, reason, detail),
+            }
+        }
+        if self.wanted.is_none() {
+            for entry in misread(pack, &forest) {
+                let Some(id) = pack.index.id(forest.position(entry)).filter(|_| fresh(entry)) else { continue };
+                let detail = format!("checksum of the entry in {}", file_name(&pack.path));
+                tally.lost.push(Lost { id, reason: Reason::Damaged, detail, counted: true });
+            }
         }
         if let Some(wanted) = self.wanted {
             let positions: Vec<u32> = (0..forest.len() as u32).map(|entry| forest.position(entry)).collect();
@@ -158,6 +185,28 @@ impl Scan<'_> {
             })
     }
 
+    /// Looks for another copy of everything that could not be read, and tells of what has none.
+    pub(crate) fn rescue(&self, odb: &Odb, tally: &mut Tally) {
+        let mut lost = std::mem::take(&mut tally.lost);
+        lost.sort_by(|a, b| a.id.cmp(&b.id).then(b.counted.cmp(&a.counted)));
+        lost.dedup_by(|a, b| a.id == b.id);
+        let mut rescue = Rescue::new(odb);
+        for Lost { id, reason, detail, counted } in lost {
+            let object = if self.sink.cancelled() { None } else { rescue.object(&id) };
+            let Some((kind, bytes)) = object else {
+                self.gap(Some(id), reason, detail);
+                continue;
+            };
+            if !counted {
+                tally.count(kind);
+            }
+            let (_, wipe) = self.look(id, kind, &bytes, &mut Vec::new(), tally);
+            if wipe {
+                zeroize::Zeroize::zeroize(&mut { bytes });
+            }
+        }
+    }
+
     /// Hands a whole object to the engine if it holds any anchor. Returns whether it holds none.
     fn look(&self, id: ObjectId, kind: Kind, bytes: &[u8], seen: &mut Vec<Seen>, tally: &mut Tally) -> (bool, bool) {
         match kind {
@@ -208,7 +257,11 @@ impl Scan<'_> {
         if size > self.sink.max_bytes() {
             return self.gap(Some(id), Reason::TooLarge, format!("{size} bytes"));
         }
-        tally.found |= windows.feed_part(bytes, &Origin::object(self.name, id), self.sink).found;
+        let (looked, fault) = windows.feed_part(bytes, &Origin::object(self.name, id), self.sink);
+        tally.found |= looked.found;
+        if let Some(detail) = fault {
+            tally.lost.push(Lost { id, reason: Reason::Damaged, detail, counted: true });
+        }
     }
 }
 
@@ -287,7 +340,8 @@ impl Visitor for Objects<'_> {
     fn damaged(&mut self, entry: u32, what: Malformed) {
         if let Some(id) = self.id(entry) {
             let reason = if what.what == super::walk::TOO_LARGE { Reason::TooLarge } else { Reason::Damaged };
-            self.scan.gap(Some(id), reason, format!("{} in {}", what.what, file_name(&self.pack.path)));
+            let detail = format!("{} in {}", what.what, file_name(&self.pack.path));
+            self.tally.lost.push(Lost { id, reason, detail, counted: true });
         }
     }
 
@@ -309,13 +363,19 @@ struct LooseReader<'a> {
 impl LooseReader<'_> {
     /// Looks at one loose object; `false` if it is gone.
     fn one(&mut self, objects: &Path, id: &ObjectId, windows: &mut Windows, tally: &mut Tally) -> bool {
-        let damaged =
-            |what: Malformed| self.scan.gap(Some(*id), Reason::Damaged, format!("{} (loose object)", what.what));
+        let lost = |what: Malformed, counted| Lost {
+            id: *id,
+            reason: Reason::Damaged,
+            detail: format!("{} (loose object)", what.what),
+            counted,
+        };
         let path = loose::path(objects, id);
         let object = match Loose::open(&path, &mut self.inflater) {
             Ok(Ok(object)) => object,
             Ok(Err(what)) => {
-                damaged(what);
+                if self.scan.wants(id) {
+                    tally.lost.push(lost(what, false));
+                }
                 return true;
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return false,
@@ -334,7 +394,7 @@ impl LooseReader<'_> {
         if object.size > STREAMED {
             match object.stream() {
                 Ok(mut bytes) => self.scan.stream(*id, object.kind, object.size, &mut bytes, windows, tally),
-                Err(_) => damaged(Malformed::new("zlib stream is damaged", 0)),
+                Err(_) => tally.lost.push(lost(Malformed::new("zlib stream is damaged", 0), true)),
             }
             return true;
         }
@@ -346,10 +406,33 @@ impl LooseReader<'_> {
                     zeroize::Zeroize::zeroize(&mut self.bytes);
                 }
             }
-            Err(what) => damaged(what),
+            Err(what) => tally.lost.push(lost(what, true)),
         }
         true
     }
+}
+
+/// Entries that are taken for trees, are not read for that reason, and are not what they were when they were stored: a
+/// damaged header may hide a file. What is built on them counts as well.
+fn misread(pack: &Pack, forest: &Forest) -> Vec<u32> {
+    let bytes = pack.bytes();
+    let is_whole = |entry: u32| {
+        let Some(expected) = pack.index.checksum(forest.position(entry)) else { return true };
+        let start = usize::try_from(forest.offset(entry)).unwrap_or(usize::MAX);
+        let end = if entry as usize + 1 == forest.len() { bytes.len() as u64 } else { forest.offset(entry + 1) };
+        let mut checksum = libdeflater::Crc::new();
+        checksum.update(bytes.get(start..usize::try_from(end).unwrap_or(usize::MAX)).unwrap_or_default());
+        checksum.sum() == expected
+    };
+    let damaged: Vec<u32> = (0..forest.len() as u32)
+        .into_par_iter()
+        .with_min_len(4096)
+        .filter(|entry| forest.kind(*entry) == Some(Kind::Tree) && !is_whole(*entry))
+        .collect();
+    let mut all: Vec<u32> = damaged.into_iter().flat_map(|entry| forest.descendants(entry)).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 /// For every position of a pack whether an earlier pack holds the same object.

@@ -187,7 +187,8 @@ impl Repositories {
         });
         let scan =
             Scan { sink, name: &repository.git_dir, wanted: wanted.as_ref(), shortcut: self.options.shortcut, jobs };
-        let tally = scan_all(&scan, &mut odb, &mut gaps);
+        let mut tally = scan_all(&scan, &mut odb, &mut gaps);
+        scan.rescue(&odb, &mut tally);
         let partial = repository.partial || odb.promisor;
         if partial && wanted.is_none() {
             let absent = absent(&odb, jobs);

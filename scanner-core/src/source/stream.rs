@@ -53,7 +53,8 @@ impl Windows {
         sink: &dyn BlobSink,
         claim: &dyn Fn(&[u8]) -> bool,
     ) -> bool {
-        match self.read(input, origin, sink, claim) {
+        let mut fault = |detail| sink.gap(Gap { origin: origin.clone(), reason: Reason::ReadError, detail });
+        match self.read(input, origin, sink, claim, &mut fault) {
             None => true,
             Some((size, _)) => {
                 if let Some(size) = size {
@@ -64,9 +65,17 @@ impl Windows {
         }
     }
 
-    /// Does the same with something that is no file of its own and is not counted as one.
-    pub fn feed_part(&mut self, input: &mut dyn Read, origin: &Origin, sink: &dyn BlobSink) -> Looked {
-        self.read(input, origin, sink, &|_| false).map(|(_, looked)| looked).unwrap_or_default()
+    /// Does the same with something that is no file of its own and is not counted as one. Returns a fault instead of
+    /// telling of it: the same thing may be had from elsewhere.
+    pub fn feed_part(
+        &mut self,
+        input: &mut dyn Read,
+        origin: &Origin,
+        sink: &dyn BlobSink,
+    ) -> (Looked, Option<String>) {
+        let mut fault = None;
+        let read = self.read(input, origin, sink, &|_| false, &mut |detail| fault = Some(detail));
+        (read.map(|(_, looked)| looked).unwrap_or_default(), fault)
     }
 
     /// Returns the size, if it came to the end, and what was seen; nothing if the start was claimed.
@@ -76,6 +85,7 @@ impl Windows {
         origin: &Origin,
         sink: &dyn BlobSink,
         claim: &dyn Fn(&[u8]) -> bool,
+        faulty: &mut dyn FnMut(String),
     ) -> Option<(Option<u64>, Looked)> {
         let mut held = 0;
         let mut all = Looked::default();
@@ -101,7 +111,7 @@ impl Windows {
             all.found |= looked.found;
             all.stop |= looked.stop;
             if let Some(error) = fault {
-                gap(Reason::ReadError, format!("{error}, after {size} bytes"));
+                faulty(format!("{error}, after {size} bytes"));
                 break;
             }
             if window.last || looked.stop {

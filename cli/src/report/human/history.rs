@@ -23,6 +23,9 @@ pub(super) fn since(finding: &Finding, verbose: bool) -> Option<String> {
     ] {
         parts.extend(some(what, many, names, verbose));
     }
+    if finding.signing && !finding.certificates.is_empty() {
+        parts.push(format!("revoke as of {}", exposure.revocation_date));
+    }
     Some(parts.join(" · "))
 }
 

@@ -10,9 +10,9 @@ use std::time::Duration;
 use scanner_core::blob::printable_path;
 
 use super::Report;
-use super::model::{Certificate, Finding, Occurrence, Place, Public, Role};
+use super::model::{Certificate, Finding, Link, Occurrence, Opened, Place, Public, Role, Spot};
 use super::words::{self, escape};
-use crate::plan::Look;
+use crate::plan::{Look, NOTE_BELOW};
 
 mod history;
 mod paint;
@@ -22,15 +22,21 @@ use paint::Paint;
 /// Places shown of one finding; the others are counted.
 const PLACES: usize = 10;
 
+/// Lines that use one key, and places of one rule, that are shown; the others are counted.
+const USES: usize = 5;
+const RULE_PLACES: usize = 3;
+
 /// Columns of the labels on the left.
 const INDENT: usize = 8;
 
 /// Writes the report.
 pub(crate) fn render(report: &Report, look: Look, out: &mut dyn io::Write) -> io::Result<()> {
     let mut page = Page { text: String::new(), paint: Paint::new(look), look };
-    let (signing, other): (Vec<_>, Vec<_>) = report.findings.iter().partition(|finding| finding.signing);
+    let (notes, serious): (Vec<_>, Vec<_>) = report.findings.iter().partition(|finding| is_note(finding));
+    let (signing, other): (Vec<_>, Vec<_>) = serious.into_iter().partition(|finding| finding.signing);
     page.findings("Signing keys", &signing);
     page.findings("Other keys", &other);
+    page.findings("Notes", &notes);
     if look.verbose {
         page.findings("Allowed", &report.allowed.iter().collect::<Vec<_>>());
     }
@@ -99,13 +105,19 @@ impl Page {
             self.field_line(if index == 0 { "key" } else { "" }, line);
         }
         self.field("why", &escape(&finding.reason));
-        self.field("do", &escape(&finding.next_step));
-        self.places(&finding.occurrences);
-        if let Some(line) = history::since(finding, self.look.verbose) {
-            self.field("since", &line);
+        let brief = is_note(finding) && !self.look.verbose;
+        if !brief {
+            self.field("do", &escape(&finding.next_step));
         }
-        for certificate in &finding.certificates {
-            self.field("cert", &certificate_line(certificate));
+        self.places(&finding.occurrences);
+        if !brief {
+            if let Some(line) = history::since(finding, self.look.verbose) {
+                self.field("since", &line);
+            }
+            self.links(finding);
+            for certificate in &finding.certificates {
+                self.field("cert", &certificate_line(certificate));
+            }
         }
         if self.look.verbose {
             self.ledger(finding);
@@ -146,6 +158,31 @@ impl Page {
         if occurrences.len() > shown {
             let more = words::count((occurrences.len() - shown) as u64);
             self.field_line("", &format!("and {more} more (-v lists them)"));
+        }
+    }
+
+    /// What is wrong with how it is kept, and what uses it.
+    fn links(&mut self, finding: &Finding) {
+        for rule in &finding.rules {
+            let shown = if self.look.verbose { rule.places.len() } else { RULE_PLACES };
+            let mut places: Vec<String> = rule.places.iter().take(shown).map(spot).collect();
+            if rule.places.len() > shown {
+                places.push(format!("{} more", rule.places.len() - shown));
+            }
+            let at = if places.is_empty() { String::new() } else { format!(" ({})", places.join(", ")) };
+            self.field("rule", &format!("{}: {}{at}", rule.id, escape(&rule.text)));
+        }
+        let shown = if self.look.verbose { finding.used_by.len() } else { USES };
+        for used in finding.used_by.iter().take(shown) {
+            self.field("used", &format!("{} {} ({})", spot(&used.place), escape(&used.text), used.how));
+        }
+        if finding.used_by.len() > shown {
+            self.field("", &format!("and {} more (-v lists them)", finding.used_by.len() - shown));
+        }
+        let issued: Vec<&Link> = finding.links.iter().filter(|link| link.kind == "issued").collect();
+        if let Some(first) = issued.first() {
+            let more = if issued.len() > 1 { format!(" and {} more", issued.len() - 1) } else { String::new() };
+            self.field("ca of", &format!("{} ({}){more}", escape(&first.text), spot(&first.place)));
         }
     }
 
@@ -231,6 +268,19 @@ fn printed(place: &Place, encoding: &str) -> String {
     }
 }
 
+/// Whether it is only worth a few lines: nobody has to act on it.
+fn is_note(finding: &Finding) -> bool {
+    finding.severity < f64::from(NOTE_BELOW) / 10.0
+}
+
+/// `path:line`, or the path where no line says anything.
+fn spot(spot: &Spot) -> String {
+    match spot.line {
+        0 => escape(&spot.origin),
+        line => escape(&format!("{}:{line}", spot.origin)),
+    }
+}
+
 fn role(role: &Role) -> String {
     match role.role.as_str() {
         "unknown" => escape(&role.title),
@@ -274,6 +324,7 @@ fn facts(occurrence: &Occurrence, verbose: bool) -> String {
         facts.push(format!("{} at byte {}", occurrence.proof, occurrence.place.offset));
         facts.extend(occurrence.protection.as_ref().map(|protection| words::protection(protection.state).to_owned()));
     }
+    facts.extend(occurrence.protection.as_ref().and_then(|protection| protection.opened.as_ref()).map(opened));
     facts.extend(occurrence.notes.iter().map(|note| (*note).to_owned()));
     facts.extend(occurrence.git.as_ref().map(|git| history::facts(git, verbose)));
     facts.extend(occurrence.allowed.as_ref().map(|allowed| {
@@ -281,6 +332,15 @@ fn facts(occurrence: &Occurrence, verbose: bool) -> String {
         format!("allowed by {}{reason}", escape(&allowed.place))
     }));
     facts.join(", ")
+}
+
+/// How a place was opened, in a few words.
+fn opened(opened: &Opened) -> String {
+    match (opened.how, &opened.place) {
+        ("empty", _) => "opened without a password".to_owned(),
+        (_, Some(place)) => format!("opened with the {} at {}", escape(&opened.field), spot(place)),
+        _ => format!("opened with a well-known password ({})", escape(&opened.field)),
+    }
 }
 
 fn certificate_line(certificate: &Certificate) -> String {
@@ -300,11 +360,17 @@ fn certificate_line(certificate: &Certificate) -> String {
 pub(crate) fn summary(report: &Report, took: Duration) -> String {
     let Report { summary, coverage, scan, .. } = report;
     let mut found = Vec::new();
-    if summary.signing_keys > 0 {
-        found.push(words::plural(summary.signing_keys as u64, "signing key", "signing keys"));
-    }
-    if summary.other_keys > 0 {
-        found.push(words::plural(summary.other_keys as u64, "other key", "other keys"));
+    let serious = |signing: bool| {
+        report.findings.iter().filter(|finding| !is_note(finding) && finding.signing == signing).count() as u64
+    };
+    for (count, one, many) in [
+        (serious(true), "signing key", "signing keys"),
+        (serious(false), "other key", "other keys"),
+        (summary.notes as u64, "note", "notes"),
+    ] {
+        if count > 0 {
+            found.push(words::plural(count, one, many));
+        }
     }
     let mut found = found.join(", ");
     if found.is_empty() {

@@ -1,33 +1,138 @@
-//! What the certificates of a key say it is for.
+//! What the certificates of a key say it is for. A certificate speaks for the key in it and for no other.
 
-use scanner_core::material::CertFacts;
+use std::collections::BTreeSet;
+
+use scanner_core::material::{CertFacts, Occurrence, PublicHalf};
 
 use super::super::Evidence;
 use super::super::estate::KeyGroup;
-use super::super::tables::{Rule, Tables};
+use super::super::tables::Tables;
+use super::rule::{Bits, Oid, Rule};
+use super::words::Words;
 
-/// Weighs every certificate that carries the key's public half.
+/// nameConstraints (RFC 5280 4.2.1.10).
+const NAME_CONSTRAINTS: &str = "2.5.29.30";
+
+/// anyExtendedKeyUsage (RFC 5280 4.2.1.12).
+const ANY_PURPOSE: &str = "2.5.29.37.0";
+
+/// Seconds of a year of 365.25 days.
+const YEAR: i64 = 31_557_600;
+
+/// Weighs every certificate that carries the key's public half, copies of one certificate once.
 pub fn weigh(key: &KeyGroup, tables: &Tables, ledger: &mut Vec<Evidence>) {
+    let mut seen = BTreeSet::new();
+    let mut items: Vec<Vec<Evidence>> = Vec::new();
+    let (mut constrained, mut authorities) = (0, 0);
     for occurrence in &key.related {
-        let Some(certificate) = &occurrence.material.certificate else { continue };
-        let locator = || format!("{}:{}", occurrence.origin, occurrence.line);
-        for rule in tables.rules.iter().filter(|r| r.about_certificate() && holds(r, certificate)) {
-            ledger.push(super::item(rule, locator()));
+        let Some(certificate) = occurrence.material.certificate.as_deref() else { continue };
+        if !seen.insert((certificate.sha256, occurrence.material.container)) {
+            continue;
         }
+        let view = View::of(certificate, occurrence, key.public.as_ref());
+        let locator = format!("{}:{}", occurrence.origin, occurrence.line);
+        let rules = tables.of_certificates.iter().filter(|rule| view.satisfies(rule));
+        let own: Vec<Evidence> = rules.map(|rule| super::item(rule, locator.clone())).collect();
+        authorities += usize::from(certificate.ca == Some(true));
+        constrained += usize::from(own.iter().any(|item| item.group == "constraint"));
+        items.push(own);
+    }
+    // A key is constrained if all its CA certificates are: an attacker takes the one that is not.
+    if constrained < authorities {
+        for own in &mut items {
+            own.retain(|item| item.group != "constraint");
+        }
+    }
+    drop_answered(&mut items);
+    ledger.extend(items.into_iter().flatten());
+}
+
+/// What one certificate excludes another may allow: a key with one certificate for servers and one for code has both
+/// roles. A contradiction stands if no certificate speaks for the role without one of its own.
+fn drop_answered(items: &mut [Vec<Evidence>]) {
+    let mut allowed = BTreeSet::new();
+    for own in items.iter() {
+        let contradicted = |role: &str| own.iter().any(|item| item.role == role && item.weight < 0);
+        let speaks = |item: &&Evidence| item.weight > 0 && item.group == "certificate";
+        let clear = own.iter().filter(speaks).filter(|item| !contradicted(&item.role));
+        allowed.extend(clear.map(|item| item.role.clone()));
+    }
+    for own in items {
+        own.retain(|item| item.weight >= 0 || !allowed.contains(&item.role));
     }
 }
 
-fn holds(rule: &Rule, certificate: &CertFacts) -> bool {
-    let listed = |wanted: &Option<String>, list: &[String]| wanted.as_ref().is_none_or(|oid| list.contains(oid));
-    let text = |wanted: &String| {
-        [&certificate.subject, &certificate.issuer].iter().any(|name| name.to_lowercase().contains(wanted))
-    };
-    rule.ca.is_none_or(|ca| certificate.ca.unwrap_or(false) == ca)
-        && rule.self_issued.is_none_or(|own| certificate.self_issued == own)
-        && rule.version.is_none_or(|version| certificate.version == version)
-        && rule.key_usage.is_none_or(|bit| certificate.key_usage.is_some_and(|bits| bits >> bit & 1 == 1))
-        && listed(&rule.eku, &certificate.ext_key_usage)
-        && listed(&rule.policy, &certificate.policies)
-        && listed(&rule.extension, &certificate.extensions)
-        && rule.subject.as_ref().is_none_or(text)
+/// A certificate with its names as words, and what holds it.
+struct View<'a> {
+    facts: &'a CertFacts,
+    subject: Words,
+    issuer: Words,
+    container: Option<&'static str>,
+    key: Option<&'a PublicHalf>,
+}
+
+impl<'a> View<'a> {
+    fn of(facts: &'a CertFacts, occurrence: &Occurrence, key: Option<&'a PublicHalf>) -> Self {
+        let (subject, issuer) = (Words::of(&without_place(&facts.subject)), Words::of(&without_place(&facts.issuer)));
+        Self { facts, subject, issuer, container: occurrence.material.container, key }
+    }
+
+    /// Whether every condition of a rule holds. The cheap ones that fail most often come first.
+    fn satisfies(&self, rule: &Rule) -> bool {
+        let facts = self.facts;
+        let ca = facts.ca.unwrap_or(false);
+        is(rule.ca, ca)
+            && is(rule.self_issued, facts.self_issued)
+            && is(rule.leaf, !ca || facts.self_issued)
+            && is(rule.version, facts.version)
+            && rule.path_len.is_none_or(|length| facts.path_len == Some(length))
+            && is(rule.no_eku, facts.ext_key_usage.is_empty())
+            && lists(&rule.eku, &facts.ext_key_usage)
+            && lists(&rule.policy, &facts.policies)
+            && lists(&rule.extension, &facts.extensions)
+            && excludes(&rule.eku_absent, &facts.ext_key_usage)
+            && (rule.no_extension.is_empty() || !lists(&rule.no_extension, &facts.extensions))
+            && self.key_usage(rule)
+            && is(rule.name_constrained, facts.extensions.iter().any(|oid| oid == NAME_CONSTRAINTS))
+            && is(rule.serial_negative, is_negative(&facts.serial))
+            && rule.years.is_none_or(|years| facts.not_after.saturating_sub(facts.not_before) >= years * YEAR)
+            && (rule.subject.is_empty() || self.subject.has_any(&rule.subject))
+            && (rule.issuer.is_empty() || self.issuer.has_any(&rule.issuer))
+            && !self.subject.has_any(&rule.not_subject)
+            && super::of_key(rule, self.key, self.container)
+    }
+
+    fn key_usage(&self, rule: &Rule) -> bool {
+        let there = |test: &dyn Fn(u16) -> bool| self.facts.key_usage.is_some_and(test);
+        is(rule.no_key_usage, self.facts.key_usage.is_none())
+            && rule.key_usage.is_none_or(|Bits(bits)| there(&|usage| usage & bits == bits))
+            && rule.key_usage_absent.is_none_or(|Bits(bits)| there(&|usage| usage & bits == 0))
+            && rule.key_usage_only.is_none_or(|Bits(bits)| there(&|usage| usage != 0 && usage & !bits == 0))
+    }
+}
+
+/// A name without country, state and place: `ST=CA` is California and no authority.
+fn without_place(name: &str) -> String {
+    let is_place = |part: &&str| ["C=", "ST=", "S=", "L="].iter().any(|kind| part.starts_with(kind));
+    name.split(", ").filter(|part| !is_place(part)).collect::<Vec<_>>().join(", ")
+}
+
+fn is<T: PartialEq + Copy>(wanted: Option<T>, is: T) -> bool {
+    wanted.is_none_or(|wanted| wanted == is)
+}
+
+/// Whether one of the wanted stands in the list; `true` if none is wanted.
+fn lists(wanted: &[Oid], list: &[String]) -> bool {
+    wanted.is_empty() || wanted.iter().any(|oid| list.iter().any(|other| oid.is(other)))
+}
+
+/// Whether there is an extended key usage, and it allows none of these.
+fn excludes(unwanted: &[Oid], list: &[String]) -> bool {
+    let any = || list.iter().any(|oid| oid == ANY_PURPOSE);
+    unwanted.is_empty() || (!list.is_empty() && !any() && !lists(unwanted, list))
+}
+
+/// Whether an INTEGER in hex is negative: some vendors' and makecert's serial numbers are.
+fn is_negative(serial: &str) -> bool {
+    serial.as_bytes().first().is_some_and(|digit| matches!(digit, b'8' | b'9' | b'a'..=b'f' | b'A'..=b'F'))
 }

@@ -1,36 +1,68 @@
-//! What a private key's own file says it is for: its format, its labels, its path.
+//! What a private key's own file says it is for: its format, its labels, its path, the files beside it.
+
+use std::collections::BTreeSet;
 
 use scanner_core::blob::printable_path;
-use scanner_core::material::{Material, Occurrence};
+use scanner_core::material::{Material, Occurrence, PublicHalf};
 
 use super::super::Evidence;
 use super::super::estate::{Estate, KeyGroup};
-use super::super::tables::{Rule, Tables, Use};
+use super::super::tables::Tables;
+use super::rule::{Rule, Use};
+use super::words::Words;
 
 /// Weighs every place of the private key.
 pub fn weigh(key: &KeyGroup, estate: &Estate, tables: &Tables, ledger: &mut Vec<Evidence>) {
-    let algorithm = key.public.as_ref().map(|p| p.algorithm.name);
     for occurrence in &key.private {
-        let path = printable_path(estate.inside(&occurrence.origin.path));
-        let words = words(&path);
-        for rule in tables.rules.iter().filter(|r| !r.about_certificate()) {
-            if holds(rule, occurrence, algorithm, &words) {
-                ledger.push(super::item(rule, format!("{}:{}", occurrence.origin, occurrence.line)));
-            }
+        let view = View::of(occurrence, key.public.as_ref(), estate, tables);
+        let rules = tables.of_files.iter().enumerate().filter(|(number, rule)| view.satisfies(*number, rule));
+        let mut rules = rules.map(|(_, rule)| rule).peekable();
+        if rules.peek().is_some() {
+            let locator = format!("{}:{}", occurrence.origin, occurrence.line);
+            ledger.extend(rules.map(|rule| super::item(rule, locator.clone())));
         }
     }
 }
 
-fn holds(rule: &Rule, occurrence: &Occurrence, algorithm: Option<&str>, words: &[String]) -> bool {
-    let material = &occurrence.material;
-    let labelled = |wanted: &String| material.labels.iter().any(|l| l.text.to_lowercase().contains(wanted));
-    rule.format.as_ref().is_none_or(|format| material.format == format)
-        && rule.algorithm.as_ref().is_none_or(|name| algorithm == Some(name))
-        && rule.uses.is_none_or(|wanted| used_for(material, wanted))
-        && rule.subkey.is_none_or(|subkey| material.notes.contains(&"subkey") == subkey)
-        && rule.label.as_ref().is_none_or(labelled)
-        && rule.glob.as_ref().is_none_or(|glob| glob.is_match(&occurrence.origin.path))
-        && (rule.word.is_empty() || rule.word.iter().any(|word| words.contains(word)))
+/// A place of a private key, with its texts as words.
+struct View<'a> {
+    occurrence: &'a Occurrence,
+    key: Option<&'a PublicHalf>,
+    estate: &'a Estate,
+    path: Words,
+    labels: Vec<Words>,
+    /// Numbers of the rules whose glob is that of the path.
+    on_path: BTreeSet<usize>,
+}
+
+impl<'a> View<'a> {
+    fn of(occurrence: &'a Occurrence, key: Option<&'a PublicHalf>, estate: &'a Estate, tables: &Tables) -> Self {
+        let path = &occurrence.origin.path;
+        Self {
+            occurrence,
+            key,
+            estate,
+            path: Words::of(&printable_path(estate.inside(path))),
+            labels: occurrence.material.labels.iter().map(|label| Words::of(&label.text)).collect(),
+            on_path: tables.on_path(path),
+        }
+    }
+
+    /// Whether every condition of a rule holds.
+    fn satisfies(&self, number: usize, rule: &Rule) -> bool {
+        let material = &self.occurrence.material;
+        let labelled = |phrases| self.labels.iter().any(|label| label.has_any(phrases));
+        (rule.format.is_empty() || rule.format.iter().any(|format| format == material.format))
+            && (rule.path.is_empty() || self.on_path.contains(&number))
+            && (rule.word.is_empty() || self.path.has_any(&rule.word))
+            && (rule.label.is_empty() || labelled(&rule.label))
+            && rule.uses.is_none_or(|wanted| used_for(material, wanted))
+            && rule.subkey.is_none_or(|subkey| material.notes.contains(&"subkey") == subkey)
+            && !self.path.has_any(&rule.not_word)
+            && !labelled(&rule.not_label)
+            && super::of_key(rule, self.key, material.container)
+            && (rule.beside.is_empty() || self.estate.beside().has_any(&self.occurrence.origin.path, &rule.beside))
+    }
 }
 
 fn used_for(material: &Material, wanted: Use) -> bool {

@@ -1,18 +1,38 @@
 //! Reasons to believe a role, from what is found. Each file weighs one kind of fact against the rules of
 //! `data/evidence.toml`; none decides anything.
 
+pub(super) mod beside;
 pub mod certificate;
 pub mod file;
+pub mod link;
+pub(crate) mod public;
+pub(super) mod rule;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use scanner_core::material::PublicHalf;
 
 use super::Evidence;
 use super::estate::{Estate, KeyGroup};
-use super::tables::{Rule, Tables};
+use super::known::Known;
+use super::tables::Tables;
+use rule::Rule;
 
-/// Everything that speaks for or against a role of this key, sorted.
-pub fn weigh(key: &KeyGroup, estate: &Estate, tables: &Tables) -> Vec<Evidence> {
+/// Everything that speaks for or against a role of this key, sorted. What contradicts a role that nothing speaks for is
+/// left out: there is nothing to lower.
+pub fn weigh(key: &KeyGroup, known: Option<&Known>, estate: &Estate, tables: &Tables) -> Vec<Evidence> {
     let mut ledger = Vec::new();
+    link::weigh(key, known, tables, &mut ledger);
+    public::weigh(key, tables, &mut ledger);
     certificate::weigh(key, tables, &mut ledger);
     file::weigh(key, estate, tables, &mut ledger);
+    let believed: BTreeSet<String> =
+        ledger.iter().filter(|item| item.weight > 0).map(|item| item.role.clone()).collect();
+    ledger.retain(|item| item.weight >= 0 || believed.contains(&item.role));
     ledger.sort();
     ledger.dedup();
     ledger
@@ -27,4 +47,16 @@ fn item(rule: &Rule, locator: String) -> Evidence {
         text: rule.text.clone(),
         tier: rule.tier,
     }
+}
+
+/// Whether the conditions of a rule on the key itself and on the keystore around it hold.
+fn of_key(rule: &Rule, key: Option<&PublicHalf>, container: Option<&'static str>) -> bool {
+    let algorithm = key.map(|public| &public.algorithm);
+    let one_of = |wanted: &[String], is: Option<&str>| {
+        wanted.is_empty() || is.is_some_and(|is| wanted.iter().any(|wanted| wanted == is))
+    };
+    one_of(&rule.container, container)
+        && one_of(&rule.algorithm, algorithm.map(|algorithm| algorithm.name))
+        && one_of(&rule.curve, algorithm.and_then(|algorithm| algorithm.curve))
+        && rule.bits_below.is_none_or(|most| algorithm.is_some_and(|a| a.bits > 0 && a.bits < most))
 }

@@ -1,0 +1,109 @@
+//! Explanations for machines: `keyradius.explain/1`. Fields are added and never change their meaning.
+
+use detectors::radius::playbook::{Playbook, Section, Step};
+use detectors::radius::rules::{Reference, Rules, sarif_rule};
+use serde_json::{Value, json};
+
+use super::pages::{expiry_id, revocation_id, tenths};
+use super::{Shelf, Topic};
+
+const SCHEMA: &str = "keyradius.explain/1";
+
+/// A topic with all it says.
+pub(super) fn topic(topic: Topic<'_>) -> Value {
+    let rules = Rules::built_in();
+    match topic {
+        Topic::Format(about) => json!({
+            "schema": SCHEMA,
+            "kind": "detector",
+            "id": about.id,
+            "title": about.title,
+            "detects": about.detects,
+            "blind_to": about.blind_to,
+            "respond": about.respond,
+            "references": about.references,
+        }),
+        Topic::Role(role) => {
+            let (sarif, severity) = sarif_rule(&role.id);
+            json!({
+                "schema": SCHEMA,
+                "kind": "role",
+                "id": role.id,
+                "title": role.title,
+                "tier": role.tier.id(),
+                "signs": role.signs,
+                "believed_by": role.believed_by,
+                "expiry": expiry_id(role.expiry),
+                "revocation": revocation_id(role.revocation),
+                "old_signatures": role.old_signatures,
+                "next": role.next,
+                "sarif_rule": {"id": sarif, "security_severity": tenths(severity)},
+                "references": references(rules.references(sarif)),
+                "playbook": Playbook::of(&role.id).as_ref().map(playbook),
+            })
+        }
+        Topic::Rule(rule) => json!({
+            "schema": SCHEMA,
+            "kind": "rule",
+            "id": rule.id,
+            "title": rule.title,
+            "severity": tenths(rule.severity),
+            "means": rule.means,
+            "matters": rule.matters,
+            "next": rule.next,
+            "references": references(rules.references(&rule.id)),
+        }),
+        Topic::KeyRule(rule) => json!({
+            "schema": SCHEMA,
+            "kind": "key_rule",
+            "id": rule.id,
+            "title": rule.title,
+            "severity": tenths(rule.severity),
+            "roles": rule.roles,
+            "references": references(rules.references(&rule.id)),
+        }),
+    }
+}
+
+/// A finding of a report, as it stands there, and the playbook of its first role with what is known filled in.
+pub(super) fn finding(finding: &Value, book: &Playbook) -> Value {
+    json!({"schema": SCHEMA, "kind": "finding", "finding": finding, "playbook": playbook(book)})
+}
+
+/// Every topic with its kind and title.
+pub(super) fn list(shelf: &Shelf) -> Value {
+    let topics: Vec<Value> = shelf
+        .topics()
+        .map(|(id, title, topic)| {
+            let kind = match topic {
+                Topic::Format(_) => "detector",
+                Topic::Role(_) => "role",
+                Topic::Rule(_) => "rule",
+                Topic::KeyRule(_) => "key_rule",
+            };
+            json!({"kind": kind, "id": id, "title": title})
+        })
+        .collect();
+    json!({"schema": SCHEMA, "kind": "list", "topics": topics})
+}
+
+fn playbook(playbook: &Playbook) -> Value {
+    let sections: Vec<Value> = playbook.sections.iter().map(section).collect();
+    json!({"role": playbook.role, "title": playbook.title, "about": playbook.about, "sections": sections})
+}
+
+fn section(section: &Section) -> Value {
+    let steps: Vec<Value> = section.steps.iter().map(step).collect();
+    json!({"heading": section.heading, "note": section.note, "steps": steps})
+}
+
+fn step(step: &Step) -> Value {
+    let commands: Vec<Value> =
+        step.commands.iter().map(|command| json!({"language": command.language, "text": command.text})).collect();
+    json!({"who": step.who, "text": step.text, "commands": commands, "done": step.done})
+}
+
+fn references(references: &[Reference]) -> Value {
+    let each = |reference: &Reference| json!({"framework": reference.framework.title(), "id": reference.id, "title": reference.title});
+    Value::Array(references.iter().map(each).collect())
+}

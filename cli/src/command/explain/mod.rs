@@ -1,0 +1,156 @@
+//! `keyradius explain`: what a role, a rule, a detector or a finding means, and what to do.
+
+mod finding;
+mod machine;
+mod pages;
+
+use detectors::radius::Tables;
+use detectors::radius::rules::{KeyRule, Rule, Rules};
+use detectors::radius::tables::Role;
+use detectors::{DETECTORS, UNWRAPPERS};
+use scanner_core::seam::About;
+use serde_json::Value;
+
+use crate::args::explain::{ExplainArgs, ExplainFormat};
+use crate::exit::{Exit, Failure};
+use crate::report::{json, words};
+use crate::{out, suggest};
+
+/// Explains whatever was asked for; nothing asked for is a list of all that can be.
+pub(crate) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
+    let shelf = Shelf::built_in();
+    let asked = args.topic.join(" ");
+    let told = match (&args.report, finding::is_id(&asked)) {
+        _ if asked.is_empty() => Told { page: pages::list(&shelf), json: machine::list(&shelf) },
+        (Some(report), true) => finding::tell(&finding::read(report)?, asked.trim())?,
+        (None, true) => return Err(finding::without_report(asked.trim())),
+        (Some(_), false) => {
+            let message = format!("--report goes with the id of a finding, not with {:?}", words::escape(&asked));
+            return Err(Failure::new(message).hint("an id looks like kr1:0123456789abcdef"));
+        }
+        (None, false) => {
+            let topic = shelf.find(&asked)?;
+            Told { page: pages::page(topic), json: machine::topic(topic) }
+        }
+    };
+    let bytes = match args.format {
+        ExplainFormat::Human => told.page.into_bytes(),
+        ExplainFormat::Json => {
+            let mut bytes = Vec::new();
+            let written = json::pretty(&told.json, &mut bytes);
+            written.map_err(|error| Failure::new(format!("cannot write JSON: {error}")))?;
+            bytes
+        }
+    };
+    out::data(&bytes)?;
+    Ok(Exit::Nothing)
+}
+
+/// An explanation, for people and for machines.
+struct Told {
+    page: String,
+    json: Value,
+}
+
+/// Something with a page of its own.
+#[derive(Clone, Copy, Debug)]
+enum Topic<'a> {
+    Format(&'a About),
+    Role(&'a Role),
+    Rule(&'a Rule),
+    KeyRule(&'a KeyRule),
+}
+
+/// Everything that can be explained without a report.
+struct Shelf {
+    formats: Vec<&'static About>,
+    tables: Tables,
+    rules: &'static Rules,
+}
+
+impl Shelf {
+    fn built_in() -> Self {
+        let detectors = DETECTORS.iter().map(|detector| detector.about());
+        let formats = detectors.chain(UNWRAPPERS.iter().map(|unwrapper| unwrapper.about())).collect();
+        Self { formats, tables: Tables::built_in(), rules: Rules::built_in() }
+    }
+
+    /// Every topic with its id and title, in the order of the list.
+    fn topics(&self) -> impl Iterator<Item = (&str, &str, Topic<'_>)> {
+        let formats = self.formats.iter().map(|about| (about.id, about.title, Topic::Format(about)));
+        let roles = self.tables.roles().map(|role| (role.id.as_str(), role.title.as_str(), Topic::Role(role)));
+        let rules = self.rules.rules().map(|rule| (rule.id.as_str(), rule.title.as_str(), Topic::Rule(rule)));
+        let keys = self.rules.key_rules().map(|rule| (rule.id.as_str(), rule.title.as_str(), Topic::KeyRule(rule)));
+        roles.chain(rules).chain(keys).chain(formats)
+    }
+
+    /// By id or title, however it is written; `Err` with the nearest one.
+    fn find(&self, asked: &str) -> Result<Topic<'_>, Failure> {
+        let id = plain_id(asked);
+        // As it stands first: `HMAC-SIGNER` is the rule for the role `hmac_signer`.
+        let exact = self.topics().find(|(name, _, _)| *name == asked);
+        if let Some((_, _, topic)) = exact.or_else(|| self.topics().find(|(name, _, _)| plain_id(name) == id)) {
+            return Ok(topic);
+        }
+        if let Some((_, _, topic)) = self.topics().find(|(_, title, _)| plain_id(title) == id) {
+            return Ok(topic);
+        }
+        let ids = self.topics().map(|(id, _, _)| id);
+        let otherwise = "`keyradius explain` lists the roles, rules and detectors that it knows";
+        Err(Failure::new(format!("nothing is called {:?}", words::escape(asked)))
+            .hint(suggest::hint(&id, ids, otherwise)))
+    }
+}
+
+/// An id as a finding writes it: `Code signing (proven)` is `code_signing`, `hsm-required` is `HSM-REQUIRED`.
+fn plain_id(text: &str) -> String {
+    let text = text.split(" (").next().unwrap_or_default().trim();
+    text.to_ascii_lowercase().replace([' ', '-'], "_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_are_found_however_they_are_written() {
+        let shelf = Shelf::built_in();
+        for (asked, start) in [
+            ("code_signing", "code_signing: code signing\n\nWould still believe a signature\n  "),
+            ("code-signing", "code_signing: "),
+            ("Code signing (proven)", "code_signing: "),
+            ("pkcs8", "pkcs8: Private key (PKCS#8)\n\nWhat is found\n  "),
+            ("PKCS8", "pkcs8: "),
+            ("TRUSTS-PUBLIC-KEY", "TRUSTS-PUBLIC-KEY: a published key is trusted\n\nWhat it means\n  "),
+            ("trusts public key", "TRUSTS-PUBLIC-KEY: "),
+            ("KEY-BOOT-ROOT", "KEY-BOOT-ROOT: Private key of secure boot"),
+            ("a key file where hardware is mandatory", "HSM-REQUIRED: "),
+        ] {
+            let page = pages::page(shelf.find(asked).expect(asked));
+            assert!(page.starts_with(start), "{asked}: {page}");
+        }
+    }
+
+    #[test]
+    fn every_topic_is_found_by_its_id() {
+        let shelf = Shelf::built_in();
+        for (id, title, _) in shelf.topics() {
+            let page = pages::page(shelf.find(id).expect(id));
+            assert!(page.starts_with(&format!("{id}: {title}\n")), "{id}: {page}");
+        }
+    }
+
+    #[test]
+    fn what_is_unknown_gets_a_suggestion() {
+        let shelf = Shelf::built_in();
+        for (asked, hint) in [
+            ("pkcs88", "hint: did you mean `pkcs8`?"),
+            ("code_sining", "hint: did you mean `code_signing`?"),
+            ("hsm-requird", "hint: did you mean `HSM-REQUIRED`?"),
+            ("zzz", "hint: `keyradius explain` lists"),
+        ] {
+            let told = shelf.find(asked).expect_err(asked).to_string();
+            assert!(told.contains(hint), "{told}");
+        }
+    }
+}

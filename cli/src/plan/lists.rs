@@ -1,0 +1,48 @@
+//! Lists of known keys that the user names.
+
+use std::path::{Path, PathBuf};
+
+use detectors::radius::KnownKeys;
+use scanner_core::blob::printable_path;
+
+use super::plain;
+use crate::exit::Failure;
+
+/// The user's own lists; read and checked before the work begins.
+#[derive(Debug, Default)]
+pub(crate) struct Lists(Option<KnownKeys>);
+
+impl Lists {
+    /// Reads them on top of the built-in one. Paths are relative to `here`.
+    pub(super) fn read(files: &[PathBuf], blocked: Option<&Path>, here: &Path) -> Result<Self, Failure> {
+        if files.is_empty() && blocked.is_none() {
+            return Ok(Self(None));
+        }
+        let mut keys = KnownKeys::built_in();
+        let unreadable = |path: &Path, error: &std::io::Error| {
+            Failure::new(format!("cannot read {}: {}", printable_path(path), plain(error)))
+                .hint("check that it exists and that you may read it")
+        };
+        for path in files {
+            let text = std::fs::read_to_string(here.join(path)).map_err(|error| unreadable(path, &error))?;
+            keys.add(&text).map_err(|what| {
+                Failure::new(format!("--known-keys {}: {what}", printable_path(path))).hint(
+                    "the format is that of detectors/data/known-keys.tsv: columns by tabs, named in the first line",
+                )
+            })?;
+        }
+        if let Some(path) = blocked {
+            let bytes = std::fs::read(here.join(path)).map_err(|error| unreadable(path, &error))?;
+            keys.block(bytes).map_err(|what| {
+                Failure::new(format!("--badkeys-blocklist {}: {what}", printable_path(path)))
+                    .hint("name the unpacked blocklist.dat of the badkeys project")
+            })?;
+        }
+        Ok(Self(Some(keys)))
+    }
+
+    /// All lists of the run: the built-in one by itself if the user named none.
+    pub(crate) fn all(&self) -> std::borrow::Cow<'_, KnownKeys> {
+        self.0.as_ref().map_or_else(|| std::borrow::Cow::Owned(KnownKeys::built_in()), std::borrow::Cow::Borrowed)
+    }
+}

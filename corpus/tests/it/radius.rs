@@ -1,0 +1,82 @@
+//! What holds for every judgement, over everything that the corpus holds.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use corpus::{cases_dir, expect};
+use detectors::KNOWLEDGE;
+use detectors::radius::classify::classify;
+use detectors::radius::{Estate, Finding, Judge, KnownKeys, Tables, survey};
+use scanner_core::budget::Limits;
+use scanner_core::engine::scan_bytes;
+use scanner_core::material::Occurrence;
+
+static TABLES: LazyLock<Tables> = LazyLock::new(Tables::built_in);
+static KNOWN: LazyLock<KnownKeys> = LazyLock::new(KnownKeys::built_in);
+
+/// 2026-11-20.
+const NOW: i64 = 1_795_132_800;
+
+fn judged(occurrences: Vec<Occurrence>) -> Vec<Finding> {
+    let estate = Estate::new(occurrences);
+    let weak = survey(&estate, 2);
+    classify(&estate, Judge { tables: &TABLES, known: &KNOWN, weak: &weak, now: NOW })
+}
+
+/// Everything that is found in all cases, as if they were one tree.
+fn everything() -> Vec<Occurrence> {
+    let mut all = Vec::new();
+    for case in expect::load_all(&cases_dir()).expect("the cases load") {
+        for (sample, bytes) in case.expect.samples.iter().zip(&case.contents) {
+            let path = format!("{}/{}", case.expect.id, sample.file);
+            all.extend(scan_bytes(&KNOWLEDGE, &path, bytes, Limits::default()).occurrences);
+        }
+    }
+    assert!(all.len() > 1_000, "{}", all.len());
+    all
+}
+
+#[test]
+fn every_ledger_readds() {
+    let findings = judged(everything());
+    assert!(findings.len() > 300, "{}", findings.len());
+    for finding in &findings {
+        let sum: i32 = finding.modifiers.iter().map(|modifier| modifier.tenths).sum();
+        assert_eq!(sum, finding.severity, "{}: {:?}", finding.id, finding.modifiers);
+        assert!((10..=100).contains(&sum), "{}", finding.id);
+        for role in finding.roles.iter().chain(&finding.hypotheses).filter(|role| role.role != "unknown") {
+            let of_role = || finding.evidence.iter().filter(|item| item.role == role.role);
+            let mut groups: BTreeMap<&str, i32> = BTreeMap::new();
+            let mut against: BTreeMap<&str, i32> = BTreeMap::new();
+            for item in of_role() {
+                if item.weight > 0 {
+                    let best = groups.entry(&item.group).or_default();
+                    *best = item.weight.max(*best);
+                } else {
+                    let worst = against.entry(&item.text).or_default();
+                    *worst = item.weight.min(*worst);
+                }
+            }
+            let points: i32 = groups.values().chain(against.values()).sum();
+            assert_eq!(points.min(200), role.score, "{} {}: {:?}", finding.id, role.role, finding.evidence);
+        }
+        let widest = finding.roles.iter().map(|role| role.tier).min();
+        assert_eq!(widest, Some(finding.tier), "{}", finding.id);
+    }
+}
+
+#[test]
+fn the_order_of_what_is_found_changes_nothing() {
+    let all = everything();
+    let expected = format!("{:?}", judged(all.clone()));
+    let mut state = 1_u64;
+    for round in 0..5 {
+        let mut shuffled = all.clone();
+        for at in (1..shuffled.len()).rev() {
+            // Knuth's MMIX generator: any will do, as long as it is the same everywhere.
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            shuffled.swap(at, (state >> 33) as usize % (at + 1));
+        }
+        assert!(format!("{:?}", judged(shuffled)) == expected, "round {round}");
+    }
+}

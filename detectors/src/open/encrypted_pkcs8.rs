@@ -1,0 +1,43 @@
+//! Opens encrypted PKCS#8 (RFC 5958 3). There is no MAC: what comes out has to be a whole key whose parts fit.
+
+use super::lock::Lock;
+use super::pbe::{Password, Scheme};
+use crate::read::ber::{OCTET_STRING, Reader, SEQUENCE};
+use crate::read::carrier::Item;
+use crate::read::private::{self, PrivateKey};
+
+/// An EncryptedPrivateKeyInfo.
+pub(super) struct Key<'a> {
+    scheme: Scheme<'a>,
+    ciphertext: &'a [u8],
+}
+
+impl<'a> Key<'a> {
+    pub(super) fn read(der: &'a [u8]) -> Option<Self> {
+        let mut fields = Reader::new(der).value(SEQUENCE, "EncryptedPrivateKeyInfo").ok()?.children();
+        let scheme = Scheme::read(fields.value(SEQUENCE, "encryptionAlgorithm").ok()?)?;
+        let ciphertext = fields.value(OCTET_STRING, "encryptedData").ok()?.content;
+        Some(Self { scheme, ciphertext })
+    }
+
+    /// Tries one form of a password.
+    fn key(&self, password: &Password<'_>) -> Option<Item> {
+        let plain = self.scheme.decrypt(password, self.ciphertext)?;
+        Some(Item::key(0, PrivateKey::decrypted(private::pkcs8, &plain)?, &plain))
+    }
+}
+
+impl Lock for Key<'_> {
+    fn price(&self) -> u64 {
+        self.scheme.price()
+    }
+
+    fn empty(&self) -> u64 {
+        2
+    }
+
+    fn open(&self, password: &[u8], _done: &[bool]) -> Vec<Item> {
+        let none = || password.is_empty().then(|| self.key(&Password::none()))?;
+        self.key(&Password::new(password)).or_else(none).into_iter().collect()
+    }
+}

@@ -1,0 +1,138 @@
+//! Puts what was opened in the place of what was locked.
+
+use std::collections::BTreeSet;
+
+use scanner_core::material::{Identity, Kind, Material, Occurrence, Opened, Protection, ProtectionState};
+
+use super::trial::{Sources, Target};
+use crate::read::carrier::Item;
+
+/// A change to the occurrences of a run.
+pub(super) enum Change {
+    /// Something takes this one's place.
+    Replace(usize, Box<Material>),
+    /// Something was hidden beside this one.
+    Add(usize, Box<Material>),
+}
+
+/// What opened targets change, in their order.
+pub(super) fn changes(targets: &[Target], from: &Sources<'_>) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for target in targets.iter().filter(|target| target.is_open()) {
+        for copy in &target.copies {
+            let Some(&first) = copy.first() else { continue };
+            let mut certificates = certificates(first, from.occurrences);
+            let mut hidden = BTreeSet::new();
+            for (guess, item) in &target.opened {
+                let opened = target.tell(guess, from);
+                let Some(which) = item.which else {
+                    let Some(place) = from.occurrences.get(first) else { continue };
+                    let new = match &item.material.certificate {
+                        Some(certificate) => certificates.insert(certificate.sha256),
+                        None => hidden.insert(name(&item.material)),
+                    };
+                    if new {
+                        changes.push(Change::Add(first, Box::new(added(&place.material, item, opened))));
+                    }
+                    continue;
+                };
+                let old = copy.get(which).and_then(|&at| Some((at, from.occurrences.get(at)?)));
+                if let Some((at, old)) = old {
+                    changes.push(Change::Replace(at, Box::new(replaced(&old.material, item, opened))));
+                }
+            }
+        }
+    }
+    changes
+}
+
+/// Makes the changes. The order stays that of the engine: by origin and offset, and what came new behind the rest.
+pub(super) fn apply(occurrences: &mut Vec<Occurrence>, changes: Vec<Change>) {
+    for change in changes {
+        match change {
+            Change::Replace(at, material) => {
+                if let Some(occurrence) = occurrences.get_mut(at) {
+                    occurrence.material = *material;
+                }
+            }
+            Change::Add(at, material) => {
+                if let Some(place) = occurrences.get(at) {
+                    let occurrence = Occurrence { material: *material, ..place.clone() };
+                    occurrences.push(occurrence);
+                }
+            }
+        }
+    }
+    occurrences.sort_by(|a, b| (&a.origin, a.offset).cmp(&(&b.origin, b.offset)));
+}
+
+/// Certificates that were seen in the same container without a password.
+fn certificates(first: usize, occurrences: &[Occurrence]) -> BTreeSet<[u8; 32]> {
+    let Some(place) = occurrences.get(first) else { return BTreeSet::new() };
+    let same = |o: &&Occurrence| o.origin == place.origin && o.offset == place.offset;
+    // They stand together, as the engine sorted them.
+    let before = occurrences.get(..first).unwrap_or_default().iter().rev().take_while(same);
+    let behind = occurrences.get(first..).unwrap_or_default().iter().take_while(same);
+    before.chain(behind).filter_map(|o| o.material.certificate.as_ref()).map(|c| c.sha256).collect()
+}
+
+/// Tells one hidden key from another.
+fn name(material: &Material) -> [u8; 32] {
+    match &material.identity {
+        Some(Identity::Public(half)) => half.id.spki_sha256,
+        Some(Identity::Opaque(digest)) => *digest,
+        None => [0; 32],
+    }
+}
+
+/// An opened key in the place of the locked one: all that was known of it, and what is new.
+fn replaced(old: &Material, item: &Item, opened: Opened) -> Material {
+    let new = &item.material;
+    let mut material = old.clone();
+    if old.kind == Kind::Keystore && new.kind != Kind::Keystore {
+        // It was not known to be a key.
+        material.notes.clear();
+        material.protection = None;
+    }
+    if new.kind == Kind::Keystore {
+        material.notes.clear();
+    }
+    material.kind = new.kind;
+    material.proof = old.proof.max(new.proof);
+    if matches!(new.identity, Some(Identity::Public(_))) || old.identity.is_none() {
+        material.identity.clone_from(&new.identity);
+    }
+    extend(&mut material.labels, &new.labels);
+    extend(&mut material.links, &new.links);
+    extend(&mut material.notes, &new.notes);
+    let before = new.protection.clone().or(material.protection);
+    material.protection = before.map(|before| open(before, opened));
+    material.locked = None;
+    material
+}
+
+/// Something that could not be seen before.
+fn added(beside: &Material, item: &Item, opened: Opened) -> Material {
+    let mut material = item.material.clone();
+    material.span = beside.span.clone();
+    material.encoding = beside.encoding;
+    material.container = beside.container;
+    material.protection = material.protection.map(|protection| open(protection, opened));
+    material
+}
+
+fn open(protection: Protection, opened: Opened) -> Protection {
+    // A handle stays a handle, a stub a stub.
+    match protection.state {
+        ProtectionState::Hardware | ProtectionState::Stub | ProtectionState::Plaintext => protection,
+        _ => Protection { state: ProtectionState::Opened, opened: Some(Box::new(opened)), ..protection },
+    }
+}
+
+fn extend<T: PartialEq + Clone>(to: &mut Vec<T>, from: &[T]) {
+    for one in from {
+        if !to.contains(one) {
+            to.push(one.clone());
+        }
+    }
+}

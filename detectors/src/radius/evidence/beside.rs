@@ -1,0 +1,74 @@
+//! Which files of the run lie in one directory.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use super::super::estate::Estate;
+
+/// Names of files in which something was found, lower-case, by directory.
+#[derive(Debug, Default)]
+pub(crate) struct Beside(BTreeMap<PathBuf, BTreeSet<String>>);
+
+impl Beside {
+    /// All files of an estate.
+    pub(crate) fn of(estate: &Estate) -> Self {
+        let mut beside = Self::default();
+        let groups = estate.keys.iter().chain(&estate.public);
+        let of_keys = groups.flat_map(|group| group.private.iter().chain(&group.related));
+        for occurrence in of_keys.chain(&estate.others) {
+            let path = &occurrence.origin.path;
+            if let (Some(directory), Some(name)) = (path.parent(), name(path)) {
+                if let Some(names) = beside.0.get_mut(directory) {
+                    names.insert(name);
+                } else {
+                    beside.0.insert(directory.to_owned(), BTreeSet::from([name]));
+                }
+            }
+        }
+        beside
+    }
+
+    /// Whether another file of the path's directory has one of these names; `{stem}` in them is the name of the file
+    /// itself without its last ending.
+    pub(crate) fn has_any(&self, path: &Path, wanted: &[String]) -> bool {
+        let (Some(names), Some(own)) = (path.parent().and_then(|directory| self.0.get(directory)), name(path)) else {
+            return false;
+        };
+        let stem = own.rsplit_once('.').map_or(own.as_str(), |(stem, _)| stem);
+        wanted.iter().map(|name| name.replace("{stem}", stem)).any(|name| name != own && names.contains(&name))
+    }
+}
+
+fn name(path: &Path) -> Option<String> {
+    Some(path.file_name()?.to_string_lossy().to_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use scanner_core::blob::Origin;
+    use scanner_core::material::{Encoding, Kind, Material, Occurrence};
+
+    use super::*;
+
+    fn found(path: &str) -> Occurrence {
+        let material = Material::new(Kind::Certificate, "x509", Encoding::Pem, 0..1);
+        Occurrence { material, origin: Origin::file(path), offset: 0, line: 1, allow: None, git: None }
+    }
+
+    #[test]
+    fn names_are_looked_for_in_the_same_directory() {
+        let estate = Estate::new(["a/fullchain.pem", "a/privkey.pem", "a/Platform.x509.PEM"].map(found).to_vec());
+        let beside = Beside::of(&estate);
+        for (path, wanted, has) in [
+            ("a/privkey.pem", "fullchain.pem", true),
+            ("b/privkey.pem", "fullchain.pem", false),
+            ("a/deep/privkey.pem", "fullchain.pem", false),
+            ("a/platform.pk8", "{stem}.x509.pem", true),
+            ("a/media.pk8", "{stem}.x509.pem", false),
+            ("a/privkey.pem", "{stem}.pem", false),
+            ("a/privkey", "{stem}.pem", true),
+        ] {
+            assert_eq!(beside.has_any(Path::new(path), &[wanted.to_owned()]), has, "{wanted} beside {path}");
+        }
+    }
+}

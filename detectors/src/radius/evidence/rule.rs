@@ -1,0 +1,307 @@
+//! An entry of `data/evidence.toml`: what it gives to a role, and the conditions that must all hold for it.
+//!
+//! The conditions are fields of their own and not a language, so that an entry reads as what it says and a misspelt one
+//! is refused. Which facts they look at is decided in `certificate.rs` and `file.rs`.
+
+use serde::{Deserialize, Deserializer};
+
+use super::super::Tier;
+use super::words::Phrase;
+
+/// Where an item may come from: only the strongest of a group counts for a role. `link` and `build` items are made of
+/// what refers to the key and never stand in the file.
+const GROUPS: [&str; 5] = ["certificate", "container", "path", "cofile", "text"];
+
+/// Groups of items that speak for no role: see the head of `evidence.toml`.
+const REMARKS: [&str; 2] = ["constraint", "lifetime"];
+
+/// Points that an item may give (2.5 of the scoring: proof, strong, medium, weak) or take.
+const WEIGHTS: [i32; 7] = [100, 60, 30, 10, -30, -60, -100];
+
+/// A flag of an OpenPGP key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Use {
+    Certify,
+    Sign,
+    Encrypt,
+    Authenticate,
+}
+
+/// An entry: every condition that is there must hold; where one lists several, one of them suffices.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rule {
+    pub(crate) role: String,
+    pub(crate) weight: i32,
+    pub(crate) group: String,
+    pub(crate) text: String,
+    /// The tier that the role has for a key with this item, where it is wider than usual.
+    pub(crate) tier: Option<Tier>,
+
+    // Of a certificate of the key.
+    pub(crate) ca: Option<bool>,
+    pub(crate) self_issued: Option<bool>,
+    /// Whether it is no subordinate CA: what the extended key usage of one says binds those below it.
+    pub(crate) leaf: Option<bool>,
+    pub(crate) version: Option<u32>,
+    pub(crate) path_len: Option<u32>,
+    pub(crate) name_constrained: Option<bool>,
+    /// Years that it is valid for, at least.
+    pub(crate) years: Option<i64>,
+    pub(crate) serial_negative: Option<bool>,
+    /// Bits of the key usage, all of them set.
+    pub(crate) key_usage: Option<Bits>,
+    /// The key usage is there, and none of these is set.
+    pub(crate) key_usage_absent: Option<Bits>,
+    /// The key usage is there, and nothing but these is set.
+    pub(crate) key_usage_only: Option<Bits>,
+    pub(crate) no_key_usage: Option<bool>,
+    #[serde(default, deserialize_with = "oids")]
+    pub(crate) eku: Vec<Oid>,
+    /// The extended key usage is there, names none of these and not any purpose.
+    #[serde(default, deserialize_with = "oids")]
+    pub(crate) eku_absent: Vec<Oid>,
+    pub(crate) no_eku: Option<bool>,
+    #[serde(default, deserialize_with = "oids")]
+    pub(crate) policy: Vec<Oid>,
+    #[serde(default, deserialize_with = "oids")]
+    pub(crate) extension: Vec<Oid>,
+    #[serde(default, deserialize_with = "oids")]
+    pub(crate) no_extension: Vec<Oid>,
+    #[serde(default, deserialize_with = "phrases")]
+    pub(crate) subject: Vec<Phrase>,
+    #[serde(default, deserialize_with = "phrases")]
+    pub(crate) not_subject: Vec<Phrase>,
+    #[serde(default, deserialize_with = "phrases")]
+    pub(crate) issuer: Vec<Phrase>,
+
+    // Of a place of the private key.
+    #[serde(default, deserialize_with = "texts")]
+    pub(crate) format: Vec<String>,
+    pub(crate) uses: Option<Use>,
+    pub(crate) subkey: Option<bool>,
+    #[serde(default, deserialize_with = "phrases")]
+    pub(crate) label: Vec<Phrase>,
+    #[serde(default, deserialize_with = "phrases")]
+    pub(crate) not_label: Vec<Phrase>,
+    /// Globs on the whole path, any case.
+    #[serde(default, deserialize_with = "texts")]
+    pub(crate) path: Vec<String>,
+    #[serde(default, deserialize_with = "phrases")]
+    pub(crate) word: Vec<Phrase>,
+    #[serde(default, deserialize_with = "phrases")]
+    pub(crate) not_word: Vec<Phrase>,
+    /// Names of files, lower-case, that were found in the directory of the key; `{stem}` is the name of the key's file
+    /// without its last ending.
+    #[serde(default, deserialize_with = "texts")]
+    pub(crate) beside: Vec<String>,
+
+    // Of the key, and of what either lies in.
+    #[serde(default, deserialize_with = "texts")]
+    pub(crate) container: Vec<String>,
+    #[serde(default, deserialize_with = "texts")]
+    pub(crate) algorithm: Vec<String>,
+    #[serde(default, deserialize_with = "texts")]
+    pub(crate) curve: Vec<String>,
+    /// The modulus or field has less bits than this; keys of unknown size never do.
+    pub(crate) bits_below: Option<u32>,
+}
+
+impl Rule {
+    /// Whether it asks for something that only a certificate can say.
+    pub(crate) const fn about_certificate(&self) -> bool {
+        self.ca.is_some()
+            || self.self_issued.is_some()
+            || self.leaf.is_some()
+            || self.version.is_some()
+            || self.path_len.is_some()
+            || self.name_constrained.is_some()
+            || self.years.is_some()
+            || self.serial_negative.is_some()
+            || self.key_usage.is_some()
+            || self.key_usage_absent.is_some()
+            || self.key_usage_only.is_some()
+            || self.no_key_usage.is_some()
+            || self.no_eku.is_some()
+            || !self.eku.is_empty()
+            || !self.eku_absent.is_empty()
+            || !self.policy.is_empty()
+            || !self.extension.is_empty()
+            || !self.no_extension.is_empty()
+            || !self.subject.is_empty()
+            || !self.not_subject.is_empty()
+            || !self.issuer.is_empty()
+    }
+
+    /// Whether it asks for something that only a place of the private key can say.
+    const fn about_file(&self) -> bool {
+        self.uses.is_some()
+            || self.subkey.is_some()
+            || !self.format.is_empty()
+            || !self.label.is_empty()
+            || !self.not_label.is_empty()
+            || !self.path.is_empty()
+            || !self.word.is_empty()
+            || !self.not_word.is_empty()
+            || !self.beside.is_empty()
+    }
+
+    const fn about_key(&self) -> bool {
+        self.bits_below.is_some() || !self.container.is_empty() || !self.algorithm.is_empty() || !self.curve.is_empty()
+    }
+
+    /// What is wrong with the entry, if anything is.
+    pub(crate) fn fault(&self) -> Option<String> {
+        if self.role.is_empty() {
+            if self.weight != 0 || !REMARKS.contains(&self.group.as_str()) {
+                return Some(format!("without a role the weight is 0 and the group one of {}", REMARKS.join(", ")));
+            }
+        } else if !WEIGHTS.contains(&self.weight) {
+            return Some(format!("the weight {} is none of {WEIGHTS:?}", self.weight));
+        } else if !GROUPS.contains(&self.group.as_str()) {
+            return Some(format!("the group `{}` is none of {}", self.group, GROUPS.join(", ")));
+        }
+        match (self.about_certificate(), self.about_file(), self.about_key()) {
+            (true, true, _) => Some("it mixes what a certificate says with what a file says".to_owned()),
+            (false, false, false) => Some("it has no condition".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// Bits of the key usage (RFC 5280 4.2.1.3), bit 0 = digitalSignature: one number or a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bits(pub(crate) u16);
+
+impl<'de> Deserialize<'de> for Bits {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let mut mask = 0;
+        for bit in OneOrMany::<u32>::deserialize(from)?.list() {
+            if bit > 8 {
+                return Err(serde::de::Error::custom(format!("the key usage has bits 0 to 8, not {bit}")));
+            }
+            mask |= 1 << bit;
+        }
+        Ok(Self(mask))
+    }
+}
+
+/// An object identifier in dotted form, or everything below one: `1.3.6.1.4.1.57264.1.*`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Oid {
+    dotted: String,
+    below: bool,
+}
+
+impl Oid {
+    fn read(text: &str) -> Result<Self, String> {
+        let (dotted, below) = text.strip_suffix('*').map_or((text, false), |dotted| (dotted, true));
+        let arcs = dotted.strip_suffix('.').filter(|_| below).unwrap_or(dotted);
+        let numbers = arcs.split('.').all(|arc| !arc.is_empty() && arc.bytes().all(|b| b.is_ascii_digit()));
+        if numbers && arcs.contains('.') && (dotted.ends_with('.') == below) {
+            Ok(Self { dotted: dotted.to_owned(), below })
+        } else {
+            Err(format!("`{text}` is no object identifier"))
+        }
+    }
+
+    /// Whether it is this one.
+    pub(crate) fn is(&self, other: &str) -> bool {
+        if self.below { other.starts_with(&self.dotted) } else { other == self.dotted }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "one value or a list")]
+enum OneOrMany<T> {
+    One(T),
+    Many(Vec<T>),
+}
+
+impl<T> OneOrMany<T> {
+    fn list(self) -> Vec<T> {
+        match self {
+            Self::One(one) => vec![one],
+            Self::Many(many) => many,
+        }
+    }
+}
+
+fn texts<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    Ok(OneOrMany::deserialize(from)?.list())
+}
+
+fn phrases<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Phrase>, D::Error> {
+    let read = |text: String| Phrase::read(&text).ok_or(serde::de::Error::custom(format!("`{text}` has no word")));
+    texts(from)?.into_iter().map(read).collect()
+}
+
+fn oids<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Oid>, D::Error> {
+    texts(from)?.iter().map(|text| Oid::read(text)).collect::<Result<_, _>>().map_err(serde::de::Error::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(conditions: &str) -> Result<Rule, String> {
+        let base = "role='tsa'\nweight=30\ngroup='text'\ntext='x'\n";
+        toml::from_str(&format!("{base}{conditions}")).map_err(|error| error.message().to_owned())
+    }
+
+    #[test]
+    fn entries_that_say_something_else_than_they_mean_are_refused() {
+        for (conditions, fault) in [
+            ("", "it has no condition"),
+            ("ca=true\nword='a'", "it mixes what a certificate says with what a file says"),
+        ] {
+            assert_eq!(read(conditions).expect(conditions).fault().as_deref(), Some(fault));
+        }
+        for (conditions, error) in [
+            ("eku='1.2.x'", "`1.2.x` is no object identifier"),
+            ("eku='1.2.'", "`1.2.` is no object identifier"),
+            ("eku=['1.2','1.2*']", "`1.2*` is no object identifier"),
+            ("key_usage=9", "the key usage has bits 0 to 8, not 9"),
+            ("word='--'", "`--` has no word"),
+            ("path=1", "one value or a list"),
+        ] {
+            assert_eq!(read(conditions).unwrap_err(), error);
+        }
+        assert!(read("ekus='1.2'").unwrap_err().contains("unknown field `ekus`"));
+        for (from, to, fault) in [
+            ("weight=30", "weight=20", "the weight 20 is none of [100, 60, 30, 10, -30, -60, -100]"),
+            (
+                "group='text'",
+                "group='label'",
+                "the group `label` is none of certificate, container, path, cofile, text",
+            ),
+            ("role='tsa'", "role=''", "without a role the weight is 0 and the group one of constraint, lifetime"),
+        ] {
+            let entry = "role='tsa'\nweight=30\ngroup='text'\ntext='x'\nca=true\n".replace(from, to);
+            assert_eq!(toml::from_str::<Rule>(&entry).expect(to).fault().as_deref(), Some(fault));
+        }
+    }
+
+    #[test]
+    fn one_value_is_a_list_of_one() {
+        let rule = read("eku='1.2.3'\nkey_usage=[0, 2]\nsubject=['a b', 'c']").expect("it reads");
+        assert_eq!((rule.eku.len(), rule.key_usage, rule.subject.len()), (1, Some(Bits(0b101)), 2));
+        assert_eq!(rule.fault(), None);
+    }
+
+    #[test]
+    fn identifiers_and_what_is_below_them() {
+        for (rule, oid, is) in [
+            ("1.2.3", "1.2.3", true),
+            ("1.2.3", "1.2.3.4", false),
+            ("1.2.3", "1.2.33", false),
+            ("1.2.3.*", "1.2.3.4", true),
+            ("1.2.3.*", "1.2.3.4.5", true),
+            ("1.2.3.*", "1.2.3", false),
+            ("1.2.3.*", "1.2.33", false),
+        ] {
+            assert_eq!(Oid::read(rule).expect(rule).is(oid), is, "{rule} {oid}");
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! What each condition asks for, and near misses.

@@ -1,0 +1,202 @@
+//! Rules about how a key is kept and trusted, beside what it is for. Their texts stand in `data/rules.toml`.
+
+use scanner_core::material::{CertFacts, How, Occurrence, ProtectionState};
+
+use super::classify::Judge;
+use super::estate::{Estate, KeyGroup};
+use super::evidence::file;
+use super::known::Class;
+use super::severity::{Facts, is_for_tests, is_trust};
+use super::tables::Expiry;
+use super::{RuleHit, Spot};
+use crate::weak::{Grade, Weakness};
+
+/// 2023-06-01: from here on the CA/Browser Forum requires hardware for the keys of public code signing certificates
+/// (CSBR 6.2.7.4.2).
+const HARDWARE_SINCE: i64 = 1_685_577_600;
+
+/// 2026-03-01: from here on a public code signing certificate may be valid for 460 days at most (CSBR 6.3.2).
+const SHORT_SINCE: i64 = 1_772_323_200;
+const SHORT: i64 = 460 * 86_400;
+
+/// CA/Browser Forum policies for code signing: OV, EV.
+const CODE_SIGNING: [&str; 2] = ["2.23.140.1.4.1", "2.23.140.1.3"];
+
+/// What vendors write into certificates that must not be shipped.
+const WARNINGS: [&str; 2] = ["do not trust", "do not ship"];
+
+/// Roles that one key has together as a matter of course.
+const TOGETHER: [&str; 3] = ["ca_root_private", "ca_intermediate", "ocsp_crl_signer"];
+
+/// Roles whose keys belong to one stage of a boot chain each.
+const STAGES: [&str; 3] = ["boot_root", "firmware_update", "os_kernel"];
+
+/// Whether a public key that stands alone is a finding: something trusts a key whose private half others have.
+pub(super) fn distrusted(key: &KeyGroup, estate: &Estate, judge: Judge<'_>) -> bool {
+    let listed = key.public.as_ref().is_some_and(|public| judge.known.key(public).is_some())
+        || key.certificates().any(|facts| judge.known.certificate(facts).is_some() || warns(facts))
+        || judge.weak.get(&key.name).is_some_and(|list| list.iter().any(|weakness| weakness.computable));
+    listed && !key.related.iter().all(|occurrence| is_for_tests(occurrence, estate, judge))
+}
+
+fn warns(certificate: &CertFacts) -> bool {
+    let names = [&certificate.subject, &certificate.issuer].map(|name| name.to_lowercase());
+    WARNINGS.iter().any(|warning| names.iter().any(|name| name.contains(warning)))
+}
+
+/// Every rule that the key breaks, in a fixed order.
+pub(super) fn rules(facts: &Facts<'_>) -> Vec<RuleHit> {
+    let mut hits = Vec::new();
+    let mut hit = |rule: &'static str, text: String, places: Vec<Spot>| {
+        hits.push(RuleHit { rule, text, places });
+    };
+    published(facts, &mut hit);
+    let key = facts.key;
+    let warned: Vec<Spot> =
+        key.related.iter().filter(|o| o.material.certificate.as_deref().is_some_and(warns)).map(spot).collect();
+    if !warned.is_empty() {
+        hit("SUBJECT-DO-NOT-TRUST", "a certificate of it says that it must not be trusted or shipped".into(), warned);
+    }
+    opened(facts, &mut hit);
+    weak(facts, &mut hit);
+    several_roles(facts, &mut hit);
+    certificates(facts, &mut hit);
+    hits
+}
+
+type Hit<'h> = dyn FnMut(&'static str, String, Vec<Spot>) + 'h;
+
+fn published(facts: &Facts<'_>, hit: &mut Hit<'_>) {
+    let key = facts.key;
+    let Some(known) = facts.known else { return };
+    let trusting = trusting(facts);
+    let places: Vec<Spot> = key.private.iter().chain(&key.related).map(spot).collect();
+    if key.private.is_empty() {
+        let text = format!("{} is trusted here: others have its private half", known.label);
+        return hit("TRUSTS-PUBLIC-KEY", text, places);
+    }
+    match known.class {
+        Class::PublicTest if trusting.is_empty() => {
+            hit("KEY-TEST-KNOWN", format!("{}: published for tests by {}", known.label, known.source), places);
+        }
+        Class::PublicTest => {
+            let text = format!("{}, published by {}, is used here as if it were secret", known.label, known.source);
+            hit("TRUSTS-PUBLIC-KEY", text, trusting);
+        }
+        Class::VendorTest | Class::LeakedProduct | Class::Listed => {
+            hit("LEAKED-PRODUCT-KEY", format!("{} (known from {})", known.label, known.source), places);
+        }
+    }
+}
+
+/// What relies on the key: build lines, and trust in it by something that does not lie beside it; places for tests aside.
+fn trusting(facts: &Facts<'_>) -> Vec<Spot> {
+    let key = facts.key;
+    let homes: Vec<_> = key.private.iter().map(|o| o.origin.path.parent()).collect();
+    let sample = |o: &Occurrence| {
+        let subject = o.material.certificate.as_ref().map(|facts| facts.subject.as_str()).unwrap_or_default();
+        file::words(subject).iter().any(|word| facts.judge.tables.test_words.contains(word))
+    };
+    let elsewhere = |o: &&Occurrence| is_trust(o) || (!homes.contains(&o.origin.path.parent()) && !sample(o));
+    let uses = key.uses.iter().filter(|used| used.weight() >= 60).map(|used| &used.reference);
+    uses.chain(key.related.iter().filter(elsewhere)).filter(|o| !facts.is_for_tests(o)).map(spot).collect()
+}
+
+fn opened(facts: &Facts<'_>, hit: &mut Hit<'_>) {
+    let (mut beside, mut tool) = (Vec::new(), Vec::new());
+    for occurrence in &facts.key.private {
+        let protection = occurrence.material.protection.as_ref();
+        let Some(opened) = protection.and_then(|protection| protection.opened.as_deref()) else { continue };
+        match (opened.how, &opened.origin) {
+            (How::Found, Some(origin)) => beside.push(Spot { origin: origin.clone(), line: opened.line }),
+            (How::WellKnown, _) if opened.field.contains("mimikatz") => tool.push(spot(occurrence)),
+            _ => {}
+        }
+    }
+    if !beside.is_empty() {
+        in_order(&mut beside);
+        let text = "the password that opens it stands near it: encryption protects nothing here";
+        hit("PASSWORD-BESIDE-KEYSTORE", text.into(), beside);
+    }
+    if !tool.is_empty() {
+        in_order(&mut tool);
+        let text = "opened with the password that mimikatz gives to what it exports: the key was taken with a tool";
+        hit("PFX-MIMIKATZ", text.into(), tool);
+    }
+}
+
+fn weak(facts: &Facts<'_>, hit: &mut Hit<'_>) {
+    let all = facts.judge.weak.get(&facts.key.name).map(Vec::as_slice).unwrap_or_default();
+    let told = |test: fn(&Weakness) -> bool| -> Vec<&str> {
+        all.iter().filter(|weakness| test(weakness)).map(|weakness| weakness.text.as_str()).collect()
+    };
+    let computable = told(|weakness| weakness.computable);
+    let weak = told(|weakness| !weakness.computable && weakness.grade > Grade::Note);
+    let places = || facts.key.private.iter().chain(&facts.key.related).map(spot).collect();
+    if !computable.is_empty() {
+        hit("KEY-COMPUTABLE", computable.join("; "), places());
+    }
+    if !weak.is_empty() {
+        hit("WEAK-KEY", weak.join("; "), places());
+    }
+}
+
+fn several_roles(facts: &Facts<'_>, hit: &mut Hit<'_>) {
+    let signs = |role: &str| facts.judge.tables.role(role).is_some_and(|role| role.signs && !role.generic);
+    let mut roles: Vec<&str> = facts.roles.iter().map(|role| role.role.as_str()).filter(|role| signs(role)).collect();
+    if roles.iter().filter(|role| TOGETHER.contains(role)).count() > 1 {
+        let first = roles.iter().position(|role| TOGETHER.contains(role));
+        let mut number = 0;
+        roles.retain(|role| {
+            number += 1;
+            !TOGETHER.contains(role) || Some(number - 1) == first
+        });
+    }
+    let places = || facts.key.private.iter().map(spot).collect();
+    if roles.len() > 1 {
+        return hit("MULTI-ROLE", format!("one key is {}", roles.join(" and ")), places());
+    }
+    // Copies of a key have all sorts of names; only two that each name a stage say that it serves two.
+    let stems = facts.key.private.iter().filter_map(|o| o.origin.path.file_stem());
+    let words: Vec<String> = stems.flat_map(|stem| file::words(&stem.to_string_lossy())).collect();
+    let mut stages: Vec<&str> = facts.judge.tables.stage_words.iter().map(String::as_str).collect();
+    stages.retain(|stage| words.iter().any(|word| word == stage));
+    if roles.iter().any(|role| STAGES.contains(role)) && stages.len() > 1 {
+        hit("MULTI-ROLE", format!("one key for several stages: {}", stages.join(", ")), places());
+    }
+}
+
+fn certificates(facts: &Facts<'_>, hit: &mut Hit<'_>) {
+    let key = facts.key;
+    let usable = matches!(
+        facts.protection,
+        ProtectionState::Plaintext | ProtectionState::Opened | ProtectionState::Weak | ProtectionState::Strong
+    );
+    let of = |test: &dyn Fn(&CertFacts) -> bool| -> Vec<Spot> {
+        key.related.iter().filter(|o| o.material.certificate.as_deref().is_some_and(test)).map(spot).collect()
+    };
+    let public = |c: &CertFacts| c.policies.iter().any(|policy| CODE_SIGNING.contains(&policy.as_str()));
+    let hardware = of(&|c| public(c) && c.not_before >= HARDWARE_SINCE);
+    if !hardware.is_empty() && usable && !key.private.is_empty() {
+        let text =
+            "a public code signing certificate of a time when its key had to be made in hardware; this is a file";
+        hit("HSM-REQUIRED", text.into(), hardware);
+    }
+    let long = of(&|c| public(c) && c.not_before >= SHORT_SINCE && c.not_after - c.not_before > SHORT);
+    if !long.is_empty() {
+        hit("LONG-VALIDITY", "a public code signing certificate that is valid for more than 460 days".into(), long);
+    }
+    if facts.expired() && matches!(facts.expiry(), Expiry::Ignored | Expiry::WithoutTimestamp) && usable {
+        let text = "every certificate of it is expired, but what it signs is still believed";
+        hit("EXPIRED-BUT-ALIVE", text.into(), of(&|_| true));
+    }
+}
+
+fn spot(occurrence: &Occurrence) -> Spot {
+    Spot { origin: occurrence.origin.clone(), line: occurrence.line }
+}
+
+fn in_order(spots: &mut Vec<Spot>) {
+    spots.sort();
+    spots.dedup();
+}

@@ -1,0 +1,204 @@
+//! How bad it is, in tenths: the base of the tier, then what makes it better or worse. Integers; the list re-adds.
+
+use scanner_core::blob::printable_path;
+use scanner_core::material::{Kind, Material, Occurrence, Proof, ProtectionState, Reach};
+
+use super::classify::Judge;
+use super::estate::KeyGroup;
+use super::evidence::file;
+use super::known::{Class, Known};
+use super::tables::Expiry;
+use super::{Estate, Evidence, Modifier, RoleScore, RuleHit, Tier};
+
+/// Everything that is known of a key when its severity is worked out.
+#[derive(Clone, Copy)]
+pub(super) struct Facts<'a> {
+    pub(super) key: &'a KeyGroup,
+    pub(super) estate: &'a Estate,
+    pub(super) judge: Judge<'a>,
+    pub(super) known: Option<&'a Known>,
+    pub(super) roles: &'a [RoleScore],
+    pub(super) ledger: &'a [Evidence],
+    pub(super) protection: ProtectionState,
+    pub(super) tier: Tier,
+    /// When the first commit was made that holds it, seconds since 1970.
+    pub(super) first_seen: Option<i64>,
+}
+
+impl Facts<'_> {
+    /// Whether verifiers of the widest role look at expiry.
+    pub(super) fn expiry(&self) -> Expiry {
+        let role = self.roles.first().and_then(|role| self.judge.tables.role(&role.role));
+        role.map_or(Expiry::None, |role| role.expiry)
+    }
+
+    /// Whether there are certificates of the key, and all of them are expired.
+    pub(super) fn expired(&self) -> bool {
+        let mut ends = self.key.certificates().map(|facts| facts.not_after).peekable();
+        ends.peek().is_some() && ends.all(|end| end < self.judge.now)
+    }
+
+    /// Whether a place looks like one for tests and examples.
+    pub(super) fn is_for_tests(&self, occurrence: &Occurrence) -> bool {
+        is_for_tests(occurrence, self.estate, self.judge)
+    }
+}
+
+/// Whether a place looks like one for tests and examples.
+pub(super) fn is_for_tests(occurrence: &Occurrence, estate: &Estate, judge: Judge<'_>) -> bool {
+    let path = printable_path(estate.inside(&occurrence.origin.path));
+    file::words(&path).iter().any(|word| judge.tables.test_words.contains(word))
+}
+
+/// Severity of a tier in tenths, and the least that is left of it after all that speaks for a lower one.
+const fn base(tier: Tier) -> (i32, i32) {
+    match tier {
+        Tier::T0 => (98, 70),
+        Tier::T1 => (91, 60),
+        Tier::T2 => (75, 0),
+        Tier::T3 => (55, 0),
+        Tier::T4 => (25, 0),
+    }
+}
+
+/// Nothing goes below this, and what is only a note is this.
+const NOTE: i32 = 10;
+
+/// Severity of a key that cannot forge but can read what was encrypted to it.
+const CONFIDENTIALITY: i32 = 60;
+
+/// CA/Browser Forum policies (code signing, EV, TLS, S/MIME) and embedded certificate transparency: issued by a CA that
+/// the public trusts.
+const PUBLIC_POLICIES: &str = "2.23.140.1.";
+const SCT_LIST: &str = "1.3.6.1.4.1.11129.2.4.2";
+
+const DAY: i64 = 86_400;
+
+/// The severity, as the list says.
+pub(super) fn sum(modifiers: &[Modifier]) -> i32 {
+    modifiers.iter().map(|modifier| modifier.tenths).sum()
+}
+
+/// The list: the first entry is the base of the tier, the last what the bounds add or take.
+pub(super) fn modifiers(facts: &Facts<'_>, rules: &[RuleHit]) -> Vec<Modifier> {
+    let has = |rule: &str| rules.iter().any(|hit| hit.rule == rule);
+    let (start, floor) = base(facts.tier);
+    let mut list = vec![Modifier { tenths: start, text: format!("tier {}", facts.tier.id()) }];
+    let mut add = |tenths, text: &str| list.push(Modifier { tenths, text: text.to_owned() });
+    let key = facts.key;
+    let encryption = facts.roles.iter().all(|role| role.role == "encryption_only");
+    if encryption && facts.tier == Tier::T4 {
+        add(CONFIDENTIALITY - start, "does not sign, but what was encrypted to it can be read");
+    }
+    if key.private.is_empty() {
+        add(0, "only the public half is here: judged by what trusts it");
+    } else {
+        how_it_lies(facts, &mut add);
+    }
+    expiry(facts, &mut add);
+    if facts.ledger.iter().any(|item| item.group == "constraint") {
+        add(-10, "the CA is constrained in names, depth or purpose");
+    }
+    where_it_lies(facts, &mut add);
+    if has("MULTI-ROLE") {
+        add(3, "one key in more than one role or stage");
+    }
+    if has("WEAK-KEY") || has("KEY-COMPUTABLE") {
+        add(5, "weak: it can be attacked without the file");
+    }
+    let used = facts.ledger.iter().any(|item| matches!(item.group.as_str(), "link" | "build"));
+    let tested = key.private.iter().chain(&key.related).all(|o| facts.is_for_tests(o)) && !used;
+    let published = facts.known.is_some_and(|known| known.class == Class::PublicTest);
+    let trusted = has("TRUSTS-PUBLIC-KEY");
+    if tested && !trusted {
+        add(-30, "only in places for tests and examples");
+    }
+    let total: i32 = list.iter().map(|modifier| modifier.tenths).sum();
+    let (bounded, why) = if published && !trusted {
+        (NOTE, "a published test key that nothing here trusts: a note")
+    } else if published {
+        (start, "a published test key that something trusts: as bad as the tier")
+    } else {
+        let floor = if tested { NOTE } else { floor.max(NOTE) };
+        (total.clamp(floor, 100), if total < floor { "the least for the tier" } else { "never more than 10" })
+    };
+    if bounded != total {
+        list.push(Modifier { tenths: bounded - total, text: why.to_owned() });
+    }
+    list
+}
+
+fn how_it_lies(facts: &Facts<'_>, add: &mut dyn FnMut(i32, &str)) {
+    match facts.protection {
+        ProtectionState::Plaintext => {}
+        ProtectionState::Opened => add(0, "encrypted, but opened in this run"),
+        ProtectionState::Weak => add(-5, "encrypted, weakly"),
+        ProtectionState::Strong => add(-15, "encrypted"),
+        ProtectionState::Hardware | ProtectionState::Stub => add(-40, "wrapped to hardware: no use elsewhere"),
+    }
+    let is_damaged = |material: &Material| {
+        let said = |note: &&str| note.contains("do not fit") || note.contains("does not belong");
+        material.proof < Proof::Verified && material.notes.iter().any(said)
+    };
+    if facts.key.private.iter().all(|o| is_damaged(&o.material)) {
+        add(-30, "damaged or made up: its parts do not fit together");
+    }
+}
+
+fn expiry(facts: &Facts<'_>, add: &mut dyn FnMut(i32, &str)) {
+    if facts.expired() {
+        match facts.expiry() {
+            Expiry::Enforced => add(-20, "its certificates are expired, and verifiers look at that"),
+            Expiry::WithoutTimestamp => add(-5, "expired, but time-stamped signatures are still believed"),
+            Expiry::Ignored | Expiry::None => add(0, "expired, and verifiers do not look at that"),
+        }
+        return;
+    }
+    let public = facts.key.certificates().any(|certificate| {
+        let listed = certificate.policies.iter().any(|policy| policy.starts_with(PUBLIC_POLICIES));
+        certificate.not_after >= facts.judge.now && (listed || certificate.extensions.iter().any(|e| e == SCT_LIST))
+    });
+    if public {
+        add(5, "a certificate of it is valid and publicly trusted");
+    }
+}
+
+fn where_it_lies(facts: &Facts<'_>, add: &mut dyn FnMut(i32, &str)) {
+    let places = if facts.key.private.is_empty() { &facts.key.related } else { &facts.key.private };
+    let pushed = places.iter().filter_map(|o| o.git.as_deref()).any(|git| {
+        git.reach == Reach::Refs && (!git.tags.is_empty() || git.branches.iter().any(|branch| branch.contains('/')))
+    });
+    if pushed {
+        add(3, "in the history of a remote branch or a tag");
+    }
+    let mut paths: Vec<_> = places.iter().map(|o| &o.origin.path).collect();
+    paths.sort();
+    paths.dedup();
+    let mut repositories: Vec<_> = places.iter().filter_map(|o| Some(&o.git.as_ref()?.repository)).collect();
+    repositories.sort();
+    repositories.dedup();
+    if paths.len() >= 3 || repositories.len() >= 2 {
+        add(2, if repositories.len() >= 2 { "in more than one repository" } else { "three places or more" });
+    }
+    match facts.first_seen.map(|first| (facts.judge.now - first) / DAY) {
+        Some(366..) => add(4, "exposed for more than a year"),
+        Some(91..=365) => add(2, "exposed for more than 90 days"),
+        _ => {}
+    }
+}
+
+/// Whether a material is one that a program trusts as it lies there: a key among the trusted ones of a keystore.
+pub(super) fn is_trust(occurrence: &Occurrence) -> bool {
+    occurrence.material.container.is_some() && occurrence.material.kind != Kind::PrivateKey
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn floors_and_bases() {
+        assert!(base(Tier::T0) > base(Tier::T1) && base(Tier::T1) > base(Tier::T2));
+        assert!(base(Tier::T1).1 > base(Tier::T3).0, "no T1 ranks below a T3");
+    }
+}

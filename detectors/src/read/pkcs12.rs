@@ -1,0 +1,379 @@
+//! What a PKCS#12 file holds (RFC 7292), with a password and without one.
+//!
+//! The detector reads it without; whoever has a password reads it again with [`Unlock`] and sees the bags that were
+//! encrypted as well. Both go the same way, so that what is found before and after is told in the same words.
+
+use std::ops::Range;
+
+use scanner_core::error::Malformed;
+use scanner_core::material::{
+    Encoding, Identity, Kind, Label, Link, Material, Proof, Protection, ProtectionState, PublicHalf,
+};
+use zeroize::Zeroizing;
+
+use super::ber::{INTEGER, OCTET_STRING, OID, Reader, SEQUENCE, SET, Value, context, dotted};
+use super::carrier::Item;
+use super::private::{self, PrivateKey};
+use super::{carrier, pbe, x509};
+
+/// Bag types, RFC 7292 4.2: 1.2.840.113549.1.12.10.1.n.
+const KEY_BAG: &str = "1.2.840.113549.1.12.10.1.1";
+const SHROUDED_KEY_BAG: &str = "1.2.840.113549.1.12.10.1.2";
+const CERT_BAG: &str = "1.2.840.113549.1.12.10.1.3";
+const SECRET_BAG: &str = "1.2.840.113549.1.12.10.1.5";
+const SAFE_CONTENTS_BAG: &str = "1.2.840.113549.1.12.10.1.6";
+/// Content types, RFC 5652.
+const DATA: &str = "1.2.840.113549.1.7.1";
+const SIGNED_DATA: &str = "1.2.840.113549.1.7.2";
+const ENVELOPED_DATA: &str = "1.2.840.113549.1.7.3";
+const ENCRYPTED_DATA: &str = "1.2.840.113549.1.7.6";
+/// Attributes, RFC 2985 5.5.
+const FRIENDLY_NAME: &str = "1.2.840.113549.1.9.20";
+const LOCAL_KEY_ID: &str = "1.2.840.113549.1.9.21";
+
+/// Most safes and bags of one file: the largest trust stores hold a few hundred.
+const MAX_BAGS: usize = 10_000;
+
+/// A password at work.
+pub(crate) trait Unlock {
+    /// Decrypts what stands under an AlgorithmIdentifier; `None` if the password is another one.
+    fn decrypt(&self, algorithm: Value<'_>, ciphertext: &[u8]) -> Option<Zeroizing<Vec<u8>>>;
+}
+
+/// A file whose frame was read.
+pub(crate) struct Pfx<'a> {
+    /// All of its bytes.
+    pub(crate) raw: &'a [u8],
+    /// The octets that the MAC covers: an AuthenticatedSafe.
+    pub(crate) content: Zeroizing<Vec<u8>>,
+    /// MacData.
+    pub(crate) mac: Option<Value<'a>>,
+}
+
+impl<'a> Pfx<'a> {
+    /// Reads the frame of the file at the start of `der`; bytes behind it are left alone.
+    pub(crate) fn read(der: &'a [u8]) -> Result<Self, Malformed> {
+        let outer = Reader::new(der).value(SEQUENCE, "PFX")?;
+        let mut fields = outer.children();
+        if fields.value(INTEGER, "PFX version")?.small() != Some(3) {
+            return Err(Malformed::new("PFX version", 0));
+        }
+        let auth_safe = fields.value(SEQUENCE, "authSafe")?;
+        let mac = fields.optional(SEQUENCE)?;
+        let (kind, content) = content_info(auth_safe)?;
+        let content = match kind.as_str() {
+            DATA => content.ok_or(Malformed::new("authSafe content", 0))?.octets()?.into_owned(),
+            SIGNED_DATA => signed_content(content)?,
+            _ => return Err(Malformed::new("authSafe type", 0)),
+        };
+        Ok(Self { raw: outer.raw, content: Zeroizing::new(content), mac })
+    }
+
+    /// What can be read without a password.
+    pub(crate) fn materials(&self) -> Result<Vec<Material>, Malformed> {
+        Ok(self.store(None)?.finish(self.mac.map(mac)).into_iter().map(|item| item.material).collect())
+    }
+
+    /// What can be read with one. Bags that it does not open are as they were.
+    pub(crate) fn open(&self, password: &dyn Unlock) -> Result<Vec<Item>, Malformed> {
+        Ok(self.store(Some(password))?.finish(self.mac.map(mac)))
+    }
+
+    fn store<'p>(&self, password: Option<&'p dyn Unlock>) -> Result<Store<'p>, Malformed> {
+        let mut store = Store { password, ..Store::default() };
+        let mut list = Reader::new(&self.content).value(SEQUENCE, "AuthenticatedSafe")?.children();
+        while !list.is_empty() {
+            store.safe(list.value(SEQUENCE, "ContentInfo")?)?;
+        }
+        Ok(store)
+    }
+}
+
+/// Type and content of a ContentInfo.
+fn content_info(value: Value<'_>) -> Result<(String, Option<Value<'_>>), Malformed> {
+    let mut fields = value.children();
+    let kind = dotted(fields.value(OID, "content type")?.content);
+    let content = fields.optional(context(0))?.map(|v| v.children().any()).transpose()?;
+    Ok((kind, content))
+}
+
+/// The octets inside a SignedData (RFC 5652 5.1): PFX in public-key integrity mode.
+fn signed_content(content: Option<Value<'_>>) -> Result<Vec<u8>, Malformed> {
+    let mut signed = content.ok_or(Malformed::new("SignedData", 0))?.children();
+    signed.value(INTEGER, "SignedData version")?;
+    signed.value(SET, "digestAlgorithms")?;
+    let (_, inner) = content_info(signed.value(SEQUENCE, "encapContentInfo")?)?;
+    Ok(inner.ok_or(Malformed::new("encapContentInfo", 0))?.octets()?.into_owned())
+}
+
+/// MacData (RFC 7292 4) as text: digest and iterations, or PBMAC1 (RFC 9579) with its key derivation.
+fn mac(value: Value<'_>) -> String {
+    let read = || -> Result<String, Malformed> {
+        let mut fields = value.children();
+        let mut digest_info = fields.value(SEQUENCE, "DigestInfo")?.children();
+        let mut algorithm = digest_info.value(SEQUENCE, "digestAlgorithm")?.children();
+        let oid = dotted(algorithm.value(OID, "digest OID")?.content);
+        if oid == pbe::PBMAC1 {
+            let kdf = algorithm.value(SEQUENCE, "PBMAC1-params")?.children().value(SEQUENCE, "keyDerivationFunc")?;
+            return Ok(format!("PBMAC1 {}", pbe::kdf(kdf)?));
+        }
+        let name = match oid.as_str() {
+            "1.3.14.3.2.26" => "SHA1",
+            "2.16.840.1.101.3.4.2.1" => "SHA256",
+            "2.16.840.1.101.3.4.2.2" => "SHA384",
+            "2.16.840.1.101.3.4.2.3" => "SHA512",
+            other => other,
+        };
+        fields.value(OCTET_STRING, "macSalt")?;
+        let iterations = fields.optional(INTEGER)?.and_then(|v| v.small()).unwrap_or(1);
+        Ok(format!("MAC HMAC-{name} {iterations} iterations"))
+    };
+    read().unwrap_or_else(|_| "MAC unreadable".to_owned())
+}
+
+/// What the safes of one file hold.
+#[derive(Default)]
+struct Store<'p> {
+    password: Option<&'p dyn Unlock>,
+    /// Keys, and whether each can be seen without a password.
+    keys: Vec<(Material, bool)>,
+    certificates: Vec<Material>,
+    /// Encryption of safes that cannot be looked into.
+    closed: Vec<Protection>,
+    /// Encryption of safes that a password opened.
+    opened: Vec<Protection>,
+    /// Secret keys that can be seen without a password, and those that cannot.
+    secrets: usize,
+    hidden_secrets: usize,
+    /// The protection of the safe that is being read, if a password opened it.
+    inside: Option<Protection>,
+    bags: usize,
+}
+
+impl Store<'_> {
+    fn safe(&mut self, value: Value<'_>) -> Result<(), Malformed> {
+        let (kind, content) = content_info(value)?;
+        match kind.as_str() {
+            DATA => {
+                let octets = content.ok_or(Malformed::new("safe", 0))?.octets()?;
+                let octets = Zeroizing::new(octets.into_owned());
+                self.contents(Reader::new(&octets).value(SEQUENCE, "SafeContents")?, 0)
+            }
+            ENCRYPTED_DATA => {
+                let mut fields = content.ok_or(Malformed::new("EncryptedData", 0))?.children();
+                fields.value(INTEGER, "EncryptedData version")?;
+                let mut info = fields.value(SEQUENCE, "EncryptedContentInfo")?.children();
+                info.value(OID, "content type")?;
+                let algorithm = info.value(SEQUENCE, "contentEncryptionAlgorithm")?;
+                let protection = pbe::protection(algorithm)?;
+                match self.password.and_then(|password| decrypted(password, algorithm, &mut info)) {
+                    Some(plain) if Reader::new(&plain).value(SEQUENCE, "SafeContents").is_ok() => {
+                        self.inside = Some(protection.clone());
+                        self.opened.push(protection);
+                        let contents = Reader::new(&plain).value(SEQUENCE, "SafeContents")?;
+                        let read = self.contents(contents, 0);
+                        self.inside = None;
+                        read
+                    }
+                    _ => {
+                        self.closed.push(protection);
+                        Ok(())
+                    }
+                }
+            }
+            ENVELOPED_DATA => {
+                self.closed.push(Protection::new(ProtectionState::Strong, "encrypted to a public key"));
+                Ok(())
+            }
+            _ => Err(Malformed::new("safe type", 0)),
+        }
+    }
+
+    fn contents(&mut self, contents: Value<'_>, depth: usize) -> Result<(), Malformed> {
+        let mut bags = contents.children();
+        while !bags.is_empty() {
+            self.bags += 1;
+            if self.bags > MAX_BAGS || depth > 8 {
+                return Err(Malformed::new("bags", self.bags));
+            }
+            self.bag(bags.value(SEQUENCE, "SafeBag")?, depth)?;
+        }
+        Ok(())
+    }
+
+    fn bag(&mut self, bag: Value<'_>, depth: usize) -> Result<(), Malformed> {
+        let mut fields = bag.children();
+        let kind = dotted(fields.value(OID, "bag type")?.content);
+        let value = fields.value(context(0), "bag value")?.children().any()?;
+        let attributes = fields.optional(SET)?;
+        match kind.as_str() {
+            KEY_BAG => {
+                let mut material = read_key(private::pkcs8(value.raw)?, value.raw);
+                let protection = self.inside.clone().map(opened);
+                material.protection = Some(protection.unwrap_or(Protection::plaintext()));
+                describe(&mut material, attributes);
+                self.keys.push((material, self.inside.is_none()));
+            }
+            SHROUDED_KEY_BAG => {
+                let mut info = value.children();
+                let algorithm = info.value(SEQUENCE, "encryptionAlgorithm")?;
+                let protection = pbe::protection(algorithm)?;
+                let ciphertext = info.any()?.octets()?;
+                let plain = self.password.and_then(|password| password.decrypt(algorithm, &ciphertext));
+                let key = plain
+                    .as_ref()
+                    .and_then(|plain| PrivateKey::decrypted(private::pkcs8, plain).map(|key| (key, plain)));
+                let mut material = if let Some((key, plain)) = key {
+                    let mut material = read_key(key, plain);
+                    material.protection = Some(opened(protection));
+                    material
+                } else {
+                    let mut material = empty(Kind::PrivateKey);
+                    material.protection = Some(protection);
+                    material.identity = Some(carrier::opaque(&ciphertext));
+                    material
+                };
+                describe(&mut material, attributes);
+                self.keys.push((material, self.inside.is_none()));
+            }
+            CERT_BAG => {
+                let mut cert = value.children();
+                cert.value(OID, "certificate type")?;
+                let octets = cert.value(context(0), "certificate")?.children().any()?.octets()?;
+                if let Ok(certificate) = x509::read(&octets) {
+                    let mut material = empty(Kind::Certificate);
+                    material.format = "x509";
+                    material.identity = certificate.public.map(|p| Identity::Public(Box::new(p)));
+                    material.certificate = Some(Box::new(certificate.facts));
+                    describe(&mut material, attributes);
+                    self.certificates.push(material);
+                }
+            }
+            SAFE_CONTENTS_BAG => self.contents(value, depth + 1)?,
+            SECRET_BAG if self.inside.is_some() => self.hidden_secrets += 1,
+            SECRET_BAG => self.secrets += 1,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Joins keys with certificates of the same file and says what cannot be seen.
+    fn finish(mut self, mac: Option<String>) -> Vec<Item> {
+        let leaves: Vec<&Material> = self.certificates.iter().filter(|c| is_leaf(c)).collect();
+        let only =
+            (self.keys.len() == 1 && leaves.len() == 1 && self.closed.is_empty()).then(|| leaves.first()).flatten();
+        let only = only.and_then(|c| c.identity.clone());
+        for (key, _) in &mut self.keys {
+            if matches!(key.identity, Some(Identity::Opaque(_))) {
+                let named = self.certificates.iter().find(|c| {
+                    c.certificate.as_ref().is_some_and(|facts| key.links.contains(&Link::CertSha1(facts.sha1)))
+                });
+                let certificate = named.map_or_else(|| only.clone(), |c| c.identity.clone());
+                key.identity = certificate.or_else(|| key.identity.take());
+            }
+            if mac.is_none() {
+                key.notes.push("no MAC: the keystore opens with any password, or none");
+            }
+        }
+        let mac = mac.map_or(String::new(), |mac| format!("; {mac}"));
+        for (key, _) in &mut self.keys {
+            if let Some(protection) = key.protection.as_mut().filter(|p| !p.detail.is_empty()) {
+                protection.detail.push_str(&mac);
+            }
+        }
+        let (visible, mut hidden): (Vec<_>, Vec<_>) = self.keys.into_iter().partition(|(_, visible)| *visible);
+        let mut items: Vec<Item> = Vec::new();
+        let mut locked = 0;
+        for (material, _) in visible {
+            let plain = material.protection.as_ref().is_none_or(|p| p.state == ProtectionState::Plaintext);
+            let which = (!plain).then_some(locked);
+            locked += usize::from(!plain);
+            items.push(Item { which, material });
+        }
+        if items.is_empty() || self.secrets > 0 {
+            let encrypted = !self.closed.is_empty() || !self.opened.is_empty();
+            let which = encrypted.then_some(locked);
+            if items.is_empty() && self.secrets == 0 && !hidden.is_empty() {
+                // What was taken for a keystore turns out to be this key.
+                items.push(Item { which, material: hidden.remove(0).0 });
+            } else {
+                let mut keystore = empty(Kind::Keystore);
+                keystore.notes.push(match (self.secrets + self.hidden_secrets, self.closed.is_empty()) {
+                    (1.., _) => "holds secret keys (HMAC or cipher keys)",
+                    (_, true) => "trust store: certificates only",
+                    (_, false) => "encrypted as a whole: keys or only certificates, the password would tell",
+                });
+                let protection = self.closed.into_iter().next().or(self.opened.into_iter().next().map(opened));
+                keystore.protection = protection.map(|mut protection| {
+                    protection.detail.push_str(&mac);
+                    protection
+                });
+                items.push(Item { which, material: keystore });
+            }
+        }
+        let rest = hidden.into_iter().map(|(material, _)| material).chain(self.certificates);
+        items.extend(rest.map(|material| Item { which: None, material }));
+        items
+    }
+}
+
+/// The content of an EncryptedContentInfo, behind its algorithm: `[0] IMPLICIT OCTET STRING`, in one piece or in
+/// segments.
+fn decrypted(password: &dyn Unlock, algorithm: Value<'_>, info: &mut Reader<'_>) -> Option<Zeroizing<Vec<u8>>> {
+    let content = info.any().ok().filter(|v| v.tag & 0xdf == 0x80)?;
+    password.decrypt(algorithm, &content.octets().ok()?)
+}
+
+fn opened(protection: Protection) -> Protection {
+    Protection { state: ProtectionState::Opened, ..protection }
+}
+
+fn read_key(key: PrivateKey, der: &[u8]) -> Material {
+    let mut material = empty(Kind::PrivateKey);
+    material.proof = if key.verified { Proof::Verified } else { Proof::Structure };
+    material.identity = Some(identity(key.public, der));
+    material.notes = key.notes;
+    material
+}
+
+fn empty(kind: Kind) -> Material {
+    let mut material = Material::new(kind, "pkcs12", Encoding::Der, Range::default());
+    material.container = Some("PKCS#12");
+    material
+}
+
+fn identity(public: Option<PublicHalf>, der: &[u8]) -> Identity {
+    public.map_or_else(|| carrier::opaque(der), |p| Identity::Public(Box::new(p)))
+}
+
+/// A certificate that is no CA's.
+fn is_leaf(material: &Material) -> bool {
+    material.certificate.as_ref().is_some_and(|facts| facts.ca != Some(true)) && material.identity.is_some()
+}
+
+/// Friendly name and localKeyId from the attributes of a bag.
+fn describe(material: &mut Material, attributes: Option<Value<'_>>) {
+    let Some(attributes) = attributes else { return };
+    let mut list = attributes.children();
+    while let Ok(attribute) = list.value(SEQUENCE, "PKCS12Attribute") {
+        let mut fields = attribute.children();
+        let Ok(oid) = fields.value(OID, "attribute type") else { continue };
+        let Ok(value) = fields.value(SET, "attribute values").and_then(|v| v.children().any()) else { continue };
+        match dotted(oid.content).as_str() {
+            FRIENDLY_NAME => material.labels.push(Label::new("friendly name", bmp(value.content).as_bytes())),
+            LOCAL_KEY_ID => {
+                if let Ok(digest) = <[u8; 20]>::try_from(value.content) {
+                    // OpenSSL and NSS write the SHA-1 of the certificate, GnuTLS that of the SubjectPublicKeyInfo.
+                    material.links.extend([Link::CertSha1(digest), Link::SpkiSha1(digest)]);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// BMPString: UTF-16, big endian.
+fn bmp(bytes: &[u8]) -> String {
+    let units = bytes.chunks_exact(2).map(|pair| u16::from_be_bytes(pair.try_into().unwrap_or_default()));
+    char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+}

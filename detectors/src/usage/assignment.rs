@@ -1,0 +1,446 @@
+//! Settings: a name, a sign, a value, in every form that build files have for it.
+
+use std::ops::Range;
+
+use zeroize::Zeroizing;
+
+use super::text::{Dialect, Text};
+use super::value::Raw;
+use super::word::{decoded, push};
+
+/// Longest name of a setting, in bytes, to each side of the word that was found.
+const NAME: usize = 128;
+
+/// Longest value that is read, in bytes: more is a key or data, not the name of one.
+pub(super) const VALUE: usize = 4096;
+
+/// A setting.
+pub(super) struct Setting {
+    /// The name, as written, without what leads to it (`-D`, `--`).
+    pub(super) name: Range<usize>,
+    /// Where the value begins.
+    pub(super) at: usize,
+    /// Where it ends.
+    pub(super) end: usize,
+    /// The value; `None` for one that is many lines: a key, not its name.
+    pub(super) value: Option<Raw>,
+    /// Whether only a space stands between name and value, at the start of a line.
+    pub(super) spaced: bool,
+}
+
+/// Reads the setting whose name holds the word at `word`.
+pub(super) fn read(text: &Text, word: Range<usize>, dialect: Dialect) -> Option<Setting> {
+    let reader = Reader { text: text.str(), bytes: text.str().as_bytes(), dialect };
+    let (name, option) = reader.name(&word)?;
+    reader.behind(text, name, option)
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    bytes: &'a [u8],
+    dialect: Dialect,
+}
+
+const fn is_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-')
+}
+
+impl Reader<'_> {
+    fn byte(&self, at: usize) -> u8 {
+        self.bytes.get(at).copied().unwrap_or(0)
+    }
+
+    fn before(&self, at: usize) -> u8 {
+        at.checked_sub(1).map_or(0, |at| self.byte(at))
+    }
+
+    fn starts(&self, at: usize, text: &str) -> bool {
+        self.bytes.get(at..).is_some_and(|rest| rest.starts_with(text.as_bytes()))
+    }
+
+    /// The whole name around a word, and whether it is written as an option.
+    fn name(&self, word: &Range<usize>) -> Option<(Range<usize>, bool)> {
+        let (mut start, mut end) = (word.start, word.end);
+        while word.start - start < NAME && start > 0 && is_name(self.before(start)) {
+            start -= 1;
+        }
+        while end - word.end < NAME && is_name(self.byte(end)) {
+            end += 1;
+        }
+        if word.start - start >= NAME || end - word.end >= NAME {
+            return None;
+        }
+        let dashes = (start..end).take_while(|&at| self.byte(at) == b'-').count();
+        start += dashes;
+        // `-Dname=value`, `-Pname=value`: of Java, Maven and Gradle.
+        if dashes == 1 && matches!(self.byte(start), b'D' | b'P') && self.byte(start + 1).is_ascii_lowercase() {
+            start += 1;
+        }
+        while end > start && matches!(self.before(end), b'.' | b'-') {
+            end -= 1;
+        }
+        if start > word.start || end < word.end {
+            return None;
+        }
+        // A place where a variable is used, not set.
+        match self.before(start) {
+            b'{' | b'(' if matches!(self.before(start - 1), b'$' | b'%') => return None,
+            b'%' if self.byte(end) == b'%' => return None,
+            b'$' if matches!(self.dialect, Dialect::Shell | Dialect::Yaml | Dialect::Batch) => return None,
+            b'/' if self.before(start - 1) == b'<' => return None,
+            _ => {}
+        }
+        Some((start..end, dashes > 0))
+    }
+
+    fn spaces(&self, mut at: usize) -> usize {
+        while matches!(self.byte(at), b' ' | b'\t') {
+            at += 1;
+        }
+        at
+    }
+
+    fn behind(&self, text: &Text, mut name: Range<usize>, option: bool) -> Option<Setting> {
+        let line = text.range(text.line(name.start));
+        if self.before(name.start) == b'<' {
+            return self.element(name);
+        }
+        let quote = self.before(name.start);
+        let mut at = name.end;
+        let quoted = matches!(quote, b'"' | b'\'' | b'`') && self.byte(at) == quote;
+        at += usize::from(quoted);
+        at += usize::from(self.byte(at) == b']');
+        // `storeFile.set(file("x"))` of Kotlin, `storePassword("x")` of Groovy.
+        if self.dialect == Dialect::Code && self.byte(at) == b'(' {
+            let set = self.text.get(name.clone()).unwrap_or_default();
+            name.end = name.start + set.strip_suffix(".set").unwrap_or(set).len();
+            return self.value(text, name, at + 1, &line, b'(');
+        }
+        if quoted && let Some(value) = self.pair(at) {
+            return self.value(text, name, value, &line, b':');
+        }
+        if !quoted && self.dialect == Dialect::Yaml && self.before_word(name.start, "name:") {
+            let next = self.spaces(text.range(text.line(name.start) + 1).start);
+            if self.starts(next, "value:") {
+                let line = text.range(text.line(next));
+                return self.value(text, name, next + 6, &line, b':');
+            }
+        }
+        let spaced = self.spaces(at);
+        let signs = ["??=", "::=", ":=", "?=", "+=", "=>", "=", ":"];
+        if let Some(sign) = signs.into_iter().find(|sign| self.starts(spaced, sign)) {
+            let behind = spaced + sign.len();
+            if (sign == "=" && matches!(self.byte(behind), b'=' | b'~')) || (sign == ":" && self.starts(behind, "//")) {
+                return None;
+            }
+            let tight =
+                if sign == "=" && spaced == at && !matches!(self.byte(behind), b' ' | b'\t') { b'=' } else { b':' };
+            return self.value(text, name, behind, &line, tight);
+        }
+        // A name at the start of a line has only spaces, a sign and the like before it.
+        let lead = self.text.get(line.start.max(name.start.saturating_sub(NAME))..name.start).unwrap_or_default();
+        let lead = lead.trim_start();
+        let first = lead.is_empty() || lead == "%" || matches!(lead.trim_end(), "#" | "//" | ";" | "*");
+        if self.dialect == Dialect::Prose {
+            let is = ["is ", "= ", "`", "**", "_"].into_iter().find(|is| self.starts(spaced, is))?;
+            return self.value(text, name, spaced + is.len() - usize::from(is == "`"), &line, b' ');
+        }
+        if spaced == at || self.byte(spaced) == b'\n' || self.byte(spaced) == b'\r' {
+            return None;
+        }
+        let defines = [
+            "set(",
+            "env ",
+            "setx ",
+            "!define ",
+            "#define ",
+            "%define ",
+            "%global ",
+            "arg ",
+            "setenv ",
+            "--define '",
+            "--define \"",
+        ];
+        let lower = lead.get(lead.len().saturating_sub(16)..).unwrap_or_default().to_ascii_lowercase();
+        if defines.iter().any(|word| lower.ends_with(word)) || option {
+            return self.value(text, name, spaced, &line, b' ');
+        }
+        if first {
+            let mut setting = self.value(text, name, spaced, &line, b'\n')?;
+            setting.spaced = self.dialect != Dialect::Code;
+            return Some(setting);
+        }
+        None
+    }
+
+    fn before_word(&self, at: usize, word: &str) -> bool {
+        let start = self.text.get(at.saturating_sub(word.len() + 8)..at).unwrap_or_default();
+        start.trim_end_matches([' ', '"', '\'']).ends_with(word)
+    }
+
+    /// Behind `"name"`: where the value stands in `, "value": "x"`, ` value="x"`, `>x</...`, `, "x")`.
+    fn pair(&self, at: usize) -> Option<usize> {
+        let mut next = at;
+        while next - at < 64 && (self.byte(next).is_ascii_whitespace() || self.byte(next) == b',') {
+            next += 1;
+        }
+        let comma = self.bytes.get(at..next).is_some_and(|between| between.contains(&b','));
+        let quote = usize::from(matches!(self.byte(next), b'"' | b'\''));
+        let word = self.bytes.get(next + quote..next + quote + 5);
+        if word.is_some_and(|word| word.eq_ignore_ascii_case(b"value")) {
+            let sign = self.spaces(next + quote + 5 + quote);
+            return matches!(self.byte(sign), b'=' | b':').then(|| sign + 1);
+        }
+        if self.dialect == Dialect::Xml && self.byte(at) == b'>' {
+            return Some(at);
+        }
+        let called = comma && self.dialect == Dialect::Code && self.byte(next) != b'\n';
+        called.then_some(next)
+    }
+
+    /// `<name>value</name>`.
+    fn element(&self, name: Range<usize>) -> Option<Setting> {
+        let rest = self.bytes.get(name.end..)?;
+        let rest = rest.get(..rest.len().min(VALUE)).unwrap_or_default();
+        let open = memchr::memchr(b'>', rest)?;
+        // A space or the end of the tag: `<keystoreFile>` is not `<keystore>`.
+        if open > 0 && (rest.get(open - 1) == Some(&b'/') || !rest.first().is_some_and(u8::is_ascii_whitespace)) {
+            return None;
+        }
+        let at = name.end + open + 1;
+        let length = memchr::memchr(b'<', rest.get(open + 1..)?)?;
+        let value = decoded(self.text.get(at..at + length)?.trim());
+        let raw = Raw { text: value, literal: false, variable: false };
+        Some(Setting { name, at, end: at + length, value: Some(raw), spaced: false })
+    }
+
+    /// The value at a place. `sign` says what stood before it: `=` directly, `:` with spaces, `(`, a space, or only a
+    /// space at the start of a line (`\n`).
+    fn value(&self, text: &Text, name: Range<usize>, at: usize, line: &Range<usize>, sign: u8) -> Option<Setting> {
+        let at = self.spaces(at);
+        let limit = line.end.min(at + VALUE);
+        let setting = |value: Option<Raw>, at: usize, end: usize| {
+            Some(Setting { name: name.clone(), at, end, value, spaced: false })
+        };
+        let raw = |text: Zeroizing<String>, literal: bool| Raw { text, literal, variable: false };
+        if at >= limit {
+            return None;
+        }
+        if self.dialect == Dialect::Xml && self.byte(at) == b'>' {
+            let rest = self.text.get(at + 1..limit)?;
+            let length = rest.find('<').unwrap_or(rest.len());
+            return setting(Some(raw(decoded(rest.get(..length)?.trim()), false)), at + 1, at + 1 + length);
+        }
+        let first = self.byte(at);
+        if self.dialect == Dialect::Yaml && matches!(first, b'|' | b'>') {
+            return self.block(text, name, line, at);
+        }
+        if self.dialect == Dialect::Yaml && matches!(first, b'!' | b'&' | b'*') {
+            return None;
+        }
+        if limit - at == VALUE && self.bytes.get(at..limit)?.iter().all(|byte| !byte.is_ascii_whitespace()) {
+            return setting(None, at, limit);
+        }
+        // `f"..."`, `r'...'`, `@"..."`.
+        let prefix =
+            usize::from(matches!(first, b'f' | b'r' | b'b' | b'u' | b'@') && matches!(self.byte(at + 1), b'"' | b'\''));
+        let quote = self.byte(at + prefix);
+        if matches!(quote, b'"' | b'\'' | b'`') {
+            let (value, end) = self.quoted(at + prefix, limit);
+            return setting(Some(raw(value, quote == b'\'')), at + prefix, end);
+        }
+        if self.dialect == Dialect::Code || (sign == b'(' && self.dialect != Dialect::Prose) {
+            let expression = self.text.get(at..limit)?;
+            return setting(Some(computed(expression)?), at, limit);
+        }
+        let rest = self.text.get(at..limit)?;
+        let quote = self.before(name.start);
+        let quote = if self.byte(name.end) == quote { 0 } else { quote };
+        let lead = self.bytes.get(line.start.max(name.start.saturating_sub(16))..name.start).unwrap_or_default();
+        let lead = lead.trim_ascii_end();
+        let lead = lead.strip_suffix(b"\"").unwrap_or(lead).trim_ascii_end();
+        let set = lead.is_empty() || lead.to_ascii_lowercase().ends_with(b"set");
+        let end = self.bare(rest, sign, quote, set);
+        let value = rest.get(..end)?.trim_end();
+        let value = if self.dialect == Dialect::Prose { value.trim_matches(['*', '.', ',', '`']) } else { value };
+        setting(Some(raw(Zeroizing::new(value.to_owned()), false)), at, at + end)
+    }
+
+    /// What stands in quotes, and where they end. Without an end it is all up to the limit.
+    fn quoted(&self, open: usize, limit: usize) -> (Zeroizing<String>, usize) {
+        let quote = self.byte(open);
+        let mut out = Zeroizing::new(String::with_capacity(64));
+        let mut at = open + 1;
+        let escapes = match self.dialect {
+            Dialect::Batch | Dialect::PowerShell | Dialect::Xml => false,
+            Dialect::Shell | Dialect::Yaml => quote == b'"',
+            _ => true,
+        };
+        while at < limit && self.byte(at) != quote {
+            if escapes && self.byte(at) == b'\\' && matches!(self.byte(at + 1), b'"' | b'\'' | b'\\' | b'$' | b'/') {
+                at += 1;
+            }
+            let Some(c) = self.text.get(at..).and_then(|rest| rest.chars().next()) else { break };
+            push(&mut out, c.encode_utf8(&mut [0; 4]));
+            at += c.len_utf8();
+        }
+        let out = if self.dialect == Dialect::Xml { decoded(&out) } else { out };
+        (out, at + 1)
+    }
+
+    /// Where a value without quotes ends.
+    fn bare(&self, rest: &str, sign: u8, before: u8, set: bool) -> usize {
+        if rest.starts_with("${{") || rest.starts_with("{{") {
+            return rest.find("}}").map_or(rest.len(), |end| end + 2);
+        }
+        // `$(cat file)` holds spaces.
+        if rest.starts_with("$(") || rest.starts_with('<') || rest.starts_with("<%") {
+            return rest.find([')', '>']).map_or(rest.len(), |end| end + 1);
+        }
+        let word = |more: &[char]| rest.find(|c: char| c.is_whitespace() || more.contains(&c)).unwrap_or(rest.len());
+        let line = || rest.find(" #").unwrap_or(rest.len()).min(rest.find('"').unwrap_or(rest.len()));
+        match (self.dialect, sign) {
+            // `set "K=V"`, `"-Dk=v"`.
+            _ if matches!(before, b'"' | b'\'') => rest.find(char::from(before)).unwrap_or(rest.len()),
+            // `set K=V`; elsewhere it is the argument of a command.
+            (Dialect::Batch, b'=') if !set => word(&['"', '&']),
+            (Dialect::Batch, _) => rest.find(" &").unwrap_or(rest.len()).min(rest.find('"').unwrap_or(rest.len())),
+            (Dialect::Settings, b'\n') => rest.find(';').unwrap_or(rest.len()).min(line()),
+            (Dialect::Settings, _) => rest.trim_end_matches([';', ',']).len(),
+            (Dialect::Shell, b':') => line(),
+            (Dialect::Yaml, b':') if rest.contains(['}', ']']) => word(&[',', '}', ']']),
+            (Dialect::Yaml, b':') => line(),
+            (_, b'\n') => line(),
+            _ => word(&['"', '\'', ';', '&', '|', ')', '`', ',', '}', ']', '<']),
+        }
+    }
+
+    /// A block of YAML behind `|` or `>`: its text if it is one line, nothing if it is more.
+    fn block(&self, text: &Text, name: Range<usize>, line: &Range<usize>, at: usize) -> Option<Setting> {
+        let head = self.text.get(line.clone())?;
+        let indent = head.len() - head.trim_start().len();
+        let number = text.line(at);
+        let deeper = |number: usize| {
+            let content = text.of_line(number);
+            !content.trim().is_empty() && content.len() - content.trim_start().len() > indent
+        };
+        if !deeper(number + 1) {
+            return None;
+        }
+        let range = text.range(number + 1);
+        let content = text.of_line(number + 1);
+        let start = range.start + (content.len() - content.trim_start().len());
+        let alone = !deeper(number + 2) && content.len() <= VALUE;
+        let value =
+            alone.then(|| Raw { text: Zeroizing::new(content.trim().to_owned()), literal: false, variable: false });
+        Some(Setting { name, at: start, end: range.end, value, spaced: false })
+    }
+}
+
+/// The value of an expression of a program: a file, a variable, a property.
+fn computed(expression: &str) -> Option<Raw> {
+    let expression = expression.split(" //").next().unwrap_or(expression).trim();
+    let name_end = expression
+        .find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '?')))
+        .unwrap_or(expression.len());
+    let Some(open) = expression.find(['"', '\'']) else {
+        // `storePassword = releasePassword`, `keystoreProperties.storePassword as String`.
+        let name = expression.get(..name_end)?.rsplit('.').next()?.trim_end_matches('?');
+        let plain = !name.is_empty() && !name.bytes().all(|byte| byte.is_ascii_digit());
+        let words = ["true", "false", "null", "nil", "None", "new", "it"];
+        if !plain || words.contains(&name) || expression.contains('{') {
+            return None;
+        }
+        return Some(Raw { text: Zeroizing::new(name.to_owned()), literal: false, variable: true });
+    };
+    let (head, rest) = expression.split_at_checked(open)?;
+    let quote = rest.as_bytes().first().copied()?;
+    let length = memchr::memchr(quote, rest.as_bytes().get(1..)?)?;
+    let text = rest.get(1..=length)?;
+    let lower = head.to_ascii_lowercase();
+    let asks = ["env", "prop", "secret", "credential", "lookup", "fetch", "var(", "get", "["];
+    let files = ["file(", "path(", "join(", "expand_path(", "resolve(", "layout.", "file "];
+    let variable = asks.iter().any(|word| lower.contains(word));
+    if !variable && !files.iter().any(|word| lower.contains(word)) {
+        return None;
+    }
+    let text = if variable || !lower.contains("join(") {
+        text.to_owned()
+    } else {
+        // `os.path.join("keys", "x.pfx")`.
+        expression.split(quote as char).skip(1).step_by(2).collect::<Vec<_>>().join("/")
+    };
+    Some(Raw { text: Zeroizing::new(text), literal: quote == b'\'', variable })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_first(dialect: Dialect, text: &str) -> Option<String> {
+        let file = Text::of(text.as_bytes()).unwrap();
+        let at = text.find("KEY").unwrap();
+        let setting = read(&file, at..at + 3, dialect)?;
+        let name = &text[setting.name];
+        Some(match setting.value {
+            Some(raw) if raw.variable => format!("{name}=${}", *raw.text),
+            Some(raw) => format!("{name}={}", *raw.text),
+            None => format!("{name}=?"),
+        })
+    }
+
+    #[test]
+    fn every_form_of_a_setting() {
+        use Dialect::{Batch, Code, Json, PowerShell, Prose, Settings, Shell, Xml, Yaml};
+        for (dialect, text, expected) in [
+            (Shell, "MY_KEY=a b", Some("MY_KEY=a")),
+            (Shell, "export KEY='a b'; x", Some("KEY=a b")),
+            (Shell, "KEY := a b # c", Some("KEY=a b")),
+            (Shell, "KEY ?= ${X}/a", Some("KEY=${X}/a")),
+            (Shell, "mvn -Dx.KEY=a b", Some("x.KEY=a")),
+            (Shell, "ENV KEY a", Some("KEY=a")),
+            (Shell, "tool --my-KEY a b", Some("my-KEY=a")),
+            (Shell, "echo $KEY = x", None),
+            (Shell, "echo ${KEY} = x", None),
+            (Shell, "if [ KEY == x ]", None),
+            (Shell, "set(KEY \"a\")", Some("KEY=a")),
+            (Batch, "set KEY=a b\r\n", Some("KEY=a b")),
+            (Batch, "set \"KEY=a b\"\r\n", Some("KEY=a b")),
+            (Batch, "echo %KEY%=x", None),
+            (PowerShell, "$env:KEY = 'a'", Some("KEY=a")),
+            (Yaml, "  KEY: a # b", Some("KEY=a")),
+            (Yaml, "  KEY: \"a # b\"", Some("KEY=a # b")),
+            (Yaml, "{KEY: a, x: b}", Some("KEY=a")),
+            (Yaml, "KEY: ${{ secrets.X }}", Some("KEY=${{ secrets.X }}")),
+            (Yaml, "KEY: |\n  a\nx: y", Some("KEY=a")),
+            (Yaml, "KEY: |\n  a\n  b\n", Some("KEY=?")),
+            (Yaml, "- name: KEY\n  value: a\n", Some("KEY=a")),
+            (Yaml, "KEY: !vault |\n  a\n", None),
+            (Json, "\"KEY\": \"a\\\\b\\\"c\",", Some("KEY=a\\b\"c")),
+            (Json, "{\"name\": \"KEY\", \"value\": \"a\"}", Some("KEY=a")),
+            (Json, "\"KEY\": 1234,", Some("KEY=1234")),
+            (Xml, "<KEY>a &amp; b</KEY>", Some("KEY=a & b")),
+            (Xml, "<KEYS>a</KEYS>", Some("KEYS=a")),
+            (Xml, "<x KEY=\"a\"/>", Some("KEY=a")),
+            (Xml, "<property name=\"KEY\" value=\"a\"/>", Some("KEY=a")),
+            (Xml, "<entry key=\"KEY\">a</entry>", Some("KEY=a")),
+            (Settings, "KEY = a b", Some("KEY=a b")),
+            (Settings, "KEY /a/b;", Some("KEY=/a/b")),
+            (Settings, "%KEY a", Some("KEY=a")),
+            (Code, "KEY file('a/b')", Some("KEY=a/b")),
+            (Code, "KEY = file(\"a\")", Some("KEY=a")),
+            (Code, "KEY.set(file(\"a\"))", Some("KEY=a")),
+            (Code, "KEY \"a\"", Some("KEY=a")),
+            (Code, "KEY System.getenv(\"A\")", Some("KEY=$A")),
+            (Code, "KEY = props['a'] as String", Some("KEY=$a")),
+            (Code, "KEY = pw", Some("KEY=$pw")),
+            (Code, "KEY = os.path.join(\"a\", \"b\")", Some("KEY=a/b")),
+            (Code, "env['KEY'] = 'a'", Some("KEY=a")),
+            (Code, "put(\"KEY\", \"a\")", Some("KEY=a")),
+            (Prose, "The KEY is `a`.", Some("KEY=a")),
+            (Prose, "KEY: a.", Some("KEY=a")),
+        ] {
+            assert_eq!(read_first(dialect, text).as_deref(), expected, "{dialect:?} {text}");
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Small files that are a password: `password.txt`, `store.pass`, `pw`.
+
+use scanner_core::blob::Blob;
+use scanner_core::seam::{Candidate, Clues};
+use scanner_core::secret::Secret;
+
+use super::tables::Password;
+use super::text::Text;
+use super::value::{LONGEST_PASSWORD, is_placeholder};
+
+/// Largest file that is taken for a password, in bytes: a list of some.
+const LARGEST: usize = 4096;
+
+/// Every line, and what stands behind a `:` or `=` in it.
+pub(super) fn read(blob: Blob<'_>, most: usize, table: &Password, out: &mut Clues) {
+    if blob.bytes.len() > LARGEST {
+        return;
+    }
+    let Some(text) = Text::of(blob.bytes) else { return };
+    for number in 0..text.count() {
+        let line = text.of_line(number).trim();
+        let behind = line.find([':', '=']).and_then(|at| line.get(at + 1..)).map(str::trim);
+        for part in [Some(line), behind].into_iter().flatten() {
+            if part.is_empty()
+                || part.len() > LONGEST_PASSWORD
+                || is_placeholder(part, table)
+                || out.candidates.len() >= most
+            {
+                continue;
+            }
+            out.candidates.push(Candidate {
+                secret: Secret::new(part.as_bytes().to_vec()),
+                origin: blob.origin.clone(),
+                line: number as u64 + 1,
+                field: "line".to_owned(),
+                about: Vec::new(),
+            });
+        }
+    }
+}

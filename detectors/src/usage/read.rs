@@ -1,0 +1,498 @@
+//! A file from its bytes to what it says of keys.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use scanner_core::blob::Blob;
+use scanner_core::material::{Encoding, Kind, Material, Name, Reference};
+use scanner_core::seam::{Candidate, Clues};
+use scanner_core::secret::Secret;
+use zeroize::Zeroizing;
+
+use super::assignment::{self, Setting};
+use super::command::{self, Command, Context};
+use super::scope::Scopes;
+use super::statement::{Statement, statements};
+use super::tables::{Part, Password, Rule, Tables, Wanted};
+use super::text::{Dialect, Text};
+use super::value::{self, Around, Found, Raw};
+use super::variables::Variables;
+use super::{CANDIDATES, REFERENCES, step};
+
+/// Points of a line that is commented out, or that only may be what it looks like.
+const WEAK: i32 = 30;
+
+/// Most names that are told of a password.
+const ABOUT: usize = 16;
+
+/// Longest path around an extension that is taken for the name of a key file, in bytes.
+const PATH: usize = 256;
+
+/// Reads a text: see [`super::Usage`].
+pub(super) fn read(blob: Blob<'_>, prose: bool, tables: &Tables, out: &mut Clues) {
+    let Some(text) = Text::of(blob.bytes) else { return };
+    let dialect = Dialect::of(&blob.origin.path, prose);
+    let hits: Vec<(Wanted, usize, usize)> = tables.words.find(text.str()).collect();
+    if hits.is_empty() {
+        return;
+    }
+    let statements = statements(&text, dialect);
+    let variables = Variables::of(&text, dialect);
+    let scopes = Scopes::of(&text, dialect);
+    let mut finds = Finds::default();
+    commands(&text, &hits, &statements, Context { tables, dialect, variables: &variables, comment: false }, &mut finds);
+    let mut facts = Facts {
+        file: blob.origin.path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default(),
+        secrets: dialect == Dialect::Yaml && text.str().contains("kind: Secret"),
+        text: &text,
+        dialect,
+        tables,
+        variables: &variables,
+        scopes: &scopes,
+        statements: &statements,
+        facts: Vec::new(),
+        read_to: 0,
+        passwords: 0,
+    };
+    let mut contexts = BTreeSet::new();
+    for &(wanted, start, end) in &hits {
+        match wanted {
+            Wanted::Name => facts.setting(start..end),
+            Wanted::Step => step::read(&text, start..end, tables, &mut facts),
+            Wanted::Context(rule) => {
+                contexts.insert(rule);
+            }
+            Wanted::Tool => {}
+        }
+    }
+    for rule in contexts {
+        facts.lines(rule);
+    }
+    group(facts.facts, tables, &mut finds);
+    finds.hand_over(blob, &text, &scopes, prose, &tables.password, out);
+}
+
+/// Reads every statement that holds the name of a tool.
+fn commands(text: &Text, hits: &[(Wanted, usize, usize)], all: &[Statement], context: Context<'_>, out: &mut Finds) {
+    let mut done = None;
+    for &(wanted, start, end) in hits {
+        let before = start.checked_sub(1).and_then(|at| text.str().as_bytes().get(at)).copied().unwrap_or(b' ');
+        let after = text.str().as_bytes().get(end).copied().unwrap_or(b' ');
+        // `$(SignToolPath)` is a variable that holds the tool.
+        let rest = text.str().as_bytes().get(end..).unwrap_or_default();
+        let holds = [&b"path"[..], b"exe", b"cmd", b"bin", b"tool"]
+            .iter()
+            .any(|word| rest.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word)));
+        let inside = before.is_ascii_alphanumeric() || (after.is_ascii_alphanumeric() && !holds);
+        if wanted != Wanted::Tool || inside {
+            continue;
+        }
+        let number = all.partition_point(|statement| statement.range.end < end);
+        if done == Some(number) {
+            continue;
+        }
+        done = Some(number);
+        let Some(statement) = all.get(number) else { continue };
+        let Some(content) = text.str().get(statement.range.clone()) else { continue };
+        // What stands behind the mark of a comment may still be a command.
+        let body =
+            content.trim_start_matches(|c: char| c.is_whitespace() || (statement.comment && "#/;:*!".contains(c)));
+        let base = statement.range.start + (content.len() - body.len());
+        command::read(body, base, Context { comment: statement.comment, ..context }, out);
+    }
+}
+
+/// What a setting was read as.
+pub(super) struct Field<'a> {
+    /// The rule, and whether it is one of a step; `None` for a password that any file may hold.
+    pub(super) rule: Option<(bool, usize)>,
+    pub(super) part: Part,
+    /// What tells settings of one kind apart: `release` of `RELEASE_STORE_FILE`.
+    pub(super) stem: String,
+    /// The name of the field.
+    pub(super) name: &'a str,
+}
+
+/// One setting that says something of a key.
+struct Fact {
+    rule: Option<(bool, usize)>,
+    part: Part,
+    stem: String,
+    scope: usize,
+    span: Range<usize>,
+    names: Vec<Name>,
+    password: Option<Zeroizing<Vec<u8>>>,
+    field: String,
+    comment: bool,
+}
+
+/// Collects the settings of a file.
+pub(super) struct Facts<'a> {
+    file: String,
+    /// Whether passwords are in base64: a Secret of Kubernetes.
+    secrets: bool,
+    text: &'a Text,
+    dialect: Dialect,
+    tables: &'a Tables,
+    variables: &'a Variables<'a>,
+    scopes: &'a Scopes,
+    statements: &'a [Statement],
+    facts: Vec<Fact>,
+    /// Where the last value ends: words in it are no names.
+    read_to: usize,
+    passwords: usize,
+}
+
+impl Facts<'_> {
+    /// Reads the setting whose name holds a word.
+    fn setting(&mut self, word: Range<usize>) {
+        if word.start < self.read_to || self.facts.len() >= REFERENCES + CANDIDATES {
+            return;
+        }
+        if let Some(setting) = assignment::read(self.text, word, self.dialect) {
+            self.known(&setting);
+        }
+    }
+
+    /// Asks every rule that knows the name.
+    fn known(&mut self, setting: &Setting) {
+        let Some(name) = self.text.str().get(setting.name.clone()) else { return };
+        let lower = name.to_ascii_lowercase();
+        let mut rules = self.tables.words.setting(&lower);
+        if rules.is_empty()
+            && let Some((_, last)) = lower.rsplit_once('.')
+        {
+            rules = self.tables.words.setting(last);
+        }
+        let mut password = false;
+        for (number, part, stem) in rules {
+            let Some(rule) = self.tables.assignment.get(number) else { continue };
+            if !rule.context.is_empty() || (setting.spaced && !rule.space) || !self.is_for(rule) {
+                continue;
+            }
+            password |= part == Part::Password;
+            self.read_to = self.read_to.max(setting.end);
+            self.take(setting, Field { rule: Some((false, number)), part, stem, name });
+        }
+        if !password && !setting.spaced && is_password(&lower, &self.tables.password) {
+            self.read_to = self.read_to.max(setting.end);
+            self.take(setting, Field { rule: None, part: Part::Password, stem: String::new(), name });
+        }
+    }
+
+    fn is_for(&self, rule: &Rule) -> bool {
+        rule.files.is_empty()
+            || rule.files.iter().any(|file| match file.strip_prefix('*') {
+                Some(end) => self.file.ends_with(end),
+                None => match file.strip_suffix('*') {
+                    Some(start) => self.file.starts_with(start),
+                    None => self.file == *file,
+                },
+            })
+    }
+
+    /// Reads a whole file for a rule whose names are too common to be looked for.
+    fn lines(&mut self, number: usize) {
+        let Some(rule) = self.tables.assignment.get(number) else { return };
+        if !self.is_for(rule) {
+            return;
+        }
+        let lower = Zeroizing::new(self.text.str().to_ascii_lowercase());
+        for (part, pattern) in rule.parts() {
+            let mut read_to = 0;
+            for (at, _) in lower.match_indices(&pattern.to_lowercase()) {
+                if self.facts.len() >= REFERENCES + CANDIDATES {
+                    return;
+                }
+                let word = at..at + pattern.len();
+                if at < read_to {
+                    continue;
+                }
+                let Some(setting) = assignment::read(self.text, word.clone(), self.dialect) else { continue };
+                if setting.name == word && (rule.space || !setting.spaced) {
+                    read_to = setting.end;
+                    let name = self.text.str().get(word).unwrap_or_default();
+                    self.take(&setting, Field { rule: Some((false, number)), part, stem: String::new(), name });
+                }
+            }
+        }
+    }
+
+    /// Keeps what a setting says.
+    pub(super) fn take(&mut self, setting: &Setting, field: Field<'_>) {
+        let around = Around {
+            at: setting.name.start,
+            dialect: self.dialect,
+            variables: self.variables,
+            password: &self.tables.password,
+        };
+        let number = self.statements.partition_point(|statement| statement.range.end < setting.name.start);
+        let mut fact = Fact {
+            rule: field.rule,
+            part: field.part,
+            stem: field.stem,
+            scope: self.scopes.at(setting.name.start),
+            span: setting.name.clone(),
+            names: Vec::new(),
+            password: None,
+            field: field.name.to_owned(),
+            comment: self.statements.get(number).is_some_and(|statement| statement.comment),
+        };
+        if field.part == Part::Password {
+            let Some(raw) = &setting.value else { return };
+            if self.passwords >= CANDIDATES {
+                return;
+            }
+            match value::password(raw, around) {
+                Found::Password(secret) => {
+                    if self.secrets
+                        && let Some(plain) = from_base64(&secret)
+                    {
+                        fact.password = Some(plain);
+                    } else {
+                        fact.password = Some(secret);
+                    }
+                    self.passwords += 1;
+                }
+                Found::Elsewhere(name) => fact.names.push(Name::Variable(name)),
+                Found::Nothing => return,
+            }
+        } else {
+            let whole = setting.value.as_ref();
+            fact.names = whole.map(|raw| value::names(field.part, raw, around)).unwrap_or_default();
+            let is_key = whole.is_none_or(|raw| holds_key(field.part, raw));
+            if fact.names.is_empty() && is_key {
+                // The key itself stands here: what names it is the setting. The line is that of the key.
+                fact.names.push(Name::Variable(field.name.to_owned()));
+                if self.text.line(setting.at) != self.text.line(setting.name.start) {
+                    fact.span = setting.at..setting.at + 1;
+                }
+            }
+            if fact.names.is_empty() {
+                return;
+            }
+        }
+        self.facts.push(fact);
+    }
+}
+
+/// Whether a value that names nothing may be a key.
+fn holds_key(part: Part, raw: &Raw) -> bool {
+    let text = raw.text.trim();
+    match part {
+        Part::Secret => text.len() >= 8 && !text.starts_with('<'),
+        Part::Path | Part::Auto => text.len() > 60 || text.contains("-----BEGIN"),
+        _ => false,
+    }
+}
+
+/// Whether a setting of this name holds a password.
+fn is_password(lower: &str, table: &Password) -> bool {
+    let name: String = lower.chars().filter(|c| !matches!(c, '_' | '-' | '.')).collect();
+    let name = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let ends = |list: &[String]| list.iter().any(|end| name.ends_with(end.as_str()));
+    (ends(&table.ends) || table.contains.iter().any(|part| name.contains(part.as_str()))) && !ends(&table.not)
+}
+
+/// What base64 holds, if it is text.
+fn from_base64(coded: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    if coded.len() < 4 || coded.len() % 4 != 0 {
+        return None;
+    }
+    let mut decoder = crate::read::text::Decoder::with_capacity(coded.len());
+    let end = coded.iter().rposition(|&byte| byte != b'=')?;
+    for &byte in coded.get(..=end)? {
+        decoder.push(crate::read::text::digit(byte)?);
+    }
+    let mut plain = decoder.finish();
+    // `echo password | base64` brings the end of the line along.
+    while plain.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
+        plain.pop();
+    }
+    let text = !plain.is_empty() && plain.iter().all(|&byte| byte >= b' ' && byte != 0x7f);
+    text.then_some(plain)
+}
+
+/// A line that names a key.
+struct Line {
+    span: Range<usize>,
+    reference: Reference,
+}
+
+/// A text that may be a password.
+struct Pass {
+    at: usize,
+    field: String,
+    secret: Zeroizing<Vec<u8>>,
+    about: Vec<String>,
+}
+
+/// What was found in a file.
+#[derive(Default)]
+pub(super) struct Finds {
+    lines: Vec<Line>,
+    passes: Vec<Pass>,
+}
+
+impl Finds {
+    /// A command was understood.
+    pub(super) fn command(&mut self, rule: &Rule, command: Command) {
+        let about = shown(&command.names);
+        for (field, at, secret) in command.passwords {
+            self.password(at, field, secret, about.clone());
+        }
+        let named = command.names.iter().any(|name| !matches!(name, Name::Variable(_)))
+            || (!command.names.is_empty() && rule.parts().any(|(part, _)| part != Part::Password));
+        if named {
+            self.line(rule, command.span, command.names, command.comment);
+        }
+    }
+
+    fn line(&mut self, rule: &Rule, span: Range<usize>, mut names: Vec<Name>, comment: bool) {
+        let Some(role) = rule.role.clone().filter(|_| self.lines.len() < REFERENCES) else { return };
+        names.sort();
+        names.dedup();
+        let weight = if comment { rule.weight().min(WEAK) } else { rule.weight() };
+        let reference = Reference { tool: rule.id.clone(), role, weight, text: rule.text.clone(), names };
+        let known = |line: &Line| line.span == span && line.reference == reference;
+        if !self.lines.iter().rev().take(8).any(known) {
+            self.lines.push(Line { span, reference });
+        }
+    }
+
+    fn password(&mut self, at: usize, field: String, secret: Zeroizing<Vec<u8>>, about: Vec<String>) {
+        if self.passes.len() < CANDIDATES {
+            self.passes.push(Pass { at, field, secret, about });
+        }
+    }
+
+    /// Turns everything into what the engine is handed.
+    fn hand_over(
+        mut self,
+        blob: Blob<'_>,
+        text: &Text,
+        scopes: &Scopes,
+        prose: bool,
+        table: &Password,
+        out: &mut Clues,
+    ) {
+        if !self.passes.is_empty() {
+            let files = key_files(text.str(), table);
+            for pass in &mut self.passes {
+                let scope = scopes.at(pass.at);
+                let line = text.line(pass.at);
+                // The nearest first.
+                let mut near: Vec<(usize, &str)> = files
+                    .iter()
+                    .filter(|(at, _)| scopes.at(*at) == scope || text.line(*at) == line)
+                    .map(|(at, name)| (text.line(*at).abs_diff(line), *name))
+                    .collect();
+                near.sort_unstable();
+                for (_, name) in near {
+                    if pass.about.len() < ABOUT && !pass.about.iter().any(|known| known == name) {
+                        pass.about.push(name.to_owned());
+                    }
+                }
+            }
+        }
+        for line in self.lines.into_iter().filter(|_| !prose) {
+            let mut material = Material::new(Kind::Reference, "usage", Encoding::Text, text.span(line.span));
+            material.reference = Some(Box::new(line.reference));
+            out.references.push(material);
+        }
+        for mut pass in self.passes {
+            let line = text.line(pass.at) as u64 + 1;
+            let known = |candidate: &Candidate| {
+                candidate.line == line && candidate.secret.expose().as_slice() == pass.secret.as_slice()
+            };
+            if out.candidates.iter().rev().take(8).any(known) {
+                continue;
+            }
+            out.candidates.push(Candidate {
+                secret: Secret::new(std::mem::take(&mut *pass.secret)),
+                origin: blob.origin.clone(),
+                line,
+                field: pass.field,
+                about: pass.about,
+            });
+        }
+    }
+}
+
+/// Puts settings together that say something of one key.
+fn group(facts: Vec<Fact>, tables: &Tables, out: &mut Finds) {
+    let mut groups: BTreeMap<(Option<(bool, usize)>, usize, String), Vec<Fact>> = BTreeMap::new();
+    let mut loose = Vec::new();
+    for fact in facts {
+        match fact.rule {
+            Some(_) => groups.entry((fact.rule, fact.scope, fact.stem.clone())).or_default().push(fact),
+            None => loose.push(fact),
+        }
+    }
+    let mut by_scope: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
+    for ((rule, scope, _), facts) in groups {
+        let rule = rule.and_then(|(step, number)| if step { &tables.step } else { &tables.assignment }.get(number));
+        let Some(rule) = rule else { continue };
+        let locates = |fact: &Fact| !matches!(fact.part, Part::Alias | Part::Digits | Part::Password);
+        let more: Vec<Name> = facts.iter().filter(|fact| !locates(fact)).flat_map(|fact| fact.names.clone()).collect();
+        let mut all: Vec<Name> = facts.iter().flat_map(|fact| fact.names.clone()).collect();
+        all.sort();
+        all.dedup();
+        let about = shown(&all);
+        by_scope.entry(scope).or_default().extend(about.iter().cloned());
+        let mut located = false;
+        for fact in facts.iter().filter(|fact| locates(fact)) {
+            located = true;
+            let names = fact.names.iter().chain(&more).cloned().collect();
+            out.line(rule, fact.span.clone(), names, fact.comment);
+        }
+        let alone = facts.iter().find(|fact| matches!(fact.part, Part::Alias | Part::Digits));
+        if let Some(fact) = alone.filter(|_| !located) {
+            out.line(rule, fact.span.clone(), more, fact.comment);
+        }
+        for fact in facts {
+            if let Some(secret) = fact.password {
+                out.password(fact.span.start, fact.field, secret, about.clone());
+            }
+        }
+    }
+    for fact in loose {
+        if let Some(secret) = fact.password {
+            let about = by_scope.get(&fact.scope).into_iter().flatten().take(ABOUT).cloned().collect();
+            out.password(fact.span.start, fact.field, secret, about);
+        }
+    }
+}
+
+/// The names of keystores and keys, without those of variables.
+fn shown(names: &[Name]) -> Vec<String> {
+    let told = names.iter().filter(|name| !matches!(name, Name::Variable(_)));
+    told.map(|name| name.text().to_owned()).take(ABOUT).collect()
+}
+
+/// Every word of a text that is the path of a key file, by its extension.
+fn key_files<'a>(text: &'a str, table: &Password) -> Vec<(usize, &'a str)> {
+    let bytes = text.as_bytes();
+    let part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'/' | b'\\' | b'~');
+    let mut out = Vec::new();
+    for dot in memchr::memchr_iter(b'.', bytes) {
+        let rest = bytes.get(dot..).unwrap_or_default();
+        let Some(end) = table.keys.iter().find(|end| {
+            rest.get(..end.len()).is_some_and(|start| start.eq_ignore_ascii_case(end.as_bytes()))
+                && rest.get(end.len()).is_none_or(|&byte| !part(byte) || byte == b'.')
+        }) else {
+            continue;
+        };
+        let mut start = dot;
+        while start > 0 && dot - start < PATH && bytes.get(start - 1).is_some_and(|&byte| part(byte)) {
+            start -= 1;
+        }
+        if let Some(path) = text.get(start..dot + end.len()).filter(|path| path.len() > end.len()) {
+            out.push((start, path));
+        }
+        if out.len() >= REFERENCES {
+            break;
+        }
+    }
+    out
+}

@@ -1,0 +1,136 @@
+//! Which settings stand together: in one pair of braces, at one depth of YAML, in one element of XML, in one section.
+
+use super::text::{Dialect, Text};
+
+/// The innermost block of every place of a text.
+pub(super) struct Scopes {
+    /// Where a block begins to be the innermost one, and its number: where it was opened.
+    starts: Vec<(usize, usize)>,
+    dialect: Dialect,
+}
+
+/// Deepest nesting that is told apart; deeper blocks count as one.
+const DEPTH: usize = 256;
+
+impl Scopes {
+    /// One pass over a text.
+    pub(super) fn of(text: &Text, dialect: Dialect) -> Self {
+        let starts = match dialect {
+            Dialect::Code | Dialect::Json => braces(text.str()),
+            Dialect::Yaml => indents(text),
+            Dialect::Xml => elements(text.str()),
+            Dialect::Settings => sections(text),
+            Dialect::Shell | Dialect::Batch | Dialect::PowerShell | Dialect::Prose => Vec::new(),
+        };
+        Self { starts, dialect }
+    }
+
+    /// The block of a place.
+    pub(super) fn at(&self, at: usize) -> usize {
+        // The name of an element stands behind its `<`: it belongs to what is around the element.
+        let at = if self.dialect == Dialect::Xml { at.saturating_sub(1) } else { at };
+        let index = self.starts.partition_point(|(start, _)| *start <= at);
+        index.checked_sub(1).and_then(|index| self.starts.get(index)).map_or(0, |(_, block)| *block)
+    }
+}
+
+fn braces(text: &str) -> Vec<(usize, usize)> {
+    let mut stack: Vec<usize> = Vec::new();
+    let mut out = Vec::new();
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'{' if stack.len() < DEPTH => stack.push(at),
+            b'}' => {
+                stack.pop();
+            }
+            _ => continue,
+        }
+        out.push((at + 1, stack.last().map_or(0, |open| open + 1)));
+    }
+    out
+}
+
+/// Lines of one depth under one parent are a block; every item of a list is one of its own.
+fn indents(text: &Text) -> Vec<(usize, usize)> {
+    let mut stack: Vec<(usize, usize)> = Vec::new();
+    let mut out = Vec::new();
+    for number in 0..text.count() {
+        let line = text.of_line(number);
+        let trimmed = line.trim_start();
+        if trimmed.is_empty() || trimmed.starts_with('#') {
+            continue;
+        }
+        let start = text.range(number).start;
+        let mut indent = line.len() - trimmed.len();
+        let item = trimmed.starts_with("- ");
+        if item {
+            indent += 2;
+        }
+        while stack.last().is_some_and(|(depth, _)| *depth > indent || (item && *depth == indent)) {
+            stack.pop();
+        }
+        if stack.last().is_none_or(|(depth, _)| *depth < indent) && stack.len() < DEPTH {
+            stack.push((indent, start + 1));
+        }
+        out.push((start, stack.last().map_or(0, |(_, block)| *block)));
+    }
+    out
+}
+
+/// Inside a tag the block is the tag, behind it the element that is open.
+fn elements(text: &str) -> Vec<(usize, usize)> {
+    let mut stack: Vec<usize> = Vec::new();
+    let mut out = Vec::new();
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while let Some(found) = bytes.get(at..).and_then(|rest| memchr::memchr(b'<', rest)) {
+        let open = at + found;
+        let Some(length) = bytes.get(open..).and_then(|rest| memchr::memchr(b'>', rest)) else { break };
+        let close = open + length;
+        at = close + 1;
+        match (bytes.get(open + 1), bytes.get(close.saturating_sub(1))) {
+            (Some(b'/'), _) => {
+                stack.pop();
+                out.push((close + 1, stack.last().copied().unwrap_or(0)));
+            }
+            (Some(b'!' | b'?'), _) => {}
+            (_, closing) => {
+                out.push((open + 1, open + 1));
+                if closing != Some(&b'/') && stack.len() < DEPTH {
+                    stack.push(open + 1);
+                }
+                out.push((close + 1, stack.last().copied().unwrap_or(0)));
+            }
+        }
+    }
+    out
+}
+
+/// `[section]` of INI and TOML.
+fn sections(text: &Text) -> Vec<(usize, usize)> {
+    let starts = (0..text.count()).filter(|&number| text.of_line(number).trim_start().starts_with('['));
+    starts.map(|number| text.range(number).start).map(|start| (start, start + 1)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_together() {
+        for (dialect, text, together, apart) in [
+            (Dialect::Code, "a { A B } c { C }", ['A', 'B'], ['A', 'C']),
+            (Dialect::Yaml, "x:\n  A: 1\n  B: 2\ny:\n  C: 3\n", ['A', 'B'], ['A', 'C']),
+            (Dialect::Yaml, "- A: 1\n  B: 2\n- C: 3\n", ['A', 'B'], ['A', 'C']),
+            (Dialect::Xml, "<q><A>1</A><B>2</B></q><p><C/></p>", ['A', 'B'], ['A', 'C']),
+            (Dialect::Xml, "<q A='1' B='2'/><p C='3'/>", ['A', 'B'], ['A', 'C']),
+            (Dialect::Settings, "[a]\nA=1\nB=2\n[b]\nC=3", ['A', 'B'], ['A', 'C']),
+            (Dialect::Shell, "A=1\nB=2\n", ['A', 'B'], ['A', 'A']),
+        ] {
+            let scopes = Scopes::of(&Text::of(text.as_bytes()).unwrap(), dialect);
+            let at = |c: char| scopes.at(text.find(c).unwrap());
+            assert_eq!(at(together[0]), at(together[1]), "{text}");
+            assert!(dialect == Dialect::Shell || at(apart[0]) != at(apart[1]), "{text}");
+        }
+    }
+}

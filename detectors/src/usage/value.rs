@@ -1,0 +1,270 @@
+//! What a value says: the name of a key, a password, or where one of them comes from.
+
+use scanner_core::material::Name;
+use zeroize::Zeroizing;
+
+use super::tables::{Part, Password};
+use super::text::Dialect;
+use super::variables::{Filled, Variables};
+
+/// Longest name kept, in bytes: paths in build files are a tenth of it.
+const LONGEST_NAME: usize = 512;
+
+/// Longest password, in bytes: the longest that people type or machines make for keystores are half of it.
+pub(super) const LONGEST_PASSWORD: usize = 128;
+
+/// Longest run of base64 that is still a name: a DER private key of the smallest kind (Ed25519) is 64 digits.
+const LONGEST_PLAIN: usize = 60;
+
+/// A value as it stands in a file.
+pub(super) struct Raw {
+    /// Without its quotes.
+    pub(super) text: Zeroizing<String>,
+    /// Whether variables in it are no variables: the single quotes of a shell.
+    pub(super) literal: bool,
+    /// Whether it stands for the value of a variable of that name: `System.getenv("X")`, `storePassword = pw`.
+    pub(super) variable: bool,
+}
+
+impl Raw {
+    /// Fills in what the file sets.
+    fn filled(&self, at: usize, dialect: Dialect, variables: &Variables<'_>) -> Filled {
+        let expression = self.text.contains("{{") || self.text.contains("${{");
+        if self.variable {
+            return variables.fill(&format!("${{{}}}", *self.text), at, dialect);
+        }
+        let quotes_hold = matches!(dialect, Dialect::Shell | Dialect::PowerShell | Dialect::Code);
+        if self.literal && quotes_hold && !expression {
+            return Filled { text: self.text.clone(), unknown: None, known_from: 0 };
+        }
+        variables.fill(&self.text, at, dialect)
+    }
+}
+
+/// What surrounds a value.
+#[derive(Clone, Copy)]
+pub(super) struct Around<'a> {
+    /// Where it stands.
+    pub(super) at: usize,
+    pub(super) dialect: Dialect,
+    pub(super) variables: &'a Variables<'a>,
+    pub(super) password: &'a Password,
+}
+
+/// The names that a value gives to a key. Empty for a value that is the key itself, or that says nothing.
+pub(super) fn names(part: Part, raw: &Raw, around: Around<'_>) -> Vec<Name> {
+    let filled = raw.filled(around.at, around.dialect, around.variables);
+    let text = filled.text.trim().trim_matches(['"', '\'']).trim();
+    if text.is_empty() || says_nothing(text) || is_inline(text) {
+        return Vec::new();
+    }
+    if let Some(unknown) = filled.unknown {
+        let variable = Name::Variable(unknown);
+        let rest =
+            filled.text.get(filled.known_from..).unwrap_or_default().trim().trim_end_matches(['"', '\'', ')', '}']);
+        let below = rest.starts_with(['/', '\\']) && matches!(part, Part::Path | Part::Auto | Part::Directory);
+        let rest = rest.trim_start_matches(['/', '\\']);
+        if below && !rest.is_empty() && rest.len() <= LONGEST_NAME {
+            let known =
+                if part == Part::Directory { Name::Directory(rest.to_owned()) } else { Name::Path(rest.to_owned()) };
+            return vec![known, variable];
+        }
+        return vec![variable];
+    }
+    if text.len() > LONGEST_NAME || text.contains(['\n', '\0']) {
+        return Vec::new();
+    }
+    if let Some(name) = ["env://", "env:"].iter().find_map(|prefix| text.strip_prefix(prefix)) {
+        return vec![Name::Variable(name.to_owned())];
+    }
+    // A key that no file holds: in hardware, or with somebody who signs.
+    let elsewhere = ["pkcs11:", "kms://", "hashivault://", "k8s://", "gitlab://", "engine:", "tpm2:", "yubikey:"];
+    if elsewhere.iter().any(|scheme| text.contains(scheme)) {
+        return Vec::new();
+    }
+    let path = || Name::Path(without_credentials(alone(text)));
+    vec![match part {
+        Part::Path => path(),
+        Part::Directory => Name::Directory(text.trim_start_matches("~/").to_owned()),
+        Part::Alias => Name::Alias(text.to_owned()),
+        Part::Variable => Name::Variable(text.to_owned()),
+        Part::Digits => match digits(text) {
+            Some(digits) => Name::Digits(digits),
+            None => return Vec::new(),
+        },
+        Part::Auto => match digits(text) {
+            Some(digits) => Name::Digits(digits),
+            None if text.contains('@') || text.contains(": ") => Name::Alias(text.to_owned()),
+            None if text.contains(['/', '\\']) || ends_like_key(text, around.password) => path(),
+            None => Name::Alias(text.to_owned()),
+        },
+        // What may be the key itself is shown only as the name of where it comes from.
+        Part::Secret | Part::Password => return Vec::new(),
+    }]
+}
+
+/// What a field that may be a password holds.
+pub(super) enum Found {
+    /// A text that may be one.
+    Password(Zeroizing<Vec<u8>>),
+    /// The name of what leads to it.
+    Elsewhere(String),
+    /// Nothing.
+    Nothing,
+}
+
+/// Reads the value of a field that holds a password.
+pub(super) fn password(raw: &Raw, around: Around<'_>) -> Found {
+    let filled = raw.filled(around.at, around.dialect, around.variables);
+    if let Some(unknown) = filled.unknown {
+        return Found::Elsewhere(unknown);
+    }
+    // Quotes in quotes: `"'secret'"` in the arguments of a task.
+    let text = filled.text.as_str();
+    let text = text.strip_prefix("pass:").unwrap_or(text);
+    let table = around.password;
+    if table.indirect.iter().any(|start| text.get(..start.len()).is_some_and(|t| t.eq_ignore_ascii_case(start))) {
+        let name = text.strip_prefix("env:").unwrap_or_else(|| text.split([':', '(']).next().unwrap_or_default());
+        return Found::Elsewhere(name.to_owned());
+    }
+    if let Some(bytes) = text.strip_prefix("OBF:").and_then(deobfuscated) {
+        return Found::Password(bytes);
+    }
+    if text.is_empty() || text.len() > LONGEST_PASSWORD || text.contains('\n') || is_placeholder(text, table) {
+        return Found::Nothing;
+    }
+    Found::Password(Zeroizing::new(text.as_bytes().to_vec()))
+}
+
+/// Whether a text only stands where a password should.
+pub(super) fn is_placeholder(text: &str, table: &Password) -> bool {
+    let lower = Zeroizing::new(text.trim().to_lowercase());
+    let mut bytes = lower.bytes();
+    let Some(first) = bytes.next() else { return true };
+    // `xxx`, `***`, `...`: one character that means nothing, over and over.
+    if (first == b'x' || !first.is_ascii_alphanumeric()) && first.is_ascii() && bytes.all(|byte| byte == first) {
+        return true;
+    }
+    (lower.starts_with('<') && lower.ends_with('>'))
+        || (lower.starts_with('[') && lower.ends_with(']'))
+        || table.placeholders.iter().any(|known| *known == *lower)
+        || table.placeholder_parts.iter().any(|part| lower.contains(part.as_str()))
+}
+
+/// Words that settings have instead of a value.
+fn says_nothing(text: &str) -> bool {
+    let words =
+        ["true", "false", "yes", "no", "none", "null", "nil", "undefined", "y", "n", "m", "-", "0", "1", "\"\""];
+    words.iter().any(|word| text.eq_ignore_ascii_case(word)) || (text.starts_with('<') && text.ends_with('>'))
+}
+
+/// Whether a value is a key and no name of one: PEM, or base64 longer than names are.
+fn is_inline(text: &str) -> bool {
+    text.contains("-----BEGIN")
+        || text.starts_with("{\"")
+        || (text.len() > LONGEST_PLAIN
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_' | b':'))
+            && text.bytes().filter(|&byte| byte == b'/').count() * 16 < text.len())
+}
+
+fn ends_like_key(text: &str, table: &Password) -> bool {
+    let lower = text.to_ascii_lowercase();
+    table.keys.iter().any(|end| lower.ends_with(end.as_str()))
+}
+
+/// Hex digits of a fingerprint or key id, with what people put between and before them taken away.
+fn digits(text: &str) -> Option<String> {
+    let text = text.trim_start_matches("0x").trim_start_matches("0X").trim_end_matches('!');
+    let hex: String = text.chars().filter(|c| !matches!(c, ' ' | ':')).collect();
+    // 8 digits are the short id of OpenPGP, 64 a SHA-256.
+    ((8..=64).contains(&hex.len()) && hex.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| hex.to_lowercase())
+}
+
+/// A path without what says how to read it, and without what stands behind it: a space and a sign begin an option.
+fn alone(text: &str) -> &str {
+    let end = [" -", " /", " $", " %"].iter().filter_map(|more| text.find(more)).min().unwrap_or(text.len());
+    let text = text.get(..end).unwrap_or(text).trim_end();
+    let text = text.strip_prefix("classpath:").unwrap_or(text);
+    text.trim_start_matches("~/").trim_start_matches('@')
+}
+
+/// An address without the user and password in it.
+fn without_credentials(text: &str) -> String {
+    if let Some((scheme, rest)) = text.split_once("://")
+        && let Some((user, host)) = rest.split_once('@')
+        && !user.contains('/')
+    {
+        return format!("{scheme}://{host}");
+    }
+    text.to_owned()
+}
+
+/// What Jetty's `OBF:` hides: for each character the sum and the difference with its mirror image, in base 36.
+fn deobfuscated(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let mut out = Zeroizing::new(Vec::with_capacity(text.len() / 4));
+    let mut rest = text.trim();
+    while !rest.is_empty() && out.len() <= LONGEST_PASSWORD {
+        // `U` marks a byte outside of ASCII, written plainly.
+        let plain = rest.starts_with('U');
+        let rest_of = if plain { rest.get(1..)? } else { rest };
+        let number = u32::from_str_radix(rest_of.get(..4)?, 36).ok()?;
+        let (high, low) = (number / 256, number % 256);
+        let byte = if plain { high } else { (high + low).checked_sub(254)? / 2 };
+        out.push(u8::try_from(byte).ok()?);
+        rest = rest_of.get(4..)?;
+    }
+    Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tables::TABLES;
+    use super::*;
+
+    #[test]
+    fn placeholders_are_no_passwords() {
+        for (text, expected) in [
+            ("changeme", false),
+            ("changeit", false),
+            ("xxx", true),
+            ("xylophone", false),
+            ("***", true),
+            ("<password>", true),
+            ("your-password-here", true),
+            ("YOUR_STORE_PASSWORD", true),
+            ("null", true),
+            ("1111", false),
+            ("0000", false),
+            ("p<x>", false),
+        ] {
+            assert_eq!(is_placeholder(text, &TABLES.password), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn obfuscation_of_jetty() {
+        // From the Jetty documentation, of `org.eclipse.jetty.util.security.Password me you`.
+        assert_eq!(deobfuscated("20771x1b206z").unwrap().as_slice(), b"you");
+        assert!(deobfuscated("2077zz").is_none());
+    }
+
+    #[test]
+    fn digits_of_fingerprints() {
+        for (text, expected) in [
+            ("0xDEADBEEF!", Some("deadbeef")),
+            ("DE AD BE EF 01", Some("deadbeef01")),
+            ("deadbee", None),
+            ("dead-beef-00", None),
+        ] {
+            assert_eq!(digits(text).as_deref(), expected);
+        }
+    }
+
+    #[test]
+    fn addresses_lose_their_passwords() {
+        assert_eq!(without_credentials("https://me:pw@host/k.p12"), "https://host/k.p12");
+        assert_eq!(without_credentials("a@b/k.p12"), "a@b/k.p12");
+    }
+}

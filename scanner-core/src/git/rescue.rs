@@ -1,0 +1,145 @@
+//! A second copy of what cannot be read where it was looked for first.
+//!
+//! The first pack that holds an object is the one that is read; the other copies are passed over, because nearly always
+//! they are equal. Where the first one is damaged, git reads another, and takes the base of a delta from wherever it is
+//! whole. So does this, object by object, for the damaged ones only.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::delta::Delta;
+use super::inflate::Inflater;
+use super::odb::{Odb, read_loose};
+use super::oid::{Kind, ObjectId};
+use super::pack::{Entry, Pack, Stored};
+use super::walk::WHOLE;
+
+/// Most entries that are inflated for a whole repository: a pack of a million damaged entries, each at the end of a long
+/// chain, must not take for ever. Some seconds at most; what is left is told as damaged.
+const MOST: usize = 1 << 20;
+
+/// How many damaged bases may be taken from elsewhere for one object, one on another.
+const DEEP: usize = 64;
+
+/// Reads objects wherever a whole copy is.
+pub(crate) struct Rescue<'a> {
+    odb: &'a Odb,
+    packs: Vec<&'a Pack>,
+    /// Offsets of a pack's entries with their positions, sorted: for the packs that were asked for it.
+    offsets: BTreeMap<usize, Vec<(u64, u32)>>,
+    /// What is being read: a base that needs itself cannot be had.
+    active: BTreeSet<ObjectId>,
+    left: usize,
+}
+
+impl<'a> Rescue<'a> {
+    /// Over all object directories.
+    pub(crate) fn new(odb: &'a Odb) -> Self {
+        let packs = odb.directories.iter().flat_map(|directory| &directory.packs).collect();
+        Self { odb, packs, offsets: BTreeMap::new(), active: BTreeSet::new(), left: MOST }
+    }
+
+    /// The object from the first copy that is what its name says.
+    pub(crate) fn object(&mut self, id: &ObjectId) -> Option<(Kind, Vec<u8>)> {
+        if self.active.len() >= DEEP || !self.active.insert(*id) {
+            return None;
+        }
+        let found = self.copy(id);
+        self.active.remove(id);
+        found
+    }
+
+    fn copy(&mut self, id: &ObjectId) -> Option<(Kind, Vec<u8>)> {
+        let is_it = |(kind, bytes): &(Kind, Vec<u8>)| ObjectId::of(id.format(), *kind, bytes) == *id;
+        for number in 0..self.packs.len() {
+            let index = &self.packs.get(number)?.index;
+            let Some(offset) = index.find(id).and_then(|at| index.offset(at)) else { continue };
+            if let Some(object) = self.entry(number, offset).filter(is_it) {
+                return Some(object);
+            }
+        }
+        let holds = |directory: &&super::odb::Directory| directory.loose.binary_search(id).is_ok();
+        self.odb
+            .directories
+            .iter()
+            .filter(holds)
+            .find_map(|directory| read_loose(&directory.path, id).ok().filter(is_it))
+    }
+
+    /// The object at an offset of a pack, with every base that is damaged there taken from elsewhere.
+    fn entry(&mut self, number: usize, offset: u64) -> Option<(Kind, Vec<u8>)> {
+        let pack = *self.packs.get(number)?;
+        let mut chain: Vec<(u64, Option<Entry>)> = Vec::new();
+        let mut next = Some(offset);
+        // What the last one of the chain is built on, if that is not in this pack.
+        let mut foreign = None;
+        while let Some(at) = next {
+            self.left = self.left.checked_sub(1)?;
+            let entry = pack.entry(at).ok().filter(|entry| entry.size <= WHOLE);
+            chain.push((at, entry));
+            if chain.len() > pack.index.len() as usize {
+                return None;
+            }
+            next = match entry.map(|entry| entry.stored) {
+                Some(Stored::DeltaAt(base)) => Some(base),
+                Some(Stored::DeltaOf(id)) => {
+                    let base = pack.index.find(&id).and_then(|base| pack.index.offset(base));
+                    foreign = base.is_none().then_some(id);
+                    base
+                }
+                Some(Stored::Whole(_)) | None => None,
+            };
+        }
+        let mut object = match foreign {
+            Some(id) => Some(self.object(&id)?),
+            None => None,
+        };
+        let mut inflater = Inflater::default();
+        while let Some((at, entry)) = chain.pop() {
+            let built = entry.and_then(|entry| build(pack, &entry, object.as_ref(), &mut inflater));
+            object = match built {
+                Some(built) => Some(built),
+                // Nothing else is this entry.
+                None if chain.is_empty() => return None,
+                None => {
+                    let id = self.name(number, at)?;
+                    Some(self.object(&id)?)
+                }
+            };
+        }
+        object
+    }
+
+    /// The name of the entry at an offset.
+    fn name(&mut self, number: usize, offset: u64) -> Option<ObjectId> {
+        let pack = *self.packs.get(number)?;
+        let table = self.offsets.entry(number).or_insert_with(|| {
+            let index = &pack.index;
+            let mut table: Vec<(u64, u32)> =
+                (0..index.len()).filter_map(|position| Some((index.offset(position)?, position))).collect();
+            table.sort_unstable();
+            table
+        });
+        let at = table.binary_search_by_key(&offset, |(offset, _)| *offset).ok()?;
+        table.get(at).and_then(|(_, position)| pack.index.id(*position))
+    }
+}
+
+/// One step of a chain.
+fn build(
+    pack: &Pack,
+    entry: &Entry,
+    base: Option<&(Kind, Vec<u8>)>,
+    inflater: &mut Inflater,
+) -> Option<(Kind, Vec<u8>)> {
+    let mut bytes = Vec::new();
+    inflater.exact(pack.data(entry), entry.size, &mut bytes).ok()?;
+    if let Stored::Whole(kind) = entry.stored {
+        return Some((kind, bytes));
+    }
+    let (kind, base) = base?;
+    let mut pieces = Delta::default();
+    pieces.parse(&bytes, base.len(), WHOLE).ok()?;
+    let mut built = Vec::new();
+    pieces.apply(&bytes, base, &mut built);
+    Some((*kind, built))
+}
