@@ -1,5 +1,6 @@
 //! The corpus on the command line: scores the scanner, packs and unpacks samples.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -8,11 +9,16 @@ use std::process::ExitCode;
 use corpus::expect;
 use corpus::pack::{self, File};
 use corpus::score::{Breach, score, table};
+use detectors::weak;
+use scanner_core::budget::Limits;
+use scanner_core::engine::scan_bytes;
+use scanner_core::material::{Identity, PublicHalf};
 
 const USAGE: &str = "\
 keyradius-corpus score [-v] [FAMILY...]   score the scanner; -v lists every fault; exit 1 if a promise is broken
 keyradius-corpus pack DIR FILE            pack the files of DIR
 keyradius-corpus unpack FILE DIR          unpack; DIR then holds real private keys
+keyradius-corpus weak FILE...             every public key of the files: its SubjectPublicKeyInfo, and what is weak about it
 ";
 
 fn main() -> ExitCode {
@@ -22,6 +28,7 @@ fn main() -> ExitCode {
         ["score", rest @ ..] => run_score(rest),
         ["pack", dir, file] => run_pack(Path::new(dir), Path::new(file)),
         ["unpack", file, dir] => run_unpack(Path::new(file), Path::new(dir)),
+        ["weak", files @ ..] => run_weak(files),
         ["--help" | "-h" | "help"] => say(USAGE).map(|()| ExitCode::SUCCESS),
         _ => Err(format!("usage:\n{USAGE}").into()),
     };
@@ -84,6 +91,45 @@ fn run_unpack(file: &Path, dir: &Path) -> Outcome<ExitCode> {
     fs::create_dir_all(dir)?;
     for file in files {
         fs::write(dir.join(&file.name), &file.bytes)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut out, byte| {
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
+
+/// One line a key: hex of the SubjectPublicKeyInfo, a tab, `id=grade` for each weakness. Keys that share primes say so too.
+fn run_weak(files: &[&str]) -> Outcome<ExitCode> {
+    let mut keys = BTreeMap::new();
+    for file in files {
+        let harvest = scan_bytes(&detectors::KNOWLEDGE, file, &fs::read(file)?, Limits::default());
+        for occurrence in harvest.occurrences {
+            if let Some(Identity::Public(half)) = occurrence.material.identity {
+                keys.insert(half.spki.clone(), half);
+            }
+        }
+    }
+    let keys: Vec<&PublicHalf> = keys.values().map(|half| &**half).collect();
+    let mut found: Vec<_> = keys.iter().map(|key| weak::check(key)).collect();
+    for (index, weakness) in weak::shared_primes(&keys) {
+        if let Some(list) = found.get_mut(index) {
+            list.push(weakness);
+        }
+    }
+    for (key, found) in keys.iter().zip(found) {
+        let spki = hex(&key.spki);
+        let words: Vec<_> = found
+            .iter()
+            .map(|weakness| {
+                format!("{}={}", weakness.id, if weakness.computable { "computable" } else { weakness.grade.id() })
+            })
+            .collect();
+        say(&format!("{spki}\t{}\n", words.join(" ")))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,9 +1,11 @@
-//! `docs/detectors.md` is made from what the detectors say of themselves. `UPDATE_EXPECT=1 cargo test` writes it anew.
+//! `docs/detectors.md` and `docs/weak-keys.md` are made from what detectors and checks say of themselves.
+//! `UPDATE_EXPECT=1 cargo test` writes them anew.
 
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
+use detectors::weak::CHECKS;
 use detectors::{DETECTORS, UNWRAPPERS};
 use scanner_core::seam::About;
 
@@ -34,13 +36,37 @@ fn render() -> String {
     out
 }
 
-#[test]
-fn detectors_md_is_what_the_detectors_say() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").join("docs/detectors.md");
-    let fresh = render();
+fn render_weak() -> String {
+    let mut out = String::from(
+        "# What keyradius checks on every public key\n\n\
+         Made from `weak::CHECKS` by `UPDATE_EXPECT=1 cargo test -p keyradius-corpus docs`.\n\n\
+         The checks need the public half alone, so they cover certificates and trust anchors as well as found keys. *Severe* \
+         is broken, or within reach of somebody with money; *weak* is below what standards allow or made by a bad generator; \
+         a *note* is worth knowing and by itself no reason to replace a key. *Computable* means that the private key follows \
+         from the public one, or signatures can be made without it, for a few thousand dollars at most. What is not checked \
+         stands in `limits.md`.\n\n| check | finds | cost per key | source |\n|---|---|---|---|\n",
+    );
+    for check in CHECKS {
+        let _ = writeln!(out, "| `{}` | {} | {} | {} |", check.id, check.finds, check.cost, check.source);
+    }
+    out
+}
+
+fn is_fresh(name: &str, fresh: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").join("docs").join(name);
     if std::env::var_os("UPDATE_EXPECT").is_some() {
-        fs::write(&path, &fresh).expect("written");
+        fs::write(&path, fresh).expect("written");
     }
     let written = fs::read_to_string(&path).unwrap_or_default();
     assert!(written == fresh, "{} is stale: run UPDATE_EXPECT=1 cargo test -p keyradius-corpus docs", path.display());
+}
+
+#[test]
+fn detectors_md_is_what_the_detectors_say() {
+    is_fresh("detectors.md", &render());
+}
+
+#[test]
+fn weak_keys_md_is_what_the_checks_say() {
+    is_fresh("weak-keys.md", &render_weak());
 }

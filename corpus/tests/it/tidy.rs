@@ -52,6 +52,19 @@ fn every_format_file_is_registered_and_has_a_case() {
 }
 
 #[test]
+fn every_playbook_file_is_compiled_in() {
+    let mut files = BTreeSet::new();
+    for entry in fs::read_dir(root().join("detectors/data/playbooks")).expect("the folder") {
+        let stem = entry.expect("an entry").path().file_stem().expect("a name").to_string_lossy().into_owned();
+        if !["_common", "CHECKED"].contains(&stem.as_str()) {
+            files.insert(stem);
+        }
+    }
+    let known: BTreeSet<String> = detectors::radius::playbook::Playbook::roles().map(str::to_owned).collect();
+    assert_eq!(files, known);
+}
+
+#[test]
 fn every_about_says_something() {
     for (about, anchors) in abouts() {
         for text in [about.title, about.detects, about.blind_to, about.respond] {

@@ -63,11 +63,17 @@ impl<'a> Entry<'a> {
     }
 
     fn open(&self, password: &[u8], which: usize) -> Option<Item> {
-        let plain = match self {
-            Self::Sun(ciphertext) => sun(ciphertext, password)?,
-            Self::Scheme(scheme, ciphertext) => scheme.decrypt(&Password::new(password), ciphertext)?,
-        };
-        Some(Item::key(which, PrivateKey::decrypted(private::pkcs8, &plain)?, &plain))
+        match self {
+            // Its digest says that this is the key, whatever can be shown of it.
+            Self::Sun(ciphertext) => {
+                let plain = sun(ciphertext, password)?;
+                Some(Item::key(which, private::pkcs8(&plain).ok()?, &plain))
+            }
+            Self::Scheme(scheme, ciphertext) => {
+                let plain = scheme.decrypt(&Password::new(password), ciphertext)?;
+                Some(Item::key(which, PrivateKey::decrypted(private::pkcs8, &plain)?, &plain))
+            }
+        }
     }
 }
 

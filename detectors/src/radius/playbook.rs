@@ -79,6 +79,10 @@ pub struct Command {
 
 impl Playbook {
     /// The playbook of a role; `None` if no role has this id.
+    ///
+    /// # Panics
+    ///
+    /// Never: a test reads every text.
     pub fn of(role: &str) -> Option<Self> {
         let (_, text) = TEXTS.iter().find(|(id, _)| *id == role)?;
         let own = read(role, text);
@@ -300,8 +304,8 @@ mod tests {
     #[test]
     fn common_steps_come_first_and_give_way_to_a_reason() {
         let file = |middle: &str| {
-            let rest: String = HEADINGS[1..].iter().map(|heading| format!("## {heading}\n")).collect();
-            format!("# T\n\nA b\nc.\n\n## First hour\n\n{middle}\n\n{rest}")
+            let rest = HEADINGS[1..].join("\n## ");
+            format!("# T\n\nA b\nc.\n\n## First hour\n\n{middle}\n\n## {rest}\n")
         };
         let step =
             |who: &str| format!("1. **{who}**: Do it.\n\n   ```sh\n   true\n   ```\n\n   Done when it\n   is done.");

@@ -25,8 +25,15 @@ const CODE_SIGNING: [&str; 2] = ["2.23.140.1.4.1", "2.23.140.1.3"];
 /// What vendors write into certificates that must not be shipped.
 const WARNINGS: [&str; 2] = ["do not trust", "do not ship"];
 
-/// Roles that one key has together as a matter of course.
-const TOGETHER: [&str; 3] = ["ca_root_private", "ca_intermediate", "ocsp_crl_signer"];
+/// Roles that one key has together as a matter of course, in sets.
+const TOGETHER: [&[&str]; 3] = [
+    // An authority signs its own answers; one with a special purpose is an authority as well.
+    &["ca_root_private", "ca_intermediate", "ocsp_crl_signer", "vpn_ca", "rpki_ca", "device_attestation"],
+    // Certificates for kernel code allow code in general (Developer ID with kernel extensions, cross-signed drivers).
+    &["code_signing", "os_kernel"],
+    // Certificates for documents allow the mail that carries them (Microsoft's and Adobe's programs).
+    &["document_seal", "email_smime"],
+];
 
 /// Roles whose keys belong to one stage of a boot chain each.
 const STAGES: [&str; 3] = ["boot_root", "firmware_update", "os_kernel"];
@@ -143,14 +150,13 @@ fn weak(facts: &Facts<'_>, hit: &mut Hit<'_>) {
 
 fn several_roles(facts: &Facts<'_>, hit: &mut Hit<'_>) {
     let signs = |role: &str| facts.judge.tables.role(role).is_some_and(|role| role.signs && !role.generic);
-    let mut roles: Vec<&str> = facts.roles.iter().map(|role| role.role.as_str()).filter(|role| signs(role)).collect();
-    if roles.iter().filter(|role| TOGETHER.contains(role)).count() > 1 {
-        let first = roles.iter().position(|role| TOGETHER.contains(role));
-        let mut number = 0;
-        roles.retain(|role| {
-            number += 1;
-            !TOGETHER.contains(role) || Some(number - 1) == first
-        });
+    let signing = facts.roles.iter().map(|role| role.role.as_str()).filter(|role| signs(role));
+    let together = |a: &str, b: &str| TOGETHER.iter().any(|set| set.contains(&a) && set.contains(&b));
+    let mut roles: Vec<&str> = Vec::new();
+    for role in signing {
+        if !roles.iter().any(|other| together(other, role)) {
+            roles.push(role);
+        }
     }
     let places = || facts.key.private.iter().map(spot).collect();
     if roles.len() > 1 {

@@ -130,7 +130,7 @@ struct Names {
 /// All rules.
 #[derive(Debug)]
 pub struct Rules {
-    rules: Vec<Rule>,
+    posture: Vec<Rule>,
     keys: Vec<KeyRule>,
     conditions: Vec<Condition>,
     references: BTreeMap<String, Vec<Reference>>,
@@ -185,17 +185,17 @@ impl Rules {
             return Err(format!("frameworks: no rule `{stray}`"));
         }
         let (conditions, applies) = (frameworks.condition, frameworks.applies);
-        Ok(Self { rules: rules.rule, keys: sarif.key, conditions, references, applies })
+        Ok(Self { posture: rules.rule, keys: sarif.key, conditions, references, applies })
     }
 
     /// A posture rule by its id.
     pub fn rule(&self, id: &str) -> Option<&Rule> {
-        self.rules.iter().find(|rule| rule.id == id)
+        self.posture.iter().find(|rule| rule.id == id)
     }
 
     /// Every posture rule, in the order of the file.
     pub fn rules(&self) -> impl Iterator<Item = &Rule> {
-        self.rules.iter()
+        self.posture.iter()
     }
 
     /// The SARIF rule for keys of a role.

@@ -29,7 +29,11 @@ impl Facts<'_> {
     /// Whether verifiers of the widest role look at expiry.
     pub(super) fn expiry(&self) -> Expiry {
         let role = self.roles.first().and_then(|role| self.judge.tables.role(&role.role));
-        role.map_or(Expiry::None, |role| role.expiry)
+        match role.map_or(Expiry::None, |role| role.expiry) {
+            // Microsoft's lifetime signing: no time stamp keeps the signatures alive.
+            Expiry::WithoutTimestamp if self.ledger.iter().any(|item| item.group == "lifetime") => Expiry::Enforced,
+            expiry => expiry,
+        }
     }
 
     /// Whether there are certificates of the key, and all of them are expired.

@@ -34,7 +34,8 @@ impl PrivateKey {
     /// Whether bytes that came out of a decryption are this key and nothing else: no padding accident gets so far. `read`
     /// is a reader of this file.
     pub(crate) fn decrypted(read: fn(&[u8]) -> Result<Self, Malformed>, plain: &[u8]) -> Option<Self> {
-        read(plain).ok().filter(|key| key.consumed == plain.len() && (key.verified || !key.comparable))
+        let stands = |key: &Self| key.verified || (!key.comparable && key.public.is_some());
+        read(plain).ok().filter(|key| key.consumed == plain.len() && stands(key))
     }
 }
 
@@ -200,7 +201,8 @@ fn ec(der: &[u8], domain: Option<Domain<'_>>) -> Result<PrivateKey, Malformed> {
     if !verified && point.is_some() && computed.is_some() {
         notes.push("the public point does not belong to the private scalar");
     }
-    let comparable = point.is_some() && computed.is_some();
+    // On a curve that is not known nothing can be shown.
+    let comparable = point.is_some();
     let shown = point.map(<[u8]>::to_vec).or(computed);
     let public = shown.map(|point| public::half(&PublicKey::Ec { domain, point: &point }));
     let plausible = looks_random(scalar);

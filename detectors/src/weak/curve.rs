@@ -114,23 +114,21 @@ pub(super) fn check(domain: Result<Domain<'_>, OtherField>, point: &[u8], found:
 }
 
 fn size(name: &str, bits: u32, found: &mut Vec<Weakness>) {
-    match bits {
+    found.extend(match bits {
         // 112 bits were solved by 200 game consoles in half a year, in 2009.
-        0..=113 => found
-            .push(WEAK_CURVE.computable(format!("EC key on {name}: logarithms on {bits} bits were computed in 2009"))),
-        114..160 => {
-            found.push(WEAK_CURVE.severe(format!("EC key on {name}: {bits} bits are in reach of a large organisation")))
+        0..=113 => {
+            Some(WEAK_CURVE.computable(format!("EC key on {name}: logarithms on 112 bits were computed in 2009")))
         }
-        160..224 => {
-            found.push(WEAK_CURVE.weak(format!("EC key on {name}: {bits} bits are below what standards allow")))
+        114..160 => {
+            Some(WEAK_CURVE.severe(format!("EC key on {name}: {bits} bits are in reach of a large organisation")))
         }
         // NIST alone allows its own curve of this size, and that until 2030.
         224 if name == "P-224" => {
-            found.push(WEAK_CURVE.note("EC key on P-224: allowed by NIST until 2030, by others no more"))
+            Some(WEAK_CURVE.note("EC key on P-224: allowed by NIST until 2030, by others no more"))
         }
-        224 => found.push(WEAK_CURVE.weak(format!("EC key on {name}: {bits} bits are below what standards allow"))),
-        _ => {}
-    }
+        160..=224 => Some(WEAK_CURVE.weak(format!("EC key on {name}: {bits} bits are below what standards allow"))),
+        _ => None,
+    });
 }
 
 fn binary(oid: &str, found: &mut Vec<Weakness>) {

@@ -1,6 +1,7 @@
 //! DSA and Diffie-Hellman: the sizes, and values that are no keys.
 
 use dashu_int::UBig;
+use dashu_int::ops::BitTest;
 
 use super::number::{MAX_BITS, number};
 use super::{Check, Weakness};
@@ -42,18 +43,19 @@ const SPARSE_BITS: usize = 1024;
 
 pub(super) fn check(p: &[u8], q: &[u8], g: &[u8], y: &[u8], found: &mut Vec<Weakness>) {
     let (size, order) = (bits(p), bits(q));
-    match size {
-        0..=COMPUTABLE_BITS => found.push(SIZE.computable(format!(
+    found.extend(match size {
+        0..=COMPUTABLE_BITS => Some(SIZE.computable(format!(
             "DSA of {size} bits: discrete logarithms of this size take some core-years with public software"
         ))),
-        0..1024 => found.push(SIZE.severe(format!("DSA of {size} bits: in reach of a large organisation"))),
-        1024..2048 => found
-            .push(SIZE.weak(format!("DSA of {size} bits with q of {order}: below what standards allow since 2014"))),
-        _ if order <= 160 => {
-            found.push(SIZE.weak(format!("DSA of {size} bits with q of {order}: no stronger than the small q")));
+        513..1024 => Some(SIZE.severe(format!("DSA of {size} bits: in reach of a large organisation"))),
+        1024..2048 => {
+            Some(SIZE.weak(format!("DSA of {size} bits with q of {order}: below what standards allow since 2014")))
         }
-        _ => {}
-    }
+        _ if order <= 160 => {
+            Some(SIZE.weak(format!("DSA of {size} bits with q of {order}: no stronger than the small q")))
+        }
+        _ => None,
+    });
     if size as usize > MAX_BITS {
         return;
     }
@@ -64,34 +66,28 @@ pub(super) fn check(p: &[u8], q: &[u8], g: &[u8], y: &[u8], found: &mut Vec<Weak
              and such keys were recovered",
         ));
     }
-    match special(&g, &p) {
-        Some(1) => {
-            found.push(DEGENERATE.computable("DSA generator is 1: signatures can be made without the private key"))
-        }
-        Some(_) => found.push(DEGENERATE.severe("DSA generator is 0 or p - 1: this signs nothing")),
-        None => {}
-    }
-    match special(&y, &p) {
-        Some(1) => found.push(DEGENERATE.computable("DSA public value is 1: the private one is zero")),
-        Some(_) => found.push(DEGENERATE.severe("DSA public value is 0 or p - 1: no private key belongs to it")),
-        None => {}
-    }
+    found.extend(match special(&g, &p) {
+        Some(1) => Some(DEGENERATE.computable("DSA generator is 1: signatures can be made without the private key")),
+        Some(_) => Some(DEGENERATE.severe("DSA generator is 0 or p - 1: this signs nothing")),
+        None => None,
+    });
+    found.extend(match special(&y, &p) {
+        Some(1) => Some(DEGENERATE.computable("DSA public value is 1: the private one is zero")),
+        Some(_) => Some(DEGENERATE.severe("DSA public value is 0 or p - 1: no private key belongs to it")),
+        None => None,
+    });
 }
 
 pub(super) fn check_dh(p: &[u8], y: &[u8], found: &mut Vec<Weakness>) {
     let size = bits(p);
-    match size {
+    found.extend(match size {
         0..=COMPUTABLE_BITS => {
-            found.push(
-                DH_SIZE.computable(format!("Diffie-Hellman group of {size} bits: broken by Logjam (CVE-2015-4000)")),
-            );
+            Some(DH_SIZE.computable(format!("Diffie-Hellman group of {size} bits: broken by Logjam (CVE-2015-4000)")))
         }
-        0..=1024 => found.push(DH_SIZE.severe(format!("Diffie-Hellman group of {size} bits: in reach of a state"))),
-        1025..2048 => {
-            found.push(DH_SIZE.weak(format!("Diffie-Hellman group of {size} bits: below the 2048 of standards")))
-        }
-        _ => {}
-    }
+        513..=1024 => Some(DH_SIZE.severe(format!("Diffie-Hellman group of {size} bits: in reach of a state"))),
+        1025..2048 => Some(DH_SIZE.weak(format!("Diffie-Hellman group of {size} bits: below the 2048 of standards"))),
+        _ => None,
+    });
     if size as usize <= MAX_BITS && special(&number(y), &number(p)).is_some() {
         found.push(
             DEGENERATE.computable("Diffie-Hellman public value is 0, 1 or p - 1: whatever is agreed with it is known"),
@@ -116,7 +112,6 @@ fn special(value: &UBig, p: &UBig) -> Option<u8> {
 
 /// A top word of 800000xx, then words of 32 bits from bit 168 on in which the bits 4 to 23 are zero.
 fn is_sparse(p: &UBig) -> bool {
-    use dashu_int::ops::BitTest;
     /// Top bits of p, from bit 1000: one, then 23 zeros.
     const TOP: u64 = 0x80_0000;
     /// First bit above the lowest words, which take part in the search for a prime.

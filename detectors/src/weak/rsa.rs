@@ -53,7 +53,7 @@ pub(super) fn check(n: &[u8], e: &[u8], found: &mut Vec<Weakness>) {
         1024..2048 => found.push(SIZE.weak(format!(
             "RSA modulus of {size} bits: below the 2048 that standards ask of signatures since 2014"
         ))),
-        _ if size % 1024 != 0 => found.push(ODD_SIZE.note(format!(
+        _ if !size.is_multiple_of(1024) => found.push(ODD_SIZE.note(format!(
             "RSA modulus of {size} bits: key generators make 2048, 3072 or 4096, so look at what made this one"
         ))),
         _ => {}

@@ -62,7 +62,7 @@ pub(super) fn read(der: &[u8]) -> Option<Numbers<'_>> {
 }
 
 /// The first INTEGERs of a sequence; more may follow.
-fn integers<'a, const N: usize>(mut reader: Reader<'a>) -> Option<[&'a [u8]; N]> {
+fn integers<const N: usize>(mut reader: Reader<'_>) -> Option<[&[u8]; N]> {
     let mut numbers = [&[][..]; N];
     for number in &mut numbers {
         *number = reader.value(INTEGER, "number").ok()?.unsigned();

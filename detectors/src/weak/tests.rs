@@ -297,7 +297,7 @@ fn damaged_keys_are_answered() {
 #[test]
 fn the_largest_numbers_are_answered_in_time() {
     // A guard against hanging, not a measurement: a release build needs some milliseconds each.
-    const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+    const PATIENCE: std::time::Duration = std::time::Duration::from_mins(1);
     use crate::read::public::{PublicKey, half};
     let ones = vec![0xff; 2048];
     let mut odd: Vec<u8> = (0..2048_u32).map(|i| (i.wrapping_mul(0x9e37_79b1) >> 24) as u8 | 1).collect();

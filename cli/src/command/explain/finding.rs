@@ -10,7 +10,7 @@ use detectors::radius::playbook::Playbook;
 use scanner_core::blob::printable_path;
 use serde_json::Value;
 
-use super::pages::{WIDTH, paragraph, playbook, section};
+use super::pages::{paragraph, playbook, section};
 use super::{Told, machine};
 use crate::exit::Failure;
 use crate::report::words;
@@ -88,7 +88,7 @@ fn page(finding: &Value, book: &Playbook) -> String {
     let mut page = format!("{}\n", words::escape(&heading));
     section(&mut page, "Why", text(finding, "reason"));
     section(&mut page, "What to do first", text(finding, "next_step"));
-    lines(&mut page, "Names of the key", names(&finding["key"]));
+    lines(&mut page, "Names of the key", names(at(finding, "key")));
     lines(&mut page, "Places", list(finding, "occurrences").map(place));
     lines(
         &mut page,
@@ -98,27 +98,34 @@ fn page(finding: &Value, book: &Playbook) -> String {
     lines(
         &mut page,
         "Used by",
-        list(finding, "used_by").map(|used| format!("{}: {}", spot(&used["place"]), text(used, "text"))),
+        list(finding, "used_by").map(|used| format!("{}: {}", spot(at(used, "place")), text(used, "text"))),
     );
     lines(&mut page, "Certificates", list(finding, "certificates").map(certificate));
     lines(
         &mut page,
         "Leads to it or comes from it",
         list(finding, "links").map(|link| {
-            format!("{}: {} ({})", spot(&link["place"]), text(link, "text"), text(link, "kind").replace('_', " "))
+            format!("{}: {} ({})", spot(at(link, "place")), text(link, "text"), text(link, "kind").replace('_', " "))
         }),
     );
     if let Some(date) = first_seen(finding) {
-        let days = number(&finding["exposure"], "days");
+        let days = number(at(finding, "exposure"), "days");
         section(
             &mut page,
             "Exposure",
             &format!("since {date}, {days} days; ask for {date} as the date of the revocation"),
         );
     }
+    ledger(&mut page, finding);
+    playbook(&mut page, book);
+    page
+}
+
+/// Every point given or taken: for the roles, then for the severity.
+fn ledger(page: &mut String, finding: &Value) {
     let scores = list(finding, "roles").chain(list(finding, "hypotheses"));
     lines(
-        &mut page,
+        page,
         "Ledger of the roles: the strongest reason of each kind counts",
         scores.flat_map(|scored| {
             let id = text(scored, "role");
@@ -132,13 +139,11 @@ fn page(finding: &Value, book: &Playbook) -> String {
             .chain(list(finding, "hypotheses"))
             .any(|scored| text(scored, "role") == text(item, "role"))
     });
-    lines(&mut page, "Reasons that moved no role", rest.map(evidence));
+    lines(page, "Reasons that moved no role", rest.map(evidence));
     let changes = list(finding, "modifiers")
-        .map(|change| format!("{:+.1} {}", change["change"].as_f64().unwrap_or_default(), text(change, "text")));
+        .map(|change| format!("{:+.1} {}", at(change, "change").as_f64().unwrap_or_default(), text(change, "text")));
     let sum = format!("= {} severity", number(finding, "severity"));
-    lines(&mut page, "Ledger of the severity", changes.chain([sum]));
-    playbook(&mut page, book);
-    page
+    lines(page, "Ledger of the severity", changes.chain([sum]));
 }
 
 /// A heading and one line for each; nothing if there is none.
@@ -151,9 +156,11 @@ fn lines(page: &mut String, heading: &str, lines: impl Iterator<Item = String>) 
     page.push_str(heading);
     page.push('\n');
     for line in lines {
-        paragraph(page, &line, "  ", "      ");
+        let text = line.trim_start();
+        // What belongs to the line above is set in; a report that somebody else wrote sets nothing in further than that.
+        let depth = (line.len() - text.len()).min(4);
+        paragraph(page, text, &" ".repeat(2 + depth), &" ".repeat(6 + depth));
     }
-    debug_assert!(heading.len() < WIDTH);
 }
 
 /// What to look for elsewhere: in logs, trust stores, transparency.
@@ -169,7 +176,7 @@ fn role(role: &Value) -> String {
 }
 
 fn evidence(item: &Value) -> String {
-    let weight = item["weight"].as_i64().unwrap_or_default();
+    let weight = at(item, "weight").as_i64().unwrap_or_default();
     format!("    {weight:+} {}: {} ({})", text(item, "group"), text(item, "text"), text(item, "locator"))
 }
 
@@ -187,12 +194,12 @@ fn certificate(certificate: &Value) -> String {
 
 /// A place, and for one in a history how to look at it.
 fn place(occurrence: &Value) -> String {
-    let git = &occurrence["git"];
+    let git = at(occurrence, "git");
     let mut line = format!("{} ({})", spot(occurrence), text(occurrence, "format"));
-    if let Some(commit) = git["introduced"]["commit"].as_str() {
+    if let Some(commit) = at(at(git, "introduced"), "commit").as_str() {
         line = format!(
             "{line}, added by {} in {}",
-            text(&git["introduced"], "author"),
+            text(at(git, "introduced"), "author"),
             commit.get(..12).unwrap_or(commit)
         );
     }
@@ -205,7 +212,7 @@ fn place(occurrence: &Value) -> String {
 /// `path:line`, or the path where no line says anything.
 fn spot(place: &Value) -> String {
     let origin = text(place, "origin");
-    match place["line"].as_u64() {
+    match at(place, "line").as_u64() {
         None | Some(0) => origin.to_owned(),
         Some(line) => format!("{origin}:{line}"),
     }
@@ -214,13 +221,13 @@ fn spot(place: &Value) -> String {
 /// Whether an occurrence lies in a history and not in a file.
 fn buried(occurrence: &Value) -> bool {
     let rest = text(occurrence, "origin").strip_prefix(text(occurrence, "path"));
-    occurrence["git"].is_object() && rest.is_some_and(|rest| rest.starts_with('@'))
+    at(occurrence, "git").is_object() && rest.is_some_and(|rest| rest.starts_with('@'))
 }
 
 /// The first day on which the key can have been read, if the report knows one.
 fn first_seen(finding: &Value) -> Option<&str> {
-    let exposure = &finding["exposure"];
-    let date = exposure["revocation_date"].as_str().or_else(|| exposure["first_seen"].as_str());
+    let exposure = at(finding, "exposure");
+    let date = at(exposure, "revocation_date").as_str().or_else(|| at(exposure, "first_seen").as_str());
     date.and_then(|date| date.get(..10))
 }
 
@@ -238,7 +245,7 @@ fn known(finding: &Value) -> Vec<(&'static str, String)> {
         known.push(("copy", quoted(first)));
         known.push(("copies", all.join(" \\\n  ")));
     }
-    let key = &finding["key"];
+    let key = at(finding, "key");
     let certificate = list(finding, "certificates").next().unwrap_or(&Value::Null);
     let words = [
         ("finding", text(finding, "id")),
@@ -263,19 +270,25 @@ fn quoted(path: &str) -> String {
     format!("'{dashed}{}'", path.replace('\'', "'\\''"))
 }
 
+/// A member of an object; null if it is missing.
+fn at<'a>(value: &'a Value, key: &str) -> &'a Value {
+    static MISSING: Value = Value::Null;
+    value.get(key).unwrap_or(&MISSING)
+}
+
 /// A text of an object; empty if it is missing or something else.
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
-    value[key].as_str().unwrap_or_default()
+    at(value, key).as_str().unwrap_or_default()
 }
 
 /// A number of an object, as it stands there.
 fn number(value: &Value, key: &str) -> String {
-    value[key].as_number().map(ToString::to_string).unwrap_or_default()
+    at(value, key).as_number().map(ToString::to_string).unwrap_or_default()
 }
 
 /// The items of a list; none if it is missing or something else.
 fn list<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
-    value[key].as_array().into_iter().flatten()
+    at(value, key).as_array().into_iter().flatten()
 }
 
 #[cfg(test)]

@@ -36,7 +36,10 @@ pub(super) fn list(shelf: &Shelf) -> String {
             Topic::Format(_) => "Detectors and unwrappers",
         };
         if heading != due {
-            let _ = write!(page, "{}{due}\n", if heading.is_empty() { "" } else { "\n" });
+            if !page.is_empty() {
+                page.push('\n');
+            }
+            let _ = writeln!(page, "{due}");
             heading = due;
         }
         let _ = writeln!(page, "  {id:<26} {title}");

@@ -23,7 +23,7 @@ const YEAR: i64 = 31_557_600;
 pub fn weigh(key: &KeyGroup, tables: &Tables, ledger: &mut Vec<Evidence>) {
     let mut seen = BTreeSet::new();
     let mut items: Vec<Vec<Evidence>> = Vec::new();
-    let (mut constrained, mut authorities) = (0, 0);
+    let mut authorities = 0;
     for occurrence in &key.related {
         let Some(certificate) = occurrence.material.certificate.as_deref() else { continue };
         if !seen.insert((certificate.sha256, occurrence.material.container)) {
@@ -34,12 +34,16 @@ pub fn weigh(key: &KeyGroup, tables: &Tables, ledger: &mut Vec<Evidence>) {
         let rules = tables.of_certificates.iter().filter(|rule| view.satisfies(rule));
         let own: Vec<Evidence> = rules.map(|rule| super::item(rule, locator.clone())).collect();
         authorities += usize::from(certificate.ca == Some(true));
-        constrained += usize::from(own.iter().any(|item| item.group == "constraint"));
         items.push(own);
     }
-    // A key is constrained if all its CA certificates are: an attacker takes the one that is not.
-    if constrained < authorities {
-        items.iter_mut().for_each(|own| own.retain(|item| item.group != "constraint"));
+    // What bounds a key has to stand in every certificate that it could bound: an attacker takes the one without.
+    for (group, all) in [("constraint", authorities), ("lifetime", items.len())] {
+        let has = |own: &&Vec<Evidence>| own.iter().any(|item| item.group == group);
+        if items.iter().filter(has).count() < all {
+            for own in &mut items {
+                own.retain(|item| item.group != group);
+            }
+        }
     }
     drop_answered(&mut items);
     ledger.extend(items.into_iter().flatten());
