@@ -3,7 +3,7 @@
 //! Says what share of the files below the directories is asked for by name, and how many bytes a second are read of them;
 //! then which files took longest for their size.
 
-#![allow(clippy::print_stdout, reason = "it says what it measured")]
+#![allow(clippy::print_stdout, clippy::cast_precision_loss, reason = "it says what it measured, rounded")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

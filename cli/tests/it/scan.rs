@@ -62,7 +62,7 @@ fn every_format_is_what_it_says() {
     assert_eq!(places, 3);
 
     let lines = shop.run(&["scan", "--format", "jsonl"]);
-    assert_eq!(lines.stdout.lines().count(), 3);
+    assert_eq!(lines.stdout.lines().count(), 4, "two findings, a playbook, the summary");
     let last: serde_json::Value = serde_json::from_str(lines.stdout.lines().last().expect("a line")).expect("JSON");
     assert_eq!(last["type"], "summary");
 

@@ -43,7 +43,8 @@ fn render_weak() -> String {
          The checks need the public half alone, so they cover certificates and trust anchors as well as found keys. *Severe* \
          is broken, or within reach of somebody with money; *weak* is below what standards allow or made by a bad generator; \
          a *note* is worth knowing and by itself no reason to replace a key. *Computable* means that the private key follows \
-         from the public one, or signatures can be made without it, for a few thousand dollars at most. What is not checked \
+         from the public one, or signatures can be made without it: for most at once, for the others within some hundred \
+         core-years (RSA of 767 bits). What is not checked \
          stands in `limits.md`.\n\n| check | finds | cost per key | source |\n|---|---|---|---|\n",
     );
     for check in CHECKS {

@@ -6,3 +6,4 @@ mod hostile;
 mod open;
 mod radius;
 mod tidy;
+mod usage_docs;

@@ -24,7 +24,7 @@ static ABOUT: About = About {
     title: "Java keystore (JKS, JCEKS)",
     detects: "JKS and JCEKS keystores, versions 1 and 2, at any offset: every private key entry with its alias, the \
               certificate chain that says whose key it is, and how it is protected. Trust stores are told apart.",
-    blind_to: "Whether the passwords are well-known ones: no password is tried. The keys in sealed secret key entries of \
+    blind_to: "Keys whose password stands nowhere near and is not a well-known one. The keys in sealed secret key entries of \
                JCEKS (HMAC, AES) are noted, not listed.",
     respond: "JKS protects its keys with a single SHA-1 key stream: treat them as readable. Look for storePassword and \
               keyPassword in build files beside it, revoke the certificates listed, and move to a hardware-backed key.",

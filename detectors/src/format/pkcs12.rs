@@ -25,8 +25,8 @@ static ABOUT: About = About {
     detects: "PKCS#12 files, DER and BER, at any offset, whatever they are called: every key bag with its friendly name, \
               its encryption and iterations, and the certificate that its localKeyId names. Keys that are not encrypted \
               at all are read and proven. Trust stores are told apart.",
-    blind_to: "Safes that are encrypted as a whole: whether they hold keys or certificates shows only with the password, \
-               and none is tried. A key whose certificate is encrypted too is known by a digest of its ciphertext, \
+    blind_to: "Safes that are encrypted as a whole: whether they hold keys or certificates shows only with the password. \
+               A key whose certificate is encrypted too is known by a digest of its ciphertext, \
                unless that certificate lies elsewhere.",
     respond: "A PFX is made to carry a signing identity from one machine to another: look for its password beside it. \
               Revoke the certificate, and have the new key made where it cannot be exported.",

@@ -160,6 +160,15 @@ fn split(derived: &[u8], key: usize, iv: usize) -> Option<KeyAndIv> {
     Some((part(0, key)?, part(key, key + iv)?))
 }
 
+/// Longest key that a cipher or an HMAC asks for, in bytes: no file may ask for more.
+const MAX_KEY: u64 = 128;
+
+/// The length of a key, if the file says one that can be.
+fn key_length(parameters: &mut Reader<'_>) -> Option<usize> {
+    let length = parameters.optional(INTEGER).ok()??.small()?;
+    usize::try_from(length).ok().filter(|_| (1..=MAX_KEY).contains(&length))
+}
+
 /// An iteration count: from 1 to what fits 32 bits.
 fn rounds(fields: &mut Reader<'_>) -> Option<u32> {
     let rounds = fields.value(INTEGER, "iterations").ok()?.small()?;
@@ -176,17 +185,16 @@ fn derivation(algorithm: Value<'_>) -> Option<(Kdf, &[u8], u32, Option<usize>)> 
     match oid.as_str() {
         PBKDF2 => {
             let rounds = rounds(&mut parameters)?;
-            let length = parameters.optional(INTEGER).ok()?.and_then(|v| v.small());
+            let length = key_length(&mut parameters);
             let hash = match parameters.optional(SEQUENCE).ok()? {
                 Some(prf) => Hash::from_hmac_oid(&dotted(prf.children().value(OID, "prf OID").ok()?.content))?,
                 None => Hash::Sha1,
             };
-            Some((Kdf::Pbkdf2(hash), salt, rounds, length.and_then(|length| usize::try_from(length).ok())))
+            Some((Kdf::Pbkdf2(hash), salt, rounds, length))
         }
         SCRYPT => {
             let scrypt = Scrypt::new(number()?, number()?, number()?)?;
-            let length = parameters.optional(INTEGER).ok()?.and_then(|v| v.small());
-            Some((Kdf::Scrypt(scrypt), salt, 0, length.and_then(|length| usize::try_from(length).ok())))
+            Some((Kdf::Scrypt(scrypt), salt, 0, key_length(&mut parameters)))
         }
         _ => None,
     }

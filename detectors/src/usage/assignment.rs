@@ -126,6 +126,16 @@ impl Reader<'_> {
                 return self.value(text, name, next + 6, &line, b':');
             }
         }
+        // `KEY:append = "x"`, `KEY:machine ?= "x"`: the overrides of BitBake.
+        if self.dialect == Dialect::Shell && self.byte(at) == b':' {
+            let mut end = at;
+            while end - at < NAME && (is_name(self.byte(end)) || self.byte(end) == b':') {
+                end += 1;
+            }
+            let sign = self.spaces(end);
+            let assigns = self.byte(end) == b' ' && (self.byte(sign) == b'=' || self.starts(sign, "?="));
+            at = if assigns { end } else { at };
+        }
         let spaced = self.spaces(at);
         let signs = ["??=", "::=", ":=", "?=", "+=", "=>", "=", ":"];
         if let Some(sign) = signs.into_iter().find(|sign| self.starts(spaced, sign)) {
@@ -307,10 +317,8 @@ impl Reader<'_> {
             (Dialect::Batch, _) => rest.find(" &").unwrap_or(rest.len()).min(rest.find('"').unwrap_or(rest.len())),
             (Dialect::Settings, b'\n') => rest.find(';').unwrap_or(rest.len()).min(line()),
             (Dialect::Settings, _) => rest.trim_end_matches([';', ',']).len(),
-            (Dialect::Shell, b':') => line(),
             (Dialect::Yaml, b':') if rest.contains(['}', ']']) => word(&[',', '}', ']']),
-            (Dialect::Yaml, b':') => line(),
-            (_, b'\n') => line(),
+            (Dialect::Shell | Dialect::Yaml, b':') | (_, b'\n') => line(),
             _ => word(&['"', '\'', ';', '&', '|', ')', '`', ',', '}', ']', '<']),
         }
     }
@@ -397,6 +405,7 @@ mod tests {
             (Shell, "export KEY='a b'; x", Some("KEY=a b")),
             (Shell, "KEY := a b # c", Some("KEY=a b")),
             (Shell, "KEY ?= ${X}/a", Some("KEY=${X}/a")),
+            (Shell, "KEY:my-machine = \"a/b\"", Some("KEY=a/b")),
             (Shell, "mvn -Dx.KEY=a b", Some("x.KEY=a")),
             (Shell, "ENV KEY a", Some("KEY=a")),
             (Shell, "tool --my-KEY a b", Some("my-KEY=a")),

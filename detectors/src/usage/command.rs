@@ -94,6 +94,11 @@ fn tool(word: &Word, context: Context<'_>) -> Option<String> {
             name = name.split_whitespace().next().unwrap_or_default().to_owned();
         }
     }
+    // `$signtool`, whatever the file sets it to: a search of the disk, a path that is put together.
+    let called = text.trim_start_matches(['$', '%', '(', '{']).trim_end_matches([')', '}', '%']).to_ascii_lowercase();
+    if called != text && !context.tables.words.tool(&called).is_empty() {
+        return Some(called);
+    }
     let name = name.trim().trim_matches('"').to_ascii_lowercase();
     let base = name.rsplit(['/', '\\']).next().unwrap_or(&name);
     let base = [".exe", ".jar", ".bat", ".cmd", ".py", ".sh", ".rb"]

@@ -10,6 +10,7 @@
 
 mod assignment;
 mod command;
+mod describe;
 mod plain;
 mod read;
 mod scope;
@@ -26,6 +27,7 @@ use std::path::Path;
 use scanner_core::blob::Blob;
 use scanner_core::seam::{ClueReader, Clues};
 
+pub use describe::{Described, described};
 use tables::{Reading, TABLES};
 
 /// Most passwords that are taken from one file. Beyond that it is a list of passwords, and no sign beside a key.

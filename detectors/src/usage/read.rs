@@ -50,7 +50,7 @@ pub(super) fn read(blob: Blob<'_>, prose: bool, tables: &Tables, out: &mut Clues
         variables: &variables,
         scopes: &scopes,
         statements: &statements,
-        facts: Vec::new(),
+        list: Vec::new(),
         read_to: 0,
         passwords: 0,
     };
@@ -68,7 +68,7 @@ pub(super) fn read(blob: Blob<'_>, prose: bool, tables: &Tables, out: &mut Clues
     for rule in contexts {
         facts.lines(rule);
     }
-    group(facts.facts, tables, &mut finds);
+    group(facts.list, tables, &mut finds);
     finds.hand_over(blob, &text, &scopes, prose, &tables.password, out);
 }
 
@@ -113,6 +113,9 @@ pub(super) struct Field<'a> {
     pub(super) name: &'a str,
 }
 
+/// What settings of one key have in common: the rule (and whether it is one of a step), the block, the stem.
+type Group = (Option<(bool, usize)>, usize, String);
+
 /// One setting that says something of a key.
 struct Fact {
     rule: Option<(bool, usize)>,
@@ -137,7 +140,7 @@ pub(super) struct Facts<'a> {
     variables: &'a Variables<'a>,
     scopes: &'a Scopes,
     statements: &'a [Statement],
-    facts: Vec<Fact>,
+    list: Vec<Fact>,
     /// Where the last value ends: words in it are no names.
     read_to: usize,
     passwords: usize,
@@ -146,7 +149,7 @@ pub(super) struct Facts<'a> {
 impl Facts<'_> {
     /// Reads the setting whose name holds a word.
     fn setting(&mut self, word: Range<usize>) {
-        if word.start < self.read_to || self.facts.len() >= REFERENCES + CANDIDATES {
+        if word.start < self.read_to || self.list.len() >= REFERENCES + CANDIDATES {
             return;
         }
         if let Some(setting) = assignment::read(self.text, word, self.dialect) {
@@ -201,7 +204,7 @@ impl Facts<'_> {
         for (part, pattern) in rule.parts() {
             let mut read_to = 0;
             for (at, _) in lower.match_indices(&pattern.to_lowercase()) {
-                if self.facts.len() >= REFERENCES + CANDIDATES {
+                if self.list.len() >= REFERENCES + CANDIDATES {
                     return;
                 }
                 let word = at..at + pattern.len();
@@ -259,8 +262,12 @@ impl Facts<'_> {
             }
         } else {
             let whole = setting.value.as_ref();
+            // With only a space between, a sentence is no setting.
+            if setting.spaced && whole.is_some_and(|raw| field.part == Part::Path && raw.text.trim().contains(' ')) {
+                return;
+            }
             fact.names = whole.map(|raw| value::names(field.part, raw, around)).unwrap_or_default();
-            let is_key = whole.is_none_or(|raw| holds_key(field.part, raw));
+            let is_key = whole.is_none_or(|raw| holds_key(field.part, raw, &self.tables.password));
             if fact.names.is_empty() && is_key {
                 // The key itself stands here: what names it is the setting. The line is that of the key.
                 fact.names.push(Name::Variable(field.name.to_owned()));
@@ -272,15 +279,15 @@ impl Facts<'_> {
                 return;
             }
         }
-        self.facts.push(fact);
+        self.list.push(fact);
     }
 }
 
 /// Whether a value that names nothing may be a key.
-fn holds_key(part: Part, raw: &Raw) -> bool {
+fn holds_key(part: Part, raw: &Raw, table: &Password) -> bool {
     let text = raw.text.trim();
     match part {
-        Part::Secret => text.len() >= 8 && !text.starts_with('<'),
+        Part::Secret => text.len() >= 8 && !value::is_placeholder(text, table),
         Part::Path | Part::Auto => text.len() > 60 || text.contains("-----BEGIN"),
         _ => false,
     }
@@ -296,7 +303,7 @@ fn is_password(lower: &str, table: &Password) -> bool {
 
 /// What base64 holds, if it is text.
 fn from_base64(coded: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    if coded.len() < 4 || coded.len() % 4 != 0 {
+    if coded.len() < 4 || !coded.len().is_multiple_of(4) {
         return None;
     }
     let mut decoder = crate::read::text::Decoder::with_capacity(coded.len());
@@ -336,7 +343,11 @@ pub(super) struct Finds {
 
 impl Finds {
     /// A command was understood.
-    pub(super) fn command(&mut self, rule: &Rule, command: Command) {
+    pub(super) fn command(&mut self, rule: &Rule, mut command: Command) {
+        // An alias that is the password as well would show it.
+        command
+            .names
+            .retain(|name| !command.passwords.iter().any(|(_, _, secret)| secret.as_slice() == name.text().as_bytes()));
         let about = shown(&command.names);
         for (field, at, secret) in command.passwords {
             self.password(at, field, secret, about.clone());
@@ -350,6 +361,13 @@ impl Finds {
 
     fn line(&mut self, rule: &Rule, span: Range<usize>, mut names: Vec<Name>, comment: bool) {
         let Some(role) = rule.role.clone().filter(|_| self.lines.len() < REFERENCES) else { return };
+        if comment {
+            // Sentences are comments too: there a path has to look like one.
+            names.retain(|name| !matches!(name, Name::Path(path) if !looks_like_path(path)));
+            if names.is_empty() {
+                return;
+            }
+        }
         names.sort();
         names.dedup();
         let weight = if comment { rule.weight().min(WEAK) } else { rule.weight() };
@@ -419,9 +437,15 @@ impl Finds {
     }
 }
 
+/// Whether a text has what paths have and words have not.
+fn looks_like_path(text: &str) -> bool {
+    let inner = text.trim_end_matches(['.', ',', ')', ':']);
+    !inner.contains(' ') && inner.contains(['/', '\\', '.'])
+}
+
 /// Puts settings together that say something of one key.
 fn group(facts: Vec<Fact>, tables: &Tables, out: &mut Finds) {
-    let mut groups: BTreeMap<(Option<(bool, usize)>, usize, String), Vec<Fact>> = BTreeMap::new();
+    let mut groups: BTreeMap<Group, Vec<Fact>> = BTreeMap::new();
     let mut loose = Vec::new();
     for fact in facts {
         match fact.rule {
@@ -430,7 +454,12 @@ fn group(facts: Vec<Fact>, tables: &Tables, out: &mut Finds) {
         }
     }
     let mut by_scope: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
-    for ((rule, scope, _), facts) in groups {
+    for ((rule, scope, _), mut facts) in groups {
+        // An alias that is the password as well would show it.
+        let secrets: Vec<Zeroizing<Vec<u8>>> = facts.iter().filter_map(|fact| fact.password.clone()).collect();
+        for fact in &mut facts {
+            fact.names.retain(|name| !secrets.iter().any(|secret| secret.as_slice() == name.text().as_bytes()));
+        }
         let rule = rule.and_then(|(step, number)| if step { &tables.step } else { &tables.assignment }.get(number));
         let Some(rule) = rule else { continue };
         let locates = |fact: &Fact| !matches!(fact.part, Part::Alias | Part::Digits | Part::Password);

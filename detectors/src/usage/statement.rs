@@ -48,6 +48,7 @@ pub(super) fn statements(text: &Text, dialect: Dialect) -> Vec<Statement> {
 
 /// What is to be known of a line to tell whether the next belongs to it.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "facts of a line that do not depend on each other")]
 struct Line {
     indent: usize,
     comment: bool,
@@ -123,10 +124,9 @@ fn is_strings(trimmed: &str) -> bool {
             Some(_) if escaped => escaped = false,
             Some(_) if byte == b'\\' => escaped = true,
             Some(open) if byte == open => quote = None,
-            Some(_) => {}
             None if matches!(byte, b'"' | b'\'') => quote = Some(byte),
             None if matches!(byte, b':' | b'=' | b'{') => return false,
-            None => {}
+            Some(_) | None => {}
         }
     }
     quote.is_none()

@@ -36,12 +36,16 @@ pub(super) struct Files {
     extensions: Vec<String>,
     /// How names begin.
     prefixes: Vec<String>,
+    /// How names end.
+    suffixes: Vec<String>,
     /// Ends of paths.
     paths: Vec<String>,
     /// Whole names of what is never read.
     never: Vec<String>,
     /// How the names of texts for people begin: only passwords are looked for.
     prose: Vec<String>,
+    /// Extensions of such texts; without one they are too.
+    prose_extensions: Vec<String>,
     /// Whole names of files that are a password.
     plain: Vec<String>,
     /// Extensions of such files.
@@ -137,6 +141,7 @@ pub(super) struct Rule {
     pub(super) examples: Vec<Example>,
     /// What it must not.
     #[serde(default)]
+    #[cfg_attr(not(test), allow(dead_code, reason = "read by the tests"))]
     pub(super) near: Vec<Near>,
 }
 
@@ -322,8 +327,11 @@ impl Files {
         {
             return Some(Reading::Whole);
         }
-        if begins(&self.prose) {
+        if begins(&self.prose) && (!name.contains('.') || has(&self.prose_extensions, extension)) {
             return Some(Reading::Prose);
+        }
+        if self.suffixes.iter().any(|end| name.ends_with(end.as_str())) {
+            return Some(Reading::Whole);
         }
         self.paths.iter().any(|end| path.ends_with(end)).then_some(Reading::Whole)
     }

@@ -189,6 +189,7 @@ fn what_is_no_password() {
         ("a.sh", "read -s PASSWORD\nunset PASSWORD\n"),
         ("a.bat", "signtool sign /f a.pfx /p %PASSWORD% x.exe"),
         ("README.md", "It needs a password.\n"),
+        ("web.config", "<machineKey validationKey=\"AutoGenerate,IsolateApps\"/>"),
     ] {
         assert_eq!(fields(&read(file, text.as_bytes())), [], "{file} {text:?}");
     }
@@ -208,6 +209,18 @@ fn a_password_knows_the_keystores_beside_it() {
             assert!(got.contains(name), "{file}: {got:?}");
         }
         assert!(!got.contains(&"y.p12"), "{file}: {got:?}");
+    }
+}
+
+#[test]
+fn a_password_that_is_the_alias_too_is_not_shown() {
+    for (file, text) in [
+        ("key.properties", "storeFile=a.jks\nstorePassword=PW\nkeyAlias=PW\n"),
+        ("a.sh", "jarsigner -keystore a.jks -storepass PW app.jar PW"),
+    ] {
+        let clues = read(file, text.replace("PW", MARKER).as_bytes());
+        assert_eq!((clues.references.len(), clues.candidates.len()), (1, 1), "{file}");
+        assert!(!format!("{clues:?}").contains(MARKER), "{file}");
     }
 }
 
@@ -246,6 +259,9 @@ fn which_files_are_read() {
         (".github/workflows/a.yml", true),
         ("Dockerfile.prod", true),
         (".env.local", true),
+        ("configs/acme_defconfig", true),
+        ("install.c", false),
+        ("release.pdf", false),
         ("conf/distributions", true),
         ("README.md", true),
         ("password.txt", true),

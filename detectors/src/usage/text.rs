@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 /// A file as text. Wiped when dropped: passwords stand in it.
 pub(super) struct Text {
-    text: Zeroizing<String>,
+    whole: Zeroizing<String>,
     /// Bytes of the file for each byte of the text: 2 for UTF-16.
     step: usize,
     /// Bytes of the file before the text: the byte order mark.
@@ -27,12 +27,12 @@ impl Text {
             _ => (utf8(bytes)?, 1, 0),
         };
         let lines = std::iter::once(0).chain(memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1)).collect();
-        Some(Self { text, step, skip, lines })
+        Some(Self { whole: text, step, skip, lines })
     }
 
     /// The text.
     pub(super) fn str(&self) -> &str {
-        &self.text
+        &self.whole
     }
 
     /// Where a range of the text lies in the file.
@@ -47,15 +47,15 @@ impl Text {
 
     /// A line without its end. Empty beyond the last.
     pub(super) fn range(&self, line: usize) -> Range<usize> {
-        let Some(&start) = self.lines.get(line) else { return self.text.len()..self.text.len() };
-        let end = self.lines.get(line + 1).map_or(self.text.len(), |next| next - 1);
-        let end = if end > start && self.text.as_bytes().get(end - 1) == Some(&b'\r') { end - 1 } else { end };
+        let Some(&start) = self.lines.get(line) else { return self.whole.len()..self.whole.len() };
+        let end = self.lines.get(line + 1).map_or(self.whole.len(), |next| next - 1);
+        let end = if end > start && self.whole.as_bytes().get(end - 1) == Some(&b'\r') { end - 1 } else { end };
         start..end
     }
 
     /// The text of a line.
     pub(super) fn of_line(&self, line: usize) -> &str {
-        self.text.get(self.range(line)).unwrap_or_default()
+        self.whole.get(self.range(line)).unwrap_or_default()
     }
 
     /// How many lines there are.
@@ -145,8 +145,7 @@ impl Dialect {
                 && line.as_bytes().get(word.len()).is_none_or(u8::is_ascii_whitespace)
         };
         match self {
-            Self::Shell | Self::Yaml => line.starts_with('#'),
-            Self::PowerShell => line.starts_with('#'),
+            Self::Shell | Self::Yaml | Self::PowerShell => line.starts_with('#'),
             Self::Batch => {
                 line.starts_with("::") || line.starts_with(';') || line.starts_with("//") || word("rem") || word("@rem")
             }

@@ -55,10 +55,12 @@ pub(super) struct Around<'a> {
 pub(super) fn names(part: Part, raw: &Raw, around: Around<'_>) -> Vec<Name> {
     let filled = raw.filled(around.at, around.dialect, around.variables);
     let text = filled.text.trim().trim_matches(['"', '\'']).trim();
-    if text.is_empty() || says_nothing(text) || is_inline(text) {
+    let argument = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit() || byte == b'@' || byte == b'*');
+    if text.is_empty() || says_nothing(text) || is_inline(text) || text.strip_prefix('$').is_some_and(argument) {
         return Vec::new();
     }
-    if let Some(unknown) = filled.unknown {
+    // `${1}`: what a script or function is called with.
+    if let Some(unknown) = filled.unknown.filter(|name| !argument(name)) {
         let variable = Name::Variable(unknown);
         let rest =
             filled.text.get(filled.known_from..).unwrap_or_default().trim().trim_end_matches(['"', '\'', ')', '}']);
@@ -71,7 +73,7 @@ pub(super) fn names(part: Part, raw: &Raw, around: Around<'_>) -> Vec<Name> {
         }
         return vec![variable];
     }
-    if text.len() > LONGEST_NAME || text.contains(['\n', '\0']) {
+    if text.len() > LONGEST_NAME || text.contains(['\n', '\0']) || text.starts_with("${") {
         return Vec::new();
     }
     if let Some(name) = ["env://", "env:"].iter().find_map(|prefix| text.strip_prefix(prefix)) {
@@ -147,12 +149,12 @@ pub(super) fn is_placeholder(text: &str, table: &Password) -> bool {
     }
     (lower.starts_with('<') && lower.ends_with('>'))
         || (lower.starts_with('[') && lower.ends_with(']'))
-        || table.placeholders.iter().any(|known| *known == *lower)
+        || table.placeholders.contains(&lower)
         || table.placeholder_parts.iter().any(|part| lower.contains(part.as_str()))
 }
 
 /// Words that settings have instead of a value.
-fn says_nothing(text: &str) -> bool {
+pub(super) fn says_nothing(text: &str) -> bool {
     let words =
         ["true", "false", "yes", "no", "none", "null", "nil", "undefined", "y", "n", "m", "-", "0", "1", "\"\""];
     words.iter().any(|word| text.eq_ignore_ascii_case(word)) || (text.starts_with('<') && text.ends_with('>'))
@@ -184,7 +186,11 @@ fn digits(text: &str) -> Option<String> {
 
 /// A path without what says how to read it, and without what stands behind it: a space and a sign begin an option.
 fn alone(text: &str) -> &str {
-    let end = [" -", " /", " $", " %"].iter().filter_map(|more| text.find(more)).min().unwrap_or(text.len());
+    let end = [" -", " /", " $", " %", " #", "\t", "# "]
+        .iter()
+        .filter_map(|more| text.find(more))
+        .min()
+        .unwrap_or(text.len());
     let text = text.get(..end).unwrap_or(text).trim_end();
     let text = text.strip_prefix("classpath:").unwrap_or(text);
     text.trim_start_matches("~/").trim_start_matches('@')

@@ -103,7 +103,7 @@ impl<'a> Variables<'a> {
     fn get(&self, name: &str, before: usize) -> Option<&'a str> {
         let all = self.set.get(name)?;
         let later = all.partition_point(|(at, _)| *at < before);
-        all.get(later.checked_sub(1).unwrap_or(0)).map(|(_, value)| *value)
+        all.get(later.saturating_sub(1)).map(|(_, value)| *value)
     }
 
     /// Fills in what is known in a text that stands at `at`.
@@ -119,7 +119,7 @@ impl<'a> Variables<'a> {
         while let Some(start) = rest.find(['$', '%', '{', '<', '@']) {
             let (before, from) = rest.split_at(start);
             add(out, before);
-            let Some((name, length)) = reference(from, dialect) else {
+            let Some((name, length)) = reference(from) else {
                 let (one, more) = from.split_at(1);
                 add(out, one);
                 rest = more;
@@ -127,6 +127,13 @@ impl<'a> Variables<'a> {
             };
             rest = from.get(length..).unwrap_or_default();
             let lower = name.to_ascii_lowercase();
+            // Where `$` means nothing, only what the file sets or what looks like a variable of the environment is one.
+            let plain = matches!(dialect, Dialect::Settings | Dialect::Json | Dialect::Xml | Dialect::Batch);
+            let upper = name.len() >= 3 && !name.bytes().any(|byte| byte.is_ascii_lowercase());
+            if plain && from.starts_with('$') && length == name.len() + 1 && !upper && !self.set.contains_key(name) {
+                add(out, from.get(..length).unwrap_or_default());
+                continue;
+            }
             if ROOTS.contains(&lower.as_str()) || lower == "~dp0" {
                 // What follows begins with a separator, or would have begun with one.
                 rest = rest.trim_start_matches(['/', '\\']);
@@ -155,7 +162,7 @@ fn add(out: &mut Filled, more: &str) {
 }
 
 /// A reference to a variable at the start of a text: its name and how long it is written.
-fn reference(text: &str, dialect: Dialect) -> Option<(&str, usize)> {
+fn reference(text: &str) -> Option<(&str, usize)> {
     let bracketed = |open: &str, close: &str| {
         let inner = text.strip_prefix(open)?;
         let end = inner.get(..inner.len().min(256)).unwrap_or(inner).find(close)?;
@@ -202,11 +209,6 @@ fn reference(text: &str, dialect: Dialect) -> Option<(&str, usize)> {
     let name = rest.get(prefix..)?;
     let end = name.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(name.len());
     let name = name.get(..end).filter(|name| is_name(name))?;
-    // Where `$` means nothing, what looks like a variable of the environment still is one: `$STORE_PASSWORD`.
-    let plain = matches!(dialect, Dialect::Settings | Dialect::Json | Dialect::Xml | Dialect::Batch);
-    if plain && (name.len() < 3 || name.bytes().any(|byte| byte.is_ascii_lowercase())) {
-        return None;
-    }
     Some((name, 1 + prefix + end))
 }
 
@@ -217,7 +219,7 @@ fn first_name(expression: &str) -> Option<&str> {
     let (name, rest) = inner.split_at_checked(end)?;
     // `${X:-default}`: the colon ends the name. `env "X"`, `lookup('env', 'X')`: the string is the name.
     if matches!(name, "env" | "lookup" | "getenv" | "cat" | "echo" | "shell" | "secret" | "required" | "credentials")
-        && let Some(quoted) = rest.split(['"', '\'']).filter(|part| is_name(part) && *part != "env").nth(0)
+        && let Some(quoted) = rest.split(['"', '\'']).find(|part| is_name(part) && *part != "env")
     {
         return Some(quoted);
     }

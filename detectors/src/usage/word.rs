@@ -93,10 +93,9 @@ impl Reader<'_> {
         while let Some(&byte) = self.bytes.get(self.at) {
             let at = self.at;
             let separator = match byte {
-                b';' | b'&' => Some(Kind::Break),
                 b'|' => Some(Kind::Pipe),
                 b'>' => Some(Kind::Redirect),
-                b')' | b']' | b'}' => Some(Kind::Break),
+                b';' | b'&' | b')' | b']' | b'}' => Some(Kind::Break),
                 _ => None,
             };
             if let Some(kind) = separator {

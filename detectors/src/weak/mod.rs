@@ -70,8 +70,8 @@ pub struct Weakness {
     pub id: &'static str,
     /// One line for a person. Holds no digit of a private number.
     pub text: String,
-    /// The private key follows from the public one, or signatures can be made without it, at a cost that counts for
-    /// nothing: less than a few thousand dollars of computing at the prices of 2026.
+    /// The private key follows from the public one, or signatures can be made without it, at a cost that will keep nobody
+    /// off: for most at once, for the others some hundred core-years at most (RSA of 767 bits).
     pub computable: bool,
     /// How bad it is; [`Grade::Severe`] for everything that is computable.
     pub grade: Grade,

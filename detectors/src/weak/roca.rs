@@ -10,7 +10,7 @@ pub(super) const ROCA: Check = Check {
     id: "rsa-roca",
     finds: "modulus made by Infineon's library: computable up to 1024 bits, severe up to 2144, weak above",
     source: "CVE-2017-15361; Nemec et al., The Return of Coppersmith's Attack, CCS 2017",
-    cost: "0.002 ms",
+    cost: "0.01 ms if it is one, else less",
 };
 
 /// The primes up to 167: they divide M for every size of key (the paper, section 2.1). 2 says nothing of an odd n.

@@ -1,0 +1,50 @@
+//! What the grammar says of itself: `docs/usage.md` is made from it.
+
+use super::tables::{Part, Rule, TABLES};
+
+/// A rule in the words of a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Described {
+    /// Its id: what reports call the tool.
+    pub id: &'static str,
+    /// The table it stands in.
+    pub group: &'static str,
+    /// The role that it gives to a key; `None` for a rule that is there for its passwords.
+    pub role: Option<&'static str>,
+    /// What it knows: tools, settings or steps.
+    pub knows: Vec<&'static str>,
+    /// What names the key: arguments, settings or inputs.
+    pub key: Vec<&'static str>,
+    /// What holds a password.
+    pub password: Vec<&'static str>,
+    /// What told the spelling; empty if nothing did.
+    pub checked: &'static str,
+    /// Points for the role.
+    pub weight: i32,
+    /// A text that it understands, in which `PW` stands for a password.
+    pub example: &'static str,
+}
+
+/// Every rule, in the order of the file.
+pub fn described() -> Vec<Described> {
+    let commands = TABLES.command.iter().map(|rule| one(rule, &rule.tools));
+    let settings = TABLES.assignment.iter().map(|rule| one(rule, &rule.files));
+    let steps = TABLES.step.iter().map(|rule| one(rule, &rule.uses));
+    commands.chain(settings).chain(steps).collect()
+}
+
+fn one(rule: &'static Rule, knows: &'static [String]) -> Described {
+    let of = |password: bool| rule.parts().filter(move |(part, _)| (*part == Part::Password) == password);
+    let first = rule.first.first().map(String::as_str);
+    Described {
+        id: &rule.id,
+        group: &rule.group,
+        role: rule.role.as_deref(),
+        knows: knows.iter().map(String::as_str).chain(first).collect(),
+        key: of(false).map(|(_, pattern)| pattern).collect(),
+        password: of(true).map(|(_, pattern)| pattern).collect(),
+        checked: &rule.checked,
+        weight: rule.weight(),
+        example: rule.examples.first().map_or("", |example| &example.text),
+    }
+}
