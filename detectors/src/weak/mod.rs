@@ -25,7 +25,7 @@ mod tests;
 use scanner_core::material::PublicHalf;
 
 pub use certificate::certificate;
-pub use shared::{MAX_MODULI, shared_primes};
+pub use shared::{MAX_BITS_TOGETHER, MAX_MODULI, not_compared, shared_primes};
 use spki::Numbers;
 
 /// One check: what `docs/weak-keys.md` says of it.

@@ -210,6 +210,38 @@ fn one_modulus_with_two_exponents() {
 }
 
 #[test]
+fn more_than_can_be_compared_is_counted() {
+    // 8192 moduli of 16,384 bits are as many bits as are taken; they need not be products for that.
+    let mut n = vec![0xc5; 2048];
+    let mut keys = Vec::new();
+    for last in 0..8200_u32 {
+        n[2040..2044].copy_from_slice(&last.to_be_bytes());
+        keys.push(half(crate::read::ber::encode(
+            0x30,
+            &[
+                &crate::read::ber::encode(0x30, &[&crate::read::ber::encode(6, &[crate::read::public::OID_RSA])]),
+                &crate::read::ber::encode(
+                    3,
+                    &[
+                        &[0],
+                        &crate::read::ber::encode(
+                            0x30,
+                            &[&crate::read::ber::encode_unsigned(&n), &crate::read::ber::encode_unsigned(&[3])],
+                        ),
+                    ],
+                ),
+            ],
+        )));
+    }
+    let mut halves: Vec<&PublicHalf> = keys.iter().collect();
+    assert_eq!(not_compared(&halves), 8);
+    halves.push(&keys[8199]);
+    halves.push(&keys[0]);
+    assert_eq!(not_compared(&halves), 8, "the same again is no more");
+    assert_eq!(not_compared(&halves[..8192]), 0);
+}
+
+#[test]
 fn damaged_moduli_share_nothing() {
     // A common factor of 3 is no shared prime; a modulus with a tiny factor is reported for that alone.
     let primes = primes(4);
