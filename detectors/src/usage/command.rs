@@ -5,7 +5,7 @@ use std::ops::Range;
 use scanner_core::material::Name;
 use zeroize::Zeroizing;
 
-use super::read::Finds;
+use super::finds::Finds;
 use super::tables::{Part, Rule, Tables};
 use super::text::Dialect;
 use super::value::{self, Around, Found, Raw};

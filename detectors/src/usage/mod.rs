@@ -6,11 +6,12 @@
 //!
 //! `tables` the grammar, `text` bytes as lines, `statement` lines that belong together, `word` words as shells split them,
 //! `variables` what the file sets itself, `value` names and passwords, `scope` settings that stand together, `command`,
-//! `assignment`, `step` and `plain` the kinds of rule, `read` the whole of it.
+//! `assignment`, `step` and `plain` the kinds of rule, `read` the whole of it, `finds` what came of it.
 
 mod assignment;
 mod command;
 mod describe;
+mod finds;
 mod plain;
 mod read;
 mod scope;
