@@ -6,6 +6,7 @@
 pub mod expect;
 pub mod generate;
 pub mod pack;
+pub mod scenario;
 pub mod score;
 
 use std::path::PathBuf;

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use corpus::expect;
 use corpus::pack::{self, File};
+use corpus::scenario;
 use corpus::score::{Breach, score, table};
 use detectors::weak;
 use scanner_core::budget::Limits;
@@ -18,6 +19,7 @@ const USAGE: &str = "\
 keyradius-corpus score [-v] [FAMILY...]   score the scanner; -v lists every fault; exit 1 if a promise is broken
 keyradius-corpus pack DIR FILE            pack the files of DIR
 keyradius-corpus unpack FILE DIR          unpack; DIR then holds real private keys
+keyradius-corpus scenarios [NAME]         judge the scenarios, all or those whose names begin so; exit 1 below the promise
 keyradius-corpus weak FILE...             every public key of the files: its SubjectPublicKeyInfo, and what is weak about it
 ";
 
@@ -28,6 +30,8 @@ fn main() -> ExitCode {
         ["score", rest @ ..] => run_score(rest),
         ["pack", dir, file] => run_pack(Path::new(dir), Path::new(file)),
         ["unpack", file, dir] => run_unpack(Path::new(file), Path::new(dir)),
+        ["scenarios"] => run_scenarios(""),
+        ["scenarios", prefix] => run_scenarios(prefix),
         ["weak", files @ ..] => run_weak(files),
         ["--help" | "-h" | "help"] => say(USAGE).map(|()| ExitCode::SUCCESS),
         _ => Err(format!("usage:\n{USAGE}").into()),
@@ -70,6 +74,13 @@ fn run_score(words: &[&str]) -> Outcome<ExitCode> {
     say(&table(&rows))?;
     let broken = faults.iter().any(|f| !f.stretch && f.breach <= Breach::WrongIdentity);
     Ok(if broken { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn run_scenarios(prefix: &str) -> Outcome<ExitCode> {
+    let scratch = std::env::temp_dir().join(format!("keyradius-scenarios-{}", std::process::id()));
+    let outcome = scenario::judge(&scratch, prefix)?;
+    say(&outcome.table())?;
+    Ok(if outcome.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn run_pack(dir: &Path, file: &Path) -> Outcome<ExitCode> {

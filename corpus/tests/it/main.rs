@@ -5,5 +5,6 @@ mod docs;
 mod hostile;
 mod open;
 mod radius;
+mod scenarios;
 mod tidy;
 mod usage_docs;

@@ -26,11 +26,13 @@ const CODE_SIGNING: [&str; 2] = ["2.23.140.1.4.1", "2.23.140.1.3"];
 const WARNINGS: [&str; 2] = ["do not trust", "do not ship"];
 
 /// Roles that one key has together as a matter of course, in sets.
-const TOGETHER: [&[&str]; 3] = [
+const TOGETHER: [&[&str]; 4] = [
     // An authority signs its own answers; one with a special purpose is an authority as well.
     &["ca_root_private", "ca_intermediate", "ocsp_crl_signer", "vpn_ca", "rpki_ca", "device_attestation"],
     // Certificates for kernel code allow code in general (Developer ID with kernel extensions, cross-signed drivers).
     &["code_signing", "os_kernel"],
+    // Certificates of UEFI databases say code signing, and those of platform keys are made like a root.
+    &["boot_root", "code_signing", "ca_root_private", "ca_intermediate"],
     // Certificates for documents allow the mail that carries them (Microsoft's and Adobe's programs).
     &["document_seal", "email_smime"],
 ];

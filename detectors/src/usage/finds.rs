@@ -92,7 +92,7 @@ impl Finds {
         mut self,
         blob: Blob<'_>,
         text: &Text,
-        scopes: &Scopes,
+        scopes: &Scopes<'_>,
         prose: bool,
         table: &Password,
         out: &mut Clues,

@@ -12,7 +12,7 @@ use super::assignment::{self, Setting};
 use super::command::{self, Context};
 use super::finds::{ABOUT, Finds, shown};
 use super::scope::Scopes;
-use super::statement::{Statement, statements};
+use super::statement::Statements;
 use super::tables::{Part, Password, Rule, Tables, Wanted};
 use super::text::{Dialect, Text};
 use super::value::{self, Around, Found, Raw};
@@ -27,7 +27,7 @@ pub(super) fn read(blob: Blob<'_>, prose: bool, tables: &Tables, out: &mut Clues
     if hits.is_empty() {
         return;
     }
-    let statements = statements(&text, dialect);
+    let statements = Statements::of(&text, dialect);
     let variables = Variables::of(&text, dialect);
     let scopes = Scopes::of(&text, dialect);
     let mut finds = Finds::default();
@@ -64,7 +64,13 @@ pub(super) fn read(blob: Blob<'_>, prose: bool, tables: &Tables, out: &mut Clues
 }
 
 /// Reads every statement that holds the name of a tool.
-fn commands(text: &Text, hits: &[(Wanted, usize, usize)], all: &[Statement], context: Context<'_>, out: &mut Finds) {
+fn commands(
+    text: &Text,
+    hits: &[(Wanted, usize, usize)],
+    statements: &Statements<'_>,
+    context: Context<'_>,
+    out: &mut Finds,
+) {
     let mut done = None;
     for &(wanted, start, end) in hits {
         let before = start.checked_sub(1).and_then(|at| text.str().as_bytes().get(at)).copied().unwrap_or(b' ');
@@ -78,6 +84,7 @@ fn commands(text: &Text, hits: &[(Wanted, usize, usize)], all: &[Statement], con
         if wanted != Wanted::Tool || inside {
             continue;
         }
+        let all = statements.all();
         let number = all.partition_point(|statement| statement.range.end < end);
         if done == Some(number) {
             continue;
@@ -129,8 +136,8 @@ pub(super) struct Facts<'a> {
     dialect: Dialect,
     tables: &'a Tables,
     variables: &'a Variables<'a>,
-    scopes: &'a Scopes,
-    statements: &'a [Statement],
+    scopes: &'a Scopes<'a>,
+    statements: &'a Statements<'a>,
     list: Vec<Fact>,
     /// Where the last value ends: words in it are no names.
     read_to: usize,
@@ -220,7 +227,8 @@ impl Facts<'_> {
             variables: self.variables,
             password: &self.tables.password,
         };
-        let number = self.statements.partition_point(|statement| statement.range.end < setting.name.start);
+        let all = self.statements.all();
+        let number = all.partition_point(|statement| statement.range.end < setting.name.start);
         let mut fact = Fact {
             rule: field.rule,
             part: field.part,
@@ -230,7 +238,7 @@ impl Facts<'_> {
             names: Vec::new(),
             password: None,
             field: field.name.to_owned(),
-            comment: self.statements.get(number).is_some_and(|statement| statement.comment),
+            comment: all.get(number).is_some_and(|statement| statement.comment),
         };
         if field.part == Part::Password {
             let Some(raw) = &setting.value else { return };

@@ -1,36 +1,44 @@
 //! Which settings stand together: in one pair of braces, at one depth of YAML, in one element of XML, in one section.
 
+use std::cell::OnceCell;
+
 use super::text::{Dialect, Text};
 
-/// The innermost block of every place of a text.
-pub(super) struct Scopes {
+/// The innermost block of every place of a text. Read when the first place is asked for.
+pub(super) struct Scopes<'a> {
+    text: &'a Text,
     /// Where a block begins to be the innermost one, and its number: where it was opened.
-    starts: Vec<(usize, usize)>,
+    starts: OnceCell<Vec<(usize, usize)>>,
     dialect: Dialect,
 }
 
 /// Deepest nesting that is told apart; deeper blocks count as one.
 const DEPTH: usize = 256;
 
-impl Scopes {
-    /// One pass over a text.
-    pub(super) fn of(text: &Text, dialect: Dialect) -> Self {
-        let starts = match dialect {
-            Dialect::Code | Dialect::Json => braces(text.str()),
-            Dialect::Yaml => indents(text),
-            Dialect::Xml => elements(text.str()),
-            Dialect::Settings => sections(text),
+impl<'a> Scopes<'a> {
+    /// The blocks of a text.
+    pub(super) const fn of(text: &'a Text, dialect: Dialect) -> Self {
+        Self { text, starts: OnceCell::new(), dialect }
+    }
+
+    /// One pass over the text.
+    fn starts(&self) -> &[(usize, usize)] {
+        self.starts.get_or_init(|| match self.dialect {
+            Dialect::Code | Dialect::Json => braces(self.text.str()),
+            Dialect::Yaml => indents(self.text),
+            Dialect::Xml => elements(self.text.str()),
+            Dialect::Settings => sections(self.text),
             Dialect::Shell | Dialect::Batch | Dialect::PowerShell | Dialect::Prose => Vec::new(),
-        };
-        Self { starts, dialect }
+        })
     }
 
     /// The block of a place.
     pub(super) fn at(&self, at: usize) -> usize {
         // The name of an element stands behind its `<`: it belongs to what is around the element.
         let at = if self.dialect == Dialect::Xml { at.saturating_sub(1) } else { at };
-        let index = self.starts.partition_point(|(start, _)| *start <= at);
-        index.checked_sub(1).and_then(|index| self.starts.get(index)).map_or(0, |(_, block)| *block)
+        let starts = self.starts();
+        let index = starts.partition_point(|(start, _)| *start <= at);
+        index.checked_sub(1).and_then(|index| starts.get(index)).map_or(0, |(_, block)| *block)
     }
 }
 
@@ -127,7 +135,8 @@ mod tests {
             (Dialect::Settings, "[a]\nA=1\nB=2\n[b]\nC=3", ['A', 'B'], ['A', 'C']),
             (Dialect::Shell, "A=1\nB=2\n", ['A', 'B'], ['A', 'A']),
         ] {
-            let scopes = Scopes::of(&Text::of(text.as_bytes()).unwrap(), dialect);
+            let whole = Text::of(text.as_bytes()).unwrap();
+            let scopes = Scopes::of(&whole, dialect);
             let at = |c: char| scopes.at(text.find(c).unwrap());
             assert_eq!(at(together[0]), at(together[1]), "{text}");
             assert!(dialect == Dialect::Shell || at(apart[0]) != at(apart[1]), "{text}");

@@ -1,5 +1,6 @@
 //! Statements: lines that belong together, because one is continued on the next or because they are one list.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 
 use super::text::{Dialect, Text};
@@ -13,8 +14,27 @@ pub(super) struct Statement {
     pub(super) comment: bool,
 }
 
+/// The statements of a text, told apart when the first is asked for.
+pub(super) struct Statements<'a> {
+    text: &'a Text,
+    dialect: Dialect,
+    list: OnceCell<Vec<Statement>>,
+}
+
+impl<'a> Statements<'a> {
+    /// Those of a text.
+    pub(super) const fn of(text: &'a Text, dialect: Dialect) -> Self {
+        Self { text, dialect, list: OnceCell::new() }
+    }
+
+    /// All of them, in order.
+    pub(super) fn all(&self) -> &[Statement] {
+        self.list.get_or_init(|| statements(self.text, self.dialect))
+    }
+}
+
 /// All statements of a text, in order. One pass over its lines.
-pub(super) fn statements(text: &Text, dialect: Dialect) -> Vec<Statement> {
+fn statements(text: &Text, dialect: Dialect) -> Vec<Statement> {
     let mut out: Vec<Statement> = Vec::new();
     let mut block_comment = false;
     let mut previous = Line::default();

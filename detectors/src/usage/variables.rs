@@ -1,5 +1,6 @@
 //! Variables that a file sets itself, and texts in which they are filled in.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
@@ -12,10 +13,12 @@ const LONGEST: usize = 4096;
 /// How deep variables may stand in variables.
 const DEPTH: usize = 5;
 
-/// What a file sets: each name with where it is set, and to what. Values are slices of the file.
-#[derive(Default)]
+/// What a file sets. Read when the first name is asked for: most files with a word of the grammar ask for none.
 pub(super) struct Variables<'a> {
-    set: BTreeMap<&'a str, Vec<(usize, &'a str)>>,
+    text: &'a Text,
+    dialect: Dialect,
+    /// Each name with where it is set, and to what. Values are slices of the file.
+    set: OnceCell<BTreeMap<&'a str, Vec<(usize, &'a str)>>>,
 }
 
 /// A text with what could be filled in.
@@ -81,9 +84,19 @@ const ROOTS: [&str; 42] = [
 ];
 
 impl<'a> Variables<'a> {
+    /// The variables of a text.
+    pub(super) const fn of(text: &'a Text, dialect: Dialect) -> Self {
+        Self { text, dialect, set: OnceCell::new() }
+    }
+
+    fn set(&self) -> &BTreeMap<&'a str, Vec<(usize, &'a str)>> {
+        self.set.get_or_init(|| self.read())
+    }
+
     /// Reads every line that sets something.
-    pub(super) fn of(text: &'a Text, dialect: Dialect) -> Self {
-        let mut out = Self::default();
+    fn read(&self) -> BTreeMap<&'a str, Vec<(usize, &'a str)>> {
+        let (text, dialect) = (self.text, self.dialect);
+        let mut out: BTreeMap<&'a str, Vec<(usize, &'a str)>> = BTreeMap::new();
         let whole = text.str();
         for number in 0..text.count() {
             let range = text.range(number);
@@ -93,7 +106,7 @@ impl<'a> Variables<'a> {
                 continue;
             }
             if let Some((name, value)) = setting(line, dialect) {
-                out.set.entry(name).or_default().push((range.start, value));
+                out.entry(name).or_default().push((range.start, value));
             }
         }
         out
@@ -101,7 +114,7 @@ impl<'a> Variables<'a> {
 
     /// What a name is set to before a place; if only behind it, what it is set to first.
     fn get(&self, name: &str, before: usize) -> Option<&'a str> {
-        let all = self.set.get(name)?;
+        let all = self.set().get(name)?;
         let later = all.partition_point(|(at, _)| *at < before);
         all.get(later.saturating_sub(1)).map(|(_, value)| *value)
     }
@@ -130,7 +143,7 @@ impl<'a> Variables<'a> {
             // Where `$` means nothing, only what the file sets or what looks like a variable of the environment is one.
             let plain = matches!(dialect, Dialect::Settings | Dialect::Json | Dialect::Xml | Dialect::Batch);
             let upper = name.len() >= 3 && !name.bytes().any(|byte| byte.is_ascii_lowercase());
-            if plain && from.starts_with('$') && length == name.len() + 1 && !upper && !self.set.contains_key(name) {
+            if plain && from.starts_with('$') && length == name.len() + 1 && !upper && !self.set().contains_key(name) {
                 add(out, from.get(..length).unwrap_or_default());
                 continue;
             }

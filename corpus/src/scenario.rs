@@ -1,0 +1,282 @@
+//! Scenarios: small trees that retell incidents and ordinary uses, judged as a whole. Made by `scenarios/make.sh`; what is
+//! expected of each is what a person who knows the incident would say.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use detectors::radius::classify::classify;
+use detectors::radius::{Estate, Finding, Judge, KnownKeys, Tables, survey};
+use detectors::{KNOWLEDGE, open};
+use scanner_core::budget::Limits;
+use scanner_core::engine::{Watch, scan};
+use scanner_core::git::Repositories;
+use scanner_core::source::fs::Tree;
+use serde::Deserialize;
+
+use crate::pack;
+
+/// 2026-11-20, the day that expiries are measured against.
+const NOW: i64 = 1_795_132_800;
+
+/// What a person would say of one key.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expected {
+    /// A file that the key lies in.
+    pub file: String,
+    /// Roles that must be asserted; `a|b` is met by either.
+    pub roles: Vec<String>,
+    /// The tier; empty if several would do.
+    pub tier: String,
+    /// The least and the greatest severity, in tenths.
+    pub severity: [i32; 2],
+    /// Whether it is a signing key.
+    pub signing: Option<bool>,
+    /// The weakest protection.
+    pub protection: Option<String>,
+    /// The file in which the password stands that opened it.
+    pub opened_by: Option<String>,
+    /// `path:line` of lines that must be listed as using it.
+    #[serde(default)]
+    pub used_by: Vec<String>,
+    /// `issued` and `same_key`: links that must be there.
+    #[serde(default)]
+    pub links: Vec<String>,
+    /// Rules that it must break.
+    #[serde(default)]
+    pub rules: Vec<String>,
+    /// Rules that it must not break.
+    #[serde(default)]
+    pub not_rules: Vec<String>,
+    /// Roles that must not be asserted.
+    #[serde(default)]
+    pub not_roles: Vec<String>,
+}
+
+/// One tree.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// Its name, and that of its folder in the pack.
+    pub name: String,
+    /// What happened, in one line.
+    pub story: String,
+    /// The scenario that this is the harmless side of.
+    #[serde(default)]
+    pub twin_of: String,
+    /// Whether `known-keys.tsv` of the tree is a list of the user.
+    #[serde(default)]
+    pub known: bool,
+    /// What is expected.
+    #[serde(default)]
+    pub finding: Vec<Expected>,
+}
+
+#[derive(Deserialize)]
+struct Expectations {
+    scenario: Vec<Scenario>,
+}
+
+/// What can be wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Aspect {
+    /// The key was not found at all.
+    Found,
+    /// Roles.
+    Role,
+    /// The tier.
+    Tier,
+    /// The severity's band, and whether it ranks as a signing key.
+    Severity,
+    /// The protection, and what opened it.
+    Opened,
+    /// Lines and links.
+    Links,
+    /// Rules.
+    Rules,
+}
+
+impl Aspect {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Found, Self::Role, Self::Tier, Self::Severity, Self::Opened, Self::Links, Self::Rules];
+}
+
+/// What came of all scenarios.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Scenarios judged.
+    pub scenarios: usize,
+    /// Expectations judged.
+    pub keys: usize,
+    /// Everything that was not as expected: scenario, aspect, words.
+    pub faults: Vec<(String, Aspect, String)>,
+    /// Wide keys that rank below narrow ones, over all trees together.
+    pub misranked: Vec<String>,
+}
+
+impl Outcome {
+    /// Keys that are right in an aspect, in tenths of a percent.
+    pub fn right(&self, aspect: Aspect) -> usize {
+        let mut wrong: Vec<&String> =
+            self.faults.iter().filter(|fault| fault.1 == aspect).map(|fault| &fault.0).collect();
+        wrong.dedup();
+        (self.keys.saturating_sub(wrong.len()) * 1000).checked_div(self.keys).unwrap_or(0)
+    }
+
+    /// Whether what is promised holds: 95 % of roles, and no wide key below a narrow one.
+    pub fn holds(&self) -> bool {
+        self.right(Aspect::Role) >= 950 && self.misranked.is_empty()
+    }
+
+    /// A table for people.
+    pub fn table(&self) -> String {
+        let mut text = format!("{} scenarios, {} keys\n", self.scenarios, self.keys);
+        for aspect in Aspect::ALL {
+            let right = self.right(aspect);
+            let _ =
+                writeln!(text, "{:<10} {:>3}.{} % right", format!("{aspect:?}").to_lowercase(), right / 10, right % 10);
+        }
+        let _ = writeln!(text, "ranking    {} wide keys below narrow ones", self.misranked.len());
+        for (name, aspect, what) in &self.faults {
+            let _ = writeln!(text, "{name}: {}: {what}", format!("{aspect:?}").to_lowercase());
+        }
+        for what in &self.misranked {
+            let _ = writeln!(text, "ranking: {what}");
+        }
+        text
+    }
+}
+
+/// Where the scenarios of this source tree lie.
+pub fn directory() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios"))
+}
+
+/// Unpacks and judges every scenario whose name begins with `prefix`, below `scratch`, which is made and emptied.
+pub fn judge(scratch: &Path, prefix: &str) -> Result<Outcome, String> {
+    let read = |name: &str| fs::read(directory().join(name)).map_err(|error| format!("{name}: {error}"));
+    let expectations = String::from_utf8(read("expect.toml")?).map_err(|error| error.to_string())?;
+    let expectations: Expectations = toml::from_str(&expectations).map_err(|error| error.to_string())?;
+    let files = pack::read(&read("scenarios.pack")?).map_err(|error| error.to_string())?;
+    // It may not be there yet.
+    let _ = fs::remove_dir_all(scratch);
+    for file in files.iter().filter(|file| file.name.starts_with(prefix)) {
+        let path = scratch.join(file.name.replace('|', "/"));
+        let made = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, &file.bytes));
+        made.map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    let mut outcome = Outcome::default();
+    let mut ranked: Vec<(Finding, String, i32)> = Vec::new();
+    for scenario in expectations.scenario.iter().filter(|scenario| scenario.name.starts_with(prefix)) {
+        outcome.scenarios += 1;
+        let root = scratch.join(&scenario.name);
+        let findings = findings(&root, scenario.known)?;
+        for expected in &scenario.finding {
+            outcome.keys += 1;
+            let found = findings
+                .iter()
+                .find(|finding| finding.occurrences.iter().any(|o| o.origin.path == root.join(&expected.file)));
+            let mut fault = |aspect, what: String| outcome.faults.push((scenario.name.clone(), aspect, what));
+            match found {
+                None => fault(Aspect::Found, format!("no key at {}", expected.file)),
+                Some(finding) => {
+                    compare(expected, finding, &root, &mut fault);
+                    ranked.push((finding.clone(), scenario.name.clone(), expected.severity[0]));
+                }
+            }
+        }
+    }
+    let mut order: Vec<Finding> = ranked.iter().map(|(finding, _, _)| finding.clone()).collect();
+    detectors::radius::rank::rank(&mut order);
+    let name = |finding: &Finding| {
+        ranked.iter().find(|(other, _, _)| other.id == finding.id).map_or("", |(_, name, _)| name.as_str())
+    };
+    for (at, finding) in order.iter().enumerate() {
+        // Expected to be wide and serious, and something narrow stands above it.
+        let expected = ranked.iter().find(|(other, _, _)| other.id == finding.id).map_or(0, |(_, _, least)| *least);
+        let narrow = order.iter().take(at).find(|above| above.tier.id() >= "T3");
+        if let (80.., Some(narrow)) = (expected, narrow) {
+            outcome.misranked.push(format!("{} below {}", name(finding), name(narrow)));
+        }
+    }
+    fs::remove_dir_all(scratch).map_err(|error| format!("{}: {error}", scratch.display()))?;
+    Ok(outcome)
+}
+
+/// Scans, opens and judges a tree as `keyradius scan` does.
+fn findings(root: &Path, known: bool) -> Result<Vec<Finding>, String> {
+    let roots = vec![root.to_owned()];
+    let tree = Tree { roots: roots.clone(), one_file_system: false, repositories: &Repositories::default() };
+    let harvest = scan(&KNOWLEDGE, &[&tree], 1, Limits::default(), &Watch::default());
+    let mut harvest = harvest.map_err(|error| error.to_string())?;
+    let candidates = std::mem::take(&mut harvest.candidates);
+    open::open_all(&mut harvest.occurrences, candidates, &open::Options::default(), 2, &|| false);
+    let mut lists = KnownKeys::built_in();
+    if known {
+        let text = fs::read_to_string(root.join("known-keys.tsv")).map_err(|error| error.to_string())?;
+        lists.add(&text)?;
+    }
+    let estate = Estate::new(harvest.occurrences).below(&roots);
+    let weak = survey(&estate, 1);
+    Ok(classify(&estate, Judge { tables: &Tables::built_in(), known: &lists, weak: &weak, now: NOW }))
+}
+
+fn compare(expected: &Expected, finding: &Finding, root: &Path, fault: &mut dyn FnMut(Aspect, String)) {
+    let roles: Vec<&str> = finding.roles.iter().map(|role| role.role.as_str()).collect();
+    let met = |role: &String| role.split('|').any(|one| roles.contains(&one));
+    let said = || finding.roles.iter().map(|r| format!("{} {}", r.role, r.score)).collect::<Vec<_>>().join(", ");
+    if !expected.roles.iter().all(met) || expected.not_roles.iter().any(|role| roles.contains(&role.as_str())) {
+        fault(Aspect::Role, format!("{} and not {:?}, but {}", expected.roles.join(", "), expected.not_roles, said()));
+    }
+    if !expected.tier.is_empty() && expected.tier != finding.tier.id() {
+        fault(Aspect::Tier, format!("{}, not {} ({})", finding.tier.id(), expected.tier, said()));
+    }
+    let [least, most] = expected.severity;
+    if !(least..=most).contains(&finding.severity) || expected.signing.is_some_and(|signing| signing != finding.signing)
+    {
+        let list: Vec<String> = finding.modifiers.iter().map(|m| format!("{:+} {}", m.tenths, m.text)).collect();
+        let signing = finding.signing;
+        fault(
+            Aspect::Severity,
+            format!("{} (signing {signing}), not {least} to {most}: {}", finding.severity, list.join(", ")),
+        );
+    }
+    let protections = || finding.occurrences.iter().filter_map(|o| o.material.protection.as_ref());
+    if expected.protection.as_deref().is_some_and(|protection| protection != finding.protection.id()) {
+        fault(Aspect::Opened, format!("{}, not {:?}", finding.protection.id(), expected.protection));
+    }
+    if let Some(file) = &expected.opened_by {
+        let mut opened = protections().filter_map(|p| p.opened.as_deref()?.origin.as_ref());
+        if !opened.any(|origin| origin.path == root.join(file)) {
+            let by: Vec<String> = protections().map(|p| format!("{:?}", p.opened)).collect();
+            fault(Aspect::Opened, format!("not opened by {file}, but {by:?}"));
+        }
+    }
+    let uses: Vec<String> = finding
+        .uses
+        .iter()
+        .map(|used| {
+            let place = &used.reference;
+            format!("{}:{}", place.origin.path.strip_prefix(root).unwrap_or(&place.origin.path).display(), place.line)
+        })
+        .collect();
+    for place in expected.used_by.iter().filter(|place| !uses.contains(place)) {
+        fault(Aspect::Links, format!("{place} is not listed as a use; listed: {uses:?}"));
+    }
+    for link in &expected.links {
+        let there = match link.as_str() {
+            "issued" => !finding.issued.is_empty(),
+            _ => finding.related.iter().any(|related| related.material.certificate.is_none()),
+        };
+        if !there {
+            fault(Aspect::Links, format!("no link of kind {link}"));
+        }
+    }
+    let broken: Vec<&str> = finding.rules.iter().map(|hit| hit.rule).collect();
+    let missing = expected.rules.iter().any(|rule| !broken.contains(&rule.as_str()));
+    if missing || expected.not_rules.iter().any(|rule| broken.contains(&rule.as_str())) {
+        fault(Aspect::Rules, format!("{:?} and not {:?}, but {broken:?}", expected.rules, expected.not_rules));
+    }
+}

@@ -1,0 +1,16 @@
+//! The scenarios: what is promised of roles and of the order.
+
+use std::path::Path;
+
+use corpus::scenario::{Aspect, judge};
+
+#[test]
+fn incidents_are_told_from_their_harmless_twins() {
+    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join("scenarios");
+    let outcome = judge(&scratch, "").expect("the scenarios are there");
+    assert!(outcome.scenarios >= 60, "{}", outcome.scenarios);
+    assert!(outcome.holds(), "{}", outcome.table());
+    for aspect in Aspect::ALL {
+        assert!(outcome.right(aspect) >= 950, "{}", outcome.table());
+    }
+}
