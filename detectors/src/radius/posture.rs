@@ -70,6 +70,9 @@ pub(super) fn rules(facts: &Facts<'_>) -> Vec<RuleHit> {
     weak(facts, &mut hit);
     several_roles(facts, &mut hit);
     certificates(facts, &mut hit);
+    for hit in &mut hits {
+        in_order(&mut hit.places);
+    }
     hits
 }
 
