@@ -110,8 +110,11 @@ pub(super) fn modifiers(facts: &Facts<'_>, rules: &[RuleHit]) -> Vec<Modifier> {
     if has("WEAK-KEY") || has("KEY-COMPUTABLE") {
         add(5, "weak: it can be attacked without the file");
     }
-    let used = facts.ledger.iter().any(|item| matches!(item.group.as_str(), "link" | "build"));
-    let tested = key.private.iter().chain(&key.related).all(|o| facts.is_for_tests(o)) && !used;
+    // A test that uses its own fixture is one more place for tests.
+    let users = key.uses.iter().map(|used| &used.reference).chain(&key.issued);
+    let places = key.private.iter().chain(&key.related).chain(users);
+    let lost = facts.known.is_some_and(|known| known.class != Class::PublicTest);
+    let tested = places.into_iter().all(|place| facts.is_for_tests(place)) && !lost;
     let published = facts.known.is_some_and(|known| known.class == Class::PublicTest);
     let trusted = has("TRUSTS-PUBLIC-KEY");
     if tested && !trusted {
