@@ -26,7 +26,7 @@ pub(super) enum Hash {
     Sha512_256,
 }
 
-/// Runs a body with `D` standing for the digest of a [`Hash`].
+/// Runs a body with `D` standing for the digest of a [`enum@Hash`].
 macro_rules! with_digest {
     ($hash:expr, $d:ident => $body:expr) => {
         match $hash {

@@ -2,7 +2,7 @@
 //!
 //! Nothing is sent anywhere and nothing is guessed at length: the question is whether somebody who has the files has the
 //! key. What opens a key is told by its kind and place, never by itself. Every trial has a price that is known before it
-//! is paid and is counted in nominal nanoseconds ([`kdf`]), so that a report does not depend on the machine or on the
+//! is paid and is counted in nominal nanoseconds (`kdf.rs`), so that a report does not depend on the machine or on the
 //! number of threads.
 
 mod cipher;

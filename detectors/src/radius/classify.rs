@@ -3,7 +3,7 @@
 //! Per role and group the strongest item counts; groups add up, capped at 200. Roles of 60 points or more are asserted;
 //! if there is none, the best one of 30 or more with its doubt on it; else `unknown`. A role that only says what any key
 //! of its format can do gives way to a special one. The tier is that of the widest asserted role, the severity that of
-//! the tier and of how the key lies there ([`super::severity`]). Every step is in a ledger that re-adds.
+//! the tier and of how the key lies there (`severity.rs`). Every step is in a ledger that re-adds.
 
 use std::collections::BTreeMap;
 

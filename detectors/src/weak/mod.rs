@@ -1,7 +1,7 @@
 //! Cheap arithmetic on public keys: does the private half follow from the public one, or nearly so?
 //!
 //! Everything works on the public half, so it serves certificates and trust anchors as well as found keys. [`check`] looks
-//! at one key alone, [`shared_primes`] at all keys of a run together, [`certificate`] at the hash that a certificate is
+//! at one key alone, [`shared_primes`] at all keys of a run together, [`certificate()`] at the hash that a certificate is
 //! signed with. A weak key of a trusted role is as good as a leaked one.
 //!
 //! The numbers come from the bytes being scanned and may be anything: sizes are bounded before the first multiplication.
