@@ -313,7 +313,7 @@ mod tests {
         assert!(weights.is_sorted_by(|a, b| a >= b), "{weights:?}");
     }
 
-    /// What the framework map of blast-radius.md corrects: no identifiers of CSF 1.1, no zero-padded NHI numbers, no NHI3
+    /// What the framework map of the design material corrects: no identifiers of CSF 1.1, no zero-padded NHI numbers, no NHI3
     /// for leakage, and nothing that CWE forbids to map to.
     #[test]
     fn references_are_of_the_versions_they_claim() {
