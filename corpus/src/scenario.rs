@@ -183,7 +183,10 @@ pub fn judge(scratch: &Path, prefix: &str) -> Result<Outcome, String> {
                 None => fault(Aspect::Found, format!("no key at {}", expected.file)),
                 Some(finding) => {
                     compare(expected, finding, &root, &mut fault);
-                    ranked.push((finding.clone(), scenario.name.clone(), expected.severity[0]));
+                    // A twin holds the same key: only with the scenario is the id one of its own.
+                    let id = format!("{} {}", finding.id, scenario.name);
+                    let finding = Finding { id, ..finding.clone() };
+                    ranked.push((finding, scenario.name.clone(), expected.severity[0]));
                 }
             }
         }
