@@ -8,7 +8,7 @@ pub mod usage;
 pub mod weak;
 mod wrap;
 
-use scanner_core::seam::{Detector, Knowledge, Unwrapper};
+use scanner_core::seam::{Container, Detector, Knowledge, Unwrapper};
 
 /// Every detector. A new one is one file in `format/` and one line here.
 pub const DETECTORS: &[&dyn Detector] = &[
@@ -31,10 +31,14 @@ pub const DETECTORS: &[&dyn Detector] = &[
 /// Every unwrapper. A new one is one file in `wrap/` and one line here.
 pub const UNWRAPPERS: &[&dyn Unwrapper] = &[&wrap::base64::Base64, &wrap::utf16::Utf16];
 
+/// Every container. A new one is one file in `wrap/` and one line here.
+pub const CONTAINERS: &[&dyn Container] = &[];
+
 /// All of it, for the engine.
 pub const KNOWLEDGE: Knowledge = Knowledge {
     detectors: DETECTORS,
     unwrappers: UNWRAPPERS,
+    containers: CONTAINERS,
     unopened: wrap::unopened::UNOPENED,
     clues: Some(&usage::Usage),
 };

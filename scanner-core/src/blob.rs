@@ -1,8 +1,9 @@
 //! A run of bytes and where it came from.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::git::oid::ObjectId;
 
@@ -25,10 +26,19 @@ pub struct Origin {
 /// One wrapper that was opened.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Wrap {
-    /// The unwrapper's id, such as `base64`.
+    /// The unwrapper's or container's id, such as `base64` or `zip`.
     pub kind: &'static str,
     /// Byte offset of the wrapped bytes in the blob around them.
     pub at: u64,
+    /// The name that the container gives to the member; empty where it gives none.
+    pub name: PathBuf,
+}
+
+impl Wrap {
+    /// A wrapper without names inside.
+    pub const fn unnamed(kind: &'static str, at: u64) -> Self {
+        Self { kind, at, name: PathBuf::new() }
+    }
 }
 
 impl Origin {
@@ -40,6 +50,21 @@ impl Origin {
     /// The origin of a git object.
     pub fn object(path: impl Into<PathBuf>, id: ObjectId) -> Self {
         Self { path: path.into(), object: Some(id), wraps: Vec::new() }
+    }
+
+    /// The path with the names of the members that lead on from it, as if archives were directories:
+    /// `app.apk/assets/release.jks`. What a path says of a key, it says inside an archive too.
+    pub fn location(&self) -> Cow<'_, Path> {
+        let mut names = self.wraps.iter().map(|wrap| &wrap.name).filter(|name| !name.as_os_str().is_empty()).peekable();
+        if names.peek().is_none() {
+            return Cow::Borrowed(&self.path);
+        }
+        let mut path = self.path.clone();
+        for name in names {
+            // `push` of an absolute name would replace everything.
+            path.extend(name.components().filter(|part| matches!(part, Component::Normal(_))));
+        }
+        Cow::Owned(path)
     }
 
     /// The origin of something inside this one.
@@ -58,7 +83,11 @@ impl fmt::Display for Origin {
             write!(f, "@{}", object.short())?;
         }
         for wrap in &self.wraps {
-            write!(f, "!{}@{:#x}", wrap.kind, wrap.at)?;
+            match (wrap.name.as_os_str().is_empty(), wrap.at) {
+                (false, _) => write!(f, "!{}", printable_path(&wrap.name))?,
+                (true, 0) => write!(f, "!{}", wrap.kind)?,
+                (true, at) => write!(f, "!{}@{at:#x}", wrap.kind)?,
+            }
         }
         Ok(())
     }
@@ -161,8 +190,13 @@ mod tests {
     fn origin_reads_like_a_path() {
         let file = Origin::file("deploy.yaml");
         assert_eq!(file.to_string(), "deploy.yaml");
-        let inner = file.inside(Wrap { kind: "base64", at: 0x40 });
+        let inner = file.inside(Wrap::unnamed("base64", 0x40));
         assert_eq!(inner.to_string(), "deploy.yaml!base64@0x40");
+        assert_eq!(inner.location(), Path::new("deploy.yaml"));
+        let layer = Wrap { kind: "tar", at: 0x200, name: "../etc/\u{1b}key.pem".into() };
+        let inner = Origin::file("dir/image.tar.gz").inside(Wrap::unnamed("gzip", 0)).inside(layer);
+        assert_eq!(inner.to_string(), "dir/image.tar.gz!gzip!../etc/\\x1bkey.pem");
+        assert_eq!(inner.location(), Path::new("dir/image.tar.gz/etc/\u{1b}key.pem"));
     }
 
     #[cfg(unix)]

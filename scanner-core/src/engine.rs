@@ -384,7 +384,7 @@ impl Worker {
         let mut covered = None;
         let mut each = |entry: crate::seam::Entry<'_>| {
             let at = blob.window.start + entry.span.start as u64;
-            let origin = blob.origin.inside(Wrap { kind, at });
+            let origin = blob.origin.inside(Wrap::unnamed(kind, at));
             let inside = Around {
                 depth: around.depth + 1,
                 line: Some(around.line.unwrap_or(line)),

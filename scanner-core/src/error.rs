@@ -62,6 +62,10 @@ pub enum Reason {
     TooMany,
     /// Stored bytes that are damaged: a git object that does not inflate, or is not what its name says.
     Damaged,
+    /// An entry of an archive that is encrypted.
+    Encrypted,
+    /// Packed in a way that this build cannot undo.
+    Unsupported,
     /// A git object is stored as a difference to one that is not there.
     MissingBase,
     /// Objects that a repository refers to and does not hold: a partial clone, a lost alternate.
@@ -98,6 +102,8 @@ impl Reason {
             Self::TooSlow => "too_slow",
             Self::TooMany => "too_many",
             Self::Damaged => "damaged",
+            Self::Encrypted => "encrypted",
+            Self::Unsupported => "unsupported",
             Self::MissingBase => "missing_base",
             Self::MissingObjects => "missing_objects",
             Self::Shallow => "shallow",

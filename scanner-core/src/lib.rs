@@ -10,6 +10,7 @@ pub mod error;
 pub mod git;
 pub mod material;
 pub mod prefilter;
+pub mod random;
 pub mod seam;
 pub mod secret;
 pub mod source;

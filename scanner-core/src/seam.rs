@@ -1,13 +1,16 @@
 //! Every trait between the rooms, on one page.
 
+use std::io::{self, Read};
 use std::ops::{ControlFlow, Range};
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::blob::{Blob, Origin};
 use crate::budget::Budget;
 use crate::error::{Gap, Malformed, Reason, SourceError};
 use crate::material::{Material, Occurrence};
 use crate::prefilter::Prefilter;
+use crate::random::Cursor;
 use crate::secret::Secret;
 
 /// What a detector or unwrapper says of itself: `explain`, SARIF rules and `docs/detectors.md` are made from it.
@@ -144,6 +147,74 @@ pub trait Unwrapper: Sync {
     ) -> Result<(), Unopenable>;
 }
 
+/// A magic number and where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Magic {
+    /// Byte offset in the container.
+    pub at: usize,
+    /// The bytes there.
+    pub bytes: &'static [u8],
+}
+
+impl Magic {
+    /// Whether something that begins like this has it.
+    pub fn begins(&self, start: &[u8]) -> bool {
+        start.get(self.at..).is_some_and(|bytes| bytes.starts_with(self.bytes))
+    }
+}
+
+/// Bytes that can be read at any place: a file, or something held in memory.
+pub trait Random: Send + Sync {
+    /// How many there are.
+    fn size(&self) -> u64;
+    /// Reads bytes from a place; 0 at the end and behind it.
+    fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize>;
+}
+
+/// How a container is read.
+#[derive(Clone, Copy)]
+pub enum Reader {
+    /// From its first byte to its last, each once: it can be opened wherever it comes from, whatever its size.
+    InOrder(fn(&mut dyn Read, &mut dyn Inside) -> Result<(), Unopenable>),
+    /// At any place: inside of something that is read in order it has to fit into memory.
+    AnyPlace(fn(Cursor, &mut dyn Inside) -> Result<(), Unopenable>),
+}
+
+/// A container: an archive, a compressed stream, an image. Known by a magic number at its start, opened into members
+/// that are read like files of their own.
+///
+/// It returns [`Unopenable::Malformed`] if it only looked like one, before it handed out any member: its bytes are then
+/// read as the bytes they are. What is damaged further on goes to [`Inside::unread`], and what follows is still tried.
+pub trait Container: Sync {
+    /// What it says of itself.
+    fn about(&self) -> &'static About;
+    /// One of these must be there; never empty.
+    fn magics(&self) -> &'static [Magic];
+    /// Reads it.
+    fn reader(&self) -> Reader;
+}
+
+/// A member of a container.
+#[derive(Clone, Copy, Debug)]
+pub struct Member<'a> {
+    /// Its name as it is stored; empty if it has none (a compressed stream).
+    pub name: &'a [u8],
+    /// Byte offset in the container of where it is stored, as far as that means anything.
+    pub at: u64,
+}
+
+/// Who is told what is inside a container.
+pub trait Inside {
+    /// Looks at one member. `content` is read as far as the limits allow; a fault in it is told of by the reader of this,
+    /// once. `Break` means: stop, nothing more may be read.
+    fn member(&mut self, member: Member<'_>, content: &mut dyn Read) -> ControlFlow<()>;
+    /// A member, or all that follows, could not be read: encrypted, damaged, a method that is not known. `detail` says
+    /// what in a few fixed words.
+    fn unread(&mut self, member: Member<'_>, reason: Reason, detail: &str);
+    /// What a decoder may hold in memory, in bytes (a window, a dictionary).
+    fn memory(&self) -> u64;
+}
+
 /// A text that may be the password of a keystore.
 #[derive(Debug)]
 pub struct Candidate {
@@ -212,6 +283,22 @@ pub trait BlobSink: Sync {
     fn cancelled(&self) -> bool;
     /// The largest input that may be read, in bytes.
     fn max_bytes(&self) -> u64;
+    /// Whether what begins like this is a container that can be opened.
+    fn contains(&self, _start: &[u8]) -> bool {
+        false
+    }
+    /// Opens a container. `None` if it was none: read its bytes as they are.
+    fn unpack(&self, _origin: &Origin, _input: Packed<'_>) -> Option<Looked> {
+        None
+    }
+}
+
+/// The bytes of a container, as its source can give them.
+pub enum Packed<'a> {
+    /// At any place.
+    Random(Arc<dyn Random>),
+    /// In order; the first of them again, which were looked at already.
+    Stream(&'a [u8], &'a mut dyn Read),
 }
 
 /// What the sink says of a blob.
@@ -251,6 +338,8 @@ pub struct Knowledge {
     pub detectors: &'static [&'static dyn Detector],
     /// All unwrappers.
     pub unwrappers: &'static [&'static dyn Unwrapper],
+    /// All containers. The first whose magic is there is asked.
+    pub containers: &'static [&'static dyn Container],
     /// Formats that are recognised and not opened.
     pub unopened: &'static [Unopened],
     /// What reads files that use keys; `None` where only keys are looked for.

@@ -56,7 +56,7 @@ pub(crate) fn signing() -> radius::Finding {
     let id = KeyId { spki_sha256: [0x11; 32], key_only: [0x22; 32] };
     let mut occurrences: Vec<_> = (1..12).map(|n| occurrence(&format!("keys/{n:02}.pem"), 1)).collect();
     let mut wrapped = occurrence("deploy.yaml", 14);
-    wrapped.origin = wrapped.origin.inside(Wrap { kind: "base64", at: 0x40 });
+    wrapped.origin = wrapped.origin.inside(Wrap::unnamed("base64", 0x40));
     wrapped.material.encoding = Encoding::Der;
     wrapped.material.labels = vec![Label::new("alias", b"release\x1b]0;x\x07")];
     occurrences.insert(0, wrapped);

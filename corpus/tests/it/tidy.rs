@@ -82,7 +82,8 @@ fn every_about_says_something() {
 #[test]
 fn the_prefilter_stays_hot() {
     let (text, binary) = Prefilter::new(&detectors::KNOWLEDGE).sizes();
-    assert!(text <= HOT && binary <= HOT, "{text} text and {binary} binary anchors; Teddy slows down above {HOT}");
+    let most = 3 * HOT;
+    assert!(text <= most && binary <= most, "{text} text and {binary} binary anchors: each {HOT} cost a pass");
 }
 
 #[test]

@@ -1,0 +1,157 @@
+//! Bytes that can be read at any place, and a place in them.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use crate::seam::Random;
+
+impl Random for File {
+    fn size(&self) -> u64 {
+        // A file whose size cannot be asked has none.
+        self.metadata().map_or(0, |meta| meta.len())
+    }
+
+    #[cfg(unix)]
+    fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
+        std::os::unix::fs::FileExt::read_at(self, into, at)
+    }
+
+    #[cfg(windows)]
+    fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
+        std::os::windows::fs::FileExt::seek_read(self, into, at)
+    }
+}
+
+/// Bytes held in memory. Wiped on drop: what lies in an archive may lie in it uncompressed.
+#[derive(Default)]
+pub struct Held(Zeroizing<Vec<u8>>);
+
+impl Held {
+    /// Takes the bytes.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+}
+
+impl Random for Held {
+    fn size(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
+        let from = usize::try_from(at).ok().and_then(|at| self.0.get(at..)).unwrap_or_default();
+        let length = from.len().min(into.len());
+        if let (Some(into), Some(from)) = (into.get_mut(..length), from.get(..length)) {
+            into.copy_from_slice(from);
+        }
+        Ok(length)
+    }
+}
+
+/// A place in bytes that can be read at any place: what archive readers want as `Read + Seek`. Cheap to clone, each clone
+/// with a place of its own.
+#[derive(Clone)]
+pub struct Cursor {
+    bytes: Arc<dyn Random>,
+    /// The part that is seen: start and end in `bytes`.
+    start: u64,
+    end: u64,
+    /// The place, from `start`.
+    at: u64,
+}
+
+impl std::fmt::Debug for Cursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Cursor({} of {} bytes)", self.at, self.size())
+    }
+}
+
+impl Cursor {
+    /// All of the bytes, from the first.
+    pub fn new(bytes: Arc<dyn Random>) -> Self {
+        let end = bytes.size();
+        Self { bytes, start: 0, end, at: 0 }
+    }
+
+    /// How many bytes there are.
+    pub const fn size(&self) -> u64 {
+        self.end.saturating_sub(self.start)
+    }
+
+    /// A part of it, cut at the end.
+    #[must_use]
+    pub fn part(&self, at: u64, length: u64) -> Self {
+        let start = self.start.saturating_add(at).min(self.end);
+        let end = start.saturating_add(length).min(self.end);
+        Self { bytes: Arc::clone(&self.bytes), start, end, at: 0 }
+    }
+
+    /// Reads bytes from a place, all that fit and are there.
+    pub fn read_from(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
+        let mut part = self.part(at, into.len() as u64);
+        let mut held = 0;
+        while let Some(room) = into.get_mut(held..).filter(|room| !room.is_empty()) {
+            match part.read(room)? {
+                0 => break,
+                read => held += read,
+            }
+        }
+        Ok(held)
+    }
+}
+
+impl Read for Cursor {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.size().saturating_sub(self.at)).unwrap_or(usize::MAX);
+        let length = into.len().min(left);
+        let Some(into) = into.get_mut(..length).filter(|into| !into.is_empty()) else { return Ok(0) };
+        loop {
+            match self.bytes.read_at(self.start.saturating_add(self.at), into) {
+                Ok(read) => {
+                    self.at += read as u64;
+                    return Ok(read);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl Seek for Cursor {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let at = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::End(by) => self.size().checked_add_signed(by),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+        };
+        self.at = at.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        Ok(self.at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_a_whole_of_its_own() {
+        let mut whole = Cursor::new(Arc::new(Held::new((0..100).collect())));
+        assert_eq!(whole.seek(SeekFrom::End(-1)).unwrap(), 99);
+        let mut part = whole.part(10, 5);
+        let mut bytes = Vec::new();
+        part.read_to_end(&mut bytes).unwrap();
+        assert_eq!(bytes, [10, 11, 12, 13, 14]);
+        assert_eq!(part.seek(SeekFrom::Start(3)).unwrap(), 3);
+        assert_eq!(part.seek(SeekFrom::Current(-1)).unwrap(), 2);
+        assert!(part.seek(SeekFrom::Current(-3)).is_err());
+        assert_eq!((part.part(4, 9).size(), part.part(u64::MAX, 9).size()), (1, 0));
+        let mut far = [0; 4];
+        assert_eq!((part.read_from(3, &mut far).unwrap(), part.read_from(300, &mut far).unwrap()), (2, 0));
+        part.seek(SeekFrom::Start(u64::MAX)).unwrap();
+        assert_eq!(part.read(&mut far).unwrap(), 0);
+    }
+}
