@@ -32,7 +32,12 @@ pub const DETECTORS: &[&dyn Detector] = &[
 pub const UNWRAPPERS: &[&dyn Unwrapper] = &[&wrap::base64::Base64, &wrap::utf16::Utf16];
 
 /// Every container. A new one is one file in `wrap/` and one line here.
-pub const CONTAINERS: &[&dyn Container] = &[];
+pub const CONTAINERS: &[&dyn Container] = &[
+    // Packages and images. A weak magic comes behind the strong ones: the first that matches is asked.
+    &wrap::ar::Ar,
+    &wrap::rpm::Rpm,
+    &wrap::cpio::Cpio,
+];
 
 /// All of it, for the engine.
 pub const KNOWLEDGE: Knowledge = Knowledge {

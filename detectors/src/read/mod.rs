@@ -17,6 +17,7 @@ pub(crate) mod proof;
 pub(crate) mod public;
 pub(crate) mod putty;
 pub(crate) mod ssh;
+pub(crate) mod stored;
 pub(crate) mod text;
 pub(crate) mod weierstrass;
 pub(crate) mod x509;

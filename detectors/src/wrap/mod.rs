@@ -3,3 +3,6 @@
 pub(crate) mod base64;
 pub(crate) mod unopened;
 pub(crate) mod utf16;
+pub(crate) mod ar;
+pub(crate) mod cpio;
+pub(crate) mod rpm;
