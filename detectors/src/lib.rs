@@ -37,6 +37,14 @@ pub const CONTAINERS: &[&dyn Container] = &[
     &wrap::ar::Ar,
     &wrap::rpm::Rpm,
     &wrap::cpio::Cpio,
+    &wrap::zip::Zip,
+    &wrap::tar::Tar,
+    &wrap::gzip::Gzip,
+    &wrap::bzip2::Bzip2,
+    &wrap::xz::Xz,
+    &wrap::lzma::Lzma,
+    &wrap::zstd::Zstd,
+    &wrap::lz4::Lz4,
 ];
 
 /// All of it, for the engine.
