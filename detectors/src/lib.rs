@@ -33,10 +33,6 @@ pub const UNWRAPPERS: &[&dyn Unwrapper] = &[&wrap::base64::Base64, &wrap::utf16:
 
 /// Every container. A new one is one file in `wrap/` and one line here.
 pub const CONTAINERS: &[&dyn Container] = &[
-    // Packages and images. A weak magic comes behind the strong ones: the first that matches is asked.
-    &wrap::ar::Ar,
-    &wrap::rpm::Rpm,
-    &wrap::cpio::Cpio,
     &wrap::zip::Zip,
     &wrap::tar::Tar,
     &wrap::gzip::Gzip,
@@ -45,6 +41,20 @@ pub const CONTAINERS: &[&dyn Container] = &[
     &wrap::lzma::Lzma,
     &wrap::zstd::Zstd,
     &wrap::lz4::Lz4,
+    // Packages and images. A weak magic comes behind the strong ones.
+    &wrap::ar::Ar,
+    &wrap::rpm::Rpm,
+    &wrap::sevenz::SevenZ,
+    &wrap::cab::Cab,
+    &wrap::cfb::Cfb,
+    &wrap::asar::Asar,
+    &wrap::crx::Crx,
+    &wrap::squashfs::Squashfs,
+    &wrap::iso9660::Iso9660,
+    &wrap::ext::Ext,
+    &wrap::fat::Fat,
+    &wrap::cpio::Cpio,
+    &wrap::disk::Disk,
 ];
 
 /// All of it, for the engine.

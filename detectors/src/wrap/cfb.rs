@@ -4,8 +4,6 @@
 //! Read by the `cfb` crate. Names of streams in installers are packed two letters to one, which is undone here. Cabinets
 //! inside of installers are streams and opened further.
 
-use std::io::Read;
-
 use cfb::CompoundFile;
 use scanner_core::error::{Malformed, Reason};
 use scanner_core::random::Cursor;

@@ -5,7 +5,6 @@
 //! last one often compressed: what follows the end of one and is none itself is handed on as a member without a name.
 
 use std::io::Read;
-use std::ops::ControlFlow;
 
 use scanner_core::error::{Malformed, Reason};
 use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};

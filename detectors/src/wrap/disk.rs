@@ -2,14 +2,14 @@
 //!
 //! Each partition is a member, which is opened further if it holds a file system that is known; so is each gap between
 //! them, where boot loaders lie. The magic of an MBR is two bytes that every boot sector has, so the table is believed only
-//! if its partitions lie in the image and not over each other. GPT has checksums, which are not held: a table that is
+//! if its partitions do not lie over each other and one of them begins in the image. GPT has checksums, which are not held: a table that is
 //! damaged in one place still shows partitions.
 
 use scanner_core::error::{Malformed, Reason};
 use scanner_core::random::Cursor;
 use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
-use crate::read::stored::{Dense, Exactly, held, le16, le32, le64};
+use crate::read::stored::{Dense, held, le16, le32, le64};
 
 /// Partitioned disks.
 #[derive(Debug)]
@@ -73,8 +73,12 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
             inside.unread(member, Reason::Damaged, "cut off");
         } else {
             let part = bytes.part(partition.at, partition.length);
-            if inside.member(member, &mut Exactly::new(part, partition.length)).is_break() {
+            let cut = part.size() < partition.length;
+            if inside.stored(member, part).is_break() {
                 return Ok(());
+            }
+            if cut {
+                inside.unread(member, Reason::Damaged, "cut off");
             }
         }
         end = end.max(partition.at.saturating_add(partition.length));
@@ -156,7 +160,7 @@ fn mbr(bytes: &Cursor) -> Option<Vec<Partition>> {
         let (at, end) = (first * SECTOR, (first + length) * SECTOR);
         // 0xee stands for a whole GPT, which was not there.
         let apart = covered.iter().all(|&(from, to)| end <= from || at >= to);
-        if first == 0 || at >= bytes.size() || !apart || kind == 0xee {
+        if first == 0 || !apart || kind == 0xee {
             return None;
         }
         covered.push((at, end));
@@ -166,7 +170,8 @@ fn mbr(bytes: &Cursor) -> Option<Vec<Partition>> {
             found.push(Partition { at, length: length * SECTOR, name: number.to_string() });
         }
     }
-    (!found.is_empty()).then_some(found)
+    // An image that was cut off has the first of them at least.
+    found.iter().any(|partition| partition.at < bytes.size()).then_some(found)
 }
 
 /// Logical partitions: each stands behind a table of two entries, itself and the next table.
@@ -218,6 +223,7 @@ mod tests {
     #[test]
     fn primary_and_logical_partitions_and_gaps() {
         let seen = open(&Disk, &mbr_disk()).unwrap();
+        // Gaps: up to the end of the last block that is not zero.
         let shown: Vec<(&str, u8, usize)> =
             seen.members.iter().map(|(name, content)| (name.as_str(), content[0], content.len() / 512)).collect();
         let expected = [("[gap]", b'A', 2), ("1", b'C', 3), ("[gap]", b'F', 2), ("5", b'H', 2), ("[gap]", b'J', 3)];
@@ -262,7 +268,8 @@ mod tests {
         for change in [
             |bytes: &mut Vec<u8>| bytes[446] = 7,
             |bytes: &mut Vec<u8>| put(bytes, 3, b"NTFS    "),
-            |bytes: &mut Vec<u8>| entry(bytes, 0, 0, 0x83, 900, 3),
+            |bytes: &mut Vec<u8>| entry(bytes, 0, 0, 0x83, 0, 3),
+            |bytes: &mut Vec<u8>| bytes.truncate(2 * 512),
             |bytes: &mut Vec<u8>| entry(bytes, 0, 2, 0x83, 3, 3),
             |bytes: &mut Vec<u8>| bytes[446..510].fill(0),
         ] {

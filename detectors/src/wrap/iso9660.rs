@@ -41,6 +41,9 @@ const MAGIC: &[u8] = b"CD001";
 /// Most bytes of one folder that are read. 8 MiB hold some 60,000 entries.
 const MOST_FOLDER: u64 = 8 << 20;
 
+/// Files up to this size are held in memory if they are containers.
+const SMALL: u64 = 1 << 20;
+
 /// Longest path in bytes; a folder beyond it is left out and told of.
 const MOST_PATH: usize = 4096;
 
@@ -234,6 +237,13 @@ impl Walk<'_> {
             let what = if compressed { "zisofs" } else { "interleaved" };
             self.inside.unread(member, Reason::Unsupported, what);
             return ControlFlow::Continue(());
+        }
+        // A file system in a file, as live media have it, is read where it lies.
+        if let [(at, length)] = record.extents[..]
+            && length > SMALL
+            && at.saturating_add(length) <= self.bytes.size()
+        {
+            return self.inside.stored(member, self.bytes.part(at, length));
         }
         let mut content: Box<dyn Read> = Box::new(std::io::empty());
         for &(at, length) in &record.extents {

@@ -5,7 +5,6 @@
 //! members only. The dictionary that a block asks for is held against the memory of the run before it is decoded.
 
 use std::io::Read;
-use std::ops::ControlFlow;
 
 use scanner_core::error::{Malformed, Reason};
 use scanner_core::random::Cursor;
