@@ -7,6 +7,7 @@ pub(crate) mod cursor;
 pub(crate) mod curves;
 pub(crate) mod goldilocks;
 pub(crate) mod locate;
+pub(crate) mod mapped;
 pub(crate) mod openpgp;
 pub(crate) mod openpgp_signature;
 pub(crate) mod openssh;

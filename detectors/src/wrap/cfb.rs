@@ -96,3 +96,55 @@ fn name(path: &str) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+    use crate::read::stored::collect::{open, torture};
+
+    fn file(streams: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut file = CompoundFile::create(std::io::Cursor::new(Vec::new())).unwrap();
+        file.create_storage("/Attachment").unwrap();
+        for (path, content) in streams {
+            file.create_stream(path).unwrap().write_all(content).unwrap();
+        }
+        file.into_inner().into_inner()
+    }
+
+    #[test]
+    fn streams_small_and_large_with_their_names() {
+        // Wine's encoding of "Binary.k" and of the table "File".
+        let packed: String = [0x4840, 0x3f3f, 0x3c37].iter().filter_map(|&c| char::from_u32(c)).collect();
+        let large = vec![b'x'; 9000];
+        let bytes = file(&[("/small", b"key"), ("/Attachment/large", &large), (&format!("/{packed}"), b"t"), ("/empty", b"")]);
+        let seen = open(&Cfb, &bytes).unwrap();
+        assert_eq!(seen.content("small"), Some(&b"key"[..]));
+        assert_eq!(seen.content("Attachment/large"), Some(large.as_slice()));
+        assert!(seen.names().iter().any(|name| name.starts_with('!')), "{:?}", seen.names());
+        assert_eq!((seen.members.len(), seen.unread.len()), (3, 0));
+        torture(&Cfb, &bytes, 97);
+    }
+
+    #[test]
+    fn names_of_installers() {
+        let pair = |a: u32, b: u32| char::from_u32(0x3800 + a + (b << 6)).unwrap();
+        // "File": F is 15, i 44, l 47, e 40.
+        let file: String = [char::from_u32(0x4840).unwrap(), pair(15, 44), pair(47, 40)].iter().collect();
+        let odd: String = [pair(62, 10), char::from_u32(0x4800 + 61).unwrap()].iter().collect();
+        for (stored, shown) in [(file.as_str(), "!File"), (odd.as_str(), ".Az"), ("/\u{5}Summary", "\u{5}Summary")] {
+            assert_eq!(name(stored), shown);
+        }
+    }
+
+    #[test]
+    fn headers_that_promise_too_much() {
+        let bytes = file(&[("/small", b"key")]);
+        for at in [30, 44, 64, 72] {
+            let mut changed = bytes.clone();
+            changed[at..at + 2].copy_from_slice(&[0xff, 0xff]);
+            assert!(open(&Cfb, &changed).is_none(), "{at}");
+        }
+    }
+}

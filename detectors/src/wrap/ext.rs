@@ -173,3 +173,31 @@ impl Read for Content {
         self.0.read_bytes(into).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "damaged"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::read::stored::collect::open;
+
+    /// A superblock that goes together, and nothing behind it. Whole file systems are in the corpus.
+    fn superblock() -> Vec<u8> {
+        let mut bytes = vec![0; 8192];
+        for (at, value) in [(4, 8_u32), (24, 0), (32, 8192), (40, 16)] {
+            bytes[1024 + at..][..4].copy_from_slice(&value.to_le_bytes());
+        }
+        bytes[1024 + 0x38..][..2].copy_from_slice(&[0x53, 0xef]);
+        bytes
+    }
+
+    #[test]
+    fn superblocks_that_contradict_themselves() {
+        let cursor = |bytes: Vec<u8>| Cursor::new(std::sync::Arc::new(scanner_core::random::Held::new(bytes)));
+        assert!(is_superblock(&cursor(superblock())));
+        for (at, value) in [(4, u32::MAX), (24, 7), (32, 0), (32, 9000), (40, 0), (40, 9000), (0x38, 0)] {
+            let mut bytes = superblock();
+            bytes[1024 + at..][..4].copy_from_slice(&value.to_le_bytes());
+            assert!(!is_superblock(&cursor(bytes)), "{at:#x}");
+        }
+        assert!(open(&Ext, &superblock()).is_none(), "no file system behind it");
+    }
+}

@@ -337,3 +337,90 @@ fn without_version(name: &[u8]) -> &[u8] {
     let name = name.strip_suffix(b";1").unwrap_or(name);
     name.strip_suffix(b".").unwrap_or(name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::read::stored::collect::{open, torture};
+
+    /// A directory record: name, sector, bytes, flags, system use.
+    fn record(name: &[u8], sector: u32, size: u32, flags: u8, system_use: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![0; 33];
+        bytes[2..6].copy_from_slice(&sector.to_le_bytes());
+        bytes[10..14].copy_from_slice(&size.to_le_bytes());
+        bytes[25] = flags;
+        bytes[32] = name.len() as u8;
+        bytes.extend(name);
+        bytes.resize(bytes.len().next_multiple_of(2), 0);
+        bytes.extend(system_use);
+        bytes[0] = bytes.len() as u8;
+        bytes
+    }
+
+    fn put(image: &mut [u8], sector: usize, what: &[u8]) {
+        image[sector * 2048..][..what.len()].copy_from_slice(what);
+    }
+
+    fn descriptor(kind: u8, root: &[u8], escape: &[u8]) -> Vec<u8> {
+        let mut bytes = [&[kind][..], MAGIC, &[1]].concat();
+        bytes.resize(2048, 0);
+        bytes[88..88 + escape.len()].copy_from_slice(escape);
+        bytes[128..130].copy_from_slice(&2048_u16.to_le_bytes());
+        bytes[156..156 + root.len()].copy_from_slice(root);
+        bytes
+    }
+
+    /// A primary tree in sector 20 and a Joliet tree in 21; content from 22 on.
+    fn image() -> Vec<u8> {
+        let mut image = vec![0; 30 * 2048];
+        put(&mut image, 16, &descriptor(1, &record(&[0], 20, 2048, 2, &[]), b""));
+        put(&mut image, 17, &descriptor(2, &record(&[0], 21, 2048, 2, &[]), b"%/E"));
+        put(&mut image, 18, &descriptor(255, &[], b""));
+        let continued = [b'C', b'E', 28, 1, 29, 0, 0, 0, 0, 0, 0, 29, 4, 0, 0, 0, 0, 0, 0, 4, 12, 0, 0, 0, 0, 0, 0, 12];
+        let named = [b"NM\x0d\x01\x00long nam", &continued[..]].concat();
+        let tree = [
+            record(&[0], 20, 2048, 2, &[b'S', b'P', 7, 1, 0xbe, 0xef, 0]),
+            record(&[1], 20, 2048, 2, &[]),
+            record(b"KEY.PEM;1", 22, 2048, 0x80, &named),
+            record(b"KEY.PEM;1", 24, 3, 0, &named),
+            record(b"PACKED.Z;1", 25, 9, 0, b"ZF\x10\x01pz\x04\x0f\0\0\0\0\0\0\0\0"),
+            record(b"GONE.;1", 900, 9, 0, b""),
+            record(b"LOOP", 20, 2048, 2, b""),
+        ];
+        put(&mut image, 20, &tree.concat());
+        let hidden = record(b"\0h\0i\0d\0d\0e\0n", 26, 6, 0, b"");
+        put(&mut image, 21, &[record(&[0], 21, 2048, 2, &[]), record(b"\0k", 22, 2051, 0, b""), hidden].concat());
+        put(&mut image, 22, &[b'a'; 2048]);
+        put(&mut image, 24, b"bbb");
+        put(&mut image, 26, b"secret");
+        image[29 * 2048 + 4..][..12].copy_from_slice(b"NM\x0c\x01\x00e.pem\0\0");
+        image[29 * 2048 + 6] = 10;
+        image
+    }
+
+    #[test]
+    fn names_extents_and_what_only_one_tree_shows() {
+        let seen = open(&Iso9660, &image()).unwrap();
+        assert_eq!(seen.names(), ["long name.pem", "GONE", "hidden"]);
+        assert_eq!(seen.content("long name.pem").map(<[u8]>::len), Some(2051));
+        assert_eq!(seen.content("hidden"), Some(&b"secret"[..]));
+        // The one that is compressed, and the one that lies outside.
+        assert_eq!(seen.reasons(), [Reason::Unsupported, Reason::ReadError]);
+    }
+
+    #[test]
+    fn damage_and_near_misses() {
+        let image = image();
+        for at in [16 * 2048 + 156, 20 * 2048, 20 * 2048 + 40, 21 * 2048, 29 * 2048] {
+            torture(&Iso9660, &image[..at.min(image.len())], 20_011);
+            let mut changed = image.clone();
+            for value in [0, 1, 40, 0xff] {
+                changed[at] = value;
+                let _ = open(&Iso9660, &changed);
+            }
+        }
+        let mut text = vec![b' '; 40_000];
+        text[0x8001..0x8006].copy_from_slice(MAGIC);
+        assert!(open(&Iso9660, &text).is_none());
+    }
+}

@@ -26,3 +26,8 @@ pub(crate) mod fat;
 pub(crate) mod iso9660;
 pub(crate) mod sevenz;
 pub(crate) mod squashfs;
+pub(crate) mod android_sparse;
+pub(crate) mod qcow2;
+pub(crate) mod uboot;
+pub(crate) mod vhd;
+pub(crate) mod vmdk;

@@ -136,3 +136,80 @@ fn fault(error: &Error) -> (Reason, &'static str) {
         _ => (Reason::Damaged, "packed data"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::read::stored::collect::{Seen, open, open_into, torture};
+
+    /// CRC-32, bit by bit.
+    fn crc(bytes: &[u8]) -> [u8; 4] {
+        let step = |crc: u32| (0..8).fold(crc, |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 });
+        (!bytes.iter().fold(!0, |crc, &byte| step(crc ^ u32::from(byte)))).to_le_bytes()
+    }
+
+    /// An archive of one member for each block, with the coder that is given: its number and properties.
+    fn archive(blocks: &[(&str, &[u8], &[u8], &[u8])]) -> Vec<u8> {
+        let packed: Vec<u8> = blocks.iter().flat_map(|(_, content, _, _)| content.to_vec()).collect();
+        let lengths: Vec<u8> = blocks.iter().map(|(_, content, _, _)| content.len() as u8).collect();
+        let mut names = vec![0];
+        let mut coders = Vec::new();
+        for (name, _, coder, properties) in blocks {
+            names.extend(name.encode_utf16().chain([0]).flat_map(u16::to_le_bytes));
+            let flags = coder.len() as u8 | if properties.is_empty() { 0 } else { 0x20 };
+            coders.extend([1, flags]);
+            coders.extend(*coder);
+            if !properties.is_empty() {
+                coders.push(properties.len() as u8);
+                coders.extend(*properties);
+            }
+        }
+        let count = [blocks.len() as u8];
+        // Header, streams: packed sizes; unpacking: blocks and sizes; files: names.
+        let header: Vec<u8> = [
+            &[0x01, 0x04, 0x06, 0x00][..], &count, &[0x09], &lengths, &[0x00],
+            &[0x07, 0x0b], &count, &[0x00], &coders, &[0x0c], &lengths, &[0x00, 0x00],
+            &[0x05], &count, &[0x11, names.len() as u8], &names, &[0x00, 0x00],
+        ]
+        .concat();
+        let place = [&(packed.len() as u64).to_le_bytes()[..], &(header.len() as u64).to_le_bytes(), &crc(&header)].concat();
+        [MAGIC, &[0, 4], &crc(&place), &place, &packed, &header].concat()
+    }
+
+    const COPY: &[u8] = EncoderMethod::ID_COPY;
+
+    #[test]
+    fn each_block_for_itself() {
+        let bytes = archive(&[
+            ("a.pem", b"first", COPY, b""),
+            ("locked", b"ciphertext", EncoderMethod::ID_AES256_SHA256, &[0x13, 0]),
+            ("huge", b"packed", EncoderMethod::ID_LZMA, &[0x5d, 0, 0, 0, 0x80]),
+            ("zstd", b"packed", EncoderMethod::ID_ZSTD, &[1, 5, 0, 0, 0]),
+            ("broken", b"no lzma at all", EncoderMethod::ID_LZMA, &[0x5d, 0, 0, 1, 0]),
+            ("b.pem", b"last", COPY, b""),
+        ]);
+        let seen = open(&SevenZ, &bytes).unwrap();
+        assert_eq!((seen.content("a.pem"), seen.content("b.pem")), (Some(&b"first"[..]), Some(&b"last"[..])));
+        let told: Vec<(&str, Reason)> = seen.unread.iter().map(|(name, reason, _)| (name.as_str(), *reason)).collect();
+        assert_eq!(told[..3], [
+            ("locked", Reason::Encrypted),
+            ("huge", Reason::TooLarge),
+            ("zstd", Reason::Unsupported),
+        ]);
+        assert_eq!(told[3].0, "broken");
+        torture(&SevenZ, &bytes, 5);
+    }
+
+    #[test]
+    fn what_is_cut_off_and_what_is_none() {
+        let bytes = archive(&[("a.pem", b"first", COPY, b""), ("b.pem", b"last", COPY, b"")]);
+        assert_eq!(open(&SevenZ, &bytes[..bytes.len() - 1]).unwrap().unread[0].2, "cut off");
+        assert!(open(&SevenZ, MAGIC).is_none());
+        let mut changed = bytes.clone();
+        changed[50] ^= 1;
+        assert_eq!(open(&SevenZ, &changed).unwrap().reasons(), [Reason::Damaged], "its checksum");
+        let mut seen = Seen { stop_after: Some(1), ..Seen::default() };
+        open_into(&SevenZ, &bytes, &mut seen).unwrap();
+        assert_eq!(seen.members.len(), 1);
+    }
+}
