@@ -455,6 +455,9 @@ pub(crate) struct Coverage {
     pub(crate) bytes: u64,
     /// Matches that looked like a private key and were none.
     pub(crate) rejected: u64,
+    /// Archives, images and compressed streams that were opened, by format, and how many members were read of them all.
+    pub(crate) containers: BTreeMap<&'static str, u64>,
+    pub(crate) members: u64,
     /// Formats recognised and not opened: how many inputs of each.
     pub(crate) unopened: BTreeMap<&'static str, u64>,
     /// Locked keys and keystores, and what was tried on them.
