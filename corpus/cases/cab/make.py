@@ -1,6 +1,7 @@
 """Windows cabinets by gcab; LZX, for which there is no free packer, by hand from [MS-PATCH] with blocks that are not packed."""
 
 import struct
+import zlib
 
 from contain import Packed
 
@@ -35,7 +36,9 @@ files = [(b"readme.txt", 0, len(other), 0), (b"id.pem", len(other), len(key), 0)
 f.path("lzx.cab").write_bytes(cabinet(3 | 16 << 8, [(lzx(content), len(content))], files))
 f.add("lzx.cab", f.read("lzx.cab"), "make.py: an LZX folder with a block that is not packed", [f.shown("cabextract -q -p -F id.pem lzx.cab")])
 part = files + [(b"rest.pem", 0, 900, 0xfffe)]
-f.path("set.cab").write_bytes(cabinet(0, [(content, len(content))], part, 2, b"next.cab\0disk 2\0"))
+deflate = zlib.compressobj(9, zlib.DEFLATED, -15)
+mszip = b"CK" + deflate.compress(content) + deflate.flush()
+f.path("set.cab").write_bytes(cabinet(1, [(mszip, len(content))], part, 2, b"next.cab\0disk 2\0"))
 f.add("set.cab", f.read("set.cab"), "make.py: the first cabinet of a set", [f.shown("cabextract -q -p -F id.pem set.cab 2>/dev/null")])
 data = f.read("mszip.cab")
 f.add("cut.cab", data[: data.index(b"CK") + 100], "mszip.cab cut off in its first block", silent=True, why="no block is whole")

@@ -20,6 +20,7 @@ f.tool("indexed.img", "truncate -s 4M indexed.img && mke2fs -q -F -t ext4 -b 102
 data = bytearray(f.read("ext4.img"))
 data[1024 + 32:1024 + 36] = b"\xff\xff\xff\xff"
 f.add("damaged_superblock.img", bytes(data), "ext4.img with a superblock that contradicts itself: read as the bytes it is", f.three(show("ext4.img")))
+f.tool("deleted.img", "cp ext4.img deleted.img && debugfs -w -R 'rm etc/id.pem' deleted.img 2>/dev/null", lambda: f.three(show("ext4.img")), oracle="ext4.img, before the file was deleted")
 f.silent("near-magic.bin", bytes(1080) + b"\x53\xef" + bytes(4000), "printf", "the magic alone")
 f.silent("near-text.txt", b"x" * 1080 + b"\x53\xef" + b"x" * 4000, "printf", "the magic in text")
 f.finish()

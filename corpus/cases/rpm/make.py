@@ -37,7 +37,8 @@ for payload, name in (("w9.gzdio", "gzip.rpm"), ("w9.bzdio", "bzip2.rpm"), ("w6.
            lambda: f.three(show(name)) + [post(name)])
 source = lambda path: f"rpm2cpio source.src.rpm | cpio -i --quiet --to-stdout {path}"
 f.tool("source.src.rpm", "rpmbuild -bs --quiet --define \"_topdir $PWD/top\" k.spec && mv top/SRPMS/k-1-1.src.rpm source.src.rpm",
-       lambda: [f.shown(source("id.pem")), f.shown(source("k.spec") + " | sed -n '/BEGIN/,/END P/p'")])
+       lambda: [f.shown(source("id.pem")), f.shown(source("k.spec") + " | sed -n '/BEGIN/,/END P/p'"),
+                f.shown("rpm -qp --qf '%{SPEC}' source.src.rpm | sed -n '/BEGIN/,/END P/p'")])
 data = f.read("none.rpm")
 f.add("cut.rpm", data[:data.index(b"\x8e\xad\xe8\x01", 100) + 40], "none.rpm cut off in its first header", silent=True, why="nothing is left of it")
 f.silent("near-lead.rpm", b"\xed\xab\xee\xdb\x03\x00" + bytes(200), "printf", "a lead without headers")

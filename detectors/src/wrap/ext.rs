@@ -1,20 +1,22 @@
-//! ext2, ext3 and ext4 file systems, opened file by file with the `ext4-view` crate: extents and block maps, journals that
-//! were not replayed, inline data.
+//! ext2, ext3 and ext4 file systems, opened file by file.
 //!
-//! The magic is two bytes that stand at their place in one of 65,536 files by chance, so the superblock is held against the
-//! size of the image first; that also keeps the crate from reserving memory for block groups that are not there.
+//! Read by hand: the crate there is for it (`ext4-view`) knows no inline data, reserves memory by numbers from the image
+//! and does not show what is free, and deleting a file in ext frees its blocks and leaves what is in them. So every block
+//! is looked at: as part of a file, of the journal, or of what is free.
+//!
+//! The magic is two bytes that stand at their place in one of 65,536 files by chance: the superblock is held against
+//! itself and against the size of the image before it is believed.
+
+mod volume;
 
 use std::collections::BTreeSet;
-use std::error::Error;
-use std::io::{self, Read};
-use std::ops::ControlFlow;
 
-use ext4_view::{Ext4, Ext4Error, Ext4Read, File, FileType, PathBuf};
 use scanner_core::error::{Malformed, Reason};
 use scanner_core::random::Cursor;
 use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
-use crate::read::stored::{Exactly, held, le16, le32};
+use crate::read::stored::{Dense, Exactly};
+use volume::{Kind, SUPERBLOCK, Volume};
 
 /// ext2, ext3 and ext4 file systems.
 #[derive(Debug)]
@@ -23,15 +25,19 @@ pub(crate) struct Ext;
 static ABOUT: About = About {
     id: "ext",
     title: "ext2, ext3 or ext4 file system",
-    detects: "Files in ext2, ext3 and ext4 file systems, the journal of an unclean one taken into account.",
-    blind_to: "Deleted files and other free blocks, extended attributes, and folders encrypted with fscrypt (reported as not \
-               read). A file system with features that are not known is read as the bytes it is.",
-    respond: "Whoever has the image has the key. Replace the key, then publish a new image.",
-    references: &["Linux Documentation/filesystems/ext4"],
+    detects: "Files in ext2, ext3 and ext4 file systems, in extents, block maps or the inode itself; the journal; and what \
+              lies in free blocks: deleted files that were not overwritten.",
+    blind_to: "Extended attributes. The journal of an unclean file system is read, not replayed: a file that only it knows is \
+               seen without its name. Folders encrypted with fscrypt are reported as not read.",
+    respond: "Whoever has the image has the key. Replace the key, then publish a new image; deleting the file is not enough.",
+    references: &["Linux Documentation/filesystems/ext4", "e2fsprogs lib/ext2fs/ext2_fs.h"],
 };
 
-/// Where the superblock stands, in bytes.
-const SUPERBLOCK: u64 = 1024;
+/// Longest path in bytes. A damaged file system may hold a folder in itself.
+const MOST_PATH: usize = 4096;
+
+/// ext2_fs.h: EXT2_ROOT_INO.
+const ROOT: u32 = 2;
 
 impl Container for Ext {
     fn about(&self) -> &'static About {
@@ -39,7 +45,7 @@ impl Container for Ext {
     }
 
     fn magics(&self) -> &'static [Magic] {
-        // s_magic, at 0x38 of the superblock.
+        // ext2_fs.h: s_magic.
         &[Magic { at: SUPERBLOCK as usize + 0x38, bytes: &[0x53, 0xef] }]
     }
 
@@ -49,155 +55,153 @@ impl Container for Ext {
 }
 
 fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
-    if !is_superblock(&bytes) {
-        return Err(Malformed::new("ext superblock", SUPERBLOCK as usize).into());
+    let malformed = Malformed::new("ext superblock", SUPERBLOCK as usize);
+    let volume = Volume::read(bytes).ok_or(malformed)?;
+    if volume.entries(ROOT).is_none() {
+        return Err(malformed.into());
     }
-    let Ok(volume) = Ext4::load(Box::new(Bytes(bytes))) else {
-        return Err(Malformed::new("ext file system", SUPERBLOCK as usize).into());
-    };
-    let mut folders = vec![PathBuf::new("/")];
-    while let Some(folder) = folders.pop() {
-        let entries = match volume.read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(error) => {
-                tell(inside, &folder, &error);
-                continue;
-            }
+    let mut folders = vec![(Vec::new(), ROOT)];
+    let mut seen = BTreeSet::from([ROOT]);
+    while let Some((path, folder)) = folders.pop() {
+        let Some(entries) = volume.entries(folder) else {
+            inside.unread(Member { name: &path, at: 0 }, Reason::Damaged, "folder");
+            continue;
         };
-        // Links of a folder to itself are `.` and `..`; a damaged one may name a file more than once.
-        let mut names = BTreeSet::new();
-        for entry in entries {
-            let entry = match entry {
-                Ok(entry) => entry,
-                Err(error) => {
-                    tell(inside, &folder, &error);
-                    break;
-                }
-            };
-            let path = entry.path();
-            let name = entry.file_name();
-            if matches!(name.as_ref(), b"." | b"..") || !names.insert(path.as_ref().to_vec()) {
+        for (name, number) in entries {
+            let mut path = path.clone();
+            if !path.is_empty() {
+                path.push(b'/');
+            }
+            path.extend(name);
+            // Links to one file name the same inode.
+            if path.len() > MOST_PATH || !seen.insert(number) {
                 continue;
             }
-            match entry.file_type() {
-                Ok(FileType::Directory) if path.as_ref().len() < MOST_PATH => folders.push(path),
-                Ok(FileType::Regular) => {
-                    if file(&volume, &path, inside).is_break() {
+            let Some(inode) = volume.inode(number) else {
+                inside.unread(Member { name: &path, at: 0 }, Reason::Damaged, "inode");
+                continue;
+            };
+            let member = Member { name: &path, at: inode.at };
+            match inode.kind {
+                Kind::Other => {}
+                _ if inode.is_encrypted() => inside.unread(member, Reason::Encrypted, "fscrypt"),
+                Kind::Folder => folders.push((path, number)),
+                Kind::File if inode.size == 0 => {}
+                Kind::File => {
+                    let Some(content) = volume.content(&inode) else {
+                        inside.unread(member, Reason::Damaged, "blocks of the file");
+                        continue;
+                    };
+                    if inside.member(member, &mut Exactly::new(content, inode.size)).is_break() {
                         return Ok(());
                     }
                 }
-                Ok(FileType::Directory) => inside.unread(Member { name: b"", at: 0 }, Reason::TooDeep, "path"),
-                Ok(_) => {}
-                Err(error) => tell(inside, &path, &error),
             }
         }
     }
+    let journal = volume.journal().and_then(|number| volume.inode(number));
+    if let Some(journal) = journal
+        && let Some(content) = volume.content(&journal)
+        && inside.member(Member { name: b"[journal]", at: journal.at }, &mut Dense::new(content)).is_break()
+    {
+        return Ok(());
+    }
+    let _ = inside.member(Member { name: b"[free blocks]", at: 0 }, &mut Dense::new(volume.free()));
     Ok(())
-}
-
-/// Longest path in bytes. A damaged file system may hold a folder in itself.
-const MOST_PATH: usize = 4096;
-
-/// Whether the fields of a superblock go together and with the size of the image.
-fn is_superblock(bytes: &Cursor) -> bool {
-    let check = || {
-        let block = held(bytes, SUPERBLOCK, 1024, 1024)?;
-        let blocks = u64::from(le32(&block, 4)?);
-        let scale = le32(&block, 24).filter(|&scale| scale <= 6)?;
-        let per_group = u64::from(le32(&block, 32)?);
-        let inodes_per_group = u64::from(le32(&block, 40)?);
-        let groups = blocks.checked_div(per_group)? + 1;
-        // Each group has a bitmap that fills one block, and a descriptor of 32 bytes or more in the image.
-        let size = 1024_u64 << scale;
-        let wide = le32(&block, 0x150).filter(|_| le32(&block, 0x60).is_some_and(|flags| flags & 0x80 != 0));
-        Some(
-            le16(&block, 0x38)? == 0xef53
-                && per_group <= size * 8
-                && inodes_per_group > 0
-                && inodes_per_group <= size * 8
-                && groups * 32 < bytes.size()
-                && wide.unwrap_or(0) == 0,
-        )
-    };
-    check() == Some(true)
-}
-
-fn file(volume: &Ext4, path: &PathBuf, inside: &mut dyn Inside) -> ControlFlow<()> {
-    let opened = match volume.open(path) {
-        Ok(opened) => opened,
-        Err(error) => {
-            tell(inside, path, &error);
-            return ControlFlow::Continue(());
-        }
-    };
-    let size = opened.metadata().len();
-    if size == 0 {
-        return ControlFlow::Continue(());
-    }
-    inside.member(Member { name: name(path), at: 0 }, &mut Exactly::new(Content(opened), size))
-}
-
-/// A path without the slash before it.
-fn name(path: &PathBuf) -> &[u8] {
-    let path: &[u8] = path.as_ref();
-    path.strip_prefix(b"/").unwrap_or(path)
-}
-
-fn tell(inside: &mut dyn Inside, path: &PathBuf, error: &Ext4Error) {
-    let (reason, detail) = match error {
-        Ext4Error::Encrypted => (Reason::Encrypted, "fscrypt"),
-        Ext4Error::Io(_) => (Reason::ReadError, "reading failed"),
-        Ext4Error::Incompatible(_) => (Reason::Unsupported, "feature"),
-        _ => (Reason::Damaged, "inode or folder"),
-    };
-    inside.unread(Member { name: name(path), at: 0 }, reason, detail);
-}
-
-/// The image, as the crate wants it.
-struct Bytes(Cursor);
-
-impl Ext4Read for Bytes {
-    fn read(&mut self, at: u64, into: &mut [u8]) -> Result<(), Box<dyn Error + Send + Sync>> {
-        if self.0.read_from(at, into)? == into.len() {
-            return Ok(());
-        }
-        Err(io::Error::from(io::ErrorKind::UnexpectedEof).into())
-    }
-}
-
-/// A file of it.
-struct Content(File);
-
-impl Read for Content {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.0.read_bytes(into).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "damaged"))
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::read::stored::collect::open;
+    use crate::read::stored::collect::{open, torture};
 
-    /// A superblock that goes together, and nothing behind it. Whole file systems are in the corpus.
-    fn superblock() -> Vec<u8> {
-        let mut bytes = vec![0; 8192];
-        for (at, value) in [(4, 8_u32), (24, 0), (32, 8192), (40, 16)] {
-            bytes[1024 + at..][..4].copy_from_slice(&value.to_le_bytes());
+    const BLOCK: usize = 1024;
+
+    fn put(bytes: &mut [u8], at: usize, what: &[u8]) {
+        bytes[at..at + what.len()].copy_from_slice(what);
+    }
+
+    fn inode(bytes: &mut [u8], number: usize, mode: u16, size: u32, flags: u32, block: &[u8]) {
+        let at = 5 * BLOCK + (number - 1) * 128;
+        put(bytes, at, &mode.to_le_bytes());
+        put(bytes, at + 4, &size.to_le_bytes());
+        put(bytes, at + 32, &flags.to_le_bytes());
+        put(bytes, at + 40, block);
+    }
+
+    fn words(words: &[u32]) -> Vec<u8> {
+        words.iter().flat_map(|word| word.to_le_bytes()).collect()
+    }
+
+    /// One group of 64 blocks: bitmap in block 3, inodes from block 5 on, files from block 10 on.
+    fn image() -> Vec<u8> {
+        let mut bytes = vec![0; 64 * BLOCK];
+        let superblock = BLOCK;
+        for (at, value) in [(0, 16_u32), (4, 64), (20, 1), (24, 0), (28, 0), (32, 8192), (40, 16), (0x4c, 0), (0x60, 0x42)] {
+            put(&mut bytes, superblock + at, &value.to_le_bytes());
         }
-        bytes[1024 + 0x38..][..2].copy_from_slice(&[0x53, 0xef]);
+        put(&mut bytes, superblock + 0x38, &[0x53, 0xef]);
+        put(&mut bytes, 2 * BLOCK, &words(&[3, 4, 5]));
+        // Blocks 1 to 24 and from 27 on are used; the bitmap begins with block 1.
+        bytes[3 * BLOCK..4 * BLOCK].fill(0xff);
+        bytes[3 * BLOCK + 3] = 0b1111_1100;
+        let entry = |inode: u32, length: u16, name: &str| {
+            let head = [&inode.to_le_bytes()[..], &length.to_le_bytes(), &[name.len() as u8, 1], name.as_bytes()].concat();
+            [head, vec![0; length as usize - 8 - name.len()]].concat()
+        };
+        inode(&mut bytes, 2, 0o040_755, 1024, 0, &words(&[10]));
+        let list = [entry(2, 12, "."), entry(2, 12, ".."), entry(11, 16, "key"), entry(12, 16, "tree"), entry(13, 16, "locked")];
+        put(&mut bytes, 10 * BLOCK, &[list.concat(), entry(11, 952, "again")].concat());
+        // Twelve blocks, a hole among them, and one more behind an indirect block.
+        let blocks = [11, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 13];
+        inode(&mut bytes, 11, 0o100_600, 12 * 1024 + 5, 0, &words(&blocks));
+        put(&mut bytes, 11 * BLOCK, &[b'a'; BLOCK]);
+        put(&mut bytes, 12 * BLOCK, &[b'b'; BLOCK]);
+        put(&mut bytes, 13 * BLOCK, &words(&[14]));
+        put(&mut bytes, 14 * BLOCK, b"final");
+        let extents = [&[0x0a, 0xf3, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0][..], &words(&[0, 1, 15]), &words(&[1, 0x8001, 16])].concat();
+        inode(&mut bytes, 12, 0o100_600, 1024 + 8, 0x80000, &extents);
+        put(&mut bytes, 15 * BLOCK, &[b'e'; BLOCK]);
+        put(&mut bytes, 16 * BLOCK, b"reserved and never written");
+        inode(&mut bytes, 13, 0o100_600, 9, 0x800, &words(&[15]));
+        put(&mut bytes, 25 * BLOCK, b"deleted");
         bytes
     }
 
     #[test]
-    fn superblocks_that_contradict_themselves() {
-        let cursor = |bytes: Vec<u8>| Cursor::new(std::sync::Arc::new(scanner_core::random::Held::new(bytes)));
-        assert!(is_superblock(&cursor(superblock())));
-        for (at, value) in [(4, u32::MAX), (24, 7), (32, 0), (32, 9000), (40, 0), (40, 9000), (0x38, 0)] {
-            let mut bytes = superblock();
-            bytes[1024 + at..][..4].copy_from_slice(&value.to_le_bytes());
-            assert!(!is_superblock(&cursor(bytes)), "{at:#x}");
+    fn block_maps_extents_and_what_is_free() {
+        let seen = open(&Ext, &image()).unwrap();
+        assert_eq!(seen.names(), ["key", "tree", "[free blocks]"]);
+        let key = seen.content("key").unwrap();
+        assert_eq!((key.len(), key[0], key[1024], key[2048]), (12 * 1024 + 5, b'a', 0, b'b'));
+        assert!(key.ends_with(b"\0final"));
+        assert_eq!(seen.content("tree"), Some([&[b'e'; BLOCK][..], &[0; 8]].concat().as_slice()));
+        assert!(seen.content("[free blocks]").unwrap().starts_with(b"deleted"));
+        assert_eq!(seen.reasons(), [Reason::Encrypted]);
+    }
+
+    #[test]
+    fn damage_ends() {
+        let bytes = image();
+        torture(&Ext, &bytes[..3 * BLOCK], 53);
+        for at in (1024..2048).chain(5 * BLOCK..7 * BLOCK).chain(10 * BLOCK..10 * BLOCK + 90).chain(13 * BLOCK..13 * BLOCK + 8) {
+            for value in [0, 1, 0xff] {
+                let mut changed = bytes.clone();
+                changed[at] = value;
+                let _ = open(&Ext, &changed);
+            }
         }
-        assert!(open(&Ext, &superblock()).is_none(), "no file system behind it");
+    }
+
+    #[test]
+    fn superblocks_that_contradict_themselves() {
+        for (at, value) in [(4, u32::MAX), (24, 7), (32, 0), (32, 9000), (40, 0), (40, 9000), (0x38, 0), (0x60, 1)] {
+            let mut bytes = image();
+            put(&mut bytes, BLOCK + at, &value.to_le_bytes());
+            assert!(open(&Ext, &bytes).is_none(), "{at:#x}");
+        }
+        let mut bytes = image();
+        inode(&mut bytes, 2, 0o100_755, 1024, 0, &words(&[10]));
+        assert!(open(&Ext, &bytes).is_none(), "a root that is no folder");
     }
 }
