@@ -37,8 +37,24 @@ const TOLD: &[(&str, &str, Reason)] = &[
 
 /// Families whose samples have no gaps but those.
 const FAMILIES: &[&str] = &[
-    "android_sparse", "ar", "asar", "cab", "cfb", "cpio", "crx", "disk", "ext", "fat", "iso9660", "qcow2", "rpm", "sevenz",
-    "squashfs", "uboot", "vhd", "vmdk",
+    "android_sparse",
+    "ar",
+    "asar",
+    "cab",
+    "cfb",
+    "cpio",
+    "crx",
+    "disk",
+    "ext",
+    "fat",
+    "iso9660",
+    "qcow2",
+    "rpm",
+    "sevenz",
+    "squashfs",
+    "uboot",
+    "vhd",
+    "vmdk",
 ];
 
 #[test]
@@ -53,8 +69,11 @@ fn what_is_not_read_is_told_of_and_nothing_else() {
             let of_it = told.iter().filter(|(f, name, _)| f == family && *name == sample.file);
             let due: BTreeSet<Reason> = of_it.map(|(_, _, reason)| *reason).collect();
             if said != due {
-                let gaps: Vec<String> =
-                    harvest.gaps.iter().map(|gap| format!("{}: {:?}, {}", gap.origin, gap.reason, gap.detail)).collect();
+                let gaps: Vec<String> = harvest
+                    .gaps
+                    .iter()
+                    .map(|gap| format!("{}: {:?}, {}", gap.origin, gap.reason, gap.detail))
+                    .collect();
                 faults.push(format!("{family}/{}: {due:?} is due, said is {gaps:?}", sample.file));
             }
         }

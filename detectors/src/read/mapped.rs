@@ -78,7 +78,9 @@ impl Random for Mapped {
     }
 
     fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
-        let (Some(number), Some(inner)) = (at.checked_div(self.block), at.checked_rem(self.block)) else { return Ok(0) };
+        let (Some(number), Some(inner)) = (at.checked_div(self.block), at.checked_rem(self.block)) else {
+            return Ok(0);
+        };
         let most = (self.block - inner).min(self.size.saturating_sub(at));
         let length = usize::try_from(most).unwrap_or(usize::MAX).min(into.len());
         let Some(into) = into.get_mut(..length).filter(|into| !into.is_empty()) else { return Ok(0) };

@@ -66,10 +66,14 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
             inside.unread(disk, Reason::Damaged, "cut off");
             break;
         };
-        let (Some(kind), Some(length), Some(total)) = (le16(&chunk, 0), le32(&chunk, 4), le32(&chunk, 8)) else { break };
+        let (Some(kind), Some(length), Some(total)) = (le16(&chunk, 0), le32(&chunk, 4), le32(&chunk, 8)) else {
+            break;
+        };
         let place = match kind {
             0xcac1 => Place::At(at + chunk_header),
-            0xcac2 => held(&bytes, at + chunk_header, 4, 4).and_then(|fill| array(&fill, 0)).map_or(Place::Hole, Place::Fill),
+            0xcac2 => {
+                held(&bytes, at + chunk_header, 4, 4).and_then(|fill| array(&fill, 0)).map_or(Place::Hole, Place::Fill)
+            }
             // Whatever it is, it has no bytes here, as a checksum has no blocks.
             _ => Place::Hole,
         };

@@ -209,7 +209,10 @@ mod tests {
             let seen = open(&Ar, &bytes[..end]).unwrap();
             assert_eq!((seen.names(), seen.unread.len()), (names, faults), "{end}");
         }
-        assert!(open(&Ar, b"!<arch>\nis how an archive begins, and this text is none at all, ever, whatever it says.").is_none());
+        assert!(
+            open(&Ar, b"!<arch>\nis how an archive begins, and this text is none at all, ever, whatever it says.")
+                .is_none()
+        );
         assert_eq!(open(&Ar, &[&bytes[..], b"\n\n\0"].concat()).unwrap().unread, []);
     }
 

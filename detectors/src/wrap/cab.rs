@@ -156,8 +156,12 @@ impl Cabinet {
             folders.push((le32(&folder, 0)?.into(), le16(&folder, 4)?, le16(&folder, 6)?));
         }
         let first_file = u64::from(le32(&header, 16)?);
-        (!folders.is_empty() && first_file < bytes.size())
-            .then_some(Self { folders, first_file, files: le16(&header, 28)?, reserve })
+        (!folders.is_empty() && first_file < bytes.size()).then_some(Self {
+            folders,
+            first_file,
+            files: le16(&header, 28)?,
+            reserve,
+        })
     }
 
     /// The files, and whether the list could be read to its end.
@@ -343,10 +347,9 @@ mod tests {
 
     #[test]
     fn stored_and_mszip_in_the_order_of_the_data() {
-        for (kind, blocks) in [
-            (0, vec![(b"ab".to_vec(), 2), (b"ckeys".to_vec(), 5)]),
-            (1, vec![(zip(b"ab"), 2), (zip(b"ckeys"), 5)]),
-        ] {
+        for (kind, blocks) in
+            [(0, vec![(b"ab".to_vec(), 2), (b"ckeys".to_vec(), 5)]), (1, vec![(zip(b"ab"), 2), (zip(b"ckeys"), 5)])]
+        {
             let bytes = cabinet(kind, &blocks, FILES);
             let seen = open(&Cab, &bytes).unwrap();
             assert_eq!(seen.names(), ["a.txt", "b\\key.pem"]);

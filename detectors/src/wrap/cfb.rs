@@ -118,7 +118,8 @@ mod tests {
         // Wine's encoding of "Binary.k" and of the table "File".
         let packed: String = [0x4840, 0x3f3f, 0x3c37].iter().filter_map(|&c| char::from_u32(c)).collect();
         let large = vec![b'x'; 9000];
-        let bytes = file(&[("/small", b"key"), ("/Attachment/large", &large), (&format!("/{packed}"), b"t"), ("/empty", b"")]);
+        let bytes =
+            file(&[("/small", b"key"), ("/Attachment/large", &large), (&format!("/{packed}"), b"t"), ("/empty", b"")]);
         let seen = open(&Cfb, &bytes).unwrap();
         assert_eq!(seen.content("small"), Some(&b"key"[..]));
         assert_eq!(seen.content("Attachment/large"), Some(large.as_slice()));

@@ -137,7 +137,9 @@ mod tests {
     fn image() -> Vec<u8> {
         let mut bytes = vec![0; 64 * BLOCK];
         let superblock = BLOCK;
-        for (at, value) in [(0, 16_u32), (4, 64), (20, 1), (24, 0), (28, 0), (32, 8192), (40, 16), (0x4c, 0), (0x60, 0x42)] {
+        for (at, value) in
+            [(0, 16_u32), (4, 64), (20, 1), (24, 0), (28, 0), (32, 8192), (40, 16), (0x4c, 0), (0x60, 0x42)]
+        {
             put(&mut bytes, superblock + at, &value.to_le_bytes());
         }
         put(&mut bytes, superblock + 0x38, &[0x53, 0xef]);
@@ -146,11 +148,18 @@ mod tests {
         bytes[3 * BLOCK..4 * BLOCK].fill(0xff);
         bytes[3 * BLOCK + 3] = 0b1111_1100;
         let entry = |inode: u32, length: u16, name: &str| {
-            let head = [&inode.to_le_bytes()[..], &length.to_le_bytes(), &[name.len() as u8, 1], name.as_bytes()].concat();
+            let head =
+                [&inode.to_le_bytes()[..], &length.to_le_bytes(), &[name.len() as u8, 1], name.as_bytes()].concat();
             [head, vec![0; length as usize - 8 - name.len()]].concat()
         };
         inode(&mut bytes, 2, 0o040_755, 1024, 0, &words(&[10]));
-        let list = [entry(2, 12, "."), entry(2, 12, ".."), entry(11, 16, "key"), entry(12, 16, "tree"), entry(13, 16, "locked")];
+        let list = [
+            entry(2, 12, "."),
+            entry(2, 12, ".."),
+            entry(11, 16, "key"),
+            entry(12, 16, "tree"),
+            entry(13, 16, "locked"),
+        ];
         put(&mut bytes, 10 * BLOCK, &[list.concat(), entry(11, 952, "again")].concat());
         // Twelve blocks, a hole among them, and one more behind an indirect block.
         let blocks = [11, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 13];
@@ -159,7 +168,8 @@ mod tests {
         put(&mut bytes, 12 * BLOCK, &[b'b'; BLOCK]);
         put(&mut bytes, 13 * BLOCK, &words(&[14]));
         put(&mut bytes, 14 * BLOCK, b"final");
-        let extents = [&[0x0a, 0xf3, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0][..], &words(&[0, 1, 15]), &words(&[1, 0x8001, 16])].concat();
+        let extents =
+            [&[0x0a, 0xf3, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0][..], &words(&[0, 1, 15]), &words(&[1, 0x8001, 16])].concat();
         inode(&mut bytes, 12, 0o100_600, 1024 + 8, 0x80000, &extents);
         put(&mut bytes, 15 * BLOCK, &[b'e'; BLOCK]);
         put(&mut bytes, 16 * BLOCK, b"reserved and never written");
@@ -184,7 +194,11 @@ mod tests {
     fn damage_ends() {
         let bytes = image();
         torture(&Ext, &bytes[..3 * BLOCK], 53);
-        for at in (1024..2048).chain(5 * BLOCK..7 * BLOCK).chain(10 * BLOCK..10 * BLOCK + 90).chain(13 * BLOCK..13 * BLOCK + 8) {
+        for at in (1024..2048)
+            .chain(5 * BLOCK..7 * BLOCK)
+            .chain(10 * BLOCK..10 * BLOCK + 90)
+            .chain(13 * BLOCK..13 * BLOCK + 8)
+        {
             for value in [0, 1, 0xff] {
                 let mut changed = bytes.clone();
                 changed[at] = value;

@@ -295,7 +295,9 @@ impl Walk<'_> {
             let mut next = None;
             let mut rest = area.as_slice();
             while let Some(&[a, b, length, _]) = rest.first_chunk() {
-                let Some((field, behind)) = rest.split_at_checked(usize::from(length)).filter(|_| length >= 4) else { break };
+                let Some((field, behind)) = rest.split_at_checked(usize::from(length)).filter(|_| length >= 4) else {
+                    break;
+                };
                 rest = behind;
                 match (&[a, b], field.get(4..).unwrap_or_default()) {
                     (b"NM", [_, name @ ..]) => found.name.extend(name),
@@ -320,7 +322,9 @@ impl Walk<'_> {
         };
         // The first entry vouches for the others.
         for entry in entries.chunks(32).skip(1) {
-            let (Some(0x88), Some(count), Some(block)) = (entry.first(), le16(entry, 6), le32(entry, 8)) else { continue };
+            let (Some(0x88), Some(count), Some(block)) = (entry.first(), le16(entry, 6), le32(entry, 8)) else {
+                continue;
+            };
             let (at, length) = (u64::from(block) * SECTOR, u64::from(count) * 512);
             // A file that begins there has more of it.
             if length > 0 && self.seen.range((at, 0)..=(at, u64::MAX)).next().is_none() {

@@ -117,7 +117,9 @@ fn refused(block: &Block, memory: u64) -> Option<(Reason, &'static str)> {
             // Properties and dictionary; order and memory.
             EncoderMethod::ID_LZMA | EncoderMethod::ID_PPMD => le32(properties, 1).map(u64::from),
             // Two bits of the size and its shift.
-            EncoderMethod::ID_LZMA2 => properties.first().map(|&bits| (2 | u64::from(bits & 1)) << (bits / 2 + 11).min(40)),
+            EncoderMethod::ID_LZMA2 => {
+                properties.first().map(|&bits| (2 | u64::from(bits & 1)) << (bits / 2 + 11).min(40))
+            }
             _ => None,
         };
         needed.filter(|&needed| needed > memory).map(|_| (Reason::TooLarge, "dictionary"))
@@ -167,12 +169,27 @@ mod tests {
         let count = [blocks.len() as u8];
         // Header, streams: packed sizes; unpacking: blocks and sizes; files: names.
         let header: Vec<u8> = [
-            &[0x01, 0x04, 0x06, 0x00][..], &count, &[0x09], &lengths, &[0x00],
-            &[0x07, 0x0b], &count, &[0x00], &coders, &[0x0c], &lengths, &[0x00, 0x00],
-            &[0x05], &count, &[0x11, names.len() as u8], &names, &[0x00, 0x00],
+            &[0x01, 0x04, 0x06, 0x00][..],
+            &count,
+            &[0x09],
+            &lengths,
+            &[0x00],
+            &[0x07, 0x0b],
+            &count,
+            &[0x00],
+            &coders,
+            &[0x0c],
+            &lengths,
+            &[0x00, 0x00],
+            &[0x05],
+            &count,
+            &[0x11, names.len() as u8],
+            &names,
+            &[0x00, 0x00],
         ]
         .concat();
-        let place = [&(packed.len() as u64).to_le_bytes()[..], &(header.len() as u64).to_le_bytes(), &crc(&header)].concat();
+        let place =
+            [&(packed.len() as u64).to_le_bytes()[..], &(header.len() as u64).to_le_bytes(), &crc(&header)].concat();
         [MAGIC, &[0, 4], &crc(&place), &place, &packed, &header].concat()
     }
 
@@ -191,11 +208,10 @@ mod tests {
         let seen = open(&SevenZ, &bytes).unwrap();
         assert_eq!((seen.content("a.pem"), seen.content("b.pem")), (Some(&b"first"[..]), Some(&b"last"[..])));
         let told: Vec<(&str, Reason)> = seen.unread.iter().map(|(name, reason, _)| (name.as_str(), *reason)).collect();
-        assert_eq!(told[..3], [
-            ("locked", Reason::Encrypted),
-            ("huge", Reason::TooLarge),
-            ("zstd", Reason::Unsupported),
-        ]);
+        assert_eq!(
+            told[..3],
+            [("locked", Reason::Encrypted), ("huge", Reason::TooLarge), ("zstd", Reason::Unsupported),]
+        );
         assert_eq!(told[3].0, "broken");
         torture(&SevenZ, &bytes, 5);
     }

@@ -269,12 +269,24 @@ impl Image {
             2 => {
                 let fields = fields(16)?;
                 let (start, size) = (le32(&fields, 0)?.into(), le32(&fields, 12)?.into());
-                Inode::File(File { start, size, fragment: le32(&fields, 4)?, offset: le32(&fields, 8)?, lengths: place })
+                Inode::File(File {
+                    start,
+                    size,
+                    fragment: le32(&fields, 4)?,
+                    offset: le32(&fields, 8)?,
+                    lengths: place,
+                })
             }
             9 => {
                 let fields = fields(40)?;
                 let (start, size) = (le64(&fields, 0)?, le64(&fields, 8)?);
-                Inode::File(File { start, size, fragment: le32(&fields, 28)?, offset: le32(&fields, 32)?, lengths: place })
+                Inode::File(File {
+                    start,
+                    size,
+                    fragment: le32(&fields, 28)?,
+                    offset: le32(&fields, 32)?,
+                    lengths: place,
+                })
             }
             3..=7 | 10..=14 => Inode::Other,
             _ => return None,

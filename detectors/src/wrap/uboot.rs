@@ -21,7 +21,10 @@ static ABOUT: About = About {
               behind it.",
     blind_to: "Checksums and signatures are not held. Encrypted payloads of a FIT are members like others.",
     respond: "Firmware is on every device that runs it: replace the key, then ship new firmware.",
-    references: &["U-Boot include/image.h, doc/usage/fit/source_file_format.rst", "Devicetree Specification 0.4, chapter 5"],
+    references: &[
+        "U-Boot include/image.h, doc/usage/fit/source_file_format.rst",
+        "Devicetree Specification 0.4, chapter 5",
+    ],
 };
 
 /// image.h: IH_MAGIC.
@@ -176,7 +179,9 @@ fn payloads(bytes: &Cursor, mut at: u64, end: u64, strings: &[u8]) -> (Vec<Paylo
             // FDT_PROP: length, name, value.
             3 => {
                 let Some(property) = held(bytes, at, 8, 8) else { return (found, false) };
-                let (Some(length), Some(name)) = (be32(&property, 0), be32(&property, 4)) else { return (found, false) };
+                let (Some(length), Some(name)) = (be32(&property, 0), be32(&property, 4)) else {
+                    return (found, false);
+                };
                 let value = at + 8;
                 let number = || held(bytes, value, 4, 4).and_then(|value| be32(&value, 0)).map(u64::from);
                 if is_payload(&path) {

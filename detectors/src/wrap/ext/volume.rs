@@ -12,7 +12,8 @@ pub(super) const SUPERBLOCK: u64 = 1024;
 /// Features without which a file system of newer kind can be read all the same (ext2_fs.h, EXT*_FEATURE_INCOMPAT): types
 /// in folders, unclean, groups of descriptors, extents, 64 bits, multiple mount protection, flexible groups, large
 /// attributes, seed of checksums, large folders, inline data, encryption, casefolding.
-const KNOWN: u32 = 0x2 | 0x4 | 0x10 | 0x40 | 0x80 | 0x100 | 0x200 | 0x400 | 0x2000 | 0x4000 | 0x8000 | 0x1_0000 | 0x2_0000;
+const KNOWN: u32 =
+    0x2 | 0x4 | 0x10 | 0x40 | 0x80 | 0x100 | 0x200 | 0x400 | 0x2000 | 0x4000 | 0x8000 | 0x1_0000 | 0x2_0000;
 const META_GROUPS: u32 = 0x10;
 const WIDE: u32 = 0x80;
 
@@ -149,7 +150,9 @@ impl Volume {
 
     /// Whether a group begins with a copy: all, or those whose numbers are powers of 3, 5 and 7.
     fn has_superblock(&self, group: u64) -> bool {
-        let power_of = |base: u64| std::iter::successors(Some(base), |n| n.checked_mul(base)).take_while(|&n| n <= group).any(|n| n == group);
+        let power_of = |base: u64| {
+            std::iter::successors(Some(base), |n| n.checked_mul(base)).take_while(|&n| n <= group).any(|n| n == group)
+        };
         !self.sparse || group <= 1 || [3, 5, 7].into_iter().any(power_of)
     }
 
@@ -176,7 +179,7 @@ impl Volume {
     /// What is in a file. `None` if what leads to its blocks is damaged.
     pub(super) fn content(&self, inode: &Inode) -> Option<Content> {
         if inode.flags & INLINE != 0 {
-            return Some(Content::Inline(io::Cursor::new(self.inline(inode))));
+            return Some(Content::Inline(io::Cursor::new(self.inline(inode)).chain(io::repeat(0))));
         }
         let mut runs = Vec::new();
         if inode.flags & EXTENTS != 0 {
@@ -325,7 +328,8 @@ fn push(runs: &mut Vec<Run>, run: Run) -> Option<()> {
 
 /// What is in a file.
 pub(super) enum Content {
-    Inline(io::Cursor<Vec<u8>>),
+    /// With zero bytes behind: what was cut off and made longer again.
+    Inline(io::Chain<io::Cursor<Vec<u8>>, io::Repeat>),
     Runs(Pieces),
 }
 
@@ -420,7 +424,8 @@ impl Read for Free<'_> {
             }
             match self.runs.pop() {
                 Some((start, count)) => {
-                    let (at, length) = (start.saturating_mul(self.volume.block), count.saturating_mul(self.volume.block));
+                    let (at, length) =
+                        (start.saturating_mul(self.volume.block), count.saturating_mul(self.volume.block));
                     self.run = self.volume.bytes.part(at, length);
                 }
                 None => {
