@@ -271,6 +271,7 @@ mod tests {
         ])],
         unwrappers: &[],
         containers: &[],
+        mapper: None,
         unopened: &[],
         clues: None,
     };

@@ -345,6 +345,12 @@ pub(crate) struct Place {
     pub(crate) line: u64,
     /// Byte offset in the innermost wrapper.
     pub(crate) offset: u64,
+    /// The section of a program and the offset in it, such as `.rdata+0x1f40`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) section: Option<String>,
+    /// The part of `origin` that names the file, or the member of an archive, in which lines are counted.
+    #[serde(skip)]
+    pub(crate) counted_in: String,
 }
 
 #[derive(Debug, Serialize)]
