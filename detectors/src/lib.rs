@@ -42,6 +42,25 @@ pub const CONTAINERS: &[&dyn Container] = &[
     &wrap::lzma::Lzma,
     &wrap::zstd::Zstd,
     &wrap::lz4::Lz4,
+    // Packages and images. A weak magic comes behind the strong ones.
+    &wrap::ar::Ar,
+    &wrap::rpm::Rpm,
+    &wrap::sevenz::SevenZ,
+    &wrap::cab::Cab,
+    &wrap::cfb::Cfb,
+    &wrap::asar::Asar,
+    &wrap::crx::Crx,
+    &wrap::squashfs::Squashfs,
+    &wrap::qcow2::Qcow2,
+    &wrap::vmdk::Vmdk,
+    &wrap::vhd::Vhd,
+    &wrap::android_sparse::AndroidSparse,
+    &wrap::uboot::Uboot,
+    &wrap::iso9660::Iso9660,
+    &wrap::ext::Ext,
+    &wrap::fat::Fat,
+    &wrap::cpio::Cpio,
+    &wrap::disk::Disk,
 ];
 
 /// All of it, for the engine.

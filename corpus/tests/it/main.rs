@@ -3,6 +3,7 @@
 mod cases;
 mod docs;
 mod hostile;
+mod images;
 mod open;
 mod radius;
 mod scenarios;

@@ -214,6 +214,14 @@ impl BlobSink for Level<'_> {
 const START: usize = 33 << 10;
 
 impl Level<'_> {
+    /// Whether something may be a container that would have to be held in memory if it came as a stream.
+    fn opens_at_any_place(&self, bytes: &Cursor) -> bool {
+        let mut start = vec![0; START];
+        let read = bytes.read_from(0, &mut start).unwrap_or_default();
+        let start = start.get(..read).unwrap_or_default();
+        self.session.containers(start).any(|container| matches!(container.reader(), Reader::AnyPlace(_)))
+    }
+
     fn at_any_place(
         &self,
         origin: &Origin,
@@ -452,6 +460,23 @@ impl Inside for Opener<'_> {
         let stop = looked.stop || allowance.spent().is_some();
         self.whole &= !stop;
         if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn stored(&mut self, member: Member<'_>, mut content: Cursor) -> ControlFlow<()> {
+        let within = Level { depth: self.level.depth + 1, ..*self.level };
+        let open = self.level.allowance.spent().is_none() && !within.cancelled();
+        if open && within.depth < self.level.session.limits.max_depth && within.opens_at_any_place(&content) {
+            let origin = self.inside(member);
+            self.level.allowance.entry();
+            if let Some(looked) = within.unpack(&origin, Packed::Random(Arc::new(content.clone()))) {
+                self.members += 1;
+                self.looked |= looked;
+                let stop = looked.stop || self.level.allowance.spent().is_some();
+                self.whole &= !stop;
+                return if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+            }
+        }
+        self.member(member, &mut content)
     }
 
     fn unread(&mut self, member: Member<'_>, reason: Reason, detail: &str) {
