@@ -4,9 +4,12 @@ mod format;
 pub mod open;
 pub mod radius;
 mod read;
+pub mod secret;
 pub mod usage;
 pub mod weak;
 mod wrap;
+
+use std::sync::LazyLock;
 
 use scanner_core::seam::{Container, Detector, Knowledge, Unwrapper};
 
@@ -34,7 +37,7 @@ pub const UNWRAPPERS: &[&dyn Unwrapper] = &[&wrap::base64::Base64, &wrap::utf16:
 /// Every container. A new one is one file in `wrap/` and one line here.
 pub const CONTAINERS: &[&dyn Container] = &[];
 
-/// All of it, for the engine.
+/// All that is known of keys, for the engine.
 pub const KNOWLEDGE: Knowledge = Knowledge {
     detectors: DETECTORS,
     unwrappers: UNWRAPPERS,
@@ -42,3 +45,13 @@ pub const KNOWLEDGE: Knowledge = Knowledge {
     unopened: wrap::unopened::UNOPENED,
     clues: Some(&usage::Usage),
 };
+
+/// What finds ordinary secrets. Apart from [`DETECTORS`], because a scan for keys alone leaves it out, anchors included.
+pub const SECRETS: &[&dyn Detector] = &[&secret::Secrets];
+
+/// Everything, ordinary secrets included.
+pub fn everything() -> Knowledge {
+    static ALL: LazyLock<Vec<&'static dyn Detector>> =
+        LazyLock::new(|| DETECTORS.iter().chain(SECRETS).copied().collect());
+    Knowledge { detectors: &ALL, ..KNOWLEDGE }
+}

@@ -185,7 +185,7 @@ impl BlobSink for Session<'_> {
         let budget = Budget::new(self.limits);
         worker.look(self, blob, &budget, &Around::default());
         let found = worker.occurrences.get(before..).unwrap_or_default();
-        let wipe = found.iter().any(|o| o.material.kind == Kind::PrivateKey);
+        let wipe = found.iter().any(|o| matches!(o.material.kind, Kind::PrivateKey | Kind::Secret));
         self.watch.materials.fetch_add(found.len() as u64, Ordering::Relaxed);
         let looked = Looked { stop: self.cancelled(), wipe, found: !found.is_empty() };
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
