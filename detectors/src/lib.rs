@@ -55,3 +55,11 @@ pub fn everything() -> Knowledge {
         LazyLock::new(|| DETECTORS.iter().chain(SECRETS).copied().collect());
     Knowledge { detectors: &ALL, ..KNOWLEDGE }
 }
+
+/// Everything, and the rules of a user. They stay for as long as the process does: call it once.
+pub fn everything_and(rules: secret::UserRules) -> Knowledge {
+    let rules: &'static secret::UserRules = Box::leak(Box::new(rules));
+    let all: Vec<&'static dyn Detector> =
+        DETECTORS.iter().chain(SECRETS).copied().chain([rules as &'static dyn Detector]).collect();
+    Knowledge { detectors: all.leak(), ..KNOWLEDGE }
+}

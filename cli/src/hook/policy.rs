@@ -12,7 +12,7 @@ use crate::allow::AllowList;
 use crate::args::hook::CheckArgs;
 use crate::config::{self, Config};
 use crate::exit::Failure;
-use crate::plan::FailOn;
+use crate::plan::{FailOn, Search};
 
 /// Stands between the answers of one `git rev-parse`: it repeats options that it does not know, and a path may hold line
 /// feeds.
@@ -77,6 +77,8 @@ fn split<'a>(mut bytes: &'a [u8], between: &[u8]) -> Vec<&'a [u8]> {
 pub(crate) struct Policy {
     /// What blocks.
     pub(crate) fail_on: FailOn,
+    /// What is looked for.
+    pub(crate) search: Search,
     /// What is allowed.
     pub(crate) allow: AllowList,
     /// Limits of the engine.
@@ -108,6 +110,7 @@ impl Policy {
         let default = Limits::default();
         let cores = std::thread::available_parallelism().map_or(1, Into::into);
         Ok(Self {
+            search: Search::new(args.only, &config.rules)?,
             fail_on: args.fail_on.or(config.fail_on).unwrap_or_default(),
             limits: Limits {
                 max_bytes: config.max_file_size.unwrap_or(default.max_bytes),

@@ -12,6 +12,7 @@ mod checks;
 mod placeholder;
 mod sums;
 mod tables;
+mod user;
 
 use std::ops::Range;
 
@@ -25,6 +26,7 @@ pub use checks::Check;
 use checks::{Found, Learned, check};
 pub use tables::Format;
 use tables::{LONGEST, TABLES};
+pub use user::{AHEAD, Allow, BACK, Refused, Rule, Target, UserRules, compile, literals, literals_of};
 
 /// Least entropy, in bits, of a secret that is known by a digest: what nobody can try out.
 pub const JOINED: u32 = 80;

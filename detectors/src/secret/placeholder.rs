@@ -103,7 +103,10 @@ pub(super) fn entropy(bytes: &[u8]) -> u32 {
     }
     let total = bytes.len() as f64;
     let bits: f64 = counts.iter().filter(|n| **n > 0).map(|n| f64::from(*n) / total).map(|p| -p * p.log2()).sum();
-    (bits * 1000.0) as u32
+    #[allow(clippy::cast_sign_loss, reason = "entropy is never negative")]
+    {
+        (bits * 1000.0) as u32
+    }
 }
 
 #[cfg(test)]

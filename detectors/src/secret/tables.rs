@@ -77,7 +77,8 @@ pub struct Format {
     pub check: Option<Check>,
     /// Entropy in bits; from [`super::JOINED`] on copies are joined by a digest.
     pub bits: u32,
-    pub(super) anchors: Vec<&'static str>,
+    /// Its anchors.
+    pub anchors: Vec<&'static str>,
     pub(super) back: usize,
     pub(super) loose: bool,
     pub(super) examples: Vec<String>,

@@ -51,7 +51,7 @@ fn azure(sign: &str, length: usize, seed: [u8; 8]) -> String {
     let padding = digits - (length * 8).div_ceil(6);
     // Six digits of checksum before the padding, four of signature before them.
     let mut text = random(AN, digits - padding - 10) + sign + "AAAAAA" + &"=".repeat(padding);
-    let mut bytes = super::sums::base64(text.as_bytes()).expect("base64").to_vec();
+    let mut bytes = sums::base64(text.as_bytes()).expect("base64").to_vec();
     let sum = marvin32(&bytes[..length - 4], u64::from_be_bytes(seed));
     bytes[length - 4..].copy_from_slice(&sum.to_le_bytes());
     text = b64(&bytes);
@@ -104,7 +104,7 @@ fn samples() -> Vec<(&'static str, String, Verdict)> {
         ("jfrog-key", format!("AKCp{}", random(AN, 69)), Shape),
         ("jfrog-reference-token", jfrog, Decodes),
         ("hugging-face-token", format!("HF_TOKEN=hf_{}", random("ABCDEFGHabcdefghXYZxyz", 34)), Shape),
-        ("aws-access-key", format!("AKIA{}", random("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16)), Shape),
+        ("aws-access-key", format!("AKIA{}", random("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16)), Decodes),
         ("aws-secret-key", format!("aws_secret_access_key = {}", random(AN, 40)), Shape),
         (
             "aws-bedrock-key",
