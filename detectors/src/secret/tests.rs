@@ -311,3 +311,27 @@ fn no_secret_in_what_is_told() {
         assert!(!told.contains(body), "{rule}");
     }
 }
+
+#[test]
+fn no_damage_makes_a_check_panic() {
+    let mut state = 7_u64;
+    let mut next = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    for (rule, secret, _) in samples() {
+        for _ in 0..40 {
+            let mut bytes = secret.clone().into_bytes();
+            for _ in 0..=next(4) {
+                let at = next(bytes.len());
+                match next(3) {
+                    0 => bytes[at] = next(256) as u8,
+                    1 => bytes.truncate(at.max(1)),
+                    _ => bytes.insert(at, b"=.-_/+\"{}"[next(9)]),
+                }
+            }
+            let harvest = scan_bytes(&crate::everything(), "a", &bytes, Limits::default());
+            assert!(harvest.gaps.is_empty(), "{rule}: {:?}", harvest.gaps);
+        }
+    }
+}
