@@ -4,9 +4,12 @@ mod format;
 pub mod open;
 pub mod radius;
 mod read;
+pub mod secret;
 pub mod usage;
 pub mod weak;
 mod wrap;
+
+use std::sync::LazyLock;
 
 use scanner_core::seam::{Container, Detector, Knowledge, Unwrapper};
 
@@ -63,7 +66,7 @@ pub const CONTAINERS: &[&dyn Container] = &[
     &wrap::disk::Disk,
 ];
 
-/// All of it, for the engine.
+/// All that is known of keys, for the engine.
 pub const KNOWLEDGE: Knowledge = Knowledge {
     detectors: DETECTORS,
     unwrappers: UNWRAPPERS,
@@ -72,3 +75,21 @@ pub const KNOWLEDGE: Knowledge = Knowledge {
     unopened: wrap::unopened::UNOPENED,
     clues: Some(&usage::Usage),
 };
+
+/// What finds ordinary secrets. Apart from [`DETECTORS`], because a scan for keys alone leaves it out, anchors included.
+pub const SECRETS: &[&dyn Detector] = &[&secret::Secrets];
+
+/// Everything, ordinary secrets included.
+pub fn everything() -> Knowledge {
+    static ALL: LazyLock<Vec<&'static dyn Detector>> =
+        LazyLock::new(|| DETECTORS.iter().chain(SECRETS).copied().collect());
+    Knowledge { detectors: &ALL, ..KNOWLEDGE }
+}
+
+/// Everything, and the rules of a user. They stay for as long as the process does: call it once.
+pub fn everything_and(rules: secret::UserRules) -> Knowledge {
+    let rules: &'static secret::UserRules = Box::leak(Box::new(rules));
+    let all: Vec<&'static dyn Detector> =
+        DETECTORS.iter().chain(SECRETS).copied().chain([rules as &'static dyn Detector]).collect();
+    Knowledge { detectors: all.leak(), ..KNOWLEDGE }
+}

@@ -183,7 +183,7 @@ impl<'a> Session<'a> {
         if !found.is_empty() && blob.window.first() && blob.window.last {
             self.locate(blob.bytes, found, &|| Cursor::new(Arc::new(Held::new(blob.bytes.to_vec()))));
         }
-        let wipe = found.iter().any(|o| o.material.kind == Kind::PrivateKey);
+        let wipe = found.iter().any(|o| matches!(o.material.kind, Kind::PrivateKey | Kind::Secret));
         self.watch.materials.fetch_add(found.len() as u64, Ordering::Relaxed);
         let looked = Looked { stop: self.cancelled(), wipe, found: !found.is_empty() };
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
