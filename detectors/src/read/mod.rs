@@ -12,6 +12,7 @@ pub(crate) mod openpgp_signature;
 pub(crate) mod openssh;
 pub(crate) mod pbe;
 pub(crate) mod pkcs12;
+pub(crate) mod post_quantum;
 pub(crate) mod private;
 pub(crate) mod proof;
 pub(crate) mod public;
