@@ -26,6 +26,12 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &format::x509::X509,
     &format::spki::Spki,
     &format::ssh_public::SshPublic,
+    &format::ssh1::Ssh1,
+    &format::ssh2_com::Ssh2Com,
+    &format::dropbear::Dropbear,
+    &format::vbprivk::Vbprivk,
+    &format::avb::Avb,
+    &format::efi_signature_list::EfiSignatureList,
 ];
 
 /// Every unwrapper. A new one is one file in `wrap/` and one line here.

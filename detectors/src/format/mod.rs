@@ -1,6 +1,9 @@
 //! One file per format family. Each reads what can be read without a password, and none imports another.
 
+pub(crate) mod avb;
+pub(crate) mod dropbear;
 pub(crate) mod dsa;
+pub(crate) mod efi_signature_list;
 pub(crate) mod encrypted_pkcs8;
 pub(crate) mod jks;
 pub(crate) mod legacy_pem;
@@ -12,5 +15,8 @@ pub(crate) mod pkcs8;
 pub(crate) mod putty;
 pub(crate) mod sec1;
 pub(crate) mod spki;
+pub(crate) mod ssh1;
+pub(crate) mod ssh2_com;
 pub(crate) mod ssh_public;
+pub(crate) mod vbprivk;
 pub(crate) mod x509;

@@ -18,6 +18,7 @@ mod pbe;
 mod pkcs12;
 mod putty;
 mod settle;
+mod ssh2_com;
 mod trial;
 mod words;
 
