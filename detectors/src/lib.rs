@@ -32,6 +32,11 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &format::vbprivk::Vbprivk,
     &format::avb::Avb,
     &format::efi_signature_list::EfiSignatureList,
+    &format::raw_pem::RawPem,
+    &format::text_dump::TextDump,
+    &format::mobileprovision::MobileProvision,
+    &format::fastlane_match::FastlaneMatch,
+    &format::android_keybox::AndroidKeybox,
 ];
 
 /// Every unwrapper. A new one is one file in `wrap/` and one line here.

@@ -5,6 +5,7 @@ pub(crate) mod ber;
 pub(crate) mod carrier;
 pub(crate) mod cursor;
 pub(crate) mod curves;
+pub(crate) mod dump;
 pub(crate) mod goldilocks;
 pub(crate) mod locate;
 pub(crate) mod montgomery;
