@@ -50,14 +50,14 @@ def field(number, data):
 argon = bytes([0x08, 0x13, 0x10, 0x80, 0x80, 0x80, 0x01, 0x18, 1, 0x20, 4]) + field(5, noise("salt", 32))
 sealed = field(1, field(1, b"AES-256-GCM") + field(2, argon)) + field(2, noise("sealed", 12 + 64 + 16))
 for label in ("NEBULA ED25519 ENCRYPTED PRIVATE KEY", "NEBULA ECDSA P256 ENCRYPTED PRIVATE KEY"):
-    f.add(label.lower().replace(" ", "_") + ".pem", pem(label, sealed), "made by hand after Nebula cert/cert_v1.proto: random ciphertext",
+    f.add("noise_sealed_" + label.lower().replace(" ", "_") + ".pem", pem(label, sealed), "made by hand after Nebula cert/cert_v1.proto: random ciphertext",
           [dict(format="raw_pem", protection="strong", opaque=True)], oracle="made by hand")
 for kdf in ("bcrypt", "argon2"):
     body = pem("TENDERMINT PRIVATE KEY", noise(kdf, 24 + 37 + 16))
     head, rest = body.split("\n", 1)
     text = f"{head}\nkdf: {kdf}\nsalt: {noise('s', 16).hex().upper()}\ntype: secp256k1\n\n{rest}"
     text = text.replace("\n-----END", "\n=" + base64.b64encode(noise("crc", 3)).decode() + "\n-----END")
-    f.add(f"tendermint_{kdf}.txt", text, "made by hand after cosmos-sdk crypto/armor.go: random ciphertext", [dict(format="raw_pem", protection="strong", opaque=True)], oracle="made by hand")
+    f.add(f"noise_sealed_tendermint_{kdf}.txt", text, "made by hand after cosmos-sdk crypto/armor.go: random ciphertext", [dict(format="raw_pem", protection="strong", opaque=True)], oracle="made by hand")
 
 
 def silent(file, data, why):

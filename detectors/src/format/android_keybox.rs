@@ -14,7 +14,9 @@ use crate::read::{armor, carrier, private};
 #[derive(Debug)]
 pub(crate) struct AndroidKeybox;
 
-const ANCHOR: Anchor = Anchor::anywhere(b"<Keybox DeviceID=");
+/// The rare end of [`HEAD`]: the searcher goes by the first four bytes.
+const ANCHOR: Anchor = Anchor::anywhere(b"x DeviceID=");
+const HEAD: &[u8] = b"<Keybox DeviceID=";
 
 static ABOUT: About = About {
     id: "android_keybox",
@@ -42,12 +44,15 @@ impl Detector for AndroidKeybox {
     }
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
-        let text = blob.bytes.get(hit.at..blob.bytes.len().min(hit.at + MAX)).unwrap_or_default();
+        let start = (hit.at + ANCHOR.bytes.len()).checked_sub(HEAD.len());
+        let start = start.filter(|start| blob.bytes.get(*start..).unwrap_or_default().starts_with(HEAD));
+        let Some(start) = start else { return Ok(()) };
+        let text = blob.bytes.get(start..blob.bytes.len().min(start + MAX)).unwrap_or_default();
         let end = memchr::memmem::find(text, b"</Keybox>").ok_or(Malformed::new("</Keybox>", hit.at))?;
         let text = text.get(..end).unwrap_or_default();
-        let device = quoted(text.get(ANCHOR.bytes.len()..).unwrap_or_default());
+        let device = quoted(text.get(HEAD.len()..).unwrap_or_default());
         let mut found = 0;
-        for at in memchr::memmem::find_iter(text, armor::ANCHOR.bytes).map(|at| hit.at + at).take(MAX_KEYS * 16) {
+        for at in memchr::memmem::find_iter(text, armor::ANCHOR.bytes).map(|at| start + at).take(MAX_KEYS * 16) {
             if !armor::label(blob.bytes, at).is_some_and(armor::is_der_private) || found == MAX_KEYS {
                 continue;
             }

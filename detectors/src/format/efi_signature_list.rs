@@ -22,7 +22,7 @@ static ABOUT: About = About {
     detects: "EFI_SIGNATURE_LIST files (.esl) and signed variable updates (.auth, at any offset): the X.509 certificates and \
               RSA-2048 keys in them. They are no leak; keyradius joins them with private keys, which Secure Boot then \
               believes.",
-    blind_to: "Whether a list is for db, dbx, KEK or PK: the file does not say, only its name does. Lists inside firmware \
+    blind_to: "Whether a list is for db, KEK or PK: the file does not say, only its name does, which is asked for dbx alone. Lists inside firmware \
                images are not read as lists, only the certificates in them are seen. Signatures are not checked.",
     respond: "Nothing to do for the list. If the private key of a certificate in it is found, every machine that enrolled \
               it boots what that key signs, until the certificate is in its dbx or out of its db.",
@@ -56,6 +56,8 @@ const MAX_LISTS: usize = 4096;
 
 /// Remarks on what stands in a list, named in `evidence.toml`.
 const TRUSTED: &str = "in a UEFI signature list";
+/// What stands in a dbx is refused, not trusted.
+const REVOKED: &str = "in a UEFI revocation list (dbx)";
 const SIGNER: &str = "signed a UEFI variable update";
 const CONTAINER: &str = "UEFI signature list";
 
@@ -71,7 +73,9 @@ impl Detector for EfiSignatureList {
     fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
         let lists = if hit.anchor == AUTH { signed(blob.bytes, hit.at, out)? } else { 0 };
         // What is not a list any more ends them: padding of a variable store, the next file of an image.
-        read_lists(blob.bytes, lists, out)
+        let name = blob.origin.location().file_name().map(|name| name.to_string_lossy().to_lowercase());
+        let note = if name.is_some_and(|name| name.contains("dbx")) { REVOKED } else { TRUSTED };
+        read_lists(blob.bytes, lists, note, out)
     }
 }
 
@@ -134,9 +138,9 @@ fn material(certificate: x509::Certificate, at: usize) -> Material {
 }
 
 /// Reads list after list.
-fn read_lists(bytes: &[u8], mut at: usize, out: &mut Inspection) -> Result<(), Malformed> {
+fn read_lists(bytes: &[u8], mut at: usize, note: &'static str, out: &mut Inspection) -> Result<(), Malformed> {
     for number in 0..MAX_LISTS {
-        match read_list(bytes, at, out) {
+        match read_list(bytes, at, note, out) {
             Ok(end) => at = end,
             // The first one has to be one, unless there is none: an update that clears a variable.
             Err(error) if number == 0 && at < bytes.len() => return Err(error),
@@ -147,7 +151,7 @@ fn read_lists(bytes: &[u8], mut at: usize, out: &mut Inspection) -> Result<(), M
 }
 
 /// Reads one list; says where it ends.
-fn read_list(bytes: &[u8], at: usize, out: &mut Inspection) -> Result<usize, Malformed> {
+fn read_list(bytes: &[u8], at: usize, note: &'static str, out: &mut Inspection) -> Result<usize, Malformed> {
     let here = |what| Malformed::new(what, at);
     let kind = bytes.get(at..at + 16).ok_or(here("signature type"))?;
     let size = word(bytes, at + 16)?;
@@ -176,7 +180,7 @@ fn read_list(bytes: &[u8], at: usize, out: &mut Inspection) -> Result<usize, Mal
             continue;
         };
         found.container = Some(CONTAINER);
-        found.notes.push(TRUSTED);
+        found.notes.push(note);
         found.labels.push(Label::new("signature owner", guid(owner).as_bytes()));
         out.found(found);
     }
@@ -234,6 +238,11 @@ mod tests {
                 assert_eq!(bytes[material.span], [0xff; 256], "{name}");
             }
         }
+        let origin = Origin::file("vars/dbxDefault.esl");
+        let mut out = Inspection::default();
+        EfiSignatureList.inspect(Blob::whole(&rsa(1), &origin), Hit { anchor: RSA, at: 0 }, &mut out).unwrap();
+        assert_eq!(out.materials()[0].notes, [REVOKED]);
+        assert_eq!(inspect(&rsa(1), RSA).unwrap()[0].notes, [TRUSTED]);
         assert_eq!(guid(&X509_GUID), "a5c059a1-94e4-4aa7-87b5-ab155c2bf072");
     }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Kind, Material, Protection, ProtectionState};
+use scanner_core::material::{Encoding, Kind, Locked, Material, Protection, ProtectionState};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::carrier;
@@ -82,6 +82,7 @@ impl Detector for FastlaneMatch {
         let mut material = Material::new(kind, ABOUT.id, Encoding::Text, 0..blob.bytes.len());
         material.identity = Some(carrier::opaque(&body));
         material.protection = Some(protection);
+        material.locked = Locked::new(&body);
         material.container = Some("fastlane match");
         out.found(material);
         Ok(())

@@ -39,6 +39,7 @@ const MAX_CERTIFICATES: usize = 1000;
 
 /// Remarks, named in `evidence.toml`.
 const NAMED: &str = "named by a provisioning profile";
+const DEVELOPMENT: &str = "named by a development profile";
 const ENTERPRISE: &str = "named by a provisioning profile for all devices";
 
 impl Detector for MobileProvision {
@@ -89,7 +90,14 @@ fn certificates(list: &[u8], span: std::ops::Range<usize>, out: &mut Inspection)
     let from = memchr::memmem::find(list, CERTIFICATES).ok_or(here)? + CERTIFICATES.len();
     let rest = list.get(from..).unwrap_or_default();
     let array = rest.get(..memchr::memmem::find(rest, b"</array>").ok_or(here)?).unwrap_or_default();
-    let enterprise = value(list, b"ProvisionsAllDevices").is_some_and(|value| value.starts_with(b"<true"));
+    let says = |key: &[u8]| value(list, key).is_some_and(|value| value.starts_with(b"<true"));
+    let note = if says(b"ProvisionsAllDevices") {
+        ENTERPRISE
+    } else if says(b"get-task-allow") {
+        DEVELOPMENT
+    } else {
+        NAMED
+    };
     let labels: Vec<Label> = [("profile", &b"Name"[..]), ("team", b"TeamName"), ("team id", b"TeamIdentifier")]
         .into_iter()
         .filter_map(|(kind, key)| Some(Label::new(kind, string(value(list, key)?)?)))
@@ -106,7 +114,7 @@ fn certificates(list: &[u8], span: std::ops::Range<usize>, out: &mut Inspection)
         material.certificate = Some(Box::new(certificate.facts));
         material.container = Some("provisioning profile");
         material.labels.clone_from(&labels);
-        material.notes.push(if enterprise { ENTERPRISE } else { NAMED });
+        material.notes.push(note);
         out.found(material);
     }
     Ok(())
@@ -145,9 +153,9 @@ mod tests {
         encode(SEQUENCE, &[&encode(SEQUENCE, &[&tbs.concat()]), &algorithm, &encode(BIT_STRING, &[&[0; 65]])])
     }
 
-    fn list(certificates: usize, all: bool) -> String {
+    fn list(certificates: usize, all: &str) -> String {
         let data = format!("\t<data>{}</data>\n", base64(&certificate()));
-        let all = if all { "<key>ProvisionsAllDevices</key>\n<true/>" } else { "" };
+        let all = if all.is_empty() { String::new() } else { format!("<key>{all}</key>\n<true/>") };
         format!(
             "<plist><dict><key>Name</key>\n<string>A profile</string>{all}<key>DeveloperCertificates</key>\n<array>\n{}</array>\
              <key>TeamIdentifier</key><array>\n<string>ABCDE12345</string></array></dict></plist>",
@@ -171,7 +179,7 @@ mod tests {
 
     #[test]
     fn certificates_whole_and_in_segments() {
-        let text = list(2, false);
+        let text = list(2, "");
         let segments: Vec<u8> = text.as_bytes().chunks(100).flat_map(|part| encode(OCTET_STRING, &[part])).collect();
         for octets in [encode(OCTET_STRING, &[text.as_bytes()]), encode(0x24, &[&segments])] {
             let bytes = [&[7; 9][..], &profile(&octets)].concat();
@@ -184,16 +192,18 @@ mod tests {
             assert_eq!(found[0].notes, [NAMED]);
             assert_eq!(bytes[found[0].span.clone()], octets);
         }
-        let all = profile(&encode(OCTET_STRING, &[list(1, true).as_bytes()]));
-        assert_eq!(inspect(&all).unwrap()[0].notes, [ENTERPRISE]);
+        for (key, note) in [("ProvisionsAllDevices", ENTERPRISE), ("get-task-allow", DEVELOPMENT), ("Other", NAMED)] {
+            let one = profile(&encode(OCTET_STRING, &[list(1, key).as_bytes()]));
+            assert_eq!(inspect(&one).unwrap()[0].notes, [note]);
+        }
     }
 
     #[test]
     fn what_is_no_profile() {
-        for text in [list(0, false), list(1, false).replace("DeveloperCertificates", "Devices")] {
+        for text in [list(0, ""), list(1, "").replace("DeveloperCertificates", "Devices")] {
             assert!(inspect(&profile(&encode(OCTET_STRING, &[text.as_bytes()]))).unwrap().is_empty());
         }
-        let good = profile(&encode(OCTET_STRING, &[list(1, false).as_bytes()]));
+        let good = profile(&encode(OCTET_STRING, &[list(1, "").as_bytes()]));
         for length in 0..good.len() {
             assert!(inspect(&good[..length]).map_or(true, |found| found.is_empty()), "cut at {length}");
         }

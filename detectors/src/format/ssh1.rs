@@ -5,7 +5,7 @@
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Proof, ProtectionState};
+use scanner_core::material::{Encoding, Identity, Kind, Label, Locked, Material, Proof, ProtectionState};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::public;
@@ -47,11 +47,14 @@ impl Detector for Ssh1 {
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Binary, start..start + file.length);
         material.identity = Some(Identity::Public(Box::new(public::half(&file.key))));
         if file.protection.state == ProtectionState::Plaintext {
-            if ssh::fits(&file.key, file.open().map_err(here)?) {
+            if ssh::fits(&file.key, File::open(file.private).map_err(here)?) {
                 material.proof = Proof::Verified;
             } else {
                 material.notes.push("the public numbers do not belong to the private ones");
             }
+        }
+        if file.protection.state != ProtectionState::Plaintext {
+            material.locked = blob.bytes.get(start..start + file.length).and_then(Locked::new);
         }
         material.protection = Some(file.protection);
         material.labels.extend(Some(Label::new("comment", file.comment)).filter(|label| !label.text.is_empty()));

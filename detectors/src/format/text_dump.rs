@@ -18,12 +18,22 @@ use crate::read::{proof, ssh};
 #[derive(Debug)]
 pub(crate) struct TextDump;
 
-/// First line of every dump of openssl since 0.9.
-const OPENSSL: Anchor = Anchor::anywhere(b"Private-Key:");
-/// A field of openssl's RSA dumps, for those whose first line is gone.
-const EXPONENT: Anchor = Anchor::anywhere(b"privateExponent:");
-/// A line of certtool above the numbers.
-const CERTTOOL: Anchor = Anchor::anywhere(b"Key Security Level:");
+/// `Private-Key:` in the first line of every dump of openssl since 0.9. The anchors begin where their words get rare:
+/// the searcher goes by the first four bytes, and source code is full of `priv`.
+const OPENSSL: Anchor = Anchor::anywhere(b"te-Key:");
+/// `privateExponent:` in openssl's RSA dumps, for those whose first line is gone.
+const EXPONENT: Anchor = Anchor::anywhere(b"teExponent:");
+/// `Key Security Level:`, a line of certtool above the numbers.
+const CERTTOOL: Anchor = Anchor::anywhere(b"ty Level:");
+
+/// What has to stand before an anchor.
+fn before(anchor: Anchor) -> &'static [u8] {
+    match anchor {
+        OPENSSL => b"Priva",
+        EXPONENT => b"priva",
+        _ => b"Key Securi",
+    }
+}
 
 /// How far before [`EXPONENT`] the modulus may stand, in bytes: 16,384 bits in lines of 15 bytes, indented.
 const BEFORE: usize = 12 << 10;
@@ -50,12 +60,16 @@ impl Detector for TextDump {
     }
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+        let word = before(hit.anchor);
+        let Some(at) = hit.at.checked_sub(word.len()).filter(|at| blob.bytes.get(*at..hit.at) == Some(word)) else {
+            return Ok(());
+        };
         let start = if hit.anchor == EXPONENT {
             let from = hit.at.saturating_sub(BEFORE);
             let before = blob.bytes.get(from..hit.at).unwrap_or_default();
             from + memchr::memmem::rfind(before, b"modulus:").ok_or(Malformed::new("modulus", hit.at))?
         } else {
-            hit.at
+            at
         };
         let text = blob.bytes.get(start..).unwrap_or_default();
         let quotes = |byte: &u8| matches!(byte, b'"' | b'\'' | b'`');

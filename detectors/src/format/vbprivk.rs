@@ -29,33 +29,6 @@ static ABOUT: About = About {
     references: &["vboot_reference firmware/2lib/include/2struct.h", "vboot_reference host/lib21/include/host_key21.h"],
 };
 
-/// Algorithm ids of vboot 1 (`vb2_crypto_algorithm`) as the first word of a .vbprivk, and the DER behind it.
-const PRIVATE: [Anchor; 18] = {
-    const fn id(bytes: &'static [u8; 10]) -> Anchor {
-        Anchor::at_start(bytes)
-    }
-    [
-        id(b"\x00\0\0\0\0\0\0\0\x30\x82"),
-        id(b"\x01\0\0\0\0\0\0\0\x30\x82"),
-        id(b"\x02\0\0\0\0\0\0\0\x30\x82"),
-        id(b"\x03\0\0\0\0\0\0\0\x30\x82"),
-        id(b"\x04\0\0\0\0\0\0\0\x30\x82"),
-        id(b"\x05\0\0\0\0\0\0\0\x30\x82"),
-        id(b"\x06\0\0\0\0\0\0\0\x30\x82"),
-        id(b"\x07\0\0\0\0\0\0\0\x30\x82"),
-        id(b"\x08\0\0\0\0\0\0\0\x30\x82"),
-        id(b"\x09\0\0\0\0\0\0\0\x30\x82"),
-        id(b"\x0a\0\0\0\0\0\0\0\x30\x82"),
-        id(b"\x0b\0\0\0\0\0\0\0\x30\x82"),
-        id(b"\x0c\0\0\0\0\0\0\0\x30\x82"),
-        id(b"\x0d\0\0\0\0\0\0\0\x30\x82"),
-        id(b"\x0e\0\0\0\0\0\0\0\x30\x82"),
-        id(b"\x0f\0\0\0\0\0\0\0\x30\x82"),
-        id(b"\x10\0\0\0\0\0\0\0\x30\x82"),
-        id(b"\x11\0\0\0\0\0\0\0\x30\x82"),
-    ]
-};
-
 /// vboot 2.1, private (`VB21_MAGIC_PACKED_PRIVATE_KEY`) and public (`VB21_MAGIC_PACKED_KEY`).
 const PRIVATE_21: Anchor = Anchor::at_start(b"Vb2I");
 const PUBLIC_21: Anchor = Anchor::at_start(b"Vb2P");
@@ -64,21 +37,35 @@ const PUBLIC: Anchor = Anchor::at_start(b"\x20\0\0\0\0\0\0\0");
 /// vb2_keyblock (`VB2_KEYBLOCK_MAGIC`).
 const KEYBLOCK: Anchor = Anchor::at_start(b"CHROMEOS");
 
-const ANCHORS: [Anchor; PRIVATE.len() + 4] = {
-    let mut all = [PUBLIC; PRIVATE.len() + 4];
-    let mut at = 0;
-    while at < PRIVATE.len() {
-        #[allow(clippy::indexing_slicing, reason = "constants, checked by the compiler")]
-        {
-            all[at] = PRIVATE[at];
-        }
-        at += 1;
-    }
-    all[PRIVATE.len()] = PRIVATE_21;
-    all[PRIVATE.len() + 1] = PUBLIC_21;
-    all[PRIVATE.len() + 2] = KEYBLOCK;
-    all
-};
+/// A .vbprivk: an algorithm of vboot 1 (`vb2_crypto_algorithm`) as a word of 64 bits, and DER behind it.
+const fn vboot_1(head: &'static [u8; 10]) -> Anchor {
+    Anchor::at_start(head)
+}
+
+const ANCHORS: [Anchor; 22] = [
+    PRIVATE_21,
+    PUBLIC_21,
+    PUBLIC,
+    KEYBLOCK,
+    vboot_1(b"\x00\0\0\0\0\0\0\0\x30\x82"),
+    vboot_1(b"\x01\0\0\0\0\0\0\0\x30\x82"),
+    vboot_1(b"\x02\0\0\0\0\0\0\0\x30\x82"),
+    vboot_1(b"\x03\0\0\0\0\0\0\0\x30\x82"),
+    vboot_1(b"\x04\0\0\0\0\0\0\0\x30\x82"),
+    vboot_1(b"\x05\0\0\0\0\0\0\0\x30\x82"),
+    vboot_1(b"\x06\0\0\0\0\0\0\0\x30\x82"),
+    vboot_1(b"\x07\0\0\0\0\0\0\0\x30\x82"),
+    vboot_1(b"\x08\0\0\0\0\0\0\0\x30\x82"),
+    vboot_1(b"\x09\0\0\0\0\0\0\0\x30\x82"),
+    vboot_1(b"\x0a\0\0\0\0\0\0\0\x30\x82"),
+    vboot_1(b"\x0b\0\0\0\0\0\0\0\x30\x82"),
+    vboot_1(b"\x0c\0\0\0\0\0\0\0\x30\x82"),
+    vboot_1(b"\x0d\0\0\0\0\0\0\0\x30\x82"),
+    vboot_1(b"\x0e\0\0\0\0\0\0\0\x30\x82"),
+    vboot_1(b"\x0f\0\0\0\0\0\0\0\x30\x82"),
+    vboot_1(b"\x10\0\0\0\0\0\0\0\x30\x82"),
+    vboot_1(b"\x11\0\0\0\0\0\0\0\x30\x82"),
+];
 
 /// Where the data key's vb2_packed_key stands in a keyblock: magic 8, version 8, size 8, two signatures of 24, flags 8.
 const DATA_KEY: usize = 80;
@@ -252,14 +239,12 @@ mod tests {
             [&b"Vb2P\x03\0\0\0"[..], &head, &[2, 0, 2, 0], &1_u32.to_le_bytes(), &[0xab; 20], &key()].concat()
         };
         let block = [&b"CHROMEOS\x02\0\0\0\x01\0\0\0"[..], &[0; 64], &header(4), &key(), &[7; 300]].concat();
-        for (name, bytes, e) in
-            [("1", one, 0x1_0001), ("1, e = 3", three, 3), ("2.1", two, 0x1_0001), ("block", block, 0x1_0001)]
-        {
+        for (name, bytes, e) in [("1", one, 1), ("1, e = 3", three, 3), ("2.1", two, 1), ("block", block, 1)] {
             let found = inspect(&bytes).unwrap_or_else(|| panic!("{name}"));
             let [material] = found.as_slice() else { panic!("{name}") };
             let Some(Identity::Public(half)) = &material.identity else { panic!("{name}") };
             assert_eq!((half.algorithm.bits, material.kind), (1024, Kind::PublicKey), "{name}");
-            assert_eq!(half.spki.last().copied(), Some(e as u8), "{name}");
+            assert_eq!(half.spki.last().copied(), Some(e), "{name}");
             for length in 0..material.span.end {
                 assert!(inspect(&bytes[..length]).is_none(), "{name} cut at {length}");
             }

@@ -54,6 +54,11 @@ impl Lock for Key<'_> {
         2 * Hash::Md5.price() + DES3.setup_price()
     }
 
+    /// No password is no encryption.
+    fn empty(&self) -> u64 {
+        0
+    }
+
     fn open(&self, password: &[u8], _done: &[bool]) -> Vec<Item> {
         self.item(password).into_iter().collect()
     }

@@ -50,6 +50,10 @@ impl Dump {
                 append(line, number);
                 length = lines.read;
             } else if let Some((name, value)) = named(line).filter(|_| numbers.len() < MAX_NUMBERS) {
+                // The next dump begins.
+                if name.ends_with("private-key") || name == "keysecuritylevel" {
+                    break;
+                }
                 // A name alone belongs to what follows, if anything does.
                 if !value.is_empty() {
                     length = lines.read;
@@ -138,6 +142,12 @@ mod tests {
                 "\nmore text without",
             ),
             ("priv:\\n  0a:0b:\\n  0c\\npub:\\n 01", "priv", &[0x0a, 0x0b, 0x0c], ""),
+            (
+                "Private-Key: x\npriv:\n 0a\n\nPrivate-Key: y\npriv:\n 0b",
+                "priv",
+                &[0x0a],
+                "\n\nPrivate-Key: y\npriv:\n 0b",
+            ),
             ("a:\n# priv:\n#   0a:0b\n", "priv", &[0x0a, 0x0b], ""),
         ] {
             let dump = Dump::read(text.as_bytes(), None).unwrap_or_else(|error| panic!("{error}: {text}"));

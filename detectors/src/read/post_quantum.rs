@@ -117,7 +117,10 @@ fn hash_based(set: &Set, octets: &[u8], looks_random: fn(&[u8]) -> bool) -> Resu
 }
 
 /// Seed and expanded key, as far as each is there.
-fn choice<'a>(set: &Set, octets: &'a [u8]) -> Result<(Option<&'a [u8]>, Option<&'a [u8]>), Malformed> {
+type Choice<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
+
+/// What is in the octets of an ML-DSA key.
+fn choice<'a>(set: &Set, octets: &'a [u8]) -> Result<Choice<'a>, Malformed> {
     if octets.len() == SEED {
         return Ok((Some(octets), None));
     }

@@ -405,10 +405,10 @@ pub(crate) fn from_spki(der: &[u8]) -> Result<PublicHalf, Malformed> {
         }
         _ => {
             if let Some(set) = Set::from_oid(oid) {
-                return match bits.len() == set.public && algorithm.is_empty() {
-                    true => Ok(half(&PublicKey::PostQuantum { set, bytes: bits })),
-                    false => Err(Malformed::new("public key length", 0)),
-                };
+                if bits.len() != set.public || !algorithm.is_empty() {
+                    return Err(Malformed::new("public key length", 0));
+                }
+                return Ok(half(&PublicKey::PostQuantum { set, bytes: bits }));
             }
             let kind = Raw::from_oid(oid).ok_or(Malformed::new("public key algorithm", 0))?;
             if bits.len() != kind.len() {

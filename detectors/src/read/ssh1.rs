@@ -19,6 +19,7 @@ pub(crate) struct File<'a> {
     pub(crate) key: PublicKey<'a>,
     pub(crate) comment: &'a [u8],
     pub(crate) protection: Protection,
+    cipher: u8,
     /// The private part to its end if it is not encrypted, and as far as it can reach if it is.
     pub(crate) private: &'a [u8],
     /// Bytes from the magic to the end of `private`.
@@ -59,12 +60,17 @@ impl<'a> File<'a> {
             length
         };
         let private = rest.get(..length).ok_or(Malformed::new("private part", start))?;
-        Ok(Self { key, comment, protection, private, length: start + length })
+        Ok(Self { key, comment, protection, cipher, private, length: start + length })
     }
 
-    /// The private numbers of a part that is not encrypted.
-    pub(crate) fn open(&self) -> Result<Private<'a>, Malformed> {
-        numbers(self.private).map(|(private, _)| private)
+    /// The private numbers of a part as it stands or decrypted.
+    pub(crate) fn open(private: &[u8]) -> Result<Private<'_>, Malformed> {
+        numbers(private).map(|(private, _)| private)
+    }
+
+    /// Whether it is under the one cipher that tools of today write.
+    pub(crate) const fn is_3des(&self) -> bool {
+        self.cipher == 3
     }
 }
 
