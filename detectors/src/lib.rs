@@ -29,6 +29,17 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &format::x509::X509,
     &format::spki::Spki,
     &format::ssh_public::SshPublic,
+    &format::ssh1::Ssh1,
+    &format::ssh2_com::Ssh2Com,
+    &format::dropbear::Dropbear,
+    &format::vbprivk::Vbprivk,
+    &format::avb::Avb,
+    &format::efi_signature_list::EfiSignatureList,
+    &format::raw_pem::RawPem,
+    &format::text_dump::TextDump,
+    &format::mobileprovision::MobileProvision,
+    &format::fastlane_match::FastlaneMatch,
+    &format::android_keybox::AndroidKeybox,
 ];
 
 /// Every unwrapper. A new one is one file in `wrap/` and one line here.
