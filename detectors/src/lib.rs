@@ -4,9 +4,12 @@ mod format;
 pub mod open;
 pub mod radius;
 mod read;
+pub mod secret;
 pub mod usage;
 pub mod weak;
 mod wrap;
+
+use std::sync::LazyLock;
 
 use scanner_core::seam::{Container, Detector, Knowledge, Unwrapper};
 
@@ -26,6 +29,17 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &format::x509::X509,
     &format::spki::Spki,
     &format::ssh_public::SshPublic,
+    &format::ssh1::Ssh1,
+    &format::ssh2_com::Ssh2Com,
+    &format::dropbear::Dropbear,
+    &format::vbprivk::Vbprivk,
+    &format::avb::Avb,
+    &format::efi_signature_list::EfiSignatureList,
+    &format::raw_pem::RawPem,
+    &format::text_dump::TextDump,
+    &format::mobileprovision::MobileProvision,
+    &format::fastlane_match::FastlaneMatch,
+    &format::android_keybox::AndroidKeybox,
 ];
 
 /// Every unwrapper. A new one is one file in `wrap/` and one line here.
@@ -33,6 +47,7 @@ pub const UNWRAPPERS: &[&dyn Unwrapper] = &[&wrap::base64::Base64, &wrap::utf16:
 
 /// Every container. A new one is one file in `wrap/` and one line here.
 pub const CONTAINERS: &[&dyn Container] = &[
+    &wrap::program::Program,
     &wrap::zip::Zip,
     &wrap::tar::Tar,
     &wrap::gzip::Gzip,
@@ -62,11 +77,30 @@ pub const CONTAINERS: &[&dyn Container] = &[
     &wrap::disk::Disk,
 ];
 
-/// All of it, for the engine.
+/// All that is known of keys, for the engine.
 pub const KNOWLEDGE: Knowledge = Knowledge {
     detectors: DETECTORS,
     unwrappers: UNWRAPPERS,
     containers: CONTAINERS,
+    mapper: Some(&wrap::program::Sections),
     unopened: wrap::unopened::UNOPENED,
     clues: Some(&usage::Usage),
 };
+
+/// What finds ordinary secrets. Apart from [`DETECTORS`], because a scan for keys alone leaves it out, anchors included.
+pub const SECRETS: &[&dyn Detector] = &[&secret::Secrets];
+
+/// Everything, ordinary secrets included.
+pub fn everything() -> Knowledge {
+    static ALL: LazyLock<Vec<&'static dyn Detector>> =
+        LazyLock::new(|| DETECTORS.iter().chain(SECRETS).copied().collect());
+    Knowledge { detectors: &ALL, ..KNOWLEDGE }
+}
+
+/// Everything, and the rules of a user. They stay for as long as the process does: call it once.
+pub fn everything_and(rules: secret::UserRules) -> Knowledge {
+    let rules: &'static secret::UserRules = Box::leak(Box::new(rules));
+    let all: Vec<&'static dyn Detector> =
+        DETECTORS.iter().chain(SECRETS).copied().chain([rules as &'static dyn Detector]).collect();
+    Knowledge { detectors: all.leak(), ..KNOWLEDGE }
+}

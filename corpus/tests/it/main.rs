@@ -7,5 +7,6 @@ mod images;
 mod open;
 mod radius;
 mod scenarios;
+mod secrets;
 mod tidy;
 mod usage_docs;

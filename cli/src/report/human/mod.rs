@@ -4,10 +4,7 @@
 
 use std::fmt::Write as _;
 use std::io;
-use std::path::Path;
 use std::time::Duration;
-
-use scanner_core::blob::printable_path;
 
 use super::Report;
 use super::model::{Certificate, Finding, Link, Occurrence, Opened, Place, Public, Role, Spot};
@@ -16,6 +13,7 @@ use crate::plan::{Look, NOTE_BELOW};
 
 mod history;
 mod paint;
+mod secrets;
 
 use paint::Paint;
 
@@ -41,6 +39,10 @@ pub(crate) fn render(report: &Report, look: Look, out: &mut dyn io::Write) -> io
         page.findings("Allowed", &report.allowed.iter().collect::<Vec<_>>());
     }
     page.public(&report.public);
+    page.secrets("Ordinary secrets", &report.secrets);
+    if look.verbose {
+        page.secrets("Ordinary secrets, allowed", &report.allowed_secrets);
+    }
     page.skipped(report);
     out.write_all(page.text.as_bytes())
 }
@@ -252,19 +254,13 @@ impl Page {
 /// `path:line` with its wrappers, as a person would follow it. Lines say nothing of a binary file: there it is the
 /// offset, where it is not the beginning.
 fn printed(place: &Place, encoding: &str) -> String {
-    let path = match place.path_bytes_hex {
-        // Printable already.
-        Some(_) => place.path.clone(),
-        None => printable_path(Path::new(&place.path)),
-    };
-    // The object of a history comes first (`a.pem@3f2a91c04b1d:1`): that is what the line counts in.
-    let rest = place.origin.strip_prefix(&path).unwrap_or_default();
-    let object = if rest.starts_with('@') { rest.find('!').unwrap_or(rest.len()) } else { 0 };
-    let (object, wraps) = rest.split_at(object);
+    let file = &place.counted_in;
+    let wraps = place.origin.strip_prefix(file.as_str()).unwrap_or_default();
+    let section = place.section.as_deref().map(|section| format!(" ({section})")).unwrap_or_default();
     match (wraps.is_empty() && matches!(encoding, "der" | "binary"), place.offset) {
-        (true, 0) => escape(&format!("{path}{object}")),
-        (true, offset) => escape(&format!("{path}{object}@{offset:#x}")),
-        (false, _) => escape(&format!("{path}{object}:{}{wraps}", place.line)),
+        (true, 0) => escape(file),
+        (true, offset) => escape(&format!("{file}@{offset:#x}{section}")),
+        (false, _) => escape(&format!("{file}:{}{wraps}{section}", place.line)),
     }
 }
 
@@ -312,7 +308,10 @@ fn protection(finding: &Finding) -> String {
 }
 
 fn facts(occurrence: &Occurrence, verbose: bool) -> String {
-    let mut facts = vec![format!("{} {}", occurrence.format, words::encoding(occurrence.encoding))];
+    let mut facts = Vec::new();
+    if occurrence.format != "secrets" {
+        facts.push(format!("{} {}", occurrence.format, words::encoding(occurrence.encoding)));
+    }
     facts.extend(
         occurrence.container.filter(|container| !container.is_empty()).map(|container| format!("in {container}")),
     );
@@ -374,9 +373,14 @@ pub(crate) fn summary(report: &Report, took: Duration) -> String {
     }
     let mut found = found.join(", ");
     if found.is_empty() {
-        found.push_str("no findings in what was read");
+        found.push_str(if summary.secrets > 0 { "no keys in what was read" } else { "no findings in what was read" });
     } else {
         let _ = write!(found, " ({})", words::plural(summary.places as u64, "place", "places"));
+    }
+    if summary.secrets > 0 {
+        let secrets = words::plural(summary.secrets as u64, "ordinary secret", "ordinary secrets");
+        let places = words::plural(summary.secret_places as u64, "place", "places");
+        let _ = write!(found, ", {secrets} ({places})");
     }
     if summary.allowed > 0 {
         let _ = write!(found, ", {} allowed", words::count(summary.allowed as u64));
