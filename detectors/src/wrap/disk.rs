@@ -285,7 +285,7 @@ mod tests {
                 bytes[512] = 0;
             }
             let seen = open(&Disk, &bytes).unwrap();
-            assert_eq!(seen.names(), ["[gap]", "[gap]", "1 boot", "3", "[gap]"], "{damaged}");
+            assert_eq!(seen.names(), ["[gap]", "[gap]", "1 boot", "3", "[gap]", "[gap]"], "{damaged}");
             assert!(seen.content("3").unwrap().starts_with(b"root file system"));
         }
         torture(&Disk, &bytes, 97);
