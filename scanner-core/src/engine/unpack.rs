@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use super::Session;
 use crate::blob::{Blob, Origin, Wrap};
-use crate::budget::Limits;
+use crate::budget::{Budget, Limits};
 use crate::error::{Gap, Reason};
 use crate::prefilter::Prefilter;
 use crate::random::{Cursor, Held};
@@ -125,6 +125,20 @@ impl<'s> Session<'s> {
         };
         let allowance = Allowance::new(self.limits, packed);
         Level { session: self, allowance: &allowance, depth: 0 }.unpack(origin, input)
+    }
+
+    /// Opens a container that was wrapped in text, out of what is left for text. `false` if it is none.
+    pub(super) fn unpack_text(&'s self, origin: &Origin, bytes: &[u8], budget: &Budget, depth: u32) -> bool {
+        if !self.contains(bytes) {
+            return false;
+        }
+        let limits = Limits { max_unpacked: budget.left(), ..self.limits };
+        let allowance = Allowance::new(limits, bytes.len() as u64);
+        let level = Level { session: self, allowance: &allowance, depth };
+        let opened = level.unpack(origin, Packed::Stream(bytes, &mut io::empty()));
+        // More than is left was told of already.
+        let _ = budget.take(allowance.unpacked.load(Relaxed).min(budget.left()));
+        opened.is_some()
     }
 
     /// The containers that something may be, by its first bytes.
