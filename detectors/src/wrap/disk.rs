@@ -50,7 +50,7 @@ impl Container for Disk {
     }
 
     fn reader(&self) -> Reader {
-        Reader::AnyPlace(read)
+        Reader::AnyPlace(|bytes, inside| read(&bytes, inside))
     }
 }
 
@@ -61,15 +61,15 @@ struct Partition {
     name: String,
 }
 
-fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
-    let mut partitions = match gpt(&bytes) {
+fn read(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
+    let mut partitions = match gpt(bytes) {
         Some(partitions) => partitions,
-        None => mbr(&bytes).ok_or(Malformed::new("partition table", SIGNATURE))?,
+        None => mbr(bytes).ok_or(Malformed::new("partition table", SIGNATURE))?,
     };
     partitions.sort_by_key(|partition| partition.at);
     let mut end = 0;
     for partition in &partitions {
-        if gap(&bytes, end, partition.at, inside).is_break() {
+        if gap(bytes, end, partition.at, inside).is_break() {
             return Ok(());
         }
         let member = Member { name: partition.name.as_bytes(), at: partition.at };
@@ -87,7 +87,7 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
         }
         end = end.max(partition.at.saturating_add(partition.length));
     }
-    let _ = gap(&bytes, end, bytes.size(), inside);
+    let _ = gap(bytes, end, bytes.size(), inside);
     Ok(())
 }
 
