@@ -309,7 +309,8 @@ mod tests {
 
     #[test]
     fn any_number_of_anchors_is_found() {
-        let anchors: Vec<Anchor> = (0..2000).map(|n| Anchor::anywhere(format!("anchor{n:05}").leak().as_bytes())).collect();
+        let anchors: Vec<Anchor> =
+            (0..2000).map(|n| Anchor::anywhere(format!("anchor{n:05}").leak().as_bytes())).collect();
         let detector: &'static Fake = Box::leak(Box::new(Fake(anchors.leak())));
         let detectors: &'static [&'static dyn Detector] = vec![detector as &dyn Detector].leak();
         let prefilter = Prefilter::new(&Knowledge { detectors, ..KNOWLEDGE });
