@@ -248,7 +248,10 @@ mod tests {
         assert_eq!(compiled(good), "true");
         assert_eq!(compiled(""), "false");
         for (text, error) in [
-            ("\n[[secret]]\nid = 'a'\nregex = 'b'\n", "keyradius.toml:2: [[secret]] a: no anchor or keyword of 4 bytes"),
+            (
+                "\n[[secret]]\nid = 'a'\nregex = 'b'\n",
+                "keyradius.toml:2: [[secret]] a: no anchor or keyword of 4 bytes",
+            ),
             ("[[secret]]\nid = 'a'\n", "keyradius.toml:1: [[secret]]: no regex"),
             ("[[secret]]\nid = 'a'\nregx = 'b'\n", "keyradius.toml:3: unknown field `regx`"),
             ("[[secret]]\nid = 'a'\nclass = 'big'\n", "keyradius.toml:3: unknown variant `big`"),

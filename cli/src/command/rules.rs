@@ -9,10 +9,10 @@ use scanner_core::blob::printable_path;
 use crate::args::rules::{From, RulesCommand};
 use crate::config::{self, Config};
 use crate::exit::{Exit, Failure};
+use crate::out;
 use crate::plan::{Surroundings, plain};
 use crate::report::words::{escape, plural};
 use crate::rules::{gitleaks, write};
-use crate::out;
 
 /// Runs one of them.
 pub(crate) fn run(command: &RulesCommand) -> Result<Exit, Failure> {

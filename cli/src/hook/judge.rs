@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use detectors::radius::estate::KeyName;
-use detectors::radius::{Estate, Finding, Judge, KnownKeys, SecretFinding, Tables, classify::classify, secrets, survey};
+use detectors::radius::{
+    Estate, Finding, Judge, KnownKeys, SecretFinding, Tables, classify::classify, secrets, survey,
+};
 use scanner_core::blob::Origin;
 use scanner_core::material::{Kind, Occurrence};
 
@@ -118,8 +120,7 @@ pub(crate) fn judge(
         return Judged::default();
     }
     let mut findings = if fresh.is_empty() { Vec::new() } else { judge_keys(fresh, context, places, now) };
-    let ignored =
-        if policy.inline { Vec::new() } else { not_obeyed(&mut findings, &mut tokens, policy, pushed) };
+    let ignored = if policy.inline { Vec::new() } else { not_obeyed(&mut findings, &mut tokens, policy, pushed) };
 
     let verdict = policy.allow.judge(&findings, &tokens, &[], &policy.here, policy.today, false);
     let mut judged = Judged { notices: verdict.notices, ignored, ..Judged::default() };

@@ -41,8 +41,8 @@ impl Scanned {
         watch: &Watch,
     ) -> Result<Self, Failure> {
         let blobs = Blobs::new(git, oids, common);
-        let harvest = engine::scan(&search, &[&blobs], jobs, limits, watch)
-            .map_err(|error| Failure::new(error.to_string()))?;
+        let harvest =
+            engine::scan(&search, &[&blobs], jobs, limits, watch).map_err(|error| Failure::new(error.to_string()))?;
         let (read, seen) = blobs.finish();
         let gaps = harvest.gaps.into_iter().filter(|gap| gap.reason.leaves_incomplete()).collect();
         Ok(Self { occurrences: harvest.occurrences, gaps, seen, read, interrupted: harvest.interrupted })

@@ -52,7 +52,8 @@ pub(crate) fn run(args: &PreCommitArgs, here: &Path) -> Result<Exit, Failure> {
     let policy = Policy::load(&args.check, here, Some(root))?;
     let oids: Vec<String> = places.keys().cloned().collect();
     let common = Some(repository.common.as_path());
-    let mut scanned = Scanned::read(git, &oids, common, (policy.search.0, policy.limits, policy.jobs), &Watch::default())?;
+    let mut scanned =
+        Scanned::read(git, &oids, common, (policy.search.0, policy.limits, policy.jobs), &Watch::default())?;
     let hits = scanned.hits();
     let olds: BTreeSet<String> =
         places.iter().filter(|(oid, _)| hits.contains(*oid)).flat_map(|(_, places)| olds(places)).collect();

@@ -54,7 +54,8 @@ pub(crate) fn run(args: &PrePushArgs, here: &Path) -> Result<Exit, Failure> {
     let listing = listing(git, &tips, &range)?;
     let oids: Vec<String> = listing.paths.keys().cloned().collect();
     let common = Some(repository.common.as_path());
-    let mut scanned = Scanned::read(git, &oids, common, (policy.search.0, policy.limits, policy.jobs), &Watch::default())?;
+    let mut scanned =
+        Scanned::read(git, &oids, common, (policy.search.0, policy.limits, policy.jobs), &Watch::default())?;
     let hits = scanned.hits();
     let places = if hits.is_empty() { Places::new() } else { super::origin::places(git, &hits, &range, &tips)? };
     let olds: BTreeSet<String> = places.values().flatten().flat_map(|place| place.olds.iter().cloned()).collect();

@@ -91,8 +91,9 @@ fn check(args: &PreReceiveArgs, here: &Path, page: &mut Page) -> Result<Exit, Fa
     };
     let common = Some(repository.common.as_path());
     let left = args.budget.saturating_sub(began.elapsed());
-    let mut scanned =
-        in_time(left, |watch| Scanned::read(reading, &oids, common, (policy.search.0, policy.limits, policy.jobs), watch))?;
+    let mut scanned = in_time(left, |watch| {
+        Scanned::read(reading, &oids, common, (policy.search.0, policy.limits, policy.jobs), watch)
+    })?;
     let all = oids.len() as u64;
     if scanned.interrupted && args.on_timeout == OnTimeout::Block {
         // It is refused either way, and the host's clock runs: which of the keys are new is not asked any more.

@@ -87,10 +87,7 @@ impl Page {
             let count = plural(judged.allowed.len() as u64, "new key is", "new keys are");
             self.line(format!("keyradius: note: {count} allowed: {}", places.join(", ")));
         }
-        for (count, what) in [
-            (judged.secrets_below, "not blocked (--fail-on)"),
-            (judged.secrets_allowed, "allowed"),
-        ] {
+        for (count, what) in [(judged.secrets_below, "not blocked (--fail-on)"), (judged.secrets_allowed, "allowed")] {
             if count > 0 {
                 let count = plural(count as u64, "new ordinary secret is", "new ordinary secrets are");
                 self.line(format!("keyradius: note: {count} {what}"));

@@ -40,8 +40,9 @@ enum Fate {
 
 /// Converts a configuration. The error says what it is not.
 pub(crate) fn import(text: &str) -> Result<Imported, String> {
-    let table: Table =
-        text.parse().map_err(|error: toml::de::Error| error.message().lines().next().unwrap_or("no TOML").to_owned())?;
+    let table: Table = text
+        .parse()
+        .map_err(|error: toml::de::Error| error.message().lines().next().unwrap_or("no TOML").to_owned())?;
     let mut imported = Imported::default();
     let mut around = Notes::default();
     let (mut single, mut many) = (None, None);
@@ -156,7 +157,9 @@ impl Imported {
                 self.rules.push(rule);
                 (given.to_owned(), fate)
             }
-            Err(why) => (if given.is_empty() { format!("number {}", index + 1) } else { given.to_owned() }, Fate::Dropped(why)),
+            Err(why) => {
+                (if given.is_empty() { format!("number {}", index + 1) } else { given.to_owned() }, Fate::Dropped(why))
+            }
         };
         self.parts.push(Part { name, rule: true, fate, fields: notes.said });
     }
@@ -171,7 +174,9 @@ impl Imported {
         }
         let regex = match (string(table, "regex"), string(table, "path")) {
             (Some(regex), _) if !regex.is_empty() => regex,
-            (_, Some(_)) => return Err("it goes by the name of a file alone; keys are found by what they are".to_owned()),
+            (_, Some(_)) => {
+                return Err("it goes by the name of a file alone; keys are found by what they are".to_owned());
+            }
             _ => return Err("it has neither regex nor path".to_owned()),
         };
         let mut rule = Rule { id, regex: pattern("regex", regex, notes)?, ..Rule::default() };
@@ -245,7 +250,8 @@ fn keywords(rule: &mut Rule, notes: &mut Notes) -> Result<(), String> {
     rule.keywords.retain(|keyword| keyword.len() >= 4);
     if !own.is_empty() {
         if !short.is_empty() {
-            let what = format!("{} too short to be searched for: literals of the regex take its place", short.join(" "));
+            let what =
+                format!("{} too short to be searched for: literals of the regex take its place", short.join(" "));
             notes.change("keywords", &what);
         } else {
             notes.change("keywords", "there are none: literals of the regex are searched for");
@@ -258,9 +264,11 @@ fn keywords(rule: &mut Rule, notes: &mut Notes) -> Result<(), String> {
         notes.change("keywords", &what);
     }
     if literals(rule).is_empty() {
-        return Err("no keyword of 4 bytes or more, and no such literal in the regex: it would have to be tried on every \
+        return Err(
+            "no keyword of 4 bytes or more, and no such literal in the regex: it would have to be tried on every \
                     byte that is read"
-            .to_owned());
+                .to_owned(),
+        );
     }
     Ok(())
 }
@@ -328,11 +336,14 @@ fn extend(value: &Value, notes: &mut Notes) {
     for (key, value) in table {
         match key.to_ascii_lowercase().as_str() {
             "usedefault" if value.as_bool() == Some(true) => {
-                notes.change("extend.useDefault", "the built-in rules of keyradius take the place of those of gitleaks");
+                notes
+                    .change("extend.useDefault", "the built-in rules of keyradius take the place of those of gitleaks");
             }
             "usedefault" => {}
             "path" | "url" => notes.change(&format!("extend.{key}"), "dropped: import that file by itself"),
-            "disabledrules" => notes.change("extend.disabledRules", "dropped: they are rules of a file that was not read"),
+            "disabledrules" => {
+                notes.change("extend.disabledRules", "dropped: they are rules of a file that was not read")
+            }
             _ => notes.say(&format!("extend.{key}"), "dropped: unknown"),
         }
     }

@@ -132,10 +132,8 @@ impl Rules {
         }
         let rules: Vec<Rule> = self.rules.iter().map(|(_, rule)| rule.clone()).collect();
         UserRules::new(&rules, &self.for_all).map(Some).map_err(|refused| {
-            let (place, id) = self
-                .rules
-                .get(refused.rule)
-                .map_or(("", ""), |(place, rule)| (place.as_str(), rule.id.as_str()));
+            let (place, id) =
+                self.rules.get(refused.rule).map_or(("", ""), |(place, rule)| (place.as_str(), rule.id.as_str()));
             Failure::new(format!("{place}: [[secret]] {id}: {}", refused.what)).hint(refused.hint)
         })
     }

@@ -88,8 +88,10 @@ fn only_signing_leaves_them_out_and_fail_on_tells_them_apart() {
 #[test]
 fn they_are_allowed_like_keys() {
     let shop = Workshop::new("secrets-allow");
-    shop.file("a.env", format!("T={}\n", npm())).file("b.env", format!("# keyradius:allow reason=\"x\"\nU={}\n", url()));
-    let id = shop.run(&["scan", "--format", "json", "a.env"]).json()["secrets"][0]["id"].as_str().expect("an id").to_owned();
+    shop.file("a.env", format!("T={}\n", npm()))
+        .file("b.env", format!("# keyradius:allow reason=\"x\"\nU={}\n", url()));
+    let id =
+        shop.run(&["scan", "--format", "json", "a.env"]).json()["secrets"][0]["id"].as_str().expect("an id").to_owned();
     shop.file("keyradius.toml", format!("[[allow]]\nfinding = '{id}'\nreason = 'a dummy'\n"));
     let ran = shop.run(&["scan", "--format", "json", "."]);
     let report = ran.json();
@@ -160,13 +162,23 @@ fn rules_of_gitleaks_are_converted_and_found() {
 fn a_commit_that_adds_one_is_stopped() {
     let repo = Repo::begun("secrets");
     let ran = repo.file("ci.env", format!("T={}\n", npm())).stage().commit();
-    ran.blocked("a token", &["this commit would add 1 new ordinary secret\n", " 5.5  npm-token  ci.env:1  checksum fits", "finding = \"kr1:"]);
+    ran.blocked(
+        "a token",
+        &[
+            "this commit would add 1 new ordinary secret\n",
+            " 5.5  npm-token  ci.env:1  checksum fits",
+            "finding = \"kr1:",
+        ],
+    );
     silent(&ran);
     let ran = repo.file("k.pem", key_pem(1)).stage().commit();
     ran.blocked("a key first", &["would add 1 new key\n", "would add 1 new ordinary secret\n"]);
     // What is allowed or was there before is no news.
     std::fs::remove_file(repo.place().join("k.pem")).expect("removed");
-    repo.file("ci.env", format!("T={} # keyradius:allow reason=\"a dummy\"\n", npm())).stage().commit().passes("allowed");
+    repo.file("ci.env", format!("T={} # keyradius:allow reason=\"a dummy\"\n", npm()))
+        .stage()
+        .commit()
+        .passes("allowed");
     repo.file("ci.env", format!("A=1\nT={}\n", npm())).stage().commit().passes("it was there before");
     let ran = repo.file("ci.env", format!("A=1\nT={}\nU={}\n", npm(), github())).stage().commit();
     ran.blocked("another one", &["would add 1 new ordinary secret\n", "github-token"]);

@@ -99,7 +99,11 @@ fn render() -> String {
             );
         }
     }
-    let _ = write!(out, "\n{}", include_str!("secrets_rules.md").replace("{BACK}", &BACK.to_string()).replace("{AHEAD}", &AHEAD.to_string()));
+    let _ = write!(
+        out,
+        "\n{}",
+        include_str!("secrets_rules.md").replace("{BACK}", &BACK.to_string()).replace("{AHEAD}", &AHEAD.to_string())
+    );
     out
 }
 

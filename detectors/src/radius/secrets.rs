@@ -93,9 +93,8 @@ pub fn secrets(estate: &Estate, now: i64) -> Vec<SecretFinding> {
     }
     let mut findings: Vec<SecretFinding> =
         groups.into_iter().filter_map(|(name, occurrences)| finding(&name, occurrences, now)).collect();
-    let order = |finding: &SecretFinding| {
-        (-finding.severity, std::cmp::Reverse(finding.secret.verdict), finding.secret.rule)
-    };
+    let order =
+        |finding: &SecretFinding| (-finding.severity, std::cmp::Reverse(finding.secret.verdict), finding.secret.rule);
     findings.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.id.cmp(&b.id)));
     findings
 }
@@ -168,7 +167,8 @@ mod tests {
 
     #[test]
     fn what_has_ended_is_a_note_and_moving_changes_no_id() {
-        let token = |line, now| secrets(&Estate::new(vec![place("a", line, SecretClass::Service, None, Some(100))]), now);
+        let token =
+            |line, now| secrets(&Estate::new(vec![place("a", line, SecretClass::Service, None, Some(100))]), now);
         let (before, after) = (token(1, 99).remove(0), token(5, 101).remove(0));
         assert_eq!((before.severity, before.expired, before.verdict()), (35, false, "shape only"));
         assert_eq!((after.severity, after.expired, after.verdict()), (10, true, "expired"));

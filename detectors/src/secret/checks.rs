@@ -156,9 +156,7 @@ pub(super) fn check(check: Check, found: &mut Found<'_>, learned: &mut Learned) 
 fn crc62(text: &[u8]) -> Option<Verdict> {
     let body = text.get(4..)?;
     match body.split_last_chunk::<6>() {
-        Some((random, sum)) if random.len() == 30 => {
-            (base62::<6>(crc32(random)) == *sum).then_some(Verdict::Checksum)
-        }
+        Some((random, sum)) if random.len() == 30 => (base62::<6>(crc32(random)) == *sum).then_some(Verdict::Checksum),
         _ => Some(Verdict::Shape),
     }
 }

@@ -113,13 +113,7 @@ fn find(format: &Format, bytes: &[u8], at: usize) -> Result<Option<Material>, Ma
     Ok(Some(material(format, &whole, &found, learned, verdict)))
 }
 
-fn material(
-    format: &Format,
-    whole: &Range<usize>,
-    found: &Found<'_>,
-    learned: Learned,
-    verdict: Verdict,
-) -> Material {
+fn material(format: &Format, whole: &Range<usize>, found: &Found<'_>, learned: Learned, verdict: Verdict) -> Material {
     // A second part that stands near is not in the span: between the two there may be a key.
     let span = whole.start.min(found.secret.start)..whole.end.max(found.secret.end);
     let beside = learned.beside.unwrap_or(0..0);

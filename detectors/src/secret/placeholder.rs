@@ -47,13 +47,44 @@ pub(super) fn is_placeholder(token: &[u8]) -> bool {
 /// Whether a password in an address only stands for one.
 pub(super) fn is_placeholder_password(password: &[u8]) -> bool {
     const WHOLE: [&[u8]; 34] = [
-        b"password", b"passwd", b"pass", b"pwd", b"secret", b"changeme", b"change_me", b"change-me", b"postgres",
-        b"mysql", b"root", b"admin", b"user", b"username", b"test", b"testing", b"guest", b"example", b"default",
-        b"docker", b"dbpass", b"db_pass", b"dbpassword", b"db_password", b"mypassword", b"mypass", b"yourpassword",
-        b"your_password", b"your-password", b"redis", b"rabbitmq", b"mongodb", b"token", b"s3cr3t",
+        b"password",
+        b"passwd",
+        b"pass",
+        b"pwd",
+        b"secret",
+        b"changeme",
+        b"change_me",
+        b"change-me",
+        b"postgres",
+        b"mysql",
+        b"root",
+        b"admin",
+        b"user",
+        b"username",
+        b"test",
+        b"testing",
+        b"guest",
+        b"example",
+        b"default",
+        b"docker",
+        b"dbpass",
+        b"db_pass",
+        b"dbpassword",
+        b"db_password",
+        b"mypassword",
+        b"mypass",
+        b"yourpassword",
+        b"your_password",
+        b"your-password",
+        b"redis",
+        b"rabbitmq",
+        b"mongodb",
+        b"token",
+        b"s3cr3t",
     ];
     let lower = password.to_ascii_lowercase();
-    let template = |byte: &u8| matches!(byte, b'$' | b'{' | b'}' | b'<' | b'>' | b'%' | b'[' | b']' | b'(' | b')' | b'*');
+    let template =
+        |byte: &u8| matches!(byte, b'$' | b'{' | b'}' | b'<' | b'>' | b'%' | b'[' | b']' | b'(' | b')' | b'*');
     WHOLE.contains(&lower.as_slice())
         || WORDS.iter().any(|word| memchr::memmem::find(&lower, word).is_some())
         || [&b"password"[..], b"passwort", b"secret", b"....", b"xxx", b"1234", b"pass_", b"_pass"]

@@ -117,11 +117,7 @@ fn samples() -> Vec<(&'static str, String, Verdict)> {
         ("azure-account-key", format!("AccountKey={}", azure("ACDb", 64, *b"MastRO00")), Checksum),
         ("azure-account-key", format!("AccountKey={}==", random(AN, 86)), Shape),
         ("azure-shared-access-key", format!("SharedAccessKey={}", azure("+AEh", 32, *b"Send0000")), Checksum),
-        (
-            "microsoft-annotated-key",
-            format!("{}JQQJ99BA{}A{}", random(AN, 52), random(AN, 16), random(AN, 7)),
-            Decodes,
-        ),
+        ("microsoft-annotated-key", format!("{}JQQJ99BA{}A{}", random(AN, 52), random(AN, 16), random(AN, 7)), Decodes),
         ("digitalocean-token", format!("dop_v1_{}", random(HEX, 64)), Shape),
         ("heroku-key", format!("HRKU-AA{}", random(AN, 58)), Shape),
         ("fly-token", format!("fm2_{}", random(AN, 200)), Shape),
@@ -232,8 +228,10 @@ fn a_wrong_checksum_is_silent() {
 
 #[test]
 fn the_public_vectors_of_the_checksums() {
-    let (npm, github) =
-        (["npm_", "qkJaB6MffYVzZXWqmcoF49yrUxP3wf0LsakP"].concat(), ["ghp_", "zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ0mLq17"].concat());
+    let (npm, github) = (
+        ["npm_", "qkJaB6MffYVzZXWqmcoF49yrUxP3wf0LsakP"].concat(),
+        ["ghp_", "zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ0mLq17"].concat(),
+    );
     assert_eq!(rules(&npm), [("npm-token", Verdict::Checksum)]);
     assert_eq!(rules(&github), [("github-token", Verdict::Checksum)]);
 }
@@ -259,7 +257,10 @@ fn what_only_looks_like_a_secret_is_silent() {
         jwt("not json"),
         "npm_config_registry=https://registry.npmjs.org/ npm_lifecycle_event".to_owned(),
         format!("110201543:{}", "AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw"),
-        format!("AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/{}", "K1SZFPTOtr/KBHBeksoGMGw=="),
+        format!(
+            "AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/{}",
+            "K1SZFPTOtr/KBHBeksoGMGw=="
+        ),
     ] {
         assert_eq!(rules(&text), [], "{text}");
     }
@@ -296,7 +297,8 @@ fn an_access_key_is_worth_what_stands_beside_it() {
 
 #[test]
 fn what_a_token_says_of_itself_is_told() {
-    let token = found(&jwt("{\"iss\":\"https://id.acme.test\",\"aud\":[\"sigstore\"],\"exp\":1700000000}")).remove(0).material;
+    let token =
+        found(&jwt("{\"iss\":\"https://id.acme.test\",\"aud\":[\"sigstore\"],\"exp\":1700000000}")).remove(0).material;
     let secret = token.secret.expect("a secret");
     assert_eq!((secret.class, secret.expires), (SecretClass::Publish, Some(1_700_000_000)));
     let labels: Vec<_> = token.labels.iter().map(|l| (l.kind, l.text.as_str())).collect();

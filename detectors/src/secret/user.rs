@@ -165,7 +165,8 @@ pub fn literals_of(pattern: &str) -> Vec<String> {
     for kind in [ExtractKind::Prefix, ExtractKind::Suffix] {
         let found = Extractor::new().kind(kind).limit_class(2).limit_total(64).extract(&hir);
         let texts = found.literals().map(|literals| {
-            let text = |literal: &regex_syntax::hir::literal::Literal| String::from_utf8(literal.as_bytes().to_vec()).ok();
+            let text =
+                |literal: &regex_syntax::hir::literal::Literal| String::from_utf8(literal.as_bytes().to_vec()).ok();
             literals.iter().map(text).collect::<Option<Vec<String>>>()
         });
         if let Some(Some(texts)) = texts
@@ -186,8 +187,11 @@ impl UserRules {
         let mut compiled = Vec::new();
         for (index, rule) in rules.iter().enumerate() {
             let of_all = for_all.iter().filter(|allow| allow.rules.is_empty() || allow.rules.contains(&rule.id));
-            let one = Compiled::new(rule, of_all)
-                .map_err(|(what, hint)| Refused { rule: index, what, hint: hint.to_owned() })?;
+            let one = Compiled::new(rule, of_all).map_err(|(what, hint)| Refused {
+                rule: index,
+                what,
+                hint: hint.to_owned(),
+            })?;
             if rules.iter().take(index).any(|other| other.id == rule.id) {
                 let what = format!("id {:?} stands twice", rule.id);
                 return Err(Refused { rule: index, what, hint: "give each rule an id of its own".to_owned() });
@@ -232,7 +236,10 @@ impl Compiled {
         }
         if rule.secret_group.is_some_and(|group| group >= regex.captures_len()) {
             let groups = regex.captures_len() - 1;
-            return Err((format!("secret_group is beyond the {groups} groups of the regex"), "count the opening parentheses"));
+            return Err((
+                format!("secret_group is beyond the {groups} groups of the regex"),
+                "count the opening parentheses",
+            ));
         }
         let entropy = match rule.entropy {
             Some(bits) if !(0.0..=8.0).contains(&bits) => {
@@ -243,7 +250,9 @@ impl Compiled {
         };
         let mut allow = Vec::new();
         for excuse in rule.allow.iter().chain(for_all) {
-            let all = |name: &str, texts: &[String]| texts.iter().map(|text| pattern(name, text)).collect::<Result<Vec<_>, _>>();
+            let all = |name: &str, texts: &[String]| {
+                texts.iter().map(|text| pattern(name, text)).collect::<Result<Vec<_>, _>>()
+            };
             if excuse.regexes.is_empty() && excuse.stopwords.is_empty() && excuse.paths.is_empty() {
                 return Err(("allow says not what is allowed".to_owned(), "give regexes, stopwords or paths"));
             }
@@ -258,7 +267,11 @@ impl Compiled {
         Ok(Self {
             id: forever(rule.id.clone()),
             title: forever(if rule.title.is_empty() { rule.id.clone() } else { rule.title.clone() }),
-            next: forever(rule.next.clone().unwrap_or_else(|| "revoke it where it was issued, and take it out of the file".to_owned())),
+            next: forever(
+                rule.next
+                    .clone()
+                    .unwrap_or_else(|| "revoke it where it was issued, and take it out of the file".to_owned()),
+            ),
             class: rule.class.unwrap_or(SecretClass::Service),
             regex,
             literals: literals(rule).into_iter().map(String::into_bytes).collect(),

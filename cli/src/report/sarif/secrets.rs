@@ -22,11 +22,8 @@ pub(super) fn rules(secrets: &[(&Secret, bool)]) -> Vec<Rule> {
             let same = secrets.iter().filter(|(other, _)| rule_id(other) == id).map(|(other, _)| other.severity);
             let worst = same.fold(0.0, f64::max);
             let title = words::escape(secret.title);
-            let help = format!(
-                "Opens: {}.\n\nFirst: {}.",
-                words::escape(secret.unlocks),
-                words::escape(secret.next_step)
-            );
+            let help =
+                format!("Opens: {}.\n\nFirst: {}.", words::escape(secret.unlocks), words::escape(secret.next_step));
             let json = json!({
                 "id": id,
                 "name": pascal(&id),
