@@ -6,6 +6,7 @@ pub(crate) mod carrier;
 pub(crate) mod cursor;
 pub(crate) mod curves;
 pub(crate) mod goldilocks;
+pub(crate) mod literal;
 pub(crate) mod locate;
 pub(crate) mod openpgp;
 pub(crate) mod openpgp_signature;
