@@ -47,7 +47,7 @@ pub(crate) fn joint_before(bytes: &[u8]) -> Option<Joint> {
 pub(crate) fn code(bytes: &[u8]) -> Option<usize> {
     let [quote, rest @ ..] = bytes else { return None };
     let between = rest.iter().take(MAX_CODE).position(|b| b == quote)?;
-    let plain = |b: &u8| b.is_ascii_alphanumeric() || b.is_ascii_whitespace() || b"+.,;&_()<>$=/-@[]".contains(b);
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || b.is_ascii_whitespace() || b"+.,;&_()<>$=/-@[]|%".contains(b);
     (is_quote(*quote) && rest.get(..between)?.iter().all(plain)).then_some(between + 2)
 }
 

@@ -94,7 +94,7 @@ impl Unwrapper for Array {
             if !is_promising(bytes, hit) {
                 return Err(malformed.into());
             }
-            first(bytes, numbers_before(bytes, hit.at, 0), hit.at)
+            run_start(bytes, hit.at)
         };
         let (count, end) = numbers(bytes, start).fold((0, start), |(count, _), (_, end)| (count + 1, end));
         if count < MIN_BYTES {
@@ -119,6 +119,22 @@ fn is_promising(bytes: &[u8], hit: Hit) -> bool {
         }
     }
     if hit.anchor == PEM { before == *b"-----" } else { locate::ends_in_header(&before) }
+}
+
+/// Where the numbers begin that lead to `at`. Looks back further only while nothing has stopped it, so that a text of
+/// many short runs costs no more than its length.
+fn run_start(bytes: &[u8], at: usize) -> usize {
+    let mut reach = 1024;
+    loop {
+        let floor = at.saturating_sub(reach);
+        let from = numbers_before(bytes, at, floor);
+        let start = first(bytes, from, at);
+        // At the floor a comment or a number may be cut in two.
+        if floor == 0 || start > floor + MAX_COMMENT {
+            return start;
+        }
+        reach *= 4;
+    }
 }
 
 /// The first place from `from` on whence numbers lead to `at` without a break.
@@ -275,7 +291,7 @@ mod tests {
         let plain: Vec<u8> = [0x30, 0x81, 0x87, 2, 1, 0, 0x30, 0x13].into_iter().chain(90..190).collect();
         let hex = |b: u8| format!("0x{b:02x}");
         let upper = |b: u8| format!("0x{b:02X}");
-        let signed = |b: u8| (b as i8).to_string();
+        let signed = |b: u8| b.cast_signed().to_string();
         let java = |b: u8| if b > 127 { format!("(byte) 0x{b:02x}") } else { format!("0x{b:02x}") };
         for (name, text) in [
             (
@@ -313,6 +329,15 @@ mod tests {
         let store = [&[0xfe, 0xed, 0xfe, 0xed][..], &[7; 60]].concat();
         let coded = list(&store, |b| format!("0x{b:02x}"), ", ", 12);
         assert_eq!(open(&format!("unsigned char store_jks[] = {{\n  {coded}\n}};")).unwrap(), store);
+    }
+
+    #[test]
+    fn long_runs_are_followed_to_their_start() {
+        let before: Vec<u8> = (0..40_000_u32).map(|n| (n % 251) as u8).collect();
+        let plain = [&before[..], &[0x30, 0x2e, 2, 1, 0, 0x30, 5], &[9; 60]].concat();
+        let coded = list(&plain, |b| format!("0x{b:02x}"), ", ", 12);
+        let text = format!("const K: &[u8] = &[{coded}];").replacen("0x30, 0x2e", "/* key */ 0x30, 0x2e", 1);
+        assert!(open(&text).is_some_and(|found| found == plain));
     }
 
     #[test]

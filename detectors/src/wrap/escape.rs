@@ -25,7 +25,7 @@ static ABOUT: About = About {
     detects: "String literals with `\\x` escapes that hold a DER key or certificate, over several literals that are joined, \
               with octal escapes, letters and control characters between them.",
     blind_to: "Literals of fewer than 40 bytes, those whose version is written in octal or as \\u, doubled backslashes, and \
-               keys that begin more than 4 KiB behind the quote.",
+               keys that begin more than 2 KiB behind the quote.",
     respond: "A key that is compiled in can be read by everybody who has the program. Replace it, and keep the new one out of \
               the source.",
     references: &["CWE-321", "ISO/IEC 9899 6.4.4.4", "Python: lexical analysis, string and bytes literals"],
@@ -34,7 +34,7 @@ static ABOUT: About = About {
 const VERSION: Anchor = Anchor::anywhere(b"\\x02\\x01\\x0");
 
 /// How far before the anchor the quote may stand, in bytes.
-const MAX_BEFORE: usize = 4096;
+const MAX_BEFORE: usize = 2048;
 
 impl Unwrapper for Escape {
     fn about(&self) -> &'static About {
@@ -53,6 +53,9 @@ impl Unwrapper for Escape {
         each: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
     ) -> Result<(), Unopenable> {
         let bytes = blob.bytes;
+        if !may_be_header(bytes.get(hit.at.saturating_sub(20)..hit.at).unwrap_or_default()) {
+            return Err(Malformed::new("header before an escaped version", hit.at).into());
+        }
         let opened = openings(bytes, hit.at).into_iter().flatten();
         let Some(first) =
             opened.map(|(at, quote)| Units { bytes, at, quote }).find(|units| is_promising(units, hit.at))
@@ -71,6 +74,16 @@ impl Unwrapper for Escape {
         let _ = each(Entry { bytes: &out, span: start..end });
         Ok(())
     }
+}
+
+/// Whether what is written before the anchor has the tag of a SEQUENCE at all: the letter `0` or an escape. Cheap.
+fn may_be_header(before: &[u8]) -> bool {
+    let written = |text: &[u8]| memchr::memmem::find(before, text).is_some();
+    let letter = |at: usize| {
+        let escape = before.get(at.saturating_sub(3)..at).unwrap_or_default();
+        !matches!(escape, [.., b'\\', b'x'] | [.., b'\\', b'x', _])
+    };
+    written(b"\\x30") || written(b"\\xa0") || written(b"\\xA0") || memchr::memchr_iter(b'0', before).any(letter)
 }
 
 /// Whether the bytes before the anchor end in the header of a SEQUENCE.
@@ -202,7 +215,7 @@ mod tests {
     #[test]
     fn every_literal_is_read() {
         let plain: Vec<u8> = [0x30, 0x81, 0x87, 2, 1, 0, 0x30, 0x13].into_iter().chain(5..150).collect();
-        let x = |bytes: &[u8]| bytes.iter().map(|b| format!("\\x{b:02x}")).collect::<String>();
+        let x = |bytes: &[u8]| bytes.iter().fold(String::new(), |text, b| text + &format!("\\x{b:02x}"));
         let python: String = plain
             .iter()
             .map(|&b| match b {
@@ -216,7 +229,7 @@ mod tests {
             })
             .collect();
         let lines: Vec<String> = plain.chunks(16).map(x).collect();
-        let octal: String = plain[8..].iter().map(|b| format!("\\{b:03o}")).collect();
+        let octal: String = plain[8..].iter().fold(String::new(), |text, b| text + &format!("\\{b:03o}"));
         for text in [
             format!("char k[] = \"{}\";", x(&plain)),
             format!("k = (b'{}')", lines.join("'\n     b'")),

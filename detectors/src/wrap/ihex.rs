@@ -85,7 +85,7 @@ impl Unwrapper for Ihex {
             let goes_on =
                 matches!(read, Some(Record::Base(_) | Record::Other)) || (address.is_some() && address == next);
             if !goes_on {
-                if !data.is_empty() && each(Entry { bytes: &data, span: start..from }).is_break() {
+                if data.len() >= hex::MIN_BYTES && each(Entry { bytes: &data, span: start..from }).is_break() {
                     return Ok(());
                 }
                 data.clear();
@@ -101,7 +101,7 @@ impl Unwrapper for Ihex {
                 Some(Record::Other) | None => {}
             }
         }
-        if !data.is_empty() {
+        if data.len() >= hex::MIN_BYTES {
             let _ = each(Entry { bytes: &data, span: start..blob.bytes.len() });
         }
         Ok(())
@@ -167,29 +167,36 @@ mod tests {
         found
     }
 
+    /// A record of Intel HEX.
+    fn intel(kind: u8, address: u16, data: &[u8]) -> String {
+        let mut bytes = vec![data.len() as u8];
+        bytes.extend(address.to_be_bytes());
+        bytes.push(kind);
+        bytes.extend(data);
+        bytes.push(bytes.iter().fold(0_u8, |sum, b| sum.wrapping_sub(*b)));
+        bytes.iter().fold(":".to_owned(), |text, b| text + &format!("{b:02X}")) + "\r\n"
+    }
+
     #[test]
     fn records_become_memory() {
-        // From the specification's example, and objcopy -O srec of the same bytes.
-        let intel = ":10010000214601360121470136007EFE09D2190140\r\n:100110002146017E17C20001FF5F16002148011928\r\n:00000001FF\r\n";
-        let memory = open(intel);
-        assert_eq!((memory.len(), memory[0].len(), memory[0][15], memory[0][16]), (1, 32, 0x01, 0x21));
-        let motorola = "S00F000068656C6C6F202020202000003C\nS11F00007C0802A6900100049421FFF07C6C1B787C8C23783C6000003863000026\nS9030000FC\n";
-        assert_eq!(
-            open(motorola),
-            [[
-                0x7c, 8, 2, 0xa6, 0x90, 1, 0, 4, 0x94, 0x21, 0xff, 0xf0, 0x7c, 0x6c, 0x1b, 0x78, 0x7c, 0x8c, 0x23,
-                0x78, 0x3c, 0x60, 0, 0, 0x38, 0x63, 0, 0
-            ]]
-        );
+        // The example of the specification, twice as long, and objcopy -O srec of a line of text.
+        let text = ":10010000214601360121470136007EFE09D2190140\r\n:100110002146017E17C20001FF5F16002148011928\r\n";
+        let memory = open(&(text.to_owned() + &intel(0, 0x120, &[7; 16]) + ":00000001FF\r\n"));
+        assert_eq!((memory.len(), memory[0].len(), memory[0][15], memory[0][16]), (1, 48, 0x01, 0x21));
+        let line = "S11F00007C0802A6900100049421FFF07C6C1B787C8C23783C6000003863000026\n";
+        let next = "S113001C00000000000000000000000000000000D0\n";
+        let memory = open(&format!("S00F000068656C6C6F202020202000003C\n{line}{next}S9030000FC\n"));
+        assert_eq!((memory.len(), memory[0].len(), &memory[0][..4]), (1, 44, &[0x7c, 8, 2, 0xa6][..]));
     }
 
     #[test]
     fn gaps_and_damage_part_it() {
-        let gap = ":020000000102FB\n:020010000304E7\n";
-        assert_eq!(open(gap), [[1, 2], [3, 4]]);
-        let high = ":020000040001F9\n:020000000102FB\n:020002000304F5\n";
-        assert_eq!(open(high), [[1, 2, 3, 4]]);
-        assert_eq!(open(":020000000102FC\n"), Vec::<Vec<u8>>::new());
-        assert_eq!(open(":020000000102FB\n:02000200030400\n:020004000506EF\n"), [[1, 2], [5, 6]]);
+        let (a, b) = ([1; 48], [2; 48]);
+        assert_eq!(open(&(intel(0, 0, &a) + &intel(0, 0x1000, &b))), [a, b]);
+        let joined = intel(4, 0, &[0, 1]) + &intel(0, 0, &a) + &intel(0, 48, &b);
+        assert_eq!(open(&joined), [[a, b].concat()]);
+        assert_eq!(open(&intel(0, 0, &a).replacen("01", "02", 1)), Vec::<Vec<u8>>::new());
+        assert_eq!(open(&(intel(0, 0, &a) + ":02003000030400\n" + &intel(0, 50, &b))), [a, b]);
+        assert_eq!(open(&(intel(0, 0, &a) + &intel(0, 1000, &[3; 8]))), [a]);
     }
 }
