@@ -58,6 +58,9 @@ pub struct Sample {
     /// SHA-256 of the SPKI of each public key standing alone, hex.
     #[serde(default)]
     pub public_spki_sha256: Vec<String>,
+    /// SHA-256 of the SPKI of each private key of a keystore that shows nothing before it is opened, hex.
+    #[serde(default)]
+    pub hidden_spki_sha256: Vec<String>,
     /// Every private key.
     #[serde(default, rename = "key")]
     pub keys: Vec<Key>,

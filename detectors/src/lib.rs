@@ -26,6 +26,8 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &format::x509::X509,
     &format::spki::Spki,
     &format::ssh_public::SshPublic,
+    &format::bks::Bks,
+    &format::bcfks::Bcfks,
 ];
 
 /// Every unwrapper. A new one is one file in `wrap/` and one line here.

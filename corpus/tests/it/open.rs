@@ -117,6 +117,29 @@ fn the_right_password_gives_the_key_that_the_tool_names() {
     assert!(right > 650, "{right}");
 }
 
+#[test]
+fn a_keystore_that_shows_nothing_opens_to_its_keys() {
+    let mut keys = 0;
+    for case in cases() {
+        for (sample, bytes) in case.expect.samples.iter().zip(&case.contents) {
+            let name = format!("{}/{}", case.expect.id, sample.file);
+            let (occurrences, summary) =
+                opened(&sample.file, bytes, words(&case.expect.id, &sample.file), &Options::default());
+            let found = occurrences.iter().filter(|o| is_opened(o) && o.material.kind == Kind::PrivateKey);
+            let mut found: Vec<String> = found.filter_map(spki).collect();
+            let mut wanted = sample.hidden_spki_sha256.clone();
+            if wanted.is_empty() {
+                continue;
+            }
+            keys += wanted.len();
+            found.sort();
+            wanted.sort();
+            assert_eq!((summary.opened, &found), (1, &wanted), "{name}");
+        }
+    }
+    assert!(keys >= 14, "{keys}");
+}
+
 /// Only the sample's own passwords, and of those no more than a few milliseconds for each container.
 const CHEAP: Options = Options { enabled: true, trials: 50, cost: 100_000_000, per_container: 100_000_000 };
 

@@ -34,10 +34,12 @@ pub(super) fn read<'a>(format: &str, bytes: &'a [u8]) -> Option<Box<dyn Lock + '
         "openpgp" => super::openpgp::Ring::read(bytes).map(boxed),
         "openssh" => super::openssh::Key::read(bytes).map(boxed),
         "putty" => super::putty::Key::read(bytes).map(boxed),
+        "bcfks" => super::bcfks::Store::read(bytes).map(boxed),
+        "bks" => super::bks::read(bytes),
         _ => None,
     }
 }
 
-fn boxed<'a>(lock: impl Lock + 'a) -> Box<dyn Lock + 'a> {
+pub(super) fn boxed<'a>(lock: impl Lock + 'a) -> Box<dyn Lock + 'a> {
     Box::new(lock)
 }

@@ -5,6 +5,8 @@
 //! is paid and is counted in nominal nanoseconds (`kdf.rs`), so that a report does not depend on the machine or on the
 //! number of threads.
 
+mod bcfks;
+mod bks;
 mod cipher;
 mod encrypted_pkcs8;
 mod jks;
@@ -20,6 +22,7 @@ mod putty;
 mod settle;
 mod trial;
 mod words;
+mod wrap;
 
 use std::collections::BTreeMap;
 

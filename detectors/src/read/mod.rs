@@ -1,11 +1,14 @@
 //! The tolerant readers that all formats share. Nothing here knows a whole file format.
 
 pub(crate) mod armor;
+pub(crate) mod bcfks;
 pub(crate) mod ber;
+pub(crate) mod bks;
 pub(crate) mod carrier;
 pub(crate) mod cursor;
 pub(crate) mod curves;
 pub(crate) mod goldilocks;
+pub(crate) mod java;
 pub(crate) mod locate;
 pub(crate) mod openpgp;
 pub(crate) mod openpgp_signature;
