@@ -28,6 +28,10 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &format::ssh_public::SshPublic,
     &format::bks::Bks,
     &format::bcfks::Bcfks,
+    &format::pvk::Pvk,
+    &format::capi::Capi,
+    &format::cng::Cng,
+    &format::rsa_xml::RsaXml,
 ];
 
 /// Every unwrapper. A new one is one file in `wrap/` and one line here.

@@ -18,3 +18,7 @@ pub(crate) mod x509;
 // WINJAVA
 pub(crate) mod bcfks;
 pub(crate) mod bks;
+pub(crate) mod capi;
+pub(crate) mod cng;
+pub(crate) mod pvk;
+pub(crate) mod rsa_xml;

@@ -34,7 +34,7 @@ impl<'a> Store<'a> {
     pub(super) fn read(der: &'a [u8]) -> Option<Self> {
         let store = bcfks::Store::read(der).ok()?;
         let protection = pbe::store_protection(store.algorithm).ok()?;
-        Some(Self { scheme: Scheme::read(store.algorithm)?, ciphertext: store.ciphertext, protection })
+        Some(Self { scheme: Scheme::read(store.algorithm)?.of_bcfks(), ciphertext: store.ciphertext, protection })
     }
 }
 
@@ -48,7 +48,7 @@ fn decrypt(scheme: &Scheme<'_>, ciphertext: &[u8], password: &[u8], purpose: &st
 
 fn unseal(sealed: Value<'_>, password: &[u8], purpose: &str) -> Option<Zeroizing<Vec<u8>>> {
     let (algorithm, ciphertext) = bcfks::sealed(sealed).ok()?;
-    decrypt(&Scheme::read(algorithm)?, ciphertext, password, purpose)
+    decrypt(&Scheme::read(algorithm)?.of_bcfks(), ciphertext, password, purpose)
 }
 
 impl Lock for Store<'_> {

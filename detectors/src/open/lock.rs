@@ -35,6 +35,7 @@ pub(super) fn read<'a>(format: &str, bytes: &'a [u8]) -> Option<Box<dyn Lock + '
         "openssh" => super::openssh::Key::read(bytes).map(boxed),
         "putty" => super::putty::Key::read(bytes).map(boxed),
         "bcfks" => super::bcfks::Store::read(bytes).map(boxed),
+        "pvk" => super::pvk::File::read(bytes).map(boxed),
         "bks" => super::bks::read(bytes),
         _ => None,
     }

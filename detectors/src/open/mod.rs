@@ -19,6 +19,7 @@ mod openssh;
 mod pbe;
 mod pkcs12;
 mod putty;
+mod pvk;
 mod settle;
 mod trial;
 mod words;

@@ -106,6 +106,14 @@ impl<'a> Scheme<'a> {
         Some(Self { kdf, salt, rounds, suite, iv, tag, wrapped })
     }
 
+    /// The scheme as BCFKS keystores mean it: see [`Scrypt::of_bcfks`].
+    pub(super) fn of_bcfks(self) -> Self {
+        match self.kdf {
+            Kdf::Scrypt(scrypt) => Self { kdf: Kdf::Scrypt(scrypt.of_bcfks()), ..self },
+            _ => self,
+        }
+    }
+
     /// Nominal nanoseconds of a trial.
     pub(super) fn price(&self) -> u64 {
         let rounds = u64::from(self.rounds);
