@@ -31,6 +31,7 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &format::pvk::Pvk,
     &format::capi::Capi,
     &format::cng::Cng,
+    &format::dpapi::Dpapi,
     &format::rsa_xml::RsaXml,
 ];
 

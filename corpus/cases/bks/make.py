@@ -32,7 +32,7 @@ kept = {}
 for kind, ext in (("BKS", "bks"), ("BKS-V1", "v1.bks"), ("UBER", "uber")):
     for stem in ("rsa", "ec", "ec384", "dsa"):
         kept[f"{stem}.{ext}"] = sample(f"{stem}.{ext}", kind, [f"key:{stem}:{stem}.p12:{PASS}"], [stem])
-    several = [f"key:release:rsa.p12:{PASS}", f"key:upload:ec.p12:{PASS}", "cert:root:ca2.pem", f"secret:hmac:HmacSHA256:32:{PASS}"]
+    several = [f"key:release:rsa.p12:{PASS}", f"key:upload:ec.p12:{PASS}", "cert:root:ca2.pem", f"secret:aes:AES:32:{PASS}"]
     kept[f"several.{ext}"] = sample(f"several.{ext}", kind, several, ["release", "upload"], ["root"])
     sample(f"chain.{ext}", kind, [f"key:leaf:leaf.p12:{PASS}"], ["leaf"])
     sample(f"trust.{ext}", kind, ["cert:a:ca.pem", "cert:b:ca2.pem"], [], ["a", "b"])

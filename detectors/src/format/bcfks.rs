@@ -39,8 +39,7 @@ impl Detector for Bcfks {
     fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
         let Some(start) = start(blob.bytes, hit) else { return Ok(()) };
         let store = Store::read(blob.bytes.get(start..).unwrap_or_default())?;
-        let mut material =
-            Material::new(Kind::Keystore, ABOUT.id, Encoding::Der, start..start + store.raw.len());
+        let mut material = Material::new(Kind::Keystore, ABOUT.id, Encoding::Der, start..start + store.raw.len());
         material.protection = Some(pbe::store_protection(store.algorithm)?);
         material.container = Some("BCFKS");
         material.locked = Locked::new(store.raw);

@@ -29,7 +29,11 @@ static ABOUT: About = About {
     respond: "The MAC of BKS version 1 has a key of 16 bits (CVE-2018-5382), and the sealed keys of all versions fall to a \
               guess at a password after some thousand SHA-1: treat them as readable. Look for the password in the code that \
               loads the keystore, revoke the certificates listed, and move the key to a hardware-backed keystore.",
-    references: &["BouncyCastle org.bouncycastle.jcajce.provider.keystore.bc.BcKeyStoreSpi", "CVE-2018-5382", "CWE-321"],
+    references: &[
+        "BouncyCastle org.bouncycastle.jcajce.provider.keystore.bc.BcKeyStoreSpi",
+        "CVE-2018-5382",
+        "CWE-321",
+    ],
 };
 
 /// Version, and the length of the salt.

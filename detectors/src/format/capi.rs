@@ -70,7 +70,7 @@ mod tests {
     /// A number with all bits set: 2^bits - 1.
     fn ones(bits: usize) -> Vec<u8> {
         let mut bytes = vec![0xff; bits.div_ceil(8)];
-        if bits % 8 > 0 {
+        if !bits.is_multiple_of(8) {
             bytes[0] = (1 << (bits % 8)) - 1;
         }
         bytes

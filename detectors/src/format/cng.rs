@@ -30,7 +30,10 @@ static ABOUT: About = About {
                ECKV), which do not name their curve. Opaque blobs of key storage providers.",
     respond: "Whoever has the file has the key. Revoke the certificates of the key, make a new one, and keep it in a key \
               storage provider with the export flags off, best that of the TPM.",
-    references: &["bcrypt.h: BCRYPT_RSAKEY_BLOB, BCRYPT_ECCKEY_BLOB, BCRYPT_DSA_KEY_BLOB, BCRYPT_DSA_KEY_BLOB_V2", "CWE-321"],
+    references: &[
+        "bcrypt.h: BCRYPT_RSAKEY_BLOB, BCRYPT_ECCKEY_BLOB, BCRYPT_DSA_KEY_BLOB, BCRYPT_DSA_KEY_BLOB_V2",
+        "CWE-321",
+    ],
 };
 
 /// Sizes in bytes of exponent (3), modulus and both primes, as they stand behind magic number and bit length.

@@ -182,13 +182,11 @@ impl<'a> Store<'a> {
             self.encrypted.extend_from_slice(&info);
         }
         self.materials.push(material);
-        match object {
-            Ok(object) => self.cursor.take(object.consumed, "sealed object").map(drop),
-            Err(_) => {
-                self.cursor.expect(&java::STREAM, "sealed object")?;
-                self.skip_object()
-            }
+        if let Ok(object) = object {
+            return self.cursor.take(object.consumed, "sealed object").map(drop);
         }
+        self.cursor.expect(&java::STREAM, "sealed object")?;
+        self.skip_object()
     }
 
     /// Looks for the next entry behind a serialised object: a tag, an alias and a plausible date.
@@ -292,7 +290,8 @@ mod tests {
     fn sealed_entry(alias: &str, algorithm: &str, ciphertext: &[u8]) -> Vec<u8> {
         let utf = |text: &str| [&(text.len() as u16).to_be_bytes()[..], text.as_bytes()].concat();
         let reference = [0x71, 0, 0x7e, 0, 2];
-        let parameters = encode(SEQUENCE, &[&encode(OCTET_STRING, &[&[7; 8]]), &encode(ber::INTEGER, &[&[3, 0x0d, 0x40]])]);
+        let parameters =
+            encode(SEQUENCE, &[&encode(OCTET_STRING, &[&[7; 8]]), &encode(ber::INTEGER, &[&[3, 0x0d, 0x40]])]);
         let array = |class: &[u8], bytes: &[u8]| [&[0x75], class, &(bytes.len() as u32).to_be_bytes(), bytes].concat();
         let bytes_class = [&[0x72][..], &utf("[B"), &[0; 8], &[2, 0, 0, 0x78, 0x70]].concat();
         [

@@ -20,5 +20,6 @@ pub(crate) mod bcfks;
 pub(crate) mod bks;
 pub(crate) mod capi;
 pub(crate) mod cng;
+pub(crate) mod dpapi;
 pub(crate) mod pvk;
 pub(crate) mod rsa_xml;

@@ -110,7 +110,8 @@ fn numbers(bytes: &[u8], at: usize, names: &'static [&'static str]) -> Option<(V
     while let Some(number) = next(window, from, names) {
         from = number.span.end;
         // A number whose name was there already is of the next key; so is one behind a brace or another element's name.
-        let ends = key.last().is_some_and(|last| parts(window.get(last.span.end..number.span.start).unwrap_or_default()));
+        let ends =
+            key.last().is_some_and(|last| parts(window.get(last.span.end..number.span.start).unwrap_or_default()));
         if ends || key.iter().any(|other| other.name == number.name) {
             if key.iter().any(|number| start + number.span.start == at) {
                 break;
@@ -150,12 +151,22 @@ fn next(window: &[u8], from: usize, names: &'static [&'static str]) -> Option<Nu
     None
 }
 
+/// What may stand between a name and its value, besides `>`: what closes a tag or a name in JSON, escaped or not.
+const ENDS: [&[u8]; 9] = [
+    b"\\u003E",
+    b"&quot;:&quot;",
+    b"\\u0022:\\u0022",
+    b"\\\":\\\"",
+    b"\\\": \\\"",
+    b"\": \"",
+    b"\":\"",
+    b"&gt;",
+    b"\\u003e",
+];
+
 /// The base64 behind a name: first what closes the name, then digits, with line ends in between.
 fn value(window: &[u8], at: usize) -> Option<(Zeroizing<Vec<u8>>, usize)> {
     let gap = window.get(at..window.len().min(at + MAX_GAP))?;
-    // `>`, `">`, `&gt;`, `\u003e`, `": "`, `\":\"`, `&quot;:&quot;`: the value begins behind the last of them.
-    const ENDS: [&[u8]; 9] = [
-        b"\\u003E",b"&quot;:&quot;", b"\\u0022:\\u0022", b"\\\":\\\"", b"\\\": \\\"", b"\": \"", b"\":\"", b"&gt;", b"\\u003e"];
     let opened = ENDS.iter().find(|end| gap.starts_with(end)).map(|end| end.len());
     let opened = opened.or_else(|| gap.starts_with(b">").then_some(1))?;
     let mut decoder = Decoder::with_capacity(MAX_DIGITS);
@@ -217,8 +228,8 @@ mod tests {
     }
 
     fn xml() -> String {
-        let fields: String = names().iter().map(|(name, value)| format!("<{name}>{value}</{name}>")).collect();
-        format!("<RSAKeyValue>{fields}</RSAKeyValue>")
+        let fields: Vec<String> = names().iter().map(|(name, value)| format!("<{name}>{value}</{name}>")).collect();
+        format!("<RSAKeyValue>{}</RSAKeyValue>", fields.concat())
     }
 
     fn json() -> String {
@@ -262,7 +273,8 @@ mod tests {
 
     #[test]
     fn keys_that_stand_together_are_apart() {
-        for text in [xml().repeat(2), [xml(), json()].join("\n"), [json(), json()].join(","), [json(), xml()].concat()] {
+        for text in [xml().repeat(2), [xml(), json()].join("\n"), [json(), json()].join(","), [json(), xml()].concat()]
+        {
             assert_eq!(inspect(&text).len(), 2, "{text}");
         }
     }
@@ -281,7 +293,12 @@ mod tests {
                 assert!(inspect(&other).is_empty(), "another {name}");
             }
         }
-        for code in ["parameters.InverseQ = Convert.FromBase64String(x);", "InverseQ", "<InverseQ></InverseQ>", "InverseQ\":\"\""] {
+        for code in [
+            "parameters.InverseQ = Convert.FromBase64String(x);",
+            "InverseQ",
+            "<InverseQ></InverseQ>",
+            "InverseQ\":\"\"",
+        ] {
             assert!(inspect(code).is_empty(), "{code}");
         }
     }

@@ -20,6 +20,8 @@ const STORE: &str = "STORE_ENCRYPTION";
 const PRIVATE: &str = "PRIVATE_KEY_ENCRYPTION";
 const SECRET: &str = "SECRET_KEY_ENCRYPTION";
 
+/// Bytes of a private key with its certificate, at least; with the size of the store, how many keys it may hold at most.
+const KEY: u64 = 900;
 /// Most keys of one store that are opened.
 const MOST: u64 = 32;
 
@@ -51,15 +53,21 @@ fn unseal(sealed: Value<'_>, password: &[u8], purpose: &str) -> Option<Zeroizing
     decrypt(&Scheme::read(algorithm)?.of_bcfks(), ciphertext, password, purpose)
 }
 
+impl Store<'_> {
+    /// How many keys are paid for, and so are opened.
+    fn most(&self) -> u64 {
+        (self.ciphertext.len() as u64 / KEY + 1).min(MOST)
+    }
+}
+
 impl Lock for Store<'_> {
     fn price(&self) -> u64 {
         self.scheme.price()
     }
 
-    /// Every key inside costs as much again; the smallest takes some 300 bytes.
+    /// Every key inside costs as much again.
     fn price_of_success(&self) -> u64 {
-        let keys = (self.ciphertext.len() as u64 / 300 + 1).min(MOST);
-        keys.saturating_mul(self.scheme.price().saturating_add(PROOF))
+        self.most().saturating_mul(self.scheme.price().saturating_add(PROOF))
     }
 
     fn open(&self, password: &[u8], _done: &[bool]) -> Vec<Item> {
@@ -70,7 +78,7 @@ impl Lock for Store<'_> {
         for object in &objects {
             let sealed = !matches!(object.content, Content::Certificate(_));
             keys += u64::from(sealed);
-            let password = (keys <= MOST).then_some(password);
+            let password = (keys <= self.most()).then_some(password);
             items.extend(materials(object, password).into_iter().map(|material| Item { which: None, material }));
         }
         if keys == 0 {
@@ -96,7 +104,12 @@ impl Lock for Store<'_> {
 fn materials(object: &Object<'_>, password: Option<&[u8]>) -> Vec<Material> {
     let closed = || {
         let mut material = empty(Kind::Keystore);
-        material.notes.push("holds a key under another password");
+        let tried = password.is_some();
+        material.notes.push(if tried {
+            "holds a key under another password"
+        } else {
+            "holds a key that was not tried"
+        });
         material
     };
     let mut materials = match object.content {

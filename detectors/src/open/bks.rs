@@ -152,7 +152,9 @@ impl Lock for Uber<'_> {
         let Some(plain) = self.plain(&key) else { return Vec::new() };
         let (entries, _) = bks::list(&mut Cursor::new(&plain));
         let mut items = bks::materials(&entries, "UBER", &key);
-        for material in items.iter_mut().map(|item| &mut item.material).filter(|m| m.protection.is_some() && !is_open(m)) {
+        for material in
+            items.iter_mut().map(|item| &mut item.material).filter(|m| m.protection.is_some() && !is_open(m))
+        {
             if material.kind == Kind::PrivateKey {
                 // Not open, whatever the keystore is. A handle is all that can be shown of it.
                 material.kind = Kind::Keystore;

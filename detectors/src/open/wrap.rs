@@ -44,10 +44,8 @@ mod tests {
     #[test]
     fn what_cryptography_wrapped() {
         // python: cryptography.hazmat.primitives.keywrap.aes_key_wrap_with_padding(bytes(range(32)), b"twenty-one bytes long")
-        let wrapped: Vec<u8> = (0..WRAPPED.len())
-            .step_by(2)
-            .map(|at| u8::from_str_radix(&WRAPPED[at..at + 2], 16).unwrap())
-            .collect();
+        let wrapped: Vec<u8> =
+            (0..WRAPPED.len()).step_by(2).map(|at| u8::from_str_radix(&WRAPPED[at..at + 2], 16).unwrap()).collect();
         let key: Vec<u8> = (0..32).collect();
         assert_eq!(unwrap(&key, &wrapped).unwrap().as_slice(), b"twenty-one bytes long");
         let other: Vec<u8> = (1..33).collect();

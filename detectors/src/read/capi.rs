@@ -123,8 +123,7 @@ impl Key {
         match (magic, header.private, header.algorithm == DSS_SIGN) {
             (b"RSA1", false, false) => rsa_public(header, bits, &mut blob),
             (b"RSA2", true, false) => rsa_private(header, bits, &mut blob),
-            (b"DSS1", false, true) => dss(header, bits, &mut blob),
-            (b"DSS2", true, true) => dss(header, bits, &mut blob),
+            (b"DSS1", false, true) | (b"DSS2", true, true) => dss(header, bits, &mut blob),
             _ => Err(Malformed::new("magic", at)),
         }
     }
