@@ -40,6 +40,13 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &format::mobileprovision::MobileProvision,
     &format::fastlane_match::FastlaneMatch,
     &format::android_keybox::AndroidKeybox,
+    &format::bks::Bks,
+    &format::bcfks::Bcfks,
+    &format::pvk::Pvk,
+    &format::capi::Capi,
+    &format::cng::Cng,
+    &format::dpapi::Dpapi,
+    &format::rsa_xml::RsaXml,
 ];
 
 /// Every unwrapper. A new one is one file in `wrap/` and one line here.

@@ -25,3 +25,12 @@ pub(crate) mod ssh_public;
 pub(crate) mod text_dump;
 pub(crate) mod vbprivk;
 pub(crate) mod x509;
+
+// WINJAVA
+pub(crate) mod bcfks;
+pub(crate) mod bks;
+pub(crate) mod capi;
+pub(crate) mod cng;
+pub(crate) mod dpapi;
+pub(crate) mod pvk;
+pub(crate) mod rsa_xml;
