@@ -145,7 +145,7 @@ mod tests {
             expires,
             by_user: false,
         }));
-        Occurrence { material, origin: Origin::file(path), offset: line, line, allow: None, git: None }
+        Occurrence { material, origin: Origin::file(path), offset: line, line, section: None, allow: None, git: None }
     }
 
     #[test]
