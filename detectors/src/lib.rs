@@ -32,7 +32,7 @@ pub const DETECTORS: &[&dyn Detector] = &[
 pub const UNWRAPPERS: &[&dyn Unwrapper] = &[&wrap::base64::Base64, &wrap::utf16::Utf16];
 
 /// Every container. A new one is one file in `wrap/` and one line here.
-pub const CONTAINERS: &[&dyn Container] = &[];
+pub const CONTAINERS: &[&dyn Container] = &[&wrap::sqlite::Sqlite];
 
 /// All of it, for the engine.
 pub const KNOWLEDGE: Knowledge = Knowledge {

@@ -6,5 +6,6 @@ mod hostile;
 mod open;
 mod radius;
 mod scenarios;
+mod sqlite;
 mod tidy;
 mod usage_docs;

@@ -20,3 +20,6 @@ pub(crate) mod ssh;
 pub(crate) mod text;
 pub(crate) mod weierstrass;
 pub(crate) mod x509;
+
+pub(crate) mod nss;
+pub(crate) mod sqlite;

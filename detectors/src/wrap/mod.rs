@@ -3,3 +3,5 @@
 pub(crate) mod base64;
 pub(crate) mod unopened;
 pub(crate) mod utf16;
+
+pub(crate) mod sqlite;

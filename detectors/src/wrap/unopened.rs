@@ -20,6 +20,5 @@ pub(crate) const UNOPENED: &[Unopened] = &[
     Unopened { id: "cab", at: 0, magic: b"MSCF\0\0\0\0" },
     Unopened { id: "rpm", at: 0, magic: &[0xed, 0xab, 0xee, 0xdb] },
     Unopened { id: "deb", at: 0, magic: b"!<arch>\ndebian-binary" },
-    Unopened { id: "sqlite", at: 0, magic: b"SQLite format 3\0" },
     Unopened { id: "qcow2", at: 0, magic: b"QFI\xfb" },
 ];
