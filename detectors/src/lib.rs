@@ -33,6 +33,16 @@ pub const UNWRAPPERS: &[&dyn Unwrapper] = &[&wrap::base64::Base64, &wrap::utf16:
 
 /// Every container. A new one is one file in `wrap/` and one line here.
 pub const CONTAINERS: &[&dyn Container] = &[&wrap::sqlite::Sqlite];
+pub const CONTAINERS: &[&dyn Container] = &[
+    &wrap::zip::Zip,
+    &wrap::tar::Tar,
+    &wrap::gzip::Gzip,
+    &wrap::bzip2::Bzip2,
+    &wrap::xz::Xz,
+    &wrap::lzma::Lzma,
+    &wrap::zstd::Zstd,
+    &wrap::lz4::Lz4,
+];
 
 /// All of it, for the engine.
 pub const KNOWLEDGE: Knowledge = Knowledge {

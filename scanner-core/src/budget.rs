@@ -14,6 +14,17 @@ pub struct Limits {
     pub max_expanded: u64,
     /// How many wrappers deep.
     pub max_depth: u32,
+    /// Most bytes that may come out of the archives in one input, at all depths. What is only stored is no more than was
+    /// there, and always allowed.
+    pub max_unpacked: u64,
+    /// How many times its own size may come out of one input (1 GiB may come out of any).
+    pub max_ratio: u64,
+    /// Most members opened of the archives in one input.
+    pub max_entries: u64,
+    /// Most bytes held in memory by one input: of archives inside of others, of a decoder's window.
+    pub max_held: u64,
+    /// Most time spent on unpacking one input.
+    pub max_unpack_time: Duration,
     /// Most time spent on the hits of one input (one window of a large one). Checked between hits.
     pub max_time: Duration,
     /// Most materials kept from one input (one window of a large one).
@@ -25,7 +36,12 @@ impl Default for Limits {
         Self {
             max_bytes: u64::MAX,
             max_expanded: 256 << 20,
-            max_depth: 6,
+            max_depth: 12,
+            max_unpacked: 64 << 30,
+            max_ratio: 250,
+            max_entries: 5_000_000,
+            max_held: 256 << 20,
+            max_unpack_time: Duration::from_mins(15),
             max_time: Duration::from_mins(1),
             max_materials: 100_000,
         }

@@ -2,9 +2,12 @@
 //!
 //! A source feeds blobs from its threads; each blob is looked at by a worker from a pool. Blobs of one file come from
 //! one thread in order, and everything is sorted by origin at the end, so what is reported does not depend on the
-//! number of jobs.
+//! number of jobs. Containers are opened by [`unpack`].
+
+mod unpack;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::ops::{ControlFlow, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -16,8 +19,10 @@ use crate::budget::{Budget, Limits};
 use crate::error::{Gap, Reason, SourceError};
 use crate::material::{Kind, Material, Occurrence};
 use crate::prefilter::{Prefilter, Seen};
-use crate::seam::{BlobSink, Candidate, Clues, Inspection, Knowledge, Looked, Source, Unopenable, Unopened, Unwrapper};
-use crate::source::stream::count_lines;
+use crate::seam::{
+    BlobSink, Candidate, Clues, Inspection, Knowledge, Looked, Packed, Source, Unopenable, Unopened, Unwrapper,
+};
+use crate::source::stream::{Windows, count_lines};
 
 /// Largest file that is read for what it says of keys that lie elsewhere, in bytes. Larger ones are data.
 pub(crate) const CLUES: usize = 1 << 20;
@@ -50,6 +55,10 @@ pub struct Harvest {
     pub gaps: Vec<Gap>,
     /// Formats recognised and not opened, by id: how many inputs of each.
     pub unopened: BTreeMap<&'static str, u64>,
+    /// Containers opened, by id: how many of each.
+    pub opened: BTreeMap<&'static str, u64>,
+    /// Members that came out of them.
+    pub members: u64,
     /// Inputs read to their end.
     pub files: u64,
     /// Bytes read.
@@ -109,7 +118,17 @@ struct Session<'a> {
     watch: &'a Watch,
     /// Workers not in use. One is taken for each blob: as many come to exist as there are threads.
     idle: Mutex<Vec<Worker>>,
+    /// Read buffers not in use: one is taken for each member of a container.
+    windows: Mutex<Vec<Windows>>,
     gaps: Mutex<Vec<Gap>>,
+    opened: Mutex<Opened>,
+}
+
+/// Containers opened and members that came out.
+#[derive(Default)]
+struct Opened {
+    containers: BTreeMap<&'static str, u64>,
+    members: u64,
 }
 
 impl<'a> Session<'a> {
@@ -120,8 +139,38 @@ impl<'a> Session<'a> {
             limits,
             watch,
             idle: Mutex::default(),
+            windows: Mutex::default(),
             gaps: Mutex::default(),
+            opened: Mutex::default(),
         }
+    }
+
+    /// Counts a container that was opened.
+    fn opened(&self, kind: &'static str, members: u64) {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        *opened.containers.entry(kind).or_default() += 1;
+        opened.members += members;
+    }
+
+    /// Looks at a blob that is no container, or is taken for the bytes that it is.
+    fn plain(&self, blob: Blob<'_>, depth: u32) -> Looked {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut worker = idle.unwrap_or_default();
+        if blob.window.first() {
+            worker.count_unopened(blob.bytes, self.knowledge.unopened);
+            if blob.window.last && blob.origin.object.is_none() {
+                worker.clues(self, blob);
+            }
+        }
+        let before = worker.occurrences.len();
+        let budget = Budget::new(self.limits);
+        worker.look(self, blob, &budget, &Around { depth, ..Around::default() });
+        let found = worker.occurrences.get(before..).unwrap_or_default();
+        let wipe = found.iter().any(|o| o.material.kind == Kind::PrivateKey);
+        self.watch.materials.fetch_add(found.len() as u64, Ordering::Relaxed);
+        let looked = Looked { stop: self.cancelled(), wipe, found: !found.is_empty() };
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
+        looked
     }
 
     /// Takes everything found so far, in an order that does not depend on threads.
@@ -135,8 +184,11 @@ impl<'a> Session<'a> {
     }
 
     fn finish(self, occurrences: Vec<Occurrence>) -> Harvest {
+        let opened = self.opened.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut harvest = Harvest {
             occurrences,
+            opened: opened.containers,
+            members: opened.members,
             gaps: self.gaps.into_inner().unwrap_or_else(PoisonError::into_inner),
             files: self.watch.files.load(Ordering::Relaxed),
             bytes: self.watch.bytes.load(Ordering::Relaxed),
@@ -173,23 +225,13 @@ fn in_order(occurrences: &mut [Occurrence]) {
 
 impl BlobSink for Session<'_> {
     fn blob(&self, blob: Blob<'_>) -> Looked {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut worker = idle.unwrap_or_default();
-        if blob.window.first() {
-            worker.count_unopened(blob.bytes, self.knowledge.unopened);
-            if blob.window.last && blob.origin.object.is_none() {
-                worker.clues(self, blob);
+        if blob.window.first() && blob.window.last && self.contains(blob.bytes) {
+            let opened = self.unpack(blob.origin, Packed::Stream(blob.bytes, &mut io::empty()));
+            if let Some(looked) = opened {
+                return looked;
             }
         }
-        let before = worker.occurrences.len();
-        let budget = Budget::new(self.limits);
-        worker.look(self, blob, &budget, &Around::default());
-        let found = worker.occurrences.get(before..).unwrap_or_default();
-        let wipe = found.iter().any(|o| o.material.kind == Kind::PrivateKey);
-        self.watch.materials.fetch_add(found.len() as u64, Ordering::Relaxed);
-        let looked = Looked { stop: self.cancelled(), wipe, found: !found.is_empty() };
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
-        looked
+        self.plain(blob, 0)
     }
 
     fn object(&self, bytes: u64) {
@@ -241,6 +283,14 @@ impl BlobSink for Session<'_> {
     fn max_bytes(&self) -> u64 {
         self.limits.max_bytes
     }
+
+    fn contains(&self, start: &[u8]) -> bool {
+        self.knowledge.containers.iter().any(|container| container.magics().iter().any(|magic| magic.begins(start)))
+    }
+
+    fn unpack(&self, origin: &Origin, input: Packed<'_>) -> Option<Looked> {
+        self.unpack_root(origin, input)
+    }
 }
 
 /// What surrounds a blob that came out of a wrapper.
@@ -274,7 +324,7 @@ impl Worker {
     /// Reads what a file says of keys that lie elsewhere, if its name tells that it may.
     fn clues(&mut self, session: &Session<'_>, blob: Blob<'_>) {
         let Some(reader) = session.knowledge.clues else { return };
-        if blob.bytes.len() > CLUES || !blob.origin.wraps.is_empty() || !reader.wants(&blob.origin.path) {
+        if blob.bytes.len() > CLUES || !reader.wants(&blob.origin.location()) {
             return;
         }
         let mut clues = Clues::default();

@@ -312,6 +312,14 @@ pub struct Looked {
     pub found: bool,
 }
 
+impl std::ops::BitOrAssign for Looked {
+    fn bitor_assign(&mut self, other: Self) {
+        self.stop |= other.stop;
+        self.wipe |= other.wipe;
+        self.found |= other.found;
+    }
+}
+
 /// A format that is recognised by its first bytes and that this build cannot open: counted, so that a report never
 /// claims to have read it.
 #[derive(Clone, Copy, Debug)]

@@ -9,14 +9,16 @@ use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ignore::{DirEntry, WalkBuilder, WalkState};
 
-use super::stream::Windows;
+use super::stream::{CORE, Windows};
 use crate::blob::Origin;
 use crate::error::{Gap, Reason, SourceError};
 use crate::git::{Found, Repositories, is_storage};
-use crate::seam::{BlobSink, Source};
+use crate::random::Cursor;
+use crate::seam::{BlobSink, Packed, Random, Source};
 
 /// Directories and files, walked in parallel.
 #[derive(Debug)]
@@ -130,9 +132,26 @@ impl Visitor<'_> {
         match open(&path, follow) {
             Ok(mut file) => {
                 let origin = Origin::file(path);
-                let claim = |start: &[u8]| self.repositories.claims(start);
-                if self.windows.feed_unless(&mut file, &origin, self.sink, &claim) {
+                let claim =
+                    |start: &[u8]| self.repositories.claims(start) || start.len() > CORE && self.sink.contains(start);
+                if !self.windows.feed_unless(&mut file, &origin, self.sink, &claim) {
+                    return;
+                }
+                // A large file that is claimed: it can be read at any place.
+                let file = Arc::new(file);
+                let mut again = Cursor::new(Arc::clone(&file) as Arc<dyn Random>);
+                let size = again.size();
+                let mut start = [0; 64];
+                let read = again.read_from(0, &mut start).unwrap_or(0);
+                if self.repositories.claims(start.get(..read).unwrap_or_default()) {
                     self.repositories.found(Found::Pack(origin.path));
+                } else if size > self.sink.max_bytes() {
+                    let detail = format!("larger than {} bytes", self.sink.max_bytes());
+                    self.gap(&origin.path, Reason::TooLarge, &detail);
+                } else if self.sink.unpack(&origin, Packed::Random(file)).is_some() {
+                    self.sink.done(size);
+                } else {
+                    self.windows.feed_plain(&mut again, &origin, self.sink);
                 }
             }
             Err(error) => self.fault(&path, &error),

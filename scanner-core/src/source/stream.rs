@@ -7,7 +7,7 @@ use zeroize::Zeroize;
 
 use crate::blob::{Blob, Origin, Window};
 use crate::error::{Gap, Reason, SourceError};
-use crate::seam::{BlobSink, Looked, Source};
+use crate::seam::{BlobSink, Looked, Packed, Source};
 
 /// Size of the first buffer: most source files fit and need no second one.
 const FIRST: usize = 64 << 10;
@@ -37,12 +37,21 @@ impl Source for Stdin {
 #[derive(Debug, Default)]
 pub struct Windows {
     buffer: Vec<u8>,
+    /// Whether containers are read as the bytes they are.
+    plain: bool,
 }
 
 impl Windows {
     /// Reads a file to its end and feeds it window by window. Faults become gaps.
     pub fn feed(&mut self, input: &mut dyn Read, origin: &Origin, sink: &dyn BlobSink) {
         self.feed_unless(input, origin, sink, &|_| false);
+    }
+
+    /// Does the same with a large file that only looked like a container.
+    pub(crate) fn feed_plain(&mut self, input: &mut dyn Read, origin: &Origin, sink: &dyn BlobSink) {
+        self.plain = true;
+        self.feed(input, origin, sink);
+        self.plain = false;
     }
 
     /// Does the same, unless the file begins with something that is claimed by another reader. Returns whether it was.
@@ -97,6 +106,21 @@ impl Windows {
             if window.first() && claim(self.buffer.get(..held).unwrap_or_default()) {
                 return None;
             }
+            // One that is held whole is opened by the sink itself.
+            let more = held == self.buffer.len() && fault.is_none();
+            if window.first() && more && !self.plain && sink.contains(&self.buffer) {
+                let first = std::mem::take(&mut self.buffer);
+                let mut rest = Counted { input: &mut *input, bytes: held as u64 };
+                let opened = sink.unpack(origin, Packed::Stream(&first, &mut rest));
+                let size = rest.bytes;
+                self.buffer = first;
+                if let Some(looked) = opened {
+                    if looked.wipe {
+                        self.buffer.zeroize();
+                    }
+                    return Some((Some(size), looked));
+                }
+            }
             let size = window.start + held as u64;
             if size > sink.max_bytes() {
                 gap(Reason::TooLarge, format!("larger than {} bytes", sink.max_bytes()));
@@ -107,9 +131,7 @@ impl Windows {
             window.core_end = if window.last { held } else { held.saturating_sub(AHEAD) };
             let bytes = self.buffer.get(..held).unwrap_or_default();
             let looked = sink.blob(Blob { bytes, origin, window });
-            all.wipe |= looked.wipe;
-            all.found |= looked.found;
-            all.stop |= looked.stop;
+            all |= looked;
             if let Some(error) = fault {
                 faulty(format!("{error}, after {size} bytes"));
                 break;
@@ -164,8 +186,27 @@ impl Windows {
     }
 }
 
+/// Counts what is read of a stream.
+struct Counted<'r> {
+    input: &'r mut dyn Read,
+    bytes: u64,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.input.read(into)?;
+        self.bytes += read as u64;
+        Ok(read)
+    }
+}
+
 /// Feeds bytes that are held whole, in the same windows as a file of that size.
 pub fn slices(bytes: &[u8], origin: &Origin, sink: &dyn BlobSink) -> Looked {
+    if sink.contains(bytes)
+        && let Some(looked) = sink.unpack(origin, Packed::Stream(bytes, &mut io::empty()))
+    {
+        return looked;
+    }
     let mut all = Looked::default();
     let (mut start, mut line) = (0, 1);
     loop {
@@ -176,9 +217,7 @@ pub fn slices(bytes: &[u8], origin: &Origin, sink: &dyn BlobSink) -> Looked {
         let core_end = if last { held.len() } else { held.len() - AHEAD };
         let window = Window { start: start as u64, line, core_start: back, core_end, last };
         let looked = sink.blob(Blob { bytes: held, origin, window });
-        all.wipe |= looked.wipe;
-        all.found |= looked.found;
-        all.stop |= looked.stop;
+        all |= looked;
         if last || looked.stop {
             return all;
         }

@@ -1,0 +1,51 @@
+//! LZ4 frames, current and legacy (Linux kernels, initramfs).
+
+use std::io::{BufReader, Read};
+
+use lz4_flex::frame::FrameDecoder;
+use scanner_core::seam::{About, Container, Inside, Magic, Reader, Unopenable};
+
+use super::compressed::{READ, only_member};
+
+/// LZ4 frames.
+#[derive(Debug)]
+pub(crate) struct Lz4;
+
+static ABOUT: About = About {
+    id: "lz4",
+    title: "LZ4 frame",
+    detects: "LZ4 frames, opened as they are read. What is inside is looked at like a file of its own.",
+    blind_to: "Bare LZ4 blocks and streams that begin inside of a larger file.",
+    respond: "Treat what is inside as if it lay there in plain text.",
+    references: &["LZ4 Frame Format Description 1.6.4"],
+};
+
+impl Container for Lz4 {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn magics(&self) -> &'static [Magic] {
+        &[Magic { at: 0, bytes: &[0x04, 0x22, 0x4d, 0x18] }, Magic { at: 0, bytes: &[0x02, 0x21, 0x4c, 0x18] }]
+    }
+
+    fn reader(&self) -> Reader {
+        Reader::InOrder(open)
+    }
+}
+
+fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> {
+    only_member(&mut Frames(FrameDecoder::new(BufReader::with_capacity(READ, input))), inside, "LZ4 frame")
+}
+
+/// Frames one behind the other as one stream: the decoder gives nothing at the end of each.
+struct Frames<R: Read>(FrameDecoder<R>);
+
+impl<R: Read> Read for Frames<R> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        match self.0.read(into)? {
+            0 => self.0.read(into),
+            read => Ok(read),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! LZMA streams of the old kind (`.lzma`, `lzma -F alone`), which have no magic number: properties, dictionary size and length have to make sense.
+
+use std::io::{BufReader, Read};
+
+use lzma_rust2::LzmaReader;
+use scanner_core::error::Malformed;
+use scanner_core::seam::{About, Container, Inside, Magic, Reader, Unopenable};
+
+use super::compressed::{READ, only_member};
+
+/// LZMA streams.
+#[derive(Debug)]
+pub(crate) struct Lzma;
+
+static ABOUT: About = About {
+    id: "lzma",
+    title: "LZMA stream",
+    detects: "LZMA streams, opened as they are read. What is inside is looked at like a file of its own.",
+    blind_to: "Streams with other properties than the usual ones, and streams that begin inside of a larger file.",
+    respond: "Treat what is inside as if it lay there in plain text.",
+    references: &["xz, doc/lzma-file-format.txt"],
+};
+
+impl Container for Lzma {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn magics(&self) -> &'static [Magic] {
+        // lc = 3, lp = 0, pb = 2, which every encoder writes, and a dictionary that is a power of two from 64 KiB on.
+        &[Magic { at: 0, bytes: &[0x5d, 0, 0] }]
+    }
+
+    fn reader(&self) -> Reader {
+        Reader::InOrder(open)
+    }
+}
+
+fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> {
+    let mut head = [0; 14];
+    input.read_exact(&mut head).map_err(|_| Malformed::new("LZMA header", 0))?;
+    let [_, d0, d1, d2, d3, size @ .., first] = head;
+    let dictionary = u32::from_le_bytes([d0, d1, d2, d3]);
+    let size = u64::from_le_bytes(size);
+    // Unknown, or less than 256 GiB, as `xz` demands of such files; the range coder begins with a zero byte.
+    let plausible = (size == u64::MAX || size < 1 << 38) && first == 0 && dictionary.is_power_of_two();
+    if !plausible || u64::from(dictionary) > inside.memory() {
+        return Err(Malformed::new("LZMA header", 1).into());
+    }
+    let most = u32::try_from(inside.memory() >> 10).unwrap_or(u32::MAX);
+    let input = BufReader::with_capacity(READ, Read::chain(&head[..], input));
+    let mut decoder = LzmaReader::new_mem_limit(input, most, None).map_err(|_| Malformed::new("LZMA header", 0))?;
+    only_member(&mut decoder, inside, "LZMA stream")
+}

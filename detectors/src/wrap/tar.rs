@@ -1,0 +1,379 @@
+//! tar: V7 headers of a later kind (`ustar`), GNU with long names and sparse files, POSIX with `pax` records.
+//!
+//! Read header by header, because a kept library stops where one is damaged. Here the bytes up to the next header whose
+//! checksum is right are looked at as they are, and what follows is read on. Of a sparse file what is stored is looked
+//! at, not its holes, so that ten terabytes of nothing cost nothing. A name or a link that leads out of the archive means
+//! nothing here: nothing is written.
+
+use std::io::{self, Read};
+
+use scanner_core::error::{Malformed, Reason};
+use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
+
+/// tar archives.
+#[derive(Debug)]
+pub(crate) struct Tar;
+
+static ABOUT: About = About {
+    id: "tar",
+    title: "tar archive",
+    detects: "tar archives (ustar, GNU, pax), layers of OCI and docker images. Each member is looked at like a file of its own.",
+    blind_to: "Archives of the first tar, without `ustar` in the header: their members are found where they are stored, \
+               without names. Pieces of a file that is stored sparse are looked at one behind the other.",
+    respond: "Treat what is inside as if it lay there in plain text. A later layer of an image that removes a file does \
+              not remove it from the layer below.",
+    references: &["POSIX.1-2017, pax", "GNU tar manual, Basic Tar Format", "OCI Image Layer Filesystem Changeset"],
+};
+
+impl Container for Tar {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn magics(&self) -> &'static [Magic] {
+        // "ustar\0" of POSIX and "ustar  " of GNU.
+        &[Magic { at: 257, bytes: b"ustar" }]
+    }
+
+    fn reader(&self) -> Reader {
+        Reader::InOrder(open)
+    }
+}
+
+/// Size of a header and the unit of everything else, in bytes.
+const BLOCK: usize = 512;
+
+/// Most bytes taken of a long name or of `pax` records. Longer ones are passed over.
+const LONG: u64 = 1 << 20;
+
+/// One block.
+type Block = [u8; BLOCK];
+
+fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> {
+    let mut blocks = Blocks { input, at: 0, ahead: None };
+    let mut long_name: Option<Vec<u8>> = None;
+    let mut began = false;
+    loop {
+        let header = match blocks.next() {
+            Ok(Some(header)) => header,
+            Ok(None) => break,
+            Err(_) if !began => return Err(Malformed::new("tar header", 0).into()),
+            Err(_) => {
+                inside.unread(member(b"", blocks.at), Reason::Damaged, "cut off");
+                break;
+            }
+        };
+        // Two of them are the end; archives that were put one behind the other go on.
+        if header.iter().all(|byte| *byte == 0) {
+            continue;
+        }
+        let at = blocks.at - BLOCK as u64;
+        if !is_header(&header) {
+            if !began {
+                return Err(Malformed::new("tar header", 0).into());
+            }
+            inside.unread(member(b"", at), Reason::Damaged, "header");
+            blocks.ahead = Some(header);
+            if inside.member(member(b"", at), &mut Astray::new(&mut blocks)).is_break() {
+                return Ok(());
+            }
+            continue;
+        }
+        began = true;
+        let size = number(header.get(124..136).unwrap_or_default());
+        let kind = header.get(156).copied().unwrap_or_default();
+        let mut body = Body { blocks: &mut blocks, left: size, padding: 0 };
+        body.padding = padding(size);
+        match kind {
+            // Links, devices and directories have no body, whatever their size says.
+            b'1'..=b'6' => body.left = 0,
+            b'L' => long_name = body.text().map(|text| text.split(|b| *b == 0).next().unwrap_or_default().to_vec()),
+            b'x' => {
+                let records = body.text().unwrap_or_default();
+                long_name = pax_path(&records).or(long_name);
+            }
+            b'K' | b'g' => {}
+            _ => {
+                if kind == b'S' && header.get(482).is_some_and(|extended| *extended != 0) {
+                    body.skip_sparse_headers();
+                }
+                let name = long_name.take().unwrap_or_else(|| name(&header));
+                if inside.member(Member { name: &name, at }, &mut body).is_break() {
+                    return Ok(());
+                }
+            }
+        }
+        if !matches!(kind, b'L' | b'K' | b'x' | b'g') {
+            long_name = None;
+        }
+        if matches!(kind, b'1'..=b'6') {
+            continue;
+        }
+        if body.finish().is_err() {
+            // The member's own reader told of it, if there was one.
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn member(name: &[u8], at: u64) -> Member<'_> {
+    Member { name, at }
+}
+
+fn padding(size: u64) -> u64 {
+    size.next_multiple_of(BLOCK as u64).saturating_sub(size)
+}
+
+/// Whether the checksum is right: the sum of all bytes, with blanks in its own place; some old programs summed them as
+/// signed.
+fn is_header(block: &Block) -> bool {
+    let (Some(field), true) = (block.get(148..156), block.get(257..262) == Some(b"ustar")) else { return false };
+    let stored = number(field);
+    let bytes = block.iter().enumerate().map(|(i, byte)| if (148..156).contains(&i) { b' ' } else { *byte });
+    let (unsigned, signed) =
+        bytes.fold((0u64, 0i64), |(u, s), byte| (u + u64::from(byte), s + i64::from(byte.cast_signed())));
+    stored == unsigned || i64::try_from(stored).is_ok_and(|stored| stored == signed)
+}
+
+/// A number: octal text, or in base 256 if its first bit is set (GNU, for more than 8 GiB).
+fn number(field: &[u8]) -> u64 {
+    match field {
+        [first, rest @ ..] if first & 0x80 != 0 => {
+            rest.iter().fold(u64::from(first & 0x3f), |n, byte| n.wrapping_shl(8) | u64::from(*byte))
+        }
+        _ => {
+            let digits = field.iter().skip_while(|b| **b == b' ').take_while(|b| matches!(b, b'0'..=b'7'));
+            digits.fold(0, |n, digit| n.wrapping_shl(3) | u64::from(digit - b'0'))
+        }
+    }
+}
+
+/// Prefix and name.
+fn name(header: &Block) -> Vec<u8> {
+    let text = |from: usize, length: usize| {
+        let field = header.get(from..from + length).unwrap_or_default();
+        field.split(|byte| *byte == 0).next().unwrap_or_default()
+    };
+    let is_posix = header.get(257..263) == Some(b"ustar\0");
+    match text(345, 155) {
+        prefix if is_posix && !prefix.is_empty() => [prefix, b"/", text(0, 100)].concat(),
+        _ => text(0, 100).to_vec(),
+    }
+}
+
+/// The value of `path=` (or of the real name of a sparse file) in `pax` records: `LENGTH KEY=VALUE\n` each.
+fn pax_path(records: &[u8]) -> Option<Vec<u8>> {
+    let mut rest = records;
+    let mut path = None;
+    while let Some(blank) = rest.iter().position(|byte| *byte == b' ') {
+        let length: usize = std::str::from_utf8(rest.get(..blank)?).ok()?.parse().ok()?;
+        let record = rest.get(blank + 1..length.checked_sub(1)?)?;
+        for key in [&b"path="[..], b"GNU.sparse.name="] {
+            if let Some(value) = record.strip_prefix(key) {
+                path = Some(value.to_vec());
+            }
+        }
+        rest = rest.get(length..)?;
+    }
+    path
+}
+
+/// The input, block by block.
+struct Blocks<'r> {
+    input: &'r mut dyn Read,
+    /// Bytes read.
+    at: u64,
+    /// A block that was read and not used.
+    ahead: Option<Block>,
+}
+
+impl Blocks<'_> {
+    /// The next block; `None` at the end. A piece of a block at the end is a fault.
+    fn next(&mut self) -> io::Result<Option<Block>> {
+        if let Some(block) = self.ahead.take() {
+            return Ok(Some(block));
+        }
+        let mut block = [0; BLOCK];
+        let mut held = 0;
+        while let Some(room) = block.get_mut(held..).filter(|room| !room.is_empty()) {
+            match self.input.read(room) {
+                Ok(0) if held == 0 => return Ok(None),
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(read) => held += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.at += BLOCK as u64;
+        Ok(Some(block))
+    }
+}
+
+/// The body of one member.
+struct Body<'b, 'r> {
+    blocks: &'b mut Blocks<'r>,
+    left: u64,
+    padding: u64,
+}
+
+impl Body<'_, '_> {
+    /// All of a short body; `None` if it is too long or cut off.
+    fn text(&mut self) -> Option<Vec<u8>> {
+        if self.left > LONG {
+            return None;
+        }
+        let mut text = Vec::new();
+        self.read_to_end(&mut text).ok()?;
+        Some(text)
+    }
+
+    /// Passes over the maps of a sparse file that did not fit into its header.
+    fn skip_sparse_headers(&mut self) {
+        while let Ok(Some(block)) = self.blocks.next() {
+            // Of 21 pieces in each, then a flag that says whether another one follows.
+            if block.get(504).is_none_or(|more| *more == 0) {
+                break;
+            }
+        }
+    }
+
+    /// Passes over what was not read, and the padding.
+    fn finish(mut self) -> io::Result<()> {
+        io::copy(&mut self, &mut io::sink())?;
+        let padding = io::copy(&mut Read::take(&mut *self.blocks.input, self.padding), &mut io::sink())?;
+        self.blocks.at += padding;
+        Ok(())
+    }
+}
+
+impl Read for Body<'_, '_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let most = into.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        let Some(into) = into.get_mut(..most).filter(|into| !into.is_empty()) else { return Ok(0) };
+        let read = self.blocks.input.read(into)?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.left -= read as u64;
+        self.blocks.at += read as u64;
+        Ok(read)
+    }
+}
+
+/// Blocks that belong to no member, up to the next header.
+struct Astray<'b, 'r> {
+    blocks: &'b mut Blocks<'r>,
+    block: Block,
+    /// How much of the block was given.
+    given: usize,
+    /// Whether the first one, which is no header, was taken.
+    began: bool,
+}
+
+impl<'b, 'r> Astray<'b, 'r> {
+    const fn new(blocks: &'b mut Blocks<'r>) -> Self {
+        Self { blocks, block: [0; BLOCK], given: BLOCK, began: false }
+    }
+}
+
+impl Read for Astray<'_, '_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.given == BLOCK {
+            match self.blocks.next() {
+                Ok(Some(block)) if self.began && is_header(&block) => {
+                    self.blocks.ahead = Some(block);
+                    return Ok(0);
+                }
+                Ok(Some(block)) => self.block = block,
+                Ok(None) => return Ok(0),
+                Err(error) => return Err(error),
+            }
+            (self.given, self.began) = (0, true);
+        }
+        let from = self.block.get(self.given..).unwrap_or_default();
+        let length = from.len().min(into.len());
+        if let (Some(into), Some(from)) = (into.get_mut(..length), from.get(..length)) {
+            into.copy_from_slice(from);
+        }
+        self.given += length;
+        Ok(length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::compressed::tests::open;
+    use super::*;
+
+    /// A header with its checksum, and a body.
+    fn entry(name: &str, kind: u8, size: usize, body: &[u8]) -> Vec<u8> {
+        let mut block = [0; BLOCK];
+        block[..name.len()].copy_from_slice(name.as_bytes());
+        block[124..135].copy_from_slice(format!("{size:011o}").as_bytes());
+        block[156] = kind;
+        block[257..263].copy_from_slice(b"ustar\0");
+        block[148..156].fill(b' ');
+        let sum: u64 = block.iter().map(|b| u64::from(*b)).sum();
+        block[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+        let mut all = block.to_vec();
+        all.extend(body);
+        all.resize(all.len().next_multiple_of(BLOCK), 0);
+        all
+    }
+
+    #[test]
+    fn members_with_their_names() {
+        let pax = b"27 path=dir/a-very-long-na\n";
+        let archive = [
+            entry("a.pem", b'0', 5, b"first"),
+            entry("dir/", b'5', 0, b""),
+            entry("link", b'2', 7, b""),
+            entry("././@LongLink", b'L', 9, b"long/name"),
+            entry("long/na", 0, 600, &[b'x'; 600]),
+            entry("pax", b'x', pax.len(), pax),
+            entry("short", b'0', 3, b"pax"),
+            vec![0; 2 * BLOCK],
+            entry("behind", b'0', 6, b"behind"),
+        ]
+        .concat();
+        let (result, out) = open(&Tar, &archive);
+        assert_eq!(result, Ok(()));
+        let names: Vec<_> = out.members.iter().map(|(name, bytes, _)| (name.as_str(), bytes.len())).collect();
+        assert_eq!(names, [("a.pem", 5), ("long/name", 600), ("dir/a-very-long-na", 3), ("behind", 6)]);
+        assert!(out.unread.is_empty(), "{:?}", out.unread);
+    }
+
+    #[test]
+    fn a_damaged_header_costs_a_name() {
+        let mut archive =
+            [entry("a", b'0', 5, b"first"), entry("b", b'0', 6, b"second"), entry("c", b'0', 5, b"third")].concat();
+        archive[2 * BLOCK] ^= 1;
+        let (result, out) = open(&Tar, &archive);
+        assert_eq!(result, Ok(()));
+        assert_eq!(out.unread, [(String::new(), Reason::Damaged, "header".to_owned())]);
+        assert_eq!(out.members.len(), 3);
+        assert!(out.members[1].0.is_empty() && out.members[1].1[BLOCK..].starts_with(b"second"));
+        assert_eq!(out.members[2].0, "c");
+    }
+
+    #[test]
+    fn numbers_in_both_spellings() {
+        for (field, expected) in
+            [(&b"00000000005\0"[..], 5), (b"  644 \0", 0o644), (b"\x80\0\0\0\0\0\x0a\0\0\0\0\0", 10 << 40), (b"", 0)]
+        {
+            assert_eq!(number(field), expected, "{field:x?}");
+        }
+    }
+
+    #[test]
+    fn what_is_cut_off_or_none() {
+        let archive = entry("a", b'0', 5000, &[b'x'; 2000]);
+        let (result, out) = open(&Tar, &archive);
+        assert_eq!(result, Ok(()));
+        assert!(out.members[0].1.len() >= 2000 && out.members[0].2.is_some());
+        let mut text = vec![b' '; 1000];
+        text[257..262].copy_from_slice(b"ustar");
+        assert!(open(&Tar, &text).0.is_err());
+    }
+}

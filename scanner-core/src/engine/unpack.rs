@@ -1,0 +1,497 @@
+//! Opens containers: what is inside of an archive is read like a file of its own, out of one allowance for the whole of
+//! the outermost input.
+//!
+//! Nothing is unpacked to disk, and little is held: members are streams that are read in windows, whatever their size.
+//! Only a container that has to be read at any place, inside of another one, is held whole, up to a limit.
+
+use std::cell::Cell;
+use std::io::{self, Cursor as Slice, Read};
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, OnceLock, PoisonError};
+use std::time::Instant;
+
+use super::Session;
+use crate::blob::{Blob, Origin, Wrap};
+use crate::budget::Limits;
+use crate::error::{Gap, Reason};
+use crate::prefilter::Prefilter;
+use crate::random::{Cursor, Held};
+use crate::seam::{BlobSink, Container, Inside, Looked, Member, Packed, Random, Reader, Unopenable};
+use crate::source::stream::Windows;
+
+/// What is left for one outermost input.
+struct Allowance {
+    limits: Limits,
+    /// Bytes of the input: its size, or as many as were read of it.
+    packed: AtomicU64,
+    /// Bytes that came out, at all depths.
+    unpacked: AtomicU64,
+    entries: AtomicU64,
+    /// Bytes held in memory now.
+    held: AtomicU64,
+    started: Instant,
+    /// What bit: nothing more is unpacked.
+    spent: OnceLock<Reason>,
+    /// Whether that was told.
+    told: AtomicBool,
+}
+
+impl Allowance {
+    fn new(limits: Limits, packed: u64) -> Self {
+        Self {
+            limits,
+            packed: AtomicU64::new(packed),
+            unpacked: AtomicU64::default(),
+            entries: AtomicU64::default(),
+            held: AtomicU64::default(),
+            started: Instant::now(),
+            spent: OnceLock::new(),
+            told: AtomicBool::default(),
+        }
+    }
+
+    /// Counts bytes that came out.
+    fn take(&self, bytes: u64) -> Result<(), Reason> {
+        let total = self.unpacked.fetch_add(bytes, Relaxed).saturating_add(bytes);
+        let packed = self.packed.load(Relaxed);
+        let ratio = packed.saturating_mul(self.limits.max_ratio).max(RATIO_FLOOR);
+        // What is only repacked, level by level, is no more than was there.
+        let most = self.limits.max_unpacked.min(ratio).max(packed.saturating_mul(u64::from(self.limits.max_depth)));
+        if total > most {
+            self.spend(Reason::TooMuchOutput);
+        } else if self.started.elapsed() > self.limits.max_unpack_time {
+            self.spend(Reason::TooSlow);
+        }
+        self.spent().map_or(Ok(()), Err)
+    }
+
+    /// Counts a member.
+    fn entry(&self) {
+        if self.entries.fetch_add(1, Relaxed) >= self.limits.max_entries {
+            self.spend(Reason::TooMany);
+        }
+    }
+
+    fn spend(&self, reason: Reason) {
+        self.spent.get_or_init(|| reason);
+    }
+
+    fn spent(&self) -> Option<Reason> {
+        self.spent.get().copied()
+    }
+
+    /// What to tell of it, once: the innermost level notices first.
+    fn to_tell(&self) -> Option<(Reason, String)> {
+        let reason = self.spent().filter(|_| !self.told.swap(true, Relaxed))?;
+        let count = |counter: &AtomicU64| counter.load(Relaxed);
+        Some((
+            reason,
+            match reason {
+                Reason::TooMany => format!("more than {} members", self.limits.max_entries),
+                _ => format!("{} bytes out of {}", count(&self.unpacked), count(&self.packed)),
+            },
+        ))
+    }
+}
+
+/// As many bytes may come out of any input, however small: compressed images of empty disks have ratios of thousands.
+const RATIO_FLOOR: u64 = 1 << 30;
+
+/// The sink for what lies at one depth of containers.
+struct Level<'s> {
+    session: &'s Session<'s>,
+    allowance: &'s Allowance,
+    depth: u32,
+}
+
+/// How a reader of a container came out.
+enum Outcome {
+    /// It was one; whether all of it could be read.
+    Opened { whole: bool },
+    /// It was none of its format, and nothing came out.
+    NotOne,
+}
+
+impl<'s> Session<'s> {
+    /// Opens a container that is no part of another one.
+    pub(super) fn unpack_root(&'s self, origin: &Origin, input: Packed<'_>) -> Option<Looked> {
+        let packed = match &input {
+            Packed::Random(bytes) => bytes.size(),
+            Packed::Stream(first, _) => first.len() as u64,
+        };
+        let allowance = Allowance::new(self.limits, packed);
+        Level { session: self, allowance: &allowance, depth: 0 }.unpack(origin, input)
+    }
+
+    /// The containers that something may be, by its first bytes.
+    fn containers(&self, start: &[u8]) -> impl Iterator<Item = &'static dyn Container> {
+        let begins = move |container: &&&'static dyn Container| container.magics().iter().any(|m| m.begins(start));
+        self.knowledge.containers.iter().filter(begins).copied()
+    }
+}
+
+impl BlobSink for Level<'_> {
+    fn blob(&self, blob: Blob<'_>) -> Looked {
+        if blob.window.first() && blob.window.last && self.contains(blob.bytes) {
+            let opened = self.unpack(blob.origin, Packed::Stream(blob.bytes, &mut io::empty()));
+            if let Some(looked) = opened {
+                return looked;
+            }
+        }
+        self.session.plain(blob, self.depth)
+    }
+
+    fn gap(&self, gap: Gap) {
+        self.session.gap(gap);
+    }
+
+    /// Members are no inputs of their own.
+    fn done(&self, _bytes: u64) {}
+
+    fn object(&self, _bytes: u64) {}
+
+    fn prefilter(&self) -> &Prefilter {
+        self.session.prefilter()
+    }
+
+    fn begins(&self, start: &[u8]) {
+        self.session.begins(start);
+    }
+
+    fn reads_clues(&self) -> bool {
+        self.session.reads_clues()
+    }
+
+    fn wants_clue(&self, path: &Path) -> bool {
+        self.session.wants_clue(path)
+    }
+
+    fn clue(&self, blob: Blob<'_>) {
+        self.session.clue(blob);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.session.cancelled()
+    }
+
+    /// What bounds members is the allowance.
+    fn max_bytes(&self) -> u64 {
+        u64::MAX
+    }
+
+    fn contains(&self, start: &[u8]) -> bool {
+        self.session.contains(start)
+    }
+
+    fn unpack(&self, origin: &Origin, input: Packed<'_>) -> Option<Looked> {
+        let mut start = vec![0; START];
+        let start = match &input {
+            Packed::Random(bytes) => {
+                let read = Cursor::new(Arc::clone(bytes)).read_from(0, &mut start).ok()?;
+                start.get(..read)?
+            }
+            Packed::Stream(first, _) => first,
+        };
+        let containers: Vec<_> = self.session.containers(start).collect();
+        let first = containers.first()?;
+        if self.depth >= self.session.limits.max_depth {
+            let detail = format!("{} at depth {}", first.about().id, self.depth + 1);
+            self.gap(Gap { origin: origin.clone(), reason: Reason::TooDeep, detail });
+            return None;
+        }
+        match input {
+            Packed::Random(bytes) => self.at_any_place(origin, &containers, &bytes),
+            Packed::Stream(first, rest) => self.in_order(origin, &containers, first, rest),
+        }
+    }
+}
+
+/// As many first bytes as any magic number needs: that of ISO 9660 stands at 32,769.
+const START: usize = 33 << 10;
+
+impl Level<'_> {
+    fn at_any_place(
+        &self,
+        origin: &Origin,
+        containers: &[&'static dyn Container],
+        bytes: &Arc<dyn Random>,
+    ) -> Option<Looked> {
+        for container in containers {
+            let mut opener = Opener::new(self, origin, container.about().id);
+            let outcome = opener.run(|inside| match container.reader() {
+                Reader::InOrder(read) => {
+                    read(&mut io::BufReader::with_capacity(READ, Cursor::new(Arc::clone(bytes))), inside)
+                }
+                Reader::AnyPlace(read) => read(Cursor::new(Arc::clone(bytes)), inside),
+            });
+            if let Outcome::Opened { whole } = outcome {
+                let mut looked = opener.looked;
+                if !whole && matches!(container.reader(), Reader::AnyPlace(_)) && !looked.stop {
+                    // What a damaged container does not lead to any more may still lie in it as it is.
+                    let plain = Plain(self);
+                    looked |= Windows::default().feed_part(&mut Cursor::new(Arc::clone(bytes)), origin, &plain).0;
+                }
+                return Some(looked);
+            }
+        }
+        None
+    }
+
+    fn in_order(
+        &self,
+        origin: &Origin,
+        containers: &[&'static dyn Container],
+        first: &[u8],
+        rest: &mut dyn Read,
+    ) -> Option<Looked> {
+        let consumed = Cell::new(0);
+        let grows = (self.depth == 0).then_some(&self.allowance.packed);
+        for container in containers {
+            let mut again = Slice::new(first);
+            let mut counted = Consumed { inner: &mut *rest, bytes: &consumed, grows };
+            let mut input = Read::chain(&mut again, &mut counted);
+            match container.reader() {
+                Reader::InOrder(read) => {
+                    let mut opener = Opener::new(self, origin, container.about().id);
+                    let outcome = opener.run(|inside| read(&mut input, inside));
+                    match outcome {
+                        Outcome::Opened { .. } => return Some(opener.looked),
+                        Outcome::NotOne if consumed.get() > 0 => {
+                            opener.gap(Reason::Damaged, "not what its start says");
+                            return Some(opener.looked);
+                        }
+                        Outcome::NotOne => {}
+                    }
+                }
+                Reader::AnyPlace(_) => {
+                    if let Some(looked) = self.held(origin, containers, &mut input, first.len(), &consumed) {
+                        return Some(looked);
+                    }
+                    // Nothing was read of the stream but what its owner has in hand.
+                    return None;
+                }
+            }
+        }
+        None
+    }
+
+    /// Reads a stream into memory, as far as it may be held, and opens it there.
+    fn held(
+        &self,
+        origin: &Origin,
+        containers: &[&'static dyn Container],
+        input: &mut dyn Read,
+        hint: usize,
+        consumed: &Cell<u64>,
+    ) -> Option<Looked> {
+        let limits = &self.session.limits;
+        let most = limits.max_held.saturating_sub(self.allowance.held.load(Relaxed));
+        let mut bytes = Vec::with_capacity(hint.min(usize::try_from(most).unwrap_or(usize::MAX)));
+        let fault = input.take(most.saturating_add(1)).read_to_end(&mut bytes).err();
+        let length = bytes.len() as u64;
+        if length > most {
+            let detail = format!("larger than {} bytes inside of another", limits.max_held);
+            self.gap(Gap { origin: origin.clone(), reason: Reason::TooLarge, detail });
+            let held = Held::new(bytes);
+            let mut all = Read::chain(Cursor::new(Arc::new(held)), input);
+            return Some(Windows::default().feed_part(&mut all, origin, &Plain(self)).0);
+        }
+        self.allowance.held.fetch_add(length, Relaxed);
+        let bytes: Arc<dyn Random> = Arc::new(Held::new(bytes));
+        let opened = self.at_any_place(origin, containers, &bytes);
+        self.allowance.held.fetch_sub(length, Relaxed);
+        if let Some(error) = fault {
+            let detail = format!("{error}, after {length} bytes");
+            self.gap(Gap { origin: origin.clone(), reason: Reason::Damaged, detail });
+        }
+        if opened.is_none() && consumed.get() > 0 {
+            let plain = Plain(self);
+            return Some(Windows::default().feed_part(&mut Cursor::new(bytes), origin, &plain).0);
+        }
+        opened
+    }
+}
+
+/// How much is read at once of a container that is read in order.
+const READ: usize = 128 << 10;
+
+/// Takes everything for the bytes that they are.
+struct Plain<'l>(&'l Level<'l>);
+
+impl BlobSink for Plain<'_> {
+    fn blob(&self, blob: Blob<'_>) -> Looked {
+        self.0.session.plain(blob, self.0.depth)
+    }
+
+    fn gap(&self, gap: Gap) {
+        self.0.gap(gap);
+    }
+
+    fn done(&self, _bytes: u64) {}
+
+    fn object(&self, _bytes: u64) {}
+
+    fn prefilter(&self) -> &Prefilter {
+        self.0.prefilter()
+    }
+
+    fn begins(&self, _start: &[u8]) {}
+
+    fn reads_clues(&self) -> bool {
+        false
+    }
+
+    fn wants_clue(&self, _path: &Path) -> bool {
+        false
+    }
+
+    fn clue(&self, _blob: Blob<'_>) {}
+
+    fn cancelled(&self) -> bool {
+        self.0.cancelled()
+    }
+
+    fn max_bytes(&self) -> u64 {
+        u64::MAX
+    }
+}
+
+/// Counts what is read of a stream.
+struct Consumed<'r> {
+    inner: &'r mut dyn Read,
+    bytes: &'r Cell<u64>,
+    grows: Option<&'r AtomicU64>,
+}
+
+impl Read for Consumed<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(into)?;
+        self.bytes.set(self.bytes.get() + read as u64);
+        if let Some(packed) = self.grows {
+            packed.fetch_add(read as u64, Relaxed);
+        }
+        Ok(read)
+    }
+}
+
+/// What a container hands out goes through here.
+struct Opener<'l> {
+    level: &'l Level<'l>,
+    origin: &'l Origin,
+    kind: &'static str,
+    looked: Looked,
+    members: u64,
+    whole: bool,
+}
+
+impl<'l> Opener<'l> {
+    fn new(level: &'l Level<'l>, origin: &'l Origin, kind: &'static str) -> Self {
+        Self { level, origin, kind, looked: Looked::default(), members: 0, whole: true }
+    }
+
+    fn run(&mut self, read: impl FnOnce(&mut dyn Inside) -> Result<(), Unopenable>) -> Outcome {
+        let result = catch_unwind(AssertUnwindSafe(|| read(self)));
+        match result {
+            Ok(Ok(())) => {}
+            Ok(Err(Unopenable::Malformed(_))) if self.members == 0 && self.whole => return Outcome::NotOne,
+            Ok(Err(Unopenable::Malformed(malformed))) => {
+                self.whole = false;
+                self.gap(Reason::Damaged, malformed.what);
+            }
+            Ok(Err(Unopenable::Limit(reason))) => {
+                self.whole = false;
+                self.gap(reason, self.kind);
+            }
+            Err(_) => {
+                self.whole = false;
+                self.gap(Reason::DetectorFault, self.kind);
+            }
+        }
+        self.level.session.opened(self.kind, self.members);
+        Outcome::Opened { whole: self.whole }
+    }
+
+    /// Tells of a gap, unless it only follows from a limit that bit.
+    fn gap(&self, reason: Reason, detail: &str) {
+        if self.level.allowance.spent().is_none() {
+            self.level.gap(Gap { origin: self.origin.clone(), reason, detail: detail.to_owned() });
+        }
+    }
+
+    fn inside(&self, member: Member<'_>) -> Origin {
+        self.origin.inside(Wrap { kind: self.kind, at: member.at, name: name(member.name) })
+    }
+}
+
+impl Inside for Opener<'_> {
+    fn member(&mut self, member: Member<'_>, content: &mut dyn Read) -> ControlFlow<()> {
+        let allowance = self.level.allowance;
+        self.members += 1;
+        allowance.entry();
+        let origin = self.inside(member);
+        let mut looked = Looked { stop: self.level.cancelled(), ..Looked::default() };
+        let mut fault = None;
+        if allowance.spent().is_none() && !looked.stop {
+            let idle = self.level.session.windows.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut windows = idle.unwrap_or_default();
+            let within = Level { depth: self.level.depth + 1, ..*self.level };
+            (looked, fault) = windows.feed_part(&mut Counted { inner: content, allowance }, &origin, &within);
+            self.level.session.windows.lock().unwrap_or_else(PoisonError::into_inner).push(windows);
+        }
+        if let Some((reason, detail)) = allowance.to_tell() {
+            self.level.gap(Gap { origin, reason, detail });
+        } else if let Some(detail) = fault.filter(|_| allowance.spent().is_none() && !self.level.cancelled()) {
+            self.whole = false;
+            self.level.gap(Gap { origin, reason: Reason::Damaged, detail });
+        }
+        self.looked |= looked;
+        let stop = looked.stop || allowance.spent().is_some();
+        self.whole &= !stop;
+        if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn unread(&mut self, member: Member<'_>, reason: Reason, detail: &str) {
+        self.whole = false;
+        if self.level.allowance.spent().is_none() {
+            let origin = self.inside(member);
+            self.level.gap(Gap { origin, reason, detail: detail.to_owned() });
+        }
+    }
+
+    fn memory(&self) -> u64 {
+        self.level.session.limits.max_held
+    }
+}
+
+/// Hands on what a decoder gives, as far as the allowance goes.
+struct Counted<'r> {
+    inner: &'r mut dyn Read,
+    allowance: &'r Allowance,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(into)?;
+        match self.allowance.take(read as u64) {
+            Ok(()) => Ok(read),
+            Err(_) => Err(io::Error::other("a limit of the run")),
+        }
+    }
+}
+
+/// The name of a member as a path, cut at [`LONGEST_NAME`].
+fn name(bytes: &[u8]) -> PathBuf {
+    let bytes = bytes.get(..LONGEST_NAME).unwrap_or(bytes);
+    #[cfg(unix)]
+    let name = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(bytes).to_owned();
+    #[cfg(not(unix))]
+    let name = String::from_utf8_lossy(bytes).into_owned();
+    PathBuf::from(name)
+}
+
+/// Longest name kept of a member, in bytes: PATH_MAX of Linux.
+const LONGEST_NAME: usize = 4096;
