@@ -26,13 +26,16 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &format::x509::X509,
     &format::spki::Spki,
     &format::ssh_public::SshPublic,
+    &format::nss::Nss,
+    &format::keybox::Keybox,
+    &format::softhsm::SoftHsm,
+    &format::tpm2::Tpm2,
 ];
 
 /// Every unwrapper. A new one is one file in `wrap/` and one line here.
 pub const UNWRAPPERS: &[&dyn Unwrapper] = &[&wrap::base64::Base64, &wrap::utf16::Utf16];
 
 /// Every container. A new one is one file in `wrap/` and one line here.
-pub const CONTAINERS: &[&dyn Container] = &[&wrap::sqlite::Sqlite];
 pub const CONTAINERS: &[&dyn Container] = &[
     &wrap::zip::Zip,
     &wrap::tar::Tar,
@@ -42,6 +45,7 @@ pub const CONTAINERS: &[&dyn Container] = &[
     &wrap::lzma::Lzma,
     &wrap::zstd::Zstd,
     &wrap::lz4::Lz4,
+    &wrap::sqlite::Sqlite,
 ];
 
 /// All of it, for the engine.

@@ -73,8 +73,12 @@ fn every_value_comes_out_as_it_was_put_in() {
         databases += 1;
         let (result, kept) = open(&bytes);
         assert_eq!((result, kept.unread), (Ok(()), Vec::<String>::new()), "{file}");
-        let cells: BTreeMap<_, _> =
-            kept.members.iter().filter(|(name, _)| !name.starts_with("sqlite_")).cloned().collect();
+        let cells: BTreeMap<_, _> = kept
+            .members
+            .iter()
+            .filter(|(name, _)| !name.starts_with("sqlite_") && !name.starts_with("page "))
+            .cloned()
+            .collect();
         assert_eq!(cells.len(), count.parse::<usize>().expect("a count"), "{file}");
         for (name, content) in &cells {
             let text = String::from_utf8(content.clone()).expect("text");
@@ -117,7 +121,7 @@ fn damage_costs_what_it_hits() {
             let _ = open(&bytes[..length]);
         }
     }
-    assert!(opened > 300, "{opened}");
+    assert!(opened > 200, "{opened}");
 }
 
 #[test]

@@ -14,3 +14,8 @@ pub(crate) mod sec1;
 pub(crate) mod spki;
 pub(crate) mod ssh_public;
 pub(crate) mod x509;
+
+pub(crate) mod keybox;
+pub(crate) mod nss;
+pub(crate) mod softhsm;
+pub(crate) mod tpm2;

@@ -22,4 +22,5 @@ pub(crate) mod weierstrass;
 pub(crate) mod x509;
 
 pub(crate) mod nss;
+pub(crate) mod pkcs11;
 pub(crate) mod sqlite;

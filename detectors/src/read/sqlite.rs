@@ -302,6 +302,8 @@ struct Cell<'p> {
     local: &'p [u8],
     /// Where it goes on; 0 if it does not.
     overflow: u32,
+    /// Length of all that lies in the page.
+    size: usize,
 }
 
 impl<'p> Cell<'p> {
@@ -315,7 +317,7 @@ impl<'p> Cell<'p> {
         let local = usize::try_from(local_length(length, usable, node.tree)).ok()?;
         let content = fields.take(local, "payload").ok()?;
         let overflow = if length > local as u64 { fields.u32("overflow page").ok()? } else { 0 };
-        Some(Self { rowid, length, local: content, overflow })
+        Some(Self { rowid, length, local: content, overflow, size: fields.at() })
     }
 }
 

@@ -10,8 +10,8 @@ pub(crate) mod lzma;
 pub(crate) mod tar;
 pub(crate) mod unopened;
 pub(crate) mod utf16;
-
-pub(crate) mod sqlite;
 pub(crate) mod xz;
 pub(crate) mod zip;
 pub(crate) mod zstd;
+
+pub(crate) mod sqlite;

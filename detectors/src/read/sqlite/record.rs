@@ -81,6 +81,8 @@ pub(crate) struct Record<'d> {
     pub(crate) rowid: i64,
     /// Byte offset in the file.
     pub(crate) at: u64,
+    /// How many bytes lie there; what goes on in other pages is not counted.
+    pub(crate) size: usize,
     payload: Payload<'d>,
 }
 
@@ -88,7 +90,7 @@ impl<'d> Record<'d> {
     pub(super) fn new(database: &'d mut Database, cell: &Cell<'d>, page: u32, at: usize) -> Self {
         let at = database.offset(page) + at as u64;
         let payload = Payload { left: Some(cell.length), ..Payload::new(database, cell.local, cell.overflow) };
-        Self { rowid: cell.rowid, at, payload }
+        Self { rowid: cell.rowid, at, size: cell.size, payload }
     }
 
     /// Hands every value to `each`, in the order of the columns. `None` if the record is not one.
