@@ -28,6 +28,7 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &format::ssh_public::SshPublic,
     &format::nss::Nss,
     &format::keybox::Keybox,
+    &format::keychain::Keychain,
     &format::softhsm::SoftHsm,
     &format::tpm2::Tpm2,
 ];

@@ -16,6 +16,7 @@ pub(crate) mod ssh_public;
 pub(crate) mod x509;
 
 pub(crate) mod keybox;
+pub(crate) mod keychain;
 pub(crate) mod nss;
 pub(crate) mod softhsm;
 pub(crate) mod tpm2;

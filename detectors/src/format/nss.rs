@@ -9,7 +9,9 @@ use std::ops::Range;
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection, ProtectionState, PublicHalf};
+use scanner_core::material::{
+    Encoding, Identity, Kind, Label, Locked, Material, Protection, ProtectionState, PublicHalf,
+};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::ber::{INTEGER, OCTET_STRING, OID, SEQUENCE, Value, dotted};
@@ -62,7 +64,8 @@ impl Detector for Nss {
             return Ok(());
         }
         let store = nss::store(blob.bytes)?;
-        let materials: Vec<Material> = store.objects.iter().filter_map(material).collect();
+        let salt = store.salt.as_ref().map(|salt| salt.as_slice());
+        let materials: Vec<Material> = store.objects.iter().filter_map(|object| material(object, salt)).collect();
         let keys = materials.iter().any(|m| m.kind == Kind::PrivateKey);
         if store.is_private && !keys {
             out.found(empty(&store, blob.bytes.len()));
@@ -85,7 +88,7 @@ fn empty(store: &Store, length: usize) -> Material {
     keystore
 }
 
-fn material(object: &Object) -> Option<Material> {
+fn material(object: &Object, salt: Option<&[u8]>) -> Option<Material> {
     let attributes = &object.attributes;
     let start = |kind, format| Material::new(kind, format, Encoding::Binary, object.span.clone());
     let mut material = match attributes.number(pkcs11::CLASS)? {
@@ -110,6 +113,7 @@ fn material(object: &Object) -> Option<Material> {
             let (protection, note) = protection(algorithm).ok()?;
             material.protection = Some(protection);
             material.notes.extend(note);
+            material.locked = salt.and_then(|salt| Locked::new(&nss::frame(attributes, salt)));
             material
         }
         _ => return None,
@@ -151,7 +155,7 @@ fn protection(algorithm: Value<'_>) -> Result<(Protection, Option<&'static str>)
 }
 
 fn legacy(key: &Legacy<'_>) -> Material {
-    let Legacy { public, nickname, sealed, span } = key;
+    let Legacy { public, nickname, sealed, span, salt } = key;
     let span: Range<usize> = span.clone();
     let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Binary, span);
     let (half, note) = legacy_public(public, sealed.len());
@@ -164,6 +168,7 @@ fn legacy(key: &Legacy<'_>) -> Material {
         Some(Ok((protection, _))) => protection,
         _ => Protection::new(ProtectionState::Weak, "NSS, scheme not known"),
     });
+    material.locked = salt.and_then(|salt| Locked::new(&nss::frame_legacy(key, salt)));
     if !nickname.is_empty() {
         material.labels.push(Label::new("alias", nickname));
     }

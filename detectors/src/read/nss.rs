@@ -9,9 +9,9 @@ use scanner_core::random::{self, Held};
 use scanner_core::seam::Unopenable;
 use zeroize::Zeroizing;
 
-use super::ber::{OCTET_STRING, Reader, SEQUENCE};
+use super::ber::{self, INTEGER, OCTET_STRING, Reader, SEQUENCE, SET};
 use super::cursor::Cursor;
-use super::pkcs11::Attributes;
+use super::pkcs11::{self, Attributes};
 use super::sqlite::leftover::Left;
 use super::sqlite::record::{Record, Type};
 use super::sqlite::schema::Item;
@@ -46,8 +46,8 @@ pub(crate) struct Store {
     pub(crate) objects: Vec<Object>,
     /// Whether it is for private keys.
     pub(crate) is_private: bool,
-    /// `item1` and `item2` of the row `password`: the salt of the whole and what a password is checked by.
-    pub(crate) password: Option<(Zeroizing<Vec<u8>>, Zeroizing<Vec<u8>>)>,
+    /// `item1` of the row `password`: the salt of the whole database.
+    pub(crate) salt: Option<Zeroizing<Vec<u8>>>,
 }
 
 /// Reads `key4.db` or `cert9.db`.
@@ -61,7 +61,7 @@ pub(crate) fn store(bytes: &[u8]) -> Result<Store, Malformed> {
     if !is_store(&items) {
         return Err(Malformed::new("tables of NSS", 0));
     }
-    let mut store = Store { objects: Vec::new(), is_private: false, password: None };
+    let mut store = Store { objects: Vec::new(), is_private: false, salt: None };
     let mut columns = &[][..];
     for item in items.iter().filter(|item| item.is_table && item.root != 0 && item.tree == Tree::Table) {
         let meta = item.name == "metaData";
@@ -112,25 +112,69 @@ impl Store {
     }
 
     fn meta(&mut self, record: &mut Record<'_>) -> ControlFlow<()> {
-        let (mut is_password, mut salt, mut check) = (false, None, None);
+        let (mut is_password, mut salt) = (false, None);
         let _ = record.values(&mut |mut value| {
             match value.column {
                 0 => is_password = value.bytes(64).is_some_and(|id| *id == b"password"),
                 1 if is_password => salt = value.bytes(256),
-                2 if is_password => check = value.bytes(1024),
                 _ => {}
             }
             ControlFlow::Continue(())
         });
-        if let (Some(salt), Some(check)) = (salt, check) {
-            self.password = Some((salt, check));
-        }
+        self.salt = salt.or(self.salt.take());
         ControlFlow::Continue(())
     }
 }
 
+/// The number under which [`frame`] keeps the salt of the whole database: no attribute has it.
+pub(crate) const FRAME_SALT: u32 = u32::MAX;
+
+/// What is needed to try a password on a private key: its values, encrypted and clear, and the salt of the database. A
+/// SEQUENCE of { INTEGER, OCTET STRING }.
+pub(crate) fn frame(attributes: &Attributes, salt: &[u8]) -> Vec<u8> {
+    const WANTED: [u32; 13] = [
+        pkcs11::CLASS,
+        pkcs11::KEY_TYPE,
+        pkcs11::VALUE,
+        pkcs11::MODULUS,
+        pkcs11::PUBLIC_EXPONENT,
+        pkcs11::PRIVATE_EXPONENT,
+        pkcs11::PRIME_1,
+        pkcs11::PRIME_2,
+        pkcs11::PRIME,
+        pkcs11::SUBPRIME,
+        pkcs11::BASE,
+        pkcs11::EC_PARAMS,
+        pkcs11::NSS_DB,
+    ];
+    let wanted = attributes.iter().filter(|(number, _)| WANTED.contains(number));
+    let values = wanted.chain([(FRAME_SALT, salt)]).map(|(number, value)| {
+        let number = ber::encode_unsigned(&number.to_be_bytes());
+        ber::encode(SEQUENCE, &[&number, &ber::encode(OCTET_STRING, &[value])])
+    });
+    ber::encode(SEQUENCE, &[&values.collect::<Vec<_>>().concat()])
+}
+
+/// Undoes [`frame`].
+pub(crate) fn unframe(der: &[u8]) -> Option<Attributes> {
+    let mut list = Reader::new(der).value(SEQUENCE, "attributes").ok()?.children();
+    let mut attributes = Attributes::default();
+    while !list.is_empty() {
+        let mut fields = list.value(SEQUENCE, "attribute").ok()?.children();
+        let number = fields.value(INTEGER, "number").ok()?.small()?;
+        let value = fields.value(OCTET_STRING, "value").ok()?.content;
+        attributes.push(u32::try_from(number).ok()?, Zeroizing::new(value.to_vec()));
+    }
+    Some(attributes)
+}
+
+/// What is needed to try a password on a key of `key3.db`.
+pub(crate) fn frame_legacy(key: &Legacy<'_>, salt: &[u8]) -> Vec<u8> {
+    ber::encode(SET, &[&ber::encode(OCTET_STRING, &[salt]), key.sealed])
+}
+
 /// An encrypted attribute: SEQUENCE { AlgorithmIdentifier, OCTET STRING }.
-pub(crate) fn sealed(der: &[u8]) -> Option<(super::ber::Value<'_>, &[u8])> {
+pub(crate) fn sealed(der: &[u8]) -> Option<(ber::Value<'_>, &[u8])> {
     let mut fields = Reader::new(der).value(SEQUENCE, "encrypted attribute").ok()?.children();
     let algorithm = fields.value(SEQUENCE, "algorithm").ok()?;
     let ciphertext = fields.value(OCTET_STRING, "ciphertext").ok()?.content;
@@ -148,6 +192,8 @@ pub(crate) struct Legacy<'a> {
     /// EncryptedPrivateKeyInfo.
     pub(crate) sealed: &'a [u8],
     pub(crate) span: Range<usize>,
+    /// The salt of the whole database, if it is there.
+    pub(crate) salt: Option<&'a [u8]>,
 }
 
 /// Reads every pair that lies whole in a page of a hash file. Pages are looked at one by one, whether or not a bucket
@@ -161,13 +207,20 @@ pub(crate) fn legacy(bytes: &[u8]) -> Result<Vec<Legacy<'_>>, Malformed> {
         return Err(Malformed::new("hash file header", 8));
     }
     let mut keys = Vec::new();
+    let mut salt = None;
     for (number, page) in bytes.chunks(page_size).enumerate().skip(1) {
         let start = number * page_size;
         keys.extend(pairs(page, order == 1234).into_iter().filter_map(|(key, data)| {
+            if page.get(key.clone()) == Some(b"global-salt") {
+                salt = page.get(data.clone());
+            }
             let mut entry = legacy_entry(page.get(key.clone())?, page.get(data.clone())?)?;
             entry.span = start + data.start..start + key.end;
             Some(entry)
         }));
+    }
+    for key in &mut keys {
+        key.salt = salt;
     }
     if keys.is_empty() { Err(Malformed::new("private keys in a hash file", 0)) } else { Ok(keys) }
 }
@@ -208,5 +261,5 @@ fn legacy_entry<'a>(key: &'a [u8], data: &'a [u8]) -> Option<Legacy<'a>> {
     let sealed_key = fields.rest();
     sealed(sealed_key)?;
     let nickname = nickname.strip_suffix(&[0]).unwrap_or(nickname);
-    Some(Legacy { public: key, nickname, sealed: sealed_key, span: 0..0 })
+    Some(Legacy { public: key, nickname, sealed: sealed_key, span: 0..0, salt: None })
 }

@@ -20,20 +20,20 @@ pub(crate) const VALUE: u32 = 0x011;
 pub(crate) const KEY_TYPE: u32 = 0x100;
 pub(crate) const ID: u32 = 0x102;
 /// CKA_MODULUS, CKA_PUBLIC_EXPONENT, CKA_PRIVATE_EXPONENT, CKA_PRIME_1, CKA_PRIME_2.
-const MODULUS: u32 = 0x120;
-const PUBLIC_EXPONENT: u32 = 0x122;
+pub(crate) const MODULUS: u32 = 0x120;
+pub(crate) const PUBLIC_EXPONENT: u32 = 0x122;
 pub(crate) const PRIVATE_EXPONENT: u32 = 0x123;
-const PRIME_1: u32 = 0x124;
-const PRIME_2: u32 = 0x125;
+pub(crate) const PRIME_1: u32 = 0x124;
+pub(crate) const PRIME_2: u32 = 0x125;
 /// CKA_PRIME, CKA_SUBPRIME, CKA_BASE.
-const PRIME: u32 = 0x130;
-const SUBPRIME: u32 = 0x131;
-const BASE: u32 = 0x132;
+pub(crate) const PRIME: u32 = 0x130;
+pub(crate) const SUBPRIME: u32 = 0x131;
+pub(crate) const BASE: u32 = 0x132;
 /// CKA_EC_PARAMS, CKA_EC_POINT.
-const EC_PARAMS: u32 = 0x180;
+pub(crate) const EC_PARAMS: u32 = 0x180;
 const EC_POINT: u32 = 0x181;
 /// CKA_NSS_DB (nss/lib/util/pkcs11n.h): the public value, which NSS keeps with a private key.
-const NSS_DB: u32 = 0xd5a0_db00;
+pub(crate) const NSS_DB: u32 = 0xd5a0_db00;
 
 /// CKK_RSA, CKK_DSA, CKK_EC, CKK_EC_EDWARDS, CKK_EC_MONTGOMERY.
 const RSA: u64 = 0;
@@ -58,6 +58,11 @@ impl Attributes {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Every value that is there, with its number.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        self.0.iter().map(|(number, value)| (*number, value.as_slice()))
     }
 
     /// A value that is there and not empty.
