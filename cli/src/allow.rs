@@ -126,7 +126,11 @@ impl Entry {
         match &self.what {
             What::Finding(id) => finding.id == *id,
             What::Key(name) => key_names(finding).any(|known| known == *name),
-            What::Path(pattern, glob) => path_matches(pattern, glob, &occurrence.origin.path, base, here),
+            What::Path(pattern, glob) => {
+                // An archive, or a member of it.
+                let matches = |path: &Path| path_matches(pattern, glob, path, base, here);
+                matches(&occurrence.origin.path) || matches(&occurrence.origin.location())
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use scanner_core::budget::Limits;
 use scanner_core::git::History;
 
 use crate::plan::units;
@@ -215,18 +216,57 @@ pub(crate) struct ScanArgs {
     #[arg(long, help_heading = "Scan")]
     pub(crate) no_config: bool,
 
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+}
+
+/// Limits as they were typed.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub(crate) struct LimitArgs {
     /// Largest file to read, such as 64MiB [default: none]
     #[arg(long, value_name = "SIZE", value_parser = units::size, hide_short_help = true, help_heading = "Limits")]
     pub(crate) max_file_size: Option<u64>,
-    /// Most bytes to unpack from one file [default: 256MiB]
+    /// Most bytes to unpack from one file [default: 64GiB, and 256MiB of text encodings]
     #[arg(long, value_name = "SIZE", value_parser = units::size, hide_short_help = true, help_heading = "Limits")]
     pub(crate) max_expanded: Option<u64>,
-    /// How many wrappers deep to look [default: 6]
+    /// How many times its size to unpack from one file of more than 4MiB [default: 250]
+    #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Limits")]
+    pub(crate) max_ratio: Option<u64>,
+    /// Most members to read of the archives in one file [default: 5000000]
+    #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Limits")]
+    pub(crate) max_members: Option<u64>,
+    /// Most memory for what has to be held of the archives in one file [default: 256MiB]
+    #[arg(long, value_name = "SIZE", value_parser = units::size, hide_short_help = true, help_heading = "Limits")]
+    pub(crate) max_held: Option<u64>,
+    /// How many wrappers deep to look [default: 12]
     #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Limits")]
     pub(crate) max_depth: Option<u32>,
-    /// Longest time for one file, such as 500ms or 2m [default: 60s]
+    /// Longest time for the matches of one file, such as 500ms or 2m [default: 60s]
     #[arg(long, value_name = "TIME", value_parser = units::duration, hide_short_help = true, help_heading = "Limits")]
     pub(crate) timeout_per_file: Option<Duration>,
+    /// Longest time for unpacking one file [default: 15m]
+    #[arg(long, value_name = "TIME", value_parser = units::duration, hide_short_help = true, help_heading = "Limits")]
+    pub(crate) timeout_per_archive: Option<Duration>,
+}
+
+impl LimitArgs {
+    /// The limits of a run: what was typed, else what the configuration says, else the defaults.
+    pub(crate) fn over(self, config: &Self) -> Limits {
+        let default = Limits::default();
+        let expanded = self.max_expanded.or(config.max_expanded);
+        Limits {
+            max_bytes: self.max_file_size.or(config.max_file_size).unwrap_or(default.max_bytes),
+            max_expanded: expanded.unwrap_or(default.max_expanded),
+            max_unpacked: expanded.unwrap_or(default.max_unpacked),
+            max_ratio: self.max_ratio.or(config.max_ratio).unwrap_or(default.max_ratio),
+            max_entries: self.max_members.or(config.max_members).unwrap_or(default.max_entries),
+            max_held: self.max_held.or(config.max_held).unwrap_or(default.max_held),
+            max_depth: self.max_depth.or(config.max_depth).unwrap_or(default.max_depth),
+            max_time: self.timeout_per_file.or(config.timeout_per_file).unwrap_or(default.max_time),
+            max_unpack_time: self.timeout_per_archive.or(config.timeout_per_archive).unwrap_or(default.max_unpack_time),
+            ..default
+        }
+    }
 }
 
 const HISTORY_HELP: &str = "\

@@ -3,13 +3,13 @@
 //! It is read from the user's own tree only, never from what is scanned: a scanned tree cannot silence its scanner.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use scanner_core::blob::printable_path;
 use serde::Deserialize;
 use toml::{Spanned, Value};
 
 use crate::allow::{AllowList, Entry};
+use crate::args::LimitArgs;
 use crate::exit::Failure;
 use crate::plan::{FailOn, plain, units};
 use crate::suggest;
@@ -24,10 +24,7 @@ pub(crate) struct Config {
     pub(crate) fail_on: Option<FailOn>,
     pub(crate) one_file_system: bool,
     pub(crate) strict: bool,
-    pub(crate) max_file_size: Option<u64>,
-    pub(crate) max_expanded: Option<u64>,
-    pub(crate) max_depth: Option<u32>,
-    pub(crate) timeout_per_file: Option<Duration>,
+    pub(crate) limits: LimitArgs,
     pub(crate) allow: AllowList,
 }
 
@@ -48,8 +45,12 @@ struct RawScan {
     strict: bool,
     max_file_size: Option<Spanned<Value>>,
     max_expanded: Option<Spanned<Value>>,
+    max_ratio: Option<u64>,
+    max_members: Option<u64>,
+    max_held: Option<Spanned<Value>>,
     max_depth: Option<u32>,
     timeout_per_file: Option<Spanned<Value>>,
+    timeout_per_archive: Option<Spanned<Value>>,
 }
 
 /// An `[[allow]]` entry as it is written.
@@ -112,10 +113,16 @@ impl Config {
             fail_on: setting("fail_on", scan.fail_on, FailOn::parse, &at)?,
             one_file_system: scan.one_file_system,
             strict: scan.strict,
-            max_file_size: setting("max_file_size", scan.max_file_size, units::size, &at)?,
-            max_expanded: setting("max_expanded", scan.max_expanded, units::size, &at)?,
-            max_depth: scan.max_depth,
-            timeout_per_file: setting("timeout_per_file", scan.timeout_per_file, units::duration, &at)?,
+            limits: LimitArgs {
+                max_file_size: setting("max_file_size", scan.max_file_size, units::size, &at)?,
+                max_expanded: setting("max_expanded", scan.max_expanded, units::size, &at)?,
+                max_ratio: scan.max_ratio,
+                max_members: scan.max_members,
+                max_held: setting("max_held", scan.max_held, units::size, &at)?,
+                max_depth: scan.max_depth,
+                timeout_per_file: setting("timeout_per_file", scan.timeout_per_file, units::duration, &at)?,
+                timeout_per_archive: setting("timeout_per_archive", scan.timeout_per_archive, units::duration, &at)?,
+            },
             allow: AllowList::new(entries, base, asked),
         })
     }
@@ -160,6 +167,8 @@ fn unknown_key_hint(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn check(text: &str) -> String {
@@ -179,9 +188,9 @@ mod tests {
             false,
         )
         .expect("a good configuration");
-        assert_eq!((config.jobs, config.fail_on, config.max_depth), (Some(3), Some(FailOn::Signing), Some(2)));
-        assert_eq!((config.max_file_size, config.max_expanded), (Some(1 << 20), Some(4096)));
-        assert_eq!(config.timeout_per_file, Some(Duration::from_secs(5)));
+        assert_eq!((config.jobs, config.fail_on, config.limits.max_depth), (Some(3), Some(FailOn::Signing), Some(2)));
+        assert_eq!((config.limits.max_file_size, config.limits.max_expanded), (Some(1 << 20), Some(4096)));
+        assert_eq!(config.limits.timeout_per_file, Some(Duration::from_secs(5)));
         assert!(config.one_file_system && config.strict);
         assert_eq!(check("[scan]\nfail_on = 7.5\n"), "ok");
         assert_eq!(check(""), "ok");

@@ -38,6 +38,7 @@ pub const UNWRAPPERS: &[&dyn Unwrapper] = &[&wrap::base64::Base64, &wrap::utf16:
 
 /// Every container. A new one is one file in `wrap/` and one line here.
 pub const CONTAINERS: &[&dyn Container] = &[
+    &wrap::program::Program,
     &wrap::zip::Zip,
     &wrap::tar::Tar,
     &wrap::gzip::Gzip,
@@ -54,6 +55,7 @@ pub const KNOWLEDGE: Knowledge = Knowledge {
     detectors: DETECTORS,
     unwrappers: UNWRAPPERS,
     containers: CONTAINERS,
+    mapper: Some(&wrap::program::Sections),
     unopened: wrap::unopened::UNOPENED,
     clues: Some(&usage::Usage),
 };

@@ -32,12 +32,19 @@ pub struct Wrap {
     pub at: u64,
     /// The name that the container gives to the member; empty where it gives none.
     pub name: PathBuf,
+    /// Whether it is an encoding of text: lines are counted in what is around it.
+    pub text: bool,
 }
 
 impl Wrap {
-    /// A wrapper without names inside.
-    pub const fn unnamed(kind: &'static str, at: u64) -> Self {
-        Self { kind, at, name: PathBuf::new() }
+    /// An encoding of text.
+    pub const fn text(kind: &'static str, at: u64) -> Self {
+        Self { kind, at, name: PathBuf::new(), text: true }
+    }
+
+    /// A container, with the name of a member; empty if it has none.
+    pub const fn member(kind: &'static str, at: u64, name: PathBuf) -> Self {
+        Self { kind, at, name, text: false }
     }
 }
 
@@ -65,6 +72,14 @@ impl Origin {
             path.extend(name.components().filter(|part| matches!(part, Component::Normal(_))));
         }
         Cow::Owned(path)
+    }
+
+    /// The file or member in which lines and offsets are counted: all but the encodings of text inside of it.
+    #[must_use]
+    pub fn outside_text(&self) -> Self {
+        let kept = self.wraps.iter().rposition(|wrap| !wrap.text).map_or(0, |last| last + 1);
+        let wraps = self.wraps.get(..kept).unwrap_or_default().to_vec();
+        Self { path: self.path.clone(), object: self.object, wraps }
     }
 
     /// The origin of something inside this one.
@@ -190,11 +205,11 @@ mod tests {
     fn origin_reads_like_a_path() {
         let file = Origin::file("deploy.yaml");
         assert_eq!(file.to_string(), "deploy.yaml");
-        let inner = file.inside(Wrap::unnamed("base64", 0x40));
+        let inner = file.inside(Wrap::text("base64", 0x40));
         assert_eq!(inner.to_string(), "deploy.yaml!base64@0x40");
         assert_eq!(inner.location(), Path::new("deploy.yaml"));
-        let layer = Wrap { kind: "tar", at: 0x200, name: "../etc/\u{1b}key.pem".into() };
-        let inner = Origin::file("dir/image.tar.gz").inside(Wrap::unnamed("gzip", 0)).inside(layer);
+        let layer = Wrap::member("tar", 0x200, "../etc/\u{1b}key.pem".into());
+        let inner = Origin::file("dir/image.tar.gz").inside(Wrap::member("gzip", 0, PathBuf::new())).inside(layer);
         assert_eq!(inner.to_string(), "dir/image.tar.gz!gzip!../etc/\\x1bkey.pem");
         assert_eq!(inner.location(), Path::new("dir/image.tar.gz/etc/\u{1b}key.pem"));
     }

@@ -12,13 +12,14 @@ use std::ops::{ControlFlow, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::blob::{Blob, Origin, Wrap};
 use crate::budget::{Budget, Limits};
 use crate::error::{Gap, Reason, SourceError};
 use crate::material::{Kind, Material, Occurrence};
 use crate::prefilter::{Prefilter, Seen};
+use crate::random::{Cursor, Held};
 use crate::seam::{
     BlobSink, Candidate, Clues, Inspection, Knowledge, Looked, Packed, Source, Unopenable, Unopened, Unwrapper,
 };
@@ -145,6 +146,19 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Tells in which sections of a program finds lie, if it is one.
+    fn locate(&self, start: &[u8], found: &mut [Occurrence], program: &dyn Fn() -> Cursor) {
+        let Some(mapper) = self.knowledge.mapper.filter(|mapper| mapper.begins(start)) else { return };
+        let Ok(sections) = catch_unwind(AssertUnwindSafe(|| mapper.sections(program()))) else { return };
+        for occurrence in found {
+            // What is wrapped in text lies where the text does.
+            let wrapped = occurrence.origin.wraps.iter().rev().take_while(|wrap| wrap.text).last();
+            let at = wrapped.map_or(occurrence.offset, |wrap| wrap.at);
+            let section = sections.iter().find(|section| (section.start..section.end).contains(&at));
+            occurrence.section = section.map(|section| format!("{}+{:#x}", section.name, at - section.start));
+        }
+    }
+
     /// Counts a container that was opened.
     fn opened(&self, kind: &'static str, members: u64) {
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
@@ -165,7 +179,10 @@ impl<'a> Session<'a> {
         let before = worker.occurrences.len();
         let budget = Budget::new(self.limits);
         worker.look(self, blob, &budget, &Around { depth, ..Around::default() });
-        let found = worker.occurrences.get(before..).unwrap_or_default();
+        let found = worker.occurrences.get_mut(before..).unwrap_or_default();
+        if !found.is_empty() && blob.window.first() && blob.window.last {
+            self.locate(blob.bytes, found, &|| Cursor::new(Arc::new(Held::new(blob.bytes.to_vec()))));
+        }
         let wipe = found.iter().any(|o| o.material.kind == Kind::PrivateKey);
         self.watch.materials.fetch_add(found.len() as u64, Ordering::Relaxed);
         let looked = Looked { stop: self.cancelled(), wipe, found: !found.is_empty() };
@@ -285,7 +302,11 @@ impl BlobSink for Session<'_> {
     }
 
     fn contains(&self, start: &[u8]) -> bool {
-        self.knowledge.containers.iter().any(|container| container.magics().iter().any(|magic| magic.begins(start)))
+        self.knowledge.containers.iter().any(|container| container.claims(start))
+    }
+
+    fn map(&self, start: &[u8], found: &mut [Occurrence], program: &dyn Fn() -> Cursor) {
+        self.locate(start, found, program);
     }
 
     fn unpack(&self, origin: &Origin, input: Packed<'_>) -> Option<Looked> {
@@ -414,6 +435,7 @@ impl Worker {
             origin: blob.origin.clone(),
             offset: blob.window.start + material.span.start as u64,
             line,
+            section: None,
             allow,
             git: None,
             material,
@@ -434,7 +456,7 @@ impl Worker {
         let mut covered = None;
         let mut each = |entry: crate::seam::Entry<'_>| {
             let at = blob.window.start + entry.span.start as u64;
-            let origin = blob.origin.inside(Wrap::unnamed(kind, at));
+            let origin = blob.origin.inside(Wrap::text(kind, at));
             let inside = Around {
                 depth: around.depth + 1,
                 line: Some(around.line.unwrap_or(line)),

@@ -498,8 +498,10 @@ pub struct Occurrence {
     pub origin: Origin,
     /// Byte offset of the material in the innermost blob of the origin.
     pub offset: u64,
-    /// Line in the outermost file where it (or the wrapper around it) begins, from 1.
+    /// Line in the file or member where it (or the text that wraps it) begins, from 1.
     pub line: u64,
+    /// In a program, the section and the offset in it, such as `.rdata+0x1f40`. From the input: escape before printing.
+    pub section: Option<String>,
     /// An inline `keyradius:allow` on the lines of the material or the line above: the text of its `reason="..."`, then
     /// ` until=YYYY-MM-DD`, as far as they stand there. `None` if there is no such mark.
     pub allow: Option<String>,

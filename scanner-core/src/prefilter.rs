@@ -12,7 +12,7 @@ use aho_corasick::packed;
 use aho_corasick::{AhoCorasick, Input, MatchKind, Span};
 
 use crate::blob::Window;
-use crate::seam::{Anchor, Hit, Knowledge};
+use crate::seam::{Anchor, Hit, Knowledge, Magic};
 
 /// Most literals that one packed searcher may hold; more are spread over several. Teddy falls from its fast form above 32; each literal before that fills
 /// its eight buckets a little more.
@@ -21,6 +21,10 @@ pub const HOT: usize = 28;
 /// Control bytes that no text holds and every binary anchor has at least one of: three, because that many can be looked
 /// for at once (`memchr3`) several times faster than the anchors themselves.
 pub const GATE: [u8; 3] = [0x00, 0x01, 0x03];
+
+/// How many first bytes of an object of a git history are asked for a magic number, at most: that of tar ends at 262.
+/// What stands further behind (ISO 9660, ext) is seen in objects only that are read for another reason.
+const OPENING: usize = 512;
 
 /// Who is called for an anchor: indices into [`Knowledge`].
 #[derive(Debug, Default)]
@@ -46,6 +50,8 @@ pub struct Prefilter {
     text: Vec<Set>,
     binary: Vec<Set>,
     starts: Vec<usize>,
+    /// Magic numbers of containers.
+    magics: Vec<Magic>,
     longest: usize,
     opening: usize,
 }
@@ -86,16 +92,20 @@ impl Prefilter {
         let text = ids(&|a| !a.at_start && !is_binary(a));
         let binary = ids(&|a| !a.at_start && is_binary(a));
         let longest = anchors.iter().map(|(a, _)| a.bytes.len()).max().unwrap_or(1);
-        let magics = knowledge.unopened.iter().map(|format| format.at + format.magic.len());
+        let is_near = |magic: &&Magic| magic.at + magic.bytes.len() <= OPENING;
+        let magics: Vec<Magic> =
+            knowledge.containers.iter().flat_map(|c| c.magics()).filter(is_near).copied().collect();
+        let of_containers = magics.iter().map(|magic| magic.at + magic.bytes.len());
+        let unopened = knowledge.unopened.iter().map(|format| format.at + format.magic.len());
         let starting = starts.iter().filter_map(|id| anchors.get(*id)).map(|(anchor, _)| anchor.bytes.len());
-        let opening = magics.chain(starting).max().unwrap_or(0);
+        let opening = of_containers.chain(unopened).chain(starting).max().unwrap_or(0);
         let sets = |ids: &[usize]| -> Vec<Set> {
             // Evenly: two sets of 20 are faster than one of 28 and one of 12.
             let many = ids.len().div_ceil(HOT).max(1);
             ids.chunks(ids.len().div_ceil(many).max(1)).map(|ids| Set::new(&anchors, ids.to_vec())).collect()
         };
         let (text, binary) = (sets(&text), sets(&binary));
-        Self { anchors, text, binary, starts, longest, opening }
+        Self { anchors, text, binary, starts, magics, longest, opening }
     }
 
     /// Length of the longest anchor, in bytes.
@@ -116,9 +126,13 @@ impl Prefilter {
         !seen.is_empty()
     }
 
-    /// Whether any anchor that counts at the start of a blob is at the start of these bytes.
+    /// Whether any anchor that counts at the start of a blob is at the start of these bytes, or they begin a container.
     pub fn is_at_start(&self, bytes: &[u8]) -> bool {
-        self.starts.iter().any(|id| self.anchors.get(*id).is_some_and(|(anchor, _)| bytes.starts_with(anchor.bytes)))
+        self.magics.iter().any(|magic| magic.begins(bytes))
+            || self
+                .starts
+                .iter()
+                .any(|id| self.anchors.get(*id).is_some_and(|(anchor, _)| bytes.starts_with(anchor.bytes)))
     }
 
     /// Every anchor with its owners.
@@ -257,6 +271,7 @@ mod tests {
         ])],
         unwrappers: &[],
         containers: &[],
+        mapper: None,
         unopened: &[],
         clues: None,
     };

@@ -190,6 +190,10 @@ pub trait Container: Sync {
     fn about(&self) -> &'static About;
     /// One of these must be there; never empty.
     fn magics(&self) -> &'static [Magic];
+    /// Whether something that begins like this is one: of all that is there, or of its first bytes.
+    fn claims(&self, start: &[u8]) -> bool {
+        self.magics().iter().any(|magic| magic.begins(start))
+    }
     /// Reads it.
     fn reader(&self) -> Reader;
 }
@@ -213,6 +217,25 @@ pub trait Inside {
     fn unread(&mut self, member: Member<'_>, reason: Reason, detail: &str);
     /// What a decoder may hold in memory, in bytes (a window, a dictionary).
     fn memory(&self) -> u64;
+}
+
+/// A named part of a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Section {
+    /// First byte in the file.
+    pub start: u64,
+    /// Byte behind the last.
+    pub end: u64,
+    /// Its name. From the input: escape before printing.
+    pub name: String,
+}
+
+/// Tells where in a program a find lies. Asked only about programs in which something was found.
+pub trait Mapper: Sync {
+    /// Whether something that begins like this is a program.
+    fn begins(&self, start: &[u8]) -> bool;
+    /// Its sections; none if it is no program.
+    fn sections(&self, program: Cursor) -> Vec<Section>;
 }
 
 /// A text that may be the password of a keystore.
@@ -283,6 +306,8 @@ pub trait BlobSink: Sync {
     fn cancelled(&self) -> bool;
     /// The largest input that may be read, in bytes.
     fn max_bytes(&self) -> u64;
+    /// Tells in which sections of a program its finds lie; nothing if it is none.
+    fn map(&self, _start: &[u8], _found: &mut [Occurrence], _program: &dyn Fn() -> Cursor) {}
     /// Whether what begins like this is a container that can be opened.
     fn contains(&self, _start: &[u8]) -> bool {
         false
@@ -348,6 +373,8 @@ pub struct Knowledge {
     pub unwrappers: &'static [&'static dyn Unwrapper],
     /// All containers. The first whose magic is there is asked.
     pub containers: &'static [&'static dyn Container],
+    /// What tells the sections of programs.
+    pub mapper: Option<&'static dyn Mapper>,
     /// Formats that are recognised and not opened.
     pub unopened: &'static [Unopened],
     /// What reads files that use keys; `None` where only keys are looked for.

@@ -89,7 +89,9 @@ fn harvest(plan: &Plan, watch: &Watch, repositories: &Repositories) -> Result<Ha
 
 /// Judges what was found.
 fn report(plan: &Plan, watch: &Watch, harvest: Harvest, repositories: &Repositories, began: Instant) -> (Report, Exit) {
-    let Harvest { mut occurrences, mut gaps, unopened, files, bytes, rejected, interrupted, mut candidates } = harvest;
+    let Harvest { mut occurrences, mut gaps, unopened, files, bytes, rejected, interrupted, mut candidates, .. } =
+        harvest;
+    let (containers, members) = (harvest.opened, harvest.members);
     name_as_people_do(&mut occurrences, &mut gaps);
     for candidate in &mut candidates {
         shorten(&mut candidate.origin.path);
@@ -167,6 +169,8 @@ fn report(plan: &Plan, watch: &Watch, harvest: Harvest, repositories: &Repositor
             files,
             bytes,
             rejected,
+            containers,
+            members,
             unopened,
             locked: model::Locked { containers: opening.containers, tried: opening.tried, opened: opening.opened },
             repositories: repositories

@@ -9,6 +9,7 @@ use scanner_core::budget::Limits;
 
 use super::git::{Git, Running, path};
 use crate::allow::AllowList;
+use crate::args::LimitArgs;
 use crate::args::hook::CheckArgs;
 use crate::config::{self, Config};
 use crate::exit::Failure;
@@ -105,17 +106,10 @@ impl Policy {
         };
         // On a server, there is no tree that a path could lie in but the pushed one: its root is where the configuration is.
         let beside = args.config.as_ref().and_then(|named| here.join(named).parent()?.canonicalize().ok());
-        let default = Limits::default();
         let cores = std::thread::available_parallelism().map_or(1, Into::into);
         Ok(Self {
             fail_on: args.fail_on.or(config.fail_on).unwrap_or_default(),
-            limits: Limits {
-                max_bytes: config.max_file_size.unwrap_or(default.max_bytes),
-                max_expanded: config.max_expanded.unwrap_or(default.max_expanded),
-                max_depth: config.max_depth.unwrap_or(default.max_depth),
-                max_time: config.timeout_per_file.unwrap_or(default.max_time),
-                ..default
-            },
+            limits: LimitArgs::default().over(&config.limits),
             jobs: config.jobs.filter(|jobs| *jobs > 0).unwrap_or(cores),
             allow: config.allow,
             today: Timestamp::now().to_zoned(TimeZone::UTC).date(),

@@ -115,14 +115,7 @@ impl Plan {
         let mut clock = clock(args.reproducible, around)?;
         clock.today = args.today.unwrap_or(clock.today);
         let lists = Lists::read(&args.known_keys, args.badkeys_blocklist.as_deref(), &around.directory)?;
-        let default = Limits::default();
-        let limits = Limits {
-            max_bytes: args.max_file_size.or(config.max_file_size).unwrap_or(default.max_bytes),
-            max_expanded: args.max_expanded.or(config.max_expanded).unwrap_or(default.max_expanded),
-            max_depth: args.max_depth.or(config.max_depth).unwrap_or(default.max_depth),
-            max_time: args.timeout_per_file.or(config.timeout_per_file).unwrap_or(default.max_time),
-            ..default
-        };
+        let limits = args.limits.over(&config.limits);
         let output = open_output(args.output)?;
         let to_terminal = around.stdout_terminal && matches!(output, Output::Stdout);
         let look = Look {

@@ -312,6 +312,8 @@ fn place(occurrence: &material::Occurrence) -> Place {
         origin: occurrence.origin.to_string(),
         line: occurrence.line,
         offset: occurrence.offset,
+        section: occurrence.section.clone(),
+        counted_in: occurrence.origin.outside_text().to_string(),
     }
 }
 

@@ -345,6 +345,12 @@ pub(crate) struct Place {
     pub(crate) line: u64,
     /// Byte offset in the innermost wrapper.
     pub(crate) offset: u64,
+    /// The section of a program and the offset in it, such as `.rdata+0x1f40`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) section: Option<String>,
+    /// The part of `origin` that names the file, or the member of an archive, in which lines are counted.
+    #[serde(skip)]
+    pub(crate) counted_in: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -455,6 +461,9 @@ pub(crate) struct Coverage {
     pub(crate) bytes: u64,
     /// Matches that looked like a private key and were none.
     pub(crate) rejected: u64,
+    /// Archives, images and compressed streams that were opened, by format, and how many members were read of them all.
+    pub(crate) containers: BTreeMap<&'static str, u64>,
+    pub(crate) members: u64,
     /// Formats recognised and not opened: how many inputs of each.
     pub(crate) unopened: BTreeMap<&'static str, u64>,
     /// Locked keys and keystores, and what was tried on them.

@@ -24,7 +24,7 @@ pub(crate) fn occurrence(path: &str, line: u64) -> Occurrence {
     let mut material = Material::new(Kind::PrivateKey, "pkcs8", Encoding::Pem, 0..10);
     material.protection = Some(Protection::plaintext());
     material.proof = Proof::Verified;
-    Occurrence { material, origin: Origin::file(path), offset: 7, line, allow: None, git: None }
+    Occurrence { material, origin: Origin::file(path), offset: 7, line, section: None, allow: None, git: None }
 }
 
 fn certificate() -> CertFacts {
@@ -56,7 +56,7 @@ pub(crate) fn signing() -> radius::Finding {
     let id = KeyId { spki_sha256: [0x11; 32], key_only: [0x22; 32] };
     let mut occurrences: Vec<_> = (1..12).map(|n| occurrence(&format!("keys/{n:02}.pem"), 1)).collect();
     let mut wrapped = occurrence("deploy.yaml", 14);
-    wrapped.origin = wrapped.origin.inside(Wrap::unnamed("base64", 0x40));
+    wrapped.origin = wrapped.origin.inside(Wrap::text("base64", 0x40));
     wrapped.material.encoding = Encoding::Der;
     wrapped.material.labels = vec![Label::new("alias", b"release\x1b]0;x\x07")];
     occurrences.insert(0, wrapped);
@@ -270,7 +270,9 @@ pub(crate) fn report() -> Report {
             files: 12_483,
             bytes: 1_200_000_000,
             rejected: 4,
-            unopened: [("zip", 10), ("xz", 2)].into(),
+            containers: [("zip", 3), ("gzip", 1)].into(),
+            members: 120,
+            unopened: [("rar", 10), ("qcow2", 2)].into(),
             locked: Locked { containers: 3, tried: 200, opened: 1 },
             repositories: vec![repository()],
             gaps: vec![build::gap(gap)],
@@ -312,6 +314,8 @@ pub(crate) fn empty() -> Report {
             files: 0,
             bytes: 0,
             rejected: 0,
+            containers: [].into(),
+            members: 0,
             unopened: [].into(),
             locked: Locked::default(),
             repositories: Vec::new(),

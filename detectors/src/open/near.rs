@@ -60,8 +60,9 @@ impl<'a> Index<'a> {
             let next = numbers.len();
             let word = *numbers.entry(candidate.secret.expose()).or_insert(next);
             index.words.push(word);
-            let directory = candidate.origin.path.parent().unwrap_or(Path::new(""));
-            if in_directory.insert((directory, word)) {
+            let place = candidate.origin.location();
+            let directory = place.parent().unwrap_or(Path::new(""));
+            if in_directory.insert((directory.to_owned(), word)) {
                 index.by_directory.entry(directory.to_owned()).or_default().push(which);
             }
             for about in &candidate.about {
@@ -117,7 +118,8 @@ impl<'a> Index<'a> {
 
     /// A candidate that names something called like this place.
     fn alike(&self, place: &Path, which: usize) -> Near {
-        let directory = self.candidates.get(which).and_then(|c| c.origin.path.parent()).unwrap_or(Path::new(""));
+        let of = self.candidates.get(which).map(|candidate| candidate.origin.location());
+        let directory = of.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
         let shared = directory.components().zip(place.components()).take_while(|(a, b)| a == b).count();
         let distance = directory.components().count() + place.components().count() - 2 * shared;
         Near { nearness: Nearness::NamesLike, distance, which }

@@ -156,7 +156,7 @@ impl Target {
         let mut near = Vec::new();
         for copy in self.copies.iter().take(MAX_COPIES) {
             let Some(first) = copy.first().and_then(|&at| from.occurrences.get(at)) else { continue };
-            near.extend(from.index.near(&first.origin.path, &names(copy, from.occurrences), from.most));
+            near.extend(from.index.near(&first.origin.location(), &names(copy, from.occurrences), from.most));
         }
         near.sort();
         let mut words = BTreeSet::new();
@@ -204,7 +204,7 @@ impl Target {
             }
             Wave::Beside => {
                 let own = places().enumerate().flat_map(|(copy, place)| {
-                    (0..words::in_name(&place.origin.path).len()).map(move |which| Guess::InName(copy, which))
+                    (0..words::in_name(&place.origin.location()).len()).map(move |which| Guess::InName(copy, which))
                 });
                 [near(&[Nearness::SameDirectory, Nearness::Above]), own.collect()].concat()
             }
@@ -212,8 +212,8 @@ impl Target {
             Wave::WellKnown => (0..from.known.len()).map(Guess::WellKnown).collect(),
             Wave::Context => {
                 let Some(copy) = self.copies.first() else { return Vec::new() };
-                let path = copy.first().and_then(|&at| from.occurrences.get(at)).map(|o| o.origin.path.as_path());
-                let words = words::of_place(path.unwrap_or(Path::new("")), &names(copy, from.occurrences));
+                let path = copy.first().and_then(|&at| from.occurrences.get(at)).map(|o| o.origin.location());
+                let words = words::of_place(path.as_deref().unwrap_or(Path::new("")), &names(copy, from.occurrences));
                 words.into_iter().map(Guess::Context).collect()
             }
             Wave::Short if self.price.is_some_and(|price| price.trial <= CHEAP) => vec![Guess::Short],
@@ -368,8 +368,8 @@ fn word(guess: &Guess, target: &Target, from: &Sources<'_>) -> Option<Zeroizing<
         Guess::Empty => Some(Zeroizing::default()),
         Guess::Candidate(which) => from.index.candidates.get(*which).map(|candidate| copy(candidate.secret.expose())),
         Guess::InName(place, which) => {
-            let path = &target.places(from.occurrences).nth(*place)?.origin.path;
-            words::in_name(path).into_iter().nth(*which)
+            let path = target.places(from.occurrences).nth(*place)?.origin.location();
+            words::in_name(&path).into_iter().nth(*which)
         }
         Guess::WellKnown(which) => from.known.get(*which).map(|known| copy(known.word.as_bytes())),
         Guess::Context(word) => Some(copy(word.as_bytes())),

@@ -99,7 +99,7 @@ impl Places {
         let mut places = Self::default();
         for (number, key) in keys.iter().enumerate() {
             for occurrence in &key.private {
-                let path = &occurrence.origin.path;
+                let path = occurrence.origin.location().into_owned();
                 let place = (path.clone(), number);
                 if let Some(name) = path.file_name() {
                     places.by_file_name.entry(name.to_string_lossy().into_owned()).or_default().insert(place.clone());
@@ -130,7 +130,7 @@ impl Places {
             let best = found.entry(key).or_insert(sure);
             *best = sure.min(*best);
         };
-        let from = line.origin.path.as_path();
+        let from = &*line.origin.location();
         for &key in self.by_line.get(&(from.to_owned(), line.line)).into_iter().flatten() {
             add(key, Sure::Here);
         }
@@ -330,7 +330,7 @@ mod tests {
     }
 
     fn place(material: Material, path: &str, line: u64) -> Occurrence {
-        Occurrence { material, origin: Origin::file(path), offset: 0, line, allow: None, git: None }
+        Occurrence { material, origin: Origin::file(path), offset: 0, line, section: None, allow: None, git: None }
     }
 
     fn line(path: &str, names: &[Name]) -> Occurrence {

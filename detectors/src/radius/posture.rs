@@ -1,5 +1,7 @@
 //! Rules about how a key is kept and trusted, beside what it is for. Their texts stand in `data/rules.toml`.
 
+use std::path::Path;
+
 use scanner_core::material::{CertFacts, How, Occurrence, ProtectionState};
 
 use super::classify::Judge;
@@ -104,12 +106,13 @@ fn published(facts: &Facts<'_>, hit: &mut Hit<'_>) {
 /// What relies on the key: build lines, and trust in it by something that does not lie beside it; places for tests aside.
 fn trusting(facts: &Facts<'_>) -> Vec<Spot> {
     let key = facts.key;
-    let homes: Vec<_> = key.private.iter().map(|o| o.origin.path.parent()).collect();
+    let home = |o: &Occurrence| o.origin.location().parent().map(Path::to_owned);
+    let homes: Vec<_> = key.private.iter().map(home).collect();
     let sample = |o: &Occurrence| {
         let subject = o.material.certificate.as_ref().map(|facts| facts.subject.as_str()).unwrap_or_default();
         file::words(subject).iter().any(|word| facts.judge.tables.test_words.contains(word))
     };
-    let elsewhere = |o: &&Occurrence| is_trust(o) || (!homes.contains(&o.origin.path.parent()) && !sample(o));
+    let elsewhere = |o: &&Occurrence| is_trust(o) || (!homes.contains(&home(o)) && !sample(o));
     let uses = key.uses.iter().filter(|used| used.weight() >= 60).map(|used| &used.reference);
     uses.chain(key.related.iter().filter(elsewhere)).filter(|o| !facts.is_for_tests(o)).map(spot).collect()
 }
@@ -168,8 +171,9 @@ fn several_roles(facts: &Facts<'_>, hit: &mut Hit<'_>) {
         return hit("MULTI-ROLE", format!("one key is {}", roles.join(" and ")), places());
     }
     // Copies of a key have all sorts of names; only two that each name a stage say that it serves two.
-    let stems = facts.key.private.iter().filter_map(|o| o.origin.path.file_stem());
-    let words: Vec<String> = stems.flat_map(|stem| file::words(&stem.to_string_lossy())).collect();
+    let stem = |o: &Occurrence| o.origin.location().file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let stems = facts.key.private.iter().filter_map(stem);
+    let words: Vec<String> = stems.flat_map(|stem| file::words(&stem)).collect();
     let mut stages: Vec<&str> = facts.judge.tables.stage_words.iter().map(String::as_str).collect();
     stages.retain(|stage| words.iter().any(|word| word == stage));
     if roles.iter().any(|role| STAGES.contains(role)) && stages.len() > 1 {

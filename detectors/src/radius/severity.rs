@@ -50,7 +50,7 @@ impl Facts<'_> {
 
 /// Whether a place looks like one for tests and examples.
 pub(super) fn is_for_tests(occurrence: &Occurrence, estate: &Estate, judge: Judge<'_>) -> bool {
-    let path = printable_path(estate.inside(&occurrence.origin.path));
+    let path = printable_path(estate.inside(&occurrence.origin.location()));
     file::words(&path).iter().any(|word| judge.tables.test_words.contains(word))
 }
 
@@ -178,7 +178,7 @@ fn where_it_lies(facts: &Facts<'_>, add: &mut dyn FnMut(i32, &str)) {
     if pushed {
         add(3, "in the history of a remote branch or a tag");
     }
-    let mut paths: Vec<_> = places.iter().map(|o| &o.origin.path).collect();
+    let mut paths: Vec<_> = places.iter().map(|o| o.origin.location()).collect();
     paths.sort();
     paths.dedup();
     let mut repositories: Vec<_> = places.iter().filter_map(|o| Some(&o.git.as_ref()?.repository)).collect();

@@ -48,7 +48,7 @@ impl ClueReader for Usage {
     }
 
     fn read(&self, blob: Blob<'_>, out: &mut Clues) {
-        match TABLES.files.reading(&blob.origin.path) {
+        match TABLES.files.reading(&blob.origin.location()) {
             Some(Reading::Plain) => plain::read(blob, CANDIDATES, &TABLES.password, out),
             Some(reading) => read::read(blob, reading == Reading::Prose, &TABLES, out),
             None => {}

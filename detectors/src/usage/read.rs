@@ -22,7 +22,7 @@ use super::{CANDIDATES, REFERENCES, step};
 /// Reads a text: see [`super::Usage`].
 pub(super) fn read(blob: Blob<'_>, prose: bool, tables: &Tables, out: &mut Clues) {
     let Some(text) = Text::of(blob.bytes) else { return };
-    let dialect = Dialect::of(&blob.origin.path, prose);
+    let dialect = Dialect::of(&blob.origin.location(), prose);
     let hits: Vec<(Wanted, usize, usize)> = tables.words.find(text.str()).collect();
     if hits.is_empty() {
         return;
@@ -33,7 +33,7 @@ pub(super) fn read(blob: Blob<'_>, prose: bool, tables: &Tables, out: &mut Clues
     let mut finds = Finds::default();
     commands(&text, &hits, &statements, Context { tables, dialect, variables: &variables, comment: false }, &mut finds);
     let mut facts = Facts {
-        file: blob.origin.path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default(),
+        file: blob.origin.location().file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default(),
         secrets: dialect == Dialect::Yaml && text.str().contains("kind: Secret"),
         text: &text,
         dialect,

@@ -7,6 +7,7 @@ pub(crate) mod compressed;
 pub(crate) mod gzip;
 pub(crate) mod lz4;
 pub(crate) mod lzma;
+pub(crate) mod program;
 pub(crate) mod tar;
 pub(crate) mod unopened;
 pub(crate) mod utf16;

@@ -129,8 +129,7 @@ impl<'s> Session<'s> {
 
     /// The containers that something may be, by its first bytes.
     fn containers(&self, start: &[u8]) -> impl Iterator<Item = &'static dyn Container> {
-        let begins = move |container: &&&'static dyn Container| container.magics().iter().any(|m| m.begins(start));
-        self.knowledge.containers.iter().filter(begins).copied()
+        self.knowledge.containers.iter().filter(move |container| container.claims(start)).copied()
     }
 }
 
@@ -188,9 +187,10 @@ impl BlobSink for Level<'_> {
     }
 
     fn unpack(&self, origin: &Origin, input: Packed<'_>) -> Option<Looked> {
-        let mut start = vec![0; START];
+        let mut start = Vec::new();
         let start = match &input {
             Packed::Random(bytes) => {
+                start.resize(START, 0);
                 let read = Cursor::new(Arc::clone(bytes)).read_from(0, &mut start).ok()?;
                 start.get(..read)?
             }
@@ -423,7 +423,7 @@ impl<'l> Opener<'l> {
     }
 
     fn inside(&self, member: Member<'_>) -> Origin {
-        self.origin.inside(Wrap { kind: self.kind, at: member.at, name: name(member.name) })
+        self.origin.inside(Wrap::member(self.kind, member.at, name(member.name)))
     }
 }
 

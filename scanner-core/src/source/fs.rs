@@ -17,6 +17,7 @@ use super::stream::{CORE, Windows};
 use crate::blob::Origin;
 use crate::error::{Gap, Reason, SourceError};
 use crate::git::{Found, Repositories, is_storage};
+use crate::material::Occurrence;
 use crate::random::Cursor;
 use crate::seam::{BlobSink, Packed, Random, Source};
 
@@ -51,6 +52,29 @@ impl Source for Tree<'_> {
         });
         Ok(())
     }
+
+    fn settle(&self, _jobs: usize, found: &mut Vec<Occurrence>, sink: &dyn BlobSink) {
+        let is_here = |o: &Occurrence| o.origin.object.is_none() && o.section.is_none() && o.git.is_none();
+        for file in found.chunk_by_mut(|a, b| a.origin.path == b.origin.path) {
+            let in_file = |o: &Occurrence| is_here(o) && o.origin.wraps.iter().all(|wrap| wrap.text);
+            if file.iter().all(in_file) && file.first().is_some_and(|o| o.origin.path.as_os_str() != "-") {
+                settle_file(file, sink);
+            }
+        }
+    }
+}
+
+/// What the run found in one file on disk that was read in windows: nothing has told the sections of a program yet.
+fn settle_file(found: &mut [Occurrence], sink: &dyn BlobSink) {
+    let Some(path) = found.first().map(|occurrence| occurrence.origin.path.clone()) else { return };
+    let Ok(file) = open(&path, false) else { return };
+    let program = Cursor::new(Arc::new(file));
+    if program.size() <= CORE as u64 {
+        return;
+    }
+    let mut start = [0; 16];
+    let read = program.read_from(0, &mut start).unwrap_or(0);
+    sink.map(start.get(..read).unwrap_or_default(), found, &|| program.clone());
 }
 
 /// The roots without those that lie in another one, so that no file is read twice.

@@ -4,10 +4,7 @@
 
 use std::fmt::Write as _;
 use std::io;
-use std::path::Path;
 use std::time::Duration;
-
-use scanner_core::blob::printable_path;
 
 use super::Report;
 use super::model::{Certificate, Finding, Link, Occurrence, Opened, Place, Public, Role, Spot};
@@ -252,19 +249,13 @@ impl Page {
 /// `path:line` with its wrappers, as a person would follow it. Lines say nothing of a binary file: there it is the
 /// offset, where it is not the beginning.
 fn printed(place: &Place, encoding: &str) -> String {
-    let path = match place.path_bytes_hex {
-        // Printable already.
-        Some(_) => place.path.clone(),
-        None => printable_path(Path::new(&place.path)),
-    };
-    // The object of a history comes first (`a.pem@3f2a91c04b1d:1`): that is what the line counts in.
-    let rest = place.origin.strip_prefix(&path).unwrap_or_default();
-    let object = if rest.starts_with('@') { rest.find('!').unwrap_or(rest.len()) } else { 0 };
-    let (object, wraps) = rest.split_at(object);
+    let file = &place.counted_in;
+    let wraps = place.origin.strip_prefix(file.as_str()).unwrap_or_default();
+    let section = place.section.as_deref().map(|section| format!(" ({section})")).unwrap_or_default();
     match (wraps.is_empty() && matches!(encoding, "der" | "binary"), place.offset) {
-        (true, 0) => escape(&format!("{path}{object}")),
-        (true, offset) => escape(&format!("{path}{object}@{offset:#x}")),
-        (false, _) => escape(&format!("{path}{object}:{}{wraps}", place.line)),
+        (true, 0) => escape(file),
+        (true, offset) => escape(&format!("{file}@{offset:#x}{section}")),
+        (false, _) => escape(&format!("{file}:{}{wraps}{section}", place.line)),
     }
 }
 

@@ -16,7 +16,7 @@ impl Beside {
         let groups = estate.keys.iter().chain(&estate.public);
         let of_keys = groups.flat_map(|group| group.private.iter().chain(&group.related));
         for occurrence in of_keys.chain(&estate.others) {
-            let path = &occurrence.origin.path;
+            let path = &*occurrence.origin.location();
             if let (Some(directory), Some(name)) = (path.parent(), name(path)) {
                 if let Some(names) = beside.0.get_mut(directory) {
                     names.insert(name);
@@ -52,7 +52,7 @@ mod tests {
 
     fn found(path: &str) -> Occurrence {
         let material = Material::new(Kind::Certificate, "x509", Encoding::Pem, 0..1);
-        Occurrence { material, origin: Origin::file(path), offset: 0, line: 1, allow: None, git: None }
+        Occurrence { material, origin: Origin::file(path), offset: 0, line: 1, section: None, allow: None, git: None }
     }
 
     #[test]

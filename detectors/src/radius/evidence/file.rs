@@ -37,7 +37,7 @@ struct View<'a> {
 
 impl<'a> View<'a> {
     fn of(occurrence: &'a Occurrence, key: Option<&'a PublicHalf>, estate: &'a Estate, tables: &Tables) -> Self {
-        let path = &occurrence.origin.path;
+        let path = &*occurrence.origin.location();
         Self {
             occurrence,
             key,
@@ -61,7 +61,8 @@ impl<'a> View<'a> {
             && !self.path.has_any(&rule.not_word)
             && !labelled(&rule.not_label)
             && super::of_key(rule, self.key, material.container)
-            && (rule.beside.is_empty() || self.estate.beside().has_any(&self.occurrence.origin.path, &rule.beside))
+            && (rule.beside.is_empty()
+                || self.estate.beside().has_any(&self.occurrence.origin.location(), &rule.beside))
     }
 }
 

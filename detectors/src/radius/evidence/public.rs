@@ -28,7 +28,8 @@ impl PublicRule {
 
     fn holds(&self, place: &Occurrence) -> bool {
         let noted = |note: &String| place.material.notes.iter().any(|other| other == note);
-        let name = place.origin.path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+        let location = place.origin.location();
+        let name = location.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
         self.note.as_ref().is_none_or(noted) && self.file.as_ref().is_none_or(|start| name.starts_with(start.as_str()))
     }
 }
