@@ -57,7 +57,9 @@ for number, (name, kind) in enumerate(TYPES.items(), 1):
     else:
         # pkcs11-tool of this version cannot write these: the point from its listing, in the form of RFC 5480 or 8410.
         listing = f.run(f"{TOOL} --list-objects --type pubkey --id {number:02x}").decode()
-        point = next(l.split(":")[1].strip() for l in listing.splitlines() if "EC_POINT:" in l)
+        # It lists every key, whatever the id.
+        block = next(b for b in listing.split("Public Key Object") if f"label:      {name}\n" in b)
+        point = next(l.split(":")[1].strip() for l in block.splitlines() if "EC_POINT:" in l)
         f.path("point.der").write_bytes(bytes.fromhex(prefix + point[4:]))
         digest, oracle = openssl("point.der"), "pkcs11-tool --list-objects: EC_POINT; openssl pkey -pubin"
     f.add(f"{name}_public.object", files[2], command, publics=[digest], oracle=oracle)
@@ -77,7 +79,7 @@ f.add("secret_sealed.object", files[4], "pkcs11-tool --keygen --key-type GENERIC
 files = made(f"{TOOL} --keygen --key-type GENERIC:32 --label hmac2 --id 32 --usage-sign")
 f.add("secret_open.object", files[4], "pkcs11-tool --keygen --key-type GENERIC:32 --usage-sign", [dict(format="softhsm", protection="plaintext", opaque=True, alias="hmac2", _oracle="pkcs11-tool --list-objects: Usage sign, no access flag private")])
 files = made(f"{TOOL} --keygen --key-type AES:32 --label aes --id 33 --usage-decrypt")
-f.add("aes.object", files[4], "pkcs11-tool --keygen --key-type AES:32 --usage-decrypt", why="encrypts, does not sign", silent=True, oracle="pkcs11-tool --list-objects: Usage encrypt, decrypt")
+f.add("aes.object", files[4], "pkcs11-tool --keygen --key-type AES:32 --usage-decrypt", why="a key of a cipher", silent=True, oracle="pkcs11-tool --list-objects: Secret Key Object; AES")
 f.run("openssl req -x509 -key import.pem -out cert.pem -subj /CN=corpus -days 900; openssl x509 -in cert.pem -outform DER -out cert.der")
 files = made(f"{TOOL} --write-object cert.der --type cert --label cert --id 77")
 f.add("cert.object", files[1], "pkcs11-tool --write-object cert.der --type cert", certs=[f.cert("cert.pem")], oracle="openssl x509")

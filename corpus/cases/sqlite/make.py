@@ -152,7 +152,7 @@ db.close()
 hurt = bytearray(data)
 at = (root["settings"] - 1) * 1024
 hurt[at : at + 12] = bytes(12)
-f.add("no_root.db", bytes(hurt), "app.db with page_size=1024, the header of one root page overwritten with zeros", [ROW[k] for k in ("rsa2048", "p256", "ed25519")], oracle="the rows of the other table, and the pages that the root led to")
+f.add("no_root.db", bytes(hurt), "app.db with page_size=1024, the header of one root page overwritten with zeros", [ROW[k] for k in ("rsa2048", "p256", "ed25519")], oracle="openssl pkey of the keys", stretch=True)  # what is damaged is read as plain bytes too, so keys come out twice
 f.add("cut.db", data[: (root["secrets"]) * 1024 + 700], "the same, cut in the middle", [ROW["p256"]], oracle="python3 sqlite3 of the whole", partial=False, stretch=True)
 f.add("header_only.db", data[:100], "the first 100 bytes of it", why="no page is there", silent=True, oracle="its size")
 f.add("magic_only.txt", b"SQLite format 3\0 is what a database begins with. -----BEGIN PRIVATE KEY-----\n", "python3", why="text that quotes the magic", silent=True, oracle="sqlite3: file is not a database")

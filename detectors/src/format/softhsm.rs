@@ -164,10 +164,12 @@ fn private(attributes: &Attributes, sealed: bool) -> Option<Material> {
     Some(material)
 }
 
-/// A symmetric key that can sign (HMAC, CMAC). Those that cannot are for encryption, and left out.
+/// A symmetric key for MACs. Keys of ciphers are left out: tools mark them as signing too.
 fn secret(attributes: &Attributes, sealed: bool) -> Option<Material> {
     let secret = attributes.get(pkcs11::VALUE)?;
-    if attributes.number(SIGN) != Some(1) {
+    // CKK_GENERIC_SECRET, then HMAC with MD5 to SHA-224, then with SHA-3 (PKCS#11 v3.1, pkcs11t.h).
+    let mac = matches!(attributes.number(pkcs11::KEY_TYPE)?, 0x10 | 0x27..=0x2e | 0x33..=0x36);
+    if !mac || attributes.number(SIGN) != Some(1) {
         return None;
     }
     let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Binary, 0..0);
@@ -272,18 +274,24 @@ mod tests {
 
     #[test]
     fn secrets_that_sign_are_reported() {
-        let key = |sign, value: &[u8]| {
+        let key = |kind, sign, value: &[u8]| {
             let attributes = [
                 (0x0, Is::Number(4)),
                 (0x2, Is::Yes(false)),
                 (0x11, Is::Bytes(value)),
-                (0x100, Is::Number(0x10)),
+                (0x100, Is::Number(kind)),
                 (0x108, Is::Yes(sign)),
             ];
             material(&read(&object(&attributes)).unwrap())
         };
-        assert!(key(true, &seed()).is_some());
-        for found in [key(false, &seed()), key(true, &[7; 32]), key(true, &seed()[..8])] {
+        assert!(key(0x10, true, &seed()).is_some() && key(0x2b, true, &seed()).is_some());
+        let misses = [
+            key(0x10, false, &seed()),
+            key(0x10, true, &[7; 32]),
+            key(0x10, true, &seed()[..8]),
+            key(0x1f, true, &seed()),
+        ];
+        for found in misses {
             assert!(found.is_none());
         }
     }

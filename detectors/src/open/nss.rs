@@ -2,6 +2,7 @@
 //! value) and key3.db (lib/softoken/lowpbe.c, nsspkcs5_PKCS12PBE: a few rounds of SHA-1, 3DES).
 
 use hmac::{Hmac, KeyInit, Mac};
+use scanner_core::material::PublicHalf;
 use sha1::Sha1;
 use zeroize::Zeroizing;
 
@@ -9,11 +10,13 @@ use super::cipher::{Cipher, Mode, Suite, unpadded};
 use super::kdf::Hash;
 use super::lock::{Lock, PROOF};
 use super::pbe;
-use crate::read::ber::{OCTET_STRING, OID, Reader, SEQUENCE, SET};
+use crate::read::ber::{INTEGER, OCTET_STRING, OID, Reader, SEQUENCE, SET};
 use crate::read::carrier::Item;
 use crate::read::nss::{self, FRAME_SALT};
 use crate::read::pkcs11::{Attributes, PRIVATE_EXPONENT, VALUE};
 use crate::read::private::{self, PrivateKey};
+use crate::read::proof;
+use crate::read::public::{self, PublicKey};
 
 /// Reads what the detector kept of one key.
 pub(super) fn read<'a>(bytes: &'a [u8]) -> Option<Box<dyn Lock + 'a>> {
@@ -105,16 +108,7 @@ impl Lock for Key {
             }
             let (public, verified) = plain.private()?;
             // Padding alone is right once in 256 times.
-            let key = PrivateKey {
-                public: Some(public),
-                verified: true,
-                format: "nss",
-                comparable: true,
-                plausible: true,
-                notes: Vec::new(),
-                consumed: 0,
-            };
-            verified.then(|| Item::key(0, key, b""))
+            verified.then(|| Item::key(0, proven(public), b""))
         };
         opened().into_iter().collect()
     }
@@ -157,6 +151,36 @@ impl<'a> Legacy<'a> {
     }
 }
 
+/// A DSA key as old NSS wrote it: where PKCS#8 has x alone, y stands before it.
+fn dsa(plain: &[u8]) -> Option<PrivateKey> {
+    let mut fields = Reader::new(plain).value(SEQUENCE, "PrivateKeyInfo").ok()?.children();
+    fields.value(INTEGER, "version").ok()?;
+    let mut algorithm = fields.value(SEQUENCE, "algorithm").ok()?.children();
+    algorithm.value(OID, "id-dsa").ok().filter(|oid| oid.content == public::OID_DSA)?;
+    let mut numbers = algorithm.value(SEQUENCE, "DSA parameters").ok()?.children();
+    let mut number = || numbers.value(INTEGER, "DSA number").ok().map(|number| number.unsigned());
+    let (p, q, g) = (number()?, number()?, number()?);
+    let octets = fields.value(OCTET_STRING, "privateKey").ok()?.content;
+    let mut numbers = Reader::new(octets).value(SEQUENCE, "y and x").ok()?.children();
+    let y = numbers.value(INTEGER, "y").ok()?.unsigned();
+    let x = numbers.value(INTEGER, "x").ok()?.unsigned();
+    let fits = numbers.is_empty() && proof::dsa_public(p, g, x).is_some_and(|computed| computed == y);
+    fits.then(|| proven(public::half(&PublicKey::Dsa { p, q, g, y })))
+}
+
+/// A key whose parts fit.
+fn proven(public: PublicHalf) -> PrivateKey {
+    PrivateKey {
+        public: Some(public),
+        verified: true,
+        format: "nss",
+        comparable: true,
+        plausible: true,
+        notes: Vec::new(),
+        consumed: 0,
+    }
+}
+
 /// Length of a SHA-1, and of a salt.
 const SALT: usize = 20;
 const TRIPLE_DES: Suite = Suite::new(Cipher::TripleDes, Mode::Cbc, 24);
@@ -174,9 +198,8 @@ impl Lock for Legacy<'_> {
             TRIPLE_DES.decrypt(key, iv, &mut plain)?;
             let length = unpadded(&plain, TRIPLE_DES.block())?;
             plain.truncate(length);
-            let mut key = PrivateKey::decrypted(private::pkcs8, &plain)?;
-            key.format = "nss";
-            Some(Item::key(0, key, &plain))
+            let key = PrivateKey::decrypted(private::pkcs8, &plain).or_else(|| dsa(&plain))?;
+            Some(Item::key(0, PrivateKey { format: "nss", ..key }, &plain))
         };
         opened().into_iter().collect()
     }

@@ -85,7 +85,7 @@ impl Attributes {
                 fine.then(|| public::half(&PublicKey::Rsa { n, e }))
             }
             DSA => {
-                let value = (self.number(CLASS) == Some(PUBLIC_KEY)).then(|| self.get(VALUE))?;
+                let value = self.get(VALUE).filter(|_| self.number(CLASS) == Some(PUBLIC_KEY));
                 let y = self.get(NSS_DB).or(value)?;
                 self.dsa(y)
             }
@@ -145,7 +145,7 @@ impl Attributes {
             }
             DSA => {
                 let y = proof::dsa_public(self.get(PRIME)?, self.get(BASE)?, self.get(VALUE)?)?;
-                self.derived(self.dsa(&y)?, shown)
+                Some(compared(self.dsa(&y)?, shown.as_ref()))
             }
             EC | EDWARDS | MONTGOMERY => {
                 let value = self.get(VALUE)?;
@@ -158,16 +158,15 @@ impl Attributes {
                         public::half(&PublicKey::Ec { domain: Domain::Named(curve), point: &point })
                     }
                 };
-                self.derived(derived, shown)
+                Some(compared(derived, shown.as_ref()))
             }
             _ => None,
         }
     }
+}
 
-    /// A public half that was computed, held against the one that stands there, if one does.
-    #[allow(clippy::unused_self, clippy::unnecessary_wraps, reason = "reads as one step of `private`")]
-    fn derived(&self, derived: PublicHalf, shown: Option<PublicHalf>) -> Option<(PublicHalf, bool)> {
-        let fits = shown.is_some_and(|shown| shown.id.key_only == derived.id.key_only);
-        Some((derived, fits))
-    }
+/// A public half that was computed, and whether it is the one that stands there.
+fn compared(derived: PublicHalf, shown: Option<&PublicHalf>) -> (PublicHalf, bool) {
+    let fits = shown.is_some_and(|shown| shown.id.key_only == derived.id.key_only);
+    (derived, fits)
 }
