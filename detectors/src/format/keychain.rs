@@ -157,7 +157,7 @@ fn table<'a>(bytes: &'a [u8], start: usize, found: &mut Vec<Record<'a>>) -> Resu
     for _ in 0..numbers {
         let offset = fields.u32("offset of a record")? as usize;
         // Numbers that are free are odd: they link to the next free one.
-        if offset == 0 || offset % 4 != 0 || !seen.insert(offset) || found.len() >= MAX_RECORDS {
+        if offset == 0 || !offset.is_multiple_of(4) || !seen.insert(offset) || found.len() >= MAX_RECORDS {
             continue;
         }
         found.extend(record(bytes, start.saturating_add(offset), id, count));

@@ -194,7 +194,7 @@ fn secret(attributes: &Attributes, sealed: bool) -> Option<Material> {
 
 /// SecureDataManager.cpp: an IV of one block, then blocks.
 fn is_sealed(value: &[u8]) -> bool {
-    value.len() >= 32 && value.len() % 16 == 0
+    value.len() >= 32 && value.len().is_multiple_of(16)
 }
 
 fn uses(attributes: &Attributes) -> Option<Uses> {

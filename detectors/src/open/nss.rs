@@ -139,7 +139,7 @@ impl<'a> Legacy<'a> {
         let secret = Hash::Sha1.digest(&[&password, self.salt]);
         let mac = |parts: &[&[u8]]| {
             let start = Hmac::<Sha1>::new_from_slice(&secret).ok()?;
-            let sum = parts.iter().fold(start, |mac, part| mac.chain_update(part)).finalize().into_bytes();
+            let sum = parts.iter().fold(start, Mac::chain_update).finalize().into_bytes();
             Some(Zeroizing::new(sum.to_vec()))
         };
         let mut padded = self.salt.to_vec();

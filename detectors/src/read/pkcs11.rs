@@ -149,14 +149,13 @@ impl Attributes {
             }
             EC | EDWARDS | MONTGOMERY => {
                 let value = self.get(VALUE)?;
-                let derived = match self.raw() {
-                    Some(kind) => public::half(&PublicKey::Raw { kind, bytes: &proof::raw_public(kind, value)? }),
-                    None => {
-                        let oid = Reader::new(self.get(EC_PARAMS)?).value(OID, "CKA_EC_PARAMS").ok()?.content;
-                        let curve = curves::by_oid(oid)?;
-                        let point = curve.public_point(value)?;
-                        public::half(&PublicKey::Ec { domain: Domain::Named(curve), point: &point })
-                    }
+                let derived = if let Some(kind) = self.raw() {
+                    public::half(&PublicKey::Raw { kind, bytes: &proof::raw_public(kind, value)? })
+                } else {
+                    let oid = Reader::new(self.get(EC_PARAMS)?).value(OID, "CKA_EC_PARAMS").ok()?.content;
+                    let curve = curves::by_oid(oid)?;
+                    let point = curve.public_point(value)?;
+                    public::half(&PublicKey::Ec { domain: Domain::Named(curve), point: &point })
                 };
                 Some(compared(derived, shown.as_ref()))
             }

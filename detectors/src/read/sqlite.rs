@@ -188,25 +188,23 @@ impl Database {
         let mut page = Zeroizing::new(Vec::new());
         let mut stack = vec![root];
         while let Some(number) = stack.pop() {
-            let damaged = match self.claim(number) && self.load(number, &mut page) {
-                false => Some("a page is missing, or in use twice"),
-                true => match Node::read(&page, number).filter(|node| node.tree == tree) {
-                    None => Some("a page is none of its tree"),
-                    Some(node) => {
-                        self.note_free(&page, number, &node);
-                        // More pages waiting than there are would be named more than once.
-                        if stack.len() <= self.pages as usize {
-                            stack.extend(node.children(&page).rev());
-                        }
-                        walk.flow = self.records(&page, number, &node, &mut walk.damage, each);
-                        if walk.flow.is_break() {
-                            return walk;
-                        }
-                        None
-                    }
-                },
+            if !self.claim(number) || !self.load(number, &mut page) {
+                walk.damage = walk.damage.or(Some(("a page is missing, or in use twice", number)));
+                continue;
+            }
+            let Some(node) = Node::read(&page, number).filter(|node| node.tree == tree) else {
+                walk.damage = walk.damage.or(Some(("a page is none of its tree", number)));
+                continue;
             };
-            walk.damage = walk.damage.or(damaged.map(|what| (what, number)));
+            self.note_free(&page, number, &node);
+            // More pages waiting than there are would be named more than once.
+            if stack.len() <= self.pages as usize {
+                stack.extend(node.children(&page).rev());
+            }
+            walk.flow = self.records(&page, number, &node, &mut walk.damage, each);
+            if walk.flow.is_break() {
+                break;
+            }
         }
         walk
     }

@@ -113,7 +113,6 @@ fn split(body: &str) -> (Vec<&str>, &str) {
     for (at, letter) in body.char_indices() {
         match (quote, letter) {
             (Some(end), letter) if letter == end => quote = None,
-            (Some(_), _) => {}
             (None, '\'' | '"' | '`') => quote = Some(letter),
             (None, '[') => quote = Some(']'),
             (None, '(') => depth += 1,
@@ -126,7 +125,7 @@ fn split(body: &str) -> (Vec<&str>, &str) {
                 parts.push(body.get(start..at).unwrap_or_default());
                 start = at + 1;
             }
-            (None, _) => {}
+            _ => {}
         }
     }
     parts.push(body.get(start..).unwrap_or_default());
