@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use detectors::radius::Finding;
+use detectors::radius::{Finding, SecretFinding};
 use globset::{GlobBuilder, GlobMatcher};
 use jiff::civil::Date;
 use scanner_core::material::Occurrence;
@@ -69,6 +69,8 @@ pub(crate) struct Notice {
 pub(crate) struct Verdict {
     /// For each finding, for each of its occurrences.
     pub(crate) allowed: Vec<Vec<Option<Allowance>>>,
+    /// The same for ordinary secrets.
+    pub(crate) secrets: Vec<Vec<Option<Allowance>>>,
     /// Expired and unused entries.
     pub(crate) notices: Vec<Notice>,
 }
@@ -122,10 +124,10 @@ impl Entry {
         Ok(Self { what, reason, until, place: place.to_owned() })
     }
 
-    fn matches(&self, finding: &Finding, occurrence: &Occurrence, base: &Path, here: &Path) -> bool {
+    fn matches(&self, subject: &Subject<'_>, occurrence: &Occurrence, base: &Path, here: &Path) -> bool {
         match &self.what {
-            What::Finding(id) => finding.id == *id,
-            What::Key(name) => key_names(finding).any(|known| known == *name),
+            What::Finding(id) => subject.id == id,
+            What::Key(name) => subject.names.contains(name),
             What::Path(pattern, glob) => {
                 // An archive, or a member of it.
                 let matches = |path: &Path| path_matches(pattern, glob, path, base, here);
@@ -143,6 +145,14 @@ impl Entry {
     }
 }
 
+/// Something that may be allowed.
+struct Subject<'a> {
+    id: &'a str,
+    /// Every name of the key that an entry may use.
+    names: Vec<String>,
+    occurrences: &'a [Occurrence],
+}
+
 impl AllowList {
     /// A list whose paths are relative to `base`; `asked` if the user named its file.
     pub(crate) const fn new(entries: Vec<Entry>, base: PathBuf, asked: bool) -> Self {
@@ -157,11 +167,12 @@ impl AllowList {
                 .any(|target| here.join(target).canonicalize().is_ok_and(|target| self.base.starts_with(target)))
     }
 
-    /// Judges every occurrence of every finding. `whole` says that everything was read: then, and then only, an entry
+    /// Judges every occurrence of every finding and of every ordinary secret. `whole` says that everything was read: then, and then only, an entry
     /// that matched nothing is worth a notice.
     pub(crate) fn judge(
         &self,
         findings: &[Finding],
+        secrets: &[SecretFinding],
         targets: &[PathBuf],
         here: &Path,
         today: Date,
@@ -169,12 +180,22 @@ impl AllowList {
     ) -> Verdict {
         let mut used = vec![false; self.entries.len()];
         let mut verdict = Verdict::default();
-        for finding in findings {
+        let keys = findings.iter().map(|finding| Subject {
+            id: &finding.id,
+            names: key_names(finding).collect(),
+            occurrences: &finding.occurrences,
+        });
+        let ordinary = secrets.iter().map(|secret| Subject {
+            id: &secret.id,
+            names: Vec::new(),
+            occurrences: &secret.occurrences,
+        });
+        for (index, finding) in keys.chain(ordinary).enumerate() {
             let mut allowed = Vec::with_capacity(finding.occurrences.len());
-            for occurrence in &finding.occurrences {
+            for occurrence in finding.occurrences {
                 let mut allowance = inline(occurrence, today, &mut verdict.notices);
                 for (entry, used) in self.entries.iter().zip(&mut used) {
-                    if !entry.matches(finding, occurrence, &self.base, here) {
+                    if !entry.matches(&finding, occurrence, &self.base, here) {
                         continue;
                     }
                     *used = true;
@@ -189,7 +210,7 @@ impl AllowList {
                 }
                 allowed.push(allowance);
             }
-            verdict.allowed.push(allowed);
+            if index < findings.len() { verdict.allowed.push(allowed) } else { verdict.secrets.push(allowed) }
         }
         let expects_matches = whole && self.expects_matches(targets, here);
         for (entry, used) in self.entries.iter().zip(used) {

@@ -2,6 +2,7 @@
 
 pub(crate) mod explain;
 pub(crate) mod hook;
+pub(crate) mod rules;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use scanner_core::budget::Limits;
 use scanner_core::git::History;
 
 use crate::plan::units;
-use crate::plan::{FailOn, Format};
+use crate::plan::{FailOn, Format, Only};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -77,6 +78,9 @@ pub(crate) enum Command {
     /// Explain a role, a rule, a detector or a finding: what it means, and the playbook
     #[command(after_long_help = explain::EXAMPLES)]
     Explain(explain::ExplainArgs),
+    /// Rules of your own for ordinary secrets: check them, or convert those of gitleaks
+    #[command(subcommand)]
+    Rules(rules::RulesCommand),
     /// Print the JSON Schema of an output
     Schema {
         /// Which output
@@ -197,6 +201,9 @@ pub(crate) struct ScanArgs {
     /// A block list of published and weak keys, as the badkeys project publishes it
     #[arg(long, value_name = "FILE", hide_short_help = true, help_heading = "Scan")]
     pub(crate) badkeys_blocklist: Option<PathBuf>,
+    /// Leave out what is not of this kind: `signing` looks for keys alone, and for no ordinary secret
+    #[arg(long, value_enum, value_name = "WHAT", hide_short_help = true, help_heading = "Scan")]
+    pub(crate) only: Option<Only>,
     /// Try no passwords on locked keystores
     #[arg(long, hide_short_help = true, help_heading = "Scan")]
     pub(crate) no_passwords: bool,
@@ -279,7 +286,9 @@ Which part of each git history is read, beside the files of the work tree [defau
 const FAIL_ON_HELP: &str = "\
 What makes the exit code 1 [default: any]:
   none       nothing
-  any        every finding of severity 2.0 or more: below are notes, such as published test keys
+  any        every finding of severity 2.0 or more: below are notes, such as published test keys; of ordinary
+             secrets those that still open something
   signing    every key whose role is to sign things that others believe
-  T0 to T4   every key of that tier or a wider one
-  0.0..10.0  every finding of that severity or more, notes too";
+  T0 to T4   every key of that tier or a wider one; no ordinary secret has one
+  0.0..10.0  every finding of that severity or more, notes too. Ordinary secrets have 5.5 where they publish packages,
+             4.5 for accounts, 3.5 for services, 2.5 for passwords, 1.0 where they open nothing by themselves";

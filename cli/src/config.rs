@@ -12,6 +12,7 @@ use crate::allow::{AllowList, Entry};
 use crate::args::LimitArgs;
 use crate::exit::Failure;
 use crate::plan::{FailOn, plain, units};
+use crate::rules::{RawExcuse, RawSecret, Rules};
 use crate::suggest;
 
 /// The name that is looked for.
@@ -26,6 +27,7 @@ pub(crate) struct Config {
     pub(crate) strict: bool,
     pub(crate) limits: LimitArgs,
     pub(crate) allow: AllowList,
+    pub(crate) rules: Rules,
 }
 
 /// The file as it is written.
@@ -34,6 +36,8 @@ pub(crate) struct Config {
 struct RawConfig {
     scan: RawScan,
     allow: Vec<Spanned<RawAllow>>,
+    secret: Vec<Spanned<RawSecret>>,
+    secret_allow: Vec<RawExcuse>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -108,6 +112,16 @@ impl Config {
                 .map_err(|(what, hint)| Failure::new(format!("{place}: [[allow]]: {what}")).hint(hint))?;
             entries.push(entry);
         }
+        let mut rules = Rules::default();
+        for secret in raw.secret {
+            let place = at(secret.span().start);
+            let rule = secret
+                .into_inner()
+                .rule()
+                .map_err(|(what, hint)| Failure::new(format!("{place}: [[secret]]: {what}")).hint(hint))?;
+            rules.rules.push((place, rule));
+        }
+        rules.for_all = raw.secret_allow.into_iter().map(RawExcuse::allow).collect();
         Ok(Self {
             jobs: scan.jobs,
             fail_on: setting("fail_on", scan.fail_on, FailOn::parse, &at)?,
@@ -124,6 +138,7 @@ impl Config {
                 timeout_per_archive: setting("timeout_per_archive", scan.timeout_per_archive, units::duration, &at)?,
             },
             allow: AllowList::new(entries, base, asked),
+            rules,
         })
     }
 }
@@ -202,7 +217,7 @@ mod tests {
             ("[scan]\nfail_onn = 'any'\n", "keyradius.toml:2: unknown field `fail_onn`", "did you mean `fail_on`?"),
             ("\n[[allow]]\npth = 'a'\n", "keyradius.toml:3: unknown field `pth`", "did you mean `path`?"),
             ("[scna]\n", "keyradius.toml:1: unknown field `scna`", "did you mean `scan`?"),
-            ("[zzz]\n", "keyradius.toml:1: unknown field `zzz`", "known here: scan, allow"),
+            ("[zzz]\n", "keyradius.toml:1: unknown field `zzz`", "known here: scan, allow, secret, secret_allow"),
             ("[scan]\nmax_file_size = 'big'\n", "keyradius.toml:2: max_file_size = \"big\"", "the flag"),
             ("[scan]\njobs = \n", "keyradius.toml:2: ", "README"),
             ("[[allow]]\npath = 'a'\n", "keyradius.toml:1: [[allow]]: no reason", "reason = "),
@@ -216,6 +231,32 @@ mod tests {
             let told = check(text);
             assert!(told.contains(error), "{text:?}: {told}");
             assert!(told.split_once("\nhint: ").is_some_and(|(_, told)| told.contains(hint)), "{text:?}: {told}");
+        }
+    }
+
+    #[test]
+    fn rules_of_the_user_are_read_and_checked() {
+        let compiled = |text: &str| {
+            let config = Config::parse(text, "keyradius.toml", PathBuf::new(), false);
+            match config.and_then(|config| config.rules.compile()) {
+                Ok(rules) => format!("{}", rules.is_some()),
+                Err(failure) => failure.to_string(),
+            }
+        };
+        let good = "[[secret]]\nid = 'acme'\nregex = 'acme_[0-9a-f]{32}'\nanchors = ['acme_']\nentropy = 3.0\n\
+                    class = 'publish'\n[[secret.allow]]\nstopwords = ['test']\n[[secret_allow]]\npaths = ['^tests/']\n";
+        assert_eq!(compiled(good), "true");
+        assert_eq!(compiled(""), "false");
+        for (text, error) in [
+            (
+                "\n[[secret]]\nid = 'a'\nregex = 'b'\n",
+                "keyradius.toml:2: [[secret]] a: no anchor or keyword of 4 bytes",
+            ),
+            ("[[secret]]\nid = 'a'\n", "keyradius.toml:1: [[secret]]: no regex"),
+            ("[[secret]]\nid = 'a'\nregx = 'b'\n", "keyradius.toml:3: unknown field `regx`"),
+            ("[[secret]]\nid = 'a'\nclass = 'big'\n", "keyradius.toml:3: unknown variant `big`"),
+        ] {
+            assert!(compiled(text).contains(error), "{}", compiled(text));
         }
     }
 

@@ -10,6 +10,7 @@ mod out;
 mod plan;
 mod progress;
 mod report;
+mod rules;
 mod suggest;
 
 use std::process::ExitCode;
@@ -38,6 +39,7 @@ fn run(args: Args) -> Result<Exit, Failure> {
         Command::Scan(args) => command::scan::run(plan::Plan::new(*args, &plan::Surroundings::real()?)?),
         Command::Hook(command) => command::hook::run(&command),
         Command::Explain(args) => command::explain::run(&args),
+        Command::Rules(command) => command::rules::run(&command),
         Command::Schema { name } => command::schema::run(name),
         Command::Completions { shell } => command::completions::run(shell),
         Command::Man { dir } => command::man::run(dir.as_deref()),

@@ -58,6 +58,9 @@ pub struct Sample {
     /// SHA-256 of the SPKI of each public key standing alone, hex.
     #[serde(default)]
     pub public_spki_sha256: Vec<String>,
+    /// Ordinary secrets in the order of the file: rule and verdict, such as `npm-token checksum`.
+    #[serde(default)]
+    pub secrets: Vec<String>,
     /// Every private key.
     #[serde(default, rename = "key")]
     pub keys: Vec<Key>,

@@ -4,9 +4,12 @@ mod format;
 pub mod open;
 pub mod radius;
 mod read;
+pub mod secret;
 pub mod usage;
 pub mod weak;
 mod wrap;
+
+use std::sync::LazyLock;
 
 use scanner_core::seam::{Container, Detector, Knowledge, Unwrapper};
 
@@ -31,6 +34,17 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &format::keychain::Keychain,
     &format::softhsm::SoftHsm,
     &format::tpm2::Tpm2,
+    &format::ssh1::Ssh1,
+    &format::ssh2_com::Ssh2Com,
+    &format::dropbear::Dropbear,
+    &format::vbprivk::Vbprivk,
+    &format::avb::Avb,
+    &format::efi_signature_list::EfiSignatureList,
+    &format::raw_pem::RawPem,
+    &format::text_dump::TextDump,
+    &format::mobileprovision::MobileProvision,
+    &format::fastlane_match::FastlaneMatch,
+    &format::android_keybox::AndroidKeybox,
 ];
 
 /// Every unwrapper. A new one is one file in `wrap/` and one line here.
@@ -48,9 +62,28 @@ pub const CONTAINERS: &[&dyn Container] = &[
     &wrap::zstd::Zstd,
     &wrap::lz4::Lz4,
     &wrap::sqlite::Sqlite,
+    // Packages and images. A weak magic comes behind the strong ones.
+    &wrap::ar::Ar,
+    &wrap::rpm::Rpm,
+    &wrap::sevenz::SevenZ,
+    &wrap::cab::Cab,
+    &wrap::cfb::Cfb,
+    &wrap::asar::Asar,
+    &wrap::crx::Crx,
+    &wrap::squashfs::Squashfs,
+    &wrap::qcow2::Qcow2,
+    &wrap::vmdk::Vmdk,
+    &wrap::vhd::Vhd,
+    &wrap::android_sparse::AndroidSparse,
+    &wrap::uboot::Uboot,
+    &wrap::iso9660::Iso9660,
+    &wrap::ext::Ext,
+    &wrap::fat::Fat,
+    &wrap::cpio::Cpio,
+    &wrap::disk::Disk,
 ];
 
-/// All of it, for the engine.
+/// All that is known of keys, for the engine.
 pub const KNOWLEDGE: Knowledge = Knowledge {
     detectors: DETECTORS,
     unwrappers: UNWRAPPERS,
@@ -59,3 +92,21 @@ pub const KNOWLEDGE: Knowledge = Knowledge {
     unopened: wrap::unopened::UNOPENED,
     clues: Some(&usage::Usage),
 };
+
+/// What finds ordinary secrets. Apart from [`DETECTORS`], because a scan for keys alone leaves it out, anchors included.
+pub const SECRETS: &[&dyn Detector] = &[&secret::Secrets];
+
+/// Everything, ordinary secrets included.
+pub fn everything() -> Knowledge {
+    static ALL: LazyLock<Vec<&'static dyn Detector>> =
+        LazyLock::new(|| DETECTORS.iter().chain(SECRETS).copied().collect());
+    Knowledge { detectors: &ALL, ..KNOWLEDGE }
+}
+
+/// Everything, and the rules of a user. They stay for as long as the process does: call it once.
+pub fn everything_and(rules: secret::UserRules) -> Knowledge {
+    let rules: &'static secret::UserRules = Box::leak(Box::new(rules));
+    let all: Vec<&'static dyn Detector> =
+        DETECTORS.iter().chain(SECRETS).copied().chain([rules as &'static dyn Detector]).collect();
+    Knowledge { detectors: all.leak(), ..KNOWLEDGE }
+}

@@ -67,6 +67,11 @@ impl Budget {
         &self.limits
     }
 
+    /// How many bytes of output are left.
+    pub const fn left(&self) -> u64 {
+        self.limits.max_expanded.saturating_sub(self.expanded.get())
+    }
+
     /// Takes `bytes` of output. `Err` if that is more than is left: do not allocate, do not produce.
     pub fn take(&self, bytes: u64) -> Result<(), Reason> {
         let total = self.expanded.get().saturating_add(bytes);

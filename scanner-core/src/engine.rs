@@ -183,7 +183,7 @@ impl<'a> Session<'a> {
         if !found.is_empty() && blob.window.first() && blob.window.last {
             self.locate(blob.bytes, found, &|| Cursor::new(Arc::new(Held::new(blob.bytes.to_vec()))));
         }
-        let wipe = found.iter().any(|o| o.material.kind == Kind::PrivateKey);
+        let wipe = found.iter().any(|o| matches!(o.material.kind, Kind::PrivateKey | Kind::Secret));
         self.watch.materials.fetch_add(found.len() as u64, Ordering::Relaxed);
         let looked = Looked { stop: self.cancelled(), wipe, found: !found.is_empty() };
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
@@ -462,7 +462,10 @@ impl Worker {
                 line: Some(around.line.unwrap_or(line)),
                 allow: around.allow.clone().or_else(|| inline_allow(blob.bytes, &entry.span)),
             };
-            self.look(session, Blob::whole(entry.bytes, &origin), budget, &inside);
+            // A release of Helm is gzip in base64 in base64.
+            if !session.unpack_text(&origin, entry.bytes, budget, inside.depth) {
+                self.look(session, Blob::whole(entry.bytes, &origin), budget, &inside);
+            }
             covered = Some(entry.span);
             if session.cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };

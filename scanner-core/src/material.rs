@@ -23,6 +23,8 @@ pub enum Kind {
     Keystore,
     /// A line of a build, CI or configuration file that names a key.
     Reference,
+    /// An ordinary secret: a token or password that opens something and signs nothing.
+    Secret,
 }
 
 /// How far a material was proven. Ordered.
@@ -304,6 +306,8 @@ pub struct Material {
     pub locked: Option<Locked>,
     /// What the line says, for [`Kind::Reference`].
     pub reference: Option<Box<Reference>>,
+    /// What is known of it, for [`Kind::Secret`]. Its identity is a digest, and there is none for what could be guessed.
+    pub secret: Option<Box<OrdinarySecret>>,
 }
 
 impl Material {
@@ -326,6 +330,7 @@ impl Material {
             notes: Vec::new(),
             locked: None,
             reference: None,
+            secret: None,
         }
     }
 }
@@ -353,6 +358,77 @@ impl Locked {
 impl fmt::Debug for Locked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Locked({} bytes)", self.0.len())
+    }
+}
+
+/// What is known of an ordinary secret. Never the secret, nor any part of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrdinarySecret {
+    /// Id of its rule, such as `github-token`.
+    pub rule: &'static str,
+    /// What it is, in a few words.
+    pub title: &'static str,
+    /// How far it reaches.
+    pub class: SecretClass,
+    /// What somebody can do with it.
+    pub unlocks: &'static str,
+    /// The next step, in one line.
+    pub next: &'static str,
+    /// What its own structure says of it.
+    pub verdict: Verdict,
+    /// When it ends, seconds since 1970, where it says so itself.
+    pub expires: Option<i64>,
+    /// Whether a rule of the user found it.
+    pub by_user: bool,
+}
+
+/// How far an ordinary secret reaches. Ordered: the widest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SecretClass {
+    /// Publishes packages, images or releases that others install: unsigned, or signed on its behalf.
+    Publish,
+    /// Acts on a whole account of a cloud or of a code host.
+    Account,
+    /// Opens one service.
+    Service,
+    /// A password that somebody chose, or that opens one host.
+    Password,
+    /// Opens nothing by itself.
+    Note,
+}
+
+impl SecretClass {
+    /// A stable identifier for machines.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Publish => "publish",
+            Self::Account => "account",
+            Self::Service => "service",
+            Self::Password => "password",
+            Self::Note => "note",
+        }
+    }
+}
+
+/// What the structure of an ordinary secret says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verdict {
+    /// It has the shape; the format has nothing more to check.
+    Shape,
+    /// What it encodes could be read and makes sense.
+    Decodes,
+    /// Its checksum fits: made by the issuer, not by hand.
+    Checksum,
+}
+
+impl Verdict {
+    /// A stable identifier for machines.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Shape => "shape",
+            Self::Decodes => "decodes",
+            Self::Checksum => "checksum",
+        }
     }
 }
 

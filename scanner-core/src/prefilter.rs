@@ -18,6 +18,9 @@ use crate::seam::{Anchor, Hit, Knowledge, Magic};
 /// its eight buckets a little more.
 pub const HOT: usize = 28;
 
+/// Most packed passes over the same bytes; an automaton takes as long as some ten of them.
+const PASSES: usize = 12;
+
 /// Control bytes that no text holds and every binary anchor has at least one of: three, because that many can be looked
 /// for at once (`memchr3`) several times faster than the anchors themselves.
 pub const GATE: [u8; 3] = [0x00, 0x01, 0x03];
@@ -100,8 +103,10 @@ impl Prefilter {
         let starting = starts.iter().filter_map(|id| anchors.get(*id)).map(|(anchor, _)| anchor.bytes.len());
         let opening = of_containers.chain(unopened).chain(starting).max().unwrap_or(0);
         let sets = |ids: &[usize]| -> Vec<Set> {
-            // Evenly: two sets of 20 are faster than one of 28 and one of 12.
+            // Evenly: two sets of 20 are faster than one of 28 and one of 12. Beyond what is built in (rules of a user) one
+            // automaton is as fast, and its speed does not depend on how many there are.
             let many = ids.len().div_ceil(HOT).max(1);
+            let many = if many > PASSES { 1 } else { many };
             ids.chunks(ids.len().div_ceil(many).max(1)).map(|ids| Set::new(&anchors, ids.to_vec())).collect()
         };
         let (text, binary) = (sets(&text), sets(&binary));
@@ -187,6 +192,9 @@ pub fn has_gate_byte(bytes: &[u8]) -> bool {
 struct Set {
     /// Pattern number -> anchor number.
     ids: Vec<usize>,
+    /// Pattern number -> numbers and bytes of the other anchors of the set that begin like it or that it begins like: a
+    /// searcher tells only one of them. None among what is built in; rules of a user may be so.
+    related: Vec<Vec<(usize, &'static [u8])>>,
     searcher: Option<Searcher>,
 }
 
@@ -198,7 +206,12 @@ enum Searcher {
 
 impl Set {
     fn new(anchors: &[(Anchor, Owners)], ids: Vec<usize>) -> Self {
-        let patterns: Vec<&[u8]> = ids.iter().filter_map(|&id| anchors.get(id)).map(|(a, _)| a.bytes).collect();
+        let patterns: Vec<&'static [u8]> = ids.iter().filter_map(|&id| anchors.get(id)).map(|(a, _)| a.bytes).collect();
+        let related = |one: &&'static [u8]| {
+            let others = ids.iter().copied().zip(patterns.iter().copied());
+            others.filter(|(_, other)| other != one && (other.starts_with(one) || one.starts_with(other))).collect()
+        };
+        let related = patterns.iter().map(related).collect();
         let searcher = if patterns.is_empty() {
             None
         } else {
@@ -216,7 +229,7 @@ impl Set {
                         .map(|a| Searcher::Automaton(Box::new(a)))
                 })
         };
-        Self { ids, searcher }
+        Self { ids, related, searcher }
     }
 
     fn find(&self, bytes: &[u8], window: Window, out: &mut Vec<Seen>) {
@@ -232,8 +245,14 @@ impl Set {
             if found.start() >= window.core_end {
                 return;
             }
-            if let Some(&anchor) = self.ids.get(found.pattern().as_usize()) {
-                out.push(Seen { at: found.start(), anchor });
+            let (pattern, at) = (found.pattern().as_usize(), found.start());
+            if let Some(&anchor) = self.ids.get(pattern) {
+                out.push(Seen { at, anchor });
+            }
+            for &(anchor, literal) in self.related.get(pattern).map(Vec::as_slice).unwrap_or_default() {
+                if bytes.get(at..).is_some_and(|rest| rest.starts_with(literal)) {
+                    out.push(Seen { at, anchor });
+                }
             }
             // One byte on, not past the match: two anchors may overlap.
             start = found.start() + 1;
@@ -288,6 +307,32 @@ mod tests {
         assert_eq!(find(text, Window::whole(text.len())), [(1, 0), (8, 1)]);
         let both = b"\x95\x02\x01\x00\x02 -----BEGIN ";
         assert_eq!(find(both, Window::whole(both.len())), [(0, 3), (1, 2), (6, 0)]);
+    }
+
+    #[test]
+    fn one_anchor_does_not_hide_another() {
+        static ANCHORS: [Anchor; 3] =
+            [Anchor::anywhere(b"token"), Anchor::anywhere(b"token_key"), Anchor::anywhere(b"token_keys")];
+        let knowledge = Knowledge { detectors: &[&Fake(&ANCHORS)], ..KNOWLEDGE };
+        let prefilter = Prefilter::new(&knowledge);
+        for (text, seen) in [("a token", 1), ("a token_key", 2), ("token_keys", 3), ("toke_keys", 0)] {
+            let mut out = Vec::new();
+            prefilter.find(text.as_bytes(), Window::whole(text.len()), &mut out);
+            assert_eq!(out.len(), seen, "{text}");
+        }
+    }
+
+    #[test]
+    fn any_number_of_anchors_is_found() {
+        let anchors: Vec<Anchor> =
+            (0..2000).map(|n| Anchor::anywhere(format!("anchor{n:05}").leak().as_bytes())).collect();
+        let detector: &'static Fake = Box::leak(Box::new(Fake(anchors.leak())));
+        let detectors: &'static [&'static dyn Detector] = vec![detector as &dyn Detector].leak();
+        let prefilter = Prefilter::new(&Knowledge { detectors, ..KNOWLEDGE });
+        let mut out = Vec::new();
+        let text = b"..anchor00000.anchor01999 anchor02000";
+        prefilter.find(text, Window::whole(text.len()), &mut out);
+        assert_eq!(out.iter().map(|seen| seen.at).collect::<Vec<_>>(), [2, 14]);
     }
 
     #[test]

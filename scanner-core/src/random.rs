@@ -103,6 +103,16 @@ impl Cursor {
     }
 }
 
+impl Random for Cursor {
+    fn size(&self) -> u64 {
+        Self::size(self)
+    }
+
+    fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
+        self.part(at, into.len() as u64).read(into)
+    }
+}
+
 impl Read for Cursor {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let left = usize::try_from(self.size().saturating_sub(self.at)).unwrap_or(usize::MAX);

@@ -212,6 +212,11 @@ pub trait Inside {
     /// Looks at one member. `content` is read as far as the limits allow; a fault in it is told of by the reader of this,
     /// once. `Break` means: stop, nothing more may be read.
     fn member(&mut self, member: Member<'_>, content: &mut dyn Read) -> ControlFlow<()>;
+    /// Looks at a member that lies in the container as it is, so that it can be read at any place and none of it has to be
+    /// held: a partition of a disk, a large file of an image.
+    fn stored(&mut self, member: Member<'_>, mut content: Cursor) -> ControlFlow<()> {
+        self.member(member, &mut content)
+    }
     /// A member, or all that follows, could not be read: encrypted, damaged, a method that is not known. `detail` says
     /// what in a few fixed words.
     fn unread(&mut self, member: Member<'_>, reason: Reason, detail: &str);

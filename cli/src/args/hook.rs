@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Subcommand, ValueEnum};
 
-use crate::plan::{FailOn, units};
+use crate::plan::{FailOn, Only, units};
 
 const COMMIT_EXAMPLES: &str = "\
 Reads what is staged, whole, from the index that git names; the work tree is not looked at. A key \
@@ -65,6 +65,9 @@ pub(crate) struct CheckArgs {
     /// What blocks: any, signing, T0..T4, 0.0..10.0 or none [default: any]
     #[arg(long, value_name = "WHAT", value_parser = FailOn::parse)]
     pub(crate) fail_on: Option<FailOn>,
+    /// Leave out what is not of this kind: `signing` looks for keys alone, and for no ordinary secret
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) only: Option<Only>,
     /// Configuration [default: keyradius.toml at the root of the work tree]
     #[arg(short, long, value_name = "FILE", conflicts_with = "no_config")]
     pub(crate) config: Option<PathBuf>,

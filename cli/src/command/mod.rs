@@ -4,5 +4,6 @@ pub(crate) mod completions;
 pub(crate) mod explain;
 pub(crate) mod hook;
 pub(crate) mod man;
+pub(crate) mod rules;
 pub(crate) mod scan;
 pub(crate) mod schema;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use detectors::radius::{Estate, Judge, Tables, classify::classify, survey};
-use detectors::{KNOWLEDGE, open};
+use detectors::open;
+use detectors::radius::{Estate, Judge, Tables, classify::classify, secrets, survey};
 use jiff::Timestamp;
 use scanner_core::blob::printable_path;
 use scanner_core::engine::{self, Harvest, Watch};
@@ -76,7 +76,7 @@ fn harvest(plan: &Plan, watch: &Watch, repositories: &Repositories) -> Result<Ha
     if stdin {
         sources.push(&Stdin);
     }
-    engine::scan(&KNOWLEDGE, &sources, plan.jobs, plan.limits, watch).map_err(|error| match error {
+    engine::scan(&plan.search.0, &sources, plan.jobs, plan.limits, watch).map_err(|error| match error {
         SourceError::Unusable { path, error } => {
             Failure::new(format!("cannot scan {}: {}", printable_path(&path), plain(&error)))
                 .hint("check that it exists and that you may read it")
@@ -103,19 +103,19 @@ fn report(plan: &Plan, watch: &Watch, harvest: Harvest, repositories: &Repositor
     let interrupted = interrupted || stop();
     let public = build::PublicMaterial::of(&occurrences);
     // Reading the tables costs more than scanning a small tree that holds no key.
-    let findings = if occurrences.is_empty() {
-        Vec::new()
+    let (findings, secrets) = if occurrences.is_empty() {
+        (Vec::new(), Vec::new())
     } else {
         let estate = Estate::new(occurrences).below(&plan.targets);
         let weak = survey(&estate, plan.jobs);
         let (tables, known) = (Tables::built_in(), plan.lists.all());
         let judge = Judge { tables: &tables, known: &known, weak: &weak, now: plan.clock.now() };
-        classify(&estate, judge)
+        (classify(&estate, judge), secrets(&estate, plan.clock.now()))
     };
 
     // What was not read may be what an entry speaks of: only a whole scan can call an entry unused.
     let whole = !interrupted && gaps.is_empty();
-    let verdict = plan.allow.judge(&findings, &plan.targets, &plan.directory, plan.clock.today, whole);
+    let verdict = plan.allow.judge(&findings, &secrets, &plan.targets, &plan.directory, plan.clock.today, whole);
     let (mut open, mut allowed, mut failing, mut notes) = (Vec::new(), Vec::new(), false, 0);
     for (finding, allowances) in findings.into_iter().zip(verdict.allowed) {
         let exposure = build::exposure(&finding, plan.clock.today);
@@ -125,6 +125,16 @@ fn report(plan: &Plan, watch: &Watch, harvest: Harvest, repositories: &Repositor
             failing |= plan.fail_on.fails(&finding);
             notes += usize::from(finding.severity < NOTE_BELOW);
             open.push(model::Finding { exposure, ..build::finding(finding, allowances) });
+        }
+    }
+
+    let (mut open_secrets, mut allowed_secrets) = (Vec::new(), Vec::new());
+    for (secret, allowances) in secrets.into_iter().zip(verdict.secrets) {
+        if !allowances.is_empty() && allowances.iter().all(Option::is_some) {
+            allowed_secrets.push(build::secret(secret, allowances));
+        } else {
+            failing |= plan.fail_on.fails_secret(&secret);
+            open_secrets.push(build::secret(secret, allowances));
         }
     }
 
@@ -157,14 +167,18 @@ fn report(plan: &Plan, watch: &Watch, harvest: Harvest, repositories: &Repositor
             notes,
             places: open.iter().map(|finding| finding.occurrences.len()).sum(),
             by_tier,
-            allowed: allowed.len(),
+            secrets: open_secrets.len(),
+            secret_places: open_secrets.iter().map(|secret| secret.occurrences.len()).sum(),
+            allowed: allowed.len() + allowed_secrets.len(),
             skipped: gaps.iter().filter(|gap| !gap.deliberate).count(),
             unopened: unopened.values().sum(),
         },
         playbooks: build::playbooks(open.iter().chain(&allowed)),
         findings: open,
+        secrets: open_secrets,
         public,
         allowed,
+        allowed_secrets,
         coverage: Coverage {
             files,
             bytes,

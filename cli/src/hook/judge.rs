@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use detectors::radius::estate::KeyName;
-use detectors::radius::{Estate, Finding, Judge, KnownKeys, Tables, classify::classify, survey};
+use detectors::radius::{
+    Estate, Finding, Judge, KnownKeys, SecretFinding, Tables, classify::classify, secrets, survey,
+};
 use scanner_core::blob::Origin;
 use scanner_core::material::{Kind, Occurrence};
 
@@ -37,6 +39,15 @@ pub(crate) struct News {
     pub(crate) allowed: Vec<Option<Allowance>>,
 }
 
+/// A new ordinary secret.
+#[derive(Debug)]
+pub(crate) struct SecretNews {
+    /// The secret, with its new places only.
+    pub(crate) finding: SecretFinding,
+    /// For each place: the commit that brought it.
+    pub(crate) commits: Vec<Option<String>>,
+}
+
 /// What came of it.
 #[derive(Debug, Default)]
 pub(crate) struct Judged {
@@ -46,10 +57,22 @@ pub(crate) struct Judged {
     pub(crate) below: Vec<News>,
     /// Keys that are new and allowed at every place.
     pub(crate) allowed: Vec<News>,
+    /// Ordinary secrets that block.
+    pub(crate) secrets: Vec<SecretNews>,
+    /// How many ordinary secrets are new and below `--fail-on`, and how many are allowed at every place.
+    pub(crate) secrets_below: usize,
+    pub(crate) secrets_allowed: usize,
     /// Allow entries that need attention.
     pub(crate) notices: Vec<Notice>,
     /// Allowances that do not count here.
     pub(crate) ignored: Vec<Allowance>,
+}
+
+impl Judged {
+    /// Whether anything blocks.
+    pub(crate) fn blocks(&self) -> bool {
+        !self.blocking.is_empty() || !self.secrets.is_empty()
+    }
 }
 
 /// What tells two keys at one spot of two versions of a file apart.
@@ -81,22 +104,25 @@ pub(crate) fn judge(
         }
         context.extend(group.related);
     }
-    if fresh.is_empty() {
+    let mut tokens = Vec::new();
+    for occurrence in estate.secrets {
+        for place in places(&oid(&occurrence.origin)) {
+            if !place.olds.iter().any(|old| known.covers_secret(old, &occurrence)) {
+                let occurrence = moved(&occurrence, &place.path);
+                commits.insert(spot(&occurrence), place.commit);
+                tokens.push(occurrence);
+            }
+        }
+    }
+    let now = crate::plan::end_of(policy.today);
+    let mut tokens = secrets(&Estate::new(tokens), now);
+    if fresh.is_empty() && tokens.is_empty() {
         return Judged::default();
     }
-    for occurrence in context.into_iter().filter(|occurrence| occurrence.material.kind != Kind::PrivateKey) {
-        fresh.extend(places(&oid(&occurrence.origin)).iter().map(|place| moved(&occurrence, &place.path)));
-    }
-    fresh.sort_by(|a, b| (&a.origin, a.offset).cmp(&(&b.origin, b.offset)));
-    let estate = Estate::new(fresh);
-    let (tables, lists, weak) = (Tables::built_in(), KnownKeys::built_in(), survey(&estate, 1));
-    let judge = Judge { tables: &tables, known: &lists, weak: &weak, now: crate::plan::end_of(policy.today) };
-    let mut findings = classify(&estate, judge);
-    // A hook is asked about keys that come, not about what trusts keys of others.
-    findings.retain(|finding| finding.private);
-    let ignored = if policy.inline { Vec::new() } else { not_obeyed(&mut findings, policy, pushed) };
+    let mut findings = if fresh.is_empty() { Vec::new() } else { judge_keys(fresh, context, places, now) };
+    let ignored = if policy.inline { Vec::new() } else { not_obeyed(&mut findings, &mut tokens, policy, pushed) };
 
-    let verdict = policy.allow.judge(&findings, &[], &policy.here, policy.today, false);
+    let verdict = policy.allow.judge(&findings, &tokens, &[], &policy.here, policy.today, false);
     let mut judged = Judged { notices: verdict.notices, ignored, ..Judged::default() };
     for (finding, allowed) in findings.into_iter().zip(verdict.allowed) {
         let commits = finding.occurrences.iter().map(|o| commits.get(&spot(o)).cloned().flatten()).collect();
@@ -109,17 +135,51 @@ pub(crate) fn judge(
             (false, false) => judged.below.push(news),
         }
     }
+    for (finding, allowed) in tokens.into_iter().zip(verdict.secrets) {
+        let commits = finding.occurrences.iter().map(|o| commits.get(&spot(o)).cloned().flatten()).collect();
+        match (allowed.iter().all(Option::is_some), policy.fail_on.fails_secret(&finding)) {
+            (true, _) => judged.secrets_allowed += 1,
+            (false, true) => judged.secrets.push(SecretNews { finding, commits }),
+            (false, false) => judged.secrets_below += 1,
+        }
+    }
     judged
 }
 
+/// Judges new keys with what lies around them.
+fn judge_keys(
+    mut fresh: Vec<Occurrence>,
+    context: Vec<Occurrence>,
+    places: &dyn Fn(&str) -> Vec<Place>,
+    now: i64,
+) -> Vec<Finding> {
+    for occurrence in context.into_iter().filter(|occurrence| occurrence.material.kind != Kind::PrivateKey) {
+        fresh.extend(places(&oid(&occurrence.origin)).iter().map(|place| moved(&occurrence, &place.path)));
+    }
+    fresh.sort_by(|a, b| (&a.origin, a.offset).cmp(&(&b.origin, b.offset)));
+    let estate = Estate::new(fresh);
+    let (tables, lists, weak) = (Tables::built_in(), KnownKeys::built_in(), survey(&estate, 1));
+    let judge = Judge { tables: &tables, known: &lists, weak: &weak, now };
+    let mut findings = classify(&estate, judge);
+    // A hook is asked about keys that come, not about what trusts keys of others.
+    findings.retain(|finding| finding.private);
+    findings
+}
+
 /// What would be allowed if the pusher had a say; takes the marks away.
-fn not_obeyed(findings: &mut [Finding], policy: &Policy, pushed: Option<&AllowList>) -> Vec<Allowance> {
+fn not_obeyed(
+    findings: &mut [Finding],
+    tokens: &mut [SecretFinding],
+    policy: &Policy,
+    pushed: Option<&AllowList>,
+) -> Vec<Allowance> {
     let nothing = AllowList::default();
-    let verdict = pushed.unwrap_or(&nothing).judge(findings, &[], &policy.here, policy.today, false);
-    for occurrence in findings.iter_mut().flat_map(|finding| &mut finding.occurrences) {
+    let verdict = pushed.unwrap_or(&nothing).judge(findings, tokens, &[], &policy.here, policy.today, false);
+    let of_keys = findings.iter_mut().flat_map(|finding| &mut finding.occurrences);
+    for occurrence in of_keys.chain(tokens.iter_mut().flat_map(|token| &mut token.occurrences)) {
         occurrence.allow = None;
     }
-    verdict.allowed.into_iter().flatten().flatten().collect()
+    verdict.allowed.into_iter().chain(verdict.secrets).flatten().flatten().collect()
 }
 
 fn moved(occurrence: &Occurrence, path: &Path) -> Occurrence {

@@ -13,7 +13,7 @@ use crate::args::LimitArgs;
 use crate::args::hook::CheckArgs;
 use crate::config::{self, Config};
 use crate::exit::Failure;
-use crate::plan::FailOn;
+use crate::plan::{FailOn, Search};
 
 /// Stands between the answers of one `git rev-parse`: it repeats options that it does not know, and a path may hold line
 /// feeds.
@@ -78,6 +78,8 @@ fn split<'a>(mut bytes: &'a [u8], between: &[u8]) -> Vec<&'a [u8]> {
 pub(crate) struct Policy {
     /// What blocks.
     pub(crate) fail_on: FailOn,
+    /// What is looked for.
+    pub(crate) search: Search,
     /// What is allowed.
     pub(crate) allow: AllowList,
     /// Limits of the engine.
@@ -108,6 +110,7 @@ impl Policy {
         let beside = args.config.as_ref().and_then(|named| here.join(named).parent()?.canonicalize().ok());
         let cores = std::thread::available_parallelism().map_or(1, Into::into);
         Ok(Self {
+            search: Search::new(args.only, &config.rules)?,
             fail_on: args.fail_on.or(config.fail_on).unwrap_or_default(),
             limits: LimitArgs::default().over(&config.limits),
             jobs: config.jobs.filter(|jobs| *jobs > 0).unwrap_or(cores),

@@ -52,11 +52,12 @@ pub(crate) fn run(args: &PreCommitArgs, here: &Path) -> Result<Exit, Failure> {
     let policy = Policy::load(&args.check, here, Some(root))?;
     let oids: Vec<String> = places.keys().cloned().collect();
     let common = Some(repository.common.as_path());
-    let mut scanned = Scanned::read(git, &oids, common, (policy.limits, policy.jobs), &Watch::default())?;
+    let mut scanned =
+        Scanned::read(git, &oids, common, (policy.search.0, policy.limits, policy.jobs), &Watch::default())?;
     let hits = scanned.hits();
     let olds: BTreeSet<String> =
         places.iter().filter(|(oid, _)| hits.contains(*oid)).flat_map(|(_, places)| olds(places)).collect();
-    let known = Known::read(git, &Vec::from_iter(olds), common, policy.limits)?;
+    let known = Known::read(git, &Vec::from_iter(olds), common, (policy.search.0, policy.limits))?;
 
     let path_of = |oid: &str| places.get(oid).and_then(|places| places.first()).map(|place| place.path.clone());
     let mut gaps = std::mem::take(&mut scanned.gaps);
@@ -71,7 +72,7 @@ pub(crate) fn run(args: &PreCommitArgs, here: &Path) -> Result<Exit, Failure> {
     page.judged(&judged, Words { adds: "this commit would add", bypass: BYPASS, allows: true });
     page.gaps(&gaps, "part of what is staged", BYPASS);
     page.say();
-    let outcome = Outcome { failing: !judged.blocking.is_empty(), incomplete: !gaps.is_empty(), ..Outcome::default() };
+    let outcome = Outcome { failing: judged.blocks(), incomplete: !gaps.is_empty(), ..Outcome::default() };
     Ok(Exit::of_scan(outcome, false, false))
 }
 

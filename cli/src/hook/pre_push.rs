@@ -54,11 +54,12 @@ pub(crate) fn run(args: &PrePushArgs, here: &Path) -> Result<Exit, Failure> {
     let listing = listing(git, &tips, &range)?;
     let oids: Vec<String> = listing.paths.keys().cloned().collect();
     let common = Some(repository.common.as_path());
-    let mut scanned = Scanned::read(git, &oids, common, (policy.limits, policy.jobs), &Watch::default())?;
+    let mut scanned =
+        Scanned::read(git, &oids, common, (policy.search.0, policy.limits, policy.jobs), &Watch::default())?;
     let hits = scanned.hits();
     let places = if hits.is_empty() { Places::new() } else { super::origin::places(git, &hits, &range, &tips)? };
     let olds: BTreeSet<String> = places.values().flatten().flat_map(|place| place.olds.iter().cloned()).collect();
-    let known = Known::read(git, &Vec::from_iter(olds), common, policy.limits)?;
+    let known = Known::read(git, &Vec::from_iter(olds), common, (policy.search.0, policy.limits))?;
 
     let name = |oid: &str| name(oid, &listing.paths, &scanned.seen.kinds);
     let mut gaps = scanned.gaps.clone();
@@ -75,7 +76,7 @@ pub(crate) fn run(args: &PrePushArgs, here: &Path) -> Result<Exit, Failure> {
     page.judged(&judged, Words { adds: "this push would publish", bypass: BYPASS, allows: true });
     page.gaps(&gaps, "part of what is pushed", BYPASS);
     page.say();
-    let outcome = Outcome { failing: !judged.blocking.is_empty(), incomplete: !gaps.is_empty(), ..Outcome::default() };
+    let outcome = Outcome { failing: judged.blocks(), incomplete: !gaps.is_empty(), ..Outcome::default() };
     Ok(Exit::of_scan(outcome, false, false))
 }
 

@@ -91,12 +91,13 @@ fn check(args: &PreReceiveArgs, here: &Path, page: &mut Page) -> Result<Exit, Fa
     };
     let common = Some(repository.common.as_path());
     let left = args.budget.saturating_sub(began.elapsed());
-    let mut scanned =
-        in_time(left, |watch| Scanned::read(reading, &oids, common, (policy.limits, policy.jobs), watch))?;
+    let mut scanned = in_time(left, |watch| {
+        Scanned::read(reading, &oids, common, (policy.search.0, policy.limits, policy.jobs), watch)
+    })?;
     let all = oids.len() as u64;
     if scanned.interrupted && args.on_timeout == OnTimeout::Block {
         // It is refused either way, and the host's clock runs: which of the keys are new is not asked any more.
-        let holding = scanned.hits().len() as u64;
+        let holding = scanned.keys().len() as u64;
         too_slow(scanned.read, all, args, page);
         if holding > 0 {
             page.line(format!("keyradius: {} a private key", plural(holding, "object holds", "objects hold")));
@@ -114,7 +115,7 @@ fn check(args: &PreReceiveArgs, here: &Path, page: &mut Page) -> Result<Exit, Fa
     let hits = scanned.hits();
     let places = if hits.is_empty() { Places::new() } else { super::origin::places(git, &hits, &range, &tips)? };
     let olds: BTreeSet<String> = places.values().flatten().flat_map(|place| place.olds.iter().cloned()).collect();
-    let known = Known::read(git, &Vec::from_iter(olds), common, policy.limits)?;
+    let known = Known::read(git, &Vec::from_iter(olds), common, (policy.search.0, policy.limits))?;
 
     let kinds = std::mem::take(&mut scanned.seen.kinds);
     let name = |oid: &str| name(oid, &paths, &kinds);
@@ -138,7 +139,7 @@ fn check(args: &PreReceiveArgs, here: &Path, page: &mut Page) -> Result<Exit, Fa
     if interrupted {
         too_slow(read, all, args, page);
     }
-    let outcome = Outcome { failing: !judged.blocking.is_empty(), incomplete: !gaps.is_empty(), ..Outcome::default() };
+    let outcome = Outcome { failing: judged.blocks(), incomplete: !gaps.is_empty(), ..Outcome::default() };
     Ok(Exit::of_scan(outcome, false, false))
 }
 

@@ -6,7 +6,7 @@ use detectors::radius::{Finding, RoleScore};
 use scanner_core::blob::printable_path;
 use scanner_core::error::Gap;
 
-use super::judge::{Judged, News};
+use super::judge::{Judged, News, SecretNews};
 use crate::allow::{Allowance, hex};
 use crate::out;
 use crate::report::words::{escape, plural, protection, wrap};
@@ -16,6 +16,9 @@ const WIDTH: usize = 88;
 
 /// Keys that are told whole; the others are counted.
 const KEYS: usize = 10;
+
+/// Ordinary secrets that are told, a line each.
+const SECRETS: usize = 20;
 
 /// Places that are told of one key, and inputs that could not be read.
 const PLACES: usize = 5;
@@ -84,9 +87,26 @@ impl Page {
             let count = plural(judged.allowed.len() as u64, "new key is", "new keys are");
             self.line(format!("keyradius: note: {count} allowed: {}", places.join(", ")));
         }
-        if judged.blocking.is_empty() {
+        for (count, what) in [(judged.secrets_below, "not blocked (--fail-on)"), (judged.secrets_allowed, "allowed")] {
+            if count > 0 {
+                let count = plural(count as u64, "new ordinary secret is", "new ordinary secrets are");
+                self.line(format!("keyradius: note: {count} {what}"));
+            }
+        }
+        if !judged.blocks() {
             return;
         }
+        if !judged.blocking.is_empty() {
+            self.blocking(judged, words);
+        }
+        if !judged.secrets.is_empty() {
+            self.secrets(judged, words);
+        }
+        self.line("");
+        self.ways_out(judged, words);
+    }
+
+    fn blocking(&mut self, judged: &Judged, words: Words) {
         let count = plural(judged.blocking.len() as u64, "new key", "new keys");
         self.line(format!("keyradius: {} {count}", words.adds));
         for news in judged.blocking.iter().take(KEYS) {
@@ -98,8 +118,34 @@ impl Page {
             self.line("");
             self.line(format!("  and {}", plural(more as u64, "key more", "keys more")));
         }
-        self.line("");
-        self.ways_out(judged, words);
+    }
+
+    /// Ordinary secrets, a line each: behind all keys.
+    fn secrets(&mut self, judged: &Judged, words: Words) {
+        let count = plural(judged.secrets.len() as u64, "new ordinary secret", "new ordinary secrets");
+        self.line(format!("keyradius: {} {count}", words.adds));
+        for SecretNews { finding, commits } in judged.secrets.iter().take(SECRETS) {
+            let Some(first) = finding.occurrences.first() else { continue };
+            let mut place = format!("{}:{}", first.origin, first.line);
+            if let Some(Some(commit)) = commits.first() {
+                let _ = write!(place, " in commit {}", commit.get(..SHORT).unwrap_or(commit));
+            }
+            if finding.occurrences.len() > 1 {
+                let _ = write!(place, " and {} more", finding.occurrences.len() - 1);
+            }
+            self.line(format!(
+                "{:>4}  {}  {place}  {} · {} · {}",
+                finding.severity_text(),
+                finding.secret.rule,
+                finding.verdict(),
+                escape(finding.secret.next),
+                finding.id
+            ));
+        }
+        let more = judged.secrets.len().saturating_sub(SECRETS);
+        if more > 0 {
+            self.line(format!("  and {}", plural(more as u64, "secret more", "secrets more")));
+        }
     }
 
     fn news(&mut self, news: &News) {
@@ -138,9 +184,11 @@ impl Page {
     }
 
     fn ways_out(&mut self, judged: &Judged, words: Words) {
-        let id = judged.blocking.first().map(|news| news.finding.id.as_str()).unwrap_or_default();
+        let key = judged.blocking.first().map(|news| news.finding.id.as_str());
+        let id = key.or(judged.secrets.first().map(|news| news.finding.id.as_str())).unwrap_or_default();
         if words.allows {
-            self.line("If a key belongs there, say why, beside it or in keyradius.toml at the root:");
+            let what = if key.is_some() { "key" } else { "secret" };
+            self.line(format!("If a {what} belongs there, say why, beside it or in keyradius.toml at the root:"));
             self.line("  keyradius:allow reason=\"...\"       (on its line or the line above)");
             self.line(format!("  [[allow]]\n{0}  finding = \"{id}\"\n{0}  reason = \"...\"", self.prefix));
         }

@@ -1,7 +1,7 @@
 //! Choices with a meaning: the format of a report, and what makes a scan fail.
 
 use clap::ValueEnum;
-use detectors::radius::{Finding, Tier};
+use detectors::radius::{Finding, SecretFinding, Tier};
 
 use super::units;
 
@@ -17,6 +17,13 @@ pub(crate) enum Format {
     Jsonl,
     /// SARIF 2.1.0, for code scanning
     Sarif,
+}
+
+/// What is looked for, where it is not everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Only {
+    /// Keys, certificates and keystores
+    Signing,
 }
 
 /// Severities below this (in tenths) are notes: shown, and no reason to fail unless asked for by number.
@@ -70,6 +77,15 @@ impl FailOn {
             Self::Severity(tenths) => finding.severity >= tenths,
         }
     }
+
+    /// Whether this ordinary secret makes the scan fail. It has no tier, and signs nothing.
+    pub(crate) fn fails_secret(self, finding: &SecretFinding) -> bool {
+        match self {
+            Self::None | Self::Signing | Self::Tier(_) => false,
+            Self::Any => finding.severity >= NOTE_BELOW,
+            Self::Severity(tenths) => finding.severity >= tenths,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -94,6 +110,25 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(FailOn::parse(text).ok(), meant, "{text}");
+        }
+    }
+
+    #[test]
+    fn ordinary_secrets_fail_by_number_and_by_default() {
+        let mut finding = samples::secrets().remove(0);
+        for (severity, fail_on, fails) in [
+            (45, "any", true),
+            (10, "any", false),
+            (10, "0.5", true),
+            (45, "4.5", true),
+            (45, "4.6", false),
+            (55, "signing", false),
+            (55, "T4", false),
+            (55, "none", false),
+        ] {
+            finding.severity = severity;
+            let choice = FailOn::parse(fail_on).expect(fail_on);
+            assert_eq!(choice.fails_secret(&finding), fails, "{severity} {fail_on}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod choice;
 mod lists;
+mod search;
 mod surroundings;
 pub(crate) mod units;
 
@@ -20,8 +21,9 @@ use crate::args::{AutoNever, ScanArgs, When};
 use crate::config::{self, Config};
 use crate::exit::Failure;
 
-pub(crate) use choice::{FailOn, Format, NOTE_BELOW};
+pub(crate) use choice::{FailOn, Format, NOTE_BELOW, Only};
 pub(crate) use lists::Lists;
+pub(crate) use search::Search;
 pub(crate) use surroundings::Surroundings;
 
 /// Everything a scan needs, checked.
@@ -58,6 +60,8 @@ pub(crate) struct Plan {
     pub(crate) git: git::Options,
     /// What is allowed.
     pub(crate) allow: AllowList,
+    /// What is looked for.
+    pub(crate) search: Search,
     /// The user's own lists of known keys.
     pub(crate) lists: Lists,
     /// Whether passwords are tried on locked keystores.
@@ -116,6 +120,7 @@ impl Plan {
         clock.today = args.today.unwrap_or(clock.today);
         let lists = Lists::read(&args.known_keys, args.badkeys_blocklist.as_deref(), &around.directory)?;
         let limits = args.limits.over(&config.limits);
+        let search = Search::new(args.only, &config.rules)?;
         let output = open_output(args.output)?;
         let to_terminal = around.stdout_terminal && matches!(output, Output::Stdout);
         let look = Look {
@@ -153,6 +158,7 @@ impl Plan {
                 shortcut: !args.no_delta_shortcut,
             },
             allow: config.allow,
+            search,
             lists,
             passwords: !args.no_passwords,
             clock,

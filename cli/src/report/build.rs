@@ -15,7 +15,7 @@ use scanner_core::material::{self, CertFacts, Identity, Kind, Material, Proof};
 use super::model::{
     Algorithm, Allowance, Certificate, Command, Commit, Evidence, Exposure, Finding, Gap, Git, Key, Known, Label, Link,
     Modifier, Occurrence, Opened, Place, Playbook, Protection, Public, PublicPlace, Reference, Related, Repository,
-    Role, Rule, Section, Spot, Step, UsedBy, Weakness,
+    Role, Rule, Secret, Section, Spot, Step, UsedBy, Weakness,
 };
 use crate::allow::{self, hex};
 
@@ -53,6 +53,27 @@ pub(crate) fn finding(finding: radius::Finding, allowed: Vec<Option<allow::Allow
         exposure: None,
         playbook,
         references,
+    }
+}
+
+/// An ordinary secret as the report tells it. `allowed` goes with its occurrences, one by one.
+pub(crate) fn secret(finding: radius::SecretFinding, allowed: Vec<Option<allow::Allowance>>) -> Secret {
+    let allowed = allowed.into_iter().chain(std::iter::repeat(None));
+    let facts = finding.secret;
+    Secret {
+        id: finding.id,
+        kind: "secret",
+        rule: facts.rule,
+        title: facts.title,
+        severity: tenths(finding.severity),
+        class: finding.class.id(),
+        verdict: facts.verdict.id(),
+        expires: facts.expires.and_then(time),
+        expired: finding.expired,
+        unlocks: facts.unlocks,
+        next_step: facts.next,
+        user_rule: facts.by_user,
+        occurrences: finding.occurrences.into_iter().zip(allowed).map(|(o, allowed)| occurrence(o, allowed)).collect(),
     }
 }
 
@@ -387,6 +408,7 @@ const fn kind(kind: Kind) -> &'static str {
         Kind::Certificate => "certificate",
         Kind::Keystore => "keystore",
         Kind::Reference => "reference",
+        Kind::Secret => "secret",
     }
 }
 
@@ -411,7 +433,7 @@ impl PublicMaterial {
     /// All of it.
     pub(crate) fn of(occurrences: &[material::Occurrence]) -> Self {
         let public = |occurrence: &&material::Occurrence| {
-            !matches!(occurrence.material.kind, Kind::PrivateKey | Kind::Reference)
+            !matches!(occurrence.material.kind, Kind::PrivateKey | Kind::Reference | Kind::Secret)
         };
         Self(occurrences.iter().filter(public).map(public_place).collect())
     }

@@ -1,4 +1,4 @@
-//! The report as lines: one JSON object per finding, one per playbook, then one with everything else. For pipes and log shippers.
+//! The report as lines: one JSON object per finding, one per ordinary secret, one per playbook, then one with everything else. For pipes and log shippers.
 
 use std::io::{self, Write};
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Report;
 use super::json::line;
-use super::model::{Coverage, Finding, Notice, Playbook, Public, Scan, Summary, Tool};
+use super::model::{Coverage, Finding, Notice, Playbook, Public, Scan, Secret, Summary, Tool};
 
 #[derive(Serialize)]
 struct FindingLine<'a> {
@@ -15,6 +15,15 @@ struct FindingLine<'a> {
     status: &'static str,
     #[serde(flatten)]
     finding: &'a Finding,
+}
+
+#[derive(Serialize)]
+struct SecretLine<'a> {
+    r#type: &'static str,
+    /// `open` or `allowed`.
+    status: &'static str,
+    #[serde(flatten)]
+    secret: &'a Secret,
 }
 
 #[derive(Serialize)]
@@ -43,6 +52,11 @@ pub(crate) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             line(&FindingLine { r#type: "finding", status, finding }, out)?;
         }
     }
+    for (status, secrets) in [("open", &report.secrets), ("allowed", &report.allowed_secrets)] {
+        for secret in secrets {
+            line(&SecretLine { r#type: "secret", status, secret }, out)?;
+        }
+    }
     for playbook in &report.playbooks {
         line(&PlaybookLine { r#type: "playbook", playbook }, out)?;
     }
@@ -69,6 +83,9 @@ mod tests {
             (finding, open),
             (finding, open),
             (finding, Some("allowed")),
+            (Some("secret"), open),
+            (Some("secret"), open),
+            (Some("secret"), Some("allowed")),
             (Some("playbook"), None),
             (Some("summary"), None),
         ];

@@ -19,10 +19,14 @@ pub(crate) struct Report {
     pub(crate) summary: Summary,
     /// Ranked: the first is the worst.
     pub(crate) findings: Vec<Finding>,
+    /// Ordinary secrets, ranked apart from keys and among themselves.
+    pub(crate) secrets: Vec<Secret>,
     /// Public material that belongs to no finding, by kind.
     pub(crate) public: Vec<Public>,
     /// Findings of which every occurrence is allowed.
     pub(crate) allowed: Vec<Finding>,
+    /// Ordinary secrets likewise.
+    pub(crate) allowed_secrets: Vec<Secret>,
     /// What to do, once for each role that a finding names as its playbook.
     pub(crate) playbooks: Vec<Playbook>,
     pub(crate) coverage: Coverage,
@@ -66,6 +70,9 @@ pub(crate) struct Summary {
     /// Places of all findings.
     pub(crate) places: usize,
     pub(crate) by_tier: BTreeMap<&'static str, usize>,
+    /// Ordinary secrets, counted nowhere else.
+    pub(crate) secrets: usize,
+    pub(crate) secret_places: usize,
     pub(crate) allowed: usize,
     /// Inputs that could not be read, or not to their end.
     pub(crate) skipped: usize,
@@ -116,6 +123,33 @@ pub(crate) struct Finding {
     pub(crate) playbook: String,
     /// What the finding is called by others.
     pub(crate) references: Vec<Reference>,
+}
+
+/// An ordinary secret, with every place it lies.
+#[derive(Debug, Serialize)]
+#[allow(clippy::struct_field_names, reason = "the published names")]
+pub(crate) struct Secret {
+    pub(crate) id: String,
+    /// `secret`.
+    pub(crate) kind: &'static str,
+    /// The rule that found it: of `docs/secrets.md`, or of the user.
+    pub(crate) rule: &'static str,
+    pub(crate) title: &'static str,
+    /// 0.0 to 10.0, one decimal.
+    pub(crate) severity: f64,
+    /// How far it reaches: `publish`, `account`, `service`, `password` or `note`.
+    pub(crate) class: &'static str,
+    /// What its own structure says: `shape`, `decodes` or `checksum`.
+    pub(crate) verdict: &'static str,
+    /// When it ends, where it says so. RFC 3339, UTC.
+    pub(crate) expires: Option<String>,
+    /// Whether that is over.
+    pub(crate) expired: bool,
+    pub(crate) unlocks: &'static str,
+    pub(crate) next_step: &'static str,
+    /// Whether a rule of the user found it.
+    pub(crate) user_rule: bool,
+    pub(crate) occurrences: Vec<Occurrence>,
 }
 
 /// An entry of a catalogue of weaknesses or controls.

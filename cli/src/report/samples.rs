@@ -10,8 +10,8 @@ use scanner_core::error::{Gap, Reason};
 use scanner_core::git;
 use scanner_core::git::oid::{Format, ObjectId};
 use scanner_core::material::{
-    Algorithm, CertFacts, CommitFacts, Encoding, How, KeyId, Kind, Label, Material, Name, Occurrence, Opened, Proof,
-    Protection, ProtectionState, Provenance, PublicHalf, Reach, Reference,
+    Algorithm, CertFacts, CommitFacts, Encoding, How, KeyId, Kind, Label, Material, Name, Occurrence, Opened,
+    OrdinarySecret, Proof, Protection, ProtectionState, Provenance, PublicHalf, Reach, Reference, SecretClass, Verdict,
 };
 use serde_json::Value;
 
@@ -236,6 +236,48 @@ pub(crate) fn opaque() -> radius::Finding {
     }
 }
 
+/// A token that publishes, in two places, and one that has ended.
+pub(crate) fn secrets() -> Vec<radius::SecretFinding> {
+    let token = |rule, title, class, verdict| OrdinarySecret {
+        rule,
+        title,
+        class,
+        unlocks: "publishes packages",
+        next: "revoke it",
+        verdict,
+        expires: None,
+        by_user: false,
+    };
+    let place = |path: &str, line, secret: &OrdinarySecret| {
+        let mut occurrence = occurrence(path, line);
+        occurrence.material = Material::new(Kind::Secret, "secrets", Encoding::Text, 0..10);
+        occurrence.material.labels = vec![Label::new("issuer", b"acme\x1b[2J")];
+        occurrence.material.secret = Some(Box::new(secret.clone()));
+        occurrence
+    };
+    let npm = token("npm-token", "npm token", SecretClass::Publish, Verdict::Checksum);
+    let mut jwt = token("jwt", "JSON Web Token", SecretClass::Password, Verdict::Decodes);
+    jwt.expires = Some(1_700_000_000);
+    vec![
+        radius::SecretFinding {
+            id: "kr1:00000000000000bb".into(),
+            class: SecretClass::Publish,
+            severity: 55,
+            expired: false,
+            occurrences: vec![place("ci\x1b[2J.yml", 7, &npm), place(".npmrc", 1, &npm)],
+            secret: npm,
+        },
+        radius::SecretFinding {
+            id: "kr1:00000000000000cc".into(),
+            class: SecretClass::Note,
+            severity: 10,
+            expired: true,
+            occurrences: vec![place("old.txt", 3, &jwt)],
+            secret: jwt,
+        },
+    ]
+}
+
 fn score(role: &str, score: i32, band: Band, tier: Tier) -> RoleScore {
     RoleScore {
         role: role.into(),
@@ -265,6 +307,8 @@ pub(crate) fn report() -> Report {
         public: build::PublicMaterial::of(&public).unrelated(findings.iter(), true),
         playbooks: build::playbooks(findings.iter()).into_iter().take(1).collect(),
         findings,
+        secrets: secrets().into_iter().map(|secret| build::secret(secret, Vec::new())).collect(),
+        allowed_secrets: vec![build::secret(secrets().remove(1), vec![Some(allowance.clone())])],
         allowed: vec![build::finding(allowed, vec![Some(allowance)])],
         coverage: Coverage {
             files: 12_483,
@@ -302,13 +346,17 @@ pub(crate) fn empty() -> Report {
             notes: 0,
             places: 0,
             by_tier: ["T0", "T1", "T2", "T3", "T4"].map(|tier| (tier, 0)).into(),
+            secrets: 0,
+            secret_places: 0,
             allowed: 0,
             skipped: 0,
             unopened: 0,
         },
         findings: Vec::new(),
+        secrets: Vec::new(),
         public: Vec::new(),
         allowed: Vec::new(),
+        allowed_secrets: Vec::new(),
         playbooks: Vec::new(),
         coverage: Coverage {
             files: 0,

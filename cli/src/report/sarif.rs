@@ -12,8 +12,10 @@ use serde_json::{Value, json};
 
 use super::Report;
 use super::json::pretty;
-use super::model::{Finding, Gap, Occurrence, Place, Playbook, Spot};
+use super::model::{Finding, Gap, Occurrence, Place, Playbook, Secret, Spot};
 use super::words;
+
+mod secrets;
 
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
@@ -31,11 +33,18 @@ pub(crate) fn render(report: &Report, out: &mut dyn io::Write) -> io::Result<()>
     let mut findings: Vec<(&Finding, bool)> = report.findings.iter().map(|finding| (finding, false)).collect();
     findings.extend(report.allowed.iter().map(|finding| (finding, true)));
     findings.sort_by(|a, b| a.1.cmp(&b.1).then(b.0.severity.total_cmp(&a.0.severity)));
-    let cut = findings.len().saturating_sub(MOST_RESULTS);
+    let mut ordinary: Vec<(&Secret, bool)> = report.secrets.iter().map(|secret| (secret, false)).collect();
+    ordinary.extend(report.allowed_secrets.iter().map(|secret| (secret, true)));
+    let cut = (findings.len() + ordinary.len()).saturating_sub(MOST_RESULTS);
     findings.truncate(MOST_RESULTS);
+    // What does not fit is an ordinary secret before it is a key.
+    ordinary.truncate(MOST_RESULTS - findings.len());
 
-    let rules = rules(&findings, &report.playbooks);
-    let results: Vec<Value> = findings.iter().map(|(finding, allowed)| result(finding, *allowed, &rules)).collect();
+    let mut rules = rules(&findings, &report.playbooks);
+    rules.extend(secrets::rules(&ordinary));
+    rules.sort_by(|a, b| a.id.cmp(&b.id));
+    let mut results: Vec<Value> = findings.iter().map(|(finding, allowed)| result(finding, *allowed, &rules)).collect();
+    results.extend(ordinary.iter().map(|(secret, allowed)| secrets::result(secret, *allowed, &rules)));
     let scan = &report.scan;
     let log = json!({
         "$schema": SCHEMA,
@@ -80,7 +89,6 @@ fn rules(findings: &[(&Finding, bool)], playbooks: &[Playbook]) -> Vec<Rule> {
             rules.push(Rule { json: rule(&id, finding, worst, playbook), id });
         }
     }
-    rules.sort_by(|a, b| a.id.cmp(&b.id));
     rules
 }
 
@@ -233,14 +241,14 @@ fn result(finding: &Finding, allowed: bool, rules: &[Rule]) -> Value {
         insert(&mut value, "ruleIndex", json!(index));
     }
     if allowed {
-        insert(&mut value, "suppressions", suppressions(finding));
+        insert(&mut value, "suppressions", suppressions(&finding.occurrences));
     }
     value
 }
 
-fn suppressions(finding: &Finding) -> Value {
+fn suppressions(occurrences: &[Occurrence]) -> Value {
     let mut seen = Vec::new();
-    for allowed in finding.occurrences.iter().filter_map(|occurrence| occurrence.allowed.as_ref()) {
+    for allowed in occurrences.iter().filter_map(|occurrence| occurrence.allowed.as_ref()) {
         let kind = if allowed.by == "inline" { "inSource" } else { "external" };
         let reason = if allowed.reason.is_empty() { "no reason given" } else { &allowed.reason };
         let suppression = json!({
@@ -440,7 +448,15 @@ mod tests {
         render(&samples::report(), &mut bytes).expect("a log");
         let log: Value = serde_json::from_slice(&bytes).expect("JSON");
         let results = log["runs"][0]["results"].as_array().expect("results");
-        assert_eq!(results.len(), 3);
+        assert_eq!(results.len(), 6);
+        assert_eq!(results[3]["ruleId"], "SECRET-NPM-TOKEN");
+        assert_eq!(results[4]["ruleId"], "SECRET-JWT-NOTE");
+        assert_eq!(results[5]["suppressions"][0]["kind"], "external");
+        let rules = log["runs"][0]["tool"]["driver"]["rules"].as_array().expect("rules");
+        for result in results {
+            let index = result["ruleIndex"].as_u64().expect("an index") as usize;
+            assert_eq!(rules[index]["id"], result["ruleId"]);
+        }
         assert_eq!(results[0]["level"], "error");
         assert_eq!(results[0]["relatedLocations"].as_array().map(Vec::len), Some(15));
         assert!(results[0].get("suppressions").is_none());

@@ -129,6 +129,16 @@ pub(crate) fn protection(state: &str) -> &'static str {
     }
 }
 
+/// What the structure of an ordinary secret says of it.
+pub(crate) fn verdict(verdict: &str, expired: bool) -> &'static str {
+    match (verdict, expired) {
+        (_, true) => "expired",
+        ("checksum", false) => "checksum fits",
+        ("decodes", false) => "decodes",
+        _ => "shape only",
+    }
+}
+
 /// Why something could not be read.
 pub(crate) fn reason(id: &str) -> &'static str {
     match id {

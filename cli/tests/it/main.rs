@@ -7,5 +7,6 @@ mod git;
 mod hook;
 mod scan;
 mod secrecy;
+mod secrets;
 mod usage;
 mod workshop;

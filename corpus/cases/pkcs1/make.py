@@ -49,7 +49,7 @@ f.tool("key_and_chain.pem", "cat rsa2048.pem leaf.pem ca.pem > key_and_chain.pem
 f.tool("chain_and_key.pem", "cat leaf.pem ca.pem rsa2048.pem > chain_and_key.pem", [key], chain)
 f.run("openssl x509 -in leaf.pem -text > leaf.txt")
 f.tool("text_chain_and_key.pem", "cat leaf.txt rsa2048.pem > text_chain_and_key.pem", [key], chain[:1])
-f.tool("with_text.pem", "openssl rsa -in rsa1024.pem -traditional -text -out with_text.pem", [two[0]])
+f.tool("with_text.pem", "openssl rsa -in rsa1024.pem -traditional -text -out with_text.pem", [two[0], f.key("rsa1024.pem", "text_dump")])
 
 # A label that does not match its content: the content decides.
 f.add("labelled_private_key.pem", pem("PRIVATE KEY", der_of(text)), f"{base}, label changed to PRIVATE KEY", [key])

@@ -3,9 +3,11 @@
 mod cases;
 mod docs;
 mod hostile;
+mod images;
 mod open;
 mod radius;
 mod scenarios;
+mod secrets;
 mod sqlite;
 mod tidy;
 mod usage_docs;

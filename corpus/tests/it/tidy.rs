@@ -86,6 +86,13 @@ fn the_prefilter_stays_hot() {
     assert!(text <= most && binary <= most, "{text} text and {binary} binary anchors: each {HOT} cost a pass");
 }
 
+/// Ordinary secrets have three passes of their own: more literals would cost everybody, whatever they look for.
+#[test]
+fn ordinary_secrets_take_three_passes() {
+    let anchors: usize = detectors::SECRETS.iter().map(|detector| detector.anchors().len()).sum();
+    assert!(anchors <= 3 * HOT, "{anchors} anchors of ordinary secrets: each {HOT} cost a pass");
+}
+
 #[test]
 fn no_anchor_is_the_start_of_another() {
     let all: BTreeSet<&[u8]> =

@@ -1,7 +1,7 @@
 //! PKCS#8 PrivateKeyInfo (RFC 5208) and OneAsymmetricKey (RFC 5958): PEM `PRIVATE KEY`, and DER at any offset.
 //!
-//! Reads RSA, RSA-PSS, EC (named and explicit curves), DSA, Ed25519, Ed448, X25519, X448, and Diffie-Hellman for what
-//! it is. Version 1 with the public key inside is read in the RFC's form and in the older one of ring and Java.
+//! Reads RSA, RSA-PSS, EC (named and explicit curves), DSA, Ed25519, Ed448, X25519, X448, ML-DSA (seed, expanded or both),
+//! SLH-DSA, and Diffie-Hellman for what it is. Version 1 with the public key inside is read in the RFC's form and in the older one of ring and Java.
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
@@ -19,11 +19,12 @@ static ABOUT: About = About {
     detects: "PrivateKeyInfo structures in PEM (PRIVATE KEY) and in DER at any offset, whatever the algorithm inside. \
               Verified by the arithmetic of the algorithm where the structure holds both halves; the public half is \
               derived where it holds only the private one.",
-    blind_to: "Algorithms that it does not know (ML-DSA, GOST) are not reported. DER of a key without redundancy inside \
+    blind_to: "Algorithms that it does not know (GOST, ML-KEM) are not reported. Of SLH-DSA the public half is believed as it \
+               stands in the private key. DER of a key without redundancy inside \
                a program is reported only if its bytes look random, because programs carry templates of such keys.",
     respond: "The key is readable by whoever has the file. Find out who believes it (certificates and places of the \
               public half are listed with the finding), replace it there, then revoke.",
-    references: &["RFC 5208", "RFC 5958", "RFC 8410", "CWE-321"],
+    references: &["RFC 5208", "RFC 5958", "RFC 8410", "RFC 9881", "RFC 9909", "CWE-321"],
 };
 
 impl Detector for Pkcs8 {
@@ -32,7 +33,7 @@ impl Detector for Pkcs8 {
     }
 
     fn anchors(&self) -> &'static [Anchor] {
-        &[armor::ANCHOR, locate::PKCS_OID, locate::EC_OID, locate::DSA_OID, locate::RFC8410]
+        &[armor::ANCHOR, locate::PKCS_OID, locate::EC_OID, locate::DSA_OID, locate::RFC8410, locate::NIST_OID]
     }
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {

@@ -30,7 +30,7 @@ impl Detector for Spki {
     }
 
     fn anchors(&self) -> &'static [Anchor] {
-        &[armor::ANCHOR, locate::PKCS_OID, locate::EC_OID, locate::DSA_OID, locate::RFC8410]
+        &[armor::ANCHOR, locate::PKCS_OID, locate::EC_OID, locate::DSA_OID, locate::RFC8410, locate::NIST_OID]
     }
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {

@@ -7,6 +7,7 @@
 
 mod cipher;
 mod encrypted_pkcs8;
+mod fastlane_match;
 mod jks;
 mod kdf;
 mod legacy_pem;
@@ -19,6 +20,8 @@ mod pbe;
 mod pkcs12;
 mod putty;
 mod settle;
+mod ssh1;
+mod ssh2_com;
 mod trial;
 mod words;
 

@@ -56,6 +56,8 @@ pub struct Estate {
     pub public: Vec<KeyGroup>,
     /// Materials without a key that could be told.
     pub others: Vec<Occurrence>,
+    /// Ordinary secrets.
+    pub secrets: Vec<Occurrence>,
     /// Where the scan began: what stands above says nothing about a key.
     roots: Vec<PathBuf>,
     /// What lies in one directory; worked out when it is first asked for.
@@ -68,11 +70,18 @@ impl Estate {
         occurrences.sort_by(in_order);
         let linked = Linked::of(&occurrences);
         let mut keys: BTreeMap<KeyName, KeyGroup> = BTreeMap::new();
-        let (mut public, mut references) = (Vec::new(), Vec::new());
+        let (mut public, mut references, mut secrets) = (Vec::new(), Vec::new(), Vec::new());
         for occurrence in occurrences {
-            if occurrence.material.kind == Kind::Reference {
-                references.push(occurrence);
-                continue;
+            match occurrence.material.kind {
+                Kind::Reference => {
+                    references.push(occurrence);
+                    continue;
+                }
+                Kind::Secret => {
+                    secrets.push(occurrence);
+                    continue;
+                }
+                _ => {}
             }
             let (name, half) = match name(&occurrence, &linked) {
                 Some((name, half)) if is_private(&occurrence) => (name, half),
@@ -103,6 +112,7 @@ impl Estate {
             keys: keys.into_values().collect(),
             public: alone.into_values().collect(),
             others,
+            secrets,
             roots: Vec::new(),
             beside: OnceLock::new(),
         };

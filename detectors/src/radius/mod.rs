@@ -11,6 +11,7 @@ pub mod playbook;
 mod posture;
 pub mod rank;
 pub mod rules;
+pub mod secrets;
 mod severity;
 pub mod tables;
 pub mod weakness;
@@ -23,6 +24,7 @@ pub use classify::Judge;
 pub use estate::Estate;
 pub use known::{Known, KnownKeys};
 pub use link::Use;
+pub use secrets::{SecretFinding, secrets};
 pub use tables::Tables;
 pub use weakness::{Weaknesses, survey};
 

@@ -60,7 +60,8 @@ pub(crate) fn private_key(
     Ok(())
 }
 
-fn material(key: PrivateKey, der: &[u8], encoding: Encoding, span: Range<usize>) -> Material {
+/// What a private key that was read is reported as.
+pub(crate) fn material(key: PrivateKey, der: &[u8], encoding: Encoding, span: Range<usize>) -> Material {
     let mut material = Material::new(Kind::PrivateKey, key.format, encoding, span);
     material.proof = if key.verified { Proof::Verified } else { Proof::Structure };
     material.protection = Some(Protection::plaintext());

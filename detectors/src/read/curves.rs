@@ -34,6 +34,11 @@ pub(crate) struct Curve {
     n: &'static [u8],
 }
 
+/// Every curve of the table.
+pub(crate) fn all() -> &'static [Curve] {
+    table::CURVES
+}
+
 /// The curve with this OID.
 pub(crate) fn by_oid(oid: &[u8]) -> Option<&'static Curve> {
     table::CURVES.iter().find(|curve| curve.oid == oid)

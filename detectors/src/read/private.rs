@@ -8,6 +8,7 @@ use scanner_core::material::PublicHalf;
 use zeroize::Zeroizing;
 
 use super::ber::{self, BIT_STRING, INTEGER, OCTET_STRING, OID, Reader, SEQUENCE};
+use super::post_quantum::{self, Set};
 use super::proof;
 use super::public::{self, Domain, PublicKey, Raw};
 
@@ -254,9 +255,10 @@ pub(crate) fn pkcs8(der: &[u8]) -> Result<PrivateKey, Malformed> {
         public::OID_EC => ec(&octets, Some(public::domain(&mut algorithm)?))?,
         public::OID_DSA => dsa_pkcs8(&mut algorithm, &octets)?,
         public::OID_DH => dh(&mut algorithm, &octets)?,
-        _ => match Raw::from_oid(oid) {
-            Some(kind) => raw(kind, &octets, public)?,
-            None => return Err(Malformed::new("private key algorithm", 0)),
+        _ => match (Raw::from_oid(oid), Set::from_oid(oid)) {
+            (Some(kind), _) => raw(kind, &octets, public)?,
+            (None, Some(set)) => post_quantum(set, &octets, public)?,
+            (None, None) => return Err(Malformed::new("private key algorithm", 0)),
         },
     };
     key.format = "pkcs8";
@@ -333,9 +335,30 @@ fn raw(kind: Raw, octets: &[u8], public: Option<&[u8]>) -> Result<PrivateKey, Ma
     })
 }
 
+/// ML-DSA and SLH-DSA.
+fn post_quantum(set: &'static Set, octets: &[u8], public: Option<&[u8]>) -> Result<PrivateKey, Malformed> {
+    let derived = post_quantum::private(set, octets, looks_random)?;
+    let agrees = public.map(|public| public == derived.public);
+    let mut notes: Vec<_> = Some(derived.note).filter(|note| !note.is_empty()).into_iter().collect();
+    if agrees == Some(false) {
+        notes.push("the public key inside does not belong to the private one");
+    }
+    // An SLH-DSA public half is only repeated, not derived: to find it twice proves nothing.
+    let compared = if set.is_lattice() { [derived.fits, agrees] } else { [None, None] };
+    Ok(PrivateKey {
+        public: Some(public::half(&PublicKey::PostQuantum { set, bytes: &derived.public })),
+        verified: compared.contains(&Some(true)) && !compared.contains(&Some(false)),
+        format: "pkcs8",
+        comparable: compared.iter().any(Option::is_some),
+        plausible: derived.plausible,
+        notes,
+        consumed: 0,
+    })
+}
+
 /// Whether bytes can have come from a random generator. 32 of them hold 30 different values on average and fewer than
 /// 20 once in 10^9 keys; text and tables hold fewer values, or printable ones only.
-fn looks_random(bytes: &[u8]) -> bool {
+pub(crate) fn looks_random(bytes: &[u8]) -> bool {
     let mut seen = [false; 256];
     for &byte in bytes {
         if let Some(slot) = seen.get_mut(usize::from(byte)) {

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::ber::{self, BIT_STRING, INTEGER, NULL, OID, Reader, SEQUENCE};
 use super::curves::{self, Curve};
+use super::post_quantum::Set;
 use super::text::{base64, base64url};
 
 /// rsaEncryption, RFC 8017 A.1.
@@ -121,6 +122,11 @@ pub(crate) enum PublicKey<'a> {
         kind: Raw,
         bytes: &'a [u8],
     },
+    /// ML-DSA and SLH-DSA.
+    PostQuantum {
+        set: &'static Set,
+        bytes: &'a [u8],
+    },
 }
 
 /// Identity and names of a public key.
@@ -151,7 +157,7 @@ fn bk120(key: &PublicKey<'_>) -> [u8; 15] {
             let x = if matches!(point.first(), Some(2 | 3)) { coordinates.len() } else { coordinates.len() / 2 };
             coordinates.get(..x).unwrap_or_default()
         }
-        PublicKey::Raw { bytes, .. } => bytes,
+        PublicKey::Raw { bytes, .. } | PublicKey::PostQuantum { bytes, .. } => bytes,
     };
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
     let digest: [u8; 32] = Sha256::digest(number.get(zeros..).unwrap_or_default()).into();
@@ -197,6 +203,9 @@ impl<'a> Parts<'a> {
                 bits: point.to_vec(),
             },
             PublicKey::Raw { kind, bytes } => Self { oid: kind.oid(), parameters: Vec::new(), bits: bytes.to_vec() },
+            PublicKey::PostQuantum { set, bytes } => {
+                Self { oid: &set.oid, parameters: Vec::new(), bits: bytes.to_vec() }
+            }
         }
     }
 }
@@ -252,6 +261,10 @@ fn key_only(key: &PublicKey<'_>) -> [u8; 32] {
             // Not a number: a leading zero byte is part of it.
             digest.update(bytes);
         }
+        PublicKey::PostQuantum { set, bytes } => {
+            add(set.name.as_bytes());
+            digest.update(bytes);
+        }
     }
     digest.finalize().into()
 }
@@ -284,6 +297,7 @@ fn algorithm(key: &PublicKey<'_>) -> Algorithm {
             }
         },
         PublicKey::Raw { kind, .. } => Algorithm { name: kind.name(), bits: 0, curve: None },
+        PublicKey::PostQuantum { set, .. } => Algorithm { name: set.name, bits: 0, curve: None },
     }
 }
 
@@ -390,6 +404,12 @@ pub(crate) fn from_spki(der: &[u8]) -> Result<PublicHalf, Malformed> {
             }
         }
         _ => {
+            if let Some(set) = Set::from_oid(oid) {
+                if bits.len() != set.public || !algorithm.is_empty() {
+                    return Err(Malformed::new("public key length", 0));
+                }
+                return Ok(half(&PublicKey::PostQuantum { set, bytes: bits }));
+            }
             let kind = Raw::from_oid(oid).ok_or(Malformed::new("public key algorithm", 0))?;
             if bits.len() != kind.len() {
                 return Err(Malformed::new("public key length", 0));

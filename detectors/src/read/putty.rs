@@ -141,12 +141,12 @@ impl Derivation<'_> {
 }
 
 /// Reads one line after the other.
-struct Lines<'a> {
+pub(crate) struct Lines<'a> {
     text: &'a [u8],
     /// Start of the next line.
     at: usize,
     /// End of what was read, without the line end behind it.
-    read: usize,
+    pub(crate) read: usize,
     /// Whether line ends are written out (`\n` as two characters). The first line tells; a real file may have
     /// backslashes in its comment.
     escaped: bool,
@@ -155,7 +155,7 @@ struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    fn new(text: &'a [u8], quote: Option<u8>) -> Self {
+    pub(crate) fn new(text: &'a [u8], quote: Option<u8>) -> Self {
         let end = text.iter().take(MAX_LINE).position(|b| matches!(b, b'\n' | b'\r' | b'\\'));
         let escaped = end.and_then(|end| text.get(end)) == Some(&b'\\');
         Self { text, at: 0, read: 0, escaped, quote: quote.unwrap_or(b'"') }
@@ -180,7 +180,7 @@ impl<'a> Lines<'a> {
     }
 
     /// The next line without blanks around it; empty at the end.
-    fn next(&mut self) -> &'a [u8] {
+    pub(crate) fn next(&mut self) -> &'a [u8] {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let indent = self.decoration(rest);
         let line = rest.get(indent..).unwrap_or_default();

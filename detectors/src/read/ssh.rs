@@ -151,7 +151,7 @@ fn public_fields<'a>(algorithm: Algorithm, fields: &mut Cursor<'a>) -> Result<Pu
     }
 }
 
-fn rsa<'a>(n: &'a [u8], e: &'a [u8], at: usize) -> Result<PublicKey<'a>, Malformed> {
+pub(crate) fn rsa<'a>(n: &'a [u8], e: &'a [u8], at: usize) -> Result<PublicKey<'a>, Malformed> {
     if is_odd(n) && is_odd(e) && RSA_BITS.contains(&bits(n)) && (2..=bits(n)).contains(&bits(e)) {
         Ok(PublicKey::Rsa { n, e })
     } else {
@@ -164,10 +164,14 @@ fn dsa<'a>(fields: &mut Cursor<'a>) -> Result<PublicKey<'a>, Malformed> {
     let q = fields.string("DSA q")?;
     let g = fields.string("DSA g")?;
     let y = fields.string("DSA y")?;
+    dsa_numbers([p, q, g, y], fields.at())
+}
+
+pub(crate) fn dsa_numbers([p, q, g, y]: [&[u8]; 4], at: usize) -> Result<PublicKey<'_>, Malformed> {
     if is_odd(p) && DSA_BITS.contains(&bits(p)) && DSA_ORDER_BITS.contains(&bits(q)) && bits(g) > 1 && bits(y) > 0 {
         Ok(PublicKey::Dsa { p, q, g, y })
     } else {
-        Err(Malformed::new("DSA numbers", fields.at()))
+        Err(Malformed::new("DSA numbers", at))
     }
 }
 
@@ -243,6 +247,35 @@ pub(crate) fn openssh_private<'a>(
         _ => Private::Number(fields.string("private number")?),
     };
     Ok((key, private))
+}
+
+/// Reads a private key as Dropbear writes it: its public blob, and then, in the same breath, the private numbers.
+pub(crate) fn dropbear<'a>(fields: &mut Cursor<'a>) -> Result<(PublicKey<'a>, Private<'a>), Malformed> {
+    let name = fields.string("SSH key type")?;
+    let algorithm = Algorithm::from_name(name).ok_or(Malformed::new("SSH key type", 4))?;
+    match algorithm {
+        Algorithm::Rsa => {
+            let key = public_fields(algorithm, fields)?;
+            let d = fields.string("RSA d")?;
+            let p = fields.string("RSA p")?;
+            let q = fields.string("RSA q")?;
+            Ok((key, Private::Rsa { d, p, q }))
+        }
+        Algorithm::Dsa | Algorithm::Ecdsa => {
+            let key = public_fields(algorithm, fields)?;
+            Ok((key, Private::Number(fields.string("private number")?)))
+        }
+        Algorithm::Ed25519 => {
+            let at = fields.at();
+            let both = fields.string("Ed25519 seed and public key")?;
+            let (seed, bytes) = both
+                .split_at_checked(Raw::Ed25519.len())
+                .filter(|(_, bytes)| bytes.len() == Raw::Ed25519.len())
+                .ok_or(Malformed::new("Ed25519 seed and public key", at))?;
+            Ok((PublicKey::Raw { kind: Raw::Ed25519, bytes }, Private::Number(seed)))
+        }
+        _ => Err(Malformed::new("a key type of Dropbear", 4)),
+    }
 }
 
 /// Whether the public half follows from the private one.

@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use super::Session;
 use crate::blob::{Blob, Origin, Wrap};
-use crate::budget::Limits;
+use crate::budget::{Budget, Limits};
 use crate::error::{Gap, Reason};
 use crate::prefilter::Prefilter;
 use crate::random::{Cursor, Held};
@@ -127,6 +127,20 @@ impl<'s> Session<'s> {
         Level { session: self, allowance: &allowance, depth: 0 }.unpack(origin, input)
     }
 
+    /// Opens a container that was wrapped in text, out of what is left for text. `false` if it is none.
+    pub(super) fn unpack_text(&'s self, origin: &Origin, bytes: &[u8], budget: &Budget, depth: u32) -> bool {
+        if !self.contains(bytes) {
+            return false;
+        }
+        let limits = Limits { max_unpacked: budget.left(), ..self.limits };
+        let allowance = Allowance::new(limits, bytes.len() as u64);
+        let level = Level { session: self, allowance: &allowance, depth };
+        let opened = level.unpack(origin, Packed::Stream(bytes, &mut io::empty()));
+        // More than is left was told of already.
+        let _ = budget.take(allowance.unpacked.load(Relaxed).min(budget.left()));
+        opened.is_some()
+    }
+
     /// The containers that something may be, by its first bytes.
     fn containers(&self, start: &[u8]) -> impl Iterator<Item = &'static dyn Container> {
         self.knowledge.containers.iter().filter(move |container| container.claims(start)).copied()
@@ -214,6 +228,14 @@ impl BlobSink for Level<'_> {
 const START: usize = 33 << 10;
 
 impl Level<'_> {
+    /// Whether something may be a container that would have to be held in memory if it came as a stream.
+    fn opens_at_any_place(&self, bytes: &Cursor) -> bool {
+        let mut start = vec![0; START];
+        let read = bytes.read_from(0, &mut start).unwrap_or_default();
+        let start = start.get(..read).unwrap_or_default();
+        self.session.containers(start).any(|container| matches!(container.reader(), Reader::AnyPlace(_)))
+    }
+
     fn at_any_place(
         &self,
         origin: &Origin,
@@ -452,6 +474,23 @@ impl Inside for Opener<'_> {
         let stop = looked.stop || allowance.spent().is_some();
         self.whole &= !stop;
         if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn stored(&mut self, member: Member<'_>, mut content: Cursor) -> ControlFlow<()> {
+        let within = Level { depth: self.level.depth + 1, ..*self.level };
+        let open = self.level.allowance.spent().is_none() && !within.cancelled();
+        if open && within.depth < self.level.session.limits.max_depth && within.opens_at_any_place(&content) {
+            let origin = self.inside(member);
+            self.level.allowance.entry();
+            if let Some(looked) = within.unpack(&origin, Packed::Random(Arc::new(content.clone()))) {
+                self.members += 1;
+                self.looked |= looked;
+                let stop = looked.stop || self.level.allowance.spent().is_some();
+                self.whole &= !stop;
+                return if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+            }
+        }
+        self.member(member, &mut content)
     }
 
     fn unread(&mut self, member: Member<'_>, reason: Reason, detail: &str) {

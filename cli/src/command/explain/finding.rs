@@ -55,7 +55,7 @@ pub(super) fn read(path: &Path) -> Result<Value, Failure> {
 
 /// Explains the finding of this id; the beginning of an id will do if only one finding has it.
 pub(super) fn tell(report: &Value, id: &str) -> Result<Told, Failure> {
-    let findings = ["findings", "allowed"].into_iter().flat_map(|key| list(report, key));
+    let findings = ["findings", "allowed", "secrets", "allowed_secrets"].into_iter().flat_map(|key| list(report, key));
     let found: Vec<&Value> = findings.filter(|finding| text(finding, "id").starts_with(id)).collect();
     let shown = words::escape(id);
     let finding = match found.as_slice() {
@@ -69,11 +69,28 @@ pub(super) fn tell(report: &Value, id: &str) -> Result<Told, Failure> {
             return Err(failure.hint("write the whole id"));
         }
     };
+    if text(finding, "kind") == "secret" {
+        return Ok(Told { page: secret_page(finding), json: machine::secret(finding) });
+    }
     let role = list(finding, "roles").next().map_or("unknown", |role| text(role, "role"));
     let book = Playbook::of(role).or_else(|| Playbook::of("unknown"));
     let mut book = book.ok_or_else(|| Failure::new("there is no playbook for this finding"))?;
     book.fill(&known(finding));
     Ok(Told { page: page(finding, &book), json: machine::finding(finding, &book) })
+}
+
+/// The page of an ordinary secret: what it opens, what to do, where it lies.
+fn secret_page(secret: &Value) -> String {
+    let mut page = format!("{}: {}\n", words::escape(text(secret, "id")), words::escape(text(secret, "title")));
+    section(&mut page, "What it opens", text(secret, "unlocks"));
+    section(&mut page, "What to do first", text(secret, "next_step"));
+    let expired = secret.get("expired").and_then(Value::as_bool).unwrap_or_default();
+    section(&mut page, "What its structure says", words::verdict(text(secret, "verdict"), expired));
+    let places: Vec<String> = list(secret, "occurrences")
+        .map(|place| format!("{}:{}", text(place, "origin"), place.get("line").and_then(Value::as_u64).unwrap_or(0)))
+        .collect();
+    section(&mut page, "Where it lies", &places.join("\n"));
+    page
 }
 
 fn page(finding: &Value, book: &Playbook) -> String {

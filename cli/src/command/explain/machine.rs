@@ -2,6 +2,8 @@
 
 use detectors::radius::playbook::{Playbook, Section, Step};
 use detectors::radius::rules::{Reference, Rules, sarif_rule};
+use detectors::radius::secrets::severity;
+use detectors::secret::{Check, JOINED};
 use serde_json::{Value, json};
 
 use super::pages::{expiry_id, revocation_id, tenths};
@@ -62,7 +64,25 @@ pub(super) fn topic(topic: Topic<'_>) -> Value {
             "roles": rule.roles,
             "references": references(rules.references(&rule.id)),
         }),
+        Topic::Secret(format) => json!({
+            "schema": SCHEMA,
+            "kind": "secret",
+            "id": format.id,
+            "title": format.title,
+            "class": format.class.id(),
+            "severity": tenths(severity(format.class)),
+            "unlocks": format.unlocks,
+            "next": format.next,
+            "checked": format.check.map(Check::text),
+            "joined": format.bits >= JOINED,
+            "references": [format.source],
+        }),
     }
+}
+
+/// An ordinary secret of a report, as it stands there.
+pub(super) fn secret(secret: &Value) -> Value {
+    json!({"schema": SCHEMA, "kind": "finding", "finding": secret})
 }
 
 /// A finding of a report, as it stands there, and the playbook of its first role with what is known filled in.
@@ -80,6 +100,7 @@ pub(super) fn list(shelf: &Shelf) -> Value {
                 Topic::Role(_) => "role",
                 Topic::Rule(_) => "rule",
                 Topic::KeyRule(_) => "key_rule",
+                Topic::Secret(_) => "secret",
             };
             json!({"kind": kind, "id": id, "title": title})
         })

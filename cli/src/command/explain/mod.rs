@@ -7,7 +7,8 @@ mod pages;
 use detectors::radius::Tables;
 use detectors::radius::rules::{KeyRule, Rule, Rules};
 use detectors::radius::tables::Role;
-use detectors::{DETECTORS, UNWRAPPERS};
+use detectors::secret::{Format, formats as secret_formats};
+use detectors::{DETECTORS, SECRETS, UNWRAPPERS};
 use scanner_core::seam::About;
 use serde_json::Value;
 
@@ -59,6 +60,7 @@ enum Topic<'a> {
     Role(&'a Role),
     Rule(&'a Rule),
     KeyRule(&'a KeyRule),
+    Secret(&'a Format),
 }
 
 /// Everything that can be explained without a report.
@@ -66,13 +68,14 @@ struct Shelf {
     formats: Vec<&'static About>,
     tables: Tables,
     rules: &'static Rules,
+    secrets: &'static [Format],
 }
 
 impl Shelf {
     fn built_in() -> Self {
-        let detectors = DETECTORS.iter().map(|detector| detector.about());
+        let detectors = DETECTORS.iter().chain(SECRETS).map(|detector| detector.about());
         let formats = detectors.chain(UNWRAPPERS.iter().map(|unwrapper| unwrapper.about())).collect();
-        Self { formats, tables: Tables::built_in(), rules: Rules::built_in() }
+        Self { formats, tables: Tables::built_in(), rules: Rules::built_in(), secrets: secret_formats() }
     }
 
     /// Every topic with its id and title, in the order of the list.
@@ -81,7 +84,8 @@ impl Shelf {
         let roles = self.tables.roles().map(|role| (role.id.as_str(), role.title.as_str(), Topic::Role(role)));
         let rules = self.rules.rules().map(|rule| (rule.id.as_str(), rule.title.as_str(), Topic::Rule(rule)));
         let keys = self.rules.key_rules().map(|rule| (rule.id.as_str(), rule.title.as_str(), Topic::KeyRule(rule)));
-        roles.chain(rules).chain(keys).chain(formats)
+        let secrets = self.secrets.iter().map(|format| (format.id, format.title, Topic::Secret(format)));
+        roles.chain(rules).chain(keys).chain(formats).chain(secrets)
     }
 
     /// By id or title, however it is written; `Err` with the nearest one.
@@ -125,6 +129,7 @@ mod tests {
             ("trusts public key", "TRUSTS-PUBLIC-KEY: "),
             ("KEY-BOOT-ROOT", "KEY-BOOT-ROOT: Private key of secure boot"),
             ("a key file where hardware is mandatory", "HSM-REQUIRED: "),
+            ("npm-token", "npm-token: npm token\n\nWhat it opens\n  "),
         ] {
             let page = pages::page(shelf.find(asked).expect(asked));
             assert!(page.starts_with(start), "{asked}: {page}");

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use detectors::radius::Tier;
 use detectors::radius::playbook::{Playbook, Step};
 use detectors::radius::rules::{KeyRule, Reference, Rule, Rules, sarif_rule};
+use detectors::radius::secrets::severity;
 use detectors::radius::tables::{Expiry, Revocation, Role};
+use detectors::secret::{Check, Format, JOINED};
 use scanner_core::seam::About;
 
 use super::{Shelf, Topic};
@@ -21,6 +23,7 @@ pub(super) fn page(topic: Topic<'_>) -> String {
         Topic::Role(role) => role_page(role),
         Topic::Rule(rule) => rule_page(rule),
         Topic::KeyRule(rule) => key_rule_page(rule),
+        Topic::Secret(format) => secret_page(format),
     }
 }
 
@@ -34,6 +37,7 @@ pub(super) fn list(shelf: &Shelf) -> String {
             Topic::Rule(_) => "Rules: how keys are kept and trusted",
             Topic::KeyRule(_) => "Rules: keys by role, in SARIF",
             Topic::Format(_) => "Detectors and unwrappers",
+            Topic::Secret(_) => "Ordinary secrets",
         };
         if heading != due {
             if !page.is_empty() {
@@ -61,6 +65,26 @@ fn format_page(about: &About) -> String {
             let _ = writeln!(page, "  {reference}");
         }
     }
+    page
+}
+
+fn secret_page(format: &Format) -> String {
+    let mut page = format!("{}: {}\n", format.id, format.title);
+    section(&mut page, "What it opens", format.unlocks);
+    section(&mut page, "What to do first", format.next);
+    let checked = format.check.map_or("its shape; the format has nothing more", Check::text);
+    section(&mut page, "What is checked", checked);
+    section(
+        &mut page,
+        "When it is the same",
+        if format.bits >= JOINED {
+            "Copies are one finding, joined by a digest that nobody can try out."
+        } else {
+            "Each file is a finding of its own: a digest of what somebody chose could be guessed."
+        },
+    );
+    section(&mut page, "Severity", &format!("{}: {}", format.class.id(), tenths(severity(format.class))));
+    let _ = writeln!(page, "\nReferences\n  {}", format.source);
     page
 }
 

@@ -13,6 +13,7 @@ use crate::plan::{Look, NOTE_BELOW};
 
 mod history;
 mod paint;
+mod secrets;
 
 use paint::Paint;
 
@@ -38,6 +39,10 @@ pub(crate) fn render(report: &Report, look: Look, out: &mut dyn io::Write) -> io
         page.findings("Allowed", &report.allowed.iter().collect::<Vec<_>>());
     }
     page.public(&report.public);
+    page.secrets("Ordinary secrets", &report.secrets);
+    if look.verbose {
+        page.secrets("Ordinary secrets, allowed", &report.allowed_secrets);
+    }
     page.skipped(report);
     out.write_all(page.text.as_bytes())
 }
@@ -303,7 +308,10 @@ fn protection(finding: &Finding) -> String {
 }
 
 fn facts(occurrence: &Occurrence, verbose: bool) -> String {
-    let mut facts = vec![format!("{} {}", occurrence.format, words::encoding(occurrence.encoding))];
+    let mut facts = Vec::new();
+    if occurrence.format != "secrets" {
+        facts.push(format!("{} {}", occurrence.format, words::encoding(occurrence.encoding)));
+    }
     facts.extend(
         occurrence.container.filter(|container| !container.is_empty()).map(|container| format!("in {container}")),
     );
@@ -365,9 +373,14 @@ pub(crate) fn summary(report: &Report, took: Duration) -> String {
     }
     let mut found = found.join(", ");
     if found.is_empty() {
-        found.push_str("no findings in what was read");
+        found.push_str(if summary.secrets > 0 { "no keys in what was read" } else { "no findings in what was read" });
     } else {
         let _ = write!(found, " ({})", words::plural(summary.places as u64, "place", "places"));
+    }
+    if summary.secrets > 0 {
+        let secrets = words::plural(summary.secrets as u64, "ordinary secret", "ordinary secrets");
+        let places = words::plural(summary.secret_places as u64, "place", "places");
+        let _ = write!(found, ", {secrets} ({places})");
     }
     if summary.allowed > 0 {
         let _ = write!(found, ", {} allowed", words::count(summary.allowed as u64));

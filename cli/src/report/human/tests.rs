@@ -98,3 +98,11 @@ fn the_last_line_never_claims_more_than_was_read() {
          5 blobs of history, 7.0 MB · interrupted · 0.41 s"
     );
 }
+
+#[test]
+fn ordinary_secrets_come_last_one_line_each() {
+    let page = page(plain());
+    let expected = "\nOrdinary secrets\n 5.5  npm-token  ci\\x1b[2J.yml:7 and 1 more  checksum fits · revoke it · \
+                    kr1:00000000000000bb\n 1.0  jwt        old.txt:3  expired · revoke it · kr1:00000000000000cc\n";
+    assert!(page.ends_with(expected), "{page}");
+}

@@ -5,4 +5,4 @@ mod install;
 mod merge;
 mod push;
 mod receive;
-mod repo;
+pub(crate) mod repo;

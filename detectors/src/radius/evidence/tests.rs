@@ -358,6 +358,24 @@ fn shapes_of_files() {
         ("etc/ssh/ssh_host_rsa_key", |m| m.format = "openssh", "ssh_host 90; "),
         ("home/a/.ssh/id_rsa", |m| m.format = "openssh", "ssh_user 60; "),
         ("ca/users_ca", |m| m.format = "openssh", "ssh_ca 60; ca_root_private 10"),
+        ("root/etc/ssh_host_key", |m| m.format = "ssh1", "ssh_host 90; "),
+        ("home/a/.ssh/identity", |m| m.format = "ssh1", "ssh_user 60; "),
+        ("home/a/.ssh2/id_rsa_1024_a", |m| m.format = "ssh2_com", "ssh_user 30; "),
+        ("etc/dropbear/dropbear_rsa_host_key", |m| m.format = "dropbear", "ssh_host 90; "),
+        ("home/a/.ssh/id_dropbear", |m| m.format = "dropbear", "ssh_user 30; "),
+        ("keys/root_key.vbprivk", |m| m.format = "vbprivk", "boot_root 90; "),
+        ("certs/distribution/A1.p12", |m| m.format = "fastlane_match", "mobile_upload 40; "),
+        (
+            "ca.key",
+            |m| (m.format, m.labels) = ("raw_pem", vec![Label::new("PEM label", b"NEBULA ED25519 PRIVATE KEY")]),
+            "vpn_ca 60; ",
+        ),
+        (
+            "export.txt",
+            |m| (m.format, m.labels) = ("raw_pem", vec![Label::new("PEM label", b"TENDERMINT PRIVATE KEY")]),
+            "wallet 60; ",
+        ),
+        ("a.xml", |m| m.format = "android_keybox", "device_attestation 60; "),
         ("efi/PK.key", |_| (), "boot_root 30; "),
         ("a/b.pem", |_| (), "unknown 0; "),
     ] {
@@ -371,4 +389,23 @@ fn shapes_of_files() {
     assert_eq!(openpgp("Jo Doe <jo@acme.example>"), "openpgp_certify 100; ");
     assert_eq!(openpgp("Acme Package Signing <deb@packages.acme.example>"), "package_repo 60; ");
     assert_eq!(openpgp("Acme Security <security@acme.example>"), "openpgp_certify 100; email_pgp 30");
+}
+
+#[test]
+fn what_checks_with_a_public_half_says_what_its_key_is_for() {
+    for (note, expected) in [
+        ("verified boot of ChromeOS checks with it", "boot_root 100; "),
+        ("verified boot of Android checks with it", "boot_root 100; "),
+        ("a vbmeta image is signed with it", "boot_root 100; "),
+        ("in a UEFI signature list", "boot_root 100; "),
+        ("signed a UEFI variable update", "boot_root 100; "),
+        ("named by a provisioning profile", "mobile_upload 60; "),
+        ("named by a development profile", "code_signing_dev 60; "),
+        ("named by a provisioning profile for all devices", "code_signing 100; "),
+        ("END line missing or damaged", "unknown 0; "),
+    ] {
+        let mut place = certificate(1, facts(|_| ()));
+        place.material.notes.push(note);
+        assert_eq!(roles(&judged(vec![key("a", KEY, |_| ()), place])), expected, "{note}");
+    }
 }

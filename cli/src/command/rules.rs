@@ -1,0 +1,74 @@
+//! `keyradius rules`: check rules of the user, convert those of other tools.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::Path;
+
+use scanner_core::blob::printable_path;
+
+use crate::args::rules::{From, RulesCommand};
+use crate::config::{self, Config};
+use crate::exit::{Exit, Failure};
+use crate::out;
+use crate::plan::{Surroundings, plain};
+use crate::report::words::{escape, plural};
+use crate::rules::{gitleaks, write};
+
+/// Runs one of them.
+pub(crate) fn run(command: &RulesCommand) -> Result<Exit, Failure> {
+    match command {
+        RulesCommand::Import { from: From::Gitleaks, file, output } => import(file, output.as_deref()),
+        RulesCommand::Check { file } => check(file.as_deref()),
+    }
+}
+
+fn import(file: &Path, output: Option<&Path>) -> Result<Exit, Failure> {
+    let name = printable_path(file);
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::new(format!("cannot read {name}: {}", plain(&error))).hint("name a gitleaks.toml"))?;
+    let imported = gitleaks::import(&text).map_err(|what| {
+        Failure::new(format!("{name}: {what}")).hint("it has to be the TOML configuration of gitleaks, version 8")
+    })?;
+    let comment = format!("Rules converted from {name} by keyradius {}.", env!("CARGO_PKG_VERSION"));
+    let rules = write::toml(&comment, &imported.rules, &imported.for_all);
+    match output {
+        None => out::data(rules.as_bytes())?,
+        Some(path) => {
+            let shown = printable_path(path);
+            let mut new = OpenOptions::new().write(true).create_new(true).open(path).map_err(|error| {
+                Failure::new(format!("cannot write {shown}: {}", plain(&error)))
+                    .hint("name a file that does not exist yet; what is there is never overwritten")
+            })?;
+            new.write_all(rules.as_bytes())
+                .map_err(|error| Failure::new(format!("cannot write {shown}: {}", plain(&error))))?;
+        }
+    }
+    for line in imported.account() {
+        out::people(escape(&line));
+    }
+    Ok(if imported.dropped() == 0 { Exit::Nothing } else { Exit::Incomplete })
+}
+
+fn check(file: Option<&Path>) -> Result<Exit, Failure> {
+    let here = Surroundings::real()?.directory;
+    let config = match file {
+        Some(path) => Config::read(&here.join(path), path, true)?,
+        None => match config::find(&here, std::slice::from_ref(&here)) {
+            Some(path) => Config::read(&path, path.strip_prefix(&here).unwrap_or(&path), false)?,
+            None => {
+                return Err(Failure::new("there is no keyradius.toml here or above").hint("name a configuration"));
+            }
+        },
+    };
+    config.rules.compile()?;
+    let mut page = String::new();
+    for (place, rule) in &config.rules.rules {
+        let literals = detectors::secret::literals(rule);
+        let line = format!("{place}: {}: good; searched for: {}", rule.id, literals.join(" "));
+        page.push_str(&escape(&line));
+        page.push('\n');
+    }
+    page.push_str(&format!("{} good\n", plural(config.rules.rules.len() as u64, "rule is", "rules are")));
+    out::data(page.as_bytes())?;
+    Ok(Exit::Nothing)
+}

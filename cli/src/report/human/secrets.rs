@@ -1,0 +1,41 @@
+//! Ordinary secrets, at the end: one line each with its rule, its place, what its structure says and the next step.
+
+use super::{Page, facts, printed};
+use crate::report::model::Secret;
+use crate::report::words::{self, escape};
+
+impl Page {
+    /// The section of ordinary secrets.
+    pub(super) fn secrets(&mut self, title: &str, secrets: &[Secret]) {
+        if secrets.is_empty() {
+            return;
+        }
+        self.heading(title);
+        let column = secrets.iter().map(|secret| secret.rule.chars().count()).max().unwrap_or(0);
+        for secret in secrets {
+            let severity = self.paint.severity(secret.severity);
+            let Some(first) = secret.occurrences.first() else { continue };
+            let text = printed(&first.place, first.encoding);
+            let place = self.paint.place(&first.place, &text);
+            let more = match secret.occurrences.len() - 1 {
+                0 => String::new(),
+                more => format!(" and {} more", words::count(more as u64)),
+            };
+            let id = self.paint.dim(&escape(&secret.id));
+            let verdict = words::verdict(secret.verdict, secret.expired);
+            let rule = escape(secret.rule);
+            self.line(&format!(
+                "{severity}  {rule:<column$}  {place}{more}  {verdict} · {} · {id}",
+                escape(secret.next_step)
+            ));
+            if self.look.verbose {
+                self.field("is", &format!("{}: {}", escape(secret.title), escape(secret.unlocks)));
+                for occurrence in &secret.occurrences {
+                    let text = printed(&occurrence.place, occurrence.encoding);
+                    let place = self.paint.place(&occurrence.place, &text);
+                    self.field_line("at", &format!("{place}  {}", facts(occurrence, true)));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Ordinary secrets in SARIF: one rule for each of ours, results behind those of all keys.
+
+use serde_json::{Value, json};
+
+use super::{MOST_RELATED, Rule, insert, level, located, pascal};
+use crate::report::model::Secret;
+use crate::report::words;
+
+/// The rule of a secret: `SECRET-NPM-TOKEN`; what has ended or opens nothing by itself has one of its own, because hosts
+/// read the severity of the rule.
+fn rule_id(secret: &Secret) -> String {
+    let note = if secret.class == "note" { "-NOTE" } else { "" };
+    format!("SECRET-{}{note}", secret.rule.to_ascii_uppercase().replace(['_', '.'], "-"))
+}
+
+/// The rules of these secrets, each once.
+pub(super) fn rules(secrets: &[(&Secret, bool)]) -> Vec<Rule> {
+    let mut rules: Vec<Rule> = Vec::new();
+    for (secret, _) in secrets {
+        let id = rule_id(secret);
+        if rules.iter().all(|rule| rule.id != id) {
+            let same = secrets.iter().filter(|(other, _)| rule_id(other) == id).map(|(other, _)| other.severity);
+            let worst = same.fold(0.0, f64::max);
+            let title = words::escape(secret.title);
+            let help =
+                format!("Opens: {}.\n\nFirst: {}.", words::escape(secret.unlocks), words::escape(secret.next_step));
+            let json = json!({
+                "id": id,
+                "name": pascal(&id),
+                "shortDescription": {"text": title},
+                "fullDescription": {"text": format!("{title}. An ordinary secret: it opens something and signs nothing.")},
+                "help": {"text": help, "markdown": help},
+                "defaultConfiguration": {"level": level(worst)},
+                "properties": {
+                    "tags": ["security", "ordinary-secret", "external/cwe/cwe-798"],
+                    "precision": if secret.user_rule { "medium" } else { "high" },
+                    "problem.severity": "warning",
+                    "security-severity": format!("{:.1}", worst.max(0.1)),
+                },
+            });
+            rules.push(Rule { id, json });
+        }
+    }
+    rules
+}
+
+/// The result of a secret.
+pub(super) fn result(secret: &Secret, allowed: bool, rules: &[Rule]) -> Value {
+    let id = rule_id(secret);
+    let digits = secret.id.rsplit(':').next().unwrap_or_default();
+    let mut copies = secret.occurrences.iter();
+    let primary: Vec<Value> = copies.next().map(located).into_iter().collect();
+    let mut value = json!({
+        "ruleId": id,
+        "level": level(secret.severity),
+        "kind": "fail",
+        "message": {"text": format!(
+            "{} ({}). It opens {}. {}.",
+            words::escape(secret.title),
+            words::verdict(secret.verdict, secret.expired),
+            words::escape(secret.unlocks),
+            words::escape(secret.next_step),
+        )},
+        "locations": primary,
+        "fingerprints": {"keyradius/v1": secret.id},
+        "partialFingerprints": {
+            "keyradius/key/v1": secret.id,
+            "primaryLocationLineHash": format!("{digits}:1"),
+        },
+        "properties": {
+            "security-severity": format!("{:.1}", secret.severity),
+            "class": secret.class,
+            "verdict": secret.verdict,
+        },
+    });
+    let related: Vec<Value> = copies
+        .take(MOST_RELATED)
+        .enumerate()
+        .map(|(number, copy)| {
+            let mut location = located(copy);
+            insert(&mut location, "id", json!(number));
+            insert(&mut location, "message", json!({"text": "another place of this secret"}));
+            location
+        })
+        .collect();
+    if !related.is_empty() {
+        insert(&mut value, "relatedLocations", Value::Array(related));
+    }
+    if let Some(index) = rules.iter().position(|rule| rule.id == id) {
+        insert(&mut value, "ruleIndex", json!(index));
+    }
+    if allowed {
+        insert(&mut value, "suppressions", super::suppressions(&secret.occurrences));
+    }
+    value
+}

@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Makes samples.pack and expect.toml beside it again, from nothing, with new keys.
+# Needs python3 and: openssl 3.0; AVBTOOL is the avbtool.py of AOSP external/avb.
+set -euo pipefail
+cd "$(dirname "$0")"
+: "${AVBTOOL:?path of avbtool.py}"
+PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=../../make exec python3 -W ignore make.py

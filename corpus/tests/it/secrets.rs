@@ -1,0 +1,132 @@
+//! Ordinary secrets: every sample holds what its maker put into it and nothing more, and `docs/secrets.md` is what the
+//! table says.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use corpus::{cases_dir, expect};
+use detectors::radius::secrets::severity;
+use detectors::secret::{AHEAD, BACK, Check, Format, JOINED, formats};
+use scanner_core::budget::Limits;
+use scanner_core::engine::scan_bytes;
+use scanner_core::material::Kind;
+
+fn found(name: &str, bytes: &[u8]) -> Vec<(&'static str, &'static str)> {
+    let harvest = scan_bytes(&detectors::everything(), name, bytes, Limits::default());
+    let of = |o: scanner_core::material::Occurrence| o.material.secret.map(|s| (s.rule, s.verdict.id()));
+    harvest.occurrences.into_iter().filter_map(of).collect()
+}
+
+#[test]
+fn every_sample_holds_its_secrets_and_nothing_else() {
+    let mut faults = Vec::new();
+    let mut secrets = 0;
+    for case in expect::load_all(&cases_dir()).expect("the cases load") {
+        for (sample, content) in case.expect.samples.iter().zip(&case.contents) {
+            if case.expect.id != "secrets" {
+                continue;
+            }
+            let wanted: Vec<(&str, &str)> = sample.secrets.iter().filter_map(|text| text.split_once(' ')).collect();
+            secrets += wanted.len();
+            let found = found(&sample.file, content);
+            let same = found.len() == wanted.len()
+                && wanted.iter().zip(&found).all(|(a, b)| a.0 == b.0 && (a.1 == b.1 || a.1 == "any"));
+            if !same {
+                faults.push(format!("{}: {found:?} and not {wanted:?}", sample.file));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
+    assert!(secrets > 30, "{secrets} secrets in the corpus");
+}
+
+/// Keys are found first of all: with ordinary secrets on, every key of every case is found as without.
+#[test]
+fn ordinary_secrets_take_no_key_away() {
+    let keys = |knowledge: &scanner_core::seam::Knowledge, name: &str, bytes: &[u8]| {
+        let harvest = scan_bytes(knowledge, name, bytes, Limits::default());
+        let of = |o: &scanner_core::material::Occurrence| (o.material.kind != Kind::Secret).then_some(o.offset);
+        harvest.occurrences.iter().filter_map(of).collect::<Vec<_>>()
+    };
+    for case in expect::load_all(&cases_dir()).expect("the cases load") {
+        for (sample, content) in case.expect.samples.iter().zip(&case.contents) {
+            let without = keys(&detectors::KNOWLEDGE, &sample.file, content);
+            let with = keys(&detectors::everything(), &sample.file, content);
+            assert_eq!(without, with, "{}/{}", case.expect.id, sample.file);
+        }
+    }
+}
+
+fn render() -> String {
+    let mut classes: BTreeMap<i32, Vec<&Format>> = BTreeMap::new();
+    for format in formats() {
+        classes.entry(-severity(format.class)).or_default().push(format);
+    }
+    let mut out = format!(
+        "# Ordinary secrets\n\nMade from `detectors/data/secrets.toml` by `UPDATE_EXPECT=1 cargo test -p keyradius-corpus \
+         secrets`.\n\nTokens and passwords that open something and sign nothing are one class of their own, at the end of every \
+         report: one line each, ranked among themselves, never above a key. `--only signing` leaves them out, and then they \
+         cost nothing. `keyradius explain ID` says of each what it opens and what to do.\n\n\
+         A secret is told only if all of its format is there: the anchor, the shape, the boundary, and what its issuer put \
+         in (a checksum that does not fit is no secret). Placeholders, examples of documentation, templates and test-mode \
+         keys are silent. Nothing is asked whether it still works. The secret is never shown; what is the same is known by \
+         SHA-256 over a domain and the secret where that has at least {JOINED} bits of entropy, else by rule and path, \
+         because a digest of what somebody chose could be guessed.\n\n\
+         `--fail-on any` counts them from 2.0 on, `--fail-on 4.0` by severity; `signing` and the tiers do not. An id of an \
+         access key without its secret beside it, a token that has expired, and what belongs to a host of the local network \
+         count as notes: 1.0.\n"
+    );
+    for (tenths, formats) in classes {
+        let class = formats.first().map_or("", |format| format.class.id());
+        let _ = write!(
+            out,
+            "\n## {class}: severity {}.{}\n\n| rule | secret | opens | checked | copies joined |\n|---|---|---|---|---|\n",
+            -tenths / 10,
+            -tenths % 10
+        );
+        for format in formats {
+            let joined = if format.bits >= JOINED { "yes" } else { "no, by place" };
+            let _ = writeln!(
+                out,
+                "| {} | [{}]({}) | {} | {} | {joined} |",
+                format.id,
+                format.title,
+                link(format.source),
+                format.unlocks,
+                format.check.map_or("shape", Check::text),
+            );
+        }
+    }
+    let _ = write!(
+        out,
+        "\n{}",
+        include_str!("secrets_rules.md").replace("{BACK}", &BACK.to_string()).replace("{AHEAD}", &AHEAD.to_string())
+    );
+    out
+}
+
+/// The first address of a source; an RFC by its editor's page.
+fn link(source: &str) -> String {
+    let first = source.split([' ', ',']).next().unwrap_or_default();
+    match source.strip_prefix("RFC ") {
+        Some(rest) => {
+            let number: String = rest.chars().take_while(char::is_ascii_digit).collect();
+            format!("https://www.rfc-editor.org/rfc/rfc{number}")
+        }
+        None => first.to_owned(),
+    }
+}
+
+#[test]
+fn secrets_md_is_what_the_table_says() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").join("docs/secrets.md");
+    let fresh = render();
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        fs::write(&path, &fresh).expect("written");
+    }
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    let update = "UPDATE_EXPECT=1 cargo test -p keyradius-corpus secrets";
+    assert!(written == fresh, "{} is stale: run {update}", path.display());
+}

@@ -1,0 +1,117 @@
+//! Private keys of Dropbear (`dropbear_rsa_host_key`, `id_dropbear`): the public blob of SSH, then the private numbers, bare.
+//!
+//! There is no magic. A public blob begins with the same bytes, so a key is looked for at the start of a file only (or of
+//! what a wrapper held), and it has to end where the file ends.
+
+use scanner_core::blob::Blob;
+use scanner_core::error::Malformed;
+use scanner_core::material::{Encoding, Identity, Kind, Material, Proof, Protection};
+use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+
+use crate::read::cursor::Cursor;
+use crate::read::{public, ssh};
+
+/// Private keys of Dropbear.
+#[derive(Debug)]
+pub(crate) struct Dropbear;
+
+static ABOUT: About = About {
+    id: "dropbear",
+    title: "Private key (Dropbear)",
+    detects: "Files of dropbearkey with RSA, DSA, ECDSA and Ed25519 keys: a public blob of SSH with the private numbers \
+              behind it. Verified when the public numbers follow from the private ones.",
+    blind_to: "A key that does not stand at the start of its file, or has something behind it. RSA keys without their \
+               primes, which Dropbear wrote before 2003.",
+    respond: "Dropbear cannot encrypt a key. A host key in a firmware image is the key of every device that runs it: make \
+              the devices generate their own at first boot. A user's key: remove its public half wherever it is trusted.",
+    references: &["Dropbear signkey.c", "RFC 4253 6.6", "CWE-321"],
+};
+
+const RSA: Anchor = Anchor::at_start(b"\0\0\0\x07ssh-rsa");
+const DSS: Anchor = Anchor::at_start(b"\0\0\0\x07ssh-dss");
+const ECDSA: Anchor = Anchor::at_start(b"\0\0\0\x13ecdsa-sha2-nistp");
+const ED25519: Anchor = Anchor::at_start(b"\0\0\0\x0bssh-ed25519\0\0\0\x40");
+
+impl Detector for Dropbear {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn anchors(&self) -> &'static [Anchor] {
+        &[RSA, DSS, ECDSA, ED25519]
+    }
+
+    fn inspect(&self, blob: Blob<'_>, _hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+        let mut fields = Cursor::new(blob.bytes);
+        let (key, private) = ssh::dropbear(&mut fields)?;
+        if !fields.is_empty() {
+            return Err(Malformed::new("end of the key", fields.at()));
+        }
+        let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Binary, 0..fields.at());
+        material.protection = Some(Protection::plaintext());
+        if ssh::fits(&key, private) {
+            material.proof = Proof::Verified;
+        } else {
+            material.notes.push("the public numbers do not belong to the private ones");
+        }
+        material.identity = Some(Identity::Public(Box::new(public::half(&key))));
+        out.found(material);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use scanner_core::blob::Origin;
+
+    use super::*;
+    use crate::read::public::Raw;
+    use crate::read::{curves, proof};
+
+    fn strings(fields: &[&[u8]]) -> Vec<u8> {
+        fields.iter().flat_map(|field| [&(field.len() as u32).to_be_bytes(), *field].concat()).collect()
+    }
+
+    fn inspect(bytes: &[u8]) -> Option<Vec<Material>> {
+        let origin = Origin::file("dropbear_host_key");
+        let anchor = *Dropbear.anchors().iter().find(|anchor| bytes.starts_with(anchor.bytes))?;
+        let mut out = Inspection::default();
+        Dropbear.inspect(Blob::whole(bytes, &origin), Hit { anchor, at: 0 }, &mut out).ok()?;
+        Some(out.take())
+    }
+
+    #[test]
+    fn keys_and_what_only_begins_like_one() {
+        let point = curves::by_ssh(b"nistp384").unwrap().public_point(&[9]).unwrap();
+        let seed = [7; 32];
+        let ed = proof::raw_public(Raw::Ed25519, &seed).unwrap();
+        let p = [&[1][..], &[0xff; 65]].concat();
+        let ecdsa = strings(&[b"ecdsa-sha2-nistp384", b"nistp384", &point, &[9]]);
+        for (name, bytes, expected) in [
+            ("ECDSA", ecdsa.clone(), Some(Proof::Verified)),
+            ("Ed25519", strings(&[b"ssh-ed25519", &[&seed[..], &ed].concat()]), Some(Proof::Verified)),
+            ("DSA", strings(&[b"ssh-dss", &p, &[0xff; 20], &[2], &[32], &[5]]), Some(Proof::Verified)),
+            ("DSA, damaged", strings(&[b"ssh-dss", &p, &[0xff; 20], &[2], &[33], &[5]]), Some(Proof::Structure)),
+            (
+                "RSA, damaged",
+                strings(&[b"ssh-rsa", &[1, 0, 1], &[0xff; 64], &[3; 64], &[5; 32], &[7; 32]]),
+                Some(Proof::Structure),
+            ),
+            ("RSA, public", strings(&[b"ssh-rsa", &[1, 0, 1], &[0xff; 64]]), None),
+            ("DSA, public", strings(&[b"ssh-dss", &p, &[0xff; 20], &[2], &[32]]), None),
+            ("ECDSA, public", strings(&[b"ecdsa-sha2-nistp384", b"nistp384", &point]), None),
+            ("Ed25519, public", strings(&[b"ssh-ed25519", &ed]), None),
+            ("something behind it", [&ecdsa[..], b"\n"].concat(), None),
+            ("cut", ecdsa[..ecdsa.len() - 1].to_vec(), None),
+            ("a name and nothing else", strings(&[b"ssh-rsa"]), None),
+        ] {
+            let found = inspect(&bytes);
+            assert_eq!(found.as_ref().map(|found| found[0].proof), expected, "{name}");
+        }
+        for at in 0..ecdsa.len() {
+            let mut bytes = ecdsa.clone();
+            bytes[at] ^= 0x80;
+            let _ = inspect(&bytes);
+        }
+    }
+}

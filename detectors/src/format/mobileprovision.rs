@@ -1,0 +1,216 @@
+//! Provisioning profiles of Apple (`.mobileprovision`, `.provisionprofile`): CMS around a property list that names, as DER in
+//! base64, the certificates of the developers whose signatures the profile lets run.
+//!
+//! Public, and the best witness of whom a distribution key belongs to. The certificates of Apple that signed it are
+//! outside of the list and are `x509`'s business.
+
+use scanner_core::blob::Blob;
+use scanner_core::error::Malformed;
+use scanner_core::material::{Encoding, Identity, Kind, Label, Material};
+use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+
+use crate::read::ber::{self, INTEGER, OID, Reader, SEQUENCE, SET, context};
+use crate::read::text::{Decoder, digit};
+use crate::read::{locate, x509};
+
+/// Provisioning profiles.
+#[derive(Debug)]
+pub(crate) struct MobileProvision;
+
+static ABOUT: About = About {
+    id: "mobileprovision",
+    title: "Apple provisioning profile",
+    detects: "The developer certificates of provisioning profiles, in DER and in BER with segments, with the profile's name \
+              and team. They are no leak; keyradius joins them with private keys.",
+    blind_to: "Signatures, expiry and device lists. The compact form in DER-Encoded-Profile is not read, because the list says \
+               the same.",
+    respond: "Nothing to do for a profile alone. If the private key of a certificate in it is found, revoke the certificate \
+              with Apple: every profile that names it is then void.",
+    references: &["Apple TN3125", "RFC 5652"],
+};
+
+/// Content octets of id-signedData and id-data, RFC 5652 5.1 and 4.
+const SIGNED_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02];
+const DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x01];
+
+const CERTIFICATES: &[u8] = b"<key>DeveloperCertificates</key>";
+/// Most certificates of one profile. Apple allows a team some hundred.
+const MAX_CERTIFICATES: usize = 1000;
+
+/// Remarks, named in `evidence.toml`.
+const NAMED: &str = "named by a provisioning profile";
+const DEVELOPMENT: &str = "named by a development profile";
+const ENTERPRISE: &str = "named by a provisioning profile for all devices";
+
+impl Detector for MobileProvision {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn anchors(&self) -> &'static [Anchor] {
+        &[locate::PKCS_OID]
+    }
+
+    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+        if !blob.bytes.get(hit.at..).unwrap_or_default().starts_with(SIGNED_DATA) {
+            return Ok(());
+        }
+        let oid = hit.at.checked_sub(2).filter(|oid| blob.bytes.get(*oid) == Some(&OID));
+        let Some(start) = oid.and_then(|oid| locate::sequence_before(blob.bytes, oid)) else { return Ok(()) };
+        // Most of what is signed is no profile: ask before anything is parsed.
+        let bytes = blob.bytes.get(start..).unwrap_or_default();
+        if memchr::memmem::find(bytes, CERTIFICATES).is_none() {
+            return Ok(());
+        }
+        let whole = Reader::new(bytes).value(SEQUENCE, "ContentInfo")?;
+        let mut info = whole.children();
+        info.value(OID, "contentType")?;
+        let mut signed = info.value(context(0), "content")?.children().value(SEQUENCE, "SignedData")?.children();
+        signed.value(INTEGER, "version")?;
+        signed.value(SET, "digestAlgorithms")?;
+        let mut content = signed.value(SEQUENCE, "encapContentInfo")?.children();
+        if content.value(OID, "eContentType")?.content != DATA {
+            return Ok(());
+        }
+        let explicit = content.value(context(0), "eContent")?;
+        let octets = explicit.children().any()?;
+        if octets.tag & !0x20 != ber::OCTET_STRING {
+            return Err(Malformed::new("eContent", start));
+        }
+        let list = octets.octets()?;
+        // Where the list stands: behind everything before it, all of which has been walked over.
+        let place = memchr::memmem::find(bytes, octets.raw).map_or(start, |at| start + at);
+        certificates(&list, place..place + octets.raw.len(), out)
+    }
+}
+
+/// Reports every certificate of a property list that stands at `span`.
+fn certificates(list: &[u8], span: std::ops::Range<usize>, out: &mut Inspection) -> Result<(), Malformed> {
+    let here = Malformed::new("DeveloperCertificates", span.start);
+    let from = memchr::memmem::find(list, CERTIFICATES).ok_or(here)? + CERTIFICATES.len();
+    let rest = list.get(from..).unwrap_or_default();
+    let array = rest.get(..memchr::memmem::find(rest, b"</array>").ok_or(here)?).unwrap_or_default();
+    let says = |key: &[u8]| value(list, key).is_some_and(|value| value.starts_with(b"<true"));
+    let note = if says(b"ProvisionsAllDevices") {
+        ENTERPRISE
+    } else if says(b"get-task-allow") {
+        DEVELOPMENT
+    } else {
+        NAMED
+    };
+    let labels: Vec<Label> = [("profile", &b"Name"[..]), ("team", b"TeamName"), ("team id", b"TeamIdentifier")]
+        .into_iter()
+        .filter_map(|(kind, key)| Some(Label::new(kind, string(value(list, key)?)?)))
+        .collect();
+    for at in memchr::memmem::find_iter(array, b"<data>").take(MAX_CERTIFICATES) {
+        let text = array.get(at + b"<data>".len()..).unwrap_or_default();
+        let text = text.get(..memchr::memchr(b'<', text).ok_or(here)?).unwrap_or_default();
+        let mut decoder = Decoder::with_capacity(text.len() / 4 * 3 + 3);
+        text.iter().filter_map(|byte| digit(*byte)).for_each(|value| decoder.push(value));
+        // What is no certificate costs itself alone.
+        let Ok(certificate) = x509::read(&decoder.finish()) else { continue };
+        let mut material = Material::new(Kind::Certificate, ABOUT.id, Encoding::Text, span.clone());
+        material.identity = certificate.public.map(|half| Identity::Public(Box::new(half)));
+        material.certificate = Some(Box::new(certificate.facts));
+        material.container = Some("provisioning profile");
+        material.labels.clone_from(&labels);
+        material.notes.push(note);
+        out.found(material);
+    }
+    Ok(())
+}
+
+/// What stands behind a key of a property list.
+fn value<'a>(list: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
+    let tag = [b"<key>", key, b"</key>"].concat();
+    let at = memchr::memmem::find(list, &tag)?;
+    Some(list.get(at + tag.len()..)?.trim_ascii_start())
+}
+
+/// The text of a string, or of the first one of an array.
+fn string(value: &[u8]) -> Option<&[u8]> {
+    let value = value.strip_prefix(b"<array>").map_or(value, <[u8]>::trim_ascii_start);
+    let text = value.strip_prefix(b"<string>")?;
+    text.get(..memchr::memchr(b'<', text)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use scanner_core::blob::Origin;
+
+    use super::*;
+    use crate::read::ber::{BIT_STRING, OCTET_STRING, encode};
+    use crate::read::text::base64;
+
+    /// As little of a certificate as can be read.
+    fn certificate() -> Vec<u8> {
+        let time = encode(0x17, &[b"260101000000Z"]);
+        let name = encode(SEQUENCE, &[]);
+        let algorithm = encode(SEQUENCE, &[&encode(OID, &[&[0x2b, 0x65, 0x70]])]);
+        let spki = encode(SEQUENCE, &[&algorithm, &encode(BIT_STRING, &[&[0], &[7; 32]])]);
+        let tbs =
+            [encode(INTEGER, &[&[1]]), algorithm.clone(), name.clone(), encode(SEQUENCE, &[&time, &time]), name, spki];
+        encode(SEQUENCE, &[&encode(SEQUENCE, &[&tbs.concat()]), &algorithm, &encode(BIT_STRING, &[&[0; 65]])])
+    }
+
+    fn list(certificates: usize, all: &str) -> String {
+        let data = format!("\t<data>{}</data>\n", base64(&certificate()));
+        let all = if all.is_empty() { String::new() } else { format!("<key>{all}</key>\n<true/>") };
+        format!(
+            "<plist><dict><key>Name</key>\n<string>A profile</string>{all}<key>DeveloperCertificates</key>\n<array>\n{}</array>\
+             <key>TeamIdentifier</key><array>\n<string>ABCDE12345</string></array></dict></plist>",
+            data.repeat(certificates)
+        )
+    }
+
+    fn profile(octets: &[u8]) -> Vec<u8> {
+        let content = encode(SEQUENCE, &[&encode(OID, &[DATA]), &encode(context(0), &[octets])]);
+        let signed = encode(SEQUENCE, &[&encode(INTEGER, &[&[1]]), &encode(SET, &[]), &content, &encode(SET, &[])]);
+        encode(SEQUENCE, &[&encode(OID, &[SIGNED_DATA]), &encode(context(0), &[&signed])])
+    }
+
+    fn inspect(bytes: &[u8]) -> Result<Vec<Material>, Malformed> {
+        let origin = Origin::file("a.mobileprovision");
+        let mut out = Inspection::default();
+        let Some(at) = memchr::memmem::find(bytes, SIGNED_DATA) else { return Ok(Vec::new()) };
+        MobileProvision.inspect(Blob::whole(bytes, &origin), Hit { anchor: locate::PKCS_OID, at }, &mut out)?;
+        Ok(out.take())
+    }
+
+    #[test]
+    fn certificates_whole_and_in_segments() {
+        let text = list(2, "");
+        let segments: Vec<u8> = text.as_bytes().chunks(100).flat_map(|part| encode(OCTET_STRING, &[part])).collect();
+        for octets in [encode(OCTET_STRING, &[text.as_bytes()]), encode(0x24, &[&segments])] {
+            let bytes = [&[7; 9][..], &profile(&octets)].concat();
+            let found = inspect(&bytes).unwrap();
+            assert_eq!(found.len(), 2);
+            assert_eq!(
+                found[0].labels.iter().map(|label| &*label.text).collect::<Vec<_>>(),
+                ["A profile", "ABCDE12345"]
+            );
+            assert_eq!(found[0].notes, [NAMED]);
+            assert_eq!(bytes[found[0].span.clone()], octets);
+        }
+        for (key, note) in [("ProvisionsAllDevices", ENTERPRISE), ("get-task-allow", DEVELOPMENT), ("Other", NAMED)] {
+            let one = profile(&encode(OCTET_STRING, &[list(1, key).as_bytes()]));
+            assert_eq!(inspect(&one).unwrap()[0].notes, [note]);
+        }
+    }
+
+    #[test]
+    fn what_is_no_profile() {
+        for text in [list(0, ""), list(1, "").replace("DeveloperCertificates", "Devices")] {
+            assert!(inspect(&profile(&encode(OCTET_STRING, &[text.as_bytes()]))).unwrap().is_empty());
+        }
+        let good = profile(&encode(OCTET_STRING, &[list(1, "").as_bytes()]));
+        for length in 0..good.len() {
+            assert!(inspect(&good[..length]).map_or(true, |found| found.is_empty()), "cut at {length}");
+        }
+        for at in 0..good.len() {
+            let mut bytes = good.clone();
+            bytes[at] ^= 0x40;
+            let _ = inspect(&bytes);
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Ordinary secrets, judged apart: one list of their own, ranked below everything that signs.
+//!
+//! A finding is one secret with all its places where a digest tells that two are the same; where the secret could be
+//! guessed there is no digest, and the finding is one rule at one place. The severity follows from how far such a secret
+//! reaches, and is below that of a signing key of any tier but the last: what signs is believed for years by those who
+//! never heard of the leak, a token works until it is revoked.
+
+use std::collections::BTreeMap;
+
+use scanner_core::material::{Identity, Occurrence, OrdinarySecret, SecretClass, Verdict};
+use sha2::{Digest, Sha256};
+
+use super::Estate;
+use crate::read::text::hex;
+
+/// An ordinary secret, with every place it lies.
+#[derive(Clone, Debug)]
+pub struct SecretFinding {
+    /// Stable id: `kr1:` and 16 hex digits, of the secret's digest or of its rule and path.
+    pub id: String,
+    /// What is known of it.
+    pub secret: OrdinarySecret,
+    /// How far it reaches, after all.
+    pub class: SecretClass,
+    /// Severity in tenths, 0 to 100.
+    pub severity: i32,
+    /// Whether it says of itself that it has ended.
+    pub expired: bool,
+    /// Its places, sorted.
+    pub occurrences: Vec<Occurrence>,
+}
+
+/// Severity of a class, in tenths. Medium at most: CVSS calls 4.0 to 6.9 medium, and 2.0 is where notes end.
+pub const fn severity(class: SecretClass) -> i32 {
+    match class {
+        SecretClass::Publish => 55,
+        SecretClass::Account => 45,
+        SecretClass::Service => 35,
+        SecretClass::Password => 25,
+        SecretClass::Note => 10,
+    }
+}
+
+/// What makes two secrets the same.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SecretName {
+    /// A digest that nobody can turn back.
+    Digest([u8; 32]),
+    /// The place, because a digest could be guessed: rule, and path with the members that lead on from it.
+    Place(&'static str, String),
+}
+
+impl SecretName {
+    /// The name of a secret at a place.
+    pub fn of(occurrence: &Occurrence, estate: &Estate) -> Option<Self> {
+        let secret = occurrence.material.secret.as_deref()?;
+        Some(match &occurrence.material.identity {
+            Some(Identity::Opaque(digest)) => Self::Digest(*digest),
+            _ => {
+                let mut origin = occurrence.origin.clone();
+                origin.path = estate.inside(&origin.path).to_owned();
+                origin.object = None;
+                for wrap in &mut origin.wraps {
+                    // Where a wrapper begins moves when something before it does.
+                    wrap.at = 0;
+                }
+                Self::Place(secret.rule, origin.to_string())
+            }
+        })
+    }
+
+    fn id(&self) -> String {
+        let hash = Sha256::new();
+        let digest = match self {
+            Self::Digest(digest) => hash.chain_update(b"kr1\0secret\0").chain_update(digest),
+            Self::Place(rule, place) => {
+                hash.chain_update(b"kr1\0secret at\0").chain_update(rule).chain_update(b"\0").chain_update(place)
+            }
+        };
+        let hex = hex(&digest.finalize());
+        format!("kr1:{}", hex.get(..16).unwrap_or_default())
+    }
+}
+
+/// Judges every ordinary secret of the estate. `now` is the time of the run, seconds since 1970. They come ranked: the
+/// widest reach first, then what was proven best, then by id.
+pub fn secrets(estate: &Estate, now: i64) -> Vec<SecretFinding> {
+    let mut groups: BTreeMap<SecretName, Vec<Occurrence>> = BTreeMap::new();
+    for occurrence in &estate.secrets {
+        if let Some(name) = SecretName::of(occurrence, estate) {
+            groups.entry(name).or_default().push(occurrence.clone());
+        }
+    }
+    let mut findings: Vec<SecretFinding> =
+        groups.into_iter().filter_map(|(name, occurrences)| finding(&name, occurrences, now)).collect();
+    let order =
+        |finding: &SecretFinding| (-finding.severity, std::cmp::Reverse(finding.secret.verdict), finding.secret.rule);
+    findings.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.id.cmp(&b.id)));
+    findings
+}
+
+fn finding(name: &SecretName, occurrences: Vec<Occurrence>, now: i64) -> Option<SecretFinding> {
+    let facts = |o: &Occurrence| o.material.secret.as_deref().cloned();
+    // One secret may reach further at one place than at another: with the second half beside it.
+    let secret = occurrences.iter().filter_map(facts).min_by_key(|secret| (secret.class, secret.rule))?;
+    let expired = secret.expires.is_some_and(|end| end < now);
+    let class = if expired { SecretClass::Note } else { secret.class };
+    Some(SecretFinding { id: name.id(), severity: severity(class), class, expired, secret, occurrences })
+}
+
+impl SecretFinding {
+    /// Severity as people write it: `4.5`.
+    pub fn severity_text(&self) -> String {
+        format!("{}.{}", self.severity / 10, self.severity % 10)
+    }
+
+    /// What its own structure says of it, in a few words.
+    pub const fn verdict(&self) -> &'static str {
+        match (self.expired, self.secret.verdict) {
+            (true, _) => "expired",
+            (false, Verdict::Checksum) => "checksum fits",
+            (false, Verdict::Decodes) => "decodes",
+            (false, Verdict::Shape) => "shape only",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use scanner_core::blob::Origin;
+    use scanner_core::material::{Encoding, Kind, Material};
+
+    use super::*;
+
+    fn place(path: &str, line: u64, class: SecretClass, digest: Option<u8>, expires: Option<i64>) -> Occurrence {
+        let mut material = Material::new(Kind::Secret, "secrets", Encoding::Text, 0..10);
+        material.identity = digest.map(|byte| Identity::Opaque([byte; 32]));
+        material.secret = Some(Box::new(OrdinarySecret {
+            rule: "a-rule",
+            title: "",
+            class,
+            unlocks: "",
+            next: "",
+            verdict: Verdict::Shape,
+            expires,
+            by_user: false,
+        }));
+        Occurrence { material, origin: Origin::file(path), offset: line, line, allow: None, git: None }
+    }
+
+    #[test]
+    fn copies_are_one_finding_and_guessable_ones_one_for_each_file() {
+        use SecretClass::{Account, Note, Password};
+        let estate = Estate::new(vec![
+            place("a", 1, Note, Some(1), None),
+            place("b", 9, Account, Some(1), None),
+            place("c", 1, Password, None, None),
+            place("c", 7, Password, None, None),
+            place("d", 1, Password, None, None),
+        ]);
+        assert!(estate.keys.is_empty() && estate.public.is_empty() && estate.others.is_empty());
+        let mut found: Vec<_> = secrets(&estate, 0).iter().map(|f| (f.severity, f.occurrences.len())).collect();
+        assert_eq!(found[0], (45, 2), "the widest reach first");
+        found.sort_unstable();
+        assert_eq!(found, [(25, 1), (25, 2), (45, 2)]);
+    }
+
+    #[test]
+    fn what_has_ended_is_a_note_and_moving_changes_no_id() {
+        let token =
+            |line, now| secrets(&Estate::new(vec![place("a", line, SecretClass::Service, None, Some(100))]), now);
+        let (before, after) = (token(1, 99).remove(0), token(5, 101).remove(0));
+        assert_eq!((before.severity, before.expired, before.verdict()), (35, false, "shape only"));
+        assert_eq!((after.severity, after.expired, after.verdict()), (10, true, "expired"));
+        assert_eq!(before.id, after.id);
+    }
+}

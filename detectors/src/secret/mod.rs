@@ -1,0 +1,169 @@
+//! Ordinary secrets: tokens and passwords that open something and sign nothing.
+//!
+//! Every format of `data/secrets.toml` has a literal that must be there (the anchor), a pattern that is tried at that place
+//! in a bounded window, and for many a check by code: a checksum, what it encodes, what stands beside it. Only a secret
+//! that passes all of it is told. General rules (`password = ...`, high entropy) are left out: they are wrong more often
+//! than right, and what a keystore's password may be is the business of `usage/`.
+//!
+//! The secret itself never leaves this folder. What is told of it is a digest, and that only where it has at least
+//! [`JOINED`] bits of entropy: a digest of a password could be tried against a list of words.
+
+mod checks;
+mod placeholder;
+mod sums;
+mod tables;
+mod user;
+
+use std::ops::Range;
+
+use scanner_core::blob::Blob;
+use scanner_core::error::Malformed;
+use scanner_core::material::{Encoding, Identity, Kind, Material, OrdinarySecret, Proof, Verdict};
+use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use sha2::{Digest, Sha256};
+
+pub use checks::Check;
+use checks::{Found, Learned, check};
+pub use tables::Format;
+use tables::{LONGEST, TABLES};
+pub use user::{AHEAD, Allow, BACK, Refused, Rule, Target, UserRules, compile, literals, literals_of};
+
+/// Least entropy, in bits, of a secret that is known by a digest: what nobody can try out.
+pub const JOINED: u32 = 80;
+
+/// The domain of such digests: they are digests of nothing else.
+const DOMAIN: &[u8] = b"keyradius ordinary secret\0";
+
+/// Every format of ordinary secrets, in the order of the table.
+pub fn formats() -> &'static [Format] {
+    &TABLES.formats
+}
+
+static ABOUT: About = About {
+    id: "secrets",
+    title: "Ordinary secrets",
+    detects: "Tokens of code hosts, package registries, clouds and services, and passwords in the addresses of databases, by \
+              the formats that docs/secrets.md lists. Checksums and encodings are checked where the format has them: what \
+              fails is not told. They are one class, at the end of every report, below everything that signs.",
+    blind_to: "Secrets without a mark of their own: passwords in settings, keys that are plain hex. Basic authentication in \
+               web addresses, because its mark is in half of all files. Tokens in UTF-16, and those split over lines. \
+               Whether a token still works: nothing is asked.",
+    respond: "Revoke it where it was issued, read the log there for its use, and take it out of the file. Copies in a \
+              history stay: revoking is what counts.",
+    references: &["docs/secrets.md"],
+};
+
+/// The detector of ordinary secrets.
+pub(crate) struct Secrets;
+
+impl Detector for Secrets {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn anchors(&self) -> &'static [Anchor] {
+        &TABLES.anchors
+    }
+
+    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+        let mut looked_like = None;
+        for format in TABLES.of(hit.anchor.bytes) {
+            match find(format, blob.bytes, hit.at) {
+                Ok(Some(material)) => {
+                    out.found(material);
+                    return Ok(());
+                }
+                Ok(None) => {}
+                Err(malformed) => looked_like = Some(malformed),
+            }
+        }
+        looked_like.map_or(Ok(()), Err)
+    }
+}
+
+/// The secret of this format whose anchor stands at `at`. `Ok(None)` if the pattern does not match, `Err` if it does and
+/// something else speaks against it.
+fn find(format: &Format, bytes: &[u8], at: usize) -> Result<Option<Material>, Malformed> {
+    let from = at - back(bytes, at, format.back);
+    let window = bytes.get(from..bytes.len().min(from.saturating_add(LONGEST))).unwrap_or_default();
+    let Some(captures) = format.regex().and_then(|regex| regex.captures(window)) else { return Ok(None) };
+    let range = |name: Option<regex::bytes::Match<'_>>| name.map(|m| from + m.start()..from + m.end());
+    let Some(whole) = range(captures.get(0)) else { return Ok(None) };
+    let host = captures.name("h").map(|m| m.as_bytes()).unwrap_or_default();
+    let secret = range(captures.name("s")).unwrap_or_else(|| whole.clone());
+    if !whole.contains(&at) || (!format.loose && inside_a_word(bytes, whole.start)) || goes_on(bytes, secret.end) {
+        return Ok(None);
+    }
+    let refuse = |what| Err(Malformed::new(what, at));
+    let mut found = Found { bytes, secret, host };
+    let mut learned = Learned::default();
+    let verdict = match format.check {
+        Some(which) => match check(which, &mut found, &mut learned) {
+            Some(verdict) => verdict,
+            None => return refuse("what the format's check asks for"),
+        },
+        None => Verdict::Shape,
+    };
+    let text = found.text();
+    // What has a checksum or is an address was looked at more closely than by its letters.
+    let weighed = verdict == Verdict::Checksum || matches!(format.check, Some(Check::UrlPassword | Check::Jwt));
+    if (!weighed && placeholder::is_placeholder(text)) || placeholder::is_published(text, &format.examples) {
+        return refuse("a secret and no example");
+    }
+    Ok(Some(material(format, &whole, &found, learned, verdict)))
+}
+
+fn material(format: &Format, whole: &Range<usize>, found: &Found<'_>, learned: Learned, verdict: Verdict) -> Material {
+    // A second part that stands near is not in the span: between the two there may be a key.
+    let span = whole.start.min(found.secret.start)..whole.end.max(found.secret.end);
+    let beside = learned.beside.unwrap_or(0..0);
+    let mut material = Material::new(Kind::Secret, "secrets", Encoding::Text, span);
+    material.proof = if verdict == Verdict::Checksum { Proof::Verified } else { Proof::Structure };
+    if format.bits >= JOINED {
+        let digest = Sha256::new().chain_update(DOMAIN).chain_update(found.text());
+        let digest = digest.chain_update(found.bytes.get(beside).unwrap_or_default());
+        material.identity = Some(Identity::Opaque(digest.finalize().into()));
+    }
+    material.labels = learned.labels;
+    material.notes = learned.notes;
+    material.secret = Some(Box::new(OrdinarySecret {
+        rule: format.id,
+        title: format.title,
+        class: learned.class.unwrap_or(format.class),
+        unlocks: format.unlocks,
+        next: format.next,
+        verdict,
+        expires: learned.expires,
+        by_user: false,
+    }));
+    material
+}
+
+/// How many of the bytes before `at` may belong to the secret: letters, digits, `_` and `-`, at most `most`.
+fn back(bytes: &[u8], at: usize, most: usize) -> usize {
+    let before = bytes.get(at.saturating_sub(most)..at).unwrap_or_default();
+    before.iter().rev().take_while(|b| is_word(**b) || **b == b'-').count()
+}
+
+const fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+/// Whether the byte before belongs to the same word. The letter of an escape (`\n`) and the digits of `%3D` do not.
+fn inside_a_word(bytes: &[u8], start: usize) -> bool {
+    let before = bytes.get(start.saturating_sub(3)..start).unwrap_or_default();
+    match before {
+        [.., b'\\', b'n' | b'r' | b't'] => false,
+        [b'%', a, b] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => false,
+        [.., last] => is_word(*last),
+        [] => false,
+    }
+}
+
+/// Whether the secret goes on behind its end.
+fn goes_on(bytes: &[u8], end: usize) -> bool {
+    bytes.get(end).is_some_and(|b| is_word(*b) || *b == b'-')
+}
+
+#[cfg(test)]
+mod tests;

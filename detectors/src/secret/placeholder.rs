@@ -1,0 +1,193 @@
+//! Texts that stand where a secret should: examples, templates, masks.
+
+use sha2::{Digest, Sha256};
+
+use crate::read::text::hex;
+
+/// Words that real secrets hold by chance once in billions of times, and examples hold often; lower case.
+const WORDS: [&[u8]; 14] = [
+    b"example",
+    b"placeholder",
+    b"yourtoken",
+    b"your_token",
+    b"your-token",
+    b"yourapi",
+    b"your_api",
+    b"changeme",
+    b"redacted",
+    b"xxxxxx",
+    b"dummytoken",
+    b"thisisnot",
+    b"insertyour",
+    b"replaceme",
+];
+
+/// Runs that nobody draws at random: alphabets and rows of keys, lower case.
+const RUNS: [&[u8]; 7] =
+    [b"0123456789", b"1234567890", b"abcdefghij", b"zyxwvutsrq", b"9876543210", b"qwertyuiop", b"deadbeefdeadbeef"];
+
+/// Fewest different bytes in the body of a random secret of 16 and more.
+const DIFFERENT: usize = 7;
+
+/// Whether a random token only looks like one: an example, a mask, a row of keys.
+pub(super) fn is_placeholder(token: &[u8]) -> bool {
+    let lower = token.to_ascii_lowercase();
+    let holds = |part: &&[u8]| memchr::memmem::find(&lower, part).is_some();
+    if WORDS.iter().any(|word| holds(word)) || RUNS.iter().any(|run| holds(run)) {
+        return true;
+    }
+    // The same byte six times on end does not happen in what was drawn from 16 and more symbols.
+    if token.windows(6).any(|six| six.iter().all(|b| Some(b) == six.first())) {
+        return true;
+    }
+    let body = token.get(token.len() / 4..).unwrap_or(token);
+    different(body) < DIFFERENT.min(token.len() / 2) || repeats(body)
+}
+
+/// Whether a password in an address only stands for one.
+pub(super) fn is_placeholder_password(password: &[u8]) -> bool {
+    const WHOLE: [&[u8]; 34] = [
+        b"password",
+        b"passwd",
+        b"pass",
+        b"pwd",
+        b"secret",
+        b"changeme",
+        b"change_me",
+        b"change-me",
+        b"postgres",
+        b"mysql",
+        b"root",
+        b"admin",
+        b"user",
+        b"username",
+        b"test",
+        b"testing",
+        b"guest",
+        b"example",
+        b"default",
+        b"docker",
+        b"dbpass",
+        b"db_pass",
+        b"dbpassword",
+        b"db_password",
+        b"mypassword",
+        b"mypass",
+        b"yourpassword",
+        b"your_password",
+        b"your-password",
+        b"redis",
+        b"rabbitmq",
+        b"mongodb",
+        b"token",
+        b"s3cr3t",
+    ];
+    let lower = password.to_ascii_lowercase();
+    let template =
+        |byte: &u8| matches!(byte, b'$' | b'{' | b'}' | b'<' | b'>' | b'%' | b'[' | b']' | b'(' | b')' | b'*');
+    WHOLE.contains(&lower.as_slice())
+        || WORDS.iter().any(|word| memchr::memmem::find(&lower, word).is_some())
+        || [&b"password"[..], b"passwort", b"secret", b"....", b"xxx", b"1234", b"pass_", b"_pass"]
+            .iter()
+            .any(|part| memchr::memmem::find(&lower, part).is_some())
+        // `%40` is a way to write a sign; any other use is one of a template.
+        || password.iter().any(|b| template(b) && *b != b'%')
+        || percent_template(password)
+        || different(password) < 4
+        // SOME_NAME, some_name: the name of a variable.
+        || (lower.len() > 5 && lower.iter().all(|b| b.is_ascii_lowercase() || *b == b'_') && lower.contains(&b'_'))
+}
+
+/// A percent sign that is not followed by two hex digits.
+fn percent_template(text: &[u8]) -> bool {
+    memchr::memchr_iter(b'%', text)
+        .any(|at| !text.get(at + 1..at + 3).is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit)))
+}
+
+/// Whether it is one of the published examples, by digest.
+pub(super) fn is_published(token: &[u8], digests: &[String]) -> bool {
+    !digests.is_empty() && digests.contains(&hex(&Sha256::digest(token)))
+}
+
+fn different(bytes: &[u8]) -> usize {
+    let mut seen = [false; 256];
+    for byte in bytes {
+        if let Some(seen) = seen.get_mut(usize::from(*byte)) {
+            *seen = true;
+        }
+    }
+    seen.iter().filter(|seen| **seen).count()
+}
+
+/// Whether it is a short piece over and over.
+fn repeats(bytes: &[u8]) -> bool {
+    (1..=bytes.len() / 3).any(|period| bytes.iter().zip(bytes.iter().skip(period)).all(|(a, b)| a == b))
+}
+
+/// Shannon entropy of the bytes, in thousandths of a bit a byte.
+pub(super) fn entropy(bytes: &[u8]) -> u32 {
+    let mut counts = [0_u32; 256];
+    for byte in bytes {
+        if let Some(count) = counts.get_mut(usize::from(*byte)) {
+            *count += 1;
+        }
+    }
+    let total = bytes.len() as f64;
+    let bits: f64 = counts.iter().filter(|n| **n > 0).map(|n| f64::from(*n) / total).map(|p| -p * p.log2()).sum();
+    #[allow(clippy::cast_sign_loss, reason = "entropy is never negative")]
+    {
+        (bits * 1000.0) as u32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_stands_for_a_token() {
+        for (token, placeholder) in [
+            ("ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", true),
+            ("AKIAIOSFODNN7EXAMPLE", true),
+            ("npm_000000000000000000000000000000000000", true),
+            ("glpat-abcdefghijklmnopqrst", true),
+            ("sk-ant-api03-YourTokenYourTokenYourToken", true),
+            ("hf_aBcDaBcDaBcDaBcDaBcDaBcDaBcDaBcDaB", true),
+            ("0123456789abcdef0123456789abcdef", true),
+            ("AKIA2OGYBAH6STMMNXNN", false),
+            ("q5hX8vKd2mZr7TbNw3Lc", false),
+            ("7f3d9a01c4e85b62d0f19e73ab46c8d2", false),
+        ] {
+            assert_eq!(is_placeholder(token.as_bytes()), placeholder, "{token}");
+        }
+    }
+
+    #[test]
+    fn what_only_stands_for_a_password() {
+        for (password, placeholder) in [
+            ("password", true),
+            ("${DB_PASSWORD}", true),
+            ("<password>", true),
+            ("%s", true),
+            ("{{pw}}", true),
+            ("****", true),
+            ("DB_PASS", true),
+            ("my_db_user", true),
+            ("postgres", true),
+            ("1234", true),
+            ("aaaaaa", true),
+            ("tr0ub4dor", false),
+            ("h8%40Kp2w", false),
+            ("Zx9-qRt!v", false),
+        ] {
+            assert_eq!(is_placeholder_password(password.as_bytes()), placeholder, "{password}");
+        }
+    }
+
+    #[test]
+    fn entropy_of_known_texts() {
+        for (text, thousandths) in [("", 0), ("aaaa", 0), ("abab", 1000), ("abcd", 2000), ("0123456789abcdef", 4000)] {
+            assert_eq!(entropy(text.as_bytes()), thousandths, "{text}");
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The formats as data: `detectors/data/secrets.toml`, compiled in and read once. A pattern is compiled when its anchor
+//! is first seen: most scans see few of them.
+
+use std::sync::{LazyLock, OnceLock};
+
+use regex::bytes::{Regex, RegexBuilder};
+use scanner_core::material::SecretClass;
+use scanner_core::seam::Anchor;
+use serde::Deserialize;
+
+use super::checks::Check;
+
+/// Longest secret that is read from its anchor on, in bytes: a JSON Web Token with many claims.
+pub(super) const LONGEST: usize = 8192;
+
+/// Largest program of one built-in pattern, in bytes. The widest of them takes a twentieth.
+const PATTERN: usize = 4 << 20;
+
+/// The formats.
+pub(super) static TABLES: LazyLock<Tables> = LazyLock::new(Tables::load);
+
+/// One `[[secret]]` as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    id: String,
+    title: String,
+    class: Class,
+    anchors: Vec<String>,
+    #[serde(default)]
+    back: usize,
+    pattern: String,
+    #[serde(default)]
+    loose: bool,
+    check: Option<Check>,
+    #[serde(default)]
+    bits: u32,
+    unlocks: String,
+    next: String,
+    source: String,
+    #[serde(default)]
+    examples: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Class {
+    Publish,
+    Account,
+    Service,
+    Password,
+    Note,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    secret: Vec<Raw>,
+}
+
+/// A format of ordinary secrets.
+#[derive(Debug)]
+pub struct Format {
+    /// Its id, such as `github-token`.
+    pub id: &'static str,
+    /// What it is, in a few words.
+    pub title: &'static str,
+    /// How far such a secret reaches.
+    pub class: SecretClass,
+    /// What somebody can do with it.
+    pub unlocks: &'static str,
+    /// The next step, in one line.
+    pub next: &'static str,
+    /// Where the format is written down.
+    pub source: &'static str,
+    /// The code that looks at it more closely.
+    pub check: Option<Check>,
+    /// Entropy in bits; from [`super::JOINED`] on copies are joined by a digest.
+    pub bits: u32,
+    /// Its anchors.
+    pub anchors: Vec<&'static str>,
+    pub(super) back: usize,
+    pub(super) loose: bool,
+    pub(super) examples: Vec<String>,
+    pattern: String,
+    regex: OnceLock<Option<Regex>>,
+}
+
+impl Format {
+    /// The pattern, anchored at its first byte.
+    pub(super) fn regex(&self) -> Option<&Regex> {
+        self.regex.get_or_init(|| anchored(&self.pattern, PATTERN).ok()).as_ref()
+    }
+}
+
+/// Compiles a pattern that has to begin where it is asked to: over bytes, ASCII classes.
+fn anchored(pattern: &str, limit: usize) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(&format!(r"\A(?:{pattern})")).unicode(false).size_limit(limit).build()
+}
+
+/// All formats, and what follows from them.
+pub(super) struct Tables {
+    pub(super) formats: Vec<Format>,
+    pub(super) anchors: Vec<Anchor>,
+    /// For each anchor, the formats that have it.
+    owners: Vec<Vec<usize>>,
+}
+
+impl Tables {
+    fn load() -> Self {
+        let text = include_str!("../../data/secrets.toml");
+        #[allow(clippy::panic, reason = "compiled in, and read by a test")]
+        let file: File = toml::from_str(text).unwrap_or_else(|error| panic!("secrets.toml: {error}"));
+        let mut tables = Self { formats: Vec::new(), anchors: Vec::new(), owners: Vec::new() };
+        for (index, raw) in file.secret.into_iter().enumerate() {
+            let anchors: Vec<&'static str> = raw.anchors.into_iter().map(forever).collect();
+            for text in &anchors {
+                let anchor = Anchor::anywhere(text.as_bytes());
+                let at = tables.anchors.iter().position(|known| *known == anchor).unwrap_or_else(|| {
+                    tables.anchors.push(anchor);
+                    tables.owners.push(Vec::new());
+                    tables.anchors.len() - 1
+                });
+                if let Some(owners) = tables.owners.get_mut(at) {
+                    owners.push(index);
+                }
+            }
+            tables.formats.push(Format {
+                id: forever(raw.id),
+                title: forever(raw.title),
+                class: match raw.class {
+                    Class::Publish => SecretClass::Publish,
+                    Class::Account => SecretClass::Account,
+                    Class::Service => SecretClass::Service,
+                    Class::Password => SecretClass::Password,
+                    Class::Note => SecretClass::Note,
+                },
+                unlocks: forever(raw.unlocks),
+                next: forever(raw.next),
+                source: forever(raw.source),
+                check: raw.check,
+                bits: raw.bits,
+                anchors,
+                back: raw.back,
+                loose: raw.loose,
+                examples: raw.examples,
+                pattern: raw.pattern,
+                regex: OnceLock::new(),
+            });
+        }
+        tables
+    }
+
+    /// The formats that have this anchor.
+    pub(super) fn of(&self, anchor: &[u8]) -> impl Iterator<Item = &Format> {
+        let at = self.anchors.iter().position(|known| known.bytes == anchor);
+        let owners = at.and_then(|at| self.owners.get(at)).map(Vec::as_slice).unwrap_or_default();
+        owners.iter().filter_map(|index| self.formats.get(*index))
+    }
+}
+
+/// A text that lives as long as the process: materials refer to it, and there is one table a process.
+pub(super) fn forever(text: String) -> &'static str {
+    Box::leak(text.into_boxed_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sound() {
+        let mut ids: Vec<&str> = TABLES.formats.iter().map(|format| format.id).collect();
+        for format in &TABLES.formats {
+            assert!(format.regex().is_some(), "{}: {:?}", format.id, anchored(&format.pattern, PATTERN));
+            for text in [format.title, format.unlocks, format.next, format.source] {
+                assert!(!text.is_empty() && !text.ends_with('.'), "{}: {text:?}", format.id);
+            }
+            assert!(format.examples.iter().all(|digest| digest.len() == 64), "{}", format.id);
+            assert!(format.id.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-')), "{}", format.id);
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), TABLES.formats.len(), "an id stands twice");
+        for anchor in &TABLES.anchors {
+            assert!((Anchor::MIN..=Anchor::MAX).contains(&anchor.bytes.len()), "{anchor:?}");
+            for other in &TABLES.anchors {
+                assert!(anchor == other || !other.bytes.starts_with(anchor.bytes), "{anchor:?} hides {other:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,511 @@
+//! Rules of the user: a literal that must be there, a regular expression near it, conditions on what it matched.
+//!
+//! A rule is tried where one of its literals stands, on the bytes from [`BACK`] before it to [`AHEAD`] behind it, so the
+//! cost of a rule is that of its literals. A rule without one would have to be tried on every byte that is read, history
+//! included, and is refused. The secret of such a rule may be anything, a word as well, so it is known by its place alone.
+
+use std::ops::Range;
+
+use regex::bytes::{Captures, Regex, RegexBuilder};
+use scanner_core::blob::Blob;
+use scanner_core::error::Malformed;
+use scanner_core::material::{Encoding, Kind, Material, OrdinarySecret, SecretClass, Verdict};
+use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+
+use super::placeholder::entropy;
+use super::tables::forever;
+
+/// How far before a literal a match may begin, and how far behind a match the literal may stand, in bytes: some lines.
+pub const BACK: usize = 512;
+
+/// How far behind a literal a match may reach, in bytes.
+pub const AHEAD: usize = 4096;
+
+/// Largest program of one pattern, in bytes: what the `regex` crate takes by default, ten times what real rules need.
+const PATTERN: usize = 10 << 20;
+
+/// A rule as it is written.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rule {
+    /// Its id: letters, digits, `.`, `_` and `-`.
+    pub id: String,
+    /// What it finds, in a few words.
+    pub title: String,
+    /// The pattern, in the syntax of the `regex` crate, over bytes: `\w`, `\d` and `\b` are ASCII.
+    pub regex: String,
+    /// Literals of which one must stand near, as they are.
+    pub anchors: Vec<String>,
+    /// The same in small letters, capitals, and small letters with one capital in front.
+    pub keywords: Vec<String>,
+    /// Which group is the secret; without, the first that matched anything, else all of it.
+    pub secret_group: Option<usize>,
+    /// Entropy that the secret must be above, in bits a byte.
+    pub entropy: Option<f64>,
+    /// A pattern that must be in the path.
+    pub path: Option<String>,
+    /// How far such a secret reaches.
+    pub class: Option<SecretClass>,
+    /// The next step.
+    pub next: Option<String>,
+    /// What is not told.
+    pub allow: Vec<Allow>,
+}
+
+/// What a rule does not tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Allow {
+    /// Whether every kind of condition that is there must hold, instead of one.
+    pub all: bool,
+    /// Patterns.
+    pub regexes: Vec<String>,
+    /// What they are held against.
+    pub target: Target,
+    /// Texts that the secret holds, in any case.
+    pub stopwords: Vec<String>,
+    /// Patterns of paths.
+    pub paths: Vec<String>,
+    /// Of an allowance for all rules: only for these.
+    pub rules: Vec<String>,
+}
+
+/// What the patterns of an [`Allow`] are held against.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Target {
+    /// The secret.
+    #[default]
+    Secret,
+    /// All that the rule matched.
+    Match,
+    /// Its lines.
+    Line,
+}
+
+/// Why a rule is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Which one, from 0.
+    pub rule: usize,
+    /// What is wrong.
+    pub what: String,
+    /// What to do.
+    pub hint: String,
+}
+
+/// The rules of a user, compiled.
+#[derive(Debug)]
+pub struct UserRules {
+    anchors: &'static [Anchor],
+    /// For each anchor, the rules that have it.
+    owners: Vec<Vec<usize>>,
+    rules: Vec<Compiled>,
+}
+
+#[derive(Debug)]
+struct Compiled {
+    id: &'static str,
+    title: &'static str,
+    next: &'static str,
+    class: SecretClass,
+    regex: Regex,
+    literals: Vec<Vec<u8>>,
+    secret_group: Option<usize>,
+    /// Thousandths of a bit.
+    entropy: Option<u32>,
+    path: Option<Regex>,
+    allow: Vec<Excuse>,
+}
+
+#[derive(Debug)]
+struct Excuse {
+    all: bool,
+    regexes: Vec<Regex>,
+    target: Target,
+    stopwords: Vec<Vec<u8>>,
+    paths: Vec<Regex>,
+}
+
+/// Compiles a pattern as rules are compiled. The error is of one line.
+pub fn compile(pattern: &str) -> Result<Regex, String> {
+    RegexBuilder::new(pattern).unicode(false).size_limit(PATTERN).dfa_size_limit(PATTERN).build().map_err(|error| {
+        match error {
+            regex::Error::CompiledTooBig(limit) => format!("compiles to more than {limit} bytes"),
+            // The last line says what; those before draw it.
+            other => other.to_string().lines().last().unwrap_or_default().trim().replace("error: ", ""),
+        }
+    })
+}
+
+/// The literals that are searched for a rule; too short ones are left out.
+pub fn literals(rule: &Rule) -> Vec<String> {
+    let mut literals: Vec<String> = rule.anchors.clone();
+    for keyword in &rule.keywords {
+        let lower = keyword.to_ascii_lowercase();
+        let mut capital = lower.clone();
+        if let Some(first) = capital.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        literals.extend([keyword.clone(), keyword.to_ascii_uppercase(), capital, lower]);
+    }
+    // The first bytes of a long one are there wherever all of it is.
+    for literal in &mut literals {
+        let end = (0..=Anchor::MAX.min(literal.len())).rev().find(|end| literal.is_char_boundary(*end));
+        literal.truncate(end.unwrap_or(0));
+    }
+    literals.retain(|literal| literal.len() >= Anchor::MIN);
+    literals.sort();
+    literals.dedup();
+    literals
+}
+
+/// Literals of which one begins or ends every match of a pattern, each of 4 bytes or more; none if there are no such.
+pub fn literals_of(pattern: &str) -> Vec<String> {
+    use regex_syntax::hir::literal::{ExtractKind, Extractor};
+    let parser = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build().parse(pattern);
+    let Ok(hir) = parser else { return Vec::new() };
+    for kind in [ExtractKind::Prefix, ExtractKind::Suffix] {
+        let found = Extractor::new().kind(kind).limit_class(2).limit_total(64).extract(&hir);
+        let texts = found.literals().map(|literals| {
+            let text =
+                |literal: &regex_syntax::hir::literal::Literal| String::from_utf8(literal.as_bytes().to_vec()).ok();
+            literals.iter().map(text).collect::<Option<Vec<String>>>()
+        });
+        if let Some(Some(texts)) = texts
+            && !texts.is_empty()
+            && texts.iter().all(|text| text.len() >= Anchor::MIN)
+        {
+            return texts;
+        }
+    }
+    Vec::new()
+}
+
+impl UserRules {
+    /// Checks and compiles rules, and what holds for all of them.
+    pub fn new(rules: &[Rule], for_all: &[Allow]) -> Result<Self, Refused> {
+        let mut anchors: Vec<Anchor> = Vec::new();
+        let mut owners: Vec<Vec<usize>> = Vec::new();
+        let mut compiled = Vec::new();
+        for (index, rule) in rules.iter().enumerate() {
+            let of_all = for_all.iter().filter(|allow| allow.rules.is_empty() || allow.rules.contains(&rule.id));
+            let one = Compiled::new(rule, of_all).map_err(|(what, hint)| Refused {
+                rule: index,
+                what,
+                hint: hint.to_owned(),
+            })?;
+            if rules.iter().take(index).any(|other| other.id == rule.id) {
+                let what = format!("id {:?} stands twice", rule.id);
+                return Err(Refused { rule: index, what, hint: "give each rule an id of its own".to_owned() });
+            }
+            for literal in literals(rule) {
+                let anchor = Anchor::anywhere(forever(literal).as_bytes());
+                let at = anchors.iter().position(|known| *known == anchor).unwrap_or_else(|| {
+                    anchors.push(anchor);
+                    owners.push(Vec::new());
+                    anchors.len() - 1
+                });
+                if let Some(owners) = owners.get_mut(at) {
+                    owners.push(index);
+                }
+            }
+            compiled.push(one);
+        }
+        Ok(Self { anchors: anchors.leak(), owners, rules: compiled })
+    }
+}
+
+impl Compiled {
+    fn new<'a>(rule: &'a Rule, for_all: impl Iterator<Item = &'a Allow>) -> Result<Self, (String, &'static str)> {
+        const SYNTAX: &str = "the syntax is that of the regex crate: https://docs.rs/regex/latest/regex/#syntax";
+        let id_fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+        if rule.id.is_empty() || rule.id.len() > 80 || !rule.id.bytes().all(id_fits) {
+            return Err((format!("id = {:?} is no id", rule.id), "use letters, digits, `.`, `_` and `-`"));
+        }
+        if super::formats().iter().any(|format| format.id == rule.id) {
+            return Err((format!("id {:?} is that of a built-in rule", rule.id), "choose another id"));
+        }
+        let pattern = |name: &str, text: &str| compile(text).map_err(|error| (format!("{name}: {error}"), SYNTAX));
+        let regex = pattern("regex", &rule.regex)?;
+        if regex.is_match(b"") {
+            return Err(("regex matches nothing at all, the empty text".to_owned(), "say what a secret looks like"));
+        }
+        if literals(rule).is_empty() {
+            return Err((
+                "no anchor or keyword of 4 bytes or more".to_owned(),
+                "name a text that stands in or near every such secret: anchors = [\"acme_\"], or keywords = [\"acme\"] for any case",
+            ));
+        }
+        if rule.secret_group.is_some_and(|group| group >= regex.captures_len()) {
+            let groups = regex.captures_len() - 1;
+            return Err((
+                format!("secret_group is beyond the {groups} groups of the regex"),
+                "count the opening parentheses",
+            ));
+        }
+        let entropy = match rule.entropy {
+            Some(bits) if !(0.0..=8.0).contains(&bits) => {
+                return Err((format!("entropy = {bits} is no number of bits a byte"), "use 0.0 to 8.0; 3.0 is usual"));
+            }
+            #[allow(clippy::cast_sign_loss, reason = "in range by the arm above")]
+            bits => bits.map(|bits| (bits * 1000.0) as u32),
+        };
+        let mut allow = Vec::new();
+        for excuse in rule.allow.iter().chain(for_all) {
+            let all = |name: &str, texts: &[String]| {
+                texts.iter().map(|text| pattern(name, text)).collect::<Result<Vec<_>, _>>()
+            };
+            if excuse.regexes.is_empty() && excuse.stopwords.is_empty() && excuse.paths.is_empty() {
+                return Err(("allow says not what is allowed".to_owned(), "give regexes, stopwords or paths"));
+            }
+            allow.push(Excuse {
+                all: excuse.all,
+                regexes: all("allow.regexes", &excuse.regexes)?,
+                target: excuse.target,
+                stopwords: excuse.stopwords.iter().map(|word| word.to_ascii_lowercase().into_bytes()).collect(),
+                paths: all("allow.paths", &excuse.paths)?,
+            });
+        }
+        Ok(Self {
+            id: forever(rule.id.clone()),
+            title: forever(if rule.title.is_empty() { rule.id.clone() } else { rule.title.clone() }),
+            next: forever(
+                rule.next
+                    .clone()
+                    .unwrap_or_else(|| "revoke it where it was issued, and take it out of the file".to_owned()),
+            ),
+            class: rule.class.unwrap_or(SecretClass::Service),
+            regex,
+            literals: literals(rule).into_iter().map(String::into_bytes).collect(),
+            secret_group: rule.secret_group.filter(|group| *group > 0),
+            entropy,
+            path: rule.path.as_ref().map(|path| pattern("path", path)).transpose()?,
+            allow,
+        })
+    }
+
+    /// Every secret of this rule that belongs to the literal at `at`.
+    fn look(&self, blob: Blob<'_>, at: usize, out: &mut Inspection) {
+        let bytes = blob.bytes;
+        let path = blob.origin.location();
+        let path = path.as_os_str().as_encoded_bytes();
+        if self.path.as_ref().is_some_and(|pattern| !pattern.is_match(path)) {
+            return;
+        }
+        let from = at.saturating_sub(BACK);
+        let window = bytes.get(from..bytes.len().min(at + AHEAD)).unwrap_or_default();
+        for captures in self.regex.captures_iter(window) {
+            let Some(whole) = captures.get(0).map(|m| from + m.start()..from + m.end()) else { continue };
+            if whole.is_empty() || self.owner(bytes, &whole) != Some(at) {
+                continue;
+            }
+            let secret = self.secret(&captures).map_or(whole.clone(), |range| from + range.start..from + range.end);
+            let text = bytes.get(secret).unwrap_or_default();
+            let flat = self.entropy.is_some_and(|least| entropy(text) <= least);
+            if !flat && !self.allow.iter().any(|excuse| excuse.holds(bytes, &whole, text, path)) {
+                out.found(self.material(whole));
+            }
+        }
+    }
+
+    /// The literal that a match belongs to: the first one near it, so that it is told once.
+    fn owner(&self, bytes: &[u8], whole: &Range<usize>) -> Option<usize> {
+        let from = whole.start.saturating_sub(BACK);
+        let near = bytes.get(from..bytes.len().min(whole.end + BACK))?;
+        self.literals.iter().filter_map(|literal| memchr::memmem::find(near, literal)).min().map(|at| from + at)
+    }
+
+    fn secret(&self, captures: &Captures<'_>) -> Option<Range<usize>> {
+        let group = match self.secret_group {
+            Some(group) => captures.get(group),
+            None => captures.iter().skip(1).flatten().find(|group| !group.is_empty()),
+        };
+        group.map(|group| group.range())
+    }
+
+    fn material(&self, span: Range<usize>) -> Material {
+        let mut material = Material::new(Kind::Secret, "secrets", Encoding::Text, span);
+        material.secret = Some(Box::new(OrdinarySecret {
+            rule: self.id,
+            title: self.title,
+            class: self.class,
+            unlocks: "what the author of the rule knows",
+            next: self.next,
+            verdict: Verdict::Shape,
+            expires: None,
+            by_user: true,
+        }));
+        material
+    }
+}
+
+impl Excuse {
+    fn holds(&self, bytes: &[u8], whole: &Range<usize>, secret: &[u8], path: &[u8]) -> bool {
+        let mut said = Vec::new();
+        if !self.paths.is_empty() {
+            said.push(self.paths.iter().any(|pattern| pattern.is_match(path)));
+        }
+        if !self.regexes.is_empty() {
+            let text = match self.target {
+                Target::Secret => secret,
+                Target::Match => bytes.get(whole.clone()).unwrap_or_default(),
+                Target::Line => bytes.get(lines(bytes, whole)).unwrap_or_default(),
+            };
+            said.push(self.regexes.iter().any(|pattern| pattern.is_match(text)));
+        }
+        if !self.stopwords.is_empty() {
+            let lower = secret.to_ascii_lowercase();
+            said.push(self.stopwords.iter().any(|word| memchr::memmem::find(&lower, word).is_some()));
+        }
+        if self.all { said.iter().all(|one| *one) } else { said.contains(&true) }
+    }
+}
+
+/// The lines of a match, as far as [`AHEAD`] bytes on each side.
+fn lines(bytes: &[u8], whole: &Range<usize>) -> Range<usize> {
+    let from = whole.start.saturating_sub(AHEAD);
+    let before = bytes.get(from..whole.start).unwrap_or_default();
+    let start = memchr::memrchr(b'\n', before).map_or(from, |at| from + at + 1);
+    let behind = bytes.get(whole.end..bytes.len().min(whole.end + AHEAD)).unwrap_or_default();
+    start..whole.end + memchr::memchr(b'\n', behind).unwrap_or(behind.len())
+}
+
+static ABOUT: About = About {
+    id: "user-rules",
+    title: "Ordinary secrets by rules of the user",
+    detects: "What the [[secret]] entries of keyradius.toml describe.",
+    blind_to: "What stands too far from every anchor and keyword of its rule.",
+    respond: "Revoke it where it was issued.",
+    references: &["docs/secrets.md"],
+};
+
+impl Detector for UserRules {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn anchors(&self) -> &'static [Anchor] {
+        self.anchors
+    }
+
+    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+        let at = self.anchors.iter().position(|known| known.bytes == hit.anchor.bytes);
+        for index in at.and_then(|at| self.owners.get(at)).into_iter().flatten() {
+            if let Some(rule) = self.rules.get(*index) {
+                rule.look(blob, hit.at, out);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use scanner_core::blob::Origin;
+    use scanner_core::seam::Inspection;
+
+    use super::*;
+
+    fn rule() -> Rule {
+        Rule {
+            id: "acme".into(),
+            regex: "(?i)acme[_-]?key\\s*=\\s*[\"']?([0-9a-z]{10,40})".into(),
+            keywords: vec!["acme".into()],
+            ..Rule::default()
+        }
+    }
+
+    /// How many secrets are found, hit by hit as the engine asks.
+    fn count(rule: Rule, for_all: &[Allow], path: &str, text: &str) -> usize {
+        let rules = UserRules::new(&[rule], for_all).expect("a good rule");
+        let origin = Origin::file(path);
+        let mut out = Inspection::default();
+        for anchor in rules.anchors() {
+            for at in memchr::memmem::find_iter(text.as_bytes(), anchor.bytes) {
+                let hit = Hit { anchor: *anchor, at };
+                rules.inspect(Blob::whole(text.as_bytes(), &origin), hit, &mut out).expect("no fault");
+            }
+        }
+        out.materials().len()
+    }
+
+    #[test]
+    fn a_match_is_told_once_wherever_its_literals_stand() {
+        for (text, found) in [
+            ("acme_key = q1w2e3r4t5y6", 1),
+            ("ACME_KEY=q1w2e3r4t5y6", 1),
+            ("Acme: acme acme\nacme_key = q1w2e3r4t5y6 # acme", 1),
+            ("acme_key=q1w2e3r4t5y6\nacme_key=z1w2e3r4t5y6\n", 2),
+            ("aCmE_key = q1w2e3r4t5y6", 0),
+            ("acme_key = short", 0),
+            ("key = q1w2e3r4t5y6", 0),
+        ] {
+            assert_eq!(count(rule(), &[], "a", text), found, "{text}");
+        }
+        let far = format!("acme{}key = q1w2e3r4t5y6", " ".repeat(AHEAD));
+        let open = Rule { regex: "key = ([0-9a-z]{10,40})".into(), ..rule() };
+        assert_eq!(count(open.clone(), &[], "a", &far), 0);
+        assert_eq!(count(open, &[], "a", "key = q1w2e3r4t5y6 for acme"), 1, "the literal may stand behind");
+    }
+
+    #[test]
+    fn conditions_hold() {
+        let text = "acme_key = q1w2e3r4t5y6 # a test key";
+        let allow = |allow: Allow| Rule { allow: vec![allow], ..rule() };
+        let regex = |text: &str, target| Allow { regexes: vec![text.into()], target, ..Allow::default() };
+        let word = |word: &str| Allow { stopwords: vec![word.into()], ..Allow::default() };
+        let both = Allow { all: true, paths: vec!["env$".into()], ..word("w2e3") };
+        for (name, rule, found) in [
+            ("entropy below", Rule { entropy: Some(3.0), ..rule() }, 1),
+            ("entropy above", Rule { entropy: Some(4.5), ..rule() }, 0),
+            ("path", Rule { path: Some("\\.env$".into()), ..rule() }, 1),
+            ("other path", Rule { path: Some("\\.yml$".into()), ..rule() }, 0),
+            ("secret", allow(regex("^q1", Target::Secret)), 0),
+            ("not the whole match", allow(regex("^acme", Target::Secret)), 1),
+            ("match", allow(regex("^acme", Target::Match)), 0),
+            ("line", allow(regex("test key", Target::Line)), 0),
+            ("stopword in any case", allow(word("W2E3")), 0),
+            ("stopword elsewhere", allow(word("test")), 1),
+            ("all of them", allow(both.clone()), 0),
+            ("not all of them", allow(Allow { stopwords: vec!["no".into()], ..both.clone() }), 1),
+            ("one of them", allow(Allow { all: false, stopwords: vec!["no".into()], ..both }), 0),
+        ] {
+            assert_eq!(count(rule, &[], "a.env", text), found, "{name}");
+        }
+        let others = Allow { rules: vec!["other".into()], ..word("w2e3") };
+        assert_eq!(count(rule(), &[word("w2e3")], "a", text), 0);
+        assert_eq!(count(rule(), &[others], "a", text), 1, "an allowance for another rule");
+    }
+
+    #[test]
+    fn literals_are_taken_from_a_pattern_where_it_has_them() {
+        for (pattern, literals) in [
+            ("acme_[0-9]{10}", vec!["acme_"]),
+            ("(?:acme|umbrella)-[a-z]+", vec!["acme-", "umbrella-"]),
+            ("[0-9a-z]{10}", vec![]),
+            ("[0-9]+@acme", vec!["@acme"]),
+            ("ab[0-9]", vec![]),
+            ("(", vec![]),
+        ] {
+            assert_eq!(literals_of(pattern), literals, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn bad_rules_are_refused_with_the_reason() {
+        for (what, rule) in [
+            ("is no id", Rule { id: "a b".into(), ..rule() }),
+            ("built-in rule", Rule { id: "github-token".into(), ..rule() }),
+            ("regex: unclosed group", Rule { regex: "acme(".into(), ..rule() }),
+            ("empty text", Rule { regex: "(?:acme)?".into(), ..rule() }),
+            ("compiles to more than", Rule { regex: "acme(?:[a-z]{1000}){1000}".into(), ..rule() }),
+            ("no anchor or keyword", Rule { keywords: vec!["ac".into()], ..rule() }),
+            ("beyond the 1 groups", Rule { secret_group: Some(2), ..rule() }),
+            ("entropy = 9", Rule { entropy: Some(9.0), ..rule() }),
+            ("path: ", Rule { path: Some("*".into()), ..rule() }),
+            ("allow says not what", Rule { allow: vec![Allow::default()], ..rule() }),
+        ] {
+            let refused = UserRules::new(&[rule], &[]).expect_err(what);
+            assert!(refused.what.contains(what), "{what}: {refused:?}");
+        }
+        assert!(UserRules::new(&[rule(), rule()], &[]).expect_err("twice").what.contains("twice"));
+    }
+}

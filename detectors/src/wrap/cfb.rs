@@ -1,0 +1,151 @@
+//! Compound files: MSI and MSP installers, Office documents before 2007, Outlook messages, Windows Installer transforms,
+//! `thumbs.db`.
+//!
+//! Read by the `cfb` crate. Names of streams in installers are packed two letters to one, which is undone here. Cabinets
+//! inside of installers are streams and opened further.
+
+use cfb::CompoundFile;
+use scanner_core::error::{Malformed, Reason};
+use scanner_core::random::Cursor;
+use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
+
+use crate::read::stored::{Exactly, held, le16, le32};
+
+/// Compound files.
+#[derive(Debug)]
+pub(crate) struct Cfb;
+
+static ABOUT: About = About {
+    id: "cfb",
+    title: "compound file: MSI, Office 97, Outlook",
+    detects: "Streams of compound files: embedded cabinets, binaries and tables of Windows installers, documents of Office \
+              before 2007 and what is embedded in them, Outlook messages and their attachments.",
+    blind_to: "Sectors that no stream holds. Text that Word keeps in several pieces, and macros, which are compressed in a \
+               way of their own.",
+    respond: "An installer is on every machine that ran it: replace the key, then the installer.",
+    references: &["[MS-CFB]", "Wine dlls/msi/table.c, encoding of stream names"],
+};
+
+/// [MS-CFB] 2.2: Header Signature.
+const MAGIC: &[u8] = &[0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1];
+
+impl Container for Cfb {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn magics(&self) -> &'static [Magic] {
+        &[Magic { at: 0, bytes: MAGIC }]
+    }
+
+    fn reader(&self) -> Reader {
+        Reader::AnyPlace(read)
+    }
+}
+
+fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
+    let header = held(&bytes, 0, 512, 512).ok_or(Malformed::new("compound file header", 0))?;
+    // Sectors of 512 or 4096 bytes, and no more of tables than the file has room for: the tables are held in memory.
+    let shift = le16(&header, 30).filter(|shift| matches!(shift, 9 | 12));
+    let fits = |at| le32(&header, at).zip(shift).is_some_and(|(n, shift)| u64::from(n) <= bytes.size() >> shift);
+    if !header.starts_with(MAGIC) || ![44, 64, 72].into_iter().all(fits) {
+        return Err(Malformed::new("compound file header", 44).into());
+    }
+    let all = Member { name: b"", at: 0 };
+    if bytes.size() / 64 > inside.memory() {
+        return Err(Reason::TooLarge.into());
+    }
+    let Ok(mut file) = CompoundFile::open(bytes) else {
+        // The bytes as they lie still show much: streams are stored as they are.
+        return Err(Malformed::new("compound file", 0).into());
+    };
+    let streams: Vec<_> = file.walk().filter(|entry| entry.is_stream() && !entry.is_empty()).collect();
+    for stream in streams {
+        let size = stream.len();
+        let path = name(&stream.path().to_string_lossy());
+        let member = Member { name: path.as_bytes(), ..all };
+        match file.open_stream(stream.path()) {
+            Ok(content) => {
+                if inside.member(member, &mut Exactly::new(content, size)).is_break() {
+                    return Ok(());
+                }
+            }
+            Err(_) => inside.unread(member, Reason::Damaged, "stream"),
+        }
+    }
+    Ok(())
+}
+
+/// The letters of names in installers, in the order of their numbers.
+const LETTERS: &[u8; 64] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._";
+
+/// A path with the names of installers unpacked: 0x3800 and on two letters, 0x4800 and on one, 0x4840 the mark of a table.
+fn name(path: &str) -> String {
+    let letter = |number: u32| LETTERS.get(number as usize & 0x3f).map_or('?', |&letter| char::from(letter));
+    let mut text = String::with_capacity(path.len());
+    for c in path.trim_start_matches('/').chars() {
+        match u32::from(c) {
+            packed @ 0x3800..0x4800 => {
+                text.push(letter(packed - 0x3800));
+                text.push(letter((packed - 0x3800) >> 6));
+            }
+            packed @ 0x4800..0x4840 => text.push(letter(packed - 0x4800)),
+            0x4840 => text.push('!'),
+            _ => text.push(c),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+    use crate::read::stored::collect::{open, torture};
+
+    fn file(streams: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut file = CompoundFile::create(std::io::Cursor::new(Vec::new())).unwrap();
+        file.create_storage("/Attachment").unwrap();
+        for (path, content) in streams {
+            file.create_stream(path).unwrap().write_all(content).unwrap();
+        }
+        file.into_inner().into_inner()
+    }
+
+    #[test]
+    fn streams_small_and_large_with_their_names() {
+        // Wine's encoding of "Binary.k" and of the table "File".
+        let packed: String = [0x4840, 0x3f3f, 0x3c37].iter().filter_map(|&c| char::from_u32(c)).collect();
+        let large = vec![b'x'; 9000];
+        let bytes =
+            file(&[("/small", b"key"), ("/Attachment/large", &large), (&format!("/{packed}"), b"t"), ("/empty", b"")]);
+        let seen = open(&Cfb, &bytes).unwrap();
+        assert_eq!(seen.content("small"), Some(&b"key"[..]));
+        assert_eq!(seen.content("Attachment/large"), Some(large.as_slice()));
+        assert!(seen.names().iter().any(|name| name.starts_with('!')), "{:?}", seen.names());
+        assert_eq!((seen.members.len(), seen.unread.len()), (3, 0));
+        torture(&Cfb, &bytes, 97);
+    }
+
+    #[test]
+    fn names_of_installers() {
+        let pair = |a: u32, b: u32| char::from_u32(0x3800 + a + (b << 6)).unwrap();
+        // "File": F is 15, i 44, l 47, e 40.
+        let file: String = [char::from_u32(0x4840).unwrap(), pair(15, 44), pair(47, 40)].iter().collect();
+        let odd: String = [pair(62, 10), char::from_u32(0x4800 + 61).unwrap()].iter().collect();
+        for (stored, shown) in [(file.as_str(), "!File"), (odd.as_str(), ".Az"), ("/\u{5}Summary", "\u{5}Summary")] {
+            assert_eq!(name(stored), shown);
+        }
+    }
+
+    #[test]
+    fn headers_that_promise_too_much() {
+        let bytes = file(&[("/small", b"key")]);
+        for at in [30, 44, 64, 72] {
+            let mut changed = bytes.clone();
+            changed[at..at + 2].copy_from_slice(&[0xff, 0xff]);
+            assert!(open(&Cfb, &changed).is_none(), "{at}");
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! `cpio` archives: initial RAM disks, payloads of RPM packages, firmware updates.
+//!
+//! Four headers: `newc` and the same with a checksum (hexadecimal, what Linux boots from and RPM packs), `odc` (octal,
+//! POSIX), and the old binary one in either byte order. An initial RAM disk is several archives one behind the other, the
+//! last one often compressed: what follows the end of one and is none itself is handed on as a member without a name.
+
+use std::io::Read;
+
+use scanner_core::error::{Malformed, Reason};
+use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
+
+use crate::read::stored::{Stream, be16, le16, number, until_zero};
+
+/// `cpio` archives.
+#[derive(Debug)]
+pub(crate) struct Cpio;
+
+static ABOUT: About = About {
+    id: "cpio",
+    title: "cpio archive, initial RAM disk",
+    detects: "Files in cpio archives (newc, crc, odc, old binary in both byte orders), and in each of several archives that \
+              stand one behind the other, as in an initramfs with early microcode before a compressed part.",
+    blind_to: "The stripped headers of RPM payloads with files beyond 4 GiB: reported as not read.",
+    respond: "An initial RAM disk is read by whoever can read the boot partition. Replace the key, then build it again.",
+    references: &["cpio(5)", "Linux Documentation/driver-api/early-userspace/buffer-format.rst"],
+};
+
+/// Longest name, its zero byte included. Linux: PATH_MAX.
+const MOST_NAME: u64 = 4096;
+
+/// The name of the last entry.
+const TRAILER: &[u8] = b"TRAILER!!!";
+
+impl Container for Cpio {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn magics(&self) -> &'static [Magic] {
+        &[
+            Magic { at: 0, bytes: b"070701" },
+            Magic { at: 0, bytes: b"070702" },
+            Magic { at: 0, bytes: b"070707" },
+            Magic { at: 0, bytes: b"07070X" },
+            Magic { at: 0, bytes: &[0xc7, 0x71] },
+            Magic { at: 0, bytes: &[0x71, 0xc7] },
+        ]
+    }
+
+    fn reader(&self) -> Reader {
+        Reader::InOrder(read)
+    }
+}
+
+fn read(from: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> {
+    let mut stream = Stream::new(from);
+    if stream.peek(6) == b"07070X" {
+        inside.unread(Member { name: b"", at: 0 }, Reason::Unsupported, "stripped RPM payload");
+        return Ok(());
+    }
+    let mut entry = Entry::next(&mut stream).ok_or(Malformed::new("cpio header", 0))?;
+    loop {
+        if entry.name() == TRAILER {
+            // Zero bytes up to the end of a block, and perhaps another archive.
+            while stream.peek(1) == [0] {
+                stream.skip(1);
+            }
+            match Entry::next(&mut stream) {
+                Some(next) => entry = next,
+                None if stream.peek(1).is_empty() => return Ok(()),
+                None => {
+                    let _ = inside.member(Member { name: b"", at: stream.at() }, &mut stream);
+                    return Ok(());
+                }
+            }
+            continue;
+        }
+        if entry.size > 0 {
+            let member = Member { name: entry.name(), at: stream.at() };
+            if stream.member(inside, member, entry.size).is_break() {
+                return Ok(());
+            }
+        }
+        stream.align(entry.start, entry.unit);
+        let at = stream.at();
+        if let Some(next) = Entry::next(&mut stream) {
+            entry = next;
+            continue;
+        }
+        inside.unread(Member { name: b"", at }, Reason::Damaged, "entry header");
+        loop {
+            if !stream.skip(entry.unit) {
+                return Ok(());
+            }
+            if let Some(next) = Entry::next(&mut stream) {
+                entry = next;
+                break;
+            }
+        }
+    }
+}
+
+/// The header of an entry and its name.
+struct Entry {
+    /// Where it begins.
+    start: u64,
+    /// Name and content begin at multiples of so many bytes from there.
+    unit: u64,
+    size: u64,
+    name: Vec<u8>,
+}
+
+impl Entry {
+    /// Reads one, if that is what comes next. Otherwise nothing is read.
+    fn next(stream: &mut Stream<'_>) -> Option<Self> {
+        let start = stream.at();
+        let header = Header::read(stream.peek(110))?;
+        let length = header.length.checked_add(usize::try_from(header.name).ok()?)?;
+        let bytes = stream.peek(length);
+        let name = bytes.get(header.length..length)?.strip_suffix(&[0])?.to_vec();
+        if name.contains(&0) && !header.pads_names {
+            return None;
+        }
+        stream.skip(length as u64);
+        stream.align(start, header.unit);
+        Some(Self { start, unit: header.unit, size: header.size, name })
+    }
+
+    fn name(&self) -> &[u8] {
+        until_zero(&self.name)
+    }
+}
+
+/// What matters of a header.
+struct Header {
+    length: usize,
+    unit: u64,
+    /// Length of the name, its zero byte included.
+    name: u64,
+    size: u64,
+    /// The builders of some RAM disks fill names up with zero bytes.
+    pads_names: bool,
+}
+
+impl Header {
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let digits = |from: usize, length: usize, base| number(bytes.get(from..from + length)?, base);
+        let (mode, header) = match bytes {
+            [b'0', b'7', b'0', b'7', b'0', b'1' | b'2', ..] => {
+                // Every field: `number` lets nothing pass but digits.
+                if bytes.get(6..110)?.chunks(8).any(|field| number(field, 16).is_none()) {
+                    return None;
+                }
+                let (name, size) = (digits(94, 8, 16)?, digits(54, 8, 16)?);
+                (digits(14, 8, 16)?, Self { length: 110, unit: 4, name, size, pads_names: true })
+            }
+            [b'0', b'7', b'0', b'7', b'0', b'7', ..] => {
+                let (name, size) = (digits(59, 6, 8)?, digits(65, 11, 8)?);
+                (digits(18, 6, 8)?, Self { length: 76, unit: 1, name, size, pads_names: false })
+            }
+            [0xc7, 0x71, ..] => Self::binary(bytes, le16)?,
+            [0x71, 0xc7, ..] => Self::binary(bytes, be16)?,
+            _ => return None,
+        };
+        // The kind of file: FIFO, device, folder, block device, file, network special, link, socket. The last entry has none.
+        let known = matches!(mode >> 12, 0 | 1 | 2 | 4 | 6 | 8 | 9 | 10 | 12) && mode < 1 << 16;
+        (known && (1..=MOST_NAME).contains(&header.name)).then_some(header)
+    }
+
+    /// The old one: numbers of two bytes; of those of four the higher half comes first in either byte order.
+    fn binary(bytes: &[u8], two: fn(&[u8], usize) -> Option<u16>) -> Option<(u64, Self)> {
+        let size = u64::from(two(bytes, 22)?) << 16 | u64::from(two(bytes, 24)?);
+        let name = u64::from(two(bytes, 20)?);
+        Some((two(bytes, 6)?.into(), Self { length: 26, unit: 2, name, size, pads_names: false }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::read::stored::collect::{Seen, open, open_into, torture};
+
+    fn pad(bytes: &mut Vec<u8>, unit: usize) {
+        bytes.resize(bytes.len().next_multiple_of(unit), 0);
+    }
+
+    fn newc(entries: &[(&str, &str)]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for (name, content) in entries.iter().chain(&[("TRAILER!!!", "")]) {
+            let mode = if content.is_empty() { 0 } else { 0o100_600 };
+            let fields = [1, mode, 0, 0, 1, 0, content.len(), 0, 0, 0, 0, name.len() + 1, 0];
+            let fields: String = fields.iter().map(|field| format!("{field:08X}")).collect();
+            bytes.extend(format!("070701{fields}{name}\0").as_bytes());
+            pad(&mut bytes, 4);
+            bytes.extend(content.as_bytes());
+            pad(&mut bytes, 4);
+        }
+        bytes
+    }
+
+    fn odc(entries: &[(&str, &str)]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for (name, content) in entries.iter().chain(&[("TRAILER!!!", "")]) {
+            let (mode, names, size) = (if content.is_empty() { 0 } else { 0o100_600 }, name.len() + 1, content.len());
+            let header = format!("070707{:06o}{:06o}{mode:06o}{:024o}{:011o}{names:06o}{size:011o}", 1, 1, 0, 0);
+            bytes.extend(format!("{header}{name}\0{content}").as_bytes());
+        }
+        bytes
+    }
+
+    fn binary(entries: &[(&str, &str)], two: fn(u16) -> [u8; 2]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for (name, content) in entries.iter().chain(&[("TRAILER!!!", "")]) {
+            let mode = if content.is_empty() { 0 } else { 0o100_600 };
+            let (names, size) = (name.len() as u16 + 1, content.len() as u16);
+            let fields = [0o070_707, 1, 1, mode, 0, 0, 1, 0, 0, 0, names, 0, size];
+            bytes.extend(fields.into_iter().flat_map(two));
+            bytes.extend(format!("{name}\0").as_bytes());
+            pad(&mut bytes, 2);
+            bytes.extend(content.as_bytes());
+            pad(&mut bytes, 2);
+        }
+        bytes
+    }
+
+    const FILES: &[(&str, &str)] = &[("etc", ""), ("etc/key.pem", "the key"), ("odd", "x"), ("last", "four")];
+
+    #[test]
+    fn every_kind_of_header() {
+        for (kind, bytes) in [
+            ("newc", newc(FILES)),
+            ("odc", odc(FILES)),
+            ("binary", binary(FILES, u16::to_le_bytes)),
+            ("binary swapped", binary(FILES, u16::to_be_bytes)),
+        ] {
+            let seen = open(&Cpio, &bytes).unwrap();
+            let names = vec!["etc/key.pem", "odd", "last"];
+            assert_eq!((seen.names(), seen.content("etc/key.pem")), (names, Some(&b"the key"[..])), "{kind}");
+            assert_eq!(seen.unread, [], "{kind}");
+            torture(&Cpio, &bytes, 3);
+        }
+    }
+
+    #[test]
+    fn archives_one_behind_the_other() {
+        let zeros = [0; 512];
+        let bytes = [&newc(&[("microcode", "m")])[..], &zeros, &newc(FILES), &[0; 36], b"\x1f\x8b rest"].concat();
+        let seen = open(&Cpio, &bytes).unwrap();
+        assert_eq!(seen.names(), ["microcode", "etc/key.pem", "odd", "last", ""]);
+        assert_eq!(seen.content(""), Some(&b"\x1f\x8b rest"[..]));
+        assert_eq!(seen.unread, []);
+    }
+
+    #[test]
+    fn damage_costs_one_entry_and_a_missing_end_is_told() {
+        let mut bytes = newc(FILES);
+        let at = bytes.windows(4).position(|w| w == b"odd\0").unwrap() - 60;
+        bytes[at] = b'x';
+        let seen = open(&Cpio, &bytes).unwrap();
+        assert_eq!((seen.names(), seen.reasons()), (vec!["etc/key.pem", "last"], vec![Reason::Damaged]));
+        let bytes = odc(FILES);
+        for cut in [1, 40, 87] {
+            assert_eq!(open(&Cpio, &bytes[..bytes.len() - cut]).unwrap().reasons(), [Reason::Damaged], "{cut}");
+        }
+        assert_eq!(open(&Cpio, b"07070X00000000").unwrap().reasons(), [Reason::Unsupported]);
+    }
+
+    #[test]
+    fn what_only_begins_like_one_is_none() {
+        for bytes in [
+            &b"070701 is how it begins"[..],
+            b"0707070000000000000000000000000000000000000000000000000000000000000000000000",
+            &[0xc7, 0x71, 0, 0, 0, 0, 0, 0, 0, 0],
+            &[&[0xc7, 0x71][..], &[0xff; 64]].concat(),
+            &[&[0x71, 0xc7][..], &[0; 64]].concat(),
+        ] {
+            assert!(open(&Cpio, bytes).is_none());
+        }
+        let mut seen = Seen { stop_after: Some(1), ..Seen::default() };
+        open_into(&Cpio, &newc(FILES), &mut seen).unwrap();
+        assert_eq!(seen.members.len(), 1);
+    }
+}

@@ -1,0 +1,221 @@
+//! ext2, ext3 and ext4 file systems, opened file by file.
+//!
+//! Read by hand: the crate there is for it (`ext4-view`) knows no inline data, reserves memory by numbers from the image
+//! and does not show what is free, and deleting a file in ext frees its blocks and leaves what is in them. So every block
+//! is looked at: as part of a file, of the journal, or of what is free.
+//!
+//! The magic is two bytes that stand at their place in one of 65,536 files by chance: the superblock is held against
+//! itself and against the size of the image before it is believed.
+
+mod volume;
+
+use std::collections::BTreeSet;
+
+use scanner_core::error::{Malformed, Reason};
+use scanner_core::random::Cursor;
+use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
+
+use crate::read::stored::{Dense, Exactly};
+use volume::{Kind, SUPERBLOCK, Volume};
+
+/// ext2, ext3 and ext4 file systems.
+#[derive(Debug)]
+pub(crate) struct Ext;
+
+static ABOUT: About = About {
+    id: "ext",
+    title: "ext2, ext3 or ext4 file system",
+    detects: "Files in ext2, ext3 and ext4 file systems, in extents, block maps or the inode itself; the journal; and what \
+              lies in free blocks: deleted files that were not overwritten.",
+    blind_to: "Extended attributes. The journal of an unclean file system is read, not replayed: a file that only it knows is \
+               seen without its name. Folders encrypted with fscrypt are reported as not read.",
+    respond: "Whoever has the image has the key. Replace the key, then publish a new image; deleting the file is not enough.",
+    references: &["Linux Documentation/filesystems/ext4", "e2fsprogs lib/ext2fs/ext2_fs.h"],
+};
+
+/// Longest path in bytes. A damaged file system may hold a folder in itself.
+const MOST_PATH: usize = 4096;
+
+/// ext2_fs.h: EXT2_ROOT_INO.
+const ROOT: u32 = 2;
+
+impl Container for Ext {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn magics(&self) -> &'static [Magic] {
+        // ext2_fs.h: s_magic.
+        &[Magic { at: SUPERBLOCK as usize + 0x38, bytes: &[0x53, 0xef] }]
+    }
+
+    fn reader(&self) -> Reader {
+        Reader::AnyPlace(read)
+    }
+}
+
+fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
+    let malformed = Malformed::new("ext superblock", SUPERBLOCK as usize);
+    let volume = Volume::read(bytes).ok_or(malformed)?;
+    if volume.entries(ROOT).is_none() {
+        return Err(malformed.into());
+    }
+    let mut folders = vec![(Vec::new(), ROOT)];
+    let mut seen = BTreeSet::from([ROOT]);
+    while let Some((path, folder)) = folders.pop() {
+        let Some(entries) = volume.entries(folder) else {
+            inside.unread(Member { name: &path, at: 0 }, Reason::Damaged, "folder");
+            continue;
+        };
+        for (name, number) in entries {
+            let mut path = path.clone();
+            if !path.is_empty() {
+                path.push(b'/');
+            }
+            path.extend(name);
+            // Links to one file name the same inode.
+            if path.len() > MOST_PATH || !seen.insert(number) {
+                continue;
+            }
+            let Some(inode) = volume.inode(number) else {
+                inside.unread(Member { name: &path, at: 0 }, Reason::Damaged, "inode");
+                continue;
+            };
+            let member = Member { name: &path, at: inode.at };
+            match inode.kind {
+                Kind::Other => {}
+                _ if inode.is_encrypted() => inside.unread(member, Reason::Encrypted, "fscrypt"),
+                Kind::Folder => folders.push((path, number)),
+                Kind::File if inode.size == 0 => {}
+                Kind::File => {
+                    let Some(content) = volume.content(&inode) else {
+                        inside.unread(member, Reason::Damaged, "blocks of the file");
+                        continue;
+                    };
+                    if inside.member(member, &mut Exactly::new(content, inode.size)).is_break() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+    let journal = volume.journal().and_then(|number| volume.inode(number));
+    if let Some(journal) = journal
+        && let Some(content) = volume.content(&journal)
+        && inside.member(Member { name: b"[journal]", at: journal.at }, &mut Dense::new(content)).is_break()
+    {
+        return Ok(());
+    }
+    let _ = inside.member(Member { name: b"[free blocks]", at: 0 }, &mut Dense::new(volume.free()));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::read::stored::collect::{open, torture};
+
+    const BLOCK: usize = 1024;
+
+    fn put(bytes: &mut [u8], at: usize, what: &[u8]) {
+        bytes[at..at + what.len()].copy_from_slice(what);
+    }
+
+    fn inode(bytes: &mut [u8], number: usize, mode: u16, size: u32, flags: u32, block: &[u8]) {
+        let at = 5 * BLOCK + (number - 1) * 128;
+        put(bytes, at, &mode.to_le_bytes());
+        put(bytes, at + 4, &size.to_le_bytes());
+        put(bytes, at + 32, &flags.to_le_bytes());
+        put(bytes, at + 40, block);
+    }
+
+    fn words(words: &[u32]) -> Vec<u8> {
+        words.iter().flat_map(|word| word.to_le_bytes()).collect()
+    }
+
+    /// One group of 64 blocks: bitmap in block 3, inodes from block 5 on, files from block 10 on.
+    fn image() -> Vec<u8> {
+        let mut bytes = vec![0; 64 * BLOCK];
+        let superblock = BLOCK;
+        for (at, value) in
+            [(0, 16_u32), (4, 64), (20, 1), (24, 0), (28, 0), (32, 8192), (40, 16), (0x4c, 0), (0x60, 0x42)]
+        {
+            put(&mut bytes, superblock + at, &value.to_le_bytes());
+        }
+        put(&mut bytes, superblock + 0x38, &[0x53, 0xef]);
+        put(&mut bytes, 2 * BLOCK, &words(&[3, 4, 5]));
+        // Blocks 1 to 24 and from 27 on are used; the bitmap begins with block 1.
+        bytes[3 * BLOCK..4 * BLOCK].fill(0xff);
+        bytes[3 * BLOCK + 3] = 0b1111_1100;
+        let entry = |inode: u32, length: u16, name: &str| {
+            let head =
+                [&inode.to_le_bytes()[..], &length.to_le_bytes(), &[name.len() as u8, 1], name.as_bytes()].concat();
+            [head, vec![0; length as usize - 8 - name.len()]].concat()
+        };
+        inode(&mut bytes, 2, 0o040_755, 1024, 0, &words(&[10]));
+        let list = [
+            entry(2, 12, "."),
+            entry(2, 12, ".."),
+            entry(11, 16, "key"),
+            entry(12, 16, "tree"),
+            entry(13, 16, "locked"),
+        ];
+        put(&mut bytes, 10 * BLOCK, &[list.concat(), entry(11, 952, "again")].concat());
+        // Twelve blocks, a hole among them, and one more behind an indirect block.
+        let blocks = [11, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 13];
+        inode(&mut bytes, 11, 0o100_600, 12 * 1024 + 5, 0, &words(&blocks));
+        put(&mut bytes, 11 * BLOCK, &[b'a'; BLOCK]);
+        put(&mut bytes, 12 * BLOCK, &[b'b'; BLOCK]);
+        put(&mut bytes, 13 * BLOCK, &words(&[14]));
+        put(&mut bytes, 14 * BLOCK, b"final");
+        let extents =
+            [&[0x0a, 0xf3, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0][..], &words(&[0, 1, 15]), &words(&[1, 0x8001, 16])].concat();
+        inode(&mut bytes, 12, 0o100_600, 1024 + 8, 0x80000, &extents);
+        put(&mut bytes, 15 * BLOCK, &[b'e'; BLOCK]);
+        put(&mut bytes, 16 * BLOCK, b"reserved and never written");
+        inode(&mut bytes, 13, 0o100_600, 9, 0x800, &words(&[15]));
+        put(&mut bytes, 25 * BLOCK, b"deleted");
+        bytes
+    }
+
+    #[test]
+    fn block_maps_extents_and_what_is_free() {
+        let seen = open(&Ext, &image()).unwrap();
+        assert_eq!(seen.names(), ["key", "tree", "[free blocks]"]);
+        let key = seen.content("key").unwrap();
+        assert_eq!((key.len(), key[0], key[1024], key[2048]), (12 * 1024 + 5, b'a', 0, b'b'));
+        assert!(key.ends_with(b"\0final"));
+        assert_eq!(seen.content("tree"), Some([&[b'e'; BLOCK][..], &[0; 8]].concat().as_slice()));
+        assert!(seen.content("[free blocks]").unwrap().starts_with(b"deleted"));
+        assert_eq!(seen.reasons(), [Reason::Encrypted]);
+    }
+
+    #[test]
+    fn damage_ends() {
+        let bytes = image();
+        torture(&Ext, &bytes[..3 * BLOCK], 53);
+        for at in (1024..2048)
+            .chain(5 * BLOCK..7 * BLOCK)
+            .chain(10 * BLOCK..10 * BLOCK + 90)
+            .chain(13 * BLOCK..13 * BLOCK + 8)
+        {
+            for value in [0, 1, 0xff] {
+                let mut changed = bytes.clone();
+                changed[at] = value;
+                let _ = open(&Ext, &changed);
+            }
+        }
+    }
+
+    #[test]
+    fn superblocks_that_contradict_themselves() {
+        for (at, value) in [(4, u32::MAX), (24, 7), (32, 0), (32, 9000), (40, 0), (40, 9000), (0x38, 0), (0x60, 1)] {
+            let mut bytes = image();
+            put(&mut bytes, BLOCK + at, &value.to_le_bytes());
+            assert!(open(&Ext, &bytes).is_none(), "{at:#x}");
+        }
+        let mut bytes = image();
+        inode(&mut bytes, 2, 0o100_755, 1024, 0, &words(&[10]));
+        assert!(open(&Ext, &bytes).is_none(), "a root that is no folder");
+    }
+}

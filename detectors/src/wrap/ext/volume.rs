@@ -1,0 +1,438 @@
+//! The structures of ext: superblock, groups, inodes, the blocks of a file, folders, what is free.
+
+use std::io::{self, Read};
+
+use scanner_core::random::Cursor;
+
+use crate::read::stored::{held, le16, le32};
+
+/// Where the superblock stands, in bytes.
+pub(super) const SUPERBLOCK: u64 = 1024;
+
+/// Features without which a file system of newer kind can be read all the same (ext2_fs.h, EXT*_FEATURE_INCOMPAT): types
+/// in folders, unclean, groups of descriptors, extents, 64 bits, multiple mount protection, flexible groups, large
+/// attributes, seed of checksums, large folders, inline data, encryption, casefolding.
+const KNOWN: u32 =
+    0x2 | 0x4 | 0x10 | 0x40 | 0x80 | 0x100 | 0x200 | 0x400 | 0x2000 | 0x4000 | 0x8000 | 0x1_0000 | 0x2_0000;
+const META_GROUPS: u32 = 0x10;
+const WIDE: u32 = 0x80;
+
+/// EXT4_EXTENTS_FL, EXT4_INLINE_DATA_FL, EXT4_ENCRYPT_FL.
+const EXTENTS: u32 = 0x8_0000;
+const INLINE: u32 = 0x1000_0000;
+const ENCRYPTED: u32 = 0x800;
+
+/// Most pieces of one file that are followed.
+const PIECES: usize = 1 << 20;
+
+/// Most bytes of one folder that are read: some hundred thousand entries.
+const MOST_FOLDER: u64 = 64 << 20;
+
+/// Largest inode: that of a block.
+const MOST_INODE: u64 = 64 << 10;
+
+/// A file system. Sizes in bytes, places in blocks.
+pub(super) struct Volume {
+    bytes: Cursor,
+    block: u64,
+    blocks: u64,
+    first: u64,
+    per_group: u64,
+    /// Blocks that one bit of the bitmap stands for.
+    cluster: u64,
+    inodes: u32,
+    inodes_per_group: u32,
+    inode_size: u64,
+    descriptor: u64,
+    features: u32,
+    sparse: bool,
+    first_meta_group: u64,
+    journal: u32,
+}
+
+/// What an inode is of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    File,
+    Folder,
+    Other,
+}
+
+/// An inode.
+pub(super) struct Inode {
+    pub(super) kind: Kind,
+    pub(super) size: u64,
+    /// Where it stands, in bytes.
+    pub(super) at: u64,
+    flags: u32,
+    /// All of it.
+    bytes: Vec<u8>,
+}
+
+impl Inode {
+    pub(super) const fn is_encrypted(&self) -> bool {
+        self.flags & ENCRYPTED != 0
+    }
+
+    /// The block map, the root of the extents, or the first bytes of an inline file.
+    fn map(&self) -> &[u8] {
+        self.bytes.get(40..100).unwrap_or_default()
+    }
+}
+
+impl Volume {
+    pub(super) fn read(bytes: Cursor) -> Option<Self> {
+        let block = held(&bytes, SUPERBLOCK, 1024, 1024)?;
+        let word = |at| le32(&block, at);
+        let scale = word(24).filter(|&scale| scale <= 6)?;
+        let dynamic = word(0x4c)? > 0;
+        let features = word(0x60)?;
+        let clusters = word(28).filter(|_| word(0x64).is_some_and(|ro| ro & 0x200 != 0)).unwrap_or(scale);
+        let wide = features & WIDE != 0;
+        let volume = Self {
+            block: 1024 << scale,
+            blocks: u64::from(word(4)?) | if wide { u64::from(word(0x150)?) << 32 } else { 0 },
+            first: word(20)?.into(),
+            per_group: word(32)?.into(),
+            cluster: 1 << clusters.checked_sub(scale).filter(|&by| by <= 20)?,
+            inodes: word(0)?,
+            inodes_per_group: word(40)?,
+            inode_size: if dynamic { le16(&block, 0x58)?.into() } else { 128 },
+            descriptor: if wide { u64::from(le16(&block, 0xfe)?).max(32) } else { 32 },
+            sparse: word(0x64)? & 1 != 0,
+            first_meta_group: word(0x104)?.into(),
+            journal: if word(0x5c)? & 4 != 0 { word(0xe0)? } else { 0 },
+            features,
+            bytes,
+        };
+        // A bitmap of a group fills one block, for blocks as for inodes.
+        let bits = volume.block * 8;
+        let sane = le16(&block, 0x38)? == 0xef53
+            && features & !KNOWN == 0
+            && (1..=bits * volume.cluster).contains(&volume.per_group)
+            && (1..=bits).contains(&volume.inodes_per_group.into())
+            && volume.inode_size.is_power_of_two()
+            && (128..=volume.block.min(MOST_INODE)).contains(&volume.inode_size)
+            && volume.descriptor <= 1024
+            && volume.first <= 1
+            && volume.blocks > volume.first
+            && volume.groups() * volume.descriptor < volume.bytes.size();
+        sane.then_some(volume)
+    }
+
+    fn groups(&self) -> u64 {
+        self.blocks.saturating_sub(self.first).div_ceil(self.per_group)
+    }
+
+    /// Bytes of a block, or of a part of it.
+    fn held(&self, block: u64, within: u64, length: u64) -> Option<Vec<u8>> {
+        held(&self.bytes, block.checked_mul(self.block)?.checked_add(within)?, length, MOST_INODE)
+    }
+
+    /// The descriptor of a group: bitmap of blocks, table of inodes, flags.
+    fn group(&self, number: u64) -> Option<(u64, u64, u16)> {
+        let per_block = self.block / self.descriptor;
+        let table = number / per_block;
+        let block = if self.features & META_GROUPS != 0 && table >= self.first_meta_group {
+            // In the first block of the groups it describes, behind a copy of the superblock if there is one.
+            let group = table * per_block;
+            self.first + group * self.per_group + u64::from(self.has_superblock(group))
+        } else {
+            self.first + 1 + table
+        };
+        let bytes = self.held(block, number % per_block * self.descriptor, self.descriptor)?;
+        let wide = |low, high| {
+            let high = if self.descriptor >= 64 { le32(&bytes, high)? } else { 0 };
+            Some(u64::from(high) << 32 | u64::from(le32(&bytes, low)?))
+        };
+        Some((wide(0, 0x20)?, wide(8, 0x28)?, le16(&bytes, 0x12)?))
+    }
+
+    /// Whether a group begins with a copy: all, or those whose numbers are powers of 3, 5 and 7.
+    fn has_superblock(&self, group: u64) -> bool {
+        let power_of = |base: u64| {
+            std::iter::successors(Some(base), |n| n.checked_mul(base)).take_while(|&n| n <= group).any(|n| n == group)
+        };
+        !self.sparse || group <= 1 || [3, 5, 7].into_iter().any(power_of)
+    }
+
+    pub(super) fn inode(&self, number: u32) -> Option<Inode> {
+        let index = number.checked_sub(1).filter(|_| number <= self.inodes)?;
+        let (_, table, _) = self.group((index / self.inodes_per_group).into())?;
+        let within = u64::from(index % self.inodes_per_group) * self.inode_size;
+        let bytes = self.held(table, within, self.inode_size)?;
+        let kind = match le16(&bytes, 0)? >> 12 {
+            4 => Kind::Folder,
+            8 => Kind::File,
+            _ => Kind::Other,
+        };
+        let high = if kind == Kind::File { le32(&bytes, 0x6c)? } else { 0 };
+        let size = u64::from(high) << 32 | u64::from(le32(&bytes, 4)?);
+        Some(Inode { kind, size, at: table * self.block + within, flags: le32(&bytes, 0x20)?, bytes })
+    }
+
+    /// The inode of the journal.
+    pub(super) fn journal(&self) -> Option<u32> {
+        Some(self.journal).filter(|&number| number > 0)
+    }
+
+    /// What is in a file. `None` if what leads to its blocks is damaged.
+    pub(super) fn content(&self, inode: &Inode) -> Option<Content> {
+        if inode.flags & INLINE != 0 {
+            return Some(Content::Inline(io::Cursor::new(self.inline(inode))));
+        }
+        let mut runs = Vec::new();
+        if inode.flags & EXTENTS != 0 {
+            self.extents(inode.map(), 5, &mut runs)?;
+        } else {
+            let mut next = 0;
+            let last = inode.size.div_ceil(self.block);
+            for (entry, depth) in inode.map().chunks_exact(4).zip([0; 12].into_iter().chain([1, 2, 3])) {
+                self.indirect(le32(entry, 0)?.into(), depth, &mut next, last, &mut runs)?;
+            }
+        }
+        runs.sort_unstable_by_key(|run| run.first);
+        Some(Content::Runs(Pieces { bytes: self.bytes.clone(), block: self.block, runs, at: 0, size: inode.size }))
+    }
+
+    /// A file in its inode: what does not fit there stands in an attribute, `system.data`.
+    fn inline(&self, inode: &Inode) -> Vec<u8> {
+        let mut found = inode.map().to_vec();
+        found.extend(self.attribute(inode).unwrap_or_default());
+        found.truncate(usize::try_from(inode.size).unwrap_or(usize::MAX));
+        found
+    }
+
+    fn attribute<'i>(&self, inode: &'i Inode) -> Option<&'i [u8]> {
+        let start = 128 + usize::from(le16(&inode.bytes, 128)?);
+        let area = inode.bytes.get(start..)?;
+        let entries = area.get(4..).filter(|_| le32(area, 0) == Some(0xea02_0000))?;
+        let mut entry = entries;
+        while let Some(&[length, index, ..]) = entry.first_chunk::<16>().filter(|head| head[..4] != [0; 4]) {
+            let name = entry.get(16..16 + usize::from(length))?;
+            if (index, name) == (7, b"data") {
+                let (at, size) = (usize::from(le16(entry, 2)?), le32(entry, 8)? as usize);
+                return entries.get(at..at.checked_add(size)?);
+            }
+            entry = entry.get((16 + usize::from(length)).next_multiple_of(4)..)?;
+        }
+        None
+    }
+
+    /// Runs of a tree of extents. A node names its depth; each level down it must be less.
+    fn extents(&self, node: &[u8], below: u16, runs: &mut Vec<Run>) -> Option<()> {
+        let (count, depth) = (le16(node, 2)?, le16(node, 6)?);
+        if le16(node, 0)? != 0xf30a || depth > below {
+            return None;
+        }
+        for entry in node.get(12..)?.chunks_exact(12).take(count.into()) {
+            let first = u64::from(le32(entry, 0)?);
+            if depth == 0 {
+                let length = le16(entry, 4)?;
+                let start = u64::from(le16(entry, 6)?) << 32 | u64::from(le32(entry, 8)?);
+                // Beyond 32768 blocks: reserved and never written.
+                let written = length <= 0x8000;
+                let length = if written { length } else { length - 0x8000 };
+                if written {
+                    push(runs, Run { first, start, length: length.into() })?;
+                }
+            } else {
+                let child = u64::from(le16(entry, 8)?) << 32 | u64::from(le32(entry, 4)?);
+                self.extents(&self.held(child, 0, self.block)?, depth - 1, runs)?;
+            }
+        }
+        Some(())
+    }
+
+    /// Runs of a block map, `depth` tables deep.
+    fn indirect(&self, block: u64, depth: u32, next: &mut u64, last: u64, runs: &mut Vec<Run>) -> Option<()> {
+        let spans = (self.block / 4).pow(depth);
+        if *next >= last || block == 0 {
+            *next = next.saturating_add(spans);
+            return Some(());
+        }
+        if depth == 0 {
+            push(runs, Run { first: *next, start: block, length: 1 })?;
+            *next += 1;
+            return Some(());
+        }
+        for entry in self.held(block, 0, self.block)?.chunks_exact(4) {
+            self.indirect(le32(entry, 0)?.into(), depth - 1, next, last, runs)?;
+        }
+        Some(())
+    }
+
+    /// Names and inodes in a folder, without itself and the one above. `None` if it is none or damaged.
+    pub(super) fn entries(&self, folder: u32) -> Option<Vec<(Vec<u8>, u32)>> {
+        let inode = self.inode(folder).filter(|inode| inode.kind == Kind::Folder && !inode.is_encrypted())?;
+        let mut found = Vec::new();
+        if inode.flags & INLINE != 0 {
+            // The number of the folder above stands first; the attribute is a list of its own.
+            let map = inode.map().get(4..).unwrap_or_default();
+            list(map, &mut found)?;
+            list(self.attribute(&inode).unwrap_or_default(), &mut found)?;
+            return Some(found);
+        }
+        let mut bytes = Vec::new();
+        self.content(&inode)?.take(inode.size.min(MOST_FOLDER)).read_to_end(&mut bytes).ok()?;
+        // No entry goes over the end of a block. The nodes of an index look like an entry that is not used.
+        for block in bytes.chunks(self.block as usize) {
+            list(block, &mut found)?;
+        }
+        Some(found)
+    }
+
+    /// What is in free blocks, one behind the other.
+    pub(super) fn free(&self) -> Free<'_> {
+        Free { volume: self, group: 0, runs: Vec::new(), run: self.bytes.part(0, 0) }
+    }
+}
+
+/// Entries of a folder: inode, length of the entry, of the name, type, name.
+fn list(mut bytes: &[u8], found: &mut Vec<(Vec<u8>, u32)>) -> Option<()> {
+    while bytes.len() >= 8 {
+        let (inode, length) = (le32(bytes, 0)?, usize::from(le16(bytes, 4)?));
+        // A block of 64 KiB cannot be written in 16 bits.
+        let length = if matches!(length, 0 | 0xffff) && bytes.len() >= 0xffff { bytes.len() } else { length };
+        let (entry, rest) = bytes.split_at_checked(length).filter(|_| length >= 8)?;
+        let name = entry.get(8..8 + usize::from(*entry.get(6)?))?;
+        if inode != 0 && !matches!(name, b"" | b"." | b"..") {
+            found.push((name.to_vec(), inode));
+        }
+        bytes = rest;
+    }
+    Some(())
+}
+
+/// Blocks of a file that lie together.
+#[derive(Clone, Copy)]
+struct Run {
+    /// Number of the first one in the file, and in the file system.
+    first: u64,
+    start: u64,
+    length: u64,
+}
+
+/// Adds a run, to the one before if it goes on there.
+fn push(runs: &mut Vec<Run>, run: Run) -> Option<()> {
+    if let Some(last) = runs.last_mut()
+        && last.first + last.length == run.first
+        && last.start + last.length == run.start
+    {
+        last.length += run.length;
+        return Some(());
+    }
+    runs.push(run);
+    (runs.len() < PIECES).then_some(())
+}
+
+/// What is in a file.
+pub(super) enum Content {
+    Inline(io::Cursor<Vec<u8>>),
+    Runs(Pieces),
+}
+
+impl Read for Content {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Inline(bytes) => bytes.read(into),
+            Self::Runs(pieces) => pieces.read(into),
+        }
+    }
+}
+
+/// A file in pieces; between them zero bytes.
+pub(super) struct Pieces {
+    bytes: Cursor,
+    block: u64,
+    /// In the order of the file.
+    runs: Vec<Run>,
+    at: u64,
+    size: u64,
+}
+
+impl Read for Pieces {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let left = self.size.saturating_sub(self.at);
+        let (number, within) = (self.at / self.block, self.at % self.block);
+        let index = self.runs.partition_point(|run| run.first <= number);
+        let run = index.checked_sub(1).and_then(|index| self.runs.get(index));
+        let (length, place) = match run.filter(|run| number < run.first + run.length) {
+            Some(run) => ((run.first + run.length - number), Some(run.start.saturating_add(number - run.first))),
+            None => (self.runs.get(index).map_or(u64::MAX, |run| run.first - number), None),
+        };
+        let most = length.saturating_mul(self.block).saturating_sub(within).min(left);
+        let length = usize::try_from(most).unwrap_or(usize::MAX).min(into.len());
+        let into = into.get_mut(..length).unwrap_or_default();
+        let read = match place {
+            Some(block) => self.bytes.read_from(block.saturating_mul(self.block).saturating_add(within), into)?,
+            None => {
+                into.fill(0);
+                length
+            }
+        };
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
+/// Free blocks, group by group.
+pub(super) struct Free<'a> {
+    volume: &'a Volume,
+    group: u64,
+    /// Runs of this group that were not read yet, last first: first block and number.
+    runs: Vec<(u64, u64)>,
+    run: Cursor,
+}
+
+impl Free<'_> {
+    /// The runs of the next group, if there is one.
+    fn next_group(&mut self) -> Option<()> {
+        let volume = self.volume;
+        if self.group >= volume.groups() {
+            return None;
+        }
+        let first = volume.first + self.group * volume.per_group;
+        let length = volume.per_group.min(volume.blocks.saturating_sub(first));
+        let bitmap = volume.group(self.group).and_then(|(bitmap, _, _)| volume.held(bitmap, 0, volume.block));
+        self.group += 1;
+        let mut runs: Vec<(u64, u64)> = Vec::new();
+        // A group that was never written to has no bitmap yet; one that is damaged shows nothing.
+        let bitmap = bitmap.unwrap_or_default();
+        for bit in 0..length.div_ceil(volume.cluster) {
+            let used = bitmap.get((bit / 8) as usize).is_none_or(|byte| byte >> (bit % 8) & 1 == 1);
+            let start = first + bit * volume.cluster;
+            match runs.last_mut() {
+                _ if used => {}
+                Some((from, count)) if *from + *count == start => *count += volume.cluster,
+                _ => runs.push((start, volume.cluster)),
+            }
+        }
+        runs.reverse();
+        self.runs = runs;
+        Some(())
+    }
+}
+
+impl Read for Free<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let read = self.run.read(into)?;
+            if read > 0 || into.is_empty() {
+                return Ok(read);
+            }
+            match self.runs.pop() {
+                Some((start, count)) => {
+                    let (at, length) =
+                        (start.saturating_mul(self.volume.block), count.saturating_mul(self.volume.block));
+                    self.run = self.volume.bytes.part(at, length);
+                }
+                None => {
+                    if self.next_group().is_none() {
+                        return Ok(0);
+                    }
+                }
+            }
+        }
+    }
+}

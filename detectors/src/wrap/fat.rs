@@ -1,0 +1,442 @@
+//! FAT file systems: FAT12, FAT16 and FAT32, as on EFI system partitions, memory cards and floppies.
+//!
+//! Opened file by file, with long names. What no file holds is a member too, since deleting a file in FAT frees its
+//! clusters and leaves what is in them. The magics are texts that every formatter writes into the boot sector; the fields
+//! of the boot sector are held against each other and against the size of the image before they are believed.
+
+use std::collections::BTreeSet;
+use std::io::{self, Read};
+
+use scanner_core::error::{Malformed, Reason};
+use scanner_core::random::Cursor;
+use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
+
+use crate::read::stored::{Dense, Exactly, held, le16, le32};
+
+/// FAT file systems.
+#[derive(Debug)]
+pub(crate) struct Fat;
+
+static ABOUT: About = About {
+    id: "fat",
+    title: "FAT file system",
+    detects: "Files in FAT12, FAT16 and FAT32 file systems, with long names, and what lies in free clusters: deleted files \
+              that were not overwritten, one behind the other.",
+    blind_to: "What stands behind the end of a file in its last cluster. A deleted file whose clusters did not lie together \
+               is seen in pieces. exFAT is recognised and not opened.",
+    respond: "Whoever has the card or image has the key. Replace the key; deleting the file is not enough.",
+    references: &["Microsoft FAT specification, 2005", "ECMA-107"],
+};
+
+/// Bytes of a folder that are read: FAT allows 65,536 entries of 32 bytes.
+const MOST_FOLDER: u64 = 2 << 20;
+
+/// Longest path in bytes.
+const MOST_PATH: usize = 4096;
+
+impl Container for Fat {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn magics(&self) -> &'static [Magic] {
+        &[
+            Magic { at: 54, bytes: b"FAT12   " },
+            Magic { at: 54, bytes: b"FAT16   " },
+            Magic { at: 54, bytes: b"FAT     " },
+            Magic { at: 82, bytes: b"FAT32   " },
+        ]
+    }
+
+    fn reader(&self) -> Reader {
+        Reader::AnyPlace(read)
+    }
+}
+
+fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
+    let volume = Volume::read(bytes).ok_or(Malformed::new("FAT boot sector", 0))?;
+    let mut folders = vec![(Vec::new(), volume.root)];
+    let mut walked = BTreeSet::new();
+    while let Some((path, folder)) = folders.pop() {
+        if !walked.insert(folder) {
+            continue;
+        }
+        let Some(entries) = volume.folder(folder) else {
+            inside.unread(Member { name: &path, at: volume.offset(folder) }, Reason::Damaged, "folder");
+            continue;
+        };
+        for entry in entries {
+            let mut path = path.clone();
+            if !path.is_empty() {
+                path.push(b'/');
+            }
+            path.extend(entry.name.as_bytes());
+            let member = Member { name: &path, at: volume.offset(entry.cluster) };
+            if path.len() > MOST_PATH {
+                inside.unread(Member { name: b"", at: member.at }, Reason::TooDeep, "path");
+            } else if entry.is_folder {
+                folders.push((path, entry.cluster));
+            } else if entry.size > 0 {
+                let size = u64::from(entry.size);
+                let mut content = Exactly::new(volume.chain(entry.cluster), size);
+                if inside.member(member, &mut content).is_break() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+    let free = Member { name: b"[free clusters]", at: volume.offset(2) };
+    let _ = inside.member(free, &mut Dense::new(volume.free()));
+    Ok(())
+}
+
+/// How wide the entries of the table are.
+#[derive(Clone, Copy, PartialEq)]
+enum Width {
+    Twelve,
+    Sixteen,
+    ThirtyTwo,
+}
+
+/// What the boot sector says. Places in bytes.
+struct Volume {
+    bytes: Cursor,
+    width: Width,
+    /// Bytes of a cluster.
+    cluster: u64,
+    /// How many there are; the first is number 2.
+    clusters: u32,
+    table: u64,
+    data: u64,
+    /// First cluster of the root folder; 0 where it has a place of its own.
+    root: u32,
+    /// That place and its length.
+    root_place: (u64, u64),
+}
+
+impl Volume {
+    fn read(bytes: Cursor) -> Option<Self> {
+        let boot = held(&bytes, 0, 512, 512)?;
+        let sector = u64::from(le16(&boot, 11)?);
+        let per_cluster = u64::from(*boot.get(13)?);
+        let reserved = u64::from(le16(&boot, 14)?);
+        let tables = u64::from(*boot.get(16)?);
+        let root_entries = u64::from(le16(&boot, 17)?);
+        let total = Some(u64::from(le16(&boot, 19)?)).filter(|&n| n > 0).or(le32(&boot, 32).map(u64::from))?;
+        let media = *boot.get(21)?;
+        let narrow = u64::from(le16(&boot, 22)?);
+        let table = if narrow > 0 { narrow } else { u64::from(le32(&boot, 36)?) };
+        let sane = matches!(sector, 512 | 1024 | 2048 | 4096)
+            && per_cluster.is_power_of_two()
+            && reserved > 0
+            && matches!(tables, 1..=4)
+            && (media == 0xf0 || media >= 0xf8)
+            && table > 0;
+        let root_sectors = (root_entries * 32).div_ceil(sector.max(1));
+        let data = reserved + tables * table + root_sectors;
+        let clusters = total.checked_sub(data)?.checked_div(per_cluster)?;
+        let width = match clusters {
+            _ if narrow == 0 => Width::ThirtyTwo,
+            0..4085 => Width::Twelve,
+            _ => Width::Sixteen,
+        };
+        let bits = match width {
+            Width::Twelve => 12,
+            Width::Sixteen => 16,
+            Width::ThirtyTwo => 32,
+        };
+        // The table has an entry for each cluster, and lies in the image.
+        let fits = (clusters + 2) * bits <= table * sector * 8 && (reserved + table) * sector <= bytes.size();
+        if !sane || !fits || clusters == 0 || (width == Width::ThirtyTwo) != (root_entries == 0) {
+            return None;
+        }
+        Some(Self {
+            bytes,
+            width,
+            cluster: per_cluster * sector,
+            clusters: u32::try_from(clusters).ok().filter(|&n| n < 0x0fff_fff5)?,
+            table: reserved * sector,
+            data: data * sector,
+            root: if width == Width::ThirtyTwo { le32(&boot, 44)? } else { 0 },
+            root_place: ((data - root_sectors) * sector, root_sectors * sector),
+        })
+    }
+
+    /// Where a cluster lies.
+    fn offset(&self, cluster: u32) -> u64 {
+        if cluster == 0 {
+            return self.root_place.0;
+        }
+        self.data + u64::from(cluster.saturating_sub(2)) * self.cluster
+    }
+
+    fn chain(&self, first: u32) -> Runs<'_> {
+        Runs::new(self, first, Next::Linked)
+    }
+
+    fn free(&self) -> Runs<'_> {
+        Runs::new(self, 2, Next::Free)
+    }
+
+    fn folder(&self, cluster: u32) -> Option<Vec<Entry>> {
+        let bytes = if cluster == 0 {
+            held(&self.bytes, self.root_place.0, self.root_place.1, MOST_FOLDER)?
+        } else {
+            let mut bytes = Vec::new();
+            self.chain(cluster).take(MOST_FOLDER).read_to_end(&mut bytes).ok()?;
+            bytes
+        };
+        (!bytes.is_empty()).then(|| entries(&bytes, self.width))
+    }
+}
+
+/// Which clusters are read.
+#[derive(Clone, Copy, PartialEq)]
+enum Next {
+    /// Those of a file.
+    Linked,
+    /// Those of none.
+    Free,
+}
+
+/// Clusters read one behind the other. No cluster is asked for twice as often as there are clusters, so a chain in a
+/// circle has an end.
+struct Runs<'a> {
+    volume: &'a Volume,
+    next: Next,
+    cluster: u32,
+    left: u32,
+    run: Cursor,
+    /// A part of the table, and the byte in the table that it begins at.
+    window: (u64, Vec<u8>),
+}
+
+impl<'a> Runs<'a> {
+    fn new(volume: &'a Volume, cluster: u32, next: Next) -> Self {
+        let run = volume.bytes.part(0, 0);
+        Self { volume, next, cluster, left: volume.clusters, run, window: (0, Vec::new()) }
+    }
+
+    /// What the table says of a cluster.
+    fn entry(&mut self, cluster: u32) -> Option<u32> {
+        let cluster = u64::from(cluster);
+        let at = match self.volume.width {
+            Width::Twelve => cluster + cluster / 2,
+            Width::Sixteen => cluster * 2,
+            Width::ThirtyTwo => cluster * 4,
+        };
+        let place = |start: u64| usize::try_from(at.checked_sub(start)?).ok();
+        if place(self.window.0).is_none_or(|place| place + 4 > self.window.1.len()) {
+            let mut part = vec![0; 4096];
+            let read = self.volume.bytes.read_from(self.volume.table + at, &mut part).ok()?;
+            part.truncate(read);
+            self.window = (at, part);
+        }
+        let place = place(self.window.0)?;
+        let two = le16(&self.window.1, place)?;
+        Some(match self.volume.width {
+            Width::Twelve if cluster % 2 == 1 => u32::from(two >> 4),
+            Width::Twelve => u32::from(two & 0xfff),
+            Width::Sixteen => u32::from(two),
+            // The upper four bits are reserved.
+            Width::ThirtyTwo => le32(&self.window.1, place)? & 0x0fff_ffff,
+        })
+    }
+
+    /// The next clusters that lie together: the first, and how many.
+    fn next_run(&mut self) -> Option<(u32, u32)> {
+        let last = self.volume.clusters + 1;
+        let mut first = None;
+        let mut length = 0;
+        while (2..=last).contains(&self.cluster) && self.left > 0 {
+            let cluster = self.cluster;
+            let entry = self.entry(cluster)?;
+            let wanted = self.next == Next::Linked || entry == 0;
+            if first.is_some_and(|first| !wanted || cluster != first + length) {
+                break;
+            }
+            self.left -= 1;
+            self.cluster = if self.next == Next::Linked { entry } else { cluster + 1 };
+            if wanted {
+                first = first.or(Some(cluster));
+                length += 1;
+            }
+        }
+        Some((first?, length))
+    }
+}
+
+impl Read for Runs<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if into.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            match self.run.read(into)? {
+                0 => {}
+                read => return Ok(read),
+            }
+            let Some((first, length)) = self.next_run() else { return Ok(0) };
+            let length = u64::from(length) * self.volume.cluster;
+            self.run = self.volume.bytes.part(self.volume.offset(first), length);
+        }
+    }
+}
+
+/// An entry of a folder.
+struct Entry {
+    name: String,
+    is_folder: bool,
+    cluster: u32,
+    size: u32,
+}
+
+fn entries(bytes: &[u8], width: Width) -> Vec<Entry> {
+    let mut found = Vec::new();
+    let mut long: Vec<u16> = Vec::new();
+    for entry in bytes.chunks_exact(32) {
+        let attributes = entry.get(11).copied().unwrap_or_default();
+        match entry.first() {
+            None | Some(0) => break,
+            Some(0xe5) => long.clear(),
+            // A part of a long name; the last part comes first.
+            Some(_) if attributes & 0x3f == 0x0f => {
+                let parts = [1..11, 14..26, 28..32].into_iter().filter_map(|part| entry.get(part));
+                let mut units: Vec<u16> =
+                    parts.flat_map(|part| part.chunks_exact(2)).filter_map(|pair| le16(pair, 0)).collect();
+                units.append(&mut long);
+                // Twenty parts are the longest name.
+                units.truncate(260);
+                long = units;
+            }
+            // A label, and the folder itself and the one above.
+            Some(b'.') => long.clear(),
+            Some(_) if attributes & 0x08 != 0 => long.clear(),
+            Some(_) => {
+                let name = if long.is_empty() { short_name(entry) } else { long_name(&long) };
+                long.clear();
+                let low = le16(entry, 26).map_or(0, u32::from);
+                let high = le16(entry, 20).filter(|_| width == Width::ThirtyTwo).map_or(0, u32::from);
+                let size = le32(entry, 28).unwrap_or_default();
+                found.push(Entry { name, is_folder: attributes & 0x10 != 0, cluster: high << 16 | low, size });
+            }
+        }
+    }
+    found
+}
+
+fn long_name(units: &[u16]) -> String {
+    let units = units.iter().copied().take_while(|&unit| unit != 0);
+    char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+}
+
+/// Eight letters and three, in the code page of a system that is not known: letters outside ASCII are shown as such.
+fn short_name(entry: &[u8]) -> String {
+    let part = |range: std::ops::Range<usize>| {
+        String::from_utf8_lossy(entry.get(range).unwrap_or_default().trim_ascii_end()).into_owned()
+    };
+    let (name, extension) = (part(0..8), part(8..11));
+    if extension.is_empty() { name } else { format!("{name}.{extension}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::read::stored::collect::{open, torture};
+
+    const SECTOR: usize = 512;
+
+    /// A FAT16 or FAT12 floppy by hand: one sector a cluster, one table, sixteen entries in the root.
+    fn image(width: Width, clusters: usize) -> Vec<u8> {
+        let (bits, text) = if width == Width::Twelve { (12, b"FAT12   ") } else { (16, b"FAT16   ") };
+        let table = ((clusters + 2) * bits).div_ceil(8 * SECTOR);
+        let data = 1 + table + 1;
+        let mut bytes = vec![0; (data + clusters) * SECTOR];
+        let mut put = |at: usize, what: &[u8]| bytes[at..at + what.len()].copy_from_slice(what);
+        put(11, &[0, 2, 1, 1, 0, 1, 16, 0]);
+        put(19, &((data + clusters) as u16).to_le_bytes());
+        put(21, &[0xf8, table as u8, 0]);
+        put(54, text);
+        put(510, &[0x55, 0xaa]);
+        let mut link = |cluster: usize, next: u16| match width {
+            Width::Twelve => {
+                let at = SECTOR + cluster * 3 / 2;
+                let old = u16::from_le_bytes([bytes[at], bytes[at + 1]]);
+                let new = if cluster % 2 == 1 { old & 0xf | next << 4 } else { old & 0xf000 | next & 0xfff };
+                bytes[at..at + 2].copy_from_slice(&new.to_le_bytes());
+            }
+            _ => bytes[SECTOR + cluster * 2..][..2].copy_from_slice(&next.to_le_bytes()),
+        };
+        // key.pem in clusters 2, 4, 3; a folder in 5 with a file in 6.
+        for (cluster, next) in [(2, 4), (4, 3), (3, 0xffff), (5, 0xffff), (6, 0xffff)] {
+            link(cluster, next);
+        }
+        let mut put = |at: usize, what: &[u8]| bytes[at..at + what.len()].copy_from_slice(what);
+        let cluster = |number: usize| (data + number - 2) * SECTOR;
+        let entry = |name: &[u8; 11], attributes: u8, first: u16, size: u32| {
+            let mut entry = [0; 32];
+            entry[..11].copy_from_slice(name);
+            entry[11] = attributes;
+            entry[26..28].copy_from_slice(&first.to_le_bytes());
+            entry[28..].copy_from_slice(&size.to_le_bytes());
+            entry
+        };
+        let root = (1 + table) * SECTOR;
+        put(root, &entry(b"A LABEL    ", 8, 0, 0));
+        put(root + 32, &entry(b"KEY     PEM", 0x20, 2, 1100));
+        put(root + 64, &entry(b"\xe5ONE       ", 0x20, 7, 10));
+        put(root + 96, &entry(b"FOLDER     ", 0x10, 5, 0));
+        put(cluster(5), &entry(b".          ", 0x10, 5, 0));
+        let mut long = [0x0f; 32];
+        long[0] = 0x41;
+        let name: Vec<u8> = "ca.key.pem\0\u{ffff}\u{ffff}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for (range, from) in [(1..11, 0), (14..26, 10), (28..32, 22)] {
+            let length = range.len();
+            long[range].copy_from_slice(&name[from..from + length]);
+        }
+        put(cluster(5) + 32, &long);
+        put(cluster(5) + 64, &entry(b"CAKEY~1 PEM", 0x20, 6, 3));
+        for (number, byte) in [(2, b'a'), (4, b'b'), (3, b'c'), (6, b'd'), (7, b'e')] {
+            put(cluster(number), &[byte; SECTOR]);
+        }
+        bytes
+    }
+
+    #[test]
+    fn files_in_pieces_long_names_and_what_was_deleted() {
+        for (width, clusters) in [(Width::Twelve, 100), (Width::Sixteen, 4200)] {
+            let seen = open(&Fat, &image(width, clusters)).unwrap();
+            assert_eq!(seen.names(), ["KEY.PEM", "FOLDER/ca.key.pem", "[free clusters]"]);
+            let content = seen.content("KEY.PEM").unwrap();
+            let pieces = [&[b'a'; SECTOR][..], &[b'b'; SECTOR], &[b'c'; 76]].concat();
+            assert_eq!(content, pieces);
+            assert_eq!(seen.content("FOLDER/ca.key.pem"), Some(&b"ddd"[..]));
+            assert!(seen.content("[free clusters]").unwrap().starts_with(&[b'e'; SECTOR]));
+            assert_eq!(seen.unread, []);
+        }
+    }
+
+    #[test]
+    fn damage_ends() {
+        let mut bytes = image(Width::Twelve, 100);
+        // A circle: 4 leads to 2.
+        bytes[SECTOR + 6] = 2;
+        bytes[SECTOR + 7] &= 0xf0;
+        let seen = open(&Fat, &bytes).unwrap();
+        assert_eq!(seen.content("KEY.PEM").map(<[u8]>::len), Some(1100));
+        torture(&Fat, &image(Width::Twelve, 20), 7);
+    }
+
+    #[test]
+    fn a_text_is_no_file_system() {
+        let mut bytes = vec![b' '; 2048];
+        bytes[54..62].copy_from_slice(b"FAT16   ");
+        assert!(open(&Fat, &bytes).is_none());
+        let image = image(Width::Twelve, 100);
+        for (at, value) in [(11, 1), (13, 3), (14, 0), (16, 0), (21, 0x10), (22, 0)] {
+            let mut bytes = image.clone();
+            bytes[at] = value;
+            assert!(open(&Fat, &bytes).is_none(), "{at}");
+        }
+    }
+}

@@ -1,0 +1,488 @@
+//! squashfs file systems, version 4: firmware, live media, snaps, AppImages once they are cut out.
+//!
+//! Read by hand, block by block: the crate there is for it (`backhand`) holds the whole tree in memory, reserves memory by
+//! numbers from the image, and needs C for xz. Methods: gzip, lzma, xz, lz4 and zstd; LZO has no decoder under a licence
+//! that fits. Files share fragments and folders share blocks of metadata, so a few decoded ones are kept.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read};
+use std::rc::Rc;
+
+use scanner_core::error::{Malformed, Reason};
+use scanner_core::random::Cursor;
+use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
+
+use crate::read::stored::{Exactly, held, le16, le32, le64};
+
+/// squashfs file systems.
+#[derive(Debug)]
+pub(crate) struct Squashfs;
+
+static ABOUT: About = About {
+    id: "squashfs",
+    title: "squashfs file system",
+    detects: "Files in squashfs 4.0 file systems packed by gzip, lzma, xz, lz4 or zstd, with fragments and sparse blocks.",
+    blind_to: "LZO, and versions before 4 with their vendors' variants: reported as not read. Extended attributes.",
+    respond: "Firmware is on every device that runs it: replace the key, then ship new firmware.",
+    references: &["Linux fs/squashfs/squashfs_fs.h"],
+};
+
+/// squashfs_fs.h: SQUASHFS_MAGIC, little-endian.
+const MAGIC: &[u8] = b"hsqs";
+
+/// squashfs_fs.h: SQUASHFS_METADATA_SIZE, the most bytes of a block of metadata.
+const METADATA: usize = 8192;
+
+/// squashfs_fs.h: SQUASHFS_FILE_MAX_SIZE, the most bytes of a block of data.
+const MOST_BLOCK: u32 = 1 << 20;
+
+/// squashfs_fs.h: SQUASHFS_INVALID_FRAG.
+const NO_FRAGMENT: u32 = u32::MAX;
+
+/// Blocks of metadata that are kept.
+const KEPT: usize = 256;
+
+/// Longest path in bytes.
+const MOST_PATH: usize = 4096;
+
+impl Container for Squashfs {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn magics(&self) -> &'static [Magic] {
+        &[Magic { at: 0, bytes: MAGIC }]
+    }
+
+    fn reader(&self) -> Reader {
+        Reader::AnyPlace(read)
+    }
+}
+
+fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
+    let start = held(&bytes, 0, 96, 96).ok_or(Malformed::new("squashfs superblock", 0))?;
+    let all = Member { name: b"", at: 0 };
+    let (Some(method), Some(major)) = (le16(&start, 20), le16(&start, 28)) else {
+        return Err(Malformed::new("squashfs superblock", 20).into());
+    };
+    if major != 4 {
+        return Err(Malformed::new("squashfs version", 28).into());
+    }
+    let image = Image::new(bytes, &start, inside.memory()).ok_or(Malformed::new("squashfs superblock", 12))?;
+    if !matches!(method, 1 | 2 | 4..=6) {
+        inside.unread(all, Reason::Unsupported, "method");
+        return Ok(());
+    }
+    let mut folders = vec![(Vec::new(), image.root)];
+    let mut seen = BTreeSet::new();
+    while let Some((path, place)) = folders.pop() {
+        if !seen.insert(place) {
+            continue;
+        }
+        let entries = match image.inode(place) {
+            Some(Inode::Folder { block, offset, size }) => image.folder(block, offset, size),
+            _ => None,
+        };
+        let Some((entries, whole)) = entries else {
+            inside.unread(Member { name: &path, at: image.inodes }, Reason::Damaged, "folder");
+            continue;
+        };
+        if !whole {
+            inside.unread(Member { name: &path, at: image.inodes }, Reason::Damaged, "folder");
+        }
+        for entry in entries {
+            let mut path = path.clone();
+            if !path.is_empty() {
+                path.push(b'/');
+            }
+            path.extend(&entry.name);
+            if path.len() > MOST_PATH {
+                inside.unread(Member { name: b"", at: image.inodes }, Reason::TooDeep, "path");
+                continue;
+            }
+            if entry.is_folder {
+                folders.push((path, entry.inode));
+                continue;
+            }
+            // Links to one file name the same inode.
+            if !seen.insert(entry.inode) {
+                continue;
+            }
+            match image.inode(entry.inode) {
+                Some(Inode::File(file)) if file.size > 0 => {
+                    let member = Member { name: &path, at: file.start };
+                    let size = file.size;
+                    let mut content = Exactly::new(Content::new(&image, file), size);
+                    if inside.member(member, &mut content).is_break() {
+                        return Ok(());
+                    }
+                }
+                Some(_) => {}
+                None => inside.unread(Member { name: &path, at: image.inodes }, Reason::Damaged, "inode"),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// An inode, as far as it matters.
+enum Inode {
+    Folder { block: u32, offset: u16, size: u32 },
+    File(File),
+    Other,
+}
+
+struct File {
+    /// Where its first block lies.
+    start: u64,
+    size: u64,
+    fragment: u32,
+    /// Where its end begins in the fragment.
+    offset: u32,
+    /// Where the lengths of its blocks stand.
+    lengths: Place,
+}
+
+/// An entry of a folder.
+struct Entry {
+    name: Vec<u8>,
+    inode: Place,
+    is_folder: bool,
+}
+
+/// A byte of the metadata: where its block lies and which byte of it, decoded.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    block: u64,
+    byte: usize,
+}
+
+/// A decoded block of metadata, and where the next one lies.
+type Metadata = Rc<(Vec<u8>, u64)>;
+
+struct Image {
+    bytes: Cursor,
+    method: u16,
+    block: u32,
+    memory: u64,
+    root: Place,
+    inodes: u64,
+    folders: u64,
+    fragments: u64,
+    fragment_count: u32,
+    metadata: RefCell<BTreeMap<u64, Metadata>>,
+    /// The fragment read last.
+    fragment: RefCell<Option<(u32, Rc<Vec<u8>>)>>,
+}
+
+impl Image {
+    fn new(bytes: Cursor, start: &[u8], memory: u64) -> Option<Self> {
+        let block = le32(start, 12)?;
+        let root = le64(start, 32)?;
+        let (inodes, folders) = (le64(start, 64)?, le64(start, 72)?);
+        let sane = block.is_power_of_two()
+            && (4096..=MOST_BLOCK).contains(&block)
+            && le16(start, 22).is_some_and(|log| u32::from(log) == block.trailing_zeros())
+            && inodes >= 96
+            && inodes < folders;
+        sane.then(|| Self {
+            root: Place { block: inodes.saturating_add(root >> 16), byte: usize::from(root as u16) },
+            method: le16(start, 20).unwrap_or_default(),
+            fragments: le64(start, 80).unwrap_or(u64::MAX),
+            fragment_count: le32(start, 16).unwrap_or_default(),
+            metadata: RefCell::default(),
+            fragment: RefCell::default(),
+            bytes,
+            block,
+            memory,
+            inodes,
+            folders,
+        })
+    }
+
+    fn unpack(&self, packed: &[u8], most: usize) -> Option<Vec<u8>> {
+        let limit = u32::try_from(self.memory >> 10).unwrap_or(u32::MAX);
+        let from: &mut dyn Read = match self.method {
+            1 => &mut flate2::read::ZlibDecoder::new(packed),
+            2 => &mut lzma_rust2::LzmaReader::new_mem_limit(packed, limit, None).ok()?,
+            4 => &mut lzma_rust2::XzReader::new_mem_limit(packed, false, limit),
+            5 => return lz4_flex::block::decompress(packed, most).ok(),
+            6 => &mut zstd::stream::read::Decoder::with_buffer(packed).ok()?,
+            _ => return None,
+        };
+        let mut out = Vec::new();
+        from.take(most as u64 + 1).read_to_end(&mut out).ok()?;
+        (out.len() <= most).then_some(out)
+    }
+
+    /// A block of metadata: two bytes of length, of which the highest bit says that it is stored as it is.
+    fn metadata(&self, at: u64) -> Option<Metadata> {
+        if let Some(kept) = self.metadata.borrow().get(&at) {
+            return Some(Rc::clone(kept));
+        }
+        let header = le16(&held(&self.bytes, at, 2, 2)?, 0)?;
+        let length = u64::from(header & 0x7fff);
+        let packed = held(&self.bytes, at + 2, length, METADATA as u64)?;
+        let content = if header & 0x8000 == 0 { self.unpack(&packed, METADATA)? } else { packed };
+        let block = Rc::new((content, at + 2 + length));
+        let mut kept = self.metadata.borrow_mut();
+        if kept.len() >= KEPT {
+            kept.clear();
+        }
+        kept.insert(at, Rc::clone(&block));
+        Some(block)
+    }
+
+    /// The next `length` bytes of metadata, over the ends of blocks. Moves the place.
+    fn bytes(&self, place: &mut Place, length: usize) -> Option<Vec<u8>> {
+        let mut out = Vec::new();
+        while out.len() < length {
+            let block = self.metadata(place.block)?;
+            let there = block.0.get(place.byte..)?;
+            let part = there.get(..length - out.len()).unwrap_or(there);
+            out.extend(part);
+            place.byte += part.len();
+            if place.byte >= block.0.len() {
+                // An empty block would lead nowhere.
+                if block.0.is_empty() {
+                    return None;
+                }
+                *place = Place { block: block.1, byte: 0 };
+            }
+        }
+        Some(out)
+    }
+
+    fn inode(&self, mut place: Place) -> Option<Inode> {
+        let kind = le16(&self.bytes(&mut place, 16)?, 0)?;
+        let mut fields = |length| self.bytes(&mut place, length);
+        Some(match kind {
+            1 => {
+                let fields = fields(16)?;
+                Inode::Folder { block: le32(&fields, 0)?, offset: le16(&fields, 10)?, size: le16(&fields, 8)?.into() }
+            }
+            8 => {
+                let fields = fields(24)?;
+                Inode::Folder { block: le32(&fields, 8)?, offset: le16(&fields, 18)?, size: le32(&fields, 4)? }
+            }
+            2 => {
+                let fields = fields(16)?;
+                let (start, size) = (le32(&fields, 0)?.into(), le32(&fields, 12)?.into());
+                Inode::File(File {
+                    start,
+                    size,
+                    fragment: le32(&fields, 4)?,
+                    offset: le32(&fields, 8)?,
+                    lengths: place,
+                })
+            }
+            9 => {
+                let fields = fields(40)?;
+                let (start, size) = (le64(&fields, 0)?, le64(&fields, 8)?);
+                Inode::File(File {
+                    start,
+                    size,
+                    fragment: le32(&fields, 28)?,
+                    offset: le32(&fields, 32)?,
+                    lengths: place,
+                })
+            }
+            3..=7 | 10..=14 => Inode::Other,
+            _ => return None,
+        })
+    }
+
+    /// The entries of a folder, and whether all of them could be read. The size counts three bytes more than there are.
+    fn folder(&self, block: u32, offset: u16, size: u32) -> Option<(Vec<Entry>, bool)> {
+        let mut place = Place { block: self.folders.checked_add(block.into())?, byte: offset.into() };
+        let mut left = size.checked_sub(3)? as usize;
+        let mut entries = Vec::new();
+        while left > 0 {
+            let Some(read) = self.entries(&mut place, left, &mut entries) else { return Some((entries, false)) };
+            left = left.saturating_sub(read);
+        }
+        Some((entries, true))
+    }
+
+    /// A run of entries whose inodes lie in one block: how many bytes they take.
+    fn entries(&self, place: &mut Place, left: usize, entries: &mut Vec<Entry>) -> Option<usize> {
+        let header = self.bytes(place, 12)?;
+        let count = le32(&header, 0)?.checked_add(1).filter(|&count| count <= 256)?;
+        let block = self.inodes.checked_add(le32(&header, 4)?.into())?;
+        let mut read = 12;
+        for _ in 0..count {
+            let entry = self.bytes(place, 8)?;
+            let length = usize::from(le16(&entry, 6)?) + 1;
+            read += 8 + length;
+            if length > 256 || read > left {
+                return None;
+            }
+            let name = self.bytes(place, length)?;
+            let inode = Place { block, byte: le16(&entry, 0)?.into() };
+            entries.push(Entry { name, inode, is_folder: matches!(le16(&entry, 4)?, 1 | 8) });
+        }
+        Some(read)
+    }
+
+    /// A block of data; `length` has a bit that says that it is stored as it is.
+    fn data(&self, at: u64, length: u32) -> Option<Vec<u8>> {
+        let packed = held(&self.bytes, at, (length & 0x00ff_ffff).into(), MOST_BLOCK.into())?;
+        if length & 0x0100_0000 == 0 { self.unpack(&packed, self.block as usize) } else { Some(packed) }
+    }
+
+    fn fragment(&self, number: u32) -> Option<Rc<Vec<u8>>> {
+        if let Some((_, kept)) = self.fragment.borrow().as_ref().filter(|(kept, _)| *kept == number) {
+            return Some(Rc::clone(kept));
+        }
+        if number >= self.fragment_count {
+            return None;
+        }
+        // A list of blocks of metadata, with 512 entries of 16 bytes in each.
+        let at = self.fragments.checked_add(u64::from(number / 512) * 8)?;
+        let mut place = Place { block: le64(&held(&self.bytes, at, 8, 8)?, 0)?, byte: number as usize % 512 * 16 };
+        let entry = self.bytes(&mut place, 16)?;
+        let fragment = Rc::new(self.data(le64(&entry, 0)?, le32(&entry, 8)?)?);
+        *self.fragment.borrow_mut() = Some((number, Rc::clone(&fragment)));
+        Some(fragment)
+    }
+}
+
+/// A file that is being read, block by block.
+struct Content<'a> {
+    image: &'a Image,
+    file: File,
+    /// Bytes of the file that were decoded.
+    decoded: u64,
+    /// Where the next block lies.
+    next: u64,
+    block: Rc<Vec<u8>>,
+    in_block: usize,
+}
+
+impl<'a> Content<'a> {
+    fn new(image: &'a Image, file: File) -> Self {
+        Self { image, next: file.start, file, decoded: 0, block: Rc::default(), in_block: 0 }
+    }
+
+    fn next_block(&mut self) -> Option<()> {
+        let left = self.file.size.checked_sub(self.decoded).filter(|&left| left > 0)?;
+        let length = left.min(self.image.block.into());
+        if length < self.image.block.into() && self.file.fragment != NO_FRAGMENT {
+            self.block = self.image.fragment(self.file.fragment)?;
+            self.in_block = self.file.offset as usize;
+        } else {
+            let packed = le32(&self.image.bytes(&mut self.file.lengths, 4)?, 0)?;
+            // Without length: a hole.
+            let block = match packed {
+                0 => vec![0; usize::try_from(length).ok()?],
+                _ => self.image.data(self.next, packed)?,
+            };
+            self.next = self.next.checked_add((packed & 0x00ff_ffff).into())?;
+            self.block = Rc::new(block);
+            self.in_block = 0;
+        }
+        self.decoded += length;
+        (self.in_block < self.block.len()).then_some(())
+    }
+}
+
+impl Read for Content<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.in_block >= self.block.len() && !into.is_empty() {
+            if self.decoded >= self.file.size {
+                return Ok(0);
+            }
+            self.next_block().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "damaged block"))?;
+        }
+        let read = self.block.get(self.in_block..).unwrap_or_default().read(into)?;
+        self.in_block += read;
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::read::stored::collect::{open, torture};
+
+    /// One block of metadata, stored as it is.
+    fn metadata(content: &[u8]) -> Vec<u8> {
+        [&(content.len() as u16 | 0x8000).to_le_bytes()[..], content].concat()
+    }
+
+    fn words(words: &[u32]) -> Vec<u8> {
+        words.iter().flat_map(|word| word.to_le_bytes()).collect()
+    }
+
+    /// A file of a block, a hole and an end in a fragment; a folder that names it twice and itself.
+    fn image() -> Vec<u8> {
+        const STORED: u32 = 1 << 24;
+        let mut bytes = vec![0; 96];
+        bytes.extend([b'a'; 4096]);
+        bytes.extend(b"..end");
+        let inodes = bytes.len() as u64;
+        let header = |kind: u16| [&kind.to_le_bytes()[..], &[0; 14]].concat();
+        let file = [header(2), words(&[96, 0, 2, 8195, 4096 | STORED, 0])].concat();
+        let at = file.len() as u16;
+        let names = ["key", "link", "loop"];
+        let listing: usize = 12 + names.iter().map(|name| 8 + name.len()).sum::<usize>();
+        let mut folder = [header(1), words(&[0, 2])].concat();
+        folder.extend((listing as u16 + 3).to_le_bytes());
+        folder.extend([0; 6]);
+        bytes.extend(metadata(&[file, folder].concat()));
+        let folders = bytes.len() as u64;
+        let mut list = words(&[names.len() as u32 - 1, 0, 1]);
+        for (name, (inode, kind)) in names.iter().zip([(0, 2), (0, 2), (at, 1)]) {
+            list.extend([inode, 0, kind, name.len() as u16 - 1].iter().flat_map(|field| field.to_le_bytes()));
+            list.extend(name.as_bytes());
+        }
+        bytes.extend(metadata(&list));
+        let fragments = bytes.len() as u64;
+        bytes.extend(metadata(&[&(96_u64 + 4096).to_le_bytes()[..], &words(&[5 | STORED, 0])].concat()));
+        let table = bytes.len() as u64;
+        bytes.extend(fragments.to_le_bytes());
+        let mut put = |at: usize, what: &[u8]| bytes[at..at + what.len()].copy_from_slice(what);
+        put(0, MAGIC);
+        put(12, &words(&[4096, 1]));
+        put(20, &[1, 0, 12, 0]);
+        put(28, &[4, 0, 0, 0]);
+        put(32, &u64::from(at).to_le_bytes());
+        put(64, &inodes.to_le_bytes());
+        put(72, &folders.to_le_bytes());
+        put(80, &table.to_le_bytes());
+        bytes
+    }
+
+    #[test]
+    fn blocks_holes_and_fragments() {
+        let bytes = image();
+        let seen = open(&Squashfs, &bytes).unwrap();
+        assert_eq!(seen.names(), ["key"], "a second link to it is the same file, and a circle ends");
+        let content = [&[b'a'; 4096][..], &[0; 4096], b"end"].concat();
+        assert_eq!(seen.content("key"), Some(content.as_slice()));
+        assert_eq!(seen.unread, []);
+        torture(&Squashfs, &bytes[..96], 1);
+        for at in (0..96).chain(4096 + 96..bytes.len()) {
+            for value in [0, 1, 0x7f, 0xff] {
+                let mut changed = bytes.clone();
+                changed[at] = value;
+                let _ = open(&Squashfs, &changed);
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told() {
+        let mut bytes = image();
+        bytes[20] = 3;
+        assert_eq!(open(&Squashfs, &bytes).unwrap().reasons(), [Reason::Unsupported], "LZO");
+        let bytes = image();
+        assert_eq!(open(&Squashfs, &bytes[..5000]).unwrap().reasons(), [Reason::Damaged]);
+        for (at, value) in [(12, 1), (22, 9), (28, 3)] {
+            let mut bytes = image();
+            bytes[at] = value;
+            assert!(open(&Squashfs, &bytes).is_none(), "{at}");
+        }
+    }
+}

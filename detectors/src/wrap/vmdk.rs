@@ -1,0 +1,119 @@
+//! VMware disks in sparse extents (`vmdk`), also packed ones as in OVA appliances.
+//!
+//! Grains are found by a directory of tables. A packed disk that was written as a stream has its true header at the end.
+//! The disk is one member, opened further; nothing of it is held but a grain.
+
+use std::sync::Arc;
+
+use scanner_core::error::{Malformed, Reason};
+use scanner_core::random::Cursor;
+use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
+
+use crate::read::mapped::{Mapped, Packing, Place, Table};
+use crate::read::stored::{held, le16, le32, le64};
+
+/// VMware disks.
+#[derive(Debug)]
+pub(crate) struct Vmdk;
+
+static ABOUT: About = About {
+    id: "vmdk",
+    title: "VMware disk (vmdk)",
+    detects: "The disk in sparse extents of VMware: monolithic, and packed ones as in OVA appliances.",
+    blind_to: "A disk in several extents is seen extent by extent. Snapshots lie over a parent in another file. Extents of ESX \
+               (COWD, SE sparse).",
+    respond: "Whoever has the image has the key. Replace the key, then publish a new image.",
+    references: &["VMware Virtual Disk Format 1.1"],
+};
+
+/// Virtual Disk Format 1.1: SPARSE_MAGICNUMBER.
+const MAGIC: &[u8] = b"KDMV";
+
+/// Places are counted in sectors.
+const SECTOR: u64 = 512;
+
+impl Container for Vmdk {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn magics(&self) -> &'static [Magic] {
+        &[Magic { at: 0, bytes: MAGIC }]
+    }
+
+    fn reader(&self) -> Reader {
+        Reader::AnyPlace(read)
+    }
+}
+
+/// GD_AT_END: the header that counts is the footer.
+const AT_END: u64 = u64::MAX;
+
+fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
+    let malformed = Malformed::new("VMware disk header", 0);
+    let start = held(&bytes, 0, SECTOR, SECTOR).ok_or(malformed)?;
+    let disk = Member { name: b"", at: 0 };
+    let mut header = Header::read(&start).ok_or(malformed)?;
+    if header.directory == AT_END {
+        // Before the marker that ends the stream.
+        let footer = bytes.size().checked_sub(2 * SECTOR).and_then(|at| held(&bytes, at, SECTOR, SECTOR));
+        match footer.and_then(|footer| Header::read(&footer)).filter(|footer| footer.directory != AT_END) {
+            Some(footer) => header = footer,
+            None => {
+                inside.unread(disk, Reason::Damaged, "footer");
+                return Ok(());
+            }
+        }
+    }
+    let Header { capacity, grain, per_table, directory, packed } = header;
+    let file = bytes.clone();
+    let tables = (Table::new(bytes.clone()), Table::new(bytes.clone()));
+    let find = move |number: u64| {
+        let table = directory.checked_mul(SECTOR)?.checked_add(number / per_table * 4)?;
+        let table = u64::from(u32::from_le_bytes(tables.0.entry(table)?)) * SECTOR;
+        if table == 0 {
+            return Some(Place::Hole);
+        }
+        let place = u64::from(u32::from_le_bytes(tables.1.entry(table + number % per_table * 4)?)) * SECTOR;
+        Some(match place {
+            // No grain, or one that was written as zeros.
+            0 | SECTOR => Place::Hole,
+            // Its sector on the disk and its length stand before it.
+            _ if packed => Place::Packed(Packing::Zlib, place + 12, le32(&held(&file, place + 8, 4, 4)?, 0)?.into()),
+            _ => Place::At(place),
+        })
+    };
+    let image = Mapped::new(bytes, capacity, grain, Box::new(find));
+    let _ = inside.stored(disk, Cursor::new(Arc::new(image)));
+    Ok(())
+}
+
+/// What matters of the header. Sizes in bytes, the directory in sectors.
+struct Header {
+    capacity: u64,
+    grain: u64,
+    per_table: u64,
+    directory: u64,
+    packed: bool,
+}
+
+impl Header {
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (version, flags) = (le32(bytes, 4)?, le32(bytes, 8)?);
+        let grain = le64(bytes, 20)?;
+        let per_table = u64::from(le32(bytes, 44)?);
+        let sane = bytes.starts_with(MAGIC)
+            && (1..=3).contains(&version)
+            && grain.is_power_of_two()
+            && (1..=2048).contains(&grain)
+            && (1..=1 << 16).contains(&per_table);
+        let packed = flags & 1 << 16 != 0 && le16(bytes, 77)? == 1;
+        sane.then_some(Self {
+            capacity: le64(bytes, 12)?.checked_mul(SECTOR)?,
+            grain: grain * SECTOR,
+            per_table,
+            directory: le64(bytes, 56)?,
+            packed,
+        })
+    }
+}
