@@ -110,8 +110,77 @@ FEW = ["json", "json_twice", "yaml_escaped", "yaml_block", "double_escaped", "c_
        "crlf", "no_newline", "preamble", "missing_end", "end_cut", "mail_quote", "hash_comment", "slash_comment", "star_comment"]
 
 
-# Forms that need more than reading on: undoing an encoding, or telling a `+` of a diff from one of base64.
-STRETCH = {"urlencoded", "diff_plus", "diff_minus"}
+# Forms that are harder than what is promised. None at present.
+STRETCH = set()
+
+
+def log_lines(pem):
+    return "".join(f"2024-05-01T10:00:{i:02d}Z app[7]: {line}\n" for i, line in enumerate(lines_of(pem)))
+
+
+def quoted_printable(pem):
+    import quopri
+
+    return quopri.encodestring(pem.encode()).decode()
+
+
+def quoted_printable_flat(pem):
+    """As PHP writes it: the line feed encoded, soft breaks at 76."""
+    text = pem.replace("=", "=3D").replace("\n", "=0A")
+    out = ""
+    while len(text) > 75:
+        cut = 75
+        while "=" in text[cut - 2 : cut]:
+            cut -= 1
+        out, text = out + text[:cut] + "=\r\n", text[cut:]
+    return out + text
+
+
+# Forms of the case `armor`: the same idea as FORMS, kept apart so that the other families need not be made again.
+MORE = {
+    "grep_n": ("txt", "grep -rn over the file", lambda p: "".join(f"conf/k.pem:{i + 9}:{l}\n" for i, l in enumerate(lines_of(p)))),
+    "grep_a": ("txt", "grep -A over the file", lambda p: "".join(f"conf/k.pem{':' if i == 0 else '-'}{l}\n" for i, l in enumerate(lines_of(p)))),
+    "grep_na": ("txt", "grep -nA over the file", lambda p: "".join(f"k.pem{':' if i == 0 else '-'}{i + 97}{':' if i == 0 else '-'}{l}\n" for i, l in enumerate(lines_of(p)))),
+    "git_grep": ("txt", "git grep with a revision", lambda p: "".join(f"HEAD~3:deploy/k.pem:{i + 1}:{l}\n" for i, l in enumerate(lines_of(p)))),
+    "cat_n": ("txt", "cat -n", lambda p: "".join(f"{i + 8:6}\t{l}\n" for i, l in enumerate(lines_of(p)))),
+    "log": ("log", "lines of a log", log_lines),
+    "table": ("md", "numbered lines with a bar", lambda p: "".join(f"{i + 1:4} | {l}\n" for i, l in enumerate(lines_of(p)))),
+    "html_br": ("html", "HTML with <br>", lambda p: "<p>" + flat(p, "<br>\n") + "</p>\n"),
+    "html_br_flat": ("html", "HTML with <br/> and no line breaks", lambda p: "<td>" + flat(p, "<br/>") + "</td>"),
+    "html_p": ("html", "a paragraph a line", lambda p: "".join(f'<p class="c">{l}</p>\n' for l in lines_of(p))),
+    "html_pre": ("html", "HTML pre", lambda p: f"<pre><code>{p}</code></pre>\n"),
+    "xml_hex": ("xml", "XML with hexadecimal entities, + and / and = too", lambda p: '<c k="' + flat(p.replace("+", "&#x2B;").replace("/", "&#x2F;").replace("=", "&#x3D;"), "&#xD;&#xA;") + '"/>'),
+    "xml_quot": ("xml", "JSON in XML", lambda p: "<c>{&quot;k&quot;:&quot;" + flat(p, "\\n") + "&quot;}</c>"),
+    "qp": ("eml", "quoted-printable, line breaks kept", quoted_printable),
+    "qp_flat": ("eml", "quoted-printable, line breaks encoded", quoted_printable_flat),
+    "json_u": ("json", "JSON with \\u000a and \\u002b", lambda p: '{"k": "' + p.replace("\n", "\\u000a").replace("+", "\\u002b").replace("=", "\\u003d") + '"}'),
+    "gson": ("json", "JSON as Gson writes it", lambda p: json.dumps({"k": p}).replace("=", "\\u003d")),
+    "lua": ("lua", "Lua", lambda p: quoted_lines(p, "local key = ", lambda l, z: f'"{l}\\n"' + ("\n" if z else " ..\n  "), "")),
+    "php": ("php", "PHP", lambda p: quoted_lines(p, "<?php $k = ", lambda l, z: f'"{l}\\n"' + (";\n" if z else " .\n  "), "")),
+    "perl": ("pl", "Perl", lambda p: quoted_lines(p, "my $k = ", lambda l, z: f'"{l}\\n"' + (";\n" if z else "\n  . "), "")),
+    "basic": ("vb", "Visual Basic", lambda p: quoted_lines(p, "k = ", lambda l, z: f'"{l}"' + ("\n" if z else " & vbCrLf & _\n    "), "")),
+    "appended": ("ino", "appended line by line", lambda p: 'String k = "";\n' + quoted_lines(p, "", lambda l, z: f'k += "{l}\\n";\n', "")),
+    "builder": ("java", "StringBuilder", lambda p: quoted_lines(p, "sb", lambda l, z: f'.append("{l}\\n")\n  ', ";\n")),
+    "echo": ("sh", "echo line by line", lambda p: quoted_lines(p, "", lambda l, z: f'echo "{l}" >> /etc/k.pem\n', "")),
+    "printf": ("sh", "printf line by line", lambda p: quoted_lines(p, "", lambda l, z: f"printf '{l}\\n' >> k.pem\n", "")),
+    "terraform": ("tf", "Terraform heredoc", lambda p: 'resource "k" "k" {\n  key = <<-EOT\n' + prefixed(p, "    ") + "  EOT\n}\n"),
+    "terraform_state": ("tfstate", "Terraform state", lambda p: json.dumps({"resources": [{"type": "tls_private_key", "instances": [{"attributes": {"private_key_pem": p}}]}]}, indent=2)),
+    "env_multi": ("env", "dotenv over several lines", lambda p: f'A=1\nKEY="{p}"\nB=2\n'),
+    "env_spaces": ("env", "dotenv with blanks for line breaks", lambda p: 'KEY="' + flat(p, " ").rstrip() + '"\n'),
+    "ipynb": ("ipynb", "output of a notebook", lambda p: json.dumps({"cells": [{"outputs": [{"text": [l + "\n" for l in lines_of(p)]}]}]}, indent=1)),
+    "semicolons": ("asm", "; before every line", lambda p: prefixed(p, "; ")),
+    "dashes": ("sql", "-- before every line", lambda p: prefixed(p, "-- ")),
+    "rem": ("bat", "REM before every line", lambda p: prefixed(p, "REM ")),
+    "continued": ("mk", "Make, continued lines", lambda p: "KEY = " + flat(p, " \\\n  ")),
+    "js_continued": ("js", "JavaScript, continued lines", lambda p: "k = '" + flat(p, "\\n\\\n") + "';\n"),
+    "sql_chr": ("sql", "SQL concatenation", lambda p: quoted_lines(p, "SELECT ", lambda l, z: f"'{l}' || CHR(10)" + (";\n" if z else " ||\n  "), "")),
+    "curl": ("sh", "curl -d", lambda p: "curl -d '{\"key\":\"" + flat(p, "\\n") + "\"}' https://example.org\n"),
+    "toml": ("toml", "TOML over several lines", lambda p: f"key = '''\n{p}'''\n"),
+    "diff_combined": ("diff", "a combined diff", lambda p: prefixed(p, "++")),
+    "tabs_for_breaks": ("tsv", "tabs for line breaks", lambda p: "1\t" + flat(p, "\t") + "\tend\n"),
+    "csv": ("csv", "a field over several lines", lambda p: f'1,"{p.rstrip()}",x\n'),
+    "mail_twice": ("txt", "quoted twice in a mail", lambda p: prefixed(p, "> > ")),
+}
 
 
 def all_forms(family, stem, pem_text, keys, base, names=None, stretch=STRETCH, **more):
@@ -120,7 +189,7 @@ def all_forms(family, stem, pem_text, keys, base, names=None, stretch=STRETCH, *
     for name in names or FORMS:
         if name == "plain" or headers and name in NOT_WITH_HEADERS:
             continue
-        suffix, what, form = FORMS[name]
+        suffix, what, form = FORMS.get(name) or MORE[name]
         text = form(pem_text)
         data = text.encode() if isinstance(text, str) else text
         hard = {"stretch": True} if name in stretch else {}

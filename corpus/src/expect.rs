@@ -61,6 +61,9 @@ pub struct Sample {
     /// Ordinary secrets in the order of the file: rule and verdict, such as `npm-token checksum`.
     #[serde(default)]
     pub secrets: Vec<String>,
+    /// SHA-256 of the SPKI of each private key of a keystore that shows nothing before it is opened, hex.
+    #[serde(default)]
+    pub hidden_spki_sha256: Vec<String>,
     /// Every private key.
     #[serde(default, rename = "key")]
     pub keys: Vec<Key>,

@@ -45,10 +45,27 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &format::mobileprovision::MobileProvision,
     &format::fastlane_match::FastlaneMatch,
     &format::android_keybox::AndroidKeybox,
+    &format::bks::Bks,
+    &format::bcfks::Bcfks,
+    &format::pvk::Pvk,
+    &format::capi::Capi,
+    &format::cng::Cng,
+    &format::dpapi::Dpapi,
+    &format::rsa_xml::RsaXml,
 ];
 
 /// Every unwrapper. A new one is one file in `wrap/` and one line here.
-pub const UNWRAPPERS: &[&dyn Unwrapper] = &[&wrap::base64::Base64, &wrap::utf16::Utf16];
+pub const UNWRAPPERS: &[&dyn Unwrapper] = &[
+    &wrap::base64::Base64,
+    &wrap::utf16::Utf16,
+    &wrap::hex::Hex,
+    &wrap::hexdump::Hexdump,
+    &wrap::ihex::Ihex,
+    &wrap::registry::Registry,
+    &wrap::array::Array,
+    &wrap::escape::Escape,
+    &wrap::percent::Percent,
+];
 
 /// Every container. A new one is one file in `wrap/` and one line here.
 pub const CONTAINERS: &[&dyn Container] = &[

@@ -91,6 +91,63 @@ silent("base64_image.html", '<img src="data:image/png;base64,' + base64.b64encod
 silent("utf16_headers.txt", b"\xff\xfe" + "\r\n".join(begin(l) for l in LABELS).encode("utf-16-le"), "headers in UTF-16")
 silent("symlink_like", "/etc/ssl/private/ssl-cert-snakeoil.key", "the name of a key")
 
+# What people complain of in other scanners: constants, documentation, placeholders, rules, templates. All written here.
+ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+for label in LABELS:
+    stem = label.lower().replace(" ", "_")
+    silent(f"rodata.{stem}.bin", b"\x7fELF" + bytes(90) + (begin(label) + "\n\0" + end(label) + "\n\0").encode() + ALPHABET + b"\0Proc-Type: 4,ENCRYPTED\0DEK-Info: AES-128-CBC,\0" + noise(stem, 400), "labels of a library beside its base64 alphabet")
+    silent(f"rodata_tight.{stem}.bin", (begin(label) + "\n").encode() + ALPHABET + b"=\0" + end(label).encode(), "the base64 alphabet behind a label")
+    silent(f"swift.{stem}.swift", f'let head = "{begin(label)}\\n", tail = "\\n{end(label)}"\nfunc wrap(_ d: Data) -> String {{ head + d.base64EncodedString(options: .lineLength64Characters) + tail }}\n', "a PEM writer")
+    silent(f"nested.{stem}.pem", f"{begin(label)}\n{begin(label)}\n{end(label)}\n{end(label)}\n", "a block inside a block, both empty")
+    silent(f"nested_body.{stem}.pem", pem(label, (begin(label) + "\n" + "body" * 30 + "\n" + end(label)).encode()), "base64 of a PEM template between key lines")
+    silent(f"repeated.{stem}.env", f'KEY="{begin(label)}\\n' + "AAAA" * 300 + f'\\n{end(label)}\\n"\n', "a body of the letter A, on one line")
+    silent(f"mii.{stem}.json", json.dumps({"key": f"{begin(label)}\nMIIEowIBAAKCAQEA0Z3VS5JJcds3xf\n{end(label)}\n"}), "the first digits of a key and no more")
+    silent(f"words.{stem}.txt", f"{begin(label)}\n" + "notARealKeyJustSomeTextThatLooksLikeBase64AndIsNone\n" * 18 + end(label) + "\n", "words between key lines")
+PLACES = {
+    "dots": "...", "ellipsis": "\u2026", "angle": "<base64 encoded key>", "angle_tight": "<KEY>", "brackets": "[your private key]", "snip": "[snip]", "mii": "MIIE...", "mii_long": "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC...",
+    "x": "X" * 64, "x_lines": "\n".join(["XXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX"] * 8), "stars": "*" * 40, "your": "YOUR_PRIVATE_KEY_GOES_HERE", "your_long": "ReplaceThisWithTheBodyOfYourOwnPrivateKeyBeforeYouDeploy" * 3, "shell": "$(cat key.pem)", "shell_var": "${PRIVATE_KEY}", "percent": "%PRIVATE_KEY%",
+    "mustache": "{{ private_key }}", "erb": "<%= @key %>", "ruby": "#{key}", "dunder": "__PRIVATE_KEY__", "at": "@PRIVATE_KEY@", "csharp": "{0}", "printf": "%s", "redacted": "REDACTED", "stripped": "(removed)", "todo": "TODO: add key", "change": "changeme" * 8,
+    "base64_words": "dGhpcyBpcyBub3QgYSBwcml2YXRlIGtleSwganVzdCBhIHRlc3Qgb2YgdGhlIHBhcnNlcg==", "abc": "abc", "abc123": "abc123" * 30, "digits": "0123456789" * 20, "zeros": "0" * 64, "secret": "c2VjcmV0", "sops": "ENC[AES256_GCM,data:AbCdEfGhIjKlMnOpQrStUvWxYz0123456789,iv:aaaa,tag:bbbb,type:str]",
+}
+for name, body in PLACES.items():
+    one = body.replace("\n", "\\n")
+    silent(f"place_{name}.pem", f"{begin('PRIVATE KEY')}\n{body}\n{end('PRIVATE KEY')}\n", "a placeholder for a key")
+    silent(f"place_{name}.env", f'RSA_KEY="{begin("RSA PRIVATE KEY")}\\n{one}\\n{end("RSA PRIVATE KEY")}"\n', "a placeholder for a key, on one line")
+    silent(f"place_{name}.yaml", f"data:\n  tls.key: {base64.b64encode((begin('EC PRIVATE KEY') + chr(10) + body + chr(10) + end('EC PRIVATE KEY') + chr(10)).encode()).decode()}\n", "a placeholder for a key, in a Secret")
+    silent(f"place_{name}.c", f'const char *k = "{begin("PRIVATE KEY")}\\n"\n  "{one}\\n"\n  "{end("PRIVATE KEY")}\\n";\n', "a placeholder for a key, in C")
+silent("openssh_dots.md", begin("OPENSSH PRIVATE KEY") + "\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW\n...\n" + end("OPENSSH PRIVATE KEY") + "\n", "documentation with the first line of a key")
+silent("pgp_dots.md", begin("PGP PRIVATE KEY BLOCK") + "\nVersion: GnuPG v2\n\nlQOYBF...\n=AbCd\n" + end("PGP PRIVATE KEY BLOCK") + "\n", "documentation with the first digits of a key")
+silent("pgp_headers.md", begin("PGP PRIVATE KEY BLOCK") + "\nVersion: GnuPG v2\nComment: none\n\n" + end("PGP PRIVATE KEY BLOCK") + "\n", "headers without a body")
+silent("proc_type_body.pem", begin("RSA PRIVATE KEY") + "\nProc-Type: 4,ENCRYPTED\nDEK-Info: DES-EDE3-CBC,0123456789ABCDEF\n\n<base64>\n" + end("RSA PRIVATE KEY") + "\n", "documentation of encrypted PEM")
+silent("minified.js", 'function e(t){return"~~~~~BEGIN PRIVATE KEY~~~~~\\n"+btoa(String.fromCharCode(...t)).replace(/(.{64})/g,"$1\\n")+"\\n~~~~~END PRIVATE KEY~~~~~"}function n(t){return atob(t.replace(/~~~~~[^-]+~~~~~|\\s/g,""))}\n', "a PEM writer, minified")
+silent("regex.go", 'var re = regexp.MustCompile(`(?s)~~~~~BEGIN (?:RSA |EC |DSA |OPENSSH )?PRIVATE KEY~~~~~.+?~~~~~END (?:RSA |EC |DSA |OPENSSH )?PRIVATE KEY~~~~~`)\n', "a regular expression")
+silent("regex.py", "KEY = re.compile(rb'~~~~~BEGIN ([A-Z ]*)PRIVATE KEY~~~~~\\r?\\n([A-Za-z0-9+/=\\r\\n]+)~~~~~END')\nTABLE = {'rsa': '~~~~~BEGIN RSA PRIVATE KEY~~~~~', 'ec': '~~~~~BEGIN EC PRIVATE KEY~~~~~'}\n", "a regular expression and a table")
+silent("hook.py", "BLACKLIST = [\n" + "".join(f"    b'BEGIN {l}',\n    b'{begin(l)}',\n" for l in LABELS) + "]\n", "the list of a commit hook")
+silent("yara.yar", 'rule pem { strings: $a = "~~~~~BEGIN RSA PRIVATE KEY~~~~~" base64 $b = { 30 82 ?? ?? 02 01 00 02 82 } $c = { 2d 2d 2d 2d 2d 42 45 47 49 4e } condition: any of them }\n', "a YARA rule")
+silent("rules_b64.json", json.dumps({"rules": ["LS0tLS1CRUdJTiBSU0EgUFJJVkFURSBLRVktLS0tLQ==", "LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0t", "tLS0tLUJFR0lOI", "TFMwdExTMUNSVWRKVGlC", "308204bd020100300d06092a864886f70d0101010500", "0x30, 0x82, 0x04, 0xa4, 0x02, 0x01, 0x00, 0x02"]}), "what scanners look for")
+silent("openapi.yaml", "paths:\n  /keys:\n    post:\n      requestBody:\n        content:\n          application/json:\n            example:\n              private_key: \"~~~~~BEGIN PRIVATE KEY~~~~~\\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC...\\n~~~~~END PRIVATE KEY~~~~~\"\n", "an example of an interface")
+silent("help.po", 'msgid "The file must begin with ~~~~~BEGIN PRIVATE KEY~~~~~ and end with ~~~~~END PRIVATE KEY~~~~~"\nmsgstr "Die Datei muss mit ~~~~~BEGIN PRIVATE KEY~~~~~ beginnen und mit ~~~~~END PRIVATE KEY~~~~~ enden"\n', "a message and its translation")
+silent("faq.txt", "Q: My key says ~~~~~BEGIN ENCRYPTED PRIVATE KEY~~~~~ and yours ~~~~~BEGIN RSA PRIVATE KEY~~~~~, why?\nA: The first is PKCS#8, the second PKCS#1. openssl pkey -traditional turns the one into the other.\n", "prose about labels")
+silent("symlink_relative", "../../private/keys/release-signing.pem", "the target of a symbolic link")
+silent("vault.yml", "$ANSIBLE_VAULT;1.1;AES256\n" + "\n".join(noise(f"v{i}", 40).hex() for i in range(20)) + "\n", "a vault: encrypted, no key format")
+silent("placeholders.properties", "storePassword=changeme\nkeyPassword=${KEY_PASSWORD}\nstoreFile=release.jks\nprivate_key=xxxxxxxx\nsecret_key=<secret>\n", "placeholders")
+# Long digits that are no key.
+silent("sha256sums.txt", "".join(f"{noise(f's{i}', 32).hex()}  pool/main/{i:04d}.deb\n" for i in range(500)), "a list of hashes")
+silent("sha1_only.txt", "".join(f"{noise(f't{i}', 20).hex()}\n" for i in range(500)), "hashes and nothing else")
+silent("spki_pins.conf", "".join(f'pin-sha256="{base64.b64encode(noise(f"pin{i}", 32)).decode()}"\n' for i in range(100)), "pins of public keys")
+silent("jwt.log", "".join(f"Authorization: Bearer {base64.urlsafe_b64encode(b'{%calg%c:%cRS256%c}' % ((34,) * 4)).decode().rstrip('=')}.{base64.urlsafe_b64encode(noise(f'j{i}', 200)).decode().rstrip('=')}.{base64.urlsafe_b64encode(noise(f'k{i}', 256)).decode().rstrip('=')}\n" for i in range(30)), "signed tokens")
+silent("font.css", "@font-face { src: url(data:font/woff2;base64," + base64.b64encode(b"wOF2" + bytes(20) + noise("woff", 12000)).decode() + ") }\n", "a font in base64")
+silent("wasm.js", "var wasm = '" + base64.b64encode(b"\0asm\1\0\0\0\1\7\2\0\0\0\2\1\0\2" + noise("wasm", 9000)).decode() + "';\n", "a program in base64")
+silent("source_map.js", "//# sourceMappingURL=data:application/json;base64," + base64.b64encode(json.dumps({"version": 3, "mappings": ";".join("AAAA" for _ in range(800))}).encode()).decode() + "\n", "a source map")
+silent("moduli", "".join(f"20200101000000 2 6 100 2047 2 {noise(f'm{i}', 256).hex().upper()}\n" for i in range(20)), "moduli of Diffie-Hellman")
+silent("oids.c", "static const unsigned char o[] = { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01 };\nstatic const unsigned char head[] = { 0x30, 0x82, 0x00, 0x00, 0x02, 0x01, 0x00, 0x02, 0x82 };\n" * 20, "object identifiers and a template")
+silent("table.py", "T = [" + ", ".join(str(b) for b in noise("table", 4096)) + "]\n", "a table of numbers")
+silent("sbox.h", "static const u8 s[256] = {\n" + ",\n".join(", ".join(f"0x{(i * 7 + j) & 255:02x}" for j in range(16)) for i in range(0, 256, 16)) + "\n};\n", "a table of a cipher")
+silent("firmware.h", "unsigned char fw[] = {\n" + ",\n".join("  " + ", ".join(f"0x{b:02x}" for b in noise(f"fw{i}", 12)) for i in range(400)) + "\n};\n", "firmware by xxd -i")
+silent("ed25519_vectors.txt", "# public keys and signatures, hexadecimal\n" + "".join(f"{noise(f'ep{i}', 32).hex()}:{noise(f'es{i}', 64).hex()}\n" for i in range(100)), "public keys and signatures")
+silent("build_der.py", "def private_key_info(oid, key):\n    return bytes.fromhex('020100') + seq(oid) + octets(key)\n\nED25519 = bytes.fromhex('302e020100300506032b657004220420')\nP256 = bytes.fromhex('308187020100301306072a8648ce3d020106082a8648ce3d030107046d306b0201010420')\n", "prefixes that a program puts before a key")
+silent("build_der.rs", "const PREFIX: [u8; 16] = [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];\nconst P256: &[u8] = b\"\\x30\\x81\\x87\\x02\\x01\\x00\\x30\\x13\\x06\\x07\\x2a\\x86\\x48\\xce\\x3d\\x02\\x01\\x06\\x08\\x2a\\x86\\x48\\xce\\x3d\\x03\\x01\\x07\\x04\\x6d\\x30\\x6b\\x02\\x01\\x01\\x04\\x20\";\n", "prefixes that a program puts before a key")
+
 # Labels that say they are for tests (RFC 9500): the reader swaps the word at run time.
 f.run("openssl genrsa -traditional -out k.pem 2048; openssl genrsa -out p8.pem 2048; openssl ecparam -genkey -noout -name prime256v1 -out ec.pem; openssl genpkey -algorithm ED25519 -out ed.pem; "
       "openssl dsaparam -out dsap.pem 1024; openssl gendsa -out dsa.pem dsap.pem; openssl pkey -in dsa.pem -traditional -out dsat.pem; for k in k p8 ec ed dsa; do openssl asn1parse -in $k.pem -noout -out $k.der; done")
@@ -136,6 +193,10 @@ f.add("ssh_krl", f.read("krl"), "ssh-keygen -k", oracle="public by its kind", wh
 f.run("openssl req -x509 -key k.pem -subj /CN=ca -days 30 -out ca.pem; openssl req -new -key ec.pem -subj /CN=l -out l.csr; openssl x509 -req -in l.csr -CA ca.pem -CAkey k.pem -CAcreateserial -days 30 -out l.pem")
 two = [f.cert("l.pem"), f.cert("ca.pem")]
 made("bundle.pem", "cat l.pem ca.pem > bundle.pem", "a certificate bundle", two)
+bundle = f.read("bundle.pem").decode()
+f.add("ca_bundle.pem", "".join(f"# {n}\n# SHA-256: {noise(n, 32).hex(':')}\n{bundle}\n" for n in ("Example Root", "Other Root", "Third Root")), "cat of certificates with comments, as bundles have it", certs=two, oracle="public by its kind", why="a bundle of roots", silent=True)
+f.add("ca_bundle.json", json.dumps({"roots": bundle.split("-----END CERTIFICATE-----\n")[0] + "-----END CERTIFICATE-----\n"}), "openssl, in JSON", certs=two[:1], oracle="public by its kind", why="a root in JSON", silent=True)
+f.add("ca_bundle.c", "static const char *roots[] = {\n" + "".join(f'"{l}\\n"\n' for l in bundle.splitlines()) + "};\n", "openssl, in C", certs=two, oracle="public by its kind", why="a bundle of roots in C", silent=True)
 made("bundle.der", "openssl x509 -in ca.pem -outform DER -out bundle.der", "a certificate", two[1:])
 made("request.pem", "cp l.csr request.pem", "a certificate request")
 made("request.der", "openssl req -in l.csr -outform DER -out request.der", "a certificate request")

@@ -160,6 +160,6 @@ PGP = [n for n in FEW] + ["go_raw", "python_triple", "heredoc", "xml", "cr", "bo
 all_forms(f, "occur", ed, edk, "gpg --armor --export-secret-keys", PGP)
 all_forms(f, "occur_enc", enc, enck, "gpg --armor --export-secret-keys", FEW)
 for stem in ("ed25519", "rsa2048_enc", "subkeys_rsa2048"):
-    raw_forms(f, f"raw_{stem}", f.read(f"{stem}.gpg"), keys(f"{stem}.gpg"), "gpg --export-secret-keys, binary", stretch=True)
+    raw_forms(f, f"raw_{stem}", f.read(f"{stem}.gpg"), keys(f"{stem}.gpg"), "gpg --export-secret-keys, binary")
 f.run("for h in plain enc g2; do GNUPGHOME=$h gpgconf --kill all; done")
 f.finish()

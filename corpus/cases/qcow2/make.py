@@ -12,6 +12,6 @@ for name, options in {
 f.image("preallocated.qcow2", "qcow2", f"{CONVERT} -o preallocation=metadata disk.raw preallocated.qcow2")
 f.tool("over.qcow2", "cp three.qcow2 base.qcow2 && qemu-img create -q -f qcow2 -b base.qcow2 -F qcow2 over.qcow2", silent=True, why="all of it lies in its backing file: told as not read")
 f.tool("encrypted.qcow2", f"truncate -s 64K small.raw && {CONVERT} --object secret,id=s,data=password -o encrypt.format=aes,encrypt.key-secret=s small.raw encrypted.qcow2", silent=True, why="encrypted: told as not read")
-f.tool("subclusters.qcow2", f"{CONVERT} -o extended_l2=on disk.raw subclusters.qcow2", silent=True, stretch=True, why="subclusters: told as not read, its bytes are read as they lie")
+f.image("subclusters.qcow2", "qcow2", f"{CONVERT} -o extended_l2=on disk.raw subclusters.qcow2", stretch=True)
 f.silent("near-text.txt", b"QFI\xfb is the magic of qcow2\n" * 9, "printf", "the magic alone")
 f.finish()

@@ -196,6 +196,28 @@ fn bytes_made_to_hurt_end_soon() {
         ("UTF-16", mebibyte(b"B\0E\0G\0I\0N\0 \0")),
         ("escapes", [header.as_bytes(), &mebibyte(b"\\")].concat()),
         ("PuTTY", mebibyte(b"PuTTY-User-Key-File-3: ssh-rsa\n")),
+        ("base64 of base64, cut short", mebibyte(b"TUlJRXBBSUJBQUtDQVFFQQ ")),
+        ("literals of base64", mebibyte(b"\"MIIEpAIBAAKCAQEAMIIEpAIB\" + ")),
+        ("literals of base64, cut short", mebibyte(b"\"MIIEpAIBAAKCAQEA\" + ")),
+        ("hexadecimal versions", mebibyte(b"3003020100")),
+        ("hexadecimal versions, cut short", mebibyte(b"3003020100x")),
+        ("spaced versions", mebibyte(b"30 03 02 01 00 x")),
+        ("lines of a dump that do not go on", mebibyte(b"00000000  30 03 02 01 00\n")),
+        ("lines of dumps of eight bytes", mebibyte(b"00000000  02 01 00 30\n00000004  02 01 00 30\nx\n")),
+        ("arrays, cut short", mebibyte(b"a 0x30, 0x03, 0x02, 0x01, 0x00, ")),
+        ("small arrays", mebibyte(b"{0x30,0x03,0x02,0x01,0x00},")),
+        ("decimal arrays, cut short", mebibyte(b"48, 3, 2, 1, 0, a")),
+        ("comments that do not end", mebibyte(b"/*48, 3, 2, 1, 0, ")),
+        ("blanks between numbers", mebibyte(b"48, 3, 2, 1, 0,                                  a")),
+        ("quotes before escapes", mebibyte(b"\"\\x30\\x03\\x02\\x01\\x00")),
+        ("escapes without quotes", mebibyte(b"\\x30\\x03\\x02\\x01\\x00")),
+        ("percent-encoded headers", mebibyte(b"-----BEGIN%20-----%0A ")),
+        ("percent-encoded headers in one word", mebibyte(b"-----BEGIN%20-----%0A")),
+        ("records of Intel HEX", mebibyte(b":00000001FF\n")),
+        ("registry", [b"REGEDIT4\n", &mebibyte(b"\"a\"=hex:00,\\\n")[..]].concat()),
+        ("names of grep", mebibyte(b"1:-----BEGIN X KEY-----\n")),
+        ("tags", [header.as_bytes(), &mebibyte(b"<br><")].concat()),
+        ("code between literals", [header.as_bytes(), &mebibyte(b"\" + \"")].concat()),
     ];
     for (name, bytes) in cases {
         let started = Instant::now();
@@ -244,7 +266,25 @@ fn base64(bytes: &[u8]) -> String {
 /// Every sample, cut at every length and with every kind of byte changed somewhere: nothing panics, nothing hangs.
 #[test]
 fn damaged_samples_cost_themselves_only() {
-    for family in ["pkcs1", "pkcs8", "sec1", "dsa", "encrypted_pkcs8", "openssh", "openpgp", "pkcs12", "jks", "x509"] {
+    for family in [
+        "pkcs1",
+        "pkcs8",
+        "sec1",
+        "dsa",
+        "encrypted_pkcs8",
+        "openssh",
+        "openpgp",
+        "pkcs12",
+        "jks",
+        "x509",
+        "hex",
+        "hexdump",
+        "array",
+        "escape",
+        "percent",
+        "registry",
+        "ihex",
+    ] {
         let packed = fs::read(cases_dir().join(family).join("samples.pack")).expect("the pack");
         let files = pack::read(&packed).expect("the pack reads");
         for file in files.iter().filter(|f| f.bytes.len() < 8192).step_by(9) {

@@ -8,12 +8,12 @@ use std::ops::Range;
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Locked, Material};
+use scanner_core::material::{Encoding, Identity, Kind, Label, Locked, Material, Protection};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
-use crate::read::ber::{OCTET_STRING, Reader, SEQUENCE};
+use crate::read::ber::{self, OCTET_STRING, OID, Reader, SEQUENCE};
 use crate::read::cursor::Cursor;
-use crate::read::{carrier, pbe, x509};
+use crate::read::{carrier, java, pbe, x509};
 
 /// JKS and JCEKS keystores.
 #[derive(Debug)]
@@ -23,9 +23,10 @@ static ABOUT: About = About {
     id: "jks",
     title: "Java keystore (JKS, JCEKS)",
     detects: "JKS and JCEKS keystores, versions 1 and 2, at any offset: every private key entry with its alias, the \
-              certificate chain that says whose key it is, and how it is protected. Trust stores are told apart.",
-    blind_to: "Keys whose password stands nowhere near and is not a well-known one. The keys in sealed secret key entries of \
-               JCEKS (HMAC, AES) are noted, not listed.",
+              certificate chain that says whose key it is, and how it is protected. Sealed secret keys of JCEKS with alias and \
+              iterations. Trust stores are told apart.",
+    blind_to: "Keys whose password stands nowhere near and is not a well-known one. What a sealed secret key of JCEKS is for \
+               (HMAC signs, AES does not) shows only with the password: until then it is a keystore, not a key.",
     respond: "JKS protects its keys with a single SHA-1 key stream: treat them as readable. Look for storePassword and \
               keyPassword in build files beside it, revoke the certificates listed, and move to a hardware-backed key.",
     references: &["JDK sun.security.provider.JavaKeyStore", "JDK com.sun.crypto.provider.JceKeyStore", "CWE-321"],
@@ -113,7 +114,7 @@ impl<'a> Store<'a> {
                 self.push_certificate(certificate, vec![alias]);
                 Ok(())
             }
-            3 if self.container == "JCEKS" => self.sealed_object(),
+            3 if self.container == "JCEKS" => self.sealed_object(alias),
             _ => Err(Malformed::new("entry tag", self.cursor.at())),
         }
     }
@@ -166,15 +167,25 @@ impl<'a> Store<'a> {
         self.materials.push(material);
     }
 
-    /// A serialised Java object without a length before it: what follows cannot be found, so the list ends here.
-    fn sealed_object(&mut self) -> Result<(), Malformed> {
+    /// A secret key as a javax.crypto.SealedObject, serialised. There is no length before it: where an unknown kind of
+    /// object ends shows only where the next entry begins.
+    fn sealed_object(&mut self, alias: Label) -> Result<(), Malformed> {
         self.sealed = true;
         let mut material = Material::new(Kind::Keystore, ABOUT.id, Encoding::Binary, Range::default());
         material.container = Some(self.container);
+        material.labels.push(alias);
         material.notes.push("holds a sealed secret key (HMAC or cipher key)");
+        let object = java::Object::read(self.cursor.rest());
+        let sealed = object.as_ref().ok().and_then(sealed);
+        if let Some((protection, info)) = sealed {
+            material.protection = Some(protection);
+            self.encrypted.extend_from_slice(&info);
+        }
         self.materials.push(material);
-        // STREAM_MAGIC and STREAM_VERSION of Java serialisation.
-        self.cursor.expect(&[0xac, 0xed, 0x00, 0x05], "sealed object")?;
+        if let Ok(object) = object {
+            return self.cursor.take(object.consumed, "sealed object").map(drop);
+        }
+        self.cursor.expect(&java::STREAM, "sealed object")?;
         self.skip_object()
     }
 
@@ -193,7 +204,7 @@ impl<'a> Store<'a> {
 
     fn finish(mut self) -> Vec<Material> {
         let locked = Locked::new(&self.encrypted);
-        for key in self.materials.iter_mut().filter(|m| m.kind == Kind::PrivateKey) {
+        for key in self.materials.iter_mut().filter(|m| m.protection.is_some()) {
             key.locked.clone_from(&locked);
         }
         if self.keys == 0 && !self.sealed {
@@ -204,6 +215,20 @@ impl<'a> Store<'a> {
         }
         self.materials
     }
+}
+
+/// How a sealed object is protected, and the same written like a private key: as an EncryptedPrivateKeyInfo.
+fn sealed(object: &java::Object<'_>) -> Option<(Protection, Vec<u8>)> {
+    /// 1.3.6.1.4.1.42.2.19.1, the key protector of JCEKS: PBEWithMD5AndTripleDES too.
+    const PROTECTOR: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0x2a, 0x02, 0x13, 0x01];
+    if object.field(b"paramsAlg")? != b"PBEWithMD5AndTripleDES" {
+        return None;
+    }
+    let oid = ber::encode(OID, &[PROTECTOR]);
+    let algorithm = ber::encode(SEQUENCE, &[&oid, object.field(b"encodedParams")?]);
+    let protection = pbe::protection(ber::parse(&algorithm, 0).ok()?).ok()?;
+    let ciphertext = ber::encode(OCTET_STRING, &[object.field(b"encryptedContent")?]);
+    Some((protection, ber::encode(SEQUENCE, &[&algorithm, &ciphertext])))
 }
 
 /// Whether an entry begins here: its tag, an alias of printable letters, and a date between 1995 and 2100.
@@ -259,6 +284,88 @@ mod tests {
         assert_eq!(aliases, ["release", "test"]);
         assert_eq!(found[0].span, 7..bytes.len() - 9);
         assert!(matches!(found[0].identity, Some(Identity::Opaque(_))), "no chain, so the ciphertext names it");
+    }
+
+    /// A serialised javax.crypto.SealedObject as the JDK writes it, but for its values.
+    fn sealed_entry(alias: &str, algorithm: &str, ciphertext: &[u8]) -> Vec<u8> {
+        let utf = |text: &str| [&(text.len() as u16).to_be_bytes()[..], text.as_bytes()].concat();
+        let reference = [0x71, 0, 0x7e, 0, 2];
+        let parameters =
+            encode(SEQUENCE, &[&encode(OCTET_STRING, &[&[7; 8]]), &encode(ber::INTEGER, &[&[3, 0x0d, 0x40]])]);
+        let array = |class: &[u8], bytes: &[u8]| [&[0x75], class, &(bytes.len() as u32).to_be_bytes(), bytes].concat();
+        let bytes_class = [&[0x72][..], &utf("[B"), &[0; 8], &[2, 0, 0, 0x78, 0x70]].concat();
+        [
+            &[0, 0, 0, 3][..],
+            &utf(alias),
+            &[0; 8],
+            &java::STREAM,
+            &[0x73, 0x72],
+            &utf("com.sun.crypto.provider.SealedObjectForKeyProtector"),
+            &[0; 8],
+            &[2, 0, 0, 0x78, 0x72],
+            &utf("javax.crypto.SealedObject"),
+            &[0; 8],
+            &[2, 0, 4],
+            b"[",
+            &utf("encodedParams"),
+            &[0x74],
+            &utf("[B"),
+            b"[",
+            &utf("encryptedContent"),
+            &reference,
+            b"L",
+            &utf("paramsAlg"),
+            &[0x74],
+            &utf("Ljava/lang/String;"),
+            b"L",
+            &utf("sealAlg"),
+            &reference,
+            &[0x78, 0x70],
+            &array(&bytes_class, &parameters),
+            &array(&reference, ciphertext),
+            &[0x74],
+            &utf(algorithm),
+            &reference,
+        ]
+        .concat()
+    }
+
+    const JCEKS_MAGIC: [u8; 4] = [0xce; 4];
+
+    fn inspect_jceks(bytes: &[u8]) -> Result<Vec<Material>, Malformed> {
+        let origin = Origin::file("x");
+        let mut out = Inspection::default();
+        Jks.inspect(Blob::whole(bytes, &origin), Hit { anchor: JCEKS, at: 0 }, &mut out)?;
+        Ok(out.take())
+    }
+
+    #[test]
+    fn sealed_secret_keys_have_names_and_a_price() {
+        let pbe = "PBEWithMD5AndTripleDES";
+        // Tags that look like the next entry stand in the ciphertext: only its length tells where it ends.
+        let trap = [key_entry("trap"), key_entry("trap")].concat();
+        let entries = [sealed_entry("jwt", pbe, &trap), key_entry("release"), sealed_entry("other", "AES", &[1; 32])];
+        let whole = store(JCEKS_MAGIC, &entries);
+        let found = inspect_jceks(&whole).unwrap();
+        let told: Vec<_> = found
+            .iter()
+            .map(|m| {
+                let protection = m.protection.as_ref().map_or("", |p| p.detail.as_str());
+                (m.kind, m.labels[0].text.as_str(), protection, m.locked.is_some())
+            })
+            .collect();
+        let sealed = "JCEKS key protector: MD5 and triple DES, 200000 iterations";
+        assert_eq!(
+            told,
+            [
+                (Kind::Keystore, "jwt", sealed, true),
+                (Kind::PrivateKey, "release", "JKS key protector: SHA-1 key stream, no iterations", true),
+                (Kind::Keystore, "other", "", false),
+            ]
+        );
+        for length in 12..whole.len() {
+            let _ = inspect_jceks(&whole[..length]);
+        }
     }
 
     #[test]

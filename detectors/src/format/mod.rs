@@ -31,3 +31,11 @@ pub(crate) mod keychain;
 pub(crate) mod nss;
 pub(crate) mod softhsm;
 pub(crate) mod tpm2;
+// WINJAVA
+pub(crate) mod bcfks;
+pub(crate) mod bks;
+pub(crate) mod capi;
+pub(crate) mod cng;
+pub(crate) mod dpapi;
+pub(crate) mod pvk;
+pub(crate) mod rsa_xml;

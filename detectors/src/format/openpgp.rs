@@ -1,5 +1,5 @@
-//! OpenPGP secret keys (RFC 9580, RFC 4880): armored `PGP PRIVATE KEY BLOCK`, and binary keys and keyrings at the start
-//! of a file.
+//! OpenPGP secret keys (RFC 9580, RFC 4880): armored `PGP PRIVATE KEY BLOCK`, binary keys and keyrings at the start of a
+//! file, and the usual kinds of binary keys anywhere.
 //!
 //! Every secret key and subkey packet is judged by itself: in one export the primary key can be a stub while the subkeys
 //! live, or the other way round. Fingerprint, user ids and key flags are readable without a passphrase, so an encrypted
@@ -14,7 +14,7 @@ use scanner_core::material::{Encoding, Identity, Kind, Label, Locked, Material, 
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::openpgp::{self, SECRET_KEY, SECRET_SUBKEY, SIGNATURE, SecretKey, USER_ID};
-use crate::read::{armor, carrier, openpgp_signature};
+use crate::read::{armor, carrier, openpgp_locate, openpgp_signature};
 
 /// OpenPGP secret keys.
 #[derive(Debug)]
@@ -24,9 +24,9 @@ static ABOUT: About = About {
     id: "openpgp",
     title: "OpenPGP secret key",
     detects: "Secret key and subkey packets, versions 2 to 6, in armor and in binary files that begin with one (exports, \
-              secring.gpg): each with its fingerprint, user ids, key flags and protection. Stubs (gnu-dummy) and keys on \
+              secring.gpg), version 4 keys on RSA with the usual exponent and on Ed25519 anywhere: each with its fingerprint, user ids, key flags and protection. Stubs (gnu-dummy) and keys on \
               smart cards are told apart from keys that are there. Verified when the arithmetic fits.",
-    blind_to: "Binary keys that do not stand at the start of a file or of a decoded body. GnuPG's private-keys-v1.d. \
+    blind_to: "Other binary keys that do not stand at the start of a file or of a decoded body. GnuPG's private-keys-v1.d. \
                Signatures are read for their key flags and not verified. Partial packet lengths, which keys never have.",
     respond: "If only a subkey is there, revoke that subkey and keep the primary key. If the primary key is there, publish \
               its revocation certificate: whoever has it can also move its expiry. Then find what verifies with it: \
@@ -39,10 +39,13 @@ impl Detector for OpenPgp {
         &ABOUT
     }
 
-    /// Secret key packets with one, two and four length octets in the old framing, and in the new one.
+    /// Secret key packets with one, two and four length octets in the old framing, and in the new one; what is rare inside
+    /// of them.
     fn anchors(&self) -> &'static [Anchor] {
-        const ANCHORS: [Anchor; 5] = [
+        const ANCHORS: [Anchor; 7] = [
             armor::ANCHOR,
+            openpgp_locate::EXPONENT,
+            openpgp_locate::ED25519,
             Anchor::at_start(&[0x94]),
             Anchor::at_start(&[0x95]),
             Anchor::at_start(&[0x96]),
@@ -63,13 +66,20 @@ impl Detector for OpenPgp {
             }
             return Ok(());
         }
-        let first = openpgp::packet(blob.bytes, 0)?;
-        if !is_believable(&openpgp::secret_key(first.body)?, blob.bytes, first.end) {
-            return Err(Malformed::new("time, algorithms and a packet behind the key", 0));
+        let start = if hit.anchor.at_start {
+            0
+        } else {
+            let Some(start) = openpgp_locate::secret_key_before(blob.bytes, hit.anchor, hit.at) else { return Ok(()) };
+            start
+        };
+        let bytes = blob.bytes.get(start..).unwrap_or_default();
+        let first = openpgp::packet(bytes, 0)?;
+        if !is_believable(&openpgp::secret_key(first.body)?, bytes, first.end) {
+            return Err(Malformed::new("time, algorithms and a packet behind the key", start));
         }
-        let (keys, end) = read(blob.bytes)?;
+        let (keys, end) = read(bytes)?;
         for mut key in keys {
-            key.span = 0..end;
+            key.span = start..start + end;
             out.found(key);
         }
         Ok(())

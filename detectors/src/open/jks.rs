@@ -1,15 +1,17 @@
 //! Opens the keys of JKS and JCEKS keystores. Every key may have a password of its own; the password of the store itself
 //! only guards its digest, and is not asked.
 
+use scanner_core::material::Material;
 use sha1::{Digest, Sha1};
 use zeroize::Zeroizing;
 
 use super::kdf::{Hash, utf16};
 use super::lock::{Lock, PROOF};
-use super::pbe::{Password, Scheme};
+use super::pbe::{Password, Scheme, begins_like_der};
 use crate::read::ber::{self, OCTET_STRING, OID, Reader, SEQUENCE, Value};
-use crate::read::carrier::Item;
+use crate::read::carrier::{self, Item};
 use crate::read::cursor::Cursor;
+use crate::read::java;
 use crate::read::private::{self, PrivateKey};
 
 /// The keys of one keystore.
@@ -70,11 +72,24 @@ impl<'a> Entry<'a> {
                 Some(Item::key(which, private::pkcs8(&plain).ok()?, &plain))
             }
             Self::Scheme(scheme, ciphertext) => {
-                let plain = scheme.decrypt(&Password::new(password), ciphertext)?;
+                // A sealed secret key is a serialised object where a private one is DER.
+                let plain = scheme.decrypt_if(&Password::new(password), ciphertext, |first, length| {
+                    first.starts_with(&java::STREAM) || begins_like_der(first, length)
+                })?;
+                if plain.starts_with(&java::STREAM) {
+                    return Some(Item { which: Some(which), material: secret(&plain)? });
+                }
                 Some(Item::key(which, PrivateKey::decrypted(private::pkcs8, &plain)?, &plain))
             }
         }
     }
+}
+
+/// A javax.crypto.spec.SecretKeySpec (`algorithm`, `key`), or a java.security.KeyRep (`algorithm`, `encoded`).
+fn secret(plain: &[u8]) -> Option<Material> {
+    let object = java::Object::read(plain).ok().filter(|object| object.consumed == plain.len())?;
+    let key = object.field(b"key").or_else(|| object.field(b"encoded"))?;
+    Some(carrier::secret_key("jks", "JCEKS", object.field(b"algorithm")?, key))
 }
 
 /// Undoes sun.security.provider.KeyProtector.

@@ -323,6 +323,12 @@ impl Scrypt {
         fine.then_some(Self { log_n: n.trailing_zeros() as u8, r, p })
     }
 
+    /// As BouncyCastle's BCFKS runs it: with the block size in the place of the parallelization, whatever the file says
+    /// (BcFKSKeyStoreSpi.generateKey, 1.72).
+    pub(super) const fn of_bcfks(self) -> Self {
+        Self { p: self.r, ..self }
+    }
+
     /// Nominal nanoseconds; the greatest number there is if it wants too much memory.
     pub(super) fn price(self) -> u64 {
         /// Of one Salsa20/8 with its share of the memory traffic.

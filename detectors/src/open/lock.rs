@@ -38,10 +38,13 @@ pub(super) fn read<'a>(format: &str, bytes: &'a [u8]) -> Option<Box<dyn Lock + '
         "ssh1" => super::ssh1::Key::read(bytes).map(boxed),
         "ssh2_com" => super::ssh2_com::Key::read(bytes).map(boxed),
         "putty" => super::putty::Key::read(bytes).map(boxed),
+        "bcfks" => super::bcfks::Store::read(bytes).map(boxed),
+        "pvk" => super::pvk::File::read(bytes).map(boxed),
+        "bks" => super::bks::read(bytes),
         _ => None,
     }
 }
 
-fn boxed<'a>(lock: impl Lock + 'a) -> Box<dyn Lock + 'a> {
+pub(super) fn boxed<'a>(lock: impl Lock + 'a) -> Box<dyn Lock + 'a> {
     Box::new(lock)
 }

@@ -5,6 +5,8 @@
 //! is paid and is counted in nominal nanoseconds (`kdf.rs`), so that a report does not depend on the machine or on the
 //! number of threads.
 
+mod bcfks;
+mod bks;
 mod cipher;
 mod encrypted_pkcs8;
 mod fastlane_match;
@@ -19,11 +21,13 @@ mod openssh;
 mod pbe;
 mod pkcs12;
 mod putty;
+mod pvk;
 mod settle;
 mod ssh1;
 mod ssh2_com;
 mod trial;
 mod words;
+mod wrap;
 
 use std::collections::BTreeMap;
 

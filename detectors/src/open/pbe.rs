@@ -48,6 +48,8 @@ pub(super) struct Scheme<'a> {
     iv: Vec<u8>,
     /// Bytes of authentication tag behind the ciphertext.
     tag: usize,
+    /// Key wrap (RFC 5649) instead of a mode.
+    wrapped: bool,
 }
 
 /// What a cipher is set up with.
@@ -58,6 +60,7 @@ const JCEKS: &str = "1.3.6.1.4.1.42.2.19.1";
 const PBES2: &str = "1.2.840.113549.1.5.13";
 const PBKDF2: &str = "1.2.840.113549.1.5.12";
 const SCRYPT: &str = "1.3.6.1.4.1.11591.4.11";
+const AES_256_KWP: &str = "2.16.840.1.101.3.4.1.48";
 
 impl<'a> Scheme<'a> {
     /// Reads an AlgorithmIdentifier; `None` for schemes that are not known.
@@ -86,7 +89,7 @@ impl<'a> Scheme<'a> {
         let mut parameters = fields.value(SEQUENCE, "PBE parameters").ok()?.children();
         let salt = parameters.value(OCTET_STRING, "salt").ok()?.content;
         let rounds = rounds(&mut parameters)?;
-        Some(Self { kdf, salt, rounds, suite, iv: Vec::new(), tag: 0 })
+        Some(Self { kdf, salt, rounds, suite, iv: Vec::new(), tag: 0, wrapped: false })
     }
 
     fn pbes2(parameters: Value<'a>) -> Option<Self> {
@@ -94,8 +97,21 @@ impl<'a> Scheme<'a> {
         let kdf = fields.value(SEQUENCE, "keyDerivationFunc").ok()?;
         let (kdf, salt, rounds, length) = derivation(kdf)?;
         let mut scheme = fields.value(SEQUENCE, "encryptionScheme").ok()?.children();
+        let wrapped = dotted(scheme.clone().value(OID, "cipher OID").ok()?.content) == AES_256_KWP;
+        if wrapped {
+            let suite = Suite::new(Cipher::Aes, Mode::Cbc, 32);
+            return Some(Self { kdf, salt, rounds, suite, iv: Vec::new(), tag: 0, wrapped });
+        }
         let (suite, iv, tag) = encryption(&mut scheme, length)?;
-        Some(Self { kdf, salt, rounds, suite, iv, tag })
+        Some(Self { kdf, salt, rounds, suite, iv, tag, wrapped })
+    }
+
+    /// The scheme as BCFKS keystores mean it: see [`Scrypt::of_bcfks`].
+    pub(super) fn of_bcfks(self) -> Self {
+        match self.kdf {
+            Kdf::Scrypt(scrypt) => Self { kdf: Kdf::Scrypt(scrypt.of_bcfks()), ..self },
+            _ => self,
+        }
     }
 
     /// Nominal nanoseconds of a trial.
@@ -118,12 +134,25 @@ impl<'a> Scheme<'a> {
     /// Decrypts a DER structure; `None` if the password is another one. What comes out begins like DER of its length and
     /// was padded right, no more: the caller has to read it to its end.
     pub(super) fn decrypt(&self, password: &Password<'_>, ciphertext: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        self.decrypt_if(password, ciphertext, begins_like_der)
+    }
+
+    /// The same for what begins in another way: `fits` is asked of the first block and the length of all.
+    pub(super) fn decrypt_if(
+        &self,
+        password: &Password<'_>,
+        ciphertext: &[u8],
+        fits: impl Fn(&[u8], usize) -> bool,
+    ) -> Option<Zeroizing<Vec<u8>>> {
         let ciphertext = ciphertext.get(..ciphertext.len().checked_sub(self.tag)?)?;
         let (key, iv) = self.derive(password)?;
+        if self.wrapped {
+            return super::wrap::unwrap(&key, ciphertext).filter(|plain| fits(plain, plain.len()));
+        }
         let block = self.suite.block().max(8);
         let mut first = Zeroizing::new(ciphertext.get(..block)?.to_vec());
         self.suite.decrypt(&key, &iv, &mut first)?;
-        if !begins_like_der(&first, ciphertext.len()) {
+        if !fits(&first, ciphertext.len()) {
             return None;
         }
         let mut plain = Zeroizing::new(ciphertext.to_vec());
@@ -212,7 +241,7 @@ pub(super) fn pbkdf2(algorithm: Value<'_>) -> Option<(Hash, &[u8], u32, Option<u
 fn encryption(scheme: &mut Reader<'_>, length: Option<usize>) -> Option<(Suite, Vec<u8>, usize)> {
     let oid = dotted(scheme.value(OID, "cipher OID").ok()?.content);
     if let Some(arc) = oid.strip_prefix("2.16.840.1.101.3.4.1.") {
-        // NIST: 1..6 for AES-128, 21..26 for AES-192, 41..46 for AES-256: ECB, CBC, OFB, CFB, wrap, GCM.
+        // NIST: 1..6 for AES-128, 21..26 for AES-192, 41..47 for AES-256: ECB, CBC, OFB, CFB, wrap, GCM, CCM.
         let arc: usize = arc.parse().ok()?;
         let key = 16 + arc / 20 * 8;
         let aes = |mode| Suite::new(Cipher::Aes, mode, key);
@@ -227,6 +256,18 @@ fn encryption(scheme: &mut Reader<'_>, length: Option<usize>) -> Option<(Suite, 
                 let nonce = parameters.value(OCTET_STRING, "nonce").ok()?.content;
                 let tag = parameters.optional(INTEGER).ok()?.and_then(|v| v.small()).unwrap_or(12);
                 let iv = [nonce, &[0, 0, 0, 2]].concat();
+                return Some((aes(Mode::Ctr), iv, usize::try_from(tag).ok().filter(|&tag| tag <= 16)?));
+            }
+            7 => {
+                // CCM's payload begins with counter 1; the first byte says how many bytes the counter has (RFC 3610 2.3).
+                // RFC 5084 3.1 for the parameters.
+                let mut parameters = scheme.value(SEQUENCE, "CCMParameters").ok()?.children();
+                let nonce = parameters.value(OCTET_STRING, "nonce").ok()?.content;
+                let tag = parameters.optional(INTEGER).ok()?.and_then(|v| v.small()).unwrap_or(12);
+                let mut iv = vec![0; 16];
+                *iv.first_mut()? = 14_u8.checked_sub(u8::try_from(nonce.len()).ok()?)?;
+                iv.get_mut(1..=nonce.len())?.copy_from_slice(nonce);
+                *iv.last_mut()? = 1;
                 return Some((aes(Mode::Ctr), iv, usize::try_from(tag).ok().filter(|&tag| tag <= 16)?));
             }
             _ => return None,
@@ -296,7 +337,7 @@ fn jceks(password: &[u8], salt: &[u8], rounds: u32) -> Option<Zeroizing<Vec<u8>>
 
 /// Whether a plaintext that fills, with its padding, `length` bytes can begin like this: a SEQUENCE that reaches its
 /// end. BER of indefinite length is taken at its word.
-fn begins_like_der(first: &[u8], length: usize) -> bool {
+pub(super) fn begins_like_der(first: &[u8], length: usize) -> bool {
     match ber::header(first) {
         Ok((SEQUENCE, _, None)) => true,
         Ok((SEQUENCE, header, Some(content))) => {

@@ -3,7 +3,8 @@
 //! A block in a source file or a secrets manager rarely looks like the standard: it stands on one line, with `\n`
 //! written out, quoted line by line, behind comment signs, indented, with blanks for newlines, or without its END.
 //! This reader takes everything between the digits for decoration as long as it can be decoration, and stops at the
-//! first byte that cannot. What it collects is only a body: whether it is a key is for the format to say.
+//! first byte that cannot. What stands before the BEGIN line (the sign of a patch, a name and number of grep) may stand
+//! before every other line. What it collects is only a body: whether it is a key is for the format to say.
 
 use std::ops::Range;
 
@@ -11,7 +12,9 @@ use scanner_core::error::Malformed;
 use scanner_core::seam::Anchor;
 use zeroize::Zeroizing;
 
+use super::literal::{self, is_quote};
 use super::text::{Decoder, digit};
+use super::unit::{Unit, unit};
 
 /// The one anchor of everything in PEM.
 pub(crate) const ANCHOR: Anchor = Anchor::anywhere(BEGIN);
@@ -27,6 +30,9 @@ const MAX_TEXT: usize = 1 << 20;
 
 /// Shortest body that can be anything, in bytes. An Ed25519 key in PKCS#8 has 48.
 const MIN_BODY: usize = 16;
+
+/// Fewest digits of a literal that is taken for a line of a body although code stands before it.
+const MIN_LINE: usize = 16;
 
 /// One block.
 #[derive(Debug)]
@@ -69,7 +75,7 @@ pub(crate) fn read(bytes: &[u8], at: usize) -> Result<Armor, Malformed> {
     let start = at + BEGIN.len() + label.len() + 5;
     let limit = bytes.len().min(start.saturating_add(MAX_TEXT));
     let text = bytes.get(start..limit).unwrap_or_default();
-    let mut body = Body::new(text, patch_sign(bytes, at));
+    let mut body = Body::new(text, prefix(bytes, at));
     body.read();
     let end = start + body.at;
     let (span_end, end_seen) = find_end(bytes, end, label);
@@ -81,11 +87,43 @@ pub(crate) fn read(bytes: &[u8], at: usize) -> Result<Armor, Malformed> {
     Ok(Armor { headers, body, span: at..span_end, end_seen })
 }
 
-/// The sign of a patch (`+` or `-`) that stands before every line of the block, if one does.
-fn patch_sign(bytes: &[u8], at: usize) -> Option<u8> {
-    let sign = *bytes.get(at.checked_sub(1)?)?;
-    let alone = at.checked_sub(2).is_none_or(|before| bytes.get(before) == Some(&b'\n'));
-    (alone && matches!(sign, b'+' | b'-')).then_some(sign)
+/// Longest text before a BEGIN line that is looked for before the lines behind it, in bytes: a path, a number.
+const MAX_PREFIX: usize = 160;
+
+/// What stands before the block on its line, if it can be what stands before every line: the signs of a patch, a number,
+/// the name and number of `grep -n`, `REM`. If other lines do not begin with it, nothing comes of it.
+fn prefix(bytes: &[u8], at: usize) -> &[u8] {
+    let before = bytes.get(at.saturating_sub(MAX_PREFIX)..at).unwrap_or_default();
+    let start = memchr::memrchr(b'\n', before).map(|found| found + 1).or((at <= MAX_PREFIX).then_some(0));
+    let prefix = start.and_then(|start| before.get(start..)).unwrap_or_default();
+    let signs = prefix.iter().all(|b| matches!(b, b'+' | b'-' | b'>' | b'|' | b' ' | b'\t'));
+    let parted = matches!(prefix, [.., b':' | b'-' | b'|' | b'>' | b' ' | b'\t']);
+    if (signs || parted) && !prefix.iter().any(|b| is_quote(*b)) { prefix } else { &[] }
+}
+
+/// Length of the same prefix at the start of another line: numbers may differ, and so may blanks; grep writes `-` for `:`
+/// where a line did not match.
+fn prefixed(line: &[u8], prefix: &[u8]) -> Option<usize> {
+    let run = |bytes: &[u8], of: fn(&u8) -> bool| bytes.iter().take_while(|b| of(b)).count();
+    let (mut at, mut from) = (0, 0);
+    while let Some(&byte) = prefix.get(from) {
+        let (rest, rest_of_prefix) = (line.get(at..)?, prefix.get(from..)?);
+        let of: fn(&u8) -> bool = match byte {
+            b'0'..=b'9' => u8::is_ascii_digit,
+            b' ' | b'\t' => |b| matches!(b, b' ' | b'\t'),
+            _ => {
+                let same = matches!(rest.first(), Some(b) if *b == byte || (byte == b':' && *b == b'-'));
+                (at, from) = same.then_some((at + 1, from + 1))?;
+                continue;
+            }
+        };
+        let length = run(rest, of);
+        if length == 0 && from > 0 {
+            return None;
+        }
+        (at, from) = (at + length, from + run(rest_of_prefix, of));
+    }
+    Some(at)
 }
 
 /// Looks for the END line behind a body: decoration, padding and a CRC24 may stand between.
@@ -105,17 +143,6 @@ fn find_end(bytes: &[u8], end: usize, label: &str) -> (usize, bool) {
     }
 }
 
-/// What the next bytes of the text amount to, with escapes undone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unit {
-    /// A line break, real or written out.
-    Break,
-    /// Blank or tab.
-    Blank,
-    /// Any other byte.
-    Byte(u8),
-}
-
 /// Collects a body from its text.
 struct Body<'a> {
     text: &'a [u8],
@@ -123,15 +150,34 @@ struct Body<'a> {
     decoder: Decoder,
     digits: usize,
     headers: Vec<(String, String)>,
-    /// See [`patch_sign`].
-    sign: Option<u8>,
+    /// See [`prefix`].
+    prefix: &'a [u8],
+    /// Whether line breaks are written as `=0A`: then an equals sign at the end of a line is no padding.
+    quoted_printable: bool,
 }
 
 impl<'a> Body<'a> {
-    fn new(text: &'a [u8], sign: Option<u8>) -> Self {
+    fn new(text: &'a [u8], prefix: &'a [u8]) -> Self {
         // No digit stands behind the next run of dashes, so this is room enough.
         let bound = memchr::memmem::find(text, b"-----").unwrap_or(text.len());
-        Self { text, at: 0, decoder: Decoder::with_capacity(bound / 4 * 3 + 3), digits: 0, headers: Vec::new(), sign }
+        let decoder = Decoder::with_capacity(bound / 4 * 3 + 3);
+        let quoted_printable = text.starts_with(b"=0");
+        Self { text, at: 0, decoder, digits: 0, headers: Vec::new(), prefix, quoted_printable }
+    }
+
+    /// The next unit and its length.
+    fn unit(&self) -> Option<(Unit, usize)> {
+        self.unit_of(self.rest())
+    }
+
+    /// The unit at the start of `rest`.
+    fn unit_of(&self, rest: &[u8]) -> Option<(Unit, usize)> {
+        match rest {
+            [b'=', b'\r', b'\n', ..] if self.quoted_printable => Some((Unit::Nothing, 3)),
+            [b'=', b'\n', ..] if self.quoted_printable => Some((Unit::Nothing, 2)),
+            [b'=', b'0', b'A' | b'D' | b'a' | b'd', ..] if self.quoted_printable => Some((Unit::Break, 3)),
+            rest => unit(rest),
+        }
     }
 
     fn rest(&self) -> &'a [u8] {
@@ -153,7 +199,7 @@ impl<'a> Body<'a> {
     /// Reads digits and blanks. False at the first thing that ends the body.
     fn read_digits(&mut self) -> bool {
         let before = self.at;
-        while let Some((unit, len)) = unit(self.rest()) {
+        while let Some((unit, len)) = self.unit() {
             match unit {
                 Unit::Byte(byte) => match digit(byte).filter(|_| byte != b'-' && byte != b'_') {
                     Some(value) => {
@@ -163,26 +209,34 @@ impl<'a> Body<'a> {
                     None if is_quote(byte) => break,
                     None => return false,
                 },
-                Unit::Blank => {}
+                Unit::Blank | Unit::Nothing => {}
                 Unit::Break => break,
             }
             self.at += len;
         }
-        self.at > before || unit(self.rest()).is_some_and(|(u, _)| u == Unit::Break)
+        self.at > before || self.unit().is_some_and(|(u, _)| u == Unit::Break)
     }
 
     /// Skips what can stand between two lines of digits: breaks, blanks, quotes, comment signs, concatenation.
     fn skip_decoration(&mut self) {
         let mut quoted = false;
-        while let Some((unit, len)) = unit(self.rest()) {
+        while let Some((unit, len)) = self.unit() {
             let Unit::Byte(byte) = unit else {
                 self.at += len;
-                let signed = unit == Unit::Break && self.sign.is_some() && self.rest().first() == self.sign.as_ref();
-                self.at += usize::from(signed);
+                if unit == Unit::Break && !self.prefix.is_empty() {
+                    self.at += prefixed(self.rest(), self.prefix).unwrap_or(0);
+                }
                 continue;
             };
             let rest = self.rest();
             let next = rest.get(len).copied().unwrap_or(b' ');
+            if len == 1
+                && let Some(code) = literal::code(rest).filter(|code| is_line(rest.get(*code..).unwrap_or_default()))
+            {
+                self.at += code;
+                quoted = true;
+                continue;
+            }
             let decoration = match byte {
                 _ if is_quote(byte) => {
                     quoted = true;
@@ -191,6 +245,8 @@ impl<'a> Body<'a> {
                 b'#' | b'*' | b'>' | b'|' | b';' | b'%' | b',' | b'&' | b'(' | b')' | b'[' | b']' | b'.' | b'\\' => {
                     true
                 }
+                // Basic goes on in the next line behind one.
+                b'_' => next.is_ascii_whitespace(),
                 // Digits, unless what stands around them says otherwise.
                 b'+' => next.is_ascii_whitespace() || is_quote(next) || (quoted && !is_digit(next)),
                 b'/' if rest.starts_with(b"// ") => {
@@ -222,8 +278,9 @@ impl<'a> Body<'a> {
         let ends_at_blank = name.eq_ignore_ascii_case(b"Proc-Type") || name.eq_ignore_ascii_case(b"DEK-Info");
         let mut text = Vec::new();
         let mut len = 0;
-        while let Some((unit, step)) = value.get(len..).and_then(unit) {
+        while let Some((unit, step)) = value.get(len..).and_then(|rest| self.unit_of(rest)) {
             match unit {
+                Unit::Nothing => {}
                 Unit::Break => break,
                 Unit::Blank if ends_at_blank && !text.is_empty() => break,
                 Unit::Blank => text.push(b' '),
@@ -239,54 +296,19 @@ impl<'a> Body<'a> {
     }
 }
 
-const fn is_quote(byte: u8) -> bool {
-    matches!(byte, b'"' | b'\'' | b'`')
+/// Whether a literal begins like a line of a block: digits and nothing else, a header, a blank line, the END line.
+fn is_line(literal: &[u8]) -> bool {
+    let digits = literal.iter().take_while(|b| is_digit(**b) && **b != b'-').count();
+    let name = literal.iter().take(32).take_while(|b| b.is_ascii_alphanumeric() || **b == b'-').count();
+    digits >= MIN_LINE
+        || literal.starts_with(END)
+        || literal.starts_with(b"\\n")
+        || (digits > 0 && matches!(literal.get(digits), Some(b'=' | b'\\')))
+        || (name > 2 && literal.get(name) == Some(&b':'))
 }
 
 fn is_digit(byte: u8) -> bool {
     digit(byte).is_some()
-}
-
-/// The next unit of a text and its length. `None` at the end.
-fn unit(text: &[u8]) -> Option<(Unit, usize)> {
-    let plain = |byte, len| {
-        let unit = match byte {
-            b'\n' | b'\r' => Unit::Break,
-            b' ' | b'\t' => Unit::Blank,
-            byte => Unit::Byte(byte),
-        };
-        Some((unit, len))
-    };
-    match *text {
-        [b'\\', ..] => {
-            let slashes = text.iter().take_while(|&&b| b == b'\\').count();
-            match text.get(slashes..).unwrap_or_default() {
-                [b'n' | b'r' | b'\n' | b'\r', ..] => Some((Unit::Break, slashes + 1)),
-                [b't', ..] => Some((Unit::Blank, slashes + 1)),
-                // PHP and older JSON writers escape the slash, .NET and Gson the plus and the equals sign.
-                [b'/', ..] => Some((Unit::Byte(b'/'), slashes + 1)),
-                [b'u' | b'U', b'0', b'0', high, low, ..] => {
-                    let hex = |b: u8| char::from(b).to_digit(16);
-                    let value = hex(*high)? * 16 + hex(*low)?;
-                    plain(value as u8, slashes + 5)
-                }
-                // A quote inside a quoted string.
-                [quote, ..] if is_quote(*quote) => Some((Unit::Byte(*quote), slashes + 1)),
-                _ => Some((Unit::Byte(b'\\'), slashes)),
-            }
-        }
-        [b'&', b'#', ref entity @ ..] => {
-            let len = entity.iter().take(5).position(|&b| b == b';');
-            match len.and_then(|len| entity.get(..len)) {
-                Some(b"10" | b"13" | b"xA" | b"xa" | b"x0a" | b"x0A" | b"xD" | b"xd" | b"x0d" | b"x0D") => {
-                    Some((Unit::Break, len? + 3))
-                }
-                _ => Some((Unit::Byte(b'&'), 1)),
-            }
-        }
-        [byte, ..] => plain(byte, 1),
-        [] => None,
-    }
 }
 
 #[cfg(test)]
@@ -329,6 +351,22 @@ mod tests {
             ("CRC", "\n", "\n", "\n=abcd\n"),
             ("added by a patch", "\n+", "\n+", "\n+"),
             ("removed by a patch", "\n-", "\n-", "\n-"),
+            ("Basic", "\" & vbCrLf & _\n  \"", "\" & vbCrLf & _\n  \"", "\" & vbCrLf & _\n  \""),
+            ("Lua", "\\n' ..\n  '", "\\n' ..\n  '", "\\n' ..\n  '"),
+            ("appended", "\\n\";\n  pem += \"", "\\n\";\n  pem += \"", "\\n\";\n  pem += \""),
+            ("builder", "\\n\")\n  .append(\"", "\\n\")\n  .append(\"", "\\n\")\n  .append(\""),
+            ("shell", "\" >> k.pem\necho \"", "\" >> k.pem\necho \"", "\" >> k.pem\necho \""),
+            ("SQL", "' || CHR(10) ||\n '", "' || CHR(10) ||\n '", "' || CHR(10) ||\n '"),
+            (
+                "headers appended",
+                "\\n\";\nk += \"Proc-Type: 4,ENCRYPTED\\n\";\nk += \"\\n\";\nk += \"",
+                "\\n\";\nk += \"",
+                "\\n\";\nk += \"",
+            ),
+            ("HTML", "<br/>", "<br>\n", "<BR />"),
+            ("paragraphs", "</p>\n<p class=\"k\">", "</p>\n<p class=\"k\">", "</p>\n<p class=\"k\">"),
+            ("quoted-printable", "=0A", "=0A=\n", "=0A"),
+            ("quoted-printable CRLF", "=0D=0A=\r\n", "=0D=0A", "=0D=0A"),
         ] {
             let sign = between.strip_prefix('\n').filter(|s| matches!(*s, "+" | "-")).unwrap_or("");
             let text = [sign.as_bytes(), &block(before, between, after)].concat();
@@ -345,6 +383,41 @@ mod tests {
         assert_eq!(read(text, 0).unwrap().body.len(), (24 + 4 + 4) / 4 * 3);
         let escaped = b"-----BEGIN X-----\\n\\/\\/+\\/AAECAwQFBgcICQoLDA0O\\n-----END X-----";
         assert_eq!(read(escaped, 0).unwrap().body.get(..3), Some(&[0xff, 0xff, 0xbf][..]));
+    }
+
+    #[test]
+    fn what_a_tool_writes_before_every_line_is_skipped() {
+        for (name, first, second, third, last) in [
+            ("grep -n", "a/k.pem:9:", "a/k.pem:10:", "a/k.pem:11:", "a/k.pem:12:"),
+            ("grep -A", "k1.pem:", "k1.pem-", "k1.pem-", "k1.pem-"),
+            ("grep -nA", "b.log:99:", "b.log-100-", "b.log-101-", "b.log-102-"),
+            ("cat -n", "     9\t", "    10\t", "    11\t", "    12\t"),
+            ("table", "  9 | ", " 10 | ", " 11 | ", " 12 | "),
+            (
+                "log",
+                "2024-05-01 10:00:01 app: ",
+                "2024-05-01 10:00:02 app: ",
+                "2024-05-01 10:00:02 app: ",
+                "2024-05-01 10:00:03 app: ",
+            ),
+        ] {
+            let text = format!(
+                "text\n{first}-----BEGIN X KEY-----\n{second}{}\n{third}{}\n{last}-----END X KEY-----\n",
+                LINES[0], LINES[1]
+            );
+            let armor = read(text.as_bytes(), 5 + first.len()).unwrap();
+            assert_eq!(armor.body.as_slice(), (0..48).collect::<Vec<u8>>(), "{name}");
+            assert!(armor.end_seen, "{name}");
+        }
+    }
+
+    #[test]
+    fn entities_and_quoted_printable_digits() {
+        let text = b"-----BEGIN X-----&#xA;&#x2f;&#43;&sol;/AAECAwQFBgcICQoLDA0O&#10;-----END X-----";
+        assert_eq!(read(text, 0).unwrap().body.get(..3), Some(&[0xff, 0xef, 0xff][..]));
+        let text = b"-----BEGIN X-----=0AAAECAwQFBgcICQoLDA0O=\r\nDxARE=\r\nhMUFRYX=3D=0A-----END X-----";
+        let armor = read(text, 0).unwrap();
+        assert_eq!((armor.body.as_slice(), armor.end_seen), (&(0..24).collect::<Vec<u8>>()[..], true));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Material, Proof, Protection};
+use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Proof, Protection};
 use scanner_core::seam::{Hit, Inspection};
 use sha2::{Digest, Sha256};
 
@@ -78,6 +78,28 @@ pub(crate) fn material(key: PrivateKey, der: &[u8], encoding: Encoding, span: Ra
 /// Only for bytes that cannot be guessed: ciphertext, or a key of full entropy.
 pub(crate) fn opaque(bytes: &[u8]) -> Identity {
     Identity::Opaque(Sha256::digest(bytes).into())
+}
+
+/// The identity of a symmetric key: a digest of its bytes, apart from every other use of such a digest.
+///
+/// Only for keys that cannot be guessed: 80 bits of chance at least.
+pub(crate) fn secret(bytes: &[u8]) -> Identity {
+    Identity::Opaque(Sha256::new().chain_update(b"keyradius symmetric key\0").chain_update(bytes).finalize().into())
+}
+
+/// A secret key of a Java keystore, by Java's name of its algorithm. A key for HMAC signs, so it counts as a private one;
+/// one for a cipher does not.
+pub(crate) fn secret_key(format: &'static str, container: &'static str, algorithm: &[u8], key: &[u8]) -> Material {
+    /// Fewest bytes of a key that may be told by its digest.
+    const SMALLEST: usize = 10;
+    let signs = algorithm.get(..4).is_some_and(|name| name.eq_ignore_ascii_case(b"hmac"));
+    let kind = if signs && key.len() >= SMALLEST { Kind::PrivateKey } else { Kind::Keystore };
+    let mut material = Material::new(kind, format, Encoding::Binary, Range::default());
+    material.identity = (kind == Kind::PrivateKey).then(|| secret(key));
+    material.container = Some(container);
+    material.notes.push(if signs { "HMAC key: whoever has it can sign" } else { "cipher key: cannot sign" });
+    material.labels.push(Label::new("algorithm", algorithm));
+    material
 }
 
 /// What an opened container gives: a material, and which of those that were seen locked it takes the place of.

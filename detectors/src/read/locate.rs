@@ -47,3 +47,16 @@ pub(crate) fn algorithm_identifier(bytes: &[u8], anchor: Anchor, at: usize) -> O
     let oid = at.checked_sub(2)?;
     (bytes.get(oid) == Some(&ber::OID)).then(|| sequence_before(bytes, oid))?
 }
+
+/// Whether bytes end in what stands before the version of a key, a PKCS#12 or a certificate: the header of a SEQUENCE, or
+/// `[0]`. For readers of bytes that are written out as text, whose anchors are no more than that version.
+pub(crate) const fn ends_in_header(bytes: &[u8]) -> bool {
+    matches!(
+        bytes,
+        [.., ber::SEQUENCE, 2..=0x80]
+            | [.., ber::SEQUENCE, 0x81, _]
+            | [.., ber::SEQUENCE, 0x82, _, _]
+            | [.., ber::SEQUENCE, 0x83, _, _, _]
+            | [.., 0xa0, 3]
+    )
+}

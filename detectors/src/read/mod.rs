@@ -1,16 +1,22 @@
 //! The tolerant readers that all formats share. Nothing here knows a whole file format.
 
 pub(crate) mod armor;
+pub(crate) mod bcfks;
 pub(crate) mod ber;
+pub(crate) mod bks;
+pub(crate) mod capi;
 pub(crate) mod carrier;
 pub(crate) mod cursor;
 pub(crate) mod curves;
 pub(crate) mod dump;
 pub(crate) mod goldilocks;
+pub(crate) mod literal;
+pub(crate) mod java;
 pub(crate) mod locate;
 pub(crate) mod mapped;
 pub(crate) mod montgomery;
 pub(crate) mod openpgp;
+pub(crate) mod openpgp_locate;
 pub(crate) mod openpgp_signature;
 pub(crate) mod openssh;
 pub(crate) mod pbe;
@@ -23,8 +29,13 @@ pub(crate) mod putty;
 pub(crate) mod ssh;
 pub(crate) mod ssh1;
 pub(crate) mod ssh2_com;
+pub(crate) mod ssh1;
+pub(crate) mod ssh2_com;
+pub(crate) mod pvk;
+pub(crate) mod ssh;
 pub(crate) mod stored;
 pub(crate) mod text;
+pub(crate) mod unit;
 pub(crate) mod weierstrass;
 pub(crate) mod x509;
 

@@ -22,6 +22,10 @@ const JKS_PROTECTOR: &str = "1.3.6.1.4.1.42.2.17.1.1";
 /// The key protector of JCEKS: PBE with MD5 and triple DES (com.sun.crypto.provider.KeyProtector).
 const JCEKS_PROTECTOR: &str = "1.3.6.1.4.1.42.2.19.1";
 
+/// AES-256 in CCM (RFC 5084 2.1), and key wrap with padding (RFC 5649 4.1).
+const AES_256_CCM: &str = "2.16.840.1.101.3.4.1.47";
+const AES_256_KWP: &str = "2.16.840.1.101.3.4.1.48";
+
 /// Iterations of PKCS#12's own triple DES scheme up to which it counts as weak: the default of many old writers.
 const FEW_PKCS12: u64 = 2048;
 /// Iterations of JCEKS's protector below which it counts as weak: Java wrote 20 until 2017.
@@ -47,6 +51,23 @@ pub(crate) fn protection(algorithm: Value<'_>) -> Result<Protection, Malformed> 
             Ok(Protection::new(state, format!("{name}, {iterations} iterations")))
         }
     }
+}
+
+/// The same for BCFKS keystores: PBES2 with the ciphers that only they have in this frame.
+pub(crate) fn store_protection(algorithm: Value<'_>) -> Result<Protection, Malformed> {
+    let mut fields = algorithm.children();
+    if dotted(fields.value(OID, "encryption scheme OID")?.content) != PBES2 {
+        return Err(Malformed::new("encryption scheme", 0));
+    }
+    let mut parameters = fields.value(SEQUENCE, "PBES2-params")?.children();
+    let kdf = kdf(parameters.value(SEQUENCE, "keyDerivationFunc")?)?;
+    let mut scheme = parameters.value(SEQUENCE, "encryptionScheme")?.children();
+    let cipher = match dotted(scheme.value(OID, "cipher OID")?.content).as_str() {
+        AES_256_CCM => "AES-256-CCM",
+        AES_256_KWP => "AES-256-KWP",
+        _ => return Err(Malformed::new("cipher of a keystore", 0)),
+    };
+    Ok(Protection::new(ProtectionState::Strong, format!("{kdf}, {cipher}")))
 }
 
 fn weak(detail: String) -> Result<Protection, Malformed> {
@@ -101,7 +122,7 @@ fn pbes2(parameters: Value<'_>) -> Result<Protection, Malformed> {
         "2.16.840.1.101.3.4.1.26" => ("AES-192-GCM", false),
         "2.16.840.1.101.3.4.1.46" => ("AES-256-GCM", false),
         // BouncyCastle's BCFKS puts a whole keystore into this frame: no key.
-        "2.16.840.1.101.3.4.1.47" => return Err(Malformed::new("AES-CCM: a BCFKS keystore", 0)),
+        AES_256_CCM | AES_256_KWP => return Err(Malformed::new("a BCFKS keystore", 0)),
         other => (other, false),
     };
     let state = if short_key { ProtectionState::Weak } else { ProtectionState::Strong };

@@ -39,12 +39,12 @@ impl Container for Asar {
     }
 
     fn reader(&self) -> Reader {
-        Reader::AnyPlace(read)
+        Reader::AnyPlace(|bytes, inside| read(&bytes, inside))
     }
 }
 
-fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
-    let start = held(&bytes, 0, JSON, JSON).ok_or(Malformed::new("asar header", 0))?;
+fn read(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
+    let start = held(bytes, 0, JSON, JSON).ok_or(Malformed::new("asar header", 0))?;
     let word = |at| le32(&start, at).map(u64::from).ok_or(Malformed::new("asar header", at));
     let (frame, header, text) = (word(0)?, word(4)?, word(12)?);
     if frame != 4 || text + 8 > header || header > bytes.size() {
@@ -54,7 +54,7 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     if text > most {
         return Err(Reason::TooLarge.into());
     }
-    let text = held(&bytes, JSON, text, most).ok_or(Malformed::new("asar header", JSON as usize))?;
+    let text = held(bytes, JSON, text, most).ok_or(Malformed::new("asar header", JSON as usize))?;
     let Ok(Value::Object(root)) = serde_json::from_slice(&text) else {
         return Err(Malformed::new("asar header", JSON as usize).into());
     };

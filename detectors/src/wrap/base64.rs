@@ -2,7 +2,7 @@
 //!
 //! The anchors are what the first bytes of keys look like in base64, at each of the three alignments that they can have
 //! to its groups of four digits. From there the run of digits is followed both ways, over line breaks (real, or written
-//! out as `\n`), in either alphabet. Decoding begins at a digit whose distance to the anchor fits the alignment, so text
+//! out as `\n`) and from one string literal to the next, in either alphabet. Decoding begins at a digit whose distance to the anchor fits the alignment, so text
 //! that happens to be glued to the front of a run does no harm.
 
 use std::ops::ControlFlow;
@@ -12,6 +12,7 @@ use scanner_core::budget::Budget;
 use scanner_core::error::Malformed;
 use scanner_core::seam::{About, Anchor, Entry, Hit, Unopenable, Unwrapper};
 
+use crate::read::literal::{self, Joint};
 use crate::read::text::{Decoder, digit};
 
 /// base64 runs.
@@ -21,17 +22,19 @@ pub(crate) struct Base64;
 static ABOUT: About = About {
     id: "base64",
     title: "base64",
-    detects: "Runs of base64, standard or URL-safe, on one line or wrapped, that hold PEM, DER keys, certificates, \
-              PKCS#12, JKS, JCEKS or OpenSSH keys. What is inside is looked at like a file of its own; base64 in base64 \
-              is followed as deep as --max-depth allows.",
-    blind_to: "The bodies of PEM blocks labelled TESTING KEY, on purpose. Runs of fewer than 40 digits, runs that are cut into string literals and concatenated, keys that no \
-               anchor covers (an OpenPGP binary key, PuTTY files).",
+    detects: "Runs of base64, standard or URL-safe, on one line, wrapped or cut into string literals, that hold PEM, DER \
+              keys, certificates, PKCS#12, JKS, JCEKS, OpenSSH keys, strong-name keys or OpenPGP keys on Curve25519. What \
+              is inside is looked at like a file of its own; base64 in base64 is followed as deep as --max-depth allows. \
+              Where a whole file is base64 its first digits suffice: all of OpenPGP, BKS, PVK, gzip and zip too.",
+    blind_to: "The bodies of PEM blocks labelled TESTING KEY, on purpose. Runs of fewer than 40 digits. In the middle of a \
+               file: OpenPGP RSA keys, BKS, PVK, PuTTY files; and in base64 twice, DER that does not begin the inner run \
+               and DER below 256 bytes (keys on curves).",
     respond: "base64 hides nothing. Treat what is inside as if it lay there in the open.",
     references: &["RFC 4648"],
 };
 
 /// An anchor, and the place of its first digit in its group of four. Computed in the test below from the bytes named.
-const ANCHORS: [(Anchor, u8); 22] = [
+const ANCHORS: [(Anchor, u8); 43] = [
     // "-----BEGIN "
     (Anchor::anywhere(b"LS0tLS1CRUdJTi"), 0),
     (Anchor::anywhere(b"0tLS0tQkVHSU4g"), 2),
@@ -56,12 +59,40 @@ const ANCHORS: [(Anchor, u8); 22] = [
     (Anchor::anywhere(b"AgEBB"), 0),
     (Anchor::anywhere(b"IBAQQ"), 2),
     (Anchor::anywhere(b"CAQEE"), 3),
-    // "-----BEGIN " in base64 in base64, as some secrets managers write
+    // "-----BEGIN " in base64 in base64, as some secrets managers write, and Secrets and kubeconfigs encoded again
     (Anchor::anywhere(b"TFMwdExTMUNSVWRKVG"), 0),
+    (Anchor::anywhere(b"xTMHRMUzFDUlVkSlRp"), 2),
+    (Anchor::anywhere(b"MUzB0TFMxQ1JVZEpUa"), 3),
+    // "MII", which is how base64 of DER begins, in base64
+    (Anchor::anywhere(b"TUlJ"), 0),
     // Files that are always encoded whole: OpenSSH, JKS, JCEKS
     (Anchor::anywhere(b"b3BlbnNzaC1rZXkt"), 0),
     (Anchor::anywhere(b"/u3+7QAAA"), 0),
     (Anchor::anywhere(b"zs7OzgAAA"), 0),
+    // 07 02 00 00 0.: private key blob of CryptoAPI (.snk)
+    (Anchor::anywhere(b"BwIAAA"), 0),
+    // 04 01 da 47 0f 01: the end of the OID of Ed25519 in OpenPGP, where a packet header of two bytes puts it
+    (Anchor::anywhere(b"BAHaRw8B"), 0),
+    // Files that are nothing but base64. DER, and DER again, below 256 bytes; 256 and more have anchors above
+    (Anchor::at_start(b"MI"), 0),
+    (Anchor::at_start(b"MHc"), 0),
+    (Anchor::at_start(b"MHQ"), 0),
+    (Anchor::at_start(b"TUlH"), 0),
+    (Anchor::at_start(b"TUlI"), 0),
+    (Anchor::at_start(b"TUhj"), 0),
+    (Anchor::at_start(b"TUhR"), 0),
+    (Anchor::at_start(b"TUM0"), 0),
+    // OpenPGP secret key packets, version 4: one and two length octets in the old framing, one and two in the new
+    (Anchor::at_start(b"lF"), 0),
+    (Anchor::at_start(b"lI"), 0),
+    (Anchor::at_start(b"lQ"), 0),
+    (Anchor::at_start(b"xV"), 0),
+    (Anchor::at_start(b"xc"), 0),
+    // BKS: version 1 or 2, then the length of a salt of 20 bytes
+    (Anchor::at_start(b"AAAAAQAAAB"), 0),
+    (Anchor::at_start(b"AAAAAgAAAB"), 0),
+    // PVK
+    (Anchor::at_start(b"HvG1sAAAAA"), 0),
 ];
 
 const ANCHOR_LIST: [Anchor; ANCHORS.len()] = {
@@ -129,11 +160,20 @@ fn is_testing_key(before: &[u8]) -> bool {
     memchr::memmem::find(before, TESTING_LABEL).is_some()
 }
 
-/// The digits of a run. What `run_start` and `run_end` let through between them is not one: `n` of a written-out `\n`.
+/// The digits of a run. What `run_start` and `run_end` let through between them is not one: `n` of a written-out `\n`,
+/// and everything from the quote that closes a literal to the one that opens the next.
 fn digits(run: &[u8]) -> impl Iterator<Item = u8> {
     let mut escaped = false;
+    let mut closed_by = None;
     run.iter().filter_map(move |&byte| {
         let after_backslash = std::mem::replace(&mut escaped, byte == b'\\');
+        if let Some(quote) = closed_by {
+            closed_by = (byte != quote).then_some(quote);
+            return None;
+        }
+        if literal::is_quote(byte) {
+            closed_by = Some(byte);
+        }
         if after_backslash && matches!(byte, b'n' | b'r') { None } else { digit(byte) }
     })
 }
@@ -174,18 +214,41 @@ fn line_break_before(bytes: &[u8]) -> Option<usize> {
     (at < end).then_some(bytes.len() - at)
 }
 
+/// Length of what leads from a line of `line` digits to the next one.
+fn gap(behind: &[u8], line: usize) -> Option<usize> {
+    literal::joint(behind).filter(|j| goes_on(*j, line)).map(|j| j.len).or_else(|| line_break(behind))
+}
+
+/// Length of what leads back from a line of digits to the one before it, and that line's length.
+fn gap_before(before: &[u8], line: impl Fn(usize) -> usize) -> Option<(usize, usize)> {
+    let length = |gap: usize| line(before.len() - gap);
+    if let Some(gap) = line_break_before(before) {
+        return Some((gap, length(gap)));
+    }
+    let joint = literal::joint_before(before)?;
+    let length = length(joint.len);
+    goes_on(joint, length).then_some((joint.len, length))
+}
+
+/// Whether a literal of `line` digits goes on in the next one. In a list it may as well be complete.
+fn goes_on(joint: Joint, line: usize) -> bool {
+    !joint.comma || line.is_multiple_of(4)
+}
+
 /// End of the run of digits that `at` lies in, padding included.
 fn run_end(bytes: &[u8], at: usize) -> usize {
     let mut end = at;
+    let mut first = digits_before(bytes, at);
     loop {
         let line = bytes.get(end..).unwrap_or_default().iter().take_while(|&&b| is_digit(b)).count();
         end += line;
+        let line = line + std::mem::take(&mut first);
         let rest = bytes.get(end..).unwrap_or_default();
         let padding = rest.iter().take(2).take_while(|&&b| b == b'=').count();
         if padding > 0 {
             return end + padding;
         }
-        let Some(gap) = line_break(rest).filter(|_| line >= MIN_LINE || line == 0) else { return end };
+        let Some(gap) = gap(rest, line).filter(|_| line >= MIN_LINE || line == 0) else { return end };
         // The next line goes on only if it is nothing but digits.
         let next = rest.get(gap..).unwrap_or_default();
         let len = next.iter().take_while(|&&b| is_digit(b)).count();
@@ -200,27 +263,23 @@ fn run_end(bytes: &[u8], at: usize) -> usize {
     }
 }
 
+/// How many digits end at `end`.
+fn digits_before(bytes: &[u8], end: usize) -> usize {
+    let before = bytes.get(..end).unwrap_or_default();
+    let len = before.iter().rev().take_while(|&&b| is_digit(b)).count();
+    // `\nMIIE`: the n belongs to the break.
+    let written = end.checked_sub(len + 1).and_then(|i| bytes.get(i..i + 2));
+    if len > 0 && matches!(written, Some([b'\\', b'n' | b'r'])) { len - 1 } else { len }
+}
+
 /// Start of the run of digits that `at` lies in.
 fn run_start(bytes: &[u8], at: usize) -> usize {
-    let digits_before = |end: usize| {
-        let before = bytes.get(..end).unwrap_or_default();
-        let mut len = before.iter().rev().take_while(|&&b| is_digit(b)).count();
-        // `\nMIIE`: the n belongs to the break.
-        if len > 0
-            && let Some([b'\\', b'n' | b'r']) = end.checked_sub(len + 1).and_then(|i| bytes.get(i..i + 2))
-        {
-            len -= 1;
-        }
-        len
-    };
-    let mut start = at - digits_before(at);
-    while let Some(gap) = line_break_before(bytes.get(..start).unwrap_or_default()) {
-        let end = start - gap;
-        let line = digits_before(end);
+    let mut start = at - digits_before(bytes, at);
+    while let Some((gap, line)) = gap_before(bytes.get(..start).unwrap_or_default(), |end| digits_before(bytes, end)) {
         if line < MIN_LINE {
             return start;
         }
-        start = end - line;
+        start -= gap + line;
     }
     start
 }
@@ -256,9 +315,10 @@ mod tests {
 
     fn open(text: &str) -> Option<(Vec<u8>, std::ops::Range<usize>)> {
         let origin = Origin::file("x");
-        let (anchor, at) = ANCHORS
-            .iter()
-            .find_map(|(anchor, _)| Some((*anchor, memchr::memmem::find(text.as_bytes(), anchor.bytes)?)))?;
+        let (anchor, at) = ANCHORS.iter().find_map(|(anchor, _)| {
+            let at = memchr::memmem::find(text.as_bytes(), anchor.bytes)?;
+            (!anchor.at_start || at == 0).then_some((*anchor, at))
+        })?;
         let mut found = None;
         let budget = Budget::new(Limits::default());
         let blob = Blob::whole(text.as_bytes(), &origin);
@@ -286,6 +346,10 @@ mod tests {
             format!("{}\r\n-- end", wrapped("\r\n", 76)),
             format!("x={}", wrapped("\\\n", 64)),
             base64url(&plain),
+            format!("String key =\n    \"{}\";\n", wrapped("\" +\n    \"", 64)),
+            format!("key = ('{}')", wrapped("\\n'\n  b'", 60)),
+            format!("[\"{}\"]", wrapped("\", \"", 64)),
+            format!("k = '{}'", wrapped("' ..\n  '", 70)),
         ] {
             let (bytes, span) = open(&text).unwrap();
             assert_eq!(bytes, plain, "{text}");
@@ -299,6 +363,46 @@ mod tests {
         for glued in ["a", "ab", "abc", "abcd", "/etc/"] {
             let (bytes, _) = open(&format!("{glued}{coded}")).unwrap();
             assert!(memchr::memmem::find(&bytes, b"-----BEGIN ").is_some(), "{glued}");
+        }
+    }
+
+    #[test]
+    fn what_is_listed_is_not_joined() {
+        let coded = base64(&[&b"-----BEGIN "[..], &[0xfb; 92]].concat());
+        let (bytes, span) = open(&format!("[\"{coded}\", \"b3RoZXIgdGhpbmdzIGFsdG9nZXRoZXI\"]")).unwrap();
+        assert_eq!((bytes.len(), span), (103, 2..2 + coded.len()));
+    }
+
+    #[test]
+    fn anchors_of_what_is_encoded_twice() {
+        for (source, anchors) in [("LS0tLS1CRUdJTi", &ANCHORS[18..21]), ("MII", &ANCHORS[21..22])] {
+            for (before, (anchor, place)) in anchors.iter().enumerate() {
+                let coded = base64(&[&[0x55; 2][..before], source.as_bytes(), &[0x55; 3]].concat());
+                let at = coded.find(str::from_utf8(anchor.bytes).unwrap());
+                assert_eq!(at.map(|at| at % 4), Some(usize::from(*place)), "{coded}");
+            }
+        }
+    }
+
+    #[test]
+    fn files_that_are_nothing_but_base64() {
+        for start in [
+            &[0x30, 0x81, 0x87, 2][..],
+            &[0x30, 0x77, 2, 1, 1],
+            &[0x94, 0x58, 4, 0x65],
+            &[0x95, 3, 0x98, 4, 0x65],
+            &[0xc5, 0x58, 4, 0x65],
+            &[0xc5, 0xc3, 0x98, 4, 0x65],
+            &[0, 0, 0, 2, 0, 0, 0, 0x14],
+            &[0x1e, 0xf1, 0xb5, 0xb0, 0, 0, 0, 0],
+            &[7, 2, 0, 0, 0, 0xa4, 0, 0],
+            b"MIGHAgEAMBM",
+            b"MHcCAQEEIA",
+            b"MC4CAQAwBQ",
+        ] {
+            let plain = [start, &[0x55; 60]].concat();
+            let (bytes, _) = open(&base64(&plain)).unwrap();
+            assert_eq!(bytes, plain);
         }
     }
 

@@ -50,13 +50,13 @@ impl Container for Cab {
     }
 
     fn reader(&self) -> Reader {
-        Reader::AnyPlace(read)
+        Reader::AnyPlace(|bytes, inside| read(&bytes, inside))
     }
 }
 
-fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
-    let cabinet = Cabinet::read(&bytes).ok_or(Malformed::new("cabinet header", 0))?;
-    let (mut files, whole) = cabinet.files(&bytes);
+fn read(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
+    let cabinet = Cabinet::read(bytes).ok_or(Malformed::new("cabinet header", 0))?;
+    let (mut files, whole) = cabinet.files(bytes);
     if !whole {
         inside.unread(Member { name: b"", at: cabinet.first_file }, Reason::Damaged, "list of files");
     }

@@ -5,6 +5,8 @@
 //! if its partitions do not lie over each other and one of them begins in the image. GPT has checksums, which are not held: a table that is
 //! damaged in one place still shows partitions.
 
+use std::ops::ControlFlow;
+
 use scanner_core::error::{Malformed, Reason};
 use scanner_core::random::Cursor;
 use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
@@ -29,6 +31,9 @@ static ABOUT: About = About {
 /// Where the signature of an MBR stands.
 const SIGNATURE: usize = 510;
 
+/// Where the entries of an MBR begin, behind the code.
+const TABLE: u64 = 446;
+
 /// UEFI 5.3.2: signature of a GPT header.
 const GPT: &[u8] = b"EFI PART";
 
@@ -45,7 +50,7 @@ impl Container for Disk {
     }
 
     fn reader(&self) -> Reader {
-        Reader::AnyPlace(read)
+        Reader::AnyPlace(|bytes, inside| read(&bytes, inside))
     }
 }
 
@@ -56,18 +61,15 @@ struct Partition {
     name: String,
 }
 
-fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
-    let mut partitions = match gpt(&bytes) {
+fn read(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
+    let mut partitions = match gpt(bytes) {
         Some(partitions) => partitions,
-        None => mbr(&bytes).ok_or(Malformed::new("partition table", SIGNATURE))?,
+        None => mbr(bytes).ok_or(Malformed::new("partition table", SIGNATURE))?,
     };
     partitions.sort_by_key(|partition| partition.at);
     let mut end = 0;
     for partition in &partitions {
-        let gap = partition.at.saturating_sub(end);
-        if gap > 0
-            && inside.member(Member { name: b"[gap]", at: end }, &mut Dense::new(bytes.part(end, gap))).is_break()
-        {
+        if gap(bytes, end, partition.at, inside).is_break() {
             return Ok(());
         }
         let member = Member { name: partition.name.as_bytes(), at: partition.at };
@@ -85,10 +87,19 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
         }
         end = end.max(partition.at.saturating_add(partition.length));
     }
-    if end < bytes.size() {
-        let _ = inside.member(Member { name: b"[gap]", at: end }, &mut Dense::new(bytes.part(end, u64::MAX)));
-    }
+    let _ = gap(bytes, end, bytes.size(), inside);
     Ok(())
+}
+
+/// Shows what lies between partitions. In two parts, so that the table it may begin with is not opened as a disk again.
+fn gap(bytes: &Cursor, from: u64, to: u64, inside: &mut dyn Inside) -> ControlFlow<()> {
+    let behind = from.saturating_add(TABLE).min(to);
+    for (from, to) in [(from, behind), (behind, to)] {
+        if from < to {
+            inside.member(Member { name: b"[gap]", at: from }, &mut Dense::new(bytes.part(from, to - from)))?;
+        }
+    }
+    ControlFlow::Continue(())
 }
 
 /// The partitions of a GPT: of the first header that is one, or of its backup in the last sector.
@@ -133,7 +144,7 @@ fn entries(sector: &[u8]) -> Option<Vec<(u64, u64, u8)>> {
         return None;
     }
     let mut found = Vec::new();
-    for entry in sector.get(446..SIGNATURE)?.chunks_exact(16) {
+    for entry in sector.get(TABLE as usize..SIGNATURE)?.chunks_exact(16) {
         let (flag, kind) = (*entry.first()?, *entry.get(4)?);
         let (first, length) = (le32(entry, 8)?, le32(entry, 12)?);
         // Bootable or not: there is no third.
@@ -228,11 +239,23 @@ mod tests {
     #[test]
     fn primary_and_logical_partitions_and_gaps() {
         let seen = open(&Disk, &mbr_disk()).unwrap();
-        // Gaps: up to the end of the last block that is not zero.
         let shown: Vec<(&str, u8, usize)> =
-            seen.members.iter().map(|(name, content)| (name.as_str(), content[0], content.len() / 512)).collect();
-        let expected = [("[gap]", b'A', 2), ("1", b'C', 3), ("[gap]", b'F', 2), ("5", b'H', 2), ("[gap]", b'J', 3)];
-        assert_eq!(shown, [&expected[..], &[("6", b'M', 3), ("[gap]", b'P', 5)]].concat());
+            seen.members.iter().map(|(name, content)| (name.as_str(), content[0], content.len())).collect();
+        let rest = |sectors: usize| ("[gap]", 0, sectors * 512 - 446);
+        let expected = [
+            ("[gap]", b'A', 446),
+            rest(2),
+            ("1", b'C', 1536),
+            ("[gap]", b'F', 446),
+            rest(2),
+            ("5", b'H', 1024),
+            ("[gap]", b'J', 446),
+            rest(3),
+            ("6", b'M', 1536),
+            ("[gap]", b'P', 446),
+            rest(5),
+        ];
+        assert_eq!(shown, expected);
         assert_eq!(seen.unread, []);
         torture(&Disk, &mbr_disk(), 61);
         let seen = open(&Disk, &mbr_disk()[..4 * 512]).unwrap();
@@ -262,7 +285,7 @@ mod tests {
                 bytes[512] = 0;
             }
             let seen = open(&Disk, &bytes).unwrap();
-            assert_eq!(seen.names(), ["[gap]", "1 boot", "3", "[gap]"], "{damaged}");
+            assert_eq!(seen.names(), ["[gap]", "[gap]", "1 boot", "3", "[gap]", "[gap]"], "{damaged}");
             assert!(seen.content("3").unwrap().starts_with(b"root file system"));
         }
         torture(&Disk, &bytes, 97);

@@ -12,7 +12,7 @@ use scanner_core::error::{Malformed, Reason};
 use scanner_core::random::Cursor;
 use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
-use crate::read::stored::{Exactly, held, le16, le32};
+use crate::read::stored::{Exactly, be16, held, le16, le32};
 
 /// ISO 9660 images.
 #[derive(Debug)]
@@ -277,7 +277,7 @@ impl Walk<'_> {
     /// The name of a record, and whether its content is compressed.
     fn name(&self, record: &Record, joliet: bool) -> (Vec<u8>, bool) {
         if joliet {
-            let units = record.name.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
+            let units = record.name.chunks_exact(2).filter_map(|pair| be16(pair, 0));
             let name: String = char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
             return (without_version(name.as_bytes()).to_vec(), false);
         }

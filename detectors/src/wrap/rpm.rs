@@ -51,7 +51,7 @@ impl Container for Rpm {
 fn read(from: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     let mut stream = Stream::new(from);
     let start = stream.peek(LEAD + HEADER.len());
-    if !start.starts_with(MAGIC) || !start.get(LEAD..).is_some_and(|header| header == HEADER) {
+    if !start.starts_with(MAGIC) || start.get(LEAD..).is_none_or(|header| header != HEADER) {
         return Err(Malformed::new("rpm signature header", LEAD).into());
     }
     stream.skip(LEAD as u64);

@@ -167,7 +167,7 @@ mod tests {
             }
         }
         let count = [blocks.len() as u8];
-        // Header, streams: packed sizes; unpacking: blocks and sizes; files: names.
+        // Header, streams: packed sizes; unpacking: blocks and sizes; nothing of parts; files: names.
         let header: Vec<u8> = [
             &[0x01, 0x04, 0x06, 0x00][..],
             &count,
@@ -180,7 +180,7 @@ mod tests {
             &coders,
             &[0x0c],
             &lengths,
-            &[0x00, 0x00],
+            &[0x00, 0x08, 0x00, 0x00],
             &[0x05],
             &count,
             &[0x11, names.len() as u8],

@@ -55,13 +55,13 @@ impl Container for Uboot {
     }
 
     fn reader(&self) -> Reader {
-        Reader::AnyPlace(read)
+        Reader::AnyPlace(|bytes, inside| read(&bytes, inside))
     }
 }
 
-fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
-    let start = held(&bytes, 0, 4, 4).ok_or(Malformed::new("U-Boot image", 0))?;
-    if start == LEGACY { legacy(&bytes, inside) } else { tree(&bytes, inside) }
+fn read(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
+    let start = held(bytes, 0, 4, 4).ok_or(Malformed::new("U-Boot image", 0))?;
+    if start == LEGACY { legacy(bytes, inside) } else { tree(bytes, inside) }
 }
 
 fn legacy(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {

@@ -57,13 +57,12 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     if header.directory == AT_END {
         // Before the marker that ends the stream.
         let footer = bytes.size().checked_sub(2 * SECTOR).and_then(|at| held(&bytes, at, SECTOR, SECTOR));
-        match footer.and_then(|footer| Header::read(&footer)).filter(|footer| footer.directory != AT_END) {
-            Some(footer) => header = footer,
-            None => {
-                inside.unread(disk, Reason::Damaged, "footer");
-                return Ok(());
-            }
-        }
+        let footer = footer.and_then(|footer| Header::read(&footer)).filter(|footer| footer.directory != AT_END);
+        let Some(footer) = footer else {
+            inside.unread(disk, Reason::Damaged, "footer");
+            return Ok(());
+        };
+        header = footer;
     }
     let Header { capacity, grain, per_table, directory, packed } = header;
     let file = bytes.clone();

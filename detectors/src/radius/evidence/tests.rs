@@ -366,7 +366,7 @@ fn shapes_of_files() {
         ("keys/root_key.vbprivk", |m| m.format = "vbprivk", "boot_root 90; "),
         ("certs/distribution/A1.p12", |m| m.format = "fastlane_match", "mobile_upload 40; "),
         (
-            "ca.key",
+            "mesh.key",
             |m| (m.format, m.labels) = ("raw_pem", vec![Label::new("PEM label", b"NEBULA ED25519 PRIVATE KEY")]),
             "vpn_ca 60; ",
         ),

@@ -78,6 +78,31 @@ impl Inode {
     fn map(&self) -> &[u8] {
         self.bytes.get(40..100).unwrap_or_default()
     }
+
+    /// A file in its inode: what does not fit there stands in an attribute, `system.data`.
+    fn inline(&self) -> Vec<u8> {
+        let mut found = self.map().to_vec();
+        found.extend(self.attribute().unwrap_or_default());
+        found.truncate(usize::try_from(self.size).unwrap_or(usize::MAX));
+        found
+    }
+
+    /// The attribute `system.data`, if it stands behind the fields.
+    fn attribute(&self) -> Option<&[u8]> {
+        let start = 128 + usize::from(le16(&self.bytes, 128)?);
+        let area = self.bytes.get(start..)?;
+        let entries = area.get(4..).filter(|_| le32(area, 0) == Some(0xea02_0000))?;
+        let mut entry = entries;
+        while let Some(&[length, index, ..]) = entry.first_chunk::<16>().filter(|head| !head.starts_with(&[0; 4])) {
+            let name = entry.get(16..16 + usize::from(length))?;
+            if (index, name) == (7, b"data") {
+                let (at, size) = (usize::from(le16(entry, 2)?), le32(entry, 8)? as usize);
+                return entries.get(at..at.checked_add(size)?);
+            }
+            entry = entry.get((16 + usize::from(length)).next_multiple_of(4)..)?;
+        }
+        None
+    }
 }
 
 impl Volume {
@@ -179,7 +204,7 @@ impl Volume {
     /// What is in a file. `None` if what leads to its blocks is damaged.
     pub(super) fn content(&self, inode: &Inode) -> Option<Content> {
         if inode.flags & INLINE != 0 {
-            return Some(Content::Inline(io::Cursor::new(self.inline(inode))));
+            return Some(Content::Inline(io::Cursor::new(inode.inline()).chain(io::repeat(0))));
         }
         let mut runs = Vec::new();
         if inode.flags & EXTENTS != 0 {
@@ -193,30 +218,6 @@ impl Volume {
         }
         runs.sort_unstable_by_key(|run| run.first);
         Some(Content::Runs(Pieces { bytes: self.bytes.clone(), block: self.block, runs, at: 0, size: inode.size }))
-    }
-
-    /// A file in its inode: what does not fit there stands in an attribute, `system.data`.
-    fn inline(&self, inode: &Inode) -> Vec<u8> {
-        let mut found = inode.map().to_vec();
-        found.extend(self.attribute(inode).unwrap_or_default());
-        found.truncate(usize::try_from(inode.size).unwrap_or(usize::MAX));
-        found
-    }
-
-    fn attribute<'i>(&self, inode: &'i Inode) -> Option<&'i [u8]> {
-        let start = 128 + usize::from(le16(&inode.bytes, 128)?);
-        let area = inode.bytes.get(start..)?;
-        let entries = area.get(4..).filter(|_| le32(area, 0) == Some(0xea02_0000))?;
-        let mut entry = entries;
-        while let Some(&[length, index, ..]) = entry.first_chunk::<16>().filter(|head| head[..4] != [0; 4]) {
-            let name = entry.get(16..16 + usize::from(length))?;
-            if (index, name) == (7, b"data") {
-                let (at, size) = (usize::from(le16(entry, 2)?), le32(entry, 8)? as usize);
-                return entries.get(at..at.checked_add(size)?);
-            }
-            entry = entry.get((16 + usize::from(length)).next_multiple_of(4)..)?;
-        }
-        None
     }
 
     /// Runs of a tree of extents. A node names its depth; each level down it must be less.
@@ -270,7 +271,7 @@ impl Volume {
             // The number of the folder above stands first; the attribute is a list of its own.
             let map = inode.map().get(4..).unwrap_or_default();
             list(map, &mut found)?;
-            list(self.attribute(&inode).unwrap_or_default(), &mut found)?;
+            list(inode.attribute().unwrap_or_default(), &mut found)?;
             return Some(found);
         }
         let mut bytes = Vec::new();
@@ -328,7 +329,8 @@ fn push(runs: &mut Vec<Run>, run: Run) -> Option<()> {
 
 /// What is in a file.
 pub(super) enum Content {
-    Inline(io::Cursor<Vec<u8>>),
+    /// With zero bytes behind: what was cut off and made longer again.
+    Inline(io::Chain<io::Cursor<Vec<u8>>, io::Repeat>),
     Runs(Pieces),
 }
 
@@ -364,12 +366,11 @@ impl Read for Pieces {
         let most = length.saturating_mul(self.block).saturating_sub(within).min(left);
         let length = usize::try_from(most).unwrap_or(usize::MAX).min(into.len());
         let into = into.get_mut(..length).unwrap_or_default();
-        let read = match place {
-            Some(block) => self.bytes.read_from(block.saturating_mul(self.block).saturating_add(within), into)?,
-            None => {
-                into.fill(0);
-                length
-            }
+        let read = if let Some(block) = place {
+            self.bytes.read_from(block.saturating_mul(self.block).saturating_add(within), into)?
+        } else {
+            into.fill(0);
+            length
         };
         self.at += read as u64;
         Ok(read)

@@ -1,0 +1,242 @@
+//! Private key blobs of Windows' CNG (bcrypt.h): RSA, ECDSA, ECDH and DSA, as BCryptExportKey and .NET's
+//! `CngKey.Export` write them.
+//!
+//! The magic numbers are four letters, which stand in every program that uses them. So a blob counts only if its
+//! arithmetic fits: n = p * q, the point belongs to the scalar, y = g^x. At the start of a file every kind is looked for;
+//! elsewhere, to keep scans quick, those that have a longer beginning in common: RSA of 2048, 3072 and 4096 bits with the
+//! usual exponent, and ECDSA on the NIST curves.
+
+use scanner_core::blob::Blob;
+use scanner_core::error::Malformed;
+use scanner_core::material::{Encoding, Identity, Kind, Material, Proof, Protection};
+use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+
+use crate::read::capi::Little;
+use crate::read::curves::{self, Curve};
+use crate::read::proof;
+use crate::read::public::{self, Domain, PublicKey};
+
+/// CNG key blobs.
+#[derive(Debug)]
+pub(crate) struct Cng;
+
+static ABOUT: About = About {
+    id: "cng",
+    title: "Key blob of CNG (BCryptExportKey)",
+    detects: "Private key blobs of RSA (RSA2, RSA3), ECDSA and ECDH on P-256, P-384 and P-521 (ECS2 to ECK6) and DSA (DSPV, \
+              DPV2) at the start of a file; RSA of 2048, 3072 and 4096 bits with exponent 65537 or another of three bytes, \
+              and ECDSA, at any offset. Only those whose arithmetic fits.",
+    blind_to: "Blobs without a proof in them: public ones, Diffie-Hellman, symmetric keys (KDBM), keys on other curves (ECDV, \
+               ECKV), which do not name their curve. Opaque blobs of key storage providers.",
+    respond: "Whoever has the file has the key. Revoke the certificates of the key, make a new one, and keep it in a key \
+              storage provider with the export flags off, best that of the TPM.",
+    references: &[
+        "bcrypt.h: BCRYPT_RSAKEY_BLOB, BCRYPT_ECCKEY_BLOB, BCRYPT_DSA_KEY_BLOB, BCRYPT_DSA_KEY_BLOB_V2",
+        "CWE-321",
+    ],
+};
+
+/// Sizes in bytes of exponent (3), modulus and both primes, as they stand behind magic number and bit length.
+const RSA_2048: Anchor = Anchor::anywhere(&[3, 0, 0, 0, 0, 1, 0, 0, 128, 0, 0, 0, 128, 0, 0, 0]);
+const RSA_3072: Anchor = Anchor::anywhere(&[3, 0, 0, 0, 128, 1, 0, 0, 192, 0, 0, 0, 192, 0, 0, 0]);
+const RSA_4096: Anchor = Anchor::anywhere(&[3, 0, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0]);
+/// Bytes of an RSA blob before those.
+const BEFORE_SIZES: usize = 8;
+
+const ANCHORS: &[Anchor] = &[
+    RSA_2048,
+    RSA_3072,
+    RSA_4096,
+    Anchor::anywhere(b"ECS2\x20\0\0\0"),
+    Anchor::anywhere(b"ECS4\x30\0\0\0"),
+    Anchor::anywhere(b"ECS6\x42\0\0\0"),
+    Anchor::at_start(b"RSA2"),
+    Anchor::at_start(b"RSA3"),
+    Anchor::at_start(b"ECK2\x20\0\0\0"),
+    Anchor::at_start(b"ECK4\x30\0\0\0"),
+    Anchor::at_start(b"ECK6\x42\0\0\0"),
+    Anchor::at_start(b"DSPV"),
+    Anchor::at_start(b"DPV2"),
+];
+
+impl Detector for Cng {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn anchors(&self) -> &'static [Anchor] {
+        ANCHORS
+    }
+
+    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+        let sizes = [RSA_2048, RSA_3072, RSA_4096].contains(&hit.anchor);
+        let Some(start) = hit.at.checked_sub(if sizes { BEFORE_SIZES } else { 0 }) else { return Ok(()) };
+        let mut fields = Little::new(blob.bytes.get(start..).unwrap_or_default());
+        let key = match fields.take(4, "magic")? {
+            b"RSA2" => rsa(&mut fields, false)?,
+            b"RSA3" => rsa(&mut fields, true)?,
+            b"ECS2" | b"ECK2" => ecc(&mut fields, P256)?,
+            b"ECS4" | b"ECK4" => ecc(&mut fields, P384)?,
+            b"ECS6" | b"ECK6" => ecc(&mut fields, P521)?,
+            b"DSPV" => dsa(&mut fields)?,
+            b"DPV2" => dsa_v2(&mut fields)?,
+            // Four sizes that say nothing by themselves.
+            _ => return Ok(()),
+        };
+        let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Binary, start..start + fields.at());
+        material.proof = Proof::Verified;
+        material.protection = Some(Protection::plaintext());
+        material.identity = Some(Identity::Public(Box::new(key)));
+        if blob.bytes.get(start..start + 3) == Some(b"ECK") {
+            material.notes.push("ECDH key: made to agree on secrets");
+        }
+        out.found(material);
+        Ok(())
+    }
+}
+
+/// secp256r1, secp384r1 and secp521r1: content of their OIDs, and the size of their numbers in bytes.
+const P256: (&[u8], u32) = (&[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07], 32);
+const P384: (&[u8], u32) = (&[0x2b, 0x81, 0x04, 0x00, 0x22], 48);
+const P521: (&[u8], u32) = (&[0x2b, 0x81, 0x04, 0x00, 0x23], 66);
+
+type Half = scanner_core::material::PublicHalf;
+
+/// BCRYPT_RSAKEY_BLOB; `full` has what follows from the primes too. Numbers big-endian.
+fn rsa(fields: &mut Little<'_>, full: bool) -> Result<Half, Malformed> {
+    /// As for other RSA keys (`read/private.rs`), and the largest exponent that Windows takes.
+    const BITS: std::ops::RangeInclusive<u32> = 256..=16_384;
+    const MAX_EXPONENT: usize = 8;
+    let bits = fields.u32("BitLength")?;
+    let mut size = |what| fields.u32(what).map(|size| size as usize);
+    let (e, n) = (size("cbPublicExp")?, size("cbModulus")?);
+    let (p, q) = (size("cbPrime1")?, size("cbPrime2")?);
+    let fits = BITS.contains(&bits) && n == bits.div_ceil(8) as usize && (1..=MAX_EXPONENT).contains(&e);
+    if !fits || p == 0 || q == 0 || p.max(q) >= n {
+        return Err(Malformed::new("sizes", 4));
+    }
+    let (e, n) = (fields.take(e, "PublicExponent")?, fields.take(n, "Modulus")?);
+    let (p, q) = (fields.take(p, "Prime1")?, fields.take(q, "Prime2")?);
+    let mut d = &[][..];
+    if full {
+        fields.take(p.len() + q.len() + p.len(), "CRT numbers")?;
+        d = fields.take(n.len(), "PrivateExponent")?;
+    }
+    let sane = public::bits(n) == bits && public::bits(e) > 1 && e.last().is_some_and(|last| last & 1 == 1);
+    if !sane || !proof::rsa_fits(n, e, d, &[p, q]) {
+        return Err(Malformed::new("RSA numbers do not fit", 4));
+    }
+    Ok(public::half(&PublicKey::Rsa { n, e }))
+}
+
+/// BCRYPT_ECCKEY_BLOB: the point and the scalar.
+fn ecc(fields: &mut Little<'_>, (oid, size): (&[u8], u32)) -> Result<Half, Malformed> {
+    if fields.u32("cbKey")? != size {
+        return Err(Malformed::new("cbKey", 4));
+    }
+    let curve: &'static Curve = curves::by_oid(oid).ok_or(Malformed::new("curve", 0))?;
+    let size = size as usize;
+    let coordinates = fields.take(2 * size, "point")?;
+    let scalar = fields.take(size, "scalar")?;
+    let point = curve.public_point(scalar).filter(|point| point.get(1..) == Some(coordinates));
+    let point = point.ok_or(Malformed::new("the point does not belong to the scalar", 8))?;
+    Ok(public::half(&PublicKey::Ec { domain: Domain::Named(curve), point: &point }))
+}
+
+/// BCRYPT_DSA_KEY_BLOB: up to 1024 bits, with q of 160.
+fn dsa(fields: &mut Little<'_>) -> Result<Half, Malformed> {
+    const GROUP: usize = 20;
+    let size = fields.u32("cbKey")? as usize;
+    fields.take(4 + 20, "count and seed")?;
+    let q = fields.take(GROUP, "q")?;
+    dsa_numbers(fields, size, q)
+}
+
+/// BCRYPT_DSA_KEY_BLOB_V2: longer ones.
+fn dsa_v2(fields: &mut Little<'_>) -> Result<Half, Malformed> {
+    let size = fields.u32("cbKey")? as usize;
+    // hashAlgorithm, standardVersion.
+    fields.take(8, "versions")?;
+    let (seed, group) = (fields.u32("cbSeedLength")? as usize, fields.u32("cbGroupSize")? as usize);
+    fields.take(4, "count")?;
+    if seed > 64 || !(20..=64).contains(&group) {
+        return Err(Malformed::new("sizes", 4));
+    }
+    fields.take(seed, "seed")?;
+    let q = fields.take(group, "q")?;
+    dsa_numbers(fields, size, q)
+}
+
+fn dsa_numbers(fields: &mut Little<'_>, size: usize, q: &[u8]) -> Result<Half, Malformed> {
+    if !(64..=512).contains(&size) {
+        return Err(Malformed::new("cbKey", 4));
+    }
+    let (p, g, y) = (fields.take(size, "p")?, fields.take(size, "g")?, fields.take(size, "y")?);
+    let x = fields.take(q.len(), "x")?;
+    let computed = proof::dsa_public(p, g, x).filter(|y| public::bits(y) > 1);
+    if !computed.is_some_and(|c| public::bits(&c) == public::bits(y) && y.ends_with(&c)) {
+        return Err(Malformed::new("DSA numbers do not fit", 4));
+    }
+    Ok(public::half(&PublicKey::Dsa { p, q, g, y }))
+}
+
+#[cfg(test)]
+mod tests {
+    use scanner_core::blob::Origin;
+
+    use super::*;
+
+    /// The scalar 1: its point is the base point of P-256 (SEC 2, 2.4.2).
+    const BASE: &str = "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296\
+                        4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5";
+
+    fn ecs2() -> Vec<u8> {
+        let point = (0..BASE.len()).step_by(2).map(|at| u8::from_str_radix(&BASE[at..at + 2], 16).unwrap());
+        let scalar = [&[0; 31][..], &[1]].concat();
+        [b"ECS2\x20\0\0\0".to_vec(), point.collect(), scalar].concat()
+    }
+
+    /// (2^521 - 1)^2: a product whose factors are known.
+    fn rsa2() -> Vec<u8> {
+        let p = [vec![1], vec![0xff; 65]].concat();
+        let mut n = vec![0xff; 131];
+        n[0] = 3;
+        n[65] = 0xfc;
+        n[66..130].fill(0);
+        n[130] = 1;
+        let sizes = [1042_u32, 3, 131, 66, 66].map(u32::to_le_bytes).concat();
+        [&b"RSA2"[..], &sizes, &[1, 0, 1], &n, &p, &p].concat()
+    }
+
+    fn inspect(bytes: &[u8]) -> Vec<Material> {
+        let origin = Origin::file("x");
+        let mut out = Inspection::default();
+        for at in 0..bytes.len() {
+            for &anchor in ANCHORS.iter().filter(|anchor| at == 0 || !anchor.at_start) {
+                if bytes[at..].starts_with(anchor.bytes) {
+                    let _ = Cng.inspect(Blob::whole(bytes, &origin), Hit { anchor, at }, &mut out);
+                }
+            }
+        }
+        out.take()
+    }
+
+    #[test]
+    fn only_what_fits_is_a_key() {
+        for (what, good, elsewhere) in [("ECS2", ecs2(), 1), ("RSA2", rsa2(), 0)] {
+            let found = inspect(&[&good[..], b"behind"].concat());
+            assert_eq!((found.len(), found[0].span.clone()), (1, 0..good.len()), "{what}");
+            assert_eq!(inspect(&[b"before", &good[..]].concat()).len(), elsewhere, "{what}");
+            for length in 0..good.len() {
+                assert!(inspect(&good[..length]).is_empty(), "{what} {length}");
+            }
+            for at in 0..good.len() {
+                let mut bytes = good.clone();
+                bytes[at] ^= 2;
+                // The exponent of RSA2 has nothing that it must fit.
+                let free = what == "RSA2" && (24..27).contains(&at);
+                assert_eq!(inspect(&bytes).is_empty(), !free, "{what} {at}");
+            }
+        }
+    }
+}

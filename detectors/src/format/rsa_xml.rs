@@ -1,0 +1,305 @@
+//! Keys of .NET written out as numbers in base64: `<RSAKeyValue>` and `<DSAKeyValue>` with their private numbers (ToXmlString),
+//! serialised RSAParameters in XML or JSON (the `tempkey.rsa` of IdentityServer).
+//!
+//! The anchor is a name that only such keys have. From there the numbers beside it are collected by their names, whatever
+//! stands between name and value: tags, quotes, or either one escaped. Nothing but arithmetic decides: n = p * q, y = g^x.
+//! Keys in XML signatures have their public numbers only and no such name beside them.
+
+use std::ops::Range;
+
+use scanner_core::blob::Blob;
+use scanner_core::error::Malformed;
+use scanner_core::material::{Encoding, Identity, Kind, Material, Proof, Protection, PublicHalf};
+use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use zeroize::Zeroizing;
+
+use crate::read::proof;
+use crate::read::public::{self, PublicKey};
+use crate::read::text::{Decoder, digit};
+
+/// RSA and DSA keys of .NET in XML and JSON.
+#[derive(Debug)]
+pub(crate) struct RsaXml;
+
+static ABOUT: About = About {
+    id: "rsa_xml",
+    title: "Private key in XML or JSON (.NET)",
+    detects: "RSA keys as <RSAKeyValue> with their private numbers, as serialised RSAParameters in XML or JSON (IdentityServer's \
+              tempkey.rsa), and DSA keys as <DSAKeyValue> with <X>; also escaped, in strings of code and configuration. \
+              Verified: n = p * q and d for RSA, y = g^x for DSA.",
+    blind_to: "Keys that lack InverseQ (RSA) or PgenCounter (DSA), numbers that are cut into string literals, and keys whose \
+               numbers stand more than 16 KiB apart.",
+    respond: "Whoever has the file has the key. In a licence server or a token service it signs what every client believes: make \
+              a new one, ship its public half to everything that checks, and read the private one from a key vault.",
+    references: &[".NET RSA.ToXmlString, RSAParameters", "W3C XML Signature 4.5.2 (KeyValue)", "CWE-321"],
+};
+
+const INVERSE_Q: Anchor = Anchor::anywhere(b"InverseQ");
+const PGEN_COUNTER: Anchor = Anchor::anywhere(b"PgenCounter");
+
+/// How far from the anchor numbers are looked for, in bytes: a key of 16384 bits has 13 KiB in all.
+const REACH: usize = 16 << 10;
+/// Most digits of a number: 16384 bits, and something for leading zeros.
+const MAX_DIGITS: usize = 2800;
+/// Most bytes between a name and its value: `\\u003e`, `": "`.
+const MAX_GAP: usize = 16;
+
+/// Letters of `\u003c` behind its backslash.
+const ESCAPE: usize = 5;
+
+/// The names of numbers, as both kinds of file have them.
+const RSA: &[&str] = &["Modulus", "Exponent", "P", "Q", "DP", "DQ", "InverseQ", "D"];
+const DSA: &[&str] = &["P", "Q", "J", "G", "Y", "Seed", "PgenCounter", "X"];
+
+impl Detector for RsaXml {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn anchors(&self) -> &'static [Anchor] {
+        &[INVERSE_Q, PGEN_COUNTER]
+    }
+
+    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+        let names = if hit.anchor == INVERSE_Q { RSA } else { DSA };
+        let (numbers, span) = numbers(blob.bytes, hit.at, names).ok_or(Malformed::new("no value", hit.at))?;
+        let key = if hit.anchor == INVERSE_Q { rsa(&numbers) } else { dsa(&numbers) };
+        let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Text, span);
+        material.identity = Some(Identity::Public(Box::new(key.ok_or(Malformed::new("no private key", hit.at))?)));
+        material.proof = Proof::Verified;
+        material.protection = Some(Protection::plaintext());
+        out.found(material);
+        Ok(())
+    }
+}
+
+/// A number with its name.
+struct Number {
+    name: &'static str,
+    value: Zeroizing<Vec<u8>>,
+    /// Of name and value.
+    span: Range<usize>,
+}
+
+fn rsa(numbers: &[Number]) -> Option<PublicHalf> {
+    let [n, e, p, q, d] = ["Modulus", "Exponent", "P", "Q", "D"].map(|name| get(numbers, name));
+    let (n, e, d) = (n?, e?, d?);
+    let sane = (256..=16_384).contains(&public::bits(n)) && public::bits(e) > 1 && public::bits(d) > 1;
+    (sane && proof::rsa_fits(n, e, d, &[p?, q?])).then(|| public::half(&PublicKey::Rsa { n, e }))
+}
+
+fn dsa(numbers: &[Number]) -> Option<PublicHalf> {
+    let [p, q, g, y, x] = ["P", "Q", "G", "Y", "X"].map(|name| get(numbers, name));
+    let (p, q, g, y) = (p?, q?, g?, y?);
+    let sane = (512..=8192).contains(&public::bits(p)) && (128..=512).contains(&public::bits(q)) && public::bits(y) > 1;
+    let computed = proof::dsa_public(p, g, x?).filter(|_| sane)?;
+    let same = public::bits(&computed) == public::bits(y) && y.ends_with(&computed);
+    same.then(|| public::half(&PublicKey::Dsa { p, q, g, y }))
+}
+
+fn get<'n>(numbers: &'n [Number], name: &str) -> Option<&'n [u8]> {
+    numbers.iter().find(|number| number.name == name).map(|number| number.value.as_slice())
+}
+
+/// The numbers of the key that the name at `at` belongs to, and the span of all of them.
+fn numbers(bytes: &[u8], at: usize, names: &'static [&'static str]) -> Option<(Vec<Number>, Range<usize>)> {
+    let start = at.saturating_sub(REACH);
+    let window = bytes.get(start..bytes.len().min(at + REACH))?;
+    let mut key: Vec<Number> = Vec::new();
+    let mut from = 0;
+    while let Some(number) = next(window, from, names) {
+        from = number.span.end;
+        // A number whose name was there already is of the next key; so is one behind a brace or another element's name.
+        let ends =
+            key.last().is_some_and(|last| parts(window.get(last.span.end..number.span.start).unwrap_or_default()));
+        if ends || key.iter().any(|other| other.name == number.name) {
+            if key.iter().any(|number| start + number.span.start == at) {
+                break;
+            }
+            key.clear();
+        }
+        key.push(number);
+    }
+    let whole = start + key.first()?.span.start..start + key.last()?.span.end;
+    key.iter().any(|number| start + number.span.start == at).then_some((key, whole))
+}
+
+/// Whether what stands between two numbers ends one key and begins another.
+fn parts(between: &[u8]) -> bool {
+    between.len() > 256 || between.windows(3).any(|word| matches!(word, b"RSA" | b"DSA")) || between.contains(&b'{')
+}
+
+/// The next number at or behind `from`.
+fn next(window: &[u8], from: usize, names: &'static [&'static str]) -> Option<Number> {
+    let mut at = from;
+    while at < window.len() {
+        let rest = window.get(at..)?;
+        let letters = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+        let word = rest.get(..letters)?;
+        // `\u003cModulus`: the escape is no part of the name.
+        if word.len() > ESCAPE && matches!(word.get(..ESCAPE), Some(b"u003c" | b"u003C" | b"u0022")) {
+            at += ESCAPE;
+            continue;
+        }
+        if let Some(&name) = names.iter().find(|name| name.as_bytes() == word)
+            && let Some((value, end)) = value(window, at + letters)
+        {
+            return Some(Number { name, value, span: at..end });
+        }
+        at += letters.max(1);
+    }
+    None
+}
+
+/// What may stand between a name and its value, besides `>`: what closes a tag or a name in JSON, escaped or not.
+const ENDS: [&[u8]; 9] = [
+    b"\\u003E",
+    b"&quot;:&quot;",
+    b"\\u0022:\\u0022",
+    b"\\\":\\\"",
+    b"\\\": \\\"",
+    b"\": \"",
+    b"\":\"",
+    b"&gt;",
+    b"\\u003e",
+];
+
+/// The base64 behind a name: first what closes the name, then digits, with line ends in between.
+fn value(window: &[u8], at: usize) -> Option<(Zeroizing<Vec<u8>>, usize)> {
+    let gap = window.get(at..window.len().min(at + MAX_GAP))?;
+    let opened = ENDS.iter().find(|end| gap.starts_with(end)).map(|end| end.len());
+    let opened = opened.or_else(|| gap.starts_with(b">").then_some(1))?;
+    let mut decoder = Decoder::with_capacity(MAX_DIGITS);
+    let (mut end, mut digits, mut escaped) = (at + opened, 0, false);
+    while let Some(&byte) = window.get(end) {
+        match byte {
+            // System.Text.Json writes `+` so; any other escape ends the value.
+            b'u' if escaped && matches!(window.get(end + 1..end + 5), Some(b"002B" | b"002b")) => {
+                decoder.push(digit(b'+')?);
+                digits += 1;
+                end += 4;
+            }
+            b'u' if escaped => break,
+            // The letter of `\r` and `\n`.
+            b'r' | b'n' if escaped => {}
+            b'\\' if !escaped => {}
+            b' ' | b'\t' | b'\r' | b'\n' => {}
+            _ => match digit(byte) {
+                Some(digit) if digits < MAX_DIGITS => {
+                    decoder.push(digit);
+                    digits += 1;
+                }
+                _ => break,
+            },
+        }
+        escaped = byte == b'\\';
+        end += 1;
+    }
+    (digits > 0).then(|| (decoder.finish(), end))
+}
+
+#[cfg(test)]
+mod tests {
+    use scanner_core::blob::Origin;
+
+    use super::*;
+    use crate::read::text::base64;
+
+    /// (2^521 - 1)^2, a product whose factors are known, with e = 7.
+    fn names() -> Vec<(&'static str, String)> {
+        let p = [vec![1], vec![0xff; 65]].concat();
+        let mut n = vec![0xff; 131];
+        n[0] = 3;
+        n[65] = 0xfc;
+        n[66..130].fill(0);
+        n[130] = 1;
+        let numbers = [("Modulus", n), ("Exponent", vec![7]), ("P", p.clone()), ("Q", p), ("D", d())];
+        let mut all: Vec<_> = numbers.into_iter().map(|(name, number)| (name, base64(&number))).collect();
+        for (at, name) in [(4, "DP"), (5, "DQ"), (6, "InverseQ")] {
+            all.insert(at, (name, base64(&[at as u8; 66])));
+        }
+        all
+    }
+
+    /// 7^-1 modulo 2^521 - 2 (python: pow(7, -1, 2**521 - 2)).
+    fn d() -> Vec<u8> {
+        const D: &str = "db6db6db6db6db6db6db6db6db6db6db6db6db6db6db6db6db6db6db6db6db6db6db6db6db6db6db6db6db6db6db6db6db6db6db6db6db6db6db6db6db6db6db6d";
+        (0..D.len()).step_by(2).map(|at| u8::from_str_radix(&D[at..at + 2], 16).unwrap()).collect()
+    }
+
+    fn xml() -> String {
+        let fields: Vec<String> = names().iter().map(|(name, value)| format!("<{name}>{value}</{name}>")).collect();
+        format!("<RSAKeyValue>{}</RSAKeyValue>", fields.concat())
+    }
+
+    fn json() -> String {
+        let fields: Vec<String> = names().iter().map(|(name, value)| format!("\"{name}\": \"{value}\"")).collect();
+        format!("{{\"Parameters\": {{{}}}}}", fields.join(", "))
+    }
+
+    fn inspect(text: &str) -> Vec<Material> {
+        let origin = Origin::file("x");
+        let mut out = Inspection::default();
+        for (at, _) in text.match_indices("InverseQ") {
+            let hit = Hit { anchor: INVERSE_Q, at };
+            let _ = RsaXml.inspect(Blob::whole(text.as_bytes(), &origin), hit, &mut out);
+        }
+        out.take()
+    }
+
+    #[test]
+    fn every_way_to_write_it_down() {
+        let mut wrapped = xml();
+        wrapped.insert_str(60, "\n  ");
+        let spaced = xml().replace("><", ">\n    <");
+        let attributes = xml().replace("<RSAKeyValue>", "<RSAKeyValue xmlns=\"http://www.w3.org/2000/09/xmldsig#\">");
+        for (what, text) in [
+            ("xml", xml()),
+            ("indented", spaced.clone()),
+            ("a line end in a number", wrapped),
+            ("attributes", attributes),
+            ("in a string of C#", format!("key = \"{}\";", spaced.replace('\n', "\\r\\n"))),
+            ("escaped for XML", xml().replace('<', "&lt;").replace('>', "&gt;")),
+            ("escaped for JSON", xml().replace('<', "\\u003c").replace('>', "\\u003e").replace('/', "\\/")),
+            ("json", json()),
+            ("json in json", json().replace('"', "\\\"")),
+        ] {
+            let found = inspect(&format!("before {text} behind"));
+            let [material] = found.as_slice() else { panic!("{what}: {found:?}") };
+            assert_eq!((material.kind, material.proof), (Kind::PrivateKey, Proof::Verified), "{what}");
+            assert!(material.span.start >= 7 && material.span.end <= 7 + text.len(), "{what}");
+        }
+    }
+
+    #[test]
+    fn keys_that_stand_together_are_apart() {
+        for text in [xml().repeat(2), [xml(), json()].join("\n"), [json(), json()].join(","), [json(), xml()].concat()]
+        {
+            assert_eq!(inspect(&text).len(), 2, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_whole_key_is_none() {
+        let whole = xml();
+        for name in ["Modulus", "Exponent", "P", "Q", "D", "InverseQ"] {
+            let value = names().into_iter().find(|(other, _)| *other == name).unwrap().1;
+            let without = whole.replace(&format!("<{name}>{value}</{name}>"), "");
+            assert!(inspect(&without).is_empty(), "without {name}");
+            let placeholder = whole.replace(&format!("<{name}>{value}"), &format!("<{name}>..."));
+            assert!(inspect(&placeholder).is_empty(), "{name} left out");
+            if name != "InverseQ" {
+                let other = whole.replace(&format!("<{name}>{value}"), &format!("<{name}>{}", base64(&[77; 66])));
+                assert!(inspect(&other).is_empty(), "another {name}");
+            }
+        }
+        for code in [
+            "parameters.InverseQ = Convert.FromBase64String(x);",
+            "InverseQ",
+            "<InverseQ></InverseQ>",
+            "InverseQ\":\"\"",
+        ] {
+            assert!(inspect(code).is_empty(), "{code}");
+        }
+    }
+}

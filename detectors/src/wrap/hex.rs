@@ -1,0 +1,268 @@
+//! Hexadecimal text of DER, of PEM and of keystores: `308204a4...`, `30 82 04 a4`, `30:82:04:a4`.
+//!
+//! What every private key in DER has in common is the INTEGER of its version behind the header of a SEQUENCE. That
+//! version is the anchor, in digits that know no case; the header before it has to be there. From the anchor pairs of
+//! digits are followed both ways, over blanks, colons, line breaks and the joints of string literals.
+
+use std::ops::ControlFlow;
+
+use scanner_core::blob::Blob;
+use scanner_core::budget::Budget;
+use scanner_core::error::Malformed;
+use scanner_core::seam::{About, Anchor, Entry, Hit, Unopenable, Unwrapper};
+use zeroize::Zeroizing;
+
+use super::hexdump;
+use crate::read::locate;
+
+/// Runs of hexadecimal pairs.
+#[derive(Debug)]
+pub(crate) struct Hex;
+
+static ABOUT: About = About {
+    id: "hex",
+    title: "hexadecimal text",
+    detects: "Runs of hexadecimal digits, plain or with blanks, colons, line breaks or quotes between the pairs, that hold \
+              DER keys, certificates, PKCS#12 or PEM. Files that begin with such a run may hold JKS, JCEKS, OpenSSH and \
+              OpenPGP keys as well.",
+    blind_to: "Runs of fewer than 40 bytes. In the middle of a file: encrypted PKCS#8, keystores and OpenPGP keys, PEM with \
+               blanks between the pairs. Pairs in reverse order.",
+    respond: "Hexadecimal digits hide nothing. Treat what is inside as if it lay there in the open.",
+    references: &["RFC 4648 section 8"],
+};
+
+/// INTEGER 0 to 15 as a version, plain, with blanks and with colons.
+const VERSION: Anchor = Anchor::anywhere(b"02010");
+/// The same with blanks: also the anchor of dumps.
+pub(super) const SPACED: Anchor = Anchor::anywhere(b"02 01 0");
+const COLONS: Anchor = Anchor::anywhere(b"02:01:0");
+/// `BEGI`, behind five dashes.
+const PEM: Anchor = Anchor::anywhere(b"42454749");
+
+/// Fewest bytes of a run. The smallest key, Ed25519 in PKCS#8, has 48.
+pub(super) const MIN_BYTES: usize = 40;
+
+/// Longest stretch between two pairs, in bytes: a line break, deep indentation, the joint of two literals.
+const MAX_GAP: usize = 120;
+
+impl Unwrapper for Hex {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn anchors(&self) -> &'static [Anchor] {
+        const ANCHORS: [Anchor; 23] = [
+            VERSION,
+            SPACED,
+            COLONS,
+            PEM,
+            // Whole files: DER, with and without what some tools write before it
+            Anchor::at_start(b"308"),
+            Anchor::at_start(b"30 8"),
+            Anchor::at_start(b"30:8"),
+            Anchor::at_start(b"0x308"),
+            Anchor::at_start(b"\\x308"),
+            // PEM
+            Anchor::at_start(b"2d2d2d2d2d"),
+            Anchor::at_start(b"2D2D2D2D2D"),
+            Anchor::at_start(b"2d 2d 2d 2d 2d"),
+            Anchor::at_start(b"2D 2D 2D 2D 2D"),
+            // JKS, JCEKS, "openssh"
+            Anchor::at_start(b"feedfeed"),
+            Anchor::at_start(b"FEEDFEED"),
+            Anchor::at_start(b"cececece"),
+            Anchor::at_start(b"CECECECE"),
+            Anchor::at_start(b"6f70656e737368"),
+            Anchor::at_start(b"6F70656E737368"),
+            // OpenPGP secret keys
+            Anchor::at_start(b"9458"),
+            Anchor::at_start(b"9486"),
+            Anchor::at_start(b"950"),
+            Anchor::at_start(b"c558"),
+        ];
+        &ANCHORS
+    }
+
+    fn open(
+        &self,
+        blob: Blob<'_>,
+        hit: Hit,
+        budget: &Budget,
+        each: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Unopenable> {
+        let bytes = blob.bytes;
+        let start = if hit.anchor.at_start {
+            if bytes.starts_with(b"0x") || bytes.starts_with(b"\\x") { 2 } else { 0 }
+        } else {
+            // The offsets of a dump are no bytes.
+            if !is_promising(bytes, hit) || hexdump::is_line(bytes, hit.at) {
+                return Err(Malformed::new("header before a version in hexadecimal", hit.at).into());
+            }
+            std::iter::successors(Some(hit.at), |&at| pair_before(bytes, at).map(|(start, _)| start))
+                .last()
+                .unwrap_or(hit.at)
+        };
+        let pairs = || {
+            let mut at = start;
+            std::iter::from_fn(move || {
+                let (value, end) = pair(bytes, at)?;
+                at = end;
+                Some((value, end))
+            })
+        };
+        let (count, end) = pairs().fold((0, start), |(count, _), (_, end)| (count + 1, end));
+        if count < MIN_BYTES {
+            return Err(Malformed::new("hexadecimal run", hit.at).into());
+        }
+        budget.take(count as u64)?;
+        let mut out = Zeroizing::new(Vec::with_capacity(count));
+        out.extend(pairs().map(|(value, _)| value));
+        let _ = each(Entry { bytes: &out, span: start..end });
+        Ok(())
+    }
+}
+
+/// Whether what stands before the anchor is what its meaning requires.
+fn is_promising(bytes: &[u8], hit: Hit) -> bool {
+    // As many as the longest header has, and as many as a PEM line has dashes.
+    let mut before = [0_u8; 5];
+    let mut at = hit.at;
+    for slot in before.iter_mut().rev() {
+        let Some((start, value)) = pair_before(bytes, at) else { break };
+        at = start;
+        *slot = value;
+    }
+    if hit.anchor == PEM { before == *b"-----" } else { locate::ends_in_header(&before) }
+}
+
+fn nibble(byte: u8) -> Option<u8> {
+    char::from(byte).to_digit(16).map(|value| value as u8)
+}
+
+pub(super) fn byte(high: u8, low: u8) -> Option<u8> {
+    Some(nibble(high)? << 4 | nibble(low)?)
+}
+
+const fn is_gap(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || matches!(byte, b':' | b'-' | b',' | b'"' | b'\'' | b'+' | b'\\' | b'.' | b'&' | b'_')
+}
+
+/// The value of the next pair and where it ends.
+fn pair(bytes: &[u8], at: usize) -> Option<(u8, usize)> {
+    let rest = bytes.get(at..)?;
+    let mut gap = 0;
+    while gap < MAX_GAP {
+        match rest.get(gap..)? {
+            [b'\\', b'n' | b'r', ..] => gap += 2,
+            // A record of Intel HEX: its first digits are no bytes.
+            [b'\n', b':', ..] => return None,
+            [byte, ..] if is_gap(*byte) => gap += 1,
+            _ => break,
+        }
+    }
+    match rest.get(gap..)? {
+        [high, low, ..] => Some((byte(*high, *low)?, at + gap + 2)),
+        _ => None,
+    }
+}
+
+/// Where the pair before `at` begins, and its value.
+fn pair_before(bytes: &[u8], at: usize) -> Option<(usize, u8)> {
+    let before = bytes.get(..at)?;
+    let mut end = at;
+    while at - end < MAX_GAP {
+        match before.get(..end)? {
+            [.., b'\\', b'n' | b'r'] => end -= 2,
+            [.., byte] if is_gap(*byte) => end -= 1,
+            _ => break,
+        }
+    }
+    match before.get(..end)? {
+        [.., high, low] => Some((end - 2, byte(*high, *low)?)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use scanner_core::blob::Origin;
+    use scanner_core::budget::Limits;
+
+    use super::*;
+
+    fn open(text: &str) -> Option<(Vec<u8>, std::ops::Range<usize>)> {
+        let origin = Origin::file("x");
+        let mut found = None;
+        for &anchor in Hex.anchors() {
+            for at in memchr::memmem::find_iter(text.as_bytes(), anchor.bytes).filter(|at| !anchor.at_start || *at == 0)
+            {
+                let budget = Budget::new(Limits::default());
+                let blob = Blob::whole(text.as_bytes(), &origin);
+                let _ = Hex.open(blob, Hit { anchor, at }, &budget, &mut |entry| {
+                    found.get_or_insert((entry.bytes.to_vec(), entry.span));
+                    ControlFlow::Continue(())
+                });
+            }
+        }
+        found
+    }
+
+    fn hex(bytes: &[u8], separator: &str) -> String {
+        bytes.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(separator)
+    }
+
+    #[test]
+    fn runs_are_followed_both_ways() {
+        let plain = [&[0x30, 0x2e, 2, 1, 0, 0x30, 5, 6][..], &[0xab; 50]].concat();
+        let lines: Vec<String> = plain.chunks(16).map(|line| hex(line, "")).collect();
+        for text in [
+            hex(&plain, ""),
+            hex(&plain, "").to_uppercase(),
+            hex(&plain, " "),
+            hex(&plain, ":"),
+            format!("key = \"{}\";", hex(&plain, "")),
+            format!("key = 0x{};", hex(&plain, "")),
+            format!("'{}'", lines.join("' +\n    '")),
+            format!("\"{}\"", lines.join("\\n")),
+            format!("key:\n    {}\nend", lines.join("\n    ")),
+            format!("key:\n    {}:\n    {}", hex(&plain[..16], ":"), hex(&plain[16..], ":")),
+            format!("x'{}'::bytea", hex(&plain, "")),
+        ] {
+            let (bytes, span) = open(&text).unwrap();
+            assert_eq!(bytes, plain, "{text}");
+            assert!(text[span.clone()].starts_with("30") && text[span].to_lowercase().ends_with("ab"), "{text}");
+        }
+    }
+
+    #[test]
+    fn pem_and_what_begins_a_file() {
+        let text = [&b"-----BEGIN X-----"[..], &[b'A'; 60]].concat();
+        for coded in [hex(&text, ""), hex(&text, "").to_uppercase(), format!("a: {}", hex(&text, "")), hex(&text, " ")]
+        {
+            assert_eq!(open(&coded).unwrap().0, text, "{coded}");
+        }
+        for start in
+            [&[0xfe, 0xed, 0xfe, 0xed][..], &[0xce; 4], b"openssh-key-v1", &[0x95, 3, 0x98], &[0x30, 0x82, 5, 0]]
+        {
+            let plain = [start, &[0x55; 60]].concat();
+            assert_eq!(open(&hex(&plain, "")).unwrap().0, plain);
+        }
+    }
+
+    #[test]
+    fn numbers_are_no_runs() {
+        let digits = "020100".repeat(40);
+        for text in [
+            "2002 01 05 2002 01 06 2002 01 07 2002 01 08 2002 01 09 2002 01 10 2002 01 11",
+            &format!("1{digits}"),
+            "302e020100 is how it begins",
+            &format!(
+                "00000000  {}\n00000010  {}\n",
+                hex(&[0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0, 0, 0, 0, 0, 0, 0], " "),
+                hex(&[1; 16], " ")
+            ),
+        ] {
+            assert_eq!(open(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! Dumps: `xxd`, `hexdump -C`, `hexdump`, `od -t x1`. Offset, bytes, perhaps a column of text.
+//!
+//! Known by a first line at offset zero, or by the version of a key among spaced pairs (the anchor of `hex.rs`). Two
+//! lines have to agree: the offset grows by what the first one holds. That offset also says how many bytes of a line are
+//! bytes and where its text begins, and what a `*` leaves out.
+
+use std::ops::{ControlFlow, Range};
+
+use scanner_core::blob::Blob;
+use scanner_core::budget::Budget;
+use scanner_core::error::Malformed;
+use scanner_core::seam::{About, Anchor, Entry, Hit, Unopenable, Unwrapper};
+use zeroize::Zeroizing;
+
+use super::hex;
+
+/// Dumps of bytes with offsets.
+#[derive(Debug)]
+pub(crate) struct Hexdump;
+
+static ABOUT: About = About {
+    id: "hexdump",
+    title: "dump of bytes",
+    detects: "Dumps as xxd, hexdump, hexdump -C and od -t x1 write them, with offsets and a column of text: whole files, and \
+              in documents and logs those with spaced pairs that show a DER key.",
+    blind_to: "In the middle of a file: dumps in words of two bytes or more (xxd without -g1, hexdump without -C), and of \
+               anything but DER keys. Dumps of fewer than 40 bytes.",
+    respond: "Treat what is inside as if it lay there in the open.",
+    references: &["xxd(1)", "hexdump(1)", "od(1)"],
+};
+
+/// Most bytes of a line. `xxd -c` goes to 256, but nobody does.
+const MAX_WIDTH: usize = 64;
+
+/// Longest line looked at, in bytes: 64 pairs, their text, an offset.
+const MAX_LINE: usize = 400;
+
+/// Most bytes that one `*` may stand for.
+const MAX_FILL: u64 = 16 << 20;
+
+/// One line of a dump.
+struct Line {
+    /// The offset read as hexadecimal and, if it can be, as octal.
+    offsets: (u64, Option<u64>),
+    data: Zeroizing<Vec<u8>>,
+}
+
+impl Unwrapper for Hexdump {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn anchors(&self) -> &'static [Anchor] {
+        const ANCHORS: [Anchor; 6] = [
+            hex::SPACED,
+            Anchor::at_start(b"00000000: "),
+            Anchor::at_start(b"00000000  "),
+            Anchor::at_start(b"0000000 "),
+            Anchor::at_start(b"000000 "),
+            Anchor::at_start(b"0000: "),
+        ];
+        &ANCHORS
+    }
+
+    fn open(
+        &self,
+        blob: Blob<'_>,
+        hit: Hit,
+        budget: &Budget,
+        each: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Unopenable> {
+        let bytes = blob.bytes;
+        if !is_line(bytes, hit.at) {
+            return Err(Malformed::new("line of a dump", hit.at).into());
+        }
+        let mut start = line_at(bytes, hit.at).start;
+        while let Some(before) = start.checked_sub(1).map(|end| line_at(bytes, end)) {
+            let text = bytes.get(before.clone()).unwrap_or_default();
+            if parse(text).is_none() && !is_star(text) {
+                break;
+            }
+            start = before.start;
+        }
+        let mut out = Zeroizing::new(Vec::new());
+        let mut at = start;
+        let mut end = start;
+        let mut last: Option<Line> = None;
+        let mut star = false;
+        while at < bytes.len() {
+            let range = line_at(bytes, at);
+            let text = bytes.get(range.clone()).unwrap_or_default();
+            at = range.end + 1;
+            if is_star(text) {
+                star = true;
+                continue;
+            }
+            let Some(line) = parse(text) else { break };
+            if let Some(before) = last.take() {
+                push(&mut out, &before, &line, std::mem::take(&mut star), budget)?;
+            }
+            last = Some(line);
+            end = range.end;
+        }
+        if let Some(line) = last {
+            extend(&mut out, &line.data, budget)?;
+        }
+        if out.len() < hex::MIN_BYTES {
+            return Err(Malformed::new("dump", hit.at).into());
+        }
+        let _ = each(Entry { bytes: &out, span: start..end });
+        Ok(())
+    }
+}
+
+/// Whether the line that `at` lies in and a neighbour of it are lines of one dump.
+pub(super) fn is_line(bytes: &[u8], at: usize) -> bool {
+    let range = line_at(bytes, at);
+    let read = |range: Range<usize>| parse(bytes.get(range).unwrap_or_default());
+    let Some(line) = read(range.clone()) else { return false };
+    let behind = (range.end < bytes.len()).then(|| read(line_at(bytes, range.end + 1))).flatten();
+    let before = range.start.checked_sub(1).and_then(|end| read(line_at(bytes, end)));
+    behind.is_some_and(|behind| width(&line, &behind).is_some())
+        || before.is_some_and(|before| width(&before, &line).is_some())
+}
+
+/// Adds a line's bytes, and those that a `*` behind it stands for.
+fn push(out: &mut Zeroizing<Vec<u8>>, line: &Line, next: &Line, star: bool, budget: &Budget) -> Result<(), Unopenable> {
+    let width = width(line, next).unwrap_or(line.data.len());
+    let data = line.data.get(..width).unwrap_or(&line.data);
+    extend(out, data, budget)?;
+    let gap = next.offsets.0.checked_sub(line.offsets.0).filter(|gap| star && *gap <= MAX_FILL && width > 0);
+    for _ in 1..gap.map_or(1, |gap| gap as usize / width) {
+        extend(out, data, budget)?;
+    }
+    Ok(())
+}
+
+/// Grows by doubling into a new buffer, so that the old one is wiped.
+fn extend(out: &mut Zeroizing<Vec<u8>>, data: &[u8], budget: &Budget) -> Result<(), Unopenable> {
+    budget.take(data.len() as u64)?;
+    if out.capacity() - out.len() < data.len() {
+        let mut grown = Zeroizing::new(Vec::with_capacity((out.capacity() * 2).max(4096)));
+        grown.extend_from_slice(out);
+        *out = grown;
+    }
+    out.extend_from_slice(data);
+    Ok(())
+}
+
+/// How many bytes a line holds, given the one behind it.
+fn width(line: &Line, next: &Line) -> Option<usize> {
+    let grows = |from: u64, to: u64| {
+        let by = usize::try_from(to.checked_sub(from)?).ok()?;
+        (1..=line.data.len()).contains(&by).then_some(by)
+    };
+    let octal = line.offsets.1.zip(next.offsets.1).and_then(|(from, to)| grows(from, to));
+    grows(line.offsets.0, next.offsets.0).or(octal)
+}
+
+/// The line that `at` lies in, without its break.
+fn line_at(bytes: &[u8], at: usize) -> Range<usize> {
+    let from = at.saturating_sub(MAX_LINE);
+    let before = bytes.get(from..at).unwrap_or_default();
+    let start = memchr::memrchr(b'\n', before).map_or(from, |found| from + found + 1);
+    let behind = bytes.get(at..bytes.len().min(at + MAX_LINE)).unwrap_or_default();
+    start..at + memchr::memchr(b'\n', behind).unwrap_or(behind.len())
+}
+
+fn is_star(line: &[u8]) -> bool {
+    line.trim_ascii() == b"*"
+}
+
+/// Reads a line: comment signs, offset, bytes. What stands behind them is not looked at.
+fn parse(line: &[u8]) -> Option<Line> {
+    let signs =
+        line.iter().take(16).take_while(|b| matches!(b, b' ' | b'\t' | b'#' | b'/' | b'*' | b'>' | b';')).count();
+    let rest = line.get(signs..)?;
+    let rest = rest.strip_prefix(b"0x").unwrap_or(rest);
+    let digits = rest.iter().take(17).take_while(|b| b.is_ascii_hexdigit()).count();
+    let (offset, mut rest) = rest.split_at_checked(digits).filter(|_| (4..=16).contains(&digits))?;
+    let offset = str::from_utf8(offset).ok()?;
+    let colon = rest.starts_with(b":");
+    if colon || rest.starts_with(b"|") {
+        rest = rest.get(1..)?;
+    }
+    if !matches!(rest.first(), Some(b' ' | b'\t')) {
+        return None;
+    }
+    let mut data = Zeroizing::new(Vec::with_capacity(MAX_WIDTH));
+    let mut words = true;
+    while data.len() < MAX_WIDTH {
+        let blanks = rest.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+        // Half a line, as hexdump -C sets it off, or the column of text.
+        if blanks > 1 && !matches!(data.len(), 0 | 8 | 16) {
+            break;
+        }
+        let token = rest.get(blanks..)?;
+        let token = token.strip_prefix(b"- ").unwrap_or(token);
+        let digits = token.iter().take_while(|b| b.is_ascii_hexdigit()).count();
+        let ends = matches!(token.get(digits), None | Some(b' ' | b'\t' | b'\r' | b'-'));
+        if !matches!(digits, 2 | 4 | 6 | 8 | 10 | 12 | 14 | 16 | 32) || !ends || data.len() + digits / 2 > MAX_WIDTH {
+            break;
+        }
+        words &= digits == 4;
+        for pair in token.get(..digits)?.chunks(2) {
+            let [high, low] = pair else { return None };
+            data.push(hex::byte(*high, *low)?);
+        }
+        rest = token.get(digits..)?;
+    }
+    // hexdump without options and od -x print words in the order of a little-endian machine.
+    if words && !colon && offset.len() == 7 {
+        data.chunks_exact_mut(2).for_each(<[u8]>::reverse);
+    }
+    let offsets = (u64::from_str_radix(offset, 16).ok()?, u64::from_str_radix(offset, 8).ok());
+    (!data.is_empty()).then_some(Line { offsets, data })
+}
+
+#[cfg(test)]
+mod tests {
+    use scanner_core::blob::Origin;
+    use scanner_core::budget::Limits;
+
+    use super::*;
+
+    fn open(text: &str) -> Option<Vec<u8>> {
+        let origin = Origin::file("x");
+        let mut found = None;
+        for &anchor in Hexdump.anchors() {
+            for at in memchr::memmem::find_iter(text.as_bytes(), anchor.bytes).filter(|at| !anchor.at_start || *at == 0)
+            {
+                let budget = Budget::new(Limits::default());
+                let _ =
+                    Hexdump.open(Blob::whole(text.as_bytes(), &origin), Hit { anchor, at }, &budget, &mut |entry| {
+                        found = Some(entry.bytes.to_vec());
+                        ControlFlow::Continue(())
+                    });
+            }
+        }
+        found
+    }
+
+    fn dump(bytes: &[u8], line: impl Fn(usize, &[u8]) -> String) -> String {
+        bytes.chunks(16).enumerate().map(|(i, chunk)| line(i * 16, chunk) + "\n").collect()
+    }
+
+    fn spaced(bytes: &[u8]) -> String {
+        bytes.iter().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(" ")
+    }
+
+    fn words(bytes: &[u8], swap: bool) -> String {
+        let word =
+            |w: &[u8]| if swap { format!("{:02x}{:02x}", w[1], w[0]) } else { format!("{:02x}{:02x}", w[0], w[1]) };
+        bytes.chunks(2).map(word).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn every_tool_is_read() {
+        let plain: Vec<u8> = [0x30, 0x4e, 2, 1, 0, 0x30, 5, 6].into_iter().chain(0x20..0x60).collect();
+        for (name, text) in [
+            ("xxd", dump(&plain, |at, b| format!("{at:08x}: {:<39}  fade0123", words(b, false)))),
+            ("xxd -g1", dump(&plain, |at, b| format!("{at:08x}: {:<47}  01 23", spaced(b)))),
+            ("hexdump -C", dump(&plain, |at, b| format!("{at:08x}  {}  {}  |0..|", spaced(&b[..8]), spaced(&b[8..])))),
+            ("hexdump", dump(&plain, |at, b| format!("{at:07x} {}", words(b, true)))),
+            ("od -t x1", dump(&plain, |at, b| format!("{at:07o} {}", spaced(b)))),
+            (
+                "in a text",
+                "Then:\n\n".to_owned()
+                    + &dump(&plain, |at, b| format!("  {:04x}  {}   text", at + 64, spaced(b)))
+                    + "\nDone.\n",
+            ),
+            ("in a comment", "x\n".to_owned() + &dump(&plain, |at, b| format!("# {at:08x}: {}", spaced(b)))),
+        ] {
+            // hexdump -C of the last line needs its own halves.
+            let padded = [&plain[..], &[0; 8]].concat();
+            let text = if name == "hexdump -C" {
+                dump(&padded, |at, b| format!("{at:08x}  {}  {}  |0..|", spaced(&b[..8]), spaced(&b[8..])))
+            } else {
+                text
+            };
+            assert!(open(&text).unwrap().starts_with(&plain), "{name}\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_star_is_filled() {
+        let text = "00000000  01 02 03 04\n00000004  ff ff ff ff\n*\n00000028  05 06 07 08\n0000002c\n";
+        let bytes = open(text).unwrap();
+        assert_eq!(
+            (bytes.len(), &bytes[4..6], &bytes[36..]),
+            (44, &[0xff; 2][..], &[0xff, 0xff, 0xff, 0xff, 5, 6, 7, 8][..])
+        );
+    }
+
+    #[test]
+    fn other_lines_are_no_dump() {
+        for text in [
+            "00000000  30 82\n",
+            "0000000 commits\n0000010 more\n",
+            "00000000: 3082 04a4\n00000000: 0201 0002\n",
+            "deadbeef 02 01 00 30\ncafebabe 02 01 00 30\n",
+        ] {
+            assert_eq!(open(text), None, "{text}");
+        }
+    }
+}

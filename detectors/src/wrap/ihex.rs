@@ -1,0 +1,202 @@
+//! Firmware as text: Intel HEX and Motorola S-records.
+//!
+//! Every record has a checksum, so nothing else is taken for one. Records whose addresses follow on each other become
+//! one blob: a key in flash memory is found as in the flash itself. A damaged record ends its blob.
+
+use std::ops::ControlFlow;
+
+use scanner_core::blob::Blob;
+use scanner_core::budget::Budget;
+use scanner_core::error::Malformed;
+use scanner_core::seam::{About, Anchor, Entry, Hit, Unopenable, Unwrapper};
+use zeroize::Zeroizing;
+
+use super::hex;
+
+/// Files of Intel HEX or S-records.
+#[derive(Debug)]
+pub(crate) struct Ihex;
+
+static ABOUT: About = About {
+    id: "ihex",
+    title: "Intel HEX, S-records",
+    detects: "Files that begin with a record of Intel HEX (`:10...`) or a Motorola S-record (`S0...`) whose checksum is right. \
+              Data at addresses that follow on each other is looked at as one file.",
+    blind_to: "Records that do not begin a file. Records that are not in the order of their addresses are not joined. Of \
+               files that are read in windows (above 5 MiB), the first.",
+    respond: "Whoever has the firmware has the key: treat it as published, and replace it in every device that trusts it.",
+    references: &["Intel Hexadecimal Object File Format Specification, revision A", "srec(5)"],
+};
+
+/// One record.
+enum Record<'a> {
+    /// Bytes for an address (of Intel HEX: its low 16 bits).
+    Data(u64, &'a [u8]),
+    /// The high part of the addresses that follow.
+    Base(u64),
+    /// Anything else.
+    Other,
+}
+
+impl Unwrapper for Ihex {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn anchors(&self) -> &'static [Anchor] {
+        const ANCHORS: [Anchor; 9] = [
+            Anchor::at_start(b":0"),
+            Anchor::at_start(b":1"),
+            Anchor::at_start(b":2"),
+            Anchor::at_start(b":4"),
+            Anchor::at_start(b":F"),
+            Anchor::at_start(b"S0"),
+            Anchor::at_start(b"S1"),
+            Anchor::at_start(b"S2"),
+            Anchor::at_start(b"S3"),
+        ];
+        &ANCHORS
+    }
+
+    fn open(
+        &self,
+        blob: Blob<'_>,
+        hit: Hit,
+        budget: &Budget,
+        each: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Unopenable> {
+        let mut buffer = Zeroizing::new([0_u8; 256]);
+        let first = blob.bytes.split(|&b| b == b'\n').next().unwrap_or_default();
+        if record(first, &mut buffer).is_none() {
+            return Err(Malformed::new("record with its checksum", hit.at).into());
+        }
+        // Two digits a byte, so this is never outgrown.
+        budget.take(blob.bytes.len() as u64 / 2)?;
+        let mut data = Zeroizing::new(Vec::with_capacity(blob.bytes.len() / 2));
+        let (mut base, mut next, mut start, mut at) = (0_u64, None, 0, 0);
+        for line in blob.bytes.split(|&b| b == b'\n') {
+            let (from, end) = (at, at + line.len());
+            at = end + 1;
+            let read = record(line, &mut buffer);
+            let address = match read {
+                Some(Record::Data(low, _)) => Some(base.wrapping_add(low)),
+                _ => None,
+            };
+            let goes_on =
+                matches!(read, Some(Record::Base(_) | Record::Other)) || (address.is_some() && address == next);
+            if !goes_on {
+                if data.len() >= hex::MIN_BYTES && each(Entry { bytes: &data, span: start..from }).is_break() {
+                    return Ok(());
+                }
+                data.clear();
+                next = None;
+                start = from;
+            }
+            match read {
+                Some(Record::Data(_, bytes)) => {
+                    data.extend_from_slice(bytes);
+                    next = address.map(|address| address.wrapping_add(bytes.len() as u64));
+                }
+                Some(Record::Base(new)) => base = new,
+                Some(Record::Other) | None => {}
+            }
+        }
+        if data.len() >= hex::MIN_BYTES {
+            let _ = each(Entry { bytes: &data, span: start..blob.bytes.len() });
+        }
+        Ok(())
+    }
+}
+
+/// Reads one record. `None` if it is none, or its checksum is wrong.
+fn record<'a>(line: &[u8], buffer: &'a mut Zeroizing<[u8; 256]>) -> Option<Record<'a>> {
+    let line = line.trim_ascii_end();
+    let (kind, digits) = match line {
+        [b':', digits @ ..] => (None, digits),
+        [b'S', kind @ b'0'..=b'9', digits @ ..] => (Some(*kind), digits),
+        _ => return None,
+    };
+    let len = digits.len() / 2;
+    let bytes = buffer.get_mut(..len).filter(|_| digits.len().is_multiple_of(2))?;
+    for (slot, pair) in bytes.iter_mut().zip(digits.chunks(2)) {
+        let [high, low] = pair else { return None };
+        *slot = hex::byte(*high, *low)?;
+    }
+    let sum = bytes.iter().fold(0_u8, |sum, b| sum.wrapping_add(*b));
+    let number = |bytes: &[u8]| bytes.iter().fold(0_u64, |n, b| n << 8 | u64::from(*b));
+    match (kind, &*bytes) {
+        // Length, address, type, data, checksum: all of it sums up to nothing.
+        (None, [count, high, low, kind, data @ .., _]) if sum == 0 && usize::from(*count) == data.len() => {
+            Some(match kind {
+                0 => Record::Data(number(&[*high, *low]), data),
+                2 => Record::Base(number(data) << 4),
+                4 => Record::Base(number(data) << 16),
+                _ => Record::Other,
+            })
+        }
+        // Length of what follows, address, data, checksum: the ones' complement of the sum.
+        (Some(kind), [count, rest @ .., _]) if sum == 0xff && usize::from(*count) == rest.len() + 1 => {
+            let width = match kind {
+                b'1' => 2,
+                b'2' => 3,
+                b'3' => 4,
+                _ => return Some(Record::Other),
+            };
+            let (address, data) = rest.split_at_checked(width)?;
+            Some(Record::Data(number(address), data))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use scanner_core::blob::Origin;
+    use scanner_core::budget::Limits;
+
+    use super::*;
+
+    fn open(text: &str) -> Vec<Vec<u8>> {
+        let origin = Origin::file("x");
+        let mut found = Vec::new();
+        let hit = Hit { anchor: Anchor::at_start(b":1"), at: 0 };
+        let _ = Ihex.open(Blob::whole(text.as_bytes(), &origin), hit, &Budget::new(Limits::default()), &mut |entry| {
+            found.push(entry.bytes.to_vec());
+            ControlFlow::Continue(())
+        });
+        found
+    }
+
+    /// A record of Intel HEX.
+    fn intel(kind: u8, address: u16, data: &[u8]) -> String {
+        let mut bytes = vec![data.len() as u8];
+        bytes.extend(address.to_be_bytes());
+        bytes.push(kind);
+        bytes.extend(data);
+        bytes.push(bytes.iter().fold(0_u8, |sum, b| sum.wrapping_sub(*b)));
+        bytes.iter().fold(":".to_owned(), |text, b| text + &format!("{b:02X}")) + "\r\n"
+    }
+
+    #[test]
+    fn records_become_memory() {
+        // The example of the specification, twice as long, and objcopy -O srec of a line of text.
+        let text = ":10010000214601360121470136007EFE09D2190140\r\n:100110002146017E17C20001FF5F16002148011928\r\n";
+        let memory = open(&(text.to_owned() + &intel(0, 0x120, &[7; 16]) + ":00000001FF\r\n"));
+        assert_eq!((memory.len(), memory[0].len(), memory[0][15], memory[0][16]), (1, 48, 0x01, 0x21));
+        let line = "S11F00007C0802A6900100049421FFF07C6C1B787C8C23783C6000003863000026\n";
+        let next = "S113001C00000000000000000000000000000000D0\n";
+        let memory = open(&format!("S00F000068656C6C6F202020202000003C\n{line}{next}S9030000FC\n"));
+        assert_eq!((memory.len(), memory[0].len(), &memory[0][..4]), (1, 44, &[0x7c, 8, 2, 0xa6][..]));
+    }
+
+    #[test]
+    fn gaps_and_damage_part_it() {
+        let (a, b) = ([1; 48], [2; 48]);
+        assert_eq!(open(&(intel(0, 0, &a) + &intel(0, 0x1000, &b))), [a, b]);
+        let joined = intel(4, 0, &[0, 1]) + &intel(0, 0, &a) + &intel(0, 48, &b);
+        assert_eq!(open(&joined), [[a, b].concat()]);
+        assert_eq!(open(&intel(0, 0, &a).replacen("01", "02", 1)), Vec::<Vec<u8>>::new());
+        assert_eq!(open(&(intel(0, 0, &a) + ":02003000030400\n" + &intel(0, 50, &b))), [a, b]);
+        assert_eq!(open(&(intel(0, 0, &a) + &intel(0, 1000, &[3; 8]))), [a]);
+    }
+}
