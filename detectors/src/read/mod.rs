@@ -26,9 +26,6 @@ pub(crate) mod private;
 pub(crate) mod proof;
 pub(crate) mod public;
 pub(crate) mod putty;
-pub(crate) mod ssh;
-pub(crate) mod ssh1;
-pub(crate) mod ssh2_com;
 pub(crate) mod ssh1;
 pub(crate) mod ssh2_com;
 pub(crate) mod pvk;
@@ -38,7 +35,6 @@ pub(crate) mod text;
 pub(crate) mod unit;
 pub(crate) mod weierstrass;
 pub(crate) mod x509;
-
 pub(crate) mod nss;
 pub(crate) mod pkcs11;
 pub(crate) mod sqlite;

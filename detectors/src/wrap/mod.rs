@@ -27,7 +27,6 @@ pub(crate) mod squashfs;
 pub(crate) mod tar;
 pub(crate) mod uboot;
 pub(crate) mod array;
-pub(crate) mod base64;
 pub(crate) mod escape;
 pub(crate) mod hex;
 pub(crate) mod hexdump;
