@@ -8,5 +8,6 @@ mod open;
 mod radius;
 mod scenarios;
 mod secrets;
+mod sqlite;
 mod tidy;
 mod usage_docs;

@@ -26,6 +26,11 @@ pub(crate) mod text_dump;
 pub(crate) mod vbprivk;
 pub(crate) mod x509;
 
+pub(crate) mod keybox;
+pub(crate) mod keychain;
+pub(crate) mod nss;
+pub(crate) mod softhsm;
+pub(crate) mod tpm2;
 // WINJAVA
 pub(crate) mod bcfks;
 pub(crate) mod bks;

@@ -33,6 +33,7 @@ pub(super) fn read<'a>(format: &str, bytes: &'a [u8]) -> Option<Box<dyn Lock + '
         "legacy_pem" => super::legacy_pem::Key::read(bytes).map(boxed),
         "openpgp" => super::openpgp::Ring::read(bytes).map(boxed),
         "openssh" => super::openssh::Key::read(bytes).map(boxed),
+        "nss" => super::nss::read(bytes),
         "fastlane_match" => super::fastlane_match::Key::read(bytes).map(boxed),
         "ssh1" => super::ssh1::Key::read(bytes).map(boxed),
         "ssh2_com" => super::ssh2_com::Key::read(bytes).map(boxed),

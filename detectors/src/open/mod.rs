@@ -15,6 +15,7 @@ mod kdf;
 mod legacy_pem;
 mod lock;
 mod near;
+mod nss;
 mod openpgp;
 mod openssh;
 mod pbe;

@@ -35,3 +35,7 @@ pub(crate) mod text;
 pub(crate) mod unit;
 pub(crate) mod weierstrass;
 pub(crate) mod x509;
+
+pub(crate) mod nss;
+pub(crate) mod pkcs11;
+pub(crate) mod sqlite;

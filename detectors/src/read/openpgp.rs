@@ -188,6 +188,27 @@ pub(crate) fn secret_key(body: &[u8]) -> Result<SecretKey, Malformed> {
     Ok(key)
 }
 
+/// A public key packet that was read.
+#[derive(Debug)]
+pub(crate) struct PublicOnly {
+    /// Lower-case hex.
+    pub(crate) fingerprint: String,
+    /// `None` for ElGamal and curves without a SubjectPublicKeyInfo.
+    pub(crate) public: Option<PublicHalf>,
+    /// SHA-256 of the packet's body, a name for keys without any other.
+    pub(crate) digest: [u8; 32],
+}
+
+/// Reads the body of a public key packet (RFC 9580 5.5.2), to its end.
+pub(crate) fn public_key(body: &[u8]) -> Result<PublicOnly, Malformed> {
+    let Parts { version, numbers, public, secret, .. } = parts(body)?;
+    if !secret.is_empty() {
+        return Err(Malformed::new("bytes behind a public key", public.len()));
+    }
+    let fingerprint = fingerprint(version, public, &numbers);
+    Ok(PublicOnly { fingerprint, public: half(&numbers), digest: Sha256::digest(public).into() })
+}
+
 fn mpi<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], Malformed> {
     let bits = usize::from(cursor.u16("MPI length")?);
     cursor.take(bits.div_ceil(8), "MPI")

@@ -9,7 +9,6 @@ use scanner_core::seam::Unopened;
 pub(crate) const UNOPENED: &[Unopened] = &[
     Unopened { id: "git_pack", at: 0, magic: b"PACK\0\0\0\x02" },
     Unopened { id: "rar", at: 0, magic: b"Rar!\x1a\x07" },
-    Unopened { id: "sqlite", at: 0, magic: b"SQLite format 3\0" },
     // Other byte order, other vendors' versions.
     Unopened { id: "squashfs_other", at: 0, magic: b"sqsh" },
     Unopened { id: "squashfs_other", at: 0, magic: b"shsq" },

@@ -1,0 +1,171 @@
+//! Keys as PKCS#11 has them (OASIS PKCS#11 v3.1): attributes by number, whatever a token stores them in.
+
+use scanner_core::material::PublicHalf;
+use zeroize::Zeroizing;
+
+use super::ber::{OCTET_STRING, OID, Reader};
+use super::curves;
+use super::proof;
+use super::public::{self, Domain, PublicKey, Raw};
+
+/// CKA_CLASS and its values.
+pub(crate) const CLASS: u32 = 0x000;
+pub(crate) const CERTIFICATE: u64 = 1;
+pub(crate) const PUBLIC_KEY: u64 = 2;
+pub(crate) const PRIVATE_KEY: u64 = 3;
+pub(crate) const SECRET_KEY: u64 = 4;
+/// CKA_LABEL, CKA_VALUE, CKA_KEY_TYPE, CKA_ID.
+pub(crate) const LABEL: u32 = 0x003;
+pub(crate) const VALUE: u32 = 0x011;
+pub(crate) const KEY_TYPE: u32 = 0x100;
+pub(crate) const ID: u32 = 0x102;
+/// CKA_MODULUS, CKA_PUBLIC_EXPONENT, CKA_PRIVATE_EXPONENT, CKA_PRIME_1, CKA_PRIME_2.
+pub(crate) const MODULUS: u32 = 0x120;
+pub(crate) const PUBLIC_EXPONENT: u32 = 0x122;
+pub(crate) const PRIVATE_EXPONENT: u32 = 0x123;
+pub(crate) const PRIME_1: u32 = 0x124;
+pub(crate) const PRIME_2: u32 = 0x125;
+/// CKA_PRIME, CKA_SUBPRIME, CKA_BASE.
+pub(crate) const PRIME: u32 = 0x130;
+pub(crate) const SUBPRIME: u32 = 0x131;
+pub(crate) const BASE: u32 = 0x132;
+/// CKA_EC_PARAMS, CKA_EC_POINT.
+pub(crate) const EC_PARAMS: u32 = 0x180;
+const EC_POINT: u32 = 0x181;
+/// CKA_NSS_DB (nss/lib/util/pkcs11n.h): the public value, which NSS keeps with a private key.
+pub(crate) const NSS_DB: u32 = 0xd5a0_db00;
+
+/// CKK_RSA, CKK_DSA, CKK_EC, CKK_EC_EDWARDS, CKK_EC_MONTGOMERY.
+const RSA: u64 = 0;
+const DSA: u64 = 1;
+const EC: u64 = 3;
+const EDWARDS: u64 = 0x40;
+const MONTGOMERY: u64 = 0x41;
+
+/// Curve25519 for signatures and for key agreement as GnuPG and NSS call it: 1.3.6.1.4.1.11591.15.1 and
+/// 1.3.6.1.4.1.3029.1.5.1.
+const OID_ED25519: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x0f, 0x01];
+const OID_CURVE25519: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0x97, 0x55, 0x01, 0x05, 0x01];
+
+/// Attributes of one object. Values may be private numbers, so they are wiped.
+#[derive(Default)]
+pub(crate) struct Attributes(Vec<(u32, Zeroizing<Vec<u8>>)>);
+
+impl Attributes {
+    pub(crate) fn push(&mut self, number: u32, value: Zeroizing<Vec<u8>>) {
+        self.0.push((number, value));
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Every value that is there, with its number.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        self.0.iter().map(|(number, value)| (*number, value.as_slice()))
+    }
+
+    /// A value that is there and not empty.
+    pub(crate) fn get(&self, number: u32) -> Option<&[u8]> {
+        self.0.iter().find(|(n, _)| *n == number).map(|(_, value)| value.as_slice()).filter(|value| !value.is_empty())
+    }
+
+    /// A value that is a number: big-endian, of whatever length.
+    pub(crate) fn number(&self, number: u32) -> Option<u64> {
+        let digits = self.get(number).filter(|digits| digits.len() <= 8)?;
+        Some(digits.iter().fold(0, |n, &digit| n << 8 | u64::from(digit)))
+    }
+
+    /// The public half of a public key, or of a private key that shows it.
+    pub(crate) fn public(&self) -> Option<PublicHalf> {
+        match self.number(KEY_TYPE)? {
+            RSA => {
+                let (n, e) = (self.get(MODULUS)?, self.get(PUBLIC_EXPONENT)?);
+                let fine = public::bits(n) >= 256 && n.last().is_some_and(|digit| digit & 1 == 1);
+                fine.then(|| public::half(&PublicKey::Rsa { n, e }))
+            }
+            DSA => {
+                let value = self.get(VALUE).filter(|_| self.number(CLASS) == Some(PUBLIC_KEY));
+                let y = self.get(NSS_DB).or(value)?;
+                self.dsa(y)
+            }
+            EC | EDWARDS | MONTGOMERY => {
+                let point = self.get(NSS_DB).or_else(|| self.get(EC_POINT))?;
+                self.on_curve(point).or_else(|| {
+                    // CKA_EC_POINT is wrapped in an OCTET STRING.
+                    let wrapped = Reader::new(point).value(OCTET_STRING, "CKA_EC_POINT").ok()?;
+                    if wrapped.raw.len() == point.len() { self.on_curve(wrapped.content) } else { None }
+                })
+            }
+            _ => None,
+        }
+    }
+
+    fn dsa(&self, y: &[u8]) -> Option<PublicHalf> {
+        let (p, q, g) = (self.get(PRIME)?, self.get(SUBPRIME)?, self.get(BASE)?);
+        Some(public::half(&PublicKey::Dsa { p, q, g, y }))
+    }
+
+    /// The key with this public value, if it can be one of the curve.
+    fn on_curve(&self, point: &[u8]) -> Option<PublicHalf> {
+        if let Some(kind) = self.raw() {
+            return (point.len() == kind.len()).then(|| public::half(&PublicKey::Raw { kind, bytes: point }));
+        }
+        let domain = public::domain(&mut Reader::new(self.get(EC_PARAMS)?)).ok()?;
+        if let Domain::Named(curve) = domain {
+            curve.decompress(point)?;
+        }
+        matches!(point.first(), Some(2..=4)).then(|| public::half(&PublicKey::Ec { domain, point }))
+    }
+
+    /// Which key of bare bytes it is: by OID, or by name as SoftHSM writes it.
+    fn raw(&self) -> Option<Raw> {
+        let parameters = Reader::new(self.get(EC_PARAMS)?).any().ok()?;
+        match parameters.content {
+            OID_ED25519 | b"edwards25519" => Some(Raw::Ed25519),
+            OID_CURVE25519 | b"curve25519" => Some(Raw::X25519),
+            b"edwards448" => Some(Raw::Ed448),
+            b"curve448" => Some(Raw::X448),
+            oid if parameters.tag == OID => Raw::from_oid(oid),
+            _ => None,
+        }
+    }
+
+    /// The public half of a private key in clear, derived from its private numbers, and whether they fit together.
+    pub(crate) fn private(&self) -> Option<(PublicHalf, bool)> {
+        let shown = self.public();
+        match self.number(KEY_TYPE)? {
+            RSA => {
+                let (n, e, d) = (self.get(MODULUS)?, self.get(PUBLIC_EXPONENT)?, self.get(PRIVATE_EXPONENT)?);
+                let fits = match (self.get(PRIME_1), self.get(PRIME_2)) {
+                    (Some(p), Some(q)) => proof::rsa_fits(n, e, d, &[p, q]),
+                    _ => false,
+                };
+                shown.map(|public| (public, fits))
+            }
+            DSA => {
+                let y = proof::dsa_public(self.get(PRIME)?, self.get(BASE)?, self.get(VALUE)?)?;
+                Some(compared(self.dsa(&y)?, shown.as_ref()))
+            }
+            EC | EDWARDS | MONTGOMERY => {
+                let value = self.get(VALUE)?;
+                let derived = if let Some(kind) = self.raw() {
+                    public::half(&PublicKey::Raw { kind, bytes: &proof::raw_public(kind, value)? })
+                } else {
+                    let oid = Reader::new(self.get(EC_PARAMS)?).value(OID, "CKA_EC_PARAMS").ok()?.content;
+                    let curve = curves::by_oid(oid)?;
+                    let point = curve.public_point(value)?;
+                    public::half(&PublicKey::Ec { domain: Domain::Named(curve), point: &point })
+                };
+                Some(compared(derived, shown.as_ref()))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A public half that was computed, and whether it is the one that stands there.
+fn compared(derived: PublicHalf, shown: Option<&PublicHalf>) -> (PublicHalf, bool) {
+    let fits = shown.is_some_and(|shown| shown.id.key_only == derived.id.key_only);
+    (derived, fits)
+}
