@@ -26,6 +26,10 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &format::x509::X509,
     &format::spki::Spki,
     &format::ssh_public::SshPublic,
+    // Supply chain.
+    &format::minisign::Minisign,
+    &format::signify::Signify,
+    &format::cosign::Cosign,
 ];
 
 /// Every unwrapper. A new one is one file in `wrap/` and one line here.

@@ -34,6 +34,9 @@ pub(super) fn read<'a>(format: &str, bytes: &'a [u8]) -> Option<Box<dyn Lock + '
         "openpgp" => super::openpgp::Ring::read(bytes).map(boxed),
         "openssh" => super::openssh::Key::read(bytes).map(boxed),
         "putty" => super::putty::Key::read(bytes).map(boxed),
+        "minisign" => super::minisign::Key::read(bytes).map(boxed),
+        "signify" => super::signify::Key::read(bytes).map(boxed),
+        "cosign" => super::cosign::Key::read(bytes).map(boxed),
         _ => None,
     }
 }

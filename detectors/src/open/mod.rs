@@ -6,11 +6,13 @@
 //! number of threads.
 
 mod cipher;
+mod cosign;
 mod encrypted_pkcs8;
 mod jks;
 mod kdf;
 mod legacy_pem;
 mod lock;
+mod minisign;
 mod near;
 mod openpgp;
 mod openssh;
@@ -18,6 +20,7 @@ mod pbe;
 mod pkcs12;
 mod putty;
 mod settle;
+mod signify;
 mod trial;
 mod words;
 

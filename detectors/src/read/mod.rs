@@ -20,3 +20,9 @@ pub(crate) mod ssh;
 pub(crate) mod text;
 pub(crate) mod weierstrass;
 pub(crate) mod x509;
+
+pub(crate) mod cosign;
+pub(crate) mod members;
+pub(crate) mod minisign;
+pub(crate) mod signify;
+pub(crate) mod untrusted;

@@ -335,7 +335,7 @@ fn raw(kind: Raw, octets: &[u8], public: Option<&[u8]>) -> Result<PrivateKey, Ma
 
 /// Whether bytes can have come from a random generator. 32 of them hold 30 different values on average and fewer than
 /// 20 once in 10^9 keys; text and tables hold fewer values, or printable ones only.
-fn looks_random(bytes: &[u8]) -> bool {
+pub(crate) fn looks_random(bytes: &[u8]) -> bool {
     let mut seen = [false; 256];
     for &byte in bytes {
         if let Some(slot) = seen.get_mut(usize::from(byte)) {
