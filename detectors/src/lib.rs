@@ -30,6 +30,15 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &format::minisign::Minisign,
     &format::signify::Signify,
     &format::cosign::Cosign,
+    &format::intoto::InToto,
+    &format::gnupg_agent::GnuPgAgent,
+    &format::nix::Nix,
+    &format::tor::Tor,
+    &format::dnssec::Dnssec,
+    &format::tsig::Tsig,
+    &format::age::Age,
+    &format::wireguard::WireGuard,
+    &format::freebsd_pkg::FreeBsdPkg,
 ];
 
 /// Every unwrapper. A new one is one file in `wrap/` and one line here.

@@ -68,8 +68,11 @@ fn is_opened(occurrence: &Occurrence) -> bool {
 }
 
 /// Ciphers without a crate of this generation: ARIA, SEED, SM4. And what wants a gibibyte of memory for every password:
-/// minisign's own keys.
+/// minisign's own keys. And what gpg-agent keeps as a packet until it is used.
 fn is_out_of_reach(file: &str) -> bool {
+    if file.starts_with("gnupg_agent/native.") {
+        return true;
+    }
     if file.starts_with("minisign/") {
         return !file.contains("tauri");
     }

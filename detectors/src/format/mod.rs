@@ -15,6 +15,15 @@ pub(crate) mod spki;
 pub(crate) mod ssh_public;
 pub(crate) mod x509;
 
+pub(crate) mod age;
 pub(crate) mod cosign;
+pub(crate) mod dnssec;
+pub(crate) mod freebsd_pkg;
+pub(crate) mod gnupg_agent;
+pub(crate) mod intoto;
 pub(crate) mod minisign;
+pub(crate) mod nix;
 pub(crate) mod signify;
+pub(crate) mod tor;
+pub(crate) mod tsig;
+pub(crate) mod wireguard;

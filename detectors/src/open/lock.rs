@@ -37,6 +37,8 @@ pub(super) fn read<'a>(format: &str, bytes: &'a [u8]) -> Option<Box<dyn Lock + '
         "minisign" => super::minisign::Key::read(bytes).map(boxed),
         "signify" => super::signify::Key::read(bytes).map(boxed),
         "cosign" => super::cosign::Key::read(bytes).map(boxed),
+        "gnupg_agent" => super::gnupg_agent::Key::read(bytes).map(boxed),
+        "intoto" => super::intoto::Key::read(bytes).map(boxed),
         _ => None,
     }
 }

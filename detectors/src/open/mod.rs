@@ -8,12 +8,15 @@
 mod cipher;
 mod cosign;
 mod encrypted_pkcs8;
+mod gnupg_agent;
+mod intoto;
 mod jks;
 mod kdf;
 mod legacy_pem;
 mod lock;
 mod minisign;
 mod near;
+mod ocb;
 mod openpgp;
 mod openssh;
 mod pbe;

@@ -21,8 +21,13 @@ pub(crate) mod text;
 pub(crate) mod weierstrass;
 pub(crate) mod x509;
 
+pub(crate) mod agent;
 pub(crate) mod cosign;
+pub(crate) mod dnssec;
+pub(crate) mod intoto;
 pub(crate) mod members;
 pub(crate) mod minisign;
+pub(crate) mod sexp;
+pub(crate) mod sha3;
 pub(crate) mod signify;
 pub(crate) mod untrusted;
