@@ -196,6 +196,14 @@ fn bytes_made_to_hurt_end_soon() {
         ("UTF-16", mebibyte(b"B\0E\0G\0I\0N\0 \0")),
         ("escapes", [header.as_bytes(), &mebibyte(b"\\")].concat()),
         ("PuTTY", mebibyte(b"PuTTY-User-Key-File-3: ssh-rsa\n")),
+        ("minisign", mebibyte(b"untrusted comment: \\\\\\\\")),
+        ("minisign in base64", mebibyte(b"dW50cnVzdGVkIGNvbW1lbnQ6")),
+        ("TUF", mebibyte(b"{\"keyval\": {\"keyids\": [")),
+        ("gpg-agent", mebibyte(b"Key: (private-key")),
+        ("gpg-agent in hex", mebibyte(b"Key: (protected-private-key (ecc #00")),
+        ("DNSSEC", mebibyte(b"Private-key-format: v1.3\\\\\\\\")),
+        ("TSIG", mebibyte(b"key a { algorithm hmac-")),
+        ("WireGuard", mebibyte(b"[Interface]PrivateKey")),
     ];
     for (name, bytes) in cases {
         let started = Instant::now();

@@ -137,13 +137,19 @@ impl<'a> Unfolded<'a> {
         let plain = plain.get(..LONGEST.min(plain.len())).unwrap_or_default();
         // Wiped when dropped, like what is read from it: see `Drop`.
         let (mut text, mut ends) = (Vec::with_capacity(plain.len()), Vec::with_capacity(plain.len()));
-        let mut at = 0;
+        let (mut at, mut depth) = (0, 0);
         while let Some(rest) = plain.get(at..).filter(|rest| !rest.is_empty()) {
             let behind = rest.strip_prefix(b"\r\n").or_else(|| rest.strip_prefix(b"\n"));
             let Some(behind) = behind else {
-                text.extend(rest.first());
+                let byte = rest.first().copied().unwrap_or_default();
+                text.push(byte);
                 at += 1;
                 ends.push(at);
+                depth += i32::from(byte == b'(') - i32::from(byte == b')');
+                // The end of the key, or none.
+                if !(1..16).contains(&depth) {
+                    break;
+                }
                 continue;
             };
             let Some(next) = behind.strip_prefix(indent).and_then(|line| line.strip_prefix(b" ")) else { break };

@@ -267,7 +267,8 @@ mod tests {
 
     #[test]
     fn encrypted_keys_are_told_by_their_fields() {
-        let hexes = |length: usize| (0..length).map(|n| format!("{:x}", n * 7 % 16)).collect::<String>();
+        let hexes =
+            |length: usize| (0..length).map(|n| char::from(b"0123456789abcdef"[n * 7 % 16])).collect::<String>();
         let text = format!("{}@@@@100000@@@@{}@@@@{}@@@@{}", hexes(32), hexes(64), hexes(32), hexes(400));
         let found = inspect(&text).unwrap();
         assert_eq!(found[0].protection.as_ref().unwrap().detail, "PBKDF2-HMAC-SHA256 100000 iterations, AES-256-CTR");

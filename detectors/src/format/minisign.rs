@@ -11,7 +11,7 @@ use scanner_core::material::{Encoding, Identity, Kind, Label, Locked, Material, 
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::carrier;
-use crate::read::minisign::{CIPHERTEXT, Secret};
+use crate::read::minisign::{Parts, Secret};
 use crate::read::proof;
 use crate::read::public::{self, PublicKey, Raw};
 use crate::read::untrusted;
@@ -68,7 +68,7 @@ impl Detector for Minisign {
             material.identity = Some(carrier::opaque(secret.sealed));
             material.locked = Locked::new(&file.body);
         } else {
-            let (number, seed, public) = secret.parts()?;
+            let Parts { number, seed, public } = secret.parts()?;
             if proof::raw_public(Raw::Ed25519, seed).as_deref() != Some(public) {
                 return Err(Malformed::new("the public key of the seed", hit.at));
             }
@@ -90,8 +90,6 @@ impl Detector for Minisign {
 fn public_parts(body: &[u8]) -> Option<(&[u8], &[u8])> {
     body.strip_prefix(b"Ed")?.split_at_checked(8).filter(|(_, key)| key.len() == 32)
 }
-
-const _: () = assert!(CIPHERTEXT == 104);
 
 #[cfg(test)]
 mod tests {

@@ -50,8 +50,8 @@ impl Detector for Tor {
         let key = blob.bytes.get(body..body + 64).ok_or(Malformed::new("Tor key of 64 bytes", body))?;
         let scalar = key.first_chunk::<32>().copied().map(Zeroizing::new).ok_or(Malformed::new("scalar", body))?;
         // RFC 8032 5.1.5: the bits that every such scalar has, or has not.
-        let clamped =
-            scalar.first().is_some_and(|low| low & 7 == 0) && scalar.last().is_some_and(|high| high >> 6 == 1);
+        let clamped = scalar.first().is_some_and(|low| low.trailing_zeros() >= 3)
+            && scalar.last().is_some_and(|high| high >> 6 == 1);
         if !clamped || !looks_random(key) {
             return Err(Malformed::new("scalar of a Tor key", body));
         }
@@ -100,8 +100,8 @@ mod tests {
 
     fn file() -> Vec<u8> {
         let mut key = Sha512::digest(SEED).to_vec();
-        key[0] &= 248;
-        key[31] = key[31] & 63 | 64;
+        key[0] &= 0xf8;
+        key[31] = key[31] & 0x3f | 0x40;
         [&b"== "[..], TAIL, &key].concat()
     }
 

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 use super::kdf::Scrypt;
 use super::lock::Lock;
 use crate::read::carrier::Item;
-use crate::read::minisign::{CIPHERTEXT, Secret, parts};
+use crate::read::minisign::{CIPHERTEXT, Parts, Secret};
 use crate::read::public::{self, PublicKey, Raw};
 use crate::read::{proof, untrusted};
 
@@ -28,7 +28,7 @@ impl<'a> Key<'a> {
     fn item(&self, password: &[u8]) -> Option<Item> {
         let mut plain: Zeroizing<Vec<u8>> = self.scrypt.derive(password, self.secret.salt, CIPHERTEXT)?;
         plain.iter_mut().zip(self.secret.sealed).for_each(|(stream, byte)| *stream ^= byte);
-        let (number, seed, bytes) = parts(&plain).ok()?;
+        let Parts { number, seed, public: bytes } = Parts::read(&plain).ok()?;
         if proof::raw_public(Raw::Ed25519, seed).as_deref() != Some(bytes) {
             return None;
         }

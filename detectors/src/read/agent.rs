@@ -46,11 +46,10 @@ impl<'a> Numbers<'a> {
                 let (curve, q) = (number(b"curve")?, number(b"q")?);
                 if let Some(kind) = raw_curve(curve) {
                     // libgcrypt puts 0x40 before the native form, and sometimes does not.
-                    let bytes = match q {
-                        [0x40, bytes @ ..] if bytes.len() == kind.len() => bytes,
-                        bytes if bytes.len() == kind.len() => bytes,
-                        _ => return Err(Malformed::new("point of a key", 0)),
-                    };
+                    let bytes = q.strip_prefix(&[0x40]).filter(|bytes| bytes.len() == kind.len()).unwrap_or(q);
+                    if bytes.len() != kind.len() {
+                        return Err(Malformed::new("point of a key", 0));
+                    }
                     return Ok(Self::Key(PublicKey::Raw { kind, bytes }));
                 }
                 let Some(curve) = named_curve(curve) else { return Ok(Self::Other(q)) };

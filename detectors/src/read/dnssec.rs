@@ -9,6 +9,8 @@ use super::text::{Decoder, digit};
 
 /// Most text of one file that is read, in bytes: RSA of 4096 bits has a tenth of it.
 const MAX_TEXT: usize = 32 << 10;
+/// Longest line, in bytes: a modulus of 16,384 bits.
+const MAX_LINE: usize = 4 << 10;
 /// Most lines.
 const MAX_LINES: usize = 32;
 
@@ -96,10 +98,12 @@ impl Fields {
 fn line(text: &[u8]) -> (&[u8], usize) {
     let ends = |at: &usize| match text.get(*at..) {
         Some([b'\n' | b'\r' | b'"' | b'\'', ..]) => true,
-        Some([b'\\', escaped @ ..]) => matches!(escaped.iter().find(|&&byte| byte != b'\\'), Some(b'n' | b'r' | b'"')),
+        Some([b'\\', escaped @ ..]) => {
+            matches!(escaped.iter().take(8).find(|&&byte| byte != b'\\'), Some(b'n' | b'r' | b'"'))
+        }
         _ => false,
     };
-    let end = (0..text.len()).find(ends).unwrap_or(text.len());
+    let end = (0..text.len().min(MAX_LINE)).find(ends).unwrap_or(text.len().min(MAX_LINE));
     let mut next = end;
     while let Some(rest) = text.get(next..) {
         let slashes = rest.iter().take_while(|&&byte| byte == b'\\').count();

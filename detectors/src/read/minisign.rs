@@ -67,14 +67,24 @@ impl<'a> Secret<'a> {
         Ok(Self { scrypt, salt, sealed })
     }
 
-    /// Key number, seed and public key where they stand in the clear.
-    pub(crate) fn parts(&self) -> Result<(&'a [u8], &'a [u8], &'a [u8]), Malformed> {
-        parts(self.sealed)
+    /// What stands there in the clear.
+    pub(crate) fn parts(&self) -> Result<Parts<'a>, Malformed> {
+        Parts::read(self.sealed)
     }
 }
 
-/// Key number, seed and public key of [`Secret::sealed`], read or decrypted.
-pub(crate) fn parts(plain: &[u8]) -> Result<(&[u8], &[u8], &[u8]), Malformed> {
-    let mut fields = Cursor::new(plain);
-    Ok((fields.take(8, "key number")?, fields.take(32, "seed")?, fields.take(32, "public key")?))
+/// What is in [`Secret::sealed`], read or decrypted.
+pub(crate) struct Parts<'a> {
+    /// Key number.
+    pub(crate) number: &'a [u8],
+    pub(crate) seed: &'a [u8],
+    pub(crate) public: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    pub(crate) fn read(plain: &'a [u8]) -> Result<Self, Malformed> {
+        let mut fields = Cursor::new(plain);
+        let number = fields.take(8, "key number")?;
+        Ok(Self { number, seed: fields.take(32, "seed")?, public: fields.take(32, "public key")? })
+    }
 }

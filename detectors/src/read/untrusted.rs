@@ -10,7 +10,7 @@ use scanner_core::error::Malformed;
 use scanner_core::seam::{Anchor, Hit};
 use zeroize::Zeroizing;
 
-use super::text::{Decoder, digit};
+use super::text::{Decoder, digit, hex};
 
 /// How the first line begins.
 pub(crate) const PLAIN: Anchor = Anchor::anywhere(COMMENT);
@@ -44,8 +44,9 @@ pub(crate) struct File {
 pub(crate) fn read(bytes: &[u8], hit: Hit) -> Result<File, Malformed> {
     let text = bytes.get(hit.at..).unwrap_or_default();
     if hit.anchor != CODED {
-        let (comment, body, length) = lines(text).map_err(|error| Malformed::new(error.what, hit.at + error.at))?;
-        return Ok(File { comment, body, span: hit.at..hit.at + length });
+        let mut file = lines(text).map_err(|error| Malformed::new(error.what, hit.at + error.at))?;
+        file.span = hit.at..hit.at + file.span.end;
+        return Ok(file);
     }
     let mut decoder = Decoder::with_capacity(MAX_CODED / 4 * 3);
     let mut length = 0;
@@ -60,18 +61,19 @@ pub(crate) fn read(bytes: &[u8], hit: Hit) -> Result<File, Malformed> {
     }
     length += text.get(length..).unwrap_or_default().iter().take(2).take_while(|&&byte| byte == b'=').count();
     let plain = decoder.finish();
-    let (comment, body, _) = lines(&plain).map_err(|error| Malformed::new(error.what, hit.at))?;
-    Ok(File { comment, body, span: hit.at..hit.at + length })
+    let mut file = lines(&plain).map_err(|error| Malformed::new(error.what, hit.at))?;
+    file.span = hit.at..hit.at + length;
+    Ok(file)
 }
 
-/// Comment, body, and the bytes that both take up.
-fn lines(text: &[u8]) -> Result<(Vec<u8>, Zeroizing<Vec<u8>>, usize), Malformed> {
+/// Both lines, in a text that begins with the first.
+fn lines(text: &[u8]) -> Result<File, Malformed> {
     let rest = text.strip_prefix(COMMENT).ok_or(Malformed::new("untrusted comment", 0))?;
     let rest = rest.get(..MAX_COMMENT.min(rest.len())).unwrap_or_default();
     let is_end = |at: &usize| match rest.get(*at..) {
         Some([b'\n' | b'\r', ..]) => true,
         Some([b'\\', escaped @ ..]) => {
-            let behind = escaped.iter().find(|&&byte| byte != b'\\');
+            let behind = escaped.iter().take(8).find(|&&byte| byte != b'\\');
             matches!(behind, Some(b'n' | b'r'))
         }
         _ => false,
@@ -108,7 +110,7 @@ fn lines(text: &[u8]) -> Result<(Vec<u8>, Zeroizing<Vec<u8>>, usize), Malformed>
     if digits % 4 == 1 || (padding > 0 && (digits + padding) % 4 != 0) || body.len() < PUBLIC {
         return Err(Malformed::new("body in base64", start));
     }
-    Ok((comment, body, start + length + padding))
+    Ok(File { comment, body, span: 0..start + length + padding })
 }
 
 /// Whether a comment was written by minisign or one of its kin, which share the form of a public key with signify.
@@ -119,7 +121,7 @@ pub(crate) fn is_minisign(comment: &[u8]) -> bool {
 
 /// A key number as both tools print it in their comments: a little-endian number in hex.
 pub(crate) fn key_number(bytes: &[u8]) -> String {
-    bytes.iter().rev().map(|byte| format!("{byte:02X}")).collect()
+    hex(&bytes.iter().rev().copied().collect::<Vec<u8>>()).to_uppercase()
 }
 
 #[cfg(test)]
