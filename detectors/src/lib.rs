@@ -52,6 +52,19 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &format::cng::Cng,
     &format::dpapi::Dpapi,
     &format::rsa_xml::RsaXml,
+    // Supply chain.
+    &format::minisign::Minisign,
+    &format::signify::Signify,
+    &format::cosign::Cosign,
+    &format::intoto::InToto,
+    &format::gnupg_agent::GnuPgAgent,
+    &format::nix::Nix,
+    &format::tor::Tor,
+    &format::dnssec::Dnssec,
+    &format::tsig::Tsig,
+    &format::age::Age,
+    &format::wireguard::WireGuard,
+    &format::freebsd_pkg::FreeBsdPkg,
 ];
 
 /// Every unwrapper. A new one is one file in `wrap/` and one line here.

@@ -218,6 +218,14 @@ fn bytes_made_to_hurt_end_soon() {
         ("names of grep", mebibyte(b"1:-----BEGIN X KEY-----\n")),
         ("tags", [header.as_bytes(), &mebibyte(b"<br><")].concat()),
         ("code between literals", [header.as_bytes(), &mebibyte(b"\" + \"")].concat()),
+        ("minisign", mebibyte(b"untrusted comment: \\\\\\\\")),
+        ("minisign in base64", mebibyte(b"dW50cnVzdGVkIGNvbW1lbnQ6")),
+        ("TUF", mebibyte(b"{\"keyval\": {\"keyids\": [")),
+        ("gpg-agent", mebibyte(b"Key: (private-key")),
+        ("gpg-agent in hex", mebibyte(b"Key: (protected-private-key (ecc #00")),
+        ("DNSSEC", mebibyte(b"Private-key-format: v1.3\\\\\\\\")),
+        ("TSIG", mebibyte(b"key a { algorithm hmac-")),
+        ("WireGuard", mebibyte(b"[Interface]PrivateKey")),
     ];
     for (name, bytes) in cases {
         let started = Instant::now();

@@ -303,8 +303,8 @@ pub(super) fn utf16(password: &[u8]) -> Zeroizing<Vec<u8>> {
 }
 
 /// Largest memory that scrypt or Argon2 may ask for, in bytes: what every thread may need at a time. Cosign takes 32 or
-/// 64 MiB, PuTTY 8.
-pub(super) const MAX_MEMORY: u64 = 64 << 20;
+/// 64 MiB with a KiB on top, PuTTY 8.
+pub(super) const MAX_MEMORY: u64 = 65 << 20;
 
 /// scrypt (RFC 7914) with parameters that were held against [`MAX_MEMORY`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -41,6 +41,11 @@ pub(super) fn read<'a>(format: &str, bytes: &'a [u8]) -> Option<Box<dyn Lock + '
         "bcfks" => super::bcfks::Store::read(bytes).map(boxed),
         "pvk" => super::pvk::File::read(bytes).map(boxed),
         "bks" => super::bks::read(bytes),
+        "minisign" => super::minisign::Key::read(bytes).map(boxed),
+        "signify" => super::signify::Key::read(bytes).map(boxed),
+        "cosign" => super::cosign::Key::read(bytes).map(boxed),
+        "gnupg_agent" => super::gnupg_agent::Key::read(bytes).map(boxed),
+        "intoto" => super::intoto::Key::read(bytes).map(boxed),
         _ => None,
     }
 }

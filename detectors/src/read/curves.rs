@@ -39,6 +39,11 @@ pub(crate) fn all() -> &'static [Curve] {
     table::CURVES
 }
 
+/// The curve with this name of the table.
+pub(crate) fn by_name(name: &str) -> Option<&'static Curve> {
+    table::CURVES.iter().find(|curve| curve.name == name)
+}
+
 /// The curve with this OID.
 pub(crate) fn by_oid(oid: &[u8]) -> Option<&'static Curve> {
     table::CURVES.iter().find(|curve| curve.oid == oid)

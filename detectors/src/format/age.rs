@@ -1,0 +1,192 @@
+//! age identities: `AGE-SECRET-KEY-1` and 32 bytes in bech32, an X25519 key; `AGE-SECRET-KEY-PQ-1`, the seed of a hybrid
+//! with ML-KEM. The checksum of bech32 tells a key from a placeholder.
+//!
+//! They decrypt and sign nothing. They are found because files that hold signing keys are encrypted to them.
+
+use scanner_core::blob::Blob;
+use scanner_core::error::Malformed;
+use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Proof, Protection};
+use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use crate::read::private::looks_random;
+use crate::read::proof;
+use crate::read::public::{self, PublicKey, Raw};
+
+/// age identities.
+#[derive(Debug)]
+pub(crate) struct Age;
+
+const PREFIX: &[u8] = b"AGE-SECRET-KEY-";
+const ANCHOR: Anchor = Anchor::anywhere(PREFIX);
+
+/// Digits of 32 bytes and six of the checksum (BIP 173).
+const DIGITS: usize = 58;
+
+/// The digits of bech32 (BIP 173).
+const ALPHABET: &[u8; 32] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
+
+static ABOUT: About = About {
+    id: "age",
+    title: "Decryption key (age)",
+    detects: "age identities (AGE-SECRET-KEY-1, also the post-quantum AGE-SECRET-KEY-PQ-1), verified by their checksum. The \
+              public key and the recipient are computed.",
+    blind_to: "Identities of plugins (AGE-PLUGIN-), which are references to hardware. The recipient of a post-quantum \
+               identity: it is known by a digest. What was encrypted to it.",
+    respond: "It decrypts, it does not sign: everything that was ever encrypted to its recipient is readable, also in old \
+              commits (sops, agenix). Encrypt those files to a new recipient and change the secrets in them.",
+    references: &["age specification (C2SP age.md), X25519 recipient stanza", "BIP 173", "CWE-321", "CWE-798"],
+};
+
+impl Detector for Age {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn anchors(&self) -> &'static [Anchor] {
+        &[ANCHOR]
+    }
+
+    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+        let behind = blob.bytes.get(hit.at + PREFIX.len()..).unwrap_or_default();
+        let (body, post_quantum) = match behind {
+            [b'1', body @ ..] => (body, false),
+            [b'P', b'Q', b'-', b'1', body @ ..] => (body, true),
+            _ => return Ok(()),
+        };
+        let skipped = PREFIX.len() + behind.len() - body.len();
+        let wrong = Malformed::new("bech32 of an age identity", hit.at + skipped);
+        let length = body.iter().take(DIGITS + 1).take_while(|byte| byte.is_ascii_alphanumeric()).count();
+        let text = body.get(..DIGITS).filter(|_| length == DIGITS).ok_or(wrong)?;
+        let name: &[u8] = if post_quantum { b"age-secret-key-pq-" } else { b"age-secret-key-" };
+        let key = decode(name, text).filter(|key| looks_random(key)).ok_or(wrong)?;
+        let span = hit.at..hit.at + skipped + DIGITS;
+        let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Text, span);
+        material.proof = Proof::Verified;
+        material.protection = Some(Protection::plaintext());
+        if post_quantum {
+            let digest = Sha256::new().chain_update(b"age hybrid seed\0").chain_update(&key).finalize();
+            material.identity = Some(Identity::Opaque(digest.into()));
+            material.notes.push("post-quantum hybrid: known by a digest");
+        } else {
+            let bytes = proof::raw_public(Raw::X25519, &key).ok_or(wrong)?;
+            material.labels.push(Label::new("recipient", encode(b"age", &bytes).as_bytes()));
+            let half = public::half(&PublicKey::Raw { kind: Raw::X25519, bytes: &bytes });
+            material.identity = Some(Identity::Public(Box::new(half)));
+        }
+        out.found(material);
+        Ok(())
+    }
+}
+
+/// One step of bech32's checksum (BIP 173).
+fn step(sum: u32, value: u8) -> u32 {
+    const GENERATORS: [u32; 5] = [0x3b6a_57b2, 0x2650_8e6d, 0x1ea1_19fa, 0x3d42_33dd, 0x2a14_62b3];
+    let top = sum >> 25;
+    let next = (sum & 0x01ff_ffff) << 5 ^ u32::from(value);
+    GENERATORS.iter().enumerate().filter(|(bit, _)| top >> bit & 1 == 1).fold(next, |sum, (_, term)| sum ^ term)
+}
+
+/// The checksum over the part before the separator.
+fn start(name: &[u8]) -> u32 {
+    let high = name.iter().map(|byte| byte >> 5);
+    high.chain([0]).chain(name.iter().map(|byte| byte & 31)).fold(1, step)
+}
+
+/// The 32 bytes of a text in one case whose checksum is right.
+fn decode(name: &[u8], text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    if text.iter().any(u8::is_ascii_lowercase) {
+        return None;
+    }
+    let mut bytes = Zeroizing::new(Vec::with_capacity(33));
+    let (mut sum, mut word, mut have) = (start(name), 0_u32, 0);
+    for (at, byte) in text.iter().enumerate() {
+        let value = ALPHABET.iter().position(|digit| *digit == byte.to_ascii_lowercase())? as u8;
+        sum = step(sum, value);
+        if at < DIGITS - 6 {
+            word = word << 5 | u32::from(value);
+            have += 5;
+            if have >= 8 {
+                have -= 8;
+                bytes.push((word >> have) as u8);
+            }
+        }
+    }
+    (sum == 1 && bytes.len() == 32).then_some(bytes)
+}
+
+fn encode(name: &[u8], bytes: &[u8]) -> String {
+    let (mut values, mut word, mut have) = (Vec::with_capacity(64), 0_u32, 0);
+    for &byte in bytes {
+        word = word << 8 | u32::from(byte);
+        have += 8;
+        while have >= 5 {
+            have -= 5;
+            values.push((word >> have) as u8 & 31);
+        }
+    }
+    if have > 0 {
+        values.push((word << (5 - have)) as u8 & 31);
+    }
+    let sum = values.iter().copied().chain([0; 6]).fold(start(name), step) ^ 1;
+    values.extend((0..6).rev().map(|place| (sum >> (5 * place)) as u8 & 31));
+    let digits = values.iter().filter_map(|value| ALPHABET.get(usize::from(*value)).copied().map(char::from));
+    String::from_utf8_lossy(name).chars().chain(['1']).chain(digits).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use scanner_core::blob::Origin;
+
+    use super::*;
+    use crate::read::text::hex;
+
+    fn secret(name: &[u8], key: &[u8]) -> String {
+        encode(name, key).to_uppercase()
+    }
+
+    fn inspect(text: &str) -> Result<Vec<Material>, Malformed> {
+        let origin = Origin::file("k");
+        let at = memchr::memmem::find(text.as_bytes(), PREFIX).unwrap();
+        let mut out = Inspection::default();
+        Age.inspect(Blob::whole(text.as_bytes(), &origin), Hit { anchor: ANCHOR, at }, &mut out)?;
+        Ok(out.take())
+    }
+
+    fn key() -> Vec<u8> {
+        (0..32_u8).map(|n| n.wrapping_mul(37).wrapping_add(200)).collect()
+    }
+
+    #[test]
+    fn bech32_of_the_standard() {
+        // BIP 173, test vectors: the empty text under `a`.
+        assert_eq!(encode(b"a", &[]), "a12uel5l");
+    }
+
+    #[test]
+    fn the_checksum_tells_a_key() {
+        let plain = secret(b"age-secret-key-", &key());
+        for text in [plain.clone(), format!("# public key: age1\n{plain}\n"), format!("{{\"k\":\"{plain}\"}}")] {
+            let found = inspect(&text).unwrap();
+            let Some(Identity::Public(half)) = &found[0].identity else { panic!("identity") };
+            assert_eq!(hex(&half.spki[12..]), hex(&proof::raw_public(Raw::X25519, &key()).unwrap()));
+            assert!(found[0].labels[0].text.starts_with("age1"));
+            assert_eq!(text[found[0].span.clone()], plain);
+        }
+        let hybrid = inspect(&secret(b"age-secret-key-pq-", &key())).unwrap();
+        assert!(matches!(hybrid[0].identity, Some(Identity::Opaque(_))));
+        for wrong in [
+            plain.replacen("KEY-1", "KEY-1Q", 1),
+            plain[..plain.len() - 1].to_owned(),
+            format!("{}Q", &plain[..plain.len() - 1]),
+            plain.replace("KEY-1", "KEY-PQ-1"),
+            format!("AGE-SECRET-KEY-1{}", "Q".repeat(58)),
+            secret(b"age-secret-key-", &[0; 32]),
+            plain.to_lowercase().replace("age-secret-key-", "AGE-SECRET-KEY-"),
+        ] {
+            assert!(inspect(&wrong).is_err(), "{wrong}");
+        }
+        assert!(inspect("AGE-SECRET-KEY-...").unwrap().is_empty());
+    }
+}

@@ -1,0 +1,142 @@
+//! Signing keys of Nix binary caches: `name:` and 64 bytes in base64, seed and public key (nix-store(1),
+//! --generate-binary-cache-key). The public key is proven from the seed.
+//!
+//! There is no word in the format to look for. A file is recognised by the words that such names begin with, and the
+//! proof does the rest; the same text under another name, or inside another file, is not seen.
+
+use scanner_core::blob::Blob;
+use scanner_core::error::Malformed;
+use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Proof, Protection};
+use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+
+use crate::read::proof;
+use crate::read::public::{self, PublicKey, Raw};
+use crate::read::text::{Decoder, digit};
+
+/// Signing keys of Nix.
+#[derive(Debug)]
+pub(crate) struct Nix;
+
+/// What names of caches begin with: the manuals' examples, the tools', and the names of what builds. With the mark behind
+/// the word where the word alone begins other files (`cache:`).
+const ANCHORS: [Anchor; 21] = [
+    Anchor::at_start(b"cache."),
+    Anchor::at_start(b"cache-"),
+    Anchor::at_start(b"binarycache"),
+    Anchor::at_start(b"binary-cache"),
+    Anchor::at_start(b"nix-"),
+    Anchor::at_start(b"nix."),
+    Anchor::at_start(b"nixcache"),
+    Anchor::at_start(b"hydra"),
+    Anchor::at_start(b"attic"),
+    Anchor::at_start(b"harmonia"),
+    Anchor::at_start(b"builder"),
+    Anchor::at_start(b"build."),
+    Anchor::at_start(b"ci."),
+    Anchor::at_start(b"ci-"),
+    Anchor::at_start(b"my-"),
+    Anchor::at_start(b"mycache"),
+    Anchor::at_start(b"store."),
+    Anchor::at_start(b"s3-"),
+    Anchor::at_start(b"test-"),
+    Anchor::at_start(b"example."),
+    Anchor::at_start(b"pkgs."),
+];
+
+/// Longest name, in bytes.
+const MAX_NAME: usize = 128;
+/// Digits of 64 bytes, without their padding.
+const DIGITS: usize = 86;
+
+static ABOUT: About = About {
+    id: "nix",
+    title: "Signing key (Nix binary cache)",
+    detects: "Secret keys of Nix binary caches, name:base64, as files whose name part begins as such names do (cache, nix, \
+              hydra, attic and others). Verified: the second half is the public key of the first.",
+    blind_to: "Keys whose names begin with other words, and keys inside other files (variables, YAML): the format has no \
+               word to search for.",
+    respond: "Whoever has it can put any binary into a cache that machines with the public key in trusted-public-keys \
+              install from. Make a new key, sign the store paths again (nix store sign), and take the old public key out of \
+              every nix.conf and flake.",
+    references: &["Nix manual: nix-store --generate-binary-cache-key, nix key generate-secret", "CWE-321"],
+};
+
+impl Detector for Nix {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn anchors(&self) -> &'static [Anchor] {
+        &ANCHORS
+    }
+
+    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+        let text = blob.bytes.get(hit.at..).unwrap_or_default();
+        let is_name = |byte: &&u8| byte.is_ascii_alphanumeric() || b"._-@".contains(byte);
+        let length = text.iter().take(MAX_NAME + 1).take_while(is_name).count();
+        let (name, behind) = text.split_at_checked(length).unwrap_or_default();
+        // Most files that begin with such a word are none: no error, they did not look like one.
+        let Some(body) = behind.strip_prefix(b":").and_then(|body| body.get(..DIGITS)) else { return Ok(()) };
+        let mut decoder = Decoder::with_capacity(DIGITS);
+        for &byte in body {
+            let Some(value) = digit(byte).filter(|_| !matches!(byte, b'-' | b'_')) else { return Ok(()) };
+            decoder.push(value);
+        }
+        let end = hit.at + length + 1 + DIGITS;
+        let padding = blob.bytes.get(end..).unwrap_or_default().iter().take(3).take_while(|&&b| b == b'=').count();
+        let key = decoder.finish();
+        let halves = key.split_at_checked(32).filter(|(_, public)| padding == 2 && public.len() == 32);
+        let (seed, bytes) = halves.ok_or(Malformed::new("64 bytes of a Nix key", end))?;
+        if proof::raw_public(Raw::Ed25519, seed).as_deref() != Some(bytes) {
+            return Err(Malformed::new("the public key of the seed", hit.at));
+        }
+        let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Text, hit.at..end + padding);
+        material.proof = Proof::Verified;
+        material.protection = Some(Protection::plaintext());
+        let half = public::half(&PublicKey::Raw { kind: Raw::Ed25519, bytes });
+        material.identity = Some(Identity::Public(Box::new(half)));
+        material.labels.push(Label::new("name", name));
+        out.found(material);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use scanner_core::blob::Origin;
+
+    use super::*;
+    use crate::read::text::base64;
+
+    fn inspect(text: &str) -> Result<Vec<Material>, Malformed> {
+        let origin = Origin::file("k");
+        let mut out = Inspection::default();
+        Nix.inspect(Blob::whole(text.as_bytes(), &origin), Hit { anchor: ANCHORS[0], at: 0 }, &mut out)?;
+        Ok(out.take())
+    }
+
+    #[test]
+    fn halves_have_to_fit() {
+        let seed: Vec<u8> = (0..32_u8).map(|n| n.wrapping_mul(37)).collect();
+        let public = proof::raw_public(Raw::Ed25519, &seed).unwrap();
+        let line = format!("cache.example.org-1:{}==", base64(&[&seed[..], &public].concat()));
+        for text in [line.clone(), format!("{line}\n"), format!("{line} and more")] {
+            let found = inspect(&text).unwrap();
+            assert_eq!((&*found[0].labels[0].text, found[0].span.clone()), ("cache.example.org-1", 0..line.len()));
+            assert_eq!(found[0].proof, Proof::Verified);
+        }
+        let other = format!("cache.example.org-1:{}==", base64(&[&seed[..], &seed].concat()));
+        for text in [other.as_str(), line.trim_end_matches('=')] {
+            assert!(inspect(text).is_err(), "{text}");
+        }
+        for text in [
+            "cache: 1",
+            "cache.example.org-1:NcvZ",
+            "cachet",
+            "cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY=",
+            "",
+        ] {
+            assert!(inspect(text).unwrap().is_empty(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Secret keys of OpenBSD's signify, and its public keys.
+//!
+//! A comment line, then 104 bytes in base64 (signify.c, `struct enckey`): algorithm, KDF, rounds, salt, the beginning of
+//! a SHA-512 of the key, the key number, and the key under a key stream of bcrypt. With zero rounds the key stands in the
+//! clear, and both digest and public key are proven.
+
+use scanner_core::blob::Blob;
+use scanner_core::error::Malformed;
+use scanner_core::material::{Encoding, Identity, Kind, Label, Locked, Material, Proof, Protection, ProtectionState};
+use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+
+use crate::read::carrier;
+use crate::read::public::{self, PublicKey, Raw};
+use crate::read::signify::Secret;
+use crate::read::untrusted;
+
+/// signify keys.
+#[derive(Debug)]
+pub(crate) struct Signify;
+
+static ABOUT: About = About {
+    id: "signify",
+    title: "Signing key (OpenBSD signify)",
+    detects: "Secret keys of signify, encrypted or not (-n), as files and inside JSON, YAML and base64. Keys without a \
+              password are verified: digest and public key follow from them. Of encrypted ones the rounds of bcrypt and the \
+              key number, which signatures and the public key carry too, are told. Public keys are reported as well.",
+    blind_to: "The public half of an encrypted key. It has the number of its public key, but a number proves nothing, so \
+               they are not joined.",
+    respond: "Everyone who has the public key installed accepts what is signed with it: publish a new one through a \
+              channel that does not depend on this key, and take the old .pub off every machine.",
+    references: &["signify(1)", "OpenBSD usr.bin/signify/signify.c", "CWE-321", "CWE-798"],
+};
+
+impl Detector for Signify {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn anchors(&self) -> &'static [Anchor] {
+        &[untrusted::PLAIN, untrusted::CODED]
+    }
+
+    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+        let file = untrusted::read(blob.bytes, hit)?;
+        let half = |bytes| Identity::Public(Box::new(public::half(&PublicKey::Raw { kind: Raw::Ed25519, bytes })));
+        let labels = |number: &[u8]| {
+            let comment = Some(Label::new("comment", &file.comment)).filter(|label| !label.text.is_empty());
+            comment.into_iter().chain([Label::new("key id", untrusted::key_number(number).as_bytes())])
+        };
+        if file.body.len() == untrusted::PUBLIC && !untrusted::is_minisign(&file.comment) {
+            let parts = file.body.strip_prefix(b"Ed").and_then(|rest| rest.split_at_checked(8));
+            let (number, bytes) = parts.ok_or(Malformed::new("signify public key", hit.at))?;
+            let mut material = Material::new(Kind::PublicKey, ABOUT.id, Encoding::Text, file.span.clone());
+            material.identity = Some(half(bytes));
+            material.labels.extend(labels(number));
+            material.notes.push("a signify public key");
+            out.found(material);
+            return Ok(());
+        }
+        if file.body.len() != Secret::LENGTH {
+            return Ok(());
+        }
+        let secret = Secret::read(&file.body)?;
+        let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Text, file.span.clone());
+        material.labels.extend(labels(secret.number));
+        if secret.rounds == 0 {
+            let public =
+                secret.fits(secret.sealed).ok_or(Malformed::new("digest and public key of signify", hit.at))?;
+            material.identity = Some(half(public));
+            material.protection = Some(Protection::plaintext());
+            material.proof = Proof::Verified;
+        } else {
+            let detail = format!("bcrypt_pbkdf {} rounds, XOR", secret.rounds);
+            material.protection = Some(Protection::new(ProtectionState::Strong, detail));
+            material.identity = Some(carrier::opaque(secret.sealed));
+            material.locked = Locked::new(&file.body);
+        }
+        out.found(material);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use scanner_core::blob::Origin;
+    use sha2::{Digest, Sha512};
+
+    use super::*;
+    use crate::read::proof;
+    use crate::read::text::{base64, hex};
+
+    /// The private key of RFC 8032 7.1, test 1.
+    const SEED: [u8; 32] = [
+        0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4, 0x44, 0x49,
+        0xc5, 0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60,
+    ];
+
+    fn body(rounds: u32) -> Vec<u8> {
+        let key = [&SEED[..], &proof::raw_public(Raw::Ed25519, &SEED).unwrap()].concat();
+        let digest = Sha512::digest(&key);
+        [&b"EdBK"[..], &rounds.to_be_bytes(), &[3; 16], &digest[..8], &[1, 2, 3, 4, 5, 6, 7, 8], &key].concat()
+    }
+
+    fn inspect(body: &[u8], comment: &str) -> Result<Vec<Material>, Malformed> {
+        let text = format!("untrusted comment: {comment}\n{}\n", base64(body));
+        let origin = Origin::file("k");
+        let mut out = Inspection::default();
+        let hit = Hit { anchor: untrusted::PLAIN, at: 0 };
+        Signify.inspect(Blob::whole(text.as_bytes(), &origin), hit, &mut out)?;
+        Ok(out.take())
+    }
+
+    #[test]
+    fn rounds_tell_whether_it_is_encrypted() {
+        let plain = inspect(&body(0), "signify secret key").unwrap();
+        let Some(Identity::Public(half)) = &plain[0].identity else { panic!("identity") };
+        assert_eq!(hex(&half.spki[12..]), "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
+        assert_eq!((plain[0].proof, &*plain[0].labels[1].text), (Proof::Verified, "0807060504030201"));
+        let locked = inspect(&body(42), "signify secret key").unwrap();
+        assert_eq!(locked[0].protection.as_ref().unwrap().detail, "bcrypt_pbkdf 42 rounds, XOR");
+        assert!(matches!(locked[0].identity, Some(Identity::Opaque(_))));
+    }
+
+    #[test]
+    fn public_keys_are_told_from_those_of_minisign() {
+        let public = [&b"Ed"[..], &[1; 8], &proof::raw_public(Raw::Ed25519, &SEED).unwrap()].concat();
+        assert_eq!(inspect(&public, "openbsd 7.4 base public key").unwrap()[0].kind, Kind::PublicKey);
+        assert!(inspect(&public, "minisign public key 0102").unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let plain = body(0);
+        for at in [0, 2, 24, 40, 103] {
+            let mut wrong = plain.clone();
+            wrong[at] ^= 1;
+            assert!(inspect(&wrong, "k").is_err(), "{at}");
+        }
+        assert!(inspect(&[&plain[..40], &[0; 64]].concat(), "k").is_err());
+        assert!(inspect(&plain[..74], "a signature").unwrap().is_empty());
+    }
+}

@@ -1,0 +1,137 @@
+//! Ed25519 keys of Tor: of onion services (version 3) and of relays. A head of 32 bytes, then the expanded key: scalar and
+//! prefix, no seed (tor `crypto_write_tagged_contents_to_file`; rend-spec-v3). The public key is the scalar times the base
+//! point, and the onion address follows from it.
+
+use curve25519_dalek::EdwardsPoint;
+use scanner_core::blob::Blob;
+use scanner_core::error::Malformed;
+use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection};
+use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use zeroize::Zeroizing;
+
+use crate::read::private::looks_random;
+use crate::read::public::{self, PublicKey, Raw};
+use crate::read::sha3;
+
+/// Keys of Tor.
+#[derive(Debug)]
+pub(crate) struct Tor;
+
+/// The end of `== ed25519v1-secret: type0 ==` with its zeros.
+const TAIL: &[u8] = b"ed25519v1-secret: type0 ==\0\0\0";
+const ANCHOR: Anchor = Anchor::anywhere(TAIL);
+
+static ABOUT: About = About {
+    id: "tor",
+    title: "Private key (Tor onion service or relay)",
+    detects: "Ed25519 secret keys of Tor onion services (hs_ed25519_secret_key) and relays (ed25519_master_id_secret_key, \
+              ed25519_signing_secret_key), at any offset. The public key is computed and, with it, the onion address.",
+    blind_to: "Nothing in the file has to fit to anything else in it, so it is not verified: the scalar has the bits of one. \
+               Master keys under a passphrase. RSA keys of relays and of old onion services are PEM and reported as that. \
+               Whether it is a service or a relay: the name of the file says.",
+    respond: "An onion address cannot be revoked: whoever has the key is the service. Move to a new address and tell its \
+              users through another channel. A relay: stop it and start it anew with a new identity.",
+    references: &["Tor rend-spec-v3: appendix A.2, [ONIONADDRESS]", "Tor dir-spec", "CWE-321"],
+};
+
+impl Detector for Tor {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn anchors(&self) -> &'static [Anchor] {
+        &[ANCHOR]
+    }
+
+    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+        let start = hit.at.checked_sub(3).filter(|&start| blob.bytes.get(start..hit.at) == Some(b"== "));
+        let start = start.ok_or(Malformed::new("head of a Tor key", hit.at))?;
+        let body = hit.at + TAIL.len();
+        let key = blob.bytes.get(body..body + 64).ok_or(Malformed::new("Tor key of 64 bytes", body))?;
+        let scalar = key.first_chunk::<32>().copied().map(Zeroizing::new).ok_or(Malformed::new("scalar", body))?;
+        // RFC 8032 5.1.5: the bits that every such scalar has, or has not.
+        let clamped = scalar.first().is_some_and(|low| low.trailing_zeros() >= 3)
+            && scalar.last().is_some_and(|high| high >> 6 == 1);
+        if !clamped || !looks_random(key) {
+            return Err(Malformed::new("scalar of a Tor key", body));
+        }
+        let bytes = EdwardsPoint::mul_base_clamped(*scalar).compress().to_bytes();
+        let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Binary, start..body + 64);
+        material.protection = Some(Protection::plaintext());
+        let half = public::half(&PublicKey::Raw { kind: Raw::Ed25519, bytes: &bytes });
+        material.identity = Some(Identity::Public(Box::new(half)));
+        material.labels.push(Label::new("onion address", onion(&bytes).as_bytes()));
+        out.found(material);
+        Ok(())
+    }
+}
+
+/// The address: public key, two bytes of a checksum and the version, in base32 (rend-spec-v3, [ONIONADDRESS]).
+fn onion(public: &[u8; 32]) -> String {
+    const VERSION: u8 = 3;
+    let sum = sha3::sha3_256(&[b".onion checksum", public, &[VERSION]]);
+    let bytes = public.iter().chain(sum.iter().take(2)).chain([&VERSION]);
+    let (mut text, mut word, mut have) = (String::with_capacity(62), 0_u32, 0);
+    for &byte in bytes {
+        word = word << 8 | u32::from(byte);
+        have += 8;
+        while have >= 5 {
+            have -= 5;
+            let value = (word >> have) as u8 & 31;
+            text.push(char::from(if value < 26 { b'a' + value } else { b'2' + value - 26 }));
+        }
+    }
+    text + ".onion"
+}
+
+#[cfg(test)]
+mod tests {
+    use scanner_core::blob::Origin;
+    use sha2::{Digest, Sha512};
+
+    use super::*;
+    use crate::read::text::hex;
+
+    /// The private key of RFC 8032 7.1, test 1.
+    const SEED: [u8; 32] = [
+        0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4, 0x44, 0x49,
+        0xc5, 0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60,
+    ];
+
+    fn file() -> Vec<u8> {
+        let mut key = Sha512::digest(SEED).to_vec();
+        key[0] &= 0xf8;
+        key[31] = key[31] & 0x3f | 0x40;
+        [&b"== "[..], TAIL, &key].concat()
+    }
+
+    fn inspect(bytes: &[u8]) -> Result<Vec<Material>, Malformed> {
+        let origin = Origin::file("k");
+        let at = memchr::memmem::find(bytes, TAIL).unwrap();
+        let mut out = Inspection::default();
+        Tor.inspect(Blob::whole(bytes, &origin), Hit { anchor: ANCHOR, at }, &mut out)?;
+        Ok(out.take())
+    }
+
+    #[test]
+    fn the_public_key_is_that_of_the_seed() {
+        for bytes in [file(), [&[7; 100][..], &file(), &[7; 100]].concat()] {
+            let found = inspect(&bytes).unwrap();
+            let Some(Identity::Public(half)) = &found[0].identity else { panic!("identity") };
+            assert_eq!(hex(&half.spki[12..]), "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
+            assert_eq!(found[0].span.len(), 96);
+        }
+    }
+
+    #[test]
+    fn what_is_no_scalar_is_refused() {
+        let whole = file();
+        for (at, bits) in [(0, 0), (32, 1), (63, 0x80)] {
+            let mut wrong = whole.clone();
+            wrong[at] ^= bits.max(1);
+            assert!(inspect(&wrong).is_err(), "{at}");
+        }
+        assert!(inspect(&whole[..95]).is_err());
+        assert!(inspect(&[&whole[..32], &[0x40; 64]].concat()).is_err());
+    }
+}

@@ -1,0 +1,50 @@
+//! Opens secret keys of signify: a key stream of bcrypt_pbkdf, and a digest that tells.
+
+use scanner_core::material::{Encoding, Identity, Kind, Material, Proof};
+use zeroize::Zeroizing;
+
+use super::lock::Lock;
+use crate::read::carrier::Item;
+use crate::read::public::{self, PublicKey, Raw};
+use crate::read::signify::Secret;
+
+/// A file.
+pub(super) struct Key<'a>(Secret<'a>);
+
+/// Bytes of seed and public key.
+const KEY: usize = 64;
+
+impl<'a> Key<'a> {
+    pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
+        Secret::read(bytes).ok().filter(|secret| secret.rounds > 0).map(Self)
+    }
+
+    fn item(&self, password: &[u8]) -> Option<Item> {
+        let mut plain = Zeroizing::new(vec![0; KEY]);
+        bcrypt_pbkdf::bcrypt_pbkdf(password, self.0.salt, self.0.rounds, &mut plain).ok()?;
+        plain.iter_mut().zip(self.0.sealed).for_each(|(stream, byte)| *stream ^= byte);
+        let bytes = self.0.fits(&plain)?;
+        let mut material = Material::new(Kind::PrivateKey, "signify", Encoding::Text, 0..0);
+        let half = public::half(&PublicKey::Raw { kind: Raw::Ed25519, bytes });
+        material.identity = Some(Identity::Public(Box::new(half)));
+        material.proof = Proof::Verified;
+        Some(Item { which: Some(0), material })
+    }
+}
+
+impl Lock for Key<'_> {
+    fn price(&self) -> u64 {
+        /// Nominal nanoseconds of one bcrypt hash, which gives 32 bytes: as for OpenSSH.
+        const BCRYPT: u64 = 3_600_000;
+        u64::from(self.0.rounds).saturating_mul((KEY / 32) as u64).saturating_mul(BCRYPT)
+    }
+
+    /// signify refuses an empty passphrase.
+    fn empty(&self) -> u64 {
+        0
+    }
+
+    fn open(&self, password: &[u8], _done: &[bool]) -> Vec<Item> {
+        self.item(password).into_iter().collect()
+    }
+}

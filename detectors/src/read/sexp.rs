@@ -1,0 +1,174 @@
+//! S-expressions as libgcrypt reads and writes them (libksba and GnuPG's keyformat.txt; R. Rivest's draft of 1997):
+//! canonical, where every atom has its length before it, and advanced, with tokens, quoted strings, hex and base64. Both
+//! are read by the same code, as libgcrypt does.
+//!
+//! Atoms may be private numbers, so they are wiped when dropped.
+
+use scanner_core::error::Malformed;
+use zeroize::Zeroizing;
+
+use super::text::{Decoder, digit};
+
+/// Deepest nesting read. A key has five levels.
+const MAX_DEPTH: usize = 16;
+/// Most atoms and lists read. A key has some thirty.
+const MAX_NODES: usize = 1024;
+/// Longest atom read, in bytes: a number of 65,536 bits.
+const MAX_ATOM: usize = 8 << 10;
+
+/// An atom or a list.
+#[derive(Debug)]
+pub(crate) enum Node {
+    Atom(Zeroizing<Vec<u8>>),
+    List(Vec<Node>),
+}
+
+impl Node {
+    pub(crate) fn atom(&self) -> Option<&[u8]> {
+        match self {
+            Self::Atom(bytes) => Some(bytes),
+            Self::List(_) => None,
+        }
+    }
+
+    pub(crate) fn items(&self) -> &[Self] {
+        match self {
+            Self::Atom(_) => &[],
+            Self::List(items) => items,
+        }
+    }
+
+    /// The atom that a list begins with.
+    pub(crate) fn head(&self) -> Option<&[u8]> {
+        self.items().first()?.atom()
+    }
+
+    /// The list in this one that begins with an atom.
+    pub(crate) fn find(&self, head: &[u8]) -> Option<&Self> {
+        self.items().iter().find(|item| item.head() == Some(head))
+    }
+
+    /// The atom behind the first of such a list: the `x` of `(head x)`.
+    pub(crate) fn value(&self, head: &[u8]) -> Option<&[u8]> {
+        self.find(head)?.items().get(1)?.atom()
+    }
+}
+
+/// The list that begins here, and its length in bytes.
+pub(crate) fn read(bytes: &[u8]) -> Result<(Node, usize), Malformed> {
+    let mut open: Vec<Vec<Node>> = Vec::new();
+    let mut at = 0;
+    for _ in 0..MAX_NODES {
+        at += bytes.get(at..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        let rest = bytes.get(at..).unwrap_or_default();
+        let wrong = move |what| Malformed::new(what, at);
+        match rest.first().ok_or(wrong("end of an S-expression"))? {
+            b'(' if open.len() < MAX_DEPTH => {
+                open.push(Vec::new());
+                at += 1;
+            }
+            b')' => {
+                at += 1;
+                let list = Node::List(open.pop().ok_or(wrong("S-expression"))?);
+                match open.last_mut() {
+                    Some(around) => around.push(list),
+                    None => return Ok((list, at)),
+                }
+            }
+            _ => {
+                let around = open.last_mut().ok_or(wrong("list"))?;
+                let (atom, length) = atom(rest).ok_or(wrong("atom of an S-expression"))?;
+                around.push(Node::Atom(atom));
+                at += length;
+            }
+        }
+    }
+    Err(Malformed::new("size of an S-expression", at))
+}
+
+/// An atom in any of its forms, and the length of its text.
+fn atom(text: &[u8]) -> Option<(Zeroizing<Vec<u8>>, usize)> {
+    let own = |bytes: &[u8]| Zeroizing::new(bytes.to_vec());
+    // `length` is the distance of the mark that ends it from the one that begins it.
+    let until = |mark: u8| {
+        let length = memchr::memchr(mark, text.get(1..text.len().min(4 * MAX_ATOM))?)?;
+        Some((text.get(1..=length)?, length + 2))
+    };
+    match text.first()? {
+        b'#' => {
+            let (digits, length) = until(b'#')?;
+            let mut bytes = Zeroizing::new(Vec::with_capacity(digits.len() / 2));
+            let mut high = None;
+            for byte in digits.iter().filter(|byte| !byte.is_ascii_whitespace()) {
+                let value = char::from(*byte).to_digit(16)? as u8;
+                match high.take() {
+                    None => high = Some(value),
+                    Some(high) => bytes.push(high << 4 | value),
+                }
+            }
+            high.is_none().then_some((bytes, length))
+        }
+        b'|' => {
+            let (digits, length) = until(b'|')?;
+            let mut decoder = Decoder::with_capacity(digits.len());
+            for byte in digits.iter().filter(|byte| !byte.is_ascii_whitespace() && **byte != b'=') {
+                decoder.push(digit(*byte)?);
+            }
+            Some((decoder.finish(), length))
+        }
+        // Names of curves only: escapes do not occur in what is of interest.
+        b'"' => until(b'"').map(|(bytes, length)| (own(bytes), length)),
+        b'0'..=b'9' if text.get(text.iter().take_while(|b| b.is_ascii_digit()).count()) == Some(&b':') => {
+            let digits = text.iter().take(6).take_while(|byte| byte.is_ascii_digit()).count();
+            let length: usize = str::from_utf8(text.get(..digits)?).ok()?.parse().ok()?;
+            let bytes = text.get(digits..)?.strip_prefix(b":")?.get(..length).filter(|_| length <= MAX_ATOM)?;
+            Some((own(bytes), digits + 1 + length))
+        }
+        _ => {
+            let token = |byte: &&u8| byte.is_ascii_alphanumeric() || b"-./_:*+=".contains(byte);
+            let length = text.iter().take(256).take_while(token).count();
+            (length > 0).then(|| (own(text.get(..length).unwrap_or_default()), length))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_encodings_say_the_same() {
+        for text in [
+            &b"(3:key(5:curve9:NIST P-25)(1:d4:\x01(\xff#))"[..],
+            b"(key (curve \"NIST P-25\")(d #0128\n  FF23#))",
+            b"( key(curve |TklTVCBQLTI1|) (d #01 28 ff 23# ) ) and more",
+        ] {
+            let (node, length) = read(text).unwrap();
+            assert_eq!(node.head(), Some(&b"key"[..]));
+            assert_eq!(node.value(b"curve"), Some(&b"NIST P-25"[..]));
+            assert_eq!(node.value(b"d"), Some(&[0x01, 0x28, 0xff, 0x23][..]));
+            assert!(text[..length].ends_with(b")"));
+            for cut in 0..length {
+                assert!(read(&text[..cut]).is_err(), "{cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_has_no_bound_is_refused() {
+        for text in [
+            "(".repeat(100_000),
+            format!("({})", "a ".repeat(100_000)),
+            "(99999999999999999999:a)".to_owned(),
+            "(5:a)".to_owned(),
+            "(#012#)".to_owned(),
+            "(#xy#)".to_owned(),
+            ")".to_owned(),
+            "atom".to_owned(),
+            "(,)".to_owned(),
+            format!("(#{}#)", "00".repeat(100_000)),
+        ] {
+            assert!(read(text.as_bytes()).is_err());
+        }
+    }
+}
