@@ -26,6 +26,7 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &format::x509::X509,
     &format::spki::Spki,
     &format::ssh_public::SshPublic,
+    &format::jwk::Jwk,
 ];
 
 /// Every unwrapper. A new one is one file in `wrap/` and one line here.

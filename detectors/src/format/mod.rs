@@ -14,3 +14,5 @@ pub(crate) mod sec1;
 pub(crate) mod spki;
 pub(crate) mod ssh_public;
 pub(crate) mod x509;
+
+pub(crate) mod jwk;

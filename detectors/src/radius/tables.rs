@@ -216,9 +216,8 @@ mod tests {
     use super::*;
 
     /// Roles that no file and no certificate can show by itself, and why.
-    const WITHOUT_RULE: [(&str, &str); 3] = [
+    const WITHOUT_RULE: [(&str, &str); 2] = [
         ("ca_root_public", "only a list of the public roots proves it; there is none yet, and a name proves nothing"),
-        ("hmac_signer", "a secret in a configuration file: the lines that use it say so (data/usage.toml)"),
         ("unknown", "what is left when nothing speaks for anything"),
     ];
 
