@@ -27,6 +27,12 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &format::spki::Spki,
     &format::ssh_public::SshPublic,
     &format::jwk::Jwk,
+    &format::bip32::Bip32,
+    &format::bip39::Bip39,
+    &format::ethereum_keystore::EthereumKeystore,
+    &format::solana_keypair::SolanaKeypair,
+    &format::wif::Wif,
+    &format::session_secret::SessionSecret,
 ];
 
 /// Every unwrapper. A new one is one file in `wrap/` and one line here.

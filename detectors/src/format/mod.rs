@@ -15,4 +15,10 @@ pub(crate) mod spki;
 pub(crate) mod ssh_public;
 pub(crate) mod x509;
 
+pub(crate) mod bip32;
+pub(crate) mod bip39;
+pub(crate) mod ethereum_keystore;
 pub(crate) mod jwk;
+pub(crate) mod session_secret;
+pub(crate) mod solana_keypair;
+pub(crate) mod wif;
