@@ -59,6 +59,8 @@ add("spring/Config.java", f'class Config {{\n    @Value("${{jwt.secret:{hex32}}}
 add("symfony/dotenv.env", f"###> symfony/framework-bundle ###\nAPP_ENV=dev\nAPP_SECRET={token('openssl rand -hex 16')}\n###< symfony/framework-bundle ###\n", "openssl rand -hex 16")
 add("wordpress/wp-config.php", f"define('JWT_AUTH_SECRET_KEY', '{node}');\n", "node randomBytes")
 add("k8s/values.yaml", f"config:\n  session:\n    secret: \"{node}\"\n", "node randomBytes")
+f.add("master.key", token("openssl rand -hex 16"), "openssl rand -hex 16, as rails credentials:edit writes it", [KEY], oracle="the generator that made it")
+f.add("near-other.key", token("openssl rand -hex 16"), "openssl rand -hex 16 in a file of another name", silent=True)
 add("terraform/main.tf", f'resource "x" "y" {{\n  environment = {{\n    JWT_SECRET = "{node}"\n  }}\n}}\n', "node randomBytes")
 add("docker/Dockerfile", f"FROM node\nENV JWT_SECRET={node}\nCMD [\"node\", \"x\"]\n", "node randomBytes")
 

@@ -49,6 +49,9 @@ const BETWEEN: usize = 24;
 /// Most words.
 const MOST: usize = 24;
 
+/// Words by their place in the list.
+type Numbers = Zeroizing<Vec<u16>>;
+
 /// Bits of a word.
 const BITS: usize = 11;
 
@@ -75,7 +78,7 @@ impl Detector for Bip39 {
         let end = count.and_then(|count| ends.get(count - 1)).ok_or(malformed)?.end;
         let start = ends.first().ok_or(malformed)?.start;
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Text, start..end);
-        material.identity = Some(wallet::identity(&*master(words)).ok_or(malformed)?);
+        material.identity = Some(wallet::identity(&master(words)).ok_or(malformed)?);
         material.proof = Proof::Verified;
         material.protection = Some(Protection::plaintext());
         material.labels.push(Label::new("words", words.len().to_string().as_bytes()));
@@ -87,7 +90,7 @@ impl Detector for Bip39 {
 
 /// The numbers of the words of the list that stand in a row behind a name, and where each stands; `None` if there are too
 /// few.
-fn first_words(bytes: &[u8], named: usize) -> Option<(Zeroizing<Vec<u16>>, Vec<Range<usize>>)> {
+fn first_words(bytes: &[u8], named: usize) -> Option<(Numbers, Vec<Range<usize>>)> {
     let mut numbers = Zeroizing::new(Vec::with_capacity(MOST));
     let mut places = Vec::with_capacity(MOST);
     let mut at = named;

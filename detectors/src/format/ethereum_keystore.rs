@@ -11,6 +11,7 @@ use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::carrier;
 use crate::read::object::Object;
+use crate::read::text;
 
 /// Keystores of Ethereum.
 #[derive(Debug)]
@@ -113,14 +114,9 @@ impl Store {
     }
 }
 
+/// The bytes of hex digits, with or without `0x`.
 fn unhex(text: &[u8]) -> Option<Vec<u8>> {
-    let digits = text.strip_prefix(b"0x").unwrap_or(text);
-    let nibble = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
-    let pairs = digits.chunks(2).map(|pair| match pair {
-        [high, low] => Some(nibble(*high)? << 4 | nibble(*low)?),
-        _ => None,
-    });
-    pairs.collect()
+    text::unhex(text.strip_prefix(b"0x").unwrap_or(text))
 }
 
 #[cfg(test)]

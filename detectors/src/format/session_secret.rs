@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::read::object::decode;
 use crate::read::symmetric;
+use crate::read::text::unhex;
 use setting::{Form, Rule, Setting};
 
 /// Signing secrets of applications.
@@ -88,7 +89,8 @@ fn identity(rule: &Rule, value: &[u8]) -> Option<Identity> {
             symmetric::identity(value.strip_prefix(DJANGO_DEV).unwrap_or(value))?;
             Zeroizing::new(value.to_vec())
         }
-        Form::Hex => Zeroizing::new(unhex(value)?),
+        // Modifiers of ASP.NET stand behind the digits.
+        Form::Hex => Zeroizing::new(unhex(value.split(|b| *b == b',').next()?)?),
         Form::Base64 => decode(value.strip_prefix(b"base64:")?)?,
     };
     match rule.form {
@@ -96,17 +98,6 @@ fn identity(rule: &Rule, value: &[u8]) -> Option<Identity> {
         Form::Text if value.starts_with(DJANGO_DEV) => symmetric::identity(value.strip_prefix(DJANGO_DEV)?),
         _ => symmetric::identity(&bytes),
     }
-}
-
-fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
-    // Modifiers of ASP.NET stand behind the digits.
-    let digits = digits.split(|b| *b == b',').next()?;
-    let nibble = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
-    let pairs = digits.chunks(2).map(|pair| match pair {
-        [high, low] => Some(nibble(*high)? << 4 | nibble(*low)?),
-        _ => None,
-    });
-    pairs.collect()
 }
 
 #[cfg(test)]

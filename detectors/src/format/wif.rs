@@ -142,10 +142,8 @@ mod tests {
         let origin = Origin::file("k");
         let mut out = Inspection::default();
         for anchor in ANCHORS {
-            let at = match anchor.at_start {
-                true => text.as_bytes().starts_with(anchor.bytes).then_some(0),
-                false => memchr::memmem::find(text.as_bytes(), anchor.bytes),
-            };
+            let starts = text.as_bytes().starts_with(anchor.bytes).then_some(0);
+            let at = if anchor.at_start { starts } else { memchr::memmem::find(text.as_bytes(), anchor.bytes) };
             let Some(at) = at else { continue };
             Wif.inspect(Blob::whole(text.as_bytes(), &origin), Hit { anchor, at }, &mut out).unwrap();
         }

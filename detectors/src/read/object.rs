@@ -269,16 +269,16 @@ impl<'a> Reader<'a> {
         match self.peek()? {
             b'{' if depth < MAX_DEPTH => self.object(depth + 1).map(Value::Object),
             b'[' => self.array().map(|()| Value::Array),
-            _ => match self.string() {
-                Some(text) => Some(Value::Text(text)),
-                None => {
-                    let rest = self.rest();
-                    let stop = |b: &u8| matches!(b, b',' | b'}' | b']' | b'\n' | b'\\' | b'"');
-                    let length = rest.iter().position(stop)?;
-                    self.at += length;
-                    Some(Value::Bare(rest.get(..length)?.trim_ascii()))
+            _ => {
+                if let Some(text) = self.string() {
+                    return Some(Value::Text(text));
                 }
-            },
+                let rest = self.rest();
+                let stop = |b: &u8| matches!(b, b',' | b'}' | b']' | b'\n' | b'\\' | b'"');
+                let length = rest.iter().position(stop)?;
+                self.at += length;
+                Some(Value::Bare(rest.get(..length)?.trim_ascii()))
+            }
         }
     }
 

@@ -102,7 +102,7 @@ fn text_bits(text: &[u8]) -> u32 {
         has(|b| matches!(b, b'g'..=b'z' | b'G'..=b'Z')),
         has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase),
         has(u8::is_ascii_digit),
-        has(|b| b.is_ascii_alphabetic()),
+        has(u8::is_ascii_alphabetic),
     ) {
         (_, _, true, false) => 33,
         (false, _, true, true) => 40,

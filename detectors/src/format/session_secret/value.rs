@@ -80,5 +80,5 @@ pub(super) fn is_placeholder(value: &[u8]) -> bool {
         || REFERENCES.iter().any(has)
         || value.iter().any(|b| *b < b' ' || *b >= 0x7f)
         // Words with blanks between them: a sentence.
-        || value.iter().filter(|b| **b == b' ').count() > 2
+        || memchr::memchr_iter(b' ', value).count() > 2
 }
