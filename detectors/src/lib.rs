@@ -65,6 +65,13 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &format::age::Age,
     &format::wireguard::WireGuard,
     &format::freebsd_pkg::FreeBsdPkg,
+    &format::jwk::Jwk,
+    &format::bip32::Bip32,
+    &format::bip39::Bip39,
+    &format::ethereum_keystore::EthereumKeystore,
+    &format::solana_keypair::SolanaKeypair,
+    &format::wif::Wif,
+    &format::session_secret::SessionSecret,
 ];
 
 /// Every unwrapper. A new one is one file in `wrap/` and one line here.

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::armor::{self, Armor};
 use super::private::PrivateKey;
+use super::service;
 
 /// Note for a block whose END line is missing or names something else.
 const NO_END: &str = "END line missing or damaged";
@@ -46,6 +47,7 @@ pub(crate) fn private_key(
         let key = read(&armor.body)?;
         let mut material = material(key, &armor.body, Encoding::Pem, armor.span.clone());
         material.notes.extend(notes(&armor));
+        material.labels = service::labels(blob.bytes, hit.at);
         out.found(material);
         return Ok(());
     }

@@ -54,6 +54,11 @@ pub(crate) fn by_ssh(identifier: &[u8]) -> Option<&'static Curve> {
     table::CURVES.iter().find(|curve| curve.ssh.is_some_and(|name| name.as_bytes() == identifier))
 }
 
+/// The curve with this RFC 7518 name.
+pub(crate) fn by_jose(name: &[u8]) -> Option<&'static Curve> {
+    table::CURVES.iter().find(|curve| curve.jose.is_some_and(|own| own.as_bytes() == name))
+}
+
 impl Curve {
     const fn numbers(&self) -> Numbers<'static> {
         Numbers { p: self.p, a: self.a, b: self.b, n: self.n }

@@ -37,6 +37,16 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// The bytes of hex digits, either case; `None` if anything else stands there.
+pub(crate) fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
+    let nibble = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
+    let pairs = digits.chunks(2).map(|pair| match pair {
+        [high, low] => Some(nibble(*high)? << 4 | nibble(*low)?),
+        _ => None,
+    });
+    pairs.collect()
+}
+
 /// Standard base64 without padding, as `ssh-keygen -l` prints it.
 pub(crate) fn base64(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
@@ -104,6 +114,8 @@ mod tests {
             assert_eq!(base64(plain.as_bytes()), coded);
             assert_eq!(decode(coded), plain.as_bytes());
         }
+        assert_eq!(unhex(b"00fFa1"), Some(vec![0x00, 0xff, 0xa1]));
+        assert_eq!((unhex(b"0"), unhex(b"0g")), (None, None));
         assert_eq!(base64url(&[0xfb, 0xff]), "-_8");
         assert_eq!(decode("-_8"), [0xfb, 0xff]);
         assert_eq!(digit(b'!'), None);

@@ -6,12 +6,13 @@
 //!
 //! `tables` the grammar, `text` bytes as lines, `statement` lines that belong together, `word` words as shells split them,
 //! `variables` what the file sets itself, `value` names and passwords, `scope` settings that stand together, `command`,
-//! `assignment`, `step` and `plain` the kinds of rule, `read` the whole of it, `finds` what came of it.
+//! `assignment`, `step` and `plain` the kinds of rule, `master_key` the one key that only its name tells, `read` the whole of it, `finds` what came of it.
 
 mod assignment;
 mod command;
 mod describe;
 mod finds;
+mod master_key;
 mod plain;
 mod read;
 mod scope;
@@ -44,11 +45,15 @@ pub struct Usage;
 
 impl ClueReader for Usage {
     fn wants(&self, path: &Path) -> bool {
-        TABLES.files.reading(path).is_some()
+        master_key::wants(path) || TABLES.files.reading(path).is_some()
     }
 
     fn read(&self, blob: Blob<'_>, out: &mut Clues) {
-        match TABLES.files.reading(&blob.origin.location()) {
+        let path = blob.origin.location();
+        if master_key::wants(&path) {
+            master_key::read(blob, out);
+        }
+        match TABLES.files.reading(&path) {
             Some(Reading::Plain) => plain::read(blob, CANDIDATES, &TABLES.password, out),
             Some(reading) => read::read(blob, reading == Reading::Prose, &TABLES, out),
             None => {}

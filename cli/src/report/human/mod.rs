@@ -134,7 +134,8 @@ impl Page {
         let short = |hex: &str| hex.get(..16).unwrap_or(hex).to_owned();
         let shown = |hex: &String| if self.look.verbose { hex.clone() } else { short(hex) };
         names.extend(key.spki_sha256.as_ref().map(|hex| format!("spki {}", shown(hex))));
-        names.extend(key.ciphertext_sha256.as_ref().map(|hex| format!("known by its ciphertext only, {}", shown(hex))));
+        let only = if finding.protection == "plaintext" { "a digest" } else { "its ciphertext" };
+        names.extend(key.ciphertext_sha256.as_ref().map(|hex| format!("known by {only} only, {}", shown(hex))));
         names.extend(key.ssh_sha256.as_ref().map(|name| escape(name)));
         names.extend(key.pgp_fingerprints.iter().map(|fingerprint| format!("pgp {fingerprint}")));
         if self.look.verbose {
@@ -285,7 +286,10 @@ fn role(role: &Role) -> String {
 }
 
 fn algorithm(finding: &Finding) -> String {
-    let Some(algorithm) = &finding.key.algorithm else { return "algorithm hidden".to_owned() };
+    let Some(algorithm) = &finding.key.algorithm else {
+        // What lies open without a public half is a secret that both sides share.
+        return if finding.protection == "plaintext" { "shared secret" } else { "algorithm hidden" }.to_owned();
+    };
     let mut text = algorithm.name.to_owned();
     match (algorithm.curve, algorithm.bits) {
         (Some(curve), _) => text.extend([" ", curve]),

@@ -1,0 +1,268 @@
+//! Mnemonics of wallets (BIP 39): 12 to 24 English words behind a name such as `MNEMONIC`.
+//!
+//! The words hold a number and its checksum. From them follows the master key of the wallet (BIP 32), so the same wallet is
+//! known by the same name whether its words or its `xprv` lie about. Words alone have no anchor: a name has to say what
+//! they are.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use hmac::{Hmac, KeyInit, Mac};
+use scanner_core::blob::Blob;
+use scanner_core::error::Malformed;
+use scanner_core::material::{Encoding, Kind, Label, Material, Proof, Protection};
+use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use sha2::{Digest, Sha256, Sha512};
+use zeroize::Zeroizing;
+
+use crate::read::wallet;
+
+/// Mnemonics.
+#[derive(Debug)]
+pub(crate) struct Bip39;
+
+static ABOUT: About = About {
+    id: "bip39",
+    title: "Wallet mnemonic (BIP 39)",
+    detects: "12, 15, 18, 21 or 24 words of the English list whose checksum fits, behind a name with `mnemonic` or `secret` in \
+              it, with blanks, commas, line ends, quotes or numbers between them. The key is the master key that follows \
+              from the words without a passphrase.",
+    blind_to: "Words without such a name before them, other languages, Electrum's own lists, and wallets with a passphrase \
+               on top of the words: those are found, but have other keys.",
+    respond: "Every key of the wallet follows from the words. Move what it holds to a new one, at once.",
+    references: &["BIP 39", "BIP 32", "CWE-321"],
+};
+
+const ANCHORS: [Anchor; 4] = [
+    Anchor::anywhere(b"nemonic"),
+    Anchor::anywhere(b"NEMONIC"),
+    Anchor::anywhere(b"ecret"),
+    Anchor::anywhere(b"SECRET"),
+];
+
+/// How far behind its name the first word may begin, in bytes.
+const GAP: usize = 48;
+
+/// Most bytes between two words: a comma, quotes, a line end, indentation, a number.
+const BETWEEN: usize = 24;
+
+/// Most words.
+const MOST: usize = 24;
+
+/// Words by their place in the list.
+type Numbers = Zeroizing<Vec<u16>>;
+
+/// Bits of a word.
+const BITS: usize = 11;
+
+static WORDS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+    include_str!("../../data/bip39-english.txt").lines().filter(|line| !line.starts_with('#')).collect()
+});
+
+impl Detector for Bip39 {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn anchors(&self) -> &'static [Anchor] {
+        &ANCHORS
+    }
+
+    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+        let named = hit.at + hit.anchor.bytes.len();
+        let Some((words, ends)) = first_words(blob.bytes, named) else { return Ok(()) };
+        let malformed = Malformed::new("mnemonic", hit.at);
+        // Words of what follows may be words of the list too: the longest that fits.
+        let count = [24, 21, 18, 15, 12].into_iter().find(|count| words.get(..*count).is_some_and(fits));
+        let words = count.and_then(|count| words.get(..count)).ok_or(malformed)?;
+        let end = count.and_then(|count| ends.get(count - 1)).ok_or(malformed)?.end;
+        let start = ends.first().ok_or(malformed)?.start;
+        let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Text, start..end);
+        material.identity = Some(wallet::identity(&master(words)).ok_or(malformed)?);
+        material.proof = Proof::Verified;
+        material.protection = Some(Protection::plaintext());
+        material.labels.push(Label::new("words", words.len().to_string().as_bytes()));
+        material.notes.push("master key: every key of the wallet follows from it");
+        out.found(material);
+        Ok(())
+    }
+}
+
+/// The numbers of the words of the list that stand in a row behind a name, and where each stands; `None` if there are too
+/// few.
+fn first_words(bytes: &[u8], named: usize) -> Option<(Numbers, Vec<Range<usize>>)> {
+    let mut numbers = Zeroizing::new(Vec::with_capacity(MOST));
+    let mut places = Vec::with_capacity(MOST);
+    let mut at = named;
+    // What is left of the name, an assignment, an opening quote.
+    let limit = bytes.len().min(named + GAP);
+    let mut assigned = false;
+    while let Some(byte) = bytes.get(at..limit)?.first() {
+        match byte {
+            b'=' | b':' | b'(' | b'"' | b'\'' | b'`' | b'>' | b',' | b'[' => assigned = true,
+            byte if byte.is_ascii_lowercase() && assigned && number(bytes, at).is_some() => break,
+            _ => {}
+        }
+        at += 1;
+    }
+    while numbers.len() < MOST {
+        let Some((number, length)) = number(bytes, at) else { break };
+        numbers.push(number);
+        places.push(at..at + length);
+        at += length;
+        let between = bytes.get(at..bytes.len().min(at + BETWEEN))?;
+        let gap = between.iter().position(u8::is_ascii_alphabetic).unwrap_or(between.len());
+        let mut gap_bytes = between.get(..gap)?.iter();
+        if !gap_bytes.all(|b| {
+            b.is_ascii_whitespace()
+                || b.is_ascii_digit()
+                || matches!(b, b',' | b'"' | b'\'' | b'.' | b')' | b'\\' | b'+')
+        }) {
+            break;
+        }
+        at += gap;
+        // A line end that is written out.
+        if between.get(gap.wrapping_sub(1)) == Some(&b'\\') && bytes.get(at) == Some(&b'n') {
+            at += 1;
+        }
+    }
+    (numbers.len() >= 12).then_some((numbers, places))
+}
+
+/// The number of the word at `at`, and its length.
+fn number(bytes: &[u8], at: usize) -> Option<(u16, usize)> {
+    let before = at.checked_sub(1).and_then(|at| bytes.get(at));
+    let two_before = at.checked_sub(2).and_then(|at| bytes.get(at));
+    let inside = before.is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
+    if inside && !(before == Some(&b'n') && two_before == Some(&b'\\')) {
+        return None;
+    }
+    let rest = bytes.get(at..bytes.len().min(at + 9))?;
+    let length = rest.iter().take_while(|b| b.is_ascii_lowercase()).count();
+    if !(3..=8).contains(&length) || rest.get(length).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_') {
+        return None;
+    }
+    let word = str::from_utf8(rest.get(..length)?).ok()?;
+    Some((WORDS.binary_search(&word).ok()? as u16, length))
+}
+
+/// Whether the last bits are the first of the SHA-256 of the others.
+fn fits(words: &[u16]) -> bool {
+    let total = words.len() * BITS;
+    let entropy = total / 33 * 32;
+    let bit = |at: usize| words.get(at / BITS).is_some_and(|word| word >> (BITS - 1 - at % BITS) & 1 == 1);
+    let bytes: Zeroizing<Vec<u8>> = Zeroizing::new(
+        (0..entropy / 8).map(|byte| (0..8).fold(0, |n, at| n << 1 | u8::from(bit(byte * 8 + at)))).collect(),
+    );
+    let digest = Sha256::digest(&*bytes);
+    (entropy..total)
+        .enumerate()
+        .all(|(at, place)| digest.get(at / 8).is_some_and(|byte| (byte >> (7 - at % 8) & 1 == 1) == bit(place)))
+}
+
+/// The private number of the wallet's master key (BIP 39 and BIP 32), for no passphrase.
+fn master(words: &[u16]) -> Zeroizing<Vec<u8>> {
+    /// Iterations of PBKDF2 (BIP 39): a millisecond.
+    const ITERATIONS: u32 = 2048;
+    let names: Vec<&str> = words.iter().filter_map(|word| WORDS.get(usize::from(*word)).copied()).collect();
+    let phrase = Zeroizing::new(names.join(" "));
+    let mut seed = Zeroizing::new([0; 64]);
+    pbkdf2::pbkdf2_hmac::<Sha512>(phrase.as_bytes(), b"mnemonic", ITERATIONS, &mut *seed);
+    let Ok(mut mac) = Hmac::<Sha512>::new_from_slice(b"Bitcoin seed") else { return Zeroizing::default() };
+    mac.update(&*seed);
+    let node = Zeroizing::new(mac.finalize().into_bytes().to_vec());
+    Zeroizing::new(node.get(..32).unwrap_or_default().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use scanner_core::blob::Origin;
+    use scanner_core::material::Identity;
+
+    use super::*;
+    use crate::read::text::hex;
+
+    fn inspect(text: &str) -> Vec<Material> {
+        let origin = Origin::file(".env");
+        let mut out = Inspection::default();
+        for anchor in ANCHORS {
+            let Some(at) = memchr::memmem::find(text.as_bytes(), anchor.bytes) else { continue };
+            let _ = Bip39.inspect(Blob::whole(text.as_bytes(), &origin), Hit { anchor, at }, &mut out);
+        }
+        out.take()
+    }
+
+    /// The words of a number, as BIP 39 says.
+    fn phrase(entropy: &[u8]) -> String {
+        let digest = Sha256::digest(entropy);
+        let bytes = [entropy, &digest].concat();
+        let words = entropy.len() * 33 / 4 / BITS;
+        let number = |word: usize| {
+            (word * BITS..(word + 1) * BITS).fold(0, |n, at| n << 1 | usize::from(bytes[at / 8] >> (7 - at % 8) & 1))
+        };
+        (0..words).map(|word| WORDS[number(word)]).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn the_list_is_the_list() {
+        assert_eq!((WORDS.len(), WORDS[0], WORDS[2047]), (2048, "abandon", "zoo"));
+        assert!(WORDS.is_sorted());
+    }
+
+    #[test]
+    fn every_length_in_its_places() {
+        for length in [16, 20, 24, 28, 32] {
+            let words = phrase(&Sha256::digest([length as u8])[..length]);
+            let count = (length * 3 / 4).to_string();
+            for text in [
+                format!("MNEMONIC=\"{words}\"\n"),
+                format!("mnemonic: {words}\n"),
+                format!("const mnemonic = '{words}';"),
+                format!("accounts: {{ mnemonic: \"{words}\" }},"),
+                format!("\"mnemonic\": [\"{}\"]", words.replace(' ', "\", \"")),
+                format!("mnemonic: {}", words.replace(' ', "\n  ")),
+                format!("SECRET_RECOVERY_PHRASE={words}"),
+                format!("ethers.Wallet.fromMnemonic(\"{words}\")"),
+                format!("{{\\\"mnemonic\\\":\\\"{words}\\\"}}"),
+            ] {
+                let found = inspect(&text);
+                let [material] = found.as_slice() else { panic!("{}: {length}", found.len()) };
+                assert_eq!(material.labels[0].text, count);
+                assert!(
+                    text.as_bytes()[material.span.clone()].starts_with(words.split(' ').next().unwrap().as_bytes())
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_master_key_is_that_of_the_standard() {
+        // BIP 39 vectors have a passphrase; this is Python mnemonic 0.21's to_hd_master_key of its seed without one.
+        let words = phrase(&[0; 16]);
+        assert!(words.ends_with("abandon about"));
+        let numbers: Vec<u16> = words.split(' ').map(|word| WORDS.binary_search(&word).unwrap() as u16).collect();
+        let public = wallet::secp256k1(&master(&numbers)).unwrap();
+        assert_eq!(hex(&public.spki[public.spki.len() - 64..][..8]), "d902f35f560e0470");
+        let found = inspect(&format!("MNEMONIC={words}"));
+        assert_eq!(found[0].identity, Some(Identity::Public(Box::new(public))));
+    }
+
+    #[test]
+    fn other_words() {
+        let words = phrase(&Sha256::digest(b"x")[..16]);
+        let mut moved: Vec<&str> = words.split(' ').collect();
+        moved.swap(0, 11);
+        let wrong = moved.join(" ");
+        for text in [
+            words.clone(),
+            format!("MNEMONIC={wrong}"),
+            format!("MNEMONIC={}", words.rsplit_once(' ').unwrap().0),
+            "mnemonic: the words that you wrote down when you made the wallet, in the same order as before".to_owned(),
+            "MNEMONIC=\"your twelve words here\"".to_owned(),
+            "const struct mnemonic mnemonics[] = { add, sub, move, jump };".to_owned(),
+            "mnemonic".to_owned(),
+        ] {
+            assert!(inspect(&text).is_empty(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Secrets with which applications sign sessions, cookies and tokens: `SECRET_KEY`, `secret_key_base`, `APP_KEY`,
+//! `machineKey`, `JWT_SECRET` and their like.
+//!
+//! There is no structure to prove. What speaks for a find is the name of the setting (`data/session-secrets.toml`), that a
+//! value is assigned to it here and now, and that the value is hard to guess (`read/symmetric.rs`). Everything that only
+//! says where the value comes from (a variable, a call, a template, a vault) is no secret, and nor is what people write
+//! until they have one. Such a key has no public half: its identity is a digest, so that copies are told to be copies.
+
+mod setting;
+mod value;
+
+use scanner_core::blob::Blob;
+use scanner_core::error::Malformed;
+use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection};
+use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use zeroize::Zeroizing;
+
+use crate::read::object::decode;
+use crate::read::symmetric;
+use crate::read::text::unhex;
+use setting::{Form, Rule, Setting};
+
+/// Signing secrets of applications.
+#[derive(Debug)]
+pub(crate) struct SessionSecret;
+
+static ABOUT: About = About {
+    id: "session_secret",
+    title: "Session or token signing secret",
+    detects: "Secrets in settings of web frameworks that sign sessions, cookies and tokens: Django and Flask SECRET_KEY, \
+              Rails and Phoenix secret_key_base, Laravel APP_KEY, ASP.NET machineKey, secrets for JWT, sessions and \
+              cookies, in source code, environment files, YAML, JSON, XML and properties. The value must be hard to guess \
+              (80 bits at least by a cautious estimate).",
+    blind_to: "Settings of other names, values that are read from elsewhere, and values that a person made up of words: \
+               whether those are real cannot be told. Secrets published in documentation of frameworks.",
+    respond: "Whoever has it logs in as anyone. Set a new one on every node at once, without the old one as a fallback, and \
+              end all sessions; for ASP.NET also look for code that ran through view state.",
+    references: &["RFC 2104", "RFC 7518 3.2", "CWE-321", "CWE-798"],
+};
+
+const BASE64: Anchor = Anchor::anywhere(b"base64:");
+const ANCHORS: [Anchor; 4] =
+    [Anchor::anywhere(b"ecret"), Anchor::anywhere(b"SECRET"), Anchor::anywhere(b"validationKey"), BASE64];
+
+/// What Django's `startproject` writes before a secret: not meant for production.
+const DJANGO_DEV: &[u8] = b"django-insecure-";
+
+impl Detector for SessionSecret {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn anchors(&self) -> &'static [Anchor] {
+        &ANCHORS
+    }
+
+    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+        let setting = if hit.anchor == BASE64 {
+            Setting::before(blob.bytes, hit.at)
+        } else {
+            Setting::around(blob.bytes, hit.at)
+        };
+        let Some(setting) = setting else { return Ok(()) };
+        let Some((rule, span)) = setting.rule().zip(value::at(blob.bytes, setting.value)) else { return Ok(()) };
+        let value = blob.bytes.get(span.clone()).unwrap_or_default();
+        let malformed = Malformed::new("signing secret", span.start);
+        let identity = identity(rule, value).ok_or(malformed)?;
+        let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Text, setting.name.start..span.end);
+        material.protection = Some(Protection::plaintext());
+        material.identity = Some(identity);
+        material.labels.push(Label::new("setting", blob.bytes.get(setting.name.clone()).unwrap_or_default()));
+        material.labels.push(Label::new("used by", rule.used_by.as_bytes()));
+        material.notes.push("symmetric: the same secret signs and verifies");
+        if value.starts_with(DJANGO_DEV) {
+            material.notes.push("django-insecure: made by startproject, for development");
+        }
+        out.found(material);
+        Ok(())
+    }
+}
+
+/// Who the secret is, if it is one.
+fn identity(rule: &Rule, value: &[u8]) -> Option<Identity> {
+    if value.len() < rule.digits || value::is_placeholder(value) {
+        return None;
+    }
+    let bytes: Zeroizing<Vec<u8>> = match rule.form {
+        Form::Text => {
+            symmetric::identity(value.strip_prefix(DJANGO_DEV).unwrap_or(value))?;
+            Zeroizing::new(value.to_vec())
+        }
+        // Modifiers of ASP.NET stand behind the digits.
+        Form::Hex => Zeroizing::new(unhex(value.split(|b| *b == b',').next()?)?),
+        Form::Base64 => decode(value.strip_prefix(b"base64:")?)?,
+    };
+    match rule.form {
+        // The prefix holds a word of placeholders, and what follows it was looked at.
+        Form::Text if value.starts_with(DJANGO_DEV) => symmetric::identity(value.strip_prefix(DJANGO_DEV)?),
+        _ => symmetric::identity(&bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests;

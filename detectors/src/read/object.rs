@@ -1,0 +1,477 @@
+//! An object of JSON and its kin, read around a place inside it.
+//!
+//! Keys written as JSON rarely stand in a JSON file alone: they stand in strings of other JSON (`\"kty\"`), in literals of
+//! programs (`{kty: 'RSA'}`, or a string per line, joined by `+`), in YAML. A strict parser refuses all of these, and a
+//! file that is not JSON as a whole in any case. So the object is found from inside out, and read with one rule for
+//! strings: the delimiter is a quote with some number of backslashes before it, the same for the whole object.
+
+use std::ops::Range;
+
+use zeroize::Zeroizing;
+
+use super::text::{Decoder, digit};
+
+/// Longest object that is read, in bytes. A JWK of RSA-16384 with a chain of certificates has 40,000.
+const MAX: usize = 64 << 10;
+
+/// Most members of one object.
+const MAX_MEMBERS: usize = 64;
+
+/// Deepest nesting below the object that is asked for.
+const MAX_DEPTH: u32 = 8;
+
+/// Objects between a place and the outermost one that encloses it, at most.
+const MAX_AROUND: usize = 8;
+
+/// An object: names and values in the order of the text. All ranges are of the blob.
+#[derive(Debug)]
+pub(crate) struct Object<'a> {
+    /// Where it lies, braces included.
+    pub(crate) span: Range<usize>,
+    members: Vec<(&'a [u8], Value<'a>)>,
+}
+
+/// A value of a member.
+#[derive(Debug)]
+pub(crate) enum Value<'a> {
+    /// A string, as it stands between its delimiters.
+    Text(&'a [u8]),
+    /// A number or a word.
+    Bare(&'a [u8]),
+    /// An object.
+    Object(Object<'a>),
+    /// An array: not looked into.
+    Array,
+}
+
+impl<'a> Object<'a> {
+    /// The object that encloses `at`, by braces, or the block of YAML lines around it.
+    pub(crate) fn around(bytes: &'a [u8], at: usize) -> Option<Self> {
+        Self::braces(bytes, at).or_else(|| Self::block(bytes, at))
+    }
+
+    /// The objects that enclose `at`, innermost first.
+    pub(crate) fn enclosing(bytes: &'a [u8], at: usize) -> impl Iterator<Item = Self> {
+        let mut at = Some(at);
+        std::iter::from_fn(move || {
+            let start = open_brace(bytes, at?)?;
+            at = Some(start);
+            Some(start)
+        })
+        .take(MAX_AROUND)
+        .filter_map(move |start| Reader::new(bytes, start).object(0))
+    }
+
+    fn braces(bytes: &'a [u8], at: usize) -> Option<Self> {
+        let start = open_brace(bytes, at)?;
+        Reader::new(bytes, start).object(0).filter(|object| object.span.contains(&at))
+    }
+
+    /// `name: value` lines of one indentation around the line of `at`, as YAML has them.
+    fn block(bytes: &'a [u8], at: usize) -> Option<Self> {
+        let from = at.saturating_sub(MAX);
+        let before = bytes.get(from..at)?;
+        let line_start = from + memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1);
+        let own = indentation(bytes.get(line_start..)?);
+        let mut start = line_start;
+        while let Some(previous) = start.checked_sub(1).and_then(|end| {
+            let begin = memchr::memrchr(b'\n', bytes.get(from..end)?).map_or(from, |newline| from + newline + 1);
+            (indentation(bytes.get(begin..end)?).0 == own.0).then_some(begin)
+        }) {
+            // A list item begins with the line that has the dash.
+            if indentation(bytes.get(start..)?).1 {
+                break;
+            }
+            start = previous;
+        }
+        let mut members = Vec::new();
+        let mut end = start;
+        let limit = bytes.len().min(start.saturating_add(MAX));
+        while let Some(rest) = bytes.get(end..limit).filter(|rest| !rest.is_empty()) {
+            let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+            let line = rest.get(..length)?;
+            let (indent, dash) = indentation(line);
+            if indent != own.0 || (dash && end != start) || members.len() >= MAX_MEMBERS {
+                break;
+            }
+            let text = line.get(indent..)?;
+            let Some(colon) = memchr::memchr(b':', text) else { break };
+            let (name, value) = (text.get(..colon)?, text.get(colon + 1..)?.trim_ascii());
+            let name = name.trim_ascii().trim_ascii_start();
+            let value = match value {
+                [quote @ (b'"' | b'\''), inner @ .., last] if quote == last => inner,
+                value => value,
+            };
+            members.push((unquoted(name), Value::Text(value)));
+            end = (end + length + 1).min(limit);
+        }
+        Some(Self { span: start..end, members }).filter(|object| object.span.contains(&at))
+    }
+
+    /// The value of a member; the first, if it stands there twice.
+    pub(crate) fn get(&self, name: &str) -> Option<&Value<'a>> {
+        self.members.iter().find(|(own, _)| *own == name.as_bytes()).map(|(_, value)| value)
+    }
+
+    /// A string or word, as it stands there.
+    pub(crate) fn text(&self, name: &str) -> Option<&'a [u8]> {
+        match self.get(name)? {
+            Value::Text(text) | Value::Bare(text) => Some(text),
+            Value::Object(_) | Value::Array => None,
+        }
+    }
+
+    /// An object inside, its name in any case (`crypto`, `Crypto`).
+    pub(crate) fn object(&self, name: &str) -> Option<&Self> {
+        self.members.iter().find_map(|(own, value)| match value {
+            Value::Object(object) if own.eq_ignore_ascii_case(name.as_bytes()) => Some(object),
+            _ => None,
+        })
+    }
+
+    /// The bytes of a member in base64, either alphabet; `None` if it is not there or anything else stands in it.
+    pub(crate) fn base64(&self, name: &str) -> Option<Zeroizing<Vec<u8>>> {
+        decode(self.text(name)?)
+    }
+}
+
+/// The bytes of base64 digits, over line breaks, escapes and the seams of joined strings.
+pub(crate) fn decode(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let mut decoder = Decoder::with_capacity(text.len() / 4 * 3 + 3);
+    let mut digits = 0_usize;
+    let mut at = 0;
+    while let Some(&byte) = text.get(at) {
+        let next = text.get(at + 1).copied();
+        let before = at.checked_sub(1).and_then(|at| text.get(at)).copied();
+        let seam = |byte: Option<u8>| byte.is_none_or(|b| b.is_ascii_whitespace() || is_quote(b));
+        match byte {
+            b'\\' if matches!(next, Some(b'n' | b'r' | b't')) => at += 1,
+            b'\\' | b'"' | b'\'' | b'`' => {}
+            b'+' if seam(before) && seam(next) => {}
+            b'=' => break,
+            byte if byte.is_ascii_whitespace() => {}
+            byte => {
+                decoder.push(digit(byte)?);
+                digits += 1;
+            }
+        }
+        at += 1;
+    }
+    let padding = text.get(at..)?.iter().all(|b| matches!(b, b'=' | b'\\') || b.is_ascii_whitespace());
+    (padding && digits > 1 && digits % 4 != 1).then(|| decoder.finish())
+}
+
+/// How far a line is indented, the dash of a list item included, and whether there is one.
+fn indentation(line: &[u8]) -> (usize, bool) {
+    let blanks = line.iter().take_while(|b| **b == b' ').count();
+    match line.get(blanks..) {
+        Some([b'-', b' ', rest @ ..]) => (blanks + 2 + rest.iter().take_while(|b| **b == b' ').count(), true),
+        _ => (blanks, false),
+    }
+}
+
+fn unquoted(name: &[u8]) -> &[u8] {
+    match name {
+        [quote @ (b'"' | b'\''), inner @ .., last] if quote == last => inner,
+        name => name,
+    }
+}
+
+/// The brace that opens what encloses `at`.
+fn open_brace(bytes: &[u8], at: usize) -> Option<usize> {
+    let from = at.saturating_sub(MAX);
+    let mut depth = 0_u32;
+    let mut end = at;
+    // Backwards, without regard to strings: the values of keys hold no braces.
+    while let Some(place) = memchr::memrchr2(b'{', b'}', bytes.get(from..end)?) {
+        end = from + place;
+        match (bytes.get(end), depth) {
+            (Some(b'{'), 0) => return Some(end),
+            (Some(b'{'), _) => depth -= 1,
+            _ => depth += 1,
+        }
+    }
+    None
+}
+
+const fn is_quote(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\'' | b'`')
+}
+
+/// Reads an object forwards.
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    /// Where reading stops at the latest.
+    limit: usize,
+    /// Backslashes before each quote of the object: none, one in a string, three in a string in a string.
+    level: Option<usize>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(bytes: &'a [u8], start: usize) -> Self {
+        Self { bytes, at: start, limit: bytes.len().min(start.saturating_add(MAX)), level: None }
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at..self.limit).unwrap_or_default()
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.rest().first().copied()
+    }
+
+    fn object(&mut self, depth: u32) -> Option<Object<'a>> {
+        let start = self.at;
+        self.at += 1;
+        let mut members = Vec::new();
+        loop {
+            self.skip();
+            match self.peek()? {
+                b'}' => {
+                    self.at += 1;
+                    return Some(Object { span: start..self.at, members });
+                }
+                b',' => self.at += 1,
+                _ => {
+                    let name = self.name()?;
+                    self.skip();
+                    // `=>` of Ruby and PHP, `=` of HCL.
+                    match self.rest() {
+                        [b'=', b'>', ..] => self.at += 2,
+                        [b':' | b'=', ..] => self.at += 1,
+                        _ => return None,
+                    }
+                    self.skip();
+                    let value = self.value(depth)?;
+                    if members.len() < MAX_MEMBERS {
+                        members.push((name, value));
+                    }
+                }
+            }
+        }
+    }
+
+    fn name(&mut self) -> Option<&'a [u8]> {
+        if let Some(text) = self.string() {
+            return Some(text);
+        }
+        let rest = self.rest();
+        // A symbol of Ruby has its colon in front.
+        let colon = usize::from(rest.first() == Some(&b':'));
+        let word = rest.get(colon..)?;
+        let length = word.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'$')).count();
+        self.at += colon + length;
+        word.get(..length).filter(|name| !name.is_empty())
+    }
+
+    fn value(&mut self, depth: u32) -> Option<Value<'a>> {
+        match self.peek()? {
+            b'{' if depth < MAX_DEPTH => self.object(depth + 1).map(Value::Object),
+            b'[' => self.array().map(|()| Value::Array),
+            _ => {
+                if let Some(text) = self.string() {
+                    return Some(Value::Text(text));
+                }
+                let rest = self.rest();
+                let stop = |b: &u8| matches!(b, b',' | b'}' | b']' | b'\n' | b'\\' | b'"');
+                let length = rest.iter().position(stop)?;
+                self.at += length;
+                Some(Value::Bare(rest.get(..length)?.trim_ascii()))
+            }
+        }
+    }
+
+    /// Skips an array: brackets and braces balance, strings count as one.
+    fn array(&mut self) -> Option<()> {
+        let mut depth = 0_u32;
+        loop {
+            if self.string().is_some() {
+                continue;
+            }
+            match self.peek()? {
+                b'[' | b'{' => depth += 1,
+                b']' | b'}' => depth -= 1,
+                _ => {}
+            }
+            self.at += 1;
+            if depth == 0 {
+                return Some(());
+            }
+        }
+    }
+
+    /// A string here, with what is joined to it by `+`; the place does not move if there is none.
+    fn string(&mut self) -> Option<&'a [u8]> {
+        let rest = self.rest();
+        let slashes = rest.iter().take_while(|b| **b == b'\\').count();
+        let quote = rest.get(slashes).copied().filter(|b| is_quote(*b))?;
+        let level = *self.level.get_or_insert(slashes);
+        if slashes != level {
+            return None;
+        }
+        let from = self.at + slashes + 1;
+        let mut end = self.closing(from, quote, level)?;
+        self.at = end + level + 1;
+        // "abc" + "def"
+        while let Some(next) = self.joined(quote, level) {
+            let Some(further) = self.closing(next, quote, level) else { break };
+            end = further;
+            self.at = end + level + 1;
+        }
+        self.bytes.get(from..end)
+    }
+
+    /// Where the delimiter that ends a string begins.
+    fn closing(&self, from: usize, quote: u8, level: usize) -> Option<usize> {
+        let text = self.bytes.get(from..self.limit)?;
+        memchr::memchr_iter(quote, text).find_map(|found| {
+            let slashes = text.get(..found)?.iter().rev().take_while(|b| **b == b'\\').count();
+            // An escaped backslash doubles with every level, an escaped quote has one more than twice as many.
+            let own = slashes.checked_sub(level)?;
+            (own % (2 * (level + 1)) == 0).then_some(from + found - level)
+        })
+    }
+
+    /// Where the content of a string begins that `+` joins to the one that ended here.
+    fn joined(&self, quote: u8, level: usize) -> Option<usize> {
+        let rest = self.rest();
+        let blanks = |rest: &[u8]| rest.iter().take_while(|b| b.is_ascii_whitespace()).count();
+        let mut at = blanks(rest);
+        if rest.get(at) != Some(&b'+') {
+            return None;
+        }
+        at += 1;
+        at += blanks(rest.get(at..)?);
+        let slashes = rest.get(at..)?.iter().take_while(|b| **b == b'\\').count();
+        (slashes == level && rest.get(at + slashes) == Some(&quote)).then_some(self.at + at + slashes + 1)
+    }
+
+    /// Skips what can stand between two tokens: blanks, breaks real and written out, comments, and the seam of two
+    /// strings when the whole object is written as several of them.
+    fn skip(&mut self) {
+        loop {
+            let rest = self.rest();
+            let slashes = rest.iter().take_while(|b| **b == b'\\').count();
+            self.at += match rest {
+                [byte, ..] if byte.is_ascii_whitespace() => 1,
+                [b'/', b'/', ..] => memchr::memchr(b'\n', rest).unwrap_or(rest.len()),
+                [b'/', b'*', ..] => memchr::memmem::find(rest, b"*/").map_or(rest.len(), |at| at + 2),
+                [b'\\', ..] if matches!(rest.get(slashes), Some(b'n' | b'r' | b't' | b'\n' | b'\r')) => slashes + 1,
+                _ => match seam(rest, self.level.unwrap_or(0)) {
+                    Some(length) => length,
+                    None => return,
+                },
+            };
+        }
+    }
+}
+
+/// Length of the seam of two strings at the start of `rest`: a quote, a break or `+`, a quote. Its quotes have fewer
+/// backslashes than those of the object, or are of the other kind.
+fn seam(rest: &[u8], level: usize) -> Option<usize> {
+    let slashes = rest.iter().take_while(|b| **b == b'\\').count();
+    let quote = rest.get(slashes).copied().filter(|b| is_quote(*b))?;
+    if slashes > level {
+        return None;
+    }
+    let mut at = slashes + 1;
+    let mut joins = false;
+    loop {
+        match *rest.get(at)? {
+            b'+' | b'\n' | b'&' => joins = true,
+            byte if byte.is_ascii_whitespace() || byte == b'\\' => {}
+            byte if byte == quote => break,
+            _ => return None,
+        }
+        at += 1;
+    }
+    joins.then_some(at + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn around(text: &str) -> Option<Object<'_>> {
+        Object::around(text.as_bytes(), text.find("kty").unwrap())
+    }
+
+    #[test]
+    fn one_object_in_every_dress() {
+        let json = r#"{"kty":"OKP","use":"a\"}b","x":"AAEC","n":7,"o":{"x":"!"},"a":[{"x":1},"]"]}"#;
+        let escape = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
+        let plain = r#"{"kty":"OKP","x":"AAEC","n":7}"#;
+        for text in [
+            json.to_owned(),
+            json.replace(',', " ,\n  ").replace(':', " : "),
+            format!("{{\"env\": \"{}\"}}", escape(json)),
+            format!("{{\"env\": \"{}\"}}", escape(&format!("{{\"env\": \"{}\"}}", escape(json)))),
+            format!("{{\"env\": \"{}\"}}", escape(&plain.replace(',', ",\n  ")).replace('\n', "\\n")),
+            "const k = {kty: 'OKP', x: 'AAEC', n: 7};".to_owned(),
+            "k = {'kty': 'OKP', 'x': 'AAEC', 'n': 7}".to_owned(),
+            "{ \"kty\" => \"OKP\", \"x\" => \"AAEC\", :n => 7 }".to_owned(),
+            "{ // a comment\n kty: \"OKP\", /* } */ x: \"AA\" +\n \"EC\", n: 7, }".to_owned(),
+            format!("String k = \"{}\";", escape(plain).replace(',', ",\"\n    + \"")),
+            format!("k = ('{}')", plain.replace(',', ",'\n    '")),
+            "{\"kty\":\"OKP\",\"x\":\"AA\n   EC\",\"n\":7}".to_owned(),
+            "keys:\n  - n: 7\n    kty: OKP\n    x: \"AAEC\"\n  - kty: EC\n    x: no\n".to_owned(),
+            "jwk:\n  kty: OKP\n  x: AAEC\n  n: 7\nother: 1\n".to_owned(),
+        ] {
+            let object = around(&text).unwrap_or_else(|| panic!("{text}"));
+            assert_eq!(object.text("kty"), Some(&b"OKP"[..]), "{text}");
+            assert_eq!(object.base64("x").as_deref(), Some(&vec![0, 1, 2]), "{text}");
+            assert_eq!(object.text("n"), Some(&b"7"[..]), "{text}");
+            assert_eq!(object.text("y"), None);
+        }
+        let object = around(json).unwrap();
+        assert_eq!(object.span, 0..json.len());
+        assert_eq!(object.object("O").and_then(|inner| inner.text("x")), Some(&b"!"[..]));
+        assert!(matches!(object.get("a"), Some(Value::Array)));
+    }
+
+    #[test]
+    fn what_encloses_is_found_from_inside_out() {
+        let text = r#"{"id":"a","crypto":{"kdf":"b","p":{"kty":1}}}"#;
+        let objects: Vec<_> = Object::enclosing(text.as_bytes(), text.find("kty").unwrap()).collect();
+        assert_eq!(objects.len(), 3);
+        assert_eq!(objects.last().unwrap().text("id"), Some(&b"a"[..]));
+    }
+
+    #[test]
+    fn digits_and_nothing_else() {
+        for (text, bytes) in [
+            ("AAEC", Some(vec![0, 1, 2])),
+            ("AAECAw==", Some(vec![0, 1, 2, 3])),
+            ("AA\\n  EC", Some(vec![0, 1, 2])),
+            ("-_8", Some(vec![0xfb, 0xff])),
+            ("+\\/8", Some(vec![0xfb, 0xff])),
+            ("AA\" +\n  \"EC", Some(vec![0, 1, 2])),
+            ("", None),
+            ("A", None),
+            ("AAECA", None),
+            ("AAEC...", None),
+            ("<n>", None),
+            ("AA=EC", None),
+        ] {
+            assert_eq!(decode(text.as_bytes()).map(|b| b.to_vec()), bytes, "{text}");
+        }
+    }
+
+    #[test]
+    fn any_byte_may_be_wrong() {
+        let text = br#"{"a":{"b":[1,{"c":"d"}]},"kty":"OKP","x":"AAEC"}"#;
+        for at in 0..text.len() {
+            for wrong in *b"\0\n\\\"'{}[]:," {
+                let mut bytes = text.to_vec();
+                bytes[at] = wrong;
+                let _ = Object::around(&bytes, 28);
+                let _ = Object::enclosing(&bytes, 28).count();
+            }
+            let _ = Object::around(&text[..at], at);
+        }
+        let deep = "{\"a\":".repeat(40_000);
+        assert!(Object::around(deep.as_bytes(), deep.len()).is_none());
+        assert_eq!(Object::enclosing(deep.as_bytes(), deep.len()).count(), 0);
+    }
+}

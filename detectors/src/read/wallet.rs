@@ -1,0 +1,96 @@
+//! What the formats of wallets share: base58check, and keys on secp256k1.
+
+use scanner_core::material::{Identity, PublicHalf};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use super::curves;
+use super::public::{self, Domain, PublicKey};
+
+const ALPHABET: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
+
+/// Longest text that is decoded, in digits. An extended key has 112.
+const MAX_DIGITS: usize = 128;
+
+/// Bytes of the checksum behind the payload: the first of SHA-256 of SHA-256.
+const CHECKSUM: usize = 4;
+
+/// Whether a byte is a digit of base58.
+pub(crate) fn is_base58(byte: u8) -> bool {
+    ALPHABET.contains(&byte)
+}
+
+/// The payload of a text in base58check; `None` if the checksum does not fit.
+pub(crate) fn base58check(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    if text.len() > MAX_DIGITS {
+        return None;
+    }
+    // Little-endian; never longer than the digits.
+    let mut number = Zeroizing::new(Vec::with_capacity(MAX_DIGITS));
+    for digit in text {
+        let mut carry = ALPHABET.iter().position(|own| own == digit)? as u32;
+        for byte in number.iter_mut() {
+            let value = u32::from(*byte) * 58 + carry;
+            *byte = value as u8;
+            carry = value >> 8;
+        }
+        if carry > 0 {
+            number.push(carry as u8);
+        }
+    }
+    let zeros = text.iter().take_while(|digit| **digit == b'1').count();
+    number.extend(std::iter::repeat_n(0, zeros));
+    number.reverse();
+    let (payload, checksum) = number.split_at_checked(number.len().checked_sub(CHECKSUM)?)?;
+    let digest = Sha256::digest(Sha256::digest(payload));
+    digest.starts_with(checksum).then(|| Zeroizing::new(payload.to_vec()))
+}
+
+/// The public half of a private key on secp256k1, the curve of Bitcoin and of all that came from it.
+pub(crate) fn secp256k1(scalar: &[u8]) -> Option<PublicHalf> {
+    let curve = curves::by_jose(b"secp256k1")?;
+    let point = curve.public_point(scalar)?;
+    Some(public::half(&PublicKey::Ec { domain: Domain::Named(curve), point: &point }))
+}
+
+/// The same as an identity.
+pub(crate) fn identity(scalar: &[u8]) -> Option<Identity> {
+    secp256k1(scalar).map(|half| Identity::Public(Box::new(half)))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A payload in base58check.
+    pub(crate) fn encode(payload: &[u8]) -> String {
+        let digest = Sha256::digest(Sha256::digest(payload));
+        let mut number = [payload, &digest[..CHECKSUM]].concat();
+        let zeros = number.iter().take_while(|byte| **byte == 0).count();
+        let mut digits = Vec::new();
+        while number.iter().any(|byte| *byte != 0) {
+            let mut rest = 0_u32;
+            for byte in &mut number {
+                let value = rest << 8 | u32::from(*byte);
+                *byte = (value / 58) as u8;
+                rest = value % 58;
+            }
+            digits.push(ALPHABET[rest as usize]);
+        }
+        digits.extend(std::iter::repeat_n(b'1', zeros));
+        digits.reverse();
+        String::from_utf8(digits).unwrap()
+    }
+
+    #[test]
+    fn there_and_back() {
+        for payload in [&[0x80, 1, 2, 3][..], &[0, 0, 7], &[0xff; 78]] {
+            assert_eq!(base58check(encode(payload).as_bytes()).unwrap().as_slice(), payload);
+        }
+        // The address of the first block.
+        assert_eq!(base58check(b"1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa").unwrap().len(), 21);
+        for text in ["1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb", "", "1", "0OIl", &"z".repeat(129)] {
+            assert!(base58check(text.as_bytes()).is_none(), "{text}");
+        }
+    }
+}
