@@ -1,7 +1,7 @@
 //! Opens the keys of JKS and JCEKS keystores. Every key may have a password of its own; the password of the store itself
 //! only guards its digest, and is not asked.
 
-use scanner_core::material::Material;
+use scanner_core::material::{Material, Protection};
 use sha1::{Digest, Sha1};
 use zeroize::Zeroizing;
 
@@ -11,8 +11,8 @@ use super::pbe::{Password, Scheme, begins_like_der};
 use crate::read::ber::{self, OCTET_STRING, OID, Reader, SEQUENCE, Value};
 use crate::read::carrier::{self, Item};
 use crate::read::cursor::Cursor;
-use crate::read::java;
 use crate::read::private::{self, PrivateKey};
+use crate::read::{self, java};
 
 /// The keys of one keystore.
 pub(super) struct Store<'a> {
@@ -25,7 +25,7 @@ enum Entry<'a> {
     /// and key.
     Sun(&'a [u8]),
     /// com.sun.crypto.provider.KeyProtector, or whatever else stands there.
-    Scheme(Box<Scheme<'a>>, &'a [u8]),
+    Scheme(Box<Scheme<'a>>, &'a [u8], Protection),
 }
 
 /// 1.3.6.1.4.1.42.2.17.1.1.
@@ -53,14 +53,15 @@ impl<'a> Entry<'a> {
         if algorithm.children().value(OID, "encryption scheme OID").ok()?.content == SUN {
             return (ciphertext.len() > 2 * DIGEST + 8).then_some(Self::Sun(ciphertext));
         }
-        Some(Self::Scheme(Box::new(Scheme::read(algorithm)?), ciphertext))
+        let protection = read::pbe::protection(algorithm).ok()?;
+        Some(Self::Scheme(Box::new(Scheme::read(algorithm)?), ciphertext, protection))
     }
 
     fn price(&self) -> u64 {
         match self {
             // One block of the stream tells all but one wrong password in 2^30.
             Self::Sun(_) => 5 * Hash::Sha1.price(),
-            Self::Scheme(scheme, _) => scheme.price(),
+            Self::Scheme(scheme, ..) => scheme.price(),
         }
     }
 
@@ -71,13 +72,16 @@ impl<'a> Entry<'a> {
                 let plain = sun(ciphertext, password)?;
                 Some(Item::key(which, private::pkcs8(&plain).ok()?, &plain))
             }
-            Self::Scheme(scheme, ciphertext) => {
+            Self::Scheme(scheme, ciphertext, protection) => {
                 // A sealed secret key is a serialised object where a private one is DER.
                 let plain = scheme.decrypt_if(&Password::new(password), ciphertext, |first, length| {
                     first.starts_with(&java::STREAM) || begins_like_der(first, length)
                 })?;
                 if plain.starts_with(&java::STREAM) {
-                    return Some(Item { which: Some(which), material: secret(&plain)? });
+                    // It was not known to be a key, so how it was protected is said again.
+                    let protection = Some(protection.clone());
+                    let material = Material { protection, ..secret(&plain)? };
+                    return Some(Item { which: Some(which), material });
                 }
                 Some(Item::key(which, PrivateKey::decrypted(private::pkcs8, &plain)?, &plain))
             }
