@@ -69,11 +69,12 @@ fn is_opened(occurrence: &Occurrence) -> bool {
 
 /// Ciphers without a crate of this generation: ARIA, SEED, SM4; what was sealed by hand around noise, as keychains are. What
 /// the password of DPAPI and the PIN of SoftHSM are checked by lies in other files. Minisign's own keys want a gibibyte of
-/// memory for every password, and gpg-agent keeps some keys as a packet until they are used.
+/// memory for every password, gpg-agent keeps some keys as a packet until they are used, and keystores of Ethereum are not
+/// opened yet.
 fn is_out_of_reach(file: &str) -> bool {
     let cipher = |cipher: &&str| file.contains(&format!("/{cipher}_")) || file.contains(&format!("_{cipher}_"));
     file.contains("/noise_sealed_")
-        || ["dpapi/", "softhsm/", "keychain/", "gnupg_agent/native."].iter().any(|case| file.starts_with(case))
+        || ["dpapi/", "softhsm/", "keychain/", "gnupg_agent/native.", "ethereum_keystore/"].iter().any(|case| file.starts_with(case))
         || (file.starts_with("minisign/") && !file.contains("tauri"))
         || ["aria", "seed", "sm4"].iter().any(cipher)
 }

@@ -313,7 +313,7 @@ impl<'a> Reader<'a> {
         let from = self.at + slashes + 1;
         let mut end = self.closing(from, quote, level)?;
         self.at = end + level + 1;
-        // "abc" + "def"
+        // "abc" + "def", or "abc" and "def" on lines of their own.
         while let Some(next) = self.joined(quote, level) {
             let Some(further) = self.closing(next, quote, level) else { break };
             end = further;
@@ -333,16 +333,18 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Where the content of a string begins that `+` joins to the one that ended here.
+    /// Where the content of a string begins that is joined to the one that ended here: by `+`, or on the next line as
+    /// Python and C have it.
     fn joined(&self, quote: u8, level: usize) -> Option<usize> {
         let rest = self.rest();
         let blanks = |rest: &[u8]| rest.iter().take_while(|b| b.is_ascii_whitespace()).count();
         let mut at = blanks(rest);
-        if rest.get(at) != Some(&b'+') {
+        if rest.get(at) == Some(&b'+') {
+            at += 1;
+            at += blanks(rest.get(at..)?);
+        } else if !rest.get(..at)?.contains(&b'\n') {
             return None;
         }
-        at += 1;
-        at += blanks(rest.get(at..)?);
         let slashes = rest.get(at..)?.iter().take_while(|b| **b == b'\\').count();
         (slashes == level && rest.get(at + slashes) == Some(&quote)).then_some(self.at + at + slashes + 1)
     }
@@ -415,6 +417,7 @@ mod tests {
             format!("String k = \"{}\";", escape(plain).replace(',', ",\"\n    + \"")),
             format!("k = ('{}')", plain.replace(',', ",'\n    '")),
             "{\"kty\":\"OKP\",\"x\":\"AA\n   EC\",\"n\":7}".to_owned(),
+            "{\"kty\": \"OKP\",\n \"x\": \"AA\"\n      \"EC\", \"n\": 7}".to_owned(),
             "keys:\n  - n: 7\n    kty: OKP\n    x: \"AAEC\"\n  - kty: EC\n    x: no\n".to_owned(),
             "jwk:\n  kty: OKP\n  x: AAEC\n  n: 7\nother: 1\n".to_owned(),
         ] {

@@ -135,8 +135,9 @@ impl<'a> Setting<'a> {
                 continue;
             }
             indent = less;
-            let name = text.trim_ascii_start().split(|b| matches!(b, b':' | b'=' | b'{')).next().unwrap_or_default();
-            if name.len() <= MAX_NAME {
+            let name = text.split(|b| matches!(b, b':' | b'=' | b'{')).next().unwrap_or_default().trim_ascii();
+            // One word and a sign that something is below it: not the head of a class or function.
+            if name.len() <= MAX_NAME && name.len() < text.len() && !name.iter().any(u8::is_ascii_whitespace) {
                 path.insert_str(0, &plain(name));
             }
         }

@@ -92,6 +92,7 @@ fn references_and_placeholders_stay_silent() {
         format!("STRIPE_SECRET_KEY={url}"),
         format!("client_secret={url}"),
         format!("if jwtSecret == \"{url}\""),
+        format!("class SessionTest < Base\n  def test_cookie\n    secret = \"{url}\"\n"),
         format!("secretName: {url}"),
         format!("JWT_SECRET_FILE={url}"),
         "<machineKey validationKey=\"AutoGenerate,IsolateApps\" />".to_owned(),
