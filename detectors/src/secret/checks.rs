@@ -127,8 +127,9 @@ pub(super) fn check(check: Check, found: &mut Found<'_>, learned: &mut Learned) 
         Check::AzureStorage => {
             // 88 digits: 76 of the key, four that sign, six of the checksum, two of padding.
             let start = found.secret.start.checked_sub(76)?;
-            let before = start.checked_sub(1).and_then(|at| found.bytes.get(at));
-            if before.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/')) {
+            let more =
+                start.checked_sub(1).and_then(|at| found.bytes.get(at)).is_some_and(|b| matches!(b, b'+' | b'/'));
+            if more || super::inside_a_word(found.bytes, start) {
                 return None;
             }
             found.secret.start = start;
