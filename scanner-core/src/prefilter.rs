@@ -298,7 +298,9 @@ mod tests {
     fn one_anchor_does_not_hide_another() {
         static ANCHORS: [Anchor; 3] =
             [Anchor::anywhere(b"token"), Anchor::anywhere(b"token_key"), Anchor::anywhere(b"token_keys")];
-        let knowledge = Knowledge { detectors: &[&Fake(&ANCHORS)], ..KNOWLEDGE };
+        static FAKE: Fake = Fake(&ANCHORS);
+        static DETECTORS: [&dyn Detector; 1] = [&FAKE];
+        let knowledge = Knowledge { detectors: &DETECTORS, ..KNOWLEDGE };
         let prefilter = Prefilter::new(&knowledge);
         for (text, seen) in [("a token", 1), ("a token_key", 2), ("token_keys", 3), ("toke_keys", 0)] {
             let mut out = Vec::new();
