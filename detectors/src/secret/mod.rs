@@ -155,8 +155,7 @@ fn inside_a_word(bytes: &[u8], start: usize) -> bool {
     match before {
         [.., b'\\', b'n' | b'r' | b't'] => false,
         [b'%', a, b] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => false,
-        [.., last] => is_word(*last),
-        [] => false,
+        _ => before.last().is_some_and(|last| is_word(*last)),
     }
 }
 

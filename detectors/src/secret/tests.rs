@@ -66,6 +66,7 @@ fn jwt(claims: &str) -> String {
 
 /// One good secret for every format.
 fn samples() -> Vec<(&'static str, String, Verdict)> {
+    use Verdict::{Checksum, Decodes, Shape};
     let routable = format!("glpat-{}.01.{}", random(AN, 40), "1a");
     let routable_sum = String::from_utf8_lossy(&base36::<7>(crc32(routable.as_bytes()))).into_owned();
     let macaroon = |place: &str| {
@@ -81,7 +82,6 @@ fn samples() -> Vec<(&'static str, String, Verdict)> {
     let grafana_sum = crate::read::text::hex(&crc32(grafana.as_bytes()).to_le_bytes());
     let jfrog = b64(format!("reftkn:01:1234567890:{}", random(AN, 27)).as_bytes());
     let nuget = format!("oy2b{}q{}ud{}{}y", random("abcdef0123", 15), random("xyz789", 11), "c", random("mnop456", 11));
-    use Verdict::{Checksum, Decodes, Shape};
     vec![
         ("github-token", crc62("ghp_"), Checksum),
         ("github-token", format!("ghs_{}", random(AN, 80)), Shape),
