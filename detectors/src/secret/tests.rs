@@ -132,8 +132,8 @@ fn samples() -> Vec<(&'static str, String, Verdict)> {
         ("doppler-token", format!("dp.pt.{}", random(AN, 43)), Shape),
         ("onepassword-service-token", format!("ops_eyJ{}", random(AN, 300)), Shape),
         ("tailscale-key", format!("tskey-auth-{}-{}", random(AN, 12), random(AN, 32)), Shape),
-        ("slack-token", format!("xoxb-{}-{}-{}", 123_456_789_012_u64, 987_654_321_098_u64, random(AN, 24)), Shape),
-        ("slack-app-token", format!("xapp-1-A0{}-{}-{}", random(UPPER, 9), 4_567_891_234_u64, random(HEX, 64)), Shape),
+        ("slack-token", format!("xoxb-{}-{}-{}", 482_913_700_561_u64, 739_105_826_447_u64, random(AN, 24)), Shape),
+        ("slack-app-token", format!("xapp-1-A0{}-{}-{}", random(UPPER, 9), 4_067_391_284_u64, random(HEX, 64)), Shape),
         ("slack-rotating-token", format!("xoxe.xoxp-1-{}", random(AN, 150)), Shape),
         (
             "slack-webhook",
