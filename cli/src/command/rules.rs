@@ -68,7 +68,8 @@ fn check(file: Option<&Path>) -> Result<Exit, Failure> {
         page.push_str(&escape(&line));
         page.push('\n');
     }
-    page.push_str(&format!("{} good\n", plural(config.rules.rules.len() as u64, "rule is", "rules are")));
+    page.push_str(&plural(config.rules.rules.len() as u64, "rule is", "rules are"));
+    page.push_str(" good\n");
     out::data(page.as_bytes())?;
     Ok(Exit::Nothing)
 }

@@ -183,21 +183,22 @@ impl Imported {
         let mut dropped = None;
         for (key, value) in table {
             match key.to_ascii_lowercase().as_str() {
-                "id" | "regex" | "keywords" | "allowlist" | "allowlists" => {}
-                "description" => rule.title = value.as_str().unwrap_or_default().to_owned(),
+                "id" | "regex" | "keywords" | "allowlist" | "allowlists" | "skipreport" if !skips(key, value) => {}
+                "description" => value.as_str().unwrap_or_default().clone_into(&mut rule.title),
                 "path" => rule.path = Some(pattern("path", value.as_str().unwrap_or_default(), notes)?),
                 "secretgroup" => {
                     rule.secret_group = value.as_integer().and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0);
                 }
                 "entropy" => {
-                    let number = value.as_float().or_else(|| value.as_integer().map(|n| n as f64));
+                    let number = value
+                        .as_float()
+                        .or_else(|| value.as_integer().and_then(|n| i32::try_from(n).ok().map(f64::from)));
                     rule.entropy = number.filter(|bits| *bits > 0.0);
                 }
                 "tags" => notes.say(key, "dropped: reports have no tags"),
-                "skipreport" if value.as_bool() == Some(true) => {
+                "skipreport" => {
                     dropped = Some("skipReport: it only helps other rules".to_owned());
                 }
-                "skipreport" => {}
                 "required" => notes.change(key, "dropped: other rules are not asked, so it may find more"),
                 "filter" | "prefilter" | "validate" => {
                     notes.change(key, "dropped: an expression that is not evaluated, so it may find more");
@@ -218,6 +219,11 @@ impl Imported {
         UserRules::new(std::slice::from_ref(&rule), &[]).map_err(|refused| refused.what)?;
         Ok(rule)
     }
+}
+
+/// Whether a field says that the rule only helps others.
+fn skips(key: &str, value: &Value) -> bool {
+    key.eq_ignore_ascii_case("skipreport") && value.as_bool() == Some(true)
 }
 
 /// An id that keyradius takes.
@@ -249,12 +255,12 @@ fn keywords(rule: &mut Rule, notes: &mut Notes) -> Result<(), String> {
     let own = if short.is_empty() && !rule.keywords.is_empty() { Vec::new() } else { literals_of(&rule.regex) };
     rule.keywords.retain(|keyword| keyword.len() >= 4);
     if !own.is_empty() {
-        if !short.is_empty() {
+        if short.is_empty() {
+            notes.change("keywords", "there are none: literals of the regex are searched for");
+        } else {
             let what =
                 format!("{} too short to be searched for: literals of the regex take its place", short.join(" "));
             notes.change("keywords", &what);
-        } else {
-            notes.change("keywords", "there are none: literals of the regex are searched for");
         }
         // Every match has one of them: they are enough.
         rule.keywords.clear();
@@ -342,7 +348,7 @@ fn extend(value: &Value, notes: &mut Notes) {
             "usedefault" => {}
             "path" | "url" => notes.change(&format!("extend.{key}"), "dropped: import that file by itself"),
             "disabledrules" => {
-                notes.change("extend.disabledRules", "dropped: they are rules of a file that was not read")
+                notes.change("extend.disabledRules", "dropped: they are rules of a file that was not read");
             }
             _ => notes.say(&format!("extend.{key}"), "dropped: unknown"),
         }

@@ -162,7 +162,7 @@ fn rules_of_gitleaks_are_converted_and_found() {
 fn a_commit_that_adds_one_is_stopped() {
     let repo = Repo::begun("secrets");
     let ran = repo.file("ci.env", format!("T={}\n", npm())).stage().commit();
-    ran.blocked(
+    ran.fails(
         "a token",
         &[
             "this commit would add 1 new ordinary secret\n",
@@ -181,7 +181,7 @@ fn a_commit_that_adds_one_is_stopped() {
         .passes("allowed");
     repo.file("ci.env", format!("A=1\nT={}\n", npm())).stage().commit().passes("it was there before");
     let ran = repo.file("ci.env", format!("A=1\nT={}\nU={}\n", npm(), github())).stage().commit();
-    ran.blocked("another one", &["would add 1 new ordinary secret\n", "github-token"]);
+    ran.fails("another one", &["would add 1 new ordinary secret\n", "github-token"]);
     repo.keyradius(&["hook", "pre-commit", "--only", "signing"]).passes("keys alone");
     repo.keyradius(&["hook", "pre-commit", "--fail-on", "5.0"]).passes("below the limit");
 }

@@ -74,7 +74,9 @@ fn is_opened(occurrence: &Occurrence) -> bool {
 fn is_out_of_reach(file: &str) -> bool {
     let cipher = |cipher: &&str| file.contains(&format!("/{cipher}_")) || file.contains(&format!("_{cipher}_"));
     file.contains("/noise_sealed_")
-        || ["dpapi/", "softhsm/", "keychain/", "gnupg_agent/native.", "ethereum_keystore/"].iter().any(|case| file.starts_with(case))
+        || ["dpapi/", "softhsm/", "keychain/", "gnupg_agent/native.", "ethereum_keystore/"]
+            .iter()
+            .any(|case| file.starts_with(case))
         || (file.starts_with("minisign/") && !file.contains("tauri"))
         || ["aria", "seed", "sm4"].iter().any(cipher)
 }

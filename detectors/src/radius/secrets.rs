@@ -54,19 +54,17 @@ impl SecretName {
     /// The name of a secret at a place.
     pub fn of(occurrence: &Occurrence, estate: &Estate) -> Option<Self> {
         let secret = occurrence.material.secret.as_deref()?;
-        Some(match &occurrence.material.identity {
-            Some(Identity::Opaque(digest)) => Self::Digest(*digest),
-            _ => {
-                let mut origin = occurrence.origin.clone();
-                origin.path = estate.inside(&origin.path).to_owned();
-                origin.object = None;
-                for wrap in &mut origin.wraps {
-                    // Where a wrapper begins moves when something before it does.
-                    wrap.at = 0;
-                }
-                Self::Place(secret.rule, origin.to_string())
-            }
-        })
+        if let Some(Identity::Opaque(digest)) = &occurrence.material.identity {
+            return Some(Self::Digest(*digest));
+        }
+        let mut origin = occurrence.origin.clone();
+        origin.path = estate.inside(&origin.path).to_owned();
+        origin.object = None;
+        for wrap in &mut origin.wraps {
+            // Where a wrapper begins moves when something before it does.
+            wrap.at = 0;
+        }
+        Some(Self::Place(secret.rule, origin.to_string()))
     }
 
     fn id(&self) -> String {

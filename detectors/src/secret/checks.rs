@@ -127,8 +127,9 @@ pub(super) fn check(check: Check, found: &mut Found<'_>, learned: &mut Learned) 
         Check::AzureStorage => {
             // 88 digits: 76 of the key, four that sign, six of the checksum, two of padding.
             let start = found.secret.start.checked_sub(76)?;
-            let before = start.checked_sub(1).and_then(|at| found.bytes.get(at));
-            if before.is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/')) {
+            let more =
+                start.checked_sub(1).and_then(|at| found.bytes.get(at)).is_some_and(|b| matches!(b, b'+' | b'/'));
+            if more || super::inside_a_word(found.bytes, start) {
                 return None;
             }
             found.secret.start = start;
@@ -199,15 +200,12 @@ fn aws_key_id(found: &mut Found<'_>, learned: &mut Learned) -> Verdict {
     let from = found.secret.start.saturating_sub(NEAR.start);
     let to = found.bytes.len().min(found.secret.end + NEAR.end);
     let secret = runs(found.bytes, found.secret.end..to).or_else(|| runs(found.bytes, from..found.secret.start));
-    match secret {
-        Some(secret) => {
-            learned.notes.push("its secret key stands beside it");
-            learned.beside = Some(secret);
-        }
-        None => {
-            learned.class = Some(SecretClass::Note);
-            learned.notes.push("its secret key is not beside it");
-        }
+    if let Some(secret) = secret {
+        learned.notes.push("its secret key stands beside it");
+        learned.beside = Some(secret);
+    } else {
+        learned.class = Some(SecretClass::Note);
+        learned.notes.push("its secret key is not beside it");
     }
     verdict
 }
@@ -293,7 +291,7 @@ fn jwt(text: &[u8], learned: &mut Learned) -> Option<Verdict> {
     for (kind, name) in [("algorithm", &b"alg"[..]), ("issuer", b"iss"), ("audience", b"aud")] {
         let value = if name == b"alg" { Some(algorithm) } else { field(&claims, name) };
         // Of a list, the first.
-        let value = value.map(|value| value.trim_ascii_start());
+        let value = value.map(<[u8]>::trim_ascii_start);
         let value = value.map(|v| v.strip_prefix(b"[\"").and_then(|v| v.split(|b| *b == b'"').next()).unwrap_or(v));
         learned.labels.extend(value.filter(|v| !v.is_empty() && v.len() <= 120).map(|v| Label::new(kind, v)));
     }

@@ -142,7 +142,12 @@ fn material(format: &Format, whole: &Range<usize>, found: &Found<'_>, learned: L
 /// How many of the bytes before `at` may belong to the secret: letters, digits, `_` and `-`, at most `most`.
 fn back(bytes: &[u8], at: usize, most: usize) -> usize {
     let before = bytes.get(at.saturating_sub(most)..at).unwrap_or_default();
-    before.iter().rev().take_while(|b| is_word(**b) || **b == b'-').count()
+    let length = before.iter().rev().take_while(|b| is_word(**b) || **b == b'-').count();
+    // The letter of an escape (`\n`) belongs to no secret.
+    let start = at - length;
+    let escape = start.checked_sub(1).and_then(|before| bytes.get(before..start + 1));
+    let escaped = matches!(escape, Some([b'\\', b'n' | b'r' | b't'])) && length > 0;
+    length - usize::from(escaped)
 }
 
 const fn is_word(byte: u8) -> bool {
@@ -155,8 +160,7 @@ fn inside_a_word(bytes: &[u8], start: usize) -> bool {
     match before {
         [.., b'\\', b'n' | b'r' | b't'] => false,
         [b'%', a, b] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => false,
-        [.., last] => is_word(*last),
-        [] => false,
+        _ => before.last().is_some_and(|last| is_word(*last)),
     }
 }
 

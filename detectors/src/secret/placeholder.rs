@@ -32,8 +32,8 @@ const DIFFERENT: usize = 7;
 /// Whether a random token only looks like one: an example, a mask, a row of keys.
 pub(super) fn is_placeholder(token: &[u8]) -> bool {
     let lower = token.to_ascii_lowercase();
-    let holds = |part: &&[u8]| memchr::memmem::find(&lower, part).is_some();
-    if WORDS.iter().any(|word| holds(word)) || RUNS.iter().any(|run| holds(run)) {
+    let holds = |part: &&'static [u8]| memchr::memmem::find(&lower, part).is_some();
+    if WORDS.iter().any(holds) || RUNS.iter().any(holds) {
         return true;
     }
     // The same byte six times on end does not happen in what was drawn from 16 and more symbols.
@@ -132,7 +132,7 @@ pub(super) fn entropy(bytes: &[u8]) -> u32 {
             *count += 1;
         }
     }
-    let total = bytes.len() as f64;
+    let total = f64::from(bytes.len() as u32);
     let bits: f64 = counts.iter().filter(|n| **n > 0).map(|n| f64::from(*n) / total).map(|p| -p * p.log2()).sum();
     #[allow(clippy::cast_sign_loss, reason = "entropy is never negative")]
     {

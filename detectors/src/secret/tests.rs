@@ -66,6 +66,7 @@ fn jwt(claims: &str) -> String {
 
 /// One good secret for every format.
 fn samples() -> Vec<(&'static str, String, Verdict)> {
+    use Verdict::{Checksum, Decodes, Shape};
     let routable = format!("glpat-{}.01.{}", random(AN, 40), "1a");
     let routable_sum = String::from_utf8_lossy(&base36::<7>(crc32(routable.as_bytes()))).into_owned();
     let macaroon = |place: &str| {
@@ -81,7 +82,6 @@ fn samples() -> Vec<(&'static str, String, Verdict)> {
     let grafana_sum = crate::read::text::hex(&crc32(grafana.as_bytes()).to_le_bytes());
     let jfrog = b64(format!("reftkn:01:1234567890:{}", random(AN, 27)).as_bytes());
     let nuget = format!("oy2b{}q{}ud{}{}y", random("abcdef0123", 15), random("xyz789", 11), "c", random("mnop456", 11));
-    use Verdict::{Checksum, Decodes, Shape};
     vec![
         ("github-token", crc62("ghp_"), Checksum),
         ("github-token", format!("ghs_{}", random(AN, 80)), Shape),
@@ -132,8 +132,8 @@ fn samples() -> Vec<(&'static str, String, Verdict)> {
         ("doppler-token", format!("dp.pt.{}", random(AN, 43)), Shape),
         ("onepassword-service-token", format!("ops_eyJ{}", random(AN, 300)), Shape),
         ("tailscale-key", format!("tskey-auth-{}-{}", random(AN, 12), random(AN, 32)), Shape),
-        ("slack-token", format!("xoxb-{}-{}-{}", 123_456_789_012_u64, 987_654_321_098_u64, random(AN, 24)), Shape),
-        ("slack-app-token", format!("xapp-1-A0{}-{}-{}", random(UPPER, 9), 4_567_891_234_u64, random(HEX, 64)), Shape),
+        ("slack-token", format!("xoxb-{}-{}-{}", 482_913_700_561_u64, 739_105_826_447_u64, random(AN, 24)), Shape),
+        ("slack-app-token", format!("xapp-1-A0{}-{}-{}", random(UPPER, 9), 4_067_391_284_u64, random(HEX, 64)), Shape),
         ("slack-rotating-token", format!("xoxe.xoxp-1-{}", random(AN, 150)), Shape),
         (
             "slack-webhook",
