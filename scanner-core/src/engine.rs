@@ -6,7 +6,7 @@
 
 mod unpack;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::ops::{ControlFlow, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -123,6 +123,8 @@ struct Session<'a> {
     windows: Mutex<Vec<Windows>>,
     gaps: Mutex<Vec<Gap>>,
     opened: Mutex<Opened>,
+    /// Damaged containers whose bytes were looked at as they are, after what their members gave.
+    rescanned: Mutex<BTreeSet<Origin>>,
 }
 
 /// Containers opened and members that came out.
@@ -143,6 +145,7 @@ impl<'a> Session<'a> {
             windows: Mutex::default(),
             gaps: Mutex::default(),
             opened: Mutex::default(),
+            rescanned: Mutex::default(),
         }
     }
 
@@ -197,7 +200,32 @@ impl<'a> Session<'a> {
             occurrences.append(&mut worker.occurrences);
         }
         in_order(&mut occurrences);
+        self.without_twins(&mut occurrences);
         occurrences
+    }
+
+    /// Takes out what was found in the bytes of a damaged container and in a member of it: it is the same.
+    fn without_twins(&self, occurrences: &mut Vec<Occurrence>) {
+        for container in self.rescanned.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            let first = occurrences.partition_point(|o| o.origin < *container);
+            let inside = |o: &Occurrence| {
+                o.origin.path == container.path
+                    && o.origin.object == container.object
+                    && o.origin.wraps.starts_with(&container.wraps)
+            };
+            let many = occurrences.iter().skip(first).take_while(|o| inside(o)).count();
+            let all = occurrences.get(first..first + many).unwrap_or_default();
+            let members: Vec<&Material> = all.iter().filter(|o| o.origin != *container).map(|o| &o.material).collect();
+            let is_twin =
+                |o: &Occurrence| o.origin == *container && members.iter().any(|member| member.is_same(&o.material));
+            let twins: BTreeSet<usize> =
+                all.iter().enumerate().filter(|(_, o)| is_twin(o)).map(|(index, _)| first + index).collect();
+            let mut index = 0;
+            occurrences.retain(|_| {
+                index += 1;
+                !twins.contains(&(index - 1))
+            });
+        }
     }
 
     fn finish(self, occurrences: Vec<Occurrence>) -> Harvest {

@@ -333,6 +333,13 @@ impl Material {
             secret: None,
         }
     }
+
+    /// Whether another find is of the same thing: the same key or certificate in the same format.
+    pub fn is_same(&self, other: &Self) -> bool {
+        (self.kind, self.format) == (other.kind, other.format)
+            && (self.identity.is_some() || self.certificate.is_some())
+            && (&self.identity, &self.certificate) == (&other.identity, &other.certificate)
+    }
 }
 
 /// The bytes of a locked container, as its format needs them to try a password; shared by all keys of one container.

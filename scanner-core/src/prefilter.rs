@@ -314,13 +314,8 @@ mod tests {
         static ANCHORS: [Anchor; 3] =
             [Anchor::anywhere(b"token"), Anchor::anywhere(b"token_key"), Anchor::anywhere(b"token_keys")];
         static FAKE: Fake = Fake(&ANCHORS);
-<<<<<<< HEAD
         static FAKES: [&'static dyn Detector; 1] = [&FAKE];
         let knowledge = Knowledge { detectors: &FAKES, ..KNOWLEDGE };
-=======
-        static DETECTORS: [&dyn Detector; 1] = [&FAKE];
-        let knowledge = Knowledge { detectors: &DETECTORS, ..KNOWLEDGE };
->>>>>>> secrets
         let prefilter = Prefilter::new(&knowledge);
         for (text, seen) in [("a token", 1), ("a token_key", 2), ("token_keys", 3), ("toke_keys", 0)] {
             let mut out = Vec::new();

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use detectors::weak::CHECKS;
-use detectors::{DETECTORS, UNWRAPPERS};
+use detectors::{CONTAINERS, DETECTORS, UNWRAPPERS};
 use scanner_core::seam::About;
 
 fn render() -> String {
@@ -26,11 +26,17 @@ fn render() -> String {
             about.references.join("; ")
         );
     };
-    for about in DETECTORS.iter().map(|d| d.about()).chain(UNWRAPPERS.iter().map(|u| u.about())) {
+    let formats = DETECTORS.iter().map(|d| d.about()).chain(UNWRAPPERS.iter().map(|u| u.about()));
+    for about in formats.chain(CONTAINERS.iter().map(|c| c.about())) {
         section(about);
     }
-    let title = format!("### {}", UNWRAPPERS.first().map_or("", |u| u.about().id));
-    let mut out = out.replace(&title, &format!("## Unwrappers\n\n{title}"));
+    let heads = [
+        ("Encodings of text", UNWRAPPERS.first().map_or("", |u| u.about().id)),
+        ("Archives, images and compressed streams", CONTAINERS.first().map_or("", |c| c.about().id)),
+    ];
+    let mut out = heads
+        .iter()
+        .fold(out, |out, (title, id)| out.replace(&format!("### {id}\n"), &format!("## {title}\n\n### {id}\n")));
     out.truncate(out.trim_end().len());
     out.push('\n');
     out

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use detectors::{DETECTORS, UNWRAPPERS};
+use detectors::{CONTAINERS, DETECTORS, UNWRAPPERS};
 use scanner_core::prefilter::{HOT, Prefilter};
 use scanner_core::seam::{About, Anchor};
 
@@ -15,6 +15,11 @@ fn root() -> PathBuf {
 fn abouts() -> Vec<(&'static About, &'static [Anchor])> {
     let detectors = DETECTORS.iter().map(|d| (d.about(), d.anchors()));
     detectors.chain(UNWRAPPERS.iter().map(|u| (u.about(), u.anchors()))).collect()
+}
+
+/// What every detector, unwrapper and container says of itself.
+fn all() -> Vec<&'static About> {
+    abouts().into_iter().map(|(about, _)| about).chain(CONTAINERS.iter().map(|c| c.about())).collect()
 }
 
 fn rust_files(folder: &Path, out: &mut Vec<PathBuf>) {
@@ -31,18 +36,18 @@ fn rust_files(folder: &Path, out: &mut Vec<PathBuf>) {
 
 #[test]
 fn every_format_file_is_registered_and_has_a_case() {
-    let ids: BTreeSet<String> = abouts().iter().map(|(about, _)| about.id.to_owned()).collect();
-    assert_eq!(ids.len(), abouts().len(), "an id stands twice");
+    let ids: BTreeSet<String> = all().iter().map(|about| about.id.to_owned()).collect();
+    assert_eq!(ids.len(), all().len(), "an id stands twice");
     let mut files = BTreeSet::new();
     for folder in ["detectors/src/format", "detectors/src/wrap"] {
         for entry in fs::read_dir(root().join(folder)).expect("the folder") {
             let stem = entry.expect("an entry").path().file_stem().expect("a name").to_string_lossy().into_owned();
-            if !["mod", "unopened"].contains(&stem.as_str()) {
+            if !["mod", "unopened", "compressed"].contains(&stem.as_str()) {
                 files.insert(stem);
             }
         }
     }
-    assert_eq!(files, ids, "file name = id, and every file is in DETECTORS or UNWRAPPERS");
+    assert_eq!(files, ids, "file name = id, and every file is in DETECTORS, UNWRAPPERS or CONTAINERS");
     for id in ids {
         let case = root().join("corpus/cases").join(&id);
         for part in ["samples.pack", "expect.toml", "make.sh"] {

@@ -189,8 +189,11 @@ mod tests {
         for (name, content) in entries.iter().chain(&[("TRAILER!!!", "")]) {
             let mode = if content.is_empty() { 0 } else { 0o100_600 };
             let fields = [1, mode, 0, 0, 1, 0, content.len(), 0, 0, 0, 0, name.len() + 1, 0];
-            let fields: String = fields.iter().map(|field| format!("{field:08X}")).collect();
-            bytes.extend(format!("070701{fields}{name}\0").as_bytes());
+            bytes.extend(b"070701");
+            for field in fields {
+                bytes.extend(format!("{field:08X}").as_bytes());
+            }
+            bytes.extend(format!("{name}\0").as_bytes());
             pad(&mut bytes, 4);
             bytes.extend(content.as_bytes());
             pad(&mut bytes, 4);

@@ -150,8 +150,11 @@ mod tests {
         (!bytes.iter().fold(!0, |crc, &byte| step(crc ^ u32::from(byte)))).to_le_bytes()
     }
 
-    /// An archive of one member for each block, with the coder that is given: its number and properties.
-    fn archive(blocks: &[(&str, &[u8], &[u8], &[u8])]) -> Vec<u8> {
+    /// A name, its packed content, the coder's number and properties.
+    type Block<'a> = (&'a str, &'a [u8], &'a [u8], &'a [u8]);
+
+    /// An archive of one member for each block.
+    fn archive(blocks: &[Block<'_>]) -> Vec<u8> {
         let packed: Vec<u8> = blocks.iter().flat_map(|(_, content, _, _)| content.to_vec()).collect();
         let lengths: Vec<u8> = blocks.iter().map(|(_, content, _, _)| content.len() as u8).collect();
         let mut names = vec![0];

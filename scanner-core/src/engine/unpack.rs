@@ -110,8 +110,8 @@ struct Level<'s> {
 
 /// How a reader of a container came out.
 enum Outcome {
-    /// It was one; whether all of it could be read.
-    Opened { whole: bool },
+    /// It was one; whether it is damaged.
+    Opened { damaged: bool },
     /// It was none of its format, and nothing came out.
     NotOne,
 }
@@ -250,11 +250,12 @@ impl Level<'_> {
                 }
                 Reader::AnyPlace(read) => read(Cursor::new(Arc::clone(bytes)), inside),
             });
-            if let Outcome::Opened { whole } = outcome {
+            if let Outcome::Opened { damaged } = outcome {
                 let mut looked = opener.looked;
-                if !whole && matches!(container.reader(), Reader::AnyPlace(_)) && !looked.stop {
+                if damaged && matches!(container.reader(), Reader::AnyPlace(_)) && !looked.stop {
                     // What a damaged container does not lead to any more may still lie in it as it is.
                     let plain = Plain(self);
+                    self.session.rescanned.lock().unwrap_or_else(PoisonError::into_inner).insert(origin.clone());
                     looked |= Windows::default().feed_part(&mut Cursor::new(Arc::clone(bytes)), origin, &plain).0;
                 }
                 return Some(looked);
@@ -407,34 +408,35 @@ struct Opener<'l> {
     kind: &'static str,
     looked: Looked,
     members: u64,
-    whole: bool,
+    /// Whether anything was told of it that could not be read.
+    told: bool,
+    damaged: bool,
 }
 
 impl<'l> Opener<'l> {
     fn new(level: &'l Level<'l>, origin: &'l Origin, kind: &'static str) -> Self {
-        Self { level, origin, kind, looked: Looked::default(), members: 0, whole: true }
+        Self { level, origin, kind, looked: Looked::default(), members: 0, told: false, damaged: false }
     }
 
     fn run(&mut self, read: impl FnOnce(&mut dyn Inside) -> Result<(), Unopenable>) -> Outcome {
         let result = catch_unwind(AssertUnwindSafe(|| read(self)));
         match result {
             Ok(Ok(())) => {}
-            Ok(Err(Unopenable::Malformed(_))) if self.members == 0 && self.whole => return Outcome::NotOne,
+            Ok(Err(Unopenable::Malformed(_))) if self.members == 0 && !self.told => return Outcome::NotOne,
             Ok(Err(Unopenable::Malformed(malformed))) => {
-                self.whole = false;
+                self.damaged = true;
                 self.gap(Reason::Damaged, malformed.what);
             }
             Ok(Err(Unopenable::Limit(reason))) => {
-                self.whole = false;
                 self.gap(reason, self.kind);
             }
             Err(_) => {
-                self.whole = false;
+                self.damaged = true;
                 self.gap(Reason::DetectorFault, self.kind);
             }
         }
         self.level.session.opened(self.kind, self.members);
-        Outcome::Opened { whole: self.whole }
+        Outcome::Opened { damaged: self.damaged }
     }
 
     /// Tells of a gap, unless it only follows from a limit that bit.
@@ -467,12 +469,11 @@ impl Inside for Opener<'_> {
         if let Some((reason, detail)) = allowance.to_tell() {
             self.level.gap(Gap { origin, reason, detail });
         } else if let Some(detail) = fault.filter(|_| allowance.spent().is_none() && !self.level.cancelled()) {
-            self.whole = false;
+            self.damaged = true;
             self.level.gap(Gap { origin, reason: Reason::Damaged, detail });
         }
         self.looked |= looked;
         let stop = looked.stop || allowance.spent().is_some();
-        self.whole &= !stop;
         if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
@@ -486,7 +487,6 @@ impl Inside for Opener<'_> {
                 self.members += 1;
                 self.looked |= looked;
                 let stop = looked.stop || self.level.allowance.spent().is_some();
-                self.whole &= !stop;
                 return if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
             }
         }
@@ -494,7 +494,8 @@ impl Inside for Opener<'_> {
     }
 
     fn unread(&mut self, member: Member<'_>, reason: Reason, detail: &str) {
-        self.whole = false;
+        self.told = true;
+        self.damaged |= reason == Reason::Damaged;
         if self.level.allowance.spent().is_none() {
             let origin = self.inside(member);
             self.level.gap(Gap { origin, reason, detail: detail.to_owned() });

@@ -8,7 +8,7 @@ use detectors::radius::Tables;
 use detectors::radius::rules::{KeyRule, Rule, Rules};
 use detectors::radius::tables::Role;
 use detectors::secret::{Format, formats as secret_formats};
-use detectors::{DETECTORS, SECRETS, UNWRAPPERS};
+use detectors::{CONTAINERS, DETECTORS, SECRETS, UNWRAPPERS};
 use scanner_core::seam::About;
 use serde_json::Value;
 
@@ -74,7 +74,9 @@ struct Shelf {
 impl Shelf {
     fn built_in() -> Self {
         let detectors = DETECTORS.iter().chain(SECRETS).map(|detector| detector.about());
-        let formats = detectors.chain(UNWRAPPERS.iter().map(|unwrapper| unwrapper.about())).collect();
+        let wrappers = UNWRAPPERS.iter().map(|unwrapper| unwrapper.about());
+        let containers = CONTAINERS.iter().map(|container| container.about());
+        let formats = detectors.chain(wrappers).chain(containers).collect();
         Self { formats, tables: Tables::built_in(), rules: Rules::built_in(), secrets: secret_formats() }
     }
 

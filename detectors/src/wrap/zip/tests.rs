@@ -1,3 +1,5 @@
+//! Archives by hand, with and without a directory.
+
 use std::io::Write;
 
 use flate2::Compression;

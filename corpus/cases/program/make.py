@@ -1,0 +1,20 @@
+"""Programs with archives behind them: ELF by gcc, PE by objcopy, archives by zip, 7z and mksquashfs."""
+
+from contain import Packed
+
+f = Packed("program", "Programs with an archive behind their last section, and programs without one")
+f.run("printf 'void _start(void) { for (;;) {} }\\n' > x.c && gcc -nostdlib -static -o x.elf x.c")
+f.run("objcopy -O efi-app-x86_64 -j .text -j .data x.elf x.efi")
+f.run("cd tree && zip -qr ../tree.zip . && 7z a -bd ../tree.7z . > /dev/null && cd .. && mksquashfs tree tree.sqfs -quiet -no-progress > /dev/null")
+show = lambda path: f"7z x -so -bd tree.zip {path} 2>/dev/null"
+for program in ("elf", "efi"):
+    for archive in ("zip", "7z"):
+        name = f"{archive}.{program}"
+        f.tool(name, f"cat x.{program} tree.{archive} > {name}", lambda: f.three(show))
+# An AppImage aligns its image to 4 KiB or not at all.
+f.tool("appimage.elf", "cp x.elf appimage.elf && truncate -s %4096 appimage.elf && cat tree.sqfs >> appimage.elf", lambda: f.three(show))
+f.tool("shifted.efi", "(cat x.efi; cd tree && zip -q - etc/id.pem) > shifted.efi && zip -qA shifted.efi", lambda: [f.shown(show("etc/id.pem"))])
+f.silent("near-plain.elf", f.read("x.elf"), "gcc", "a program with nothing behind it")
+f.silent("near-plain.efi", f.read("x.efi"), "objcopy", "a program with nothing behind it")
+f.silent("near-text.txt", "MZ is how a program begins, and \x7fELF another\n" * 30, "printf", "the magic in a text")
+f.finish()
