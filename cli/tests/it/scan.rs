@@ -8,7 +8,9 @@ use crate::workshop::{Ran, Workshop, base64, key_der, key_pem};
 #[test]
 fn the_exit_code_says_what_came_of_it() {
     let shop = Workshop::new("exit");
-    shop.file("key/a.pem", key_pem(1)).file("none/readme.md", "nothing").file("zip/a.zip", "PK\x03\x04 and so on");
+    shop.file("key/a.pem", key_pem(1))
+        .file("none/readme.md", "nothing")
+        .file("rar/a.rar", "Rar!\x1a\x07\x01\0 and so on");
     for (args, code) in [
         (&["scan", "none"][..], 0),
         (&["scan", "key"], 1),
@@ -17,14 +19,55 @@ fn the_exit_code_says_what_came_of_it() {
         (&["scan", "--fail-on", "10", "key"], 0),
         (&["scan", "--fail-on", "0.0", "key"], 1),
         (&["scan", "--exit-zero", "key"], 0),
-        (&["scan", "zip"], 0),
-        (&["scan", "--strict", "zip"], 3),
+        (&["scan", "rar"], 0),
+        (&["scan", "--strict", "rar"], 3),
         (&["scan", "--max-file-size", "2", "none"], 3),
         (&["scan", "--max-file-size", "2", "--exit-zero", "none"], 0),
     ] {
         let ran = shop.run(args);
         assert_eq!(ran.code, Some(code), "{args:?} {ran:?}");
     }
+}
+
+/// A tar archive of one file.
+fn tar(name: &str, content: &[u8]) -> Vec<u8> {
+    let mut block = [0; 512];
+    block[..name.len()].copy_from_slice(name.as_bytes());
+    block[124..135].copy_from_slice(format!("{:011o}", content.len()).as_bytes());
+    block[156] = b'0';
+    block[257..263].copy_from_slice(b"ustar\0");
+    block[148..156].fill(b' ');
+    let sum: u64 = block.iter().map(|byte| u64::from(*byte)).sum();
+    block[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+    let mut all = [&block[..], content].concat();
+    all.resize(all.len().next_multiple_of(512) + 1024, 0);
+    all
+}
+
+#[test]
+fn what_lies_in_an_archive_is_a_place_of_its_own() {
+    let shop = Workshop::new("archives");
+    let inner = tar("etc/ssl/server.pem", format!("\n\n{}", key_pem(1)).as_bytes());
+    shop.file("image.tar", tar("layer.tar", &inner)).file("plain.pem", key_pem(1));
+    let ran = shop.run(&["scan"]);
+    assert!(ran.stdout.contains("image.tar!layer.tar!etc/ssl/server.pem:3"), "{ran:?}");
+    assert!(ran.stderr.contains("(2 places)"), "one key: {ran:?}");
+    let report = shop.run(&["scan", "--format", "json"]).json();
+    assert_eq!(report["coverage"]["containers"]["tar"], 2);
+    assert_eq!(report["coverage"]["members"], 2);
+    // A limit that bites is told, and makes the answer incomplete.
+    let ran = shop.run(&["scan", "--max-depth", "1", "--fail-on", "none", "--show-skipped", "image.tar"]);
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    assert!(ran.stdout.contains("image.tar!layer.tar: wrapped deeper than --max-depth"), "{ran:?}");
+    let ran = shop.run(&["scan", "--max-members", "1", "--fail-on", "none", "--show-skipped", "image.tar"]);
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    // Through a pipe it is a stream.
+    let mut piped = shop.command(&["scan", "-"]);
+    piped.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = piped.spawn().expect("keyradius");
+    child.stdin.take().expect("a pipe").write_all(&tar("a.pem", key_pem(2).as_bytes())).expect("written");
+    let out = child.wait_with_output().expect("an end");
+    assert!(String::from_utf8_lossy(&out.stdout).contains("-!a.pem:1"), "{out:?}");
 }
 
 #[test]

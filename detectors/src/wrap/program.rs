@@ -107,8 +107,22 @@ fn end(head: &[u8]) -> Option<u64> {
         let table = u64::from(header.e_shentsize).checked_mul(u64::from(header.e_shnum))?;
         return header.e_shoff.checked_add(table).filter(|_| header.e_shnum > 0);
     }
-    let sections = pe_sections(head)?;
-    sections.iter().map(|section| section.end).max()
+    let sections = pe_sections(head)?.iter().map(|section| section.end).max()?;
+    Some(sections.max(pe_symbols(head).unwrap_or_default()))
+}
+
+/// The end of the COFF symbols that GNU tools put behind the sections: symbols of 18 bytes each, then a table of strings
+/// that begins with its own length.
+fn pe_symbols(head: &[u8]) -> Option<u64> {
+    let coff = PeHeader::parse(head).ok()?.coff_header;
+    let table = u64::from(coff.pointer_to_symbol_table);
+    if table == 0 {
+        return None;
+    }
+    let strings = table + 18 * u64::from(coff.number_of_symbol_table);
+    let at = usize::try_from(strings).ok()?;
+    let length = head.get(at..at.checked_add(4)?).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_le_bytes);
+    Some(strings + u64::from(length))
 }
 
 fn pe_sections(head: &[u8]) -> Option<Vec<Section>> {

@@ -70,7 +70,7 @@ fn verbose_shows_everything() {
         "\nAllowed\n",
         "allowed by keyradius.toml:4: a test key",
         "\nNot read\n  root.key: not permitted (denied)\n",
-        "  10 zip files, not opened",
+        "  10 rar files, not opened",
         "\nPublic material of no key found here\n  certs/acme.pem:3  certificate CN=Acme",
     ] {
         assert!(page.contains(text), "{text}\n{page}");
@@ -87,7 +87,7 @@ fn the_last_line_never_claims_more_than_was_read() {
     assert_eq!(
         summary(&report, took),
         "1 signing key, 1 other key (14 places), 3 allowed; 1 input could not be read (--show-skipped lists them) · \
-         12 483 files, 1.2 GB · 5 blobs of history, 7.0 MB · 12 not opened (10 zip, 2 xz) · 0.41 s"
+         12 483 files, 1.2 GB · 5 blobs of history, 7.0 MB · 12 not opened (10 rar, 2 qcow2) · 0.41 s"
     );
     report.summary = Summary { unopened: 0, ..samples::empty().summary };
     report.findings.clear();

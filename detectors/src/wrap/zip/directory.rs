@@ -10,8 +10,8 @@ use super::{Found, exactly, u16_at, u32_at, u64_at};
 pub(super) struct Directory {
     pub(super) start: u64,
     end: u64,
-    /// What was put in front of the archive: all offsets count from behind it.
-    shift: u64,
+    /// What was put in front of the archive, from behind which all offsets count; negative if it was taken away.
+    shift: i64,
 }
 
 /// Size of the record at the end without its comment, and of the longest comment.
@@ -35,7 +35,7 @@ fn at_end(bytes: &Cursor, end: u64) -> Option<Directory> {
     }
     // The directory ends where the record begins; what it says of its start tells how much was put in front.
     let real = stop.checked_sub(size)?;
-    let shift = real.checked_sub(start)?;
+    let shift = i64::try_from(real).ok()?.checked_sub_unsigned(start)?;
     let is_there = size == 0 || exactly::<4>(bytes, real)? == *b"PK\x01\x02";
     is_there.then_some(Directory { start: real, end: stop, shift })
 }
@@ -57,7 +57,7 @@ fn wide(bytes: &Cursor, locator: u64) -> Option<(u64, [u8; 56])> {
 /// Reads the directory entry by entry.
 pub(super) struct Entries {
     input: BufReader<Cursor>,
-    shift: u64,
+    shift: i64,
 }
 
 impl Entries {
@@ -92,7 +92,7 @@ impl Entries {
             method: u16_at(&fixed, 10),
             encrypted: u16_at(&fixed, 8) & 1 != 0,
             packed: Some(wide.packed),
-            header: wide.header.saturating_add(self.shift),
+            header: wide.header.saturating_add_signed(self.shift),
         }))
     }
 }

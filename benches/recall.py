@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+"""Holds what keyradius finds in a tree against what the real tools load from it.
+
+    cargo build --release
+    benches/recall.py TREE... [--misses FILE]
+
+The truth does not come from keyradius: every PEM block with a private key, every file that may be DER, PKCS#12, JKS, OpenPGP
+or PuTTY is given to openssl, keytool, gpg, ssh-keygen and puttygen. What one of them loads without a password has to be
+found under the same public key, in that file; what it knows as locked has to be found there as a key or keystore. Prints a
+row for each format and lists every miss.
+
+TREE is unpacked source of something with many keys, such as Debian's sources of openssl, gnutls28, nss, bouncycastle,
+golang, wolfssl, mbedtls, gnupg2, openssh, putty, botan, or the wheel of cryptography_vectors.
+
+Wanted: openssl, ssh-keygen, keytool, gpg, puttygen.
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import hashlib
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?)-----.*?-----END \1-----", re.S)
+# Text around a block that the tools do not know: they get the lines as they are, and nothing is repaired for them.
+LARGEST = 1 << 20
+
+
+def tool(*command, data=None):
+    environment = dict(os.environ, LC_ALL="C", OPENSSL_CONF="/dev/null")
+    try:
+        done = subprocess.run(command, input=data, capture_output=True, check=False, timeout=20, env=environment)
+    except subprocess.TimeoutExpired:
+        return 1, b"", b"timeout"
+    return done.returncode, done.stdout, done.stderr
+
+
+def openssl_key(data, form):
+    """The SPKI of a private key, or None."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        code, out, _ = tool(
+            "openssl", "pkey", "-in", file.name, "-inform", form, "-passin", "pass:", "-pubout", "-outform", "DER"
+        )
+    return hashlib.sha256(out).hexdigest() if code == 0 and out else None
+
+
+def ssh_key(data):
+    with tempfile.TemporaryDirectory() as work:
+        path = pathlib.Path(work) / "key"
+        path.write_bytes(data + b"\n")
+        path.chmod(0o600)
+        code, out, _ = tool("ssh-keygen", "-y", "-P", "", "-f", str(path))
+        if code == 0 and out:
+            code, out, _ = tool("ssh-keygen", "-l", "-f", "/dev/stdin", data=out)
+            return out.split()[1].decode() if code == 0 and len(out.split()) > 1 else None
+        # The public half stands in the file, so a locked one still has a fingerprint.
+        code, out, _ = tool("ssh-keygen", "-l", "-f", str(path))
+        return out.split()[1].decode() if code == 0 and len(out.split()) > 1 else None
+
+
+def truths(path):
+    """What the tools say of one file: (format, identity or None if it is locked)."""
+    data = path.read_bytes()
+    if len(data) > LARGEST:
+        return
+    for match in BLOCK.finditer(data):
+        label, block = match.group(1).decode(), match.group(0)
+        if b"\\n" in block or b'"' in block:
+            continue
+        if label == "OPENSSH PRIVATE KEY":
+            if identity := ssh_key(block):
+                yield "openssh", identity
+        elif label == "PGP PRIVATE KEY BLOCK":
+            code, out, _ = tool("gpg", "--batch", "--list-packets", data=block)
+            if b"secret key packet" in out:
+                yield "openpgp", None
+        elif b"ENCRYPTED" in block:
+            # Locked: openssl asks for a password if it is one, and says something else if it is none.
+            with tempfile.NamedTemporaryFile() as file:
+                file.write(block)
+                file.flush()
+                _, _, err = tool("openssl", "pkey", "-in", file.name, "-passin", "pass:not this", "-noout")
+            if re.search(rb"bad decrypt|bad password|maybe wrong password|pkcs12 cipherfinal", err):
+                yield "locked pem", None
+            elif identity := openssl_key(block, "PEM"):
+                yield "pem", identity
+        elif identity := openssl_key(block, "PEM"):
+            yield "pem", identity
+    start = data[:8]
+    if start[:1] == b"\x30":
+        if identity := openssl_key(data, "DER"):
+            yield "der", identity
+        else:
+            with tempfile.NamedTemporaryFile() as file:
+                file.write(data)
+                file.flush()
+                code, out, err = tool("openssl", "pkcs12", "-in", file.name, "-passin", "pass:", "-noout", "-info")
+                told = out + err
+                if b"Shrouded Keybag" in told or b"Key bag" in told:
+                    yield "pkcs12", None
+                elif b"Mac verify error" in told or b"invalid password" in told:
+                    yield "locked pkcs12", None
+    elif start[:4] in (b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce"):
+        kind = "JKS" if start[:1] == b"\xfe" else "JCEKS"
+        _, out, _ = tool("keytool", "-list", "-keystore", str(path), "-storetype", kind, data=b"\n")
+        if b"PrivateKeyEntry" in out:
+            yield kind.lower(), None
+    elif start[:8] == b"PuTTY-Us":
+        code, out, _ = tool("puttygen", str(path), "-O", "fingerprint")
+        if code == 0 and out:
+            yield "ppk", out.split()[-1].decode()
+    elif start and start[0] in (0x94, 0x95, 0xC5) and path.suffix in (".gpg", ".pgp", ".key", ".bin", ".sec", ""):
+        _, out, _ = tool("gpg", "--batch", "--list-packets", str(path))
+        if b":secret key packet:" in out:
+            yield "openpgp binary", None
+
+
+def asked(path):
+    try:
+        return path, list(truths(path))
+    except OSError as error:
+        return path, [("unreadable", str(error))]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--keyradius", default=ROOT / "target" / "release" / "keyradius")
+    parser.add_argument("--misses", help="write the list of misses there")
+    parser.add_argument("trees", nargs="+", metavar="TREE", type=pathlib.Path)
+    args = parser.parse_args()
+    command = [args.keyradius, "scan", "--no-config", "--history", "none", "--no-passwords", "--only", "signing"]
+    command += ["--format", "json", *args.trees]
+    report = json.loads(subprocess.run([str(c) for c in command], capture_output=True, check=False).stdout)
+    found = collections.defaultdict(set)
+    there = set()
+    for finding in report["findings"]:
+        key = finding.get("key") or {}
+        names = {value for value in key.values() if isinstance(value, str)}
+        for place in finding["occurrences"]:
+            found[place["path"]] |= names
+            there.add(place["path"])
+    places = collections.Counter()
+    for finding in report["findings"]:
+        for place in finding["occurrences"]:
+            places[place["format"]] += 1
+    files = [p for tree in args.trees for p in sorted(tree.rglob("*")) if p.is_file() and not p.is_symlink()]
+    total, hit, misses = collections.Counter(), collections.Counter(), []
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for path, said in pool.map(asked, files):
+            for format, identity in said:
+                total[format] += 1
+                if str(path) in there and (identity is None or identity in found[str(path)]):
+                    hit[format] += 1
+                else:
+                    misses.append((format, str(path), identity))
+    print("| what a tool loads | keys | found | |\n|---|---|---|---|")
+    for format in sorted(total):
+        share = 100 * hit[format] / total[format]
+        print(f"| {format} | {total[format]} | {hit[format]} | {share:.1f} % |")
+    print(f"| all | {sum(total.values())} | {sum(hit.values())} | |")
+    print("\nfound by keyradius, in places: ", dict(places.most_common()))
+    text = "".join(f"missed {format}: {path} {identity or ''}\n" for format, path, identity in sorted(misses, key=str))
+    if args.misses:
+        pathlib.Path(args.misses).write_text(text)
+    else:
+        print(text)
+    sys.exit(bool(misses))
+
+
+if __name__ == "__main__":
+    main()
