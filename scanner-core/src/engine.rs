@@ -2,7 +2,7 @@
 //!
 //! A source feeds blobs from its threads; each blob is looked at by a worker from a pool. Blobs of one file come from
 //! one thread in order, and everything is sorted by origin at the end, so what is reported does not depend on the
-//! number of jobs. Containers are opened by [`unpack`].
+//! number of jobs. Containers are opened by `unpack`.
 
 mod unpack;
 
