@@ -91,13 +91,18 @@ def squashfs(source, target):
     run("mksquashfs", source, target, "-quiet", "-no-progress")
 
 
+def room(source):
+    """Enough of a disk for these files, in bytes."""
+    return (4 << 20) + 2 * sum(path.stat().st_size for path in pathlib.Path(source).iterdir())
+
+
 def ext(source, target):
-    run("mke2fs", "-q", "-t", "ext4", "-d", source, target, "8M")
+    run("mke2fs", "-q", "-t", "ext4", "-d", source, target, f"{room(source) >> 10}k")
 
 
 def fat(source, target):
     with open(target, "wb") as out:
-        out.truncate(8 << 20)
+        out.truncate(room(source))
     run("mkfs.fat", target)
     run("mcopy", "-i", target, *sorted(str(p) for p in pathlib.Path(source).iterdir()), "::")
 

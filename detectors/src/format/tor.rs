@@ -66,7 +66,7 @@ impl Detector for Tor {
     }
 }
 
-/// The address: public key, two bytes of a checksum and the version, in base32 (rend-spec-v3, [ONIONADDRESS]).
+/// The address: public key, two bytes of a checksum and the version, in base32 (rend-spec-v3, ONIONADDRESS).
 fn onion(public: &[u8; 32]) -> String {
     const VERSION: u8 = 3;
     let sum = sha3::sha3_256(&[b".onion checksum", public, &[VERSION]]);
