@@ -1,25 +1,25 @@
 //! One pass over bytes for all anchors.
 //!
-//! Every byte that keyradius reads goes through here, so this file decides its speed. Two facts shape it:
+//! Every byte that keyradius reads goes through here, so this file decides its speed. Three facts shape it:
 //!
-//! * Packed Teddy (SIMD, `aho_corasick::packed`) runs at memory speed for up to about [`HOT`] literals and a third
-//!   slower beyond; an automaton for the same literals is ten times slower. `benches/` measures it.
+//! * Packed Teddy (SIMD, `aho_corasick::packed`) runs at nearly memory speed; an automaton for the same literals is ten times
+//!   slower. `benches/` measures it.
+//! * One pass of it holds about a hundred literals at that speed if they are chosen and ordered well: [`deal`] does it.
 //! * DER, UTF-16 and binary keystores hold control bytes and plain text never does. So anchors are split: those without
 //!   one of the bytes of [`GATE`] are searched everywhere, those with one only in bytes that hold one. A source tree is
-//!   text, and pays for two thirds of the anchors.
+//!   text, and pays for the text anchors alone.
+
+mod deal;
 
 use aho_corasick::packed;
 use aho_corasick::{AhoCorasick, Input, MatchKind, Span};
+use deal::{Haystack, Literal};
 
 use crate::blob::Window;
 use crate::seam::{Anchor, Hit, Knowledge, Magic};
 
-/// Most literals that one packed searcher may hold; more are spread over several. Teddy falls from its fast form above 32; each literal before that fills
-/// its eight buckets a little more.
-pub const HOT: usize = 28;
-
-/// Most packed passes over the same bytes; an automaton takes as long as some ten of them.
-const PASSES: usize = 12;
+/// Most packed passes over the same bytes; an automaton takes as long as some seven of them.
+const PASSES: usize = 7;
 
 /// Control bytes that no text holds and every binary anchor has at least one of: three, because that many can be looked
 /// for at once (`memchr3`) several times faster than the anchors themselves.
@@ -52,6 +52,7 @@ pub struct Prefilter {
     anchors: Vec<(Anchor, Owners)>,
     text: Vec<Set>,
     binary: Vec<Set>,
+    sizes: (usize, usize),
     starts: Vec<usize>,
     /// Magic numbers of containers.
     magics: Vec<Magic>,
@@ -94,6 +95,7 @@ impl Prefilter {
         let starts = ids(&|a| a.at_start);
         let text = ids(&|a| !a.at_start && !is_binary(a));
         let binary = ids(&|a| !a.at_start && is_binary(a));
+        let sizes = (text.len(), binary.len());
         let longest = anchors.iter().map(|(a, _)| a.bytes.len()).max().unwrap_or(1);
         let is_near = |magic: &&Magic| magic.at + magic.bytes.len() <= OPENING;
         let magics: Vec<Magic> =
@@ -102,15 +104,17 @@ impl Prefilter {
         let unopened = knowledge.unopened.iter().map(|format| format.at + format.magic.len());
         let starting = starts.iter().filter_map(|id| anchors.get(*id)).map(|(anchor, _)| anchor.bytes.len());
         let opening = of_containers.chain(unopened).chain(starting).max().unwrap_or(0);
-        let sets = |ids: &[usize]| -> Vec<Set> {
-            // Evenly: two sets of 20 are faster than one of 28 and one of 12. Beyond what is built in (rules of a user) one
-            // automaton is as fast, and its speed does not depend on how many there are.
-            let many = ids.len().div_ceil(HOT).max(1);
-            let many = if many > PASSES { 1 } else { many };
-            ids.chunks(ids.len().div_ceil(many).max(1)).map(|ids| Set::new(&anchors, ids.to_vec())).collect()
+        let sets = |ids: &[usize], haystack: Haystack| -> Vec<Set> {
+            let of = |id: &usize| anchors.get(*id).map(|(anchor, _)| (*id, anchor.bytes));
+            let ids: Vec<(usize, &'static [u8])> = ids.iter().filter_map(of).collect();
+            let dealt = deal::deal(&ids, haystack);
+            // Beyond what is built in (rules of a user) one automaton is as fast, and its speed does not depend on how many
+            // there are.
+            let dealt = if dealt.len() > PASSES { vec![dealt.concat()] } else { dealt };
+            dealt.iter().map(|literals| Set::new(&anchors, literals)).collect()
         };
-        let (text, binary) = (sets(&text), sets(&binary));
-        Self { anchors, text, binary, starts, magics, longest, opening }
+        let (text, binary) = (sets(&text, Haystack::Text), sets(&binary, Haystack::Binary));
+        Self { anchors, text, binary, sizes, starts, magics, longest, opening }
     }
 
     /// Length of the longest anchor, in bytes.
@@ -145,10 +149,14 @@ impl Prefilter {
         &self.anchors
     }
 
-    /// How many literals are searched in all bytes, and how many more in bytes that hold one of [`GATE`].
-    pub fn sizes(&self) -> (usize, usize) {
-        let literals = |sets: &[Set]| sets.iter().map(|set| set.ids.len()).sum();
-        (literals(&self.text), literals(&self.binary))
+    /// How many anchors are searched in all bytes, and how many more in bytes that hold one of [`GATE`].
+    pub const fn sizes(&self) -> (usize, usize) {
+        self.sizes
+    }
+
+    /// How many times text is gone over, and bytes that hold one of [`GATE`] once more.
+    pub const fn passes(&self) -> (usize, usize) {
+        (self.text.len(), self.binary.len())
     }
 
     /// The hit and its owners.
@@ -190,11 +198,9 @@ pub fn has_gate_byte(bytes: &[u8]) -> bool {
 
 /// One set of literals and its searcher.
 struct Set {
-    /// Pattern number -> anchor number.
-    ids: Vec<usize>,
-    /// Pattern number -> numbers and bytes of the other anchors of the set that begin like it or that it begins like: a
-    /// searcher tells only one of them. None among what is built in; rules of a user may be so.
-    related: Vec<Vec<(usize, &'static [u8])>>,
+    /// Literal number -> the anchors that may stand where it does, and how many bytes before it they begin. More than one
+    /// where a literal begins like another: a searcher tells only one of them.
+    parts: Vec<Vec<(usize, usize, &'static [u8])>>,
     searcher: Option<Searcher>,
 }
 
@@ -205,52 +211,55 @@ enum Searcher {
 }
 
 impl Set {
-    fn new(anchors: &[(Anchor, Owners)], ids: Vec<usize>) -> Self {
-        let patterns: Vec<&'static [u8]> = ids.iter().filter_map(|&id| anchors.get(id)).map(|(a, _)| a.bytes).collect();
-        let related = |one: &&'static [u8]| {
-            let others = ids.iter().copied().zip(patterns.iter().copied());
-            others.filter(|(_, other)| other != one && (other.starts_with(one) || one.starts_with(other))).collect()
+    fn new(anchors: &[(Anchor, Owners)], literals: &[Literal]) -> Self {
+        let is_related = |a: &Literal, b: &Literal| a.bytes.starts_with(b.bytes) || b.bytes.starts_with(a.bytes);
+        let parts_of = |one: &Literal| {
+            let related = literals.iter().filter(|two| is_related(one, two));
+            let mut parts: Vec<_> =
+                related.filter_map(|two| Some((two.anchor, two.from, anchors.get(two.anchor)?.0.bytes))).collect();
+            parts.sort_unstable();
+            parts.dedup();
+            parts
         };
-        let related = patterns.iter().map(related).collect();
-        let searcher = if patterns.is_empty() {
+        let parts = literals.iter().map(parts_of).collect();
+        let bytes = literals.iter().map(|literal| literal.bytes);
+        let searcher = if literals.is_empty() {
             None
         } else {
             packed::Config::new()
                 .match_kind(packed::MatchKind::LeftmostFirst)
+                .heuristic_pattern_limits(false)
                 .builder()
-                .extend(&patterns)
+                .extend(bytes.clone())
                 .build()
                 .map(Searcher::Packed)
                 .or_else(|| {
                     AhoCorasick::builder()
                         .match_kind(MatchKind::LeftmostFirst)
-                        .build(&patterns)
+                        .build(bytes)
                         .ok()
                         .map(|a| Searcher::Automaton(Box::new(a)))
                 })
         };
-        Self { ids, related, searcher }
+        Self { parts, searcher }
     }
 
+    /// Every anchor that begins in the window's core and ends in the bytes.
     fn find(&self, bytes: &[u8], window: Window, out: &mut Vec<Seen>) {
         let Some(searcher) = &self.searcher else { return };
         let mut start = window.core_start;
-        while start < window.core_end {
+        while start < bytes.len() {
             let span = Span { start, end: bytes.len() };
             let found = match searcher {
                 Searcher::Packed(s) => s.find_in(bytes, span),
                 Searcher::Automaton(s) => s.find(Input::new(bytes).span(span)),
             };
             let Some(found) = found else { return };
-            if found.start() >= window.core_end {
-                return;
-            }
-            let (pattern, at) = (found.pattern().as_usize(), found.start());
-            if let Some(&anchor) = self.ids.get(pattern) {
-                out.push(Seen { at, anchor });
-            }
-            for &(anchor, literal) in self.related.get(pattern).map(Vec::as_slice).unwrap_or_default() {
-                if bytes.get(at..).is_some_and(|rest| rest.starts_with(literal)) {
+            let parts = self.parts.get(found.pattern().as_usize()).map(Vec::as_slice).unwrap_or_default();
+            for &(anchor, from, literal) in parts {
+                let Some(at) = found.start().checked_sub(from) else { continue };
+                let is_mine = (window.core_start..window.core_end).contains(&at);
+                if is_mine && bytes.get(at..).is_some_and(|rest| rest.starts_with(literal)) {
                     out.push(Seen { at, anchor });
                 }
             }
@@ -335,6 +344,37 @@ mod tests {
         let text = b"..anchor00000.anchor01999 anchor02000";
         prefilter.find(text, Window::whole(text.len()), &mut out);
         assert_eq!(out.iter().map(|seen| seen.at).collect::<Vec<_>>(), [2, 14]);
+    }
+
+    #[test]
+    fn all_that_is_there_is_found() {
+        // Literals that begin, hold and end each other, over an alphabet so small that they are everywhere.
+        let mut state = 7_u64;
+        let mut random = move |below: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) % below
+        };
+        let mut words: Vec<Vec<u8>> = (0..160)
+            .map(|_| (0..3 + random(6)).map(|_| b"ab\0"[usize::try_from(random(3)).unwrap()]).collect())
+            .collect();
+        words.sort();
+        words.dedup();
+        let anchors: Vec<Anchor> = words.into_iter().map(|word| Anchor::anywhere(word.leak())).collect();
+        let detector: &'static Fake = Box::leak(Box::new(Fake(anchors.leak())));
+        let detectors: &'static [&'static dyn Detector] = vec![detector as &dyn Detector].leak();
+        let prefilter = Prefilter::new(&Knowledge { detectors, ..KNOWLEDGE });
+        for _ in 0..50 {
+            let text: Vec<u8> = (0..random(200)).map(|_| b"ab\0c"[usize::try_from(random(4)).unwrap()]).collect();
+            let mut out = Vec::new();
+            prefilter.find(&text, Window::whole(text.len()), &mut out);
+            let mut naive: Vec<Seen> = (0..text.len())
+                .flat_map(|at| prefilter.anchors().iter().enumerate().map(move |(anchor, (a, _))| (at, anchor, a)))
+                .filter(|(at, _, a)| text[*at..].starts_with(a.bytes))
+                .map(|(at, anchor, _)| Seen { at, anchor })
+                .collect();
+            naive.sort_unstable();
+            assert_eq!(out, naive);
+        }
     }
 
     #[test]

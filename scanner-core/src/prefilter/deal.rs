@@ -1,0 +1,303 @@
+//! Which bytes of each anchor the searcher looks for, and in what order it is given them.
+//!
+//! Packed Teddy looks at four bytes of every literal, by half-bytes, in sixteen buckets: a place is looked at closely where
+//! each of its four bytes fits some literal of one bucket. With literals dealt at random, a hundred of them fit one byte in
+//! three of source code; dealt so that those of a bucket resemble each other, one in two thousand, and one pass over the
+//! bytes is as fast for a hundred as for forty. Two freedoms are used for it:
+//!
+//! * an anchor need not be searched from its first byte on: `untrusted comment:` is rarer from `ted c` on;
+//! * the searcher deals literals to its buckets by their number, so their order decides (see [`Deck::in_order`]).
+//!
+//! None of this changes what is found; `benches/` measures what it is worth.
+
+/// How many bytes of a literal the searcher's masks see: `aho_corasick::packed` takes four where all literals are that long.
+const SEEN: usize = 4;
+
+/// How many places of an anchor are tried: those that are rarest by themselves.
+const PLACES: usize = 3;
+
+/// What a match counts beside a place that is looked at closely. It costs some ten times as much; and words are some hundred
+/// times as frequent as their letters would be together by chance.
+const MATCH: f64 = 1000.0;
+
+/// Forms of the searcher: how many buckets it has, and how many literals it may hold, which are dealt so that no bucket has
+/// more than its part.
+#[derive(Clone, Copy, Debug)]
+struct Form {
+    buckets: usize,
+    most: usize,
+}
+
+/// "Slim" Teddy takes 32 bytes in one step, for up to 32 literals.
+const SLIM: Form = Form { buckets: 8, most: 32 };
+
+/// "Fat" Teddy takes half as many, and `aho_corasick::packed` refuses more than 128 literals. Where a processor has no AVX2, two
+/// of the buckets share one.
+const FAT: Form = Form { buckets: 16, most: 128 };
+
+/// How many literals are put into one fat searcher: as many as leave room to fill up uneven buckets.
+const DEALT: usize = 96;
+
+/// What kind of bytes is searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Haystack {
+    /// Mostly text.
+    Text,
+    /// Bytes of programs and archives.
+    Binary,
+}
+
+/// What is searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Literal {
+    /// The end of an anchor.
+    pub(super) bytes: &'static [u8],
+    /// The anchor, by the caller's number.
+    pub(super) anchor: usize,
+    /// Where in the anchor the literal begins.
+    pub(super) from: usize,
+}
+
+/// An anchor: the caller's number, and its bytes.
+type Numbered = (usize, &'static [u8]);
+
+/// Deals anchors over as few searchers as are fast: for each the literals in the order in which it has to get them. Some
+/// may be there twice, to fill a bucket.
+pub(super) fn deal(anchors: &[Numbered], haystack: Haystack) -> Vec<Vec<Literal>> {
+    let weights = &Weights::of(haystack);
+    // An anchor shorter than the masks would shorten them for all others of its searcher.
+    let (long, short): (Vec<Numbered>, Vec<Numbered>) =
+        anchors.iter().copied().partition(|(_, bytes)| bytes.len() >= SEEN);
+    // Several ways to search the same, in each row. Those that leave no choice first.
+    let row = |(anchor, bytes): Numbered| -> Vec<Literal> {
+        let places = weights.rarest(bytes).into_iter();
+        places.filter_map(|from| Some(Literal { bytes: bytes.get(from..)?, anchor, from })).collect()
+    };
+    let mut rows: Vec<Vec<Literal>> = long.into_iter().map(row).collect();
+    rows.sort_by_key(Vec::len);
+    let mut decks = decks(rows.len());
+    let mut left = Vec::new();
+    for row in rows {
+        let places = row.iter().flat_map(|literal| {
+            let open = decks.iter().enumerate().flat_map(|(deck, d)| d.open_to(literal.bytes).map(move |b| (deck, b)));
+            let matches = MATCH * weights.share_of(literal.bytes);
+            open.map(move |(deck, (bucket, b))| (matches + b.cost_of(literal.bytes, weights), literal, deck, bucket))
+        });
+        let best = places.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, literal, deck, bucket)| (literal, deck, bucket));
+        match best.and_then(|(literal, deck, bucket)| Some((literal, decks.get_mut(deck)?.buckets.get_mut(bucket)?))) {
+            Some((literal, bucket)) => bucket.take(literal, weights),
+            None => left.extend(row.into_iter().next()),
+        }
+    }
+    left.extend(short.into_iter().map(|(anchor, bytes)| Literal { bytes, anchor, from: 0 }));
+    let mut all: Vec<Vec<Literal>> = decks.iter().map(Deck::in_order).collect();
+    all.extend(left.chunks(DEALT).map(<[Literal]>::to_vec));
+    all
+}
+
+/// Empty decks for so many literals, all equally full.
+fn decks(literals: usize) -> Vec<Deck> {
+    let form = if literals <= SLIM.most { SLIM } else { FAT };
+    let decks = literals.div_ceil(DEALT);
+    let fair = literals.div_ceil(form.buckets * decks.max(1));
+    // Some room, so that each finds a bucket that fits.
+    let most = (fair + 2).min(form.most / form.buckets);
+    (0..decks).map(|_| Deck { buckets: vec![Bucket::default(); form.buckets], most }).collect()
+}
+
+/// How often each byte is seen, by its half-bytes (high, then low), relative to each other.
+struct Weights([[f64; 16]; 16]);
+
+impl Weights {
+    fn of(haystack: Haystack) -> Self {
+        // Counted in the source code of Linux (letters, digits) and in /usr/lib (NUL), and rounded: the order is what matters.
+        let weight: fn(u8) -> f64 = match haystack {
+            Haystack::Text => |byte| match byte {
+                b' ' => 64.0,
+                b'e' | b't' | b'a' | b'o' | b'i' | b'n' | b's' | b'r' => 24.0,
+                b'_' | b'\t' | b'\n' => 16.0,
+                b'a'..=b'z' => 10.0,
+                b'0'..=b'9' => 6.0,
+                b'!'..=b'~' => 3.0,
+                _ => 0.1,
+            },
+            Haystack::Binary => |byte| match byte {
+                0 => 64.0,
+                1 | 0xff => 8.0,
+                2..=8 | b'a'..=b'z' => 3.0,
+                _ => 1.0,
+            },
+        };
+        let mut table = [[0.0; 16]; 16];
+        for (high, row) in (0_u8..).zip(&mut table) {
+            for (low, cell) in (0_u8..).zip(row) {
+                *cell = weight(high << 4 | low);
+            }
+        }
+        let sum: f64 = table.iter().flatten().sum();
+        table.iter_mut().flatten().for_each(|cell| *cell /= sum);
+        Self(table)
+    }
+
+    /// Share of all bytes whose half-bytes are in both sets, which have a bit for each.
+    fn share(&self, low: u16, high: u16) -> f64 {
+        let rows = nibbles(high).filter_map(|nibble| self.0.get(nibble));
+        rows.flat_map(|row| nibbles(low).filter_map(|nibble| row.get(nibble))).sum()
+    }
+
+    /// Share of all places where these bytes would stand if bytes were independent of each other.
+    fn share_of(&self, bytes: &[u8]) -> f64 {
+        bytes.iter().map(|byte| self.share(1 << (byte & 15), 1 << (byte >> 4))).product()
+    }
+
+    /// Where the rarest four bytes of an anchor begin; of two that are as rare, the first.
+    fn rarest(&self, bytes: &[u8]) -> Vec<usize> {
+        let mut places: Vec<(f64, usize)> =
+            bytes.windows(SEEN).enumerate().map(|(from, four)| (self.share_of(four), from)).collect();
+        places.sort_by(|a, b| a.0.total_cmp(&b.0));
+        places.into_iter().take(PLACES).map(|(_, from)| from).collect()
+    }
+}
+
+/// The numbers of the bits that are set.
+fn nibbles(mut set: u16) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let lowest = set.trailing_zeros();
+        set &= set.wrapping_sub(1);
+        (lowest < u16::BITS).then_some(lowest as usize)
+    })
+}
+
+/// Literals of one bucket and what they let through.
+#[derive(Clone, Debug, Default)]
+struct Bucket {
+    literals: Vec<Literal>,
+    /// For each byte seen, the half-bytes of all literals, a bit for each.
+    low: [u16; SEEN],
+    high: [u16; SEEN],
+    /// Share of all places that fit.
+    share: f64,
+}
+
+impl Bucket {
+    fn with(&self, literal: &[u8]) -> ([u16; SEEN], [u16; SEEN]) {
+        let (mut low, mut high) = (self.low, self.high);
+        for ((low, high), byte) in low.iter_mut().zip(&mut high).zip(literal) {
+            *low |= 1 << (byte & 15);
+            *high |= 1 << (byte >> 4);
+        }
+        (low, high)
+    }
+
+    /// How many more places would fit.
+    fn cost_of(&self, literal: &[u8], weights: &Weights) -> f64 {
+        let (low, high) = self.with(literal);
+        low.iter().zip(&high).map(|(low, high)| weights.share(*low, *high)).product::<f64>() - self.share
+    }
+
+    fn take(&mut self, literal: &Literal, weights: &Weights) {
+        self.share += self.cost_of(literal.bytes, weights);
+        (self.low, self.high) = self.with(literal.bytes);
+        self.literals.push(*literal);
+    }
+
+    /// Whether a literal with the same low half-bytes is there. The searcher puts it into the same bucket in any case.
+    fn has_like(&self, literal: &[u8]) -> bool {
+        let is_like = |one: &Literal| one.bytes.iter().zip(literal).take(SEEN).all(|(a, b)| a & 15 == b & 15);
+        self.literals.iter().any(is_like)
+    }
+}
+
+/// The buckets of one searcher.
+#[derive(Clone, Debug)]
+struct Deck {
+    buckets: Vec<Bucket>,
+    /// Most literals of a bucket.
+    most: usize,
+}
+
+impl Deck {
+    /// The buckets that a literal may go to, with their numbers.
+    fn open_to(&self, literal: &[u8]) -> impl Iterator<Item = (usize, &Bucket)> {
+        let like = self.buckets.iter().position(|bucket| bucket.has_like(literal));
+        let is_open = move |(index, bucket): &(usize, &Bucket)| {
+            bucket.literals.len() < self.most && like.is_none_or(|like| like == *index)
+        };
+        self.buckets.iter().enumerate().filter(is_open)
+    }
+
+    /// The literals, one from each bucket in turn: the searcher puts them back so, by their number. Where a bucket has none
+    /// left, one of its own stands there again.
+    fn in_order(&self) -> Vec<Literal> {
+        let longest = self.buckets.iter().map(|bucket| bucket.literals.len()).max().unwrap_or(0);
+        let any = self.buckets.iter().find_map(|bucket| bucket.literals.first());
+        let turn = |round: usize| {
+            self.buckets.iter().filter_map(move |b| b.literals.get(round).or(b.literals.first()).or(any)).copied()
+        };
+        (0..longest).flat_map(turn).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn anchors(count: usize) -> Vec<(usize, &'static [u8])> {
+        (0..count).map(|n| (n, format!("{:x}-anchor-{n}", n * 7919).into_bytes().leak() as &[u8])).collect()
+    }
+
+    #[test]
+    fn every_anchor_is_dealt_to_one_searcher() {
+        for count in [0, 1, 15, 32, 33, 96, 97, 160, 500] {
+            let anchors = anchors(count);
+            let mut seen: Vec<usize> = Vec::new();
+            for deck in deal(&anchors, Haystack::Text) {
+                assert!(deck.len() <= FAT.most);
+                let distinct: BTreeSet<usize> = deck.iter().map(|literal| literal.anchor).collect();
+                seen.extend(distinct);
+                for Literal { bytes, anchor, from } in deck {
+                    assert!(bytes.len() >= SEEN && &anchors[anchor].1[from..] == bytes);
+                }
+            }
+            seen.sort_unstable();
+            assert_eq!(seen, (0..count).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn short_anchors_do_not_shorten_the_masks_of_others() {
+        let decks = deal(&[(0, b"abc"), (1, b"abcd"), (2, b"x")], Haystack::Binary);
+        let lengths: Vec<Vec<usize>> = decks.iter().map(|d| d.iter().map(|l| l.bytes.len()).collect()).collect();
+        assert_eq!(lengths[1], [3, 1]);
+        assert!(lengths[0].iter().all(|length| *length == 4));
+    }
+
+    #[test]
+    fn the_rare_part_of_an_anchor_is_searched() {
+        let decks = deal(&[(7, b"restore AKIA")], Haystack::Text);
+        let Literal { bytes, anchor, from } = decks[0][0];
+        assert_eq!((bytes, anchor, from), (&b" AKIA"[..], 7, 7));
+    }
+
+    #[test]
+    fn literals_of_a_bucket_stand_as_far_apart_as_there_are_buckets() {
+        let anchors = anchors(90);
+        let dealt: Vec<Literal> = deal(&anchors, Haystack::Text).concat();
+        let weights = Weights::of(Haystack::Text);
+        // The searcher's own rule: by low half-bytes, and for new ones by number.
+        let let_through = |literals: &[Literal]| -> f64 {
+            let mut buckets: Vec<Bucket> = vec![Bucket::default(); FAT.buckets];
+            for (number, literal) in literals.iter().enumerate() {
+                let like = buckets.iter().position(|bucket| bucket.has_like(literal.bytes));
+                buckets[like.unwrap_or(number % FAT.buckets)].take(literal, &weights);
+            }
+            buckets.iter().map(|bucket| bucket.share).sum()
+        };
+        let undealt: Vec<Literal> =
+            anchors.iter().map(|(anchor, bytes)| Literal { bytes, anchor: *anchor, from: 0 }).collect();
+        let (dealt, undealt) = (let_through(&dealt), let_through(&undealt));
+        assert!(dealt * 10.0 < undealt, "{dealt} against {undealt}");
+    }
+}
