@@ -17,11 +17,10 @@ const DIGITS: usize = 32;
 
 /// Whether a file has the name of such a key.
 pub(super) fn wants(path: &Path) -> bool {
-    let credentials = || {
-        let folder = path.parent().is_some_and(|folder| folder.ends_with("config/credentials"));
-        folder && path.extension().is_some_and(|ending| ending == "key")
-    };
-    path.file_name().is_some_and(|name| name == "master.key") || credentials()
+    // The ending first: taking a path apart is slow, and most files are none of these.
+    path.extension().is_some_and(|ending| ending == "key")
+        && (path.file_name().is_some_and(|name| name == "master.key")
+            || path.parent().is_some_and(|folder| folder.ends_with("config/credentials")))
 }
 
 /// Reads it. It opens the credentials, which hold `secret_key_base`: so it is told as the secret that it stands for.

@@ -1,6 +1,6 @@
 //! The grammar as data: `detectors/data/usage.toml`, compiled in and read once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -31,9 +31,9 @@ pub(super) struct Tables {
 #[serde(deny_unknown_fields)]
 pub(super) struct Files {
     /// Whole names.
-    names: Vec<String>,
+    names: BTreeSet<String>,
     /// What stands behind the last dot.
-    extensions: Vec<String>,
+    extensions: BTreeSet<String>,
     /// How names begin.
     prefixes: Vec<String>,
     /// How names end.
@@ -41,15 +41,15 @@ pub(super) struct Files {
     /// Ends of paths.
     paths: Vec<String>,
     /// Whole names of what is never read.
-    never: Vec<String>,
+    never: BTreeSet<String>,
     /// How the names of texts for people begin: only passwords are looked for.
     prose: Vec<String>,
     /// Extensions of such texts; without one they are too.
-    prose_extensions: Vec<String>,
+    prose_extensions: BTreeSet<String>,
     /// Whole names of files that are a password.
-    plain: Vec<String>,
+    plain: BTreeSet<String>,
     /// Extensions of such files.
-    plain_extensions: Vec<String>,
+    plain_extensions: BTreeSet<String>,
 }
 
 /// How a file is read.
@@ -311,20 +311,18 @@ impl Tables {
 impl Files {
     /// How a file of this name is read; `None` if it is not.
     pub(super) fn reading(&self, path: &Path) -> Option<Reading> {
-        let name = path.file_name()?.to_str()?.to_ascii_lowercase();
-        let has = |list: &[String], text: &str| list.iter().any(|known| known == text);
+        let file = path.file_name()?.to_str()?;
+        let name = file.to_ascii_lowercase();
+        let has = |list: &BTreeSet<String>, text: &str| !text.is_empty() && list.contains(text);
         let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
-        if has(&self.plain, &name) || (!extension.is_empty() && has(&self.plain_extensions, extension)) {
+        if has(&self.plain, &name) || has(&self.plain_extensions, extension) {
             return Some(Reading::Plain);
         }
         if has(&self.never, &name) {
             return None;
         }
         let begins = |list: &[String]| list.iter().any(|start| name.starts_with(start.as_str()));
-        if has(&self.names, &name)
-            || begins(&self.prefixes)
-            || (!extension.is_empty() && has(&self.extensions, extension))
-        {
+        if has(&self.names, &name) || has(&self.extensions, extension) || begins(&self.prefixes) {
             return Some(Reading::Whole);
         }
         if begins(&self.prose) && (!name.contains('.') || has(&self.prose_extensions, extension)) {
@@ -333,6 +331,7 @@ impl Files {
         if self.suffixes.iter().any(|end| name.ends_with(end.as_str())) {
             return Some(Reading::Whole);
         }
-        self.paths.iter().any(|end| path.ends_with(end)).then_some(Reading::Whole)
+        // The name first: taking a path apart is slow, and most files are none of these.
+        self.paths.iter().any(|end| end.ends_with(file) && path.ends_with(end)).then_some(Reading::Whole)
     }
 }
