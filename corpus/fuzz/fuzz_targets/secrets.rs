@@ -1,17 +1,24 @@
-//! Ordinary secrets: patterns and checks on anything, and no secret in what is told.
+//! Ordinary secrets: the first bytes choose an anchor and where it stands in the rest. Patterns and checks on anything.
 
 #![no_main]
 
+use detectors::SECRETS;
 use libfuzzer_sys::fuzz_target;
-use scanner_core::budget::Limits;
-use scanner_core::engine::scan_bytes;
-use scanner_core::error::Reason;
+use scanner_core::blob::{Blob, Origin};
+use scanner_core::seam::{Hit, Inspection};
 
 fuzz_target!(|data: &[u8]| {
-    let harvest = scan_bytes(&detectors::everything(), "fuzz", data, Limits::default());
-    assert!(harvest.gaps.iter().all(|gap| gap.reason != Reason::DetectorFault), "{:?}", harvest.gaps);
-    for occurrence in &harvest.occurrences {
-        let span = occurrence.material.span.clone();
-        assert!(span.start <= span.end && span.end <= data.len() || !occurrence.origin.wraps.is_empty());
+    let [which, at, rest @ ..] = data else { return };
+    for detector in SECRETS {
+        let anchors = detector.anchors();
+        let anchor = anchors[usize::from(*which) % anchors.len()];
+        let at = usize::from(*at).min(rest.len());
+        let bytes = [&rest[..at], anchor.bytes, &rest[at..]].concat();
+        let origin = Origin::file("fuzz");
+        let mut out = Inspection::default();
+        let _ = detector.inspect(Blob::whole(&bytes, &origin), Hit { anchor, at }, &mut out);
+        for material in out.materials() {
+            assert!(material.span.start <= material.span.end && material.span.end <= bytes.len(), "span outside the blob");
+        }
     }
 });

@@ -107,7 +107,10 @@ impl Header {
             && (1..=2048).contains(&grain)
             && (1..=1 << 16).contains(&per_table);
         let packed = flags & 1 << 16 != 0 && le16(bytes, 77)? == 1;
-        sane.then_some(Self {
+        if !sane {
+            return None;
+        }
+        Some(Self {
             capacity: le64(bytes, 12)?.checked_mul(SECTOR)?,
             grain: grain * SECTOR,
             per_table,

@@ -44,7 +44,7 @@ pub(super) fn walk(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopen
             // A stored member of unknown length ends where the next header begins.
             None if entry.method == 0 => {
                 let end = next_header(bytes, data).unwrap_or_else(|| bytes.size());
-                hand_out(&entry, &mut bytes.part(data, end - data), inside)
+                hand_out(&entry, &mut bytes.part(data, end.saturating_sub(data)), inside)
             }
             _ => hand_out(&entry, &mut left, inside),
         };

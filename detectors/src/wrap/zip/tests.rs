@@ -103,3 +103,13 @@ fn without_a_directory_the_headers_lead() {
     assert_eq!(out.unread[0].1, Reason::Damaged);
     assert!(open(&Zip, b"PK\x03\x04 is how a ZIP begins").0.is_err());
 }
+
+/// A header of a stored member of unknown length whose extra field would end behind the file. Found by fuzzing.
+#[test]
+fn an_extra_field_behind_the_end_of_the_file() {
+    let mut archive = member("a", 0, 8, b"", false, 0).0;
+    archive[28..30].copy_from_slice(&u16::MAX.to_le_bytes());
+    let (result, out) = open(&Zip, &archive);
+    assert_eq!(result, Ok(()));
+    assert!(out.members.iter().all(|(_, bytes, _)| bytes.is_empty()));
+}
