@@ -33,7 +33,15 @@ impl Detector for Pkcs8 {
     }
 
     fn anchors(&self) -> &'static [Anchor] {
-        &[armor::ANCHOR, locate::PKCS_OID, locate::EC_OID, locate::DSA_OID, locate::RFC8410, locate::NIST_OID]
+        &[
+            armor::ANCHOR,
+            locate::PKCS_OID,
+            locate::EC_OID,
+            locate::DSA_OID,
+            locate::DHX_OID,
+            locate::RFC8410,
+            locate::NIST_OID,
+        ]
     }
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {

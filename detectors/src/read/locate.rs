@@ -19,6 +19,8 @@ pub(crate) const EC_OID: Anchor = Anchor::anywhere(&[0x2a, 0x86, 0x48, 0xce, 0x3
 pub(crate) const DSA_OID: Anchor = Anchor::anywhere(&[0x2a, 0x86, 0x48, 0xce, 0x38, 0x04, 0x01]);
 /// A whole AlgorithmIdentifier of RFC 8410, but for its last byte.
 pub(crate) const RFC8410: Anchor = Anchor::anywhere(&[0x30, 0x05, 0x06, 0x03, 0x2b, 0x65]);
+/// Content of dhpublicnumber (1.2.840.10046.2.1).
+pub(crate) const DHX_OID: Anchor = Anchor::anywhere(&[0x2a, 0x86, 0x48, 0xce, 0x3e, 0x02, 0x01]);
 /// Content of OIDs under 2.16.840.1.101.3.4.3, NIST's signature algorithms, but for their last byte: ML-DSA, SLH-DSA.
 pub(crate) const NIST_OID: Anchor = Anchor::anywhere(&[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03]);
 /// `[0] { INTEGER 2 }`: the version of an X.509 v3 certificate.

@@ -81,6 +81,9 @@ fn rsa(der: &[u8], pss: Option<&[u8]>) -> Result<PrivateKey, Malformed> {
     if !(MIN_MODULUS..=MAX_MODULUS).contains(&bits) || n.last().is_none_or(|b| b & 1 == 0) {
         return Err(Malformed::new("RSA modulus", 0));
     }
+    // Java writes a key that it knows by modulus and private exponent alone with zeros for all the rest.
+    let is_bare = [e, p, q].iter().all(|number| public::bits(number) == 0);
+    let e = if is_bare { proof::rsa_exponent(n, d).unwrap_or_default() } else { e };
     if e.last().is_none_or(|b| b & 1 == 0) || e == [1] || public::bits(e) > bits {
         return Err(Malformed::new("RSA public exponent", 0));
     }
@@ -89,8 +92,11 @@ fn rsa(der: &[u8], pss: Option<&[u8]>) -> Result<PrivateKey, Malformed> {
     if !usable {
         return Err(Malformed::new("RSA private numbers", 0));
     }
-    let verified = proof::rsa_fits(n, e, d, &primes);
+    let verified = is_bare || proof::rsa_fits(n, e, d, &primes);
     let mut notes = Vec::new();
+    if is_bare {
+        notes.push("without primes and public exponent: the exponent was found by trying those in use");
+    }
     if !verified {
         notes.push("the numbers do not fit together: damaged, incomplete or made up");
     }
@@ -254,7 +260,8 @@ pub(crate) fn pkcs8(der: &[u8]) -> Result<PrivateKey, Malformed> {
         }
         public::OID_EC => ec(&octets, Some(public::domain(&mut algorithm)?))?,
         public::OID_DSA => dsa_pkcs8(&mut algorithm, &octets)?,
-        public::OID_DH => dh(&mut algorithm, &octets)?,
+        public::OID_DH => dh(public::OID_DH, &mut algorithm, &octets)?,
+        public::OID_DHX => dh(public::OID_DHX, &mut algorithm, &octets)?,
         _ => match (Raw::from_oid(oid), Set::from_oid(oid)) {
             (Some(kind), _) => raw(kind, &octets, public)?,
             (None, Some(set)) => post_quantum(set, &octets, public)?,
@@ -284,16 +291,16 @@ fn dsa_pkcs8(algorithm: &mut Reader<'_>, octets: &[u8]) -> Result<PrivateKey, Ma
     })
 }
 
-/// A Diffie-Hellman key (PKCS#3 8) agrees, it does not sign: found, so that it is not taken for something else.
-fn dh(algorithm: &mut Reader<'_>, octets: &[u8]) -> Result<PrivateKey, Malformed> {
-    let parameters = algorithm.value(SEQUENCE, "DHParameter")?;
+/// A Diffie-Hellman key (PKCS#3 8, X9.42) agrees, it does not sign: found, so that it is not taken for something else.
+fn dh(oid: &'static [u8], algorithm: &mut Reader<'_>, octets: &[u8]) -> Result<PrivateKey, Malformed> {
+    let parameters = algorithm.value(SEQUENCE, "Diffie-Hellman parameters")?;
     let mut numbers = parameters.children();
     let p = numbers.value(INTEGER, "p")?.unsigned();
     let g = numbers.value(INTEGER, "g")?.unsigned();
     let x = Reader::new(octets).value(INTEGER, "DH private value")?.unsigned();
     let y = proof::dsa_public(p, g, x);
     Ok(PrivateKey {
-        public: y.map(|y| public::half(&PublicKey::Dh { parameters: parameters.raw, p, y: &y })),
+        public: y.map(|y| public::half(&PublicKey::Dh { oid, parameters: parameters.raw, p, y: &y })),
         verified: false,
         format: "pkcs8",
         comparable: false,

@@ -42,6 +42,16 @@ pub(crate) fn rsa_fits(n: &[u8], e: &[u8], d: &[u8], primes: &[&[u8]]) -> bool {
     product.cmp_vartime(&*number(n)).is_eq() && (bits(d) == 0 || primes.iter().all(|prime| inverts(e, d, prime)))
 }
 
+/// The public exponents in use, the most frequent first: F4, and those of old programs.
+const EXPONENTS: [&[u8]; 4] = [&[1, 0, 1], &[3], &[17], &[5]];
+
+/// The public exponent of a key that is known by modulus and private exponent alone; `None` where no usual one fits, or the
+/// numbers are none of a key. What one undoes the other did, so this is a proof of the key too.
+pub(crate) fn rsa_exponent(n: &[u8], d: &[u8]) -> Option<&'static [u8]> {
+    let signed = dsa_public(n, &[2], d)?;
+    EXPONENTS.into_iter().find(|e| dsa_public(n, &signed, e).is_some_and(|opened| opened == [2]))
+}
+
 /// Whether e * d = 1 mod (prime - 1).
 fn inverts(e: &[u8], d: &[u8], prime: &[u8]) -> bool {
     let mut order = number(prime);

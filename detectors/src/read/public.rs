@@ -23,6 +23,8 @@ pub(crate) const OID_DSA: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x38, 0x04, 0x01];
 pub(crate) const OID_EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
 /// dhKeyAgreement, PKCS#3.
 pub(crate) const OID_DH: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x03, 0x01];
+/// dhpublicnumber, X9.42 (RFC 3279 2.3.3).
+pub(crate) const OID_DHX: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3e, 0x02, 0x01];
 /// id-X25519, id-X448, id-Ed25519, id-Ed448, RFC 8410 3.
 pub(crate) const OID_X25519: &[u8] = &[0x2b, 0x65, 0x6e];
 pub(crate) const OID_X448: &[u8] = &[0x2b, 0x65, 0x6f];
@@ -107,8 +109,10 @@ pub(crate) enum PublicKey<'a> {
         g: &'a [u8],
         y: &'a [u8],
     },
-    /// `parameters` is the DER of DHParameter (PKCS#3 9): p, g and an optional length.
+    /// `parameters` is the DER of DHParameter (PKCS#3 9): p, g and an optional length; or of DomainParameters (X9.42): p, g, q
+    /// and more. `oid` tells which.
     Dh {
+        oid: &'static [u8],
         parameters: &'a [u8],
         p: &'a [u8],
         y: &'a [u8],
@@ -190,8 +194,8 @@ impl<'a> Parts<'a> {
                 ),
                 bits: ber::encode_unsigned(y),
             },
-            PublicKey::Dh { parameters, y, .. } => {
-                Self { oid: OID_DH, parameters: parameters.to_vec(), bits: ber::encode_unsigned(y) }
+            PublicKey::Dh { oid, parameters, y, .. } => {
+                Self { oid, parameters: parameters.to_vec(), bits: ber::encode_unsigned(y) }
             }
             PublicKey::Ec { domain, point } => Self {
                 oid: OID_EC,
@@ -390,11 +394,12 @@ pub(crate) fn from_spki(der: &[u8]) -> Result<PublicHalf, Malformed> {
                 [dss.value(INTEGER, "p")?, dss.value(INTEGER, "q")?, dss.value(INTEGER, "g")?].map(|v| v.content);
             Ok(half(&PublicKey::Dsa { p, q, g, y }))
         }
-        OID_DH => {
-            let parameters = algorithm.value(SEQUENCE, "DHParameter")?;
+        OID_DH | OID_DHX => {
+            let oid = if oid == OID_DH { OID_DH } else { OID_DHX };
+            let parameters = algorithm.value(SEQUENCE, "Diffie-Hellman parameters")?;
             let p = parameters.children().value(INTEGER, "p")?.unsigned();
             let y = Reader::new(bits).value(INTEGER, "DH y")?.unsigned();
-            Ok(half(&PublicKey::Dh { parameters: parameters.raw, p, y }))
+            Ok(half(&PublicKey::Dh { oid, parameters: parameters.raw, p, y }))
         }
         OID_EC => {
             let domain = domain(&mut algorithm)?;
