@@ -6,8 +6,10 @@
 
 The truth does not come from keyradius: every PEM block with a private key, every file that may be DER, PKCS#12, JKS, OpenPGP
 or PuTTY is given to openssl, keytool, gpg, ssh-keygen and puttygen. What one of them loads without a password has to be
-found under the same public key, in that file; what it knows as locked has to be found there as a key or keystore. Prints a
-row for each format and lists every miss.
+found under the same public key, in that file; what it knows as locked has to be found there as a key or keystore. What is
+found at that very line under another public key is counted by itself: one key has several encodings (RSA and RSA-PSS, named
+and explicit curves, compressed points), and broken keys are in every test suite. Prints a row for each format and lists
+what differs.
 
 TREE is unpacked source of something with many keys, such as Debian's sources of openssl, gnutls28, nss, bouncycastle,
 golang, wolfssl, mbedtls, gnupg2, openssh, putty, botan, or the wheel of cryptography_vectors.
@@ -68,21 +70,22 @@ def ssh_key(data):
 
 
 def truths(path):
-    """What the tools say of one file: (format, identity or None if it is locked)."""
+    """What the tools say of one file: (format, identity or None if it is locked, line)."""
     data = path.read_bytes()
     if len(data) > LARGEST:
         return
     for match in BLOCK.finditer(data):
         label, block = match.group(1).decode(), match.group(0)
+        line = data.count(b"\n", 0, match.start()) + 1
         if b"\\n" in block or b'"' in block:
             continue
         if label == "OPENSSH PRIVATE KEY":
             if identity := ssh_key(block):
-                yield "openssh", identity
+                yield "openssh", identity, line
         elif label == "PGP PRIVATE KEY BLOCK":
             code, out, _ = tool("gpg", "--batch", "--list-packets", data=block)
             if b"secret key packet" in out:
-                yield "openpgp", None
+                yield "openpgp", None, line
         elif b"ENCRYPTED" in block:
             # Locked: openssl asks for a password if it is one, and says something else if it is none.
             with tempfile.NamedTemporaryFile() as file:
@@ -90,15 +93,15 @@ def truths(path):
                 file.flush()
                 _, _, err = tool("openssl", "pkey", "-in", file.name, "-passin", "pass:not this", "-noout")
             if re.search(rb"bad decrypt|bad password|maybe wrong password|pkcs12 cipherfinal", err):
-                yield "locked pem", None
+                yield "locked pem", None, line
             elif identity := openssl_key(block, "PEM"):
-                yield "pem", identity
+                yield "pem", identity, line
         elif identity := openssl_key(block, "PEM"):
-            yield "pem", identity
+            yield "pem", identity, line
     start = data[:8]
     if start[:1] == b"\x30":
         if identity := openssl_key(data, "DER"):
-            yield "der", identity
+            yield "der", identity, 1
         else:
             with tempfile.NamedTemporaryFile() as file:
                 file.write(data)
@@ -106,74 +109,78 @@ def truths(path):
                 code, out, err = tool("openssl", "pkcs12", "-in", file.name, "-passin", "pass:", "-noout", "-info")
                 told = out + err
                 if b"Shrouded Keybag" in told or b"Key bag" in told:
-                    yield "pkcs12", None
+                    yield "pkcs12", None, 1
                 elif b"Mac verify error" in told or b"invalid password" in told:
-                    yield "locked pkcs12", None
+                    yield "locked pkcs12", None, 1
     elif start[:4] in (b"\xfe\xed\xfe\xed", b"\xce\xce\xce\xce"):
         kind = "JKS" if start[:1] == b"\xfe" else "JCEKS"
         _, out, _ = tool("keytool", "-list", "-keystore", str(path), "-storetype", kind, data=b"\n")
         if b"PrivateKeyEntry" in out:
-            yield kind.lower(), None
+            yield kind.lower(), None, 1
     elif start[:8] == b"PuTTY-Us":
         code, out, _ = tool("puttygen", str(path), "-O", "fingerprint")
         if code == 0 and out:
-            yield "ppk", out.split()[-1].decode()
+            yield "ppk", out.split()[-1].decode(), 1
     elif start and start[0] in (0x94, 0x95, 0xC5) and path.suffix in (".gpg", ".pgp", ".key", ".bin", ".sec", ""):
         _, out, _ = tool("gpg", "--batch", "--list-packets", str(path))
         if b":secret key packet:" in out:
-            yield "openpgp binary", None
+            yield "openpgp binary", None, 1
 
 
 def asked(path):
     try:
         return path, list(truths(path))
     except OSError as error:
-        return path, [("unreadable", str(error))]
+        return path, [("unreadable", str(error), 1)]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keyradius", default=ROOT / "target" / "release" / "keyradius")
-    parser.add_argument("--misses", help="write the list of misses there")
+    parser.add_argument("--misses", help="write the list of what differs there")
     parser.add_argument("trees", nargs="+", metavar="TREE", type=pathlib.Path)
     args = parser.parse_args()
     command = [args.keyradius, "scan", "--no-config", "--history", "none", "--no-passwords", "--only", "signing"]
     command += ["--format", "json", *args.trees]
     report = json.loads(subprocess.run([str(c) for c in command], capture_output=True, check=False).stdout)
     found = collections.defaultdict(set)
-    there = set()
+    there, lines = set(), collections.defaultdict(set)
     for finding in report["findings"]:
         key = finding.get("key") or {}
         names = {value for value in key.values() if isinstance(value, str)}
         for place in finding["occurrences"]:
             found[place["path"]] |= names
             there.add(place["path"])
+            lines[place["path"]].add(place["line"])
     places = collections.Counter()
     for finding in report["findings"]:
         for place in finding["occurrences"]:
             places[place["format"]] += 1
     files = [p for tree in args.trees for p in sorted(tree.rglob("*")) if p.is_file() and not p.is_symlink()]
-    total, hit, misses = collections.Counter(), collections.Counter(), []
+    total, hit, other = collections.Counter(), collections.Counter(), collections.Counter()
+    differ = []
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         for path, said in pool.map(asked, files):
-            for format, identity in said:
+            for format, identity, line in said:
                 total[format] += 1
                 if str(path) in there and (identity is None or identity in found[str(path)]):
                     hit[format] += 1
+                elif line in lines[str(path)]:
+                    other[format] += 1
+                    differ.append((f"other key {format}", str(path), line, identity))
                 else:
-                    misses.append((format, str(path), identity))
-    print("| what a tool loads | keys | found | |\n|---|---|---|---|")
-    for format in sorted(total):
-        share = 100 * hit[format] / total[format]
-        print(f"| {format} | {total[format]} | {hit[format]} | {share:.1f} % |")
-    print(f"| all | {sum(total.values())} | {sum(hit.values())} | |")
+                    differ.append((f"missed {format}", str(path), line, identity))
+    print("| what a tool loads | keys | found | found, as another public key | missed |\n|---|---|---|---|---|")
+    for format in [*sorted(total), "all"]:
+        row = [sum(counter.values()) if format == "all" else counter[format] for counter in (total, hit, other)]
+        print(f"| {format} | {row[0]} | {row[1]} | {row[2]} | {row[0] - row[1] - row[2]} |")
     print("\nfound by keyradius, in places: ", dict(places.most_common()))
-    text = "".join(f"missed {format}: {path} {identity or ''}\n" for format, path, identity in sorted(misses, key=str))
+    text = "".join(f"{what}: {path}:{line} {identity or ''}\n" for what, path, line, identity in sorted(differ, key=str))
     if args.misses:
         pathlib.Path(args.misses).write_text(text)
     else:
         print(text)
-    sys.exit(bool(misses))
+    sys.exit(sum(total.values()) != sum(hit.values()) + sum(other.values()))
 
 
 if __name__ == "__main__":

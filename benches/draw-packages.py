@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""Draws packages that nobody here chose, to see what keyradius says about them: Debian's, crates and npm packages.
+
+    benches/draw-packages.py FOLDER [--debian GB] [--crates N] [--npm N] [--seed S]
+    cargo run --release -- scan --no-config --only signing FOLDER
+
+The frame is the list of packages of the Debian release (`apt-cache pkgnames`): it names some thousand crates
+(`librust-NAME-dev`) and npm packages (`node-NAME`) too. Debian packages come with `apt-get download`, crates with `cargo
+fetch` (with what they depend on), npm packages with `npm pack`. What is under a name today is taken, so a second draw
+is like the first but not the same; the list of files is printed with their sizes.
+"""
+
+import argparse
+import concurrent.futures
+import os
+import pathlib
+import random
+import re
+import subprocess
+import tempfile
+
+
+def quietly(*command, cwd=None, **environment):
+    """Whether the command did what it should."""
+    done = subprocess.run(
+        command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **environment}
+    )
+    return done.returncode == 0
+
+
+def size(folder):
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def debian(names, folder, gigabytes):
+    """So many GB of packages, in the order of the names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for start in range(0, len(names), 8):
+        if size(folder) >= gigabytes * 10**9:
+            return
+        for name in names[start : start + 8]:
+            quietly("apt-get", "download", name, cwd=folder)
+
+
+def crates(names, folder):
+    """Each crate with its dependencies, as the .crate files that cargo keeps."""
+    home = folder / "home"
+    home.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        with tempfile.TemporaryDirectory() as project:
+            manifest = f'[package]\nname="drawn-for-keyradius"\nversion="0.0.0"\nedition="2021"\n[dependencies]\n{name}="*"\n'
+            pathlib.Path(project, "Cargo.toml").write_text(manifest)
+            pathlib.Path(project, "src").mkdir()
+            pathlib.Path(project, "src/lib.rs").touch()
+            quietly("cargo", "fetch", "--quiet", cwd=project, CARGO_HOME=str(home.resolve()))
+
+
+def npm(names, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        for _ in pool.map(lambda name: quietly("npm", "pack", "--silent", name, cwd=folder), names):
+            pass
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--debian", type=float, default=0, metavar="GB")
+    parser.add_argument("--crates", type=int, default=0, metavar="N")
+    parser.add_argument("--npm", type=int, default=0, metavar="N")
+    parser.add_argument("--seed", type=int, default=5)
+    args = parser.parse_args()
+
+    names = subprocess.run(["apt-cache", "pkgnames"], check=True, capture_output=True, text=True).stdout.split()
+    names = sorted(names)
+    random.Random(args.seed).shuffle(names)
+    # A crate's features are packages of their own (librust-NAME+FEATURE-dev), older versions have a number.
+    of_rust = [m[1] for n in names if (m := re.fullmatch(r"librust-([a-z0-9-]+?)(?:-[0-9][0-9.]*)?-dev", n))]
+    of_node = [m[1] for n in names if (m := re.fullmatch(r"node-([a-z0-9.-]+)", n))]
+    if args.debian:
+        debian(names, args.folder / "debian", args.debian)
+    if args.crates:
+        crates(of_rust[: args.crates], args.folder / "crates")
+    if args.npm:
+        npm(of_node[: args.npm], args.folder / "npm")
+    for file in sorted(file for file in args.folder.rglob("*") if file.suffix in (".deb", ".crate", ".tgz")):
+        print(file.stat().st_size, file.relative_to(args.folder))
+
+
+if __name__ == "__main__":
+    main()
