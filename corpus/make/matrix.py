@@ -25,6 +25,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import textwrap
 import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -296,7 +297,27 @@ def main():
 
 
 # Why a key is not found in one wrapper inside of another: who, and the words. The first that fits is told.
-CAUSES = []
+CAUSES = [
+    (
+        lambda inner, outer, format: outer == "json" and inner in {"base64", "hex"},
+        "**base64 and hex in json**: digits in the middle of a file. Only what shows an anchor through them is decoded: PEM, "
+        "DER, and in base64 OpenSSH, JKS, JCEKS, strong names, OpenPGP on Curve25519, gzip and ZIP. A search for the others "
+        "would decode every long word of every file.",
+    ),
+    (
+        lambda inner, outer, format: outer == "json" and inner == "c_array",
+        "**c_array in json**: source code in a JSON string. Its line breaks are written out, and are no blanks between numbers.",
+    ),
+    (
+        lambda inner, outer, format: "json" in {inner, outer} and format == "nix",
+        "**nix in json**: the format has no word of its own, so it is known by how its file begins.",
+    ),
+    (
+        lambda inner, outer, format: "json" in {inner, outer} and format == "session_secret",
+        "**session_secret in json**: whether `SecretKey` of an appsettings.json is one is told by the names around it, those by "
+        "the indentation of lines, and a JSON string has none. `machineKey`, the other sample, is found.",
+    ),
+]
 
 
 def document(formats, wrappers, cells, total, lost):
@@ -332,7 +353,12 @@ def document(formats, wrappers, cells, total, lost):
         lines += ["## What was not found, and why", ""]
     for _, cause in CAUSES:
         if cause in told:
-            lines.append(f"- {cause}")
+            lines += textwrap.wrap(cause, 124, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
+    lines += [
+        "",
+        "What is larger than the samples here: files in base64, hexadecimal or as numbers are decoded up to 5 MiB, UTF-16 up to",
+        "that size (`limits.md`).",
+    ]
     return "\n".join(lines).rstrip() + "\n", unexplained
 
 

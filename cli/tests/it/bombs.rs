@@ -91,10 +91,8 @@ fn a_file_of_ten_terabytes_that_stores_one_key() {
         }
     });
     // A pax map, version 1.0: in front of the content.
-    let records: String = ["major=1", "minor=0", "name=hole", "realsize=10995116277760"]
-        .iter()
-        .map(|record| format!("{} GNU.sparse.{record}\n", record.len() + 15))
-        .collect();
+    let record = |name: &str| format!("{} GNU.sparse.{name}\n", name.len() + 15);
+    let records = ["major=1", "minor=0", "name=hole", "realsize=10995116277760"].map(record).concat();
     assert!(records.lines().all(|line| line.starts_with(&(line.len() + 1).to_string())), "{records}");
     let content = [padded(format!("1\n{hole}\n{}\n", key.len()).as_bytes()), key.clone()].concat();
     let pax = [

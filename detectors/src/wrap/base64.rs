@@ -172,13 +172,13 @@ impl Unwrapper for Base64 {
 fn begins_stream(run: &[u8]) -> bool {
     let mut decoder = Decoder::with_capacity(12);
     digits(run.get(..16).unwrap_or_default()).for_each(|value| decoder.push(value));
-    match decoder.finish().as_slice() {
-        // XFL: what a compressor says of itself, 0, 2 (best) or 4 (fastest); OS: of RFC 1952's table, or unknown.
-        [0x1f, 0x8b, 8, _, _, _, _, _, 0 | 2 | 4, 0..=13 | 255, ..] => true,
-        // Version needed (6.3 is the latest), flags, and a method that is opened.
-        [b'P', b'K', 3, 4, 0..=63, 0, _, 0..=0x20, 0 | 8 | 9 | 12 | 14 | 93 | 95 | 98 | 99, 0, ..] => true,
-        _ => false,
-    }
+    let head = decoder.finish();
+    // XFL: what a compressor says of itself, 0, 2 (best) or 4 (fastest); OS: of RFC 1952's table, or unknown.
+    let gzip = matches!(head.as_slice(), [0x1f, 0x8b, 8, _, _, _, _, _, 0 | 2 | 4, 0..=13 | 255, ..]);
+    let methods = [0, 8, 9, 12, 14, 93, 95, 98, 99];
+    // Version needed (6.3 is the latest), flags, and a method that is known (APPNOTE 4.4.3 to 4.4.5).
+    let zip = |method| methods.contains(method);
+    gzip || matches!(head.as_slice(), [b'P', b'K', 3, 4, 0..=63, 0, _, 0..=0x20, method, 0, ..] if zip(method))
 }
 
 /// The end of a PEM label that Go and RFC 9500 put on keys for tests, so that nobody takes them for others.

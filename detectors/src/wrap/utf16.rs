@@ -86,7 +86,8 @@ fn whole(bytes: &[u8], budget: &Budget) -> Result<Run, Unopenable> {
     for c in text(bytes, from, big) {
         out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
     }
-    Ok((out, from..end))
+    // With its mark: what is told of the blob's start is told in here.
+    Ok((out, 0..end))
 }
 
 /// Where the text of a blob begins that may be UTF-16 as a whole, and whether its high bytes come first: what its mark
@@ -196,15 +197,15 @@ mod tests {
         let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
         let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
         let marked = |mark: [u8; 2], bytes: &[u8]| [&mark[..], bytes].concat();
-        assert_eq!(whole(&marked([0xff, 0xfe], &little)), Some((text.to_owned(), 2..little.len() + 2)));
-        assert_eq!(whole(&marked([0xfe, 0xff], &big)), Some((text.to_owned(), 2..big.len() + 2)));
+        assert_eq!(whole(&marked([0xff, 0xfe], &little)), Some((text.to_owned(), 0..little.len() + 2)));
+        assert_eq!(whole(&marked([0xfe, 0xff], &big)), Some((text.to_owned(), 0..big.len() + 2)));
         // Without a mark it has to begin in ASCII.
         assert_eq!(whole(&little), None);
         let plain: Vec<u8> =
             "Windows Registry Editor Version 5.00 ü".encode_utf16().flat_map(u16::to_be_bytes).collect();
         assert_eq!(whole(&plain).map(|(text, span)| (text.len(), span)), Some((39, 0..plain.len())));
         // Up to what no text holds: a lone surrogate, half a letter, a control character.
-        for end in [&[0x00, 0xd8, b'a', 0][..], &[b'a'], &[1, 0]] {
+        for end in [&[0x00, 0xd8, b'a', 0][..], b"a", &[1, 0]] {
             let (found, span) = whole(&[&marked([0xff, 0xfe], &little), end].concat()).unwrap();
             assert_eq!((found.as_str(), span.end), (text, little.len() + 2), "{end:?}");
         }
