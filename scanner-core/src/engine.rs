@@ -174,6 +174,9 @@ impl<'a> Session<'a> {
 
     /// Looks at a blob that is no container, or is taken for the bytes that it is.
     fn plain(&self, blob: Blob<'_>, depth: u32) -> Looked {
+        if is_blank(blob.bytes) {
+            return Looked { stop: self.cancelled(), ..Looked::default() };
+        }
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut worker = idle.unwrap_or_default();
         if blob.window.first() {
@@ -264,6 +267,12 @@ impl<'a> Session<'a> {
         harvest.gaps.dedup();
         harvest
     }
+}
+
+/// Whether there is nothing but zeros: holes of images and what is unpacked to hurt. No key is, and zeros are slow
+/// to search, because many binary anchors hold several.
+fn is_blank(bytes: &[u8]) -> bool {
+    bytes.chunks(1 << 12).all(|page| page.iter().fold(0, |any, byte| any | byte) == 0)
 }
 
 /// Stable: what one blob gave stays in the order in which it was found.

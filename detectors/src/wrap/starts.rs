@@ -70,6 +70,8 @@ pub(super) fn in_hex() -> impl Iterator<Item = Anchor> {
 
 #[cfg(test)]
 mod tests {
+    use scanner_core::prefilter::Prefilter;
+
     use super::*;
 
     #[test]
@@ -83,5 +85,23 @@ mod tests {
             assert!(hex.contains(&known), "{known:?}");
         }
         assert!(in_base64().chain(in_hex()).all(|anchor| anchor.at_start && anchor.bytes.len() >= Anchor::MIN));
+    }
+
+    #[test]
+    fn objects_of_a_history_are_read_for_them() {
+        let prefilter = Prefilter::new(&crate::KNOWLEDGE);
+        let wide: Vec<u8> = "text".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for start in [
+            base64(b"[Interface]\nPrivateKey = ").into_bytes(),
+            base64(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]).into_bytes(),
+            hex(b"PuTTY-User-Key-File-3: ssh-rsa").into_bytes(),
+            hex(b"PK\x03\x04\x14").to_uppercase().into_bytes(),
+            [&[0xff, 0xfe][..], &wide].concat(),
+        ] {
+            assert!(prefilter.is_at_start(&start), "{start:?}");
+        }
+        for start in [&b"// a comment"[..], b"#!/bin/sh", b"Interface", b"PK is short", b"abcdef0123", b"H4s"] {
+            assert!(!prefilter.is_at_start(start), "{start:?}");
+        }
     }
 }
