@@ -4,6 +4,7 @@
 //! one thread in order, and everything is sorted by origin at the end, so what is reported does not depend on the
 //! number of jobs. Containers are opened by `unpack`.
 
+mod allow;
 mod unpack;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,14 +15,16 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::blob::{Blob, Origin, Wrap};
+use allow::inline_allow;
+
+use crate::blob::{Blob, Origin, Window, Wrap};
 use crate::budget::{Budget, Limits};
 use crate::error::{Gap, Reason, SourceError};
 use crate::material::{Kind, Material, Occurrence};
 use crate::prefilter::{Prefilter, Seen};
 use crate::random::{Cursor, Held};
 use crate::seam::{
-    BlobSink, Candidate, Clues, Inspection, Knowledge, Looked, Packed, Source, Unopenable, Unopened, Unwrapper,
+    BlobSink, Candidate, Clues, Hit, Inspection, Knowledge, Looked, Packed, Source, Unopenable, Unopened, Unwrapper,
 };
 use crate::source::stream::{Windows, count_lines};
 
@@ -171,6 +174,9 @@ impl<'a> Session<'a> {
 
     /// Looks at a blob that is no container, or is taken for the bytes that it is.
     fn plain(&self, blob: Blob<'_>, depth: u32) -> Looked {
+        if is_blank(blob.bytes) {
+            return Looked { stop: self.cancelled(), ..Looked::default() };
+        }
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut worker = idle.unwrap_or_default();
         if blob.window.first() {
@@ -261,6 +267,12 @@ impl<'a> Session<'a> {
         harvest.gaps.dedup();
         harvest
     }
+}
+
+/// Whether there is nothing but zeros: holes of images and what is unpacked to hurt. No key is, and zeros are slow
+/// to search, because many binary anchors hold several.
+fn is_blank(bytes: &[u8]) -> bool {
+    bytes.chunks(1 << 12).all(|page| page.iter().fold(0, |any, byte| any | byte) == 0)
 }
 
 /// Stable: what one blob gave stays in the order in which it was found.
@@ -395,13 +407,22 @@ impl Worker {
         let mut hits = self.spare.pop().unwrap_or_default();
         hits.clear();
         session.prefilter.find(blob.bytes, blob.window, &mut hits);
-        if !hits.is_empty() {
-            self.ask(session, blob, &hits, budget, around);
+        let whole = blob.window.first() && session.knowledge.unwrappers.iter().any(|unwrapper| unwrapper.claims(blob));
+        if !hits.is_empty() || whole {
+            self.ask(session, blob, whole, &hits, budget, around);
         }
         self.spare.push(hits);
     }
 
-    fn ask(&mut self, session: &Session<'_>, blob: Blob<'_>, hits: &[Seen], budget: &Budget, around: &Around) {
+    fn ask(
+        &mut self,
+        session: &Session<'_>,
+        blob: Blob<'_>,
+        whole: bool,
+        hits: &[Seen],
+        budget: &Budget,
+        around: &Around,
+    ) {
         let gap = |reason, detail: &str| {
             session.gap(Gap { origin: blob.origin.clone(), reason, detail: detail.to_owned() });
         };
@@ -409,6 +430,15 @@ impl Worker {
         let mut covered: Vec<Range<usize>> = Vec::new();
         let mut inspection = Inspection::default();
         let first = self.occurrences.len();
+        let claiming = session.knowledge.unwrappers.iter().filter(|unwrapper| whole && unwrapper.claims(blob));
+        for unwrapper in claiming {
+            let mut wrapper = Wrapper { session, blob, hit: Hit::START, budget, around, line: blob.window.line };
+            // What is in it is told once; if there is nothing in it, it may have been none. Digits may be of two kinds.
+            if let Some(opened) = self.unwrap(*unwrapper, &mut wrapper).filter(|opened| opened.found) {
+                covered.push(opened.span);
+                break;
+            }
+        }
         for &seen in hits {
             covered.retain(|span| span.end > seen.at);
             if covered.iter().any(|span| span.contains(&seen.at)) {
@@ -437,10 +467,12 @@ impl Worker {
             if found.is_empty() {
                 self.rejected += u64::from(looked_like);
                 for unwrapper in owners.unwrappers.iter().filter_map(|&i| session.knowledge.unwrappers.get(i)) {
-                    let mut wrapper = Wrapper { session, blob, hit, budget, around, line: lines.at(blob, seen.at) };
-                    if let Some(span) = self.unwrap(*unwrapper, &mut wrapper) {
-                        covered.push(span);
+                    // It was asked already.
+                    if whole && hit.anchor.at_start && unwrapper.claims(blob) {
+                        continue;
                     }
+                    let mut wrapper = Wrapper { session, blob, hit, budget, around, line: lines.at(blob, seen.at) };
+                    covered.extend(self.unwrap(*unwrapper, &mut wrapper).map(|opened| opened.span));
                 }
                 continue;
             }
@@ -470,8 +502,8 @@ impl Worker {
         });
     }
 
-    /// Opens a wrapper and looks at what is inside. Returns the bytes it covers.
-    fn unwrap(&mut self, unwrapper: &dyn Unwrapper, wrapper: &mut Wrapper<'_>) -> Option<Range<usize>> {
+    /// Opens a wrapper and looks at what is inside.
+    fn unwrap(&mut self, unwrapper: &dyn Unwrapper, wrapper: &mut Wrapper<'_>) -> Option<Unwrapped> {
         let Wrapper { session, blob, hit, budget, around, line } = *wrapper;
         let kind = unwrapper.about().id;
         let gap = |reason: Reason, detail: String| {
@@ -485,16 +517,23 @@ impl Worker {
         let mut each = |entry: crate::seam::Entry<'_>| {
             let at = blob.window.start + entry.span.start as u64;
             let origin = blob.origin.inside(Wrap::text(kind, at));
+            let mut window = Window::whole(entry.bytes.len());
+            let keeps_lines = around.line.is_none() && unwrapper.keeps_lines();
+            if keeps_lines {
+                window.line = line - count_lines(blob.bytes.get(entry.span.start..hit.at).unwrap_or_default());
+            }
             let inside = Around {
                 depth: around.depth + 1,
-                line: Some(around.line.unwrap_or(line)),
+                line: Some(around.line.unwrap_or(line)).filter(|_| !keeps_lines),
                 allow: around.allow.clone().or_else(|| inline_allow(blob.bytes, &entry.span)),
             };
+            let before = self.occurrences.len();
             // A release of Helm is gzip in base64 in base64.
-            if !session.unpack_text(&origin, entry.bytes, budget, inside.depth) {
-                self.look(session, Blob::whole(entry.bytes, &origin), budget, &inside);
+            let unpacked = session.unpack_text(&origin, entry.bytes, budget, inside.depth);
+            if !unpacked {
+                self.look(session, Blob { bytes: entry.bytes, origin: &origin, window }, budget, &inside);
             }
-            covered = Some(entry.span);
+            covered = Some(Unwrapped { span: entry.span, found: unpacked || self.occurrences.len() > before });
             if session.cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         match catch_unwind(AssertUnwindSafe(|| unwrapper.open(blob, hit, budget, &mut each))) {
@@ -506,12 +545,20 @@ impl Worker {
     }
 }
 
+/// What came of a wrapper.
+struct Unwrapped {
+    /// The bytes it covers.
+    span: Range<usize>,
+    /// Whether anything was found inside.
+    found: bool,
+}
+
 /// A wrapper about to be opened.
 #[derive(Clone, Copy)]
 struct Wrapper<'w> {
     session: &'w Session<'w>,
     blob: Blob<'w>,
-    hit: crate::seam::Hit,
+    hit: Hit,
     budget: &'w Budget,
     around: &'w Around,
     line: u64,
@@ -534,39 +581,6 @@ impl Lines {
     }
 }
 
-/// What marks a line as allowed.
-const ALLOW: &[u8] = b"keyradius:allow";
-
-/// How far before and behind a material the ends of its lines are looked for, in bytes.
-const LINE: usize = 4096;
-
-/// Looks for `keyradius:allow` on the lines of a material and on the line above. Returns the text of `reason="..."`
-/// behind the mark and ` until=YYYY-MM-DD`, as far as they are there. Nothing else of the line is kept: the key itself may
-/// stand on it.
-fn inline_allow(bytes: &[u8], span: &Range<usize>) -> Option<String> {
-    let from = span.start.saturating_sub(LINE);
-    let before = bytes.get(from..span.start)?;
-    let mut breaks = memchr::memrchr_iter(b'\n', before);
-    let start = breaks.nth(1).map_or(from, |at| from + at + 1);
-    let behind = bytes.get(span.end..bytes.len().min(span.end.saturating_add(LINE)))?;
-    let end = span.end + memchr::memchr(b'\n', behind).unwrap_or(behind.len());
-    let lines = bytes.get(start..end)?;
-    let at = memchr::memmem::find(lines, ALLOW)?;
-    let line = lines.get(at + ALLOW.len()..)?.split(|&b| b == b'\n').next()?;
-    let reason = memchr::memmem::find(line, b"reason=\"").and_then(|at| {
-        let text = line.get(at + b"reason=\"".len()..)?;
-        let end = memchr::memchr(b'"', text).filter(|&end| end <= 200)?;
-        text.get(..end).map(|t| String::from_utf8_lossy(t).into_owned())
-    });
-    let until = memchr::memmem::find(line, b"until=").and_then(|at| {
-        let date = line.get(at + b"until=".len()..)?.get(..10)?;
-        let is_date =
-            date.iter().enumerate().all(|(i, b)| if matches!(i, 4 | 7) { *b == b'-' } else { b.is_ascii_digit() });
-        is_date.then(|| format!(" until={}", String::from_utf8_lossy(date)))
-    });
-    Some(reason.unwrap_or_default() + &until.unwrap_or_default())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -578,20 +592,5 @@ mod tests {
         let one = each(1, &items, square);
         assert_eq!((one[49], one[50], one[51]), (Some(49 * 49), None, Some(51 * 51)));
         assert_eq!(each(4, &items, square), one);
-    }
-
-    #[test]
-    fn a_mark_keeps_its_reason_and_its_date_and_nothing_else() {
-        for (text, expected) in [
-            ("KEY", None),
-            ("# keyradius:allow\nKEY", Some("")),
-            ("# keyradius:allow reason=\"a test\"\nKEY", Some("a test")),
-            ("KEY # keyradius:allow reason=\"a test\" until=2027-01-31 SECRET", Some("a test until=2027-01-31")),
-            ("KEY // keyradius:allow SECRET until=tomorrow", Some("")),
-            ("# keyradius:allow reason=\"far\"\n\nKEY", None),
-        ] {
-            let start = text.find("KEY").unwrap();
-            assert_eq!(inline_allow(text.as_bytes(), &(start..start + 3)).as_deref(), expected, "{text}");
-        }
     }
 }

@@ -67,6 +67,11 @@ pub struct Hit {
     pub at: usize,
 }
 
+impl Hit {
+    /// The start of a blob that an unwrapper claims as a whole.
+    pub const START: Self = Self { anchor: Anchor::at_start(b""), at: 0 };
+}
+
 /// What a detector has to say about a hit.
 #[derive(Debug, Default)]
 pub struct Inspection {
@@ -145,6 +150,16 @@ pub trait Unwrapper: Sync {
         budget: &Budget,
         each: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
     ) -> Result<(), Unopenable>;
+    /// Whether a blob is one from its first byte on, whatever is inside and whether or not an anchor shows. Asked of the
+    /// start of every blob, so it may cost next to nothing. [`Self::open`] is then called with [`Hit::START`]; if nothing
+    /// comes of it, the blob is still read as it is. Objects of a git history are not asked but where an anchor is.
+    fn claims(&self, _blob: Blob<'_>) -> bool {
+        false
+    }
+    /// Whether the text inside has the lines of the text around it, so that they are counted in it.
+    fn keeps_lines(&self) -> bool {
+        false
+    }
 }
 
 /// A magic number and where it stands.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::indexing_slicing, clippy::panic, reason = "a test that indexes wrong fails")]
 
+mod bombs;
 mod explain;
 mod git;
 mod hook;

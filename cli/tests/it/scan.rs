@@ -212,6 +212,22 @@ fn a_mark_beside_the_key_allows_it_and_cannot_carry_the_key_out() {
     assert!(!ran.stdout.contains(&body[20..40]), "{ran:?}");
 }
 
+#[test]
+fn a_text_in_utf16_keeps_its_lines() {
+    let shop = Workshop::new("utf16");
+    let text = format!("one\r\n{}\r\nzwölf\r\n# keyradius:allow reason=\"ours\"\r\n{}", key_pem(1), key_pem(2));
+    let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    shop.file("a.txt", [&[0xff, 0xfe][..], &wide].concat());
+    let report = shop.run(&["scan", "--format", "json"]).json();
+    let lines = |list: &str| -> Vec<u64> {
+        let findings = report[list].as_array().into_iter().flatten();
+        findings.filter_map(|finding| finding["occurrences"][0]["line"].as_u64()).collect()
+    };
+    let line = |label: &str| text.lines().position(|line| line.contains(label)).expect("there") as u64;
+    assert_eq!(lines("findings"), [line("one") + 2], "{report}");
+    assert_eq!(lines("allowed"), [line("keyradius:allow") + 2], "{report}");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_second_ctrl_c_ends_it_at_once() {

@@ -18,6 +18,12 @@ fuzz_target!(|data: &[u8]| {
     let origin = Origin::file("fuzz");
     let blob = Blob::whole(bytes, &origin);
     let budget = Budget::new(Limits { max_expanded: 1 << 20, ..Limits::default() });
+    if unwrapper.claims(blob) {
+        let _ = unwrapper.open(blob, Hit::START, &budget, &mut |entry| {
+            assert!(entry.span.start <= 2 && entry.span.end <= bytes.len());
+            ControlFlow::Continue(())
+        });
+    }
     let places = (0..bytes.len()).filter(|&at| bytes[at..].starts_with(anchor.bytes)).take(8);
     for at in places {
         let _ = unwrapper.open(blob, Hit { anchor, at }, &budget, &mut |entry| {

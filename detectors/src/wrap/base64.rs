@@ -2,16 +2,20 @@
 //!
 //! The anchors are what the first bytes of keys look like in base64, at each of the three alignments that they can have
 //! to its groups of four digits. From there the run of digits is followed both ways, over line breaks (real, or written
-//! out as `\n`) and from one string literal to the next, in either alphabet. Decoding begins at a digit whose distance to the anchor fits the alignment, so text
-//! that happens to be glued to the front of a run does no harm.
+//! out as `\n`) and from one string literal to the next, in either alphabet. Decoding begins at a digit whose distance to the
+//! anchor fits the alignment, so text that happens to be glued to the front of a run does no harm.
+//!
+//! A file that begins with digits is decoded whatever is inside.
 
 use std::ops::ControlFlow;
+use std::sync::LazyLock;
 
 use scanner_core::blob::Blob;
 use scanner_core::budget::Budget;
 use scanner_core::error::Malformed;
 use scanner_core::seam::{About, Anchor, Entry, Hit, Unopenable, Unwrapper};
 
+use super::starts;
 use crate::read::literal::{self, Joint};
 use crate::read::text::{Decoder, digit};
 
@@ -23,18 +27,25 @@ static ABOUT: About = About {
     id: "base64",
     title: "base64",
     detects: "Runs of base64, standard or URL-safe, on one line, wrapped or cut into string literals, that hold PEM, DER \
-              keys, certificates, PKCS#12, JKS, JCEKS, OpenSSH keys, strong-name keys or OpenPGP keys on Curve25519. What \
-              is inside is looked at like a file of its own; base64 in base64 is followed as deep as --max-depth allows. \
-              Where a whole file is base64 its first digits suffice: all of OpenPGP, BKS, PVK, gzip and zip too.",
-    blind_to: "The bodies of PEM blocks labelled TESTING KEY, on purpose. Runs of fewer than 40 digits. In the middle of a \
-               file: OpenPGP RSA keys, BKS, PVK, PuTTY files; and in base64 twice, DER that does not begin the inner run \
+              keys, certificates, PKCS#12, JKS, JCEKS, OpenSSH keys, strong-name keys, OpenPGP keys on Curve25519, gzip \
+              or ZIP. What is inside is looked at like a file of its own; base64 in base64 is followed as deep as \
+              --max-depth allows. A file that is base64 from its first line on may hold anything, other archives and \
+              encodings too; in a git history what begins in a known way.",
+    blind_to: "The bodies of PEM blocks labelled TESTING KEY, on purpose. Runs of fewer than 40 digits, and what lies \
+               behind the first 5 MiB of a file. In the middle of a file: OpenPGP RSA keys, BKS, PVK, keys that are text \
+               and not PEM, archives other than gzip and ZIP; and in base64 twice, DER that does not begin the inner run \
                and DER below 256 bytes (keys on curves).",
     respond: "base64 hides nothing. Treat what is inside as if it lay there in the open.",
     references: &["RFC 4648"],
 };
 
+/// 1f 8b 08 and flags below 4: gzip with at most a text flag and a header checksum, which is what is put into base64.
+const GZIP: Anchor = Anchor::anywhere(b"H4sIA");
+/// The header of a ZIP member, cut inside its last byte.
+const ZIP: Anchor = Anchor::anywhere(b"UEsDB");
+
 /// An anchor, and the place of its first digit in its group of four. Computed in the test below from the bytes named.
-const ANCHORS: [(Anchor, u8); 43] = [
+const ANCHORS: [(Anchor, u8); 45] = [
     // "-----BEGIN "
     (Anchor::anywhere(b"LS0tLS1CRUdJTi"), 0),
     (Anchor::anywhere(b"0tLS0tQkVHSU4g"), 2),
@@ -73,6 +84,8 @@ const ANCHORS: [(Anchor, u8); 43] = [
     (Anchor::anywhere(b"BwIAAA"), 0),
     // 04 01 da 47 0f 01: the end of the OID of Ed25519 in OpenPGP, where a packet header of two bytes puts it
     (Anchor::anywhere(b"BAHaRw8B"), 0),
+    (GZIP, 0),
+    (ZIP, 0),
     // Files that are nothing but base64. DER, and DER again, below 256 bytes; 256 and more have anchors above
     (Anchor::at_start(b"MI"), 0),
     (Anchor::at_start(b"MHc"), 0),
@@ -95,18 +108,9 @@ const ANCHORS: [(Anchor, u8); 43] = [
     (Anchor::at_start(b"HvG1sAAAAA"), 0),
 ];
 
-const ANCHOR_LIST: [Anchor; ANCHORS.len()] = {
-    let mut list = [ANCHORS[0].0; ANCHORS.len()];
-    let mut i = 0;
-    while i < list.len() {
-        #[allow(clippy::indexing_slicing, reason = "constants, checked by the compiler")]
-        {
-            list[i] = ANCHORS[i].0;
-        }
-        i += 1;
-    }
-    list
-};
+/// Those and the known starts of files.
+static ANCHOR_LIST: LazyLock<Vec<Anchor>> =
+    LazyLock::new(|| ANCHORS.iter().map(|(anchor, _)| *anchor).chain(starts::in_base64()).collect());
 
 /// Fewest digits of a run. The smallest key, Ed25519 in PKCS#8, has 64; its smallest line, wrapped, may be shorter.
 const MIN_DIGITS: usize = 40;
@@ -123,6 +127,13 @@ impl Unwrapper for Base64 {
         &ANCHOR_LIST
     }
 
+    fn claims(&self, blob: Blob<'_>) -> bool {
+        let Some(head) = blob.bytes.get(..MIN_DIGITS) else { return false };
+        // A rule across a comment is no base64.
+        let is_rule = |byte: &u8| matches!(byte, b'/' | b'-' | b'_' | b'+');
+        head.iter().all(|byte| is_digit(*byte)) && !head.iter().take(3).all(is_rule)
+    }
+
     fn open(
         &self,
         blob: Blob<'_>,
@@ -131,7 +142,12 @@ impl Unwrapper for Base64 {
         each: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
     ) -> Result<(), Unopenable> {
         let place = ANCHORS.iter().find(|(a, _)| *a == hit.anchor).map_or(0, |(_, place)| usize::from(*place));
-        let start = run_start(blob.bytes, hit.at);
+        let is_stream = [GZIP, ZIP].contains(&hit.anchor);
+        if is_stream && !begins_stream(blob.bytes.get(hit.at..).unwrap_or_default()) {
+            return Err(Malformed::new("gzip or ZIP in base64", hit.at).into());
+        }
+        // A stream begins with its magic number.
+        let start = if is_stream { hit.at } else { run_start(blob.bytes, hit.at) };
         let end = run_end(blob.bytes, hit.at);
         let run = blob.bytes.get(start..end).unwrap_or_default();
         let before = digits(blob.bytes.get(start..hit.at).unwrap_or_default()).count();
@@ -150,6 +166,19 @@ impl Unwrapper for Base64 {
         let _ = each(Entry { bytes: &bytes, span: start..end });
         Ok(())
     }
+}
+
+/// Whether the first bytes of a run are the header of gzip or of a ZIP member.
+fn begins_stream(run: &[u8]) -> bool {
+    let mut decoder = Decoder::with_capacity(12);
+    digits(run.get(..16).unwrap_or_default()).for_each(|value| decoder.push(value));
+    let head = decoder.finish();
+    // XFL: what a compressor says of itself, 0, 2 (best) or 4 (fastest); OS: of RFC 1952's table, or unknown.
+    let gzip = matches!(head.as_slice(), [0x1f, 0x8b, 8, _, _, _, _, _, 0 | 2 | 4, 0..=13 | 255, ..]);
+    let methods = [0, 8, 9, 12, 14, 93, 95, 98, 99];
+    // Version needed (6.3 is the latest), flags, and a method that is known (APPNOTE 4.4.3 to 4.4.5).
+    let zip = |method| methods.contains(method);
+    gzip || matches!(head.as_slice(), [b'P', b'K', 3, 4, 0..=63, 0, _, 0..=0x20, method, 0, ..] if zip(method))
 }
 
 /// The end of a PEM label that Go and RFC 9500 put on keys for tests, so that nobody takes them for others.
@@ -404,6 +433,46 @@ mod tests {
             let (bytes, _) = open(&base64(&plain)).unwrap();
             assert_eq!(bytes, plain);
         }
+    }
+
+    #[test]
+    fn files_that_begin_with_digits_are_claimed() {
+        let claims = |text: &str| Base64.claims(Blob::whole(text.as_bytes(), &Origin::file("x")));
+        let coded = base64(&(0..60).collect::<Vec<u8>>());
+        for (text, expected) in [
+            (coded.as_str(), true),
+            (&format!("{}\r\n{}", &coded[..64], &coded[64..]), true),
+            (&coded[..39], false),
+            (&format!("{} {}", &coded[..20], &coded[20..]), false),
+            (&format!("{}\n", "/".repeat(76)), false),
+            (&format!("---{coded}"), false),
+            // It may be hexadecimal as well: the engine asks both.
+            (&"0123456789abcdef".repeat(4), true),
+        ] {
+            assert_eq!(claims(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn streams_in_the_middle_of_a_file() {
+        let gzip = [&[0x1f, 0x8b, 8, 0, 1, 2, 3, 4, 2, 255][..], &[0x55; 60]].concat();
+        let zip = [&[b'P', b'K', 3, 4, 20, 0, 0, 8, 8, 0][..], &[0x55; 60]].concat();
+        for plain in [&gzip, &zip] {
+            // Letters before it are none of it.
+            let (bytes, span) = open(&format!("data: path/{}\n", base64(plain))).unwrap();
+            assert_eq!((&bytes, span.start), (plain, 11));
+        }
+        for (at, byte) in [(8, 1), (9, 14)] {
+            let mut plain = gzip.clone();
+            plain[at] = byte;
+            assert_eq!(open(&format!("data: {}\n", base64(&plain))), None, "{plain:x?}");
+        }
+        for (at, byte) in [(4, 64), (5, 1), (8, 7), (9, 1)] {
+            let mut plain = zip.clone();
+            plain[at] = byte;
+            assert_eq!(open(&format!("data: {}\n", base64(&plain))), None, "{plain:x?}");
+        }
+        assert_eq!(open(&format!("data: {}", &base64(&gzip)[..36])), None, "too short");
     }
 
     #[test]

@@ -3,8 +3,11 @@
 //! What every private key in DER has in common is the INTEGER of its version behind the header of a SEQUENCE. That
 //! version is the anchor, in digits that know no case; the header before it has to be there. From the anchor pairs of
 //! digits are followed both ways, over blanks, colons, line breaks and the joints of string literals.
+//!
+//! A file that begins with such a run is decoded whatever is inside.
 
 use std::ops::ControlFlow;
+use std::sync::LazyLock;
 
 use scanner_core::blob::Blob;
 use scanner_core::budget::Budget;
@@ -12,7 +15,7 @@ use scanner_core::error::Malformed;
 use scanner_core::seam::{About, Anchor, Entry, Hit, Unopenable, Unwrapper};
 use zeroize::Zeroizing;
 
-use super::hexdump;
+use super::{hexdump, starts};
 use crate::read::locate;
 
 /// Runs of hexadecimal pairs.
@@ -23,10 +26,10 @@ static ABOUT: About = About {
     id: "hex",
     title: "hexadecimal text",
     detects: "Runs of hexadecimal digits, plain or with blanks, colons, line breaks or quotes between the pairs, that hold \
-              DER keys, certificates, PKCS#12 or PEM. Files that begin with such a run may hold JKS, JCEKS, OpenSSH and \
-              OpenPGP keys as well.",
-    blind_to: "Runs of fewer than 40 bytes. In the middle of a file: encrypted PKCS#8, keystores and OpenPGP keys, PEM with \
-               blanks between the pairs. Pairs in reverse order.",
+              DER keys, certificates, PKCS#12 or PEM. A file that begins with such a run may hold anything, archives \
+              and encodings too; in a git history what begins in a known way.",
+    blind_to: "Runs of fewer than 40 bytes, and what lies behind the first 5 MiB of a file. In the middle of a file: all but \
+               DER and PEM, encrypted PKCS#8, PEM with blanks between the pairs. Pairs in reverse order.",
     respond: "Hexadecimal digits hide nothing. Treat what is inside as if it lay there in the open.",
     references: &["RFC 4648 section 8"],
 };
@@ -45,42 +48,53 @@ pub(super) const MIN_BYTES: usize = 40;
 /// Longest stretch between two pairs, in bytes: a line break, deep indentation, the joint of two literals.
 const MAX_GAP: usize = 120;
 
+const ANCHORS: [Anchor; 23] = [
+    VERSION,
+    SPACED,
+    COLONS,
+    PEM,
+    // Whole files: DER, with and without what some tools write before it
+    Anchor::at_start(b"308"),
+    Anchor::at_start(b"30 8"),
+    Anchor::at_start(b"30:8"),
+    Anchor::at_start(b"0x308"),
+    Anchor::at_start(b"\\x308"),
+    // PEM
+    Anchor::at_start(b"2d2d2d2d2d"),
+    Anchor::at_start(b"2D2D2D2D2D"),
+    Anchor::at_start(b"2d 2d 2d 2d 2d"),
+    Anchor::at_start(b"2D 2D 2D 2D 2D"),
+    // JKS, JCEKS, "openssh"
+    Anchor::at_start(b"feedfeed"),
+    Anchor::at_start(b"FEEDFEED"),
+    Anchor::at_start(b"cececece"),
+    Anchor::at_start(b"CECECECE"),
+    Anchor::at_start(b"6f70656e737368"),
+    Anchor::at_start(b"6F70656E737368"),
+    // OpenPGP secret keys
+    Anchor::at_start(b"9458"),
+    Anchor::at_start(b"9486"),
+    Anchor::at_start(b"950"),
+    Anchor::at_start(b"c558"),
+];
+
+/// Those and the known starts of files.
+static ANCHOR_LIST: LazyLock<Vec<Anchor>> = LazyLock::new(|| ANCHORS.into_iter().chain(starts::in_hex()).collect());
+
 impl Unwrapper for Hex {
     fn about(&self) -> &'static About {
         &ABOUT
     }
 
     fn anchors(&self) -> &'static [Anchor] {
-        const ANCHORS: [Anchor; 23] = [
-            VERSION,
-            SPACED,
-            COLONS,
-            PEM,
-            // Whole files: DER, with and without what some tools write before it
-            Anchor::at_start(b"308"),
-            Anchor::at_start(b"30 8"),
-            Anchor::at_start(b"30:8"),
-            Anchor::at_start(b"0x308"),
-            Anchor::at_start(b"\\x308"),
-            // PEM
-            Anchor::at_start(b"2d2d2d2d2d"),
-            Anchor::at_start(b"2D2D2D2D2D"),
-            Anchor::at_start(b"2d 2d 2d 2d 2d"),
-            Anchor::at_start(b"2D 2D 2D 2D 2D"),
-            // JKS, JCEKS, "openssh"
-            Anchor::at_start(b"feedfeed"),
-            Anchor::at_start(b"FEEDFEED"),
-            Anchor::at_start(b"cececece"),
-            Anchor::at_start(b"CECECECE"),
-            Anchor::at_start(b"6f70656e737368"),
-            Anchor::at_start(b"6F70656E737368"),
-            // OpenPGP secret keys
-            Anchor::at_start(b"9458"),
-            Anchor::at_start(b"9486"),
-            Anchor::at_start(b"950"),
-            Anchor::at_start(b"c558"),
-        ];
-        &ANCHORS
+        &ANCHOR_LIST
+    }
+
+    fn claims(&self, blob: Blob<'_>) -> bool {
+        let bytes = blob.bytes;
+        bytes.first().is_some_and(|byte| byte.is_ascii_hexdigit() || *byte == b'\\')
+            && pairs(bytes, prefix(bytes)).take(MIN_BYTES).count() == MIN_BYTES
+            && !hexdump::is_line(bytes, 0)
     }
 
     fn open(
@@ -92,7 +106,7 @@ impl Unwrapper for Hex {
     ) -> Result<(), Unopenable> {
         let bytes = blob.bytes;
         let start = if hit.anchor.at_start {
-            if bytes.starts_with(b"0x") || bytes.starts_with(b"\\x") { 2 } else { 0 }
+            prefix(bytes)
         } else {
             // The offsets of a dump are no bytes.
             if !is_promising(bytes, hit) || hexdump::is_line(bytes, hit.at) {
@@ -102,14 +116,7 @@ impl Unwrapper for Hex {
                 .last()
                 .unwrap_or(hit.at)
         };
-        let pairs = || {
-            let mut at = start;
-            std::iter::from_fn(move || {
-                let (value, end) = pair(bytes, at)?;
-                at = end;
-                Some((value, end))
-            })
-        };
+        let pairs = || pairs(bytes, start);
         let (count, end) = pairs().fold((0, start), |(count, _), (_, end)| (count + 1, end));
         if count < MIN_BYTES {
             return Err(Malformed::new("hexadecimal run", hit.at).into());
@@ -120,6 +127,20 @@ impl Unwrapper for Hex {
         let _ = each(Entry { bytes: &out, span: start..end });
         Ok(())
     }
+}
+
+/// Length of what some tools write before the digits.
+fn prefix(bytes: &[u8]) -> usize {
+    if bytes.starts_with(b"0x") || bytes.starts_with(b"\\x") { 2 } else { 0 }
+}
+
+/// The pairs from a place on, each with its end.
+fn pairs(bytes: &[u8], mut at: usize) -> impl Iterator<Item = (u8, usize)> {
+    std::iter::from_fn(move || {
+        let (value, end) = pair(bytes, at)?;
+        at = end;
+        Some((value, end))
+    })
 }
 
 /// Whether what stands before the anchor is what its meaning requires.
@@ -246,6 +267,27 @@ mod tests {
         {
             let plain = [start, &[0x55; 60]].concat();
             assert_eq!(open(&hex(&plain, "")).unwrap().0, plain);
+        }
+    }
+
+    #[test]
+    fn files_that_begin_with_pairs_are_claimed() {
+        let claims = |text: &str| Hex.claims(Blob::whole(text.as_bytes(), &Origin::file("x")));
+        let coded = hex(&(0..64).collect::<Vec<u8>>(), "");
+        let dump = |bytes: &[u8], at: usize| format!("{at:04x}: {}\n", hex(bytes, " "));
+        for (text, expected) in [
+            (coded.as_str(), true),
+            (&coded.to_uppercase(), true),
+            (&format!("0x{coded}"), true),
+            (&format!("\\x{coded}"), true),
+            (&format!("{}\n{}", &coded[..60], &coded[60..]), true),
+            (&hex(&[7; 40], ":"), true),
+            (&coded[..78], false),
+            (&format!("{}  file.tar.gz\n{}  other", &coded[..64], &coded[..64]), false),
+            (&format!("x{coded}"), false),
+            (&format!("{}{}{}", dump(&[7; 16], 0), dump(&[8; 16], 16), dump(&[9; 16], 32)), false),
+        ] {
+            assert_eq!(claims(text), expected, "{text}");
         }
     }
 

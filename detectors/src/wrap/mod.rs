@@ -31,6 +31,7 @@ pub(crate) mod rpm;
 pub(crate) mod sevenz;
 pub(crate) mod sqlite;
 pub(crate) mod squashfs;
+mod starts;
 pub(crate) mod tar;
 pub(crate) mod uboot;
 pub(crate) mod unopened;

@@ -1,10 +1,11 @@
 //! UTF-16 text, little and big endian, with or without a byte order mark: registry exports, PowerShell redirections,
 //! strings in Windows programs and memory dumps.
 //!
-//! The anchor is `BEGIN ` with a zero byte behind each letter, which both byte orders show. From there every second
-//! byte is text as long as those between are zero, so no byte order has to be known.
+//! A text that is UTF-16 from its first byte on is decoded whole, letters outside ASCII included. Inside of other bytes the
+//! anchor is `BEGIN ` with a zero byte behind each letter, which both byte orders show: from there every second byte is
+//! text as long as those between are zero, so no byte order has to be known.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use scanner_core::blob::Blob;
 use scanner_core::budget::Budget;
@@ -12,21 +13,30 @@ use scanner_core::error::Malformed;
 use scanner_core::seam::{About, Anchor, Entry, Hit, Unopenable, Unwrapper};
 use zeroize::Zeroizing;
 
-/// Runs of UTF-16 that hold PEM.
+/// UTF-16 text, and runs of it that hold PEM.
 #[derive(Debug)]
 pub(crate) struct Utf16;
 
 static ABOUT: About = About {
     id: "utf16",
     title: "UTF-16 text",
-    detects: "Runs of UTF-16 text in the ASCII range, either byte order, around a PEM header. What is inside is looked at \
-              like a file of its own.",
-    blind_to: "UTF-16 text that holds keys without a PEM header, and UTF-32. A letter outside ASCII ends the run.",
+    detects: "Files of up to 5 MiB that are UTF-16 text, either byte order, with a byte order mark or beginning in ASCII: \
+              all formats, with their lines. In programs, dumps and larger files runs in the ASCII range around a PEM \
+              header.",
+    blind_to: "UTF-16 inside of other bytes that holds keys without a PEM header; there a letter outside ASCII ends the run. \
+               UTF-32.",
     respond: "Treat what is inside as if it lay there in plain text.",
     references: &["RFC 2781"],
 };
 
 const BEGIN: Anchor = Anchor::anywhere(b"B\0E\0G\0I\0N\0 \0");
+
+/// Byte order marks, little and big endian. As anchors they are there for objects of a git history, which are read where
+/// an anchor is; what begins with one is claimed as a whole.
+const MARKS: [Anchor; 2] = [Anchor::at_start(&[0xff, 0xfe]), Anchor::at_start(&[0xfe, 0xff])];
+
+/// Fewest bytes of a run. No key is written in fewer than 32 letters.
+const MIN_RUN: usize = 64;
 
 impl Unwrapper for Utf16 {
     fn about(&self) -> &'static About {
@@ -34,7 +44,19 @@ impl Unwrapper for Utf16 {
     }
 
     fn anchors(&self) -> &'static [Anchor] {
-        &[BEGIN]
+        const ANCHORS: [Anchor; 3] = [BEGIN, MARKS[0], MARKS[1]];
+        &ANCHORS
+    }
+
+    fn claims(&self, blob: Blob<'_>) -> bool {
+        // Of a larger file the windows behind the first one could not be told for text.
+        blob.window.last
+            && start(blob.bytes)
+                .is_some_and(|(from, big)| text(blob.bytes, from, big).take(MIN_RUN / 2).count() == MIN_RUN / 2)
+    }
+
+    fn keeps_lines(&self) -> bool {
+        true
     }
 
     fn open(
@@ -44,28 +66,81 @@ impl Unwrapper for Utf16 {
         budget: &Budget,
         each: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
     ) -> Result<(), Unopenable> {
-        let (before, behind) = blob.bytes.split_at_checked(hit.at).unwrap_or_default();
-        // Pairs of a letter and a zero; the last letter of a big-endian text has no byte behind it.
-        let forward = behind.chunks(2).take_while(|pair| is_text(pair)).count();
-        let back = before.rchunks(2).take_while(|pair| pair.len() == 2 && is_text(pair)).count();
-        let start = hit.at - 2 * back;
-        let end = (hit.at + 2 * forward).min(blob.bytes.len());
-        let run = blob.bytes.get(start..end).unwrap_or_default();
-        if run.len() < 64 {
-            return Err(Malformed::new("UTF-16 run", hit.at).into());
-        }
-        budget.take((run.len() / 2) as u64)?;
-        let text: Zeroizing<Vec<u8>> = Zeroizing::new(run.iter().step_by(2).copied().collect());
-        let _ = each(Entry { bytes: &text, span: start..end });
+        let (bytes, span) = if hit == Hit::START { whole(blob.bytes, budget)? } else { run(blob.bytes, hit, budget)? };
+        let _ = each(Entry { bytes: &bytes, span });
         Ok(())
     }
 }
 
+/// Decoded text, and where it stood.
+type Run = (Zeroizing<Vec<u8>>, Range<usize>);
+
+/// The text that a blob begins with.
+fn whole(bytes: &[u8], budget: &Budget) -> Result<Run, Unopenable> {
+    let malformed = Malformed::new("UTF-16 text", 0);
+    let (from, big) = start(bytes).ok_or(malformed)?;
+    let (length, end) =
+        text(bytes, from, big).fold((0, from), |(sum, end), c| (sum + c.len_utf8(), end + 2 * c.len_utf16()));
+    budget.take(length as u64)?;
+    let mut out = Zeroizing::new(Vec::with_capacity(length));
+    for c in text(bytes, from, big) {
+        out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+    }
+    // With its mark: what is told of the blob's start is told in here.
+    Ok((out, 0..end))
+}
+
+/// Where the text of a blob begins that may be UTF-16 as a whole, and whether its high bytes come first: what its mark
+/// says; without one, where the zeros of its first ASCII letters are.
+fn start(bytes: &[u8]) -> Option<(usize, bool)> {
+    match bytes {
+        [0xff, 0xfe, ..] => Some((2, false)),
+        [0xfe, 0xff, ..] => Some((2, true)),
+        [letter, 0, ..] | [0, letter, ..] if is_letter(*letter) => {
+            let head = bytes.get(..MIN_RUN)?;
+            let big = bytes.starts_with(&[0]);
+            let is_ascii = |pair: &[u8]| matches!((pair, big), ([c, 0], false) | ([0, c], true) if is_letter(*c));
+            head.chunks(2).all(is_ascii).then_some((0, big))
+        }
+        _ => None,
+    }
+}
+
+/// The letters from `from` on, up to what no text holds.
+fn text(bytes: &[u8], from: usize, big: bool) -> impl Iterator<Item = char> {
+    let pairs = bytes.get(from..).unwrap_or_default().as_chunks::<2>().0;
+    let units = pairs.iter().map(move |pair| if big { u16::from_be_bytes(*pair) } else { u16::from_le_bytes(*pair) });
+    let is_text =
+        |c: &char| matches!(c, '\t' | '\n' | '\r') || !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}');
+    char::decode_utf16(units).map_while(Result::ok).take_while(is_text)
+}
+
+/// The run of ASCII letters around an anchor.
+fn run(bytes: &[u8], hit: Hit, budget: &Budget) -> Result<Run, Unopenable> {
+    let malformed = Malformed::new("UTF-16 run", hit.at);
+    if MARKS.contains(&hit.anchor) {
+        return Err(malformed.into());
+    }
+    let (before, behind) = bytes.split_at_checked(hit.at).unwrap_or_default();
+    // Pairs of a letter and a zero; the last letter of a big-endian text has no byte behind it.
+    let forward = behind.chunks(2).take_while(|pair| is_text(pair)).count();
+    let back = before.rchunks(2).take_while(|pair| pair.len() == 2 && is_text(pair)).count();
+    let start = hit.at - 2 * back;
+    let end = (hit.at + 2 * forward).min(bytes.len());
+    let run = bytes.get(start..end).filter(|run| run.len() >= MIN_RUN).ok_or(malformed)?;
+    budget.take((run.len() / 2) as u64)?;
+    Ok((Zeroizing::new(run.iter().step_by(2).copied().collect()), start..end))
+}
+
 fn is_text(pair: &[u8]) -> bool {
     match pair {
-        [letter, 0] | [letter] => matches!(letter, b'\t' | b'\n' | b'\r' | 0x20..0x7f),
+        [letter, 0] | [letter] => is_letter(*letter),
         _ => false,
     }
+}
+
+const fn is_letter(byte: u8) -> bool {
+    matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..0x7f)
 }
 
 #[cfg(test)]
@@ -98,6 +173,55 @@ mod tests {
                 })
                 .unwrap();
             assert!(found.contains(text.trim_end_matches('-')), "{name}: {found}");
+        }
+    }
+
+    fn whole(bytes: &[u8]) -> Option<(String, Range<usize>)> {
+        let origin = Origin::file("x");
+        let blob = Blob::whole(bytes, &origin);
+        let mut found = None;
+        if Utf16.claims(blob) {
+            Utf16
+                .open(blob, Hit::START, &Budget::new(Limits::default()), &mut |entry| {
+                    found = Some((String::from_utf8(entry.bytes.to_vec()).unwrap(), entry.span));
+                    ControlFlow::Continue(())
+                })
+                .unwrap();
+        }
+        found
+    }
+
+    #[test]
+    fn a_whole_text_is_decoded_with_all_its_letters() {
+        let text = "[Interface]\r\n# Schlüssel für 🔑\r\nPrivateKey = AAAA\r\nMTU = 1280\r\n";
+        let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let marked = |mark: [u8; 2], bytes: &[u8]| [&mark[..], bytes].concat();
+        assert_eq!(whole(&marked([0xff, 0xfe], &little)), Some((text.to_owned(), 0..little.len() + 2)));
+        assert_eq!(whole(&marked([0xfe, 0xff], &big)), Some((text.to_owned(), 0..big.len() + 2)));
+        // Without a mark it has to begin in ASCII.
+        assert_eq!(whole(&little), None);
+        let plain: Vec<u8> =
+            "Windows Registry Editor Version 5.00 ü".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        assert_eq!(whole(&plain).map(|(text, span)| (text.len(), span)), Some((39, 0..plain.len())));
+        // Up to what no text holds: a lone surrogate, half a letter, a control character.
+        for end in [&[0x00, 0xd8, b'a', 0][..], b"a", &[1, 0]] {
+            let (found, span) = whole(&[&marked([0xff, 0xfe], &little), end].concat()).unwrap();
+            assert_eq!((found.as_str(), span.end), (text, little.len() + 2), "{end:?}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_begin_like_a_mark_are_none() {
+        for bytes in [
+            &[0xff, 0xfe][..],
+            &[0xff, 0xfe, b'a', 0, b'b', 0],
+            &[&[0xff, 0xfe][..], &[0; 100]].concat(),
+            &[&[0xff, 0xfe, 0x00, 0xdc][..], &[b'a'; 100]].concat(),
+            &[b'a'; 100],
+            &[&[b'a', 0][..], &[b'a'; 100]].concat(),
+        ] {
+            assert_eq!(whole(bytes), None, "{bytes:x?}");
         }
     }
 }

@@ -1,0 +1,107 @@
+//! How files begin that are worth opening when they are encoded as a whole.
+//!
+//! In a directory any file that begins with base64 or hexadecimal digits is decoded, whatever is inside. Objects of a git
+//! history are read only where an anchor is, so the known starts are anchors too, as they look in either encoding. They
+//! count at the start of a blob only, where they cost nothing.
+
+use scanner_core::seam::Anchor;
+
+use crate::CONTAINERS;
+use crate::read::text::{base64, hex};
+
+/// How keys begin. Those that are DER, PEM, OpenPGP, JKS or BKS have anchors by hand, or are found by others.
+const KEYS: [&[u8]; 27] = [
+    b"AGE-SECRET-KEY-",
+    b"# created: ",
+    b"untrusted comment:",
+    b"PuTTY-User-Key-File-",
+    b"---- BEGIN SSH2",
+    b"SSH PRIVATE KEY FILE FORMAT",
+    b"Private-key-format:",
+    b"[Interface]",
+    b"[NetDev]",
+    b"Key: (",
+    b"(private-key",
+    b"(11:private-key",
+    b"== ed25519",
+    b"{\"kty\"",
+    b"{\"keys\"",
+    b"{\"keyval\"",
+    b"{\"address\"",
+    b"{\"crypto\"",
+    b"<RSAKeyValue>",
+    b"<?xml ",
+    b"xprv",
+    b"key \"",
+    b"Vb2I",
+    b"RSA2",
+    b"\0\0\0\x07ssh-",
+    b"\0\0\0\x0bssh-",
+    b"\x07\x02\0\0\0",
+];
+
+/// Fewest bytes of a magic number that is told by what its digits are.
+const MIN: usize = 3;
+
+fn all() -> impl Iterator<Item = &'static [u8]> {
+    let magics = CONTAINERS.iter().flat_map(|container| container.magics()).filter(|magic| magic.at == 0);
+    KEYS.into_iter().chain(magics.map(|magic| magic.bytes).filter(|bytes| bytes.len() >= MIN))
+}
+
+fn anchor(digits: String) -> Anchor {
+    let mut digits = digits.into_bytes();
+    digits.truncate(Anchor::MAX);
+    Anchor::at_start(digits.leak())
+}
+
+/// Their first digits in base64: those that the bytes behind them have no part in.
+pub(super) fn in_base64() -> impl Iterator<Item = Anchor> {
+    all().map(|bytes| {
+        let mut digits = base64(bytes);
+        digits.truncate(bytes.len() * 8 / 6);
+        anchor(digits)
+    })
+}
+
+/// Their first digits in hexadecimal, small and capital.
+pub(super) fn in_hex() -> impl Iterator<Item = Anchor> {
+    all().flat_map(|bytes| [hex(bytes), hex(bytes).to_uppercase()]).map(anchor)
+}
+
+#[cfg(test)]
+mod tests {
+    use scanner_core::prefilter::Prefilter;
+
+    use super::*;
+
+    #[test]
+    fn starts_in_digits() {
+        let base64: Vec<_> = in_base64().map(|anchor| anchor.bytes).collect();
+        for known in [&b"H4sI"[..], b"UEsDB", b"/Td6WFo", b"KLUv/", b"QUdFLVNFQ1JFVC1LRVkt"] {
+            assert!(base64.iter().any(|digits| digits.starts_with(known)), "{known:?}");
+        }
+        let hex: Vec<_> = in_hex().map(|anchor| anchor.bytes).collect();
+        for known in [&b"1f8b08"[..], b"1F8B08", b"504b0304", b"377abcaf271c"] {
+            assert!(hex.contains(&known), "{known:?}");
+        }
+        assert!(in_base64().chain(in_hex()).all(|anchor| anchor.at_start && anchor.bytes.len() >= Anchor::MIN));
+    }
+
+    #[test]
+    fn objects_of_a_history_are_read_for_them() {
+        let prefilter = Prefilter::new(&crate::KNOWLEDGE);
+        let wide: Vec<u8> = "text".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for start in [
+            base64(b"[Interface]\nPrivateKey = ").into_bytes(),
+            base64(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]).into_bytes(),
+            hex(b"PuTTY-User-Key-File-3: ssh-rsa").into_bytes(),
+            hex(b"PK\x03\x04\x14").to_uppercase().into_bytes(),
+            [&[0xff, 0xfe][..], &wide].concat(),
+        ] {
+            assert!(prefilter.is_at_start(&start), "{start:?}");
+        }
+        for start in [&b"// a comment"[..], b"#!/bin/sh", b"Interface", b"PK is short", b"abcdef0123", b"H4s"] {
+            assert!(!prefilter.is_at_start(start), "{start:?}");
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The mark beside a key that allows it.
+
+use std::ops::Range;
+
+/// What marks a line as allowed.
+const ALLOW: &[u8] = b"keyradius:allow";
+
+/// How far before and behind a material the ends of its lines are looked for, in bytes.
+const LINE: usize = 4096;
+
+/// Looks for `keyradius:allow` on the lines of a material and on the line above. Returns the text of `reason="..."`
+/// behind the mark and ` until=YYYY-MM-DD`, as far as they are there. Nothing else of the line is kept: the key itself may
+/// stand on it.
+pub(super) fn inline_allow(bytes: &[u8], span: &Range<usize>) -> Option<String> {
+    let from = span.start.saturating_sub(LINE);
+    let before = bytes.get(from..span.start)?;
+    let mut breaks = memchr::memrchr_iter(b'\n', before);
+    let start = breaks.nth(1).map_or(from, |at| from + at + 1);
+    let behind = bytes.get(span.end..bytes.len().min(span.end.saturating_add(LINE)))?;
+    let end = span.end + memchr::memchr(b'\n', behind).unwrap_or(behind.len());
+    let lines = bytes.get(start..end)?;
+    let at = memchr::memmem::find(lines, ALLOW)?;
+    let line = lines.get(at + ALLOW.len()..)?.split(|&b| b == b'\n').next()?;
+    let reason = memchr::memmem::find(line, b"reason=\"").and_then(|at| {
+        let text = line.get(at + b"reason=\"".len()..)?;
+        let end = memchr::memchr(b'"', text).filter(|&end| end <= 200)?;
+        text.get(..end).map(|t| String::from_utf8_lossy(t).into_owned())
+    });
+    let until = memchr::memmem::find(line, b"until=").and_then(|at| {
+        let date = line.get(at + b"until=".len()..)?.get(..10)?;
+        let is_date =
+            date.iter().enumerate().all(|(i, b)| if matches!(i, 4 | 7) { *b == b'-' } else { b.is_ascii_digit() });
+        is_date.then(|| format!(" until={}", String::from_utf8_lossy(date)))
+    });
+    Some(reason.unwrap_or_default() + &until.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_keeps_its_reason_and_its_date_and_nothing_else() {
+        for (text, expected) in [
+            ("KEY", None),
+            ("# keyradius:allow\nKEY", Some("")),
+            ("# keyradius:allow reason=\"a test\"\nKEY", Some("a test")),
+            ("KEY # keyradius:allow reason=\"a test\" until=2027-01-31 SECRET", Some("a test until=2027-01-31")),
+            ("KEY // keyradius:allow SECRET until=tomorrow", Some("")),
+            ("# keyradius:allow reason=\"far\"\n\nKEY", None),
+        ] {
+            let start = text.find("KEY").unwrap();
+            assert_eq!(inline_allow(text.as_bytes(), &(start..start + 3)).as_deref(), expected, "{text}");
+        }
+    }
+}
