@@ -53,7 +53,8 @@ pub struct Prefilter {
     text: Vec<Set>,
     binary: Vec<Set>,
     sizes: (usize, usize),
-    starts: Vec<usize>,
+    /// Anchors that count at the start of a blob, by their first byte: there are hundreds, and every blob is asked.
+    starts: Vec<Vec<usize>>,
     /// Magic numbers of containers.
     magics: Vec<Magic>,
     longest: usize,
@@ -92,7 +93,7 @@ impl Prefilter {
         let ids = |keep: &dyn Fn(&Anchor) -> bool| -> Vec<usize> {
             anchors.iter().enumerate().filter(|(_, (a, _))| keep(a)).map(|(i, _)| i).collect()
         };
-        let starts = ids(&|a| a.at_start);
+        let starting = ids(&|a| a.at_start);
         let text = ids(&|a| !a.at_start && !is_binary(a));
         let binary = ids(&|a| !a.at_start && is_binary(a));
         let sizes = (text.len(), binary.len());
@@ -102,8 +103,15 @@ impl Prefilter {
             knowledge.containers.iter().flat_map(|c| c.magics()).filter(is_near).copied().collect();
         let of_containers = magics.iter().map(|magic| magic.at + magic.bytes.len());
         let unopened = knowledge.unopened.iter().map(|format| format.at + format.magic.len());
-        let starting = starts.iter().filter_map(|id| anchors.get(*id)).map(|(anchor, _)| anchor.bytes.len());
-        let opening = of_containers.chain(unopened).chain(starting).max().unwrap_or(0);
+        let lengths = starting.iter().filter_map(|id| anchors.get(*id)).map(|(anchor, _)| anchor.bytes.len());
+        let opening = of_containers.chain(unopened).chain(lengths).max().unwrap_or(0);
+        let mut starts = vec![Vec::new(); 256];
+        for id in starting {
+            let first = anchors.get(id).and_then(|(anchor, _)| anchor.bytes.first());
+            if let Some(same) = first.and_then(|first| starts.get_mut(usize::from(*first))) {
+                same.push(id);
+            }
+        }
         let sets = |ids: &[usize], haystack: Haystack| -> Vec<Set> {
             let of = |id: &usize| anchors.get(*id).map(|(anchor, _)| (*id, anchor.bytes));
             let ids: Vec<(usize, &'static [u8])> = ids.iter().filter_map(of).collect();
@@ -137,11 +145,13 @@ impl Prefilter {
 
     /// Whether any anchor that counts at the start of a blob is at the start of these bytes, or they begin a container.
     pub fn is_at_start(&self, bytes: &[u8]) -> bool {
-        self.magics.iter().any(|magic| magic.begins(bytes))
-            || self
-                .starts
-                .iter()
-                .any(|id| self.anchors.get(*id).is_some_and(|(anchor, _)| bytes.starts_with(anchor.bytes)))
+        self.magics.iter().any(|magic| magic.begins(bytes)) || self.starting(bytes).next().is_some()
+    }
+
+    /// The anchors that count at the start of a blob and are there, by their numbers.
+    fn starting<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
+        let same = bytes.first().and_then(|first| self.starts.get(usize::from(*first))).into_iter().flatten();
+        same.copied().filter(|id| self.anchors.get(*id).is_some_and(|(anchor, _)| bytes.starts_with(anchor.bytes)))
     }
 
     /// Every anchor with its owners.
@@ -169,11 +179,7 @@ impl Prefilter {
     pub fn find(&self, bytes: &[u8], window: Window, out: &mut Vec<Seen>) {
         let first = out.len();
         if window.first() {
-            for &id in &self.starts {
-                if self.anchors.get(id).is_some_and(|(a, _)| bytes.starts_with(a.bytes)) {
-                    out.push(Seen { at: 0, anchor: id });
-                }
-            }
+            out.extend(self.starting(bytes).map(|anchor| Seen { at: 0, anchor }));
         }
         // An anchor that begins in the core may end behind it.
         let end = window.core_end.saturating_add(self.longest - 1).min(bytes.len());
