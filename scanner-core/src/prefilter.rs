@@ -4,7 +4,7 @@
 //!
 //! * Packed Teddy (SIMD, `aho_corasick::packed`) runs at nearly memory speed; an automaton for the same literals is ten times
 //!   slower. `benches/` measures it.
-//! * One pass of it holds about a hundred literals at that speed if they are chosen and ordered well: [`deal`] does it.
+//! * One pass of it holds about a hundred literals at that speed if they are chosen and ordered well: `deal.rs` does it.
 //! * DER, UTF-16 and binary keystores hold control bytes and plain text never does. So anchors are split: those without
 //!   one of the bytes of [`GATE`] are searched everywhere, those with one only in bytes that hold one. A source tree is
 //!   text, and pays for the text anchors alone.
