@@ -1,9 +1,9 @@
 //! Which bytes of each anchor the searcher looks for, and in what order it is given them.
 //!
 //! Packed Teddy looks at four bytes of every literal, by half-bytes, in sixteen buckets: a place is looked at closely where
-//! each of its four bytes fits some literal of one bucket. With literals dealt at random, a hundred of them fit one byte in
-//! three of source code; dealt so that those of a bucket resemble each other, one in two thousand, and one pass over the
-//! bytes is as fast for a hundred as for forty. Two freedoms are used for it:
+//! each of its four bytes fits some literal of one bucket. The literals of keys and ordinary secrets, taken as they come, fit one
+//! byte in three of source code; dealt so that those of a bucket resemble each other, one in two thousand, and one pass over
+//! the bytes is as fast for a hundred as for forty. Two freedoms are used for it:
 //!
 //! * an anchor need not be searched from its first byte on: `untrusted comment:` is rarer from `ted c` on;
 //! * the searcher deals literals to its buckets by their number, so their order decides (see [`Deck::in_order`]).
