@@ -66,7 +66,7 @@ fn inverts(e: &[u8], d: &[u8], prime: &[u8]) -> bool {
 
 /// y = g^x mod p, without leading zeros; `None` if the numbers cannot be a key, or are too large to try.
 ///
-/// Serves every key of this shape: DSA, ElGamal, Diffie-Hellman.
+/// Serves every key of this shape: DSA, ElGamal, Diffie-Hellman; and [`rsa_exponent`], which needs such a power.
 pub(crate) fn dsa_public(p: &[u8], g: &[u8], x: &[u8]) -> Option<Vec<u8>> {
     let size = u64::from(bits(p));
     let work = size * size * u64::from(bits(x));
@@ -109,9 +109,15 @@ fn number(magnitude: &[u8]) -> Zeroizing<BoxedUint> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::super::text::hex;
     use super::*;
+
+    /// The private key of RFC 8032 7.1, test 1: the tests of formats wrap it.
+    pub(crate) const RFC8032_SEED: [u8; 32] = [
+        0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4, 0x44, 0x49,
+        0xc5, 0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60,
+    ];
 
     fn unhex(digits: &str) -> Vec<u8> {
         (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
