@@ -29,8 +29,11 @@ pub(crate) struct Header {
 
 /// Reads what stands before the pack.
 pub(crate) fn header(path: &Path) -> std::io::Result<Header> {
-    let map = Map::open(path)?;
-    let bytes = map.bytes();
+    parse(Map::open(path)?.bytes())
+}
+
+/// Does the same with the bytes of a file.
+pub(crate) fn parse(bytes: &[u8]) -> std::io::Result<Header> {
     let mut header = Header { pack: 0, format: Format::Sha1, refs: Vec::new(), prerequisites: 0, filtered: false };
     let Some(signature) = SIGNATURES.iter().find(|signature| bytes.starts_with(signature)) else {
         // A pack says nowhere how long its names are; its trailing checksum does.

@@ -39,7 +39,7 @@ impl Index {
         Self::new(map, format).map_err(|what| io::Error::other(what.to_string()))
     }
 
-    fn new(map: Map, format: Format) -> Result<Self, Malformed> {
+    pub(crate) fn new(map: Map, format: Format) -> Result<Self, Malformed> {
         let bytes = map.bytes();
         let v2 = bytes.starts_with(MAGIC);
         if v2 && u32_at(bytes, 4) != Some(2) {

@@ -12,14 +12,20 @@ use memmap2::Mmap;
 /// each entry by a call of its own costs a system call for every object of the history. Pages of the file cost
 /// neither and go back to the system when it needs them.
 #[derive(Debug)]
-pub(crate) struct Map(Option<Mmap>);
+pub(crate) struct Map(Bytes);
+
+#[derive(Debug)]
+enum Bytes {
+    Mapped(Mmap),
+    Memory(Vec<u8>),
+}
 
 impl Map {
     /// Maps the file. Only regular files: a FIFO in a repository must not hang the scan.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let file = open_regular(path)?;
         if file.metadata()?.len() == 0 {
-            return Ok(Self(None));
+            return Ok(Self::memory(Vec::new()));
         }
         // SAFETY: the mapping is private and read-only, and lives as long as the bytes that are borrowed from it. git
         // writes packs and indexes once, under a temporary name, and afterwards only unlinks them, which leaves a
@@ -29,12 +35,20 @@ impl Map {
         // exposure for the same reason.
         #[allow(unsafe_code, reason = "the argument stands above")]
         let map = unsafe { Mmap::map(&file)? };
-        Ok(Self(Some(map)))
+        Ok(Self(Bytes::Mapped(map)))
+    }
+
+    /// Bytes that are in memory, as if they were a file.
+    pub(crate) const fn memory(bytes: Vec<u8>) -> Self {
+        Self(Bytes::Memory(bytes))
     }
 
     /// The bytes.
     pub(crate) fn bytes(&self) -> &[u8] {
-        self.0.as_deref().unwrap_or_default()
+        match &self.0 {
+            Bytes::Mapped(map) => map,
+            Bytes::Memory(bytes) => bytes,
+        }
     }
 }
 

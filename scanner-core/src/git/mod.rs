@@ -14,6 +14,9 @@ mod clues;
 mod commits;
 mod delta;
 mod forest;
+#[cfg(any(test, feature = "fuzz"))]
+#[doc(hidden)]
+pub mod fuzz;
 mod history;
 mod index;
 mod inflate;

@@ -53,7 +53,12 @@ impl Pack {
     pub(crate) fn open(path: &Path, format: Format) -> io::Result<Self> {
         let map = Map::open(path)?;
         check_header(map.bytes()).map_err(|what| io::Error::other(what.to_string()))?;
-        let index = Index::open(&path.with_extension("idx"), format)?;
+        Self::with_index(path, map, Index::open(&path.with_extension("idx"), format)?, format)
+    }
+
+    /// A pack and the index that it is read by.
+    pub(crate) fn with_index(path: &Path, map: Map, index: Index, format: Format) -> io::Result<Self> {
+        check_header(map.bytes()).map_err(|what| io::Error::other(what.to_string()))?;
         Ok(Self { path: path.to_owned(), map, start: 0, index, format })
     }
 
@@ -65,7 +70,17 @@ impl Pack {
         format: Format,
         limit: u64,
     ) -> io::Result<(Self, Vec<Malformed>)> {
-        let map = Map::open(path)?;
+        Self::reindexed(path, Map::open(path)?, start, format, limit)
+    }
+
+    /// Does the same with what was opened already.
+    pub(crate) fn reindexed(
+        path: &Path,
+        map: Map,
+        start: usize,
+        format: Format,
+        limit: u64,
+    ) -> io::Result<(Self, Vec<Malformed>)> {
         let header = map.bytes().get(start..).unwrap_or_default();
         let count = check_header(header).map_err(|what| io::Error::other(what.to_string()))?;
         let mut pack = Self { path: path.to_owned(), map, start, index: Index::made(Vec::new(), format), format };

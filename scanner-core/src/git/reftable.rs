@@ -78,7 +78,8 @@ impl<'a> Cursor<'a> {
     }
 }
 
-fn add(table: &[u8], format: Format, tables: &mut Tables) -> Result<(), Malformed> {
+/// Adds what one table says.
+pub(crate) fn add(table: &[u8], format: Format, tables: &mut Tables) -> Result<(), Malformed> {
     let mut head = Cursor { bytes: table, at: 0 };
     if head.take(4)? != b"REFT" {
         return Err(Malformed::new("not a reftable", 0));

@@ -164,7 +164,7 @@ impl Repositories {
         self.read(repository, odb, refs, gaps, jobs, sink);
     }
 
-    fn read(
+    pub(crate) fn read(
         &self,
         repository: Repository,
         mut odb: Odb,

@@ -1,0 +1,13 @@
+//! A bundle: the text before its pack, then the pack, read as a file of that name is read.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use scanner_core::git::fuzz;
+
+fuzz_target!(|data: &[u8]| {
+    let [flags, rest @ ..] = data else { return };
+    let signature: &[u8] = if flags & 1 == 0 { b"# v2 git bundle\n" } else { b"# v3 git bundle\n" };
+    let bytes = [signature, rest].concat();
+    fuzz::scanned(&detectors::KNOWLEDGE, |sink| fuzz::bundle(bytes, sink));
+});
