@@ -102,4 +102,26 @@ mod tests {
         assert_eq!(budget.take(4), Ok(()), "a refused request costs nothing");
         assert_eq!(budget.take(u64::MAX), Err(Reason::TooMuchOutput));
     }
+
+    #[test]
+    fn what_is_left_is_what_was_not_taken() {
+        let budget = Budget::new(Limits { max_expanded: 10, ..Limits::default() });
+        for (taken, left) in [(0, 10), (3, 7), (7, 0)] {
+            assert_eq!((budget.take(taken), budget.left()), (Ok(()), left));
+        }
+        assert_eq!(budget.take(1), Err(Reason::TooMuchOutput));
+        assert_eq!((budget.left(), budget.take(0), budget.limits().max_expanded), (0, Ok(()), 10));
+    }
+
+    #[test]
+    fn time_is_counted_from_the_first_question() {
+        let budget = |max_time| Budget::new(Limits { max_time, ..Limits::default() });
+        assert!(!budget(Duration::from_hours(1)).out_of_time());
+        let short = budget(Duration::from_millis(40));
+        std::thread::sleep(Duration::from_millis(60));
+        assert!(!short.out_of_time(), "nobody asked before");
+        std::thread::sleep(Duration::from_millis(60));
+        assert!(short.out_of_time());
+        assert!(short.out_of_time(), "it stays so");
+    }
 }

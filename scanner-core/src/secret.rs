@@ -39,4 +39,20 @@ mod tests {
     fn says_nothing() {
         assert_eq!(format!("{:?}", Secret::new(b"marker".to_vec())), "Secret");
     }
+
+    #[test]
+    fn is_overwritten_when_it_is_dropped_and_not_before() {
+        use std::cell::Cell;
+        struct Witness<'a>(&'a Cell<u32>);
+        impl Zeroize for Witness<'_> {
+            fn zeroize(&mut self) {
+                self.0.set(self.0.get() + 1);
+            }
+        }
+        let wiped = Cell::new(0);
+        let secret = Secret::new(Witness(&wiped));
+        assert_eq!((secret.expose().0.get(), wiped.get()), (0, 0));
+        drop(secret);
+        assert_eq!(wiped.get(), 1);
+    }
 }

@@ -71,3 +71,55 @@ fn pack_format(bytes: &[u8]) -> Format {
     };
     if sha2::Sha256::digest(body).as_slice() == trailer { Format::Sha256 } else { Format::Sha1 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::made::{FORMATS, Folder, PackWriter};
+    use super::super::oid::Kind;
+    use super::*;
+
+    #[test]
+    fn what_stands_before_the_pack_is_read() {
+        let folder = Folder::new();
+        for format in FORMATS {
+            let (one, two) = (ObjectId::of(format, Kind::Commit, b"1"), ObjectId::of(format, Kind::Commit, b"2"));
+            let (signature, capabilities) = match format {
+                Format::Sha1 => ("# v2 git bundle\n", ""),
+                Format::Sha256 => ("# v3 git bundle\n", "@object-format=sha256\n"),
+            };
+            for (filter, needs) in [("", 0), ("@filter=blob:none\n", 1), ("@other=x\n", 2)] {
+                let needed = format!("-{one} what it says\n").repeat(needs);
+                let refs = format!("{one} refs/heads/a b\n{two} HEAD\nnonsense\n{two}\n");
+                let text = format!("{signature}{capabilities}{filter}{needed}{refs}\n");
+                let pack = PackWriter::new(format).pack();
+                let header = header(&folder.write("b", &[text.as_bytes(), &pack].concat())).unwrap();
+                assert_eq!((header.pack, header.format), (text.len(), format));
+                assert_eq!((header.prerequisites, header.filtered), (needs, filter.starts_with("@filter")));
+                assert_eq!(header.refs, [("refs/heads/a b".to_owned(), one), ("HEAD".to_owned(), two)]);
+                let cut = folder.write("c", &text.as_bytes()[..text.len() - 1]);
+                assert!(super::header(&cut).is_err(), "cut off before its end");
+            }
+        }
+    }
+
+    #[test]
+    fn a_pack_says_by_its_checksum_how_long_its_names_are() {
+        let folder = Folder::new();
+        for format in FORMATS {
+            let pack = PackWriter::new(format).pack();
+            assert!(begins(&pack));
+            let header = header(&folder.write("a.pack", &pack)).unwrap();
+            assert_eq!((header.pack, header.format, header.refs.len()), (0, format, 0));
+        }
+        for (start, is) in [
+            (&b"# v2 git bundle\n"[..], true),
+            (b"# v3 git bundle\n", true),
+            (b"# v4 git bundle\n", false),
+            (b"PACK\0\0\0\x02\0\0\0\0", true),
+            (b"PACK is a word", false),
+            (b"", false),
+        ] {
+            assert_eq!(begins(start), is, "{start:?}");
+        }
+    }
+}

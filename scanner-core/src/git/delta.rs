@@ -236,4 +236,140 @@ mod tests {
             }
         }
     }
+
+    use super::super::made::{self, Op, noise};
+
+    #[test]
+    fn sizes_are_written_in_groups_of_seven_bits() {
+        for size in [0, 1, 0x7f, 0x80, 0x3fff, 0x4000, 0x1f_ffff, 0x20_0000, 1 << 40, (1 << 62) - 1] {
+            let bytes = [made::number(size), made::number(5), vec![9]].concat();
+            assert_eq!(sizes(&bytes), Ok((size as u64, 5, bytes.len() - 1)), "{size}");
+        }
+        assert!(sizes(&[0x80; 3]).is_err() && sizes(&[5]).is_err() && sizes(&[]).is_err(), "cut off");
+        assert!(sizes(&[[0xff; 9].as_slice(), &[1, 1]].concat()).is_err(), "64 bits and more");
+    }
+
+    #[test]
+    fn instructions_are_read_as_git_reads_them() {
+        let base = noise(3, 0x0102_0304);
+        for (name, op, expected) in [
+            ("every byte of the offset", vec![0x9f, 4, 3, 1, 1, 2], Piece::Copy(0x0101_0304..0x0101_0306)),
+            ("every byte of the size", vec![0xf0, 1, 2, 3], Piece::Copy(0..0x03_0201)),
+            ("no size is 64 KiB", vec![0x81, 7], Piece::Copy(7..0x10007)),
+            ("the highest byte of the size alone", vec![0xc0, 1], Piece::Copy(0..0x10000)),
+            ("no offset and no size", vec![0x80], Piece::Copy(0..0x10000)),
+        ] {
+            let delta = [made::number(base.len()), made::number(expected.len()), op].concat();
+            assert_eq!(parse(&delta, base.len()).expect(name).pieces, [expected], "{name}");
+        }
+        let longest = [vec![1, 127, 127], vec![b'x'; 127]].concat();
+        assert_eq!(parse(&longest, 1).unwrap().pieces, [Piece::Insert(3..130)]);
+        let cut = &[&made::number(base.len())[..], &[2, 0x9f, 4, 3, 1, 1]].concat();
+        assert!(parse(cut, base.len()).is_err(), "a copy that is cut off");
+        for (size, fits) in [(0x0102_0303_usize, true), (0x0102_0304, false)] {
+            let op = [&[0x9f][..], &(size as u32).to_le_bytes(), &[1]].concat();
+            let delta = [made::number(base.len()), vec![1], op].concat();
+            assert_eq!(parse(&delta, base.len()).is_ok(), fits, "one byte from {size:#x}");
+        }
+    }
+
+    #[test]
+    fn the_limit_is_the_largest_result() {
+        let delta = delta();
+        for (limit, fits) in [(17, false), (18, true), (19, true)] {
+            assert_eq!(Delta::default().parse(&delta, BASE.len(), limit).is_ok(), fits, "{limit}");
+        }
+    }
+
+    #[test]
+    fn a_reused_delta_keeps_nothing() {
+        let mut parsed = Delta::default();
+        parsed.parse(&delta(), BASE.len(), 1 << 20).unwrap();
+        let second = made::delta(BASE.len(), &[Op::Insert(b"new")]);
+        parsed.parse(&second, BASE.len(), 1 << 20).unwrap();
+        let mut out = b"old".to_vec();
+        parsed.apply(&second, BASE, &mut out);
+        assert_eq!(out, b"new");
+    }
+
+    #[test]
+    fn only_copies_that_continue_each_other_are_one() {
+        for (ops, pieces) in [
+            (vec![Op::Copy(0, 4), Op::Copy(4, 4)], 1),
+            (vec![Op::Copy(0, 4), Op::Copy(5, 4)], 2),
+            (vec![Op::Copy(4, 4), Op::Copy(0, 4)], 2),
+            (vec![Op::Copy(0, 4), Op::Insert(b"x"), Op::Copy(4, 4)], 3),
+            (vec![Op::Insert(b"x"), Op::Insert(b"y")], 2),
+        ] {
+            assert_eq!(parse(&made::delta(BASE.len(), &ops), BASE.len()).unwrap().pieces.len(), pieces);
+        }
+    }
+
+    #[test]
+    fn any_delta_gives_its_result_its_start_and_every_new_literal() {
+        let base = noise(5, 400);
+        let inserted = noise(6, 200);
+        for round in 0..200_u64 {
+            let dice: Vec<usize> = noise(round, 64).iter().map(|byte| usize::from(*byte)).collect();
+            let ops: Vec<Op<'_>> = dice
+                .chunks_exact(3)
+                .take(1 + round as usize % 6)
+                .map(|three| match three {
+                    [0..150, from, length] => Op::Copy(*from, 1 + length % 90),
+                    [_, from, length] => Op::Insert(&inserted[from % 100..][..1 + length % 40]),
+                    _ => unreachable!("three"),
+                })
+                .collect();
+            let expected: Vec<u8> = ops
+                .iter()
+                .flat_map(|op| match op {
+                    Op::Copy(from, length) => &base[*from..from + length],
+                    Op::Insert(bytes) => bytes,
+                })
+                .copied()
+                .collect();
+            let delta = made::delta(base.len(), &ops);
+            let parsed = parse(&delta, base.len()).unwrap();
+            let mut out = Vec::new();
+            parsed.apply(&delta, &base, &mut out);
+            assert!(out == expected, "round {round}");
+            for length in [1, 7, 50, 4000] {
+                let mut start = Vec::new();
+                if parsed.start(&delta, &base, length, &mut start) {
+                    assert!(start == expected[..length.min(expected.len())], "round {round}, {length} bytes");
+                } else {
+                    assert!(start.is_empty() && base.starts_with(&expected[..length.min(expected.len())]));
+                    assert!(expected.len() >= length || expected == base, "round {round}: less than the base is new");
+                }
+            }
+            for reach in [0, 3, 20] {
+                let mut fresh = Vec::new();
+                parsed.fresh(&delta, &base, reach, &mut fresh);
+                assert!(fresh.len() <= expected.len(), "round {round}: more than there is");
+                for literal in expected.windows(reach + 1) {
+                    let within = |bytes: &[u8]| memchr::memmem::find(bytes, literal).is_some();
+                    assert!(within(&fresh) || within(&base), "round {round}, reach {reach}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_fresh_is_no_more_than_it_has_to_be() {
+        let ops = [Op::Copy(0, 20), Op::Insert(b"NEW"), Op::Copy(20, 20)];
+        let delta = made::delta(BASE.len(), &ops);
+        let parsed = parse(&delta, BASE.len()).unwrap();
+        for (reach, expected) in
+            [(0, &b"NEW"[..]), (2, b"x NEWju"), (10, &[&BASE[10..20], b"NEW", &BASE[20..30]].concat())]
+        {
+            let mut fresh = Vec::new();
+            parsed.fresh(&delta, BASE, reach, &mut fresh);
+            assert_eq!(fresh, expected, "reach {reach}");
+        }
+        let between = made::delta(BASE.len(), &[Op::Copy(30, 5), Op::Copy(0, 10), Op::Copy(20, 5)]);
+        let parsed = parse(&between, BASE.len()).unwrap();
+        let mut fresh = Vec::new();
+        parsed.fresh(&between, BASE, 3, &mut fresh);
+        assert_eq!(fresh, [&BASE[32..35], &BASE[..3], &BASE[7..10], &BASE[20..23]].concat());
+    }
 }

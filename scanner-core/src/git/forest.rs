@@ -254,3 +254,116 @@ impl Forest {
         self.children = children;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::made::{self, FORMATS, Folder, Op, PackWriter, noise};
+    use super::super::oid::{Format, ObjectId};
+    use super::*;
+
+    fn forest(made: &PackWriter) -> Forest {
+        let folder = Folder::new();
+        Forest::of(&Pack::open(&made.write(&folder), made.format).expect("a pack"))
+    }
+
+    /// A delta for a base of one byte that inflates to about so many bytes.
+    fn heavy(bytes: usize) -> Vec<u8> {
+        made::delta(1, &[Op::Copy(0, 1), Op::Insert(&noise(bytes as u64, bytes))])
+    }
+
+    fn name(format: Format, n: u8) -> ObjectId {
+        ObjectId::of(format, Kind::Blob, &[n])
+    }
+
+    /// Entries: 0 a light tree; 1 a blob with children 2, 3 and 4, of which 3 carries 5; 6 a commit.
+    fn family(format: Format) -> PackWriter {
+        let mut made = PackWriter::new(format);
+        made.whole(Kind::Tree, b"");
+        let (root, at) = made.whole(Kind::Blob, b"r");
+        made.delta_at(name(format, 2), at, &heavy(3000));
+        let third = made.delta_of(name(format, 3), &root, &heavy(10));
+        made.delta_at(name(format, 4), at, &heavy(2000));
+        made.delta_at(name(format, 5), third, &heavy(5000));
+        made.whole(Kind::Commit, b"c");
+        made
+    }
+
+    #[test]
+    fn who_is_built_on_whom_and_how_heavy_it_is() {
+        for format in FORMATS {
+            let forest = forest(&family(format));
+            assert_eq!(forest.faults, []);
+            assert_eq!(forest.len(), 7);
+            let kinds: Vec<_> = (0..8).map(|entry| forest.kind(entry)).collect();
+            let [tree, blob, commit] = [Kind::Tree, Kind::Blob, Kind::Commit].map(Some);
+            assert_eq!(kinds, [tree, blob, blob, blob, blob, blob, commit, None]);
+            assert_eq!(forest.children(1), [4, 2, 3], "the lightest first, with all that is built on it");
+            assert_eq!(forest.children(3), [5]);
+            assert!([0, 2, 4, 5, 6, 7].iter().all(|entry| forest.children(*entry).is_empty()));
+            assert_eq!(forest.descendants(1), [1, 4, 2, 3, 5]);
+            assert_eq!(forest.descendants(3), [3, 5]);
+            assert_eq!(forest.roots(&[Kind::Tree, Kind::Blob, Kind::Commit]), [1, 6, 0], "the heaviest first");
+            assert_eq!(forest.roots(&[Kind::Commit]), [6]);
+            assert_eq!(forest.roots(&[Kind::Tag]), []);
+            let own = |entry: u32| {
+                forest.weight(entry) - forest.children(entry).iter().map(|c| forest.weight(*c)).sum::<u64>()
+            };
+            assert_eq!([own(0), own(6)], [256, 257], "a byte, and what every entry costs");
+            assert!((5256..5400).contains(&own(5)) && (256..300).contains(&own(3)));
+            let sorted = (0..7).all(|entry| entry == 0 || forest.offset(entry - 1) < forest.offset(entry));
+            assert!(sorted && forest.offset(0) == 12 && forest.offset(7) == u64::MAX);
+        }
+    }
+
+    #[test]
+    fn pruning_keeps_what_is_wanted_and_what_that_is_built_on() {
+        for (keep, roots, of_one, of_three) in [
+            (vec![5], vec![1], vec![3], vec![5]),
+            (vec![3], vec![1], vec![3], vec![]),
+            (vec![1, 0], vec![1, 0], vec![], vec![]),
+            (vec![2, 4, 6], vec![1, 6], vec![4, 2], vec![]),
+            (vec![], vec![], vec![], vec![]),
+        ] {
+            let mut forest = forest(&family(Format::Sha1));
+            forest.prune(&|entry| keep.contains(&entry));
+            assert_eq!(forest.roots(&[Kind::Tree, Kind::Blob, Kind::Commit]), roots, "{keep:?}");
+            if roots.contains(&1) {
+                assert_eq!(forest.children(1), of_one, "{keep:?}");
+                assert_eq!(forest.children(3), of_three, "{keep:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_entry_that_no_base_leads_to_is_a_fault_and_is_one_once() {
+        let format = Format::Sha1;
+        let mut made = PackWriter::new(format);
+        let (_, root) = made.whole(Kind::Blob, b"r");
+        made.delta_of(name(format, 1), &name(format, 2), &heavy(1));
+        made.delta_of(name(format, 2), &name(format, 1), &heavy(1));
+        made.delta_of(name(format, 3), &name(format, 2), &heavy(1));
+        made.delta_of(name(format, 4), &name(format, 4), &heavy(1));
+        made.delta_of(name(format, 5), &name(format, 99), &heavy(1));
+        made.delta_at(name(format, 6), root + 1, &heavy(1));
+        let bad = made.raw(name(format, 7), &[0x05; 4]);
+        made.delta_at(name(format, 8), bad, &heavy(1));
+        made.delta_at(name(format, 9), root, &heavy(1));
+        let forest = forest(&made);
+        let mut faults: Vec<_> = forest.faults.iter().map(|(entry, what)| (*entry, what.what)).collect();
+        faults.sort_unstable();
+        let circle = "its base is damaged, or deltas in a circle";
+        let expected = [
+            (1, circle),
+            (2, circle),
+            (3, circle),
+            (4, MISSING_BASE),
+            (5, MISSING_BASE),
+            (6, MISSING_BASE),
+            (7, "entry type"),
+            (8, circle),
+        ];
+        assert_eq!(faults, expected);
+        assert!((1..9).all(|entry| forest.kind(entry).is_none()));
+        assert_eq!((forest.kind(9), forest.children(0)), (Some(Kind::Blob), &[9][..]));
+    }
+}

@@ -201,3 +201,138 @@ fn is_sealed(bytes: &[u8], format: Format) -> bool {
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..)?.first_chunk().map(|four| u32::from_be_bytes(*four))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::made::{FORMATS, Folder, hash, index};
+    use super::super::oid::Kind;
+    use super::*;
+
+    /// Objects with offsets below and beyond 2 GiB; those of version 1 are all below 4 GiB.
+    fn rows(format: Format, count: u64) -> Vec<(ObjectId, u32, u64)> {
+        let far = |n: u64| if n % 5 == 4 { 0x8000_0000 + n } else { 12 + n * 7 };
+        let id = |n: u64| ObjectId::of(format, Kind::Blob, &n.to_le_bytes());
+        (0..count).map(|n| (id(n), n as u32 * 3 + 1, far(n))).collect()
+    }
+
+    /// The checksum again, after something was changed.
+    fn seal(mut bytes: Vec<u8>, format: Format) -> Vec<u8> {
+        bytes.truncate(bytes.len() - format.bytes());
+        bytes.extend(hash(format, &bytes));
+        bytes
+    }
+
+    fn opened(folder: &Folder, bytes: &[u8], format: Format) -> io::Result<Index> {
+        let digest: String = hash(Format::Sha1, bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        Index::open(&folder.write(&format!("{digest}.idx"), bytes), format)
+    }
+
+    #[test]
+    fn every_object_is_found_where_it_was_put() {
+        let folder = Folder::new();
+        for format in FORMATS {
+            for count in [0, 1, 2, 700] {
+                let rows = rows(format, count);
+                let table: Vec<(ObjectId, u64)> = rows.iter().map(|(id, _, offset)| (*id, *offset)).collect();
+                let twice = [table.clone(), table].concat();
+                let file = |version| {
+                    opened(&folder, &index(version, format, rows.clone(), &[7; 32][..format.bytes()]), format)
+                };
+                for (kind, made) in
+                    [("1", file(1).unwrap()), ("2", file(2).unwrap()), ("made", Index::made(twice, format))]
+                {
+                    assert_eq!(made.len(), count as u32, "{kind} {format:?}");
+                    for (id, crc, offset) in &rows {
+                        let at = made.find(id).expect(kind);
+                        assert_eq!(made.id(at), Some(*id));
+                        assert_eq!(made.offset(at), Some(*offset), "{kind} {format:?}");
+                        assert_eq!(made.checksum(at), (kind == "2").then_some(*crc), "{kind} {format:?}");
+                        assert_eq!(made.by_key(id.key()), Some(*id));
+                        assert_eq!(made.by_key(id.key() + 1), None);
+                        assert_eq!(made.beginning(&id.to_string()), [*id]);
+                    }
+                    let ids: Vec<_> = (0..made.len()).filter_map(|at| made.id(at)).collect();
+                    assert!(ids.is_sorted() && ids.len() == count as usize, "{kind} {format:?}");
+                    for absent in 1000..1300 {
+                        let absent = ObjectId::of(format, Kind::Tree, &[absent as u8, (absent >> 8) as u8]);
+                        assert_eq!(made.find(&absent), None);
+                    }
+                    assert!(kind != "made" || made.offset(count as u32).is_none(), "beyond the last");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_beginning_that_fits_several_gives_two() {
+        let rows = rows(Format::Sha1, 700);
+        let made = Index::made(rows.iter().map(|(id, ..)| (*id, 0)).collect(), Format::Sha1);
+        for digit in "0123456789abcdef".chars() {
+            let of_digit = |id: &ObjectId| id.to_string().starts_with(digit);
+            let mut expected: Vec<_> = rows.iter().map(|(id, ..)| *id).filter(of_digit).collect();
+            expected.sort();
+            assert_eq!(made.beginning(&digit.to_string()), expected[..2], "{digit}");
+        }
+        assert_eq!(made.beginning("g"), []);
+    }
+
+    #[test]
+    fn what_is_damaged_is_refused() {
+        let folder = Folder::new();
+        for format in FORMATS {
+            // Below 2 GiB: a position beyond the end of the table of the others is noticed where it is used.
+            let near = || rows(format, 50).into_iter().filter(|(_, _, offset)| *offset < 1 << 31).collect::<Vec<_>>();
+            for version in [1, 2] {
+                let good = index(version, format, near(), &[7; 32][..format.bytes()]);
+                assert!(opened(&folder, &good, format).is_ok());
+                for length in (0..good.len()).step_by(31).chain([good.len() - 1]) {
+                    let message = format!("{format:?} {version} cut at {length}");
+                    assert!(opened(&folder, &good[..length], format).is_err(), "{message}");
+                    let sealed = length >= format.bytes();
+                    let cut = if sealed { seal(good[..length].to_vec(), format) } else { Vec::new() };
+                    assert!(!sealed || opened(&folder, &cut, format).is_err(), "{message}, with a checksum");
+                }
+                for at in (0..good.len()).step_by(13) {
+                    let mut flipped = good.clone();
+                    flipped[at] ^= 0x10;
+                    assert!(opened(&folder, &flipped, format).is_err(), "{format:?} {version} byte {at}");
+                }
+                let fanout = if version == 1 { 0 } else { 8 };
+                let mut descends = good.clone();
+                descends[fanout + 3] = 41;
+                assert!(opened(&folder, &seal(descends, format), format).is_err(), "fanout descends");
+            }
+            let other = index(3, format, near(), &[7; 32][..format.bytes()]);
+            let error = opened(&folder, &other, format).unwrap_err();
+            assert!(error.to_string().contains("version"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_remains_of_a_damaged_index_is_read() {
+        let folder = Folder::new();
+        for format in FORMATS {
+            for version in [1, 2] {
+                let rows = rows(format, 40);
+                let mut bytes = index(version, format, rows.clone(), &[7; 32][..format.bytes()]);
+                *bytes.last_mut().unwrap() ^= 1;
+                let path = folder.write("a.idx", &bytes);
+                let mut expected: Vec<_> = rows.iter().map(|(id, _, offset)| (*id, *offset)).collect();
+                expected.sort_unstable();
+                assert_eq!(Index::remains(&path, format), expected, "{format:?} {version}");
+                // Cut off in the middle, or a count that no file could hold: nothing is invented, nothing panics.
+                for length in (0..bytes.len()).step_by(17) {
+                    let path = folder.write("a.idx", &bytes[..length]);
+                    let remains = Index::remains(&path, format);
+                    let known = |row: &&(ObjectId, u64)| rows.iter().any(|(id, _, _)| *id == row.0);
+                    let most = (length / (format.bytes() + 4)).min(40);
+                    assert!(remains.len() <= most && remains.iter().filter(known).count() == remains.len(), "{length}");
+                }
+                let fanout = if version == 1 { 0 } else { 8 };
+                bytes[fanout + FANOUT - 4..fanout + FANOUT].fill(0xff);
+                assert!(Index::remains(&folder.write("a.idx", &bytes), format).len() < 60, "{format:?} {version}");
+            }
+        }
+        assert_eq!(Index::remains(&folder.path().join("none.idx"), Format::Sha1), []);
+    }
+}

@@ -182,4 +182,82 @@ mod tests {
             assert!(Stream::new(&stream[..length - 1], size).read_to_end(&mut Vec::new()).is_err());
         }
     }
+
+    #[test]
+    fn a_stream_that_goes_on_is_not_cut_to_its_size() {
+        let content = super::super::made::noise(1, 5000);
+        let stream = deflate(&content);
+        let mut inflater = Inflater::default();
+        let mut out = vec![7; 9000];
+        for size in [4999, 5001, 0, 4096] {
+            assert!(inflater.exact(&stream, size, &mut out).is_err(), "{size}");
+            assert!(inflater.measured(&stream, size, &mut out).is_err(), "{size}");
+            assert!(Stream::new(&stream, size).read_to_end(&mut Vec::new()).is_err(), "{size}");
+        }
+        assert_eq!(inflater.measured(&stream, 5000, &mut out), Ok(stream.len()));
+        assert_eq!((out.len(), out == content), (5000, true), "no byte of room is left behind");
+    }
+
+    #[test]
+    fn no_room_is_made_for_what_a_stream_cannot_give() {
+        let mut out = Vec::new();
+        for (input, size, fits) in
+            [(1, RATIO, true), (1, RATIO + 1, false), (0, 0, true), (0, 1, false), (9, u64::MAX, false)]
+        {
+            assert_eq!(room(&vec![0; input], size, &mut out).is_ok(), fits, "{size} of {input}");
+            assert!(out.capacity() <= 2 * RATIO as usize);
+        }
+        for (before, wanted) in [(100, 10), (10, 100), (10, 10)] {
+            let mut out = vec![1; before];
+            room(&[0; 10], wanted, &mut out).unwrap();
+            assert_eq!(out.len() as u64, wanted);
+        }
+    }
+
+    #[test]
+    fn a_start_is_as_long_as_asked_or_as_there_is() {
+        let mut inflater = Inflater::default();
+        for (length, asked) in [(100, 10), (10, 100), (0, 5)] {
+            let content = super::super::made::noise(2, length);
+            let mut out = vec![0; asked];
+            let got = inflater.start(&deflate(&content), &mut out).unwrap();
+            assert_eq!(out[..got], content[..length.min(asked)]);
+        }
+        assert!(inflater.start(b"not a stream", &mut [0; 9]).is_err());
+    }
+
+    #[test]
+    fn a_stream_is_read_in_steps_of_any_size() {
+        let content: Vec<u8> = (0..70_000_u64).map(|i| (i * i % 251) as u8).collect();
+        let mut stream = deflate(&content);
+        let length = stream.len();
+        stream.extend(b"what follows");
+        for step in [1, 100, 4096, 100_000] {
+            let mut reader = Stream::new(&stream, content.len() as u64);
+            let (mut read, mut part) = (Vec::new(), vec![0; step]);
+            loop {
+                let got = reader.read(&mut part).unwrap();
+                if got == 0 {
+                    break;
+                }
+                read.extend_from_slice(&part[..got]);
+            }
+            assert!(read == content && reader.consumed() == length, "step {step}");
+        }
+        assert_eq!(Stream::new(&stream, 1).read(&mut []).unwrap(), 0, "nothing is asked");
+        let mut flipped = stream.clone();
+        flipped[length - 1] ^= 1;
+        assert!(Stream::new(&flipped, content.len() as u64).read_to_end(&mut Vec::new()).is_err(), "checksum");
+        // More than it says: refused before the end is reached, whatever the step.
+        let mut reader = Stream::new(&stream, 10);
+        let mut given = 0;
+        let refused = loop {
+            match reader.read(&mut [0; 4]) {
+                Ok(0) => break false,
+                Ok(got) => given += got,
+                Err(_) => break true,
+            }
+        };
+        assert!(refused && given <= 10, "{given}");
+    }
 }

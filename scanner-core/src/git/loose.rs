@@ -115,3 +115,81 @@ impl File {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::made::{FORMATS, Folder, deflate, noise};
+    use super::*;
+
+    fn opened(folder: &Folder, header: &str, content: &[u8]) -> Result<Loose, Malformed> {
+        let path = folder.write("loose", &deflate(&[header.as_bytes(), content].concat()));
+        Loose::open(&path, &mut Inflater::default()).expect("a file")
+    }
+
+    #[test]
+    fn content_is_what_stands_behind_the_header() {
+        let folder = Folder::new();
+        // The last does not compress, and so is mapped instead of copied.
+        for (kind, length) in [(Kind::Blob, 0), (Kind::Commit, 9), (Kind::Tag, 10), (Kind::Tree, (1 << 20) + 5)] {
+            let content = noise(1, length);
+            let loose = opened(&folder, &format!("{} {length}\0", kind.id()), &content).unwrap();
+            assert_eq!((loose.kind, loose.size), (kind, length as u64));
+            assert_eq!(matches!(loose.file, File::Mapped(_)), length > 1 << 20);
+            let mut out = Vec::new();
+            let start = loose.read(&mut Inflater::default(), &mut out).unwrap();
+            assert!(out[start..] == content);
+            let mut streamed = Vec::new();
+            loose.stream().unwrap().read_to_end(&mut streamed).unwrap();
+            assert!(streamed == content);
+        }
+    }
+
+    #[test]
+    fn headers_that_are_none_are_refused() {
+        let folder = Folder::new();
+        for header in [
+            "",
+            "blob 5",
+            "blob\0",
+            "blob x\0",
+            "bulb 5\0",
+            " 5\0",
+            "blob -5\0",
+            "blob 5                               \0",
+        ] {
+            assert!(opened(&folder, header, b"12345").is_err(), "{header:?}");
+        }
+        for size in [0, 4, 6, u64::MAX] {
+            let loose = opened(&folder, &format!("blob {size}\0"), b"12345").unwrap();
+            assert!(loose.read(&mut Inflater::default(), &mut Vec::new()).is_err(), "{size}");
+            assert!(loose.stream().unwrap().read_to_end(&mut Vec::new()).is_err(), "{size}");
+        }
+        let path = folder.write("loose", b"blob 5\x0012345");
+        assert!(Loose::open(&path, &mut Inflater::default()).unwrap().is_err(), "not deflated");
+        assert!(Loose::open(&folder.path().join("none"), &mut Inflater::default()).is_err());
+    }
+
+    #[test]
+    fn names_lead_to_files_and_files_to_names() {
+        for format in FORMATS {
+            let folder = Folder::new();
+            let mut ids: Vec<_> = (0..5_u8).map(|n| ObjectId::of(format, Kind::Blob, &[n])).collect();
+            for id in &ids {
+                let relative = path(Path::new(""), id);
+                folder.write(relative.to_str().unwrap(), b"");
+            }
+            ids.sort();
+            folder.write("ab/tmp_obj_x", b"");
+            folder.write("ab/0123", b"");
+            folder.write("pack/pack-a.pack", b"");
+            folder.write("zz/00", b"");
+            folder.write("abc/00", b"");
+            let (found, others) = list(folder.path(), format).unwrap();
+            assert_eq!(found, ids);
+            assert_eq!(others, [folder.path().join("ab/0123"), folder.path().join("ab/tmp_obj_x")]);
+        }
+        for (name, is) in [("00", true), ("fF", true), ("0", false), ("000", false), ("0g", false), ("..", false)] {
+            assert_eq!(is_fan_out(std::ffi::OsStr::new(name)), is, "{name}");
+        }
+    }
+}

@@ -22,6 +22,8 @@ mod index;
 mod inflate;
 mod keys;
 mod loose;
+#[cfg(test)]
+mod made;
 mod map;
 mod odb;
 pub mod oid;

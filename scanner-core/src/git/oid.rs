@@ -173,4 +173,45 @@ mod tests {
             assert_eq!(ObjectId::from_hex(format, &name.as_bytes()[1..]), None);
         }
     }
+
+    #[test]
+    fn names_are_whole_and_hexadecimal() {
+        let digits = "00112233445566778899aabbccddeeff01234567";
+        let id = ObjectId::from_hex(Format::Sha1, digits.as_bytes()).unwrap();
+        assert_eq!(ObjectId::from_hex(Format::Sha1, digits.to_uppercase().as_bytes()), Some(id));
+        assert_eq!(
+            (id.to_string(), id.short(), format!("{id:?}")),
+            (digits.into(), digits[..12].into(), digits.into())
+        );
+        assert_eq!((id.key(), id.raw().len(), id.format()), (0x0011_2233_4455_6677, 20, Format::Sha1));
+        for wrong in ["/", ":", "@", "G", "`", "g", " "] {
+            for at in [0, 39] {
+                let mut text = digits.to_owned();
+                text.replace_range(at..=at, wrong);
+                assert_eq!(ObjectId::from_hex(Format::Sha1, text.as_bytes()), None, "{text}");
+            }
+        }
+        for (format, bytes) in [(Format::Sha1, 20), (Format::Sha256, 32)] {
+            assert_eq!(format.bytes(), bytes);
+            assert!(ObjectId::from_hex(format, &vec![b'0'; bytes * 2]).unwrap().is_null());
+            let mut last = vec![0; bytes];
+            *last.last_mut().unwrap() = 1;
+            assert!(!ObjectId::new(format, &last).unwrap().is_null());
+            for other in [0, bytes - 1, bytes + 1] {
+                assert_eq!(ObjectId::new(format, &vec![0; other]), None);
+                assert_eq!(ObjectId::from_hex(format, &vec![b'0'; other * 2]), None);
+            }
+        }
+        assert_eq!((Format::Sha1.id(), Format::Sha256.id()), ("sha1", "sha256"));
+    }
+
+    #[test]
+    fn kinds_go_by_the_words_and_numbers_of_git() {
+        for (kind, word, number) in
+            [(Kind::Commit, "commit", 1), (Kind::Tree, "tree", 2), (Kind::Blob, "blob", 3), (Kind::Tag, "tag", 4)]
+        {
+            assert_eq!((kind.id(), kind as u8, Kind::from_id(word.as_bytes())), (word, number, Some(kind)));
+        }
+        assert_eq!((Kind::from_id(b"Blob"), Kind::from_id(b""), Kind::from_id(b"blobs")), (None, None, None));
+    }
 }

@@ -240,3 +240,99 @@ pub(crate) fn pointer(path: &Path, prefix: &[u8]) -> Option<std::path::PathBuf> 
     let line = text.strip_prefix(prefix)?.split(|byte| *byte == b'\n').next()?.trim_ascii();
     (!line.is_empty()).then(|| path.parent().map(|parent| parent.join(as_path(line)))).flatten()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::made::{FORMATS, Folder};
+    use super::super::oid::Kind;
+    use super::*;
+
+    fn id(format: Format, n: u8) -> ObjectId {
+        ObjectId::of(format, Kind::Commit, &[n])
+    }
+
+    #[test]
+    fn everything_that_points_into_the_history_is_followed() {
+        for format in FORMATS {
+            let folder = Folder::new();
+            let text = |n| id(format, n).to_string();
+            let null = "0".repeat(format.bytes() * 2);
+            let write = |name: &str, text: String| drop(folder.write(name, text.as_bytes()));
+            write("HEAD", "ref: refs/heads/main\n".into());
+            write(
+                "packed-refs",
+                format!(
+                    "# pack-refs with: peeled\n{} refs/heads/main\n{} refs/tags/v1\n^{}\n",
+                    text(1),
+                    text(2),
+                    text(3)
+                ),
+            );
+            write("refs/heads/main", format!("{}\n", text(4)));
+            write("refs/heads/main.lock", format!("{}\n", text(99)));
+            write("refs/heads/feature/x", text(5));
+            write("refs/heads/broken", "not a name".into());
+            write("refs/remotes/origin/main", text(6));
+            write("refs/remotes/origin/HEAD", "ref: refs/remotes/origin/main\n".into());
+            write("refs/stash", text(7));
+            write("ORIG_HEAD", text(8));
+            write("FETCH_HEAD", format!("{}\tnot-for-merge\tbranch\n{}\n", text(9), text(10)));
+            write("worktrees/w/HEAD", text(11));
+            write(
+                "logs/HEAD",
+                format!("{null} {} A <a@b> 1 +0000\twhy\n{} {} A <a@b> 2 +0000\n", text(12), text(12), text(13)),
+            );
+            write("logs/refs/stash", format!("{} {} A <a@b> 1 +0000\n", text(14), text(15)));
+            let mut gaps = Vec::new();
+            let refs = Refs::read(folder.path(), folder.path(), format, &mut |gap| gaps.push(gap));
+            assert_eq!(gaps, []);
+            let ids = |numbers: &[u8]| numbers.iter().map(|n| id(format, *n)).collect::<Vec<_>>();
+            let named: Vec<_> = refs.named().collect();
+            let expected = [
+                (Named::Branch, "feature/x", id(format, 5)),
+                (Named::Branch, "main", id(format, 4)),
+                (Named::Branch, "origin/main", id(format, 6)),
+                (Named::Tag, "v1", id(format, 2)),
+            ];
+            assert_eq!(named, expected, "the file before the packed one, no lock, no second name");
+            assert_eq!(refs.head, Some(id(format, 4)));
+            assert_eq!(refs.stash, ids(&[14, 15, 7]));
+            assert_eq!(refs.reflog, ids(&[12, 12, 13]));
+            let mut others = refs.others.clone();
+            others.sort();
+            let mut expected = ids(&[4, 8, 9, 10, 11]);
+            expected.sort();
+            assert_eq!(others, expected);
+            for (name, n) in [("HEAD", 4), ("@", 4), ("v1", 2), ("tags/v1", 2), ("origin/HEAD", 6), ("refs/stash", 7)] {
+                assert_eq!(refs.typed(name), Some(id(format, n)), "{name}");
+            }
+            assert_eq!((refs.typed("broken"), refs.typed("none")), (None, None));
+        }
+    }
+
+    #[test]
+    fn symbolic_refs_are_followed_as_far_as_git_does() {
+        let folder = Folder::new();
+        folder.write("refs/heads/0", id(Format::Sha1, 1).to_string().as_bytes());
+        for n in 1..8 {
+            folder.write(&format!("refs/heads/{n}"), format!("ref: refs/heads/{}", n - 1).as_bytes());
+        }
+        folder.write("refs/heads/loop", b"ref: refs/heads/loop");
+        for (target, known) in [("0", true), ("4", true), ("5", false), ("loop", false), ("none", false)] {
+            folder.write("HEAD", format!("ref: refs/heads/{target}").as_bytes());
+            let refs = Refs::read(folder.path(), folder.path(), Format::Sha1, &mut |_| {});
+            assert_eq!(refs.head.is_some(), known, "{target}");
+        }
+    }
+
+    #[test]
+    fn a_pointer_names_a_path_beside_it() {
+        let folder = Folder::new();
+        for (text, to) in
+            [("gitdir: ../x\n", Some("../x")), ("gitdir: a\nb", Some("a")), ("gitdir: \n", None), ("dir: x", None)]
+        {
+            let path = folder.write("link", text.as_bytes());
+            assert_eq!(pointer(&path, b"gitdir:"), to.map(|to| folder.path().join(to)), "{text:?}");
+        }
+    }
+}

@@ -192,3 +192,182 @@ fn key(block: &mut Cursor<'_>, name: &mut Vec<u8>) -> Result<usize, Malformed> {
     name.extend_from_slice(block.take(suffix >> 3)?);
     Ok(suffix & 7)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::made::{FORMATS, Folder, deflate};
+    use super::super::oid::Kind;
+    use super::*;
+
+    /// A number as tables write it.
+    fn varint(value: usize) -> Vec<u8> {
+        super::super::made::back(value as u64)
+    }
+
+    fn record(prefix: usize, suffix: &[u8], kind: usize) -> Vec<u8> {
+        [&varint(prefix), &varint(suffix.len() << 3 | kind), suffix].concat()
+    }
+
+    fn u24(value: usize) -> [u8; 3] {
+        [(value >> 16) as u8, (value >> 8) as u8, value as u8]
+    }
+
+    /// Records, and behind them two restart positions and their count.
+    fn body(records: &[Vec<u8>]) -> Vec<u8> {
+        [&records.concat(), &[0; 6][..], &[0, 2]].concat()
+    }
+
+    /// A table of ref blocks and log blocks; `padded` is the block size, or 0 for blocks as long as they are.
+    fn table(format: Format, padded: usize, refs: &[Vec<u8>], logs: &[Vec<u8>]) -> Vec<u8> {
+        let header = match format {
+            Format::Sha1 => [b"REFT\x01", &u24(padded)[..], &[0; 16]].concat(),
+            Format::Sha256 => [b"REFT\x02", &u24(padded)[..], &[0; 16], b"s256"].concat(),
+        };
+        let mut out = header.clone();
+        for block in refs {
+            let start = if out.len() == header.len() { 0 } else { out.len() };
+            let length = out.len() - start + 4 + block.len();
+            out.push(b'r');
+            out.extend(u24(length));
+            out.extend_from_slice(block);
+            if padded > 0 {
+                out.resize(out.len().next_multiple_of(padded), 0);
+            }
+        }
+        let first = out.len();
+        for block in logs {
+            let before = if out.len() == header.len() { header.len() } else { 0 };
+            out.push(b'g');
+            out.extend(u24(before + 4 + block.len()));
+            out.extend(deflate(block));
+        }
+        let log_position = if logs.is_empty() || refs.is_empty() { 0 } else { first as u64 };
+        out.extend(&header);
+        for position in [0, 0, 0, log_position, 0] {
+            out.extend(position.to_be_bytes());
+        }
+        out.extend([0; 4]);
+        out
+    }
+
+    fn id(format: Format, n: u8) -> ObjectId {
+        ObjectId::of(format, Kind::Commit, &[n])
+    }
+
+    /// `refs/heads/main` (an object), `refs/heads/maint` (deleted), `refs/tags/v1` (a tag), `refs/z` (symbolic).
+    fn first_refs(format: Format) -> Vec<u8> {
+        let object = |n| id(format, n).raw().to_vec();
+        body(&[
+            [record(0, b"refs/heads/main", 1), varint(0), object(1)].concat(),
+            [record(15, b"t", 0), varint(300)].concat(),
+            [record(5, b"tags/v1", 2), varint(1), object(2), object(3)].concat(),
+            [record(5, b"z", 3), varint(1), varint(15), b"refs/heads/main".to_vec()].concat(),
+        ])
+    }
+
+    fn log_record(format: Format, prefix: usize, key: &[u8], ids: [ObjectId; 2]) -> Vec<u8> {
+        let person = [&varint(1)[..], b"A", &varint(200), &[b'm'; 200]].concat();
+        let rest = [&varint(1_700_000_000)[..], &[0, 60], &varint(3), b"why"].concat();
+        assert!(ids.iter().all(|id| id.format() == format));
+        [record(prefix, key, 1), ids[0].raw().to_vec(), ids[1].raw().to_vec(), person, rest].concat()
+    }
+
+    #[test]
+    fn refs_and_logs_are_read_from_blocks_of_every_kind() {
+        for format in FORMATS {
+            let null = ObjectId::new(format, &vec![0; format.bytes()]).unwrap();
+            let second = body(&[[record(0, b"refs/zz", 1), varint(0), id(format, 9).raw().to_vec()].concat()]);
+            let logs = [
+                body(&[
+                    log_record(format, 0, b"refs/stash\0\xff\xff\xff\xff\xff\xff\xff\xfe", [null, id(format, 4)]),
+                    record(11, b"\xff\xff\xff\xff\xff\xff\xff\xff", 0),
+                ]),
+                body(&[log_record(
+                    format,
+                    0,
+                    b"HEAD\0\xff\xff\xff\xff\xff\xff\xff\xff",
+                    [id(format, 5), id(format, 6)],
+                )]),
+            ];
+            for padded in [0, 256, 4096] {
+                let table = table(format, padded, &[first_refs(format), second.clone()], &logs);
+                let mut tables = Tables::default();
+                add(&table, format, &mut tables).unwrap();
+                let refs: Vec<_> = tables.refs.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+                let expected = [
+                    ("refs/heads/main", Value::Object(id(format, 1))),
+                    ("refs/heads/maint", Value::Deleted),
+                    ("refs/tags/v1", Value::Object(id(format, 2))),
+                    ("refs/z", Value::Symbolic("refs/heads/main".to_owned())),
+                    ("refs/zz", Value::Object(id(format, 9))),
+                ];
+                assert_eq!(refs, expected, "{format:?}, blocks of {padded}");
+                let logs: Vec<_> = tables.logs.iter().map(|(name, id)| (name.as_str(), *id)).collect();
+                let expected = [("refs/stash", id(format, 4)), ("HEAD", id(format, 5)), ("HEAD", id(format, 6))];
+                assert_eq!(logs, expected, "{format:?}, blocks of {padded}");
+            }
+            let only_logs = table(format, 0, &[], &logs);
+            let mut tables = Tables::default();
+            add(&only_logs, format, &mut tables).unwrap();
+            assert_eq!((tables.refs.len(), tables.logs.len()), (0, 3), "a table of logs alone: {format:?}");
+        }
+    }
+
+    #[test]
+    fn the_last_table_has_the_last_word() {
+        let folder = Folder::new();
+        let format = Format::Sha1;
+        let later = body(&[
+            [record(0, b"refs/heads/main", 0), varint(0)].concat(),
+            [record(0, b"refs/heads/maint", 1), varint(0), id(format, 7).raw().to_vec()].concat(),
+        ]);
+        folder.write("1.ref", &table(format, 0, &[first_refs(format)], &[]));
+        folder.write("2.ref", &table(format, 0, &[later], &[]));
+        folder.write("tables.list", b"1.ref\n2.ref\n");
+        let tables = read(folder.path(), format).unwrap();
+        let names: Vec<_> = tables.refs.keys().map(String::as_str).collect();
+        assert_eq!(names, ["refs/heads/maint", "refs/tags/v1", "refs/z"]);
+        assert_eq!(tables.refs["refs/heads/maint"], Value::Object(id(format, 7)));
+        folder.write("tables.list", b"1.ref\nabsent.ref\n");
+        assert!(read(folder.path(), format).is_err());
+        assert!(read(&folder.path().join("none"), format).is_err());
+    }
+
+    #[test]
+    fn what_is_cut_off_or_altered_is_refused_or_read_and_never_a_panic() {
+        for format in FORMATS {
+            let null = ObjectId::new(format, &vec![0; format.bytes()]).unwrap();
+            let logs =
+                [body(&[log_record(format, 0, b"HEAD\0\xff\xff\xff\xff\xff\xff\xff\xff", [null, id(format, 6)])])];
+            let good = table(format, 0, &[first_refs(format)], &logs);
+            for length in 0..good.len() {
+                let _ = add(&good[..length], format, &mut Tables::default());
+            }
+            for at in 0..good.len() {
+                for value in [0, 1, 0x7f, 0x80, 0xff] {
+                    let mut bad = good.clone();
+                    bad[at] = value;
+                    let _ = add(&bad, format, &mut Tables::default());
+                }
+            }
+            let refused = |change: &dyn Fn(&mut Vec<u8>)| {
+                let mut bad = good.clone();
+                change(&mut bad);
+                add(&bad, format, &mut Tables::default()).is_err()
+            };
+            let header = if format == Format::Sha1 { 24 } else { 28 };
+            assert!(refused(&|bad| bad[0] = b'r'), "magic");
+            assert!(refused(&|bad| bad[4] = 3) && refused(&|bad| bad[4] = 0), "version");
+            assert!(refused(&|bad| bad.truncate(header + 43)), "shorter than its footer");
+            assert!(refused(&|bad| bad[header + 4] = 1), "a key that continues nothing");
+            assert!(refused(&|bad| bad[header + 5] = 15 << 3 | 4), "a record of no kind");
+        }
+        let mut cursor = Cursor { bytes: &[0xff; 12], at: 0 };
+        assert!(cursor.varint().is_err(), "an endless number");
+        for value in [0, 127, 128, 16511, 16512, 1 << 40] {
+            let bytes = varint(value);
+            let mut cursor = Cursor { bytes: &bytes, at: 0 };
+            assert_eq!((cursor.varint(), cursor.at), (Ok(value), bytes.len()));
+        }
+    }
+}
