@@ -5,6 +5,8 @@
 //! number of jobs. Containers are opened by `unpack`.
 
 mod allow;
+#[cfg(test)]
+mod faked;
 mod unpack;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,0 +1,403 @@
+//! The engine with formats that are made up: limits, faults and what is told of them, each by itself.
+
+use std::io::Read;
+use std::ops::ControlFlow;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::*;
+use crate::error::Malformed;
+use crate::seam::{About, Anchor, ClueReader, Container, Detector, Inside, Magic, Member, Reader};
+
+macro_rules! about {
+    ($id:literal) => {
+        &About { id: $id, title: "", detects: "", blind_to: "", respond: "", references: &[] }
+    };
+}
+
+/// `KEY{...}`: a private key. `KEX{...}` only looks like one.
+struct Key;
+
+impl Detector for Key {
+    fn about(&self) -> &'static About {
+        about!("key")
+    }
+
+    fn anchors(&self) -> &'static [Anchor] {
+        const { &[Anchor::anywhere(b"KEY{"), Anchor::anywhere(b"KEX{")] }
+    }
+
+    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+        if hit.anchor.bytes == b"KEX{" {
+            return Err(Malformed::new("no key", hit.at));
+        }
+        let length = memchr::memchr(b'}', &blob.bytes[hit.at..]).ok_or(Malformed::new("no end", hit.at))?;
+        out.found(Material::new(Kind::PrivateKey, "key", crate::material::Encoding::Text, hit.at..hit.at + length + 1));
+        Ok(())
+    }
+}
+
+/// `PANIC`: a detector with a fault.
+struct Faulty;
+
+impl Detector for Faulty {
+    fn about(&self) -> &'static About {
+        about!("faulty")
+    }
+
+    fn anchors(&self) -> &'static [Anchor] {
+        const { &[Anchor::anywhere(b"PANIC")] }
+    }
+
+    fn inspect(&self, _: Blob<'_>, _: Hit, _: &mut Inspection) -> Result<(), Malformed> {
+        panic!("the words of a panic are not told");
+    }
+}
+
+/// `WRAP(...)`: what is between its parentheses, for as many bytes of the budget.
+struct Wrapped;
+
+impl Unwrapper for Wrapped {
+    fn about(&self) -> &'static About {
+        about!("wrap")
+    }
+
+    fn anchors(&self) -> &'static [Anchor] {
+        const { &[Anchor::anywhere(b"WRAP(")] }
+    }
+
+    fn open(
+        &self,
+        blob: Blob<'_>,
+        hit: Hit,
+        budget: &Budget,
+        each: &mut dyn FnMut(crate::seam::Entry<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Unopenable> {
+        let inside = &blob.bytes[hit.at + 5..];
+        assert!(!inside.starts_with(b"FAULT"), "a fault of an unwrapper");
+        let mut depth = 1;
+        let closes = |byte: &u8| {
+            depth += i32::from(*byte == b'(') - i32::from(*byte == b')');
+            depth == 0
+        };
+        let length = inside.iter().position(closes).ok_or(Malformed::new("no end", hit.at))?;
+        budget.take(length as u64)?;
+        let _ = each(crate::seam::Entry { bytes: &inside[..length], span: hit.at..hit.at + 6 + length });
+        Ok(())
+    }
+}
+
+/// `BOX:` and members, one a line: `name=content`, `zeros*number`, `?` (encrypted), `!` (damaged); `~` ends it.
+fn open_box(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> {
+    let mut bytes = Vec::new();
+    input.read_to_end(&mut bytes).map_err(|_| Malformed::new("unreadable", 0))?;
+    for (at, line) in bytes[4..].split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
+        let split = line.iter().position(|byte| b"=*".contains(byte)).unwrap_or(line.len());
+        let (name, content) = line.split_at(split);
+        let member = Member { name, at: at as u64 };
+        let go_on = match (name, content) {
+            (b"?", _) => {
+                inside.unread(member, Reason::Encrypted, "locked");
+                ControlFlow::Continue(())
+            }
+            (b"!", _) => {
+                inside.unread(member, Reason::Damaged, "torn");
+                ControlFlow::Continue(())
+            }
+            (b"~", _) => return Err(Malformed::new("ends badly", at).into()),
+            (b"^", _) => panic!("a fault of a container"),
+            (_, [b'*', digits @ ..]) => {
+                let number = std::str::from_utf8(digits).expect("digits").parse().expect("a number");
+                inside.member(member, &mut io::repeat(0).take(number))
+            }
+            (_, content) => inside.member(member, &mut content.get(1..).unwrap_or_default()),
+        };
+        if go_on.is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+struct Boxed;
+
+impl Container for Boxed {
+    fn about(&self) -> &'static About {
+        about!("box")
+    }
+
+    fn magics(&self) -> &'static [Magic] {
+        &[Magic { at: 0, bytes: b"BOX:" }]
+    }
+
+    fn reader(&self) -> Reader {
+        Reader::InOrder(open_box)
+    }
+}
+
+/// The same behind `ANY:`, read at any place.
+struct AnyBoxed;
+
+impl Container for AnyBoxed {
+    fn about(&self) -> &'static About {
+        about!("any")
+    }
+
+    fn magics(&self) -> &'static [Magic] {
+        &[Magic { at: 0, bytes: b"ANY:" }]
+    }
+
+    fn reader(&self) -> Reader {
+        Reader::AnyPlace(|mut cursor, inside| open_box(&mut cursor, inside))
+    }
+}
+
+/// What `*.use` says: a candidate and a reference.
+struct Uses;
+
+impl ClueReader for Uses {
+    fn wants(&self, path: &Path) -> bool {
+        path.extension().is_some_and(|extension| extension == "use")
+    }
+
+    fn read(&self, blob: Blob<'_>, out: &mut Clues) {
+        assert!(!blob.bytes.starts_with(b"FAULT"), "a fault of a reader of clues");
+        let encoding = crate::material::Encoding::Text;
+        out.references.push(Material::new(Kind::Reference, "use", encoding, 0..1));
+        let secret = crate::secret::Secret::new(b"password".to_vec());
+        let (origin, field) = (blob.origin.clone(), "field".to_owned());
+        out.candidates.push(Candidate { secret, origin, line: 1, field, about: Vec::new() });
+    }
+}
+
+static KNOWLEDGE: Knowledge = Knowledge {
+    detectors: &[&Key, &Faulty],
+    unwrappers: &[&Wrapped],
+    containers: &[&Boxed, &AnyBoxed],
+    mapper: None,
+    unopened: &[Unopened { id: "shut", at: 0, magic: b"SHUT" }],
+    clues: Some(&Uses),
+};
+
+fn limits(change: impl FnOnce(&mut Limits)) -> Limits {
+    let mut limits = Limits::default();
+    change(&mut limits);
+    limits
+}
+
+fn read(bytes: &[u8], change: impl FnOnce(&mut Limits)) -> Harvest {
+    scan_bytes(&KNOWLEDGE, "f", bytes, limits(change))
+}
+
+/// Where keys were found, and what was not read: `f!a: too_many (more than 1 members)`.
+fn told(harvest: &Harvest) -> (Vec<String>, Vec<String>) {
+    let places = harvest.occurrences.iter().map(|found| format!("{}@{}", found.origin, found.offset));
+    let gap = |gap: &Gap| format!("{}: {} ({})", gap.origin, gap.reason.id(), gap.detail);
+    (places.collect(), harvest.gaps.iter().map(gap).collect())
+}
+
+/// Each line: what is read, under which limits, the places of keys, the gaps.
+type Case = (&'static str, fn(&mut Limits), &'static [&'static str], &'static [&'static str]);
+
+fn check(cases: &[Case]) {
+    for (bytes, change, places, gaps) in cases {
+        let (found, told) = told(&read(bytes.as_bytes(), change));
+        assert_eq!((found.as_slice(), told.as_slice()), (&to_owned(places)[..], &to_owned(gaps)[..]), "{bytes:?}");
+    }
+}
+
+fn to_owned(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+#[test]
+fn as_many_materials_as_the_limit_allows_are_kept_and_more_are_told() {
+    check(&[
+        ("KEY{1} KEY{2} KEY{3}", |l| l.max_materials = 3, &["f@0", "f@7", "f@14"], &[]),
+        ("KEY{1} KEY{2} KEY{3}", |l| l.max_materials = 2, &["f@0", "f@7"], &["f: too_many (more than 2 materials)"]),
+        ("KEY{1}", |l| l.max_materials = 0, &[], &["f: too_many (more than 0 materials)"]),
+        // Each member is an input of its own.
+        ("BOX:a=KEY{1}\nb=KEY{2}", |l| l.max_materials = 1, &["f!a@0", "f!b@0"], &[]),
+    ]);
+}
+
+#[test]
+fn wrappers_are_opened_as_deep_and_as_large_as_the_limits_allow() {
+    check(&[
+        ("WRAP(WRAP(KEY{1}))", |l| l.max_depth = 2, &["f!wrap!wrap@0"], &[]),
+        ("WRAP(WRAP(KEY{1}))", |l| l.max_depth = 0, &["f@10"], &["f: too_deep (wrap at depth 1)"]),
+        ("WRAP(12345)", |l| l.max_expanded = 4, &[], &["f: too_much_output (wrap at byte 0)"]),
+        ("WRAP(12345)", |l| l.max_expanded = 5, &[], &[]),
+        ("WRAP(WRAP(12345))", |l| l.max_expanded = 15, &[], &["f!wrap: too_much_output (wrap at byte 0)"]),
+        ("WRAP(WRAP(12345))", |l| l.max_expanded = 16, &[], &[]),
+        ("WRAP(BOX:a=KEY{1})", |l| l.max_depth = 1, &["f!wrap@6"], &["f!wrap: too_deep (box at depth 2)"]),
+        ("WRAP(BOX:a=KEY{1})", |l| l.max_depth = 2, &["f!wrap!a@0"], &[]),
+    ]);
+    let (_, gaps) = told(&read(b"WRAP(WRAP(x))", |l| l.max_depth = 1));
+    assert_eq!(gaps, ["f!wrap: too_deep (wrap at depth 2)"]);
+}
+
+#[test]
+fn containers_are_opened_as_far_as_the_limits_allow() {
+    check(&[
+        ("BOX:a=KEY{1}\nb=KEY{2}", |l| l.max_entries = 2, &["f!a@0", "f!b@0"], &[]),
+        (
+            "BOX:a=KEY{1}\nb=KEY{2}\nc=KEY{3}",
+            |l| l.max_entries = 1,
+            &["f!a@0"],
+            &["f!b: too_many (more than 1 members)"],
+        ),
+        // Of all levels together, and told once.
+        ("BOX:a=BOX:b=KEY{1}\nc=x", |l| l.max_entries = 1, &[], &["f!a!b: too_many (more than 1 members)"]),
+        ("BOX:a=x", |l| l.max_depth = 1, &[], &[]),
+        ("BOX:a=BOX:b=x", |l| l.max_depth = 1, &[], &["f!a: too_deep (box at depth 2)"]),
+        ("ANY:a=KEY{1}", |_| {}, &["f!a@0"], &[]),
+        ("BOX:a=ANY:b=KEY{1}", |_| {}, &["f!a!b@0"], &[]),
+        ("BOX:a=ANY:b=KEY{1}", |l| l.max_held = 12, &["f!a!b@0"], &[]),
+        // Too large to be held: its bytes are read as they are.
+        (
+            "BOX:a=ANY:b=KEY{1}",
+            |l| l.max_held = 11,
+            &["f!a@6"],
+            &["f!a: too_large (larger than 11 bytes inside of another)"],
+        ),
+    ]);
+}
+
+#[test]
+fn what_comes_out_is_counted_in_bytes() {
+    // 16 bytes may always become as many times more as wrappers may be deep.
+    for (zeros, most, fits) in [(1000, 1000, true), (1001, 1000, false), (160, 0, true), (161, 0, false)] {
+        let text = format!("BOX:zeros*{zeros:06}");
+        let change = |l: &mut Limits| (l.max_unpacked, l.max_depth) = (most, 10);
+        let (_, gaps) = told(&read(text.as_bytes(), change));
+        let detail = format!("f!zeros: too_much_output ({zeros} bytes out of 16)");
+        assert_eq!(gaps, if fits { vec![] } else { vec![detail] }, "{zeros} of {most}");
+    }
+    // Of all members together, and nothing after the one that was too much.
+    let text = b"BOX:zeros*600\nmore*600\nc=KEY{1}";
+    let (found, gaps) = told(&read(text, |l| (l.max_unpacked, l.max_depth) = (1000, 1)));
+    assert_eq!((found.len(), gaps), (0, vec!["f!more: too_much_output (1200 bytes out of 31)".to_owned()]));
+    // What a text gave is taken from what is left for text.
+    let (_, gaps) =
+        told(&read(b"WRAP(BOX:zeros*600)WRAP(BOX:zeros*600)", |l| (l.max_expanded, l.max_depth) = (1000, 2)));
+    assert!(gaps.iter().any(|gap| gap.contains("too_much_output")), "{gaps:?}");
+}
+
+#[test]
+fn time_that_is_up_is_told() {
+    check(&[
+        ("no hit", |l| l.max_time = Duration::ZERO, &[], &[]),
+        ("KEY{1}", |l| l.max_time = Duration::ZERO, &[], &["f: too_slow (gave up at byte 0)"]),
+        ("BOX:zeros*5", |l| l.max_unpack_time = Duration::ZERO, &[], &["f!zeros: too_slow (5 bytes out of 11)"]),
+    ]);
+}
+
+#[test]
+fn a_fault_costs_itself_alone_and_is_told_without_its_words() {
+    check(&[
+        ("PANIC KEY{1}", |_| {}, &["f@6"], &["f: detector_fault (faulty)"]),
+        ("WRAP(FAULT KEY{1})", |_| {}, &["f@11"], &["f: detector_fault (wrap)"]),
+        ("BOX:a=KEY{1}\n^\nb=KEY{2}", |_| {}, &["f!a@0"], &["f: detector_fault (box)"]),
+    ]);
+    let harvest = scan_bytes(&KNOWLEDGE, "a.use", b"FAULT KEY{1}", Limits::default());
+    assert_eq!(told(&harvest), (vec!["a.use@6".to_owned()], vec!["a.use: detector_fault (usage)".to_owned()]));
+}
+
+#[test]
+fn what_is_locked_or_damaged_is_told_and_what_follows_is_read() {
+    check(&[
+        ("BOX:?\na=KEY{1}", |_| {}, &["f!a@0"], &["f!?: encrypted (locked)"]),
+        ("BOX:!\na=KEY{1}", |_| {}, &["f!a@0"], &["f!!: damaged (torn)"]),
+        ("BOX:a=KEY{1}\n~", |_| {}, &["f!a@0"], &["f: damaged (ends badly)"]),
+    ]);
+    // It only looked like one: no gap, and its bytes are read.
+    check(&[("BOX:~\nKEY{1}", |_| {}, &["f@6"], &[]), ("ANY:~\nKEY{1}", |_| {}, &["f@6"], &[])]);
+    // What a damaged container does not lead to is found in its bytes; what a member gave is given once.
+    let harvest = read(b"BOX:a=ANY:b=x\nANY:~", |_| {});
+    assert_eq!(harvest.opened.get("box"), Some(&1));
+}
+
+#[test]
+fn what_was_read_is_counted() {
+    let harvest = read(b"BOX:a=KEX{1}\nb=SHUT\nc=BOX:d=KEY{1}", |_| {});
+    assert_eq!((harvest.opened.get("box"), harvest.members), (Some(&2), 4));
+    assert_eq!((harvest.unopened.get("shut"), harvest.rejected), (Some(&1), 1));
+    assert_eq!((harvest.files, harvest.bytes, harvest.interrupted), (1, 34, false));
+}
+
+#[test]
+fn what_uses_keys_says_nothing_where_there_are_none() {
+    for (text, occurrences, candidates) in [("KEY{1}", 2, 1), ("no key", 0, 0)] {
+        let harvest = scan_bytes(&KNOWLEDGE, "a.use", text.as_bytes(), Limits::default());
+        assert_eq!((harvest.occurrences.len(), harvest.candidates.len()), (occurrences, candidates), "{text}");
+    }
+    let large = [&b"KEY{1}"[..], &vec![b' '; CLUES - 5]].concat();
+    assert_eq!(
+        scan_bytes(&KNOWLEDGE, "a.use", &large, Limits::default()).candidates.len(),
+        0,
+        "larger than any of them"
+    );
+    assert_eq!(scan_bytes(&KNOWLEDGE, "a.use", &large[..CLUES], Limits::default()).candidates.len(), 1);
+    assert_eq!(scan_bytes(&KNOWLEDGE, "a.txt", b"KEY{1}", Limits::default()).candidates.len(), 0);
+}
+
+#[test]
+fn a_run_that_is_stopped_says_so() {
+    let watch = Watch::default();
+    watch.cancelled.store(true, Ordering::Relaxed);
+    let session = Session::new(&KNOWLEDGE, Limits::default(), &watch);
+    for bytes in [&b"KEY{1}"[..], b"BOX:a=KEY{1}", b"\0\0\0"] {
+        assert!(session.blob(Blob::whole(bytes, &Origin::file("f"))).stop);
+    }
+    let occurrences = session.take();
+    let harvest = session.finish(occurrences);
+    assert_eq!((harvest.interrupted, harvest.occurrences.len()), (true, 0));
+}
+
+#[test]
+fn a_buffer_that_held_a_key_is_to_be_wiped() {
+    let watch = Watch::default();
+    let session = Session::new(&KNOWLEDGE, Limits::default(), &watch);
+    for (bytes, wipe) in [
+        (&b"KEY{1}"[..], true),
+        (b"KEX{1}", false),
+        (b"nothing", false),
+        (b"WRAP(KEY{1})", true),
+        (b"BOX:a=KEY{1}", true),
+        (b"BOX:a=BOX:b=KEY{1}\nc=nothing", true),
+        (b"ANY:a=KEY{1}", true),
+        (b"BOX:a=nothing", false),
+    ] {
+        let looked = session.blob(Blob::whole(bytes, &Origin::file("f")));
+        assert_eq!((looked.wipe, looked.found, looked.stop), (wipe, wipe, false), "{bytes:?}");
+    }
+    assert_eq!(watch.materials.load(Ordering::Relaxed), 5);
+}
+
+#[test]
+fn only_zeros_are_blank() {
+    for length in [0, 1, 4095, 4096, 4097, 9000] {
+        let mut bytes = vec![0; length];
+        assert!(is_blank(&bytes), "{length}");
+        for at in [0, length / 2, length.saturating_sub(1)] {
+            if let Some(byte) = bytes.get_mut(at) {
+                *byte = 1;
+                assert!(!is_blank(&bytes), "byte {at} of {length}");
+                bytes[at] = 0;
+            }
+        }
+    }
+}
+
+#[test]
+fn marks_lines_and_places_are_those_of_the_outermost_text() {
+    let text = b"one\ntwo WRAP(a\nb\nKEY{1}) # keyradius:allow reason=\"why\"\n\n\nKEY{2}";
+    let harvest = read(text, |_| {});
+    let facts: Vec<_> = harvest
+        .occurrences
+        .iter()
+        .map(|found| (found.origin.to_string(), found.offset, found.line, found.allow.as_deref()))
+        .collect();
+    assert_eq!(facts, [("f".to_owned(), 58, 7, None), ("f!wrap@0x8".to_owned(), 4, 2, Some("why"))]);
+}
