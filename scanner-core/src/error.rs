@@ -170,3 +170,43 @@ impl fmt::Display for SourceError {
 }
 
 impl std::error::Error for SourceError {}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn what_was_not_read_leaves_a_run_incomplete_and_what_was_left_out_on_purpose_does_not() {
+        let incomplete = [
+            Reason::Permission,
+            Reason::Vanished,
+            Reason::ReadError,
+            Reason::TooLarge,
+            Reason::TooDeep,
+            Reason::TooMuchOutput,
+            Reason::TooSlow,
+            Reason::TooMany,
+            Reason::Damaged,
+            Reason::Encrypted,
+            Reason::Unsupported,
+            Reason::MissingBase,
+            Reason::MissingObjects,
+            Reason::Shallow,
+            Reason::Unknown,
+            Reason::DetectorFault,
+            Reason::Interrupted,
+        ];
+        let complete =
+            [Reason::PseudoFileSystem, Reason::OtherFileSystem, Reason::IndexRebuilt, Reason::HistoryLeftOut];
+        for reason in incomplete {
+            assert!(reason.leaves_incomplete(), "{}", reason.id());
+        }
+        for reason in complete {
+            assert!(!reason.leaves_incomplete(), "{}", reason.id());
+        }
+        let ids: BTreeSet<_> = incomplete.iter().chain(&complete).map(|reason| reason.id()).collect();
+        assert_eq!(ids.len(), incomplete.len() + complete.len(), "an id stands twice");
+    }
+}

@@ -316,7 +316,7 @@ mod tests {
                 .take(1 + round as usize % 6)
                 .map(|three| match three {
                     [0..150, from, length] => Op::Copy(*from, 1 + length % 90),
-                    [_, from, length] => Op::Insert(&inserted[from % 100..][..1 + length % 40]),
+                    [_, from, length] => Op::Insert(&inserted[from % 100..][..=length % 40]),
                     _ => unreachable!("three"),
                 })
                 .collect();

@@ -223,7 +223,7 @@ mod tests {
     }
 
     fn opened(folder: &Folder, bytes: &[u8], format: Format) -> io::Result<Index> {
-        let digest: String = hash(Format::Sha1, bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = ObjectId::of(Format::Sha1, Kind::Blob, bytes);
         Index::open(&folder.write(&format!("{digest}.idx"), bytes), format)
     }
 
@@ -253,8 +253,8 @@ mod tests {
                     }
                     let ids: Vec<_> = (0..made.len()).filter_map(|at| made.id(at)).collect();
                     assert!(ids.is_sorted() && ids.len() == count as usize, "{kind} {format:?}");
-                    for absent in 1000..1300 {
-                        let absent = ObjectId::of(format, Kind::Tree, &[absent as u8, (absent >> 8) as u8]);
+                    for absent in 1000..1300_u32 {
+                        let absent = ObjectId::of(format, Kind::Tree, &absent.to_le_bytes());
                         assert_eq!(made.find(&absent), None);
                     }
                     assert!(kind != "made" || made.offset(count as u32).is_none(), "beyond the last");

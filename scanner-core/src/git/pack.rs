@@ -220,8 +220,11 @@ mod tests {
 
     const LIMIT: u64 = 1 << 30;
 
+    /// Name, offset, kind and content of an object.
+    type Row = (ObjectId, u64, Kind, Vec<u8>);
+
     /// A chain of deltas by offset and by name, and what comes out of each.
-    fn chain(format: Format) -> (PackWriter, Vec<(ObjectId, u64, Kind, Vec<u8>)>) {
+    fn chain(format: Format) -> (PackWriter, Vec<Row>) {
         let mut pack = PackWriter::new(format);
         let first = noise(1, 70_000);
         let (id, at) = pack.whole(Kind::Blob, &first);
