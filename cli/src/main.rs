@@ -13,17 +13,20 @@ mod report;
 mod rules;
 mod suggest;
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
+use scanner_core::blob::printable_path;
 
 use args::{Args, Command};
 use exit::{Exit, Failure};
+use report::words::escape;
 
 fn main() -> ExitCode {
     out::silence_panics();
     // Wrong usage, `--help` and `--version` end here: clap prints and exits with 2 or 0.
-    let args = Args::parse();
+    let args = Args::try_parse().unwrap_or_else(|error| printable(error).exit());
     let result = std::panic::catch_unwind(|| run(args)).unwrap_or_else(|_| Err(out::last_panic()));
     match result {
         Ok(exit) => exit.into(),
@@ -32,6 +35,17 @@ fn main() -> ExitCode {
             Exit::Failure.into()
         }
     }
+}
+
+/// The error of clap, which repeats what was typed: a shell may have filled in the names of files.
+fn printable(error: clap::Error) -> clap::Error {
+    let typed: Vec<_> = std::env::args_os().map(|arg| escape(&printable_path(Path::new(&arg)))).collect();
+    if !error.use_stderr() || typed.iter().zip(std::env::args_os()).all(|(shown, arg)| **shown == *arg) {
+        return error;
+    }
+    Args::try_parse_from(typed).err().filter(clap::Error::use_stderr).unwrap_or_else(|| {
+        Args::command().error(error.kind(), "an argument cannot be understood; put `--` before names of files")
+    })
 }
 
 fn run(args: Args) -> Result<Exit, Failure> {

@@ -5,6 +5,7 @@ use std::panic::PanicHookInfo;
 use std::sync::Mutex;
 
 use crate::exit::Failure;
+use crate::report::words::escape_lines;
 
 /// Writes data to standard output. A reader that went away is no error: it had enough.
 pub(crate) fn data(bytes: &[u8]) -> Result<(), Failure> {
@@ -18,9 +19,10 @@ pub(crate) fn data(bytes: &[u8]) -> Result<(), Failure> {
     }
 }
 
-/// Writes a line for people to standard error. If nobody listens there, nothing can be done.
-pub(crate) fn people(line: impl std::fmt::Display) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+/// Writes lines for people to standard error. If nobody listens there, nothing can be done. Whatever could act on a terminal
+/// or on a build server is escaped once more: an error may repeat what another program said.
+pub(crate) fn people(lines: impl std::fmt::Display) {
+    let _ = writeln!(io::stderr().lock(), "{}", escape_lines(&lines.to_string()));
 }
 
 /// Where the last panic of our own code happened.

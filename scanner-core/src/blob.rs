@@ -108,8 +108,8 @@ impl fmt::Display for Origin {
     }
 }
 
-/// A path as text that is safe on a terminal and loses nothing: control characters and bytes that are no UTF-8 become
-/// `\xNN`, a backslash that is followed by `x` becomes `\x5c`.
+/// A path as text that is safe on a terminal and loses nothing: characters that [deceive](is_deceptive) and bytes that are
+/// not UTF-8 become `\xNN`, a backslash that is followed by `x` becomes `\x5c`.
 pub fn printable_path(path: &Path) -> String {
     let mut out = String::new();
     for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
@@ -117,7 +117,7 @@ pub fn printable_path(path: &Path) -> String {
         while let Some(c) = chars.next() {
             if c == '\\' && chars.peek() == Some(&'x') {
                 out.push_str("\\x5c");
-            } else if c.is_control() || is_bidi_control(c) {
+            } else if is_deceptive(c) {
                 let mut utf8 = [0; 4];
                 for byte in c.encode_utf8(&mut utf8).bytes() {
                     push_escape(&mut out, byte);
@@ -139,9 +139,18 @@ fn push_escape(out: &mut String, byte: u8) {
     let _ = write!(out, "\\x{byte:02x}");
 }
 
-/// Characters that reorder the text around them (Unicode TR9): a file name must not be able to disguise itself.
-pub const fn is_bidi_control(c: char) -> bool {
-    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
+/// Whether a character can act on a terminal, or make text look like what it is not: control characters, those that reorder
+/// the text around them (Unicode TR9), end a line, or show nothing at all (Unicode, `Default_Ignorable_Code_Point`).
+/// Variation selectors are left alone: they are a part of many a harmless name.
+pub fn is_deceptive(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        || matches!(
+            c,
+            '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+        )
+        || matches!(c, '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}')
+        || matches!(c, '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// One run of bytes to look at. Cheap to copy.

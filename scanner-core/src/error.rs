@@ -162,7 +162,7 @@ pub enum SourceError {
 impl fmt::Display for SourceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unusable { path, error } => write!(f, "cannot scan {}: {error}", path.display()),
+            Self::Unusable { path, error } => write!(f, "cannot scan {}: {error}", crate::blob::printable_path(path)),
             Self::Threads(error) => write!(f, "cannot start threads: {error}"),
             Self::Selection(what) => f.write_str(what),
         }

@@ -24,6 +24,7 @@ use crate::out;
 use crate::plan::{NOTE_BELOW, Output, Plan, is_stdin, plain};
 use crate::progress::Progress;
 use crate::report::model::{self, Coverage, Notice, SCHEMA, Scan, Tool};
+use crate::report::words::escape;
 use crate::report::{self, Report, build};
 
 /// Scans, reports and says how to exit.
@@ -42,7 +43,7 @@ pub(crate) fn run(plan: Plan) -> Result<Exit, Failure> {
     deliver(plan.output, &bytes)?;
     if !plan.quiet {
         for notice in &report.notices {
-            out::people(format_args!("note: {}: {}", notice.place, notice.message));
+            out::people(format_args!("note: {}: {}", escape(&notice.place), escape(&notice.message)));
         }
         out::people(report::summary(&report, began.elapsed()));
     }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use detectors::radius::{Finding, RoleScore};
 use scanner_core::blob::printable_path;
 use scanner_core::error::Gap;
+use scanner_core::material::Occurrence;
 
 use super::judge::{Judged, News, SecretNews};
 use crate::allow::{Allowance, hex};
@@ -68,10 +69,10 @@ impl Page {
     /// New keys, and the ways out.
     pub(crate) fn judged(&mut self, judged: &Judged, words: Words) {
         for notice in &judged.notices {
-            self.line(format!("keyradius: note: {}: {}", notice.place, notice.message));
+            self.line(format!("keyradius: note: {}: {}", escape(&notice.place), escape(&notice.message)));
         }
         for news in &judged.below {
-            let place = news.finding.occurrences.first().map(|o| format!("{}:{}", o.origin, o.line));
+            let place = news.finding.occurrences.first().map(spot);
             let finding = &news.finding;
             self.line(format!(
                 "keyradius: note: a new key that does not block (--fail-on): {}, severity {}, {}",
@@ -85,7 +86,7 @@ impl Page {
             let places: std::collections::BTreeSet<&str> = allowed.map(|allowance| allowance.place.as_str()).collect();
             let places: Vec<&str> = places.into_iter().take(PLACES).collect();
             let count = plural(judged.allowed.len() as u64, "new key is", "new keys are");
-            self.line(format!("keyradius: note: {count} allowed: {}", places.join(", ")));
+            self.line(format!("keyradius: note: {count} allowed: {}", escape(&places.join(", "))));
         }
         for (count, what) in [(judged.secrets_below, "not blocked (--fail-on)"), (judged.secrets_allowed, "allowed")] {
             if count > 0 {
@@ -126,7 +127,7 @@ impl Page {
         self.line(format!("keyradius: {} {count}", words.adds));
         for SecretNews { finding, commits } in judged.secrets.iter().take(SECRETS) {
             let Some(first) = finding.occurrences.first() else { continue };
-            let mut place = format!("{}:{}", first.origin, first.line);
+            let mut place = spot(first);
             if let Some(Some(commit)) = commits.first() {
                 let _ = write!(place, " in commit {}", commit.get(..SHORT).unwrap_or(commit));
             }
@@ -163,7 +164,7 @@ impl Page {
                 self.line(format!("        and {}", plural(more, "place more", "places more")));
                 break;
             }
-            let mut place = format!("{}:{}", occurrence.origin, occurrence.line);
+            let mut place = spot(occurrence);
             if let Some(commit) = commit {
                 let _ = write!(place, "  in commit {}", commit.get(..SHORT).unwrap_or(commit));
             }
@@ -195,7 +196,7 @@ impl Page {
         for Allowance { inline, place, reason, .. } in judged.ignored.iter().take(PLACES) {
             let what = if *inline { "a mark beside the key" } else { "the pushed configuration" };
             let reason = if reason.is_empty() { String::new() } else { format!(" ({})", escape(reason)) };
-            self.line(format!("Not obeyed on a server: {what} allows it, {place}{reason}"));
+            self.line(format!("Not obeyed on a server: {what} allows it, {}{reason}", escape(place)));
         }
         self.line(words.bypass);
     }
@@ -207,7 +208,7 @@ impl Page {
         }
         self.line(format!("keyradius: {what} could not be read:"));
         for gap in gaps.iter().take(PLACES) {
-            self.line(format!("  {}: {}", gap.origin, escape(&gap.detail)));
+            self.line(format!("  {}: {}", escape(&gap.origin.to_string()), escape(&gap.detail)));
         }
         if gaps.len() > PLACES {
             self.line(format!("  and {} more", gaps.len() - PLACES));
@@ -218,7 +219,7 @@ impl Page {
     /// Pointers of git-lfs without their objects.
     pub(crate) fn absent_lfs<'a>(&mut self, paths: impl Iterator<Item = &'a std::path::Path>) {
         for path in paths.take(PLACES) {
-            let path = printable_path(path);
+            let path = escape(&printable_path(path));
             self.line(format!("keyradius: note: {path}: skipped: lfs pointer, and its object is not in this clone"));
         }
     }
@@ -228,6 +229,11 @@ impl Page {
 pub(crate) fn nothing(what: &str) {
     out::people(format_args!("keyradius: note: nothing is {what}, so nothing was checked"));
     out::people("hint: to check files that are committed, run `keyradius scan`");
+}
+
+/// `path:line`.
+fn spot(occurrence: &Occurrence) -> String {
+    escape(&format!("{}:{}", occurrence.origin, occurrence.line))
 }
 
 fn role(score: &RoleScore) -> String {

@@ -6,7 +6,9 @@ use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 
 use super::Report;
-use super::words::is_unsafe;
+use scanner_core::blob::is_deceptive;
+
+use super::words::is_command;
 
 /// Writes the report, indented.
 pub(crate) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
@@ -25,14 +27,21 @@ pub(crate) fn line(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()
     out.write_all(b"\n")
 }
 
-/// A formatter whose strings are safe to print: whatever could act on a terminal or reorder text is written `\uXXXX`,
-/// which means the same to every JSON reader.
+/// A formatter whose strings are safe to print: whatever could act on a terminal, reorder text, be a command to a build
+/// server or end a script of a web page is written `\uXXXX`, which means the same to every JSON reader.
 struct Tame<F>(F);
 
 impl<F: Formatter> Formatter for Tame<F> {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
-        let mut plain = 0;
-        for (at, c) in fragment.char_indices().filter(|(_, c)| is_unsafe(*c)) {
+        let (mut plain, mut before) = (0, 'x');
+        let mut chars = fragment.char_indices().peekable();
+        while let Some((at, c)) = chars.next() {
+            let next = chars.peek().map(|(_, next)| *next);
+            let acts = is_deceptive(c) || is_command(before, c, next) || (c == '<' && matches!(next, Some('/' | '!')));
+            before = if c == '#' { c } else { 'x' };
+            if !acts {
+                continue;
+            }
             writer.write_all(fragment.as_bytes().get(plain..at).unwrap_or_default())?;
             for unit in c.encode_utf16(&mut [0; 2]) {
                 write!(writer, "\\u{unit:04x}")?;
@@ -98,11 +107,12 @@ mod tests {
 
     #[test]
     fn strings_are_safe_to_print_and_mean_the_same() {
-        let hostile = "a\u{1b}[2J\u{9b}b\u{202e}c\u{e0041} \"\\ ü";
+        let hostile = "a\u{1b}[2J\u{9b}b\u{202e}c\u{e0041} \"\\ ü ##vso[x] </script> ::a";
         let mut bytes = Vec::new();
         line(&hostile, &mut bytes).expect("JSON");
         let text = String::from_utf8(bytes).expect("UTF-8");
-        assert!(!text.trim_end().chars().any(is_unsafe), "{text}");
+        assert!(!text.trim_end().chars().any(is_deceptive), "{text}");
+        assert!(!text.contains("##vso[") && !text.contains("</script>"), "{text}");
         assert_eq!(serde_json::from_str::<String>(&text).expect("JSON"), hostile);
     }
 }

@@ -216,12 +216,7 @@ fn result(finding: &Finding, allowed: bool, rules: &[Rule]) -> Value {
             let what = format!("{} of this key", words::spoken(related.kind));
             (location(&related.place, false), what)
         }))
-        .chain(
-            finding
-                .used_by
-                .iter()
-                .map(|used| (point(&used.place), format!("uses this key: {}", words::escape(&used.text)))),
-        )
+        .chain(finding.used_by.iter().map(|used| (point(&used.place), format!("uses this key: {}", prose(&used.text)))))
         .chain(finding.links.iter().filter(|link| matches!(link.kind, "issued" | "opens")).map(|link| {
             let what = if link.kind == "opens" { "the password that opens this key" } else { "issued with this key" };
             (point(&link.place), what.to_owned())
@@ -254,7 +249,7 @@ fn suppressions(occurrences: &[Occurrence]) -> Value {
         let suppression = json!({
             "kind": kind,
             "status": "accepted",
-            "justification": format!("{reason} ({})", allowed.place),
+            "justification": prose(&format!("{reason} ({})", allowed.place)),
         });
         if !seen.contains(&suppression) {
             seen.push(suppression);
@@ -265,7 +260,7 @@ fn suppressions(occurrences: &[Occurrence]) -> Value {
 
 /// What an alert says: what the key is for, the reason, the next step. Never an empty text: GitHub refuses those.
 fn message(finding: &Finding) -> String {
-    let roles: Vec<String> = finding.roles.iter().map(|role| words::escape(&role.title)).collect();
+    let roles: Vec<String> = finding.roles.iter().map(|role| prose(&role.title)).collect();
     let copies = match finding.occurrences.len() {
         0 | 1 => String::new(),
         places => format!(" It lies in {places} places."),
@@ -273,16 +268,23 @@ fn message(finding: &Finding) -> String {
     let mut rules = String::new();
     for rule in &finding.rules {
         // Writing to a String cannot fail.
-        let _ = write!(rules, " {}: {}.", rule.id, words::escape(&rule.text));
+        let _ = write!(rules, " {}: {}.", rule.id, prose(&rule.text));
     }
     format!(
         "{}: {}; {}. {}. {}{rules}{copies}",
         if finding.kind == "private_key" { "Private key" } else { "Trusted key" },
         roles.join(", "),
         words::protection(finding.protection),
-        words::escape(&finding.reason),
-        words::escape(&finding.next_step),
+        prose(&finding.reason),
+        prose(&finding.next_step),
     )
+}
+
+/// Text from the input inside of a message. SARIF makes links of `[text](target)`; brackets behind backslashes are brackets
+/// (SARIF 2.1.0, 3.11.6).
+fn prose(text: &str) -> String {
+    let text = words::escape(text);
+    if text.contains("](") { text.replace('[', "\\[").replace(']', "\\]") } else { text }
 }
 
 /// Where: the first line of the key only, because hosts show an alert in a change only if all its lines are new.
@@ -368,7 +370,7 @@ fn notifications(report: &Report, cut: usize) -> Vec<Value> {
         notifications.push(json!({
             "descriptor": {"id": notice.kind},
             "level": "warning",
-            "message": {"text": format!("{}: {}", notice.place, notice.message)},
+            "message": {"text": prose(&format!("{}: {}", notice.place, notice.message))},
         }));
     }
     if cut > 0 {
@@ -383,11 +385,11 @@ fn notifications(report: &Report, cut: usize) -> Vec<Value> {
 
 fn gap(gap: &Gap) -> Value {
     let level = if gap.deliberate { "note" } else { "warning" };
-    let detail = if gap.detail.is_empty() { String::new() } else { format!(": {}", words::escape(&gap.detail)) };
+    let detail = if gap.detail.is_empty() { String::new() } else { format!(": {}", prose(&gap.detail)) };
     json!({
         "descriptor": {"id": gap.reason},
         "level": level,
-        "message": {"text": format!("Not read: {} ({}{detail}).", words::escape(&gap.origin), words::reason(gap.reason))},
+        "message": {"text": format!("Not read: {} ({}{detail}).", prose(&gap.origin), words::reason(gap.reason))},
         "locations": [{"physicalLocation": {"artifactLocation": artifact(&gap.path, gap.path_bytes_hex.as_deref())}}],
     })
 }
@@ -465,6 +467,17 @@ mod tests {
         assert!(fingerprints["keyradius/key/v1"].as_str().is_some_and(|name| name.starts_with("spki-sha256:")));
         assert_eq!(fingerprints["primaryLocationLineHash"], "1111111111111111:1");
         assert!(!log.to_string().contains("snippet"));
+    }
+
+    #[test]
+    fn a_name_makes_no_link() {
+        for (text, told) in [
+            ("[x](javascript:y)", "\\[x\\](javascript:y)"),
+            ("a[0] (b)", "a[0] (b)"),
+            ("\u{1b}[0m](x", "\\x1b\\[0m\\](x"),
+        ] {
+            assert_eq!(prose(text), told);
+        }
     }
 
     #[test]

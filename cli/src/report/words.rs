@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use scanner_core::blob::is_bidi_control;
+use scanner_core::blob::is_deceptive;
 
 /// `12 483`.
 pub(crate) fn count(number: u64) -> String {
@@ -55,31 +55,65 @@ pub(crate) fn duration(time: Duration) -> String {
     }
 }
 
-/// Text from the input, safe on a terminal: control characters, and those that reorder, break or hide the text around
-/// them, become `\xNN`, byte by byte.
+/// Text from the input, safe on a terminal and in the log of a build: characters that [deceive](is_deceptive) become
+/// `\xNN`, byte by byte, and so does one character of what a build server would take for a command: `::` where a line may
+/// begin (GitHub), `##` before a word or a bracket (Azure, TeamCity).
 pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if is_unsafe(c) {
-            let mut utf8 = [0; 4];
-            for byte in c.encode_utf8(&mut utf8).bytes() {
-                let _ = write!(out, "\\x{byte:02x}");
-            }
+    let mut before = ' ';
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        let next = chars.peek().copied();
+        if is_deceptive(c) || is_command(before, c, next) {
+            push_bytes(&mut out, c);
         } else {
             out.push(c);
         }
+        before = c;
     }
     out
 }
 
-/// Whether a character could deceive who reads it.
-pub(crate) fn is_unsafe(c: char) -> bool {
-    c.is_control()
-        || is_bidi_control(c)
-        // Arabic letter mark, zero-width space, line and paragraph separators, invisible operators, byte order mark,
-        // and the tag characters, which show nothing at all.
-        || matches!(c, '\u{61c}' | '\u{200b}' | '\u{2028}' | '\u{2029}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
-        || matches!(c, '\u{e0000}'..='\u{e007f}')
+/// Lines for people, as the last net under everything that is said on standard error: as [`escape`], but for the ends of
+/// lines and for `::` within one.
+pub(crate) fn escape_lines(text: &str) -> String {
+    let mut lines = Vec::new();
+    for line in text.split('\n') {
+        let indent = line.len() - line.trim_start_matches(' ').len();
+        let (indent, rest) = line.split_at(indent);
+        let mut out = indent.to_owned();
+        let mut before = if rest.starts_with("::") { ' ' } else { 'x' };
+        let mut chars = rest.chars().peekable();
+        while let Some(c) = chars.next() {
+            let next = chars.peek().copied();
+            if is_deceptive(c) || is_command(before, c, next) {
+                push_bytes(&mut out, c);
+            } else {
+                out.push(c);
+            }
+            before = if c == '#' { c } else { 'x' };
+        }
+        lines.push(out);
+    }
+    lines.join("\n")
+}
+
+/// Whether `c` begins what a build server reads as a command: between these two characters.
+///
+/// GitHub's runner wants `::` at the beginning of a line, after any white space; Azure's agent and TeamCity find `##vso[`,
+/// `##[` and `##teamcity[` anywhere.
+pub(crate) const fn is_command(before: char, c: char, next: Option<char>) -> bool {
+    match (c, next) {
+        (':', Some(':')) => before.is_ascii_whitespace(),
+        ('#', Some(next)) => before == '#' && (next == '[' || next.is_ascii_alphabetic()),
+        _ => false,
+    }
+}
+
+fn push_bytes(out: &mut String, c: char) {
+    for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+        let _ = write!(out, "\\x{byte:02x}");
+    }
 }
 
 /// Lines of at most `width` characters, broken at spaces.
@@ -213,9 +247,20 @@ mod tests {
             ("x\u{202e}y", "x\\xe2\\x80\\xaey"),
             ("\u{9b}2J", "\\xc2\\x9b2J"),
             ("z\u{200b}", "z\\xe2\\x80\\x8b"),
+            ("::error::x", "\\x3a:error::x"),
+            ("CN=a ::add-mask::b", "CN=a \\x3a:add-mask::b"),
+            ("std::io, fe80::1", "std::io, fe80::1"),
+            ("##vso[task] ###[x] ## a #1", "#\\x23vso[task] ##\\x23[x] ## a #1"),
         ] {
             assert_eq!(escape(text), safe);
         }
+    }
+
+    #[test]
+    fn what_is_said_keeps_its_lines() {
+        let said = "note: a::b\n  ::error::x\n\u{1b}[2J ##teamcity[x ::y";
+        assert_eq!(escape_lines(said), "note: a::b\n  \\x3a:error::x\n\\x1b[2J #\\x23teamcity[x ::y");
+        assert_eq!(escape_lines(""), "");
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod bombs;
 mod explain;
 mod git;
 mod hook;
+mod hostile;
 mod scan;
 mod secrecy;
 mod secrets;

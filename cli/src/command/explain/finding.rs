@@ -337,7 +337,7 @@ mod tests {
             assert!(told.page.contains(part), "{part}: {}", told.page);
         }
         assert!(!told.page.contains("<copies>"), "{}", told.page);
-        assert!(!told.page.chars().any(|c| c != '\n' && words::is_unsafe(c)), "{}", told.page);
+        assert!(!told.page.chars().any(|c| c != '\n' && scanner_core::blob::is_deceptive(c)), "{}", told.page);
         assert_eq!(told.json["playbook"]["role"], "code_signing");
         assert_eq!(told.json["finding"]["id"], "kr1:0123456789abcdef");
     }

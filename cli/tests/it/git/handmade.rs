@@ -212,7 +212,7 @@ pub(crate) fn sha1(message: &[u8]) -> [u8; 20] {
 }
 
 /// CRC-32 (ISO 3309).
-fn crc32(bytes: &[u8]) -> u32 {
+pub(crate) fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc, &byte| {
         (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ if crc & 1 == 1 { 0xedb8_8320 } else { 0 })
     })

@@ -5,7 +5,7 @@
 //! repository comes from a seed, which a failing test names. Nothing is needed but git and a POSIX shell.
 
 mod faults;
-mod handmade;
+pub(crate) mod handmade;
 mod hostile;
 mod lab;
 mod lab_checks;
@@ -15,8 +15,8 @@ mod places;
 mod plant;
 mod provenance;
 mod range;
-mod repo;
-mod rng;
+pub(crate) mod repo;
+pub(crate) mod rng;
 mod seen;
 mod storage;
 mod story;

@@ -1,0 +1,80 @@
+//! Archives and structures written by hand, so that any name and any lie can stand in them.
+
+use std::borrow::Cow;
+
+use crate::git::handmade::crc32;
+
+/// A member of a ZIP as its two descriptions tell it.
+pub(super) struct ZipMember<'a> {
+    pub(super) name: &'a [u8],
+    pub(super) bytes: Cow<'a, [u8]>,
+    /// Bit 0: encrypted.
+    pub(super) flags: u16,
+    /// What the directory at the end says instead of the size.
+    pub(super) size_in_directory: Option<u32>,
+}
+
+impl<'a> ZipMember<'a> {
+    pub(super) fn new(name: &'a [u8], bytes: impl Into<Cow<'a, [u8]>>) -> Self {
+        Self { name, bytes: bytes.into(), flags: 0x800, size_in_directory: None }
+    }
+}
+
+/// A ZIP whose members are stored (APPNOTE 4.3).
+pub(super) fn zip(members: &[ZipMember<'_>]) -> Vec<u8> {
+    let (mut out, mut directory) = (Vec::new(), Vec::new());
+    for member in members {
+        let (at, size, name) = (out.len() as u32, member.bytes.len() as u32, member.name);
+        let common = |size: u32| {
+            let words = [20u16, member.flags, 0, 0, 0x5b21];
+            let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+            bytes.extend(crc32(&member.bytes).to_le_bytes());
+            bytes.extend([size, size].iter().flat_map(|size| size.to_le_bytes()));
+            bytes.extend((name.len() as u16).to_le_bytes());
+            bytes.extend([0; 2]);
+            bytes
+        };
+        out.extend(b"PK\x03\x04");
+        out.extend(common(size));
+        out.extend(name);
+        out.extend_from_slice(&member.bytes);
+        directory.extend(b"PK\x01\x02\x14\x00");
+        directory.extend(common(member.size_in_directory.unwrap_or(size)));
+        // Comment, disk, attributes.
+        directory.extend([0; 10]);
+        directory.extend(at.to_le_bytes());
+        directory.extend(name);
+    }
+    let (at, count) = (out.len() as u32, members.len() as u16);
+    out.extend_from_slice(&directory);
+    out.extend(b"PK\x05\x06\0\0\0\0");
+    out.extend([count, count].iter().flat_map(|count| count.to_le_bytes()));
+    out.extend([directory.len() as u32, at].iter().flat_map(|number| number.to_le_bytes()));
+    out.extend([0; 2]);
+    out
+}
+
+/// A tar of these members (POSIX ustar); names of at most 100 bytes.
+pub(super) fn tar(members: &[(&[u8], &[u8])]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (name, bytes) in members {
+        let mut head = vec![0; 512];
+        let mut put = |at: usize, text: &[u8]| head[at..at + text.len()].copy_from_slice(text);
+        put(0, name);
+        put(100, b"0000644\0");
+        put(108, b"0000000\0");
+        put(116, b"0000000\0");
+        put(124, format!("{:011o}\0", bytes.len()).as_bytes());
+        put(136, b"00000000000\0");
+        put(148, b"        ");
+        put(156, b"0");
+        put(257, b"ustar\x0000");
+        let sum: u32 = head.iter().map(|byte| u32::from(*byte)).sum();
+        head[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        out.extend(head);
+        out.extend_from_slice(bytes);
+        out.resize(out.len().next_multiple_of(512), 0);
+    }
+    out.resize(out.len() + 1024, 0);
+    out
+}

@@ -1,0 +1,6 @@
+//! Attempts to hide a key or to hurt the machine: each kind as a table of cases, each law as a generator.
+
+#[cfg(unix)]
+mod boxes;
+#[cfg(unix)]
+mod said;
