@@ -27,8 +27,12 @@ impl Git {
     pub(crate) fn command<S: AsRef<OsStr>>(self, args: &[S]) -> Command {
         let mut command = Command::new("git");
         command
+            // The repository may name a program that knows which files changed; nothing here asks for that.
+            .args(["-c", "core.fsmonitor=false"])
             .args(args)
             .env("LC_ALL", "C")
+            // No question of a hook needs another repository, whatever the configuration says of remotes.
+            .env("GIT_ALLOW_PROTOCOL", "")
             .env("GIT_OPTIONAL_LOCKS", "0")
             // What is absent from a partial clone is said, not fetched.
             .env("GIT_NO_LAZY_FETCH", "1")

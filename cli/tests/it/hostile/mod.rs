@@ -3,4 +3,6 @@
 #[cfg(unix)]
 mod boxes;
 #[cfg(unix)]
+mod planted;
+#[cfg(unix)]
 mod said;
