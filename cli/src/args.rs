@@ -27,7 +27,11 @@ Examples:
   keyradius scan --fail-on signing src deploy    fail only if a key that signs was found
   keyradius scan --format sarif -o out.sarif .   for code scanning
   git show HEAD:deploy.yaml | keyradius scan -   one file from a pipe
-  keyradius explain code_signing                 who believes such a key, and what to do now";
+  keyradius explain code_signing                 who believes such a key, and what to do now
+
+Environment:
+  KEYRADIUS_ALLOW_CORE=1   leaves core dumps and debuggers as the system has them, to debug keyradius itself. Without
+                           it, both are off before the first input is opened: a dump would contain keys";
 
 const SCAN_EXAMPLES: &str = "\
 Examples:
@@ -140,7 +144,7 @@ pub(crate) struct ScanArgs {
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t, help_heading = "Output")]
     pub(crate) format: Format,
     /// Where to write the report [default: standard output]
-    #[arg(short, long, value_name = "FILE", help_heading = "Output")]
+    #[arg(short, long, value_name = "FILE", help_heading = "Output", long_help = OUTPUT_HELP)]
     pub(crate) output: Option<PathBuf>,
     /// Print the report only: no summary, no notices
     #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
@@ -275,6 +279,11 @@ impl LimitArgs {
         }
     }
 }
+
+const OUTPUT_HELP: &str = "\
+Where to write the report [default: standard output]. A file is written beside its place and renamed when it is whole: \
+a full disk or a kill leaves the old report. An old file keeps its permissions, a new one gets those of the umask. \
+Pipes and devices are written in place. A symbolic link is refused: name the file that it points to.";
 
 const HISTORY_HELP: &str = "\
 Which part of each git history is read, beside the files of the work tree [default: all]:

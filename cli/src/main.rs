@@ -4,6 +4,7 @@ mod allow;
 mod args;
 mod command;
 mod config;
+mod confine;
 mod exit;
 mod hook;
 mod out;
@@ -25,6 +26,7 @@ use report::words::escape;
 
 fn main() -> ExitCode {
     out::silence_panics();
+    confine::cores::switch_off();
     // Wrong usage, `--help` and `--version` end here: clap prints and exits with 2 or 0.
     let args = Args::try_parse().unwrap_or_else(|error| printable(error).exit());
     let result = std::panic::catch_unwind(|| run(args)).unwrap_or_else(|_| Err(out::last_panic()));

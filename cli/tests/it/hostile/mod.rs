@@ -2,6 +2,7 @@
 
 #[cfg(unix)]
 mod boxes;
+mod confine;
 #[cfg(unix)]
 mod planted;
 #[cfg(unix)]

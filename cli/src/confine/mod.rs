@@ -1,0 +1,3 @@
+//! What this process forbids itself before it reads bytes of others.
+
+pub(crate) mod cores;
