@@ -5,6 +5,7 @@ mod args;
 mod command;
 mod config;
 mod confine;
+mod draft;
 mod exit;
 mod hook;
 mod out;

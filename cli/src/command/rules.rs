@@ -1,13 +1,12 @@
 //! `keyradius rules`: check rules of the user, convert those of other tools.
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
 use std::path::Path;
 
 use scanner_core::blob::printable_path;
 
 use crate::args::rules::{From, RulesCommand};
 use crate::config::{self, Config};
+use crate::draft::{self, Existing};
 use crate::exit::{Exit, Failure};
 use crate::out;
 use crate::plan::{Surroundings, plain};
@@ -35,12 +34,10 @@ fn import(file: &Path, output: Option<&Path>) -> Result<Exit, Failure> {
         None => out::data(rules.as_bytes())?,
         Some(path) => {
             let shown = printable_path(path);
-            let mut new = OpenOptions::new().write(true).create_new(true).open(path).map_err(|error| {
+            draft::put(path, rules.as_bytes(), Existing::Keep).map_err(|error| {
                 Failure::new(format!("cannot write {shown}: {}", plain(&error)))
                     .hint("name a file that does not exist yet; what is there is never overwritten")
             })?;
-            new.write_all(rules.as_bytes())
-                .map_err(|error| Failure::new(format!("cannot write {shown}: {}", plain(&error))))?;
         }
     }
     for line in imported.account() {

@@ -1,7 +1,6 @@
 //! `keyradius scan`: one run of the engine, judged and reported.
 
 use std::collections::BTreeMap;
-use std::io::{Seek, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -247,15 +246,8 @@ fn second(time: Timestamp) -> String {
 }
 
 fn deliver(output: Output, bytes: &[u8]) -> Result<(), Failure> {
-    let (mut file, path) = match output {
-        Output::Stdout => return out::data(bytes),
-        Output::File(file, path) => (file, path),
-    };
-    // A pipe or a device cannot be emptied, and need not be.
-    let is_file = file.metadata().is_ok_and(|metadata| metadata.is_file());
-    let emptied = if is_file { file.set_len(0).and_then(|()| file.rewind()) } else { Ok(()) };
-    emptied.and_then(|()| file.write_all(bytes)).map_err(|error| {
-        Failure::new(format!("cannot write {}: {}", printable_path(&path), plain(&error)))
-            .hint("check the disk, or leave out --output")
-    })
+    match output {
+        Output::Stdout => out::data(bytes),
+        Output::Target(target) => target.write(bytes),
+    }
 }

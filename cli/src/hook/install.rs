@@ -1,7 +1,7 @@
 //! `keyradius hook install`, `uninstall` and `status`: what others put there is kept, and comes back.
 
 use std::fmt::Write as _;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use scanner_core::blob::printable_path;
@@ -9,6 +9,7 @@ use scanner_core::blob::printable_path;
 use super::git::Git;
 use super::script::{self, BEFORE, PASSED_ON};
 use crate::args::hook::{HookName, InstallArgs, StatusArgs};
+use crate::draft::{Draft, Existing, Place};
 use crate::exit::{Exit, Failure};
 use crate::out;
 use crate::plan::plain;
@@ -225,17 +226,17 @@ impl Hooks {
         if state == State::Ours && std::fs::read(&path).is_ok_and(|there| there == script) && is_executable(&path) {
             return Ok(format!("{name}: already installed\n"));
         }
-        let fresh = self.directory.join(format!("{name}.keyradius-new"));
-        write_executable(&fresh, script).map_err(|error| self.failed("write", &fresh, &error, here))?;
+        let place = Place::at(&path).map_err(|error| self.failed("write", &path, &error, here))?;
+        // Written whole before anything is moved.
+        let fresh = executable(&place, script).map_err(|error| self.failed("write", &path, &error, here))?;
         let chained = matches!(state, State::Other(_));
         if chained {
             std::fs::rename(&path, self.before(name)).map_err(|error| self.failed("move", &path, &error, here))?;
         }
-        if let Err(error) = std::fs::rename(&fresh, &path) {
+        if let Err(error) = fresh.put(Existing::Replace) {
             if chained {
                 let _ = std::fs::rename(self.before(name), &path);
             }
-            let _ = std::fs::remove_file(&fresh);
             return Err(self.failed("write", &path, &error, here));
         }
         let kept = if chained { format!("; what was there runs first, as {name}{BEFORE}") } else { String::new() };
@@ -328,14 +329,13 @@ fn is_executable(_path: &Path) -> bool {
     true
 }
 
-#[cfg(unix)]
-fn write_executable(path: &Path, script: &[u8]) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::write(path, script)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))
+/// A script that is ready to be put in its place.
+fn executable<'a>(place: &'a Place, script: &[u8]) -> io::Result<Draft<'a>> {
+    let mut draft = Draft::new(place, Some(0o755))?;
+    draft.write_all(script)?;
+    Ok(draft)
 }
 
-#[cfg(not(unix))]
 fn write_executable(path: &Path, script: &[u8]) -> io::Result<()> {
-    std::fs::write(path, script)
+    executable(&Place::at(path)?, script)?.put(Existing::Replace)
 }

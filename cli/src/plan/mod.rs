@@ -6,7 +6,6 @@ mod search;
 mod surroundings;
 pub(crate) mod units;
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -19,6 +18,7 @@ use scanner_core::git::{self, Selection};
 use crate::allow::AllowList;
 use crate::args::{AutoNever, ScanArgs, When};
 use crate::config::{self, Config};
+use crate::draft::Target;
 use crate::exit::Failure;
 
 pub(crate) use choice::{FailOn, Format, NOTE_BELOW, Only};
@@ -75,8 +75,8 @@ pub(crate) struct Plan {
 pub(crate) enum Output {
     /// Standard output.
     Stdout,
-    /// A file, opened and not yet touched, and its name.
-    File(File, PathBuf),
+    /// What the user named, not yet touched.
+    Target(Target),
 }
 
 /// How the human report looks.
@@ -237,13 +237,11 @@ fn day(time: Timestamp) -> Date {
     time.to_zoned(TimeZone::UTC).date()
 }
 
-/// Opened now, so that a scan of an hour does not end in a typing error; emptied only when the report is there.
+/// Checked now, so that a scan of an hour does not end in a typing error.
 fn open_output(path: Option<PathBuf>) -> Result<Output, Failure> {
-    let Some(path) = path.filter(|path| !is_stdin(path)) else { return Ok(Output::Stdout) };
-    match File::options().write(true).create(true).truncate(false).open(&path) {
-        Ok(file) => Ok(Output::File(file, path)),
-        Err(error) => Err(Failure::new(format!("cannot write {}: {}", printable_path(&path), plain(&error)))
-            .hint("name a file in a directory that exists and that you may write to")),
+    match path.filter(|path| !is_stdin(path)) {
+        Some(path) => Target::open(path).map(Output::Target),
+        None => Ok(Output::Stdout),
     }
 }
 

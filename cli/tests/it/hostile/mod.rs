@@ -3,6 +3,7 @@
 #[cfg(unix)]
 mod boxes;
 mod confine;
+mod output;
 #[cfg(unix)]
 mod planted;
 #[cfg(unix)]
