@@ -114,7 +114,7 @@ pub(crate) fn judge(
             }
         }
     }
-    let now = crate::plan::end_of(policy.today);
+    let now = crate::moment::end_of(policy.today);
     let mut tokens = secrets(&Estate::new(tokens), now);
     if fresh.is_empty() && tokens.is_empty() {
         return Judged::default();

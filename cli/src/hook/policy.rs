@@ -2,9 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use scanner_core::budget::Limits;
 
 use super::git::{Git, Running, path};
@@ -13,6 +11,7 @@ use crate::args::LimitArgs;
 use crate::args::hook::CheckArgs;
 use crate::config::{self, Config};
 use crate::exit::Failure;
+use crate::moment;
 use crate::plan::{FailOn, Search};
 
 /// Stands between the answers of one `git rev-parse`: it repeats options that it does not know, and a path may hold line
@@ -115,7 +114,7 @@ impl Policy {
             limits: LimitArgs::default().over(&config.limits),
             jobs: config.jobs.filter(|jobs| *jobs > 0).unwrap_or(cores),
             allow: config.allow,
-            today: Timestamp::now().to_zoned(TimeZone::UTC).date(),
+            today: moment::day(moment::now().as_second()),
             here: root.map(Path::to_owned).or(beside).unwrap_or_else(|| here.to_owned()),
             inline: true,
         })

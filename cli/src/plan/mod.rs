@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use scanner_core::blob::printable_path;
 use scanner_core::budget::Limits;
 use scanner_core::git::{self, Selection};
@@ -20,6 +19,7 @@ use crate::args::{AutoNever, ScanArgs, When};
 use crate::config::{self, Config};
 use crate::draft::Target;
 use crate::exit::Failure;
+use crate::moment;
 
 pub(crate) use choice::{FailOn, Format, NOTE_BELOW, Only};
 pub(crate) use lists::Lists;
@@ -153,7 +153,7 @@ impl Plan {
             git: git::Options {
                 selection: Selection {
                     history: args.history.unwrap_or_default(),
-                    since: args.since.map(|since| since.seconds(Timestamp::now())),
+                    since: args.since.map(|since| since.seconds(around.now)),
                 },
                 shortcut: !args.no_delta_shortcut,
             },
@@ -208,11 +208,11 @@ fn load_config(named: Option<&Path>, no_config: bool, targets: &[PathBuf], here:
 fn clock(reproducible: bool, around: &Surroundings) -> Result<Clock, Failure> {
     let Some(epoch) = &around.source_date_epoch else {
         let started = if reproducible { Timestamp::UNIX_EPOCH } else { around.now };
-        return Ok(Clock { started, frozen: reproducible, today: day(around.now) });
+        return Ok(Clock { started, frozen: reproducible, today: moment::day(around.now.as_second()) });
     };
     let started = epoch.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
     match started {
-        Some(started) => Ok(Clock { started, frozen: true, today: day(started) }),
+        Some(started) => Ok(Clock { started, frozen: true, today: moment::day(started.as_second()) }),
         None => {
             Err(Failure::new("SOURCE_DATE_EPOCH is no number of seconds since 1970").hint("correct it or unset it"))
         }
@@ -222,19 +222,8 @@ fn clock(reproducible: bool, around: &Surroundings) -> Result<Clock, Failure> {
 impl Clock {
     /// The last second of today, since 1970: what ends today is not over.
     pub(crate) fn now(&self) -> i64 {
-        end_of(self.today)
+        moment::end_of(self.today)
     }
-}
-
-/// The last second of a day, UTC, since 1970.
-pub(crate) fn end_of(day: Date) -> i64 {
-    let end = day.at(23, 59, 59, 0).to_zoned(TimeZone::UTC);
-    end.map_or(i64::MAX, |end| end.timestamp().as_second())
-}
-
-/// The day of a time, UTC.
-fn day(time: Timestamp) -> Date {
-    time.to_zoned(TimeZone::UTC).date()
 }
 
 /// Checked now, so that a scan of an hour does not end in a typing error.

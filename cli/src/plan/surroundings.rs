@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use crate::exit::Failure;
+use crate::moment;
 
 /// The machine around the command.
 #[derive(Clone, Debug, Default)]
@@ -51,7 +52,7 @@ impl Surroundings {
             no_color: set("NO_COLOR"),
             force_color: forced("CLICOLOR_FORCE") || forced("FORCE_COLOR"),
             source_date_epoch: std::env::var("SOURCE_DATE_EPOCH").ok().filter(|value| !value.is_empty()),
-            now: Timestamp::now(),
+            now: moment::now(),
         })
     }
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
+
+use crate::moment;
 
 /// `64MiB`, `64M`, `64MB`, `4096`, `none`: bytes. `K`, `M`, `G` and `KiB` ... are powers of 1024, `KB` ... of 1000.
 pub(crate) fn size(text: &str) -> Result<u64, String> {
@@ -67,8 +68,7 @@ impl Since {
         if let Ok(day) = text.parse::<Date>()
             && !text.contains('T')
         {
-            let start = day.to_zoned(TimeZone::UTC).map_err(|error| error.to_string())?;
-            return Ok(Self::At(start.timestamp().as_second()));
+            return Ok(Self::At(moment::start_of(day)));
         }
         if let Ok(time) = text.parse::<Timestamp>() {
             return Ok(Self::At(time.as_second()));
@@ -162,6 +162,11 @@ mod tests {
             ("36h", Some(Since::Ago(129_600))),
             ("90d", Some(Since::Ago(7_776_000))),
             ("2w", Some(Since::Ago(1_209_600))),
+            ("9999-12-31", Some(Since::At(253_402_214_400))),
+            ("-009999-01-01", Some(Since::At(-377_705_116_800))),
+            ("25000000000y", Some(Since::Ago(788_400_000_000_000_000))),
+            ("9999999999999y", None),
+            ("10000-01-01", None),
             ("yesterday", None),
             ("90", None),
             ("2026-13-01", None),
@@ -169,5 +174,6 @@ mod tests {
             assert_eq!(Since::parse(text).ok(), moment, "{text}");
         }
         assert_eq!(Since::Ago(60).seconds(Timestamp::UNIX_EPOCH), -60);
+        assert_eq!(Since::Ago(i64::MAX).seconds(Timestamp::MIN), i64::MIN);
     }
 }

@@ -4,9 +4,7 @@ use std::path::Path;
 
 use detectors::radius::rules::{self, Rules};
 use detectors::radius::{self, RoleScore, Tier, playbook};
-use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use scanner_core::blob::{Origin, printable_path};
 use scanner_core::error;
 use scanner_core::git;
@@ -18,6 +16,7 @@ use super::model::{
     Role, Rule, Secret, Section, Spot, Step, UsedBy, Weakness,
 };
 use crate::allow::{self, hex};
+use crate::moment;
 
 /// A finding as the report tells it. `allowed` goes with its occurrences, one by one.
 pub(crate) fn finding(finding: radius::Finding, allowed: Vec<Option<allow::Allowance>>) -> Finding {
@@ -68,7 +67,7 @@ pub(crate) fn secret(finding: radius::SecretFinding, allowed: Vec<Option<allow::
         severity: tenths(finding.severity),
         class: finding.class.id(),
         verdict: facts.verdict.id(),
-        expires: facts.expires.and_then(time),
+        expires: facts.expires.map(moment::text),
         expired: finding.expired,
         unlocks: facts.unlocks,
         next_step: facts.next,
@@ -181,14 +180,13 @@ fn links(finding: &radius::Finding) -> Vec<Link> {
 
 /// How long a key has lain in a history, if it lies in one.
 pub(crate) fn exposure(finding: &radius::Finding, today: Date) -> Option<Exposure> {
-    let first = Timestamp::from_second(finding.first_seen?).ok()?;
-    let day = |seconds: i64| Some(Timestamp::from_second(seconds).ok()?.to_zoned(TimeZone::UTC).date());
-    let since = day(first.as_second())?;
-    let days = since.until(today).map_or(0, |span| i64::from(span.get_days()));
+    let first = finding.first_seen?;
+    let since = moment::day(first);
+    let days = moment::days_between(since, today);
     // A certificate is believed from its first day to its last, or for ever where nobody looks.
     let windows = finding.certificates.iter().filter_map(|facts| {
-        let from = since.max(day(facts.not_before)?);
-        let until = if finding.dated { today.min(day(facts.not_after)?) } else { today };
+        let from = since.max(moment::day(facts.not_before));
+        let until = if finding.dated { today.min(moment::day(facts.not_after)) } else { today };
         (from <= until).then_some((from, until))
     });
     let window = windows.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
@@ -198,7 +196,7 @@ pub(crate) fn exposure(finding: &radius::Finding, today: Date) -> Option<Exposur
     releases.sort();
     releases.dedup();
     Some(Exposure {
-        first_seen: first.to_string(),
+        first_seen: moment::text(first),
         days: days.max(0),
         revocation_date: since.to_string(),
         abuse_from: window.map(|window| window.0.to_string()),
@@ -286,9 +284,9 @@ fn provenance(git: material::Provenance) -> Git {
     let commit = |facts: material::CommitFacts| Commit {
         commit: facts.id.to_string(),
         author: facts.author,
-        author_date: time(facts.author_time),
+        author_date: Some(moment::text(facts.author_time)),
         committer: facts.committer,
-        commit_date: time(facts.commit_time),
+        commit_date: Some(moment::text(facts.commit_time)),
     };
     Git {
         attributed: git.attributed(),
@@ -353,8 +351,8 @@ fn certificate(facts: &CertFacts) -> Certificate {
         subject: facts.subject.clone(),
         issuer: facts.issuer.clone(),
         serial: facts.serial.clone(),
-        not_before: time(facts.not_before),
-        not_after: time(facts.not_after),
+        not_before: Some(moment::text(facts.not_before)),
+        not_after: Some(moment::text(facts.not_after)),
         version: facts.version,
         ca: facts.ca,
         path_len: facts.path_len,
@@ -379,10 +377,6 @@ fn key_usage(bits: u16) -> Vec<&'static str> {
         "decipherOnly",
     ];
     NAMES.iter().enumerate().filter(|(bit, _)| bits >> bit & 1 == 1).map(|(_, name)| *name).collect()
-}
-
-fn time(seconds: i64) -> Option<String> {
-    Timestamp::from_second(seconds).ok().map(|time| time.to_string())
 }
 
 fn related(occurrence: material::Occurrence) -> Related {

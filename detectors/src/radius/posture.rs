@@ -197,7 +197,7 @@ fn certificates(facts: &Facts<'_>, hit: &mut Hit<'_>) {
             "a public code signing certificate of a time when its key had to be made in hardware; this is a file";
         hit("HSM-REQUIRED", text.into(), hardware);
     }
-    let long = of(&|c| public(c) && c.not_before >= SHORT_SINCE && c.not_after - c.not_before > SHORT);
+    let long = of(&|c| public(c) && c.not_before >= SHORT_SINCE && c.not_after.saturating_sub(c.not_before) > SHORT);
     if !long.is_empty() {
         hit("LONG-VALIDITY", "a public code signing certificate that is valid for more than 460 days".into(), long);
     }

@@ -187,7 +187,7 @@ fn where_it_lies(facts: &Facts<'_>, add: &mut dyn FnMut(i32, &str)) {
     if paths.len() >= 3 || repositories.len() >= 2 {
         add(2, if repositories.len() >= 2 { "in more than one repository" } else { "three places or more" });
     }
-    match facts.first_seen.map(|first| (facts.judge.now - first) / DAY) {
+    match facts.first_seen.map(|first| facts.judge.now.saturating_sub(first) / DAY) {
         Some(366..) => add(4, "exposed for more than a year"),
         Some(91..=365) => add(2, "exposed for more than 90 days"),
         _ => {}

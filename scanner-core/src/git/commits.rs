@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::hash::BuildHasherDefault;
+use std::num::{IntErrorKind, ParseIntError};
 
 use super::keys::{KeyMap, KeySet};
 use super::oid::{Format, ObjectId};
@@ -253,12 +254,19 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     })
 }
 
-/// Who, and when in seconds since 1970.
+/// Who, and when in seconds since 1970. A time that no number holds is the last one, as git has it; what is not a number is 0.
 fn split_signature(text: &[u8]) -> (&[u8], i64) {
     let end = memchr::memrchr(b'>', text).map_or(text.len(), |at| at + 1);
     let (who, when) = text.split_at(end);
     let time = when.trim_ascii().split(|byte| *byte == b' ').next().unwrap_or_default();
-    (who, std::str::from_utf8(time).ok().and_then(|digits| digits.parse().ok()).unwrap_or(0))
+    let time = std::str::from_utf8(time).unwrap_or_default().parse().unwrap_or_else(|error: ParseIntError| match error
+        .kind()
+    {
+        IntErrorKind::PosOverflow => i64::MAX,
+        IntErrorKind::NegOverflow => i64::MIN,
+        _ => 0,
+    });
+    (who, time)
 }
 
 /// The object that a tag stands for.
@@ -314,5 +322,20 @@ mod tests {
         assert_eq!(header.parents, [id(4)]);
         assert_eq!(header.author, Signature { who: "A U Thor <a@x>".into(), time: 1_700_000_000 });
         assert_eq!(header.committer.who, "C O <c@x>");
+    }
+
+    #[test]
+    fn a_date_that_no_number_holds_is_the_last_one() {
+        for (text, time) in [
+            ("a <b> 1 +0000", 1),
+            ("a <b> -1 +0000", -1),
+            ("a <b> 9223372036854775807 +0000", i64::MAX),
+            ("a <b> 99999999999999999999999 +0000", i64::MAX),
+            ("a <b> -99999999999999999999999 +0000", i64::MIN),
+            ("a <b> soon", 0),
+            ("a <b>", 0),
+        ] {
+            assert_eq!(split_signature(text.as_bytes()).1, time, "{text}");
+        }
     }
 }

@@ -10,7 +10,7 @@ const NAMED: usize = 3;
 /// How long the key has lain there, and what has it.
 pub(super) fn since(finding: &Finding, verbose: bool) -> Option<String> {
     let exposure = finding.exposure.as_ref()?;
-    let day = exposure.first_seen.get(..10).unwrap_or(&exposure.first_seen);
+    let day = exposure.first_seen.split('T').next().unwrap_or_default();
     let mut parts = vec![format!("{day}, {}", words::plural(exposure.days.unsigned_abs(), "day", "days"))];
     let histories = || finding.occurrences.iter().filter_map(|occurrence| occurrence.git.as_ref());
     let first = histories()

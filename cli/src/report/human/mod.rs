@@ -347,7 +347,7 @@ fn opened(opened: &Opened) -> String {
 }
 
 fn certificate_line(certificate: &Certificate) -> String {
-    let day = |time: &Option<String>| time.as_ref().and_then(|time| time.get(..10).map(str::to_owned));
+    let day = |time: &Option<String>| time.as_ref().and_then(|time| time.split('T').next().map(str::to_owned));
     let day = |time| day(time).unwrap_or_else(|| "?".to_owned());
     let issuer = if certificate.self_issued {
         "self-signed".to_owned()

@@ -2,6 +2,7 @@
 
 #[cfg(unix)]
 mod boxes;
+mod clock;
 mod confine;
 mod output;
 #[cfg(unix)]
