@@ -31,7 +31,9 @@ Examples:
 
 Environment:
   KEYRADIUS_ALLOW_CORE=1   leaves core dumps and debuggers as the system has them, to debug keyradius itself. Without
-                           it, both are off before the first input is opened: a dump would contain keys";
+                           it, both are off before the first input is opened: a dump would contain keys
+  KEYRADIUS_SANDBOX=off    runs without Landlock and seccomp; `require` ends with an error where the kernel lacks them.
+                           `keyradius --version -v` shows what holds";
 
 const SCAN_EXAMPLES: &str = "\
 Examples:
@@ -53,6 +55,10 @@ Exit codes:
 #[command(
     name = "keyradius",
     version,
+    disable_version_flag = true,
+    override_usage = "keyradius <COMMAND>\n       keyradius --version [--verbose]",
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
     about = "Finds leaked signing keys and says what would still believe them",
     long_about = "Finds private keys, certificates and keystores wherever they have sprawled, says what would still \
                   believe a signature made with them, and lists every other copy of a key, in any encoding.\n\n\
@@ -65,9 +71,15 @@ Exit codes:
     styles = STYLES
 )]
 pub(crate) struct Args {
+    /// Print the version; with `-v` also how a scan is confined on this machine
+    #[arg(short = 'V', long, required = true)]
+    pub(crate) version: bool,
+    /// With `--version`: core dumps, Landlock and seccomp, and what this system lacks of them
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
     /// What to do.
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: Option<Command>,
 }
 
 /// The commands.

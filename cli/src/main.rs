@@ -23,15 +23,16 @@ use clap::{CommandFactory, Parser};
 use scanner_core::blob::printable_path;
 
 use args::{Args, Command};
+use confine::Guard;
 use exit::{Exit, Failure};
 use report::words::escape;
 
 fn main() -> ExitCode {
     out::silence_panics();
-    confine::cores::switch_off();
-    // Wrong usage, `--help` and `--version` end here: clap prints and exits with 2 or 0.
+    let guard = Guard::raise();
+    // Wrong usage and `--help` end here: clap prints and exits with 2 or 0.
     let args = Args::try_parse().unwrap_or_else(|error| printable(error).exit());
-    let result = std::panic::catch_unwind(|| run(args)).unwrap_or_else(|_| Err(out::last_panic()));
+    let result = std::panic::catch_unwind(|| run(args, guard)).unwrap_or_else(|_| Err(out::last_panic()));
     match result {
         Ok(exit) => exit.into(),
         Err(failure) => {
@@ -52,12 +53,13 @@ fn printable(error: clap::Error) -> clap::Error {
     })
 }
 
-fn run(args: Args) -> Result<Exit, Failure> {
-    match args.command {
-        Command::Scan(args) => command::scan::run(plan::Plan::new(*args, &plan::Surroundings::real()?)?),
+fn run(args: Args, guard: Guard) -> Result<Exit, Failure> {
+    let Some(command) = args.command else { return command::version::run(args.verbose, guard) };
+    match command {
+        Command::Scan(args) => command::scan::run(plan::Plan::new(*args, &plan::Surroundings::real()?)?, guard),
         Command::Hook(command) => command::hook::run(&command),
-        Command::Explain(args) => command::explain::run(&args),
-        Command::Rules(command) => command::rules::run(&command),
+        Command::Explain(args) => command::explain::run(&args, guard),
+        Command::Rules(command) => command::rules::run(&command, guard),
         Command::Schema { name } => command::schema::run(name),
         Command::Completions { shell } => command::completions::run(shell),
         Command::Man { dir } => command::man::run(dir.as_deref()),

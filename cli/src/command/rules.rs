@@ -6,7 +6,8 @@ use scanner_core::blob::printable_path;
 
 use crate::args::rules::{From, RulesCommand};
 use crate::config::{self, Config};
-use crate::draft::{self, Existing};
+use crate::confine::Guard;
+use crate::draft::{Existing, Place};
 use crate::exit::{Exit, Failure};
 use crate::out;
 use crate::plan::{Surroundings, plain};
@@ -14,14 +15,20 @@ use crate::report::words::{escape, plural};
 use crate::rules::{gitleaks, write};
 
 /// Runs one of them.
-pub(crate) fn run(command: &RulesCommand) -> Result<Exit, Failure> {
+pub(crate) fn run(command: &RulesCommand, guard: Guard) -> Result<Exit, Failure> {
     match command {
-        RulesCommand::Import { from: From::Gitleaks, file, output } => import(file, output.as_deref()),
+        RulesCommand::Import { from: From::Gitleaks, file, output } => import(file, output.as_deref(), guard),
         RulesCommand::Check { file } => check(file.as_deref()),
     }
 }
 
-fn import(file: &Path, output: Option<&Path>) -> Result<Exit, Failure> {
+fn import(file: &Path, output: Option<&Path>, guard: Guard) -> Result<Exit, Failure> {
+    let fail = |path: &Path, error: &std::io::Error| {
+        Failure::new(format!("cannot write {}: {}", printable_path(path), plain(error)))
+            .hint("name a file that does not exist yet; what is there is never overwritten")
+    };
+    let place = output.map(|path| Place::at(path).map_err(|error| fail(path, &error))).transpose()?;
+    guard.enter(place.as_ref())?;
     let name = printable_path(file);
     let text = std::fs::read_to_string(file)
         .map_err(|error| Failure::new(format!("cannot read {name}: {}", plain(&error))).hint("name a gitleaks.toml"))?;
@@ -30,14 +37,10 @@ fn import(file: &Path, output: Option<&Path>) -> Result<Exit, Failure> {
     })?;
     let comment = format!("Rules converted from {name} by keyradius {}.", env!("CARGO_PKG_VERSION"));
     let rules = write::toml(&comment, &imported.rules, &imported.for_all);
-    match output {
+    match output.zip(place) {
         None => out::data(rules.as_bytes())?,
-        Some(path) => {
-            let shown = printable_path(path);
-            draft::put(path, rules.as_bytes(), Existing::Keep).map_err(|error| {
-                Failure::new(format!("cannot write {shown}: {}", plain(&error)))
-                    .hint("name a file that does not exist yet; what is there is never overwritten")
-            })?;
+        Some((path, place)) => {
+            place.put(rules.as_bytes(), Existing::Keep).map_err(|error| fail(path, &error))?;
         }
     }
     for line in imported.account() {

@@ -18,6 +18,7 @@ use scanner_core::seam::Source;
 use scanner_core::source::fs::Tree;
 use scanner_core::source::stream::Stdin;
 
+use crate::confine::Guard;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out;
 use crate::plan::{NOTE_BELOW, Output, Plan, is_stdin, plain};
@@ -27,8 +28,17 @@ use crate::report::words::escape;
 use crate::report::{self, Report, build};
 
 /// Scans, reports and says how to exit.
-pub(crate) fn run(plan: Plan) -> Result<Exit, Failure> {
+pub(crate) fn run(plan: Plan, guard: Guard) -> Result<Exit, Failure> {
     let began = Instant::now();
+    // Before the first thread, so that it holds for all of them, and before the first foreign byte.
+    let output = match &plan.output {
+        Output::Target(target) => target.place(),
+        Output::Stdout => None,
+    };
+    let confinement = guard.enter(output)?;
+    if plan.look.verbose {
+        confinement.lacking().iter().for_each(|line| out::people(format_args!("note: not confined: {line}")));
+    }
     let watch = Arc::new(Watch::default());
     stop_on_ctrl_c(&watch, plan.quiet)?;
     let progress = Progress::start(&watch, plan.progress);

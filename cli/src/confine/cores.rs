@@ -1,5 +1,7 @@
 //! Core dumps and debuggers. Either one copies the memory of a process that reads private keys.
 
+use super::Layer;
+
 /// The environment variable that leaves core dumps and debuggers as the system has them, if its value is `1`.
 pub(crate) const ALLOW: &str = "KEYRADIUS_ALLOW_CORE";
 
@@ -14,6 +16,19 @@ pub(crate) enum Cores {
     Allowed,
     /// The system refused, or has no such setting.
     Unavailable,
+}
+
+impl Cores {
+    pub(super) fn layer(self) -> Layer {
+        match self {
+            Self::Off => Layer::On("off".to_owned()),
+            Self::NoFiles => {
+                Layer::Lacking("no core files; this system lets debuggers of the same user attach".to_owned())
+            }
+            Self::Allowed => Layer::Lacking(format!("allowed by {ALLOW}=1")),
+            Self::Unavailable => Layer::Lacking("this system cannot switch them off".to_owned()),
+        }
+    }
 }
 
 /// Switches core dumps and tracing off for this process, before it opens its first input.

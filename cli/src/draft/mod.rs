@@ -104,6 +104,14 @@ impl Target {
         Ok(Self { path, to })
     }
 
+    /// The place of a file that is replaced at the end; what is written in place is open already.
+    pub(crate) const fn place(&self) -> Option<&Place> {
+        match &self.to {
+            To::InPlace { .. } => None,
+            To::Whole(place) => Some(place),
+        }
+    }
+
     /// Writes everything.
     pub(crate) fn write(self, bytes: &[u8]) -> Result<(), Failure> {
         let shown = printable_path(&self.path);

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -81,6 +81,11 @@ impl Place {
         let directory = rustix::fs::openat(CWD, folder, how, Mode::empty())?;
         rustix::fs::accessat(&directory, ".", Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS)?;
         Ok(Self { directory, name })
+    }
+
+    /// The directory.
+    pub(crate) fn directory(&self) -> BorrowedFd<'_> {
+        self.directory.as_fd()
     }
 
     /// Fails where the user may not replace what is there: a file that is write-protected, or, in a sticky directory such as `/tmp`,
@@ -271,19 +276,22 @@ mod tests {
         }
     }
 
-    type Make = for<'a> fn(&'a Place, Option<u32>) -> io::Result<Draft<'a>>;
-
     /// With a name and without one: which of them a user gets depends on the file system.
-    const MAKERS: [(&str, Make); 2] = [("named", Draft::named), ("any", Draft::new)];
+    const KINDS: [&str; 2] = ["named", "any"];
+
+    fn make<'a>(kind: &str, place: &'a Place, mode: Option<u32>) -> Draft<'a> {
+        let made = if kind == "named" { Draft::named(place, mode) } else { Draft::new(place, mode) };
+        made.unwrap()
+    }
 
     #[test]
     fn a_draft_is_nowhere_until_it_is_put() {
-        for (kind, make) in MAKERS {
+        for kind in KINDS {
             let folder = Folder::new(kind);
             let path = folder.0.join("report");
             let place = Place::at(&path).unwrap();
             for existing in [Existing::Replace, Existing::Keep] {
-                let mut draft = make(&place, None).unwrap();
+                let mut draft = make(kind, &place, None);
                 draft.write_all(b"half").unwrap();
                 assert!(!path.exists(), "{kind}");
                 drop(draft);
@@ -295,7 +303,7 @@ mod tests {
                 ("three", Existing::Replace, true),
                 ("four", Existing::Keep, false),
             ] {
-                let mut draft = make(&place, None).unwrap();
+                let mut draft = make(kind, &place, None);
                 draft.write_all(text.as_bytes()).unwrap();
                 let result = draft.put(existing);
                 assert_eq!(result.as_ref().is_ok(), done, "{kind} {text}: {result:?}");
@@ -310,13 +318,13 @@ mod tests {
 
     #[test]
     fn a_link_in_the_place_is_replaced_and_not_followed() {
-        for (kind, make) in MAKERS {
+        for kind in KINDS {
             let folder = Folder::new(&format!("link-{kind}"));
             std::fs::write(folder.0.join("other"), "precious").unwrap();
             let path = folder.0.join("report");
             std::os::unix::fs::symlink("other", &path).unwrap();
             let place = Place::at(&path).unwrap();
-            let mut draft = make(&place, Some(0o755)).unwrap();
+            let mut draft = make(kind, &place, Some(0o755));
             draft.write_all(b"new").unwrap();
             draft.put(Existing::Replace).unwrap();
             assert!(path.symlink_metadata().unwrap().is_file(), "{kind}");

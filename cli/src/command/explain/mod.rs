@@ -13,12 +13,15 @@ use scanner_core::seam::About;
 use serde_json::Value;
 
 use crate::args::explain::{ExplainArgs, ExplainFormat};
+use crate::confine::Guard;
 use crate::exit::{Exit, Failure};
 use crate::report::{json, words};
 use crate::{out, suggest};
 
 /// Explains whatever was asked for; nothing asked for is a list of all that can be.
-pub(crate) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &ExplainArgs, guard: Guard) -> Result<Exit, Failure> {
+    // A report may come from anywhere.
+    guard.enter(None)?;
     let shelf = Shelf::built_in();
     let asked = args.topic.join(" ");
     let told = match (&args.report, finding::is_id(&asked)) {

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::hostile::skipped;
 use crate::workshop::{Ran, Workshop, key_der, key_pem};
 
 /// Seconds since 1970 around everything at which clocks and calendars end.
@@ -125,7 +126,7 @@ fn the_clock_of_the_machine() {
         command.args([year, env!("CARGO_BIN_EXE_keyradius"), "scan", "--format", "json", "."]).current_dir(shop.path());
         match command.output() {
             Ok(out) => drop(sound(&Ran::from(out), 2, year)),
-            Err(error) => eprintln!("SKIPPED: no faketime on this system, so its clock stays as it is: {error}"),
+            Err(error) => skipped(format_args!("no faketime on this system, so its clock stays as it is: {error}")),
         }
     }
 }
@@ -161,7 +162,7 @@ fn dates_of_commits() {
 fn dates_of_certificates() {
     let shop = Workshop::new("clock_certificates");
     let Some(spki) = public_half(&key_der(1)) else {
-        eprintln!("SKIPPED: no openssl on this system, so there is no certificate to date");
+        skipped(format_args!("no openssl on this system, so there is no certificate to date"));
         return;
     };
     shop.file("a.pem", key_pem(1));
@@ -191,8 +192,8 @@ fn dates_of_allowances_and_of_selections() {
     let marked = |until: &str| format!("# keyradius:allow reason=\"ours\" until={until}\n{}", key_pem(1));
     for (until, holds) in [
         ("9999-12-31", true),
-        ("-009999-01-01", false),
         ("0000-01-01", false),
+        ("0001-01-01", false),
         ("10000-01-01", true),
         ("99999999999999999999-01-01", true),
     ] {

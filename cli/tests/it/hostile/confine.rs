@@ -8,6 +8,7 @@ mod cores {
     use std::os::unix::process::{CommandExt, ExitStatusExt};
     use std::process::{Child, Command, ExitStatus, Stdio};
 
+    use crate::hostile::skipped;
     use crate::workshop::{Workshop, key_pem};
 
     /// A user without rights, whatever its name on this system.
@@ -27,7 +28,8 @@ mod cores {
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())
                 .env_remove("KEYRADIUS_ALLOW_CORE");
-            command.envs(allow.map(|value| ("KEYRADIUS_ALLOW_CORE", value)));
+            // What is confined writes no file, and so no core either: here the other mechanism is looked at.
+            command.env("KEYRADIUS_SANDBOX", "off").envs(allow.map(|value| ("KEYRADIUS_ALLOW_CORE", value)));
             change(&mut command);
             let mut child = command.spawn().expect("sh runs");
             child.stdin.as_mut().expect("a pipe").write_all(key_pem(1).as_bytes()).expect("written");
@@ -79,9 +81,9 @@ mod cores {
             if off {
                 assert!(!status.core_dumped(), "{allow:?}: a core was dumped");
             } else if !status.core_dumped() {
-                eprintln!(
-                    "SKIPPED: this system dumps no core at all (limit {limit}), so there is nothing to compare with"
-                );
+                skipped(format_args!(
+                    "this system dumps no core at all (limit {limit}), so there is nothing to compare with"
+                ));
             }
         }
     }
@@ -96,7 +98,7 @@ mod cores {
         if mine == 0
             && !Command::new(env!("CARGO_BIN_EXE_keyradius")).arg("-V").uid(NOBODY).status().is_ok_and(|s| s.success())
         {
-            eprintln!("SKIPPED: user {NOBODY} may not run the binary here, and root may attach to anything");
+            skipped(format_args!("user {NOBODY} may not run the binary here, and root may attach to anything"));
             return;
         }
         for (allow, off) in [(None, true), (Some("1"), false)] {
@@ -105,6 +107,117 @@ mod cores {
             let owner = std::fs::metadata(format!("/proc/{}/mem", waiting.0.id())).expect("a process").uid();
             let runs_as = if mine == 0 { NOBODY } else { mine };
             assert_eq!(owner, if off { 0 } else { runs_as }, "{allow:?}: who owns the memory in /proc");
+        }
+    }
+}
+
+/// Landlock and seccomp, seen from outside; `cli/src/confine/tests.rs` tries them from inside.
+#[cfg(target_os = "linux")]
+mod sandbox {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+
+    use crate::hostile::skipped;
+    use crate::workshop::{Ran, Workshop, key_pem};
+
+    /// What `--version -v` says, and whether this kernel confines in full.
+    fn said(shop: &Workshop, sandbox: &str) -> (Ran, bool) {
+        let ran = shop.command(&["--version", "-v"]).env("KEYRADIUS_SANDBOX", sandbox).output();
+        let ran = Ran::from(ran.expect("runs"));
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        let whole = ran.stdout.contains("Landlock: version") && ran.stdout.contains("seccomp: starts no program");
+        (ran, whole)
+    }
+
+    #[test]
+    fn the_version_says_what_holds() {
+        let shop = Workshop::new("confine_version");
+        let version = shop.run(&["--version"]).stdout;
+        assert_eq!(version, format!("keyradius {}\n", env!("CARGO_PKG_VERSION")));
+        assert_eq!(shop.run(&["-V"]).stdout, version);
+        for args in [&["--version", "-v"][..], &["-Vv"], &["--verbose", "--version"]] {
+            let ran = shop.run(args);
+            let lines: Vec<&str> = ran.stdout.lines().collect();
+            assert_eq!(lines.len(), 4, "{args:?}: {ran:?}");
+            assert!(lines[1] == "core dumps and debuggers: off", "{args:?}: {ran:?}");
+            assert!(lines[2].starts_with("Landlock: ") && lines[3].starts_with("seccomp: "), "{args:?}: {ran:?}");
+        }
+        let (off, whole) = said(&shop, "off");
+        assert!(!whole && off.stdout.matches("off (KEYRADIUS_SANDBOX=off)").count() == 2, "{off:?}");
+        for args in [&["-v"][..], &["--version", "scan"], &["-v", "scan"]] {
+            assert_eq!(shop.run(args).code, Some(2), "{args:?}");
+        }
+    }
+
+    #[test]
+    fn a_run_that_is_not_confined_says_so() {
+        let shop = Workshop::new("confine_said");
+        shop.file("a.pem", key_pem(1));
+        let run = |sandbox: &str, args: &[&str]| {
+            Ran::from(shop.command(args).env("KEYRADIUS_SANDBOX", sandbox).output().expect("runs"))
+        };
+        let off = run("off", &["scan", "-v", "."]);
+        assert_eq!(off.code, Some(1), "{off:?}");
+        assert!(off.stderr.contains("note: not confined: Landlock: off (KEYRADIUS_SANDBOX=off)\n"), "{off:?}");
+        assert!(!run("off", &["scan", "."]).stderr.contains("not confined"));
+        let wrong = run("maybe", &["scan", "."]);
+        assert_eq!((wrong.code, wrong.stdout.as_str()), (Some(2), ""), "{wrong:?}");
+        let (_, whole) = said(&shop, "");
+        let required = run("require", &["scan", "-v", "."]);
+        if whole {
+            assert_eq!(required.code, Some(1), "{required:?}");
+            assert!(!required.stderr.contains("not confined"), "{required:?}");
+        } else {
+            assert_eq!(required.code, Some(2), "{required:?}");
+            skipped("this kernel does not confine in full");
+        }
+        let cores = shop
+            .command(&["scan", "."])
+            .envs([("KEYRADIUS_ALLOW_CORE", "1"), ("KEYRADIUS_SANDBOX", "require")])
+            .output();
+        assert_eq!(Ran::from(cores.expect("runs")).code, Some(2), "core dumps are a part of it");
+    }
+
+    #[test]
+    fn a_scan_is_confined_with_all_its_threads() {
+        let shop = Workshop::new("confine_threads");
+        if !said(&shop, "").1 {
+            skipped("this kernel does not confine in full");
+            return;
+        }
+        let mut child = shop.command(&["scan", "-j", "4", "--progress", "always", "-"]);
+        let mut child = child.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("runs");
+        child.stdin.as_mut().expect("a pipe").write_all(key_pem(1).as_bytes()).expect("written");
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", child.id())).expect("threads");
+        let mut threads = 0;
+        for task in tasks {
+            let status = std::fs::read_to_string(task.expect("a thread").path().join("status")).expect("its status");
+            let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+            assert_eq!(field("Seccomp:"), Some("2"), "{status}");
+            assert_eq!(field("NoNewPrivs:"), Some("1"), "{status}");
+            threads += 1;
+        }
+        assert!(threads > 1, "a scan that waits has a thread for Ctrl-C and one for its progress");
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+
+    #[test]
+    fn reports_come_out_the_same_confined_and_not() {
+        let shop = Workshop::new("confine_same");
+        shop.file("a.pem", key_pem(1)).file("out/old", "old");
+        let tar = Command::new("tar").args(["czf", "b.tgz", "a.pem"]).current_dir(shop.path()).status();
+        assert!(tar.is_ok_and(|status| status.success()), "tar runs");
+        for format in ["json", "jsonl", "sarif", "human"] {
+            let args = |name| ["scan", "--reproducible", "--format", format, "-o", name, "a.pem", "b.tgz"];
+            for (sandbox, name) in [("off", "out/one"), ("", "out/two"), ("", "out/old")] {
+                let ran = shop.command(&args(name)).env("KEYRADIUS_SANDBOX", sandbox).output().expect("runs");
+                assert_eq!(ran.status.code(), Some(1), "{format} {name}: {ran:?}");
+            }
+            let read = |name: &str| std::fs::read(shop.path().join(name)).expect("a report");
+            assert_eq!(read("out/one"), read("out/two"), "{format}");
+            assert_eq!(read("out/one"), read("out/old"), "{format}");
         }
     }
 }

@@ -9,3 +9,9 @@ mod output;
 mod planted;
 #[cfg(unix)]
 mod said;
+
+/// Says why a test, or a part of it, did not run here: past the capture of tests that pass, so that somebody sees it.
+pub(crate) fn skipped(why: impl std::fmt::Display) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
+}

@@ -1,0 +1,18 @@
+//! `keyradius --version`: which one this is, and with `-v` how this machine confines it.
+
+use crate::confine::Guard;
+use crate::exit::{Exit, Failure};
+use crate::out;
+
+/// Prints the version; `verbose` also confines this process as a scan is, and prints what holds.
+pub(crate) fn run(verbose: bool, guard: Guard) -> Result<Exit, Failure> {
+    let mut page = format!("keyradius {}\n", env!("CARGO_PKG_VERSION"));
+    if verbose {
+        for line in guard.enter(None)?.describe() {
+            page.push_str(&line);
+            page.push('\n');
+        }
+    }
+    out::data(page.as_bytes())?;
+    Ok(Exit::Nothing)
+}

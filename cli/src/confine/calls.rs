@@ -1,0 +1,231 @@
+//! Which system calls a process gives up: those that start programs, open sockets, reach into other processes, change
+//! the system, or change files by their names.
+//!
+//! A list of what is refused and not of what is allowed: C libraries use new calls in every version, and a refused one
+//! would look like damaged input. Writing is what Landlock holds; without an output file these rules hold it as well.
+
+use std::collections::BTreeMap;
+
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+};
+
+type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+
+/// Refused whatever their arguments are.
+const REFUSED: &[i64] = &[
+    // Other programs, and other views of the system.
+    libc::SYS_execve,
+    libc::SYS_execveat,
+    libc::SYS_unshare,
+    libc::SYS_setns,
+    libc::SYS_chroot,
+    libc::SYS_pivot_root,
+    libc::SYS_personality,
+    // Sockets.
+    libc::SYS_socket,
+    libc::SYS_socketpair,
+    libc::SYS_connect,
+    libc::SYS_bind,
+    libc::SYS_listen,
+    libc::SYS_accept,
+    libc::SYS_accept4,
+    libc::SYS_sendto,
+    libc::SYS_sendmsg,
+    libc::SYS_sendmmsg,
+    // Other processes.
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_kcmp,
+    libc::SYS_kill,
+    libc::SYS_tkill,
+    libc::SYS_rt_sigqueueinfo,
+    libc::SYS_rt_tgsigqueueinfo,
+    424, // pidfd_send_signal: from here on, one number on every architecture
+    434, // pidfd_open
+    438, // pidfd_getfd
+    440, // process_madvise
+    // Other users.
+    libc::SYS_setuid,
+    libc::SYS_setgid,
+    libc::SYS_setreuid,
+    libc::SYS_setregid,
+    libc::SYS_setresuid,
+    libc::SYS_setresgid,
+    libc::SYS_setfsuid,
+    libc::SYS_setfsgid,
+    libc::SYS_setgroups,
+    libc::SYS_capset,
+    // The system.
+    libc::SYS_bpf,
+    libc::SYS_perf_event_open,
+    libc::SYS_userfaultfd,
+    libc::SYS_kexec_load,
+    libc::SYS_init_module,
+    libc::SYS_finit_module,
+    libc::SYS_delete_module,
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_swapon,
+    libc::SYS_swapoff,
+    libc::SYS_reboot,
+    libc::SYS_settimeofday,
+    libc::SYS_clock_settime,
+    libc::SYS_adjtimex,
+    libc::SYS_clock_adjtime,
+    libc::SYS_sethostname,
+    libc::SYS_setdomainname,
+    libc::SYS_acct,
+    libc::SYS_quotactl,
+    libc::SYS_syslog,
+    libc::SYS_keyctl,
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    libc::SYS_open_by_handle_at,
+    428, // open_tree
+    429, // move_mount
+    430, // fsopen
+    431, // fsconfig
+    432, // fsmount
+    433, // fspick
+    442, // mount_setattr
+    443, // quotactl_fd
+    467, // open_tree_attr
+    // Files, by their names.
+    libc::SYS_truncate,
+    libc::SYS_mkdirat,
+    libc::SYS_mknodat,
+    libc::SYS_symlinkat,
+    libc::SYS_fchmodat,
+    libc::SYS_fchownat,
+    libc::SYS_utimensat,
+    libc::SYS_setxattr,
+    libc::SYS_lsetxattr,
+    libc::SYS_fsetxattr,
+    libc::SYS_removexattr,
+    libc::SYS_lremovexattr,
+    libc::SYS_fremovexattr,
+    452, // fchmodat2
+    463, // setxattrat
+    466, // removexattrat
+    469, // file_setattr
+];
+
+/// Older calls for the same things, which newer architectures do not have.
+#[cfg(target_arch = "x86_64")]
+const REFUSED_OLD: &[i64] = &[
+    libc::SYS_fork,
+    libc::SYS_vfork,
+    libc::SYS_kexec_file_load,
+    libc::SYS_iopl,
+    libc::SYS_ioperm,
+    libc::SYS_setrlimit,
+    libc::SYS_creat,
+    libc::SYS_mkdir,
+    libc::SYS_rmdir,
+    libc::SYS_mknod,
+    libc::SYS_link,
+    libc::SYS_unlink,
+    libc::SYS_symlink,
+    libc::SYS_rename,
+    libc::SYS_chmod,
+    libc::SYS_chown,
+    libc::SYS_lchown,
+    libc::SYS_utime,
+    libc::SYS_utimes,
+    libc::SYS_futimesat,
+];
+
+#[cfg(not(target_arch = "x86_64"))]
+const REFUSED_OLD: &[i64] = &[];
+
+/// What putting a file in its place takes; refused if there is none. Landlock limits these to one directory.
+const FOR_OUTPUT: &[i64] =
+    &[libc::SYS_linkat, libc::SYS_unlinkat, libc::SYS_renameat2, libc::SYS_fchmod, libc::SYS_fchown];
+
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+const FOR_OUTPUT_OLD: &[i64] = &[libc::SYS_renameat];
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+const FOR_OUTPUT_OLD: &[i64] = &[];
+
+/// Answered as if the kernel did not have them, so that the C library takes the older call, whose arguments can be read here; and
+/// io_uring, which does everything past this filter.
+const UNKNOWN: &[i64] = &[
+    425, // io_uring_setup
+    426, // io_uring_enter
+    427, // io_uring_register
+    435, // clone3
+    437, // openat2
+];
+
+/// Numbers of the x32 ABI have this bit (`__X32_SYSCALL_BIT`, asm/unistd.h), and its own calls these numbers.
+#[cfg(target_arch = "x86_64")]
+const X32: (i64, std::ops::RangeInclusive<i64>) = (0x4000_0000, 512..=547);
+
+/// `TIOCSTI` and `TIOCLINUX` (asm-generic/ioctls.h): input that the shell after this process would read as typed.
+const TYPES_INPUT: [u64; 2] = [0x5412, 0x541c];
+
+/// Gives up the calls of these lists. `output`: a file will be put in its place.
+pub(super) fn restrict(output: bool) -> Result<(), Box<dyn std::error::Error>> {
+    let unknown: Rules = UNKNOWN.iter().map(|call| (*call, Vec::new())).collect();
+    for (rules, error) in [(refused(output)?, libc::EPERM), (unknown, libc::ENOSYS)] {
+        let answer = SeccompAction::Errno(error.unsigned_abs());
+        let filter =
+            SeccompFilter::new(with_x32(rules), SeccompAction::Allow, answer, std::env::consts::ARCH.try_into()?)?;
+        let program: BpfProgram = filter.try_into()?;
+        seccompiler::apply_filter_all_threads(&program)?;
+    }
+    Ok(())
+}
+
+fn refused(output: bool) -> Result<Rules, seccompiler::BackendError> {
+    use SeccompCmpOp::{Eq, MaskedEq, Ne};
+    let without_output = [FOR_OUTPUT, FOR_OUTPUT_OLD].into_iter().flatten().filter(|_| !output);
+    let all = REFUSED.iter().chain(REFUSED_OLD).chain(without_output);
+    let mut rules: Rules = all.map(|call| (*call, Vec::new())).collect();
+
+    let thread = libc::CLONE_THREAD as u64;
+    rules.insert(libc::SYS_clone, vec![when(0, MaskedEq(thread), 0)?]);
+    // A process may end itself: abort(3).
+    rules.insert(libc::SYS_tgkill, vec![when(0, Ne, u64::from(std::process::id()))?]);
+    // Limits can be read, and not changed.
+    let pointer = SeccompCondition::new(2, SeccompCmpArgLen::Qword, Ne, 0)?;
+    rules.insert(libc::SYS_prlimit64, vec![SeccompRule::new(vec![pointer])?]);
+    rules.insert(libc::SYS_prctl, vec![when(0, Eq, libc::PR_SET_DUMPABLE as u64)?]);
+    let types_input = TYPES_INPUT.iter().map(|request| when(1, Eq, *request)).collect::<Result<_, _>>()?;
+    rules.insert(libc::SYS_ioctl, types_input);
+    if !output {
+        let writes = |at| {
+            let bits = [(libc::O_ACCMODE, libc::O_WRONLY), (libc::O_ACCMODE, libc::O_RDWR)];
+            let alone = [libc::O_CREAT, libc::O_TRUNC].map(|bit| (bit, bit));
+            let bits = bits.into_iter().chain(alone);
+            bits.map(|(mask, is)| when(at, MaskedEq(mask as u64), is as u64)).collect::<Result<Vec<_>, _>>()
+        };
+        rules.insert(libc::SYS_openat, writes(2)?);
+        #[cfg(target_arch = "x86_64")]
+        rules.insert(libc::SYS_open, writes(1)?);
+    }
+    Ok(rules)
+}
+
+/// When the lower half of an argument compares so.
+fn when(argument: u8, compares: SeccompCmpOp, with: u64) -> Result<SeccompRule, seccompiler::BackendError> {
+    SeccompRule::new(vec![SeccompCondition::new(argument, SeccompCmpArgLen::Dword, compares, with)?])
+}
+
+/// The same rules for the second numbering of x86-64, which a list of refused numbers would leave open.
+#[cfg(target_arch = "x86_64")]
+fn with_x32(mut rules: Rules) -> Rules {
+    let (bit, own) = X32;
+    let again: Vec<_> = rules.iter().map(|(call, rules)| (call | bit, rules.clone())).collect();
+    rules.extend(again);
+    rules.extend(own.map(|call| (call | bit, Vec::new())));
+    rules
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn with_x32(rules: Rules) -> Rules {
+    rules
+}
