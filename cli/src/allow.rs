@@ -2,6 +2,7 @@
 //!
 //! Nothing that is allowed is dropped: it is counted, and every report carries it with the reason.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use detectors::radius::{Finding, SecretFinding};
@@ -11,6 +12,7 @@ use scanner_core::material::Occurrence;
 use toml::Value;
 
 use crate::config::RawAllow;
+use crate::marks::Marks;
 
 /// The entries of a configuration.
 #[derive(Debug, Default)]
@@ -20,6 +22,8 @@ pub(crate) struct AllowList {
     base: PathBuf,
     /// The user named the configuration.
     asked: bool,
+    /// Which marks beside keys are obeyed.
+    marks: Marks,
 }
 
 /// One `[[allow]]` entry, checked.
@@ -56,7 +60,7 @@ pub(crate) struct Allowance {
 /// An entry that needs the user's attention.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Notice {
-    /// `allow_expired` or `allow_unused`.
+    /// `allow_expired`, `allow_unused` or `allow_ignored`.
     pub(crate) kind: &'static str,
     /// Where it stands.
     pub(crate) place: String,
@@ -156,7 +160,14 @@ struct Subject<'a> {
 impl AllowList {
     /// A list whose paths are relative to `base`; `asked` if the user named its file.
     pub(crate) const fn new(entries: Vec<Entry>, base: PathBuf, asked: bool) -> Self {
-        Self { entries, base, asked }
+        Self { entries, base, asked, marks: Marks::Off }
+    }
+
+    /// The same, with the marks that are obeyed.
+    #[must_use]
+    pub(crate) fn obeying(mut self, marks: Marks) -> Self {
+        self.marks = marks;
+        self
     }
 
     /// Whether an entry that matched nothing is worth a word: if everything it speaks of was looked at.
@@ -192,8 +203,8 @@ impl AllowList {
         });
         for (index, finding) in keys.chain(ordinary).enumerate() {
             let mut allowed = Vec::with_capacity(finding.occurrences.len());
-            for occurrence in finding.occurrences {
-                let mut allowance = inline(occurrence, today, &mut verdict.notices);
+            let marked = self.marked(finding.occurrences, here, today, &mut verdict.notices);
+            for (occurrence, mut allowance) in finding.occurrences.iter().zip(marked) {
                 for (entry, used) in self.entries.iter().zip(&mut used) {
                     if !entry.matches(&finding, occurrence, &self.base, here) {
                         continue;
@@ -226,11 +237,50 @@ impl AllowList {
         verdict.notices.dedup();
         verdict
     }
+
+    /// What marks allow of the occurrences of one key.
+    fn marked(
+        &self,
+        occurrences: &[Occurrence],
+        here: &Path,
+        today: Date,
+        notices: &mut Vec<Notice>,
+    ) -> Vec<Option<Allowance>> {
+        let mut marked: Vec<Option<Allowance>> = Vec::with_capacity(occurrences.len());
+        let mut refused = Vec::new();
+        for (at, occurrence) in occurrences.iter().enumerate() {
+            let refusal = occurrence.mark.as_ref().and_then(|_| self.marks.refusal(occurrence, here));
+            refused.extend(refusal.map(|why| (at, why)));
+            marked.push(if refusal.is_none() { inline(occurrence, today, notices) } else { None });
+        }
+        // A mark in a file of the user's own repository speaks for the same key in the history of that file.
+        let files: BTreeMap<PathBuf, Allowance> = occurrences
+            .iter()
+            .zip(&marked)
+            .filter_map(|(occurrence, allowance)| {
+                Some((here.join(&occurrence.origin.path).canonicalize().ok()?, allowance.clone()?))
+            })
+            .collect();
+        if !files.is_empty() {
+            for (occurrence, allowance) in occurrences.iter().zip(&mut marked) {
+                let of_file = || files.get(&self.marks.own_file(occurrence, here)?).cloned();
+                *allowance = allowance.take().or_else(of_file);
+            }
+        }
+        for (at, why) in refused {
+            if let (Some(occurrence), Some(None)) = (occurrences.get(at), marked.get(at)) {
+                let place = format!("{}:{}", occurrence.origin, occurrence.line);
+                let message = format!("keyradius:allow is not obeyed: {why}");
+                notices.push(Notice { kind: "allow_ignored", place, message });
+            }
+        }
+        marked
+    }
 }
 
 /// The inline mark of an occurrence, if it has one that holds today.
 fn inline(occurrence: &Occurrence, today: Date, notices: &mut Vec<Notice>) -> Option<Allowance> {
-    let text = occurrence.allow.as_ref()?;
+    let text = &occurrence.mark.as_ref()?.text;
     let place = format!("{}:{}", occurrence.origin, occurrence.line);
     let until = text.split_whitespace().find_map(|word| word.strip_prefix("until=")?.parse().ok());
     if expired(until, today) {

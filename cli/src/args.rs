@@ -235,9 +235,12 @@ pub(crate) struct ScanArgs {
     /// Configuration [default: keyradius.toml here or above, up to the repository's root]
     #[arg(short, long, value_name = "FILE", conflicts_with = "no_config", help_heading = "Scan")]
     pub(crate) config: Option<PathBuf>,
-    /// Read no configuration
+    /// Read no configuration, and obey no `keyradius:allow` marks
     #[arg(long, help_heading = "Scan")]
     pub(crate) no_config: bool,
+    /// Obey no `keyradius:allow` marks beside keys
+    #[arg(long, hide_short_help = true, help_heading = "Scan")]
+    pub(crate) no_inline_allow: bool,
 
     #[command(flatten)]
     pub(crate) limits: LimitArgs,

@@ -25,6 +25,8 @@ pub(crate) struct Config {
     pub(crate) fail_on: Option<FailOn>,
     pub(crate) one_file_system: bool,
     pub(crate) strict: bool,
+    /// Whether marks beside keys are obeyed.
+    pub(crate) inline_allow: Option<bool>,
     pub(crate) limits: LimitArgs,
     pub(crate) allow: AllowList,
     pub(crate) rules: Rules,
@@ -47,6 +49,7 @@ struct RawScan {
     fail_on: Option<Spanned<Value>>,
     one_file_system: bool,
     strict: bool,
+    inline_allow: Option<bool>,
     max_file_size: Option<Spanned<Value>>,
     max_expanded: Option<Spanned<Value>>,
     max_ratio: Option<u64>,
@@ -127,6 +130,7 @@ impl Config {
             fail_on: setting("fail_on", scan.fail_on, FailOn::parse, &at)?,
             one_file_system: scan.one_file_system,
             strict: scan.strict,
+            inline_allow: scan.inline_allow,
             limits: LimitArgs {
                 max_file_size: setting("max_file_size", scan.max_file_size, units::size, &at)?,
                 max_expanded: setting("max_expanded", scan.max_expanded, units::size, &at)?,

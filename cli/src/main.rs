@@ -8,6 +8,7 @@ mod confine;
 mod draft;
 mod exit;
 mod hook;
+mod marks;
 mod moment;
 mod out;
 mod plan;

@@ -5,8 +5,10 @@
 //! number of jobs. Containers are opened by `unpack`.
 
 mod allow;
+mod cover;
 #[cfg(test)]
 mod faked;
+mod searcher;
 mod unpack;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,16 +19,22 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use allow::inline_allow;
+use zeroize::Zeroizing;
+
+use allow::mark;
+use cover::{Covers, Enclosing, Known, MAX_NESTED};
+use searcher::Compiled;
+pub use searcher::Searcher;
 
 use crate::blob::{Blob, Origin, Window, Wrap};
 use crate::budget::{Budget, Limits};
 use crate::error::{Gap, Reason, SourceError};
-use crate::material::{Kind, Material, Occurrence};
+use crate::material::{Kind, Mark, Material, Occurrence};
 use crate::prefilter::{Prefilter, Seen};
 use crate::random::{Cursor, Held};
 use crate::seam::{
-    BlobSink, Candidate, Clues, Hit, Inspection, Knowledge, Looked, Packed, Source, Unopenable, Unopened, Unwrapper,
+    BlobSink, Candidate, Clues, Decoded, Hit, Inspection, Knowledge, Looked, Packed, Source, Unopenable, Unopened,
+    Unwrapper,
 };
 use crate::source::stream::{Windows, count_lines};
 
@@ -119,7 +127,7 @@ pub fn each<T: Sync, R: Send>(jobs: usize, items: &[T], work: impl Fn(&T) -> R +
 /// One run.
 struct Session<'a> {
     knowledge: &'a Knowledge,
-    prefilter: Prefilter,
+    prefilter: Compiled<'a>,
     limits: Limits,
     watch: &'a Watch,
     /// Workers not in use. One is taken for each blob: as many come to exist as there are threads.
@@ -141,9 +149,13 @@ struct Opened {
 
 impl<'a> Session<'a> {
     fn new(knowledge: &'a Knowledge, limits: Limits, watch: &'a Watch) -> Self {
+        Self::with(knowledge, Compiled::Own(Box::new(Prefilter::new(knowledge))), limits, watch)
+    }
+
+    fn with(knowledge: &'a Knowledge, prefilter: Compiled<'a>, limits: Limits, watch: &'a Watch) -> Self {
         Self {
             knowledge,
-            prefilter: Prefilter::new(knowledge),
+            prefilter,
             limits,
             watch,
             idle: Mutex::default(),
@@ -175,7 +187,7 @@ impl<'a> Session<'a> {
     }
 
     /// Looks at a blob that is no container, or is taken for the bytes that it is.
-    fn plain(&self, blob: Blob<'_>, depth: u32) -> Looked {
+    fn plain(&self, blob: Blob<'_>, depth: u32, known: Option<&Mutex<Known>>) -> Looked {
         if is_blank(blob.bytes) {
             return Looked { stop: self.cancelled(), ..Looked::default() };
         }
@@ -193,6 +205,10 @@ impl<'a> Session<'a> {
         let found = worker.occurrences.get_mut(before..).unwrap_or_default();
         if !found.is_empty() && blob.window.first() && blob.window.last {
             self.locate(blob.bytes, found, &|| Cursor::new(Arc::new(Held::new(blob.bytes.to_vec()))));
+        }
+        if let Some(known) = known.filter(|_| !found.is_empty()) {
+            let found = Known::of(found.iter().map(|occurrence| &occurrence.material));
+            known.lock().unwrap_or_else(PoisonError::into_inner).join(found);
         }
         let wipe = found.iter().any(|o| matches!(o.material.kind, Kind::PrivateKey | Kind::Secret));
         self.watch.materials.fetch_add(found.len() as u64, Ordering::Relaxed);
@@ -290,7 +306,7 @@ impl BlobSink for Session<'_> {
                 return looked;
             }
         }
-        self.plain(blob, 0)
+        self.plain(blob, 0, None)
     }
 
     fn object(&self, bytes: u64) {
@@ -299,7 +315,7 @@ impl BlobSink for Session<'_> {
     }
 
     fn prefilter(&self) -> &Prefilter {
-        &self.prefilter
+        self.prefilter.get()
     }
 
     fn begins(&self, start: &[u8]) {
@@ -358,11 +374,26 @@ impl BlobSink for Session<'_> {
 
 /// What surrounds a blob that came out of a wrapper.
 #[derive(Clone, Default)]
-struct Around {
+struct Around<'a> {
     depth: u32,
     /// Line of the outermost wrapper; `None` for a file itself.
     line: Option<u64>,
-    allow: Option<String>,
+    /// The mark beside the text that wraps it.
+    mark: Option<Mark>,
+    /// Whether a person who looks at the file does not see the marks in this blob.
+    encoded: bool,
+    /// Whether something was found in these bytes already.
+    again: bool,
+    /// What was found around it.
+    enclosing: Option<Enclosing<'a>>,
+}
+
+impl Around<'_> {
+    /// The mark that belongs to a span of the blob.
+    fn mark(&self, bytes: &[u8], span: &Range<usize>) -> Option<Mark> {
+        let here = || mark(bytes, span).map(|found| if self.encoded { found.hidden() } else { found });
+        self.mark.clone().or_else(here)
+    }
 }
 
 /// One thread's findings and scratch space.
@@ -405,10 +436,10 @@ impl Worker {
     }
 
     /// Finds every anchor in a blob and asks its owners.
-    fn look(&mut self, session: &Session<'_>, blob: Blob<'_>, budget: &Budget, around: &Around) {
+    fn look(&mut self, session: &Session<'_>, blob: Blob<'_>, budget: &Budget, around: &Around<'_>) {
         let mut hits = self.spare.pop().unwrap_or_default();
         hits.clear();
-        session.prefilter.find(blob.bytes, blob.window, &mut hits);
+        session.prefilter.get().find(blob.bytes, blob.window, &mut hits);
         let whole = blob.window.first() && session.knowledge.unwrappers.iter().any(|unwrapper| unwrapper.claims(blob));
         if !hits.is_empty() || whole {
             self.ask(session, blob, whole, &hits, budget, around);
@@ -423,36 +454,43 @@ impl Worker {
         whole: bool,
         hits: &[Seen],
         budget: &Budget,
-        around: &Around,
+        around: &Around<'_>,
     ) {
         let gap = |reason, detail: &str| {
             session.gap(Gap { origin: blob.origin.clone(), reason, detail: detail.to_owned() });
         };
         let mut lines = Lines { at: 0, line: blob.window.line };
-        let mut covered: Vec<Range<usize>> = Vec::new();
+        let mut covers = Covers::within(around.enclosing);
+        let mut too_deep = false;
         let mut inspection = Inspection::default();
         let first = self.occurrences.len();
         let claiming = session.knowledge.unwrappers.iter().filter(|unwrapper| whole && unwrapper.claims(blob));
         for unwrapper in claiming {
             let mut wrapper = Wrapper { session, blob, hit: Hit::START, budget, around, line: blob.window.line };
             // What is in it is told once; if there is nothing in it, it may have been none. Digits may be of two kinds.
-            if let Some(opened) = self.unwrap(*unwrapper, &mut wrapper).filter(|opened| opened.found) {
-                covered.push(opened.span);
+            if let Some(opened) = self.unwrap(*unwrapper, &mut wrapper, &covers).filter(|opened| opened.found) {
+                covers.opened(*unwrapper, blob, Hit::START, opened.span.clone());
+                covers.add(opened.span, opened.known);
                 break;
             }
         }
         for &seen in hits {
-            covered.retain(|span| span.end > seen.at);
-            if covered.iter().any(|span| span.contains(&seen.at)) {
-                continue;
-            }
+            covers.pass(seen.at);
             if session.cancelled() {
                 return;
             }
             if budget.out_of_time() {
                 return gap(Reason::TooSlow, &format!("gave up at byte {}", blob.window.start + seen.at as u64));
             }
-            let Some((hit, owners)) = session.prefilter.hit(seen) else { continue };
+            let depth = covers.depth(seen.at);
+            if depth > MAX_NESTED {
+                if !std::mem::replace(&mut too_deep, true) {
+                    let at = blob.window.start + seen.at as u64;
+                    gap(Reason::TooDeep, &format!("findings inside of findings at byte {at}"));
+                }
+                continue;
+            }
+            let Some((hit, owners)) = session.prefilter.get().hit(seen) else { continue };
             let mut looked_like = false;
             for detector in owners.detectors.iter().filter_map(|&i| session.knowledge.detectors.get(i)) {
                 // The detectors hold no state, so a panic leaves nothing half changed but the inspection.
@@ -465,47 +503,70 @@ impl Worker {
                     break;
                 }
             }
-            let found = inspection.take();
+            let (found, decoded) = (inspection.take(), inspection.take_decoded());
             if found.is_empty() {
-                self.rejected += u64::from(looked_like);
+                // Inside of a finding much looks like a key that is a part of one.
+                self.rejected += u64::from(looked_like && depth == 0 && !around.again);
+                let wrapper = Wrapper { session, blob, hit, budget, around, line: 0 };
+                self.search_decoded(decoded, &wrapper, &mut covers, &mut lines, false);
                 for unwrapper in owners.unwrappers.iter().filter_map(|&i| session.knowledge.unwrappers.get(i)) {
                     // It was asked already.
-                    if whole && hit.anchor.at_start && unwrapper.claims(blob) {
+                    if (whole && hit.anchor.at_start && unwrapper.claims(blob))
+                        || covers.was_opened(*unwrapper, blob, hit)
+                    {
                         continue;
                     }
                     let mut wrapper = Wrapper { session, blob, hit, budget, around, line: lines.at(blob, seen.at) };
-                    covered.extend(self.unwrap(*unwrapper, &mut wrapper).map(|opened| opened.span));
+                    if let Some(opened) = self.unwrap(*unwrapper, &mut wrapper, &covers) {
+                        covers.opened(*unwrapper, blob, hit, opened.span.clone());
+                        covers.add(opened.span, opened.known);
+                    }
                 }
                 continue;
             }
+            let start = found.iter().map(|material| material.span.start).min().unwrap_or(seen.at);
+            let end = found.iter().map(|material| material.span.end).max().unwrap_or(seen.at);
+            let known = Known::of(&found);
+            let mut new = false;
             for material in found {
+                if covers.say(&material, seen.at) {
+                    continue;
+                }
                 if self.occurrences.len() - first >= session.limits.max_materials {
                     return gap(Reason::TooMany, &format!("more than {} materials", session.limits.max_materials));
                 }
-                if covered.last() != Some(&material.span) {
-                    covered.push(material.span.clone());
-                }
+                new = true;
                 let line = around.line.unwrap_or_else(|| lines.at(blob, material.span.start));
-                let allow = around.allow.clone().or_else(|| inline_allow(blob.bytes, &material.span));
-                self.keep(blob, material, line, allow);
+                let mark = around.mark(blob.bytes, &material.span);
+                self.keep(blob, material, line, mark);
             }
+            if new {
+                covers.add(start..end, known);
+            }
+            let wrapper = Wrapper { session, blob, hit, budget, around, line: 0 };
+            self.search_decoded(decoded, &wrapper, &mut covers, &mut lines, true);
         }
     }
 
-    fn keep(&mut self, blob: Blob<'_>, material: Material, line: u64, allow: Option<String>) {
+    fn keep(&mut self, blob: Blob<'_>, material: Material, line: u64, mark: Option<Mark>) {
         self.occurrences.push(Occurrence {
             origin: blob.origin.clone(),
             offset: blob.window.start + material.span.start as u64,
             line,
             section: None,
-            allow,
+            mark,
             git: None,
             material,
         });
     }
 
     /// Opens a wrapper and looks at what is inside.
-    fn unwrap(&mut self, unwrapper: &dyn Unwrapper, wrapper: &mut Wrapper<'_>) -> Option<Unwrapped> {
+    fn unwrap(
+        &mut self,
+        unwrapper: &dyn Unwrapper,
+        wrapper: &mut Wrapper<'_>,
+        covers: &Covers<'_>,
+    ) -> Option<Unwrapped> {
         let Wrapper { session, blob, hit, budget, around, line } = *wrapper;
         let kind = unwrapper.about().id;
         let gap = |reason: Reason, detail: String| {
@@ -527,15 +588,23 @@ impl Worker {
             let inside = Around {
                 depth: around.depth + 1,
                 line: Some(around.line.unwrap_or(line)).filter(|_| !keeps_lines),
-                allow: around.allow.clone().or_else(|| inline_allow(blob.bytes, &entry.span)),
+                mark: around.mark(blob.bytes, &entry.span),
+                // A file of UTF-16 is text, and its marks are seen.
+                encoded: around.encoded || !(keeps_lines && hit == Hit::START),
+                again: around.again,
+                enclosing: Some(covers.at(hit.at)),
             };
             let before = self.occurrences.len();
             // A release of Helm is gzip in base64 in base64.
             let unpacked = session.unpack_text(&origin, entry.bytes, budget, inside.depth);
-            if !unpacked {
+            if unpacked.is_none() {
                 self.look(session, Blob { bytes: entry.bytes, origin: &origin, window }, budget, &inside);
             }
-            covered = Some(Unwrapped { span: entry.span, found: unpacked || self.occurrences.len() > before });
+            let found = self.occurrences.get(before..).unwrap_or_default();
+            let mut known = Known::of(found.iter().map(|occurrence| &occurrence.material));
+            let found = unpacked.is_some() || !found.is_empty();
+            known.join(unpacked.unwrap_or_default());
+            covered = Some(Unwrapped { span: entry.span, found, known });
             if session.cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         match catch_unwind(AssertUnwindSafe(|| unwrapper.open(blob, hit, budget, &mut each))) {
@@ -545,6 +614,83 @@ impl Worker {
         }
         covered
     }
+
+    /// Looks at what detectors decoded at a hit. `again` says that they found something in it.
+    fn search_decoded(
+        &mut self,
+        mut decoded: Vec<Decoded>,
+        wrapper: &Wrapper<'_>,
+        covers: &mut Covers<'_>,
+        lines: &mut Lines,
+        again: bool,
+    ) {
+        let Wrapper { session, blob, .. } = *wrapper;
+        decoded.dedup_by(|next, first| next.kind == first.kind && next.span == first.span && next.bytes == first.bytes);
+        for decoded in decoded {
+            let line = lines.at(blob, decoded.span.start);
+            let wrapper = Wrapper { line, ..*wrapper };
+            let mut known = self.search_one(&decoded, &decoded.bytes, &wrapper, covers, again);
+            for bits in decoded.shifts {
+                known.join(self.search_one(&decoded, &shifted(&decoded.bytes, *bits), &wrapper, covers, again));
+            }
+            let same = session.knowledge.unwrappers.iter().find(|unwrapper| unwrapper.about().id == decoded.kind);
+            let text = blob.bytes.get(decoded.span.clone()).unwrap_or_default();
+            // Where the unwrapper would read other digits, it has to be asked.
+            if let Some(unwrapper) = same.filter(|u| u.digits(text) * 3 / 4 == decoded.bytes.len()) {
+                covers.read_whole(*unwrapper, decoded.span.clone(), decoded.shifts.len() as u32 + 1);
+            }
+            if !known.is_empty() {
+                covers.add(decoded.span, known);
+            }
+        }
+    }
+
+    fn search_one(
+        &mut self,
+        decoded: &Decoded,
+        bytes: &[u8],
+        wrapper: &Wrapper<'_>,
+        covers: &Covers<'_>,
+        again: bool,
+    ) -> Known {
+        let Wrapper { session, blob, hit, budget, around, line } = *wrapper;
+        let gap = |reason: Reason, detail: String| {
+            session.gap(Gap { origin: blob.origin.clone(), reason, detail });
+        };
+        // One level more than wrappers have: what is decoded for a finding is no wrapper that somebody could do without.
+        if around.depth > session.limits.max_depth {
+            gap(Reason::TooDeep, format!("{} at depth {}", decoded.kind, around.depth + 1));
+            return Known::default();
+        }
+        if let Err(reason) = budget.take(bytes.len() as u64) {
+            gap(reason, format!("{} at byte {}", decoded.kind, hit.at));
+            return Known::default();
+        }
+        let at = blob.window.start + decoded.span.start as u64;
+        let origin = blob.origin.inside(Wrap::text(decoded.kind, at));
+        // A mark beside a finding says nothing of what is hidden in it.
+        let mark = around.mark(blob.bytes, &decoded.span).map(|mark| if again { mark.hidden() } else { mark });
+        let inside = Around {
+            depth: around.depth + 1,
+            line: Some(around.line.unwrap_or(line)),
+            mark,
+            encoded: true,
+            again,
+            enclosing: Some(covers.at(hit.at)),
+        };
+        let before = self.occurrences.len();
+        let blob = Blob { bytes, origin: &origin, window: Window::whole(bytes.len()) };
+        self.look(session, blob, budget, &inside);
+        let found = self.occurrences.get(before..).unwrap_or_default();
+        Known::of(found.iter().map(|occurrence| &occurrence.material))
+    }
+}
+
+/// Bytes without their first bits.
+fn shifted(bytes: &[u8], bits: u32) -> Zeroizing<Vec<u8>> {
+    let next = bytes.iter().skip(1);
+    let pairs = bytes.iter().zip(next);
+    Zeroizing::new(pairs.map(|(byte, next)| (byte << (bits % 8)) | (next >> (8 - bits % 8).min(7))).collect())
 }
 
 /// What came of a wrapper.
@@ -553,6 +699,8 @@ struct Unwrapped {
     span: Range<usize>,
     /// Whether anything was found inside.
     found: bool,
+    /// What was found inside.
+    known: Known,
 }
 
 /// A wrapper about to be opened.
@@ -562,11 +710,11 @@ struct Wrapper<'w> {
     blob: Blob<'w>,
     hit: Hit,
     budget: &'w Budget,
-    around: &'w Around,
+    around: &'w Around<'w>,
     line: u64,
 }
 
-/// Counts lines as far as it is asked, each byte once as long as the questions ascend.
+/// Counts lines from the place that was asked for last: backwards too, because a finding may begin before its anchor.
 struct Lines {
     at: usize,
     line: u64,
@@ -575,9 +723,10 @@ struct Lines {
 impl Lines {
     fn at(&mut self, blob: Blob<'_>, at: usize) -> u64 {
         if at < self.at {
-            *self = Self { at: 0, line: blob.window.line };
+            self.line -= count_lines(blob.bytes.get(at..self.at).unwrap_or_default());
+        } else {
+            self.line += count_lines(blob.bytes.get(self.at..at).unwrap_or_default());
         }
-        self.line += count_lines(blob.bytes.get(self.at..at).unwrap_or_default());
         self.at = at;
         self.line
     }

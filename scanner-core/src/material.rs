@@ -304,6 +304,9 @@ pub struct Material {
     pub notes: Vec<&'static str>,
     /// What is needed to try passwords on it, for a locked key or keystore.
     pub locked: Option<Locked>,
+    /// SHA-256 of each ciphertext that the material stands for: of a locked key that is known by its public half, of the
+    /// sealed entries of a keystore. By it a second reading of the same bytes is told from another key.
+    pub sealed: Vec<[u8; 32]>,
     /// What the line says, for [`Kind::Reference`].
     pub reference: Option<Box<Reference>>,
     /// What is known of it, for [`Kind::Secret`]. Its identity is a digest, and there is none for what could be guessed.
@@ -329,6 +332,7 @@ impl Material {
             container: None,
             notes: Vec::new(),
             locked: None,
+            sealed: Vec::new(),
             reference: None,
             secret: None,
         }
@@ -344,7 +348,7 @@ impl Material {
 
 /// The bytes of a locked container, as its format needs them to try a password; shared by all keys of one container.
 /// Ciphertext only: nothing in here is a secret by itself, but nothing of it is shown either.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Locked(Arc<[u8]>);
 
 impl Locked {
@@ -572,6 +576,34 @@ pub struct CommitFacts {
     pub commit_time: i64,
 }
 
+/// An inline `keyradius:allow` mark.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// The text of its `reason="..."`, then ` until=YYYY-MM-DD`, as far as they are there.
+    pub text: String,
+    /// Where it stands.
+    pub stands: Stands,
+}
+
+impl Mark {
+    /// The same mark, for what a reader of its line does not see.
+    #[must_use]
+    pub fn hidden(self) -> Self {
+        Self { stands: Stands::Hidden, ..self }
+    }
+}
+
+/// Where an inline mark stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stands {
+    /// Beside the material, or beside the encoded text that holds it, in the text of the file or member itself.
+    Text,
+    /// Among bytes that are not text.
+    Binary,
+    /// Inside an encoding, or beside another finding that this one is hidden in: a reader of the file cannot see both.
+    Hidden,
+}
+
 /// A material at a place.
 #[derive(Clone, Debug)]
 pub struct Occurrence {
@@ -585,9 +617,9 @@ pub struct Occurrence {
     pub line: u64,
     /// In a program, the section and the offset in it, such as `.rdata+0x1f40`. From the input: escape before printing.
     pub section: Option<String>,
-    /// An inline `keyradius:allow` on the lines of the material or the line above: the text of its `reason="..."`, then
-    /// ` until=YYYY-MM-DD`, as far as they stand there. `None` if there is no such mark.
-    pub allow: Option<String>,
+    /// An inline `keyradius:allow` on the lines of the material or the line above. Whether it is obeyed depends on whose
+    /// file it is, which the engine does not know.
+    pub mark: Option<Mark>,
     /// What the history says of it, if it lies in one.
     pub git: Option<Box<Provenance>>,
 }

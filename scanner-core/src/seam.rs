@@ -5,6 +5,8 @@ use std::ops::{ControlFlow, Range};
 use std::path::Path;
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
 use crate::blob::{Blob, Origin};
 use crate::budget::Budget;
 use crate::error::{Gap, Malformed, Reason, SourceError};
@@ -72,16 +74,43 @@ impl Hit {
     pub const START: Self = Self { anchor: Anchor::at_start(b""), at: 0 };
 }
 
+/// Bytes that a detector decoded to read its finding: the body of a PEM block.
+#[derive(Debug)]
+pub struct Decoded {
+    /// What they were decoded from: the id of the unwrapper that reads the same digits, such as `base64`, or of the detector.
+    pub kind: &'static str,
+    /// The encoded text, in the blob.
+    pub span: Range<usize>,
+    /// The bytes, wiped when dropped.
+    pub bytes: Zeroizing<Vec<u8>>,
+    /// By how many bits the bytes may be shifted to read digits that were added without a separator: 2, 4 and 6 for base64.
+    pub shifts: &'static [u32],
+}
+
 /// What a detector has to say about a hit.
 #[derive(Debug, Default)]
 pub struct Inspection {
     materials: Vec<Material>,
+    decoded: Vec<Decoded>,
 }
 
 impl Inspection {
-    /// Something was found. Its span must lie in the blob; hits inside the span are not looked at again.
+    /// Something was found. Its span must lie in the blob. Hits inside the span are still asked; what they give is dropped
+    /// if it is only a second reading of the same key.
     pub fn found(&mut self, material: Material) {
         self.materials.push(material);
+    }
+
+    /// Hands over what was decoded on the way to a finding, or to the conclusion that there is none. It is searched like a
+    /// blob of its own: no detector uses every byte that it decodes, and what it leaves (attributes, comments, trailing bytes)
+    /// may hold another key. Of several with the same span the first counts.
+    pub fn decoded(&mut self, decoded: Decoded) {
+        self.decoded.push(decoded);
+    }
+
+    /// Takes everything decoded so far.
+    pub fn take_decoded(&mut self) -> Vec<Decoded> {
+        std::mem::take(&mut self.decoded)
     }
 
     /// Everything found so far.
@@ -111,7 +140,7 @@ pub trait Detector: Sync {
 pub struct Entry<'a> {
     /// The bytes inside.
     pub bytes: &'a [u8],
-    /// Where the wrapped bytes lie in the blob around them; hits inside are not looked at again.
+    /// Where the wrapped bytes lie in the blob around them.
     pub span: Range<usize>,
 }
 
@@ -159,6 +188,15 @@ pub trait Unwrapper: Sync {
     /// Whether the text inside has the lines of the text around it, so that they are counted in it.
     fn keeps_lines(&self) -> bool {
         false
+    }
+    /// How many digits a piece of a run has, for an encoding whose digits form groups. A run is opened once for each
+    /// alignment of its groups that a hit asks for: two runs may have been put together without a separator.
+    fn digits(&self, _text: &[u8]) -> usize {
+        0
+    }
+    /// The alignment that a hit asks for, below 32, if so many digits of the run stand before it.
+    fn alignment(&self, _hit: Hit, _digits: usize) -> u32 {
+        0
     }
 }
 

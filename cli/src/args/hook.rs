@@ -71,9 +71,12 @@ pub(crate) struct CheckArgs {
     /// Configuration [default: keyradius.toml at the root of the work tree]
     #[arg(short, long, value_name = "FILE", conflicts_with = "no_config")]
     pub(crate) config: Option<PathBuf>,
-    /// Read no configuration
+    /// Read no configuration, and obey no `keyradius:allow` marks
     #[arg(long)]
     pub(crate) no_config: bool,
+    /// Obey no `keyradius:allow` marks beside keys
+    #[arg(long)]
+    pub(crate) no_inline_allow: bool,
 }
 
 /// What was typed after `hook pre-commit`.

@@ -13,6 +13,7 @@ use scanner_core::material::{Kind, Occurrence};
 use super::known::{Known, Scanned, oid, own_name};
 use super::policy::Policy;
 use crate::allow::{AllowList, Allowance, Notice};
+use crate::marks::Marks;
 
 /// Where an object lies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -173,11 +174,11 @@ fn not_obeyed(
     policy: &Policy,
     pushed: Option<&AllowList>,
 ) -> Vec<Allowance> {
-    let nothing = AllowList::default();
+    let nothing = AllowList::default().obeying(Marks::Given);
     let verdict = pushed.unwrap_or(&nothing).judge(findings, tokens, &[], &policy.here, policy.today, false);
     let of_keys = findings.iter_mut().flat_map(|finding| &mut finding.occurrences);
     for occurrence in of_keys.chain(tokens.iter_mut().flat_map(|token| &mut token.occurrences)) {
-        occurrence.allow = None;
+        occurrence.mark = None;
     }
     verdict.allowed.into_iter().chain(verdict.secrets).flatten().flatten().collect()
 }

@@ -17,6 +17,7 @@ use crate::allow::AllowList;
 use crate::args::hook::{OnTimeout, PreReceiveArgs};
 use crate::config::Config;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::marks::Marks;
 use crate::report::words::{count, duration, escape, plural};
 
 const BYPASS: &str =
@@ -217,7 +218,9 @@ fn pushed_allow_list(git: Git, tips: &[String], here: &Path) -> Option<AllowList
     tips.iter().find_map(|tip| {
         let text = git.ask(&["cat-file", "blob", &format!("{tip}:keyradius.toml")]).ok()?;
         let text = String::from_utf8(text).ok()?;
-        Config::parse(&text, "keyradius.toml", here.to_owned(), false).ok().map(|config| config.allow)
+        Config::parse(&text, "keyradius.toml", here.to_owned(), false)
+            .ok()
+            .map(|config| config.allow.obeying(Marks::Given))
     })
 }
 

@@ -19,6 +19,7 @@ use crate::args::{AutoNever, ScanArgs, When};
 use crate::config::{self, Config};
 use crate::draft::Target;
 use crate::exit::Failure;
+use crate::marks::Marks;
 use crate::moment;
 
 pub(crate) use choice::{FailOn, Format, NOTE_BELOW, Only};
@@ -157,7 +158,13 @@ impl Plan {
                 },
                 shortcut: !args.no_delta_shortcut,
             },
-            allow: config.allow,
+            allow: config.allow.obeying(
+                if args.no_config || args.no_inline_allow || config.inline_allow == Some(false) {
+                    Marks::Off
+                } else {
+                    Marks::around(&around.directory)
+                },
+            ),
             search,
             lists,
             passwords: !args.no_passwords,

@@ -24,7 +24,7 @@ pub(crate) fn occurrence(path: &str, line: u64) -> Occurrence {
     let mut material = Material::new(Kind::PrivateKey, "pkcs8", Encoding::Pem, 0..10);
     material.protection = Some(Protection::plaintext());
     material.proof = Proof::Verified;
-    Occurrence { material, origin: Origin::file(path), offset: 7, line, section: None, allow: None, git: None }
+    Occurrence { material, origin: Origin::file(path), offset: 7, line, section: None, mark: None, git: None }
 }
 
 fn certificate() -> CertFacts {

@@ -40,7 +40,7 @@ impl Detector for Cosign {
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
         let wanted = |label: &str| matches!(label, "ENCRYPTED SIGSTORE PRIVATE KEY" | "ENCRYPTED COSIGN PRIVATE KEY");
-        let Some(armor) = carrier::pem(blob, hit, wanted)? else { return Ok(()) };
+        let Some(armor) = carrier::pem(blob, hit, wanted, out)? else { return Ok(()) };
         let sealed = Sealed::read(&armor.body).map_err(|error| Malformed::new(error.what, hit.at))?;
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Pem, armor.span.clone());
         let (n, r, p) = sealed.scrypt;

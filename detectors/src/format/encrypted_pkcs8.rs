@@ -38,7 +38,7 @@ impl Detector for EncryptedPkcs8 {
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
         if hit.anchor == armor::ANCHOR {
-            let Some(armor) = carrier::pem(blob, hit, armor::is_der_private)? else { return Ok(()) };
+            let Some(armor) = carrier::pem(blob, hit, armor::is_der_private, out)? else { return Ok(()) };
             let found = read(&armor.body)?;
             let mut material = material(&found, Encoding::Pem, armor.span.clone());
             material.notes.extend(carrier::notes(&armor));

@@ -137,6 +137,7 @@ impl<'a> Store<'a> {
             Some(public) => Identity::Public(Box::new(public)),
             None => carrier::opaque(ciphertext),
         });
+        key.sealed.push(carrier::digest(ciphertext));
         key.labels.push(alias);
         key.container = Some(self.container);
         self.materials.push(key);

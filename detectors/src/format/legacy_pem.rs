@@ -36,7 +36,7 @@ impl Detector for LegacyPem {
     }
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
-        let Some(armor) = carrier::pem(blob, hit, armor::is_der_private)? else { return Ok(()) };
+        let Some(armor) = carrier::pem(blob, hit, armor::is_der_private, out)? else { return Ok(()) };
         let Some(info) = armor.header("DEK-Info") else { return Ok(()) };
         let (cipher, iv) = info.split_once(',').unwrap_or((info, ""));
         let cipher = cipher.to_ascii_uppercase();

@@ -110,6 +110,7 @@ fn material(object: &Object, salt: Option<&[u8]>) -> Option<Material> {
             let mut material = start(Kind::PrivateKey, ABOUT.id);
             let public = attributes.public().map(|public| Identity::Public(Box::new(public)));
             material.identity = Some(public.unwrap_or_else(|| carrier::opaque(ciphertext)));
+            material.sealed.push(carrier::digest(ciphertext));
             let (protection, note) = protection(algorithm).ok()?;
             material.protection = Some(protection);
             material.notes.extend(note);

@@ -56,7 +56,7 @@ impl Detector for OpenPgp {
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
         if hit.anchor == armor::ANCHOR {
-            let Some(armor) = carrier::pem(blob, hit, is_wanted)? else { return Ok(()) };
+            let Some(armor) = carrier::pem(blob, hit, is_wanted, out)? else { return Ok(()) };
             let (keys, _) = read(&armor.body)?;
             for mut key in keys {
                 key.encoding = Encoding::Pem;

@@ -69,6 +69,7 @@ impl Detector for OpenSsh {
         }
         let armor = armor::read(blob.bytes, hit.at)?;
         let note = (!armor.end_seen).then_some("END line missing or damaged");
+        out.decoded(armor.decoded());
         report(&File::read(&armor.body)?, &armor.body, Encoding::Pem, &armor.span, note, out)
     }
 }

@@ -44,7 +44,7 @@ impl Detector for Pkcs12 {
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
         if hit.anchor == armor::ANCHOR {
-            let Some(armor) = carrier::pem(blob, hit, |label| label == "PKCS12")? else { return Ok(()) };
+            let Some(armor) = carrier::pem(blob, hit, |label| label == "PKCS12", out)? else { return Ok(()) };
             let pfx = Pfx::read(&armor.body)?;
             report(pfx.materials()?, pfx.raw, Encoding::Pem, &armor.span, out);
             return Ok(());

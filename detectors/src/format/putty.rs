@@ -6,7 +6,7 @@
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
 use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Proof, ProtectionState};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use scanner_core::seam::{About, Anchor, Decoded, Detector, Hit, Inspection};
 use sha2::{Digest, Sha256};
 
 use crate::read::putty::{self, File, MAGIC};
@@ -68,7 +68,11 @@ impl Detector for Putty {
         }
         material.protection = Some(file.protection);
         material.labels.extend(Some(Label::new("comment", file.comment)).filter(|label| !label.text.is_empty()));
+        let span = material.span.clone();
         out.found(material);
+        for bytes in [file.public, file.private] {
+            out.decoded(Decoded { kind: ABOUT.id, span: span.clone(), bytes, shifts: &[] });
+        }
         Ok(())
     }
 }

@@ -73,6 +73,7 @@ impl Detector for RawPem {
             return Ok(());
         };
         let armor = armor::read(blob.bytes, hit.at)?;
+        out.decoded(armor.decoded());
         // Without its END line nothing says where a body ends that has no length in it.
         if !armor.end_seen {
             return Err(Malformed::new("END line", armor.span.end));

@@ -36,7 +36,7 @@ impl Detector for Spki {
     fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
         if hit.anchor == armor::ANCHOR {
             let wanted = |label: &str| matches!(label, "PUBLIC KEY" | "RSA PUBLIC KEY");
-            let Some(armor) = carrier::pem(blob, hit, wanted)? else { return Ok(()) };
+            let Some(armor) = carrier::pem(blob, hit, wanted, out)? else { return Ok(()) };
             let half = public::from_spki(&armor.body)
                 .or_else(|_| public::rsa_numbers(&armor.body).map(|(n, e)| public::half(&PublicKey::Rsa { n, e })))?;
             let mut material = material(half, Encoding::Pem, armor.span.clone());

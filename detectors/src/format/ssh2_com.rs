@@ -6,7 +6,7 @@
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
 use scanner_core::material::{Encoding, Identity, Kind, Label, Locked, Material, Proof, ProtectionState};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use scanner_core::seam::{About, Anchor, Decoded, Detector, Hit, Inspection};
 
 use crate::read::ssh2_com::{BEGIN, File, LABEL, Text};
 use crate::read::{carrier, public, ssh};
@@ -63,7 +63,9 @@ impl Detector for Ssh2Com {
         }
         material.protection = Some(file.protection);
         material.labels.extend(Some(Label::new("comment", &text.comment)).filter(|label| !label.text.is_empty()));
+        let span = material.span.clone();
         out.found(material);
+        out.decoded(Decoded { kind: ABOUT.id, span, bytes: text.body, shifts: &[] });
         Ok(())
     }
 }

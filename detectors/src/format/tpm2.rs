@@ -48,7 +48,7 @@ impl Detector for Tpm2 {
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
         if hit.anchor == armor::ANCHOR {
-            let Some(armor) = carrier::pem(blob, hit, |label| label == "TSS2 PRIVATE KEY")? else { return Ok(()) };
+            let Some(armor) = carrier::pem(blob, hit, |label| label == "TSS2 PRIVATE KEY", out)? else { return Ok(()) };
             let (mut material, _) = read(&armor.body)?;
             material.encoding = Encoding::Pem;
             material.span = armor.span.clone();

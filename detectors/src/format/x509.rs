@@ -38,7 +38,7 @@ impl Detector for X509 {
     fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
         if hit.anchor == armor::ANCHOR {
             let wanted = |label: &str| matches!(label, "CERTIFICATE" | "TRUSTED CERTIFICATE" | "X509 CERTIFICATE");
-            let Some(armor) = carrier::pem(blob, hit, wanted)? else { return Ok(()) };
+            let Some(armor) = carrier::pem(blob, hit, wanted, out)? else { return Ok(()) };
             let certificate = x509::read(&armor.body)?;
             let mut material = material(certificate, Encoding::Pem, armor.span.clone());
             material.notes.extend(carrier::notes(&armor));

@@ -73,18 +73,22 @@ impl Lock for Store<'_> {
     fn open(&self, password: &[u8], _done: &[bool]) -> Vec<Item> {
         let Some(plain) = decrypt(&self.scheme, self.ciphertext, password, STORE) else { return Vec::new() };
         let Some(objects) = bcfks::objects(&plain) else { return Vec::new() };
-        let mut items = Vec::new();
+        let mut items: Vec<Item> = Vec::new();
         let mut keys = 0;
         for object in &objects {
             let sealed = !matches!(object.content, Content::Certificate(_));
             keys += u64::from(sealed);
             let password = (keys <= self.most()).then_some(password);
-            items.extend(materials(object, password).into_iter().map(|material| Item { which: None, material }));
+            items.extend(materials(object, password));
         }
         if keys == 0 {
             let mut material = empty(Kind::Keystore);
             material.notes.push("trust store: certificates only");
-            items.push(Item { which: None, material });
+            items.push(Item::new(None, material));
+        }
+        // The list itself holds more than was read of it: certificates in the clear, comments, other objects.
+        if let Some(first) = items.first_mut() {
+            first.plain.push(plain.clone());
         }
         // One of them takes the place of the keystore that was seen: a key if there is one.
         let first = items.iter().position(|item| item.material.kind == Kind::PrivateKey);
@@ -101,7 +105,8 @@ impl Lock for Store<'_> {
 }
 
 /// One object, with its certificates behind it.
-fn materials(object: &Object<'_>, password: Option<&[u8]>) -> Vec<Material> {
+fn materials(object: &Object<'_>, password: Option<&[u8]>) -> Vec<Item> {
+    let new = |material| Item::new(None, material);
     let closed = || {
         let mut material = empty(Kind::Keystore);
         let tried = password.is_some();
@@ -110,35 +115,36 @@ fn materials(object: &Object<'_>, password: Option<&[u8]>) -> Vec<Material> {
         } else {
             "holds a key that was not tried"
         });
-        material
+        new(material)
     };
-    let mut materials = match object.content {
-        Content::Certificate(der) => x509::read(der).ok().map(certificate).into_iter().collect(),
+    let mut items = match object.content {
+        Content::Certificate(der) => x509::read(der).ok().map(certificate).map(new).into_iter().collect(),
         Content::PrivateKey(sealed, chain) => {
             let opened = password.and_then(|password| unseal(sealed, password, PRIVATE));
             let key = opened.and_then(|plain| {
                 let key = PrivateKey::decrypted(private::pkcs8, &plain)?;
-                let mut material = Item::key(0, key, &plain).material;
-                material.format = "bcfks";
-                material.container = Some("BCFKS");
-                Some(material)
+                let mut item = Item::key(0, key, &plain);
+                item.material.format = "bcfks";
+                item.material.container = Some("BCFKS");
+                Some(item)
             });
             let mut all = vec![key.unwrap_or_else(closed)];
             let mut reader = Reader::new(chain);
             while let Ok(value) = reader.value(SEQUENCE, "Certificate") {
-                all.extend(x509::read(value.raw).ok().map(certificate));
+                all.extend(x509::read(value.raw).ok().map(certificate).map(new));
             }
             all
         }
         Content::SecretKey(sealed) => {
             let opened = password.and_then(|password| unseal(sealed, password, SECRET));
-            vec![opened.and_then(|plain| secret(&plain)).unwrap_or_else(closed)]
+            let item = opened.and_then(|plain| Some(new(secret(&plain)?).with_plain(&plain)));
+            vec![item.unwrap_or_else(closed)]
         }
     };
-    if let Some(first) = materials.first_mut() {
-        first.labels.insert(0, Label::new("alias", object.name));
+    if let Some(first) = items.first_mut() {
+        first.material.labels.insert(0, Label::new("alias", object.name));
     }
-    materials
+    items
 }
 
 /// SecretKeyData ::= SEQUENCE { OID, OCTET STRING }.

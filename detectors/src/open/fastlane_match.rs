@@ -65,7 +65,7 @@ impl<'a> Key<'a> {
             let body = armor::read(&plain, at).ok()?.body;
             let key =
                 private::pkcs8(&body).or_else(|_| private::pkcs1(&body)).or_else(|_| private::sec1(&body)).ok()?;
-            return key.verified.then(|| vec![Item::key(0, key, &body)]);
+            return key.verified.then(|| vec![Item::key(0, key, &body).with_plain(&plain)]);
         }
         let store = Store::read(&plain)?;
         let mut items = store.open(b"", &[]);

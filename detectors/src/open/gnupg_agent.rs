@@ -70,7 +70,7 @@ impl Key {
         let mut material = Material::new(Kind::PrivateKey, "gnupg_agent", Encoding::Binary, 0..0);
         material.identity = Some(Identity::Public(Box::new(public::half(&public))));
         material.proof = Proof::Verified;
-        Some(Item { which: Some(0), material })
+        Some(Item::new(Some(0), material).with_plain(&plain))
     }
 }
 

@@ -37,7 +37,7 @@ impl Key {
             let beside = public::half(&PublicKey::Raw { kind: Raw::Ed25519, bytes: &listed });
             material.proof = if beside.id == half.id { Proof::Verified } else { Proof::Structure };
             material.identity = Some(Identity::Public(Box::new(half)));
-            return Some(Item { which: Some(0), material });
+            return Some(Item::new(Some(0), material).with_plain(&plain));
         }
         // RSA and ECDSA stand there in PEM.
         let armor = crate::read::armor::read(text, 0).ok()?;

@@ -81,7 +81,7 @@ impl<'a> Entry<'a> {
                     // It was not known to be a key, so how it was protected is said again.
                     let protection = Some(protection.clone());
                     let material = Material { protection, ..secret(&plain)? };
-                    return Some(Item { which: Some(which), material });
+                    return Some(Item::new(Some(which), material).with_plain(&plain));
                 }
                 Some(Item::key(which, PrivateKey::decrypted(private::pkcs8, &plain)?, &plain))
             }

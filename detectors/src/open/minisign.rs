@@ -37,7 +37,7 @@ impl<'a> Key<'a> {
         material.identity = Some(Identity::Public(Box::new(half)));
         material.proof = Proof::Verified;
         material.labels.push(Label::new("key id", untrusted::key_number(number).as_bytes()));
-        Some(Item { which: Some(0), material })
+        Some(Item::new(Some(0), material).with_plain(&plain))
     }
 }
 

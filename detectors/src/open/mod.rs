@@ -12,6 +12,7 @@ mod cosign;
 mod encrypted_pkcs8;
 mod fastlane_match;
 mod gnupg_agent;
+mod hidden;
 mod intoto;
 mod jks;
 mod kdf;

@@ -184,7 +184,7 @@ impl Lock for Ring<'_> {
                 Some(proof) => {
                     let mut material = Material::new(Kind::PrivateKey, "openpgp", Encoding::Binary, 0..0);
                     material.proof = proof;
-                    items.push(Item { which: Some(which), material });
+                    items.push(Item::new(Some(which), material));
                 }
                 None if items.is_empty() => break,
                 None => {}

@@ -92,7 +92,8 @@ impl<'a> Key<'a> {
 
     fn items(&self, password: &[u8]) -> Option<Vec<Item>> {
         let keys = self.file.keys().ok()?;
-        let opened = File::open(&keys, &self.decrypt(password)?).ok()?;
+        let plain = self.decrypt(password)?;
+        let opened = File::open(&keys, &plain).ok()?;
         // Check numbers are equal once in 2^32 wrong passwords; a key of a known type has to fit.
         if keys.iter().any(Option::is_some) && !opened.iter().any(|key| key.verified) {
             return None;
@@ -105,7 +106,9 @@ impl<'a> Key<'a> {
             material.proof = if opened.verified { Proof::Verified } else { Proof::Structure };
             material.labels.extend(opened.comment);
             material.notes = opened.notes;
-            Item { which: Some(which), material }
+            let item = Item::new(Some(which), material);
+            // All keys of a file are in one section.
+            if which == 0 { item.with_plain(&plain) } else { item }
         };
         Some(opened.into_iter().zip(&keys).enumerate().map(item).collect())
     }

@@ -54,7 +54,7 @@ impl Lock for File<'_> {
             let mut material = Material::new(Kind::PrivateKey, "pvk", Encoding::Binary, 0..0);
             material.proof = if key.verified { Proof::Verified } else { Proof::Structure };
             material.identity = Some(Identity::Public(Box::new(key.public)));
-            Item { which: Some(0), material }
+            Item::new(Some(0), material)
         });
         item.into_iter().collect()
     }

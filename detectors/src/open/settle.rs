@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use scanner_core::material::{Identity, Kind, Material, Occurrence, Opened, Protection, ProtectionState};
 
 use super::trial::{Sources, Target};
-use crate::read::carrier::Item;
+use crate::read::carrier::{Item, digest};
 
 /// A change to the occurrences of a run.
 pub(super) enum Change {
@@ -81,7 +81,7 @@ fn name(material: &Material) -> [u8; 32] {
     match &material.identity {
         Some(Identity::Public(half)) => half.id.spki_sha256,
         Some(Identity::Opaque(digest)) => *digest,
-        None => [0; 32],
+        None => material.locked.as_ref().map_or([0; 32], |locked| digest(locked.bytes())),
     }
 }
 

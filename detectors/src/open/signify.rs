@@ -28,7 +28,7 @@ impl<'a> Key<'a> {
         let half = public::half(&PublicKey::Raw { kind: Raw::Ed25519, bytes });
         material.identity = Some(Identity::Public(Box::new(half)));
         material.proof = Proof::Verified;
-        Some(Item { which: Some(0), material })
+        Some(Item::new(Some(0), material).with_plain(&plain))
     }
 }
 

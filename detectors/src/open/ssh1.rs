@@ -45,7 +45,7 @@ impl<'a> Key<'a> {
         let mut material = Material::new(Kind::PrivateKey, "ssh1", Encoding::Binary, 0..0);
         material.identity = Some(Identity::Public(Box::new(public::half(&self.file.key))));
         material.proof = Proof::Verified;
-        Some(Item { which: Some(0), material })
+        Some(Item::new(Some(0), material).with_plain(&plain))
     }
 }
 

@@ -8,9 +8,9 @@ use scanner_core::error::{Gap, Reason};
 use scanner_core::material::{How, Locked, Occurrence, Opened};
 use zeroize::Zeroizing;
 
-use super::lock;
 use super::near::{Index, Near, Nearness};
 use super::words::{self, WellKnown};
+use super::{hidden, lock};
 use crate::read::carrier::Item;
 
 /// What a trial costs, in nominal nanoseconds.
@@ -265,7 +265,8 @@ impl Target {
             if !items.is_empty() {
                 outcome.cost += price.success;
             }
-            for item in items {
+            let hidden = hidden::beside(&items);
+            for item in items.into_iter().chain(hidden) {
                 if let Some(slot) = item.which.and_then(|which| done.get_mut(which)) {
                     *slot = true;
                 }

@@ -330,7 +330,7 @@ mod tests {
     }
 
     fn place(material: Material, path: &str, line: u64) -> Occurrence {
-        Occurrence { material, origin: Origin::file(path), offset: 0, line, section: None, allow: None, git: None }
+        Occurrence { material, origin: Origin::file(path), offset: 0, line, section: None, mark: None, git: None }
     }
 
     fn line(path: &str, names: &[Name]) -> Occurrence {

@@ -143,7 +143,7 @@ mod tests {
             expires,
             by_user: false,
         }));
-        Occurrence { material, origin: Origin::file(path), offset: line, line, section: None, allow: None, git: None }
+        Occurrence { material, origin: Origin::file(path), offset: line, line, section: None, mark: None, git: None }
     }
 
     #[test]

@@ -9,7 +9,7 @@
 use std::ops::Range;
 
 use scanner_core::error::Malformed;
-use scanner_core::seam::Anchor;
+use scanner_core::seam::{Anchor, Decoded};
 use zeroize::Zeroizing;
 
 use super::literal::{self, is_quote};
@@ -43,11 +43,18 @@ pub(crate) struct Armor {
     pub(crate) body: Zeroizing<Vec<u8>>,
     /// Where the block lies, END line included.
     pub(crate) span: Range<usize>,
+    /// Where the digits of its body lie.
+    pub(crate) digits: Range<usize>,
     /// Whether the END line of the same label is there.
     pub(crate) end_seen: bool,
 }
 
 impl Armor {
+    /// What the engine searches of it, whatever a detector makes of it.
+    pub(crate) fn decoded(&self) -> Decoded {
+        Decoded { kind: "base64", span: self.digits.clone(), bytes: self.body.clone(), shifts: &[2, 4, 6] }
+    }
+
     /// The value of a header, by name.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
@@ -79,12 +86,13 @@ pub(crate) fn read(bytes: &[u8], at: usize) -> Result<Armor, Malformed> {
     body.read();
     let end = start + body.at;
     let (span_end, end_seen) = find_end(bytes, end, label);
+    let digits = start + body.first.unwrap_or(body.at)..end;
     let headers = body.headers;
     let body = body.decoder.finish();
     if body.len() < MIN_BODY {
         return Err(Malformed::new("PEM body", end));
     }
-    Ok(Armor { headers, body, span: at..span_end, end_seen })
+    Ok(Armor { headers, body, span: at..span_end, digits, end_seen })
 }
 
 /// Longest text before a BEGIN line that is looked for before the lines behind it, in bytes: a path, a number.
@@ -149,6 +157,8 @@ struct Body<'a> {
     at: usize,
     decoder: Decoder,
     digits: usize,
+    /// Where the first digit stands.
+    first: Option<usize>,
     headers: Vec<(String, String)>,
     /// See [`prefix`].
     prefix: &'a [u8],
@@ -162,7 +172,7 @@ impl<'a> Body<'a> {
         let bound = memchr::memmem::find(text, b"-----").unwrap_or(text.len());
         let decoder = Decoder::with_capacity(bound / 4 * 3 + 3);
         let quoted_printable = text.starts_with(b"=0");
-        Self { text, at: 0, decoder, digits: 0, headers: Vec::new(), prefix, quoted_printable }
+        Self { text, at: 0, decoder, digits: 0, first: None, headers: Vec::new(), prefix, quoted_printable }
     }
 
     /// The next unit and its length.
@@ -203,6 +213,7 @@ impl<'a> Body<'a> {
             match unit {
                 Unit::Byte(byte) => match digit(byte).filter(|_| byte != b'-' && byte != b'_') {
                     Some(value) => {
+                        self.first.get_or_insert(self.at);
                         self.decoder.push(value);
                         self.digits += 1;
                     }

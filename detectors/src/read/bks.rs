@@ -307,6 +307,7 @@ pub(crate) fn materials(entries: &[Entry<'_>], container: &'static str, password
         let chain: Vec<_> = entry.chain.iter().filter_map(|der| x509::read(der).ok()).collect();
         let owner = chain.first().and_then(|certificate| certificate.public.clone());
         let alias = Label::new("alias", entry.alias);
+        let mut decrypted = None;
         let (mut material, is_locked) = match &entry.content {
             Content::Certificate(der) => {
                 items.extend(x509::read(der).ok().map(|c| certificate_item(c, container, Some(alias))));
@@ -321,7 +322,9 @@ pub(crate) fn materials(entries: &[Entry<'_>], container: &'static str, password
             }
             Content::Sealed(sealed) => {
                 let opened = password.sealed(sealed).and_then(|plain| {
-                    Encoded::read(&mut Cursor::new(&plain)).ok().and_then(|key| key.material(container))
+                    let key = Encoded::read(&mut Cursor::new(&plain)).ok().and_then(|key| key.material(container));
+                    decrypted = Some(plain);
+                    key
                 });
                 (protected(opened, sealed.head.protection("3DES"), sealed.ciphertext, entry, container), true)
             }
@@ -330,12 +333,14 @@ pub(crate) fn materials(entries: &[Entry<'_>], container: &'static str, password
                     let mut material = empty(Kind::Keystore, container);
                     material.notes.push("holds bytes that were protected before the keystore got them");
                     material.labels.push(alias);
-                    items.push(Item { which: None, material });
+                    items.push(Item::new(None, material));
                     only_certificates = false;
                     continue;
                 };
                 let opened = password.protected(bytes).and_then(|plain| {
-                    Some(private_key(PrivateKey::decrypted(private::pkcs8, &plain)?, &plain, container))
+                    let key = private_key(PrivateKey::decrypted(private::pkcs8, &plain)?, &plain, container);
+                    decrypted = Some(plain);
+                    Some(key)
                 });
                 (protected(opened, protection, bytes, entry, container), true)
             }
@@ -345,14 +350,14 @@ pub(crate) fn materials(entries: &[Entry<'_>], container: &'static str, password
         if let (Some(owner), Some(Identity::Opaque(_)), false) = (owner, &material.identity, entry.chain.is_empty()) {
             material.identity = Some(Identity::Public(Box::new(owner)));
         }
-        items.push(Item { which: is_locked.then_some(locked), material });
+        items.push(Item { plain: decrypted.into_iter().collect(), ..Item::new(is_locked.then_some(locked), material) });
         locked += usize::from(is_locked);
         items.extend(chain.into_iter().map(|certificate| certificate_item(certificate, container, None)));
     }
     if only_certificates {
         let mut material = empty(Kind::Keystore, container);
         material.notes.push("trust store: certificates only");
-        items.push(Item { which: None, material });
+        items.push(Item::new(None, material));
     }
     items
 }
@@ -376,11 +381,22 @@ fn protected(
         None => {
             let mut material = empty(Kind::PrivateKey, container);
             material.identity = Some(carrier::opaque(ciphertext));
+            material.sealed.push(carrier::digest(sealed_part(ciphertext)));
             (material, protection.state)
         }
     };
     material.protection = Some(Protection { state, ..protection });
     material
+}
+
+/// The ciphertext in an EncryptedPrivateKeyInfo, if these bytes are one.
+fn sealed_part(bytes: &[u8]) -> &[u8] {
+    let part = || {
+        let mut info = Reader::new(bytes).value(SEQUENCE, "EncryptedPrivateKeyInfo").ok()?.children();
+        info.value(SEQUENCE, "encryptionAlgorithm").ok()?;
+        Some(info.value(OCTET_STRING, "encryptedData").ok()?.content)
+    };
+    part().unwrap_or(bytes)
 }
 
 /// The protection that an EncryptedPrivateKeyInfo names, if these bytes are one.
@@ -408,7 +424,7 @@ fn certificate_item(certificate: x509::Certificate, container: &'static str, ali
     material.certificate = Some(Box::new(certificate.facts));
     material.labels.extend(alias);
     material.container = Some(container);
-    Item { which: None, material }
+    Item::new(None, material)
 }
 
 fn empty(kind: Kind, container: &'static str) -> Material {

@@ -7,6 +7,7 @@ use scanner_core::error::Malformed;
 use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Proof, Protection};
 use scanner_core::seam::{Hit, Inspection};
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 use super::armor::{self, Armor};
 use super::private::PrivateKey;
@@ -15,10 +16,19 @@ use super::service;
 /// Note for a block whose END line is missing or names something else.
 const NO_END: &str = "END line missing or damaged";
 
-/// The PEM block at a hit, if the label is one that the caller wants.
-pub(crate) fn pem(blob: Blob<'_>, hit: Hit, wanted: fn(&str) -> bool) -> Result<Option<Armor>, Malformed> {
+/// The PEM block at a hit, if the label is one that the caller wants. The engine gets its body to search.
+pub(crate) fn pem(
+    blob: Blob<'_>,
+    hit: Hit,
+    wanted: fn(&str) -> bool,
+    out: &mut Inspection,
+) -> Result<Option<Armor>, Malformed> {
     match armor::label(blob.bytes, hit.at) {
-        Some(label) if wanted(label) => armor::read(blob.bytes, hit.at).map(Some),
+        Some(label) if wanted(label) => {
+            let armor = armor::read(blob.bytes, hit.at)?;
+            out.decoded(armor.decoded());
+            Ok(Some(armor))
+        }
         _ => Ok(None),
     }
 }
@@ -39,7 +49,7 @@ pub(crate) fn private_key(
     out: &mut Inspection,
 ) -> Result<(), Malformed> {
     if hit.anchor == armor::ANCHOR {
-        let Some(armor) = pem(blob, hit, armor::is_der_private)? else { return Ok(()) };
+        let Some(armor) = pem(blob, hit, armor::is_der_private, out)? else { return Ok(()) };
         // The legacy encryption of OpenSSL: the body is no DER.
         if armor.header("DEK-Info").is_some() {
             return Ok(());
@@ -79,7 +89,12 @@ pub(crate) fn material(key: PrivateKey, der: &[u8], encoding: Encoding, span: Ra
 ///
 /// Only for bytes that cannot be guessed: ciphertext, or a key of full entropy.
 pub(crate) fn opaque(bytes: &[u8]) -> Identity {
-    Identity::Opaque(Sha256::digest(bytes).into())
+    Identity::Opaque(digest(bytes))
+}
+
+/// SHA-256.
+pub(crate) fn digest(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
 }
 
 /// The identity of a symmetric key: a digest of its bytes, apart from every other use of such a digest.
@@ -111,13 +126,27 @@ pub(crate) struct Item {
     pub(crate) which: Option<usize>,
     /// What it is now.
     pub(crate) material: Material,
+    /// What the password decrypted; may hold more than was read of it.
+    pub(crate) plain: Vec<Zeroizing<Vec<u8>>>,
 }
 
 impl Item {
+    /// A material, with nothing more to search.
+    pub(crate) const fn new(which: Option<usize>, material: Material) -> Self {
+        Self { which, material, plain: Vec::new() }
+    }
+
+    /// The same, with what was decrypted on the way to it.
+    #[must_use]
+    pub(crate) fn with_plain(mut self, plain: &[u8]) -> Self {
+        self.plain.push(Zeroizing::new(plain.to_vec()));
+        self
+    }
+
     /// A private key that a password brought to light. How it was protected, and its place, are known already.
     pub(crate) fn key(which: usize, key: PrivateKey, der: &[u8]) -> Self {
         let mut material = material(key, der, Encoding::Binary, Range::default());
         material.protection = None;
-        Self { which: Some(which), material }
+        Self::new(Some(which), material).with_plain(der)
     }
 }

@@ -148,6 +148,10 @@ struct Store<'p> {
     /// The protection of the safe that is being read, if a password opened it.
     inside: Option<Protection>,
     bags: usize,
+    /// Digests of the ciphertext of secret keys.
+    sealed: Vec<[u8; 32]>,
+    /// What was decrypted.
+    plain: Vec<Zeroizing<Vec<u8>>>,
 }
 
 impl Store<'_> {
@@ -173,6 +177,7 @@ impl Store<'_> {
                         let contents = Reader::new(&plain).value(SEQUENCE, "SafeContents")?;
                         let read = self.contents(contents, 0);
                         self.inside = None;
+                        self.plain.push(plain);
                         read
                     }
                     _ => {
@@ -226,11 +231,13 @@ impl Store<'_> {
                 let mut material = if let Some((key, plain)) = key {
                     let mut material = read_key(key, plain);
                     material.protection = Some(opened(protection));
+                    self.plain.push(plain.clone());
                     material
                 } else {
                     let mut material = empty(Kind::PrivateKey);
                     material.protection = Some(protection);
                     material.identity = Some(carrier::opaque(&ciphertext));
+                    material.sealed.push(carrier::digest(&ciphertext));
                     material
                 };
                 describe(&mut material, attributes);
@@ -250,8 +257,10 @@ impl Store<'_> {
                 }
             }
             SAFE_CONTENTS_BAG => self.contents(value, depth + 1)?,
-            SECRET_BAG if self.inside.is_some() => self.hidden_secrets += 1,
-            SECRET_BAG => self.secrets += 1,
+            SECRET_BAG => {
+                self.sealed.extend(sealed_secret(value));
+                *(if self.inside.is_some() { &mut self.hidden_secrets } else { &mut self.secrets }) += 1;
+            }
             _ => {}
         }
         Ok(())
@@ -288,14 +297,14 @@ impl Store<'_> {
             let plain = material.protection.as_ref().is_none_or(|p| p.state == ProtectionState::Plaintext);
             let which = (!plain).then_some(locked);
             locked += usize::from(!plain);
-            items.push(Item { which, material });
+            items.push(Item::new(which, material));
         }
         if items.is_empty() || self.secrets > 0 {
             let encrypted = !self.closed.is_empty() || !self.opened.is_empty();
             let which = encrypted.then_some(locked);
             if items.is_empty() && self.secrets == 0 && !hidden.is_empty() {
                 // What was taken for a keystore turns out to be this key.
-                items.push(Item { which, material: hidden.remove(0).0 });
+                items.push(Item::new(which, hidden.remove(0).0));
             } else {
                 let mut keystore = empty(Kind::Keystore);
                 keystore.notes.push(match (self.secrets + self.hidden_secrets, self.closed.is_empty()) {
@@ -304,17 +313,37 @@ impl Store<'_> {
                     (_, false) => "encrypted as a whole: keys or only certificates, the password would tell",
                 });
                 let protection = self.closed.into_iter().next().or(self.opened.into_iter().next().map(opened));
+                keystore.sealed.clone_from(&self.sealed);
                 keystore.protection = protection.map(|mut protection| {
                     protection.detail.push_str(&mac);
                     protection
                 });
-                items.push(Item { which, material: keystore });
+                items.push(Item::new(which, keystore));
             }
         }
         let rest = hidden.into_iter().map(|(material, _)| material).chain(self.certificates);
-        items.extend(rest.map(|material| Item { which: None, material }));
+        items.extend(rest.map(|material| Item::new(None, material)));
+        // Whichever it came from, it is searched for what none of them says.
+        let opened =
+            |item: &Item| item.material.protection.as_ref().is_some_and(|p| p.state == ProtectionState::Opened);
+        let first =
+            items.iter().position(opened).or_else(|| items.iter().position(|i| i.material.certificate.is_some()));
+        if let Some(item) = first.and_then(|at| items.get_mut(at)) {
+            item.plain = self.plain;
+        }
         items
     }
+}
+
+/// The digest of the ciphertext in a SecretBag as Java writes it: `SEQUENCE { OID, [0] { OCTET STRING {
+/// EncryptedPrivateKeyInfo } } }`.
+fn sealed_secret(bag: Value<'_>) -> Option<[u8; 32]> {
+    let mut fields = bag.children();
+    fields.value(OID, "secret type").ok()?;
+    let octets = fields.value(context(0), "secret value").ok()?.children().any().ok()?.octets().ok()?;
+    let mut info = Reader::new(&octets).value(SEQUENCE, "EncryptedPrivateKeyInfo").ok()?.children();
+    info.value(SEQUENCE, "encryptionAlgorithm").ok()?;
+    Some(carrier::digest(&info.any().ok()?.octets().ok()?))
 }
 
 /// The content of an EncryptedContentInfo, behind its algorithm: `[0] IMPLICIT OCTET STRING`, in one piece or in

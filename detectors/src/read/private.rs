@@ -32,11 +32,11 @@ pub(crate) struct PrivateKey {
 }
 
 impl PrivateKey {
-    /// Whether bytes that came out of a decryption are this key and nothing else: no padding accident gets so far. `read`
-    /// is a reader of this file.
+    /// The key that decrypted bytes begin with. One that its own arithmetic proves may have bytes after it; of another one
+    /// they have to be the whole: no padding accident gets so far. `read` is a reader of this file.
     pub(crate) fn decrypted(read: fn(&[u8]) -> Result<Self, Malformed>, plain: &[u8]) -> Option<Self> {
-        let stands = |key: &Self| key.verified || (!key.comparable && key.public.is_some());
-        read(plain).ok().filter(|key| key.consumed == plain.len() && stands(key))
+        let whole = |key: &Self| key.consumed == plain.len() && !key.comparable && key.public.is_some();
+        read(plain).ok().filter(|key| key.verified || whole(key))
     }
 }
 

@@ -134,6 +134,16 @@ impl Unwrapper for Base64 {
         head.iter().all(|byte| is_digit(*byte)) && !head.iter().take(3).all(is_rule)
     }
 
+    fn digits(&self, text: &[u8]) -> usize {
+        digits(text).count()
+    }
+
+    fn alignment(&self, hit: Hit, before: usize) -> u32 {
+        let alignment = ((before + 4 - place(hit.anchor)) % 4) as u32;
+        // A stream is read from its magic number on, not from the start of the run.
+        if is_stream(hit.anchor) && before > 0 { 4 + alignment } else { alignment }
+    }
+
     fn open(
         &self,
         blob: Blob<'_>,
@@ -141,8 +151,8 @@ impl Unwrapper for Base64 {
         budget: &Budget,
         each: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
     ) -> Result<(), Unopenable> {
-        let place = ANCHORS.iter().find(|(a, _)| *a == hit.anchor).map_or(0, |(_, place)| usize::from(*place));
-        let is_stream = [GZIP, ZIP].contains(&hit.anchor);
+        let place = place(hit.anchor);
+        let is_stream = is_stream(hit.anchor);
         if is_stream && !begins_stream(blob.bytes.get(hit.at..).unwrap_or_default()) {
             return Err(Malformed::new("gzip or ZIP in base64", hit.at).into());
         }
@@ -152,7 +162,7 @@ impl Unwrapper for Base64 {
         let run = blob.bytes.get(start..end).unwrap_or_default();
         let before = digits(blob.bytes.get(start..hit.at).unwrap_or_default()).count();
         let total = digits(run).count();
-        if is_testing_key(blob.bytes.get(start.saturating_sub(TESTING_LABEL.len() + 8)..start).unwrap_or_default()) {
+        if is_testing_key(blob.bytes.get(start.saturating_sub(TESTING_BLOCK)..start).unwrap_or_default()) {
             let _ = each(Entry { bytes: &[], span: start..end });
             return Ok(());
         }
@@ -166,6 +176,16 @@ impl Unwrapper for Base64 {
         let _ = each(Entry { bytes: &bytes, span: start..end });
         Ok(())
     }
+}
+
+/// The place of an anchor's first digit in its group of four.
+fn place(anchor: Anchor) -> usize {
+    ANCHORS.iter().find(|(a, _)| *a == anchor).map_or(0, |(_, place)| usize::from(*place))
+}
+
+/// Whether an anchor is the magic number of a compressed stream.
+fn is_stream(anchor: Anchor) -> bool {
+    [GZIP, ZIP].contains(&anchor)
 }
 
 /// Whether the first bytes of a run are the header of gzip or of a ZIP member.
@@ -184,9 +204,15 @@ fn begins_stream(run: &[u8]) -> bool {
 /// The end of a PEM label that Go and RFC 9500 put on keys for tests, so that nobody takes them for others.
 const TESTING_LABEL: &[u8] = b"TESTING KEY-----";
 
+/// How far before a run its BEGIN line is looked for, in bytes: a longer label, and the line break.
+const TESTING_BLOCK: usize = 48;
+
 /// Whether a run is the body of such a block.
 fn is_testing_key(before: &[u8]) -> bool {
-    memchr::memmem::find(before, TESTING_LABEL).is_some()
+    // What stands after the END line of such a block is not its body.
+    let begin = memchr::memmem::rfind(before, b"-----BEGIN ")
+        .is_some_and(|begin| memchr::memmem::rfind(before, b"-----END ").is_none_or(|end| end < begin));
+    begin && memchr::memmem::find(before, TESTING_LABEL).is_some()
 }
 
 /// The digits of a run. What `run_start` and `run_end` let through between them is not one: `n` of a written-out `\n`,

@@ -97,6 +97,14 @@ impl Unwrapper for Hex {
             && !hexdump::is_line(bytes, 0)
     }
 
+    fn digits(&self, text: &[u8]) -> usize {
+        text.iter().filter(|byte| byte.is_ascii_hexdigit()).count()
+    }
+
+    fn alignment(&self, _hit: Hit, before: usize) -> u32 {
+        (before % 2) as u32
+    }
+
     fn open(
         &self,
         blob: Blob<'_>,

@@ -2,16 +2,30 @@
 
 use std::ops::Range;
 
+use crate::material::{Mark, Stands};
+
 /// What marks a line as allowed.
 const ALLOW: &[u8] = b"keyradius:allow";
 
 /// How far before and behind a material the ends of its lines are looked for, in bytes.
 const LINE: usize = 4096;
 
+/// How many of the first bytes tell text from a binary: FIRST_FEW_BYTES of git's `xdiff-interface.c`.
+const OPENING: usize = 8000;
+
 /// Looks for `keyradius:allow` on the lines of a material and on the line above. Returns the text of `reason="..."`
 /// behind the mark and ` until=YYYY-MM-DD`, as far as they are there. Nothing else of the line is kept: the key itself may
 /// stand on it.
-pub(super) fn inline_allow(bytes: &[u8], span: &Range<usize>) -> Option<String> {
+pub(super) fn mark(bytes: &[u8], span: &Range<usize>) -> Option<Mark> {
+    let text = words(bytes, span)?;
+    // As git tells it, from the first bytes; and from those around the mark.
+    let around = bytes.get(span.start.saturating_sub(LINE)..bytes.len().min(span.end.saturating_add(LINE)));
+    let start = bytes.get(..OPENING).unwrap_or(bytes);
+    let binary = [start, around.unwrap_or_default()].iter().any(|bytes| memchr::memchr(0, bytes).is_some());
+    Some(Mark { text, stands: if binary { Stands::Binary } else { Stands::Text } })
+}
+
+fn words(bytes: &[u8], span: &Range<usize>) -> Option<String> {
     let from = span.start.saturating_sub(LINE);
     let before = bytes.get(from..span.start)?;
     let mut breaks = memchr::memrchr_iter(b'\n', before);
@@ -50,7 +64,11 @@ mod tests {
             ("# keyradius:allow reason=\"far\"\n\nKEY", None),
         ] {
             let start = text.find("KEY").unwrap();
-            assert_eq!(inline_allow(text.as_bytes(), &(start..start + 3)).as_deref(), expected, "{text}");
+            assert_eq!(
+                mark(text.as_bytes(), &(start..start + 3)).as_ref().map(|mark| mark.text.as_str()),
+                expected,
+                "{text}"
+            );
         }
     }
 }

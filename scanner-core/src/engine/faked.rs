@@ -397,7 +397,9 @@ fn marks_lines_and_places_are_those_of_the_outermost_text() {
     let facts: Vec<_> = harvest
         .occurrences
         .iter()
-        .map(|found| (found.origin.to_string(), found.offset, found.line, found.allow.as_deref()))
+        .map(|found| {
+            (found.origin.to_string(), found.offset, found.line, found.mark.as_ref().map(|mark| mark.text.as_str()))
+        })
         .collect();
     assert_eq!(facts, [("f".to_owned(), 58, 7, None), ("f!wrap@0x8".to_owned(), 4, 2, Some("why"))]);
 }

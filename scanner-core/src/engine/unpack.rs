@@ -11,10 +11,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use super::Session;
+use super::cover::Known;
 use crate::blob::{Blob, Origin, Wrap};
 use crate::budget::{Budget, Limits};
 use crate::error::{Gap, Reason};
@@ -38,6 +39,8 @@ struct Allowance {
     spent: OnceLock<Reason>,
     /// Whether that was told.
     told: AtomicBool,
+    /// What was found, if it matters to the text around it.
+    known: Option<Mutex<Known>>,
 }
 
 impl Allowance {
@@ -51,6 +54,7 @@ impl Allowance {
             started: Instant::now(),
             spent: OnceLock::new(),
             told: AtomicBool::default(),
+            known: None,
         }
     }
 
@@ -127,18 +131,19 @@ impl<'s> Session<'s> {
         Level { session: self, allowance: &allowance, depth: 0 }.unpack(origin, input)
     }
 
-    /// Opens a container that was wrapped in text, out of what is left for text. `false` if it is none.
-    pub(super) fn unpack_text(&'s self, origin: &Origin, bytes: &[u8], budget: &Budget, depth: u32) -> bool {
+    /// Opens a container that was wrapped in text, out of what is left for text. What was found in it; `None` if it is none.
+    pub(super) fn unpack_text(&'s self, origin: &Origin, bytes: &[u8], budget: &Budget, depth: u32) -> Option<Known> {
         if !self.contains(bytes) {
-            return false;
+            return None;
         }
         let limits = Limits { max_unpacked: budget.left(), ..self.limits };
-        let allowance = Allowance::new(limits, bytes.len() as u64);
+        let allowance = Allowance { known: Some(Mutex::default()), ..Allowance::new(limits, bytes.len() as u64) };
         let level = Level { session: self, allowance: &allowance, depth };
         let opened = level.unpack(origin, Packed::Stream(bytes, &mut io::empty()));
         // More than is left was told of already.
         let _ = budget.take(allowance.unpacked.load(Relaxed).min(budget.left()));
-        opened.is_some()
+        let known = allowance.known.map(|known| known.into_inner().unwrap_or_else(PoisonError::into_inner));
+        opened.and(known)
     }
 
     /// The containers that something may be, by its first bytes.
@@ -155,7 +160,7 @@ impl BlobSink for Level<'_> {
                 return looked;
             }
         }
-        self.session.plain(blob, self.depth)
+        self.session.plain(blob, self.depth, self.allowance.known.as_ref())
     }
 
     fn gap(&self, gap: Gap) {
@@ -347,7 +352,7 @@ struct Plain<'l>(&'l Level<'l>);
 
 impl BlobSink for Plain<'_> {
     fn blob(&self, blob: Blob<'_>) -> Looked {
-        self.0.session.plain(blob, self.0.depth)
+        self.0.session.plain(blob, self.0.depth, self.0.allowance.known.as_ref())
     }
 
     fn gap(&self, gap: Gap) {

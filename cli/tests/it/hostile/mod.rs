@@ -4,6 +4,8 @@
 mod boxes;
 mod clock;
 mod confine;
+mod covering;
+mod marks;
 mod output;
 #[cfg(unix)]
 mod planted;

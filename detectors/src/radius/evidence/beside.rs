@@ -52,7 +52,7 @@ mod tests {
 
     fn found(path: &str) -> Occurrence {
         let material = Material::new(Kind::Certificate, "x509", Encoding::Pem, 0..1);
-        Occurrence { material, origin: Origin::file(path), offset: 0, line: 1, section: None, allow: None, git: None }
+        Occurrence { material, origin: Origin::file(path), offset: 0, line: 1, section: None, mark: None, git: None }
     }
 
     #[test]

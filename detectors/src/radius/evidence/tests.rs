@@ -26,7 +26,7 @@ fn half(algorithm: Algorithm) -> PublicHalf {
 
 fn place(mut material: Material, path: &str, algorithm: Algorithm) -> Occurrence {
     material.identity = Some(Identity::Public(Box::new(half(algorithm))));
-    Occurrence { material, origin: Origin::file(path), offset: 0, line: 1, section: None, allow: None, git: None }
+    Occurrence { material, origin: Origin::file(path), offset: 0, line: 1, section: None, mark: None, git: None }
 }
 
 fn key(path: &str, algorithm: Algorithm, change: impl FnOnce(&mut Material)) -> Occurrence {

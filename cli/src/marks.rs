@@ -1,0 +1,76 @@
+//! Which `keyradius:allow` marks are obeyed: those in plain text files below the user's own root.
+//!
+//! The root is the repository that the command runs in or, outside of one, the current directory. What lies there is the
+//! user's word. A mark in an archive member, among binary bytes, in an encoding, in a git history, in another repository
+//! below the root or anywhere else is the word of whoever made it: it is reported, and changes nothing.
+
+use std::path::{Path, PathBuf};
+
+use scanner_core::material::{Occurrence, Stands};
+
+/// Whose marks are obeyed.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Marks {
+    /// Nobody's, because the user said so.
+    #[default]
+    Off,
+    /// Those of files below this directory, which is canonical, and in no other repository.
+    Below(PathBuf),
+    /// Those of the text files that a hook of the user's own repository was given.
+    Given,
+}
+
+impl Marks {
+    /// Those below the root of what surrounds `here`.
+    pub(crate) fn around(here: &Path) -> Self {
+        here.canonicalize().map_or(Self::Off, |here| Self::Below(root(&here).to_owned()))
+    }
+
+    /// Why the mark of an occurrence is not obeyed; `None` if it is. Paths are relative to `here`.
+    pub(crate) fn refusal(&self, occurrence: &Occurrence, here: &Path) -> Option<&'static str> {
+        let origin = &occurrence.origin;
+        if matches!(self, Self::Off) {
+            return Some("inline marks are switched off");
+        }
+        match occurrence.mark.as_ref().map(|mark| mark.stands) {
+            Some(Stands::Binary) => return Some("it stands in a binary file"),
+            Some(Stands::Hidden) => return Some("the key is inside an encoding that does not show it beside the mark"),
+            _ => {}
+        }
+        if origin.wraps.iter().any(|wrap| !wrap.text) {
+            return Some("it stands in a member of an archive");
+        }
+        if origin.object.is_some() || occurrence.git.is_some() {
+            return Some("it stands in a git history");
+        }
+        let Self::Below(own) = self else { return None };
+        let Ok(path) = here.join(&origin.path).canonicalize() else {
+            return Some("it stands in no file below the directory that keyradius runs in");
+        };
+        if !path.starts_with(own) {
+            return Some("it stands outside of the repository or directory that keyradius runs in");
+        }
+        let another = path.ancestors().skip(1).take_while(|directory| *directory != own).any(is_repository);
+        another.then_some("it stands in another repository")
+    }
+
+    /// The file of the user's own repository whose history a place is in. The mark in the file as it is now speaks for what
+    /// the file held before.
+    pub(crate) fn own_file(&self, occurrence: &Occurrence, here: &Path) -> Option<PathBuf> {
+        let (Self::Below(own), Some(git)) = (self, &occurrence.git) else { return None };
+        let repository = here.join(&git.repository).canonicalize().ok()?;
+        let own = repository == *own || repository == own.join(".git");
+        let members = occurrence.origin.wraps.iter().any(|wrap| !wrap.text);
+        (own && !members).then(|| Some(repository.join(git.path.as_ref()?)))?
+    }
+}
+
+/// The root of the repository around a directory, or the directory itself.
+fn root(here: &Path) -> &Path {
+    here.ancestors().find(|directory| is_repository(directory)).unwrap_or(here)
+}
+
+/// Whether a directory is the root of a work tree.
+fn is_repository(directory: &Path) -> bool {
+    directory.join(".git").exists()
+}

@@ -1,0 +1,86 @@
+//! The covering law: a finding hides only a second reading of its own key.
+//!
+//! A fresh key is put into every place of every sample that can hold one (elements, attributes and ends of DER; headers,
+//! bodies and ends of PEM; lines of text; members of JSON; strings with a length before them), in every form that the place
+//! can hold, and has to be found there, whatever was made of the rest.
+
+#![allow(clippy::indexing_slicing, reason = "a test that indexes wrong fails")]
+
+mod der;
+mod plant;
+
+use corpus::{cases_dir, expect};
+use detectors::{DETECTORS, KNOWLEDGE};
+use scanner_core::blob::Origin;
+use scanner_core::budget::Limits;
+use scanner_core::engine::Searcher;
+use scanner_core::material::{Identity, Kind, Material};
+
+use plant::{Planted, places};
+
+/// Largest sample that is taken, in bytes.
+const LARGEST: usize = 24 << 10;
+
+/// Wrappers of text, whose samples are text around keys.
+const WRAPPERS: [&str; 9] = ["array", "base64", "encoded", "escape", "hex", "percent", "registry", "utf16", "armor"];
+
+/// Most samples of one case, evenly spread.
+const SAMPLES: usize = 14;
+
+/// Where a planted key is not found, and why: by the case, and by a part of the sample's name.
+const BLIND: [(&str, &str, &str); 5] = [
+    (
+        "raw_pem",
+        "testing",
+        "the body of a TESTING KEY is not read, on purpose: the label says that the key is no secret",
+    ),
+    ("encoded", ".gz", "the plant damages a compressed stream inside of the text, which the coverage says"),
+    ("encoded", ".zip", "the same"),
+    ("encoded", ".xz", "the same"),
+    ("encoded", ".tar", "the same"),
+];
+
+fn identity(material: &Material) -> Option<[u8; 32]> {
+    match (material.kind, material.identity.as_ref()?) {
+        (Kind::PrivateKey, Identity::Public(half)) => Some(half.id.key_only),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_key_in_any_place_of_any_format_is_found() {
+    let searcher = Searcher::new(&KNOWLEDGE, Limits::default());
+    let search = |bytes: &[u8]| searcher.search(&Origin::file("sample"), bytes, &[]);
+    let key = plant::key(7);
+    let found = search(&key);
+    let wanted = found.iter().find_map(identity).expect("the planted key stands alone");
+    let cases = expect::load_all(&cases_dir()).expect("the cases");
+    let is_format = |id: &str| DETECTORS.iter().any(|d| d.about().id == id) || WRAPPERS.contains(&id);
+    let (mut tried, mut hidden) = (0, Vec::new());
+    for case in cases.iter().filter(|case| is_format(&case.expect.id)) {
+        let id = case.expect.id.as_str();
+        let samples = case.expect.samples.iter().zip(&case.contents);
+        let samples: Vec<_> = samples
+            .filter(|(sample, content)| {
+                let blind = |(case, part, _): &(&str, &str, &str)| *case == id && sample.file.contains(part);
+                content.len() <= LARGEST && !BLIND.iter().any(blind)
+            })
+            .collect();
+        for (sample, content) in samples.iter().step_by(samples.len().div_ceil(SAMPLES).max(1)) {
+            let same = search(content);
+            assert!(
+                same.iter().all(|m| identity(m) != Some(wanted)),
+                "{id}/{}: holds the key that is planted",
+                sample.file
+            );
+            for Planted { place, bytes } in places(content, &key) {
+                tried += 1;
+                if !search(&bytes).iter().any(|material| identity(material) == Some(wanted)) {
+                    hidden.push(format!("{id}/{}: {place}", sample.file));
+                }
+            }
+        }
+    }
+    assert!(tried > 10_000, "only {tried} places");
+    assert!(hidden.is_empty(), "{} of {tried} places hide a key:\n{}", hidden.len(), hidden.join("\n"));
+}

@@ -1,0 +1,261 @@
+//! The covering law: the span of a finding hides only a second reading of the same key.
+//!
+//! Hits inside a span are asked like all others. What they give is dropped if the finding around them, or what was
+//! decoded from the same bytes, gave the same key at least as openly: a public key never hides its private half, a locked
+//! key never the readable one, and no key hides another.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use crate::blob::Blob;
+use crate::material::{Identity, Kind, Locked, Material, ProtectionState};
+use crate::seam::{Hit, Unwrapper};
+
+/// Most findings that may lie inside each other in one blob. Each level reads its bytes again, so this bounds the work on
+/// structures that are nested to hurt.
+pub(super) const MAX_NESTED: usize = 24;
+
+/// One name of what was found.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Name {
+    /// [`crate::material::KeyId::key_only`].
+    Key([u8; 32]),
+    /// A digest of ciphertext.
+    Sealed([u8; 32]),
+    /// SHA-256 of a certificate.
+    Certificate([u8; 32]),
+    /// A locked container.
+    Locked(Locked),
+    /// None of these: what it is, and its format.
+    Nameless(Kind, &'static str),
+}
+
+/// How openly a key was seen. Ordered: each says all that those before it say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Exposure {
+    Public,
+    Certificate,
+    Reference,
+    Locked,
+    Open,
+}
+
+impl Exposure {
+    fn of(material: &Material) -> Self {
+        match (material.kind, material.protection.as_ref().map(|protection| protection.state)) {
+            (Kind::Keystore, _) | (Kind::PrivateKey, Some(ProtectionState::Weak | ProtectionState::Strong)) => {
+                Self::Locked
+            }
+            (Kind::PrivateKey, Some(ProtectionState::Hardware | ProtectionState::Stub)) => Self::Reference,
+            (Kind::PrivateKey, _) => Self::Open,
+            (Kind::Certificate, _) => Self::Certificate,
+            _ => Self::Public,
+        }
+    }
+}
+
+/// The names that a material goes by.
+fn names(material: &Material) -> impl Iterator<Item = Name> {
+    let identity = material.identity.as_ref().map(|identity| match identity {
+        Identity::Public(half) => Name::Key(half.id.key_only),
+        Identity::Opaque(digest) => Name::Sealed(*digest),
+    });
+    let sealed = material.sealed.iter().copied().map(Name::Sealed);
+    let certificate = material.certificate.as_ref().map(|certificate| Name::Certificate(certificate.sha256));
+    let locked = material.locked.clone().map(Name::Locked);
+    let nameless = identity.is_none() && certificate.is_none() && locked.is_none();
+    let nameless = nameless.then_some(Name::Nameless(material.kind, material.format));
+    identity.into_iter().chain(sealed).chain(certificate).chain(locked).chain(nameless)
+}
+
+/// What is known of the bytes of one span.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known(BTreeMap<Name, Exposure>);
+
+impl Known {
+    /// Of these materials.
+    pub(super) fn of<'m>(materials: impl IntoIterator<Item = &'m Material>) -> Self {
+        let mut known = Self::default();
+        materials.into_iter().for_each(|material| known.add(material));
+        known
+    }
+
+    fn add(&mut self, material: &Material) {
+        let exposure = Exposure::of(material);
+        for name in names(material) {
+            let known = self.0.entry(name).or_insert(exposure);
+            *known = exposure.max(*known);
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds what another one knows.
+    pub(super) fn join(&mut self, other: Self) {
+        for (name, exposure) in other.0 {
+            let known = self.0.entry(name).or_insert(exposure);
+            *known = exposure.max(*known);
+        }
+    }
+
+    /// Whether a material found in the same bytes says nothing new.
+    pub(super) fn says(&self, material: &Material) -> bool {
+        // A text that two rules match is one secret.
+        if material.kind == Kind::Secret {
+            return true;
+        }
+        let exposure = Exposure::of(material);
+        let knows = |name: &Name| self.0.get(name).is_some_and(|known| *known >= exposure);
+        match &material.certificate {
+            Some(certificate) => self.0.contains_key(&Name::Certificate(certificate.sha256)),
+            None => names(material).any(|name| knows(&name)),
+        }
+    }
+}
+
+/// A span and what is known of it.
+#[derive(Debug)]
+struct Cover {
+    span: Range<usize>,
+    known: Known,
+}
+
+/// A run of text that an unwrapper opened.
+#[derive(Debug)]
+struct Run {
+    /// The unwrapper's id.
+    unwrapper: &'static str,
+    span: Range<usize>,
+    /// How far its digits were counted, and how many there are up to there.
+    counted: usize,
+    digits: usize,
+    /// Bit n: it was read with alignment n.
+    alignments: u32,
+}
+
+/// What lies around a place: the spans of one blob, and those around the blob.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Enclosing<'a> {
+    covers: &'a Covers<'a>,
+    at: usize,
+}
+
+/// The spans of one blob.
+#[derive(Debug, Default)]
+pub(super) struct Covers<'a> {
+    active: Vec<Cover>,
+    runs: Vec<Run>,
+    outer: Option<Enclosing<'a>>,
+}
+
+impl<'a> Covers<'a> {
+    /// Of a blob that came out of another one.
+    pub(super) fn within(outer: Option<Enclosing<'a>>) -> Self {
+        Self { outer, ..Self::default() }
+    }
+
+    /// Forgets what ends before a place. Places ascend.
+    pub(super) fn pass(&mut self, at: usize) {
+        self.active.retain(|cover| cover.span.end > at);
+        self.runs.retain(|run| run.span.end > at);
+    }
+
+    /// How many spans lie around a place.
+    pub(super) fn depth(&self, at: usize) -> usize {
+        self.active.iter().filter(|cover| cover.span.contains(&at)).count()
+    }
+
+    /// Adds a span.
+    pub(super) fn add(&mut self, span: Range<usize>, known: Known) {
+        self.active.push(Cover { span, known });
+    }
+
+    /// The surroundings of what comes out of the bytes at a place.
+    pub(super) fn at(&'a self, at: usize) -> Enclosing<'a> {
+        Enclosing { covers: self, at }
+    }
+
+    /// Whether what was found at a place was found already in the same bytes.
+    pub(super) fn say(&self, material: &Material, at: usize) -> bool {
+        self.at(at).say(material)
+    }
+
+    /// Whether an unwrapper has read the bytes at a hit already, in the alignment that the hit asks for.
+    pub(super) fn was_opened(&mut self, unwrapper: &dyn Unwrapper, blob: Blob<'_>, hit: Hit) -> bool {
+        let id = unwrapper.about().id;
+        let runs = self.runs.iter_mut().filter(|run| run.unwrapper == id && run.span.contains(&hit.at));
+        // All of them have to be asked: each counts on.
+        runs.fold(false, |opened, run| {
+            run.digits += unwrapper.digits(blob.bytes.get(run.counted..hit.at).unwrap_or_default());
+            run.counted = run.counted.max(hit.at);
+            opened | (run.alignments & bit(unwrapper, hit, run.digits) != 0)
+        })
+    }
+
+    /// Notes that an unwrapper has read the run around a hit.
+    pub(super) fn opened(&mut self, unwrapper: &dyn Unwrapper, blob: Blob<'_>, hit: Hit, span: Range<usize>) {
+        let digits = unwrapper.digits(blob.bytes.get(span.start..hit.at).unwrap_or_default());
+        let alignments = bit(unwrapper, hit, digits);
+        let same = self.runs.iter_mut().find(|run| run.unwrapper == unwrapper.about().id && run.span == span);
+        if let Some(run) = same {
+            run.alignments |= alignments;
+            return;
+        }
+        let (unwrapper, counted) = (unwrapper.about().id, hit.at.max(span.start));
+        self.runs.push(Run { unwrapper, span, counted, digits, alignments });
+    }
+
+    /// Notes that a run was read in the first alignments without the help of its unwrapper.
+    pub(super) fn read_whole(&mut self, unwrapper: &dyn Unwrapper, span: Range<usize>, alignments: u32) {
+        let alignments = 1_u32.checked_shl(alignments).map_or(u32::MAX, |bit| bit - 1);
+        let (unwrapper, counted) = (unwrapper.about().id, span.start);
+        self.runs.push(Run { unwrapper, span, counted, digits: 0, alignments });
+    }
+}
+
+fn bit(unwrapper: &dyn Unwrapper, hit: Hit, digits: usize) -> u32 {
+    1_u32.checked_shl(unwrapper.alignment(hit, digits)).unwrap_or(1)
+}
+
+impl Enclosing<'_> {
+    fn say(&self, material: &Material) -> bool {
+        let mut here = self.covers.active.iter().filter(|cover| cover.span.contains(&self.at));
+        here.any(|cover| cover.known.says(material)) || self.covers.outer.is_some_and(|outer| outer.say(material))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::material::{Encoding, Protection};
+
+    fn sealed(digest: u8, kind: Kind, state: ProtectionState) -> Material {
+        let mut material = Material::new(kind, "x", Encoding::Der, 0..9);
+        material.identity = Some(Identity::Opaque([digest; 32]));
+        material.protection = (kind == Kind::PrivateKey).then(|| Protection::new(state, ""));
+        material
+    }
+
+    #[test]
+    fn only_the_same_key_as_openly_is_hidden() {
+        use ProtectionState::{Plaintext, Strong, Stub, Weak};
+        let public = || sealed(1, Kind::PublicKey, Plaintext);
+        let private = |state| sealed(1, Kind::PrivateKey, state);
+        for (cover, inside, hidden) in [
+            (private(Plaintext), private(Plaintext), true),
+            (private(Plaintext), public(), true),
+            (private(Plaintext), private(Strong), true),
+            (private(Strong), private(Weak), true),
+            (private(Strong), private(Plaintext), false),
+            (private(Stub), private(Strong), false),
+            (public(), private(Plaintext), false),
+            (public(), private(Stub), false),
+            (private(Plaintext), sealed(2, Kind::PrivateKey, Plaintext), false),
+            (private(Plaintext), sealed(2, Kind::PublicKey, Plaintext), false),
+        ] {
+            assert_eq!(Known::of([&cover]).says(&inside), hidden, "{cover:?} {inside:?}");
+        }
+    }
+}
