@@ -58,6 +58,9 @@ pub struct Watch {
     pub materials: AtomicU64,
 }
 
+/// How many places are kept of each format that is recognised and not opened.
+pub const UNOPENED_PLACES: usize = 32;
+
 /// Everything a run found, and everything it did not read.
 #[derive(Debug, Default)]
 pub struct Harvest {
@@ -69,6 +72,8 @@ pub struct Harvest {
     pub gaps: Vec<Gap>,
     /// Formats recognised and not opened, by id: how many inputs of each.
     pub unopened: BTreeMap<&'static str, u64>,
+    /// The first [`UNOPENED_PLACES`] places of each that do not lie in a git history, in order.
+    pub unopened_at: BTreeMap<&'static str, BTreeSet<Origin>>,
     /// Containers opened, by id: how many of each.
     pub opened: BTreeMap<&'static str, u64>,
     /// Members that came out of them.
@@ -194,7 +199,7 @@ impl<'a> Session<'a> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut worker = idle.unwrap_or_default();
         if blob.window.first() {
-            worker.count_unopened(blob.bytes, self.knowledge.unopened);
+            worker.count_unopened(blob.bytes, self.knowledge.unopened, Some(blob.origin));
             if blob.window.last && blob.origin.object.is_none() {
                 worker.clues(self, blob);
             }
@@ -272,6 +277,12 @@ impl<'a> Session<'a> {
             for (id, count) in worker.unopened {
                 *harvest.unopened.entry(id).or_default() += count;
             }
+            for (id, places) in worker.unopened_at {
+                let kept = harvest.unopened_at.entry(id).or_default();
+                for place in places {
+                    keep_first(kept, place);
+                }
+            }
         }
         // What uses keys says nothing where there are none.
         if !harvest.occurrences.iter().any(|o| o.material.kind == Kind::PrivateKey) {
@@ -291,6 +302,14 @@ impl<'a> Session<'a> {
 /// to search, because many binary anchors hold several.
 fn is_blank(bytes: &[u8]) -> bool {
     bytes.chunks(1 << 12).all(|page| page.iter().fold(0, |any, byte| any | byte) == 0)
+}
+
+/// Keeps the first places in their order, whatever the order they come in.
+fn keep_first(places: &mut BTreeSet<Origin>, place: Origin) {
+    places.insert(place);
+    if places.len() > UNOPENED_PLACES {
+        places.pop_last();
+    }
 }
 
 /// Stable: what one blob gave stays in the order in which it was found.
@@ -322,7 +341,7 @@ impl BlobSink for Session<'_> {
         if self.knowledge.unopened.iter().any(|format| format.begins(start)) {
             let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let mut worker = idle.unwrap_or_default();
-            worker.count_unopened(start, self.knowledge.unopened);
+            worker.count_unopened(start, self.knowledge.unopened, None);
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
         }
     }
@@ -402,16 +421,20 @@ struct Worker {
     occurrences: Vec<Occurrence>,
     candidates: Vec<Candidate>,
     unopened: BTreeMap<&'static str, u64>,
+    unopened_at: BTreeMap<&'static str, BTreeSet<Origin>>,
     rejected: u64,
     /// Lists of hits not in use, one for each level of wrapping.
     spare: Vec<Vec<Seen>>,
 }
 
 impl Worker {
-    fn count_unopened(&mut self, bytes: &[u8], formats: &[Unopened]) {
+    fn count_unopened(&mut self, bytes: &[u8], formats: &[Unopened], origin: Option<&Origin>) {
         let known = formats.iter().find(|format| format.begins(bytes));
         if let Some(format) = known {
             *self.unopened.entry(format.id).or_default() += 1;
+            if let Some(origin) = origin.filter(|origin| origin.object.is_none()) {
+                keep_first(self.unopened_at.entry(format.id).or_default(), origin.clone());
+            }
         }
     }
 

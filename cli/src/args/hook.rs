@@ -29,9 +29,13 @@ Exit codes:
   3  no new key in what was read, but something could not be read";
 
 const RECEIVE_EXAMPLES: &str = "\
-For a server: reads the objects of a push before any ref moves. A push option lets a push through, with a reason:
+For a server: reads what a push brings before any ref moves: every object of its pack, and every object that its \
+refs would reach and no ref reaches now, wherever it is stored. A push option lets a push through, with a reason, \
+unless --no-push-option is given:
 
   git push -o keyradius.allow=\"throw-away key of the tests\"
+
+Keys that were in a repository before the hook was are found by `keyradius scan` on the server: see docs/hooks.md.
 
 Exit codes:
   0  no new key, or let in by a push option
@@ -77,6 +81,9 @@ pub(crate) struct CheckArgs {
     /// Obey no `keyradius:allow` marks beside keys
     #[arg(long)]
     pub(crate) no_inline_allow: bool,
+    /// Block on what was not opened too: formats that are only recognised, git-lfs objects that are not here
+    #[arg(long)]
+    pub(crate) strict: bool,
 }
 
 /// What was typed after `hook pre-commit`.
@@ -105,21 +112,30 @@ pub(crate) struct PrePushArgs {
 pub(crate) struct PreReceiveArgs {
     #[command(flatten)]
     pub(crate) check: CheckArgs,
-    /// Longest time for reading, such as 4s; hosts that limit hooks kill them without a word
+    /// Longest time of the whole hook, such as 4s; hosts that limit hooks kill them without a message
     #[arg(long, value_name = "TIME", value_parser = units::duration, default_value = "4s")]
     pub(crate) budget: Duration,
-    /// What to do with a push that could not be read in time
+    /// The same for a push to a repository that has no refs yet, if that is longer
+    #[arg(long, value_name = "TIME", value_parser = units::duration, default_value = "2m")]
+    pub(crate) first_push_budget: Duration,
+    /// Most memory of keyradius, and of each git process that it starts; a push that needs more is refused
+    #[arg(long, value_name = "SIZE", value_parser = units::size, default_value = "1GiB")]
+    pub(crate) memory: u64,
+    /// What to do with a push that could not be checked in time
     #[arg(long, value_enum, value_name = "WHAT", default_value_t)]
     pub(crate) on_timeout: OnTimeout,
+    /// Let no push in by `-o keyradius.allow=`
+    #[arg(long)]
+    pub(crate) no_push_option: bool,
 }
 
-/// What to do with a push that could not be read in time.
+/// What to do with a push that could not be checked in time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OnTimeout {
     /// Refuse it
     #[default]
     Block,
-    /// Let it in, and say what was not read
+    /// Let it in unless a key was found, and say what was not read
     Allow,
 }
 

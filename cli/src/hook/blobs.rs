@@ -1,213 +1,284 @@
 //! Objects by name, read with one long-lived `git cat-file --batch` a thread.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdout, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::process::ChildStdout;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use scanner_core::blob::Origin;
 use scanner_core::error::{Gap, Reason, SourceError};
 use scanner_core::seam::{BlobSink, Source};
 use scanner_core::source::stream::Windows;
 
-use super::git::{Git, is_oid};
+use super::git::Git;
+use super::lfs::{Checked, LARGEST, Pointer};
+use crate::exit::Failure;
 
 /// Objects that one thread reads before a second one is worth its own git.
 const WORTH_A_THREAD: usize = 256;
 
-/// What `--batch` calls the objects that hold no bytes of their own.
+/// Names that are handed to one git at a time.
+const AT_ONCE: usize = 64;
+
+/// Most notes that are kept of one run.
+const NOTES: usize = 1000;
+
+/// What `--batch` calls the objects that have no bytes of their own.
 const TREE: &str = "tree";
 
-/// A pointer of git-lfs is smaller than this by its specification, in bytes.
-const LARGEST_POINTER: u64 = 1024;
+/// Names of objects, one at a time, as they become known.
+pub(crate) type Names<'a> = Box<dyn FnMut() -> Option<Result<String, Failure>> + Send + 'a>;
 
-/// How a pointer of git-lfs begins.
-const POINTER: &[u8] = b"version https://git-lfs";
+/// Names that are known already.
+pub(crate) fn list(oids: &[String]) -> Names<'_> {
+    let mut oids = oids.iter();
+    Box::new(move || oids.next().cloned().map(Ok))
+}
+
+/// How far the reading of a hook has come; others look at it meanwhile.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    /// Objects read to their end.
+    pub(crate) read: AtomicU64,
+    /// Objects that were named so far.
+    pub(crate) named: AtomicU64,
+    /// Whether all were named.
+    pub(crate) listed: AtomicBool,
+}
 
 /// Objects to scan. The origin of each is its name: which paths it has is a question for later, and only for those that
 /// hold a key.
-#[derive(Debug)]
 pub(crate) struct Blobs<'a> {
-    git: Git,
-    oids: &'a [String],
+    git: &'a Git,
+    names: Mutex<Option<Names<'a>>>,
     /// The directory below which git-lfs keeps what its pointers mean.
     common: Option<&'a Path>,
-    read: AtomicU64,
-    seen: Mutex<Seen>,
+    progress: &'a Progress,
+    notes: Mutex<Vec<Note>>,
+    failed: Mutex<Option<Failure>>,
 }
 
-/// What was learned on the way.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Seen {
-    /// Pointers of git-lfs whose object is not here.
-    pub(crate) absent_lfs: Vec<String>,
-    /// Commits and tags.
-    pub(crate) kinds: BTreeMap<String, &'static str>,
+/// Something to say of an object that was read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Note {
+    /// The object.
+    pub(crate) oid: String,
+    /// What.
+    pub(crate) what: String,
+}
+
+/// Names that wait for a reader.
+struct Queue<'q, 'a> {
+    first: VecDeque<String>,
+    rest: &'q mut Names<'a>,
+    over: bool,
 }
 
 impl<'a> Blobs<'a> {
     /// These objects. `common` is the directory that all work trees of the repository share.
-    pub(crate) fn new(git: Git, oids: &'a [String], common: Option<&'a Path>) -> Self {
-        Self { git, oids, common, read: AtomicU64::new(0), seen: Mutex::default() }
+    pub(crate) fn new(git: &'a Git, names: Names<'a>, common: Option<&'a Path>, progress: &'a Progress) -> Self {
+        let names = Mutex::new(Some(names));
+        Self { git, names, common, progress, notes: Mutex::default(), failed: Mutex::default() }
     }
 
-    /// How many were read, and what was learned.
-    pub(crate) fn finish(self) -> (u64, Seen) {
-        (self.read.into_inner(), self.seen.into_inner().unwrap_or_else(PoisonError::into_inner))
+    /// What is to be said of them, sorted; an error if they could not all be asked for.
+    pub(crate) fn finish(self) -> Result<Vec<Note>, Failure> {
+        if let Some(failure) = self.failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            return Err(failure);
+        }
+        let mut notes = self.notes.into_inner().unwrap_or_else(PoisonError::into_inner);
+        notes.sort();
+        Ok(notes)
     }
 
-    fn share(&self, oids: &[&String], sink: &dyn BlobSink) {
-        let mut done = 0;
-        if let Err(error) = self.batch(oids, sink, &mut done) {
-            // What was asked for and not answered was not read.
-            for oid in oids.get(done..).unwrap_or_default() {
-                gap(sink, oid, &format!("git cat-file failed: {error}"));
-            }
+    fn fail(&self, failure: Failure) {
+        lock(&self.failed).get_or_insert(failure);
+    }
+
+    fn note(&self, oid: &str, what: impl Into<String>) {
+        let mut notes = lock(&self.notes);
+        if notes.len() < NOTES {
+            notes.push(Note { oid: oid.to_owned(), what: what.into() });
         }
     }
 
-    fn batch(&self, oids: &[&String], sink: &dyn BlobSink, done: &mut usize) -> io::Result<()> {
-        let mut command = self.git.command(&["cat-file", "--batch", "--buffer"]);
-        let mut child = command.stdin(Stdio::piped()).stderr(Stdio::inherit()).spawn()?;
-        let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
-        let result = std::thread::scope(|scope| {
-            scope.spawn(|| -> io::Result<()> {
-                let Some(mut stdin) = stdin else { return Ok(()) };
-                // In one piece where it fits: fewer times that git has to wake up.
-                for chunk in oids.chunks(1000) {
-                    let lines: String = chunk.iter().flat_map(|oid| [oid.as_str(), "\n"]).collect();
-                    stdin.write_all(lines.as_bytes())?;
+    /// The next names; none at the end, or when the listing failed.
+    fn next(&self, queue: &Mutex<Queue<'_, '_>>, many: usize) -> Vec<String> {
+        let mut queue = lock(queue);
+        let mut names: Vec<String> = Vec::new();
+        while names.len() < many {
+            if let Some(name) = queue.first.pop_front() {
+                names.push(name);
+                continue;
+            }
+            if queue.over {
+                break;
+            }
+            match (queue.rest)() {
+                Some(Ok(name)) => {
+                    self.progress.named.fetch_add(1, Relaxed);
+                    names.push(name);
                 }
-                Ok(())
+                other => {
+                    queue.over = true;
+                    if let Some(Err(failure)) = other {
+                        self.fail(failure);
+                    }
+                }
+            }
+        }
+        names
+    }
+
+    fn share(&self, queue: &Mutex<Queue<'_, '_>>, sink: &dyn BlobSink) {
+        let asked = Mutex::new(VecDeque::new());
+        let result = self.batch(queue, &asked, sink);
+        let unanswered = lock(&asked).len();
+        if sink.cancelled() || (result.is_ok() && unanswered == 0) {
+            return;
+        }
+        let why = result.err().map_or_else(|| "it ended early".to_owned(), |error| error.to_string());
+        let failure = Failure::new(format!("`git cat-file` failed: {why}, and {unanswered} objects were not read"));
+        self.fail(failure.hint("run `git fsck` to see whether the repository is whole"));
+    }
+
+    fn batch(
+        &self,
+        queue: &Mutex<Queue<'_, '_>>,
+        asked: &Mutex<VecDeque<String>>,
+        sink: &dyn BlobSink,
+    ) -> io::Result<()> {
+        let started = self.git.converse(&["cat-file", "--batch", "--buffer"]);
+        let mut running = started.map_err(|failure| io::Error::other(failure.to_string()))?;
+        let (stdin, stdout) = (running.stdin.take(), running.stdout.take());
+        let result = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let Some(mut stdin) = stdin else { return };
+                while !sink.cancelled() {
+                    let names = self.next(queue, AT_ONCE);
+                    if names.is_empty() {
+                        break;
+                    }
+                    let lines: String = names.iter().flat_map(|oid| [oid.as_str(), "\n"]).collect();
+                    lock(asked).extend(names);
+                    if stdin.write_all(lines.as_bytes()).is_err() {
+                        // It went away: the reader says so.
+                        break;
+                    }
+                }
             });
             let Some(stdout) = stdout else { return Ok(()) };
             let mut input = BufReader::with_capacity(64 << 10, stdout);
             let mut windows = Windows::default();
-            for oid in oids {
-                if sink.cancelled() {
-                    break;
-                }
-                self.object(oid, &mut input, &mut windows, sink)?;
-                *done += 1;
-            }
+            while !sink.cancelled() && self.object(asked, &mut input, &mut windows, sink)? {}
             Ok(())
         });
-        // Its end of the pipe is closed by now: it ends by itself, whether it wrote everything or not.
-        child.wait()?;
+        if result.is_ok() && !sink.cancelled() {
+            return running.end().map_err(|failure| io::Error::other(failure.to_string()));
+        }
         result
     }
 
+    /// Reads one answer; `false` at the end.
     fn object(
         &self,
-        oid: &str,
+        asked: &Mutex<VecDeque<String>>,
         input: &mut BufReader<ChildStdout>,
         windows: &mut Windows,
         sink: &dyn BlobSink,
-    ) -> io::Result<()> {
+    ) -> io::Result<bool> {
         let mut header = Vec::new();
-        input.read_until(b'\n', &mut header)?;
+        // A name, a word and a number.
+        if input.take(1024).read_until(b'\n', &mut header)? == 0 {
+            return Ok(false);
+        }
         let header = String::from_utf8_lossy(&header);
-        let mut words = header.split_whitespace().skip(1);
+        let mut words = header.split_whitespace();
+        let oid = words.next().unwrap_or_default();
         let (kind, size) = match (words.next(), words.next().map(str::parse::<u64>)) {
             (Some("missing"), _) => {
                 gap(sink, oid, "the object is not in this repository, which may be a shallow or partial clone");
-                return Ok(());
+                lock(asked).pop_front();
+                return Ok(true);
             }
-            (Some(kind), Some(Ok(size))) => (kind.to_owned(), size),
+            (Some(kind), Some(Ok(size))) => (kind, size),
             _ => return Err(io::Error::other("it ended early")),
         };
         let origin = Origin::file(oid);
         let mut bytes = input.take(size);
-        match kind.as_str() {
+        match kind {
             TREE => {}
-            "blob" if size < LARGEST_POINTER => {
+            "blob" if size <= LARGEST => {
                 let mut small = Vec::new();
                 bytes.read_to_end(&mut small)?;
-                if !self.pointer(oid, &small, windows, sink) {
-                    windows.feed(&mut small.as_slice(), &origin, sink);
+                // What it says itself is searched whatever it means.
+                windows.feed(&mut small.as_slice(), &origin, sink);
+                if let (Some(common), Some(pointer)) = (self.common, Pointer::read(&small)) {
+                    self.meant(oid, &pointer, common, windows, sink);
                 }
             }
             _ => windows.feed(&mut bytes, &origin, sink),
         }
-        if let Some(kind) = ["commit", "tag"].into_iter().find(|known| *known == kind) {
-            self.seen.lock().unwrap_or_else(PoisonError::into_inner).kinds.insert(oid.to_owned(), kind);
-        }
-        // The rest of what was not read to its end, and the line feed behind it.
+        // The rest of what was not read to its end, and the line feed after it.
         let rest = bytes.limit() + 1;
         let skipped = io::copy(&mut input.take(rest), &mut io::sink())?;
         if skipped < rest {
             return Err(io::Error::other("it ended early"));
         }
-        self.read.fetch_add(u64::from(!sink.cancelled()), Relaxed);
-        Ok(())
+        lock(asked).pop_front();
+        self.progress.read.fetch_add(u64::from(!sink.cancelled()), Relaxed);
+        Ok(true)
     }
 
-    /// Whether this is a pointer of git-lfs; what it means is scanned in its place.
-    fn pointer(&self, oid: &str, bytes: &[u8], windows: &mut Windows, sink: &dyn BlobSink) -> bool {
-        let Some(common) = self.common.filter(|_| bytes.starts_with(POINTER)) else { return false };
-        match lfs_object(common, bytes).map(File::open) {
-            Some(Ok(mut file)) => windows.feed(&mut file, &Origin::file(oid), sink),
-            Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => {
+    /// Scans what a pointer of git-lfs means.
+    fn meant(&self, oid: &str, pointer: &Pointer, common: &Path, windows: &mut Windows, sink: &dyn BlobSink) {
+        let path: PathBuf = pointer.object(common);
+        match File::open(&path) {
+            Ok(file) if file.metadata().is_ok_and(|meta| meta.is_file()) => {
+                let mut checked = Checked::new(file);
+                windows.feed(&mut checked, &Origin::file(oid), sink);
+                if let Some(what) = checked.differs(pointer, &|| sink.cancelled()) {
+                    self.note(oid, what);
+                }
+            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 gap(sink, oid, &format!("the object of its git-lfs pointer cannot be read: {error}"));
             }
-            _ => {
-                self.seen.lock().unwrap_or_else(PoisonError::into_inner).absent_lfs.push(oid.to_owned());
-                // The text of the pointer is all that there is.
-                windows.feed(&mut &*bytes, &Origin::file(oid), sink);
-            }
+            _ => self.note(oid, "skipped: lfs pointer, and its object is not in this clone"),
         }
-        true
     }
-}
-
-/// The file that a pointer of git-lfs means, if it names one.
-/// <https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md>
-fn lfs_object(common: &Path, bytes: &[u8]) -> Option<PathBuf> {
-    let text = String::from_utf8_lossy(bytes);
-    let digest = text.lines().find_map(|line| line.strip_prefix("oid sha256:"))?.trim();
-    let digest = Some(digest).filter(|digest| digest.len() == 64 && is_oid(digest))?;
-    let objects = common.join("lfs").join("objects");
-    Some(objects.join(digest.get(..2)?).join(digest.get(2..4)?).join(digest))
 }
 
 fn gap(sink: &dyn BlobSink, oid: &str, detail: &str) {
     sink.gap(Gap { origin: Origin::file(oid), reason: Reason::ReadError, detail: detail.to_owned() });
 }
 
-impl Source for Blobs<'_> {
-    fn feed(&self, jobs: usize, sink: &dyn BlobSink) -> Result<(), SourceError> {
-        let jobs = jobs.min(self.oids.len().div_ceil(WORTH_A_THREAD)).max(1);
-        std::thread::scope(|scope| {
-            // Cards dealt in turn: neighbours lie in one pack and come out of it together.
-            let share = |first: usize| self.oids.chunks(64).skip(first).step_by(jobs).flatten().collect::<Vec<_>>();
-            for first in 1..jobs {
-                scope.spawn(move || self.share(&share(first), sink));
-            }
-            self.share(&share(0), sink);
-        });
-        Ok(())
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pointers_name_files_below_the_directory_of_git_lfs() {
-        let digest = "ab".repeat(32);
-        let object = PathBuf::from(format!("common/lfs/objects/ab/ab/{digest}"));
-        for (named, meant) in [
-            (format!("oid sha256:{digest}\nsize 12\n"), Some(object)),
-            ("oid sha256:../../x\n".to_owned(), None),
-            (format!("oid sha256:{}\n", &digest[..40]), None),
-            (String::new(), None),
-        ] {
-            let text = format!("version https://git-lfs.github.com/spec/v1\n{named}");
-            assert_eq!(lfs_object(Path::new("common"), text.as_bytes()), meant, "{text}");
+impl Source for Blobs<'_> {
+    fn feed(&self, jobs: usize, sink: &dyn BlobSink) -> Result<(), SourceError> {
+        let Some(mut names) = lock(&self.names).take() else { return Ok(()) };
+        let queue = Mutex::new(Queue { first: VecDeque::new(), rest: &mut names, over: false });
+        if sink.cancelled() {
+            return Ok(());
         }
+        let first = self.next(&queue, WORTH_A_THREAD * jobs.max(1));
+        if first.is_empty() {
+            return Ok(());
+        }
+        let jobs = jobs.min(first.len().div_ceil(WORTH_A_THREAD)).max(1);
+        lock(&queue).first.extend(first);
+        std::thread::scope(|scope| {
+            for _ in 1..jobs {
+                scope.spawn(|| self.share(&queue, sink));
+            }
+            self.share(&queue, sink);
+        });
+        Ok(())
     }
 }

@@ -1,43 +1,85 @@
-//! Git as a child process: every question is one call.
+//! Git as a child process: every question is one call, every answer is read as it comes, and all of them can be ended.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::io::{IsTerminal, Read, Write};
+use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 
 use crate::exit::Failure;
 use crate::report::words::escape;
 
+/// Most bytes of a line that git writes to standard error, and of all of them that are kept.
+const COMPLAINT: u64 = 4 << 10;
+
+/// Most bytes of one line of git's output that are kept: a name of an object and a path.
+const LINE: u64 = 64 << 10;
+
+/// Git processes that run, by process id. They are ended together when the time of a hook is up.
+#[derive(Debug, Default)]
+pub(crate) struct Children {
+    running: Mutex<BTreeMap<u32, Child>>,
+    stopped: std::sync::atomic::AtomicBool,
+}
+
+impl Children {
+    /// Kills every git process that was started, and lets no other one start.
+    pub(crate) fn stop(&self) {
+        self.stopped.store(true, std::sync::atomic::Ordering::SeqCst);
+        for child in self.lock().values_mut() {
+            // One that has ended already needs nothing.
+            let _ = child.kill();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u32, Child>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// How git is called.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Git {
     /// Leave out the object directories that git was told to borrow from: in a quarantine, only what was pushed remains.
     pub(crate) own_objects: bool,
+    /// What was started and still runs.
+    pub(crate) children: Arc<Children>,
 }
 
-/// A git that runs.
+/// A git that runs. It is killed if nobody waits for its end.
 #[derive(Debug)]
 pub(crate) struct Running {
-    child: Child,
+    children: Arc<Children>,
+    id: u32,
     what: String,
+    /// Where its questions are written to; taken by who asks.
+    pub(crate) stdin: Option<ChildStdin>,
+    /// Where its answers come from; taken by who reads them.
+    pub(crate) stdout: Option<ChildStdout>,
+    complaint: Option<JoinHandle<String>>,
 }
 
 impl Git {
     /// A command whose answer does not depend on the user's language, grafts or network.
-    pub(crate) fn command<S: AsRef<OsStr>>(self, args: &[S]) -> Command {
+    pub(crate) fn command<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
         let mut command = Command::new("git");
         command
             // The repository may name a program that knows which files changed; nothing here asks for that.
             .args(["-c", "core.fsmonitor=false"])
+            // Larger objects are streamed, not held.
+            .args(["-c", "core.bigFileThreshold=1m"])
             .args(args)
             .env("LC_ALL", "C")
             // No question of a hook needs another repository, whatever the configuration says of remotes.
             .env("GIT_ALLOW_PROTOCOL", "")
             .env("GIT_OPTIONAL_LOCKS", "0")
-            // What is absent from a partial clone is said, not fetched.
+            // What is absent from a partial clone is reported, not fetched.
             .env("GIT_NO_LAZY_FETCH", "1")
-            // A replacement would hide what is really committed.
+            // A replacement or a graft would hide what is stored.
             .env("GIT_NO_REPLACE_OBJECTS", "1")
+            .env("GIT_GRAFT_FILE", if cfg!(windows) { "NUL" } else { "/dev/null" })
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
@@ -48,31 +90,71 @@ impl Git {
     }
 
     /// Starts git and goes on.
-    pub(crate) fn start<S: AsRef<OsStr>>(self, args: &[S]) -> Result<Running, Failure> {
-        let child = self.command(args).spawn().map_err(|error| not_started(&error))?;
-        Ok(Running { child, what: named(args) })
+    pub(crate) fn start<S: AsRef<OsStr>>(&self, args: &[S]) -> Result<Running, Failure> {
+        self.spawn(&mut self.command(args), args)
+    }
+
+    /// Starts git with a pipe to its standard input.
+    pub(crate) fn converse<S: AsRef<OsStr>>(&self, args: &[S]) -> Result<Running, Failure> {
+        self.spawn(self.command(args).stdin(Stdio::piped()), args)
+    }
+
+    /// Starts git with `input` as its standard input; a thread of its own writes it.
+    pub(crate) fn feed<S: AsRef<OsStr>>(
+        &self,
+        args: &[S],
+        input: impl AsRef<[u8]> + Send + 'static,
+    ) -> Result<Running, Failure> {
+        let mut running = self.converse(args)?;
+        if let Some(mut stdin) = running.stdin.take() {
+            // A git that went away says why itself.
+            std::thread::spawn(move || stdin.write_all(input.as_ref()));
+        }
+        Ok(running)
+    }
+
+    /// Starts git with the output of another one as its standard input.
+    pub(crate) fn pipe<S: AsRef<OsStr>>(&self, args: &[S], from: &mut Running) -> Result<Running, Failure> {
+        let mut command = self.command(args);
+        if let Some(stdout) = from.stdout.take() {
+            command.stdin(stdout);
+        }
+        self.spawn(&mut command, args)
+    }
+
+    fn spawn<S: AsRef<OsStr>>(&self, command: &mut Command, args: &[S]) -> Result<Running, Failure> {
+        // Held while it starts, so that it cannot be missed by `stop`.
+        let mut running = self.children.lock();
+        if self.children.stopped.load(std::sync::atomic::Ordering::SeqCst) {
+            return Err(Failure::new("the time of this hook is up"));
+        }
+        let mut child = command.spawn().map_err(|error| not_started(&error))?;
+        let (id, stdin, stdout) = (child.id(), child.stdin.take(), child.stdout.take());
+        let complaint = child.stderr.take().map(|mut stderr| {
+            std::thread::spawn(move || {
+                let mut kept = Vec::new();
+                let _ = (&mut stderr).take(COMPLAINT).read_to_end(&mut kept);
+                // A full pipe would hold it up.
+                let _ = io::copy(&mut stderr, &mut io::sink());
+                text(&kept)
+            })
+        });
+        running.insert(id, child);
+        Ok(Running { children: Arc::clone(&self.children), id, what: named(args), stdin, stdout, complaint })
     }
 
     /// What git answers.
-    pub(crate) fn ask<S: AsRef<OsStr>>(self, args: &[S]) -> Result<Vec<u8>, Failure> {
+    pub(crate) fn ask<S: AsRef<OsStr>>(&self, args: &[S]) -> Result<Vec<u8>, Failure> {
         self.start(args)?.answer()
     }
 
     /// What git answers to `input`.
-    pub(crate) fn tell<S: AsRef<OsStr>>(self, args: &[S], input: &[u8]) -> Result<Vec<u8>, Failure> {
-        let mut child = self.command(args).stdin(Stdio::piped()).spawn().map_err(|error| not_started(&error))?;
-        let stdin = child.stdin.take();
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                // A git that went away says why itself.
-                stdin.map(|mut stdin| stdin.write_all(input))
-            });
-            Running { child, what: named(args) }.answer()
-        })
+    pub(crate) fn tell<S: AsRef<OsStr>>(&self, args: &[S], input: &[u8]) -> Result<Vec<u8>, Failure> {
+        self.feed(args, input.to_vec())?.answer()
     }
 
     /// What git answers, without the line feed at its end; `None` if it says no.
-    pub(crate) fn value<S: AsRef<OsStr>>(self, args: &[S]) -> Option<PathBuf> {
+    pub(crate) fn value<S: AsRef<OsStr>>(&self, args: &[S]) -> Option<PathBuf> {
         let mut answer = self.ask(args).ok()?;
         if answer.last() == Some(&b'\n') {
             answer.pop();
@@ -83,15 +165,80 @@ impl Git {
 
 impl Running {
     /// Everything it says, once it ended well.
-    pub(crate) fn answer(self) -> Result<Vec<u8>, Failure> {
-        let output = self.child.wait_with_output().map_err(|error| not_started(&error))?;
-        if output.status.success() {
-            return Ok(output.stdout);
+    pub(crate) fn answer(mut self) -> Result<Vec<u8>, Failure> {
+        let mut answer = Vec::new();
+        let read = self.stdout.take().map_or(Ok(0), |mut stdout| stdout.read_to_end(&mut answer));
+        read.map_err(|error| not_started(&error))?;
+        self.end()?;
+        Ok(answer)
+    }
+
+    /// Hands every line of its output to `each` as it comes, until `each` has enough; `Ok` once it ended well or was
+    /// no longer needed.
+    pub(crate) fn lines(mut self, each: &mut dyn FnMut(&[u8]) -> std::ops::ControlFlow<()>) -> Result<(), Failure> {
+        let Some(stdout) = self.stdout.take() else { return self.end() };
+        let mut lines = Lines::new(stdout);
+        while let Some(line) = lines.next().map_err(|error| not_started(&error))? {
+            if each(line).is_break() {
+                return Ok(());
+            }
         }
-        let said = String::from_utf8_lossy(&output.stderr);
-        let said = said.lines().find(|line| !line.trim().is_empty()).unwrap_or("it did not say why");
-        let said = escape(said.trim_start_matches("fatal: ").trim_start_matches("error: "));
+        self.end()
+    }
+
+    /// Waits for its end; an error with what it said if that was not a good one.
+    pub(crate) fn end(mut self) -> Result<(), Failure> {
+        drop((self.stdin.take(), self.stdout.take()));
+        let child = self.children.lock().remove(&self.id);
+        let Some(mut child) = child else { return Ok(()) };
+        let status = child.wait().map_err(|error| not_started(&error))?;
+        if status.success() {
+            return Ok(());
+        }
+        let said = self.complaint.take().and_then(|said| said.join().ok()).unwrap_or_default();
+        let said = said
+            .lines()
+            .find(|line| !line.trim().is_empty())
+            .map(|said| escape(said.trim_start_matches("fatal: ").trim_start_matches("error: ")));
+        let said = said.unwrap_or_else(|| format!("it said nothing ({status})"));
         Err(Failure::new(format!("`{}` failed: {said}", self.what)).hint("run it by hand to see more"))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop((self.stdin.take(), self.stdout.take()));
+        let child = self.children.lock().remove(&self.id);
+        if let Some(mut child) = child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Lines of git's output, one at a time. What is longer than [`LINE`] is cut off.
+pub(crate) struct Lines {
+    input: BufReader<ChildStdout>,
+    line: Vec<u8>,
+}
+
+impl Lines {
+    pub(crate) fn new(stdout: ChildStdout) -> Self {
+        Self { input: BufReader::with_capacity(64 << 10, stdout), line: Vec::new() }
+    }
+
+    /// The next line, without its line feed.
+    pub(crate) fn next(&mut self) -> io::Result<Option<&[u8]>> {
+        self.line.clear();
+        if (&mut self.input).take(LINE).read_until(b'\n', &mut self.line)? == 0 {
+            return Ok(None);
+        }
+        if self.line.last() == Some(&b'\n') {
+            self.line.pop();
+        } else {
+            self.input.skip_until(b'\n')?;
+        }
+        Ok(Some(&self.line))
     }
 }
 
@@ -102,22 +249,32 @@ fn named<S: AsRef<OsStr>>(args: &[S]) -> String {
 }
 
 /// Git could not be run.
-pub(crate) fn not_started(error: &std::io::Error) -> Failure {
+pub(crate) fn not_started(error: &io::Error) -> Failure {
     Failure::new(format!("cannot run git: {error}")).hint("a hook needs git on the PATH")
 }
 
+/// Most bytes that git may write to the standard input of a hook: some half a million refs.
+const REFS: u64 = 64 << 20;
+
 /// What git writes to the standard input of a hook. A person who runs one by hand gets told, not a wait.
 pub(crate) fn lines() -> Result<String, Failure> {
-    let stdin = std::io::stdin();
+    let stdin = io::stdin();
     let mut lines = Vec::new();
     if stdin.is_terminal() {
         return Err(Failure::new("nothing says what is pushed: git writes it to the standard input of this hook")
             .hint("to check files, run `keyradius scan`; to install the hook, `keyradius hook install`"));
     }
-    stdin.lock().read_to_end(&mut lines).map_err(|error| {
+    stdin.lock().take(REFS).read_to_end(&mut lines).map_err(|error| {
         Failure::new(format!("cannot read what is pushed from standard input: {error}"))
             .hint("git writes it there; see docs/hooks.md for hook managers")
     })?;
+    if lines.len() as u64 == REFS {
+        return Err(Failure::new(format!(
+            "more refs are pushed than keyradius reads: the list is longer than {} MiB",
+            REFS >> 20
+        ))
+        .hint("push fewer refs at a time"));
+    }
     Ok(text(&lines))
 }
 
@@ -158,8 +315,6 @@ pub(crate) fn is_empty_blob(oid: &str) -> bool {
 /// One changed path of `--raw -z`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Change {
-    /// The commit, where a log was read.
-    pub(crate) commit: Option<Commit>,
     /// Whether it is a submodule now.
     pub(crate) submodule: bool,
     /// The object before.
@@ -170,31 +325,12 @@ pub(crate) struct Change {
     pub(crate) path: PathBuf,
 }
 
-/// A commit of a log.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Commit {
-    /// Its name.
-    pub(crate) oid: String,
-    /// How many parents it has.
-    pub(crate) parents: usize,
-}
-
-/// The format that [`changes`] reads commits from.
-pub(crate) const LOG_FORMAT: &str = "--format=tformat:%x01%H %P";
-
-/// Reads `--raw -z --no-abbrev --no-renames`, of a diff or of a log in [`LOG_FORMAT`].
+/// Reads `--raw -z --no-abbrev --no-renames` of a diff.
 pub(crate) fn changes(raw: &[u8]) -> Vec<Change> {
     let mut tokens = raw.split(|byte| *byte == 0);
-    let mut commit = None;
     let mut changes = Vec::new();
     while let Some(token) = tokens.next() {
-        if let Some(line) = token.strip_prefix(b"\x01") {
-            let line = text(line);
-            let mut words = line.split_whitespace();
-            commit = words.next().map(|oid| Commit { oid: oid.to_owned(), parents: words.clone().count() });
-            continue;
-        }
-        let Some(entry) = token.trim_ascii_start().strip_prefix(b":") else { continue };
+        let Some(entry) = token.strip_prefix(b":") else { continue };
         let entry = text(entry);
         let mut words = entry.split(' ');
         let (_, Some(mode), Some(old), Some(new)) = (words.next(), words.next(), words.next(), words.next()) else {
@@ -202,7 +338,6 @@ pub(crate) fn changes(raw: &[u8]) -> Vec<Change> {
         };
         let Some(name) = tokens.next() else { break };
         changes.push(Change {
-            commit: commit.clone(),
             submodule: mode == "160000",
             old: old.to_owned(),
             new: new.to_owned(),
@@ -217,7 +352,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn raw_entries_and_logs_are_read_whatever_the_paths_hold() {
+    fn raw_entries_are_read_whatever_the_paths_hold() {
         let diff = b":100644 100755 aa bb M\0a b\0:000000 160000 00 cc A\0sub\0:100644 120000 dd ee T\0:x\ny\0";
         let told: Vec<_> = changes(diff)
             .into_iter()
@@ -227,10 +362,6 @@ mod tests {
         let expected = expected.map(|(old, new, sub, path)| (old.to_owned(), new.to_owned(), sub, path.to_owned()));
         assert_eq!(told, expected);
 
-        let log = b"\x01c2 p1 p2\0\n:000000 100644 00 bb A\0k\0:100644 100644 aa bb M\0k\0\x01c1 \0\n:000000 100644 00 bb A\0k\0";
-        let told: Vec<_> =
-            changes(log).into_iter().filter_map(|change| change.commit).map(|c| (c.oid, c.parents)).collect();
-        assert_eq!(told, [("c2".to_owned(), 2), ("c2".to_owned(), 2), ("c1".to_owned(), 0)]);
         assert!(changes(b"").is_empty());
     }
 

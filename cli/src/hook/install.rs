@@ -34,7 +34,7 @@ enum State {
 
 /// Installs hooks.
 pub(crate) fn install(args: &InstallArgs, here: &Path) -> Result<Exit, Failure> {
-    let git = Git::default();
+    let git = &Git::default();
     let hooks = Hooks::find(git, args.global, here)?;
     let husky = hooks.directory.ends_with(".husky/_");
     if husky {
@@ -78,7 +78,7 @@ pub(crate) fn install(args: &InstallArgs, here: &Path) -> Result<Exit, Failure> 
 
 /// Removes hooks, and puts back what was there.
 pub(crate) fn uninstall(args: &InstallArgs, here: &Path) -> Result<Exit, Failure> {
-    let git = Git::default();
+    let git = &Git::default();
     let hooks = Hooks::find(git, args.global, here)?;
     let names: Vec<&str> = match (args.hooks.is_empty(), hooks.own) {
         (false, _) => args.hooks.iter().map(|hook| hook.id()).collect(),
@@ -106,7 +106,7 @@ pub(crate) fn uninstall(args: &InstallArgs, here: &Path) -> Result<Exit, Failure
 
 /// Says what is installed.
 pub(crate) fn status(args: &StatusArgs, here: &Path) -> Result<Exit, Failure> {
-    let hooks = Hooks::find_any(Git::default(), args.global, here)?;
+    let hooks = Hooks::find_any(&Git::default(), args.global, here)?;
     let mut told = format!("hooks are in {}\n", hooks.shown(here));
     for hook in HookName::ALL {
         let path = hooks.directory.join(hook.id());
@@ -129,7 +129,7 @@ pub(crate) fn status(args: &StatusArgs, here: &Path) -> Result<Exit, Failure> {
 
 impl Hooks {
     /// Where hooks belong.
-    fn find(git: Git, global: bool, here: &Path) -> Result<Self, Failure> {
+    fn find(git: &Git, global: bool, here: &Path) -> Result<Self, Failure> {
         let hooks = Self::find_any(git, global, here)?;
         let scope = git.value(&["config", "--show-scope", "--get", "core.hooksPath"]);
         let scope = scope.map(|scope| scope.to_string_lossy().into_owned()).unwrap_or_default();
@@ -145,7 +145,7 @@ impl Hooks {
         Ok(hooks)
     }
 
-    fn find_any(git: Git, global: bool, here: &Path) -> Result<Self, Failure> {
+    fn find_any(git: &Git, global: bool, here: &Path) -> Result<Self, Failure> {
         if !global {
             let directory = git.ask(&["rev-parse", "--git-path", "hooks"]).map_err(|failure| {
                 failure.hint("run it in the repository that is to have hooks, or install for all: --global")

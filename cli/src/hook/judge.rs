@@ -67,6 +67,8 @@ pub(crate) struct Judged {
     pub(crate) notices: Vec<Notice>,
     /// Allowances that do not count here.
     pub(crate) ignored: Vec<Allowance>,
+    /// Whether the push brings a configuration of its own, which is not read.
+    pub(crate) pushed_config: bool,
 }
 
 impl Judged {
@@ -79,14 +81,8 @@ impl Judged {
 /// What tells two keys at one spot of two versions of a file apart.
 type Spot = (Origin, u64, Option<KeyName>);
 
-/// Judges what was found. `pushed` is a configuration that is told and not obeyed.
-pub(crate) fn judge(
-    scanned: Scanned,
-    places: &dyn Fn(&str) -> Vec<Place>,
-    known: &Known,
-    policy: &Policy,
-    pushed: Option<&AllowList>,
-) -> Judged {
+/// Judges what was found.
+pub(crate) fn judge(scanned: Scanned, places: &dyn Fn(&str) -> Vec<Place>, known: &Known, policy: &Policy) -> Judged {
     let mut commits: BTreeMap<Spot, Option<String>> = BTreeMap::new();
     let mut fresh = Vec::new();
     let estate = Estate::new(scanned.occurrences);
@@ -121,7 +117,7 @@ pub(crate) fn judge(
         return Judged::default();
     }
     let mut findings = if fresh.is_empty() { Vec::new() } else { judge_keys(fresh, context, places, now) };
-    let ignored = if policy.inline { Vec::new() } else { not_obeyed(&mut findings, &mut tokens, policy, pushed) };
+    let ignored = if policy.inline { Vec::new() } else { not_obeyed(&mut findings, &mut tokens, policy) };
 
     let verdict = policy.allow.judge(&findings, &tokens, &[], &policy.here, policy.today, false);
     let mut judged = Judged { notices: verdict.notices, ignored, ..Judged::default() };
@@ -168,14 +164,8 @@ fn judge_keys(
 }
 
 /// What would be allowed if the pusher had a say; takes the marks away.
-fn not_obeyed(
-    findings: &mut [Finding],
-    tokens: &mut [SecretFinding],
-    policy: &Policy,
-    pushed: Option<&AllowList>,
-) -> Vec<Allowance> {
-    let nothing = AllowList::default().obeying(Marks::Given);
-    let verdict = pushed.unwrap_or(&nothing).judge(findings, tokens, &[], &policy.here, policy.today, false);
+fn not_obeyed(findings: &mut [Finding], tokens: &mut [SecretFinding], policy: &Policy) -> Vec<Allowance> {
+    let verdict = AllowList::default().obeying(Marks::Given).judge(findings, tokens, &[], &policy.here, policy.today, false);
     let of_keys = findings.iter_mut().flat_map(|finding| &mut finding.occurrences);
     for occurrence in of_keys.chain(tokens.iter_mut().flat_map(|token| &mut token.occurrences)) {
         occurrence.mark = None;

@@ -1,20 +1,24 @@
 //! Which keys an object holds: what was there before is no news.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use detectors::radius::Estate;
 use detectors::radius::estate::KeyName;
-use scanner_core::blob::Origin;
+use scanner_core::blob::{Origin, printable_path};
 use scanner_core::budget::Limits;
 use scanner_core::engine::{self, Watch};
 use scanner_core::error::Gap;
 use scanner_core::material::{Identity, Kind, Occurrence, ProtectionState};
-use scanner_core::seam::Knowledge;
+use scanner_core::seam::{Knowledge, Source};
 
-use super::blobs::{Blobs, Seen};
+use super::blobs::{self, Blobs, Note, Progress};
 use super::git::{Git, text};
 use crate::exit::Failure;
+use crate::report::words::{self, escape};
+
+/// Places that are named of each format that was not opened.
+const NAMED: usize = 5;
 
 /// What some objects hold. The path of every origin is the name of an object.
 #[derive(Debug, Default)]
@@ -23,29 +27,46 @@ pub(crate) struct Scanned {
     pub(crate) occurrences: Vec<Occurrence>,
     /// What could not be read.
     pub(crate) gaps: Vec<Gap>,
-    /// What was learned on the way.
-    pub(crate) seen: Seen,
-    /// Objects read to their end.
-    pub(crate) read: u64,
-    /// Whether the time was up.
+    /// What was left unread on purpose.
+    pub(crate) deliberate: Vec<Gap>,
+    /// Formats that were recognised and not opened: how many inputs, and the first of them.
+    pub(crate) unopened: BTreeMap<&'static str, (u64, BTreeSet<Origin>)>,
+    /// What else there is to say.
+    pub(crate) notes: Vec<Note>,
+    /// Whether it was stopped before its end.
     pub(crate) interrupted: bool,
 }
 
 impl Scanned {
     /// Reads objects.
     pub(crate) fn read(
-        git: Git,
-        oids: &[String],
-        common: Option<&Path>,
+        blobs: Vec<Blobs<'_>>,
         (search, limits, jobs): (Knowledge, Limits, usize),
         watch: &Watch,
     ) -> Result<Self, Failure> {
-        let blobs = Blobs::new(git, oids, common);
+        let sources: Vec<&dyn Source> = blobs.iter().map(|blobs| blobs as &dyn Source).collect();
         let harvest =
-            engine::scan(&search, &[&blobs], jobs, limits, watch).map_err(|error| Failure::new(error.to_string()))?;
-        let (read, seen) = blobs.finish();
-        let gaps = harvest.gaps.into_iter().filter(|gap| gap.reason.leaves_incomplete()).collect();
-        Ok(Self { occurrences: harvest.occurrences, gaps, seen, read, interrupted: harvest.interrupted })
+            engine::scan(&search, &sources, jobs, limits, watch).map_err(|error| Failure::new(error.to_string()))?;
+        let mut notes = Vec::new();
+        for blobs in blobs {
+            match blobs.finish() {
+                Ok(more) => notes.extend(more),
+                Err(failure) if !harvest.interrupted => return Err(failure),
+                Err(_) => {}
+            }
+        }
+        let (gaps, deliberate) = harvest.gaps.into_iter().partition(|gap| gap.reason.leaves_incomplete());
+        let mut places = harvest.unopened_at;
+        let unopened =
+            harvest.unopened.into_iter().map(|(id, count)| (id, (count, places.remove(id).unwrap_or_default())));
+        Ok(Self {
+            occurrences: harvest.occurrences,
+            gaps,
+            deliberate,
+            unopened: unopened.collect(),
+            notes,
+            interrupted: harvest.interrupted,
+        })
     }
 
     /// The objects that hold a private key or an ordinary secret.
@@ -56,6 +77,48 @@ impl Scanned {
     /// The objects that hold a private key.
     pub(crate) fn keys(&self) -> BTreeSet<String> {
         self.objects(|kind| kind == Kind::PrivateKey)
+    }
+
+    /// Every object that something is to be said of.
+    pub(crate) fn mentioned(&self) -> BTreeSet<String> {
+        let gaps = self.gaps.iter().chain(&self.deliberate).map(|gap| oid(&gap.origin));
+        let places = self.unopened.values().flat_map(|(_, places)| places).map(oid);
+        let notes = self.notes.iter().map(|note| note.oid.clone());
+        self.objects(|_| true).into_iter().chain(gaps).chain(places).chain(notes).collect()
+    }
+
+    /// Forgets what was found in objects that do not count.
+    pub(crate) fn retain(&mut self, counts: &dyn Fn(&str) -> bool) {
+        self.occurrences.retain(|occurrence| counts(&oid(&occurrence.origin)));
+        self.gaps.retain(|gap| counts(&oid(&gap.origin)));
+        self.deliberate.retain(|gap| counts(&oid(&gap.origin)));
+        self.notes.retain(|note| counts(&note.oid));
+        for (count, places) in self.unopened.values_mut() {
+            // Of more than are kept by name, each counts.
+            if *count == places.len() as u64 {
+                places.retain(|place| counts(&oid(place)));
+                *count = places.len() as u64;
+            }
+        }
+        self.unopened.retain(|_, (count, _)| *count > 0);
+    }
+
+    /// What was not opened and what was left unread on purpose, a line each. `name` says what an object is called.
+    pub(crate) fn aside(&self, name: &dyn Fn(&str) -> PathBuf) -> Vec<String> {
+        let called = |origin: &Origin| {
+            let mut origin = origin.clone();
+            origin.path = name(&oid(&origin));
+            escape(&origin.to_string())
+        };
+        let formats = self.unopened.iter().map(|(format, (count, places))| {
+            let mut named: Vec<String> = places.iter().take(NAMED).map(called).collect();
+            let more = count.saturating_sub(named.len() as u64);
+            named.extend((more > 0).then(|| format!("{} more", words::count(more))));
+            format!("not opened, and searched as the bytes it is: {} ({format})", named.join(", "))
+        });
+        let left = self.deliberate.iter().map(|gap| format!("{}: {}", called(&gap.origin), escape(&gap.detail)));
+        let notes = self.notes.iter().map(|note| format!("{}: {}", escape(&printable_path(&name(&note.oid))), note.what));
+        formats.chain(left).chain(notes).collect()
     }
 
     fn objects(&self, holds: impl Fn(Kind) -> bool) -> BTreeSet<String> {
@@ -103,7 +166,7 @@ fn mark(occurrence: &Occurrence) -> Option<Mark> {
 impl Known {
     /// The keys of these objects. What cannot be read is not known.
     pub(crate) fn read(
-        git: Git,
+        git: &Git,
         oids: &[String],
         common: Option<&Path>,
         (search, limits): (Knowledge, Limits),
@@ -111,7 +174,9 @@ impl Known {
         if oids.is_empty() {
             return Ok(Self::default());
         }
-        let scanned = Scanned::read(git, oids, common, (search, limits, 1), &Watch::default())?;
+        let progress = Progress::default();
+        let blobs = Blobs::new(git, blobs::list(oids), common, &progress);
+        let scanned = Scanned::read(vec![blobs], (search, limits, 1), &Watch::default())?;
         let mut known: BTreeMap<String, BTreeMap<KeyName, ProtectionState>> = BTreeMap::new();
         let estate = Estate::new(scanned.occurrences);
         let mut secrets: BTreeMap<String, BTreeSet<Mark>> = BTreeMap::new();

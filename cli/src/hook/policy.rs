@@ -32,7 +32,7 @@ pub(crate) struct Repository {
 
 impl Repository {
     /// Asks git.
-    pub(crate) fn start(git: Git) -> Result<Running, Failure> {
+    pub(crate) fn start(git: &Git) -> Result<Running, Failure> {
         git.start(&[
             "rev-parse",
             "--is-inside-work-tree",

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use scanner_core::engine::Watch;
 
+use super::blobs::{self, Blobs, Progress};
 use super::git::{self, Change, Git, is_empty_blob, is_oid, is_zero};
 use super::judge::{Place, Places, judge};
 use super::known::{Known, Scanned, oid};
@@ -21,7 +22,7 @@ const BYPASS: &str = "To commit without this check: git commit --no-verify";
 
 /// Checks what is staged.
 pub(crate) fn run(args: &PreCommitArgs, here: &Path) -> Result<Exit, Failure> {
-    let git = Git::default();
+    let git = &Git::default();
     // Both at once: most commits are no merges, and then this is all there is to ask.
     let repository = Repository::start(git)?;
     let first = if args.amend_aware { None } else { Some(git.start(&diff(None))?) };
@@ -52,8 +53,9 @@ pub(crate) fn run(args: &PreCommitArgs, here: &Path) -> Result<Exit, Failure> {
     let policy = Policy::load(&args.check, here, Some(root))?;
     let oids: Vec<String> = places.keys().cloned().collect();
     let common = Some(repository.common.as_path());
-    let mut scanned =
-        Scanned::read(git, &oids, common, (policy.search.0, policy.limits, policy.jobs), &Watch::default())?;
+    let progress = Progress::default();
+    let blobs = Blobs::new(git, blobs::list(&oids), common, &progress);
+    let mut scanned = Scanned::read(vec![blobs], (policy.search.0, policy.limits, policy.jobs), &Watch::default())?;
     let hits = scanned.hits();
     let olds: BTreeSet<String> =
         places.iter().filter(|(oid, _)| hits.contains(*oid)).flat_map(|(_, places)| olds(places)).collect();
@@ -64,15 +66,16 @@ pub(crate) fn run(args: &PreCommitArgs, here: &Path) -> Result<Exit, Failure> {
     for gap in &mut gaps {
         gap.origin.path = path_of(&oid(&gap.origin)).unwrap_or_default();
     }
-    let absent: Vec<PathBuf> = scanned.seen.absent_lfs.iter().filter_map(|oid| path_of(oid)).collect();
-    let judged = judge(scanned, &|oid| places.get(oid).cloned().unwrap_or_default(), &known, &policy, None);
+    let aside = scanned.aside(&|oid| path_of(oid).unwrap_or_default());
+    let judged = judge(scanned, &|oid| places.get(oid).cloned().unwrap_or_default(), &known, &policy);
 
     let mut page = Page::default();
-    page.absent_lfs(absent.iter().map(PathBuf::as_path));
     page.judged(&judged, Words { adds: "this commit would add", bypass: BYPASS, allows: true });
     page.gaps(&gaps, "part of what is staged", BYPASS);
+    page.aside(&aside, args.check.strict, BYPASS);
     page.say();
-    let outcome = Outcome { failing: judged.blocks(), incomplete: !gaps.is_empty(), ..Outcome::default() };
+    let incomplete = !gaps.is_empty() || (args.check.strict && !aside.is_empty());
+    let outcome = Outcome { failing: judged.blocks(), incomplete, ..Outcome::default() };
     Ok(Exit::of_scan(outcome, false, false))
 }
 
@@ -103,7 +106,7 @@ fn diff(parent: Option<&str>) -> Vec<&str> {
 }
 
 /// What HEAD itself was made on: what an amended commit will be compared with.
-fn parents_of_head(git: Git) -> Result<Vec<String>, Failure> {
+fn parents_of_head(git: &Git) -> Result<Vec<String>, Failure> {
     let Ok(line) = git.ask(&["rev-list", "--parents", "--max-count=1", "HEAD", "--"]) else {
         return Ok(vec!["HEAD".to_owned()]);
     };
@@ -122,7 +125,7 @@ fn parents_of_head(git: Git) -> Result<Vec<String>, Failure> {
 
 /// The other parents of a merge. While conflicts are concluded they stand in MERGE_HEAD; before the commit of a clean
 /// merge only the environment holds them (`GITHEAD_<oid>`, set by `git merge` for its children).
-fn other_parents(git: Git, merge_head: &Path) -> Vec<String> {
+fn other_parents(git: &Git, merge_head: &Path) -> Vec<String> {
     if let Ok(text) = std::fs::read_to_string(merge_head) {
         return text.split_whitespace().filter(|oid| is_oid(oid)).map(str::to_owned).collect();
     }

@@ -1,15 +1,15 @@
 //! `keyradius hook pre-push`: every object that the remote does not have.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use scanner_core::engine::Watch;
-use scanner_core::error::{Gap, Reason};
 
+use super::blobs::{Blobs, Progress};
 use super::git::{self, Git, is_oid, is_zero, text};
-use super::judge::{Place, Places, judge};
-use super::known::{Known, Scanned, oid};
+use super::known::Scanned;
 use super::policy::{Policy, Repository};
+use super::push::{self, Told};
+use super::range::Range;
 use super::tell::{Page, Words};
 use crate::args::hook::PrePushArgs;
 use crate::exit::{Exit, Failure, Outcome};
@@ -28,13 +28,13 @@ struct Push {
 /// Checks what is pushed.
 pub(crate) fn run(args: &PrePushArgs, here: &Path) -> Result<Exit, Failure> {
     let git = Git::default();
-    let repository = Repository::start(git)?;
+    let repository = Repository::start(&git)?;
     let repository = Repository::found(repository, here)?;
     // What git says comes first: what the framework left in the environment may be of another push.
     let lines = git::lines();
     let told = Push::read(lines.as_deref().unwrap_or_default(), args.remote.clone())?;
     let push = match (told, lines) {
-        (None, lines) => match (Push::of_framework(git, args.remote.clone())?, lines) {
+        (None, lines) => match (Push::of_framework(&git, args.remote.clone())?, lines) {
             (None, Err(failure)) => return Err(failure),
             (push, _) => push,
         },
@@ -50,47 +50,22 @@ pub(crate) fn run(args: &PrePushArgs, here: &Path) -> Result<Exit, Failure> {
         return Ok(Exit::Nothing);
     }
     let policy = Policy::load(&args.check, here, repository.root.as_deref())?;
-    let (tips, range) = push.range(git)?;
-    let listing = listing(git, &tips, &range)?;
-    let oids: Vec<String> = listing.paths.keys().cloned().collect();
-    let common = Some(repository.common.as_path());
-    let mut scanned =
-        Scanned::read(git, &oids, common, (policy.search.0, policy.limits, policy.jobs), &Watch::default())?;
-    let hits = scanned.hits();
-    let places = if hits.is_empty() { Places::new() } else { super::origin::places(git, &hits, &range, &tips)? };
-    let olds: BTreeSet<String> = places.values().flatten().flat_map(|place| place.olds.iter().cloned()).collect();
-    let known = Known::read(git, &Vec::from_iter(olds), common, (policy.search.0, policy.limits))?;
-
-    let name = |oid: &str| name(oid, &listing.paths, &scanned.seen.kinds);
-    let mut gaps = scanned.gaps.clone();
-    for gap in &mut gaps {
-        gap.origin.path = name(&oid(&gap.origin));
-    }
-    gaps.extend(listing.missing);
-    let absent: Vec<PathBuf> = scanned.seen.absent_lfs.iter().map(|oid| name(oid)).collect();
-    let found = Scanned { occurrences: std::mem::take(&mut scanned.occurrences), ..Scanned::default() };
-    let judged = judge(found, &|oid| places_or_name(oid, &places, &name), &known, &policy, None);
+    let range = push.range(&git)?;
+    let progress = Progress::default();
+    let blobs = Blobs::new(&git, range.objects(&git)?, Some(&repository.common), &progress);
+    let scanned = Scanned::read(vec![blobs], (policy.search.0, policy.limits, policy.jobs), &Watch::default())?;
+    let (git, common) = (&git, repository.common.as_path());
+    let checked = push::Push { git, range: &range, common, policy: &policy, unreached: false, late: &|| false };
+    let Told { judged, gaps, aside } = checked.tell(scanned)?;
 
     let mut page = Page::default();
-    page.absent_lfs(absent.iter().map(PathBuf::as_path));
     page.judged(&judged, Words { adds: "this push would publish", bypass: BYPASS, allows: true });
     page.gaps(&gaps, "part of what is pushed", BYPASS);
+    page.aside(&aside, args.check.strict, BYPASS);
     page.say();
-    let outcome = Outcome { failing: judged.blocks(), incomplete: !gaps.is_empty(), ..Outcome::default() };
+    let incomplete = !gaps.is_empty() || (args.check.strict && !aside.is_empty());
+    let outcome = Outcome { failing: judged.blocks(), incomplete, ..Outcome::default() };
     Ok(Exit::of_scan(outcome, false, false))
-}
-
-/// Where an object lies, or what it is.
-pub(crate) fn places_or_name(oid: &str, places: &Places, name: &dyn Fn(&str) -> PathBuf) -> Vec<Place> {
-    places.get(oid).cloned().unwrap_or_else(|| vec![Place { path: name(oid), ..Place::default() }])
-}
-
-/// A path, `commit 0123456789ab`, or `object 0123456789ab`.
-pub(crate) fn name(oid: &str, paths: &BTreeMap<String, PathBuf>, kinds: &BTreeMap<String, &'static str>) -> PathBuf {
-    match (paths.get(oid).filter(|path| !path.as_os_str().is_empty()), kinds.get(oid)) {
-        (Some(path), None) => path.clone(),
-        (_, kind) => PathBuf::from(format!("{} {}", kind.unwrap_or(&"object"), oid.get(..12).unwrap_or(oid))),
-    }
 }
 
 impl Push {
@@ -118,7 +93,7 @@ impl Push {
 
     /// From the environment of the pre-commit framework, which reads the lines itself. A first push of a whole history
     /// leaves its refs out and names the local branch only.
-    fn of_framework(git: Git, remote: Option<String>) -> Result<Option<Self>, Failure> {
+    fn of_framework(git: &Git, remote: Option<String>) -> Result<Option<Self>, Failure> {
         let get = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let Some(to) = get("PRE_COMMIT_TO_REF").or_else(|| get("PRE_COMMIT_LOCAL_BRANCH")) else { return Ok(None) };
         let verify = |what: &str| git.ask(&["rev-parse", "--verify", "--quiet", "--end-of-options", what]);
@@ -134,8 +109,8 @@ impl Push {
         }))
     }
 
-    /// Input and last arguments of `git rev-list --stdin` for what is new.
-    fn range(&self, git: Git) -> Result<(Vec<u8>, Vec<String>), Failure> {
+    /// What is new.
+    fn range(&self, git: &Git) -> Result<Range, Failure> {
         let mut input: String = self.tips.iter().flat_map(|oid| [oid.as_str(), "\n"]).collect();
         if !self.theirs.is_empty() {
             let ask: String = self.theirs.iter().flat_map(|oid| [oid.as_str(), "\n"]).collect();
@@ -147,7 +122,7 @@ impl Push {
         // A push to an address instead of a name has no such refs: then everything counts as new.
         let remote = self.remote.as_ref().filter(|remote| is_remote(remote));
         let range = remote.map(|remote| vec!["--not".to_owned(), format!("--remotes={remote}")]);
-        Ok((input.into_bytes(), range.unwrap_or_default()))
+        Ok(Range { tips: input.into_bytes(), rest: range.unwrap_or_default() })
     }
 }
 
@@ -159,34 +134,6 @@ fn is_remote(name: &str) -> bool {
 fn not_lines() -> Failure {
     Failure::new("standard input is not what git writes for pre-push: `<local ref> <oid> <remote ref> <oid>`")
         .hint("let git run it (`keyradius hook install pre-push`); see docs/hooks.md for hook managers")
-}
-
-/// What is new.
-#[derive(Debug, Default)]
-pub(crate) struct Listing {
-    /// Objects, and a path of each: empty for commits, tags and root trees.
-    pub(crate) paths: BTreeMap<String, PathBuf>,
-    /// Objects that are not here.
-    pub(crate) missing: Vec<Gap>,
-}
-
-/// Lists every object of a range.
-pub(crate) fn listing(git: Git, tips: &[u8], range: &[String]) -> Result<Listing, Failure> {
-    let mut args = ["rev-list", "--objects", "--missing=print", "--stdin"].map(str::to_owned).to_vec();
-    args.extend(range.iter().cloned());
-    let mut listing = Listing::default();
-    for line in git.tell(&args, tips)?.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-        if let Some(oid) = line.strip_prefix(b"?") {
-            let origin = scanner_core::blob::Origin::file(format!("object {}", text(oid.get(..12).unwrap_or(oid))));
-            let detail = "not in this repository, which may be a partial clone".to_owned();
-            listing.missing.push(Gap { origin, reason: Reason::ReadError, detail });
-            continue;
-        }
-        let mut parts = line.splitn(2, |byte| *byte == b' ');
-        let oid = text(parts.next().unwrap_or_default());
-        listing.paths.insert(oid, parts.next().map(git::path).unwrap_or_default());
-    }
-    Ok(listing)
 }
 
 #[cfg(test)]

@@ -1,42 +1,113 @@
 //! `keyradius hook pre-receive`: the objects of a push, before any ref of the server moves.
+//!
+//! Everything that runs here has to end in time, whatever was pushed: one thread works, and the one that waits for it ends
+//! every git process and answers when the time is up. Memory has a limit that the kernel holds.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use scanner_core::engine::Watch;
 
-use super::git::{self, Git, is_oid, is_zero, text};
-use super::judge::{Places, judge};
-use super::known::{Known, Scanned, oid};
+use super::blobs::{Blobs, Names, Progress};
+use super::git::{self, Children, Git, is_oid, is_zero};
+use super::known::Scanned;
 use super::policy::{Policy, Repository};
-use super::pre_push::{Listing, listing, name, places_or_name};
+use super::push::{Push, Told};
+use super::range::{Range, quarantined};
 use super::tell::{Page, Words};
-use crate::allow::AllowList;
 use crate::args::hook::{OnTimeout, PreReceiveArgs};
-use crate::config::Config;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::marks::Marks;
 use crate::report::words::{count, duration, escape, plural};
 
-const BYPASS: &str =
-    "To push it all the same: git push -o keyradius.allow=\"why\"   (if this server takes push options)";
+const BYPASS: &str = "To push anyway: git push -o keyradius.allow=\"why\"   (if this server takes push options)";
+
+const NO_BYPASS: &str = "This server does not take the push option keyradius.allow: ask who runs it";
 
 /// What comes in by a push option.
 const OPTION: &str = "keyradius.allow";
 
-/// How the engine tells of an input that was being read when it was stopped.
+/// How the engine reports an input that was being read when it was stopped.
 const CUT_OFF: &str = "interrupted";
+
+/// Of sixteen parts of the time, those in which objects are read, and those in which places are looked up. The rest is
+/// for the answer.
+const READING: u32 = 14;
+const LOOKING_UP: u32 = 15;
+
+/// Stack of the thread that works: that of a main thread.
+const STACK: usize = 8 << 20;
+
+/// New tips that are asked for a configuration of their own.
+const TIPS: usize = 100;
+
+/// What the thread that works and the one that waits both see.
+#[derive(Debug)]
+struct Shared {
+    began: Instant,
+    watch: Watch,
+    progress: Progress,
+    children: Arc<Children>,
+    /// What is being done.
+    doing: Mutex<&'static str>,
+    /// Objects in which a private key was found.
+    holding: AtomicU64,
+    /// Objects that the push leads to and that are nowhere on the server.
+    absent: AtomicU64,
+}
+
+impl Shared {
+    fn doing(&self, what: &'static str) {
+        *self.doing.lock().unwrap_or_else(PoisonError::into_inner) = what;
+    }
+}
+
+/// What the thread that works reports.
+enum Message {
+    /// The time that this push may take.
+    Budget(Duration),
+    /// The answer.
+    Done(Result<Exit, Failure>, Page),
+}
 
 /// Checks a push.
 pub(crate) fn run(args: &PreReceiveArgs, here: &Path) -> Result<Exit, Failure> {
+    limit_memory(args.memory);
+    let shared = Arc::new(Shared {
+        began: Instant::now(),
+        watch: Watch::default(),
+        progress: Progress::default(),
+        children: Arc::default(),
+        doing: Mutex::new("asking git what is pushed"),
+        holding: AtomicU64::new(0),
+        absent: AtomicU64::new(0),
+    });
     // GitLab shows only lines that begin so to those who edit in a browser.
     let web = std::env::var_os("GL_PROTOCOL").is_some_and(|protocol| protocol == "web");
-    let mut page = Page::new(if web { "GL-HOOK-ERR: " } else { "" });
-    let reason = allowed_by_option(&mut page);
-    // A fault is told on the page too: its lines need the same beginning, and a reason that was given stands above it.
-    let exit = check(args, here, &mut page).unwrap_or_else(|failure| {
+    let prefix = if web { "GL-HOOK-ERR: " } else { "" };
+    let mut page = Page::new(prefix);
+    let reason = allowed_by_option(args, &mut page);
+
+    let (send, receive) = mpsc::channel();
+    let work = {
+        let (shared, args, here) = (Arc::clone(&shared), args.clone(), here.to_owned());
+        move || {
+            let mut page = Page::new(prefix);
+            let exit = check(&args, &here, &shared, &mut page, &send);
+            // If nobody waits any more, the time was up.
+            let _ = send.send(Message::Done(exit, page));
+        }
+    };
+    std::thread::Builder::new().stack_size(STACK).spawn(work).map_err(|error| {
+        Failure::new(format!("cannot start a thread: {error}")).hint("raise the limits of the user that runs git")
+    })?;
+    let (exit, told) = wait(args, &shared, &receive, prefix);
+    page.append(&told);
+    // An error is reported on the page too: its lines need the same beginning, and a reason that was given is above it.
+    let exit = exit.unwrap_or_else(|failure| {
         failure.to_string().lines().for_each(|line| page.line(line));
         Exit::Failure
     });
@@ -51,12 +122,65 @@ pub(crate) fn run(args: &PreReceiveArgs, here: &Path) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
+/// Waits for the answer; stops the reading, then everything, when the time for it is up.
+fn wait(
+    args: &PreReceiveArgs,
+    shared: &Shared,
+    receive: &mpsc::Receiver<Message>,
+    prefix: &'static str,
+) -> (Result<Exit, Failure>, Page) {
+    let mut budget = args.budget;
+    let mut reading = true;
+    loop {
+        let end = if reading { part(budget, READING) } else { budget };
+        match receive.recv_timeout(end.saturating_sub(shared.began.elapsed())) {
+            Ok(Message::Budget(told)) => budget = told,
+            Ok(Message::Done(exit, page)) => return (exit, page),
+            Err(RecvTimeoutError::Timeout) if reading => {
+                reading = false;
+                shared.watch.cancelled.store(true, Relaxed);
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                shared.children.stop();
+                let mut page = Page::new(prefix);
+                let exit = too_slow(args, budget, shared, &mut page);
+                return (Ok(exit), page);
+            }
+            Err(RecvTimeoutError::Disconnected) => return (Err(crate::out::last_panic()), Page::new(prefix)),
+        }
+    }
+}
+
+/// So many sixteenths of a time.
+fn part(time: Duration, parts: u32) -> Duration {
+    if time == Duration::MAX { time } else { time / 16 * parts }
+}
+
+/// Bounds the memory of this process and of every git that it starts. What is more fails, and then the push is refused.
+#[cfg(unix)]
+fn limit_memory(bytes: u64) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let now = getrlimit(Resource::Data);
+    let least = |limit: Option<u64>| limit.map_or(bytes, |limit| limit.min(bytes));
+    // Where the system has no such limit, those of the engine remain.
+    let _ = setrlimit(Resource::Data, Rlimit { current: Some(least(now.current)), maximum: Some(least(now.maximum)) });
+}
+
+#[cfg(not(unix))]
+fn limit_memory(_bytes: u64) {}
+
 /// The reason that the pusher gave for a push to be let in.
-fn allowed_by_option(page: &mut Page) -> Option<String> {
+fn allowed_by_option(args: &PreReceiveArgs, page: &mut Page) -> Option<String> {
     let count = std::env::var("GIT_PUSH_OPTION_COUNT").ok()?.parse::<u32>().ok()?;
     let options = (0..count).filter_map(|index| std::env::var(format!("GIT_PUSH_OPTION_{index}")).ok());
     for option in options {
         let Some(rest) = option.strip_prefix(OPTION) else { continue };
+        if args.no_push_option {
+            if rest.is_empty() || rest.starts_with('=') {
+                page.line(format!("keyradius: push option {OPTION} is not taken by this server (--no-push-option)"));
+            }
+            continue;
+        }
         let reason = rest.strip_prefix('=').unwrap_or_default().trim();
         if !reason.is_empty() && (rest.starts_with('=')) {
             return Some(reason.to_owned());
@@ -68,96 +192,132 @@ fn allowed_by_option(page: &mut Page) -> Option<String> {
     None
 }
 
-fn check(args: &PreReceiveArgs, here: &Path, page: &mut Page) -> Result<Exit, Failure> {
-    let began = Instant::now();
-    let news = new_tips(&git::lines()?)?;
-    if news.is_empty() {
+fn check(
+    args: &PreReceiveArgs,
+    here: &Path,
+    shared: &Shared,
+    page: &mut Page,
+    send: &Sender<Message>,
+) -> Result<Exit, Failure> {
+    let tips = new_tips(&git::lines()?)?;
+    if tips.is_empty() {
         return Ok(Exit::Nothing);
     }
-    let git = Git::default();
-    let repository = Repository::found(Repository::start(git)?, here)?;
+    let git = Git { own_objects: false, children: Arc::clone(&shared.children) };
+    let any_ref = git.start(&["for-each-ref", "--count=1", "--format=x"])?;
+    let repository = Repository::found(Repository::start(&git)?, here)?;
+    let first = any_ref.answer()?.is_empty();
+    let budget = if first { args.first_push_budget.max(args.budget) } else { args.budget };
+    let _ = send.send(Message::Budget(budget));
     let mut policy = Policy::load(&args.check, here, None)?;
     policy.inline = false;
-    let tips: Vec<u8> = news.iter().flat_map(|oid| [oid.as_bytes(), b"\n"]).flatten().copied().collect();
-    let range = ["--not", "--all"].map(str::to_owned).to_vec();
+    let input = tips.iter().flat_map(|oid| [oid.as_bytes(), b"\n"]).flatten().copied().collect();
+    let range = Range { tips: input, rest: ["--not", "--all"].map(str::to_owned).to_vec() };
 
-    // Without a quarantine (an old or an unusual server), the graph says what is new.
+    // What no ref led to before is new, wherever it is stored: an object that is on the server already was perhaps never
+    // looked at. Without a quarantine (an old or an unusual server), that is all there is to go by.
+    shared.doing("reading what is pushed");
     let quarantine = std::env::var_os("GIT_QUARANTINE_PATH").is_some();
-    let reading = Git { own_objects: quarantine };
-    let (oids, listed) = if quarantine {
-        (quarantined(reading)?, None)
+    let (own, common) = (Git { own_objects: true, ..git.clone() }, repository.common.as_path());
+    let mut blobs = Vec::new();
+    if quarantine {
+        blobs.push(Blobs::new(&own, quarantined(&own)?, Some(common), &shared.progress));
+        let stored = there(&git, range.stored_before(&git)?, &shared.absent);
+        blobs.push(Blobs::new(&git, stored, Some(common), &shared.progress));
     } else {
-        let listing = listing(git, &tips, &range)?;
-        (listing.paths.keys().cloned().collect(), Some(listing))
-    };
-    let common = Some(repository.common.as_path());
-    let left = args.budget.saturating_sub(began.elapsed());
-    let mut scanned = in_time(left, |watch| {
-        Scanned::read(reading, &oids, common, (policy.search.0, policy.limits, policy.jobs), watch)
-    })?;
-    let all = oids.len() as u64;
-    if scanned.interrupted && args.on_timeout == OnTimeout::Block {
+        blobs.push(Blobs::new(&git, range.objects(&git)?, Some(common), &shared.progress));
+    }
+    let mut scanned = Scanned::read(blobs, (policy.search.0, policy.limits, policy.jobs), &shared.watch)?;
+    shared.progress.listed.store(!scanned.interrupted, Relaxed);
+    shared.holding.store(scanned.keys().len() as u64, Relaxed);
+    let interrupted = scanned.interrupted;
+    if interrupted && args.on_timeout == OnTimeout::Block {
         // It is refused either way, and the host's clock runs: which of the keys are new is not asked any more.
-        let holding = scanned.keys().len() as u64;
-        too_slow(scanned.read, all, args, page);
-        if holding > 0 {
-            page.line(format!("keyradius: {} a private key", plural(holding, "object holds", "objects hold")));
-        }
-        return Ok(Exit::Incomplete);
+        return Ok(too_slow(args, budget, shared, page));
     }
+    // What was cut off in the middle is reported as a matter of time, below.
+    scanned.gaps.retain(|gap| !(interrupted && gap.detail.starts_with(CUT_OFF)));
 
-    let Listing { paths, missing } = match listed {
-        Some(listing) => listing,
-        None if scanned.occurrences.is_empty() && scanned.gaps.is_empty() => Listing::default(),
-        None => listing(git, &tips, &range)?,
-    };
-    // A thin pack is completed with objects that were here before: they are not in the list, and no news.
-    scanned.occurrences.retain(|occurrence| paths.contains_key(&oid(&occurrence.origin)));
-    let hits = scanned.hits();
-    let places = if hits.is_empty() { Places::new() } else { super::origin::places(git, &hits, &range, &tips)? };
-    let olds: BTreeSet<String> = places.values().flatten().flat_map(|place| place.olds.iter().cloned()).collect();
-    let known = Known::read(git, &Vec::from_iter(olds), common, (policy.search.0, policy.limits))?;
+    shared.doing("finding out what in it is new");
+    let late = || shared.began.elapsed() > part(budget, LOOKING_UP);
+    let push = Push { git: &git, range: &range, common, policy: &policy, unreached: quarantine, late: &late };
+    let Told { mut judged, gaps, aside } = push.tell(scanned)?;
+    judged.pushed_config = judged.blocks() && brings_config(&git, &tips);
 
-    let kinds = std::mem::take(&mut scanned.seen.kinds);
-    let name = |oid: &str| name(oid, &paths, &kinds);
-    let mut gaps = std::mem::take(&mut scanned.gaps);
-    // What was cut off in the middle is told as a matter of time, below.
-    gaps.retain(|gap| {
-        paths.contains_key(&oid(&gap.origin)) && !(scanned.interrupted && gap.detail.starts_with(CUT_OFF))
-    });
-    for gap in &mut gaps {
-        gap.origin.path = name(&oid(&gap.origin));
+    let bypass = bypass(args);
+    page.judged(&judged, Words { adds: "this push brings", bypass, allows: false });
+    page.gaps(&gaps, "part of this push", bypass);
+    page.aside(&aside, args.check.strict, bypass);
+    let absent = shared.absent.load(Relaxed);
+    if absent > 0 {
+        let objects = plural(absent, "object is", "objects are");
+        page.line(format!(
+            "keyradius: note: {objects} referred to by this push and not on this server: a shallow clone?"
+        ));
     }
-    gaps.extend(missing);
-    let absent: Vec<PathBuf> = scanned.seen.absent_lfs.iter().map(|oid| name(oid)).collect();
-    let (read, interrupted) = (scanned.read, scanned.interrupted);
-    let pushed = if hits.is_empty() { None } else { pushed_allow_list(git, &news, &policy.here) };
-    let judged = judge(scanned, &|oid| places_or_name(oid, &places, &name), &known, &policy, pushed.as_ref());
-
-    page.absent_lfs(absent.iter().map(PathBuf::as_path));
-    page.judged(&judged, Words { adds: "this push brings", bypass: BYPASS, allows: false });
-    page.gaps(&gaps, "part of this push", BYPASS);
+    let mut incomplete = !gaps.is_empty() || (args.check.strict && !(aside.is_empty() && absent == 0));
     if interrupted {
-        too_slow(read, all, args, page);
+        incomplete |= too_slow(args, budget, shared, page) != Exit::Nothing && !judged.blocks();
     }
-    let outcome = Outcome { failing: judged.blocks(), incomplete: !gaps.is_empty(), ..Outcome::default() };
-    Ok(Exit::of_scan(outcome, false, false))
+    Ok(Exit::of_scan(Outcome { failing: judged.blocks(), incomplete, ..Outcome::default() }, false, false))
 }
 
-/// What is said of a push that took too long.
-fn too_slow(read: u64, all: u64, args: &PreReceiveArgs, page: &mut Page) {
-    let read = format!("{} of {}", count(read), plural(all, "object", "objects"));
-    let budget = duration(args.budget);
-    if args.on_timeout == OnTimeout::Block {
-        page.line(format!("keyradius: only {read} could be read in {budget}, so this push is refused"));
+const fn bypass(args: &PreReceiveArgs) -> &'static str {
+    if args.no_push_option { NO_BYPASS } else { BYPASS }
+}
+
+/// Names of objects without those that are nowhere on the server: they can come by another push only, and are read then.
+/// A server that fetches what it lacks from a promisor has no such second look, so there they count as unread.
+fn there<'a>(git: &'a Git, mut names: Names<'a>, absent: &'a AtomicU64) -> Names<'a> {
+    let mut fetches = None;
+    Box::new(move || {
+        loop {
+            match names()? {
+                Ok(name) => match name.strip_prefix('?') {
+                    None => return Some(Ok(name)),
+                    Some(name) => {
+                        let promisor = r"^(extensions\.partialclone|remote\..*\.promisor)$";
+                        let fetches =
+                            fetches.get_or_insert_with(|| git.value(&["config", "--get-regexp", promisor]).is_some());
+                        if *fetches {
+                            return Some(Ok(name.to_owned()));
+                        }
+                        absent.fetch_add(1, Relaxed);
+                    }
+                },
+                failed @ Err(_) => return Some(failed),
+            }
+        }
+    })
+}
+
+/// What is said of a push that took too long, and what comes of it.
+fn too_slow(args: &PreReceiveArgs, budget: Duration, shared: &Shared, page: &mut Page) -> Exit {
+    let (read, named) = (shared.progress.read.load(Relaxed), shared.progress.named.load(Relaxed));
+    let listed = shared.progress.listed.load(Relaxed);
+    let read = if listed { format!("{} of {}", count(read), count(named)) } else { count(read) };
+    let doing = *shared.doing.lock().unwrap_or_else(PoisonError::into_inner);
+    let stopped = format!("stopped while {doing}, after {read} objects");
+    let budget = duration(budget);
+    let holding = shared.holding.load(Relaxed);
+    if args.on_timeout == OnTimeout::Allow && holding == 0 {
+        page.line(format!("keyradius: WARNING: this push was NOT checked to its end in {budget}: {stopped}"));
+        page.line("hint: check it with `keyradius scan`, or raise --budget; --on-timeout block refuses such pushes");
+        return Exit::Nothing;
+    }
+    page.line(format!("keyradius: this push is refused: it could not be checked in {budget}: {stopped}"));
+    if holding > 0 {
+        page.line(format!("keyradius: {} a private key", plural(holding, "object holds", "objects hold")));
+    }
+    if args.no_push_option {
+        page.line("hint: push fewer commits at a time, or ask who runs the server to raise --budget");
+    } else {
         page.line(
             "hint: push fewer commits at a time, or with -o keyradius.allow=\"why\" if this server takes push options;",
         );
         page.line("hint: or the server raises --budget, or lets such pushes in: --on-timeout allow");
-    } else {
-        page.line(format!("keyradius: WARNING: only {read} could be read in {budget}: the others were NOT checked"));
-        page.line("hint: check them with `keyradius scan`, or raise --budget; --on-timeout block refuses such pushes");
     }
+    Exit::Incomplete
 }
 
 /// New values of refs, from lines of `<old> <new> <ref>`.
@@ -180,48 +340,11 @@ fn new_tips(lines: &str) -> Result<Vec<String>, Failure> {
     Ok(tips)
 }
 
-/// Every object of the quarantine that holds bytes of its own.
-fn quarantined(git: Git) -> Result<Vec<String>, Failure> {
-    let all =
-        git.ask(&["cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objectname) %(objecttype)"])?;
-    let all = text(&all);
-    let kept = all.lines().filter_map(|line| line.split_once(' ')).filter(|(_, kind)| *kind != "tree");
-    Ok(kept.map(|(oid, _)| oid.to_owned()).collect())
-}
-
-/// Runs `work` with a watch that stops it when the time is up.
-fn in_time<T>(time: Duration, work: impl FnOnce(&Watch) -> T) -> T {
-    let watch = Watch::default();
-    if time.is_zero() {
-        watch.cancelled.store(true, Relaxed);
-    }
-    let done = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let timer = scope.spawn(|| {
-            let began = Instant::now();
-            while !done.load(Relaxed) {
-                match time.saturating_sub(began.elapsed()) {
-                    Duration::ZERO => return watch.cancelled.store(true, Relaxed),
-                    left => std::thread::park_timeout(left),
-                }
-            }
-        });
-        let result = work(&watch);
-        done.store(true, Relaxed);
-        timer.thread().unpark();
-        result
-    })
-}
-
-/// What the configuration at the root of the pushed trees would allow: told, not obeyed.
-fn pushed_allow_list(git: Git, tips: &[String], here: &Path) -> Option<AllowList> {
-    tips.iter().find_map(|tip| {
-        let text = git.ask(&["cat-file", "blob", &format!("{tip}:keyradius.toml")]).ok()?;
-        let text = String::from_utf8(text).ok()?;
-        Config::parse(&text, "keyradius.toml", here.to_owned(), false)
-            .ok()
-            .map(|config| config.allow.obeying(Marks::Given))
-    })
+/// Whether a new tip has a configuration at its root: it would be the pusher's word, and is not even read.
+fn brings_config(git: &Git, tips: &[String]) -> bool {
+    let ask: String = tips.iter().take(TIPS).flat_map(|tip| [tip.as_str(), ":keyradius.toml\n"]).collect();
+    let answer = git.tell(&["cat-file", "--batch-check=%(objecttype)"], ask.as_bytes());
+    answer.is_ok_and(|answer| git::text(&answer).lines().any(|kind| kind == "blob"))
 }
 
 #[cfg(test)]
@@ -242,16 +365,9 @@ mod tests {
     }
 
     #[test]
-    fn work_ends_when_the_time_is_up_and_not_before() {
-        for (time, cancelled) in [(Duration::ZERO, true), (Duration::MAX, false)] {
-            assert_eq!(in_time(time, |watch| watch.cancelled.load(Relaxed)), cancelled, "{time:?}");
-        }
-        let waited = in_time(Duration::from_millis(5), |watch| {
-            while !watch.cancelled.load(Relaxed) {
-                std::thread::yield_now();
-            }
-            true
-        });
-        assert!(waited);
+    fn parts_of_a_time_add_up_to_it() {
+        assert_eq!(part(Duration::from_secs(4), READING), Duration::from_millis(3500));
+        assert_eq!(part(Duration::MAX, READING), Duration::MAX);
+        assert_eq!(part(Duration::ZERO, LOOKING_UP), Duration::ZERO);
     }
 }

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use detectors::radius::{Finding, RoleScore};
-use scanner_core::blob::printable_path;
 use scanner_core::error::Gap;
 use scanner_core::material::Occurrence;
 
@@ -23,6 +22,9 @@ const SECRETS: usize = 20;
 
 /// Places that are told of one key, and inputs that could not be read.
 const PLACES: usize = 5;
+
+/// Lines on what was not opened.
+const ASIDE: usize = 10;
 
 /// Digits of a commit's name: enough to find it in any repository.
 const SHORT: usize = 12;
@@ -57,6 +59,11 @@ impl Page {
         self.text.push_str(self.prefix);
         self.text.push_str(line.as_ref().trim_end());
         self.text.push('\n');
+    }
+
+    /// Adds the lines of another page with the same beginning.
+    pub(crate) fn append(&mut self, other: &Self) {
+        self.text.push_str(&other.text);
     }
 
     /// Says it.
@@ -198,6 +205,9 @@ impl Page {
             let reason = if reason.is_empty() { String::new() } else { format!(" ({})", escape(reason)) };
             self.line(format!("Not obeyed on a server: {what} allows it, {}{reason}", escape(place)));
         }
+        if judged.pushed_config {
+            self.line("Not read on a server: the keyradius.toml of this push; the configuration is the server's");
+        }
         self.line(words.bypass);
     }
 
@@ -216,11 +226,23 @@ impl Page {
         self.line(bypass);
     }
 
-    /// Pointers of git-lfs without their objects.
-    pub(crate) fn absent_lfs<'a>(&mut self, paths: impl Iterator<Item = &'a std::path::Path>) {
-        for path in paths.take(PLACES) {
-            let path = escape(&printable_path(path));
-            self.line(format!("keyradius: note: {path}: skipped: lfs pointer, and its object is not in this clone"));
+    /// What was not opened and what was left unread on purpose.
+    pub(crate) fn aside(&mut self, aside: &[String], strict: bool, bypass: &str) {
+        if aside.is_empty() {
+            return;
+        }
+        if strict {
+            self.line("keyradius: not everything was read, and --strict takes nothing unread:");
+        }
+        let begin = if strict { "  " } else { "keyradius: note: " };
+        for line in aside.iter().take(ASIDE) {
+            self.line(format!("{begin}{line}"));
+        }
+        if aside.len() > ASIDE {
+            self.line(format!("{begin}and {} more", aside.len() - ASIDE));
+        }
+        if strict {
+            self.line(bypass);
         }
     }
 }

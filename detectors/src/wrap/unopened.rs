@@ -8,6 +8,9 @@ use scanner_core::seam::Unopened;
 /// Magic numbers at their places.
 pub(crate) const UNOPENED: &[Unopened] = &[
     Unopened { id: "git_pack", at: 0, magic: b"PACK\0\0\0\x02" },
+    // Read as a repository where it is a file of its own; a blob or a member of an archive is not.
+    Unopened { id: "git_bundle", at: 0, magic: b"# v2 git bundle\n" },
+    Unopened { id: "git_bundle", at: 0, magic: b"# v3 git bundle\n" },
     Unopened { id: "rar", at: 0, magic: b"Rar!\x1a\x07" },
     // Other byte order, other vendors' versions.
     Unopened { id: "squashfs_other", at: 0, magic: b"sqsh" },

@@ -134,7 +134,7 @@ fn what_a_partial_clone_lacks_is_told() {
     repo.go("partial").keyradius(&["hook", "install", "pre-push"]).passes("install");
     let line = format!("refs/heads/main {} refs/heads/main {}\n", repo.answer(&["rev-parse", "HEAD"]), "0".repeat(40));
     let ran = repo.keyradius_with(&[], &["hook", "pre-push", "../other.git", "../other.git"], &line);
-    ran.fails("partial", &["part of what is pushed could not be read", "which may be a partial clone"]);
+    ran.fails("partial", &["part of what is pushed could not be read", "which may be a shallow or partial clone"]);
     assert_eq!(ran.code, Some(3), "{ran:?}");
     repo.git(&["read-tree", "HEAD~1"]).passes("stage what is not here");
     let ran = repo.keyradius(&["hook", "pre-commit"]);

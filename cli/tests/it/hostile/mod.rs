@@ -6,9 +6,12 @@ mod clock;
 mod confine;
 mod covering;
 mod marks;
+mod hooks;
 mod output;
 #[cfg(unix)]
 mod planted;
+#[cfg(unix)]
+mod receive;
 #[cfg(unix)]
 mod said;
 

@@ -1,0 +1,139 @@
+//! Pointers of git-lfs: small texts that stand for an object which git does not store.
+//!
+//! <https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md>. A pointer says where more is to be read; it never takes
+//! the place of its own bytes.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use crate::allow::hex;
+
+/// Longest pointer, in bytes.
+pub(crate) const LARGEST: u64 = 1024;
+
+/// First lines: of the specification, and of the two names that git-lfs had before and still reads.
+const VERSIONS: [&str; 3] = [
+    "version https://git-lfs.github.com/spec/v1",
+    "version https://hawser.github.com/spec/v1",
+    "version http://git-media.io/v/2",
+];
+
+/// A pointer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pointer {
+    /// SHA-256 of the object, in hexadecimal digits.
+    digest: String,
+    /// Its size in bytes.
+    size: u64,
+}
+
+impl Pointer {
+    /// Reads a pointer: a version, extensions, the digest and the size, a line each, and nothing else. Line ends are
+    /// read as git-lfs reads them, because it would upload what such a pointer means.
+    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(bytes).ok().filter(|text| text.len() as u64 <= LARGEST)?;
+        let mut lines = text.trim_end_matches(['\r', '\n']).lines();
+        VERSIONS.contains(&lines.next()?).then_some(())?;
+        let mut line = lines.next()?;
+        while let Some(extension) = line.strip_prefix("ext-") {
+            sha256(extension.split_once(' ')?.1)?;
+            line = lines.next()?;
+        }
+        let digest = sha256(line.strip_prefix("oid ")?)?;
+        let size = lines.next()?.strip_prefix("size ")?;
+        let digits = !size.is_empty() && size.bytes().all(|byte| byte.is_ascii_digit());
+        (digits && lines.next().is_none()).then_some(())?;
+        Some(Self { digest: digest.to_owned(), size: size.parse().ok()? })
+    }
+
+    /// The file that holds the object, below the directory that all work trees of a repository share.
+    pub(crate) fn object(&self, common: &Path) -> PathBuf {
+        let part = |range| self.digest.get(range).unwrap_or_default();
+        common.join("lfs").join("objects").join(part(0..2)).join(part(2..4)).join(&self.digest)
+    }
+}
+
+fn sha256(value: &str) -> Option<&str> {
+    let digest = value.strip_prefix("sha256:")?;
+    (digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(digest)
+}
+
+/// A file whose size and SHA-256 are taken as it is read.
+pub(crate) struct Checked {
+    file: File,
+    size: u64,
+    digest: Sha256,
+}
+
+impl Checked {
+    pub(crate) fn new(file: File) -> Self {
+        Self { file, size: 0, digest: Sha256::new() }
+    }
+
+    /// Reads what is left, and says in what the file differs from what the pointer promises.
+    pub(crate) fn differs(mut self, pointer: &Pointer, stop: &dyn Fn() -> bool) -> Option<String> {
+        let mut rest = [0; 8 << 10];
+        while self.read(&mut rest).is_ok_and(|read| read > 0) {
+            if stop() {
+                return None;
+            }
+        }
+        if self.size != pointer.size {
+            let (is, said) = (self.size, pointer.size);
+            return Some(format!("its git-lfs object has {is} bytes and the pointer says {said}; both were read"));
+        }
+        let digest = hex(&self.digest.finalize());
+        let same = digest.eq_ignore_ascii_case(&pointer.digest);
+        (!same).then(|| "its git-lfs object is not what the pointer names (SHA-256 differs); both were read".to_owned())
+    }
+}
+
+impl Read for Checked {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(into)?;
+        self.size += read as u64;
+        self.digest.update(into.get(..read).unwrap_or_default());
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pointer_is_one_by_its_exact_grammar() {
+        let (a, b) = ("ab".repeat(32), "cd".repeat(32));
+        let version = VERSIONS[0];
+        let plain = format!("{version}\noid sha256:{a}\nsize 12\n");
+        for (text, is) in [
+            (plain.clone(), true),
+            (format!("{version}\next-0-foo sha256:{b}\noid sha256:{a}\nsize 12\n"), true),
+            (plain.replace('\n', "\r\n"), true),
+            (plain.trim_end().to_owned(), true),
+            (plain.replace("git-lfs.github", "hawser.github"), true),
+            (format!("{plain}more"), false),
+            (format!("{plain}\u{0}"), false),
+            (format!(" {plain}"), false),
+            (plain.replace("size 12", "size -1"), false),
+            (plain.replace("size 12", "size "), false),
+            (plain.replace("size 12", "size 99999999999999999999"), false),
+            (plain.replace("spec/v1", "spec/v1x"), false),
+            (plain.replace(&a, "../../x"), false),
+            (plain.replace(&a, &a[..40]), false),
+            (plain.replace("sha256", "sha1"), false),
+            (format!("{version}\nsize 12\noid sha256:{a}\n"), false),
+            (format!("{version}\nnote x\noid sha256:{a}\nsize 12\n"), false),
+            (format!("{version}\next-0-{} sha256:{b}\noid sha256:{a}\nsize 12\n", "x".repeat(900)), false),
+            (format!("{version}\noid sha256:{a}\n"), false),
+            (String::new(), false),
+        ] {
+            assert_eq!(Pointer::read(text.as_bytes()).is_some(), is, "{text:?}");
+        }
+        let pointer = Pointer::read(plain.as_bytes()).expect("a pointer");
+        assert_eq!(pointer.object(Path::new("common")), PathBuf::from(format!("common/lfs/objects/ab/ab/{a}")));
+    }
+}

@@ -1,0 +1,87 @@
+//! What is said of the objects of a push once they were read: which of them count, where they are, what is new in them.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use scanner_core::error::Gap;
+
+use super::git::Git;
+use super::judge::{Judged, Place, Places, judge};
+use super::known::{Known, Scanned, oid};
+use super::places::{self, places};
+use super::policy::Policy;
+use super::range::{Range, Reach, kinds, name};
+use crate::exit::Failure;
+
+/// What a push was found to be.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    /// The new keys and secrets.
+    pub(crate) judged: Judged,
+    /// What could not be read.
+    pub(crate) gaps: Vec<Gap>,
+    /// What was not opened, a line each.
+    pub(crate) aside: Vec<String>,
+}
+
+/// What is pushed, and how it is looked at.
+pub(crate) struct Push<'a> {
+    pub(crate) git: &'a Git,
+    pub(crate) range: &'a Range,
+    /// The directory that all work trees of the repository share.
+    pub(crate) common: &'a Path,
+    pub(crate) policy: &'a Policy,
+    /// Whether objects that no new tip reaches were read too.
+    pub(crate) unreached: bool,
+    /// Says when to look up no more places.
+    pub(crate) late: &'a dyn Fn() -> bool,
+}
+
+impl Push<'_> {
+    /// Works out what is new.
+    pub(crate) fn tell(&self, mut scanned: Scanned) -> Result<Told, Failure> {
+        let reached = self.range.reach(self.git, &scanned.mentioned(), self.unreached)?;
+        // A pack that was sent thin is completed with objects that were reachable before: they are not new.
+        let counts = |oid: &str| reached.get(oid).is_none_or(|reach| *reach != Reach::Before);
+        scanned.retain(&counts);
+        let kinds = kinds(self.git, &scanned.mentioned())?;
+        let name = |oid: &str| name(oid, kinds.get(oid).map(String::as_str), reached.get(oid));
+
+        let hits = scanned.hits();
+        let places = self.places(&hits, &name)?;
+        let olds: BTreeSet<String> = places.values().flatten().flat_map(|place| place.olds.iter().cloned()).collect();
+        let (search, limits) = (self.policy.search.0, self.policy.limits);
+        let known = Known::read(self.git, &Vec::from_iter(olds), Some(self.common), (search, limits))?;
+
+        let aside = scanned.aside(&name);
+        let mut gaps = std::mem::take(&mut scanned.gaps);
+        for gap in &mut gaps {
+            gap.origin.path = name(&oid(&gap.origin));
+        }
+        let somewhere =
+            |oid: &str| places.get(oid).cloned().unwrap_or_else(|| vec![Place { path: name(oid), ..Place::default() }]);
+        let judged = judge(scanned, &somewhere, &known, self.policy);
+        Ok(Told { judged, gaps, aside })
+    }
+
+    /// Where the hits were brought to. One that has a way in besides its paths in commits is new there.
+    fn places(&self, hits: &BTreeSet<String>, name: &dyn Fn(&str) -> std::path::PathBuf) -> Result<Places, Failure> {
+        if hits.is_empty() {
+            return Ok(Places::new());
+        }
+        let places::Found { mut places, partly } = places(self.git, hits, self.range, self.late)?;
+        let mut beside = BTreeSet::new();
+        if partly {
+            beside.clone_from(hits);
+        } else if let Some(range) = self.range.beside_commits(self.git)? {
+            let reached = range.reach(self.git, hits, false)?;
+            beside.extend(reached.into_iter().filter(|(_, reach)| *reach != Reach::Nowhere).map(|(oid, _)| oid));
+        }
+        for oid in beside {
+            let path = name(&oid);
+            let places = places.entry(oid).or_default();
+            places.push(Place { path, ..Place::default() });
+        }
+        Ok(places)
+    }
+}
