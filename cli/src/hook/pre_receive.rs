@@ -4,7 +4,7 @@
 //! every git process and answers when the time is up. Memory has a limit that the kernel holds.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -38,6 +38,12 @@ const CUT_OFF: &str = "interrupted";
 const READING: u32 = 14;
 const LOOKING_UP: u32 = 15;
 
+/// Most keys, certificates and secrets of one push. They are held until they are judged, and one is enough to refuse it.
+const MATERIALS: u64 = 20_000;
+
+/// How often the one that waits looks at what was found.
+const TICK: Duration = Duration::from_millis(20);
+
 /// Stack of the thread that works: that of a main thread.
 const STACK: usize = 8 << 20;
 
@@ -55,6 +61,8 @@ struct Shared {
     doing: Mutex<&'static str>,
     /// Objects in which a private key was found.
     holding: AtomicU64,
+    /// Whether more was found than is held.
+    flood: AtomicBool,
     /// Objects that the push leads to and that are nowhere on the server.
     absent: AtomicU64,
 }
@@ -83,6 +91,7 @@ pub(crate) fn run(args: &PreReceiveArgs, here: &Path) -> Result<Exit, Failure> {
         children: Arc::default(),
         doing: Mutex::new("asking git what is pushed"),
         holding: AtomicU64::new(0),
+        flood: AtomicBool::new(false),
         absent: AtomicU64::new(0),
     });
     // GitLab shows only lines that begin so to those who edit in a browser.
@@ -133,12 +142,14 @@ fn wait(
     let mut reading = true;
     loop {
         let end = if reading { part(budget, READING) } else { budget };
-        match receive.recv_timeout(end.saturating_sub(shared.began.elapsed())) {
+        let left = end.saturating_sub(shared.began.elapsed());
+        match receive.recv_timeout(if reading { left.min(TICK) } else { left }) {
             Ok(Message::Budget(told)) => budget = told,
             Ok(Message::Done(exit, page)) => return (exit, page),
             Err(RecvTimeoutError::Timeout) if reading => {
-                reading = false;
-                shared.watch.cancelled.store(true, Relaxed);
+                shared.flood.store(shared.watch.materials.load(Relaxed) > MATERIALS, Relaxed);
+                reading = left > TICK && !shared.flood.load(Relaxed);
+                shared.watch.cancelled.store(!reading, Relaxed);
             }
             Err(RecvTimeoutError::Timeout) => {
                 shared.children.stop();
@@ -298,14 +309,18 @@ fn too_slow(args: &PreReceiveArgs, budget: Duration, shared: &Shared, page: &mut
     let read = if listed { format!("{} of {}", count(read), count(named)) } else { count(read) };
     let doing = *shared.doing.lock().unwrap_or_else(PoisonError::into_inner);
     let stopped = format!("stopped while {doing}, after {read} objects");
-    let budget = duration(budget);
+    let budget = if shared.flood.load(Relaxed) {
+        format!("whole, because more than {} keys, certificates and secrets are in it", count(MATERIALS))
+    } else {
+        format!("in {}", duration(budget))
+    };
     let holding = shared.holding.load(Relaxed);
     if args.on_timeout == OnTimeout::Allow && holding == 0 {
-        page.line(format!("keyradius: WARNING: this push was NOT checked to its end in {budget}: {stopped}"));
+        page.line(format!("keyradius: WARNING: this push was NOT checked to its end {budget}: {stopped}"));
         page.line("hint: check it with `keyradius scan`, or raise --budget; --on-timeout block refuses such pushes");
         return Exit::Nothing;
     }
-    page.line(format!("keyradius: this push is refused: it could not be checked in {budget}: {stopped}"));
+    page.line(format!("keyradius: this push is refused: it could not be checked {budget}: {stopped}"));
     if holding > 0 {
         page.line(format!("keyradius: {} a private key", plural(holding, "object holds", "objects hold")));
     }

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::hook::repo::Repo;
-use crate::workshop::{Ran, key_der, key_pem};
+use crate::workshop::{Ran, base64, key_der, key_pem};
 
 /// How a server names and stores: object format, ref format, and from how many objects on a pack is kept.
 const SERVERS: [(&str, &str, &str); 3] =
@@ -421,6 +421,23 @@ fn a_git_that_fails_refuses_the_push() {
         repo.file("a.pem", key_pem(1)).commit_all("key");
         assert_ne!(push(&repo, &["origin", "main"]).code, Some(0), "{word}");
     }
+}
+
+#[test]
+fn more_keys_than_are_held_refuse_the_push() {
+    let repo = served("hostile-flood", SERVERS[0], "");
+    for file in 0..25u16 {
+        let keys = (0..1000u16).fold(String::new(), |mut keys, n| {
+            let mut der = key_der(1);
+            let (number, end) = ((file * 1000 + n).to_be_bytes(), der.len());
+            der[end - 2..].copy_from_slice(&number);
+            let _ = writeln!(keys, "-----BEGIN {0}-----\n{1}\n-----END {0}-----", "PRIVATE KEY", base64(&der));
+            keys
+        });
+        repo.file(format!("{file}.pem"), keys);
+    }
+    let told = ["could not be checked whole, because more than 20 000 keys", " a private key"];
+    push(repo.commit_all("keys"), &["origin", "main"]).fails("flood", &told);
 }
 
 #[test]
