@@ -5,8 +5,8 @@ mod boxes;
 mod clock;
 mod confine;
 mod covering;
-mod marks;
 mod hooks;
+mod marks;
 mod output;
 #[cfg(unix)]
 mod planted;
