@@ -198,7 +198,7 @@ pub(crate) struct ScanArgs {
     /// Also exit 3 if files of a known format could not be opened
     #[arg(long, help_heading = "Exit code")]
     pub(crate) strict: bool,
-    /// Exit 0 whatever was found or not read
+    /// Exit 0 whatever was found; 3 if not everything could be read
     #[arg(long, help_heading = "Exit code")]
     pub(crate) exit_zero: bool,
 

@@ -34,9 +34,7 @@ impl Exit {
     pub(crate) const fn of_scan(outcome: Outcome, strict: bool, exit_zero: bool) -> Self {
         if outcome.interrupted {
             Self::Interrupted
-        } else if exit_zero {
-            Self::Nothing
-        } else if outcome.failing {
+        } else if outcome.failing && !exit_zero {
             Self::Findings
         } else if outcome.incomplete || (strict && outcome.unopened) {
             Self::Incomplete
@@ -117,7 +115,9 @@ mod tests {
             (unopened, false, false, 0),
             (unopened, true, false, 3),
             (failing, true, true, 0),
-            (gaps, true, true, 0),
+            (gaps, false, true, 3),
+            (unopened, true, true, 3),
+            (both, false, true, 3),
             (stopped, false, true, 130),
         ] {
             let exit = Exit::of_scan(outcome, strict, exit_zero);

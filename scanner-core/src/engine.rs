@@ -217,7 +217,8 @@ impl<'a> Session<'a> {
         }
         let wipe = found.iter().any(|o| matches!(o.material.kind, Kind::PrivateKey | Kind::Secret));
         self.watch.materials.fetch_add(found.len() as u64, Ordering::Relaxed);
-        let looked = Looked { stop: self.cancelled(), wipe, found: !found.is_empty() };
+        let key = found.iter().any(|o| o.material.kind == Kind::PrivateKey);
+        let looked = Looked { stop: self.cancelled(), wipe, found: !found.is_empty(), key };
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
         looked
     }
@@ -376,6 +377,10 @@ impl BlobSink for Session<'_> {
 
     fn max_bytes(&self) -> u64 {
         self.limits.max_bytes
+    }
+
+    fn limits(&self) -> Limits {
+        self.limits
     }
 
     fn contains(&self, start: &[u8]) -> bool {

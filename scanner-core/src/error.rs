@@ -44,7 +44,7 @@ pub enum Reason {
     Vanished,
     /// Reading failed part way.
     ReadError,
-    /// A FIFO, socket or device: never opened.
+    /// A FIFO, socket or device that a walk came by: not opened.
     SpecialFile,
     /// A pseudo file system (`/proc`, `/sys`), whose files are not stored bytes.
     PseudoFileSystem,
@@ -72,10 +72,14 @@ pub enum Reason {
     MissingObjects,
     /// A shallow clone: the history before it was never fetched.
     Shallow,
-    /// A pack index that is damaged. The pack was read without it, so that nothing is missing.
+    /// A pack index that is damaged or does not list every object. The pack was read without it, so that nothing is missing.
     IndexRebuilt,
     /// A file between the objects of a repository that is none.
     Unknown,
+    /// Symbolic links that a walk came by: they are counted and not followed.
+    LinksNotFollowed,
+    /// Something that the user named and that could not be read at all.
+    TargetUnread,
     /// History that was left out as asked.
     HistoryLeftOut,
     /// A detector failed on it: a fault of keyradius. Everything else in the blob was still read.
@@ -109,6 +113,8 @@ impl Reason {
             Self::Shallow => "shallow",
             Self::IndexRebuilt => "index_rebuilt",
             Self::Unknown => "unknown_file",
+            Self::LinksNotFollowed => "links_not_followed",
+            Self::TargetUnread => "target_unread",
             Self::HistoryLeftOut => "history_left_out",
             Self::DetectorFault => "detector_fault",
             Self::PasswordsNotTried => "passwords_not_tried",
@@ -125,6 +131,7 @@ impl Reason {
                 | Self::PseudoFileSystem
                 | Self::OtherFileSystem
                 | Self::IndexRebuilt
+                | Self::LinksNotFollowed
                 | Self::HistoryLeftOut
                 | Self::PasswordsNotTried
         )

@@ -10,8 +10,11 @@ use crate::seam::Random;
 
 impl Random for File {
     fn size(&self) -> u64 {
-        // A file whose size cannot be asked has none.
-        self.metadata().map_or(0, |meta| meta.len())
+        // A file whose size cannot be asked has none; that of a disk is where its end is.
+        match self.metadata() {
+            Ok(meta) if meta.is_file() => meta.len(),
+            _ => (&*self).seek(SeekFrom::End(0)).unwrap_or(0),
+        }
     }
 
     #[cfg(unix)]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use crate::blob::{Blob, Origin};
-use crate::budget::Budget;
+use crate::budget::{Budget, Limits};
 use crate::error::{Gap, Malformed, Reason, SourceError};
 use crate::material::{Material, Occurrence};
 use crate::prefilter::Prefilter;
@@ -364,6 +364,10 @@ pub trait BlobSink: Sync {
     fn cancelled(&self) -> bool;
     /// The largest input that may be read, in bytes.
     fn max_bytes(&self) -> u64;
+    /// All limits of the run.
+    fn limits(&self) -> Limits {
+        Limits::default()
+    }
     /// Tells in which sections of a program its finds lie; nothing if it is none.
     fn map(&self, _start: &[u8], _found: &mut [Occurrence], _program: &dyn Fn() -> Cursor) {}
     /// Whether what begins like this is a container that can be opened.
@@ -386,6 +390,7 @@ pub enum Packed<'a> {
 
 /// What the sink says of a blob.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "four independent facts about a blob")]
 pub struct Looked {
     /// Stop feeding: the run was interrupted.
     pub stop: bool,
@@ -393,6 +398,8 @@ pub struct Looked {
     pub wipe: bool,
     /// Anything was found.
     pub found: bool,
+    /// A private key was found.
+    pub key: bool,
 }
 
 impl std::ops::BitOrAssign for Looked {
@@ -400,6 +407,7 @@ impl std::ops::BitOrAssign for Looked {
         self.stop |= other.stop;
         self.wipe |= other.wipe;
         self.found |= other.found;
+        self.key |= other.key;
     }
 }
 

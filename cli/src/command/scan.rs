@@ -16,7 +16,7 @@ use scanner_core::git::{Repositories, Summary};
 use scanner_core::material::Occurrence;
 use scanner_core::seam::Source;
 use scanner_core::source::fs::Tree;
-use scanner_core::source::stream::Stdin;
+use scanner_core::source::special::Stdin;
 
 use crate::confine::Guard;
 use crate::exit::{Exit, Failure, Outcome};

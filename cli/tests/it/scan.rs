@@ -22,7 +22,7 @@ fn the_exit_code_says_what_came_of_it() {
         (&["scan", "rar"], 0),
         (&["scan", "--strict", "rar"], 3),
         (&["scan", "--max-file-size", "2", "none"], 3),
-        (&["scan", "--max-file-size", "2", "--exit-zero", "none"], 0),
+        (&["scan", "--max-file-size", "2", "--exit-zero", "none"], 3),
     ] {
         let ran = shop.run(args);
         assert_eq!(ran.code, Some(code), "{args:?} {ran:?}");

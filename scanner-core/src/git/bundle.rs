@@ -1,9 +1,10 @@
 //! Packs that lie by themselves: bundles (gitformat-bundle, versions 2 and 3) and pack files.
 
+use std::io::{self, BufRead, Read};
 use std::path::Path;
 
-use super::map::Map;
 use super::oid::{Format, ObjectId};
+use super::store::Store;
 
 /// How a file says that it is a bundle.
 const SIGNATURES: [&[u8]; 2] = [b"# v2 git bundle\n", b"# v3 git bundle\n"];
@@ -13,11 +14,19 @@ pub(crate) fn begins(start: &[u8]) -> bool {
     SIGNATURES.iter().any(|signature| start.starts_with(signature)) || super::pack::check_header(start).is_ok()
 }
 
+/// Whether a file is a pack, whatever it is called.
+pub(crate) fn is_pack(path: &Path) -> bool {
+    let Ok(store) = Store::open(path) else { return false };
+    let mut start = [0; 12];
+    let read = store.read_at(0, &mut start).unwrap_or(0);
+    super::pack::check_header(start.get(..read).unwrap_or_default()).is_ok()
+}
+
 /// What stands before the pack.
 #[derive(Debug)]
 pub(crate) struct Header {
     /// Where the pack begins.
-    pub(crate) pack: usize,
+    pub(crate) pack: u64,
     pub(crate) format: Format,
     /// Names and what they stand for.
     pub(crate) refs: Vec<(String, ObjectId)>,
@@ -27,49 +36,64 @@ pub(crate) struct Header {
     pub(crate) filtered: bool,
 }
 
-/// Reads what stands before the pack.
-pub(crate) fn header(path: &Path) -> std::io::Result<Header> {
-    parse(Map::open(path)?.bytes())
-}
+/// Longest text before the pack of a bundle, in bytes: some hundred thousand refs.
+const LONGEST: usize = 32 << 20;
 
-/// Does the same with the bytes of a file.
-pub(crate) fn parse(bytes: &[u8]) -> std::io::Result<Header> {
+/// Reads what stands before the pack.
+pub(crate) fn header(store: &Store) -> io::Result<Header> {
     let mut header = Header { pack: 0, format: Format::Sha1, refs: Vec::new(), prerequisites: 0, filtered: false };
-    let Some(signature) = SIGNATURES.iter().find(|signature| bytes.starts_with(signature)) else {
+    let mut start = [0; SIGNATURES[0].len()];
+    let read = store.read_at(0, &mut start).map_err(|what| io::Error::other(what.what))?;
+    let start = start.get(..read).unwrap_or_default();
+    let Some(signature) = SIGNATURES.iter().find(|signature| start.starts_with(signature)) else {
         // A pack says nowhere how long its names are; its trailing checksum does.
-        header.format = pack_format(bytes);
+        header.format = pack_format(store)?;
         return Ok(header);
     };
     let mut at = signature.len();
-    while let Some(length) = bytes.get(at..).and_then(|rest| memchr::memchr(b'\n', rest)) {
-        let line = bytes.get(at..at + length).unwrap_or_default();
-        at += length + 1;
+    let mut lines = io::BufReader::new(store.part(at as u64, LONGEST as u64));
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let read = lines.read_until(b'\n', &mut line)?;
+        at += read;
+        if line.pop() != Some(b'\n') {
+            let long = if at >= LONGEST { "is too long" } else { "is cut off" };
+            return Err(io::Error::other(format!("the header of the bundle {long}")));
+        }
         match line.first() {
             None => {
-                header.pack = at;
+                header.pack = at as u64;
                 return Ok(header);
             }
             Some(b'@') if line == b"@object-format=sha256" => header.format = Format::Sha256,
             Some(b'@') => header.filtered |= line.starts_with(b"@filter="),
             Some(b'-') => header.prerequisites += 1,
             Some(_) => {
-                let (hex, name) = line.split_at_checked(header.format.bytes() * 2).unwrap_or((line, b""));
+                let (hex, name) = line.split_at_checked(header.format.bytes() * 2).unwrap_or((&line, b""));
                 if let (Some(id), Some(name)) = (ObjectId::from_hex(header.format, hex), name.strip_prefix(b" ")) {
                     header.refs.push((String::from_utf8_lossy(name).into_owned(), id));
                 }
             }
         }
     }
-    Err(std::io::Error::other("the header of the bundle is cut off"))
 }
 
 /// Which hash the trailer of a pack is made with.
-fn pack_format(bytes: &[u8]) -> Format {
+fn pack_format(store: &Store) -> io::Result<Format> {
     use sha2::Digest;
-    let Some((body, trailer)) = bytes.len().checked_sub(32).and_then(|at| bytes.split_at_checked(at)) else {
-        return Format::Sha1;
-    };
-    if sha2::Sha256::digest(body).as_slice() == trailer { Format::Sha256 } else { Format::Sha1 }
+    let Some(body) = store.size().checked_sub(32) else { return Ok(Format::Sha1) };
+    let mut trailer = [0; 32];
+    store.exact(body, &mut trailer).map_err(|what| io::Error::other(what.what))?;
+    let mut digest = sha2::Sha256::new();
+    let (mut input, mut chunk) = (store.part(0, body), vec![0; 64 << 10]);
+    loop {
+        match input.read(&mut chunk)? {
+            0 => break,
+            read => digest.update(chunk.get(..read).unwrap_or_default()),
+        }
+    }
+    Ok(if digest.finalize().as_slice() == trailer { Format::Sha256 } else { Format::Sha1 })
 }
 
 #[cfg(test)]
@@ -92,12 +116,13 @@ mod tests {
                 let refs = format!("{one} refs/heads/a b\n{two} HEAD\nnonsense\n{two}\n");
                 let text = format!("{signature}{capabilities}{filter}{needed}{refs}\n");
                 let pack = PackWriter::new(format).pack();
-                let header = header(&folder.write("b", &[text.as_bytes(), &pack].concat())).unwrap();
-                assert_eq!((header.pack, header.format), (text.len(), format));
+                let header =
+                    header(&Store::open(&folder.write("b", &[text.as_bytes(), &pack].concat())).unwrap()).unwrap();
+                assert_eq!((header.pack, header.format), (text.len() as u64, format));
                 assert_eq!((header.prerequisites, header.filtered), (needs, filter.starts_with("@filter")));
                 assert_eq!(header.refs, [("refs/heads/a b".to_owned(), one), ("HEAD".to_owned(), two)]);
                 let cut = folder.write("c", &text.as_bytes()[..text.len() - 1]);
-                assert!(super::header(&cut).is_err(), "cut off before its end");
+                assert!(super::header(&Store::open(&cut).unwrap()).is_err(), "cut off before its end");
             }
         }
     }
@@ -108,7 +133,7 @@ mod tests {
         for format in FORMATS {
             let pack = PackWriter::new(format).pack();
             assert!(begins(&pack));
-            let header = header(&folder.write("a.pack", &pack)).unwrap();
+            let header = header(&Store::open(&folder.write("a.pack", &pack)).unwrap()).unwrap();
             assert_eq!((header.pack, header.format, header.refs.len()), (0, format, 0));
         }
         for (start, is) in [

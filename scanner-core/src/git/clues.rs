@@ -15,7 +15,7 @@ use super::source::Read;
 use super::trees::entries;
 use crate::blob::{Blob, Origin};
 use crate::error::Reason;
-use crate::material::{self, Occurrence};
+use crate::material::Provenance;
 use crate::seam::BlobSink;
 
 /// Largest such file, in bytes: as for files.
@@ -30,17 +30,14 @@ const ENTRIES: usize = 1_000_000;
 /// Directories below the root of a tree that configure what builds it.
 const CI: [&str; 3] = [".github/workflows", ".circleci", ".buildkite"];
 
-/// Hands every such file of a repository to the sink. `found` is what was found, with its provenance.
-pub(crate) fn feed(read: &Read, found: &[Occurrence], sink: &dyn BlobSink) {
+/// Hands every such file of a repository to the sink. `keys` is what its history says of the private keys in it.
+pub(crate) fn feed(read: &Read, keys: &[&Provenance], sink: &dyn BlobSink) {
     if !sink.reads_clues() {
         return;
     }
     let bare = read.repository.name == read.repository.git_dir;
     let mut brought: BTreeSet<(ObjectId, PathBuf)> = BTreeSet::new();
-    for occurrence in found.iter().filter(|o| o.material.kind == material::Kind::PrivateKey) {
-        let Some(git) = occurrence.git.as_deref().filter(|git| git.repository == read.repository.name) else {
-            continue;
-        };
+    for git in keys {
         if let (Some(commit), Some(path), false) = (&git.introduced, &git.path, git.at_head) {
             brought.insert((commit.id, path.parent().map(Path::to_owned).unwrap_or_default()));
         }

@@ -1,8 +1,13 @@
 //! Deltas: an object as pieces of another one and new bytes (gitformat-pack, "Deltified representation").
 
+use std::io::{self, Read};
 use std::ops::Range;
 
+use super::walk::TOO_LARGE;
 use crate::error::Malformed;
+
+/// Most pieces of a delta that are held: 24 MiB of them.
+const MOST_PIECES: usize = 1 << 20;
 
 /// A piece of the result.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,7 +93,12 @@ impl Delta {
             }
             match (self.pieces.last_mut(), piece) {
                 (Some(Piece::Copy(last)), Piece::Copy(next)) if last.end == next.start => last.end = next.end,
-                (_, piece) => self.pieces.push(piece),
+                (_, piece) => {
+                    if self.pieces.len() >= MOST_PIECES {
+                        return Err(Malformed::new(TOO_LARGE, start));
+                    }
+                    self.pieces.push(piece);
+                }
             }
         }
         if built == self.size { Ok(()) } else { Err(Malformed::new("delta makes less than it says", at)) }
@@ -101,6 +111,11 @@ impl Delta {
         for piece in &self.pieces {
             out.extend_from_slice(bytes_of(piece, delta, base));
         }
+    }
+
+    /// The result as a stream.
+    pub(crate) const fn reader<'b>(&'b self, delta: &'b [u8], base: &'b [u8]) -> Built<'b> {
+        Built { pieces: self.pieces.as_slice(), delta, base, at: 0 }
     }
 
     /// Appends what is new: inserted bytes, and `reach` bytes on either side of each place where the base is left or
@@ -138,6 +153,35 @@ impl Delta {
             }
         }
         true
+    }
+}
+
+/// The result of a delta, as a stream.
+#[derive(Debug)]
+pub(crate) struct Built<'b> {
+    /// What is still to come, and how much of its first piece was read.
+    pieces: &'b [Piece],
+    at: usize,
+    delta: &'b [u8],
+    base: &'b [u8],
+}
+
+impl Read for Built<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while let Some((piece, rest)) = self.pieces.split_first() {
+            let left = bytes_of(piece, self.delta, self.base).get(self.at..).unwrap_or_default();
+            let length = left.len().min(into.len());
+            if length == 0 && !into.is_empty() {
+                (self.pieces, self.at) = (rest, 0);
+                continue;
+            }
+            if let (Some(to), Some(from)) = (into.get_mut(..length), left.get(..length)) {
+                to.copy_from_slice(from);
+            }
+            self.at += length;
+            return Ok(length);
+        }
+        Ok(0)
     }
 }
 
@@ -193,6 +237,9 @@ mod tests {
         let mut out = Vec::new();
         parsed.apply(&delta, BASE, &mut out);
         assert_eq!(out, b"the red fox jumps!");
+        let mut read = Vec::new();
+        parsed.reader(&delta, BASE).read_to_end(&mut read).unwrap();
+        assert_eq!(read, out, "as a stream");
         let mut fresh = Vec::new();
         parsed.fresh(&delta, BASE, 2, &mut fresh);
         assert_eq!(fresh, b"e red fps!");

@@ -1,7 +1,7 @@
 //! Which entry of a pack is built on which: a forest, whose trees are the units of work.
 
-use super::oid::Kind;
-use super::pack::{MISSING_BASE, Pack, Stored};
+use super::oid::{Kind, ObjectId};
+use super::pack::{MISSING_BASE, Pack, Pages, Stored};
 use crate::error::Malformed;
 
 /// No entry.
@@ -14,6 +14,8 @@ pub(crate) struct Forest {
     offsets: Vec<u64>,
     /// Position of each in the index.
     positions: Vec<u32>,
+    /// The offset behind the last one.
+    end: u64,
     /// What each is, through its bases; 0 where that cannot be known.
     kinds: Vec<u8>,
     /// `children[starts[e]..starts[e + 1]]` are the entries built on `e`, the lightest first.
@@ -28,15 +30,33 @@ pub(crate) struct Forest {
 }
 
 impl Forest {
-    /// Reads the header of every entry.
+    /// Reads the header of every entry that the index of a pack lists.
     pub(crate) fn of(pack: &Pack) -> Self {
-        let mut order: Vec<(u64, u32)> =
-            (0..pack.index.len()).map(|position| (pack.index.offset(position).unwrap_or(u64::MAX), position)).collect();
+        let mut order: Vec<(u64, u32)> = pack.index.offsets().into_iter().zip(0..).collect();
         order.sort_unstable();
-        let count = order.len();
+        let offsets = order.iter().map(|(offset, _)| *offset).collect();
+        let positions = order.iter().map(|(_, position)| *position).collect();
+        drop(order);
+        Self::new(pack, offsets, positions, &mut |_, _| false)
+    }
+
+    /// Reads the header of every entry that begins at one of these offsets, sorted. Those that are built on a name are
+    /// told to `named`, since nobody knows yet which entry has it.
+    pub(crate) fn at(pack: &Pack, offsets: Vec<u64>, named: &mut dyn FnMut(u32, ObjectId)) -> Self {
+        let positions = (0..offsets.len() as u32).collect();
+        let mut take = |entry, id| {
+            named(entry, id);
+            true
+        };
+        Self::new(pack, offsets, positions, &mut take)
+    }
+
+    fn new(pack: &Pack, offsets: Vec<u64>, positions: Vec<u32>, named: &mut dyn FnMut(u32, ObjectId) -> bool) -> Self {
+        let count = offsets.len();
         let mut forest = Self {
-            offsets: order.iter().map(|(offset, _)| *offset).collect(),
-            positions: order.iter().map(|(_, position)| *position).collect(),
+            offsets,
+            positions,
+            end: pack.end(),
             kinds: vec![0; count],
             starts: Vec::new(),
             children: Vec::new(),
@@ -44,14 +64,13 @@ impl Forest {
             roots: Vec::new(),
             faults: Vec::new(),
         };
-        drop(order);
-        let bases = forest.read_headers(pack);
-        forest.link(&bases);
+        let (bases, adopted) = forest.read_headers(pack, named);
+        forest.link(&bases, adopted);
         forest
     }
 
-    /// Fills kinds of roots and own weights; returns the base of each entry.
-    fn read_headers(&mut self, pack: &Pack) -> Vec<u32> {
+    /// Fills kinds of roots and own weights; returns the base of each entry, and how many `named` took.
+    fn read_headers(&mut self, pack: &Pack, named: &mut dyn FnMut(u32, ObjectId) -> bool) -> (Vec<u32>, usize) {
         let mut bases = vec![NONE; self.offsets.len()];
         let by_position = |positions: &[u32]| {
             let mut entries = vec![NONE; positions.len()];
@@ -64,10 +83,12 @@ impl Forest {
         };
         // Only needed for packs with bases by name.
         let mut entries: Option<Vec<u32>> = None;
+        let mut pages = Pages::new(pack);
+        let mut adopted = 0;
         let parts = self.offsets.iter().zip(&mut bases).zip(self.kinds.iter_mut().zip(&mut self.weights));
         for (number, ((&offset, base), (kind, weight))) in parts.enumerate() {
             let number = number as u32;
-            let header = match pack.entry(offset) {
+            let header = match pages.entry(offset) {
                 Ok(header) => header,
                 Err(what) => {
                     self.faults.push((number, what));
@@ -83,20 +104,26 @@ impl Forest {
                     continue;
                 }
                 Stored::DeltaAt(at) => self.offsets.binary_search(&at).ok().map(|entry| entry as u32),
-                Stored::DeltaOf(id) => pack.index.find(&id).and_then(|position| {
-                    entries.get_or_insert_with(|| by_position(&self.positions)).get(position as usize).copied()
-                }),
+                Stored::DeltaOf(id) => {
+                    if named(number, id) {
+                        adopted += 1;
+                        continue;
+                    }
+                    pack.index.find(&id).and_then(|position| {
+                        entries.get_or_insert_with(|| by_position(&self.positions)).get(position as usize).copied()
+                    })
+                }
             };
             match found {
                 Some(entry) if entry != number => *base = entry,
                 _ => self.faults.push((number, Malformed::new(MISSING_BASE, offset as usize))),
             }
         }
-        bases
+        (bases, adopted)
     }
 
     /// Makes lists of children, and hands kinds down and weights up.
-    fn link(&mut self, bases: &[u32]) {
+    fn link(&mut self, bases: &[u32], adopted: usize) {
         let count = bases.len();
         let mut starts = vec![0_u32; count + 2];
         for base in bases.iter().filter(|base| **base != NONE) {
@@ -142,7 +169,7 @@ impl Forest {
                 *to = to.saturating_add(weight);
             }
         }
-        if order.len() + self.faults.len() < count {
+        if adopted == 0 && order.len() + self.faults.len() < count {
             let circle = Malformed::new("its base is damaged, or deltas in a circle", 0);
             let known: std::collections::BTreeSet<u32> = self.faults.iter().map(|(entry, _)| *entry).collect();
             let lost = (0..count as u32).filter(|entry| self.kind_number(*entry) == 0 && !known.contains(entry));
@@ -170,6 +197,19 @@ impl Forest {
     /// Where an entry begins.
     pub(crate) fn offset(&self, entry: u32) -> u64 {
         self.offsets.get(entry as usize).copied().unwrap_or(u64::MAX)
+    }
+
+    /// Whether an entry begins at an offset.
+    pub(crate) fn has(&self, offset: u64) -> bool {
+        self.offsets.binary_search(&offset).is_ok()
+    }
+
+    /// The offset of what follows it: of another entry, or of the trailing checksum.
+    pub(crate) fn end(&self, entry: u32) -> u64 {
+        let own = self.offset(entry);
+        let behind = self.offsets.get(entry as usize + 1..).unwrap_or_default();
+        // Two names may stand for one entry in a damaged index.
+        behind.iter().copied().find(|offset| *offset > own).unwrap_or(self.end).min(self.end)
     }
 
     /// Its position in the index.
@@ -263,7 +303,7 @@ mod tests {
 
     fn forest(made: &PackWriter) -> Forest {
         let folder = Folder::new();
-        Forest::of(&Pack::open(&made.write(&folder), made.format).expect("a pack"))
+        Forest::of(&Pack::open(&made.write(&folder), made.format, &std::sync::Arc::default()).expect("a pack"))
     }
 
     /// A delta for a base of one byte that inflates to about so many bytes.

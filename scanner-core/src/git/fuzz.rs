@@ -3,11 +3,11 @@
 //! Compiled for tests and with the feature `fuzz` only. What they return is for the targets to compare and to count.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use super::bounds::Bounds;
 use super::bundle;
 use super::index::Index;
-use super::map::Map;
 use super::odb::Odb;
 use super::oid::{Format, ObjectId};
 use super::pack::Pack;
@@ -15,13 +15,20 @@ use super::refs::Refs;
 use super::reftable::{self, Tables};
 use super::repo::Repository;
 use super::source::Repositories;
+use super::store::Store;
 use crate::budget::Limits;
 use crate::engine::{self, Watch};
 use crate::error::SourceError;
 use crate::seam::{BlobSink, Knowledge, Source};
 
-/// Largest object that a target builds, in bytes: a fuzzer has no use for large ones.
-const LIMIT: u64 = 4 << 20;
+/// What a target may hold and do: a fuzzer has no use for large objects.
+fn limits() -> Limits {
+    Limits { max_expanded: 1 << 20, max_held: 8 << 20, max_unpacked: 64 << 20, max_ratio: 1000, ..Limits::default() }
+}
+
+fn bounds() -> Arc<Bounds> {
+    Arc::new(Bounds::new(&limits()))
+}
 
 fn format(sha256: bool) -> Format {
     if sha256 { Format::Sha256 } else { Format::Sha1 }
@@ -29,10 +36,9 @@ fn format(sha256: bool) -> Format {
 
 /// Reads an index: every name and offset, and each name looked up again. Returns how many objects it lists.
 pub fn index(bytes: Vec<u8>, sha256: bool) -> u32 {
-    let Ok(index) = Index::new(Map::memory(bytes), format(sha256)) else { return 0 };
+    let Ok(index) = Index::new(Store::memory(bytes), format(sha256)) else { return 0 };
     for position in 0..index.len().min(1 << 12) {
         index.offset(position);
-        index.checksum(position);
         if let Some(id) = index.id(position) {
             index.find(&id);
             index.by_key(id.key());
@@ -56,13 +62,13 @@ pub fn pack(bytes: Vec<u8>, index: Option<Vec<u8>>, sha256: bool, sink: &dyn Blo
     let path = Path::new("fuzz.pack");
     let pack = match index {
         Some(index) => {
-            let Ok(index) = Index::new(Map::memory(index), format) else { return 0 };
-            Pack::with_index(path, Map::memory(bytes), index, format)
+            let Ok(index) = Index::new(Store::memory(index), format) else { return 0 };
+            Pack::with_index(path, Store::memory(bytes), index, format, &bounds())
         }
-        None => Pack::reindexed(path, Map::memory(bytes), 0, format, LIMIT).map(|(pack, _)| pack),
+        None => Pack::reindexed(path, Store::memory(bytes), 0, format, &bounds()).map(|(pack, _)| pack),
     };
     let Ok(pack) = pack else { return 0 };
-    let odb = Odb::of_packs(format, path, vec![pack]);
+    let odb = Odb::of_packs(format, path, vec![pack], &bounds());
     read(odb, format, sink)
 }
 
@@ -86,10 +92,12 @@ fn read(odb: Odb, format: Format, sink: &dyn BlobSink) -> usize {
 
 /// Reads a bundle, its pack included. Returns how many objects there are.
 pub fn bundle(bytes: Vec<u8>, sink: &dyn BlobSink) -> usize {
-    let Ok(header) = bundle::parse(&bytes) else { return 0 };
+    let store = Store::memory(bytes);
+    let Ok(header) = bundle::header(&store) else { return 0 };
     let path = Path::new("fuzz.bundle");
-    let Ok((pack, _)) = Pack::reindexed(path, Map::memory(bytes), header.pack, header.format, LIMIT) else { return 0 };
-    read(Odb::of_packs(header.format, path, vec![pack]), header.format, sink)
+    let bounds = bounds();
+    let Ok((pack, _)) = Pack::reindexed(path, store, header.pack, header.format, &bounds) else { return 0 };
+    read(Odb::of_packs(header.format, path, vec![pack], &bounds), header.format, sink)
 }
 
 /// Puts the hash of the bytes behind them, as an index ends.
@@ -164,8 +172,7 @@ pub fn scanned(knowledge: &Knowledge, feed: impl FnOnce(&dyn BlobSink) -> usize 
             Ok(())
         }
     }
-    let limits = Limits { max_expanded: 1 << 20, ..Limits::default() };
-    let harvest = engine::scan(knowledge, &[&Fed(Mutex::new(Some(feed)))], 1, limits, &Watch::default());
+    let harvest = engine::scan(knowledge, &[&Fed(Mutex::new(Some(feed)))], 1, limits(), &Watch::default());
     harvest.map_or(0, |harvest| harvest.occurrences.len())
 }
 

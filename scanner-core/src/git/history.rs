@@ -13,6 +13,7 @@ use super::commits::{Graph, Header, Node, tagged};
 use super::odb::as_path;
 use super::oid::{Kind, ObjectId};
 use super::refs::Named;
+use super::repo::Repository;
 use super::source::{Read, kind_of};
 use super::staged;
 use super::trees::{Places, Trees, entries};
@@ -35,16 +36,36 @@ struct Story {
     at_head: bool,
 }
 
-/// Adds what the history of one repository says to everything that was found in it.
-pub(crate) fn attribute(read: Read, found: &mut Vec<Occurrence>, jobs: usize, sink: &dyn BlobSink) {
-    let name = read.repository.git_dir.clone();
-    let is_mine = |occurrence: &Occurrence| occurrence.origin.object.is_some() && occurrence.origin.path == name;
+/// What the history of one repository says of what was found in it.
+#[derive(Debug)]
+pub(crate) struct Stories {
+    /// What objects were called by while they were scanned.
+    git_dir: PathBuf,
+    /// What its places are called by.
+    pub(crate) repository: PathBuf,
+    of: BTreeMap<ObjectId, Vec<Provenance>>,
+}
+
+/// Works out what the history says of each object in which something was found; the flag says of which that it holds a
+/// private key. Files that may use those are handed to the sink.
+pub(crate) fn stories(read: Read, hits: &BTreeMap<ObjectId, bool>, jobs: usize, sink: &dyn BlobSink) -> Stories {
+    let ids: Vec<ObjectId> = hits.keys().copied().collect();
+    let history = History::of(read, &ids, jobs, &|| sink.cancelled());
+    let of = history.stories(&ids);
+    let is_key = |(id, _): &(&ObjectId, &Vec<Provenance>)| hits.get(id) == Some(&true);
+    let keys: Vec<&Provenance> = of.iter().filter(is_key).flat_map(|(_, stories)| stories).collect();
+    clues::feed(&history.read, &keys, sink);
+    let Repository { git_dir, name, .. } = history.read.repository;
+    Stories { git_dir, repository: name, of }
+}
+
+/// Adds to everything that was found in histories what those say of it. One pass, however many histories.
+pub(crate) fn attribute(stories: Vec<Stories>, found: &mut Vec<Occurrence>) {
+    let stories: HashMap<PathBuf, Stories> =
+        stories.into_iter().map(|stories| (stories.git_dir.clone(), stories)).collect();
+    let is_mine =
+        |occurrence: &Occurrence| occurrence.origin.object.is_some() && stories.contains_key(&occurrence.origin.path);
     let (mine, mut others): (Vec<_>, Vec<_>) = std::mem::take(found).into_iter().partition(is_mine);
-    let mut hits: Vec<ObjectId> = mine.iter().filter_map(|occurrence| occurrence.origin.object).collect();
-    hits.sort_unstable();
-    hits.dedup();
-    let history = History::of(read, &hits, jobs, &|| sink.cancelled());
-    let stories = history.stories(&hits);
     let files: HashMap<(PathBuf, u64, Vec<crate::blob::Wrap>), usize> = others
         .iter()
         .enumerate()
@@ -52,12 +73,12 @@ pub(crate) fn attribute(read: Read, found: &mut Vec<Occurrence>, jobs: usize, si
         .map(|(at, other)| ((other.origin.path.clone(), other.offset, other.origin.wraps.clone()), at))
         .collect();
     for occurrence in mine {
-        let Some(id) = occurrence.origin.object else { continue };
-        for provenance in stories.get(&id).map(Vec::as_slice).unwrap_or_default() {
+        let Some((id, stories)) = occurrence.origin.object.zip(stories.get(&occurrence.origin.path)) else { continue };
+        for provenance in stories.of.get(&id).map(Vec::as_slice).unwrap_or_default() {
             let mut occurrence = occurrence.clone();
             occurrence.git = Some(Box::new(provenance.clone()));
             if let Some(path) = &provenance.path {
-                let path = below(&history.read.repository.name, path);
+                let path = below(&stories.repository, path);
                 // What lies in the work tree as it does in HEAD or the index is one place, not two.
                 if provenance.at_head || provenance.reach == Reach::Index {
                     let key = (path.clone(), occurrence.offset, occurrence.origin.wraps.clone());
@@ -73,7 +94,6 @@ pub(crate) fn attribute(read: Read, found: &mut Vec<Occurrence>, jobs: usize, si
             others.push(occurrence);
         }
     }
-    clues::feed(&history.read, &others, sink);
     *found = others;
 }
 

@@ -7,8 +7,8 @@ use std::cmp::Ordering;
 use std::io;
 use std::path::Path;
 
-use super::map::Map;
 use super::oid::{Format, ObjectId};
+use super::store::Store;
 use crate::error::Malformed;
 
 /// First bytes of a version 2 index; version 1 has none.
@@ -16,75 +16,83 @@ const MAGIC: &[u8] = &[0xff, b't', b'O', b'c'];
 /// Bytes of the table of 256 counts.
 const FANOUT: usize = 256 * 4;
 
+/// Largest index that is held in memory, in bytes (some 37,000 objects). Of larger ones what is asked for is read.
+const HELD: u64 = 1 << 20;
+
+/// Bytes that are read at a time where all of it is read.
+const CHUNK: usize = 64 << 10;
+
 /// Names and offsets of the objects of one pack, sorted by name.
 #[derive(Debug)]
 pub(crate) struct Index {
-    store: Store,
+    table: Table,
     format: Format,
     count: u32,
 }
 
 #[derive(Debug)]
-enum Store {
-    V1(Map),
-    V2(Map),
-    /// Made from the pack itself.
-    Made(Vec<(ObjectId, u64)>),
+enum Table {
+    File {
+        store: Store,
+        v2: bool,
+        fanout: Vec<u32>,
+    },
+    /// Made from the pack itself: names one behind the other, and offsets.
+    Made {
+        names: Vec<u8>,
+        offsets: Vec<u64>,
+    },
 }
 
 impl Index {
     /// Opens an index file.
     pub(crate) fn open(path: &Path, format: Format) -> io::Result<Self> {
-        let map = Map::open(path)?;
-        Self::new(map, format).map_err(|what| io::Error::other(what.to_string()))
+        let store = Store::open(path)?.loaded(HELD)?;
+        Self::new(store, format).map_err(|what| io::Error::other(what.to_string()))
     }
 
-    pub(crate) fn new(map: Map, format: Format) -> Result<Self, Malformed> {
-        let bytes = map.bytes();
-        let v2 = bytes.starts_with(MAGIC);
-        if v2 && u32_at(bytes, 4) != Some(2) {
-            return Err(Malformed::new("index version is not 2", 4));
-        }
-        let fanout = if v2 { 8 } else { 0 };
+    pub(crate) fn new(store: Store, format: Format) -> Result<Self, Malformed> {
+        let (v2, fanout) = head(&store)?;
         let mut last = 0;
-        for at in (fanout..fanout + FANOUT).step_by(4) {
-            let count = u32_at(bytes, at).ok_or(Malformed::new("index is cut off", bytes.len()))?;
-            if count < last {
-                return Err(Malformed::new("fanout does not ascend", at));
+        for (number, count) in fanout.iter().enumerate() {
+            if *count < last {
+                return Err(Malformed::new("fanout does not ascend", number));
             }
-            last = count;
+            last = *count;
         }
+        let start = if v2 { 8 } else { 0 };
         let each = if v2 { format.bytes() + 8 } else { format.bytes() + 4 };
-        let needed = fanout + FANOUT + (last as usize).saturating_mul(each) + 2 * format.bytes();
-        if bytes.len() < needed {
-            return Err(Malformed::new("index is cut off", bytes.len()));
+        let needed = (start + FANOUT + 2 * format.bytes()) as u64 + u64::from(last) * each as u64;
+        if store.size() < needed {
+            return Err(Malformed::new("index is cut off", store.size() as usize));
         }
         // The pack is read by what this file says, and a wrong offset would read one object in the place of another: a
         // hash of the whole, which costs a hundredth of what reading the pack costs, is well spent.
-        if !is_sealed(bytes, format) {
-            return Err(Malformed::new("checksum of the index", bytes.len()));
+        if !is_sealed(&store, format)? {
+            return Err(Malformed::new("checksum of the index", store.size() as usize));
         }
-        Ok(Self { store: if v2 { Store::V2(map) } else { Store::V1(map) }, format, count: last })
+        Ok(Self { table: Table::File { store, v2, fanout }, format, count: last })
     }
 
     /// What can still be made out in an index that [`Index::open`] refuses, for packs that cannot do without.
     pub(crate) fn remains(path: &Path, format: Format) -> Vec<(ObjectId, u64)> {
-        let Ok(map) = Map::open(path) else { return Vec::new() };
-        let fanout = if map.bytes().starts_with(MAGIC) { 8 } else { 0 };
-        let each = if fanout == 8 { format.bytes() + 8 } else { format.bytes() + 4 };
-        let room = map.bytes().len().saturating_sub(fanout + FANOUT) / each;
-        let count = u32_at(map.bytes(), fanout + FANOUT - 4).unwrap_or(0).min(room as u32);
-        let store = if fanout == 8 { Store::V2(map) } else { Store::V1(map) };
-        let index = Self { store, format, count };
+        let Ok(store) = Store::open(path).and_then(|store| store.loaded(HELD)) else { return Vec::new() };
+        let Ok((v2, fanout)) = head(&store) else { return Vec::new() };
+        let each = if v2 { format.bytes() + 8 } else { format.bytes() + 4 };
+        let start = FANOUT + if v2 { 8 } else { 0 };
+        let room = store.size().saturating_sub(start as u64) / each as u64;
+        let count = fanout.last().copied().unwrap_or(0).min(u32::try_from(room).unwrap_or(u32::MAX));
+        let index = Self { table: Table::File { store, v2, fanout }, format, count };
         (0..count).filter_map(|at| Some((index.id(at)?, index.offset(at)?))).collect()
     }
 
     /// From a table that was made from the pack.
     pub(crate) fn made(mut table: Vec<(ObjectId, u64)>, format: Format) -> Self {
         table.sort_unstable();
-        table.dedup_by_key(|(id, _)| *id);
-        let count = table.len() as u32;
-        Self { store: Store::Made(table), format, count }
+        let names = table.iter().flat_map(|(id, _)| id.raw()).copied().collect();
+        let offsets: Vec<u64> = table.iter().map(|(_, offset)| *offset).collect();
+        let count = offsets.len() as u32;
+        Self { table: Table::Made { names, offsets }, format, count }
     }
 
     /// How many objects.
@@ -94,41 +102,85 @@ impl Index {
 
     /// The name at a position.
     pub(crate) fn id(&self, position: u32) -> Option<ObjectId> {
+        if position >= self.count {
+            return None;
+        }
+        let (size, position) = (self.format.bytes(), position as usize);
+        let mut raw = [0; 32];
+        let raw = raw.get_mut(..size)?;
+        match &self.table {
+            Table::Made { names, .. } => {
+                raw.copy_from_slice(names.get(position.checked_mul(size)?..)?.get(..size)?);
+            }
+            Table::File { store, v2, .. } => store.exact(self.name_at(*v2, position), raw).ok()?,
+        }
+        ObjectId::new(self.format, raw)
+    }
+
+    /// Where the name at a position stands in the file.
+    const fn name_at(&self, v2: bool, position: usize) -> u64 {
         let size = self.format.bytes();
-        let position = position as usize;
-        let (map, at) = match &self.store {
-            Store::Made(table) => return table.get(position).map(|(id, _)| *id),
-            Store::V1(map) => (map, FANOUT + position * (size + 4) + 4),
-            Store::V2(map) => (map, 8 + FANOUT + position * size),
-        };
-        ObjectId::new(self.format, map.bytes().get(at..at + size)?)
+        (if v2 { 8 + FANOUT + position * size } else { FANOUT + position * (size + 4) + 4 }) as u64
     }
 
     /// The offset at a position.
     pub(crate) fn offset(&self, position: u32) -> Option<u64> {
-        let size = self.format.bytes();
-        let (at, count) = (position as usize, self.count as usize);
-        match &self.store {
-            Store::Made(table) => table.get(at).map(|(_, offset)| *offset),
-            Store::V1(map) => u32_at(map.bytes(), FANOUT + at * (size + 4)).map(u64::from),
-            Store::V2(map) => {
-                let offsets = 8 + FANOUT + count * (size + 4);
-                let short = u32_at(map.bytes(), offsets + at * 4)?;
-                if short & 0x8000_0000 == 0 {
-                    return Some(short.into());
-                }
-                let at = offsets + count * 4 + (short & 0x7fff_ffff) as usize * 8;
-                let high = u32_at(map.bytes(), at)?;
-                Some(u64::from(high) << 32 | u64::from(u32_at(map.bytes(), at + 4)?))
-            }
+        if position >= self.count {
+            return None;
+        }
+        let (size, at) = (self.format.bytes(), position as usize);
+        match &self.table {
+            Table::Made { offsets, .. } => offsets.get(at).copied(),
+            Table::File { store, v2: false, .. } => u32_at(store, (FANOUT + at * (size + 4)) as u64).map(u64::from),
+            Table::File { store, .. } => self.long(store, u32_at(store, self.offsets_at() + at as u64 * 4)?),
         }
     }
 
-    /// The CRC-32 of the entry at a position as it lies in the pack; only version 2 holds it.
-    pub(crate) fn checksum(&self, position: u32) -> Option<u32> {
-        let Store::V2(map) = &self.store else { return None };
-        let checksums = 8 + FANOUT + self.count as usize * self.format.bytes();
-        u32_at(map.bytes(), checksums + position as usize * 4)
+    /// Every offset, in the order of the names; `u64::MAX` where there is none.
+    pub(crate) fn offsets(&self) -> Vec<u64> {
+        let size = self.format.bytes();
+        let (store, v2) = match &self.table {
+            Table::Made { offsets, .. } => return offsets.clone(),
+            Table::File { store, v2, .. } => (store, *v2),
+        };
+        let (start, each) = if v2 { (self.offsets_at(), 4) } else { (FANOUT as u64, size + 4) };
+        let mut offsets = Vec::with_capacity(self.count as usize);
+        let mut chunk = vec![0; CHUNK / each * each];
+        while offsets.len() < self.count as usize {
+            let left = (self.count as usize - offsets.len()) * each;
+            let chunk = chunk.get_mut(..left.min(CHUNK / each * each)).unwrap_or_default();
+            if store.exact(start + (offsets.len() * each) as u64, chunk).is_err() {
+                offsets.resize(self.count as usize, u64::MAX);
+                break;
+            }
+            for row in chunk.chunks_exact(each) {
+                let short = row.first_chunk().map_or(u32::MAX, |four| u32::from_be_bytes(*four));
+                let offset = if v2 { self.long(store, short) } else { Some(u64::from(short)) };
+                offsets.push(offset.unwrap_or(u64::MAX));
+            }
+        }
+        offsets
+    }
+
+    /// Where the table of offsets of a version 2 begins.
+    const fn offsets_at(&self) -> u64 {
+        (8 + FANOUT) as u64 + self.count as u64 * (self.format.bytes() as u64 + 4)
+    }
+
+    /// An offset of version 2: one with its highest bit set stands in a table of its own.
+    fn long(&self, store: &Store, short: u32) -> Option<u64> {
+        if short & 0x8000_0000 == 0 {
+            return Some(short.into());
+        }
+        let at = self.offsets_at() + u64::from(self.count) * 4 + u64::from(short & 0x7fff_ffff) * 8;
+        let mut eight = [0; 8];
+        store.exact(at, &mut eight).ok()?;
+        Some(u64::from_be_bytes(eight))
+    }
+
+    /// Every name, in order.
+    pub(crate) fn ids(&self) -> Ids<'_> {
+        Ids { index: self, next: 0, first: 0, chunk: Vec::new() }
     }
 
     /// The position of a name.
@@ -175,31 +227,92 @@ impl Index {
 
     /// Positions between which the name must stand.
     fn bucket(&self, id: &ObjectId) -> (u32, u32) {
-        let (map, fanout) = match &self.store {
-            Store::Made(_) => return (0, self.count),
-            Store::V1(map) => (map, 0),
-            Store::V2(map) => (map, 8),
-        };
+        let Table::File { fanout, .. } = &self.table else { return (0, self.count) };
         let first = id.raw().first().copied().unwrap_or_default() as usize;
-        let at = |entry: usize| u32_at(map.bytes(), fanout + entry * 4).unwrap_or_default().min(self.count);
+        let at = |entry: usize| fanout.get(entry).copied().unwrap_or_default().min(self.count);
         (if first == 0 { 0 } else { at(first - 1) }, at(first))
     }
 }
 
-/// Whether the file ends in the hash of what is before.
-fn is_sealed(bytes: &[u8], format: Format) -> bool {
-    use sha2::Digest;
-    let Some((body, seal)) = bytes.len().checked_sub(format.bytes()).and_then(|at| bytes.split_at_checked(at)) else {
-        return false;
-    };
-    match format {
-        Format::Sha1 => sha1::Sha1::digest(body).as_slice() == seal,
-        Format::Sha256 => sha2::Sha256::digest(body).as_slice() == seal,
+/// The names of an index, read in order.
+pub(crate) struct Ids<'i> {
+    index: &'i Index,
+    next: u32,
+    /// Position of the first name of the chunk.
+    first: u32,
+    chunk: Vec<u8>,
+}
+
+impl Iterator for Ids<'_> {
+    type Item = ObjectId;
+
+    fn next(&mut self) -> Option<ObjectId> {
+        let position = self.next;
+        self.next += 1;
+        let Table::File { store, v2, .. } = &self.index.table else { return self.index.id(position) };
+        if position >= self.index.count {
+            return None;
+        }
+        let each = self.index.format.bytes() + if *v2 { 0 } else { 4 };
+        let mut at = (position - self.first) as usize * each;
+        if at >= self.chunk.len() {
+            let many = (CHUNK / each).min((self.index.count - position) as usize);
+            self.chunk.resize(many * each, 0);
+            // Of version 1 the last row has no four bytes behind its name that belong to the next one.
+            let from = self.index.name_at(*v2, position as usize);
+            let length = self.chunk.len() - if *v2 { 0 } else { 4 };
+            store.exact(from, self.chunk.get_mut(..length)?).ok()?;
+            (self.first, at) = (position, 0);
+        }
+        ObjectId::new(self.index.format, self.chunk.get(at..at + self.index.format.bytes())?)
     }
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    bytes.get(at..)?.first_chunk().map(|four| u32::from_be_bytes(*four))
+/// Whether it is of version 2, and the 256 counts.
+fn head(store: &Store) -> Result<(bool, Vec<u32>), Malformed> {
+    let mut start = [0; 8 + FANOUT];
+    let read = store.read_at(0, &mut start)?;
+    let start = start.get(..read).unwrap_or_default();
+    let word = |at: usize| start.get(at..).and_then(|rest| rest.first_chunk()).map(|four| u32::from_be_bytes(*four));
+    let v2 = start.starts_with(MAGIC);
+    if v2 && word(4) != Some(2) {
+        return Err(Malformed::new("index version is not 2", 4));
+    }
+    let first = if v2 { 8 } else { 0 };
+    let counts: Option<Vec<u32>> = (0..256).map(|number| word(first + number * 4)).collect();
+    Ok((v2, counts.ok_or(Malformed::new("index is cut off", read))?))
+}
+
+/// Whether the file ends in the hash of what is before.
+fn is_sealed(store: &Store, format: Format) -> Result<bool, Malformed> {
+    use sha2::Digest;
+    let Some(body) = store.size().checked_sub(format.bytes() as u64) else { return Ok(false) };
+    let mut seal = [0; 32];
+    let seal = seal.get_mut(..format.bytes()).unwrap_or_default();
+    store.exact(body, seal)?;
+    let (mut sha1, mut sha256) = (sha1::Sha1::new(), sha2::Sha256::new());
+    let mut chunk = vec![0; CHUNK];
+    let mut at = 0;
+    while at < body {
+        let length = CHUNK.min(usize::try_from(body - at).unwrap_or(CHUNK));
+        let chunk = chunk.get_mut(..length).unwrap_or_default();
+        store.exact(at, chunk)?;
+        match format {
+            Format::Sha1 => sha1.update(&*chunk),
+            Format::Sha256 => sha256.update(&*chunk),
+        }
+        at += length as u64;
+    }
+    Ok(match format {
+        Format::Sha1 => sha1.finalize().as_slice() == &*seal,
+        Format::Sha256 => sha256.finalize().as_slice() == &*seal,
+    })
+}
+
+fn u32_at(store: &Store, at: u64) -> Option<u32> {
+    let mut four = [0; 4];
+    store.exact(at, &mut four).ok()?;
+    Some(u32::from_be_bytes(four))
 }
 
 #[cfg(test)]
@@ -234,24 +347,25 @@ mod tests {
             for count in [0, 1, 2, 700] {
                 let rows = rows(format, count);
                 let table: Vec<(ObjectId, u64)> = rows.iter().map(|(id, _, offset)| (*id, *offset)).collect();
-                let twice = [table.clone(), table].concat();
                 let file = |version| {
                     opened(&folder, &index(version, format, rows.clone(), &[7; 32][..format.bytes()]), format)
                 };
                 for (kind, made) in
-                    [("1", file(1).unwrap()), ("2", file(2).unwrap()), ("made", Index::made(twice, format))]
+                    [("1", file(1).unwrap()), ("2", file(2).unwrap()), ("made", Index::made(table, format))]
                 {
                     assert_eq!(made.len(), count as u32, "{kind} {format:?}");
-                    for (id, crc, offset) in &rows {
+                    for (id, _, offset) in &rows {
                         let at = made.find(id).expect(kind);
                         assert_eq!(made.id(at), Some(*id));
                         assert_eq!(made.offset(at), Some(*offset), "{kind} {format:?}");
-                        assert_eq!(made.checksum(at), (kind == "2").then_some(*crc), "{kind} {format:?}");
                         assert_eq!(made.by_key(id.key()), Some(*id));
                         assert_eq!(made.by_key(id.key() + 1), None);
                         assert_eq!(made.beginning(&id.to_string()), [*id]);
                     }
                     let ids: Vec<_> = (0..made.len()).filter_map(|at| made.id(at)).collect();
+                    assert!(made.ids().eq(ids.iter().copied()), "{kind} {format:?}");
+                    let offsets: Vec<_> = (0..made.len()).filter_map(|at| made.offset(at)).collect();
+                    assert_eq!(made.offsets(), offsets, "{kind} {format:?}");
                     assert!(ids.is_sorted() && ids.len() == count as usize, "{kind} {format:?}");
                     for absent in 1000..1300_u32 {
                         let absent = ObjectId::of(format, Kind::Tree, &absent.to_le_bytes());

@@ -3,16 +3,22 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::inflate::{Inflater, Stream};
-use super::map::{Map, read_regular};
+use super::inflate::{DAMAGED, Inflater, Stream, room};
 use super::oid::{Format, Kind, ObjectId};
-use crate::error::Malformed;
+use super::store::{Part, Store};
+use crate::blob::{Origin, Wrap};
+use crate::error::{Gap, Malformed, Reason};
+use crate::seam::BlobSink;
+use crate::source::stream::Windows;
 
 /// Bytes that hold every header: the longest kind, a space, twenty digits, a zero.
 const HEADER: usize = 32;
 
-/// Largest file that is copied instead of mapped, in bytes: most loose objects are a few hundred.
+/// Largest file that is read at once, in bytes: most loose objects are a few hundred.
 const COPIED: u64 = 1 << 20;
+
+/// Bytes of a file that give its header when they are inflated: the code of a dynamic block takes 300 at most.
+const START: usize = 512;
 
 /// Every loose object of an object directory, sorted, and what lies between them and is none.
 pub(crate) fn list(objects: &Path, format: Format) -> io::Result<(Vec<ObjectId>, Vec<PathBuf>)> {
@@ -34,7 +40,7 @@ pub(crate) fn list(objects: &Path, format: Format) -> io::Result<(Vec<ObjectId>,
         for file in files {
             let file = file?;
             let hex = [name.as_encoded_bytes(), file.file_name().as_encoded_bytes()].concat();
-            match ObjectId::from_hex(format, &hex) {
+            match ObjectId::from_hex(format, &hex).filter(|_| !hex.iter().any(u8::is_ascii_uppercase)) {
                 Some(id) => ids.push(id),
                 None => others.push(file.path()),
             }
@@ -48,7 +54,18 @@ pub(crate) fn list(objects: &Path, format: Format) -> io::Result<(Vec<ObjectId>,
 /// Whether this is the name of a directory of loose objects: the first byte of their names.
 pub(crate) fn is_fan_out(name: &std::ffi::OsStr) -> bool {
     let name = name.as_encoded_bytes();
-    name.len() == 2 && name.iter().all(u8::is_ascii_hexdigit)
+    name.len() == 2 && name.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Whether a file in such a directory is named like an object, whichever hash made the name.
+pub(crate) fn is_named(path: &Path) -> bool {
+    let is_hex = |name: &[u8]| name.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let in_fan_out = path.parent().and_then(Path::file_name).is_some_and(is_fan_out);
+    in_fan_out
+        && path
+            .file_name()
+            .map(std::ffi::OsStr::as_encoded_bytes)
+            .is_some_and(|n| matches!(n.len(), 38 | 62) && is_hex(n))
 }
 
 /// Where an object lies.
@@ -60,59 +77,110 @@ pub(crate) fn path(objects: &Path, id: &ObjectId) -> PathBuf {
 
 /// A loose object, opened.
 pub(crate) struct Loose {
-    file: File,
+    store: Store,
+    /// The file, if it is small.
+    copied: Option<Vec<u8>>,
     pub(crate) kind: Kind,
     /// Of the content, in bytes.
     pub(crate) size: u64,
     header: usize,
 }
 
-enum File {
-    Copied(Vec<u8>),
-    Mapped(Map),
-}
-
 impl Loose {
     /// Opens it and reads its header. The outer error is the system's, the inner one the object's.
     pub(crate) fn open(path: &Path, inflater: &mut Inflater) -> io::Result<Result<Self, Malformed>> {
-        let file = match read_regular(path, COPIED) {
-            Err(error) if error.kind() == io::ErrorKind::Other => File::Mapped(Map::open(path)?),
-            copied => File::Copied(copied?),
-        };
-        let mut start = [0; HEADER];
-        let parsed = inflater.start(file.bytes(), &mut start).and_then(|got| {
-            let what = Malformed::new("header of a loose object", 0);
-            let start = start.get(..got).unwrap_or_default();
-            let header = memchr::memchr(0, start).ok_or(what)?;
-            let mut words = start.get(..header).unwrap_or_default().split(|byte| *byte == b' ');
-            let kind = words.next().and_then(Kind::from_id).ok_or(what)?;
-            let size = words.next().and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok()).ok_or(what)?;
-            Ok((kind, size, header + 1))
-        });
-        Ok(parsed.map(|(kind, size, header)| Self { file, kind, size, header }))
+        Self::of(Store::open(path)?, inflater)
     }
 
-    /// Its content, whole, behind the header: `out[returned..]`.
-    pub(crate) fn read(&self, inflater: &mut Inflater, out: &mut Vec<u8>) -> Result<usize, Malformed> {
-        inflater.exact(self.file.bytes(), self.size.saturating_add(self.header as u64), out)?;
-        Ok(self.header)
+    /// Does the same with an open file.
+    fn of(store: Store, inflater: &mut Inflater) -> io::Result<Result<Self, Malformed>> {
+        let failed = |what: Malformed| io::Error::other(what.what);
+        let mut first = [0; START];
+        let mut copied = None;
+        let start = if store.size() <= COPIED {
+            let mut bytes = vec![0; store.size() as usize];
+            store.exact(0, &mut bytes).map_err(failed)?;
+            copied.insert(bytes).as_slice()
+        } else {
+            store.exact(0, &mut first).map_err(failed)?;
+            &first
+        };
+        let header = header(start, inflater);
+        Ok(header.map(|(kind, size, header)| Self { store, copied, kind, size, header }))
+    }
+
+    /// The file from a place on.
+    pub(crate) fn part(&self, from: u64) -> Part<'_> {
+        self.store.part(from, u64::MAX)
+    }
+
+    /// How many bytes the file has.
+    pub(crate) const fn stored(&self) -> u64 {
+        self.store.size()
+    }
+
+    /// Its content, whole, behind the header: `out[returned.0..]`. Also returns how many bytes of the file it has.
+    pub(crate) fn read(&self, inflater: &mut Inflater, out: &mut Vec<u8>) -> Result<(usize, u64), Malformed> {
+        let size = self.size.saturating_add(self.header as u64);
+        if let Some(copied) = &self.copied {
+            return Ok((self.header, inflater.exact(copied, size, out)? as u64));
+        }
+        room(self.store.size(), size, out)?;
+        let damaged = Malformed::new(DAMAGED, 0);
+        let mut stream = Stream::new(self.store.part(0, u64::MAX), size);
+        stream.read_exact(out).map_err(|_| damaged)?;
+        stream.read(&mut [0]).map_err(|_| damaged)?;
+        Ok((self.header, stream.consumed().ok_or(damaged)?))
     }
 
     /// Its content as a stream.
-    pub(crate) fn stream(&self) -> io::Result<impl Read + '_> {
-        let mut stream = Stream::new(self.file.bytes(), self.size.saturating_add(self.header as u64));
+    pub(crate) fn stream(&self) -> io::Result<Stream<Part<'_>>> {
+        let mut stream = Stream::new(self.store.part(0, u64::MAX), self.size.saturating_add(self.header as u64));
         let mut header = [0; HEADER];
         stream.read_exact(header.get_mut(..self.header).unwrap_or_default())?;
         Ok(stream)
     }
 }
 
-impl File {
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Copied(bytes) => bytes,
-            Self::Mapped(map) => map.bytes(),
+/// Kind and size of the object whose file begins like this, and how long its header is.
+fn header(start: &[u8], inflater: &mut Inflater) -> Result<(Kind, u64, usize), Malformed> {
+    let mut inflated = [0; HEADER];
+    let got = inflater.start(start, &mut inflated)?;
+    let what = Malformed::new("header of a loose object", 0);
+    let inflated = inflated.get(..got).unwrap_or_default();
+    let header = memchr::memchr(0, inflated).ok_or(what)?;
+    let mut words = inflated.get(..header).unwrap_or_default().split(|byte| *byte == b' ');
+    let kind = words.next().and_then(Kind::from_id).ok_or(what)?;
+    let size = words.next().and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok()).ok_or(what)?;
+    if words.next().is_some() {
+        return Err(what);
+    }
+    Ok((kind, size, header + 1))
+}
+
+/// Whether a file that begins like this is a loose object.
+pub(crate) fn begins(start: &[u8]) -> bool {
+    // The first two bytes of a zlib stream (RFC 1950): nearly everything else is turned away here.
+    let is_zlib = start.first_chunk().is_some_and(|two| two[0] & 0x0f == 8 && u16::from_be_bytes(*two) % 31 == 0);
+    is_zlib && header(start.get(..START).unwrap_or(start), &mut Inflater::default()).is_ok()
+}
+
+/// Looks at a file that is a loose object and no part of a repository: at its content, then at the file as it is.
+pub(crate) fn look_at(file: std::fs::File, origin: &Origin, windows: &mut Windows, sink: &dyn BlobSink) {
+    let opened = Store::of(file).and_then(|store| Loose::of(store, &mut Inflater::default()));
+    let fault = match opened {
+        Ok(Ok(object)) => {
+            let inside = origin.inside(Wrap::member("loose", 0, PathBuf::new()));
+            let content = object.stream().map(|mut content| windows.feed_part(&mut content, &inside, sink).1);
+            let raw = windows.feed_part(&mut object.part(0), origin, sink).1;
+            sink.done(object.stored());
+            content.unwrap_or_else(|error| Some(error.to_string())).or(raw)
         }
+        Ok(Err(what)) => Some(what.to_string()),
+        Err(error) => Some(error.to_string()),
+    };
+    if let Some(detail) = fault {
+        sink.gap(Gap { origin: origin.clone(), reason: Reason::Damaged, detail });
     }
 }
 
@@ -129,15 +197,16 @@ mod tests {
     #[test]
     fn content_is_what_stands_behind_the_header() {
         let folder = Folder::new();
-        // The last does not compress, and so is mapped instead of copied.
+        // The last does not compress, and so is read in pieces.
         for (kind, length) in [(Kind::Blob, 0), (Kind::Commit, 9), (Kind::Tag, 10), (Kind::Tree, (1 << 20) + 5)] {
             let content = noise(1, length);
             let loose = opened(&folder, &format!("{} {length}\0", kind.id()), &content).unwrap();
             assert_eq!((loose.kind, loose.size), (kind, length as u64));
-            assert_eq!(matches!(loose.file, File::Mapped(_)), length > 1 << 20);
+            assert_eq!(loose.copied.is_none(), length > 1 << 20);
             let mut out = Vec::new();
-            let start = loose.read(&mut Inflater::default(), &mut out).unwrap();
+            let (start, read) = loose.read(&mut Inflater::default(), &mut out).unwrap();
             assert!(out[start..] == content);
+            assert_eq!(read, loose.stored());
             let mut streamed = Vec::new();
             loose.stream().unwrap().read_to_end(&mut streamed).unwrap();
             assert!(streamed == content);
@@ -188,7 +257,9 @@ mod tests {
             assert_eq!(found, ids);
             assert_eq!(others, [folder.path().join("ab/0123"), folder.path().join("ab/tmp_obj_x")]);
         }
-        for (name, is) in [("00", true), ("fF", true), ("0", false), ("000", false), ("0g", false), ("..", false)] {
+        for (name, is) in
+            [("00", true), ("ff", true), ("fF", false), ("0", false), ("000", false), ("0g", false), ("..", false)]
+        {
             assert_eq!(is_fan_out(std::ffi::OsStr::new(name)), is, "{name}");
         }
     }

@@ -9,9 +9,11 @@
 //! global to the process, obeys the configuration that it finds, and reads objects one by one at ten times the cost.
 
 mod absent;
+mod bounds;
 mod bundle;
 mod clues;
 mod commits;
+mod deflate;
 mod delta;
 mod forest;
 #[cfg(any(test, feature = "fuzz"))]
@@ -24,7 +26,6 @@ mod keys;
 mod loose;
 #[cfg(test)]
 mod made;
-mod map;
 mod odb;
 pub mod oid;
 mod pack;
@@ -37,10 +38,12 @@ mod scan;
 mod select;
 mod source;
 mod staged;
+mod store;
 mod trees;
 mod walk;
 
+pub(crate) use loose::look_at as look_at_loose;
 pub use repo::Found;
-pub(crate) use repo::is_storage;
+pub(crate) use repo::Storage;
 pub use select::{History, Selection};
 pub use source::{Options, Repositories, Summary};

@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use super::bounds::Bounds;
+use super::bundle;
 use super::inflate::Inflater;
 use super::loose::{self, Loose};
-use super::map::read_regular;
 use super::oid::{Format, Kind, ObjectId};
 use super::pack::{MISSING_BASE, Pack};
 use super::rescue::Rescue;
-use super::walk::WHOLE;
+use super::store::read_regular;
 use crate::blob::Origin;
 use crate::error::{Gap, Malformed, Reason};
 
@@ -19,6 +21,13 @@ const ALTERNATES: usize = 5;
 
 /// Largest text file of a repository that is read, in bytes: `packed-refs` of a million refs is about 100 MB.
 pub(crate) const TEXT: u64 = 512 << 20;
+
+/// Largest object that is read by itself, in bytes: a commit, a tree, a file that may use keys, a second copy. Two of them
+/// and a delta are held at a time.
+pub(crate) const ALONE: u64 = 32 << 20;
+
+/// Most damaged entries of a pack that are told one by one.
+const MOST_FAULTS: usize = 1000;
 
 /// One object directory.
 #[derive(Debug)]
@@ -35,6 +44,7 @@ pub(crate) struct Odb {
     pub(crate) directories: Vec<Directory>,
     /// Whether a pack is one that a server promised to complete (a partial clone).
     pub(crate) promisor: bool,
+    pub(crate) bounds: Arc<Bounds>,
 }
 
 /// Why an object could not be had.
@@ -48,8 +58,9 @@ pub(crate) enum Missing {
 
 impl Odb {
     /// Opens object directories and their alternates. What cannot be read is told to `gap`.
-    pub(crate) fn open(objects: &Path, format: Format, gap: &mut dyn FnMut(Gap)) -> Self {
-        let mut odb = Self { format, directories: Vec::new(), promisor: false };
+    pub(crate) fn open(objects: &Path, format: Format, bounds: &Arc<Bounds>, gap: &mut dyn FnMut(Gap)) -> Self {
+        let bounds = Arc::clone(bounds);
+        let mut odb = Self { format, directories: Vec::new(), promisor: false, bounds };
         for path in with_alternates(objects, gap) {
             let directory = odb.directory(&path, gap);
             odb.directories.push(directory);
@@ -58,9 +69,9 @@ impl Odb {
     }
 
     /// Over packs that lie by themselves.
-    pub(crate) fn of_packs(format: Format, path: &Path, packs: Vec<Pack>) -> Self {
+    pub(crate) fn of_packs(format: Format, path: &Path, packs: Vec<Pack>, bounds: &Arc<Bounds>) -> Self {
         let directory = Directory { path: path.to_owned(), packs, loose: Vec::new() };
-        Self { format, directories: vec![directory], promisor: false }
+        Self { format, directories: vec![directory], promisor: false, bounds: Arc::clone(bounds) }
     }
 
     /// Lists everything again, for what came while it was read. Returns the loose objects of each directory that are
@@ -93,8 +104,8 @@ impl Odb {
         match loose::list(path, self.format) {
             Ok((ids, others)) => {
                 directory.loose = ids;
-                for other in others {
-                    gap(unread(&other, Reason::Unknown, "neither an object nor a pack".to_owned()));
+                for other in others.iter().filter(|other| loose::is_named(other)) {
+                    gap(unread(other, Reason::Unknown, "not an object of this repository's format".to_owned()));
                 }
             }
             Err(error) => gap(unread(path, reason(&error), error.to_string())),
@@ -103,17 +114,18 @@ impl Odb {
             match name.extension().and_then(|extension| extension.to_str()) {
                 Some("pack") => directory.packs.extend(self.pack(&name, gap)),
                 Some("promisor") => self.promisor = true,
-                // What git makes beside a pack: it says nothing that the packs do not say.
-                Some("idx" | "rev" | "bitmap" | "keep" | "mtimes" | "midx" | "lock") => {}
-                _ if is_multi_pack_index(&name) => {}
-                _ => self.leftover(&name, &mut directory, gap),
+                // Whatever it is called: a pack is read as one, everything else as the file that it is.
+                _ => {}
+            }
+            if name.extension().is_none_or(|extension| extension != "pack") && bundle::is_pack(&name) {
+                self.leftover(&name, &mut directory, gap);
             }
         }
         directory
     }
 
     fn pack(&self, path: &Path, gap: &mut dyn FnMut(Gap)) -> Option<Pack> {
-        match Pack::open(path, self.format) {
+        match Pack::open(path, self.format, &self.bounds) {
             Ok(pack) => Some(pack),
             Err(error) => {
                 let index = path.with_extension("idx");
@@ -122,7 +134,7 @@ impl Odb {
                     gap(unread(path, Reason::Vanished, error.to_string()));
                     return None;
                 }
-                match rebuilt(path, 0, self.format, gap) {
+                match rebuilt(path, 0, self.format, &self.bounds, gap) {
                     Ok(pack) => {
                         if index.exists() {
                             gap(unread(&index, Reason::IndexRebuilt, error.to_string()));
@@ -140,7 +152,7 @@ impl Odb {
 
     /// What a git that was interrupted left behind: most of a pack.
     fn leftover(&self, path: &Path, directory: &mut Directory, gap: &mut dyn FnMut(Gap)) {
-        match rebuilt(path, 0, self.format, gap) {
+        match rebuilt(path, 0, self.format, &self.bounds, gap) {
             Ok(pack) => directory.packs.push(pack),
             Err(_) => gap(unread(path, Reason::Unknown, "neither an object nor a pack".to_owned())),
         }
@@ -152,7 +164,7 @@ impl Odb {
         for directory in &self.directories {
             for pack in &directory.packs {
                 let Some(position) = pack.index.find(id) else { continue };
-                match pack.read(position, WHOLE) {
+                match pack.read(position, ALONE) {
                     Ok(object) => return Ok(object),
                     Err(what) => missing = Missing::Damaged(what),
                 }
@@ -200,15 +212,25 @@ impl Odb {
 }
 
 /// Opens a pack without an index, and tells what could not be read of it.
-pub(crate) fn rebuilt(path: &Path, start: usize, format: Format, gap: &mut dyn FnMut(Gap)) -> io::Result<Pack> {
-    let (pack, faults) = Pack::without_index(path, start, format, WHOLE)?;
+pub(crate) fn rebuilt(
+    path: &Path,
+    start: u64,
+    format: Format,
+    bounds: &Arc<Bounds>,
+    gap: &mut dyn FnMut(Gap),
+) -> io::Result<Pack> {
+    let (pack, faults) = Pack::without_index(path, start, format, bounds)?;
     let (missing, damaged): (Vec<_>, Vec<_>) = faults.into_iter().partition(|what| what.what == MISSING_BASE);
     if !missing.is_empty() {
         let detail = format!("{} objects are stored as differences to objects that are not there", missing.len());
         gap(unread(path, Reason::MissingBase, detail));
     }
-    for what in damaged {
+    let many = damaged.len();
+    for what in damaged.into_iter().take(MOST_FAULTS) {
         gap(unread(path, Reason::Damaged, format!("entry at byte {}: {}", what.at, what.what)));
+    }
+    if many > MOST_FAULTS {
+        gap(unread(path, Reason::Damaged, format!("and {} more entries", many - MOST_FAULTS)));
     }
     Ok(pack)
 }
@@ -217,11 +239,11 @@ pub(super) fn read_loose(objects: &Path, id: &ObjectId) -> Result<(Kind, Vec<u8>
     let mut inflater = Inflater::default();
     let unreadable = Malformed::new("loose object cannot be opened", 0);
     let object = Loose::open(&loose::path(objects, id), &mut inflater).map_err(|_| unreadable)??;
-    if object.size > WHOLE {
-        return Err(Malformed::new("object larger than the limit", 0));
+    if object.size > ALONE {
+        return Err(Malformed::new(super::walk::TOO_LARGE, 0));
     }
     let mut bytes = Vec::new();
-    let header = object.read(&mut inflater, &mut bytes)?;
+    let (header, _) = object.read(&mut inflater, &mut bytes)?;
     bytes.drain(..header);
     Ok((object.kind, bytes))
 }
@@ -307,10 +329,6 @@ pub(crate) fn as_path(bytes: &[u8]) -> PathBuf {
 #[cfg(not(unix))]
 pub(crate) fn as_path(bytes: &[u8]) -> PathBuf {
     PathBuf::from(String::from_utf8_lossy(bytes).into_owned())
-}
-
-fn is_multi_pack_index(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"multi-pack-index"))
 }
 
 /// Files of a directory, sorted; none if it is not there.

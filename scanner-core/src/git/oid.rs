@@ -1,6 +1,7 @@
 //! Names of objects: SHA-1 or SHA-256 of kind, size and content.
 
 use std::fmt;
+use std::io::{self, Read};
 
 use sha1::Digest;
 
@@ -74,6 +75,29 @@ impl ObjectId {
         let mut bytes = [0; 32];
         bytes.get_mut(..format.bytes()).filter(|to| to.len() == raw.len())?.copy_from_slice(raw);
         Some(Self { bytes, format })
+    }
+
+    /// The name of an object of this kind and size whose content is read.
+    pub fn of_stream(format: Format, kind: Kind, size: u64, content: &mut dyn Read) -> io::Result<Self> {
+        let (mut sha1, mut sha256) = (sha1::Sha1::new(), sha2::Sha256::new());
+        let mut update = |bytes: &[u8]| match format {
+            Format::Sha1 => sha1.update(bytes),
+            Format::Sha256 => sha256.update(bytes),
+        };
+        update(format!("{} {size}\0", kind.id()).as_bytes());
+        let mut chunk = vec![0; 64 << 10];
+        loop {
+            match content.read(&mut chunk)? {
+                0 => break,
+                read => update(chunk.get(..read).unwrap_or_default()),
+            }
+        }
+        let mut bytes = [0; 32];
+        match format {
+            Format::Sha1 => bytes.iter_mut().zip(sha1.finalize()).for_each(|(to, from)| *to = from),
+            Format::Sha256 => bytes.iter_mut().zip(sha256.finalize()).for_each(|(to, from)| *to = from),
+        }
+        Ok(Self { bytes, format })
     }
 
     /// From hexadecimal digits: all of them.

@@ -1,17 +1,20 @@
 //! Packs: many objects in one file, most of them as differences from another one (gitformat-pack).
 
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use super::bounds::Bounds;
 use super::delta::Delta;
 use super::index::Index;
-use super::inflate::Inflater;
-use super::map::Map;
+use super::inflate::{DAMAGED, Inflater, Stream, room};
 use super::oid::{Format, Kind, ObjectId};
+use super::store::{Part, SHORTER, Store};
+use super::walk::TOO_LARGE;
 use crate::error::Malformed;
 
 /// Bytes before the first entry: `PACK`, version, count.
-const HEADER: usize = 12;
+pub(crate) const HEADER: u64 = 12;
 
 /// Said of a delta whose base is not in its pack.
 pub(crate) const MISSING_BASE: &str = "base is not in the pack";
@@ -34,85 +37,112 @@ pub(crate) struct Entry {
     /// Inflated size of the entry, in bytes: of the object, or of the delta.
     pub(crate) size: u64,
     /// Where its zlib stream begins.
-    pub(crate) data: usize,
+    pub(crate) data: u64,
 }
 
 /// A pack and its index.
 #[derive(Debug)]
 pub(crate) struct Pack {
     pub(crate) path: PathBuf,
-    map: Map,
+    store: Store,
     /// Where the pack begins in the file: behind the header of a bundle.
-    start: usize,
+    start: u64,
     pub(crate) index: Index,
     pub(crate) format: Format,
+    /// How many entries its header declares.
+    pub(crate) declared: u32,
+    /// What reading it may cost.
+    pub(crate) bounds: Arc<Bounds>,
 }
 
 impl Pack {
     /// Opens a pack with the index beside it.
-    pub(crate) fn open(path: &Path, format: Format) -> io::Result<Self> {
-        let map = Map::open(path)?;
-        check_header(map.bytes()).map_err(|what| io::Error::other(what.to_string()))?;
-        Self::with_index(path, map, Index::open(&path.with_extension("idx"), format)?, format)
+    pub(crate) fn open(path: &Path, format: Format, bounds: &Arc<Bounds>) -> io::Result<Self> {
+        let store = Store::open(path)?;
+        header_of(&store, 0)?;
+        Self::with_index(path, store, Index::open(&path.with_extension("idx"), format)?, format, bounds)
     }
 
     /// A pack and the index that it is read by.
-    pub(crate) fn with_index(path: &Path, map: Map, index: Index, format: Format) -> io::Result<Self> {
-        check_header(map.bytes()).map_err(|what| io::Error::other(what.to_string()))?;
-        Ok(Self { path: path.to_owned(), map, start: 0, index, format })
+    pub(crate) fn with_index(
+        path: &Path,
+        store: Store,
+        index: Index,
+        format: Format,
+        bounds: &Arc<Bounds>,
+    ) -> io::Result<Self> {
+        let declared = header_of(&store, 0)?;
+        let bounds = Arc::clone(bounds);
+        Ok(Self { path: path.to_owned(), store, start: 0, index, format, declared, bounds })
     }
 
     /// Opens a pack that has no index, or none that can be used, by reading it from start to end. `start` is where it
     /// begins in the file. Also returns what could not be read.
     pub(crate) fn without_index(
         path: &Path,
-        start: usize,
+        start: u64,
         format: Format,
-        limit: u64,
+        bounds: &Arc<Bounds>,
     ) -> io::Result<(Self, Vec<Malformed>)> {
-        Self::reindexed(path, Map::open(path)?, start, format, limit)
+        Self::reindexed(path, Store::open(path)?, start, format, bounds)
     }
 
     /// Does the same with what was opened already.
     pub(crate) fn reindexed(
         path: &Path,
-        map: Map,
-        start: usize,
+        store: Store,
+        start: u64,
         format: Format,
-        limit: u64,
+        bounds: &Arc<Bounds>,
     ) -> io::Result<(Self, Vec<Malformed>)> {
-        let header = map.bytes().get(start..).unwrap_or_default();
-        let count = check_header(header).map_err(|what| io::Error::other(what.to_string()))?;
-        let mut pack = Self { path: path.to_owned(), map, start, index: Index::made(Vec::new(), format), format };
+        let declared = header_of(&store, start)?;
+        let index = Index::made(Vec::new(), format);
+        let bounds = Arc::clone(bounds);
+        let mut pack = Self { path: path.to_owned(), store, start, index, format, declared, bounds };
         let mut faults = Vec::new();
-        let mut table = super::reindex::table(&pack, count, limit, &mut |what| faults.push(what));
+        let offsets = super::reindex::offsets(&pack, &mut |what| faults.push(what));
+        let mut table = super::reindex::table(&pack, offsets, &mut |what| faults.push(what));
         // Behind a damaged entry only an index knows where the next one begins, even a damaged index.
-        if table.len() < count as usize && start == 0 {
-            let mut known: Vec<(ObjectId, u64)> = table.clone();
+        if table.len() < declared as usize && start == 0 {
+            let mut known: Vec<ObjectId> = table.iter().map(|(id, _)| *id).collect();
             known.sort_unstable();
-            let is_known = |id: &ObjectId| known.binary_search_by(|(known, _)| known.cmp(id)).is_ok();
             let remains = Index::remains(&path.with_extension("idx"), format);
-            table.extend(remains.into_iter().filter(|(id, _)| !is_known(id)));
+            table.extend(remains.into_iter().filter(|(id, _)| known.binary_search(id).is_err()));
         }
         pack.index = Index::made(table, format);
         Ok((pack, faults))
     }
 
-    /// The bytes of the pack, without its trailing checksum.
-    pub(crate) fn bytes(&self) -> &[u8] {
-        let bytes = self.map.bytes();
-        bytes.get(self.start..bytes.len().saturating_sub(self.format.bytes())).unwrap_or_default()
+    /// The same pack, read by another index.
+    pub(crate) fn by(&self, index: Index) -> Self {
+        Self { path: self.path.clone(), store: self.store.clone(), index, bounds: Arc::clone(&self.bounds), ..*self }
     }
 
-    /// The header of the entry at an offset.
-    pub(crate) fn entry(&self, offset: u64) -> Result<Entry, Malformed> {
-        let start = usize::try_from(offset).unwrap_or(usize::MAX);
-        let bytes = self.bytes();
+    /// The offset behind its last entry: of its trailing checksum.
+    pub(crate) fn end(&self) -> u64 {
+        self.size().saturating_sub(self.format.bytes() as u64)
+    }
+
+    /// The offset behind its last byte: the end of the file.
+    pub(crate) const fn size(&self) -> u64 {
+        self.store.size().saturating_sub(self.start)
+    }
+
+    /// Where an offset of the pack is in the file.
+    pub(crate) const fn in_file(&self, offset: u64) -> u64 {
+        self.start.saturating_add(offset)
+    }
+
+    /// A part of it as it is stored, as a stream.
+    pub(crate) fn part(&self, from: u64, to: u64) -> Part<'_> {
+        self.store.part(self.in_file(from), self.in_file(to))
+    }
+
+    /// The header of the entry whose first bytes these are.
+    fn entry(&self, offset: u64, bytes: &[u8]) -> Result<Entry, Malformed> {
+        let start = offset as usize;
         let cut = Malformed::new("pack is cut off", start);
-        if start < HEADER {
-            return Err(Malformed::new("entry before the first entry", start));
-        }
-        let mut at = start;
+        let mut at = 0;
         let mut next = || {
             let byte = *bytes.get(at).ok_or(cut)?;
             at += 1;
@@ -154,21 +184,17 @@ impl Pack {
             }
             _ => return Err(Malformed::new("entry type", start)),
         };
-        Ok(Entry { stored, size, data: at })
-    }
-
-    /// The compressed bytes of an entry, and whatever follows.
-    pub(crate) fn data(&self, entry: &Entry) -> &[u8] {
-        self.bytes().get(entry.data..).unwrap_or_default()
+        Ok(Entry { stored, size, data: offset + at as u64 })
     }
 
     /// Reads one object by itself, through its chain of deltas. `limit` is the largest object that may be built.
     pub(crate) fn read(&self, position: u32, limit: u64) -> Result<(Kind, Vec<u8>), Malformed> {
+        let mut pages = Pages::new(self);
         let mut offset = self.index.offset(position).ok_or(Malformed::new("no offset", position as usize))?;
         let mut chain = Vec::new();
-        let too_large = Malformed::new("object larger than the limit", offset as usize);
+        let too_large = Malformed::new(TOO_LARGE, offset as usize);
         let kind = loop {
-            let entry = self.entry(offset)?;
+            let entry = pages.entry(offset)?;
             if entry.size > limit {
                 return Err(too_large);
             }
@@ -191,16 +217,127 @@ impl Pack {
         let mut pieces = Delta::default();
         for (step, entry) in chain.iter().rev().enumerate() {
             if step == 0 {
-                inflater.exact(self.data(entry), entry.size, &mut object)?;
+                pages.inflate(entry, None, &mut inflater, &mut object)?;
                 continue;
             }
-            inflater.exact(self.data(entry), entry.size, &mut delta)?;
+            pages.inflate(entry, None, &mut inflater, &mut delta)?;
             pieces.parse(&delta, object.len(), limit)?;
             pieces.apply(&delta, &object, &mut built);
             std::mem::swap(&mut object, &mut built);
         }
         Ok((kind, object))
     }
+}
+
+/// Bytes that are read ahead of an entry: entries that are built on each other mostly stand beside each other.
+const AHEAD: usize = 16 << 10;
+
+/// Longest compressed entry that is read whole, in bytes; a longer one is inflated in pieces.
+const LONGEST: u64 = 4 << 20;
+
+/// Bytes that hold every header: a size of nine groups of seven bits and a base of nine, or a name of 32 bytes.
+const LONGEST_HEADER: u64 = 48;
+
+/// One thread's view of a pack: the part that it read last.
+#[derive(Debug)]
+pub(crate) struct Pages<'p> {
+    pack: &'p Pack,
+    start: u64,
+    bytes: Vec<u8>,
+}
+
+impl<'p> Pages<'p> {
+    /// Nothing yet.
+    pub(crate) const fn new(pack: &'p Pack) -> Self {
+        Self { pack, start: 0, bytes: Vec::new() }
+    }
+
+    /// The header of the entry at an offset.
+    pub(crate) fn entry(&mut self, offset: u64) -> Result<Entry, Malformed> {
+        if offset < HEADER {
+            return Err(Malformed::new("entry before the first entry", offset as usize));
+        }
+        let end = offset.saturating_add(LONGEST_HEADER).min(self.pack.end());
+        let pack = self.pack;
+        pack.entry(offset, self.bytes(offset, end)?)
+    }
+
+    /// Inflates an entry. `end` is the offset that its stream must not go beyond: of the next entry, if that is known.
+    /// Returns the offset behind it.
+    pub(crate) fn inflate(
+        &mut self,
+        entry: &Entry,
+        end: Option<u64>,
+        inflater: &mut Inflater,
+        out: &mut Vec<u8>,
+    ) -> Result<u64, Malformed> {
+        let last = self.pack.end();
+        // zlib adds five bytes to each 16 KiB that it cannot compress; who adds more is read in pieces.
+        let likely = entry.data.saturating_add(entry.size).saturating_add(entry.size / 64 + 128);
+        let to = end.unwrap_or(likely).min(last);
+        let length = to.saturating_sub(entry.data);
+        if length <= LONGEST {
+            let read = inflater.exact(self.bytes(entry.data, to)?, entry.size, out);
+            match read {
+                Ok(read) => return Ok(entry.data + read as u64),
+                Err(what) if end.is_some() || to == last => return Err(what),
+                Err(_) => {}
+            }
+        }
+        let to = end.unwrap_or(last);
+        room(to.saturating_sub(entry.data), entry.size, out)?;
+        let mut stream = self.stream(entry, to);
+        let damaged = |error: io::Error| Malformed::new(fixed(&error), entry.data as usize);
+        stream.read_exact(out).map_err(damaged)?;
+        stream.read(&mut [0]).map_err(damaged)?;
+        Ok(entry.data + stream.consumed().ok_or(Malformed::new(DAMAGED, entry.data as usize))?)
+    }
+
+    /// An entry as a stream.
+    pub(crate) fn stream(&self, entry: &Entry, end: u64) -> Stream<Part<'p>> {
+        Stream::new(self.pack.part(entry.data, end), entry.size)
+    }
+
+    /// Overwrites what was read.
+    pub(crate) fn wipe(&mut self) {
+        super::walk::wipe(&mut self.bytes);
+        self.bytes.clear();
+    }
+
+    /// The bytes between two offsets.
+    fn bytes(&mut self, from: u64, to: u64) -> Result<&[u8], Malformed> {
+        let length = to.saturating_sub(from) as usize;
+        let held = |pages: &Self| {
+            let at = usize::try_from(from.checked_sub(pages.start)?).ok()?;
+            Some(at..at.checked_add(length)?).filter(|range| range.end <= pages.bytes.len())
+        };
+        let range = if let Some(range) = held(self) {
+            range
+        } else {
+            let wanted = length.max(AHEAD).min(self.pack.size().saturating_sub(from) as usize);
+            self.bytes.resize(wanted, 0);
+            self.start = from;
+            let read = self.pack.store.read_at(self.pack.in_file(from), &mut self.bytes);
+            self.bytes.truncate(*read.as_ref().unwrap_or(&0));
+            read?;
+            if self.bytes.len() < length {
+                return Err(Malformed::new(SHORTER, from as usize));
+            }
+            0..length
+        };
+        Ok(self.bytes.get(range).unwrap_or_default())
+    }
+}
+
+/// What was wrong with a stream, as a fixed text.
+fn fixed(error: &io::Error) -> &'static str {
+    if error.to_string() == SHORTER { SHORTER } else { DAMAGED }
+}
+
+fn header_of(store: &Store, start: u64) -> io::Result<u32> {
+    let mut header = [0; HEADER as usize];
+    let read = store.read_at(start, &mut header).map_err(|what| io::Error::other(what.what))?;
+    check_header(header.get(..read).unwrap_or_default()).map_err(|what| io::Error::other(what.to_string()))
 }
 
 /// Checks the first bytes of a pack; returns how many entries it declares.
@@ -254,12 +391,12 @@ mod tests {
         for format in FORMATS {
             let (made, all) = chain(format);
             let path = made.write(&folder);
-            let with = Pack::open(&path, format).unwrap();
-            let (without, faults) = Pack::without_index(&path, 0, format, LIMIT).unwrap();
+            let with = Pack::open(&path, format, &Arc::default()).unwrap();
+            let (without, faults) = Pack::without_index(&path, 0, format, &Arc::default()).unwrap();
             assert_eq!(faults, []);
             // As in a bundle: the pack begins later in the file.
             let later = folder.write("b.bundle", &[b"# what stands before\n", &made.pack()[..]].concat());
-            let (bundled, faults) = Pack::without_index(&later, 21, format, LIMIT).unwrap();
+            let (bundled, faults) = Pack::without_index(&later, 21, format, &Arc::default()).unwrap();
             assert_eq!(faults, []);
             for pack in [&with, &without, &bundled] {
                 assert_eq!(pack.index.len() as usize, all.len());
@@ -279,7 +416,11 @@ mod tests {
     fn bare(folder: &Folder, format: Format, entry: &[u8]) -> Pack {
         let mut pack = PackWriter::new(format);
         pack.raw(ObjectId::of(format, Kind::Blob, b""), entry);
-        Pack::without_index(&folder.write("bare.pack", &pack.pack()), 0, format, LIMIT).unwrap().0
+        Pack::without_index(&folder.write("bare.pack", &pack.pack()), 0, format, &Arc::default()).unwrap().0
+    }
+
+    fn head_at(pack: &Pack, offset: u64) -> Result<Entry, Malformed> {
+        Pages::new(pack).entry(offset)
     }
 
     #[test]
@@ -288,12 +429,12 @@ mod tests {
         for size in [0, 1, 15, 16, 0x7ff, 0x800, 1 << 31, (1 << 60) - 1] {
             for (number, kind) in [(1, Kind::Commit), (2, Kind::Tree), (3, Kind::Blob), (4, Kind::Tag)] {
                 let head = made::head(number, size);
-                let entry = bare(&folder, Format::Sha1, &head).entry(12).unwrap();
-                assert_eq!((entry.stored, entry.size, entry.data), (Stored::Whole(kind), size, 12 + head.len()));
+                let entry = head_at(&bare(&folder, Format::Sha1, &head), 12).unwrap();
+                assert_eq!((entry.stored, entry.size, entry.data), (Stored::Whole(kind), size, 12 + head.len() as u64));
             }
         }
         let pack = bare(&folder, Format::Sha1, &vec![0; 3 << 20]);
-        assert!(pack.entry(12).is_err(), "type 0");
+        assert!(head_at(&pack, 12).is_err(), "type 0");
         for (distance, offset) in [
             (1, 13),
             (127, 200),
@@ -307,16 +448,19 @@ mod tests {
             let mut bytes = vec![0; offset - 12];
             bytes.extend(made::head(6, 5));
             bytes.extend(made::back(distance));
-            let entry = bare(&folder, Format::Sha1, &bytes).entry(offset as u64).unwrap();
+            let entry = head_at(&bare(&folder, Format::Sha1, &bytes), offset as u64).unwrap();
             assert_eq!(entry.stored, Stored::DeltaAt(offset as u64 - distance), "{distance} back");
-            assert_eq!((entry.size, entry.data), (5, 12 + bytes.len()));
+            assert_eq!((entry.size, entry.data), (5, 12 + bytes.len() as u64));
         }
         for format in FORMATS {
             let base = ObjectId::of(format, Kind::Tree, b"base");
-            let entry = bare(&folder, format, &[&made::head(7, 9), base.raw()].concat()).entry(12).unwrap();
-            assert_eq!((entry.stored, entry.size, entry.data), (Stored::DeltaOf(base), 9, 13 + format.bytes()));
+            let entry = head_at(&bare(&folder, format, &[&made::head(7, 9), base.raw()].concat()), 12).unwrap();
+            assert_eq!((entry.stored, entry.size, entry.data), (Stored::DeltaOf(base), 9, 13 + format.bytes() as u64));
             let cut = [&made::head(7, 9), &base.raw()[1..]].concat();
-            assert!(bare(&folder, format, &cut).entry(12).is_err(), "the trailer of the pack is no part of an entry");
+            assert!(
+                head_at(&bare(&folder, format, &cut), 12).is_err(),
+                "the trailer of the pack is no part of an entry"
+            );
         }
     }
 
@@ -335,7 +479,7 @@ mod tests {
             ([made::head(6, 1), made::back(13)].concat(), 12, "before the pack"),
             ([made::head(6, 1), vec![0xff; 12]].concat(), 12, "base offset"),
         ] {
-            let error = bare(&folder, Format::Sha1, &entry).entry(offset).unwrap_err();
+            let error = head_at(&bare(&folder, Format::Sha1, &entry), offset).unwrap_err();
             assert!(error.what.contains(what), "{entry:02x?} at {offset}: {error}");
         }
         for (start, what) in [
@@ -360,7 +504,7 @@ mod tests {
         circle.delta_of(ids[0], &ids[1], &delta);
         circle.delta_of(ids[1], &ids[0], &delta);
         circle.delta_of(ids[2], &ObjectId::of(format, Kind::Blob, b"elsewhere"), &delta);
-        let pack = Pack::open(&circle.write(&folder), format).unwrap();
+        let pack = Pack::open(&circle.write(&folder), format, &Arc::default()).unwrap();
         for (id, what) in [(ids[0], "circle"), (ids[1], "circle"), (ids[2], MISSING_BASE)] {
             let error = pack.read(pack.index.find(&id).unwrap(), LIMIT).unwrap_err();
             assert!(error.what.contains(what), "{error}");
@@ -379,11 +523,11 @@ mod tests {
         bytes[damaged] ^= 0xff;
         *index.last_mut().unwrap() ^= 1;
         let path = folder.write("damaged.pack", &bytes);
-        let (pack, faults) = Pack::without_index(&path, 0, format, LIMIT).unwrap();
+        let (pack, faults) = Pack::without_index(&path, 0, format, &Arc::default()).unwrap();
         assert_eq!(pack.index.len(), 4, "what stands before the damage");
         assert_eq!(faults.len(), 2, "the damage, and that what follows is lost: {faults:?}");
         folder.write("damaged.idx", &index);
-        let (pack, _) = Pack::without_index(&path, 0, format, LIMIT).unwrap();
+        let (pack, _) = Pack::without_index(&path, 0, format, &Arc::default()).unwrap();
         assert_eq!(pack.index.len() as usize, all.len());
         for (number, (id, _, _, content)) in all.iter().enumerate() {
             let read = pack.read(pack.index.find(id).unwrap(), LIMIT);
@@ -407,7 +551,7 @@ mod tests {
             let built = thin.delta_at(second, whole, &delta);
             let wrong = thin.delta_at(absent, whole, &made::delta(5, &[Op::Copy(0, 5)]));
             let path = folder.write("thin.pack", &thin.pack());
-            let (pack, mut faults) = Pack::without_index(&path, 0, format, LIMIT).unwrap();
+            let (pack, mut faults) = Pack::without_index(&path, 0, format, &Arc::default()).unwrap();
             faults.sort_by_key(|fault| fault.at);
             let places: Vec<_> = faults.iter().map(|fault| fault.at as u64).collect();
             assert_eq!(places, [lost, wrong], "{faults:?}");
@@ -418,17 +562,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_larger_than_the_limit_does_not_hide_what_follows() {
+    fn what_is_large_does_not_hide_what_follows() {
         let folder = Folder::new();
         let mut made = PackWriter::new(Format::Sha1);
         made.whole(Kind::Blob, &vec![b'a'; 100_000]);
         let (id, at) = made.whole(Kind::Blob, b"small");
-        let (pack, _) = Pack::without_index(&folder.write("a.pack", &made.pack()), 0, Format::Sha1, 1000).unwrap();
+        let (pack, _) =
+            Pack::without_index(&folder.write("a.pack", &made.pack()), 0, Format::Sha1, &Arc::default()).unwrap();
         assert_eq!(pack.index.find(&id).and_then(|position| pack.index.offset(position)), Some(at));
         // Damage at the very end hides nothing: one fault, not two.
         let mut bytes = made.pack();
         bytes[at as usize + 3] ^= 0xff;
-        let (pack, faults) = Pack::without_index(&folder.write("b.pack", &bytes), 0, Format::Sha1, LIMIT).unwrap();
+        let (pack, faults) =
+            Pack::without_index(&folder.write("b.pack", &bytes), 0, Format::Sha1, &Arc::default()).unwrap();
         assert_eq!((pack.index.len(), faults.len()), (1, 1), "{faults:?}");
         assert_eq!(faults[0].at as u64, at);
     }

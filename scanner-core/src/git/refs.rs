@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 
-use super::map::read_regular;
 use super::odb::{TEXT, as_path, reason, unread};
 use super::oid::{Format, ObjectId};
 use super::reftable::{self, Tables, Value};
+use super::store::read_regular;
 use crate::error::{Gap, Reason};
 
 /// How many symbolic refs deep (git's own limit).

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::inflate::Inflater;
-use super::map::read_regular;
 use super::odb::{TEXT, as_path};
 use super::oid::{Format, ObjectId};
+use super::store::read_regular;
 use crate::error::Malformed;
 
 /// What a ref stands for.
@@ -119,7 +119,7 @@ pub(crate) fn add(table: &[u8], format: Format, tables: &mut Tables) -> Result<(
         let before = if at == header { header + 4 } else { 4 };
         let length = (block.number(3)? as usize).saturating_sub(before);
         let mut inflated = Vec::new();
-        let used = inflater.measured(table.get(block.at..end).unwrap_or_default(), length as u64, &mut inflated)?;
+        let used = inflater.exact(table.get(block.at..end).unwrap_or_default(), length as u64, &mut inflated)?;
         let body = Cursor { bytes: inflated.get(..records_end(&inflated, length)?).unwrap_or_default(), at: 0 };
         log(body, format, tables)?;
         at = block.at + used;

@@ -1,99 +1,145 @@
 //! The table of a pack that has no index: every entry is inflated, built and named, as `git index-pack` does.
 
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::io::{self, Read};
+use std::sync::{Mutex, PoisonError};
 
-use super::delta::Delta;
-use super::inflate::{Inflater, Stream};
+use super::bounds::EXPENSIVE;
+use super::forest::Forest;
+use super::inflate::Inflater;
 use super::oid::{Kind, ObjectId};
-use super::pack::{Entry, MISSING_BASE, Pack, Stored};
+use super::pack::{HEADER, MISSING_BASE, Pack, Pages};
+use super::walk::{Change, Visitor, walk};
 use crate::error::Malformed;
 
-/// What a delta is built on.
-type Base = (Kind, Rc<Vec<u8>>);
+/// Every kind that is named.
+const KINDS: [Kind; 4] = [Kind::Blob, Kind::Commit, Kind::Tag, Kind::Tree];
+
+/// Largest entry that is inflated at once to see where it ends, in bytes.
+const MEASURED: u64 = 1 << 20;
+
+/// Where every entry begins, from the first to the last; after one that cannot be read, nobody knows where the next one is.
+pub(crate) fn offsets(pack: &Pack, fault: &mut dyn FnMut(Malformed)) -> Vec<u64> {
+    let (offsets, broken) = run(pack, HEADER, pack.end(), pack.declared as usize);
+    if let Some(what) = broken {
+        fault(what);
+        if offsets.len() + 1 < pack.declared as usize {
+            fault(Malformed::new("entries behind a damaged one cannot be found without an index", what.at));
+        }
+    }
+    offsets.into_iter().map(|(offset, _)| offset).collect()
+}
+
+/// The entries that stand one behind the other from an offset on, at most `most` of them and none beyond `end`: where each
+/// begins and where the next one may. Also why they end before `end`, if they do.
+pub(crate) fn run(pack: &Pack, from: u64, end: u64, most: usize) -> (Vec<(u64, u64)>, Option<Malformed>) {
+    let mut entries = Vec::new();
+    let mut pages = Pages::new(pack);
+    let mut inflater = Inflater::default();
+    let mut data = Vec::new();
+    let mut left = pack.bounds.work(pack.size());
+    let mut offset = from;
+    while entries.len() < most && (offset < end || most != usize::MAX) {
+        let read = pages.entry(offset).and_then(|entry| {
+            left = left.checked_sub(entry.size).ok_or(Malformed::new(EXPENSIVE, offset as usize))?;
+            if entry.size <= MEASURED {
+                return pages.inflate(&entry, None, &mut inflater, &mut data);
+            }
+            let mut stream = pages.stream(&entry, end);
+            let damaged = Malformed::new(super::inflate::DAMAGED, entry.data as usize);
+            io::copy(&mut stream, &mut io::sink()).map_err(|_| damaged)?;
+            Ok(entry.data + stream.consumed().ok_or(damaged)?)
+        });
+        match read {
+            Ok(next) if next <= end => {
+                entries.push((offset, next));
+                offset = next;
+            }
+            Ok(_) => return (entries, Some(Malformed::new("entry is cut off", offset as usize))),
+            Err(what) => return (entries, Some(Malformed::new(what.what, offset as usize))),
+        }
+    }
+    (entries, None)
+}
 
 /// Names and offsets of every object that can be built. The rest is told to `fault`: a pack whose bases lie elsewhere
 /// (a thin one, as in an incremental bundle) gives up what is whole in it.
-pub(crate) fn table(pack: &Pack, count: u32, limit: u64, fault: &mut dyn FnMut(Malformed)) -> Vec<(ObjectId, u64)> {
-    let entries = entries(pack, count, limit, fault);
-    let mut on_offset: HashMap<u64, Vec<usize>> = HashMap::new();
-    let mut on_name: HashMap<ObjectId, Vec<usize>> = HashMap::new();
-    let mut work: Vec<(usize, Option<Base>)> = Vec::new();
-    for (number, (_, entry)) in entries.iter().enumerate() {
-        match entry.stored {
-            Stored::Whole(_) => work.push((number, None)),
-            Stored::DeltaAt(base) => on_offset.entry(base).or_default().push(number),
-            Stored::DeltaOf(base) => on_name.entry(base).or_default().push(number),
-        }
+pub(crate) fn table(pack: &Pack, offsets: Vec<u64>, fault: &mut dyn FnMut(Malformed)) -> Vec<(ObjectId, u64)> {
+    let mut on_name: HashMap<ObjectId, Vec<u32>> = HashMap::new();
+    let forest = Forest::at(pack, offsets, &mut |entry, id| on_name.entry(id).or_default().push(entry));
+    for (entry, what) in &forest.faults {
+        fault(Malformed::new(what.what, forest.offset(*entry) as usize));
     }
-    let mut names = Vec::with_capacity(entries.len());
-    let (mut inflater, mut pieces, mut data) = (Inflater::default(), Delta::default(), Vec::new());
-    while let Some((number, base)) = work.pop() {
-        let Some((offset, entry)) = entries.get(number) else { continue };
-        let built = inflater.exact(pack.data(entry), entry.size, &mut data).and_then(|()| {
-            let Some((kind, base)) = base else {
-                let Stored::Whole(kind) = entry.stored else { return Err(Malformed::new("delta without a base", 0)) };
-                return Ok((kind, std::mem::take(&mut data)));
-            };
-            let mut object = Vec::new();
-            pieces.parse(&data, base.len(), limit)?;
-            pieces.apply(&data, &base, &mut object);
-            Ok((kind, object))
-        });
-        let (kind, object) = match built {
-            Ok(built) => built,
-            Err(what) => {
-                fault(Malformed::new(what.what, *offset as usize));
-                continue;
-            }
-        };
-        let id = ObjectId::of(pack.format, kind, &object);
-        names.push((id, *offset));
-        let object = Rc::new(object);
-        let children = on_offset.remove(offset).into_iter().chain(on_name.remove(&id)).flatten();
-        work.extend(children.map(|child| (child, Some((kind, Rc::clone(&object))))));
+    let large = on_name.is_empty();
+    let on_name = Mutex::new(on_name);
+    let namer =
+        || Namer { pack, forest: &forest, on_name: &on_name, large, last: None, names: Vec::new(), faults: Vec::new() };
+    let mut names = Vec::new();
+    for mut part in walk(pack, &forest, &KINDS, 1, &namer) {
+        names.append(&mut part.names);
+        part.faults.into_iter().for_each(&mut *fault);
     }
-    for lost in on_offset.into_values().chain(on_name.into_values()).flatten() {
-        let at = entries.get(lost).map_or(0, |(offset, _)| *offset as usize);
-        fault(Malformed::new(MISSING_BASE, at));
+    let mut lost: Vec<u32> =
+        on_name.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().flatten().collect();
+    lost.sort_unstable();
+    for entry in lost.into_iter().flat_map(|entry| forest.descendants(entry)) {
+        fault(Malformed::new(MISSING_BASE, forest.offset(entry) as usize));
     }
     names
 }
 
-/// Every entry from the first to the last; after one that cannot be read, nobody knows where the next one begins.
-fn entries(pack: &Pack, count: u32, limit: u64, fault: &mut dyn FnMut(Malformed)) -> Vec<(u64, Entry)> {
-    let mut entries = Vec::new();
-    let mut inflater = Inflater::default();
-    let mut data = Vec::new();
-    let mut offset = 12;
-    for number in 0..count {
-        let read = pack.entry(offset).and_then(|entry| {
-            let length = if entry.size > limit.min(64 << 20) {
-                let mut stream = Stream::new(pack.data(&entry), entry.size);
-                std::io::copy(&mut stream, &mut std::io::sink())
-                    .map_err(|_| Malformed::new("zlib stream is damaged", entry.data))?;
-                stream.consumed()
-            } else {
-                inflater.measured(pack.data(&entry), entry.size, &mut data)?
-            };
-            Ok((entry, (entry.data + length) as u64))
-        });
-        match read {
-            Ok((entry, next)) => {
-                entries.push((offset, entry));
-                offset = next;
-            }
-            Err(what) => {
-                fault(Malformed::new(what.what, offset as usize));
-                if number + 1 < count {
-                    fault(Malformed::new(
-                        "entries behind a damaged one cannot be found without an index",
-                        offset as usize,
-                    ));
-                }
-                break;
-            }
+/// Gives every object its name.
+struct Namer<'a> {
+    pack: &'a Pack,
+    forest: &'a Forest,
+    /// Entries that are built on a name nothing has yet.
+    on_name: &'a Mutex<HashMap<ObjectId, Vec<u32>>>,
+    /// Whether large objects may be named without being held: nothing is built on a name.
+    large: bool,
+    /// The name of the object seen last.
+    last: Option<ObjectId>,
+    names: Vec<(ObjectId, u64)>,
+    faults: Vec<Malformed>,
+}
+
+impl Namer<'_> {
+    fn name(&mut self, entry: u32, id: ObjectId) {
+        self.names.push((id, self.forest.offset(entry)));
+        self.last = Some(id);
+    }
+}
+
+impl Visitor for Namer<'_> {
+    fn whole(&mut self, entry: u32, kind: Kind, bytes: &[u8]) -> bool {
+        self.name(entry, ObjectId::of(self.pack.format, kind, bytes));
+        false
+    }
+
+    fn change(&mut self, _: u32, _: Kind, _: Change<'_>) -> bool {
+        false
+    }
+
+    fn streams(&self) -> bool {
+        self.large
+    }
+
+    fn stream(&mut self, entry: u32, kind: Kind, size: u64, bytes: &mut dyn Read) {
+        match ObjectId::of_stream(self.pack.format, kind, size, bytes) {
+            Ok(id) => self.name(entry, id),
+            Err(_) => self.damaged(entry, Malformed::new(super::inflate::DAMAGED, 0)),
         }
     }
-    entries
+
+    fn adopts(&mut self, _: u32) -> Vec<u32> {
+        let Some(id) = self.last.take().filter(|_| !self.large) else { return Vec::new() };
+        self.on_name.lock().unwrap_or_else(PoisonError::into_inner).remove(&id).unwrap_or_default()
+    }
+
+    fn damaged(&mut self, entry: u32, what: Malformed) {
+        self.faults.push(Malformed::new(what.what, self.forest.offset(entry) as usize));
+    }
+
+    fn exhausted(&mut self) {
+        self.faults.push(Malformed::new(EXPENSIVE, 0));
+    }
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::map::read_regular;
 use super::oid::{Format, ObjectId};
 use super::refs::pointer;
+use super::store::read_regular;
 
 /// Something of git that the walk came by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,17 +32,38 @@ impl Found {
     }
 }
 
-/// Whether a path holds stored objects, which are read through the repository and not as files: a directory of loose
-/// objects, or anything in the directory of packs.
-pub(crate) fn is_storage(path: &Path, is_directory: bool) -> bool {
-    let objects = if is_directory { path.parent() } else { path.parent().and_then(Path::parent) };
-    let Some(objects) = objects else { return false };
-    let is_store = if is_directory {
-        path.file_name().is_some_and(super::loose::is_fan_out)
-    } else {
-        path.parent().and_then(Path::file_name).is_some_and(|name| name == "pack")
-    };
-    is_store && Found::at(objects, true).is_some()
+/// What of a repository's storage a file may be, by where it is. Its first bytes decide whether it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Storage {
+    /// Anything in the directory of packs, whatever it is called.
+    Pack,
+    /// A file that is named like a loose object.
+    Loose,
+}
+
+impl Storage {
+    /// What a file below the object directory of a repository may be.
+    pub(crate) fn at(path: &Path) -> Option<Self> {
+        let directory = path.parent()?;
+        let objects = directory.parent()?;
+        let storage = if directory.file_name()? == "pack" {
+            Self::Pack
+        } else if super::loose::is_named(path) {
+            Self::Loose
+        } else {
+            return None;
+        };
+        Found::at(objects, true).map(|_| storage)
+    }
+
+    /// Whether a file that begins like this is it: then its objects are read through the repository, and what of it is no
+    /// object is searched there too. Everything else is read as the file that it is.
+    pub(crate) fn begins(self, start: &[u8]) -> bool {
+        match self {
+            Self::Pack => super::pack::check_header(start).is_ok(),
+            Self::Loose => super::loose::begins(start),
+        }
+    }
 }
 
 /// A repository.
@@ -65,9 +86,11 @@ impl Repository {
     /// The repository of a directory; `None` if it has no objects.
     fn open(git_dir: &Path, work_tree: Option<&Path>) -> Option<Self> {
         let common = pointer(&git_dir.join("commondir"), b"").unwrap_or_else(|| git_dir.to_owned());
-        if !common.join("objects").is_dir() {
-            return None;
-        }
+        common.join("objects").is_dir().then(|| Self::at(git_dir, common, work_tree))
+    }
+
+    /// The repository of a directory whose objects are below `common`.
+    fn at(git_dir: &Path, common: PathBuf, work_tree: Option<&Path>) -> Self {
         let config = read_regular(&common.join("config"), 16 << 20).unwrap_or_default();
         let format = match setting(&config, "extensions", "objectformat").as_deref() {
             Some(b"sha256") => Format::Sha256,
@@ -81,7 +104,7 @@ impl Repository {
         let beside = git_dir.file_name().filter(|name| *name == ".git").and_then(|_| git_dir.parent());
         let beside = beside.map(|path| if path.as_os_str().is_empty() { Path::new(".") } else { path });
         let name = work_tree.or(beside).unwrap_or(git_dir).to_owned();
-        Some(Self { name, git_dir: git_dir.to_owned(), common, format, shallow, partial })
+        Self { name, git_dir: git_dir.to_owned(), common, format, shallow, partial }
     }
 
     /// Where its objects lie.
@@ -101,9 +124,22 @@ impl Repository {
     }
 }
 
-/// The repositories behind what was found, each once, sorted by name.
+/// The repositories behind what was found, each once, sorted by name. What a directory that was found has below
+/// `objects` is read in any case, wherever the directory says that its objects are.
 pub(crate) fn resolve(found: &[Found]) -> Vec<Repository> {
     let mut by_objects: BTreeMap<PathBuf, Repository> = BTreeMap::new();
+    let mut add = |repository: Repository| {
+        let objects = repository.objects();
+        let real = objects.canonicalize().unwrap_or(objects);
+        let better = |known: &Repository| {
+            // The main work tree before linked ones; a work tree before the bare directory below `.git/modules`.
+            let rank = |r: &Repository| (r.git_dir != r.common, r.name == r.git_dir, r.name.clone());
+            rank(&repository) < rank(known)
+        };
+        if by_objects.get(&real).is_none_or(better) {
+            by_objects.insert(real, repository);
+        }
+    };
     for found in found {
         let repository = match found {
             Found::Directory(path) => Repository::open(path, None),
@@ -114,16 +150,13 @@ pub(crate) fn resolve(found: &[Found]) -> Vec<Repository> {
             }
             Found::Pack(_) => None,
         };
-        let Some(repository) = repository else { continue };
-        let Ok(real) = repository.common.canonicalize() else { continue };
-        let better = |known: &Repository| {
-            // The main work tree before linked ones; a work tree before the bare directory below `.git/modules`.
-            let rank = |r: &Repository| (r.git_dir != r.common, r.name == r.git_dir, r.name.clone());
-            rank(&repository) < rank(known)
-        };
-        if by_objects.get(&real).is_none_or(better) {
-            by_objects.insert(real, repository);
+        if let Found::Directory(path) = found
+            && repository.as_ref().is_none_or(|repository| repository.common != *path)
+            && path.join("objects").is_dir()
+        {
+            add(Repository::at(path, path.clone(), None));
         }
+        repository.into_iter().for_each(&mut add);
     }
     let mut repositories: Vec<Repository> = by_objects.into_values().collect();
     repositories.sort_by(|a, b| a.name.cmp(&b.name));

@@ -8,10 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::delta::Delta;
 use super::inflate::Inflater;
-use super::odb::{Odb, read_loose};
+use super::odb::{ALONE, Odb, read_loose};
 use super::oid::{Kind, ObjectId};
-use super::pack::{Entry, Pack, Stored};
-use super::walk::WHOLE;
+use super::pack::{Entry, Pack, Pages, Stored};
 
 /// Most entries that are inflated for a whole repository: a pack of a million damaged entries, each at the end of a long
 /// chain, must not take for ever. Some seconds at most; what is left is told as damaged.
@@ -72,9 +71,10 @@ impl<'a> Rescue<'a> {
         let mut next = Some(offset);
         // What the last one of the chain is built on, if that is not in this pack.
         let mut foreign = None;
+        let mut pages = Pages::new(pack);
         while let Some(at) = next {
             self.left = self.left.checked_sub(1)?;
-            let entry = pack.entry(at).ok().filter(|entry| entry.size <= WHOLE);
+            let entry = pages.entry(at).ok().filter(|entry| entry.size <= ALONE);
             chain.push((at, entry));
             if chain.len() > pack.index.len() as usize {
                 return None;
@@ -95,13 +95,15 @@ impl<'a> Rescue<'a> {
         };
         let mut inflater = Inflater::default();
         while let Some((at, entry)) = chain.pop() {
-            let built = entry.and_then(|entry| build(pack, &entry, object.as_ref(), &mut inflater));
+            let built = entry.and_then(|entry| build(&mut pages, &entry, object.as_ref(), &mut inflater));
             object = match built {
                 Some(built) => Some(built),
                 // Nothing else is this entry.
                 None if chain.is_empty() => return None,
                 None => {
                     let id = self.name(number, at)?;
+                    // What was built so far is of no use: do not hold it meanwhile.
+                    drop(object.take());
                     Some(self.object(&id)?)
                 }
             };
@@ -126,19 +128,19 @@ impl<'a> Rescue<'a> {
 
 /// One step of a chain.
 fn build(
-    pack: &Pack,
+    pages: &mut Pages<'_>,
     entry: &Entry,
     base: Option<&(Kind, Vec<u8>)>,
     inflater: &mut Inflater,
 ) -> Option<(Kind, Vec<u8>)> {
     let mut bytes = Vec::new();
-    inflater.exact(pack.data(entry), entry.size, &mut bytes).ok()?;
+    pages.inflate(entry, None, inflater, &mut bytes).ok()?;
     if let Stored::Whole(kind) = entry.stored {
         return Some((kind, bytes));
     }
     let (kind, base) = base?;
     let mut pieces = Delta::default();
-    pieces.parse(&bytes, base.len(), WHOLE).ok()?;
+    pieces.parse(&bytes, base.len(), ALONE).ok()?;
     let mut built = Vec::new();
     pieces.apply(&bytes, base, &mut built);
     Some((*kind, built))

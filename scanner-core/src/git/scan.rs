@@ -1,29 +1,37 @@
 //! Looks at every object of a repository, without building those that cannot hold anything.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use rayon::prelude::*;
 
+use super::bounds::{Bounds, EXPENSIVE, Metered};
 use super::commits::{Commits, tagged};
 use super::forest::Forest;
+use super::index::Index;
 use super::inflate::Inflater;
 use super::loose::{self, Loose};
 use super::odb::{Directory, Odb, reason, unread};
 use super::oid::{Kind, ObjectId};
-use super::pack::{MISSING_BASE, Pack};
+use super::pack::{HEADER, MISSING_BASE, Pack};
+use super::reindex;
 use super::rescue::Rescue;
 use super::trees::Forests;
-use super::walk::{Change, STREAMED, Visitor, walk};
-use crate::blob::{Blob, Origin};
+use super::walk::{Change, STREAMED, TOO_LARGE, Visitor, walk};
+use crate::blob::{Blob, Origin, Wrap};
 use crate::error::{Gap, Malformed, Reason};
 use crate::prefilter::{Prefilter, Seen};
-use crate::seam::BlobSink;
+use crate::seam::{BlobSink, Looked};
 use crate::source::stream::{self, Windows};
 
-/// What is looked at: trees hold names, which are not scanned.
-const KINDS: [Kind; 3] = [Kind::Blob, Kind::Commit, Kind::Tag];
+/// What is looked at. Trees too: whoever writes objects can call anything a tree.
+const KINDS: [Kind; 4] = [Kind::Blob, Kind::Commit, Kind::Tag, Kind::Tree];
+
+/// Most objects that cannot be read and are told one by one; for these a second copy is looked for.
+const MOST_LOST: usize = 100_000;
 
 /// What a scan of objects counted and gathered.
 #[derive(Debug, Default)]
@@ -35,10 +43,14 @@ pub(crate) struct Tally {
     pub(crate) commits: Commits,
     /// Tag objects and what they stand for.
     pub(crate) tags: Vec<(ObjectId, ObjectId)>,
-    /// Whether anything was found.
-    pub(crate) found: bool,
+    /// Objects in which anything was found, and whether it is a private key.
+    pub(crate) hits: BTreeMap<ObjectId, bool>,
     /// What could not be read where it was looked for first.
-    pub(crate) lost: Vec<Lost>,
+    lost: Vec<Lost>,
+    /// How many more there are.
+    unlisted: u64,
+    /// Whether a pack cost more work than it may.
+    exhausted: bool,
     /// Forests of packs that hold something that was found.
     pub(crate) forests: Forests,
 }
@@ -48,19 +60,53 @@ pub(crate) struct Tally {
 pub(crate) struct Lost {
     pub(crate) id: ObjectId,
     reason: Reason,
-    detail: String,
+    what: &'static str,
+    /// The pack that it is in, unless it is a loose object.
+    file: Option<Arc<str>>,
     /// Whether it is among [`Tally::kinds`].
     counted: bool,
 }
 
+impl Lost {
+    fn detail(&self) -> String {
+        match &self.file {
+            Some(file) => format!("{} in {file}", self.what),
+            None => format!("{} (loose object)", self.what),
+        }
+    }
+}
+
 impl Tally {
+    /// Whether anything was found.
+    pub(crate) fn found(&self) -> bool {
+        !self.hits.is_empty()
+    }
+
+    fn hit(&mut self, id: ObjectId, looked: Looked) {
+        if looked.found {
+            *self.hits.entry(id).or_default() |= looked.key;
+        }
+    }
+
+    fn lose(&mut self, lost: Lost) {
+        if self.lost.len() < MOST_LOST {
+            self.lost.push(lost);
+        } else {
+            self.unlisted += 1;
+        }
+    }
+
     pub(crate) fn append(&mut self, other: Self) {
         self.kinds.iter_mut().zip(other.kinds).for_each(|(to, from)| *to += from);
         self.blob_bytes += other.blob_bytes;
         self.commits.append(other.commits);
         self.tags.extend(other.tags);
-        self.found |= other.found;
-        self.lost.extend(other.lost);
+        for (id, key) in other.hits {
+            *self.hits.entry(id).or_default() |= key;
+        }
+        other.lost.into_iter().for_each(|lost| self.lose(lost));
+        self.unlisted += other.unlisted;
+        self.exhausted |= other.exhausted;
         self.forests.extend(other.forests);
     }
 
@@ -82,6 +128,7 @@ pub(crate) struct Scan<'a> {
     /// Whether deltas on clean bases may be judged by what they add.
     pub(crate) shortcut: bool,
     pub(crate) jobs: usize,
+    pub(crate) bounds: &'a Bounds,
 }
 
 impl Scan<'_> {
@@ -97,45 +144,62 @@ impl Scan<'_> {
         self.sink.gap(Gap { origin, reason, detail });
     }
 
-    /// Looks at every object of a pack that no pack before it holds.
-    pub(crate) fn pack(&self, pack: &Pack, earlier: &[&Pack]) -> Tally {
+    /// Looks at every object of a pack; those that an earlier pack has are not counted again. Bytes that belong to no
+    /// object are looked at as they are. Returns the same pack by another index, if its own does not list everything.
+    pub(crate) fn pack(&self, pack: &Pack, earlier: &[&Pack]) -> (Tally, Option<Pack>) {
+        let mut tally = Tally::default();
+        let (forest, strays) = self.pass(pack, earlier, None, &mut tally);
+        let mut rebuilt = None;
+        // A part of a history leaves most of a pack unread; and who was interrupted does not know.
+        if self.wanted.is_none() && !self.sink.cancelled() && !tally.exhausted {
+            rebuilt = self.strays(pack, &forest, strays, &mut tally);
+        }
+        if tally.found() && self.wanted.is_none() && rebuilt.is_none() {
+            tally.forests.insert(pack.path.clone(), forest);
+        }
+        (tally, rebuilt)
+    }
+
+    /// Looks at the objects of a pack, or only at the entries at some offsets. Also returns the bytes between two offsets
+    /// that belong to no object.
+    fn pass(
+        &self,
+        pack: &Pack,
+        earlier: &[&Pack],
+        only: Option<&HashSet<u64>>,
+        tally: &mut Tally,
+    ) -> (Forest, Vec<(u64, u64)>) {
         let mut forest = Forest::of(pack);
         let duplicates = duplicates(pack, earlier);
         let fresh = |entry: u32| duplicates.get(forest.position(entry) as usize) != Some(&true);
-        let mut tally = Tally::default();
         let wanted = |entry: u32| {
-            self.wanted.is_none() || pack.index.id(forest.position(entry)).is_some_and(|id| self.wants(&id))
+            only.is_none_or(|only| only.contains(&forest.offset(entry)))
+                && (self.wanted.is_none() || pack.index.id(forest.position(entry)).is_some_and(|id| self.wants(&id)))
         };
         for entry in (0..forest.len() as u32).filter(|entry| fresh(*entry) && wanted(*entry)) {
             if let Some(kind) = forest.kind(entry) {
                 tally.count(kind);
             }
         }
-        let faults: Vec<_> = forest.faults.iter().filter(|(entry, _)| fresh(*entry)).copied().collect();
-        for (entry, what) in faults {
-            let id = pack.index.id(forest.position(entry));
+        let file: Arc<str> = file_name(&pack.path).into();
+        let mut strays = Vec::new();
+        if forest.len() == 0 || forest.offset(0) > HEADER {
+            strays.push((HEADER, if forest.len() == 0 { pack.end() } else { forest.offset(0).min(pack.end()) }));
+        }
+        for (entry, what) in &forest.faults {
+            strays.push((forest.offset(*entry), forest.end(*entry)));
             let reason = if what.what == MISSING_BASE { Reason::MissingBase } else { Reason::Damaged };
-            let detail = format!("{} in {}", what.what, file_name(&pack.path));
-            match id {
+            match pack.index.id(forest.position(*entry)) {
                 Some(id) if self.wants(&id) => {
-                    tally.lost.push(Lost { id, reason, detail, counted: forest.kind(entry).is_some() });
+                    let counted = forest.kind(*entry).is_some();
+                    tally.lose(Lost { id, reason, what: what.what, file: Some(Arc::clone(&file)), counted });
                 }
-                _ => self.gap(id, reason, detail),
+                id => self.gap(id, reason, format!("{} in {file}", what.what)),
             }
         }
-        if self.wanted.is_none() {
-            for entry in misread(pack, &forest) {
-                let Some(id) = pack.index.id(forest.position(entry)).filter(|_| fresh(entry)) else { continue };
-                let detail = format!("checksum of the entry in {}", file_name(&pack.path));
-                tally.lost.push(Lost { id, reason: Reason::Damaged, detail, counted: true });
-            }
-        }
-        if let Some(wanted) = self.wanted {
-            let positions: Vec<u32> = (0..forest.len() as u32).map(|entry| forest.position(entry)).collect();
-            let keep = |entry: u32| {
-                positions.get(entry as usize).and_then(|at| pack.index.id(*at)).is_some_and(|id| wanted.contains(&id))
-            };
-            forest.prune(&keep);
+        if self.wanted.is_some() || only.is_some() {
+            let keep: Vec<bool> = (0..forest.len() as u32).map(wanted).collect();
+            forest.prune(&|entry| keep.get(entry as usize) == Some(&true));
         }
         let prefilter = self.sink.prefilter();
         let visitor = || Objects {
@@ -143,6 +207,7 @@ impl Scan<'_> {
             pack,
             forest: &forest,
             duplicates: &duplicates,
+            file: Arc::clone(&file),
             prefilter,
             reach: prefilter.longest().saturating_sub(1),
             opening: prefilter.opening(),
@@ -150,19 +215,114 @@ impl Scan<'_> {
             seen: Vec::new(),
             windows: Windows::default(),
             tally: Tally::default(),
+            strays: Vec::new(),
+            visited: 0,
+            too_large: 0,
             wipe: false,
         };
-        for objects in walk(pack, &forest, &KINDS, self.jobs, &visitor) {
+        let (mut visited, mut too_large) = (0, 0);
+        for mut objects in walk(pack, &forest, &KINDS, self.jobs, &visitor) {
+            visited += objects.visited;
+            too_large += objects.too_large;
+            strays.append(&mut objects.strays);
             tally.append(objects.tally);
         }
-        if tally.found && self.wanted.is_none() {
-            tally.forests.insert(pack.path.clone(), forest);
+        let about = |reason, detail| self.sink.gap(unread(&pack.path, reason, detail));
+        if too_large > 0 {
+            let most = pack.bounds.object() >> 20;
+            let detail = format!("{too_large} objects not read: building them needs more than {most} MiB of memory");
+            about(Reason::TooLarge, detail);
         }
-        tally
+        if tally.exhausted {
+            let left = (forest.len() as u64).saturating_sub(visited);
+            let most = pack.bounds.work(pack.size()) >> 20;
+            let detail = format!("{left} objects not read: building the others took {most} MiB of bytes");
+            about(Reason::TooMuchOutput, detail);
+        }
+        (forest, strays)
     }
 
-    /// Looks at loose objects. Returns those that were gone when they were to be read, too.
-    pub(crate) fn loose(&self, directory: &Directory, ids: &[ObjectId]) -> (Tally, Vec<ObjectId>) {
+    /// Reads what no object of a pack takes up: entries that its index does not list, and bytes that are none.
+    fn strays(&self, pack: &Pack, forest: &Forest, mut strays: Vec<(u64, u64)>, tally: &mut Tally) -> Option<Pack> {
+        strays.sort_unstable();
+        strays.dedup();
+        let (mut unlisted, mut bytes): (Vec<u64>, Vec<(u64, u64)>) = (Vec::new(), Vec::new());
+        let mut behind = 0;
+        for (from, to) in strays {
+            let from = from.max(behind);
+            if from < to {
+                let (entries, _) = reindex::run(pack, from, to, usize::MAX);
+                let rest = entries.last().map_or(from, |(_, next)| *next);
+                unlisted.extend(entries.into_iter().map(|(offset, _)| offset).filter(|offset| !forest.has(*offset)));
+                if rest < to {
+                    bytes.push((rest, to));
+                }
+            }
+            behind = behind.max(to);
+        }
+        // What follows the trailing checksum, or stands in its place, begins where the last entry ends.
+        if let Some((_, to)) = bytes.last_mut().filter(|(_, to)| *to >= pack.end()) {
+            *to = pack.size();
+        }
+        self.search(pack, &bytes);
+        let (listed, declared) = (pack.index.len(), pack.declared);
+        if unlisted.is_empty() {
+            if declared != listed && bytes.is_empty() {
+                let detail = format!("says that it has {declared} objects and has {listed}; all were read");
+                self.sink.gap(unread(&pack.path, Reason::IndexRebuilt, detail));
+            }
+            return None;
+        }
+        let only: HashSet<u64> = unlisted.iter().copied().collect();
+        let mut offsets: Vec<u64> = (0..forest.len() as u32).map(|entry| forest.offset(entry)).collect();
+        offsets.extend(unlisted);
+        offsets.sort_unstable();
+        offsets.dedup();
+        let mut faults = 0;
+        let table = reindex::table(pack, offsets, &mut |_| faults += 1);
+        let rebuilt = pack.by(Index::made(table, pack.format));
+        let detail = format!("lists {listed} of {} objects of its pack; all were read", rebuilt.index.len() + faults);
+        let index = pack.path.with_extension("idx");
+        self.sink.gap(unread(if index.exists() { &index } else { &pack.path }, Reason::IndexRebuilt, detail));
+        self.pass(&rebuilt, &[pack], Some(&only), tally);
+        Some(rebuilt)
+    }
+
+    /// Looks at bytes of a pack as they are.
+    fn search(&self, pack: &Pack, places: &[(u64, u64)]) {
+        let Some((first, _)) = places.first() else { return };
+        let many: u64 = places.iter().map(|(from, to)| to - from).sum();
+        let at = pack.in_file(*first);
+        let detail =
+            format!("{many} bytes belong to no object, the first at byte {at}; they were searched as they are");
+        self.sink.gap(unread(&pack.path, Reason::Damaged, detail));
+        for (from, to) in places {
+            if self.sink.cancelled() {
+                return;
+            }
+            let at = pack.in_file(*from);
+            self.raw(&pack.path, at, &mut pack.part(*from, *to));
+        }
+    }
+
+    /// Looks at a part of a file of the repository as the bytes that it is.
+    fn raw(&self, path: &Path, at: u64, bytes: &mut dyn Read) {
+        let origin = Origin::file(path);
+        let origin = if at == 0 { origin } else { origin.inside(Wrap::member("rest", at, PathBuf::new())) };
+        let (_, fault) = Windows::default().feed_part(bytes, &origin, self.sink);
+        if let Some(detail) = fault {
+            self.sink.gap(Gap { origin, reason: Reason::ReadError, detail });
+        }
+    }
+
+    /// Looks at loose objects; `counts` says which of them no pack has. Returns those that were gone when they were to be
+    /// read, too.
+    pub(crate) fn loose(
+        &self,
+        directory: &Directory,
+        ids: &[ObjectId],
+        counts: &(dyn Fn(&ObjectId) -> bool + Sync),
+    ) -> (Tally, Vec<ObjectId>) {
         ids.par_chunks(64)
             .map(|chunk| {
                 let mut reader = LooseReader { scan: *self, inflater: Inflater::default(), bytes: Vec::new() };
@@ -172,7 +332,7 @@ impl Scan<'_> {
                     if self.sink.cancelled() {
                         break;
                     }
-                    if !reader.one(&directory.path, id, &mut windows, &mut tally) {
+                    if !reader.one(&directory.path, id, counts(id), &mut windows, &mut tally) {
                         gone.push(*id);
                     }
                 }
@@ -191,31 +351,48 @@ impl Scan<'_> {
         lost.sort_by(|a, b| a.id.cmp(&b.id).then(b.counted.cmp(&a.counted)));
         lost.dedup_by(|a, b| a.id == b.id);
         let mut rescue = Rescue::new(odb);
-        for Lost { id, reason, detail, counted } in lost {
-            let object = if self.sink.cancelled() { None } else { rescue.object(&id) };
+        for lost in lost {
+            let object = if self.sink.cancelled() { None } else { rescue.object(&lost.id) };
             let Some((kind, bytes)) = object else {
-                self.gap(Some(id), reason, detail);
+                self.gap(Some(lost.id), lost.reason, lost.detail());
                 continue;
             };
-            if !counted {
+            if !lost.counted {
                 tally.count(kind);
             }
-            let (_, wipe) = self.look(id, kind, &bytes, &mut Vec::new(), tally);
+            let (_, wipe) = self.look(lost.id, kind, &bytes, !lost.counted, &mut Vec::new(), tally);
             if wipe {
                 zeroize::Zeroize::zeroize(&mut { bytes });
             }
         }
+        if tally.unlisted > 0 {
+            let detail = format!("and {} more objects that cannot be read", tally.unlisted);
+            self.gap(None, Reason::Damaged, detail);
+        }
     }
 
-    /// Hands a whole object to the engine if it holds any anchor. Returns whether it holds none.
-    fn look(&self, id: ObjectId, kind: Kind, bytes: &[u8], seen: &mut Vec<Seen>, tally: &mut Tally) -> (bool, bool) {
-        match kind {
-            Kind::Commit => tally.commits.push(&id, bytes),
-            Kind::Tag => tally.tags.extend(tagged(id.format(), bytes).map(|target| (id, target))),
-            Kind::Blob => tally.blob_bytes += bytes.len() as u64,
-            Kind::Tree => return (true, false),
+    /// Hands a whole object to the engine if it holds any anchor. Returns whether it holds none. `counts`: it is not a
+    /// second copy.
+    fn look(
+        &self,
+        id: ObjectId,
+        kind: Kind,
+        bytes: &[u8],
+        counts: bool,
+        seen: &mut Vec<Seen>,
+        tally: &mut Tally,
+    ) -> (bool, bool) {
+        if counts {
+            match kind {
+                Kind::Commit => tally.commits.push(&id, bytes),
+                Kind::Tag => tally.tags.extend(tagged(id.format(), bytes).map(|target| (id, target))),
+                Kind::Blob => tally.blob_bytes += bytes.len() as u64,
+                Kind::Tree => {}
+            }
+            if kind != Kind::Tree {
+                self.sink.object(bytes.len() as u64);
+            }
         }
-        self.sink.object(bytes.len() as u64);
         if bytes.len() as u64 > self.sink.max_bytes() {
             self.gap(Some(id), Reason::TooLarge, format!("{} bytes", bytes.len()));
             return (false, false);
@@ -234,33 +411,32 @@ impl Scan<'_> {
         if looked.found && ObjectId::of(id.format(), kind, bytes) != id {
             self.gap(Some(id), Reason::Damaged, "content is not what the name says; scanned all the same".to_owned());
         }
-        tally.found |= looked.found;
+        tally.hit(id, looked);
         (false, looked.wipe)
     }
 
     fn stream(
         &self,
         id: ObjectId,
-        kind: Kind,
-        size: u64,
+        (kind, size, counts): (Kind, u64, bool),
         bytes: &mut dyn Read,
         windows: &mut Windows,
         tally: &mut Tally,
     ) {
-        if kind == Kind::Tree {
-            return;
-        }
-        if kind == Kind::Blob {
+        if counts && kind == Kind::Blob {
             tally.blob_bytes += size;
         }
-        self.sink.object(size);
+        if counts && kind != Kind::Tree {
+            self.sink.object(size);
+        }
         if size > self.sink.max_bytes() {
             return self.gap(Some(id), Reason::TooLarge, format!("{size} bytes"));
         }
         let (looked, fault) = windows.feed_part(bytes, &Origin::object(self.name, id), self.sink);
-        tally.found |= looked.found;
-        if let Some(detail) = fault {
-            tally.lost.push(Lost { id, reason: Reason::Damaged, detail, counted: true });
+        tally.hit(id, looked);
+        if fault.is_some() {
+            let reason = Reason::Damaged;
+            tally.lose(Lost { id, reason, what: "cannot be read to its end", file: None, counted: true });
         }
     }
 }
@@ -271,6 +447,7 @@ struct Objects<'a> {
     pack: &'a Pack,
     forest: &'a Forest,
     duplicates: &'a [bool],
+    file: Arc<str>,
     prefilter: &'a Prefilter,
     reach: usize,
     opening: usize,
@@ -278,41 +455,57 @@ struct Objects<'a> {
     seen: Vec<Seen>,
     windows: Windows,
     tally: Tally,
+    /// Bytes that belong to no object.
+    strays: Vec<(u64, u64)>,
+    visited: u64,
+    /// Objects that need more memory than there may be.
+    too_large: u64,
     wipe: bool,
 }
 
 impl Objects<'_> {
-    /// Whether an entry is to be looked at, and here.
-    fn is_wanted(&self, entry: u32) -> bool {
+    /// The name of an entry that is to be looked at, and whether it counts.
+    fn id(&self, entry: u32) -> Option<(ObjectId, bool)> {
         let position = self.forest.position(entry);
-        let duplicate = self.duplicates.get(position as usize) == Some(&true);
-        !duplicate
-            && (self.scan.wanted.is_none() || self.pack.index.id(position).is_some_and(|id| self.scan.wants(&id)))
+        let id = self.pack.index.id(position)?;
+        self.scan.wants(&id).then(|| (id, self.counts(entry)))
     }
 
-    /// The name of an entry that is to be looked at here.
-    fn id(&self, entry: u32) -> Option<ObjectId> {
-        if self.is_wanted(entry) { self.pack.index.id(self.forest.position(entry)) } else { None }
+    fn counts(&self, entry: u32) -> bool {
+        self.duplicates.get(self.forest.position(entry) as usize) != Some(&true)
+    }
+
+    /// Whether an entry is to be looked at.
+    fn is_wanted(&self, entry: u32) -> bool {
+        self.scan.wanted.is_none() || self.id(entry).is_some()
     }
 }
 
+/// Most pieces of a delta whose seams are looked at; one of more is built.
+const SEAMS: usize = 1 << 16;
+
 impl Visitor for Objects<'_> {
     fn whole(&mut self, entry: u32, kind: Kind, bytes: &[u8]) -> bool {
-        let Some(id) = self.id(entry) else {
+        self.visited += 1;
+        let Some((id, counts)) = self.id(entry) else {
             // Not looked at, but what is built on it needs to know.
             return !self.prefilter.is_inside(bytes, &mut self.seen) && !self.prefilter.is_at_start(bytes);
         };
-        let (clean, wipe) = self.scan.look(id, kind, bytes, &mut self.seen, &mut self.tally);
+        let (clean, wipe) = self.scan.look(id, kind, bytes, counts, &mut self.seen, &mut self.tally);
         self.wipe |= wipe;
         clean
     }
 
     fn change(&mut self, entry: u32, kind: Kind, change: Change<'_>) -> bool {
         // Commits are read for what they say of the history.
-        if !self.scan.shortcut || kind != Kind::Blob || change.pieces.size as u64 > self.scan.sink.max_bytes() {
+        let Change { base, delta, pieces, .. } = change;
+        if !self.scan.shortcut
+            || !matches!(kind, Kind::Blob | Kind::Tree)
+            || pieces.size as u64 > self.scan.sink.max_bytes()
+            || pieces.pieces.len() > SEAMS
+        {
             return false;
         }
-        let Change { base, delta, pieces, .. } = change;
         self.scratch.clear();
         pieces.fresh(delta, base, self.reach, &mut self.scratch);
         if self.prefilter.is_inside(&self.scratch, &mut self.seen) {
@@ -323,26 +516,45 @@ impl Visitor for Objects<'_> {
         if self.prefilter.is_at_start(start) {
             return false;
         }
-        if self.is_wanted(entry) {
+        self.visited += 1;
+        if kind == Kind::Blob && self.is_wanted(entry) {
             self.scan.sink.begins(start);
-            self.scan.sink.object(pieces.size as u64);
-            self.tally.blob_bytes += pieces.size as u64;
+            if self.counts(entry) {
+                self.scan.sink.object(pieces.size as u64);
+                self.tally.blob_bytes += pieces.size as u64;
+            }
         }
         true
     }
 
+    fn streams(&self) -> bool {
+        true
+    }
+
     fn stream(&mut self, entry: u32, kind: Kind, size: u64, bytes: &mut dyn Read) {
-        if let Some(id) = self.id(entry) {
-            self.scan.stream(id, kind, size, bytes, &mut self.windows, &mut self.tally);
+        self.visited += 1;
+        if let Some((id, counts)) = self.id(entry) {
+            self.scan.stream(id, (kind, size, counts), bytes, &mut self.windows, &mut self.tally);
         }
     }
 
     fn damaged(&mut self, entry: u32, what: Malformed) {
-        if let Some(id) = self.id(entry) {
-            let reason = if what.what == super::walk::TOO_LARGE { Reason::TooLarge } else { Reason::Damaged };
-            let detail = format!("{} in {}", what.what, file_name(&self.pack.path));
-            self.tally.lost.push(Lost { id, reason, detail, counted: true });
+        self.visited += 1;
+        let Some((id, _)) = self.id(entry) else { return };
+        if what.what == TOO_LARGE {
+            self.too_large += 1;
+        } else {
+            let file = Some(Arc::clone(&self.file));
+            self.tally.lose(Lost { id, reason: Reason::Damaged, what: what.what, file, counted: true });
         }
+    }
+
+    fn stray(&mut self, from: u64, to: u64) {
+        self.strays.push((from, to));
+    }
+
+    fn exhausted(&mut self) {
+        self.tally.exhausted = true;
     }
 
     fn stop(&self) -> bool {
@@ -350,7 +562,11 @@ impl Visitor for Objects<'_> {
     }
 
     fn take_wipe(&mut self) -> bool {
-        std::mem::take(&mut self.wipe)
+        let wipe = std::mem::take(&mut self.wipe);
+        if wipe {
+            super::walk::wipe(&mut self.scratch);
+        }
+        wipe
     }
 }
 
@@ -362,19 +578,16 @@ struct LooseReader<'a> {
 
 impl LooseReader<'_> {
     /// Looks at one loose object; `false` if it is gone.
-    fn one(&mut self, objects: &Path, id: &ObjectId, windows: &mut Windows, tally: &mut Tally) -> bool {
-        let lost = |what: Malformed, counted| Lost {
-            id: *id,
-            reason: Reason::Damaged,
-            detail: format!("{} (loose object)", what.what),
-            counted,
-        };
+    fn one(&mut self, objects: &Path, id: &ObjectId, counts: bool, windows: &mut Windows, tally: &mut Tally) -> bool {
+        let lost =
+            |what: Malformed, counted| Lost { id: *id, reason: Reason::Damaged, what: what.what, file: None, counted };
         let path = loose::path(objects, id);
         let object = match Loose::open(&path, &mut self.inflater) {
             Ok(Ok(object)) => object,
             Ok(Err(what)) => {
+                // What is no loose object was read as a file, where it lies.
                 if self.scan.wants(id) {
-                    tally.lost.push(lost(what, false));
+                    tally.lose(lost(what, false));
                 }
                 return true;
             }
@@ -384,55 +597,69 @@ impl LooseReader<'_> {
                 return true;
             }
         };
-        if !self.scan.wants(id) {
-            return true;
+        let wanted = self.scan.wants(id);
+        if wanted && counts {
+            tally.count(object.kind);
         }
-        tally.count(object.kind);
-        if object.kind == Kind::Tree {
-            return true;
-        }
-        if object.size > STREAMED {
-            match object.stream() {
-                Ok(mut bytes) => self.scan.stream(*id, object.kind, object.size, &mut bytes, windows, tally),
-                Err(_) => tally.lost.push(lost(Malformed::new("zlib stream is damaged", 0), true)),
-            }
-            return true;
-        }
-        match object.read(&mut self.inflater, &mut self.bytes) {
-            Ok(header) => {
+        let read = if object.size > STREAMED {
+            self.streamed(&object, id, (wanted, counts), windows, tally)
+        } else {
+            object.read(&mut self.inflater, &mut self.bytes).map(|(header, read)| {
                 let content = self.bytes.get(header..).unwrap_or_default();
-                let (_, wipe) = self.scan.look(*id, object.kind, content, &mut Vec::new(), tally);
-                if wipe {
-                    zeroize::Zeroize::zeroize(&mut self.bytes);
+                if wanted {
+                    let (_, wipe) = self.scan.look(*id, object.kind, content, counts, &mut Vec::new(), tally);
+                    if wipe {
+                        zeroize::Zeroize::zeroize(&mut self.bytes);
+                    }
                 }
+                read
+            })
+        };
+        // What stands behind the object, or all of the file if it is damaged.
+        let rest = match read {
+            Ok(read) => read,
+            Err(what) => {
+                tally.lose(lost(what, counts));
+                0
             }
-            Err(what) => tally.lost.push(lost(what, true)),
+        };
+        if rest < object.stored() && !self.scan.sink.cancelled() {
+            if rest > 0 {
+                let many = object.stored() - rest;
+                let detail = format!("{many} bytes behind a loose object; they were searched as they are");
+                self.scan.sink.gap(unread(&path, Reason::Damaged, detail));
+            }
+            self.scan.raw(&path, rest, &mut object.part(rest));
         }
         true
     }
-}
 
-/// Entries that are taken for trees, are not read for that reason, and are not what they were when they were stored: a
-/// damaged header may hide a file. What is built on them counts as well.
-fn misread(pack: &Pack, forest: &Forest) -> Vec<u32> {
-    let bytes = pack.bytes();
-    let is_whole = |entry: u32| {
-        let Some(expected) = pack.index.checksum(forest.position(entry)) else { return true };
-        let start = usize::try_from(forest.offset(entry)).unwrap_or(usize::MAX);
-        let end = if entry as usize + 1 == forest.len() { bytes.len() as u64 } else { forest.offset(entry + 1) };
-        let mut checksum = libdeflater::Crc::new();
-        checksum.update(bytes.get(start..usize::try_from(end).unwrap_or(usize::MAX)).unwrap_or_default());
-        checksum.sum() == expected
-    };
-    let damaged: Vec<u32> = (0..forest.len() as u32)
-        .into_par_iter()
-        .with_min_len(4096)
-        .filter(|entry| forest.kind(*entry) == Some(Kind::Tree) && !is_whole(*entry))
-        .collect();
-    let mut all: Vec<u32> = damaged.into_iter().flat_map(|entry| forest.descendants(entry)).collect();
-    all.sort_unstable();
-    all.dedup();
-    all
+    /// A large one. Returns how many bytes of its file it has.
+    fn streamed(
+        &self,
+        object: &Loose,
+        id: &ObjectId,
+        (wanted, counts): (bool, bool),
+        windows: &mut Windows,
+        tally: &mut Tally,
+    ) -> Result<u64, Malformed> {
+        let damaged = Malformed::new(super::inflate::DAMAGED, 0);
+        let mut stream = object.stream().map_err(|_| damaged)?;
+        let left = AtomicU64::new(self.scan.bounds.work(object.stored()));
+        if wanted {
+            let mut metered = Metered { inner: &mut stream, left: &left };
+            self.scan.stream(*id, (object.kind, object.size, counts), &mut metered, windows, tally);
+        }
+        if self.scan.sink.cancelled() {
+            return Ok(object.stored());
+        }
+        let drained = std::io::copy(&mut Metered { inner: &mut stream, left: &left }, &mut std::io::sink());
+        if left.into_inner() == 0 {
+            return Err(Malformed::new(EXPENSIVE, 0));
+        }
+        drained.map_err(|_| damaged)?;
+        stream.consumed().ok_or(damaged)
+    }
 }
 
 /// For every position of a pack whether an earlier pack holds the same object.
@@ -444,18 +671,16 @@ fn duplicates(pack: &Pack, earlier: &[&Pack]) -> Vec<bool> {
             duplicates.resize(count as usize, false);
         }
         // Few in many are looked up; many in many are merged.
-        let merge = u64::from(count) * 16 > u64::from(others);
-        let mut at = 0;
-        for (position, duplicate) in duplicates.iter_mut().enumerate().filter(|(_, duplicate)| !**duplicate) {
-            let Some(id) = pack.index.id(position as u32) else { continue };
-            *duplicate = if merge {
-                while at < others && other.index.id(at).is_some_and(|theirs| theirs < id) {
-                    at += 1;
-                }
-                other.index.id(at) == Some(id)
-            } else {
-                other.index.find(&id).is_some()
-            };
+        if u64::from(count) * 16 > u64::from(others) {
+            let mut theirs = other.index.ids().peekable();
+            for (duplicate, id) in duplicates.iter_mut().zip(pack.index.ids()) {
+                while theirs.next_if(|other| *other < id).is_some() {}
+                *duplicate |= theirs.peek() == Some(&id);
+            }
+        } else {
+            for (duplicate, id) in duplicates.iter_mut().zip(pack.index.ids()) {
+                *duplicate = *duplicate || other.index.find(&id).is_some();
+            }
         }
     }
     duplicates

@@ -2,14 +2,14 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-
-use rayon::prelude::*;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::absent::absent;
+use super::bounds::Bounds;
 use super::bundle;
 use super::commits::Commits;
-use super::history;
+use super::history::{self, Stories};
 use super::odb::{Odb, reason, rebuilt, unread};
 use super::oid::{Format, Kind, ObjectId};
 use super::pack::Pack;
@@ -17,10 +17,13 @@ use super::refs::Refs;
 use super::repo::{Found, Repository, resolve};
 use super::scan::{Scan, Tally};
 use super::select::{History, Selection};
+use super::store::Store;
 use super::trees::Forests;
+use crate::blob::Origin;
 use crate::error::{Gap, Reason, SourceError};
 use crate::material::Occurrence;
 use crate::seam::{BlobSink, Source};
+use crate::source::stream::Windows;
 
 /// How often a repository that changes while it is read is listed again.
 const ROUNDS: usize = 5;
@@ -72,13 +75,15 @@ pub struct Summary {
 pub struct Repositories {
     options: Options,
     found: Mutex<Vec<Found>>,
-    with_finds: Mutex<Vec<Read>>,
+    /// What the histories say of what was found in them.
+    stories: Mutex<Vec<Stories>>,
     /// What was asked for and a repository does not have.
     unknown: Mutex<Vec<String>>,
     summaries: Mutex<Vec<Summary>>,
 }
 
-/// A repository that was read and holds something: what its history is worked out from.
+/// A repository that was read and holds something: what its history is worked out from. Only while it is at hand: what it
+/// says is kept, the repository is not.
 #[derive(Debug)]
 pub(crate) struct Read {
     pub(crate) repository: Repository,
@@ -114,31 +119,38 @@ impl Repositories {
         summaries
     }
 
-    fn repository(&self, repository: Repository, jobs: usize, sink: &dyn BlobSink) {
+    fn repository(&self, repository: Repository, bounds: &Arc<Bounds>, jobs: usize, sink: &dyn BlobSink) {
         if self.options.selection.history == History::None {
             sink.gap(unread(&repository.git_dir, Reason::HistoryLeftOut, "--history none".to_owned()));
             return;
         }
         let mut gaps = Vec::new();
-        let odb = Odb::open(&repository.objects(), repository.format, &mut |gap| gaps.push(gap));
+        let odb = Odb::open(&repository.objects(), repository.format, bounds, &mut |gap| gaps.push(gap));
         let refs = Refs::read(&repository.git_dir, &repository.common, repository.format, &mut |gap| gaps.push(gap));
         self.read(repository, odb, refs, gaps, jobs, sink);
     }
 
     /// Reads a pack or a bundle that lies by itself.
-    fn pack(&self, path: &Path, jobs: usize, sink: &dyn BlobSink) {
+    fn pack(&self, path: &Path, bounds: &Arc<Bounds>, jobs: usize, sink: &dyn BlobSink) {
         let mut gaps = Vec::new();
-        let opened = bundle::header(path).and_then(|header| {
-            let pack = match Pack::open(path, header.format) {
+        let opened = Store::open(path).and_then(|store| bundle::header(&store)).and_then(|header| {
+            let pack = match Pack::open(path, header.format, bounds) {
                 Ok(pack) if header.pack == 0 => pack,
-                _ => rebuilt(path, header.pack, header.format, &mut |gap| gaps.push(gap))?,
+                _ => rebuilt(path, header.pack, header.format, bounds, &mut |gap| gaps.push(gap))?,
             };
             Ok((header, pack))
         });
         let (header, pack) = match opened {
             Ok(opened) => opened,
-            Err(error) => return sink.gap(unread(path, reason(&error), error.to_string())),
+            Err(error) => {
+                // What only begins like one is a file like any other.
+                as_it_is(path, u64::MAX, sink);
+                return sink.gap(unread(path, reason(&error), error.to_string()));
+            }
         };
+        if header.pack > 0 {
+            as_it_is(path, header.pack, sink);
+        }
         if header.prerequisites > 0 {
             let count = header.prerequisites;
             let detail = format!("an incremental bundle: it builds on {count} commits that are not in it");
@@ -160,7 +172,7 @@ impl Repositories {
             }
             refs.by_name.insert(name, id);
         }
-        let odb = Odb::of_packs(header.format, &name, vec![pack]);
+        let odb = Odb::of_packs(header.format, &name, vec![pack], bounds);
         self.read(repository, odb, refs, gaps, jobs, sink);
     }
 
@@ -185,8 +197,15 @@ impl Repositories {
             gaps.push(unread(&repository.git_dir, Reason::MissingObjects, what));
             Some(HashSet::new())
         });
-        let scan =
-            Scan { sink, name: &repository.git_dir, wanted: wanted.as_ref(), shortcut: self.options.shortcut, jobs };
+        let bounds = Arc::clone(&odb.bounds);
+        let scan = Scan {
+            sink,
+            name: &repository.git_dir,
+            wanted: wanted.as_ref(),
+            shortcut: self.options.shortcut,
+            jobs,
+            bounds: &bounds,
+        };
         let mut tally = scan_all(&scan, &mut odb, &mut gaps);
         scan.rescue(&odb, &mut tally);
         let partial = repository.partial || odb.promisor;
@@ -230,11 +249,24 @@ impl Repositories {
             shallow: !repository.shallow.is_empty(),
             partial,
         });
-        if tally.found {
+        if tally.found() {
             let partly = wanted.is_some();
-            let Tally { commits, tags, forests, .. } = tally;
-            lock(&self.with_finds).push(Read { repository, odb, refs, commits, tags, forests, partly });
+            let Tally { commits, tags, forests, hits, .. } = tally;
+            let read = Read { repository, odb, refs, commits, tags, forests, partly };
+            let stories = history::stories(read, &hits, jobs, sink);
+            lock(&self.stories).push(stories);
         }
+    }
+}
+
+/// Looks at the first bytes of a file as they are, beside what is read of it as storage.
+fn as_it_is(path: &Path, length: u64, sink: &dyn BlobSink) {
+    let read = Store::open(path).map(|store| {
+        let mut part = store.part(0, length);
+        Windows::default().feed_part(&mut part, &Origin::file(path), sink).1
+    });
+    if let Ok(Some(detail)) = read {
+        sink.gap(unread(path, Reason::ReadError, detail));
     }
 }
 
@@ -244,6 +276,7 @@ fn scan_all(scan: &Scan<'_>, odb: &mut Odb, gaps: &mut Vec<Gap>) -> Tally {
     let mut read: Vec<usize> = vec![0; odb.directories.len()];
     let mut loose: Vec<Vec<ObjectId>> = odb.directories.iter().map(|directory| directory.loose.clone()).collect();
     let mut gone: Vec<ObjectId> = Vec::new();
+    let mut by_another_index: Vec<Pack> = Vec::new();
     for round in 0..ROUNDS {
         let mut earlier: Vec<&Pack> = Vec::new();
         for (directory, read) in odb.directories.iter().zip(&read) {
@@ -254,7 +287,9 @@ fn scan_all(scan: &Scan<'_>, odb: &mut Odb, gaps: &mut Vec<Gap>) -> Tally {
                 if scan.sink.cancelled() {
                     return tally;
                 }
-                tally.append(scan.pack(pack, &earlier));
+                let (part, rebuilt) = scan.pack(pack, &earlier);
+                tally.append(part);
+                by_another_index.extend(rebuilt);
                 earlier.push(pack);
             }
             *read = directory.packs.len();
@@ -262,8 +297,7 @@ fn scan_all(scan: &Scan<'_>, odb: &mut Odb, gaps: &mut Vec<Gap>) -> Tally {
         for (number, (directory, ids)) in odb.directories.iter().zip(&loose).enumerate() {
             let packed = |id: &ObjectId| earlier.iter().any(|pack| pack.index.find(id).is_some());
             let before = |id: &ObjectId| odb.directories.iter().take(number).any(|d| d.loose.binary_search(id).is_ok());
-            let fresh: Vec<ObjectId> = ids.iter().filter(|id| !packed(id) && !before(id)).copied().collect();
-            let (part, vanished) = scan.loose(directory, &fresh);
+            let (part, vanished) = scan.loose(directory, ids, &|id| !packed(id) && !before(id));
             tally.append(part);
             gone.extend(vanished);
         }
@@ -283,11 +317,17 @@ fn scan_all(scan: &Scan<'_>, odb: &mut Odb, gaps: &mut Vec<Gap>) -> Tally {
             gaps.push(unread(scan.name, Reason::Vanished, "changes faster than it can be read".to_owned()));
         }
     }
+    for pack in by_another_index {
+        let packs = odb.directories.iter_mut().flat_map(|directory| &mut directory.packs);
+        if let Some(place) = packs.into_iter().find(|known| known.path == pack.path) {
+            *place = pack;
+        }
+    }
     for id in gone {
         let packed =
             odb.directories.iter().flat_map(|directory| &directory.packs).any(|pack| pack.index.find(&id).is_some());
         if !packed {
-            let origin = crate::blob::Origin::object(scan.name, id);
+            let origin = Origin::object(scan.name, id);
             gaps.push(Gap { origin, reason: Reason::Vanished, detail: "loose object".to_owned() });
         }
     }
@@ -305,9 +345,18 @@ impl Source for Repositories {
         if repositories.is_empty() && packs.is_empty() {
             return Ok(());
         }
+        let bounds = Arc::new(Bounds::new(&sink.limits()));
         in_pool(jobs, || {
-            repositories.into_par_iter().with_max_len(1).for_each(|repository| self.repository(repository, jobs, sink));
-            packs.into_par_iter().with_max_len(1).for_each(|path| self.pack(path, jobs, sink));
+            each(jobs, repositories.len(), &|number| {
+                if let Some(repository) = repositories.get(number) {
+                    self.repository(repository.clone(), &bounds, jobs, sink);
+                }
+            });
+            each(jobs, packs.len(), &|number| {
+                if let Some(path) = packs.get(number) {
+                    self.pack(path, &bounds, jobs, sink);
+                }
+            });
         })?;
         // What one of many repositories does not have is a gap of that one; what none has is a mistake.
         let mut unknown = std::mem::take(&mut *lock(&self.unknown));
@@ -319,16 +368,30 @@ impl Source for Repositories {
         Ok(())
     }
 
-    fn settle(&self, jobs: usize, found: &mut Vec<Occurrence>, sink: &dyn BlobSink) {
-        let mut with_finds = std::mem::take(&mut *lock(&self.with_finds));
-        with_finds.sort_by(|a, b| a.repository.name.cmp(&b.repository.name));
-        let settled = in_pool(jobs, || {
-            for read in with_finds {
-                history::attribute(read, found, jobs, sink);
+    fn settle(&self, _jobs: usize, found: &mut Vec<Occurrence>, _sink: &dyn BlobSink) {
+        let mut stories = std::mem::take(&mut *lock(&self.stories));
+        stories.sort_by(|a, b| a.repository.cmp(&b.repository));
+        history::attribute(stories, found);
+    }
+}
+
+/// Does something for every number below `many`, on so many threads of the pool that this is called in. Unlike with
+/// parallel iterators a thread that waits inside of it does not begin with another number: what is in hand is bounded.
+fn each(jobs: usize, many: usize, work: &(dyn Fn(usize) + Sync)) {
+    let next = AtomicUsize::new(0);
+    let run = || {
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= many {
+                break;
             }
-        });
-        // The pool that fed could be made, so this one can; if not, what was found stays without its history.
-        drop(settled);
+            work(number);
+        }
+    };
+    if jobs > 1 && many > 1 {
+        rayon::scope(|scope| (0..jobs.min(many)).for_each(|_| scope.spawn(|_| run())));
+    } else {
+        run();
     }
 }
 

@@ -5,17 +5,21 @@
 
 use std::path::Path;
 
-use super::map::Map;
 use super::oid::{Format, ObjectId};
+use super::store::read_regular;
 use crate::error::Malformed;
+
+/// Largest index that is read, in bytes: some 700,000 files. Of a larger one the paths are not known; its objects are read
+/// all the same.
+const LARGEST: u64 = 64 << 20;
 
 /// Bytes of an entry before the object name: times, device, inode, mode, owner, size.
 const STAT: usize = 40;
 
 /// Object and path of every entry.
 pub(crate) fn read(path: &Path, format: Format, each: &mut dyn FnMut(ObjectId, &[u8])) -> Result<(), Malformed> {
-    let map = Map::open(path).map_err(|_| Malformed::new("index cannot be opened", 0))?;
-    entries(map.bytes(), format, each)
+    let bytes = read_regular(path, LARGEST).map_err(|_| Malformed::new("index cannot be read", 0))?;
+    entries(&bytes, format, each)
 }
 
 fn entries(bytes: &[u8], format: Format, each: &mut dyn FnMut(ObjectId, &[u8])) -> Result<(), Malformed> {

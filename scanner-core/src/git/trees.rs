@@ -141,7 +141,7 @@ impl Trees {
                             continue;
                         };
                         if object.kind == Kind::Tree
-                            && let Ok(header) = object.read(&mut inflater, &mut bytes)
+                            && let Ok((header, _)) = object.read(&mut inflater, &mut bytes)
                         {
                             reader.whole(id.key(), 0, bytes.get(header..).unwrap_or_default());
                         }

@@ -2,21 +2,23 @@
 //!
 //! Repositories are noted on the way; what they store is read by [`crate::git`].
 //!
-//! Symlinks are not followed (a link given by the user is), special files are never opened, pseudo file systems are
-//! left alone. The walk and its threads are those of the `ignore` crate, as in ripgrep.
+//! Symlinks are counted and not followed (a link given by the user is), special files are opened only if the user named
+//! them ([`super::special`]), pseudo file systems are left alone. What was named and not read is never passed over. The walk and its threads are those of the `ignore` crate, as in ripgrep.
 
-use std::collections::BTreeSet;
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ignore::{DirEntry, WalkBuilder, WalkState};
 
+use super::special::Special;
 use super::stream::{CORE, Windows};
 use crate::blob::Origin;
 use crate::error::{Gap, Reason, SourceError};
-use crate::git::{Found, Repositories, is_storage};
+use crate::git::{Found, Repositories, Storage, look_at_loose};
 use crate::material::Occurrence;
 use crate::random::Cursor;
 use crate::seam::{BlobSink, Packed, Random, Source};
@@ -37,7 +39,14 @@ impl Source for Tree<'_> {
         for path in &self.roots {
             path.metadata().map_err(|error| SourceError::Unusable { path: path.clone(), error })?;
         }
-        let mut roots = distinct(&self.roots).into_iter();
+        let (special, roots): (Vec<_>, Vec<_>) =
+            distinct(&self.roots).into_iter().partition(|root| Special::of(root).is_some());
+        for root in special {
+            if let Some(special) = Special::of(root) {
+                special.read(root, sink);
+            }
+        }
+        let mut roots = roots.into_iter();
         let Some(first) = roots.next() else { return Ok(()) };
         let mut walk = WalkBuilder::new(first);
         roots.for_each(|root| {
@@ -45,11 +54,21 @@ impl Source for Tree<'_> {
         });
         let devices = self.one_file_system.then(|| self.roots.iter().filter_map(|r| device(r)).collect());
         walk.standard_filters(false).follow_links(false).threads(jobs.max(1));
+        let links = Mutex::new(BTreeMap::new());
         walk.build_parallel().run(|| {
-            let mut visitor =
-                Visitor { windows: Windows::default(), sink, devices: &devices, repositories: self.repositories };
+            let mut visitor = Visitor {
+                windows: Windows::default(),
+                sink,
+                devices: &devices,
+                repositories: self.repositories,
+                links: &links,
+                last: PathBuf::new(),
+            };
             Box::new(move |entry| visitor.visit(entry))
         });
+        for (root, seen) in links.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            seen.tell(&root, sink);
+        }
         Ok(())
     }
 
@@ -80,16 +99,56 @@ fn settle_file(found: &mut [Occurrence], sink: &dyn BlobSink) {
 /// The roots without those that lie in another one, so that no file is read twice.
 fn distinct(roots: &[PathBuf]) -> Vec<&PathBuf> {
     let real: Vec<PathBuf> = roots.iter().map(|root| root.canonicalize().unwrap_or_else(|_| root.clone())).collect();
-    let covered = |index: usize, path: &PathBuf| {
-        real.iter().enumerate().any(|(other, root)| path.starts_with(root) && (path != root || other < index))
-    };
-    roots
-        .iter()
-        .zip(&real)
-        .enumerate()
-        .filter(|(index, (_, path))| !covered(*index, path))
-        .map(|(_, (root, _))| root)
-        .collect()
+    let mut first: BTreeMap<&Path, usize> = BTreeMap::new();
+    for (index, path) in real.iter().enumerate() {
+        first.entry(path).or_insert(index);
+    }
+    let is_first = |index: usize, path: &PathBuf| first.get(path.as_path()) == Some(&index);
+    let is_below = |path: &PathBuf| path.ancestors().skip(1).any(|above| first.contains_key(above));
+    let kept =
+        roots.iter().zip(&real).enumerate().filter(|(index, (_, path))| is_first(*index, path) && !is_below(path));
+    kept.map(|(_, (root, _))| root).collect()
+}
+
+/// What a walk saw below one root.
+#[derive(Clone, Copy, Debug, Default)]
+struct Below {
+    /// Symbolic links, which it does not follow.
+    links: u64,
+    /// Whether there was anything else that is no directory.
+    others: bool,
+}
+
+fn many(links: u64) -> String {
+    if links == 1 { "1 symbolic link".to_owned() } else { format!("{links} symbolic links") }
+}
+
+impl Below {
+    fn tell(self, root: &Path, sink: &dyn BlobSink) {
+        let (reason, detail) = match self {
+            Self { links: 0, .. } => return,
+            Self { links, others: true } => (Reason::LinksNotFollowed, many(links)),
+            Self { links, others: false } => {
+                (Reason::TargetUnread, format!("nothing but {}; name what they lead to", many(links)))
+            }
+        };
+        sink.gap(Gap { origin: Origin::file(root), reason, detail });
+    }
+}
+
+/// Who reads a file that is not read in windows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Claim {
+    /// Nobody.
+    None,
+    /// The repository whose storage it is part of.
+    Repository,
+    /// It is a pack or a bundle by itself.
+    Pack,
+    /// It is a loose object by itself.
+    Loose,
+    /// It is a large container.
+    Container,
 }
 
 /// One thread's share of the walk.
@@ -98,6 +157,10 @@ struct Visitor<'a> {
     sink: &'a dyn BlobSink,
     devices: &'a Option<BTreeSet<u64>>,
     repositories: &'a Repositories,
+    /// What was seen below each root that has a link below it or a file.
+    links: &'a Mutex<BTreeMap<PathBuf, Below>>,
+    /// The root below which this thread saw a file last.
+    last: PathBuf,
 }
 
 impl Visitor<'_> {
@@ -122,25 +185,44 @@ impl Visitor<'_> {
         if let Some(found) = Found::at(entry.path(), is_directory) {
             self.repositories.found(found);
         }
-        // Only if the object directory is part of the walk: `scan .git/objects/pack` means those files.
-        let inside = entry.depth() >= if kind.is_dir() { 1 } else { 2 };
-        if inside && is_storage(entry.path(), kind.is_dir()) {
-            return WalkState::Skip;
-        }
         if kind.is_dir() {
-            return self.directory(entry.path());
+            return self.directory(entry.path(), given);
         }
-        if kind.is_file() || (given && kind.is_symlink() && entry.path().is_file()) {
-            self.file(entry.into_path(), given);
+        self.below(&entry, kind.is_symlink() && !given);
+        if kind.is_file() || (given && is_readable(entry.path())) {
+            // Only if the object directory is part of the walk: `scan .git/objects/pack` means those files.
+            let storage = if entry.depth() >= 2 { Storage::at(entry.path()) } else { None };
+            self.file(entry.into_path(), given, storage);
         } else if !kind.is_symlink() {
             self.gap(entry.path(), Reason::SpecialFile, "FIFO, socket or device: not opened");
         }
         WalkState::Continue
     }
 
-    fn directory(&self, path: &Path) -> WalkState {
+    /// Counts a link, or takes note that there is something else.
+    fn below(&mut self, entry: &DirEntry, link: bool) {
+        let Some(root) = entry.path().ancestors().nth(entry.depth()) else { return };
+        if !link && self.last == root {
+            return;
+        }
+        let mut links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        let below = links.entry(root.to_owned()).or_default();
+        if link {
+            below.links += 1;
+        } else {
+            below.others = true;
+            root.clone_into(&mut self.last);
+        }
+    }
+
+    fn directory(&self, path: &Path, given: bool) -> WalkState {
         if let Some(name) = pseudo_file_system(path) {
-            self.gap(path, Reason::PseudoFileSystem, name);
+            if given {
+                let detail = format!("a directory of {name}, whose files are not stored bytes; name the files to read");
+                self.gap(path, Reason::TargetUnread, &detail);
+            } else {
+                self.gap(path, Reason::PseudoFileSystem, name);
+            }
             return WalkState::Skip;
         }
         if let Some(devices) = self.devices
@@ -152,24 +234,35 @@ impl Visitor<'_> {
         WalkState::Continue
     }
 
-    fn file(&mut self, path: PathBuf, follow: bool) {
+    fn file(&mut self, path: PathBuf, follow: bool, storage: Option<Storage>) {
         match open(&path, follow) {
             Ok(mut file) => {
                 let origin = Origin::file(path);
-                let claim =
-                    |start: &[u8]| self.repositories.claims(start) || start.len() > CORE && self.sink.contains(start);
+                let claimed = Cell::new(Claim::None);
+                let claim = |start: &[u8]| {
+                    claimed.set(match storage {
+                        Some(storage) if storage.begins(start) => Claim::Repository,
+                        _ if self.repositories.claims(start) => Claim::Pack,
+                        _ if Storage::Loose.begins(start) => Claim::Loose,
+                        _ if start.len() > CORE && self.sink.contains(start) => Claim::Container,
+                        _ => Claim::None,
+                    });
+                    claimed.get() != Claim::None
+                };
                 if !self.windows.feed_unless(&mut file, &origin, self.sink, &claim) {
                     return;
+                }
+                match claimed.get() {
+                    Claim::Pack => return self.repositories.found(Found::Pack(origin.path)),
+                    Claim::Loose => return look_at_loose(file, &origin, &mut self.windows, self.sink),
+                    Claim::Repository | Claim::None => return,
+                    Claim::Container => {}
                 }
                 // A large file that is claimed: it can be read at any place.
                 let file = Arc::new(file);
                 let mut again = Cursor::new(Arc::clone(&file) as Arc<dyn Random>);
                 let size = again.size();
-                let mut start = [0; 64];
-                let read = again.read_from(0, &mut start).unwrap_or(0);
-                if self.repositories.claims(start.get(..read).unwrap_or_default()) {
-                    self.repositories.found(Found::Pack(origin.path));
-                } else if size > self.sink.max_bytes() {
+                if size > self.sink.max_bytes() {
                     let detail = format!("larger than {} bytes", self.sink.max_bytes());
                     self.gap(&origin.path, Reason::TooLarge, &detail);
                 } else if self.sink.unpack(&origin, Packed::Random(file)).is_some() {
@@ -208,9 +301,18 @@ impl Visitor<'_> {
     }
 }
 
+/// Whether a path that the user gave is a file, or a disk.
+fn is_readable(path: &Path) -> bool {
+    #[cfg(unix)]
+    let is_disk = |kind: std::fs::FileType| std::os::unix::fs::FileTypeExt::is_block_device(&kind);
+    #[cfg(not(unix))]
+    let is_disk = |_| false;
+    path.metadata().is_ok_and(|metadata| metadata.is_file() || is_disk(metadata.file_type()))
+}
+
 /// Opens for reading, never blocking on a FIFO that took the file's place and never through a link that did.
 #[cfg(unix)]
-fn open(path: &Path, follow: bool) -> io::Result<File> {
+pub(super) fn open(path: &Path, follow: bool) -> io::Result<File> {
     use rustix::fs::OFlags;
     use std::os::unix::fs::OpenOptionsExt;
     let mut flags = OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
@@ -221,7 +323,7 @@ fn open(path: &Path, follow: bool) -> io::Result<File> {
 }
 
 #[cfg(not(unix))]
-fn open(path: &Path, _follow: bool) -> io::Result<File> {
+pub(super) fn open(path: &Path, _follow: bool) -> io::Result<File> {
     OpenOptions::new().read(true).open(path)
 }
 

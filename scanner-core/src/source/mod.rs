@@ -1,4 +1,5 @@
 //! Where bytes come from.
 
 pub mod fs;
+pub mod special;
 pub mod stream;

@@ -1,13 +1,12 @@
 //! Any stream of bytes, read in overlapping windows: a 20 GB image needs no 20 GB of memory.
 
 use std::io::{self, Read};
-use std::path::PathBuf;
 
 use zeroize::Zeroize;
 
 use crate::blob::{Blob, Origin, Window};
-use crate::error::{Gap, Reason, SourceError};
-use crate::seam::{BlobSink, Looked, Packed, Source};
+use crate::error::{Gap, Reason};
+use crate::seam::{BlobSink, Looked, Packed};
 
 /// Size of the first buffer: most source files fit and need no second one.
 const FIRST: usize = 64 << 10;
@@ -21,17 +20,6 @@ pub const BACK: usize = 4 << 10;
 /// Bytes kept behind a core: the largest material that is found whole wherever it lies in a large file. The largest
 /// real ones are trust stores of some 400 KiB.
 pub const AHEAD: usize = 1 << 20;
-
-/// Standard input, as the origin `-`.
-#[derive(Debug)]
-pub struct Stdin;
-
-impl Source for Stdin {
-    fn feed(&self, _jobs: usize, sink: &dyn BlobSink) -> Result<(), SourceError> {
-        Windows::default().feed(&mut io::stdin().lock(), &Origin::file(PathBuf::from("-")), sink);
-        Ok(())
-    }
-}
 
 /// A reused buffer and the loop that fills it.
 #[derive(Debug, Default)]

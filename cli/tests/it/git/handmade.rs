@@ -9,6 +9,7 @@ pub(crate) struct Entry {
     pub(crate) bytes: Vec<u8>,
 }
 
+pub(crate) const TREE: u8 = 2;
 pub(crate) const BLOB: u8 = 3;
 const REF_DELTA: u8 = 7;
 
@@ -50,10 +51,18 @@ pub(crate) fn number(mut value: u64) -> Vec<u8> {
 
 /// Writes a pack and its index into an `objects/pack` folder.
 pub(crate) fn pack(folder: &Path, entries: &[Entry]) {
-    let mut pack = [&b"PACK"[..], &2_u32.to_be_bytes(), &(entries.len() as u32).to_be_bytes()].concat();
+    let all: Vec<usize> = (0..entries.len()).collect();
+    pack_listed(folder, entries, &all, entries.len() as u32);
+}
+
+/// Does the same, but the index lists only some of the entries, and the pack says that it has another number of them.
+pub(crate) fn pack_listed(folder: &Path, entries: &[Entry], listed: &[usize], declared: u32) {
+    let mut pack = [&b"PACK"[..], &2_u32.to_be_bytes(), &declared.to_be_bytes()].concat();
     let mut rows: Vec<([u8; 20], u32, u32)> = Vec::new();
-    for entry in entries {
-        rows.push((entry.id, crc32(&entry.bytes), pack.len() as u32));
+    for (number, entry) in entries.iter().enumerate() {
+        if listed.contains(&number) {
+            rows.push((entry.id, crc32(&entry.bytes), pack.len() as u32));
+        }
         pack.extend_from_slice(&entry.bytes);
     }
     let trailer = sha1(&pack);

@@ -14,6 +14,10 @@ mod planted;
 mod receive;
 #[cfg(unix)]
 mod said;
+#[cfg(unix)]
+mod storage;
+#[cfg(unix)]
+mod targets;
 
 /// Says why a test, or a part of it, did not run here: past the capture of tests that pass, so that somebody sees it.
 pub(crate) fn skipped(why: impl std::fmt::Display) {

@@ -1,0 +1,82 @@
+//! What reading packs may cost: memory for all threads of a run, and work for each pack.
+
+use std::io::{self, Read};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use crate::budget::Limits;
+
+/// Bytes of objects that each thread may hold while it builds others on them.
+const OWN: u64 = 24 << 20;
+
+/// The bounds of a run.
+#[derive(Debug)]
+pub(crate) struct Bounds {
+    /// Bytes that a thread may hold by itself.
+    pub(crate) own: u64,
+    /// Bytes that the one thread whose turn it is may hold beyond that.
+    pub(crate) most: u64,
+    /// Whose turn it is. Whoever waits holds no more than its own, so that nobody waits for each other.
+    pub(crate) turn: Mutex<()>,
+    floor: u64,
+    ratio: u64,
+}
+
+impl Bounds {
+    /// From the limits of a run: half of what one input may hold in memory is for objects, the other half for what is
+    /// opened inside of one of them.
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            own: OWN.min(limits.max_held),
+            most: limits.max_held / 2,
+            turn: Mutex::new(()),
+            floor: limits.max_unpacked / 4,
+            ratio: limits.max_ratio,
+        }
+    }
+
+    /// Largest object that may be built, in bytes.
+    pub(crate) const fn object(&self) -> u64 {
+        self.own + self.most
+    }
+
+    /// Most bytes that may be inflated and built to read a pack of this size. Histories are stored well: that of git itself
+    /// is 27 times its pack, and a large file that is changed often is thousands of times its own. So a small pack may
+    /// cost a quarter of what the largest archive may (16 GiB, some minutes), and a large one as many times its size as an archive.
+    pub(crate) fn work(&self, pack: u64) -> u64 {
+        self.floor.max(self.ratio.saturating_mul(pack))
+    }
+}
+
+/// Said of a pack or an object that costs more work than it may.
+pub(crate) const EXPENSIVE: &str = "more work than --max-expanded and --max-ratio allow";
+
+/// A stream that counts as work what is read of it.
+#[derive(Debug)]
+pub(crate) struct Metered<'m, R> {
+    pub(crate) inner: &'m mut R,
+    pub(crate) left: &'m AtomicU64,
+}
+
+impl<R: Read> Read for Metered<'_, R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.left.load(Relaxed) == 0 {
+            return Err(io::Error::other(EXPENSIVE));
+        }
+        let read = self.inner.read(into)?;
+        spend(self.left, read as u64);
+        Ok(read)
+    }
+}
+
+/// Takes work from what is left.
+pub(crate) fn spend(left: &AtomicU64, work: u64) {
+    // What is returned is what was left before.
+    let _ = left.fetch_update(Relaxed, Relaxed, |left| Some(left.saturating_sub(work)));
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self::new(&Limits::default())
+    }
+}

@@ -1,0 +1,184 @@
+//! What has no end to seek to: standard input, FIFOs, devices.
+//!
+//! Only what was named by the user is read; a FIFO that a walk comes by may have nobody at its other end. It is waited for
+//! bytes a tenth of a second at a time, so that a run is interrupted at once, whatever the other side does.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::stream::Windows;
+use crate::blob::Origin;
+use crate::error::{Gap, Reason, SourceError};
+use crate::seam::{BlobSink, Source};
+
+/// Most bytes that are read of a character device: some have no end.
+const DEVICE: u64 = 1 << 30;
+
+/// Standard input, as the origin `-`.
+#[derive(Debug)]
+pub struct Stdin;
+
+impl Source for Stdin {
+    fn feed(&self, _jobs: usize, sink: &dyn BlobSink) -> Result<(), SourceError> {
+        let origin = Origin::file(PathBuf::from("-"));
+        #[cfg(unix)]
+        match standard_input() {
+            Ok(file) => stream(file, &origin, sink),
+            Err(error) => {
+                let detail = format!("standard input: {error}");
+                sink.gap(Gap { origin, reason: Reason::TargetUnread, detail });
+            }
+        }
+        #[cfg(not(unix))]
+        Windows::default().feed(&mut io::stdin().lock(), &origin, sink);
+        Ok(())
+    }
+}
+
+#[cfg(unix)]
+fn standard_input() -> io::Result<File> {
+    use std::os::fd::AsFd;
+    Ok(File::from(io::stdin().as_fd().try_clone_to_owned()?))
+}
+
+/// What a path stands for, links followed, if it is neither a regular file nor a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Special {
+    /// A FIFO, a pipe, a character device: read to its end.
+    Stream,
+    /// Nobody can open it.
+    Socket,
+}
+
+impl Special {
+    /// Of a path that was given by the user.
+    #[cfg(unix)]
+    pub(super) fn of(path: &Path) -> Option<Self> {
+        use std::os::unix::fs::FileTypeExt;
+        let kind = path.metadata().ok()?.file_type();
+        match (kind.is_fifo() || kind.is_char_device(), kind.is_socket()) {
+            (true, _) => Some(Self::Stream),
+            (_, true) => Some(Self::Socket),
+            _ => None,
+        }
+    }
+
+    #[cfg(not(unix))]
+    pub(super) fn of(_path: &Path) -> Option<Self> {
+        None
+    }
+
+    /// Reads it, or says why not.
+    pub(super) fn read(self, path: &Path, sink: &dyn BlobSink) {
+        let origin = Origin::file(path);
+        let unread = |detail| sink.gap(Gap { origin: origin.clone(), reason: Reason::TargetUnread, detail });
+        match self {
+            Self::Socket => {
+                unread("a socket cannot be opened as a file; pipe what it gives to `keyradius scan -`".to_owned());
+            }
+            Self::Stream => match super::fs::open(path, true) {
+                Ok(file) => stream(file, &origin, sink),
+                Err(error) => unread(error.to_string()),
+            },
+        }
+    }
+}
+
+/// Reads a stream to its end, or as far as one without an end is read.
+fn stream(file: File, origin: &Origin, sink: &dyn BlobSink) {
+    let most = if is_device(&file) { DEVICE.min(sink.max_bytes()) } else { u64::MAX };
+    let mut input =
+        Patient { file, sink, left: most, until: Instant::now() + sink.limits().max_unpack_time, over: None };
+    let (_, fault) = Windows::default().feed_part(&mut input, origin, sink);
+    let read = most - input.left;
+    let gap = |reason, detail| sink.gap(Gap { origin: origin.clone(), reason, detail });
+    match (input.over, fault) {
+        _ if sink.cancelled() => {}
+        (Some(Reason::TooSlow), _) => {
+            gap(Reason::TooSlow, format!("gave nothing more in time; {read} bytes were read"));
+        }
+        (Some(reason), _) => gap(reason, format!("a device without an end; {read} bytes were read")),
+        (None, Some(detail)) => gap(Reason::ReadError, detail),
+        (None, None) => sink.done(read),
+    }
+}
+
+#[cfg(unix)]
+fn is_device(file: &File) -> bool {
+    use std::io::IsTerminal;
+    use std::os::unix::fs::FileTypeExt;
+    file.metadata().is_ok_and(|metadata| metadata.file_type().is_char_device()) && !file.is_terminal()
+}
+
+#[cfg(not(unix))]
+const fn is_device(_file: &File) -> bool {
+    false
+}
+
+/// Waits for bytes without being deaf to the user.
+struct Patient<'s> {
+    file: File,
+    sink: &'s dyn BlobSink,
+    /// Bytes that may still be read.
+    left: u64,
+    /// For how long a device may be read; a pipe takes as long as whoever writes to it.
+    until: Instant,
+    /// Which limit was exceeded.
+    over: Option<Reason>,
+}
+
+/// How long it is waited before it is asked whether the run is over.
+const WAIT: Duration = Duration::from_millis(100);
+
+impl Read for Patient<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let room = into.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        let device = self.left <= DEVICE;
+        if room == 0 && !into.is_empty() {
+            // Whether it is at its end is seen by one more byte.
+            self.over = Some(Reason::TooLarge);
+            return Err(io::Error::other("a limit of the run"));
+        }
+        loop {
+            if self.sink.cancelled() {
+                return Err(io::Error::other("interrupted"));
+            }
+            if device && Instant::now() > self.until {
+                self.over = Some(Reason::TooSlow);
+                return Err(io::Error::other("a limit of the run"));
+            }
+            if !ready(&self.file)? {
+                continue;
+            }
+            match self.file.read(into.get_mut(..room).unwrap_or_default()) {
+                Ok(read) => {
+                    self.left = self.left.saturating_sub(read as u64);
+                    return Ok(read);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::sleep(WAIT),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// Whether there is something to be read, or an end; `false` after [`WAIT`].
+#[cfg(unix)]
+fn ready(file: &File) -> io::Result<bool> {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let mut fds = [PollFd::new(file, PollFlags::IN)];
+    let wait = Timespec { tv_sec: 0, tv_nsec: i64::from(WAIT.subsec_nanos()) };
+    match poll(&mut fds, Some(&wait)) {
+        Ok(ready) => Ok(ready > 0),
+        Err(rustix::io::Errno::INTR) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(not(unix))]
+const fn ready(_file: &File) -> io::Result<bool> {
+    Ok(true)
+}
