@@ -65,7 +65,7 @@ fn spoiled(path: &str, bytes: &[u8], number: u32) -> Vec<Occurrence> {
     let mut occurrences = scan_bytes(&detectors::KNOWLEDGE, path, bytes, Limits::default()).occurrences;
     for occurrence in &mut occurrences {
         if let Some(locked) = &occurrence.material.locked {
-            let mut bytes = locked.bytes().to_vec();
+            let mut bytes = locked.bytes().unwrap().to_vec();
             // Where it hurts: in the modulus of a key without MAC; in the private section of OpenSSH. PuTTY's files are
             // text: a digit of the body becomes another one.
             let at = match occurrence.material.format {
@@ -84,7 +84,7 @@ fn spoiled(path: &str, bytes: &[u8], number: u32) -> Vec<Occurrence> {
             } else {
                 bytes[at..at + 4].iter_mut().zip((number + 1).to_be_bytes()).for_each(|(to, from)| *to ^= from);
             }
-            occurrence.material.locked = scanner_core::material::Locked::new(&bytes);
+            occurrence.material.locked = Some(scanner_core::material::Locked::new(&bytes));
         }
     }
     occurrences
@@ -144,7 +144,7 @@ fn main() {
     }
     occurrences.sort_by(|a, b| (&a.origin, a.offset).cmp(&(&b.origin, b.offset)));
     let (began, on) = (Instant::now(), on_processor());
-    let summary = open_all(&mut occurrences, candidates, &Options::default(), 1, &|| false);
+    let summary = open_all(&mut occurrences, candidates.into_iter().collect(), &Options::default(), 1, &|| false);
     println!(
         "\n{} locked keystores, one thread: {:.1} s ({:.1} s on a processor), {} passwords tried, {:.1} nominal s, {} opened, {} gaps",
         summary.containers,

@@ -273,6 +273,9 @@ pub(crate) struct LimitArgs {
     /// Longest time for unpacking one file [default: 15m]
     #[arg(long, value_name = "TIME", value_parser = units::duration, hide_short_help = true, help_heading = "Limits")]
     pub(crate) timeout_per_archive: Option<Duration>,
+    /// Most work on passwords for locked keystores, in time of one core: counted, not timed [default: 20s]
+    #[arg(long, value_name = "TIME", value_parser = units::duration, hide_short_help = true, help_heading = "Limits")]
+    pub(crate) max_password_work: Option<Duration>,
 }
 
 impl LimitArgs {
@@ -290,6 +293,10 @@ impl LimitArgs {
             max_depth: self.max_depth.or(config.max_depth).unwrap_or(default.max_depth),
             max_time: self.timeout_per_file.or(config.timeout_per_file).unwrap_or(default.max_time),
             max_unpack_time: self.timeout_per_archive.or(config.timeout_per_archive).unwrap_or(default.max_unpack_time),
+            max_password_work: self
+                .max_password_work
+                .or(config.max_password_work)
+                .map_or(default.max_password_work, |time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)),
             ..default
         }
     }

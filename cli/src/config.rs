@@ -58,6 +58,7 @@ struct RawScan {
     max_depth: Option<u32>,
     timeout_per_file: Option<Spanned<Value>>,
     timeout_per_archive: Option<Spanned<Value>>,
+    max_password_work: Option<Spanned<Value>>,
 }
 
 /// An `[[allow]]` entry as it is written.
@@ -140,6 +141,7 @@ impl Config {
                 max_depth: scan.max_depth,
                 timeout_per_file: setting("timeout_per_file", scan.timeout_per_file, units::duration, &at)?,
                 timeout_per_archive: setting("timeout_per_archive", scan.timeout_per_archive, units::duration, &at)?,
+                max_password_work: setting("max_password_work", scan.max_password_work, units::duration, &at)?,
             },
             allow: AllowList::new(entries, base, asked),
             rules,

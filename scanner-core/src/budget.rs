@@ -29,6 +29,8 @@ pub struct Limits {
     pub max_time: Duration,
     /// Most materials kept from one input (one window of a large one).
     pub max_materials: usize,
+    /// Most work of a run on passwords for locked keystores, in nominal nanoseconds of one thread: counted, not timed.
+    pub max_password_work: u64,
 }
 
 impl Default for Limits {
@@ -44,6 +46,7 @@ impl Default for Limits {
             max_unpack_time: Duration::from_mins(15),
             max_time: Duration::from_mins(1),
             max_materials: 100_000,
+            max_password_work: 20_000_000_000,
         }
     }
 }

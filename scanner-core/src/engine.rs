@@ -8,6 +8,7 @@ mod allow;
 mod cover;
 #[cfg(test)]
 mod faked;
+mod locked;
 mod searcher;
 mod unpack;
 
@@ -28,18 +29,18 @@ pub use searcher::Searcher;
 
 use crate::blob::{Blob, Origin, Window, Wrap};
 use crate::budget::{Budget, Limits};
+use crate::candidates::Candidates;
 use crate::error::{Gap, Reason, SourceError};
 use crate::material::{Kind, Mark, Material, Occurrence};
 use crate::prefilter::{Prefilter, Seen};
 use crate::random::{Cursor, Held};
 use crate::seam::{
-    BlobSink, Candidate, Clues, Decoded, Hit, Inspection, Knowledge, Looked, Packed, Source, Unopenable, Unopened,
-    Unwrapper,
+    BlobSink, Clues, Decoded, Hit, Inspection, Knowledge, Looked, Packed, Source, Unopenable, Unopened, Unwrapper,
 };
 use crate::source::stream::{Windows, count_lines};
 
 /// Largest file that is read for what it says of keys that lie elsewhere, in bytes. Larger ones are data.
-pub(crate) const CLUES: usize = 1 << 20;
+const CLUES: usize = 1 << 20;
 
 /// What others may see of a run while it goes on, and how they stop it.
 #[derive(Debug, Default)]
@@ -66,8 +67,8 @@ pub const UNOPENED_PLACES: usize = 32;
 pub struct Harvest {
     /// Materials at their places, sorted by origin, then offset.
     pub occurrences: Vec<Occurrence>,
-    /// Texts that may be passwords of what was found, sorted by place. None if no private key was found.
-    pub candidates: Vec<Candidate>,
+    /// Texts that may be passwords of what was found. None if no private key was found.
+    pub candidates: Candidates,
     /// What could not be read, sorted.
     pub gaps: Vec<Gap>,
     /// Formats recognised and not opened, by id: how many inputs of each.
@@ -141,6 +142,7 @@ struct Session<'a> {
     windows: Mutex<Vec<Windows>>,
     gaps: Mutex<Vec<Gap>>,
     opened: Mutex<Opened>,
+    locked: Mutex<locked::Shelf>,
     /// Damaged containers whose bytes were looked at as they are, after what their members gave.
     rescanned: Mutex<BTreeSet<Origin>>,
 }
@@ -167,6 +169,7 @@ impl<'a> Session<'a> {
             windows: Mutex::default(),
             gaps: Mutex::default(),
             opened: Mutex::default(),
+            locked: Mutex::default(),
             rescanned: Mutex::default(),
         }
     }
@@ -200,7 +203,7 @@ impl<'a> Session<'a> {
         let mut worker = idle.unwrap_or_default();
         if blob.window.first() {
             worker.count_unopened(blob.bytes, self.knowledge.unopened, Some(blob.origin));
-            if blob.window.last && blob.origin.object.is_none() {
+            if blob.origin.object.is_none() {
                 worker.clues(self, blob);
             }
         }
@@ -273,7 +276,7 @@ impl<'a> Session<'a> {
         for mut worker in self.idle.into_inner().unwrap_or_else(PoisonError::into_inner) {
             // Those of the histories came last.
             harvest.occurrences.append(&mut worker.occurrences);
-            harvest.candidates.append(&mut worker.candidates);
+            harvest.candidates.append(std::mem::take(&mut worker.candidates));
             harvest.rejected += worker.rejected;
             for (id, count) in worker.unopened {
                 *harvest.unopened.entry(id).or_default() += count;
@@ -291,8 +294,6 @@ impl<'a> Session<'a> {
             harvest.candidates.clear();
         }
         in_order(&mut harvest.occurrences);
-        let place = |c: &Candidate| (c.origin.clone(), c.line, c.field.clone());
-        harvest.candidates.sort_by_cached_key(place);
         harvest.gaps.sort();
         harvest.gaps.dedup();
         harvest
@@ -424,7 +425,7 @@ impl Around<'_> {
 #[derive(Default)]
 struct Worker {
     occurrences: Vec<Occurrence>,
-    candidates: Vec<Candidate>,
+    candidates: Candidates,
     unopened: BTreeMap<&'static str, u64>,
     unopened_at: BTreeMap<&'static str, BTreeSet<Origin>>,
     rejected: u64,
@@ -446,15 +447,21 @@ impl Worker {
     /// Reads what a file says of keys that lie elsewhere, if its name tells that it may.
     fn clues(&mut self, session: &Session<'_>, blob: Blob<'_>) {
         let Some(reader) = session.knowledge.clues else { return };
-        if blob.bytes.len() > CLUES || !reader.wants(&blob.origin.location()) {
+        if !reader.wants(&blob.origin.location()) {
             return;
+        }
+        if blob.bytes.len() > CLUES || !blob.window.last {
+            return self.candidates.not_all_of(blob.origin);
         }
         let mut clues = Clues::default();
         if catch_unwind(AssertUnwindSafe(|| reader.read(blob, &mut clues))).is_err() {
             let origin = blob.origin.clone();
             session.gap(Gap { origin, reason: Reason::DetectorFault, detail: "usage".to_owned() });
         }
-        self.candidates.append(&mut clues.candidates);
+        if clues.not_all {
+            self.candidates.not_all_of(blob.origin);
+        }
+        clues.candidates.into_iter().for_each(|candidate| self.candidates.push(candidate));
         let mut lines = Lines { at: 0, line: 1 };
         clues.references.sort_by_key(|material| material.span.start);
         for material in clues.references {
@@ -556,7 +563,7 @@ impl Worker {
             let end = found.iter().map(|material| material.span.end).max().unwrap_or(seen.at);
             let known = Known::of(&found);
             let mut new = false;
-            for material in found {
+            for mut material in found {
                 if covers.say(&material, seen.at) {
                     continue;
                 }
@@ -566,6 +573,9 @@ impl Worker {
                 new = true;
                 let line = around.line.unwrap_or_else(|| lines.at(blob, material.span.start));
                 let mark = around.mark(blob.bytes, &material.span);
+                if let Some(locked) = &mut material.locked {
+                    session.locked.lock().unwrap_or_else(PoisonError::into_inner).keep(locked);
+                }
                 self.keep(blob, material, line, mark);
             }
             if new {

@@ -86,6 +86,8 @@ pub enum Reason {
     DetectorFault,
     /// A locked keystore on which fewer passwords were tried than could have been: the limit of the run on such work.
     PasswordsNotTried,
+    /// A locked keystore on which not all passwords were tried that name it or stand beside it.
+    NearPasswordsNotTried,
     /// The run was interrupted.
     Interrupted,
 }
@@ -118,12 +120,14 @@ impl Reason {
             Self::HistoryLeftOut => "history_left_out",
             Self::DetectorFault => "detector_fault",
             Self::PasswordsNotTried => "passwords_not_tried",
+            Self::NearPasswordsNotTried => "near_passwords_not_tried",
             Self::Interrupted => "interrupted",
         }
     }
 
     /// Whether a run with such a gap is incomplete. What holds no stored bytes, what the user asked to leave out, and
-    /// keystores that are reported as locked are listed all the same but take nothing from the answer.
+    /// keystores that are reported as locked with no untried password beside them are listed, and take nothing from the
+    /// answer.
     pub const fn leaves_incomplete(self) -> bool {
         !matches!(
             self,

@@ -5,6 +5,7 @@
 
 pub mod blob;
 pub mod budget;
+pub mod candidates;
 pub mod engine;
 pub mod error;
 pub mod git;

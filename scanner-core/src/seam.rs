@@ -311,6 +311,14 @@ pub struct Candidate {
     pub about: Vec<String>,
 }
 
+impl Candidate {
+    /// What candidates are sorted by: where they stand, then what they are.
+    #[allow(clippy::type_complexity, reason = "a key to sort by, of borrowed parts")]
+    pub fn place(&self) -> (&Origin, u64, &str, &[String], &[u8]) {
+        (&self.origin, self.line, &self.field, &self.about, self.secret.expose())
+    }
+}
+
 /// What was read of a file that may use keys.
 #[derive(Debug, Default)]
 pub struct Clues {
@@ -318,6 +326,8 @@ pub struct Clues {
     pub references: Vec<Material>,
     /// Possible passwords.
     pub candidates: Vec<Candidate>,
+    /// Whether the file contains more possible passwords than were taken from it.
+    pub not_all: bool,
 }
 
 /// Reads the files that use keys: build scripts, CI configuration, properties. Asked by name, because their words are

@@ -103,10 +103,9 @@ fn report(plan: &Plan, watch: &Watch, harvest: Harvest, repositories: &Repositor
         harvest;
     let (containers, members) = (harvest.opened, harvest.members);
     name_as_people_do(&mut occurrences, &mut gaps);
-    for candidate in &mut candidates {
-        shorten(&mut candidate.origin.path);
-    }
-    let options = open::Options { enabled: plan.passwords, ..open::Options::default() };
+    candidates.map_paths(shorten);
+    let options =
+        open::Options { enabled: plan.passwords, cost: plan.limits.max_password_work, ..open::Options::default() };
     let stop = || watch.cancelled.load(Relaxed);
     let opening = open::open_all(&mut occurrences, candidates, &options, plan.jobs, &stop);
     gaps.extend(opening.gave_up);

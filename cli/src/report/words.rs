@@ -199,6 +199,7 @@ pub(crate) fn reason(id: &str) -> &'static str {
         "history_left_out" => "history left out as asked",
         "detector_fault" => "a detector failed on it: a fault of keyradius",
         "passwords_not_tried" => "locked, and not every password was tried",
+        "near_passwords_not_tried" => "locked, and passwords near it were not tried: raise --max-password-work",
         "interrupted" => "interrupted",
         _ => "not read",
     }

@@ -42,7 +42,7 @@ impl Detector for Bcfks {
         let mut material = Material::new(Kind::Keystore, ABOUT.id, Encoding::Der, start..start + store.raw.len());
         material.protection = Some(pbe::store_protection(store.algorithm)?);
         material.container = Some("BCFKS");
-        material.locked = Locked::new(store.raw);
+        material.locked = Some(Locked::new(store.raw));
         material.notes.push("encrypted as a whole: keys or only certificates, the password would tell");
         out.found(material);
         Ok(())

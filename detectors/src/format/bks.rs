@@ -67,7 +67,7 @@ impl Detector for Bks {
 }
 
 fn bks(store: &Store<'_>, bytes: &[u8], at: usize, out: &mut Inspection) {
-    let locked = Locked::new(bytes.get(..store.consumed).unwrap_or_default());
+    let locked = Some(Locked::new(bytes.get(..store.consumed).unwrap_or_default()));
     for item in bks::materials(&store.entries, "BKS", &bks::Locked) {
         let mut material = item.material;
         if item.which.is_some() {
@@ -86,7 +86,7 @@ fn bks(store: &Store<'_>, bytes: &[u8], at: usize, out: &mut Inspection) {
 
 fn uber(store: &Uber<'_>, bytes: &[u8], at: usize, out: &mut Inspection) {
     let mut material = store.material();
-    material.locked = Locked::new(bytes);
+    material.locked = Some(Locked::new(bytes));
     material.span = at..at + bytes.len();
     out.found(material);
 }

@@ -47,7 +47,7 @@ impl Detector for Cosign {
         let detail = format!("scrypt N={n} r={r} p={p}, XSalsa20-Poly1305");
         material.protection = Some(Protection::new(ProtectionState::Strong, detail));
         material.identity = Some(carrier::opaque(&sealed.ciphertext));
-        material.locked = Locked::new(&armor.body);
+        material.locked = Some(Locked::new(&armor.body));
         material.notes.extend(carrier::notes(&armor));
         out.found(material);
         Ok(())

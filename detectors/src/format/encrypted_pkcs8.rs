@@ -84,6 +84,6 @@ fn material(found: &Encrypted<'_>, encoding: Encoding, span: std::ops::Range<usi
     let mut material = Material::new(Kind::PrivateKey, ABOUT.id, encoding, span);
     material.protection = Some(found.protection.clone());
     material.identity = Some(carrier::opaque(found.ciphertext));
-    material.locked = Locked::new(found.raw);
+    material.locked = Some(Locked::new(found.raw));
     material
 }

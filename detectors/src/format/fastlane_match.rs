@@ -82,7 +82,7 @@ impl Detector for FastlaneMatch {
         let mut material = Material::new(kind, ABOUT.id, Encoding::Text, 0..blob.bytes.len());
         material.identity = Some(carrier::opaque(&body));
         material.protection = Some(protection);
-        material.locked = Locked::new(&body);
+        material.locked = Some(Locked::new(&body));
         material.container = Some("fastlane match");
         out.found(material);
         Ok(())

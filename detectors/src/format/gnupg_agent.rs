@@ -96,7 +96,7 @@ impl Detector for GnuPgAgent {
             b"protected-private-key" => {
                 let protected = key.find(b"protected").ok_or(Malformed::new("protection of gpg-agent", start))?;
                 material.protection = Some(protection(protected).map_err(here)?);
-                material.locked = Locked::new(expression);
+                material.locked = Some(Locked::new(expression));
             }
             b"shadowed-private-key" => {
                 let shadowed = key.find(b"shadowed").ok_or(Malformed::new("token of gpg-agent", start))?;

@@ -182,7 +182,7 @@ fn sealed(bytes: &[u8], at: usize, out: &mut Inspection) -> Result<(), Malformed
     let detail = format!("PBKDF2-HMAC-SHA256 {ITERATIONS} iterations, AES-256-CTR");
     material.protection = Some(Protection::new(ProtectionState::Strong, detail));
     material.identity = Some(carrier::opaque(&sealed.ciphertext));
-    material.locked = bytes.get(span).and_then(Locked::new);
+    material.locked = bytes.get(span).map(Locked::new);
     out.found(material);
     Ok(())
 }

@@ -204,7 +204,7 @@ impl<'a> Store<'a> {
     }
 
     fn finish(mut self) -> Vec<Material> {
-        let locked = Locked::new(&self.encrypted);
+        let locked = Some(Locked::new(&self.encrypted));
         for key in self.materials.iter_mut().filter(|m| m.protection.is_some()) {
             key.locked.clone_from(&locked);
         }

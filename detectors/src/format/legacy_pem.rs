@@ -54,7 +54,7 @@ impl Detector for LegacyPem {
         let detail = format!("{cipher}, key from one MD5 of the password");
         material.protection = Some(Protection::new(ProtectionState::Weak, detail));
         material.identity = Some(carrier::opaque(whole));
-        material.locked = Locked::new(&[cipher.as_bytes(), b",", iv.as_bytes(), b"\n", whole].concat());
+        material.locked = Some(Locked::new(&[cipher.as_bytes(), b",", iv.as_bytes(), b"\n", whole].concat()));
         material.notes.extend(carrier::notes(&armor));
         out.found(material);
         Ok(())

@@ -66,7 +66,7 @@ impl Detector for Minisign {
             let detail = format!("scrypt N={} r={} p={}, XOR", 1_u128 << scrypt.log_n, scrypt.r, scrypt.p);
             material.protection = Some(Protection::new(ProtectionState::Strong, detail));
             material.identity = Some(carrier::opaque(secret.sealed));
-            material.locked = Locked::new(&file.body);
+            material.locked = Some(Locked::new(&file.body));
         } else {
             let Parts { number, seed, public } = secret.parts()?;
             if proof::raw_public(Raw::Ed25519, seed).as_deref() != Some(public) {

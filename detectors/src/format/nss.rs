@@ -114,7 +114,7 @@ fn material(object: &Object, salt: Option<&[u8]>) -> Option<Material> {
             let (protection, note) = protection(algorithm).ok()?;
             material.protection = Some(protection);
             material.notes.extend(note);
-            material.locked = salt.and_then(|salt| Locked::new(&nss::frame(attributes, salt)));
+            material.locked = salt.map(|salt| Locked::new(&nss::frame(attributes, salt)));
             material
         }
         _ => return None,
@@ -169,7 +169,7 @@ fn legacy(key: &Legacy<'_>) -> Material {
         Some(Ok((protection, _))) => protection,
         _ => Protection::new(ProtectionState::Weak, "NSS, scheme not known"),
     });
-    material.locked = salt.and_then(|salt| Locked::new(&nss::frame_legacy(key, salt)));
+    material.locked = salt.map(|salt| Locked::new(&nss::frame_legacy(key, salt)));
     if !nickname.is_empty() {
         material.labels.push(Label::new("alias", nickname));
     }

@@ -224,7 +224,7 @@ impl Ring {
 
     /// Ends a primary key: its user ids are those of its subkeys too.
     fn close(&mut self) {
-        let locked = Locked::new(&self.locked);
+        let locked = Some(Locked::new(&self.locked));
         self.locked.clear();
         for key in self.keys.get_mut(self.primary..).unwrap_or_default() {
             if key.protection.as_ref().is_some_and(is_locked) {

@@ -83,7 +83,7 @@ fn report(
     out: &mut Inspection,
 ) -> Result<(), Malformed> {
     let keys = file.keys()?;
-    let locked = file.is_encrypted().then(|| Locked::new(bytes.get(..file.length)?)).flatten();
+    let locked = file.is_encrypted().then(|| bytes.get(..file.length).map(Locked::new)).flatten();
     let mut opened = if file.is_encrypted() { Vec::new() } else { File::open(&keys, file.private)? }.into_iter();
     for (key, blob) in keys.iter().zip(&file.publics) {
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, encoding, span.clone());

@@ -57,7 +57,7 @@ impl Detector for Pkcs12 {
 }
 
 fn report(materials: Vec<Material>, raw: &[u8], encoding: Encoding, span: &Range<usize>, out: &mut Inspection) {
-    let locked = Locked::new(raw);
+    let locked = Some(Locked::new(raw));
     for mut material in materials {
         material.span = span.clone();
         material.encoding = encoding;

@@ -46,7 +46,7 @@ impl Detector for Pvk {
             let detail = "PVK: RC4, one SHA-1 of salt and password, no iterations";
             material.protection = Some(Protection::new(ProtectionState::Weak, detail));
             material.identity = Some(carrier::opaque(file.body()));
-            material.locked = bytes.get(..file.consumed).and_then(Locked::new);
+            material.locked = bytes.get(..file.consumed).map(Locked::new);
             material
         } else {
             let key = Key::read(file.blob)?;

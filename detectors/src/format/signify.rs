@@ -73,7 +73,7 @@ impl Detector for Signify {
             let detail = format!("bcrypt_pbkdf {} rounds, XOR", secret.rounds);
             material.protection = Some(Protection::new(ProtectionState::Strong, detail));
             material.identity = Some(carrier::opaque(secret.sealed));
-            material.locked = Locked::new(&file.body);
+            material.locked = Some(Locked::new(&file.body));
         }
         out.found(material);
         Ok(())

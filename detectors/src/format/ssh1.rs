@@ -54,7 +54,7 @@ impl Detector for Ssh1 {
             }
         }
         if file.protection.state != ProtectionState::Plaintext {
-            material.locked = blob.bytes.get(start..start + file.length).and_then(Locked::new);
+            material.locked = blob.bytes.get(start..start + file.length).map(Locked::new);
         }
         material.protection = Some(file.protection);
         material.labels.extend(Some(Label::new("comment", file.comment)).filter(|label| !label.text.is_empty()));

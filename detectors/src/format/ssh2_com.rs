@@ -59,7 +59,7 @@ impl Detector for Ssh2Com {
             material.identity = Some(Identity::Public(Box::new(public::half(&key))));
         } else {
             material.identity = Some(carrier::opaque(file.data));
-            material.locked = text.body.get(..file.length).and_then(Locked::new);
+            material.locked = text.body.get(..file.length).map(Locked::new);
         }
         material.protection = Some(file.protection);
         material.labels.extend(Some(Label::new("comment", &text.comment)).filter(|label| !label.text.is_empty()));

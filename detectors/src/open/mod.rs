@@ -36,15 +36,15 @@ mod trial;
 mod words;
 mod wrap;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
+use scanner_core::candidates::Candidates;
 use scanner_core::engine::each;
-use scanner_core::error::Gap;
-use scanner_core::material::Occurrence;
-use scanner_core::seam::Candidate;
+use scanner_core::error::{Gap, Reason};
+use scanner_core::material::{Kind, Occurrence, ProtectionState};
 
 use near::Index;
-use trial::{Guess, Sources, Target, Wave};
+use trial::{Ring, Sources, Target};
 pub use words::rule;
 
 /// What may be tried.
@@ -52,11 +52,13 @@ pub use words::rule;
 pub struct Options {
     /// Whether anything is tried at all.
     pub enabled: bool,
-    /// Most passwords that stand near, for each container. Well-known ones come on top.
+    /// Most passwords from elsewhere for each container. Those that name it or stand beside it, and well-known ones, come
+    /// on top.
     pub trials: usize,
     /// Work of the whole run, in nominal nanoseconds of one thread.
     pub cost: u64,
-    /// Work on one container, in nominal nanoseconds.
+    /// Work on one container for passwords that are not near it, and for any single password, in nominal nanoseconds. A
+    /// container whose derivation costs more is not tried.
     pub per_container: u64,
 }
 
@@ -82,11 +84,23 @@ pub struct Summary {
     pub gave_up: Vec<Gap>,
 }
 
+/// Trials that every container gets of its near candidates before the work is shared out by cost.
+const MINIMUM: u32 = 8;
+
+/// The first share of a container in the work, in nominal nanoseconds. Every round doubles it.
+const SHARE: u64 = 1_000_000;
+
 /// Tries passwords on every locked key of a run. Those that open are opened in `occurrences`: their protection says how,
 /// their identity is that of the key, and what was hidden beside them is added. The order stays that of the engine.
+///
+/// The law of scheduling: every container gets the candidates that name it or stand beside it before any container gets
+/// candidates from elsewhere. At first each gets some trials, one after the other, for at most half of the work of the
+/// run; then the work is shared out evenly, and what one container leaves goes to the others. Guesses that could not be
+/// paid are carried on to the next round. A container whose near candidates were not all tried is a gap that makes the
+/// run incomplete.
 pub fn open_all(
     occurrences: &mut Vec<Occurrence>,
-    mut candidates: Vec<Candidate>,
+    candidates: Candidates,
     options: &Options,
     jobs: usize,
     cancelled: &(dyn Fn() -> bool + Sync),
@@ -94,127 +108,160 @@ pub fn open_all(
     if !options.enabled {
         return Summary::default();
     }
+    let (mut candidates, left_out) = candidates.into_parts();
     candidates.retain(|candidate| !candidate.secret.expose().is_empty());
-    candidates.sort_by(|a, b| {
-        (&a.origin, a.line, &a.field, &a.about, a.secret.expose()).cmp(&(
-            &b.origin,
-            b.line,
-            &b.field,
-            &b.about,
-            b.secret.expose(),
-        ))
-    });
+    let mut targets = targets(occurrences);
+    candidates.extend(trial::in_names(targets.iter().flat_map(|target| target.places(occurrences))));
+    candidates.sort_by(|a, b| a.place().cmp(&b.place()));
     let index = Index::new(&candidates);
     let known = words::well_known();
-    let from = Sources { index: &index, known: &known, occurrences, most: options.trials };
-    let mut targets = targets(occurrences);
+    let from = Sources {
+        index: &index,
+        known: &known,
+        occurrences,
+        most: options.trials,
+        per_container: options.per_container,
+    };
     let prices = each(jobs, &targets, |target| trial::price(target.format, &target.locked));
     for (target, price) in targets.iter_mut().zip(prices) {
         target.price = price.flatten();
     }
     // The cheapest first, then by place: an order that does not depend on threads.
-    let place = |target: &Target| target.places(occurrences).next().map(|o| (&o.origin, o.offset));
+    let place = |target: &Target<'_>| target.places(occurrences).next().map(|o| (&o.origin, o.offset));
     targets.sort_by(|a, b| (a.price, place(a)).cmp(&(b.price, place(b))));
     let near = each(jobs, &targets, |target| target.look_around(&from));
     for (target, near) in targets.iter_mut().zip(near) {
         target.set_near(near.unwrap_or_default());
     }
-    let mut summary = Summary { containers: targets.len() as u64, ..Summary::default() };
-    for wave in Wave::ALL {
-        if !cancelled() {
-            run(wave, &mut targets, &from, options, jobs, cancelled, &mut summary);
-        }
-    }
+    let containers = targets.len() as u64;
+    let summary = Summary { containers, ..Summary::default() };
+    let mut run = Run { targets, from: &from, options, jobs, cancelled, summary };
+    run.all();
+    let Run { targets, mut summary, .. } = run;
     summary.opened = targets.iter().filter(|target| target.is_open()).count() as u64;
-    summary.gave_up = targets.iter().filter_map(|target| target.gap(occurrences, options.per_container)).collect();
+    summary.gave_up = targets.iter().filter_map(|target| target.gap(&from)).collect();
+    summary.gave_up.extend(never_tried(&from));
+    let locked = |target: &&Target<'_>| !target.is_open();
+    summary.gave_up.extend(targets.iter().filter(locked).filter_map(|target| left_out.gap(target.places(occurrences))));
     summary.gave_up.sort();
+    summary.gave_up.dedup();
     let changes = settle::changes(&targets, &from);
     settle::apply(occurrences, changes);
     summary
 }
 
-/// Runs one wave over all containers. What each may spend is settled before any of them begins, and what it did not need
-/// is there for the next wave.
-fn run(
-    wave: Wave,
-    targets: &mut [Target],
-    from: &Sources<'_>,
-    options: &Options,
+/// Everything that the trials of a run work on.
+struct Run<'r, 'i> {
+    targets: Vec<Target<'i>>,
+    from: &'r Sources<'i>,
+    options: &'r Options,
     jobs: usize,
-    cancelled: &(dyn Fn() -> bool + Sync),
-    summary: &mut Summary,
-) {
-    /// What one container may do.
-    struct Turn {
-        which: usize,
-        guesses: Vec<Guess>,
-        cost: u64,
-    }
-    let left = options.cost.saturating_sub(summary.cost);
-    // Half of what is left for each of the first waves: dear containers must not keep the cheap ones from their next.
-    let most = summary.cost.saturating_add(match wave {
-        Wave::Short => left / 4,
-        Wave::WellKnown | Wave::Context => left,
-        _ => left / 2,
-    });
-    let guesses = each(jobs, targets, |target| target.guesses(wave, from));
-    let mut waiting = Vec::new();
-    for (which, (target, guesses)) in targets.iter_mut().zip(guesses).enumerate() {
-        let mut guesses = guesses.unwrap_or_default();
-        target.wants(&guesses);
-        let (count, _) = target.afford(&guesses, options.per_container);
-        guesses.truncate(count);
-        if count > 0 {
-            waiting.push((which, guesses));
+    cancelled: &'r (dyn Fn() -> bool + Sync),
+    summary: Summary,
+}
+
+/// What one container may do.
+struct Turn {
+    which: usize,
+    cost: u64,
+}
+
+impl Run<'_, '_> {
+    fn all(&mut self) {
+        let all = self.options.cost;
+        for _ in 0..MINIMUM {
+            self.round(Ring::Near, 1, u64::MAX, all / 2);
         }
-    }
-    // Each pays in advance for failing to the end and for succeeding, and gets back what it did not need: enough for
-    // others to have their turn. A few rounds settle it.
-    while !waiting.is_empty() && !cancelled() {
-        let mut left = most.saturating_sub(summary.cost);
-        let (mut turns, mut later) = (Vec::new(), Vec::new());
-        for (which, mut guesses) in waiting {
-            let Some(target) = targets.get(which).filter(|target| !target.all_open()) else { continue };
-            let (count, cost) = target.afford(&guesses, options.per_container.min(left.saturating_add(target.spent)));
-            left = left.saturating_sub(cost);
-            let rest = guesses.split_off(count);
-            if !rest.is_empty() {
-                later.push((which, rest));
+        self.shares(Ring::Near);
+        if self.summary.cost < all {
+            let far = each(self.jobs, &self.targets, |target| target.look_far(self.from));
+            for (target, far) in self.targets.iter_mut().zip(far) {
+                target.set_far(far.flatten());
             }
-            if count > 0 {
-                turns.push(Turn { which, guesses, cost });
-            }
+            self.shares(Ring::Far);
         }
-        if turns.is_empty() {
-            return;
+        let left = all.saturating_sub(self.summary.cost);
+        self.round(Ring::Short, u64::MAX, u64::MAX, self.summary.cost.saturating_add(left / 4));
+    }
+
+    /// Shares the work out evenly: whoever needs less than its share leaves the rest to the others.
+    fn shares(&mut self, ring: Ring) {
+        let mut share = SHARE;
+        while share / 2 < self.options.cost && self.summary.cost < self.options.cost {
+            self.round(ring, u64::MAX, share, self.options.cost);
+            share = share.saturating_mul(2);
         }
-        let outcomes = each(jobs, &turns, |turn| {
-            let target = targets.get(turn.which)?;
-            Some(target.attempt(&turn.guesses, turn.cost, from, cancelled))
-        });
-        for (turn, outcome) in turns.iter().zip(outcomes) {
-            let Some(target) = targets.get_mut(turn.which) else { continue };
-            match outcome.flatten() {
-                Some(outcome) => {
-                    summary.tried += outcome.tried;
-                    summary.cost = summary.cost.saturating_add(outcome.cost);
-                    target.add(outcome);
+    }
+
+    /// Every container in turn makes up to `trials` of a ring, as far as its `share` pays for them, until the work of the
+    /// run comes to `ceiling`. What each may spend is settled before any of them begins, so that the outcome does not
+    /// depend on threads.
+    fn round(&mut self, ring: Ring, trials: u64, share: u64, ceiling: u64) {
+        let all = 0..self.targets.len();
+        let mut waiting: VecDeque<usize> = all.filter(|which| self.wants(*which, ring, trials, share) > 0).collect();
+        // Each pays in advance for failing to the end and for succeeding, and gets back what it did not need: enough for
+        // others to have their turn.
+        while !waiting.is_empty() && !(self.cancelled)() {
+            let mut left = ceiling.saturating_sub(self.summary.cost);
+            let mut turns = Vec::new();
+            // Those that can pay a part only go to the end of the line for the rest of this round.
+            let mut again = Vec::new();
+            while let Some(&which) = waiting.front() {
+                let wanted = self.wants(which, ring, trials, share);
+                let (paid, cost) = self.targets.get(which).map_or((0, 0), |target| target.afford(wanted, left));
+                if paid == 0 && wanted > 0 {
+                    break;
                 }
-                None => target.fault(),
+                waiting.pop_front();
+                left = left.saturating_sub(cost);
+                if paid > 0 {
+                    turns.push(Turn { which, cost });
+                    if paid < wanted && trials > 1 {
+                        again.push(which);
+                    }
+                }
+            }
+            waiting.extend(again);
+            if turns.is_empty() {
+                // The first in the line cannot pay. The rest cost more, or as much.
+                return;
+            }
+            let outcomes = each(self.jobs, &turns, |turn| {
+                let target = self.targets.get(turn.which)?;
+                Some(target.attempt(ring, turn.cost, self.from, self.cancelled))
+            });
+            let mut any = false;
+            for (turn, outcome) in turns.iter().zip(outcomes) {
+                let Some(target) = self.targets.get_mut(turn.which) else { continue };
+                match outcome.flatten() {
+                    Some(outcome) => {
+                        self.summary.tried += outcome.tried;
+                        self.summary.cost = self.summary.cost.saturating_add(outcome.cost);
+                        any |= target.add(ring, outcome);
+                    }
+                    None => target.fault(),
+                }
+            }
+            if !any {
+                return;
             }
         }
-        waiting = later;
+    }
+
+    /// How many trials a container may make now.
+    fn wants(&self, which: usize, ring: Ring, trials: u64, share: u64) -> u64 {
+        self.targets.get(which).map_or(0, |target| target.turn(ring, trials, share, self.from))
     }
 }
 
 /// The locked containers of a run, each with all its copies.
-fn targets(occurrences: &[Occurrence]) -> Vec<Target> {
-    let mut targets: BTreeMap<(&'static str, &[u8]), Target> = BTreeMap::new();
+fn targets<'i>(occurrences: &[Occurrence]) -> Vec<Target<'i>> {
+    let mut targets: BTreeMap<_, Target<'i>> = BTreeMap::new();
     for (at, occurrence) in occurrences.iter().enumerate() {
         let material = &occurrence.material;
         let Some(locked) = &material.locked else { continue };
         let target = targets
-            .entry((material.format, locked.bytes()))
+            .entry((material.format, locked.id()))
             .or_insert_with(|| Target::new(material.format, locked.clone()));
         let same = |first: &Occurrence| first.origin == occurrence.origin && first.offset == occurrence.offset;
         match target.copies.last_mut() {
@@ -222,9 +269,29 @@ fn targets(occurrences: &[Occurrence]) -> Vec<Target> {
             _ => target.copies.push(vec![at]),
         }
     }
-    let mut targets: Vec<Target> = targets.into_values().collect();
+    let mut targets: Vec<Target<'i>> = targets.into_values().collect();
     for target in &mut targets {
         target.done = vec![false; target.copies.iter().map(Vec::len).max().unwrap_or_default()];
     }
     targets
 }
+
+/// Locked keys of formats that cannot be opened at all, where a password stands near.
+fn never_tried<'o>(from: &'o Sources<'_>) -> impl Iterator<Item = Gap> + 'o {
+    let locked = from.occurrences.iter().filter(|occurrence| {
+        let material = &occurrence.material;
+        let state = material.protection.as_ref().map(|protection| protection.state);
+        material.kind == Kind::PrivateKey
+            && material.locked.is_none()
+            && matches!(state, Some(ProtectionState::Weak | ProtectionState::Strong))
+    });
+    locked.filter_map(|occurrence| {
+        let near = from.index.near(&[(occurrence.origin.location().into_owned(), Vec::new())]).len();
+        let detail = format!("protected in a way that keyradius cannot open; {near} passwords stand near it");
+        let origin = occurrence.origin.clone();
+        (near > 0).then_some(Gap { origin, reason: Reason::NearPasswordsNotTried, detail })
+    })
+}
+
+#[cfg(test)]
+mod tests;

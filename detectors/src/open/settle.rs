@@ -16,7 +16,7 @@ pub(super) enum Change {
 }
 
 /// What opened targets change, in their order.
-pub(super) fn changes(targets: &[Target], from: &Sources<'_>) -> Vec<Change> {
+pub(super) fn changes(targets: &[Target<'_>], from: &Sources<'_>) -> Vec<Change> {
     let mut changes = Vec::new();
     for target in targets.iter().filter(|target| target.is_open()) {
         for copy in &target.copies {
@@ -24,7 +24,7 @@ pub(super) fn changes(targets: &[Target], from: &Sources<'_>) -> Vec<Change> {
             let mut certificates = certificates(first, from.occurrences);
             let mut hidden = BTreeSet::new();
             for (guess, item) in &target.opened {
-                let opened = target.tell(guess, from);
+                let opened = Target::tell(guess, from);
                 let Some(which) = item.which else {
                     let Some(place) = from.occurrences.get(first) else { continue };
                     let new = match &item.material.certificate {

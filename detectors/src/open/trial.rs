@@ -1,14 +1,15 @@
 //! One locked container: which passwords are tried on it, in which order, and what came of them.
 
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::PathBuf;
 
 use scanner_core::blob::Origin;
 use scanner_core::error::{Gap, Reason};
 use scanner_core::material::{How, Locked, Occurrence, Opened};
+use scanner_core::seam::Candidate;
+use scanner_core::secret::Secret;
 use zeroize::Zeroizing;
 
-use super::near::{Index, Near, Nearness};
+use super::near::{Index, Near};
 use super::words::{self, WellKnown};
 use super::{hidden, lock};
 use crate::read::carrier::Item;
@@ -24,48 +25,42 @@ pub(super) struct Price {
     empty: u64,
 }
 
+impl Price {
+    /// Whether one trial can be paid with what a container may cost.
+    pub(super) const fn fits(self, per_container: u64) -> bool {
+        self.trial.saturating_mul(if self.empty > 1 { self.empty } else { 1 }).saturating_add(self.success)
+            <= per_container
+    }
+}
+
 /// The price of a container; `None` if nothing here can open it.
 pub(super) fn price(format: &str, locked: &Locked) -> Option<Price> {
-    let lock = lock::read(format, locked.bytes())?;
+    let bytes = locked.bytes()?;
+    let lock = lock::read(format, &bytes)?;
     Some(Price { trial: lock.price().max(1), success: lock.price_of_success(), empty: lock.empty() })
 }
 
-/// Passwords of about the same promise. All containers are through with one wave before the next one begins, so that a
-/// run's budget goes to the most promising trials of all.
+/// Passwords of about the same promise. All containers are through with one ring, or have had their share of the work,
+/// before the next ring begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Wave {
-    /// None, and what names the file.
-    Named,
-    /// What stands in its directory or above, and in its own name.
-    Beside,
-    /// What stands anywhere else.
-    Elsewhere,
-    WellKnown,
-    /// Words of its path and its alias.
-    Context,
+pub(super) enum Ring {
+    /// None, what names the container, and what stands beside it.
+    Near,
+    /// What stands above and elsewhere, well-known ones, words of its path and its alias.
+    Far,
     /// All short ones, where a trial costs next to nothing.
     Short,
 }
 
-impl Wave {
-    pub(super) const ALL: [Self; 6] =
-        [Self::Named, Self::Beside, Self::Elsewhere, Self::WellKnown, Self::Context, Self::Short];
-}
-
-/// Dearest trial, in nominal nanoseconds, with which all short passwords are tried.
+/// Most expensive trial, in nominal nanoseconds, with which all short passwords are tried.
 const CHEAP: u64 = 2000;
-
-/// Most copies of one container whose surroundings are looked at.
-const MAX_COPIES: usize = 16;
 
 /// One password to try. Holds no secret byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Guess {
     Empty,
     /// Index of a candidate.
-    Candidate(usize),
-    /// The copy whose name it is in, and which of that name.
-    InName(usize, usize),
+    Candidate(u32),
     /// Index in the list.
     WellKnown(usize),
     /// A word of a path that is in the report anyway.
@@ -81,7 +76,7 @@ impl Guess {
 }
 
 /// A container and its copies.
-pub(super) struct Target {
+pub(super) struct Target<'i> {
     pub(super) format: &'static str,
     pub(super) locked: Locked,
     /// For each copy the occurrences that are its locked keys, in the order in which they were found.
@@ -92,23 +87,39 @@ pub(super) struct Target {
     pub(super) done: Vec<bool>,
     /// What opened, and by which guess.
     pub(super) opened: Vec<(Guess, Item)>,
-    /// Nominal nanoseconds paid.
-    pub(super) spent: u64,
-    /// Passwords tried, and those that would have been.
+    /// Nominal nanoseconds paid, and those of them for near candidates.
+    spent: u64,
+    spent_near: u64,
+    near: Near<'i>,
+    /// Candidates from elsewhere, looked up when their turn comes.
+    far: Option<Vec<u32>>,
+    /// How far its rings were walked.
+    at_near: Progress,
+    at_far: Progress,
+    at_short: Progress,
+    /// Passwords tried.
     tried: u64,
-    wanted: u64,
-    /// Candidates that stand near, nearest first.
-    near: Vec<Near>,
     /// Whether trying failed: a fault of keyradius.
     faulty: bool,
 }
 
-/// What a wave came to for one container.
+/// What a turn came to for one container.
 #[derive(Default)]
 pub(super) struct Outcome {
     pub(super) opened: Vec<(Guess, Item)>,
     pub(super) tried: u64,
     pub(super) cost: u64,
+    /// Steps of the ring, tried or passed over because they were tried before.
+    steps: usize,
+    /// Whether the ring came to its end.
+    ended: bool,
+}
+
+/// How far a ring was walked.
+#[derive(Clone, Copy, Debug, Default)]
+struct Progress {
+    steps: usize,
+    ended: bool,
 }
 
 /// Everything a guess may come from.
@@ -116,11 +127,13 @@ pub(super) struct Sources<'a> {
     pub(super) index: &'a Index<'a>,
     pub(super) known: &'a [WellKnown],
     pub(super) occurrences: &'a [Occurrence],
-    /// Most candidates for one container.
+    /// Most candidates from elsewhere for one container.
     pub(super) most: usize,
+    /// Most work on one container for what is not near it, and for a single trial, in nominal nanoseconds.
+    pub(super) per_container: u64,
 }
 
-impl Target {
+impl<'i> Target<'i> {
     pub(super) fn new(format: &'static str, locked: Locked) -> Self {
         Self {
             format,
@@ -130,9 +143,13 @@ impl Target {
             done: Vec::new(),
             opened: Vec::new(),
             spent: 0,
+            spent_near: 0,
+            near: Near::default(),
+            far: None,
+            at_near: Progress::default(),
+            at_far: Progress::default(),
+            at_short: Progress::default(),
             tried: 0,
-            wanted: 0,
-            near: Vec::new(),
             faulty: false,
         }
     }
@@ -151,114 +168,139 @@ impl Target {
         self.copies.iter().filter_map(|copy| occurrences.get(*copy.first()?))
     }
 
-    /// Looks up which candidates are near.
-    pub(super) fn look_around(&self, from: &Sources<'_>) -> Vec<Near> {
-        let mut near = Vec::new();
-        for copy in self.copies.iter().take(MAX_COPIES) {
-            let Some(first) = copy.first().and_then(|&at| from.occurrences.get(at)) else { continue };
-            near.extend(from.index.near(&first.origin.location(), &names(copy, from.occurrences), from.most));
-        }
-        near.sort();
-        let mut words = BTreeSet::new();
-        near.retain(|near| words.insert(from.index.word(near.which)));
-        near.truncate(from.most);
-        near
+    /// The path of a copy.
+    fn path(&self, copy: usize, from: &Sources<'_>) -> PathBuf {
+        let first = self.copies.get(copy).and_then(|copy| copy.first());
+        first.and_then(|&at| from.occurrences.get(at)).map(|o| o.origin.location().into_owned()).unwrap_or_default()
     }
 
-    pub(super) fn set_near(&mut self, near: Vec<Near>) {
+    /// The candidates near any of its copies.
+    pub(super) fn look_around(&self, from: &Sources<'i>) -> Near<'i> {
+        let copies = (0..).zip(&self.copies);
+        let places: Vec<_> =
+            copies.map(|(number, copy)| (self.path(number, from), names(copy, from.occurrences))).collect();
+        from.index.near(&places)
+    }
+
+    pub(super) fn set_near(&mut self, near: Near<'i>) {
         self.near = near;
     }
 
-    /// The guesses of a wave, best first, without those of earlier waves.
-    pub(super) fn guesses(&self, wave: Wave, from: &Sources<'_>) -> Vec<Guess> {
-        if self.all_open() {
-            return Vec::new();
+    /// The candidates from elsewhere, as seen from its first copy.
+    pub(super) fn look_far(&self, from: &Sources<'_>) -> Option<Vec<u32>> {
+        if self.far.is_some() || self.all_open() || self.price.is_none() {
+            return None;
         }
-        let mut guesses = self.all_of(wave, from);
-        guesses.retain(|guess| !self.is_repeated(guess, from));
-        guesses
+        Some(from.index.far(&self.path(0, from), &self.near, from.most))
     }
 
-    /// Whether a word that nobody wrote down is one that somebody did, or is well-known.
-    fn is_repeated(&self, guess: &Guess, from: &Sources<'_>) -> bool {
-        if matches!(guess, Guess::Empty | Guess::Candidate(_) | Guess::Short) {
-            return false;
-        }
-        let Some(word) = word(guess, self, from) else { return true };
-        let candidates = self.near.iter().filter_map(|near| from.index.candidates.get(near.which));
-        let known = from.known.iter().filter(|_| matches!(guess, Guess::Context(_)));
-        candidates.map(|c| c.secret.expose().as_slice()).any(|other| other == word.as_slice())
-            || known.map(|known| known.word.as_bytes()).any(|other| other == word.as_slice())
+    pub(super) fn set_far(&mut self, far: Option<Vec<u32>>) {
+        self.far = far.or_else(|| self.far.take());
     }
 
-    fn all_of(&self, wave: Wave, from: &Sources<'_>) -> Vec<Guess> {
-        let near = |wanted: &[Nearness]| -> Vec<Guess> {
-            let near = self.near.iter().filter(|near| wanted.contains(&near.nearness));
-            near.map(|near| Guess::Candidate(near.which)).collect()
+    /// The guesses of a ring in the order in which they are tried; `None` for one that an earlier guess repeats.
+    fn guesses<'s>(&'s self, ring: Ring, from: &'s Sources<'_>) -> Box<dyn Iterator<Item = Option<Guess>> + 's> {
+        match ring {
+            Ring::Near => {
+                let empty = self.price.filter(|price| price.empty > 0).map(|_| Some(Guess::Empty));
+                let near = self.near.walk(from.index, |copy| self.path(copy, from));
+                Box::new(empty.into_iter().chain(near.map(|which| which.map(Guess::Candidate))))
+            }
+            Ring::Far => {
+                let far = self.far.iter().flatten().map(|&which| Some(Guess::Candidate(which)));
+                let known = (0..from.known.len()).map(Guess::WellKnown).map(|guess| self.unless_repeated(guess, from));
+                let context = self.context(from).into_iter().map(Guess::Context);
+                // By turns: neither a flood of passwords nor a long list keeps the other from its best guesses.
+                Box::new(by_turns(far, known).chain(context.map(|guess| self.unless_repeated(guess, from))))
+            }
+            Ring::Short => Box::new(std::iter::once(Some(Guess::Short))),
+        }
+    }
+
+    /// Words of the place and the names of its first copy.
+    fn context(&self, from: &Sources<'_>) -> Vec<String> {
+        let Some(copy) = self.copies.first() else { return Vec::new() };
+        words::of_place(&self.path(0, from), &names(copy, from.occurrences))
+    }
+
+    /// A word that nobody wrote down, unless somebody did or it is well-known.
+    fn unless_repeated(&self, guess: Guess, from: &Sources<'_>) -> Option<Guess> {
+        let word = word(&guess, from)?;
+        let is_known = matches!(guess, Guess::Context(_)) && from.known.iter().any(|k| k.word.as_bytes() == &**word);
+        let is_candidate = from.index.number(&word).is_some_and(|number| {
+            let mut far = self.far.iter().flatten().filter_map(|&which| from.index.word(which));
+            self.near.contains(number) || far.any(|other| other == number)
+        });
+        (!is_known && !is_candidate).then_some(guess)
+    }
+
+    const fn at(&self, ring: Ring) -> Progress {
+        match ring {
+            Ring::Near => self.at_near,
+            Ring::Far => self.at_far,
+            Ring::Short => self.at_short,
+        }
+    }
+
+    /// Steps of a ring that are left, none for what cannot or need not be tried.
+    fn left(&self, ring: Ring, from: &Sources<'_>) -> usize {
+        let Some(price) = self.price.filter(|price| price.fits(from.per_container)) else { return 0 };
+        let at = self.at(ring);
+        if self.all_open() || at.ended {
+            return 0;
+        }
+        match ring {
+            Ring::Near => (self.near.len() + usize::from(price.empty > 0)).saturating_sub(at.steps),
+            Ring::Far => {
+                let far = self.far.as_ref().map_or(0, Vec::len);
+                // Words of the place are bounded by `words::MAX_CONTEXT`; what is not there is found out in the turn.
+                (far + from.known.len() + words::MAX_CONTEXT).saturating_sub(at.steps)
+            }
+            Ring::Short => usize::from(price.trial <= CHEAP),
+        }
+    }
+
+    /// How many trials of a ring it may make now: at most `most`, and as many as it can pay if `share` is the most that
+    /// it may have spent on this ring when the turn is over.
+    pub(super) fn turn(&self, ring: Ring, most: u64, share: u64, from: &Sources<'_>) -> u64 {
+        let (Some(price), left) = (self.price, self.left(ring, from) as u64) else { return 0 };
+        if left == 0 {
+            return 0;
+        }
+        let limit = match ring {
+            Ring::Near => share.saturating_sub(self.spent_near),
+            Ring::Far | Ring::Short => {
+                let whole = from.per_container.saturating_sub(self.spent).saturating_sub(price.success);
+                whole.min(share.saturating_sub(self.spent - self.spent_near))
+            }
         };
-        let places = || self.places(from.occurrences).take(MAX_COPIES);
-        match wave {
-            Wave::Named => {
-                let empty = self.price.filter(|price| price.empty > 0).map(|_| Guess::Empty);
-                [empty.into_iter().collect(), near(&[Nearness::Names, Nearness::NamesLike])].concat()
-            }
-            Wave::Beside => {
-                let own = places().enumerate().flat_map(|(copy, place)| {
-                    (0..words::in_name(&place.origin.location()).len()).map(move |which| Guess::InName(copy, which))
-                });
-                [near(&[Nearness::SameDirectory, Nearness::Above]), own.collect()].concat()
-            }
-            Wave::Elsewhere => near(&[Nearness::Elsewhere]),
-            Wave::WellKnown => (0..from.known.len()).map(Guess::WellKnown).collect(),
-            Wave::Context => {
-                let Some(copy) = self.copies.first() else { return Vec::new() };
-                let path = copy.first().and_then(|&at| from.occurrences.get(at)).map(|o| o.origin.location());
-                let words = words::of_place(path.as_deref().unwrap_or(Path::new("")), &names(copy, from.occurrences));
-                words.into_iter().map(Guess::Context).collect()
-            }
-            Wave::Short if self.price.is_some_and(|price| price.trial <= CHEAP) => vec![Guess::Short],
-            Wave::Short => Vec::new(),
-        }
+        let paid = limit / price.trial;
+        // No password and an empty one are two trials; short ones are as many as can be paid.
+        let at_once = if ring == Ring::Near && self.at_near.steps == 0 { price.empty.max(1) } else { 1 };
+        let wanted = if ring == Ring::Short { paid } else { left.saturating_add(at_once - 1) };
+        let turn = paid.min(wanted).min(most.max(at_once));
+        if turn < at_once { 0 } else { turn }
     }
 
-    /// Notes how many passwords there are to try. The short ones are no promise.
-    pub(super) fn wants(&mut self, guesses: &[Guess]) {
-        self.wanted += guesses.iter().filter(|guess| **guess != Guess::Short).count() as u64;
-    }
-
-    /// How many of these guesses can be paid if so much may be spent on the container in all, and what has to be put
-    /// aside for them.
-    pub(super) fn afford(&self, guesses: &[Guess], most: u64) -> (usize, u64) {
+    /// How many of `trials` can be paid out of `money`, and what has to be put aside for them.
+    pub(super) fn afford(&self, trials: u64, money: u64) -> (u64, u64) {
         let Some(price) = self.price else { return (0, 0) };
-        let left = most.saturating_sub(self.spent).checked_sub(price.success);
-        let mut trials = left.map_or(0, |left| left / price.trial);
-        let (mut paid, mut count) = (0, 0);
-        for guess in guesses {
-            // What is left is for the short ones; they end where it ends.
-            let wants = if *guess == Guess::Short { trials } else { guess.trials(price) };
-            if wants == 0 || wants > trials {
-                break;
-            }
-            trials -= wants;
-            paid += wants;
-            count += 1;
-        }
-        let cost = if count == 0 { 0 } else { paid.saturating_mul(price.trial).saturating_add(price.success) };
-        (count, cost)
+        let paid = money.checked_sub(price.success).map_or(0, |money| money / price.trial).min(trials);
+        let cost = if paid == 0 { 0 } else { paid.saturating_mul(price.trial).saturating_add(price.success) };
+        (paid, cost)
     }
 
-    /// Tries guesses for at most `cost`.
+    /// Tries the next guesses of a ring for at most `cost`.
     pub(super) fn attempt(
         &self,
-        guesses: &[Guess],
+        ring: Ring,
         cost: u64,
         from: &Sources<'_>,
         stop: &(dyn Fn() -> bool + Sync),
     ) -> Outcome {
         let mut outcome = Outcome::default();
-        let (Some(price), Some(lock)) = (self.price, lock::read(self.format, self.locked.bytes())) else {
-            return outcome;
-        };
+        let Some((price, bytes)) = self.price.zip(self.locked.bytes()) else { return outcome };
+        let Some(lock) = lock::read(self.format, &bytes) else { return outcome };
         let mut done = self.done.clone();
         let mut open = |guess: &Guess, password: &[u8], outcome: &mut Outcome| {
             let items = lock.open(password, &done);
@@ -274,43 +316,68 @@ impl Target {
             }
             done.iter().all(|&done| done)
         };
-        for guess in guesses {
+        let can_pay = |outcome: &Outcome, trials: u64| {
+            let next = price.trial.saturating_mul(trials).saturating_add(price.success);
+            outcome.cost.saturating_add(next) <= cost
+        };
+        for guess in self.guesses(ring, from).skip(self.at(ring).steps) {
             if stop() {
                 return outcome;
             }
-            if *guess == Guess::Short {
-                let most = cost.saturating_sub(price.success) / price.trial;
-                for (number, (word, length)) in words::short().enumerate().take(usize::try_from(most).unwrap_or(0)) {
-                    if number.is_multiple_of(4096) && stop() {
+            let Some(guess) = guess else {
+                outcome.steps += 1;
+                continue;
+            };
+            if guess == Guess::Short {
+                outcome.steps += 1;
+                for (number, (word, length)) in words::short().enumerate() {
+                    if !can_pay(&outcome, 1) || (number.is_multiple_of(4096) && stop()) {
                         return outcome;
                     }
                     outcome.cost += price.trial;
-                    if open(guess, word.get(..length).unwrap_or_default(), &mut outcome) {
+                    if open(&guess, word.get(..length).unwrap_or_default(), &mut outcome) {
                         break;
                     }
                 }
                 continue;
             }
-            let Some(word) = word(guess, self, from) else { continue };
+            if !can_pay(&outcome, guess.trials(price)) {
+                return outcome;
+            }
+            outcome.steps += 1;
+            let Some(word) = word(&guess, from) else { continue };
             outcome.tried += 1;
             outcome.cost += price.trial * guess.trials(price);
-            if open(guess, &word, &mut outcome) {
-                break;
+            if open(&guess, &word, &mut outcome) {
+                return outcome;
             }
         }
+        outcome.ended = true;
         outcome
     }
 
-    /// Takes in what a wave came to.
-    pub(super) fn add(&mut self, outcome: Outcome) {
+    /// Takes in what a turn came to. Returns whether it went on.
+    pub(super) fn add(&mut self, ring: Ring, outcome: Outcome) -> bool {
+        let any = outcome.steps > 0 || outcome.ended;
         self.spent = self.spent.saturating_add(outcome.cost);
         self.tried += outcome.tried;
+        if ring == Ring::Near {
+            self.spent_near = self.spent_near.saturating_add(outcome.cost);
+        }
+        let at = match ring {
+            Ring::Near => &mut self.at_near,
+            Ring::Far => &mut self.at_far,
+            Ring::Short => &mut self.at_short,
+        };
+        at.steps += outcome.steps;
+        at.ended |= outcome.ended;
         for (guess, item) in outcome.opened {
             if let Some(slot) = item.which.and_then(|which| self.done.get_mut(which)) {
                 *slot = true;
             }
             self.opened.push((guess, item));
         }
+        any
     }
 
     /// Notes that trying failed: nothing more is tried.
@@ -320,25 +387,42 @@ impl Target {
     }
 
     /// What to say of it if not everything was tried.
-    pub(super) fn gap(&self, occurrences: &[Occurrence], per_container: u64) -> Option<Gap> {
-        let origin = self.places(occurrences).next()?.origin.clone();
+    pub(super) fn gap(&self, from: &Sources<'_>) -> Option<Gap> {
+        let origin = self.places(from.occurrences).next()?.origin.clone();
         if self.faulty {
             return Some(Gap { origin, reason: Reason::DetectorFault, detail: self.format.to_owned() });
         }
-        let detail = match self.price {
-            None => "protected in a way that keyradius cannot open".to_owned(),
-            _ if self.is_open() => return None,
-            Some(price) if price.trial.saturating_add(price.success) > per_container => {
-                "one trial costs more than a keystore may".to_owned()
-            }
-            Some(_) if self.tried < self.wanted => format!("{} of {} passwords tried", self.tried, self.wanted),
-            Some(_) => return None,
+        if self.is_open() {
+            return None;
+        }
+        let near = self.near.len();
+        let first = usize::from(self.price.is_some_and(|price| price.empty > 0));
+        let missed = near.saturating_sub(self.at_near.steps.saturating_sub(first));
+        let cannot = match self.price {
+            None => Some(self.locked.unread().unwrap_or("protected in a way that keyradius cannot open")),
+            Some(price) if !price.fits(from.per_container) => Some("one trial costs more than a keystore may"),
+            Some(_) => None,
         };
-        Some(Gap { origin, reason: Reason::PasswordsNotTried, detail })
+        let detail = match cannot {
+            Some(why) if missed > 0 => format!("{why}; {missed} passwords stand near it"),
+            Some(why) => why.to_owned(),
+            None if missed > 0 => format!("{} of {near} passwords near it tried", near - missed),
+            None if !self.at_far.ended => {
+                format!("{} of {} other passwords tried", self.at_far.steps, self.far_total(from))
+            }
+            None => return None,
+        };
+        let reason = if missed > 0 { Reason::NearPasswordsNotTried } else { Reason::PasswordsNotTried };
+        Some(Gap { origin, reason, detail })
+    }
+
+    /// All steps of the far ring.
+    fn far_total(&self, from: &Sources<'_>) -> usize {
+        self.far.as_ref().map_or(from.most, Vec::len) + from.known.len() + self.context(from).len()
     }
 
     /// How a guess is told, for a copy of the container.
-    pub(super) fn tell(&self, guess: &Guess, from: &Sources<'_>) -> Opened {
+    pub(super) fn tell(guess: &Guess, from: &Sources<'_>) -> Opened {
         let well_known = |field: &str| Opened { how: How::WellKnown, origin: None, line: 0, field: field.to_owned() };
         let found = |origin: Option<&Origin>, line, field: &str| Opened {
             how: How::Found,
@@ -348,13 +432,10 @@ impl Target {
         };
         match guess {
             Guess::Empty => Opened { how: How::Empty, origin: None, line: 0, field: String::new() },
-            Guess::Candidate(which) => match from.index.candidates.get(*which) {
+            Guess::Candidate(which) => match from.index.candidates.get(*which as usize) {
                 Some(candidate) => found(Some(&candidate.origin), candidate.line, &candidate.field),
                 None => found(None, 0, ""),
             },
-            Guess::InName(copy, _) => {
-                found(self.places(from.occurrences).nth(*copy).map(|place| &place.origin), 0, "file name")
-            }
             Guess::WellKnown(which) => well_known(from.known.get(*which).map_or("", |known| &known.from)),
             Guess::Context(_) => well_known("a word of its own path or name"),
             Guess::Short => well_known("four letters or digits at most: all were tried"),
@@ -362,21 +443,45 @@ impl Target {
     }
 }
 
+/// One of each by turns, then what is left of the longer one.
+fn by_turns<T>(first: impl Iterator<Item = T>, second: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
+    let (mut first, mut second, mut turn) = (first, second, false);
+    std::iter::from_fn(move || {
+        turn = !turn;
+        if turn { first.next().or_else(|| second.next()) } else { second.next().or_else(|| first.next()) }
+    })
+}
+
 /// The bytes of a guess.
-fn word(guess: &Guess, target: &Target, from: &Sources<'_>) -> Option<Zeroizing<Vec<u8>>> {
+fn word(guess: &Guess, from: &Sources<'_>) -> Option<Zeroizing<Vec<u8>>> {
     let copy = |bytes: &[u8]| Zeroizing::new(bytes.to_vec());
     match guess {
         Guess::Empty => Some(Zeroizing::default()),
-        Guess::Candidate(which) => from.index.candidates.get(*which).map(|candidate| copy(candidate.secret.expose())),
-        Guess::InName(place, which) => {
-            let path = target.places(from.occurrences).nth(*place)?.origin.location();
-            words::in_name(&path).into_iter().nth(*which)
+        Guess::Candidate(which) => {
+            from.index.candidates.get(*which as usize).map(|candidate| copy(candidate.secret.expose()))
         }
         Guess::WellKnown(which) => from.known.get(*which).map(|known| copy(known.word.as_bytes())),
         Guess::Context(word) => Some(copy(word.as_bytes())),
         // Not one word: see `attempt`.
         Guess::Short => None,
     }
+}
+
+/// The passwords that the names of locked containers give away, as candidates that name them.
+pub(super) fn in_names<'o>(places: impl Iterator<Item = &'o Occurrence>) -> Vec<Candidate> {
+    let mut found = Vec::new();
+    for place in places {
+        for word in words::in_name(&place.origin.location()) {
+            found.push(Candidate {
+                secret: Secret::new(word.to_vec()),
+                origin: place.origin.clone(),
+                line: 0,
+                field: "file name".to_owned(),
+                about: Vec::new(),
+            });
+        }
+    }
+    found
 }
 
 /// What the keys of a copy are called.

@@ -77,7 +77,7 @@ pub(super) fn in_name(path: &Path) -> Vec<Zeroizing<Vec<u8>>> {
 }
 
 /// Most words made of a place: few, because they are guesses.
-const MAX_CONTEXT: usize = 60;
+pub(super) const MAX_CONTEXT: usize = 60;
 
 /// Words of a place, with the endings that people give them: what the file, its directory and its keys are called.
 pub(super) fn of_place(path: &Path, names: &[String]) -> Vec<String> {

@@ -48,7 +48,7 @@ pub(crate) struct Derivation<'a> {
 /// Keeps the lines of a file for trying passwords: the quotation mark around it, or 0, then the text.
 pub(crate) fn lock(text: &[u8], quote: Option<u8>, length: usize) -> Option<Locked> {
     let text = text.get(..length)?;
-    Locked::new(&[&[quote.unwrap_or(0)], text].concat())
+    Some(Locked::new(&[&[quote.unwrap_or(0)], text].concat()))
 }
 
 /// Reads what [`lock`] kept.

@@ -42,6 +42,8 @@ struct Pass {
 pub(super) struct Finds {
     lines: Vec<Line>,
     passes: Vec<Pass>,
+    /// Whether there were more passwords than may be taken.
+    pub(super) not_all: bool,
 }
 
 impl Finds {
@@ -84,6 +86,8 @@ impl Finds {
     pub(super) fn password(&mut self, at: usize, field: String, secret: Zeroizing<Vec<u8>>, about: Vec<String>) {
         if self.passes.len() < CANDIDATES {
             self.passes.push(Pass { at, field, secret, about });
+        } else {
+            self.not_all = true;
         }
     }
 
@@ -97,6 +101,7 @@ impl Finds {
         table: &Password,
         out: &mut Clues,
     ) {
+        out.not_all |= self.not_all;
         if !self.passes.is_empty() {
             let files = key_files(text.str(), table);
             for pass in &mut self.passes {

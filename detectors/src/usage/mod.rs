@@ -32,8 +32,8 @@ use scanner_core::seam::{ClueReader, Clues};
 pub use describe::{Described, described};
 use tables::{Reading, TABLES};
 
-/// Most passwords that are taken from one file. Beyond that it is a list of passwords, and no sign beside a key.
-pub const CANDIDATES: usize = 200;
+/// Most passwords that are taken from one file. A longer list is reported beside a keystore that stays locked.
+pub const CANDIDATES: usize = 1000;
 
 /// Most lines that are taken from one file.
 pub const REFERENCES: usize = 1000;

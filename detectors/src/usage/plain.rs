@@ -9,11 +9,12 @@ use super::text::Text;
 use super::value::{LONGEST_PASSWORD, is_placeholder};
 
 /// Largest file that is taken for a password, in bytes: a list of some.
-const LARGEST: usize = 4096;
+const LARGEST: usize = 32 << 10;
 
 /// Every line, and what stands behind a `:` or `=` in it.
 pub(super) fn read(blob: Blob<'_>, most: usize, table: &Password, out: &mut Clues) {
     if blob.bytes.len() > LARGEST {
+        out.not_all = true;
         return;
     }
     let Some(text) = Text::of(blob.bytes) else { return };
@@ -21,12 +22,12 @@ pub(super) fn read(blob: Blob<'_>, most: usize, table: &Password, out: &mut Clue
         let line = text.of_line(number).trim();
         let behind = line.find([':', '=']).and_then(|at| line.get(at + 1..)).map(str::trim);
         for part in [Some(line), behind].into_iter().flatten() {
-            if part.is_empty()
-                || part.len() > LONGEST_PASSWORD
-                || is_placeholder(part, table)
-                || out.candidates.len() >= most
-            {
+            if part.is_empty() || part.len() > LONGEST_PASSWORD || is_placeholder(part, table) {
                 continue;
+            }
+            if out.candidates.len() >= most {
+                out.not_all = true;
+                return;
             }
             out.candidates.push(Candidate {
                 secret: Secret::new(part.as_bytes().to_vec()),

@@ -44,6 +44,7 @@ pub(super) fn read(blob: Blob<'_>, prose: bool, tables: &Tables, out: &mut Clues
         list: Vec::new(),
         read_to: 0,
         passwords: 0,
+        full: false,
     };
     let mut contexts = BTreeSet::new();
     for &(wanted, start, end) in &hits {
@@ -59,6 +60,7 @@ pub(super) fn read(blob: Blob<'_>, prose: bool, tables: &Tables, out: &mut Clues
     for rule in contexts {
         facts.lines(rule);
     }
+    finds.not_all |= facts.full;
     group(facts.list, tables, &mut finds);
     finds.hand_over(blob, &text, &scopes, prose, &tables.password, out);
 }
@@ -142,12 +144,18 @@ pub(super) struct Facts<'a> {
     /// Where the last value ends: words in it are no names.
     read_to: usize,
     passwords: usize,
+    /// Whether settings were left out.
+    full: bool,
 }
 
 impl Facts<'_> {
     /// Reads the setting whose name holds a word.
     fn setting(&mut self, word: Range<usize>) {
-        if word.start < self.read_to || self.list.len() >= REFERENCES + CANDIDATES {
+        if word.start < self.read_to {
+            return;
+        }
+        if self.list.len() >= REFERENCES + CANDIDATES {
+            self.full = true;
             return;
         }
         if let Some(setting) = assignment::read(self.text, word, self.dialect) {
@@ -203,6 +211,7 @@ impl Facts<'_> {
             let mut read_to = 0;
             for (at, _) in lower.match_indices(&pattern.to_lowercase()) {
                 if self.list.len() >= REFERENCES + CANDIDATES {
+                    self.full = true;
                     return;
                 }
                 let word = at..at + pattern.len();
@@ -243,6 +252,7 @@ impl Facts<'_> {
         if field.part == Part::Password {
             let Some(raw) = &setting.value else { return };
             if self.passwords >= CANDIDATES {
+                self.full = true;
                 return;
             }
             match value::password(raw, around) {

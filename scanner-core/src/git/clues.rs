@@ -18,9 +18,6 @@ use crate::error::Reason;
 use crate::material::Provenance;
 use crate::seam::BlobSink;
 
-/// Largest such file, in bytes: as for files.
-use crate::engine::CLUES as LARGEST;
-
 /// Most commits whose trees are looked at, in each repository.
 const COMMITS: usize = 256;
 
@@ -140,7 +137,6 @@ impl Reader<'_> {
             let path = below(self.name, &path);
             if self.seen.insert((id, path.clone()))
                 && let Ok((Kind::Blob, bytes)) = self.odb.read(&id)
-                && bytes.len() <= LARGEST
             {
                 self.sink.clue(Blob::whole(&bytes, &Origin { path, object: Some(id), wraps: Vec::new() }));
             }

@@ -1,0 +1,267 @@
+//! The law of scheduling, held against random runs: what opens, what is reported, and that neither depends on threads.
+//!
+//! The containers are keystores of Java, sealed here: their trials are cheap, and a store with many keys costs more.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use scanner_core::blob::Origin;
+use scanner_core::error::Reason;
+use scanner_core::material::{Encoding, Kind, Locked, Material, Occurrence, Protection, ProtectionState};
+use scanner_core::seam::Candidate;
+use scanner_core::secret::Secret;
+use sha1::{Digest, Sha1};
+
+use super::kdf::utf16;
+use super::trial::price;
+use super::{Options, Summary, open_all};
+
+/// One key of a JKS store, sealed as sun.security.provider.KeyProtector does it.
+fn sealed(password: &str, number: u32) -> Vec<u8> {
+    let mut plain =
+        vec![0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+    plain.extend_from_slice(&sha2::Sha256::digest(number.to_be_bytes()));
+    let password = utf16(password.as_bytes());
+    let salt: [u8; 20] = Sha1::digest(number.to_le_bytes()).into();
+    let mut stream = salt;
+    let mut cipher = salt.to_vec();
+    for block in plain.chunks(20) {
+        stream = Sha1::new().chain_update(&*password).chain_update(stream).finalize().into();
+        cipher.extend(block.iter().zip(stream).map(|(plain, key)| plain ^ key));
+    }
+    cipher.extend_from_slice(&Sha1::new().chain_update(&*password).chain_update(&plain).finalize());
+    let oid = [0x06, 0x0a, 0x2b, 0x06, 0x01, 0x04, 0x01, 0x2a, 0x02, 0x11, 0x01, 0x01, 0x05, 0x00];
+    let der = |tag: u8, content: &[u8]| [&[tag, content.len() as u8], content].concat();
+    der(0x30, &[der(0x30, &oid), der(0x04, &cipher)].concat())
+}
+
+/// A store at a place: the first key has the password, and `more` others that nothing opens make it cost more.
+fn store(place: &str, password: &str, number: u32, more: usize) -> Occurrence {
+    let mut bytes = sealed(password, number);
+    (0..more).for_each(|n| bytes.extend(sealed("nothing opens it", number ^ (n as u32 + 1) << 20)));
+    let mut material = Material::new(Kind::PrivateKey, "jks", Encoding::Binary, 0..bytes.len());
+    material.protection = Some(Protection::new(ProtectionState::Weak, "JKS"));
+    material.locked = Some(Locked::new(&bytes));
+    Occurrence { origin: Origin::file(place), offset: 0, line: 1, section: None, allow: None, git: None, material }
+}
+
+fn candidate(place: &str, line: u64, word: &str, about: &[String]) -> Candidate {
+    Candidate {
+        secret: Secret::new(word.as_bytes().to_vec()),
+        origin: Origin::file(place),
+        line,
+        field: "storePassword".to_owned(),
+        about: about.to_vec(),
+    }
+}
+
+/// Numbers that look random and are the same in every run (xorshift, Marsaglia 2003).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, most: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % most as u64) as usize
+    }
+}
+
+/// What a run is made of, so that it can be made again.
+struct Scene {
+    stores: Vec<(String, String, usize)>,
+    words: Vec<(String, u64, String, Vec<String>)>,
+}
+
+impl Scene {
+    fn random(dice: &mut Dice) -> Self {
+        const DIRECTORIES: [&str; 6] = ["a", "a/ci", "a/keys", "b", "b/deep/er", "c"];
+        let (count, words) = (1 + dice.below(30), dice.below(60));
+        let stores: Vec<_> = (0..count)
+            .map(|number| {
+                // Some are called alike, some are copies, one gives its password away by its name.
+                let place = match dice.below(5) {
+                    0 => format!("{}/same.jks", DIRECTORIES[dice.below(6)]),
+                    1 => format!("{}/{number}_pass_Zw{number}q.jks", DIRECTORIES[dice.below(6)]),
+                    _ => format!("{}/{number}.jks", DIRECTORIES[dice.below(6)]),
+                };
+                let password = if place.contains("_pass_") { format!("Zw{number}q") } else { format!("pw-{number}") };
+                (place, password, dice.below(5))
+            })
+            .collect();
+        let words = (0..words)
+            .map(|line| {
+                let of = &stores[dice.below(count)];
+                let directory = match dice.below(3) {
+                    0 => Path::new(&of.0).parent().expect("a directory").display().to_string(),
+                    _ => DIRECTORIES[dice.below(6)].to_owned(),
+                };
+                let word = if dice.below(3) == 0 { format!("decoy-{}", dice.below(40)) } else { of.1.clone() };
+                let names: Vec<String> = match dice.below(4) {
+                    0 => vec![format!("old/{}", Path::new(&of.0).file_name().expect("a name").display())],
+                    1 => (0..20).map(|n| format!("x{n}.jks")).collect(),
+                    _ => Vec::new(),
+                };
+                (format!("{directory}/{}.env", dice.below(4)), line as u64 + 1, word, names)
+            })
+            .collect();
+        Self { stores, words }
+    }
+
+    fn occurrences(&self) -> Vec<Occurrence> {
+        let stores = (0..).zip(&self.stores);
+        let mut all: Vec<_> = stores.map(|(number, (place, word, more))| store(place, word, number, *more)).collect();
+        all.sort_by(|a, b| a.origin.cmp(&b.origin));
+        all.dedup_by(|a, b| a.origin == b.origin);
+        all
+    }
+
+    /// The passwords that name a store or stand beside it, by the words of the law.
+    fn near(&self, place: &str) -> BTreeSet<&str> {
+        let place = Path::new(place);
+        let name = place.file_name().expect("a name").to_string_lossy().into_owned();
+        let near = self.words.iter().filter(|(at, _, _, names)| {
+            let named = names.iter().any(|about| about.rsplit('/').next() == Some(name.as_str()));
+            named || Path::new(at).parent() == place.parent()
+        });
+        let own = self.stores.iter().filter(|(at, ..)| name.contains("_pass_") && Path::new(at) == place);
+        near.map(|(_, _, word, _)| word.as_str()).chain(own.map(|(_, word, _)| word.as_str())).collect()
+    }
+
+    fn password(&self, place: &str) -> Vec<&str> {
+        // Of two stores at one place the first was kept, whichever it is.
+        self.stores.iter().filter(|(at, ..)| at == place).map(|(_, word, _)| word.as_str()).collect()
+    }
+
+    fn run(&self, options: &Options, jobs: usize) -> (Vec<Occurrence>, Summary) {
+        let mut occurrences = self.occurrences();
+        let words = self.words.iter().map(|(at, line, word, names)| candidate(at, *line, word, names));
+        let summary = open_all(&mut occurrences, words.collect(), options, jobs, &|| false);
+        assert!(summary.cost <= options.cost, "{} of {}", summary.cost, options.cost);
+        (occurrences, summary)
+    }
+}
+
+fn is_locked(occurrence: &Occurrence) -> bool {
+    occurrence.material.locked.is_some()
+}
+
+#[test]
+fn what_stands_near_opens_whenever_the_work_for_it_fits() {
+    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    let mut opened = 0;
+    for round in 0..120 {
+        let scene = Scene::random(&mut dice);
+        let all = scene.occurrences();
+        let needed = all.iter().map(|occurrence| {
+            let locked = occurrence.material.locked.as_ref().expect("locked");
+            let price = price("jks", locked).expect("a price");
+            let near = scene.near(&occurrence.origin.path.to_string_lossy()).len() as u64;
+            (near + 1) * price.trial + price.success
+        });
+        let options = Options { cost: needed.sum(), per_container: u64::MAX, ..Options::default() };
+        let (occurrences, summary) = scene.run(&options, 1);
+        for occurrence in &occurrences {
+            let place = occurrence.origin.path.to_string_lossy();
+            let near = scene.near(&place);
+            let unique = scene.password(&place);
+            if unique.len() == 1 && near.contains(unique[0]) {
+                assert!(!is_locked(occurrence), "round {round}: {place} stays locked: {summary:?}");
+                opened += 1;
+            }
+        }
+        let near = summary.gave_up.iter().find(|gap| gap.reason == Reason::NearPasswordsNotTried);
+        assert!(near.is_none(), "round {round}: {near:?}");
+    }
+    assert!(opened > 500, "{opened}");
+}
+
+#[test]
+fn what_stays_locked_beside_its_password_makes_the_run_incomplete() {
+    let mut dice = Dice(0x2545_f491_4f6c_dd1d);
+    let (mut hidden, mut reported) = (0, 0);
+    for round in 0..200 {
+        let scene = Scene::random(&mut dice);
+        let options = Options {
+            cost: 1_000_000 + dice.below(20_000_000) as u64,
+            per_container: 500_000 + dice.below(1_000_000) as u64,
+            ..Options::default()
+        };
+        let (occurrences, summary) = scene.run(&options, 1);
+        let (again, other) = scene.run(&options, 3);
+        assert_eq!(format!("{occurrences:?}{summary:?}"), format!("{again:?}{other:?}"), "round {round}");
+        for occurrence in occurrences.iter().filter(|occurrence| is_locked(occurrence)) {
+            let place = occurrence.origin.path.to_string_lossy();
+            let near = scene.near(&place);
+            let unique = scene.password(&place);
+            if unique.len() == 1 && near.contains(unique[0]) {
+                hidden += 1;
+                let told = |gap: &&scanner_core::error::Gap| gap.origin == occurrence.origin;
+                let gap = summary.gave_up.iter().find(told).unwrap_or_else(|| panic!("round {round}: {place}"));
+                assert!(gap.reason.leaves_incomplete(), "round {round}: {gap:?}");
+                reported += 1;
+            }
+        }
+    }
+    assert!(hidden > 100 && hidden == reported, "{hidden} {reported}");
+}
+
+#[test]
+fn a_flood_of_decoys_leaves_every_container_its_share() {
+    for (decoys, words, more) in [(1600, 50, 0), (300, 400, 0), (50, 50, 60)] {
+        let mut occurrences: Vec<_> = (0..decoys).map(|n| store(&format!("a/{n:05}.jks"), "?", n, more)).collect();
+        occurrences.push(store("z/real.jks", "the one", 1_000_000, 0));
+        let trial = price("jks", occurrences[0].material.locked.as_ref().expect("locked")).expect("a price").trial;
+        let mut candidates: Vec<_> =
+            (0..words).map(|n| candidate("a/decoy.env", n, &format!("decoy {n}"), &[])).collect();
+        candidates.push(candidate("z/x.env", 1, "another", &[]));
+        candidates.push(candidate("z/x.env", 2, "the one", &[]));
+        // A quarter of what the decoys ask for.
+        let cost = u64::from(decoys) * words * trial / 4;
+        let options = Options { cost, ..Options::default() };
+        let summary = open_all(&mut occurrences, candidates.into_iter().collect(), &options, 2, &|| false);
+        let real = occurrences.iter().find(|o| o.origin.path == Path::new("z/real.jks")).expect("the real one");
+        assert!(!is_locked(real), "{decoys} decoys");
+        let incomplete = summary.gave_up.iter().filter(|gap| gap.reason == Reason::NearPasswordsNotTried).count();
+        assert!(incomplete > 0, "the decoys were not all tried: {decoys}");
+    }
+}
+
+#[test]
+fn every_copy_of_a_container_is_looked_around() {
+    let mut occurrences: Vec<_> = (0..40).map(|n| store(&format!("{n:03}/k.jks"), "the one", 7, 0)).collect();
+    let candidates = std::iter::once(candidate("039/x.env", 1, "the one", &[]));
+    let summary = open_all(&mut occurrences, candidates.collect(), &Options::default(), 1, &|| false);
+    assert_eq!((summary.containers, summary.opened), (1, 1));
+    assert!(!occurrences.iter().any(is_locked));
+}
+
+#[test]
+fn a_container_too_large_or_too_expensive_is_named_where_a_password_stands_near() {
+    let large = |place: &str| {
+        let mut occurrence = store(place, "the one", 3, 0);
+        occurrence.material.locked = Some(Locked::new(&vec![0; Locked::MAX + 1]));
+        occurrence
+    };
+    let never = |place: &str| {
+        let mut occurrence = store(place, "the one", 4, 0);
+        occurrence.material.locked = None;
+        occurrence
+    };
+    let cheap = Options { per_container: 1000, ..Options::default() };
+    let cases: [(Occurrence, Options, &str); 3] = [
+        (large("d/k.jks"), Options::default(), "larger than 1 MiB; 1 passwords stand near it"),
+        (never("d/k.jks"), Options::default(), "cannot open; 1 passwords stand near it"),
+        (store("d/k.jks", "the one", 5, 0), cheap, "costs more than a keystore may; 1 passwords stand near it"),
+    ];
+    for (occurrence, options, detail) in cases {
+        for (beside, incomplete) in [("d/x.env", true), ("e/x.env", false)] {
+            let mut occurrences = vec![occurrence.clone()];
+            let candidates = std::iter::once(candidate(beside, 1, "the one", &[]));
+            let summary = open_all(&mut occurrences, candidates.collect(), &options, 1, &|| false);
+            let near = summary.gave_up.iter().find(|gap| gap.reason == Reason::NearPasswordsNotTried);
+            assert_eq!(near.is_some(), incomplete, "{detail} {beside}: {:?}", summary.gave_up);
+            assert!(near.is_none_or(|gap| gap.detail.contains(detail)), "{near:?}");
+        }
+    }
+}
