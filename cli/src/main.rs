@@ -1,5 +1,6 @@
 //! The command line of keyradius: parse, plan, command, exit.
 
+mod allocator;
 mod allow;
 mod args;
 mod command;
@@ -22,11 +23,15 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use scanner_core::blob::printable_path;
+use scanner_core::secret::wipe_stack;
 
 use args::{Args, Command};
 use confine::Guard;
 use exit::{Exit, Failure};
 use report::words::escape;
+
+#[global_allocator]
+static ALLOCATOR: allocator::Wiping = allocator::Wiping;
 
 fn main() -> ExitCode {
     out::silence_panics();
@@ -34,6 +39,7 @@ fn main() -> ExitCode {
     // Wrong usage and `--help` end here: clap prints and exits with 2 or 0.
     let args = Args::try_parse().unwrap_or_else(|error| printable(error).exit());
     let result = std::panic::catch_unwind(|| run(args, guard)).unwrap_or_else(|_| Err(out::last_panic()));
+    wipe_stack();
     match result {
         Ok(exit) => exit.into(),
         Err(failure) => {

@@ -71,6 +71,11 @@ impl Candidates {
         }
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
@@ -207,7 +212,9 @@ mod tests {
                 numbers.iter().enumerate().for_each(|(at, &number)| feed(at, number, &mut workers));
             }
             let mut whole = Candidates::default();
-            workers.into_iter().for_each(|worker| whole.append(worker));
+            for worker in workers {
+                whole.append(worker);
+            }
             let (kept, left_out) = whole.into_parts();
             let weights: u64 = kept.iter().map(weight).sum();
             assert!(weights <= MAX && weights > MAX / 2, "{weights}");

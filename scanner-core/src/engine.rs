@@ -37,6 +37,7 @@ use crate::random::{Cursor, Held};
 use crate::seam::{
     BlobSink, Clues, Decoded, Hit, Inspection, Knowledge, Looked, Packed, Source, Unopenable, Unopened, Unwrapper,
 };
+use crate::secret::wipe_stack;
 use crate::source::stream::{Windows, count_lines};
 
 /// Largest file that is read for what it says of keys that lie elsewhere, in bytes. Larger ones are data.
@@ -125,7 +126,12 @@ pub fn each<T: Sync, R: Send>(jobs: usize, items: &[T], work: impl Fn(&T) -> R +
     let one = |item: &T| catch_unwind(AssertUnwindSafe(|| work(item))).ok();
     let pool = (jobs > 1 && items.len() > 1).then(|| rayon::ThreadPoolBuilder::new().num_threads(jobs).build());
     match pool {
-        Some(Ok(pool)) => pool.install(|| items.par_iter().with_max_len(1).map(one).collect()),
+        Some(Ok(pool)) => {
+            let done = pool.install(|| items.par_iter().with_max_len(1).map(one).collect());
+            // The stacks of threads that end are kept for the next ones.
+            pool.broadcast(|_| wipe_stack());
+            done
+        }
         _ => items.iter().map(one).collect(),
     }
 }

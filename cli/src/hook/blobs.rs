@@ -11,6 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use scanner_core::blob::Origin;
 use scanner_core::error::{Gap, Reason, SourceError};
 use scanner_core::seam::{BlobSink, Source};
+use scanner_core::secret::wipe_stack;
 use scanner_core::source::stream::Windows;
 
 use super::git::Git;
@@ -275,7 +276,10 @@ impl Source for Blobs<'_> {
         lock(&queue).first.extend(first);
         std::thread::scope(|scope| {
             for _ in 1..jobs {
-                scope.spawn(|| self.share(&queue, sink));
+                scope.spawn(|| {
+                    self.share(&queue, sink);
+                    wipe_stack();
+                });
             }
             self.share(&queue, sink);
         });

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::error::Malformed;
-use crate::seam::{About, Anchor, ClueReader, Container, Detector, Inside, Magic, Member, Reader};
+use crate::seam::{About, Anchor, Candidate, ClueReader, Container, Detector, Inside, Magic, Member, Reader};
 
 macro_rules! about {
     ($id:literal) => {

@@ -40,6 +40,8 @@ impl Shelf {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     #[test]
@@ -48,7 +50,9 @@ mod tests {
         let kept = |sizes: &mut dyn Iterator<Item = &usize>| {
             let mut shelf = Shelf::default();
             let mut all: Vec<Locked> = sizes.map(|&size| Locked::new(&vec![7; size])).collect();
-            all.iter_mut().for_each(|locked| shelf.keep(locked));
+            for locked in &mut all {
+                shelf.keep(locked);
+            }
             let mut kept: Vec<usize> = all.iter().filter_map(Locked::bytes).map(|bytes| bytes.len()).collect();
             kept.sort_unstable();
             kept
@@ -62,9 +66,11 @@ mod tests {
     fn the_same_content_is_kept_once() {
         let mut shelf = Shelf::default();
         let mut copies: Vec<Locked> = (0..1000).map(|_| Locked::new(&vec![7; 1 << 20])).collect();
-        copies.iter_mut().for_each(|copy| shelf.keep(copy));
+        for copy in &mut copies {
+            shelf.keep(copy);
+        }
         assert_eq!((shelf.kept.len(), shelf.bytes), (1, 1 << 20));
         let bytes = copies[0].bytes().expect("kept");
-        assert!(copies.iter().filter_map(Locked::bytes).all(|copy| std::ptr::eq(&*copy, &*bytes)));
+        assert!(copies.iter().filter_map(Locked::bytes).all(|copy| Arc::ptr_eq(&copy, &bytes)));
     }
 }

@@ -23,6 +23,7 @@ use crate::blob::Origin;
 use crate::error::{Gap, Reason, SourceError};
 use crate::material::Occurrence;
 use crate::seam::{BlobSink, Source};
+use crate::secret::wipe_stack;
 use crate::source::stream::Windows;
 
 /// How often a repository that changes while it is read is listed again.
@@ -398,7 +399,10 @@ fn each(jobs: usize, many: usize, work: &(dyn Fn(usize) + Sync)) {
 /// Runs on a pool of so many threads.
 fn in_pool<T: Send>(jobs: usize, work: impl FnOnce() -> T + Send) -> Result<T, SourceError> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs.max(1)).build();
-    Ok(pool.map_err(|error| SourceError::Threads(error.to_string()))?.install(work))
+    let pool = pool.map_err(|error| SourceError::Threads(error.to_string()))?;
+    let done = pool.install(work);
+    pool.broadcast(|_| wipe_stack());
+    Ok(done)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -22,6 +22,7 @@ use crate::git::{Found, Repositories, Storage, look_at_loose};
 use crate::material::Occurrence;
 use crate::random::Cursor;
 use crate::seam::{BlobSink, Packed, Random, Source};
+use crate::secret::wipe_stack;
 
 /// Directories and files, walked in parallel.
 #[derive(Debug)]
@@ -161,6 +162,13 @@ struct Visitor<'a> {
     links: &'a Mutex<BTreeMap<PathBuf, Below>>,
     /// The root below which this thread saw a file last.
     last: PathBuf,
+}
+
+impl Drop for Visitor<'_> {
+    /// A thread of the walk ends.
+    fn drop(&mut self) {
+        wipe_stack();
+    }
 }
 
 impl Visitor<'_> {

@@ -9,6 +9,8 @@ mod hooks;
 mod marks;
 mod output;
 #[cfg(unix)]
+mod memory;
+#[cfg(unix)]
 mod opening;
 #[cfg(unix)]
 mod planted;
