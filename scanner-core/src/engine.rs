@@ -215,7 +215,9 @@ impl<'a> Session<'a> {
         }
         let before = worker.occurrences.len();
         let budget = Budget::new(self.limits);
-        worker.look(self, blob, &budget, &Around { depth, ..Around::default() });
+        // Detectors and unwrappers have guards of their own; what was found before the fault stays.
+        let look = AssertUnwindSafe(|| worker.look(self, blob, &budget, &Around { depth, ..Around::default() }));
+        catch_unwind(look).unwrap_or_else(|_| self.fault(blob.origin));
         let found = worker.occurrences.get_mut(before..).unwrap_or_default();
         if !found.is_empty() && blob.window.first() && blob.window.last {
             self.locate(blob.bytes, found, &|| Cursor::new(Arc::new(Held::new(blob.bytes.to_vec()))));

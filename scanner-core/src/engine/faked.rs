@@ -66,6 +66,11 @@ impl Unwrapper for Wrapped {
         const { &[Anchor::anywhere(b"WRAP(")] }
     }
 
+    fn claims(&self, blob: Blob<'_>) -> bool {
+        assert!(!blob.bytes.starts_with(b"CLAIM"), "a fault past every detector");
+        false
+    }
+
     fn open(
         &self,
         blob: Blob<'_>,
@@ -299,6 +304,13 @@ fn a_fault_costs_itself_alone_and_is_told_without_its_words() {
         ("PANIC KEY{1}", |_| {}, &["f@6"], &["f: detector_fault (faulty)"]),
         ("WRAP(FAULT KEY{1})", |_| {}, &["f@11"], &["f: detector_fault (wrap)"]),
         ("BOX:a=KEY{1}\n^\nb=KEY{2}", |_| {}, &["f!a@0"], &["f: detector_fault (box)"]),
+        ("CLAIM KEY{1}", |_| {}, &[], &["f: detector_fault (engine; the rest was not read)"]),
+        (
+            "BOX:a=KEY{1}\nb=CLAIM KEY{2}\nc=KEY{3}",
+            |_| {},
+            &["f!a@0", "f!c@0"],
+            &["f!b: detector_fault (engine; the rest was not read)"],
+        ),
     ]);
     let harvest = scan_bytes(&KNOWLEDGE, "a.use", b"FAULT KEY{1}", Limits::default());
     assert_eq!(told(&harvest), (vec!["a.use@6".to_owned()], vec!["a.use: detector_fault (usage)".to_owned()]));

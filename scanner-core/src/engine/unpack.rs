@@ -121,6 +121,12 @@ enum Outcome {
 }
 
 impl<'s> Session<'s> {
+    /// Records a panic that no guard nearer to its place caught.
+    pub(super) fn fault(&self, origin: &Origin) {
+        let detail = "engine; the rest was not read".to_owned();
+        self.gap(Gap { origin: origin.clone(), reason: Reason::DetectorFault, detail });
+    }
+
     /// Opens a container that is no part of another one.
     pub(super) fn unpack_root(&'s self, origin: &Origin, input: Packed<'_>) -> Option<Looked> {
         let packed = match &input {

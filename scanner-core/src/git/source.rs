@@ -1,6 +1,7 @@
 //! Repositories as a source: every object of each, then the history of what was found.
 
 use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -350,12 +351,12 @@ impl Source for Repositories {
         in_pool(jobs, || {
             each(jobs, repositories.len(), &|number| {
                 if let Some(repository) = repositories.get(number) {
-                    self.repository(repository.clone(), &bounds, jobs, sink);
+                    guarded(&repository.git_dir, sink, || self.repository(repository.clone(), &bounds, jobs, sink));
                 }
             });
             each(jobs, packs.len(), &|number| {
                 if let Some(path) = packs.get(number) {
-                    self.pack(path, &bounds, jobs, sink);
+                    guarded(path, sink, || self.pack(path, &bounds, jobs, sink));
                 }
             });
         })?;
@@ -396,6 +397,13 @@ fn each(jobs: usize, many: usize, work: &(dyn Fn(usize) + Sync)) {
     }
 }
 
+/// Does something with the storage of a repository. A panic in it is a fault of keyradius, and costs this repository alone.
+fn guarded(path: &Path, sink: &dyn BlobSink, work: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(work)).is_err() {
+        sink.gap(unread(path, Reason::DetectorFault, "git; the rest was not read".to_owned()));
+    }
+}
+
 /// Runs on a pool of so many threads.
 fn in_pool<T: Send>(jobs: usize, work: impl FnOnce() -> T + Send) -> Result<T, SourceError> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs.max(1)).build();
@@ -417,5 +425,66 @@ pub(crate) fn kind_of(read: &Read, graph: &super::commits::Graph, id: &ObjectId)
         Kind::Tag
     } else {
         Kind::Blob
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blob::Blob;
+    use crate::git::made::Folder;
+    use crate::prefilter::Prefilter;
+    use crate::seam::Looked;
+
+    /// Falls over at every object: nothing else of a run is touched by bytes of others outside of the engine's guards.
+    #[derive(Default)]
+    struct Falls(Mutex<Vec<Gap>>);
+
+    impl BlobSink for Falls {
+        fn blob(&self, _: Blob<'_>) -> Looked {
+            panic!("a fault");
+        }
+        fn gap(&self, gap: Gap) {
+            self.0.lock().unwrap().push(gap);
+        }
+        fn done(&self, _: u64) {}
+        fn object(&self, _: u64) {
+            panic!("a fault");
+        }
+        fn prefilter(&self) -> &Prefilter {
+            panic!("a fault");
+        }
+        fn begins(&self, _: &[u8]) {}
+        fn reads_clues(&self) -> bool {
+            false
+        }
+        fn wants_clue(&self, _: &Path) -> bool {
+            false
+        }
+        fn clue(&self, _: Blob<'_>) {}
+        fn cancelled(&self) -> bool {
+            false
+        }
+        fn max_bytes(&self) -> u64 {
+            u64::MAX
+        }
+    }
+
+    #[test]
+    fn a_fault_in_a_repository_costs_that_repository_alone() {
+        let folder = Folder::new();
+        let mut made = crate::git::made::PackWriter::new(Format::Sha1);
+        made.whole(Kind::Blob, b"any bytes");
+        let one = folder.write("one.pack", &made.pack());
+        let two = folder.write("two.pack", &made.pack());
+        let repositories = Repositories::default();
+        repositories.found(Found::Pack(one.clone()));
+        repositories.found(Found::Pack(two.clone()));
+        let sink = Falls::default();
+        repositories.feed(2, &sink).expect("the run goes on");
+        let mut paths: Vec<_> =
+            sink.0.into_inner().unwrap().into_iter().filter(|gap| gap.reason == Reason::DetectorFault).collect();
+        paths.sort();
+        assert_eq!(paths.iter().map(|gap| &gap.origin.path).collect::<Vec<_>>(), [&one, &two]);
     }
 }
