@@ -370,3 +370,6 @@ fn normal(path: &Path) -> PathBuf {
     }
     out
 }
+
+#[cfg(test)]
+mod tests;

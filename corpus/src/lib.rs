@@ -5,6 +5,7 @@
 
 pub mod expect;
 pub mod generate;
+pub mod mutants;
 pub mod pack;
 pub mod scenario;
 pub mod score;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use corpus::expect;
+use corpus::mutants;
 use corpus::pack::{self, File};
 use corpus::scenario;
 use corpus::score::{Breach, score, table};
@@ -21,6 +22,9 @@ keyradius-corpus pack DIR FILE            pack the files of DIR
 keyradius-corpus unpack FILE DIR          unpack; DIR then holds real private keys
 keyradius-corpus scenarios [NAME]         judge the scenarios, all or those whose names begin so; exit 1 below the promise
 keyradius-corpus weak FILE...             every public key of the files: its SubjectPublicKeyInfo, and what is weak about it
+keyradius-corpus mutants [--ci] [--check] [--target DIR] [PREFIX]
+                                          change one thing at a time in a copy and see that a test fails; exit 1 if none does.
+                                          --ci tries those of every change, --check only sees that the list fits the code
 ";
 
 fn main() -> ExitCode {
@@ -33,6 +37,7 @@ fn main() -> ExitCode {
         ["scenarios"] => run_scenarios(""),
         ["scenarios", prefix] => run_scenarios(prefix),
         ["weak", files @ ..] => run_weak(files),
+        ["mutants", rest @ ..] => run_mutants(rest),
         ["--help" | "-h" | "help"] => say(USAGE).map(|()| ExitCode::SUCCESS),
         _ => Err(format!("usage:\n{USAGE}").into()),
     };
@@ -143,4 +148,25 @@ fn run_weak(files: &[&str]) -> Outcome<ExitCode> {
         say(&format!("{spki}\t{}\n", words.join(" ")))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn run_mutants(words: &[&str]) -> Outcome<ExitCode> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("no checkout")?;
+    let scratch = root.join("target/mutants");
+    let mut plan =
+        mutants::Plan { copy: scratch.join("copy"), target: scratch.join("target"), ..mutants::Plan::default() };
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        match *word {
+            "--ci" => plan.ci = true,
+            "--check" => plan.check = true,
+            "--target" => plan.target = std::path::absolute(words.next().ok_or("--target needs a folder")?)?,
+            word if word.starts_with('-') => return Err(format!("unknown option {word}").into()),
+            prefix => prefix.clone_into(&mut plan.prefix),
+        }
+    }
+    // Told as it goes: all of them take minutes.
+    let tally = mutants::run(root, &plan, &mut |line| drop(say(&format!("{line}\n"))))?;
+    say(&tally.to_string())?;
+    Ok(if tally.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

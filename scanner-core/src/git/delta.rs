@@ -261,6 +261,7 @@ mod tests {
             assert!(parse(&bad, BASE.len()).is_err(), "byte {at} = {byte}");
         }
         assert!(parse(&[0x80; 12], BASE.len()).is_err(), "endless size");
+        assert!(parse(&[BASE.len() as u8, 1, 0, 1, b'x'], BASE.len()).is_err(), "a reserved instruction");
         // Each instruction copies 16 MiB: seven bytes must not become gigabytes.
         let mut bomb = vec![BASE.len() as u8, 1];
         bomb.extend([0xf0, 0xff, 0xff, 0xff].repeat(1000));
