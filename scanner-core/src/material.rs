@@ -2,6 +2,7 @@
 //!
 //! Nothing in this file can hold a secret byte: a [`Material`] carries the public half, digests, names and positions.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -408,6 +409,18 @@ impl PartialEq for Locked {
 }
 
 impl Eq for Locked {}
+
+impl PartialOrd for Locked {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Locked {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.id.cmp(&other.0.id)
+    }
+}
 
 impl fmt::Debug for Locked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

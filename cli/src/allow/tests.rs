@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::report::samples;
+use scanner_core::material::{Mark, Stands};
 
 const TODAY: Date = jiff::civil::date(2026, 11, 28);
 
@@ -33,7 +34,7 @@ fn subject(paths: &[&str]) -> Finding {
 
 fn list(entries: Vec<RawAllow>, asked: bool) -> AllowList {
     let entry = |(number, raw)| Entry::new(raw, &format!("keyradius.toml:{number}")).expect("a valid entry");
-    AllowList::new(entries.into_iter().enumerate().map(entry).collect(), "/base".into(), asked)
+    AllowList::new(entries.into_iter().enumerate().map(entry).collect(), "/base".into(), asked).obeying(Marks::Given)
 }
 
 fn judged(entries: Vec<RawAllow>, finding: Finding, whole: bool) -> Verdict {
@@ -196,7 +197,7 @@ fn an_entry_nobody_asked_for_is_unused_only_if_its_whole_tree_was_read() {
 fn a_mark_beside_the_key_counts_before_entries_and_to_its_last_day() {
     let marked = |text: &str| {
         let mut finding = subject(&["a.pem"]);
-        finding.occurrences[0].allow = Some(text.into());
+        finding.occurrences[0].mark = Some(Mark { text: text.into(), stands: Stands::Text });
         finding
     };
     let allowance = |text, entries| judged(entries, marked(text), true).allowed[0][0].clone();

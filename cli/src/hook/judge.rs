@@ -165,7 +165,8 @@ fn judge_keys(
 
 /// What would be allowed if the pusher had a say; takes the marks away.
 fn not_obeyed(findings: &mut [Finding], tokens: &mut [SecretFinding], policy: &Policy) -> Vec<Allowance> {
-    let verdict = AllowList::default().obeying(Marks::Given).judge(findings, tokens, &[], &policy.here, policy.today, false);
+    let verdict =
+        AllowList::default().obeying(Marks::Given).judge(findings, tokens, &[], &policy.here, policy.today, false);
     let of_keys = findings.iter_mut().flat_map(|finding| &mut finding.occurrences);
     for occurrence in of_keys.chain(tokens.iter_mut().flat_map(|token| &mut token.occurrences)) {
         occurrence.mark = None;

@@ -117,7 +117,8 @@ impl Scanned {
             format!("not opened, and searched as the bytes it is: {} ({format})", named.join(", "))
         });
         let left = self.deliberate.iter().map(|gap| format!("{}: {}", called(&gap.origin), escape(&gap.detail)));
-        let notes = self.notes.iter().map(|note| format!("{}: {}", escape(&printable_path(&name(&note.oid))), note.what));
+        let notes =
+            self.notes.iter().map(|note| format!("{}: {}", escape(&printable_path(&name(&note.oid))), note.what));
         formats.chain(left).chain(notes).collect()
     }
 

@@ -20,7 +20,6 @@ use super::range::{Range, quarantined};
 use super::tell::{Page, Words};
 use crate::args::hook::{OnTimeout, PreReceiveArgs};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::marks::Marks;
 use crate::report::words::{count, duration, escape, plural};
 
 const BYPASS: &str = "To push anyway: git push -o keyradius.allow=\"why\"   (if this server takes push options)";

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use scanner_core::material::{Identity, Kind, Material, Occurrence, Opened, Protection, ProtectionState};
+use scanner_core::material::{Identity, Kind, Locked, Material, Occurrence, Opened, Protection, ProtectionState};
 
 use super::trial::{Sources, Target};
-use crate::read::carrier::{Item, digest};
+use crate::read::carrier::Item;
 
 /// A change to the occurrences of a run.
 pub(super) enum Change {
@@ -81,7 +81,7 @@ fn name(material: &Material) -> [u8; 32] {
     match &material.identity {
         Some(Identity::Public(half)) => half.id.spki_sha256,
         Some(Identity::Opaque(digest)) => *digest,
-        None => material.locked.as_ref().map_or([0; 32], |locked| digest(locked.bytes())),
+        None => material.locked.as_ref().map_or([0; 32], Locked::id),
     }
 }
 

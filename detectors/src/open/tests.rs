@@ -42,7 +42,7 @@ fn store(place: &str, password: &str, number: u32, more: usize) -> Occurrence {
     let mut material = Material::new(Kind::PrivateKey, "jks", Encoding::Binary, 0..bytes.len());
     material.protection = Some(Protection::new(ProtectionState::Weak, "JKS"));
     material.locked = Some(Locked::new(&bytes));
-    Occurrence { origin: Origin::file(place), offset: 0, line: 1, section: None, allow: None, git: None, material }
+    Occurrence { origin: Origin::file(place), offset: 0, line: 1, section: None, mark: None, git: None, material }
 }
 
 fn candidate(place: &str, line: u64, word: &str, about: &[String]) -> Candidate {

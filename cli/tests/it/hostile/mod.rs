@@ -7,11 +7,11 @@ mod confine;
 mod covering;
 mod hooks;
 mod marks;
-mod output;
 #[cfg(unix)]
 mod memory;
 #[cfg(unix)]
 mod opening;
+mod output;
 #[cfg(unix)]
 mod planted;
 #[cfg(unix)]
