@@ -123,6 +123,7 @@ mod tests {
             let exit = Exit::of_scan(outcome, strict, exit_zero);
             assert_eq!(exit.code(), code, "{outcome:?} strict {strict} exit_zero {exit_zero}");
         }
+        assert_eq!(Exit::Failure.code(), 2);
     }
 
     #[test]

@@ -474,18 +474,18 @@ mod tests {
     #[test]
     fn a_list_that_does_not_fit_the_code_is_refused() {
         let fault = |mutants: &str, tests: &str| {
-            let path = "corpus/src/mutants.rs";
+            let path = "corpus/src/pack.rs";
             let text = format!("[[file]]\npath = '{path}'\ntests = ['{tests}']\nmutants = [{mutants}]\n");
             let list = toml::from_str::<List>(&text).expect(mutants);
             list.faults(&root()).iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
         };
-        let good = "{ id = 'a', find = 'fn copy(', put = 'fn other(' }";
+        let good = "{ id = 'a', find = 'pub fn read(', put = 'pub fn other(' }";
         assert_eq!(fault(good, "core git::"), "");
         for (mutants, tests, says) in [
             (&format!("{good}, {good}"), "core git::", "stands twice"),
-            (&good.replace("fn copy", "fn cope"), "core git::", "is 0 times in corpus/src/mutants.rs"),
-            (&good.replace("fn copy(", "fn "), "core git::", "times in"),
-            (&good.replace("fn other(", "fn copy("), "core git::", "changes nothing"),
+            (&good.replace("fn read", "fn raed"), "core git::", "is 0 times in corpus/src/pack.rs"),
+            (&good.replace("pub fn read(", "fn "), "core git::", "times in"),
+            (&good.replace("fn other(", "fn read("), "core git::", "changes nothing"),
             (&good.replace(" }", ", survives = ' ' }"), "core git::", "no stated reason"),
             (&good.replace(" }", ", survives = 'x', ci = true }"), "core git::", "of every change"),
             (&good.replace(" }", ", ci = true }"), "it git::", "of every change"),

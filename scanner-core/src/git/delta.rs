@@ -403,6 +403,17 @@ mod tests {
     }
 
     #[test]
+    fn a_start_is_that_of_the_base_only_as_far_as_the_base_goes() {
+        let (all, more) = (Op::Copy(0, BASE.len()), Op::Insert(b"!"));
+        for (ops, fresh) in [(vec![all], false), (vec![Op::Copy(0, BASE.len()), more], true)] {
+            let delta = made::delta(BASE.len(), &ops);
+            let mut start = Vec::new();
+            assert_eq!(parse(&delta, BASE.len()).unwrap().start(&delta, BASE, 100, &mut start), fresh);
+            assert_eq!(start, if fresh { [BASE, b"!"].concat() } else { Vec::new() });
+        }
+    }
+
+    #[test]
     fn what_is_fresh_is_no_more_than_it_has_to_be() {
         let ops = [Op::Copy(0, 20), Op::Insert(b"NEW"), Op::Copy(20, 20)];
         let delta = made::delta(BASE.len(), &ops);
