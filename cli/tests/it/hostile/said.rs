@@ -144,8 +144,28 @@ fn tree(shop: &Workshop) -> BTreeSet<Vec<u8>> {
         let uses = [b"signtool sign /f ", *bytes, b" /p ", *bytes, b"\nsigntool sign /f marked/1 # ", *bytes, b"\n"];
         write(format!("uses/{number}.bat").as_bytes(), &uses.concat());
     }
+    for (number, bytes) in (1..).zip(NAMES) {
+        write(format!("pgp/{number}.gpg").as_bytes(), &openpgp(bytes));
+    }
     write("utf16.zip".as_bytes(), &zip(&[ZipMember::new(b"k\0e\0y\0.\0p\0e\0m\0", key_pem(1).into_bytes())]));
     files
+}
+
+/// An OpenPGP secret key with a user id: the key is the one of RFC 8032 7.1, which everybody knows (RFC 9580 5.5.3).
+fn openpgp(user: &[u8]) -> Vec<u8> {
+    let packet = |tag: u8, body: &[u8]| [&[0xc0 | tag, 0xff][..], &(body.len() as u32).to_be_bytes(), body].concat();
+    let number = |hex: [&str; 2], bits: u16| [&bits.to_be_bytes()[..], &unhex(&hex.concat())].concat();
+    let secret = number(["9d61b19deffd5a60ba844af492ec2cc4", "4449c5697b326919703bac031cae7f60"], 256);
+    let public = number(["40d75a980182b10ab7d54bfed3c964073a", "0ee172f3daa62325af021a68f707511a"], 263);
+    let curve = [22, 9, 0x2b, 6, 1, 4, 1, 0xda, 0x47, 0x0f, 1];
+    let sum: u16 = secret.iter().map(|byte| u16::from(*byte)).sum();
+    let body = [&[4, 0x65, 0x53, 0xf1, 0][..], &curve, &public, &[0], &secret, &sum.to_be_bytes()].concat();
+    [packet(5, &body), packet(13, user)].concat()
+}
+
+fn unhex(hex: &str) -> Vec<u8> {
+    let pair = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).expect("hex"), 16).expect("hex");
+    hex.as_bytes().chunks(2).map(pair).collect()
 }
 
 /// A certificate, a keystore, an OpenSSH key and a history whose names are hostile.
@@ -266,6 +286,13 @@ fn names_are_names_in_every_report() {
     for path in files.iter().filter(|path| !path.starts_with(b"uses/") && !path.starts_with(b"marked/")) {
         assert!(told.contains(&[b"tree/", &path[..]].concat()), "{} is in no report", String::from_utf8_lossy(path));
     }
+    let labels = report["findings"].as_array().into_iter().flatten();
+    let labels = labels.flat_map(|finding| finding["occurrences"].as_array().into_iter().flatten());
+    let labels = labels.flat_map(|place| place["labels"].as_array().into_iter().flatten());
+    let kinds: BTreeSet<&str> = labels.filter_map(|label| label["kind"].as_str()).collect();
+    for kind in ["user id", "comment", "friendly name"] {
+        assert!(kinds.contains(kind), "nothing hostile is a {kind}: {kinds:?}");
+    }
     let mut uris = BTreeSet::new();
     for result in log["runs"][0]["results"].as_array().expect("results") {
         for place in
@@ -299,11 +326,7 @@ fn names_are_names_in_every_report() {
 /// The path of a place, as bytes.
 fn path_of(place: &Value) -> Vec<u8> {
     match place["path_bytes_hex"].as_str() {
-        Some(hex) => hex
-            .as_bytes()
-            .chunks(2)
-            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).expect("hex"), 16).expect("hex"))
-            .collect(),
+        Some(hex) => unhex(hex),
         None => place["path"].as_str().expect("a path").as_bytes().to_vec(),
     }
 }
