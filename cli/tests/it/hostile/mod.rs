@@ -14,6 +14,7 @@ mod opening;
 mod output;
 #[cfg(unix)]
 mod planted;
+mod pushes;
 #[cfg(unix)]
 mod receive;
 #[cfg(unix)]
