@@ -184,3 +184,24 @@ fn licences_are_permissive() {
         assert!(fine, "{}: {licence}", package["name"]);
     }
 }
+
+#[test]
+fn every_promise_has_a_test() {
+    let text = fs::read_to_string(root().join("docs/threats.md")).expect("docs/threats.md");
+    let mut named = 0;
+    for row in text.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| promise")) {
+        let tests: Vec<&str> = row.split('`').filter(|word| word.contains(".rs::")).collect();
+        assert!(!tests.is_empty(), "a promise without a test: {row}");
+        for test in tests {
+            let (file, function) = test.split_once("::").expect("file::function");
+            let source = fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+            let (before, _) = source
+                .split_once(&format!("fn {function}("))
+                .unwrap_or_else(|| panic!("docs/threats.md names {test}, which is not there"));
+            let attribute = before.rsplit("\n\n").next().unwrap_or_default();
+            assert!(attribute.contains("#[test]"), "{test} is not a test");
+            named += 1;
+        }
+    }
+    assert!(named >= 20, "{named} tests are named");
+}
