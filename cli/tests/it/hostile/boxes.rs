@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::git::handmade::crc32;
+use crate::git::handmade::{crc32, stored};
 
 /// A member of a ZIP as its two descriptions tell it.
 pub(super) struct ZipMember<'a> {
@@ -77,4 +77,44 @@ pub(super) fn tar(members: &[(&[u8], &[u8])]) -> Vec<u8> {
     }
     out.resize(out.len() + 1024, 0);
     out
+}
+
+/// A gzip (RFC 1952) that compresses nothing.
+pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let zlib = stored(bytes);
+    let mut out = b"\x1f\x8b\x08\0\0\0\0\0\0\xff".to_vec();
+    out.extend_from_slice(&zlib[2..zlib.len() - 4]);
+    out.extend(crc32(bytes).to_le_bytes());
+    out.extend((bytes.len() as u32).to_le_bytes());
+    out
+}
+
+/// A DER value: tag, length, content (X.690 8.1).
+pub(super) fn der(tag: u8, content: &[u8]) -> Vec<u8> {
+    let mut out = vec![tag];
+    match content.len() {
+        length @ 0..=127 => out.push(length as u8),
+        length @ 128..=0xffff => {
+            out.push(0x82);
+            out.extend((length as u16).to_be_bytes());
+        }
+        length => {
+            out.push(0x84);
+            out.extend((length as u32).to_be_bytes());
+        }
+    }
+    out.extend_from_slice(content);
+    out
+}
+
+/// An armor of this label, in lines of 64.
+pub(super) fn armor(label: &str, bytes: &[u8]) -> Vec<u8> {
+    let body = crate::workshop::base64(bytes);
+    let mut out = format!("-----BEGIN {label}-----\n");
+    for line in body.as_bytes().chunks(64) {
+        out.push_str(&String::from_utf8_lossy(line));
+        out.push('\n');
+    }
+    out.push_str(&format!("-----END {label}-----\n"));
+    out.into_bytes()
 }

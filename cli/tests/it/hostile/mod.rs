@@ -1,6 +1,5 @@
 //! Attempts to hide a key or to hurt the machine: each kind as a table of cases, each law as a generator.
 
-#[cfg(unix)]
 mod boxes;
 mod clock;
 mod confine;
@@ -9,6 +8,7 @@ mod hooks;
 mod marks;
 #[cfg(unix)]
 mod memory;
+mod nested;
 #[cfg(unix)]
 mod opening;
 mod output;
