@@ -35,7 +35,7 @@ fn tool(shop: &Workshop, name: &str, args: &[&str]) -> Option<Vec<u8>> {
         Ok(output) if output.status.success() => Some(output.stdout),
         Ok(output) => panic!("{name} {args:?}: {}", String::from_utf8_lossy(&output.stderr)),
         Err(error) => {
-            eprintln!("SKIPPED: {name} cannot be run: {error}");
+            super::skipped(format_args!("{name} cannot be run: {error}"));
             None
         }
     }
