@@ -16,7 +16,7 @@ fn tool(shop: &Workshop, program: &str, args: &[&str]) -> bool {
         Ok(ran) if ran.status.success() => true,
         Ok(ran) => panic!("{program} {args:?}: {}", String::from_utf8_lossy(&ran.stderr)),
         Err(error) => {
-            eprintln!("NOT TRIED: {program}: {error}");
+            super::skipped(format!("{program}: {error}"));
             false
         }
     }
