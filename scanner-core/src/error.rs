@@ -207,6 +207,7 @@ mod tests {
             Reason::Shallow,
             Reason::Unknown,
             Reason::DetectorFault,
+            Reason::NearPasswordsNotTried,
             Reason::Interrupted,
         ];
         let complete =
