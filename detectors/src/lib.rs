@@ -118,6 +118,7 @@ pub const CONTAINERS: &[&dyn Container] = &[
     &wrap::fat::Fat,
     &wrap::cpio::Cpio,
     &wrap::disk::Disk,
+    &wrap::git_loose::GitLoose,
 ];
 
 /// All that is known of keys, for the engine.

@@ -111,3 +111,15 @@ fn what_is_not_opened_is_named_and_strict_blocks_on_it() {
         assert!(direct.passes(name).stderr.contains("keyradius: note: not opened"), "{direct:?}");
     }
 }
+#[test]
+fn a_loose_object_in_a_commit_is_opened() {
+    let made = Repo::bare_of_hooks("hostile-loose-made", &[]);
+    made.file("a.pem", key_pem(1)).commit_all("key");
+    let oid = made.answer(&["rev-parse", "HEAD:a.pem"]);
+    let path = made.place().join(".git/objects").join(&oid[..2]).join(&oid[2..]);
+    let repo = hooked("hostile-loose", "");
+    repo.file("fixtures/it", std::fs::read(path).expect("a loose object"));
+    for (hook, ran) in asked(&repo) {
+        ran.blocked(hook, &["fixtures/it"]);
+    }
+}
