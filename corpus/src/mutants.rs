@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 
 /// Longest that the tests of one mutant may run. A mutant that makes them run longer is killed like any other.
-const TIME: Duration = Duration::from_secs(120);
+const TIME: Duration = Duration::from_mins(2);
 
 /// The list.
 #[derive(Debug, Deserialize)]

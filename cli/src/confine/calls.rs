@@ -201,7 +201,8 @@ fn refused(output: bool) -> Result<Rules, seccompiler::BackendError> {
             let bits = [(libc::O_ACCMODE, libc::O_WRONLY), (libc::O_ACCMODE, libc::O_RDWR)];
             let alone = [libc::O_CREAT, libc::O_TRUNC].map(|bit| (bit, bit));
             let bits = bits.into_iter().chain(alone);
-            bits.map(|(mask, is)| when(at, MaskedEq(mask as u64), is as u64)).collect::<Result<Vec<_>, _>>()
+            bits.map(|(mask, is)| when(at, MaskedEq(u64::from(mask.cast_unsigned())), u64::from(is.cast_unsigned())))
+                .collect::<Result<Vec<_>, _>>()
         };
         rules.insert(libc::SYS_openat, writes(2)?);
         #[cfg(target_arch = "x86_64")]

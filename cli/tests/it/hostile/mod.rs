@@ -1,4 +1,5 @@
 //! Attempts to hide a key or to hurt the machine: each kind as a table of cases, each law as a generator.
+#![allow(clippy::format_collect, clippy::format_push_string, reason = "texts of tests are small")]
 
 mod boxes;
 mod clock;
@@ -26,6 +27,11 @@ mod targets;
 
 /// Says why a test, or a part of it, did not run here: past the capture of tests that pass, so that somebody sees it.
 pub(crate) fn skipped(why: impl std::fmt::Display) {
+    noted(format_args!("SKIPPED: {why}"));
+}
+
+/// Says something past the capture of tests that pass.
+pub(crate) fn noted(what: impl std::fmt::Display) {
     use std::io::Write;
-    let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
+    let _ = writeln!(std::io::stderr(), "{what}");
 }

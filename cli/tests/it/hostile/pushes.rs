@@ -51,7 +51,7 @@ fn whatever_is_reachable_has_been_searched() {
         }
     });
     let (tally, faults) = (tally.into_inner().expect("a tally"), faults.into_inner().expect("faults"));
-    eprintln!("{tally}");
+    super::noted(&tally);
     assert!(faults.is_empty(), "sequences that broke a law, by seed: {faults:?}");
     if seeds.end - seeds.start >= FEW {
         tally.has_tried_everything();

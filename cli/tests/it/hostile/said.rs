@@ -115,7 +115,7 @@ fn tool(shop: &Path, program: &str, args: &[&OsStr]) -> bool {
         Ok(output) if output.status.success() => true,
         Ok(output) => panic!("{program} {args:?}: {output:?}"),
         Err(error) => {
-            eprintln!("{program} cannot be run ({error}): what it would have made is not tried");
+            super::skipped(format_args!("{program} cannot be run ({error}): what it would have made is not tried"));
             false
         }
     }

@@ -134,7 +134,7 @@ pub(super) fn sequence(seed: u64) -> Tally {
     let borrows = rng.chance(30);
     let zero = "0".repeat(format.bytes() * 2);
     let server = Server { place: &place, format: format.id() };
-    let things = Things::new(format, place.join(CLIENT));
+    let things = Things::new(format, &place.join(CLIENT));
     let mut game = Game {
         place: &place,
         server,
@@ -446,7 +446,7 @@ fn every_way_to_plant_a_key_is_seen() {
     place.bare(SERVER, &[]);
     let server = Server { place: &place, format: "sha1" };
     server.install();
-    let mut things = Things::new(Format::Sha1, place.join(CLIENT));
+    let mut things = Things::new(Format::Sha1, &place.join(CLIENT));
     let mut rng = Rng::new(1);
     let zero = "0".repeat(40);
     for number in 0..60 {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -63,7 +63,9 @@ fn of_tools() -> &'static [String] {
             let made = Command::new(words[0]).args(&words[1..]).arg(&file).output();
             match made.ok().filter(|output| output.status.success()).and_then(|_| std::fs::read_to_string(&file).ok()) {
                 Some(text) => keys.push(text),
-                None => eprintln!("`{command}` makes no key here: the sequences go on without it"),
+                None => {
+                    super::super::skipped(format_args!("`{command}` makes no key here: the sequences go on without it"))
+                }
             }
         }
         let _ = std::fs::remove_dir_all(&folder);
@@ -73,7 +75,7 @@ fn of_tools() -> &'static [String] {
 
 impl Things {
     /// None yet, in the object directory of the repository at `git_dir`.
-    pub(super) fn new(format: Format, git_dir: PathBuf) -> Self {
+    pub(super) fn new(format: Format, git_dir: &Path) -> Self {
         Self {
             format,
             objects: git_dir.join("objects"),
