@@ -230,7 +230,7 @@ fn damaged(case: &Case, damage: impl Fn(&[u8], usize) -> Option<Vec<u8>>) -> (us
                 same += 1;
                 let named = sample.keys.iter().any(|key| is_named(open, key));
                 let unproven = sample.file == "p8_ed.pem" && open.material.proof == Proof::Structure;
-                assert!(named || unproven, "{} step {step} opened as another key", sample.file);
+                assert!(named || unproven, "{} step {step} opened as another key: {open:?}", sample.file);
             }
         }
     }
@@ -327,7 +327,7 @@ fn some_candidates() -> Vec<Candidate> {
     for (number, word) in [WORD, UMLAUT, "another-one"].into_iter().enumerate() {
         candidates.push(Candidate {
             origin: Origin::file(format!("d{number}/x.env")),
-            line: number as u64,
+            line: number as u64 + 1,
             ..candidate(word.as_bytes())
         });
     }

@@ -411,7 +411,7 @@ fn files_that_are_cut_short_while_they_are_read() {
         let file = &targets[round % targets.len()];
         let bytes = std::fs::read(file).expect("read");
         let mut child = keyradius(&repo.dir, &["--jobs", "2", "."]).stdout(Stdio::piped()).spawn().expect("it runs");
-        std::thread::sleep(whole.mul_f64(rng.below(1000) as f64 / 1000.0));
+        std::thread::sleep(whole * u32::try_from(rng.below(1000)).unwrap_or(0) / 1000);
         let signal = |name: &str| {
             let _ = Command::new("kill").args([name, &child.id().to_string()]).stderr(Stdio::null()).status();
         };
