@@ -226,7 +226,7 @@ pub(crate) struct ScanArgs {
     /// The day that expiries are measured against
     #[arg(long, value_name = "DATE", hide = true)]
     pub(crate) today: Option<jiff::civil::Date>,
-    /// Threads; 0 means one per core [default: 0]
+    /// Threads; 0 means one per core, and at most four per core are made [default: 0]
     #[arg(short, long, value_name = "N", help_heading = "Scan")]
     pub(crate) jobs: Option<usize>,
     /// Stay on the file system of each path
@@ -261,7 +261,7 @@ pub(crate) struct LimitArgs {
     /// Most members to read of the archives in one file [default: 5000000]
     #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Limits")]
     pub(crate) max_members: Option<u64>,
-    /// Most memory for what has to be held of the archives in one file [default: 256MiB]
+    /// Most memory for what has to be held of the archives in one file [default: 160MiB]
     #[arg(long, value_name = "SIZE", value_parser = units::size, hide_short_help = true, help_heading = "Limits")]
     pub(crate) max_held: Option<u64>,
     /// How many wrappers deep to look [default: 12]

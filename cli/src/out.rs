@@ -9,8 +9,13 @@ use crate::report::words::escape_lines;
 
 /// Writes data to standard output. A reader that went away is no error: it had enough.
 pub(crate) fn data(bytes: &[u8]) -> Result<(), Failure> {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+    data_by(&|out| out.write_all(bytes))
+}
+
+/// Writes data to standard output as it is made.
+pub(crate) fn data_by(write: &dyn Fn(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+    let mut stdout = io::BufWriter::with_capacity(64 << 10, io::stdout().lock());
+    match write(&mut stdout).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(Failure::new(format!("cannot write to standard output: {error}"))
                 .hint("check the disk, or name a file with --output"))

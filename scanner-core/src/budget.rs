@@ -21,7 +21,8 @@ pub struct Limits {
     pub max_ratio: u64,
     /// Most members opened of the archives in one input.
     pub max_entries: u64,
-    /// Most bytes held in memory by one input: of archives inside of others, of a decoder's window.
+    /// Most bytes held in memory by one input: of archives inside of others, of windows over their members, of a decoder's
+    /// dictionary. One input at a time holds more than its share of them.
     pub max_held: u64,
     /// Most time spent on unpacking one input.
     pub max_unpack_time: Duration,
@@ -42,7 +43,7 @@ impl Default for Limits {
             max_unpacked: 64 << 30,
             max_ratio: 250,
             max_entries: 5_000_000,
-            max_held: 256 << 20,
+            max_held: 160 << 20,
             max_unpack_time: Duration::from_mins(15),
             max_time: Duration::from_mins(1),
             max_materials: 100_000,

@@ -5,43 +5,43 @@
 //! number of jobs. Containers are opened by `unpack`.
 
 mod allow;
+mod allowance;
 mod cover;
 #[cfg(test)]
 mod faked;
+mod found;
+mod gaps;
 mod locked;
+mod memory;
 mod searcher;
 mod unpack;
+mod worker;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::ops::{ControlFlow, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use zeroize::Zeroizing;
-
-use allow::mark;
-use cover::{Covers, Enclosing, Known, MAX_NESTED};
+use cover::Known;
+use found::{Found, Same};
+use gaps::Gaps;
+use memory::{Holding, Room};
 use searcher::Compiled;
 pub use searcher::Searcher;
+use worker::{Around, Worker};
 
-use crate::blob::{Blob, Origin, Window, Wrap};
+use crate::blob::{Blob, Origin};
 use crate::budget::{Budget, Limits};
 use crate::candidates::Candidates;
-use crate::error::{Gap, Reason, SourceError};
-use crate::material::{Kind, Mark, Material, Occurrence};
-use crate::prefilter::{Prefilter, Seen};
-use crate::random::{Cursor, Held};
-use crate::seam::{
-    BlobSink, Clues, Decoded, Hit, Inspection, Knowledge, Looked, Packed, Source, Unopenable, Unopened, Unwrapper,
-};
+use crate::error::{Gap, SourceError};
+use crate::material::{Kind, Occurrence};
+use crate::prefilter::Prefilter;
+use crate::random::Cursor;
+use crate::seam::{BlobSink, Knowledge, Looked, Packed, Source};
 use crate::secret::wipe_stack;
-use crate::source::stream::{Windows, count_lines};
-
-/// Largest file that is read for what it says of keys that lie elsewhere, in bytes. Larger ones are data.
-const CLUES: usize = 1 << 20;
+use crate::source::stream::Windows;
 
 /// What others may see of a run while it goes on, and how they stop it.
 #[derive(Debug, Default)]
@@ -70,8 +70,10 @@ pub struct Harvest {
     pub occurrences: Vec<Occurrence>,
     /// Texts that may be passwords of what was found. None if no private key was found.
     pub candidates: Candidates,
-    /// What could not be read, sorted.
+    /// What could not be read, sorted. More than fits into memory is counted: one gap for each input and reason says how many.
     pub gaps: Vec<Gap>,
+    /// How many gaps are counted so and not listed, of those that leave a run incomplete.
+    pub unlisted: u64,
     /// Formats recognised and not opened, by id: how many inputs of each.
     pub unopened: BTreeMap<&'static str, u64>,
     /// The first [`UNOPENED_PLACES`] places of each that do not lie in a git history, in order.
@@ -98,7 +100,8 @@ pub fn scan(
     limits: Limits,
     watch: &Watch,
 ) -> Result<Harvest, SourceError> {
-    let session = Session::new(knowledge, limits, watch);
+    threads(jobs).map_err(|error| SourceError::Threads(format!("{jobs} of them: {error}")))?;
+    let session = Session::new(knowledge, limits, watch, jobs);
     for source in sources {
         source.feed(jobs, &session)?;
     }
@@ -109,10 +112,40 @@ pub fn scan(
     Ok(session.finish(occurrences))
 }
 
+/// Whether the system gives so many threads at once. Asked before the work begins: libraries panic where it does not.
+fn threads(jobs: usize) -> io::Result<()> {
+    let wait = Barrier::default();
+    std::thread::scope(|scope| {
+        let made =
+            (0..jobs).try_for_each(|_| std::thread::Builder::new().spawn_scoped(scope, || wait.wait()).map(drop));
+        wait.open();
+        made
+    })
+}
+
+/// Keeps threads waiting until it is opened.
+#[derive(Default)]
+struct Barrier {
+    open: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Barrier {
+    fn wait(&self) {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.opened.wait_while(open, |open| !*open));
+    }
+
+    fn open(&self) {
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.opened.notify_all();
+    }
+}
+
 /// Scans bytes that are already in memory, as if they were the file `name`.
 pub fn scan_bytes(knowledge: &Knowledge, name: &str, bytes: &[u8], limits: Limits) -> Harvest {
     let watch = Watch::default();
-    let session = Session::new(knowledge, limits, &watch);
+    let session = Session::new(knowledge, limits, &watch, 1);
     session.blob(Blob::whole(bytes, &Origin::file(name)));
     session.done(bytes.len() as u64);
     let occurrences = session.take();
@@ -146,10 +179,15 @@ struct Session<'a> {
     idle: Mutex<Vec<Worker>>,
     /// Read buffers not in use: one is taken for each member of a container.
     windows: Mutex<Vec<Windows>>,
-    gaps: Mutex<Vec<Gap>>,
+    /// How many of them are kept.
+    spare_windows: usize,
+    found: Mutex<Found>,
+    candidates: Mutex<Candidates>,
+    gaps: Mutex<Gaps>,
     opened: Mutex<Opened>,
     locked: Mutex<locked::Shelf>,
-    /// Damaged containers whose bytes were looked at as they are, after what their members gave.
+    room: Arc<Room>,
+    /// Damaged containers in whose bytes something was found, read as they are after what their members gave.
     rescanned: Mutex<BTreeSet<Origin>>,
 }
 
@@ -161,11 +199,11 @@ struct Opened {
 }
 
 impl<'a> Session<'a> {
-    fn new(knowledge: &'a Knowledge, limits: Limits, watch: &'a Watch) -> Self {
-        Self::with(knowledge, Compiled::Own(Box::new(Prefilter::new(knowledge))), limits, watch)
+    fn new(knowledge: &'a Knowledge, limits: Limits, watch: &'a Watch, jobs: usize) -> Self {
+        Self::with(knowledge, Compiled::Own(Box::new(Prefilter::new(knowledge))), limits, watch, jobs)
     }
 
-    fn with(knowledge: &'a Knowledge, prefilter: Compiled<'a>, limits: Limits, watch: &'a Watch) -> Self {
+    fn with(knowledge: &'a Knowledge, prefilter: Compiled<'a>, limits: Limits, watch: &'a Watch, jobs: usize) -> Self {
         Self {
             knowledge,
             prefilter,
@@ -173,9 +211,13 @@ impl<'a> Session<'a> {
             watch,
             idle: Mutex::default(),
             windows: Mutex::default(),
+            spare_windows: jobs.saturating_mul(2),
+            found: Mutex::default(),
+            candidates: Mutex::default(),
             gaps: Mutex::default(),
             opened: Mutex::default(),
             locked: Mutex::default(),
+            room: Arc::default(),
             rescanned: Mutex::default(),
         }
     }
@@ -200,8 +242,15 @@ impl<'a> Session<'a> {
         opened.members += members;
     }
 
-    /// Looks at a blob that is no container, or is taken for the bytes that it is.
-    fn plain(&self, blob: Blob<'_>, depth: u32, known: Option<&Mutex<Known>>) -> Looked {
+    /// Looks at a blob that is no container, or is taken for the bytes that it is. `known` learns what was found, and `holding`
+    /// is what its input holds.
+    fn plain(
+        &self,
+        blob: Blob<'_>,
+        depth: u32,
+        known: Option<&Mutex<Known>>,
+        holding: Option<&Arc<Holding>>,
+    ) -> Looked {
         if is_blank(blob.bytes) {
             return Looked { stop: self.cancelled(), ..Looked::default() };
         }
@@ -213,32 +262,36 @@ impl<'a> Session<'a> {
                 worker.clues(self, blob);
             }
         }
-        let before = worker.occurrences.len();
+        let before = worker.count;
         let budget = Budget::new(self.limits);
+        let frame = known.is_some().then(|| worker.begin());
+        let around = Around::file(depth, holding);
         // Detectors and unwrappers have guards of their own; what was found before the fault stays.
-        let look = AssertUnwindSafe(|| worker.look(self, blob, &budget, &Around { depth, ..Around::default() }));
+        let look = AssertUnwindSafe(|| worker.look(self, blob, &budget, &around));
         catch_unwind(look).unwrap_or_else(|_| self.fault(blob.origin));
-        let found = worker.occurrences.get_mut(before..).unwrap_or_default();
-        if !found.is_empty() && blob.window.first() && blob.window.last {
-            self.locate(blob.bytes, found, &|| Cursor::new(Arc::new(Held::new(blob.bytes.to_vec()))));
+        if let Some((known, frame)) = known.zip(frame) {
+            known.lock().unwrap_or_else(PoisonError::into_inner).join(worker.end(frame));
         }
-        if let Some(known) = known.filter(|_| !found.is_empty()) {
-            let found = Known::of(found.iter().map(|occurrence| &occurrence.material));
-            known.lock().unwrap_or_else(PoisonError::into_inner).join(found);
-        }
-        let wipe = found.iter().any(|o| matches!(o.material.kind, Kind::PrivateKey | Kind::Secret));
-        self.watch.materials.fetch_add(found.len() as u64, Ordering::Relaxed);
-        let key = found.iter().any(|o| o.material.kind == Kind::PrivateKey);
-        let looked = Looked { stop: self.cancelled(), wipe, found: !found.is_empty(), key };
+        worker.known.clear();
+        worker.flush(self, blob);
+        let now = worker.count;
+        self.watch.materials.fetch_add(now.all - before.all, Ordering::Relaxed);
+        let looked = Looked {
+            stop: self.cancelled(),
+            wipe: now.secrets > before.secrets,
+            found: now.all > before.all,
+            key: now.keys > before.keys,
+        };
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
         looked
     }
 
     /// Takes everything found so far, in an order that does not depend on threads.
     fn take(&self) -> Vec<Occurrence> {
-        let mut occurrences = Vec::new();
-        for worker in self.idle.lock().unwrap_or_else(PoisonError::into_inner).iter_mut() {
-            occurrences.append(&mut worker.occurrences);
+        let found = std::mem::take(&mut *self.found.lock().unwrap_or_else(PoisonError::into_inner));
+        let (mut occurrences, gaps) = found.finish();
+        for gap in gaps {
+            self.gap(gap);
         }
         in_order(&mut occurrences);
         self.without_twins(&mut occurrences);
@@ -247,6 +300,7 @@ impl<'a> Session<'a> {
 
     /// Takes out what was found in the bytes of a damaged container and in a member of it: it is the same.
     fn without_twins(&self, occurrences: &mut Vec<Occurrence>) {
+        let mut twins: BTreeSet<usize> = BTreeSet::new();
         for container in self.rescanned.lock().unwrap_or_else(PoisonError::into_inner).iter() {
             let first = occurrences.partition_point(|o| o.origin < *container);
             let inside = |o: &Occurrence| {
@@ -254,37 +308,44 @@ impl<'a> Session<'a> {
                     && o.origin.object == container.object
                     && o.origin.wraps.starts_with(&container.wraps)
             };
-            let many = occurrences.iter().skip(first).take_while(|o| inside(o)).count();
-            let all = occurrences.get(first..first + many).unwrap_or_default();
-            let members: Vec<&Material> = all.iter().filter(|o| o.origin != *container).map(|o| &o.material).collect();
-            let is_twin =
-                |o: &Occurrence| o.origin == *container && members.iter().any(|member| member.is_same(&o.material));
-            let twins: BTreeSet<usize> =
-                all.iter().enumerate().filter(|(_, o)| is_twin(o)).map(|(index, _)| first + index).collect();
-            let mut index = 0;
-            occurrences.retain(|_| {
-                index += 1;
-                !twins.contains(&(index - 1))
-            });
+            let all = || occurrences.iter().enumerate().skip(first).take_while(|(_, o)| inside(o));
+            let (own, members): (Vec<_>, Vec<_>) = all().partition(|(_, o)| o.origin == *container);
+            let members: BTreeSet<Same> = members.iter().filter_map(|(_, o)| Same::of(&o.material)).collect();
+            let is_twin = |o: &Occurrence| Same::of(&o.material).is_some_and(|same| members.contains(&same));
+            twins.extend(own.iter().filter(|(_, o)| is_twin(o)).map(|(index, _)| *index));
         }
+        let mut index = 0;
+        occurrences.retain(|_| {
+            index += 1;
+            !twins.contains(&(index - 1))
+        });
     }
 
-    fn finish(self, occurrences: Vec<Occurrence>) -> Harvest {
+    fn finish(self, mut occurrences: Vec<Occurrence>) -> Harvest {
+        // Those of the histories came last.
+        occurrences.append(&mut self.take());
+        // What uses keys says nothing where there are none.
+        let mut candidates = Candidates::default();
+        if occurrences.iter().any(|o| o.material.kind == Kind::PrivateKey) {
+            candidates = self.candidates.into_inner().unwrap_or_else(PoisonError::into_inner);
+        } else {
+            occurrences.retain(|o| o.material.kind != Kind::Reference);
+        }
+        let (gaps, unlisted) = self.gaps.into_inner().unwrap_or_else(PoisonError::into_inner).finish();
         let opened = self.opened.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut harvest = Harvest {
             occurrences,
+            candidates,
             opened: opened.containers,
             members: opened.members,
-            gaps: self.gaps.into_inner().unwrap_or_else(PoisonError::into_inner),
+            gaps,
+            unlisted,
             files: self.watch.files.load(Ordering::Relaxed),
             bytes: self.watch.bytes.load(Ordering::Relaxed),
             interrupted: self.watch.cancelled.load(Ordering::Relaxed),
             ..Harvest::default()
         };
-        for mut worker in self.idle.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            // Those of the histories came last.
-            harvest.occurrences.append(&mut worker.occurrences);
-            harvest.candidates.append(std::mem::take(&mut worker.candidates));
+        for worker in self.idle.into_inner().unwrap_or_else(PoisonError::into_inner) {
             harvest.rejected += worker.rejected;
             for (id, count) in worker.unopened {
                 *harvest.unopened.entry(id).or_default() += count;
@@ -296,14 +357,7 @@ impl<'a> Session<'a> {
                 }
             }
         }
-        // What uses keys says nothing where there are none.
-        if !harvest.occurrences.iter().any(|o| o.material.kind == Kind::PrivateKey) {
-            harvest.occurrences.retain(|o| o.material.kind != Kind::Reference);
-            harvest.candidates.clear();
-        }
         in_order(&mut harvest.occurrences);
-        harvest.gaps.sort();
-        harvest.gaps.dedup();
         harvest
     }
 }
@@ -335,7 +389,7 @@ impl BlobSink for Session<'_> {
                 return looked;
             }
         }
-        self.plain(blob, 0, None)
+        self.plain(blob, 0, None, None)
     }
 
     fn object(&self, bytes: u64) {
@@ -377,6 +431,7 @@ impl BlobSink for Session<'_> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut worker = idle.unwrap_or_default();
         worker.clues(self, blob);
+        worker.flush(self, blob);
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
     }
 
@@ -402,379 +457,6 @@ impl BlobSink for Session<'_> {
 
     fn unpack(&self, origin: &Origin, input: Packed<'_>) -> Option<Looked> {
         self.unpack_root(origin, input)
-    }
-}
-
-/// What surrounds a blob that came out of a wrapper.
-#[derive(Clone, Default)]
-struct Around<'a> {
-    depth: u32,
-    /// Line of the outermost wrapper; `None` for a file itself.
-    line: Option<u64>,
-    /// The mark beside the text that wraps it.
-    mark: Option<Mark>,
-    /// Whether a person who looks at the file does not see the marks in this blob.
-    encoded: bool,
-    /// Whether something was found in these bytes already.
-    again: bool,
-    /// What was found around it.
-    enclosing: Option<Enclosing<'a>>,
-}
-
-impl Around<'_> {
-    /// The mark that belongs to a span of the blob.
-    fn mark(&self, bytes: &[u8], span: &Range<usize>) -> Option<Mark> {
-        let here = || mark(bytes, span).map(|found| if self.encoded { found.hidden() } else { found });
-        self.mark.clone().or_else(here)
-    }
-}
-
-/// One thread's findings and scratch space.
-#[derive(Default)]
-struct Worker {
-    occurrences: Vec<Occurrence>,
-    candidates: Candidates,
-    unopened: BTreeMap<&'static str, u64>,
-    unopened_at: BTreeMap<&'static str, BTreeSet<Origin>>,
-    rejected: u64,
-    /// Lists of hits not in use, one for each level of wrapping.
-    spare: Vec<Vec<Seen>>,
-}
-
-impl Worker {
-    fn count_unopened(&mut self, bytes: &[u8], formats: &[Unopened], origin: Option<&Origin>) {
-        let known = formats.iter().find(|format| format.begins(bytes));
-        if let Some(format) = known {
-            *self.unopened.entry(format.id).or_default() += 1;
-            if let Some(origin) = origin.filter(|origin| origin.object.is_none()) {
-                keep_first(self.unopened_at.entry(format.id).or_default(), origin.clone());
-            }
-        }
-    }
-
-    /// Reads what a file says of keys that lie elsewhere, if its name tells that it may.
-    fn clues(&mut self, session: &Session<'_>, blob: Blob<'_>) {
-        let Some(reader) = session.knowledge.clues else { return };
-        if !reader.wants(&blob.origin.location()) {
-            return;
-        }
-        if blob.bytes.len() > CLUES || !blob.window.last {
-            return self.candidates.not_all_of(blob.origin);
-        }
-        let mut clues = Clues::default();
-        if catch_unwind(AssertUnwindSafe(|| reader.read(blob, &mut clues))).is_err() {
-            let origin = blob.origin.clone();
-            session.gap(Gap { origin, reason: Reason::DetectorFault, detail: "usage".to_owned() });
-        }
-        if clues.not_all {
-            self.candidates.not_all_of(blob.origin);
-        }
-        clues.candidates.into_iter().for_each(|candidate| self.candidates.push(candidate));
-        let mut lines = Lines { at: 0, line: 1 };
-        clues.references.sort_by_key(|material| material.span.start);
-        for material in clues.references {
-            let line = lines.at(blob, material.span.start);
-            self.keep(blob, material, line, None);
-        }
-    }
-
-    /// Finds every anchor in a blob and asks its owners.
-    fn look(&mut self, session: &Session<'_>, blob: Blob<'_>, budget: &Budget, around: &Around<'_>) {
-        let mut hits = self.spare.pop().unwrap_or_default();
-        hits.clear();
-        session.prefilter.get().find(blob.bytes, blob.window, &mut hits);
-        let whole = blob.window.first() && session.knowledge.unwrappers.iter().any(|unwrapper| unwrapper.claims(blob));
-        if !hits.is_empty() || whole {
-            self.ask(session, blob, whole, &hits, budget, around);
-        }
-        self.spare.push(hits);
-    }
-
-    fn ask(
-        &mut self,
-        session: &Session<'_>,
-        blob: Blob<'_>,
-        whole: bool,
-        hits: &[Seen],
-        budget: &Budget,
-        around: &Around<'_>,
-    ) {
-        let gap = |reason, detail: &str| {
-            session.gap(Gap { origin: blob.origin.clone(), reason, detail: detail.to_owned() });
-        };
-        let mut lines = Lines { at: 0, line: blob.window.line };
-        let mut covers = Covers::within(around.enclosing);
-        let mut too_deep = false;
-        let mut inspection = Inspection::default();
-        let first = self.occurrences.len();
-        let claiming = session.knowledge.unwrappers.iter().filter(|unwrapper| whole && unwrapper.claims(blob));
-        for unwrapper in claiming {
-            let mut wrapper = Wrapper { session, blob, hit: Hit::START, budget, around, line: blob.window.line };
-            // What is in it is told once; if there is nothing in it, it may have been none. Digits may be of two kinds.
-            if let Some(opened) = self.unwrap(*unwrapper, &mut wrapper, &covers).filter(|opened| opened.found) {
-                covers.opened(*unwrapper, blob, Hit::START, opened.span.clone());
-                covers.add(opened.span, opened.known);
-                break;
-            }
-        }
-        for &seen in hits {
-            covers.pass(seen.at);
-            if session.cancelled() {
-                return;
-            }
-            if budget.out_of_time() {
-                return gap(Reason::TooSlow, &format!("gave up at byte {}", blob.window.start + seen.at as u64));
-            }
-            let depth = covers.depth(seen.at);
-            if depth > MAX_NESTED {
-                if !std::mem::replace(&mut too_deep, true) {
-                    let at = blob.window.start + seen.at as u64;
-                    gap(Reason::TooDeep, &format!("findings inside of findings at byte {at}"));
-                }
-                continue;
-            }
-            let Some((hit, owners)) = session.prefilter.get().hit(seen) else { continue };
-            let mut looked_like = false;
-            for detector in owners.detectors.iter().filter_map(|&i| session.knowledge.detectors.get(i)) {
-                // The detectors hold no state, so a panic leaves nothing half changed but the inspection.
-                match catch_unwind(AssertUnwindSafe(|| detector.inspect(blob, hit, &mut inspection))) {
-                    Ok(Ok(())) => {}
-                    Ok(Err(_)) => looked_like = true,
-                    Err(_) => gap(Reason::DetectorFault, detector.about().id),
-                }
-                if !inspection.materials().is_empty() {
-                    break;
-                }
-            }
-            let (found, decoded) = (inspection.take(), inspection.take_decoded());
-            if found.is_empty() {
-                // Inside of a finding much looks like a key that is a part of one.
-                self.rejected += u64::from(looked_like && depth == 0 && !around.again);
-                let wrapper = Wrapper { session, blob, hit, budget, around, line: 0 };
-                self.search_decoded(decoded, &wrapper, &mut covers, &mut lines, false);
-                for unwrapper in owners.unwrappers.iter().filter_map(|&i| session.knowledge.unwrappers.get(i)) {
-                    // It was asked already.
-                    if (whole && hit.anchor.at_start && unwrapper.claims(blob))
-                        || covers.was_opened(*unwrapper, blob, hit)
-                    {
-                        continue;
-                    }
-                    let mut wrapper = Wrapper { session, blob, hit, budget, around, line: lines.at(blob, seen.at) };
-                    if let Some(opened) = self.unwrap(*unwrapper, &mut wrapper, &covers) {
-                        covers.opened(*unwrapper, blob, hit, opened.span.clone());
-                        covers.add(opened.span, opened.known);
-                    }
-                }
-                continue;
-            }
-            let start = found.iter().map(|material| material.span.start).min().unwrap_or(seen.at);
-            let end = found.iter().map(|material| material.span.end).max().unwrap_or(seen.at);
-            let known = Known::of(&found);
-            let mut new = false;
-            for mut material in found {
-                if covers.say(&material, seen.at) {
-                    continue;
-                }
-                if self.occurrences.len() - first >= session.limits.max_materials {
-                    return gap(Reason::TooMany, &format!("more than {} materials", session.limits.max_materials));
-                }
-                new = true;
-                let line = around.line.unwrap_or_else(|| lines.at(blob, material.span.start));
-                let mark = around.mark(blob.bytes, &material.span);
-                if let Some(locked) = &mut material.locked {
-                    session.locked.lock().unwrap_or_else(PoisonError::into_inner).keep(locked);
-                }
-                self.keep(blob, material, line, mark);
-            }
-            if new {
-                covers.add(start..end, known);
-            }
-            let wrapper = Wrapper { session, blob, hit, budget, around, line: 0 };
-            self.search_decoded(decoded, &wrapper, &mut covers, &mut lines, true);
-        }
-    }
-
-    fn keep(&mut self, blob: Blob<'_>, material: Material, line: u64, mark: Option<Mark>) {
-        self.occurrences.push(Occurrence {
-            origin: blob.origin.clone(),
-            offset: blob.window.start + material.span.start as u64,
-            line,
-            section: None,
-            mark,
-            git: None,
-            material,
-        });
-    }
-
-    /// Opens a wrapper and looks at what is inside.
-    fn unwrap(
-        &mut self,
-        unwrapper: &dyn Unwrapper,
-        wrapper: &mut Wrapper<'_>,
-        covers: &Covers<'_>,
-    ) -> Option<Unwrapped> {
-        let Wrapper { session, blob, hit, budget, around, line } = *wrapper;
-        let kind = unwrapper.about().id;
-        let gap = |reason: Reason, detail: String| {
-            session.gap(Gap { origin: blob.origin.clone(), reason, detail });
-        };
-        if around.depth >= session.limits.max_depth {
-            gap(Reason::TooDeep, format!("{kind} at depth {}", around.depth + 1));
-            return None;
-        }
-        let mut covered = None;
-        let mut each = |entry: crate::seam::Entry<'_>| {
-            let at = blob.window.start + entry.span.start as u64;
-            let origin = blob.origin.inside(Wrap::text(kind, at));
-            let mut window = Window::whole(entry.bytes.len());
-            let keeps_lines = around.line.is_none() && unwrapper.keeps_lines();
-            if keeps_lines {
-                window.line = line - count_lines(blob.bytes.get(entry.span.start..hit.at).unwrap_or_default());
-            }
-            let inside = Around {
-                depth: around.depth + 1,
-                line: Some(around.line.unwrap_or(line)).filter(|_| !keeps_lines),
-                mark: around.mark(blob.bytes, &entry.span),
-                // A file of UTF-16 is text, and its marks are seen.
-                encoded: around.encoded || !(keeps_lines && hit == Hit::START),
-                again: around.again,
-                enclosing: Some(covers.at(hit.at)),
-            };
-            let before = self.occurrences.len();
-            // A release of Helm is gzip in base64 in base64.
-            let unpacked = session.unpack_text(&origin, entry.bytes, budget, inside.depth);
-            if unpacked.is_none() {
-                self.look(session, Blob { bytes: entry.bytes, origin: &origin, window }, budget, &inside);
-            }
-            let found = self.occurrences.get(before..).unwrap_or_default();
-            let mut known = Known::of(found.iter().map(|occurrence| &occurrence.material));
-            let found = unpacked.is_some() || !found.is_empty();
-            known.join(unpacked.unwrap_or_default());
-            covered = Some(Unwrapped { span: entry.span, found, known });
-            if session.cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        };
-        match catch_unwind(AssertUnwindSafe(|| unwrapper.open(blob, hit, budget, &mut each))) {
-            Ok(Ok(()) | Err(Unopenable::Malformed(_))) => {}
-            Ok(Err(Unopenable::Limit(reason))) => gap(reason, format!("{kind} at byte {}", hit.at)),
-            Err(_) => gap(Reason::DetectorFault, kind.to_owned()),
-        }
-        covered
-    }
-
-    /// Looks at what detectors decoded at a hit. `again` says that they found something in it.
-    fn search_decoded(
-        &mut self,
-        mut decoded: Vec<Decoded>,
-        wrapper: &Wrapper<'_>,
-        covers: &mut Covers<'_>,
-        lines: &mut Lines,
-        again: bool,
-    ) {
-        let Wrapper { session, blob, .. } = *wrapper;
-        decoded.dedup_by(|next, first| next.kind == first.kind && next.span == first.span && next.bytes == first.bytes);
-        for decoded in decoded {
-            let line = lines.at(blob, decoded.span.start);
-            let wrapper = Wrapper { line, ..*wrapper };
-            let mut known = self.search_one(&decoded, &decoded.bytes, &wrapper, covers, again);
-            for bits in decoded.shifts {
-                known.join(self.search_one(&decoded, &shifted(&decoded.bytes, *bits), &wrapper, covers, again));
-            }
-            let same = session.knowledge.unwrappers.iter().find(|unwrapper| unwrapper.about().id == decoded.kind);
-            let text = blob.bytes.get(decoded.span.clone()).unwrap_or_default();
-            // Where the unwrapper would read other digits, it has to be asked.
-            if let Some(unwrapper) = same.filter(|u| u.digits(text) * 3 / 4 == decoded.bytes.len()) {
-                covers.read_whole(*unwrapper, decoded.span.clone(), decoded.shifts.len() as u32 + 1);
-            }
-            if !known.is_empty() {
-                covers.add(decoded.span, known);
-            }
-        }
-    }
-
-    fn search_one(
-        &mut self,
-        decoded: &Decoded,
-        bytes: &[u8],
-        wrapper: &Wrapper<'_>,
-        covers: &Covers<'_>,
-        again: bool,
-    ) -> Known {
-        let Wrapper { session, blob, hit, budget, around, line } = *wrapper;
-        let gap = |reason: Reason, detail: String| {
-            session.gap(Gap { origin: blob.origin.clone(), reason, detail });
-        };
-        // One level more than wrappers have: what is decoded for a finding is no wrapper that somebody could do without.
-        if around.depth > session.limits.max_depth {
-            gap(Reason::TooDeep, format!("{} at depth {}", decoded.kind, around.depth + 1));
-            return Known::default();
-        }
-        if let Err(reason) = budget.take(bytes.len() as u64) {
-            gap(reason, format!("{} at byte {}", decoded.kind, hit.at));
-            return Known::default();
-        }
-        let at = blob.window.start + decoded.span.start as u64;
-        let origin = blob.origin.inside(Wrap::text(decoded.kind, at));
-        // A mark beside a finding says nothing of what is hidden in it.
-        let mark = around.mark(blob.bytes, &decoded.span).map(|mark| if again { mark.hidden() } else { mark });
-        let inside = Around {
-            depth: around.depth + 1,
-            line: Some(around.line.unwrap_or(line)),
-            mark,
-            encoded: true,
-            again,
-            enclosing: Some(covers.at(hit.at)),
-        };
-        let before = self.occurrences.len();
-        let blob = Blob { bytes, origin: &origin, window: Window::whole(bytes.len()) };
-        self.look(session, blob, budget, &inside);
-        let found = self.occurrences.get(before..).unwrap_or_default();
-        Known::of(found.iter().map(|occurrence| &occurrence.material))
-    }
-}
-
-/// Bytes without their first bits.
-fn shifted(bytes: &[u8], bits: u32) -> Zeroizing<Vec<u8>> {
-    let next = bytes.iter().skip(1);
-    let pairs = bytes.iter().zip(next);
-    Zeroizing::new(pairs.map(|(byte, next)| (byte << (bits % 8)) | (next >> (8 - bits % 8).min(7))).collect())
-}
-
-/// What came of a wrapper.
-struct Unwrapped {
-    /// The bytes it covers.
-    span: Range<usize>,
-    /// Whether anything was found inside.
-    found: bool,
-    /// What was found inside.
-    known: Known,
-}
-
-/// A wrapper about to be opened.
-#[derive(Clone, Copy)]
-struct Wrapper<'w> {
-    session: &'w Session<'w>,
-    blob: Blob<'w>,
-    hit: Hit,
-    budget: &'w Budget,
-    around: &'w Around<'w>,
-    line: u64,
-}
-
-/// Counts lines from the place that was asked for last: backwards too, because a finding may begin before its anchor.
-struct Lines {
-    at: usize,
-    line: u64,
-}
-
-impl Lines {
-    fn at(&mut self, blob: Blob<'_>, at: usize) -> u64 {
-        if at < self.at {
-            self.line -= count_lines(blob.bytes.get(at..self.at).unwrap_or_default());
-        } else {
-            self.line += count_lines(blob.bytes.get(self.at..at).unwrap_or_default());
-        }
-        self.at = at;
-        self.line
     }
 }
 

@@ -382,6 +382,11 @@ impl Locked {
         self.0.length
     }
 
+    /// Whether another key lies in the same container: its bytes are held once.
+    pub fn is_shared_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The bytes, if they were kept.
     pub fn bytes(&self) -> Option<Arc<[u8]>> {
         self.kept().as_ref().ok().cloned()

@@ -88,10 +88,19 @@ pub struct Decoded {
 }
 
 /// What a detector has to say about a hit.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Inspection {
     materials: Vec<Material>,
     decoded: Vec<Decoded>,
+    /// Bytes that the detector may still read in this blob, beyond those of what it finds.
+    left: usize,
+    refused: bool,
+}
+
+impl Default for Inspection {
+    fn default() -> Self {
+        Self { materials: Vec::new(), decoded: Vec::new(), left: usize::MAX, refused: false }
+    }
 }
 
 impl Inspection {
@@ -116,6 +125,24 @@ impl Inspection {
     /// Everything found so far.
     pub fn materials(&self) -> &[Material] {
         &self.materials
+    }
+
+    /// Counts bytes that were read for a hit, where hits that are close together make a detector read the same bytes again.
+    pub const fn work(&mut self, bytes: usize) {
+        self.left = self.left.saturating_sub(bytes);
+    }
+
+    /// Whether the detector may look at another hit of the blob. If not, it returns at once, and the engine reports that.
+    pub const fn may_work(&mut self) -> bool {
+        self.refused |= self.left == 0;
+        self.left > 0
+    }
+
+    /// Sets how many bytes may be read from now on; returns how many were left, and whether a hit was refused.
+    pub const fn allow(&mut self, bytes: usize) -> (usize, bool) {
+        let before = (self.left, self.refused);
+        (self.left, self.refused) = (bytes, false);
+        before
     }
 
     /// Takes everything found so far.
@@ -273,8 +300,18 @@ pub trait Inside {
     /// A member, or all that follows, could not be read: encrypted, damaged, a method that is not known. `detail` says
     /// what in a few fixed words.
     fn unread(&mut self, member: Member<'_>, reason: Reason, detail: &str);
-    /// What a decoder may hold in memory, in bytes (a window, a dictionary).
+    /// Searches bytes of the container that no member owns: comments, extra fields, what follows the end. They are not counted
+    /// as a member and not opened.
+    fn rest(&mut self, at: u64, content: &mut dyn Read) -> ControlFlow<()> {
+        self.member(Member { name: b"", at }, content)
+    }
+    /// What this container may hold in memory now, in bytes (a window, a dictionary, a table).
     fn memory(&self) -> u64;
+    /// Says how many bytes this container holds from now on; 0 gives all of them back. An error says that they are more than
+    /// [`Self::memory`]: do not allocate them. Waits while another input holds much, so that the sum over all inputs is bounded.
+    fn holds(&mut self, bytes: u64) -> Result<(), Reason> {
+        if bytes > self.memory() { Err(Reason::TooLarge) } else { Ok(()) }
+    }
 }
 
 /// A named part of a program.

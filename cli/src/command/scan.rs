@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use detectors::open;
-use detectors::radius::{Estate, Judge, Tables, classify::classify, secrets, survey};
+use detectors::radius::{Estate, Judge, Tables, classify::classify_all, secrets, survey};
 use jiff::Timestamp;
 use scanner_core::blob::printable_path;
 use scanner_core::engine::{self, Harvest, Watch};
@@ -19,6 +19,7 @@ use scanner_core::source::fs::Tree;
 use scanner_core::source::special::Stdin;
 
 use crate::confine::Guard;
+use crate::draft::Writer;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out;
 use crate::plan::{NOTE_BELOW, Output, Plan, is_stdin, plain};
@@ -46,11 +47,15 @@ pub(crate) fn run(plan: Plan, guard: Guard) -> Result<Exit, Failure> {
     let harvest = harvest(&plan, &watch, &repositories)?;
     drop(progress);
     let (report, exit) = report(&plan, &watch, harvest, &repositories, began);
-    let mut bytes = Vec::new();
-    report::render(&report, plan.format, plan.look, &mut bytes)
-        .map_err(|error| Failure::new(format!("cannot make the report: {error}")))?;
-    deliver(plan.output, &bytes)?;
+    // Written as it is made: a report of a hundred thousand keys would take as much memory again.
+    deliver(plan.output, &|out| report::render(&report, plan.format, plan.look, out))?;
     if !plan.quiet {
+        if let Some(asked) = plan.jobs.asked {
+            out::people(format_args!(
+                "note: {} threads, not {asked}: more would only wait for each other",
+                plan.jobs.count
+            ));
+        }
         for notice in &report.notices {
             out::people(format_args!("note: {}: {}", escape(&notice.place), escape(&notice.message)));
         }
@@ -71,7 +76,16 @@ fn stop_on_ctrl_c(watch: &Arc<Watch>, quiet: bool) -> Result<(), Failure> {
             out::people("note: stopping; what was found is reported next. Once more stops at once.");
         }
     })
-    .map_err(|error| Failure::new(format!("cannot listen for Ctrl-C: {error}")))
+    .map_err(|error| match error {
+        ctrlc::Error::System(error) => no_threads(&error),
+        other => Failure::new(format!("cannot listen for Ctrl-C: {other}")),
+    })
+}
+
+/// The system does not give the threads that were asked for.
+fn no_threads(error: &dyn std::fmt::Display) -> Failure {
+    Failure::new(format!("cannot start threads: {error}"))
+        .hint("lower --jobs, or raise the limits on processes and memory (`ulimit -u`, `ulimit -v`)")
 }
 
 fn harvest(plan: &Plan, watch: &Watch, repositories: &Repositories) -> Result<Harvest, Failure> {
@@ -86,28 +100,39 @@ fn harvest(plan: &Plan, watch: &Watch, repositories: &Repositories) -> Result<Ha
     if stdin {
         sources.push(&Stdin);
     }
-    engine::scan(&plan.search.0, &sources, plan.jobs, plan.limits, watch).map_err(|error| match error {
+    engine::scan(&plan.search.0, &sources, plan.jobs.count, plan.limits, watch).map_err(|error| match error {
         SourceError::Unusable { path, error } => {
             Failure::new(format!("cannot scan {}: {}", printable_path(&path), plain(&error)))
                 .hint("check that it exists and that you may read it")
         }
         SourceError::Selection(what) => Failure::new(format!("--history: {what}"))
             .hint("name commits by branch, tag or digits that `git log --oneline` shows"),
+        SourceError::Threads(error) => no_threads(&error),
         other => Failure::new(other.to_string()),
     })
 }
 
 /// Judges what was found.
 fn report(plan: &Plan, watch: &Watch, harvest: Harvest, repositories: &Repositories, began: Instant) -> (Report, Exit) {
-    let Harvest { mut occurrences, mut gaps, unopened, files, bytes, rejected, interrupted, mut candidates, .. } =
-        harvest;
+    let Harvest {
+        mut occurrences,
+        mut gaps,
+        unlisted,
+        unopened,
+        files,
+        bytes,
+        rejected,
+        interrupted,
+        mut candidates,
+        ..
+    } = harvest;
     let (containers, members) = (harvest.opened, harvest.members);
     name_as_people_do(&mut occurrences, &mut gaps);
     candidates.map_paths(shorten);
     let options =
         open::Options { enabled: plan.passwords, cost: plan.limits.max_password_work, ..open::Options::default() };
     let stop = || watch.cancelled.load(Relaxed);
-    let opening = open::open_all(&mut occurrences, candidates, &options, plan.jobs, &stop);
+    let opening = open::open_all(&mut occurrences, candidates, &options, plan.jobs.count, &stop);
     gaps.extend(opening.gave_up);
     let interrupted = interrupted || stop();
     let public = build::PublicMaterial::of(&occurrences);
@@ -115,11 +140,12 @@ fn report(plan: &Plan, watch: &Watch, harvest: Harvest, repositories: &Repositor
     let (findings, secrets) = if occurrences.is_empty() {
         (Vec::new(), Vec::new())
     } else {
-        let estate = Estate::new(occurrences).below(&plan.targets);
-        let weak = survey(&estate, plan.jobs);
+        let mut estate = Estate::new(occurrences).below(&plan.targets);
+        let weak = survey(&estate, plan.jobs.count);
         let (tables, known) = (Tables::built_in(), plan.lists.all());
         let judge = Judge { tables: &tables, known: &known, weak: &weak, now: plan.clock.now() };
-        (classify(&estate, judge), secrets(&estate, plan.clock.now()))
+        let secrets = secrets(&estate, plan.clock.now());
+        (classify_all(&mut estate, judge), secrets)
     };
 
     // What was not read may be what an entry speaks of: only a whole scan can call an entry unused.
@@ -149,6 +175,7 @@ fn report(plan: &Plan, watch: &Watch, harvest: Harvest, repositories: &Repositor
 
     let public = public.unrelated(open.iter().chain(&allowed), plan.look.public);
     let gaps: Vec<_> = gaps.into_iter().map(build::gap).collect();
+    let unlisted = usize::try_from(unlisted).unwrap_or(usize::MAX);
     let complete = !interrupted && gaps.iter().all(|gap| gap.deliberate);
     let outcome = Outcome { failing, incomplete: !complete, unopened: !unopened.is_empty(), interrupted };
     let exit = Exit::of_scan(outcome, plan.strict, plan.exit_zero);
@@ -179,7 +206,7 @@ fn report(plan: &Plan, watch: &Watch, harvest: Harvest, repositories: &Repositor
             secrets: open_secrets.len(),
             secret_places: open_secrets.iter().map(|secret| secret.occurrences.len()).sum(),
             allowed: allowed.len() + allowed_secrets.len(),
-            skipped: gaps.iter().filter(|gap| !gap.deliberate).count(),
+            skipped: gaps.iter().filter(|gap| !gap.deliberate).count() + unlisted,
             unopened: unopened.values().sum(),
         },
         playbooks: build::playbooks(open.iter().chain(&allowed)),
@@ -254,9 +281,9 @@ fn second(time: Timestamp) -> String {
     Timestamp::from_second(time.as_second()).unwrap_or(time).to_string()
 }
 
-fn deliver(output: Output, bytes: &[u8]) -> Result<(), Failure> {
+fn deliver(output: Output, write: Writer<'_>) -> Result<(), Failure> {
     match output {
-        Output::Stdout => out::data(bytes),
-        Output::Target(target) => target.write(bytes),
+        Output::Stdout => out::data_by(write),
+        Output::Target(target) => target.write_by(write),
     }
 }

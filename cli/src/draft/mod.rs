@@ -10,7 +10,7 @@ mod other;
 mod unix;
 
 use std::fs::File;
-use std::io::{self, Seek, Write};
+use std::io::{self, BufWriter, IntoInnerError, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use scanner_core::blob::printable_path;
@@ -24,6 +24,12 @@ use other as system;
 use unix as system;
 
 pub(crate) use system::{Draft, Place};
+
+/// How many bytes are collected before they are written.
+const BUFFER: usize = 64 << 10;
+
+/// What makes a text, in pieces.
+pub(crate) type Writer<'w> = &'w dyn Fn(&mut dyn Write) -> io::Result<()>;
 
 /// What to do with a file that is there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,25 +118,26 @@ impl Target {
         }
     }
 
-    /// Writes everything.
-    pub(crate) fn write(self, bytes: &[u8]) -> Result<(), Failure> {
+    /// Writes everything as it is made.
+    pub(crate) fn write_by(self, write: Writer<'_>) -> Result<(), Failure> {
         let shown = printable_path(&self.path);
         let (result, hint) = match self.to {
-            To::InPlace { file, empty } => (in_place(file, empty, bytes), "check the disk or the device"),
+            To::InPlace { file, empty } => (in_place(file, empty, write), "check the disk or the device"),
             To::Whole(place) => {
-                (place.put(bytes, Existing::Replace), "check the disk; what was there before is unchanged")
+                (place.put_by(write, Existing::Replace), "check the disk; what was there before is unchanged")
             }
         };
         result.map_err(|error| Failure::new(format!("cannot write {shown}: {}", plain(&error))).hint(hint))
     }
 }
 
-fn in_place(mut file: File, empty: bool, bytes: &[u8]) -> io::Result<()> {
+fn in_place(mut file: File, empty: bool, write: Writer<'_>) -> io::Result<()> {
     if empty {
         file.set_len(0)?;
         file.rewind()?;
     }
-    match file.write_all(bytes).and_then(|()| file.flush()) {
+    let mut buffered = BufWriter::with_capacity(BUFFER, file);
+    match write(&mut buffered).and_then(|()| buffered.flush()) {
         // A reader that went away had enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
@@ -140,9 +147,14 @@ fn in_place(mut file: File, empty: bool, bytes: &[u8]) -> io::Result<()> {
 impl Place {
     /// Writes a file of these bytes here. The permissions of an existing file are kept.
     pub(crate) fn put(&self, bytes: &[u8], existing: Existing) -> io::Result<()> {
-        let mut draft = Draft::new(self, None)?;
-        draft.write_all(bytes)?;
-        draft.put(existing)
+        self.put_by(&|file| file.write_all(bytes), existing)
+    }
+
+    /// Writes a file here as it is made. If that fails, what was there before stays.
+    fn put_by(&self, write: Writer<'_>, existing: Existing) -> io::Result<()> {
+        let mut draft = BufWriter::with_capacity(BUFFER, Draft::new(self, None)?);
+        write(&mut draft)?;
+        draft.into_inner().map_err(IntoInnerError::into_error)?.put(existing)
     }
 }
 

@@ -20,6 +20,12 @@ use crate::report::words::{self, escape};
 /// Places that are named of each format that was not opened.
 const NAMED: usize = 5;
 
+/// Whether a gap stands for what the engine did not list of several objects ("and 5 more from here on"). The object that it names
+/// is only the first of them: whether that one counts says nothing of the others.
+fn is_of_many(gap: &Gap) -> bool {
+    gap.detail.starts_with("and ") && !gap.detail.ends_with(" in it")
+}
+
 /// What some objects hold. The path of every origin is the name of an object.
 #[derive(Debug, Default)]
 pub(crate) struct Scanned {
@@ -90,8 +96,8 @@ impl Scanned {
     /// Forgets what was found in objects that do not count.
     pub(crate) fn retain(&mut self, counts: &dyn Fn(&str) -> bool) {
         self.occurrences.retain(|occurrence| counts(&oid(&occurrence.origin)));
-        self.gaps.retain(|gap| counts(&oid(&gap.origin)));
-        self.deliberate.retain(|gap| counts(&oid(&gap.origin)));
+        self.gaps.retain(|gap| is_of_many(gap) || counts(&oid(&gap.origin)));
+        self.deliberate.retain(|gap| is_of_many(gap) || counts(&oid(&gap.origin)));
         self.notes.retain(|note| counts(&note.oid));
         for (count, places) in self.unopened.values_mut() {
             // Of more than are kept by name, each counts.
@@ -213,8 +219,21 @@ impl Known {
 
 #[cfg(test)]
 mod tests {
+    use scanner_core::error::Reason;
+
     use super::*;
     use crate::report::samples;
+
+    #[test]
+    fn what_stands_for_many_objects_is_never_forgotten() {
+        let gap =
+            |detail: &str| Gap { origin: Origin::file("old"), reason: Reason::TooMany, detail: detail.to_owned() };
+        let gaps = ["and 5 more from here on", "and 5 more private keys than fit into memory", "and 5 more in it", "x"];
+        let mut scanned = Scanned { gaps: gaps.map(gap).to_vec(), ..Scanned::default() };
+        scanned.retain(&|_| false);
+        let kept: Vec<&str> = scanned.gaps.iter().map(|gap| gap.detail.as_str()).collect();
+        assert_eq!(kept, gaps[..2]);
+    }
 
     #[test]
     fn a_key_that_lost_its_password_is_news() {

@@ -13,7 +13,7 @@ use crate::config::{self, Config};
 use crate::exit::Failure;
 use crate::marks::Marks;
 use crate::moment;
-use crate::plan::{FailOn, Search};
+use crate::plan::{FailOn, Jobs, Search};
 
 /// Stands between the answers of one `git rev-parse`: it repeats options that it does not know, and a path may hold line
 /// feeds.
@@ -109,12 +109,11 @@ impl Policy {
         // On a server, there is no tree that a path could lie in but the pushed one: its root is where the configuration is.
         let beside = args.config.as_ref().and_then(|named| here.join(named).parent()?.canonicalize().ok());
         let inline = !args.no_config && !args.no_inline_allow && config.inline_allow != Some(false);
-        let cores = std::thread::available_parallelism().map_or(1, Into::into);
         Ok(Self {
             search: Search::new(args.only, &config.rules)?,
             fail_on: args.fail_on.or(config.fail_on).unwrap_or_default(),
             limits: LimitArgs::default().over(&config.limits),
-            jobs: config.jobs.filter(|jobs| *jobs > 0).unwrap_or(cores),
+            jobs: Jobs::new(config.jobs).count,
             allow: config.allow.obeying(if inline { Marks::Given } else { Marks::Off }),
             today: moment::day(moment::now().as_second()),
             here: root.map(Path::to_owned).or(beside).unwrap_or_else(|| here.to_owned()),

@@ -52,7 +52,7 @@ pub(crate) struct Plan {
     /// Show progress.
     pub(crate) progress: bool,
     /// Threads, at least one.
-    pub(crate) jobs: usize,
+    pub(crate) jobs: Jobs,
     /// Limits of the engine.
     pub(crate) limits: Limits,
     /// Stay on one file system.
@@ -148,7 +148,7 @@ impl Plan {
                     When::Never => false,
                     When::Auto => around.stderr_terminal && !around.ci && !around.dumb,
                 },
-            jobs: jobs(args.jobs.or(config.jobs)),
+            jobs: Jobs::new(args.jobs.or(config.jobs)),
             limits,
             one_file_system: args.one_file_system || config.one_file_system,
             git: git::Options {
@@ -251,10 +251,33 @@ fn color(when: When, around: &Surroundings, to_terminal: bool) -> bool {
     }
 }
 
-fn jobs(asked: Option<usize>) -> usize {
-    match asked {
-        None | Some(0) => std::thread::available_parallelism().map_or(1, Into::into),
-        Some(jobs) => jobs,
+/// How many threads work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Jobs {
+    /// So many, at least one.
+    pub(crate) count: usize,
+    /// How many were asked for, if those are more than help.
+    pub(crate) asked: Option<usize>,
+}
+
+impl Jobs {
+    /// Most threads, whatever the machine: each may hold 64 MiB.
+    const MOST: usize = 256;
+
+    /// Most threads for each core: more of them wait for each other, and a few more than cores help while a disk is slow.
+    const PER_CORE: usize = 4;
+
+    /// As many as were asked for, one for each core if nobody asked; no more than help.
+    pub(crate) fn new(asked: Option<usize>) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, Into::into);
+        Self::on(cores, asked)
+    }
+
+    fn on(cores: usize, asked: Option<usize>) -> Self {
+        let asked = asked.filter(|jobs| *jobs > 0).unwrap_or(cores);
+        // Eight on any machine: what a test or a script asks for without a look at it.
+        let most = cores.saturating_mul(Self::PER_CORE).clamp(8, Self::MOST);
+        Self { count: asked.min(most), asked: (asked > most).then_some(asked) }
     }
 }
 
@@ -280,6 +303,25 @@ mod tests {
             ("flag beats force", When::Never, &force, true, false),
         ] {
             assert_eq!(color(when, around, terminal), colour, "{name}");
+        }
+    }
+
+    #[test]
+    fn no_more_threads_than_help() {
+        for (cores, asked, count) in [
+            (4, None, 4),
+            (4, Some(0), 4),
+            (4, Some(3), 3),
+            (4, Some(16), 16),
+            (4, Some(1000), 16),
+            (1, Some(8), 8),
+            (1, Some(9), 8),
+            (512, Some(1000), 256),
+            (512, None, 256),
+        ] {
+            let jobs = Jobs::on(cores, asked);
+            let capped = asked.filter(|asked| *asked > count).or((cores > count && asked.is_none()).then_some(cores));
+            assert_eq!(jobs, Jobs { count, asked: capped }, "{asked:?} on {cores}");
         }
     }
 

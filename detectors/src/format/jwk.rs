@@ -49,7 +49,13 @@ impl Detector for Jwk {
     }
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
-        let object = Object::around(blob.bytes, hit.at).ok_or(Malformed::new("object around kty", hit.at))?;
+        if !out.may_work() {
+            return Ok(());
+        }
+        let mut work = 0;
+        let object = Object::around(blob.bytes, hit.at, &mut work);
+        out.work(work);
+        let object = object.ok_or(Malformed::new("object around kty", hit.at))?;
         let malformed = |what| Malformed::new(what, object.span.start);
         let kind = if object.get("d").or(object.get("k")).is_some() { Kind::PrivateKey } else { Kind::PublicKey };
         let identity = match object.text("kty") {

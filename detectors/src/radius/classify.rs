@@ -38,16 +38,39 @@ pub struct Judge<'a> {
 
 /// Judges every private key of the estate, and every public one that should not be trusted. The findings come ranked.
 pub fn classify(estate: &Estate, judge: Judge<'_>) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = estate.keys.iter().map(|key| finding(key, estate, judge)).collect();
-    findings.extend(
-        estate
-            .public
-            .iter()
-            .filter(|key| posture::distrusted(key, estate, judge))
-            .map(|key| finding(key, estate, judge)),
-    );
+    let findings = judged(estate, judge);
+    let mut findings: Vec<Finding> = findings.into_iter().map(|(finding, key)| finding.with(key.clone())).collect();
     rank::rank(&mut findings);
     findings
+}
+
+/// Like [`classify`], and moves places and certificates from the estate into the findings: those of a hundred thousand keys
+/// are held once.
+pub fn classify_all(estate: &mut Estate, judge: Judge<'_>) -> Vec<Finding> {
+    let findings: Vec<Finding> = judged(estate, judge).into_iter().map(|(finding, _)| finding).collect();
+    let distrusted: Vec<bool> = estate.public.iter().map(|key| posture::distrusted(key, estate, judge)).collect();
+    let public =
+        std::mem::take(&mut estate.public).into_iter().zip(distrusted).filter_map(|(key, is)| is.then_some(key));
+    let keys = std::mem::take(&mut estate.keys).into_iter().chain(public);
+    let mut findings: Vec<Finding> = findings.into_iter().zip(keys).map(|(finding, key)| finding.with(key)).collect();
+    rank::rank(&mut findings);
+    findings
+}
+
+/// Findings without places, each with its key.
+fn judged<'e>(estate: &'e Estate, judge: Judge<'_>) -> Vec<(Finding, &'e KeyGroup)> {
+    let distrusted = estate.public.iter().filter(|key| posture::distrusted(key, estate, judge));
+    estate.keys.iter().chain(distrusted).map(|key| (finding(key, estate, judge), key)).collect()
+}
+
+impl Finding {
+    /// The finding with what is known of its key.
+    fn with(mut self, key: KeyGroup) -> Self {
+        (self.occurrences, self.related) =
+            if key.private.is_empty() { (key.related, Vec::new()) } else { (key.private, key.related) };
+        (self.public, self.uses, self.issued) = (key.public, key.uses, key.issued);
+        self
+    }
 }
 
 fn finding(key: &KeyGroup, estate: &Estate, judge: Judge<'_>) -> Finding {
@@ -92,7 +115,7 @@ fn finding(key: &KeyGroup, estate: &Estate, judge: Judge<'_>) -> Finding {
             KeyName::Opaque(digest) => Some(digest),
             KeyName::Public(_) => None,
         },
-        public: key.public.clone(),
+        public: None,
         pgp_fingerprints: fingerprints,
         proof: key.private.iter().map(|o| o.material.proof).max().unwrap_or(Proof::Structure),
         protection,
@@ -117,11 +140,11 @@ fn finding(key: &KeyGroup, estate: &Estate, judge: Judge<'_>) -> Finding {
         known,
         first_seen,
         dated,
-        occurrences: places(key).to_vec(),
+        occurrences: Vec::new(),
         certificates,
-        related: if key.private.is_empty() { Vec::new() } else { key.related.clone() },
-        uses: key.uses.clone(),
-        issued: key.issued.clone(),
+        related: Vec::new(),
+        uses: Vec::new(),
+        issued: Vec::new(),
     }
 }
 

@@ -19,7 +19,7 @@ pub enum KeyName {
 }
 
 /// A private key and everything of the run that belongs to it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct KeyGroup {
     /// Its name.
     pub name: KeyName,

@@ -46,8 +46,9 @@ pub(crate) enum Value<'a> {
 
 impl<'a> Object<'a> {
     /// The object that encloses `at`, by braces, or the block of YAML lines around it.
-    pub(crate) fn around(bytes: &'a [u8], at: usize) -> Option<Self> {
-        Self::braces(bytes, at).or_else(|| Self::block(bytes, at))
+    /// Adds to `work` how many bytes were read for it.
+    pub(crate) fn around(bytes: &'a [u8], at: usize, work: &mut usize) -> Option<Self> {
+        Self::braces(bytes, at, work).or_else(|| Self::block(bytes, at, work))
     }
 
     /// The objects that enclose `at`, innermost first.
@@ -62,17 +63,22 @@ impl<'a> Object<'a> {
         .filter_map(move |start| Reader::new(bytes, start).object(0))
     }
 
-    fn braces(bytes: &'a [u8], at: usize) -> Option<Self> {
-        let start = open_brace(bytes, at)?;
-        Reader::new(bytes, start).object(0).filter(|object| object.span.contains(&at))
+    fn braces(bytes: &'a [u8], at: usize, work: &mut usize) -> Option<Self> {
+        let start = open_brace(bytes, at);
+        *work += at - start.unwrap_or(at.saturating_sub(MAX));
+        let mut reader = Reader::new(bytes, start?);
+        let object = reader.object(0);
+        *work += reader.at.saturating_sub(start?);
+        object.filter(|object| object.span.contains(&at))
     }
 
     /// `name: value` lines of one indentation around the line of `at`, as YAML has them.
-    fn block(bytes: &'a [u8], at: usize) -> Option<Self> {
+    fn block(bytes: &'a [u8], at: usize, work: &mut usize) -> Option<Self> {
         let from = at.saturating_sub(MAX);
         let before = bytes.get(from..at)?;
         let line_start = from + memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1);
         let own = indentation(bytes.get(line_start..)?);
+        *work += line_cost(at - line_start);
         let mut start = line_start;
         while let Some(previous) = start.checked_sub(1).and_then(|end| {
             let begin = memchr::memrchr(b'\n', bytes.get(from..end)?).map_or(from, |newline| from + newline + 1);
@@ -82,6 +88,7 @@ impl<'a> Object<'a> {
             if indentation(bytes.get(start..)?).1 {
                 break;
             }
+            *work += line_cost(start - previous);
             start = previous;
         }
         let mut members = Vec::new();
@@ -89,6 +96,7 @@ impl<'a> Object<'a> {
         let limit = bytes.len().min(start.saturating_add(MAX));
         while let Some(rest) = bytes.get(end..limit).filter(|rest| !rest.is_empty()) {
             let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+            *work += line_cost(length);
             let line = rest.get(..length)?;
             let (indent, dash) = indentation(line);
             if indent != own.0 || (dash && end != start) || members.len() >= MAX_MEMBERS {
@@ -159,6 +167,11 @@ pub(crate) fn decode(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     }
     let padding = text.get(at..)?.iter().all(|b| matches!(b, b'=' | b'\\') || b.is_ascii_whitespace());
     (padding && digits > 1 && digits % 4 != 1).then(|| decoder.finish())
+}
+
+/// What it costs to find the ends of a line, counted in bytes that are read one by one.
+const fn line_cost(length: usize) -> usize {
+    16 + length / 16
 }
 
 /// How far a line is indented, the dash of a list item included, and whether there is one.
@@ -396,7 +409,7 @@ mod tests {
     use super::*;
 
     fn around(text: &str) -> Option<Object<'_>> {
-        Object::around(text.as_bytes(), text.find("kty").unwrap())
+        Object::around(text.as_bytes(), text.find("kty").unwrap(), &mut 0)
     }
 
     #[test]
@@ -468,13 +481,15 @@ mod tests {
             for wrong in *b"\0\n\\\"'{}[]:," {
                 let mut bytes = text.to_vec();
                 bytes[at] = wrong;
-                let _ = Object::around(&bytes, 28);
+                let _ = Object::around(&bytes, 28, &mut 0);
                 let _ = Object::enclosing(&bytes, 28).count();
             }
-            let _ = Object::around(&text[..at], at);
+            let _ = Object::around(&text[..at], at, &mut 0);
         }
         let deep = "{\"a\":".repeat(40_000);
-        assert!(Object::around(deep.as_bytes(), deep.len()).is_none());
+        let mut work = 0;
+        assert!(Object::around(deep.as_bytes(), deep.len(), &mut work).is_none());
+        assert!((MAX / 16..4 * MAX).contains(&work), "{work}");
         assert_eq!(Object::enclosing(deep.as_bytes(), deep.len()).count(), 0);
     }
 }

@@ -5,7 +5,7 @@ use std::io::{BufReader, Read};
 use bzip2::bufread::MultiBzDecoder;
 use scanner_core::seam::{About, Container, Inside, Magic, Reader, Unopenable};
 
-use super::compressed::{READ, only_member};
+use super::compressed::{BZIP2, READ, only_member};
 
 /// bzip2 streams.
 #[derive(Debug)]
@@ -36,5 +36,6 @@ impl Container for Bzip2 {
 }
 
 fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> {
+    inside.holds(BZIP2)?;
     only_member(&mut MultiBzDecoder::new(BufReader::with_capacity(READ, input)), inside, "bzip2 stream")
 }

@@ -6,9 +6,10 @@
 use std::io::{self, BufRead, BufReader, Read};
 
 use flate2::bufread::GzDecoder;
+use scanner_core::error::{Malformed, Reason};
 use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
-use super::compressed::{READ, only_member};
+use super::compressed::{READ, only_member, peek};
 
 /// gzip streams.
 #[derive(Debug)]
@@ -39,19 +40,61 @@ impl Container for Gzip {
 }
 
 fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> {
-    let mut stream = Members { decoder: Some(GzDecoder::new(BufReader::with_capacity(READ, input))), behind: None };
-    only_member(&mut stream, inside, "gzip stream")?;
+    let mut flags = [0; 4];
+    let start = peek(input, &mut flags).map_err(|_| Malformed::new("gzip stream", 0))?;
+    // Extra field, name, comment (RFC 1952 2.3.1); the higher bits are reserved.
+    let has_fields = start.get(3).is_some_and(|flags| flags & 0x1c != 0 && flags & 0xe0 == 0);
+    let start = start.to_vec();
+    let mut input = Read::chain(&start[..], input);
+    let decoder = GzDecoder::new(BufReader::with_capacity(READ, &mut input as &mut dyn Read));
+    let mut stream = Members { decoder: Some(decoder), behind: None, fields: Vec::new(), noted: false };
+    let opened = only_member(&mut stream, inside, "gzip stream");
+    if opened.is_err() && has_fields {
+        // The decoder gives up on fields that are longer than it holds; programs pass over them.
+        inside.unread(Member { name: b"", at: 0 }, Reason::Damaged, "header");
+    } else {
+        opened?;
+    }
+    if !stream.fields.is_empty() {
+        let fields = std::mem::take(&mut stream.fields);
+        if inside.rest(0, &mut fields.as_slice()).is_break() {
+            return Ok(());
+        }
+    }
     if let Some(mut behind) = stream.behind {
         let _ = inside.member(Member { name: b"trailing", at: 0 }, &mut behind);
     }
     Ok(())
 }
 
+/// Shortest field of a header that is searched, in bytes: no key is shorter.
+const FIELD: usize = 32;
+
+/// Most bytes of fields that are kept of all members.
+const FIELDS: usize = 1 << 20;
+
 /// gzip members as one stream.
 struct Members<'r> {
     decoder: Option<GzDecoder<BufReader<&'r mut dyn Read>>>,
     /// What follows the last one and is none.
     behind: Option<BufReader<&'r mut dyn Read>>,
+    /// Extra fields, names and comments of the headers.
+    fields: Vec<u8>,
+    /// Whether those of the member at hand are among them.
+    noted: bool,
+}
+
+impl Members<'_> {
+    fn note_fields(&mut self) {
+        let Some(header) = self.decoder.as_ref().and_then(GzDecoder::header).filter(|_| !self.noted) else { return };
+        self.noted = true;
+        for field in [header.extra(), header.filename(), header.comment()].into_iter().flatten() {
+            if field.len() >= FIELD && self.fields.len() + field.len() < FIELDS {
+                self.fields.extend(field);
+                self.fields.push(b'\n');
+            }
+        }
+    }
 }
 
 impl Read for Members<'_> {
@@ -59,6 +102,7 @@ impl Read for Members<'_> {
         loop {
             let Some(decoder) = &mut self.decoder else { return Ok(0) };
             let read = decoder.read(into)?;
+            self.note_fields();
             if read > 0 || into.is_empty() {
                 return Ok(read);
             }
@@ -67,7 +111,7 @@ impl Read for Members<'_> {
             while skip_zeros(&mut rest)? {}
             match rest.fill_buf()? {
                 [] => return Ok(0),
-                [0x1f, 0x8b, ..] | [0x1f] => self.decoder = Some(GzDecoder::new(rest)),
+                [0x1f, 0x8b, ..] | [0x1f] => (self.decoder, self.noted) = (Some(GzDecoder::new(rest)), false),
                 _ => {
                     self.behind = Some(rest);
                     return Ok(0);

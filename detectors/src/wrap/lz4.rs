@@ -5,7 +5,7 @@ use std::io::{BufReader, Read};
 use lz4_flex::frame::FrameDecoder;
 use scanner_core::seam::{About, Container, Inside, Magic, Reader, Unopenable};
 
-use super::compressed::{READ, only_member};
+use super::compressed::{LZ4, READ, only_member};
 
 /// LZ4 frames.
 #[derive(Debug)]
@@ -35,6 +35,7 @@ impl Container for Lz4 {
 }
 
 fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> {
+    inside.holds(LZ4)?;
     only_member(&mut Frames(FrameDecoder::new(BufReader::with_capacity(READ, input))), inside, "LZ4 frame")
 }
 

@@ -4,9 +4,9 @@ use std::io::{BufReader, Read};
 
 use lzma_rust2::LzmaReader;
 use scanner_core::error::Malformed;
-use scanner_core::seam::{About, Container, Inside, Magic, Reader, Unopenable};
+use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
-use super::compressed::{READ, only_member};
+use super::compressed::{BESIDE, READ, only_member};
 
 /// LZMA streams.
 #[derive(Debug)]
@@ -44,10 +44,15 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
     let size = u64::from_le_bytes(size);
     // Unknown, or less than 256 GiB, as `xz` demands of such files; the range coder begins with a zero byte.
     let plausible = (size == u64::MAX || size < 1 << 38) && first == 0 && dictionary.is_power_of_two();
-    if !plausible || u64::from(dictionary) > inside.memory() {
+    if !plausible {
         return Err(Malformed::new("LZMA header", 1).into());
     }
-    let most = u32::try_from(inside.memory() >> 10).unwrap_or(u32::MAX);
+    let memory = u64::from(dictionary) + BESIDE;
+    if let Err(reason) = inside.holds(memory) {
+        inside.unread(Member { name: b"", at: 0 }, reason, "dictionary");
+        return Ok(());
+    }
+    let most = u32::try_from(memory.div_ceil(1 << 10)).unwrap_or(u32::MAX);
     let input = BufReader::with_capacity(READ, Read::chain(&head[..], input));
     let mut decoder = LzmaReader::new_mem_limit(input, most, None).map_err(|_| Malformed::new("LZMA header", 0))?;
     only_member(&mut decoder, inside, "LZMA stream")

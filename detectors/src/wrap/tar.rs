@@ -6,6 +6,7 @@
 //! nothing here: nothing is written.
 
 use std::io::{self, Read};
+use std::ops::ControlFlow;
 
 use scanner_core::error::{Malformed, Reason};
 use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
@@ -52,6 +53,7 @@ type Block = [u8; BLOCK];
 fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     let mut blocks = Blocks { input, at: 0, ahead: None };
     let mut long_name: Option<Vec<u8>> = None;
+    let mut long_size: Option<u64> = None;
     let mut began = false;
     loop {
         let header = match blocks.next() {
@@ -80,19 +82,44 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
             continue;
         }
         began = true;
-        let size = number(header.get(124..136).unwrap_or_default());
+        let mut size = number(header.get(124..136).unwrap_or_default());
         let kind = header.get(156).copied().unwrap_or_default();
+        if let Some(other) = long_size.filter(|other| *other != size && !matches!(kind, b'x' | b'g' | b'L' | b'K')) {
+            // A size that no header can say is in the records alone. Any other one is a second description: what only one of
+            // them takes for content is read as what follows.
+            size = if other > MOST_SIZE { other } else { size.min(other) };
+            if other <= MOST_SIZE {
+                inside.unread(member(b"", at), Reason::Damaged, "header and pax records disagree: size");
+            }
+        }
         let mut body = Body { blocks: &mut blocks, left: size, padding: 0 };
         body.padding = padding(size);
         match kind {
             // Links, devices and directories have no body, whatever their size says.
             b'1'..=b'6' => body.left = 0,
-            b'L' => long_name = body.text().map(|text| text.split(|b| *b == 0).next().unwrap_or_default().to_vec()),
-            b'x' => {
-                let records = body.text().unwrap_or_default();
-                long_name = pax_path(&records).or(long_name);
+            b'L' | b'K' | b'x' | b'g' => {
+                let text = body.text();
+                match (kind, &text) {
+                    (b'L', Some(text)) => {
+                        long_name = Some(text.split(|b| *b == 0).next().unwrap_or_default().to_vec());
+                    }
+                    (b'x', Some(records)) => {
+                        long_name = pax(records, &[b"path=", b"GNU.sparse.name="]).or(long_name);
+                        long_size =
+                            pax(records, &[b"size="]).and_then(|digits| str::from_utf8(&digits).ok()?.parse().ok());
+                    }
+                    _ => {}
+                }
+                // Comments and records of nobody's are bytes like others; so is what is too long to be a name.
+                let flow = match &text {
+                    Some(records) if matches!(kind, b'x' | b'g') && is_plain(records) => ControlFlow::Continue(()),
+                    Some(text) => inside.rest(at, &mut text.as_slice()),
+                    None => inside.rest(at, &mut body),
+                };
+                if flow.is_break() {
+                    return Ok(());
+                }
             }
-            b'K' | b'g' => {}
             _ => {
                 if kind == b'S' && header.get(482).is_some_and(|extended| *extended != 0) {
                     body.skip_sparse_headers();
@@ -104,7 +131,7 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
             }
         }
         if !matches!(kind, b'L' | b'K' | b'x' | b'g') {
-            long_name = None;
+            (long_name, long_size) = (None, None);
         }
         if matches!(kind, b'1'..=b'6') {
             continue;
@@ -162,21 +189,41 @@ fn name(header: &Block) -> Vec<u8> {
     }
 }
 
-/// The value of `path=` (or of the real name of a sparse file) in `pax` records: `LENGTH KEY=VALUE\n` each.
-fn pax_path(records: &[u8]) -> Option<Vec<u8>> {
-    let mut rest = records;
-    let mut path = None;
-    while let Some(blank) = rest.iter().position(|byte| *byte == b' ') {
-        let length: usize = std::str::from_utf8(rest.get(..blank)?).ok()?.parse().ok()?;
-        let record = rest.get(blank + 1..length.checked_sub(1)?)?;
-        for key in [&b"path="[..], b"GNU.sparse.name="] {
-            if let Some(value) = record.strip_prefix(key) {
-                path = Some(value.to_vec());
-            }
+/// Largest size that a header says in octal digits, in bytes: eleven of them.
+const MOST_SIZE: u64 = (1 << 33) - 1;
+
+/// The value of one of these keys in `pax` records: `LENGTH KEY=VALUE\n` each. The last one counts.
+fn pax(records: &[u8], keys: &[&[u8]]) -> Option<Vec<u8>> {
+    let mut found = None;
+    for record in Records(records) {
+        if let Some(value) = keys.iter().find_map(|key| record.strip_prefix(*key)) {
+            found = Some(value.to_vec());
         }
-        rest = rest.get(length..)?;
     }
-    path
+    found
+}
+
+/// Whether there is nothing in `pax` records but names, owners, times and sizes.
+fn is_plain(records: &[u8]) -> bool {
+    const PLAIN: [&[u8]; 10] =
+        [b"path=", b"linkpath=", b"mtime=", b"atime=", b"ctime=", b"size=", b"uid=", b"gid=", b"uname=", b"gname="];
+    let mut rest = Records(records);
+    rest.by_ref().all(|record| PLAIN.iter().any(|key| record.starts_with(key))) && rest.0.is_empty()
+}
+
+/// `pax` records without their lengths and the breaks after them.
+struct Records<'a>(&'a [u8]);
+
+impl<'a> Iterator for Records<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let blank = self.0.iter().position(|byte| *byte == b' ')?;
+        let length: usize = str::from_utf8(self.0.get(..blank)?).ok()?.parse().ok()?;
+        let record = self.0.get(blank + 1..length.checked_sub(1)?)?;
+        self.0 = self.0.get(length..)?;
+        Some(record)
+    }
 }
 
 /// The input, block by block.
@@ -341,6 +388,7 @@ mod tests {
         assert_eq!(result, Ok(()));
         let names: Vec<_> = out.members.iter().map(|(name, bytes, _)| (name.as_str(), bytes.len())).collect();
         assert_eq!(names, [("a.pem", 5), ("long/name", 600), ("dir/a-very-long-na", 3), ("behind", 6)]);
+        assert_eq!(out.rest, [b"long/name"], "records of names alone are read as such");
         assert!(out.unread.is_empty(), "{:?}", out.unread);
     }
 

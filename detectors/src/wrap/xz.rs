@@ -3,9 +3,10 @@
 use std::io::{BufReader, Read};
 
 use lzma_rust2::XzReader;
-use scanner_core::seam::{About, Container, Inside, Magic, Reader, Unopenable};
+use scanner_core::error::Malformed;
+use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
-use super::compressed::{READ, only_member};
+use super::compressed::{READ, only_member, peek, xz_dictionary};
 
 /// xz streams.
 #[derive(Debug)]
@@ -35,6 +36,14 @@ impl Container for Xz {
 }
 
 fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> {
-    let most = u32::try_from(inside.memory() >> 10).unwrap_or(u32::MAX);
-    only_member(&mut XzReader::new_mem_limit(BufReader::with_capacity(READ, input), true, most), inside, "xz stream")
+    let mut start = [0; 64];
+    let start = peek(input, &mut start).map_err(|_| Malformed::new("xz stream", 0))?;
+    let dictionary = xz_dictionary(start);
+    if let Err(reason) = inside.holds(dictionary) {
+        inside.unread(Member { name: b"", at: 0 }, reason, "dictionary");
+        return Ok(());
+    }
+    let most = u32::try_from(dictionary.div_ceil(1 << 10)).unwrap_or(u32::MAX);
+    let input = BufReader::with_capacity(READ, Read::chain(start, input));
+    only_member(&mut XzReader::new_mem_limit(input, true, most), inside, "xz stream")
 }

@@ -1,22 +1,31 @@
 //! ZIP and everything that is one: jar, apk, aab, ipa, whl, nupkg, vsix, docx, and programs with a ZIP at their end.
 //!
-//! The central directory leads to the members, as it does for every program that opens such a file. Bytes that it leads
-//! to nowhere (a stub in front, the signing block of an APK, members that were deleted from the directory only) are looked
-//! at as they are, and as archives of their own if they begin like one. Without a directory, or with a damaged one, the
-//! headers in front of the members are followed. Sizes are not believed: a member is what its decoder gives.
+//! The central directory leads to the members, as it does for every program that opens such a file. Every member is described
+//! twice, in the directory and in the header before it; programs differ in which one they read. Where the two disagree (method,
+//! encryption, sizes, name), the member is read both ways and the archive is reported as damaged. Bytes that the directory does
+//! not lead to (a stub in front, the signing block of an APK, members that were deleted from the directory only) are searched as
+//! they are, and read as archives of their own from the first local header in them. The directory itself, comments and extra
+//! fields are searched too. Without a directory, or with a damaged one, the headers in front of the members are followed. Sizes
+//! are not trusted: a member is what its decoder gives, and what follows the end of its compressed data is read as well.
 //!
 //! A kept library reads what the directory says and nothing else; that is why this is not one. The decoders are.
 
 mod decode;
 mod directory;
 mod local;
+mod owned;
 
-use std::io::Read;
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use scanner_core::error::Reason;
 use scanner_core::random::Cursor;
 use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
+
+use decode::Decoder;
+use directory::Directory;
+use local::Local;
+use owned::Owned;
 
 /// ZIP archives.
 #[derive(Debug)]
@@ -52,92 +61,250 @@ impl Container for Zip {
     }
 }
 
-/// Smallest run of bytes between members that is looked at: no key is shorter, and data descriptors (up to 24) are.
+/// Smallest run of bytes between members that is searched: no key is shorter, and data descriptors (up to 24) are.
 const GAP: u64 = 32;
 
-/// One member as a header tells of it.
+/// Most members whose headers disagree that are read both ways. More of them are a gap.
+const MOST_TWICE: usize = 1 << 16;
+
+/// One member as a header describes it.
 pub(crate) struct Found {
     pub(crate) name: Vec<u8>,
     pub(crate) method: u16,
     pub(crate) encrypted: bool,
     /// Stored bytes; `None` if only the decoder can tell.
     pub(crate) packed: Option<u64>,
+    /// Bytes after decoding; `None` if only the decoder can tell.
+    pub(crate) unpacked: Option<u64>,
     /// Offset of the header in front of it.
     pub(crate) header: u64,
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "the seam hands it over")]
 fn open(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
-    let Some(directory) = directory::find(&bytes) else {
-        return local::walk(&bytes, inside);
-    };
-    let mut covered = vec![(directory.start, bytes.size())];
-    let mut entries = directory::Entries::new(&bytes, &directory);
-    loop {
-        let entry = match entries.next() {
-            Ok(Some(entry)) => entry,
-            Ok(None) => break,
-            Err(_) => {
-                // What the directory does not lead to any more lies between its members.
-                inside.unread(Member { name: b"", at: directory.start }, Reason::Damaged, "central directory");
-                break;
-            }
-        };
-        match member(&bytes, &entry, inside) {
-            Some((range, flow)) => {
-                covered.push(range);
-                if flow.is_break() {
-                    return Ok(());
-                }
-            }
-            None => inside.unread(Member { name: &entry.name, at: entry.header }, Reason::Damaged, "local header"),
+    let directories = directory::find(&bytes);
+    let Some(first) = directories.first() else { return local::walk(&bytes, inside) };
+    let mut archive = Archive { bytes: &bytes, inside, owned: Owned::default(), twice: BTreeSet::new() };
+    if directories.len() > 1 {
+        archive.damaged(first.start, "the 32-bit and the ZIP64 end record disagree");
+    }
+    for directory in &directories {
+        if archive.directory(directory).is_break() {
+            return Ok(());
         }
     }
-    between(&bytes, covered, inside);
+    let _ = archive.between();
     Ok(())
 }
 
-/// Hands out one member. Returns the bytes that it takes; `None` if there is none where the directory says.
-fn member(bytes: &Cursor, entry: &Found, inside: &mut dyn Inside) -> Option<((u64, u64), ControlFlow<()>)> {
-    let data = local::data_start(bytes, entry.header)?;
-    let packed = entry.packed.unwrap_or_default();
-    let end = data.saturating_add(packed).min(bytes.size());
-    let flow = hand_out(entry, &mut bytes.part(data, packed), inside);
-    Some(((entry.header, end), flow))
+/// An archive that is being read.
+struct Archive<'a> {
+    bytes: &'a Cursor,
+    inside: &'a mut dyn Inside,
+    owned: Owned,
+    /// Headers whose members were read as the header describes them, after the directory described them otherwise.
+    twice: BTreeSet<u64>,
 }
 
-/// Hands out the content of a member, or tells why that cannot be done.
-fn hand_out(entry: &Found, content: &mut dyn Read, inside: &mut dyn Inside) -> ControlFlow<()> {
+impl Archive<'_> {
+    fn damaged(&mut self, at: u64, what: &str) {
+        self.inside.unread(Member { name: b"", at }, Reason::Damaged, what);
+    }
+
+    /// Reads what a directory leads to, then the directory itself: names, extra fields and comments are bytes like others.
+    fn directory(&mut self, directory: &Directory) -> ControlFlow<()> {
+        self.owned.push(directory.start, directory.end);
+        let mut entries = directory::Entries::new(self.bytes, directory);
+        let mut count = 0_u64;
+        loop {
+            match entries.next() {
+                Ok(Some((mut entry, written))) => self.entry(&mut entry, written, directory)?,
+                Ok(None) => break,
+                Err(_) => {
+                    // What the directory does not lead to any more lies between its members.
+                    self.damaged(directory.start, "central directory");
+                    break;
+                }
+            }
+            count += 1;
+        }
+        if !directory.counts(count) {
+            self.damaged(directory.start, "number of entries");
+        }
+        // The record at the end and its comment follow.
+        self.search(directory.start, self.bytes.size())
+    }
+
+    /// Reads one member; at both places if what stands before the archive leaves two of them.
+    fn entry(&mut self, entry: &mut Found, written: u64, directory: &Directory) -> ControlFlow<()> {
+        if written != entry.header && local::entry(self.bytes, written).is_some() {
+            if local::entry(self.bytes, entry.header).is_some() {
+                self.damaged(written, "an offset that leads to two members");
+                self.described_member(entry, directory)?;
+            }
+            entry.header = written;
+        }
+        self.described_member(entry, directory)
+    }
+
+    /// Reads one member. Where directory and local header disagree, it is read as both describe it.
+    fn described_member(&mut self, entry: &Found, directory: &Directory) -> ControlFlow<()> {
+        let Some(local) = local::entry(self.bytes, entry.header) else {
+            self.inside.unread(Member { name: &entry.name, at: entry.header }, Reason::Damaged, "local header");
+            return ControlFlow::Continue(());
+        };
+        let packed = entry.packed.unwrap_or_default();
+        let end = local.data.saturating_add(packed).min(self.bytes.size());
+        self.owned.push(entry.header, end);
+        self.extra(&local)?;
+        let outcome = hand_out(entry, &self.bytes.part(local.data, packed), local.data, self.inside)?;
+        let unclear = local.found.packed.is_none() && (outcome.failed || !self.described(end, packed, directory));
+        let disagreement = disagreement(entry, &local.found, unclear);
+        if disagreement.is_empty() || self.twice.contains(&entry.header) {
+            return ControlFlow::Continue(());
+        }
+        let member = Member { name: &entry.name, at: entry.header };
+        let what = format!("directory and local header disagree: {}", disagreement.join(", "));
+        self.inside.unread(member, Reason::Damaged, &what);
+        if self.twice.len() >= MOST_TWICE {
+            self.inside.unread(member, Reason::TooMany, "more members whose headers disagree than are read twice");
+            return ControlFlow::Continue(());
+        }
+        self.twice.insert(entry.header);
+        if let Some(end) = local.found.packed.map(|packed| local.data.saturating_add(packed)) {
+            self.owned.push(entry.header, end.min(self.bytes.size()));
+        }
+        local.hand_out(self.bytes, self.inside)
+    }
+
+    /// Whether a member of unknown length ends where the directory says: a data descriptor repeats its length there
+    /// (APPNOTE 4.3.9), or the next record follows at once.
+    fn described(&self, end: u64, packed: u64, directory: &Directory) -> bool {
+        let mut after = [0; 24];
+        let read = self.bytes.read_from(end, &mut after).unwrap_or_default();
+        let after = after.get(..read).unwrap_or_default();
+        let fields = after.strip_prefix(b"PK\x07\x08").unwrap_or(after);
+        let repeats = |fields: &[u8]| {
+            fields.len() >= 12 && (u64::from(u32_at(fields, 4)) == packed || u64_at(fields, 4) == packed)
+        };
+        // A checksum may look like the signature.
+        repeats(fields)
+            || repeats(after)
+            || end >= directory.start
+            || after.starts_with(b"PK\x03\x04")
+            || after.starts_with(b"PK\x01\x02")
+    }
+
+    /// Searches the extra field of a local header.
+    fn extra(&mut self, local: &Local) -> ControlFlow<()> {
+        let length = local.data.saturating_sub(local.extra);
+        if length < GAP {
+            return ControlFlow::Continue(());
+        }
+        self.inside.rest(local.extra, &mut self.bytes.part(local.extra, length))
+    }
+
+    /// Reads the bytes that no member owns.
+    fn between(&mut self) -> ControlFlow<()> {
+        let Some(ranges) = self.owned.ranges() else {
+            self.damaged(0, "members lie in too many pieces: the archive was searched as it is");
+            return ControlFlow::Continue(());
+        };
+        let mut at = 0;
+        for (start, end) in ranges {
+            if start.saturating_sub(at) >= GAP {
+                let part = self.bytes.part(at, start - at);
+                if !is_blank(&part) {
+                    self.unowned(at, start)?;
+                }
+            }
+            at = at.max(end);
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Reads bytes that nothing leads to: as an archive from the first local header in them on, as they are before.
+    fn unowned(&mut self, start: u64, end: u64) -> ControlFlow<()> {
+        let header = local::next_header(&self.bytes.part(start, end - start), 0).map_or(end, |at| start + at);
+        for (from, to) in [(start, header), (header, end)] {
+            if to.saturating_sub(from) >= GAP {
+                self.inside.member(Member { name: b"", at: from }, &mut self.bytes.part(from, to - from))?;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Searches bytes that are structure, and reads the members that were hidden in them.
+    fn search(&mut self, start: u64, end: u64) -> ControlFlow<()> {
+        let part = self.bytes.part(start, end.saturating_sub(start));
+        if part.size() < GAP {
+            return ControlFlow::Continue(());
+        }
+        self.inside.rest(start, &mut part.clone())?;
+        match local::next_header(&part, 0) {
+            Some(at) => {
+                let hidden = part.part(at, u64::MAX);
+                self.inside.member(Member { name: b"", at: start + at }, &mut hidden.clone())
+            }
+            None => ControlFlow::Continue(()),
+        }
+    }
+}
+
+/// In what the two descriptions of a member disagree, in a few fixed words.
+fn disagreement(entry: &Found, local: &Found, unclear: bool) -> Vec<&'static str> {
+    let known = |a: Option<u64>, b: Option<u64>| a.zip(b).is_some_and(|(a, b)| a != b);
+    [
+        (entry.method != local.method, "method"),
+        (entry.encrypted != local.encrypted, "encryption"),
+        (known(entry.packed, local.packed) || unclear, "packed size"),
+        (known(entry.unpacked, local.unpacked), "size"),
+        (entry.name != local.name, "name"),
+    ]
+    .into_iter()
+    .filter_map(|(differs, what)| differs.then_some(what))
+    .collect()
+}
+
+/// How reading a member ended.
+#[derive(Clone, Copy, Default)]
+struct Outcome {
+    /// Its decoder found a fault.
+    failed: bool,
+}
+
+/// Hands out the content of a member, or reports why that cannot be done. `data` is where it begins in the archive.
+fn hand_out(entry: &Found, content: &Cursor, data: u64, inside: &mut dyn Inside) -> ControlFlow<(), Outcome> {
     let member = Member { name: &entry.name, at: entry.header };
     if entry.name.ends_with(b"/") && entry.packed == Some(0) {
-        return ControlFlow::Continue(());
+        return ControlFlow::Continue(Outcome::default());
     }
     if entry.encrypted {
         inside.unread(member, Reason::Encrypted, "encrypted member");
-        return ControlFlow::Continue(());
+        return ControlFlow::Continue(Outcome::default());
     }
-    match decode::decoder(entry.method, content, inside.memory()) {
-        Ok(mut decoder) => inside.member(member, &mut *decoder),
-        Err(reason) => {
-            inside.unread(member, reason, "compression method");
-            ControlFlow::Continue(())
+    let mut packed = content.clone();
+    let mut decoder = match Decoder::new(entry.method, &mut packed, inside) {
+        Ok(decoder) => decoder,
+        Err((reason, what)) => {
+            inside.unread(member, reason, what);
+            return ControlFlow::Continue(Outcome { failed: reason == Reason::Damaged });
         }
+    };
+    let flow = inside.member(member, &mut decoder);
+    let (failed, used) = (decoder.failed, decoder.used());
+    drop(decoder);
+    // Giving back cannot fail.
+    let _ = inside.holds(0);
+    flow?;
+    // A deflate stream ends by itself: what follows it up to the end of the member was put there.
+    if let Some(used) =
+        used.filter(|used| !failed && entry.packed.is_some_and(|packed| packed.saturating_sub(*used) >= GAP))
+    {
+        inside.unread(member, Reason::Damaged, "bytes after the compressed data");
+        inside.member(Member { name: b"", at: data.saturating_add(used) }, &mut content.part(used, u64::MAX))?;
     }
-}
-
-/// Looks at the bytes that no member takes.
-fn between(bytes: &Cursor, mut covered: Vec<(u64, u64)>, inside: &mut dyn Inside) {
-    covered.sort_unstable();
-    let mut at = 0;
-    for (start, end) in covered {
-        if start.saturating_sub(at) >= GAP {
-            let mut part = bytes.part(at, start - at);
-            if !is_blank(&part) && inside.member(Member { name: b"", at }, &mut part).is_break() {
-                return;
-            }
-        }
-        at = at.max(end);
-    }
+    ControlFlow::Continue(Outcome { failed })
 }
 
 /// Whether all bytes are zero, as far as one page tells: what aligns members.

@@ -2,10 +2,10 @@
 
 use std::io::{BufReader, Read};
 
-use scanner_core::error::Malformed;
-use scanner_core::seam::{About, Container, Inside, Magic, Reader, Unopenable};
+use scanner_core::error::{Malformed, Reason};
+use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
-use super::compressed::{READ, only_member};
+use super::compressed::{READ, only_member, peek, zstd_memory, zstd_window};
 
 /// Zstandard streams.
 #[derive(Debug)]
@@ -36,10 +36,21 @@ impl Container for Zstd {
 }
 
 fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> {
-    let mut decoder = zstd::stream::read::Decoder::with_buffer(BufReader::with_capacity(READ, input))
-        .map_err(|_| Malformed::new("Zstandard stream", 0))?;
+    let mut start = [0; 64];
+    let start = peek(input, &mut start).map_err(|_| Malformed::new("Zstandard stream", 0))?;
+    let window = zstd_window(start);
     // Of `zstd -d` without --long: ZSTD_WINDOWLOG_LIMIT_DEFAULT.
-    let window = inside.memory().checked_ilog2().unwrap_or(10).min(27);
-    decoder.window_log_max(window).map_err(|_| Malformed::new("Zstandard window", 0))?;
+    let held = if window > MOST_WINDOW { Err(Reason::TooLarge) } else { inside.holds(zstd_memory(window)) };
+    if let Err(reason) = held {
+        inside.unread(Member { name: b"", at: 0 }, reason, "window");
+        return Ok(());
+    }
+    let mut decoder =
+        zstd::stream::read::Decoder::with_buffer(BufReader::with_capacity(READ, Read::chain(start, input)))
+            .map_err(|_| Malformed::new("Zstandard stream", 0))?;
+    decoder.window_log_max(window.ilog2()).map_err(|_| Malformed::new("Zstandard window", 0))?;
     only_member(&mut decoder, inside, "Zstandard stream")
 }
+
+/// Largest window that is decoded, in bytes.
+const MOST_WINDOW: u64 = 128 << 20;

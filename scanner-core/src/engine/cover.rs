@@ -80,7 +80,8 @@ impl Known {
         known
     }
 
-    fn add(&mut self, material: &Material) {
+    /// Adds what one says.
+    pub(super) fn add(&mut self, material: &Material) {
         let exposure = Exposure::of(material);
         for name in names(material) {
             let known = self.0.entry(name).or_insert(exposure);

@@ -5,9 +5,14 @@ use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::worker::CLUES;
 use super::*;
-use crate::error::Malformed;
-use crate::seam::{About, Anchor, Candidate, ClueReader, Container, Detector, Inside, Magic, Member, Reader};
+use crate::error::{Malformed, Reason};
+use crate::material::Material;
+use crate::seam::{
+    About, Anchor, Candidate, ClueReader, Clues, Container, Detector, Hit, Inside, Inspection, Magic, Member, Reader,
+    Unopenable, Unopened, Unwrapper,
+};
 
 macro_rules! about {
     ($id:literal) => {
@@ -358,7 +363,7 @@ fn what_uses_keys_says_nothing_where_there_are_none() {
 fn a_run_that_is_stopped_says_so() {
     let watch = Watch::default();
     watch.cancelled.store(true, Ordering::Relaxed);
-    let session = Session::new(&KNOWLEDGE, Limits::default(), &watch);
+    let session = Session::new(&KNOWLEDGE, Limits::default(), &watch, 1);
     for bytes in [&b"KEY{1}"[..], b"BOX:a=KEY{1}", b"\0\0\0"] {
         assert!(session.blob(Blob::whole(bytes, &Origin::file("f"))).stop);
     }
@@ -370,7 +375,7 @@ fn a_run_that_is_stopped_says_so() {
 #[test]
 fn a_buffer_that_held_a_key_is_to_be_wiped() {
     let watch = Watch::default();
-    let session = Session::new(&KNOWLEDGE, Limits::default(), &watch);
+    let session = Session::new(&KNOWLEDGE, Limits::default(), &watch, 1);
     for (bytes, wipe) in [
         (&b"KEY{1}"[..], true),
         (b"KEX{1}", false),

@@ -24,7 +24,7 @@ impl Searcher {
     /// What is in the bytes and says more than `known`, which was found in them already.
     pub fn search(&self, origin: &Origin, bytes: &[u8], known: &[Material]) -> Vec<Material> {
         let watch = Watch::default();
-        let session = Session::with(self.knowledge, Compiled::Borrowed(&self.prefilter), self.limits, &watch);
+        let session = Session::with(self.knowledge, Compiled::Borrowed(&self.prefilter), self.limits, &watch, 1);
         session.blob(Blob::whole(bytes, origin));
         let known = Known::of(known);
         let found = session.take().into_iter().map(|occurrence| occurrence.material);

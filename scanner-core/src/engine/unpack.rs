@@ -9,101 +9,22 @@ use std::io::{self, Cursor as Slice, Read};
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Session;
+use super::allowance::Allowance;
 use super::cover::Known;
+use super::memory::{Holding, Taken};
+use super::worker::Around;
 use crate::blob::{Blob, Origin, Wrap};
 use crate::budget::{Budget, Limits};
 use crate::error::{Gap, Reason};
 use crate::prefilter::Prefilter;
 use crate::random::{Cursor, Held};
 use crate::seam::{BlobSink, Container, Inside, Looked, Member, Packed, Random, Reader, Unopenable};
-use crate::source::stream::Windows;
-
-/// What is left for one outermost input.
-struct Allowance {
-    limits: Limits,
-    /// Bytes of the input: its size, or as many as were read of it.
-    packed: AtomicU64,
-    /// Bytes that came out, at all depths.
-    unpacked: AtomicU64,
-    entries: AtomicU64,
-    /// Bytes held in memory now.
-    held: AtomicU64,
-    started: Instant,
-    /// What bit: nothing more is unpacked.
-    spent: OnceLock<Reason>,
-    /// Whether that was told.
-    told: AtomicBool,
-    /// What was found, if it matters to the text around it.
-    known: Option<Mutex<Known>>,
-}
-
-impl Allowance {
-    fn new(limits: Limits, packed: u64) -> Self {
-        Self {
-            limits,
-            packed: AtomicU64::new(packed),
-            unpacked: AtomicU64::default(),
-            entries: AtomicU64::default(),
-            held: AtomicU64::default(),
-            started: Instant::now(),
-            spent: OnceLock::new(),
-            told: AtomicBool::default(),
-            known: None,
-        }
-    }
-
-    /// Counts bytes that came out.
-    fn take(&self, bytes: u64) -> Result<(), Reason> {
-        let total = self.unpacked.fetch_add(bytes, Relaxed).saturating_add(bytes);
-        let packed = self.packed.load(Relaxed);
-        let ratio = packed.saturating_mul(self.limits.max_ratio).max(RATIO_FLOOR);
-        // What is only repacked, level by level, is no more than was there.
-        let most = self.limits.max_unpacked.min(ratio).max(packed.saturating_mul(u64::from(self.limits.max_depth)));
-        if total > most {
-            self.spend(Reason::TooMuchOutput);
-        } else if self.started.elapsed() > self.limits.max_unpack_time {
-            self.spend(Reason::TooSlow);
-        }
-        self.spent().map_or(Ok(()), Err)
-    }
-
-    /// Counts a member.
-    fn entry(&self) {
-        if self.entries.fetch_add(1, Relaxed) >= self.limits.max_entries {
-            self.spend(Reason::TooMany);
-        }
-    }
-
-    fn spend(&self, reason: Reason) {
-        self.spent.get_or_init(|| reason);
-    }
-
-    fn spent(&self) -> Option<Reason> {
-        self.spent.get().copied()
-    }
-
-    /// What to tell of it, once: the innermost level notices first.
-    fn to_tell(&self) -> Option<(Reason, String)> {
-        let reason = self.spent().filter(|_| !self.told.swap(true, Relaxed))?;
-        let count = |counter: &AtomicU64| counter.load(Relaxed);
-        Some((
-            reason,
-            match reason {
-                Reason::TooMany => format!("more than {} members", self.limits.max_entries),
-                _ => format!("{} bytes out of {}", count(&self.unpacked), count(&self.packed)),
-            },
-        ))
-    }
-}
-
-/// As many bytes may come out of any input, however small: compressed images of empty disks have ratios of thousands.
-const RATIO_FLOOR: u64 = 1 << 30;
+use crate::source::stream::{AHEAD, CORE, Windows};
 
 /// The sink for what lies at one depth of containers.
 struct Level<'s> {
@@ -133,18 +54,26 @@ impl<'s> Session<'s> {
             Packed::Random(bytes) => bytes.size(),
             Packed::Stream(first, _) => first.len() as u64,
         };
-        let allowance = Allowance::new(self.limits, packed);
+        let allowance = Allowance::new(self.limits, packed, Holding::new(&self.room, self.limits.max_held));
         Level { session: self, allowance: &allowance, depth: 0 }.unpack(origin, input)
     }
 
     /// Opens a container that was wrapped in text, out of what is left for text. What was found in it; `None` if it is none.
-    pub(super) fn unpack_text(&'s self, origin: &Origin, bytes: &[u8], budget: &Budget, depth: u32) -> Option<Known> {
+    pub(super) fn unpack_text(
+        &'s self,
+        origin: &Origin,
+        bytes: &[u8],
+        budget: &Budget,
+        around: &Around<'_>,
+    ) -> Option<Known> {
         if !self.contains(bytes) {
             return None;
         }
         let limits = Limits { max_unpacked: budget.left(), ..self.limits };
-        let allowance = Allowance { known: Some(Mutex::default()), ..Allowance::new(limits, bytes.len() as u64) };
-        let level = Level { session: self, allowance: &allowance, depth };
+        let holding = around.holding.clone().unwrap_or_else(|| Holding::new(&self.room, self.limits.max_held));
+        let allowance = Allowance::new(limits, bytes.len() as u64, holding);
+        let allowance = Allowance { known: Some(Mutex::default()), ..allowance };
+        let level = Level { session: self, allowance: &allowance, depth: around.depth };
         let opened = level.unpack(origin, Packed::Stream(bytes, &mut io::empty()));
         // More than is left was told of already.
         let _ = budget.take(allowance.unpacked.load(Relaxed).min(budget.left()));
@@ -166,7 +95,8 @@ impl BlobSink for Level<'_> {
                 return looked;
             }
         }
-        self.session.plain(blob, self.depth, self.allowance.known.as_ref())
+        let (known, holding) = (self.allowance.known.as_ref(), &self.allowance.holding);
+        self.session.plain(blob, self.depth, known, Some(holding))
     }
 
     fn gap(&self, gap: Gap) {
@@ -266,8 +196,11 @@ impl Level<'_> {
                 if damaged && matches!(container.reader(), Reader::AnyPlace(_)) && !looked.stop {
                     // What a damaged container does not lead to any more may still lie in it as it is.
                     let plain = Plain(self);
-                    self.session.rescanned.lock().unwrap_or_else(PoisonError::into_inner).insert(origin.clone());
-                    looked |= Windows::default().feed_part(&mut Cursor::new(Arc::clone(bytes)), origin, &plain).0;
+                    let again = Windows::default().feed_part(&mut Cursor::new(Arc::clone(bytes)), origin, &plain).0;
+                    if again.found {
+                        self.session.rescanned.lock().unwrap_or_else(PoisonError::into_inner).insert(origin.clone());
+                    }
+                    looked |= again;
                 }
                 return Some(looked);
             }
@@ -322,22 +255,37 @@ impl Level<'_> {
         hint: usize,
         consumed: &Cell<u64>,
     ) -> Option<Looked> {
-        let limits = &self.session.limits;
-        let most = limits.max_held.saturating_sub(self.allowance.held.load(Relaxed));
-        let mut bytes = Vec::with_capacity(hint.min(usize::try_from(most).unwrap_or(usize::MAX)));
-        let fault = input.take(most.saturating_add(1)).read_to_end(&mut bytes).err();
+        let mut taken = Taken::none(Arc::clone(&self.allowance.holding));
+        let mut bytes = Vec::new();
+        let mut fault = None;
+        let mut step = hint.clamp(STEP, MOST_STEP);
+        let whole = loop {
+            // In steps, because a buffer that doubles would hold twice as much, and is wiped as a whole.
+            let most = self.session.limits.max_held.saturating_sub(bytes.len() as u64);
+            let next = u64::try_from(step).unwrap_or(u64::MAX).min(most.saturating_add(1));
+            if taken.set(bytes.len() as u64 + next).is_err() || bytes.len() as u64 > self.session.limits.max_held {
+                break false;
+            }
+            bytes.reserve_exact(step);
+            match (&mut *input).take(next).read_to_end(&mut bytes) {
+                Ok(read) if (read as u64) < next => break true,
+                Ok(_) => step = bytes.len().min(MOST_STEP),
+                Err(error) => {
+                    fault = Some(error);
+                    break true;
+                }
+            }
+        };
         let length = bytes.len() as u64;
-        if length > most {
-            let detail = format!("larger than {} bytes inside of another", limits.max_held);
+        if !whole {
+            let detail = format!("larger than {} bytes inside of another", self.session.limits.max_held);
             self.gap(Gap { origin: origin.clone(), reason: Reason::TooLarge, detail });
             let held = Held::new(bytes);
             let mut all = Read::chain(Cursor::new(Arc::new(held)), input);
             return Some(Windows::default().feed_part(&mut all, origin, &Plain(self)).0);
         }
-        self.allowance.held.fetch_add(length, Relaxed);
         let bytes: Arc<dyn Random> = Arc::new(Held::new(bytes));
         let opened = self.at_any_place(origin, containers, &bytes);
-        self.allowance.held.fetch_sub(length, Relaxed);
         if let Some(error) = fault {
             let detail = format!("{error}, after {length} bytes");
             self.gap(Gap { origin: origin.clone(), reason: Reason::Damaged, detail });
@@ -350,6 +298,13 @@ impl Level<'_> {
     }
 }
 
+/// How much more is read at once into memory of a container that is held, in bytes: as much again as is held, within these.
+const STEP: usize = 64 << 10;
+const MOST_STEP: usize = 8 << 20;
+
+/// What a window over a member takes.
+const WINDOW: u64 = (CORE + AHEAD) as u64;
+
 /// How much is read at once of a container that is read in order.
 const READ: usize = 128 << 10;
 
@@ -358,7 +313,8 @@ struct Plain<'l>(&'l Level<'l>);
 
 impl BlobSink for Plain<'_> {
     fn blob(&self, blob: Blob<'_>) -> Looked {
-        self.0.session.plain(blob, self.0.depth, self.0.allowance.known.as_ref())
+        let Level { session, allowance, depth } = *self.0;
+        session.plain(blob, depth, allowance.known.as_ref(), Some(&allowance.holding))
     }
 
     fn gap(&self, gap: Gap) {
@@ -422,11 +378,14 @@ struct Opener<'l> {
     /// Whether anything was told of it that could not be read.
     told: bool,
     damaged: bool,
+    /// What its reader holds.
+    taken: Taken,
 }
 
 impl<'l> Opener<'l> {
     fn new(level: &'l Level<'l>, origin: &'l Origin, kind: &'static str) -> Self {
-        Self { level, origin, kind, looked: Looked::default(), members: 0, told: false, damaged: false }
+        let taken = Taken::none(Arc::clone(&level.allowance.holding));
+        Self { level, origin, kind, looked: Looked::default(), members: 0, told: false, damaged: false, taken }
     }
 
     fn run(&mut self, read: impl FnOnce(&mut dyn Inside) -> Result<(), Unopenable>) -> Outcome {
@@ -462,20 +421,34 @@ impl<'l> Opener<'l> {
     }
 }
 
-impl Inside for Opener<'_> {
-    fn member(&mut self, member: Member<'_>, content: &mut dyn Read) -> ControlFlow<()> {
+impl Opener<'_> {
+    /// Reads bytes in windows, as a member or as the bytes that they are.
+    fn feed(&mut self, member: Member<'_>, content: &mut dyn Read, plain: bool) -> ControlFlow<()> {
         let allowance = self.level.allowance;
-        self.members += 1;
-        allowance.entry();
+        let session = self.level.session;
         let origin = self.inside(member);
         let mut looked = Looked { stop: self.level.cancelled(), ..Looked::default() };
         let mut fault = None;
+        let mut taken = Taken::none(Arc::clone(&allowance.holding));
         if allowance.spent().is_none() && !looked.stop {
-            let idle = self.level.session.windows.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            if let Err(reason) = taken.set(WINDOW) {
+                let detail = format!("more than {} bytes in memory", session.limits.max_held);
+                self.level.gap(Gap { origin, reason, detail });
+                return ControlFlow::Continue(());
+            }
+            let idle = session.windows.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let mut windows = idle.unwrap_or_default();
             let within = Level { depth: self.level.depth + 1, ..*self.level };
-            (looked, fault) = windows.feed_part(&mut Counted { inner: content, allowance }, &origin, &within);
-            self.level.session.windows.lock().unwrap_or_else(PoisonError::into_inner).push(windows);
+            let mut counted = Counted { inner: content, allowance };
+            (looked, fault) = if plain {
+                windows.feed_part(&mut counted, &origin, &Plain(&within))
+            } else {
+                windows.feed_part(&mut counted, &origin, &within)
+            };
+            let mut idle = session.windows.lock().unwrap_or_else(PoisonError::into_inner);
+            if idle.len() < session.spare_windows {
+                idle.push(windows);
+            }
         }
         if let Some((reason, detail)) = allowance.to_tell() {
             self.level.gap(Gap { origin, reason, detail });
@@ -486,6 +459,18 @@ impl Inside for Opener<'_> {
         self.looked |= looked;
         let stop = looked.stop || allowance.spent().is_some();
         if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+impl Inside for Opener<'_> {
+    fn member(&mut self, member: Member<'_>, content: &mut dyn Read) -> ControlFlow<()> {
+        self.members += 1;
+        self.level.allowance.entry();
+        self.feed(member, content, false)
+    }
+
+    fn rest(&mut self, at: u64, content: &mut dyn Read) -> ControlFlow<()> {
+        self.feed(Member { name: b"", at }, content, true)
     }
 
     fn stored(&mut self, member: Member<'_>, mut content: Cursor) -> ControlFlow<()> {
@@ -514,7 +499,15 @@ impl Inside for Opener<'_> {
     }
 
     fn memory(&self) -> u64 {
-        self.level.session.limits.max_held
+        let left = self.level.allowance.holding.left() + self.taken.bytes();
+        left.min(self.level.session.limits.max_held)
+    }
+
+    fn holds(&mut self, bytes: u64) -> Result<(), Reason> {
+        if bytes > self.memory() {
+            return Err(Reason::TooLarge);
+        }
+        self.taken.set(bytes)
     }
 }
 

@@ -23,12 +23,12 @@ pub(crate) struct Bounds {
 }
 
 impl Bounds {
-    /// From the limits of a run: half of what one input may hold in memory is for objects, the other half for what is
-    /// opened inside of one of them.
+    /// From the limits of a run: objects may take half of what one input may hold in memory, and up to 128 MiB four fifths
+    /// of it, which is what the usual limit leaves. What is opened inside of one of them is counted by itself.
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             own: OWN.min(limits.max_held),
-            most: limits.max_held / 2,
+            most: (limits.max_held / 2).max((limits.max_held / 5 * 4).min(128 << 20)),
             turn: Mutex::new(()),
             floor: limits.max_unpacked / 4,
             ratio: limits.max_ratio,

@@ -19,11 +19,14 @@ mod pushes;
 #[cfg(unix)]
 mod receive;
 #[cfg(unix)]
+mod resources;
+#[cfg(unix)]
 mod said;
 #[cfg(unix)]
 mod storage;
 #[cfg(unix)]
 mod targets;
+mod zip;
 
 /// Says why a test, or a part of it, did not run here: past the capture of tests that pass, so that somebody sees it.
 pub(crate) fn skipped(why: impl std::fmt::Display) {

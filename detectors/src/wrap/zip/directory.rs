@@ -7,37 +7,66 @@ use scanner_core::random::Cursor;
 use super::{Found, exactly, u16_at, u32_at, u64_at};
 
 /// Where it lies.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Directory {
     pub(super) start: u64,
-    end: u64,
+    pub(super) end: u64,
     /// What was put in front of the archive, from behind which all offsets count; negative if it was taken away.
     shift: i64,
+    /// How many entries the record at the end says there are, and the bits in which it can say so.
+    entries: (u64, u64),
+}
+
+impl Directory {
+    /// Whether the record at the end says that there are so many entries. Of many old writers it says only the lower bits.
+    pub(super) const fn counts(&self, entries: u64) -> bool {
+        self.entries.0 == entries & self.entries.1
+    }
 }
 
 /// Size of the record at the end without its comment, and of the longest comment.
 const END: u64 = 22;
 const COMMENT: u64 = 0xffff;
 
-/// Finds the directory by the last record at the end that leads to one.
-pub(super) fn find(bytes: &Cursor) -> Option<Directory> {
+/// Finds the directory by the last record at the end that leads to one. Two of them if the ZIP64 record leads elsewhere.
+pub(super) fn find(bytes: &Cursor) -> Vec<Directory> {
     let tail_start = bytes.size().saturating_sub(END + COMMENT);
     let mut tail = Vec::new();
-    bytes.part(tail_start, END + COMMENT).read_to_end(&mut tail).ok()?;
-    memchr::memmem::rfind_iter(&tail, b"PK\x05\x06").find_map(|at| at_end(bytes, tail_start + at as u64))
+    if bytes.part(tail_start, END + COMMENT).read_to_end(&mut tail).is_err() {
+        return Vec::new();
+    }
+    memchr::memmem::rfind_iter(&tail, b"PK\x05\x06")
+        .map(|at| at_end(bytes, tail_start + at as u64))
+        .find(|found| !found.is_empty())
+        .unwrap_or_default()
 }
 
-fn at_end(bytes: &Cursor, end: u64) -> Option<Directory> {
-    let record: [u8; 22] = exactly(bytes, end)?;
-    let (mut size, mut start) = (u64::from(u32_at(&record, 12)), u64::from(u32_at(&record, 16)));
-    let mut stop = end;
-    if let Some((at, wide)) = end.checked_sub(20).and_then(|at| wide(bytes, at)) {
-        (size, start, stop) = (u64_at(&wide, 40), u64_at(&wide, 48), at);
-    }
+/// What the record at `end` leads to.
+fn at_end(bytes: &Cursor, end: u64) -> Vec<Directory> {
+    let Some(record) = exactly::<22>(bytes, end) else { return Vec::new() };
+    let short = [u32_at(&record, 12), u32_at(&record, 16)];
+    let entries = u16_at(&record, 10);
+    let narrow = || located(bytes, end, short.map(u64::from), (entries.into(), u16::MAX.into()));
+    let Some((at, wide)) = end.checked_sub(20).and_then(|at| wide(bytes, at)) else {
+        return narrow().into_iter().collect();
+    };
+    let long = [u64_at(&wide, 40), u64_at(&wide, 48)];
+    let found = located(bytes, at, long, (u64_at(&wide, 32), u64::MAX));
+    // A field of all ones refers to the wide record (APPNOTE 4.4.1.4). Programs without ZIP64 read the others.
+    let agrees = short.iter().zip(long).all(|(short, long)| *short == u32::MAX || u64::from(*short) == long);
+    let second = if agrees { None } else { narrow() };
+    let mut all: Vec<Directory> = found.into_iter().chain(second).collect();
+    all.dedup_by_key(|directory| (directory.start, directory.shift));
+    all
+}
+
+/// A directory of a size that ends at `stop` and says that it starts at a place.
+fn located(bytes: &Cursor, stop: u64, [size, start]: [u64; 2], entries: (u64, u64)) -> Option<Directory> {
     // The directory ends where the record begins; what it says of its start tells how much was put in front.
     let real = stop.checked_sub(size)?;
     let shift = i64::try_from(real).ok()?.checked_sub_unsigned(start)?;
     let is_there = size == 0 || exactly::<4>(bytes, real)? == *b"PK\x01\x02";
-    is_there.then_some(Directory { start: real, end: stop, shift })
+    is_there.then_some(Directory { start: real, end: stop, shift, entries })
 }
 
 /// The ZIP64 record, by its locator in front of the record at the end, and where it stands.
@@ -66,8 +95,8 @@ impl Entries {
         Self { input: BufReader::with_capacity(64 << 10, part), shift: directory.shift }
     }
 
-    /// The next entry; `None` at the end.
-    pub(super) fn next(&mut self) -> io::Result<Option<Found>> {
+    /// The next entry, and the offset of its header as it is written; `None` at the end.
+    pub(super) fn next(&mut self) -> io::Result<Option<(Found, u64)>> {
         let mut fixed = [0; 46];
         match self.input.read(fixed.get_mut(..1).unwrap_or_default())? {
             0 => return Ok(None),
@@ -87,19 +116,22 @@ impl Entries {
         field(u16_at(&fixed, 32))?;
         let (packed, unpacked, header) = (u32_at(&fixed, 20), u32_at(&fixed, 24), u32_at(&fixed, 42));
         let wide = Wide::new(&extra, unpacked, packed, header);
-        Ok(Some(Found {
+        let found = Found {
             name,
             method: u16_at(&fixed, 10),
             encrypted: u16_at(&fixed, 8) & 1 != 0,
             packed: Some(wide.packed),
+            unpacked: Some(wide.unpacked),
             header: wide.header.saturating_add_signed(self.shift),
-        }))
+        };
+        Ok(Some((found, wide.header)))
     }
 }
 
 /// Numbers that may have moved to the ZIP64 field, each only if its place is taken by 0xffffffff (APPNOTE 4.5.3).
 pub(super) struct Wide {
     pub(super) packed: u64,
+    pub(super) unpacked: u64,
     header: u64,
 }
 
@@ -114,8 +146,8 @@ impl Wide {
             field = field.get(8..).unwrap_or_default();
             wide
         };
-        let _ = number(unpacked);
-        Self { packed: number(packed), header: number(header) }
+        let unpacked = number(unpacked);
+        Self { unpacked, packed: number(packed), header: number(header) }
     }
 }
 

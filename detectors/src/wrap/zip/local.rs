@@ -1,22 +1,41 @@
-//! Members by the headers in front of them: what is left of an archive without its directory (APPNOTE 4.3.7).
+//! Members by the headers in front of them: what is left of an archive without its directory (APPNOTE 4.3.7), and the second
+//! description of every member of one that has it.
 
 use std::io::Read;
+use std::ops::ControlFlow;
 
 use scanner_core::error::{Malformed, Reason};
 use scanner_core::random::Cursor;
 use scanner_core::seam::{Inside, Member, Unopenable};
 
 use super::directory::Wide;
-use super::{Found, exactly, hand_out, u16_at, u32_at};
+use super::{Found, exactly, u16_at, u32_at};
 
 /// Size of the header without name and extra field.
 const HEADER: u64 = 30;
 
-/// Where the bytes of a member begin; `None` if no header stands there.
-pub(super) fn data_start(bytes: &Cursor, header: u64) -> Option<u64> {
-    let fixed: [u8; HEADER as usize] = exactly(bytes, header)?;
-    let variable = u64::from(u16_at(&fixed, 26)) + u64::from(u16_at(&fixed, 28));
-    fixed.starts_with(b"PK\x03\x04").then(|| header + HEADER + variable)
+/// A member as the header in front of it describes it.
+pub(super) struct Local {
+    pub(super) found: Found,
+    /// Where its extra field begins.
+    pub(super) extra: u64,
+    /// Where its bytes begin.
+    pub(super) data: u64,
+}
+
+impl Local {
+    /// Hands out the member as this header describes it.
+    pub(super) fn hand_out(&self, bytes: &Cursor, inside: &mut dyn Inside) -> ControlFlow<()> {
+        let length = match self.found.packed {
+            Some(packed) => packed,
+            // A stored member of unknown length ends where the next header begins; others end by themselves.
+            None if self.found.method == 0 => {
+                next_header(bytes, self.data).unwrap_or_else(|| bytes.size()).saturating_sub(self.data)
+            }
+            None => u64::MAX,
+        };
+        super::hand_out(&self.found, &bytes.part(self.data, length), self.data, inside).map_continue(drop)
+    }
 }
 
 /// Hands out every member that has a header.
@@ -24,7 +43,7 @@ pub(super) fn walk(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopen
     let mut at = next_header(bytes, 0).ok_or(Malformed::new("ZIP header", 0))?;
     let mut first = true;
     loop {
-        let Some(entry) = entry(bytes, at) else {
+        let Some(local) = entry(bytes, at) else {
             if first {
                 return Err(Malformed::new("ZIP header", 0).into());
             }
@@ -38,20 +57,10 @@ pub(super) fn walk(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopen
                 "no central directory: members by their headers",
             );
         }
-        let data = data_start(bytes, at).unwrap_or(at + HEADER);
-        let mut left = bytes.part(data, entry.packed.unwrap_or(u64::MAX));
-        let flow = match entry.packed {
-            // A stored member of unknown length ends where the next header begins.
-            None if entry.method == 0 => {
-                let end = next_header(bytes, data).unwrap_or_else(|| bytes.size());
-                hand_out(&entry, &mut bytes.part(data, end.saturating_sub(data)), inside)
-            }
-            _ => hand_out(&entry, &mut left, inside),
-        };
-        if flow.is_break() {
+        if local.hand_out(bytes, inside).is_break() {
             return Ok(());
         }
-        let after = entry.packed.map_or(data, |packed| data.saturating_add(packed));
+        let after = local.found.packed.map_or(local.data, |packed| local.data.saturating_add(packed));
         match next_header(bytes, after) {
             Some(next) => at = next,
             None => break,
@@ -60,29 +69,37 @@ pub(super) fn walk(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopen
     Ok(())
 }
 
-/// A member by its header.
-fn entry(bytes: &Cursor, at: u64) -> Option<Found> {
+/// A member by its header; `None` if no header stands there.
+pub(super) fn entry(bytes: &Cursor, at: u64) -> Option<Local> {
     let fixed: [u8; HEADER as usize] = exactly(bytes, at)?;
+    if !fixed.starts_with(b"PK\x03\x04") {
+        return None;
+    }
     let (name_length, extra_length) = (u16_at(&fixed, 26), u16_at(&fixed, 28));
-    let mut rest = Vec::new();
     let variable = u64::from(name_length) + u64::from(extra_length);
+    let mut rest = Vec::new();
     bytes.part(at + HEADER, variable).read_to_end(&mut rest).ok()?;
     let (name, extra) = rest.split_at_checked(usize::from(name_length))?;
     let flags = u16_at(&fixed, 6);
     let wide = Wide::new(extra, u32_at(&fixed, 22), u32_at(&fixed, 18), 0);
-    // Bit 3: the sizes stand behind the member.
-    let unknown = flags & 8 != 0 && wide.packed == 0;
-    Some(Found {
-        name: name.to_vec(),
-        method: u16_at(&fixed, 8),
-        encrypted: flags & 1 != 0,
-        packed: (!unknown).then_some(wide.packed),
-        header: at,
+    // Bit 3: checksum and sizes stand behind the member (APPNOTE 4.4.4).
+    let behind = flags & 8 != 0 && wide.packed == 0;
+    Some(Local {
+        found: Found {
+            name: name.to_vec(),
+            method: u16_at(&fixed, 8),
+            encrypted: flags & 1 != 0,
+            packed: (!behind).then_some(wide.packed),
+            unpacked: (!behind).then_some(wide.unpacked),
+            header: at,
+        },
+        extra: at + HEADER + u64::from(name_length),
+        data: at + HEADER + variable,
     })
 }
 
 /// The next header from a place on.
-fn next_header(bytes: &Cursor, from: u64) -> Option<u64> {
+pub(super) fn next_header(bytes: &Cursor, from: u64) -> Option<u64> {
     const CHUNK: usize = 64 << 10;
     let mut chunk = vec![0; CHUNK];
     let mut at = from;

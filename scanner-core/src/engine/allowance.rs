@@ -1,0 +1,92 @@
+//! What is left for one outermost input: bytes that may come out of it, members, memory and time.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Instant;
+
+use super::cover::Known;
+use super::memory::Holding;
+use crate::budget::Limits;
+use crate::error::Reason;
+
+/// What is left for one outermost input.
+pub(super) struct Allowance {
+    pub(super) limits: Limits,
+    /// Bytes of the input: its size, or as many as were read of it.
+    pub(super) packed: AtomicU64,
+    /// Bytes that came out, at all depths.
+    pub(super) unpacked: AtomicU64,
+    pub(super) entries: AtomicU64,
+    /// What is held in memory now.
+    pub(super) holding: Arc<Holding>,
+    pub(super) started: Instant,
+    /// What bit: nothing more is unpacked.
+    pub(super) spent: OnceLock<Reason>,
+    /// Whether that was told.
+    pub(super) told: AtomicBool,
+    /// What was found, if it matters to the text around it.
+    pub(super) known: Option<Mutex<Known>>,
+}
+
+impl Allowance {
+    pub(super) fn new(limits: Limits, packed: u64, holding: Arc<Holding>) -> Self {
+        Self {
+            limits,
+            packed: AtomicU64::new(packed),
+            unpacked: AtomicU64::default(),
+            entries: AtomicU64::default(),
+            holding,
+            started: Instant::now(),
+            spent: OnceLock::new(),
+            told: AtomicBool::default(),
+            known: None,
+        }
+    }
+
+    /// Counts bytes that came out.
+    pub(super) fn take(&self, bytes: u64) -> Result<(), Reason> {
+        let total = self.unpacked.fetch_add(bytes, Relaxed).saturating_add(bytes);
+        let packed = self.packed.load(Relaxed);
+        let ratio = packed.saturating_mul(self.limits.max_ratio).max(RATIO_FLOOR);
+        // What is only repacked, level by level, is no more than was there.
+        let most = self.limits.max_unpacked.min(ratio).max(packed.saturating_mul(u64::from(self.limits.max_depth)));
+        if total > most {
+            self.spend(Reason::TooMuchOutput);
+        } else if self.started.elapsed() > self.limits.max_unpack_time {
+            self.spend(Reason::TooSlow);
+        }
+        self.spent().map_or(Ok(()), Err)
+    }
+
+    /// Counts a member.
+    pub(super) fn entry(&self) {
+        if self.entries.fetch_add(1, Relaxed) >= self.limits.max_entries {
+            self.spend(Reason::TooMany);
+        }
+    }
+
+    pub(super) fn spend(&self, reason: Reason) {
+        self.spent.get_or_init(|| reason);
+    }
+
+    pub(super) fn spent(&self) -> Option<Reason> {
+        self.spent.get().copied()
+    }
+
+    /// What to tell of it, once: the innermost level notices first.
+    pub(super) fn to_tell(&self) -> Option<(Reason, String)> {
+        let reason = self.spent().filter(|_| !self.told.swap(true, Relaxed))?;
+        let count = |counter: &AtomicU64| counter.load(Relaxed);
+        Some((
+            reason,
+            match reason {
+                Reason::TooMany => format!("more than {} members", self.limits.max_entries),
+                _ => format!("{} bytes out of {}", count(&self.unpacked), count(&self.packed)),
+            },
+        ))
+    }
+}
+
+/// As many bytes may come out of any input, however small: compressed images of empty disks have ratios of thousands.
+const RATIO_FLOOR: u64 = 1 << 30;

@@ -1,0 +1,232 @@
+//! What was found, bounded: a million copies of one key are ten thousand places and a number.
+//!
+//! Of one key so many places are kept, the first in their order; of all that was found so many bytes, private keys before
+//! ordinary secrets, and these before what is public. What is not kept is counted and becomes a gap: nothing that a run
+//! found is dropped without a word.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use crate::blob::Origin;
+use crate::error::{Gap, Reason};
+use crate::material::{Identity, Kind, Locked, Material, Occurrence};
+
+/// Most places kept of one key (or certificate, or secret) in one format.
+const PLACES: usize = 10_000;
+
+/// Most bytes of everything that is kept.
+const RUN: u64 = 96 << 20;
+
+/// How many bytes more are collected before what is kept is chosen.
+const AHEAD: u64 = 24 << 20;
+
+/// What was found in a run.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    kept: Vec<Occurrence>,
+    bytes: u64,
+    /// The first that had to be dropped for its size: nothing after it is kept.
+    beyond: Option<Box<Occurrence>>,
+    /// What was dropped for its size, by kind.
+    dropped: BTreeMap<Kind, u64>,
+    /// Keys with more places than are kept: the first of those dropped, and how many there are.
+    more: BTreeMap<Same, (Origin, u64)>,
+}
+
+/// What makes two materials the same key, certificate or secret in the same format.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Same {
+    kind: Kind,
+    format: &'static str,
+    identity: Option<[u8; 32]>,
+    certificate: Option<[u8; 32]>,
+}
+
+impl Same {
+    /// `None` for what has no identity.
+    pub(super) fn of(material: &Material) -> Option<Self> {
+        let identity = material.identity.as_ref().map(|identity| match identity {
+            Identity::Public(half) => half.id.spki_sha256,
+            Identity::Opaque(digest) => *digest,
+        });
+        let certificate = material.certificate.as_ref().map(|facts| facts.sha256);
+        (identity.is_some() || certificate.is_some()).then_some(Self {
+            kind: material.kind,
+            format: material.format,
+            identity,
+            certificate,
+        })
+    }
+}
+
+impl Found {
+    pub(super) fn extend(&mut self, found: impl Iterator<Item = Occurrence>) {
+        for occurrence in found {
+            if self.beyond.as_ref().is_some_and(|beyond| order(&occurrence, beyond).is_ge()) {
+                *self.dropped.entry(occurrence.material.kind).or_default() += 1;
+                continue;
+            }
+            self.bytes += cost(&occurrence, self.kept.last());
+            self.kept.push(occurrence);
+        }
+        if self.bytes > RUN + AHEAD {
+            self.choose();
+        }
+    }
+
+    /// Drops what is more than may be kept.
+    fn choose(&mut self) {
+        self.kept.sort_by(order);
+        let mut places: BTreeMap<Same, usize> = BTreeMap::new();
+        let more = &mut self.more;
+        self.kept.retain(|occurrence| {
+            let Some(same) = Same::of(&occurrence.material) else { return true };
+            let count = places.entry(same.clone()).or_default();
+            *count += 1;
+            if *count > PLACES {
+                let (first, times) = more.entry(same).or_insert_with(|| (occurrence.origin.clone(), 0));
+                *times += 1;
+                if occurrence.origin < *first {
+                    first.clone_from(&occurrence.origin);
+                }
+            }
+            *count <= PLACES
+        });
+        let (mut count, mut bytes) = (0, 0);
+        let mut previous = None;
+        for occurrence in &self.kept {
+            let more = bytes + cost(occurrence, previous);
+            if more > RUN {
+                break;
+            }
+            (count, bytes, previous) = (count + 1, more, Some(occurrence));
+        }
+        for occurrence in self.kept.iter().skip(count) {
+            *self.dropped.entry(occurrence.material.kind).or_default() += 1;
+        }
+        if let Some(first) = self.kept.drain(count..).next() {
+            self.beyond = Some(Box::new(first));
+        }
+        self.bytes = bytes;
+    }
+
+    /// What is kept, and gaps for what is not.
+    pub(super) fn finish(mut self) -> (Vec<Occurrence>, Vec<Gap>) {
+        self.choose();
+        let mut gaps: Vec<Gap> = self
+            .more
+            .into_values()
+            .map(|(origin, times)| Gap {
+                origin,
+                reason: Reason::TooMany,
+                detail: format!("and {times} more places of the same key or secret, beyond {PLACES}"),
+            })
+            .collect();
+        if let Some(first) = self.beyond {
+            gaps.extend(self.dropped.into_iter().map(|(kind, times)| Gap {
+                origin: first.origin.clone(),
+                reason: Reason::TooMany,
+                detail: format!("and {times} more {} than fit into memory", plural(kind)),
+            }));
+        }
+        (self.kept, gaps)
+    }
+}
+
+const fn plural(kind: Kind) -> &'static str {
+    match kind {
+        Kind::PrivateKey => "private keys",
+        Kind::PublicKey => "public keys",
+        Kind::Certificate => "certificates",
+        Kind::Keystore => "keystores",
+        Kind::Reference => "lines that name keys",
+        Kind::Secret => "ordinary secrets",
+    }
+}
+
+/// In which order materials are kept: what must not be lost first, then by place.
+fn order(a: &Occurrence, b: &Occurrence) -> Ordering {
+    let rank = |o: &Occurrence| match o.material.kind {
+        Kind::PrivateKey | Kind::Keystore => 0,
+        Kind::Secret => 1,
+        Kind::Reference => 2,
+        Kind::Certificate | Kind::PublicKey => 3,
+    };
+    let place = |o: &Occurrence| {
+        (o.offset, o.line, o.material.kind, o.material.format, o.material.span.start, o.material.span.end)
+    };
+    rank(a)
+        .cmp(&rank(b))
+        .then_with(|| a.origin.cmp(&b.origin))
+        .then_with(|| place(a).cmp(&place(b)))
+        .then_with(|| Same::of(&a.material).cmp(&Same::of(&b.material)))
+}
+
+/// What an occurrence takes until it is reported, in bytes. Its place is written out several times on the way. The bytes of a
+/// locked container are shared by its keys, which follow each other.
+fn cost(occurrence: &Occurrence, previous: Option<&Occurrence>) -> u64 {
+    let material = &occurrence.material;
+    let origin = &occurrence.origin;
+    let names = origin.wraps.iter().map(|wrap| 64 + wrap.name.as_os_str().len());
+    let place = origin.path.as_os_str().len() + names.sum::<usize>();
+    let identity = match &material.identity {
+        Some(Identity::Public(half)) => 256 + half.spki.len(),
+        _ => 0,
+    };
+    let certificate = material.certificate.as_ref().map_or(0, |facts| 1024 + facts.subject.len() + facts.issuer.len());
+    let labels: usize = material.labels.iter().map(|label| 48 + label.text.len()).sum();
+    let before = previous.and_then(|previous| previous.material.locked.as_ref());
+    let locked = material.locked.as_ref().filter(|locked| !before.is_some_and(|before| before.is_shared_with(locked)));
+    let locked = locked.filter(|locked| locked.unread().is_none()).map_or(0, Locked::length);
+    let reference = material.reference.as_ref().map_or(0, |_| 512);
+    (size_of::<Occurrence>() + 4 * place + identity + certificate + labels + locked + reference) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::material::Encoding;
+
+    fn occurrence(path: &str, offset: u64, kind: Kind, digest: u32) -> Occurrence {
+        let mut material = Material::new(kind, "test", Encoding::Text, 0..1);
+        let mut id = [0; 32];
+        id[..4].copy_from_slice(&digest.to_le_bytes());
+        material.identity = Some(Identity::Opaque(id));
+        Occurrence { origin: Origin::file(path), offset, line: 1, section: None, mark: None, git: None, material }
+    }
+
+    fn places(kept: &[Occurrence]) -> Vec<(String, u64)> {
+        kept.iter().map(|o| (o.origin.to_string(), o.offset)).collect()
+    }
+
+    #[test]
+    fn of_one_key_so_many_places_are_kept() {
+        let many = |step: u64| (0..50_000).map(move |i| occurrence("a", i * step % 50_000, Kind::PrivateKey, 1));
+        let run = |step| {
+            let mut found = Found::default();
+            many(step).for_each(|o| found.extend(std::iter::once(o)));
+            found.extend(std::iter::once(occurrence("b", 0, Kind::PrivateKey, 2)));
+            found.finish()
+        };
+        let (kept, gaps) = run(1);
+        assert_eq!((kept.len(), gaps.len()), (PLACES + 1, 1));
+        assert_eq!(gaps[0].detail, "and 40000 more places of the same key or secret, beyond 10000");
+        assert_eq!(kept.last().unwrap().origin.to_string(), "b");
+        let (again, same) = run(49_999);
+        assert_eq!((places(&again), same), (places(&kept), gaps));
+    }
+
+    #[test]
+    fn private_keys_are_kept_before_what_is_public() {
+        let each = cost(&occurrence("a", 0, Kind::Certificate, 0), None);
+        let many = u32::try_from((RUN + 2 * AHEAD) / each).unwrap();
+        let mut found = Found::default();
+        found.extend((0..many).map(|i| occurrence("a", i.into(), Kind::Certificate, i)));
+        found.extend((0..1000).map(|i| occurrence("z", i.into(), Kind::PrivateKey, many + i)));
+        let (kept, gaps) = found.finish();
+        assert_eq!(kept.iter().filter(|o| o.material.kind == Kind::PrivateKey).count(), 1000);
+        assert!(kept.iter().map(|o| cost(o, None)).sum::<u64>() <= RUN);
+        let lost = u64::from(many) + 1000 - kept.len() as u64;
+        assert_eq!(gaps[0].detail, format!("and {lost} more certificates than fit into memory"));
+    }
+}

@@ -1,0 +1,177 @@
+//! What could not be read, bounded: an archive of a million encrypted members is one line with a number, not a million lines.
+//!
+//! Every input keeps the first gaps in their order, up to a number of bytes; all inputs together keep those of the first
+//! inputs, up to another. What is not kept is counted by reason, and becomes a gap of its own, so that a run that left
+//! something out never looks complete. Which gaps are kept follows from the gaps alone, not from the order in which threads
+//! bring them: whatever was dropped once bounds what is taken later.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::blob::Origin;
+use crate::error::{Gap, Reason};
+
+/// Most bytes that the gaps of one input may take.
+const INPUT: u64 = 256 << 10;
+
+/// Most bytes that the gaps of all inputs may take.
+const RUN: u64 = 12 << 20;
+
+/// Bytes of a gap beyond its texts: itself, its place in a tree, the allocations behind it.
+const EACH: u64 = 256;
+
+/// The gaps of a run.
+#[derive(Debug, Default)]
+pub(super) struct Gaps {
+    inputs: BTreeMap<PathBuf, Input>,
+    /// What the inputs that are kept are charged for.
+    charged: u64,
+    /// The first input that had to be dropped: neither it nor any later one is kept.
+    beyond: Option<PathBuf>,
+    /// How many gaps were dropped with their inputs, by reason.
+    dropped: BTreeMap<Reason, u64>,
+}
+
+/// The gaps of one input.
+#[derive(Debug, Default)]
+struct Input {
+    /// Each gap, and how often it was reported.
+    kept: BTreeMap<Gap, u64>,
+    bytes: u64,
+    /// All that was ever reported, as far as one input may take.
+    charged: u64,
+    /// The first gap that had to be dropped.
+    beyond: Option<Gap>,
+    dropped: BTreeMap<Reason, u64>,
+}
+
+impl Gaps {
+    pub(super) fn push(&mut self, gap: Gap) {
+        if self.beyond.as_ref().is_some_and(|beyond| gap.origin.path >= *beyond) {
+            *self.dropped.entry(gap.reason).or_default() += 1;
+            return;
+        }
+        let input = match self.inputs.get_mut(&gap.origin.path) {
+            Some(input) => input,
+            None => self.inputs.entry(gap.origin.path.clone()).or_default(),
+        };
+        let before = input.charged;
+        input.push(gap);
+        self.charged += input.charged - before;
+        while self.charged > RUN {
+            let Some((path, input)) = self.inputs.pop_last() else { break };
+            self.charged -= input.charged;
+            let kept = input.kept.iter().map(|(gap, times)| (gap.reason, *times));
+            for (reason, times) in kept.chain(input.dropped.iter().map(|(reason, times)| (*reason, *times))) {
+                *self.dropped.entry(reason).or_default() += times;
+            }
+            self.beyond = Some(path);
+        }
+    }
+
+    /// The gaps, sorted, with one for each reason and input of which some are not kept; and how many are not kept of those
+    /// that leave the run incomplete.
+    pub(super) fn finish(self) -> (Vec<Gap>, u64) {
+        let mut all = Vec::new();
+        let mut unlisted = 0;
+        let mut more = |path: PathBuf, dropped: BTreeMap<Reason, u64>, all: &mut Vec<Gap>, what: &str| {
+            for (reason, times) in dropped {
+                unlisted += if reason.leaves_incomplete() { times } else { 0 };
+                all.push(Gap { origin: Origin::file(&path), reason, detail: format!("and {times} more {what}") });
+            }
+        };
+        for (path, input) in self.inputs {
+            all.extend(input.kept.into_keys());
+            more(path, input.dropped, &mut all, "in it");
+        }
+        if let Some(path) = self.beyond {
+            more(path, self.dropped, &mut all, "from here on");
+        }
+        all.sort();
+        all.dedup();
+        (all, unlisted)
+    }
+}
+
+impl Input {
+    fn push(&mut self, gap: Gap) {
+        let cost = cost(&gap);
+        self.charged = INPUT.min(self.charged + cost);
+        if let Some(times) = self.kept.get_mut(&gap) {
+            *times += 1;
+            return;
+        }
+        if self.beyond.as_ref().is_some_and(|beyond| gap >= *beyond) {
+            *self.dropped.entry(gap.reason).or_default() += 1;
+            return;
+        }
+        self.bytes += cost;
+        self.kept.insert(gap, 1);
+        // One is kept whatever its size: names are bounded.
+        while self.bytes > INPUT && self.kept.len() > 1 {
+            let Some((last, times)) = self.kept.pop_last() else { break };
+            self.bytes -= self::cost(&last);
+            *self.dropped.entry(last.reason).or_default() += times;
+            self.beyond = Some(last);
+        }
+    }
+}
+
+/// What a gap takes, in bytes.
+fn cost(gap: &Gap) -> u64 {
+    let wraps = gap.origin.wraps.iter().map(|wrap| 64 + wrap.name.as_os_str().len());
+    EACH + (gap.origin.path.as_os_str().len() + gap.detail.len() + wraps.sum::<usize>()) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blob::Wrap;
+
+    fn gap(path: &str, member: usize, reason: Reason) -> Gap {
+        let wrap = Wrap::member("zip", member as u64, format!("member-{member}").into());
+        Gap { origin: Origin::file(path).inside(wrap), reason, detail: String::new() }
+    }
+
+    fn all(gaps: impl Iterator<Item = Gap>) -> (Vec<Gap>, u64) {
+        let mut kept = Gaps::default();
+        gaps.for_each(|gap| kept.push(gap));
+        assert!(kept.charged <= RUN);
+        kept.finish()
+    }
+
+    #[test]
+    fn what_is_not_kept_is_counted() {
+        let many =
+            || (0..100_000).map(|i| gap("a.zip", i, if i % 10 == 0 { Reason::Damaged } else { Reason::Encrypted }));
+        let (kept, unlisted) = all(many());
+        assert!(kept.len() < 2_000, "{}", kept.len());
+        let more: Vec<_> = kept.iter().filter(|gap| gap.detail.starts_with("and ")).collect();
+        assert_eq!(more.iter().map(|gap| gap.reason).collect::<Vec<_>>(), [Reason::Damaged, Reason::Encrypted]);
+        assert_eq!(kept.len() as u64 - 2 + unlisted, 100_000);
+        // In any order, and with repetitions that are one.
+        let backwards: Vec<Gap> = many().collect();
+        assert_eq!(all(backwards.into_iter().rev()), (kept, unlisted));
+    }
+
+    #[test]
+    fn inputs_beyond_the_limit_of_a_run_are_counted_in_any_order() {
+        let path = |i: usize| format!("{i:06}");
+        let many: Vec<Gap> = (0..200_000).map(|i| gap(&path(i), i % 7, Reason::Permission)).collect();
+        let (kept, unlisted) = all(many.iter().cloned());
+        let last = kept.last().unwrap();
+        assert_eq!(
+            (last.reason, last.detail.as_str()),
+            (Reason::Permission, format!("and {unlisted} more from here on").as_str())
+        );
+        assert_eq!(kept.len() as u64 - 1 + unlisted, 200_000);
+        for step in [7, 99_991] {
+            let mixed = (0..many.len()).map(|i| many[i * step % many.len()].clone());
+            assert_eq!(all(mixed), (kept.clone(), unlisted), "{step}");
+        }
+        // One input with more than one may have costs the others nothing.
+        let crowd = (0..300_000).map(|i| gap("000000", i, Reason::Damaged)).chain(many.iter().take(10_000).cloned());
+        let (kept, _) = all(crowd);
+        assert!(kept.iter().any(|gap| gap.origin.path.as_os_str() == "009999"));
+    }
+}

@@ -1,0 +1,153 @@
+//! What inputs hold in memory while they are read: containers inside of others, windows and dictionaries of decoders.
+//!
+//! Every input has a share that it takes without asking. One input at a time may hold more, up to the limit of the run
+//! (`max_held`); another one that wants to waits for it. So the sum is bounded by one limit and a share for each thread, and
+//! what is read of an input depends neither on the other inputs nor on the number of threads.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use crate::error::Reason;
+use crate::source::stream::{AHEAD, CORE};
+
+/// What any input may hold, in bytes: a tree of compressed archives, three deep, with the windows that usual levels write.
+pub(super) const SHARE: u64 = 40 << 20;
+
+/// What an input may hold under any limit of the run: its share, and a window over a member at each of twelve depths.
+const LEAST: u64 = SHARE + 12 * (CORE + AHEAD) as u64;
+
+/// The right to hold more than a share: one for each run.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    taken: Mutex<bool>,
+    free: Condvar,
+}
+
+/// What one outermost input holds. Its thread alone takes and gives, so that it never waits for itself.
+#[derive(Debug)]
+pub(super) struct Holding {
+    room: Arc<Room>,
+    most: u64,
+    held: AtomicU64,
+    /// Whether it has the right to hold more than a share.
+    large: AtomicBool,
+}
+
+impl Holding {
+    /// `max_held` is the limit of the run; windows over nested members are possible under any.
+    pub(super) fn new(room: &Arc<Room>, max_held: u64) -> Arc<Self> {
+        let (held, large) = (AtomicU64::default(), AtomicBool::default());
+        Arc::new(Self { room: Arc::clone(room), most: max_held.max(LEAST), held, large })
+    }
+
+    /// What may still be taken, in bytes.
+    pub(super) fn left(&self) -> u64 {
+        self.most.saturating_sub(self.held.load(Relaxed))
+    }
+
+    /// Takes bytes before they are allocated. Waits while another input holds more than its share.
+    pub(super) fn take(&self, bytes: u64) -> Result<(), Reason> {
+        let held = self.held.load(Relaxed).saturating_add(bytes);
+        if held > self.most {
+            return Err(Reason::TooLarge);
+        }
+        if held > SHARE && !self.large.swap(true, Relaxed) {
+            let taken = self.room.taken.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut taken = self.room.free.wait_while(taken, |taken| *taken).unwrap_or_else(PoisonError::into_inner);
+            *taken = true;
+        }
+        self.held.store(held, Relaxed);
+        Ok(())
+    }
+
+    /// Gives back bytes that were taken and are not allocated any more.
+    pub(super) fn give(&self, bytes: u64) {
+        let held = self.held.load(Relaxed).saturating_sub(bytes);
+        self.held.store(held, Relaxed);
+        if held <= SHARE && self.large.swap(false, Relaxed) {
+            *self.room.taken.lock().unwrap_or_else(PoisonError::into_inner) = false;
+            self.room.free.notify_one();
+        }
+    }
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        self.give(u64::MAX);
+    }
+}
+
+/// Bytes that are given back when this is dropped.
+#[derive(Debug)]
+pub(super) struct Taken {
+    holding: Arc<Holding>,
+    bytes: u64,
+}
+
+impl Taken {
+    /// Nothing yet.
+    pub(super) const fn none(holding: Arc<Holding>) -> Self {
+        Self { holding, bytes: 0 }
+    }
+
+    /// Takes so many in all from now on. If that is too much, it is what it was.
+    pub(super) fn set(&mut self, bytes: u64) -> Result<(), Reason> {
+        match bytes.checked_sub(self.bytes) {
+            Some(more) => self.holding.take(more)?,
+            None => self.holding.give(self.bytes - bytes),
+        }
+        self.bytes = bytes;
+        Ok(())
+    }
+
+    /// How many are taken.
+    pub(super) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.holding.give(self.bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_input_takes_up_to_the_limit_and_gives_back() {
+        let room = Arc::new(Room::default());
+        let holding = Holding::new(&room, 3 * SHARE);
+        let mut taken = Taken::none(Arc::clone(&holding));
+        assert_eq!(taken.set(2 * SHARE), Ok(()));
+        assert_eq!((taken.set(4 * SHARE), taken.bytes(), holding.left()), (Err(Reason::TooLarge), 2 * SHARE, SHARE));
+        assert!(*room.taken.lock().unwrap());
+        taken.set(SHARE).unwrap();
+        assert!(!*room.taken.lock().unwrap(), "no more than its share");
+        drop(taken);
+        assert_eq!(holding.left(), 3 * SHARE);
+    }
+
+    #[test]
+    fn one_at_a_time_holds_more_than_its_share() {
+        let room = Arc::new(Room::default());
+        let (now, most) = (AtomicU64::default(), AtomicU64::default());
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..50 {
+                        let mut taken = Taken::none(Holding::new(&room, 4 * SHARE));
+                        taken.set(SHARE).unwrap();
+                        taken.set(3 * SHARE).unwrap();
+                        most.fetch_max(now.fetch_add(1, Relaxed) + 1, Relaxed);
+                        std::thread::yield_now();
+                        now.fetch_sub(1, Relaxed);
+                    }
+                });
+            }
+        });
+        assert_eq!(most.into_inner(), 1);
+    }
+}
