@@ -59,9 +59,9 @@ impl Marks {
     pub(crate) fn own_file(&self, occurrence: &Occurrence, here: &Path) -> Option<PathBuf> {
         let (Self::Below(own), Some(git)) = (self, &occurrence.git) else { return None };
         let repository = here.join(&git.repository).canonicalize().ok()?;
-        let own = repository == *own || repository == own.join(".git");
+        let is_own = repository == *own || repository == own.join(".git");
         let members = occurrence.origin.wraps.iter().any(|wrap| !wrap.text);
-        (own && !members).then(|| Some(repository.join(git.path.as_ref()?)))?
+        (is_own && !members).then(|| Some(own.join(git.path.as_ref()?)))?
     }
 }
 

@@ -229,7 +229,9 @@ fn damaged(case: &Case, damage: impl Fn(&[u8], usize) -> Option<Vec<u8>>) -> (us
                 // PKCS#8 says nothing that its seed could be held against: any seed is a key, for openssl too.
                 same += 1;
                 let named = sample.keys.iter().any(|key| is_named(open, key));
-                let unproven = sample.file == "p8_ed.pem" && open.material.proof == Proof::Structure;
+                // An EC key without its public point is the same case, and the seal of JCEKS has no checksum.
+                let alone = ["p8_ed.pem", "two.jceks"].contains(&sample.file.as_str());
+                let unproven = alone && open.material.proof == Proof::Structure;
                 assert!(named || unproven, "{} step {step} opened as another key: {open:?}", sample.file);
             }
         }

@@ -32,11 +32,12 @@ pub(crate) struct PrivateKey {
 }
 
 impl PrivateKey {
-    /// The key that decrypted bytes begin with. One that its own arithmetic proves may have bytes after it; of another one
-    /// they have to be the whole: no padding accident gets so far. `read` is a reader of this file.
+    /// The key that decrypted bytes begin with: one that its own arithmetic proves, or one without anything to compare. The
+    /// algorithm's identifier in front of it is no accident of a wrong password. Bytes may follow: they are searched by
+    /// themselves. `read` is a reader of this file.
     pub(crate) fn decrypted(read: fn(&[u8]) -> Result<Self, Malformed>, plain: &[u8]) -> Option<Self> {
-        let whole = |key: &Self| key.consumed == plain.len() && !key.comparable && key.public.is_some();
-        read(plain).ok().filter(|key| key.verified || whole(key))
+        let stands = |key: &Self| key.verified || (!key.comparable && key.public.is_some());
+        read(plain).ok().filter(stands)
     }
 }
 
