@@ -197,7 +197,7 @@ fn threads_that_cannot_be_made_are_an_error_with_advice() {
     }
     command.args(["sh", "-c", script, "sh", env!("CARGO_BIN_EXE_keyradius"), "scan", "--jobs", "4", "tree"]);
     let Ok(output) = command.current_dir(shop.path()).output() else {
-        eprintln!("SKIPPED: setpriv is not installed, and the superuser has no limit on processes");
+        super::skipped(format_args!("setpriv is not installed, and the superuser has no limit on processes"));
         return;
     };
     let ran = Ran::from(output);

@@ -259,7 +259,7 @@ fn what_other_programs_extract_is_found() {
         .filter(|(tool, _)| {
             let there = Command::new(tool).arg("--help").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
             if !there {
-                eprintln!("SKIPPED: {tool} is not installed; what it extracts is not compared");
+                super::skipped(format_args!("{tool} is not installed; what it extracts is not compared"));
             }
             there
         })
