@@ -202,7 +202,7 @@ fn threads_that_cannot_be_made_are_an_error_with_advice() {
     };
     let ran = Ran::from(output);
     if matches!(ran.code, Some(126 | 127 | 1)) && ran.stdout.is_empty() {
-        eprintln!("SKIPPED: nobody cannot run the program here: {}", ran.stderr);
+        super::skipped(format_args!("nobody cannot run the program here: {}", ran.stderr));
         return;
     }
     assert_eq!(ran.code, Some(2), "{ran:?}");

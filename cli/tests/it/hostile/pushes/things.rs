@@ -64,7 +64,9 @@ fn of_tools() -> &'static [String] {
             match made.ok().filter(|output| output.status.success()).and_then(|_| std::fs::read_to_string(&file).ok()) {
                 Some(text) => keys.push(text),
                 None => {
-                    super::super::skipped(format_args!("`{command}` makes no key here: the sequences go on without it"));
+                    super::super::skipped(format_args!(
+                        "`{command}` makes no key here: the sequences go on without it"
+                    ));
                 }
             }
         }
