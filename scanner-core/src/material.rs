@@ -2,16 +2,17 @@
 //!
 //! Nothing in this file can hold a secret byte: a [`Material`] carries the public half, digests, names and positions.
 
-use std::cmp::Ordering;
-use std::fmt;
+mod locked;
+mod mark;
+
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use sha2::{Digest, Sha256};
 
 use crate::blob::Origin;
 use crate::git::{self, oid::ObjectId};
+
+pub use locked::Locked;
+pub use mark::{Mark, Stands};
 
 /// What kind of thing a material is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -349,90 +350,6 @@ impl Material {
     }
 }
 
-/// The bytes of a locked container, as its format needs them to try a password; shared by all keys and copies of one
-/// container. Ciphertext only: nothing in here is a secret by itself, but nothing of it is shown either.
-#[derive(Clone)]
-pub struct Locked(Arc<Kept>);
-
-struct Kept {
-    /// SHA-256 of the bytes.
-    id: [u8; 32],
-    length: usize,
-    /// The bytes, or why they were not kept.
-    bytes: Mutex<Result<Arc<[u8]>, &'static str>>,
-}
-
-impl Locked {
-    /// Largest container that is kept, in bytes: a keystore of some thousand keys. Larger ones stay locked.
-    pub const MAX: usize = 1 << 20;
-
-    /// Keeps a container, unless it is larger than [`Self::MAX`]: then it is known, and stays locked.
-    pub fn new(bytes: &[u8]) -> Self {
-        let kept = if bytes.len() <= Self::MAX { Ok(bytes.into()) } else { Err("larger than 1 MiB") };
-        Self(Arc::new(Kept { id: Sha256::digest(bytes).into(), length: bytes.len(), bytes: Mutex::new(kept) }))
-    }
-
-    /// The same for the same bytes.
-    pub fn id(&self) -> [u8; 32] {
-        self.0.id
-    }
-
-    /// How many bytes there were, kept or not.
-    pub fn length(&self) -> usize {
-        self.0.length
-    }
-
-    /// Whether another key lies in the same container: its bytes are held once.
-    pub fn is_shared_with(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-
-    /// The bytes, if they were kept.
-    pub fn bytes(&self) -> Option<Arc<[u8]>> {
-        self.kept().as_ref().ok().cloned()
-    }
-
-    /// Why the bytes were not kept.
-    pub fn unread(&self) -> Option<&'static str> {
-        self.kept().as_ref().err().copied()
-    }
-
-    /// Lets go of the bytes, everywhere.
-    pub(crate) fn let_go(&self, why: &'static str) {
-        *self.kept() = Err(why);
-    }
-
-    fn kept(&self) -> MutexGuard<'_, Result<Arc<[u8]>, &'static str>> {
-        self.0.bytes.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl PartialEq for Locked {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.id == other.0.id
-    }
-}
-
-impl Eq for Locked {}
-
-impl PartialOrd for Locked {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Locked {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.0.id.cmp(&other.0.id)
-    }
-}
-
-impl fmt::Debug for Locked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Locked({} bytes)", self.0.length)
-    }
-}
-
 /// What is known of an ordinary secret. Never the secret, nor any part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrdinarySecret {
@@ -635,34 +552,6 @@ pub struct CommitFacts {
     pub committer: String,
     /// Seconds since 1970.
     pub commit_time: i64,
-}
-
-/// An inline `keyradius:allow` mark.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mark {
-    /// The text of its `reason="..."`, then ` until=YYYY-MM-DD`, as far as they are there.
-    pub text: String,
-    /// Where it stands.
-    pub stands: Stands,
-}
-
-impl Mark {
-    /// The same mark, for what a reader of its line does not see.
-    #[must_use]
-    pub fn hidden(self) -> Self {
-        Self { stands: Stands::Hidden, ..self }
-    }
-}
-
-/// Where an inline mark stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stands {
-    /// Beside the material, or beside the encoded text that holds it, in the text of the file or member itself.
-    Text,
-    /// Among bytes that are not text.
-    Binary,
-    /// Inside an encoding, or beside another finding that this one is hidden in: a reader of the file cannot see both.
-    Hidden,
 }
 
 /// A material at a place.

@@ -224,6 +224,9 @@ fn key_free_delta() -> Entry {
     Entry::delta(blob_id(b"abcabc"), blob_id(b"abc"), &[number_of(3), number_of(6), inserted(b"abcabc")].concat())
 }
 
+/// Makes a case in a place.
+type Make<'a> = &'a dyn Fn(&Path);
+
 #[test]
 fn what_is_called_something_else_than_it_is() {
     let ground = Ground::new("hostile-called");
@@ -233,7 +236,6 @@ fn what_is_called_something_else_than_it_is() {
     let as_tree = format!("tree {}\0{pem}", bytes.len());
     let as_blob = format!("blob {}\0{pem}", bytes.len());
     let objects = |place: &Path| place.join("bare.git/objects");
-    type Make<'a> = &'a dyn Fn(&Path);
     let cases: [(&str, Make<'_>); 8] = [
         ("a tree of a pack", &|place| pack(&objects(place).join("pack"), std::slice::from_ref(&tree))),
         ("a loose tree", &|place| loose(&objects(place), &blob_id(b"t"), &stored(as_tree.as_bytes()))),

@@ -1,0 +1,263 @@
+//! Walks over packs made by hand: what is shown, in which order, and what is wiped.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::super::made::{self, FORMATS, Folder, Op, PackWriter, noise};
+use super::super::oid::{Format, ObjectId};
+use super::*;
+
+/// What a walk showed.
+#[derive(Default)]
+struct Seen {
+    /// Kind and content of what came whole, and how often it came.
+    whole: BTreeMap<u32, (Kind, Vec<u8>, usize)>,
+    /// What came as a change, built from its base.
+    changed: BTreeMap<u32, (Kind, Vec<u8>)>,
+    streamed: BTreeMap<u32, (u64, usize)>,
+    damaged: BTreeMap<u32, &'static str>,
+    /// How many objects may still come before the walk is stopped.
+    left: Option<usize>,
+}
+
+struct Eye<'s> {
+    seen: &'s Mutex<Seen>,
+    /// Entries that are not clean.
+    dirty: &'s BTreeSet<u32>,
+}
+
+impl Visitor for Eye<'_> {
+    fn whole(&mut self, entry: u32, kind: Kind, bytes: &[u8]) -> bool {
+        let mut seen = lock_seen(self.seen);
+        seen.left = seen.left.map(|left| left.saturating_sub(1));
+        let row = seen.whole.entry(entry).or_insert((kind, bytes.to_vec(), 0));
+        row.2 += 1;
+        !self.dirty.contains(&entry)
+    }
+
+    fn change(&mut self, entry: u32, kind: Kind, change: Change<'_>) -> bool {
+        let mut built = Vec::new();
+        change.pieces.apply(change.delta, change.base, &mut built);
+        let mut seen = lock_seen(self.seen);
+        assert!(!seen.whole.contains_key(&entry), "{entry} came whole before it came as a change");
+        seen.changed.insert(entry, (kind, built));
+        !self.dirty.contains(&entry)
+    }
+
+    fn streams(&self) -> bool {
+        true
+    }
+
+    fn stream(&mut self, entry: u32, _: Kind, size: u64, bytes: &mut dyn Read) {
+        let read = io::copy(bytes, &mut io::sink()).expect("the whole stream");
+        lock_seen(self.seen).streamed.insert(entry, (size, read as usize));
+    }
+
+    fn damaged(&mut self, entry: u32, what: Malformed) {
+        assert!(lock_seen(self.seen).damaged.insert(entry, what.what).is_none(), "{entry} is told of twice");
+    }
+
+    fn stop(&self) -> bool {
+        lock_seen(self.seen).left == Some(0)
+    }
+}
+
+fn lock_seen(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
+    seen.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+const ALL: [Kind; 4] = [Kind::Commit, Kind::Tree, Kind::Blob, Kind::Tag];
+
+/// Walks a pack that was written like this; `change` may damage it.
+fn walked(made: &PackWriter, kinds: &[Kind], jobs: usize, dirty: &[u32], left: Option<usize>) -> Seen {
+    let folder = Folder::new();
+    let pack = Pack::open(&made.write(&folder), made.format, &Arc::default()).expect("a pack");
+    let forest = Forest::of(&pack);
+    let seen = Mutex::new(Seen { left, ..Seen::default() });
+    let dirty = dirty.iter().copied().collect();
+    let visitors = walk(&pack, &forest, kinds, jobs, &|| Eye { seen: &seen, dirty: &dirty });
+    assert_eq!(visitors.len(), jobs);
+    drop(visitors);
+    seen.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Trees of deltas, some deep and some broad, of all kinds; what each entry is when built, by its number.
+fn orchard(format: Format) -> (PackWriter, Vec<(Kind, Vec<u8>)>) {
+    let mut made = PackWriter::new(format);
+    let mut all: Vec<(Kind, Vec<u8>, u64)> = Vec::new();
+    for number in 0..120_usize {
+        let dice = noise(number as u64, 3);
+        let base = usize::from(dice[0]) % number.max(1);
+        if number < 8 || dice[1] < 40 {
+            let kind = ALL[number % 4];
+            let content = noise(number as u64, 50 + number);
+            let (_, at) = made.whole(kind, &content);
+            all.push((kind, content, at));
+            continue;
+        }
+        let (kind, under, base_at) = all[base].clone();
+        let text = format!("change {number}");
+        let keep = under.len() / 2;
+        let ops = [Op::Copy(0, keep), Op::Insert(text.as_bytes()), Op::Copy(under.len() - 5, 5)];
+        let content = [&under[..keep], text.as_bytes(), &under[under.len() - 5..]].concat();
+        let delta = made::delta(under.len(), &ops);
+        let id = ObjectId::of(format, kind, &content);
+        let at = if dice[2] < 128 {
+            made.delta_at(id, base_at, &delta)
+        } else {
+            made.delta_of(id, &ObjectId::of(format, kind, &under), &delta)
+        };
+        all.push((kind, content, at));
+    }
+    (made, all.into_iter().map(|(kind, content, _)| (kind, content)).collect())
+}
+
+#[test]
+fn every_object_comes_once_as_what_it_is() {
+    for format in FORMATS {
+        let (made, all) = orchard(format);
+        let everything: Vec<u32> = (0..all.len() as u32).collect();
+        for jobs in [1, 3] {
+            let seen = walked(&made, &ALL, jobs, &everything, None);
+            assert_eq!((seen.damaged.len(), seen.changed.len(), seen.whole.len()), (0, 0, all.len()));
+            for (entry, (kind, content)) in all.iter().enumerate() {
+                assert!(seen.whole[&(entry as u32)] == (*kind, content.clone(), 1), "entry {entry}, {jobs} jobs");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_built_on_clean_objects_comes_as_a_change_and_is_only_built_if_it_is_not() {
+    let (made, all) = orchard(Format::Sha1);
+    for dirty in [vec![], vec![8, 20, 33, 70, 100, 119]] {
+        let seen = walked(&made, &ALL, 1, &dirty, None);
+        for (entry, (kind, content)) in all.iter().enumerate() {
+            let entry = entry as u32;
+            let whole = seen.whole.get(&entry);
+            let change = seen.changed.get(&entry);
+            assert!(whole.is_some() || change.is_some(), "{entry} did not come");
+            assert!(whole.is_none_or(|row| *row == (*kind, content.clone(), 1)), "{entry}");
+            assert!(change.is_none_or(|row| *row == (*kind, content.clone())), "{entry}");
+            if dirty.is_empty() {
+                assert!(whole.is_none() || change.is_none(), "{entry} is clean and was built");
+            } else if dirty.contains(&entry) {
+                assert!(whole.is_some(), "{entry} is not clean and was not built");
+            }
+        }
+    }
+}
+
+#[test]
+fn only_the_kinds_that_are_asked_for_come() {
+    let (made, all) = orchard(Format::Sha1);
+    for kind in ALL {
+        let seen = walked(&made, &[kind], 2, &[], None);
+        let came: BTreeSet<u32> = seen.whole.keys().chain(seen.changed.keys()).copied().collect();
+        let expected = all.iter().enumerate().filter(|(_, (is, _))| *is == kind).map(|(entry, _)| entry as u32);
+        assert_eq!(came, expected.collect());
+    }
+}
+
+#[test]
+fn a_walk_stops_when_it_is_told_to() {
+    let (made, all) = orchard(Format::Sha1);
+    let everything: Vec<u32> = (0..all.len() as u32).collect();
+    for left in [0, 1, 7] {
+        let seen = walked(&made, &ALL, 1, &everything, Some(left));
+        assert_eq!(seen.whole.len(), left);
+    }
+}
+
+#[test]
+fn what_is_damaged_is_told_with_all_that_is_built_on_it_and_nothing_else_is_lost() {
+    let format = Format::Sha1;
+    let mut made = PackWriter::new(format);
+    let name = |n: u8| ObjectId::of(format, Kind::Blob, &[n]);
+    let add = |n: u8, length| made::delta(length, &[Op::Copy(0, length), Op::Insert(&[n])]);
+    let (_, good) = made.whole(Kind::Blob, b"0");
+    let bad = made.raw(name(1), &[&made::head(3, 5)[..], b"no stream"].concat());
+    let on_bad = made.delta_at(name(2), bad, &add(2, 5));
+    made.delta_at(name(3), on_bad, &add(3, 6));
+    let torn = made.delta_at(name(4), good, &add(4, 7));
+    made.delta_at(name(5), torn, &add(5, 8));
+    made.delta_at(name(6), good, &add(6, 1));
+    let seen = walked(&made, &ALL, 1, &[0, 6], None);
+    assert_eq!(seen.whole.keys().copied().collect::<Vec<_>>(), [0, 6]);
+    let lost = "what it is built on cannot be read";
+    let told: Vec<_> = seen.damaged.into_iter().collect();
+    let stream = "zlib stream is damaged";
+    let size = "delta is for a base of another size";
+    assert_eq!(told, [(1, stream), (2, lost), (3, lost), (4, size), (5, lost)]);
+}
+
+#[test]
+fn large_objects_are_streamed_unless_something_is_built_on_them() {
+    let format = Format::Sha1;
+    let mut made = PackWriter::new(format);
+    let large = vec![b'x'; STREAMED as usize + 1];
+    let edge = vec![b'y'; STREAMED as usize];
+    made.whole(Kind::Blob, &large);
+    made.whole(Kind::Blob, &edge);
+    let base = vec![b'z'; STREAMED as usize + 1];
+    let (_, at) = made.whole(Kind::Blob, &base);
+    let delta = made::delta(base.len(), &[Op::Copy(0, 4), Op::Insert(b"!")]);
+    made.delta_at(ObjectId::of(format, Kind::Blob, b"zzzz!"), at, &delta);
+    let seen = walked(&made, &ALL, 1, &[2], None);
+    let streamed: Vec<_> = seen.streamed.into_iter().collect();
+    assert_eq!(streamed, [(0, (STREAMED + 1, STREAMED as usize + 1))]);
+    assert_eq!(seen.whole.keys().copied().collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(seen.whole[&3].1, b"zzzz!");
+}
+
+#[test]
+fn a_wiped_buffer_holds_nothing_in_all_that_it_can_hold() {
+    let mut buffer = noise(1, 5000);
+    buffer.truncate(10);
+    wipe(&mut buffer);
+    assert!(buffer.len() == buffer.capacity() && buffer.len() >= 5000);
+    assert!(buffer.iter().all(|byte| *byte == 0));
+}
+
+/// A visitor that found a key in the first tree and nothing in the second.
+struct Finder(usize);
+
+impl Visitor for Finder {
+    fn whole(&mut self, _: u32, _: Kind, _: &[u8]) -> bool {
+        true
+    }
+
+    fn change(&mut self, _: u32, _: Kind, _: Change<'_>) -> bool {
+        true
+    }
+
+    fn take_wipe(&mut self) -> bool {
+        self.0 += 1;
+        self.0 == 1
+    }
+}
+
+#[test]
+fn buffers_that_held_a_key_are_wiped_before_the_next_tree() {
+    let folder = Folder::new();
+    let mut made = PackWriter::new(Format::Sha1);
+    let (_, at) = made.whole(Kind::Blob, &noise(1, 500));
+    let id = ObjectId::of(Format::Sha1, Kind::Blob, b"other");
+    made.delta_at(id, at, &made::delta(500, &[Op::Insert(&noise(2, 90))]));
+    let pack = Pack::open(&made.write(&folder), Format::Sha1, &Arc::default()).expect("a pack");
+    let forest = Forest::of(&pack);
+    let left = AtomicU64::new(u64::MAX);
+    let mut walker = Walker::new(&pack, &forest, &left, Finder(0));
+    for wiped in [true, false] {
+        walker.tree(0);
+        assert!(!walker.spare.is_empty() && !walker.delta.is_empty(), "buffers are kept for the next object");
+        walker.tidy();
+        let zeros = |bytes: &Vec<u8>| bytes.iter().all(|byte| *byte == 0);
+        assert_eq!(walker.spare.iter().all(zeros) && zeros(&walker.delta), wiped);
+    }
+    walker.spare.push(Vec::with_capacity(STREAMED as usize + 1));
+    walker.delta = Vec::with_capacity(STREAMED as usize + 1);
+    walker.tidy();
+    let capacities = walker.spare.iter().chain([&walker.delta]).map(Vec::capacity);
+    assert!(capacities.max() <= Some(STREAMED as usize), "what is so large only lies there");
+}

@@ -1,0 +1,29 @@
+//! Inline marks that allow a finding: what they say, and where they stand.
+
+/// An inline `keyradius:allow` mark.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// The text of its `reason="..."`, then ` until=YYYY-MM-DD`, as far as they are there.
+    pub text: String,
+    /// Where it stands.
+    pub stands: Stands,
+}
+
+impl Mark {
+    /// The same mark, for what a reader of its line does not see.
+    #[must_use]
+    pub fn hidden(self) -> Self {
+        Self { stands: Stands::Hidden, ..self }
+    }
+}
+
+/// Where an inline mark stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stands {
+    /// Beside the material, or beside the encoded text that holds it, in the text of the file or member itself.
+    Text,
+    /// Among bytes that are not text.
+    Binary,
+    /// Inside an encoding, or beside another finding that this one is hidden in: a reader of the file cannot see both.
+    Hidden,
+}
