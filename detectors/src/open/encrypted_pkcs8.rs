@@ -1,7 +1,7 @@
 //! Opens encrypted PKCS#8 (RFC 5958 3). There is no MAC: what comes out has to be a whole key whose parts fit.
 
 use super::lock::Lock;
-use super::pbe::{Password, Scheme};
+use super::pbe::{Password, Scheme, begins_like_der};
 use crate::read::ber::{OCTET_STRING, Reader, SEQUENCE};
 use crate::read::carrier::Item;
 use crate::read::private::{self, PrivateKey};
@@ -22,9 +22,20 @@ impl<'a> Key<'a> {
 
     /// Tries one form of a password.
     fn key(&self, password: &Password<'_>) -> Option<Item> {
-        let plain = self.scheme.decrypt(password, self.ciphertext)?;
+        let fits = |first: &[u8], length| begins_like_der(first, length) || begins_like_pkcs8(first);
+        let plain = self.scheme.decrypt_if(password, self.ciphertext, fits)?;
         Some(Item::key(0, PrivateKey::decrypted(private::pkcs8, &plain)?, &plain))
     }
+}
+
+/// Whether a block begins like PrivateKeyInfo, however much follows its end: SEQUENCE, version, AlgorithmIdentifier.
+const fn begins_like_pkcs8(first: &[u8]) -> bool {
+    matches!(
+        first,
+        [0x30, 0x82, _, _, 2, 1, 0 | 1, 0x30, ..]
+            | [0x30, 0x81, _, 2, 1, 0 | 1, 0x30, ..]
+            | [0x30, 0..=0x7f, 2, 1, 0 | 1, 0x30, ..]
+    )
 }
 
 impl Lock for Key<'_> {
