@@ -40,7 +40,8 @@ impl Marks {
         if origin.wraps.iter().any(|wrap| !wrap.text) {
             return Some("it stands in a member of an archive");
         }
-        if origin.object.is_some() || occurrence.git.is_some() {
+        // A file of the work tree carries its history too; what only lies in history is an object.
+        if origin.object.is_some() {
             return Some("it stands in a git history");
         }
         let Self::Below(own) = self else { return None };
