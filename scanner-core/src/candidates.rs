@@ -11,7 +11,7 @@ use crate::error::{Gap, Reason};
 use crate::material::Occurrence;
 use crate::seam::Candidate;
 
-/// Most memory that the candidates of a run may take, in bytes, as counted by [`weight`]: some 100,000 of the usual
+/// Most memory that the candidates of a run may take, in bytes, as counted by their weight: some 100,000 of the usual
 /// length.
 pub const MAX: u64 = 32 << 20;
 
