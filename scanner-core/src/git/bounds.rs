@@ -1,17 +1,22 @@
 //! What reading packs may cost: memory for all threads of a run, and work for each pack.
 
 use std::io::{self, Read};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 
 use crate::budget::Limits;
 
 /// Bytes of objects that each thread may hold while it builds others on them.
 const OWN: u64 = 24 << 20;
 
+/// Bytes of indexes that all threads together hold in memory: 1.2 million objects. Git's own history has an index of 24 MB.
+const INDEXES: u64 = 32 << 20;
+
 /// The bounds of a run.
 #[derive(Debug)]
 pub(crate) struct Bounds {
+    /// Bytes of indexes that may still be held in memory.
+    indexes: AtomicU64,
     /// Bytes that a thread may hold by itself.
     pub(crate) own: u64,
     /// Bytes that the one thread whose turn it is may hold beyond that.
@@ -27,12 +32,19 @@ impl Bounds {
     /// of it, which is what the usual limit leaves. What is opened inside of one of them is counted by itself.
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
+            indexes: AtomicU64::new(INDEXES.min(limits.max_held / 4)),
             own: OWN.min(limits.max_held),
             most: (limits.max_held / 2).max((limits.max_held / 5 * 4).min(128 << 20)),
             turn: Mutex::new(()),
             floor: limits.max_unpacked / 4,
             ratio: limits.max_ratio,
         }
+    }
+
+    /// Room for an index of this size in memory, until it is dropped; `None` if others hold too much.
+    pub(crate) fn index(self: &Arc<Self>, size: u64) -> Option<Lease> {
+        self.indexes.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(size)).ok()?;
+        Some(Lease { bounds: Arc::clone(self), size })
     }
 
     /// Largest object that may be built, in bytes.
@@ -45,6 +57,19 @@ impl Bounds {
     /// cost a quarter of what the largest archive may (16 GiB, some minutes), and a large one as many times its size as an archive.
     pub(crate) fn work(&self, pack: u64) -> u64 {
         self.floor.max(self.ratio.saturating_mul(pack))
+    }
+}
+
+/// Room in memory, given back when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    bounds: Arc<Bounds>,
+    size: u64,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.bounds.indexes.fetch_add(self.size, Relaxed);
     }
 }
 

@@ -3,10 +3,11 @@
 //! An index is a convenience of git: everything it says follows from the pack. Where it is missing or damaged, the
 //! same table is made by reading the pack from its start to its end.
 
-use std::cmp::Ordering;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
+use super::bounds::{Bounds, Lease};
 use super::oid::{Format, ObjectId};
 use super::store::Store;
 use crate::error::Malformed;
@@ -16,7 +17,8 @@ const MAGIC: &[u8] = &[0xff, b't', b'O', b'c'];
 /// Bytes of the table of 256 counts.
 const FANOUT: usize = 256 * 4;
 
-/// Largest index that is held in memory, in bytes (some 37,000 objects). Of larger ones what is asked for is read.
+/// Largest index that is held in memory in any case, in bytes (some 37,000 objects). Larger ones share
+/// [`Bounds::index`]; of what does not fit there, what is asked for is read.
 const HELD: u64 = 1 << 20;
 
 /// Bytes that are read at a time where all of it is read.
@@ -28,6 +30,8 @@ pub(crate) struct Index {
     table: Table,
     format: Format,
     count: u32,
+    /// Room in memory, if it is a file that was read whole.
+    _room: Option<Lease>,
 }
 
 #[derive(Debug)]
@@ -46,9 +50,14 @@ enum Table {
 
 impl Index {
     /// Opens an index file.
-    pub(crate) fn open(path: &Path, format: Format) -> io::Result<Self> {
-        let store = Store::open(path)?.loaded(HELD)?;
-        Self::new(store, format).map_err(|what| io::Error::other(what.to_string()))
+    pub(crate) fn open(path: &Path, format: Format, bounds: &Arc<Bounds>) -> io::Result<Self> {
+        let mut store = Store::open(path)?.loaded(HELD)?;
+        let room = if store.size() > HELD { bounds.index(store.size()) } else { None };
+        if room.is_some() {
+            store = store.loaded(u64::MAX)?;
+        }
+        let index = Self::new(store, format).map_err(|what| io::Error::other(what.to_string()))?;
+        Ok(Self { _room: room, ..index })
     }
 
     pub(crate) fn new(store: Store, format: Format) -> Result<Self, Malformed> {
@@ -71,7 +80,7 @@ impl Index {
         if !is_sealed(&store, format)? {
             return Err(Malformed::new("checksum of the index", store.size() as usize));
         }
-        Ok(Self { table: Table::File { store, v2, fanout }, format, count: last })
+        Ok(Self { table: Table::File { store, v2, fanout }, format, count: last, _room: None })
     }
 
     /// What can still be made out in an index that [`Index::open`] refuses, for packs that cannot do without.
@@ -82,7 +91,7 @@ impl Index {
         let start = FANOUT + if v2 { 8 } else { 0 };
         let room = store.size().saturating_sub(start as u64) / each as u64;
         let count = fanout.last().copied().unwrap_or(0).min(u32::try_from(room).unwrap_or(u32::MAX));
-        let index = Self { table: Table::File { store, v2, fanout }, format, count };
+        let index = Self { table: Table::File { store, v2, fanout }, format, count, _room: None };
         (0..count).filter_map(|at| Some((index.id(at)?, index.offset(at)?))).collect()
     }
 
@@ -92,7 +101,7 @@ impl Index {
         let names = table.iter().flat_map(|(id, _)| id.raw()).copied().collect();
         let offsets: Vec<u64> = table.iter().map(|(_, offset)| *offset).collect();
         let count = offsets.len() as u32;
-        Self { table: Table::Made { names, offsets }, format, count }
+        Self { table: Table::Made { names, offsets }, format, count, _room: None }
     }
 
     /// How many objects.
@@ -185,16 +194,8 @@ impl Index {
 
     /// The position of a name.
     pub(crate) fn find(&self, id: &ObjectId) -> Option<u32> {
-        let (mut low, mut high) = self.bucket(id);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            match self.id(middle)?.cmp(id) {
-                Ordering::Less => low = middle + 1,
-                Ordering::Greater => high = middle,
-                Ordering::Equal => return Some(middle),
-            }
-        }
-        None
+        let at = self.first_not_before(id.key(), &|name| name < id.raw())?;
+        (self.id(at)? == *id).then_some(at)
     }
 
     /// Every name that begins with these digits (for abbreviated names), at most two.
@@ -217,18 +218,64 @@ impl Index {
 
     /// The name that begins with these eight bytes.
     pub(crate) fn by_key(&self, key: u64) -> Option<ObjectId> {
-        let (mut low, mut high) = (0, self.count);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            if self.id(middle)?.key() < key { low = middle + 1 } else { high = middle }
-        }
-        self.id(low).filter(|id| id.key() == key)
+        let at = self.first_not_before(key, &|name| name < key.to_be_bytes().as_slice())?;
+        self.id(at).filter(|id| id.key() == key)
     }
 
-    /// Positions between which the name must stand.
-    fn bucket(&self, id: &ObjectId) -> (u32, u32) {
+    /// The position of the first name that is not `before` what is looked for, whose first eight bytes are `key`.
+    ///
+    /// Names are hashes, so that where one stands among the others is known within a few roots of their number: of a
+    /// file, the names about that place are read at once. Names that are no hashes only take more steps.
+    fn first_not_before(&self, key: u64, before: &dyn Fn(&[u8]) -> bool) -> Option<u32> {
+        let (mut low, mut high) = self.bucket((key >> 56) as usize);
+        // Without a table of counts, the first byte says something too.
+        let fraction = if matches!(self.table, Table::Made { .. }) { key >> 32 } else { key << 8 >> 32 };
+        let mut guess = low + ((u64::from(high.saturating_sub(low)) * fraction) >> 32) as u32;
+        let about = high.saturating_sub(low).isqrt() + 32;
+        let mut names = Vec::new();
+        while low < high {
+            let from = guess.saturating_sub(about).max(low);
+            let to = guess.saturating_add(about).min(high);
+            let each = self.names(from, to, &mut names)?;
+            let name = |at: u32| names.get((at - from) as usize * each..)?.get(..self.format.bytes());
+            if !before(name(from)?) {
+                high = from;
+            } else if before(name(to - 1)?) {
+                low = to;
+            } else {
+                (low, high) = (from, to);
+                while low < high {
+                    let middle = low + (high - low) / 2;
+                    if before(name(middle)?) { low = middle + 1 } else { high = middle }
+                }
+            }
+            guess = low + (high - low) / 2;
+        }
+        Some(low)
+    }
+
+    /// Puts the names between two positions into `into`. Returns how many bytes there are from one to the next.
+    fn names(&self, from: u32, to: u32, into: &mut Vec<u8>) -> Option<usize> {
+        let (size, many) = (self.format.bytes(), to.checked_sub(from)? as usize);
+        match &self.table {
+            Table::Made { names, .. } => {
+                into.clear();
+                into.extend_from_slice(names.get(from as usize * size..to as usize * size)?);
+                Some(size)
+            }
+            Table::File { store, v2, .. } => {
+                let each = size + if *v2 { 0 } else { 4 };
+                // Of version 1, what stands behind the last name is the offset of the next one.
+                into.resize((many * each).saturating_sub(each - size), 0);
+                store.exact(self.name_at(*v2, from as usize), into).ok()?;
+                Some(each)
+            }
+        }
+    }
+
+    /// Positions between which every name with this first byte stands.
+    fn bucket(&self, first: usize) -> (u32, u32) {
         let Table::File { fanout, .. } = &self.table else { return (0, self.count) };
-        let first = id.raw().first().copied().unwrap_or_default() as usize;
         let at = |entry: usize| fanout.get(entry).copied().unwrap_or_default().min(self.count);
         (if first == 0 { 0 } else { at(first - 1) }, at(first))
     }
@@ -249,19 +296,15 @@ impl Iterator for Ids<'_> {
     fn next(&mut self) -> Option<ObjectId> {
         let position = self.next;
         self.next += 1;
-        let Table::File { store, v2, .. } = &self.index.table else { return self.index.id(position) };
+        let Table::File { v2, .. } = &self.index.table else { return self.index.id(position) };
         if position >= self.index.count {
             return None;
         }
         let each = self.index.format.bytes() + if *v2 { 0 } else { 4 };
         let mut at = (position - self.first) as usize * each;
         if at >= self.chunk.len() {
-            let many = (CHUNK / each).min((self.index.count - position) as usize);
-            self.chunk.resize(many * each, 0);
-            // Of version 1 the last row has no four bytes behind its name that belong to the next one.
-            let from = self.index.name_at(*v2, position as usize);
-            let length = self.chunk.len() - if *v2 { 0 } else { 4 };
-            store.exact(from, self.chunk.get_mut(..length)?).ok()?;
+            let many = (CHUNK / each).min((self.index.count - position) as usize) as u32;
+            self.index.names(position, position + many, &mut self.chunk)?;
             (self.first, at) = (position, 0);
         }
         ObjectId::new(self.index.format, self.chunk.get(at..at + self.index.format.bytes())?)
@@ -337,7 +380,7 @@ mod tests {
 
     fn opened(folder: &Folder, bytes: &[u8], format: Format) -> io::Result<Index> {
         let digest = ObjectId::of(Format::Sha1, Kind::Blob, bytes);
-        Index::open(&folder.write(&format!("{digest}.idx"), bytes), format)
+        Index::open(&folder.write(&format!("{digest}.idx"), bytes), format, &Arc::default())
     }
 
     #[test]
@@ -375,6 +418,47 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn names_that_are_no_hashes_are_found_too() {
+        let folder = Folder::new();
+        for format in FORMATS {
+            // All in one bucket, close together at its start, at its end, and with the same first eight bytes.
+            let name = |n: u32| {
+                let mut raw = [0x7f; 32];
+                match n % 3 {
+                    0 => raw[1..8].copy_from_slice(&u64::from(n).to_be_bytes()[1..]),
+                    1 => raw[1..8].copy_from_slice(&(u64::MAX - u64::from(n)).to_be_bytes()[1..]),
+                    _ => raw[8..12].copy_from_slice(&n.to_be_bytes()),
+                }
+                ObjectId::new(format, &raw[..format.bytes()]).unwrap()
+            };
+            let rows: Vec<_> = (0..900).map(|n| (name(n), n, u64::from(n) + 12)).collect();
+            for version in [1, 2] {
+                let made =
+                    opened(&folder, &index(version, format, rows.clone(), &[7; 32][..format.bytes()]), format).unwrap();
+                for (id, _, offset) in &rows {
+                    assert_eq!(
+                        made.find(id).and_then(|at| made.offset(at)),
+                        Some(*offset),
+                        "{id} of version {version}"
+                    );
+                }
+                for absent in 900..1000 {
+                    assert_eq!(made.find(&name(absent)), None);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn indexes_share_the_room_that_there_is() {
+        let bounds: Arc<Bounds> = Arc::default();
+        let first = bounds.index(20 << 20).expect("room");
+        assert!(bounds.index(20 << 20).is_none());
+        drop(first);
+        assert!(bounds.index(20 << 20).is_some());
     }
 
     #[test]

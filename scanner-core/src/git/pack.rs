@@ -60,7 +60,7 @@ impl Pack {
     pub(crate) fn open(path: &Path, format: Format, bounds: &Arc<Bounds>) -> io::Result<Self> {
         let store = Store::open(path)?;
         header_of(&store, 0)?;
-        Self::with_index(path, store, Index::open(&path.with_extension("idx"), format)?, format, bounds)
+        Self::with_index(path, store, Index::open(&path.with_extension("idx"), format, bounds)?, format, bounds)
     }
 
     /// A pack and the index that it is read by.
@@ -229,8 +229,14 @@ impl Pack {
     }
 }
 
-/// Bytes that are read ahead of an entry: entries that are built on each other mostly stand beside each other.
-const AHEAD: usize = 16 << 10;
+/// Distance between two pages, in bytes: entries that are built on each other mostly stand near each other.
+const STRIDE: u64 = 8 << 10;
+
+/// Bytes of a page beyond that distance: an entry that begins in it and is no longer is whole in it.
+const OVERLAP: u64 = 2 << 10;
+
+/// Pages that a thread keeps, 5 MiB in all: a walk goes back and forth between a base and what is built on it.
+const SLOTS: u64 = 512;
 
 /// Longest compressed entry that is read whole, in bytes; a longer one is inflated in pieces.
 const LONGEST: u64 = 4 << 20;
@@ -238,18 +244,45 @@ const LONGEST: u64 = 4 << 20;
 /// Bytes that hold every header: a size of nine groups of seven bits and a base of nine, or a name of 32 bytes.
 const LONGEST_HEADER: u64 = 48;
 
-/// One thread's view of a pack: the part that it read last.
+/// One thread's view of a pack: the parts that it read last.
 #[derive(Debug)]
 pub(crate) struct Pages<'p> {
     pack: &'p Pack,
+    /// Each where its number, modulo [`SLOTS`], puts it.
+    pages: Vec<Page>,
+    /// What does not fit into a page.
+    long: Page,
+}
+
+/// Bytes of a pack from an offset on.
+#[derive(Debug, Default)]
+struct Page {
     start: u64,
     bytes: Vec<u8>,
+}
+
+impl Page {
+    /// Where a part of the pack is in it.
+    fn range(&self, from: u64, length: usize) -> Option<std::ops::Range<usize>> {
+        let at = usize::try_from(from.checked_sub(self.start)?).ok()?;
+        Some(at..at.checked_add(length)?).filter(|range| range.end <= self.bytes.len())
+    }
+
+    /// Reads it anew.
+    fn fill(&mut self, pack: &Pack, start: u64, length: u64) -> Result<(), Malformed> {
+        let length = length.min(pack.size().saturating_sub(start)) as usize;
+        self.start = start;
+        self.bytes.resize(length, 0);
+        let read = pack.store.read_at(pack.in_file(start), &mut self.bytes);
+        self.bytes.truncate(*read.as_ref().unwrap_or(&0));
+        read.map(|_| ())
+    }
 }
 
 impl<'p> Pages<'p> {
     /// Nothing yet.
     pub(crate) const fn new(pack: &'p Pack) -> Self {
-        Self { pack, start: 0, bytes: Vec::new() }
+        Self { pack, pages: Vec::new(), long: Page { start: 0, bytes: Vec::new() } }
     }
 
     /// The header of the entry at an offset.
@@ -300,32 +333,35 @@ impl<'p> Pages<'p> {
 
     /// Overwrites what was read.
     pub(crate) fn wipe(&mut self) {
-        super::walk::wipe(&mut self.bytes);
-        self.bytes.clear();
+        for page in self.pages.iter_mut().chain([&mut self.long]) {
+            super::walk::wipe(&mut page.bytes);
+            page.bytes.clear();
+        }
     }
 
     /// The bytes between two offsets.
     fn bytes(&mut self, from: u64, to: u64) -> Result<&[u8], Malformed> {
-        let length = to.saturating_sub(from) as usize;
-        let held = |pages: &Self| {
-            let at = usize::try_from(from.checked_sub(pages.start)?).ok()?;
-            Some(at..at.checked_add(length)?).filter(|range| range.end <= pages.bytes.len())
-        };
-        let range = if let Some(range) = held(self) {
-            range
-        } else {
-            let wanted = length.max(AHEAD).min(self.pack.size().saturating_sub(from) as usize);
-            self.bytes.resize(wanted, 0);
-            self.start = from;
-            let read = self.pack.store.read_at(self.pack.in_file(from), &mut self.bytes);
-            self.bytes.truncate(*read.as_ref().unwrap_or(&0));
-            read?;
-            if self.bytes.len() < length {
-                return Err(Malformed::new(SHORTER, from as usize));
+        let length = to.saturating_sub(from);
+        if length == 0 {
+            return Ok(&[]);
+        }
+        let start = from - from % STRIDE;
+        let fits = to.saturating_sub(start) <= STRIDE + OVERLAP;
+        let page = if fits {
+            if self.pages.is_empty() {
+                self.pages.resize_with(SLOTS as usize, Page::default);
             }
-            0..length
+            self.pages.get_mut((from / STRIDE % SLOTS) as usize).unwrap_or(&mut self.long)
+        } else {
+            &mut self.long
         };
-        Ok(self.bytes.get(range).unwrap_or_default())
+        let length = length as usize;
+        if page.range(from, length).is_none() {
+            let (start, length) = if fits { (start, STRIDE + OVERLAP) } else { (from, length as u64) };
+            page.fill(self.pack, start, length)?;
+        }
+        let range = page.range(from, length).ok_or(Malformed::new(SHORTER, from as usize))?;
+        Ok(page.bytes.get(range).unwrap_or_default())
     }
 }
 
