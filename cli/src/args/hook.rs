@@ -55,6 +55,10 @@ pub(crate) enum HookCommand {
     /// On a server: refuse a push that brings a key
     #[command(after_long_help = RECEIVE_EXAMPLES)]
     PreReceive(PreReceiveArgs),
+    /// Start git for a hook, which may not; hooks run this
+    #[cfg(target_os = "linux")]
+    #[command(hide = true)]
+    Broker,
     /// Install hooks; those that are there go on running
     Install(InstallArgs),
     /// Remove what `install` wrote and put back what was there before

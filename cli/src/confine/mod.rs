@@ -50,6 +50,11 @@ impl Guard {
         Self { cores: cores::switch_off() }
     }
 
+    /// Whether the user wants nothing confined.
+    pub(crate) fn is_off() -> Result<bool, Failure> {
+        Ok(Wanted::asked()? == Wanted::Off)
+    }
+
     /// Confines the process, before it starts a thread. `output` is where a file will be written at the end.
     pub(crate) fn enter(self, output: Option<&Place>) -> Result<Confinement, Failure> {
         let wanted = Wanted::asked()?;

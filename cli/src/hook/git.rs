@@ -1,18 +1,23 @@
-//! Git as a child process: every question is one call, every answer is read as it comes, and all of them can be ended.
+//! Git as a child process, or as that of a broker: every question is one call, every answer is read as it comes, and all of
+//! them can be ended.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
+use std::io::{self, BufRead, BufReader, IsTerminal, Read};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
+#[cfg(target_os = "linux")]
+use super::broker::{Broker, GOOD};
+use crate::confine::Guard;
 use crate::exit::Failure;
 use crate::report::words::escape;
 
 /// Most bytes of a line that git writes to standard error, and of all of them that are kept.
-const COMPLAINT: u64 = 4 << 10;
+pub(crate) const COMPLAINT: u64 = 4 << 10;
 
 /// Most bytes of one line of git's output that are kept: a name of an object and a path.
 const LINE: u64 = 64 << 10;
@@ -21,13 +26,38 @@ const LINE: u64 = 64 << 10;
 #[derive(Debug, Default)]
 pub(crate) struct Children {
     running: Mutex<BTreeMap<u32, Child>>,
-    stopped: std::sync::atomic::AtomicBool,
+    stopped: AtomicBool,
+    /// Who starts them, where this process may not.
+    #[cfg(target_os = "linux")]
+    broker: Option<Broker>,
+    /// How many the broker was asked for.
+    #[cfg(target_os = "linux")]
+    asked: std::sync::atomic::AtomicU32,
 }
 
 impl Children {
+    /// For a process that is confined from now on: a broker starts its git processes. Called before a thread is started.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn confined(guard: Guard) -> Result<Arc<Self>, Failure> {
+        let broker = if Guard::is_off()? { None } else { Some(Broker::start()?) };
+        guard.enter(None)?;
+        Ok(Arc::new(Self { broker, ..Self::default() }))
+    }
+
+    /// Where nothing confines a process, it starts git itself.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn confined(guard: Guard) -> Result<Arc<Self>, Failure> {
+        guard.enter(None)?;
+        Ok(Arc::default())
+    }
+
     /// Kills every git process that was started, and lets no other one start.
     pub(crate) fn stop(&self) {
-        self.stopped.store(true, std::sync::atomic::Ordering::SeqCst);
+        self.stopped.store(true, SeqCst);
+        #[cfg(target_os = "linux")]
+        if let Some(broker) = &self.broker {
+            broker.stop();
+        }
         for child in self.lock().values_mut() {
             // One that has ended already needs nothing.
             let _ = child.kill();
@@ -58,10 +88,25 @@ pub(crate) struct Running {
     pub(crate) stdin: Option<ChildStdin>,
     /// Where its answers come from; taken by who reads them.
     pub(crate) stdout: Option<ChildStdout>,
-    complaint: Option<JoinHandle<String>>,
+    end: Option<End>,
+}
+
+/// How the end of a git is learned of.
+#[derive(Debug)]
+enum End {
+    /// It is a child of this process; a thread listens to what it complains of.
+    Child(Option<JoinHandle<String>>),
+    /// It is a child of the broker, which tells it here.
+    #[cfg(target_os = "linux")]
+    Told(std::fs::File),
 }
 
 impl Git {
+    /// Git, started by who may start it.
+    pub(crate) fn of(children: Arc<Children>) -> Self {
+        Self { own_objects: false, children }
+    }
+
     /// A command whose answer does not depend on the user's language, grafts or network.
     pub(crate) fn command<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
         let mut command = Command::new("git");
@@ -91,56 +136,60 @@ impl Git {
 
     /// Starts git and goes on.
     pub(crate) fn start<S: AsRef<OsStr>>(&self, args: &[S]) -> Result<Running, Failure> {
-        self.spawn(&mut self.command(args), args)
+        self.spawn(args, false)
     }
 
     /// Starts git with a pipe to its standard input.
     pub(crate) fn converse<S: AsRef<OsStr>>(&self, args: &[S]) -> Result<Running, Failure> {
-        self.spawn(self.command(args).stdin(Stdio::piped()), args)
+        self.spawn(args, true)
     }
 
     /// Starts git with `input` as its standard input; a thread of its own writes it.
     pub(crate) fn feed<S: AsRef<OsStr>>(
         &self,
         args: &[S],
-        input: impl AsRef<[u8]> + Send + 'static,
+        input: impl Read + Send + 'static,
     ) -> Result<Running, Failure> {
         let mut running = self.converse(args)?;
         if let Some(mut stdin) = running.stdin.take() {
+            let mut input = input;
             // A git that went away says why itself.
-            std::thread::spawn(move || stdin.write_all(input.as_ref()));
+            std::thread::spawn(move || io::copy(&mut input, &mut stdin));
         }
         Ok(running)
     }
 
     /// Starts git with the output of another one as its standard input.
     pub(crate) fn pipe<S: AsRef<OsStr>>(&self, args: &[S], from: &mut Running) -> Result<Running, Failure> {
-        let mut command = self.command(args);
-        if let Some(stdout) = from.stdout.take() {
-            command.stdin(stdout);
+        match from.stdout.take() {
+            Some(stdout) => self.feed(args, stdout),
+            None => self.start(args),
         }
-        self.spawn(&mut command, args)
     }
 
-    fn spawn<S: AsRef<OsStr>>(&self, command: &mut Command, args: &[S]) -> Result<Running, Failure> {
+    fn spawn<S: AsRef<OsStr>>(&self, args: &[S], stdin: bool) -> Result<Running, Failure> {
         // Held while it starts, so that it cannot be missed by `stop`.
         let mut running = self.children.lock();
-        if self.children.stopped.load(std::sync::atomic::Ordering::SeqCst) {
+        if self.children.stopped.load(SeqCst) {
             return Err(Failure::new("the time of this hook is up"));
+        }
+        let (children, what) = (Arc::clone(&self.children), named(args));
+        #[cfg(target_os = "linux")]
+        if let Some(broker) = &self.children.broker {
+            let id = self.children.asked.fetch_add(1, SeqCst);
+            let started = broker.git(id, args, (self.own_objects, stdin)).map_err(|error| not_started(&error))?;
+            let (stdin, stdout) = (started.stdin.map(ChildStdin::from), Some(ChildStdout::from(started.stdout)));
+            return Ok(Running { children, id, what, stdin, stdout, end: Some(End::Told(started.end.into())) });
+        }
+        let mut command = self.command(args);
+        if stdin {
+            command.stdin(Stdio::piped());
         }
         let mut child = command.spawn().map_err(|error| not_started(&error))?;
         let (id, stdin, stdout) = (child.id(), child.stdin.take(), child.stdout.take());
-        let complaint = child.stderr.take().map(|mut stderr| {
-            std::thread::spawn(move || {
-                let mut kept = Vec::new();
-                let _ = (&mut stderr).take(COMPLAINT).read_to_end(&mut kept);
-                // A full pipe would hold it up.
-                let _ = io::copy(&mut stderr, &mut io::sink());
-                text(&kept)
-            })
-        });
+        let complaint = child.stderr.take().map(|stderr| std::thread::spawn(move || complaint(stderr)));
         running.insert(id, child);
-        Ok(Running { children: Arc::clone(&self.children), id, what: named(args), stdin, stdout, complaint })
+        Ok(Running { children, id, what, stdin, stdout, end: Some(End::Child(complaint)) })
     }
 
     /// What git answers.
@@ -150,7 +199,7 @@ impl Git {
 
     /// What git answers to `input`.
     pub(crate) fn tell<S: AsRef<OsStr>>(&self, args: &[S], input: &[u8]) -> Result<Vec<u8>, Failure> {
-        self.feed(args, input.to_vec())?.answer()
+        self.feed(args, io::Cursor::new(input.to_vec()))?.answer()
     }
 
     /// What git answers, without the line feed at its end; `None` if it says no.
@@ -189,13 +238,29 @@ impl Running {
     /// Waits for its end; an error with what it said if that was not a good one.
     pub(crate) fn end(mut self) -> Result<(), Failure> {
         drop((self.stdin.take(), self.stdout.take()));
-        let child = self.children.lock().remove(&self.id);
-        let Some(mut child) = child else { return Ok(()) };
-        let status = child.wait().map_err(|error| not_started(&error))?;
-        if status.success() {
-            return Ok(());
-        }
-        let said = self.complaint.take().and_then(|said| said.join().ok()).unwrap_or_default();
+        let (status, said) = match self.end.take() {
+            None => return Ok(()),
+            Some(End::Child(complaint)) => {
+                let child = self.children.lock().remove(&self.id);
+                let Some(mut child) = child else { return Ok(()) };
+                let status = child.wait().map_err(|error| not_started(&error))?;
+                if status.success() {
+                    return Ok(());
+                }
+                (status.to_string(), complaint.and_then(|said| said.join().ok()).unwrap_or_default())
+            }
+            #[cfg(target_os = "linux")]
+            Some(End::Told(told)) => {
+                let mut said = Vec::new();
+                told.take(2 * COMPLAINT).read_to_end(&mut said).map_err(|error| not_started(&error))?;
+                let said = text(&said);
+                if said == GOOD {
+                    return Ok(());
+                }
+                let (status, said) = said.split_once('\n').unwrap_or(("it was killed", ""));
+                (status.to_owned(), said.to_owned())
+            }
+        };
         let said = said
             .lines()
             .find(|line| !line.trim().is_empty())
@@ -208,12 +273,33 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         drop((self.stdin.take(), self.stdout.take()));
-        let child = self.children.lock().remove(&self.id);
-        if let Some(mut child) = child {
-            let _ = child.kill();
-            let _ = child.wait();
+        match self.end.take() {
+            None => {}
+            Some(End::Child(_)) => {
+                let child = self.children.lock().remove(&self.id);
+                if let Some(mut child) = child {
+                    let _ = child.kill();
+                    let _ = child.wait();
+                }
+            }
+            #[cfg(target_os = "linux")]
+            Some(End::Told(mut told)) => {
+                if let Some(broker) = &self.children.broker {
+                    broker.kill(self.id);
+                }
+                // It is gone when the pipe is at its end.
+                let _ = io::copy(&mut told, &mut io::sink());
+            }
         }
     }
+}
+
+/// What a process complains of, as far as it is kept; the rest is read too, because a full pipe would hold it up.
+pub(crate) fn complaint(mut stderr: impl Read) -> String {
+    let mut kept = Vec::new();
+    let _ = (&mut stderr).take(COMPLAINT).read_to_end(&mut kept);
+    let _ = io::copy(&mut stderr, &mut io::sink());
+    text(&kept)
 }
 
 /// Lines of git's output, one at a time. What is longer than [`LINE`] is cut off.

@@ -4,6 +4,8 @@
 //! better which index, which alternates and which object format it means. The work tree is never read.
 
 mod blobs;
+#[cfg(target_os = "linux")]
+pub(crate) mod broker;
 mod git;
 pub(crate) mod install;
 mod judge;

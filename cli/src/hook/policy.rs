@@ -17,7 +17,7 @@ use crate::plan::{FailOn, Jobs, Search};
 
 /// Stands between the answers of one `git rev-parse`: it repeats options that it does not know, and a path may hold line
 /// feeds.
-const BETWEEN: &str = "--keyradius";
+pub(super) const BETWEEN: &str = "--keyradius";
 
 /// The repository around the hook.
 #[derive(Clone, Debug)]

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use scanner_core::engine::Watch;
 
 use super::blobs::{self, Blobs, Progress};
-use super::git::{self, Change, Git, is_empty_blob, is_oid, is_zero};
+use super::git::{self, Change, Children, Git, is_empty_blob, is_oid, is_zero};
 use super::judge::{Place, Places, judge};
 use super::known::{Known, Scanned, oid};
 use super::policy::{Policy, Repository};
 use super::tell::{Page, Words};
 use crate::args::hook::PreCommitArgs;
+use crate::confine::Guard;
 use crate::exit::{Exit, Failure, Outcome};
 
 /// The trees without an entry, SHA-1 and SHA-256: what a first commit is compared with.
@@ -21,8 +22,8 @@ const EMPTY_TREES: [&str; 2] =
 const BYPASS: &str = "To commit without this check: git commit --no-verify";
 
 /// Checks what is staged.
-pub(crate) fn run(args: &PreCommitArgs, here: &Path) -> Result<Exit, Failure> {
-    let git = &Git::default();
+pub(crate) fn run(args: &PreCommitArgs, here: &Path, guard: Guard) -> Result<Exit, Failure> {
+    let git = &Git::of(Children::confined(guard)?);
     // Both at once: most commits are no merges, and then this is all there is to ask.
     let repository = Repository::start(git)?;
     let first = if args.amend_aware { None } else { Some(git.start(&diff(None))?) };

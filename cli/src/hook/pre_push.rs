@@ -5,13 +5,14 @@ use std::path::Path;
 use scanner_core::engine::Watch;
 
 use super::blobs::{Blobs, Progress};
-use super::git::{self, Git, is_oid, is_zero, text};
+use super::git::{self, Children, Git, is_oid, is_zero, text};
 use super::known::Scanned;
 use super::policy::{Policy, Repository};
 use super::push::{self, Told};
 use super::range::Range;
 use super::tell::{Page, Words};
 use crate::args::hook::PrePushArgs;
+use crate::confine::Guard;
 use crate::exit::{Exit, Failure, Outcome};
 
 const BYPASS: &str = "To push without this check: git push --no-verify";
@@ -26,8 +27,8 @@ struct Push {
 }
 
 /// Checks what is pushed.
-pub(crate) fn run(args: &PrePushArgs, here: &Path) -> Result<Exit, Failure> {
-    let git = Git::default();
+pub(crate) fn run(args: &PrePushArgs, here: &Path, guard: Guard) -> Result<Exit, Failure> {
+    let git = Git::of(Children::confined(guard)?);
     let repository = Repository::start(&git)?;
     let repository = Repository::found(repository, here)?;
     // What git says comes first: what the framework left in the environment may be of another push.
@@ -127,7 +128,7 @@ impl Push {
 }
 
 /// Whether this can be the name of a remote, which is a part of the names of its refs: then it holds no wildcard.
-fn is_remote(name: &str) -> bool {
+pub(super) fn is_remote(name: &str) -> bool {
     !name.is_empty() && !name.contains(['*', '?', '[', ':', '\\', '^', '~', ' ']) && !name.starts_with(['/', '.', '-'])
 }
 

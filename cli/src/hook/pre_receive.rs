@@ -19,6 +19,7 @@ use super::push::{Push, Told};
 use super::range::{Range, quarantined};
 use super::tell::{Page, Words};
 use crate::args::hook::{OnTimeout, PreReceiveArgs};
+use crate::confine::Guard;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::report::words::{count, duration, escape, plural};
 
@@ -28,6 +29,9 @@ const NO_BYPASS: &str = "This server does not take the push option keyradius.all
 
 /// What comes in by a push option.
 const OPTION: &str = "keyradius.allow";
+
+/// Settings of a repository that fetches what it lacks.
+pub(super) const PROMISOR: &str = r"^(extensions\.partialclone|remote\..*\.promisor)$";
 
 /// How the engine reports an input that was being read when it was stopped.
 const CUT_OFF: &str = "interrupted";
@@ -81,13 +85,14 @@ enum Message {
 }
 
 /// Checks a push.
-pub(crate) fn run(args: &PreReceiveArgs, here: &Path) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &PreReceiveArgs, here: &Path, guard: Guard) -> Result<Exit, Failure> {
     limit_memory(args.memory);
+    let children = Children::confined(guard)?;
     let shared = Arc::new(Shared {
         began: Instant::now(),
         watch: Watch::default(),
         progress: Progress::default(),
-        children: Arc::default(),
+        children,
         doing: Mutex::new("asking git what is pushed"),
         holding: AtomicU64::new(0),
         flood: AtomicBool::new(false),
@@ -213,7 +218,7 @@ fn check(
     if tips.is_empty() {
         return Ok(Exit::Nothing);
     }
-    let git = Git { own_objects: false, children: Arc::clone(&shared.children) };
+    let git = Git::of(Arc::clone(&shared.children));
     let any_ref = git.start(&["for-each-ref", "--count=1", "--format=x"])?;
     let repository = Repository::found(Repository::start(&git)?, here)?;
     let first = any_ref.answer()?.is_empty();
@@ -286,9 +291,8 @@ fn there<'a>(git: &'a Git, mut names: Names<'a>, absent: &'a AtomicU64) -> Names
                 Ok(name) => match name.strip_prefix('?') {
                     None => return Some(Ok(name)),
                     Some(name) => {
-                        let promisor = r"^(extensions\.partialclone|remote\..*\.promisor)$";
                         let fetches =
-                            fetches.get_or_insert_with(|| git.value(&["config", "--get-regexp", promisor]).is_some());
+                            fetches.get_or_insert_with(|| git.value(&["config", "--get-regexp", PROMISOR]).is_some());
                         if *fetches {
                             return Some(Ok(name.to_owned()));
                         }

@@ -40,7 +40,7 @@ impl Range {
         args.extend(options.iter().map(|option| (*option).to_owned()));
         args.push("--stdin".to_owned());
         args.extend(self.rest.iter().cloned());
-        git.feed(&args, self.tips.clone())
+        git.feed(&args, std::io::Cursor::new(self.tips.clone()))
     }
 
     /// The names of all objects of the range, those that are missing among them.

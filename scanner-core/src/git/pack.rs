@@ -249,7 +249,7 @@ const LONGEST_HEADER: u64 = 48;
 pub(crate) struct Pages<'p> {
     pack: &'p Pack,
     /// Each where its number, modulo [`SLOTS`], puts it.
-    pages: Vec<Page>,
+    kept: Vec<Page>,
     /// What does not fit into a page.
     long: Page,
 }
@@ -282,7 +282,7 @@ impl Page {
 impl<'p> Pages<'p> {
     /// Nothing yet.
     pub(crate) const fn new(pack: &'p Pack) -> Self {
-        Self { pack, pages: Vec::new(), long: Page { start: 0, bytes: Vec::new() } }
+        Self { pack, kept: Vec::new(), long: Page { start: 0, bytes: Vec::new() } }
     }
 
     /// The header of the entry at an offset.
@@ -333,7 +333,7 @@ impl<'p> Pages<'p> {
 
     /// Overwrites what was read.
     pub(crate) fn wipe(&mut self) {
-        for page in self.pages.iter_mut().chain([&mut self.long]) {
+        for page in self.kept.iter_mut().chain([&mut self.long]) {
             super::walk::wipe(&mut page.bytes);
             page.bytes.clear();
         }
@@ -348,10 +348,10 @@ impl<'p> Pages<'p> {
         let start = from - from % STRIDE;
         let fits = to.saturating_sub(start) <= STRIDE + OVERLAP;
         let page = if fits {
-            if self.pages.is_empty() {
-                self.pages.resize_with(SLOTS as usize, Page::default);
+            if self.kept.is_empty() {
+                self.kept.resize_with(SLOTS as usize, Page::default);
             }
-            self.pages.get_mut((from / STRIDE % SLOTS) as usize).unwrap_or(&mut self.long)
+            self.kept.get_mut((from / STRIDE % SLOTS) as usize).unwrap_or(&mut self.long)
         } else {
             &mut self.long
         };

@@ -114,9 +114,12 @@ mod cores {
 /// Landlock and seccomp, seen from outside; `cli/src/confine/tests.rs` tries them from inside.
 #[cfg(target_os = "linux")]
 mod sandbox {
-    use std::io::Write;
+    use std::io::{Read, Write};
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
     use std::process::{Command, Stdio};
 
+    use crate::hook::repo::Repo;
     use crate::hostile::skipped;
     use crate::workshop::{Ran, Workshop, key_pem};
 
@@ -201,6 +204,100 @@ mod sandbox {
         assert!(threads > 1, "a scan that waits has a thread for Ctrl-C and one for its progress");
         let _ = child.kill();
         let _ = child.wait();
+    }
+
+    #[test]
+    fn a_hook_is_confined_while_git_answers_it() {
+        let repo = Repo::bare_of_hooks("confine_hook", &[]);
+        if !said(&Workshop::new("confine_hook_said"), "").1 {
+            skipped("this kernel does not confine in full");
+            return;
+        }
+        repo.file("a.pem", key_pem(1)).stage();
+        // A git that waits before it answers: long enough to look at who asked.
+        repo.script("bin/git", "#!/bin/sh\necho $PPID > asked\nsleep 1\nPATH=${PATH#*:} exec git \"$@\"\n");
+        let path = format!("{}:{}", repo.place().join("bin").display(), std::env::var("PATH").expect("a path"));
+        let mut child = repo.command(env!("CARGO_BIN_EXE_keyradius"), &["hook", "pre-commit"]);
+        let mut child = child.env("PATH", path).stdin(Stdio::null()).stderr(Stdio::null()).spawn().expect("runs");
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        for task in std::fs::read_dir(format!("/proc/{}/task", child.id())).expect("threads") {
+            let status = std::fs::read_to_string(task.expect("a thread").path().join("status")).expect("its status");
+            let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+            assert_eq!((field("Seccomp:"), field("NoNewPrivs:")), (Some("2"), Some("1")), "{status}");
+        }
+        let asked = std::fs::read_to_string(repo.place().join("asked")).expect("git was asked");
+        assert_ne!(asked.trim(), child.id().to_string(), "the process that reads starts no git");
+        assert_eq!(child.wait().expect("an end").code(), Some(1), "and finds the key");
+        let broker = format!("/proc/{}", asked.trim());
+        let began = std::time::Instant::now();
+        while std::path::Path::new(&broker).exists() {
+            assert!(began.elapsed().as_secs() < 60, "the broker ends when nobody can ask any more");
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    }
+
+    /// Asks a broker as a process would that was taken over. Returns the first byte of each answer.
+    fn asked(shop: &Workshop, requests: &[&[u8]]) -> Vec<Option<u8>> {
+        let (mut ours, theirs) = UnixStream::pair().expect("a socket");
+        // Only the broker has the other end: who holds it too would never see it close.
+        let started = shop.command(&["hook", "broker"]).stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).spawn();
+        let mut broker = started.expect("runs");
+        let mut answers = Vec::new();
+        for request in requests {
+            let sent = [&(request.len() as u32).to_be_bytes()[..], request].concat();
+            let mut answer = [0; 4096];
+            let read = ours.write_all(&sent).and_then(|()| ours.read(&mut answer)).unwrap_or_default();
+            answers.push(answer[..read].first().copied());
+        }
+        drop(ours);
+        assert_eq!(broker.wait().expect("an end").code(), Some(0));
+        answers
+    }
+
+    #[test]
+    fn a_broker_starts_nothing_but_the_questions_of_hooks() {
+        let shop = Workshop::new("confine_broker");
+        let start = |words: &[&str]| {
+            let words: Vec<u8> = words.iter().flat_map(|word| [b"\0", word.as_bytes()].concat()).collect();
+            [&b"s\0\0\0\0\0\x01"[..], &words].concat()
+        };
+        let mark = shop.path().join("mark");
+        let evil = format!("!touch {}", mark.display());
+        let alias = format!("alias.x={evil}");
+        for words in [
+            &[][..],
+            &["-c", &alias, "x"],
+            &["rev-parse", "-c", &alias],
+            &["rev-list", "--remotes=*", "--all"],
+            &["rev-list", "--objects", "--filter=x", "--all"],
+            &["rev-parse", "--verify", "--git-dir"],
+            &["rev-parse", "--end-of-options", "HEAD", "--git-dir"],
+            &["config", "--global", "core.hooksPath", "x"],
+            &["config", "alias.x", &evil],
+            &["diff", "--cached", "--output=mark"],
+            &["diff", "--cached", "--ext-diff"],
+            &["cat-file", "--batch", "--textconv"],
+            &["cat-file", "--filters", "HEAD:a"],
+            &["upload-pack", "."],
+            &["push", "--exec=touch", "."],
+            &["daemon"],
+            &["hash-object", "-w", "--stdin"],
+            &["archive", "HEAD"],
+        ] {
+            assert_eq!(asked(&shop, &[&start(words)]), [Some(b'n')], "{words:?}");
+        }
+        let good = start(&["rev-parse", "--is-inside-work-tree"]);
+        let bad = start(&["gc"]);
+        assert_eq!(asked(&shop, &[&good, &bad, &good]), [Some(b'y'), Some(b'n'), Some(b'y')]);
+        // What is no request ends it.
+        for request in [&b"x"[..], b"", b"e"] {
+            assert_eq!(asked(&shop, &[request, &good]), [None, None], "{request:?}");
+        }
+        assert_eq!(asked(&shop, &[b"s\0", b"s", &good]), [Some(b'n'), Some(b'n'), Some(b'y')]);
+        assert!(!mark.exists());
+        let by_hand = shop.run(&["hook", "broker"]);
+        assert_eq!(by_hand.code, Some(2), "{by_hand:?}");
+        assert!(by_hand.stderr.contains("only the hooks of keyradius start this"), "{by_hand:?}");
     }
 
     #[test]
