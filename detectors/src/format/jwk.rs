@@ -56,36 +56,47 @@ impl Detector for Jwk {
         let object = Object::around(blob.bytes, hit.at, &mut work);
         out.work(work);
         let object = object.ok_or(Malformed::new("object around kty", hit.at))?;
-        let malformed = |what| Malformed::new(what, object.span.start);
-        let kind = if object.get("d").or(object.get("k")).is_some() { Kind::PrivateKey } else { Kind::PublicKey };
-        let identity = match object.text("kty") {
-            Some(b"RSA") => rsa(&object).map(public).ok_or(malformed("numbers of an RSA JWK"))?,
-            Some(b"EC") => ec(&object).map(public).ok_or(malformed("numbers of an EC JWK"))?,
-            Some(b"OKP") => okp(&object).map(public).ok_or(malformed("numbers of an OKP JWK"))?,
-            Some(b"oct") if signs(&object) => {
-                object.base64("k").and_then(|key| symmetric::identity(&key)).ok_or(malformed("symmetric JWK"))?
-            }
-            _ => return Ok(()),
-        };
-        let mut material = Material::new(kind, ABOUT.id, Encoding::Text, object.span.clone());
-        if kind == Kind::PrivateKey {
-            material.protection = Some(Protection::plaintext());
+        // Of members that stand there twice, most programs take the last and some the first.
+        let last = object.last_of_each();
+        let read: Vec<_> = [Some(&object), last.as_ref()].into_iter().flatten().map(read).collect();
+        let failed = read.iter().find_map(|read| read.as_ref().err().copied());
+        let found: Vec<_> = read.into_iter().flatten().flatten().collect();
+        match failed {
+            Some(failed) if found.is_empty() => return Err(failed),
+            _ => found.into_iter().for_each(|material| out.found(material)),
         }
-        if matches!(identity, Identity::Public(_)) && kind == Kind::PrivateKey {
-            material.proof = Proof::Verified;
-        }
-        if matches!(identity, Identity::Opaque(_)) {
-            material.notes.push("symmetric: the same secret signs and verifies");
-        }
-        material.identity = Some(identity);
-        for (name, label) in [("kid", "key id"), ("alg", "algorithm"), ("use", "use")] {
-            material
-                .labels
-                .extend(object.text(name).map(|text| Label::new(label, text)).filter(|l| !l.text.is_empty()));
-        }
-        out.found(material);
         Ok(())
     }
+}
+
+/// The key that an object is, if it is one.
+fn read(object: &Object<'_>) -> Result<Option<Material>, Malformed> {
+    let malformed = |what| Malformed::new(what, object.span.start);
+    let kind = if object.get("d").or(object.get("k")).is_some() { Kind::PrivateKey } else { Kind::PublicKey };
+    let identity = match object.text("kty") {
+        Some(b"RSA") => rsa(object).map(public).ok_or(malformed("numbers of an RSA JWK"))?,
+        Some(b"EC") => ec(object).map(public).ok_or(malformed("numbers of an EC JWK"))?,
+        Some(b"OKP") => okp(object).map(public).ok_or(malformed("numbers of an OKP JWK"))?,
+        Some(b"oct") if signs(object) => {
+            object.base64("k").and_then(|key| symmetric::identity(&key)).ok_or(malformed("symmetric JWK"))?
+        }
+        _ => return Ok(None),
+    };
+    let mut material = Material::new(kind, ABOUT.id, Encoding::Text, object.span.clone());
+    if kind == Kind::PrivateKey {
+        material.protection = Some(Protection::plaintext());
+    }
+    if matches!(identity, Identity::Public(_)) && kind == Kind::PrivateKey {
+        material.proof = Proof::Verified;
+    }
+    if matches!(identity, Identity::Opaque(_)) {
+        material.notes.push("symmetric: the same secret signs and verifies");
+    }
+    material.identity = Some(identity);
+    for (name, label) in [("kid", "key id"), ("alg", "algorithm"), ("use", "use")] {
+        material.labels.extend(object.text(name).map(|text| Label::new(label, text)).filter(|l| !l.text.is_empty()));
+    }
+    Ok(Some(material))
 }
 
 fn public(half: PublicHalf) -> Identity {
@@ -242,6 +253,27 @@ mod tests {
             labels.iter().map(|l| (l.kind, l.text.as_str())).collect::<Vec<_>>(),
             [("key id", "a/b"), ("use", "sig")]
         );
+    }
+
+    #[test]
+    fn members_that_stand_there_twice_are_read_both_ways() {
+        let key = okp("Ed25519", Raw::Ed25519);
+        let identity = inspect(&key).unwrap()[0].identity.clone();
+        for (first, last) in [
+            (r#""kty":"oct","#, ""),
+            (r#""kty":"RSA","#, ""),
+            (r#""x":"AAAA","#, ""),
+            ("", r#","kty":"oct""#),
+            ("", r#","d":"AAAA""#),
+        ] {
+            let text = format!("{{{first}{}{last}}}", &key[1..key.len() - 1]);
+            let found = inspect(&text).unwrap();
+            assert!(found.iter().any(|m| m.kind == Kind::PrivateKey && m.identity == identity), "{text}");
+        }
+        // A key of its own for each.
+        let other = ec("P-256", &[7; 32]);
+        let both = format!("{{{},{}}}", &other[1..other.len() - 1], &key[1..key.len() - 1]);
+        assert_eq!(inspect(&both).unwrap().len(), 2);
     }
 
     #[test]

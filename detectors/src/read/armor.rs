@@ -28,6 +28,9 @@ const MAX_LABEL: usize = 48;
 /// Most text of one block that is read, in bytes: three quarters of it fit the overlap of two windows.
 const MAX_TEXT: usize = 1 << 20;
 
+/// Bytes of the value of a header that are kept. OpenSSL reads lines of any length.
+const MAX_HEADER: usize = 256;
+
 /// Shortest body that can be anything, in bytes. An Ed25519 key in PKCS#8 has 48.
 const MIN_BODY: usize = 16;
 
@@ -186,6 +189,7 @@ impl<'a> Body<'a> {
             [b'=', b'\r', b'\n', ..] if self.quoted_printable => Some((Unit::Nothing, 3)),
             [b'=', b'\n', ..] if self.quoted_printable => Some((Unit::Nothing, 2)),
             [b'=', b'0', b'A' | b'D' | b'a' | b'd', ..] if self.quoted_printable => Some((Unit::Break, 3)),
+            [0..=8 | 11 | 12 | 14..=31 | 127.., ..] => Some(passed_over(rest)),
             rest => unit(rest),
         }
     }
@@ -259,7 +263,7 @@ impl<'a> Body<'a> {
                 // Basic goes on in the next line behind one.
                 b'_' => next.is_ascii_whitespace(),
                 // Digits, unless what stands around them says otherwise.
-                b'+' => next.is_ascii_whitespace() || is_quote(next) || (quoted && !is_digit(next)),
+                b'+' => is_quote(next) || (quoted && !is_digit(next)),
                 b'/' if rest.starts_with(b"// ") => {
                     self.at += 1;
                     true
@@ -291,12 +295,12 @@ impl<'a> Body<'a> {
         let mut len = 0;
         while let Some((unit, step)) = value.get(len..).and_then(|rest| self.unit_of(rest)) {
             match unit {
-                Unit::Nothing => {}
                 Unit::Break => break,
                 Unit::Blank if ends_at_blank && !text.is_empty() => break,
                 Unit::Blank => text.push(b' '),
-                Unit::Byte(byte) if is_quote(byte) || text.len() >= 256 => break,
-                Unit::Byte(byte) => text.push(byte),
+                Unit::Byte(byte) if is_quote(byte) => break,
+                Unit::Byte(byte) if text.len() < MAX_HEADER => text.push(byte),
+                Unit::Nothing | Unit::Byte(_) => {}
             }
             len += step;
         }
@@ -304,6 +308,36 @@ impl<'a> Body<'a> {
         self.headers.push((as_text(name), as_text(&text)));
         self.at += colon + 1 + len;
         self.headers.len() < 32
+    }
+}
+
+/// What readers of PEM pass over in a body, at its start: at the end of a line, whatever is no printable ASCII (OpenSSL, and
+/// with it OpenSSH); anywhere, marks that show nothing and the colours of a terminal.
+fn passed_over(text: &[u8]) -> (Unit, usize) {
+    /// Longest run of such bytes that is looked through, and longest escape sequence.
+    const MAX_RUN: usize = 1 << 10;
+    const MAX_ESCAPE: usize = 16;
+    let odd = |byte: &u8| !byte.is_ascii_graphic() && !matches!(byte, b'\n' | b'\r');
+    let run = text.iter().take(MAX_RUN).take_while(|byte| odd(byte)).count();
+    if matches!(text.get(run), None | Some(b'\n' | b'\r')) {
+        return (Unit::Blank, run.max(1));
+    }
+    match text {
+        // No-break space, soft hyphen, next line; zero width space to right-to-left mark, line and paragraph separator,
+        // word joiner; byte order mark.
+        [0xc2, 0x85 | 0xa0 | 0xad, ..] => (Unit::Blank, 2),
+        [0xe2, 0x80, 0x8b..=0x8f | 0xa8 | 0xa9 | 0xaf, ..] | [0xe2, 0x81, 0xa0, ..] | [0xef, 0xbb, 0xbf, ..] => {
+            (Unit::Blank, 3)
+        }
+        [0x1b, b'[', rest @ ..] => {
+            let parameters = rest.iter().take(MAX_ESCAPE).take_while(|byte| matches!(byte, b'0'..=b';')).count();
+            match rest.get(parameters) {
+                Some(b'm' | b'K') => (Unit::Blank, parameters + 3),
+                _ => (Unit::Byte(0x1b), 1),
+            }
+        }
+        [byte, ..] => (Unit::Byte(*byte), 1),
+        [] => (Unit::Nothing, 0),
     }
 }
 
@@ -377,6 +411,12 @@ mod tests {
             ("HTML", "<br/>", "<br>\n", "<BR />"),
             ("paragraphs", "</p>\n<p class=\"k\">", "</p>\n<p class=\"k\">", "</p>\n<p class=\"k\">"),
             ("quoted-printable", "=0A", "=0A=\n", "=0A"),
+            // What OpenSSL passes over at the end of a line.
+            ("NUL at line ends", "\0\n", "\0\n", "\0\n"),
+            ("controls at line ends", "\u{b}\r\n", " \u{1f}\u{7f}\n", "\u{c}\n"),
+            ("Latin at line ends", "\u{e9}\n", "\u{ff}\n", "\u{80}\n"),
+            ("marks that show nothing", "\n\u{a0}", "\u{200b}", "\u{2028}\n"),
+            ("colours", "\u{1b}[0m\n\u{1b}[1;32m", "\u{1b}[0m\n\u{1b}[1;32m", "\u{1b}[K\n"),
             ("quoted-printable CRLF", "=0D=0A=\r\n", "=0D=0A", "=0D=0A"),
         ] {
             let sign = between.strip_prefix('\n').filter(|s| matches!(*s, "+" | "-")).unwrap_or("");
@@ -394,6 +434,20 @@ mod tests {
         assert_eq!(read(text, 0).unwrap().body.len(), (24 + 4 + 4) / 4 * 3);
         let escaped = b"-----BEGIN X-----\\n\\/\\/+\\/AAECAwQFBgcICQoLDA0O\\n-----END X-----";
         assert_eq!(read(escaped, 0).unwrap().body.get(..3), Some(&[0xff, 0xff, 0xbf][..]));
+    }
+
+    #[test]
+    fn lines_of_one_digit_and_long_headers() {
+        let lines: String = LINES.concat().chars().flat_map(|digit| [digit, '\n']).collect();
+        let text = format!("-----BEGIN X KEY-----\n{lines}-----END X KEY-----");
+        assert_eq!(read(text.as_bytes(), 0).unwrap().body.as_slice(), (0..48).collect::<Vec<u8>>());
+        // A plus sign alone in its line is a digit too.
+        let text = "-----BEGIN X-----\n+\n/\n+\n/\nAAECAwQFBgcICQoLDA0O\n-----END X-----";
+        assert_eq!(read(text.as_bytes(), 0).unwrap().body.get(..4), Some(&[0xfb, 0xff, 0xbf, 0x00][..]));
+        let header = format!("\nComment: {}\n\n", "AAAA ".repeat(20_000));
+        let armor = read(&block(&header, "\n", "\n"), 0).unwrap();
+        assert_eq!(armor.body.as_slice(), (0..48).collect::<Vec<u8>>());
+        assert_eq!(armor.header("comment").map(|value| value.len() <= MAX_HEADER), Some(true));
     }
 
     #[test]

@@ -24,7 +24,7 @@ const MAX_DEPTH: u32 = 8;
 const MAX_AROUND: usize = 8;
 
 /// An object: names and values in the order of the text. All ranges are of the blob.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Object<'a> {
     /// Where it lies, braces included.
     pub(crate) span: Range<usize>,
@@ -32,7 +32,7 @@ pub(crate) struct Object<'a> {
 }
 
 /// A value of a member.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Value<'a> {
     /// A string, as it stands between its delimiters.
     Text(&'a [u8]),
@@ -119,6 +119,16 @@ impl<'a> Object<'a> {
     /// The value of a member; the first, if it stands there twice.
     pub(crate) fn get(&self, name: &str) -> Option<&Value<'a>> {
         self.members.iter().find(|(own, _)| *own == name.as_bytes()).map(|(_, value)| value)
+    }
+
+    /// The same object with the last of each of its members before the others, if one stands there twice.
+    pub(crate) fn last_of_each(&self) -> Option<Self> {
+        let twice = self
+            .members
+            .iter()
+            .enumerate()
+            .any(|(at, (name, _))| self.members.iter().skip(at + 1).any(|(other, _)| other == name));
+        twice.then(|| Self { span: self.span.clone(), members: self.members.iter().rev().cloned().collect() })
     }
 
     /// A string or word, as it stands there.

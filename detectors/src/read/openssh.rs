@@ -113,11 +113,13 @@ impl Opened {
         let mut half = None;
         if !verified && !matches!(private, Private::Handle) {
             notes.push("the public numbers do not belong to the private ones");
+            // A published public half in front of a private one that is not published would hide it.
+            half = ssh::derived(own, private);
         }
         let inside = super::public::half(own);
         if named.is_some_and(|named| named.half().id.key_only != inside.id.key_only) {
             notes.push("the public key in front is not that of the private section");
-            half = verified.then_some(inside);
+            half = half.or(verified.then_some(inside));
         }
         let comment = Some(Label::new("comment", comment)).filter(|label| !label.text.is_empty());
         Self { half, verified, comment, notes }

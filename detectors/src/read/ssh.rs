@@ -297,6 +297,24 @@ pub(crate) fn fits(key: &PublicKey<'_>, private: Private<'_>) -> bool {
     }
 }
 
+/// The public half that a private one has, where that can be told: it is what the key signs as, whatever stands beside it.
+pub(crate) fn derived(key: &PublicKey<'_>, private: Private<'_>) -> Option<PublicHalf> {
+    match (*key, private) {
+        (PublicKey::Dsa { p, q, g, .. }, Private::Number(x)) if bits(x) <= bits(q) => {
+            let computed = proof::dsa_public(p, g, x)?;
+            let zeros = computed.iter().take_while(|&&byte| byte == 0).count();
+            Some(public::half(&PublicKey::Dsa { p, q, g, y: computed.get(zeros..)? }))
+        }
+        (PublicKey::Ec { domain: domain @ Domain::Named(curve), .. }, Private::Number(d)) => {
+            Some(public::half(&PublicKey::Ec { domain, point: &curve.public_point(d)? }))
+        }
+        (PublicKey::Raw { kind, .. }, Private::Number(seed)) => {
+            Some(public::half(&PublicKey::Raw { kind, bytes: &proof::raw_public(kind, seed)? }))
+        }
+        _ => None,
+    }
+}
+
 fn same_number(left: &[u8], right: &[u8]) -> bool {
     let digits = |number: &[u8]| number.iter().copied().skip_while(|&b| b == 0).collect::<Vec<u8>>();
     digits(left) == digits(right)

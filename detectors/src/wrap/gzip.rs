@@ -3,13 +3,13 @@
 //! Members one behind the other are one stream, as `gzip -d` takes them (bgzip writes thousands). What stands behind the
 //! last one is looked at as it is: `gzip` calls it trailing garbage, and somebody may have put it there.
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Chain, Read};
 
 use flate2::bufread::GzDecoder;
-use scanner_core::error::{Malformed, Reason};
+use scanner_core::error::Reason;
 use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
-use super::compressed::{READ, only_member, peek};
+use super::compressed::{READ, only_member};
 
 /// gzip streams.
 #[derive(Debug)]
@@ -40,20 +40,11 @@ impl Container for Gzip {
 }
 
 fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> {
-    let mut flags = [0; 4];
-    let start = peek(input, &mut flags).map_err(|_| Malformed::new("gzip stream", 0))?;
-    // Extra field, name, comment (RFC 1952 2.3.1); the higher bits are reserved.
-    let has_fields = start.get(3).is_some_and(|flags| flags & 0x1c != 0 && flags & 0xe0 == 0);
-    let start = start.to_vec();
-    let mut input = Read::chain(&start[..], input);
-    let decoder = GzDecoder::new(BufReader::with_capacity(READ, &mut input as &mut dyn Read));
-    let mut stream = Members { decoder: Some(decoder), behind: None, fields: Vec::new(), noted: false };
-    let opened = only_member(&mut stream, inside, "gzip stream");
-    if opened.is_err() && has_fields {
-        // The decoder gives up on fields that are longer than it holds; programs pass over them.
-        inside.unread(Member { name: b"", at: 0 }, Reason::Damaged, "header");
-    } else {
-        opened?;
+    let input = BufReader::with_capacity(READ, input);
+    let mut stream = Members { now: Now::Between(input), fields: Vec::new(), left_out: false };
+    only_member(&mut stream, inside, "gzip stream")?;
+    if stream.left_out {
+        inside.unread(Member { name: b"", at: 0 }, Reason::TooLarge, "header");
     }
     if !stream.fields.is_empty() {
         let fields = std::mem::take(&mut stream.fields);
@@ -61,7 +52,7 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
             return Ok(());
         }
     }
-    if let Some(mut behind) = stream.behind {
+    if let Now::Behind(mut behind) = stream.now {
         let _ = inside.member(Member { name: b"trailing", at: 0 }, &mut behind);
     }
     Ok(())
@@ -73,50 +64,113 @@ const FIELD: usize = 32;
 /// Most bytes of fields that are kept of all members.
 const FIELDS: usize = 1 << 20;
 
-/// gzip members as one stream.
+/// A header without anything but what it must have (RFC 1952 2.3.1).
+const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+
+type Input<'r> = BufReader<&'r mut dyn Read>;
+
+/// gzip members as one stream. Headers are read here and the decoder gets an empty one: programs pass over a wrong checksum
+/// of a header, over flags that mean nothing yet, and over fields of any length.
 struct Members<'r> {
-    decoder: Option<GzDecoder<BufReader<&'r mut dyn Read>>>,
-    /// What follows the last one and is none.
-    behind: Option<BufReader<&'r mut dyn Read>>,
+    now: Now<'r>,
     /// Extra fields, names and comments of the headers.
     fields: Vec<u8>,
-    /// Whether those of the member at hand are among them.
-    noted: bool,
+    /// Whether some of them were more than is kept.
+    left_out: bool,
+}
+
+enum Now<'r> {
+    Between(Input<'r>),
+    Member(Box<GzDecoder<Chain<&'static [u8], Input<'r>>>>),
+    /// What follows the last one and is none.
+    Behind(Input<'r>),
+    Over,
 }
 
 impl Members<'_> {
-    fn note_fields(&mut self) {
-        let Some(header) = self.decoder.as_ref().and_then(GzDecoder::header).filter(|_| !self.noted) else { return };
-        self.noted = true;
-        for field in [header.extra(), header.filename(), header.comment()].into_iter().flatten() {
-            if field.len() >= FIELD && self.fields.len() + field.len() < FIELDS {
-                self.fields.extend(field);
-                self.fields.push(b'\n');
+    /// Reads a header and keeps its fields.
+    fn header(&mut self, input: &mut Input<'_>) -> io::Result<()> {
+        let mut head = [0; 10];
+        input.read_exact(&mut head)?;
+        let [0x1f, 0x8b, 8, flags, ..] = head else { return Err(io::Error::other("no gzip header")) };
+        if flags & 4 != 0 {
+            let mut length = [0; 2];
+            input.read_exact(&mut length)?;
+            self.keep(&mut input.take(u64::from(u16::from_le_bytes(length))), None)?;
+        }
+        for field in [8, 16] {
+            if flags & field != 0 {
+                self.keep(input, Some(0))?;
             }
         }
+        if flags & 2 != 0 {
+            input.read_exact(&mut [0; 2])?;
+        }
+        Ok(())
+    }
+
+    /// Reads one field, to its last byte if there is one that ends it.
+    fn keep(&mut self, input: &mut dyn BufRead, last: Option<u8>) -> io::Result<()> {
+        let before = self.fields.len();
+        loop {
+            let held = input.fill_buf()?;
+            if held.is_empty() {
+                break;
+            }
+            let end = last.and_then(|last| memchr::memchr(last, held));
+            let field = held.get(..end.unwrap_or(held.len())).unwrap_or_default();
+            if self.fields.len() + field.len() < FIELDS {
+                self.fields.extend_from_slice(field);
+            } else {
+                self.left_out = true;
+            }
+            let read = field.len() + usize::from(end.is_some());
+            input.consume(read);
+            if end.is_some() {
+                break;
+            }
+        }
+        if self.fields.len() - before < FIELD {
+            self.fields.truncate(before);
+        } else {
+            self.fields.push(b'\n');
+        }
+        Ok(())
     }
 }
 
 impl Read for Members<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if into.is_empty() {
+            return Ok(0);
+        }
         loop {
-            let Some(decoder) = &mut self.decoder else { return Ok(0) };
-            let read = decoder.read(into)?;
-            self.note_fields();
-            if read > 0 || into.is_empty() {
-                return Ok(read);
-            }
-            let Some(mut rest) = self.decoder.take().map(GzDecoder::into_inner) else { return Ok(0) };
-            // Padding of tapes and block devices.
-            while skip_zeros(&mut rest)? {}
-            match rest.fill_buf()? {
-                [] => return Ok(0),
-                [0x1f, 0x8b, ..] | [0x1f] => (self.decoder, self.noted) = (Some(GzDecoder::new(rest)), false),
-                _ => {
-                    self.behind = Some(rest);
+            // If anything fails, it is over.
+            self.now = match std::mem::replace(&mut self.now, Now::Over) {
+                Now::Between(mut input) => {
+                    self.header(&mut input)?;
+                    Now::Member(Box::new(GzDecoder::new(Read::chain(&HEADER[..], input))))
+                }
+                Now::Member(mut decoder) => {
+                    let read = decoder.read(into)?;
+                    if read > 0 {
+                        self.now = Now::Member(decoder);
+                        return Ok(read);
+                    }
+                    let mut input = decoder.into_inner().into_inner().1;
+                    // Padding of tapes and block devices.
+                    while skip_zeros(&mut input)? {}
+                    match input.fill_buf()? {
+                        [] => Now::Over,
+                        [0x1f, 0x8b, ..] | [0x1f] => Now::Between(input),
+                        _ => Now::Behind(input),
+                    }
+                }
+                now @ (Now::Behind(_) | Now::Over) => {
+                    self.now = now;
                     return Ok(0);
                 }
-            }
+            };
         }
     }
 }
@@ -156,6 +210,33 @@ mod tests {
         let all = [b"one two ", &long[..]].concat();
         assert!(out.members[0].1 == all && out.members[0].2.is_none());
         assert_eq!((out.members[1].0.as_str(), &out.members[1].1[..]), ("trailing", &b"and more"[..]));
+    }
+
+    #[test]
+    fn headers_that_programs_read_are_read() {
+        let plain = gzip(b"content");
+        let body = &plain[10..];
+        let field = [b'k'; 40];
+        for (flags, fields) in [
+            (0x02, &b"\xff\xff"[..]),
+            (0x20, b""),
+            (0x80, b""),
+            (0xe2, b"\0\0"),
+            (0x08, b"name\0"),
+            (0x1e, &[&[40, 0][..], &field, &field, b"\0", &field, b"\0\x12\x34"].concat()),
+        ] {
+            let head = [&[0x1f, 0x8b, 8, flags, 0, 0, 0, 0, 0, 3][..], fields].concat();
+            for stream in [[&head, body].concat(), [&plain, &head[..], body].concat()] {
+                let (result, out) = open(&Gzip, &stream);
+                assert_eq!((result, out.members.len()), (Ok(()), 1), "{flags:x}");
+                assert!(out.members[0].1.ends_with(b"content") && out.members[0].2.is_none(), "{flags:x}");
+                let kept = [&field[..], &field, &field, b""].join(&b'\n');
+                assert_eq!(out.rest.concat(), if flags == 0x1e { kept } else { Vec::new() });
+            }
+        }
+        let long = [&[0x1f, 0x8b, 8, 0x10, 0, 0, 0, 0, 0, 3][..], &vec![b'k'; 3 << 20], b"\0", body].concat();
+        let (result, out) = open(&Gzip, &long);
+        assert_eq!((result, out.members[0].1.as_slice(), out.unread.len()), (Ok(()), &b"content"[..], 1));
     }
 
     #[test]

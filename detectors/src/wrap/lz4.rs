@@ -1,11 +1,8 @@
 //! LZ4 frames, current and legacy (Linux kernels, initramfs).
 
-use std::io::{BufReader, Read};
+use scanner_core::seam::{About, Container, Magic, Reader};
 
-use lz4_flex::frame::FrameDecoder;
-use scanner_core::seam::{About, Container, Inside, Magic, Reader, Unopenable};
-
-use super::compressed::{LZ4, READ, only_member};
+use super::frames;
 
 /// LZ4 frames.
 #[derive(Debug)]
@@ -30,23 +27,6 @@ impl Container for Lz4 {
     }
 
     fn reader(&self) -> Reader {
-        Reader::InOrder(open)
-    }
-}
-
-fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> {
-    inside.holds(LZ4)?;
-    only_member(&mut Frames(FrameDecoder::new(BufReader::with_capacity(READ, input))), inside, "LZ4 frame")
-}
-
-/// Frames one behind the other as one stream: the decoder gives nothing at the end of each.
-struct Frames<R: Read>(FrameDecoder<R>);
-
-impl<R: Read> Read for Frames<R> {
-    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
-        match self.0.read(into)? {
-            0 => self.0.read(into),
-            read => Ok(read),
-        }
+        Reader::InOrder(|input, inside| frames::open(input, inside, "LZ4 frame"))
     }
 }

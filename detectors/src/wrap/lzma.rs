@@ -1,6 +1,6 @@
 //! LZMA streams of the old kind (`.lzma`, `lzma -F alone`), which have no magic number: properties, dictionary size and length have to make sense.
 
-use std::io::{BufReader, Read};
+use std::io::{BufRead, BufReader, Read};
 
 use lzma_rust2::LzmaReader;
 use scanner_core::error::Malformed;
@@ -53,7 +53,14 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
         return Ok(());
     }
     let most = u32::try_from(memory.div_ceil(1 << 10)).unwrap_or(u32::MAX);
-    let input = BufReader::with_capacity(READ, Read::chain(&head[..], input));
-    let mut decoder = LzmaReader::new_mem_limit(input, most, None).map_err(|_| Malformed::new("LZMA header", 0))?;
-    only_member(&mut decoder, inside, "LZMA stream")
+    let mut input = BufReader::with_capacity(READ, Read::chain(&head[..], input));
+    let mut decoder =
+        LzmaReader::new_mem_limit(&mut input, most, None).map_err(|_| Malformed::new("LZMA header", 0))?;
+    only_member(&mut decoder, inside, "LZMA stream")?;
+    drop(decoder);
+    // `xz` ignores what is behind, Python takes it for another stream.
+    if input.fill_buf().is_ok_and(|behind| !behind.is_empty()) {
+        let _ = inside.member(Member { name: b"trailing", at: 0 }, &mut input);
+    }
+    Ok(())
 }

@@ -53,6 +53,7 @@ impl Container for Zip {
             Magic { at: 0, bytes: b"PK\x03\x04" },
             Magic { at: 0, bytes: b"PK\x05\x06" },
             Magic { at: 0, bytes: b"PK\x07\x08PK\x03\x04" },
+            Magic { at: 0, bytes: b"PK00PK\x03\x04" },
         ]
     }
 

@@ -178,6 +178,41 @@ fn what_a_password_opens_covers_no_key() {
 }
 
 #[test]
+fn a_public_half_of_another_key_hides_no_private_one() {
+    let shop = Workshop::new("covering_halves");
+    // The private number of the second key beside the public half of the first, as a known or published key would be put
+    // there: what signs is the second. OpenSSL and OpenSSH write both, and the scan of the second by itself names it.
+    for curve in ["P-256", "P-384", "secp256k1"] {
+        let option = format!("ec_paramgen_curve:{curve}");
+        let make = || tool(&shop, "openssl", &["genpkey", "-algorithm", "EC", "-pkeyopt", &option, "-outform", "DER"]);
+        let (Some(first), Some(second)) = (make(), make()) else { return };
+        let point = 1 + 2 * if curve == "P-384" { 48 } else { 32 };
+        let mixed = [&second[..second.len() - point], &first[first.len() - point..]].concat();
+        shop.file("second.der", &second).file("mixed.der", mixed);
+        let (alone, found) = (keys(&shop, &["second.der"]), keys(&shop, &["mixed.der"]));
+        assert!(!alone.is_empty() && found == alone, "{curve}: {found:?}");
+    }
+    for name in ["first", "second"] {
+        let Some(_) = tool(&shop, "ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", name]) else {
+            return;
+        };
+    }
+    // base64 hides the bytes: what is scanned is the file in binary form, which a PEM body is read as too.
+    let blob = |name: &str| tool(&shop, "sh", &["-c", &format!("grep -v -- ---- {name} | base64 -d")]);
+    let public = |name: &str| tool(&shop, "sh", &["-c", &format!("cut -d' ' -f2 {name}.pub | base64 -d | tail -c 32")]);
+    let (Some(second), Some(first_public), Some(second_public)) = (blob("second"), public("first"), public("second"))
+    else {
+        return;
+    };
+    let mut mixed = second;
+    while let Some(at) = mixed.windows(32).position(|window| window == second_public) {
+        mixed[at..at + 32].copy_from_slice(&first_public);
+    }
+    shop.file("mixed", armor("OPENSSH PRIVATE KEY", &base64(&mixed)));
+    assert_eq!(keys(&shop, &["mixed"]), keys(&shop, &["second"]));
+}
+
+#[test]
 fn many_findings_and_deep_ones_stay_cheap() {
     let shop = Workshop::new("covering_many");
     // Every key holds the next one in an attribute.
