@@ -1,17 +1,20 @@
 //! Packs: many objects in one file, most of them as differences from another one (gitformat-pack).
 
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::bounds::Bounds;
 use super::delta::Delta;
 use super::index::Index;
-use super::inflate::{DAMAGED, Inflater, Stream, room};
+use super::inflate::Inflater;
 use super::oid::{Format, Kind, ObjectId};
-use super::store::{Part, SHORTER, Store};
+use super::store::{Part, Store};
 use super::walk::TOO_LARGE;
 use crate::error::Malformed;
+
+mod pages;
+pub(crate) use pages::Pages;
 
 /// Bytes before the first entry: `PACK`, version, count.
 pub(crate) const HEADER: u64 = 12;
@@ -227,147 +230,6 @@ impl Pack {
         }
         Ok((kind, object))
     }
-}
-
-/// Distance between two pages, in bytes: entries that are built on each other mostly stand near each other.
-const STRIDE: u64 = 8 << 10;
-
-/// Bytes of a page beyond that distance: an entry that begins in it and is no longer is whole in it.
-const OVERLAP: u64 = 2 << 10;
-
-/// Pages that a thread keeps, 5 MiB in all: a walk goes back and forth between a base and what is built on it.
-const SLOTS: u64 = 512;
-
-/// Longest compressed entry that is read whole, in bytes; a longer one is inflated in pieces.
-const LONGEST: u64 = 4 << 20;
-
-/// Bytes that hold every header: a size of nine groups of seven bits and a base of nine, or a name of 32 bytes.
-const LONGEST_HEADER: u64 = 48;
-
-/// One thread's view of a pack: the parts that it read last.
-#[derive(Debug)]
-pub(crate) struct Pages<'p> {
-    pack: &'p Pack,
-    /// Each where its number, modulo [`SLOTS`], puts it.
-    kept: Vec<Page>,
-    /// What does not fit into a page.
-    long: Page,
-}
-
-/// Bytes of a pack from an offset on.
-#[derive(Debug, Default)]
-struct Page {
-    start: u64,
-    bytes: Vec<u8>,
-}
-
-impl Page {
-    /// Where a part of the pack is in it.
-    fn range(&self, from: u64, length: usize) -> Option<std::ops::Range<usize>> {
-        let at = usize::try_from(from.checked_sub(self.start)?).ok()?;
-        Some(at..at.checked_add(length)?).filter(|range| range.end <= self.bytes.len())
-    }
-
-    /// Reads it anew.
-    fn fill(&mut self, pack: &Pack, start: u64, length: u64) -> Result<(), Malformed> {
-        let length = length.min(pack.size().saturating_sub(start)) as usize;
-        self.start = start;
-        self.bytes.resize(length, 0);
-        let read = pack.store.read_at(pack.in_file(start), &mut self.bytes);
-        self.bytes.truncate(*read.as_ref().unwrap_or(&0));
-        read.map(|_| ())
-    }
-}
-
-impl<'p> Pages<'p> {
-    /// Nothing yet.
-    pub(crate) const fn new(pack: &'p Pack) -> Self {
-        Self { pack, kept: Vec::new(), long: Page { start: 0, bytes: Vec::new() } }
-    }
-
-    /// The header of the entry at an offset.
-    pub(crate) fn entry(&mut self, offset: u64) -> Result<Entry, Malformed> {
-        if offset < HEADER {
-            return Err(Malformed::new("entry before the first entry", offset as usize));
-        }
-        let end = offset.saturating_add(LONGEST_HEADER).min(self.pack.end());
-        let pack = self.pack;
-        pack.entry(offset, self.bytes(offset, end)?)
-    }
-
-    /// Inflates an entry. `end` is the offset that its stream must not go beyond: of the next entry, if that is known.
-    /// Returns the offset behind it.
-    pub(crate) fn inflate(
-        &mut self,
-        entry: &Entry,
-        end: Option<u64>,
-        inflater: &mut Inflater,
-        out: &mut Vec<u8>,
-    ) -> Result<u64, Malformed> {
-        let last = self.pack.end();
-        // zlib adds five bytes to each 16 KiB that it cannot compress; who adds more is read in pieces.
-        let likely = entry.data.saturating_add(entry.size).saturating_add(entry.size / 64 + 128);
-        let to = end.unwrap_or(likely).min(last);
-        let length = to.saturating_sub(entry.data);
-        if length <= LONGEST {
-            let read = inflater.exact(self.bytes(entry.data, to)?, entry.size, out);
-            match read {
-                Ok(read) => return Ok(entry.data + read as u64),
-                Err(what) if end.is_some() || to == last => return Err(what),
-                Err(_) => {}
-            }
-        }
-        let to = end.unwrap_or(last);
-        room(to.saturating_sub(entry.data), entry.size, out)?;
-        let mut stream = self.stream(entry, to);
-        let damaged = |error: io::Error| Malformed::new(fixed(&error), entry.data as usize);
-        stream.read_exact(out).map_err(damaged)?;
-        stream.read(&mut [0]).map_err(damaged)?;
-        Ok(entry.data + stream.consumed().ok_or(Malformed::new(DAMAGED, entry.data as usize))?)
-    }
-
-    /// An entry as a stream.
-    pub(crate) fn stream(&self, entry: &Entry, end: u64) -> Stream<Part<'p>> {
-        Stream::new(self.pack.part(entry.data, end), entry.size)
-    }
-
-    /// Overwrites what was read.
-    pub(crate) fn wipe(&mut self) {
-        for page in self.kept.iter_mut().chain([&mut self.long]) {
-            super::walk::wipe(&mut page.bytes);
-            page.bytes.clear();
-        }
-    }
-
-    /// The bytes between two offsets.
-    fn bytes(&mut self, from: u64, to: u64) -> Result<&[u8], Malformed> {
-        let length = to.saturating_sub(from);
-        if length == 0 {
-            return Ok(&[]);
-        }
-        let start = from - from % STRIDE;
-        let fits = to.saturating_sub(start) <= STRIDE + OVERLAP;
-        let page = if fits {
-            if self.kept.is_empty() {
-                self.kept.resize_with(SLOTS as usize, Page::default);
-            }
-            self.kept.get_mut((from / STRIDE % SLOTS) as usize).unwrap_or(&mut self.long)
-        } else {
-            &mut self.long
-        };
-        let length = length as usize;
-        if page.range(from, length).is_none() {
-            let (start, length) = if fits { (start, STRIDE + OVERLAP) } else { (from, length as u64) };
-            page.fill(self.pack, start, length)?;
-        }
-        let range = page.range(from, length).ok_or(Malformed::new(SHORTER, from as usize))?;
-        Ok(page.bytes.get(range).unwrap_or_default())
-    }
-}
-
-/// What was wrong with a stream, as a fixed text.
-fn fixed(error: &io::Error) -> &'static str {
-    if error.to_string() == SHORTER { SHORTER } else { DAMAGED }
 }
 
 fn header_of(store: &Store, start: u64) -> io::Result<u32> {
