@@ -66,7 +66,7 @@ pub(super) fn functions(source: &str) -> Vec<Function> {
                 let hashes = source.get(at..).map_or(0, |rest| rest.len() - rest.trim_start_matches('#').len());
                 if matches!(word, "r" | "br") && starts(at + hashes, "\"") {
                     at = after(at + hashes + 1, &format!("\"{}", "#".repeat(hashes)));
-                } else if word == "fn" && around.is_none() && is_word(at + 1) {
+                } else if word == "fn" && around.is_none() && starts(at, " ") {
                     pending = Some((from, brackets));
                 }
             }
