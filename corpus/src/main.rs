@@ -22,7 +22,7 @@ keyradius-corpus pack DIR FILE            pack the files of DIR
 keyradius-corpus unpack FILE DIR          unpack; DIR then holds real private keys
 keyradius-corpus scenarios [NAME]         judge the scenarios, all or those whose names begin so; exit 1 below the promise
 keyradius-corpus weak FILE...             every public key of the files: its SubjectPublicKeyInfo, and what is weak about it
-keyradius-corpus mutants [--ci] [--check] [--target DIR] [PREFIX]
+keyradius-corpus mutants [--ci] [--check] [--target DIR] [PREFIX...]
                                           change one thing at a time in a copy and see that a test fails; exit 1 if none does.
                                           --ci tries those of every change, --check only sees that the list fits the code
 ";
@@ -152,9 +152,9 @@ fn run_weak(files: &[&str]) -> Outcome<ExitCode> {
 
 fn run_mutants(words: &[&str]) -> Outcome<ExitCode> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("no checkout")?;
-    let scratch = root.join("target/mutants");
-    let mut plan =
-        mutants::Plan { copy: scratch.join("copy"), target: scratch.join("target"), ..mutants::Plan::default() };
+    // The target folder of the checkout, so that its dependencies need not be built again.
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    let mut plan = mutants::Plan { target: root.join(target), ..mutants::Plan::default() };
     let mut words = words.iter();
     while let Some(word) = words.next() {
         match *word {
@@ -162,7 +162,7 @@ fn run_mutants(words: &[&str]) -> Outcome<ExitCode> {
             "--check" => plan.check = true,
             "--target" => plan.target = std::path::absolute(words.next().ok_or("--target needs a folder")?)?,
             word if word.starts_with('-') => return Err(format!("unknown option {word}").into()),
-            prefix => prefix.clone_into(&mut plan.prefix),
+            prefix => plan.prefixes.push(prefix.to_owned()),
         }
     }
     // Told as it goes: all of them take minutes.

@@ -210,8 +210,13 @@ mod tests {
             Reason::NearPasswordsNotTried,
             Reason::Interrupted,
         ];
-        let complete =
-            [Reason::PseudoFileSystem, Reason::OtherFileSystem, Reason::IndexRebuilt, Reason::HistoryLeftOut];
+        let complete = [
+            Reason::SpecialFile,
+            Reason::PseudoFileSystem,
+            Reason::OtherFileSystem,
+            Reason::IndexRebuilt,
+            Reason::HistoryLeftOut,
+        ];
         for reason in incomplete {
             assert!(reason.leaves_incomplete(), "{}", reason.id());
         }

@@ -47,6 +47,11 @@ fn allows(entry: RawAllow, paths: &[&str]) -> Vec<bool> {
 }
 
 #[test]
+fn a_key_is_named_in_either_case() {
+    assert_eq!(key_name(&"Ab:".repeat(20)), Some("ab".repeat(20)));
+}
+
+#[test]
 fn an_entry_allows_what_it_names_and_nothing_else() {
     let spki = "11".repeat(32);
     let colons = spki.as_bytes().chunks(2).map(|pair| str::from_utf8(pair).unwrap()).collect::<Vec<_>>().join(":");

@@ -183,3 +183,6 @@ fn moved(occurrence: &Occurrence, path: &Path) -> Occurrence {
 fn spot(occurrence: &Occurrence) -> Spot {
     (occurrence.origin.clone(), occurrence.offset, own_name(occurrence))
 }
+
+#[cfg(test)]
+mod tests;

@@ -184,8 +184,13 @@ impl Known {
         let progress = Progress::default();
         let blobs = Blobs::new(git, blobs::list(oids), common, &progress);
         let scanned = Scanned::read(vec![blobs], (search, limits, 1), &Watch::default())?;
+        Ok(Self::of(scanned.occurrences))
+    }
+
+    /// The keys and secrets of occurrences, by the objects that they are in.
+    pub(crate) fn of(occurrences: Vec<Occurrence>) -> Self {
         let mut known: BTreeMap<String, BTreeMap<KeyName, ProtectionState>> = BTreeMap::new();
-        let estate = Estate::new(scanned.occurrences);
+        let estate = Estate::new(occurrences);
         let mut secrets: BTreeMap<String, BTreeSet<Mark>> = BTreeMap::new();
         for occurrence in &estate.secrets {
             secrets.entry(oid(&occurrence.origin)).or_default().extend(mark(occurrence));
@@ -199,7 +204,7 @@ impl Known {
                 }
             }
         }
-        Ok(Self { keys: known, secrets })
+        Self { keys: known, secrets }
     }
 
     /// Whether `old` holds this ordinary secret already.
@@ -252,6 +257,7 @@ mod tests {
             assert_eq!(known.covers("old", name, &occurrence), covered, "by the name that the run gave it");
             assert!(!known.covers("old", KeyName::Opaque([2; 32]), &occurrence), "another key");
             occurrence.material.identity = Some(Identity::Opaque([1; 32]));
+            assert_eq!(known.covers("old", KeyName::Opaque([2; 32]), &occurrence), covered, "by its own name");
         }
     }
 }

@@ -155,7 +155,9 @@ mod tests {
             assert_eq!((push.tips.iter().collect(), push.theirs.iter().collect()), (tips, theirs), "{lines}");
         }
         assert_eq!(Push::read("\n", None).expect("nothing"), None);
-        for lines in ["x", "a b c d", &format!("{a} {b}"), &format!("{zero} {zero} refs/heads/x")] {
+        for lines in
+            ["x", "a b c d", &format!("{a} {b}"), &format!("{a} x {b}"), &format!("{zero} {zero} refs/heads/x")]
+        {
             assert!(Push::read(lines, None).is_err(), "{lines}");
         }
     }

@@ -55,8 +55,17 @@ mod tests {
 
     #[test]
     fn a_mark_keeps_its_reason_and_its_date_and_nothing_else() {
+        let long = |length: usize| format!("KEY # keyradius:allow reason=\"{}\"", "x".repeat(length));
+        let (longest, too_long) = (long(200), long(201));
         for (text, expected) in [
             ("KEY", None),
+            ("KEY\n# keyradius:allow", None),
+            (&longest, Some(&longest[30..230])),
+            (&too_long, Some("")),
+            ("# keyradius:allow\nKEY reason=\"of another line\"", Some("")),
+            ("KEY # keyradius:allow until=2027/01/31", Some("")),
+            ("KEY # keyradius:allow until=2027-0x-31", Some("")),
+            ("KEY # keyradius:allow until=2027-01", Some("")),
             ("# keyradius:allow\nKEY", Some("")),
             ("# keyradius:allow reason=\"a test\"\nKEY", Some("a test")),
             ("KEY # keyradius:allow reason=\"a test\" until=2027-01-31 SECRET", Some("a test until=2027-01-31")),

@@ -155,6 +155,44 @@ mod tests {
     }
 
     #[test]
+    fn every_report_of_a_gap_that_is_not_kept_is_counted() {
+        let many = || (0..2_000).map(|i| gap("a.zip", i, Reason::Damaged));
+        // The last one is reported twice more, before it is dropped and after.
+        let last = || gap("a.zip", 1_999, Reason::Damaged);
+        let (kept, unlisted) = all([last(), last()].into_iter().chain(many()));
+        assert_eq!(kept.len() as u64 - 1 + unlisted, 2_002);
+        assert_eq!(all(many().chain([last(), last()])), (kept, unlisted));
+    }
+
+    #[test]
+    fn a_gap_is_kept_whatever_its_size_and_the_first_ones_whatever_their_order() {
+        let sized = |member: usize, size: u64| Gap {
+            detail: "x".repeat(size as usize),
+            ..gap("a.zip", member, Reason::Damaged)
+        };
+        assert_eq!(all([sized(0, INPUT)].into_iter()), (vec![sized(0, INPUT)], 0));
+        let (first, second, third) = (sized(0, INPUT / 4 * 3), sized(1, INPUT / 2), sized(2, 10));
+        let kept = all([first.clone(), second.clone(), third.clone()].into_iter());
+        assert_eq!(kept.1, 2, "there is room for the third one, but not for the second");
+        assert_eq!(all([third, first, second].into_iter()), kept);
+    }
+
+    #[test]
+    fn gaps_that_were_left_on_purpose_do_not_count_as_unlisted() {
+        let (kept, unlisted) = all((0..2_000).map(|i| gap("a.zip", i, Reason::SpecialFile)));
+        assert_eq!((kept.len() < 2_000, unlisted), (true, 0));
+    }
+
+    #[test]
+    fn an_input_that_is_dropped_takes_its_count_with_it() {
+        let crowd = (0..2_000).map(|i| gap("z", i, Reason::Damaged));
+        let others = (0..100_000).map(|i| gap(&format!("{i:06}"), 0, Reason::Damaged));
+        let (kept, unlisted) = all(crowd.chain(others));
+        assert!(kept.iter().all(|gap| gap.origin.path.as_os_str() != "z"));
+        assert_eq!(kept.len() as u64 - 1 + unlisted, 102_000);
+    }
+
+    #[test]
     fn inputs_beyond_the_limit_of_a_run_are_counted_in_any_order() {
         let path = |i: usize| format!("{i:06}");
         let many: Vec<Gap> = (0..200_000).map(|i| gap(&path(i), i % 7, Reason::Permission)).collect();

@@ -131,6 +131,19 @@ mod tests {
     }
 
     #[test]
+    fn a_share_needs_no_turn_and_an_input_that_ends_gives_all_back() {
+        let room = Arc::new(Room::default());
+        let is_taken = || *room.taken.lock().unwrap();
+        let holding = Holding::new(&room, 2 * SHARE);
+        assert_eq!((holding.take(SHARE), is_taken()), (Ok(()), false));
+        assert_eq!((holding.take(holding.left()), is_taken()), (Ok(()), true));
+        assert_eq!(holding.take(1), Err(Reason::TooLarge));
+        drop(holding);
+        assert!(!is_taken());
+        assert_eq!(Holding::new(&room, 0).left(), LEAST, "under any limit");
+    }
+
+    #[test]
     fn one_at_a_time_holds_more_than_its_share() {
         let room = Arc::new(Room::default());
         let (now, most) = (AtomicU64::default(), AtomicU64::default());

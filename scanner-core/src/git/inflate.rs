@@ -160,6 +160,7 @@ mod tests {
             assert!(refused(&stream, u64::MAX));
             let mut read = Vec::new();
             let mut whole = Stream::new(&stream[..], size);
+            assert_eq!(whole.consumed(), None, "its end was not reached");
             assert!(whole.read_to_end(&mut read).is_ok() && read == content);
             assert_eq!(whole.consumed(), Some(length as u64));
             assert!(Stream::new(&stream[..], size + 1).read_to_end(&mut read).is_err());
