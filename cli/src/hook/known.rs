@@ -241,6 +241,20 @@ mod tests {
     }
 
     #[test]
+    fn secrets_are_hits_and_only_private_keys_are_keys() {
+        let of_kind = |path: &str, kind| {
+            let mut occurrence = samples::occurrence(path, 1);
+            occurrence.material.kind = kind;
+            occurrence
+        };
+        let occurrences =
+            vec![of_kind("a", Kind::PrivateKey), of_kind("b", Kind::Secret), of_kind("c", Kind::Certificate)];
+        let scanned = Scanned { occurrences, ..Scanned::default() };
+        let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+        assert_eq!((scanned.hits(), scanned.keys()), (set(&["a", "b"]), set(&["a"])));
+    }
+
+    #[test]
     fn a_key_that_lost_its_password_is_news() {
         use ProtectionState::{Plaintext, Strong, Weak};
         let mut occurrence = samples::occurrence("a.pem", 1);

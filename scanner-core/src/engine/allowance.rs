@@ -90,3 +90,27 @@ impl Allowance {
 
 /// As many bytes may come out of any input, however small: compressed images of empty disks have ratios of thousands.
 const RATIO_FLOOR: u64 = 1 << 30;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::memory::Room;
+
+    /// For an input of so many bytes, of which twice as many may come out.
+    fn allowance(packed: u64) -> Allowance {
+        let limits = Limits { max_unpacked: u64::MAX, max_ratio: 2, max_depth: 0, ..Limits::default() };
+        Allowance::new(limits, packed, Holding::new(&Arc::new(Room::default()), 0))
+    }
+
+    #[test]
+    fn as_much_comes_out_as_the_ratio_allows_and_a_gibibyte_of_anything() {
+        for (packed, most) in [(0, RATIO_FLOOR), (RATIO_FLOOR / 2, RATIO_FLOOR), (RATIO_FLOOR, 2 * RATIO_FLOOR)] {
+            assert_eq!(allowance(packed).take(most), Ok(()), "{packed}");
+            assert_eq!(allowance(packed).take(most + 1), Err(Reason::TooMuchOutput), "{packed}");
+            let twice = allowance(packed);
+            assert_eq!((twice.take(most), twice.take(1)), (Ok(()), Err(Reason::TooMuchOutput)), "{packed}");
+        }
+        let wraps = allowance(0);
+        assert_eq!((wraps.take(1), wraps.take(u64::MAX)), (Ok(()), Err(Reason::TooMuchOutput)));
+    }
+}

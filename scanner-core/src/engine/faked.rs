@@ -8,10 +8,11 @@ use std::time::Duration;
 use super::worker::CLUES;
 use super::*;
 use crate::error::{Malformed, Reason};
-use crate::material::Material;
+use crate::material::{Identity, Material, Stands};
+use crate::random::Held;
 use crate::seam::{
-    About, Anchor, Candidate, ClueReader, Clues, Container, Detector, Hit, Inside, Inspection, Magic, Member, Reader,
-    Unopenable, Unopened, Unwrapper,
+    About, Anchor, Candidate, ClueReader, Clues, Container, Decoded, Detector, Hit, Inside, Inspection, Magic, Member,
+    Reader, Unopenable, Unopened, Unwrapper,
 };
 
 macro_rules! about {
@@ -20,7 +21,8 @@ macro_rules! about {
     };
 }
 
-/// `KEY{...}`: a private key. `KEX{...}` only looks like one.
+/// `KEY{...}`: a private key; `KID{...}`: one that is known again; `PUB{...}`: a public key. `KEX{...}` only looks like one.
+/// `DEC{...}` is decoded, and `ALL{...}` takes all the work that there is.
 struct Key;
 
 impl Detector for Key {
@@ -29,15 +31,39 @@ impl Detector for Key {
     }
 
     fn anchors(&self) -> &'static [Anchor] {
-        const { &[Anchor::anywhere(b"KEY{"), Anchor::anywhere(b"KEX{")] }
+        const {
+            &[
+                Anchor::anywhere(b"KEY{"),
+                Anchor::anywhere(b"KEX{"),
+                Anchor::anywhere(b"KID{"),
+                Anchor::anywhere(b"PUB{"),
+                Anchor::anywhere(b"DEC{"),
+                Anchor::anywhere(b"ALL{"),
+            ]
+        }
     }
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
         if hit.anchor.bytes == b"KEX{" {
             return Err(Malformed::new("no key", hit.at));
         }
+        if hit.anchor.bytes == b"ALL{" {
+            if out.may_work() {
+                out.work(usize::MAX);
+            }
+            return Ok(());
+        }
         let length = memchr::memchr(b'}', &blob.bytes[hit.at..]).ok_or(Malformed::new("no end", hit.at))?;
-        out.found(Material::new(Kind::PrivateKey, "key", crate::material::Encoding::Text, hit.at..hit.at + length + 1));
+        let span = hit.at..hit.at + length + 1;
+        if hit.anchor.bytes == b"DEC{" {
+            let bytes = blob.bytes[hit.at + 4..].to_vec().into();
+            out.decoded(Decoded { kind: "dec", span, bytes, shifts: &[] });
+            return Ok(());
+        }
+        let kind = if hit.anchor.bytes == b"PUB{" { Kind::PublicKey } else { Kind::PrivateKey };
+        let mut material = Material::new(kind, "key", crate::material::Encoding::Text, span);
+        material.identity = (hit.anchor.bytes == b"KID{").then(|| Identity::Opaque([blob.bytes[hit.at + 4]; 32]));
+        out.found(material);
         Ok(())
     }
 }
@@ -97,12 +123,13 @@ impl Unwrapper for Wrapped {
     }
 }
 
-/// `BOX:` and members, one a line: `name=content`, `zeros*number`, `?` (encrypted), `!` (damaged); `~` ends it.
+/// `BOX:` and members, one a line: `name=content`, `name@content` (stored as it is), `zeros*number`, `memory#number` (needed),
+/// `?` (encrypted), `!` (damaged); `~` ends it.
 fn open_box(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     let mut bytes = Vec::new();
     input.read_to_end(&mut bytes).map_err(|_| Malformed::new("unreadable", 0))?;
     for (at, line) in bytes[4..].split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
-        let split = line.iter().position(|byte| b"=*".contains(byte)).unwrap_or(line.len());
+        let split = line.iter().position(|byte| b"=*@#".contains(byte)).unwrap_or(line.len());
         let (name, content) = line.split_at(split);
         let member = Member { name, at: at as u64 };
         let go_on = match (name, content) {
@@ -120,6 +147,11 @@ fn open_box(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopena
                 let number = std::str::from_utf8(digits).expect("digits").parse().expect("a number");
                 inside.member(member, &mut io::repeat(0).take(number))
             }
+            (_, [b'#', digits @ ..]) => {
+                inside.holds(std::str::from_utf8(digits).expect("digits").parse().expect("a number"))?;
+                ControlFlow::Continue(())
+            }
+            (_, [b'@', content @ ..]) => inside.stored(member, Cursor::new(Arc::new(Held::new(content.to_vec())))),
             (_, content) => inside.member(member, &mut content.get(1..).unwrap_or_default()),
         };
         if go_on.is_break() {
@@ -264,6 +296,10 @@ fn containers_are_opened_as_far_as_the_limits_allow() {
         ("ANY:a=KEY{1}", |_| {}, &["f!a@0"], &[]),
         ("BOX:a=ANY:b=KEY{1}", |_| {}, &["f!a!b@0"], &[]),
         ("BOX:a=ANY:b=KEY{1}", |l| l.max_held = 12, &["f!a!b@0"], &[]),
+        ("BOX:a@ANY:b=KEY{1}", |_| {}, &["f!a!b@0"], &[]),
+        ("BOX:a@ANY:b=KEY{1}", |l| l.max_depth = 1, &["f!a@6"], &["f!a: too_deep (any at depth 2)"]),
+        ("BOX:memory#10\na=KEY{1}", |l| l.max_held = 10, &["f!a@0"], &[]),
+        ("BOX:memory#11\na=KEY{1}", |l| l.max_held = 10, &[], &["f: too_large (box)"]),
         // Too large to be held: its bytes are read as they are.
         (
             "BOX:a=ANY:b=KEY{1}",
@@ -328,9 +364,13 @@ fn what_is_locked_or_damaged_is_told_and_what_follows_is_read() {
         ("BOX:!\na=KEY{1}", |_| {}, &["f!a@0"], &["f!!: damaged (torn)"]),
         ("BOX:a=KEY{1}\n~", |_| {}, &["f!a@0"], &["f: damaged (ends badly)"]),
     ]);
+    // What a damaged container does not lead to is found in its bytes, and what a member gave is given once.
+    check(&[
+        ("ANY:a=x\n~\nKEY{1}", |_| {}, &["f@10"], &["f: damaged (ends badly)"]),
+        ("ANY:a=KID{1}\n~\nKID{2}", |_| {}, &["f@15", "f!a@0"], &["f: damaged (ends badly)"]),
+    ]);
     // It only looked like one: no gap, and its bytes are read.
     check(&[("BOX:~\nKEY{1}", |_| {}, &["f@6"], &[]), ("ANY:~\nKEY{1}", |_| {}, &["f@6"], &[])]);
-    // What a damaged container does not lead to is found in its bytes; what a member gave is given once.
     let harvest = read(b"BOX:a=ANY:b=x\nANY:~", |_| {});
     assert_eq!(harvest.opened.get("box"), Some(&1));
 }
@@ -341,6 +381,7 @@ fn what_was_read_is_counted() {
     assert_eq!((harvest.opened.get("box"), harvest.members), (Some(&2), 4));
     assert_eq!((harvest.unopened.get("shut"), harvest.rejected), (Some(&1), 1));
     assert_eq!((harvest.files, harvest.bytes, harvest.interrupted), (1, 34, false));
+    assert_eq!(read(b"KEY{KEX{1}", |_| {}).rejected, 0, "what is inside of a finding");
 }
 
 #[test]
@@ -419,4 +460,71 @@ fn marks_lines_and_places_are_those_of_the_outermost_text() {
         })
         .collect();
     assert_eq!(facts, [("f".to_owned(), 58, 7, None), ("f!wrap@0x8".to_owned(), 4, 2, Some("why"))]);
+}
+
+#[test]
+fn as_much_as_may_be_held_is_held_to_the_byte() {
+    let text = format!("BOX:a=ANY:b=KEY{{1}}{}", "x".repeat((64 << 10) - 12));
+    let (found, gaps) = told(&read(text.as_bytes(), |l| l.max_held = 64 << 10));
+    assert_eq!((found, gaps), (vec!["f!a!b@0".to_owned()], vec![]));
+}
+
+#[test]
+fn a_stream_that_is_not_what_its_start_says_is_a_gap() {
+    let watch = Watch::default();
+    let session = Session::new(&KNOWLEDGE, Limits::default(), &watch, 1);
+    assert!(session.unpack(&Origin::file("f"), Packed::Stream(b"BOX:~", &mut &b"\nKEY{1}"[..])).is_some());
+    let harvest = session.finish(Vec::new());
+    assert_eq!(told(&harvest).1, ["f: damaged (not what its start says)"]);
+}
+
+#[test]
+fn names_of_members_are_cut() {
+    let harvest = read(format!("BOX:{}=KEY{{1}}", "n".repeat(5000)).as_bytes(), |_| {});
+    assert_eq!(harvest.occurrences[0].origin.wraps[0].name.as_os_str().len(), 4096);
+}
+
+#[test]
+fn what_detectors_decode_is_searched_as_far_as_the_limits_allow() {
+    let (found, gaps) = told(&read(b"DEC{KEY{1}", |l| l.max_depth = 0));
+    assert_eq!((found, gaps), (vec!["f!dec@0".to_owned()], vec![]));
+    let (_, gaps) = told(&read(b"DEC{DEC{KEY{1}", |l| l.max_depth = 0));
+    assert_eq!(gaps, ["f!dec: too_deep (dec at depth 2)"]);
+    let (_, gaps) = told(&read(b"DEC{KEY{1}", |l| l.max_expanded = 5));
+    assert_eq!(gaps, ["f: too_much_output (dec at byte 0)"]);
+}
+
+#[test]
+fn a_detector_that_may_not_read_more_is_told_once() {
+    check(&[
+        ("ALL{} KEY{1}", |_| {}, &["f@6"], &[]),
+        ("ALL{} ALL{} ALL{}", |_| {}, &[], &["f: too_slow (key: gave up at byte 6)"]),
+    ]);
+}
+
+#[test]
+fn a_mark_inside_of_an_encoding_is_hidden() {
+    let harvest = read(b"DEC{}\n\n\nKEY{1} # keyradius:allow", |_| {});
+    let stands = harvest.occurrences.iter().map(|found| found.mark.as_ref().map(|mark| mark.stands));
+    assert_eq!(stands.collect::<Vec<_>>(), [Some(Stands::Text), Some(Stands::Hidden)]);
+}
+
+#[test]
+fn only_private_keys_count_as_keys() {
+    let watch = Watch::default();
+    let session = Session::new(&KNOWLEDGE, Limits::default(), &watch, 1);
+    for (text, key) in [("KEY{1}", true), ("PUB{1}", false)] {
+        let looked = session.blob(Blob::whole(text.as_bytes(), &Origin::file("f")));
+        assert_eq!((looked.found, looked.key, looked.wipe), (true, key, key), "{text}");
+    }
+}
+
+#[test]
+fn the_first_places_are_kept_in_any_order() {
+    let place = |n: usize| Origin::file(format!("{n:02}"));
+    for step in [1, 7] {
+        let mut places = BTreeSet::new();
+        (0..40).for_each(|n| keep_first(&mut places, place(n * step % 40)));
+        assert_eq!(places, (0..UNOPENED_PLACES).map(place).collect());
+    }
 }

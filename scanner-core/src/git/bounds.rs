@@ -105,3 +105,38 @@ impl Default for Bounds {
         Self::new(&Limits::default())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pack_may_cost_its_ratio_and_a_small_one_the_floor() {
+        let bounds = Bounds::new(&Limits { max_unpacked: 4_000, max_ratio: 10, ..Limits::default() });
+        for (pack, work) in [(0, 1_000), (100, 1_000), (101, 1_010), (u64::MAX, u64::MAX)] {
+            assert_eq!(bounds.work(pack), work, "{pack}");
+        }
+    }
+
+    #[test]
+    fn objects_take_their_part_of_what_one_input_may_hold() {
+        for (max_held, own, most) in [
+            (10 << 20, 10 << 20, 8 << 20),
+            (160 << 20, OWN, 128 << 20),
+            (200 << 20, OWN, 128 << 20),
+            (1 << 30, OWN, 512 << 20),
+        ] {
+            let bounds = Bounds::new(&Limits { max_held, ..Limits::default() });
+            assert_eq!((bounds.own, bounds.most, bounds.object()), (own, most, own + most), "{max_held}");
+        }
+    }
+
+    #[test]
+    fn a_stream_ends_where_the_work_is_done() {
+        let left = AtomicU64::new(10);
+        let mut metered = Metered { inner: &mut &[0; 25][..], left: &left };
+        let mut read = || metered.read(&mut [0; 4]).ok();
+        assert_eq!([read(), read(), read(), read()], [Some(4), Some(4), Some(4), None]);
+        assert_eq!(left.into_inner(), 0);
+    }
+}

@@ -186,7 +186,7 @@ pub(crate) fn look_at(file: std::fs::File, origin: &Origin, windows: &mut Window
 
 #[cfg(test)]
 mod tests {
-    use super::super::made::{FORMATS, Folder, deflate, noise};
+    use super::super::made::{self, FORMATS, Folder, deflate, noise};
     use super::*;
 
     fn opened(folder: &Folder, header: &str, content: &[u8]) -> Result<Loose, Malformed> {
@@ -214,6 +214,17 @@ mod tests {
     }
 
     #[test]
+    fn a_checksum_in_another_piece_than_the_last_byte_is_read() {
+        let folder = Folder::new();
+        let header = b"blob 5307994\0";
+        let content = [&header[..], &noise(1, made::STORED_APART - header.len())].concat();
+        let path = folder.write("loose", &made::stored(&content));
+        let loose = Loose::open(&path, &mut Inflater::default()).expect("a file").unwrap();
+        let read = loose.read(&mut Inflater::default(), &mut Vec::new());
+        assert_eq!(read.map(|(_, read)| read), Ok(loose.stored()));
+    }
+
+    #[test]
     fn headers_that_are_none_are_refused() {
         let folder = Folder::new();
         for header in [
@@ -224,6 +235,7 @@ mod tests {
             "bulb 5\0",
             " 5\0",
             "blob -5\0",
+            "blob 5 5\0",
             "blob 5                               \0",
         ] {
             assert!(opened(&folder, header, b"12345").is_err(), "{header:?}");
@@ -262,5 +274,11 @@ mod tests {
         {
             assert_eq!(is_fan_out(std::ffi::OsStr::new(name)), is, "{name}");
         }
+        for (folder, length, is) in
+            [("ab", 38, true), ("ab", 62, true), ("ab", 37, false), ("ab", 40, false), ("abc", 38, false)]
+        {
+            assert_eq!(is_named(&Path::new(folder).join("0".repeat(length))), is, "{folder}, {length} digits");
+        }
+        assert!(!is_named(&Path::new("ab").join("x".repeat(38))));
     }
 }

@@ -61,6 +61,29 @@ pub(crate) fn deflate(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().expect("in memory")
 }
 
+/// A zlib stream of stored blocks.
+pub(crate) fn stored(bytes: &[u8]) -> Vec<u8> {
+    let mut out = vec![0x78, 0x01];
+    let blocks = bytes.chunks(0xffff);
+    let last = blocks.len().saturating_sub(1);
+    for (number, block) in blocks.enumerate() {
+        let length = block.len() as u16;
+        out.push(u8::from(number == last));
+        out.extend(length.to_le_bytes());
+        out.extend((!length).to_le_bytes());
+        out.extend_from_slice(block);
+    }
+    let (a, b) = bytes.iter().fold((1_u32, 0_u32), |(a, b), byte| {
+        let a = (a + u32::from(*byte)) % 65_521;
+        (a, (b + a) % 65_521)
+    });
+    out.extend((b << 16 | a).to_be_bytes());
+    out
+}
+
+/// As many bytes make a [`stored`] stream that ends two bytes into a piece of 64 KiB: its checksum is not read with its last byte.
+pub(crate) const STORED_APART: usize = (81 << 16) + 2 - (2 + 81 * 5 + 4);
+
 pub(crate) fn hash(format: Format, bytes: &[u8]) -> Vec<u8> {
     match format {
         Format::Sha1 => sha1::Sha1::digest(bytes).to_vec(),

@@ -373,6 +373,7 @@ mod tests {
             (made::head(3, 1), u64::MAX, "cut off"),
             (vec![0xbf, 0xff], 12, "cut off"),
             (vec![0xff; 12], 12, "size"),
+            ([&[0xb0; 1][..], &[0x80; 8], &[1]].concat(), 12, "size"),
             ([made::head(6, 1), made::back(0)].concat(), 12, "before the pack"),
             ([made::head(6, 1), made::back(13)].concat(), 12, "before the pack"),
             ([made::head(6, 1), vec![0xff; 12]].concat(), 12, "base offset"),
@@ -389,6 +390,8 @@ mod tests {
             assert!(check_header(start).unwrap_err().what.contains(what), "{start:?}");
         }
         assert_eq!(check_header(b"PACK\0\0\0\x02\0\0\x01\x02"), Ok(258));
+        let cut = folder.write("cut.pack", b"PACK\0\0\0\x02");
+        assert!(Pack::without_index(&cut, 0, Format::Sha1, &Arc::default()).is_err(), "a header that is cut off");
         assert_eq!(check_header(b"PACK\0\0\0\x03\0\0\0\0"), Ok(0));
     }
 
@@ -408,6 +411,12 @@ mod tests {
             assert!(error.what.contains(what), "{error}");
         }
         assert!(pack.read(3, LIMIT).is_err(), "beyond the last");
+        // A chain may have every object of the pack.
+        let mut line = PackWriter::new(format);
+        let (_, at) = line.whole(Kind::Blob, b"a");
+        line.delta_at(ids[0], at, &delta);
+        let pack = Pack::open(&line.write(&folder), format, &Arc::default()).unwrap();
+        assert_eq!(pack.read(pack.index.find(&ids[0]).unwrap(), LIMIT), Ok((Kind::Blob, b"a".to_vec())));
     }
 
     #[test]
@@ -425,6 +434,10 @@ mod tests {
         assert_eq!(pack.index.len(), 4, "what stands before the damage");
         assert_eq!(faults.len(), 2, "the damage, and that what follows is lost: {faults:?}");
         folder.write("damaged.idx", &index);
+        // What stands beside a bundle is not its index.
+        let bundle = folder.write("damaged.bundle", &[&[b'#'; 20][..], b"\n", &bytes].concat());
+        let (pack, _) = Pack::without_index(&bundle, 21, format, &Arc::default()).unwrap();
+        assert_eq!(pack.index.len(), 4);
         let (pack, _) = Pack::without_index(&path, 0, format, &Arc::default()).unwrap();
         assert_eq!(pack.index.len() as usize, all.len());
         for (number, (id, _, _, content)) in all.iter().enumerate() {
@@ -442,6 +455,8 @@ mod tests {
             let absent = ObjectId::of(format, Kind::Blob, b"elsewhere");
             let delta = made::delta(4, &[Op::Copy(0, 4), Op::Insert(b"!")]);
             let lost = thin.delta_of(absent, &absent, &delta);
+            let on_lost = thin.delta_at(absent, lost, &delta);
+            let no_entry = thin.delta_at(absent, whole + 1, &delta);
             // By name and before its base, by offset and behind it.
             let (second, third) =
                 (ObjectId::of(format, Kind::Blob, b"here!"), ObjectId::of(format, Kind::Blob, b"here!?"));
@@ -452,10 +467,44 @@ mod tests {
             let (pack, mut faults) = Pack::without_index(&path, 0, format, &Arc::default()).unwrap();
             faults.sort_by_key(|fault| fault.at);
             let places: Vec<_> = faults.iter().map(|fault| fault.at as u64).collect();
-            assert_eq!(places, [lost, wrong], "{faults:?}");
+            assert_eq!(places, [lost, on_lost, no_entry, wrong], "{faults:?}");
             assert_eq!(faults[0].what, MISSING_BASE);
             let offset = |id| pack.index.find(id).and_then(|at| pack.index.offset(at));
             assert_eq!((offset(&second), offset(&third), pack.index.len()), (Some(built), Some(early), 3));
+        }
+    }
+
+    #[test]
+    fn a_pack_that_costs_more_work_than_it_may_is_not_read_to_its_end() {
+        let folder = Folder::new();
+        let mut made = PackWriter::new(Format::Sha1);
+        made.whole(Kind::Blob, b"small");
+        let (_, second) = made.whole(Kind::Blob, &noise(1, 100));
+        let path = folder.write("a.pack", &made.pack());
+        // Of 50 bytes the second one is too much; of 200 it is, with what every entry costs when it is named.
+        for (work, at) in [(50, second), (200, 0)] {
+            let limits = crate::budget::Limits { max_unpacked: 4 * work, max_ratio: 0, ..Default::default() };
+            let (pack, faults) = Pack::without_index(&path, 0, Format::Sha1, &Arc::new(Bounds::new(&limits))).unwrap();
+            let faults: Vec<_> = faults.iter().map(|fault| (fault.what, fault.at as u64)).collect();
+            assert_eq!((pack.index.len(), faults), (1, vec![(super::super::bounds::EXPENSIVE, at)]));
+        }
+    }
+
+    #[test]
+    fn entries_end_where_they_are_told_to() {
+        let folder = Folder::new();
+        let mut made = PackWriter::new(Format::Sha1);
+        made.whole(Kind::Blob, b"first");
+        let (_, second) = made.whole(Kind::Blob, b"second");
+        let pack = Pack::open(&made.write(&folder), Format::Sha1, &Arc::default()).unwrap();
+        let first = (HEADER, second);
+        for (end, entries, what) in [
+            (second, vec![first], None),
+            (second + 1, vec![first], Some("entry is cut off")),
+            (pack.end(), vec![first, (second, pack.end())], None),
+        ] {
+            let (found, broken) = super::super::reindex::run(&pack, HEADER, end, usize::MAX);
+            assert_eq!((found, broken.map(|what| what.what)), (entries, what), "{end}");
         }
     }
 

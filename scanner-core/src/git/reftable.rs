@@ -289,7 +289,7 @@ mod tests {
                     [id(format, 5), id(format, 6)],
                 )]),
             ];
-            for padded in [0, 256, 4096] {
+            for padded in [0, 64, 256, 4096] {
                 let table = table(format, padded, &[first_refs(format), second.clone()], &logs);
                 let mut tables = Tables::default();
                 add(&table, format, &mut tables).unwrap();
@@ -362,8 +362,8 @@ mod tests {
             assert!(refused(&|bad| bad[header + 4] = 1), "a key that continues nothing");
             assert!(refused(&|bad| bad[header + 5] = 15 << 3 | 4), "a record of no kind");
         }
-        let mut cursor = Cursor { bytes: &[0xff; 12], at: 0 };
-        assert!(cursor.varint().is_err(), "an endless number");
+        let mut cursor = Cursor { bytes: &[[0xff; 12].as_slice(), &[0]].concat(), at: 0 };
+        assert!(cursor.varint().is_err(), "a number without bounds");
         for value in [0, 127, 128, 16511, 16512, 1 << 40] {
             let bytes = varint(value);
             let mut cursor = Cursor { bytes: &bytes, at: 0 };

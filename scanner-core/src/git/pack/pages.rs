@@ -117,6 +117,12 @@ impl<'p> Pages<'p> {
         }
     }
 
+    /// Whether it has no byte of the pack.
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.kept.iter().chain([&self.long]).all(|page| page.bytes.is_empty())
+    }
+
     /// The bytes between two offsets.
     fn bytes(&mut self, from: u64, to: u64) -> Result<&[u8], Malformed> {
         let length = to.saturating_sub(from);
@@ -146,4 +152,76 @@ impl<'p> Pages<'p> {
 /// What was wrong with a stream, as a fixed text.
 fn fixed(error: &io::Error) -> &'static str {
     if error.to_string() == SHORTER { SHORTER } else { DAMAGED }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::git::made::{self, Folder, PackWriter, noise};
+    use crate::git::oid::{Format, Kind, ObjectId};
+
+    fn opened(folder: &Folder, made: &PackWriter) -> Pack {
+        Pack::open(&made.write(folder), Format::Sha1, &Arc::default()).expect("a pack")
+    }
+
+    #[test]
+    fn bytes_are_those_of_the_file_whatever_was_read_before() {
+        let folder = Folder::new();
+        let mut made = PackWriter::new(Format::Sha1);
+        made.whole(Kind::Blob, &noise(1, 5 << 20));
+        let (file, pack) = (made.pack(), opened(&folder, &made));
+        let (end, far) = (file.len() as u64, STRIDE * SLOTS);
+        let mut pages = Pages::new(&pack);
+        for (from, to) in [
+            (0, 12),
+            // Of the same slot as the first page.
+            (far, far + 12),
+            (5, 20),
+            (0, STRIDE + OVERLAP),
+            (0, STRIDE + OVERLAP + 1),
+            (STRIDE - 1, STRIDE + OVERLAP),
+            (3, far),
+            (end - 1, end),
+            (7, 7),
+        ] {
+            assert!(pages.bytes(from, to) == Ok(&file[from as usize..to as usize]), "{from}..{to}");
+        }
+        assert!(pages.bytes(end - 1, end + 1).is_err());
+    }
+
+    #[test]
+    fn what_is_too_long_to_be_read_whole_is_inflated_in_pieces() {
+        let folder = Folder::new();
+        let content = noise(1, made::STORED_APART);
+        let entry = [made::head(3, content.len() as u64), made::stored(&content)].concat();
+        let mut made = PackWriter::new(Format::Sha1);
+        made.raw(ObjectId::of(Format::Sha1, Kind::Blob, &content), &entry);
+        let pack = opened(&folder, &made);
+        let mut pages = Pages::new(&pack);
+        let entry = pages.entry(HEADER).expect("an entry");
+        for end in [None, Some(pack.end())] {
+            let mut out = Vec::new();
+            assert_eq!(pages.inflate(&entry, end, &mut Inflater::default(), &mut out), Ok(pack.end()));
+            assert!(out == content);
+        }
+    }
+
+    #[test]
+    fn a_stream_that_is_longer_than_likely_is_read_to_its_end() {
+        let folder = Folder::new();
+        let mut made = PackWriter::new(Format::Sha1);
+        // A zlib stream of a thousand stored blocks of nothing and one of a byte.
+        let blocks = [0, 0, 0, 0xff, 0xff].repeat(1000);
+        let stream = [&[0x78, 0x01][..], &blocks, &[1, 1, 0, 0xfe, 0xff, b'x', 0, 0x79, 0, 0x79]].concat();
+        made.raw(ObjectId::of(Format::Sha1, Kind::Blob, b"x"), &[&made::head(3, 1)[..], &stream].concat());
+        let (_, next) = made.whole(Kind::Blob, &noise(1, 500));
+        let pack = opened(&folder, &made);
+        let mut pages = Pages::new(&pack);
+        let entry = pages.entry(HEADER).expect("an entry");
+        let mut out = Vec::new();
+        assert_eq!(pages.inflate(&entry, None, &mut Inflater::default(), &mut out), Ok(next));
+        assert_eq!(out, b"x");
+    }
 }

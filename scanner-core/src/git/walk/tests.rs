@@ -16,6 +16,8 @@ struct Seen {
     changed: BTreeMap<u32, (Kind, Vec<u8>)>,
     streamed: BTreeMap<u32, (u64, usize)>,
     damaged: BTreeMap<u32, &'static str>,
+    /// Offsets between which bytes belong to no object.
+    stray: Vec<(u64, u64)>,
     /// How many objects may still come before the walk is stopped.
     left: Option<usize>,
 }
@@ -55,6 +57,10 @@ impl Visitor for Eye<'_> {
 
     fn damaged(&mut self, entry: u32, what: Malformed) {
         assert!(lock_seen(self.seen).damaged.insert(entry, what.what).is_none(), "{entry} is told of twice");
+    }
+
+    fn stray(&mut self, from: u64, to: u64) {
+        lock_seen(self.seen).stray.push((from, to));
     }
 
     fn stop(&self) -> bool {
@@ -120,6 +126,7 @@ fn every_object_comes_once_as_what_it_is() {
         for jobs in [1, 3] {
             let seen = walked(&made, &ALL, jobs, &everything, None);
             assert_eq!((seen.damaged.len(), seen.changed.len(), seen.whole.len()), (0, 0, all.len()));
+            assert_eq!(seen.stray, []);
             for (entry, (kind, content)) in all.iter().enumerate() {
                 assert!(seen.whole[&(entry as u32)] == (*kind, content.clone(), 1), "entry {entry}, {jobs} jobs");
             }
@@ -132,6 +139,7 @@ fn what_is_built_on_clean_objects_comes_as_a_change_and_is_only_built_if_it_is_n
     let (made, all) = orchard(Format::Sha1);
     for dirty in [vec![], vec![8, 20, 33, 70, 100, 119]] {
         let seen = walked(&made, &ALL, 1, &dirty, None);
+        assert!(!seen.changed.is_empty());
         for (entry, (kind, content)) in all.iter().enumerate() {
             let entry = entry as u32;
             let whole = seen.whole.get(&entry);
@@ -184,6 +192,7 @@ fn what_is_damaged_is_told_with_all_that_is_built_on_it_and_nothing_else_is_lost
     made.delta_at(name(6), good, &add(6, 1));
     let seen = walked(&made, &ALL, 1, &[0, 6], None);
     assert_eq!(seen.whole.keys().copied().collect::<Vec<_>>(), [0, 6]);
+    assert_eq!(seen.stray, [(bad, on_bad)], "the bytes of what does not inflate belong to no object");
     let lost = "what it is built on cannot be read";
     let told: Vec<_> = seen.damaged.into_iter().collect();
     let stream = "zlib stream is damaged";
@@ -254,10 +263,103 @@ fn buffers_that_held_a_key_are_wiped_before_the_next_tree() {
         walker.tidy();
         let zeros = |bytes: &Vec<u8>| bytes.iter().all(|byte| *byte == 0);
         assert_eq!(walker.spare.iter().all(zeros) && zeros(&walker.delta), wiped);
+        assert_eq!(walker.pages.is_empty(), wiped);
     }
     walker.spare.push(Vec::with_capacity(STREAMED as usize + 1));
     walker.delta = Vec::with_capacity(STREAMED as usize + 1);
     walker.tidy();
     let capacities = walker.spare.iter().chain([&walker.delta]).map(Vec::capacity);
     assert!(capacities.max() <= Some(STREAMED as usize), "what is so large only lies there");
+}
+
+#[test]
+fn bytes_between_two_objects_belong_to_none() {
+    let mut made = PackWriter::new(Format::Sha1);
+    let id = |n: u8| ObjectId::of(Format::Sha1, Kind::Blob, &[n]);
+    let entry = [&made::head(3, 1)[..], &made::deflate(b"a")].concat();
+    let at = made.raw(id(0), &[&entry[..], b"between"].concat());
+    let behind = at + entry.len() as u64;
+    let next = made.delta_at(id(1), at, &made::delta(1, &[Op::Copy(0, 1)]));
+    assert_eq!(walked(&made, &ALL, 1, &[0, 1], None).stray, [(behind, next)]);
+}
+
+/// A visitor that takes no streams: how large what it is shown is.
+struct Sizes(Vec<usize>);
+
+impl Visitor for Sizes {
+    fn whole(&mut self, _: u32, _: Kind, bytes: &[u8]) -> bool {
+        self.0.push(bytes.len());
+        true
+    }
+
+    fn change(&mut self, _: u32, _: Kind, _: Change<'_>) -> bool {
+        true
+    }
+}
+
+#[test]
+fn who_takes_no_streams_is_shown_large_objects_whole() {
+    let folder = Folder::new();
+    let mut made = PackWriter::new(Format::Sha1);
+    made.whole(Kind::Blob, &vec![b'x'; STREAMED as usize + 1]);
+    let pack = Pack::open(&made.write(&folder), Format::Sha1, &Arc::default()).expect("a pack");
+    let visitors = walk(&pack, &Forest::of(&pack), &ALL, 1, &|| Sizes(Vec::new()));
+    assert_eq!(visitors[0].0, [STREAMED as usize + 1]);
+}
+
+/// A chain of four objects, each built on the one before, in a pack that may hold 1,000 bytes, and 800 more in turn.
+fn line(folder: &Folder) -> (Pack, Vec<Vec<u8>>) {
+    let mut made = PackWriter::new(Format::Sha1);
+    let mut all = vec![noise(1, 600)];
+    let (_, mut at) = made.whole(Kind::Blob, &all[0]);
+    for step in 1..4_u8 {
+        let content = [&all[usize::from(step) - 1][1..], &[step]].concat();
+        let delta = made::delta(600, &[Op::Copy(1, 599), Op::Insert(&[step])]);
+        at = made.delta_at(ObjectId::of(Format::Sha1, Kind::Blob, &content), at, &delta);
+        all.push(content);
+    }
+    let limits = crate::budget::Limits { max_held: 1000, ..Default::default() };
+    let pack = Pack::open(&made.write(folder), Format::Sha1, &Arc::new(Bounds::new(&limits))).expect("a pack");
+    (pack, all)
+}
+
+fn held(entry: u32, bytes: Option<Vec<u8>>) -> Held {
+    Held { entry, bytes, clean: true, adopted: Vec::new(), visited: 0 }
+}
+
+#[test]
+fn room_is_made_by_dropping_what_is_needed_last() {
+    let folder = Folder::new();
+    let (pack, all) = line(&folder);
+    let (forest, left) = (Forest::of(&pack), AtomicU64::new(u64::MAX));
+    let mut walker = Walker::new(&pack, &forest, &left, Finder(0));
+    for (entry, content) in all[..3].iter().enumerate() {
+        walker.used += content.capacity() as u64;
+        walker.path.push(held(entry as u32, Some(content.clone())));
+    }
+    walker.used = 1800;
+    assert_eq!(walker.reserve(1), Ok(()));
+    let there = |walker: &Walker<'_, Finder>| walker.path.iter().map(|held| held.bytes.is_some()).collect::<Vec<_>>();
+    assert_eq!((there(&walker), walker.turn.is_some()), (vec![false, true, true], true));
+    assert_eq!(walker.reserve(1801).map_err(|what| what.what), Err(TOO_LARGE));
+    assert_eq!(there(&walker), [false, true, true], "nothing is dropped for what can never fit");
+    walker.tidy();
+    assert!(walker.turn.is_none(), "the turn ends with the tree");
+}
+
+#[test]
+fn what_was_dropped_is_built_again_from_what_is_near() {
+    let folder = Folder::new();
+    let (pack, all) = line(&folder);
+    let (forest, left) = (Forest::of(&pack), AtomicU64::new(u64::MAX));
+    let mut walker = Walker::new(&pack, &forest, &left, Finder(0));
+    for near in [None, Some(0), Some(1), Some(2)] {
+        (walker.path, walker.used) = ((0..4).map(|entry| held(entry, None)).collect(), 0);
+        if let Some(near) = near {
+            walker.path[near].bytes = Some(all[near].clone());
+        }
+        assert_eq!(walker.base(3), Ok(all[3].clone()), "from {near:?}");
+        let kept: Vec<usize> = (0..4).filter(|level| walker.path[*level].bytes.is_some()).collect();
+        assert_eq!(kept, near.into_iter().collect::<Vec<_>>());
+    }
 }
