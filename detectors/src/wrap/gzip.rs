@@ -47,13 +47,16 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
     let start = start.to_vec();
     let mut input = Read::chain(&start[..], input);
     let decoder = GzDecoder::new(BufReader::with_capacity(READ, &mut input as &mut dyn Read));
-    let mut stream = Members { decoder: Some(decoder), behind: None, fields: Vec::new(), noted: false };
+    let mut stream = Members { decoder: Some(decoder), behind: None, fields: Vec::new(), noted: false, lost: false };
     let opened = only_member(&mut stream, inside, "gzip stream");
     if opened.is_err() && has_fields {
         // The decoder gives up on fields that are longer than it holds; programs pass over them.
         inside.unread(Member { name: b"", at: 0 }, Reason::Damaged, "header");
     } else {
         opened?;
+    }
+    if stream.lost {
+        inside.unread(Member { name: b"", at: 0 }, Reason::TooLarge, "header fields");
     }
     if !stream.fields.is_empty() {
         let fields = std::mem::take(&mut stream.fields);
@@ -82,6 +85,8 @@ struct Members<'r> {
     fields: Vec<u8>,
     /// Whether those of the member at hand are among them.
     noted: bool,
+    /// Whether there were more of them than are kept.
+    lost: bool,
 }
 
 impl Members<'_> {
@@ -92,6 +97,8 @@ impl Members<'_> {
             if field.len() >= FIELD && self.fields.len() + field.len() < FIELDS {
                 self.fields.extend(field);
                 self.fields.push(b'\n');
+            } else {
+                self.lost |= field.len() >= FIELD;
             }
         }
     }
@@ -156,6 +163,20 @@ mod tests {
         let all = [b"one two ", &long[..]].concat();
         assert!(out.members[0].1 == all && out.members[0].2.is_none());
         assert_eq!((out.members[1].0.as_str(), &out.members[1].1[..]), ("trailing", &b"and more"[..]));
+    }
+
+    #[test]
+    fn fields_are_searched_or_said() {
+        let plain = gzip(b"one");
+        let with_field = |length: u16| {
+            [&b"\x1f\x8b\x08\x04"[..], &plain[4..10], &length.to_le_bytes(), &vec![7; length.into()], &plain[10..]]
+                .concat()
+        };
+        let (result, out) = open(&Gzip, &with_field(100));
+        assert_eq!((result, out.rest.concat().len(), out.unread.len()), (Ok(()), 101, 0));
+        let (result, out) = open(&Gzip, &with_field(u16::MAX).repeat(17));
+        assert_eq!((result, out.members[0].1.len()), (Ok(()), 51));
+        assert_eq!(out.unread, [(String::new(), Reason::TooLarge, "header fields".to_owned())]);
     }
 
     #[test]
