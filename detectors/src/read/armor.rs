@@ -41,6 +41,8 @@ pub(crate) struct Armor {
     pub(crate) headers: Vec<(String, String)>,
     /// The decoded body, wiped when dropped. May have bytes behind the structure if the END line is missing.
     pub(crate) body: Zeroizing<Vec<u8>>,
+    /// The bits of an unfinished byte after the body.
+    tail: u8,
     /// Where the block lies, END line included.
     pub(crate) span: Range<usize>,
     /// Where the digits of its body lie.
@@ -52,7 +54,13 @@ pub(crate) struct Armor {
 impl Armor {
     /// What the engine searches of it, whatever a detector makes of it.
     pub(crate) fn decoded(&self) -> Decoded {
-        Decoded { kind: "base64", span: self.digits.clone(), bytes: self.body.clone(), shifts: &[2, 4, 6] }
+        Decoded {
+            kind: "base64",
+            span: self.digits.clone(),
+            bytes: self.body.clone(),
+            tail: self.tail,
+            shifts: &[2, 4, 6],
+        }
     }
 
     /// The value of a header, by name.
@@ -87,12 +95,12 @@ pub(crate) fn read(bytes: &[u8], at: usize) -> Result<Armor, Malformed> {
     let end = start + body.at;
     let (span_end, end_seen) = find_end(bytes, end, label);
     let digits = start + body.first.unwrap_or(body.at)..end;
-    let headers = body.headers;
+    let (headers, tail) = (body.headers, body.decoder.tail());
     let body = body.decoder.finish();
     if body.len() < MIN_BODY {
         return Err(Malformed::new("PEM body", end));
     }
-    Ok(Armor { headers, body, span: at..span_end, digits, end_seen })
+    Ok(Armor { headers, body, tail, span: at..span_end, digits, end_seen })
 }
 
 /// Longest text before a BEGIN line that is looked for before the lines behind it, in bytes: a path, a number.
