@@ -6,7 +6,7 @@ use bzip2::bufread::BzDecoder;
 use scanner_core::seam::{About, Container, Inside, Magic, Reader, Unopenable};
 
 use super::compressed::BZIP2;
-use super::joined::{self, Input, Stream};
+use super::compressed::joined::{self, Input, Stream};
 
 /// bzip2 streams.
 #[derive(Debug)]

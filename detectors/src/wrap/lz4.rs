@@ -6,7 +6,7 @@ use lz4_flex::frame::FrameDecoder;
 use scanner_core::seam::{About, Container, Inside, Magic, Reader, Unopenable};
 
 use super::compressed::LZ4;
-use super::joined::{self, ASIDE, Input, Stream};
+use super::compressed::joined::{self, ASIDE, Input, Stream};
 
 /// LZ4 frames.
 #[derive(Debug)]

@@ -22,7 +22,6 @@ pub(crate) mod hex;
 pub(crate) mod hexdump;
 pub(crate) mod ihex;
 pub(crate) mod iso9660;
-mod joined;
 pub(crate) mod lz4;
 pub(crate) mod lzma;
 pub(crate) mod percent;

@@ -6,8 +6,8 @@ use lzma_rust2::XzReader;
 use scanner_core::error::Malformed;
 use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
+use super::compressed::joined::{self, Input, Stream};
 use super::compressed::{peek, xz_dictionary};
-use super::joined::{self, Input, Stream};
 
 /// xz streams.
 #[derive(Debug)]

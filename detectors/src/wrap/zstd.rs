@@ -7,8 +7,8 @@ use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopen
 
 use zstd::stream::raw::{DParameter, Decoder, Operation};
 
+use super::compressed::joined::{self, ASIDE, Input, Stream};
 use super::compressed::{peek, zstd_memory, zstd_window};
-use super::joined::{self, ASIDE, Input, Stream};
 
 /// Zstandard streams.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use scanner_core::error::Reason;
 use scanner_core::seam::{Inside, Member, Unopenable};
 
-use super::compressed::{READ, only_member};
+use super::{READ, only_member};
 
 /// Most bytes of skippable frames that are kept of one stream.
 pub(crate) const ASIDE: usize = 4 << 20;
@@ -219,8 +219,8 @@ mod tests {
 
     use scanner_core::seam::Container;
 
-    use super::super::compressed::tests::open;
-    use super::super::{bzip2::Bzip2, lz4::Lz4, lzma::Lzma, xz::Xz, zstd::Zstd};
+    use super::super::super::{bzip2::Bzip2, lz4::Lz4, lzma::Lzma, xz::Xz, zstd::Zstd};
+    use super::super::tests::open;
     use super::*;
 
     fn zstd(bytes: &[u8]) -> Vec<u8> {
