@@ -6,6 +6,7 @@
 //! first byte that cannot. What stands before the BEGIN line (the sign of a patch, a name and number of grep) may stand
 //! before every other line. What it collects is only a body: whether it is a key is for the format to say.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use scanner_core::error::Malformed;
@@ -49,6 +50,8 @@ pub(crate) struct Armor {
     pub(crate) digits: Range<usize>,
     /// Whether the END line of the same label is there.
     pub(crate) end_seen: bool,
+    /// Whether the label says that the key is for tests.
+    pub(crate) testing: bool,
 }
 
 impl Armor {
@@ -69,8 +72,19 @@ impl Armor {
     }
 }
 
+/// The words of a label that Go and RFC 9500 put in the place of `PRIVATE KEY` on keys for tests.
+const TESTING: &str = "TESTING KEY";
+
 /// The label of the block that begins at `at`, if it is one. Cheap: ask before [`read`].
-pub(crate) fn label(bytes: &[u8], at: usize) -> Option<&str> {
+///
+/// `TESTING KEY` in a label is read as `PRIVATE KEY`: anybody can write the word on a key that is in use.
+pub(crate) fn label(bytes: &[u8], at: usize) -> Option<Cow<'_, str>> {
+    let label = written(bytes, at)?;
+    Some(if label.contains(TESTING) { label.replace(TESTING, "PRIVATE KEY").into() } else { label.into() })
+}
+
+/// The label as it is written.
+fn written(bytes: &[u8], at: usize) -> Option<&str> {
     let rest = bytes.get(at..)?.strip_prefix(BEGIN)?;
     let len = rest.iter().take(MAX_LABEL + 1).position(|&b| b == b'-')?;
     let (label, dashes) = rest.split_at_checked(len)?;
@@ -86,7 +100,7 @@ pub(crate) fn is_der_private(label: &str) -> bool {
 
 /// Reads the block that begins at `at`.
 pub(crate) fn read(bytes: &[u8], at: usize) -> Result<Armor, Malformed> {
-    let label = label(bytes, at).ok_or(Malformed::new("PEM label", at))?;
+    let label = written(bytes, at).ok_or(Malformed::new("PEM label", at))?;
     let start = at + BEGIN.len() + label.len() + 5;
     let limit = bytes.len().min(start.saturating_add(MAX_TEXT));
     let text = bytes.get(start..limit).unwrap_or_default();
@@ -100,7 +114,8 @@ pub(crate) fn read(bytes: &[u8], at: usize) -> Result<Armor, Malformed> {
     if body.len() < MIN_BODY {
         return Err(Malformed::new("PEM body", end));
     }
-    Ok(Armor { headers, body, tail, span: at..span_end, digits, end_seen })
+    let testing = label.contains(TESTING);
+    Ok(Armor { headers, body, tail, span: at..span_end, digits, end_seen, testing })
 }
 
 /// Longest text before a BEGIN line that is looked for before the lines behind it, in bytes: a path, a number.

@@ -31,7 +31,7 @@ static ABOUT: About = About {
               or ZIP. What is inside is looked at like a file of its own; base64 in base64 is followed as deep as \
               --max-depth allows. A file that is base64 from its first line on may hold anything, other archives and \
               encodings too; in a git history what begins in a known way.",
-    blind_to: "The bodies of PEM blocks labelled TESTING KEY, on purpose. Runs of fewer than 40 digits, and what lies \
+    blind_to: "Runs of fewer than 40 digits, and what lies \
                behind the first 5 MiB of a file. In the middle of a file: OpenPGP RSA keys, BKS, PVK, keys that are text \
                and not PEM, archives other than gzip and ZIP; and in base64 twice, DER that does not begin the inner run \
                and DER below 256 bytes (keys on curves).",
@@ -162,10 +162,6 @@ impl Unwrapper for Base64 {
         let run = blob.bytes.get(start..end).unwrap_or_default();
         let before = digits(blob.bytes.get(start..hit.at).unwrap_or_default()).count();
         let total = digits(run).count();
-        if is_testing_key(blob.bytes.get(start.saturating_sub(TESTING_BLOCK)..start).unwrap_or_default()) {
-            let _ = each(Entry { bytes: &[], span: start..end });
-            return Ok(());
-        }
         if total < MIN_DIGITS {
             return Err(Malformed::new("base64 run", hit.at).into());
         }
@@ -199,20 +195,6 @@ fn begins_stream(run: &[u8]) -> bool {
     // Version needed (6.3 is the latest), flags, and a method that is known (APPNOTE 4.4.3 to 4.4.5).
     let zip = |method| methods.contains(method);
     gzip || matches!(head.as_slice(), [b'P', b'K', 3, 4, 0..=63, 0, _, 0..=0x20, method, 0, ..] if zip(method))
-}
-
-/// The end of a PEM label that Go and RFC 9500 put on keys for tests, so that nobody takes them for others.
-const TESTING_LABEL: &[u8] = b"TESTING KEY-----";
-
-/// How far before a run its BEGIN line is looked for, in bytes: a longer label, and the line break.
-const TESTING_BLOCK: usize = 48;
-
-/// Whether a run is the body of such a block.
-fn is_testing_key(before: &[u8]) -> bool {
-    // What stands after the END line of such a block is not its body.
-    let begin = memchr::memmem::rfind(before, b"-----BEGIN ")
-        .is_some_and(|begin| memchr::memmem::rfind(before, b"-----END ").is_none_or(|end| end < begin));
-    begin && memchr::memmem::find(before, TESTING_LABEL).is_some()
 }
 
 /// The digits of a run. What `run_start` and `run_end` let through between them is not one: `n` of a written-out `\n`,
