@@ -83,6 +83,8 @@ pub struct Decoded {
     pub span: Range<usize>,
     /// The bytes, wiped when dropped.
     pub bytes: Zeroizing<Vec<u8>>,
+    /// The bits after the last whole byte, from the highest bit down; the rest of it is zero.
+    pub tail: u8,
     /// By how many bits the bytes may be shifted to read digits that were added without a separator: 2, 4 and 6 for base64.
     pub shifts: &'static [u32],
 }

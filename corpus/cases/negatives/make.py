@@ -148,12 +148,12 @@ silent("ed25519_vectors.txt", "# public keys and signatures, hexadecimal\n" + ""
 silent("build_der.py", "def private_key_info(oid, key):\n    return bytes.fromhex('020100') + seq(oid) + octets(key)\n\nED25519 = bytes.fromhex('302e020100300506032b657004220420')\nP256 = bytes.fromhex('308187020100301306072a8648ce3d020106082a8648ce3d030107046d306b0201010420')\n", "prefixes that a program puts before a key")
 silent("build_der.rs", "const PREFIX: [u8; 16] = [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];\nconst P256: &[u8] = b\"\\x30\\x81\\x87\\x02\\x01\\x00\\x30\\x13\\x06\\x07\\x2a\\x86\\x48\\xce\\x3d\\x02\\x01\\x06\\x08\\x2a\\x86\\x48\\xce\\x3d\\x03\\x01\\x07\\x04\\x6d\\x30\\x6b\\x02\\x01\\x01\\x04\\x20\";\n", "prefixes that a program puts before a key")
 
-# Labels that say they are for tests (RFC 9500): the reader swaps the word at run time.
+# Labels that say they are for tests (RFC 9500): the reader swaps the word at run time, and so can anybody. They are found.
 f.run("openssl genrsa -traditional -out k.pem 2048; openssl genrsa -out p8.pem 2048; openssl ecparam -genkey -noout -name prime256v1 -out ec.pem; openssl genpkey -algorithm ED25519 -out ed.pem; "
       "openssl dsaparam -out dsap.pem 1024; openssl gendsa -out dsa.pem dsap.pem; openssl pkey -in dsa.pem -traditional -out dsat.pem; for k in k p8 ec ed dsa; do openssl asn1parse -in $k.pem -noout -out $k.der; done")
-for stem, label in (("k", "RSA"), ("ec", "EC"), ("p8", "")):
+for stem, label, format in (("k", "RSA", "pkcs1"), ("ec", "EC", "sec1"), ("p8", "", "pkcs8")):
     word = f"{label} TESTING KEY".strip()
-    f.add(f"testing_{stem}.pem", pem(word, f.read(f"{stem}.der")), f"openssl, label changed to {word}", oracle="the label declares it", why=f"a {word}: declared to be for tests", silent=True)
+    f.add(f"testing_{stem}.pem", pem(word, f.read(f"{stem}.der")), f"openssl, label changed to {word}", [f.key(f"{stem}.pem", format)], oracle="openssl pkey -pubout -outform DER, with PRIVATE for TESTING | sha256sum")
 
 # Public halves.
 f.run("openssl pkey -in k.pem -pubout -out k.pub; openssl rsa -in k.pem -RSAPublicKey_out -out k.rsapub; openssl pkey -in ec.pem -pubout -out ec.pub; openssl pkey -in ed.pem -pubout -out ed.pub; openssl pkey -in dsa.pem -pubout -out dsa.pub")

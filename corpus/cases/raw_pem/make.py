@@ -75,8 +75,9 @@ silent("near_docs.md", f"{B}NEBULA ED25519 PRIVATE KEY-----\n...\n{E}NEBULA ED25
 silent("near_tendermint_no_salt.txt", f"{B}TENDERMINT PRIVATE KEY-----\nkdf: bcrypt\n\n" + base64.b64encode(noise("t", 77)).decode() + f"\n{E}TENDERMINT PRIVATE KEY-----\n", "no salt")
 silent("near_tendermint_golden.txt", f"{B}TENDERMINT PRIVATE KEY-----\nkdf: argon2\n\n" + base64.b64encode(bytes([0xab] * 129)).decode() + f"\n{E}TENDERMINT PRIVATE KEY-----\n", "the golden text of a test")
 f.run("openssl genrsa -out rsa.pem 1024 && openssl rsa -in rsa.pem -traditional -out rsa1.pem && openssl ecparam -name prime256v1 -genkey -noout -out ec.pem")
-silent("near_rsa_testing.pem", pem("RSA TESTING KEY", der_of(f.read("rsa1.pem").decode())), "RSA TESTING KEY: a label that says it is for tests (RFC 9500)")
-silent("near_ec_testing.pem", pem("EC TESTING KEY", der_of(f.read("ec.pem").decode())), "EC TESTING KEY")
-silent("near_testing.pem", pem("TESTING KEY", der_of(f.read("rsa.pem").decode())), "TESTING KEY")
+# DER that is labelled as a key for tests (RFC 9500) is found.
+TESTING = "openssl pkey -pubout -outform DER, with PRIVATE for TESTING | sha256sum"
+for name, label, source, format in (("rsa_testing", "RSA ", "rsa1", "pkcs1"), ("ec_testing", "EC ", "ec", "sec1"), ("testing", "", "rsa", "pkcs8")):
+    f.add(f"near_{name}.pem", pem(f"{label}TESTING KEY", der_of(f.read(f"{source}.pem").decode())), "made by hand", [f.key(f"{source}.pem", format)], oracle=TESTING)
 silent("near_public.pem", f.read("host.pub").decode() + f.read("ca.crt").decode(), "Nebula's public key and certificate")
 f.finish()

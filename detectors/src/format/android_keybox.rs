@@ -53,7 +53,7 @@ impl Detector for AndroidKeybox {
         let device = quoted(text.get(HEAD.len()..).unwrap_or_default());
         let mut found = 0;
         for at in memchr::memmem::find_iter(text, armor::ANCHOR.bytes).map(|at| start + at).take(MAX_KEYS * 16) {
-            if !armor::label(blob.bytes, at).is_some_and(armor::is_der_private) || found == MAX_KEYS {
+            if !armor::label(blob.bytes, at).is_some_and(|label| armor::is_der_private(&label)) || found == MAX_KEYS {
                 continue;
             }
             let armor = armor::read(blob.bytes, at)?;

@@ -11,9 +11,9 @@ use scanner_core::material::{Encoding, Identity, Kind, Locked, Material, Proof, 
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use sha2::{Digest, Sha256};
 
-use crate::read::armor;
 use crate::read::openssh::{File, MAGIC};
 use crate::read::ssh::{self, Public};
+use crate::read::{armor, carrier};
 
 /// OpenSSH private keys.
 #[derive(Debug)]
@@ -62,15 +62,15 @@ impl Detector for OpenSsh {
             let bytes = blob.bytes.get(hit.at..).unwrap_or_default();
             let file = File::read(bytes).map_err(here)?;
             let span = hit.at..hit.at + file.length;
-            return report(&file, bytes, Encoding::Binary, &span, None, out).map_err(here);
+            return report(&file, bytes, Encoding::Binary, &span, &[], out).map_err(here);
         }
-        if armor::label(blob.bytes, hit.at) != Some("OPENSSH PRIVATE KEY") {
+        if armor::label(blob.bytes, hit.at).as_deref() != Some("OPENSSH PRIVATE KEY") {
             return Ok(());
         }
         let armor = armor::read(blob.bytes, hit.at)?;
-        let note = (!armor.end_seen).then_some("END line missing or damaged");
+        let notes: Vec<_> = carrier::notes(&armor).collect();
         out.decoded(armor.decoded());
-        report(&File::read(&armor.body)?, &armor.body, Encoding::Pem, &armor.span, note, out)
+        report(&File::read(&armor.body)?, &armor.body, Encoding::Pem, &armor.span, &notes, out)
     }
 }
 
@@ -79,7 +79,7 @@ fn report(
     bytes: &[u8],
     encoding: Encoding,
     span: &Range<usize>,
-    note: Option<&'static str>,
+    notes: &[&'static str],
     out: &mut Inspection,
 ) -> Result<(), Malformed> {
     let keys = file.keys()?;
@@ -102,7 +102,7 @@ fn report(
         }
         material.labels.extend(opened.comment);
         material.notes.extend(opened.notes);
-        material.notes.extend(note);
+        material.notes.extend(notes);
         out.found(material);
     }
     Ok(())

@@ -71,7 +71,7 @@ impl Detector for Putty {
         let span = material.span.clone();
         out.found(material);
         for bytes in [file.public, file.private] {
-            out.decoded(Decoded { kind: ABOUT.id, span: span.clone(), bytes, shifts: &[] });
+            out.decoded(Decoded { kind: ABOUT.id, span: span.clone(), bytes, tail: 0, shifts: &[] });
         }
         Ok(())
     }

@@ -69,7 +69,9 @@ impl Detector for RawPem {
     }
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
-        let Some((label, kind)) = armor::label(blob.bytes, hit.at).and_then(|label| Some((label, body(label)?))) else {
+        let Some((label, kind)) =
+            armor::label(blob.bytes, hit.at).and_then(|label| body(&label).map(|kind| (label, kind)))
+        else {
             return Ok(());
         };
         let armor = armor::read(blob.bytes, hit.at)?;
@@ -90,6 +92,7 @@ impl Detector for RawPem {
             }
             _ => plain(kind, &armor.body, &mut material)?,
         }
+        material.notes.extend(carrier::notes(&armor));
         // The label is what tells a CA of Nebula from a host.
         material.labels.push(Label::new("PEM label", label.as_bytes()));
         out.found(material);
@@ -307,7 +310,8 @@ mod tests {
             });
             assert_eq!(told, expected, "{label} {}", body.len());
         }
-        assert_eq!(inspect(&pem("RSA TESTING KEY", "", &both)).unwrap().len(), 0);
+        let found = inspect(&pem("NEBULA ED25519 TESTING KEY", "", &both)).unwrap();
+        assert_eq!((found[0].proof, found[0].notes.as_slice()), (Proof::Verified, &["labelled TESTING KEY"][..]));
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl Detector for Ssh2Com {
         material.labels.extend(Some(Label::new("comment", &text.comment)).filter(|label| !label.text.is_empty()));
         let span = material.span.clone();
         out.found(material);
-        out.decoded(Decoded { kind: ABOUT.id, span, bytes: text.body, shifts: &[] });
+        out.decoded(Decoded { kind: ABOUT.id, span, bytes: text.body, tail: 0, shifts: &[] });
         Ok(())
     }
 }

@@ -6,6 +6,7 @@
 //! first byte that cannot. What stands before the BEGIN line (the sign of a patch, a name and number of grep) may stand
 //! before every other line. What it collects is only a body: whether it is a key is for the format to say.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use scanner_core::error::Malformed;
@@ -44,18 +45,28 @@ pub(crate) struct Armor {
     pub(crate) headers: Vec<(String, String)>,
     /// The decoded body, wiped when dropped. May have bytes behind the structure if the END line is missing.
     pub(crate) body: Zeroizing<Vec<u8>>,
+    /// The bits of an unfinished byte after the body.
+    tail: u8,
     /// Where the block lies, END line included.
     pub(crate) span: Range<usize>,
     /// Where the digits of its body lie.
     pub(crate) digits: Range<usize>,
     /// Whether the END line of the same label is there.
     pub(crate) end_seen: bool,
+    /// Whether the label says that the key is for tests.
+    pub(crate) testing: bool,
 }
 
 impl Armor {
     /// What the engine searches of it, whatever a detector makes of it.
     pub(crate) fn decoded(&self) -> Decoded {
-        Decoded { kind: "base64", span: self.digits.clone(), bytes: self.body.clone(), shifts: &[2, 4, 6] }
+        Decoded {
+            kind: "base64",
+            span: self.digits.clone(),
+            bytes: self.body.clone(),
+            tail: self.tail,
+            shifts: &[2, 4, 6],
+        }
     }
 
     /// The value of a header, by name.
@@ -64,8 +75,19 @@ impl Armor {
     }
 }
 
+/// The words of a label that Go and RFC 9500 put in the place of `PRIVATE KEY` on keys for tests.
+const TESTING: &str = "TESTING KEY";
+
 /// The label of the block that begins at `at`, if it is one. Cheap: ask before [`read`].
-pub(crate) fn label(bytes: &[u8], at: usize) -> Option<&str> {
+///
+/// `TESTING KEY` in a label is read as `PRIVATE KEY`: anybody can write the word on a key that is in use.
+pub(crate) fn label(bytes: &[u8], at: usize) -> Option<Cow<'_, str>> {
+    let label = written(bytes, at)?;
+    Some(if label.contains(TESTING) { label.replace(TESTING, "PRIVATE KEY").into() } else { label.into() })
+}
+
+/// The label as it is written.
+fn written(bytes: &[u8], at: usize) -> Option<&str> {
     let rest = bytes.get(at..)?.strip_prefix(BEGIN)?;
     let len = rest.iter().take(MAX_LABEL + 1).position(|&b| b == b'-')?;
     let (label, dashes) = rest.split_at_checked(len)?;
@@ -81,7 +103,7 @@ pub(crate) fn is_der_private(label: &str) -> bool {
 
 /// Reads the block that begins at `at`.
 pub(crate) fn read(bytes: &[u8], at: usize) -> Result<Armor, Malformed> {
-    let label = label(bytes, at).ok_or(Malformed::new("PEM label", at))?;
+    let label = written(bytes, at).ok_or(Malformed::new("PEM label", at))?;
     let start = at + BEGIN.len() + label.len() + 5;
     let limit = bytes.len().min(start.saturating_add(MAX_TEXT));
     let text = bytes.get(start..limit).unwrap_or_default();
@@ -90,12 +112,13 @@ pub(crate) fn read(bytes: &[u8], at: usize) -> Result<Armor, Malformed> {
     let end = start + body.at;
     let (span_end, end_seen) = find_end(bytes, end, label);
     let digits = start + body.first.unwrap_or(body.at)..end;
-    let headers = body.headers;
+    let (headers, tail) = (body.headers, body.decoder.tail());
     let body = body.decoder.finish();
     if body.len() < MIN_BODY {
         return Err(Malformed::new("PEM body", end));
     }
-    Ok(Armor { headers, body, span: at..span_end, digits, end_seen })
+    let testing = label.contains(TESTING);
+    Ok(Armor { headers, body, tail, span: at..span_end, digits, end_seen, testing })
 }
 
 /// Longest text before a BEGIN line that is looked for before the lines behind it, in bytes: a path, a number.

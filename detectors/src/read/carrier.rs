@@ -16,6 +16,9 @@ use super::service;
 /// Note for a block whose END line is missing or names something else.
 const NO_END: &str = "END line missing or damaged";
 
+/// Note for a block with the label of keys for tests, which says nothing of where the key is used.
+const TESTING: &str = "labelled TESTING KEY";
+
 /// The PEM block at a hit, if the label is one that the caller wants. The engine gets its body to search.
 pub(crate) fn pem(
     blob: Blob<'_>,
@@ -24,7 +27,7 @@ pub(crate) fn pem(
     out: &mut Inspection,
 ) -> Result<Option<Armor>, Malformed> {
     match armor::label(blob.bytes, hit.at) {
-        Some(label) if wanted(label) => {
+        Some(label) if wanted(&label) => {
             let armor = armor::read(blob.bytes, hit.at)?;
             out.decoded(armor.decoded());
             Ok(Some(armor))
@@ -35,7 +38,8 @@ pub(crate) fn pem(
 
 /// Remarks that an armor deserves.
 pub(crate) fn notes(armor: &Armor) -> impl Iterator<Item = &'static str> {
-    (!armor.end_seen).then_some(NO_END).into_iter()
+    let testing = armor.testing.then_some(TESTING);
+    (!armor.end_seen).then_some(NO_END).into_iter().chain(testing)
 }
 
 /// Reads a private key from a PEM block or from DER in place, and reports it.

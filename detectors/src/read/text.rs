@@ -89,6 +89,11 @@ impl Decoder {
         }
     }
 
+    /// The bits of an unfinished byte, from the highest bit down.
+    pub(crate) const fn tail(&self) -> u8 {
+        (self.word << (8 - self.have)) as u8
+    }
+
     /// The whole bytes; bits of an unfinished one are dropped.
     pub(crate) fn finish(self) -> zeroize::Zeroizing<Vec<u8>> {
         self.bytes
@@ -116,6 +121,11 @@ mod tests {
         }
         assert_eq!(unhex(b"00fFa1"), Some(vec![0x00, 0xff, 0xa1]));
         assert_eq!((unhex(b"0"), unhex(b"0g")), (None, None));
+        let mut decoder = Decoder::default();
+        for (digit, tail) in [(0b11_0101, 0b1101_0100), (0b10_0110, 0b0110_0000), (0b00_0011, 0b1100_0000), (0, 0)] {
+            decoder.push(digit);
+            assert_eq!(decoder.tail(), tail);
+        }
         assert_eq!(base64url(&[0xfb, 0xff]), "-_8");
         assert_eq!(decode("-_8"), [0xfb, 0xff]);
         assert_eq!(digit(b'!'), None);

@@ -31,10 +31,9 @@ static ABOUT: About = About {
               or ZIP. What is inside is looked at like a file of its own; base64 in base64 is followed as deep as \
               --max-depth allows. A file that is base64 from its first line on may hold anything, other archives and \
               encodings too; in a git history what begins in a known way.",
-    blind_to: "The bodies of PEM blocks labelled TESTING KEY, on purpose. Runs of fewer than 40 digits, and what lies \
-               behind the first 5 MiB of a file. In the middle of a file: OpenPGP RSA keys, BKS, PVK, keys that are text \
-               and not PEM, archives other than gzip and ZIP; and in base64 twice, DER that does not begin the inner run \
-               and DER below 256 bytes (keys on curves).",
+    blind_to: "Runs of fewer than 40 digits, and what lies behind the first 5 MiB of a file. In the middle of a file: OpenPGP \
+               RSA keys, BKS, PVK, keys that are text and not PEM, archives other than gzip and ZIP; and in base64 twice, \
+               RSA keys that do not begin the inner run, and SEC1 keys that do not name their curve.",
     respond: "base64 hides nothing. Treat what is inside as if it lay there in the open.",
     references: &["RFC 4648"],
 };
@@ -45,7 +44,7 @@ const GZIP: Anchor = Anchor::anywhere(b"H4sIA");
 const ZIP: Anchor = Anchor::anywhere(b"UEsDB");
 
 /// An anchor, and the place of its first digit in its group of four. Computed in the test below from the bytes named.
-const ANCHORS: [(Anchor, u8); 45] = [
+const ANCHORS: [(Anchor, u8); 63] = [
     // "-----BEGIN "
     (Anchor::anywhere(b"LS0tLS1CRUdJTi"), 0),
     (Anchor::anywhere(b"0tLS0tQkVHSU4g"), 2),
@@ -76,6 +75,26 @@ const ANCHORS: [(Anchor, u8); 45] = [
     (Anchor::anywhere(b"MUzB0TFMxQ1JVZEpUa"), 3),
     // "MII", which is how base64 of DER begins, in base64
     (Anchor::anywhere(b"TUlJ"), 0),
+    // The AlgorithmIdentifier of Ed25519 and its kin in base64 in base64, at each of its three alignments
+    (Anchor::anywhere(b"TUFVR0F5dG"), 0),
+    (Anchor::anywhere(b"1BVUdBeXRs"), 2),
+    (Anchor::anywhere(b"NQVVHQXl0b"), 3),
+    (Anchor::anywhere(b"QUZCZ01yW"), 0),
+    (Anchor::anywhere(b"FGQmdNcl"), 2),
+    (Anchor::anywhere(b"BRkJnTXJa"), 3),
+    (Anchor::anywhere(b"d0JRWURLM"), 0),
+    (Anchor::anywhere(b"dCUVlESz"), 2),
+    (Anchor::anywhere(b"3QlFZREsy"), 3),
+    // The OIDs of keys on curves and of DSA, the same
+    (Anchor::anywhere(b"S29aSXpq"), 0),
+    (Anchor::anywhere(b"tvWkl6a"), 2),
+    (Anchor::anywhere(b"Lb1pJem"), 3),
+    (Anchor::anywhere(b"cUdTTT"), 0),
+    (Anchor::anywhere(b"FHU000"), 2),
+    (Anchor::anywhere(b"xR1NNN"), 3),
+    (Anchor::anywhere(b"cWhrak"), 0),
+    (Anchor::anywhere(b"Foa2pP"), 2),
+    (Anchor::anywhere(b"xaGtqT"), 3),
     // Files that are always encoded whole: OpenSSH, JKS, JCEKS
     (Anchor::anywhere(b"b3BlbnNzaC1rZXkt"), 0),
     (Anchor::anywhere(b"/u3+7QAAA"), 0),
@@ -162,10 +181,6 @@ impl Unwrapper for Base64 {
         let run = blob.bytes.get(start..end).unwrap_or_default();
         let before = digits(blob.bytes.get(start..hit.at).unwrap_or_default()).count();
         let total = digits(run).count();
-        if is_testing_key(blob.bytes.get(start.saturating_sub(TESTING_BLOCK)..start).unwrap_or_default()) {
-            let _ = each(Entry { bytes: &[], span: start..end });
-            return Ok(());
-        }
         if total < MIN_DIGITS {
             return Err(Malformed::new("base64 run", hit.at).into());
         }
@@ -199,20 +214,6 @@ fn begins_stream(run: &[u8]) -> bool {
     // Version needed (6.3 is the latest), flags, and a method that is known (APPNOTE 4.4.3 to 4.4.5).
     let zip = |method| methods.contains(method);
     gzip || matches!(head.as_slice(), [b'P', b'K', 3, 4, 0..=63, 0, _, 0..=0x20, method, 0, ..] if zip(method))
-}
-
-/// The end of a PEM label that Go and RFC 9500 put on keys for tests, so that nobody takes them for others.
-const TESTING_LABEL: &[u8] = b"TESTING KEY-----";
-
-/// How far before a run its BEGIN line is looked for, in bytes: a longer label, and the line break.
-const TESTING_BLOCK: usize = 48;
-
-/// Whether a run is the body of such a block.
-fn is_testing_key(before: &[u8]) -> bool {
-    // What stands after the END line of such a block is not its body.
-    let begin = memchr::memmem::rfind(before, b"-----BEGIN ")
-        .is_some_and(|begin| memchr::memmem::rfind(before, b"-----END ").is_none_or(|end| end < begin));
-    begin && memchr::memmem::find(before, TESTING_LABEL).is_some()
 }
 
 /// The digits of a run. What `run_start` and `run_end` let through between them is not one: `n` of a written-out `\n`,
@@ -331,10 +332,13 @@ fn digits_before(bytes: &[u8], end: usize) -> usize {
 fn run_start(bytes: &[u8], at: usize) -> usize {
     let mut start = at - digits_before(bytes, at);
     while let Some((gap, line)) = gap_before(bytes.get(..start).unwrap_or_default(), |end| digits_before(bytes, end)) {
-        if line < MIN_LINE {
+        let first = start - gap - line;
+        // What follows padding or a checksum on its line may be short.
+        let after_sign = line > 0 && first.checked_sub(1).and_then(|at| bytes.get(at)) == Some(&b'=');
+        if line < MIN_LINE && !after_sign {
             return start;
         }
-        start -= gap + line;
+        start = first;
     }
     start
 }
@@ -422,6 +426,16 @@ mod tests {
     }
 
     #[test]
+    fn a_run_may_begin_with_a_short_line_after_a_sign() {
+        let coded = base64(&[&[7; 9][..], b"-----BEGIN ", &[0xfb; 60]].concat());
+        let (bytes, span) = open(&format!("{}=abcd{}\n{}\n", "Q".repeat(40), &coded[..12], &coded[12..])).unwrap();
+        assert_eq!(span.start, 41);
+        assert!(bytes.ends_with(&[&[7; 9][..], b"-----BEGIN ", &[0xfb; 60]].concat()));
+        let (_, span) = open(&format!("some words\n{coded}\n")).unwrap();
+        assert_eq!(span.start, 11);
+    }
+
+    #[test]
     fn what_is_listed_is_not_joined() {
         let coded = base64(&[&b"-----BEGIN "[..], &[0xfb; 92]].concat());
         let (bytes, span) = open(&format!("[\"{coded}\", \"b3RoZXIgdGhpbmdzIGFsdG9nZXRoZXI\"]")).unwrap();
@@ -430,7 +444,16 @@ mod tests {
 
     #[test]
     fn anchors_of_what_is_encoded_twice() {
-        for (source, anchors) in [("LS0tLS1CRUdJTi", &ANCHORS[18..21]), ("MII", &ANCHORS[21..22])] {
+        for (source, anchors) in [
+            ("LS0tLS1CRUdJTi", &ANCHORS[18..21]),
+            ("MII", &ANCHORS[21..22]),
+            ("MAUGAytl", &ANCHORS[22..25]),
+            ("AFBgMrZ", &ANCHORS[25..28]),
+            ("wBQYDK2", &ANCHORS[28..31]),
+            ("KoZIzj", &ANCHORS[31..34]),
+            ("qGSM4", &ANCHORS[34..37]),
+            ("qhkjO", &ANCHORS[37..40]),
+        ] {
             for (before, (anchor, place)) in anchors.iter().enumerate() {
                 let coded = base64(&[&[0x55; 2][..before], source.as_bytes(), &[0x55; 3]].concat());
                 let at = coded.find(str::from_utf8(anchor.bytes).unwrap());

@@ -1,11 +1,12 @@
 //! bzip2: `.bz2`, `.tbz2`. Streams one behind the other are one, as `bzip2 -d` takes them.
 
-use std::io::{BufReader, Read};
+use std::io::{self, Read};
 
-use bzip2::bufread::MultiBzDecoder;
+use bzip2::bufread::BzDecoder;
 use scanner_core::seam::{About, Container, Inside, Magic, Reader, Unopenable};
 
-use super::compressed::{BZIP2, READ, only_member};
+use super::compressed::BZIP2;
+use super::compressed::joined::{self, Input, Stream};
 
 /// bzip2 streams.
 #[derive(Debug)]
@@ -14,8 +15,9 @@ pub(crate) struct Bzip2;
 static ABOUT: About = About {
     id: "bzip2",
     title: "bzip2 stream",
-    detects: "bzip2 streams, opened as they are read. What is inside is looked at like a file of its own.",
-    blind_to: "Streams that begin inside of a larger file. What stands behind the last stream is a gap.",
+    detects: "bzip2 streams, opened as they are read. What is inside is looked at like a file of its own, and so \
+              is what follows the last stream.",
+    blind_to: "Streams that begin inside of a larger file.",
     respond: "Treat what is inside as if it lay there in plain text.",
     references: &["bzip2 1.0.8, bzlib.h"],
 };
@@ -26,8 +28,7 @@ impl Container for Bzip2 {
     }
 
     fn magics(&self) -> &'static [Magic] {
-        // HDR_B, HDR_Z, HDR_h (compress.c); the block that follows is held against its own magic by the decoder.
-        &[Magic { at: 0, bytes: b"BZh" }]
+        &[Magic { at: 0, bytes: MAGIC }]
     }
 
     fn reader(&self) -> Reader {
@@ -37,5 +38,33 @@ impl Container for Bzip2 {
 
 fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     inside.holds(BZIP2)?;
-    only_member(&mut MultiBzDecoder::new(BufReader::with_capacity(READ, input)), inside, "bzip2 stream")
+    joined::open(
+        One(BzDecoder::new(Input::new(input))),
+        inside,
+        "bzip2 stream",
+        |start| start.starts_with(MAGIC),
+        false,
+    )
+}
+
+/// HDR_B, HDR_Z, HDR_h (compress.c); the block that follows is held against its own magic by the decoder.
+const MAGIC: &[u8] = b"BZh";
+
+/// One stream.
+struct One<'r>(BzDecoder<Input<'r>>);
+
+impl<'r> Stream<'r> for One<'r> {
+    fn input(&mut self) -> &mut Input<'r> {
+        self.0.get_mut()
+    }
+
+    fn again(self) -> Self {
+        Self(BzDecoder::new(self.0.into_inner()))
+    }
+}
+
+impl Read for One<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.0.read(into)
+    }
 }

@@ -1,5 +1,7 @@
 //! What all compressed streams share: one stream in, one member out.
 
+pub(crate) mod joined;
+
 use std::io::{self, Read};
 
 use scanner_core::error::Malformed;

@@ -82,7 +82,7 @@ struct Members<'r> {
 enum Now<'r> {
     Between(Input<'r>),
     Member(Box<GzDecoder<Chain<&'static [u8], Input<'r>>>>),
-    /// What follows the last one and is none.
+    /// What follows the last one.
     Behind(Input<'r>),
     Over,
 }

@@ -1,8 +1,12 @@
 //! LZ4 frames, current and legacy (Linux kernels, initramfs).
 
-use scanner_core::seam::{About, Container, Magic, Reader};
+use std::io::{self, Read};
 
-use super::frames;
+use lz4_flex::frame::FrameDecoder;
+use scanner_core::seam::{About, Container, Inside, Magic, Reader, Unopenable};
+
+use super::compressed::LZ4;
+use super::compressed::joined::{self, ASIDE, Input, Stream};
 
 /// LZ4 frames.
 #[derive(Debug)]
@@ -11,8 +15,10 @@ pub(crate) struct Lz4;
 static ABOUT: About = About {
     id: "lz4",
     title: "LZ4 frame",
-    detects: "LZ4 frames, opened as they are read. What is inside is looked at like a file of its own.",
-    blind_to: "Bare LZ4 blocks and streams that begin inside of a larger file.",
+    detects: "LZ4 frames, opened as they are read. What is inside is looked at like a file of its own, and so are skippable \
+              frames and what follows the last frame.",
+    blind_to: "Bare LZ4 blocks and streams that begin inside of a larger file. More than 4 MiB of skippable frames are a gap, \
+               and so is what follows a legacy frame.",
     respond: "Treat what is inside as if it lay there in plain text.",
     references: &["LZ4 Frame Format Description 1.6.4"],
 };
@@ -27,6 +33,35 @@ impl Container for Lz4 {
     }
 
     fn reader(&self) -> Reader {
-        Reader::InOrder(|input, inside| frames::open(input, inside, "LZ4 frame"))
+        Reader::InOrder(open)
+    }
+}
+
+fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> {
+    inside.holds(LZ4 + ASIDE as u64)?;
+    joined::open(Frames(FrameDecoder::new(Input::new(input))), inside, "LZ4 frame", begins, true)
+}
+
+/// Whether a frame begins like this, current or legacy.
+fn begins(start: &[u8]) -> bool {
+    matches!(start, [0x04, 0x22, 0x4d, 0x18] | [0x02, 0x21, 0x4c, 0x18])
+}
+
+/// The decoder gives nothing at the end of each frame, and goes on with the next one.
+struct Frames<'r>(FrameDecoder<Input<'r>>);
+
+impl<'r> Stream<'r> for Frames<'r> {
+    fn input(&mut self) -> &mut Input<'r> {
+        self.0.get_mut()
+    }
+
+    fn again(self) -> Self {
+        self
+    }
+}
+
+impl Read for Frames<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.0.read(into)
     }
 }

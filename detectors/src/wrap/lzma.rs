@@ -1,6 +1,6 @@
 //! LZMA streams of the old kind (`.lzma`, `lzma -F alone`), which have no magic number: properties, dictionary size and length have to make sense.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
 use lzma_rust2::LzmaReader;
 use scanner_core::error::Malformed;
@@ -15,7 +15,8 @@ pub(crate) struct Lzma;
 static ABOUT: About = About {
     id: "lzma",
     title: "LZMA stream",
-    detects: "LZMA streams, opened as they are read. What is inside is looked at like a file of its own.",
+    detects: "LZMA streams, opened as they are read. What is inside is looked at like a file of its own, and so is what \
+              follows the stream.",
     blind_to: "Streams with other properties than the usual ones, and streams that begin inside of a larger file.",
     respond: "Treat what is inside as if it lay there in plain text.",
     references: &["xz, doc/lzma-file-format.txt"],
@@ -53,14 +54,30 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
         return Ok(());
     }
     let most = u32::try_from(memory.div_ceil(1 << 10)).unwrap_or(u32::MAX);
-    let mut input = BufReader::with_capacity(READ, Read::chain(&head[..], input));
-    let mut decoder =
-        LzmaReader::new_mem_limit(&mut input, most, None).map_err(|_| Malformed::new("LZMA header", 0))?;
-    only_member(&mut decoder, inside, "LZMA stream")?;
-    drop(decoder);
-    // `xz` ignores what is behind, Python takes it for another stream.
-    if input.fill_buf().is_ok_and(|behind| !behind.is_empty()) {
-        let _ = inside.member(Member { name: b"trailing", at: 0 }, &mut input);
+    let input = BufReader::with_capacity(READ, Read::chain(&head[..], input));
+    let decoder = LzmaReader::new_mem_limit(input, most, None).map_err(|_| Malformed::new("LZMA header", 0))?;
+    let mut stream = Stream { decoder, ended: false };
+    only_member(&mut stream, inside, "LZMA stream")?;
+    if stream.ended {
+        let (rest, ahead) = stream.decoder.into_parts();
+        let mut behind = Read::chain(ahead.as_slice(), rest);
+        if behind.fill_buf().is_ok_and(|bytes| !bytes.is_empty()) {
+            let _ = inside.member(Member { name: b"trailing", at: 0 }, &mut behind);
+        }
     }
     Ok(())
+}
+
+/// A decoder, and whether it came to the end of its stream.
+struct Stream<R> {
+    decoder: LzmaReader<R>,
+    ended: bool,
+}
+
+impl<R: Read> Read for Stream<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.decoder.read(into)?;
+        self.ended = read == 0 && !into.is_empty();
+        Ok(read)
+    }
 }

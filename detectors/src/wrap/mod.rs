@@ -16,7 +16,6 @@ pub(crate) mod disk;
 pub(crate) mod escape;
 pub(crate) mod ext;
 pub(crate) mod fat;
-pub(crate) mod frames;
 pub(crate) mod git_loose;
 pub(crate) mod gzip;
 pub(crate) mod hex;

@@ -1,12 +1,13 @@
 //! xz: `.xz`, `.txz`, the payload of Debian packages. Dictionaries are bounded by the memory of the run.
 
-use std::io::{BufReader, Read};
+use std::io::{self, Read};
 
 use lzma_rust2::XzReader;
 use scanner_core::error::Malformed;
 use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
-use super::compressed::{READ, only_member, peek, xz_dictionary};
+use super::compressed::joined::{self, Input, Stream};
+use super::compressed::{peek, xz_dictionary};
 
 /// xz streams.
 #[derive(Debug)]
@@ -15,7 +16,8 @@ pub(crate) struct Xz;
 static ABOUT: About = About {
     id: "xz",
     title: "xz stream",
-    detects: "xz streams, opened as they are read. What is inside is looked at like a file of its own.",
+    detects: "xz streams, opened as they are read. What is inside is looked at like a file of its own, and so is what \
+              follows the last stream.",
     blind_to: "Streams that begin inside of a larger file, and dictionaries larger than the memory of the run (a gap).",
     respond: "Treat what is inside as if it lay there in plain text.",
     references: &["The .xz File Format 1.2.1"],
@@ -44,6 +46,30 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
         return Ok(());
     }
     let most = u32::try_from(dictionary.div_ceil(1 << 10)).unwrap_or(u32::MAX);
-    let input = BufReader::with_capacity(READ, Read::chain(start, input));
-    only_member(&mut XzReader::new_mem_limit(input, true, most), inside, "xz stream")
+    let mut input = Read::chain(start, input);
+    let one = One { decoder: XzReader::new_mem_limit(Input::new(&mut input), false, most), most };
+    joined::open(one, inside, "xz stream", |start| start == [0xfd, b'7', b'z', b'X'], false)
+}
+
+/// One stream.
+struct One<'r> {
+    decoder: XzReader<Input<'r>>,
+    /// Memory for its dictionary, in KiB.
+    most: u32,
+}
+
+impl<'r> Stream<'r> for One<'r> {
+    fn input(&mut self) -> &mut Input<'r> {
+        self.decoder.inner_mut()
+    }
+
+    fn again(self) -> Self {
+        Self { decoder: XzReader::new_mem_limit(self.decoder.into_inner(), false, self.most), most: self.most }
+    }
+}
+
+impl Read for One<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.decoder.read(into)
+    }
 }

@@ -1,8 +1,14 @@
 //! Zstandard: `.zst`, layers of images, packages. Windows are bounded: up to 128 MiB, as `zstd -d` allows by itself.
 
-use scanner_core::seam::{About, Container, Magic, Reader};
+use std::io::{self, BufRead, Read};
 
-use super::frames::{self, SKIPPABLE};
+use scanner_core::error::{Malformed, Reason};
+use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
+
+use zstd::stream::raw::{DParameter, Decoder, Operation};
+
+use super::compressed::joined::{self, ASIDE, Input, Stream};
+use super::compressed::{peek, zstd_memory, zstd_window};
 
 /// Zstandard streams.
 #[derive(Debug)]
@@ -11,8 +17,10 @@ pub(crate) struct Zstd;
 static ABOUT: About = About {
     id: "zstd",
     title: "Zstandard stream",
-    detects: "Zstandard streams, opened as they are read, and the contents of skippable frames. What is inside is looked at like a file of its own.",
-    blind_to: "Streams that begin inside of a larger file, those made with a dictionary, and windows larger than 128 MiB (a gap).",
+    detects: "Zstandard streams, opened as they are read. What is inside is looked at like a file of its own, and so are \
+              skippable frames and what follows the last frame.",
+    blind_to: "Streams that begin inside of a larger file, those made with a dictionary, and windows larger \
+               than 128 MiB (a gap). More than 4 MiB of skippable frames are a gap, too.",
     respond: "Treat what is inside as if it lay there in plain text.",
     references: &["RFC 8878"],
 };
@@ -23,15 +31,80 @@ impl Container for Zstd {
     }
 
     fn magics(&self) -> &'static [Magic] {
-        // A frame, and the skippable frames that a stream may begin with (RFC 8878 3.1.1, 3.1.2).
-        static MAGICS: [Magic; 17] = {
-            let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = SKIPPABLE;
-            [Magic { at: 0, bytes: &[0x28, 0xb5, 0x2f, 0xfd] }, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
-        };
-        &MAGICS
+        macro_rules! magics {
+            ($($skippable:literal)*) => {
+                &[
+                    Magic { at: 0, bytes: &FRAME },
+                    $(Magic { at: 0, bytes: &[$skippable, 0x2a, 0x4d, 0x18] }),*
+                ]
+            };
+        }
+        // A frame, and the skippable frames that may come first (RFC 8878 3.1.1, 3.1.2); pzstd begins with the first of them.
+        magics!(0x50 0x51 0x52 0x53 0x54 0x55 0x56 0x57 0x58 0x59 0x5a 0x5b 0x5c 0x5d 0x5e 0x5f)
     }
 
     fn reader(&self) -> Reader {
-        Reader::InOrder(|input, inside| frames::open(input, inside, "Zstandard stream"))
+        Reader::InOrder(open)
+    }
+}
+
+/// Magic numbers of a frame (RFC 8878 3.1.1).
+const FRAME: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> {
+    let mut start = [0; 64];
+    let start = peek(input, &mut start).map_err(|_| Malformed::new("Zstandard stream", 0))?;
+    let window = zstd_window(start);
+    // Of `zstd -d` without --long: ZSTD_WINDOWLOG_LIMIT_DEFAULT.
+    let memory = zstd_memory(window).saturating_add(ASIDE as u64);
+    let held = if window > MOST_WINDOW { Err(Reason::TooLarge) } else { inside.holds(memory) };
+    if let Err(reason) = held {
+        inside.unread(Member { name: b"", at: 0 }, reason, "window");
+        return Ok(());
+    }
+    let malformed = |_| Malformed::new("Zstandard stream", 0);
+    let mut decoder = Decoder::new().map_err(malformed)?;
+    decoder.set_parameter(DParameter::WindowLogMax(window.ilog2())).map_err(malformed)?;
+    let mut input = Read::chain(start, input);
+    let frames = Frames { input: Input::new(&mut input), decoder, ended: false };
+    joined::open(frames, inside, "Zstandard stream", |start| start == FRAME, true)
+}
+
+/// Largest window that is decoded, in bytes.
+const MOST_WINDOW: u64 = 128 << 20;
+
+/// A decoder that stops at the end of each frame. One context serves all frames: a stream may have millions of them.
+struct Frames<'r> {
+    input: Input<'r>,
+    decoder: Decoder<'static>,
+    ended: bool,
+}
+
+impl<'r> Stream<'r> for Frames<'r> {
+    fn input(&mut self) -> &mut Input<'r> {
+        &mut self.input
+    }
+
+    fn again(self) -> Self {
+        Self { ended: false, ..self }
+    }
+}
+
+impl Read for Frames<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while !self.ended && !into.is_empty() {
+            let packed = self.input.fill_buf()?;
+            let at_end = packed.is_empty();
+            let step = self.decoder.run_on_buffers(packed, into)?;
+            self.input.consume(step.bytes_read);
+            self.ended = step.remaining == 0;
+            if step.bytes_written > 0 {
+                return Ok(step.bytes_written);
+            }
+            if at_end && !self.ended {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        Ok(0)
     }
 }

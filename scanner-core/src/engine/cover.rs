@@ -187,9 +187,15 @@ impl<'a> Covers<'a> {
     pub(super) fn was_opened(&mut self, unwrapper: &dyn Unwrapper, blob: Blob<'_>, hit: Hit) -> bool {
         let id = unwrapper.about().id;
         let runs = self.runs.iter_mut().filter(|run| run.unwrapper == id && run.span.contains(&hit.at));
+        let count = |span: Range<usize>| unwrapper.digits(blob.bytes.get(span).unwrap_or_default());
         // All of them have to be asked: each counts on.
         runs.fold(false, |opened, run| {
-            run.digits += unwrapper.digits(blob.bytes.get(run.counted..hit.at).unwrap_or_default());
+            let digits = count(run.counted..hit.at);
+            // A digit that is none of the run's stands in text that the run passes over, such as code between two literals.
+            if count(hit.at..hit.at + 1) > count(run.counted..hit.at + 1).saturating_sub(digits) {
+                return opened;
+            }
+            run.digits += digits;
             run.counted = run.counted.max(hit.at);
             opened | (run.alignments & bit(unwrapper, hit, run.digits) != 0)
         })

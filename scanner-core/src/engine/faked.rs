@@ -57,7 +57,7 @@ impl Detector for Key {
         let span = hit.at..hit.at + length + 1;
         if hit.anchor.bytes == b"DEC{" {
             let bytes = blob.bytes[hit.at + 4..].to_vec().into();
-            out.decoded(Decoded { kind: "dec", span, bytes, shifts: &[] });
+            out.decoded(Decoded { kind: "dec", span, bytes, tail: 0, shifts: &[] });
             return Ok(());
         }
         let kind = if hit.anchor.bytes == b"PUB{" { Kind::PublicKey } else { Kind::PrivateKey };

@@ -394,7 +394,13 @@ impl Worker {
             let wrapper = Wrapper { line, ..*wrapper };
             let mut known = self.search_one(&decoded, &decoded.bytes, &wrapper, covers, again);
             for bits in decoded.shifts {
-                known.join(self.search_one(&decoded, &shifted(&decoded.bytes, *bits), &wrapper, covers, again));
+                known.join(self.search_one(
+                    &decoded,
+                    &shifted(&decoded.bytes, decoded.tail, *bits),
+                    &wrapper,
+                    covers,
+                    again,
+                ));
             }
             let same = session.knowledge.unwrappers.iter().find(|unwrapper| unwrapper.about().id == decoded.kind);
             let text = blob.bytes.get(decoded.span.clone()).unwrap_or_default();
@@ -449,9 +455,9 @@ impl Worker {
     }
 }
 
-/// Bytes without their first bits.
-fn shifted(bytes: &[u8], bits: u32) -> Zeroizing<Vec<u8>> {
-    let next = bytes.iter().skip(1);
+/// Bytes, and the bits of an unfinished one, without their first bits.
+fn shifted(bytes: &[u8], tail: u8, bits: u32) -> Zeroizing<Vec<u8>> {
+    let next = bytes.iter().skip(1).chain(std::iter::once(&tail));
     let pairs = bytes.iter().zip(next);
     Zeroizing::new(pairs.map(|(byte, next)| (byte << (bits % 8)) | (next >> (8 - bits % 8).min(7))).collect())
 }
@@ -492,5 +498,18 @@ impl Lines {
         }
         self.at = at;
         self.line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shifted_bytes_keep_their_last_bits() {
+        for (bits, expected) in [(2, [0x8d, 0x15, 0x9e]), (4, [0x34, 0x56, 0x78]), (6, [0xd1, 0x59, 0xe0])] {
+            assert_eq!(shifted(&[0x23, 0x45, 0x67], 0x80, bits).as_slice(), expected, "{bits}");
+        }
+        assert!(shifted(&[], 0, 4).is_empty());
     }
 }
