@@ -67,7 +67,7 @@ pub struct Plan {
     pub ci: bool,
     /// Only see that the list fits the code.
     pub check: bool,
-    /// Only mutants whose id or path begins with one of these; all if there is none.
+    /// Only mutants whose id or path begins with one of these; without any, all.
     pub prefixes: Vec<String>,
     /// The target folder of the build; the copy of the checkout is stored there too.
     pub target: PathBuf,

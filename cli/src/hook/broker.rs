@@ -1,8 +1,8 @@
 //! Two processes for a hook: one reads what is pushed and may start nothing, the other starts git and reads nothing.
 //!
-//! A hook has questions to git until its end, and bytes of others to parse in between. So the process that git runs starts
+//! A hook asks git until its end, and parses bytes of others in between. So the process that git runs starts
 //! itself once more, as a broker, before it reads anything, and is confined ([`crate::confine`]). From then on it asks the
-//! broker for git processes over a socket; the broker starts git for the questions that hooks have, and for no other words
+//! broker for git processes over a socket; the broker starts git for the questions that hooks ask, and for no other words
 //! ([`is_question`]), and sends back pipes. The broker never looks at what goes through them, but at a complaint's bytes.
 //!
 //! A request is a length and so many bytes: `s` (start), two flags, a number that the child is known by, and the words of git
@@ -26,6 +26,7 @@ use rustix::net::{
 };
 
 use super::git::{Git, complaint, is_oid, text};
+use super::pre_commit::diff;
 use crate::exit::{Exit, Failure};
 
 /// Longest request and longest answer, in bytes.
@@ -37,7 +38,7 @@ const DESCRIPTORS: usize = 3;
 /// Told of a process that ended well.
 pub(crate) const GOOD: &str = "0";
 
-/// Words that hooks put to git, by its command. What is not here is refused.
+/// Words that hooks put to git, by its command; [`is_diff`] has those of `diff`. What is not here is refused.
 const QUESTIONS: &[(&str, &[&str])] = &[
     (
         "cat-file",
@@ -52,23 +53,6 @@ const QUESTIONS: &[(&str, &[&str])] = &[
         ],
     ),
     ("config", &["--get-regexp", super::pre_receive::PROMISOR]),
-    (
-        "diff",
-        &[
-            "--cached",
-            "--raw",
-            "-z",
-            "--no-abbrev",
-            "--no-renames",
-            "--no-relative",
-            "--no-ext-diff",
-            "--no-color",
-            "-O/dev/null",
-            "--ignore-submodules=all",
-            "--diff-filter=ACMT",
-            "--",
-        ],
-    ),
     ("for-each-ref", &["--count=1", "--format=x"]),
     (
         "rev-list",
@@ -104,25 +88,41 @@ const QUESTIONS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Whether these words are a question that hooks have: words of the list, and names of objects and remotes. None of them
+/// Whether these words are a question that hooks ask: words of the list, and names of objects and remotes. None of them
 /// makes git start a program or write anything.
 fn is_question(words: &[OsString]) -> bool {
     let Some((command, rest)) = words.split_first() else { return false };
+    if command == "diff" {
+        return is_diff(words);
+    }
     let Some((command, known)) = QUESTIONS.iter().find(|(name, _)| command == name) else { return false };
+    let names = matches!(*command, "rev-list" | "rev-parse");
     let mut rest = rest.iter();
     while let Some(word) = rest.next() {
         if *command == "rev-parse" && word == "--end-of-options" {
-            // What is behind can be anything but an option.
+            // One word that git takes for no option.
             return rest.len() == 1;
         }
         let Some(word) = word.to_str() else { return false };
-        let object = word.strip_suffix("^{commit}").unwrap_or(word);
         let remote = word.strip_prefix("--remotes=").is_some_and(super::pre_push::is_remote);
-        if !(known.contains(&word) || object == "HEAD" || is_oid(object) || (*command == "rev-list" && remote)) {
+        if !(known.contains(&word) || (names && (is_commit(word) || remote))) {
             return false;
         }
     }
     true
+}
+
+/// Whether these are the words of the diff that hooks ask for, all of them: without one of them git might start the program
+/// that a configuration names for diffs.
+fn is_diff(words: &[OsString]) -> bool {
+    let parent = words.iter().rev().nth(1).and_then(|word| word.to_str()).filter(|word| is_commit(word));
+    [None, parent].into_iter().any(|parent| words.iter().eq(diff(parent)))
+}
+
+/// Whether a word names an object, and can mean nothing else.
+fn is_commit(word: &str) -> bool {
+    let object = word.strip_suffix("^{commit}").unwrap_or(word);
+    object == "HEAD" || is_oid(object)
 }
 
 /// What the broker started: its pipes.
@@ -269,7 +269,7 @@ pub(crate) fn run() -> Result<Exit, Failure> {
     Ok(Exit::Nothing)
 }
 
-/// The next request; nothing when the other side is gone or sends what is none.
+/// The next request; nothing when the other side is gone or sends something else.
 fn next(socket: &mut File) -> Option<Vec<u8>> {
     let mut length = [0; 4];
     socket.read_exact(&mut length).ok()?;
@@ -291,7 +291,7 @@ fn answer(socket: &File, bytes: &[u8], descriptors: &[std::os::fd::BorrowedFd<'_
 
 /// Starts git for one question. Returns its standard input, its output, and the pipe that tells its end.
 fn start(request: &[u8], children: &Children) -> io::Result<(Option<OwnedFd>, OwnedFd, OwnedFd)> {
-    let refused = || io::Error::other("this is no question that a hook has");
+    let refused = || io::Error::other("hooks do not ask this question");
     let ([own_objects, stdin, id @ ..], words) = request.split_first_chunk::<6>().ok_or_else(refused)?;
     let mut words = words.split(|byte| *byte == 0).skip(1).map(|word| OsString::from_vec(word.to_vec()));
     let words: Vec<OsString> = words.by_ref().collect();

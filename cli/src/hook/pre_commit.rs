@@ -86,7 +86,7 @@ fn olds(places: &[Place]) -> impl Iterator<Item = String> + '_ {
 
 /// The arguments of a diff between a parent (HEAD, or nothing before the first commit) and the index. Whatever the user
 /// configured for diffs is said again, so that it has no say.
-fn diff(parent: Option<&str>) -> Vec<&str> {
+pub(super) fn diff(parent: Option<&str>) -> Vec<&str> {
     let mut args = vec![
         "diff",
         "--cached",

@@ -9,7 +9,7 @@ use scanner_core::material::{Encoding, Identity, Kind, Material, Proof, Protecti
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::cursor::Cursor;
-use crate::read::{public, ssh};
+use crate::read::ssh;
 
 /// Private keys of Dropbear.
 #[derive(Debug)]
@@ -49,12 +49,13 @@ impl Detector for Dropbear {
         }
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Binary, 0..fields.at());
         material.protection = Some(Protection::plaintext());
-        if ssh::fits(&key, private) {
+        let (half, fits) = ssh::signs_as(&key, private);
+        if fits {
             material.proof = Proof::Verified;
         } else {
             material.notes.push("the public numbers do not belong to the private ones");
         }
-        material.identity = Some(Identity::Public(Box::new(public::half(&key))));
+        material.identity = Some(Identity::Public(Box::new(half)));
         out.found(material);
         Ok(())
     }

@@ -57,9 +57,12 @@ impl Detector for Putty {
             None => Identity::Opaque(Sha256::digest(&file.public).into()),
         });
         if file.protection.state == ProtectionState::Plaintext {
-            match key.map(|key| File::fits(&key, &file.private)).transpose()? {
-                Some(true) => material.proof = Proof::Verified,
-                Some(false) => material.notes.push("the public numbers do not belong to the private ones"),
+            match key.map(|key| File::signs_as(&key, &file.private)).transpose()? {
+                Some((_, true)) => material.proof = Proof::Verified,
+                Some((half, false)) => {
+                    material.identity = Some(Identity::Public(Box::new(half)));
+                    material.notes.push("the public numbers do not belong to the private ones");
+                }
                 None => material.notes.push("key type not known: private section not read"),
             }
         }

@@ -9,7 +9,7 @@ use scanner_core::material::{Encoding, Identity, Kind, Label, Locked, Material, 
 use scanner_core::seam::{About, Anchor, Decoded, Detector, Hit, Inspection};
 
 use crate::read::ssh2_com::{BEGIN, File, LABEL, Text};
-use crate::read::{carrier, public, ssh};
+use crate::read::{carrier, ssh};
 
 /// Private keys of ssh.com.
 #[derive(Debug)]
@@ -51,12 +51,13 @@ impl Detector for Ssh2Com {
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Text, start..start + text.length);
         if file.protection.state == ProtectionState::Plaintext {
             let (key, private) = file.open(file.data)?;
-            if ssh::fits(&key, private) {
+            let (half, fits) = ssh::signs_as(&key, private);
+            if fits {
                 material.proof = Proof::Verified;
             } else {
                 material.notes.push("the public numbers do not belong to the private ones");
             }
-            material.identity = Some(Identity::Public(Box::new(public::half(&key))));
+            material.identity = Some(Identity::Public(Box::new(half)));
         } else {
             material.identity = Some(carrier::opaque(file.data));
             material.locked = text.body.get(..file.length).map(Locked::new);
@@ -82,7 +83,7 @@ mod tests {
     }
 
     fn number(digits: &[u8]) -> Vec<u8> {
-        [&public::bits(digits).to_be_bytes()[..], digits].concat()
+        [&crate::read::public::bits(digits).to_be_bytes()[..], digits].concat()
     }
 
     /// A DSA key of toy size: p = 2^521 - 1, g = 2 and x = 5, so y = 32. q only has to look like one.

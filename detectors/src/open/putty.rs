@@ -71,7 +71,7 @@ impl<'a> Key<'a> {
         let mut plain = Zeroizing::new(self.file.private.to_vec());
         AES.decrypt(key, iv, &mut plain)?;
         let public = self.file.public().ok()??;
-        if !File::fits(&public, &plain).ok()? {
+        if !File::signs_as(&public, &plain).ok()?.1 {
             return None;
         }
         let mut material = Material::new(Kind::PrivateKey, "putty", Encoding::Text, 0..0);

@@ -334,7 +334,7 @@ impl<'a> Body<'a> {
     }
 }
 
-/// What readers of PEM pass over in a body, at its start: at the end of a line, whatever is no printable ASCII (OpenSSL, and
+/// What readers of PEM pass over in a body, at its start: at the end of a line, everything but printable ASCII (OpenSSL, and
 /// with it OpenSSH); anywhere, marks that show nothing and the colours of a terminal.
 fn passed_over(text: &[u8]) -> (Unit, usize) {
     /// Longest run of such bytes that is looked through, and longest escape sequence.

@@ -108,18 +108,15 @@ impl Opened {
         private: Private<'_>,
         comment: &[u8],
     ) -> Self {
-        let verified = ssh::fits(own, private);
+        let (signs_as, verified) = ssh::signs_as(own, private);
         let mut notes = Vec::new();
         let mut half = None;
         if !verified && !matches!(private, Private::Handle) {
             notes.push("the public numbers do not belong to the private ones");
-            // A published public half in front of a private one that is not published would hide it.
-            half = ssh::derived(own, private);
         }
-        let inside = super::public::half(own);
-        if named.is_some_and(|named| named.half().id.key_only != inside.id.key_only) {
+        if named.is_some_and(|named| named.half().id.key_only != signs_as.id.key_only) {
             notes.push("the public key in front is not that of the private section");
-            half = half.or(verified.then_some(inside));
+            half = Some(signs_as);
         }
         let comment = Some(Label::new("comment", comment)).filter(|label| !label.text.is_empty());
         Self { half, verified, comment, notes }

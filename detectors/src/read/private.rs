@@ -134,7 +134,7 @@ pub(crate) fn dsa(der: &[u8]) -> Result<PrivateKey, Malformed> {
     check_dsa(p, q, g, x)?;
     let computed = proof::dsa_public(p, g, x);
     let verified = computed.as_ref().is_some_and(|c| strip(c) == y);
-    // See `ec`: a key is what it signs as.
+    // A key is what it signs as: a number beside it that belongs to another key is a claim, and a published one would hide it.
     let y = computed.as_deref().map_or(y, strip);
     Ok(PrivateKey {
         public: Some(public::half(&PublicKey::Dsa { p, q, g, y })),
@@ -213,7 +213,7 @@ fn ec(der: &[u8], domain: Option<Domain<'_>>) -> Result<PrivateKey, Malformed> {
     }
     // On a curve that is not known nothing can be shown.
     let comparable = point.is_some();
-    // A key is what it signs as: a point beside it that belongs to another key is a claim, and a published one would hide it.
+    // As for DSA, a key is what it signs as.
     let point = point.map(<[u8]>::to_vec);
     let shown = if verified { point.or(computed) } else { computed.or(point) };
     let public = shown.map(|point| public::half(&PublicKey::Ec { domain, point: &point }));

@@ -2,7 +2,7 @@
 //! reads them again.
 
 use scanner_core::error::Malformed;
-use scanner_core::material::{Locked, Protection, ProtectionState};
+use scanner_core::material::{Locked, Protection, ProtectionState, PublicHalf};
 use zeroize::Zeroizing;
 
 use super::cursor::Cursor;
@@ -92,23 +92,23 @@ impl<'a> File<'a> {
         ssh::public(&self.public)
     }
 
-    /// Whether a private section, read or decrypted, belongs to the public key.
-    pub(crate) fn fits(key: &Public<'_>, private: &[u8]) -> Result<bool, Malformed> {
+    /// What a private section, read or decrypted, signs as, and whether that is the public key ([`ssh::signs_as`]).
+    pub(crate) fn signs_as(key: &Public<'_>, private: &[u8]) -> Result<(PublicHalf, bool), Malformed> {
         let mut fields = Cursor::new(private);
         match (key.algorithm, key.key) {
             (Algorithm::Rsa, _) => {
                 let (d, p, q) = (fields.string("RSA d")?, fields.string("RSA p")?, fields.string("RSA q")?);
                 fields.string("RSA iqmp")?;
-                Ok(ssh::fits(&key.key, Private::Rsa { d, p, q }))
+                Ok(ssh::signs_as(&key.key, Private::Rsa { d, p, q }))
             }
             (_, PublicKey::Raw { kind, .. }) => {
                 // A little-endian number to PuTTY, so zeros may be missing at the end.
                 let number = fields.string("EdDSA private key")?;
                 let mut seed = Zeroizing::new(vec![0; kind.len().max(number.len())]);
                 seed.iter_mut().zip(number).for_each(|(to, from)| *to = *from);
-                Ok(ssh::fits(&key.key, Private::Number(&seed)))
+                Ok(ssh::signs_as(&key.key, Private::Number(&seed)))
             }
-            _ => Ok(ssh::fits(&key.key, Private::Number(fields.string("private number")?))),
+            _ => Ok(ssh::signs_as(&key.key, Private::Number(fields.string("private number")?))),
         }
     }
 }

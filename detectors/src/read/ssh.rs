@@ -297,8 +297,17 @@ pub(crate) fn fits(key: &PublicKey<'_>, private: Private<'_>) -> bool {
     }
 }
 
-/// The public half that a private one has, where that can be told: it is what the key signs as, whatever stands beside it.
-pub(crate) fn derived(key: &PublicKey<'_>, private: Private<'_>) -> Option<PublicHalf> {
+/// The public half that names a private key, and whether it is the one that was written beside it. A key is what it signs
+/// as: a published public half before a private one that nobody has would hide it. Where nothing can be derived (RSA), the
+/// written one is all there is.
+pub(crate) fn signs_as(key: &PublicKey<'_>, private: Private<'_>) -> (PublicHalf, bool) {
+    let fits = fits(key, private);
+    let derived = if fits { None } else { derived(key, private) };
+    (derived.unwrap_or_else(|| public::half(key)), fits)
+}
+
+/// The public half that follows from a private one, where that can be told.
+fn derived(key: &PublicKey<'_>, private: Private<'_>) -> Option<PublicHalf> {
     match (*key, private) {
         (PublicKey::Dsa { p, q, g, .. }, Private::Number(x)) if bits(x) <= bits(q) => {
             let computed = proof::dsa_public(p, g, x)?;

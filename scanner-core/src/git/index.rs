@@ -225,7 +225,7 @@ impl Index {
     /// The position of the first name that is not `before` what is looked for, whose first eight bytes are `key`.
     ///
     /// Names are hashes, so that where one stands among the others is known within a few roots of their number: of a
-    /// file, the names about that place are read at once. Names that are no hashes only take more steps.
+    /// file, the names about that place are read at once. Other names only take more steps.
     fn first_not_before(&self, key: u64, before: &dyn Fn(&[u8]) -> bool) -> Option<u32> {
         let (mut low, mut high) = self.bucket((key >> 56) as usize);
         // Without a table of counts, the first byte says something too.

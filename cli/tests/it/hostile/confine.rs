@@ -274,6 +274,8 @@ mod sandbox {
             &["rev-parse", "--end-of-options", "HEAD", "--git-dir"],
             &["config", "--global", "core.hooksPath", "x"],
             &["config", "alias.x", &evil],
+            &["diff", "--cached", "HEAD"],
+            &["diff", "--cached", "--raw", "HEAD", "--"],
             &["diff", "--cached", "--output=mark"],
             &["diff", "--cached", "--ext-diff"],
             &["cat-file", "--batch", "--textconv"],
@@ -289,7 +291,7 @@ mod sandbox {
         let good = start(&["rev-parse", "--is-inside-work-tree"]);
         let bad = start(&["gc"]);
         assert_eq!(asked(&shop, &[&good, &bad, &good]), [Some(b'y'), Some(b'n'), Some(b'y')]);
-        // What is no request ends it.
+        // Anything else ends it.
         for request in [&b"x"[..], b"", b"e"] {
             assert_eq!(asked(&shop, &[request, &good]), [None, None], "{request:?}");
         }

@@ -111,7 +111,8 @@ impl<'p> Pages<'p> {
 
     /// Overwrites what was read.
     pub(crate) fn wipe(&mut self) {
-        for page in self.kept.iter_mut().chain([&mut self.long]) {
+        // Those that were wiped and not read again hold nothing: a pack of nothing but keys is wiped after each.
+        for page in self.kept.iter_mut().chain([&mut self.long]).filter(|page| !page.bytes.is_empty()) {
             crate::git::walk::wipe(&mut page.bytes);
             page.bytes.clear();
         }
