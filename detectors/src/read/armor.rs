@@ -340,28 +340,27 @@ fn passed_over(text: &[u8]) -> (Unit, usize) {
     /// Longest run of such bytes that is looked through, and longest escape sequence.
     const MAX_RUN: usize = 1 << 10;
     const MAX_ESCAPE: usize = 16;
+    match text {
+        // No-break space, soft hyphen, next line; zero width space to right-to-left mark, line and paragraph separator,
+        // word joiner; byte order mark. First, because whoever repeats them may not make every one look through a run.
+        [0xc2, 0x85 | 0xa0 | 0xad, ..] => return (Unit::Blank, 2),
+        [0xe2, 0x80, 0x8b..=0x8f | 0xa8 | 0xa9 | 0xaf, ..] | [0xe2, 0x81, 0xa0, ..] | [0xef, 0xbb, 0xbf, ..] => {
+            return (Unit::Blank, 3);
+        }
+        [0x1b, b'[', rest @ ..] => {
+            let parameters = rest.iter().take(MAX_ESCAPE).take_while(|byte| matches!(byte, b'0'..=b';')).count();
+            if matches!(rest.get(parameters), Some(b'm' | b'K')) {
+                return (Unit::Blank, parameters + 3);
+            }
+        }
+        _ => {}
+    }
     let odd = |byte: &u8| !byte.is_ascii_graphic() && !matches!(byte, b'\n' | b'\r');
     let run = text.iter().take(MAX_RUN).take_while(|byte| odd(byte)).count();
     if matches!(text.get(run), None | Some(b'\n' | b'\r')) {
         return (Unit::Blank, run.max(1));
     }
-    match text {
-        // No-break space, soft hyphen, next line; zero width space to right-to-left mark, line and paragraph separator,
-        // word joiner; byte order mark.
-        [0xc2, 0x85 | 0xa0 | 0xad, ..] => (Unit::Blank, 2),
-        [0xe2, 0x80, 0x8b..=0x8f | 0xa8 | 0xa9 | 0xaf, ..] | [0xe2, 0x81, 0xa0, ..] | [0xef, 0xbb, 0xbf, ..] => {
-            (Unit::Blank, 3)
-        }
-        [0x1b, b'[', rest @ ..] => {
-            let parameters = rest.iter().take(MAX_ESCAPE).take_while(|byte| matches!(byte, b'0'..=b';')).count();
-            match rest.get(parameters) {
-                Some(b'm' | b'K') => (Unit::Blank, parameters + 3),
-                _ => (Unit::Byte(0x1b), 1),
-            }
-        }
-        [byte, ..] => (Unit::Byte(*byte), 1),
-        [] => (Unit::Nothing, 0),
-    }
+    (text.first().map_or(Unit::Nothing, |byte| Unit::Byte(*byte)), 1)
 }
 
 /// Whether a literal begins like a line of a block: digits and nothing else, a header, a blank line, the END line.
