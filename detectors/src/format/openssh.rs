@@ -210,7 +210,7 @@ mod tests {
                 0,
             ),
             ("ECDSA", plain(&[&ec_public], &[&ec_private]), Proof::Verified, "plaintext", "", "ec", 0),
-            ("damaged", plain(&[&ed_public()], &[&wrong]), Proof::Structure, "plaintext", "", "x", 1),
+            ("damaged", plain(&[&ed_public()], &[&wrong]), Proof::Structure, "plaintext", "", "x", 2),
             ("swapped", plain(&[&other], &[&ed_private(b"y")]), Proof::Verified, "plaintext", "", "y", 1),
             ("unknown", plain(&[&unknown], &[&unknown]), Proof::Structure, "plaintext", "", "", 1),
             (
@@ -271,6 +271,10 @@ mod tests {
                 match &material.identity {
                     Some(Identity::Public(half)) if name == "swapped" => {
                         assert!(hex(&half.spki).ends_with(ED25519_POINT));
+                    }
+                    // A key is what its seed signs as, whatever stands beside it.
+                    Some(Identity::Public(half)) if name == "damaged" => {
+                        assert!(!hex(&half.spki).ends_with(ED25519_POINT));
                     }
                     Some(Identity::Public(_)) => assert_ne!(name, "unknown"),
                     _ => assert_eq!(name, "unknown"),
