@@ -7,8 +7,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use detectors::open;
-use detectors::radius::{Estate, Judge, Tables, classify::classify_all, secrets, survey};
+use detectors::radius::{self, Estate, Judge, Tables, classify::classify_all, secrets, survey};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use scanner_core::blob::printable_path;
 use scanner_core::engine::{self, Harvest, Watch};
 use scanner_core::error::{Gap, SourceError};
@@ -18,6 +19,7 @@ use scanner_core::seam::Source;
 use scanner_core::source::fs::Tree;
 use scanner_core::source::special::Stdin;
 
+use crate::allow::Allowance;
 use crate::confine::Guard;
 use crate::draft::Writer;
 use crate::exit::{Exit, Failure, Outcome};
@@ -25,6 +27,7 @@ use crate::out;
 use crate::plan::{NOTE_BELOW, Output, Plan, is_stdin, plain};
 use crate::progress::Progress;
 use crate::report::model::{self, Coverage, Notice, SCHEMA, Scan, Tool};
+use crate::report::records::Records;
 use crate::report::words::escape;
 use crate::report::{self, Report, build};
 
@@ -135,7 +138,7 @@ fn report(plan: &Plan, watch: &Watch, harvest: Harvest, repositories: &Repositor
     let opening = open::open_all(&mut occurrences, candidates, &options, plan.jobs.count, &stop);
     gaps.extend(opening.gave_up);
     let interrupted = interrupted || stop();
-    let public = build::PublicMaterial::of(&occurrences);
+    let public = build::PublicMaterial::of(&occurrences, plan.look.public);
     // Reading the tables costs more than scanning a small tree that holds no key.
     let (findings, secrets) = if occurrences.is_empty() {
         (Vec::new(), Vec::new())
@@ -151,38 +154,36 @@ fn report(plan: &Plan, watch: &Watch, harvest: Harvest, repositories: &Repositor
     // What was not read may be what an entry speaks of: only a whole scan can call an entry unused.
     let whole = !interrupted && gaps.is_empty();
     let verdict = plan.allow.judge(&findings, &secrets, &plan.targets, &plan.directory, plan.clock.today, whole);
-    let (mut open, mut allowed, mut failing, mut notes) = (Vec::new(), Vec::new(), false, 0);
+    let (mut open, mut allowed, mut failing) = (Vec::new(), Vec::new(), false);
     for (finding, allowances) in findings.into_iter().zip(verdict.allowed) {
-        let exposure = build::exposure(&finding, plan.clock.today);
-        if !allowances.is_empty() && allowances.iter().all(Option::is_some) {
-            allowed.push(model::Finding { exposure, ..build::finding(finding, allowances) });
+        if is_allowed(&allowances) {
+            allowed.push((finding, allowances));
         } else {
             failing |= plan.fail_on.fails(&finding);
-            notes += usize::from(finding.severity < NOTE_BELOW);
-            open.push(model::Finding { exposure, ..build::finding(finding, allowances) });
+            open.push((finding, few(allowances)));
         }
     }
-
     let (mut open_secrets, mut allowed_secrets) = (Vec::new(), Vec::new());
     for (secret, allowances) in secrets.into_iter().zip(verdict.secrets) {
-        if !allowances.is_empty() && allowances.iter().all(Option::is_some) {
-            allowed_secrets.push(build::secret(secret, allowances));
+        if is_allowed(&allowances) {
+            allowed_secrets.push((secret, allowances));
         } else {
             failing |= plan.fail_on.fails_secret(&secret);
-            open_secrets.push(build::secret(secret, allowances));
+            open_secrets.push((secret, few(allowances)));
         }
     }
 
-    let public = public.unrelated(open.iter().chain(&allowed), plan.look.public);
+    let public = public.unrelated(open.iter().chain(&allowed).map(|(finding, _)| finding));
     let gaps: Vec<_> = gaps.into_iter().map(build::gap).collect();
     let unlisted = usize::try_from(unlisted).unwrap_or(usize::MAX);
     let complete = !interrupted && gaps.iter().all(|gap| gap.deliberate);
     let outcome = Outcome { failing, incomplete: !complete, unopened: !unopened.is_empty(), interrupted };
     let exit = Exit::of_scan(outcome, plan.strict, plan.exit_zero);
-    let signing_keys = open.iter().filter(|finding| finding.signing).count();
+    let signing_keys = open.iter().filter(|(finding, _)| finding.signing).count();
+    let notes = || open.iter().filter(|(finding, _)| finding.severity < NOTE_BELOW);
     let mut by_tier: BTreeMap<&'static str, usize> = ["T0", "T1", "T2", "T3", "T4"].map(|tier| (tier, 0)).into();
-    for finding in &open {
-        *by_tier.entry(finding.tier).or_default() += 1;
+    for (finding, _) in &open {
+        *by_tier.entry(finding.tier.id()).or_default() += 1;
     }
     let took = if plan.clock.frozen { Duration::ZERO } else { began.elapsed() };
     let report = Report {
@@ -200,21 +201,22 @@ fn report(plan: &Plan, watch: &Watch, harvest: Harvest, repositories: &Repositor
         summary: model::Summary {
             signing_keys,
             other_keys: open.len() - signing_keys,
-            notes,
-            places: open.iter().map(|finding| finding.occurrences.len()).sum(),
+            notes: notes().count(),
+            signing_notes: notes().filter(|(finding, _)| finding.signing).count(),
+            places: open.iter().map(|(finding, _)| finding.occurrences.len()).sum(),
             by_tier,
             secrets: open_secrets.len(),
-            secret_places: open_secrets.iter().map(|secret| secret.occurrences.len()).sum(),
+            secret_places: open_secrets.iter().map(|(secret, _)| secret.occurrences.len()).sum(),
             allowed: allowed.len() + allowed_secrets.len(),
             skipped: gaps.iter().filter(|gap| !gap.deliberate).count() + unlisted,
             unopened: unopened.values().sum(),
         },
-        playbooks: build::playbooks(open.iter().chain(&allowed)),
-        findings: open,
-        secrets: open_secrets,
+        playbooks: build::playbooks(open.iter().chain(&allowed).map(|(finding, _)| finding)),
+        findings: told(open, plan.clock.today),
+        secrets: told_secrets(open_secrets),
         public,
-        allowed,
-        allowed_secrets,
+        allowed: told(allowed, plan.clock.today),
+        allowed_secrets: told_secrets(allowed_secrets),
         coverage: Coverage {
             files,
             bytes,
@@ -237,6 +239,30 @@ fn report(plan: &Plan, watch: &Watch, harvest: Harvest, repositories: &Repositor
             .collect(),
     };
     (report, exit)
+}
+
+/// What allows the places of a finding, one by one.
+type Allowances = Vec<Option<Allowance>>;
+
+/// Whether something allows every place.
+fn is_allowed(allowances: &Allowances) -> bool {
+    !allowances.is_empty() && allowances.iter().all(Option::is_some)
+}
+
+/// Nothing in place of a list of nothing.
+fn few(allowances: Allowances) -> Allowances {
+    if allowances.iter().all(Option::is_none) { Vec::new() } else { allowances }
+}
+
+fn told(findings: Vec<(radius::Finding, Allowances)>, today: Date) -> Records<model::Finding> {
+    Records::of(findings, move |(finding, allowances)| model::Finding {
+        exposure: build::exposure(finding, today),
+        ..build::finding(finding, allowances)
+    })
+}
+
+fn told_secrets(secrets: Vec<(radius::SecretFinding, Allowances)>) -> Records<model::Secret> {
+    Records::of(secrets, |(secret, allowances)| build::secret(secret, allowances))
 }
 
 /// Drops the `./` that the default target puts before every path, and what overlapping targets (`. src`) name twice.

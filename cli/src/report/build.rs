@@ -1,5 +1,7 @@
 //! From what was found and judged to the report.
 
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
 use detectors::radius::rules::{self, Rules};
@@ -19,48 +21,53 @@ use crate::allow::{self, hex};
 use crate::moment;
 
 /// A finding as the report tells it. `allowed` goes with its occurrences, one by one.
-pub(crate) fn finding(finding: radius::Finding, allowed: Vec<Option<allow::Allowance>>) -> Finding {
-    let key = key(&finding);
-    let links = links(&finding);
-    let references = references(&finding);
-    let playbook = finding.roles.first().map_or_else(|| "unknown".to_owned(), |role| role.role.clone());
-    let allowed = allowed.into_iter().chain(std::iter::repeat(None));
+pub(crate) fn finding(finding: &radius::Finding, allowed: &[Option<allow::Allowance>]) -> Finding {
+    let allowed = allowed.iter().map(Option::as_ref).chain(std::iter::repeat(None));
     Finding {
-        id: finding.id,
+        id: finding.id.clone(),
         kind: if finding.private { "private_key" } else { "trusted_key" },
         severity: tenths(finding.severity),
         tier: finding.tier.id(),
         tier_potential: finding.tier_potential.map(Tier::id),
         signing: finding.signing,
-        roles: finding.roles.into_iter().map(role).collect(),
-        hypotheses: finding.hypotheses.into_iter().map(role).collect(),
-        key,
+        roles: finding.roles.iter().map(role).collect(),
+        hypotheses: finding.hypotheses.iter().map(role).collect(),
+        key: key(finding),
         protection: finding.protection.id(),
         proof: proof(finding.proof),
-        reason: finding.reason,
-        next_step: finding.next_step,
-        occurrences: finding.occurrences.into_iter().zip(allowed).map(|(o, allowed)| occurrence(o, allowed)).collect(),
+        reason: finding.reason.clone(),
+        next_step: finding.next_step.clone(),
+        occurrences: finding.occurrences.iter().zip(allowed).map(|(o, allowed)| occurrence(o, allowed)).collect(),
         certificates: finding.certificates.iter().map(certificate).collect(),
-        related: finding.related.into_iter().map(related).collect(),
-        evidence: finding.evidence.into_iter().map(evidence).collect(),
-        modifiers: finding.modifiers.into_iter().map(modifier).collect(),
-        rules: finding.rules.into_iter().map(rule).collect(),
-        weaknesses: finding.weaknesses.into_iter().map(weakness).collect(),
-        known: finding.known.map(|known| Known { class: known.class.id(), label: known.label, source: known.source }),
+        related: finding.related.iter().map(related).collect(),
+        evidence: finding.evidence.iter().map(evidence).collect(),
+        modifiers: finding.modifiers.iter().map(modifier).collect(),
+        rules: finding.rules.iter().map(rule).collect(),
+        weaknesses: finding.weaknesses.iter().map(weakness).collect(),
+        known: finding.known.as_ref().map(|known| Known {
+            class: known.class.id(),
+            label: known.label.clone(),
+            source: known.source.clone(),
+        }),
         used_by: finding.uses.iter().filter_map(used_by).collect(),
-        links,
+        links: links(finding),
         exposure: None,
-        playbook,
-        references,
+        playbook: playbook_of(finding).to_owned(),
+        references: references(finding),
     }
 }
 
+/// The role whose playbook says what to do about a finding.
+fn playbook_of(finding: &radius::Finding) -> &str {
+    finding.roles.first().map_or("unknown", |role| role.role.as_str())
+}
+
 /// An ordinary secret as the report tells it. `allowed` goes with its occurrences, one by one.
-pub(crate) fn secret(finding: radius::SecretFinding, allowed: Vec<Option<allow::Allowance>>) -> Secret {
-    let allowed = allowed.into_iter().chain(std::iter::repeat(None));
-    let facts = finding.secret;
+pub(crate) fn secret(finding: &radius::SecretFinding, allowed: &[Option<allow::Allowance>]) -> Secret {
+    let allowed = allowed.iter().map(Option::as_ref).chain(std::iter::repeat(None));
+    let facts = &finding.secret;
     Secret {
-        id: finding.id,
+        id: finding.id.clone(),
         kind: "secret",
         rule: facts.rule,
         title: facts.title,
@@ -72,7 +79,7 @@ pub(crate) fn secret(finding: radius::SecretFinding, allowed: Vec<Option<allow::
         unlocks: facts.unlocks,
         next_step: facts.next,
         user_rule: facts.by_user,
-        occurrences: finding.occurrences.into_iter().zip(allowed).map(|(o, allowed)| occurrence(o, allowed)).collect(),
+        occurrences: finding.occurrences.iter().zip(allowed).map(|(o, allowed)| occurrence(o, allowed)).collect(),
     }
 }
 
@@ -93,10 +100,8 @@ fn references(finding: &radius::Finding) -> Vec<Reference> {
 }
 
 /// The playbook of every role that a finding names, each once, by role.
-pub(crate) fn playbooks<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<Playbook> {
-    let mut roles: Vec<&str> = findings.map(|finding| finding.playbook.as_str()).collect();
-    roles.sort_unstable();
-    roles.dedup();
+pub(crate) fn playbooks<'a>(findings: impl Iterator<Item = &'a radius::Finding>) -> Vec<Playbook> {
+    let roles: BTreeSet<&str> = findings.map(playbook_of).collect();
     roles.into_iter().filter_map(playbook::Playbook::of).map(playbook).collect()
 }
 
@@ -121,14 +126,14 @@ fn playbook(playbook: playbook::Playbook) -> Playbook {
     }
 }
 
-fn weakness(weakness: radius::Weakness) -> Weakness {
+fn weakness(weakness: &radius::Weakness) -> Weakness {
     let radius::Weakness { id, text, computable, grade } = weakness;
-    Weakness { id, grade: grade.id(), computable, text }
+    Weakness { id, grade: grade.id(), computable: *computable, text: text.clone() }
 }
 
-fn rule(hit: radius::RuleHit) -> Rule {
+fn rule(hit: &radius::RuleHit) -> Rule {
     let places = hit.places.iter().map(|place| spot(&place.origin, place.line)).collect();
-    Rule { id: hit.rule, text: hit.text, places }
+    Rule { id: hit.rule, text: hit.text.clone(), places }
 }
 
 fn spot(origin: &Origin, line: u64) -> Spot {
@@ -205,17 +210,23 @@ pub(crate) fn exposure(finding: &radius::Finding, today: Date) -> Option<Exposur
     })
 }
 
-fn role(score: RoleScore) -> Role {
-    Role { role: score.role, title: score.title, score: score.score, band: score.band.id(), tier: score.tier.id() }
+fn role(score: &RoleScore) -> Role {
+    Role {
+        role: score.role.clone(),
+        title: score.title.clone(),
+        score: score.score,
+        band: score.band.id(),
+        tier: score.tier.id(),
+    }
 }
 
-fn evidence(item: radius::Evidence) -> Evidence {
-    let radius::Evidence { role, weight, group, locator, text, .. } = item;
+fn evidence(item: &radius::Evidence) -> Evidence {
+    let radius::Evidence { role, weight, group, locator, text, .. } = item.clone();
     Evidence { role, weight, group, locator, text }
 }
 
-fn modifier(modifier: radius::Modifier) -> Modifier {
-    Modifier { change: tenths(modifier.tenths), text: modifier.text }
+fn modifier(modifier: &radius::Modifier) -> Modifier {
+    Modifier { change: tenths(modifier.tenths), text: modifier.text.clone() }
 }
 
 /// Tenths as the number that people write. Exact: the nearest double of a decimal with one digit prints as that digit.
@@ -249,43 +260,42 @@ fn key(finding: &radius::Finding) -> Key {
     }
 }
 
-fn occurrence(occurrence: material::Occurrence, allowed: Option<allow::Allowance>) -> Occurrence {
-    let place = place(&occurrence);
-    let material = occurrence.material;
+fn occurrence(occurrence: &material::Occurrence, allowed: Option<&allow::Allowance>) -> Occurrence {
+    let material = &occurrence.material;
     Occurrence {
-        place,
+        place: place(occurrence),
         format: material.format,
         encoding: material.encoding.id(),
         proof: proof(material.proof),
-        protection: material.protection.map(|protection| Protection {
+        protection: material.protection.as_ref().map(|protection| Protection {
             state: protection.state.id(),
-            detail: protection.detail,
-            opened: protection.opened.map(|opened| Opened {
+            detail: protection.detail.clone(),
+            opened: protection.opened.as_ref().map(|opened| Opened {
                 how: opened.how.id(),
                 place: opened.origin.as_ref().map(|origin| spot(origin, opened.line)),
-                field: opened.field,
+                field: opened.field.clone(),
             }),
         }),
-        labels: material.labels.into_iter().map(|label| Label { kind: label.kind, text: label.text }).collect(),
+        labels: material.labels.iter().map(|label| Label { kind: label.kind, text: label.text.clone() }).collect(),
         container: material.container,
-        notes: material.notes,
-        pgp_fingerprint: material.pgp_fingerprint,
+        notes: material.notes.clone(),
+        pgp_fingerprint: material.pgp_fingerprint.clone(),
         allowed: allowed.map(|allowed| Allowance {
             by: if allowed.inline { "inline" } else { "config" },
-            place: allowed.place,
-            reason: allowed.reason,
+            place: allowed.place.clone(),
+            reason: allowed.reason.clone(),
             until: allowed.until.map(|until| until.to_string()),
         }),
-        git: occurrence.git.map(|git| provenance(*git)),
+        git: occurrence.git.as_deref().map(provenance),
     }
 }
 
-fn provenance(git: material::Provenance) -> Git {
-    let commit = |facts: material::CommitFacts| Commit {
+fn provenance(git: &material::Provenance) -> Git {
+    let commit = |facts: &material::CommitFacts| Commit {
         commit: facts.id.to_string(),
-        author: facts.author,
+        author: facts.author.clone(),
         author_date: Some(moment::text(facts.author_time)),
-        committer: facts.committer,
+        committer: facts.committer.clone(),
         commit_date: Some(moment::text(facts.commit_time)),
     };
     Git {
@@ -294,12 +304,12 @@ fn provenance(git: material::Provenance) -> Git {
         object: git.object.to_string(),
         kind: git.kind.id(),
         path: git.path.as_deref().map(|path| self::path(path).0),
-        introduced: git.introduced.map(commit),
-        removed: git.removed.map(commit),
+        introduced: git.introduced.as_ref().map(commit),
+        removed: git.removed.as_ref().map(commit),
         at_head: git.at_head,
         reach: git.reach.id(),
-        branches: git.branches,
-        tags: git.tags,
+        branches: git.branches.clone(),
+        tags: git.tags.clone(),
     }
 }
 
@@ -379,12 +389,12 @@ fn key_usage(bits: u16) -> Vec<&'static str> {
     NAMES.iter().enumerate().filter(|(bit, _)| bits >> bit & 1 == 1).map(|(_, name)| *name).collect()
 }
 
-fn related(occurrence: material::Occurrence) -> Related {
+fn related(occurrence: &material::Occurrence) -> Related {
     Related {
         kind: kind(occurrence.material.kind),
-        place: place(&occurrence),
+        place: place(occurrence),
         format: occurrence.material.format,
-        certificate_sha256: occurrence.material.certificate.map(|facts| hex(&facts.sha256)),
+        certificate_sha256: occurrence.material.certificate.as_ref().map(|facts| hex(&facts.sha256)),
     }
 }
 
@@ -421,51 +431,61 @@ pub(crate) fn gap(gap: error::Gap) -> Gap {
 
 /// The public material of a run, kept aside until it is known which of it belongs to a finding.
 #[derive(Debug, Default)]
-pub(crate) struct PublicMaterial(Vec<(&'static str, PublicPlace)>);
+pub(crate) struct PublicMaterial(Vec<Aside>);
+
+/// A piece of public material, by the place that names it.
+#[derive(Debug)]
+struct Aside {
+    kind: &'static str,
+    /// Digest of the origin. Two places with the same one would count as one.
+    origin: u64,
+    offset: u64,
+    place: Option<Box<PublicPlace>>,
+}
 
 impl PublicMaterial {
-    /// All of it.
-    pub(crate) fn of(occurrences: &[material::Occurrence]) -> Self {
+    /// All of it; with its places if they are to be `listed`.
+    pub(crate) fn of(occurrences: &[material::Occurrence], listed: bool) -> Self {
         let public = |occurrence: &&material::Occurrence| {
             !matches!(occurrence.material.kind, Kind::PrivateKey | Kind::Reference | Kind::Secret)
         };
-        Self(occurrences.iter().filter(public).map(public_place).collect())
+        let aside = |occurrence: &material::Occurrence| Aside {
+            kind: kind(occurrence.material.kind),
+            origin: digest(&occurrence.origin),
+            offset: occurrence.offset,
+            place: listed.then(|| Box::new(public_place(occurrence))),
+        };
+        Self(occurrences.iter().filter(public).map(aside).collect())
     }
 
-    /// What belongs to no finding, by kind; with its places if `listed`.
-    pub(crate) fn unrelated<'a>(self, findings: impl Iterator<Item = &'a Finding>, listed: bool) -> Vec<Public> {
-        let mut related: Vec<(&str, u64)> = findings
-            .flat_map(|finding| &finding.related)
-            .map(|related| (related.place.origin.as_str(), related.place.offset))
-            .collect();
-        related.sort_unstable();
-        let mut groups: Vec<Public> = Vec::new();
-        for (kind, place) in self.0 {
-            if related.binary_search(&(place.place.origin.as_str(), place.place.offset)).is_ok() {
-                continue;
-            }
-            let index = groups.iter().position(|group| group.kind == kind).unwrap_or_else(|| {
-                groups.push(Public { kind, count: 0, places: Vec::new() });
-                groups.len() - 1
-            });
-            if let Some(group) = groups.get_mut(index) {
+    /// What belongs to no finding, by kind.
+    pub(crate) fn unrelated<'a>(self, findings: impl Iterator<Item = &'a radius::Finding>) -> Vec<Public> {
+        let related = findings.flat_map(|finding| &finding.related);
+        let related: HashSet<(u64, u64)> = related.map(|related| (digest(&related.origin), related.offset)).collect();
+        let mut groups: BTreeMap<&'static str, Public> = BTreeMap::new();
+        for Aside { kind, origin, offset, place } in self.0 {
+            if !related.contains(&(origin, offset)) {
+                let group = groups.entry(kind).or_insert_with(|| Public { kind, count: 0, places: Vec::new() });
                 group.count += 1;
-                if listed {
-                    group.places.push(place);
-                }
+                group.places.extend(place.map(|place| *place));
             }
         }
-        groups.sort_by_key(|group| group.kind);
-        groups
+        groups.into_values().collect()
     }
 }
 
-fn public_place(occurrence: &material::Occurrence) -> (&'static str, PublicPlace) {
+fn digest(origin: &Origin) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    origin.hash(&mut hasher);
+    hasher.finish()
+}
+
+fn public_place(occurrence: &material::Occurrence) -> PublicPlace {
     let material: &Material = &occurrence.material;
     let spki_sha256 = match &material.identity {
         Some(Identity::Public(public)) => Some(hex(&public.id.spki_sha256)),
         _ => None,
     };
     let subject = material.certificate.as_ref().map(|facts| facts.subject.clone());
-    (kind(material.kind), PublicPlace { place: place(occurrence), format: material.format, spki_sha256, subject })
+    PublicPlace { place: place(occurrence), format: material.format, spki_sha256, subject }
 }

@@ -9,21 +9,21 @@ use super::json::line;
 use super::model::{Coverage, Finding, Notice, Playbook, Public, Scan, Secret, Summary, Tool};
 
 #[derive(Serialize)]
-struct FindingLine<'a> {
+struct FindingLine {
     r#type: &'static str,
     /// `open` or `allowed`.
     status: &'static str,
     #[serde(flatten)]
-    finding: &'a Finding,
+    finding: Finding,
 }
 
 #[derive(Serialize)]
-struct SecretLine<'a> {
+struct SecretLine {
     r#type: &'static str,
     /// `open` or `allowed`.
     status: &'static str,
     #[serde(flatten)]
-    secret: &'a Secret,
+    secret: Secret,
 }
 
 #[derive(Serialize)]
@@ -48,12 +48,12 @@ struct SummaryLine<'a> {
 /// Writes the report.
 pub(crate) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     for (status, findings) in [("open", &report.findings), ("allowed", &report.allowed)] {
-        for finding in findings {
+        for finding in findings.iter() {
             line(&FindingLine { r#type: "finding", status, finding }, out)?;
         }
     }
     for (status, secrets) in [("open", &report.secrets), ("allowed", &report.allowed_secrets)] {
-        for secret in secrets {
+        for secret in secrets.iter() {
             line(&SecretLine { r#type: "secret", status, secret }, out)?;
         }
     }
@@ -90,6 +90,6 @@ mod tests {
             (Some("summary"), None),
         ];
         assert_eq!(kinds, expected);
-        assert_eq!(lines[0]["id"], report.findings[0].id.as_str());
+        assert_eq!(lines[0]["id"], report.findings.get(0).expect("a finding").id.as_str());
     }
 }

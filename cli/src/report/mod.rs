@@ -5,6 +5,7 @@ mod human;
 pub(crate) mod json;
 mod jsonl;
 pub(crate) mod model;
+pub(crate) mod records;
 #[cfg(test)]
 pub(crate) mod samples;
 mod sarif;

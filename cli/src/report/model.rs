@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::records::Records;
+
 /// Name and version of this shape.
 pub(crate) const SCHEMA: &str = "keyradius.report/1";
 
@@ -18,15 +20,15 @@ pub(crate) struct Report {
     pub(crate) scan: Scan,
     pub(crate) summary: Summary,
     /// Ranked: the first is the worst.
-    pub(crate) findings: Vec<Finding>,
+    pub(crate) findings: Records<Finding>,
     /// Ordinary secrets, ranked apart from keys and among themselves.
-    pub(crate) secrets: Vec<Secret>,
+    pub(crate) secrets: Records<Secret>,
     /// Public material that belongs to no finding, by kind.
     pub(crate) public: Vec<Public>,
     /// Findings of which every occurrence is allowed.
-    pub(crate) allowed: Vec<Finding>,
+    pub(crate) allowed: Records<Finding>,
     /// Ordinary secrets likewise.
-    pub(crate) allowed_secrets: Vec<Secret>,
+    pub(crate) allowed_secrets: Records<Secret>,
     /// What to do, once for each role that a finding names as its playbook.
     pub(crate) playbooks: Vec<Playbook>,
     pub(crate) coverage: Coverage,
@@ -67,6 +69,9 @@ pub(crate) struct Summary {
     pub(crate) other_keys: usize,
     /// Findings of severity below 2.0, counted above as well.
     pub(crate) notes: usize,
+    /// Those of the notes that are signing keys.
+    #[serde(skip)]
+    pub(crate) signing_notes: usize,
     /// Places of all findings.
     pub(crate) places: usize,
     pub(crate) by_tier: BTreeMap<&'static str, usize>,
@@ -81,7 +86,7 @@ pub(crate) struct Summary {
 }
 
 /// A private key, ranked, with every place it lies; or a public key that must not be trusted, with what trusts it.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Finding {
     pub(crate) id: String,
     /// `private_key`, or `trusted_key`: only the public half is here.
@@ -126,7 +131,7 @@ pub(crate) struct Finding {
 }
 
 /// An ordinary secret, with every place it lies.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[allow(clippy::struct_field_names, reason = "the published names")]
 pub(crate) struct Secret {
     pub(crate) id: String,
@@ -274,7 +279,7 @@ pub(crate) struct Link {
     pub(crate) place: Spot,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[allow(clippy::struct_field_names, reason = "the published names")]
 pub(crate) struct Role {
     pub(crate) role: String,
@@ -285,7 +290,7 @@ pub(crate) struct Role {
 }
 
 /// Every name the key goes by.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[allow(clippy::struct_field_names, reason = "the published names")]
 pub(crate) struct Key {
     /// `spki-sha256:` or, where the public half is not known, `ct-sha256:` and 64 hex digits.
@@ -301,7 +306,7 @@ pub(crate) struct Key {
     pub(crate) pgp_fingerprints: Vec<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Algorithm {
     pub(crate) name: &'static str,
     /// Modulus or field; `null` where the name fixes it or it is not known.
@@ -310,7 +315,7 @@ pub(crate) struct Algorithm {
 }
 
 /// A place where the private key lies.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Occurrence {
     #[serde(flatten)]
     pub(crate) place: Place,
@@ -387,7 +392,7 @@ pub(crate) struct Place {
     pub(crate) counted_in: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Protection {
     pub(crate) state: &'static str,
     pub(crate) detail: String,
@@ -396,7 +401,7 @@ pub(crate) struct Protection {
 }
 
 /// How a locked key was opened. Never with which password.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Opened {
     /// `empty`, `well_known` or `found`.
     pub(crate) how: &'static str,
@@ -407,14 +412,14 @@ pub(crate) struct Opened {
 }
 
 /// A name that a file gives to a key.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Label {
     pub(crate) kind: &'static str,
     pub(crate) text: String,
 }
 
 /// Why an occurrence is allowed.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Allowance {
     /// `config` or `inline`.
     pub(crate) by: &'static str,
@@ -423,7 +428,7 @@ pub(crate) struct Allowance {
     pub(crate) until: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Certificate {
     pub(crate) sha256: String,
     pub(crate) sha1: String,
@@ -444,7 +449,7 @@ pub(crate) struct Certificate {
 }
 
 /// A place of something public that belongs to the key.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Related {
     pub(crate) kind: &'static str,
     #[serde(flatten)]
@@ -453,7 +458,7 @@ pub(crate) struct Related {
     pub(crate) certificate_sha256: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Evidence {
     pub(crate) role: String,
     pub(crate) weight: i32,
@@ -462,7 +467,7 @@ pub(crate) struct Evidence {
     pub(crate) text: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Modifier {
     /// Added to the severity, one decimal.
     pub(crate) change: f64,
@@ -470,7 +475,7 @@ pub(crate) struct Modifier {
 }
 
 /// Public material of one kind that belongs to no finding.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Public {
     pub(crate) kind: &'static str,
     pub(crate) count: usize,
@@ -489,7 +494,7 @@ pub(crate) struct PublicPlace {
 }
 
 /// What was read and what was not.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Coverage {
     pub(crate) files: u64,
     pub(crate) bytes: u64,
@@ -519,7 +524,7 @@ pub(crate) struct Locked {
 }
 
 /// A history that was read: distinct objects, duplicates in several packs counted once.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Repository {
     pub(crate) path: String,
     pub(crate) object_format: &'static str,
@@ -538,7 +543,7 @@ pub(crate) struct Repository {
     pub(crate) partial: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Gap {
     pub(crate) path: String,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -17,6 +17,7 @@ use serde_json::Value;
 
 use super::build;
 use super::model::{Coverage, Finding, Locked, Notice, Report, SCHEMA, Scan, Summary, Tool};
+use super::records::Records;
 use crate::allow::Allowance;
 
 /// A private key at a place.
@@ -301,15 +302,15 @@ pub(crate) fn report() -> Report {
     let public = [signing().related.remove(0), Occurrence { offset: 99, ..signing().related.remove(0) }];
     let today = "2026-11-20".parse().expect("a date");
     let exposure = build::exposure(&signing(), today);
-    let signing = Finding { exposure, ..build::finding(signing(), Vec::new()) };
-    let findings = vec![signing, build::finding(opaque(), Vec::new())];
+    let all = [signing(), opaque()];
+    let signing = Finding { exposure, ..build::finding(&signing(), &[]) };
     Report {
-        public: build::PublicMaterial::of(&public).unrelated(findings.iter(), true),
-        playbooks: build::playbooks(findings.iter()).into_iter().take(1).collect(),
-        findings,
-        secrets: secrets().into_iter().map(|secret| build::secret(secret, Vec::new())).collect(),
-        allowed_secrets: vec![build::secret(secrets().remove(1), vec![Some(allowance.clone())])],
-        allowed: vec![build::finding(allowed, vec![Some(allowance)])],
+        public: build::PublicMaterial::of(&public, true).unrelated(all.iter()),
+        playbooks: build::playbooks(all.iter()).into_iter().take(1).collect(),
+        findings: vec![signing, build::finding(&opaque(), &[])].into(),
+        secrets: Records::of(secrets(), |secret| build::secret(secret, &[])),
+        allowed_secrets: vec![build::secret(&secrets()[1], &[Some(allowance.clone())])].into(),
+        allowed: vec![build::finding(&allowed, &[Some(allowance)])].into(),
         coverage: Coverage {
             files: 12_483,
             bytes: 1_200_000_000,
@@ -344,6 +345,7 @@ pub(crate) fn empty() -> Report {
             signing_keys: 0,
             other_keys: 0,
             notes: 0,
+            signing_notes: 0,
             places: 0,
             by_tier: ["T0", "T1", "T2", "T3", "T4"].map(|tier| (tier, 0)).into(),
             secrets: 0,
@@ -352,11 +354,11 @@ pub(crate) fn empty() -> Report {
             skipped: 0,
             unopened: 0,
         },
-        findings: Vec::new(),
-        secrets: Vec::new(),
+        findings: Records::default(),
+        secrets: Records::default(),
         public: Vec::new(),
-        allowed: Vec::new(),
-        allowed_secrets: Vec::new(),
+        allowed: Records::default(),
+        allowed_secrets: Records::default(),
         playbooks: Vec::new(),
         coverage: Coverage {
             files: 0,

@@ -4,15 +4,17 @@
 //! For the same reason `primaryLocationLineHash` is not GitHub's rolling hash of the line and the hundred characters
 //! behind it, which are the key's own body, but the key's identity, as that field allows.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
 
 use detectors::radius::rules::{self, Rules};
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::Report;
 use super::json::pretty;
-use super::model::{Finding, Gap, Occurrence, Place, Playbook, Secret, Spot};
+use super::model::{Finding, Gap, Occurrence, Place, Playbook, Spot};
 use super::words;
 
 mod secrets;
@@ -30,45 +32,87 @@ const MOST_TEXT: usize = 1_024;
 
 /// Writes the report.
 pub(crate) fn render(report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
-    let mut findings: Vec<(&Finding, bool)> = report.findings.iter().map(|finding| (finding, false)).collect();
-    findings.extend(report.allowed.iter().map(|finding| (finding, true)));
-    findings.sort_by(|a, b| a.1.cmp(&b.1).then(b.0.severity.total_cmp(&a.0.severity)));
-    let mut ordinary: Vec<(&Secret, bool)> = report.secrets.iter().map(|secret| (secret, false)).collect();
-    ordinary.extend(report.allowed_secrets.iter().map(|secret| (secret, true)));
+    let open = report.findings.iter().enumerate().map(|(index, finding)| entry(index, false, &finding));
+    let allowed = report.allowed.iter().enumerate().map(|(index, finding)| entry(index, true, &finding));
+    let mut findings: Vec<Entry> = open.chain(allowed).collect();
+    findings.sort_by(|a, b| a.allowed.cmp(&b.allowed).then(b.severity.total_cmp(&a.severity)));
+    let open = (0..report.secrets.len()).map(|index| (index, false));
+    let mut ordinary: Vec<(usize, bool)> =
+        open.chain((0..report.allowed_secrets.len()).map(|index| (index, true))).collect();
     let cut = (findings.len() + ordinary.len()).saturating_sub(MOST_RESULTS);
     findings.truncate(MOST_RESULTS);
     // What does not fit is an ordinary secret before it is a key.
     ordinary.truncate(MOST_RESULTS - findings.len());
 
-    let mut rules = rules(&findings, &report.playbooks);
-    rules.extend(secrets::rules(&ordinary));
+    let finding = |entry: &Entry| if entry.allowed { &report.allowed } else { &report.findings }.get(entry.index);
+    let secret =
+        |(index, allowed): (usize, bool)| if allowed { &report.allowed_secrets } else { &report.secrets }.get(index);
+    let mut rules = rules(&findings, &finding, &report.playbooks);
+    rules.extend(secrets::rules(ordinary.iter().filter_map(|at| secret(*at))));
     rules.sort_by(|a, b| a.id.cmp(&b.id));
-    let mut results: Vec<Value> = findings.iter().map(|(finding, allowed)| result(finding, *allowed, &rules)).collect();
-    results.extend(ordinary.iter().map(|(secret, allowed)| secrets::result(secret, *allowed, &rules)));
+    let results = findings.iter().filter_map(|entry| Some(result(&finding(entry)?, entry.allowed, &rules)));
+    let results = results.chain(ordinary.iter().filter_map(|at| Some(secrets::result(&secret(*at)?, at.1, &rules))));
     let scan = &report.scan;
-    let log = json!({
-        "$schema": SCHEMA,
-        "version": "2.1.0",
-        "runs": [{
-            "tool": {"driver": {
-                "name": report.tool.name,
-                "version": report.tool.version,
-                "semanticVersion": report.tool.version,
-                "rules": rules.iter().map(|rule| rule.json.clone()).collect::<Vec<_>>(),
-            }},
-            "automationDetails": {"id": format!("keyradius/scan/{}", scan.started)},
-            "columnKind": "unicodeCodePoints",
-            "invocations": [{
-                "executionSuccessful": !scan.interrupted,
-                "exitCode": scan.exit_code,
-                "startTimeUtc": scan.started,
-                "endTimeUtc": scan.finished,
-                "toolExecutionNotifications": notifications(report, cut),
-            }],
-            "results": results,
-        }],
-    });
-    pretty(&log, out)
+    let run = Run {
+        automation_details: json!({"id": format!("keyradius/scan/{}", scan.started)}),
+        column_kind: "unicodeCodePoints",
+        invocations: json!([{
+            "executionSuccessful": !scan.interrupted,
+            "exitCode": scan.exit_code,
+            "startTimeUtc": scan.started,
+            "endTimeUtc": scan.finished,
+            "toolExecutionNotifications": notifications(report, cut),
+        }]),
+        results: Each(results),
+        tool: json!({"driver": {
+            "name": report.tool.name,
+            "version": report.tool.version,
+            "semanticVersion": report.tool.version,
+            "rules": rules.iter().map(|rule| rule.json.clone()).collect::<Vec<_>>(),
+        }}),
+    };
+    pretty(&Log { schema: SCHEMA, runs: [run], version: "2.1.0" }, out)
+}
+
+/// The log, with its members in the order of their names, as [`json!`] has them.
+#[derive(Serialize)]
+struct Log<R: Serialize> {
+    #[serde(rename = "$schema")]
+    schema: &'static str,
+    runs: [R; 1],
+    version: &'static str,
+}
+
+/// The run. Its results are made one at a time, while they are written.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Run<R: Serialize> {
+    automation_details: Value,
+    column_kind: &'static str,
+    invocations: Value,
+    results: R,
+    tool: Value,
+}
+
+/// What an iterator gives, as a list.
+struct Each<I>(I);
+
+impl<I: Iterator<Item = Value> + Clone> Serialize for Each<I> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.clone())
+    }
+}
+
+/// A finding, by its number, with what decides about its order and its rule.
+struct Entry {
+    index: usize,
+    allowed: bool,
+    severity: f64,
+    rule: String,
+}
+
+fn entry(index: usize, allowed: bool, finding: &Finding) -> Entry {
+    Entry { index, allowed, severity: finding.severity, rule: rule_id(finding) }
 }
 
 struct Rule {
@@ -78,18 +122,18 @@ struct Rule {
 
 /// One rule for each class of roles and band of severity that occurs, because hosts read the severity of the rule and not
 /// that of the result: a CA key in a place for tests must not look like one that is not.
-fn rules(findings: &[(&Finding, bool)], playbooks: &[Playbook]) -> Vec<Rule> {
-    let mut rules: Vec<Rule> = Vec::new();
-    for (finding, _) in findings {
-        let id = rule_id(finding);
-        if rules.iter().all(|rule| rule.id != id) {
-            let same = findings.iter().filter(|(other, _)| rule_id(other) == id).map(|(other, _)| other.severity);
-            let worst = same.fold(0.0, f64::max);
-            let playbook = playbooks.iter().find(|playbook| playbook.role == finding.playbook);
-            rules.push(Rule { json: rule(&id, finding, worst, playbook), id });
-        }
+fn rules(findings: &[Entry], told: &dyn Fn(&Entry) -> Option<Finding>, playbooks: &[Playbook]) -> Vec<Rule> {
+    let mut worst: BTreeMap<&str, (&Entry, f64)> = BTreeMap::new();
+    for entry in findings {
+        let (_, severity) = worst.entry(&entry.rule).or_insert((entry, 0.0));
+        *severity = severity.max(entry.severity);
     }
-    rules
+    let rule = |(id, (first, worst)): (&str, (&Entry, f64))| {
+        let first = told(first)?;
+        let playbook = playbooks.iter().find(|playbook| playbook.role == first.playbook);
+        Some(Rule { json: rule(id, &first, worst, playbook), id: id.to_owned() })
+    };
+    worst.into_iter().filter_map(rule).collect()
 }
 
 fn rule(id: &str, finding: &Finding, severity: f64, playbook: Option<&Playbook>) -> Value {

@@ -29,38 +29,49 @@ const INDENT: usize = 8;
 
 /// Writes the report.
 pub(crate) fn render(report: &Report, look: Look, out: &mut dyn io::Write) -> io::Result<()> {
-    let mut page = Page { text: String::new(), paint: Paint::new(look), look };
-    let (notes, serious): (Vec<_>, Vec<_>) = report.findings.iter().partition(|finding| is_note(finding));
-    let (signing, other): (Vec<_>, Vec<_>) = serious.into_iter().partition(|finding| finding.signing);
-    page.findings("Signing keys", &signing);
-    page.findings("Other keys", &other);
-    page.findings("Notes", &notes);
+    let mut page = Page { text: String::new(), begun: false, paint: Paint::new(look), look, out };
+    let serious = |signing| move |finding: &Finding| !is_note(finding) && finding.signing == signing;
+    page.findings("Signing keys", report.findings.iter().filter(serious(true)))?;
+    page.findings("Other keys", report.findings.iter().filter(serious(false)))?;
+    page.findings("Notes", report.findings.iter().filter(is_note))?;
     if look.verbose {
-        page.findings("Allowed", &report.allowed.iter().collect::<Vec<_>>());
+        page.findings("Allowed", report.allowed.iter())?;
     }
     page.public(&report.public);
-    page.secrets("Ordinary secrets", &report.secrets);
+    page.secrets("Ordinary secrets", &report.secrets)?;
     if look.verbose {
-        page.secrets("Ordinary secrets, allowed", &report.allowed_secrets);
+        page.secrets("Ordinary secrets, allowed", &report.allowed_secrets)?;
     }
     page.skipped(report);
-    out.write_all(page.text.as_bytes())
+    page.flush()
 }
 
-struct Page {
+struct Page<'a> {
+    /// What is not written yet.
     text: String,
+    /// Whether anything was written.
+    begun: bool,
     paint: Paint,
     look: Look,
+    out: &'a mut dyn io::Write,
 }
 
-impl Page {
+impl Page<'_> {
+    /// Writes what there is.
+    fn flush(&mut self) -> io::Result<()> {
+        self.begun |= !self.text.is_empty();
+        self.out.write_all(self.text.as_bytes())?;
+        self.text.clear();
+        Ok(())
+    }
+
     fn line(&mut self, line: &str) {
         self.text.push_str(line.trim_end());
         self.text.push('\n');
     }
 
     fn heading(&mut self, title: &str) {
-        if !self.text.is_empty() {
+        if self.begun || !self.text.is_empty() {
             self.line("");
         }
         let title = self.paint.heading(title);
@@ -81,15 +92,16 @@ impl Page {
         self.line(&format!("{label}{line}"));
     }
 
-    fn findings(&mut self, title: &str, findings: &[&Finding]) {
-        if findings.is_empty() {
-            return;
-        }
-        self.heading(title);
-        for finding in findings {
+    fn findings(&mut self, title: &str, findings: impl Iterator<Item = Finding>) -> io::Result<()> {
+        for (index, finding) in findings.enumerate() {
+            if index == 0 {
+                self.heading(title);
+            }
             self.line("");
-            self.finding(finding);
+            self.finding(&finding);
+            self.flush()?;
         }
+        Ok(())
     }
 
     fn finding(&mut self, finding: &Finding) {
@@ -363,16 +375,14 @@ fn certificate_line(certificate: &Certificate) -> String {
 pub(crate) fn summary(report: &Report, took: Duration) -> String {
     let Report { summary, coverage, scan, .. } = report;
     let mut found = Vec::new();
-    let serious = |signing: bool| {
-        report.findings.iter().filter(|finding| !is_note(finding) && finding.signing == signing).count() as u64
-    };
+    let other_notes = summary.notes.saturating_sub(summary.signing_notes);
     for (count, one, many) in [
-        (serious(true), "signing key", "signing keys"),
-        (serious(false), "other key", "other keys"),
-        (summary.notes as u64, "note", "notes"),
+        (summary.signing_keys.saturating_sub(summary.signing_notes), "signing key", "signing keys"),
+        (summary.other_keys.saturating_sub(other_notes), "other key", "other keys"),
+        (summary.notes, "note", "notes"),
     ] {
         if count > 0 {
-            found.push(words::plural(count, one, many));
+            found.push(words::plural(count as u64, one, many));
         }
     }
     let mut found = found.join(", ");

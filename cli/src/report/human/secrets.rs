@@ -1,18 +1,21 @@
 //! Ordinary secrets, at the end: one line each with its rule, its place, what its structure says and the next step.
 
+use std::io;
+
 use super::{Page, facts, printed};
 use crate::report::model::Secret;
+use crate::report::records::Records;
 use crate::report::words::{self, escape};
 
-impl Page {
+impl Page<'_> {
     /// The section of ordinary secrets.
-    pub(super) fn secrets(&mut self, title: &str, secrets: &[Secret]) {
+    pub(super) fn secrets(&mut self, title: &str, secrets: &Records<Secret>) -> io::Result<()> {
         if secrets.is_empty() {
-            return;
+            return Ok(());
         }
         self.heading(title);
         let column = secrets.iter().map(|secret| secret.rule.chars().count()).max().unwrap_or(0);
-        for secret in secrets {
+        for secret in secrets.iter() {
             let severity = self.paint.severity(secret.severity);
             let Some(first) = secret.occurrences.first() else { continue };
             let text = printed(&first.place, first.encoding);
@@ -36,6 +39,8 @@ impl Page {
                     self.field_line("at", &format!("{place}  {}", facts(occurrence, true)));
                 }
             }
+            self.flush()?;
         }
+        Ok(())
     }
 }

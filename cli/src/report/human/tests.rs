@@ -83,14 +83,22 @@ fn the_last_line_never_claims_more_than_was_read() {
     let empty = samples::empty();
     assert_eq!(summary(&empty, took), "no findings in what was read · 0 files, 0 bytes · 0.41 s");
     let mut report = samples::report();
-    report.summary = Summary { signing_keys: 2, other_keys: 1, places: 14, allowed: 3, unopened: 12, ..empty.summary };
+    report.summary = Summary {
+        signing_keys: 2,
+        other_keys: 2,
+        notes: 2,
+        signing_notes: 1,
+        places: 14,
+        allowed: 3,
+        unopened: 12,
+        ..empty.summary
+    };
     assert_eq!(
         summary(&report, took),
-        "1 signing key, 1 other key (14 places), 3 allowed; 1 input could not be read (--show-skipped lists them) · \
+        "1 signing key, 1 other key, 2 notes (14 places), 3 allowed; 1 input could not be read (--show-skipped lists them) · \
          12 483 files, 1.2 GB · 5 blobs of history, 7.0 MB · 12 not opened (10 rar, 2 qcow2) · 0.41 s"
     );
     report.summary = Summary { unopened: 0, ..samples::empty().summary };
-    report.findings.clear();
     report.scan.interrupted = true;
     assert_eq!(
         summary(&report, took),

@@ -1,5 +1,7 @@
 //! Ordinary secrets in SARIF: one rule for each of ours, results behind those of all keys.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::{MOST_RELATED, Rule, insert, level, located, pascal};
@@ -14,34 +16,34 @@ fn rule_id(secret: &Secret) -> String {
 }
 
 /// The rules of these secrets, each once.
-pub(super) fn rules(secrets: &[(&Secret, bool)]) -> Vec<Rule> {
-    let mut rules: Vec<Rule> = Vec::new();
-    for (secret, _) in secrets {
-        let id = rule_id(secret);
-        if rules.iter().all(|rule| rule.id != id) {
-            let same = secrets.iter().filter(|(other, _)| rule_id(other) == id).map(|(other, _)| other.severity);
-            let worst = same.fold(0.0, f64::max);
-            let title = words::escape(secret.title);
-            let help =
-                format!("Opens: {}.\n\nFirst: {}.", words::escape(secret.unlocks), words::escape(secret.next_step));
-            let json = json!({
-                "id": id,
-                "name": pascal(&id),
-                "shortDescription": {"text": title},
-                "fullDescription": {"text": format!("{title}. An ordinary secret: it opens something and signs nothing.")},
-                "help": {"text": help, "markdown": help},
-                "defaultConfiguration": {"level": level(worst)},
-                "properties": {
-                    "tags": ["security", "ordinary-secret", "external/cwe/cwe-798"],
-                    "precision": if secret.user_rule { "medium" } else { "high" },
-                    "problem.severity": "warning",
-                    "security-severity": format!("{:.1}", worst.max(0.1)),
-                },
-            });
-            rules.push(Rule { id, json });
-        }
+pub(super) fn rules(secrets: impl Iterator<Item = Secret>) -> Vec<Rule> {
+    let mut worst: BTreeMap<String, (Secret, f64)> = BTreeMap::new();
+    for secret in secrets {
+        let of_rule = worst.entry(rule_id(&secret));
+        let severity = secret.severity;
+        let (_, worst) = of_rule.or_insert_with(|| (Secret { occurrences: Vec::new(), ..secret }, 0.0));
+        *worst = worst.max(severity);
     }
-    rules
+    let rule = |(id, (secret, worst)): (String, (Secret, f64))| {
+        let title = words::escape(secret.title);
+        let help = format!("Opens: {}.\n\nFirst: {}.", words::escape(secret.unlocks), words::escape(secret.next_step));
+        let json = json!({
+            "id": id,
+            "name": pascal(&id),
+            "shortDescription": {"text": title},
+            "fullDescription": {"text": format!("{title}. An ordinary secret: it opens something and signs nothing.")},
+            "help": {"text": help, "markdown": help},
+            "defaultConfiguration": {"level": level(worst)},
+            "properties": {
+                "tags": ["security", "ordinary-secret", "external/cwe/cwe-798"],
+                "precision": if secret.user_rule { "medium" } else { "high" },
+                "problem.severity": "warning",
+                "security-severity": format!("{:.1}", worst.max(0.1)),
+            },
+        });
+        Rule { id, json }
+    };
+    worst.into_iter().map(rule).collect()
 }
 
 /// The result of a secret.

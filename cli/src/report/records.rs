@@ -1,0 +1,73 @@
+//! Records that are made one at a time, while they are written.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+/// A sequence of records, each made when it is asked for. A hundred thousand findings as records take several times the memory of
+/// what they are made from.
+pub(crate) struct Records<T> {
+    count: usize,
+    tell: Box<dyn Fn(usize) -> Option<T>>,
+}
+
+impl<T> Records<T> {
+    /// One record for each item.
+    pub(crate) fn of<I: 'static>(items: Vec<I>, tell: impl Fn(&I) -> T + 'static) -> Self {
+        Self { count: items.len(), tell: Box::new(move |index| items.get(index).map(&tell)) }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.count
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The record of that number, counted from 0.
+    pub(crate) fn get(&self, index: usize) -> Option<T> {
+        (self.tell)(index)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = T> + Clone + '_ {
+        (0..self.count).filter_map(|index| self.get(index))
+    }
+}
+
+impl<T> Default for Records<T> {
+    fn default() -> Self {
+        Self { count: 0, tell: Box::new(|_| None) }
+    }
+}
+
+impl<T: Clone + 'static> From<Vec<T>> for Records<T> {
+    fn from(records: Vec<T>) -> Self {
+        Self::of(records, T::clone)
+    }
+}
+
+impl<T> fmt::Debug for Records<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} records", self.count)
+    }
+}
+
+impl<T: Serialize> Serialize for Records<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sequence_of_records_is_written_like_a_list() {
+        let records = Records::of(vec![1, 2, 3], |number| number * 10);
+        assert_eq!(serde_json::to_string(&records).expect("JSON"), "[10,20,30]");
+        assert_eq!((records.len(), records.get(2), records.get(3)), (3, Some(30), None));
+        assert_eq!(serde_json::to_string(&Records::<u8>::default()).expect("JSON"), "[]");
+    }
+}
