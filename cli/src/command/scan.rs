@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -154,35 +155,29 @@ fn report(plan: &Plan, watch: &Watch, harvest: Harvest, repositories: &Repositor
     // What was not read may be what an entry speaks of: only a whole scan can call an entry unused.
     let whole = !interrupted && gaps.is_empty();
     let verdict = plan.allow.judge(&findings, &secrets, &plan.targets, &plan.directory, plan.clock.today, whole);
-    let (mut open, mut allowed, mut failing) = (Vec::new(), Vec::new(), false);
-    for (finding, allowances) in findings.into_iter().zip(verdict.allowed) {
-        if is_allowed(&allowances) {
-            allowed.push((finding, allowances));
-        } else {
-            failing |= plan.fail_on.fails(&finding);
-            open.push((finding, few(allowances)));
-        }
-    }
-    let (mut open_secrets, mut allowed_secrets) = (Vec::new(), Vec::new());
-    for (secret, allowances) in secrets.into_iter().zip(verdict.secrets) {
-        if is_allowed(&allowances) {
-            allowed_secrets.push((secret, allowances));
-        } else {
-            failing |= plan.fail_on.fails_secret(&secret);
-            open_secrets.push((secret, few(allowances)));
-        }
-    }
+    let judged = Rc::new(Judged {
+        findings,
+        secrets,
+        allowed: verdict.allowed.into_iter().map(few).collect(),
+        secrets_allowed: verdict.secrets.into_iter().map(few).collect(),
+    });
+    let (open, allowed) = apart(judged.findings.len(), |index| judged.is_allowed(index));
+    let (open_secrets, allowed_secrets) = apart(judged.secrets.len(), |index| judged.is_secret_allowed(index));
+    let findings = || open.iter().filter_map(|index| judged.findings.get(*index));
+    let secrets = || open_secrets.iter().filter_map(|index| judged.secrets.get(*index));
+    let failing = findings().any(|finding| plan.fail_on.fails(finding))
+        || secrets().any(|secret| plan.fail_on.fails_secret(secret));
 
-    let public = public.unrelated(open.iter().chain(&allowed).map(|(finding, _)| finding));
+    let public = public.unrelated(judged.findings.iter());
     let gaps: Vec<_> = gaps.into_iter().map(build::gap).collect();
     let unlisted = usize::try_from(unlisted).unwrap_or(usize::MAX);
     let complete = !interrupted && gaps.iter().all(|gap| gap.deliberate);
     let outcome = Outcome { failing, incomplete: !complete, unopened: !unopened.is_empty(), interrupted };
     let exit = Exit::of_scan(outcome, plan.strict, plan.exit_zero);
-    let signing_keys = open.iter().filter(|(finding, _)| finding.signing).count();
-    let notes = || open.iter().filter(|(finding, _)| finding.severity < NOTE_BELOW);
+    let signing_keys = findings().filter(|finding| finding.signing).count();
+    let notes = || findings().filter(|finding| finding.severity < NOTE_BELOW);
     let mut by_tier: BTreeMap<&'static str, usize> = ["T0", "T1", "T2", "T3", "T4"].map(|tier| (tier, 0)).into();
-    for (finding, _) in &open {
+    for finding in findings() {
         *by_tier.entry(finding.tier.id()).or_default() += 1;
     }
     let took = if plan.clock.frozen { Duration::ZERO } else { began.elapsed() };
@@ -202,21 +197,21 @@ fn report(plan: &Plan, watch: &Watch, harvest: Harvest, repositories: &Repositor
             signing_keys,
             other_keys: open.len() - signing_keys,
             notes: notes().count(),
-            signing_notes: notes().filter(|(finding, _)| finding.signing).count(),
-            places: open.iter().map(|(finding, _)| finding.occurrences.len()).sum(),
+            signing_notes: notes().filter(|finding| finding.signing).count(),
+            places: findings().map(|finding| finding.occurrences.len()).sum(),
             by_tier,
             secrets: open_secrets.len(),
-            secret_places: open_secrets.iter().map(|(secret, _)| secret.occurrences.len()).sum(),
+            secret_places: secrets().map(|secret| secret.occurrences.len()).sum(),
             allowed: allowed.len() + allowed_secrets.len(),
             skipped: gaps.iter().filter(|gap| !gap.deliberate).count() + unlisted,
             unopened: unopened.values().sum(),
         },
-        playbooks: build::playbooks(open.iter().chain(&allowed).map(|(finding, _)| finding)),
-        findings: told(open, plan.clock.today),
-        secrets: told_secrets(open_secrets),
+        playbooks: build::playbooks(judged.findings.iter()),
+        findings: judged.told(open, plan.clock.today),
+        secrets: judged.told_secrets(open_secrets),
         public,
-        allowed: told(allowed, plan.clock.today),
-        allowed_secrets: told_secrets(allowed_secrets),
+        allowed: judged.told(allowed, plan.clock.today),
+        allowed_secrets: judged.told_secrets(allowed_secrets),
         coverage: Coverage {
             files,
             bytes,
@@ -241,28 +236,60 @@ fn report(plan: &Plan, watch: &Watch, harvest: Harvest, repositories: &Repositor
     (report, exit)
 }
 
-/// What allows the places of a finding, one by one.
+/// What allows the places of a finding, one by one; empty if nothing does.
 type Allowances = Vec<Option<Allowance>>;
 
-/// Whether something allows every place.
-fn is_allowed(allowances: &Allowances) -> bool {
+/// What was found, ranked, and what is allowed of it.
+struct Judged {
+    findings: Vec<radius::Finding>,
+    secrets: Vec<radius::SecretFinding>,
+    allowed: Vec<Allowances>,
+    secrets_allowed: Vec<Allowances>,
+}
+
+impl Judged {
+    /// Whether something allows every place of a finding.
+    fn is_allowed(&self, index: usize) -> bool {
+        self.allowed.get(index).is_some_and(all_allowed)
+    }
+
+    /// The same of an ordinary secret.
+    fn is_secret_allowed(&self, index: usize) -> bool {
+        self.secrets_allowed.get(index).is_some_and(all_allowed)
+    }
+
+    /// The findings with these numbers as records.
+    fn told(self: &Rc<Self>, indexes: Vec<usize>, today: Date) -> Records<model::Finding> {
+        let judged = Rc::clone(self);
+        Records::of(indexes, move |&index| {
+            let (finding, allowed) = (judged.findings.get(index)?, judged.allowed.get(index)?);
+            let exposure = build::exposure(finding, today);
+            Some(model::Finding { exposure, ..build::finding(finding, allowed) })
+        })
+    }
+
+    /// The ordinary secrets with these numbers as records.
+    fn told_secrets(self: &Rc<Self>, indexes: Vec<usize>) -> Records<model::Secret> {
+        let judged = Rc::clone(self);
+        Records::of(indexes, move |&index| {
+            Some(build::secret(judged.secrets.get(index)?, judged.secrets_allowed.get(index)?))
+        })
+    }
+}
+
+fn all_allowed(allowances: &Allowances) -> bool {
     !allowances.is_empty() && allowances.iter().all(Option::is_some)
 }
 
-/// Nothing in place of a list of nothing.
+/// The same, but empty if nothing allows anything.
 fn few(allowances: Allowances) -> Allowances {
     if allowances.iter().all(Option::is_none) { Vec::new() } else { allowances }
 }
 
-fn told(findings: Vec<(radius::Finding, Allowances)>, today: Date) -> Records<model::Finding> {
-    Records::of(findings, move |(finding, allowances)| model::Finding {
-        exposure: build::exposure(finding, today),
-        ..build::finding(finding, allowances)
-    })
-}
-
-fn told_secrets(secrets: Vec<(radius::SecretFinding, Allowances)>) -> Records<model::Secret> {
-    Records::of(secrets, |(secret, allowances)| build::secret(secret, allowances))
+/// The numbers below `count` of those that are not allowed, and of those that are.
+fn apart(count: usize, is_allowed: impl Fn(usize) -> bool) -> (Vec<usize>, Vec<usize>) {
+    let (allowed, open) = (0..count).partition(|index| is_allowed(*index));
+    (open, allowed)
 }
 
 /// Drops the `./` that the default target puts before every path, and what overlapping targets (`. src`) name twice.

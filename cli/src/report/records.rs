@@ -13,8 +13,8 @@ pub(crate) struct Records<T> {
 
 impl<T> Records<T> {
     /// One record for each item.
-    pub(crate) fn of<I: 'static>(items: Vec<I>, tell: impl Fn(&I) -> T + 'static) -> Self {
-        Self { count: items.len(), tell: Box::new(move |index| items.get(index).map(&tell)) }
+    pub(crate) fn of<I: 'static>(items: Vec<I>, tell: impl Fn(&I) -> Option<T> + 'static) -> Self {
+        Self { count: items.len(), tell: Box::new(move |index| items.get(index).and_then(&tell)) }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -43,7 +43,7 @@ impl<T> Default for Records<T> {
 
 impl<T: Clone + 'static> From<Vec<T>> for Records<T> {
     fn from(records: Vec<T>) -> Self {
-        Self::of(records, T::clone)
+        Self::of(records, |record| Some(record.clone()))
     }
 }
 
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn a_sequence_of_records_is_written_like_a_list() {
-        let records = Records::of(vec![1, 2, 3], |number| number * 10);
+        let records = Records::of(vec![1, 2, 3], |number| Some(number * 10));
         assert_eq!(serde_json::to_string(&records).expect("JSON"), "[10,20,30]");
         assert_eq!((records.len(), records.get(2), records.get(3)), (3, Some(30), None));
         assert_eq!(serde_json::to_string(&Records::<u8>::default()).expect("JSON"), "[]");

@@ -308,7 +308,7 @@ pub(crate) fn report() -> Report {
         public: build::PublicMaterial::of(&public, true).unrelated(all.iter()),
         playbooks: build::playbooks(all.iter()).into_iter().take(1).collect(),
         findings: vec![signing, build::finding(&opaque(), &[])].into(),
-        secrets: Records::of(secrets(), |secret| build::secret(secret, &[])),
+        secrets: Records::of(secrets(), |secret| Some(build::secret(secret, &[]))),
         allowed_secrets: vec![build::secret(&secrets()[1], &[Some(allowance.clone())])].into(),
         allowed: vec![build::finding(&allowed, &[Some(allowance)])].into(),
         coverage: Coverage {

@@ -38,8 +38,9 @@ pub struct Judge<'a> {
 
 /// Judges every private key of the estate, and every public one that should not be trusted. The findings come ranked.
 pub fn classify(estate: &Estate, judge: Judge<'_>) -> Vec<Finding> {
-    let findings = judged(estate, judge);
-    let mut findings: Vec<Finding> = findings.into_iter().map(|(finding, key)| finding.with(key.clone())).collect();
+    let distrusted = distrusted(estate, judge);
+    let mut findings: Vec<Finding> =
+        keys(estate, &distrusted).map(|key| finding(key, estate, judge).with(key.clone())).collect();
     rank::rank(&mut findings);
     findings
 }
@@ -47,38 +48,55 @@ pub fn classify(estate: &Estate, judge: Judge<'_>) -> Vec<Finding> {
 /// Like [`classify`], and moves places and certificates from the estate into the findings: those of a hundred thousand keys
 /// are held once.
 pub fn classify_all(estate: &mut Estate, judge: Judge<'_>) -> Vec<Finding> {
-    let findings: Vec<Finding> = judged(estate, judge).into_iter().map(|(finding, _)| finding).collect();
-    let distrusted: Vec<bool> = estate.public.iter().map(|key| posture::distrusted(key, estate, judge)).collect();
-    let public =
-        std::mem::take(&mut estate.public).into_iter().zip(distrusted).filter_map(|(key, is)| is.then_some(key));
+    let distrusted = distrusted(estate, judge);
+    // With their number known: a list that grows is held twice for a moment.
+    let mut findings = Vec::with_capacity(keys(estate, &distrusted).count());
+    findings.extend(keys(estate, &distrusted).map(|key| finding(key, estate, judge)));
+    let public = std::mem::take(&mut estate.public).into_iter().zip(distrusted);
+    let public = public.filter_map(|(key, is_distrusted)| is_distrusted.then_some(key));
     let keys = std::mem::take(&mut estate.keys).into_iter().chain(public);
-    let mut findings: Vec<Finding> = findings.into_iter().zip(keys).map(|(finding, key)| finding.with(key)).collect();
+    for (finding, key) in findings.iter_mut().zip(keys) {
+        finding.take(key);
+    }
     rank::rank(&mut findings);
     findings
 }
 
-/// Findings without places, each with its key.
-fn judged<'e>(estate: &'e Estate, judge: Judge<'_>) -> Vec<(Finding, &'e KeyGroup)> {
-    let distrusted = estate.public.iter().filter(|key| posture::distrusted(key, estate, judge));
-    estate.keys.iter().chain(distrusted).map(|key| (finding(key, estate, judge), key)).collect()
+/// Of each public key that stands alone, whether it should not be trusted.
+fn distrusted(estate: &Estate, judge: Judge<'_>) -> Vec<bool> {
+    estate.public.iter().map(|key| posture::distrusted(key, estate, judge)).collect()
+}
+
+/// The keys that become findings, in their order.
+fn keys<'e>(estate: &'e Estate, distrusted: &[bool]) -> impl Iterator<Item = &'e KeyGroup> {
+    let public = estate.public.iter().zip(distrusted).filter(|(_, is_distrusted)| **is_distrusted);
+    estate.keys.iter().chain(public.map(|(key, _)| key))
 }
 
 impl Finding {
     /// The finding with what is known of its key.
     fn with(mut self, key: KeyGroup) -> Self {
+        self.take(key);
+        self
+    }
+
+    /// Adds what is known of its key.
+    fn take(&mut self, key: KeyGroup) {
         (self.occurrences, self.related) =
             if key.private.is_empty() { (key.related, Vec::new()) } else { (key.private, key.related) };
         (self.public, self.uses, self.issued) = (key.public, key.uses, key.issued);
-        self
     }
 }
 
 fn finding(key: &KeyGroup, estate: &Estate, judge: Judge<'_>) -> Finding {
     let tables = judge.tables;
     let known = known(key, judge.known);
-    let ledger = evidence::weigh(key, known.as_ref(), estate, tables);
+    let mut ledger = evidence::weigh(key, known.as_ref(), estate, tables);
+    ledger.shrink_to_fit();
     let scores = scores(&ledger, tables);
-    let (roles, hypotheses) = assert_roles(scores, tables);
+    let (mut roles, mut hypotheses) = assert_roles(scores, tables);
+    roles.shrink_to_fit();
+    hypotheses.shrink_to_fit();
     let tier = roles.iter().map(|r| r.tier).min().unwrap_or(Tier::T3);
     let potential = hypotheses.iter().map(|r| r.tier).min().filter(|&t| t < tier);
     let protection = weakest(key);
@@ -96,7 +114,8 @@ fn finding(key: &KeyGroup, estate: &Estate, judge: Judge<'_>) -> Finding {
     };
     let rules = posture::rules(&facts);
     let dated = facts.expiry() == Expiry::Enforced;
-    let modifiers = severity::modifiers(&facts, &rules);
+    let mut modifiers = severity::modifiers(&facts, &rules);
+    modifiers.shrink_to_fit();
     let best = roles.first().and_then(|r| tables.role(&r.role));
     let signing = roles.iter().filter_map(|r| tables.role(&r.role)).any(|r| r.signs);
     let mut fingerprints: Vec<String> = places(key).iter().filter_map(|o| o.material.pgp_fingerprint.clone()).collect();

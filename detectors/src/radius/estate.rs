@@ -64,6 +64,14 @@ pub struct Estate {
     beside: OnceLock<Beside>,
 }
 
+/// Adds to a list that mostly stays a list of one, for which the first growth of a vector would keep four places.
+fn put(list: &mut Vec<Occurrence>, occurrence: Occurrence) {
+    if list.is_empty() {
+        list.reserve_exact(1);
+    }
+    list.push(occurrence);
+}
+
 impl Estate {
     /// Joins the occurrences of a run, in any order; in every list they are sorted by place.
     pub fn new(mut occurrences: Vec<Occurrence>) -> Self {
@@ -92,7 +100,7 @@ impl Estate {
             };
             let group = keys.entry(name).or_insert_with(|| KeyGroup::new(name));
             group.public = group.public.take().or(half);
-            group.private.push(occurrence);
+            put(&mut group.private, occurrence);
         }
         let mut alone: BTreeMap<KeyName, KeyGroup> = BTreeMap::new();
         let mut others = Vec::new();
@@ -106,7 +114,7 @@ impl Estate {
                 None => alone.entry(name).or_insert_with(|| KeyGroup::new(name)),
             };
             group.public = group.public.take().or(half);
-            group.related.push(occurrence);
+            put(&mut group.related, occurrence);
         }
         let mut estate = Self {
             keys: keys.into_values().collect(),

@@ -65,8 +65,12 @@ pub(crate) fn attribute(stories: Vec<Stories>, found: &mut Vec<Occurrence>) {
         stories.into_iter().map(|stories| (stories.git_dir.clone(), stories)).collect();
     let is_mine =
         |occurrence: &Occurrence| occurrence.origin.object.is_some() && stories.contains_key(&occurrence.origin.path);
-    let (mine, mut others): (Vec<_>, Vec<_>) = std::mem::take(found).into_iter().partition(is_mine);
-    let files: HashMap<(PathBuf, u64, Vec<crate::blob::Wrap>), usize> = others
+    // In place: of a hundred thousand finds most may lie in no history.
+    let mine: Vec<Occurrence> = found.extract_if(.., |occurrence| is_mine(occurrence)).collect();
+    if mine.is_empty() {
+        return;
+    }
+    let files: HashMap<(PathBuf, u64, Vec<crate::blob::Wrap>), usize> = found
         .iter()
         .enumerate()
         .filter(|(_, other)| other.origin.object.is_none())
@@ -82,7 +86,7 @@ pub(crate) fn attribute(stories: Vec<Stories>, found: &mut Vec<Occurrence>) {
                 // What lies in the work tree as it does in HEAD or the index is one place, not two.
                 if provenance.at_head || provenance.reach == Reach::Index {
                     let key = (path.clone(), occurrence.offset, occurrence.origin.wraps.clone());
-                    if let Some(file) = files.get(&key).and_then(|at| others.get_mut(*at))
+                    if let Some(file) = files.get(&key).and_then(|at| found.get_mut(*at))
                         && file.material.identity == occurrence.material.identity
                     {
                         file.git = occurrence.git;
@@ -91,10 +95,9 @@ pub(crate) fn attribute(stories: Vec<Stories>, found: &mut Vec<Occurrence>) {
                 }
                 occurrence.origin = Origin { path, object: Some(id), wraps: occurrence.origin.wraps };
             }
-            others.push(occurrence);
+            found.push(occurrence);
         }
     }
-    *found = others;
 }
 
 /// `name/path`, whatever a tree may call its entries: an absolute path in a tree stays below the repository.
