@@ -8,7 +8,11 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use detectors::open;
-use detectors::radius::{self, Estate, Judge, Tables, classify::classify_all, secrets, survey};
+use detectors::radius::{
+    self, Estate, Judge, Tables,
+    classify::{self, classify_all},
+    secrets, survey,
+};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use scanner_core::blob::printable_path;
@@ -141,21 +145,22 @@ fn report(plan: &Plan, watch: &Watch, harvest: Harvest, repositories: &Repositor
     let interrupted = interrupted || stop();
     let public = build::PublicMaterial::of(&occurrences, plan.look.public);
     // Reading the tables costs more than scanning a small tree that holds no key.
-    let (findings, secrets) = if occurrences.is_empty() {
-        (Vec::new(), Vec::new())
+    let (findings, secrets, basis) = if occurrences.is_empty() {
+        (Vec::new(), Vec::new(), None)
     } else {
         let mut estate = Estate::new(occurrences).below(&plan.targets);
         let weak = survey(&estate, plan.jobs.count);
         let (tables, known) = (Tables::built_in(), plan.lists.all());
         let judge = Judge { tables: &tables, known: &known, weak: &weak, now: plan.clock.now() };
         let secrets = secrets(&estate, plan.clock.now());
-        (classify_all(&mut estate, judge), secrets)
+        (classify_all(&mut estate, judge), secrets, Some((estate, tables)))
     };
 
     // What was not read may be what an entry speaks of: only a whole scan can call an entry unused.
     let whole = !interrupted && gaps.is_empty();
     let verdict = plan.allow.judge(&findings, &secrets, &plan.targets, &plan.directory, plan.clock.today, whole);
     let judged = Rc::new(Judged {
+        basis,
         findings,
         secrets,
         allowed: verdict.allowed.into_iter().map(few).collect(),
@@ -241,6 +246,8 @@ type Allowances = Vec<Option<Allowance>>;
 
 /// What was found, ranked, and what is allowed of it.
 struct Judged {
+    /// What the evidence of findings follows from.
+    basis: Option<(Estate, Tables)>,
     findings: Vec<radius::Finding>,
     secrets: Vec<radius::SecretFinding>,
     allowed: Vec<Allowances>,
@@ -263,8 +270,14 @@ impl Judged {
         let judged = Rc::clone(self);
         Records::of(indexes, move |&index| {
             let (finding, allowed) = (judged.findings.get(index)?, judged.allowed.get(index)?);
-            let exposure = build::exposure(finding, today);
-            Some(model::Finding { exposure, ..build::finding(finding, allowed) })
+            let (estate, tables) = judged.basis.as_ref()?;
+            let (evidence, hypotheses) = classify::ledger(finding, estate, tables);
+            Some(model::Finding {
+                exposure: build::exposure(finding, today),
+                hypotheses: hypotheses.iter().map(build::role).collect(),
+                evidence: evidence.iter().map(build::evidence).collect(),
+                ..build::finding(finding, allowed)
+            })
         })
     }
 

@@ -210,7 +210,8 @@ pub(crate) fn exposure(finding: &radius::Finding, today: Date) -> Option<Exposur
     })
 }
 
-fn role(score: &RoleScore) -> Role {
+/// A role, with its points.
+pub(crate) fn role(score: &RoleScore) -> Role {
     Role {
         role: score.role.clone(),
         title: score.title.clone(),
@@ -220,7 +221,8 @@ fn role(score: &RoleScore) -> Role {
     }
 }
 
-fn evidence(item: &radius::Evidence) -> Evidence {
+/// An item of the ledger.
+pub(crate) fn evidence(item: &radius::Evidence) -> Evidence {
     let radius::Evidence { role, weight, group, locator, text, .. } = item.clone();
     Evidence { role, weight, group, locator, text }
 }

@@ -45,13 +45,14 @@ pub fn classify(estate: &Estate, judge: Judge<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Like [`classify`], and moves places and certificates from the estate into the findings: those of a hundred thousand keys
-/// are held once.
+/// Like [`classify`], for a hundred thousand keys: places and certificates are moved from the estate into the findings, and
+/// evidence and weaker hypotheses are left out until [`ledger`] is asked for those of one.
 pub fn classify_all(estate: &mut Estate, judge: Judge<'_>) -> Vec<Finding> {
     let distrusted = distrusted(estate, judge);
     // With their number known: a list that grows is held twice for a moment.
     let mut findings = Vec::with_capacity(keys(estate, &distrusted).count());
-    findings.extend(keys(estate, &distrusted).map(|key| finding(key, estate, judge)));
+    let lean = |finding| Finding { evidence: Vec::new(), hypotheses: Vec::new(), ..finding };
+    findings.extend(keys(estate, &distrusted).map(|key| lean(finding(key, estate, judge))));
     let public = std::mem::take(&mut estate.public).into_iter().zip(distrusted);
     let public = public.filter_map(|(key, is_distrusted)| is_distrusted.then_some(key));
     let keys = std::mem::take(&mut estate.keys).into_iter().chain(public);
@@ -60,6 +61,23 @@ pub fn classify_all(estate: &mut Estate, judge: Judge<'_>) -> Vec<Finding> {
     }
     rank::rank(&mut findings);
     findings
+}
+
+/// The evidence and the weaker hypotheses of a finding of [`classify_all`], from the same estate and tables. What it asks of the
+/// estate was asked while the finding was judged, before the keys were moved out of it.
+pub fn ledger(finding: &Finding, estate: &Estate, tables: &Tables) -> (Vec<Evidence>, Vec<RoleScore>) {
+    let Some(name) =
+        finding.ciphertext_sha256.map(KeyName::Opaque).or(finding.key.map(|key| KeyName::Public(key.key_only)))
+    else {
+        return (Vec::new(), Vec::new());
+    };
+    let (occurrences, related) = (finding.occurrences.clone(), finding.related.clone());
+    let (private, related) = if finding.private { (occurrences, related) } else { (Vec::new(), occurrences) };
+    let (public, uses, issued) = (finding.public.clone(), finding.uses.clone(), finding.issued.clone());
+    let key = KeyGroup { name, public, private, related, uses, issued };
+    let ledger = evidence::weigh(&key, finding.known.as_ref(), estate, tables);
+    let (_, hypotheses) = assert_roles(scores(&ledger, tables), tables);
+    (ledger, hypotheses)
 }
 
 /// Of each public key that stands alone, whether it should not be trusted.
