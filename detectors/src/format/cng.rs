@@ -138,6 +138,8 @@ fn ecc(fields: &mut Little<'_>, (oid, size): (&[u8], u32)) -> Result<Half, Malfo
     let size = size as usize;
     let coordinates = fields.take(2 * size, "point")?;
     let scalar = fields.take(size, "scalar")?;
+    // A product is a hundred times as expensive, and magic numbers are everywhere.
+    curve.decompress(&[&[4], coordinates].concat()).ok_or(Malformed::new("the point is not on the curve", 8))?;
     let point = curve.public_point(scalar).filter(|point| point.get(1..) == Some(coordinates));
     let point = point.ok_or(Malformed::new("the point does not belong to the scalar", 8))?;
     Ok(public::half(&PublicKey::Ec { domain: Domain::Named(curve), point: &point }))

@@ -57,7 +57,7 @@ impl Detector for OpenPgp {
     fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
         if hit.anchor == armor::ANCHOR {
             let Some(armor) = carrier::pem(blob, hit, is_wanted, out)? else { return Ok(()) };
-            let (keys, _) = read(&armor.body)?;
+            let (keys, _) = read(&armor.body, true)?;
             for mut key in keys {
                 key.encoding = Encoding::Pem;
                 key.span = armor.span.clone();
@@ -77,7 +77,7 @@ impl Detector for OpenPgp {
         if !is_believable(&openpgp::secret_key(first.body)?, bytes, first.end) {
             return Err(Malformed::new("time, algorithms and a packet behind the key", start));
         }
-        let (keys, end) = read(bytes)?;
+        let (keys, end) = read(bytes, hit.anchor.at_start)?;
         for mut key in keys {
             key.span = start..start + end;
             out.found(key);
@@ -111,11 +111,17 @@ const MAX_USERS: usize = 16;
 const MAX_LABELS: usize = 1 << 14;
 
 /// Reads packets from the start of `bytes` as far as they are packets. Returns the keys and where the packets end.
-fn read(bytes: &[u8]) -> Result<(Vec<Material>, usize), Malformed> {
+///
+/// Not `whole`, it ends before the next primary key that is found by an anchor of its own: every key of a ring has one, and
+/// if each were read to the end of the ring, the work would be the square of its length.
+fn read(bytes: &[u8], whole: bool) -> Result<(Vec<Material>, usize), Malformed> {
     let mut ring = Ring::default();
     let mut at = 0;
     while at < bytes.len() {
         let packet = openpgp::packet(bytes, at);
+        if !whole && at > 0 && packet.as_ref().is_ok_and(|packet| is_found_alone(packet, bytes)) {
+            break;
+        }
         let read = packet.and_then(|packet| ring.packet(packet.kind, packet.body).map(|()| packet.end));
         match read {
             Ok(end) => at = end,
@@ -129,6 +135,13 @@ fn read(bytes: &[u8]) -> Result<(Vec<Material>, usize), Malformed> {
         return Err(ring.error.unwrap_or(Malformed::new("secret key packet", at)));
     }
     Ok((ring.keys, at))
+}
+
+/// Whether an anchor leads to this packet, and what stands there is then taken for a key.
+fn is_found_alone(packet: &openpgp::Packet<'_>, bytes: &[u8]) -> bool {
+    packet.kind == SECRET_KEY
+        && openpgp_locate::has_anchor(packet.body)
+        && openpgp::secret_key(packet.body).is_ok_and(|key| is_believable(&key, bytes, packet.end))
 }
 
 /// Whether a password would open it.
@@ -313,6 +326,29 @@ mod tests {
             let protection = found[0].protection.as_ref().unwrap();
             assert_eq!((protection.state, protection.detail.as_str()), (state, detail));
             assert_eq!(found[0].proof == Proof::Verified, state == ProtectionState::Plaintext);
+        }
+    }
+
+    #[test]
+    fn keys_of_a_ring_are_read_once_by_what_leads_to_them() {
+        let user = packet(USER_ID, b"Alice <a@example.org>");
+        let (primary, other) = (packet(SECRET_KEY, &plain()), packet(SECRET_KEY, &encrypted(&[0, 2])));
+        // RSA with an unusual exponent, to which nothing leads: the ring has to.
+        let numbers = [&[4, 0][..], &[0xc1; 128], &[0, 2, 3], &[254, 9, 0, 2], &[7; 48]].concat();
+        let rsa = packet(SECRET_KEY, &[&[4, 0x60, 0, 0, 0, 1][..], &numbers].concat());
+        let before = [0x55; 9];
+        for (second, keys) in [(&primary, 1), (&other, 1), (&rsa, 2)] {
+            let file = [&before[..], &primary, &user, second, &user].concat();
+            let anchor = openpgp_locate::ED25519;
+            let at = memchr::memmem::find(&file, anchor.bytes).unwrap();
+            let mut out = Inspection::default();
+            let origin = Origin::file("x");
+            OpenPgp.inspect(Blob::whole(&file, &origin), Hit { anchor, at }, &mut out).unwrap();
+            let found = out.take();
+            assert_eq!(found.len(), keys);
+            let end = if keys == 1 { 9 + primary.len() + user.len() } else { file.len() };
+            assert_eq!(found[0].span, 9..end);
+            assert_eq!(inspect(&file[9..]).unwrap().len(), 2, "at the start of a file all are read");
         }
     }
 

@@ -62,10 +62,20 @@ impl Detector for RsaXml {
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
         let names = if hit.anchor == INVERSE_Q { RSA } else { DSA };
-        let (numbers, span) = numbers(blob.bytes, hit.at, names).ok_or(Malformed::new("no value", hit.at))?;
-        let key = if hit.anchor == INVERSE_Q { rsa(&numbers) } else { dsa(&numbers) };
+        // Most places are names in programs: nothing around them is read.
+        value(blob.bytes, hit.at + hit.anchor.bytes.len()).ok_or(Malformed::new("no value", hit.at))?;
+        if !out.may_work() {
+            return Ok(());
+        }
+        let numbers = numbers(blob.bytes, hit.at, names);
+        let key =
+            numbers.as_ref().and_then(|(numbers, _)| if hit.anchor == INVERSE_Q { rsa(numbers) } else { dsa(numbers) });
+        let Some(((_, span), key)) = numbers.zip(key) else {
+            out.work(2 * REACH);
+            return Err(Malformed::new("no private key", hit.at));
+        };
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Text, span);
-        material.identity = Some(Identity::Public(Box::new(key.ok_or(Malformed::new("no private key", hit.at))?)));
+        material.identity = Some(Identity::Public(Box::new(key)));
         material.proof = Proof::Verified;
         material.protection = Some(Protection::plaintext());
         out.found(material);
@@ -269,6 +279,25 @@ mod tests {
             assert_eq!((material.kind, material.proof), (Kind::PrivateKey, Proof::Verified), "{what}");
             assert!(material.span.start >= 7 && material.span.end <= 7 + text.len(), "{what}");
         }
+    }
+
+    #[test]
+    fn what_is_read_in_vain_is_counted() {
+        let origin = Origin::file("x");
+        let left = |text: &str| {
+            let mut out = Inspection::default();
+            out.allow(3 * REACH);
+            for (at, _) in text.match_indices("InverseQ") {
+                let _ = RsaXml.inspect(Blob::whole(text.as_bytes(), &origin), Hit { anchor: INVERSE_Q, at }, &mut out);
+            }
+            out.allow(0)
+        };
+        let value = "<InverseQ>AAAA</InverseQ>";
+        assert_eq!(left(&"key.InverseQ = InverseQ;".repeat(9)), (3 * REACH, false), "nothing is read");
+        assert_eq!(left(value), (REACH, false));
+        assert_eq!(left(&value.repeat(2)), (0, false));
+        assert_eq!(left(&value.repeat(3)), (0, true), "and no more than that");
+        assert_eq!(left(&xml().repeat(9)), (3 * REACH, false), "keys are never left out");
     }
 
     #[test]

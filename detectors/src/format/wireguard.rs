@@ -59,6 +59,9 @@ impl Detector for WireGuard {
         } else {
             (start, text)
         };
+        // Up to the next section of its kind, which has a hit of its own, wherever that stands.
+        let section = section.get(..memchr::memmem::find(section, INTERFACE.bytes).unwrap_or(section.len()));
+        let section = section.unwrap_or_default();
         // Up to the next section. An address in IPv6 may have its brackets, but not at the start of a line.
         let next = memchr::memchr_iter(b'[', section).find(|&at| {
             let before = section.get(..at).unwrap_or_default().trim_ascii_end();
@@ -172,5 +175,24 @@ mod tests {
         ] {
             assert!(inspect(&other).unwrap().is_empty(), "{other}");
         }
+    }
+
+    #[test]
+    fn a_section_ends_where_the_next_one_begins() {
+        let key = base64(&(0..32_u8).map(|n| n.wrapping_mul(41).wrapping_add(8)).collect::<Vec<u8>>());
+        let text = format!("[Interface] [Interface] # [Interface]\nPrivateKey = {key}=\n");
+        let origin = Origin::file("wg0.conf");
+        let spans: Vec<_> = (0..text.len())
+            .filter(|&at| text[at..].starts_with("[Interface]"))
+            .flat_map(|at| {
+                let mut out = Inspection::default();
+                WireGuard
+                    .inspect(Blob::whole(text.as_bytes(), &origin), Hit { anchor: INTERFACE, at }, &mut out)
+                    .unwrap();
+                out.take()
+            })
+            .map(|material| material.span)
+            .collect();
+        assert_eq!(spans, vec![26..text.len() - 1]);
     }
 }

@@ -36,7 +36,7 @@ pub struct KeyGroup {
 }
 
 impl KeyGroup {
-    fn new(name: KeyName) -> Self {
+    pub(super) fn new(name: KeyName) -> Self {
         let (private, related, uses, issued) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         Self { name, public: None, private, related, uses, issued }
     }

@@ -6,7 +6,7 @@ use scanner_core::engine::each;
 use scanner_core::material::PublicHalf;
 
 use super::estate::{Estate, KeyGroup, KeyName};
-use crate::weak::{self, Weakness};
+use crate::weak::{self, Checked, Weakness};
 
 /// Weaknesses by key, for those that have any; worst first.
 pub type Weaknesses = BTreeMap<KeyName, Vec<Weakness>>;
@@ -17,14 +17,12 @@ pub fn survey(estate: &Estate, jobs: usize) -> Weaknesses {
     let keys: Vec<(&KeyGroup, &PublicHalf)> =
         groups.filter_map(|group| Some((group, group.public.as_ref()?))).collect();
     let mut all = Weaknesses::new();
-    for ((group, _), found) in keys.iter().zip(each(jobs, &keys, |(_, public)| weak::check(public))) {
-        // A check that panicked says nothing; its key is judged by the rest.
-        let found = found.unwrap_or_default();
+    let halves: Vec<&PublicHalf> = keys.iter().map(|(_, public)| *public).collect();
+    for ((group, _), found) in keys.iter().zip(alone(&halves, jobs)) {
         if !found.is_empty() {
             all.insert(group.name, found);
         }
     }
-    let halves: Vec<&PublicHalf> = keys.iter().map(|(_, public)| *public).collect();
     for (key, weakness) in weak::shared_primes(&halves) {
         if let Some((group, _)) = keys.get(key) {
             all.entry(group.name).or_default().push(weakness);
@@ -40,4 +38,51 @@ pub fn survey(estate: &Estate, jobs: usize) -> Weaknesses {
         list.dedup();
     }
     all
+}
+
+/// What is wrong with each key, seen alone. First all that is cheap, then the tests for primes that it asks for, in the order
+/// of the keys and as far as [`weak::MAX_PRIME_TESTS`] allows.
+fn alone(keys: &[&PublicHalf], jobs: usize) -> Vec<Vec<Weakness>> {
+    // A check that panicked says nothing; its key is judged by the rest.
+    let first = each(jobs, keys, |public| weak::check_within(public, 0));
+    let mut all: Vec<Checked> = first.into_iter().map(Option::unwrap_or_default).collect();
+    let mut left = weak::MAX_PRIME_TESTS;
+    let mut open: Vec<(&mut Checked, &PublicHalf)> = all.iter_mut().zip(keys.iter().copied()).collect();
+    open.retain(|(checked, _)| {
+        let rest = left.checked_sub(checked.left_out).filter(|_| checked.left_out > 0);
+        left = rest.unwrap_or(left);
+        rest.is_some()
+    });
+    let again = each(jobs, &open, |(_, public)| weak::check(public));
+    for ((checked, _), found) in open.into_iter().zip(again) {
+        checked.weaknesses = found.unwrap_or_default();
+    }
+    all.into_iter().map(|checked| checked.weaknesses).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::read::public::{self, PublicKey};
+
+    #[test]
+    fn tests_for_primes_are_made_for_the_first_keys_only() {
+        // Three times 2^4093 - i: at 4095 bits, 250 tests are what one run may make.
+        let keys: Vec<_> = (0..300_u16)
+            .map(|i| {
+                let mut n = vec![0xff; 512];
+                n.splice(509.., [[0xff].as_slice(), &(u16::MAX - 6 * i).to_be_bytes()].concat());
+                public::half(&PublicKey::Rsa { n: &n, e: &[1, 0, 1] })
+            })
+            .collect();
+        let keys: Vec<&PublicHalf> = keys.iter().collect();
+        let one = alone(&keys, 1);
+        let untested = |found: &Vec<Weakness>| {
+            found.iter().any(|weakness| weakness.text.ends_with("a damaged copy of another key, or a broken one"))
+        };
+        let first = one.iter().position(untested).unwrap();
+        assert!((250..260).contains(&first), "{first}");
+        assert!(one.iter().skip(first).all(untested), "nothing is left out");
+        assert_eq!(alone(&keys, 2), one, "whatever the threads");
+    }
 }

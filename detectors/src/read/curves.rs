@@ -5,10 +5,13 @@
 
 mod table;
 
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use scanner_core::error::Malformed;
 
 use super::ber::{INTEGER, OCTET_STRING, OID, SEQUENCE, Value};
-use super::weierstrass::Numbers;
+use super::weierstrass::{Base, Numbers};
 
 /// id-fieldType prime-field, X9.62 (RFC 3279 2.3.5).
 const OID_PRIME_FIELD: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x01, 0x01];
@@ -33,6 +36,16 @@ pub(crate) struct Curve {
     y: &'static [u8],
     n: &'static [u8],
 }
+
+/// Largest scalar, of either sign, that is tried for a public point.
+const SMALL_SCALAR: u32 = 1000;
+
+/// Keys on one curve that are computed with nothing known beforehand. What [`Base`] works out is as expensive as some fifty.
+const FIRST_KEYS: u32 = 64;
+
+/// What is worked out of the generator of each curve of the table once there are many keys on it.
+static BASES: [(AtomicU32, OnceLock<Option<Base>>); table::CURVES.len()] =
+    [const { (AtomicU32::new(0), OnceLock::new()) }; table::CURVES.len()];
 
 /// Every curve of the table.
 pub(crate) fn all() -> &'static [Curve] {
@@ -75,7 +88,37 @@ impl Curve {
 
     /// The public point of a private scalar, uncompressed; `None` if the scalar is not in 1..n.
     pub(crate) fn public_point(&self, scalar: &[u8]) -> Option<Vec<u8>> {
-        self.numbers().multiply(&self.generator(), scalar)
+        match self.base() {
+            Some(base) => base.multiply(&self.numbers(), scalar),
+            None => self.numbers().multiply(&self.generator(), scalar),
+        }
+    }
+
+    /// What is known of the generator; `None` for the first keys on a curve.
+    fn base(&self) -> Option<&'static Base> {
+        let place = table::CURVES.iter().position(|curve| curve.oid == self.oid)?;
+        let (keys, base) = BASES.get(place)?;
+        if base.get().is_none() && keys.fetch_add(1, Ordering::Relaxed) < FIRST_KEYS {
+            return None;
+        }
+        base.get_or_init(|| self.work_out()).as_ref()
+    }
+
+    fn work_out(&self) -> Option<Base> {
+        /// By how much the slow search may go beyond its limit: whether it was made must not be seen.
+        const BEYOND: u32 = 64;
+        let ones = repeated(self.n);
+        let tried = tried(&ones).map(|(scalar, limit, _)| (scalar, limit + BEYOND));
+        Base::new(&self.numbers(), &self.generator(), &tried)
+    }
+
+    /// The scalar of a point (04 x y) of the curve, if it is one that anybody would try.
+    pub(crate) fn guess(&self, point: &[u8]) -> Option<Guess> {
+        // What may be one of them is compared.
+        if self.base().is_some_and(|base| !base.may_be_tried(point)) {
+            return None;
+        }
+        self.written_out(&mut Vec::new()).guess(point)
     }
 
     /// The same curve as if it had been written out; `base` is where its generator is put.
@@ -83,6 +126,25 @@ impl Curve {
         *base = self.generator();
         Explicit { p: self.p, a: self.a, b: self.b, base, n: self.n }
     }
+}
+
+/// A private scalar that anybody would try first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Guess {
+    /// Up to 1000, or that much below the order of the group.
+    Small,
+    /// One byte repeated.
+    Repeated,
+}
+
+/// Scalars and how many of their multiples are tried. `ones` is [`repeated`].
+const fn tried(ones: &[u8]) -> [(&[u8], u32, Guess); 2] {
+    [(&[1], SMALL_SCALAR, Guess::Small), (ones, u8::MAX as u32, Guess::Repeated)]
+}
+
+/// The byte 1 over the length of the order: times b, the byte b repeated.
+fn repeated(order: &[u8]) -> Vec<u8> {
+    vec![1; strip(order).len()]
 }
 
 /// A prime-field curve written out (X9.62 ECParameters): big-endian magnitudes.
@@ -149,8 +211,16 @@ impl<'a> Explicit<'a> {
         self.numbers().uncompressed(point)
     }
 
+    /// The scalar of a point (04 x y) of the curve, if it is one that anybody would try.
+    pub(crate) fn guess(&self, point: &[u8]) -> Option<Guess> {
+        let ones = repeated(self.n);
+        tried(&ones)
+            .into_iter()
+            .find_map(|(scalar, limit, guess)| self.is_multiple(scalar, limit, point).then_some(guess))
+    }
+
     /// Whether the point is k or -k times `scalar` times the base point, for some k from 1 to `limit`, or a few more.
-    pub(crate) fn is_small_multiple(&self, scalar: &[u8], limit: u32, point: &[u8]) -> bool {
+    fn is_multiple(&self, scalar: &[u8], limit: u32, point: &[u8]) -> bool {
         self.public_point(scalar).is_some_and(|base| self.numbers().is_small_multiple(&base, limit, point))
     }
 
@@ -273,6 +343,34 @@ mod tests {
                 assert_eq!(curve.public_point(refused), None, "{name}: scalar out of range");
             }
             assert_eq!(by_oid(curve.oid).map(|found| found.name), Some(name), "OID twice in the table");
+        }
+    }
+
+    #[test]
+    fn what_is_worked_out_beforehand_gives_the_same() {
+        for curve in CURVES {
+            let (name, base, numbers) = (curve.name, curve.work_out().unwrap(), curve.numbers());
+            let slow = |scalar: &[u8]| numbers.multiply(&curve.generator(), scalar);
+            let any = scalar(curve);
+            let ones = repeated(curve.n);
+            let sevens = vec![7; ones.len()];
+            for scalar in [&any[..], &[1], &[0, 0, 2], &[1, 0], &[3, 0xe8], &ones, &minus_one(curve.n)] {
+                assert_eq!(base.multiply(&numbers, scalar), slow(scalar), "{name} {}", hex(scalar));
+            }
+            for refused in [&[][..], &[0], curve.n, &[0xff; 200]] {
+                assert_eq!(base.multiply(&numbers, refused), None, "{name}: scalar out of range");
+            }
+            for (scalar, guess) in
+                [(&[3, 0xe8][..], Some(Guess::Small)), (&minus_one(curve.n), Some(Guess::Small)), (&any, None)]
+            {
+                let point = slow(scalar).unwrap();
+                assert_eq!(base.may_be_tried(&point), guess.is_some(), "{name} {}", hex(scalar));
+                assert_eq!(curve.guess(&point), guess, "{name} {}", hex(scalar));
+            }
+            if let Some(point) = slow(&sevens) {
+                assert!(base.may_be_tried(&point), "{name}");
+                assert_eq!(curve.guess(&point), Some(Guess::Repeated), "{name}");
+            }
         }
     }
 

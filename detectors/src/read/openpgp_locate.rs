@@ -45,9 +45,38 @@ pub(crate) fn secret_key_before(bytes: &[u8], anchor: Anchor, at: usize) -> Opti
     })
 }
 
+/// Whether [`secret_key_before`] finds the secret key packet with this body: it has an anchor where it belongs.
+pub(crate) fn has_anchor(body: &[u8]) -> bool {
+    let Some((head, numbers)) = body.split_at_checked(HEAD) else { return false };
+    match (head.first(), head.last()) {
+        (Some(4), Some(22)) => numbers.starts_with(ED25519.bytes),
+        (Some(4), Some(1 | 3)) => {
+            let bits = numbers.first_chunk().map_or(0, |bits| u16::from_be_bytes(*bits));
+            let modulus = usize::from(bits).div_ceil(8);
+            let behind = numbers.get(2 + modulus..).unwrap_or_default();
+            MODULI.contains(&modulus) && behind.starts_with(EXPONENT.bytes)
+        }
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_without_anchor_have_none() {
+        let ed = [&[4, 0x60, 0, 0, 0, 22][..], ED25519.bytes].concat();
+        let rsa = [&[4, 0x60, 0, 0, 0, 3, 4, 0][..], &[0xc1; 128], EXPONENT.bytes].concat();
+        for good in [ed, rsa] {
+            assert!(has_anchor(&good));
+            for at in [0, 5, 7, good.len() - 1] {
+                let mut other = good.clone();
+                other[at] ^= 8;
+                assert!(!has_anchor(&other) && !has_anchor(&good[..at]), "{at}");
+            }
+        }
+    }
 
     #[test]
     fn every_framing_leads_back() {
@@ -70,6 +99,7 @@ mod tests {
                 let bytes = [&[0x55; 9][..], &header, body].concat();
                 let at = memchr::memmem::find(&bytes, anchor.bytes).unwrap();
                 assert_eq!(secret_key_before(&bytes, anchor, at), Some(9), "{header:02x?}");
+                assert!(has_anchor(body), "{header:02x?}");
                 // A public key, and a length that does not fit.
                 let public = [&[0x55; 9][..], &[0x99, len[2], len[3]], body].concat();
                 let at = memchr::memmem::find(&public, anchor.bytes).unwrap();

@@ -48,9 +48,12 @@ pub(crate) fn read(bytes: &[u8], hit: Hit) -> Result<File, Malformed> {
         file.span = hit.at..hit.at + file.span.end;
         return Ok(file);
     }
+    // The next one has a hit of its own: no digits are decoded for more than one.
+    let behind = text.get(CODED.bytes.len()..text.len().min(MAX_CODED)).unwrap_or_default();
+    let most = memchr::memmem::find(behind, CODED.bytes).map_or(MAX_CODED, |at| at + CODED.bytes.len());
     let mut decoder = Decoder::with_capacity(MAX_CODED / 4 * 3);
     let mut length = 0;
-    for (at, &byte) in text.iter().enumerate().take(MAX_CODED) {
+    for (at, &byte) in text.iter().enumerate().take(most) {
         match digit(byte) {
             Some(value) => decoder.push(value),
             // Wrapped by `base64`.
@@ -157,9 +160,11 @@ mod tests {
             let coded = base64(format!("untrusted comment: a key\n{line}\n").as_bytes());
             let wrapped: Vec<&str> = coded.as_bytes().chunks(76).map(|line| str::from_utf8(line).unwrap()).collect();
             for text in [coded.clone(), format!("{coded}="), wrapped.join("\n")] {
-                let file = read(text.as_bytes(), Hit { anchor: CODED, at: 0 }).unwrap();
-                assert_eq!(&file.body[..], body(length), "{text}");
-                assert_eq!(file.span, 0..text.len());
+                for text in [text.clone(), format!("{text}\n{text}")] {
+                    let file = read(text.as_bytes(), Hit { anchor: CODED, at: 0 }).unwrap();
+                    assert_eq!(&file.body[..], body(length), "{text}");
+                    assert!(text[file.span.end..].trim_start().len() % file.span.len() == 0, "{text}");
+                }
             }
         }
     }

@@ -25,19 +25,26 @@ pub(crate) fn base58check(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     if text.len() > MAX_DIGITS {
         return None;
     }
-    // Little-endian; never longer than the digits.
-    let mut number = Zeroizing::new(Vec::with_capacity(MAX_DIGITS));
-    for digit in text {
-        let mut carry = ALPHABET.iter().position(|own| own == digit)? as u32;
-        for byte in number.iter_mut() {
-            let value = u32::from(*byte) * 58 + carry;
-            *byte = value as u8;
-            carry = value >> 8;
+    // Words of 32 bits, little-endian; five digits at a time fit into one.
+    let mut words = Zeroizing::new(Vec::with_capacity(MAX_DIGITS / 5 + 1));
+    for digits in text.chunks(5) {
+        let (mut factor, mut carry) = (1, 0);
+        for digit in digits {
+            carry = carry * 58 + ALPHABET.iter().position(|own| own == digit)? as u64;
+            factor *= 58;
+        }
+        for word in words.iter_mut() {
+            let value = u64::from(*word) * factor + carry;
+            *word = value as u32;
+            carry = value >> 32;
         }
         if carry > 0 {
-            number.push(carry as u8);
+            words.push(carry as u32);
         }
     }
+    let mut number = Zeroizing::new(Vec::with_capacity(MAX_DIGITS));
+    number.extend(words.iter().flat_map(|word| word.to_le_bytes()));
+    while number.pop_if(|byte| *byte == 0).is_some() {}
     let zeros = text.iter().take_while(|digit| **digit == b'1').count();
     number.extend(std::iter::repeat_n(0, zeros));
     number.reverse();

@@ -4,6 +4,9 @@
 //! being scanned and nobody times a scanner, so nothing here is constant-time. The numbers may be hostile: a modulus
 //! that is even, tiny, no prime or enormous gives `None`, never a panic and never a hang.
 
+mod base;
+
+pub(super) use base::Base;
 use crypto_bigint::modular::{FixedMontyForm, FixedMontyParams};
 use crypto_bigint::{Odd, U256, U384, U576, U1024, Uint};
 use zeroize::Zeroizing;
@@ -133,6 +136,7 @@ impl<const L: usize> zeroize::Zeroize for Jacobian<L> {
 }
 
 /// A curve ready for arithmetic in `L` limbs.
+#[derive(Debug)]
 struct Weierstrass<const L: usize> {
     field: FixedMontyParams<L>,
     a: Element<L>,
@@ -151,6 +155,10 @@ impl<const L: usize> Weierstrass<L> {
         let field = FixedMontyParams::new_vartime(Odd::new(p).into_option()?);
         let width = bits(numbers.p).div_ceil(8) as usize;
         Some(Self { field, a: element(&field, numbers.a)?, b: element(&field, numbers.b)?, width })
+    }
+
+    fn jacobian(&self, point: &Affine<L>) -> Jacobian<L> {
+        Jacobian { x: point.0, y: point.1, z: Element::one(&self.field) }
     }
 
     /// x³ + ax + b

@@ -8,7 +8,7 @@ use super::number::{looks_prime, number};
 use super::spki::OtherField;
 use super::{Check, Weakness};
 use crate::read::ber::{Reader, dotted};
-use crate::read::curves::Explicit;
+use crate::read::curves::{Curve, Explicit, Guess};
 use crate::read::public::{Domain, bits};
 
 pub(super) const WEAK_CURVE: Check = Check {
@@ -46,9 +46,6 @@ pub(super) const GUESSABLE: Check = Check {
     source: "computed",
     cost: "0.25 ms for P-256, 0.5 for P-384, 1.2 for P-521",
 };
-
-/// Largest scalar, of either sign, that is tried.
-const SMALL_SCALAR: u32 = 1000;
 
 /// Curves over fields of characteristic two that OpenSSL 3.0 knows: OID and bits of the field. SEC 2 (1.3.132.0) and X9.62
 /// (1.2.840.10045.3.0).
@@ -93,7 +90,7 @@ pub(super) fn check(domain: Result<Domain<'_>, OtherField>, point: &[u8], found:
     match domain {
         Ok(Domain::Named(curve)) => {
             size(curve.name, curve.bits, found);
-            on_curve(&curve.written_out(&mut Vec::new()), point, found);
+            on_curve(&curve.written_out(&mut Vec::new()), Some(curve), point, found);
         }
         Ok(Domain::Unknown(oid)) => binary(&dotted(oid), found),
         Ok(Domain::Explicit { der, same_as, .. }) => {
@@ -106,7 +103,7 @@ pub(super) fn check(domain: Result<Domain<'_>, OtherField>, point: &[u8], found:
                     size("a curve of its own", bits(curve.p).min(bits(curve.n)), found);
                     unknown_curve(&curve, found);
                 }
-                on_curve(&curve, point, found);
+                on_curve(&curve, same_as, point, found);
             }
         }
         Err(OtherField) => found.push(EXPLICIT.weak("EC parameters written out, over a field that is not prime")),
@@ -187,18 +184,18 @@ fn unknown_curve(curve: &Explicit<'_>, found: &mut Vec<Weakness>) {
     }
 }
 
-fn on_curve(curve: &Explicit<'_>, point: &[u8], found: &mut Vec<Weakness>) {
+/// `named` is the same curve in the table.
+fn on_curve(curve: &Explicit<'_>, named: Option<&Curve>, point: &[u8], found: &mut Vec<Weakness>) {
     let Some(point) = curve.uncompressed(point) else {
         found.push(
             OFF_CURVE.severe("EC public point is not on its curve: a damaged key, or made to attack who uses it"),
         );
         return;
     };
-    // Times b, that is the byte b repeated over the length of the order.
-    let ones = vec![1; bits(curve.n).div_ceil(8) as usize];
-    if curve.is_small_multiple(&[1], SMALL_SCALAR, &point) {
-        found.push(GUESSABLE.computable("EC private scalar is a small number: anybody would try it"));
-    } else if curve.is_small_multiple(&ones, u8::MAX.into(), &point) {
-        found.push(GUESSABLE.computable("EC private scalar is one byte repeated: anybody would try it"));
-    }
+    found.extend(named.map_or_else(|| curve.guess(&point), |named| named.guess(&point)).map(|guess| {
+        GUESSABLE.computable(match guess {
+            Guess::Small => "EC private scalar is a small number: anybody would try it",
+            Guess::Repeated => "EC private scalar is one byte repeated: anybody would try it",
+        })
+    }));
 }

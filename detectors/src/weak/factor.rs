@@ -3,7 +3,7 @@
 use dashu_int::UBig;
 use dashu_int::ops::{BitTest, DivRem, Gcd, SquareRootRem};
 
-use super::number::{SMALL_PRIMES, is_square, looks_prime};
+use super::number::{PrimeTests, SMALL_PRIMES, is_square, may_be_square};
 use super::{Check, Weakness};
 
 pub(super) const SMALL_FACTOR: Check = Check {
@@ -31,7 +31,7 @@ pub(super) const SMALL_D: Check = Check {
 const ROUNDS: usize = 100;
 
 /// Whether the modulus has a factor of at most 16 bits; says so.
-pub(super) fn check_small(n: &UBig, found: &mut Vec<Weakness>) -> bool {
+pub(super) fn check_small(n: &UBig, tests: &mut PrimeTests, found: &mut Vec<Weakness>) -> bool {
     let product = (&*SMALL_PRIMES % n).gcd(n);
     if product == UBig::ONE {
         return false;
@@ -45,12 +45,15 @@ pub(super) fn check_small(n: &UBig, found: &mut Vec<Weakness>) -> bool {
         }
         rest /= common;
     }
-    found.push(match looks_prime(&rest) {
+    if rest <= UBig::ONE {
+        found.push(SMALL_FACTOR.computable("RSA modulus is a product of tiny primes"));
+        return true;
+    }
+    found.push(match tests.looks_prime(&rest) {
         Some(true) => {
             SMALL_FACTOR.computable("RSA modulus has a tiny factor and what remains is prime: it is factored")
         }
         None => SMALL_FACTOR.weak("RSA modulus has a tiny factor: a damaged copy of another key, or a broken one"),
-        Some(false) if rest <= UBig::ONE => SMALL_FACTOR.computable("RSA modulus is a product of tiny primes"),
         Some(false) => SMALL_FACTOR.weak(
             "RSA modulus has a tiny factor and what remains is not prime: most likely a damaged copy of another key",
         ),
@@ -93,6 +96,7 @@ pub(super) fn check_small_d(n: &UBig, e: &UBig, found: &mut Vec<Weakness>) {
     let (mut numerator, mut denominator) = (e.clone(), n.clone());
     let (mut k, mut k_before) = (UBig::ONE, UBig::ZERO);
     let (mut d, mut d_before) = (UBig::ZERO, UBig::ONE);
+    let mut below = false;
     while !denominator.is_zero() && d.bit_len() <= longest {
         let (quotient, rest) = (&numerator).div_rem(&denominator);
         let k_next = &quotient * &k + &k_before;
@@ -100,31 +104,36 @@ pub(super) fn check_small_d(n: &UBig, e: &UBig, found: &mut Vec<Weakness>) {
         (k_before, k) = (k, k_next);
         (d_before, d) = (d, d_next);
         (numerator, denominator) = (denominator, rest);
-        if splits(n, e, &k, &d) {
+        // Convergents are above and below e / n in turn: e * d is k * n and what remains, or k * n without it.
+        if below && splits(n, &denominator, &k) {
             found.push(
                 SMALL_D.computable("RSA private exponent is so short that it follows from the public one (Wiener)"),
             );
             return;
         }
+        below = !below;
     }
 }
 
-/// Whether phi = (e * d - 1) / k makes n a product of two numbers. With d modulo lcm(p - 1, q - 1), which is how keys are
-/// made today, e * d = 1 + k * phi / g; the fraction k / (g * d) is in its lowest terms, and the quotient is rounded down.
-fn splits(n: &UBig, e: &UBig, k: &UBig, d: &UBig) -> bool {
-    if k.is_zero() {
-        return false;
-    }
-    let phi = e * d / k;
-    if phi >= *n {
+/// Whether phi = (e * d - 1) / k makes n a product of two numbers, where e * d = k * n - rest. With d modulo
+/// lcm(p - 1, q - 1), which is how keys are made today, e * d = 1 + k * phi / g; the fraction k / (g * d) is in its lowest
+/// terms, and the quotient is rounded down.
+///
+/// So n - phi is rest / k, rounded up: a division by the short k is all that most candidates cost.
+fn splits(n: &UBig, rest: &UBig, k: &UBig) -> bool {
+    if k.is_zero() || rest.is_zero() {
         return false;
     }
     // p + q, then (p - q)² / 4.
-    let sum = n - phi + UBig::ONE;
+    let sum = (rest + k - UBig::ONE) / k + UBig::ONE;
     if sum.bit(0) {
         return false;
     }
     let half: UBig = sum >> 1;
+    let low = |number: &UBig| number.as_words().first().copied().unwrap_or_default();
+    if !may_be_square(low(&half).wrapping_mul(low(&half)).wrapping_sub(low(n))) {
+        return false;
+    }
     let square = &half * &half;
     square >= *n && is_square(&(square - n)) && half << 1 < *n
 }

@@ -22,9 +22,11 @@ mod spki;
 #[cfg(test)]
 mod tests;
 
+use number::PrimeTests;
 use scanner_core::material::PublicHalf;
 
 pub use certificate::certificate;
+pub use number::MAX_PRIME_TESTS;
 pub use shared::{MAX_BITS_TOGETHER, MAX_MODULI, not_compared, shared_primes};
 use spki::Numbers;
 
@@ -130,11 +132,27 @@ pub const CHECKS: &[&Check] = &[
     &certificate::HASH,
 ];
 
+/// What is wrong with one key, as far as the work allowed went.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// Worst first.
+    pub weaknesses: Vec<Weakness>,
+    /// What the tests for primes that were left out would have cost, in the unit of [`MAX_PRIME_TESTS`].
+    pub left_out: u64,
+}
+
 /// Everything that is wrong with one key, seen alone; worst first. Empty for a key of a kind that is not known here.
 pub fn check(public: &PublicHalf) -> Vec<Weakness> {
+    check_within(public, u64::MAX).weaknesses
+}
+
+/// Like [`check`], with so much work for tests for primes, in the unit of [`MAX_PRIME_TESTS`]. They are a hundred times as
+/// expensive as all other checks together, so a caller with many keys has to share them out.
+pub fn check_within(public: &PublicHalf, work: u64) -> Checked {
     let mut found = Vec::new();
+    let mut tests = PrimeTests::within(work);
     match spki::read(&public.spki) {
-        Some(Numbers::Rsa { n, e }) => rsa::check(n, e, &mut found),
+        Some(Numbers::Rsa { n, e }) => rsa::check(n, e, &mut tests, &mut found),
         Some(Numbers::Dsa { p, q, g, y }) => dsa::check(p, q, g, y, &mut found),
         Some(Numbers::Dh { p, y }) => dsa::check_dh(p, y, &mut found),
         Some(Numbers::Ec { domain, point }) => curve::check(domain, point, &mut found),
@@ -142,5 +160,5 @@ pub fn check(public: &PublicHalf) -> Vec<Weakness> {
         None => {}
     }
     found.sort_by_key(|weakness| (std::cmp::Reverse((weakness.computable, weakness.grade)), weakness.id));
-    found
+    Checked { weaknesses: found, left_out: tests.left_out() }
 }

@@ -13,6 +13,43 @@ pub(super) const MAX_BITS: usize = 16_384;
 /// Largest number that is tested for primality, in bits: 20 milliseconds; 2.5 for 2048 bits.
 const MAX_PRIME_BITS: usize = 4096;
 
+/// Most work that tests for primes take in one run, in cubed bits of the tested numbers: 2,000 numbers of 2048 bits, which
+/// is 5 seconds of one core. A modulus beyond that is reported without saying whether what remains of it is prime.
+pub const MAX_PRIME_TESTS: u64 = 2000 << 33;
+
+/// Tests for primes with bounded work.
+#[derive(Debug)]
+pub(super) struct PrimeTests {
+    left: u64,
+    left_out: u64,
+}
+
+impl PrimeTests {
+    /// So much work, in cubed bits.
+    pub(super) const fn within(work: u64) -> Self {
+        Self { left: work, left_out: 0 }
+    }
+
+    /// What the tests that were left out would have cost.
+    pub(super) const fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
+    /// [`looks_prime`], also `None` where the work is used up.
+    pub(super) fn looks_prime(&mut self, number: &UBig) -> Option<bool> {
+        if number.bit_len() > MAX_PRIME_BITS {
+            return None;
+        }
+        let cost = (number.bit_len() as u64).pow(3);
+        let Some(left) = self.left.checked_sub(cost) else {
+            self.left_out += cost;
+            return None;
+        };
+        self.left = left;
+        looks_prime(number)
+    }
+}
+
 /// The product of all primes up to 65,537, about 94,000 bits. Computed once, in about a millisecond.
 pub(super) static SMALL_PRIMES: LazyLock<UBig> = LazyLock::new(|| {
     const LIMIT: usize = 65_537;
@@ -40,16 +77,20 @@ pub(super) fn number(magnitude: &[u8]) -> UBig {
     UBig::from_be_bytes(magnitude)
 }
 
+/// Whether some square ends in the last six bits of this word.
+pub(super) const fn may_be_square(word: u64) -> bool {
+    /// Bit i is set if some square ends in i, modulo 64.
+    const MOD_64: u64 = 0x0202_0212_0203_0213;
+    MOD_64 >> (word % 64) & 1 == 1
+}
+
 /// Whether there is a whole root. Four of five numbers that are no squares are known by their last six bits, and most of
 /// the rest by one short remainder.
 pub(super) fn is_square(number: &UBig) -> bool {
-    /// Bit i is set if some square ends in i, modulo 64.
-    const MOD_64: u64 = 0x0202_0212_0203_0213;
     /// A product of small primes and prime squares that fits a word: one division tests against all of them.
     const MODULI: [u64; 7] = [63, 65, 11, 17, 19, 23, 31];
     const PRODUCT: u64 = 63 * 65 * 11 * 17 * 19 * 23 * 31;
-    let low = number.as_words().first().copied().unwrap_or_default() % 64;
-    if MOD_64 >> low & 1 == 0 {
+    if !may_be_square(number.as_words().first().copied().unwrap_or_default()) {
         return false;
     }
     let rest = number % PRODUCT;

@@ -1,5 +1,6 @@
 //! RSA: the sizes of modulus and exponent, and the order in which the other checks come.
 
+use super::number::PrimeTests;
 use super::{Check, Weakness, factor, number, roca, shape};
 use crate::read::public::bits;
 
@@ -34,7 +35,7 @@ pub(super) const EXPONENT: Check = Check {
 /// Below this many bits, factoring is a matter of days for one rented machine or few.
 const COMPUTABLE_BITS: u32 = 768;
 
-pub(super) fn check(n: &[u8], e: &[u8], found: &mut Vec<Weakness>) {
+pub(super) fn check(n: &[u8], e: &[u8], tests: &mut PrimeTests, found: &mut Vec<Weakness>) {
     let size = bits(n);
     exponent(n, e, found);
     let odd = n.last().is_some_and(|last| last & 1 == 1);
@@ -64,7 +65,7 @@ pub(super) fn check(n: &[u8], e: &[u8], found: &mut Vec<Weakness>) {
     }
     let (n, e) = (number::number(n), number::number(e));
     // A modulus with a small factor is a damaged copy of some other number: nothing else that is seen in it means anything.
-    if factor::check_small(&n, found) {
+    if factor::check_small(&n, tests, found) {
         return;
     }
     factor::check_close(&n, found);
