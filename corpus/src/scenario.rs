@@ -222,7 +222,7 @@ fn findings(root: &Path, known: bool) -> Result<Vec<Finding>, String> {
         lists.add(&text)?;
     }
     let estate = Estate::new(harvest.occurrences).below(&roots);
-    let weak = survey(&estate, 1);
+    let weak = survey(&estate, 1).weaknesses;
     Ok(classify(&estate, Judge { tables: &Tables::built_in(), known: &lists, weak: &weak, now: NOW }))
 }
 

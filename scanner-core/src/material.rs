@@ -7,6 +7,7 @@ mod mark;
 
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::blob::Origin;
 use crate::git::{self, oid::ObjectId};
@@ -200,9 +201,16 @@ pub struct PublicHalf {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Identity {
     /// The public half could be read or derived.
-    Public(Box<PublicHalf>),
+    Public(Arc<PublicHalf>),
     /// The public half cannot be known without the password: SHA-256 of the ciphertext.
     Opaque([u8; 32]),
+}
+
+impl Identity {
+    /// A known public half. What judges the key shares it.
+    pub fn public(half: PublicHalf) -> Self {
+        Self::Public(Arc::new(half))
+    }
 }
 
 /// A text that a file gives to a key: an alias, a comment, a user id. From the input: escape before printing.

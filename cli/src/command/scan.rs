@@ -149,7 +149,8 @@ fn report(plan: &Plan, watch: &Watch, harvest: Harvest, repositories: &Repositor
         (Vec::new(), Vec::new(), None)
     } else {
         let mut estate = Estate::new(occurrences).below(&plan.targets);
-        let weak = survey(&estate, plan.jobs.count);
+        let radius::Survey { weaknesses: weak, gaps: left_out } = survey(&estate, plan.jobs.count);
+        gaps.extend(left_out);
         let (tables, known) = (Tables::built_in(), plan.lists.all());
         let judge = Judge { tables: &tables, known: &known, weak: &weak, now: plan.clock.now() };
         let secrets = secrets(&estate, plan.clock.now());

@@ -155,7 +155,7 @@ fn judge_keys(
     }
     fresh.sort_by(|a, b| (&a.origin, a.offset).cmp(&(&b.origin, b.offset)));
     let estate = Estate::new(fresh);
-    let (tables, lists, weak) = (Tables::built_in(), KnownKeys::built_in(), survey(&estate, 1));
+    let (tables, lists, weak) = (Tables::built_in(), KnownKeys::built_in(), survey(&estate, 1).weaknesses);
     let judge = Judge { tables: &tables, known: &lists, weak: &weak, now };
     let mut findings = classify(&estate, judge);
     // A hook is asked about keys that come, not about what trusts keys of others.

@@ -1,6 +1,7 @@
 //! Findings built by hand, a report of them, and a check against a JSON Schema: for tests.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use detectors::radius::known::Class;
 use detectors::radius::link::Sure;
@@ -69,7 +70,7 @@ pub(crate) fn signing() -> radius::Finding {
         id: "kr1:0123456789abcdef".into(),
         private: true,
         key: Some(id),
-        public: Some(PublicHalf {
+        public: Some(Arc::new(PublicHalf {
             bk120: [0x7b; 15],
             id,
             algorithm: algorithm.clone(),
@@ -77,7 +78,7 @@ pub(crate) fn signing() -> radius::Finding {
             ssh_sha256: Some(format!("SHA256:{}", "a".repeat(43))),
             ski_sha1: [4; 20],
             jwk_thumbprint: Some("thumb".into()),
-        }),
+        })),
         ciphertext_sha256: None,
         algorithm: Some(algorithm),
         pgp_fingerprints: vec!["5".repeat(40)],

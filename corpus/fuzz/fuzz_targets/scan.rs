@@ -17,7 +17,7 @@ fuzz_target!(|data: &[u8]| {
         assert!(occurrence.line >= 1);
     }
     let estate = Estate::new(harvest.occurrences);
-    let weak = survey(&estate, 1);
+    let weak = survey(&estate, 1).weaknesses;
     for finding in classify(&estate, Judge { tables: &TABLES, known: &KNOWN, weak: &weak, now: 1_800_000_000 }) {
         assert!((10..=100).contains(&finding.severity));
         assert_eq!(finding.modifiers.iter().map(|m| m.tenths).sum::<i32>(), finding.severity);

@@ -19,7 +19,7 @@ const NOW: i64 = 1_795_132_800;
 
 fn judged(occurrences: Vec<Occurrence>) -> Vec<Finding> {
     let estate = Estate::new(occurrences);
-    let weak = survey(&estate, 2);
+    let weak = survey(&estate, 2).weaknesses;
     classify(&estate, Judge { tables: &TABLES, known: &KNOWN, weak: &weak, now: NOW })
 }
 

@@ -73,7 +73,7 @@ impl Detector for Age {
             let bytes = proof::raw_public(Raw::X25519, &key).ok_or(wrong)?;
             material.labels.push(Label::new("recipient", encode(b"age", &bytes).as_bytes()));
             let half = public::half(&PublicKey::Raw { kind: Raw::X25519, bytes: &bytes });
-            material.identity = Some(Identity::Public(Box::new(half)));
+            material.identity = Some(Identity::public(half));
         }
         out.found(material);
         Ok(())

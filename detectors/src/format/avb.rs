@@ -73,7 +73,7 @@ impl Detector for Avb {
         let mut material = Material::new(Kind::PublicKey, ABOUT.id, Encoding::Binary, span);
         // libavb knows no other exponent.
         let key = PublicKey::Rsa { n, e: &[1, 0, 1] };
-        material.identity = Some(Identity::Public(Box::new(public::half(&key))));
+        material.identity = Some(Identity::public(public::half(&key)));
         material.notes.push(note);
         out.found(material);
         Ok(())

@@ -244,7 +244,7 @@ mod tests {
         let public = wallet::secp256k1(&master(&numbers)).unwrap();
         assert_eq!(hex(&public.spki[public.spki.len() - 64..][..8]), "d902f35f560e0470");
         let found = inspect(&format!("MNEMONIC={words}"));
-        assert_eq!(found[0].identity, Some(Identity::Public(Box::new(public))));
+        assert_eq!(found[0].identity, Some(Identity::public(public)));
     }
 
     #[test]

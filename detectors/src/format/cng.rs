@@ -86,7 +86,7 @@ impl Detector for Cng {
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Binary, start..start + fields.at());
         material.proof = Proof::Verified;
         material.protection = Some(Protection::plaintext());
-        material.identity = Some(Identity::Public(Box::new(key)));
+        material.identity = Some(Identity::public(key));
         if blob.bytes.get(start..start + 3) == Some(b"ECK") {
             material.notes.push("ECDH key: made to agree on secrets");
         }

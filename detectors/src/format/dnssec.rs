@@ -68,7 +68,7 @@ impl Detector for Dnssec {
 /// The public half of a private key, and whether it was proven. Numbers of the algorithms: IANA, DNS Security Algorithm
 /// Numbers; those of HMAC are BIND's own.
 fn identity(fields: &Fields) -> Result<(Identity, bool), Malformed> {
-    let known = |key: PublicKey<'_>| Identity::Public(Box::new(public::half(&key)));
+    let known = |key: PublicKey<'_>| Identity::public(public::half(&key));
     let number = |name: &str| fields.get(name).ok_or(Malformed::new("number of a DNSSEC key", 0));
     let wrong = |what| Malformed::new(what, 0);
     match fields.algorithm {
@@ -117,7 +117,7 @@ fn public_key(bytes: &[u8], out: &mut Inspection) -> Result<(), Malformed> {
     let key = record.key()?;
     let half = public::half(&key.as_public()?);
     let mut material = Material::new(Kind::PublicKey, ABOUT.id, Encoding::Text, 0..record.end);
-    material.identity = Some(Identity::Public(Box::new(half)));
+    material.identity = Some(Identity::public(half));
     material.labels.push(Label::new("zone", record.zone));
     // RFC 4034 2.1.1: zone keys have bit 7; RFC 3757: those that sign keys have the last bit too.
     material.notes.push(if record.flags & 1 == 1 {

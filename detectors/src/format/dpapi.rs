@@ -58,7 +58,7 @@ impl Detector for Dpapi {
         let container = Container::read(blob.bytes)?;
         for key in container.keys {
             let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Binary, 0..blob.bytes.len());
-            material.identity = Some(Identity::Public(Box::new(key.public)));
+            material.identity = Some(Identity::public(key.public));
             let detail = format!("DPAPI, master key {}", key.master);
             material.protection = Some(Protection::new(ProtectionState::Strong, detail));
             material.labels.push(Label::new("container", container.name));

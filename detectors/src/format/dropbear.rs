@@ -55,7 +55,7 @@ impl Detector for Dropbear {
         } else {
             material.notes.push("the public numbers do not belong to the private ones");
         }
-        material.identity = Some(Identity::Public(Box::new(half)));
+        material.identity = Some(Identity::public(half));
         out.found(material);
         Ok(())
     }

@@ -132,7 +132,7 @@ fn certificates(set: &[u8], at: usize, out: &mut Inspection) {
 fn material(certificate: x509::Certificate, at: usize) -> Material {
     let span = at..at + certificate.consumed;
     let mut material = Material::new(Kind::Certificate, ABOUT.id, Encoding::Der, span);
-    material.identity = certificate.public.map(|half| Identity::Public(Box::new(half)));
+    material.identity = certificate.public.map(Identity::public);
     material.certificate = Some(Box::new(certificate.facts));
     material
 }
@@ -174,7 +174,7 @@ fn read_list(bytes: &[u8], at: usize, note: &'static str, out: &mut Inspection) 
             // The modulus, big-endian; the exponent is always 65537.
             let mut found = Material::new(Kind::PublicKey, ABOUT.id, Encoding::Binary, start + OWNER..start + each);
             let key = PublicKey::Rsa { n: data, e: &[1, 0, 1] };
-            found.identity = Some(Identity::Public(Box::new(public::half(&key))));
+            found.identity = Some(Identity::public(public::half(&key)));
             found
         } else {
             continue;

@@ -80,7 +80,7 @@ impl Detector for FreeBsdPkg {
         material.identity = Some(match curve.zip(point) {
             Some((curve, point)) => {
                 let key = PublicKey::Ec { domain: Domain::Named(curve), point: &point };
-                Identity::Public(Box::new(public::half(&key)))
+                Identity::public(public::half(&key))
             }
             None => Identity::Opaque(Sha256::new().chain_update(b"pkg key\0").chain_update(key).finalize().into()),
         });

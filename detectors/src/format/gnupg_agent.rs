@@ -105,7 +105,7 @@ impl Detector for GnuPgAgent {
             _ => return Ok(()),
         }
         material.identity = Some(match numbers {
-            Numbers::Key(key) => Identity::Public(Box::new(public::half(&key))),
+            Numbers::Key(key) => Identity::public(public::half(&key)),
             Numbers::Other(_) => Identity::Opaque(numbers.digest().unwrap_or_default()),
         });
         if !canonical {

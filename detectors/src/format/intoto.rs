@@ -81,7 +81,7 @@ impl Detector for InToto {
                 let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Text, span);
                 material.proof = if proven { Proof::Verified } else { Proof::Structure };
                 material.protection = Some(Protection::plaintext());
-                material.identity = Some(Identity::Public(Box::new(half)));
+                material.identity = Some(Identity::public(half));
                 material.labels.extend(id.map(|id| Label::new("key id", id)));
                 out.found(material);
             }
@@ -137,7 +137,7 @@ fn public_half(text: &[u8], key: &[u8]) -> Option<PublicHalf> {
 /// A public key, with the roles that the metadata around it gives to it.
 fn listed(bytes: &[u8], span: Range<usize>, half: PublicHalf, id: Option<&[u8]>, out: &mut Inspection) {
     let mut material = Material::new(Kind::PublicKey, ABOUT.id, Encoding::Text, span.clone());
-    material.identity = Some(Identity::Public(Box::new(half)));
+    material.identity = Some(Identity::public(half));
     let around = span.start.saturating_sub(MAX_ROLES)..bytes.len().min(span.end + MAX_ROLES);
     let around = bytes.get(around).unwrap_or_default();
     let roles = id.map(|id| roles(around, id)).unwrap_or_default();

@@ -134,7 +134,7 @@ impl<'a> Store<'a> {
         key.protection = Some(protection);
         let owner = chain.first().and_then(|c| c.as_ref()).and_then(|c| c.public.clone());
         key.identity = Some(match owner {
-            Some(public) => Identity::Public(Box::new(public)),
+            Some(public) => Identity::public(public),
             None => carrier::opaque(ciphertext),
         });
         key.sealed.push(carrier::digest(ciphertext));
@@ -161,7 +161,7 @@ impl<'a> Store<'a> {
     fn push_certificate(&mut self, certificate: Option<x509::Certificate>, labels: Vec<Label>) {
         let Some(certificate) = certificate else { return };
         let mut material = Material::new(Kind::Certificate, "x509", Encoding::Binary, Range::default());
-        material.identity = certificate.public.map(|p| Identity::Public(Box::new(p)));
+        material.identity = certificate.public.map(Identity::public);
         material.certificate = Some(Box::new(certificate.facts));
         material.labels = labels;
         material.container = Some(self.container);

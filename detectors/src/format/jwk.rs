@@ -100,7 +100,7 @@ fn read(object: &Object<'_>) -> Result<Option<Material>, Malformed> {
 }
 
 fn public(half: PublicHalf) -> Identity {
-    Identity::Public(Box::new(half))
+    Identity::public(half)
 }
 
 /// n and e, and of a private key d with the primes or alone (RFC 7518 6.3).

@@ -87,7 +87,7 @@ fn read(body: &[u8]) -> Result<Vec<Material>, Malformed> {
         X509 => {
             let certificate = x509::read(key)?;
             let mut material = Material::new(Kind::Certificate, "x509", Encoding::Binary, Range::default());
-            material.identity = certificate.public.map(|public| Identity::Public(Box::new(public)));
+            material.identity = certificate.public.map(Identity::public);
             material.certificate = Some(Box::new(certificate.facts));
             material.container = Some("keybox");
             Ok(vec![material])
@@ -108,7 +108,7 @@ fn keys(packets: &[u8]) -> Result<Vec<Material>, Malformed> {
                 let Ok(key) = openpgp::public_key(packet.body) else { continue };
                 let mut material = Material::new(Kind::PublicKey, ABOUT.id, Encoding::Binary, Range::default());
                 material.identity = Some(match key.public {
-                    Some(public) => Identity::Public(Box::new(public)),
+                    Some(public) => Identity::public(public),
                     None => Identity::Opaque(key.digest),
                 });
                 material.pgp_fingerprint = Some(key.fingerprint);

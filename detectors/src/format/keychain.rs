@@ -184,7 +184,7 @@ fn record(bytes: &[u8], start: usize, table: u32, count: usize) -> Option<Record
 fn certificate(record: &Record<'_>) -> Option<Material> {
     let read = x509::read(record.data).ok().filter(|_| record.table == CERTIFICATE)?;
     let mut material = Material::new(Kind::Certificate, "x509", Encoding::Binary, record.span.clone());
-    material.identity = read.public.map(|public| Identity::Public(Box::new(public)));
+    material.identity = read.public.map(Identity::public);
     material.certificate = Some(Box::new(read.facts));
     material.container = Some("keychain");
     Some(material)
@@ -199,7 +199,7 @@ fn key(record: &Record<'_>, owners: &[&PublicHalf]) -> Option<Material> {
     // The hash is that of the bits of the public key, which certificates call the subject key identifier.
     let owner = owners.iter().find(|owner| hash == Some(&owner.ski_sha1));
     material.identity = Some(match owner {
-        Some(public) => Identity::Public(Box::new((*public).clone())),
+        Some(public) => Identity::public((*public).clone()),
         None => carrier::opaque(record.data),
     });
     material.protection = Some(Protection::new(

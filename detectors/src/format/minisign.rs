@@ -50,7 +50,7 @@ impl Detector for Minisign {
             let (number, bytes) = public_parts(&file.body).ok_or(Malformed::new("minisign public key", hit.at))?;
             let mut material = Material::new(Kind::PublicKey, ABOUT.id, Encoding::Text, file.span);
             let half = public::half(&PublicKey::Raw { kind: Raw::Ed25519, bytes });
-            material.identity = Some(Identity::Public(Box::new(half)));
+            material.identity = Some(Identity::public(half));
             material.labels.push(Label::new("key id", untrusted::key_number(number).as_bytes()));
             material.notes.push("a minisign public key");
             out.found(material);
@@ -73,7 +73,7 @@ impl Detector for Minisign {
                 return Err(Malformed::new("the public key of the seed", hit.at));
             }
             let half = public::half(&PublicKey::Raw { kind: Raw::Ed25519, bytes: public });
-            material.identity = Some(Identity::Public(Box::new(half)));
+            material.identity = Some(Identity::public(half));
             material.protection = Some(Protection::plaintext());
             material.proof = Proof::Verified;
             material.labels.push(Label::new("key id", untrusted::key_number(number).as_bytes()));

@@ -110,7 +110,7 @@ fn certificates(list: &[u8], span: std::ops::Range<usize>, out: &mut Inspection)
         // What is no certificate costs itself alone.
         let Ok(certificate) = x509::read(&decoder.finish()) else { continue };
         let mut material = Material::new(Kind::Certificate, ABOUT.id, Encoding::Text, span.clone());
-        material.identity = certificate.public.map(|half| Identity::Public(Box::new(half)));
+        material.identity = certificate.public.map(Identity::public);
         material.certificate = Some(Box::new(certificate.facts));
         material.container = Some("provisioning profile");
         material.labels.clone_from(&labels);

@@ -94,7 +94,7 @@ impl Detector for Nix {
         material.proof = Proof::Verified;
         material.protection = Some(Protection::plaintext());
         let half = public::half(&PublicKey::Raw { kind: Raw::Ed25519, bytes });
-        material.identity = Some(Identity::Public(Box::new(half)));
+        material.identity = Some(Identity::public(half));
         material.labels.push(Label::new("name", name));
         out.found(material);
         Ok(())

@@ -95,20 +95,20 @@ fn material(object: &Object, salt: Option<&[u8]>) -> Option<Material> {
         pkcs11::CERTIFICATE => {
             let certificate = x509::read(attributes.get(pkcs11::VALUE)?).ok()?;
             let mut material = start(Kind::Certificate, "x509");
-            material.identity = certificate.public.map(|public| Identity::Public(Box::new(public)));
+            material.identity = certificate.public.map(Identity::public);
             material.certificate = Some(Box::new(certificate.facts));
             material
         }
         pkcs11::PUBLIC_KEY => {
             let mut material = start(Kind::PublicKey, ABOUT.id);
-            material.identity = Some(Identity::Public(Box::new(attributes.public()?)));
+            material.identity = Some(Identity::public(attributes.public()?));
             material
         }
         pkcs11::PRIVATE_KEY => {
             let (algorithm, ciphertext) =
                 [pkcs11::PRIVATE_EXPONENT, pkcs11::VALUE].into_iter().find_map(|n| nss::sealed(attributes.get(n)?))?;
             let mut material = start(Kind::PrivateKey, ABOUT.id);
-            let public = attributes.public().map(|public| Identity::Public(Box::new(public)));
+            let public = attributes.public().map(Identity::public);
             material.identity = Some(public.unwrap_or_else(|| carrier::opaque(ciphertext)));
             material.sealed.push(carrier::digest(ciphertext));
             let (protection, note) = protection(algorithm).ok()?;
@@ -162,7 +162,7 @@ fn legacy(key: &Legacy<'_>) -> Material {
     let (half, note) = legacy_public(public, sealed.len());
     material.notes.extend(note);
     material.identity = Some(match half {
-        Some(half) => Identity::Public(Box::new(half)),
+        Some(half) => Identity::public(half),
         None => carrier::opaque(sealed),
     });
     material.protection = Some(match nss::sealed(sealed).map(|(algorithm, _)| protection(algorithm)) {

@@ -211,7 +211,7 @@ impl Ring {
         }
         material.protection = Some(key.protection);
         material.identity = Some(match key.public {
-            Some(public) => Identity::Public(Box::new(public)),
+            Some(public) => Identity::public(public),
             None => Identity::Opaque(key.digest),
         });
         material.pgp_fingerprint = Some(key.fingerprint);

@@ -90,7 +90,7 @@ fn report(
         let opened = opened.next().unwrap_or_default();
         material.protection = Some(protection_of(file, key.as_ref()));
         material.identity = Some(match opened.half.or_else(|| key.map(|key| key.half())) {
-            Some(half) => Identity::Public(Box::new(half)),
+            Some(half) => Identity::public(half),
             None => Identity::Opaque(Sha256::digest(blob).into()),
         });
         if opened.verified {

@@ -53,14 +53,14 @@ impl Detector for Putty {
         let key = file.public()?;
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Text, hit.at..hit.at + file.length);
         material.identity = Some(match &key {
-            Some(key) => Identity::Public(Box::new(key.half())),
+            Some(key) => Identity::public(key.half()),
             None => Identity::Opaque(Sha256::digest(&file.public).into()),
         });
         if file.protection.state == ProtectionState::Plaintext {
             match key.map(|key| File::signs_as(&key, &file.private)).transpose()? {
                 Some((_, true)) => material.proof = Proof::Verified,
                 Some((half, false)) => {
-                    material.identity = Some(Identity::Public(Box::new(half)));
+                    material.identity = Some(Identity::public(half));
                     material.notes.push("the public numbers do not belong to the private ones");
                 }
                 None => material.notes.push("key type not known: private section not read"),

@@ -127,7 +127,7 @@ fn plain(kind: Body, body: &[u8], material: &mut Material) -> Result<(), Malform
         }
         _ => return Err(length),
     };
-    material.identity = Some(Identity::Public(Box::new(half)));
+    material.identity = Some(Identity::public(half));
     Ok(())
 }
 

@@ -75,7 +75,7 @@ impl Detector for RsaXml {
             return Err(Malformed::new("no private key", hit.at));
         };
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Text, span);
-        material.identity = Some(Identity::Public(Box::new(key)));
+        material.identity = Some(Identity::public(key));
         material.proof = Proof::Verified;
         material.protection = Some(Protection::plaintext());
         out.found(material);

@@ -42,7 +42,7 @@ impl Detector for Signify {
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
         let file = untrusted::read(blob.bytes, hit)?;
-        let half = |bytes| Identity::Public(Box::new(public::half(&PublicKey::Raw { kind: Raw::Ed25519, bytes })));
+        let half = |bytes| Identity::public(public::half(&PublicKey::Raw { kind: Raw::Ed25519, bytes }));
         let labels = |number: &[u8]| {
             let comment = Some(Label::new("comment", &file.comment)).filter(|label| !label.text.is_empty());
             comment.into_iter().chain([Label::new("key id", untrusted::key_number(number).as_bytes())])

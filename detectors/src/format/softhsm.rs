@@ -124,13 +124,13 @@ fn material(attributes: &Attributes) -> Option<Material> {
         pkcs11::CERTIFICATE if !sealed => {
             let certificate = x509::read(attributes.get(pkcs11::VALUE)?).ok()?;
             let mut material = start(Kind::Certificate, "x509");
-            material.identity = certificate.public.map(|public| Identity::Public(Box::new(public)));
+            material.identity = certificate.public.map(Identity::public);
             material.certificate = Some(Box::new(certificate.facts));
             material
         }
         pkcs11::PUBLIC_KEY if !sealed => {
             let mut material = start(Kind::PublicKey, ABOUT.id);
-            material.identity = Some(Identity::Public(Box::new(attributes.public()?)));
+            material.identity = Some(Identity::public(attributes.public()?));
             material
         }
         pkcs11::PRIVATE_KEY => private(attributes, sealed)?,
@@ -159,7 +159,7 @@ fn private(attributes: &Attributes, sealed: bool) -> Option<Material> {
     }
     let (public, verified) = attributes.private()?;
     material.proof = if verified { Proof::Verified } else { Proof::Structure };
-    material.identity = Some(Identity::Public(Box::new(public)));
+    material.identity = Some(Identity::public(public));
     material.protection = Some(Protection::plaintext());
     Some(material)
 }

@@ -59,7 +59,7 @@ impl Detector for SolanaKeypair {
         }
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Text, span);
         let half = public::half(&PublicKey::Raw { kind: Raw::Ed25519, bytes: public });
-        material.identity = Some(Identity::Public(Box::new(half)));
+        material.identity = Some(Identity::public(half));
         material.proof = Proof::Verified;
         material.protection = Some(Protection::plaintext());
         out.found(material);

@@ -57,6 +57,6 @@ impl Detector for Spki {
 
 fn material(half: PublicHalf, encoding: Encoding, span: std::ops::Range<usize>) -> Material {
     let mut material = Material::new(Kind::PublicKey, ABOUT.id, encoding, span);
-    material.identity = Some(Identity::Public(Box::new(half)));
+    material.identity = Some(Identity::public(half));
     material
 }

@@ -45,7 +45,7 @@ impl Detector for Ssh1 {
         let here = |error: Malformed| Malformed::new(error.what, start + error.at);
         let file = File::read(blob.bytes.get(start..).unwrap_or_default()).map_err(here)?;
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Binary, start..start + file.length);
-        material.identity = Some(Identity::Public(Box::new(public::half(&file.key))));
+        material.identity = Some(Identity::public(public::half(&file.key)));
         if file.protection.state == ProtectionState::Plaintext {
             if ssh::fits(&file.key, File::open(file.private).map_err(here)?) {
                 material.proof = Proof::Verified;

@@ -57,7 +57,7 @@ impl Detector for Ssh2Com {
             } else {
                 material.notes.push("the public numbers do not belong to the private ones");
             }
-            material.identity = Some(Identity::Public(Box::new(half)));
+            material.identity = Some(Identity::public(half));
         } else {
             material.identity = Some(carrier::opaque(file.data));
             material.locked = text.body.get(..file.length).map(Locked::new);

@@ -103,7 +103,7 @@ impl Detector for SshPublic {
 
 fn material(half: PublicHalf, span: Range<usize>) -> Material {
     let mut material = Material::new(Kind::PublicKey, ABOUT.id, Encoding::Text, span);
-    material.identity = Some(Identity::Public(Box::new(half)));
+    material.identity = Some(Identity::public(half));
     material
 }
 

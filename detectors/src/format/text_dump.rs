@@ -81,7 +81,7 @@ impl Detector for TextDump {
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Text, start..start + dump.length);
         material.proof = Proof::Verified;
         material.protection = Some(Protection::plaintext());
-        material.identity = Some(Identity::Public(Box::new(half)));
+        material.identity = Some(Identity::public(half));
         out.found(material);
         Ok(())
     }

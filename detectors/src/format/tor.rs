@@ -59,7 +59,7 @@ impl Detector for Tor {
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Binary, start..body + 64);
         material.protection = Some(Protection::plaintext());
         let half = public::half(&PublicKey::Raw { kind: Raw::Ed25519, bytes: &bytes });
-        material.identity = Some(Identity::Public(Box::new(half)));
+        material.identity = Some(Identity::public(half));
         material.labels.push(Label::new("onion address", onion(&bytes).as_bytes()));
         out.found(material);
         Ok(())

@@ -97,7 +97,7 @@ fn read(der: &[u8]) -> Result<(Material, usize), Malformed> {
     }
     let (public, uses) = public_area(&area)?;
     let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Der, 0..0);
-    material.identity = Some(Identity::Public(Box::new(public)));
+    material.identity = Some(Identity::public(public));
     material.uses = Some(uses);
     material.labels.extend(description);
     let auth = match (empty, policy) {

@@ -112,7 +112,7 @@ fn rsa(key: PrivateKey, bytes: &[u8]) -> Result<Material, Malformed> {
     material.proof = if key.verified { Proof::Verified } else { Proof::Structure };
     material.protection = Some(Protection::plaintext());
     let half = key.public.ok_or(Malformed::new("RSA key", 0))?;
-    material.identity = Some(Identity::Public(Box::new(half)));
+    material.identity = Some(Identity::public(half));
     material.notes = key.notes;
     Ok(material)
 }
@@ -202,7 +202,7 @@ fn key_data(
     montgomery::check(&n, n0inv)?;
     let e: &[u8] = if small_exponent { &[3] } else { &[1, 0, 1] };
     let mut material = Material::new(Kind::PublicKey, ABOUT.id, Encoding::Binary, span);
-    material.identity = Some(Identity::Public(Box::new(public::half(&PublicKey::Rsa { n: &n, e }))));
+    material.identity = Some(Identity::public(public::half(&PublicKey::Rsa { n: &n, e })));
     material.notes.push(BELIEVED);
     Ok(material)
 }

@@ -83,7 +83,7 @@ impl Detector for WireGuard {
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Text, hit.at..from + at + length);
         material.protection = Some(Protection::plaintext());
         let half = public::half(&PublicKey::Raw { kind: Raw::X25519, bytes: &bytes });
-        material.identity = Some(Identity::Public(Box::new(half)));
+        material.identity = Some(Identity::public(half));
         let address = value(section, b"Address").and_then(|(at, length)| section.get(at..at + length));
         material.labels.extend(address.map(|address| Label::new("address", address)));
         out.found(material);

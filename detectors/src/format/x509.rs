@@ -60,7 +60,7 @@ impl Detector for X509 {
 
 fn material(certificate: x509::Certificate, encoding: Encoding, span: std::ops::Range<usize>) -> Material {
     let mut material = Material::new(Kind::Certificate, ABOUT.id, encoding, span);
-    material.identity = certificate.public.map(|p| Identity::Public(Box::new(p)));
+    material.identity = certificate.public.map(Identity::public);
     material.certificate = Some(Box::new(certificate.facts));
     material
 }

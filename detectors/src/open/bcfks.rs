@@ -171,7 +171,7 @@ fn secret(plain: &[u8]) -> Option<Material> {
 
 fn certificate(certificate: x509::Certificate) -> Material {
     let mut material = Material::new(Kind::Certificate, "x509", Encoding::Der, Range::default());
-    material.identity = certificate.public.map(|public| Identity::Public(Box::new(public)));
+    material.identity = certificate.public.map(Identity::public);
     material.certificate = Some(Box::new(certificate.facts));
     material.container = Some("BCFKS");
     material

@@ -68,7 +68,7 @@ impl Key {
             return None;
         }
         let mut material = Material::new(Kind::PrivateKey, "gnupg_agent", Encoding::Binary, 0..0);
-        material.identity = Some(Identity::Public(Box::new(public::half(&public))));
+        material.identity = Some(Identity::public(public::half(&public)));
         material.proof = Proof::Verified;
         Some(Item::new(Some(0), material).with_plain(&plain))
     }

@@ -36,7 +36,7 @@ impl Key {
             let listed = members::string(&plain, "public").and_then(unhex)?;
             let beside = public::half(&PublicKey::Raw { kind: Raw::Ed25519, bytes: &listed });
             material.proof = if beside.id == half.id { Proof::Verified } else { Proof::Structure };
-            material.identity = Some(Identity::Public(Box::new(half)));
+            material.identity = Some(Identity::public(half));
             return Some(Item::new(Some(0), material).with_plain(&plain));
         }
         // RSA and ECDSA stand there in PEM.

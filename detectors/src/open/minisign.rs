@@ -34,7 +34,7 @@ impl<'a> Key<'a> {
         }
         let mut material = Material::new(Kind::PrivateKey, "minisign", Encoding::Text, 0..0);
         let half = public::half(&PublicKey::Raw { kind: Raw::Ed25519, bytes });
-        material.identity = Some(Identity::Public(Box::new(half)));
+        material.identity = Some(Identity::public(half));
         material.proof = Proof::Verified;
         material.labels.push(Label::new("key id", untrusted::key_number(number).as_bytes()));
         Some(Item::new(Some(0), material).with_plain(&plain))

@@ -102,7 +102,7 @@ impl<'a> Key<'a> {
             let mut material = Material::new(Kind::PrivateKey, "openssh", Encoding::Binary, 0..0);
             let key: &Option<crate::read::ssh::Public<'_>> = key;
             let half = opened.half.or_else(|| key.as_ref().map(crate::read::ssh::Public::half));
-            material.identity = half.map(|half| Identity::Public(Box::new(half)));
+            material.identity = half.map(Identity::public);
             material.proof = if opened.verified { Proof::Verified } else { Proof::Structure };
             material.labels.extend(opened.comment);
             material.notes = opened.notes;

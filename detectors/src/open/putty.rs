@@ -75,7 +75,7 @@ impl<'a> Key<'a> {
             return None;
         }
         let mut material = Material::new(Kind::PrivateKey, "putty", Encoding::Text, 0..0);
-        material.identity = Some(Identity::Public(Box::new(public.half())));
+        material.identity = Some(Identity::public(public.half()));
         material.proof = Proof::Verified;
         Some(Item::new(Some(0), material).with_plain(&plain))
     }

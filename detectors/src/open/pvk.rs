@@ -53,7 +53,7 @@ impl Lock for File<'_> {
         let item = key.map(|key| {
             let mut material = Material::new(Kind::PrivateKey, "pvk", Encoding::Binary, 0..0);
             material.proof = if key.verified { Proof::Verified } else { Proof::Structure };
-            material.identity = Some(Identity::Public(Box::new(key.public)));
+            material.identity = Some(Identity::public(key.public));
             Item::new(Some(0), material)
         });
         item.into_iter().collect()

@@ -26,7 +26,7 @@ impl<'a> Key<'a> {
         let bytes = self.0.fits(&plain)?;
         let mut material = Material::new(Kind::PrivateKey, "signify", Encoding::Text, 0..0);
         let half = public::half(&PublicKey::Raw { kind: Raw::Ed25519, bytes });
-        material.identity = Some(Identity::Public(Box::new(half)));
+        material.identity = Some(Identity::public(half));
         material.proof = Proof::Verified;
         Some(Item::new(Some(0), material).with_plain(&plain))
     }

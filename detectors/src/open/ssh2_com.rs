@@ -43,7 +43,7 @@ impl<'a> Key<'a> {
             return None;
         }
         let mut material = Material::new(Kind::PrivateKey, "ssh2_com", Encoding::Text, 0..0);
-        material.identity = Some(Identity::Public(Box::new(public::half(&public))));
+        material.identity = Some(Identity::public(public::half(&public)));
         material.proof = Proof::Verified;
         Some(Item::new(Some(0), material).with_plain(&plain))
     }

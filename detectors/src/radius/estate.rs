@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use scanner_core::material::{CertFacts, Identity, Kind, Link, Material, Occurrence, ProtectionState, PublicHalf};
 
@@ -24,7 +24,7 @@ pub struct KeyGroup {
     /// Its name.
     pub name: KeyName,
     /// The public half, where known.
-    pub public: Option<PublicHalf>,
+    pub public: Option<Arc<PublicHalf>>,
     /// Places of the private key; none for a public key that stands alone.
     pub private: Vec<Occurrence>,
     /// Places of its public half and certificates.
@@ -186,7 +186,7 @@ fn is_private(occurrence: &Occurrence) -> bool {
 /// Public halves by the digests that keystores refer to them with.
 #[derive(Default)]
 struct Linked {
-    by_link: BTreeMap<Link, PublicHalf>,
+    by_link: BTreeMap<Link, Arc<PublicHalf>>,
 }
 
 impl Linked {
@@ -200,9 +200,9 @@ impl Linked {
         for occurrence in occurrences {
             let Some(Identity::Public(half)) = &occurrence.material.identity else { continue };
             if let Some(certificate) = &occurrence.material.certificate {
-                linked.by_link.insert(Link::CertSha1(certificate.sha1), (**half).clone());
+                linked.by_link.insert(Link::CertSha1(certificate.sha1), Arc::clone(half));
             }
-            linked.by_link.insert(Link::SpkiSha1(Sha1::digest(&half.spki).into()), (**half).clone());
+            linked.by_link.insert(Link::SpkiSha1(Sha1::digest(&half.spki).into()), Arc::clone(half));
         }
         linked
     }
@@ -210,9 +210,9 @@ impl Linked {
 
 /// The key that a material belongs to: by its own public half, or by a certificate that it refers to and that was found
 /// somewhere in the run.
-fn name(occurrence: &Occurrence, linked: &Linked) -> Option<(KeyName, Option<PublicHalf>)> {
+fn name(occurrence: &Occurrence, linked: &Linked) -> Option<(KeyName, Option<Arc<PublicHalf>>)> {
     match occurrence.material.identity.as_ref()? {
-        Identity::Public(half) => Some((KeyName::Public(half.id.key_only), Some((**half).clone()))),
+        Identity::Public(half) => Some((KeyName::Public(half.id.key_only), Some(Arc::clone(half)))),
         Identity::Opaque(digest) => {
             let half = occurrence.material.links.iter().find_map(|link| linked.by_link.get(link));
             Some(match half {

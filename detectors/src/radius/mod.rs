@@ -16,6 +16,8 @@ mod severity;
 pub mod tables;
 pub mod weakness;
 
+use std::sync::Arc;
+
 use scanner_core::blob::Origin;
 use scanner_core::material::{Algorithm, CertFacts, KeyId, Occurrence, Proof, ProtectionState, PublicHalf};
 
@@ -26,7 +28,7 @@ pub use known::{Known, KnownKeys};
 pub use link::Use;
 pub use secrets::{SecretFinding, secrets};
 pub use tables::Tables;
-pub use weakness::{Weaknesses, survey};
+pub use weakness::{Survey, Weaknesses, survey};
 
 /// Who must act before forged output stops being accepted. Ordered: `T0` is the widest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
@@ -153,7 +155,7 @@ pub struct Finding {
     /// Identity of the public half; `None` if it cannot be known without a password.
     pub key: Option<KeyId>,
     /// Every name that follows from the public half.
-    pub public: Option<PublicHalf>,
+    pub public: Option<Arc<PublicHalf>>,
     /// SHA-256 of the ciphertext, where there is no public half.
     pub ciphertext_sha256: Option<[u8; 32]>,
     /// Algorithm, where known.

@@ -1,8 +1,11 @@
 //! What arithmetic says of every public half of an estate. Apart from the judgement, because it takes time and threads.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
+use scanner_core::blob::Origin;
 use scanner_core::engine::each;
+use scanner_core::error::{Gap, Reason};
 use scanner_core::material::PublicHalf;
 
 use super::estate::{Estate, KeyGroup, KeyName};
@@ -11,14 +14,24 @@ use crate::weak::{self, Checked, Weakness};
 /// Weaknesses by key, for those that have any; worst first.
 pub type Weaknesses = BTreeMap<KeyName, Vec<Weakness>>;
 
+/// What a run's keys were checked for.
+#[derive(Debug, Default)]
+pub struct Survey {
+    /// What was found.
+    pub weaknesses: Weaknesses,
+    /// What was left out because there were too many keys: one gap for each file and check.
+    pub gaps: Vec<Gap>,
+}
+
 /// Checks every key of the run, one by one on up to `jobs` threads and all together.
-pub fn survey(estate: &Estate, jobs: usize) -> Weaknesses {
+pub fn survey(estate: &Estate, jobs: usize) -> Survey {
     let groups = estate.keys.iter().chain(&estate.public);
     let keys: Vec<(&KeyGroup, &PublicHalf)> =
-        groups.filter_map(|group| Some((group, group.public.as_ref()?))).collect();
+        groups.filter_map(|group| Some((group, group.public.as_deref()?))).collect();
     let mut all = Weaknesses::new();
     let halves: Vec<&PublicHalf> = keys.iter().map(|(_, public)| *public).collect();
-    for ((group, _), found) in keys.iter().zip(alone(&halves, jobs)) {
+    let (alone, untested) = alone(&halves, jobs);
+    for ((group, _), found) in keys.iter().zip(alone) {
         if !found.is_empty() {
             all.insert(group.name, found);
         }
@@ -37,27 +50,48 @@ pub fn survey(estate: &Estate, jobs: usize) -> Weaknesses {
         list.sort_by(|a, b| (b.computable, b.grade, a.id, &a.text).cmp(&(a.computable, a.grade, b.id, &b.text)));
         list.dedup();
     }
-    all
+    let mut gaps = Vec::new();
+    let mut leave_out = |indexes: Vec<usize>, what: &str| {
+        let mut files: BTreeMap<&Path, usize> = BTreeMap::new();
+        let groups = indexes.into_iter().filter_map(|index| keys.get(index));
+        let places = groups.filter_map(|(group, _)| group.private.first().or(group.related.first()));
+        places.for_each(|place| *files.entry(&place.origin.path).or_default() += 1);
+        gaps.extend(files.into_iter().map(|(path, count)| {
+            let detail = format!("{count} RSA keys were not {what}: too many in one run");
+            Gap { origin: Origin::file(path), reason: Reason::TooMany, detail }
+        }));
+    };
+    leave_out(untested, "tested for a prime beside a tiny factor");
+    leave_out(weak::not_compared(&halves), "compared with the others for shared primes");
+    Survey { weaknesses: all, gaps }
 }
 
 /// What is wrong with each key, seen alone. First all that is cheap, then the tests for primes that it asks for, in the order
-/// of the keys and as far as [`weak::MAX_PRIME_TESTS`] allows.
-fn alone(keys: &[&PublicHalf], jobs: usize) -> Vec<Vec<Weakness>> {
+/// of the keys and as far as [`weak::MAX_PRIME_TESTS`] allows; also the indexes of the keys that were not tested.
+fn alone(keys: &[&PublicHalf], jobs: usize) -> (Vec<Vec<Weakness>>, Vec<usize>) {
     // A check that panicked says nothing; its key is judged by the rest.
     let first = each(jobs, keys, |public| weak::check_within(public, 0));
     let mut all: Vec<Checked> = first.into_iter().map(Option::unwrap_or_default).collect();
     let mut left = weak::MAX_PRIME_TESTS;
-    let mut open: Vec<(&mut Checked, &PublicHalf)> = all.iter_mut().zip(keys.iter().copied()).collect();
-    open.retain(|(checked, _)| {
-        let rest = left.checked_sub(checked.left_out).filter(|_| checked.left_out > 0);
-        left = rest.unwrap_or(left);
-        rest.is_some()
-    });
+    let mut untested = Vec::new();
+    let mut open: Vec<(&mut Checked, &PublicHalf)> = Vec::new();
+    for (index, (checked, key)) in all.iter_mut().zip(keys.iter().copied()).enumerate() {
+        if checked.left_out == 0 {
+            continue;
+        }
+        match left.checked_sub(checked.left_out) {
+            Some(rest) => {
+                left = rest;
+                open.push((checked, key));
+            }
+            None => untested.push(index),
+        }
+    }
     let again = each(jobs, &open, |(_, public)| weak::check(public));
     for ((checked, _), found) in open.into_iter().zip(again) {
         checked.weaknesses = found.unwrap_or_default();
     }
-    all.into_iter().map(|checked| checked.weaknesses).collect()
+    (all.into_iter().map(|checked| checked.weaknesses).collect(), untested)
 }
 
 #[cfg(test)]
@@ -76,13 +110,14 @@ mod tests {
             })
             .collect();
         let keys: Vec<&PublicHalf> = keys.iter().collect();
-        let one = alone(&keys, 1);
+        let (one, left_out) = alone(&keys, 1);
         let untested = |found: &Vec<Weakness>| {
             found.iter().any(|weakness| weakness.text.ends_with("a damaged copy of another key, or a broken one"))
         };
         let first = one.iter().position(untested).unwrap();
         assert!((250..260).contains(&first), "{first}");
         assert!(one.iter().skip(first).all(untested), "nothing is left out");
-        assert_eq!(alone(&keys, 2), one, "whatever the threads");
+        assert_eq!(left_out, (first..300).collect::<Vec<usize>>());
+        assert_eq!(alone(&keys, 2).0, one, "whatever the threads");
     }
 }

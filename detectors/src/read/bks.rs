@@ -196,7 +196,7 @@ impl<'a> Encoded<'a> {
             0 => Some(private_key(private::pkcs8(self.bytes).ok()?, self.bytes, container)),
             1 => {
                 let mut material = empty(Kind::PublicKey, container);
-                material.identity = Some(Identity::Public(Box::new(public::from_spki(self.bytes).ok()?)));
+                material.identity = Some(Identity::public(public::from_spki(self.bytes).ok()?));
                 Some(material)
             }
             _ => Some(carrier::secret_key("bks", container, self.algorithm, self.bytes)),
@@ -348,7 +348,7 @@ pub(crate) fn materials(entries: &[Entry<'_>], container: &'static str, password
         only_certificates &= material.kind == Kind::PublicKey;
         material.labels.insert(0, alias);
         if let (Some(owner), Some(Identity::Opaque(_)), false) = (owner, &material.identity, entry.chain.is_empty()) {
-            material.identity = Some(Identity::Public(Box::new(owner)));
+            material.identity = Some(Identity::public(owner));
         }
         items.push(Item { plain: decrypted.into_iter().collect(), ..Item::new(is_locked.then_some(locked), material) });
         locked += usize::from(is_locked);
@@ -411,7 +411,7 @@ fn private_key(key: PrivateKey, der: &[u8], container: &'static str) -> Material
     let mut material = empty(Kind::PrivateKey, container);
     material.proof = if key.verified { Proof::Verified } else { Proof::Structure };
     material.identity = Some(match key.public {
-        Some(public) => Identity::Public(Box::new(public)),
+        Some(public) => Identity::public(public),
         None => carrier::opaque(der),
     });
     material.notes = key.notes;
@@ -420,7 +420,7 @@ fn private_key(key: PrivateKey, der: &[u8], container: &'static str) -> Material
 
 fn certificate_item(certificate: x509::Certificate, container: &'static str, alias: Option<Label>) -> Item {
     let mut material = Material::new(Kind::Certificate, "x509", Encoding::Binary, Range::default());
-    material.identity = certificate.public.map(|public| Identity::Public(Box::new(public)));
+    material.identity = certificate.public.map(Identity::public);
     material.certificate = Some(Box::new(certificate.facts));
     material.labels.extend(alias);
     material.container = Some(container);

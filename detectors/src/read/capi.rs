@@ -132,7 +132,7 @@ impl Key {
     pub(crate) fn material(&self, format: &'static str) -> Material {
         let kind = if self.header.private { Kind::PrivateKey } else { Kind::PublicKey };
         let mut material = Material::new(kind, format, Encoding::Binary, 0..self.consumed);
-        material.identity = Some(Identity::Public(Box::new(self.public.clone())));
+        material.identity = Some(Identity::public(self.public.clone()));
         material.labels.extend(self.token.clone());
         if self.header.private {
             material.protection = Some(Protection::plaintext());

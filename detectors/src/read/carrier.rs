@@ -82,7 +82,7 @@ pub(crate) fn material(key: PrivateKey, der: &[u8], encoding: Encoding, span: Ra
     material.proof = if key.verified { Proof::Verified } else { Proof::Structure };
     material.protection = Some(Protection::plaintext());
     material.identity = Some(match key.public {
-        Some(public) => Identity::Public(Box::new(public)),
+        Some(public) => Identity::public(public),
         None => opaque(der.get(..key.consumed).unwrap_or(der)),
     });
     material.notes = key.notes;

@@ -250,7 +250,7 @@ impl Store<'_> {
                 if let Ok(certificate) = x509::read(&octets) {
                     let mut material = empty(Kind::Certificate);
                     material.format = "x509";
-                    material.identity = certificate.public.map(|p| Identity::Public(Box::new(p)));
+                    material.identity = certificate.public.map(Identity::public);
                     material.certificate = Some(Box::new(certificate.facts));
                     describe(&mut material, attributes);
                     self.certificates.push(material);
@@ -372,7 +372,7 @@ fn empty(kind: Kind) -> Material {
 }
 
 fn identity(public: Option<PublicHalf>, der: &[u8]) -> Identity {
-    public.map_or_else(|| carrier::opaque(der), |p| Identity::Public(Box::new(p)))
+    public.map_or_else(|| carrier::opaque(der), Identity::public)
 }
 
 /// A certificate that is no CA's.

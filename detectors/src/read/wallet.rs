@@ -62,7 +62,7 @@ pub(crate) fn secp256k1(scalar: &[u8]) -> Option<PublicHalf> {
 
 /// The same as an identity.
 pub(crate) fn identity(scalar: &[u8]) -> Option<Identity> {
-    secp256k1(scalar).map(|half| Identity::Public(Box::new(half)))
+    secp256k1(scalar).map(Identity::public)
 }
 
 #[cfg(test)]

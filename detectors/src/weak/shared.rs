@@ -7,7 +7,7 @@
 //! multiplications, no division below the root, which is what makes it quick.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use dashu_int::UBig;
 use dashu_int::ops::{BitTest, Gcd};
@@ -97,32 +97,32 @@ pub fn shared_primes(keys: &[&PublicHalf]) -> Vec<(usize, Weakness)> {
     found
 }
 
-/// How many different moduli [`shared_primes`] leaves out because there are too many.
-pub fn not_compared(keys: &[&PublicHalf]) -> usize {
+/// The moduli that [`shared_primes`] leaves out because there are too many, each by the first key that has it.
+pub fn not_compared(keys: &[&PublicHalf]) -> Vec<usize> {
     places(keys).1
 }
 
 /// Modulus -> exponent -> where it stands.
 type Places<'a> = BTreeMap<&'a [u8], BTreeMap<&'a [u8], Vec<usize>>>;
 
-/// The moduli that are compared, and how many more there are.
-fn places<'a>(keys: &[&'a PublicHalf]) -> (Places<'a>, usize) {
+/// The moduli that are compared, and the first keys of those that are not.
+fn places<'a>(keys: &[&'a PublicHalf]) -> (Places<'a>, Vec<usize>) {
     let mut places = Places::new();
-    let mut beyond = BTreeSet::new();
+    let mut beyond = BTreeMap::new();
     let mut together = 0;
     for (index, key) in keys.iter().enumerate() {
         let Some(Numbers::Rsa { n, e }) = spki::read(&key.spki) else { continue };
         let size = bits(n) as usize;
         if !places.contains_key(n) && size <= MAX_BITS {
             if places.len() == MAX_MODULI || together + size > MAX_BITS_TOGETHER {
-                beyond.insert(n);
+                beyond.entry(n).or_insert(index);
                 continue;
             }
             together += size;
         }
         places.entry(n).or_default().entry(e).or_default().push(index);
     }
-    (places, beyond.len())
+    (places, beyond.into_values().collect())
 }
 
 /// The first other modulus among the hits that has a factor in common with this one.

@@ -234,11 +234,11 @@ fn more_than_can_be_compared_is_counted() {
         )));
     }
     let mut halves: Vec<&PublicHalf> = keys.iter().collect();
-    assert_eq!(not_compared(&halves), 8);
+    assert_eq!(not_compared(&halves).len(), 8);
     halves.push(&keys[8199]);
     halves.push(&keys[0]);
-    assert_eq!(not_compared(&halves), 8, "the same again is no more");
-    assert_eq!(not_compared(&halves[..8192]), 0);
+    assert_eq!(not_compared(&halves).len(), 8, "the same again is no more");
+    assert_eq!(not_compared(&halves[..8192]), [0; 0]);
 }
 
 #[test]

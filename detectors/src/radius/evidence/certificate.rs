@@ -29,7 +29,7 @@ pub fn weigh(key: &KeyGroup, tables: &Tables, ledger: &mut Vec<Evidence>) {
         if !seen.insert((certificate.sha256, occurrence.material.container)) {
             continue;
         }
-        let view = View::of(certificate, occurrence, key.public.as_ref());
+        let view = View::of(certificate, occurrence, key.public.as_deref());
         let locator = format!("{}:{}", occurrence.origin, occurrence.line);
         let rules = tables.of_certificates.iter().filter(|rule| view.satisfies(rule));
         let own: Vec<Evidence> = rules.map(|rule| super::item(rule, locator.clone())).collect();

@@ -14,7 +14,7 @@ use super::words::Words;
 /// Weighs every place of the private key.
 pub fn weigh(key: &KeyGroup, estate: &Estate, tables: &Tables, ledger: &mut Vec<Evidence>) {
     for occurrence in &key.private {
-        let view = View::of(occurrence, key.public.as_ref(), estate, tables);
+        let view = View::of(occurrence, key.public.as_deref(), estate, tables);
         let rules = tables.of_files.iter().enumerate().filter(|(number, rule)| view.satisfies(*number, rule));
         let mut rules = rules.map(|(_, rule)| rule).peekable();
         if rules.peek().is_some() {

@@ -25,7 +25,7 @@ fn half(algorithm: Algorithm) -> PublicHalf {
 }
 
 fn place(mut material: Material, path: &str, algorithm: Algorithm) -> Occurrence {
-    material.identity = Some(Identity::Public(Box::new(half(algorithm))));
+    material.identity = Some(Identity::public(half(algorithm)));
     Occurrence { material, origin: Origin::file(path), offset: 0, line: 1, section: None, mark: None, git: None }
 }
 
@@ -287,7 +287,7 @@ fn a_certificate_speaks_for_its_own_key_only() {
     let mut other = certificate(1, with(&[CODE], |_| ()));
     let mut public = half(KEY);
     public.id = KeyId { spki_sha256: [7; 32], key_only: [8; 32] };
-    other.material.identity = Some(Identity::Public(Box::new(public)));
+    other.material.identity = Some(Identity::public(public));
     assert_eq!(roles(&judged(vec![key("certs/1.key", KEY, |_| ()), other])), "tls_server 30; ");
 }
 
