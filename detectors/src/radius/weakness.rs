@@ -97,7 +97,7 @@ fn alone(keys: &[&PublicHalf], jobs: usize) -> (Vec<Vec<Weakness>>, Vec<usize>) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::read::public::{self, PublicKey};
+    use crate::weak::tests::usual_rsa;
 
     #[test]
     fn tests_for_primes_are_made_for_the_first_keys_only() {
@@ -106,7 +106,7 @@ mod tests {
             .map(|i| {
                 let mut n = vec![0xff; 512];
                 n.splice(509.., [[0xff].as_slice(), &(u16::MAX - 6 * i).to_be_bytes()].concat());
-                public::half(&PublicKey::Rsa { n: &n, e: &[1, 0, 1] })
+                usual_rsa(&n)
             })
             .collect();
         let keys: Vec<&PublicHalf> = keys.iter().collect();

@@ -20,7 +20,7 @@ mod shape;
 mod shared;
 mod spki;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use number::PrimeTests;
 use scanner_core::material::PublicHalf;

@@ -28,6 +28,11 @@ fn half(spki: Vec<u8>) -> PublicHalf {
     }
 }
 
+/// An RSA public half with the exponent 65537.
+pub(crate) fn usual_rsa(n: &[u8]) -> PublicHalf {
+    crate::read::public::half(&crate::read::public::PublicKey::Rsa { n, e: &[1, 0, 1] })
+}
+
 struct Row {
     about: &'static str,
     what: &'static str,
