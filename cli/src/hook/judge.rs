@@ -155,6 +155,7 @@ fn judge_keys(
     }
     fresh.sort_by(|a, b| (&a.origin, a.offset).cmp(&(&b.origin, b.offset)));
     let estate = Estate::new(fresh);
+    // A private key is a finding however weak it is: what the survey left out changes no verdict of a hook.
     let (tables, lists, weak) = (Tables::built_in(), KnownKeys::built_in(), survey(&estate, 1).weaknesses);
     let judge = Judge { tables: &tables, known: &lists, weak: &weak, now };
     let mut findings = classify(&estate, judge);

@@ -28,7 +28,7 @@ pub(crate) fn line(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()
 }
 
 /// A formatter whose strings are safe to print: whatever could act on a terminal, reorder text, be a command to a build
-/// server or end a script of a web page is written `\uXXXX`, which means the same to every JSON reader.
+/// server or end a script of a web page is written as `\u` and four digits, which means the same to every JSON reader.
 struct Tame<F>(F);
 
 impl<F: Formatter> Formatter for Tame<F> {

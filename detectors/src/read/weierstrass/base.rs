@@ -21,7 +21,7 @@ pub(in crate::read) enum Base {
 }
 
 impl Base {
-    /// `base` as 04 x y; `None` for a curve with larger numbers than any named one, or that is none. `tried` gives scalars
+    /// `base` as 04 x y; `None` if its numbers are larger than those of any named curve, or if it is not a curve. `tried` gives scalars
     /// and limits: [`Self::may_be_tried`] knows k times the scalar for every k up to the limit.
     pub(in crate::read) fn new(numbers: &Numbers<'_>, base: &[u8], tried: &[(&[u8], u32)]) -> Option<Self> {
         match bits(numbers.p) {
@@ -44,7 +44,7 @@ impl Base {
         }
     }
 
-    /// False for a point (04 x y) that is none of those tried, nor their negatives; true for those and few others.
+    /// False only for a point (04 x y) that is neither a tried one nor the negative of one; true for those and a few others.
     pub(in crate::read) fn may_be_tried(&self, point: &[u8]) -> bool {
         let known = match self {
             Self::Short(base) => &base.tried,
@@ -97,7 +97,7 @@ impl<const L: usize> Worked<L> {
             let step = curve.multiply(&base, scalar).affine()?;
             let mut sum = curve.jacobian(&step);
             for _ in 0..*limit {
-                // The point at infinity is none of a key.
+                // The point at infinity belongs to no key.
                 if let Some((x, y)) = sum.affine() {
                     known.push(abscissa(&curve.write(&x, &y)));
                 }

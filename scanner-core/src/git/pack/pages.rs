@@ -10,7 +10,7 @@ use crate::git::store::{Part, SHORTER};
 /// Distance between two pages, in bytes: entries that are built on each other mostly stand near each other.
 const STRIDE: u64 = 8 << 10;
 
-/// Bytes of a page beyond that distance: an entry that begins in it and is no longer is whole in it.
+/// Bytes of a page beyond that distance: an entry that begins in the page and is not longer than this lies in it whole.
 const OVERLAP: u64 = 2 << 10;
 
 /// Pages that a thread keeps, 5 MiB in all: a walk goes back and forth between a base and what is built on it.
