@@ -25,7 +25,7 @@ use rustix::net::{
     recvmsg, sendmsg,
 };
 
-use super::git::{Git, complaint, is_oid, text};
+use super::git::{Git, Objects, complaint, is_oid, text};
 use super::pre_commit::diff;
 use crate::exit::{Exit, Failure};
 
@@ -165,9 +165,9 @@ impl Broker {
         &self,
         id: u32,
         args: &[S],
-        (own_objects, stdin): (bool, bool),
+        (objects, stdin): (Objects, bool),
     ) -> io::Result<Started> {
-        let mut request = vec![b's', own_objects.into(), stdin.into()];
+        let mut request = vec![b's', objects.to_byte(), stdin.into()];
         request.extend(id.to_be_bytes());
         for arg in args {
             request.push(0);
@@ -292,13 +292,14 @@ fn answer(socket: &File, bytes: &[u8], descriptors: &[std::os::fd::BorrowedFd<'_
 /// Starts git for one question. Returns its standard input, its output, and the pipe that tells its end.
 fn start(request: &[u8], children: &Children) -> io::Result<(Option<OwnedFd>, OwnedFd, OwnedFd)> {
     let refused = || io::Error::other("hooks do not ask this question");
-    let ([own_objects, stdin, id @ ..], words) = request.split_first_chunk::<6>().ok_or_else(refused)?;
+    let ([objects, stdin, id @ ..], words) = request.split_first_chunk::<6>().ok_or_else(refused)?;
     let mut words = words.split(|byte| *byte == 0).skip(1).map(|word| OsString::from_vec(word.to_vec()));
     let words: Vec<OsString> = words.by_ref().collect();
     if !is_question(&words) {
         return Err(refused());
     }
-    let mut command = Git { own_objects: *own_objects != 0, ..Git::default() }.command(&words);
+    let objects = Objects::of_byte(*objects).ok_or_else(refused)?;
+    let mut command = Git { objects, ..Git::default() }.command(&words);
     if *stdin != 0 {
         command.stdin(Stdio::piped());
     }

@@ -69,11 +69,39 @@ impl Children {
     }
 }
 
+/// Which objects git sees while a push lies in quarantine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Objects {
+    /// Those of the server and those of the push.
+    #[default]
+    All,
+    /// Those of the push, without those that it borrows from the server.
+    Pushed,
+    /// Those that the server had before.
+    Stored,
+}
+
+impl Objects {
+    /// A byte for it, as the broker is told.
+    pub(crate) const fn to_byte(self) -> u8 {
+        match self {
+            Self::All => b'a',
+            Self::Pushed => b'p',
+            Self::Stored => b's',
+        }
+    }
+
+    /// What a byte stands for.
+    pub(crate) fn of_byte(byte: u8) -> Option<Self> {
+        [Self::All, Self::Pushed, Self::Stored].into_iter().find(|objects| objects.to_byte() == byte)
+    }
+}
+
 /// How git is called.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Git {
-    /// Leave out the object directories that git was told to borrow from: in a quarantine, only what was pushed remains.
-    pub(crate) own_objects: bool,
+    /// The objects that it sees.
+    pub(crate) objects: Objects,
     /// What was started and still runs.
     pub(crate) children: Arc<Children>,
 }
@@ -104,7 +132,7 @@ enum End {
 impl Git {
     /// Git, started by who may start it.
     pub(crate) fn of(children: Arc<Children>) -> Self {
-        Self { own_objects: false, children }
+        Self { objects: Objects::All, children }
     }
 
     /// A command whose answer does not depend on the user's language, grafts or network.
@@ -128,8 +156,19 @@ impl Git {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        if self.own_objects {
-            command.env_remove("GIT_ALTERNATE_OBJECT_DIRECTORIES");
+        // receive-pack makes the quarantine the object directory, and the one of the repository an alternate of it.
+        match self.objects {
+            Objects::All => {}
+            Objects::Pushed => {
+                command.env_remove("GIT_ALTERNATE_OBJECT_DIRECTORIES");
+            }
+            Objects::Stored => {
+                // It also names a file of where histories end, with what the client says of that.
+                let quarantine = ["GIT_OBJECT_DIRECTORY", "GIT_QUARANTINE_PATH", "GIT_SHALLOW_FILE"];
+                for name in quarantine {
+                    command.env_remove(name);
+                }
+            }
         }
         command
     }
@@ -177,7 +216,7 @@ impl Git {
         #[cfg(target_os = "linux")]
         if let Some(broker) = &self.children.broker {
             let id = self.children.asked.fetch_add(1, SeqCst);
-            let started = broker.git(id, args, (self.own_objects, stdin)).map_err(|error| not_started(&error))?;
+            let started = broker.git(id, args, (self.objects, stdin)).map_err(|error| not_started(&error))?;
             let (stdin, stdout) = (started.stdin.map(ChildStdin::from), Some(ChildStdout::from(started.stdout)));
             return Ok(Running { children, id, what, stdin, stdout, end: Some(End::Told(started.end.into())) });
         }

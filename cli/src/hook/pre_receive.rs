@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 use scanner_core::engine::Watch;
 
 use super::blobs::{Blobs, Names, Progress};
-use super::git::{self, Children, Git, is_oid, is_zero};
+use super::git::{self, Children, Git, Objects, is_oid, is_zero};
 use super::known::Scanned;
 use super::policy::{Policy, Repository};
 use super::push::{Push, Told};
-use super::range::{Range, quarantined};
+use super::range::{self, Range, quarantined};
 use super::tell::{Page, Words};
 use crate::args::hook::{OnTimeout, PreReceiveArgs};
 use crate::confine::Guard;
@@ -233,12 +233,20 @@ fn check(
     // looked at. Without a quarantine (an old or an unusual server), that is all there is to go by.
     shared.doing("reading what is pushed");
     let quarantine = std::env::var_os("GIT_QUARANTINE_PATH").is_some();
-    let (own, common) = (Git { own_objects: true, ..git.clone() }, repository.common.as_path());
+    let (own, common) = (Git { objects: Objects::Pushed, ..git.clone() }, repository.common.as_path());
     let mut blobs = Vec::new();
     if quarantine {
         blobs.push(Blobs::new(&own, quarantined(&own)?, Some(common), &shared.progress));
         let stored = there(&git, range.stored_before(&git)?, &shared.absent);
         blobs.push(Blobs::new(&git, stored, Some(common), &shared.progress));
+        // A history that ends early may lead to objects that were never there. Those that the push brings lead on.
+        if common.join("shallow").exists() {
+            let filled = range::filled(&git)?;
+            if !filled.is_empty() {
+                let behind = Range { tips: filled, rest: Vec::new() }.objects(&git)?;
+                blobs.push(Blobs::new(&git, there(&git, behind, &shared.absent), Some(common), &shared.progress));
+            }
+        }
     } else {
         blobs.push(Blobs::new(&git, range.objects(&git)?, Some(common), &shared.progress));
     }

@@ -40,10 +40,17 @@ pub(crate) struct Push<'a> {
 impl Push<'_> {
     /// Works out what is new.
     pub(crate) fn tell(&self, mut scanned: Scanned) -> Result<Told, Failure> {
-        let reached = self.range.reach(self.git, &scanned.mentioned(), self.unreached)?;
-        // A pack that was sent thin is completed with objects that were reachable before: they are not new.
-        let counts = |oid: &str| reached.get(oid).is_none_or(|reach| *reach != Reach::Before);
-        scanned.retain(&counts);
+        let mut reached = self.range.reach(self.git, &scanned.mentioned())?;
+        // A pack that was sent thin is completed with objects that were reachable before, and git calls more new than is: whether
+        // it is so costs a walk over everything, which only what would be refused is worth.
+        let hits = scanned.hits();
+        let doubtful =
+            |(oid, reach): &(&String, &Reach)| (self.unreached && **reach == Reach::Nowhere) || hits.contains(*oid);
+        let doubtful = reached.iter().filter(doubtful).map(|(oid, _)| oid.clone()).collect();
+        for oid in self.range.before(self.git, &doubtful, self.late)? {
+            reached.insert(oid, Reach::Before);
+        }
+        scanned.retain(&|oid: &str| reached.get(oid).is_none_or(|reach| *reach != Reach::Before));
         let kinds = kinds(self.git, &scanned.mentioned())?;
         let name = |oid: &str| name(oid, kinds.get(oid).map(String::as_str), reached.get(oid));
 
@@ -74,7 +81,7 @@ impl Push<'_> {
         if partly {
             beside.clone_from(hits);
         } else if let Some(range) = self.range.beside_commits(self.git)? {
-            let reached = range.reach(self.git, hits, false)?;
+            let reached = range.reach(self.git, hits)?;
             beside.extend(reached.into_iter().filter(|(_, reach)| *reach != Reach::Nowhere).map(|(oid, _)| oid));
         }
         for oid in beside {

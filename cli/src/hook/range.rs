@@ -7,8 +7,11 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use super::blobs::Names;
-use super::git::{self, Git, Lines, Running, is_oid, text};
+use super::git::{self, Git, Lines, Objects, Running, is_oid, text};
 use crate::exit::Failure;
+
+/// Most bytes of the names of objects that refs of a server lead to and that it lacks: 65,536 names of SHA-1 and their line feeds.
+const LACKED: usize = 65_536 * 41;
 
 /// Digits of an object's name in a message: enough to find it in any repository.
 const SHORT: usize = 12;
@@ -53,7 +56,7 @@ impl Range {
     /// nothing led to them. Those that are on the server nowhere begin with a question mark.
     pub(crate) fn stored_before(&self, git: &Git) -> Result<Names<'static>, Failure> {
         let mut all = self.list(git, &["--objects", "--missing=print", "--no-object-names"])?;
-        let quarantine = Git { own_objects: true, ..git.clone() };
+        let quarantine = Git { objects: Objects::Pushed, ..git.clone() };
         let check = ["cat-file", "--batch-check", "--buffer"];
         let running = quarantine.pipe(&check, &mut all)?;
         let mut names = lines(running, |line| line.strip_suffix(" missing"));
@@ -64,13 +67,9 @@ impl Range {
         }))
     }
 
-    /// How each of these objects is reached. `before`: whether some may have been reachable before.
-    pub(crate) fn reach(
-        &self,
-        git: &Git,
-        oids: &BTreeSet<String>,
-        before: bool,
-    ) -> Result<BTreeMap<String, Reach>, Failure> {
+    /// How each of these objects is reached from the new tips. Git leaves out most of what was reached before and not all of it:
+    /// of excluded commits it looks at the trees of those alone that new commits stand on.
+    pub(crate) fn reach(&self, git: &Git, oids: &BTreeSet<String>) -> Result<BTreeMap<String, Reach>, Failure> {
         let mut reached = BTreeMap::new();
         if oids.is_empty() {
             return Ok(reached);
@@ -84,20 +83,37 @@ impl Range {
             }
             enough(reached.len() == oids.len())
         })?;
-        if before && reached.len() < oids.len() {
-            let all =
-                ["rev-list", "--objects", "--in-commit-order", "--no-object-names", "--missing=allow-any", "--all"];
-            git.start(&all)?.lines(&mut |line| {
-                let oid = text(line);
-                if oids.contains(&oid) {
-                    reached.entry(oid).or_insert(Reach::Before);
-                }
-                enough(reached.len() == oids.len())
-            })?;
-        }
         for oid in oids {
             reached.entry(oid.clone()).or_insert(Reach::Nowhere);
         }
+        Ok(reached)
+    }
+
+    /// Those of these objects that the excluded refs reach in what was stored before: an object that only the push brings was not
+    /// there, even if a ref led to it. `late` says when to look no further; what was not found by then counts as new.
+    pub(crate) fn before(
+        &self,
+        git: &Git,
+        oids: &BTreeSet<String>,
+        late: &dyn Fn() -> bool,
+    ) -> Result<BTreeSet<String>, Failure> {
+        let mut reached = BTreeSet::new();
+        let tips = text(&self.tips);
+        let tips: String = tips.lines().filter_map(|line| line.strip_prefix('^')).flat_map(|oid| [oid, "\n"]).collect();
+        let refs = self.rest.iter().filter(|word| *word != "--not").cloned().collect::<Vec<_>>();
+        if oids.is_empty() || (tips.is_empty() && refs.is_empty()) {
+            return Ok(reached);
+        }
+        let stored = Git { objects: Objects::Stored, ..git.clone() };
+        let all = Self { tips: tips.into_bytes(), rest: refs };
+        let options = ["--objects", "--in-commit-order", "--no-object-names", "--missing=allow-any"];
+        all.list(&stored, &options)?.lines(&mut |line| {
+            let oid = text(line);
+            if oids.contains(&oid) {
+                reached.insert(oid);
+            }
+            enough(reached.len() == oids.len() || late())
+        })?;
         Ok(reached)
     }
 
@@ -145,6 +161,36 @@ pub(crate) fn quarantined(git: &Git) -> Result<Names<'static>, Failure> {
     Ok(lines(running, |line| line.split_once(' ').filter(|(_, kind)| *kind != "tree").map(|(oid, _)| oid)))
 }
 
+/// Objects that refs of the server lead to and that it lacked, and now has: a line each. What they lead to becomes reachable
+/// with them, wherever it lies.
+pub(crate) fn filled(git: &Git) -> Result<Vec<u8>, Failure> {
+    let stored = Git { objects: Objects::Stored, ..git.clone() };
+    let list = ["rev-list", "--objects", "--missing=print", "--no-object-names", "--all"];
+    let mut lacked = Vec::new();
+    let mut many = false;
+    stored.start(&list)?.lines(&mut |line| {
+        if let Some(oid) = line.strip_prefix(b"?") {
+            lacked.extend(oid);
+            lacked.push(b'\n');
+        }
+        many = lacked.len() > LACKED;
+        enough(many)
+    })?;
+    if many {
+        return Err(Failure::new("the refs of this server lead to more objects that it lacks than are followed")
+            .hint("fetch what the repository lacks (git fetch --unshallow), or turn receive.shallowUpdate off"));
+    }
+    if lacked.is_empty() {
+        return Ok(lacked);
+    }
+    let check = ["cat-file", "--batch-check", "--buffer"];
+    let now = git.tell(&check, &lacked)?;
+    let there = |line: &&str| !line.ends_with(" missing");
+    let names = text(&now);
+    let names = names.lines().filter(there).filter_map(|line| line.split(' ').next());
+    Ok(names.flat_map(|oid| [oid.as_bytes(), b"\n"]).flatten().copied().collect())
+}
+
 /// The kinds of these objects.
 pub(crate) fn kinds(git: &Git, oids: &BTreeSet<String>) -> Result<BTreeMap<String, String>, Failure> {
     if oids.is_empty() {
@@ -167,7 +213,7 @@ pub(crate) fn name(oid: &str, kind: Option<&str>, reach: Option<&Reach>) -> Path
         (Some(Reach::New(path)), kind) if !path.as_os_str().is_empty() && !matches!(kind, Some("commit" | "tag")) => {
             path.clone()
         }
-        (Some(Reach::Nowhere), _) => PathBuf::from(format!("object {short} in this push, reachable from no ref")),
+        (Some(Reach::Nowhere), _) => PathBuf::from(format!("object {short}, reachable from no new commit")),
         (_, Some(kind @ ("commit" | "tag"))) => PathBuf::from(format!("{kind} {short}")),
         _ => PathBuf::from(format!("object {short}")),
     }
@@ -213,7 +259,7 @@ mod tests {
             (Some("commit"), Some(&path), "commit 0123456789ab"),
             (Some("tag"), Some(&Reach::New(PathBuf::new())), "tag 0123456789ab"),
             (Some("blob"), Some(&Reach::New(PathBuf::new())), "object 0123456789ab"),
-            (Some("blob"), Some(&Reach::Nowhere), "object 0123456789ab in this push, reachable from no ref"),
+            (Some("blob"), Some(&Reach::Nowhere), "object 0123456789ab, reachable from no new commit"),
             (None, None, "object 0123456789ab"),
         ] {
             assert_eq!(name(&oid, kind, reach), PathBuf::from(called));

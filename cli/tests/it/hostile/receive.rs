@@ -70,6 +70,11 @@ fn commit(repo: &Repo, tree: &str, parents: &[&str]) -> String {
 
 /// Sends a pack of exactly these objects, as no git would, and asks for a ref. What comes back has the exit code of a push.
 fn push_raw(repo: &Repo, name: &str, new: &str, oids: &[&str]) -> Ran {
+    push_of_shallow(repo, None, name, new, oids)
+}
+
+/// The same from a client that says that it has no parents of this commit.
+fn push_of_shallow(repo: &Repo, shallow: Option<&str>, name: &str, new: &str, oids: &[&str]) -> Ran {
     let pack = |args: &[&str], input: &[u8]| {
         let mut command = repo.command("git", args);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -83,7 +88,10 @@ fn push_raw(repo: &Repo, name: &str, new: &str, oids: &[&str]) -> Ran {
     let packed = pack(&["pack-objects", "-q", "--stdout"], list.as_bytes());
     let format = if new.len() == 64 { " object-format=sha256" } else { "" };
     let line = format!("{} {new} {name}\0report-status{format}", "0".repeat(new.len()));
-    let mut input = format!("{:04x}{line}0000", line.len() + 4).into_bytes();
+    let lines = shallow.map(|commit| format!("shallow {commit}")).into_iter().chain([line]);
+    let mut input =
+        lines.fold(String::new(), |input, line| format!("{input}{:04x}{line}", line.len() + 4)).into_bytes();
+    input.extend(b"0000");
     input.extend(packed.stdout);
     let output = pack(&["receive-pack", "../server.git"], &input);
     let moved = repo.git(&["-C", "../server.git", "rev-parse", "-q", "--verify", name]).stdout.trim() == new;
@@ -103,7 +111,7 @@ const CASES: &[Case] = &[
             let key = object(r, "blob", key_pem(1).as_bytes());
             push_raw(r, "refs/heads/x", &tip, &[&tip, &root, &x, &key])
         },
-        &[" in this push, reachable from no ref:1"],
+        &[", reachable from no new commit:1"],
     ),
     (
         "a commit that names an object which was there before, unreachable",
@@ -283,6 +291,35 @@ const CASES: &[Case] = &[
         &["at    a.pem:1  in commit"],
     ),
     (
+        "an object that a shallow push left out and a later one brings",
+        |r| {
+            r.git(&["-C", "../server.git", "config", "receive.shallowUpdate", "true"]).passes("shallow");
+            let key = object(r, "blob", key_pem(1).as_bytes());
+            let root = tree(r, &[("100644", "a.pem", &key)]);
+            let lacks = commit(r, &root, &[]);
+            // Git takes it: it does not look what a commit without parents leads to.
+            push_of_shallow(r, Some(&lacks), "refs/heads/lacks", &lacks, &[&lacks, &root]).passes("without the key");
+            let other = commit(r, &tree(r, &[]), &["main"]);
+            push_raw(r, "refs/heads/x", &other, &[&other, &tree(r, &[]), &key])
+        },
+        &[", reachable from no new commit:1"],
+    ),
+    (
+        "a tree that a shallow push left out, over a key that lies there",
+        |r| {
+            r.git(&["-C", "../server.git", "config", "receive.shallowUpdate", "true"]).passes("shallow");
+            let key = object(r, "blob", key_pem(1).as_bytes());
+            let root = tree(r, &[("100644", "a.pem", &key)]);
+            let lacks = commit(r, &root, &[]);
+            push_of_shallow(r, Some(&lacks), "refs/heads/lacks", &lacks, &[&lacks]).passes("without the tree");
+            r.file("../key", key_pem(1));
+            r.git(&["-C", "../server.git", "hash-object", "-w", "../key"]).passes("stored");
+            let other = commit(r, &tree(r, &[]), &["main"]);
+            push_raw(r, "refs/heads/x", &other, &[&other, &tree(r, &[]), &root])
+        },
+        &[", reachable from no new commit:1"],
+    ),
+    (
         "a tree whose entries have one name and no order",
         |r| {
             let (key, no) = (object(r, "blob", key_pem(1).as_bytes()), object(r, "blob", b"nothing"));
@@ -364,6 +401,9 @@ fn what_was_reachable_before_is_not_new() {
         push(&repo, &["origin", "main"]).passes("edited");
         repo.file("c.pem", key_pem(1) + "copy\n").commit_all("copied");
         push(&repo, &["origin", "main"]).blocked("at another path", &["at    c.pem:1  in commit"]);
+        // The same object in a history of its own, which git lists as new.
+        let orphan = commit(&repo, &tree(&repo, &[("100644", "d.pem", &blob)]), &[]);
+        push(&repo, &["origin", &format!("{orphan}:refs/heads/orphan")]).passes("the same object");
     }
 }
 

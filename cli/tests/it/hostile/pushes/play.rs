@@ -251,6 +251,8 @@ impl Game<'_> {
         };
         self.tally.count(what);
         self.say(what);
+        // It is no push: what refs lead to and was not there may be there now.
+        self.let_in.extend(self.things.keys_of(&self.server.reachable()));
     }
 
     /// A pack of these objects, without any that is not among them.
@@ -328,6 +330,7 @@ impl Game<'_> {
         let (sent, verdict) = self.send(how, &moves, &tips, &refs, &fresh, &stored, atomic, option);
         self.tally.count(format!("sent {how:?}"));
         let (now, there) = (self.server.reachable(), self.server.stored());
+        self.say(format!("hook {:?}", verdict.code));
 
         if verdict.said.contains("panicked") || verdict.said.contains("fault of keyradius") {
             self.broken("the hook panicked", &verdict);
@@ -341,7 +344,11 @@ impl Game<'_> {
         let brought: BTreeSet<String> = fresh.union(&sent).filter(|oid| !reached.contains(*oid)).cloned().collect();
         let keys = self.things.keys_of(&brought);
         let edits = &self.things.edits;
-        let known = |oid: &String| edits.get(oid).is_some_and(|base| reached.contains(base));
+        // An edit that no tip leads to has no path at which its key could be known, and one without a parent nothing to be held
+        // against.
+        let known = |oid: &String| {
+            how != Sent::Grafted && fresh.contains(oid) && edits.get(oid).is_some_and(|base| reached.contains(base))
+        };
         let news = self.things.keys_of(brought.iter().filter(|oid| !known(oid)));
         if !self.hooked {
             self.let_in.extend(keys);
