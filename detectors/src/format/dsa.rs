@@ -30,10 +30,10 @@ impl Detector for Dsa {
     }
 
     fn anchors(&self) -> &'static [Anchor] {
-        &[armor::ANCHOR, locate::TWO_INTEGERS]
+        &[armor::ANCHOR, locate::TWO_INTEGERS, locate::SEQUENCE_AT_START]
     }
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
-        carrier::private_key(blob, hit, |bytes, hit| locate::sequence_before(bytes, hit.at), private::dsa, out)
+        carrier::private_key(blob, hit, locate::versioned, private::dsa, out)
     }
 }

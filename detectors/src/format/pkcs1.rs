@@ -1,7 +1,7 @@
 //! PKCS#1 RSAPrivateKey (RFC 8017 A.1.2): PEM `RSA PRIVATE KEY`, and DER at any offset of any file.
 //!
-//! Nine INTEGERs (ten parts for multi-prime keys) have to fill the SEQUENCE exactly; then n = p*q and e*d = 1 are
-//! computed. The label of a PEM block is not trusted: OpenSSL-made PKCS#8 under this label is PKCS#8.
+//! A version and eight INTEGERs (and the other primes of multi-prime keys), of which n = p*q and e*d = 1 are computed; more
+//! fields are left alone only if that holds. The label of a PEM block is not trusted: OpenSSL-made PKCS#8 under this label is PKCS#8.
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
@@ -19,7 +19,7 @@ static ABOUT: About = About {
     detects: "RSAPrivateKey structures in PEM (RSA PRIVATE KEY) and in DER at any offset: in programs, firmware images, \
               dumps. All integers are read; the key counts as verified when the modulus is the product of its primes \
               and the private exponent inverts the public one.",
-    blind_to: "Multi-prime keys in DER that do not stand at the start of a file. Keys whose DER is cut, split over fragments of a disk, or stored as bare numbers without the SEQUENCE.",
+    blind_to: "Multi-prime keys and those with an unusual version, in DER that does not stand at the start of a file. Keys whose DER is cut, split over fragments of a disk, or stored as bare numbers without the SEQUENCE.",
     respond: "The key is readable by whoever has the file. Find out who believes it (certificates and places of the \
               public half are listed with the finding), replace it there, then revoke.",
     references: &["RFC 8017 A.1.2", "CWE-321"],
@@ -35,11 +35,6 @@ impl Detector for Pkcs1 {
     }
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
-        carrier::private_key(blob, hit, start, private::pkcs1, out)
+        carrier::private_key(blob, hit, locate::versioned, private::pkcs1, out)
     }
-}
-
-/// Multi-prime keys have version 1, for which there is no anchor: they are found where a file begins with one.
-fn start(bytes: &[u8], hit: Hit) -> Option<usize> {
-    if hit.anchor == locate::SEQUENCE_AT_START { Some(0) } else { locate::sequence_before(bytes, hit.at) }
 }

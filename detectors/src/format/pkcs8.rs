@@ -49,12 +49,13 @@ impl Detector for Pkcs8 {
     }
 }
 
-/// SEQUENCE { INTEGER 0 or 1, AlgorithmIdentifier ...
+/// SEQUENCE { INTEGER, AlgorithmIdentifier ... The INTEGER is 0 or 1, and OpenSSL reads others.
 fn start(bytes: &[u8], hit: Hit) -> Option<usize> {
+    /// Longest INTEGER looked for, in content octets.
+    const LONGEST: u8 = 4;
     let algorithm = locate::algorithm_identifier(bytes, hit.anchor, hit.at)?;
-    let version = algorithm.checked_sub(3)?;
-    match bytes.get(version..algorithm) {
-        Some([0x02, 0x01, 0 | 1]) => locate::sequence_before(bytes, version),
-        _ => None,
-    }
+    (0..=LONGEST).find_map(|length| {
+        let version = algorithm.checked_sub(2 + usize::from(length))?;
+        bytes.get(version..)?.starts_with(&[0x02, length]).then(|| locate::sequence_before(bytes, version))?
+    })
 }

@@ -31,10 +31,10 @@ impl Detector for Sec1 {
     }
 
     fn anchors(&self) -> &'static [Anchor] {
-        &[armor::ANCHOR, locate::EC_PRIVATE]
+        &[armor::ANCHOR, locate::EC_PRIVATE, locate::SEQUENCE_AT_START]
     }
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
-        carrier::private_key(blob, hit, |bytes, hit| locate::sequence_before(bytes, hit.at), private::sec1, out)
+        carrier::private_key(blob, hit, locate::versioned, private::sec1, out)
     }
 }

@@ -3,6 +3,8 @@
 //! Indefinite lengths, lengths in more octets than needed and negative integers are all accepted: what is asked here is
 //! where a value begins and ends, not whether its writer kept the rules. Nothing recurses deeper than [`MAX_DEPTH`].
 
+use std::borrow::Cow;
+
 use scanner_core::error::Malformed;
 
 /// Deepest nesting of indefinite-length values followed. Real ones stay below ten.
@@ -15,6 +17,9 @@ pub(crate) const NULL: u8 = 0x05;
 pub(crate) const OID: u8 = 0x06;
 pub(crate) const SEQUENCE: u8 = 0x30;
 pub(crate) const SET: u8 = 0x31;
+
+/// The bit of a tag that says that the content is made of values: of segments, for a string.
+const CONSTRUCTED: u8 = 0x20;
 /// Context-specific, constructed, number `n`.
 pub(crate) const fn context(n: u8) -> u8 {
     0xa0 | n
@@ -50,27 +55,37 @@ impl<'a> Value<'a> {
     }
 
     /// The octets of an OCTET STRING, joined if it comes in segments (BER constructed form).
-    pub(crate) fn octets(&self) -> Result<std::borrow::Cow<'a, [u8]>, Malformed> {
-        if self.tag & 0x20 == 0 {
-            return Ok(self.content.into());
+    pub(crate) fn octets(&self) -> Result<Cow<'a, [u8]>, Malformed> {
+        self.joined(0)
+    }
+
+    /// The octets of a BIT STRING without the count of its unused bits, likewise.
+    pub(crate) fn bits(&self) -> Result<Cow<'a, [u8]>, Malformed> {
+        self.joined(1)
+    }
+
+    fn joined(&self, spare: usize) -> Result<Cow<'a, [u8]>, Malformed> {
+        if self.tag & CONSTRUCTED == 0 {
+            return Ok(self.content.get(spare..).unwrap_or_default().into());
         }
         let mut joined = Vec::new();
-        collect_segments(self.content, &mut joined, 0)?;
+        collect_segments(self.content, spare, &mut joined, 0)?;
         Ok(joined.into())
     }
 }
 
-fn collect_segments(content: &[u8], joined: &mut Vec<u8>, depth: usize) -> Result<(), Malformed> {
+/// `spare` is the number of octets in front of each segment's own: one in a BIT STRING, which counts its unused bits.
+fn collect_segments(content: &[u8], spare: usize, joined: &mut Vec<u8>, depth: usize) -> Result<(), Malformed> {
     if depth > MAX_DEPTH {
         return Err(Malformed::new("segments nested too deep", 0));
     }
     let mut reader = Reader::new(content);
     while !reader.is_empty() {
         let segment = reader.any()?;
-        if segment.tag & 0x20 == 0 {
-            joined.extend_from_slice(segment.content);
+        if segment.tag & CONSTRUCTED == 0 {
+            joined.extend_from_slice(segment.content.get(spare..).unwrap_or_default());
         } else {
-            collect_segments(segment.content, joined, depth + 1)?;
+            collect_segments(segment.content, spare, joined, depth + 1)?;
         }
     }
     Ok(())
@@ -115,6 +130,11 @@ impl<'a> Reader<'a> {
         if self.peek() == Some(tag) { self.any() } else { Err(Malformed::new(what, self.at)) }
     }
 
+    /// The next value, which must be a string with this tag, in one piece or in segments.
+    pub(crate) fn string(&mut self, tag: u8, what: &'static str) -> Result<Value<'a>, Malformed> {
+        if self.peek() == Some(tag | CONSTRUCTED) { self.any() } else { self.value(tag, what) }
+    }
+
     /// The next value if it has this tag.
     pub(crate) fn optional(&mut self, tag: u8) -> Result<Option<Value<'a>>, Malformed> {
         if self.peek() == Some(tag) { self.any().map(Some) } else { Ok(None) }
@@ -144,7 +164,7 @@ pub(crate) fn header(bytes: &[u8]) -> Result<(u8, usize, Option<usize>), Malform
     }
     let (&first, rest) = rest.split_first().ok_or(Malformed::new("length", 1))?;
     match first {
-        0x80 if tag & 0x20 != 0 => Ok((tag, 2, None)),
+        0x80 if tag & CONSTRUCTED != 0 => Ok((tag, 2, None)),
         0..0x80 => Ok((tag, 2, Some(usize::from(first)))),
         // More than four length octets would be a value of over 4 GiB, but leading zeros are only bad style.
         0x81..=0x88 => {

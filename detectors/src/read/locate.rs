@@ -3,7 +3,7 @@
 //! Searching for `30 82` would stop at every other byte of a binary. So the anchors are rarer bytes inside, and from
 //! there it is a few bytes back to the SEQUENCE, each of which has to be what the format says.
 
-use scanner_core::seam::Anchor;
+use scanner_core::seam::{Anchor, Hit};
 
 use super::ber;
 
@@ -26,8 +26,8 @@ pub(crate) const NIST_OID: Anchor = Anchor::anywhere(&[0x60, 0x86, 0x48, 0x01, 0
 /// `[0] { INTEGER 2 }`: the version of an X.509 v3 certificate.
 pub(crate) const X509_V3: Anchor = Anchor::anywhere(&[0xa0, 0x03, 0x02, 0x01, 0x02]);
 
-/// A file that is one SEQUENCE of 256 bytes or more: what has no better anchor is looked for there.
-pub(crate) const SEQUENCE_AT_START: Anchor = Anchor::at_start(&[0x30, 0x82]);
+/// A file that is one SEQUENCE: what has no better anchor is looked for there.
+pub(crate) const SEQUENCE_AT_START: Anchor = Anchor::at_start(&[ber::SEQUENCE]);
 
 /// Start of the SEQUENCE whose content begins at `content`.
 pub(crate) fn sequence_before(bytes: &[u8], content: usize) -> Option<usize> {
@@ -39,6 +39,12 @@ pub(crate) fn sequence_before(bytes: &[u8], content: usize) -> Option<usize> {
         let (tag, length, _) = ber::header(head).ok()?;
         (tag == ber::SEQUENCE && length == header).then_some(start)
     })
+}
+
+/// Start of the SEQUENCE whose version was seen, or that a file begins with: OpenSSL reads any version, and only the usual one is
+/// an anchor.
+pub(crate) fn versioned(bytes: &[u8], hit: Hit) -> Option<usize> {
+    if hit.anchor == SEQUENCE_AT_START { Some(0) } else { sequence_before(bytes, hit.at) }
 }
 
 /// Start of the AlgorithmIdentifier whose OID was seen at `at`. `at` is where [`RFC8410`] begins, or the OID's content.

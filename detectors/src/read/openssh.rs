@@ -146,8 +146,9 @@ impl Cipher {
 
 fn protection(cipher: &[u8], kdf: &[u8], options: &[u8]) -> Result<Protection, Malformed> {
     match (cipher, kdf) {
-        (b"none", b"none") if options.is_empty() => Ok(Protection::plaintext()),
-        (b"none", _) | (_, b"none") => Err(Malformed::new("cipher and KDF that go together", MAGIC.len())),
+        // OpenSSH does not look at what it has no use for.
+        (b"none", _) => Ok(Protection::plaintext()),
+        (_, b"none") => Err(Malformed::new("cipher and KDF that go together", MAGIC.len())),
         (_, b"bcrypt") if ssh::is_name(cipher) => {
             let mut options = Cursor::new(options);
             options.string("bcrypt salt")?;

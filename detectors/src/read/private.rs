@@ -55,7 +55,8 @@ pub(crate) fn pkcs1(der: &[u8]) -> Result<PrivateKey, Malformed> {
 fn rsa(der: &[u8], pss: Option<&[u8]>) -> Result<PrivateKey, Malformed> {
     let outer = Reader::new(der).value(SEQUENCE, "RSAPrivateKey")?;
     let mut fields = outer.children();
-    let version = fields.value(INTEGER, "version")?.small();
+    // OpenSSL reads a key whatever version it says; so do the others below.
+    fields.value(INTEGER, "version")?;
     let mut number = |what| Ok::<_, Malformed>(fields.value(INTEGER, what)?.unsigned());
     let n = number("modulus")?;
     let e = number("publicExponent")?;
@@ -65,18 +66,11 @@ fn rsa(der: &[u8], pss: Option<&[u8]>) -> Result<PrivateKey, Malformed> {
         number(what)?;
     }
     let mut primes = vec![p, q];
-    match version {
-        Some(0) => {}
-        Some(1) => {
-            let mut others = fields.value(SEQUENCE, "otherPrimeInfos")?.children();
-            while !others.is_empty() && primes.len() < 16 {
-                primes.push(others.value(SEQUENCE, "OtherPrimeInfo")?.children().value(INTEGER, "prime")?.unsigned());
-            }
+    if let Some(others) = fields.optional(SEQUENCE)? {
+        let mut others = others.children();
+        while !others.is_empty() && primes.len() < 16 {
+            primes.push(others.value(SEQUENCE, "OtherPrimeInfo")?.children().value(INTEGER, "prime")?.unsigned());
         }
-        _ => return Err(Malformed::new("RSAPrivateKey version", 0)),
-    }
-    if !fields.is_empty() {
-        return Err(Malformed::new("RSAPrivateKey has more fields", fields.at()));
     }
     let bits = public::bits(n);
     if !(MIN_MODULUS..=MAX_MODULUS).contains(&bits) || n.last().is_none_or(|b| b & 1 == 0) {
@@ -94,6 +88,10 @@ fn rsa(der: &[u8], pss: Option<&[u8]>) -> Result<PrivateKey, Malformed> {
         return Err(Malformed::new("RSA private numbers", 0));
     }
     let verified = is_bare || proof::rsa_fits(n, e, d, &primes);
+    // Go reads a key and leaves further fields alone. Numbers that prove nothing have to be what the format says.
+    if !verified && !fields.is_empty() {
+        return Err(Malformed::new("RSAPrivateKey has more fields", fields.at()));
+    }
     let mut notes = Vec::new();
     if is_bare {
         notes.push("without primes and public exponent: the exponent was found by trying those in use");
@@ -123,17 +121,15 @@ fn rsa(der: &[u8], pss: Option<&[u8]>) -> Result<PrivateKey, Malformed> {
 pub(crate) fn dsa(der: &[u8]) -> Result<PrivateKey, Malformed> {
     let outer = Reader::new(der).value(SEQUENCE, "DSA private key")?;
     let mut fields = outer.children();
-    if fields.value(INTEGER, "version")?.small() != Some(0) {
-        return Err(Malformed::new("DSA private key version", 0));
-    }
+    fields.value(INTEGER, "version")?;
     let mut number = |what| Ok::<_, Malformed>(fields.value(INTEGER, what)?.unsigned());
     let (p, q, g, y, x) = (number("p")?, number("q")?, number("g")?, number("y")?, number("x")?);
-    if !fields.is_empty() {
-        return Err(Malformed::new("DSA private key has more fields", fields.at()));
-    }
     check_dsa(p, q, g, x)?;
     let computed = proof::dsa_public(p, g, x);
     let verified = computed.as_ref().is_some_and(|c| strip(c) == y);
+    if !verified && !fields.is_empty() {
+        return Err(Malformed::new("DSA private key has more fields", fields.at()));
+    }
     // A key is what it signs as: a number beside it that belongs to another key is a claim, and a published one would hide it.
     let y = computed.as_deref().map_or(y, strip);
     Ok(PrivateKey {
@@ -166,21 +162,18 @@ pub(crate) fn sec1(der: &[u8]) -> Result<PrivateKey, Malformed> {
 fn ec(der: &[u8], domain: Option<Domain<'_>>) -> Result<PrivateKey, Malformed> {
     let outer = Reader::new(der).value(SEQUENCE, "ECPrivateKey")?;
     let mut fields = outer.children();
-    if fields.value(INTEGER, "version")?.small() != Some(1) {
-        return Err(Malformed::new("ECPrivateKey version", 0));
-    }
-    let scalar = fields.value(OCTET_STRING, "privateKey")?.content;
+    fields.value(INTEGER, "version")?;
+    let scalar = Zeroizing::new(fields.string(OCTET_STRING, "privateKey")?.octets()?.into_owned());
+    let scalar = scalar.as_slice();
     if scalar.is_empty() || scalar.len() > 128 || scalar.iter().all(|&b| b == 0) {
         return Err(Malformed::new("EC private scalar", 0));
     }
     let inner = fields.optional(ber::context(0))?.map(|v| public::domain(&mut v.children())).transpose()?;
     let point = match fields.optional(ber::context(1))? {
-        Some(value) => value.children().value(BIT_STRING, "publicKey")?.content.get(1..),
+        Some(value) => Some(value.children().string(BIT_STRING, "publicKey")?.bits()?),
         None => None,
     };
-    if !fields.is_empty() {
-        return Err(Malformed::new("ECPrivateKey has more fields", fields.at()));
-    }
+    let point = point.as_deref();
     let domain = inner.or(domain).ok_or(Malformed::new("EC curve", 0))?;
     let curve = match domain {
         Domain::Named(curve) => Some(curve),
@@ -239,12 +232,10 @@ fn same_point(uncompressed: &[u8], other: &[u8]) -> bool {
 pub(crate) fn pkcs8(der: &[u8]) -> Result<PrivateKey, Malformed> {
     let outer = Reader::new(der).value(SEQUENCE, "PrivateKeyInfo")?;
     let mut fields = outer.children();
-    if !matches!(fields.value(INTEGER, "version")?.small(), Some(0 | 1)) {
-        return Err(Malformed::new("PrivateKeyInfo version", 0));
-    }
+    fields.value(INTEGER, "version")?;
     let mut algorithm = fields.value(SEQUENCE, "privateKeyAlgorithm")?.children();
     let oid = algorithm.value(OID, "algorithm OID")?.content;
-    let octets = fields.value(OCTET_STRING, "privateKey")?.octets()?;
+    let octets = fields.string(OCTET_STRING, "privateKey")?.octets()?;
     let octets = Zeroizing::new(octets.into_owned());
     // [0] attributes, [1] publicKey: as BIT STRING content (RFC 5958), or wrapped once more (ring, old Java).
     let mut public = None;
@@ -253,18 +244,17 @@ pub(crate) fn pkcs8(der: &[u8]) -> Result<PrivateKey, Malformed> {
         match field.tag {
             0x81 => public = field.content.get(1..),
             0xa1 => public = Reader::new(field.content).any().ok().and_then(|v| v.content.get(1..)),
-            0xa0 => {}
-            _ => return Err(Malformed::new("PrivateKeyInfo has more fields", fields.at())),
+            _ => {}
         }
     }
     let mut key = match oid {
-        public::OID_RSA => rsa(&octets, None)?,
+        public::OID_RSA | public::OID_RSA_X509 => rsa(&octets, None)?,
         public::OID_RSA_PSS => {
             let parameters = algorithm.any().map_or(&[][..], |v| v.raw);
             rsa(&octets, Some(parameters))?
         }
         public::OID_EC => ec(&octets, Some(public::domain(&mut algorithm)?))?,
-        public::OID_DSA => dsa_pkcs8(&mut algorithm, &octets)?,
+        oid if public::is_dsa(oid) => dsa_pkcs8(&mut algorithm, &octets)?,
         public::OID_DH => dh(public::OID_DH, &mut algorithm, &octets)?,
         public::OID_DHX => dh(public::OID_DHX, &mut algorithm, &octets)?,
         _ => match (Raw::from_oid(oid), Set::from_oid(oid)) {
@@ -317,11 +307,12 @@ fn dh(oid: &'static [u8], algorithm: &mut Reader<'_>, octets: &[u8]) -> Result<P
 
 /// CurvePrivateKey (RFC 8410 7): an OCTET STRING in the OCTET STRING.
 fn raw(kind: Raw, octets: &[u8], public: Option<&[u8]>) -> Result<PrivateKey, Malformed> {
-    let private = match Reader::new(octets).value(OCTET_STRING, "CurvePrivateKey") {
-        Ok(value) => value.content,
-        Err(_) if octets.len() == kind.len() => octets,
+    let private = match Reader::new(octets).string(OCTET_STRING, "CurvePrivateKey") {
+        Ok(value) => Zeroizing::new(value.octets()?.into_owned()),
+        Err(_) if octets.len() == kind.len() => Zeroizing::new(octets.to_vec()),
         Err(error) => return Err(error),
     };
+    let private = private.as_slice();
     if private.len() != kind.len() || private.iter().all(|&b| b == 0) {
         return Err(Malformed::new("private key length", 0));
     }

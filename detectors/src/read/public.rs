@@ -19,6 +19,15 @@ pub(crate) const OID_RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x
 pub(crate) const OID_RSA_PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a];
 /// id-dsa, RFC 3279 2.3.2.
 pub(crate) const OID_DSA: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x38, 0x04, 0x01];
+/// What OpenSSL takes for id-dsa: dsa, dsaWithSHA and dsaWithSHA1 of OIW (1.3.14.3.2.12, 13 and 27), id-dsa-with-sha1 (RFC 3279).
+const DSA_TOO: [&[u8]; 4] = [
+    &[0x2b, 0x0e, 0x03, 0x02, 0x0c],
+    &[0x2b, 0x0e, 0x03, 0x02, 0x0d],
+    &[0x2b, 0x0e, 0x03, 0x02, 0x1b],
+    &[0x2a, 0x86, 0x48, 0xce, 0x38, 0x04, 0x03],
+];
+/// rsa of X.509 (2.5.8.1.1), which OpenSSL takes for rsaEncryption.
+pub(crate) const OID_RSA_X509: &[u8] = &[0x55, 0x08, 0x01, 0x01];
 /// id-ecPublicKey, RFC 5480 2.1.1.
 pub(crate) const OID_EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
 /// dhKeyAgreement, PKCS#3.
@@ -30,6 +39,11 @@ pub(crate) const OID_X25519: &[u8] = &[0x2b, 0x65, 0x6e];
 pub(crate) const OID_X448: &[u8] = &[0x2b, 0x65, 0x6f];
 pub(crate) const OID_ED25519: &[u8] = &[0x2b, 0x65, 0x70];
 pub(crate) const OID_ED448: &[u8] = &[0x2b, 0x65, 0x71];
+
+/// Whether an OID of a key says DSA.
+pub(crate) fn is_dsa(oid: &[u8]) -> bool {
+    oid == OID_DSA || DSA_TOO.contains(&oid)
+}
 
 /// The four keys that are bare bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

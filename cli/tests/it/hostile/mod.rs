@@ -5,6 +5,7 @@ mod boxes;
 mod clock;
 mod confine;
 mod covering;
+mod der;
 mod hooks;
 mod marks;
 #[cfg(unix)]
