@@ -42,7 +42,7 @@ const MAGIC: &[u8] = &[b'7', b'z', 0xbc, 0xaf, 0x27, 0x1c];
 /// Bytes before the packed streams: magic, version, and where the header is stored (7zFormat.txt, "SignatureHeader").
 const START: usize = 32;
 
-/// How often a header may be packed. 7-Zip packs it once and unpacks it until it is plain.
+/// How often a header may be packed. 7-Zip packs it once; its reader is written as a loop (7zIn.cpp, ReadDatabase2).
 const MOST_ENCODED: usize = 4;
 
 /// Bytes at the end of an archive that was never finished in which 7-Zip looks for its header (7zIn.cpp, kCheckSize).

@@ -211,8 +211,7 @@ fn headers_that_declare_more_than_may_be_held() {
     for (what, header) in amplifying() {
         let bytes = finished(b"", &header);
         assert_eq!(refused(&bytes, 4 << 20), [(Reason::TooLarge, "header".to_owned())], "{what}");
-        let seen = open(&SevenZ, &bytes).unwrap();
-        assert_eq!((seen.reasons(), seen.members.len()), (vec![], if what == "parts" { 50_000 } else { 0 }), "{what}");
+        assert!(!open(&SevenZ, &bytes).unwrap().reasons().contains(&Reason::TooLarge), "{what}");
     }
 }
 
