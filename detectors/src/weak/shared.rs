@@ -44,8 +44,8 @@ pub const MAX_MODULI: usize = 100_000;
 pub const MAX_BITS_TOGETHER: usize = 1 << 27;
 
 /// Most bits of the moduli in a block, which bounds the memory: 61 MiB for 10,000 moduli of 2048 bits, 77 MiB for 65,535 (with
-/// the products of all blocks). Half of it takes 33 MiB for 16,384 in place of 63, and is slower for more of them. A little
-/// less than a power of two, because a multiplication whose result is a little longer than one takes twice of all.
+/// the products of all blocks). A little less than a power of two, because a multiplication whose result is a little longer
+/// than one takes twice the time and the memory.
 const BLOCK: usize = (1 << 23) - 2048;
 
 /// What was found in later blocks is divided by each modulus of a block if it is as many times shorter than a block. If it is
