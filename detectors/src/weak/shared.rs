@@ -5,6 +5,9 @@
 //! and S/P is the sum of all 1/m: one fraction, worked out once, that goes down the tree of products. A node with the
 //! product N is given the fractional part of S/N; its half with the product N/M is given that times M. Only
 //! multiplications, no division below the root, which is what makes it quick.
+//!
+//! Multiplying takes some 26 times the memory of its factors. So a tree is made of a block of moduli only, [`BLOCK`] bits at
+//! most, and S is multiplied, modulo the product of the block, by the products of the other blocks.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -36,9 +39,18 @@ pub(super) const SHARED_MODULUS: Check = Check {
 /// Most moduli that are compared; of more, the first in the order given.
 pub const MAX_MODULI: usize = 100_000;
 
-/// Most bits that the compared moduli may have together: 65,536 moduli of 2048 bits. The memory is what this bounds:
-/// 100,000 of them, measured without it, took 1.4 GB, and 150 seconds of one core.
+/// Most bits that the compared moduli may have together: 65,536 moduli of 2048 bits. This bounds the time, which grows with
+/// the square of the number of blocks.
 pub const MAX_BITS_TOGETHER: usize = 1 << 27;
+
+/// Most bits of the moduli in a block, which bounds the memory: 61 MiB for 10,000 moduli of 2048 bits, 77 MiB for 65,535 (with
+/// the products of all blocks). A little less than a power of two, because a multiplication whose result is a little longer
+/// than one takes twice the time and the memory.
+const BLOCK: usize = (1 << 23) - 2048;
+
+/// What was found in later blocks is divided by each modulus of a block if it is as many times shorter than a block. If it is
+/// longer, it goes down the tree of the block.
+const FEW: usize = 32;
 
 /// Moduli in a branch whose inner products are worked out again on the way down instead of kept: memory against a little
 /// time.
@@ -57,6 +69,11 @@ const MAX_NAMED: usize = 200;
 /// Moduli with tiny factors, which [`super::check`] reports, and those above 16,384 bits are left out, and so is what is
 /// beyond [`MAX_MODULI`] or [`MAX_BITS_TOGETHER`]: see [`not_compared`].
 pub fn shared_primes(keys: &[&PublicHalf]) -> Vec<(usize, Weakness)> {
+    shared_in_blocks(keys, BLOCK)
+}
+
+/// [`shared_primes`], by blocks of up to `block_bits`, which change nothing of the result.
+pub(super) fn shared_in_blocks(keys: &[&PublicHalf], block_bits: usize) -> Vec<(usize, Weakness)> {
     let (places, _) = places(keys);
     let mut found = Vec::new();
     for exponents in places.values().filter(|exponents| exponents.len() > 1) {
@@ -67,17 +84,13 @@ pub fn shared_primes(keys: &[&PublicHalf]) -> Vec<(usize, Weakness)> {
         }
     }
 
-    let (owners, moduli): (Vec<_>, Vec<_>) = places
-        .iter()
-        .map(|(n, exponents)| (exponents, number(n)))
-        .filter(|(_, n)| n.bit(0) && (64..=MAX_BITS).contains(&n.bit_len()))
-        .filter(|(_, n)| (&*SMALL_PRIMES % n).gcd(n) == UBig::ONE)
-        .unzip();
-    let hits = with_common_factor(&moduli);
+    let (owners, moduli): (Vec<_>, Vec<&[u8]>) =
+        places.iter().filter(|(n, _)| is_compared(&number(n))).map(|(n, exponents)| (exponents, *n)).unzip();
+    let hits = with_common_factor(&moduli, block_bits);
     for &at in &hits {
-        let (Some(n), Some(exponents)) = (moduli.get(at), owners.get(at)) else { continue };
+        let Some(exponents) = owners.get(at) else { continue };
         // Whose prime it is, and whether the modulus falls apart: one that divides another whole gains nothing by that.
-        let other = (hits.len() <= MAX_NAMED).then(|| partner(at, n, &hits, &moduli)).flatten();
+        let other = (hits.len() <= MAX_NAMED).then(|| partner(at, &hits, &moduli)).flatten();
         let text = match other.and_then(|other| owners.get(other)?.values().flatten().next()) {
             Some(&other) => {
                 let name = keys.get(other).map(|key| hex(&key.id.spki_sha256)).unwrap_or_default();
@@ -126,36 +139,149 @@ fn places<'a>(keys: &[&'a PublicHalf]) -> (Places<'a>, Vec<usize>) {
 }
 
 /// The first other modulus among the hits that has a factor in common with this one.
-fn partner(at: usize, n: &UBig, hits: &[usize], moduli: &[UBig]) -> Option<usize> {
-    hits.iter().copied().find(|&other| other != at && moduli.get(other).is_some_and(|m| m.gcd(n) != UBig::ONE))
+fn partner(at: usize, hits: &[usize], moduli: &[&[u8]]) -> Option<usize> {
+    let n = number(moduli.get(at)?);
+    let shares = |other: usize| moduli.get(other).is_some_and(|m| number(m).gcd(&n) != UBig::ONE);
+    hits.iter().copied().find(|&other| other != at && shares(other))
+}
+
+/// Whether a modulus is odd, of a size that is compared, and without a tiny factor.
+fn is_compared(n: &UBig) -> bool {
+    n.bit(0) && (64..=MAX_BITS).contains(&n.bit_len()) && (&*SMALL_PRIMES % n).gcd(n) == UBig::ONE
 }
 
 /// Indices of the moduli that have a factor in common with another one; they must all be different.
-fn with_common_factor(moduli: &[UBig]) -> Vec<usize> {
-    let (sums, products) = moduli
+///
+/// A block of up to `block_bits` is compared with itself and with the blocks before it. Of two moduli in two blocks the later
+/// one is found by that, and the earlier one by comparing every block with what was found in the blocks after it.
+fn with_common_factor(moduli: &[&[u8]], block_bits: usize) -> Vec<usize> {
+    let blocks = blocks(moduli, block_bits);
+    let mut before = Vec::with_capacity(blocks.len());
+    let mut hits = Vec::with_capacity(blocks.len());
+    for block in &blocks {
+        let (tree, sum) = branches(block);
+        let divisor = Divisor::of(tree.root().clone());
+        let others = divisor.product(sum, &before);
+        hits.push(factors_in(block, tree, divisor.fraction(&others)));
+        before.push(divisor.number);
+    }
+    drop(before);
+
+    let mut after = Vec::new();
+    for (block, hits) in blocks.iter().zip(&mut hits).rev() {
+        let found: Vec<UBig> = block.iter().zip(&*hits).filter(|(_, hit)| **hit).map(|(n, _)| number(n)).collect();
+        if after.iter().map(UBig::bit_len).sum::<usize>() > block_bits / FEW {
+            let (tree, _) = branches(block);
+            let divisor = Divisor::of(tree.root().clone());
+            let others = divisor.product(UBig::ONE, &after);
+            for (hit, also) in hits.iter_mut().zip(factors_in(block, tree, divisor.fraction(&others))) {
+                *hit |= also;
+            }
+        } else if !after.is_empty() {
+            let others = after.iter().fold(UBig::ONE, |product, n| product * n);
+            for (hit, n) in hits.iter_mut().zip(numbers(block)) {
+                *hit |= (&others % &n).gcd(&n) != UBig::ONE;
+            }
+        }
+        if !found.is_empty() {
+            after.push(Tree::of(found).into_root());
+        }
+    }
+    hits.iter().flatten().enumerate().filter(|(_, hit)| **hit).map(|(at, _)| at).collect()
+}
+
+/// Runs of neighbours of up to `most` bits, of one modulus at least.
+fn blocks<'m, 'n>(moduli: &'m [&'n [u8]], most: usize) -> Vec<&'m [&'n [u8]]> {
+    let mut blocks = Vec::new();
+    let mut rest = moduli;
+    while !rest.is_empty() {
+        let together = rest.iter().scan(0, |together, n| {
+            *together += bits(n) as usize;
+            Some(*together)
+        });
+        let fit = together.take_while(|together| *together <= most).count();
+        let (block, after) = rest.split_at(fit.max(1));
+        blocks.push(block);
+        rest = after;
+    }
+    blocks
+}
+
+/// The products of the branches of a block, and the sum of the product of the block over each modulus.
+fn branches(block: &[&[u8]]) -> (Tree, UBig) {
+    let (sums, products) = block
         .chunks(BRANCH)
         .map(|branch| {
-            let tree = Tree::of(branch.to_vec());
+            let tree = Tree::of(numbers(branch));
             (tree.sum(vec![UBig::ONE; branch.len()]), tree.into_root())
         })
         .unzip();
     let tree = Tree::of(products);
     let sum = tree.sum(sums);
-    let root = tree.root();
-    let precision = root.bit_len() + GUARD;
-    let fraction = Fraction { digits: (sum << precision) / root, precision };
+    (tree, sum)
+}
 
-    let mut hits = Vec::new();
-    for (branch, (moduli, fraction)) in moduli.chunks(BRANCH).zip(tree.down(fraction)).enumerate() {
-        let fractions = Tree::of(moduli.to_vec()).down(fraction);
-        for (at, (n, fraction)) in moduli.iter().zip(fractions).enumerate() {
-            // Zero, if every prime of n is shared; gcd(0, n) is n.
-            if fraction.times(n).gcd(n) != UBig::ONE {
-                hits.push(branch * BRANCH + at);
-            }
-        }
+/// Whether each modulus of a block has a factor in common with a number: `fraction` is that over the product of the block.
+fn factors_in(block: &[&[u8]], branches: Tree, fraction: Fraction) -> Vec<bool> {
+    let mut hits = Vec::with_capacity(block.len());
+    for (branch, fraction) in block.chunks(BRANCH).zip(branches.down(fraction)) {
+        let moduli = numbers(branch);
+        let fractions = Tree::of(moduli.clone()).down(fraction);
+        // Zero, if every prime of n is shared; gcd(0, n) is n.
+        hits.extend(moduli.iter().zip(fractions).map(|(n, fraction)| fraction.times(n).gcd(n) != UBig::ONE));
     }
     hits
+}
+
+fn numbers(moduli: &[&[u8]]) -> Vec<UBig> {
+    moduli.iter().map(|n| number(n)).collect()
+}
+
+/// A number by which others are divided often: the second division costs two multiplications.
+struct Divisor {
+    number: UBig,
+    bits: usize,
+    /// 1 / `number`, cut to `precision` binary digits.
+    inverse: UBig,
+    precision: usize,
+}
+
+impl Divisor {
+    fn of(number: UBig) -> Self {
+        let bits = number.bit_len();
+        let precision = 2 * bits + GUARD;
+        let inverse = (UBig::ONE << precision) / &number;
+        Self { number, bits, inverse, precision }
+    }
+
+    /// The product of `first` and the factors, modulo this.
+    fn product(&self, first: UBig, factors: &[UBig]) -> UBig {
+        factors.iter().fold(self.rest(first), |product, factor| {
+            let longer = factor.bit_len() > self.bits;
+            self.rest(if longer { product * (factor % &self.number) } else { product * factor })
+        })
+    }
+
+    /// A number modulo this (Barrett, Implementing the RSA public key encryption algorithm, 1986).
+    fn rest(&self, number: UBig) -> UBig {
+        if number.bit_len() > 2 * self.bits {
+            return number % &self.number;
+        }
+        let high = &number >> (self.bits - 1);
+        let quotient = (high * &self.inverse) >> (self.precision + 1 - self.bits);
+        // What was cut away twice makes the quotient too small by 2 at most.
+        let mut rest = number - quotient * &self.number;
+        while rest >= self.number {
+            rest -= &self.number;
+        }
+        rest
+    }
+
+    /// A number below this one, over this one.
+    fn fraction(&self, number: &UBig) -> Fraction {
+        let precision = self.bits + GUARD;
+        Fraction { digits: (number * &self.inverse) >> (self.precision - precision), precision }
+    }
 }
 
 /// Products of neighbours, level by level.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use dashu_int::ops::Gcd;
 use scanner_core::material::{Algorithm, CertFacts, KeyId};
 use sha2::{Digest, Sha256};
 
@@ -162,8 +163,12 @@ fn shared_primes_are_found_wherever_they_stand() {
     ] {
         let moduli = (0..count).map(|i| product(2 * i, 2 * i + 1)).chain(extra.iter().map(|&(a, b)| product(a, b)));
         let keys: Vec<PublicHalf> = moduli.map(|n| rsa(&n, 17)).collect();
-        let found = shared_primes(&keys.iter().collect::<Vec<_>>());
+        let halves: Vec<&PublicHalf> = keys.iter().collect();
+        let found = shared_primes(&halves);
         assert_eq!(found.iter().map(|(index, _)| *index).collect::<Vec<_>>(), hits, "{count} {extra:?}");
+        for block_bits in [1, 300, 700, 2_000] {
+            assert_eq!(shared::shared_in_blocks(&halves, block_bits), found, "{count} {extra:?} in {block_bits}");
+        }
         for (index, weakness) in found {
             assert!(weakness.computable && weakness.id == "rsa-shared-prime", "{weakness:?}");
             let names_itself = weakness.text.contains(&hex(&keys[index].id.spki_sha256));
@@ -188,7 +193,11 @@ fn more_than_one_branch_of_the_tree() {
     moduli[2_100] = &primes[2] * &primes[4_200];
     moduli[7] = &primes[14] * &primes[2_049];
     let keys: Vec<PublicHalf> = moduli.iter().map(|n| rsa(n, 3)).collect();
-    let found = shared_primes(&keys.iter().collect::<Vec<_>>());
+    let halves: Vec<&PublicHalf> = keys.iter().collect();
+    let found = shared_primes(&halves);
+    for block_bits in [5_000, 150_000] {
+        assert_eq!(shared::shared_in_blocks(&halves, block_bits), found, "{block_bits}");
+    }
     // 1 has the first prime of 2,100; 1,024 has primes 2,048 and 2,049.
     assert_eq!(found.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [1, 7, 1_024, 2_100]);
 }
@@ -207,11 +216,41 @@ fn one_modulus_with_two_exponents() {
     );
     // And a prime shared as well: both are said of both.
     let keys = [rsa(&n, 3), rsa(&n, 17), rsa(&(&primes[1] * &primes[4]), 3)];
-    let found = shared_primes(&keys.iter().collect::<Vec<_>>());
-    assert_eq!(
-        found.iter().map(|(index, weakness)| (*index, weakness.computable)).collect::<Vec<_>>(),
-        [(0, true), (0, false), (1, true), (1, false), (2, true)]
-    );
+    for block_bits in [1, 300, 1 << 23] {
+        let found = shared::shared_in_blocks(&keys.iter().collect::<Vec<_>>(), block_bits);
+        assert_eq!(
+            found.iter().map(|(index, weakness)| (*index, weakness.computable)).collect::<Vec<_>>(),
+            [(0, true), (0, false), (1, true), (1, false), (2, true)]
+        );
+    }
+}
+
+#[test]
+fn blocks_of_any_size_find_what_pairs_do() {
+    let primes = primes(24);
+    let product = |factors: &[usize]| factors.iter().fold(dashu_int::UBig::ONE, |product, &at| product * &primes[at]);
+    // One prime in every modulus; none but shared ones; three primes; a modulus that divides another; sizes that differ.
+    for moduli in [
+        (1..20).map(|at| product(&[0, at])).collect::<Vec<_>>(),
+        (0..20).map(|at| product(&[at, (at + 1) % 20])).collect(),
+        vec![product(&[0, 1, 2]), product(&[3, 4]), product(&[2, 5]), product(&[6, 7, 8, 9]), product(&[9, 1])],
+        vec![
+            product(&[0, 1]),
+            product(&[2, 3]),
+            product(&[4, 5]),
+            product(&[0, 1, 6]),
+            product(&[7, 8, 9, 10, 11, 12]),
+        ],
+        (0..11).map(|at| product(&[2 * at, 2 * at + 1])).chain([product(&[0, 21])]).collect(),
+    ] {
+        let shares = |n: &dashu_int::UBig| moduli.iter().filter(|m| n.gcd(*m) != dashu_int::UBig::ONE).count() > 1;
+        let expected: Vec<usize> = (0..moduli.len()).filter(|&at| shares(&moduli[at])).collect();
+        let keys: Vec<PublicHalf> = moduli.iter().map(|n| rsa(n, 3)).collect();
+        for block_bits in (1..3_000).step_by(97) {
+            let found = shared::shared_in_blocks(&keys.iter().collect::<Vec<_>>(), block_bits);
+            assert_eq!(found.iter().map(|(index, _)| *index).collect::<Vec<_>>(), expected, "{block_bits}");
+        }
+    }
 }
 
 #[test]

@@ -3,15 +3,24 @@
 //!
 //! Members are packed together in blocks. A block that is damaged, encrypted or packed by another method costs its own
 //! members only. The dictionary that a block asks for is held against the memory of the run before it is decoded.
+//!
+//! The list of members is a header at the end of the archive, most often packed itself. The crate would unpack it to its end
+//! and make room for every entry that it declares. Here it is unpacked up to the memory of the run and counted ([`header`])
+//! before the crate reads it.
 
-use std::io::Read;
+mod header;
 
+use std::io::{self, Read};
+
+use flate2::Crc;
 use scanner_core::error::{Malformed, Reason};
 use scanner_core::random::Cursor;
 use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
-use sevenz_rust2::{Archive, Block, BlockDecoder, EncoderMethod, Error, Password};
+use sevenz_rust2::{Archive, Block, BlockDecoder, Coder, EncoderMethod, Error, Password};
 
-use crate::read::stored::{held, le32, le64};
+use super::compressed::{BESIDE, BZIP2};
+use crate::read::stored::{le32, le64};
+use header::{Counts, DAMAGED, ENCODED, Refused};
 
 /// 7z archives.
 #[derive(Debug)]
@@ -30,8 +39,14 @@ static ABOUT: About = About {
 /// 7zFormat.txt: kSignature.
 const MAGIC: &[u8] = &[b'7', b'z', 0xbc, 0xaf, 0x27, 0x1c];
 
-/// Bytes before the packed streams.
-const HEADER: u64 = 32;
+/// Bytes before the packed streams: magic, version, and where the header is stored (7zFormat.txt, "SignatureHeader").
+const START: usize = 32;
+
+/// How often a header may be packed. 7-Zip packs it once; its reader is written as a loop (7zIn.cpp, ReadDatabase2).
+const MOST_ENCODED: usize = 4;
+
+/// Bytes at the end of an archive that was never finished in which 7-Zip looks for its header (7zIn.cpp, kCheckSize).
+const UNFINISHED: u64 = 512;
 
 impl Container for SevenZ {
     fn about(&self) -> &'static About {
@@ -47,83 +62,240 @@ impl Container for SevenZ {
     }
 }
 
-fn read(mut bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
-    let start = held(&bytes, 0, HEADER, HEADER).ok_or(Malformed::new("7z header", 0))?;
-    // Version 0; an archive that was never finished has no checksum of its header.
-    if !start.starts_with(MAGIC) || start.get(6) != Some(&0) {
+#[allow(clippy::needless_pass_by_value, reason = "the seam hands it over")]
+fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
+    let mut start = [0; START];
+    let read = bytes.read_from(0, &mut start).unwrap_or_default();
+    // Version 0.
+    if read < START || !start.starts_with(MAGIC) || start.get(6) != Some(&0) {
         return Err(Malformed::new("7z header", 6).into());
     }
-    let all = Member { name: b"", at: 0 };
-    let place = le64(&start, 12).zip(le64(&start, 20));
-    if place.and_then(|(at, length)| at.checked_add(length)?.checked_add(HEADER)).is_none_or(|end| end > bytes.size()) {
-        inside.unread(all, Reason::Damaged, "cut off");
-        return Ok(());
-    }
-    // The list of members is held whole.
-    if place.is_some_and(|(_, length)| length > inside.memory()) {
-        inside.unread(all, Reason::TooLarge, "header");
-        return Ok(());
-    }
-    let password = Password::empty();
-    let archive = match Archive::read(&mut bytes, &password) {
-        Ok(archive) => archive,
-        Err(error) => {
-            let (reason, detail) = fault(&error);
-            inside.unread(all, reason, detail);
-            return Ok(());
-        }
-    };
-    for (number, block) in archive.blocks.iter().enumerate() {
-        let mut unused = bytes.clone();
-        let list = BlockDecoder::new(1, number, &archive, &password, &mut unused);
-        let entries = list.entries();
-        if let Some((reason, detail)) = refused(block, inside.memory()) {
-            for entry in entries.iter().filter(|entry| entry.has_stream) {
-                inside.unread(Member { name: entry.name.as_bytes(), at: 0 }, reason, detail);
-            }
-            continue;
-        }
-        let mut shown = 0;
-        let mut stopped = false;
-        let decoder = BlockDecoder::new(1, number, &archive, &password, &mut bytes);
-        let result = decoder.for_each_entries(&mut |entry, content| {
-            shown += 1;
-            let content: &mut dyn Read = content;
-            if entry.has_stream {
-                stopped = inside.member(Member { name: entry.name.as_bytes(), at: 0 }, content).is_break();
-            }
-            Ok(!stopped)
-        });
-        if stopped {
-            return Ok(());
-        }
-        // What was shown told of its own fault.
-        if let Err(error) = result {
-            let (reason, detail) = fault(&error);
-            for entry in entries.iter().skip(shown).filter(|entry| entry.has_stream) {
-                inside.unread(Member { name: entry.name.as_bytes(), at: 0 }, reason, detail);
-            }
-        }
+    match List::read(&bytes, &start, inside) {
+        Ok(Some(list)) => list.members(&bytes, inside),
+        Ok(None) => {}
+        Err((reason, detail)) => inside.unread(Member { name: b"", at: 0 }, reason, detail),
     }
     Ok(())
 }
 
-/// Why a block is not decoded.
-fn refused(block: &Block, memory: u64) -> Option<(Reason, &'static str)> {
-    block.coders.iter().find_map(|coder| {
-        let properties = coder.properties();
-        let needed = match coder.encoder_method_id() {
-            EncoderMethod::ID_AES256_SHA256 => return Some((Reason::Encrypted, "AES-256")),
-            // Properties and dictionary; order and memory.
-            EncoderMethod::ID_LZMA | EncoderMethod::ID_PPMD => le32(properties, 1).map(u64::from),
-            // Two bits of the size and its shift.
-            EncoderMethod::ID_LZMA2 => {
-                properties.first().map(|&bits| (2 | u64::from(bits & 1)) << (bits / 2 + 11).min(40))
+/// The list of members.
+struct List {
+    archive: Archive,
+    /// What it holds in memory, in bytes.
+    memory: u64,
+}
+
+impl List {
+    /// Reads the list at the end of an archive that begins with `start`. An archive without members may have none.
+    fn read(bytes: &Cursor, start: &[u8], inside: &mut dyn Inside) -> Result<Option<Self>, Refused> {
+        let Some(place) = Place::of(bytes, start)? else { return Ok(None) };
+        let mut header = Header::stored(bytes, &place, inside)?;
+        for _ in 0..MOST_ENCODED {
+            if header.content().first() != Some(&ENCODED) {
+                return Self::of(header, inside).map(Some);
             }
-            _ => None,
-        };
-        needed.filter(|&needed| needed > memory).map(|_| (Reason::TooLarge, "dictionary"))
-    })
+            header = header.unpacked(bytes, inside)?;
+        }
+        if header.content().first() == Some(&ENCODED) {
+            return Err((Reason::TooDeep, "header"));
+        }
+        Self::of(header, inside).map(Some)
+    }
+
+    /// Has the crate read a plain header.
+    fn of(mut header: Header, inside: &mut dyn Inside) -> Result<Self, Refused> {
+        let memory = Counts::of(header.content())?.memory();
+        // The crate copies the header.
+        let header_twice = 2 * header.image.len() as u64;
+        inside.holds(memory.saturating_add(header_twice)).map_err(|reason| (reason, "header"))?;
+        header.seal();
+        let archive = Archive::read(&mut io::Cursor::new(header.image), &Password::empty()).map_err(|error| {
+            let refused = fault(&error);
+            if refused.0 == Reason::Damaged { DAMAGED } else { refused }
+        })?;
+        inside.holds(memory).map_err(|reason| (reason, "header"))?;
+        Ok(Self { archive, memory })
+    }
+
+    /// Takes the memory that decoding a block needs.
+    fn hold(&self, block: &Block, beside: u64, inside: &mut dyn Inside) -> Result<(), Refused> {
+        let memory = decoding(block)?.saturating_add(self.memory);
+        inside.holds(memory).map_err(|reason| (reason, "dictionary"))?;
+        inside.holds(memory.saturating_add(beside)).map_err(|reason| (reason, "header"))
+    }
+
+    /// Hands out the members, block by block.
+    fn members(&self, bytes: &Cursor, inside: &mut dyn Inside) {
+        let password = Password::empty();
+        let mut source = bytes.clone();
+        for (number, block) in self.archive.blocks.iter().enumerate() {
+            let mut unused = bytes.clone();
+            let list = BlockDecoder::new(1, number, &self.archive, &password, &mut unused);
+            let entries = list.entries();
+            if let Err((reason, detail)) = self.hold(block, 0, inside) {
+                for entry in entries.iter().filter(|entry| entry.has_stream) {
+                    inside.unread(Member { name: entry.name.as_bytes(), at: 0 }, reason, detail);
+                }
+                continue;
+            }
+            let mut shown = 0;
+            let mut stopped = false;
+            let decoder = BlockDecoder::new(1, number, &self.archive, &password, &mut source);
+            let result = decoder.for_each_entries(&mut |entry, content| {
+                shown += 1;
+                let content: &mut dyn Read = content;
+                if entry.has_stream {
+                    stopped = inside.member(Member { name: entry.name.as_bytes(), at: 0 }, content).is_break();
+                }
+                Ok(!stopped)
+            });
+            if stopped {
+                return;
+            }
+            // What was shown told of its own fault.
+            if let Err(error) = result {
+                let (reason, detail) = fault(&error);
+                for entry in entries.iter().skip(shown).filter(|entry| entry.has_stream) {
+                    inside.unread(Member { name: entry.name.as_bytes(), at: 0 }, reason, detail);
+                }
+            }
+        }
+    }
+}
+
+/// Where the header of an archive is stored.
+struct Place {
+    at: u64,
+    length: u64,
+    /// `None`, if the archive was never finished.
+    checksum: Option<u32>,
+}
+
+impl Place {
+    /// `None`, if the archive is finished and empty.
+    fn of(bytes: &Cursor, start: &[u8]) -> Result<Option<Self>, Refused> {
+        let fields = start.get(12..).unwrap_or_default();
+        let own_checksum = le32(start, 8).ok_or(DAMAGED)?;
+        if own_checksum == 0 && fields.iter().all(|&byte| byte == 0) {
+            return Self::unfinished(bytes).map(Some).ok_or((Reason::Damaged, "never finished"));
+        }
+        if crc(fields) != own_checksum {
+            return Err(DAMAGED);
+        }
+        let (after, length) = le64(fields, 0).zip(le64(fields, 8)).ok_or(DAMAGED)?;
+        let at = after.saturating_add(START as u64);
+        if at.checked_add(length).is_none_or(|end| end > bytes.size()) {
+            return Err((Reason::Damaged, "cut off"));
+        }
+        if length == 0 {
+            return if bytes.size() == START as u64 { Ok(None) } else { Err(DAMAGED) };
+        }
+        Ok(Some(Self { at, length, checksum: le32(fields, 16) }))
+    }
+
+    /// The header of an archive that was never finished: what begins like one, the last such place, and ends with the archive.
+    fn unfinished(bytes: &Cursor) -> Option<Self> {
+        let from = bytes.size().saturating_sub(UNFINISHED).max(START as u64);
+        let mut end = [0; UNFINISHED as usize];
+        let read = bytes.read_from(from, &mut end).ok()?;
+        let end = end.get(..read).filter(|end| end.ends_with(&[0]))?;
+        // Packed, and where it is stored; plain, and the streams of the archive.
+        let at = end.windows(2).rposition(|pair| matches!(pair, [ENCODED, 0x06] | [0x01, 0x04]))?;
+        Some(Self { at: from + at as u64, length: (read - at) as u64, checksum: None })
+    }
+}
+
+/// A header, packed or plain.
+struct Header {
+    /// An archive of nothing else: room for the start of one, and the header.
+    image: Vec<u8>,
+}
+
+impl Header {
+    fn stored(bytes: &Cursor, place: &Place, inside: &mut dyn Inside) -> Result<Self, Refused> {
+        inside.holds(place.length.saturating_mul(2)).map_err(|reason| (reason, "header"))?;
+        let mut header = Self::with_room(place.length)?;
+        bytes.part(place.at, place.length).read_to_end(&mut header.image).map_err(|_| DAMAGED)?;
+        let fits = place.checksum.is_none_or(|checksum| checksum == crc(header.content()));
+        if fits && header.content().len() as u64 == place.length { Ok(header) } else { Err(DAMAGED) }
+    }
+
+    /// An empty one, with room for `length` bytes.
+    fn with_room(length: u64) -> Result<Self, Refused> {
+        const TOO_LARGE: Refused = (Reason::TooLarge, "header");
+        let room = usize::try_from(length).ok().and_then(|length| length.checked_add(START)).ok_or(TOO_LARGE)?;
+        let mut image = Vec::new();
+        image.try_reserve_exact(room).map_err(|_| TOO_LARGE)?;
+        image.resize(START, 0);
+        Ok(Self { image })
+    }
+
+    fn content(&self) -> &[u8] {
+        self.image.get(START..).unwrap_or_default()
+    }
+
+    /// Makes an archive of it.
+    fn seal(&mut self) {
+        let length = self.content().len() as u64;
+        let place = [&[0; 8][..], &length.to_le_bytes(), &crc(self.content()).to_le_bytes()].concat();
+        let start = [MAGIC, &[0, 4], &crc(&place).to_le_bytes(), &place].concat();
+        self.image.splice(..START, start);
+    }
+
+    /// The header that this one is of: a packed header is the only member of an archive without a list.
+    fn unpacked(self, bytes: &Cursor, inside: &mut dyn Inside) -> Result<Self, Refused> {
+        // The streams as they are, their parts, one file without a name (7zFormat.txt, "Header").
+        let list = [&[0x01, 0x04][..], header::encoded(self.content())?, &[0x08, 0, 0, 0x05, 1, 0, 0]].concat();
+        drop(self);
+        let mut header = Self::with_room(list.len() as u64)?;
+        header.image.extend(list);
+        let list = List::of(header, inside)?;
+        let (block, file) = list.archive.blocks.first().zip(list.archive.files.first()).ok_or(DAMAGED)?;
+        list.hold(block, file.size.saturating_add(START as u64), inside)?;
+        let mut unpacked = Self::with_room(file.size)?;
+        let (password, mut source) = (Password::empty(), bytes.clone());
+        BlockDecoder::new(1, 0, &list.archive, &password, &mut source)
+            .for_each_entries(&mut |file, content| {
+                content.take(file.size).read_to_end(&mut unpacked.image)?;
+                Ok(true)
+            })
+            .map_err(|error| fault(&error))?;
+        if unpacked.content().len() as u64 == file.size { Ok(unpacked) } else { Err(DAMAGED) }
+    }
+}
+
+/// What decoding a block holds in memory, in bytes, or why it is not decoded.
+fn decoding(block: &Block) -> Result<u64, Refused> {
+    block.coders.iter().map(coder_memory).try_fold(0_u64, |sum, memory| Ok(sum.saturating_add(memory?)))
+}
+
+fn coder_memory(coder: &Coder) -> Result<u64, Refused> {
+    let properties = coder.properties();
+    let four = || le32(properties, 1).map(u64::from);
+    let memory = match coder.encoder_method_id() {
+        EncoderMethod::ID_AES256_SHA256 => return Err((Reason::Encrypted, "AES-256")),
+        // Properties, which say how many tables of 768 probabilities there are, and dictionary.
+        EncoderMethod::ID_LZMA => four().map(|dictionary| {
+            let properties = properties.first().copied().unwrap_or_default();
+            let bits = properties % 9 + properties / 9 % 5;
+            dictionary + (1536 << bits)
+        }),
+        // Order and memory.
+        EncoderMethod::ID_PPMD => four(),
+        // Two bits of the size and its shift.
+        EncoderMethod::ID_LZMA2 => properties.first().map(|&bits| (2 | u64::from(bits & 1)) << (bits / 2 + 11).min(40)),
+        EncoderMethod::ID_BZIP2 => Some(BZIP2),
+        EncoderMethod::ID_COPY => return Ok(0),
+        _ => None,
+    };
+    Ok(memory.unwrap_or_default().saturating_add(BESIDE))
+}
+
+/// CRC-32 of bytes.
+fn crc(bytes: &[u8]) -> u32 {
+    let mut crc = Crc::new();
+    crc.update(bytes);
+    crc.sum()
 }
 
 /// What an error of the crate means. Its texts may hold names of the archive, so none is handed on.
@@ -140,95 +312,4 @@ fn fault(error: &Error) -> (Reason, &'static str) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::read::stored::collect::{Seen, open, open_into, torture};
-
-    /// CRC-32, bit by bit.
-    fn crc(bytes: &[u8]) -> [u8; 4] {
-        let step = |crc: u32| (0..8).fold(crc, |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 });
-        (!bytes.iter().fold(!0, |crc, &byte| step(crc ^ u32::from(byte)))).to_le_bytes()
-    }
-
-    /// A name, its packed content, the coder's number and properties.
-    type Block<'a> = (&'a str, &'a [u8], &'a [u8], &'a [u8]);
-
-    /// An archive of one member for each block.
-    fn archive(blocks: &[Block<'_>]) -> Vec<u8> {
-        let packed: Vec<u8> = blocks.iter().flat_map(|(_, content, _, _)| content.to_vec()).collect();
-        let lengths: Vec<u8> = blocks.iter().map(|(_, content, _, _)| content.len() as u8).collect();
-        let mut names = vec![0];
-        let mut coders = Vec::new();
-        for (name, _, coder, properties) in blocks {
-            names.extend(name.encode_utf16().chain([0]).flat_map(u16::to_le_bytes));
-            let flags = coder.len() as u8 | if properties.is_empty() { 0 } else { 0x20 };
-            coders.extend([1, flags]);
-            coders.extend(*coder);
-            if !properties.is_empty() {
-                coders.push(properties.len() as u8);
-                coders.extend(*properties);
-            }
-        }
-        let count = [blocks.len() as u8];
-        // Header, streams: packed sizes; unpacking: blocks and sizes; nothing of parts; files: names.
-        let header: Vec<u8> = [
-            &[0x01, 0x04, 0x06, 0x00][..],
-            &count,
-            &[0x09],
-            &lengths,
-            &[0x00],
-            &[0x07, 0x0b],
-            &count,
-            &[0x00],
-            &coders,
-            &[0x0c],
-            &lengths,
-            &[0x00, 0x08, 0x00, 0x00],
-            &[0x05],
-            &count,
-            &[0x11, names.len() as u8],
-            &names,
-            &[0x00, 0x00],
-        ]
-        .concat();
-        let place =
-            [&(packed.len() as u64).to_le_bytes()[..], &(header.len() as u64).to_le_bytes(), &crc(&header)].concat();
-        [MAGIC, &[0, 4], &crc(&place), &place, &packed, &header].concat()
-    }
-
-    const COPY: &[u8] = EncoderMethod::ID_COPY;
-
-    #[test]
-    fn each_block_for_itself() {
-        let bytes = archive(&[
-            ("a.pem", b"first", COPY, b""),
-            ("locked", b"ciphertext", EncoderMethod::ID_AES256_SHA256, &[0x13, 0]),
-            ("huge", b"packed", EncoderMethod::ID_LZMA, &[0x5d, 0, 0, 0, 0x80]),
-            ("zstd", b"packed", EncoderMethod::ID_ZSTD, &[1, 5, 0, 0, 0]),
-            ("broken", b"no lzma at all", EncoderMethod::ID_LZMA, &[0x5d, 0, 0, 1, 0]),
-            ("b.pem", b"last", COPY, b""),
-        ]);
-        let seen = open(&SevenZ, &bytes).unwrap();
-        assert_eq!((seen.content("a.pem"), seen.content("b.pem")), (Some(&b"first"[..]), Some(&b"last"[..])));
-        let told: Vec<(&str, Reason)> = seen.unread.iter().map(|(name, reason, _)| (name.as_str(), *reason)).collect();
-        assert_eq!(
-            told[..3],
-            [("locked", Reason::Encrypted), ("huge", Reason::TooLarge), ("zstd", Reason::Unsupported),]
-        );
-        assert_eq!(told[3].0, "broken");
-        torture(&SevenZ, &bytes, 5);
-    }
-
-    #[test]
-    fn what_is_cut_off_and_what_is_none() {
-        let bytes = archive(&[("a.pem", b"first", COPY, b""), ("b.pem", b"last", COPY, b"")]);
-        assert_eq!(open(&SevenZ, &bytes[..bytes.len() - 1]).unwrap().unread[0].2, "cut off");
-        assert!(open(&SevenZ, MAGIC).is_none());
-        let mut changed = bytes.clone();
-        changed[50] ^= 1;
-        assert_eq!(open(&SevenZ, &changed).unwrap().reasons(), [Reason::Damaged], "its checksum");
-        let mut seen = Seen { stop_after: Some(1), ..Seen::default() };
-        open_into(&SevenZ, &bytes, &mut seen).unwrap();
-        assert_eq!(seen.members.len(), 1);
-    }
-}
+mod tests;
