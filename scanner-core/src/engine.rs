@@ -326,7 +326,8 @@ impl<'a> Session<'a> {
         occurrences.append(&mut self.take());
         // What uses keys says nothing where there are none.
         let mut candidates = Candidates::default();
-        if occurrences.iter().any(|o| o.material.kind == Kind::PrivateKey) {
+        // A container that tells nothing before it is open may hold one.
+        if occurrences.iter().any(|o| o.material.kind == Kind::PrivateKey || o.material.locked.is_some()) {
             candidates = self.candidates.into_inner().unwrap_or_else(PoisonError::into_inner);
         } else {
             occurrences.retain(|o| o.material.kind != Kind::Reference);

@@ -97,11 +97,12 @@ pub struct Inspection {
     /// Bytes that the detector may still read in this blob, beyond those of what it finds.
     left: usize,
     refused: bool,
+    unread: Option<(Reason, &'static str)>,
 }
 
 impl Default for Inspection {
     fn default() -> Self {
-        Self { materials: Vec::new(), decoded: Vec::new(), left: usize::MAX, refused: false }
+        Self { materials: Vec::new(), decoded: Vec::new(), left: usize::MAX, refused: false, unread: None }
     }
 }
 
@@ -117,6 +118,17 @@ impl Inspection {
     /// may hold another key. Of several with the same span the first counts.
     pub fn decoded(&mut self, decoded: Decoded) {
         self.decoded.push(decoded);
+    }
+
+    /// Says that what stands here is a key by its own word and whole, and that the detector cannot read it. It becomes a gap, unless
+    /// another detector reads it or something is found in what was decoded.
+    pub const fn unread(&mut self, reason: Reason, detail: &'static str) {
+        self.unread = Some((reason, detail));
+    }
+
+    /// Takes what was said of something unread.
+    pub const fn take_unread(&mut self) -> Option<(Reason, &'static str)> {
+        self.unread.take()
     }
 
     /// Takes everything decoded so far.

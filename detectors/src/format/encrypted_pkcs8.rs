@@ -3,6 +3,8 @@
 //! The scheme, its iterations and the size of the ciphertext are readable; the public half is not, so the key is known
 //! by a digest of its ciphertext until it is opened.
 
+use std::borrow::Cow;
+
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
 use scanner_core::material::{Encoding, Kind, Locked, Material, Protection};
@@ -61,7 +63,7 @@ impl Detector for EncryptedPkcs8 {
 
 struct Encrypted<'a> {
     protection: Protection,
-    ciphertext: &'a [u8],
+    ciphertext: Cow<'a, [u8]>,
     /// All of it.
     raw: &'a [u8],
 }
@@ -72,18 +74,18 @@ fn read(der: &[u8]) -> Result<Encrypted<'_>, Malformed> {
     let outer = Reader::new(der).value(SEQUENCE, "EncryptedPrivateKeyInfo")?;
     let mut fields = outer.children();
     let algorithm = fields.value(SEQUENCE, "encryptionAlgorithm")?;
-    let octets = fields.value(OCTET_STRING, "encryptedData")?;
-    if !fields.is_empty() || octets.content.len() < SMALLEST {
+    let octets = fields.string(OCTET_STRING, "encryptedData")?.octets()?;
+    if !fields.is_empty() || octets.len() < SMALLEST {
         return Err(Malformed::new("encryptedData", fields.at()));
     }
     let protection = pbe::protection(algorithm)?;
-    Ok(Encrypted { protection, ciphertext: octets.content, raw: outer.raw })
+    Ok(Encrypted { protection, ciphertext: octets, raw: outer.raw })
 }
 
 fn material(found: &Encrypted<'_>, encoding: Encoding, span: std::ops::Range<usize>) -> Material {
     let mut material = Material::new(Kind::PrivateKey, ABOUT.id, encoding, span);
     material.protection = Some(found.protection.clone());
-    material.identity = Some(carrier::opaque(found.ciphertext));
+    material.identity = Some(carrier::opaque(&found.ciphertext));
     material.locked = Some(Locked::new(found.raw));
     material
 }

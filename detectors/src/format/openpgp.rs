@@ -42,7 +42,7 @@ impl Detector for OpenPgp {
     /// Secret key packets with one, two and four length octets in the old framing, and in the new one; what is rare inside
     /// of them.
     fn anchors(&self) -> &'static [Anchor] {
-        const ANCHORS: [Anchor; 7] = [
+        const ANCHORS: [Anchor; 13] = [
             armor::ANCHOR,
             openpgp_locate::EXPONENT,
             openpgp_locate::ED25519,
@@ -50,6 +50,13 @@ impl Detector for OpenPgp {
             Anchor::at_start(&[0x95]),
             Anchor::at_start(&[0x96]),
             Anchor::at_start(&[0xc5]),
+            // A public key, a marker: a secret key may follow.
+            Anchor::at_start(&[0x98]),
+            Anchor::at_start(&[0x99]),
+            Anchor::at_start(&[0x9a]),
+            Anchor::at_start(&[0xc6]),
+            Anchor::at_start(&[0xa8]),
+            Anchor::at_start(&[0xca]),
         ];
         &ANCHORS
     }
@@ -73,7 +80,7 @@ impl Detector for OpenPgp {
             start
         };
         let bytes = blob.bytes.get(start..).unwrap_or_default();
-        let first = openpgp::packet(bytes, 0)?;
+        let first = if hit.anchor.at_start { first_secret(bytes)? } else { openpgp::packet(bytes, 0)? };
         if !is_believable(&openpgp::secret_key(first.body)?, bytes, first.end) {
             return Err(Malformed::new("time, algorithms and a packet behind the key", start));
         }
@@ -86,9 +93,23 @@ impl Detector for OpenPgp {
     }
 }
 
-/// SECRET is how PGP 2 wrote it (GnuPG g10/armor.c).
+/// GnuPG imports secret keys from a block with any of its labels, that of public keys too (g10/armor.c).
 fn is_wanted(label: &str) -> bool {
-    matches!(label, "PGP PRIVATE KEY BLOCK" | "PGP SECRET KEY BLOCK")
+    label.starts_with("PGP ")
+}
+
+/// The first secret key of a file that begins with packets of a keyring.
+fn first_secret(bytes: &[u8]) -> Result<openpgp::Packet<'_>, Malformed> {
+    let mut at = 0;
+    loop {
+        let packet = openpgp::packet(bytes, at)?;
+        match packet.kind {
+            SECRET_KEY | SECRET_SUBKEY => return Ok(packet),
+            // Public keys and what belongs to keys, as in [`Ring::packet`].
+            SIGNATURE | 6 | 14 | USER_ID | 10 | 12 | 16 | 17 | 21 | 60..=63 => at = packet.end,
+            _ => return Err(Malformed::new("packet in a keyring", at)),
+        }
+    }
 }
 
 /// Times that a binary key may name: 1991-01-01, before which there was no PGP, to 2100-01-01.

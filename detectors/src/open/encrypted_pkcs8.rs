@@ -1,5 +1,7 @@
 //! Opens encrypted PKCS#8 (RFC 5958 3). There is no MAC: what comes out has to be a whole key whose parts fit.
 
+use std::borrow::Cow;
+
 use super::lock::Lock;
 use super::pbe::{Password, Scheme, begins_like_der};
 use crate::read::ber::{OCTET_STRING, Reader, SEQUENCE};
@@ -9,21 +11,21 @@ use crate::read::private::{self, PrivateKey};
 /// An EncryptedPrivateKeyInfo.
 pub(super) struct Key<'a> {
     scheme: Scheme<'a>,
-    ciphertext: &'a [u8],
+    ciphertext: Cow<'a, [u8]>,
 }
 
 impl<'a> Key<'a> {
     pub(super) fn read(der: &'a [u8]) -> Option<Self> {
         let mut fields = Reader::new(der).value(SEQUENCE, "EncryptedPrivateKeyInfo").ok()?.children();
         let scheme = Scheme::read(fields.value(SEQUENCE, "encryptionAlgorithm").ok()?)?;
-        let ciphertext = fields.value(OCTET_STRING, "encryptedData").ok()?.content;
+        let ciphertext = fields.string(OCTET_STRING, "encryptedData").ok()?.octets().ok()?;
         Some(Self { scheme, ciphertext })
     }
 
     /// Tries one form of a password.
     fn key(&self, password: &Password<'_>) -> Option<Item> {
         let fits = |first: &[u8], length| begins_like_der(first, length) || begins_like_pkcs8(first);
-        let plain = self.scheme.decrypt_if(password, self.ciphertext, fits)?;
+        let plain = self.scheme.decrypt_if(password, &self.ciphertext, fits)?;
         Some(Item::key(0, PrivateKey::decrypted(private::pkcs8, &plain)?, &plain))
     }
 }

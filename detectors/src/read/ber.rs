@@ -18,6 +18,9 @@ pub(crate) const OID: u8 = 0x06;
 pub(crate) const SEQUENCE: u8 = 0x30;
 pub(crate) const SET: u8 = 0x31;
 
+/// An OCTET STRING in segments.
+pub(crate) const OCTET_SEGMENTS: u8 = OCTET_STRING | CONSTRUCTED;
+
 /// The bit of a tag that says that the content is made of values: of segments, for a string.
 const CONSTRUCTED: u8 = 0x20;
 /// Context-specific, constructed, number `n`.

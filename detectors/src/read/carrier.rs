@@ -3,13 +3,14 @@
 use std::ops::Range;
 
 use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
+use scanner_core::error::{Malformed, Reason};
 use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Proof, Protection};
 use scanner_core::seam::{Hit, Inspection};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::armor::{self, Armor};
+use super::ber::{INTEGER, OCTET_SEGMENTS, OCTET_STRING, Reader, SEQUENCE};
 use super::private::PrivateKey;
 use super::service;
 
@@ -58,7 +59,11 @@ pub(crate) fn private_key(
         if armor.header("DEK-Info").is_some() {
             return Ok(());
         }
-        let key = read(&armor.body)?;
+        let key = read(&armor.body).inspect_err(|_| {
+            if let Some((reason, detail)) = unread(&armor) {
+                out.unread(reason, detail);
+            }
+        })?;
         let mut material = material(key, &armor.body, Encoding::Pem, armor.span.clone());
         material.notes.extend(notes(&armor));
         material.labels = service::labels(blob.bytes, hit.at);
@@ -74,6 +79,26 @@ pub(crate) fn private_key(
     let span = start..start + key.consumed;
     out.found(material(key, der, Encoding::Der, span));
     Ok(())
+}
+
+/// What to say of a block that no reader understands: nothing, if it is no whole structure either, as in the examples of a page.
+fn unread(armor: &Armor) -> Option<(Reason, &'static str)> {
+    let outer = Reader::new(&armor.body).value(SEQUENCE, "private key").ok()?;
+    if !armor.end_seen || outer.raw.len() != armor.body.len() {
+        return None;
+    }
+    let mut fields = outer.children();
+    let (first, second) = (fields.any().ok()?, fields.any().ok()?);
+    // A string may come in segments.
+    match (first.tag, if second.tag == OCTET_SEGMENTS { OCTET_STRING } else { second.tag }) {
+        // PrivateKeyInfo and EncryptedPrivateKeyInfo begin with these.
+        (INTEGER, SEQUENCE) => Some((Reason::Unsupported, "a private key of an algorithm that is not known here")),
+        (SEQUENCE, OCTET_STRING) => {
+            Some((Reason::Unsupported, "a private key that is encrypted by a method that is not known here"))
+        }
+        (INTEGER, _) => Some((Reason::Damaged, "a private key whose parts make no key")),
+        _ => None,
+    }
 }
 
 /// What a private key that was read is reported as.

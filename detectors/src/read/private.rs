@@ -78,8 +78,11 @@ fn rsa(der: &[u8], pss: Option<&[u8]>) -> Result<PrivateKey, Malformed> {
     }
     // Java writes a key that it knows by modulus and private exponent alone with zeros for all the rest.
     let is_bare = [e, p, q].iter().all(|number| public::bits(number) == 0);
-    let e = if is_bare { proof::rsa_exponent(n, d).unwrap_or_default() } else { e };
-    if e.last().is_none_or(|b| b & 1 == 0) || e == [1] || public::bits(e) > bits {
+    // Who has the other numbers signs, whatever exponent stands beside them.
+    let is_none = |e: &[u8]| e.last().is_none_or(|b| b & 1 == 0) || e == [1] || public::bits(e) > bits;
+    let sought = is_bare || is_none(e);
+    let e = if sought { proof::rsa_exponent(n, d).unwrap_or_default() } else { e };
+    if is_none(e) {
         return Err(Malformed::new("RSA public exponent", 0));
     }
     // Random bytes between real headers would pass up to here; a key has primes of a sensible size.
@@ -95,6 +98,8 @@ fn rsa(der: &[u8], pss: Option<&[u8]>) -> Result<PrivateKey, Malformed> {
     let mut notes = Vec::new();
     if is_bare {
         notes.push("without primes and public exponent: the exponent was found by trying those in use");
+    } else if sought {
+        notes.push("its public exponent cannot be one: the right one was found by trying those in use");
     }
     if !verified {
         notes.push("the numbers do not fit together: damaged, incomplete or made up");
@@ -164,8 +169,9 @@ fn ec(der: &[u8], domain: Option<Domain<'_>>) -> Result<PrivateKey, Malformed> {
     let mut fields = outer.children();
     fields.value(INTEGER, "version")?;
     let scalar = Zeroizing::new(fields.string(OCTET_STRING, "privateKey")?.octets()?.into_owned());
-    let scalar = scalar.as_slice();
-    if scalar.is_empty() || scalar.len() > 128 || scalar.iter().all(|&b| b == 0) {
+    // Zeros in front are read by OpenSSL, however many.
+    let scalar = strip(&scalar);
+    if scalar.is_empty() || scalar.len() > 128 {
         return Err(Malformed::new("EC private scalar", 0));
     }
     let inner = fields.optional(ber::context(0))?.map(|v| public::domain(&mut v.children())).transpose()?;

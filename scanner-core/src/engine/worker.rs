@@ -69,7 +69,7 @@ impl Around<'_> {
 #[derive(Clone, Copy, Default)]
 pub(super) struct Count {
     pub(super) all: u64,
-    /// Private keys.
+    /// Private keys, and locked containers that may hold one.
     pub(super) keys: u64,
     /// Private keys and ordinary secrets.
     pub(super) secrets: u64,
@@ -232,12 +232,18 @@ impl Worker {
                     break;
                 }
             }
-            let (found, decoded) = (inspection.take(), inspection.take_decoded());
+            let (found, decoded, unread) = (inspection.take(), inspection.take_decoded(), inspection.take_unread());
             if found.is_empty() {
                 // Inside of a finding much looks like a key that is a part of one.
                 self.rejected += u64::from(looked_like && depth == 0 && !around.again);
                 let wrapper = Wrapper { session, blob, hit, budget, around, line: 0 };
+                let before = self.count.all;
                 self.search_decoded(decoded, &wrapper, &mut covers, &mut lines, false);
+                if let Some((reason, detail)) =
+                    unread.filter(|_| self.count.all == before && depth == 0 && !around.again)
+                {
+                    gap(reason, &format!("{detail}, at byte {}", blob.window.start + seen.at as u64));
+                }
                 for unwrapper in owners.unwrappers.iter().filter_map(|&i| session.knowledge.unwrappers.get(i)) {
                     // It was asked already.
                     if (whole && hit.anchor.at_start && unwrapper.claims(blob))
@@ -302,7 +308,7 @@ impl Worker {
             self.hand_on(session);
         }
         self.count.all += 1;
-        self.count.keys += u64::from(material.kind == Kind::PrivateKey);
+        self.count.keys += u64::from(material.kind == Kind::PrivateKey || material.locked.is_some());
         self.count.secrets += u64::from(matches!(material.kind, Kind::PrivateKey | Kind::Secret));
         if let Some(known) = self.known.last_mut() {
             known.add(&material);

@@ -259,7 +259,7 @@ mod sandbox {
         let shop = Workshop::new("confine_broker");
         let start = |words: &[&str]| {
             let words: Vec<u8> = words.iter().flat_map(|word| [b"\0", word.as_bytes()].concat()).collect();
-            [&b"s\0\0\0\0\0\x01"[..], &words].concat()
+            [&b"sa\0\0\0\0\x01"[..], &words].concat()
         };
         let mark = shop.path().join("mark");
         let evil = format!("!touch {}", mark.display());

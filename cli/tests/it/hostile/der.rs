@@ -54,6 +54,7 @@ const CHANGES: &[&str] = &[
     "segments",
     "sized segments",
     "zero in front",
+    "forty zeros in front",
     "more",
     "more of a context",
     "empty",
@@ -95,6 +96,7 @@ fn write(node: &Node, left: &mut usize, change: &str) -> Vec<u8> {
         "twice" => return [value(tag, &content), value(tag, &content)].concat(),
         "followed" => return [value(tag, &content), value(0x02, &[1])].concat(),
         "zero in front" => content.insert(0, 0),
+        "forty zeros in front" => drop(content.splice(..0, [0; 40])),
         "more" => content.extend([0x02, 1, 0]),
         "more of a context" => content.extend([0xa0, 0]),
         "empty" => content.clear(),
@@ -197,4 +199,42 @@ fn what_openssl_reads_is_found_however_it_is_encoded() {
         "of {read_by_openssl} encodings that openssl reads {} are missed: {missed:#?}",
         missed.len()
     );
+}
+
+/// A PEM block of these bytes.
+fn pem(label: &str, der: &[u8]) -> String {
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", base64(der))
+}
+
+/// What a block says that it is, and nobody reads: it is reported as not read. What cannot be a key is an example in a page.
+#[test]
+fn what_calls_itself_a_key_and_is_not_understood_is_said() {
+    let octets = |length: usize| value(0x04, &(0..length).map(|n| (n * 37 % 251) as u8).collect::<Vec<_>>());
+    let seal = |parts: &[Vec<u8>]| value(0x30, &parts.concat());
+    // An arc that nobody assigned: 1.2.3.4.5.
+    let nobody = seal(&[value(0x06, &[0x2a, 3, 4, 5])]);
+    let unknown = "algorithm that is not known here";
+    let whole = seal(&[value(0x02, &[0]), nobody.clone(), octets(32)]);
+    for (name, text, said) in [
+        ("algorithm", pem("PRIVATE KEY", &whole), Some(unknown)),
+        ("in JSON", format!("{{\"key\": \"{}\"}}", pem("PRIVATE KEY", &whole).replace('\n', "\\n")), Some(unknown)),
+        (
+            "encryption",
+            pem("ENCRYPTED PRIVATE KEY", &seal(&[nobody, octets(64)])),
+            Some("encrypted by a method that is not known"),
+        ),
+        ("numbers", pem("RSA PRIVATE KEY", &seal(&[value(0x02, &[0]), octets(40)])), Some("whose parts make no key")),
+        ("cut", pem("PRIVATE KEY", &whole[..whole.len() - 9]), None),
+        ("words", "-----BEGIN PRIVATE KEY-----\nyour key here\n-----END PRIVATE KEY-----\n".to_owned(), None),
+        ("another structure", pem("PRIVATE KEY", &seal(&[value(0x06, &[0x2a, 3]), octets(20)])), None),
+    ] {
+        let shop = Workshop::new(&format!("hostile-not-understood-{}", name.replace(' ', "-")));
+        let ran = shop.file("a.txt", text).run(&["scan", "--format", "json", "a.txt"]);
+        let gaps = ran.json()["coverage"]["gaps"].to_string();
+        assert_eq!(
+            (ran.code, said.is_some_and(|said| gaps.contains(said))),
+            (Some(if said.is_some() { 3 } else { 0 }), said.is_some()),
+            "{name}: {ran:?}"
+        );
+    }
 }

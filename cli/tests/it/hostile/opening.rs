@@ -253,3 +253,36 @@ fn what_is_not_read_for_passwords_is_not_called_complete() {
         assert!(state == "opened" || ran.stdout.contains("near_passwords_not_tried"), "{name}: {ran:?}");
     }
 }
+
+/// A store that is encrypted as a whole shows no key before it is open: passwords beside it are read all the same, from files and
+/// from a history.
+#[test]
+fn a_store_that_shows_nothing_gets_the_password_beside_it() {
+    let shop = Workshop::new("opening_opaque");
+    let password = format!("pass:{WORD}");
+    let export = ["pkcs12", "-export", "-nokeys", "-in", "c.pem", "-out", "tree/real/k.p12", "-passout", &password];
+    if !key(&shop)
+        || !tool(&shop, "openssl", &["req", "-x509", "-new", "-key", "k.pem", "-subj", "/CN=x", "-out", "c.pem"])
+        || !tool(&shop, "openssl", &export)
+    {
+        return;
+    }
+    shop.file("tree/real/app.properties", format!("keystore.password={WORD}\n"));
+    let opened = |what: &str| {
+        let report = shop.run(&["scan", "--format", "json", "tree"]).json();
+        assert_eq!(report["coverage"]["locked"]["opened"], 1, "{what}: {report}");
+    };
+    opened("a directory");
+    let tree = shop.path().join("tree");
+    let git = |args: &[&str]| {
+        let mut command = Command::new("git");
+        crate::git::repo::without_opinions(&mut command).args(["-c", "user.name=a", "-c", "user.email=a@b"]).args(args);
+        assert!(command.current_dir(&tree).output().expect("git runs").status.success(), "{args:?}");
+    };
+    git(&["init", "-q", "."]);
+    git(&["add", "."]);
+    git(&["commit", "-qm", "both"]);
+    git(&["rm", "-rqf", "real"]);
+    git(&["commit", "-qm", "none"]);
+    opened("a history");
+}

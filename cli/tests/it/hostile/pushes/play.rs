@@ -362,6 +362,10 @@ impl Game<'_> {
             (Some(_), Some(_)) => self.broken("a push with an option to allow it was refused", &verdict),
             (Some(0), None) if keys.is_empty() => self.tally.count("taken: no key"),
             (Some(0), None) if news.is_empty() => self.tally.count("taken: edit"),
+            // What a shallow push left out is not there to be read, for git neither.
+            (Some(3), None) if news.is_empty() && verdict.git.contains("missing necessary objects") => {
+                self.tally.count("refused: objects are missing");
+            }
             (Some(_), None) if news.is_empty() => self.broken("a push without a new key was refused", &verdict),
             (Some(0), None) => self.tally.count("taken: a key that was let in"),
             (Some(_), None) => self.tally.count("refused: a key"),
