@@ -146,7 +146,7 @@ pub(crate) enum OnTimeout {
 /// What was typed after `hook install` or `hook uninstall`.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct InstallArgs {
-    /// Which hooks [default: pre-commit and pre-merge-commit]
+    /// Which hooks [default: pre-commit and pre-merge-commit; pre-receive in a bare repository]
     #[arg(value_enum, value_name = "HOOK")]
     pub(crate) hooks: Vec<HookName>,
     /// For every repository of yours: in the directory of core.hooksPath in the global configuration of git

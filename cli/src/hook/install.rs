@@ -41,8 +41,11 @@ pub(crate) fn install(args: &InstallArgs, here: &Path) -> Result<Exit, Failure> 
         return Err(Failure::new(format!("{} belongs to husky, which writes it anew", hooks.shown(here)))
             .hint("add the line `keyradius hook pre-commit` to .husky/pre-commit (and to .husky/pre-merge-commit)"));
     }
-    let default = [HookName::Commit, HookName::MergeCommit];
-    let wanted = if args.hooks.is_empty() { &default[..] } else { &args.hooks };
+    // Nobody commits in a bare repository: what it has is pushed to it.
+    let bare = git.value(&["rev-parse", "--is-bare-repository"]).is_some_and(|answer| answer.as_os_str() == "true");
+    let default =
+        if bare && !args.global { &[HookName::Receive][..] } else { &[HookName::Commit, HookName::MergeCommit] };
+    let wanted = if args.hooks.is_empty() { default } else { &args.hooks };
     let keyradius = std::env::current_exe().map_err(|error| {
         Failure::new(format!("cannot tell where keyradius is: {error}")).hint("run it by its full path")
     })?;

@@ -489,7 +489,7 @@ mod tests {
         );
         assert_eq!(
             inspect_at(&armored("PUBLIC", &packet(SECRET_KEY, &plain())), armor::ANCHOR).map(|f| f.len()),
-            Ok(0)
+            Ok(1)
         );
     }
 

@@ -207,6 +207,10 @@ fn ec(der: &[u8], domain: Option<Domain<'_>>) -> Result<PrivateKey, Malformed> {
         }
         (None, _) => false,
     };
+    // As for RSA: a damaged key has fields that it never had.
+    if !verified && !fields.is_empty() {
+        return Err(Malformed::new("ECPrivateKey has more fields", fields.at()));
+    }
     if !verified && point.is_some() && computed.is_some() {
         notes.push("the public point does not belong to the private scalar");
     }
@@ -244,13 +248,14 @@ pub(crate) fn pkcs8(der: &[u8]) -> Result<PrivateKey, Malformed> {
     let octets = fields.string(OCTET_STRING, "privateKey")?.octets()?;
     let octets = Zeroizing::new(octets.into_owned());
     // [0] attributes, [1] publicKey: as BIT STRING content (RFC 5958), or wrapped once more (ring, old Java).
-    let mut public = None;
+    let (mut public, mut others) = (None, false);
     while !fields.is_empty() {
         let field = fields.any()?;
         match field.tag {
             0x81 => public = field.content.get(1..),
             0xa1 => public = Reader::new(field.content).any().ok().and_then(|v| v.content.get(1..)),
-            _ => {}
+            0xa0 => {}
+            _ => others = true,
         }
     }
     let mut key = match oid {
@@ -269,6 +274,9 @@ pub(crate) fn pkcs8(der: &[u8]) -> Result<PrivateKey, Malformed> {
             (None, None) => return Err(Malformed::new("private key algorithm", 0)),
         },
     };
+    if others && !key.verified && key.comparable {
+        return Err(Malformed::new("PrivateKeyInfo has more fields", fields.at()));
+    }
     key.format = "pkcs8";
     key.consumed = outer.raw.len();
     Ok(key)

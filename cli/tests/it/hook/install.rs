@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::repo::Repo;
-use crate::workshop::key_pem;
+use crate::workshop::{Ran, key_pem};
 
 /// Name, content and mode of everything in a directory.
 fn listing(directory: &Path) -> Vec<(String, Vec<u8>, u32)> {
@@ -217,4 +217,16 @@ fn without_keyradius_on_the_path_the_one_that_installed_is_used_or_the_commit_fa
     super::repo::make_executable(&hook);
     let told = ["error: the pre-commit hook cannot find keyradius", "hint: put it on the PATH", "--no-verify"];
     repo.git_with(&path, &["commit", "-q", "-m", "x"]).fails("nowhere", &told);
+}
+
+#[test]
+fn a_bare_repository_gets_the_hook_that_runs_there() {
+    let repo = Repo::bare_of_hooks("install-bare", &[]);
+    repo.git(&["init", "-q", "--bare", "../origin.git"]).passes("bare");
+    let mut command = repo.command(env!("CARGO_BIN_EXE_keyradius"), &["hook", "install"]);
+    let installed =
+        Ran::from(command.current_dir(repo.place().join("../origin.git")).output().expect("the binary runs"));
+    assert!(installed.passes("install").stdout.contains("pre-receive"), "{installed:?}");
+    repo.file("a.pem", key_pem(1)).commit_all("key");
+    repo.git(&["push", "-q", "../origin.git", "HEAD:refs/heads/main"]).blocked("push", &["a.pem:1"]);
 }
