@@ -81,7 +81,8 @@ pub(crate) fn private_key(
     Ok(())
 }
 
-/// What to say of a block that no reader understands: nothing, if it is no whole structure either, as in the examples of a page.
+/// What to say of a block that no reader understands. A body that is cut or invented, as in documentation, is no whole structure:
+/// nothing is said of it.
 fn unread(armor: &Armor) -> Option<(Reason, &'static str)> {
     let outer = Reader::new(&armor.body).value(SEQUENCE, "private key").ok()?;
     if !armor.end_seen || outer.raw.len() != armor.body.len() {

@@ -152,7 +152,7 @@ impl List {
             if stopped {
                 return;
             }
-            // What was shown told of its own fault.
+            // The members that were shown have reported their faults themselves.
             if let Err(error) = result {
                 let (reason, detail) = fault(&error);
                 for entry in entries.iter().skip(shown).filter(|entry| entry.has_stream) {

@@ -165,7 +165,7 @@ fn what_openssl_reads_is_found_however_it_is_encoded() {
             for place in 0.. {
                 let mut left = place;
                 let changed = write(&tree, &mut left, change);
-                // The number never came up: there are no more values.
+                // The tree has fewer values than that.
                 if left < usize::MAX / 2 {
                     break;
                 }

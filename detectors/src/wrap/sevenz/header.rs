@@ -194,7 +194,7 @@ impl<'h> Walk<'h> {
         Ok(low | high.checked_shl(8 * length).unwrap_or_default())
     }
 
-    /// A number of things, which is no larger than the header.
+    /// A count, at most the length of the header in bytes: each thing that is counted takes a byte at least.
     fn count(&mut self) -> Result<u64, Refused> {
         self.number().and_then(|count| if count <= self.header.len() as u64 { Ok(count) } else { Err(DAMAGED) })
     }

@@ -251,7 +251,7 @@ impl Game<'_> {
         };
         self.tally.count(what);
         self.say(what);
-        // It is no push: what refs lead to and was not there may be there now.
+        // An object that refs led to and that was missing may be stored now, without a push.
         self.let_in.extend(self.things.keys_of(&self.server.reachable()));
     }
 
