@@ -25,6 +25,8 @@ pub(crate) fn is_pack(path: &Path) -> bool {
 /// What stands before the pack.
 #[derive(Debug)]
 pub(crate) struct Header {
+    /// How it begins; empty for a pack.
+    pub(crate) signature: &'static [u8],
     /// Where the pack begins.
     pub(crate) pack: u64,
     pub(crate) format: Format,
@@ -41,7 +43,8 @@ const LONGEST: usize = 32 << 20;
 
 /// Reads what stands before the pack.
 pub(crate) fn header(store: &Store) -> io::Result<Header> {
-    let mut header = Header { pack: 0, format: Format::Sha1, refs: Vec::new(), prerequisites: 0, filtered: false };
+    let mut header =
+        Header { signature: b"", pack: 0, format: Format::Sha1, refs: Vec::new(), prerequisites: 0, filtered: false };
     let mut start = [0; SIGNATURES[0].len()];
     let read = store.read_at(0, &mut start).map_err(|what| io::Error::other(what.what))?;
     let start = start.get(..read).unwrap_or_default();
@@ -50,6 +53,7 @@ pub(crate) fn header(store: &Store) -> io::Result<Header> {
         header.format = pack_format(store)?;
         return Ok(header);
     };
+    header.signature = signature;
     let mut at = signature.len();
     let mut lines = io::BufReader::new(store.part(at as u64, LONGEST as u64));
     let mut line = Vec::new();

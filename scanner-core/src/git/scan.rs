@@ -1,15 +1,18 @@
 //! Looks at every object of a repository, without building those that cannot hold anything.
 
 mod loose_reader;
+mod message;
+mod visitor;
 
 use std::collections::{BTreeMap, HashSet};
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use loose_reader::LooseReader;
+use visitor::Objects;
 
 use super::bounds::Bounds;
 use super::commits::{Commits, tagged};
@@ -21,10 +24,10 @@ use super::pack::{HEADER, MISSING_BASE, Pack};
 use super::reindex;
 use super::rescue::Rescue;
 use super::trees::Forests;
-use super::walk::{Change, STREAMED, TOO_LARGE, Visitor, walk};
+use super::walk::{STREAMED, walk};
 use crate::blob::{Blob, Origin, Wrap};
-use crate::error::{Gap, Malformed, Reason};
-use crate::prefilter::{Prefilter, Seen};
+use crate::error::{Gap, Reason};
+use crate::prefilter::Seen;
 use crate::seam::{BlobSink, Looked};
 use crate::source::stream::{self, Windows};
 
@@ -398,10 +401,12 @@ impl Scan<'_> {
             self.gap(Some(id), Reason::TooLarge, format!("{} bytes", bytes.len()));
             return (false, false);
         }
+        let message = self.message(id, kind, bytes, &mut io::empty()).unwrap_or_default();
+        tally.hit(id, message);
         let prefilter = self.sink.prefilter();
         if !prefilter.is_inside(bytes, seen) && !prefilter.is_at_start(bytes) {
             self.sink.begins(bytes);
-            return (true, false);
+            return (true, message.wipe);
         }
         let origin = Origin::object(self.name, id);
         let looked = if bytes.len() as u64 > STREAMED {
@@ -413,7 +418,7 @@ impl Scan<'_> {
             self.gap(Some(id), Reason::Damaged, "content is not what the name says; scanned all the same".to_owned());
         }
         tally.hit(id, looked);
-        (false, looked.wipe)
+        (false, looked.wipe || message.wipe)
     }
 
     fn stream(
@@ -433,141 +438,16 @@ impl Scan<'_> {
         if size > self.sink.max_bytes() {
             return self.gap(Some(id), Reason::TooLarge, format!("{size} bytes"));
         }
-        let (looked, fault) = windows.feed_part(bytes, &Origin::object(self.name, id), self.sink);
+        let origin = Origin::object(self.name, id);
+        let (looked, fault) = match kind {
+            Kind::Commit | Kind::Tag => self.stream_text(id, kind, bytes, windows),
+            Kind::Blob | Kind::Tree => windows.feed_part(bytes, &origin, self.sink),
+        };
         tally.hit(id, looked);
         if fault.is_some() {
             let reason = Reason::Damaged;
             tally.lose(Lost { id, reason, what: "cannot be read to its end", file: None, counted: true });
         }
-    }
-}
-
-/// One thread's visits.
-struct Objects<'a> {
-    scan: Scan<'a>,
-    pack: &'a Pack,
-    forest: &'a Forest,
-    duplicates: &'a [bool],
-    file: Arc<str>,
-    prefilter: &'a Prefilter,
-    reach: usize,
-    opening: usize,
-    scratch: Vec<u8>,
-    seen: Vec<Seen>,
-    windows: Windows,
-    tally: Tally,
-    /// Bytes that belong to no object.
-    strays: Vec<(u64, u64)>,
-    visited: u64,
-    /// Objects that need more memory than there may be.
-    too_large: u64,
-    wipe: bool,
-}
-
-impl Objects<'_> {
-    /// The name of an entry that is to be looked at, and whether it counts.
-    fn id(&self, entry: u32) -> Option<(ObjectId, bool)> {
-        let position = self.forest.position(entry);
-        let id = self.pack.index.id(position)?;
-        self.scan.wants(&id).then(|| (id, self.counts(entry)))
-    }
-
-    fn counts(&self, entry: u32) -> bool {
-        self.duplicates.get(self.forest.position(entry) as usize) != Some(&true)
-    }
-
-    /// Whether an entry is to be looked at.
-    fn is_wanted(&self, entry: u32) -> bool {
-        self.scan.wanted.is_none() || self.id(entry).is_some()
-    }
-}
-
-/// Most pieces of a delta whose seams are looked at; one of more is built.
-const SEAMS: usize = 1 << 16;
-
-impl Visitor for Objects<'_> {
-    fn whole(&mut self, entry: u32, kind: Kind, bytes: &[u8]) -> bool {
-        self.visited += 1;
-        let Some((id, counts)) = self.id(entry) else {
-            // Not looked at, but what is built on it needs to know.
-            return !self.prefilter.is_inside(bytes, &mut self.seen) && !self.prefilter.is_at_start(bytes);
-        };
-        let (clean, wipe) = self.scan.look(id, kind, bytes, counts, &mut self.seen, &mut self.tally);
-        self.wipe |= wipe;
-        clean
-    }
-
-    fn change(&mut self, entry: u32, kind: Kind, change: Change<'_>) -> bool {
-        // Commits are read for what they say of the history.
-        let Change { base, delta, pieces, .. } = change;
-        if !self.scan.shortcut
-            || !matches!(kind, Kind::Blob | Kind::Tree)
-            || pieces.size as u64 > self.scan.sink.max_bytes()
-            || pieces.pieces.len() > SEAMS
-        {
-            return false;
-        }
-        self.scratch.clear();
-        pieces.fresh(delta, base, self.reach, &mut self.scratch);
-        if self.prefilter.is_inside(&self.scratch, &mut self.seen) {
-            return false;
-        }
-        self.scratch.clear();
-        let start = if pieces.start(delta, base, self.opening, &mut self.scratch) { &self.scratch[..] } else { base };
-        if self.prefilter.is_at_start(start) {
-            return false;
-        }
-        self.visited += 1;
-        if kind == Kind::Blob && self.is_wanted(entry) {
-            self.scan.sink.begins(start);
-            if self.counts(entry) {
-                self.scan.sink.object(pieces.size as u64);
-                self.tally.blob_bytes += pieces.size as u64;
-            }
-        }
-        true
-    }
-
-    fn streams(&self) -> bool {
-        true
-    }
-
-    fn stream(&mut self, entry: u32, kind: Kind, size: u64, bytes: &mut dyn Read) {
-        self.visited += 1;
-        if let Some((id, counts)) = self.id(entry) {
-            self.scan.stream(id, (kind, size, counts), bytes, &mut self.windows, &mut self.tally);
-        }
-    }
-
-    fn damaged(&mut self, entry: u32, what: Malformed) {
-        self.visited += 1;
-        let Some((id, _)) = self.id(entry) else { return };
-        if what.what == TOO_LARGE {
-            self.too_large += 1;
-        } else {
-            let file = Some(Arc::clone(&self.file));
-            self.tally.lose(Lost { id, reason: Reason::Damaged, what: what.what, file, counted: true });
-        }
-    }
-
-    fn stray(&mut self, from: u64, to: u64) {
-        self.strays.push((from, to));
-    }
-
-    fn exhausted(&mut self) {
-        self.tally.exhausted = true;
-    }
-
-    fn stop(&self) -> bool {
-        self.scan.sink.cancelled()
-    }
-
-    fn take_wipe(&mut self) -> bool {
-        let wipe = std::mem::take(&mut self.wipe);
-        if wipe {
-            super::walk::wipe(&mut self.scratch);
-        }
-        wipe
     }
 }
 

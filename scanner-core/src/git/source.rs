@@ -146,12 +146,12 @@ impl Repositories {
             Ok(opened) => opened,
             Err(error) => {
                 // What only begins like one is a file like any other.
-                as_it_is(path, u64::MAX, sink);
+                as_it_is(path, b"", u64::MAX, sink);
                 return sink.gap(unread(path, reason(&error), error.to_string()));
             }
         };
         if header.pack > 0 {
-            as_it_is(path, header.pack, sink);
+            as_it_is(path, header.signature, header.pack, sink);
         }
         if header.prerequisites > 0 {
             let count = header.prerequisites;
@@ -261,11 +261,13 @@ impl Repositories {
     }
 }
 
-/// Looks at the first bytes of a file as they are, beside what is read of it as storage.
-fn as_it_is(path: &Path, length: u64, sink: &dyn BlobSink) {
+/// Looks at the bytes of a file up to `end` as they are, beside what is read of it as storage. That it begins with
+/// `signature` is known.
+fn as_it_is(path: &Path, signature: &[u8], end: u64, sink: &dyn BlobSink) {
     let read = Store::open(path).map(|store| {
-        let mut part = store.part(0, length);
-        Windows::default().feed_part(&mut part, &Origin::file(path), sink).1
+        let start = signature.len() as u64;
+        let mut part = store.part(start, end);
+        Windows::default().feed_behind(signature, &mut part, &Origin::file(path), sink).1
     });
     if let Ok(Some(detail)) = read {
         sink.gap(unread(path, Reason::ReadError, detail));

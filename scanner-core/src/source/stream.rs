@@ -27,6 +27,8 @@ pub struct Windows {
     buffer: Vec<u8>,
     /// Whether containers are read as the bytes they are.
     plain: bool,
+    /// Bytes and lines before the first window.
+    behind: (u64, u64),
 }
 
 impl Windows {
@@ -75,6 +77,20 @@ impl Windows {
         (read.map(|(_, looked)| looked).unwrap_or_default(), fault)
     }
 
+    /// Does the same with what follows the first bytes of a file. It is not asked again how the file begins.
+    pub(crate) fn feed_behind(
+        &mut self,
+        start: &[u8],
+        input: &mut dyn Read,
+        origin: &Origin,
+        sink: &dyn BlobSink,
+    ) -> (Looked, Option<String>) {
+        self.behind = (start.len() as u64, count_lines(start));
+        let fed = self.feed_part(input, origin, sink);
+        self.behind = (0, 0);
+        fed
+    }
+
     /// Returns the size, if it came to the end, and what was seen; nothing if the start was claimed.
     fn read(
         &mut self,
@@ -87,7 +103,8 @@ impl Windows {
         let mut held = 0;
         let mut all = Looked::default();
         let mut whole = None;
-        let mut window = Window { start: 0, line: 1, core_start: 0, core_end: 0, last: false };
+        let (start, lines) = self.behind;
+        let mut window = Window { start, line: 1 + lines, core_start: 0, core_end: 0, last: false };
         let gap = |reason, detail: String| sink.gap(Gap { origin: origin.clone(), reason, detail });
         loop {
             let fault = self.fill(input, &mut held, sink).err();

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use super::boxes::gzip;
 use crate::hook::repo::Repo;
 use crate::workshop::{Ran, base64, key_der, key_pem};
 
@@ -235,6 +236,42 @@ const CASES: &[Case] = &[
             push(r, &["origin", "x"])
         },
         &["at    tag "],
+    ),
+    (
+        "an archive as the message of a commit",
+        |r| {
+            let root = r.answer(&["rev-parse", "main^{tree}"]);
+            let parent = r.answer(&["rev-parse", "main"]);
+            let header = format!("tree {root}\nparent {parent}\nauthor a <a@b> 1 +0000\ncommitter a <a@b> 1 +0000\n\n");
+            let tip = object(r, "commit", &[header.into_bytes(), gzip(key_pem(1).as_bytes())].concat());
+            push_raw(r, "refs/heads/x", &tip, &[&tip])
+        },
+        &["at    commit "],
+    ),
+    (
+        "an archive as the message of a tag",
+        |r| {
+            let main = r.answer(&["rev-parse", "main"]);
+            let header = format!("object {main}\ntype commit\ntag x\ntagger a <a@b> 1 +0000\n\n");
+            let tag = object(r, "tag", &[header.into_bytes(), gzip(key_pem(1).as_bytes())].concat());
+            push_raw(r, "refs/tags/x", &tag, &[&tag])
+        },
+        &["at    tag "],
+    ),
+    (
+        "an archive as the message of a large commit, behind a long header",
+        |r| {
+            let root = r.answer(&["rev-parse", "main^{tree}"]);
+            let parent = r.answer(&["rev-parse", "main"]);
+            let header = format!("tree {root}\nparent {parent}\nauthor a <a@b> 1 +0000\ncommitter a <a@b> 1 +0000\n");
+            let long = format!("more {}\n\n", "x".repeat(500_000));
+            let tail = vec![b'-'; 6 << 20];
+            let message = gzip(&[key_pem(1).as_bytes(), &tail].concat());
+            let bytes = [header.as_bytes(), long.as_bytes(), &message, &tail].concat();
+            let tip = object(r, "commit", &bytes);
+            push_raw(r, "refs/heads/x", &tip, &[&tip])
+        },
+        &["at    commit "],
     ),
     (
         "a note",

@@ -285,6 +285,9 @@ fn a_key_in_the_text_of_a_bundle() {
     let bundle = std::fs::read(repo.dir.join("all.bundle")).expect("read");
     let line = bundle.iter().position(|byte| *byte == b'\n').expect("a line") + 1;
     let (head, rest) = bundle.split_at(line);
+    // Its header is read as bytes too, and is not taken for a bundle that was not opened.
+    let strict = scan(&repo.dir, &["--strict", "all.bundle"]);
+    assert_eq!(strict.code, Some(0), "{:?}", strict.gaps());
     let pem = key_pem(1);
     for (name, bytes) in [
         ("among the refs", [head, pem.as_bytes(), rest].concat()),

@@ -1,0 +1,142 @@
+//! What one thread does with the objects of a pack that the walk comes by.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use super::super::forest::Forest;
+use super::super::oid::{Kind, ObjectId};
+use super::super::pack::Pack;
+use super::super::walk::{self, Change, TOO_LARGE, Visitor};
+use super::{Lost, Scan, Tally};
+use crate::error::{Malformed, Reason};
+use crate::prefilter::{Prefilter, Seen};
+use crate::source::stream::Windows;
+
+/// One thread's visits.
+pub(super) struct Objects<'a> {
+    pub(super) scan: Scan<'a>,
+    pub(super) pack: &'a Pack,
+    pub(super) forest: &'a Forest,
+    pub(super) duplicates: &'a [bool],
+    pub(super) file: Arc<str>,
+    pub(super) prefilter: &'a Prefilter,
+    pub(super) reach: usize,
+    pub(super) opening: usize,
+    pub(super) scratch: Vec<u8>,
+    pub(super) seen: Vec<Seen>,
+    pub(super) windows: Windows,
+    pub(super) tally: Tally,
+    /// Bytes that belong to no object.
+    pub(super) strays: Vec<(u64, u64)>,
+    pub(super) visited: u64,
+    /// Objects that need more memory than there may be.
+    pub(super) too_large: u64,
+    pub(super) wipe: bool,
+}
+
+impl Objects<'_> {
+    /// The name of an entry that is to be looked at, and whether it counts.
+    fn id(&self, entry: u32) -> Option<(ObjectId, bool)> {
+        let position = self.forest.position(entry);
+        let id = self.pack.index.id(position)?;
+        self.scan.wants(&id).then(|| (id, self.counts(entry)))
+    }
+
+    fn counts(&self, entry: u32) -> bool {
+        self.duplicates.get(self.forest.position(entry) as usize) != Some(&true)
+    }
+
+    /// Whether an entry is to be looked at.
+    fn is_wanted(&self, entry: u32) -> bool {
+        self.scan.wanted.is_none() || self.id(entry).is_some()
+    }
+}
+
+/// Most pieces of a delta whose seams are looked at; one of more is built.
+const SEAMS: usize = 1 << 16;
+
+impl Visitor for Objects<'_> {
+    fn whole(&mut self, entry: u32, kind: Kind, bytes: &[u8]) -> bool {
+        self.visited += 1;
+        let Some((id, counts)) = self.id(entry) else {
+            // Not looked at, but what is built on it needs to know.
+            return !self.prefilter.is_inside(bytes, &mut self.seen) && !self.prefilter.is_at_start(bytes);
+        };
+        let (clean, wipe) = self.scan.look(id, kind, bytes, counts, &mut self.seen, &mut self.tally);
+        self.wipe |= wipe;
+        clean
+    }
+
+    fn change(&mut self, entry: u32, kind: Kind, change: Change<'_>) -> bool {
+        // Commits are read for what they say of the history.
+        let Change { base, delta, pieces, .. } = change;
+        if !self.scan.shortcut
+            || !matches!(kind, Kind::Blob | Kind::Tree)
+            || pieces.size as u64 > self.scan.sink.max_bytes()
+            || pieces.pieces.len() > SEAMS
+        {
+            return false;
+        }
+        self.scratch.clear();
+        pieces.fresh(delta, base, self.reach, &mut self.scratch);
+        if self.prefilter.is_inside(&self.scratch, &mut self.seen) {
+            return false;
+        }
+        self.scratch.clear();
+        let start = if pieces.start(delta, base, self.opening, &mut self.scratch) { &self.scratch[..] } else { base };
+        if self.prefilter.is_at_start(start) {
+            return false;
+        }
+        self.visited += 1;
+        if kind == Kind::Blob && self.is_wanted(entry) {
+            self.scan.sink.begins(start);
+            if self.counts(entry) {
+                self.scan.sink.object(pieces.size as u64);
+                self.tally.blob_bytes += pieces.size as u64;
+            }
+        }
+        true
+    }
+
+    fn streams(&self) -> bool {
+        true
+    }
+
+    fn stream(&mut self, entry: u32, kind: Kind, size: u64, bytes: &mut dyn Read) {
+        self.visited += 1;
+        if let Some((id, counts)) = self.id(entry) {
+            self.scan.stream(id, (kind, size, counts), bytes, &mut self.windows, &mut self.tally);
+        }
+    }
+
+    fn damaged(&mut self, entry: u32, what: Malformed) {
+        self.visited += 1;
+        let Some((id, _)) = self.id(entry) else { return };
+        if what.what == TOO_LARGE {
+            self.too_large += 1;
+        } else {
+            let file = Some(Arc::clone(&self.file));
+            self.tally.lose(Lost { id, reason: Reason::Damaged, what: what.what, file, counted: true });
+        }
+    }
+
+    fn stray(&mut self, from: u64, to: u64) {
+        self.strays.push((from, to));
+    }
+
+    fn exhausted(&mut self) {
+        self.tally.exhausted = true;
+    }
+
+    fn stop(&self) -> bool {
+        self.scan.sink.cancelled()
+    }
+
+    fn take_wipe(&mut self) -> bool {
+        let wipe = std::mem::take(&mut self.wipe);
+        if wipe {
+            walk::wipe(&mut self.scratch);
+        }
+        wipe
+    }
+}
