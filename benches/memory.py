@@ -403,6 +403,117 @@ def folders(folder):
         out.write(b"".join(image) + wide)
 
 
+def iso(folder, name, listings):
+    """An ISO 9660 image with these folders, the root first, one behind the other."""
+    with open(f"{folder}/{name}.iso", "wb") as out:
+        root = bytearray(34)
+        root[0] = 34
+        struct.pack_into("<I", root, 2, 20)
+        struct.pack_into("<I", root, 10, len(listings[0]))
+        root[25], root[32] = 2, 1
+        pvd = b"\1CD001\1".ljust(128, b"\0") + struct.pack("<H", 2048) + bytes(26) + bytes(root)
+        out.write(bytes(2048 * 16) + pvd.ljust(2048, b"\0") + b"\xffCD001\1".ljust(2048, b"\0") + bytes(4096))
+        for listing in listings:
+            out.write(listing)
+
+
+def sectors(records):
+    """Records of an ISO 9660 folder: none goes over the end of a sector."""
+    out, row = [], b""
+    for record in records:
+        if len(row) + len(record) > 2048:
+            out.append(row.ljust(2048, b"\0"))
+            row = b""
+        row += record
+    return b"".join(out) + row.ljust(2048, b"\0")
+
+
+def iso_record(name, at, size, flags):
+    body = struct.pack("<BIIII", 0, at, 0, size, 0) + bytes(7) + bytes([flags, 0, 0]) + bytes(4) + bytes([len(name)]) + name
+    body += bytes(len(body) + 1 & 1)
+    return bytes([len(body) + 1]) + body
+
+
+def extents(folder):
+    """A file of 200,000 extents."""
+    records = [iso_record(b"key", 20, 2048, 0x80) for _ in range(many(200_000))] + [iso_record(b"key", 20, 2048, 0)]
+    iso(folder, "extents", [sectors(records)])
+
+
+def folders_in_one_place(folder):
+    """Folders whose entries are the same 7 MB, each a little shorter than the one before."""
+    count = many(160_000)
+    size = len(sectors(iso_record(b"%06d" % i, 20, 0, 2) for i in range(count)))
+    iso(folder, "overlap", [sectors(iso_record(b"%06d" % i, 20, size - i, 2) for i in range(count))])
+
+
+def asar_objects(folder):
+    """The header of an asar archive: millions of objects with one member."""
+    text = b'{"files":{' + b",".join(b'"%x":{"b":{}}' % i for i in range(many(1_600_000))) + b"}}"
+    padded = -(-len(text) // 4) * 4
+    with open(f"{folder}/objects.asar", "wb") as out:
+        out.write(struct.pack("<IIII", 4, padded + 8, padded + 4, len(text)) + text.ljust(padded, b"\0"))
+
+
+def compound_storages(folder):
+    """A compound file of storages in each other, with a sibling each that waits while the walk goes down."""
+    levels = many(20_000)
+    name = ("\u3042" * 30).encode("utf-16-le")
+
+    def entry(kind, left, right, child, name=name):
+        body = (name + b"\0\0").ljust(64, b"\0") + struct.pack("<HBBIII", len(name) + 2, kind, 1, left, right, child)
+        return body + bytes(16 + 4 + 16) + struct.pack("<IQ", 0xFFFFFFFE, 0)
+
+    none = 0xFFFFFFFF
+    directory = [entry(5, none, none, 1)]
+    for level in range(levels):
+        last = level + 1 == levels
+        directory.append(entry(1, none, 2 * level + 2, none if last else 2 * level + 3))
+        directory.append(entry(1, none, none, none, name + b"a\0"))
+    directory = b"".join(directory)
+    directory += bytes(-len(directory) % 512)
+    count = len(directory) // 512
+    tables = -(-(count + 200) // 128)
+    more = max(0, -(-(tables - 109) // 127))
+    chain = [i + 1 for i in range(count - 1)] + [0xFFFFFFFE] + [0xFFFFFFFD] * tables + [0xFFFFFFFC] * more
+    chain += [none] * (tables * 128 - len(chain))
+    places = list(range(count, count + tables))
+    header = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16) + struct.pack("<HHHHH", 0x3E, 3, 0xFFFE, 9, 6) + bytes(6)
+    header += struct.pack("<IIIIIIIII", 0, tables, 0, 0, 4096, 0xFFFFFFFE, 0, count + tables if more else 0xFFFFFFFE, more)
+    # The directory begins at sector 0.
+    header += struct.pack("<109I", *(places[:109] + [none] * (109 - len(places[:109]))))
+    with open(f"{folder}/storages.msi", "wb") as out:
+        out.write(header + directory + struct.pack(f"<{len(chain)}I", *chain))
+        for i in range(more):
+            part = places[109 + 127 * i : 109 + 127 * (i + 1)]
+            follows = count + tables + i + 1 if i + 1 < more else 0xFFFFFFFE
+            out.write(struct.pack("<128I", *(part + [none] * (127 - len(part)) + [follows])))
+
+
+def squashfs_listing(folder):
+    """A squashfs image whose root has a folder of many millions of entries, packed to nearly nothing."""
+    blocks = many(40_000)
+    run = struct.pack("<III", 255, 0, 1) + (struct.pack("<HHHH", 0, 0, 2, 0) + b"x") * 256
+    stream = run * (blocks * 8192 // len(run))
+    packed = {}
+    out = []
+    for at in range(0, len(stream), 8192):
+        block = stream[at : at + 8192]
+        data = packed.get(block)
+        if data is None:
+            data = packed[block] = zlib.compress(block, 9)
+        out.append(struct.pack("<H", len(data)) + data)
+    inode = struct.pack("<HHHHII", 8, 0o755, 0, 0, 0, 1) + struct.pack("<IIIIHHI", 2, len(stream) + 3, 0, 0, 0, 0, 0xFFFFFFFF)
+    inodes = struct.pack("<H", 0x8000 | len(inode)) + inode
+    start = 96
+    folders_at = start + len(inodes)
+    end = folders_at + sum(map(len, out))
+    head = struct.pack("<IIIIIHHHHHH", 0x73717368, 1, 0, 1 << 17, 0, 1, 17, 0, 1, 4, 0)
+    head += struct.pack("<QQQQQQQQ", 0, end, end, 2**64 - 1, start, folders_at, end, 2**64 - 1)
+    with open(f"{folder}/listing.squashfs", "wb") as file:
+        file.write(head + inodes + b"".join(out) + bytes(4096))
+
+
 INPUTS = {
     "gaps-long-names": long_gaps,
     "gaps-long-names-8": lambda folder: long_gaps(folder, 8),
@@ -420,6 +531,11 @@ INPUTS = {
     "dictionaries": dictionaries,
     "7z-header": encoded_header,
     "iso-folders": folders,
+    "iso-extents": extents,
+    "iso-overlap": folders_in_one_place,
+    "asar-objects": asar_objects,
+    "compound-storages": compound_storages,
+    "squashfs-listing": squashfs_listing,
     "anchors": anchors,
     "kdf-memory": kdfs,
     "candidates-million": candidates,

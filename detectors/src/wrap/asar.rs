@@ -3,11 +3,15 @@
 //! Two Pickle frames of Chromium around a JSON header, then the content of the files, one behind the other. A file that
 //! is marked as unpacked lies beside the archive; it is a file of its own.
 
+use std::fmt;
+use std::ops::ControlFlow;
+
 use scanner_core::error::{Malformed, Reason};
 use scanner_core::random::Cursor;
 use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
-use serde_json::{Map, Value};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::folders::MOST_PATH;
 use crate::read::stored::{Exactly, held, le32};
 
 /// `asar` archives.
@@ -55,38 +59,157 @@ fn read(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
         return Err(Reason::TooLarge.into());
     }
     let text = held(bytes, JSON, text, most).ok_or(Malformed::new("asar header", JSON as usize))?;
-    let Ok(Value::Object(root)) = serde_json::from_slice(&text) else {
-        return Err(Malformed::new("asar header", JSON as usize).into());
-    };
+    // The text is held while its files are read. Of the tree that it is, one path is.
+    inside.holds(text.len() as u64)?;
+    let mut walk = Walk { bytes, inside, content: 8 + header, path: String::new(), any: false, stopped: false };
     // No deeper than 128, which is what serde_json lets through.
-    let mut folders = vec![(String::new(), &root)];
-    while let Some((path, folder)) = folders.pop() {
-        let Some(Value::Object(files)) = folder.get("files") else { continue };
-        for (name, file) in files {
-            let Value::Object(file) = file else { continue };
-            let path = if path.is_empty() { name.clone() } else { format!("{path}/{name}") };
-            if file.contains_key("files") {
-                folders.push((path, file));
-                continue;
-            }
-            let Some((offset, size)) = place(file) else { continue };
-            let at = (8 + header).saturating_add(offset);
-            let member = Member { name: path.as_bytes(), at };
-            let mut content = Exactly::new(bytes.part(at, size), size);
-            if inside.member(member, &mut content).is_break() {
-                return Ok(());
-            }
+    let root = Visit { walk: &mut walk, object: Object::Node };
+    match root.deserialize(&mut serde_json::Deserializer::from_slice(&text)) {
+        Ok(_) => Ok(()),
+        Err(_) if walk.stopped => Ok(()),
+        Err(_) if walk.any => {
+            walk.inside.unread(Member { name: b"", at: JSON }, Reason::Damaged, "header");
+            Ok(())
         }
+        Err(_) => Err(Malformed::new("asar header", JSON as usize).into()),
     }
-    Ok(())
 }
 
-/// Where a file lies behind the header, and its size. `None` for links, empty files and what lies beside the archive.
-fn place(file: &Map<String, Value>) -> Option<(u64, u64)> {
-    let size = file.get("size")?.as_u64().filter(|&size| size > 0)?;
-    // A text, because the numbers of JavaScript are too small.
-    let offset = file.get("offset")?.as_str()?.parse().ok()?;
-    Some((offset, size))
+/// The walk over the header.
+struct Walk<'a> {
+    bytes: &'a Cursor,
+    inside: &'a mut dyn Inside,
+    /// Where the content of the first file begins.
+    content: u64,
+    /// Of the file or folder at hand.
+    path: String,
+    /// Whether a file was handed on.
+    any: bool,
+    /// Whether the run wants no more.
+    stopped: bool,
+}
+
+impl Walk<'_> {
+    /// Hands on a file. The offset is a text, because the numbers of JavaScript are too small. What has none is a link, is
+    /// empty or lies beside the archive.
+    fn file(&mut self, size: Option<u64>, offset: Option<String>) -> ControlFlow<()> {
+        let (Some(size), Some(offset)) = (size.filter(|&size| size > 0), offset.and_then(|text| text.parse().ok()))
+        else {
+            return ControlFlow::Continue(());
+        };
+        self.any = true;
+        let at = self.content.saturating_add(offset);
+        if self.path.len() > MOST_PATH {
+            self.inside.unread(Member { name: b"", at }, Reason::TooDeep, "path");
+            return ControlFlow::Continue(());
+        }
+        let mut content = Exactly::new(self.bytes.part(at, size), size);
+        self.inside.member(Member { name: self.path.as_bytes(), at }, &mut content)
+    }
+}
+
+/// What an object is by its place.
+#[derive(Clone, Copy)]
+enum Object {
+    /// A file or a folder: it has `size` and `offset`, or `files`.
+    Node,
+    /// The value of `files`: names and nodes.
+    Files,
+    Other,
+}
+
+/// Visits a value.
+struct Visit<'w, 'a> {
+    walk: &'w mut Walk<'a>,
+    object: Object,
+}
+
+/// What of a value matters to the one around it.
+enum Scalar {
+    Number(u64),
+    Text(String),
+    Other,
+}
+
+impl<'de> DeserializeSeed<'de> for Visit<'_, '_> {
+    type Value = Scalar;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Scalar, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Visit<'_, '_> {
+    type Value = Scalar;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Scalar, E> {
+        Ok(Scalar::Other)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Scalar, E> {
+        Ok(Scalar::Other)
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Scalar, E> {
+        Ok(Scalar::Number(number))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Scalar, E> {
+        Ok(Scalar::Other)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Scalar, E> {
+        Ok(Scalar::Text(text.to_owned()))
+    }
+
+    fn visit_unit<E>(self) -> Result<Scalar, E> {
+        Ok(Scalar::Other)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Scalar, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Scalar::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar, A::Error> {
+        let (mut size, mut offset) = (None, None);
+        let around = self.walk.path.len();
+        while let Some(name) = map.next_key::<String>()? {
+            let mut visit = |object| map.next_value_seed(Visit { walk: &mut *self.walk, object });
+            match (self.object, name.as_str()) {
+                (Object::Node, "files") => drop(visit(Object::Files)?),
+                (Object::Node, "size") => {
+                    if let Scalar::Number(number) = visit(Object::Other)? {
+                        size = Some(number);
+                    }
+                }
+                (Object::Node, "offset") => {
+                    if let Scalar::Text(text) = visit(Object::Other)? {
+                        offset = Some(text);
+                    }
+                }
+                (Object::Files, name) => {
+                    let path = &mut self.walk.path;
+                    if !path.is_empty() {
+                        path.push('/');
+                    }
+                    path.push_str(name);
+                    map.next_value_seed(Visit { walk: &mut *self.walk, object: Object::Node })?;
+                    self.walk.path.truncate(around);
+                }
+                (Object::Node | Object::Other, _) => map.next_value::<IgnoredAny>().map(drop)?,
+            }
+        }
+        if self.walk.file(size, offset).is_break() {
+            self.walk.stopped = true;
+            return Err(A::Error::custom("no more is wanted"));
+        }
+        Ok(Scalar::Other)
+    }
 }
 
 #[cfg(test)]
@@ -112,7 +235,7 @@ mod tests {
             "cut":{"size":40,"offset":"5"}}}"#;
         let bytes = archive(header, "js!key!");
         let seen = open(&Asar, &bytes).unwrap();
-        assert_eq!(seen.names(), ["a.js", "cut", "keys/key.pem"]);
+        assert_eq!(seen.names(), ["a.js", "keys/key.pem", "cut"]);
         assert_eq!(seen.content("keys/key.pem"), Some(&b"key!"[..]));
         assert_eq!(seen.unread.len(), 1, "only what is cut off");
         torture(&Asar, &bytes, 5);

@@ -52,9 +52,11 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
         return Err(Malformed::new("compound file header", 44).into());
     }
     let all = Member { name: b"", at: 0 };
-    if bytes.size() / 64 > inside.memory() {
-        return Err(Reason::TooLarge.into());
-    }
+    // The tables: four bytes for each sector, and for each small one of 64.
+    let tables = bytes.size() / 16;
+    inside.holds(tables)?;
+    let directory = shift.and_then(|shift| Directory::of(&bytes, &header, shift)).map_or(0, |found| found.weigh());
+    inside.holds(tables.saturating_add(directory))?;
     let Ok(mut file) = CompoundFile::open(bytes) else {
         // The bytes as they lie still show much: streams are stored as they are.
         return Err(Malformed::new("compound file", 0).into());
@@ -74,6 +76,82 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
         }
     }
     Ok(())
+}
+
+/// Sector numbers from here on are marks: end of a chain, free, a table ([MS-CFB] 2.1).
+const MARKS: u32 = 0xffff_fffa;
+
+/// What the crate holds of an entry of the directory without its path: some 200 bytes with the name.
+const ENTRY: u64 = 256;
+
+/// Where the entries of the directory lie. Only to say, before the crate reads them, how much it will hold.
+struct Directory<'b> {
+    bytes: &'b Cursor,
+    /// Bytes of a sector.
+    sector: u64,
+    sectors: Vec<u32>,
+}
+
+impl<'b> Directory<'b> {
+    fn of(bytes: &'b Cursor, header: &[u8], shift: u16) -> Option<Self> {
+        let sector = 1 << shift;
+        let most = usize::try_from(bytes.size() >> shift).unwrap_or(usize::MAX);
+        let read = |number: u32| held(bytes, (u64::from(number) + 1) * sector, sector, sector).unwrap_or_default();
+        // Sectors of the table of chains: 109 are named in the header, the others in a chain of their own.
+        let mut tables: Vec<u32> = numbers(header.get(76..)?).filter(|number| *number < MARKS).collect();
+        let mut more = le32(header, 68)?;
+        for _ in 0..=most / 128 {
+            let list = if more < MARKS { read(more) } else { Vec::new() };
+            let Some((next, list)) = list.split_last_chunk::<4>().map(|(list, next)| (u32::from_le_bytes(*next), list))
+            else {
+                break;
+            };
+            tables.extend(numbers(list).filter(|number| *number < MARKS));
+            more = next;
+        }
+        let (mut sectors, mut at) = (Vec::new(), le32(header, 48)?);
+        let (mut loaded, mut table) = (None, Vec::new());
+        while at < MARKS && sectors.len() < most {
+            sectors.push(at);
+            let per_table = (sector / 4) as usize;
+            let number = tables.get(at as usize / per_table).copied();
+            if number.is_none() || number != loaded {
+                (loaded, table) = (number, number.map(read).unwrap_or_default());
+            }
+            at = le32(&table, at as usize % per_table * 4).unwrap_or(MARKS);
+        }
+        Some(Self { bytes, sector, sectors })
+    }
+
+    fn entry(&self, id: u32) -> Option<Vec<u8>> {
+        let at = u64::from(id) * 128;
+        let sector = self.sectors.get(usize::try_from(at / self.sector).ok()?)?;
+        held(self.bytes, (u64::from(*sector) + 1) * self.sector + at % self.sector, 128, 128)
+    }
+
+    /// Bytes that are held while its streams are read: its entries, and for each that the walk comes by one path, or two.
+    fn weigh(&self) -> u64 {
+        let count = self.sectors.len() as u64 * (self.sector / 128);
+        let mut held = count * ENTRY;
+        let mut visited = vec![false; usize::try_from(count).unwrap_or(0)];
+        let mut waiting = vec![(0, 0)];
+        while let Some((id, around)) = waiting.pop() {
+            let Some(visited) = visited.get_mut(id as usize).filter(|visited| !**visited) else { continue };
+            *visited = true;
+            let Some(entry) = self.entry(id) else { continue };
+            // Three bytes of UTF-8 for two of UTF-16, and what parts it from the next.
+            let path = around + u64::from(le16(&entry, 64).unwrap_or_default().min(64)) * 3 / 2 + 1;
+            held = held.saturating_add(around * 2 + path);
+            let field = |at| le32(&entry, at).unwrap_or(u32::MAX);
+            waiting.extend([(field(68), around), (field(72), around), (field(76), path)]);
+        }
+        held
+    }
+}
+
+/// Numbers of four bytes.
+fn numbers(bytes: &[u8]) -> impl Iterator<Item = u32> {
+    bytes.chunks_exact(4).filter_map(|four| le32(four, 0))
 }
 
 /// The letters of names in installers, in the order of their numbers.
@@ -102,7 +180,7 @@ mod tests {
     use std::io::Write as _;
 
     use super::*;
-    use crate::read::stored::collect::{open, torture};
+    use crate::read::stored::collect::{Seen, open, torture};
 
     fn file(streams: &[(&str, &[u8])]) -> Vec<u8> {
         let mut file = CompoundFile::create(std::io::Cursor::new(Vec::new())).unwrap();
@@ -111,6 +189,31 @@ mod tests {
             file.create_stream(path).unwrap().write_all(content).unwrap();
         }
         file.into_inner().into_inner()
+    }
+
+    /// A file with storages in each other, each with a name of 31 letters and an empty stream beside the next.
+    fn nested(levels: usize) -> Vec<u8> {
+        let mut file = CompoundFile::create(std::io::Cursor::new(Vec::new())).unwrap();
+        let mut path = String::new();
+        for _ in 0..levels {
+            path.push('/');
+            path.extend(['x'; 31]);
+            file.create_storage(&path).unwrap();
+            file.create_stream(format!("{path}/y")).unwrap();
+        }
+        file.into_inner().into_inner()
+    }
+
+    #[test]
+    fn paths_are_weighed_before_they_are_made() {
+        for (levels, memory, fits) in [(10, 200_000, true), (10, 20_000, false), (300, 2_000_000, false)] {
+            let bytes = nested(levels);
+            let mut seen = Seen { memory: Some(memory), ..Seen::default() };
+            let cursor = Cursor::new(std::sync::Arc::new(scanner_core::random::Held::new(bytes)));
+            let opened = read(cursor, &mut seen);
+            assert_eq!(opened.is_ok(), fits, "{levels} levels in {memory} bytes: {opened:?}");
+            assert!(fits || matches!(opened, Err(Unopenable::Limit(Reason::TooLarge))), "{opened:?}");
+        }
     }
 
     #[test]

@@ -9,12 +9,11 @@
 
 mod volume;
 
-use std::collections::BTreeSet;
-
 use scanner_core::error::{Malformed, Reason};
 use scanner_core::random::Cursor;
 use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
+use super::folders::{End, Folders};
 use crate::read::stored::{Dense, Exactly};
 use volume::{Kind, SUPERBLOCK, Volume};
 
@@ -32,9 +31,6 @@ static ABOUT: About = About {
     respond: "Whoever has the image has the key. Replace the key, then publish a new image; deleting the file is not enough.",
     references: &["Linux Documentation/filesystems/ext4", "e2fsprogs lib/ext2fs/ext2_fs.h"],
 };
-
-/// Longest path in bytes. A damaged file system may hold a folder in itself.
-const MOST_PATH: usize = 4096;
 
 /// ext2_fs.h: EXT2_ROOT_INO.
 const ROOT: u32 = 2;
@@ -57,47 +53,14 @@ impl Container for Ext {
 fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     let malformed = Malformed::new("ext superblock", SUPERBLOCK as usize);
     let volume = Volume::read(bytes).ok_or(malformed)?;
-    if volume.entries(ROOT).is_none() {
+    if !volume.folder(ROOT).is_some_and(|root| root.is_sound()) {
         return Err(malformed.into());
     }
-    let mut folders = vec![(Vec::new(), ROOT)];
-    let mut seen = BTreeSet::from([ROOT]);
-    while let Some((path, folder)) = folders.pop() {
-        let Some(entries) = volume.entries(folder) else {
-            inside.unread(Member { name: &path, at: 0 }, Reason::Damaged, "folder");
-            continue;
-        };
-        for (name, number) in entries {
-            let mut path = path.clone();
-            if !path.is_empty() {
-                path.push(b'/');
-            }
-            path.extend(name);
-            // Links to one file name the same inode.
-            if path.len() > MOST_PATH || !seen.insert(number) {
-                continue;
-            }
-            let Some(inode) = volume.inode(number) else {
-                inside.unread(Member { name: &path, at: 0 }, Reason::Damaged, "inode");
-                continue;
-            };
-            let member = Member { name: &path, at: inode.at };
-            match inode.kind {
-                Kind::Other => {}
-                _ if inode.is_encrypted() => inside.unread(member, Reason::Encrypted, "fscrypt"),
-                Kind::Folder => folders.push((path, number)),
-                Kind::File if inode.size == 0 => {}
-                Kind::File => {
-                    let Some(content) = volume.content(&inode) else {
-                        inside.unread(member, Reason::Damaged, "blocks of the file");
-                        continue;
-                    };
-                    if inside.member(member, &mut Exactly::new(content, inode.size)).is_break() {
-                        return Ok(());
-                    }
-                }
-            }
-        }
+    let mut folders = Folders::of(volume.size());
+    folders.begin(ROOT);
+    let walked = walk(&volume, &mut folders, inside);
+    if !folders.ended(&walked, inside) {
+        return Ok(());
     }
     let journal = volume.journal().and_then(|number| volume.inode(number));
     if let Some(journal) = journal
@@ -107,6 +70,61 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
         return Ok(());
     }
     let _ = inside.member(Member { name: b"[free blocks]", at: 0 }, &mut Dense::new(volume.free()));
+    Ok(())
+}
+
+fn walk(volume: &Volume, folders: &mut Folders<u32>, inside: &mut dyn Inside) -> Result<(), End> {
+    folders.is_new(ROOT, inside)?;
+    while let Some(folder) = folders.enter() {
+        let Some(bytes) = volume.folder(folder) else {
+            inside.unread(Member { name: folders.path(), at: 0 }, Reason::Damaged, "folder");
+            continue;
+        };
+        folders.reads(bytes.len())?;
+        let whole = bytes.entries(|name, number| entry(volume, folders, inside, name, number))?;
+        if !whole {
+            inside.unread(Member { name: folders.path(), at: 0 }, Reason::Damaged, "folder");
+        }
+    }
+    Ok(())
+}
+
+/// An entry of the folder that was entered last.
+fn entry(
+    volume: &Volume,
+    folders: &mut Folders<u32>,
+    inside: &mut dyn Inside,
+    name: &[u8],
+    number: u32,
+) -> Result<(), End> {
+    let Some(path) = folders.path_of(name) else {
+        inside.unread(Member { name: b"", at: 0 }, Reason::TooDeep, "path");
+        return Ok(());
+    };
+    // Links to one file name the same inode.
+    if !folders.is_new(number, inside)? {
+        return Ok(());
+    }
+    let Some(inode) = volume.inode(number) else {
+        inside.unread(Member { name: &path, at: 0 }, Reason::Damaged, "inode");
+        return Ok(());
+    };
+    let member = Member { name: &path, at: inode.at };
+    match inode.kind {
+        Kind::Other => {}
+        _ if inode.is_encrypted() => inside.unread(member, Reason::Encrypted, "fscrypt"),
+        Kind::Folder => folders.push(name, number, inside)?,
+        Kind::File if inode.size == 0 => {}
+        Kind::File => {
+            let Some(content) = volume.content(&inode) else {
+                inside.unread(member, Reason::Damaged, "blocks of the file");
+                return Ok(());
+            };
+            if inside.member(member, &mut Exactly::new(content, inode.size)).is_break() {
+                return Err(End::Stop);
+            }
+        }
+    }
     Ok(())
 }
 

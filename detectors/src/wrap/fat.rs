@@ -4,13 +4,13 @@
 //! clusters and leaves what is in them. The magics are texts that every formatter writes into the boot sector; the fields
 //! of the boot sector are held against each other and against the size of the image before they are believed.
 
-use std::collections::BTreeSet;
 use std::io::{self, Read};
 
 use scanner_core::error::{Malformed, Reason};
 use scanner_core::random::Cursor;
 use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
+use super::folders::{End, Folders};
 use crate::read::stored::{Dense, Exactly, held, le16, le32};
 
 /// FAT file systems.
@@ -30,9 +30,6 @@ static ABOUT: About = About {
 
 /// Bytes of a folder that are read: FAT allows 65,536 entries of 32 bytes.
 const MOST_FOLDER: u64 = 2 << 20;
-
-/// Longest path in bytes.
-const MOST_PATH: usize = 4096;
 
 impl Container for Fat {
     fn about(&self) -> &'static About {
@@ -55,38 +52,44 @@ impl Container for Fat {
 
 fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     let volume = Volume::read(bytes).ok_or(Malformed::new("FAT boot sector", 0))?;
-    let mut folders = vec![(Vec::new(), volume.root)];
-    let mut walked = BTreeSet::new();
-    while let Some((path, folder)) = folders.pop() {
-        if !walked.insert(folder) {
+    let mut folders = Folders::of(volume.bytes.size());
+    folders.begin(volume.root);
+    let walked = walk(&volume, &mut folders, inside);
+    if folders.ended(&walked, inside) {
+        let free = Member { name: b"[free clusters]", at: volume.offset(2) };
+        let _ = inside.member(free, &mut Dense::new(volume.free()));
+    }
+    Ok(())
+}
+
+fn walk(volume: &Volume, folders: &mut Folders<u32>, inside: &mut dyn Inside) -> Result<(), End> {
+    while let Some(folder) = folders.enter() {
+        if !folders.is_new(folder, inside)? {
             continue;
         }
-        let Some(entries) = volume.folder(folder) else {
-            inside.unread(Member { name: &path, at: volume.offset(folder) }, Reason::Damaged, "folder");
+        let Some(bytes) = volume.folder(folder) else {
+            inside.unread(Member { name: folders.path(), at: volume.offset(folder) }, Reason::Damaged, "folder");
             continue;
         };
-        for entry in entries {
-            let mut path = path.clone();
-            if !path.is_empty() {
-                path.push(b'/');
-            }
-            path.extend(entry.name.as_bytes());
-            let member = Member { name: &path, at: volume.offset(entry.cluster) };
-            if path.len() > MOST_PATH {
-                inside.unread(Member { name: b"", at: member.at }, Reason::TooDeep, "path");
-            } else if entry.is_folder {
-                folders.push((path, entry.cluster));
+        folders.reads(bytes.len() as u64)?;
+        entries(&bytes, volume.width, &mut |entry| {
+            let at = volume.offset(entry.cluster);
+            let Some(path) = folders.path_of(entry.name.as_bytes()) else {
+                inside.unread(Member { name: b"", at }, Reason::TooDeep, "path");
+                return Ok(());
+            };
+            if entry.is_folder {
+                folders.push(entry.name.as_bytes(), entry.cluster, inside)?;
             } else if entry.size > 0 {
                 let size = u64::from(entry.size);
                 let mut content = Exactly::new(volume.chain(entry.cluster), size);
-                if inside.member(member, &mut content).is_break() {
-                    return Ok(());
+                if inside.member(Member { name: &path, at }, &mut content).is_break() {
+                    return Err(End::Stop);
                 }
             }
-        }
+            Ok(())
+        })?;
     }
-    let free = Member { name: b"[free clusters]", at: volume.offset(2) };
-    let _ = inside.member(free, &mut Dense::new(volume.free()));
     Ok(())
 }
 
@@ -178,7 +181,7 @@ impl Volume {
         Runs::new(self, 2, Next::Free)
     }
 
-    fn folder(&self, cluster: u32) -> Option<Vec<Entry>> {
+    fn folder(&self, cluster: u32) -> Option<Vec<u8>> {
         let bytes = if cluster == 0 {
             held(&self.bytes, self.root_place.0, self.root_place.1, MOST_FOLDER)?
         } else {
@@ -186,7 +189,7 @@ impl Volume {
             self.chain(cluster).take(MOST_FOLDER).read_to_end(&mut bytes).ok()?;
             bytes
         };
-        (!bytes.is_empty()).then(|| entries(&bytes, self.width))
+        (!bytes.is_empty()).then_some(bytes)
     }
 }
 
@@ -291,8 +294,7 @@ struct Entry {
     size: u32,
 }
 
-fn entries(bytes: &[u8], width: Width) -> Vec<Entry> {
-    let mut found = Vec::new();
+fn entries(bytes: &[u8], width: Width, each: &mut dyn FnMut(Entry) -> Result<(), End>) -> Result<(), End> {
     let mut long: Vec<u16> = Vec::new();
     for entry in bytes.chunks_exact(32) {
         let attributes = entry.get(11).copied().unwrap_or_default();
@@ -318,11 +320,11 @@ fn entries(bytes: &[u8], width: Width) -> Vec<Entry> {
                 let low = le16(entry, 26).map_or(0, u32::from);
                 let high = le16(entry, 20).filter(|_| width == Width::ThirtyTwo).map_or(0, u32::from);
                 let size = le32(entry, 28).unwrap_or_default();
-                found.push(Entry { name, is_folder: attributes & 0x10 != 0, cluster: high << 16 | low, size });
+                each(Entry { name, is_folder: attributes & 0x10 != 0, cluster: high << 16 | low, size })?;
             }
         }
     }
-    found
+    Ok(())
 }
 
 fn long_name(units: &[u16]) -> String {

@@ -4,14 +4,14 @@
 //! one of them; a file that was read in the first is not read again. Files of several extents are put together. Boot
 //! images of El Torito that no file covers are members too.
 
-use std::collections::BTreeSet;
-use std::io::Read;
+use std::io::{self, Read};
 use std::ops::ControlFlow;
 
 use scanner_core::error::{Malformed, Reason};
 use scanner_core::random::Cursor;
 use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
+use super::folders::{End, Folders};
 use crate::read::stored::{Exactly, be16, held, le16, le32};
 
 /// ISO 9660 images.
@@ -44,9 +44,6 @@ const MOST_FOLDER: u64 = 8 << 20;
 /// Files up to this size are held in memory if they are containers.
 const SMALL: u64 = 1 << 20;
 
-/// Longest path in bytes; a folder beyond it is left out and told of.
-const MOST_PATH: usize = 4096;
-
 impl Container for Iso9660 {
     fn about(&self) -> &'static About {
         &ABOUT
@@ -63,20 +60,24 @@ impl Container for Iso9660 {
 
 fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     let volume = Volume::read(&bytes).ok_or(Malformed::new("ISO 9660 volume descriptor", 0x8000))?;
-    let mut walk = Walk { bytes, inside, seen: BTreeSet::new(), rock_ridge: false, block: volume.block, skip: 0 };
-    let root = walk.folder(&volume.primary).unwrap_or_default();
-    walk.rock_ridge = walk.speaks_rock_ridge(&root);
+    let mut walk = Walk { bytes, inside, rock_ridge: false, block: volume.block, skip: 0 };
+    walk.rock_ridge = walk.speaks_rock_ridge(&volume.primary);
+    // What both trees show is read once.
+    let mut folders = Folders::of(walk.bytes.size());
     let mut trees = vec![(&volume.primary, false)];
     if let Some(joliet) = &volume.joliet {
         trees.insert(usize::from(walk.rock_ridge), (joliet, true));
     }
     for (root, joliet) in trees {
-        if walk.tree(root, joliet).is_break() {
+        folders.begin(Key::folder(root, joliet));
+        let walked = walk.tree(&mut folders, joliet);
+        if !folders.ended(&walked, walk.inside) {
             return Ok(());
         }
     }
     if let Some(catalog) = volume.boot {
-        let _ = walk.boot(catalog);
+        let walked = walk.boot(catalog, &mut folders);
+        folders.ended(&walked, walk.inside);
     }
     Ok(())
 }
@@ -152,14 +153,84 @@ impl Record {
         self.extents.iter().map(|(_, length)| length).sum()
     }
 
-    /// Where it begins, and its size: what makes two records the same file.
-    fn key(&self) -> (u64, u64) {
-        (self.extents.first().map_or(0, |(at, _)| *at), self.size())
-    }
-
     /// The folder itself, or the one above.
     fn is_dot(&self) -> bool {
         matches!(self.name.as_slice(), [0 | 1])
+    }
+}
+
+/// The records of a folder, those of one file put together.
+fn records(folder: &[u8], block: u64) -> impl Iterator<Item = Record> {
+    // Records do not go over the end of a sector; zero bytes fill it.
+    let each = folder.chunks(SECTOR as usize).flat_map(move |sector| {
+        let mut rest = sector;
+        std::iter::from_fn(move || {
+            let record = Record::read(rest, block)?;
+            rest = rest.get(usize::from(*rest.first()?)..).unwrap_or_default();
+            Some(record)
+        })
+    });
+    let mut each = each.peekable();
+    std::iter::from_fn(move || {
+        let mut record = each.next()?;
+        while let Some(next) = each.next_if(|next| record.goes_on && next.name == record.name) {
+            record.extents.extend(next.extents);
+            record.goes_on = next.goes_on;
+        }
+        Some(record)
+    })
+}
+
+/// Parts, one behind the other.
+struct Joined<I: Iterator> {
+    parts: I,
+    part: Option<I::Item>,
+}
+
+impl<I: Iterator<Item: Read>> Read for Joined<I> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match &mut self.part {
+                None => match self.parts.next() {
+                    None => return Ok(0),
+                    next => self.part = next,
+                },
+                Some(part) => match part.read(buffer)? {
+                    0 if !buffer.is_empty() => self.part = None,
+                    read => return Ok(read),
+                },
+            }
+        }
+    }
+}
+
+/// What makes two records the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    /// Where the first extent begins.
+    at: u64,
+    /// Of a file all of it, of a folder the first extent.
+    size: u64,
+    what: What,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum What {
+    File,
+    Folder,
+    /// A folder of the tree of Joliet.
+    Joliet,
+}
+
+impl Key {
+    fn file(record: &Record) -> Self {
+        let at = record.extents.first().map_or(0, |(at, _)| *at);
+        Self { at, size: record.size(), what: What::File }
+    }
+
+    fn folder(record: &Record, joliet: bool) -> Self {
+        let (at, size) = record.extents.first().copied().unwrap_or_default();
+        Self { at, size, what: if joliet { What::Joliet } else { What::Folder } }
     }
 }
 
@@ -174,8 +245,6 @@ struct RockRidge {
 struct Walk<'a> {
     bytes: Cursor,
     inside: &'a mut dyn Inside,
-    /// Files that were read and folders that were walked, by [`Record::key`].
-    seen: BTreeSet<(u64, u64)>,
     rock_ridge: bool,
     /// Bytes of a logical block.
     block: u64,
@@ -185,8 +254,9 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     /// Whether the record of the root has the mark of SUSP, which Rock Ridge is written in.
-    fn speaks_rock_ridge(&mut self, root: &[Record]) -> bool {
-        let Some(area) = root.first().map(|record| record.system_use.as_slice()) else { return false };
+    fn speaks_rock_ridge(&mut self, root: &Record) -> bool {
+        let bytes = self.folder(Key::folder(root, false)).unwrap_or_default();
+        let Some(area) = records(&bytes, self.block).next().map(|record| record.system_use) else { return false };
         // Before CD-ROM XA was known to it, fourteen bytes stood before the mark.
         for skip in [0, 14] {
             if let Some([b'S', b'P', 7, 1, 0xbe, 0xef, more, ..]) = area.get(skip..) {
@@ -197,42 +267,39 @@ impl Walk<'_> {
         false
     }
 
-    fn tree(&mut self, root: &Record, joliet: bool) -> ControlFlow<()> {
-        let mut folders = vec![(Vec::new(), root.clone())];
-        let mut walked = BTreeSet::new();
-        while let Some((path, folder)) = folders.pop() {
-            if !walked.insert(folder.key()) {
+    fn tree(&mut self, folders: &mut Folders<Key>, joliet: bool) -> Result<(), End> {
+        while let Some(folder) = folders.enter() {
+            if !folders.is_new(folder, self.inside)? {
                 continue;
             }
-            let at = folder.key().0;
-            let Some(records) = self.folder(&folder) else {
-                self.inside.unread(Member { name: &path, at }, Reason::Damaged, "folder");
+            let Some(bytes) = self.folder(folder) else {
+                self.inside.unread(Member { name: folders.path(), at: folder.at }, Reason::Damaged, "folder");
                 continue;
             };
-            for record in records.iter().filter(|record| !record.is_dot()) {
-                let (name, compressed) = self.name(record, joliet);
-                let mut path = path.clone();
-                if !path.is_empty() {
-                    path.push(b'/');
-                }
-                path.extend(name);
-                if path.len() > MOST_PATH {
-                    self.inside.unread(Member { name: b"", at: record.key().0 }, Reason::TooDeep, "path");
-                } else if record.is_folder {
-                    folders.push((path, record.clone()));
-                } else {
+            folders.reads(bytes.len() as u64)?;
+            for record in records(&bytes, self.block).filter(|record| !record.is_dot()) {
+                let (name, compressed) = self.name(&record, joliet);
+                let Some(path) = folders.path_of(&name) else {
+                    let at = Key::file(&record).at;
+                    self.inside.unread(Member { name: b"", at }, Reason::TooDeep, "path");
+                    continue;
+                };
+                if record.is_folder {
+                    folders.push(&name, Key::folder(&record, joliet), self.inside)?;
+                } else if record.size() > 0 && folders.is_new(Key::file(&record), self.inside)? {
                     self.file(&path, record, compressed)?;
                 }
             }
         }
-        ControlFlow::Continue(())
+        Ok(())
     }
 
-    fn file(&mut self, path: &[u8], record: &Record, compressed: bool) -> ControlFlow<()> {
-        if record.size() == 0 || !self.seen.insert(record.key()) {
-            return ControlFlow::Continue(());
-        }
-        let member = Member { name: path, at: record.key().0 };
+    fn file(&mut self, path: &[u8], record: Record, compressed: bool) -> Result<(), End> {
+        if self.content(path, record, compressed).is_break() { Err(End::Stop) } else { Ok(()) }
+    }
+
+    fn content(&mut self, path: &[u8], record: Record, compressed: bool) -> ControlFlow<()> {
+        let member = Member { name: path, at: Key::file(&record).at };
         if record.interleaved || compressed {
             let what = if compressed { "zisofs" } else { "interleaved" };
             self.inside.unread(member, Reason::Unsupported, what);
@@ -245,33 +312,14 @@ impl Walk<'_> {
         {
             return self.inside.stored(member, self.bytes.part(at, length));
         }
-        let mut content: Box<dyn Read> = Box::new(std::io::empty());
-        for &(at, length) in &record.extents {
-            content = Box::new(content.chain(Exactly::new(self.bytes.part(at, length), length)));
-        }
-        self.inside.member(member, &mut content)
+        let bytes = &self.bytes;
+        let extents = record.extents.into_iter().map(|(at, length)| Exactly::new(bytes.part(at, length), length));
+        self.inside.member(member, &mut Joined { parts: extents, part: None })
     }
 
-    /// The records of a folder, those of one file put together. `None` if it is not there.
-    fn folder(&self, folder: &Record) -> Option<Vec<Record>> {
-        let (at, length) = *folder.extents.first()?;
-        let bytes = held(&self.bytes, at, length, MOST_FOLDER.min(self.inside.memory()))?;
-        let mut records: Vec<Record> = Vec::new();
-        // Records do not go over the end of a sector; zero bytes fill it.
-        for sector in bytes.chunks(SECTOR as usize) {
-            let mut rest = sector;
-            while let Some(record) = Record::read(rest, self.block) {
-                rest = rest.get(usize::from(*rest.first()?)..).unwrap_or_default();
-                match records.last_mut() {
-                    Some(last) if last.goes_on && last.name == record.name => {
-                        last.extents.extend(record.extents);
-                        last.goes_on = record.goes_on;
-                    }
-                    _ => records.push(record),
-                }
-            }
-        }
-        Some(records)
+    /// The bytes of a folder. `None` if it is not there.
+    fn folder(&self, folder: Key) -> Option<Vec<u8>> {
+        held(&self.bytes, folder.at, folder.size, MOST_FOLDER.min(self.inside.memory()))
     }
 
     /// The name of a record, and whether its content is compressed.
@@ -316,23 +364,25 @@ impl Walk<'_> {
     }
 
     /// El Torito: images that the firmware boots. Without file, their size is what the catalog says, in units of 512.
-    fn boot(&mut self, catalog: u32) -> ControlFlow<()> {
-        let Some(entries) = held(&self.bytes, u64::from(catalog) * SECTOR, SECTOR, SECTOR) else {
-            return ControlFlow::Continue(());
-        };
+    fn boot(&mut self, catalog: u32, folders: &mut Folders<Key>) -> Result<(), End> {
+        let Some(entries) = held(&self.bytes, u64::from(catalog) * SECTOR, SECTOR, SECTOR) else { return Ok(()) };
         // The first entry vouches for the others.
         for entry in entries.chunks(32).skip(1) {
             let (Some(0x88), Some(count), Some(block)) = (entry.first(), le16(entry, 6), le32(entry, 8)) else {
                 continue;
             };
             let (at, length) = (u64::from(block) * SECTOR, u64::from(count) * 512);
-            // A file that begins there has more of it.
-            if length > 0 && self.seen.range((at, 0)..=(at, u64::MAX)).next().is_none() {
+            // A file that begins there may have all of it.
+            let key = |size| Key { at, size, what: What::File };
+            if length > 0 && !folders.saw(key(length)..=key(u64::MAX), |key| key.what == What::File) {
                 let member = Member { name: b"[boot image]", at };
-                self.inside.member(member, &mut Exactly::new(self.bytes.part(at, length), length))?;
+                let content = &mut Exactly::new(self.bytes.part(at, length), length);
+                if self.inside.member(member, content).is_break() {
+                    return Err(End::Stop);
+                }
             }
         }
-        ControlFlow::Continue(())
+        Ok(())
     }
 }
 

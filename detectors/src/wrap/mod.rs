@@ -16,6 +16,7 @@ pub(crate) mod disk;
 pub(crate) mod escape;
 pub(crate) mod ext;
 pub(crate) mod fat;
+mod folders;
 pub(crate) mod git_loose;
 pub(crate) mod gzip;
 pub(crate) mod hex;

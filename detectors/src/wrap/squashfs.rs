@@ -5,7 +5,7 @@
 //! that fits. Files share fragments and folders share blocks of metadata, so a few decoded ones are kept.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::rc::Rc;
 
@@ -13,6 +13,7 @@ use scanner_core::error::{Malformed, Reason};
 use scanner_core::random::Cursor;
 use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
+use super::folders::{End, Folders};
 use crate::read::stored::{Exactly, held, le16, le32, le64};
 
 /// squashfs file systems.
@@ -43,9 +44,6 @@ const NO_FRAGMENT: u32 = u32::MAX;
 /// Blocks of metadata that are kept.
 const KEPT: usize = 256;
 
-/// Longest path in bytes.
-const MOST_PATH: usize = 4096;
-
 impl Container for Squashfs {
     fn about(&self) -> &'static About {
         &ABOUT
@@ -74,54 +72,55 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
         inside.unread(all, Reason::Unsupported, "method");
         return Ok(());
     }
-    let mut folders = vec![(Vec::new(), image.root)];
-    let mut seen = BTreeSet::new();
-    while let Some((path, place)) = folders.pop() {
-        if !seen.insert(place) {
+    let mut folders = Folders::of(image.bytes.size());
+    folders.begin(image.root);
+    let walked = walk(&image, &mut folders, inside);
+    folders.ended(&walked, inside);
+    Ok(())
+}
+
+fn walk(image: &Image, folders: &mut Folders<Place>, inside: &mut dyn Inside) -> Result<(), End> {
+    while let Some(place) = folders.enter() {
+        if !folders.is_new(place, inside)? {
             continue;
         }
-        let entries = match image.inode(place) {
-            Some(Inode::Folder { block, offset, size }) => image.folder(block, offset, size),
-            _ => None,
-        };
-        let Some((entries, whole)) = entries else {
-            inside.unread(Member { name: &path, at: image.inodes }, Reason::Damaged, "folder");
+        let Some(Inode::Folder { block, offset, size }) = image.inode(place) else {
+            inside.unread(Member { name: folders.path(), at: image.inodes }, Reason::Damaged, "folder");
             continue;
         };
+        folders.reads(size.into())?;
+        let whole = image.folder(block, offset, size, &mut |found| entry(image, folders, inside, &found))?;
         if !whole {
-            inside.unread(Member { name: &path, at: image.inodes }, Reason::Damaged, "folder");
+            inside.unread(Member { name: folders.path(), at: image.inodes }, Reason::Damaged, "folder");
         }
-        for entry in entries {
-            let mut path = path.clone();
-            if !path.is_empty() {
-                path.push(b'/');
-            }
-            path.extend(&entry.name);
-            if path.len() > MOST_PATH {
-                inside.unread(Member { name: b"", at: image.inodes }, Reason::TooDeep, "path");
-                continue;
-            }
-            if entry.is_folder {
-                folders.push((path, entry.inode));
-                continue;
-            }
-            // Links to one file name the same inode.
-            if !seen.insert(entry.inode) {
-                continue;
-            }
-            match image.inode(entry.inode) {
-                Some(Inode::File(file)) if file.size > 0 => {
-                    let member = Member { name: &path, at: file.start };
-                    let size = file.size;
-                    let mut content = Exactly::new(Content::new(&image, file), size);
-                    if inside.member(member, &mut content).is_break() {
-                        return Ok(());
-                    }
-                }
-                Some(_) => {}
-                None => inside.unread(Member { name: &path, at: image.inodes }, Reason::Damaged, "inode"),
+    }
+    Ok(())
+}
+
+/// An entry of the folder that was entered last.
+fn entry(image: &Image, folders: &mut Folders<Place>, inside: &mut dyn Inside, found: &Entry) -> Result<(), End> {
+    let Some(path) = folders.path_of(&found.name) else {
+        inside.unread(Member { name: b"", at: image.inodes }, Reason::TooDeep, "path");
+        return Ok(());
+    };
+    if found.is_folder {
+        return folders.push(&found.name, found.inode, inside);
+    }
+    // Links to one file name the same inode.
+    if !folders.is_new(found.inode, inside)? {
+        return Ok(());
+    }
+    match image.inode(found.inode) {
+        Some(Inode::File(file)) if file.size > 0 => {
+            let member = Member { name: &path, at: file.start };
+            let size = file.size;
+            let mut content = Exactly::new(Content::new(image, file), size);
+            if inside.member(member, &mut content).is_break() {
+                return Err(End::Stop);
             }
         }
+        Some(_) => {}
+        None => inside.unread(Member { name: &path, at: image.inodes }, Reason::Damaged, "inode"),
     }
     Ok(())
 }
@@ -150,6 +149,9 @@ struct Entry {
     inode: Place,
     is_folder: bool,
 }
+
+/// What is done with an entry.
+type Each<'a> = dyn FnMut(Entry) -> Result<(), End> + 'a;
 
 /// A byte of the metadata: where its block lies and which byte of it, decoded.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -293,36 +295,40 @@ impl Image {
         })
     }
 
-    /// The entries of a folder, and whether all of them could be read. The size counts three bytes more than there are.
-    fn folder(&self, block: u32, offset: u16, size: u32) -> Option<(Vec<Entry>, bool)> {
-        let mut place = Place { block: self.folders.checked_add(block.into())?, byte: offset.into() };
-        let mut left = size.checked_sub(3)? as usize;
-        let mut entries = Vec::new();
+    /// Hands on the entries of a folder. Returns whether all of them could be read. The size counts three bytes more than there are.
+    fn folder(&self, block: u32, offset: u16, size: u32, each: &mut Each<'_>) -> Result<bool, End> {
+        let (Some(block), Some(left)) = (self.folders.checked_add(block.into()), size.checked_sub(3)) else {
+            return Ok(false);
+        };
+        let (mut place, mut left) = (Place { block, byte: offset.into() }, left as usize);
         while left > 0 {
-            let Some(read) = self.entries(&mut place, left, &mut entries) else { return Some((entries, false)) };
+            let Some(read) = self.entries(&mut place, left, each)? else { return Ok(false) };
             left = left.saturating_sub(read);
         }
-        Some((entries, true))
+        Ok(true)
     }
 
-    /// A run of entries whose inodes lie in one block: how many bytes they take.
-    fn entries(&self, place: &mut Place, left: usize, entries: &mut Vec<Entry>) -> Option<usize> {
-        let header = self.bytes(place, 12)?;
-        let count = le32(&header, 0)?.checked_add(1).filter(|&count| count <= 256)?;
-        let block = self.inodes.checked_add(le32(&header, 4)?.into())?;
+    /// A run of entries whose inodes lie in one block: how many bytes they take. `None` if it is damaged.
+    fn entries(&self, place: &mut Place, left: usize, each: &mut Each<'_>) -> Result<Option<usize>, End> {
+        let mut bytes = |length| self.bytes(place, length);
+        let Some(header) = bytes(12) else { return Ok(None) };
+        let count = le32(&header, 0).and_then(|count| count.checked_add(1)).filter(|&count| count <= 256);
+        let block = le32(&header, 4).and_then(|block| self.inodes.checked_add(block.into()));
+        let (Some(count), Some(block)) = (count, block) else { return Ok(None) };
         let mut read = 12;
         for _ in 0..count {
-            let entry = self.bytes(place, 8)?;
-            let length = usize::from(le16(&entry, 6)?) + 1;
+            let Some(start) = bytes(8) else { return Ok(None) };
+            let field = |at| le16(&start, at).unwrap_or_default();
+            let length = usize::from(field(6)) + 1;
             read += 8 + length;
             if length > 256 || read > left {
-                return None;
+                return Ok(None);
             }
-            let name = self.bytes(place, length)?;
-            let inode = Place { block, byte: le16(&entry, 0)?.into() };
-            entries.push(Entry { name, inode, is_folder: matches!(le16(&entry, 4)?, 1 | 8) });
+            let Some(name) = bytes(length) else { return Ok(None) };
+            let inode = Place { block, byte: field(0).into() };
+            each(Entry { name, inode, is_folder: matches!(field(4), 1 | 8) })?;
         }
-        Some(read)
+        Ok(Some(read))
     }
 
     /// A block of data; `length` has a bit that says that it is stored as it is.

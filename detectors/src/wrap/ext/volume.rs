@@ -26,7 +26,7 @@ const ENCRYPTED: u32 = 0x800;
 const PIECES: usize = 1 << 20;
 
 /// Most bytes of one folder that are read: some hundred thousand entries.
-const MOST_FOLDER: u64 = 64 << 20;
+const MOST_FOLDER: u64 = 16 << 20;
 
 /// Largest inode: that of a block.
 const MOST_INODE: u64 = 64 << 10;
@@ -263,24 +263,23 @@ impl Volume {
         Some(())
     }
 
-    /// Names and inodes in a folder, without itself and the one above. `None` if it is none or damaged.
-    pub(super) fn entries(&self, folder: u32) -> Option<Vec<(Vec<u8>, u32)>> {
+    /// The bytes of a folder. `None` if it is none or damaged.
+    pub(super) fn folder(&self, folder: u32) -> Option<Folder> {
         let inode = self.inode(folder).filter(|inode| inode.kind == Kind::Folder && !inode.is_encrypted())?;
-        let mut found = Vec::new();
         if inode.flags & INLINE != 0 {
             // The number of the folder above stands first; the attribute is a list of its own.
-            let map = inode.map().get(4..).unwrap_or_default();
-            list(map, &mut found)?;
-            list(inode.attribute().unwrap_or_default(), &mut found)?;
-            return Some(found);
+            let map = inode.map().get(4..).unwrap_or_default().to_vec();
+            let lists = vec![map, inode.attribute().unwrap_or_default().to_vec()];
+            return Some(Folder { lists, block: usize::MAX, whole: true });
         }
         let mut bytes = Vec::new();
         self.content(&inode)?.take(inode.size.min(MOST_FOLDER)).read_to_end(&mut bytes).ok()?;
-        // No entry goes over the end of a block. The nodes of an index look like an entry that is not used.
-        for block in bytes.chunks(self.block as usize) {
-            list(block, &mut found)?;
-        }
-        Some(found)
+        Some(Folder { lists: vec![bytes], block: self.block as usize, whole: inode.size <= MOST_FOLDER })
+    }
+
+    /// Bytes of the image.
+    pub(super) fn size(&self) -> u64 {
+        self.bytes.size()
     }
 
     /// What is in free blocks, one behind the other.
@@ -289,20 +288,52 @@ impl Volume {
     }
 }
 
-/// Entries of a folder: inode, length of the entry, of the name, type, name.
-fn list(mut bytes: &[u8], found: &mut Vec<(Vec<u8>, u32)>) -> Option<()> {
-    while bytes.len() >= 8 {
-        let (inode, length) = (le32(bytes, 0)?, usize::from(le16(bytes, 4)?));
-        // A block of 64 KiB cannot be written in 16 bits.
-        let length = if matches!(length, 0 | 0xffff) && bytes.len() >= 0xffff { bytes.len() } else { length };
-        let (entry, rest) = bytes.split_at_checked(length).filter(|_| length >= 8)?;
-        let name = entry.get(8..8 + usize::from(*entry.get(6)?))?;
-        if inode != 0 && !matches!(name, b"" | b"." | b"..") {
-            found.push((name.to_vec(), inode));
-        }
-        bytes = rest;
+/// A folder: lists of entries, in blocks.
+pub(super) struct Folder {
+    lists: Vec<Vec<u8>>,
+    /// No entry goes over the end of a block of so many bytes.
+    block: usize,
+    /// Whether that is all of it.
+    whole: bool,
+}
+
+impl Folder {
+    /// How many bytes.
+    pub(super) fn len(&self) -> u64 {
+        self.lists.iter().map(|list| list.len() as u64).sum()
     }
-    Some(())
+
+    /// Whether its entries fit together to its end.
+    pub(super) fn is_sound(&self) -> bool {
+        matches!(self.entries(|_, _| Ok::<_, std::convert::Infallible>(())), Ok(true))
+    }
+
+    /// Hands on names and inodes, without the folder itself and the one above. Returns whether it is sound to its end.
+    pub(super) fn entries<E>(&self, mut each: impl FnMut(&[u8], u32) -> Result<(), E>) -> Result<bool, E> {
+        let mut whole = self.whole;
+        // The nodes of an index look like an entry that is not used.
+        for block in self.lists.iter().flat_map(|list| list.chunks(self.block)) {
+            let mut rest = block;
+            while let Some((name, inode, behind)) = first(rest) {
+                rest = behind;
+                if inode != 0 && !matches!(name, b"" | b"." | b"..") {
+                    each(name, inode)?;
+                }
+            }
+            whole &= rest.len() < 8;
+        }
+        Ok(whole)
+    }
+}
+
+/// The first entry of a list, and what follows it. An entry: inode, its length, length of the name, type, name.
+fn first(bytes: &[u8]) -> Option<(&[u8], u32, &[u8])> {
+    let (inode, length) = (le32(bytes, 0)?, usize::from(le16(bytes, 4)?));
+    // A block of 64 KiB cannot be written in 16 bits.
+    let length = if matches!(length, 0 | 0xffff) && bytes.len() >= 0xffff { bytes.len() } else { length };
+    let (entry, rest) = bytes.split_at_checked(length).filter(|_| length >= 8)?;
+    let name = entry.get(8..8 + usize::from(*entry.get(6)?))?;
+    Some((name, inode, rest))
 }
 
 /// Blocks of a file that lie together.

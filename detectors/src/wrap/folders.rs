@@ -1,0 +1,210 @@
+//! The walk over the folders of an image, in bounded memory and work.
+//!
+//! Images say of themselves how many folders they have, how long their names are and which lies in which. One that was
+//! made to hurt has a folder of many thousand others below a long path, or many folders whose entries lie at one place, each to
+//! be read again. So a waiting folder costs its own name and not its path, what is held counts as memory of the
+//! container, and the entries that are read are no more than an image of its size has.
+
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
+use scanner_core::error::Reason;
+use scanner_core::seam::{Inside, Member};
+
+/// Longest path in bytes: PATH_MAX of Linux. A folder may hold itself.
+pub(crate) const MOST_PATH: usize = 4096;
+
+/// What an entry of a set or a list takes beside its own size, at most: nodes that are half full, lists with room to grow, the
+/// allocation of a name.
+const AROUND: usize = 64;
+
+/// Memory is asked for in steps of so many bytes.
+const STEP: u64 = 1 << 20;
+
+/// Bytes of entries that may be read in any image.
+const LEAST_WORK: u64 = 64 << 20;
+
+/// And for each byte of the image: entries are packed well in some.
+const WORK: u64 = 16;
+
+/// Why a walk ends before its end.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// The run wants no more.
+    Stop,
+    /// Too much of this.
+    TooMuch(Reason, &'static str),
+}
+
+/// Folders that wait to be walked, and what was seen. `P` is what a folder or a file is known by.
+#[derive(Debug)]
+pub(crate) struct Folders<P> {
+    /// The path of the folder that was entered last.
+    path: Vec<u8>,
+    levels: Vec<Level<P>>,
+    seen: BTreeSet<P>,
+    /// Bytes that are held, and how many of them were asked for.
+    held: u64,
+    granted: u64,
+    /// Bytes of entries that may still be read.
+    work: u64,
+}
+
+#[derive(Debug)]
+struct Level<P> {
+    /// Bytes of the path of the folder they lie in.
+    path: usize,
+    waiting: Vec<(Box<[u8]>, P)>,
+    held: u64,
+}
+
+impl<P: Copy + Ord> Folders<P> {
+    /// Of an image of so many bytes.
+    pub(crate) fn of(image: u64) -> Self {
+        let work = LEAST_WORK.saturating_add(image.saturating_mul(WORK));
+        Self { path: Vec::new(), levels: Vec::new(), seen: BTreeSet::new(), held: 0, granted: 0, work }
+    }
+
+    /// Begins a walk at a root. What was seen before stays seen.
+    pub(crate) fn begin(&mut self, root: P) {
+        self.levels = vec![Level { path: 0, waiting: vec![(Box::default(), root)], held: 0 }];
+    }
+
+    /// The next folder. The walk goes down before it goes on.
+    pub(crate) fn enter(&mut self) -> Option<P> {
+        while let Some(level) = self.levels.last_mut() {
+            let Some((name, place)) = level.waiting.pop() else {
+                self.held -= level.held;
+                self.levels.pop();
+                continue;
+            };
+            self.path.truncate(level.path);
+            join(&mut self.path, &name);
+            self.levels.push(Level { path: self.path.len(), waiting: Vec::new(), held: 0 });
+            return Some(place);
+        }
+        None
+    }
+
+    /// The folder that was entered last.
+    pub(crate) fn path(&self) -> &[u8] {
+        &self.path
+    }
+
+    /// The path of something in it; `None` if that is longer than a path may be.
+    pub(crate) fn path_of(&self, name: &[u8]) -> Option<Vec<u8>> {
+        let mut path = self.path.clone();
+        join(&mut path, name);
+        (path.len() <= MOST_PATH).then_some(path)
+    }
+
+    /// Takes note of a folder in it.
+    pub(crate) fn push(&mut self, name: &[u8], place: P, inside: &mut dyn Inside) -> Result<(), End> {
+        let bytes = (size_of::<(Box<[u8]>, P)>() * 2 + name.len() + AROUND) as u64;
+        self.hold(bytes, inside)?;
+        if let Some(level) = self.levels.last_mut() {
+            level.held += bytes;
+            level.waiting.push((name.into(), place));
+        }
+        Ok(())
+    }
+
+    /// Whether something was not seen before.
+    pub(crate) fn is_new(&mut self, place: P, inside: &mut dyn Inside) -> Result<bool, End> {
+        if !self.seen.insert(place) {
+            return Ok(false);
+        }
+        self.hold((size_of::<P>() * 2 + AROUND) as u64, inside)?;
+        Ok(true)
+    }
+
+    /// Whether something of a range was seen that is like this.
+    pub(crate) fn saw(&self, range: RangeInclusive<P>, is: impl Fn(&P) -> bool) -> bool {
+        self.seen.range(range).any(is)
+    }
+
+    /// Counts bytes of entries that are about to be read.
+    pub(crate) fn reads(&mut self, bytes: u64) -> Result<(), End> {
+        self.work = self.work.checked_sub(bytes).ok_or(End::TooMuch(Reason::TooMuchOutput, "folders"))?;
+        Ok(())
+    }
+
+    fn hold(&mut self, bytes: u64, inside: &mut dyn Inside) -> Result<(), End> {
+        self.held += bytes;
+        if self.held > self.granted {
+            let wanted = self.held.next_multiple_of(STEP);
+            inside.holds(wanted).map_err(|reason| End::TooMuch(reason, "folders"))?;
+            self.granted = wanted;
+        }
+        Ok(())
+    }
+
+    /// Says why a walk ended, if it is not at its end. Returns whether what follows it may still be read.
+    pub(crate) fn ended(&self, walked: &Result<(), End>, inside: &mut dyn Inside) -> bool {
+        match walked {
+            Ok(()) => true,
+            Err(End::Stop) => false,
+            Err(End::TooMuch(reason, what)) => {
+                inside.unread(Member { name: &self.path, at: 0 }, *reason, what);
+                true
+            }
+        }
+    }
+}
+
+fn join(path: &mut Vec<u8>, name: &[u8]) {
+    if !path.is_empty() && !name.is_empty() {
+        path.push(b'/');
+    }
+    path.extend(name);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::read::stored::collect::Seen;
+
+    #[test]
+    fn a_walk_goes_down_before_it_goes_on() {
+        let (mut folders, mut inside, mut paths) = (Folders::of(0), Seen::default(), Vec::new());
+        folders.begin(1);
+        while let Some(place) = folders.enter() {
+            paths.push(String::from_utf8(folders.path().to_vec()).unwrap());
+            if place < 4 {
+                for (name, child) in [(b"a", place * 2), (b"b", place * 2 + 1)] {
+                    folders.push(name, child, &mut inside).unwrap();
+                }
+            }
+        }
+        assert_eq!(paths, ["", "b", "b/b", "b/a", "a", "a/b", "a/a"]);
+        assert!(folders.path_of(&[b'x'; MOST_PATH]).is_none() && folders.levels.is_empty());
+        assert_eq!(folders.held, 0, "nothing waits and nothing was seen");
+    }
+
+    #[test]
+    fn what_waits_costs_its_name_and_not_its_path() {
+        let (mut folders, mut inside) = (Folders::of(0), Seen::default());
+        folders.begin(0_u32);
+        folders.enter();
+        folders.push(&[b'x'; 4000], 1, &mut inside).unwrap();
+        folders.enter();
+        for place in 0..100_000 {
+            folders.push(b"name", place, &mut inside).unwrap();
+        }
+        assert!(folders.held < 16 << 20, "{}", folders.held);
+    }
+
+    #[test]
+    fn more_than_may_be_held_or_read_ends_the_walk() {
+        let mut inside = Seen { memory: Some(8 << 20), ..Seen::default() };
+        let mut folders = Folders::of(10);
+        folders.begin(0_u32);
+        folders.enter();
+        let full = (0..1_000_000).find_map(|place| folders.push(b"name", place, &mut inside).err());
+        assert!(matches!(full, Some(End::TooMuch(Reason::TooLarge, _))), "{full:?}");
+        let full = (0..1_000_000).find_map(|place| folders.is_new(place, &mut inside).err());
+        assert!(full.is_some());
+        assert!(folders.reads(LEAST_WORK + 160).is_ok());
+        assert!(matches!(folders.reads(1), Err(End::TooMuch(Reason::TooMuchOutput, _))));
+    }
+}
