@@ -40,6 +40,10 @@ const NAME: u64 = 257;
 /// How often a folder is decoded again because its files stand in another order than they are listed in.
 const AGAIN: u32 = 8;
 
+/// Most bytes that are decoded because they stand before a file and belong to none, and sixteen for each of the cabinet. They
+/// count as no output.
+const BETWEEN: u64 = 64 << 20;
+
 impl Container for Cab {
     fn about(&self) -> &'static About {
         &ABOUT
@@ -63,6 +67,7 @@ fn read(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     files.sort_by_key(|file| (file.folder, file.at));
     let mut open: Option<(u16, Folder)> = None;
     let mut again = 0;
+    let mut between = BETWEEN.saturating_add(bytes.size().saturating_mul(16));
     for file in &files {
         let member = Member { name: &file.name, at: file.at };
         if file.folder >= 0xfffd {
@@ -100,6 +105,11 @@ fn read(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
         }
         let Some((_, folder)) = &mut open else { continue };
         let gap = file.at.saturating_sub(folder.at);
+        let Some(left) = between.checked_sub(gap) else {
+            inside.unread(member, Reason::TooMuchOutput, "bytes between files");
+            continue;
+        };
+        between = left;
         let skipped = io::copy(&mut (&mut *folder).take(gap), &mut io::sink());
         if folder.failed || skipped.ok() != Some(gap) {
             inside.unread(member, Reason::Damaged, "packed data");
@@ -357,6 +367,14 @@ mod tests {
             assert_eq!(seen.unread[0].2, "part of a set of cabinets");
             torture(&Cab, &bytes, 1);
         }
+    }
+
+    #[test]
+    fn little_is_decoded_that_belongs_to_no_file() {
+        let blocks = vec![(zip(&vec![0; BLOCK]), BLOCK); 20_000];
+        let (near, far) = (3 * BLOCK as u32, 19_000 * BLOCK as u32);
+        let seen = open(&Cab, &cabinet(1, &blocks, &[("near", near, 1, 0), ("far", far, 1, 0)])).unwrap();
+        assert_eq!((seen.names(), seen.reasons()), (vec!["near"], vec![Reason::TooMuchOutput]));
     }
 
     #[test]

@@ -105,6 +105,7 @@ fn entry(
     if !folders.is_new(number, inside)? {
         return Ok(());
     }
+    folders.reads(volume.tables())?;
     let Some(inode) = volume.inode(number) else {
         inside.unread(Member { name: &path, at: 0 }, Reason::Damaged, "inode");
         return Ok(());
@@ -223,6 +224,27 @@ mod tests {
                 let _ = open(&Ext, &changed);
             }
         }
+    }
+
+    #[test]
+    fn tables_that_stand_for_many_others_end() {
+        let mut bytes = image();
+        // Each node names the next one 84 times, and the last one nothing: 84 to the fifth blocks to be read.
+        let node = |count: u8, depth: u8, child: u32, room: u8| {
+            let head = [0x0a, 0xf3, count, 0, room, 0, depth, 0, 0, 0, 0, 0];
+            [&head[..], &words(&[0, child, 0]).repeat(count.into())].concat()
+        };
+        for depth in 0..5 {
+            put(
+                &mut bytes,
+                (24 - usize::from(depth)) * BLOCK,
+                &node(84 * u8::from(depth > 0), depth, 25 - u32::from(depth), 84),
+            );
+        }
+        inode(&mut bytes, 12, 0o100_600, 1024, 0x80000, &node(4, 5, 20, 4));
+        let seen = open(&Ext, &bytes).unwrap();
+        assert_eq!(seen.names(), ["key", "[free blocks]"]);
+        assert!(seen.unread.iter().any(|(name, reason, _)| name == "tree" && *reason == Reason::Damaged), "{seen:?}");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! numbers from the image, and needs C for xz. Methods: gzip, lzma, xz, lz4 and zstd; LZO has no decoder under a licence
 //! that fits. Files share fragments and folders share blocks of metadata, so a few decoded ones are kept.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::rc::Rc;
@@ -40,6 +40,9 @@ const MOST_BLOCK: u32 = 1 << 20;
 
 /// squashfs_fs.h: SQUASHFS_INVALID_FRAG.
 const NO_FRAGMENT: u32 = u32::MAX;
+
+/// How many decoded bytes count as one byte of entries that is read.
+const DECODED: u64 = 4;
 
 /// Blocks of metadata that are kept.
 const KEPT: usize = 256;
@@ -89,7 +92,11 @@ fn walk(image: &Image, folders: &mut Folders<Place>, inside: &mut dyn Inside) ->
             continue;
         };
         folders.reads(size.into())?;
-        let whole = image.folder(block, offset, size, &mut |found| entry(image, folders, inside, &found))?;
+        let whole = image.folder(block, offset, size, &mut |found| {
+            // Inodes and fragments may lie so that each entry needs a block to be decoded that others threw out.
+            folders.reads(image.decoded.take() / DECODED)?;
+            entry(image, folders, inside, &found)
+        })?;
         if !whole {
             inside.unread(Member { name: folders.path(), at: image.inodes }, Reason::Damaged, "folder");
         }
@@ -176,6 +183,8 @@ struct Image {
     metadata: RefCell<BTreeMap<u64, Metadata>>,
     /// The fragment read last.
     fragment: RefCell<Option<(u32, Rc<Vec<u8>>)>>,
+    /// Bytes of metadata and fragments that were decoded and not counted yet.
+    decoded: Cell<u64>,
 }
 
 impl Image {
@@ -195,6 +204,7 @@ impl Image {
             fragment_count: le32(start, 16).unwrap_or_default(),
             metadata: RefCell::default(),
             fragment: RefCell::default(),
+            decoded: Cell::default(),
             bytes,
             block,
             memory,
@@ -227,6 +237,7 @@ impl Image {
         let length = u64::from(header & 0x7fff);
         let packed = held(&self.bytes, at + 2, length, METADATA as u64)?;
         let content = if header & 0x8000 == 0 { self.unpack(&packed, METADATA)? } else { packed };
+        self.decoded.set(self.decoded.get() + METADATA as u64);
         let block = Rc::new((content, at + 2 + length));
         let mut kept = self.metadata.borrow_mut();
         if kept.len() >= KEPT {
@@ -349,6 +360,7 @@ impl Image {
         let mut place = Place { block: le64(&held(&self.bytes, at, 8, 8)?, 0)?, byte: number as usize % 512 * 16 };
         let entry = self.bytes(&mut place, 16)?;
         let fragment = Rc::new(self.data(le64(&entry, 0)?, le32(&entry, 8)?)?);
+        self.decoded.set(self.decoded.get() + fragment.len() as u64);
         *self.fragment.borrow_mut() = Some((number, Rc::clone(&fragment)));
         Some(fragment)
     }

@@ -1,5 +1,6 @@
 //! The structures of ext: superblock, groups, inodes, the blocks of a file, folders, what is free.
 
+use std::cell::Cell;
 use std::io::{self, Read};
 
 use scanner_core::random::Cursor;
@@ -25,6 +26,9 @@ const ENCRYPTED: u32 = 0x800;
 /// Most pieces of one file that are followed.
 const PIECES: usize = 1 << 20;
 
+/// Most tables of one file that are read to know where its blocks lie. One may stand for any number of others.
+const TABLES: u32 = 1 << 16;
+
 /// Most bytes of one folder that are read: some hundred thousand entries.
 const MOST_FOLDER: u64 = 16 << 20;
 
@@ -48,6 +52,10 @@ pub(super) struct Volume {
     sparse: bool,
     first_meta_group: u64,
     journal: u32,
+    /// Tables that may still be read for the file at hand.
+    left: Cell<u32>,
+    /// Bytes of tables that were read and not counted yet.
+    tables: Cell<u64>,
 }
 
 /// What an inode is of.
@@ -128,6 +136,8 @@ impl Volume {
             first_meta_group: word(0x104)?.into(),
             journal: if word(0x5c)? & 4 != 0 { word(0xe0)? } else { 0 },
             features,
+            left: Cell::default(),
+            tables: Cell::default(),
             bytes,
         };
         // A bitmap of a group fills one block, for blocks as for inodes.
@@ -207,6 +217,7 @@ impl Volume {
             return Some(Content::Inline(io::Cursor::new(inode.inline()).chain(io::repeat(0))));
         }
         let mut runs = Vec::new();
+        self.left.set(TABLES);
         if inode.flags & EXTENTS != 0 {
             self.extents(inode.map(), 5, &mut runs)?;
         } else {
@@ -218,6 +229,18 @@ impl Volume {
         }
         runs.sort_unstable_by_key(|run| run.first);
         Some(Content::Runs(Pieces { bytes: self.bytes.clone(), block: self.block, runs, at: 0, size: inode.size }))
+    }
+
+    /// A block that says where others lie.
+    fn table(&self, block: u64) -> Option<Vec<u8>> {
+        self.left.set(self.left.get().checked_sub(1)?);
+        self.tables.set(self.tables.get() + self.block);
+        self.held(block, 0, self.block)
+    }
+
+    /// Bytes of such blocks that were read since this was asked last.
+    pub(super) fn tables(&self) -> u64 {
+        self.tables.take()
     }
 
     /// Runs of a tree of extents. A node names its depth; each level down it must be less.
@@ -239,7 +262,7 @@ impl Volume {
                 }
             } else {
                 let child = u64::from(le16(entry, 8)?) << 32 | u64::from(le32(entry, 4)?);
-                self.extents(&self.held(child, 0, self.block)?, depth - 1, runs)?;
+                self.extents(&self.table(child)?, depth - 1, runs)?;
             }
         }
         Some(())
@@ -257,7 +280,7 @@ impl Volume {
             *next += 1;
             return Some(());
         }
-        for entry in self.held(block, 0, self.block)?.chunks_exact(4) {
+        for entry in self.table(block)?.chunks_exact(4) {
             self.indirect(le32(entry, 0)?.into(), depth - 1, next, last, runs)?;
         }
         Some(())
