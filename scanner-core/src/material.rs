@@ -507,9 +507,9 @@ pub struct Provenance {
     /// What leads to it.
     pub reach: Reach,
     /// Branches and remote branches whose history has the introducing commit, sorted.
-    pub branches: Vec<String>,
+    pub branches: Arc<[String]>,
     /// Tags likewise.
-    pub tags: Vec<String>,
+    pub tags: Arc<[String]>,
 }
 
 impl Provenance {

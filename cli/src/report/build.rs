@@ -196,17 +196,15 @@ pub(crate) fn exposure(finding: &radius::Finding, today: Date) -> Option<Exposur
     });
     let window = windows.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)));
     let window = window.or_else(|| finding.certificates.is_empty().then_some((since, today)));
-    let mut releases: Vec<String> =
-        finding.occurrences.iter().filter_map(|o| o.git.as_ref()).flat_map(|git| git.tags.clone()).collect();
-    releases.sort();
-    releases.dedup();
+    let histories = finding.occurrences.iter().filter_map(|o| o.git.as_ref());
+    let releases: BTreeSet<&String> = histories.flat_map(|git| git.tags.iter()).collect();
     Some(Exposure {
         first_seen: moment::text(first),
         days: days.max(0),
         revocation_date: since.to_string(),
         abuse_from: window.map(|window| window.0.to_string()),
         abuse_until: window.map(|window| window.1.to_string()),
-        releases,
+        releases: releases.into_iter().cloned().collect(),
     })
 }
 
@@ -310,8 +308,8 @@ fn provenance(git: &material::Provenance) -> Git {
         removed: git.removed.as_ref().map(commit),
         at_head: git.at_head,
         reach: git.reach.id(),
-        branches: git.branches.clone(),
-        tags: git.tags.clone(),
+        branches: git.branches.to_vec(),
+        tags: git.tags.to_vec(),
     }
 }
 

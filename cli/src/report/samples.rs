@@ -156,8 +156,8 @@ fn buried() -> Occurrence {
         removed: Some(commit(2, 1_600_000_000)),
         at_head: false,
         reach: Reach::Refs,
-        branches: vec!["main".into()],
-        tags: vec!["v1".into(), "v2".into()],
+        branches: ["main".to_owned()].into(),
+        tags: ["v1".to_owned(), "v2".to_owned()].into(),
     }));
     occurrence
 }

@@ -4,25 +4,42 @@
 //! ([`super::trees`]) says below which of them the objects lie, under which paths. Then every commit is compared with
 //! its parents, in memory.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::clues;
 use super::commits::{Graph, Header, Node, tagged};
-use super::odb::as_path;
+use super::odb::{as_path, unread};
 use super::oid::{Kind, ObjectId};
 use super::refs::Named;
 use super::repo::Repository;
 use super::source::{Read, kind_of};
 use super::staged;
-use super::trees::{Places, Trees, entries};
+use super::trees::{Place, Places, Trees, entries};
 use crate::blob::Origin;
+use crate::error::Reason;
 use crate::material::{CommitFacts, Occurrence, Provenance, Reach};
 use crate::seam::BlobSink;
 
 /// Most merges whose trees are read to find the one that took something away.
 const MERGES_READ: usize = 64;
+
+/// Most commits that are kept of those that brought one place, or took it away: the first, and the last.
+const TURNS: usize = 1000;
+
+/// Most places in histories that are told in one run. One takes a kilobyte.
+pub(crate) const MOST_STORIES: usize = 1 << 16;
+
+/// Most names of branches and tags that are told of all places of one history.
+const MOST_NAMES: usize = 1 << 19;
+
+/// Most letters of an author's name and address that are told.
+const MOST_AUTHOR: usize = 256;
 
 /// What is known of one object at one path.
 #[derive(Debug, Default)]
@@ -48,10 +65,20 @@ pub(crate) struct Stories {
 
 /// Works out what the history says of each object in which something was found; the flag says of which that it holds a
 /// private key. Files that may use those are handed to the sink.
-pub(crate) fn stories(read: Read, hits: &BTreeMap<ObjectId, bool>, jobs: usize, sink: &dyn BlobSink) -> Stories {
+pub(crate) fn stories(
+    read: Read,
+    hits: &BTreeMap<ObjectId, bool>,
+    jobs: usize,
+    room: &AtomicUsize,
+    sink: &dyn BlobSink,
+) -> Stories {
     let ids: Vec<ObjectId> = hits.keys().copied().collect();
     let history = History::of(read, &ids, jobs, &|| sink.cancelled());
-    let of = history.stories(&ids);
+    let of = history.stories(&ids, room);
+    if history.left_out.get() {
+        let detail = "more paths, commits or names lead to what was found than are told".to_owned();
+        sink.gap(unread(&history.read.repository.git_dir, Reason::TooMany, detail));
+    }
     let is_key = |(id, _): &(&ObjectId, &Vec<Provenance>)| hits.get(id) == Some(&true);
     let keys: Vec<&Provenance> = of.iter().filter(is_key).flat_map(|(_, stories)| stories).collect();
     clues::feed(&history.read, &keys, sink);
@@ -60,7 +87,7 @@ pub(crate) fn stories(read: Read, hits: &BTreeMap<ObjectId, bool>, jobs: usize, 
 }
 
 /// Adds to everything that was found in histories what those say of it. One pass, however many histories.
-pub(crate) fn attribute(stories: Vec<Stories>, found: &mut Vec<Occurrence>) {
+pub(crate) fn attribute(stories: Vec<Stories>, found: &mut Vec<Occurrence>, sink: &dyn BlobSink) {
     let stories: HashMap<PathBuf, Stories> =
         stories.into_iter().map(|stories| (stories.git_dir.clone(), stories)).collect();
     let is_mine =
@@ -76,9 +103,18 @@ pub(crate) fn attribute(stories: Vec<Stories>, found: &mut Vec<Occurrence>) {
         .filter(|(_, other)| other.origin.object.is_none())
         .map(|(at, other)| ((other.origin.path.clone(), other.offset, other.origin.wraps.clone()), at))
         .collect();
+    let mut room = MOST_STORIES;
+    let mut more: BTreeMap<&PathBuf, usize> = BTreeMap::new();
     for occurrence in mine {
         let Some((id, stories)) = occurrence.origin.object.zip(stories.get(&occurrence.origin.path)) else { continue };
-        for provenance in stories.of.get(&id).map(Vec::as_slice).unwrap_or_default() {
+        let told = stories.of.get(&id).map(Vec::as_slice).unwrap_or_default();
+        // A file of many keys may lie at many paths: each key is told at one of them at least.
+        let most = told.len().min(room.max(1));
+        room = room.saturating_sub(most);
+        if most < told.len() {
+            *more.entry(&stories.git_dir).or_default() += told.len() - most;
+        }
+        for provenance in told.iter().take(most) {
             let mut occurrence = occurrence.clone();
             occurrence.git = Some(Box::new(provenance.clone()));
             if let Some(path) = &provenance.path {
@@ -98,6 +134,10 @@ pub(crate) fn attribute(stories: Vec<Stories>, found: &mut Vec<Occurrence>) {
             found.push(occurrence);
         }
     }
+    for (git_dir, many) in more {
+        let detail = format!("and {many} more places in its history than fit into memory");
+        sink.gap(unread(git_dir, Reason::TooMany, detail));
+    }
 }
 
 /// `name/path`, whatever a tree may call its entries: an absolute path in a tree stays below the repository.
@@ -106,6 +146,31 @@ pub(crate) fn below(name: &Path, path: &Path) -> PathBuf {
     text.push("/");
     text.push(path);
     PathBuf::from(text)
+}
+
+/// Takes note of a commit that took a place away. Of very many the last are kept.
+fn turn(commits: &mut Vec<Node>, node: Node) {
+    if commits.len() >= 2 * TURNS {
+        commits.drain(..TURNS);
+    }
+    commits.push(node);
+}
+
+/// A name as it is told: some are whole files.
+fn shortened(mut name: String) -> String {
+    if let Some((end, _)) = name.char_indices().nth(MOST_AUTHOR) {
+        name.truncate(end);
+        name.push_str("...");
+        name.shrink_to_fit();
+    }
+    name
+}
+
+/// Branches and tags.
+#[derive(Clone, Default)]
+struct Containing {
+    branches: Arc<[String]>,
+    tags: Arc<[String]>,
 }
 
 /// A repository's commits with what they hold of the hits.
@@ -122,6 +187,8 @@ struct History {
     refs: Vec<(Named, String, Node)>,
     /// Tag objects and what they finally stand for.
     targets: HashMap<ObjectId, ObjectId>,
+    /// Whether there is more to be told than is.
+    left_out: Cell<bool>,
 }
 
 impl History {
@@ -145,7 +212,9 @@ impl History {
             Trees::read(&read.odb, std::mem::take(&mut read.forests), &blobs, jobs, stop).places()
         };
         let sets = graph.nodes().map(|node| graph.commit(node).map_or(0, |commit| places.set(commit.tree))).collect();
-        let mut history = Self { reach: Vec::new(), head: None, refs: Vec::new(), sets, places, graph, targets, read };
+        let left_out = Cell::new(places.left_out);
+        let mut history =
+            Self { reach: Vec::new(), head: None, refs: Vec::new(), sets, places, graph, targets, read, left_out };
         history.head = history.read.refs.head.and_then(|id| history.commit_of(id));
         history.refs = history
             .read
@@ -191,13 +260,24 @@ impl History {
     }
 
     /// Everything that is to be said of each hit: one for each path it ever had, and at least one.
-    fn stories(&self, hits: &[ObjectId]) -> BTreeMap<ObjectId, Vec<Provenance>> {
+    fn stories(&self, hits: &[ObjectId], room: &AtomicUsize) -> BTreeMap<ObjectId, Vec<Provenance>> {
         let blobs: Vec<ObjectId> =
             hits.iter().copied().filter(|id| kind_of(&self.read, &self.graph, id) == Kind::Blob).collect();
-        let paths = self.follow();
-        let contained = self.containing(&paths.values().map(|story| story.introduced.clone()).collect::<Vec<_>>());
+        let followed = self.follow();
+        let mut paths: Vec<(&Place, Story)> = followed
+            .into_iter()
+            .filter_map(|(number, story)| self.places.place(number).map(|place| (place, story)))
+            .collect();
+        paths.sort_unstable_by_key(|(place, _)| *place);
+        let most = room.fetch_update(Relaxed, Relaxed, |left| Some(left.saturating_sub(paths.len()))).unwrap_or(0);
+        if paths.len() > most {
+            self.left_out.set(true);
+            paths.truncate(most);
+        }
+        let lists: Vec<&[Node]> = paths.iter().map(|(_, story)| story.introduced.as_slice()).collect();
+        let contained = self.containing(&lists);
         let mut stories: BTreeMap<ObjectId, Vec<Provenance>> = BTreeMap::new();
-        for (((hit, path), story), (branches, tags)) in paths.iter().zip(contained) {
+        for (((hit, path), story), Containing { branches, tags }) in paths.iter().zip(contained) {
             let Some(id) = blobs.get(*hit as usize) else { continue };
             let reach = story.introduced.iter().filter_map(|node| self.reach.get(*node as usize)).min().copied();
             let public = story.introduced.iter().filter(|node| self.reach.get(**node as usize).copied() == reach);
@@ -215,21 +295,31 @@ impl History {
         }
         for (id, paths) in self.staged(&blobs.iter().copied().collect()) {
             let told = stories.entry(id).or_default();
+            let known: HashMap<PathBuf, usize> =
+                told.iter().enumerate().filter_map(|(at, place)| Some((place.path.clone()?, at))).collect();
             for path in paths {
                 let path = as_path(&path);
-                match told.iter_mut().find(|place| place.path.as_ref() == Some(&path)) {
+                match known.get(&path).and_then(|at| told.get_mut(*at)) {
                     // What is staged is not lost, whatever became of its commit.
                     Some(place) if place.reach == Reach::Unreachable => place.reach = Reach::Index,
                     Some(_) => {}
+                    None if room.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_err() => {
+                        self.left_out.set(true);
+                    }
                     None => {
                         told.push(Provenance { path: Some(path), reach: Reach::Index, ..self.nothing(id, Kind::Blob) });
                     }
                 }
             }
         }
+        stories.retain(|_, told| !told.is_empty());
         for id in hits {
             stories.entry(*id).or_insert_with(|| match kind_of(&self.read, &self.graph, id) {
                 Kind::Commit => vec![self.message(*id)],
+                // What leads to it may not have been kept: it is not said that nothing does.
+                Kind::Blob if self.left_out.get() => {
+                    vec![Provenance { reach: Reach::Refs, ..self.nothing(*id, Kind::Blob) }]
+                }
                 // A tag may stand for a blob: git keeps its maintainer's key like that.
                 kind => vec![Provenance { kind, ..self.tag(*id) }],
             });
@@ -237,42 +327,51 @@ impl History {
         stories
     }
 
-    /// Follows every place through the commits.
-    fn follow(&self) -> BTreeMap<(u32, Vec<u8>), Story> {
-        let mut stories: BTreeMap<(u32, Vec<u8>), Story> = BTreeMap::new();
+    /// Follows every place, by its number, through the commits.
+    fn follow(&self) -> BTreeMap<u32, Story> {
+        let mut stories: BTreeMap<u32, Story> = BTreeMap::new();
         let set = |node: &Node| self.sets.get(*node as usize).copied().unwrap_or(0);
         let mut on_head = vec![false; self.graph.len()];
         self.graph.reach(self.head, &mut on_head);
         for node in self.graph.nodes() {
             let (own, parents) = (set(&node), self.graph.parents(node));
             if parents.iter().any(|parent| set(parent) != own) || (parents.is_empty() && own != 0) {
-                let has = |set: u32, place| self.places.places(set).binary_search(place).is_ok();
-                for place in self.places.places(own) {
-                    if parents.iter().all(|parent| !has(set(parent), place)) {
-                        stories.entry(place.clone()).or_default().introduced.push(node);
+                // A merge may have any number of parents; most have the same places.
+                let mut sets: Vec<u32> = parents.iter().map(set).collect();
+                sets.sort_unstable();
+                sets.dedup();
+                let has = |set: u32, place| self.places.numbers(set).binary_search(place).is_ok();
+                for place in self.places.numbers(own) {
+                    if sets.iter().all(|set| !has(*set, place)) {
+                        let introduced = &mut stories.entry(*place).or_default().introduced;
+                        if introduced.len() < TURNS {
+                            introduced.push(node);
+                        }
                     }
                 }
                 if on_head.get(node as usize) == Some(&true) {
-                    for place in parents.iter().flat_map(|parent| self.places.places(set(parent))) {
-                        if !has(own, place) {
-                            let story = stories.entry(place.clone()).or_default();
-                            if parents.iter().all(|parent| has(set(parent), place)) {
-                                story.removed.push(node);
-                            } else if story.merged_away.last() != Some(&node) {
-                                story.merged_away.push(node);
-                            }
+                    let before: BTreeSet<u32> =
+                        sets.iter().flat_map(|set| self.places.numbers(*set)).copied().collect();
+                    for place in before.iter().filter(|place| !has(own, place)) {
+                        let story = stories.entry(*place).or_default();
+                        if sets.iter().all(|set| has(*set, place)) {
+                            turn(&mut story.removed, node);
+                        } else {
+                            turn(&mut story.merged_away, node);
                         }
                     }
                 }
             }
         }
-        for place in self.head.map(|head| self.places.places(set(&head))).unwrap_or_default() {
-            let story = stories.entry(place.clone()).or_default();
+        for place in self.head.map(|head| self.places.numbers(set(&head))).unwrap_or_default() {
+            let story = stories.entry(*place).or_default();
             story.at_head = true;
             (story.removed, story.merged_away) = (Vec::new(), Vec::new());
         }
-        for ((_, path), story) in &mut stories {
-            self.judge_merges(path, story);
+        for (number, story) in &mut stories {
+            if let Some((_, path)) = self.places.place(*number) {
+                self.judge_merges(path, story);
+            }
         }
         stories
     }
@@ -345,12 +444,15 @@ impl History {
 
     /// For each list of commits the branches and tags whose history has any of them. Sixty-four lists at a time: one bit
     /// of a word for each, handed from parents to children.
-    fn containing(&self, lists: &[Vec<Node>]) -> Vec<(Vec<String>, Vec<String>)> {
+    fn containing(&self, lists: &[&[Node]]) -> Vec<Containing> {
         let mut out = Vec::with_capacity(lists.len());
+        let most = MOST_NAMES / lists.len().max(1);
+        // Most places came with the same few commits.
+        let mut known: HashMap<Vec<u32>, Containing> = HashMap::new();
         for batch in lists.chunks(64) {
             let mut words = vec![0_u64; self.graph.len()];
             for (bit, list) in batch.iter().enumerate() {
-                for node in list {
+                for node in *list {
                     if let Some(word) = words.get_mut(*node as usize) {
                         *word |= 1 << bit;
                     }
@@ -368,15 +470,27 @@ impl History {
                 }
             }
             for bit in 0..batch.len() {
-                let (mut branches, mut tags) = (Vec::new(), Vec::new());
-                for (kind, name, node) in &self.refs {
-                    if words.get(*node as usize).is_some_and(|word| word & 1 << bit != 0) {
-                        if *kind == Named::Tag { tags.push(name.clone()) } else { branches.push(name.clone()) }
-                    }
+                let has =
+                    |(_, _, node): &(Named, String, Node)| words.get(*node as usize).is_some_and(|w| w & 1 << bit != 0);
+                let mut refs: Vec<u32> =
+                    (0..).zip(&self.refs).filter(|(_, named)| has(named)).map(|(number, _)| number).collect();
+                if refs.len() > most {
+                    self.left_out.set(true);
+                    refs.truncate(most);
                 }
-                branches.sort();
-                tags.sort();
-                out.push((branches, tags));
+                let names = |tags: bool, refs: &[u32]| -> Arc<[String]> {
+                    let named = refs.iter().filter_map(|number| self.refs.get(*number as usize));
+                    let mut names: Vec<String> = named
+                        .filter(|(kind, ..)| (*kind == Named::Tag) == tags)
+                        .map(|(_, name, _)| name.clone())
+                        .collect();
+                    names.sort();
+                    names.into()
+                };
+                let found = known
+                    .entry(refs)
+                    .or_insert_with_key(|refs| Containing { branches: names(false, refs), tags: names(true, refs) });
+                out.push(found.clone());
             }
         }
         out
@@ -392,15 +506,16 @@ impl History {
             removed: None,
             at_head: false,
             reach: Reach::Unreachable,
-            branches: Vec::new(),
-            tags: Vec::new(),
+            branches: Arc::default(),
+            tags: Arc::default(),
         }
     }
 
     /// A key in the message of a commit.
     fn message(&self, id: ObjectId) -> Provenance {
         let node = self.graph.node(&id);
-        let (branches, tags) = self.containing(&[node.into_iter().collect()]).pop().unwrap_or_default();
+        let node_list: Vec<Node> = node.into_iter().collect();
+        let Containing { branches, tags } = self.containing(&[&node_list]).pop().unwrap_or_default();
         Provenance {
             introduced: node.and_then(|node| self.facts(node)),
             reach: node.and_then(|node| self.reach.get(node as usize).copied()).unwrap_or(Reach::Unreachable),
@@ -424,7 +539,7 @@ impl History {
             false
         };
         let named = self.read.refs.by_name.iter().filter(|(_, target)| leads(target));
-        let tags: Vec<String> =
+        let tags: Arc<[String]> =
             named.map(|(name, _)| name.strip_prefix("refs/tags/").unwrap_or(name).to_owned()).collect();
         let reach = if tags.is_empty() { Reach::Unreachable } else { Reach::Refs };
         Provenance { reach, tags, ..self.nothing(id, Kind::Tag) }
@@ -457,9 +572,9 @@ impl History {
         let header = Header::parse(self.read.odb.format, &bytes);
         Some(CommitFacts {
             id,
-            author: header.author.who,
+            author: shortened(header.author.who),
             author_time: header.author.time,
-            committer: header.committer.who,
+            committer: shortened(header.committer.who),
             commit_time: header.committer.time,
         })
     }

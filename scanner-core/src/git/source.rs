@@ -73,7 +73,7 @@ pub struct Summary {
 }
 
 /// Every repository that a walk comes by.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Repositories {
     options: Options,
     found: Mutex<Vec<Found>>,
@@ -82,6 +82,8 @@ pub struct Repositories {
     /// What was asked for and a repository does not have.
     unknown: Mutex<Vec<String>>,
     summaries: Mutex<Vec<Summary>>,
+    /// How many places in histories may still be told.
+    room: AtomicUsize,
 }
 
 /// A repository that was read and holds something: what its history is worked out from. Only while it is at hand: what it
@@ -98,10 +100,23 @@ pub(crate) struct Read {
     pub(crate) partly: bool,
 }
 
+impl Default for Repositories {
+    fn default() -> Self {
+        Self::new(Options::default())
+    }
+}
+
 impl Repositories {
     /// None yet.
     pub fn new(options: Options) -> Self {
-        Self { options, ..Self::default() }
+        Self {
+            options,
+            found: Mutex::default(),
+            stories: Mutex::default(),
+            unknown: Mutex::default(),
+            summaries: Mutex::default(),
+            room: AtomicUsize::new(history::MOST_STORIES),
+        }
     }
 
     /// Takes note of something that the walk came by.
@@ -255,7 +270,7 @@ impl Repositories {
             let partly = wanted.is_some();
             let Tally { commits, tags, forests, hits, .. } = tally;
             let read = Read { repository, odb, refs, commits, tags, forests, partly };
-            let stories = history::stories(read, &hits, jobs, sink);
+            let stories = history::stories(read, &hits, jobs, &self.room, sink);
             lock(&self.stories).push(stories);
         }
     }
@@ -372,10 +387,10 @@ impl Source for Repositories {
         Ok(())
     }
 
-    fn settle(&self, _jobs: usize, found: &mut Vec<Occurrence>, _sink: &dyn BlobSink) {
+    fn settle(&self, _jobs: usize, found: &mut Vec<Occurrence>, sink: &dyn BlobSink) {
         let mut stories = std::mem::take(&mut *lock(&self.stories));
         stories.sort_by(|a, b| a.repository.cmp(&b.repository));
-        history::attribute(stories, found);
+        history::attribute(stories, found, sink);
     }
 }
 

@@ -22,12 +22,18 @@ use super::pack::Pack;
 use super::walk::{Change, Visitor, walk};
 
 mod entries;
+mod places;
 
 use entries::affected;
 pub(crate) use entries::{Seen, ascends, entries, gained};
+pub(crate) use places::{Place, Places};
 
-/// Most paths that are kept for one tree. A tree of trees that hold each other many times over has more than memory.
-const MOST_PATHS: usize = 1000;
+/// Most entries of trees that lead to what was found: 128 MiB. Of trees beyond them a few are kept, and the history is said
+/// not to be told as a whole.
+const MOST_ENTRIES: usize = 8 << 20;
+
+/// How many are kept of one tree beyond them.
+const FEW: usize = 4;
 
 /// Forests of packs, by their paths.
 pub(crate) type Forests = HashMap<PathBuf, Forest>;
@@ -88,29 +94,6 @@ pub(crate) struct Trees {
     rows: Rows,
     names: Names,
     hits: KeyMap<u32>,
-}
-
-/// A place of a hit below some tree: its number, and the path.
-pub(crate) type Place = (u32, Vec<u8>);
-
-/// Where hits lie below every tree that leads to one.
-#[derive(Debug, Default)]
-pub(crate) struct Places {
-    /// Tree -> set.
-    of_tree: KeyMap<u32>,
-    sets: Vec<Vec<Place>>,
-}
-
-impl Places {
-    /// The set of a tree: equal numbers are equal sets, 0 is the empty one.
-    pub(crate) fn set(&self, tree: u64) -> u32 {
-        self.of_tree.get(&tree).copied().unwrap_or(0)
-    }
-
-    /// What is in a set, sorted.
-    pub(crate) fn places(&self, set: u32) -> &[Place] {
-        self.sets.get(set as usize).map(Vec::as_slice).unwrap_or_default()
-    }
 }
 
 impl Trees {
@@ -214,7 +197,9 @@ impl Trees {
                 by_tree.insert(row.key, lists.entries(*list));
             }
         }
-        self.name_places(&by_tree)
+        let mut places = places::name(&by_tree, &self.names, &self.hits);
+        places.left_out |= lists.left_out;
+        places
     }
 
     /// For every row which of its entries are in `leading`.
@@ -223,6 +208,7 @@ impl Trees {
             of_row: Vec::with_capacity(self.rows.list.len()),
             ranges: vec![Range::default()],
             entries: Vec::new(),
+            left_out: false,
         };
         for row in &self.rows.list {
             let inherited = lists.of_row.get(row.base as usize).copied().unwrap_or(0);
@@ -243,6 +229,10 @@ impl Trees {
                 }
             }
             lists.entries.extend(added.iter().filter(|(_, key)| leading.contains(key)));
+            if start >= MOST_ENTRIES && lists.entries.len() > start + FEW {
+                lists.entries.truncate(start + FEW);
+                lists.left_out = true;
+            }
             let end = lists.entries.len();
             if start == end {
                 lists.of_row.push(0);
@@ -253,61 +243,6 @@ impl Trees {
         }
         lists
     }
-
-    /// Turns lists of entries into sets of paths, the innermost trees first.
-    fn name_places(&self, by_tree: &KeyMap<&[Entry]>) -> Places {
-        let mut places = Places { of_tree: KeyMap::default(), sets: vec![Vec::new()] };
-        // Most trees differ from others in nothing that matters here: what is below each name decides.
-        let mut known: HashMap<Vec<(Name, u32, u32)>, u32> = HashMap::new();
-        let mut trees: Vec<u64> = by_tree.keys().copied().collect();
-        trees.sort_unstable();
-        let mut entered = KeySet::default();
-        let mut stack: Vec<u64> = Vec::new();
-        for start in trees {
-            stack.push(start);
-            while let Some(&tree) = stack.last() {
-                let entries = by_tree.get(&tree).copied().unwrap_or_default();
-                let unknown = |key: &u64| by_tree.contains_key(key) && !places.of_tree.contains_key(key);
-                if entered.insert(tree) {
-                    stack.extend(entries.iter().map(|(_, key)| *key).filter(unknown));
-                    continue;
-                }
-                stack.pop();
-                if places.of_tree.contains_key(&tree) {
-                    continue;
-                }
-                // Name, hit, and set below: one of the two is none.
-                let mut below: Vec<(Name, u32, u32)> = entries
-                    .iter()
-                    .map(|(name, key)| (*name, self.hits.get(key).copied().unwrap_or(NONE), places.set(*key)))
-                    .collect();
-                below.sort_unstable();
-                below.dedup();
-                let set = *known.entry(below).or_insert_with_key(|below| {
-                    let mut set = Vec::new();
-                    for (name, hit, deeper) in below {
-                        let name = self.names.get(*name);
-                        if *hit != NONE {
-                            set.push((*hit, name.to_vec()));
-                        }
-                        for (hit, path) in places.sets.get(*deeper as usize).map(Vec::as_slice).unwrap_or_default() {
-                            set.push((*hit, [name, b"/", path].concat()));
-                        }
-                    }
-                    set.sort();
-                    set.dedup();
-                    set.truncate(MOST_PATHS);
-                    let number = places.sets.iter().position(|known| *known == set);
-                    number.unwrap_or_else(|| {
-                        places.sets.push(set);
-                        places.sets.len() - 1
-                    }) as u32
-                });
-                places.of_tree.insert(tree, set);
-            }
-        }
-        places
-    }
 }
 
 struct Lists {
@@ -315,6 +250,8 @@ struct Lists {
     of_row: Vec<u32>,
     ranges: Vec<Range<u32>>,
     entries: Vec<Entry>,
+    /// Whether some have less than there is.
+    left_out: bool,
 }
 
 impl Lists {
