@@ -283,6 +283,7 @@ INPUTS = {
     "begins-and-one-body": one_long_body,
     "pgp-without-end": rounds(b"-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nlFgE\n"),
     "digits": rounds(b"3082025c02010002818100" * 3 + b"\n"),
+    "hex-records": rounds(b":10000000308204BD020100300D06092A864886F70D\r\n"),
     "digits-one-line": rounds(b"2d2d2d2d2d424547494e20"),
     "numbers": rounds(b"48, 130, 2, 92, 2, 1, 0, "),
     "bytes": rounds(b"\\x30\\x82\\x02\\x5c\\x02\\x01\\x00"),

@@ -190,6 +190,9 @@ pub struct Entry<'a> {
 pub enum Unopenable {
     /// It only looked like one.
     Malformed(Malformed),
+    /// It is one by more than its magic, and nothing of it can be read: why, and what in a few fixed words. A gap; its bytes are
+    /// searched as they are.
+    Closed(Reason, &'static str),
     /// A limit of the run bit: a gap.
     Limit(Reason),
 }

@@ -9,7 +9,7 @@ use scanner_core::blob::{Origin, printable_path};
 use scanner_core::budget::Limits;
 use scanner_core::engine::{self, Watch};
 use scanner_core::error::Gap;
-use scanner_core::material::{Identity, Kind, Occurrence, ProtectionState};
+use scanner_core::material::{Identity, Kind, Occurrence, Proof, ProtectionState};
 use scanner_core::seam::{Knowledge, Source};
 
 use super::blobs::{self, Blobs, Note, Progress};
@@ -152,10 +152,17 @@ fn protection(occurrence: &Occurrence) -> ProtectionState {
     occurrence.material.protection.as_ref().map_or(ProtectionState::Plaintext, |protection| protection.state)
 }
 
-/// Keys by the object that holds them, each with its weakest protection there; and ordinary secrets.
+/// How a key lies in an object: its protection, and how far it is proven.
+type State = (ProtectionState, Proof);
+
+fn state(occurrence: &Occurrence) -> State {
+    (protection(occurrence), occurrence.material.proof)
+}
+
+/// Keys by the object that holds them, each with the states it is in there; and ordinary secrets.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
-    keys: BTreeMap<String, BTreeMap<KeyName, ProtectionState>>,
+    keys: BTreeMap<String, BTreeMap<KeyName, BTreeSet<State>>>,
     secrets: BTreeMap<String, BTreeSet<Mark>>,
 }
 
@@ -189,7 +196,7 @@ impl Known {
 
     /// The keys and secrets of occurrences, by the objects that they are in.
     pub(crate) fn of(occurrences: Vec<Occurrence>) -> Self {
-        let mut known: BTreeMap<String, BTreeMap<KeyName, ProtectionState>> = BTreeMap::new();
+        let mut known: BTreeMap<String, BTreeMap<KeyName, BTreeSet<State>>> = BTreeMap::new();
         let estate = Estate::new(occurrences);
         let mut secrets: BTreeMap<String, BTreeSet<Mark>> = BTreeMap::new();
         for occurrence in &estate.secrets {
@@ -199,8 +206,7 @@ impl Known {
             for occurrence in &group.private {
                 let names = known.entry(oid(&occurrence.origin)).or_default();
                 for name in [Some(group.name), own_name(occurrence)].into_iter().flatten() {
-                    let state = protection(occurrence);
-                    names.entry(name).and_modify(|weakest| *weakest = (*weakest).min(state)).or_insert(state);
+                    names.entry(name).or_default().insert(state(occurrence));
                 }
             }
         }
@@ -212,13 +218,13 @@ impl Known {
         mark(occurrence).is_some_and(|mark| self.secrets.get(old).is_some_and(|marks| marks.contains(&mark)))
     }
 
-    /// Whether `old` holds this key already, and no better protected: a key that lost its password is news.
+    /// Whether `old` holds this key already, no better protected and as far proven: a key that lost its password is news,
+    /// and so is one where only its public numbers were, with others around them.
     pub(crate) fn covers(&self, old: &str, group: KeyName, occurrence: &Occurrence) -> bool {
         let Some(names) = self.keys.get(old) else { return false };
-        [Some(group), own_name(occurrence)]
-            .into_iter()
-            .flatten()
-            .any(|name| names.get(&name).is_some_and(|weakest| *weakest <= protection(occurrence)))
+        let (protection, proof) = state(occurrence);
+        let names = [Some(group), own_name(occurrence)].into_iter().flatten().filter_map(|name| names.get(&name));
+        names.flatten().any(|(old, proven)| *old <= protection && *proven >= proof)
     }
 }
 
@@ -256,15 +262,24 @@ mod tests {
 
     #[test]
     fn a_key_that_lost_its_password_is_news() {
+        use Proof::{Structure, Verified};
         use ProtectionState::{Plaintext, Strong, Weak};
         let mut occurrence = samples::occurrence("a.pem", 1);
         occurrence.material.identity = Some(Identity::Opaque([1; 32]));
         let name = KeyName::Opaque([1; 32]);
-        for (old, new, covered) in
-            [(Plaintext, Plaintext, true), (Plaintext, Strong, true), (Strong, Weak, false), (Weak, Plaintext, false)]
-        {
-            let known = Known { keys: [("old".to_owned(), [(name, old)].into())].into(), ..Known::default() };
-            occurrence.material.protection = Some(scanner_core::material::Protection::new(new, ""));
+        for (old, new, covered) in [
+            ((Plaintext, Verified), (Plaintext, Verified), true),
+            ((Plaintext, Verified), (Strong, Structure), true),
+            ((Plaintext, Structure), (Plaintext, Structure), true),
+            ((Strong, Verified), (Weak, Verified), false),
+            ((Weak, Structure), (Plaintext, Verified), false),
+            // Its public numbers with any private ones: a decoy.
+            ((Plaintext, Structure), (Plaintext, Verified), false),
+        ] {
+            let states = [(name, [old].into())].into();
+            let known = Known { keys: [("old".to_owned(), states)].into(), ..Known::default() };
+            occurrence.material.protection = Some(scanner_core::material::Protection::new(new.0, ""));
+            occurrence.material.proof = new.1;
             assert_eq!(known.covers("old", name, &occurrence), covered, "{old:?} {new:?}");
             assert!(!known.covers("other", name, &occurrence), "another path");
             occurrence.material.identity = Some(Identity::Opaque([2; 32]));

@@ -55,7 +55,7 @@ pub(crate) fn store(bytes: &[u8]) -> Result<Store, Malformed> {
     let file = random::Cursor::new(Arc::new(Held::new(bytes.to_vec())));
     let mut database = Database::open(file, u64::MAX).map_err(|error| match error {
         Unopenable::Malformed(malformed) => malformed,
-        Unopenable::Limit(_) => Malformed::new("SQLite header", 0),
+        Unopenable::Limit(_) | Unopenable::Closed(..) => Malformed::new("SQLite header", 0),
     })?;
     let (items, _) = database.schema()?;
     if !is_store(&items) {

@@ -314,6 +314,11 @@ pub(crate) mod collect {
                 assert!(seen.members.is_empty(), "malformed, and yet members");
                 None
             }
+            Err(Unopenable::Closed(reason, detail)) => {
+                assert!(seen.members.is_empty(), "closed, and yet members");
+                seen.unread.push((String::new(), reason, detail.to_owned()));
+                Some(())
+            }
             Err(Unopenable::Limit(reason)) => panic!("{reason:?}"),
         }
     }

@@ -202,6 +202,8 @@ fn pair_before(bytes: &[u8], at: usize) -> Option<(usize, u8)> {
     while at - end < MAX_GAP {
         match before.get(..end)? {
             [.., b'\\', b'n' | b'r'] => end -= 2,
+            // What follows it is read from there on, and from no record before it.
+            [.., b'\n', b':'] => return None,
             [.., byte] if is_gap(*byte) => end -= 1,
             _ => break,
         }
@@ -296,6 +298,17 @@ mod tests {
             (&format!("{}{}{}", dump(&[7; 16], 0), dump(&[8; 16], 16), dump(&[9; 16], 32)), false),
         ] {
             assert_eq!(claims(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_followed_backwards_is_followed_forwards() {
+        let text = ":10000000308204BD020100300D06092A864886F70D\r\n".repeat(3);
+        for at in (0..text.len()).filter(|at| text[*at..].starts_with("3082")) {
+            let start =
+                std::iter::successors(Some(at), |&at| pair_before(text.as_bytes(), at).map(|(at, _)| at)).last();
+            let end = pairs(text.as_bytes(), start.unwrap()).last().unwrap().1;
+            assert!(end > at, "from {start:?} to {end}, not past {at}");
         }
     }
 

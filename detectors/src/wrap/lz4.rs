@@ -3,10 +3,11 @@
 use std::io::{self, Read};
 
 use lz4_flex::frame::FrameDecoder;
+use scanner_core::error::{Malformed, Reason};
 use scanner_core::seam::{About, Container, Inside, Magic, Reader, Unopenable};
 
-use super::compressed::LZ4;
 use super::compressed::joined::{self, ASIDE, Input, Stream};
+use super::compressed::{LZ4, peek};
 
 /// LZ4 frames.
 #[derive(Debug)]
@@ -39,7 +40,18 @@ impl Container for Lz4 {
 
 fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     inside.holds(LZ4 + ASIDE as u64)?;
-    joined::open(Frames(FrameDecoder::new(Input::new(input))), inside, "LZ4 frame", begins, true)
+    let mut start = [0; 8];
+    let start = peek(input, &mut start).map_err(|_| Malformed::new("LZ4 frame", 0))?;
+    // LZ4 frame format 1.6: version 1, and bits that are reserved and zero.
+    let is_frame =
+        matches!(start, [0x04, 0x22, 0x4d, 0x18, flags, sizes, ..] if flags & 0xc2 == 0x40 && sizes & 0x8f == 0);
+    let mut input = Read::chain(start, input);
+    match joined::open(Frames(FrameDecoder::new(Input::new(&mut input))), inside, "LZ4 frame", begins, true) {
+        Err(Unopenable::Malformed(_)) if is_frame => {
+            Err(Unopenable::Closed(Reason::Unsupported, "an LZ4 frame that is damaged or needs a dictionary"))
+        }
+        opened => opened,
+    }
 }
 
 /// Whether a frame begins like this, current or legacy.

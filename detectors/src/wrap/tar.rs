@@ -1,15 +1,19 @@
 //! tar: V7 headers of a later kind (`ustar`), GNU with long names and sparse files, POSIX with `pax` records.
 //!
 //! Read header by header, because a kept library stops where one is damaged. Here the bytes up to the next header whose
-//! checksum is right are looked at as they are, and what follows is read on. Of a sparse file what is stored is looked
-//! at, not its holes, so that ten terabytes of nothing cost nothing. A name or a link that leads out of the archive means
+//! checksum is right are looked at as they are, and what follows is read on. A sparse file is read with its holes, up to a
+//! gigabyte of them; of one with more what is stored is looked at, so that ten terabytes of nothing cost nothing. A name or a link that leads out of the archive means
 //! nothing here: nothing is written.
+
+mod sparse;
 
 use std::io::{self, Read};
 use std::ops::ControlFlow;
 
 use scanner_core::error::{Malformed, Reason};
 use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
+
+use sparse::Map;
 
 /// tar archives.
 #[derive(Debug)]
@@ -20,7 +24,8 @@ static ABOUT: About = About {
     title: "tar archive",
     detects: "tar archives (ustar, GNU, pax), layers of OCI and docker images. Each member is looked at like a file of its own.",
     blind_to: "Archives of the first tar, without `ustar` in the header: their members are found where they are stored, \
-               without names. Pieces of a file that is stored sparse are looked at one behind the other.",
+               without names. A sparse file with more than a gigabyte of holes, or whose parts are in no order, is looked \
+               at part by part, and reported as not read.",
     respond: "Treat what is inside as if it lay there in plain text. A later layer of an image that removes a file does \
               not remove it from the layer below.",
     references: &["POSIX.1-2017, pax", "GNU tar manual, Basic Tar Format", "OCI Image Layer Filesystem Changeset"],
@@ -47,6 +52,9 @@ const BLOCK: usize = 512;
 /// Most bytes taken of a long name or of `pax` records. Longer ones are passed over.
 const LONG: u64 = 1 << 20;
 
+/// Most bytes of the blocks of a GNU map that are searched as what they are.
+const MAP: usize = 1 << 20;
+
 /// One block.
 type Block = [u8; BLOCK];
 
@@ -54,6 +62,7 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
     let mut blocks = Blocks { input, at: 0, ahead: None };
     let mut long_name: Option<Vec<u8>> = None;
     let mut long_size: Option<u64> = None;
+    let mut map: Option<Map> = None;
     let mut began = false;
     loop {
         let header = match blocks.next() {
@@ -105,6 +114,9 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
                     }
                     (b'x', Some(records)) => {
                         long_name = pax(records, &[b"path=", b"GNU.sparse.name="]).or(long_name);
+                        let mut found = Map::default();
+                        let of_sparse = Records(records).filter(|record| found.record(record)).count();
+                        map = (of_sparse > 0).then_some(found);
                         long_size =
                             pax(records, &[b"size="]).and_then(|digits| str::from_utf8(&digits).ok()?.parse().ok());
                     }
@@ -121,17 +133,49 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
                 }
             }
             _ => {
-                if kind == b'S' && header.get(482).is_some_and(|extended| *extended != 0) {
-                    body.skip_sparse_headers();
-                }
                 let name = long_name.take().unwrap_or_else(|| name(&header));
-                if inside.member(Member { name: &name, at }, &mut body).is_break() {
+                let member = Member { name: &name, at };
+                if kind == b'S' {
+                    let mut found = Map::default();
+                    found.header(&header);
+                    if header.get(482).is_some_and(|extended| *extended != 0) {
+                        body.sparse_headers(&mut found);
+                    }
+                    map = Some(found);
+                }
+                if let Some(map) = map.as_mut().filter(|map| map.in_front) {
+                    map.front(&mut body);
+                }
+                let mut flow = match map.as_ref().map(|map| (map, map.fault())) {
+                    None => inside.member(member, &mut body),
+                    Some((map, None)) => inside.member(member, &mut map.fill(&mut body)),
+                    Some((_, Some(fault))) => {
+                        let mut start = Vec::new();
+                        let read = (&mut body).take(BLOCK as u64).read_to_end(&mut start);
+                        // Text is read part by part as well as with holes; an archive or a file system is not.
+                        if read.is_err()
+                            || start.iter().any(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace())
+                        {
+                            inside.unread(member, Reason::Unsupported, fault);
+                        }
+                        inside.member(member, &mut start.chain(&mut body))
+                    }
+                };
+                // What the map leaves out is stored all the same.
+                if map.is_some() && body.left > 0 && flow.is_continue() {
+                    flow = inside.rest(at, &mut body);
+                }
+                let blocks = map.take().map(|map| map.blocks).unwrap_or_default();
+                if !blocks.is_empty() && flow.is_continue() {
+                    flow = inside.rest(at, &mut blocks.as_slice());
+                }
+                if flow.is_break() {
                     return Ok(());
                 }
             }
         }
         if !matches!(kind, b'L' | b'K' | b'x' | b'g') {
-            (long_name, long_size) = (None, None);
+            (long_name, long_size, map) = (None, None, None);
         }
         if matches!(kind, b'1'..=b'6') {
             continue;
@@ -275,9 +319,13 @@ impl Body<'_, '_> {
         Some(text)
     }
 
-    /// Passes over the maps of a sparse file that did not fit into its header.
-    fn skip_sparse_headers(&mut self) {
+    /// Reads the parts of a sparse file that did not fit into its header.
+    fn sparse_headers(&mut self, map: &mut Map) {
         while let Ok(Some(block)) = self.blocks.next() {
+            map.entries(block.get(..504).unwrap_or_default());
+            if map.blocks.len() < MAP {
+                map.blocks.extend(block);
+            }
             // Of 21 pieces in each, then a flag that says whether another one follows.
             if block.get(504).is_none_or(|more| *more == 0) {
                 break;

@@ -3,11 +3,12 @@
 use std::io::{self, Read};
 
 use lzma_rust2::XzReader;
-use scanner_core::error::Malformed;
+use scanner_core::error::{Malformed, Reason};
 use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
 use super::compressed::joined::{self, Input, Stream};
 use super::compressed::{peek, xz_dictionary};
+use crate::read::stored::le32;
 
 /// xz streams.
 #[derive(Debug)]
@@ -40,6 +41,12 @@ impl Container for Xz {
 fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     let mut start = [0; 64];
     let start = peek(input, &mut start).map_err(|_| Malformed::new("xz stream", 0))?;
+    // The checksum of two bytes of flags (.xz file format 2.1.1.3).
+    let is_stream = start.get(6..8).zip(le32(start, 8)).is_some_and(|(flags, sum)| {
+        let mut checksum = flate2::Crc::new();
+        checksum.update(flags);
+        checksum.sum() == sum
+    });
     let dictionary = xz_dictionary(start);
     if let Err(reason) = inside.holds(dictionary) {
         inside.unread(Member { name: b"", at: 0 }, reason, "dictionary");
@@ -48,7 +55,14 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
     let most = u32::try_from(dictionary.div_ceil(1 << 10)).unwrap_or(u32::MAX);
     let mut input = Read::chain(start, input);
     let one = One { decoder: XzReader::new_mem_limit(Input::new(&mut input), false, most), most };
-    joined::open(one, inside, "xz stream", |start| start == [0xfd, b'7', b'z', b'X'], false)
+    let opened = joined::open(one, inside, "xz stream", |start| start == [0xfd, b'7', b'z', b'X'], false);
+    match opened {
+        Err(Unopenable::Malformed(_)) if is_stream => Err(Unopenable::Closed(
+            Reason::Unsupported,
+            "an xz stream that is damaged, or of a check or filter that is not read",
+        )),
+        opened => opened,
+    }
 }
 
 /// One stream.

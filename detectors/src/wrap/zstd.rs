@@ -54,6 +54,7 @@ const FRAME: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     let mut start = [0; 64];
     let start = peek(input, &mut start).map_err(|_| Malformed::new("Zstandard stream", 0))?;
+    let is_frame = start.starts_with(&FRAME) && start.get(4).is_some_and(|descriptor| descriptor & 8 == 0);
     let window = zstd_window(start);
     // Of `zstd -d` without --long: ZSTD_WINDOWLOG_LIMIT_DEFAULT.
     let memory = zstd_memory(window).saturating_add(ASIDE as u64);
@@ -67,7 +68,14 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
     decoder.set_parameter(DParameter::WindowLogMax(window.ilog2())).map_err(malformed)?;
     let mut input = Read::chain(start, input);
     let frames = Frames { input: Input::new(&mut input), decoder, ended: false };
-    joined::open(frames, inside, "Zstandard stream", |start| start == FRAME, true)
+    let opened = joined::open(frames, inside, "Zstandard stream", |start| start == FRAME, true);
+    match opened {
+        // RFC 8878 3.1.1.1.1: a bit of the descriptor is reserved and zero.
+        Err(Unopenable::Malformed(_)) if is_frame => {
+            Err(Unopenable::Closed(Reason::Unsupported, "a Zstandard frame that is damaged or needs a dictionary"))
+        }
+        opened => opened,
+    }
 }
 
 /// Largest window that is decoded, in bytes.

@@ -393,6 +393,13 @@ impl<'l> Opener<'l> {
         match result {
             Ok(Ok(())) => {}
             Ok(Err(Unopenable::Malformed(_))) if self.members == 0 && !self.told => return Outcome::NotOne,
+            Ok(Err(Unopenable::Closed(reason, detail))) => {
+                self.gap(reason, detail);
+                if self.members == 0 && !self.told {
+                    return Outcome::NotOne;
+                }
+                self.damaged = true;
+            }
             Ok(Err(Unopenable::Malformed(malformed))) => {
                 self.damaged = true;
                 self.gap(Reason::Damaged, malformed.what);

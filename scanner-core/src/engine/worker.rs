@@ -375,6 +375,7 @@ impl Worker {
         match catch_unwind(AssertUnwindSafe(|| unwrapper.open(blob, hit, budget, &mut each))) {
             Ok(Ok(()) | Err(Unopenable::Malformed(_))) => {}
             Ok(Err(Unopenable::Limit(reason))) => gap(reason, format!("{kind} at byte {}", hit.at)),
+            Ok(Err(Unopenable::Closed(reason, detail))) => gap(reason, format!("{detail} at byte {}", hit.at)),
             Err(_) => gap(Reason::DetectorFault, kind.to_owned()),
         }
         // What a fault left open.

@@ -19,8 +19,8 @@ use crate::error::{Gap, Malformed, Reason};
 /// How many alternates deep (git's own limit).
 const ALTERNATES: usize = 5;
 
-/// Largest text file of a repository that is read, in bytes: `packed-refs` of a million refs is about 100 MB.
-pub(crate) const TEXT: u64 = 512 << 20;
+/// Largest text file of a repository that is held, in bytes: a reflog of some 400,000 lines.
+pub(crate) const TEXT: u64 = 64 << 20;
 
 /// Largest object that is read by itself, in bytes: a commit, a tree, a file that may use keys, a second copy. Two of them
 /// and a delta are held at a time.

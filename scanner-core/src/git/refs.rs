@@ -1,17 +1,24 @@
 //! Names that lead to commits: branches, tags, HEAD, and what reflogs remember.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
-use std::path::Path;
+use std::io::{self, BufRead, Read};
+use std::path::{Path, PathBuf};
 
 use super::odb::{TEXT, as_path, reason, unread};
 use super::oid::{Format, ObjectId};
 use super::reftable::{self, Tables, Value};
-use super::store::read_regular;
+use super::store::{open_regular, read_regular};
 use crate::error::{Gap, Reason};
 
 /// How many symbolic refs deep (git's own limit).
 const SYMBOLIC: usize = 5;
+
+/// Largest file of one ref, and longest line of many, in bytes.
+const LOOSE: u64 = 64 << 10;
+
+/// Most bytes that packed refs may take, with what each takes beside its name: a million refs.
+const MOST_NAMES: usize = 128 << 20;
+const AROUND: usize = 80;
 
 /// Everything that points into the history.
 #[derive(Debug, Default)]
@@ -44,17 +51,16 @@ impl Refs {
                 Err(what) => gap(unread(directory, Reason::Damaged, what.to_string())),
             }
         }
-        let mut found = Vec::new();
-        files(&common.join("refs"), "refs", &mut found, gap);
+        let mut found = files(&common.join("refs"), "refs", gap);
         if git_dir != common {
-            files(&git_dir.join("refs"), "refs", &mut found, gap);
+            found.extend(files(&git_dir.join("refs"), "refs", gap));
         }
-        for (name, text) in found {
-            match parse(&text, format) {
+        for (name, path) in found {
+            each(&path, LOOSE, gap, |text| match parse(text, format) {
                 Some(Target::Object(id)) => drop(refs.by_name.insert(name, id)),
                 Some(Target::Symbolic(to)) => drop(symbolic.insert(name, to)),
                 None => {}
-            }
+            });
         }
         for (name, to) in &symbolic {
             if let Some(id) = refs.resolve(to, &symbolic) {
@@ -81,11 +87,9 @@ impl Refs {
                 refs.others
                     .extend(lines.filter_map(|line| ObjectId::from_hex(format, line.get(..format.bytes() * 2)?)));
             }
-            let mut logs = Vec::new();
-            files(&place.join("logs"), "", &mut logs, gap);
-            for (name, text) in logs {
+            for (name, path) in files(&place.join("logs"), "", gap) {
                 let into = if name == "refs/stash" { &mut refs.stash } else { &mut refs.reflog };
-                reflog(&text, format, into);
+                each(&path, TEXT, gap, |text| reflog(text, format, into));
             }
         }
         refs.stash.extend(refs.by_name.get("refs/stash"));
@@ -127,17 +131,27 @@ impl Refs {
 
     fn packed(&mut self, common: &Path, format: Format, gap: &mut dyn FnMut(Gap)) {
         let path = common.join("packed-refs");
-        match read_regular(&path, TEXT) {
-            Ok(text) => {
-                for line in text.split(|byte| *byte == b'\n') {
-                    let Some((hex, name)) = line.split_at_checked(format.bytes() * 2) else { continue };
-                    if let (Some(id), Some(name)) = (ObjectId::from_hex(format, hex), name.strip_prefix(b" ")) {
-                        self.by_name.insert(String::from_utf8_lossy(name).trim_end().to_owned(), id);
+        let (mut line, mut names) = (Vec::new(), 0);
+        let mut read = || -> io::Result<()> {
+            let mut lines = io::BufReader::new(open_regular(&path)?);
+            while lines.by_ref().take(LOOSE).read_until(b'\n', &mut line)? > 0 {
+                let (hex, name) = line.split_at_checked(format.bytes() * 2).unwrap_or_default();
+                if let (Some(id), Some(name)) = (ObjectId::from_hex(format, hex), name.strip_prefix(b" ")) {
+                    names += name.len() + AROUND;
+                    if names > MOST_NAMES {
+                        return Err(io::Error::other("more refs than are read"));
                     }
+                    self.by_name.insert(String::from_utf8_lossy(name).trim_end().to_owned(), id);
                 }
+                line.clear();
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => gap(unread(&path, reason(&error), error.to_string())),
+            Ok(())
+        };
+        match read() {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                gap(unread(&path, reason(&error), error.to_string()));
+            }
+            _ => {}
         }
     }
 
@@ -199,8 +213,9 @@ fn reflog(text: &[u8], format: Format, into: &mut Vec<ObjectId>) {
     }
 }
 
-/// Every regular file below, with its name from here; links are not followed.
-fn files(directory: &Path, name: &str, into: &mut Vec<(String, Vec<u8>)>, gap: &mut dyn FnMut(Gap)) {
+/// Every regular file below, by its name from here, in order; links are not followed.
+fn files(directory: &Path, name: &str, gap: &mut dyn FnMut(Gap)) -> Vec<(String, PathBuf)> {
+    let mut found = Vec::new();
     let mut stack = vec![(directory.to_owned(), name.to_owned())];
     while let Some((directory, name)) = stack.pop() {
         let entries = match directory.read_dir() {
@@ -217,16 +232,22 @@ fn files(directory: &Path, name: &str, into: &mut Vec<(String, Vec<u8>)>, gap: &
             let name = if name.is_empty() { part.into_owned() } else { format!("{name}/{part}") };
             match entry.file_type() {
                 Ok(kind) if kind.is_dir() => stack.push((entry.path(), name)),
-                Ok(kind) if kind.is_file() && !is_lock(&entry.path()) => match read_regular(&entry.path(), TEXT) {
-                    Ok(text) => into.push((name, text)),
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    Err(error) => gap(unread(&entry.path(), reason(&error), error.to_string())),
-                },
+                Ok(kind) if kind.is_file() && !is_lock(&entry.path()) => found.push((name, entry.path())),
                 _ => {}
             }
         }
     }
-    into.sort();
+    found.sort();
+    found
+}
+
+/// Reads a file that may be gone meanwhile.
+fn each(path: &Path, most: u64, gap: &mut dyn FnMut(Gap), read: impl FnOnce(&[u8])) {
+    match read_regular(path, most) {
+        Ok(text) => read(&text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => gap(unread(path, reason(&error), error.to_string())),
+    }
 }
 
 /// What git writes before it renames it over a ref.
@@ -235,7 +256,7 @@ fn is_lock(path: &Path) -> bool {
 }
 
 /// The path that a file of one line names, relative to the directory it lies in: `gitdir: ...` and `commondir`.
-pub(crate) fn pointer(path: &Path, prefix: &[u8]) -> Option<std::path::PathBuf> {
+pub(crate) fn pointer(path: &Path, prefix: &[u8]) -> Option<PathBuf> {
     let text = read_regular(path, 64 << 10).ok()?;
     let line = text.strip_prefix(prefix)?.split(|byte| *byte == b'\n').next()?.trim_ascii();
     (!line.is_empty()).then(|| path.parent().map(|parent| parent.join(as_path(line)))).flatten()

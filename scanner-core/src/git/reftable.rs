@@ -26,6 +26,24 @@ pub(crate) struct Tables {
     pub(crate) refs: BTreeMap<String, Value>,
     /// Names of refs and what they were.
     pub(crate) logs: Vec<(String, ObjectId)>,
+    /// Bytes of all names that were read.
+    names: usize,
+}
+
+/// Most bytes of names that are read of one stack, and most of one. A record tells only what its name differs in from that
+/// of the one before it: a megabyte may stand for any number of long names. A million refs have some 60 MB.
+const MOST_NAMES: usize = 64 << 20;
+const MOST_NAME: usize = 64 << 10;
+
+impl Tables {
+    /// A name, if it may be kept.
+    fn name(&mut self, name: &[u8]) -> Result<String, Malformed> {
+        self.names += name.len();
+        if name.len() > MOST_NAME || self.names > MOST_NAMES {
+            return Err(Malformed::new("reftable with more or longer names than are read", 0));
+        }
+        Ok(String::from_utf8_lossy(name).into_owned())
+    }
 }
 
 /// Reads the stack in a directory.
@@ -105,6 +123,10 @@ pub(crate) fn add(table: &[u8], format: Format, tables: &mut Tables) -> Result<(
             break;
         }
         let end = at + block.number(3)? as usize;
+        // It holds its own header at least: what ends before that leads nowhere.
+        if end < block.at {
+            return Err(Malformed::new("reftable block", at));
+        }
         let body = Cursor { bytes: table.get(..records_end(table, end)?).unwrap_or_default(), at: block.at };
         refs(body, format, tables)?;
         at = if block_size == 0 { end } else { at + end.saturating_sub(at).div_ceil(block_size).max(1) * block_size };
@@ -149,11 +171,12 @@ fn refs(mut block: Cursor<'_>, format: Format, tables: &mut Tables) -> Result<()
             }
             3 => {
                 let length = block.varint()?;
-                Value::Symbolic(String::from_utf8_lossy(block.take(length)?).into_owned())
+                Value::Symbolic(tables.name(block.take(length)?)?)
             }
             _ => return Err(Malformed::new("reftable record", block.at)),
         };
-        tables.refs.insert(String::from_utf8_lossy(&name).into_owned(), value);
+        let name = tables.name(&name)?;
+        tables.refs.insert(name, value);
     }
     Ok(())
 }
@@ -175,7 +198,7 @@ fn log(mut block: Cursor<'_>, format: Format, tables: &mut Tables) -> Result<(),
         let length = block.varint()?;
         block.take(length)?; // message
         let end = memchr::memchr(0, &name).unwrap_or(name.len());
-        let name = String::from_utf8_lossy(name.get(..end).unwrap_or_default()).into_owned();
+        let name = tables.name(name.get(..end).unwrap_or_default())?;
         tables.logs.extend(ids.into_iter().filter(|id| !id.is_null()).map(|id| (name.clone(), id)));
     }
     Ok(())
@@ -331,6 +354,24 @@ mod tests {
         folder.write("tables.list", b"1.ref\nabsent.ref\n");
         assert!(read(folder.path(), format).is_err());
         assert!(read(&folder.path().join("none"), format).is_err());
+    }
+
+    #[test]
+    fn blocks_that_end_before_they_begin_and_names_that_stand_for_many_end() {
+        let format = Format::Sha1;
+        let mut bad = table(format, 0, &[first_refs(format), first_refs(format)], &[]);
+        let second = bad.iter().rposition(|byte| *byte == b'r').unwrap();
+        let second = (24 + 1..=second).rev().find(|at| bad[*at..].starts_with(b"r\0")).unwrap();
+        bad[second + 1..second + 4].fill(0);
+        assert!(add(&bad, format, &mut Tables::default()).is_err(), "a block of no length follows itself");
+        // Ten thousand names of 60,000 bytes, each told by one.
+        let long = vec![b'x'; 60_000];
+        let entry =
+            |prefix, suffix: &[u8]| [record(prefix, suffix, 1), varint(0), id(format, 1).raw().to_vec()].concat();
+        let records: Vec<_> =
+            std::iter::once(entry(0, &long)).chain((0..10_000).map(|_| entry(59_999, b"y"))).collect();
+        let bytes = table(format, 0, &[body(&records)], &[]);
+        assert!(add(&bytes, format, &mut Tables::default()).is_err());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::odb::TEXT;
 use super::oid::{Format, ObjectId};
 use super::refs::pointer;
 use super::store::read_regular;
@@ -10,7 +11,7 @@ use super::store::read_regular;
 /// Something of git that the walk came by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Found {
-    /// A directory with `HEAD` and `objects`: `.git`, a bare repository, a mirror, `.git/modules/x`.
+    /// A directory with `HEAD` and `objects` or `commondir`: `.git`, a bare repository, a mirror, `.git/modules/x`.
     Directory(PathBuf),
     /// A `.git` file that says where such a directory lies: linked worktrees and submodules.
     Pointer(PathBuf),
@@ -19,10 +20,11 @@ pub enum Found {
 }
 
 impl Found {
-    /// What of git a path is, if it is: the object directory of a repository, or a `.git` file.
+    /// What of git a path is, if it is: the object directory of a repository, a file that says where that lies, or a `.git`
+    /// file.
     pub(crate) fn at(path: &Path, is_directory: bool) -> Option<Self> {
         let name = path.file_name()?;
-        if name == "objects" && is_directory {
+        if (name == "objects" && is_directory) || (name == "commondir" && !is_directory) {
             let git_dir = path.parent()?;
             let head = git_dir.join("HEAD");
             // A HEAD may be a link to a branch that is not born yet.
@@ -98,7 +100,7 @@ impl Repository {
         };
         let partial = setting(&config, "extensions", "partialclone").is_some()
             || setting(&config, "remote", "promisor").is_some_and(|value| value == b"true");
-        let shallow = read_regular(&common.join("shallow"), 256 << 20).unwrap_or_default();
+        let shallow = read_regular(&common.join("shallow"), TEXT).unwrap_or_default();
         let shallow =
             shallow.split(|byte| *byte == b'\n').filter_map(|line| ObjectId::from_hex(format, line)).collect();
         let beside = git_dir.file_name().filter(|name| *name == ".git").and_then(|_| git_dir.parent());

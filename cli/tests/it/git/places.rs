@@ -36,6 +36,23 @@ fn links_to_git_directories_and_to_objects_are_followed() {
 }
 
 #[test]
+fn a_directory_that_says_where_its_objects_are_is_followed() {
+    let ground = Ground::new("places-common");
+    let (repo, id) = buried(&ground, "work");
+    let git_dir = repo.dir.join(".git");
+    std::fs::rename(&git_dir, ground.join("common")).expect("moved");
+    std::fs::create_dir(&git_dir).expect("made");
+    for file in ["HEAD", "index"] {
+        std::fs::copy(ground.join("common").join(file), git_dir.join(file)).expect("copied");
+    }
+    std::fs::write(git_dir.join("commondir"), "../../common\n").expect("written");
+    assert!(repo.git(&["log", "--oneline"]).lines().count() > 1, "git follows it");
+    let seen = scan(&repo.dir, &["."]);
+    assert!(seen.objects().contains(&id), "{:?}", seen.gaps());
+    assert_eq!(seen.hits()[0].path.as_deref(), Some("src/key.pem"));
+}
+
+#[test]
 fn a_part_is_what_is_read() {
     let ground = Ground::new("places-parts");
     let (repo, id) = buried(&ground, "whole");

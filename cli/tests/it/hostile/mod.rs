@@ -24,6 +24,7 @@ mod resources;
 #[cfg(unix)]
 mod said;
 #[cfg(unix)]
+mod sparse;
 mod storage;
 #[cfg(unix)]
 mod targets;

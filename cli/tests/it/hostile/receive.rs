@@ -421,6 +421,50 @@ fn no_way_of_pushing_hides_a_key() {
     });
 }
 
+/// An RSA key of OpenSSL's own form, and one with its modulus and exponent and made-up numbers for all others.
+fn key_and_decoy() -> Option<(String, String)> {
+    let made = std::process::Command::new("openssl").args(["genrsa", "-traditional", "2048"]).output().ok()?;
+    let pem = String::from_utf8(made.stdout).expect("text");
+    let convert = ["rsa", "-traditional", "-outform", "DER"];
+    let mut child = std::process::Command::new("openssl")
+        .args(convert)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()?;
+    child.stdin.take()?.write_all(pem.as_bytes()).ok()?;
+    let mut der = child.wait_with_output().ok()?.stdout;
+    // Behind the header of the sequence: integers, of which the first three are the version, n and e.
+    let mut at = 4;
+    for number in 0.. {
+        let Some([2, first, ..]) = der.get(at..) else { break };
+        let octets = if first & 0x80 == 0 { 0 } else { usize::from(first & 0x7f) };
+        let digits = &der[at + 2..at + 2 + octets];
+        let length =
+            if octets == 0 { usize::from(*first) } else { digits.iter().fold(0, |n, d| n << 8 | usize::from(*d)) };
+        let start = at + 2 + octets;
+        if number > 2 {
+            // Not the first two bytes, which say its sign and length, and not the last, so that it stays odd.
+            der[start + 2..start + length - 1].iter_mut().for_each(|byte| *byte ^= 0x55);
+        }
+        at = start + length;
+    }
+    let label = "RSA PRIVATE KEY";
+    Some((pem, format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", base64(&der))))
+}
+
+#[test]
+fn made_up_numbers_around_a_modulus_are_no_key_that_was_known() {
+    let Some((key, decoy)) = key_and_decoy() else { return super::skipped("no openssl: no RSA key to push") };
+    let repo = served("hostile-decoy", SERVERS[0], "");
+    repo.file("docs/k.pem", decoy).commit_all("decoy");
+    push(&repo, &["origin", "main"]).passes("below docs, and no key");
+    repo.file("docs/k.pem", key).commit_all("the key");
+    push(&repo, &["origin", "main"])
+        .blocked("the key", &["this push brings 1 new key", "at    docs/k.pem:1  in commit"]);
+}
+
 #[test]
 fn what_was_reachable_before_is_not_new() {
     for (number, server) in SERVERS.iter().enumerate() {
