@@ -162,7 +162,7 @@ fn an_rsa_key_with_a_wrong_number_is_found_as_what_it_signs_as() {
     openssl(shop.path(), "genrsa -out KEY 1024");
     openssl(shop.path(), "pkey -in KEY -pubout -out PUBLIC");
     let numbers = integers(&openssl(shop.path(), "rsa -in KEY -traditional -outform DER"))[1..].to_vec();
-    let (mut sign, mut jwks, mut missed) = (0, Vec::new(), Vec::new());
+    let (mut jwks, mut missed) = (Vec::new(), Vec::new());
     for (at, name) in NAMES.iter().enumerate().skip(1) {
         let mut wrong = numbers.clone();
         *wrong[at].last_mut().expect("a byte") ^= 2;
@@ -175,13 +175,13 @@ fn an_rsa_key_with_a_wrong_number_is_found_as_what_it_signs_as() {
     let by_node = node_signs(shop.path(), &jwks);
     for name in &NAMES[1..] {
         let file = |file: &str| format!("keys/{name}/{file}");
-        assert!(signs(shop.path(), &file("key.pem")), "openssl does not sign with a wrong {name}");
-        sign += 1;
-        for tool in ["key.snk", "key.pvk"] {
-            assert!(signs(shop.path(), &file(tool)), "{tool} with a wrong {name}");
-        }
-        if let Some(by_node) = &by_node {
-            assert!(by_node.contains(&file("key.jwk")), "node does not sign with a wrong {name}: {by_node:?}");
+        // OpenSSL blinds with e, so a wrong one spoils what it signs. Whoever has d signs by himself.
+        if *name != "e" {
+            for tool in ["key.pem", "key.snk", "key.pvk"] {
+                assert!(signs(shop.path(), &file(tool)), "openssl does not sign: {tool} with a wrong {name}");
+            }
+            let by_node = by_node.as_ref().is_none_or(|signed| signed.contains(&file("key.jwk")));
+            assert!(by_node, "node does not sign: key.jwk with a wrong {name}");
         }
         // The others hold the same numbers.
         missed.extend(rsa_files(&numbers).into_iter().map(|(name, _)| file(name)).filter(|file| !found.contains(file)));
@@ -189,7 +189,6 @@ fn an_rsa_key_with_a_wrong_number_is_found_as_what_it_signs_as() {
     if by_node.is_none() {
         super::skipped("no node: nobody says which JWK sign");
     }
-    assert_eq!(sign, 7);
     assert!(missed.is_empty(), "missed: {missed:#?}");
 }
 
