@@ -38,15 +38,13 @@ static ABOUT: About = About {
 };
 
 /// How the name ends, and its letters where one of them is escaped (`"k\u0074y"`).
-const ANCHORS: [Anchor; 8] = [
+const ANCHORS: [Anchor; 6] = [
     Anchor::anywhere(b"kty\""),
     Anchor::anywhere(b"kty\\"),
     Anchor::anywhere(b"kty'"),
     Anchor::anywhere(b"kty:"),
-    Anchor::anywhere(b"u006b"),
-    Anchor::anywhere(b"u006B"),
-    Anchor::anywhere(b"u0074"),
-    Anchor::anywhere(b"u0079"),
+    Anchor::anywhere(b"u006"),
+    Anchor::anywhere(b"u007"),
 ];
 
 impl Detector for Jwk {
@@ -158,7 +156,9 @@ fn read(object: &Object<'_>) -> Result<Option<Material>, Malformed> {
     let mut material = Material::new(kind, ABOUT.id, Encoding::Text, object.span.clone());
     if kind == Kind::PrivateKey {
         material.protection = Some(Protection::plaintext());
-        fit.into_iter().for_each(|fit| fit.describe(&mut material));
+        if let Some(fit) = fit {
+            fit.describe(&mut material);
+        }
     }
     if matches!(identity, Identity::Opaque(_)) {
         material.notes.push("symmetric: the same secret signs and verifies");

@@ -9,7 +9,7 @@ use super::evidence::file;
 use super::known::{Class, Known};
 use super::tables::Expiry;
 use super::{Estate, Evidence, Modifier, RoleScore, RuleHit, Tier};
-use crate::read::signs::UNFIT;
+use crate::UNFIT;
 
 /// Everything that is known of a key when its severity is worked out.
 #[derive(Clone, Copy)]

@@ -10,9 +10,8 @@ use zeroize::Zeroizing;
 use super::private::looks_random;
 use super::proof;
 use super::public::{self, Domain, PublicKey, bits};
+use crate::UNFIT;
 
-/// Remark for an RSA key of which no part signs. Severity reads it too.
-pub(crate) const UNFIT: &str = "the numbers do not fit together: damaged, incomplete or made up";
 /// Remark for a key with the public half of another one.
 const FOREIGN: &str = "the public numbers do not belong to the private ones";
 /// Remark for a key without its public half.
