@@ -137,8 +137,8 @@ mod tests {
         for at in (0..20).chain([20, 100, 150, 160, 220, 230]) {
             let mut bytes = good.clone();
             bytes[at] ^= 4;
-            // The key's intended use, KEYX or SIGN, is a byte of its own; bits of the exponent prove nothing without d.
-            let free = (16..20).contains(&at);
+            // Bits of the exponent prove nothing without d, and either prime proves the other.
+            let free = (16..20).contains(&at) || at >= 151;
             assert_eq!(inspect(&bytes).is_empty(), !free, "{at}");
         }
         for length in 0..good.len() {

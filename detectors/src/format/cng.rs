@@ -1,20 +1,22 @@
 //! Private key blobs of Windows' CNG (bcrypt.h): RSA, ECDSA, ECDH and DSA, as BCryptExportKey and .NET's
 //! `CngKey.Export` write them.
 //!
-//! The magic numbers are four letters, which stand in every program that uses them. So a blob counts only if its
-//! arithmetic fits: n = p * q, the point belongs to the scalar, y = g^x. At the start of a file every kind is looked for;
+//! The magic numbers are four letters, which stand in every program that uses them. So a blob counts only if a part of it
+//! that signs is proven (`read/signs.rs`), or what the header bounds leaves no doubt: a whole RSA blob, a point on its curve
+//! before a scalar, a group of the order q. At the start of a file every kind is looked for;
 //! elsewhere, to keep scans quick, those that have a longer beginning in common: RSA of 2048, 3072 and 4096 bits with the
 //! usual exponent, and ECDSA on the NIST curves.
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Material, Proof, Protection};
+use scanner_core::material::{Encoding, Identity, Kind, Material, Protection};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::capi::Little;
 use crate::read::curves::{self, Curve};
 use crate::read::proof;
 use crate::read::public::{self, Domain, PublicKey};
+use crate::read::signs::{self, Fit, Private};
 
 /// CNG key blobs.
 #[derive(Debug)]
@@ -25,7 +27,7 @@ static ABOUT: About = About {
     title: "Key blob of CNG (BCryptExportKey)",
     detects: "Private key blobs of RSA (RSA2, RSA3), ECDSA and ECDH on P-256, P-384 and P-521 (ECS2 to ECK6) and DSA (DSPV, \
               DPV2) at the start of a file; RSA of 2048, 3072 and 4096 bits with exponent 65537 or another of three bytes, \
-              and ECDSA, at any offset. Only those whose arithmetic fits.",
+              and ECDSA, at any offset. Only those that arithmetic or all of their sizes confirm.",
     blind_to: "Blobs without a proof in them: public ones, Diffie-Hellman, symmetric keys (KDBM), keys on other curves (ECDV, \
                ECKV), which do not name their curve. Opaque blobs of key storage providers.",
     respond: "Whoever has the file has the key. Revoke the certificates of the key, make a new one, and keep it in a key \
@@ -72,7 +74,7 @@ impl Detector for Cng {
         let sizes = [RSA_2048, RSA_3072, RSA_4096].contains(&hit.anchor);
         let Some(start) = hit.at.checked_sub(if sizes { BEFORE_SIZES } else { 0 }) else { return Ok(()) };
         let mut fields = Little::new(blob.bytes.get(start..).unwrap_or_default());
-        let key = match fields.take(4, "magic")? {
+        let (key, fit) = match fields.take(4, "magic")? {
             b"RSA2" => rsa(&mut fields, false)?,
             b"RSA3" => rsa(&mut fields, true)?,
             b"ECS2" | b"ECK2" => ecc(&mut fields, P256)?,
@@ -84,7 +86,7 @@ impl Detector for Cng {
             _ => return Ok(()),
         };
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Binary, start..start + fields.at());
-        material.proof = Proof::Verified;
+        fit.describe(&mut material);
         material.protection = Some(Protection::plaintext());
         material.identity = Some(Identity::public(key));
         if blob.bytes.get(start..start + 3) == Some(b"ECK") {
@@ -100,7 +102,7 @@ const P256: (&[u8], u32) = (&[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07], 3
 const P384: (&[u8], u32) = (&[0x2b, 0x81, 0x04, 0x00, 0x22], 48);
 const P521: (&[u8], u32) = (&[0x2b, 0x81, 0x04, 0x00, 0x23], 66);
 
-type Half = scanner_core::material::PublicHalf;
+type Half = (scanner_core::material::PublicHalf, Fit);
 
 /// BCRYPT_RSAKEY_BLOB; `full` has what follows from the primes too. Numbers big-endian.
 fn rsa(fields: &mut Little<'_>, full: bool) -> Result<Half, Malformed> {
@@ -123,10 +125,13 @@ fn rsa(fields: &mut Little<'_>, full: bool) -> Result<Half, Malformed> {
         d = fields.take(n.len(), "PrivateExponent")?;
     }
     let sane = public::bits(n) == bits && public::bits(e) > 1 && e.last().is_some_and(|last| last & 1 == 1);
-    if !sane || !proof::rsa_fits(n, e, d, &[p, q]) {
+    let signs::Rsa { e, fit } = signs::rsa(n, e, d, &[p, q]);
+    // Five sizes that belong together leave no doubt of what a full blob is.
+    let stands = fit.is_proven() || (full && signs::has_rsa_shape(n, d, &[p, q]));
+    if !sane || !stands {
         return Err(Malformed::new("RSA numbers do not fit", 4));
     }
-    Ok(public::half(&PublicKey::Rsa { n, e }))
+    Ok((public::half(&PublicKey::Rsa { n, e }), fit))
 }
 
 /// BCRYPT_ECCKEY_BLOB: the point and the scalar.
@@ -138,11 +143,13 @@ fn ecc(fields: &mut Little<'_>, (oid, size): (&[u8], u32)) -> Result<Half, Malfo
     let size = size as usize;
     let coordinates = fields.take(2 * size, "point")?;
     let scalar = fields.take(size, "scalar")?;
-    // A product is a hundred times as expensive, and magic numbers are everywhere.
-    curve.decompress(&[&[4], coordinates].concat()).ok_or(Malformed::new("the point is not on the curve", 8))?;
-    let point = curve.public_point(scalar).filter(|point| point.get(1..) == Some(coordinates));
-    let point = point.ok_or(Malformed::new("the point does not belong to the scalar", 8))?;
-    Ok(public::half(&PublicKey::Ec { domain: Domain::Named(curve), point: &point }))
+    // A product is a hundred times as expensive, and magic numbers are everywhere: a foreign point has to be one of the curve.
+    let point = [&[4], coordinates].concat();
+    curve.decompress(&point).ok_or(Malformed::new("the point is not on the curve", 8))?;
+    let key = PublicKey::Ec { domain: Domain::Named(curve), point: &point };
+    let (half, fit) = signs::signs_as(&key, Private::Number(scalar));
+    let stands = fit.is_proven() || (fit != Fit::Nothing && signs::is_full_size(scalar, curve.bits));
+    if stands { Ok((half, fit)) } else { Err(Malformed::new("scalar", 8)) }
 }
 
 /// BCRYPT_DSA_KEY_BLOB: up to 1024 bits, with q of 160.
@@ -175,11 +182,14 @@ fn dsa_numbers(fields: &mut Little<'_>, size: usize, q: &[u8]) -> Result<Half, M
     }
     let (p, g, y) = (fields.take(size, "p")?, fields.take(size, "g")?, fields.take(size, "y")?);
     let x = fields.take(q.len(), "x")?;
-    let computed = proof::dsa_public(p, g, x).filter(|y| public::bits(y) > 1);
-    if !computed.is_some_and(|c| public::bits(&c) == public::bits(y) && y.ends_with(&c)) {
+    let (half, fit) = signs::signs_as(&PublicKey::Dsa { p, q, g, y }, Private::Number(x));
+    // With a foreign public number, the group is the proof: g has the order q.
+    let group = || proof::dsa_public(p, g, q).is_some_and(|power| power == [1]);
+    let stands = fit.is_proven() || (signs::is_full_size(x, public::bits(q)) && group());
+    if fit == Fit::Nothing || public::bits(g) < 2 || public::bits(x) < 2 || !stands {
         return Err(Malformed::new("DSA numbers do not fit", 4));
     }
-    Ok(public::half(&PublicKey::Dsa { p, q, g, y }))
+    Ok((half, fit))
 }
 
 #[cfg(test)]
@@ -235,8 +245,9 @@ mod tests {
             for at in 0..good.len() {
                 let mut bytes = good.clone();
                 bytes[at] ^= 2;
-                // The exponent of RSA2 has nothing that it must fit.
-                let free = what == "RSA2" && (24..27).contains(&at);
+                // The exponent of RSA2 has nothing that it must fit, and either prime proves the other. With the size of the
+                // second one smaller, the first is still read.
+                let free = what == "RSA2" && (at == 20 || (24..27).contains(&at) || at >= 27 + 131);
                 assert_eq!(inspect(&bytes).is_empty(), !free, "{what} {at}");
             }
         }

@@ -5,15 +5,15 @@
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Proof, Protection};
+use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use sha2::{Digest, Sha256};
 
 use crate::read::dnssec::{Fields, dnskey};
 use crate::read::private::looks_random;
 use crate::read::public::{self, Domain, PublicKey, Raw, bits};
-use crate::read::ssh::{self, Private};
-use crate::read::{curves, proof};
+use crate::read::signs::{self, Fit, Private};
+use crate::read::{curves, proof, ssh};
 
 /// DNSSEC keys.
 #[derive(Debug)]
@@ -54,10 +54,10 @@ impl Detector for Dnssec {
         let (fields, length) = Fields::read(text).map_err(|error| Malformed::new(error.what, hit.at + error.at))?;
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Text, hit.at..hit.at + length);
         material.protection = Some(Protection::plaintext());
-        let (identity, proven) = identity(&fields).map_err(|error| Malformed::new(error.what, hit.at))?;
+        let (identity, fit) = identity(&fields).map_err(|error| Malformed::new(error.what, hit.at))?;
         material.identity = Some(identity);
-        if proven {
-            material.proof = Proof::Verified;
+        if let Some(fit) = fit {
+            fit.describe(&mut material);
         }
         material.labels.push(Label::new("algorithm", fields.algorithm.to_string().as_bytes()));
         out.found(material);
@@ -65,39 +65,44 @@ impl Detector for Dnssec {
     }
 }
 
-/// The public half of a private key, and whether it was proven. Numbers of the algorithms: IANA, DNS Security Algorithm
+/// The public half of a private key, and how its numbers fit, where there is more than one. Numbers of the algorithms: IANA, DNS Security Algorithm
 /// Numbers; those of HMAC are BIND's own.
-fn identity(fields: &Fields) -> Result<(Identity, bool), Malformed> {
+fn identity(fields: &Fields) -> Result<(Identity, Option<Fit>), Malformed> {
     let known = |key: PublicKey<'_>| Identity::public(public::half(&key));
     let number = |name: &str| fields.get(name).ok_or(Malformed::new("number of a DNSSEC key", 0));
     let wrong = |what| Malformed::new(what, 0);
     match fields.algorithm {
         1 | 5 | 7 | 8 | 10 => {
-            let (n, e, d) = (number("Modulus")?, number("PublicExponent")?, number("PrivateExponent")?);
-            let (p, q) = (number("Prime1")?, number("Prime2")?);
-            let key = PublicKey::Rsa { n, e };
-            let fits = bits(n) >= 256 && ssh::fits(&key, Private::Rsa { d, p, q });
-            if fits { Ok((known(key), true)) } else { Err(wrong("numbers of an RSA key")) }
+            let (n, e) = (number("Modulus")?, number("PublicExponent")?);
+            let [d, p, q] = ["PrivateExponent", "Prime1", "Prime2"].map(|name| fields.get(name).unwrap_or_default());
+            let PublicKey::Rsa { n, e } = ssh::rsa(n, e, 0)? else { return Err(wrong("numbers of an RSA key")) };
+            let signs::Rsa { e, fit } = signs::rsa(n, e, d, &[p, q]);
+            let stands = fit.is_proven() || signs::has_rsa_shape(n, d, &[p, q]);
+            if stands { Ok((known(PublicKey::Rsa { n, e }), Some(fit))) } else { Err(wrong("numbers of an RSA key")) }
         }
         3 | 6 => {
             let (p, q, g) = (number("Prime(p)")?, number("Subprime(q)")?, number("Base(g)")?);
-            let (x, y) = (number("Private_value(x)")?, number("Public_value(y)")?);
-            let key = PublicKey::Dsa { p, q, g, y };
-            let fits = bits(p) >= 512 && ssh::fits(&key, Private::Number(x));
-            if fits { Ok((known(key), true)) } else { Err(wrong("numbers of a DSA key")) }
+            let (x, y) = (number("Private_value(x)")?, fields.get("Public_value(y)").unwrap_or_default());
+            let (half, fit) = signs::signs_as(&PublicKey::Dsa { p, q, g, y }, Private::Number(x));
+            let stands = fit.is_proven() || (fit != Fit::Nothing && signs::is_full_size(x, bits(q)));
+            if bits(p) >= 512 && stands {
+                Ok((Identity::public(half), Some(fit)))
+            } else {
+                Err(wrong("numbers of a DSA key"))
+            }
         }
         13 | 14 => {
             let curve = if fields.algorithm == 13 { b"nistp256" } else { b"nistp384" };
             let curve = curves::by_ssh(curve).ok_or(wrong("curve"))?;
             let scalar = number("PrivateKey")?;
             let point = curve.public_point(scalar).filter(|_| looks_random(scalar)).ok_or(wrong("scalar"))?;
-            Ok((known(PublicKey::Ec { domain: Domain::Named(curve), point: &point }), false))
+            Ok((known(PublicKey::Ec { domain: Domain::Named(curve), point: &point }), None))
         }
         15 | 16 => {
             let kind = if fields.algorithm == 15 { Raw::Ed25519 } else { Raw::Ed448 };
             let seed = number("PrivateKey")?;
             let bytes = proof::raw_public(kind, seed).filter(|_| looks_random(seed)).ok_or(wrong("seed"))?;
-            Ok((known(PublicKey::Raw { kind, bytes: &bytes }), false))
+            Ok((known(PublicKey::Raw { kind, bytes: &bytes }), None))
         }
         // Shared secrets have no public half. They are known by a digest, if they are long enough not to be guessed.
         157 | 161..=165 => {
@@ -105,7 +110,8 @@ fn identity(fields: &Fields) -> Result<(Identity, bool), Malformed> {
             if secret.len() < 10 || !looks_random(secret) {
                 return Err(wrong("HMAC key"));
             }
-            Ok((Identity::Opaque(Sha256::new().chain_update(b"tsig\0").chain_update(secret).finalize().into()), false))
+            let digest = Sha256::new().chain_update(b"tsig\0").chain_update(secret).finalize();
+            Ok((Identity::Opaque(digest.into()), None))
         }
         _ => Err(wrong("DNSSEC algorithm")),
     }
@@ -132,6 +138,7 @@ fn public_key(bytes: &[u8], out: &mut Inspection) -> Result<(), Malformed> {
 #[cfg(test)]
 mod tests {
     use scanner_core::blob::Origin;
+    use scanner_core::material::Proof;
 
     use super::*;
     use crate::read::text::{base64, hex};

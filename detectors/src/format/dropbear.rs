@@ -5,11 +5,11 @@
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Material, Proof, Protection};
+use scanner_core::material::{Encoding, Identity, Kind, Material, Protection};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::cursor::Cursor;
-use crate::read::ssh;
+use crate::read::{signs, ssh};
 
 /// Private keys of Dropbear.
 #[derive(Debug)]
@@ -49,12 +49,8 @@ impl Detector for Dropbear {
         }
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Binary, 0..fields.at());
         material.protection = Some(Protection::plaintext());
-        let (half, fits) = ssh::signs_as(&key, private);
-        if fits {
-            material.proof = Proof::Verified;
-        } else {
-            material.notes.push("the public numbers do not belong to the private ones");
-        }
+        let (half, fit) = signs::signs_as(&key, private);
+        fit.describe(&mut material);
         material.identity = Some(Identity::public(half));
         out.found(material);
         Ok(())
@@ -64,6 +60,7 @@ impl Detector for Dropbear {
 #[cfg(test)]
 mod tests {
     use scanner_core::blob::Origin;
+    use scanner_core::material::Proof;
 
     use super::*;
     use crate::read::public::Raw;
@@ -95,8 +92,14 @@ mod tests {
             ("DSA, damaged", strings(&[b"ssh-dss", &p, &[0xff; 20], &[2], &[33], &[5]]), Some(Proof::Structure)),
             (
                 "RSA, damaged",
-                strings(&[b"ssh-rsa", &[1, 0, 1], &[0xff; 64], &[3; 64], &[5; 32], &[7; 32]]),
+                strings(&[b"ssh-rsa", &[1, 0, 1], &[0xff; 64], &[3; 64], &[9; 32], &[7; 32]]),
                 Some(Proof::Structure),
+            ),
+            // 2^256 + 1 divides 2^512 - 1, and 2^256 - 1 is what [0xff; 32] is: a prime that is wrong proves by the other.
+            (
+                "RSA, one prime",
+                strings(&[b"ssh-rsa", &[1, 0, 1], &[0xff; 64], &[3; 64], &[0xff; 32], &[7; 32]]),
+                Some(Proof::Verified),
             ),
             ("RSA, public", strings(&[b"ssh-rsa", &[1, 0, 1], &[0xff; 64]]), None),
             ("DSA, public", strings(&[b"ssh-dss", &p, &[0xff; 20], &[2], &[32]]), None),

@@ -9,13 +9,14 @@ use std::borrow::Cow;
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Locked, Material, Proof, Protection, ProtectionState};
+use scanner_core::material::{Encoding, Identity, Kind, Label, Locked, Material, Protection, ProtectionState};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use zeroize::Zeroize;
 
 use crate::read::agent::Numbers;
 use crate::read::public;
 use crate::read::sexp::{self, Node};
+use crate::read::signs::{self, Fit};
 use crate::read::text::hex;
 
 /// Keys of gpg-agent.
@@ -83,10 +84,15 @@ impl Detector for GnuPgAgent {
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, encoding, span.clone());
         match node.head().unwrap_or_default() {
             b"private-key" => {
-                match numbers.fits(key) {
-                    Some(true) => material.proof = Proof::Verified,
-                    Some(false) => return Err(Malformed::new("numbers that fit together", start)),
-                    None if key.value(b"d").or_else(|| key.value(b"x")).is_none() => {
+                match numbers.signs_as(key) {
+                    Some((half, fit)) if fit.is_proven() || is_whole(key, fit) => {
+                        fit.describe(&mut material);
+                        material.identity = Some(Identity::public(half));
+                    }
+                    Some(_) => return Err(Malformed::new("numbers that fit together", start)),
+                    None if matches!(numbers, Numbers::Key(_))
+                        || key.value(b"d").or_else(|| key.value(b"x")).is_none() =>
+                    {
                         return Err(Malformed::new("private number", start));
                     }
                     None => {}
@@ -104,15 +110,26 @@ impl Detector for GnuPgAgent {
             }
             _ => return Ok(()),
         }
-        material.identity = Some(match numbers {
-            Numbers::Key(key) => Identity::public(public::half(&key)),
-            Numbers::Other(_) => Identity::Opaque(numbers.digest().unwrap_or_default()),
+        material.identity = material.identity.or_else(|| {
+            Some(match numbers {
+                Numbers::Key(key) => Identity::public(public::half(&key)),
+                Numbers::Other(_) => Identity::Opaque(numbers.digest().unwrap_or_default()),
+            })
         });
         if !canonical {
             material.labels = labels(bytes, &span);
         }
         out.found(material);
         Ok(())
+    }
+}
+
+/// Whether a key that nothing proves has all the numbers of one, and none that is made up of few bytes.
+fn is_whole(key: &Node, fit: Fit) -> bool {
+    let value = |name: &'static [u8]| key.value(name).unwrap_or_default();
+    match fit {
+        Fit::Derived(_) => [b"d", b"x"].iter().any(|name| signs::is_full_size(value(*name), 128)),
+        _ => signs::has_rsa_shape(value(b"n"), value(b"d"), &[value(b"p"), value(b"q")]),
     }
 }
 
@@ -222,6 +239,7 @@ fn labels(bytes: &[u8], span: &std::ops::Range<usize>) -> Vec<Label> {
 #[cfg(test)]
 mod tests {
     use scanner_core::blob::Origin;
+    use scanner_core::material::Proof;
 
     use super::*;
     use crate::read::curves;
@@ -361,10 +379,19 @@ mod tests {
     }
 
     #[test]
+    fn a_private_number_beside_a_foreign_public_one_is_a_key() {
+        let seed = unhex(&SEED.replacen("9D", "9E", 1));
+        let found = inspect(ed25519("private-key", &format!("(d #{}#)", hex(&seed))).as_bytes()).unwrap();
+        let bytes = proof::raw_public(Raw::Ed25519, &seed).unwrap();
+        let half = public::half(&public::PublicKey::Raw { kind: Raw::Ed25519, bytes: &bytes });
+        assert_eq!((found[0].proof, &found[0].identity), (Proof::Structure, &Some(Identity::public(half))));
+        assert_eq!(found[0].notes, ["the public numbers do not belong to the private ones"]);
+    }
+
+    #[test]
     fn what_does_not_fit_is_refused() {
-        let other = SEED.replacen("9D", "9E", 1);
         for text in [
-            ed25519("private-key", &format!("(d #{other}#)")),
+            ed25519("private-key", &format!("(d #{}#)", "99".repeat(32))),
             ed25519("private-key", ""),
             ed25519("protected-private-key", ""),
             ed25519("protected-private-key", "(protected rot13 ((sha1 #00# \"1\")#00#)#00#)"),

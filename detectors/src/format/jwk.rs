@@ -2,21 +2,22 @@
 //!
 //! The anchor is the one member that every JWK has, `kty`, in the four ways that its name can end: in JSON, in a string of
 //! JSON, in a literal of a program or of YAML. The object around it is read whatever the file is, and each key of a set is
-//! an object of its own. A private number has to give the public one that stands beside it: documentation is full of keys
-//! with some digits replaced, and those are no keys.
+//! an object of its own. Names and values are read without their escapes. A private number that signs is a key whatever public
+//! one stands beside it (`read/signs.rs`).
 //!
 //! A symmetric key (`oct`) is reported where it can sign: its algorithm is HS*, or nothing says what it is for. It has to
 //! be hard to guess (`read/symmetric.rs`).
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Proof, Protection, PublicHalf};
+use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection, PublicHalf};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
-use zeroize::Zeroizing;
 
-use crate::read::object::Object;
+use crate::read::escaped::{self, Unescaped};
+use crate::read::object::{self, Object};
 use crate::read::public::{self, Domain, PublicKey, Raw};
-use crate::read::{curves, proof, symmetric};
+use crate::read::signs::{self, Fit, Private};
+use crate::read::{curves, symmetric};
 
 /// JSON Web Keys.
 #[derive(Debug)]
@@ -27,17 +28,24 @@ static ABOUT: About = About {
     title: "JSON Web Key (JWK)",
     detects: "RSA, EC (P-256, P-384, P-521, secp256k1), OKP (Ed25519, Ed448, X25519, X448) and symmetric signing keys of \
               RFC 7517 and RFC 8037, each key of a set by itself, with its kid, alg and use. The object may stand in JSON, \
-              in a JSON string, in YAML or in a literal of a program. Asymmetric keys are verified: the private number \
-              gives the public one, or e and d undo each other. Public keys are reported as such.",
-    blind_to: "Key sets that are encrypted (JWE). Symmetric keys for encryption, and such as may be guessed. Keys whose \
-               numbers do not fit together.",
+              in a JSON string, in YAML or in a literal of a program. Asymmetric keys are verified where the private \
+              number gives the public one, the primes give the modulus, or e and d undo each other. Public keys are reported \
+              as such.",
+    blind_to: "Key sets that are encrypted (JWE). Symmetric keys for encryption, and such as may be guessed.",
     respond: "Whoever has the key issues tokens that every relying service accepts. Take its kid out of the published key \
               set, sign with a new key, and end the sessions that it opened.",
     references: &["RFC 7517", "RFC 7518 6", "RFC 8037", "RFC 8812", "CWE-321"],
 };
 
-const ANCHORS: [Anchor; 4] =
-    [Anchor::anywhere(b"kty\""), Anchor::anywhere(b"kty\\"), Anchor::anywhere(b"kty'"), Anchor::anywhere(b"kty:")];
+/// How the name ends, and its letters where one of them is escaped (`"k\u0074y"`).
+const ANCHORS: [Anchor; 6] = [
+    Anchor::anywhere(b"kty\""),
+    Anchor::anywhere(b"kty\\"),
+    Anchor::anywhere(b"kty'"),
+    Anchor::anywhere(b"kty:"),
+    Anchor::anywhere(b"u006"),
+    Anchor::anywhere(b"u007"),
+];
 
 impl Detector for Jwk {
     fn about(&self) -> &'static About {
@@ -49,18 +57,25 @@ impl Detector for Jwk {
     }
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+        if hit.anchor.bytes.first() == Some(&b'u') && !spells_kty(blob.bytes, hit.at) {
+            return Ok(());
+        }
         if !out.may_work() {
             return Ok(());
         }
         let mut work = 0;
-        let object = Object::around(blob.bytes, hit.at, &mut work);
+        let read = read_around(blob.bytes, hit.at, &mut work);
         out.work(work);
-        let object = object.ok_or(Malformed::new("object around kty", hit.at))?;
-        // Of members that stand there twice, most programs take the last and some the first.
-        let last = object.last_of_each();
-        let read: Vec<_> = [Some(&object), last.as_ref()].into_iter().flatten().map(read).collect();
         let failed = read.iter().find_map(|read| read.as_ref().err().copied());
-        let found: Vec<_> = read.into_iter().flatten().flatten().collect();
+        let mut found: Vec<Material> = Vec::new();
+        for material in read.into_iter().flatten().flatten() {
+            // Of members that stand there twice, most programs take the last and some the first: often the same key.
+            match found.iter_mut().find(|other| other.identity == material.identity && other.kind == material.kind) {
+                Some(other) if other.proof < material.proof => *other = material,
+                Some(_) => {}
+                None => found.push(material),
+            }
+        }
         match failed {
             Some(failed) if found.is_empty() => return Err(failed),
             _ => found.into_iter().for_each(|material| out.found(material)),
@@ -69,25 +84,81 @@ impl Detector for Jwk {
     }
 }
 
+/// Whether the escape whose `u` is at `at` is the first one in the name `kty`: each name is read once.
+fn spells_kty(bytes: &[u8], at: usize) -> bool {
+    let mut before = bytes.get(at.saturating_sub(16)..at).unwrap_or_default();
+    while let Some(shorter) = before.strip_suffix(b"\\") {
+        before = shorter;
+    }
+    let mut rest = bytes.get(at.saturating_sub(1)..bytes.len().min(at + 64)).unwrap_or_default();
+    let mut name = Vec::new();
+    while name.len() < 3 {
+        let (letter, length) = escaped::letter(rest).or_else(|| Some((*rest.first()?, 1))).unwrap_or_default();
+        name.push(letter);
+        let Some(next) = rest.get(length.max(1)..) else { return false };
+        rest = next;
+        let plain = "kty".len() - name.len();
+        let whole = [before.get(before.len().saturating_sub(plain)..).unwrap_or_default(), &name].concat();
+        if whole == b"kty" {
+            return matches!(rest.first(), Some(b'"' | b'\'' | b'\\'));
+        }
+    }
+    false
+}
+
+/// What the objects around a place are read as, with each way of reading members that stand there twice.
+fn read_around(bytes: &[u8], at: usize, work: &mut usize) -> Vec<Result<Option<Material>, Malformed>> {
+    // .NET writes the quotes of an object inside a string so.
+    let quotes = bytes.get(..at).is_some_and(|before| before.ends_with(b"\\u0022"));
+    let outer = if quotes { None } else { Object::around(bytes, at, work) };
+    let span = match &outer {
+        Some(object) if !escaped::is_escaped(bytes.get(object.span.clone()).unwrap_or_default()) => {
+            return ways(object);
+        }
+        Some(object) => object.span.clone(),
+        None if quotes => {
+            let Some(start) = object::open_brace(bytes, at) else { return Vec::new() };
+            start..bytes.len().min(start + object::MAX)
+        }
+        None => return vec![Err(Malformed::new("object around kty", at))],
+    };
+    *work += span.len();
+    let copy = Unescaped::new(bytes.get(span.clone()).unwrap_or_default(), quotes);
+    let Some(inner) = Object::around(&copy.text, copy.place(at - span.start), work) else {
+        return vec![Err(Malformed::new("object around an escaped kty", at))];
+    };
+    let place = span.start + copy.end(inner.span.start)..span.start + copy.end(inner.span.end);
+    let mut read = ways(&inner);
+    read.iter_mut().flatten().flatten().for_each(|material| material.span = place.clone());
+    read
+}
+
+/// An object as it stands there, and with the last of each of its members.
+fn ways(object: &Object<'_>) -> Vec<Result<Option<Material>, Malformed>> {
+    let last = object.last_of_each();
+    [Some(object), last.as_ref()].into_iter().flatten().map(read).collect()
+}
+
 /// The key that an object is, if it is one.
 fn read(object: &Object<'_>) -> Result<Option<Material>, Malformed> {
     let malformed = |what| Malformed::new(what, object.span.start);
     let kind = if object.get("d").or(object.get("k")).is_some() { Kind::PrivateKey } else { Kind::PublicKey };
-    let identity = match object.text("kty") {
+    let (identity, fit) = match object.text("kty") {
         Some(b"RSA") => rsa(object).map(public).ok_or(malformed("numbers of an RSA JWK"))?,
         Some(b"EC") => ec(object).map(public).ok_or(malformed("numbers of an EC JWK"))?,
         Some(b"OKP") => okp(object).map(public).ok_or(malformed("numbers of an OKP JWK"))?,
         Some(b"oct") if signs(object) => {
-            object.base64("k").and_then(|key| symmetric::identity(&key)).ok_or(malformed("symmetric JWK"))?
+            let identity = object.base64("k").and_then(|key| symmetric::identity(&key));
+            (identity.ok_or(malformed("symmetric JWK"))?, None)
         }
         _ => return Ok(None),
     };
     let mut material = Material::new(kind, ABOUT.id, Encoding::Text, object.span.clone());
     if kind == Kind::PrivateKey {
         material.protection = Some(Protection::plaintext());
-    }
-    if matches!(identity, Identity::Public(_)) && kind == Kind::PrivateKey {
-        material.proof = Proof::Verified;
+        if let Some(fit) = fit {
+            fit.describe(&mut material);
+        }
     }
     if matches!(identity, Identity::Opaque(_)) {
         material.notes.push("symmetric: the same secret signs and verifies");
@@ -99,77 +170,72 @@ fn read(object: &Object<'_>) -> Result<Option<Material>, Malformed> {
     Ok(Some(material))
 }
 
-fn public(half: PublicHalf) -> Identity {
-    Identity::public(half)
+fn public((half, fit): (PublicHalf, Fit)) -> (Identity, Option<Fit>) {
+    (Identity::public(half), Some(fit))
 }
 
-/// n and e, and of a private key d with the primes or alone (RFC 7518 6.3).
-fn rsa(object: &Object<'_>) -> Option<PublicHalf> {
+/// n and e, and of a private key d or the primes (RFC 7518 6.3).
+fn rsa(object: &Object<'_>) -> Option<(PublicHalf, Fit)> {
     let (n, e) = (object.base64("n")?, object.base64("e")?);
     let bits = public::bits(&n);
     let odd = |number: &[u8]| number.last().is_some_and(|b| b & 1 == 1);
     if !(256..=16_384).contains(&bits) || !odd(&n) || !odd(&e) || public::bits(&e) < 2 || e.len() > n.len() {
         return None;
     }
-    if object.get("d").is_some() {
-        let d = object.base64("d")?;
-        let fits = match (object.base64("p"), object.base64("q")) {
-            (Some(p), Some(q)) => {
-                let others = other_primes(object)?;
-                let primes: Vec<&[u8]> = [&p, &q].into_iter().chain(&others).map(|prime| prime.as_slice()).collect();
-                proof::rsa_fits(&n, &e, &d, &primes)
-            }
-            _ => undo_each_other(&n, &e, &d),
-        };
-        if !fits {
-            return None;
-        }
+    if object.get("d").is_none() {
+        return Some((public::half(&PublicKey::Rsa { n: &n, e: &e }), Fit::Whole));
     }
-    Some(public::half(&PublicKey::Rsa { n: &n, e: &e }))
+    let number = |name| object.base64(name).unwrap_or_default();
+    let d = number("d");
+    // Further primes of RFC 7518 6.3.2.7 are not read: nothing writes them.
+    let several = object.get("oth").is_some();
+    let primes: Vec<_> =
+        ["p", "q"].into_iter().filter(|name| !several && object.get(name).is_some()).map(number).collect();
+    let primes: Vec<&[u8]> = primes.iter().map(|prime| prime.as_slice()).collect();
+    let signs::Rsa { e, fit } = signs::rsa(&n, &e, &d, &primes);
+    let stands = fit.is_proven() || signs::has_rsa_shape(&n, &d, &primes);
+    stands.then(|| (public::half(&PublicKey::Rsa { n: &n, e }), fit))
 }
 
-/// Further primes of RFC 7518 6.3.2.7 are not read: nothing writes them. `None` if there are any.
-fn other_primes(object: &Object<'_>) -> Option<Vec<Zeroizing<Vec<u8>>>> {
-    object.get("oth").is_none().then(Vec::new)
-}
-
-/// Whether 2 to the e to the d is 2 again, modulo n: what proves a private exponent that stands without its primes.
-fn undo_each_other(n: &[u8], e: &[u8], d: &[u8]) -> bool {
-    let sensible = public::bits(d) > public::bits(n) / 4 && public::bits(d) <= public::bits(n);
-    let undone = || Some(Zeroizing::new(proof::dsa_public(n, &proof::dsa_public(n, &[2], e)?, d)?));
-    sensible && undone().is_some_and(|number| number.as_slice() == [2])
-}
-
-fn ec(object: &Object<'_>) -> Option<PublicHalf> {
+/// The scalar signs alone (RFC 7518 6.2.2): the coordinates may be missing, foreign or written with a zero in front.
+fn ec(object: &Object<'_>) -> Option<(PublicHalf, Fit)> {
     // P-256K is what RFC 8812 called it before it was one.
     let name = object.text("crv").map(|name| if name == b"P-256K" { b"secp256k1" } else { name })?;
     let curve = curves::by_jose(name)?;
     let size = curve.bits.div_ceil(8) as usize;
-    // Coordinates are as long as the field (RFC 7518 6.2.1.2); some writers drop leading zeros.
-    let coordinate = |name| {
-        let number = object.base64(name)?;
-        let zeros = size.checked_sub(number.len())?;
-        Some([&vec![0; zeros][..], &number].concat())
-    };
-    let point = [&[4][..], &coordinate("x")?, &coordinate("y")?].concat();
-    curve.decompress(&point)?;
+    // Coordinates are as long as the field (RFC 7518 6.2.1.2); some writers drop leading zeros, or add one for the sign.
+    let number = |name| signs::padded(&object.base64(name)?, size);
+    let point =
+        || Some([&[4][..], &number("x")?, &number("y")?].concat()).filter(|point| curve.decompress(point).is_some());
+    let point = point().unwrap_or_default();
+    let key = PublicKey::Ec { domain: Domain::Named(curve), point: &point };
     if object.get("d").is_some() {
-        let d = object.base64("d").filter(|d| d.len() <= size)?;
-        if curve.public_point(&d)? != point {
-            return None;
-        }
+        one_number(&key, &number("d")?, curve.bits)
+    } else {
+        (!point.is_empty()).then(|| (public::half(&key), Fit::Whole))
     }
-    Some(public::half(&PublicKey::Ec { domain: Domain::Named(curve), point: &point }))
 }
 
-fn okp(object: &Object<'_>) -> Option<PublicHalf> {
+/// As for EC, d signs alone (RFC 8037 2).
+fn okp(object: &Object<'_>) -> Option<(PublicHalf, Fit)> {
     let name = object.text("crv")?;
     let kind = [Raw::Ed25519, Raw::Ed448, Raw::X25519, Raw::X448].into_iter().find(|k| k.name().as_bytes() == name)?;
-    let x = object.base64("x").filter(|x| x.len() == kind.len())?;
-    if object.get("d").is_some() && proof::raw_public(kind, &object.base64("d")?)? != **x {
-        return None;
+    let x = object.base64("x").filter(|x| x.len() == kind.len());
+    let key = PublicKey::Raw { kind, bytes: x.as_ref().map_or(&[], |x| x.as_slice()) };
+    if object.get("d").is_none() {
+        return x.as_ref().map(|_| (public::half(&key), Fit::Whole));
     }
-    Some(public::half(&PublicKey::Raw { kind, bytes: &x }))
+    let d = object.base64("d")?;
+    let seed = signs::cut(&d, kind.len());
+    // A seed is bytes, not a number: only one that is too long has zeros that do not belong to it.
+    (seed.len() == kind.len()).then(|| one_number(&key, seed, kind.len() as u32 * 8))?
+}
+
+/// A key of one private number, which has to be of full size if nothing confirms it: pages have placeholders.
+fn one_number(key: &PublicKey<'_>, number: &[u8], size: u32) -> Option<(PublicHalf, Fit)> {
+    let (half, fit) = signs::signs_as(key, Private::Number(number));
+    let stands = fit.is_proven() || (fit != Fit::Nothing && signs::is_full_size(number, size));
+    stands.then_some((half, fit))
 }
 
 /// Whether nothing says that a symmetric key is for something else than signing.
@@ -181,8 +247,10 @@ fn signs(object: &Object<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use scanner_core::blob::Origin;
+    use scanner_core::material::Proof;
 
     use super::*;
+    use crate::read::proof;
     use crate::read::text::{base64url, hex};
 
     fn inspect(text: &str) -> Result<Vec<Material>, Malformed> {
@@ -276,9 +344,123 @@ mod tests {
         assert_eq!(inspect(&both).unwrap().len(), 2);
     }
 
+    fn identity_of(text: &str) -> Option<Identity> {
+        inspect(text).unwrap_or_else(|error| panic!("{error}: {text}"))[0].identity.clone()
+    }
+
+    #[test]
+    fn a_part_that_signs_is_enough() {
+        let [n, e, d, p, q] = rsa();
+        let text = |e: &str, d: &str, p: &str, q: &str| {
+            format!(r#"{{"kty":"RSA","n":"{n}","e":"{e}","d":"{d}","p":"{p}","q":"{q}"}}"#)
+        };
+        let identity = identity_of(&text(&e, &d, &p, &q));
+        for (text, note) in [
+            (text(&e, &n, &p, &q), "the private exponent does not fit: the primes sign without it"),
+            (text(&e, &d, &q, &q), "the primes do not fit the modulus: the private exponent signs without them"),
+            (text(&e, &d, &p, &d), "the primes do not fit the modulus: the private exponent signs without them"),
+            (text(&e, &n, &n, &q), "only one prime fits the modulus: all other numbers follow from it"),
+            (
+                text("AQAD", &d, &p, &q),
+                "the public exponent does not fit: the right one was found by trying those in use",
+            ),
+        ] {
+            let found = inspect(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+            assert_eq!((found[0].proof, &found[0].identity), (Proof::Verified, &identity), "{text}");
+            assert_eq!(found[0].notes, [note], "{text}");
+        }
+        let masked = inspect(&text(&e, "...", &p, &q)).unwrap();
+        assert_eq!((masked[0].proof, &masked[0].identity), (Proof::Verified, &identity), "the primes are there");
+    }
+
+    #[test]
+    fn one_number_signs_alone() {
+        let scalar: Vec<u8> = (1..=32).collect();
+        let whole = ec("P-256", &scalar);
+        let member = |text: &str, name: &str| {
+            let from = text.find(&format!("\"{name}\"")).unwrap();
+            let to = from + text[from..].find([',', '}']).unwrap();
+            text[from..to].to_owned()
+        };
+        let foreign = ec("P-256", &[9; 32]);
+        let zero = |text: &str, name: &str| {
+            let value = object::decode(member(text, name).split('"').nth(3).unwrap().as_bytes()).unwrap();
+            text.replace(&member(text, name), &format!("\"{name}\": \"{}\"", base64url(&[&[0], &value[..]].concat())))
+        };
+        let alone = "no public number inside: derived from the private one";
+        let other = "the public numbers do not belong to the private ones";
+        let curve = okp("Ed25519", Raw::Ed25519);
+        for (text, same, proof, notes) in [
+            (zero(&whole, "d"), &whole, Proof::Verified, &[][..]),
+            (zero(&whole, "x"), &whole, Proof::Verified, &[]),
+            (zero(&whole, "y"), &whole, Proof::Verified, &[]),
+            (whole.replace(&member(&whole, "x"), &member(&foreign, "x")), &whole, Proof::Structure, &[alone]),
+            (
+                whole
+                    .replace(&member(&whole, "x"), &member(&foreign, "x"))
+                    .replace(&member(&whole, "y"), &member(&foreign, "y")),
+                &whole,
+                Proof::Structure,
+                &[other],
+            ),
+            (whole.replace("\"x\"", "\"_\""), &whole, Proof::Structure, &[alone]),
+            (okp("Ed25519", Raw::X25519), &curve, Proof::Structure, &[other]),
+            (curve.replace("\"x\"", "\"_\""), &curve, Proof::Structure, &[alone]),
+            (zero(&curve, "d"), &curve, Proof::Verified, &[]),
+        ] {
+            let found = inspect(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+            assert_eq!(
+                (found[0].proof, &*found[0].notes, &found[0].identity),
+                (proof, notes, &identity_of(same)),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn names_and_values_are_read_without_their_escapes() {
+        let key = okp("Ed25519", Raw::Ed25519);
+        let identity = identity_of(&key);
+        let escaped = |text: &str| text.replace("kty", "\\u006B\\u0074\\u0079");
+        for (text, count) in [
+            (key.replace("\"d\"", "\"\\u0064\""), 1),
+            (key.replace("kty", "k\\u0074y"), 1),
+            (key.replace("kty", "kt\\u0079"), 1),
+            (escaped(&key), 1),
+            (key.replace("AQID", "\\u0041QID"), 1),
+            (key.replace("OKP", "O\\u004bP").replace("Ed25519", "\\u0045d25519"), 1),
+            (format!("{{\"keys\": [{}, {}]}}", escaped(&key), escaped(&ec("P-256", &[7; 32]))), 2),
+            // In a string of JSON, as most programs and as .NET write it.
+            (format!("{{\"env\": \"{}\"}}", escaped(&key).replace('\\', "\\\\").replace('"', "\\\"")), 1),
+            (format!("{{\"env\": \"{}\"}}", key.replace('"', "\\u0022")), 1),
+        ] {
+            let origin = Origin::file("k");
+            let mut out = Inspection::default();
+            for anchor in ANCHORS {
+                for at in memchr::memmem::find_iter(text.as_bytes(), anchor.bytes) {
+                    let _ = Jwk.inspect(Blob::whole(text.as_bytes(), &origin), Hit { anchor, at }, &mut out);
+                }
+            }
+            let found = out.take();
+            assert_eq!((found.len(), &found[0].identity), (count, &identity), "{text}");
+            let span = &text[found[0].span.clone()];
+            assert!(span.starts_with('{') && span.ends_with('}') && found[0].kind == Kind::PrivateKey, "{span}");
+        }
+        for text in ["\\u006b", "k\\u0074y", "{\"sty\\u006c\\u0065\": \"\\u006bty\"}", "\\u006bt", "u0079"] {
+            let origin = Origin::file("k");
+            let mut out = Inspection::default();
+            for anchor in ANCHORS {
+                for at in memchr::memmem::find_iter(text.as_bytes(), anchor.bytes) {
+                    let _ = Jwk.inspect(Blob::whole(text.as_bytes(), &origin), Hit { anchor, at }, &mut out);
+                }
+            }
+            assert!(out.take().is_empty(), "{text}");
+        }
+    }
+
     #[test]
     fn what_does_not_fit_is_no_key() {
-        let [n, e, d, p, q] = rsa();
+        let [n, e, ..] = rsa();
         let whole = ec("P-256", &[7; 32]);
         let zeros = base64url(&[0; 32]);
         for text in [
@@ -286,11 +468,10 @@ mod tests {
             whole.replace("P-256", "P-999"),
             ec("P-256", &[8; 32]).replace(&base64url(&[8; 32]), &base64url(&[9; 32])),
             ec("P-256", &[8; 32]).replace(&base64url(&[8; 32]), &zeros),
-            okp("Ed25519", Raw::X25519),
             okp("Ed448", Raw::X448),
             format!("{{\"kty\":\"RSA\",\"n\":\"{n}\",\"e\":\"{e}\",\"d\":\"{n}\"}}"),
-            format!("{{\"kty\":\"RSA\",\"n\":\"{n}\",\"e\":\"{e}\",\"d\":\"{d}\",\"p\":\"{p}\",\"q\":\"{p}\"}}"),
-            format!("{{\"kty\":\"RSA\",\"n\":\"{n}\",\"e\":\"{e}\",\"d\":\"...\",\"p\":\"{p}\",\"q\":\"{q}\"}}"),
+            format!("{{\"kty\":\"RSA\",\"n\":\"{n}\",\"e\":\"{e}\",\"d\":\"{n}\",\"p\":\"{n}\",\"q\":\"{n}\"}}"),
+            format!("{{\"kty\":\"RSA\",\"n\":\"{n}\",\"e\":\"{e}\",\"d\":\"...\"}}"),
             "{\"kty\":\"RSA\",\"n\":\"0vx7agoebGcQSuu...\",\"e\":\"AQAB\"}".to_owned(),
             "{\"kty\":\"oct\",\"k\":\"c2VjcmV0\"}".to_owned(),
         ] {

@@ -5,7 +5,7 @@
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Proof, ProtectionState};
+use scanner_core::material::{Encoding, Identity, Kind, Label, Material, ProtectionState};
 use scanner_core::seam::{About, Anchor, Decoded, Detector, Hit, Inspection};
 use sha2::{Digest, Sha256};
 
@@ -58,10 +58,9 @@ impl Detector for Putty {
         });
         if file.protection.state == ProtectionState::Plaintext {
             match key.map(|key| File::signs_as(&key, &file.private)).transpose()? {
-                Some((_, true)) => material.proof = Proof::Verified,
-                Some((half, false)) => {
+                Some((half, fit)) => {
                     material.identity = Some(Identity::public(half));
-                    material.notes.push("the public numbers do not belong to the private ones");
+                    fit.describe(&mut material);
                 }
                 None => material.notes.push("key type not known: private section not read"),
             }
@@ -83,6 +82,7 @@ impl Detector for Putty {
 #[cfg(test)]
 mod tests {
     use scanner_core::blob::Origin;
+    use scanner_core::material::Proof;
     use scanner_core::material::Protection;
 
     use super::*;

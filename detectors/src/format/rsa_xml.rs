@@ -2,19 +2,20 @@
 //! serialised RSAParameters in XML or JSON (the `tempkey.rsa` of IdentityServer).
 //!
 //! The anchor is a name that only such keys have. From there the numbers beside it are collected by their names, whatever
-//! stands between name and value: tags, quotes, or either one escaped. Nothing but arithmetic decides: n = p * q, y = g^x.
-//! Keys in XML signatures have their public numbers only and no such name beside them.
+//! stands between name and value: tags, quotes, or either one escaped. A part that signs is enough (`read/signs.rs`); numbers
+//! that fit in nothing count if they have all the sizes of a key. Keys in XML signatures have their public numbers only and no such name beside them.
 
 use std::ops::Range;
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Material, Proof, Protection, PublicHalf};
+use scanner_core::material::{Encoding, Identity, Kind, Material, Protection, PublicHalf};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use zeroize::Zeroizing;
 
 use crate::read::proof;
 use crate::read::public::{self, PublicKey};
+use crate::read::signs::{self, Fit, Private};
 use crate::read::text::{Decoder, digit};
 
 /// RSA and DSA keys of .NET in XML and JSON.
@@ -26,7 +27,7 @@ static ABOUT: About = About {
     title: "Private key in XML or JSON (.NET)",
     detects: "RSA keys as <RSAKeyValue> with their private numbers, as serialised RSAParameters in XML or JSON (IdentityServer's \
               tempkey.rsa), and DSA keys as <DSAKeyValue> with <X>; also escaped, in strings of code and configuration. \
-              Verified: n = p * q and d for RSA, y = g^x for DSA.",
+              Verified where the primes give the modulus or d undoes the exponent (RSA), or y = g^x (DSA).",
     blind_to: "Keys that lack InverseQ (RSA) or PgenCounter (DSA), numbers that are cut into string literals, and keys whose \
                numbers stand more than 16 KiB apart.",
     respond: "Whoever has the file has the key. In a licence server or a token service it signs what every client believes: make \
@@ -70,13 +71,16 @@ impl Detector for RsaXml {
         let numbers = numbers(blob.bytes, hit.at, names);
         let key =
             numbers.as_ref().and_then(|(numbers, _)| if hit.anchor == INVERSE_Q { rsa(numbers) } else { dsa(numbers) });
-        let Some(((_, span), key)) = numbers.zip(key) else {
+        let Some(((_, span), (key, fit))) = numbers.zip(key) else {
             out.work(2 * REACH);
             return Err(Malformed::new("no private key", hit.at));
         };
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Text, span);
         material.identity = Some(Identity::public(key));
-        material.proof = Proof::Verified;
+        fit.describe(&mut material);
+        if fit == Fit::Nothing {
+            out.work(2 * REACH);
+        }
         material.protection = Some(Protection::plaintext());
         out.found(material);
         Ok(())
@@ -91,20 +95,31 @@ struct Number {
     span: Range<usize>,
 }
 
-fn rsa(numbers: &[Number]) -> Option<PublicHalf> {
+fn rsa(numbers: &[Number]) -> Option<(PublicHalf, Fit)> {
     let [n, e, p, q, d] = ["Modulus", "Exponent", "P", "Q", "D"].map(|name| get(numbers, name));
-    let (n, e, d) = (n?, e?, d?);
-    let sane = (256..=16_384).contains(&public::bits(n)) && public::bits(e) > 1 && public::bits(d) > 1;
-    (sane && proof::rsa_fits(n, e, d, &[p?, q?])).then(|| public::half(&PublicKey::Rsa { n, e }))
+    let (n, e, p, q, d) = (n?, e?, p.unwrap_or_default(), q.unwrap_or_default(), d.unwrap_or_default());
+    let odd = |number: &[u8]| number.last().is_some_and(|last| last & 1 == 1);
+    if !(256..=16_384).contains(&public::bits(n)) || public::bits(e) < 2 || !odd(n) || !odd(e) {
+        return None;
+    }
+    let signs::Rsa { e, fit } = signs::rsa(n, e, d, &[p, q]);
+    let stands = fit.is_proven() || signs::has_rsa_shape(n, d, &[p, q]);
+    stands.then(|| (public::half(&PublicKey::Rsa { n, e }), fit))
 }
 
-fn dsa(numbers: &[Number]) -> Option<PublicHalf> {
+fn dsa(numbers: &[Number]) -> Option<(PublicHalf, Fit)> {
     let [p, q, g, y, x] = ["P", "Q", "G", "Y", "X"].map(|name| get(numbers, name));
-    let (p, q, g, y) = (p?, q?, g?, y?);
-    let sane = (512..=8192).contains(&public::bits(p)) && (128..=512).contains(&public::bits(q)) && public::bits(y) > 1;
-    let computed = proof::dsa_public(p, g, x?).filter(|_| sane)?;
-    let same = public::bits(&computed) == public::bits(y) && y.ends_with(&computed);
-    same.then(|| public::half(&PublicKey::Dsa { p, q, g, y }))
+    let (p, q, g, y, x) = (p?, q?, g?, y.unwrap_or_default(), x?);
+    let sane = (512..=8192).contains(&public::bits(p)) && (128..=512).contains(&public::bits(q));
+    let (half, fit) = signs::signs_as(&PublicKey::Dsa { p, q, g, y }, Private::Number(x));
+    let stands =
+        fit.is_proven() || (fit != Fit::Nothing && signs::is_full_size(x, public::bits(q)) && has_order(p, q, g));
+    (sane && public::bits(x) > 1 && stands).then_some((half, fit))
+}
+
+/// Whether g generates a group of the order q, modulo p: without it, numbers that fit in nothing are no key.
+fn has_order(p: &[u8], q: &[u8], g: &[u8]) -> bool {
+    public::bits(g) > 1 && proof::dsa_public(p, g, q).is_some_and(|power| power == [1])
 }
 
 fn get<'n>(numbers: &'n [Number], name: &str) -> Option<&'n [u8]> {
@@ -211,6 +226,7 @@ fn value(window: &[u8], at: usize) -> Option<(Zeroizing<Vec<u8>>, usize)> {
 #[cfg(test)]
 mod tests {
     use scanner_core::blob::Origin;
+    use scanner_core::material::Proof;
 
     use super::*;
     use crate::read::text::base64;
@@ -313,15 +329,21 @@ mod tests {
         let whole = xml();
         for name in ["Modulus", "Exponent", "P", "Q", "D", "InverseQ"] {
             let value = names().into_iter().find(|(other, _)| *other == name).unwrap().1;
+            // The primes prove each other here, which are the same; d is one of them fewer.
+            let needed = matches!(name, "Modulus" | "Exponent" | "InverseQ");
             let without = whole.replace(&format!("<{name}>{value}</{name}>"), "");
-            assert!(inspect(&without).is_empty(), "without {name}");
+            assert_eq!(inspect(&without).is_empty(), needed, "without {name}");
             let placeholder = whole.replace(&format!("<{name}>{value}"), &format!("<{name}>..."));
-            assert!(inspect(&placeholder).is_empty(), "{name} left out");
-            if name != "InverseQ" {
-                let other = whole.replace(&format!("<{name}>{value}"), &format!("<{name}>{}", base64(&[77; 66])));
-                assert!(inspect(&other).is_empty(), "another {name}");
-            }
+            assert_eq!(inspect(&placeholder).is_empty(), needed, "{name} left out");
+            let other = whole.replace(&format!("<{name}>{value}"), &format!("<{name}>{}", base64(&[77; 66])));
+            // d says the right exponent only if that is one in use, and 7 is not.
+            assert_eq!(inspect(&other).is_empty(), name == "Modulus", "another {name}");
         }
+        let none = ["P", "Q", "D"].into_iter().fold(whole, |text, name| {
+            let value = names().into_iter().find(|(other, _)| *other == name).unwrap().1;
+            text.replace(&format!("<{name}>{value}"), &format!("<{name}>{}", base64(&[77; 66])))
+        });
+        assert!(inspect(&none).is_empty(), "nothing fits, and it is not random");
         for code in [
             "parameters.InverseQ = Convert.FromBase64String(x);",
             "InverseQ",

@@ -5,11 +5,11 @@
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Locked, Material, Proof, ProtectionState};
+use scanner_core::material::{Encoding, Identity, Kind, Label, Locked, Material, ProtectionState};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::public;
-use crate::read::ssh;
+use crate::read::signs;
 use crate::read::ssh1::{File, MAGIC};
 
 /// RSA private keys of SSH protocol 1.
@@ -47,11 +47,9 @@ impl Detector for Ssh1 {
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Binary, start..start + file.length);
         material.identity = Some(Identity::public(public::half(&file.key)));
         if file.protection.state == ProtectionState::Plaintext {
-            if ssh::fits(&file.key, File::open(file.private).map_err(here)?) {
-                material.proof = Proof::Verified;
-            } else {
-                material.notes.push("the public numbers do not belong to the private ones");
-            }
+            let (half, fit) = signs::signs_as(&file.key, File::open(file.private).map_err(here)?);
+            material.identity = Some(Identity::public(half));
+            fit.describe(&mut material);
         }
         if file.protection.state != ProtectionState::Plaintext {
             material.locked = blob.bytes.get(start..start + file.length).map(Locked::new);
@@ -66,6 +64,7 @@ impl Detector for Ssh1 {
 #[cfg(test)]
 mod tests {
     use scanner_core::blob::Origin;
+    use scanner_core::material::Proof;
 
     use super::*;
 
@@ -112,7 +111,7 @@ mod tests {
         wrong[20] ^= 1;
         for (bytes, proof, detail) in [
             (file(0, &private()), Proof::Verified, ""),
-            (file(0, &wrong), Proof::Structure, ""),
+            (file(0, &wrong), Proof::Verified, ""),
             (file(3, &[0x5a; 384]), Proof::Structure, "MD5 of the password, 3DES"),
             (file(6, &[0x5a; 384]), Proof::Structure, "MD5 of the password, Blowfish"),
         ] {

@@ -5,11 +5,11 @@
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Locked, Material, Proof, ProtectionState};
+use scanner_core::material::{Encoding, Identity, Kind, Label, Locked, Material, ProtectionState};
 use scanner_core::seam::{About, Anchor, Decoded, Detector, Hit, Inspection};
 
 use crate::read::ssh2_com::{BEGIN, File, LABEL, Text};
-use crate::read::{carrier, ssh};
+use crate::read::{carrier, signs};
 
 /// Private keys of ssh.com.
 #[derive(Debug)]
@@ -51,12 +51,8 @@ impl Detector for Ssh2Com {
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Text, start..start + text.length);
         if file.protection.state == ProtectionState::Plaintext {
             let (key, private) = file.open(file.data)?;
-            let (half, fits) = ssh::signs_as(&key, private);
-            if fits {
-                material.proof = Proof::Verified;
-            } else {
-                material.notes.push("the public numbers do not belong to the private ones");
-            }
+            let (half, fit) = signs::signs_as(&key, private);
+            fit.describe(&mut material);
             material.identity = Some(Identity::public(half));
         } else {
             material.identity = Some(carrier::opaque(file.data));
@@ -74,6 +70,7 @@ impl Detector for Ssh2Com {
 #[cfg(test)]
 mod tests {
     use scanner_core::blob::Origin;
+    use scanner_core::material::Proof;
 
     use super::*;
     use crate::read::text::base64;

@@ -2,17 +2,19 @@
 //! logs, tickets and notes, often without the PEM block that stood below.
 //!
 //! The numbers are put together again and have to fit by arithmetic, whatever the text around them says: the curve is the
-//! one on which the point belongs to the scalar. What does not fit is not reported: it was cut, masked or made up.
+//! one on which the point belongs to the scalar. A part that signs is enough (`read/signs.rs`). What was cut or masked is not
+//! reported.
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Material, Proof, Protection, PublicHalf};
+use scanner_core::material::{Encoding, Identity, Kind, Material, Protection, PublicHalf};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::curves;
 use crate::read::dump::Dump;
 use crate::read::public::{self, Domain, PublicKey, Raw, bits};
-use crate::read::{proof, ssh};
+use crate::read::signs::{self, Fit, Private};
+use crate::read::ssh;
 
 /// Private keys as text dumps.
 #[derive(Debug)]
@@ -42,8 +44,8 @@ static ABOUT: About = About {
     id: "text_dump",
     title: "Private key (text dump)",
     detects: "RSA, DSA, EC and Edwards and Montgomery curve keys as openssl -text and certtool print them: names and hex with \
-              colons. Only what is verified by arithmetic is reported: n = p * q (or d undoes e, where the primes are \
-              cut away), the public point of the scalar, y = g^x.",
+              colons. RSA is verified by the primes or by d, the \
+              others by the public half, which may be that of another key on the same curve or in the same group.",
     blind_to: "Dumps without the public half, keys on curves with written-out parameters that have no name, \
                Diffie-Hellman and post-quantum keys, numbers in decimal, and dumps that were edited.",
     respond: "A dump holds all of the key. Treat it as the key file itself: replace the key, then remove the text.",
@@ -75,11 +77,11 @@ impl Detector for TextDump {
         let quotes = |byte: &u8| matches!(byte, b'"' | b'\'' | b'`');
         let quote = start.checked_sub(1).and_then(|at| blob.bytes.get(at)).copied().filter(quotes);
         let dump = Dump::read(text, quote).map_err(|error| Malformed::new(error.what, start + error.at))?;
-        let Some(half) = rsa(&dump).or_else(|| short(&dump)) else {
+        let Some((half, fit)) = rsa(&dump).or_else(|| short(&dump)) else {
             return Err(Malformed::new("numbers of a key that fit together", start));
         };
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Text, start..start + dump.length);
-        material.proof = Proof::Verified;
+        fit.describe(&mut material);
         material.protection = Some(Protection::plaintext());
         material.identity = Some(Identity::public(half));
         out.found(material);
@@ -87,32 +89,26 @@ impl Detector for TextDump {
     }
 }
 
-fn rsa(dump: &Dump) -> Option<PublicHalf> {
+fn rsa(dump: &Dump) -> Option<(PublicHalf, Fit)> {
     let n = dump.number(&["modulus"])?;
     let e = dump.number(&["publicexponent"])?;
     let d = dump.number(&["privateexponent"])?;
     let PublicKey::Rsa { n, e } = ssh::rsa(n, e, 0).ok()? else { return None };
     let names = (1..=16).map(|number| format!("prime{number}"));
     let primes: Vec<&[u8]> = names.map_while(|name| dump.number(&[&name])).collect();
-    let fits = if primes.len() >= 2 { proof::rsa_fits(n, e, d, &primes) } else { undoes(n, e, d) };
-    fits.then(|| public::half(&PublicKey::Rsa { n, e }))
-}
-
-/// Whether raising to d undoes raising to e, tried on 2: what is left to try without the primes.
-fn undoes(n: &[u8], e: &[u8], d: &[u8]) -> bool {
-    let there = proof::dsa_public(n, &[2], e);
-    let back = there.and_then(|there| proof::dsa_public(n, &there, d));
-    back.as_deref() == Some(&[2]) && bits(d) > 1
+    let signs::Rsa { e, fit } = signs::rsa(n, e, d, &primes);
+    let stands = fit.is_proven() || (primes.len() >= 2 && signs::has_rsa_shape(n, d, &primes));
+    stands.then(|| (public::half(&PublicKey::Rsa { n, e }), fit))
 }
 
 /// Everything that has one private number.
-fn short(dump: &Dump) -> Option<PublicHalf> {
+fn short(dump: &Dump) -> Option<(PublicHalf, Fit)> {
     let private = dump.number(&["priv", "privatekey"])?;
     let x = dump.number(&["x"]);
     if let (Some(p), Some(q), Some(g)) = (dump.number(&["p"]), dump.number(&["q"]), dump.number(&["g"])) {
         let y = dump.number(&["pub", "publickey", "y"])?;
         let key = ssh::dsa_numbers([p, q, g, y], 0).ok()?;
-        return ssh::fits(&key, ssh::Private::Number(private)).then(|| public::half(&key));
+        return Some(signs::signs_as(&key, Private::Number(private))).filter(|(_, fit)| stands(*fit, private, bits(q)));
     }
     // certtool has coordinates, openssl a point; a field may begin with a zero byte that keeps a number positive.
     let point = match (dump.number(&["pub"]), x, dump.number(&["y"])) {
@@ -137,26 +133,31 @@ fn joined(x: &[u8], y: &[u8]) -> Vec<u8> {
     point
 }
 
-fn raw(private: &[u8], public: &[u8]) -> Option<PublicHalf> {
-    let mut kinds = [Raw::Ed25519, Raw::Ed448, Raw::X25519, Raw::X448].into_iter();
-    let fits = |kind: &Raw| private.len() == kind.len() && proof::raw_public(*kind, private).as_deref() == Some(public);
-    let kind = kinds.find(fits)?;
-    private.iter().any(|&byte| byte != 0).then(|| public::half(&PublicKey::Raw { kind, bytes: public }))
+/// Whether one private number is a key: its public half is there, or it has the size of one and the public half is foreign.
+fn stands(fit: Fit, private: &[u8], size: u32) -> bool {
+    fit.is_proven() || (fit != Fit::Nothing && signs::is_full_size(private, size))
 }
 
-/// The curve on which the point belongs to the scalar.
-fn ec(scalar: &[u8], point: &[u8]) -> Option<PublicHalf> {
+fn raw(private: &[u8], public: &[u8]) -> Option<(PublicHalf, Fit)> {
+    let kinds = [Raw::Ed25519, Raw::Ed448, Raw::X25519, Raw::X448].into_iter();
+    let known = |kind: Raw| signs::signs_as(&PublicKey::Raw { kind, bytes: public }, Private::Number(private));
+    let all = kinds.filter(|kind| private.len() == kind.len() && public.len() == kind.len()).map(known);
+    all.into_iter().find(|(_, fit)| fit.is_proven()).filter(|_| private.iter().any(|&byte| byte != 0))
+}
+
+/// The curve on which the point belongs to the scalar, or else the first one of its size that the point is on.
+fn ec(scalar: &[u8], point: &[u8]) -> Option<(PublicHalf, Fit)> {
     // A field is as long as half an uncompressed point, or all of a compressed one, but for the byte in front.
     let coordinates = point.len().checked_sub(1)?;
     let length = if point.first() == Some(&4) { coordinates / 2 } else { coordinates };
-    let candidates = curves::all().iter().filter(|curve| curve.bits.div_ceil(8) as usize == length);
-    for curve in candidates {
-        let told = curve.decompress(point);
-        if told.is_some() && curve.public_point(scalar) == told {
-            return Some(public::half(&PublicKey::Ec { domain: Domain::Named(curve), point: &told? }));
-        }
-    }
-    None
+    let on = |curve: &&curves::Curve| curve.bits.div_ceil(8) as usize == length && curve.decompress(point).is_some();
+    let known = curves::all().iter().filter(on).map(|curve| {
+        let point = curve.decompress(point).unwrap_or_default();
+        let key = PublicKey::Ec { domain: Domain::Named(curve), point: &point };
+        (signs::signs_as(&key, Private::Number(scalar)), curve.bits)
+    });
+    let known: Vec<_> = known.filter(|((_, fit), bits)| stands(*fit, scalar, *bits)).map(|(known, _)| known).collect();
+    known.iter().find(|(_, fit)| fit.is_proven()).or(known.first()).cloned()
 }
 
 #[cfg(test)]
@@ -164,6 +165,7 @@ mod tests {
     use scanner_core::blob::Origin;
 
     use super::*;
+    use crate::read::proof;
 
     fn colons(bytes: &[u8]) -> String {
         let lines: Vec<String> = bytes
@@ -260,8 +262,11 @@ mod tests {
             (&whole, true),
             (&cut, true),
             (&headed, true),
-            (&wrong, false),
-            (&cut.replace("65537 (0x10001)", "3 (0x3)"), false),
+            // One prime, and d, are enough.
+            (&wrong, true),
+            // d says the exponent, as long as it is one in use.
+            (&cut.replace("65537 (0x10001)", "3 (0x3)"), true),
+            (&cut.replace("privateExponent:\n    2a", "privateExponent:\n    2b"), false),
             (&cut.replacen("ff:ff", "ff:..", 1), false),
         ] {
             assert_eq!(inspect(text).is_ok_and(|all| all.len() == 1), found, "{text}");

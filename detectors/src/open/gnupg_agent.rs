@@ -1,7 +1,7 @@
 //! Opens keys of gpg-agent: an iterated S2K, AES-128 in CBC or OCB, then an S-expression with the private numbers. Neither
 //! digest nor tag is asked: the numbers have to belong to the public ones, which stand outside.
 
-use scanner_core::material::{Encoding, Identity, Kind, Material, Proof};
+use scanner_core::material::{Encoding, Identity, Kind, Material};
 use zeroize::Zeroizing;
 
 use super::cipher::{Cipher, Mode, Suite};
@@ -10,7 +10,6 @@ use super::lock::Lock;
 use super::ocb;
 use crate::read::agent::Numbers;
 use crate::read::carrier::Item;
-use crate::read::public;
 use crate::read::sexp::{self, Node};
 
 /// A file.
@@ -63,13 +62,13 @@ impl Key {
             }
         }
         let listed = Numbers::read(self.node.items().get(1)?).ok()?;
-        let Numbers::Key(public) = listed else { return None };
-        if listed.fits(numbers) != Some(true) {
+        let (half, fit) = listed.signs_as(numbers)?;
+        if !fit.is_proven() {
             return None;
         }
         let mut material = Material::new(Kind::PrivateKey, "gnupg_agent", Encoding::Binary, 0..0);
-        material.identity = Some(Identity::public(public::half(&public)));
-        material.proof = Proof::Verified;
+        material.identity = Some(Identity::public(half));
+        fit.describe(&mut material);
         Some(Item::new(Some(0), material).with_plain(&plain))
     }
 }

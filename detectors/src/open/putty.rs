@@ -1,7 +1,7 @@
 //! Opens PuTTY private keys. The MAC is not asked: the private numbers have to belong to the public key, which stands in
 //! the file.
 
-use scanner_core::material::{Encoding, Identity, Kind, Material, Proof};
+use scanner_core::material::{Encoding, Identity, Kind, Material};
 use zeroize::Zeroizing;
 
 use super::cipher::{Cipher, Mode, Suite};
@@ -71,12 +71,13 @@ impl<'a> Key<'a> {
         let mut plain = Zeroizing::new(self.file.private.to_vec());
         AES.decrypt(key, iv, &mut plain)?;
         let public = self.file.public().ok()??;
-        if !File::signs_as(&public, &plain).ok()?.1 {
+        let (half, fit) = File::signs_as(&public, &plain).ok()?;
+        if !fit.is_proven() {
             return None;
         }
         let mut material = Material::new(Kind::PrivateKey, "putty", Encoding::Text, 0..0);
-        material.identity = Some(Identity::public(public.half()));
-        material.proof = Proof::Verified;
+        material.identity = Some(Identity::public(half));
+        fit.describe(&mut material);
         Some(Item::new(Some(0), material).with_plain(&plain))
     }
 }

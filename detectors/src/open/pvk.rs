@@ -1,7 +1,7 @@
 //! Opens PVK files: RC4 under the first 128 bits of one SHA-1 of salt and password, or under the first 40 with zeros behind
 //! them, as tools for export wrote. The clear text begins with a magic number and has to be a key that fits.
 
-use scanner_core::material::{Encoding, Identity, Kind, Material, Proof};
+use scanner_core::material::{Encoding, Identity, Kind, Material};
 use zeroize::Zeroizing;
 
 use super::cipher::{Cipher, Mode, Suite};
@@ -10,6 +10,7 @@ use super::lock::Lock;
 use crate::read::capi::{HEADER, Key, Little};
 use crate::read::carrier::Item;
 use crate::read::pvk::Pvk;
+use crate::read::signs::Fit;
 
 /// Length of the key of RC4, and how much of it comes from the password in a weak one.
 const KEY: usize = 16;
@@ -49,10 +50,10 @@ impl Lock for File<'_> {
         let Some(strong) = digest.get(..KEY) else { return Vec::new() };
         let mut weak = Zeroizing::new([0; KEY]);
         weak.iter_mut().zip(strong).take(WEAK).for_each(|(to, from)| *to = *from);
-        let key = self.attempt(strong).or_else(|| self.attempt(&weak[..]));
+        let key = self.attempt(strong).or_else(|| self.attempt(&weak[..])).filter(|key| key.fit != Fit::Nothing);
         let item = key.map(|key| {
             let mut material = Material::new(Kind::PrivateKey, "pvk", Encoding::Binary, 0..0);
-            material.proof = if key.verified { Proof::Verified } else { Proof::Structure };
+            key.fit.describe(&mut material);
             material.identity = Some(Identity::public(key.public));
             Item::new(Some(0), material)
         });

@@ -3,15 +3,14 @@
 
 use aes::cipher::{BlockCipherEncrypt, KeyInit};
 use des::Des;
-use scanner_core::material::{Encoding, Identity, Kind, Material, Proof};
+use scanner_core::material::{Encoding, Identity, Kind, Material};
 use zeroize::Zeroizing;
 
 use super::cipher::{Cipher, Mode, Suite};
 use super::kdf::Hash;
 use super::lock::Lock;
 use crate::read::carrier::Item;
-use crate::read::public;
-use crate::read::ssh;
+use crate::read::signs;
 use crate::read::ssh1::File;
 
 /// A file.
@@ -39,12 +38,13 @@ impl<'a> Key<'a> {
         let mut plain = Zeroizing::new(self.file.private.to_vec());
         decrypt(&derived, &mut plain)?;
         let private = File::open(&plain).ok()?;
-        if !ssh::fits(&self.file.key, private) {
+        let (half, fit) = signs::signs_as(&self.file.key, private);
+        if !fit.is_proven() {
             return None;
         }
         let mut material = Material::new(Kind::PrivateKey, "ssh1", Encoding::Binary, 0..0);
-        material.identity = Some(Identity::public(public::half(&self.file.key)));
-        material.proof = Proof::Verified;
+        material.identity = Some(Identity::public(half));
+        fit.describe(&mut material);
         Some(Item::new(Some(0), material).with_plain(&plain))
     }
 }

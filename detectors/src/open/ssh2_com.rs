@@ -1,14 +1,13 @@
 //! Opens private keys of ssh.com: two MD5 make the key of 3DES, and the arithmetic says whether they were the right ones.
 
-use scanner_core::material::{Encoding, Identity, Kind, Material, Proof};
+use scanner_core::material::{Encoding, Identity, Kind, Material};
 use zeroize::Zeroizing;
 
 use super::cipher::{Cipher, Mode, Suite};
 use super::kdf::Hash;
 use super::lock::Lock;
 use crate::read::carrier::Item;
-use crate::read::public;
-use crate::read::ssh;
+use crate::read::signs;
 use crate::read::ssh2_com::File;
 
 /// A body.
@@ -39,12 +38,13 @@ impl<'a> Key<'a> {
         let mut plain = Zeroizing::new(self.file.data.to_vec());
         DES3.decrypt(&key, &[0; 8], &mut plain)?;
         let (public, private) = self.file.open(&plain).ok()?;
-        if !ssh::fits(&public, private) {
+        let (half, fit) = signs::signs_as(&public, private);
+        if !fit.is_proven() {
             return None;
         }
         let mut material = Material::new(Kind::PrivateKey, "ssh2_com", Encoding::Text, 0..0);
-        material.identity = Some(Identity::public(public::half(&public)));
-        material.proof = Proof::Verified;
+        material.identity = Some(Identity::public(half));
+        fit.describe(&mut material);
         Some(Item::new(Some(0), material).with_plain(&plain))
     }
 }

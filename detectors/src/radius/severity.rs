@@ -9,6 +9,7 @@ use super::evidence::file;
 use super::known::{Class, Known};
 use super::tables::Expiry;
 use super::{Estate, Evidence, Modifier, RoleScore, RuleHit, Tier};
+use crate::UNFIT;
 
 /// Everything that is known of a key when its severity is worked out.
 #[derive(Clone, Copy)]
@@ -143,12 +144,10 @@ fn how_it_lies(facts: &Facts<'_>, add: &mut dyn FnMut(i32, &str)) {
         ProtectionState::Strong => add(-15, "encrypted"),
         ProtectionState::Hardware | ProtectionState::Stub => add(-40, "wrapped to hardware: no use elsewhere"),
     }
-    let is_damaged = |material: &Material| {
-        let said = |note: &&str| note.contains("do not fit") || note.contains("does not belong");
-        material.proof < Proof::Verified && material.notes.iter().any(said)
-    };
+    // A key that signs by one of its parts is none of these, whatever stands beside that part.
+    let is_damaged = |material: &Material| material.proof < Proof::Verified && material.notes.contains(&UNFIT);
     if facts.key.private.iter().all(|o| is_damaged(&o.material)) {
-        add(-30, "damaged or made up: its parts do not fit together");
+        add(-30, "damaged or made up: no part of it signs");
     }
 }
 

@@ -1,13 +1,13 @@
 //! Keys as gpg-agent keeps them (GnuPG agent/keyformat.txt): what the numbers of an S-expression amount to.
 
 use scanner_core::error::Malformed;
+use scanner_core::material::PublicHalf;
 use sha2::{Digest, Sha256};
-use zeroize::Zeroizing;
 
 use super::curves::{self, Curve};
 use super::public::{Domain, PublicKey, Raw, bits};
 use super::sexp::Node;
-use super::ssh::{self, Private};
+use super::signs::{self, Fit, Private};
 
 /// The public numbers of `(rsa (n ..)(e ..))` and its kin.
 #[derive(Clone, Copy, Debug)]
@@ -70,36 +70,31 @@ impl<'a> Numbers<'a> {
         }
     }
 
-    /// Whether the private numbers of a list belong to these. `None` where nothing can be computed.
-    pub(crate) fn fits(&self, private: &Node) -> Option<bool> {
-        match self {
-            Self::Key(key) => Some(Self::key_fits(key, private).unwrap_or(false)),
-            Self::Other(_) => None,
-        }
-    }
-
-    /// `None` if a number is missing.
-    fn key_fits(key: &PublicKey<'_>, private: &Node) -> Option<bool> {
+    /// What the private numbers of a list sign as. `None` where a number is missing, or nothing can be computed.
+    pub(crate) fn signs_as(&self, private: &Node) -> Option<(PublicHalf, Fit)> {
+        let Self::Key(key) = self else { return None };
+        let value = |name: &'static [u8]| private.value(name);
         Some(match key {
+            // libgcrypt signs by d alone where there are no primes.
             PublicKey::Rsa { .. } => {
-                let (d, p, q) = (private.value(b"d")?, private.value(b"p")?, private.value(b"q")?);
-                ssh::fits(key, Private::Rsa { d, p, q })
+                let [d, p, q] = [b"d", b"p", b"q"].map(|name| value(name).unwrap_or_default());
+                if d.is_empty() && p.is_empty() && q.is_empty() {
+                    return None;
+                }
+                signs::signs_as(key, Private::Rsa { d, p, q })
             }
-            PublicKey::Dsa { .. } => ssh::fits(key, Private::Number(private.value(b"x")?)),
+            PublicKey::Dsa { .. } => signs::signs_as(key, Private::Number(value(b"x")?)),
             PublicKey::Raw { kind, .. } => {
-                let number = private.value(b"d")?;
-                let zeros = number.len().saturating_sub(kind.len());
-                let digits = number.get(zeros..)?;
                 // Short where it was a number once, and then big-endian.
-                let mut seed = Zeroizing::new(vec![0; kind.len() - digits.len()]);
-                seed.extend_from_slice(digits);
-                if ssh::fits(key, Private::Number(&seed)) {
-                    return Some(true);
+                let mut seed = signs::padded(value(b"d")?, kind.len())?;
+                let written = signs::signs_as(key, Private::Number(&seed));
+                if written.1.is_proven() {
+                    return Some(written);
                 }
                 seed.reverse();
-                ssh::fits(key, Private::Number(&seed))
+                Some(signs::signs_as(key, Private::Number(&seed))).filter(|(_, fit)| fit.is_proven()).unwrap_or(written)
             }
-            _ => ssh::fits(key, Private::Number(private.value(b"d")?)),
+            _ => signs::signs_as(key, Private::Number(value(b"d")?)),
         })
     }
 }

@@ -3,12 +3,13 @@
 //! Strong name files, PVK and key containers hold them; .NET assemblies hold the public ones.
 
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Proof, Protection, PublicHalf};
+use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection, PublicHalf};
 use sha1::{Digest, Sha1};
 use zeroize::Zeroizing;
 
 use super::proof;
 use super::public::{self, PublicKey};
+use super::signs::{self, Fit};
 use super::text::hex;
 
 /// Largest modulus read, in bits, and the smallest: as for other RSA keys (`read/private.rs`).
@@ -19,6 +20,7 @@ pub(crate) const HEADER: usize = 8;
 const DSS_NUMBER: usize = 20;
 /// DSSSEED: a counter and the seed, at the end of every DSS blob.
 const DSS_SEED: usize = 24;
+const NO_Y: &str = "the blob holds no public number for DSA: derived from the private one";
 /// PUBLICKEYBLOB and PRIVATEKEYBLOB.
 const PUBLIC: u8 = 6;
 const PRIVATE: u8 = 7;
@@ -95,8 +97,8 @@ impl Header {
 pub(crate) struct Key {
     pub(crate) header: Header,
     pub(crate) public: PublicHalf,
-    /// For private ones: whether the numbers fit.
-    pub(crate) verified: bool,
+    /// For private ones: how the numbers fit.
+    pub(crate) fit: Fit,
     /// For RSA: by what name assemblies go that are signed with it.
     token: Option<Label>,
     /// Length in bytes.
@@ -104,8 +106,9 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    /// Reads the blob at the start of `bytes`. Only a key whose numbers are proven, or a public one whose numbers can be,
-    /// is one: a header of four bytes and a few numbers stand in every program that reads such blobs.
+    /// Reads the blob at the start of `bytes`. Only a key that a part of its numbers proves, one whose numbers have all the
+    /// sizes of a key, or a public one whose numbers can be, is one: a header of four bytes and a few numbers stand in every
+    /// program that reads such blobs.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut blob = Little::new(bytes);
         let header = Header::read(&mut blob)?;
@@ -136,11 +139,8 @@ impl Key {
         material.labels.extend(self.token.clone());
         if self.header.private {
             material.protection = Some(Protection::plaintext());
-            material.proof = if self.verified { Proof::Verified } else { Proof::Structure };
+            self.fit.describe(&mut material);
             material.notes.push(self.header.meant_for());
-            if self.header.algorithm == DSS_SIGN {
-                material.notes.push("the blob holds no public number for DSA: derived from the private one");
-            }
         }
         material
     }
@@ -163,7 +163,7 @@ fn rsa_public(header: Header, bits: u32, blob: &mut Little<'_>) -> Result<Key, M
     let n = blob.number(bytes(bits), "modulus")?;
     check_rsa(&n, &e, bits)?;
     let public = public::half(&PublicKey::Rsa { n: &n, e: &e });
-    Ok(Key { header, public, verified: false, token: public_key_token(&n, e, bits), consumed: blob.at() })
+    Ok(Key { header, public, fit: Fit::Whole, token: public_key_token(&n, e, bits), consumed: blob.at() })
 }
 
 fn rsa_private(header: Header, bits: u32, blob: &mut Little<'_>) -> Result<Key, Malformed> {
@@ -177,11 +177,14 @@ fn rsa_private(header: Header, bits: u32, blob: &mut Little<'_>) -> Result<Key, 
     }
     let d = blob.number(bytes(bits), "privateExponent")?;
     // Some writers leave d out; then the primes alone are the proof.
-    if !proof::rsa_fits(&n, &e, &d, &[&p, &q]) {
+    let signs::Rsa { e, fit } = signs::rsa(&n, &e, &d, &[&p, &q]);
+    if fit == Fit::Nothing && !signs::has_rsa_shape(&n, &d, &[&p, &q]) {
         return Err(Malformed::new("RSA numbers do not fit", HEADER));
     }
+    let e: [u8; 4] =
+        signs::padded(e, 4).and_then(|e| e.first_chunk().copied()).ok_or(Malformed::new("pubexp", HEADER))?;
     let public = public::half(&PublicKey::Rsa { n: &n, e: &e });
-    Ok(Key { header, public, verified: true, token: public_key_token(&n, e, bits), consumed: blob.at() })
+    Ok(Key { header, public, fit, token: public_key_token(&n, e, bits), consumed: blob.at() })
 }
 
 fn dss(header: Header, bits: u32, blob: &mut Little<'_>) -> Result<Key, Malformed> {
@@ -206,7 +209,8 @@ fn dss(header: Header, bits: u32, blob: &mut Little<'_>) -> Result<Key, Malforme
         return Err(Malformed::new("DSS public number", at));
     };
     let public = public::half(&PublicKey::Dsa { p: &p, q: &q, g: &g, y: &y });
-    Ok(Key { header, public, verified: false, token: None, consumed: blob.at() })
+    let fit = if header.private { Fit::Derived(NO_Y) } else { Fit::Whole };
+    Ok(Key { header, public, fit, token: None, consumed: blob.at() })
 }
 
 /// What .NET calls the key of a strong name: the last eight bytes of the SHA-1 of the public blob as assemblies hold it

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::text::{Decoder, digit};
 
 /// Longest object that is read, in bytes. A JWK of RSA-16384 with a chain of certificates has 40,000.
-const MAX: usize = 64 << 10;
+pub(crate) const MAX: usize = 64 << 10;
 
 /// Most members of one object.
 const MAX_MEMBERS: usize = 64;
@@ -201,7 +201,7 @@ fn unquoted(name: &[u8]) -> &[u8] {
 }
 
 /// The brace that opens what encloses `at`.
-fn open_brace(bytes: &[u8], at: usize) -> Option<usize> {
+pub(crate) fn open_brace(bytes: &[u8], at: usize) -> Option<usize> {
     let from = at.saturating_sub(MAX);
     let mut depth = 0_u32;
     let mut end = at;

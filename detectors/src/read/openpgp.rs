@@ -12,6 +12,7 @@ use super::cursor::Cursor;
 use super::curves;
 use super::proof;
 use super::public::{self, Domain, PublicKey, Raw};
+use super::signs;
 use super::text::hex;
 
 /// Packet types, RFC 9580 5.
@@ -461,7 +462,7 @@ fn fits(cursor: &mut Cursor<'_>, numbers: &Numbers<'_>) -> Result<bool, Malforme
         Numbers::Rsa { n, e } => {
             let (d, p, q) = (mpi(cursor)?, mpi(cursor)?, mpi(cursor)?);
             mpi(cursor)?;
-            Ok(proof::rsa_fits(n, e, d, &[p, q]))
+            Ok(signs::rsa(n, e, d, &[p, q]).fit.is_proven())
         }
         Numbers::Dsa { p, g, y, .. } | Numbers::ElGamal { p, g, y } => {
             let x = mpi(cursor)?;

@@ -4,7 +4,8 @@ use scanner_core::error::Malformed;
 use scanner_core::material::{Label, Protection, ProtectionState, PublicHalf};
 
 use super::cursor::Cursor;
-use super::ssh::{self, Algorithm, Private, Public};
+use super::signs::{self, Private};
+use super::ssh::{self, Algorithm, Public};
 
 /// AUTH_MAGIC of OpenSSH PROTOCOL.key, NUL included.
 pub(crate) const MAGIC: &[u8] = b"openssh-key-v1\0";
@@ -108,18 +109,18 @@ impl Opened {
         private: Private<'_>,
         comment: &[u8],
     ) -> Self {
-        let (signs_as, verified) = ssh::signs_as(own, private);
+        let (signs_as, fit) = signs::signs_as(own, private);
         let mut notes = Vec::new();
         let mut half = None;
-        if !verified && !matches!(private, Private::Handle) {
-            notes.push("the public numbers do not belong to the private ones");
+        if !matches!(private, Private::Handle) {
+            notes.extend(fit.remark());
         }
         if named.is_some_and(|named| named.half().id.key_only != signs_as.id.key_only) {
             notes.push("the public key in front is not that of the private section");
             half = Some(signs_as);
         }
         let comment = Some(Label::new("comment", comment)).filter(|label| !label.text.is_empty());
-        Self { half, verified, comment, notes }
+        Self { half, verified: fit.is_proven(), comment, notes }
     }
 }
 

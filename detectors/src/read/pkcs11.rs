@@ -7,6 +7,7 @@ use super::ber::{OCTET_STRING, OID, Reader};
 use super::curves;
 use super::proof;
 use super::public::{self, Domain, PublicKey, Raw};
+use super::signs;
 
 /// CKA_CLASS and its values.
 pub(crate) const CLASS: u32 = 0x000;
@@ -137,10 +138,8 @@ impl Attributes {
         match self.number(KEY_TYPE)? {
             RSA => {
                 let (n, e, d) = (self.get(MODULUS)?, self.get(PUBLIC_EXPONENT)?, self.get(PRIVATE_EXPONENT)?);
-                let fits = match (self.get(PRIME_1), self.get(PRIME_2)) {
-                    (Some(p), Some(q)) => proof::rsa_fits(n, e, d, &[p, q]),
-                    _ => false,
-                };
+                let primes: Vec<&[u8]> = [PRIME_1, PRIME_2].into_iter().filter_map(|prime| self.get(prime)).collect();
+                let fits = signs::rsa(n, e, d, &primes).fit.is_proven();
                 shown.map(|public| (public, fits))
             }
             DSA => {

@@ -11,6 +11,7 @@ use super::ber::{self, BIT_STRING, INTEGER, OCTET_STRING, OID, Reader, SEQUENCE}
 use super::post_quantum::{self, Set};
 use super::proof;
 use super::public::{self, Domain, PublicKey, Raw};
+use super::signs::{self, Fit};
 
 /// What is known of a private key.
 #[derive(Debug)]
@@ -81,7 +82,7 @@ fn rsa(der: &[u8], pss: Option<&[u8]>) -> Result<PrivateKey, Malformed> {
     // Who has the other numbers signs, whatever exponent stands beside them.
     let is_none = |e: &[u8]| e.last().is_none_or(|b| b & 1 == 0) || e == [1] || public::bits(e) > bits;
     let sought = is_bare || is_none(e);
-    let e = if sought { proof::rsa_exponent(n, d).unwrap_or_default() } else { e };
+    let e = if sought { proof::rsa_exponent(n, &[], d).unwrap_or_default() } else { e };
     if is_none(e) {
         return Err(Malformed::new("RSA public exponent", 0));
     }
@@ -90,7 +91,8 @@ fn rsa(der: &[u8], pss: Option<&[u8]>) -> Result<PrivateKey, Malformed> {
     if !usable {
         return Err(Malformed::new("RSA private numbers", 0));
     }
-    let verified = is_bare || proof::rsa_fits(n, e, d, &primes);
+    let signs::Rsa { e, fit } = if is_bare { signs::Rsa { e, fit: Fit::Whole } } else { signs::rsa(n, e, d, &primes) };
+    let verified = fit.is_proven();
     // Go reads a key and leaves further fields alone. Numbers that prove nothing have to be what the format says.
     if !verified && !fields.is_empty() {
         return Err(Malformed::new("RSAPrivateKey has more fields", fields.at()));
@@ -101,9 +103,7 @@ fn rsa(der: &[u8], pss: Option<&[u8]>) -> Result<PrivateKey, Malformed> {
     } else if sought {
         notes.push("its public exponent cannot be one: the right one was found by trying those in use");
     }
-    if !verified {
-        notes.push("the numbers do not fit together: damaged, incomplete or made up");
-    }
+    notes.extend(fit.remark());
     if primes.len() > 2 {
         notes.push("multi-prime RSA");
     }

@@ -45,11 +45,28 @@ pub(crate) fn rsa_fits(n: &[u8], e: &[u8], d: &[u8], primes: &[&[u8]]) -> bool {
 /// The public exponents in use, the most frequent first: F4, and those of old programs.
 const EXPONENTS: [&[u8]; 4] = [&[1, 0, 1], &[3], &[17], &[5]];
 
-/// The public exponent of a key that is known by modulus and private exponent alone; `None` where no usual one fits, or the
-/// numbers are none of a key. What one undoes the other did, so this is a proof of the key too.
-pub(crate) fn rsa_exponent(n: &[u8], d: &[u8]) -> Option<&'static [u8]> {
-    let signed = dsa_public(n, &[2], d)?;
-    EXPONENTS.into_iter().find(|e| dsa_public(n, &signed, e).is_some_and(|opened| opened == [2]))
+/// The public exponent that d undoes, modulo n: the one given, or else one in use; `None` if there is none, or the numbers
+/// cannot be those of a key. What one undoes the other did, so this is a proof of the key too. Tried with two bases, because
+/// 2 has a small order modulo a number of nothing but ones.
+pub(crate) fn rsa_exponent<'a>(n: &[u8], given: &'a [u8], d: &[u8]) -> Option<&'a [u8]> {
+    if bits(d) <= bits(n) / 4 {
+        return None;
+    }
+    let signed = Zeroizing::new(dsa_public(n, &[2], d)?);
+    let opens = |e: &&[u8]| bits(e) > 1 && dsa_public(n, &signed, e).is_some_and(|opened| opened == [2]);
+    let e = [given].into_iter().chain(EXPONENTS).find(opens)?;
+    let again = dsa_public(n, &Zeroizing::new(dsa_public(n, &[3], d)?), e)?;
+    (again == [3]).then_some(e)
+}
+
+/// Whether a number divides n.
+pub(crate) fn divides(n: &[u8], prime: &[u8]) -> bool {
+    if bits(n) > MAX_BITS || bits(prime) > bits(n) {
+        return false;
+    }
+    let prime = number(prime);
+    let Some(prime) = prime.as_nz_vartime() else { return false };
+    Zeroizing::new(number(n).rem_vartime(prime)).is_zero().to_bool()
 }
 
 /// Whether e * d = 1 mod (prime - 1).

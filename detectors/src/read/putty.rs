@@ -7,7 +7,8 @@ use zeroize::Zeroizing;
 
 use super::cursor::Cursor;
 use super::public::PublicKey;
-use super::ssh::{self, Algorithm, Private, Public};
+use super::signs::{self, Fit, Private};
+use super::ssh::{self, Algorithm, Public};
 use super::text::{Decoder, digit};
 
 /// What every file begins with, up to the version.
@@ -92,23 +93,23 @@ impl<'a> File<'a> {
         ssh::public(&self.public)
     }
 
-    /// What a private section, read or decrypted, signs as, and whether that is the public key ([`ssh::signs_as`]).
-    pub(crate) fn signs_as(key: &Public<'_>, private: &[u8]) -> Result<(PublicHalf, bool), Malformed> {
+    /// What a private section, read or decrypted, signs as, and how that fits the public key ([`signs::signs_as`]).
+    pub(crate) fn signs_as(key: &Public<'_>, private: &[u8]) -> Result<(PublicHalf, Fit), Malformed> {
         let mut fields = Cursor::new(private);
         match (key.algorithm, key.key) {
             (Algorithm::Rsa, _) => {
                 let (d, p, q) = (fields.string("RSA d")?, fields.string("RSA p")?, fields.string("RSA q")?);
                 fields.string("RSA iqmp")?;
-                Ok(ssh::signs_as(&key.key, Private::Rsa { d, p, q }))
+                Ok(signs::signs_as(&key.key, Private::Rsa { d, p, q }))
             }
             (_, PublicKey::Raw { kind, .. }) => {
                 // A little-endian number to PuTTY, so zeros may be missing at the end.
                 let number = fields.string("EdDSA private key")?;
                 let mut seed = Zeroizing::new(vec![0; kind.len().max(number.len())]);
                 seed.iter_mut().zip(number).for_each(|(to, from)| *to = *from);
-                Ok(ssh::signs_as(&key.key, Private::Number(&seed)))
+                Ok(signs::signs_as(&key.key, Private::Number(&seed)))
             }
-            _ => Ok(ssh::signs_as(&key.key, Private::Number(fields.string("private number")?))),
+            _ => Ok(signs::signs_as(&key.key, Private::Number(fields.string("private number")?))),
         }
     }
 }

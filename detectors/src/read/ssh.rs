@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 
 use super::cursor::Cursor;
 use super::curves;
-use super::proof;
 use super::public::{self, Domain, PublicKey, Raw, bits};
+use super::signs::Private;
 use super::text::base64;
 
 /// Sizes of RSA moduli that are read, in bits: from toys to what OpenSSL still accepts.
@@ -197,20 +197,6 @@ fn is_odd(number: &[u8]) -> bool {
     number.last().is_some_and(|last| last & 1 == 1)
 }
 
-/// What makes a key private. Borrowed from a buffer that wipes itself.
-#[derive(Clone, Copy)]
-pub(crate) enum Private<'a> {
-    Rsa {
-        d: &'a [u8],
-        p: &'a [u8],
-        q: &'a [u8],
-    },
-    /// DSA x, ECDSA d, or the seed of EdDSA.
-    Number(&'a [u8]),
-    /// A handle that only the security key can use.
-    Handle,
-}
-
 /// Reads one key of OpenSSH's private section, behind its type (OpenSSH `sshkey_private_serialize`).
 #[allow(clippy::many_single_char_names, reason = "the letters of the standards")]
 pub(crate) fn openssh_private<'a>(
@@ -276,57 +262,6 @@ pub(crate) fn dropbear<'a>(fields: &mut Cursor<'a>) -> Result<(PublicKey<'a>, Pr
         }
         _ => Err(Malformed::new("a key type of Dropbear", 4)),
     }
-}
-
-/// Whether the public half follows from the private one.
-#[allow(clippy::many_single_char_names, reason = "the letters of the standards")]
-pub(crate) fn fits(key: &PublicKey<'_>, private: Private<'_>) -> bool {
-    match (*key, private) {
-        (PublicKey::Rsa { n, e }, Private::Rsa { d, p, q }) => bits(d) > 0 && proof::rsa_fits(n, e, d, &[p, q]),
-        (PublicKey::Dsa { p, q, g, y }, Private::Number(x)) => {
-            bits(x) <= bits(q) && proof::dsa_public(p, g, x).is_some_and(|computed| same_number(&computed, y))
-        }
-        (PublicKey::Ec { domain: Domain::Named(curve), point }, Private::Number(d)) => {
-            let computed = curve.public_point(d);
-            computed.is_some() && computed == curve.decompress(point)
-        }
-        (PublicKey::Raw { kind, bytes }, Private::Number(seed)) => {
-            proof::raw_public(kind, seed).as_deref() == Some(bytes)
-        }
-        _ => false,
-    }
-}
-
-/// The public half that names a private key, and whether it is the one that was written beside it. A key is what it signs
-/// as: a published public half before a private one that nobody has would hide it. Where nothing can be derived (RSA), the
-/// written one is all there is.
-pub(crate) fn signs_as(key: &PublicKey<'_>, private: Private<'_>) -> (PublicHalf, bool) {
-    let fits = fits(key, private);
-    let derived = if fits { None } else { derived(key, private) };
-    (derived.unwrap_or_else(|| public::half(key)), fits)
-}
-
-/// The public half that follows from a private one, where that can be told.
-fn derived(key: &PublicKey<'_>, private: Private<'_>) -> Option<PublicHalf> {
-    match (*key, private) {
-        (PublicKey::Dsa { p, q, g, .. }, Private::Number(x)) if bits(x) <= bits(q) => {
-            let computed = proof::dsa_public(p, g, x)?;
-            let zeros = computed.iter().take_while(|&&byte| byte == 0).count();
-            Some(public::half(&PublicKey::Dsa { p, q, g, y: computed.get(zeros..)? }))
-        }
-        (PublicKey::Ec { domain: domain @ Domain::Named(curve), .. }, Private::Number(d)) => {
-            Some(public::half(&PublicKey::Ec { domain, point: &curve.public_point(d)? }))
-        }
-        (PublicKey::Raw { kind, .. }, Private::Number(seed)) => {
-            Some(public::half(&PublicKey::Raw { kind, bytes: &proof::raw_public(kind, seed)? }))
-        }
-        _ => None,
-    }
-}
-
-fn same_number(left: &[u8], right: &[u8]) -> bool {
-    let digits = |number: &[u8]| number.iter().copied().skip_while(|&b| b == 0).collect::<Vec<u8>>();
-    digits(left) == digits(right)
 }
 
 #[cfg(test)]

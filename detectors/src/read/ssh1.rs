@@ -6,7 +6,8 @@ use scanner_core::material::{Protection, ProtectionState};
 
 use super::cursor::Cursor;
 use super::public::{PublicKey, bits};
-use super::ssh::{self, Private};
+use super::signs::Private;
+use super::ssh;
 
 /// The magic, NUL included.
 pub(crate) const MAGIC: &[u8] = b"SSH PRIVATE KEY FILE FORMAT 1.1\n\0";

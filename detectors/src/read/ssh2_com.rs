@@ -8,7 +8,8 @@ use zeroize::Zeroizing;
 use super::cursor::Cursor;
 use super::public::{PublicKey, bits};
 use super::putty::Lines;
-use super::ssh::{self, Private};
+use super::signs::Private;
+use super::ssh;
 use super::text::{Decoder, digit};
 
 /// What stands in both lines around a key; the anchor.

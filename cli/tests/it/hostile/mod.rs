@@ -28,6 +28,7 @@ mod sparse;
 mod storage;
 #[cfg(unix)]
 mod targets;
+mod usable;
 mod zip;
 
 /// Says why a test, or a part of it, did not run here: past the capture of tests that pass, so that somebody sees it.

@@ -1,0 +1,290 @@
+//! Keys with a wrong number that sign all the same: what OpenSSL and Node sign with is found, under the key that verifies it.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::workshop::{Workshop, base64};
+
+/// The numbers of RSAPrivateKey in the order of RFC 8017 A.1.2, without the version.
+const NAMES: [&str; 8] = ["n", "e", "d", "p", "q", "dp", "dq", "qi"];
+
+fn run(folder: &Path, program: &str, args: &[&str]) -> Option<Vec<u8>> {
+    let output = Command::new(program).args(args).current_dir(folder).output().ok()?;
+    output.status.success().then_some(output.stdout)
+}
+
+fn openssl(folder: &Path, args: &str) -> Vec<u8> {
+    run(folder, "openssl", &args.split(' ').collect::<Vec<_>>()).unwrap_or_else(|| panic!("openssl {args}"))
+}
+
+/// Whether OpenSSL signs with a file, and PUBLIC verifies it.
+fn signs(folder: &Path, name: &str) -> bool {
+    let options: &[&str] = match Path::new(name).extension().and_then(|extension| extension.to_str()) {
+        Some("snk") => &["-inform", "MSBLOB"],
+        Some("pvk") => &["-inform", "PVK", "-passin", "pass:"],
+        _ => &[],
+    };
+    let read = run(folder, "openssl", &[&["pkey", "-in", name, "-out", "READ"], options].concat());
+    let files = ["-rawin", "-in", "PUBLIC", "-out", "SIGNATURE"];
+    let verify = "pkeyutl -verify -pubin -inkey PUBLIC -rawin -in PUBLIC -sigfile SIGNATURE";
+    read.is_some()
+        && run(folder, "openssl", &[&["pkeyutl", "-sign", "-inkey", "READ"][..], &files].concat()).is_some()
+        && run(folder, "openssl", &verify.split(' ').collect::<Vec<_>>()).is_some()
+}
+
+/// Of some JWK files those that Node signs with so that PUBLIC verifies it. `None` without Node.
+fn node_signs(folder: &Path, names: &[String]) -> Option<Vec<String>> {
+    const SCRIPT: &str = "
+        const crypto = require('crypto'), fs = require('fs');
+        const message = Buffer.from('message'), open = fs.readFileSync('PUBLIC');
+        for (const name of process.argv.slice(1)) try {
+            const key = crypto.createPrivateKey({ key: JSON.parse(fs.readFileSync(name)), format: 'jwk' });
+            const digest = key.asymmetricKeyType.startsWith('ed') ? null : 'sha256';
+            if (crypto.verify(digest, message, open, crypto.sign(digest, message, key))) console.log(name);
+        } catch (error) {}";
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let output = run(folder, "node", &[&["-e", SCRIPT, "--"], &names[..]].concat())?;
+    Some(String::from_utf8(output).expect("names").lines().map(str::to_owned).collect())
+}
+
+/// The places at which a report has the key of PUBLIC.
+fn found(shop: &Workshop, folder: &str) -> Vec<String> {
+    openssl(shop.path(), "pkey -pubin -in PUBLIC -outform DER -out SPKI");
+    let digest = String::from_utf8(openssl(shop.path(), "dgst -sha256 -r SPKI")).expect("hex");
+    let report = shop.run(&["scan", "--format", "json", folder]).json();
+    let all = report["findings"].as_array().expect("findings").iter();
+    let own = all.filter(|finding| finding["key"].to_string().contains(&digest[..64]));
+    let places = own.flat_map(|finding| finding["occurrences"].as_array().expect("occurrences"));
+    let proven = places.map(|place| place["path"].as_str().expect("a path").to_owned());
+    proven.collect()
+}
+
+fn base64url(bytes: &[u8]) -> String {
+    base64(bytes).replace('+', "-").replace('/', "_").replace('=', "")
+}
+
+fn hex(bytes: &[u8], between: &str) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(between)
+}
+
+/// A DER value.
+fn der(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = content.len();
+    let head = match length {
+        0..=0x7f => vec![tag, length as u8],
+        0x80..=0xff => vec![tag, 0x81, length as u8],
+        _ => vec![tag, 0x82, (length >> 8) as u8, length as u8],
+    };
+    [head, content.to_vec()].concat()
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    let body = base64(der);
+    let lines: Vec<&str> = (0..body.len()).step_by(64).map(|at| &body[at..body.len().min(at + 64)]).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+}
+
+/// The INTEGERs of a SEQUENCE, without the zero that keeps a number positive.
+fn integers(der: &[u8]) -> Vec<Vec<u8>> {
+    let (mut at, mut numbers) = (4, Vec::new());
+    while at < der.len() {
+        let long = usize::from(der[at + 1] & 0x7f);
+        let (from, length) = match der[at + 1] {
+            short @ 0..=0x7f => (at + 2, usize::from(short)),
+            _ => (at + 2 + long, der[at + 2..at + 2 + long].iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte))),
+        };
+        numbers.push(der[from..from + length].iter().copied().skip_while(|byte| *byte == 0).collect());
+        at = from + length;
+    }
+    numbers
+}
+
+/// The numbers of an RSA key of 1024 bits in every format that holds them.
+fn rsa_files(numbers: &[Vec<u8>]) -> Vec<(&'static str, Vec<u8>)> {
+    let [n, e, d, p, q, dp, dq, qi] = numbers else { panic!("eight numbers") };
+    let padded = |number: &[u8], size: usize| [vec![0; size - number.len()], number.to_vec()].concat();
+    let little = |number: &[u8], size: usize| padded(number, size).into_iter().rev().collect::<Vec<_>>();
+    let word = |number: usize| (number as u32).to_le_bytes().to_vec();
+    let positive = |number: &[u8]| der(2, &[&[0], number].concat()[usize::from(number[0] < 0x80)..]);
+    let fields: Vec<u8> = [der(2, &[0])].into_iter().chain(numbers.iter().map(|n| positive(n))).flatten().collect();
+    let halves: Vec<u8> = [p, q, dp, dq, qi].into_iter().flat_map(|number| little(number, 64)).collect();
+    let head = [&[7, 2, 0, 0, 0, 0xa4, 0, 0][..], b"RSA2", &word(1024), &little(e, 4)].concat();
+    let blob = [head, little(n, 128), halves, little(d, 128)].concat();
+    let pvk = [0xb0b5_f11e, 0, 1, 0, 0, blob.len()].map(word).concat();
+    let big: Vec<u8> = [p, q, dp, dq, qi].into_iter().flat_map(|number| padded(number, 64)).collect();
+    let sizes = [1024, e.len(), 128, 64, 64].map(word).concat();
+    let cng = [&b"RSA3"[..], &sizes, e, &padded(n, 128), &big, &padded(d, 128)].concat();
+    let members: Vec<String> =
+        NAMES.iter().zip(numbers).map(|(name, number)| format!("\"{name}\":\"{}\"", base64url(number))).collect();
+    let element = |name: &str, number: &[u8]| format!("<{name}>{}</{name}>", base64(number));
+    let xml: String = ["Modulus", "Exponent", "P", "Q", "DP", "DQ", "InverseQ", "D"]
+        .iter()
+        .zip([n, e, p, q, dp, dq, qi, d])
+        .map(|(name, number)| element(name, number))
+        .collect();
+    let lines: String =
+        ["Modulus", "PublicExponent", "PrivateExponent", "Prime1", "Prime2", "Exponent1", "Exponent2", "Coefficient"]
+            .iter()
+            .zip(numbers)
+            .map(|(name, number)| format!("{name}: {}\n", base64(number)))
+            .collect();
+    let dump: String = ["modulus", "publicExponent", "privateExponent", "prime1", "prime2"]
+        .iter()
+        .zip(numbers)
+        .map(|(name, number)| match *name {
+            "publicExponent" => format!("{name}: 0 (0x{})\n", hex(number, "")),
+            name => format!("{name}:\n    00:{}\n", hex(number, ":")),
+        })
+        .collect();
+    let list: String =
+        ["n", "e", "d", "p", "q"].iter().zip(numbers).map(|(name, n)| format!("({name} #00{}#)", hex(n, ""))).collect();
+    vec![
+        ("key.pem", pem("RSA PRIVATE KEY", &der(0x30, &fields)).into_bytes()),
+        ("key.snk", blob.clone()),
+        ("key.pvk", [pvk, blob].concat()),
+        ("key.cng", cng),
+        ("key.jwk", format!("{{\"kty\":\"RSA\",{}}}", members.join(",")).into_bytes()),
+        ("key.xml", format!("<RSAKeyValue>{xml}</RSAKeyValue>").into_bytes()),
+        ("Kexample.private", format!("Private-key-format: v1.3\nAlgorithm: 8 (RSASHA256)\n{lines}").into_bytes()),
+        ("key.txt", format!("Private-Key: (1024 bit, 2 primes)\n{dump}").into_bytes()),
+        ("key.key", format!("Key: (private-key (rsa {list}))\n").into_bytes()),
+    ]
+}
+
+#[test]
+fn an_rsa_key_with_a_wrong_number_is_found_as_what_it_signs_as() {
+    let shop = Workshop::new("hostile-usable-rsa");
+    if run(shop.path(), "openssl", &["version"]).is_none() {
+        return super::skipped("no openssl: nobody says which keys sign");
+    }
+    openssl(shop.path(), "genrsa -out KEY 1024");
+    openssl(shop.path(), "pkey -in KEY -pubout -out PUBLIC");
+    let numbers = integers(&openssl(shop.path(), "rsa -in KEY -traditional -outform DER"))[1..].to_vec();
+    let (mut jwks, mut missed) = (Vec::new(), Vec::new());
+    for (at, name) in NAMES.iter().enumerate().skip(1) {
+        let mut wrong = numbers.clone();
+        *wrong[at].last_mut().expect("a byte") ^= 2;
+        for (file, text) in rsa_files(&wrong) {
+            shop.file(&format!("keys/{name}/{file}"), text);
+        }
+        jwks.push(format!("keys/{name}/key.jwk"));
+    }
+    let found = found(&shop, "keys");
+    let by_node = node_signs(shop.path(), &jwks);
+    for name in &NAMES[1..] {
+        let file = |file: &str| format!("keys/{name}/{file}");
+        // OpenSSL blinds with e, so a wrong one spoils what it signs. Whoever has d signs by himself.
+        if *name != "e" {
+            for tool in ["key.pem", "key.snk", "key.pvk"] {
+                assert!(signs(shop.path(), &file(tool)), "openssl does not sign: {tool} with a wrong {name}");
+            }
+            let by_node = by_node.as_ref().is_none_or(|signed| signed.contains(&file("key.jwk")));
+            assert!(by_node, "node does not sign: key.jwk with a wrong {name}");
+        }
+        // The others hold the same numbers.
+        missed.extend(rsa_files(&numbers).into_iter().map(|(name, _)| file(name)).filter(|file| !found.contains(file)));
+    }
+    if by_node.is_none() {
+        super::skipped("no node: nobody says which JWK sign");
+    }
+    assert!(missed.is_empty(), "missed: {missed:#?}");
+}
+
+#[test]
+fn a_key_of_one_number_is_found_as_what_it_signs_as() {
+    let shop = Workshop::new("hostile-usable-curves");
+    if run(shop.path(), "openssl", &["version"]).is_none() {
+        return super::skipped("no openssl: nobody says which keys sign");
+    }
+    // The point of another key, which is published: RFC 7517 A.1, and RFC 8032 7.1 test 1.
+    let (x, y) = ("MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM");
+    for (kind, algorithm) in [("ec", "EC -pkeyopt ec_paramgen_curve:P-256"), ("okp", "ed25519")] {
+        openssl(shop.path(), &format!("genpkey -algorithm {algorithm} -out KEY"));
+        openssl(shop.path(), "pkey -in KEY -pubout -out PUBLIC");
+        let spki = openssl(shop.path(), "pkey -in KEY -pubout -outform DER");
+        let private = openssl(shop.path(), "pkey -in KEY -outform DER");
+        let zero = |bytes: &[u8]| base64url(&[&[0], bytes].concat());
+        let files = if kind == "ec" {
+            // SEC1 in PKCS#8: the scalar comes before the point.
+            let at = private.windows(2).rposition(|two| two == [0x04, 0x20]).expect("a scalar") + 2;
+            let (d, point) = (&private[at..at + 32], &spki[spki.len() - 64..]);
+            let (own_x, own_y) = point.split_at(32);
+            let jwk = |d: &str, rest: &str| format!("{{\"kty\":\"EC\",\"crv\":\"P-256\",\"d\":\"{d}\"{rest}}}");
+            let both = |x: &str, y: &str| format!(",\"x\":\"{x}\",\"y\":\"{y}\"");
+            let own = both(&base64url(own_x), &base64url(own_y));
+            vec![
+                ("foreign.jwk", jwk(&base64url(d), &both(x, y))),
+                ("zero-d.jwk", jwk(&zero(d), &own)),
+                ("zero-x.jwk", jwk(&base64url(d), &both(&zero(own_x), &base64url(own_y)))),
+                ("escaped.jwk", jwk(&base64url(d), &own).replace("\"d\"", "\"\\u0064\"").replace("kty", "k\\u0074y")),
+                ("missing.json", jwk(&base64url(d), "")),
+            ]
+        } else {
+            let (d, own) = (&private[private.len() - 32..], base64url(&spki[spki.len() - 32..]));
+            let jwk = |d: &str, x: &str| format!("{{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"d\":\"{d}\"{x}}}");
+            let with = |x: &str| format!(",\"x\":\"{x}\"");
+            let first = format!("\\u{:04x}{}", base64url(d).as_bytes()[0], &base64url(d)[1..]);
+            vec![
+                ("foreign.jwk", jwk(&base64url(d), &with("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"))),
+                ("escaped.jwk", jwk(&base64url(d), &with(&own)).replace("\"d\"", "\"\\u0064\"")),
+                ("escaped-kty.jwk", jwk(&base64url(d), &with(&own)).replace("kty", "\\u006b\\u0074\\u0079")),
+                ("escaped-value.jwk", jwk(&first, &with(&own))),
+                ("missing.json", jwk(&base64url(d), "")),
+            ]
+        };
+        let path = |name: &str| format!("{kind}/{name}");
+        for (name, text) in &files {
+            shop.file(&path(name), text);
+        }
+        let names: Vec<String> = files.iter().map(|(name, _)| path(name)).collect();
+        let found = found(&shop, kind);
+        let missed: Vec<_> = names.iter().filter(|name| !found.contains(name)).collect();
+        assert!(missed.is_empty(), "missed: {missed:?}");
+        match node_signs(shop.path(), &names) {
+            // Node wants the coordinates to be there; other libraries do not read them.
+            Some(signed) => {
+                let refused = |name: &&String| !signed.contains(name) && !name.ends_with("missing.json");
+                assert_eq!(names.iter().find(refused), None, "node does not sign with it");
+            }
+            None => super::skipped("no node: nobody says which JWK sign"),
+        }
+    }
+}
+
+/// A key that signs is no less of a key for a wrong number; one of which no part signs is.
+#[test]
+fn only_what_cannot_sign_is_played_down() {
+    let shop = Workshop::new("hostile-usable-severity");
+    if run(shop.path(), "openssl", &["version"]).is_none() {
+        return super::skipped("no openssl: nobody makes the key");
+    }
+    openssl(shop.path(), "genrsa -out KEY 1024");
+    let numbers = integers(&openssl(shop.path(), "rsa -in KEY -traditional -outform DER"))[1..].to_vec();
+    for (changed, formats, remark, damaged) in [
+        (&["d"][..], 9, "the private exponent does not fit", false),
+        (&["p"], 9, "the primes do not fit the modulus", false),
+        (&["d", "p"], 9, "only one prime fits the modulus", false),
+        (&["d", "p", "q"], 9, "the numbers do not fit together", true),
+    ] {
+        let mut wrong = numbers.clone();
+        for name in changed {
+            let at = NAMES.iter().position(|other| other == name).expect("a name");
+            *wrong[at].last_mut().expect("a byte") ^= 2;
+        }
+        let folder = format!("docs-{}", changed.join("-"));
+        for (name, text) in rsa_files(&wrong) {
+            shop.file(&format!("{folder}/{name}"), text);
+        }
+        let ran = shop.run(&["scan", "--format", "json", &folder]);
+        let report = ran.json();
+        let [finding] = report["findings"].as_array().expect("findings").as_slice() else {
+            panic!("{folder}: {ran:?}")
+        };
+        let said: Vec<&Value> = finding["occurrences"].as_array().expect("occurrences").iter().collect();
+        assert!(said.iter().all(|place| place["notes"].to_string().contains(remark)), "{folder}: {said:#?}");
+        let told = finding["modifiers"].to_string().contains("damaged or made up");
+        assert_eq!((said.len(), told, ran.code), (formats, damaged, Some(1)), "{folder}: {finding:#}");
+    }
+}

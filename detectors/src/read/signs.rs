@@ -1,0 +1,207 @@
+//! What a private key signs as: the one law for every format.
+//!
+//! A private key is usable if any part of it that signs is sound, whatever is written beside that part. OpenSSL signs with the
+//! primes and falls back to d where the signature does not verify; ECDSA, EdDSA and DSA need the private number alone. So a
+//! wrong number is a remark, and only a key that no reading can use counts as damaged.
+
+use scanner_core::material::{Material, Proof, PublicHalf};
+use zeroize::Zeroizing;
+
+use super::private::looks_random;
+use super::proof;
+use super::public::{self, Domain, PublicKey, bits};
+use crate::UNFIT;
+
+/// Remark for a key with the public half of another one.
+const FOREIGN: &str = "the public numbers do not belong to the private ones";
+/// Remark for a key without its public half.
+const ALONE: &str = "no public number inside: derived from the private one";
+const WRONG_D: &str = "the private exponent does not fit: the primes sign without it";
+const WRONG_PRIMES: &str = "the primes do not fit the modulus: the private exponent signs without them";
+const WRONG_PRIME: &str = "only one prime fits the modulus: all other numbers follow from it";
+const WRONG_E: &str = "the public exponent does not fit: the right one was found by trying those in use";
+
+/// Fewest bits of a prime that proves a key by dividing the modulus. One of 64 bits divides a random modulus once in 2^64.
+const MIN_FACTOR: u32 = 64;
+
+/// What makes a key private. Borrowed from a buffer that wipes itself.
+#[derive(Clone, Copy)]
+pub(crate) enum Private<'a> {
+    Rsa {
+        d: &'a [u8],
+        p: &'a [u8],
+        q: &'a [u8],
+    },
+    /// DSA x, ECDSA d, or the seed of EdDSA.
+    Number(&'a [u8]),
+    /// A handle that only the security key can use.
+    Handle,
+}
+
+/// How the parts of a private key fit together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fit {
+    /// All that was compared fits.
+    Whole,
+    /// A number is wrong, and the others prove the key: the remark says which.
+    Part(&'static str),
+    /// The public half is foreign or missing: derived from the private number, which nothing else confirms.
+    Derived(&'static str),
+    /// Nothing fits.
+    Nothing,
+}
+
+impl Fit {
+    /// Whether arithmetic proves the key.
+    pub(crate) const fn is_proven(self) -> bool {
+        matches!(self, Self::Whole | Self::Part(_))
+    }
+
+    /// The remark for a person.
+    pub(crate) const fn remark(self) -> Option<&'static str> {
+        match self {
+            Self::Whole => None,
+            Self::Part(remark) | Self::Derived(remark) => Some(remark),
+            Self::Nothing => Some(UNFIT),
+        }
+    }
+
+    /// Sets the proof of a material, and adds the remark.
+    pub(crate) fn describe(self, material: &mut Material) {
+        material.proof = if self.is_proven() { Proof::Verified } else { Proof::Structure };
+        material.notes.extend(self.remark());
+    }
+}
+
+/// An RSA private key: the public exponent that it signs under, and how its numbers fit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rsa<'a> {
+    pub(crate) e: &'a [u8],
+    pub(crate) fit: Fit,
+}
+
+/// What the numbers of an RSA private key amount to. `primes` may be fewer than two, and `d` empty.
+///
+/// The key signs under the exponent that d undoes, which is not always the one written beside it.
+pub(crate) fn rsa<'a>(n: &[u8], e: &'a [u8], d: &[u8], primes: &[&[u8]]) -> Rsa<'a> {
+    if proof::rsa_fits(n, e, d, primes) {
+        return Rsa { e, fit: Fit::Whole };
+    }
+    let product = proof::rsa_fits(n, e, &[], primes);
+    let undone = proof::rsa_exponent(n, e, d);
+    let fit = match undone {
+        Some(other) if other != e => Fit::Part(WRONG_E),
+        Some(_) if product || primes.len() < 2 => Fit::Whole,
+        Some(_) => Fit::Part(WRONG_PRIMES),
+        None if product => Fit::Part(WRONG_D),
+        None if primes.iter().any(|prime| is_factor(n, prime)) => Fit::Part(WRONG_PRIME),
+        None => Fit::Nothing,
+    };
+    Rsa { e: undone.unwrap_or(e), fit }
+}
+
+fn is_factor(n: &[u8], prime: &[u8]) -> bool {
+    (MIN_FACTOR..bits(n)).contains(&bits(prime)) && proof::divides(n, prime)
+}
+
+/// Whether numbers that fit in nothing have the shape of an RSA private key all the same: sizes that belong together, and no
+/// number made of few different bytes. Only where the format itself leaves no doubt what they are.
+pub(crate) fn has_rsa_shape(n: &[u8], d: &[u8], primes: &[&[u8]]) -> bool {
+    let odd = |number: &[u8]| number.last().is_some_and(|last| last & 1 == 1);
+    let size = bits(n);
+    // A product of a and b bits has a + b bits or one less.
+    let sum: u32 = primes.iter().map(|prime| bits(prime)).sum();
+    let sizes = primes.is_empty() || (size..=size + primes.len() as u32).contains(&sum);
+    let numbers = || [n].into_iter().chain(primes.iter().copied());
+    sizes && numbers().all(odd) && (size / 2..=size).contains(&bits(d)) && numbers().chain([d]).all(looks_random)
+}
+
+/// The public half that a private key signs as, and how that fits what is written beside it. A key is what it signs as: a
+/// published public half before a private one that nobody has would hide it.
+pub(crate) fn signs_as(key: &PublicKey<'_>, private: Private<'_>) -> (PublicHalf, Fit) {
+    if let (PublicKey::Rsa { n, e }, Private::Rsa { d, p, q }) = (*key, private) {
+        let Rsa { e, fit } = rsa(n, e, d, &[p, q]);
+        return (public::half(&PublicKey::Rsa { n, e }), fit);
+    }
+    if belongs(key, private) {
+        return (public::half(key), Fit::Whole);
+    }
+    let is_alone = match *key {
+        PublicKey::Ec { point, .. } => point.is_empty(),
+        PublicKey::Raw { bytes, .. } => bytes.is_empty(),
+        PublicKey::Dsa { y, .. } => y.is_empty(),
+        _ => false,
+    };
+    match derived(key, private) {
+        Some(half) => (half, Fit::Derived(if is_alone { ALONE } else { FOREIGN })),
+        // Scalars out of range, and kinds of which nothing can be derived.
+        None => (public::half(key), Fit::Nothing),
+    }
+}
+
+/// Whether the public number follows from the private one.
+#[allow(clippy::many_single_char_names, reason = "the letters of the standards")]
+fn belongs(key: &PublicKey<'_>, private: Private<'_>) -> bool {
+    match (*key, private) {
+        (PublicKey::Dsa { p, q, g, y }, Private::Number(x)) => {
+            bits(x) <= bits(q) && proof::dsa_public(p, g, x).is_some_and(|computed| strip(&computed) == strip(y))
+        }
+        (PublicKey::Ec { domain: Domain::Named(curve), point }, Private::Number(d)) => {
+            let computed = curve.public_point(d);
+            computed.is_some() && computed == curve.decompress(point)
+        }
+        (PublicKey::Raw { kind, bytes }, Private::Number(seed)) => {
+            proof::raw_public(kind, seed).as_deref() == Some(bytes)
+        }
+        _ => false,
+    }
+}
+
+/// The public half that follows from a private one, where that can be told.
+fn derived(key: &PublicKey<'_>, private: Private<'_>) -> Option<PublicHalf> {
+    match (*key, private) {
+        (PublicKey::Dsa { p, q, g, .. }, Private::Number(x)) if bits(x) <= bits(q) => {
+            let computed = proof::dsa_public(p, g, x)?;
+            Some(public::half(&PublicKey::Dsa { p, q, g, y: strip(&computed) }))
+        }
+        (PublicKey::Ec { domain: domain @ Domain::Named(curve), .. }, Private::Number(d)) => {
+            Some(public::half(&PublicKey::Ec { domain, point: &curve.public_point(d)? }))
+        }
+        (PublicKey::Raw { kind, .. }, Private::Number(seed)) => {
+            Some(public::half(&PublicKey::Raw { kind, bytes: &proof::raw_public(kind, seed)? }))
+        }
+        _ => None,
+    }
+}
+
+/// Whether a private number that nothing confirms can be one: of the size of its group, and not of a few bytes over and over,
+/// as placeholders are. One that is 64 bits shorter comes once in 2^64 keys. Whether it looks random is not asked: a key of
+/// half its entropy signs too.
+pub(crate) fn is_full_size(number: &[u8], size: u32) -> bool {
+    /// Fewest different bytes: a number of 32 bytes of seven kinds can be guessed before one of 128 bits.
+    const KINDS: usize = 8;
+    let mut kinds = number.to_vec();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let kinds = Zeroizing::new(kinds);
+    bits(number) + 64 > size && kinds.len() >= KINDS
+}
+
+/// A number without zeros in front, where it is longer than its group is.
+pub(crate) fn cut(number: &[u8], length: usize) -> &[u8] {
+    let zeros = number.iter().take_while(|&&byte| byte == 0).count().min(number.len().saturating_sub(length));
+    number.get(zeros..).unwrap_or_default()
+}
+
+/// A number of so many bytes, with zeros in front; `None` if it is larger.
+pub(crate) fn padded(number: &[u8], length: usize) -> Option<Zeroizing<Vec<u8>>> {
+    let digits = cut(number, length);
+    let mut all = Zeroizing::new(Vec::with_capacity(length));
+    all.resize(length.checked_sub(digits.len())?, 0);
+    all.extend_from_slice(digits);
+    Some(all)
+}
+
+fn strip(number: &[u8]) -> &[u8] {
+    cut(number, 0)
+}
