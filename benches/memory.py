@@ -514,6 +514,24 @@ def squashfs_listing(folder):
         file.write(head + inodes + b"".join(out) + bytes(4096))
 
 
+def history_trees(folder):
+    """A repository of a hundred kilobytes: a key below trees that name one subtree 3,000 times, three deep."""
+    def git(*arguments, text=None):
+        environment = os.environ | {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+        for who in ("AUTHOR", "COMMITTER"):
+            environment |= {f"GIT_{who}_NAME": "a", f"GIT_{who}_EMAIL": "a@example.org"}
+        done = subprocess.run(["git", "-C", folder, *arguments], input=text, env=environment, capture_output=True, check=True)
+        return done.stdout.decode().strip()
+
+    git("init", "-q", ".")
+    below = git("hash-object", "-w", "--stdin", text=pem(ed25519(1)))
+    for mode in ("100644 blob", "040000 tree", "040000 tree", "040000 tree"):
+        entries = "".join(f"{mode} {below}\tn{i:0200d}\n" for i in range(many(3_000)))
+        below = git("mktree", text=entries.encode())
+    git("update-ref", "refs/heads/main", git("commit-tree", "-m", "x", below))
+    git("gc", "-q")
+
+
 INPUTS = {
     "gaps-long-names": long_gaps,
     "gaps-long-names-8": lambda folder: long_gaps(folder, 8),
@@ -543,6 +561,7 @@ INPUTS = {
     "lines-times-keys": lines_and_keys,
     "decoy-keystores": decoys,
     "delta-bomb": delta_bomb,
+    "history-trees": history_trees,
 }
 
 

@@ -336,4 +336,31 @@ mod tests {
         assert!(out.members[0].2.is_some(), "{:?}", out.members);
         assert_eq!(out.members[1].1, [7; 99]);
     }
+
+    #[test]
+    fn what_is_one_and_cannot_be_read_is_told() {
+        let dictionary: Vec<u8> = (0..=u8::MAX).collect();
+        let mut compressor = zstd::bulk::Compressor::with_dictionary(19, &dictionary).unwrap();
+        let with_dictionary = compressor.compress(&[&dictionary[..200], b"hello"].concat()).unwrap();
+        // Its header says so by a checksum that does not fit.
+        let mut of_lz4 = lz4(b"hello");
+        of_lz4[6] ^= 1;
+        let mut of_xz = XZ.to_vec();
+        of_xz[7] = 2;
+        let mut sum = flate2::Crc::new();
+        sum.update(&of_xz[6..8]);
+        of_xz[8..12].copy_from_slice(&sum.sum().to_le_bytes());
+        let containers: [(&dyn Container, Vec<u8>); 3] = [(&Zstd, with_dictionary), (&Lz4, of_lz4), (&Xz, of_xz)];
+        for (container, bytes) in containers {
+            let id = container.about().id;
+            let scanner_core::seam::Reader::InOrder(read) = container.reader() else { panic!("{id}") };
+            let mut seen = crate::read::stored::collect::Seen::default();
+            let told = read(&mut bytes.as_slice(), &mut seen);
+            assert!(matches!(told, Err(Unopenable::Closed(Reason::Unsupported, _))), "{id}: {told:?}");
+            assert!(seen.members.is_empty(), "{id}");
+            // Its magic number alone says nothing.
+            let told = read(&mut [&bytes[..4], &[0xff; 60]].concat().as_slice(), &mut seen);
+            assert!(!matches!(told, Err(Unopenable::Closed(..))), "{id}: {told:?}");
+        }
+    }
 }
