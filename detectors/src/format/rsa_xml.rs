@@ -117,7 +117,7 @@ fn dsa(numbers: &[Number]) -> Option<(PublicHalf, Fit)> {
     (sane && public::bits(x) > 1 && stands).then_some((half, fit))
 }
 
-/// Whether g generates a group of the order q, modulo p: without it, numbers that fit in nothing are no key.
+/// Whether g generates a group of the order q, modulo p: without it, numbers that prove nothing are not taken for a key.
 fn has_order(p: &[u8], q: &[u8], g: &[u8]) -> bool {
     public::bits(g) > 1 && proof::dsa_public(p, g, q).is_some_and(|power| power == [1])
 }

@@ -144,7 +144,7 @@ fn how_it_lies(facts: &Facts<'_>, add: &mut dyn FnMut(i32, &str)) {
         ProtectionState::Strong => add(-15, "encrypted"),
         ProtectionState::Hardware | ProtectionState::Stub => add(-40, "wrapped to hardware: no use elsewhere"),
     }
-    // A key that signs by one of its parts is none of these, whatever stands beside that part.
+    // A key of which one part still signs is not damaged, whatever the other parts say.
     let is_damaged = |material: &Material| material.proof < Proof::Verified && material.notes.contains(&UNFIT);
     if facts.key.private.iter().all(|o| is_damaged(&o.material)) {
         add(-30, "damaged or made up: no part of it signs");

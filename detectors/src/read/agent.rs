@@ -75,7 +75,7 @@ impl<'a> Numbers<'a> {
         let Self::Key(key) = self else { return None };
         let value = |name: &'static [u8]| private.value(name);
         Some(match key {
-            // libgcrypt signs by d alone where there are no primes.
+            // Without primes libgcrypt signs with d alone.
             PublicKey::Rsa { .. } => {
                 let [d, p, q] = [b"d", b"p", b"q"].map(|name| value(name).unwrap_or_default());
                 if d.is_empty() && p.is_empty() && q.is_empty() {

@@ -3,7 +3,7 @@
 //! Images say of themselves how many folders they have, how long their names are and which lies in which. One that was
 //! made to hurt has a folder of many thousand others below a long path, or many folders whose entries lie at one place, each to
 //! be read again. So a waiting folder costs its own name and not its path, what is held counts as memory of the
-//! container, and the entries that are read are no more than an image of its size has.
+//! container, and no more entries are read than an honest image of that size can have.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;

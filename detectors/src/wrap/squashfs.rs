@@ -91,10 +91,9 @@ fn walk(image: &Image, folders: &mut Folders<Place>, inside: &mut dyn Inside) ->
             inside.unread(Member { name: folders.path(), at: image.inodes }, Reason::Damaged, "folder");
             continue;
         };
-        folders.reads(size.into())?;
         let whole = image.folder(block, offset, size, &mut |found| {
             // Inodes and fragments may lie so that each entry needs a block to be decoded that others threw out.
-            folders.reads(image.decoded.take() / DECODED)?;
+            folders.reads(8 + found.name.len() as u64 + image.decoded.take() / DECODED)?;
             entry(image, folders, inside, &found)
         })?;
         if !whole {
