@@ -357,6 +357,23 @@ const CASES: &[Case] = &[
         &[", reachable from no new commit:1"],
     ),
     (
+        "a commit upon one whose tree was left out, with that tree over a key that lies there",
+        |r| {
+            r.git(&["-C", "../server.git", "config", "receive.shallowUpdate", "true"]).passes("shallow");
+            let key = object(r, "blob", key_pem(1).as_bytes());
+            let root = tree(r, &[("100644", "a.pem", &key)]);
+            let lacks = commit(r, &root, &[]);
+            push_of_shallow(r, Some(&lacks), "refs/heads/lacks", &lacks, &[&lacks]).passes("without the tree");
+            let other = commit(r, &tree(r, &[]), &["main"]);
+            push(r, &["origin", &format!("{other}:refs/heads/other")]).passes("while the tree is not there");
+            r.file("../key", key_pem(1));
+            r.git(&["-C", "../server.git", "hash-object", "-w", "../key"]).passes("stored");
+            let upon = commit(r, &root, &[&lacks]);
+            push_raw(r, "refs/heads/x", &upon, &[&upon, &root])
+        },
+        &[", reachable from no new commit:1"],
+    ),
+    (
         "a tree whose entries have one name and no order",
         |r| {
             let (key, no) = (object(r, "blob", key_pem(1).as_bytes()), object(r, "blob", b"nothing"));
