@@ -14,6 +14,10 @@ const NAME: usize = 128;
 /// Longest value that is read, in bytes: more is a key or data, not the name of one.
 pub(super) const VALUE: usize = 4096;
 
+/// What stands between a name and its value in prose.
+const SAYS: &[&str] =
+    &["is set to ", "is: ", "is ", "was ", "ist: ", "ist ", "->", "=>", "→", "- ", "– ", "— ", ":", "=", "|", "("];
+
 /// A setting.
 pub(super) struct Setting {
     /// The name, as written, without what leads to it (`-D`, `--`).
@@ -136,6 +140,10 @@ impl Reader<'_> {
             let assigns = self.byte(end) == b' ' && (self.byte(sign) == b'=' || self.starts(sign, "?="));
             at = if assigns { end } else { at };
         }
+        if self.dialect == Dialect::Prose {
+            let at = self.said(at, line.end)?;
+            return self.value(text, name, at, &line, b' ');
+        }
         let spaced = self.spaces(at);
         let signs = ["??=", "::=", ":=", "?=", "+=", "=>", "=", ":"];
         if let Some(sign) = signs.into_iter().find(|sign| self.starts(spaced, sign)) {
@@ -151,10 +159,6 @@ impl Reader<'_> {
         let lead = self.text.get(line.start.max(name.start.saturating_sub(NAME))..name.start).unwrap_or_default();
         let lead = lead.trim_start();
         let first = lead.is_empty() || lead == "%" || matches!(lead.trim_end(), "#" | "//" | ";" | "*");
-        if self.dialect == Dialect::Prose {
-            let is = ["is ", "= ", "`", "**", "_"].into_iter().find(|is| self.starts(spaced, is))?;
-            return self.value(text, name, spaced + is.len() - usize::from(is == "`"), &line, b' ');
-        }
         if spaced == at || self.byte(spaced) == b'\n' || self.byte(spaced) == b'\r' {
             return None;
         }
@@ -181,6 +185,35 @@ impl Reader<'_> {
             return Some(setting);
         }
         None
+    }
+
+    /// Where prose says the value of a name that ends at `from`: behind `is`, signs, marks of emphasis and cells of a table,
+    /// `**Password**: x`; behind `for NAME is`; and without any of them if it is in quotes or has a digit, `password hunter2`.
+    fn said(&self, from: usize, end: usize) -> Option<usize> {
+        let mut at = from;
+        let (mut sign, mut for_what) = (false, false);
+        while at < end && at - from < NAME {
+            let rest = self.text.get(at..end)?;
+            let passed = |words: &[&str]| words.iter().find(|word| rest.starts_with(**word)).map(|word| word.len());
+            if let Some(length) = passed(&[" ", "\t", "*", "_"]) {
+                at += length;
+            } else if let Some(length) = passed(SAYS) {
+                (at, sign) = (at + length, true);
+            } else if at == from && rest.starts_with(',') && !rest.starts_with(", ") {
+                // `password,x`: a table of comma-separated values.
+                (at, sign) = (at + 1, true);
+            } else if !sign && !for_what && rest.starts_with("for ") {
+                let what = rest.get(..rest.len().min(NAME)).unwrap_or(rest);
+                at += [" is", ":", " ="].iter().filter_map(|says| what.find(says)).min()?;
+                for_what = true;
+            } else {
+                break;
+            }
+        }
+        let rest = self.text.get(at..end)?;
+        let word = rest.split_whitespace().next()?;
+        let looks = word.starts_with(['"', '\'', '`']) || (at > from && word.bytes().any(|byte| byte.is_ascii_digit()));
+        (sign || looks).then_some(at)
     }
 
     fn before_word(&self, at: usize, word: &str) -> bool {
