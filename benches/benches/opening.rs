@@ -16,8 +16,6 @@ use std::time::Instant;
 
 use detectors::open::{Options, open_all};
 use scanner_core::blob::Origin;
-use scanner_core::budget::Limits;
-use scanner_core::engine::scan_bytes;
 use scanner_core::material::Occurrence;
 use scanner_core::seam::Candidate;
 use scanner_core::secret::Secret;
@@ -62,7 +60,7 @@ fn sample(family: &str, file: &str) -> Option<Vec<u8>> {
 
 /// Finds a locked key and makes it one that no password opens, another one for each `number`.
 fn spoiled(path: &str, bytes: &[u8], number: u32) -> Vec<Occurrence> {
-    let mut occurrences = scan_bytes(&detectors::KNOWLEDGE, path, bytes, Limits::default()).occurrences;
+    let mut occurrences = detectors::engine().bytes(path, bytes).occurrences;
     for occurrence in &mut occurrences {
         if let Some(locked) = &occurrence.material.locked {
             let mut bytes = locked.bytes().unwrap().to_vec();

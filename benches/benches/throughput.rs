@@ -2,12 +2,10 @@
 //!
 //! `cargo bench -p keyradius-benches`
 
-use detectors::{DETECTORS, KNOWLEDGE, UNWRAPPERS};
+use detectors::{DETECTORS, UNWRAPPERS};
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use scanner_core::blob::Window;
-use scanner_core::budget::Limits;
-use scanner_core::engine::scan_bytes;
 use scanner_core::prefilter::Prefilter;
 
 fn main() {
@@ -18,7 +16,7 @@ fn main() {
 const SIZE: usize = 4 << 20;
 
 fn prefilter(bencher: Bencher<'_, '_>, bytes: &[u8]) {
-    let prefilter = Prefilter::new(&KNOWLEDGE);
+    let prefilter = Prefilter::new(&detectors::keys());
     let mut seen = Vec::new();
     bencher.counter(BytesCount::new(bytes.len())).bench_local(|| {
         seen.clear();
@@ -47,5 +45,5 @@ fn samples_of(bencher: Bencher<'_, '_>, id: &str) {
     let bytes = benches::family(id);
     bencher
         .counter(BytesCount::new(bytes.len()))
-        .bench_local(|| scan_bytes(&KNOWLEDGE, id, black_box(&bytes), Limits::default()).occurrences.len());
+        .bench_local(|| detectors::engine().bytes(id, black_box(&bytes)).occurrences.len());
 }

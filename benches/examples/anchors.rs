@@ -7,7 +7,7 @@
 use scanner_core::prefilter::{Prefilter, has_gate_byte};
 
 fn main() {
-    for (name, knowledge) in [("keys", detectors::KNOWLEDGE), ("everything", detectors::everything())] {
+    for (name, knowledge) in [("keys", detectors::keys()), ("everything", detectors::everything())] {
         let prefilter = Prefilter::new(&knowledge);
         println!("{name}: {:?}", prefilter.sizes());
         let mut text: Vec<&[u8]> = prefilter

@@ -12,8 +12,6 @@ use corpus::pack::{self, File};
 use corpus::scenario;
 use corpus::score::{Breach, score, table};
 use detectors::weak;
-use scanner_core::budget::Limits;
-use scanner_core::engine::scan_bytes;
 use scanner_core::material::{Identity, PublicHalf};
 
 const USAGE: &str = "\
@@ -123,7 +121,7 @@ fn hex(bytes: &[u8]) -> String {
 fn run_weak(files: &[&str]) -> Outcome<ExitCode> {
     let mut keys = BTreeMap::new();
     for file in files {
-        let harvest = scan_bytes(&detectors::KNOWLEDGE, file, &fs::read(file)?, Limits::default());
+        let harvest = detectors::engine().bytes(file, &fs::read(file)?);
         for occurrence in harvest.occurrences {
             if let Some(Identity::Public(half)) = occurrence.material.identity {
                 keys.insert(half.spki.clone(), half);

@@ -5,11 +5,10 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use detectors::open;
 use detectors::radius::classify::classify;
 use detectors::radius::{Estate, Finding, Judge, KnownKeys, Tables, survey};
-use detectors::{KNOWLEDGE, open};
-use scanner_core::budget::Limits;
-use scanner_core::engine::{Watch, scan};
+use scanner_core::engine::Watch;
 use scanner_core::git::Repositories;
 use scanner_core::source::fs::Tree;
 use serde::Deserialize;
@@ -212,7 +211,7 @@ pub fn judge(scratch: &Path, prefix: &str) -> Result<Outcome, String> {
 fn findings(root: &Path, known: bool) -> Result<Vec<Finding>, String> {
     let roots = vec![root.to_owned()];
     let tree = Tree { roots: roots.clone(), one_file_system: false, repositories: &Repositories::default() };
-    let harvest = scan(&KNOWLEDGE, &[&tree], 1, Limits::default(), &Watch::default());
+    let harvest = detectors::engine().scan(&[&tree], 1, &Watch::default());
     let mut harvest = harvest.map_err(|error| error.to_string())?;
     let candidates = std::mem::take(&mut harvest.candidates);
     open::open_all(&mut harvest.occurrences, candidates, &open::Options::default(), 2, &|| false);

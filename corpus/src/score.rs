@@ -2,9 +2,6 @@
 
 use std::fmt::Write as _;
 
-use detectors::KNOWLEDGE;
-use scanner_core::budget::Limits;
-use scanner_core::engine::scan_bytes;
 use scanner_core::material::{Identity, Kind, Occurrence, Proof};
 
 use crate::expect::{Case, Key, Sample};
@@ -108,7 +105,7 @@ pub fn score(case: &Case) -> (Tally, Vec<Fault>) {
     let mut tally = Tally::default();
     let mut faults = Vec::new();
     for (sample, content) in case.expect.samples.iter().zip(&case.contents) {
-        let found = scan_bytes(&KNOWLEDGE, &sample.file, content, Limits::default()).occurrences;
+        let found = detectors::engine().bytes(&sample.file, content).occurrences;
         let mut sheet = Sheet { tally: Tally::default(), faults: Vec::new() };
         sheet.privates(sample, &found);
         sheet.publics(sample, &found);
@@ -123,7 +120,7 @@ pub fn score(case: &Case) -> (Tally, Vec<Fault>) {
         }));
     }
     for what in &case.expect.generated {
-        let found = scan_bytes(&KNOWLEDGE, &what.name, &generate(what), Limits::default()).occurrences;
+        let found = detectors::engine().bytes(&what.name, &generate(what)).occurrences;
         tally.samples += 1;
         for report in found.iter().filter(|o| o.material.kind == Kind::PrivateKey).map(Report::new) {
             tally.false_reports += 1;

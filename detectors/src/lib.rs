@@ -11,6 +11,8 @@ mod wrap;
 
 use std::sync::LazyLock;
 
+use scanner_core::budget::Limits;
+use scanner_core::engine::Engine;
 use scanner_core::seam::{Container, Detector, Knowledge, Unwrapper};
 
 /// Remark for a key of which no part signs: the readers write it, and severity goes by it.
@@ -125,29 +127,37 @@ pub const CONTAINERS: &[&dyn Container] = &[
 ];
 
 /// All that is known of keys, for the engine.
-pub const KNOWLEDGE: Knowledge = Knowledge {
-    detectors: DETECTORS,
-    unwrappers: UNWRAPPERS,
-    containers: CONTAINERS,
-    mapper: Some(&wrap::program::Sections),
-    unopened: wrap::unopened::UNOPENED,
-    clues: Some(&usage::Usage),
-};
+pub fn keys() -> Knowledge<'static> {
+    Knowledge {
+        detectors: DETECTORS.to_vec(),
+        unwrappers: UNWRAPPERS.to_vec(),
+        containers: CONTAINERS.to_vec(),
+        mapper: Some(&wrap::program::Sections),
+        unopened: wrap::unopened::UNOPENED,
+        clues: Some(&usage::Usage),
+    }
+}
 
 /// What finds ordinary secrets. Apart from [`DETECTORS`], because a scan for keys alone leaves it out, anchors included.
 pub const SECRETS: &[&dyn Detector] = &[&secret::Secrets];
 
 /// Everything, ordinary secrets included.
-pub fn everything() -> Knowledge {
-    static ALL: LazyLock<Vec<&'static dyn Detector>> =
-        LazyLock::new(|| DETECTORS.iter().chain(SECRETS).copied().collect());
-    Knowledge { detectors: &ALL, ..KNOWLEDGE }
+pub fn everything() -> Knowledge<'static> {
+    let mut knowledge = keys();
+    knowledge.detectors.extend(SECRETS);
+    knowledge
 }
 
-/// Everything, and the rules of a user. They stay for as long as the process does: call it once.
-pub fn everything_and(rules: secret::UserRules) -> Knowledge {
-    let rules: &'static secret::UserRules = Box::leak(Box::new(rules));
-    let all: Vec<&'static dyn Detector> =
-        DETECTORS.iter().chain(SECRETS).copied().chain([rules as &'static dyn Detector]).collect();
-    Knowledge { detectors: all.leak(), ..KNOWLEDGE }
+/// Everything, and the rules of a user.
+pub fn everything_and(rules: &secret::UserRules) -> Knowledge<'_> {
+    let mut knowledge: Knowledge<'_> = everything();
+    knowledge.detectors.push(rules);
+    knowledge
+}
+
+/// An engine that looks for keys, with the usual limits, compiled once for the whole process: for what a password brings to
+/// light, and for whoever looks at many small things.
+pub fn engine() -> &'static Engine<'static> {
+    static ENGINE: LazyLock<Engine<'static>> = LazyLock::new(|| Engine::new(keys(), Limits::default()));
+    &ENGINE
 }

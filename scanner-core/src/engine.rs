@@ -13,7 +13,6 @@ mod found;
 mod gaps;
 mod locked;
 mod memory;
-mod searcher;
 mod unpack;
 mod worker;
 
@@ -28,15 +27,13 @@ use cover::Known;
 use found::{Found, Same};
 use gaps::Gaps;
 use memory::{Holding, Room};
-use searcher::Compiled;
-pub use searcher::Searcher;
 use worker::{Around, Worker};
 
 use crate::blob::{Blob, Origin};
 use crate::budget::{Budget, Limits};
 use crate::candidates::Candidates;
 use crate::error::{Gap, SourceError};
-use crate::material::{Kind, Occurrence};
+use crate::material::{Kind, Material, Occurrence};
 use crate::prefilter::Prefilter;
 use crate::random::Cursor;
 use crate::seam::{BlobSink, Knowledge, Looked, Packed, Source};
@@ -92,24 +89,79 @@ pub struct Harvest {
     pub interrupted: bool,
 }
 
-/// Scans every source.
-pub fn scan(
-    knowledge: &Knowledge,
-    sources: &[&dyn Source],
-    jobs: usize,
+/// All that is known of formats, compiled once: what every run and every single look at bytes share.
+///
+/// It borrows what it knows, so that a detector of one's own or the rules of a user need not live longer than it does.
+#[derive(Clone)]
+pub struct Engine<'k> {
+    knowledge: Knowledge<'k>,
+    prefilter: Arc<Prefilter<'k>>,
     limits: Limits,
-    watch: &Watch,
-) -> Result<Harvest, SourceError> {
-    threads(jobs).map_err(|error| SourceError::Threads(format!("{jobs} of them: {error}")))?;
-    let session = Session::new(knowledge, limits, watch, jobs);
-    for source in sources {
-        source.feed(jobs, &session)?;
+}
+
+impl std::fmt::Debug for Engine<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Engine({:?}, {:?})", self.prefilter, self.limits)
     }
-    let mut occurrences = session.take();
-    for source in sources {
-        source.settle(jobs, &mut occurrences, &session);
+}
+
+impl<'k> Engine<'k> {
+    /// Compiles the anchors of what is known: some milliseconds.
+    pub fn new(knowledge: Knowledge<'k>, limits: Limits) -> Self {
+        let prefilter = Arc::new(Prefilter::new(&knowledge));
+        Self { knowledge, prefilter, limits }
     }
-    Ok(session.finish(occurrences))
+
+    /// The same with other limits. Nothing is compiled again.
+    #[must_use]
+    pub fn limited(&self, limits: Limits) -> Self {
+        Self { limits, ..self.clone() }
+    }
+
+    /// The limits that hold for each run.
+    pub const fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// The anchors, compiled.
+    pub fn prefilter(&self) -> &Prefilter<'k> {
+        &self.prefilter
+    }
+
+    /// Scans every source, on up to `jobs` threads.
+    pub fn scan(&self, sources: &[&dyn Source], jobs: usize, watch: &Watch) -> Result<Harvest, SourceError> {
+        threads(jobs).map_err(|error| SourceError::Threads(format!("{jobs} of them: {error}")))?;
+        let session = Session::new(self, watch, jobs);
+        for source in sources {
+            source.feed(jobs, &session)?;
+        }
+        let mut occurrences = session.take();
+        for source in sources {
+            source.settle(jobs, &mut occurrences, &session);
+        }
+        Ok(session.finish(occurrences))
+    }
+
+    /// Scans bytes that are already in memory, as if they were the file `name`.
+    pub fn bytes(&self, name: &str, bytes: &[u8]) -> Harvest {
+        let watch = Watch::default();
+        let session = Session::new(self, &watch, 1);
+        session.blob(Blob::whole(bytes, &Origin::file(name)));
+        session.done(bytes.len() as u64);
+        let occurrences = session.take();
+        session.finish(occurrences)
+    }
+
+    /// What is in bytes that came to light after a run, such as those of a container that a password opened, and says more than
+    /// `known`, which was found in them already.
+    pub fn beyond(&self, origin: &Origin, bytes: &[u8], known: &[Material]) -> Vec<Material> {
+        let watch = Watch::default();
+        let session = Session::new(self, &watch, 1);
+        session.blob(Blob::whole(bytes, origin));
+        let known = Known::of(known);
+        let found = session.take().into_iter().map(|occurrence| occurrence.material);
+        found.filter(|material| !known.says(material)).collect()
+    }
 }
 
 /// Whether the system gives so many threads at once. Asked before the work begins: libraries panic where it does not.
@@ -142,16 +194,6 @@ impl Barrier {
     }
 }
 
-/// Scans bytes that are already in memory, as if they were the file `name`.
-pub fn scan_bytes(knowledge: &Knowledge, name: &str, bytes: &[u8], limits: Limits) -> Harvest {
-    let watch = Watch::default();
-    let session = Session::new(knowledge, limits, &watch, 1);
-    session.blob(Blob::whole(bytes, &Origin::file(name)));
-    session.done(bytes.len() as u64);
-    let occurrences = session.take();
-    session.finish(occurrences)
-}
-
 /// Does the same with every item, on up to `jobs` threads. What comes back is in the order of the items, and `None` for
 /// one that panicked: it costs itself alone. Without threads to be had it goes on one after the other.
 pub fn each<T: Sync, R: Send>(jobs: usize, items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<Option<R>> {
@@ -171,8 +213,8 @@ pub fn each<T: Sync, R: Send>(jobs: usize, items: &[T], work: impl Fn(&T) -> R +
 
 /// One run.
 struct Session<'a> {
-    knowledge: &'a Knowledge,
-    prefilter: Compiled<'a>,
+    knowledge: &'a Knowledge<'a>,
+    prefilter: &'a Prefilter<'a>,
     limits: Limits,
     watch: &'a Watch,
     /// Workers not in use. One is taken for each blob: as many come to exist as there are threads.
@@ -199,15 +241,11 @@ struct Opened {
 }
 
 impl<'a> Session<'a> {
-    fn new(knowledge: &'a Knowledge, limits: Limits, watch: &'a Watch, jobs: usize) -> Self {
-        Self::with(knowledge, Compiled::Own(Box::new(Prefilter::new(knowledge))), limits, watch, jobs)
-    }
-
-    fn with(knowledge: &'a Knowledge, prefilter: Compiled<'a>, limits: Limits, watch: &'a Watch, jobs: usize) -> Self {
+    fn new(engine: &'a Engine<'a>, watch: &'a Watch, jobs: usize) -> Self {
         Self {
-            knowledge,
-            prefilter,
-            limits,
+            knowledge: &engine.knowledge,
+            prefilter: &engine.prefilter,
+            limits: engine.limits,
             watch,
             idle: Mutex::default(),
             windows: Mutex::default(),
@@ -398,8 +436,8 @@ impl BlobSink for Session<'_> {
         self.watch.object_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    fn prefilter(&self) -> &Prefilter {
-        self.prefilter.get()
+    fn prefilter(&self) -> &Prefilter<'_> {
+        self.prefilter
     }
 
     fn begins(&self, start: &[u8]) {

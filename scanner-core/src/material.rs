@@ -5,6 +5,7 @@
 mod locked;
 mod mark;
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -362,15 +363,15 @@ impl Material {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrdinarySecret {
     /// Id of its rule, such as `github-token`.
-    pub rule: &'static str,
+    pub rule: Cow<'static, str>,
     /// What it is, in a few words.
-    pub title: &'static str,
+    pub title: Cow<'static, str>,
     /// How far it reaches.
     pub class: SecretClass,
     /// What somebody can do with it.
-    pub unlocks: &'static str,
+    pub unlocks: Cow<'static, str>,
     /// The next step, in one line.
-    pub next: &'static str,
+    pub next: Cow<'static, str>,
     /// What its own structure says of it.
     pub verdict: Verdict,
     /// When it ends, seconds since 1970, where it says so itself.

@@ -48,10 +48,10 @@ pub struct Seen {
 }
 
 /// All anchors of the knowledge, compiled.
-pub struct Prefilter {
-    anchors: Vec<(Anchor, Owners)>,
-    text: Vec<Set>,
-    binary: Vec<Set>,
+pub struct Prefilter<'k> {
+    anchors: Vec<(Anchor<'k>, Owners)>,
+    text: Vec<Set<'k>>,
+    binary: Vec<Set<'k>>,
     sizes: (usize, usize),
     /// Anchors that count at the start of a blob, by their first byte: there are hundreds, and every blob is asked.
     starts: Vec<Vec<usize>>,
@@ -61,28 +61,29 @@ pub struct Prefilter {
     opening: usize,
 }
 
-impl std::fmt::Debug for Prefilter {
+impl std::fmt::Debug for Prefilter<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (text, binary) = self.sizes();
         write!(f, "Prefilter({text} text, {binary} binary)")
     }
 }
 
-impl Prefilter {
+impl<'k> Prefilter<'k> {
     /// Compiles the anchors of all detectors and unwrappers; each distinct literal once.
-    pub fn new(knowledge: &Knowledge) -> Self {
-        let mut anchors: Vec<(Anchor, Owners)> = Vec::new();
-        let mut slot = |anchor: Anchor| {
+    pub fn new(knowledge: &Knowledge<'k>) -> Self {
+        let mut anchors: Vec<(Anchor<'k>, Owners)> = Vec::new();
+        let mut slot = |anchor: Anchor<'k>| {
             anchors.iter().position(|(a, _)| *a == anchor).unwrap_or_else(|| {
                 anchors.push((anchor, Owners::default()));
                 anchors.len() - 1
             })
         };
         let mut calls = Vec::new();
-        for (index, detector) in knowledge.detectors.iter().enumerate() {
-            calls.extend(detector.anchors().iter().map(|&a| (slot(a), index, true)));
+        for (index, &detector) in knowledge.detectors.iter().enumerate() {
+            let literals = detector.literals().iter().map(|literal| Anchor::anywhere(literal));
+            calls.extend(detector.anchors().iter().copied().chain(literals).map(|a| (slot(a), index, true)));
         }
-        for (index, unwrapper) in knowledge.unwrappers.iter().enumerate() {
+        for (index, &unwrapper) in knowledge.unwrappers.iter().enumerate() {
             calls.extend(unwrapper.anchors().iter().map(|&a| (slot(a), index, false)));
         }
         for (slot, index, is_detector) in calls {
@@ -90,7 +91,7 @@ impl Prefilter {
                 if is_detector { owners.detectors.push(index) } else { owners.unwrappers.push(index) }
             }
         }
-        let ids = |keep: &dyn Fn(&Anchor) -> bool| -> Vec<usize> {
+        let ids = |keep: &dyn Fn(&Anchor<'_>) -> bool| -> Vec<usize> {
             anchors.iter().enumerate().filter(|(_, (a, _))| keep(a)).map(|(i, _)| i).collect()
         };
         let starting = ids(&|a| a.at_start);
@@ -112,9 +113,9 @@ impl Prefilter {
                 same.push(id);
             }
         }
-        let sets = |ids: &[usize], haystack: Haystack| -> Vec<Set> {
+        let sets = |ids: &[usize], haystack: Haystack| -> Vec<Set<'k>> {
             let of = |id: &usize| anchors.get(*id).map(|(anchor, _)| (*id, anchor.bytes));
-            let ids: Vec<(usize, &'static [u8])> = ids.iter().filter_map(of).collect();
+            let ids: Vec<(usize, &'k [u8])> = ids.iter().filter_map(of).collect();
             let dealt = deal::deal(&ids, haystack);
             // Beyond what is built in (rules of a user) one automaton is as fast, and its speed does not depend on how many
             // there are.
@@ -155,7 +156,7 @@ impl Prefilter {
     }
 
     /// Every anchor with its owners.
-    pub fn anchors(&self) -> &[(Anchor, Owners)] {
+    pub fn anchors(&self) -> &[(Anchor<'k>, Owners)] {
         &self.anchors
     }
 
@@ -170,7 +171,7 @@ impl Prefilter {
     }
 
     /// The hit and its owners.
-    pub fn hit(&self, seen: Seen) -> Option<(Hit, &Owners)> {
+    pub fn hit(&self, seen: Seen) -> Option<(Hit<'k>, &Owners)> {
         let (anchor, owners) = self.anchors.get(seen.anchor)?;
         Some((Hit { anchor: *anchor, at: seen.at }, owners))
     }
@@ -192,7 +193,7 @@ impl Prefilter {
     }
 }
 
-fn is_binary(anchor: &Anchor) -> bool {
+fn is_binary(anchor: &Anchor<'_>) -> bool {
     has_gate_byte(anchor.bytes)
 }
 
@@ -203,10 +204,10 @@ pub fn has_gate_byte(bytes: &[u8]) -> bool {
 }
 
 /// One set of literals and its searcher.
-struct Set {
+struct Set<'k> {
     /// Literal number -> the anchors that may stand where it does, and how many bytes before it they begin. More than one
     /// where a literal begins like another: a searcher tells only one of them.
-    parts: Vec<Vec<(usize, usize, &'static [u8])>>,
+    parts: Vec<Vec<(usize, usize, &'k [u8])>>,
     searcher: Option<Searcher>,
 }
 
@@ -216,10 +217,11 @@ enum Searcher {
     Automaton(Box<AhoCorasick>),
 }
 
-impl Set {
-    fn new(anchors: &[(Anchor, Owners)], literals: &[Literal]) -> Self {
-        let is_related = |a: &Literal, b: &Literal| a.bytes.starts_with(b.bytes) || b.bytes.starts_with(a.bytes);
-        let parts_of = |one: &Literal| {
+impl<'k> Set<'k> {
+    fn new(anchors: &[(Anchor<'k>, Owners)], literals: &[Literal<'_>]) -> Self {
+        let is_related =
+            |a: &Literal<'_>, b: &Literal<'_>| a.bytes.starts_with(b.bytes) || b.bytes.starts_with(a.bytes);
+        let parts_of = |one: &Literal<'_>| {
             let related = literals.iter().filter(|two| is_related(one, two));
             let mut parts: Vec<_> =
                 related.filter_map(|two| Some((two.anchor, two.from, anchors.get(two.anchor)?.0.bytes))).collect();
@@ -282,37 +284,34 @@ mod tests {
     use crate::error::Malformed;
     use crate::seam::{About, Detector, Inspection};
 
-    struct Fake(&'static [Anchor]);
+    struct Fake<'k>(&'k [Anchor<'k>]);
     static ABOUT: About = About { id: "fake", title: "", detects: "", blind_to: "", respond: "", references: &[] };
-    impl Detector for Fake {
+    impl Detector for Fake<'_> {
         fn about(&self) -> &'static About {
             &ABOUT
         }
-        fn anchors(&self) -> &'static [Anchor] {
+        fn anchors(&self) -> &[Anchor<'_>] {
             self.0
         }
-        fn inspect(&self, _: Blob<'_>, _: Hit, _: &mut Inspection) -> Result<(), Malformed> {
+        fn inspect(&self, _: Blob<'_>, _: Hit<'_>, _: &mut Inspection) -> Result<(), Malformed> {
             Ok(())
         }
     }
 
-    const KNOWLEDGE: Knowledge = Knowledge {
-        detectors: &[&Fake(&[
-            Anchor::anywhere(b"-----BEGIN "),
-            Anchor::anywhere(b"GIN PRI"),
-            Anchor::anywhere(&[2, 1, 0, 2]),
-            Anchor::at_start(&[0x95]),
-        ])],
-        unwrappers: &[],
-        containers: &[],
-        mapper: None,
-        unopened: &[],
-        clues: None,
-    };
+    const ANCHORS: &[Anchor] = &[
+        Anchor::anywhere(b"-----BEGIN "),
+        Anchor::anywhere(b"GIN PRI"),
+        Anchor::anywhere(&[2, 1, 0, 2]),
+        Anchor::at_start(&[0x95]),
+    ];
+
+    fn prefilter<'k>(anchors: &'k Fake<'k>) -> Prefilter<'k> {
+        Prefilter::new(&Knowledge { detectors: vec![anchors], ..Knowledge::default() })
+    }
 
     fn find(bytes: &[u8], window: Window) -> Vec<(usize, usize)> {
         let mut out = Vec::new();
-        Prefilter::new(&KNOWLEDGE).find(bytes, window, &mut out);
+        prefilter(&Fake(ANCHORS)).find(bytes, window, &mut out);
         out.into_iter().map(|s| (s.at, s.anchor)).collect()
     }
 
@@ -328,10 +327,8 @@ mod tests {
     fn one_anchor_does_not_hide_another() {
         static ANCHORS: [Anchor; 3] =
             [Anchor::anywhere(b"token"), Anchor::anywhere(b"token_key"), Anchor::anywhere(b"token_keys")];
-        static FAKE: Fake = Fake(&ANCHORS);
-        static FAKES: [&'static dyn Detector; 1] = [&FAKE];
-        let knowledge = Knowledge { detectors: &FAKES, ..KNOWLEDGE };
-        let prefilter = Prefilter::new(&knowledge);
+        let fake = Fake(&ANCHORS);
+        let prefilter = prefilter(&fake);
         for (text, seen) in [("a token", 1), ("a token_key", 2), ("token_keys", 3), ("toke_keys", 0)] {
             let mut out = Vec::new();
             prefilter.find(text.as_bytes(), Window::whole(text.len()), &mut out);
@@ -341,11 +338,10 @@ mod tests {
 
     #[test]
     fn any_number_of_anchors_is_found() {
-        let anchors: Vec<Anchor> =
-            (0..2000).map(|n| Anchor::anywhere(format!("anchor{n:05}").leak().as_bytes())).collect();
-        let detector: &'static Fake = Box::leak(Box::new(Fake(anchors.leak())));
-        let detectors: &'static [&'static dyn Detector] = vec![detector as &dyn Detector].leak();
-        let prefilter = Prefilter::new(&Knowledge { detectors, ..KNOWLEDGE });
+        let texts: Vec<String> = (0..2000).map(|n| format!("anchor{n:05}")).collect();
+        let anchors: Vec<Anchor<'_>> = texts.iter().map(|text| Anchor::anywhere(text.as_bytes())).collect();
+        let fake = Fake(&anchors);
+        let prefilter = prefilter(&fake);
         let mut out = Vec::new();
         let text = b"..anchor00000.anchor01999 anchor02000";
         prefilter.find(text, Window::whole(text.len()), &mut out);
@@ -365,10 +361,9 @@ mod tests {
             .collect();
         words.sort();
         words.dedup();
-        let anchors: Vec<Anchor> = words.into_iter().map(|word| Anchor::anywhere(word.leak())).collect();
-        let detector: &'static Fake = Box::leak(Box::new(Fake(anchors.leak())));
-        let detectors: &'static [&'static dyn Detector] = vec![detector as &dyn Detector].leak();
-        let prefilter = Prefilter::new(&Knowledge { detectors, ..KNOWLEDGE });
+        let anchors: Vec<Anchor<'_>> = words.iter().map(|word| Anchor::anywhere(word)).collect();
+        let fake = Fake(&anchors);
+        let prefilter = prefilter(&fake);
         for _ in 0..50 {
             let text: Vec<u8> = (0..random(200)).map(|_| b"ab\0c"[usize::try_from(random(4)).unwrap()]).collect();
             let mut out = Vec::new();

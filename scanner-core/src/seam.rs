@@ -36,40 +36,40 @@ pub struct About {
 ///
 /// Bounded length is a promise that reading git history depends on: bytes without any anchor need no second look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Anchor {
+pub struct Anchor<'a> {
     /// The literal, [`Anchor::MIN`] to [`Anchor::MAX`] bytes (a start anchor may be shorter).
-    pub bytes: &'static [u8],
+    pub bytes: &'a [u8],
     /// Whether it counts only as the very first bytes of a blob.
     pub at_start: bool,
 }
 
-impl Anchor {
+impl<'a> Anchor<'a> {
     /// Shortest literal that may be searched for anywhere.
     pub const MIN: usize = 4;
     /// Longest literal.
     pub const MAX: usize = 32;
 
     /// A literal that may stand anywhere.
-    pub const fn anywhere(bytes: &'static [u8]) -> Self {
+    pub const fn anywhere(bytes: &'a [u8]) -> Self {
         Self { bytes, at_start: false }
     }
 
     /// A literal that counts at the start of a blob only.
-    pub const fn at_start(bytes: &'static [u8]) -> Self {
+    pub const fn at_start(bytes: &'a [u8]) -> Self {
         Self { bytes, at_start: true }
     }
 }
 
 /// An anchor that was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hit {
+pub struct Hit<'a> {
     /// Which one.
-    pub anchor: Anchor,
+    pub anchor: Anchor<'a>,
     /// Where it begins, as an index into the blob's bytes.
     pub at: usize,
 }
 
-impl Hit {
+impl Hit<'_> {
     /// The start of a blob that an unwrapper claims as a whole.
     pub const START: Self = Self { anchor: Anchor::at_start(b""), at: 0 };
 }
@@ -169,11 +169,15 @@ impl Inspection {
 pub trait Detector: Sync {
     /// What it says of itself.
     fn about(&self) -> &'static About;
-    /// Its anchors; never empty.
-    fn anchors(&self) -> &'static [Anchor];
+    /// Its anchors; never empty, unless it has [`Self::literals`].
+    fn anchors(&self) -> &[Anchor<'_>];
+    /// More anchors that may stand anywhere, for a detector that learns them when it is made: rules of a user.
+    fn literals(&self) -> &[Vec<u8>] {
+        &[]
+    }
     /// Called once per hit, on any thread. What was found stays found; `Err` says why it only looked like one, `Ok`
     /// without a find says that the hit was none of this detector's business.
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed>;
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed>;
 }
 
 /// One blob that came out of a wrapper.
@@ -214,12 +218,12 @@ pub trait Unwrapper: Sync {
     /// What it says of itself.
     fn about(&self) -> &'static About;
     /// Its anchors; never empty.
-    fn anchors(&self) -> &'static [Anchor];
+    fn anchors(&self) -> &[Anchor<'_>];
     /// Hands every blob inside to `each`. Every byte that is produced is taken from the budget first.
     fn open(
         &self,
         blob: Blob<'_>,
-        hit: Hit,
+        hit: Hit<'_>,
         budget: &Budget,
         each: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
     ) -> Result<(), Unopenable>;
@@ -239,7 +243,7 @@ pub trait Unwrapper: Sync {
         0
     }
     /// The alignment that a hit asks for, below 32, if so many digits of the run stand before it.
-    fn alignment(&self, _hit: Hit, _digits: usize) -> u32 {
+    fn alignment(&self, _hit: Hit<'_>, _digits: usize) -> u32 {
         0
     }
 }
@@ -415,7 +419,7 @@ pub trait BlobSink: Sync {
     /// One object of a git history was read to its end. `bytes` is its size.
     fn object(&self, bytes: u64);
     /// The anchors, for sources that can tell without building a blob that it holds none.
-    fn prefilter(&self) -> &Prefilter;
+    fn prefilter(&self) -> &Prefilter<'_>;
     /// Says how a blob begins that was not fed, because it holds no anchor: it may be of a format that is not opened.
     fn begins(&self, start: &[u8]);
     /// Whether files that use keys are read at all.
@@ -494,19 +498,19 @@ impl Unopened {
     }
 }
 
-/// Everything the engine is told about formats.
-#[derive(Clone, Copy)]
-pub struct Knowledge {
+/// Everything the engine is told about formats: built in, and of whoever embeds it.
+#[derive(Clone, Default)]
+pub struct Knowledge<'k> {
     /// All detectors.
-    pub detectors: &'static [&'static dyn Detector],
+    pub detectors: Vec<&'k dyn Detector>,
     /// All unwrappers.
-    pub unwrappers: &'static [&'static dyn Unwrapper],
+    pub unwrappers: Vec<&'k dyn Unwrapper>,
     /// All containers. The first whose magic is there is asked.
-    pub containers: &'static [&'static dyn Container],
+    pub containers: Vec<&'k dyn Container>,
     /// What tells the sections of programs.
-    pub mapper: Option<&'static dyn Mapper>,
+    pub mapper: Option<&'k dyn Mapper>,
     /// Formats that are recognised and not opened.
-    pub unopened: &'static [Unopened],
+    pub unopened: &'k [Unopened],
     /// What reads files that use keys; `None` where only keys are looked for.
-    pub clues: Option<&'static dyn ClueReader>,
+    pub clues: Option<&'k dyn ClueReader>,
 }

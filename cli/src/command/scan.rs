@@ -16,7 +16,7 @@ use detectors::radius::{
 use jiff::Timestamp;
 use jiff::civil::Date;
 use scanner_core::blob::printable_path;
-use scanner_core::engine::{self, Harvest, Watch};
+use scanner_core::engine::{Harvest, Watch};
 use scanner_core::error::{Gap, SourceError};
 use scanner_core::git::{Repositories, Summary};
 use scanner_core::material::Occurrence;
@@ -108,7 +108,7 @@ fn harvest(plan: &Plan, watch: &Watch, repositories: &Repositories) -> Result<Ha
     if stdin {
         sources.push(&Stdin);
     }
-    engine::scan(&plan.search.0, &sources, plan.jobs.count, plan.limits, watch).map_err(|error| match error {
+    plan.search.engine(plan.limits).scan(&sources, plan.jobs.count, watch).map_err(|error| match error {
         SourceError::Unusable { path, error } => {
             Failure::new(format!("cannot scan {}: {}", printable_path(&path), plain(&error)))
                 .hint("check that it exists and that you may read it")

@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 use detectors::radius::Estate;
 use detectors::radius::estate::KeyName;
 use scanner_core::blob::{Origin, printable_path};
-use scanner_core::budget::Limits;
-use scanner_core::engine::{self, Watch};
+use scanner_core::engine::{Engine, Watch};
 use scanner_core::error::Gap;
 use scanner_core::material::{Identity, Kind, Occurrence, Proof, ProtectionState};
-use scanner_core::seam::{Knowledge, Source};
+use scanner_core::seam::Source;
 
 use super::blobs::{self, Blobs, Note, Progress};
 use super::git::{Git, text};
@@ -47,12 +46,12 @@ impl Scanned {
     /// Reads objects.
     pub(crate) fn read(
         blobs: Vec<Blobs<'_>>,
-        (search, limits, jobs): (Knowledge, Limits, usize),
+        engine: &Engine<'_>,
+        jobs: usize,
         watch: &Watch,
     ) -> Result<Self, Failure> {
         let sources: Vec<&dyn Source> = blobs.iter().map(|blobs| blobs as &dyn Source).collect();
-        let harvest =
-            engine::scan(&search, &sources, jobs, limits, watch).map_err(|error| Failure::new(error.to_string()))?;
+        let harvest = engine.scan(&sources, jobs, watch).map_err(|error| Failure::new(error.to_string()))?;
         let mut notes = Vec::new();
         for blobs in blobs {
             match blobs.finish() {
@@ -167,13 +166,13 @@ pub(crate) struct Known {
 }
 
 /// What tells an ordinary secret: its digest, or its rule where a digest could be guessed.
-type Mark = Result<[u8; 32], &'static str>;
+type Mark = Result<[u8; 32], String>;
 
 fn mark(occurrence: &Occurrence) -> Option<Mark> {
     let secret = occurrence.material.secret.as_deref()?;
     Some(match &occurrence.material.identity {
         Some(Identity::Opaque(digest)) => Ok(*digest),
-        _ => Err(secret.rule),
+        _ => Err(secret.rule.to_string()),
     })
 }
 
@@ -183,14 +182,14 @@ impl Known {
         git: &Git,
         oids: &[String],
         common: Option<&Path>,
-        (search, limits): (Knowledge, Limits),
+        engine: &Engine<'_>,
     ) -> Result<Self, Failure> {
         if oids.is_empty() {
             return Ok(Self::default());
         }
         let progress = Progress::default();
         let blobs = Blobs::new(git, blobs::list(oids), common, &progress);
-        let scanned = Scanned::read(vec![blobs], (search, limits, 1), &Watch::default())?;
+        let scanned = Scanned::read(vec![blobs], engine, 1, &Watch::default())?;
         Ok(Self::of(scanned.occurrences))
     }
 

@@ -56,11 +56,12 @@ pub(crate) fn run(args: &PreCommitArgs, here: &Path, guard: Guard) -> Result<Exi
     let common = Some(repository.common.as_path());
     let progress = Progress::default();
     let blobs = Blobs::new(git, blobs::list(&oids), common, &progress);
-    let mut scanned = Scanned::read(vec![blobs], (policy.search.0, policy.limits, policy.jobs), &Watch::default())?;
+    let engine = policy.search.engine(policy.limits);
+    let mut scanned = Scanned::read(vec![blobs], &engine, policy.jobs, &Watch::default())?;
     let hits = scanned.hits();
     let olds: BTreeSet<String> =
         places.iter().filter(|(oid, _)| hits.contains(*oid)).flat_map(|(_, places)| olds(places)).collect();
-    let known = Known::read(git, &Vec::from_iter(olds), common, (policy.search.0, policy.limits))?;
+    let known = Known::read(git, &Vec::from_iter(olds), common, &engine)?;
 
     let path_of = |oid: &str| places.get(oid).and_then(|places| places.first()).map(|place| place.path.clone());
     let mut gaps = std::mem::take(&mut scanned.gaps);

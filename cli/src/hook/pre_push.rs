@@ -54,9 +54,11 @@ pub(crate) fn run(args: &PrePushArgs, here: &Path, guard: Guard) -> Result<Exit,
     let range = push.range(&git)?;
     let progress = Progress::default();
     let blobs = Blobs::new(&git, range.objects(&git)?, Some(&repository.common), &progress);
-    let scanned = Scanned::read(vec![blobs], (policy.search.0, policy.limits, policy.jobs), &Watch::default())?;
+    let engine = policy.search.engine(policy.limits);
+    let scanned = Scanned::read(vec![blobs], &engine, policy.jobs, &Watch::default())?;
     let (git, common) = (&git, repository.common.as_path());
-    let checked = push::Push { git, range: &range, common, policy: &policy, unreached: false, late: &|| false };
+    let checked =
+        push::Push { git, range: &range, common, policy: &policy, engine: &engine, unreached: false, late: &|| false };
     let Told { judged, gaps, aside } = checked.tell(scanned)?;
 
     let mut page = Page::default();

@@ -250,7 +250,8 @@ fn check(
     } else {
         blobs.push(Blobs::new(&git, range.objects(&git)?, Some(common), &shared.progress));
     }
-    let mut scanned = Scanned::read(blobs, (policy.search.0, policy.limits, policy.jobs), &shared.watch)?;
+    let engine = policy.search.engine(policy.limits);
+    let mut scanned = Scanned::read(blobs, &engine, policy.jobs, &shared.watch)?;
     shared.progress.listed.store(!scanned.interrupted, Relaxed);
     shared.holding.store(scanned.keys().len() as u64, Relaxed);
     let interrupted = scanned.interrupted;
@@ -263,7 +264,8 @@ fn check(
 
     shared.doing("finding out what in it is new");
     let late = || shared.began.elapsed() > part(budget, LOOKING_UP);
-    let push = Push { git: &git, range: &range, common, policy: &policy, unreached: quarantine, late: &late };
+    let push =
+        Push { git: &git, range: &range, common, policy: &policy, engine: &engine, unreached: quarantine, late: &late };
     let Told { mut judged, gaps, aside } = push.tell(scanned)?;
     judged.pushed_config = judged.blocks() && brings_config(&git, &tips);
 

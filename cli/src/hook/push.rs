@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use scanner_core::engine::Engine;
 use scanner_core::error::Gap;
 
 use super::git::Git;
@@ -31,6 +32,8 @@ pub(crate) struct Push<'a> {
     /// The directory that all work trees of the repository share.
     pub(crate) common: &'a Path,
     pub(crate) policy: &'a Policy,
+    /// What reads objects.
+    pub(crate) engine: &'a Engine<'a>,
     /// Whether objects that no new tip reaches were read too.
     pub(crate) unreached: bool,
     /// Says when to look up no more places.
@@ -57,8 +60,7 @@ impl Push<'_> {
         let hits = scanned.hits();
         let places = self.places(&hits, &name)?;
         let olds: BTreeSet<String> = places.values().flatten().flat_map(|place| place.olds.iter().cloned()).collect();
-        let (search, limits) = (self.policy.search.0, self.policy.limits);
-        let known = Known::read(self.git, &Vec::from_iter(olds), Some(self.common), (search, limits))?;
+        let known = Known::read(self.git, &Vec::from_iter(olds), Some(self.common), self.engine)?;
 
         let aside = scanned.aside(&name);
         let mut gaps = std::mem::take(&mut scanned.gaps);

@@ -146,7 +146,7 @@ impl Page {
                 finding.severity_text(),
                 finding.secret.rule,
                 finding.verdict(),
-                escape(finding.secret.next),
+                escape(&finding.secret.next),
                 finding.id
             ));
         }

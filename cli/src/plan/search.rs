@@ -1,30 +1,34 @@
 //! What is looked for: keys, ordinary secrets, and what rules of the user describe.
 
-use std::fmt;
-
-use scanner_core::seam::Knowledge;
+use detectors::secret::UserRules;
+use scanner_core::budget::Limits;
+use scanner_core::engine::Engine;
 
 use super::Only;
 use crate::exit::Failure;
 use crate::rules::Rules;
 
 /// What is looked for.
-#[derive(Clone, Copy)]
-pub(crate) struct Search(pub(crate) Knowledge);
-
-impl Search {
-    /// Everything; or keys alone, so that not even the anchors of ordinary secrets are searched.
-    pub(crate) fn new(only: Option<Only>, rules: &Rules) -> Result<Self, Failure> {
-        Ok(Self(match (only, rules.compile()?) {
-            (Some(Only::Signing), _) => detectors::KNOWLEDGE,
-            (None, None) => detectors::everything(),
-            (None, Some(rules)) => detectors::everything_and(rules),
-        }))
-    }
+#[derive(Debug)]
+pub(crate) struct Search {
+    /// Keys alone, so that not even the anchors of ordinary secrets are searched.
+    only: Option<Only>,
+    rules: Option<UserRules>,
 }
 
-impl fmt::Debug for Search {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Search({} detectors)", self.0.detectors.len())
+impl Search {
+    /// Everything; or keys alone.
+    pub(crate) fn new(only: Option<Only>, rules: &Rules) -> Result<Self, Failure> {
+        Ok(Self { only, rules: rules.compile()? })
+    }
+
+    /// What looks for it, under these limits. Compiles the anchors: once in a process, please.
+    pub(crate) fn engine(&self, limits: Limits) -> Engine<'_> {
+        let knowledge = match (self.only, &self.rules) {
+            (Some(Only::Signing), _) => detectors::keys(),
+            (None, None) => detectors::everything(),
+            (None, Some(rules)) => detectors::everything_and(rules),
+        };
+        Engine::new(knowledge, limits)
     }
 }

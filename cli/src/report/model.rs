@@ -3,6 +3,7 @@
 //! Fields are added within a major version and never change their meaning. `report.schema.json` beside this file says
 //! the same for machines; a test holds the two together.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -138,8 +139,8 @@ pub(crate) struct Secret {
     /// `secret`.
     pub(crate) kind: &'static str,
     /// The rule that found it: of `docs/secrets.md`, or of the user.
-    pub(crate) rule: &'static str,
-    pub(crate) title: &'static str,
+    pub(crate) rule: Cow<'static, str>,
+    pub(crate) title: Cow<'static, str>,
     /// 0.0 to 10.0, one decimal.
     pub(crate) severity: f64,
     /// How far it reaches: `publish`, `account`, `service`, `password` or `note`.
@@ -150,8 +151,8 @@ pub(crate) struct Secret {
     pub(crate) expires: Option<String>,
     /// Whether that is over.
     pub(crate) expired: bool,
-    pub(crate) unlocks: &'static str,
-    pub(crate) next_step: &'static str,
+    pub(crate) unlocks: Cow<'static, str>,
+    pub(crate) next_step: Cow<'static, str>,
     /// Whether a rule of the user found it.
     pub(crate) user_rule: bool,
     pub(crate) occurrences: Vec<Occurrence>,

@@ -240,12 +240,12 @@ pub(crate) fn opaque() -> radius::Finding {
 
 /// A token that publishes, in two places, and one that has ended.
 pub(crate) fn secrets() -> Vec<radius::SecretFinding> {
-    let token = |rule, title, class, verdict| OrdinarySecret {
-        rule,
-        title,
+    let token = |rule: &'static str, title: &'static str, class, verdict| OrdinarySecret {
+        rule: rule.into(),
+        title: title.into(),
         class,
-        unlocks: "publishes packages",
-        next: "revoke it",
+        unlocks: "publishes packages".into(),
+        next: "revoke it".into(),
         verdict,
         expires: None,
         by_user: false,

@@ -9,5 +9,5 @@ fuzz_target!(|data: &[u8]| {
     let [flags, rest @ ..] = data else { return };
     let signature: &[u8] = if flags & 1 == 0 { b"# v2 git bundle\n" } else { b"# v3 git bundle\n" };
     let bytes = [signature, rest].concat();
-    fuzz::scanned(&detectors::KNOWLEDGE, |sink| fuzz::bundle(bytes, sink));
+    fuzz::scanned(detectors::engine(), |sink| fuzz::bundle(bytes, sink));
 });

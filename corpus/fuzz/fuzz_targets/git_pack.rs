@@ -15,5 +15,5 @@ fuzz_target!(|data: &[u8]| {
     let sha256 = flags & 1 != 0;
     let (pack, index) = if flags & 2 != 0 { (rest.to_vec(), None) } else { fuzz::recipe(rest, sha256) };
     let index = index.filter(|_| flags & 4 != 0);
-    fuzz::scanned(&detectors::KNOWLEDGE, |sink| fuzz::pack(pack, index, sha256, sink));
+    fuzz::scanned(detectors::engine(), |sink| fuzz::pack(pack, index, sha256, sink));
 });

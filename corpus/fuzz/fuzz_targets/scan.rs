@@ -5,14 +5,13 @@
 use detectors::radius::{Estate, Judge, KnownKeys, Tables, classify::classify, survey};
 use libfuzzer_sys::fuzz_target;
 use scanner_core::budget::Limits;
-use scanner_core::engine::scan_bytes;
 
 static TABLES: std::sync::LazyLock<Tables> = std::sync::LazyLock::new(Tables::built_in);
 static KNOWN: std::sync::LazyLock<KnownKeys> = std::sync::LazyLock::new(KnownKeys::built_in);
 
 fuzz_target!(|data: &[u8]| {
     let limits = Limits { max_expanded: 1 << 20, ..Limits::default() };
-    let harvest = scan_bytes(&detectors::KNOWLEDGE, "fuzz", data, limits);
+    let harvest = detectors::engine().limited(limits).bytes("fuzz", data);
     for occurrence in &harvest.occurrences {
         assert!(occurrence.line >= 1);
     }

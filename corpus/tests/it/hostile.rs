@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use corpus::{cases_dir, pack};
-use detectors::KNOWLEDGE;
 use scanner_core::budget::Limits;
-use scanner_core::engine::{Harvest, Watch, scan, scan_bytes};
+use scanner_core::engine::{Harvest, Watch};
 use scanner_core::error::Reason;
 use scanner_core::git::Repositories;
 use scanner_core::material::Kind;
@@ -36,7 +35,7 @@ fn directory(name: &str) -> PathBuf {
 
 fn walk(root: &Path, jobs: usize) -> Harvest {
     let tree = Tree { roots: vec![root.to_owned()], one_file_system: false, repositories: &Repositories::default() };
-    scan(&KNOWLEDGE, &[&tree], jobs, Limits::default(), &Watch::default()).expect("the root is there")
+    detectors::engine().scan(&[&tree], jobs, &Watch::default()).expect("the root is there")
 }
 
 fn keys(harvest: &Harvest) -> Vec<String> {
@@ -105,7 +104,7 @@ fn a_root_that_is_not_there_is_an_error() {
         one_file_system: false,
         repositories: &Repositories::default(),
     };
-    let error = scan(&KNOWLEDGE, &[&tree], 1, Limits::default(), &Watch::default()).expect_err("no such root");
+    let error = detectors::engine().scan(&[&tree], 1, &Watch::default()).expect_err("no such root");
     assert!(error.to_string().starts_with("cannot scan /nonexistent/keyradius: "), "{error}");
 }
 
@@ -117,7 +116,7 @@ fn paths_that_overlap_are_read_once() {
     fs::write(inner.join("key.pem"), key()).expect("written");
     let roots = vec![inner.join("key.pem"), root.clone(), inner, root.join(".")];
     let tree = Tree { roots, one_file_system: false, repositories: &Repositories::default() };
-    let harvest = scan(&KNOWLEDGE, &[&tree], 2, Limits::default(), &Watch::default()).expect("the roots are there");
+    let harvest = detectors::engine().scan(&[&tree], 2, &Watch::default()).expect("the roots are there");
     assert_eq!((keys(&harvest).len(), harvest.files), (1, 1));
     fs::remove_dir_all(root).expect("removed");
 }
@@ -243,7 +242,7 @@ fn bytes_made_to_hurt_end_soon() {
     for (name, bytes) in cases {
         let started = Instant::now();
         let limits = Limits { max_time: Duration::from_secs(5), ..Limits::default() };
-        let harvest = scan_bytes(&KNOWLEDGE, name, &bytes, limits);
+        let harvest = detectors::engine().limited(limits).bytes(name, &bytes);
         assert!(keys(&harvest).is_empty(), "{name}: {:?}", keys(&harvest));
         assert!(harvest.gaps.iter().all(|g| g.reason != Reason::DetectorFault), "{name}: {:?}", harvest.gaps);
         assert!(started.elapsed() < Duration::from_mins(2), "{name} took {:?}", started.elapsed());
@@ -259,15 +258,15 @@ fn limits_bite_and_say_so() {
     }
     let shallow = Limits { max_depth: 1, ..Limits::default() };
     let twice = base64(base64(&pem).as_bytes());
-    let harvest = scan_bytes(&KNOWLEDGE, "twice", twice.as_bytes(), shallow);
+    let harvest = detectors::engine().limited(shallow).bytes("twice", twice.as_bytes());
     assert_eq!((keys(&harvest).len(), harvest.gaps[0].reason), (0, Reason::TooDeep));
 
     let narrow = Limits { max_expanded: 16, ..Limits::default() };
-    let harvest = scan_bytes(&KNOWLEDGE, "once", base64(&pem).as_bytes(), narrow);
+    let harvest = detectors::engine().limited(narrow).bytes("once", base64(&pem).as_bytes());
     assert_eq!((keys(&harvest).len(), harvest.gaps[0].reason), (0, Reason::TooMuchOutput));
 
     let few = Limits { max_materials: 2, ..Limits::default() };
-    let harvest = scan_bytes(&KNOWLEDGE, "many", &pem.repeat(5), few);
+    let harvest = detectors::engine().limited(few).bytes("many", &pem.repeat(5));
     assert_eq!((keys(&harvest).len(), harvest.gaps[0].reason), (2, Reason::TooMany));
 }
 
@@ -314,7 +313,7 @@ fn damaged_samples_cost_themselves_only() {
                 let mut damaged = file.bytes.clone();
                 damaged[at] = damaged[at].wrapping_add(0x81);
                 for bytes in [&file.bytes[..at], &damaged] {
-                    let harvest = scan_bytes(&KNOWLEDGE, &file.name, bytes, Limits::default());
+                    let harvest = detectors::engine().bytes(&file.name, bytes);
                     assert!(harvest.gaps.is_empty(), "{family}/{} at {at}: {:?}", file.name, harvest.gaps);
                 }
             }

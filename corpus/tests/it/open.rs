@@ -5,8 +5,6 @@
 use corpus::expect::{self, Case, Grade, Key};
 use detectors::open::{Options, Summary, open_all};
 use scanner_core::blob::Origin;
-use scanner_core::budget::Limits;
-use scanner_core::engine::scan_bytes;
 use scanner_core::error::Reason;
 use scanner_core::material::{How, Identity, Kind, Locked, Occurrence, Opened, Proof, ProtectionState};
 use scanner_core::seam::Candidate;
@@ -38,7 +36,7 @@ fn candidate(word: &[u8]) -> Candidate {
 }
 
 fn opened(file: &str, bytes: &[u8], words: &[&str], options: &Options) -> (Vec<Occurrence>, Summary) {
-    let mut occurrences = scan_bytes(&detectors::KNOWLEDGE, file, bytes, Limits::default()).occurrences;
+    let mut occurrences = detectors::engine().bytes(file, bytes).occurrences;
     let candidates = words.iter().map(|word| candidate(word.as_bytes())).collect();
     let summary = open_all(&mut occurrences, candidates, options, 1, &|| false);
     (occurrences, summary)
@@ -209,7 +207,7 @@ fn damaged(case: &Case, damage: impl Fn(&[u8], usize) -> Option<Vec<u8>>) -> (us
     let (mut tried, mut same) = (0, 0);
     for (sample, bytes) in case.expect.samples.iter().zip(&case.contents) {
         let words = words("opening", &sample.file);
-        let found = scan_bytes(&detectors::KNOWLEDGE, &sample.file, bytes, Limits::default()).occurrences;
+        let found = detectors::engine().bytes(&sample.file, bytes).occurrences;
         for step in 0..24 {
             let mut occurrences = found.clone();
             let mut any = false;
@@ -317,7 +315,7 @@ fn tree(case: &Case) -> Vec<Occurrence> {
     for (number, (sample, bytes)) in case.expect.samples.iter().zip(&case.contents).enumerate() {
         for copy in 0..=number % 3 {
             let path = format!("d{}/c{copy}/{}", number % 5, sample.file);
-            all.extend(scan_bytes(&detectors::KNOWLEDGE, &path, bytes, Limits::default()).occurrences);
+            all.extend(detectors::engine().bytes(&path, bytes).occurrences);
         }
     }
     all.sort_by(|a, b| (&a.origin, a.offset).cmp(&(&b.origin, b.offset)));
@@ -375,7 +373,7 @@ fn limits_are_kept_and_told() {
     let case = expect::load(&corpus::cases_dir().join("encrypted_pkcs8")).expect("the case");
     let dear = content(&case, "iter_600000_ec.der");
     let scan = |path: &str| {
-        let mut occurrences = scan_bytes(&detectors::KNOWLEDGE, path, &dear, Limits::default()).occurrences;
+        let mut occurrences = detectors::engine().bytes(path, &dear).occurrences;
         // A bit of the public point is wrong, so that nothing opens it.
         let mut bytes = occurrences[0].material.locked.as_ref().expect("locked").bytes().expect("kept").to_vec();
         let at = bytes.len() - 20;

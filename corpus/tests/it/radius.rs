@@ -4,11 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use corpus::{cases_dir, expect};
-use detectors::KNOWLEDGE;
 use detectors::radius::classify::classify;
 use detectors::radius::{Estate, Finding, Judge, KnownKeys, Tables, survey};
-use scanner_core::budget::Limits;
-use scanner_core::engine::scan_bytes;
 use scanner_core::material::Occurrence;
 
 static TABLES: LazyLock<Tables> = LazyLock::new(Tables::built_in);
@@ -29,7 +26,7 @@ fn everything() -> Vec<Occurrence> {
     for case in expect::load_all(&cases_dir()).expect("the cases load") {
         for (sample, bytes) in case.expect.samples.iter().zip(&case.contents) {
             let path = format!("{}/{}", case.expect.id, sample.file);
-            all.extend(scan_bytes(&KNOWLEDGE, &path, bytes, Limits::default()).occurrences);
+            all.extend(detectors::engine().bytes(&path, bytes).occurrences);
         }
     }
     assert!(all.len() > 1_000, "{}", all.len());

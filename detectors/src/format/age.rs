@@ -44,11 +44,11 @@ impl Detector for Age {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[ANCHOR]
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let behind = blob.bytes.get(hit.at + PREFIX.len()..).unwrap_or_default();
         let (body, post_quantum) = match behind {
             [b'1', body @ ..] => (body, false),

@@ -39,11 +39,11 @@ impl Detector for AndroidKeybox {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[ANCHOR]
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let start = (hit.at + ANCHOR.bytes.len()).checked_sub(HEAD.len());
         let start = start.filter(|start| blob.bytes.get(*start..).unwrap_or_default().starts_with(HEAD));
         let Some(start) = start else { return Ok(()) };

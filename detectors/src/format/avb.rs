@@ -45,7 +45,7 @@ impl Detector for Avb {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         const ALL: [Anchor; 4] = {
             let [a, b, c] = SIZES;
             [a, b, c, VBMETA]
@@ -53,7 +53,7 @@ impl Detector for Avb {
         &ALL
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let bytes = blob.bytes.get(hit.at..).unwrap_or_default();
         let (span, note) = if hit.anchor == VBMETA { (vbmeta(bytes)?, IN_IMAGE) } else { (0..bytes.len(), TRUSTED) };
         let mut fields = Cursor::new(bytes.get(span.clone()).unwrap_or_default());

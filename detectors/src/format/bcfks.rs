@@ -32,11 +32,11 @@ impl Detector for Bcfks {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[locate::PKCS_OID]
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let Some(start) = start(blob.bytes, hit) else { return Ok(()) };
         let store = Store::read(blob.bytes.get(start..).unwrap_or_default())?;
         let mut material = Material::new(Kind::Keystore, ABOUT.id, Encoding::Der, start..start + store.raw.len());
@@ -50,7 +50,7 @@ impl Detector for Bcfks {
 }
 
 /// SEQUENCE { SEQUENCE { AlgorithmIdentifier with PBES2, seen at the hit ...
-fn start(bytes: &[u8], hit: Hit) -> Option<usize> {
+fn start(bytes: &[u8], hit: Hit<'_>) -> Option<usize> {
     // The rest of 1.2.840.113549.1.5.13.
     if bytes.get(hit.at + 7..hit.at + 9) != Some(&[5, 13]) {
         return None;

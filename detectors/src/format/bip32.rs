@@ -54,11 +54,11 @@ impl Detector for Bip32 {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &ANCHORS
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let Some(start) = hit.at.checked_sub(1) else { return Ok(()) };
         let malformed = |what| Malformed::new(what, start);
         let span = start..start + DIGITS;

@@ -64,11 +64,11 @@ impl Detector for Bip39 {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &ANCHORS
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let named = hit.at + hit.anchor.bytes.len();
         let Some((words, ends)) = first_words(blob.bytes, named) else { return Ok(()) };
         let malformed = Malformed::new("mnemonic", hit.at);

@@ -45,11 +45,11 @@ impl Detector for Bks {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[V1, V2]
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let bytes = blob.bytes.get(hit.at..).unwrap_or_default();
         match Store::read(bytes) {
             Ok(store) => bks(&store, bytes, hit.at, out),

@@ -45,11 +45,11 @@ impl Detector for Capi {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[RSA2, RSA1, DSS2, DSS1]
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let before = if hit.anchor == DSS1 { 0 } else { BEFORE };
         let Some(start) = hit.at.checked_sub(before) else { return Ok(()) };
         let key = Key::read(blob.bytes.get(start..).unwrap_or_default())?;

@@ -66,11 +66,11 @@ impl Detector for Cng {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         ANCHORS
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let sizes = [RSA_2048, RSA_3072, RSA_4096].contains(&hit.anchor);
         let Some(start) = hit.at.checked_sub(if sizes { BEFORE_SIZES } else { 0 }) else { return Ok(()) };
         let mut fields = Little::new(blob.bytes.get(start..).unwrap_or_default());

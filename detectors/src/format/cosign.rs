@@ -34,11 +34,11 @@ impl Detector for Cosign {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[armor::ANCHOR]
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let wanted = |label: &str| matches!(label, "ENCRYPTED SIGSTORE PRIVATE KEY" | "ENCRYPTED COSIGN PRIVATE KEY");
         let Some(armor) = carrier::pem(blob, hit, wanted, out)? else { return Ok(()) };
         let sealed = Sealed::read(&armor.body).map_err(|error| Malformed::new(error.what, hit.at))?;

@@ -42,11 +42,11 @@ impl Detector for Dnssec {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[PRIVATE, KSK, ZSK]
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         if hit.anchor != PRIVATE {
             return public_key(blob.bytes, out);
         }

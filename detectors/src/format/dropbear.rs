@@ -37,11 +37,11 @@ impl Detector for Dropbear {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[RSA, DSS, ECDSA, ED25519]
     }
 
-    fn inspect(&self, blob: Blob<'_>, _hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, _hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let mut fields = Cursor::new(blob.bytes);
         let (key, private) = ssh::dropbear(&mut fields)?;
         if !fields.is_empty() {

@@ -29,11 +29,11 @@ impl Detector for Dsa {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[armor::ANCHOR, locate::TWO_INTEGERS, locate::SEQUENCE_AT_START]
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         carrier::private_key(blob, hit, locate::versioned, private::dsa, out)
     }
 }

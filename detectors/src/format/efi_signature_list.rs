@@ -66,11 +66,11 @@ impl Detector for EfiSignatureList {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[X509, RSA, SHA256, AUTH]
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let lists = if hit.anchor == AUTH { signed(blob.bytes, hit.at, out)? } else { 0 };
         // What is not a list any more ends them: padding of a variable store, the next file of an image.
         let name = blob.origin.location().file_name().map(|name| name.to_string_lossy().to_lowercase());

@@ -34,11 +34,11 @@ impl Detector for EncryptedPkcs8 {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[armor::ANCHOR, locate::PKCS_OID]
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         if hit.anchor == armor::ANCHOR {
             let Some(armor) = carrier::pem(blob, hit, armor::is_der_private, out)? else { return Ok(()) };
             let found = read(&armor.body)?;

@@ -40,11 +40,11 @@ impl Detector for EthereumKeystore {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[ANCHOR]
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let mut around = Object::enclosing(blob.bytes, hit.at);
         let Some((outer, store)) = around.find_map(|outer| {
             let store = Store::read(outer.object("crypto")?)?;

@@ -43,11 +43,11 @@ impl Detector for FreeBsdPkg {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[ANCHOR]
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let wrong = Malformed::new("key of pkg", hit.at);
         let start = locate::sequence_before(blob.bytes, hit.at).ok_or(wrong)?;
         let outer = Reader::new(blob.bytes.get(start..).unwrap_or_default()).value(SEQUENCE, "key of pkg")?;

@@ -62,11 +62,11 @@ impl Detector for GnuPgAgent {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[PRIVATE, OTHERS, CANONICAL]
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let bytes = blob.bytes;
         // Behind the brace there may be a length, and the rest of the word.
         let from = hit.at.saturating_sub(b"(21:protect".len());

@@ -57,11 +57,11 @@ impl Detector for InToto {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[KEYVAL, SEALED]
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let bytes = blob.bytes;
         if hit.anchor == SEALED {
             return sealed(bytes, hit.at, out);

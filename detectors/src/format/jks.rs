@@ -44,11 +44,11 @@ impl Detector for Jks {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[JKS, JCEKS]
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let container = if hit.anchor == JKS { "JKS" } else { "JCEKS" };
         let mut store = Store::new(blob.bytes, hit.at, container);
         let read = store.read();

@@ -52,11 +52,11 @@ impl Detector for Jwk {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &ANCHORS
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         if hit.anchor.bytes.first() == Some(&b'u') && !spells_kty(blob.bytes, hit.at) {
             return Ok(());
         }

@@ -47,11 +47,11 @@ impl Detector for Keybox {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[HEADER]
     }
 
-    fn inspect(&self, blob: Blob<'_>, _hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, _hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let mut cursor = Cursor::new(blob.bytes);
         cursor.take(8, "keybox header")?;
         cursor.expect(b"KBXf", "keybox magic")?;

@@ -62,11 +62,11 @@ impl Detector for Keychain {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[KYCH]
     }
 
-    fn inspect(&self, blob: Blob<'_>, _hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, _hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let records = records(blob.bytes)?;
         let certificates: Vec<Material> = records.iter().filter_map(certificate).collect();
         let owners: Vec<&PublicHalf> = certificates

@@ -31,11 +31,11 @@ impl Detector for LegacyPem {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[armor::ANCHOR]
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let Some(armor) = carrier::pem(blob, hit, armor::is_der_private, out)? else { return Ok(()) };
         let Some(info) = armor.header("DEK-Info") else { return Ok(()) };
         let (cipher, iv) = info.split_once(',').unwrap_or((info, ""));

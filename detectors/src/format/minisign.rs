@@ -39,11 +39,11 @@ impl Detector for Minisign {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[untrusted::PLAIN, untrusted::CODED]
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let file = untrusted::read(blob.bytes, hit)?;
         let label = Some(Label::new("comment", &file.comment)).filter(|label| !label.text.is_empty());
         if file.body.len() == untrusted::PUBLIC && untrusted::is_minisign(&file.comment) {

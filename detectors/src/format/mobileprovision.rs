@@ -47,11 +47,11 @@ impl Detector for MobileProvision {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[locate::PKCS_OID]
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         if !blob.bytes.get(hit.at..).unwrap_or_default().starts_with(SIGNED_DATA) {
             return Ok(());
         }

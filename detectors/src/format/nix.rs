@@ -66,11 +66,11 @@ impl Detector for Nix {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &ANCHORS
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let text = blob.bytes.get(hit.at..).unwrap_or_default();
         let is_name = |byte: &&u8| byte.is_ascii_alphanumeric() || b"._-@".contains(byte);
         let length = text.iter().take(MAX_NAME + 1).take_while(is_name).count();

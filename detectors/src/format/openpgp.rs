@@ -41,7 +41,7 @@ impl Detector for OpenPgp {
 
     /// Secret key packets with one, two and four length octets in the old framing, and in the new one; what is rare inside
     /// of them.
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         const ANCHORS: [Anchor; 13] = [
             armor::ANCHOR,
             openpgp_locate::EXPONENT,
@@ -61,7 +61,7 @@ impl Detector for OpenPgp {
         &ANCHORS
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         if hit.anchor == armor::ANCHOR {
             let Some(armor) = carrier::pem(blob, hit, is_wanted, out)? else { return Ok(()) };
             let (keys, _) = read(&armor.body, true)?;

@@ -52,11 +52,11 @@ impl Detector for OpenSsh {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[armor::ANCHOR, RAW]
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         if hit.anchor == RAW {
             let here = |error: Malformed| Malformed::new(error.what, hit.at + error.at);
             let bytes = blob.bytes.get(hit.at..).unwrap_or_default();

@@ -38,11 +38,11 @@ impl Detector for Pkcs12 {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[armor::ANCHOR, locate::PKCS_OID]
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         if hit.anchor == armor::ANCHOR {
             let Some(armor) = carrier::pem(blob, hit, |label| label == "PKCS12", out)? else { return Ok(()) };
             let pfx = Pfx::read(&armor.body)?;

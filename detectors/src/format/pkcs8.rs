@@ -32,7 +32,7 @@ impl Detector for Pkcs8 {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[
             armor::ANCHOR,
             locate::PKCS_OID,
@@ -44,13 +44,13 @@ impl Detector for Pkcs8 {
         ]
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         carrier::private_key(blob, hit, start, private::pkcs8, out)
     }
 }
 
 /// SEQUENCE { INTEGER, AlgorithmIdentifier ... The INTEGER is 0 or 1, and OpenSSL reads others.
-fn start(bytes: &[u8], hit: Hit) -> Option<usize> {
+fn start(bytes: &[u8], hit: Hit<'_>) -> Option<usize> {
     /// Longest INTEGER looked for, in content octets.
     const LONGEST: u8 = 4;
     let algorithm = locate::algorithm_identifier(bytes, hit.anchor, hit.at)?;

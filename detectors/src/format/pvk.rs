@@ -33,12 +33,12 @@ impl Detector for Pvk {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         const ANCHOR: Anchor = Anchor::anywhere(&MAGIC);
         &[ANCHOR]
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let bytes = blob.bytes.get(hit.at..).unwrap_or_default();
         let file = File::read(bytes)?;
         let mut material = if file.encrypted {

@@ -64,11 +64,11 @@ impl Detector for RawPem {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[armor::ANCHOR]
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let Some((label, kind)) =
             armor::label(blob.bytes, hit.at).and_then(|label| body(&label).map(|kind| (label, kind)))
         else {

@@ -57,11 +57,11 @@ impl Detector for RsaXml {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[INVERSE_Q, PGEN_COUNTER]
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let names = if hit.anchor == INVERSE_Q { RSA } else { DSA };
         // Most places are names in programs: nothing around them is read.
         value(blob.bytes, hit.at + hit.anchor.bytes.len()).ok_or(Malformed::new("no value", hit.at))?;

@@ -36,11 +36,11 @@ impl Detector for Signify {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[untrusted::PLAIN, untrusted::CODED]
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let file = untrusted::read(blob.bytes, hit)?;
         let half = |bytes| Identity::public(public::half(&PublicKey::Raw { kind: Raw::Ed25519, bytes }));
         let labels = |number: &[u8]| {

@@ -61,11 +61,11 @@ impl Detector for SoftHsm {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[GENERATION]
     }
 
-    fn inspect(&self, blob: Blob<'_>, _hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, _hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let attributes = read(blob.bytes)?;
         let found = material(&attributes).ok_or(Malformed::new("SoftHSM object", 8))?;
         out.found(Material { span: 0..blob.bytes.len(), container: Some("SoftHSM"), ..found });

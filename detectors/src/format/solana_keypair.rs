@@ -43,11 +43,11 @@ impl Detector for SolanaKeypair {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &ANCHORS
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let near = blob.bytes.get(hit.at..).unwrap_or_default();
         let near = near.get(..near.len().min(GAP)).unwrap_or_default();
         let Some(gap) = memchr::memchr(b'[', near) else { return Ok(()) };

@@ -29,11 +29,11 @@ impl Detector for Spki {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[armor::ANCHOR, locate::PKCS_OID, locate::EC_OID, locate::DSA_OID, locate::RFC8410, locate::NIST_OID]
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         if hit.anchor == armor::ANCHOR {
             let wanted = |label: &str| matches!(label, "PUBLIC KEY" | "RSA PUBLIC KEY");
             let Some(armor) = carrier::pem(blob, hit, wanted, out)? else { return Ok(()) };

@@ -36,11 +36,11 @@ impl Detector for Ssh1 {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[ANCHOR]
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let Some(start) = (hit.at + ANCHOR.bytes.len()).checked_sub(MAGIC.len()) else { return Ok(()) };
         let here = |error: Malformed| Malformed::new(error.what, start + error.at);
         let file = File::read(blob.bytes.get(start..).unwrap_or_default()).map_err(here)?;

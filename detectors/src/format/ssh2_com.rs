@@ -35,11 +35,11 @@ impl Detector for Ssh2Com {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[ANCHOR]
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         // The END line holds the same words.
         let start = hit.at.checked_sub(BEGIN.len()).filter(|&start| blob.bytes.get(start..hit.at) == Some(BEGIN));
         let Some(start) = start else { return Ok(()) };

@@ -55,11 +55,11 @@ impl Detector for SshPublic {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[SSH, ECDSA]
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let bytes = blob.bytes;
         // The blob begins with the length of a name: three zero bytes, so four times `A`, at most six digits before.
         let from = hit.at.saturating_sub(12);

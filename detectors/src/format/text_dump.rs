@@ -57,11 +57,11 @@ impl Detector for TextDump {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[OPENSSL, EXPONENT, CERTTOOL]
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let word = before(hit.anchor);
         let Some(at) = hit.at.checked_sub(word.len()).filter(|at| blob.bytes.get(*at..hit.at) == Some(word)) else {
             return Ok(());

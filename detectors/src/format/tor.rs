@@ -39,11 +39,11 @@ impl Detector for Tor {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[ANCHOR]
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let start = hit.at.checked_sub(3).filter(|&start| blob.bytes.get(start..hit.at) == Some(b"== "));
         let start = start.ok_or(Malformed::new("head of a Tor key", hit.at))?;
         let body = hit.at + TAIL.len();

@@ -42,11 +42,11 @@ impl Detector for Tpm2 {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[armor::ANCHOR, TCG]
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         if hit.anchor == armor::ANCHOR {
             let Some(armor) = carrier::pem(blob, hit, |label| label == "TSS2 PRIVATE KEY", out)? else { return Ok(()) };
             let (mut material, _) = read(&armor.body)?;

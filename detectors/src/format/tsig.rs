@@ -40,11 +40,11 @@ impl Detector for Tsig {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[ANCHOR]
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let bytes = blob.bytes;
         let clause = members::open_brace(bytes, hit.at, CLAUSE).zip(members::close_brace(bytes, hit.at, CLAUSE));
         let Some((open, end)) = clause else { return Ok(()) };

@@ -38,7 +38,7 @@ const PUBLIC: Anchor = Anchor::at_start(b"\x20\0\0\0\0\0\0\0");
 const KEYBLOCK: Anchor = Anchor::at_start(b"CHROMEOS");
 
 /// A .vbprivk: an algorithm of vboot 1 (`vb2_crypto_algorithm`) as a word of 64 bits, and DER behind it.
-const fn vboot_1(head: &'static [u8; 10]) -> Anchor {
+const fn vboot_1(head: &'static [u8; 10]) -> Anchor<'static> {
     Anchor::at_start(head)
 }
 
@@ -78,11 +78,11 @@ impl Detector for Vbprivk {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &ANCHORS
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let bytes = blob.bytes;
         out.found(match hit.anchor {
             PRIVATE_21 => private_21(bytes)?,

@@ -71,11 +71,11 @@ impl Detector for Wif {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &ANCHORS
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let rest = blob.bytes.get(hit.at..).unwrap_or_default();
         if hit.anchor.at_start && DUMPS.contains(&hit.anchor.bytes) {
             words(rest.get(..rest.len().min(MAX_DUMP)).unwrap_or_default())

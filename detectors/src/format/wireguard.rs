@@ -44,11 +44,11 @@ impl Detector for WireGuard {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[INTERFACE, NETDEV]
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let end = blob.bytes.len().min(hit.at + SECTION);
         let start = hit.at + hit.anchor.bytes.len();
         let text = blob.bytes.get(start..end).unwrap_or_default();

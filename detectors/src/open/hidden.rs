@@ -2,14 +2,10 @@
 //! bags and entries of other kinds, bytes after the end.
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
 
 use scanner_core::blob::Origin;
-use scanner_core::budget::Limits;
-use scanner_core::engine::Searcher;
 use scanner_core::material::{Kind, Material, Protection, ProtectionState};
 
-use crate::KNOWLEDGE;
 use crate::read::carrier::Item;
 
 /// How a key is protected that is readable once the container around it is open.
@@ -17,8 +13,6 @@ const INSIDE: &str = "inside of what a password opened";
 
 /// Searches what was decrypted for keys that none of the items says.
 pub(super) fn beside(items: &[Item]) -> Vec<Item> {
-    /// Building the searcher costs more than opening a container, and most runs open none.
-    static SEARCHER: LazyLock<Searcher> = LazyLock::new(|| Searcher::new(&KNOWLEDGE, Limits::default()));
     let plain: BTreeSet<&[u8]> = items.iter().flat_map(|item| &item.plain).map(|plain| plain.as_slice()).collect();
     if plain.is_empty() {
         return Vec::new();
@@ -26,7 +20,7 @@ pub(super) fn beside(items: &[Item]) -> Vec<Item> {
     let mut known: Vec<Material> = items.iter().map(|item| as_open(&item.material)).collect();
     let mut hidden = Vec::new();
     for plain in plain {
-        for mut material in SEARCHER.search(&Origin::file(""), plain, &known) {
+        for mut material in crate::engine().beyond(&Origin::file(""), plain, &known) {
             if !matches!(material.kind, Kind::PrivateKey | Kind::Keystore) {
                 continue;
             }

@@ -47,7 +47,7 @@ pub enum SecretName {
     /// A digest that nobody can turn back.
     Digest([u8; 32]),
     /// The place, because a digest could be guessed: rule, and path with the members that lead on from it.
-    Place(&'static str, String),
+    Place(String, String),
 }
 
 impl SecretName {
@@ -64,7 +64,7 @@ impl SecretName {
             // Where a wrapper begins moves when something before it does.
             wrap.at = 0;
         }
-        Some(Self::Place(secret.rule, origin.to_string()))
+        Some(Self::Place(secret.rule.to_string(), origin.to_string()))
     }
 
     fn id(&self) -> String {
@@ -91,16 +91,16 @@ pub fn secrets(estate: &Estate, now: i64) -> Vec<SecretFinding> {
     }
     let mut findings: Vec<SecretFinding> =
         groups.into_iter().filter_map(|(name, occurrences)| finding(&name, occurrences, now)).collect();
-    let order =
-        |finding: &SecretFinding| (-finding.severity, std::cmp::Reverse(finding.secret.verdict), finding.secret.rule);
-    findings.sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| a.id.cmp(&b.id)));
+    let order = |finding: &SecretFinding| (-finding.severity, std::cmp::Reverse(finding.secret.verdict));
+    findings
+        .sort_by(|a, b| order(a).cmp(&order(b)).then_with(|| (&a.secret.rule, &a.id).cmp(&(&b.secret.rule, &b.id))));
     findings
 }
 
 fn finding(name: &SecretName, occurrences: Vec<Occurrence>, now: i64) -> Option<SecretFinding> {
     let facts = |o: &Occurrence| o.material.secret.as_deref().cloned();
     // One secret may reach further at one place than at another: with the second half beside it.
-    let secret = occurrences.iter().filter_map(facts).min_by_key(|secret| (secret.class, secret.rule))?;
+    let secret = occurrences.iter().filter_map(facts).min_by(|a, b| (a.class, &a.rule).cmp(&(b.class, &b.rule)))?;
     let expired = secret.expires.is_some_and(|end| end < now);
     let class = if expired { SecretClass::Note } else { secret.class };
     Some(SecretFinding { id: name.id(), severity: severity(class), class, expired, secret, occurrences })
@@ -134,11 +134,11 @@ mod tests {
         let mut material = Material::new(Kind::Secret, "secrets", Encoding::Text, 0..10);
         material.identity = digest.map(|byte| Identity::Opaque([byte; 32]));
         material.secret = Some(Box::new(OrdinarySecret {
-            rule: "a-rule",
-            title: "",
+            rule: "a-rule".into(),
+            title: "".into(),
             class,
-            unlocks: "",
-            next: "",
+            unlocks: "".into(),
+            next: "".into(),
             verdict: Verdict::Shape,
             expires,
             by_user: false,

@@ -23,7 +23,7 @@ const TESTING: &str = "labelled TESTING KEY";
 /// The PEM block at a hit, if the label is one that the caller wants. The engine gets its body to search.
 pub(crate) fn pem(
     blob: Blob<'_>,
-    hit: Hit,
+    hit: Hit<'_>,
     wanted: fn(&str) -> bool,
     out: &mut Inspection,
 ) -> Result<Option<Armor>, Malformed> {
@@ -48,7 +48,7 @@ pub(crate) fn notes(armor: &Armor) -> impl Iterator<Item = &'static str> {
 /// `locate` gives the start of the structure from where the anchor was seen; `read` is the format's reader.
 pub(crate) fn private_key(
     blob: Blob<'_>,
-    hit: Hit,
+    hit: Hit<'_>,
     locate: fn(&[u8], Hit) -> Option<usize>,
     read: fn(&[u8]) -> Result<PrivateKey, Malformed>,
     out: &mut Inspection,

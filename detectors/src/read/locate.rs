@@ -43,7 +43,7 @@ pub(crate) fn sequence_before(bytes: &[u8], content: usize) -> Option<usize> {
 
 /// Start of the SEQUENCE whose version was seen, or that a file begins with: OpenSSL reads any version, and only the usual one is
 /// an anchor.
-pub(crate) fn versioned(bytes: &[u8], hit: Hit) -> Option<usize> {
+pub(crate) fn versioned(bytes: &[u8], hit: Hit<'_>) -> Option<usize> {
     if hit.anchor == SEQUENCE_AT_START { Some(0) } else { sequence_before(bytes, hit.at) }
 }
 

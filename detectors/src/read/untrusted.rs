@@ -41,7 +41,7 @@ pub(crate) struct File {
 }
 
 /// Reads the file that begins at a hit of [`PLAIN`] or [`CODED`].
-pub(crate) fn read(bytes: &[u8], hit: Hit) -> Result<File, Malformed> {
+pub(crate) fn read(bytes: &[u8], hit: Hit<'_>) -> Result<File, Malformed> {
     let text = bytes.get(hit.at..).unwrap_or_default();
     if hit.anchor != CODED {
         let mut file = lines(text).map_err(|error| Malformed::new(error.what, hit.at + error.at))?;

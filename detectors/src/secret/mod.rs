@@ -61,11 +61,11 @@ impl Detector for Secrets {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &TABLES.anchors
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let mut looked_like = None;
         for format in TABLES.of(hit.anchor.bytes) {
             match find(format, blob.bytes, hit.at) {
@@ -127,11 +127,11 @@ fn material(format: &Format, whole: &Range<usize>, found: &Found<'_>, learned: L
     material.labels = learned.labels;
     material.notes = learned.notes;
     material.secret = Some(Box::new(OrdinarySecret {
-        rule: format.id,
-        title: format.title,
+        rule: format.id.into(),
+        title: format.title.into(),
         class: learned.class.unwrap_or(format.class),
-        unlocks: format.unlocks,
-        next: format.next,
+        unlocks: format.unlocks.into(),
+        next: format.next.into(),
         verdict,
         expires: learned.expires,
         by_user: false,

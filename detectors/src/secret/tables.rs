@@ -101,7 +101,7 @@ fn anchored(pattern: &str, limit: usize) -> Result<Regex, regex::Error> {
 /// All formats, and what follows from them.
 pub(super) struct Tables {
     pub(super) formats: Vec<Format>,
-    pub(super) anchors: Vec<Anchor>,
+    pub(super) anchors: Vec<Anchor<'static>>,
     /// For each anchor, the formats that have it.
     owners: Vec<Vec<usize>>,
 }
@@ -160,7 +160,7 @@ impl Tables {
 }
 
 /// A text that lives as long as the process: materials refer to it, and there is one table a process.
-pub(super) fn forever(text: String) -> &'static str {
+fn forever(text: String) -> &'static str {
     Box::leak(text.into_boxed_str())
 }
 

@@ -13,7 +13,6 @@ use scanner_core::material::{Encoding, Kind, Material, OrdinarySecret, SecretCla
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use super::placeholder::entropy;
-use super::tables::forever;
 
 /// How far before a literal a match may begin, and how far behind a match the literal may stand, in bytes: some lines.
 pub const BACK: usize = 512;
@@ -94,17 +93,18 @@ pub struct Refused {
 /// The rules of a user, compiled.
 #[derive(Debug)]
 pub struct UserRules {
-    anchors: &'static [Anchor],
-    /// For each anchor, the rules that have it.
+    /// What is searched for.
+    literals: Vec<Vec<u8>>,
+    /// For each literal, the rules that have it.
     owners: Vec<Vec<usize>>,
     rules: Vec<Compiled>,
 }
 
 #[derive(Debug)]
 struct Compiled {
-    id: &'static str,
-    title: &'static str,
-    next: &'static str,
+    id: String,
+    title: String,
+    next: String,
     class: SecretClass,
     regex: Regex,
     literals: Vec<Vec<u8>>,
@@ -182,7 +182,7 @@ pub fn literals_of(pattern: &str) -> Vec<String> {
 impl UserRules {
     /// Checks and compiles rules, and what holds for all of them.
     pub fn new(rules: &[Rule], for_all: &[Allow]) -> Result<Self, Refused> {
-        let mut anchors: Vec<Anchor> = Vec::new();
+        let mut searched: Vec<Vec<u8>> = Vec::new();
         let mut owners: Vec<Vec<usize>> = Vec::new();
         let mut compiled = Vec::new();
         for (index, rule) in rules.iter().enumerate() {
@@ -197,11 +197,11 @@ impl UserRules {
                 return Err(Refused { rule: index, what, hint: "give each rule an id of its own".to_owned() });
             }
             for literal in literals(rule) {
-                let anchor = Anchor::anywhere(forever(literal).as_bytes());
-                let at = anchors.iter().position(|known| *known == anchor).unwrap_or_else(|| {
-                    anchors.push(anchor);
+                let literal = literal.into_bytes();
+                let at = searched.iter().position(|known| *known == literal).unwrap_or_else(|| {
+                    searched.push(literal);
                     owners.push(Vec::new());
-                    anchors.len() - 1
+                    searched.len() - 1
                 });
                 if let Some(owners) = owners.get_mut(at) {
                     owners.push(index);
@@ -209,7 +209,7 @@ impl UserRules {
             }
             compiled.push(one);
         }
-        Ok(Self { anchors: anchors.leak(), owners, rules: compiled })
+        Ok(Self { literals: searched, owners, rules: compiled })
     }
 }
 
@@ -265,13 +265,12 @@ impl Compiled {
             });
         }
         Ok(Self {
-            id: forever(rule.id.clone()),
-            title: forever(if rule.title.is_empty() { rule.id.clone() } else { rule.title.clone() }),
-            next: forever(
-                rule.next
-                    .clone()
-                    .unwrap_or_else(|| "revoke it where it was issued, and take it out of the file".to_owned()),
-            ),
+            id: rule.id.clone(),
+            title: if rule.title.is_empty() { rule.id.clone() } else { rule.title.clone() },
+            next: rule
+                .next
+                .clone()
+                .unwrap_or_else(|| "revoke it where it was issued, and take it out of the file".to_owned()),
             class: rule.class.unwrap_or(SecretClass::Service),
             regex,
             literals: literals(rule).into_iter().map(String::into_bytes).collect(),
@@ -324,11 +323,11 @@ impl Compiled {
     fn material(&self, span: Range<usize>) -> Material {
         let mut material = Material::new(Kind::Secret, "secrets", Encoding::Text, span);
         material.secret = Some(Box::new(OrdinarySecret {
-            rule: self.id,
-            title: self.title,
+            rule: self.id.clone().into(),
+            title: self.title.clone().into(),
             class: self.class,
-            unlocks: "what the author of the rule knows",
-            next: self.next,
+            unlocks: "what the author of the rule knows".into(),
+            next: self.next.clone().into(),
             verdict: Verdict::Shape,
             expires: None,
             by_user: true,
@@ -382,12 +381,16 @@ impl Detector for UserRules {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
-        self.anchors
+    fn anchors(&self) -> &'static [Anchor<'static>] {
+        &[]
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
-        let at = self.anchors.iter().position(|known| known.bytes == hit.anchor.bytes);
+    fn literals(&self) -> &[Vec<u8>] {
+        &self.literals
+    }
+
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
+        let at = self.literals.iter().position(|known| known == hit.anchor.bytes);
         for index in at.and_then(|at| self.owners.get(at)).into_iter().flatten() {
             if let Some(rule) = self.rules.get(*index) {
                 rule.look(blob, hit.at, out);
@@ -418,9 +421,9 @@ mod tests {
         let rules = UserRules::new(&[rule], for_all).expect("a good rule");
         let origin = Origin::file(path);
         let mut out = Inspection::default();
-        for anchor in rules.anchors() {
-            for at in memchr::memmem::find_iter(text.as_bytes(), anchor.bytes) {
-                let hit = Hit { anchor: *anchor, at };
+        for literal in rules.literals() {
+            for at in memchr::memmem::find_iter(text.as_bytes(), literal) {
+                let hit = Hit { anchor: Anchor::anywhere(literal), at };
                 rules.inspect(Blob::whole(text.as_bytes(), &origin), hit, &mut out).expect("no fault");
             }
         }

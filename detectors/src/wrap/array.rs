@@ -52,7 +52,7 @@ impl Unwrapper for Array {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         const ANCHORS: [Anchor; 16] = [
             HEX[0],
             HEX[1],
@@ -79,7 +79,7 @@ impl Unwrapper for Array {
     fn open(
         &self,
         blob: Blob<'_>,
-        hit: Hit,
+        hit: Hit<'_>,
         budget: &Budget,
         each: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
     ) -> Result<(), Unopenable> {
@@ -109,7 +109,7 @@ impl Unwrapper for Array {
 }
 
 /// Whether what stands before the anchor is what its meaning requires.
-fn is_promising(bytes: &[u8], hit: Hit) -> bool {
+fn is_promising(bytes: &[u8], hit: Hit<'_>) -> bool {
     let start = numbers_before(bytes, hit.at, hit.at.saturating_sub(NEAR));
     let mut before = [0_u8; 5];
     for (value, _) in numbers(bytes, first(bytes, start, hit.at)).take_while(|(_, end)| *end <= hit.at) {

@@ -142,7 +142,7 @@ impl Unwrapper for Base64 {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &ANCHOR_LIST
     }
 
@@ -157,7 +157,7 @@ impl Unwrapper for Base64 {
         digits(text).count()
     }
 
-    fn alignment(&self, hit: Hit, before: usize) -> u32 {
+    fn alignment(&self, hit: Hit<'_>, before: usize) -> u32 {
         let alignment = ((before + 4 - place(hit.anchor)) % 4) as u32;
         // A stream is read from its magic number on, not from the start of the run.
         if is_stream(hit.anchor) && before > 0 { 4 + alignment } else { alignment }
@@ -166,7 +166,7 @@ impl Unwrapper for Base64 {
     fn open(
         &self,
         blob: Blob<'_>,
-        hit: Hit,
+        hit: Hit<'_>,
         budget: &Budget,
         each: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
     ) -> Result<(), Unopenable> {

@@ -41,14 +41,14 @@ impl Unwrapper for Escape {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &[VERSION]
     }
 
     fn open(
         &self,
         blob: Blob<'_>,
-        hit: Hit,
+        hit: Hit<'_>,
         budget: &Budget,
         each: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
     ) -> Result<(), Unopenable> {

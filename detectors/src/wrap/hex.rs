@@ -86,7 +86,7 @@ impl Unwrapper for Hex {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         &ANCHOR_LIST
     }
 
@@ -101,14 +101,14 @@ impl Unwrapper for Hex {
         text.iter().filter(|byte| byte.is_ascii_hexdigit()).count()
     }
 
-    fn alignment(&self, _hit: Hit, before: usize) -> u32 {
+    fn alignment(&self, _hit: Hit<'_>, before: usize) -> u32 {
         (before % 2) as u32
     }
 
     fn open(
         &self,
         blob: Blob<'_>,
-        hit: Hit,
+        hit: Hit<'_>,
         budget: &Budget,
         each: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
     ) -> Result<(), Unopenable> {
@@ -152,7 +152,7 @@ fn pairs(bytes: &[u8], mut at: usize) -> impl Iterator<Item = (u8, usize)> {
 }
 
 /// Whether what stands before the anchor is what its meaning requires.
-fn is_promising(bytes: &[u8], hit: Hit) -> bool {
+fn is_promising(bytes: &[u8], hit: Hit<'_>) -> bool {
     // As many as the longest header has, and as many as a PEM line has dashes.
     let mut before = [0_u8; 5];
     let mut at = hit.at;

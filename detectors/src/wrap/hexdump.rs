@@ -50,7 +50,7 @@ impl Unwrapper for Hexdump {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         const ANCHORS: [Anchor; 6] = [
             hex::SPACED,
             Anchor::at_start(b"00000000: "),
@@ -65,7 +65,7 @@ impl Unwrapper for Hexdump {
     fn open(
         &self,
         blob: Blob<'_>,
-        hit: Hit,
+        hit: Hit<'_>,
         budget: &Budget,
         each: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
     ) -> Result<(), Unopenable> {

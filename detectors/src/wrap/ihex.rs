@@ -43,7 +43,7 @@ impl Unwrapper for Ihex {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         const ANCHORS: [Anchor; 9] = [
             Anchor::at_start(b":0"),
             Anchor::at_start(b":1"),
@@ -61,7 +61,7 @@ impl Unwrapper for Ihex {
     fn open(
         &self,
         blob: Blob<'_>,
-        hit: Hit,
+        hit: Hit<'_>,
         budget: &Budget,
         each: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
     ) -> Result<(), Unopenable> {

@@ -37,7 +37,7 @@ impl Unwrapper for Registry {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         const ANCHORS: [Anchor; 4] =
             [WIDE[0], WIDE[1], Anchor::at_start(b"Windows Registry Editor"), Anchor::at_start(b"REGEDIT4")];
         &ANCHORS
@@ -46,7 +46,7 @@ impl Unwrapper for Registry {
     fn open(
         &self,
         blob: Blob<'_>,
-        hit: Hit,
+        hit: Hit<'_>,
         budget: &Budget,
         each: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
     ) -> Result<(), Unopenable> {

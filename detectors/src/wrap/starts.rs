@@ -48,14 +48,14 @@ fn all() -> impl Iterator<Item = &'static [u8]> {
     KEYS.into_iter().chain(magics.map(|magic| magic.bytes).filter(|bytes| bytes.len() >= MIN))
 }
 
-fn anchor(digits: String) -> Anchor {
+fn anchor(digits: String) -> Anchor<'static> {
     let mut digits = digits.into_bytes();
     digits.truncate(Anchor::MAX);
     Anchor::at_start(digits.leak())
 }
 
 /// Their first digits in base64: those that the bytes behind them have no part in.
-pub(super) fn in_base64() -> impl Iterator<Item = Anchor> {
+pub(super) fn in_base64() -> impl Iterator<Item = Anchor<'static>> {
     all().map(|bytes| {
         let mut digits = base64(bytes);
         digits.truncate(bytes.len() * 8 / 6);
@@ -64,7 +64,7 @@ pub(super) fn in_base64() -> impl Iterator<Item = Anchor> {
 }
 
 /// Their first digits in hexadecimal, small and capital.
-pub(super) fn in_hex() -> impl Iterator<Item = Anchor> {
+pub(super) fn in_hex() -> impl Iterator<Item = Anchor<'static>> {
     all().flat_map(|bytes| [hex(bytes), hex(bytes).to_uppercase()]).map(anchor)
 }
 
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn objects_of_a_history_are_read_for_them() {
-        let prefilter = Prefilter::new(&crate::KNOWLEDGE);
+        let prefilter = Prefilter::new(&crate::keys());
         let wide: Vec<u8> = "text".encode_utf16().flat_map(u16::to_le_bytes).collect();
         for start in [
             base64(b"[Interface]\nPrivateKey = ").into_bytes(),

@@ -43,7 +43,7 @@ impl Unwrapper for Utf16 {
         &ABOUT
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         const ANCHORS: [Anchor; 3] = [BEGIN, MARKS[0], MARKS[1]];
         &ANCHORS
     }
@@ -62,7 +62,7 @@ impl Unwrapper for Utf16 {
     fn open(
         &self,
         blob: Blob<'_>,
-        hit: Hit,
+        hit: Hit<'_>,
         budget: &Budget,
         each: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
     ) -> Result<(), Unopenable> {
@@ -116,7 +116,7 @@ fn text(bytes: &[u8], from: usize, big: bool) -> impl Iterator<Item = char> {
 }
 
 /// The run of ASCII letters around an anchor.
-fn run(bytes: &[u8], hit: Hit, budget: &Budget) -> Result<Run, Unopenable> {
+fn run(bytes: &[u8], hit: Hit<'_>, budget: &Budget) -> Result<Run, Unopenable> {
     let malformed = Malformed::new("UTF-16 run", hit.at);
     if MARKS.contains(&hit.anchor) {
         return Err(malformed.into());

@@ -184,7 +184,7 @@ impl<'a> Covers<'a> {
     }
 
     /// Whether an unwrapper has read the bytes at a hit already, in the alignment that the hit asks for.
-    pub(super) fn was_opened(&mut self, unwrapper: &dyn Unwrapper, blob: Blob<'_>, hit: Hit) -> bool {
+    pub(super) fn was_opened(&mut self, unwrapper: &dyn Unwrapper, blob: Blob<'_>, hit: Hit<'_>) -> bool {
         let id = unwrapper.about().id;
         let runs = self.runs.iter_mut().filter(|run| run.unwrapper == id && run.span.contains(&hit.at));
         let count = |span: Range<usize>| unwrapper.digits(blob.bytes.get(span).unwrap_or_default());
@@ -202,7 +202,7 @@ impl<'a> Covers<'a> {
     }
 
     /// Notes that an unwrapper has read the run around a hit.
-    pub(super) fn opened(&mut self, unwrapper: &dyn Unwrapper, blob: Blob<'_>, hit: Hit, span: Range<usize>) {
+    pub(super) fn opened(&mut self, unwrapper: &dyn Unwrapper, blob: Blob<'_>, hit: Hit<'_>, span: Range<usize>) {
         let digits = unwrapper.digits(blob.bytes.get(span.start..hit.at).unwrap_or_default());
         let alignments = bit(unwrapper, hit, digits);
         let same = self.runs.iter_mut().find(|run| run.unwrapper == unwrapper.about().id && run.span == span);
@@ -222,7 +222,7 @@ impl<'a> Covers<'a> {
     }
 }
 
-fn bit(unwrapper: &dyn Unwrapper, hit: Hit, digits: usize) -> u32 {
+fn bit(unwrapper: &dyn Unwrapper, hit: Hit<'_>, digits: usize) -> u32 {
     1_u32.checked_shl(unwrapper.alignment(hit, digits)).unwrap_or(1)
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::ops::ControlFlow;
+use std::sync::LazyLock;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ impl Detector for Key {
         about!("key")
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         const {
             &[
                 Anchor::anywhere(b"KEY{"),
@@ -43,7 +44,7 @@ impl Detector for Key {
         }
     }
 
-    fn inspect(&self, blob: Blob<'_>, hit: Hit, out: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         if hit.anchor.bytes == b"KEX{" {
             return Err(Malformed::new("no key", hit.at));
         }
@@ -76,11 +77,11 @@ impl Detector for Faulty {
         about!("faulty")
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         const { &[Anchor::anywhere(b"PANIC")] }
     }
 
-    fn inspect(&self, _: Blob<'_>, _: Hit, _: &mut Inspection) -> Result<(), Malformed> {
+    fn inspect(&self, _: Blob<'_>, _: Hit<'_>, _: &mut Inspection) -> Result<(), Malformed> {
         panic!("the words of a panic are not told");
     }
 }
@@ -93,7 +94,7 @@ impl Unwrapper for Wrapped {
         about!("wrap")
     }
 
-    fn anchors(&self) -> &'static [Anchor] {
+    fn anchors(&self) -> &'static [Anchor<'static>] {
         const { &[Anchor::anywhere(b"WRAP(")] }
     }
 
@@ -105,7 +106,7 @@ impl Unwrapper for Wrapped {
     fn open(
         &self,
         blob: Blob<'_>,
-        hit: Hit,
+        hit: Hit<'_>,
         budget: &Budget,
         each: &mut dyn FnMut(crate::seam::Entry<'_>) -> ControlFlow<()>,
     ) -> Result<(), Unopenable> {
@@ -212,14 +213,18 @@ impl ClueReader for Uses {
     }
 }
 
-static KNOWLEDGE: Knowledge = Knowledge {
-    detectors: &[&Key, &Faulty],
-    unwrappers: &[&Wrapped],
-    containers: &[&Boxed, &AnyBoxed],
-    mapper: None,
-    unopened: &[Unopened { id: "shut", at: 0, magic: b"SHUT" }],
-    clues: Some(&Uses),
-};
+/// The engine that all tests share.
+static ENGINE: LazyLock<Engine<'static>> = LazyLock::new(|| {
+    let knowledge = Knowledge {
+        detectors: vec![&Key, &Faulty],
+        unwrappers: vec![&Wrapped],
+        containers: vec![&Boxed, &AnyBoxed],
+        mapper: None,
+        unopened: &[Unopened { id: "shut", at: 0, magic: b"SHUT" }],
+        clues: Some(&Uses),
+    };
+    Engine::new(knowledge, Limits::default())
+});
 
 fn limits(change: impl FnOnce(&mut Limits)) -> Limits {
     let mut limits = Limits::default();
@@ -228,7 +233,7 @@ fn limits(change: impl FnOnce(&mut Limits)) -> Limits {
 }
 
 fn read(bytes: &[u8], change: impl FnOnce(&mut Limits)) -> Harvest {
-    scan_bytes(&KNOWLEDGE, "f", bytes, limits(change))
+    ENGINE.limited(limits(change)).bytes("f", bytes)
 }
 
 /// Where keys were found, and what was not read: `f!a: too_many (more than 1 members)`.
@@ -353,7 +358,7 @@ fn a_fault_costs_itself_alone_and_is_told_without_its_words() {
             &["f!b: detector_fault (engine; the rest was not read)"],
         ),
     ]);
-    let harvest = scan_bytes(&KNOWLEDGE, "a.use", b"FAULT KEY{1}", Limits::default());
+    let harvest = ENGINE.bytes("a.use", b"FAULT KEY{1}");
     assert_eq!(told(&harvest), (vec!["a.use@6".to_owned()], vec!["a.use: detector_fault (usage)".to_owned()]));
 }
 
@@ -387,24 +392,20 @@ fn what_was_read_is_counted() {
 #[test]
 fn what_uses_keys_says_nothing_where_there_are_none() {
     for (text, occurrences, candidates) in [("KEY{1}", 2, 1), ("no key", 0, 0)] {
-        let harvest = scan_bytes(&KNOWLEDGE, "a.use", text.as_bytes(), Limits::default());
+        let harvest = ENGINE.bytes("a.use", text.as_bytes());
         assert_eq!((harvest.occurrences.len(), harvest.candidates.len()), (occurrences, candidates), "{text}");
     }
     let large = [&b"KEY{1}"[..], &vec![b' '; CLUES - 5]].concat();
-    assert_eq!(
-        scan_bytes(&KNOWLEDGE, "a.use", &large, Limits::default()).candidates.len(),
-        0,
-        "larger than any of them"
-    );
-    assert_eq!(scan_bytes(&KNOWLEDGE, "a.use", &large[..CLUES], Limits::default()).candidates.len(), 1);
-    assert_eq!(scan_bytes(&KNOWLEDGE, "a.txt", b"KEY{1}", Limits::default()).candidates.len(), 0);
+    assert_eq!(ENGINE.bytes("a.use", &large).candidates.len(), 0, "larger than any of them");
+    assert_eq!(ENGINE.bytes("a.use", &large[..CLUES]).candidates.len(), 1);
+    assert_eq!(ENGINE.bytes("a.txt", b"KEY{1}").candidates.len(), 0);
 }
 
 #[test]
 fn a_run_that_is_stopped_says_so() {
     let watch = Watch::default();
     watch.cancelled.store(true, Ordering::Relaxed);
-    let session = Session::new(&KNOWLEDGE, Limits::default(), &watch, 1);
+    let session = Session::new(&ENGINE, &watch, 1);
     for bytes in [&b"KEY{1}"[..], b"BOX:a=KEY{1}", b"\0\0\0"] {
         assert!(session.blob(Blob::whole(bytes, &Origin::file("f"))).stop);
     }
@@ -416,7 +417,7 @@ fn a_run_that_is_stopped_says_so() {
 #[test]
 fn a_buffer_that_held_a_key_is_to_be_wiped() {
     let watch = Watch::default();
-    let session = Session::new(&KNOWLEDGE, Limits::default(), &watch, 1);
+    let session = Session::new(&ENGINE, &watch, 1);
     for (bytes, wipe) in [
         (&b"KEY{1}"[..], true),
         (b"KEX{1}", false),
@@ -472,7 +473,7 @@ fn as_much_as_may_be_held_is_held_to_the_byte() {
 #[test]
 fn a_stream_that_is_not_what_its_start_says_is_a_gap() {
     let watch = Watch::default();
-    let session = Session::new(&KNOWLEDGE, Limits::default(), &watch, 1);
+    let session = Session::new(&ENGINE, &watch, 1);
     assert!(session.unpack(&Origin::file("f"), Packed::Stream(b"BOX:~", &mut &b"\nKEY{1}"[..])).is_some());
     let harvest = session.finish(Vec::new());
     assert_eq!(told(&harvest).1, ["f: damaged (not what its start says)"]);
@@ -512,7 +513,7 @@ fn a_mark_inside_of_an_encoding_is_hidden() {
 #[test]
 fn only_private_keys_count_as_keys() {
     let watch = Watch::default();
-    let session = Session::new(&KNOWLEDGE, Limits::default(), &watch, 1);
+    let session = Session::new(&ENGINE, &watch, 1);
     for (text, key) in [("KEY{1}", true), ("PUB{1}", false)] {
         let looked = session.blob(Blob::whole(text.as_bytes(), &Origin::file("f")));
         assert_eq!((looked.found, looked.key, looked.wipe), (true, key, key), "{text}");

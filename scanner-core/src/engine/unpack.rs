@@ -82,7 +82,7 @@ impl<'s> Session<'s> {
     }
 
     /// The containers that something may be, by its first bytes.
-    fn containers(&self, start: &[u8]) -> impl Iterator<Item = &'static dyn Container> {
+    fn containers(&self, start: &[u8]) -> impl Iterator<Item = &'s dyn Container> {
         self.knowledge.containers.iter().filter(move |container| container.claims(start)).copied()
     }
 }
@@ -108,7 +108,7 @@ impl BlobSink for Level<'_> {
 
     fn object(&self, _bytes: u64) {}
 
-    fn prefilter(&self) -> &Prefilter {
+    fn prefilter(&self) -> &Prefilter<'_> {
         self.session.prefilter()
     }
 
@@ -177,12 +177,7 @@ impl Level<'_> {
         self.session.containers(start).any(|container| matches!(container.reader(), Reader::AnyPlace(_)))
     }
 
-    fn at_any_place(
-        &self,
-        origin: &Origin,
-        containers: &[&'static dyn Container],
-        bytes: &Arc<dyn Random>,
-    ) -> Option<Looked> {
+    fn at_any_place(&self, origin: &Origin, containers: &[&dyn Container], bytes: &Arc<dyn Random>) -> Option<Looked> {
         for container in containers {
             let mut opener = Opener::new(self, origin, container.about().id);
             let outcome = opener.run(|inside| match container.reader() {
@@ -211,7 +206,7 @@ impl Level<'_> {
     fn in_order(
         &self,
         origin: &Origin,
-        containers: &[&'static dyn Container],
+        containers: &[&dyn Container],
         first: &[u8],
         rest: &mut dyn Read,
     ) -> Option<Looked> {
@@ -250,7 +245,7 @@ impl Level<'_> {
     fn held(
         &self,
         origin: &Origin,
-        containers: &[&'static dyn Container],
+        containers: &[&dyn Container],
         input: &mut dyn Read,
         hint: usize,
         consumed: &Cell<u64>,
@@ -325,7 +320,7 @@ impl BlobSink for Plain<'_> {
 
     fn object(&self, _bytes: u64) {}
 
-    fn prefilter(&self) -> &Prefilter {
+    fn prefilter(&self) -> &Prefilter<'_> {
         self.0.prefilter()
     }
 

@@ -151,7 +151,7 @@ impl Worker {
     pub(super) fn look(&mut self, session: &Session<'_>, blob: Blob<'_>, budget: &Budget, around: &Around<'_>) {
         let mut hits = self.spare.pop().unwrap_or_default();
         hits.clear();
-        session.prefilter.get().find(blob.bytes, blob.window, &mut hits);
+        session.prefilter.find(blob.bytes, blob.window, &mut hits);
         let whole = blob.window.first() && session.knowledge.unwrappers.iter().any(|unwrapper| unwrapper.claims(blob));
         if !hits.is_empty() || whole {
             self.ask(session, blob, whole, &hits, budget, around);
@@ -207,7 +207,7 @@ impl Worker {
                 }
                 continue;
             }
-            let Some((hit, owners)) = session.prefilter.get().hit(seen) else { continue };
+            let Some((hit, owners)) = session.prefilter.hit(seen) else { continue };
             let mut looked_like = false;
             for (&index, detector) in
                 owners.detectors.iter().filter_map(|i| Some((i, session.knowledge.detectors.get(*i)?)))
@@ -484,7 +484,7 @@ struct Unwrapped {
 struct Wrapper<'w> {
     session: &'w Session<'w>,
     blob: Blob<'w>,
-    hit: Hit,
+    hit: Hit<'w>,
     budget: &'w Budget,
     around: &'w Around<'w>,
     line: u64,

@@ -17,9 +17,9 @@ use super::repo::Repository;
 use super::source::Repositories;
 use super::store::Store;
 use crate::budget::Limits;
-use crate::engine::{self, Watch};
+use crate::engine::{Engine, Watch};
 use crate::error::SourceError;
-use crate::seam::{BlobSink, Knowledge, Source};
+use crate::seam::{BlobSink, Source};
 
 /// What a target may hold and do: a fuzzer has no use for large objects.
 fn limits() -> Limits {
@@ -163,7 +163,7 @@ pub fn recipe(mut rest: &[u8], sha256: bool) -> (Vec<u8>, Option<Vec<u8>>) {
 }
 
 /// Runs the engine over what `feed` hands to the sink; returns how many materials were found.
-pub fn scanned(knowledge: &Knowledge, feed: impl FnOnce(&dyn BlobSink) -> usize + Send) -> usize {
+pub fn scanned(engine: &Engine<'_>, feed: impl FnOnce(&dyn BlobSink) -> usize + Send) -> usize {
     struct Fed<F>(Mutex<Option<F>>);
     impl<F: FnOnce(&dyn BlobSink) -> usize + Send> Source for Fed<F> {
         fn feed(&self, _: usize, sink: &dyn BlobSink) -> Result<(), SourceError> {
@@ -172,7 +172,7 @@ pub fn scanned(knowledge: &Knowledge, feed: impl FnOnce(&dyn BlobSink) -> usize 
             Ok(())
         }
     }
-    let harvest = engine::scan(knowledge, &[&Fed(Mutex::new(Some(feed)))], 1, limits(), &Watch::default());
+    let harvest = engine.limited(limits()).scan(&[&Fed(Mutex::new(Some(feed)))], 1, &Watch::default());
     harvest.map_or(0, |harvest| harvest.occurrences.len())
 }
 
@@ -180,8 +180,11 @@ pub fn scanned(knowledge: &Knowledge, feed: impl FnOnce(&dyn BlobSink) -> usize 
 mod tests {
     use super::*;
 
-    const NOTHING: Knowledge =
-        Knowledge { detectors: &[], unwrappers: &[], containers: &[], mapper: None, unopened: &[], clues: None };
+    use std::sync::LazyLock;
+
+    use crate::seam::Knowledge;
+
+    static NOTHING: LazyLock<Engine<'static>> = LazyLock::new(|| Engine::new(Knowledge::default(), Limits::default()));
 
     fn objects(pack: &[u8], index: Option<&[u8]>, sha256: bool) -> usize {
         let count = std::sync::atomic::AtomicUsize::new(0);

@@ -468,7 +468,7 @@ mod tests {
         fn object(&self, _: u64) {
             panic!("a fault");
         }
-        fn prefilter(&self) -> &Prefilter {
+        fn prefilter(&self) -> &Prefilter<'_> {
             panic!("a fault");
         }
         fn begins(&self, _: &[u8]) {}

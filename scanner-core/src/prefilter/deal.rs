@@ -49,9 +49,9 @@ pub(super) enum Haystack {
 
 /// What is searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Literal {
+pub(super) struct Literal<'a> {
     /// The end of an anchor.
-    pub(super) bytes: &'static [u8],
+    pub(super) bytes: &'a [u8],
     /// The anchor, by the caller's number.
     pub(super) anchor: usize,
     /// Where in the anchor the literal begins.
@@ -59,21 +59,21 @@ pub(super) struct Literal {
 }
 
 /// An anchor: the caller's number, and its bytes.
-type Numbered = (usize, &'static [u8]);
+type Numbered<'a> = (usize, &'a [u8]);
 
 /// Deals anchors over as few searchers as are fast: for each the literals in the order in which it has to get them. Some
 /// may be there twice, to fill a bucket.
-pub(super) fn deal(anchors: &[Numbered], haystack: Haystack) -> Vec<Vec<Literal>> {
+pub(super) fn deal<'a>(anchors: &[Numbered<'a>], haystack: Haystack) -> Vec<Vec<Literal<'a>>> {
     let weights = &Weights::of(haystack);
     // An anchor shorter than the masks would shorten them for all others of its searcher.
-    let (long, short): (Vec<Numbered>, Vec<Numbered>) =
+    let (long, short): (Vec<Numbered<'a>>, Vec<Numbered<'a>>) =
         anchors.iter().copied().partition(|(_, bytes)| bytes.len() >= SEEN);
     // Several ways to search the same, in each row. Those that leave no choice first.
-    let row = |(anchor, bytes): Numbered| -> Vec<Literal> {
+    let row = |(anchor, bytes): Numbered<'a>| -> Vec<Literal<'a>> {
         let places = weights.rarest(bytes).into_iter();
         places.filter_map(|from| Some(Literal { bytes: bytes.get(from..)?, anchor, from })).collect()
     };
-    let mut rows: Vec<Vec<Literal>> = long.into_iter().map(row).collect();
+    let mut rows: Vec<Vec<Literal<'a>>> = long.into_iter().map(row).collect();
     rows.sort_by_key(Vec::len);
     let mut decks = decks(rows.len());
     let mut left = Vec::new();
@@ -90,13 +90,13 @@ pub(super) fn deal(anchors: &[Numbered], haystack: Haystack) -> Vec<Vec<Literal>
         }
     }
     left.extend(short.into_iter().map(|(anchor, bytes)| Literal { bytes, anchor, from: 0 }));
-    let mut all: Vec<Vec<Literal>> = decks.iter().map(Deck::in_order).collect();
-    all.extend(left.chunks(DEALT).map(<[Literal]>::to_vec));
+    let mut all: Vec<Vec<Literal<'a>>> = decks.iter().map(Deck::in_order).collect();
+    all.extend(left.chunks(DEALT).map(<[Literal<'_>]>::to_vec));
     all
 }
 
 /// Empty decks for so many literals, all equally full.
-fn decks(literals: usize) -> Vec<Deck> {
+fn decks<'a>(literals: usize) -> Vec<Deck<'a>> {
     let form = if literals <= SLIM.most { SLIM } else { FAT };
     let decks = literals.div_ceil(DEALT);
     let fair = literals.div_ceil(form.buckets * decks.max(1));
@@ -227,8 +227,8 @@ fn nibbles(mut set: u16) -> impl Iterator<Item = usize> {
 
 /// Literals of one bucket and what they let through.
 #[derive(Clone, Debug, Default)]
-struct Bucket {
-    literals: Vec<Literal>,
+struct Bucket<'a> {
+    literals: Vec<Literal<'a>>,
     /// For each byte seen, the half-bytes of all literals, a bit for each.
     low: [u16; SEEN],
     high: [u16; SEEN],
@@ -236,7 +236,7 @@ struct Bucket {
     share: f64,
 }
 
-impl Bucket {
+impl<'a> Bucket<'a> {
     fn with(&self, literal: &[u8]) -> ([u16; SEEN], [u16; SEEN]) {
         let (mut low, mut high) = (self.low, self.high);
         for ((low, high), byte) in low.iter_mut().zip(&mut high).zip(literal) {
@@ -252,7 +252,7 @@ impl Bucket {
         weights.share(&low, &high) - self.share
     }
 
-    fn take(&mut self, literal: &Literal, weights: &Weights) {
+    fn take(&mut self, literal: &Literal<'a>, weights: &Weights) {
         self.share += self.cost_of(literal.bytes, weights);
         (self.low, self.high) = self.with(literal.bytes);
         self.literals.push(*literal);
@@ -260,24 +260,24 @@ impl Bucket {
 
     /// Whether a literal with the same low half-bytes is there. The searcher puts it into the same bucket in any case.
     fn has_like(&self, literal: &[u8]) -> bool {
-        let is_like = |one: &Literal| one.bytes.iter().zip(literal).take(SEEN).all(|(a, b)| a & 15 == b & 15);
+        let is_like = |one: &Literal<'_>| one.bytes.iter().zip(literal).take(SEEN).all(|(a, b)| a & 15 == b & 15);
         self.literals.iter().any(is_like)
     }
 }
 
 /// The buckets of one searcher.
 #[derive(Clone, Debug)]
-struct Deck {
-    buckets: Vec<Bucket>,
+struct Deck<'a> {
+    buckets: Vec<Bucket<'a>>,
     /// Most literals of a bucket.
     most: usize,
 }
 
-impl Deck {
+impl<'a> Deck<'a> {
     /// The buckets that a literal may go to, with their numbers.
-    fn open_to(&self, literal: &[u8]) -> impl Iterator<Item = (usize, &Bucket)> {
+    fn open_to(&self, literal: &[u8]) -> impl Iterator<Item = (usize, &Bucket<'a>)> {
         let like = self.buckets.iter().position(|bucket| bucket.has_like(literal));
-        let is_open = move |(index, bucket): &(usize, &Bucket)| {
+        let is_open = move |(index, bucket): &(usize, &Bucket<'a>)| {
             bucket.literals.len() < self.most && like.is_none_or(|like| like == *index)
         };
         self.buckets.iter().enumerate().filter(is_open)
@@ -285,7 +285,7 @@ impl Deck {
 
     /// The literals, one from each bucket in turn: the searcher puts them back so, by their number. Where a bucket has none
     /// left, one of its own stands there again.
-    fn in_order(&self) -> Vec<Literal> {
+    fn in_order(&self) -> Vec<Literal<'a>> {
         let longest = self.buckets.iter().map(|bucket| bucket.literals.len()).max().unwrap_or(0);
         let any = self.buckets.iter().find_map(|bucket| bucket.literals.first());
         let turn = |round: usize| {
@@ -301,8 +301,12 @@ mod tests {
 
     use super::*;
 
-    fn anchors(count: usize) -> Vec<(usize, &'static [u8])> {
-        (0..count).map(|n| (n, format!("{:x}-anchor-{n}", n * 7919).into_bytes().leak() as &[u8])).collect()
+    fn anchors(count: usize) -> Vec<Vec<u8>> {
+        (0..count).map(|n| format!("{:x}-anchor-{n}", n * 7919).into_bytes()).collect()
+    }
+
+    fn numbered(anchors: &[Vec<u8>]) -> Vec<Numbered<'_>> {
+        anchors.iter().map(Vec::as_slice).enumerate().collect()
     }
 
     #[test]
@@ -310,12 +314,12 @@ mod tests {
         for count in [0, 1, 15, 32, 33, 96, 97, 160, 500] {
             let anchors = anchors(count);
             let mut seen: Vec<usize> = Vec::new();
-            for deck in deal(&anchors, Haystack::Text) {
+            for deck in deal(&numbered(&anchors), Haystack::Text) {
                 assert!(deck.len() <= FAT.most);
                 let distinct: BTreeSet<usize> = deck.iter().map(|literal| literal.anchor).collect();
                 seen.extend(distinct);
                 for Literal { bytes, anchor, from } in deck {
-                    assert!(bytes.len() >= SEEN && &anchors[anchor].1[from..] == bytes);
+                    assert!(bytes.len() >= SEEN && &anchors[anchor][from..] == bytes);
                 }
             }
             seen.sort_unstable();
@@ -341,19 +345,19 @@ mod tests {
     #[test]
     fn literals_of_a_bucket_stand_as_far_apart_as_there_are_buckets() {
         let anchors = anchors(90);
-        let dealt: Vec<Literal> = deal(&anchors, Haystack::Text).concat();
+        let dealt: Vec<Literal<'_>> = deal(&numbered(&anchors), Haystack::Text).concat();
         let weights = Weights::of(Haystack::Text);
         // The searcher's own rule: by low half-bytes, and for new ones by number.
-        let let_through = |literals: &[Literal]| -> f64 {
-            let mut buckets: Vec<Bucket> = vec![Bucket::default(); FAT.buckets];
+        let let_through = |literals: &[Literal<'_>]| -> f64 {
+            let mut buckets: Vec<Bucket<'_>> = vec![Bucket::default(); FAT.buckets];
             for (number, literal) in literals.iter().enumerate() {
                 let like = buckets.iter().position(|bucket| bucket.has_like(literal.bytes));
                 buckets[like.unwrap_or(number % FAT.buckets)].take(literal, &weights);
             }
             buckets.iter().map(|bucket| bucket.share).sum()
         };
-        let undealt: Vec<Literal> =
-            anchors.iter().map(|(anchor, bytes)| Literal { bytes, anchor: *anchor, from: 0 }).collect();
+        let undealt: Vec<Literal<'_>> =
+            anchors.iter().enumerate().map(|(anchor, bytes)| Literal { bytes, anchor, from: 0 }).collect();
         let (dealt, undealt) = (let_through(&dealt), let_through(&undealt));
         assert!(dealt * 10.0 < undealt, "{dealt} against {undealt}");
     }

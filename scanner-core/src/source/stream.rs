@@ -266,7 +266,7 @@ mod tests {
         }
         fn done(&self, _: u64) {}
         fn object(&self, _: u64) {}
-        fn prefilter(&self) -> &Prefilter {
+        fn prefilter(&self) -> &Prefilter<'_> {
             unreachable!("windows need no anchors")
         }
         fn begins(&self, _: &[u8]) {}

@@ -26,13 +26,13 @@ impl Page<'_> {
             };
             let id = self.paint.dim(&escape(&secret.id));
             let verdict = words::verdict(secret.verdict, secret.expired);
-            let rule = escape(secret.rule);
+            let rule = escape(&secret.rule);
             self.line(&format!(
                 "{severity}  {rule:<column$}  {place}{more}  {verdict} · {} · {id}",
-                escape(secret.next_step)
+                escape(&secret.next_step)
             ));
             if self.look.verbose {
-                self.field("is", &format!("{}: {}", escape(secret.title), escape(secret.unlocks)));
+                self.field("is", &format!("{}: {}", escape(&secret.title), escape(&secret.unlocks)));
                 for occurrence in &secret.occurrences {
                     let text = printed(&occurrence.place, occurrence.encoding);
                     let place = self.paint.place(&occurrence.place, &text);

@@ -25,8 +25,8 @@ pub(super) fn rules(secrets: impl Iterator<Item = Secret>) -> Vec<Rule> {
         *worst = worst.max(severity);
     }
     let rule = |(id, (secret, worst)): (String, (Secret, f64))| {
-        let title = words::escape(secret.title);
-        let help = format!("Opens: {}.\n\nFirst: {}.", words::escape(secret.unlocks), words::escape(secret.next_step));
+        let title = words::escape(&secret.title);
+        let help = format!("Opens: {}.\n\nFirst: {}.", words::escape(&secret.unlocks), words::escape(&secret.next_step));
         let json = json!({
             "id": id,
             "name": pascal(&id),
@@ -58,10 +58,10 @@ pub(super) fn result(secret: &Secret, allowed: bool, rules: &[Rule]) -> Value {
         "kind": "fail",
         "message": {"text": format!(
             "{} ({}). It opens {}. {}.",
-            words::escape(secret.title),
+            words::escape(&secret.title),
             words::verdict(secret.verdict, secret.expired),
-            words::escape(secret.unlocks),
-            words::escape(secret.next_step),
+            words::escape(&secret.unlocks),
+            words::escape(&secret.next_step),
         )},
         "locations": primary,
         "fingerprints": {"keyradius/v1": secret.id},

@@ -10,10 +10,8 @@ mod der;
 mod plant;
 
 use corpus::{cases_dir, expect};
-use detectors::{DETECTORS, KNOWLEDGE};
+use detectors::DETECTORS;
 use scanner_core::blob::Origin;
-use scanner_core::budget::Limits;
-use scanner_core::engine::Searcher;
 use scanner_core::material::{Identity, Kind, Material};
 
 use plant::{Planted, places};
@@ -48,8 +46,7 @@ fn identity(material: &Material) -> Option<[u8; 32]> {
 
 #[test]
 fn a_key_in_any_place_of_any_format_is_found() {
-    let searcher = Searcher::new(&KNOWLEDGE, Limits::default());
-    let search = |bytes: &[u8]| searcher.search(&Origin::file("sample"), bytes, &[]);
+    let search = |bytes: &[u8]| detectors::engine().beyond(&Origin::file("sample"), bytes, &[]);
     let key = plant::key(7);
     let found = search(&key);
     let wanted = found.iter().find_map(identity).expect("the planted key stands alone");

@@ -19,7 +19,7 @@ pub(super) struct Objects<'a> {
     pub(super) forest: &'a Forest,
     pub(super) duplicates: &'a [bool],
     pub(super) file: Arc<str>,
-    pub(super) prefilter: &'a Prefilter,
+    pub(super) prefilter: &'a Prefilter<'a>,
     pub(super) reach: usize,
     pub(super) opening: usize,
     pub(super) scratch: Vec<u8>,
