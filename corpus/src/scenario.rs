@@ -5,9 +5,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use detectors::open;
-use detectors::radius::classify::classify;
-use detectors::radius::{Estate, Finding, Judge, KnownKeys, Tables, survey};
+use detectors::Judging;
+use detectors::radius::{Finding, KnownKeys};
 use scanner_core::engine::Watch;
 use scanner_core::git::Repositories;
 use scanner_core::source::fs::Tree;
@@ -212,17 +211,14 @@ fn findings(root: &Path, known: bool) -> Result<Vec<Finding>, String> {
     let roots = vec![root.to_owned()];
     let tree = Tree { roots: roots.clone(), one_file_system: false, repositories: &Repositories::default() };
     let harvest = detectors::engine().scan(&[&tree], 1, &Watch::default());
-    let mut harvest = harvest.map_err(|error| error.to_string())?;
-    let candidates = std::mem::take(&mut harvest.candidates);
-    open::open_all(&mut harvest.occurrences, candidates, &open::Options::default(), 2, &|| false);
+    let harvest = harvest.map_err(|error| error.to_string())?;
     let mut lists = KnownKeys::built_in();
     if known {
         let text = fs::read_to_string(root.join("known-keys.tsv")).map_err(|error| error.to_string())?;
         lists.add(&text)?;
     }
-    let estate = Estate::new(harvest.occurrences).below(&roots);
-    let weak = survey(&estate, 1).weaknesses;
-    Ok(classify(&estate, Judge { tables: &Tables::built_in(), known: &lists, weak: &weak, now: NOW }))
+    let judging = Judging { roots: &roots, known: Some(&lists), jobs: 2, ..Judging::at(NOW) };
+    Ok(detectors::judge(harvest, &judging).findings)
 }
 
 fn compare(expected: &Expected, finding: &Finding, root: &Path, fault: &mut dyn FnMut(Aspect, String)) {

@@ -1,6 +1,7 @@
 //! Everything that knows what a key is. Opens no file, prints nothing.
 
 mod format;
+mod judge;
 pub mod open;
 pub mod radius;
 mod read;
@@ -14,6 +15,8 @@ use std::sync::LazyLock;
 use scanner_core::budget::Limits;
 use scanner_core::engine::Engine;
 use scanner_core::seam::{Container, Detector, Knowledge, Unwrapper};
+
+pub use judge::{Judgement, Judging, judge};
 
 /// Remark for a key of which no part signs: the readers write it, and severity goes by it.
 pub(crate) const UNFIT: &str = "the numbers do not fit together: damaged, incomplete or made up";

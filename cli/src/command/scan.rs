@@ -7,12 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use detectors::open;
-use detectors::radius::{
-    self, Estate, Judge, Tables,
-    classify::{self, classify_all},
-    secrets, survey,
-};
+use detectors::{Judgement, Judging, judge, open};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use scanner_core::blob::printable_path;
@@ -121,64 +116,73 @@ fn harvest(plan: &Plan, watch: &Watch, repositories: &Repositories) -> Result<Ha
 }
 
 /// Judges what was found.
-fn report(plan: &Plan, watch: &Watch, harvest: Harvest, repositories: &Repositories, began: Instant) -> (Report, Exit) {
-    let Harvest {
-        mut occurrences,
-        mut gaps,
-        unlisted,
-        unopened,
-        files,
-        bytes,
-        rejected,
-        interrupted,
-        mut candidates,
-        ..
-    } = harvest;
-    let (containers, members) = (harvest.opened, harvest.members);
-    name_as_people_do(&mut occurrences, &mut gaps);
-    candidates.map_paths(shorten);
-    let options =
-        open::Options { enabled: plan.passwords, cost: plan.limits.max_password_work, ..open::Options::default() };
-    let stop = || watch.cancelled.load(Relaxed);
-    let opening = open::open_all(&mut occurrences, candidates, &options, plan.jobs.count, &stop);
-    gaps.extend(opening.gave_up);
-    let interrupted = interrupted || stop();
-    let public = build::PublicMaterial::of(&occurrences, plan.look.public);
-    // Reading the tables costs more than scanning a small tree that holds no key.
-    let (findings, secrets, basis) = if occurrences.is_empty() {
-        (Vec::new(), Vec::new(), None)
-    } else {
-        let mut estate = Estate::new(occurrences).below(&plan.targets);
-        let radius::Survey { weaknesses: weak, gaps: left_out } = survey(&estate, plan.jobs.count);
-        gaps.extend(left_out);
-        let (tables, known) = (Tables::built_in(), plan.lists.all());
-        let judge = Judge { tables: &tables, known: &known, weak: &weak, now: plan.clock.now() };
-        let secrets = secrets(&estate, plan.clock.now());
-        (classify_all(&mut estate, judge), secrets, Some((estate, tables)))
+fn report(
+    plan: &Plan,
+    watch: &Watch,
+    mut harvest: Harvest,
+    repositories: &Repositories,
+    began: Instant,
+) -> (Report, Exit) {
+    let coverage = Coverage {
+        files: harvest.files,
+        bytes: harvest.bytes,
+        rejected: harvest.rejected,
+        containers: std::mem::take(&mut harvest.opened),
+        members: harvest.members,
+        unopened: std::mem::take(&mut harvest.unopened),
+        locked: model::Locked::default(),
+        repositories: Vec::new(),
+        gaps: Vec::new(),
     };
+    let unlisted = usize::try_from(harvest.unlisted).unwrap_or(usize::MAX);
+    let interrupted = harvest.interrupted;
+    name_as_people_do(&mut harvest.occurrences, &mut harvest.gaps);
+    harvest.candidates.map_paths(shorten);
+    let stop = || watch.cancelled.load(Relaxed);
+    let judging = Judging {
+        roots: &plan.targets,
+        passwords: open::Options {
+            enabled: plan.passwords,
+            cost: plan.limits.max_password_work,
+            ..open::Options::default()
+        },
+        known: plan.lists.all(),
+        jobs: plan.jobs.count,
+        cancelled: &stop,
+        ..Judging::at(plan.clock.now())
+    };
+    let mut judgement = judge(harvest, &judging);
+    let interrupted = interrupted || stop();
+    let public = build::public(&judgement.findings, &std::mem::take(&mut judgement.public), plan.look.public);
+    let gaps = std::mem::take(&mut judgement.gaps);
+    let opening = std::mem::take(&mut judgement.opening);
 
     // What was not read may be what an entry speaks of: only a whole scan can call an entry unused.
     let whole = !interrupted && gaps.is_empty();
-    let verdict = plan.allow.judge(&findings, &secrets, &plan.targets, &plan.directory, plan.clock.today, whole);
+    let verdict = plan.allow.judge(
+        &judgement.findings,
+        &judgement.secrets,
+        &plan.targets,
+        &plan.directory,
+        plan.clock.today,
+        whole,
+    );
     let judged = Rc::new(Judged {
-        basis,
-        findings,
-        secrets,
+        judgement,
         allowed: verdict.allowed.into_iter().map(few).collect(),
         secrets_allowed: verdict.secrets.into_iter().map(few).collect(),
     });
-    let (open, allowed) = apart(judged.findings.len(), |index| judged.is_allowed(index));
-    let (open_secrets, allowed_secrets) = apart(judged.secrets.len(), |index| judged.is_secret_allowed(index));
-    let findings = || open.iter().filter_map(|index| judged.findings.get(*index));
-    let secrets = || open_secrets.iter().filter_map(|index| judged.secrets.get(*index));
+    let (open, allowed) = apart(judged.judgement.findings.len(), |index| judged.is_allowed(index));
+    let (open_secrets, allowed_secrets) =
+        apart(judged.judgement.secrets.len(), |index| judged.is_secret_allowed(index));
+    let findings = || open.iter().filter_map(|index| judged.judgement.findings.get(*index));
+    let secrets = || open_secrets.iter().filter_map(|index| judged.judgement.secrets.get(*index));
     let failing = findings().any(|finding| plan.fail_on.fails(finding))
         || secrets().any(|secret| plan.fail_on.fails_secret(secret));
 
-    let public = public.unrelated(judged.findings.iter());
     let gaps: Vec<_> = gaps.into_iter().map(build::gap).collect();
-    let unlisted = usize::try_from(unlisted).unwrap_or(usize::MAX);
     let complete = !interrupted && gaps.iter().all(|gap| gap.deliberate);
-    let outcome = Outcome { failing, incomplete: !complete, unopened: !unopened.is_empty(), interrupted };
+    let outcome = Outcome { failing, incomplete: !complete, unopened: !coverage.unopened.is_empty(), interrupted };
     let exit = Exit::of_scan(outcome, plan.strict, plan.exit_zero);
     let signing_keys = findings().filter(|finding| finding.signing).count();
     let notes = || findings().filter(|finding| finding.severity < NOTE_BELOW);
@@ -210,21 +214,15 @@ fn report(plan: &Plan, watch: &Watch, harvest: Harvest, repositories: &Repositor
             secret_places: secrets().map(|secret| secret.occurrences.len()).sum(),
             allowed: allowed.len() + allowed_secrets.len(),
             skipped: gaps.iter().filter(|gap| !gap.deliberate).count() + unlisted,
-            unopened: unopened.values().sum(),
+            unopened: coverage.unopened.values().sum(),
         },
-        playbooks: build::playbooks(judged.findings.iter()),
+        playbooks: build::playbooks(judged.judgement.findings.iter()),
         findings: judged.told(open, plan.clock.today),
         secrets: judged.told_secrets(open_secrets),
         public,
         allowed: judged.told(allowed, plan.clock.today),
         allowed_secrets: judged.told_secrets(allowed_secrets),
         coverage: Coverage {
-            files,
-            bytes,
-            rejected,
-            containers,
-            members,
-            unopened,
             locked: model::Locked { containers: opening.containers, tried: opening.tried, opened: opening.opened },
             repositories: repositories
                 .summaries()
@@ -232,6 +230,7 @@ fn report(plan: &Plan, watch: &Watch, harvest: Harvest, repositories: &Repositor
                 .map(|summary| build::repository(shortened(summary)))
                 .collect(),
             gaps,
+            ..coverage
         },
         notices: verdict
             .notices
@@ -247,10 +246,7 @@ type Allowances = Vec<Option<Allowance>>;
 
 /// What was found, ranked, and what is allowed of it.
 struct Judged {
-    /// What the evidence of findings follows from.
-    basis: Option<(Estate, Tables)>,
-    findings: Vec<radius::Finding>,
-    secrets: Vec<radius::SecretFinding>,
+    judgement: Judgement,
     allowed: Vec<Allowances>,
     secrets_allowed: Vec<Allowances>,
 }
@@ -270,9 +266,8 @@ impl Judged {
     fn told(self: &Rc<Self>, indexes: Vec<usize>, today: Date) -> Records<model::Finding> {
         let judged = Rc::clone(self);
         Records::of(indexes, move |&index| {
-            let (finding, allowed) = (judged.findings.get(index)?, judged.allowed.get(index)?);
-            let (estate, tables) = judged.basis.as_ref()?;
-            let (evidence, hypotheses) = classify::ledger(finding, estate, tables);
+            let (finding, allowed) = (judged.judgement.findings.get(index)?, judged.allowed.get(index)?);
+            let (evidence, hypotheses) = judged.judgement.ledger(finding);
             Some(model::Finding {
                 exposure: build::exposure(finding, today),
                 hypotheses: hypotheses.iter().map(build::role).collect(),
@@ -286,7 +281,7 @@ impl Judged {
     fn told_secrets(self: &Rc<Self>, indexes: Vec<usize>) -> Records<model::Secret> {
         let judged = Rc::clone(self);
         Records::of(indexes, move |&index| {
-            Some(build::secret(judged.secrets.get(index)?, judged.secrets_allowed.get(index)?))
+            Some(build::secret(judged.judgement.secrets.get(index)?, judged.secrets_allowed.get(index)?))
         })
     }
 }

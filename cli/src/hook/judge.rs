@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use detectors::radius::estate::KeyName;
-use detectors::radius::{
-    Estate, Finding, Judge, KnownKeys, SecretFinding, Tables, classify::classify, secrets, survey,
-};
+use detectors::radius::{Estate, Finding, SecretFinding};
+use detectors::{Judging, open};
 use scanner_core::blob::Origin;
+use scanner_core::engine::Harvest;
 use scanner_core::material::{Kind, Occurrence};
 
 use super::known::{Known, Scanned, oid, own_name};
@@ -111,12 +111,21 @@ pub(crate) fn judge(scanned: Scanned, places: &dyn Fn(&str) -> Vec<Place>, known
             }
         }
     }
-    let now = crate::moment::end_of(policy.today);
-    let mut tokens = secrets(&Estate::new(tokens), now);
     if fresh.is_empty() && tokens.is_empty() {
         return Judged::default();
     }
-    let mut findings = if fresh.is_empty() { Vec::new() } else { judge_keys(fresh, context, places, now) };
+    if !fresh.is_empty() {
+        fresh.extend(around(context, places));
+    }
+    fresh.append(&mut tokens);
+    let now = crate::moment::end_of(policy.today);
+    // Nothing is opened: a hook has no time for it. What arithmetic was not asked of changes no verdict.
+    let passwords = open::Options { enabled: false, ..open::Options::default() };
+    let judging = Judging { passwords, ..Judging::at(now) };
+    let judgement = detectors::judge(Harvest { occurrences: fresh, ..Harvest::default() }, &judging);
+    let (mut findings, mut tokens) = (judgement.findings, judgement.secrets);
+    // A hook is asked about keys that come, not about what trusts keys of others.
+    findings.retain(|finding| finding.private);
     let ignored = if policy.inline { Vec::new() } else { not_obeyed(&mut findings, &mut tokens, policy) };
 
     let verdict = policy.allow.judge(&findings, &tokens, &[], &policy.here, policy.today, false);
@@ -143,25 +152,14 @@ pub(crate) fn judge(scanned: Scanned, places: &dyn Fn(&str) -> Vec<Place>, known
     judged
 }
 
-/// Judges new keys with what lies around them.
-fn judge_keys(
-    mut fresh: Vec<Occurrence>,
-    context: Vec<Occurrence>,
-    places: &dyn Fn(&str) -> Vec<Place>,
-    now: i64,
-) -> Vec<Finding> {
-    for occurrence in context.into_iter().filter(|occurrence| occurrence.material.kind != Kind::PrivateKey) {
-        fresh.extend(places(&oid(&occurrence.origin)).iter().map(|place| moved(&occurrence, &place.path)));
-    }
-    fresh.sort_by(|a, b| (&a.origin, a.offset).cmp(&(&b.origin, b.offset)));
-    let estate = Estate::new(fresh);
-    // A private key is a finding however weak it is: what the survey left out changes no verdict of a hook.
-    let (tables, lists, weak) = (Tables::built_in(), KnownKeys::built_in(), survey(&estate, 1).weaknesses);
-    let judge = Judge { tables: &tables, known: &lists, weak: &weak, now };
-    let mut findings = classify(&estate, judge);
-    // A hook is asked about keys that come, not about what trusts keys of others.
-    findings.retain(|finding| finding.private);
-    findings
+/// What lies around new keys and is none itself, at the places where it is.
+fn around(context: Vec<Occurrence>, places: &dyn Fn(&str) -> Vec<Place>) -> Vec<Occurrence> {
+    let public = context.into_iter().filter(|occurrence| occurrence.material.kind != Kind::PrivateKey);
+    let at = |occurrence: Occurrence| {
+        let places = places(&oid(&occurrence.origin));
+        places.into_iter().map(move |place| moved(&occurrence, &place.path)).collect::<Vec<_>>()
+    };
+    public.flat_map(at).collect()
 }
 
 /// What would be allowed if the pusher had a say; takes the marks away.

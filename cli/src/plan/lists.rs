@@ -41,8 +41,8 @@ impl Lists {
         Ok(Self(Some(keys)))
     }
 
-    /// All lists of the run: the built-in one by itself if the user named none.
-    pub(crate) fn all(&self) -> std::borrow::Cow<'_, KnownKeys> {
-        self.0.as_ref().map_or_else(|| std::borrow::Cow::Owned(KnownKeys::built_in()), std::borrow::Cow::Borrowed)
+    /// All lists of the run, the built-in one among them; `None` if the user named none.
+    pub(crate) const fn all(&self) -> Option<&KnownKeys> {
+        self.0.as_ref()
     }
 }

@@ -1,7 +1,6 @@
 //! From what was found and judged to the report.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use detectors::radius::rules::{self, Rules};
@@ -429,55 +428,20 @@ pub(crate) fn gap(gap: error::Gap) -> Gap {
     }
 }
 
-/// The public material of a run, kept aside until it is known which of it belongs to a finding.
-#[derive(Debug, Default)]
-pub(crate) struct PublicMaterial(Vec<Aside>);
-
-/// A piece of public material, by the place that names it.
-#[derive(Debug)]
-struct Aside {
-    kind: &'static str,
-    /// Digest of the origin. Two places with the same one would count as one.
-    origin: u64,
-    offset: u64,
-    place: Option<Box<PublicPlace>>,
-}
-
-impl PublicMaterial {
-    /// All of it; with its places if they are to be `listed`.
-    pub(crate) fn of(occurrences: &[material::Occurrence], listed: bool) -> Self {
-        let public = |occurrence: &&material::Occurrence| {
-            !matches!(occurrence.material.kind, Kind::PrivateKey | Kind::Reference | Kind::Secret)
-        };
-        let aside = |occurrence: &material::Occurrence| Aside {
-            kind: kind(occurrence.material.kind),
-            origin: digest(&occurrence.origin),
-            offset: occurrence.offset,
-            place: listed.then(|| Box::new(public_place(occurrence))),
-        };
-        Self(occurrences.iter().filter(public).map(aside).collect())
+/// Public material that belongs to no private key, by kind; with its places if they are to be `listed`.
+pub(crate) fn public(findings: &[radius::Finding], others: &[material::Occurrence], listed: bool) -> Vec<Public> {
+    let distrusted = findings.iter().filter(|finding| !finding.private);
+    let mut all: Vec<&material::Occurrence> = distrusted.flat_map(|finding| &finding.occurrences).collect();
+    all.extend(others);
+    all.sort_by(|a, b| (&a.origin, a.offset).cmp(&(&b.origin, b.offset)));
+    let mut groups: BTreeMap<&'static str, Public> = BTreeMap::new();
+    for occurrence in all {
+        let kind = kind(occurrence.material.kind);
+        let group = groups.entry(kind).or_insert_with(|| Public { kind, count: 0, places: Vec::new() });
+        group.count += 1;
+        group.places.extend(listed.then(|| public_place(occurrence)));
     }
-
-    /// What belongs to no finding, by kind.
-    pub(crate) fn unrelated<'a>(self, findings: impl Iterator<Item = &'a radius::Finding>) -> Vec<Public> {
-        let related = findings.flat_map(|finding| &finding.related);
-        let related: HashSet<(u64, u64)> = related.map(|related| (digest(&related.origin), related.offset)).collect();
-        let mut groups: BTreeMap<&'static str, Public> = BTreeMap::new();
-        for Aside { kind, origin, offset, place } in self.0 {
-            if !related.contains(&(origin, offset)) {
-                let group = groups.entry(kind).or_insert_with(|| Public { kind, count: 0, places: Vec::new() });
-                group.count += 1;
-                group.places.extend(place.map(|place| *place));
-            }
-        }
-        groups.into_values().collect()
-    }
-}
-
-fn digest(origin: &Origin) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    origin.hash(&mut hasher);
-    hasher.finish()
+    groups.into_values().collect()
 }
 
 fn public_place(occurrence: &material::Occurrence) -> PublicPlace {

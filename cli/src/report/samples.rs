@@ -300,13 +300,13 @@ pub(crate) fn report() -> Report {
     };
     let allowed = radius::Finding { id: "kr1:00000000000000aa".into(), ..opaque() };
     let gap = Gap { origin: Origin::file("root.key"), reason: Reason::Permission, detail: "denied".into() };
-    let public = [signing().related.remove(0), Occurrence { offset: 99, ..signing().related.remove(0) }];
+    let public = [Occurrence { offset: 99, ..signing().related.remove(0) }];
     let today = "2026-11-20".parse().expect("a date");
     let exposure = build::exposure(&signing(), today);
     let all = [signing(), opaque()];
     let signing = Finding { exposure, ..build::finding(&signing(), &[]) };
     Report {
-        public: build::PublicMaterial::of(&public, true).unrelated(all.iter()),
+        public: build::public(&all, &public, true),
         playbooks: build::playbooks(all.iter()).into_iter().take(1).collect(),
         findings: vec![signing, build::finding(&opaque(), &[])].into(),
         secrets: Records::of(secrets(), |secret| Some(build::secret(secret, &[]))),

@@ -2,22 +2,25 @@
 
 #![no_main]
 
-use detectors::radius::{Estate, Judge, KnownKeys, Tables, classify::classify, survey};
+use std::sync::LazyLock;
+
+use detectors::open::Options;
+use detectors::{Judging, judge};
 use libfuzzer_sys::fuzz_target;
 use scanner_core::budget::Limits;
+use scanner_core::engine::Engine;
 
-static TABLES: std::sync::LazyLock<Tables> = std::sync::LazyLock::new(Tables::built_in);
-static KNOWN: std::sync::LazyLock<KnownKeys> = std::sync::LazyLock::new(KnownKeys::built_in);
+static ENGINE: LazyLock<Engine<'static>> =
+    LazyLock::new(|| detectors::engine().limited(Limits { max_expanded: 1 << 20, ..Limits::default() }));
 
 fuzz_target!(|data: &[u8]| {
-    let limits = Limits { max_expanded: 1 << 20, ..Limits::default() };
-    let harvest = detectors::engine().limited(limits).bytes("fuzz", data);
+    let harvest = ENGINE.bytes("fuzz", data);
     for occurrence in &harvest.occurrences {
         assert!(occurrence.line >= 1);
     }
-    let estate = Estate::new(harvest.occurrences);
-    let weak = survey(&estate, 1).weaknesses;
-    for finding in classify(&estate, Judge { tables: &TABLES, known: &KNOWN, weak: &weak, now: 1_800_000_000 }) {
+    // Ten milliseconds of passwords: a fuzzer has no time for more.
+    let passwords = Options { cost: 10_000_000, ..Options::default() };
+    for finding in judge(harvest, &Judging { passwords, ..Judging::at(1_800_000_000) }).findings {
         assert!((10..=100).contains(&finding.severity));
         assert_eq!(finding.modifiers.iter().map(|m| m.tenths).sum::<i32>(), finding.severity);
         assert_eq!(finding.modifiers.first().map(|m| m.tenths > 0), Some(true));

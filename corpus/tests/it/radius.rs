@@ -1,23 +1,28 @@
 //! What holds for every judgement, over everything that the corpus holds.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
 use corpus::{cases_dir, expect};
-use detectors::radius::classify::classify;
-use detectors::radius::{Estate, Finding, Judge, KnownKeys, Tables, survey};
+use detectors::open::Options;
+use detectors::radius::Finding;
+use detectors::{Judging, judge};
+use scanner_core::engine::Harvest;
 use scanner_core::material::Occurrence;
-
-static TABLES: LazyLock<Tables> = LazyLock::new(Tables::built_in);
-static KNOWN: LazyLock<KnownKeys> = LazyLock::new(KnownKeys::built_in);
 
 /// 2026-11-20.
 const NOW: i64 = 1_795_132_800;
 
+/// Findings with their ledgers. No password is tried: the cases hold none of each other.
 fn judged(occurrences: Vec<Occurrence>) -> Vec<Finding> {
-    let estate = Estate::new(occurrences);
-    let weak = survey(&estate, 2).weaknesses;
-    classify(&estate, Judge { tables: &TABLES, known: &KNOWN, weak: &weak, now: NOW })
+    let passwords = Options { enabled: false, ..Options::default() };
+    let judging = Judging { passwords, jobs: 2, ..Judging::at(NOW) };
+    let mut judgement = judge(Harvest { occurrences, ..Harvest::default() }, &judging);
+    let findings = std::mem::take(&mut judgement.findings);
+    let whole = |finding: Finding| {
+        let (evidence, hypotheses) = judgement.ledger(&finding);
+        Finding { evidence, hypotheses, ..finding }
+    };
+    findings.into_iter().map(whole).collect()
 }
 
 /// Everything that is found in all cases, as if they were one tree.

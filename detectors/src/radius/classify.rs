@@ -25,19 +25,20 @@ const CAP: i32 = 200;
 
 /// What findings are judged by.
 #[derive(Clone, Copy, Debug)]
-pub struct Judge<'a> {
+pub(crate) struct Judge<'a> {
     /// Roles and evidence.
-    pub tables: &'a Tables,
+    pub(crate) tables: &'a Tables,
     /// Keys that many people have.
-    pub known: &'a KnownKeys,
+    pub(crate) known: &'a KnownKeys,
     /// What arithmetic says of the keys of the run.
-    pub weak: &'a Weaknesses,
+    pub(crate) weak: &'a Weaknesses,
     /// The time of the run, seconds since 1970: what is expired follows from it.
-    pub now: i64,
+    pub(crate) now: i64,
 }
 
 /// Judges every private key of the estate, and every public one that should not be trusted. The findings come ranked.
-pub fn classify(estate: &Estate, judge: Judge<'_>) -> Vec<Finding> {
+#[cfg(test)]
+pub(crate) fn classify(estate: &Estate, judge: Judge<'_>) -> Vec<Finding> {
     let distrusted = distrusted(estate, judge);
     let mut findings: Vec<Finding> =
         keys(estate, &distrusted).map(|key| finding(key, estate, judge).with(key.clone())).collect();
@@ -46,26 +47,26 @@ pub fn classify(estate: &Estate, judge: Judge<'_>) -> Vec<Finding> {
 }
 
 /// Like [`classify`], for a hundred thousand keys: places and certificates are moved from the estate into the findings, and
-/// evidence and weaker hypotheses are left out until [`ledger`] is asked for those of one.
-pub fn classify_all(estate: &mut Estate, judge: Judge<'_>) -> Vec<Finding> {
+/// evidence and weaker hypotheses are left out until [`ledger`] is asked for those of one. Also the public keys that are none.
+pub(crate) fn classify_all(estate: &mut Estate, judge: Judge<'_>) -> (Vec<Finding>, Vec<KeyGroup>) {
     let distrusted = distrusted(estate, judge);
     // With their number known: a list that grows is held twice for a moment.
     let mut findings = Vec::with_capacity(keys(estate, &distrusted).count());
     let lean = |finding| Finding { evidence: Vec::new(), hypotheses: Vec::new(), ..finding };
     findings.extend(keys(estate, &distrusted).map(|key| lean(finding(key, estate, judge))));
     let public = std::mem::take(&mut estate.public).into_iter().zip(distrusted);
-    let public = public.filter_map(|(key, is_distrusted)| is_distrusted.then_some(key));
-    let keys = std::mem::take(&mut estate.keys).into_iter().chain(public);
+    let (public, others): (Vec<_>, Vec<_>) = public.partition(|(_, is_distrusted)| *is_distrusted);
+    let keys = std::mem::take(&mut estate.keys).into_iter().chain(public.into_iter().map(|(key, _)| key));
     for (finding, key) in findings.iter_mut().zip(keys) {
         finding.take(key);
     }
     rank::rank(&mut findings);
-    findings
+    (findings, others.into_iter().map(|(key, _)| key).collect())
 }
 
 /// The evidence and the weaker hypotheses of a finding of [`classify_all`], from the same estate and tables. What it asks of the
 /// estate was asked while the finding was judged, before the keys were moved out of it.
-pub fn ledger(finding: &Finding, estate: &Estate, tables: &Tables) -> (Vec<Evidence>, Vec<RoleScore>) {
+pub(crate) fn ledger(finding: &Finding, estate: &Estate, tables: &Tables) -> (Vec<Evidence>, Vec<RoleScore>) {
     let Some(name) =
         finding.ciphertext_sha256.map(KeyName::Opaque).or(finding.key.map(|key| KeyName::Public(key.key_only)))
     else {
@@ -93,6 +94,7 @@ fn keys<'e>(estate: &'e Estate, distrusted: &[bool]) -> impl Iterator<Item = &'e
 
 impl Finding {
     /// The finding with what is known of its key.
+    #[cfg(test)]
     fn with(mut self, key: KeyGroup) -> Self {
         self.take(key);
         self

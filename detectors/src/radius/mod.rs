@@ -2,7 +2,7 @@
 //!
 //! Pure functions over the [`Estate`]; integers only; every point given or taken stands in a ledger.
 
-pub mod classify;
+pub(crate) mod classify;
 pub mod estate;
 pub mod evidence;
 pub mod known;
@@ -22,7 +22,6 @@ use scanner_core::blob::Origin;
 use scanner_core::material::{Algorithm, CertFacts, KeyId, Occurrence, Proof, ProtectionState, PublicHalf};
 
 pub use crate::weak::Weakness;
-pub use classify::Judge;
 pub use estate::Estate;
 pub use known::{Known, KnownKeys};
 pub use link::Use;

@@ -26,7 +26,8 @@ pub(super) fn rules(secrets: impl Iterator<Item = Secret>) -> Vec<Rule> {
     }
     let rule = |(id, (secret, worst)): (String, (Secret, f64))| {
         let title = words::escape(&secret.title);
-        let help = format!("Opens: {}.\n\nFirst: {}.", words::escape(&secret.unlocks), words::escape(&secret.next_step));
+        let help =
+            format!("Opens: {}.\n\nFirst: {}.", words::escape(&secret.unlocks), words::escape(&secret.next_step));
         let json = json!({
             "id": id,
             "name": pascal(&id),

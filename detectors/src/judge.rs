@@ -1,0 +1,95 @@
+//! From what a run found to what is told of it: the one pipeline that scans, hooks, scorers and tests share.
+//!
+//! Passwords are tried on what is locked; keys, certificates and uses are joined; arithmetic is asked what it says of public
+//! halves; then every key is judged, and every ordinary secret. Nothing here reads a file or asks for the time.
+
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+use scanner_core::engine::Harvest;
+use scanner_core::error::Gap;
+use scanner_core::material::{Kind, Occurrence};
+
+use crate::open::{self, open_all};
+use crate::radius::classify::{self, Judge};
+use crate::radius::{Estate, Evidence, Finding, KnownKeys, RoleScore, SecretFinding, Survey, Tables, secrets, survey};
+
+/// What a run is judged by, besides what it found.
+pub struct Judging<'a> {
+    /// Where the run began: what stands above says nothing about a key.
+    pub roots: &'a [PathBuf],
+    /// Which passwords are tried, and how long.
+    pub passwords: open::Options,
+    /// Keys that many people have; `None` for those that are built in.
+    pub known: Option<&'a KnownKeys>,
+    /// The time of the run, seconds since 1970: what is expired follows from it.
+    pub now: i64,
+    /// Threads, at least one.
+    pub jobs: usize,
+    /// Says when to try no more passwords.
+    pub cancelled: &'a (dyn Fn() -> bool + Sync),
+}
+
+impl Judging<'_> {
+    /// What holds at a time, in seconds since 1970: nothing is known of where the run began, and everything else is as usual.
+    pub fn at(now: i64) -> Self {
+        let passwords = open::Options::default();
+        Self { roots: &[], passwords, known: None, now, jobs: 1, cancelled: &|| false }
+    }
+}
+
+impl std::fmt::Debug for Judging<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Judging({:?}, {:?}, at {}, {} jobs)", self.roots, self.passwords, self.now, self.jobs)
+    }
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Judgement {
+    /// Keys, ranked. Their evidence and weaker hypotheses are left out: [`Self::ledger`] works them out for one.
+    pub findings: Vec<Finding>,
+    /// Ordinary secrets, ranked.
+    pub secrets: Vec<SecretFinding>,
+    /// Certificates, public keys and stores that no finding is about, sorted by place.
+    pub public: Vec<Occurrence>,
+    /// What was not read, what was not opened, and what arithmetic was not asked of.
+    pub gaps: Vec<Gap>,
+    /// How the opening of what is locked went.
+    pub opening: open::Summary,
+    /// What the evidence follows from.
+    estate: Estate,
+}
+
+/// Roles, evidence and known keys, read once: that takes longer than scanning a small tree that holds no key.
+static TABLES: LazyLock<Tables> = LazyLock::new(Tables::built_in);
+static KNOWN: LazyLock<KnownKeys> = LazyLock::new(KnownKeys::built_in);
+
+/// Judges what a run found.
+pub fn judge(harvest: Harvest, judging: &Judging<'_>) -> Judgement {
+    let Harvest { mut occurrences, candidates, mut gaps, .. } = harvest;
+    let mut opening = open_all(&mut occurrences, candidates, &judging.passwords, judging.jobs, judging.cancelled);
+    gaps.append(&mut opening.gave_up);
+    if occurrences.is_empty() {
+        return Judgement { gaps, opening, ..Judgement::default() };
+    }
+    let mut estate = Estate::new(occurrences).below(judging.roots);
+    let Survey { weaknesses, gaps: left_out } = survey(&estate, judging.jobs);
+    gaps.extend(left_out);
+    let known = judging.known.unwrap_or(&KNOWN);
+    let judge = Judge { tables: &TABLES, known, weak: &weaknesses, now: judging.now };
+    let secrets = secrets(&estate, judging.now);
+    let (findings, public) = classify::classify_all(&mut estate, judge);
+    let is_public = |place: &&Occurrence| !matches!(place.material.kind, Kind::PrivateKey);
+    let mut public: Vec<Occurrence> = public.into_iter().flat_map(|group| group.related).collect();
+    public.extend(estate.others.iter().filter(is_public).cloned());
+    public.sort_by(|a, b| (&a.origin, a.offset).cmp(&(&b.origin, b.offset)));
+    Judgement { findings, secrets, public, gaps, opening, estate }
+}
+
+impl Judgement {
+    /// The evidence for and against every role of a finding, and the roles that it only hints at.
+    pub fn ledger(&self, finding: &Finding) -> (Vec<Evidence>, Vec<RoleScore>) {
+        classify::ledger(finding, &self.estate, &TABLES)
+    }
+}
