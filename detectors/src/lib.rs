@@ -18,9 +18,6 @@ use scanner_core::seam::{Container, Detector, Knowledge, Unwrapper};
 
 pub use judge::{Judgement, Judging, judge};
 
-/// Remark for a key of which no part signs: the readers write it, and severity goes by it.
-pub(crate) const UNFIT: &str = "the numbers do not fit together: damaged, incomplete or made up";
-
 /// Every detector. A new one is one file in `format/` and one line here.
 pub const DETECTORS: &[&dyn Detector] = &[
     &format::pkcs8::Pkcs8,

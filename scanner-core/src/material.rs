@@ -4,6 +4,7 @@
 
 mod locked;
 mod mark;
+mod remark;
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -15,6 +16,7 @@ use crate::git::{self, oid::ObjectId};
 
 pub use locked::Locked;
 pub use mark::{Mark, Stands};
+pub use remark::Remark;
 
 /// What kind of thing a material is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -313,8 +315,8 @@ pub struct Material {
     pub links: Vec<Link>,
     /// The keystore around it, such as `PKCS#12`.
     pub container: Option<&'static str>,
-    /// Plain remarks for a person: `private exponent missing`, `END line missing`.
-    pub notes: Vec<&'static str>,
+    /// What its reader has to say of it.
+    pub remarks: Vec<Remark>,
     /// What is needed to try passwords on it, for a locked key or keystore.
     pub locked: Option<Locked>,
     /// SHA-256 of each ciphertext that the material stands for: of a locked key that is known by its public half, of the
@@ -343,7 +345,7 @@ impl Material {
             uses: None,
             links: Vec::new(),
             container: None,
-            notes: Vec::new(),
+            remarks: Vec::new(),
             locked: None,
             sealed: Vec::new(),
             reference: None,

@@ -277,7 +277,7 @@ fn occurrence(occurrence: &material::Occurrence, allowed: Option<&allow::Allowan
         }),
         labels: material.labels.iter().map(|label| Label { kind: label.kind, text: label.text.clone() }).collect(),
         container: material.container,
-        notes: material.notes.clone(),
+        notes: material.remarks.iter().map(|remark| remark.text()).collect(),
         pgp_fingerprint: material.pgp_fingerprint.clone(),
         allowed: allowed.map(|allowed| Allowance {
             by: if allowed.inline { "inline" } else { "config" },

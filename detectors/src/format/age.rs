@@ -5,7 +5,7 @@
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Proof, Protection};
+use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Proof, Protection, Remark};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -68,7 +68,7 @@ impl Detector for Age {
         if post_quantum {
             let digest = Sha256::new().chain_update(b"age hybrid seed\0").chain_update(&key).finalize();
             material.identity = Some(Identity::Opaque(digest.into()));
-            material.notes.push("post-quantum hybrid: known by a digest");
+            material.remarks.push(Remark::KnownByDigest);
         } else {
             let bytes = proof::raw_public(Raw::X25519, &key).ok_or(wrong)?;
             material.labels.push(Label::new("recipient", encode(b"age", &bytes).as_bytes()));

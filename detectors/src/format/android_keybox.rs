@@ -63,7 +63,7 @@ impl Detector for AndroidKeybox {
             material.format = ABOUT.id;
             material.container = Some("Android keybox");
             material.labels.extend(device.map(|device| Label::new("device id", device)));
-            material.notes.extend(carrier::notes(&armor));
+            material.remarks.extend(carrier::remarks(&armor));
             out.found(material);
             found += 1;
         }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Material};
+use scanner_core::material::{Encoding, Identity, Kind, Material, Remark};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::cursor::Cursor;
@@ -36,10 +36,6 @@ const VBMETA: Anchor = Anchor::anywhere(b"AVB0\0\0\0\x01");
 /// Bytes of an AvbVBMetaImageHeader.
 const HEADER: usize = 256;
 
-/// Remarks, named in `evidence.toml`.
-const IN_IMAGE: &str = "a vbmeta image is signed with it";
-const TRUSTED: &str = "verified boot of Android checks with it";
-
 impl Detector for Avb {
     fn about(&self) -> &'static About {
         &ABOUT
@@ -55,7 +51,11 @@ impl Detector for Avb {
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let bytes = blob.bytes.get(hit.at..).unwrap_or_default();
-        let (span, note) = if hit.anchor == VBMETA { (vbmeta(bytes)?, IN_IMAGE) } else { (0..bytes.len(), TRUSTED) };
+        let (span, note) = if hit.anchor == VBMETA {
+            (vbmeta(bytes)?, Remark::AndroidImage)
+        } else {
+            (0..bytes.len(), Remark::AndroidBoot)
+        };
         let mut fields = Cursor::new(bytes.get(span.clone()).unwrap_or_default());
         let size = fields.u32("key size")?;
         if !montgomery::is_size(size) {
@@ -74,7 +74,7 @@ impl Detector for Avb {
         // libavb knows no other exponent.
         let key = PublicKey::Rsa { n, e: &[1, 0, 1] };
         material.identity = Some(Identity::public(public::half(&key)));
-        material.notes.push(note);
+        material.remarks.push(note);
         out.found(material);
         Ok(())
     }

@@ -6,7 +6,7 @@
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Kind, Locked, Material};
+use scanner_core::material::{Encoding, Kind, Locked, Material, Remark};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::bcfks::Store;
@@ -43,7 +43,7 @@ impl Detector for Bcfks {
         material.protection = Some(pbe::store_protection(store.algorithm)?);
         material.container = Some("BCFKS");
         material.locked = Some(Locked::new(store.raw));
-        material.notes.push("encrypted as a whole: keys or only certificates, the password would tell");
+        material.remarks.push(Remark::SealedWhole);
         out.found(material);
         Ok(())
     }

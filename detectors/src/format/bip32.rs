@@ -5,7 +5,7 @@
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Kind, Label, Material, Proof, Protection};
+use scanner_core::material::{Encoding, Kind, Label, Material, Proof, Protection, Remark};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::wallet;
@@ -76,9 +76,9 @@ impl Detector for Bip32 {
         material.protection = Some(Protection::plaintext());
         material.labels.push(Label::new("prefix", text.get(..4).unwrap_or_default()));
         material.labels.push(Label::new("depth", depth.to_string().as_bytes()));
-        material.notes.push(match depth {
-            0 => "master key: every key of the wallet follows from it",
-            _ => "every key below it in the wallet follows from it",
+        material.remarks.push(match depth {
+            0 => Remark::MasterKey,
+            _ => Remark::ParentKey,
         });
         out.found(material);
         Ok(())

@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use hmac::{Hmac, KeyInit, Mac};
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Kind, Label, Material, Proof, Protection};
+use scanner_core::material::{Encoding, Kind, Label, Material, Proof, Protection, Remark};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use sha2::{Digest, Sha256, Sha512};
 use zeroize::Zeroizing;
@@ -82,7 +82,7 @@ impl Detector for Bip39 {
         material.proof = Proof::Verified;
         material.protection = Some(Protection::plaintext());
         material.labels.push(Label::new("words", words.len().to_string().as_bytes()));
-        material.notes.push("master key: every key of the wallet follows from it");
+        material.remarks.push(Remark::MasterKey);
         out.found(material);
         Ok(())
     }

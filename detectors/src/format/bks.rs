@@ -8,7 +8,7 @@
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::Locked;
+use scanner_core::material::{Locked, Remark};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::bks::{self, Store, Uber};
@@ -74,10 +74,10 @@ fn bks(store: &Store<'_>, bytes: &[u8], at: usize, out: &mut Inspection) {
             material.locked.clone_from(&locked);
         }
         if store.version == 1 {
-            material.notes.push("BKS version 1: the MAC has a key of 16 bits, anybody can forge it");
+            material.remarks.push(Remark::ForgeableMac);
         }
         if store.damaged {
-            material.notes.push("keystore damaged or cut: entries behind this one are lost");
+            material.remarks.push(Remark::Cut);
         }
         material.span = at..at + store.consumed;
         out.found(material);
@@ -173,7 +173,7 @@ mod tests {
                 assert_eq!((material.kind, material.labels[0].text.as_str()), (found, "release"), "{what}");
                 assert_eq!(material.protection.as_ref().map(|p| p.state), state, "{what}");
                 assert_eq!(material.span, 0..bytes.len(), "{what}");
-                assert_eq!(material.notes.iter().any(|n| n.contains("forge")), version == 1, "{what}");
+                assert_eq!(material.remarks.contains(&Remark::ForgeableMac), version == 1, "{what}");
             }
         }
     }
@@ -196,7 +196,7 @@ mod tests {
                 Ok(materials) => {
                     assert!(length >= first, "{length}");
                     assert!(matches!(materials[0].identity, Some(Identity::Opaque(_))));
-                    assert_eq!(materials[0].notes.len(), 1, "{length}");
+                    assert_eq!(materials[0].remarks.len(), 1, "{length}");
                 }
                 Err(_) => assert!(length < first, "{length}"),
             }

@@ -9,7 +9,7 @@
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Material, Protection};
+use scanner_core::material::{Encoding, Identity, Kind, Material, Protection, Remark};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::capi::Little;
@@ -90,7 +90,7 @@ impl Detector for Cng {
         material.protection = Some(Protection::plaintext());
         material.identity = Some(Identity::public(key));
         if blob.bytes.get(start..start + 3) == Some(b"ECK") {
-            material.notes.push("ECDH key: made to agree on secrets");
+            material.remarks.push(Remark::EcdhKey);
         }
         out.found(material);
         Ok(())

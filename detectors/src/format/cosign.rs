@@ -48,7 +48,7 @@ impl Detector for Cosign {
         material.protection = Some(Protection::new(ProtectionState::Strong, detail));
         material.identity = Some(carrier::opaque(&sealed.ciphertext));
         material.locked = Some(Locked::new(&armor.body));
-        material.notes.extend(carrier::notes(&armor));
+        material.remarks.extend(carrier::remarks(&armor));
         out.found(material);
         Ok(())
     }

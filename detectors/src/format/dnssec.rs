@@ -5,7 +5,7 @@
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection};
+use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection, Remark};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use sha2::{Digest, Sha256};
 
@@ -126,11 +126,7 @@ fn public_key(bytes: &[u8], out: &mut Inspection) -> Result<(), Malformed> {
     material.identity = Some(Identity::public(half));
     material.labels.push(Label::new("zone", record.zone));
     // RFC 4034 2.1.1: zone keys have bit 7; RFC 3757: those that sign keys have the last bit too.
-    material.notes.push(if record.flags & 1 == 1 {
-        "published as a key signing key"
-    } else {
-        "published as a zone signing key"
-    });
+    material.remarks.push(if record.flags & 1 == 1 { Remark::KeySigningKey } else { Remark::ZoneSigningKey });
     out.found(material);
     Ok(())
 }
@@ -200,9 +196,7 @@ mod tests {
     fn the_public_file_says_what_it_signs() {
         let seed = &number()[..32];
         let public = proof::raw_public(Raw::Ed25519, seed).unwrap();
-        for (flags, what, note) in
-            [(257, "key", "published as a key signing key"), (256, "zone", "published as a zone signing key")]
-        {
+        for (flags, what, note) in [(257, "key", Remark::KeySigningKey), (256, "zone", Remark::ZoneSigningKey)] {
             let text = format!(
                 "; This is a {what}-signing key, keyid 1, for example.com.\n; Created: 20261120200422 (Fri)\nexample.com. 3600 IN DNSKEY {flags} 3 15 {} {}\n",
                 &padded(&public)[..20],
@@ -211,7 +205,7 @@ mod tests {
             let found = inspect(&text).unwrap();
             let Some(Identity::Public(half)) = &found[0].identity else { panic!("identity") };
             assert_eq!(hex(&half.spki[12..]), hex(&public));
-            assert_eq!((&*found[0].labels[0].text, &*found[0].notes), ("example.com.", &[note][..]));
+            assert_eq!((&*found[0].labels[0].text, &*found[0].remarks), ("example.com.", &[note][..]));
         }
     }
 

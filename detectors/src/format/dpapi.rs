@@ -7,7 +7,9 @@
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection, ProtectionState, PublicHalf};
+use scanner_core::material::{
+    Encoding, Identity, Kind, Label, Material, Protection, ProtectionState, PublicHalf, Remark,
+};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::capi::Little;
@@ -62,7 +64,7 @@ impl Detector for Dpapi {
             let detail = format!("DPAPI, master key {}", key.master);
             material.protection = Some(Protection::new(ProtectionState::Strong, detail));
             material.labels.push(Label::new("container", container.name));
-            material.notes.push(key.meant_for);
+            material.remarks.push(key.meant_for);
             material.container = Some("CryptoAPI key container");
             out.found(material);
         }
@@ -79,7 +81,7 @@ struct Key {
     public: PublicHalf,
     /// GUID of the master key.
     master: String,
-    meant_for: &'static str,
+    meant_for: Remark,
 }
 
 impl<'a> Container<'a> {
@@ -103,8 +105,8 @@ impl<'a> Container<'a> {
         }
         let mut keys = Vec::new();
         for (public, private, flags, meant_for) in [
-            (sign_public, sign_private, sign_flags, "AT_SIGNATURE: made to sign"),
-            (exchange_public, exchange_private, exchange_flags, "AT_KEYEXCHANGE: made to encrypt and to sign"),
+            (sign_public, sign_private, sign_flags, Remark::MadeToSign),
+            (exchange_public, exchange_private, exchange_flags, Remark::MadeToExchange),
         ] {
             let public = file.take(public, "public key")?;
             let private = file.take(private, "private key")?;

@@ -5,7 +5,7 @@
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material};
+use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Remark};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::ber::{self, Reader, SEQUENCE};
@@ -54,11 +54,6 @@ const OWNER: usize = 16;
 /// Most lists of one file, and most signatures of one list. The dbx of uefi.org has some 500 hashes.
 const MAX_LISTS: usize = 4096;
 
-/// Remarks on what stands in a list, named in `evidence.toml`.
-const TRUSTED: &str = "in a UEFI signature list";
-/// What stands in a dbx is refused, not trusted.
-const REVOKED: &str = "in a UEFI revocation list (dbx)";
-const SIGNER: &str = "signed a UEFI variable update";
 const CONTAINER: &str = "UEFI signature list";
 
 impl Detector for EfiSignatureList {
@@ -74,8 +69,9 @@ impl Detector for EfiSignatureList {
         let lists = if hit.anchor == AUTH { signed(blob.bytes, hit.at, out)? } else { 0 };
         // What is not a list any more ends them: padding of a variable store, the next file of an image.
         let name = blob.origin.location().file_name().map(|name| name.to_string_lossy().to_lowercase());
-        let note = if name.is_some_and(|name| name.contains("dbx")) { REVOKED } else { TRUSTED };
-        read_lists(blob.bytes, lists, note, out)
+        let remark =
+            if name.is_some_and(|name| name.contains("dbx")) { Remark::UefiRevoked } else { Remark::UefiTrusted };
+        read_lists(blob.bytes, lists, remark, out)
     }
 }
 
@@ -123,7 +119,7 @@ fn certificates(set: &[u8], at: usize, out: &mut Inspection) {
         let Ok(value) = reader.any() else { return };
         if let Ok(certificate) = x509::read(value.raw) {
             let mut material = material(certificate, start);
-            material.notes.push(SIGNER);
+            material.remarks.push(Remark::UefiSigner);
             out.found(material);
         }
     }
@@ -138,9 +134,9 @@ fn material(certificate: x509::Certificate, at: usize) -> Material {
 }
 
 /// Reads list after list.
-fn read_lists(bytes: &[u8], mut at: usize, note: &'static str, out: &mut Inspection) -> Result<(), Malformed> {
+fn read_lists(bytes: &[u8], mut at: usize, remark: Remark, out: &mut Inspection) -> Result<(), Malformed> {
     for number in 0..MAX_LISTS {
-        match read_list(bytes, at, note, out) {
+        match read_list(bytes, at, remark, out) {
             Ok(end) => at = end,
             // The first one has to be one, unless there is none: an update that clears a variable.
             Err(error) if number == 0 && at < bytes.len() => return Err(error),
@@ -151,7 +147,7 @@ fn read_lists(bytes: &[u8], mut at: usize, note: &'static str, out: &mut Inspect
 }
 
 /// Reads one list; says where it ends.
-fn read_list(bytes: &[u8], at: usize, note: &'static str, out: &mut Inspection) -> Result<usize, Malformed> {
+fn read_list(bytes: &[u8], at: usize, remark: Remark, out: &mut Inspection) -> Result<usize, Malformed> {
     let here = |what| Malformed::new(what, at);
     let kind = bytes.get(at..at + 16).ok_or(here("signature type"))?;
     let size = word(bytes, at + 16)?;
@@ -180,7 +176,7 @@ fn read_list(bytes: &[u8], at: usize, note: &'static str, out: &mut Inspection) 
             continue;
         };
         found.container = Some(CONTAINER);
-        found.notes.push(note);
+        found.remarks.push(remark);
         found.labels.push(Label::new("signature owner", guid(owner).as_bytes()));
         out.found(found);
     }
@@ -241,8 +237,8 @@ mod tests {
         let origin = Origin::file("vars/dbxDefault.esl");
         let mut out = Inspection::default();
         EfiSignatureList.inspect(Blob::whole(&rsa(1), &origin), Hit { anchor: RSA, at: 0 }, &mut out).unwrap();
-        assert_eq!(out.materials()[0].notes, [REVOKED]);
-        assert_eq!(inspect(&rsa(1), RSA).unwrap()[0].notes, [TRUSTED]);
+        assert_eq!(out.materials()[0].remarks, [Remark::UefiRevoked]);
+        assert_eq!(inspect(&rsa(1), RSA).unwrap()[0].remarks, [Remark::UefiTrusted]);
         assert_eq!(guid(&X509_GUID), "a5c059a1-94e4-4aa7-87b5-ab155c2bf072");
     }
 

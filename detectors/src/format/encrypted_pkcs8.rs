@@ -43,7 +43,7 @@ impl Detector for EncryptedPkcs8 {
             let Some(armor) = carrier::pem(blob, hit, armor::is_der_private, out)? else { return Ok(()) };
             let found = read(&armor.body)?;
             let mut material = material(&found, Encoding::Pem, armor.span.clone());
-            material.notes.extend(carrier::notes(&armor));
+            material.remarks.extend(carrier::remarks(&armor));
             // Notary v1 writes what the key is for into headers of the block.
             for name in ["role", "gun"] {
                 let label = armor.header(name).map(|v| format!("{name}: {v}"));

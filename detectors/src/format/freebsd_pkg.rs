@@ -4,7 +4,7 @@
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection};
+use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection, Remark};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use sha2::{Digest, Sha256};
 
@@ -86,7 +86,7 @@ impl Detector for FreeBsdPkg {
         });
         material.labels.push(Label::new("curve", name));
         if is_public {
-            material.notes.push("a public key of FreeBSD pkg");
+            material.remarks.push(Remark::FreeBsdPublic);
         }
         out.found(material);
         Ok(())

@@ -385,7 +385,7 @@ mod tests {
         let bytes = proof::raw_public(Raw::Ed25519, &seed).unwrap();
         let half = public::half(&public::PublicKey::Raw { kind: Raw::Ed25519, bytes: &bytes });
         assert_eq!((found[0].proof, &found[0].identity), (Proof::Structure, &Some(Identity::public(half))));
-        assert_eq!(found[0].notes, ["the public numbers do not belong to the private ones"]);
+        assert_eq!(found[0].remarks, [scanner_core::material::Remark::ForeignPublicNumbers]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::ops::Range;
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
 use scanner_core::material::{
-    Encoding, Identity, Kind, Label, Locked, Material, Proof, Protection, ProtectionState, PublicHalf,
+    Encoding, Identity, Kind, Label, Locked, Material, Proof, Protection, ProtectionState, PublicHalf, Remark,
 };
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
@@ -141,12 +141,12 @@ fn listed(bytes: &[u8], span: Range<usize>, half: PublicHalf, id: Option<&[u8]>,
     let around = span.start.saturating_sub(MAX_ROLES)..bytes.len().min(span.end + MAX_ROLES);
     let around = bytes.get(around).unwrap_or_default();
     let roles = id.map(|id| roles(around, id)).unwrap_or_default();
-    material.notes.push(if roles.contains(&&b"root"[..]) {
-        "trusted by TUF metadata for the role root"
+    material.remarks.push(if roles.contains(&&b"root"[..]) {
+        Remark::TufRoot
     } else if roles.is_empty() {
-        "listed in TUF or in-toto metadata"
+        Remark::TufListed
     } else {
-        "trusted by TUF metadata"
+        Remark::TufTrusted
     });
     material.labels.extend(roles.into_iter().map(|role| Label::new("role", role)));
     material.labels.extend(id.map(|id| Label::new("key id", id)));
@@ -247,18 +247,18 @@ mod tests {
                     "",
                     &format!(r#"{{"root":{{"keyids":["{ID}"],"threshold":1}},"targets":{{"keyids":["{ID}"]}}}}"#),
                 ),
-                "trusted by TUF metadata for the role root",
+                Remark::TufRoot,
                 vec!["root", "targets"],
             ),
             (
                 listed(r#","private":"""#, &format!(r#"[{{"keyids":["{ID}"],"name":"linux","paths":["*"]}}]"#)),
-                "trusted by TUF metadata",
+                Remark::TufTrusted,
                 vec!["linux"],
             ),
-            (listed("", "{}"), "listed in TUF or in-toto metadata", vec![]),
+            (listed("", "{}"), Remark::TufListed, vec![]),
         ] {
             let found = inspect(&text).unwrap();
-            assert_eq!((found[0].kind, &*found[0].notes), (Kind::PublicKey, &[note][..]));
+            assert_eq!((found[0].kind, &*found[0].remarks), (Kind::PublicKey, &[note][..]));
             let named: Vec<&str> =
                 found[0].labels.iter().filter(|label| label.kind == "role").map(|label| &*label.text).collect();
             assert_eq!(named, roles);

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Locked, Material, Protection};
+use scanner_core::material::{Encoding, Identity, Kind, Label, Locked, Material, Protection, Remark};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::ber::{self, OCTET_STRING, OID, Reader, SEQUENCE};
@@ -59,10 +59,10 @@ impl Detector for Jks {
             return Err(error);
         }
         let end = hit.at + store.cursor.at();
-        let damaged = read.is_err().then_some("keystore damaged or cut: entries behind this one are lost");
+        let damaged = read.is_err().then_some(Remark::Cut);
         for mut material in store.finish() {
             material.span = hit.at..end;
-            material.notes.extend(damaged);
+            material.remarks.extend(damaged);
             out.found(material);
         }
         Ok(())
@@ -175,7 +175,7 @@ impl<'a> Store<'a> {
         let mut material = Material::new(Kind::Keystore, ABOUT.id, Encoding::Binary, Range::default());
         material.container = Some(self.container);
         material.labels.push(alias);
-        material.notes.push("holds a sealed secret key (HMAC or cipher key)");
+        material.remarks.push(Remark::HoldsSealedSecretKey);
         let object = java::Object::read(self.cursor.rest());
         let sealed = object.as_ref().ok().and_then(sealed);
         if let Some((protection, info)) = sealed {
@@ -211,7 +211,7 @@ impl<'a> Store<'a> {
         if self.keys == 0 && !self.sealed {
             let mut material = Material::new(Kind::Keystore, ABOUT.id, Encoding::Binary, Range::default());
             material.container = Some(self.container);
-            material.notes.push("trust store: certificates only");
+            material.remarks.push(Remark::TrustStore);
             self.materials.push(material);
         }
         self.materials
@@ -373,7 +373,7 @@ mod tests {
     fn what_is_cut_keeps_what_was_there() {
         let whole = store(MAGIC, &[key_entry("one"), key_entry("two")]);
         let found = inspect(&whole[..whole.len() - DIGEST - 10], 0).unwrap();
-        assert_eq!((found.len(), found[0].notes.len()), (1, 1));
+        assert_eq!((found.len(), found[0].remarks.len()), (1, 1));
         for len in 0..60 {
             assert!(inspect(&whole[..len], 0).is_err(), "{len}");
         }

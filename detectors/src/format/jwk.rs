@@ -10,7 +10,7 @@
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection, PublicHalf};
+use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection, PublicHalf, Remark};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::escaped::{self, Unescaped};
@@ -161,7 +161,7 @@ fn read(object: &Object<'_>) -> Result<Option<Material>, Malformed> {
         }
     }
     if matches!(identity, Identity::Opaque(_)) {
-        material.notes.push("symmetric: the same secret signs and verifies");
+        material.remarks.push(Remark::SymmetricSigner);
     }
     material.identity = Some(identity);
     for (name, label) in [("kid", "key id"), ("alg", "algorithm"), ("use", "use")] {
@@ -356,18 +356,15 @@ mod tests {
         };
         let identity = identity_of(&text(&e, &d, &p, &q));
         for (text, note) in [
-            (text(&e, &n, &p, &q), "the private exponent does not fit: the primes sign without it"),
-            (text(&e, &d, &q, &q), "the primes do not fit the modulus: the private exponent signs without them"),
-            (text(&e, &d, &p, &d), "the primes do not fit the modulus: the private exponent signs without them"),
-            (text(&e, &n, &n, &q), "only one prime fits the modulus: all other numbers follow from it"),
-            (
-                text("AQAD", &d, &p, &q),
-                "the public exponent does not fit: the right one was found by trying those in use",
-            ),
+            (text(&e, &n, &p, &q), Remark::WrongExponent),
+            (text(&e, &d, &q, &q), Remark::WrongPrimes),
+            (text(&e, &d, &p, &d), Remark::WrongPrimes),
+            (text(&e, &n, &n, &q), Remark::OnePrime),
+            (text("AQAD", &d, &p, &q), Remark::WrongPublicExponent),
         ] {
             let found = inspect(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
             assert_eq!((found[0].proof, &found[0].identity), (Proof::Verified, &identity), "{text}");
-            assert_eq!(found[0].notes, [note], "{text}");
+            assert_eq!(found[0].remarks, [note], "{text}");
         }
         let masked = inspect(&text(&e, "...", &p, &q)).unwrap();
         assert_eq!((masked[0].proof, &masked[0].identity), (Proof::Verified, &identity), "the primes are there");
@@ -387,10 +384,10 @@ mod tests {
             let value = object::decode(member(text, name).split('"').nth(3).unwrap().as_bytes()).unwrap();
             text.replace(&member(text, name), &format!("\"{name}\": \"{}\"", base64url(&[&[0], &value[..]].concat())))
         };
-        let alone = "no public number inside: derived from the private one";
-        let other = "the public numbers do not belong to the private ones";
+        let alone = Remark::NoPublicNumber;
+        let other = Remark::ForeignPublicNumbers;
         let curve = okp("Ed25519", Raw::Ed25519);
-        for (text, same, proof, notes) in [
+        for (text, same, proof, remarks) in [
             (zero(&whole, "d"), &whole, Proof::Verified, &[][..]),
             (zero(&whole, "x"), &whole, Proof::Verified, &[]),
             (zero(&whole, "y"), &whole, Proof::Verified, &[]),
@@ -410,8 +407,8 @@ mod tests {
         ] {
             let found = inspect(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
             assert_eq!(
-                (found[0].proof, &*found[0].notes, &found[0].identity),
-                (proof, notes, &identity_of(same)),
+                (found[0].proof, &*found[0].remarks, &found[0].identity),
+                (proof, remarks, &identity_of(same)),
                 "{text}"
             );
         }

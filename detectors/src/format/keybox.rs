@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material};
+use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Remark};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::cursor::Cursor;
@@ -113,7 +113,7 @@ fn keys(packets: &[u8]) -> Result<Vec<Material>, Malformed> {
                 });
                 material.pgp_fingerprint = Some(key.fingerprint);
                 material.container = Some("keybox");
-                material.notes.extend((packet.kind == PUBLIC_SUBKEY).then_some("subkey"));
+                material.remarks.extend((packet.kind == PUBLIC_SUBKEY).then_some(Remark::Subkey));
                 keys.push(material);
             }
             openpgp::USER_ID if users.len() < MAX_USERS => users.push(Label::new("user id", packet.body)),
@@ -162,7 +162,7 @@ mod tests {
         let (result, found) = inspect(&bytes);
         assert_eq!((result, found.len()), (Ok(()), 2));
         assert!(found.iter().all(|m| m.kind == Kind::PublicKey && m.labels[0].text == "me"));
-        assert_eq!((found[0].notes.len(), found[1].notes.as_slice()), (0, &["subkey"][..]));
+        assert_eq!((found[0].remarks.len(), found[1].remarks.as_slice()), (0, &[Remark::Subkey][..]));
         assert_eq!(found[0].span.end, bytes.len());
     }
 

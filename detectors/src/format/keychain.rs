@@ -11,7 +11,7 @@ use std::ops::Range;
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
 use scanner_core::material::{
-    Encoding, Identity, Kind, Label, Material, Protection, ProtectionState, PublicHalf, Uses,
+    Encoding, Identity, Kind, Label, Material, Protection, ProtectionState, PublicHalf, Remark, Uses,
 };
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
@@ -80,7 +80,7 @@ impl Detector for Keychain {
         if keys.is_empty() && certificates.is_empty() {
             let mut keystore = Material::new(Kind::Keystore, ABOUT.id, Encoding::Binary, 0..HEADER);
             keystore.container = Some("keychain");
-            keystore.notes.push("holds no private key and no certificate");
+            keystore.remarks.push(Remark::HoldsNothing);
             out.found(keystore);
         }
         for material in keys.into_iter().chain(certificates) {

@@ -55,7 +55,7 @@ impl Detector for LegacyPem {
         material.protection = Some(Protection::new(ProtectionState::Weak, detail));
         material.identity = Some(carrier::opaque(whole));
         material.locked = Some(Locked::new(&[cipher.as_bytes(), b",", iv.as_bytes(), b"\n", whole].concat()));
-        material.notes.extend(carrier::notes(&armor));
+        material.remarks.extend(carrier::remarks(&armor));
         out.found(material);
         Ok(())
     }

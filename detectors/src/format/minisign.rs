@@ -7,7 +7,9 @@
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Locked, Material, Proof, Protection, ProtectionState};
+use scanner_core::material::{
+    Encoding, Identity, Kind, Label, Locked, Material, Proof, Protection, ProtectionState, Remark,
+};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::carrier;
@@ -52,7 +54,7 @@ impl Detector for Minisign {
             let half = public::half(&PublicKey::Raw { kind: Raw::Ed25519, bytes });
             material.identity = Some(Identity::public(half));
             material.labels.push(Label::new("key id", untrusted::key_number(number).as_bytes()));
-            material.notes.push("a minisign public key");
+            material.remarks.push(Remark::MinisignPublic);
             out.found(material);
             return Ok(());
         }
@@ -78,7 +80,7 @@ impl Detector for Minisign {
             material.proof = Proof::Verified;
             material.labels.push(Label::new("key id", untrusted::key_number(number).as_bytes()));
             if memchr::memmem::find(&file.comment, b"encrypted").is_some() {
-                material.notes.push("the comment says encrypted: it is not");
+                material.remarks.push(Remark::SaysEncrypted);
             }
         }
         out.found(material);
@@ -126,7 +128,7 @@ mod tests {
         let Some(Identity::Public(half)) = &material.identity else { panic!("identity") };
         assert_eq!(hex(&half.spki[12..]), "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
         assert_eq!(material.labels[1].text, "0807060504030201");
-        assert_eq!(material.notes, ["the comment says encrypted: it is not"]);
+        assert_eq!(material.remarks, [Remark::SaysEncrypted]);
     }
 
     #[test]

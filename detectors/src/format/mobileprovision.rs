@@ -6,7 +6,7 @@
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material};
+use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Remark};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::ber::{self, INTEGER, OID, Reader, SEQUENCE, SET, context};
@@ -36,11 +36,6 @@ const DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x01];
 const CERTIFICATES: &[u8] = b"<key>DeveloperCertificates</key>";
 /// Most certificates of one profile. Apple allows a team some hundred.
 const MAX_CERTIFICATES: usize = 1000;
-
-/// Remarks, named in `evidence.toml`.
-const NAMED: &str = "named by a provisioning profile";
-const DEVELOPMENT: &str = "named by a development profile";
-const ENTERPRISE: &str = "named by a provisioning profile for all devices";
 
 impl Detector for MobileProvision {
     fn about(&self) -> &'static About {
@@ -92,11 +87,11 @@ fn certificates(list: &[u8], span: std::ops::Range<usize>, out: &mut Inspection)
     let array = rest.get(..memchr::memmem::find(rest, b"</array>").ok_or(here)?).unwrap_or_default();
     let says = |key: &[u8]| value(list, key).is_some_and(|value| value.starts_with(b"<true"));
     let note = if says(b"ProvisionsAllDevices") {
-        ENTERPRISE
+        Remark::EnterpriseProfile
     } else if says(b"get-task-allow") {
-        DEVELOPMENT
+        Remark::DevelopmentProfile
     } else {
-        NAMED
+        Remark::Profile
     };
     let labels: Vec<Label> = [("profile", &b"Name"[..]), ("team", b"TeamName"), ("team id", b"TeamIdentifier")]
         .into_iter()
@@ -114,7 +109,7 @@ fn certificates(list: &[u8], span: std::ops::Range<usize>, out: &mut Inspection)
         material.certificate = Some(Box::new(certificate.facts));
         material.container = Some("provisioning profile");
         material.labels.clone_from(&labels);
-        material.notes.push(note);
+        material.remarks.push(note);
         out.found(material);
     }
     Ok(())
@@ -189,12 +184,16 @@ mod tests {
                 found[0].labels.iter().map(|label| &*label.text).collect::<Vec<_>>(),
                 ["A profile", "ABCDE12345"]
             );
-            assert_eq!(found[0].notes, [NAMED]);
+            assert_eq!(found[0].remarks, [Remark::Profile]);
             assert_eq!(bytes[found[0].span.clone()], octets);
         }
-        for (key, note) in [("ProvisionsAllDevices", ENTERPRISE), ("get-task-allow", DEVELOPMENT), ("Other", NAMED)] {
+        for (key, note) in [
+            ("ProvisionsAllDevices", Remark::EnterpriseProfile),
+            ("get-task-allow", Remark::DevelopmentProfile),
+            ("Other", Remark::Profile),
+        ] {
             let one = profile(&encode(OCTET_STRING, &[list(1, key).as_bytes()]));
-            assert_eq!(inspect(&one).unwrap()[0].notes, [note]);
+            assert_eq!(inspect(&one).unwrap()[0].remarks, [note]);
         }
     }
 

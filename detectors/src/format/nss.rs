@@ -10,7 +10,7 @@ use std::ops::Range;
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
 use scanner_core::material::{
-    Encoding, Identity, Kind, Label, Locked, Material, Protection, ProtectionState, PublicHalf,
+    Encoding, Identity, Kind, Label, Locked, Material, Protection, ProtectionState, PublicHalf, Remark,
 };
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
@@ -84,7 +84,7 @@ fn empty(store: &Store, length: usize) -> Material {
     let mut keystore = Material::new(Kind::Keystore, ABOUT.id, Encoding::Binary, 0..length.min(100));
     keystore.container = Some("NSS");
     let secret = store.objects.iter().any(|o| o.attributes.number(pkcs11::CLASS) == Some(pkcs11::SECRET_KEY));
-    keystore.notes.push(if secret { "holds a secret key, no private key" } else { "holds no private key" });
+    keystore.remarks.push(if secret { Remark::HoldsSecretKeyOnly } else { Remark::HoldsNoPrivateKey });
     keystore
 }
 
@@ -111,9 +111,9 @@ fn material(object: &Object, salt: Option<&[u8]>) -> Option<Material> {
             let public = attributes.public().map(Identity::public);
             material.identity = Some(public.unwrap_or_else(|| carrier::opaque(ciphertext)));
             material.sealed.push(carrier::digest(ciphertext));
-            let (protection, note) = protection(algorithm).ok()?;
+            let (protection, remark) = protection(algorithm).ok()?;
             material.protection = Some(protection);
-            material.notes.extend(note);
+            material.remarks.extend(remark);
             material.locked = salt.map(|salt| Locked::new(&nss::frame(attributes, salt)));
             material
         }
@@ -124,12 +124,12 @@ fn material(object: &Object, salt: Option<&[u8]>) -> Option<Material> {
     if material.kind == Kind::PrivateKey {
         material.labels.extend(attributes.get(pkcs11::ID).map(|id| Label::new("CKA_ID", hex(id).as_bytes())));
     }
-    material.notes.extend(object.deleted.then_some("deleted, and still in a free page of the database"));
+    material.remarks.extend(object.deleted.then_some(Remark::Deleted));
     Some(material)
 }
 
 /// What protects a value. NSS writes PBES2 with an IV of its own kind, so the common reader refuses it.
-fn protection(algorithm: Value<'_>) -> Result<(Protection, Option<&'static str>), Malformed> {
+fn protection(algorithm: Value<'_>) -> Result<(Protection, Option<Remark>), Malformed> {
     let mut fields = algorithm.children();
     let oid = dotted(fields.value(OID, "encryption scheme")?.content);
     let mut parameters = fields.value(SEQUENCE, "parameters")?.children();
@@ -143,7 +143,7 @@ fn protection(algorithm: Value<'_>) -> Result<(Protection, Option<&'static str>)
         // sftkpwd.c: one iteration if the password is empty.
         if derivation.value(INTEGER, "iterations")?.small() == Some(1) {
             let protection = Protection::new(ProtectionState::Weak, format!("no password: {detail}"));
-            return Ok((protection, Some("no password is set: whoever has the file has the key")));
+            return Ok((protection, Some(Remark::NoPassword)));
         }
         return Ok((Protection::new(ProtectionState::Strong, detail), None));
     }
@@ -159,8 +159,8 @@ fn legacy(key: &Legacy<'_>) -> Material {
     let Legacy { public, nickname, sealed, span, salt } = key;
     let span: Range<usize> = span.clone();
     let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Binary, span);
-    let (half, note) = legacy_public(public, sealed.len());
-    material.notes.extend(note);
+    let (half, remark) = legacy_public(public, sealed.len());
+    material.remarks.extend(remark);
     material.identity = Some(match half {
         Some(half) => Identity::public(half),
         None => carrier::opaque(sealed),
@@ -179,7 +179,7 @@ fn legacy(key: &Legacy<'_>) -> Material {
 
 /// What the key of an entry is: nothing says of which kind. A point has its length and its curve; an RSA key holds its
 /// modulus five and a half times, DSA its own number four times at most.
-fn legacy_public(public: &[u8], sealed: usize) -> (Option<PublicHalf>, Option<&'static str>) {
+fn legacy_public(public: &[u8], sealed: usize) -> (Option<PublicHalf>, Option<Remark>) {
     const EXPONENT: &[u8] = &[1, 0, 1];
     let curve = match (public.first(), public.len()) {
         (Some(4), 65) => curves::by_ssh(b"nistp256"),
@@ -192,7 +192,7 @@ fn legacy_public(public: &[u8], sealed: usize) -> (Option<PublicHalf>, Option<&'
     }
     if sealed >= 4 * public.len() + 64 && public.last().is_some_and(|digit| digit & 1 == 1) {
         let half = public::half(&PublicKey::Rsa { n: public, e: EXPONENT });
-        return (Some(half), Some("key3.db holds no public exponent: taken for 65537"));
+        return (Some(half), Some(Remark::AssumedExponent));
     }
     (None, None)
 }

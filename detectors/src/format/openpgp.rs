@@ -10,7 +10,9 @@ use std::ops::Range;
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Locked, Material, Proof, Protection, ProtectionState};
+use scanner_core::material::{
+    Encoding, Identity, Kind, Label, Locked, Material, Proof, Protection, ProtectionState, Remark,
+};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::openpgp::{self, SECRET_KEY, SECRET_SUBKEY, SIGNATURE, SecretKey, USER_ID};
@@ -68,7 +70,7 @@ impl Detector for OpenPgp {
             for mut key in keys {
                 key.encoding = Encoding::Pem;
                 key.span = armor.span.clone();
-                key.notes.extend(carrier::notes(&armor));
+                key.remarks.extend(carrier::remarks(&armor));
                 out.found(key);
             }
             return Ok(());
@@ -196,7 +198,7 @@ impl Ring {
                 self.close();
                 self.key(kind, body, &[]);
             }
-            SECRET_SUBKEY => self.key(kind, body, &["subkey"]),
+            SECRET_SUBKEY => self.key(kind, body, &[Remark::Subkey]),
             USER_ID if self.users.len() < MAX_USERS => self.users.push(Label::new("user id", body)),
             SIGNATURE => self.signature(body),
             // A public key: the user ids behind it are its own.
@@ -214,7 +216,7 @@ impl Ring {
     }
 
     /// One key that cannot be read costs itself only: a live subkey may stand behind a primary key of the future.
-    fn key(&mut self, kind: u8, body: &[u8], notes: &[&'static str]) {
+    fn key(&mut self, kind: u8, body: &[u8], remarks: &[Remark]) {
         let key = match openpgp::secret_key(body) {
             Ok(key) => key,
             Err(error) => {
@@ -236,7 +238,7 @@ impl Ring {
             None => Identity::Opaque(key.digest),
         });
         material.pgp_fingerprint = Some(key.fingerprint);
-        material.notes = [notes, &key.notes].concat();
+        material.remarks = [remarks, &key.remarks].concat();
         self.keys.push(material);
         self.stated = 0;
         self.skipping = false;
@@ -251,7 +253,7 @@ impl Ring {
                 key.uses = statement.uses;
                 self.stated = statement.created;
             }
-            0x20 | 0x28 if !key.notes.contains(&"revoked") => key.notes.push("revoked"),
+            0x20 | 0x28 if !key.remarks.contains(&Remark::Revoked) => key.remarks.push(Remark::Revoked),
             _ => {}
         }
     }
@@ -391,7 +393,7 @@ mod tests {
         let uses = |n: usize| found[n].uses.map(|u| (u.certify, u.sign, u.encrypt, u.authenticate));
         assert_eq!(uses(0), Some((true, true, false, false)), "the newest self-signature counts");
         assert_eq!(uses(1), Some((false, false, true, false)));
-        assert_eq!(found[1].notes, ["subkey", "revoked"]);
+        assert_eq!(found[1].remarks, [Remark::Subkey, Remark::Revoked]);
     }
 
     #[test]
@@ -443,7 +445,7 @@ mod tests {
         let mut body = plain();
         *body.last_mut().unwrap() ^= 1;
         let found = inspect(&packet(SECRET_KEY, &body)).unwrap();
-        assert_eq!((found[0].proof, found[0].notes.len()), (Proof::Verified, 1));
+        assert_eq!((found[0].proof, found[0].remarks.len()), (Proof::Verified, 1));
         // The secret itself.
         let secret = body.len() - 10;
         body[secret] ^= 4;

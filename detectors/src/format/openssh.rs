@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Locked, Material, Proof, Protection, ProtectionState};
+use scanner_core::material::{Encoding, Identity, Kind, Locked, Material, Proof, Protection, ProtectionState, Remark};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use sha2::{Digest, Sha256};
 
@@ -68,9 +68,9 @@ impl Detector for OpenSsh {
             return Ok(());
         }
         let armor = armor::read(blob.bytes, hit.at)?;
-        let notes: Vec<_> = carrier::notes(&armor).collect();
+        let remarks: Vec<_> = carrier::remarks(&armor).collect();
         out.decoded(armor.decoded());
-        report(&File::read(&armor.body)?, &armor.body, Encoding::Pem, &armor.span, &notes, out)
+        report(&File::read(&armor.body)?, &armor.body, Encoding::Pem, &armor.span, &remarks, out)
     }
 }
 
@@ -79,7 +79,7 @@ fn report(
     bytes: &[u8],
     encoding: Encoding,
     span: &Range<usize>,
-    notes: &[&'static str],
+    remarks: &[Remark],
     out: &mut Inspection,
 ) -> Result<(), Malformed> {
     let keys = file.keys()?;
@@ -101,8 +101,8 @@ fn report(
             material.locked.clone_from(&locked);
         }
         material.labels.extend(opened.comment);
-        material.notes.extend(opened.notes);
-        material.notes.extend(notes);
+        material.remarks.extend(opened.remarks);
+        material.remarks.extend(remarks);
         out.found(material);
     }
     Ok(())
@@ -199,7 +199,7 @@ mod tests {
         let unknown = strings(&[b"ssh-xmss@openssh.com", b"anything"]);
         let mut wrong = ed_private(b"x");
         wrong[60] ^= 1;
-        for (name, bytes, proof, state, detail, comment, notes) in [
+        for (name, bytes, proof, state, detail, comment, remarks) in [
             (
                 "Ed25519",
                 plain(&[&ed_public()], &[&ed_private(b"me@here")]),
@@ -264,7 +264,7 @@ mod tests {
                 assert_eq!((material.encoding, material.proof), (encoding, proof), "{name}");
                 assert_eq!((protection.state.id(), protection.detail.as_str()), (state, detail), "{name}");
                 assert_eq!(material.labels.first().map_or("", |label| &label.text), comment, "{name}");
-                assert_eq!(material.notes.len(), notes, "{name}: {:?}", material.notes);
+                assert_eq!(material.remarks.len(), remarks, "{name}: {:?}", material.remarks);
                 if encoding == Encoding::Binary {
                     assert_eq!(material.span, 4..4 + bytes.len(), "{name}");
                 }

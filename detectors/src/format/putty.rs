@@ -5,7 +5,7 @@
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, ProtectionState};
+use scanner_core::material::{Encoding, Identity, Kind, Label, Material, ProtectionState, Remark};
 use scanner_core::seam::{About, Anchor, Decoded, Detector, Hit, Inspection};
 use sha2::{Digest, Sha256};
 
@@ -62,7 +62,7 @@ impl Detector for Putty {
                     material.identity = Some(Identity::public(half));
                     fit.describe(&mut material);
                 }
-                None => material.notes.push("key type not known: private section not read"),
+                None => material.remarks.push(Remark::UnknownKeyType),
             }
         }
         if file.protection.state != ProtectionState::Plaintext {

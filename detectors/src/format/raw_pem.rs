@@ -92,7 +92,7 @@ impl Detector for RawPem {
             }
             _ => plain(kind, &armor.body, &mut material)?,
         }
-        material.notes.extend(carrier::notes(&armor));
+        material.remarks.extend(carrier::remarks(&armor));
         // The label is what tells a CA of Nebula from a host.
         material.labels.push(Label::new("PEM label", label.as_bytes()));
         out.found(material);
@@ -311,7 +311,10 @@ mod tests {
             assert_eq!(told, expected, "{label} {}", body.len());
         }
         let found = inspect(&pem("NEBULA ED25519 TESTING KEY", "", &both)).unwrap();
-        assert_eq!((found[0].proof, found[0].notes.as_slice()), (Proof::Verified, &["labelled TESTING KEY"][..]));
+        assert_eq!(
+            (found[0].proof, found[0].remarks.as_slice()),
+            (Proof::Verified, &[scanner_core::material::Remark::TestingKey][..])
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod value;
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection};
+use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection, Remark};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use zeroize::Zeroizing;
 
@@ -70,9 +70,9 @@ impl Detector for SessionSecret {
         material.identity = Some(identity);
         material.labels.push(Label::new("setting", blob.bytes.get(setting.name.clone()).unwrap_or_default()));
         material.labels.push(Label::new("used by", rule.used_by.as_bytes()));
-        material.notes.push("symmetric: the same secret signs and verifies");
+        material.remarks.push(Remark::SymmetricSigner);
         if value.starts_with(DJANGO_DEV) {
-            material.notes.push("django-insecure: made by startproject, for development");
+            material.remarks.push(Remark::MadeByStartproject);
         }
         out.found(material);
         Ok(())

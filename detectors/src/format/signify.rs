@@ -6,7 +6,9 @@
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Locked, Material, Proof, Protection, ProtectionState};
+use scanner_core::material::{
+    Encoding, Identity, Kind, Label, Locked, Material, Proof, Protection, ProtectionState, Remark,
+};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::carrier;
@@ -53,7 +55,7 @@ impl Detector for Signify {
             let mut material = Material::new(Kind::PublicKey, ABOUT.id, Encoding::Text, file.span.clone());
             material.identity = Some(half(bytes));
             material.labels.extend(labels(number));
-            material.notes.push("a signify public key");
+            material.remarks.push(Remark::SignifyPublic);
             out.found(material);
             return Ok(());
         }

@@ -7,7 +7,9 @@
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Proof, Protection, ProtectionState, Uses};
+use scanner_core::material::{
+    Encoding, Identity, Kind, Label, Material, Proof, Protection, ProtectionState, Remark, Uses,
+};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -116,7 +118,7 @@ fn material(attributes: &Attributes) -> Option<Material> {
         let mut token = start(Kind::Keystore, ABOUT.id);
         token.labels.push(Label::new("token", label));
         token.labels.extend(attributes.get(TOKEN_SERIAL).map(|serial| Label::new("serial", serial)));
-        token.notes.push("the token itself: its keys are files beside it");
+        token.remarks.push(Remark::TokenItself);
         return Some(token);
     }
     let sealed = attributes.number(PRIVATE)? != 0;
@@ -154,7 +156,7 @@ fn private(attributes: &Attributes, sealed: bool) -> Option<Material> {
         }
         material.identity = Some(carrier::opaque(secret));
         material.protection = Some(Protection::new(ProtectionState::Weak, PIN));
-        material.notes.push("encrypted with its public half: the public object lies beside it");
+        material.remarks.push(Remark::SealedByPublicHalf);
         return Some(material);
     }
     let (public, verified) = attributes.private()?;
@@ -174,7 +176,7 @@ fn secret(attributes: &Attributes, sealed: bool) -> Option<Material> {
     }
     let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Binary, 0..0);
     material.uses = uses(attributes);
-    material.notes.push("symmetric key");
+    material.remarks.push(Remark::SymmetricKey);
     if sealed {
         if !is_sealed(secret) {
             return None;

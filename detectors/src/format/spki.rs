@@ -40,7 +40,7 @@ impl Detector for Spki {
             let half = public::from_spki(&armor.body)
                 .or_else(|_| public::rsa_numbers(&armor.body).map(|(n, e)| public::half(&PublicKey::Rsa { n, e })))?;
             let mut material = material(half, Encoding::Pem, armor.span.clone());
-            material.notes.extend(carrier::notes(&armor));
+            material.remarks.extend(carrier::remarks(&armor));
             out.found(material);
             return Ok(());
         }

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, PublicHalf};
+use scanner_core::material::{Encoding, Identity, Kind, Label, Material, PublicHalf, Remark};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::ssh;
@@ -15,13 +15,6 @@ use crate::read::text::{Decoder, digit};
 /// Public keys of SSH.
 #[derive(Debug)]
 pub(crate) struct SshPublic;
-
-/// What a line says of its key: read by the judgement.
-pub(crate) const AUTHORITY: &str = "trusted as a certificate authority";
-pub(crate) const SIGNED: &str = "signed this SSH certificate";
-pub(crate) const HOST: &str = "known as a host";
-const CERTIFIED: &str = "carried by an SSH certificate";
-const REVOKED: &str = "marked as revoked";
 
 static ABOUT: About = About {
     id: "ssh_public",
@@ -76,22 +69,22 @@ impl Detector for SshPublic {
         let mut material = material(half, span.clone());
         let words = String::from_utf8_lossy(line).to_lowercase();
         if words.contains("cert-authority") {
-            material.notes.push(AUTHORITY);
+            material.remarks.push(Remark::SshAuthority);
         }
         if words.contains("@revoked") {
-            material.notes.push(REVOKED);
+            material.remarks.push(Remark::SshRevoked);
         }
         if is_host(&words) {
-            material.notes.push(HOST);
+            material.remarks.push(Remark::SshHost);
         }
         let comment = comment_behind(bytes, span.end);
         if !comment.is_empty() {
             material.labels.push(Label::new("comment", comment));
         }
         if let Some(authority) = authority {
-            material.notes.push(CERTIFIED);
+            material.remarks.push(Remark::SshCertified);
             let mut signer = self::material(authority, span);
-            signer.notes.push(SIGNED);
+            signer.remarks.push(Remark::SshSigner);
             out.found(material);
             out.found(signer);
         } else {

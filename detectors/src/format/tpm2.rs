@@ -52,7 +52,7 @@ impl Detector for Tpm2 {
             let (mut material, _) = read(&armor.body)?;
             material.encoding = Encoding::Pem;
             material.span = armor.span.clone();
-            material.notes.extend(carrier::notes(&armor));
+            material.remarks.extend(carrier::remarks(&armor));
             out.found(material);
             return Ok(());
         }

@@ -5,7 +5,7 @@
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Proof, Protection};
+use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Proof, Protection, Remark};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::private::PrivateKey;
@@ -70,9 +70,6 @@ const ANCHORS: [Anchor; 22] = [
 /// Where the data key's vb2_packed_key stands in a keyblock: magic 8, version 8, size 8, two signatures of 24, flags 8.
 const DATA_KEY: usize = 80;
 
-/// Remark on a public key: what checks with it. Named in `evidence.toml`.
-const BELIEVED: &str = "verified boot of ChromeOS checks with it";
-
 impl Detector for Vbprivk {
     fn about(&self) -> &'static About {
         &ABOUT
@@ -113,7 +110,7 @@ fn rsa(key: PrivateKey, bytes: &[u8]) -> Result<Material, Malformed> {
     material.protection = Some(Protection::plaintext());
     let half = key.public.ok_or(Malformed::new("RSA key", 0))?;
     material.identity = Some(Identity::public(half));
-    material.notes = key.notes;
+    material.remarks = key.remarks;
     Ok(material)
 }
 
@@ -203,7 +200,7 @@ fn key_data(
     let e: &[u8] = if small_exponent { &[3] } else { &[1, 0, 1] };
     let mut material = Material::new(Kind::PublicKey, ABOUT.id, Encoding::Binary, span);
     material.identity = Some(Identity::public(public::half(&PublicKey::Rsa { n: &n, e })));
-    material.notes.push(BELIEVED);
+    material.remarks.push(Remark::ChromeOsBoot);
     Ok(material)
 }
 

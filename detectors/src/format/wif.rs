@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Kind, Label, Material, Proof, Protection};
+use scanner_core::material::{Encoding, Kind, Label, Material, Proof, Protection, Remark};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::wallet;
@@ -126,7 +126,7 @@ fn key(blob: Blob<'_>, span: Range<usize>) -> Option<Material> {
     material.protection = Some(Protection::plaintext());
     material.labels.push(Label::new("network", if *version == MAIN { b"main" } else { b"test" }));
     if !compressed {
-        material.notes.push("for an uncompressed public key: a wallet of before 2012, or a paper one");
+        material.remarks.push(Remark::UncompressedPublic);
     }
     Some(material)
 }

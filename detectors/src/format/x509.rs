@@ -41,7 +41,7 @@ impl Detector for X509 {
             let Some(armor) = carrier::pem(blob, hit, wanted, out)? else { return Ok(()) };
             let certificate = x509::read(&armor.body)?;
             let mut material = material(certificate, Encoding::Pem, armor.span.clone());
-            material.notes.extend(carrier::notes(&armor));
+            material.remarks.extend(carrier::remarks(&armor));
             out.found(material);
             return Ok(());
         }

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection, ProtectionState};
+use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection, ProtectionState, Remark};
 use zeroize::Zeroizing;
 
 use super::kdf::bmp;
@@ -83,7 +83,7 @@ impl Lock for Store<'_> {
         }
         if keys == 0 {
             let mut material = empty(Kind::Keystore);
-            material.notes.push("trust store: certificates only");
+            material.remarks.push(Remark::TrustStore);
             items.push(Item::new(None, material));
         }
         // The list itself holds more than was read of it: certificates in the clear, comments, other objects.
@@ -110,11 +110,7 @@ fn materials(object: &Object<'_>, password: Option<&[u8]>) -> Vec<Item> {
     let closed = || {
         let mut material = empty(Kind::Keystore);
         let tried = password.is_some();
-        material.notes.push(if tried {
-            "holds a key under another password"
-        } else {
-            "holds a key that was not tried"
-        });
+        material.remarks.push(if tried { Remark::OtherPassword } else { Remark::NotTried });
         new(material)
     };
     let mut items = match object.content {

@@ -1,7 +1,7 @@
 //! Opens BouncyCastle's keystores. In BKS every key may have a password of its own, and the MAC, which has that of the
 //! store, is not asked. UBER has one password around everything, and a digest inside that says whether it was right.
 
-use scanner_core::material::{Kind, Material, ProtectionState};
+use scanner_core::material::{Kind, Material, ProtectionState, Remark};
 use zeroize::Zeroizing;
 
 use super::cipher::{Cipher, Mode, Suite, unpadded};
@@ -159,7 +159,7 @@ impl Lock for Uber<'_> {
                 // Not open, whatever the keystore is. A handle is all that can be shown of it.
                 material.kind = Kind::Keystore;
                 material.identity = None;
-                material.notes.push("holds a key under another password");
+                material.remarks.push(Remark::OtherPassword);
             }
         }
         // One of them takes the place of the keystore that was seen: a key if there is one.

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use scanner_core::blob::Origin;
-use scanner_core::material::{Kind, Material, Protection, ProtectionState};
+use scanner_core::material::{Kind, Material, Protection, ProtectionState, Remark};
 
 use crate::read::carrier::Item;
 
@@ -28,7 +28,7 @@ pub(super) fn beside(items: &[Item]) -> Vec<Item> {
             if material.protection.as_ref().is_none_or(|p| p.state == ProtectionState::Plaintext) {
                 material.protection = Some(Protection::new(ProtectionState::Opened, INSIDE));
             }
-            material.notes.push("hidden beside what the container is for");
+            material.remarks.push(Remark::Hidden);
             hidden.push(Item::new(None, material));
         }
     }

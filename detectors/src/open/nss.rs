@@ -176,7 +176,7 @@ fn proven(public: PublicHalf) -> PrivateKey {
         format: "nss",
         comparable: true,
         plausible: true,
-        notes: Vec::new(),
+        remarks: Vec::new(),
         consumed: 0,
     }
 }

@@ -105,7 +105,7 @@ impl<'a> Key<'a> {
             material.identity = half.map(Identity::public);
             material.proof = if opened.verified { Proof::Verified } else { Proof::Structure };
             material.labels.extend(opened.comment);
-            material.notes = opened.notes;
+            material.remarks = opened.remarks;
             let item = Item::new(Some(which), material);
             // All keys of a file are in one section.
             if which == 0 { item.with_plain(&plain) } else { item }

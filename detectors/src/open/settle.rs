@@ -91,11 +91,11 @@ fn replaced(old: &Material, item: &Item, opened: Opened) -> Material {
     let mut material = old.clone();
     if old.kind == Kind::Keystore && new.kind != Kind::Keystore {
         // It was not known to be a key.
-        material.notes.clear();
+        material.remarks.clear();
         material.protection = None;
     }
     if new.kind == Kind::Keystore {
-        material.notes.clear();
+        material.remarks.clear();
     }
     material.kind = new.kind;
     material.proof = old.proof.max(new.proof);
@@ -104,7 +104,7 @@ fn replaced(old: &Material, item: &Item, opened: Opened) -> Material {
     }
     extend(&mut material.labels, &new.labels);
     extend(&mut material.links, &new.links);
-    extend(&mut material.notes, &new.notes);
+    extend(&mut material.remarks, &new.remarks);
     let before = new.protection.clone().or(material.protection);
     material.protection = before.map(|before| open(before, opened));
     material.locked = None;

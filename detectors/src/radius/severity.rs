@@ -9,7 +9,7 @@ use super::evidence::file;
 use super::known::{Class, Known};
 use super::tables::Expiry;
 use super::{Estate, Evidence, Modifier, RoleScore, RuleHit, Tier};
-use crate::UNFIT;
+use scanner_core::material::Remark;
 
 /// Everything that is known of a key when its severity is worked out.
 #[derive(Clone, Copy)]
@@ -145,7 +145,8 @@ fn how_it_lies(facts: &Facts<'_>, add: &mut dyn FnMut(i32, &str)) {
         ProtectionState::Hardware | ProtectionState::Stub => add(-40, "wrapped to hardware: no use elsewhere"),
     }
     // A key of which one part still signs is not damaged, whatever the other parts say.
-    let is_damaged = |material: &Material| material.proof < Proof::Verified && material.notes.contains(&UNFIT);
+    let is_damaged =
+        |material: &Material| material.proof < Proof::Verified && material.remarks.contains(&Remark::Unfit);
     if facts.key.private.iter().all(|o| is_damaged(&o.material)) {
         add(-30, "damaged or made up: no part of it signs");
     }

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Proof, Protection, ProtectionState};
+use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Proof, Protection, ProtectionState, Remark};
 use zeroize::Zeroizing;
 
 use super::ber::{OCTET_STRING, Reader, SEQUENCE};
@@ -116,7 +116,7 @@ impl<'a> Uber<'a> {
     pub(crate) fn material(&self) -> Material {
         let mut material = empty(Kind::Keystore, "UBER");
         material.protection = Some(self.head.protection("Twofish-256-CBC"));
-        material.notes.push("encrypted as a whole: keys or only certificates, the password would tell");
+        material.remarks.push(Remark::SealedWhole);
         material
     }
 }
@@ -331,7 +331,7 @@ pub(crate) fn materials(entries: &[Entry<'_>], container: &'static str, password
             Content::Protected(bytes) => {
                 let Some(protection) = encrypted_info(bytes) else {
                     let mut material = empty(Kind::Keystore, container);
-                    material.notes.push("holds bytes that were protected before the keystore got them");
+                    material.remarks.push(Remark::HoldsProtectedBytes);
                     material.labels.push(alias);
                     items.push(Item::new(None, material));
                     only_certificates = false;
@@ -356,7 +356,7 @@ pub(crate) fn materials(entries: &[Entry<'_>], container: &'static str, password
     }
     if only_certificates {
         let mut material = empty(Kind::Keystore, container);
-        material.notes.push("trust store: certificates only");
+        material.remarks.push(Remark::TrustStore);
         items.push(Item::new(None, material));
     }
     items
@@ -375,7 +375,7 @@ fn protected(
         // A key without a chain is a symmetric one: private keys have to come with theirs (`engineSetKeyEntry`).
         None if entry.chain.is_empty() && matches!(entry.content, Content::Sealed(_)) => {
             let mut material = empty(Kind::Keystore, container);
-            material.notes.push("holds a sealed secret key (HMAC or cipher key)");
+            material.remarks.push(Remark::HoldsSealedSecretKey);
             (material, protection.state)
         }
         None => {
@@ -414,7 +414,7 @@ fn private_key(key: PrivateKey, der: &[u8], container: &'static str) -> Material
         Some(public) => Identity::public(public),
         None => carrier::opaque(der),
     });
-    material.notes = key.notes;
+    material.remarks = key.remarks;
     material
 }
 

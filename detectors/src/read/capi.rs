@@ -3,7 +3,7 @@
 //! Strong name files, PVK and key containers hold them; .NET assemblies hold the public ones.
 
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection, PublicHalf};
+use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection, PublicHalf, Remark};
 use sha1::{Digest, Sha1};
 use zeroize::Zeroizing;
 
@@ -20,7 +20,6 @@ pub(crate) const HEADER: usize = 8;
 const DSS_NUMBER: usize = 20;
 /// DSSSEED: a counter and the seed, at the end of every DSS blob.
 const DSS_SEED: usize = 24;
-const NO_Y: &str = "the blob holds no public number for DSA: derived from the private one";
 /// PUBLICKEYBLOB and PRIVATEKEYBLOB.
 const PUBLIC: u8 = 6;
 const PRIVATE: u8 = 7;
@@ -84,10 +83,10 @@ impl Header {
     }
 
     /// What the writer meant the key for, in a few words.
-    const fn meant_for(self) -> &'static str {
+    const fn meant_for(self) -> Remark {
         match self.algorithm {
-            RSA_KEYX => "AT_KEYEXCHANGE: made to encrypt and to sign",
-            _ => "AT_SIGNATURE: made to sign",
+            RSA_KEYX => Remark::MadeToExchange,
+            _ => Remark::MadeToSign,
         }
     }
 }
@@ -140,7 +139,7 @@ impl Key {
         if self.header.private {
             material.protection = Some(Protection::plaintext());
             self.fit.describe(&mut material);
-            material.notes.push(self.header.meant_for());
+            material.remarks.push(self.header.meant_for());
         }
         material
     }
@@ -209,7 +208,7 @@ fn dss(header: Header, bits: u32, blob: &mut Little<'_>) -> Result<Key, Malforme
         return Err(Malformed::new("DSS public number", at));
     };
     let public = public::half(&PublicKey::Dsa { p: &p, q: &q, g: &g, y: &y });
-    let fit = if header.private { Fit::Derived(NO_Y) } else { Fit::Whole };
+    let fit = if header.private { Fit::Derived(Remark::NoPublicDsaBlob) } else { Fit::Whole };
     Ok(Key { header, public, fit, token: None, consumed: blob.at() })
 }
 

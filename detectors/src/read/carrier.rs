@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use scanner_core::blob::Blob;
 use scanner_core::error::{Malformed, Reason};
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Proof, Protection};
+use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Proof, Protection, Remark};
 use scanner_core::seam::{Hit, Inspection};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -13,12 +13,6 @@ use super::armor::{self, Armor};
 use super::ber::{INTEGER, OCTET_SEGMENTS, OCTET_STRING, Reader, SEQUENCE};
 use super::private::PrivateKey;
 use super::service;
-
-/// Note for a block whose END line is missing or names something else.
-const NO_END: &str = "END line missing or damaged";
-
-/// Note for a block with the label of keys for tests, which says nothing of where the key is used.
-const TESTING: &str = "labelled TESTING KEY";
 
 /// The PEM block at a hit, if the label is one that the caller wants. The engine gets its body to search.
 pub(crate) fn pem(
@@ -38,9 +32,9 @@ pub(crate) fn pem(
 }
 
 /// Remarks that an armor deserves.
-pub(crate) fn notes(armor: &Armor) -> impl Iterator<Item = &'static str> {
-    let testing = armor.testing.then_some(TESTING);
-    (!armor.end_seen).then_some(NO_END).into_iter().chain(testing)
+pub(crate) fn remarks(armor: &Armor) -> impl Iterator<Item = Remark> {
+    let testing = armor.testing.then_some(Remark::TestingKey);
+    (!armor.end_seen).then_some(Remark::NoEnd).into_iter().chain(testing)
 }
 
 /// Reads a private key from a PEM block or from DER in place, and reports it.
@@ -65,7 +59,7 @@ pub(crate) fn private_key(
             }
         })?;
         let mut material = material(key, &armor.body, Encoding::Pem, armor.span.clone());
-        material.notes.extend(notes(&armor));
+        material.remarks.extend(remarks(&armor));
         material.labels = service::labels(blob.bytes, hit.at);
         out.found(material);
         return Ok(());
@@ -111,7 +105,7 @@ pub(crate) fn material(key: PrivateKey, der: &[u8], encoding: Encoding, span: Ra
         Some(public) => Identity::public(public),
         None => opaque(der.get(..key.consumed).unwrap_or(der)),
     });
-    material.notes = key.notes;
+    material.remarks = key.remarks;
     material
 }
 
@@ -144,7 +138,7 @@ pub(crate) fn secret_key(format: &'static str, container: &'static str, algorith
     let mut material = Material::new(kind, format, Encoding::Binary, Range::default());
     material.identity = (kind == Kind::PrivateKey).then(|| secret(key));
     material.container = Some(container);
-    material.notes.push(if signs { "HMAC key: whoever has it can sign" } else { "cipher key: cannot sign" });
+    material.remarks.push(if signs { Remark::HmacKey } else { Remark::CipherKey });
     material.labels.push(Label::new("algorithm", algorithm));
     material
 }

@@ -3,7 +3,7 @@
 
 use md5::Md5;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Protection, ProtectionState, PublicHalf};
+use scanner_core::material::{Protection, ProtectionState, PublicHalf, Remark};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -84,7 +84,7 @@ pub(crate) struct SecretKey {
     pub(crate) created: u32,
     /// Whether every id in it is one that the standards know. Noise is full of others.
     pub(crate) known: bool,
-    pub(crate) notes: Vec<&'static str>,
+    pub(crate) remarks: Vec<Remark>,
 }
 
 /// The numbers of a public key, as they stand.
@@ -178,12 +178,12 @@ pub(crate) fn secret_key(body: &[u8]) -> Result<SecretKey, Malformed> {
         verified: false,
         created,
         known: !matches!(numbers, Numbers::Unknown),
-        notes: Vec::new(),
+        remarks: Vec::new(),
     };
     if matches!(numbers, Numbers::Unknown) {
-        key.notes.push("key algorithm not known: known by its fingerprint");
+        key.remarks.push(Remark::UnknownAlgorithm);
     } else if key.public.is_none() {
-        key.notes.push("no SubjectPublicKeyInfo form: known by its fingerprint");
+        key.remarks.push(Remark::NoSpkiForm);
     }
     secret_part(&mut Cursor::new(secret), version, &numbers, &mut key)?;
     Ok(key)
@@ -341,10 +341,10 @@ fn secret_part(
                 return Err(Malformed::new("checksum of the secret part", cursor.at()));
             }
             if !checked {
-                key.notes.push("checksum wrong, though the numbers fit");
+                key.remarks.push(Remark::WrongChecksum);
             }
             if !fits {
-                key.notes.push("the secret numbers were not shown to belong to the public ones");
+                key.remarks.push(Remark::NotShown);
             }
             key.verified = fits;
             Ok(())

@@ -1,7 +1,7 @@
 //! OpenSSH private key files (OpenSSH PROTOCOL.key), as the detector reads them and whoever has a password reads them again.
 
 use scanner_core::error::Malformed;
-use scanner_core::material::{Label, Protection, ProtectionState, PublicHalf};
+use scanner_core::material::{Label, Protection, ProtectionState, PublicHalf, Remark};
 
 use super::cursor::Cursor;
 use super::signs::{self, Private};
@@ -71,8 +71,7 @@ impl<'a> File<'a> {
             let name = fields.string("private key type")?;
             let (Some(algorithm), Some(_)) = (Algorithm::from_name(name), key) else {
                 // Where an unknown key ends is unknown too, so whatever follows stays unread.
-                opened
-                    .push(Opened { notes: vec!["key type not known: private section not read"], ..Opened::default() });
+                opened.push(Opened { remarks: vec![Remark::UnknownKeyType], ..Opened::default() });
                 return Ok(opened);
             };
             let (own, private) = ssh::openssh_private(algorithm, &mut fields)?;
@@ -85,7 +84,7 @@ impl<'a> File<'a> {
                 return Err(Malformed::new("padding 1, 2, 3", fields.at()));
             }
             for key in &mut opened {
-                key.notes.push("padding that OpenSSH would refuse");
+                key.remarks.push(Remark::OddPadding);
             }
         }
         Ok(opened)
@@ -99,7 +98,7 @@ pub(crate) struct Opened {
     pub(crate) half: Option<PublicHalf>,
     pub(crate) verified: bool,
     pub(crate) comment: Option<Label>,
-    pub(crate) notes: Vec<&'static str>,
+    pub(crate) remarks: Vec<Remark>,
 }
 
 impl Opened {
@@ -110,17 +109,17 @@ impl Opened {
         comment: &[u8],
     ) -> Self {
         let (signs_as, fit) = signs::signs_as(own, private);
-        let mut notes = Vec::new();
+        let mut remarks = Vec::new();
         let mut half = None;
         if !matches!(private, Private::Handle) {
-            notes.extend(fit.remark());
+            remarks.extend(fit.remark());
         }
         if named.is_some_and(|named| named.half().id.key_only != signs_as.id.key_only) {
-            notes.push("the public key in front is not that of the private section");
+            remarks.push(Remark::ForeignPublicInFront);
             half = Some(signs_as);
         }
         let comment = Some(Label::new("comment", comment)).filter(|label| !label.text.is_empty());
-        Self { half, verified: fit.is_proven(), comment, notes }
+        Self { half, verified: fit.is_proven(), comment, remarks }
     }
 }
 

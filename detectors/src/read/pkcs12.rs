@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use scanner_core::error::Malformed;
 use scanner_core::material::{
-    Encoding, Identity, Kind, Label, Link, Material, Proof, Protection, ProtectionState, PublicHalf,
+    Encoding, Identity, Kind, Label, Link, Material, Proof, Protection, ProtectionState, PublicHalf, Remark,
 };
 use zeroize::Zeroizing;
 
@@ -281,7 +281,7 @@ impl Store<'_> {
                 key.identity = certificate.or_else(|| key.identity.take());
             }
             if mac.is_none() {
-                key.notes.push("no MAC: the keystore opens with any password, or none");
+                key.remarks.push(Remark::NoMac);
             }
         }
         let mac = mac.map_or(String::new(), |mac| format!("; {mac}"));
@@ -307,10 +307,10 @@ impl Store<'_> {
                 items.push(Item::new(which, hidden.remove(0).0));
             } else {
                 let mut keystore = empty(Kind::Keystore);
-                keystore.notes.push(match (self.secrets + self.hidden_secrets, self.closed.is_empty()) {
-                    (1.., _) => "holds secret keys (HMAC or cipher keys)",
-                    (_, true) => "trust store: certificates only",
-                    (_, false) => "encrypted as a whole: keys or only certificates, the password would tell",
+                keystore.remarks.push(match (self.secrets + self.hidden_secrets, self.closed.is_empty()) {
+                    (1.., _) => Remark::HoldsSecretKeys,
+                    (_, true) => Remark::TrustStore,
+                    (_, false) => Remark::SealedWhole,
                 });
                 let protection = self.closed.into_iter().next().or(self.opened.into_iter().next().map(opened));
                 keystore.sealed.clone_from(&self.sealed);
@@ -361,7 +361,7 @@ fn read_key(key: PrivateKey, der: &[u8]) -> Material {
     let mut material = empty(Kind::PrivateKey);
     material.proof = if key.verified { Proof::Verified } else { Proof::Structure };
     material.identity = Some(identity(key.public, der));
-    material.notes = key.notes;
+    material.remarks = key.remarks;
     material
 }
 

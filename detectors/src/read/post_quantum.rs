@@ -6,6 +6,7 @@
 
 use ml_dsa::{ExpandedSigningKey, ExpandedSigningKeyBytes, MlDsa44, MlDsa65, MlDsa87, MlDsaParams, SigningKey};
 use scanner_core::error::Malformed;
+use scanner_core::material::Remark;
 use shake::{ExtendableOutput, Shake256, Update, XofReader};
 use zeroize::Zeroizing;
 
@@ -73,7 +74,7 @@ pub(crate) struct Derived {
     pub(crate) public: Vec<u8>,
     /// Whether the parts of the private key fit together; `None` if there is only one.
     pub(crate) fits: Option<bool>,
-    pub(crate) note: &'static str,
+    pub(crate) remark: Option<Remark>,
     /// Whether the secret bytes could have come from a random generator, as far as `looks_random` can tell.
     pub(crate) plausible: bool,
 }
@@ -111,7 +112,7 @@ fn hash_based(set: &Set, octets: &[u8], looks_random: fn(&[u8]) -> bool) -> Resu
     Ok(Derived {
         public: public.to_vec(),
         fits: None,
-        note: "the public half is the one that stands in the private key: not recomputed",
+        remark: Some(Remark::PublicNotRecomputed),
         plausible: looks_random(secret) && looks_random(public),
     })
 }
@@ -164,7 +165,7 @@ fn lattice<P: MlDsaParams>(
         return Some(Derived {
             public: expanded_key.verifying_key().encode().to_vec(),
             fits,
-            note: if fits == Some(false) { "the expanded key does not belong to the seed" } else { "" },
+            remark: (fits == Some(false)).then_some(Remark::ForeignSeed),
             plausible: looks_random(seed),
         });
     }
@@ -183,12 +184,7 @@ fn lattice<P: MlDsaParams>(
     hash.update(&public);
     hash.finalize_xof().read(&mut tr);
     let fits = bytes.get(TR)? == tr;
-    Some(Derived {
-        public,
-        fits: Some(fits),
-        note: if fits { "" } else { "the digest of the public key inside is another one" },
-        plausible: true,
-    })
+    Some(Derived { public, fits: Some(fits), remark: (!fits).then_some(Remark::ForeignDigest), plausible: true })
 }
 
 /// Bytes of t0 at the end of an expanded key: k polynomials of 256 numbers of 13 bits (FIPS 204 algorithm 24).

@@ -4,7 +4,7 @@
 //! is read here is in `der` and nowhere else: only numbers of the public half leave.
 
 use scanner_core::error::Malformed;
-use scanner_core::material::PublicHalf;
+use scanner_core::material::{PublicHalf, Remark};
 use zeroize::Zeroizing;
 
 use super::ber::{self, BIT_STRING, INTEGER, OCTET_STRING, OID, Reader, SEQUENCE};
@@ -27,7 +27,7 @@ pub(crate) struct PrivateKey {
     /// Whether the private number could be one: bytes without redundancy inside a program may be a template instead.
     pub(crate) plausible: bool,
     /// Remarks for a person.
-    pub(crate) notes: Vec<&'static str>,
+    pub(crate) remarks: Vec<Remark>,
     /// Length of the structure in bytes; what follows is not part of it.
     pub(crate) consumed: usize,
 }
@@ -97,15 +97,15 @@ fn rsa(der: &[u8], pss: Option<&[u8]>) -> Result<PrivateKey, Malformed> {
     if !verified && !fields.is_empty() {
         return Err(Malformed::new("RSAPrivateKey has more fields", fields.at()));
     }
-    let mut notes = Vec::new();
+    let mut remarks = Vec::new();
     if is_bare {
-        notes.push("without primes and public exponent: the exponent was found by trying those in use");
+        remarks.push(Remark::BareRsa);
     } else if sought {
-        notes.push("its public exponent cannot be one: the right one was found by trying those in use");
+        remarks.push(Remark::NoPublicExponent);
     }
-    notes.extend(fit.remark());
+    remarks.extend(fit.remark());
     if primes.len() > 2 {
-        notes.push("multi-prime RSA");
+        remarks.push(Remark::MultiPrime);
     }
     let key = match pss {
         None => PublicKey::Rsa { n, e },
@@ -117,7 +117,7 @@ fn rsa(der: &[u8], pss: Option<&[u8]>) -> Result<PrivateKey, Malformed> {
         format: "pkcs1",
         comparable: true,
         plausible: true,
-        notes,
+        remarks,
         consumed: outer.raw.len(),
     })
 }
@@ -143,7 +143,7 @@ pub(crate) fn dsa(der: &[u8]) -> Result<PrivateKey, Malformed> {
         format: "dsa",
         comparable: true,
         plausible: true,
-        notes: if verified { vec![] } else { vec!["the public number does not belong to the private one"] },
+        remarks: if verified { vec![] } else { vec![Remark::ForeignPublicNumber] },
         consumed: outer.raw.len(),
     })
 }
@@ -195,14 +195,14 @@ fn ec(der: &[u8], domain: Option<Domain<'_>>) -> Result<PrivateKey, Malformed> {
             .and_then(|explicit| explicit.public_point(scalar)),
         _ => None,
     };
-    let mut notes = Vec::new();
+    let mut remarks = Vec::new();
     let verified = match (&computed, point) {
         (Some(computed), Some(point)) => {
             same_point(computed, point) || curve.and_then(|c| c.decompress(point)).as_ref() == Some(computed)
         }
         // Nothing to compare with: the scalar is in range, and the curve is known.
         (Some(_), None) => {
-            notes.push("no public point inside: derived from the private scalar");
+            remarks.push(Remark::NoPublicPoint);
             false
         }
         (None, _) => false,
@@ -212,7 +212,7 @@ fn ec(der: &[u8], domain: Option<Domain<'_>>) -> Result<PrivateKey, Malformed> {
         return Err(Malformed::new("ECPrivateKey has more fields", fields.at()));
     }
     if !verified && point.is_some() && computed.is_some() {
-        notes.push("the public point does not belong to the private scalar");
+        remarks.push(Remark::ForeignPublicPoint);
     }
     // On a curve that is not known nothing can be shown.
     let comparable = point.is_some();
@@ -221,7 +221,7 @@ fn ec(der: &[u8], domain: Option<Domain<'_>>) -> Result<PrivateKey, Malformed> {
     let shown = if verified { point.or(computed) } else { computed.or(point) };
     let public = shown.map(|point| public::half(&PublicKey::Ec { domain, point: &point }));
     let plausible = looks_random(scalar);
-    Ok(PrivateKey { public, verified, format: "sec1", comparable, plausible, notes, consumed: outer.raw.len() })
+    Ok(PrivateKey { public, verified, format: "sec1", comparable, plausible, remarks, consumed: outer.raw.len() })
 }
 
 /// Whether two X9.62 points, the first uncompressed, are the same.
@@ -295,7 +295,7 @@ fn dsa_pkcs8(algorithm: &mut Reader<'_>, octets: &[u8]) -> Result<PrivateKey, Ma
         format: "pkcs8",
         comparable: false,
         plausible: true,
-        notes: vec!["PKCS#8 holds no public number for DSA: derived from the private one"],
+        remarks: vec![Remark::NoPublicDsa],
         consumed: 0,
     })
 }
@@ -314,7 +314,7 @@ fn dh(oid: &'static [u8], algorithm: &mut Reader<'_>, octets: &[u8]) -> Result<P
         format: "pkcs8",
         comparable: false,
         plausible: true,
-        notes: vec!["Diffie-Hellman key: agrees on secrets, cannot sign"],
+        remarks: vec![Remark::AgreesOnly],
         consumed: 0,
     })
 }
@@ -331,10 +331,10 @@ fn raw(kind: Raw, octets: &[u8], public: Option<&[u8]>) -> Result<PrivateKey, Ma
         return Err(Malformed::new("private key length", 0));
     }
     let computed = proof::raw_public(kind, private);
-    let mut notes = Vec::new();
+    let mut remarks = Vec::new();
     let verified = match (&computed, public) {
         (Some(computed), Some(public)) if computed != public => {
-            notes.push("the public key inside does not belong to the private one");
+            remarks.push(Remark::ForeignPublicKey);
             false
         }
         (Some(_), Some(_)) => true,
@@ -347,7 +347,7 @@ fn raw(kind: Raw, octets: &[u8], public: Option<&[u8]>) -> Result<PrivateKey, Ma
         format: "pkcs8",
         comparable: computed.is_some() && public.is_some(),
         plausible: looks_random(private),
-        notes,
+        remarks,
         consumed: 0,
     })
 }
@@ -356,9 +356,9 @@ fn raw(kind: Raw, octets: &[u8], public: Option<&[u8]>) -> Result<PrivateKey, Ma
 fn post_quantum(set: &'static Set, octets: &[u8], public: Option<&[u8]>) -> Result<PrivateKey, Malformed> {
     let derived = post_quantum::private(set, octets, looks_random)?;
     let agrees = public.map(|public| public == derived.public);
-    let mut notes: Vec<_> = Some(derived.note).filter(|note| !note.is_empty()).into_iter().collect();
+    let mut remarks: Vec<_> = derived.remark.into_iter().collect();
     if agrees == Some(false) {
-        notes.push("the public key inside does not belong to the private one");
+        remarks.push(Remark::ForeignPublicKey);
     }
     // An SLH-DSA public half is only repeated, not derived: to find it twice proves nothing.
     let compared = if set.is_lattice() { [derived.fits, agrees] } else { [None, None] };
@@ -368,7 +368,7 @@ fn post_quantum(set: &'static Set, octets: &[u8], public: Option<&[u8]>) -> Resu
         format: "pkcs8",
         comparable: compared.iter().any(Option::is_some),
         plausible: derived.plausible,
-        notes,
+        remarks,
         consumed: 0,
     })
 }

@@ -10,16 +10,7 @@ use zeroize::Zeroizing;
 use super::private::looks_random;
 use super::proof;
 use super::public::{self, Domain, PublicKey, bits};
-use crate::UNFIT;
-
-/// Remark for a key with the public half of another one.
-const FOREIGN: &str = "the public numbers do not belong to the private ones";
-/// Remark for a key without its public half.
-const ALONE: &str = "no public number inside: derived from the private one";
-const WRONG_D: &str = "the private exponent does not fit: the primes sign without it";
-const WRONG_PRIMES: &str = "the primes do not fit the modulus: the private exponent signs without them";
-const WRONG_PRIME: &str = "only one prime fits the modulus: all other numbers follow from it";
-const WRONG_E: &str = "the public exponent does not fit: the right one was found by trying those in use";
+use scanner_core::material::Remark;
 
 /// Fewest bits of a prime that proves a key by dividing the modulus. One of 64 bits divides a random modulus once in 2^64.
 const MIN_FACTOR: u32 = 64;
@@ -48,9 +39,9 @@ pub(crate) enum Fit {
     /// All that was compared fits.
     Whole,
     /// A number is wrong, and the others prove the key: the remark says which.
-    Part(&'static str),
+    Part(Remark),
     /// The public half is foreign or missing: derived from the private number, which nothing else confirms.
-    Derived(&'static str),
+    Derived(Remark),
     /// Nothing fits.
     Nothing,
 }
@@ -62,18 +53,18 @@ impl Fit {
     }
 
     /// The remark for a person.
-    pub(crate) const fn remark(self) -> Option<&'static str> {
+    pub(crate) const fn remark(self) -> Option<Remark> {
         match self {
             Self::Whole => None,
             Self::Part(remark) | Self::Derived(remark) => Some(remark),
-            Self::Nothing => Some(UNFIT),
+            Self::Nothing => Some(Remark::Unfit),
         }
     }
 
     /// Sets the proof of a material, and adds the remark.
     pub(crate) fn describe(self, material: &mut Material) {
         material.proof = if self.is_proven() { Proof::Verified } else { Proof::Structure };
-        material.notes.extend(self.remark());
+        material.remarks.extend(self.remark());
     }
 }
 
@@ -94,11 +85,11 @@ pub(crate) fn rsa<'a>(n: &[u8], e: &'a [u8], d: &[u8], primes: &[&[u8]]) -> Rsa<
     let product = proof::rsa_fits(n, e, &[], primes);
     let undone = if bits(n) > MOST_RAISED { None } else { proof::rsa_exponent(n, e, d) };
     let fit = match undone {
-        Some(other) if other != e => Fit::Part(WRONG_E),
+        Some(other) if other != e => Fit::Part(Remark::WrongPublicExponent),
         Some(_) if product || primes.len() < 2 => Fit::Whole,
-        Some(_) => Fit::Part(WRONG_PRIMES),
-        None if product => Fit::Part(WRONG_D),
-        None if primes.iter().any(|prime| is_factor(n, prime)) => Fit::Part(WRONG_PRIME),
+        Some(_) => Fit::Part(Remark::WrongPrimes),
+        None if product => Fit::Part(Remark::WrongExponent),
+        None if primes.iter().any(|prime| is_factor(n, prime)) => Fit::Part(Remark::OnePrime),
         None => Fit::Nothing,
     };
     Rsa { e: undone.unwrap_or(e), fit }
@@ -137,7 +128,9 @@ pub(crate) fn signs_as(key: &PublicKey<'_>, private: Private<'_>) -> (PublicHalf
         _ => false,
     };
     match derived(key, private) {
-        Some(half) => (half, Fit::Derived(if is_alone { ALONE } else { FOREIGN })),
+        Some(half) => {
+            (half, Fit::Derived(if is_alone { Remark::NoPublicNumber } else { Remark::ForeignPublicNumbers }))
+        }
         // Scalars out of range, and kinds of which nothing can be derived.
         None => (public::half(key), Fit::Nothing),
     }

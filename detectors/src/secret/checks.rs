@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use scanner_core::material::{Label, SecretClass, Verdict};
+use scanner_core::material::{Label, Remark, SecretClass, Verdict};
 use serde::Deserialize;
 
 use super::placeholder::{is_placeholder, is_placeholder_password};
@@ -91,7 +91,7 @@ pub(super) struct Learned {
     /// Names that it gives.
     pub(super) labels: Vec<Label>,
     /// Remarks.
-    pub(super) notes: Vec<&'static str>,
+    pub(super) remarks: Vec<Remark>,
     /// When it ends, seconds since 1970.
     pub(super) expires: Option<i64>,
     /// A second part of the secret, which stands near.
@@ -171,7 +171,7 @@ fn macaroon(text: &[u8], learned: &mut Learned) -> Option<Verdict> {
         ([2, 1], b"pypi.org") => {}
         ([2, 1], b"test.pypi.org") => {
             learned.class = Some(SecretClass::Note);
-            learned.notes.push("of the test index");
+            learned.remarks.push(Remark::TestIndex);
         }
         _ => return None,
     }
@@ -201,11 +201,11 @@ fn aws_key_id(found: &mut Found<'_>, learned: &mut Learned) -> Verdict {
     let to = found.bytes.len().min(found.secret.end + NEAR.end);
     let secret = runs(found.bytes, found.secret.end..to).or_else(|| runs(found.bytes, from..found.secret.start));
     if let Some(secret) = secret {
-        learned.notes.push("its secret key stands beside it");
+        learned.remarks.push(Remark::SecretBeside);
         learned.beside = Some(secret);
     } else {
         learned.class = Some(SecretClass::Note);
-        learned.notes.push("its secret key is not beside it");
+        learned.remarks.push(Remark::SecretNotBeside);
     }
     verdict
 }
@@ -286,7 +286,7 @@ fn jwt(text: &[u8], learned: &mut Learned) -> Option<Verdict> {
     }
     if field(&claims, b"role") == Some(b"anon") {
         learned.class = Some(SecretClass::Note);
-        learned.notes.push("for the role anon: meant to be public");
+        learned.remarks.push(Remark::AnonRole);
     }
     for (kind, name) in [("algorithm", &b"alg"[..]), ("issuer", b"iss"), ("audience", b"aud")] {
         let value = if name == b"alg" { Some(algorithm) } else { field(&claims, name) };
@@ -297,11 +297,11 @@ fn jwt(text: &[u8], learned: &mut Learned) -> Option<Verdict> {
     }
     if learned.labels.iter().any(|label| label.kind == "audience" && label.text == "sigstore") {
         learned.class = Some(SecretClass::Publish);
-        learned.notes.push("signs without a key: sigstore gives a certificate for it");
+        learned.remarks.push(Remark::Keyless);
     }
     if memchr::memmem::find(&claims, b"kubernetes.io/serviceaccount").is_some() {
         learned.class = Some(SecretClass::Service);
-        learned.notes.push("of a Kubernetes service account");
+        learned.remarks.push(Remark::ServiceAccount);
     }
     learned.expires = field(&claims, b"exp").and_then(|exp| {
         let whole = exp.split(|b| *b == b'.').next()?;
@@ -322,7 +322,7 @@ fn url_password(found: &Found<'_>, learned: &mut Learned) -> Option<Verdict> {
     let local = host.starts_with(b"127.") || host == b"localhost" || !host.contains(&b'.');
     if local {
         learned.class = Some(SecretClass::Note);
-        learned.notes.push("of a host that only its own network knows");
+        learned.remarks.push(Remark::InternalHost);
     }
     Some(Verdict::Shape)
 }

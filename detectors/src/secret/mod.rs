@@ -125,7 +125,7 @@ fn material(format: &Format, whole: &Range<usize>, found: &Found<'_>, learned: L
         material.identity = Some(Identity::Opaque(digest.finalize().into()));
     }
     material.labels = learned.labels;
-    material.notes = learned.notes;
+    material.remarks = learned.remarks;
     material.secret = Some(Box::new(OrdinarySecret {
         rule: format.id.into(),
         title: format.title.into(),

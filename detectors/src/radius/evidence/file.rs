@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use scanner_core::blob::printable_path;
-use scanner_core::material::{Material, Occurrence, PublicHalf};
+use scanner_core::material::{Material, Occurrence, PublicHalf, Remark};
 
 use super::super::Evidence;
 use super::super::estate::{Estate, KeyGroup};
@@ -57,7 +57,7 @@ impl<'a> View<'a> {
             && (rule.word.is_empty() || self.path.has_any(&rule.word))
             && (rule.label.is_empty() || labelled(&rule.label))
             && rule.uses.is_none_or(|wanted| used_for(material, wanted))
-            && rule.subkey.is_none_or(|subkey| material.notes.contains(&"subkey") == subkey)
+            && rule.subkey.is_none_or(|subkey| material.remarks.contains(&Remark::Subkey) == subkey)
             && !self.path.has_any(&rule.not_word)
             && !labelled(&rule.not_label)
             && super::of_key(rule, self.key, material.container)

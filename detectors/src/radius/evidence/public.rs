@@ -1,7 +1,7 @@
 //! What the places of a key's public half say: something there believes the key.
 
-use scanner_core::material::Occurrence;
-use serde::Deserialize;
+use scanner_core::material::{Occurrence, Remark};
+use serde::{Deserialize, Deserializer};
 
 use super::super::Evidence;
 use super::super::estate::KeyGroup;
@@ -14,23 +14,30 @@ pub(crate) struct PublicRule {
     pub(crate) role: String,
     pub(crate) weight: i32,
     pub(crate) text: String,
-    /// A remark of the detector.
-    note: Option<String>,
+    /// A remark of the detector, by its id.
+    #[serde(default, deserialize_with = "remark")]
+    remark: Option<Remark>,
     /// How the file's name begins.
     file: Option<String>,
+}
+
+fn remark<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Remark>, D::Error> {
+    let id = String::deserialize(deserializer)?;
+    let unknown = || serde::de::Error::custom(format!("no remark has the id `{id}`"));
+    Remark::by_id(&id).ok_or_else(unknown).map(Some)
 }
 
 impl PublicRule {
     /// Whether it asks for anything at all.
     pub(crate) const fn asks(&self) -> bool {
-        self.note.is_some() || self.file.is_some()
+        self.remark.is_some() || self.file.is_some()
     }
 
     fn holds(&self, place: &Occurrence) -> bool {
-        let noted = |note: &String| place.material.notes.iter().any(|other| other == note);
         let location = place.origin.location();
         let name = location.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-        self.note.as_ref().is_none_or(noted) && self.file.as_ref().is_none_or(|start| name.starts_with(start.as_str()))
+        self.remark.is_none_or(|remark| place.material.remarks.contains(&remark))
+            && self.file.as_ref().is_none_or(|start| name.starts_with(start.as_str()))
     }
 }
 

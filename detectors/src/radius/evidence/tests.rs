@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use scanner_core::blob::Origin;
 use scanner_core::material::{
-    Algorithm, CertFacts, Encoding, Identity, KeyId, Kind, Label, Material, Occurrence, PublicHalf, Uses,
+    Algorithm, CertFacts, Encoding, Identity, KeyId, Kind, Label, Material, Occurrence, PublicHalf, Remark, Uses,
 };
 
 use super::super::classify::{Judge, classify};
@@ -161,8 +161,8 @@ fn conditions_on_files() {
             ("a", |m| m.uses = Some(Uses { authenticate: true, ..Uses::default() })),
             ("a", |m| m.uses = Some(Uses { sign: true, ..Uses::default() })),
         ),
-        ("subkey=true", ("a", |m| m.notes = vec!["subkey"]), ("a", none)),
-        ("subkey=false\nformat='pkcs8'", ("a", none), ("a", |m| m.notes = vec!["subkey"])),
+        ("subkey=true", ("a", |m| m.remarks = vec![Remark::Subkey]), ("a", none)),
+        ("subkey=false\nformat='pkcs8'", ("a", none), ("a", |m| m.remarks = vec![Remark::Subkey])),
         (
             "label='deploy@'",
             ("a", |m| m.labels = vec![Label::new("comment", b"deploy@host")]),
@@ -394,18 +394,18 @@ fn shapes_of_files() {
 #[test]
 fn what_checks_with_a_public_half_says_what_its_key_is_for() {
     for (note, expected) in [
-        ("verified boot of ChromeOS checks with it", "boot_root 100; "),
-        ("verified boot of Android checks with it", "boot_root 100; "),
-        ("a vbmeta image is signed with it", "boot_root 100; "),
-        ("in a UEFI signature list", "boot_root 100; "),
-        ("signed a UEFI variable update", "boot_root 100; "),
-        ("named by a provisioning profile", "mobile_upload 60; "),
-        ("named by a development profile", "code_signing_dev 60; "),
-        ("named by a provisioning profile for all devices", "code_signing 100; "),
-        ("END line missing or damaged", "unknown 0; "),
+        (Remark::ChromeOsBoot, "boot_root 100; "),
+        (Remark::AndroidBoot, "boot_root 100; "),
+        (Remark::AndroidImage, "boot_root 100; "),
+        (Remark::UefiTrusted, "boot_root 100; "),
+        (Remark::UefiSigner, "boot_root 100; "),
+        (Remark::Profile, "mobile_upload 60; "),
+        (Remark::DevelopmentProfile, "code_signing_dev 60; "),
+        (Remark::EnterpriseProfile, "code_signing 100; "),
+        (Remark::NoEnd, "unknown 0; "),
     ] {
         let mut place = certificate(1, facts(|_| ()));
-        place.material.notes.push(note);
+        place.material.remarks.push(note);
         assert_eq!(roles(&judged(vec![key("a", KEY, |_| ()), place])), expected, "{note}");
     }
 }
