@@ -9,13 +9,13 @@ use zeroize::Zeroizing;
 
 use super::private::looks_random;
 use super::proof;
-use super::public::{self, Domain, PublicKey, bits};
+use super::public::{self, Domain, PublicKey, Raw, bits};
 use crate::UNFIT;
 
 /// Remark for a key with the public half of another one.
-const FOREIGN: &str = "the public numbers do not belong to the private ones";
+pub(crate) const FOREIGN: &str = "the public numbers do not belong to the private ones";
 /// Remark for a key without its public half.
-const ALONE: &str = "no public number inside: derived from the private one";
+pub(crate) const ALONE: &str = "no public number inside: derived from the private one";
 const WRONG_D: &str = "the private exponent does not fit: the primes sign without it";
 const WRONG_PRIMES: &str = "the primes do not fit the modulus: the private exponent signs without them";
 const WRONG_PRIME: &str = "only one prime fits the modulus: all other numbers follow from it";
@@ -141,6 +141,19 @@ pub(crate) fn signs_as(key: &PublicKey<'_>, private: Private<'_>) -> (PublicHalf
         // Scalars out of range, and kinds of which nothing can be derived.
         None => (public::half(key), Fit::Nothing),
     }
+}
+
+/// What a key of one private number signs as. `None` if nothing confirms the number and it is not of the full size of its
+/// group, in bits: pages have placeholders.
+pub(crate) fn one_number(key: &PublicKey<'_>, number: &[u8], size: u32) -> Option<(PublicHalf, Fit)> {
+    let (half, fit) = signs_as(key, Private::Number(number));
+    let stands = fit.is_proven() || (fit != Fit::Nothing && is_full_size(number, size));
+    stands.then_some((half, fit))
+}
+
+/// [`one_number`] for an Ed25519 seed and the public key beside it, which may be empty.
+pub(crate) fn ed25519(seed: &[u8], public: &[u8]) -> Option<(PublicHalf, Fit)> {
+    one_number(&PublicKey::Raw { kind: Raw::Ed25519, bytes: public }, seed, 256)
 }
 
 /// Whether the public number follows from the private one.
