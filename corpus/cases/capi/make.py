@@ -3,6 +3,7 @@
 import base64
 import hashlib
 
+import signs
 from kit import Family, noise
 from occur import raw_forms
 
@@ -64,7 +65,9 @@ f.add("base64_snk.txt", base64.encodebytes(whole), "base64 sn2048.snk", [key("sn
 silent = dict(silent=True, oracle="the bytes themselves")
 broken = bytearray(whole)
 broken[300] ^= 1
-f.add("near_prime.snk", bytes(broken), "sn2048.snk with a bit of p turned", why="n is not p * q", **silent)
+# q is sound, and with it the key (PRIVATEKEYBLOB: n at 20, p at 276, q at 404, all little-endian).
+little = lambda at, size: int.from_bytes(whole[at : at + size], "little")
+f.add("near_prime.snk", bytes(broken), "sn2048.snk with a bit of p turned", [signs.row("capi", signs.of_prime(little(20, 256), little(404, 128)))], oracle=signs.ORACLE)
 f.add("near_cut.snk", whole[:700], "sn2048.snk, its first 700 bytes", why="cut", **silent)
 f.add("near_head.bin", whole[:20] + noise("numbers", 1200), "head of sn2048.snk, then random numbers", why="n is not p * q", **silent)
 f.add("near_program.bin", noise("a", 500) + b"\0\0RSA1\0\0RSA2\0\0DSS1\0\0DSS2\0" + noise("b", 500), "the magic numbers as a program has them", why="constants", **silent)

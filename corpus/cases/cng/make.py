@@ -7,6 +7,7 @@ import struct
 from cryptography.hazmat.primitives import serialization as ser
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 
+import signs
 from kit import Family, noise
 from occur import raw_forms
 
@@ -76,10 +77,18 @@ for stem in ("rsa2048.blob", "rsa3072_more.blob", "ecdsa256.blob", "ecdsa384.blo
 
 # Near-misses.
 silent = dict(silent=True, oracle="the bytes themselves")
-for stem, at in (("rsa2048.blob", 400), ("ecdsa256.blob", 100), ("ecdsa384.blob", 60)):
+# A bit of a prime (the other one is sound), of the scalar (another key), of the point (on no curve, the scalar is sound).
+big = lambda blob, at, size: int.from_bytes(blob[at : at + size], "big")
+for stem, at, signing in (
+    ("rsa2048.blob", 400, lambda blob: signs.of_prime(big(blob, 27, 256), big(blob, 411, 128))),
+    ("ecdsa256.blob", 100, lambda blob: signs.of_scalar(big(blob, 72, 32), CURVES[256])),
+    ("ecdsa384.blob", 60, lambda blob: signs.of_scalar(big(blob, 104, 48), CURVES[384])),
+):
     broken = bytearray(f.read(stem))
     broken[at] ^= 1
-    f.add(f"near_{stem}", bytes(broken), f"{stem} with a bit turned", why="its numbers do not fit", **silent)
+    f.add(f"near_{stem}", bytes(broken), f"{stem} with a bit turned", [signs.row("cng", signing(broken))], oracle=signs.ORACLE)
+# Among other bytes only a point of the curve says that a blob is one.
+f.add("near_point.bin", bytes(broken) + b"\n", "near_ecdsa384.blob, then another byte", why="a point that is not on the curve, and more than a blob", **silent)
 f.add("near_program.bin", b"RSA2RSA3ECS2\x20\0\0\0ECS4\x30\0\0\0" + noise("p", 900), "magic numbers as a program has them", why="constants", **silent)
 f.add("near_zeros.bin", b"ECS2\x20\0\0\0" + bytes(96), "a head, then zeros", why="no point", **silent)
 f.add("near_text.txt", "RSA2 is a magic number, and so is ECS2 ", "words", why="text", **silent)

@@ -7,6 +7,7 @@ import re
 from cryptography.hazmat.primitives import serialization as ser
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 
+import signs
 from kit import PASS, Family
 
 f = Family("gnupg_agent", "private-keys-v1.d of gpg-agent in both encodings, protected and not, by gpg and gpgsm; Guix and card stubs by hand")
@@ -126,7 +127,13 @@ def silent(file, data, why):
 
 
 silent("public.scm", f"(public-key\n (ecc\n  (curve Ed25519)\n  (q #{join(q)[2:]}#)\n ))\n", "a public key of Guix, as in /etc/guix/acl")
-silent("other_half.key", texts[ed].replace(join(d)[:16], "0" * 16) if join(d)[:16] in texts[ed] else re.sub(r"\(d\s+#.{8}", "(d #00000000", texts[ed]), "a public half that does not belong to the seed")
+# A private number signs beside any public one, be it of another key or none of the curve.
+other = texts[ed].replace(join(d)[:16], "0" * 16) if join(d)[:16] in texts[ed] else re.sub(r"\(d\s+#.{8}", "(d #00000000", texts[ed])
+seed = bytes.fromhex(join(re.search(r"\(d\s+#([0-9A-F\s]+)#\)", other).group(1)))
+f.add("other_half.key", other, "by hand", [signs.row("gnupg_agent", signs.of_seed(seed))], oracle=signs.ORACLE)
+p256 = next(text for text in texts.values() if '"NIST P-256"' in text)
+scalar = int(join(re.search(r"\(d\s+#([0-9A-F\s]+)#\)", p256).group(1)), 16)
+f.add("no_point.key", re.sub(r"\(q\s+#04", "(q #05", p256), "by hand", [signs.row("gnupg_agent", signs.of_scalar(scalar, CURVES["nistp256"]))], oracle=signs.ORACLE)
 silent("cut.key", texts[rsa_grip][:-40], "cut short")
 silent("keyformat.txt", "  (private-key\n   (rsa\n    (n #00e0ce9..[some bytes not shown]..51#)\n    (e #010001#)\n    (d #046129F..[some bytes not shown]..81#)\n   )\n   (created-at timestamp)\n  )\n\n  (protected-private-key\n   (rsa\n    (n #00e0ce9..[some bytes not shown]..51#)\n    (protected mode (parms) encrypted_octet_string)\n", "GnuPG's documentation")
 silent("source.c", 'gcry_sexp_build (&s_skey, NULL, "(private-key(ecc(curve%s)(q%m)(d%m)))", curve, q, d);\nstatic const char k[] = "(21:protected-private-key(3:rsa(1:n";\n', "the source of a program")

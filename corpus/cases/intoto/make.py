@@ -3,6 +3,7 @@
 import hashlib
 import json
 
+import signs
 from kit import PASS, Family
 
 f = Family("intoto", "securesystemslib and in-toto key files, encrypted and not, TUF metadata with its roles")
@@ -113,7 +114,11 @@ def silent(file, data, why):
 
 wrong = json.loads(f.read("plain"))
 wrong["keyval"]["private"] = "ab" * 32
-silent("other_half.json", json.dumps(wrong), "a public half that does not belong to the seed")
+silent("placeholder.json", json.dumps(wrong), "one byte over and over for a seed")
+# The seed signs beside any public half.
+other = json.loads(f.read("plain"))
+other["keyval"]["public"] = json.loads(f.read("plain2"))["keyval"]["public"]
+f.add("other_half.json", json.dumps(other), "by hand", [signs.row("intoto", signs.of_seed(bytes.fromhex(other["keyval"]["private"])))], oracle=signs.ORACLE)
 wrong["keyval"]["private"] = "0" * 64
 silent("zeros.json", json.dumps(wrong), "zeros")
 wrong["keyval"]["private"] = "<private key as hex string>"

@@ -4,8 +4,11 @@ import hashlib
 import json
 
 import jwcrypto.tests as rfc
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1
 from jwcrypto import jwk
+from jwcrypto.common import base64url_decode
 
+import signs
 from kit import Family, noise
 
 f = Family("jwk", "JWK and JWKS made by jwcrypto, the examples of RFC 7515, 7517 and 8037, and what only looks like them")
@@ -112,14 +115,25 @@ def near(name, content, why):
     f.add(f"near-{name}", content if isinstance(content, str) else json.dumps(content), why, silent=True)
 
 
-near("d_of_another.json", {**ec, "d": other["d"]}, "the private number of another key")
+def usable(name, content, digest, why):
+    """A number is wrong, and the others sign."""
+    f.add(f"near-{name}", json.dumps(content), why, [signs.row("jwk", digest)], oracle=signs.ORACLE)
+
+
+def number(text):
+    return int.from_bytes(base64url_decode(text), "big")
+
+
+modulus = signs.of_prime(number(rsa["n"]), number(rsa["p"]))
+usable("d_of_another.json", {**ec, "d": other["d"]}, signs.of_scalar(number(other["d"]), SECP256R1()), "the private number of another key")
 near("d_dots.json", {**ec, "d": ec["d"][:12] + "..."}, "documentation: d cut by dots")
-near("d_words.json", {**rsa, "d": "<private exponent>"}, "documentation: words for d")
-near("rsa_d_changed.json", {**rsa, "d": rsa["d"][:-8] + "AAAAAAAA"}, "d with its last digits replaced")
-near("rsa_n_changed.json", {**rsa, "n": rsa["n"][:100] + "BBBBBBBB" + rsa["n"][108:]}, "n with some digits replaced")
+usable("d_words.json", {**rsa, "d": "<private exponent>"}, modulus, "documentation: words for d")
+usable("rsa_d_changed.json", {**rsa, "d": rsa["d"][:-8] + "AAAAAAAA"}, modulus, "d with its last digits replaced")
+changed = rsa["n"][:100] + "BBBBBBBB" + rsa["n"][108:]
+usable("rsa_n_changed.json", {**rsa, "n": changed}, signs.of_modulus(number(changed)), "n with some digits replaced")
 near("rsa_n_only.json", {k: v for k, v in rsa.items() if k != "d"} | {"n": rsa["n"][:40], "e": "AQAB"}, "n of 240 bits")
 near("okp_zero.json", {**okp, "d": "A" * 43}, "Ed25519 with d all zero, x of another")
-near("ec_off_curve.json", {**ec, "x": ec["y"], "y": ec["x"]}, "a point that is not on the curve")
+usable("ec_off_curve.json", {**ec, "x": ec["y"], "y": ec["x"]}, signs.of_scalar(number(ec["d"]), SECP256R1()), "a point that is not on the curve")
 near("template.json", '{"kty":"EC","crv":"P-256","x":"${JWK_X}","y":"${JWK_Y}","d":"${JWK_D}"}', "template")
 near("mustache.yaml", "jwk:\n  kty: RSA\n  n: {{ jwk.n }}\n  e: AQAB\n  d: {{ jwk.d }}\n", "template")
 near("schema.json", '{"type":"object","properties":{"kty":{"type":"string","enum":["RSA","EC","OKP","oct"]},"d":{"type":"string"},"k":{"type":"string"}},"required":["kty"]}', "JSON schema of a JWK")

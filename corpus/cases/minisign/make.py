@@ -3,6 +3,7 @@
 import base64
 import hashlib
 
+import signs
 from kit import PASS, Family, noise
 from occur import all_forms
 
@@ -64,7 +65,9 @@ f.run("echo hi > hi.txt; minisign -S -W -s plain1.key -m hi.txt")
 silent("hi.txt.minisig", f.read("hi.txt.minisig"), "a signature")
 raw = base64.b64decode(text.splitlines()[1])
 line = lambda body: base64.b64encode(body).decode()
-silent("other_half.key", f"untrusted comment: minisign secret key\n{line(raw[:102] + noise('h', 32) + raw[134:])}\n", "a public half that does not belong to the seed")
+# The seed signs beside any public half: key number at 54, seed at 62, public half at 94, checksum at 126.
+f.add("other_half.key", f"untrusted comment: minisign secret key\n{line(raw[:94] + noise('h', 32) + raw[126:])}\n", "by hand", [signs.row("minisign", signs.of_seed(raw[62:94]))], oracle=signs.ORACLE)
+silent("placeholder.key", f"untrusted comment: minisign secret key\n{line(raw[:62] + bytes([7] * 32) + raw[94:])}\n", "one byte over and over for a seed")
 silent("zeros.key", f"untrusted comment: minisign secret key\n{line(raw[:6] + bytes(152))}\n", "zeros")
 silent("cut.key", text[:-60], "cut short")
 silent("docs.md", "    untrusted comment: minisign encrypted secret key\n    RWRTY0Iy...\n\nand Tauri writes `dW50cnVzdGVkIGNvbW1lbnQ6IHJzaWduIGVuY3J5cHRlZCBzZWNyZXQga2V5...`.\n", "documentation with dots")

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 
+import signs
 from kit import Family, noise
 
 f = Family("nix", "secret keys of Nix binary caches by nix and nix-store")
@@ -33,7 +34,12 @@ def silent(file, data, why):
 
 silent("cache.pub", f.read("cache.example.org-1.pub"), "a public key")
 line = lambda body: "cache.example.org-1:" + base64.b64encode(body).decode()
-silent("noise.sec", line(noise("nix", 64)), "64 bytes that are no key")
+# The seed signs beside any public half. Signatures and digests have the same shape, so the name of the file decides.
+raw = base64.b64decode(f.read("cache.example.org-1.sec").decode().split(":")[1])
+for file in ("other_half.sec", "cache-priv-key.pem"):
+    f.add(file, line(raw[:32] + noise("half", 32)), "by hand", [signs.row("nix", signs.of_seed(raw[:32]), label="cache.example.org-1")], oracle=signs.ORACLE)
+silent("noise.txt", line(noise("nix", 64)), "64 bytes that are no key")
+silent("signature.txt", line(signs.sign(raw[:32], b"1;/nix/store/x")), "a signature of the cache")
 silent("zeros.sec", line(bytes(64)), "zeros")
 silent("cut.sec", f.read("cache.example.org-1.sec")[:-6], "cut short")
 silent("cache.yaml", "cache:\n  paths:\n    - .cargo\nkey: $CI_COMMIT_REF_SLUG\n", "a file that begins with such a word")

@@ -2,6 +2,7 @@
 
 import hashlib
 
+import signs
 from kit import PASS, Family, noise
 from occur import raw_forms
 
@@ -39,5 +40,7 @@ f.add("near_public.pvk", locked[:40] + b"\x06" + locked[41:], "a file that says 
 f.add("near_cut.pvk", locked[:-1], "an encrypted file without its last byte", why="cut", **silent)
 broken = bytearray(plain)
 broken[400] ^= 1
-f.add("near_prime.pvk", bytes(broken), "a plain file with a bit of a prime turned", why="n is not p * q", **silent)
+# The other prime is sound, and with it the key (n at 44, q at 428, both little-endian).
+little = lambda at, size: int.from_bytes(plain[at : at + size], "little")
+f.add("near_prime.pvk", bytes(broken), "a plain file with a bit of a prime turned", [signs.row("pvk", signs.of_prime(little(44, 256), little(428, 128)))], oracle=signs.ORACLE)
 f.finish()

@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 
+import signs
 from kit import Family
 
 f = Family("rsa_xml", "Keys of .NET in XML and JSON: ToXmlString and XmlSerializer of mono, tempkey.rsa by hand from those")
@@ -73,5 +74,7 @@ f.add("near_placeholder.xml", re.sub(r">[^<>]+</", ">...</", xml), "rsa2048.xml 
 f.add("near_example.xml", re.sub(r">[^<>]+</", ">AQAB</", xml), "rsa2048.xml with one number for all", why="no key", **silent)
 f.add("near_code.cs", "var p = new RSAParameters { InverseQ = Convert.FromBase64String(text), D = d, P = p, Q = q };", "code that reads such keys", why="no numbers", **silent)
 swapped = xml.replace(numbers["P"], base64.b64encode(base64.b64decode(numbers["P"])[::-1]).decode())
-f.add("near_prime.xml", swapped, "rsa2048.xml with p turned round", why="n is not p * q", **silent)
+# q is sound, and with it the key.
+modulus, q = (int.from_bytes(base64.b64decode(numbers[name]), "big") for name in ("Modulus", "Q"))
+f.add("near_prime.xml", swapped, "rsa2048.xml with p turned round", [signs.row("rsa_xml", signs.of_prime(modulus, q))], oracle=signs.ORACLE)
 f.finish()

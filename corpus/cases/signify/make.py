@@ -3,6 +3,7 @@
 import base64
 import hashlib
 
+import signs
 from kit import PASS, Family, noise
 from occur import all_forms
 
@@ -49,8 +50,11 @@ f.run("echo hi > hi.txt; signify-openbsd -S -s plain1.sec -m hi.txt")
 silent("hi.txt.sig", f.read("hi.txt.sig"), "a signature")
 raw = base64.b64decode(text.splitlines()[1])
 line = lambda body: base64.b64encode(body).decode()
-silent("other_half.sec", f"untrusted comment: signify secret key\n{line(raw[:72] + noise('h', 32))}\n", "a public half that does not belong to the seed")
-silent("digest.sec", f"untrusted comment: signify secret key\n{line(raw[:24] + bytes(8) + raw[32:])}\n", "a digest of another key")
+# The seed at 40 signs beside any public half and any digest.
+usable = [signs.row("signify", signs.of_seed(raw[40:72]))]
+f.add("other_half.sec", f"untrusted comment: signify secret key\n{line(raw[:72] + noise('h', 32))}\n", "by hand", usable, oracle=signs.ORACLE)
+f.add("digest.sec", f"untrusted comment: signify secret key\n{line(raw[:24] + bytes(8) + raw[32:])}\n", "by hand", usable, oracle=signs.ORACLE)
+silent("placeholder.sec", f"untrusted comment: signify secret key\n{line(raw[:40] + bytes([7] * 32) + raw[72:])}\n", "one byte over and over for a seed")
 silent("zeros.sec", f"untrusted comment: signify secret key\n{line(raw[:40] + bytes(64))}\n", "zeros")
 silent("cut.sec", text[:-60], "cut short")
 silent("source.c", '#define COMMENTHDR "untrusted comment: "\n#define VERIFYWITH "verify with "\nerrx(1, "invalid comment in %s; must start with \'untrusted comment: \'", filename);\n', "the source of signify")

@@ -4,6 +4,7 @@ import json
 
 from solders.keypair import Keypair
 
+import signs
 from kit import Family, noise
 from wallet import ed25519
 
@@ -41,6 +42,22 @@ near = {
     "floats.json": [float(n) for n in raw],
     "objects.json": [{"a": 1}],
 }
+# The private half signs beside any public one. Any 64 numbers have that shape, so a name decides: of the file or of the array.
+mixed = json.dumps(raw[:32] + other[32:])
+counting = json.dumps(list(range(1, 65)))
+row = [signs.row("solana_keypair", signs.of_seed(bytes(raw[:32])))]
+for name, text in {
+    "other_half-keypair.json": mixed,
+    "other_half.ts": f"const payer = Keypair.fromSecretKey(Uint8Array.from({mixed}));\n",
+    "other_half.env": f"PAYER_SECRET_KEY={mixed}\n",
+}.items():
+    f.add(name, text, "by hand", row, oracle=signs.ORACLE)
+for name, text in {
+    "near-counting-keypair.json": counting,
+    "near-counting.ts": f"const payer = Keypair.fromSecretKey(Uint8Array.from({counting}));\n",
+    "near-secret.json": json.dumps({"secret": list(noise("secret", 64))}),
+}.items():
+    f.add(name, text, "by hand", silent=True)
 for name, value in near.items():
     f.add(f"near-{name}", json.dumps(value), "by hand", silent=True)
 f.finish()

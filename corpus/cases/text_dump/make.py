@@ -2,6 +2,9 @@
 
 import json
 
+from cryptography.hazmat.primitives.asymmetric import ec as curves
+
+import signs
 from kit import Family, der_of
 
 f = Family("text_dump", "openssl -text and certtool dumps: RSA, DSA, EC, Edwards and Montgomery curves")
@@ -64,8 +67,18 @@ f.run("openssl req -x509 -key rsa2048.pem -subj /CN=x -days 1 -text -out crt.txt
 silent("near_certificate.txt", f.read("crt.txt").decode().split("-----BEGIN")[0], "a dump of a certificate")
 silent("near_masked.txt", text.replace(text.split("privateExponent:")[1].split("prime1")[0], "\n    xx:xx:xx\n"), "masked")
 silent("near_docs.md", "Private-Key: (2048 bit, 2 primes)\nmodulus:\n    00:b5:...\npublicExponent: 65537 (0x10001)\nprivateExponent:\n    ...\n", "documentation")
-silent("near_wrong.txt", ec.replace("pub:\n    04:", "pub:\n    05:"), "a point that is none")
-silent("near_other_point.txt", ec.split("pub:")[0] + "pub:" + f.run("openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 | openssl pkey -text -noout").decode().split("pub:")[1], "the point of another key")
+# A private number signs beside any public one, be it of another key or none of the curve.
+number = lambda text: bytes.fromhex("".join(text.split("priv:")[1].split("pub:")[0].replace(":", "").split()))
+another = lambda algorithm: f.run(f"openssl genpkey -algorithm {algorithm} | openssl pkey -text -noout").decode().split("pub:")[1]
+scalar = signs.of_scalar(int.from_bytes(number(ec), "big"), curves.SECP256R1())
+seed = signs.of_seed(number(texts["ed25519"]))
+for file, text, digest in (
+    ("near_wrong.txt", ec.replace("pub:\n    04:", "pub:\n    05:"), scalar),
+    ("near_other_point.txt", ec.split("pub:")[0] + "pub:" + another("EC -pkeyopt ec_paramgen_curve:P-256"), scalar),
+    ("near_other_half.txt", texts["ed25519"].split("pub:")[0] + "pub:" + another("ED25519"), seed),
+):
+    f.add(file, text, "made by hand", [signs.row("text_dump", digest)], oracle=signs.ORACLE)
+silent("near_no_curve.txt", ec.replace("pub:\n    04:", "pub:\n    ").split("ASN1")[0], "a point of no size, and a curve that has no name")
 silent("near_headers.http", "X-Private-Key: none\nPrivate-Key: 42\nprivateExponent: see below\nKey Security Level: Medium\n", "the words alone")
 silent("near_zero.txt", "ED25519 Private-Key:\npriv:\n    " + ":".join(["00"] * 32) + "\npub:\n    3b:6a:27:bc:ce:b6:a4:2d:62:a3:a8:d0:2a:6f:0d:73:65:32:15:77:1d:e2:43:a6:3a:c0:48:a1:8b:59:da:29\n", "a seed of zeros with the public key that belongs to it")
 silent("near_counting.txt", "Private-Key: (256 bit)\npriv:\n" + "".join(f"    {':'.join(f'{b:02x}' for b in range(i, i + 15))}:\n" for i in (0, 15)) + "    1e:1f\npub:\n    04:00\n", "numbers that count up")

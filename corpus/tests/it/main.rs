@@ -7,6 +7,7 @@ mod hostile;
 mod images;
 mod open;
 mod radius;
+mod remarks;
 mod scenarios;
 mod secrets;
 mod sqlite;

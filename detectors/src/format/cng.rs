@@ -3,7 +3,7 @@
 //!
 //! The magic numbers are four letters, which stand in every program that uses them. So a blob counts only if a part of it
 //! that signs is proven (`read/signs.rs`), or what the header bounds leaves no doubt: a whole RSA blob, a point on its curve
-//! before a scalar, a group of the order q. At the start of a file every kind is looked for;
+//! before a scalar, a file of the length of an EC blob, a group of the order q. At the start of a file every kind is looked for;
 //! elsewhere, to keep scans quick, those that have a longer beginning in common: RSA of 2048, 3072 and 4096 bits with the
 //! usual exponent, and ECDSA on the NIST curves.
 
@@ -29,7 +29,7 @@ static ABOUT: About = About {
               DPV2) at the start of a file; RSA of 2048, 3072 and 4096 bits with exponent 65537 or another of three bytes, \
               and ECDSA, at any offset. Only those that arithmetic or all of their sizes confirm.",
     blind_to: "Blobs without a proof in them: public ones, Diffie-Hellman, symmetric keys (KDBM), keys on other curves (ECDV, \
-               ECKV), which do not name their curve. Opaque blobs of key storage providers.",
+               ECKV), which do not name their curve; EC blobs inside of other files whose point is not on the curve. Opaque blobs of key storage providers.",
     respond: "Whoever has the file has the key. Revoke the certificates of the key, make a new one, and keep it in a key \
               storage provider with the export flags off, best that of the TPM.",
     references: &[
@@ -74,12 +74,15 @@ impl Detector for Cng {
         let sizes = [RSA_2048, RSA_3072, RSA_4096].contains(&hit.anchor);
         let Some(start) = hit.at.checked_sub(if sizes { BEFORE_SIZES } else { 0 }) else { return Ok(()) };
         let mut fields = Little::new(blob.bytes.get(start..).unwrap_or_default());
+        let length = blob.bytes.len();
+        // A file that is a blob and nothing else.
+        let is_file = |size: u32| start == 0 && length == 8 + 3 * size as usize;
         let (key, fit) = match fields.take(4, "magic")? {
             b"RSA2" => rsa(&mut fields, false)?,
             b"RSA3" => rsa(&mut fields, true)?,
-            b"ECS2" | b"ECK2" => ecc(&mut fields, P256)?,
-            b"ECS4" | b"ECK4" => ecc(&mut fields, P384)?,
-            b"ECS6" | b"ECK6" => ecc(&mut fields, P521)?,
+            b"ECS2" | b"ECK2" => ecc(&mut fields, P256, is_file)?,
+            b"ECS4" | b"ECK4" => ecc(&mut fields, P384, is_file)?,
+            b"ECS6" | b"ECK6" => ecc(&mut fields, P521, is_file)?,
             b"DSPV" => dsa(&mut fields)?,
             b"DPV2" => dsa_v2(&mut fields)?,
             // Four sizes that say nothing by themselves.
@@ -135,21 +138,21 @@ fn rsa(fields: &mut Little<'_>, full: bool) -> Result<Half, Malformed> {
 }
 
 /// BCRYPT_ECCKEY_BLOB: the point and the scalar.
-fn ecc(fields: &mut Little<'_>, (oid, size): (&[u8], u32)) -> Result<Half, Malformed> {
+fn ecc(fields: &mut Little<'_>, (oid, size): (&[u8], u32), is_file: impl Fn(u32) -> bool) -> Result<Half, Malformed> {
     if fields.u32("cbKey")? != size {
         return Err(Malformed::new("cbKey", 4));
     }
     let curve: &'static Curve = curves::by_oid(oid).ok_or(Malformed::new("curve", 0))?;
-    let size = size as usize;
-    let coordinates = fields.take(2 * size, "point")?;
-    let scalar = fields.take(size, "scalar")?;
-    // A product is a hundred times as expensive, and magic numbers are everywhere: a foreign point has to be one of the curve.
+    let coordinates = fields.take(2 * size as usize, "point")?;
+    let scalar = fields.take(size as usize, "scalar")?;
+    // A product is a hundred times as expensive, and magic numbers are everywhere: a foreign point has to be one of the curve,
+    // unless the file has no room for anything but a blob.
     let point = [&[4], coordinates].concat();
-    curve.decompress(&point).ok_or(Malformed::new("the point is not on the curve", 8))?;
+    if curve.decompress(&point).is_none() && !is_file(size) {
+        return Err(Malformed::new("the point is not on the curve", 8));
+    }
     let key = PublicKey::Ec { domain: Domain::Named(curve), point: &point };
-    let (half, fit) = signs::signs_as(&key, Private::Number(scalar));
-    let stands = fit.is_proven() || (fit != Fit::Nothing && signs::is_full_size(scalar, curve.bits));
-    if stands { Ok((half, fit)) } else { Err(Malformed::new("scalar", 8)) }
+    signs::one_number(&key, scalar, curve.bits).ok_or(Malformed::new("scalar", 8))
 }
 
 /// BCRYPT_DSA_KEY_BLOB: up to 1024 bits, with q of 160.

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::read::dnssec::{Fields, dnskey};
 use crate::read::private::looks_random;
 use crate::read::public::{self, Domain, PublicKey, Raw, bits};
-use crate::read::signs::{self, Fit, Private};
+use crate::read::signs::{self, Fit};
 use crate::read::{curves, proof, ssh};
 
 /// DNSSEC keys.
@@ -83,13 +83,9 @@ fn identity(fields: &Fields) -> Result<(Identity, Option<Fit>), Malformed> {
         3 | 6 => {
             let (p, q, g) = (number("Prime(p)")?, number("Subprime(q)")?, number("Base(g)")?);
             let (x, y) = (number("Private_value(x)")?, fields.get("Public_value(y)").unwrap_or_default());
-            let (half, fit) = signs::signs_as(&PublicKey::Dsa { p, q, g, y }, Private::Number(x));
-            let stands = fit.is_proven() || (fit != Fit::Nothing && signs::is_full_size(x, bits(q)));
-            if bits(p) >= 512 && stands {
-                Ok((Identity::public(half), Some(fit)))
-            } else {
-                Err(wrong("numbers of a DSA key"))
-            }
+            let known = signs::one_number(&PublicKey::Dsa { p, q, g, y }, x, bits(q)).filter(|_| bits(p) >= 512);
+            let (half, fit) = known.ok_or(wrong("numbers of a DSA key"))?;
+            Ok((Identity::public(half), Some(fit)))
         }
         13 | 14 => {
             let curve = if fields.algorithm == 13 { b"nistp256" } else { b"nistp384" };

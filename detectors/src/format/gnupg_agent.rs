@@ -14,7 +14,6 @@ use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use zeroize::Zeroize;
 
 use crate::read::agent::Numbers;
-use crate::read::public;
 use crate::read::sexp::{self, Node};
 use crate::read::signs::{self, Fit};
 use crate::read::text::hex;
@@ -110,12 +109,7 @@ impl Detector for GnuPgAgent {
             }
             _ => return Ok(()),
         }
-        material.identity = material.identity.or_else(|| {
-            Some(match numbers {
-                Numbers::Key(key) => Identity::public(public::half(&key)),
-                Numbers::Other(_) => Identity::Opaque(numbers.digest().unwrap_or_default()),
-            })
-        });
+        material.identity = material.identity.or_else(|| Some(numbers.identity()));
         if !canonical {
             material.labels = labels(bytes, &span);
         }
@@ -240,11 +234,12 @@ fn labels(bytes: &[u8], span: &std::ops::Range<usize>) -> Vec<Label> {
 mod tests {
     use scanner_core::blob::Origin;
     use scanner_core::material::Proof;
+    use scanner_core::material::Remark;
 
     use super::*;
     use crate::read::curves;
     use crate::read::proof;
-    use crate::read::public::Raw;
+    use crate::read::public::{self, Raw};
 
     /// The private key of RFC 8032 7.1, test 1.
     const SEED: &str = "9D61B19DEFFD5A60BA844AF492EC2CC44449C5697B326919703BAC031CAE7F60";
@@ -385,7 +380,31 @@ mod tests {
         let bytes = proof::raw_public(Raw::Ed25519, &seed).unwrap();
         let half = public::half(&public::PublicKey::Raw { kind: Raw::Ed25519, bytes: &bytes });
         assert_eq!((found[0].proof, &found[0].identity), (Proof::Structure, &Some(Identity::public(half))));
-        assert_eq!(found[0].remarks, [scanner_core::material::Remark::ForeignPublicNumbers]);
+        assert_eq!(found[0].remarks, [Remark::ForeignPublicNumbers]);
+    }
+
+    #[test]
+    fn a_point_that_is_on_no_curve_is_a_remark() {
+        let scalar: Vec<u8> = (0..32_u8).map(|n| n.wrapping_mul(37) | 1).collect();
+        let curve = curves::by_name("P-256").unwrap();
+        let own = curve.public_point(&scalar).unwrap();
+        let half = public::half(&public::PublicKey::Ec { domain: public::Domain::Named(curve), point: &own });
+        for point in ["04".to_owned() + &"11".repeat(64), "05".to_owned() + &hex(&own[1..]), "00".to_owned()] {
+            let text = format!("(private-key (ecc (curve \"NIST P-256\")(q #{point}#)(d #{}#)))", hex(&scalar));
+            let found = inspect(text.as_bytes()).unwrap_or_else(|error| panic!("{error}: {text}"));
+            assert_eq!((found[0].proof, &found[0].identity), (Proof::Structure, &Some(Identity::public(half.clone()))));
+            assert_eq!(found[0].remarks, [Remark::ForeignPublicNumbers]);
+            let placeholder = text.replace(&hex(&scalar), &"11".repeat(32));
+            assert!(inspect(placeholder.as_bytes()).is_err(), "{placeholder}");
+        }
+        let protected =
+            "(protected openpgp-s2k3-ocb-aes ((sha1 #01# \"65536\")#00#)#".to_owned() + &"5a".repeat(64) + "#)";
+        for rest in [protected, "(shadowed t1-v1 (#D276#OPENPGP.1))".to_owned()] {
+            let head = if rest.contains("s2k3") { "protected" } else { "shadowed" };
+            let text = format!("({head}-private-key (ecc (curve Ed25519)(q #40{}#){rest}))", "11".repeat(30));
+            let found = inspect(text.as_bytes()).unwrap_or_else(|error| panic!("{error}: {text}"));
+            assert!(matches!(found[0].identity, Some(Identity::Opaque(_))), "{text}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! text with four `@` between its fields that older versions of securesystemslib encrypt such a key into, and the metadata
 //! that lists public keys for roles.
 //!
-//! A private Ed25519 key is proven by its public half. RSA and ECDSA keys are PEM inside of the same JSON: the PEM
+//! A private Ed25519 key is proven by its public half; beside a foreign one it signs all the same (`read/signs.rs`). RSA and ECDSA keys are PEM inside of the same JSON: the PEM
 //! detectors read those, so a `keyval` with one is left to them. Public keys say which roles the metadata around them gives
 //! them: root metadata is the map of who is believed for what.
 
@@ -11,7 +11,7 @@ use std::ops::Range;
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
 use scanner_core::material::{
-    Encoding, Identity, Kind, Label, Locked, Material, Proof, Protection, ProtectionState, PublicHalf, Remark,
+    Encoding, Identity, Kind, Label, Locked, Material, Protection, ProtectionState, PublicHalf, Remark,
 };
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
@@ -42,7 +42,7 @@ static ABOUT: About = About {
     id: "intoto",
     title: "Signing key (TUF, in-toto, securesystemslib)",
     detects: "Private Ed25519 keys in the JSON of securesystemslib, in-toto and go-tuf, verified by the public half beside \
-              them; keys that older versions of securesystemslib encrypted (four @ between the fields); and the public \
+              them if it is theirs; keys that older versions of securesystemslib encrypted (four @ between the fields); and the public \
               keys of TUF metadata and in-toto layouts with the roles that they are given there.",
     blind_to: "Private RSA and ECDSA keys are PEM in the same JSON and are reported as what they are. Encrypted keys with \
                another number of iterations than 100,000.",
@@ -77,9 +77,9 @@ impl Detector for InToto {
         match members::string(keyval, "private") {
             Some(text) if !text.is_empty() => {
                 // PEM is for others.
-                let Some((half, proven)) = private_key(text, public.as_ref()).transpose()? else { return Ok(()) };
+                let Some((half, fit)) = private_key(text, public.as_ref()).transpose()? else { return Ok(()) };
                 let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Text, span);
-                material.proof = if proven { Proof::Verified } else { Proof::Structure };
+                fit.describe(&mut material);
                 material.protection = Some(Protection::plaintext());
                 material.identity = Some(Identity::public(half));
                 material.labels.extend(id.map(|id| Label::new("key id", id)));
@@ -190,6 +190,7 @@ fn sealed(bytes: &[u8], at: usize, out: &mut Inspection) -> Result<(), Malformed
 #[cfg(test)]
 mod tests {
     use scanner_core::blob::Origin;
+    use scanner_core::material::Proof;
 
     use super::*;
     use crate::read::text::hex;
@@ -284,10 +285,26 @@ mod tests {
     }
 
     #[test]
+    fn a_seed_beside_a_foreign_public_key_is_a_key() {
+        let foreign = PUBLIC.replace("d75a", "d75b");
+        for (text, proof) in [
+            (key(SEED).replace(PUBLIC, &foreign), Proof::Structure),
+            (key(&format!("{SEED}{foreign}")).replacen(PUBLIC, &foreign, 1), Proof::Structure),
+            // One of two is right.
+            (key(&format!("{SEED}{foreign}")), Proof::Verified),
+            (key(&format!("{SEED}{PUBLIC}")).replacen(PUBLIC, &foreign, 1), Proof::Verified),
+        ] {
+            let found = inspect(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+            let Some(Identity::Public(half)) = &found[0].identity else { panic!("identity") };
+            assert_eq!(hex(&half.spki[12..]), PUBLIC);
+            assert_eq!((found[0].proof, &found[0].remarks[..]), (proof, &[Remark::ForeignPublicNumbers][..]), "{text}");
+        }
+    }
+
+    #[test]
     fn what_does_not_fit_is_refused() {
-        let other = SEED.replace("9d61", "9d62");
         for text in [
-            key(&other),
+            key(&"ab".repeat(32)),
             key("<private key in hex>").replace(PUBLIC, "<public>"),
             key(&"0".repeat(64)),
             key("").replace(PUBLIC, "abcd"),

@@ -16,7 +16,7 @@ use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use crate::read::escaped::{self, Unescaped};
 use crate::read::object::{self, Object};
 use crate::read::public::{self, Domain, PublicKey, Raw};
-use crate::read::signs::{self, Fit, Private};
+use crate::read::signs::{self, Fit};
 use crate::read::{curves, symmetric};
 
 /// JSON Web Keys.
@@ -210,7 +210,7 @@ fn ec(object: &Object<'_>) -> Option<(PublicHalf, Fit)> {
     let point = point().unwrap_or_default();
     let key = PublicKey::Ec { domain: Domain::Named(curve), point: &point };
     if object.get("d").is_some() {
-        one_number(&key, &number("d")?, curve.bits)
+        signs::one_number(&key, &number("d")?, curve.bits)
     } else {
         (!point.is_empty()).then(|| (public::half(&key), Fit::Whole))
     }
@@ -228,14 +228,7 @@ fn okp(object: &Object<'_>) -> Option<(PublicHalf, Fit)> {
     let d = object.base64("d")?;
     let seed = signs::cut(&d, kind.len());
     // A seed is bytes, not a number: only one that is too long has zeros that do not belong to it.
-    (seed.len() == kind.len()).then(|| one_number(&key, seed, kind.len() as u32 * 8))?
-}
-
-/// A key of one private number, which has to be of full size if nothing confirms it: pages have placeholders.
-fn one_number(key: &PublicKey<'_>, number: &[u8], size: u32) -> Option<(PublicHalf, Fit)> {
-    let (half, fit) = signs::signs_as(key, Private::Number(number));
-    let stands = fit.is_proven() || (fit != Fit::Nothing && signs::is_full_size(number, size));
-    stands.then_some((half, fit))
+    (seed.len() == kind.len()).then(|| signs::one_number(&key, seed, kind.len() as u32 * 8))?
 }
 
 /// Whether nothing says that a symmetric key is for something else than signing.

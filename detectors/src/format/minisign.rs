@@ -2,20 +2,19 @@
 //!
 //! Two lines, a comment and 158 bytes in base64 (minisign's `SeckeyStruct`): algorithm, KDF, checksum algorithm, salt,
 //! two limits of scrypt, then key number, key and checksum under a key stream. Without a password the last three stand
-//! in the clear, the KDF is two zeros, and the public key is proven from the seed. The comment says "encrypted" either
+//! in the clear, the KDF is two zeros, and the public key is proven from the seed. A seed beside a foreign public key signs
+//! too (`read/signs.rs`): comment, algorithms and length leave no doubt of what it is. The comment says "encrypted" either
 //! way, so it is not asked. Tauri keeps the same file in base64 once more.
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{
-    Encoding, Identity, Kind, Label, Locked, Material, Proof, Protection, ProtectionState, Remark,
-};
+use scanner_core::material::{Encoding, Identity, Kind, Label, Locked, Material, Protection, ProtectionState, Remark};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::carrier;
 use crate::read::minisign::{Parts, Secret};
-use crate::read::proof;
 use crate::read::public::{self, PublicKey, Raw};
+use crate::read::signs;
 use crate::read::untrusted;
 
 /// minisign keys.
@@ -26,8 +25,8 @@ static ABOUT: About = About {
     id: "minisign",
     title: "Signing key (minisign, rsign, Tauri)",
     detects: "Secret keys of minisign, rsign and Tauri's updater, as files, inside JSON and YAML, and in base64 as Tauri \
-              writes them into files and variables. Keys made without a password are verified: the public key follows \
-              from the seed. Of encrypted ones the cost of a guess is told. Public keys are reported too.",
+              writes them into files and variables. Keys made without a password are verified if the public key beside \
+              the seed belongs to it. Of encrypted ones the cost of a guess is told. Public keys are reported too.",
     blind_to: "Key number and public half of an encrypted key: both are under the password. A second line alone, without \
                its comment. The checksum inside is not computed: the arithmetic says more.",
     respond: "Whoever has the key can sign updates that every installed copy accepts: ship a release that trusts a new \
@@ -71,13 +70,10 @@ impl Detector for Minisign {
             material.locked = Some(Locked::new(&file.body));
         } else {
             let Parts { number, seed, public } = secret.parts()?;
-            if proof::raw_public(Raw::Ed25519, seed).as_deref() != Some(public) {
-                return Err(Malformed::new("the public key of the seed", hit.at));
-            }
-            let half = public::half(&PublicKey::Raw { kind: Raw::Ed25519, bytes: public });
+            let (half, fit) = signs::ed25519(seed, public).ok_or(Malformed::new("seed of minisign", hit.at))?;
+            fit.describe(&mut material);
             material.identity = Some(Identity::public(half));
             material.protection = Some(Protection::plaintext());
-            material.proof = Proof::Verified;
             material.labels.push(Label::new("key id", untrusted::key_number(number).as_bytes()));
             if memchr::memmem::find(&file.comment, b"encrypted").is_some() {
                 material.remarks.push(Remark::SaysEncrypted);
@@ -96,8 +92,10 @@ fn public_parts(body: &[u8]) -> Option<(&[u8], &[u8])> {
 #[cfg(test)]
 mod tests {
     use scanner_core::blob::Origin;
+    use scanner_core::material::Proof;
 
     use super::*;
+    use crate::read::proof;
     use crate::read::proof::tests::RFC8032_SEED as SEED;
     use crate::read::text::{base64, hex};
 
@@ -148,9 +146,17 @@ mod tests {
     }
 
     #[test]
+    fn a_seed_beside_a_foreign_public_key_is_a_key() {
+        let foreign = [&plain()[..94], &[7; 32], &plain()[126..]].concat();
+        let found = inspect(&foreign).unwrap();
+        let Some(Identity::Public(half)) = &found[0].identity else { panic!("identity") };
+        assert_eq!(hex(&half.spki[12..]), "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
+        assert_eq!((found[0].proof, found[0].remarks.first()), (Proof::Structure, Some(&Remark::ForeignPublicNumbers)));
+    }
+
+    #[test]
     fn what_does_not_fit_is_refused() {
-        let mut wrong = plain();
-        wrong[70] ^= 1;
+        let wrong = [&plain()[..62], &[7; 32], &plain()[94..]].concat();
         let zeros = [&b"Ed\0\0B2"[..], &[0; 152]].concat();
         let other = [&b"Ed\0\0B3"[..], &plain()[6..]].concat();
         let kdf = [&b"EdXXB2"[..], &plain()[6..]].concat();

@@ -3,14 +3,19 @@
 //!
 //! There is no word in the format to look for. A file is recognised by the words that such names begin with, and the
 //! proof does the rest; the same text under another name, or inside another file, is not seen.
+//!
+//! A seed beside a foreign public key signs too, but signatures of Nix and digests have the same shape as such a key. It is
+//! reported only if the name of its file says that the file holds a key. What the detector cannot see: such a key in a file
+//! of another name, or in a git history, where blobs have no name when they are read. Those count as rejected.
+
+use std::path::Path;
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Proof, Protection};
+use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
-use crate::read::proof;
-use crate::read::public::{self, PublicKey, Raw};
+use crate::read::signs;
 use crate::read::text::{Decoder, digit};
 
 /// Signing keys of Nix.
@@ -52,9 +57,10 @@ static ABOUT: About = About {
     id: "nix",
     title: "Signing key (Nix binary cache)",
     detects: "Secret keys of Nix binary caches, name:base64, as files whose name part begins as such names do (cache, nix, \
-              hydra, attic and others). Verified: the second half is the public key of the first.",
+              hydra, attic and others). Verified if the second half is the public key of \
+              the first; otherwise reported if the name of the file speaks of a key or a secret.",
     blind_to: "Keys whose names begin with other words, and keys inside other files (variables, YAML): the format has no \
-               word to search for.",
+               word to search for. Keys with a foreign public half under a file name that says nothing.",
     respond: "Whoever has it can put any binary into a cache that machines with the public key in trusted-public-keys \
               install from. Make a new key, sign the store paths again (nix store sign), and take the old public key out of \
               every nix.conf and flake.",
@@ -87,13 +93,12 @@ impl Detector for Nix {
         let key = decoder.finish();
         let halves = key.split_at_checked(32).filter(|(_, public)| padding == 2 && public.len() == 32);
         let (seed, bytes) = halves.ok_or(Malformed::new("64 bytes of a Nix key", end))?;
-        if proof::raw_public(Raw::Ed25519, seed).as_deref() != Some(bytes) {
-            return Err(Malformed::new("the public key of the seed", hit.at));
-        }
+        let (half, fit) = signs::ed25519(seed, bytes)
+            .filter(|(_, fit)| fit.is_proven() || is_key_file(&blob.origin.location()))
+            .ok_or(Malformed::new("the public key of the seed", hit.at))?;
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Text, hit.at..end + padding);
-        material.proof = Proof::Verified;
+        fit.describe(&mut material);
         material.protection = Some(Protection::plaintext());
-        let half = public::half(&PublicKey::Raw { kind: Raw::Ed25519, bytes });
         material.identity = Some(Identity::public(half));
         material.labels.push(Label::new("name", name));
         out.found(material);
@@ -101,18 +106,59 @@ impl Detector for Nix {
     }
 }
 
+/// Whether the name of a file says that a secret key is inside: `cache-priv-key.pem` of Nix's manual, `cache.sec`.
+fn is_key_file(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    ["key", "priv", "secret"].iter().any(|word| name.contains(word)) || matches!(extension, "sec" | "sk")
+}
+
 #[cfg(test)]
 mod tests {
     use scanner_core::blob::Origin;
+    use scanner_core::material::Proof;
+    use scanner_core::material::Remark;
 
     use super::*;
-    use crate::read::text::base64;
+    use crate::read::proof;
+    use crate::read::public::Raw;
+    use crate::read::text::{base64, hex};
 
     fn inspect(text: &str) -> Result<Vec<Material>, Malformed> {
-        let origin = Origin::file("k");
+        inspect_as("k", text)
+    }
+
+    fn inspect_as(name: &str, text: &str) -> Result<Vec<Material>, Malformed> {
+        let origin = Origin::file(name);
         let mut out = Inspection::default();
         Nix.inspect(Blob::whole(text.as_bytes(), &origin), Hit { anchor: ANCHORS[0], at: 0 }, &mut out)?;
         Ok(out.take())
+    }
+
+    #[test]
+    fn a_foreign_half_is_a_key_where_the_name_of_the_file_says_so() {
+        let seed: Vec<u8> = (0..32_u8).map(|n| n.wrapping_mul(37)).collect();
+        let text = format!("cache.example.org-1:{}==\n", base64(&[&seed[..], &[9; 32]].concat()));
+        for (name, found) in [
+            ("cache.sec", true),
+            ("nix/cache-priv-key.pem", true),
+            ("Secret-Key", true),
+            ("keys/signatures.txt", false),
+            ("signature", false),
+            ("cache.sec.txt", false),
+        ] {
+            let all = inspect_as(name, &text).unwrap_or_default();
+            assert_eq!(all.len(), usize::from(found), "{name}");
+            let [material] = all.as_slice() else { continue };
+            let Some(Identity::Public(half)) = &material.identity else { panic!("identity") };
+            assert_eq!(hex(&half.spki[12..]), hex(&proof::raw_public(Raw::Ed25519, &seed).unwrap()));
+            assert_eq!(
+                (material.proof, &material.remarks[..]),
+                (Proof::Structure, &[Remark::ForeignPublicNumbers][..])
+            );
+        }
+        let zeros = format!("cache.example.org-1:{}==\n", base64(&[0; 64]));
+        assert!(inspect_as("cache.sec", &zeros).is_err());
     }
 
     #[test]

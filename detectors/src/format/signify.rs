@@ -2,13 +2,11 @@
 //!
 //! A comment line, then 104 bytes in base64 (signify.c, `struct enckey`): algorithm, KDF, rounds, salt, the beginning of
 //! a SHA-512 of the key, the key number, and the key under a key stream of bcrypt. With zero rounds the key stands in the
-//! clear, and both digest and public key are proven.
+//! clear. A foreign public key or a wrong digest is a remark: the seed signs without them (`read/signs.rs`).
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{
-    Encoding, Identity, Kind, Label, Locked, Material, Proof, Protection, ProtectionState, Remark,
-};
+use scanner_core::material::{Encoding, Identity, Kind, Label, Locked, Material, Protection, ProtectionState, Remark};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::carrier;
@@ -24,7 +22,7 @@ static ABOUT: About = About {
     id: "signify",
     title: "Signing key (OpenBSD signify)",
     detects: "Secret keys of signify, encrypted or not (-n), as files and inside JSON, YAML and base64. Keys without a \
-              password are verified: digest and public key follow from them. Of encrypted ones the rounds of bcrypt and the \
+              password are verified if their public half belongs to the seed. Of encrypted ones the rounds of bcrypt and the \
               key number, which signatures and the public key carry too, are told. Public keys are reported as well.",
     blind_to: "The public half of an encrypted key. It has the number of its public key, but a number proves nothing, so \
                they are not joined.",
@@ -66,11 +64,13 @@ impl Detector for Signify {
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Text, file.span.clone());
         material.labels.extend(labels(secret.number));
         if secret.rounds == 0 {
-            let public =
-                secret.fits(secret.sealed).ok_or(Malformed::new("digest and public key of signify", hit.at))?;
-            material.identity = Some(half(public));
+            let key = secret.key(secret.sealed).ok_or(Malformed::new("seed of signify", hit.at))?;
+            key.fit.describe(&mut material);
+            if !key.has_digest {
+                material.remarks.push(Remark::ForeignSignifyDigest);
+            }
+            material.identity = Some(Identity::public(key.half));
             material.protection = Some(Protection::plaintext());
-            material.proof = Proof::Verified;
         } else {
             let detail = format!("bcrypt_pbkdf {} rounds, XOR", secret.rounds);
             material.protection = Some(Protection::new(ProtectionState::Strong, detail));
@@ -85,6 +85,7 @@ impl Detector for Signify {
 #[cfg(test)]
 mod tests {
     use scanner_core::blob::Origin;
+    use scanner_core::material::Proof;
     use sha2::{Digest, Sha512};
 
     use super::*;
@@ -126,14 +127,30 @@ mod tests {
     }
 
     #[test]
+    fn a_seed_signs_beside_a_foreign_public_key_or_digest() {
+        let digest = Remark::ForeignSignifyDigest;
+        for (at, proof, notes) in
+            [(24, Proof::Verified, &[digest][..]), (103, Proof::Structure, &[Remark::ForeignPublicNumbers, digest])]
+        {
+            let mut wrong = body(0);
+            wrong[at] ^= 1;
+            let found = inspect(&wrong, "k").unwrap();
+            let Some(Identity::Public(half)) = &found[0].identity else { panic!("identity") };
+            assert_eq!(hex(&half.spki[12..]), "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
+            assert_eq!((found[0].proof, &found[0].remarks[..]), (proof, notes));
+        }
+    }
+
+    #[test]
     fn what_does_not_fit_is_refused() {
         let plain = body(0);
-        for at in [0, 2, 24, 40, 103] {
+        for at in [0, 2] {
             let mut wrong = plain.clone();
             wrong[at] ^= 1;
             assert!(inspect(&wrong, "k").is_err(), "{at}");
         }
         assert!(inspect(&[&plain[..40], &[0; 64]].concat(), "k").is_err());
+        assert!(inspect(&[&plain[..40], &[7; 64]].concat(), "k").is_err());
         assert!(inspect(&plain[..74], "a signature").unwrap().is_empty());
     }
 }

@@ -1,18 +1,23 @@
 //! Key pairs of Solana: a JSON array of 64 numbers, the private key and the public one behind it (`id.json`).
 //!
 //! Nothing but the numbers tells such a file, so it is looked for where an array opens a file, and behind names such as
-//! `secretKey`. The last 32 bytes have to be the Ed25519 public key of the first 32.
+//! `secretKey`. The last 32 bytes are the Ed25519 public key of the first 32.
+//!
+//! A private key beside a foreign public one signs too, but any 64 numbers have that shape. They are reported only if their
+//! name or the name of their file says what they are. What the detector cannot see: such a pair under another name, or as a
+//! whole file in a git history, where blobs have no name when they are read. Those count as rejected.
 
 use std::ops::Range;
+use std::path::Path;
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Material, Proof, Protection};
+use scanner_core::material::{Encoding, Identity, Kind, Material, Protection};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use zeroize::Zeroizing;
 
-use crate::read::proof;
-use crate::read::public::{self, PublicKey, Raw};
+use crate::read::private::looks_random;
+use crate::read::signs;
 
 /// Solana key pairs.
 #[derive(Debug)]
@@ -22,8 +27,10 @@ static ABOUT: About = About {
     id: "solana_keypair",
     title: "Solana key pair (id.json)",
     detects: "Arrays of 64 numbers that are an Ed25519 private key and its public key, as solana-keygen writes them: files \
-              that begin with one, and arrays behind a name with `secret` in it. Always verified.",
-    blind_to: "Arrays elsewhere, keys in base58, and 32 numbers without the public half.",
+              that begin with one, and arrays behind a name with `secret` in it. Verified if the halves \
+              belong together; otherwise reported if the array is named as a secret key or the file as a key pair.",
+    blind_to: "Arrays elsewhere, keys in base58, 32 numbers without the public half, and arrays with a foreign public \
+               half that nothing names.",
     respond: "Move what the account holds to a new one and give up its authorities (upgrade, mint, vote, stake): a ledger \
               revokes nothing.",
     references: &["Solana documentation: file system wallets", "RFC 8032", "CWE-321"],
@@ -54,17 +61,47 @@ impl Detector for SolanaKeypair {
         let Some((numbers, span)) = array(blob.bytes, hit.at + gap) else { return Ok(()) };
         let malformed = Malformed::new("Solana key pair", span.start);
         let (private, public) = numbers.split_at_checked(LENGTH / 2).ok_or(malformed)?;
-        if proof::raw_public(Raw::Ed25519, private).is_none_or(|own| own != public) {
-            return Err(malformed);
-        }
+        let is_named = || {
+            if hit.anchor == START {
+                is_keypair_file(&blob.origin.location())
+            } else {
+                is_secret_key(blob.bytes, hit.at)
+            }
+        };
+        let (half, fit) = signs::ed25519(private, public)
+            .filter(|(_, fit)| fit.is_proven() || (is_named() && looks_random(private) && !counts(private)))
+            .ok_or(malformed)?;
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Text, span);
-        let half = public::half(&PublicKey::Raw { kind: Raw::Ed25519, bytes: public });
+        fit.describe(&mut material);
         material.identity = Some(Identity::public(half));
-        material.proof = Proof::Verified;
         material.protection = Some(Protection::plaintext());
         out.found(material);
         Ok(())
     }
+}
+
+/// Whether the name of a file says that a key pair is inside: `id.json` of solana-keygen, `program-keypair.json`, or the
+/// address that `solana-keygen grind` gives it.
+fn is_keypair_file(path: &Path) -> bool {
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
+    // 32 bytes in base58.
+    let is_base58 = |byte: u8| byte.is_ascii_alphanumeric() && !b"0OIl".contains(&byte);
+    let is_address = matches!(stem.len(), 32..=44) && stem.bytes().all(is_base58);
+    let name = stem.to_lowercase();
+    let is_json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+    is_json && (name == "id" || name.contains("keypair") || name.contains("wallet") || is_address)
+}
+
+/// Whether the name at an anchor in its middle is `secretKey` or `SECRET_KEY`: other secrets have 64 bytes too.
+fn is_secret_key(bytes: &[u8], at: usize) -> bool {
+    let name = bytes.get(at..bytes.len().min(at + GAP)).unwrap_or_default().to_ascii_lowercase();
+    let behind = name.strip_prefix(b"secret").or_else(|| name.strip_prefix(b"ecret")).unwrap_or_default();
+    behind.strip_prefix(b"_").unwrap_or(behind).starts_with(b"key")
+}
+
+/// Whether bytes count up, as the numbers of examples do.
+fn counts(bytes: &[u8]) -> bool {
+    bytes.windows(2).filter(|two| matches!(two, [one, next] if one.wrapping_add(1) == *next)).count() * 2 > bytes.len()
 }
 
 /// An array of exactly 64 bytes as decimal numbers, and where it lies.
@@ -91,11 +128,20 @@ fn array(bytes: &[u8], at: usize) -> Option<(Zeroizing<Vec<u8>>, Range<usize>)> 
 #[cfg(test)]
 mod tests {
     use scanner_core::blob::Origin;
+    use scanner_core::material::Proof;
+    use scanner_core::material::Remark;
 
     use super::*;
+    use crate::read::proof;
+    use crate::read::public::Raw;
+    use crate::read::text::hex;
 
     fn inspect(text: &str, anchor: Anchor) -> Result<Vec<Material>, Malformed> {
-        let origin = Origin::file("id.json");
+        inspect_as("id.json", text, anchor)
+    }
+
+    fn inspect_as(name: &str, text: &str, anchor: Anchor) -> Result<Vec<Material>, Malformed> {
+        let origin = Origin::file(name);
         let at = memchr::memmem::find(text.as_bytes(), anchor.bytes).unwrap();
         let mut out = Inspection::default();
         SolanaKeypair.inspect(Blob::whole(text.as_bytes(), &origin), Hit { anchor, at }, &mut out)?;
@@ -117,6 +163,36 @@ mod tests {
         let code = format!("Keypair.fromSecretKey(Uint8Array.from({}));", pair(","));
         assert_eq!(inspect(&code, ANCHORS[1]).unwrap().len(), 1);
         assert_eq!(inspect(&format!("SECRET={}", pair(",")), ANCHORS[2]).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_foreign_half_is_a_key_where_a_name_says_so() {
+        let seed: Vec<u8> = (0..32_u8).map(|n| n.wrapping_mul(37)).collect();
+        let list = |seed: &[u8]| format!("{:?}", [seed, &[9; 32]].concat());
+        let random = list(&seed);
+        let counting = list(&(1..=32).collect::<Vec<u8>>());
+        for (name, text, anchor, found) in [
+            ("id.json", random.clone(), START, true),
+            ("target/deploy/program-keypair.json", random.clone(), START, true),
+            ("7EcDhSYGxXyscszYEp35KHN8vvw3svAuLKTzXwCFLtV.json", random.clone(), START, true),
+            ("pixels.json", random.clone(), START, false),
+            ("id.txt", random.clone(), START, false),
+            ("id.json", counting.clone(), START, false),
+            ("a.ts", format!("Keypair.fromSecretKey(Uint8Array.from({random}))"), ANCHORS[1], true),
+            ("a.env", format!("PAYER_SECRET_KEY={random}"), ANCHORS[2], true),
+            ("a.ts", format!("fromSecretKey({counting})"), ANCHORS[1], false),
+            ("a.json", format!("{{\"secret\":{random}}}"), ANCHORS[1], false),
+        ] {
+            let all = inspect_as(name, &text, anchor).unwrap_or_default();
+            assert_eq!(all.len(), usize::from(found), "{name}: {text}");
+            let [material] = all.as_slice() else { continue };
+            let Some(Identity::Public(half)) = &material.identity else { panic!("identity") };
+            assert_eq!(hex(&half.spki[12..]), hex(&proof::raw_public(Raw::Ed25519, &seed).unwrap()));
+            assert_eq!(
+                (material.proof, &material.remarks[..]),
+                (Proof::Structure, &[Remark::ForeignPublicNumbers][..])
+            );
+        }
     }
 
     #[test]

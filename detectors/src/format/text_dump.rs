@@ -2,18 +2,19 @@
 //! logs, tickets and notes, often without the PEM block that stood below.
 //!
 //! The numbers are put together again and have to fit by arithmetic, whatever the text around them says: the curve is the
-//! one on which the point belongs to the scalar. A part that signs is enough (`read/signs.rs`). What was cut or masked is not
-//! reported.
+//! one on which the point belongs to the scalar. A part that signs is enough (`read/signs.rs`): where the public half is
+//! foreign or is none, the text says the curve, or else the size of the point. What was cut or masked is not reported.
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Material, Protection, PublicHalf};
+use scanner_core::material::{Encoding, Identity, Kind, Material, Protection, PublicHalf, Remark};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
-use crate::read::curves;
+use crate::read::agent;
+use crate::read::curves::{self, Curve};
 use crate::read::dump::Dump;
 use crate::read::public::{self, Domain, PublicKey, Raw, bits};
-use crate::read::signs::{self, Fit, Private};
+use crate::read::signs::{self, Fit};
 use crate::read::ssh;
 
 /// Private keys as text dumps.
@@ -37,6 +38,8 @@ fn before(anchor: Anchor) -> &'static [u8] {
     }
 }
 
+/// The curve of each size that most keys are on, for points that are on none.
+const COMMONEST: [&str; 6] = ["P-192", "P-224", "P-256", "P-384", "P-521", "brainpoolP512r1"];
 /// How far before [`EXPONENT`] the modulus may stand, in bytes: 16,384 bits in lines of 15 bytes, indented.
 const BEFORE: usize = 12 << 10;
 
@@ -45,7 +48,7 @@ static ABOUT: About = About {
     title: "Private key (text dump)",
     detects: "RSA, DSA, EC and Edwards and Montgomery curve keys as openssl -text and certtool print them: names and hex with \
               colons. RSA is verified by the primes or by d, the \
-              others by the public half, which may be that of another key on the same curve or in the same group.",
+              others by the public half, which may be that of another key, or none, as long as curve or group are known.",
     blind_to: "Dumps without the public half, keys on curves with written-out parameters that have no name, \
                Diffie-Hellman and post-quantum keys, numbers in decimal, and dumps that were edited.",
     respond: "A dump holds all of the key. Treat it as the key file itself: replace the key, then remove the text.",
@@ -77,7 +80,8 @@ impl Detector for TextDump {
         let quotes = |byte: &u8| matches!(byte, b'"' | b'\'' | b'`');
         let quote = start.checked_sub(1).and_then(|at| blob.bytes.get(at)).copied().filter(quotes);
         let dump = Dump::read(text, quote).map_err(|error| Malformed::new(error.what, start + error.at))?;
-        let Some((half, fit)) = rsa(&dump).or_else(|| short(&dump)) else {
+        let said = said(&dump, blob.bytes.get(..start).unwrap_or_default());
+        let Some((half, fit)) = rsa(&dump).or_else(|| short(&dump, said)) else {
             return Err(Malformed::new("numbers of a key that fit together", start));
         };
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Text, start..start + dump.length);
@@ -101,14 +105,34 @@ fn rsa(dump: &Dump) -> Option<(PublicHalf, Fit)> {
     stands.then(|| (public::half(&PublicKey::Rsa { n, e }), fit))
 }
 
+/// What the text says that a key is.
+#[derive(Clone, Copy)]
+enum Said {
+    Raw(Raw),
+    Ec(&'static Curve),
+    Nothing,
+}
+
+/// By the lines for people, and the word before `Private-Key:`.
+fn said(dump: &Dump, before: &[u8]) -> Said {
+    let raw = [("ED25519 ", Raw::Ed25519), ("ED448 ", Raw::Ed448), ("X25519 ", Raw::X25519), ("X448 ", Raw::X448)];
+    let headed = raw.iter().find(|(word, _)| before.ends_with(word.as_bytes())).map(|(_, kind)| Said::Raw(*kind));
+    let mut names = dump.curves.iter().map(Vec::as_slice);
+    let named = |name| {
+        let ec = || curves::by_any_name(name).map(Said::Ec);
+        agent::raw_curve(name).map(Said::Raw).or_else(ec)
+    };
+    headed.or_else(|| names.find_map(named)).unwrap_or(Said::Nothing)
+}
+
 /// Everything that has one private number.
-fn short(dump: &Dump) -> Option<(PublicHalf, Fit)> {
+fn short(dump: &Dump, said: Said) -> Option<(PublicHalf, Fit)> {
     let private = dump.number(&["priv", "privatekey"])?;
     let x = dump.number(&["x"]);
     if let (Some(p), Some(q), Some(g)) = (dump.number(&["p"]), dump.number(&["q"]), dump.number(&["g"])) {
         let y = dump.number(&["pub", "publickey", "y"])?;
         let key = ssh::dsa_numbers([p, q, g, y], 0).ok()?;
-        return Some(signs::signs_as(&key, Private::Number(private))).filter(|(_, fit)| stands(*fit, private, bits(q)));
+        return signs::one_number(&key, private, bits(q));
     }
     // certtool has coordinates, openssl a point; a field may begin with a zero byte that keeps a number positive.
     let point = match (dump.number(&["pub"]), x, dump.number(&["y"])) {
@@ -117,7 +141,7 @@ fn short(dump: &Dump) -> Option<(PublicHalf, Fit)> {
         (None, Some(x), None) => x.to_vec(),
         _ => return None,
     };
-    raw(private, &point).or_else(|| ec(private, &point))
+    raw(private, &point, said).or_else(|| ec(private, &point, said))
 }
 
 /// 04 x y, both as long as the longer one is without its zeros.
@@ -133,31 +157,45 @@ fn joined(x: &[u8], y: &[u8]) -> Vec<u8> {
     point
 }
 
-/// Whether one private number is a key: its public half is there, or it has the size of one and the public half is foreign.
-fn stands(fit: Fit, private: &[u8], size: u32) -> bool {
-    fit.is_proven() || (fit != Fit::Nothing && signs::is_full_size(private, size))
-}
-
-fn raw(private: &[u8], public: &[u8]) -> Option<(PublicHalf, Fit)> {
+/// The kind whose public half follows from the private one, or else the one that the text says, or the first one of the size.
+fn raw(private: &[u8], public: &[u8], said: Said) -> Option<(PublicHalf, Fit)> {
+    let is_said = |kind: Raw| matches!(said, Said::Raw(said) if said == kind);
     let kinds = [Raw::Ed25519, Raw::Ed448, Raw::X25519, Raw::X448].into_iter();
-    let known = |kind: Raw| signs::signs_as(&PublicKey::Raw { kind, bytes: public }, Private::Number(private));
-    let all = kinds.filter(|kind| private.len() == kind.len() && public.len() == kind.len()).map(known);
-    all.into_iter().find(|(_, fit)| fit.is_proven()).filter(|_| private.iter().any(|&byte| byte != 0))
+    let fits = |kind: &Raw| private.len() == kind.len() && (public.len() == kind.len() || is_said(*kind));
+    let known = |kind: Raw| {
+        let key = PublicKey::Raw { kind, bytes: public };
+        Some((kind, signs::one_number(&key, private, 8 * kind.len() as u32)?))
+    };
+    let known: Vec<_> =
+        kinds.filter(fits).filter_map(known).filter(|_| private.iter().any(|&byte| byte != 0)).collect();
+    let proven = known.iter().find(|(_, (_, fit))| fit.is_proven());
+    let said = || known.iter().find(|(kind, _)| is_said(*kind));
+    proven.or_else(said).or(known.first()).map(|(_, found)| found.clone())
 }
 
-/// The curve on which the point belongs to the scalar, or else the first one of its size that the point is on.
-fn ec(scalar: &[u8], point: &[u8]) -> Option<(PublicHalf, Fit)> {
+/// The curve on which the point belongs to the scalar, or else the one that the text says, the first one of its size that the
+/// point is on, or the commonest one of its size.
+fn ec(scalar: &[u8], point: &[u8], said: Said) -> Option<(PublicHalf, Fit)> {
     // A field is as long as half an uncompressed point, or all of a compressed one, but for the byte in front.
     let coordinates = point.len().checked_sub(1)?;
-    let length = if point.first() == Some(&4) { coordinates / 2 } else { coordinates };
-    let on = |curve: &&curves::Curve| curve.bits.div_ceil(8) as usize == length && curve.decompress(point).is_some();
-    let known = curves::all().iter().filter(on).map(|curve| {
-        let point = curve.decompress(point).unwrap_or_default();
-        let key = PublicKey::Ec { domain: Domain::Named(curve), point: &point };
-        (signs::signs_as(&key, Private::Number(scalar)), curve.bits)
-    });
-    let known: Vec<_> = known.filter(|((_, fit), bits)| stands(*fit, scalar, *bits)).map(|(known, _)| known).collect();
-    known.iter().find(|(_, fit)| fit.is_proven()).or(known.first()).cloned()
+    let length = if matches!(point.first(), Some(2 | 3)) { coordinates } else { coordinates / 2 };
+    let known = |curve: &'static Curve, point: &[u8]| {
+        signs::one_number(&PublicKey::Ec { domain: Domain::Named(curve), point }, scalar, curve.bits)
+    };
+    let of_size = curves::all().iter().filter(|curve| curve.bits.div_ceil(8) as usize == length);
+    let on: Vec<_> = of_size.filter_map(|curve| known(curve, &curve.decompress(point)?)).collect();
+    let proven = on.iter().find(|(_, fit)| fit.is_proven()).cloned();
+    let said = || if let Said::Ec(curve) = said { known(curve, point) } else { None };
+    let commonest = || {
+        let (half, fit) = known(
+            COMMONEST
+                .iter()
+                .find_map(|name| curves::by_name(name).filter(|curve| curve.bits.div_ceil(8) as usize == length))?,
+            point,
+        )?;
+        Some((half, if fit.is_proven() { fit } else { Fit::Derived(Remark::AssumedCurve) }))
+    };
+    proven.or_else(said).or_else(|| on.first().cloned()).or_else(commonest)
 }
 
 #[cfg(test)]
@@ -237,6 +275,58 @@ mod tests {
                 _ => panic!("{name}"),
             });
             assert_eq!(found, bits, "{name}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_private_number_beside_a_foreign_public_half() {
+        let seed: Vec<u8> = (0..56_u8).map(|n| n.wrapping_mul(37) | 1).collect();
+        let curve = |name| curves::by_name(name).unwrap();
+        let of = |name| {
+            let point = curve(name).public_point(&seed[..32]).unwrap();
+            public::half(&PublicKey::Ec { domain: Domain::Named(curve(name)), point: &point })
+        };
+        let raw = |kind: Raw| {
+            let bytes = proof::raw_public(kind, &seed[..kind.len()]).unwrap();
+            public::half(&PublicKey::Raw { kind, bytes: &bytes })
+        };
+        let dump = |private: &[u8], public: &[u8]| {
+            format!("Private-Key: (256 bit)\npriv:\n{}\npub:\n{}\n", colons(private), colons(public))
+        };
+        let (foreign, own) = (Some(Remark::ForeignPublicNumbers), curve("P-256").public_point(&seed[..32]).unwrap());
+        let off = [&[4], &[0x11; 64][..]].concat();
+        let form = [&[5], &own[1..]].concat();
+        let named = |text: String, line: &str| text + line;
+        let certtool = format!(
+            "\tKey Security Level: High\n\ncurve:\tSECP256R1\nprivate key:\n\t{}\n\nx:\n\t{}\n\ny:\n\t{}\n\n",
+            colons(&seed[..32]).trim(),
+            colons(&[0x11; 32]).trim(),
+            colons(&[0x12; 32]).trim()
+        );
+        for (text, half, remark) in [
+            (ed25519(&seed[..32], &[9; 32]), raw(Raw::Ed25519), foreign),
+            (ed25519(&seed[..32], &[9; 31]), raw(Raw::Ed25519), foreign),
+            (ed25519(&seed[..32], &[9; 32]).replace("ED25519 ", ""), raw(Raw::Ed25519), foreign),
+            (ed25519(&seed[..32], &[9; 32]).replace("ED25519", "X25519"), raw(Raw::X25519), foreign),
+            (ed25519(&seed, &[9; 56]).replace("ED25519", "X448"), raw(Raw::X448), foreign),
+            (named(dump(&seed[..32], &off), "ASN1 OID: prime256v1\nNIST CURVE: P-256\n"), of("P-256"), foreign),
+            (named(dump(&seed[..32], &off), "ASN1 OID: secp256k1\n"), of("secp256k1"), foreign),
+            (named(dump(&seed[..32], &form), "ASN1 OID: prime256v1\n"), of("P-256"), foreign),
+            (named(dump(&seed[..32], &own), "ASN1 OID: brainpoolP256r1\n"), of("P-256"), None),
+            (certtool, of("P-256"), foreign),
+            (dump(&seed[..32], &off), of("P-256"), Some(Remark::AssumedCurve)),
+        ] {
+            let found = inspect(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+            assert_eq!(found[0].identity, Some(Identity::public(half)), "{text}");
+            assert_eq!(found[0].remarks.first().copied(), remark, "{text}");
+        }
+        for text in [
+            ed25519(&[7; 32], &[9; 32]),
+            named(dump(&[7; 32], &off), "ASN1 OID: prime256v1\n"),
+            dump(&seed[..32], &[4, 0]),
+            dump(&seed[..31], &[9; 32]),
+        ] {
+            assert!(inspect(&text).is_err(), "{text}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! Opens keys that securesystemslib encrypted: PBKDF2, an HMAC that tells, AES in counter mode, then JSON.
 
-use scanner_core::material::{Encoding, Identity, Kind, Material, Proof};
+use scanner_core::material::{Encoding, Identity, Kind, Material};
 use zeroize::Zeroizing;
 
 use super::cipher::{Cipher, Mode, Suite};
@@ -31,11 +31,12 @@ impl Key {
         AES.decrypt(&key, &self.0.iv, &mut plain)?;
         let text = members::string(&plain, "private")?;
         let mut material = Material::new(Kind::PrivateKey, "intoto", Encoding::Text, 0..0);
-        if let Some(found) = private_key(text, None) {
-            let (half, _) = found.ok()?;
-            let listed = members::string(&plain, "public").and_then(unhex)?;
-            let beside = public::half(&PublicKey::Raw { kind: Raw::Ed25519, bytes: &listed });
-            material.proof = if beside.id == half.id { Proof::Verified } else { Proof::Structure };
+        // The HMAC proves the password, so a foreign public half is a remark.
+        let listed = members::string(&plain, "public").and_then(unhex);
+        let beside = listed.map(|bytes| public::half(&PublicKey::Raw { kind: Raw::Ed25519, bytes: &bytes }));
+        if let Some(found) = private_key(text, beside.as_ref()) {
+            let (half, fit) = found.ok()?;
+            fit.describe(&mut material);
             material.identity = Some(Identity::public(half));
             return Some(Item::new(Some(0), material).with_plain(&plain));
         }

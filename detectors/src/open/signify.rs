@@ -1,11 +1,10 @@
-//! Opens secret keys of signify: a key stream of bcrypt_pbkdf, and a digest that tells.
+//! Opens secret keys of signify: a key stream of bcrypt_pbkdf. The digest or the public half confirms the key.
 
-use scanner_core::material::{Encoding, Identity, Kind, Material, Proof};
+use scanner_core::material::{Encoding, Identity, Kind, Material};
 use zeroize::Zeroizing;
 
 use super::lock::Lock;
 use crate::read::carrier::Item;
-use crate::read::public::{self, PublicKey, Raw};
 use crate::read::signify::Secret;
 
 /// A file.
@@ -23,11 +22,10 @@ impl<'a> Key<'a> {
         let mut plain = Zeroizing::new(vec![0; KEY]);
         bcrypt_pbkdf::bcrypt_pbkdf(password, self.0.salt, self.0.rounds, &mut plain).ok()?;
         plain.iter_mut().zip(self.0.sealed).for_each(|(stream, byte)| *stream ^= byte);
-        let bytes = self.0.fits(&plain)?;
+        let key = self.0.key(&plain).filter(|key| key.has_digest || key.fit.is_proven())?;
         let mut material = Material::new(Kind::PrivateKey, "signify", Encoding::Text, 0..0);
-        let half = public::half(&PublicKey::Raw { kind: Raw::Ed25519, bytes });
-        material.identity = Some(Identity::public(half));
-        material.proof = Proof::Verified;
+        key.fit.describe(&mut material);
+        material.identity = Some(Identity::public(key.half));
         Some(Item::new(Some(0), material).with_plain(&plain))
     }
 }

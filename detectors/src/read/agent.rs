@@ -1,15 +1,15 @@
 //! Keys as gpg-agent keeps them (GnuPG agent/keyformat.txt): what the numbers of an S-expression amount to.
 
 use scanner_core::error::Malformed;
-use scanner_core::material::PublicHalf;
+use scanner_core::material::{Identity, PublicHalf};
 use sha2::{Digest, Sha256};
 
-use super::curves::{self, Curve};
-use super::public::{Domain, PublicKey, Raw, bits};
+use super::curves;
+use super::public::{self, Domain, PublicKey, Raw, bits};
 use super::sexp::Node;
 use super::signs::{self, Fit, Private};
 
-/// The public numbers of `(rsa (n ..)(e ..))` and its kin.
+/// The public numbers of `(rsa (n ..)(e ..))` and its kin. A point may be on no curve: the private number signs without it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Numbers<'a> {
     Key(PublicKey<'a>),
@@ -47,27 +47,27 @@ impl<'a> Numbers<'a> {
                 if let Some(kind) = raw_curve(curve) {
                     // libgcrypt puts 0x40 before the native form, and sometimes does not.
                     let bytes = q.strip_prefix(&[0x40]).filter(|bytes| bytes.len() == kind.len()).unwrap_or(q);
-                    if bytes.len() != kind.len() {
-                        return Err(Malformed::new("point of a key", 0));
-                    }
                     return Ok(Self::Key(PublicKey::Raw { kind, bytes }));
                 }
-                let Some(curve) = named_curve(curve) else { return Ok(Self::Other(q)) };
-                curve.decompress(q).ok_or(Malformed::new("point of a key", 0))?;
+                let Some(curve) = curves::by_any_name(curve) else { return Ok(Self::Other(q)) };
                 Ok(Self::Key(PublicKey::Ec { domain: Domain::Named(curve), point: q }))
             }
             _ => Err(Malformed::new("algorithm of an S-expression", 0)),
         }
     }
 
-    /// A digest that stands for the public half where there is no other name for it.
-    pub(crate) fn digest(&self) -> Option<[u8; 32]> {
-        match self {
-            Self::Key(_) => None,
-            Self::Other(number) => {
-                Some(Sha256::new().chain_update(b"gnupg public\0").chain_update(number).finalize().into())
+    /// The public numbers as they stand, where nothing says what the private ones are: a public half, or a digest of what
+    /// has none. A point that is on no curve is known by its digest.
+    pub(crate) fn identity(&self) -> Identity {
+        let number: &[u8] = match *self {
+            Self::Key(PublicKey::Raw { kind, bytes }) if bytes.len() != kind.len() => bytes,
+            Self::Key(PublicKey::Ec { domain: Domain::Named(curve), point }) if curve.decompress(point).is_none() => {
+                point
             }
-        }
+            Self::Key(key) => return Identity::public(public::half(&key)),
+            Self::Other(number) => number,
+        };
+        Identity::Opaque(Sha256::new().chain_update(b"gnupg public\0").chain_update(number).finalize().into())
     }
 
     /// What the private numbers of a list sign as. `None` where a number is missing, or nothing can be computed.
@@ -100,7 +100,7 @@ impl<'a> Numbers<'a> {
 }
 
 /// The curves whose keys are bare bytes, by the names that libgcrypt and GnuPG write (cipher/ecc-curves.c).
-fn raw_curve(name: &[u8]) -> Option<Raw> {
+pub(crate) fn raw_curve(name: &[u8]) -> Option<Raw> {
     Some(match name {
         b"Ed25519" | b"ed25519" | b"1.3.6.1.4.1.11591.15.1" | b"1.3.101.112" => Raw::Ed25519,
         b"Curve25519" | b"cv25519" | b"X25519" | b"1.3.6.1.4.1.3029.1.5.1" | b"1.3.101.110" => Raw::X25519,
@@ -108,20 +108,4 @@ fn raw_curve(name: &[u8]) -> Option<Raw> {
         b"X448" | b"cv448" | b"1.3.101.111" => Raw::X448,
         _ => return None,
     })
-}
-
-/// The others.
-fn named_curve(name: &[u8]) -> Option<&'static Curve> {
-    let name = str::from_utf8(name).ok()?;
-    let name = match name {
-        "nistp192" | "prime192v1" | "secp192r1" | "1.2.840.10045.3.1.1" => "P-192",
-        "nistp224" | "secp224r1" | "1.3.132.0.33" => "P-224",
-        "nistp256" | "prime256v1" | "secp256r1" | "1.2.840.10045.3.1.7" => "P-256",
-        "nistp384" | "secp384r1" | "1.3.132.0.34" => "P-384",
-        "nistp521" | "secp521r1" | "1.3.132.0.35" => "P-521",
-        "1.3.132.0.10" => "secp256k1",
-        "sm2p256v1" => "SM2",
-        other => other.strip_prefix("NIST ").unwrap_or(other),
-    };
-    curves::by_name(name)
 }

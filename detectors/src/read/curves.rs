@@ -57,6 +57,21 @@ pub(crate) fn by_name(name: &str) -> Option<&'static Curve> {
     table::CURVES.iter().find(|curve| curve.name == name)
 }
 
+/// The curve with one of the names that libgcrypt, OpenSSL and GnuTLS give it, or its OID in dots where libgcrypt writes that.
+pub(crate) fn by_any_name(name: &[u8]) -> Option<&'static Curve> {
+    let name = match str::from_utf8(name).ok()? {
+        "nistp192" | "prime192v1" | "secp192r1" | "SECP192R1" | "1.2.840.10045.3.1.1" => "P-192",
+        "nistp224" | "secp224r1" | "SECP224R1" | "1.3.132.0.33" => "P-224",
+        "nistp256" | "prime256v1" | "secp256r1" | "SECP256R1" | "1.2.840.10045.3.1.7" => "P-256",
+        "nistp384" | "secp384r1" | "SECP384R1" | "1.3.132.0.34" => "P-384",
+        "nistp521" | "secp521r1" | "SECP521R1" | "1.3.132.0.35" => "P-521",
+        "1.3.132.0.10" => "secp256k1",
+        "sm2p256v1" => "SM2",
+        other => other.strip_prefix("NIST ").unwrap_or(other),
+    };
+    by_name(name)
+}
+
 /// The curve with this OID.
 pub(crate) fn by_oid(oid: &[u8]) -> Option<&'static Curve> {
     table::CURVES.iter().find(|curve| curve.oid == oid)

@@ -16,6 +16,8 @@ const MAX_LINES: usize = 4096;
 pub(crate) struct Dump {
     /// In order; names in lower case without blanks, so that `private exponent` and `privateExponent` are one.
     numbers: Vec<(String, Zeroizing<Vec<u8>>)>,
+    /// What the curve is called: `ASN1 OID: prime256v1`, `NIST CURVE: P-256`, `curve: SECP256R1`.
+    pub(crate) curves: Vec<Vec<u8>>,
     /// Bytes from the start of the text to the end of the last number.
     pub(crate) length: usize,
 }
@@ -26,6 +28,7 @@ impl Dump {
         let mut lines = Lines::new(text, quote);
         let mut numbers: Vec<(String, Zeroizing<Vec<u8>>)> = Vec::new();
         let (mut length, mut total, mut empty) = (0, 0, 0);
+        let mut curves = Vec::new();
         let first = lines.next();
         if let Some((name, value)) = named(first) {
             numbers.push((name, value));
@@ -58,6 +61,10 @@ impl Dump {
                 if !value.is_empty() {
                     length = lines.read;
                 }
+                if matches!(&*name, "asn1oid" | "nistcurve" | "curve") {
+                    let colon = memchr::memchr(b':', line).unwrap_or_default();
+                    curves.push(line.get(colon + 1..).unwrap_or_default().trim_ascii().to_vec());
+                }
                 numbers.push((name, value));
             } else {
                 break;
@@ -66,7 +73,7 @@ impl Dump {
         if length == 0 {
             return Err(Malformed::new("numbers of a dump", 0));
         }
-        Ok(Self { numbers, length })
+        Ok(Self { numbers, curves, length })
     }
 
     /// The first number of one of these names that is not empty.

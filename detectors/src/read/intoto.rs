@@ -1,13 +1,11 @@
 //! Private keys of securesystemslib, for their detector and for trying passwords.
 
 use scanner_core::error::Malformed;
-use scanner_core::material::PublicHalf;
+use scanner_core::material::{PublicHalf, Remark};
 use zeroize::Zeroizing;
 
 use super::cursor::Cursor;
-use super::private::looks_random;
-use super::proof;
-use super::public::{self, PublicKey, Raw};
+use super::signs::{self, Fit};
 
 /// Iterations of PBKDF2 that securesystemslib takes (settings.PBKDF2_ITERATIONS).
 pub(crate) const ITERATIONS: u32 = 100_000;
@@ -46,9 +44,9 @@ impl Sealed {
     }
 }
 
-/// An Ed25519 key in hex: the seed, or seed and public key as Go writes it. With the public half that stands beside it:
-/// whether it is proven. `None` if it is in PEM.
-pub(crate) fn private_key(text: &[u8], beside: Option<&PublicHalf>) -> Option<Result<(PublicHalf, bool), Malformed>> {
+/// What an Ed25519 key in hex signs as: the seed, or seed and public key as Go writes it. `beside` is the public half of the
+/// same `keyval`. `None` if the key is in PEM.
+pub(crate) fn private_key(text: &[u8], beside: Option<&PublicHalf>) -> Option<Result<(PublicHalf, Fit), Malformed>> {
     if text.starts_with(b"-----BEGIN ") {
         return None;
     }
@@ -57,14 +55,15 @@ pub(crate) fn private_key(text: &[u8], beside: Option<&PublicHalf>) -> Option<Re
         return wrong("private key of a keyval");
     };
     let (seed, behind) = digits.split_at_checked(32)?;
-    let bytes = proof::raw_public(Raw::Ed25519, seed)?;
-    let half = public::half(&PublicKey::Raw { kind: Raw::Ed25519, bytes: &bytes });
-    let contradicted = beside.is_some_and(|beside| beside.id != half.id) || (!behind.is_empty() && behind != bytes);
-    if contradicted || !looks_random(seed) {
-        return wrong("the public key of the private one");
-    }
-    let proven = beside.is_some() || !behind.is_empty();
-    Some(Ok((half, proven)))
+    let Some((half, fit)) = signs::ed25519(seed, behind) else { return wrong("seed of a keyval") };
+    let fit = match beside.map(|beside| beside.id == half.id) {
+        None => fit,
+        Some(true) if fit == Fit::Derived(Remark::ForeignPublicNumbers) => Fit::Part(Remark::ForeignPublicNumbers),
+        Some(true) => Fit::Whole,
+        Some(false) if fit == Fit::Whole => Fit::Part(Remark::ForeignPublicNumbers),
+        Some(false) => Fit::Derived(Remark::ForeignPublicNumbers),
+    };
+    Some(Ok((half, fit)))
 }
 
 /// The bytes of hex digits.

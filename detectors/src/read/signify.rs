@@ -1,11 +1,11 @@
 //! What stands in a secret key of signify, for its detector and for trying passwords.
 
 use scanner_core::error::Malformed;
+use scanner_core::material::PublicHalf;
 use sha2::{Digest, Sha512};
 
 use super::cursor::Cursor;
-use super::proof;
-use super::public::Raw;
+use super::signs::{self, Fit};
 
 /// A secret key, as its 104 bytes say it (signify.c, `struct enckey`).
 pub(crate) struct Secret<'a> {
@@ -39,11 +39,18 @@ impl<'a> Secret<'a> {
         Ok(Self { rounds, salt, digest, number, sealed })
     }
 
-    /// The public key, if what was read or decrypted is the key: its digest and its public half say so.
-    pub(crate) fn fits<'p>(&self, plain: &'p [u8]) -> Option<&'p [u8]> {
+    /// The key that was read or decrypted. A password is right if either the digest or the public half confirms it.
+    pub(crate) fn key(&self, plain: &[u8]) -> Option<Key> {
         let (seed, public) = plain.split_at_checked(32)?;
-        let fits = Sha512::digest(plain).starts_with(self.digest)
-            && proof::raw_public(Raw::Ed25519, seed).as_deref() == Some(public);
-        fits.then_some(public)
+        let (half, fit) = signs::ed25519(seed, public)?;
+        Some(Key { half, fit, has_digest: Sha512::digest(plain).starts_with(self.digest) })
     }
+}
+
+/// What a secret key signs as.
+pub(crate) struct Key {
+    pub(crate) half: PublicHalf,
+    pub(crate) fit: Fit,
+    /// Whether the digest in the file belongs to it.
+    pub(crate) has_digest: bool,
 }

@@ -4,13 +4,12 @@
 //! primes and falls back to d where the signature does not verify; ECDSA, EdDSA and DSA need the private number alone. So a
 //! wrong number is a remark, and only a key that no reading can use counts as damaged.
 
-use scanner_core::material::{Material, Proof, PublicHalf};
+use scanner_core::material::{Material, Proof, PublicHalf, Remark};
 use zeroize::Zeroizing;
 
 use super::private::looks_random;
 use super::proof;
-use super::public::{self, Domain, PublicKey, bits};
-use scanner_core::material::Remark;
+use super::public::{self, Domain, PublicKey, Raw, bits};
 
 /// Fewest bits of a prime that proves a key by dividing the modulus. One of 64 bits divides a random modulus once in 2^64.
 const MIN_FACTOR: u32 = 64;
@@ -134,6 +133,19 @@ pub(crate) fn signs_as(key: &PublicKey<'_>, private: Private<'_>) -> (PublicHalf
         // Scalars out of range, and kinds of which nothing can be derived.
         None => (public::half(key), Fit::Nothing),
     }
+}
+
+/// What a key of one private number signs as. `None` if nothing confirms the number and it is not of the full size of its
+/// group, in bits: pages have placeholders.
+pub(crate) fn one_number(key: &PublicKey<'_>, number: &[u8], size: u32) -> Option<(PublicHalf, Fit)> {
+    let (half, fit) = signs_as(key, Private::Number(number));
+    let stands = fit.is_proven() || (fit != Fit::Nothing && is_full_size(number, size));
+    stands.then_some((half, fit))
+}
+
+/// [`one_number`] for an Ed25519 seed and the public key beside it, which may be empty.
+pub(crate) fn ed25519(seed: &[u8], public: &[u8]) -> Option<(PublicHalf, Fit)> {
+    one_number(&PublicKey::Raw { kind: Raw::Ed25519, bytes: public }, seed, 256)
 }
 
 /// Whether the public number follows from the private one.

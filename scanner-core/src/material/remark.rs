@@ -72,6 +72,10 @@ remarks! {
     ForeignSeed "foreign_seed" "the expanded key does not belong to the seed";
     /// ML-DSA: tr is not that of the public half.
     ForeignDigest "foreign_digest" "the digest of the public key inside is another one";
+    /// EC: the smallest or most used curve of the size was taken.
+    AssumedCurve "assumed_curve" "the public point is on no curve, and none is named: taken for the commonest of its size";
+    /// signify: the key signs, and signify itself would not read it.
+    ForeignSignifyDigest "foreign_signify_digest" "the digest inside does not belong to the key: signify refuses it";
     /// OpenPGP: the numbers prove more than the sum.
     WrongChecksum "wrong_checksum" "checksum wrong, though the numbers fit";
     /// OpenPGP: an algorithm that is not computed.

@@ -253,6 +253,120 @@ fn a_key_of_one_number_is_found_as_what_it_signs_as() {
     }
 }
 
+/// The seed of an Ed25519 key beside some public half, in the formats that write both.
+fn seed_files(seed: &[u8], half: &[u8]) -> Vec<(&'static str, String)> {
+    let both = [seed, half].concat();
+    let minisign = [&b"Ed\0\0B2"[..], &[0; 48], &[5; 8], &both, &[9; 32]].concat();
+    let signify = [&b"EdBK\0\0\0\0"[..], &[3; 16], &[0; 8], &[5; 8], &both].concat();
+    let nix = base64(&both);
+    let (seed, half) = (hex(seed, ""), hex(half, ""));
+    let colons = |digits: &str| {
+        digits.as_bytes().chunks(2).map(|two| String::from_utf8_lossy(two)).collect::<Vec<_>>().join(":")
+    };
+    vec![
+        ("minisign.key", format!("untrusted comment: minisign secret key\n{}\n", base64(&minisign))),
+        ("signify.sec", format!("untrusted comment: signify secret key\n{}\n", base64(&signify))),
+        ("intoto.json", format!(r#"{{"keytype":"ed25519","keyval":{{"public":"{half}","private":"{seed}"}}}}"#)),
+        ("go-tuf.json", format!(r#"{{"keytype":"ed25519","keyval":{{"public":"{half}","private":"{seed}{half}"}}}}"#)),
+        ("cache-priv-key.pem", format!("cache.example.org-1:{nix}")),
+        ("id.json", format!("{both:?}")),
+        ("pay.ts", format!("const payer = Keypair.fromSecretKey(Uint8Array.from({both:?}));\n")),
+        ("dump.txt", format!("ED25519 Private-Key:\npriv:\n    {}\npub:\n    {}\n", colons(&seed), colons(&half))),
+        ("agent.key", format!("Key: (private-key (ecc (curve Ed25519)(flags eddsa)(q #40{half}#)(d #{seed}#)))\n")),
+    ]
+}
+
+#[test]
+fn a_seed_beside_a_foreign_public_half_is_found_as_what_it_signs_as() {
+    let shop = Workshop::new("hostile-usable-seeds");
+    if run(shop.path(), "openssl", &["version"]).is_none() {
+        return super::skipped("no openssl: nobody says which keys sign");
+    }
+    openssl(shop.path(), "genpkey -algorithm ed25519 -out KEY");
+    openssl(shop.path(), "pkey -in KEY -pubout -out PUBLIC");
+    let private = openssl(shop.path(), "pkey -in KEY -outform DER");
+    let seed = &private[private.len() - 32..];
+    // What whoever takes the seed out of a file has: RFC 8410 7.
+    let alone = [&[0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20][..], seed].concat();
+    shop.file("SEED", pem("PRIVATE KEY", &alone));
+    assert!(signs(shop.path(), "SEED"), "openssl does not sign with the seed alone");
+    openssl(shop.path(), "genpkey -algorithm ed25519 -out OTHER");
+    let other = openssl(shop.path(), "pkey -in OTHER -pubout -outform DER");
+    let mut missed = Vec::new();
+    for (folder, half) in [("foreign", &other[other.len() - 32..]), ("made-up", &[0x11; 32])] {
+        let files = seed_files(seed, half);
+        for (name, text) in &files {
+            shop.file(&format!("{folder}/{name}"), text);
+        }
+        let found = found(&shop, folder);
+        missed.extend(files.iter().map(|(name, _)| format!("{folder}/{name}")).filter(|path| !found.contains(path)));
+    }
+    assert!(missed.is_empty(), "missed: {missed:#?}");
+}
+
+#[test]
+fn a_scalar_beside_a_point_that_is_on_no_curve_is_found_as_what_it_signs_as() {
+    let shop = Workshop::new("hostile-usable-points");
+    if run(shop.path(), "openssl", &["version"]).is_none() {
+        return super::skipped("no openssl: nobody says which keys sign");
+    }
+    let mut missed = Vec::new();
+    for (curve, oid, magic, name) in [
+        ("P-256", &[0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7][..], b"ECS2", "prime256v1"),
+        ("P-384", &[0x2b, 0x81, 4, 0, 0x22], b"ECS4", "secp384r1"),
+    ] {
+        openssl(shop.path(), &format!("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:{curve} -out KEY"));
+        openssl(shop.path(), "pkey -in KEY -pubout -out PUBLIC");
+        let spki = openssl(shop.path(), "pkey -in KEY -pubout -outform DER");
+        let private = openssl(shop.path(), "pkey -in KEY -outform DER");
+        // SEC1 in PKCS#8: the scalar comes before the point, which has the tags of its field and of a BIT STRING before it.
+        let size = if curve == "P-256" { 32 } else { 48 };
+        let head = [2, 1, 1, 4, size as u8];
+        let at = private.windows(5).position(|five| five == head).expect("a scalar") + 5;
+        let scalar = &private[at..at + size];
+        let alone = [der(2, &[1]), der(4, scalar), der(0xa0, &der(6, oid))].concat();
+        shop.file("SCALAR", pem("EC PRIVATE KEY", &der(0x30, &alone)));
+        assert!(signs(shop.path(), "SCALAR"), "openssl does not sign with the scalar alone");
+        // The coordinates the other way round.
+        let (x, y) = spki[spki.len() - 2 * size..].split_at(size);
+        let (x, y) = (y, x);
+        let point = hex(&[&[4], x, y].concat(), "");
+        let colons = |bytes: &[u8]| hex(bytes, ":");
+        let dump = format!(
+            "Private-Key: (bit)\npriv:\n    {}\npub:\n    {}\n",
+            colons(scalar),
+            colons(&[&[4], x, y].concat())
+        );
+        let files = [
+            ("dump.txt", format!("{dump}ASN1 OID: {name}\nNIST CURVE: {curve}\n").into_bytes()),
+            ("unnamed.txt", dump.into_bytes()),
+            (
+                "certtool.txt",
+                format!(
+                    "\tKey Security Level: High\n\ncurve:\t{}\nprivate key:\n\t{}\n\nx:\n\t{}\n\ny:\n\t{}\n\n",
+                    if curve == "P-256" { "SECP256R1" } else { "SECP384R1" },
+                    colons(scalar),
+                    colons(x),
+                    colons(y)
+                )
+                .into_bytes(),
+            ),
+            ("key.cng", [&magic[..], &(size as u32).to_le_bytes(), x, y, scalar].concat()),
+            (
+                "agent.key",
+                format!("Key: (private-key (ecc (curve \"NIST {curve}\")(q #{point}#)(d #{}#)))\n", hex(scalar, ""))
+                    .into_bytes(),
+            ),
+        ];
+        for (file, text) in &files {
+            shop.file(&format!("{curve}/{file}"), text);
+        }
+        let found = found(&shop, curve);
+        missed.extend(files.iter().map(|(file, _)| format!("{curve}/{file}")).filter(|path| !found.contains(path)));
+    }
+    assert!(missed.is_empty(), "missed: {missed:#?}");
+}
+
 /// A key that signs is no less of a key for a wrong number; one of which no part signs is.
 #[test]
 fn only_what_cannot_sign_is_played_down() {

@@ -1,0 +1,151 @@
+//! Every remark is made by a reader, and it is known what goes by it.
+
+use std::collections::BTreeSet;
+
+use corpus::{cases_dir, expect};
+use scanner_core::budget::Limits;
+use scanner_core::engine::Engine;
+use scanner_core::material::Remark;
+
+/// Remarks that judgement goes by in code; those of `evidence.toml` come on top.
+const IN_CODE: [Remark; 2] = [Remark::Unfit, Remark::Subkey];
+
+/// Remarks that no sample of the corpus earns, with what shows them.
+const ELSEWHERE: &[(Remark, &str)] = &[
+    (Remark::ForeignPublicKey, "no test shows it yet"),
+    (Remark::OnePrime, "detectors: format::jwk"),
+    (Remark::WrongPublicExponent, "detectors: format::jwk"),
+    (Remark::NoPublicExponent, "no test shows it yet"),
+    (Remark::ForeignSeed, "no test shows it yet"),
+    (Remark::ForeignDigest, "no test shows it yet"),
+    (Remark::AssumedCurve, "detectors: format::text_dump"),
+    (Remark::WrongChecksum, "no test shows it yet"),
+    (Remark::NotShown, "no test shows it yet"),
+    (Remark::HmacKey, "made when a password opens what is around it"),
+    (Remark::CipherKey, "made when a password opens what is around it"),
+    (Remark::KnownByDigest, "no test shows it yet"),
+    (Remark::UnknownKeyType, "no test shows it yet"),
+    (Remark::UnknownAlgorithm, "no test shows it yet"),
+    (Remark::Revoked, "detectors: format::openpgp"),
+    (Remark::OddPadding, "no test shows it yet"),
+    (Remark::Deleted, "no test shows it yet"),
+    (Remark::Hidden, "made when a password opens what is around it"),
+    (Remark::HoldsSecretKeyOnly, "no test shows it yet"),
+    (Remark::HoldsProtectedBytes, "made when a password opens what is around it"),
+    (Remark::OtherPassword, "made when a password opens what is around it"),
+    (Remark::NotTried, "made when a password opens what is around it"),
+    (Remark::SshRevoked, "no test shows it yet"),
+    (Remark::DevelopmentProfile, "detectors: format::mobileprovision"),
+    (Remark::SecretNotBeside, "no test shows it yet"),
+    (Remark::AnonRole, "no test shows it yet"),
+    (Remark::ServiceAccount, "no test shows it yet"),
+    (Remark::InternalHost, "no test shows it yet"),
+];
+
+/// Remarks that a person is told and nothing goes by.
+const TOLD_ONLY: &[Remark] = &[
+    Remark::ForeignPublicNumbers,
+    Remark::ForeignPublicKey,
+    Remark::ForeignPublicNumber,
+    Remark::ForeignPublicPoint,
+    Remark::ForeignPublicInFront,
+    Remark::NoPublicNumber,
+    Remark::NoPublicPoint,
+    Remark::NoPublicDsa,
+    Remark::NoPublicDsaBlob,
+    Remark::WrongExponent,
+    Remark::WrongPrimes,
+    Remark::OnePrime,
+    Remark::WrongPublicExponent,
+    Remark::NoPublicExponent,
+    Remark::BareRsa,
+    Remark::MultiPrime,
+    Remark::PublicNotRecomputed,
+    Remark::ForeignSeed,
+    Remark::ForeignDigest,
+    Remark::AssumedCurve,
+    Remark::ForeignSignifyDigest,
+    Remark::WrongChecksum,
+    Remark::NotShown,
+    Remark::AgreesOnly,
+    Remark::EcdhKey,
+    Remark::MadeToExchange,
+    Remark::MadeToSign,
+    Remark::SymmetricSigner,
+    Remark::HmacKey,
+    Remark::CipherKey,
+    Remark::SymmetricKey,
+    Remark::MasterKey,
+    Remark::ParentKey,
+    Remark::UncompressedPublic,
+    Remark::KnownByDigest,
+    Remark::UnknownKeyType,
+    Remark::UnknownAlgorithm,
+    Remark::NoSpkiForm,
+    Remark::Revoked,
+    Remark::MadeByStartproject,
+    Remark::NoEnd,
+    Remark::TestingKey,
+    Remark::OddPadding,
+    Remark::SaysEncrypted,
+    Remark::Deleted,
+    Remark::Hidden,
+    Remark::SealedByPublicHalf,
+    Remark::NoPassword,
+    Remark::AssumedExponent,
+    Remark::TrustStore,
+    Remark::SealedWhole,
+    Remark::HoldsSecretKeys,
+    Remark::HoldsSealedSecretKey,
+    Remark::HoldsSecretKeyOnly,
+    Remark::HoldsNoPrivateKey,
+    Remark::HoldsNothing,
+    Remark::HoldsProtectedBytes,
+    Remark::OtherPassword,
+    Remark::NotTried,
+    Remark::Cut,
+    Remark::ForgeableMac,
+    Remark::NoMac,
+    Remark::TokenItself,
+    Remark::UefiRevoked,
+    Remark::SshCertified,
+    Remark::SshRevoked,
+    Remark::FreeBsdPublic,
+    Remark::TestIndex,
+    Remark::SecretBeside,
+    Remark::SecretNotBeside,
+    Remark::AnonRole,
+    Remark::Keyless,
+    Remark::ServiceAccount,
+    Remark::InternalHost,
+];
+
+fn of_evidence() -> BTreeSet<Remark> {
+    let text = include_str!("../../../detectors/data/evidence.toml");
+    let ids = text.lines().filter_map(|line| line.strip_prefix("remark = \"")?.strip_suffix('"'));
+    ids.map(|id| Remark::by_id(id).unwrap_or_else(|| panic!("{id} is no remark"))).collect()
+}
+
+#[test]
+fn every_remark_is_made() {
+    let engine = Engine::new(detectors::everything(), Limits::default());
+    let mut made = BTreeSet::new();
+    for case in expect::load_all(&cases_dir()).expect("the cases load") {
+        for (sample, bytes) in case.expect.samples.iter().zip(&case.contents) {
+            let found = engine.bytes(&sample.file, bytes).occurrences;
+            made.extend(found.iter().flat_map(|found| found.material.remarks.iter().copied()));
+        }
+    }
+    let elsewhere: BTreeSet<Remark> = ELSEWHERE.iter().map(|(remark, _)| *remark).collect();
+    let never: Vec<_> = Remark::ALL.iter().filter(|r| !made.contains(r) && !elsewhere.contains(r)).collect();
+    let here: Vec<_> = elsewhere.intersection(&made).collect();
+    assert!(never.is_empty() && here.is_empty(), "made by no sample: {never:?}; made by one after all: {here:?}");
+}
+
+#[test]
+fn it_is_known_what_goes_by_a_remark() {
+    let mut used = of_evidence();
+    used.extend(IN_CODE);
+    let told: Vec<Remark> = Remark::ALL.iter().copied().filter(|remark| !used.contains(remark)).collect();
+    assert_eq!(told, TOLD_ONLY, "what judgement goes by is not told only, and the other way round");
+}
