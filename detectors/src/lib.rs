@@ -90,6 +90,7 @@ pub const UNWRAPPERS: &[&dyn Unwrapper] = &[
     &wrap::array::Array,
     &wrap::escape::Escape,
     &wrap::percent::Percent,
+    &wrap::reencoded::Reencoded,
 ];
 
 /// Every container. A new one is one file in `wrap/` and one line here.

@@ -224,6 +224,8 @@ fn bytes_made_to_hurt_end_soon() {
         ("quotes before escapes", mebibyte(b"\"\\x30\\x03\\x02\\x01\\x00")),
         ("escapes without quotes", mebibyte(b"\\x30\\x03\\x02\\x01\\x00")),
         ("percent-encoded headers", mebibyte(b"-----BEGIN%20-----%0A ")),
+        ("dashes of UTF-16", mebibyte("\u{2d2d}\u{2d2d}".as_bytes())),
+        ("headers in UTF-16", mebibyte("\u{2d2d}\u{2d2d}\u{422d}\u{4745}\u{4e49}\u{5020}".as_bytes())),
         ("percent-encoded headers in one word", mebibyte(b"-----BEGIN%20-----%0A")),
         ("records of Intel HEX", mebibyte(b":00000001FF\n")),
         ("registry", [b"REGEDIT4\n", &mebibyte(b"\"a\"=hex:00,\\\n")[..]].concat()),

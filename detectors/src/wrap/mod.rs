@@ -28,6 +28,7 @@ pub(crate) mod lzma;
 pub(crate) mod percent;
 pub(crate) mod program;
 pub(crate) mod qcow2;
+pub(crate) mod reencoded;
 pub(crate) mod registry;
 pub(crate) mod rpm;
 pub(crate) mod sevenz;

@@ -34,7 +34,7 @@ pub struct Windows {
 impl Windows {
     /// Reads a file to its end and feeds it window by window. Faults become gaps.
     pub fn feed(&mut self, input: &mut dyn Read, origin: &Origin, sink: &dyn BlobSink) {
-        self.feed_unless(input, origin, sink, &|_| false);
+        self.feed_file(input, &mut |_| 0, origin, sink, &|_| false);
     }
 
     /// Does the same with a large file that only looked like a container.
@@ -44,16 +44,18 @@ impl Windows {
         self.plain = false;
     }
 
-    /// Does the same, unless the file begins with something that is claimed by another reader. Returns whether it was.
-    pub fn feed_unless(
+    /// Does the same, unless the file begins with something that is claimed by another reader. Returns whether it was. `skip` is
+    /// told where the file is read next, and passes over zeros that begin there; it returns how many.
+    pub fn feed_file(
         &mut self,
         input: &mut dyn Read,
+        skip: &mut dyn FnMut(u64) -> u64,
         origin: &Origin,
         sink: &dyn BlobSink,
         claim: &dyn Fn(&[u8]) -> bool,
     ) -> bool {
         let mut fault = |detail| sink.gap(Gap { origin: origin.clone(), reason: Reason::ReadError, detail });
-        match self.read(input, origin, sink, claim, &mut fault) {
+        match self.read((input, skip), origin, sink, claim, &mut fault) {
             None => true,
             Some((size, _)) => {
                 if let Some(size) = size {
@@ -73,7 +75,7 @@ impl Windows {
         sink: &dyn BlobSink,
     ) -> (Looked, Option<String>) {
         let mut fault = None;
-        let read = self.read(input, origin, sink, &|_| false, &mut |detail| fault = Some(detail));
+        let read = self.read((input, &mut |_| 0), origin, sink, &|_| false, &mut |detail| fault = Some(detail));
         (read.map(|(_, looked)| looked).unwrap_or_default(), fault)
     }
 
@@ -94,7 +96,7 @@ impl Windows {
     /// Returns the size, if it came to the end, and what was seen; nothing if the start was claimed.
     fn read(
         &mut self,
-        input: &mut dyn Read,
+        (input, skip): (&mut dyn Read, &mut dyn FnMut(u64) -> u64),
         origin: &Origin,
         sink: &dyn BlobSink,
         claim: &dyn Fn(&[u8]) -> bool,
@@ -151,6 +153,10 @@ impl Windows {
             held -= keep;
             window.start += keep as u64;
             window.core_start = BACK;
+            // Zeros upon zeros: what is held stays what stands before the next bytes.
+            if self.buffer.get(..held).is_some_and(|held| held.iter().all(|byte| *byte == 0)) {
+                window.start += skip(window.start + held as u64);
+            }
         }
         if all.wipe {
             self.buffer.zeroize();
@@ -319,9 +325,28 @@ mod tests {
     fn what_another_reader_claims_is_not_fed() {
         let sink = Collect::default();
         let claim = |start: &[u8]| start.starts_with(b"PACK");
-        assert!(Windows::default().feed_unless(&mut &b"PACK..."[..], &Origin::file("x"), &sink, &claim));
+        assert!(Windows::default().feed_file(&mut &b"PACK..."[..], &mut |_| 0, &Origin::file("x"), &sink, &claim));
         assert!(sink.cores.lock().unwrap().is_empty());
-        assert!(!Windows::default().feed_unless(&mut &b"pack..."[..], &Origin::file("x"), &sink, &claim));
+        assert!(!Windows::default().feed_file(&mut &b"pack..."[..], &mut |_| 0, &Origin::file("x"), &sink, &claim));
+    }
+
+    #[test]
+    fn a_hole_is_passed_and_places_behind_it_stay() {
+        // The input leaves a hole out of which the caller says that it is there.
+        let (front, hole, back) = (2 * CORE, 1 << 40, b"\nkey");
+        let input = [&b"begin\n"[..], &vec![0; front], back].concat();
+        let passed = std::cell::Cell::new(false);
+        let mut skip = |at: u64| {
+            assert!(at >= (CORE + AHEAD) as u64, "{at}");
+            if passed.replace(true) { 0 } else { hole }
+        };
+        let sink = Collect::default();
+        Windows::default().feed_file(&mut &input[..], &mut skip, &Origin::file("x"), &sink, &|_| false);
+        let cores = sink.cores.into_inner().unwrap();
+        let (start, core, line) = cores.last().unwrap();
+        assert_eq!(start + core.len() as u64, input.len() as u64 + hole);
+        assert!(core.ends_with(back) && *line == 2, "{line}");
+        assert!(passed.get());
     }
 
     #[test]

@@ -62,3 +62,20 @@ fn an_archive_that_is_a_sparse_file_is_opened() {
         }
     }
 }
+
+/// Nobody has eight terabytes; a file that says so takes some kilobytes of a disk.
+#[test]
+fn what_lies_behind_a_hole_of_terabytes_is_found() {
+    let ground = Ground::new("hostile-sparse-plain");
+    let pem = key_pem(1);
+    let size = 8 << 40;
+    let place = ground.join("a");
+    std::fs::create_dir_all(&place).expect("made");
+    let file = std::fs::File::create(place.join("h.bin")).expect("made");
+    if file.set_len(size).is_err() {
+        return super::skipped("no file of eight terabytes here: holes are not tried");
+    }
+    sparse(&place.join("h.bin"), size, &[(4 << 40, pem.as_bytes()), (size - 5000, pem.as_bytes())]);
+    let seen = scan(&place, &["."]);
+    assert_eq!((seen.code, seen.occurrences().len()), (Some(1), 2), "{:?}", seen.gaps());
+}

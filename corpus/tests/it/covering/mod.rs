@@ -20,7 +20,8 @@ use plant::{Planted, places};
 const LARGEST: usize = 24 << 10;
 
 /// Wrappers of text, whose samples are text around keys.
-const WRAPPERS: [&str; 9] = ["array", "base64", "encoded", "escape", "hex", "percent", "registry", "utf16", "armor"];
+const WRAPPERS: [&str; 10] =
+    ["array", "base64", "encoded", "escape", "hex", "percent", "reencoded", "registry", "utf16", "armor"];
 
 /// Most samples of one case, evenly spread.
 const SAMPLES: usize = 14;

@@ -1,0 +1,190 @@
+//! What git turns into other bytes when it hands it out: files with a `working-tree-encoding`, commits with an `encoding`.
+//!
+//! Git stores such a file as UTF-8 and writes it into every work tree in its encoding. So a blob of Chinese characters is a PEM
+//! file on the disks of those who clone: the bytes of UTF-16 that those characters stand for. The same happens by accident, where
+//! an editor guesses wrong. In an encoding that holds no ASCII (EBCDIC, UTF-7) nothing can be seen, and that is said.
+
+use std::ops::{ControlFlow, Range};
+
+use scanner_core::blob::Blob;
+use scanner_core::budget::Budget;
+use scanner_core::error::{Malformed, Reason};
+use scanner_core::seam::{About, Anchor, Entry, Hit, Unopenable, Unwrapper};
+use zeroize::Zeroizing;
+
+/// Text that becomes a key in another encoding.
+#[derive(Debug)]
+pub(crate) struct Reencoded;
+
+static ABOUT: About = About {
+    id: "reencoded",
+    title: "text that git writes in another encoding",
+    detects: "UTF-8 whose characters are the UTF-16 of a PEM, either byte order, as git stores a file with \
+              working-tree-encoding=UTF-16LE; and, as something that was not read, attributes and commits with an encoding \
+              in which ASCII is not ASCII: EBCDIC, UTF-7.",
+    blind_to: "DER and other binary keys in such a file. An encoding that only the configuration of a clone names.",
+    respond: "Treat what is inside as if it lay there in plain text: whoever clones has it on disk.",
+    references: &["gitattributes(5), working-tree-encoding", "git-commit(1), DISCUSSION", "RFC 2781"],
+};
+
+/// `----` as two characters of UTF-16, twice U+2D2D: the dashes of a PEM, whatever the byte order and whichever dash begins.
+const DASHES: Anchor = Anchor::anywhere("\u{2d2d}\u{2d2d}".as_bytes());
+/// The attribute of git (`gitattributes(5)`), which has its value directly behind it.
+const ATTRIBUTE: Anchor = Anchor::anywhere(b"working-tree-encoding=");
+/// The header of a commit (`git-commit(1)`).
+const HEADER: Anchor = Anchor::anywhere(b"\nencoding ");
+
+/// Most bytes of text that are read: a PEM of a megabyte, as three bytes for two.
+const LONGEST: usize = 1536 << 10;
+
+/// Units of UTF-16 among which the header stands: the one before, and those of `-----BEGIN ` from any dash on.
+const HEAD: usize = 8;
+
+/// Longest name of an encoding, in bytes; the longest of iconv are half of it.
+const NAME: usize = 64;
+
+/// How encodings begin in which ASCII text is itself, in small letters and without signs: what they hold is read as it is.
+/// UTF-16 is above, and in UTF-32 no character stands for four bytes of ASCII.
+const ASCII: [&str; 26] = [
+    "utf8", "utf16", "utf32", "ucs", "ascii", "usascii", "ansi", "iso8859", "iso646us", "latin", "l1", "windows",
+    "win", "cp12", "cp437", "cp8", "cp9", "koi8", "euc", "shiftjis", "sjis", "gb", "big5", "mac", "tis620", "iso2022",
+];
+
+impl Unwrapper for Reencoded {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn anchors(&self) -> &'static [Anchor<'static>] {
+        &[DASHES, ATTRIBUTE, HEADER]
+    }
+
+    fn open(
+        &self,
+        blob: Blob<'_>,
+        hit: Hit<'_>,
+        budget: &Budget,
+        each: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Unopenable> {
+        if hit.anchor != DASHES {
+            return named(blob.bytes, hit);
+        }
+        let (span, text) = text(blob.bytes, hit.at).ok_or(Malformed::new("UTF-8", hit.at))?;
+        for order in [u16::to_le_bytes, u16::to_be_bytes] {
+            // The header first: the dashes stand in other text too, and all of it would be read for each.
+            let head: Vec<u8> = text.encode_utf16().take(HEAD).flat_map(order).collect();
+            if memchr::memmem::find(&head, b"-----BEGIN ").is_none() {
+                continue;
+            }
+            budget.take(span.len() as u64)?;
+            let mut out = Zeroizing::new(Vec::with_capacity(span.len()));
+            out.extend(text.encode_utf16().flat_map(order));
+            let _ = each(Entry { bytes: &out, span });
+            return Ok(());
+        }
+        Err(Malformed::new("header of a PEM in UTF-16", hit.at).into())
+    }
+}
+
+/// The valid UTF-8 from one character before a place on, as far as it is read. That character may hold the first dash.
+fn text(bytes: &[u8], at: usize) -> Option<(Range<usize>, &str)> {
+    let before = (1..=4).find_map(|back| {
+        let start = at.checked_sub(back)?;
+        std::str::from_utf8(bytes.get(start..at)?).is_ok().then_some(start)
+    });
+    let start = before.unwrap_or(at);
+    let bytes = bytes.get(start..bytes.len().min(start + LONGEST))?;
+    let text = bytes.utf8_chunks().next()?.valid();
+    Some((start..start + text.len(), text))
+}
+
+/// An error if a name of an encoding stands behind the hit in which ASCII is not itself.
+fn named(bytes: &[u8], hit: Hit<'_>) -> Result<(), Unopenable> {
+    let of_commit = hit.anchor == HEADER;
+    let before = bytes.get(..hit.at).unwrap_or_default();
+    if of_commit && (!before.starts_with(b"tree ") || memchr::memmem::find(before, b"\n\n").is_some()) {
+        return Err(Malformed::new("header of a commit", hit.at).into());
+    }
+    let name = bytes.get(hit.at + hit.anchor.bytes.len()..).unwrap_or_default();
+    let name = name.get(..name.len().min(NAME)).unwrap_or_default();
+    let end = name.iter().position(|byte| byte.is_ascii_whitespace() || *byte == b'"').unwrap_or(name.len());
+    let name = name.get(..end).unwrap_or_default();
+    let is_of_name =
+        |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':' | b'/' | b'+');
+    if name.is_empty() || !name.iter().all(is_of_name) {
+        return Err(Malformed::new("name of an encoding", hit.at).into());
+    }
+    let plain: Vec<u8> = name.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect();
+    if ASCII.iter().any(|start| plain.starts_with(start.as_bytes())) {
+        return Ok(());
+    }
+    Err(Unopenable::Closed(
+        Reason::Unsupported,
+        if of_commit {
+            "a commit in an encoding that is not read"
+        } else {
+            "git writes files in an encoding that is not read"
+        },
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use scanner_core::blob::Origin;
+    use scanner_core::budget::Limits;
+
+    use super::*;
+
+    fn open(text: &[u8]) -> (Vec<Vec<u8>>, Option<Unopenable>) {
+        let origin = Origin::file("x");
+        let (mut found, mut closed) = (Vec::new(), None);
+        for anchor in [DASHES, ATTRIBUTE, HEADER] {
+            for at in memchr::memmem::find_iter(text, anchor.bytes) {
+                let budget = Budget::new(Limits::default());
+                let opened = Reencoded.open(Blob::whole(text, &origin), Hit { anchor, at }, &budget, &mut |entry| {
+                    found.push(entry.bytes.to_vec());
+                    ControlFlow::Continue(())
+                });
+                closed = closed.or(opened.err().filter(|error| matches!(error, Unopenable::Closed(..))));
+            }
+        }
+        (found, closed)
+    }
+
+    #[test]
+    fn characters_become_the_bytes_that_they_stand_for() {
+        let pem = "-----BEGIN X Y-----\nAbCd\n-----END X Y-----\n\n";
+        for before in ["", "\n", "a\n", "ab\n"] {
+            let text = format!("{before}{pem}");
+            let text = &text.as_bytes()[..text.len() & !1];
+            for decode in [u16::from_le_bytes, u16::from_be_bytes] {
+                let units: Vec<u16> = text.chunks(2).map(|two| decode([two[0], two[1]])).collect();
+                let stored = String::from_utf16(&units).unwrap();
+                let (found, closed) = open(format!("\u{4e00}{stored}").as_bytes());
+                assert!(found[0].windows(11).any(|w| w == b"-----BEGIN ") && closed.is_none(), "{before:?}");
+            }
+        }
+        assert_eq!(open("ⴭⴭ is a Georgian letter, twice".as_bytes()), (vec![], None));
+        assert_eq!(open(b"\xff\xe2\xb4\xad\xe2\xb4\xad\xe2"), (vec![], None));
+    }
+
+    #[test]
+    fn encodings_without_ascii_are_said() {
+        let commit = |header: &str, body: &str| format!("tree 4b82\nauthor a <a@b> 1 +0000\n{header}\n\n{body}\n");
+        for (text, is_closed) in [
+            (commit("encoding IBM037", "x"), true),
+            (commit("encoding UTF-7", "x"), true),
+            (commit("encoding ISO-8859-1", "x"), false),
+            (commit("encoding Shift_JIS", "x"), false),
+            (commit("gpgsig x", "a\nencoding IBM037"), false),
+            ("a\nencoding IBM037\n".to_owned(), false),
+            ("*.txt working-tree-encoding=IBM037\n".to_owned(), true),
+            ("*.txt text working-tree-encoding=EBCDIC-CP-US eol=lf\n".to_owned(), true),
+            ("*.ps1 working-tree-encoding=UTF-16LE eol=CRLF\n".to_owned(), false),
+            ("*.txt working-tree-encoding=windows-1252\n".to_owned(), false),
+            ("set `working-tree-encoding=<encoding>`".to_owned(), false),
+        ] {
+            assert_eq!(open(text.as_bytes()).1.is_some(), is_closed, "{text}");
+        }
+    }
+}
