@@ -422,6 +422,9 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Every verdict.
+    pub const ALL: [Self; 3] = [Self::Shape, Self::Decodes, Self::Checksum];
+
     /// A stable identifier for machines.
     pub const fn id(self) -> &'static str {
         match self {

@@ -159,7 +159,7 @@ impl Page {
     fn news(&mut self, news: &News) {
         let finding = &news.finding;
         let roles = finding.roles.iter().map(role).collect::<Vec<_>>().join(", ");
-        let facts = format!("{} · {}", algorithm(finding), protection(finding.protection.id()));
+        let facts = format!("{} · {}", algorithm(finding), protection(finding.protection));
         self.line(format!("{:>4}  {}  {roles}  {facts}", finding.severity_text(), finding.tier.id()));
         self.field("key", &names(finding).join(" · "));
         let commits = news.commits.iter().chain(std::iter::repeat(&None));

@@ -32,7 +32,7 @@ pub(crate) fn finding(finding: &radius::Finding, allowed: &[Option<allow::Allowa
         roles: finding.roles.iter().map(role).collect(),
         hypotheses: finding.hypotheses.iter().map(role).collect(),
         key: key(finding),
-        protection: finding.protection.id(),
+        protection: finding.protection,
         proof: proof(finding.proof),
         reason: finding.reason.clone(),
         next_step: finding.next_step.clone(),
@@ -72,7 +72,7 @@ pub(crate) fn secret(finding: &radius::SecretFinding, allowed: &[Option<allow::A
         title: facts.title.clone(),
         severity: tenths(finding.severity),
         class: finding.class.id(),
-        verdict: facts.verdict.id(),
+        verdict: facts.verdict,
         expires: facts.expires.map(moment::text),
         expired: finding.expired,
         unlocks: facts.unlocks.clone(),
@@ -264,10 +264,10 @@ fn occurrence(occurrence: &material::Occurrence, allowed: Option<&allow::Allowan
     Occurrence {
         place: place(occurrence),
         format: material.format,
-        encoding: material.encoding.id(),
+        encoding: material.encoding,
         proof: proof(material.proof),
         protection: material.protection.as_ref().map(|protection| Protection {
-            state: protection.state.id(),
+            state: protection.state,
             detail: protection.detail.clone(),
             opened: protection.opened.as_ref().map(|opened| Opened {
                 how: opened.how.id(),
@@ -422,7 +422,7 @@ pub(crate) fn gap(gap: error::Gap) -> Gap {
         path,
         path_bytes_hex,
         origin: gap.origin.to_string(),
-        reason: gap.reason.id(),
+        reason: gap.reason,
         deliberate: !gap.reason.leaves_incomplete(),
         detail: gap.detail,
     }

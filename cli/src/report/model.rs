@@ -6,7 +6,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use scanner_core::error::Reason;
+use scanner_core::material::{Encoding, ProtectionState, Verdict};
+use serde::{Serialize, Serializer};
 
 use super::records::Records;
 
@@ -102,7 +104,8 @@ pub(crate) struct Finding {
     pub(crate) hypotheses: Vec<Role>,
     pub(crate) key: Key,
     /// The weakest protection among the occurrences.
-    pub(crate) protection: &'static str,
+    #[serde(serialize_with = "id")]
+    pub(crate) protection: ProtectionState,
     /// The best proof among the occurrences.
     pub(crate) proof: &'static str,
     pub(crate) reason: String,
@@ -146,7 +149,8 @@ pub(crate) struct Secret {
     /// How far it reaches: `publish`, `account`, `service`, `password` or `note`.
     pub(crate) class: &'static str,
     /// What its own structure says: `shape`, `decodes` or `checksum`.
-    pub(crate) verdict: &'static str,
+    #[serde(serialize_with = "id")]
+    pub(crate) verdict: Verdict,
     /// When it ends, where it says so. RFC 3339, UTC.
     pub(crate) expires: Option<String>,
     /// Whether that is over.
@@ -321,7 +325,8 @@ pub(crate) struct Occurrence {
     #[serde(flatten)]
     pub(crate) place: Place,
     pub(crate) format: &'static str,
-    pub(crate) encoding: &'static str,
+    #[serde(serialize_with = "id")]
+    pub(crate) encoding: Encoding,
     pub(crate) proof: &'static str,
     pub(crate) protection: Option<Protection>,
     pub(crate) labels: Vec<Label>,
@@ -395,7 +400,8 @@ pub(crate) struct Place {
 
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Protection {
-    pub(crate) state: &'static str,
+    #[serde(serialize_with = "id")]
+    pub(crate) state: ProtectionState,
     pub(crate) detail: String,
     /// How it was opened in this run, if it was.
     pub(crate) opened: Option<Opened>,
@@ -550,7 +556,8 @@ pub(crate) struct Gap {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) path_bytes_hex: Option<String>,
     pub(crate) origin: String,
-    pub(crate) reason: &'static str,
+    #[serde(serialize_with = "id")]
+    pub(crate) reason: Reason,
     pub(crate) detail: String,
     /// Left out because it was asked for, or because it holds no stored bytes: the scan is complete without it.
     pub(crate) deliberate: bool,
@@ -562,4 +569,25 @@ pub(crate) struct Notice {
     pub(crate) kind: &'static str,
     pub(crate) place: String,
     pub(crate) message: String,
+}
+
+/// What machines are told by a stable identifier.
+trait Id: Copy {
+    fn id(self) -> &'static str;
+}
+
+macro_rules! ids {
+    ($($of:ty),*) => {
+        $(impl Id for $of {
+            fn id(self) -> &'static str {
+                Self::id(self)
+            }
+        })*
+    };
+}
+
+ids!(Encoding, ProtectionState, Reason, Verdict);
+
+fn id<T: Id, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str((*value).id())
 }

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use std::io;
 
 use detectors::radius::rules::{self, Rules};
+use scanner_core::material::Encoding;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
@@ -244,7 +245,7 @@ fn result(finding: &Finding, allowed: bool, rules: &[Rule]) -> Value {
             "tier": finding.tier,
             "signing": finding.signing,
             "roles": finding.roles.iter().map(|role| role.role.as_str()).collect::<Vec<_>>(),
-            "protection": finding.protection,
+            "protection": finding.protection.id(),
             "proof": finding.proof,
             "rules": finding.rules.iter().map(|rule| rule.id).collect::<Vec<_>>(),
             "exposure": finding.exposure,
@@ -365,7 +366,7 @@ fn buried(occurrence: &Occurrence) -> bool {
 
 /// Whether the line of an occurrence means anything: text, or something that was wrapped in text.
 fn text(occurrence: &Occurrence) -> bool {
-    matches!(occurrence.encoding, "pem" | "text") || occurrence.place.line > 1
+    matches!(occurrence.encoding, Encoding::Pem | Encoding::Text) || occurrence.place.line > 1
 }
 
 fn artifact(path: &str, bytes_hex: Option<&str>) -> Value {
@@ -431,7 +432,7 @@ fn gap(gap: &Gap) -> Value {
     let level = if gap.deliberate { "note" } else { "warning" };
     let detail = if gap.detail.is_empty() { String::new() } else { format!(": {}", prose(&gap.detail)) };
     json!({
-        "descriptor": {"id": gap.reason},
+        "descriptor": {"id": gap.reason.id()},
         "level": level,
         "message": {"text": format!("Not read: {} ({}{detail}).", prose(&gap.origin), words::reason(gap.reason))},
         "locations": [{"physicalLocation": {"artifactLocation": artifact(&gap.path, gap.path_bytes_hex.as_deref())}}],

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use scanner_core::blob::is_deceptive;
+use scanner_core::error::Reason;
+use scanner_core::material::{Encoding, ProtectionState, Verdict};
 
 /// `12 483`.
 pub(crate) fn count(number: u64) -> String {
@@ -151,67 +153,66 @@ pub(crate) fn spoken(id: &str) -> String {
 }
 
 /// How a key is protected.
-pub(crate) fn protection(state: &str) -> &'static str {
+pub(crate) const fn protection(state: ProtectionState) -> &'static str {
     match state {
-        "plaintext" => "not protected",
-        "opened" => "opened",
-        "weak" => "weakly encrypted",
-        "strong" => "encrypted",
-        "hardware" => "bound to hardware",
-        "stub" => "a stub: the key is elsewhere",
-        _ => "protection unknown",
+        ProtectionState::Plaintext => "not protected",
+        ProtectionState::Opened => "opened",
+        ProtectionState::Weak => "weakly encrypted",
+        ProtectionState::Strong => "encrypted",
+        ProtectionState::Hardware => "bound to hardware",
+        ProtectionState::Stub => "a stub: the key is elsewhere",
     }
 }
 
 /// What the structure of an ordinary secret says of it.
-pub(crate) fn verdict(verdict: &str, expired: bool) -> &'static str {
+pub(crate) const fn verdict(verdict: Verdict, expired: bool) -> &'static str {
     match (verdict, expired) {
         (_, true) => "expired",
-        ("checksum", false) => "checksum fits",
-        ("decodes", false) => "decodes",
-        _ => "shape only",
+        (Verdict::Checksum, false) => "checksum fits",
+        (Verdict::Decodes, false) => "decodes",
+        (Verdict::Shape, false) => "shape only",
     }
 }
 
 /// Why something could not be read.
-pub(crate) fn reason(id: &str) -> &'static str {
-    match id {
-        "permission" => "not permitted",
-        "vanished" => "vanished during the scan",
-        "read_error" => "reading failed",
-        "pseudo_file_system" => "a pseudo file system, no stored bytes",
-        "links_not_followed" => "symbolic links are not followed",
-        "target_unread" => "named as a target and not read",
-        "other_file_system" => "another file system, left out as asked",
-        "too_large" => "larger than --max-file-size or --max-held",
-        "too_deep" => "wrapped deeper than --max-depth",
-        "too_much_output" => "unpacks to more than --max-expanded or --max-ratio",
-        "too_slow" => "took longer than --timeout-per-file or --timeout-per-archive",
-        "too_many" => "holds more matches or members than the limit",
-        "encrypted" => "encrypted",
-        "unsupported" => "packed in a way that this version cannot undo",
-        "damaged" => "damaged",
-        "missing_base" => "their bases are not there",
-        "missing_objects" => "objects are not there",
-        "shallow" => "a shallow clone",
-        "index_rebuilt" => "damaged index; the pack was indexed again",
-        "unknown_file" => "not an object of git",
-        "history_left_out" => "history left out as asked",
-        "detector_fault" => "a detector failed on it: a fault of keyradius",
-        "passwords_not_tried" => "locked, and not every password was tried",
-        "near_passwords_not_tried" => "locked, and passwords near it were not tried: raise --max-password-work",
-        "interrupted" => "interrupted",
-        _ => "not read",
+pub(crate) const fn reason(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Permission => "not permitted",
+        Reason::Vanished => "vanished during the scan",
+        Reason::ReadError => "reading failed",
+        Reason::SpecialFile => "a FIFO, socket or device: not opened",
+        Reason::PseudoFileSystem => "a pseudo file system, no stored bytes",
+        Reason::LinksNotFollowed => "symbolic links are not followed",
+        Reason::TargetUnread => "named as a target and not read",
+        Reason::OtherFileSystem => "another file system, left out as asked",
+        Reason::TooLarge => "larger than --max-file-size or --max-held",
+        Reason::TooDeep => "wrapped deeper than --max-depth",
+        Reason::TooMuchOutput => "unpacks to more than --max-expanded or --max-ratio",
+        Reason::TooSlow => "took longer than --timeout-per-file or --timeout-per-archive",
+        Reason::TooMany => "holds more matches or members than the limit",
+        Reason::Encrypted => "encrypted",
+        Reason::Unsupported => "packed in a way that this version cannot undo",
+        Reason::Damaged => "damaged",
+        Reason::MissingBase => "their bases are not there",
+        Reason::MissingObjects => "objects are not there",
+        Reason::Shallow => "a shallow clone",
+        Reason::IndexRebuilt => "damaged index; the pack was indexed again",
+        Reason::Unknown => "not an object of git",
+        Reason::HistoryLeftOut => "history left out as asked",
+        Reason::DetectorFault => "a detector failed on it: a fault of keyradius",
+        Reason::PasswordsNotTried => "locked, and not every password was tried",
+        Reason::NearPasswordsNotTried => "locked, and passwords near it were not tried: raise --max-password-work",
+        Reason::Interrupted => "interrupted",
     }
 }
 
 /// How a material is written.
-pub(crate) fn encoding(id: &str) -> &'static str {
-    match id {
-        "pem" => "PEM",
-        "der" => "DER",
-        "text" => "text",
-        _ => "binary",
+pub(crate) const fn encoding(encoding: Encoding) -> &'static str {
+    match encoding {
+        Encoding::Pem => "PEM",
+        Encoding::Der => "DER",
+        Encoding::Text => "text",
+        Encoding::Binary => "binary",
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use detectors::radius::playbook::Playbook;
 use scanner_core::blob::printable_path;
+use scanner_core::material::Verdict;
 use serde_json::Value;
 
 use super::pages::{paragraph, playbook, section};
@@ -85,7 +86,10 @@ fn secret_page(secret: &Value) -> String {
     section(&mut page, "What it opens", text(secret, "unlocks"));
     section(&mut page, "What to do first", text(secret, "next_step"));
     let expired = secret.get("expired").and_then(Value::as_bool).unwrap_or_default();
-    section(&mut page, "What its structure says", words::verdict(text(secret, "verdict"), expired));
+    let verdict = Verdict::ALL.into_iter().find(|verdict| verdict.id() == text(secret, "verdict"));
+    if let Some(verdict) = verdict {
+        section(&mut page, "What its structure says", words::verdict(verdict, expired));
+    }
     let places: Vec<String> = list(secret, "occurrences")
         .map(|place| format!("{}:{}", text(place, "origin"), place.get("line").and_then(Value::as_u64).unwrap_or(0)))
         .collect();

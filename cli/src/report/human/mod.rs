@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 use std::io;
 use std::time::Duration;
 
+use scanner_core::material::{Encoding, ProtectionState};
+
 use super::Report;
 use super::model::{Certificate, Finding, Link, Occurrence, Opened, Place, Public, Role, Spot};
 use super::words::{self, escape};
@@ -146,7 +148,7 @@ impl Page<'_> {
         let short = |hex: &str| hex.get(..16).unwrap_or(hex).to_owned();
         let shown = |hex: &String| if self.look.verbose { hex.clone() } else { short(hex) };
         names.extend(key.spki_sha256.as_ref().map(|hex| format!("spki {}", shown(hex))));
-        let only = if finding.protection == "plaintext" { "a digest" } else { "its ciphertext" };
+        let only = if finding.protection == ProtectionState::Plaintext { "a digest" } else { "its ciphertext" };
         names.extend(key.ciphertext_sha256.as_ref().map(|hex| format!("known by {only} only, {}", shown(hex))));
         names.extend(key.ssh_sha256.as_ref().map(|name| escape(name)));
         names.extend(key.pgp_fingerprints.iter().map(|fingerprint| format!("pgp {fingerprint}")));
@@ -204,7 +206,7 @@ impl Page<'_> {
     fn ledger(&mut self, finding: &Finding) {
         for related in &finding.related {
             let kind = words::spoken(related.kind);
-            self.field("with", &format!("{} ({kind})", printed(&related.place, "")));
+            self.field("with", &format!("{} ({kind})", printed(&related.place, Encoding::Text)));
         }
         for hypothesis in &finding.hypotheses {
             self.field("maybe", &format!("{}, {} points", role(hypothesis), hypothesis.score));
@@ -237,7 +239,7 @@ impl Page<'_> {
         self.heading("Public material of no key found here");
         for group in groups {
             for public in &group.places {
-                let text = printed(&public.place, "");
+                let text = printed(&public.place, Encoding::Text);
                 let place = self.paint.place(&public.place, &text);
                 let subject = public.subject.as_deref().map(escape).unwrap_or_default();
                 self.line(&format!("  {place}  {} {subject}", words::spoken(group.kind)));
@@ -266,11 +268,11 @@ impl Page<'_> {
 
 /// `path:line` with its wrappers, as a person would follow it. Lines say nothing of a binary file: there it is the
 /// offset, where it is not the beginning.
-fn printed(place: &Place, encoding: &str) -> String {
+fn printed(place: &Place, encoding: Encoding) -> String {
     let file = &place.counted_in;
     let wraps = place.origin.strip_prefix(file.as_str()).unwrap_or_default();
     let section = place.section.as_deref().map(|section| format!(" ({section})")).unwrap_or_default();
-    match (wraps.is_empty() && matches!(encoding, "der" | "binary"), place.offset) {
+    match (wraps.is_empty() && matches!(encoding, Encoding::Der | Encoding::Binary), place.offset) {
         (true, 0) => escape(file),
         (true, offset) => escape(&format!("{file}@{offset:#x}{section}")),
         (false, _) => escape(&format!("{file}:{}{wraps}{section}", place.line)),
@@ -300,7 +302,8 @@ fn role(role: &Role) -> String {
 fn algorithm(finding: &Finding) -> String {
     let Some(algorithm) = &finding.key.algorithm else {
         // What lies open without a public half is a secret that both sides share.
-        return if finding.protection == "plaintext" { "shared secret" } else { "algorithm hidden" }.to_owned();
+        return if finding.protection == ProtectionState::Plaintext { "shared secret" } else { "algorithm hidden" }
+            .to_owned();
     };
     let mut text = algorithm.name.to_owned();
     match (algorithm.curve, algorithm.bits) {

@@ -73,7 +73,7 @@ pub(super) fn result(secret: &Secret, allowed: bool, rules: &[Rule]) -> Value {
         "properties": {
             "security-severity": format!("{:.1}", secret.severity),
             "class": secret.class,
-            "verdict": secret.verdict,
+            "verdict": secret.verdict.id(),
         },
     });
     let related: Vec<Value> = copies
