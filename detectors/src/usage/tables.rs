@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use serde::Deserialize;
@@ -222,7 +222,10 @@ pub(super) enum Wanted {
 /// All distinctive words, compiled; and the rules behind them.
 #[derive(Debug, Default)]
 pub(super) struct Words {
-    automaton: Option<AhoCorasick>,
+    /// The words, in their order, and what finds them: compiled when the first file is read, which takes longer than to read a
+    /// small tree that has none.
+    literals: Vec<String>,
+    automaton: OnceLock<Option<AhoCorasick>>,
     wanted: Vec<Wanted>,
     tools: BTreeMap<String, Vec<usize>>,
     /// Names of settings without wildcard.
@@ -234,7 +237,11 @@ pub(super) struct Words {
 impl Words {
     /// Every word of a text: what it is for, where it begins and ends.
     pub(super) fn find<'a>(&'a self, text: &'a str) -> impl Iterator<Item = (Wanted, usize, usize)> + 'a {
-        let found = self.automaton.iter().flat_map(move |automaton| automaton.find_overlapping_iter(text));
+        let automaton = self.automaton.get_or_init(|| {
+            let builder = &mut AhoCorasick::builder();
+            builder.ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(&self.literals).ok()
+        });
+        let found = automaton.iter().flat_map(move |automaton| automaton.find_overlapping_iter(text));
         found.filter_map(|found| Some((*self.wanted.get(found.pattern().as_usize())?, found.start(), found.end())))
     }
 
@@ -300,10 +307,7 @@ impl Tables {
             }
             words.entry(end.clone()).or_insert(Wanted::Name);
         }
-        let (literals, wanted): (Vec<String>, Vec<Wanted>) = words.into_iter().unzip();
-        compiled.automaton =
-            AhoCorasick::builder().ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(&literals).ok();
-        compiled.wanted = wanted;
+        (compiled.literals, compiled.wanted) = words.into_iter().unzip();
         self.words = compiled;
     }
 }

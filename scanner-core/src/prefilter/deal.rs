@@ -110,7 +110,32 @@ type Kind = (f64, fn(u8) -> f64);
 
 /// How often each byte is seen, by its half-bytes (high, then low), in each kind of text. Bytes are not independent of each
 /// other: digits stand among digits, capitals among capitals. Within one kind they nearly are.
-struct Weights(Vec<(f64, [[f64; 16]; 16])>);
+struct Weights(Vec<(f64, Table)>);
+
+/// How often bytes are seen, by a half-byte and a set of the other ones: for each high half-byte, sums over the low ones whose
+/// bits are set, of the first eight and of the last eight.
+struct Table(Box<[[[f64; 256]; 2]; 16]>);
+
+impl Table {
+    fn new(rows: &[[f64; 16]; 16]) -> Self {
+        let mut sums = Box::new([[[0.0; 256]; 2]; 16]);
+        for (sums, row) in sums.iter_mut().zip(rows) {
+            for (sums, eight) in sums.iter_mut().zip(row.chunks(8)) {
+                for (set, sum) in (0_u16..).zip(sums.iter_mut()) {
+                    *sum = nibbles(set).filter_map(|nibble| eight.get(nibble)).sum();
+                }
+            }
+        }
+        Self(sums)
+    }
+
+    /// How often a byte is seen whose half-bytes are in these sets.
+    fn share(&self, low: u16, high: u16) -> f64 {
+        let [first, last] = low.to_le_bytes();
+        let of_row = |[a, b]: &[[f64; 256]; 2]| Some(a.get(usize::from(first))? + b.get(usize::from(last))?);
+        nibbles(high).filter_map(|nibble| of_row(self.0.get(nibble)?)).sum()
+    }
+}
 
 impl Weights {
     fn of(haystack: Haystack) -> Self {
@@ -130,16 +155,13 @@ impl Weights {
             table.iter_mut().flatten().for_each(|cell| *cell /= sum);
             table
         };
-        Self(kinds.iter().map(|(share, weight)| (*share, table(*weight))).collect())
+        Self(kinds.iter().map(|(share, weight)| (*share, Table::new(&table(*weight)))).collect())
     }
 
     /// Share of all places whose bytes have their half-bytes in these sets, a bit for each.
     fn share(&self, low: &[u16], high: &[u16]) -> f64 {
-        let one = |table: &[[f64; 16]; 16], low: u16, high: u16| -> f64 {
-            let rows = nibbles(high).filter_map(|nibble| table.get(nibble));
-            rows.flat_map(|row| nibbles(low).filter_map(|nibble| row.get(nibble))).sum()
-        };
-        let of_kind = |table| -> f64 { low.iter().zip(high).map(|(low, high)| one(table, *low, *high)).product() };
+        let of_kind =
+            |table: &Table| -> f64 { low.iter().zip(high).map(|(low, high)| table.share(*low, *high)).product() };
         self.0.iter().map(|(share, table)| share * of_kind(table)).sum()
     }
 
