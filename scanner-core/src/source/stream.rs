@@ -342,6 +342,11 @@ mod tests {
         };
         let sink = Collect::default();
         Windows::default().feed_file(&mut &input[..], &mut skip, &Origin::file("x"), &sink, &|_| false);
+        // Where other bytes are held too, a hole is not asked for: they would stand beside what follows it.
+        let mut noisy = vec![0; 2 * CORE];
+        noisy[CORE] = b'x';
+        let never = &mut |at| panic!("asked at {at}");
+        Windows::default().feed_file(&mut &noisy[..], never, &Origin::file("x"), &Collect::default(), &|_| false);
         let cores = sink.cores.into_inner().unwrap();
         let (start, core, line) = cores.last().unwrap();
         assert_eq!(start + core.len() as u64, input.len() as u64 + hole);
