@@ -21,7 +21,7 @@ pub(super) const SIZE: Check = Check {
 pub(super) const ODD_SIZE: Check = Check {
     id: "rsa-odd-size",
     finds: "modulus above 2048 bits whose size is no multiple of 1024: unusual, a note",
-    source: "badkeys `rsawarnings`, which also remarks 8192 bits and more",
+    source: "badkeys `rsawarnings`, which also notes 8192 bits and more",
     cost: "none",
 };
 
