@@ -90,6 +90,7 @@ pub const UNWRAPPERS: &[&dyn Unwrapper] = &[
     &wrap::array::Array,
     &wrap::escape::Escape,
     &wrap::percent::Percent,
+    &wrap::openpgp_compressed::OpenPgpPackets,
 ];
 
 /// Every container. A new one is one file in `wrap/` and one line here.
@@ -124,6 +125,7 @@ pub const CONTAINERS: &[&dyn Container] = &[
     &wrap::cpio::Cpio,
     &wrap::disk::Disk,
     &wrap::git_loose::GitLoose,
+    &wrap::openpgp_compressed::OpenPgpCompressed,
 ];
 
 /// All that is known of keys, for the engine.
