@@ -5,12 +5,16 @@
 //! This reader takes everything between the digits for decoration as long as it can be decoration, and stops at the
 //! first byte that cannot. What stands before the BEGIN line (the sign of a patch, a name and number of grep) may stand
 //! before every other line. What it collects is only a body: whether it is a key is for the format to say.
+//!
+//! GnuPG, PyCryptodome and the decoders of MIME pass over any character that is not a digit. A block with such characters is
+//! read a second time ([`forgiving`]): the digits between its two lines, whatever stands among them.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use scanner_core::error::Malformed;
 use scanner_core::seam::{Anchor, Decoded};
+use scanner_core::source::stream::{AHEAD, CORE};
 use zeroize::Zeroizing;
 
 use super::literal::{self, is_quote};
@@ -26,8 +30,8 @@ const END: &[u8] = b"-----END ";
 /// Longest label accepted. The longest known is `NEBULA ED25519 ENCRYPTED PRIVATE KEY`.
 const MAX_LABEL: usize = 48;
 
-/// Most text of one block that is read, in bytes: three quarters of it fit the overlap of two windows.
-const MAX_TEXT: usize = 1 << 20;
+/// Most text of one block that is read, in bytes: a whole window. Comments and attributes of a key may be of any length.
+const MAX_TEXT: usize = CORE + AHEAD;
 
 /// Bytes of the value of a header that are kept. OpenSSL reads lines of any length.
 const MAX_HEADER: usize = 256;
@@ -53,6 +57,8 @@ pub(crate) struct Armor {
     pub(crate) digits: Range<usize>,
     /// Whether the END line of the same label is there.
     pub(crate) end_seen: bool,
+    /// Whether more digits follow than are read of one block.
+    pub(crate) cut: bool,
     /// Whether the label says that the key is for tests.
     pub(crate) testing: bool,
 }
@@ -114,11 +120,69 @@ pub(crate) fn read(bytes: &[u8], at: usize) -> Result<Armor, Malformed> {
     let digits = start + body.first.unwrap_or(body.at)..end;
     let (headers, tail) = (body.headers, body.decoder.tail());
     let body = body.decoder.finish();
-    if body.len() < MIN_BODY {
+    let testing = label.contains(TESTING);
+    let cut = end == limit && limit < bytes.len();
+    let mut armor = Armor { headers, body, tail, span: at..span_end, digits, end_seen, cut, testing };
+    // What is encrypted as a whole shows only with its password whether it was read right.
+    if armor.header("DEK-Info").is_some()
+        && let Some(all) = forgiving(bytes, at, end)
+    {
+        (armor.span.end, armor.digits, armor.body, armor.tail) = (all.span.end, all.span, all.bytes, all.tail);
+        armor.end_seen = true;
+    }
+    if armor.body.len() < MIN_BODY {
         return Err(Malformed::new("PEM body", end));
     }
-    let testing = label.contains(TESTING);
-    Ok(Armor { headers, body, tail, span: at..span_end, digits, end_seen, testing })
+    Ok(armor)
+}
+
+/// All digits between the two lines of the block that begins at `at`, in text that has real line breaks, if there are any after
+/// `end`, where [`read`] came to an end.
+pub(crate) fn forgiving(bytes: &[u8], at: usize, end: usize) -> Option<Decoded> {
+    let label = written(bytes, at)?;
+    let start = at + BEGIN.len() + label.len() + 5;
+    let text = bytes.get(start..bytes.len().min(start.saturating_add(MAX_TEXT)))?;
+    // In this order: if there are many blocks, none looks beyond the next.
+    let text = text.get(..memchr::memmem::find(text, BEGIN).unwrap_or(text.len()))?;
+    let text = text.get(..memchr::memmem::find(text, END)?)?;
+    let is_plain = |byte: &u8| is_digit(*byte) && !matches!(byte, b'-' | b'_');
+    let behind = text.get(end.saturating_sub(start)..)?;
+    if !behind.iter().take_while(|byte| **byte != b'=').any(is_plain) {
+        return None;
+    }
+    let mut from = 0;
+    let mut lines = text.split_inclusive(|byte| *byte == b'\n');
+    let mut next = || {
+        let line = lines.next()?;
+        from += line.len();
+        Some((from - line.len(), line))
+    };
+    let (_, rest) = next()?;
+    if !rest.ends_with(b"\n") || !rest.trim_ascii().is_empty() {
+        return None;
+    }
+    // An armor of OpenPGP has an empty line after its headers, PEM has two headers at most.
+    let begin = loop {
+        let (place, line) = next()?;
+        let is_header = if label.starts_with("PGP ") {
+            !line.trim_ascii().is_empty()
+        } else {
+            line.starts_with(b"Proc-Type:") || line.starts_with(b"DEK-Info:")
+        };
+        if !is_header {
+            break place;
+        }
+    };
+    let text = text.get(begin..)?;
+    let text = text.get(..memchr::memchr(b'=', text).unwrap_or(text.len()))?;
+    let mut decoder = Decoder::with_capacity(text.len() / 4 * 3 + 3);
+    for byte in text.iter().filter(|byte| is_plain(byte)) {
+        decoder.push(digit(*byte)?);
+    }
+    let tail = decoder.tail();
+    let bytes = decoder.finish();
+    let span = start + begin..start + begin + text.len();
+    (bytes.len() >= MIN_BODY).then_some(Decoded { kind: "base64", span, bytes, tail, shifts: &[] })
 }
 
 /// Longest text before a BEGIN line that is looked for before the lines behind it, in bytes: a path, a number.
@@ -514,6 +578,42 @@ mod tests {
         assert!(!armor.end_seen && armor.body.starts_with(&(0..48).collect::<Vec<u8>>()));
         let other = format!("-----BEGIN X KEY-----\n{}\n-----END Y-----", LINES[0]);
         assert!(!read(other.as_bytes(), 0).unwrap().end_seen);
+    }
+
+    #[test]
+    fn digits_are_read_whatever_stands_among_them() {
+        let expected: Vec<u8> = (0..48).collect();
+        let [first, second] = LINES;
+        let (left, right) = first.split_at(9);
+        for (label, body) in [
+            ("X KEY", format!("{left}!*.~{right}\n{second}\n")),
+            ("X KEY", format!("~{first}\n{second}\n")),
+            ("X KEY", format!("{first}\n{}\n", second.replace('s', "\\s"))),
+            ("X KEY", format!("Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\n~{first}\n{second}\n")),
+            ("PGP X", format!("Comment: a\n\n{left}!{right}\n{second}\n=abcd\n")),
+        ] {
+            let text = format!("-----BEGIN {label}-----\n{body}-----END {label}-----\n");
+            let end = read(text.as_bytes(), 0)
+                .map_or(0, |armor| if armor.header("DEK-Info").is_some() { 0 } else { armor.digits.end });
+            let all = forgiving(text.as_bytes(), 0, end).unwrap_or_else(|| panic!("{text}"));
+            assert!(all.bytes.starts_with(&expected), "{text}");
+        }
+        let encrypted = format!(
+            "-----BEGIN X KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\n~{first}\n{second}\n-----END X KEY-----"
+        );
+        let armor = read(encrypted.as_bytes(), 0).unwrap();
+        assert_eq!((armor.body.as_slice(), armor.end_seen), (&expected[..], true));
+        // Nothing is left over, there is no END before the next BEGIN, or the text has no lines.
+        for text in [
+            String::from_utf8(block("\n", "\n", "\n")).unwrap(),
+            String::from_utf8(block("\n", "\n", "\n=abcd\n")).unwrap(),
+            format!("-----BEGIN X KEY-----\n{left}!{right}\n-----BEGIN X KEY-----\n{second}\n-----END X KEY-----"),
+            format!("-----BEGIN X KEY-----\n{left}!{right}\n"),
+            format!("-----BEGIN X KEY-----\\n{left}!{right}\\n{second}\\n-----END X KEY-----"),
+        ] {
+            let end = read(text.as_bytes(), 0).map_or(0, |armor| armor.digits.end);
+            assert!(forgiving(text.as_bytes(), 0, end).is_none(), "{text}");
+        }
     }
 
     #[test]
