@@ -112,6 +112,7 @@ pub const UNWRAPPERS: &[&dyn Unwrapper] = &[
     &wrap::escape::Escape,
     &wrap::percent::Percent,
     &wrap::reencoded::Reencoded,
+    &wrap::openpgp_packets::OpenPgpPackets,
 ];
 
 /// Every container. A new one is one file in `wrap/` and one line here.
@@ -146,6 +147,7 @@ pub const CONTAINERS: &[&dyn Container] = &[
     &wrap::cpio::Cpio,
     &wrap::disk::Disk,
     &wrap::git_loose::GitLoose,
+    &wrap::openpgp_compressed::OpenPgpCompressed,
 ];
 
 /// All that is known of keys, for the engine.

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
+use scanner_core::error::{Malformed, Reason};
 use scanner_core::material::{Encoding, Kind, Locked, Material, Protection};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
@@ -35,7 +35,7 @@ impl Detector for EncryptedPkcs8 {
     }
 
     fn anchors(&self) -> &'static [Anchor<'static>] {
-        &[armor::ANCHOR, locate::PKCS_OID]
+        &[armor::ANCHOR, locate::PKCS_OID, locate::SEQUENCE_AT_START]
     }
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
@@ -52,10 +52,19 @@ impl Detector for EncryptedPkcs8 {
             out.found(material);
             return Ok(());
         }
-        let outer = locate::algorithm_identifier(blob.bytes, hit.anchor, hit.at)
-            .and_then(|algorithm| locate::sequence_before(blob.bytes, algorithm));
-        let Some(start) = outer else { return Ok(()) };
-        let found = read(blob.bytes.get(start..).unwrap_or_default())?;
+        let start = if hit.anchor == locate::SEQUENCE_AT_START {
+            Some(0)
+        } else {
+            locate::algorithm_identifier(blob.bytes, hit.anchor, hit.at)
+                .and_then(|algorithm| locate::sequence_before(blob.bytes, algorithm))
+        };
+        let Some(start) = start else { return Ok(()) };
+        let der = blob.bytes.get(start..).unwrap_or_default();
+        let found = read(der).inspect_err(|_| {
+            if !blob.window.last && is_cut(der) {
+                out.unread(Reason::TooLarge, "an encrypted private key that is larger than what is read at once");
+            }
+        })?;
         out.found(material(&found, Encoding::Der, start..start + found.raw.len()));
         Ok(())
     }
@@ -80,6 +89,13 @@ fn read(der: &[u8]) -> Result<Encrypted<'_>, Malformed> {
     }
     let protection = pbe::protection(algorithm)?;
     Ok(Encrypted { protection, ciphertext: octets, raw: outer.raw })
+}
+
+/// Whether bytes begin an encrypted key and end before it does.
+fn is_cut(der: &[u8]) -> bool {
+    let Ok((outer, true)) = Reader::cut(der, SEQUENCE, "EncryptedPrivateKeyInfo") else { return false };
+    let mut fields = outer.children();
+    fields.value(SEQUENCE, "encryptionAlgorithm").is_ok_and(|algorithm| pbe::protection(algorithm).is_ok())
 }
 
 fn material(found: &Encrypted<'_>, encoding: Encoding, span: std::ops::Range<usize>) -> Material {

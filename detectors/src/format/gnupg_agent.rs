@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 
 use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
+use scanner_core::error::{Malformed, Reason};
 use scanner_core::material::{Encoding, Identity, Kind, Label, Locked, Material, Protection, ProtectionState};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use zeroize::Zeroize;
@@ -29,11 +29,25 @@ const OTHERS: Anchor = Anchor::anywhere(b"ed-private-key");
 /// Canonical, which is a file of its own.
 const CANONICAL: Anchor = Anchor::at_start(b"(11:private-key");
 
+/// A value of the extended format, whatever the expression in it looks like: its names may be written in hexadecimal.
+const VALUES: [Anchor; 8] = [
+    Anchor::anywhere(b"Key: ("),
+    Anchor::anywhere(b"Key:("),
+    Anchor::anywhere(b"Key:\n"),
+    Anchor::anywhere(b"Key:\r"),
+    Anchor::anywhere(b"key:\n"),
+    Anchor::anywhere(b"key: ("),
+    Anchor::anywhere(b"key:("),
+    Anchor::anywhere(b"KEY: ("),
+];
+/// An expression that is a file of its own.
+const EXPRESSION: Anchor = Anchor::at_start(b"(");
+
 /// Octets hashed by the S2K below which it counts as weak; gpg-agent takes what 100 milliseconds allow, tens of millions.
 const FEW_OCTETS: u64 = 1 << 20;
 
-/// Longest value read, in bytes: RSA of 8192 bits in hex, with room to spare.
-const LONGEST: usize = 32 << 10;
+/// Longest value read, in bytes. RSA of 8192 bits in hex has 16 KiB; comments may have any length.
+const LONGEST: usize = 1 << 20;
 
 /// How far around a key the other lines of its file reach, in bytes.
 const FILE: usize = 4 << 10;
@@ -41,7 +55,8 @@ const FILE: usize = 4 << 10;
 static ABOUT: About = About {
     id: "gnupg_agent",
     title: "Private key (gpg-agent, Guix)",
-    detects: "Private keys of gpg-agent and of Guix, as text and in canonical S-expressions: RSA, DSA, ElGamal and ECC. The \
+    detects: "Private keys of gpg-agent and of Guix, as text and in canonical S-expressions, names and numbers in any form of \
+              token that libgcrypt reads: RSA, DSA, ElGamal and ECC. The \
               public numbers are read even where the private ones are encrypted or on a card. Verified when the key is \
               not encrypted and its numbers fit together.",
     blind_to: "Which OpenPGP key, certificate or SSH key it belongs to: gpg-agent knows keys by their numbers only, so user \
@@ -62,18 +77,45 @@ impl Detector for GnuPgAgent {
     }
 
     fn anchors(&self) -> &'static [Anchor<'static>] {
-        &[PRIVATE, OTHERS, CANONICAL]
+        const ANCHORS: [Anchor; 12] = {
+            let [a, b, c, d, e, f, g, h] = VALUES;
+            [PRIVATE, OTHERS, CANONICAL, EXPRESSION, a, b, c, d, e, f, g, h]
+        };
+        &ANCHORS
     }
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let bytes = blob.bytes;
-        // Behind the brace there may be a length, and the rest of the word.
-        let from = hit.at.saturating_sub(b"(21:protect".len());
-        let before = bytes.get(from..=hit.at).unwrap_or_default();
-        let Some(start) = memchr::memrchr(b'(', before).map(|at| from + at) else { return Ok(()) };
+        let by_value = VALUES.contains(&hit.anchor) || hit.anchor == EXPRESSION;
+        let Some(start) = (if by_value { first_brace(bytes, hit) } else { brace_before(bytes, hit.at) }) else {
+            return Ok(());
+        };
+        if VALUES.contains(&hit.anchor)
+            && indent(bytes.get(start.saturating_sub(256)..start).unwrap_or_default()).is_none()
+        {
+            return Ok(());
+        }
+        if !out.may_work() {
+            return Ok(());
+        }
         let here = |error: Malformed| Malformed::new(error.what, start);
         let unfolded = Unfolded::new(bytes, start);
-        let (node, length) = sexp::read(&unfolded.text)?;
+        out.work(unfolded.ends.len());
+        let read = sexp::read(&unfolded.text);
+        if let Err(error) = &read {
+            let cut = unfolded.ends.len() >= LONGEST || error.what == sexp::TOO_LARGE;
+            if cut && !by_value {
+                out.unread(Reason::TooLarge, "a private key of gpg-agent that is larger than what is read of one");
+            }
+        }
+        let (node, length) = match read {
+            // Most texts that have such an anchor are none.
+            Err(_) if by_value => return Ok(()),
+            read => read?,
+        };
+        if !node.head().is_some_and(|head| head.ends_with(b"private-key")) {
+            return Ok(());
+        }
         let expression = unfolded.text.get(..length).unwrap_or_default();
         let key = node.items().get(1).ok_or(Malformed::new("key of an S-expression", start))?;
         let numbers = Numbers::read(key).map_err(here)?;
@@ -118,6 +160,22 @@ impl Detector for GnuPgAgent {
     }
 }
 
+/// The brace before the rest of the word that was seen; a length may stand between them.
+fn brace_before(bytes: &[u8], at: usize) -> Option<usize> {
+    let from = at.saturating_sub(b"(21:protect".len());
+    memchr::memrchr(b'(', bytes.get(from..=at)?).map(|place| from + place)
+}
+
+/// The brace that a value begins with, on its line or on the next.
+fn first_brace(bytes: &[u8], hit: Hit<'_>) -> Option<usize> {
+    /// Most blanks before it.
+    const MOST: usize = 64;
+    let begin = hit.at + hit.anchor.bytes.iter().position(|byte| matches!(byte, b'(' | b'\r' | b'\n'))?;
+    let rest = bytes.get(begin..)?;
+    let blanks = rest.iter().take(MOST).take_while(|byte| byte.is_ascii_whitespace()).count();
+    (rest.get(blanks) == Some(&b'(')).then_some(begin + blanks)
+}
+
 /// Whether a key that nothing proves has all the numbers of one, and none that is made up of few bytes.
 fn is_whole(key: &Node, fit: Fit) -> bool {
     let value = |name: &'static [u8]| key.value(name).unwrap_or_default();
@@ -138,17 +196,16 @@ struct Unfolded<'a> {
 impl<'a> Unfolded<'a> {
     fn new(bytes: &'a [u8], start: usize) -> Self {
         let plain = bytes.get(start..).unwrap_or_default();
-        let before = bytes.get(start.saturating_sub(256)..start).unwrap_or_default();
-        let line = memchr::memrchr(b'\n', before).map_or(before, |at| before.get(at + 1..).unwrap_or_default());
-        // Whatever the whole file is indented by stands before every line.
-        let Some(indent) = line.strip_suffix(b"Key: ").filter(|blanks| blanks.iter().all(u8::is_ascii_whitespace))
-        else {
+        let Some(indent) = indent(bytes.get(start.saturating_sub(256)..start).unwrap_or_default()) else {
             return Self { text: Cow::Borrowed(plain), ends: Vec::new() };
         };
         let plain = plain.get(..LONGEST.min(plain.len())).unwrap_or_default();
+        let goes_on = |behind: &[u8]| behind.strip_prefix(indent).is_some_and(|line| line.starts_with(b" "));
+        let end = memchr::memchr_iter(b'\n', plain).find(|at| !goes_on(plain.get(at + 1..).unwrap_or_default()));
+        let plain = plain.get(..end.unwrap_or(plain.len())).unwrap_or_default();
         // Wiped when dropped, like what is read from it: see `Drop`.
         let (mut text, mut ends) = (Vec::with_capacity(plain.len()), Vec::with_capacity(plain.len()));
-        let (mut at, mut depth) = (0, 0);
+        let mut at = 0;
         while let Some(rest) = plain.get(at..).filter(|rest| !rest.is_empty()) {
             let behind = rest.strip_prefix(b"\r\n").or_else(|| rest.strip_prefix(b"\n"));
             let Some(behind) = behind else {
@@ -156,11 +213,6 @@ impl<'a> Unfolded<'a> {
                 text.push(byte);
                 at += 1;
                 ends.push(at);
-                depth += i32::from(byte == b'(') - i32::from(byte == b')');
-                // The end of the key, or none.
-                if !(1..16).contains(&depth) {
-                    break;
-                }
                 continue;
             };
             let Some(next) = behind.strip_prefix(indent).and_then(|line| line.strip_prefix(b" ")) else { break };
@@ -181,6 +233,16 @@ impl Drop for Unfolded<'_> {
             text.zeroize();
         }
     }
+}
+
+/// What a file is indented by whose value begins after these bytes: it stands before every line. `None` if no name of a value,
+/// which may be written in any case, ends them.
+fn indent(before: &[u8]) -> Option<&[u8]> {
+    let named = before.trim_ascii_end();
+    let start = memchr::memrchr(b'\n', named).map_or(0, |at| at + 1);
+    let line = named.get(start..)?;
+    let (indent, name) = line.split_at_checked(line.len().checked_sub(b"Key:".len())?)?;
+    (name.eq_ignore_ascii_case(b"Key:") && indent.iter().all(u8::is_ascii_whitespace)).then_some(indent)
 }
 
 /// `(protected mode ((sha1 salt count) iv) ciphertext)`.
@@ -308,6 +370,37 @@ mod tests {
             let Some(Identity::Public(half)) = &material.identity else { panic!("identity") };
             assert_eq!(hex(&half.spki[12..]).to_uppercase(), POINT);
             assert_eq!(material.labels, [Label::new("label", b"build key")]);
+        }
+    }
+
+    #[test]
+    fn names_are_read_in_every_form_of_token() {
+        let text = format!(
+            "(#{}#(#{}#(|{}|Ed25519)(5\"flags\"\"\\x65ddsa\")(1#71#[x]#40{POINT}#)(d #{SEED}#)(comment \"((((((((((((((((((\\\"\")))",
+            hex(b"private-key"),
+            hex(b"ecc"),
+            crate::read::text::base64(b"curve")
+        );
+        for (name, before) in
+            [("Key: ", "Key: "), ("no blank", "Label: x\nKey:"), ("next line", "key:\n "), ("alone", "")]
+        {
+            let whole = format!("{before}{text}\n");
+            let origin = Origin::file("k");
+            let mut found = Vec::new();
+            for anchor in VALUES.into_iter().chain([EXPRESSION]) {
+                let at = memchr::memmem::find(whole.as_bytes(), anchor.bytes).filter(|at| !anchor.at_start || *at == 0);
+                let mut out = Inspection::default();
+                if let Some(at) = at {
+                    GnuPgAgent.inspect(Blob::whole(whole.as_bytes(), &origin), Hit { anchor, at }, &mut out).unwrap();
+                }
+                found.extend(out.take());
+            }
+            let [material] = found.as_slice() else { panic!("{name}: {whole}") };
+            assert_eq!((material.proof, material.span.end), (Proof::Verified, whole.len() - 1), "{name}");
+        }
+        // Text with the same beginning.
+        for text in ["key: (a, b)\n", "  key:\n  (x)\n", "(a)\n", "(", "Key: (private-key"] {
+            assert!(inspect(text.as_bytes()).map_or(true, |found| found.is_empty()), "{text}");
         }
     }
 

@@ -9,7 +9,7 @@
 //! be hard to guess (`read/symmetric.rs`).
 
 use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
+use scanner_core::error::{Malformed, Reason};
 use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection, PublicHalf, Remark};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
@@ -77,11 +77,33 @@ impl Detector for Jwk {
             }
         }
         match failed {
-            Some(failed) if found.is_empty() => return Err(failed),
+            Some(failed) if found.is_empty() => {
+                if is_member(blob.bytes, hit.at) {
+                    out.work(object::MAX);
+                    if Object::is_too_long(blob.bytes, hit.at) {
+                        out.unread(
+                            Reason::TooLarge,
+                            "a JSON Web Key in an object that is larger than what is read of one",
+                        );
+                    }
+                }
+                return Err(failed);
+            }
             _ => found.into_iter().for_each(|material| out.found(material)),
         }
         Ok(())
     }
+}
+
+/// Whether the name that ends at a hit has the type of a key as its value.
+fn is_member(bytes: &[u8], at: usize) -> bool {
+    let behind = bytes.get(at..bytes.len().min(at + 32)).unwrap_or_default();
+    [&b"RSA"[..], b"EC", b"OKP", b"oct"].iter().any(|kind| {
+        memchr::memmem::find(behind, kind).is_some_and(|found| {
+            let between = behind.get(3..found).unwrap_or_default();
+            between.contains(&b':') && !between.iter().any(u8::is_ascii_alphanumeric)
+        })
+    })
 }
 
 /// Whether the escape whose `u` is at `at` is the first one in the name `kty`: each name is read once.
@@ -314,6 +336,29 @@ mod tests {
             labels.iter().map(|l| (l.kind, l.text.as_str())).collect::<Vec<_>>(),
             [("key id", "a/b"), ("use", "sig")]
         );
+    }
+
+    #[test]
+    fn members_far_from_each_other_are_read_or_said() {
+        let key = okp("Ed25519", Raw::Ed25519);
+        let long = "y".repeat(100);
+        let others = |many: usize| {
+            let members: Vec<String> = (0..many).map(|n| format!("\"x{n}\":\"{long}\",")).collect();
+            members.concat()
+        };
+        let far = format!("{{{}{}", others(2000), &key[1..]);
+        assert_eq!(inspect(&far).unwrap()[0].proof, Proof::Verified);
+        let deep = format!("{{\"deep\":{}1{},{}", "{\"a\":".repeat(40), "}".repeat(40), &key[1..]);
+        assert_eq!(inspect(&deep).unwrap()[0].proof, Proof::Verified);
+        let origin = Origin::file("k");
+        for (many, said) in [(20_000, true), (0, false)] {
+            let text = format!("{{{}{}", others(many), key[1..].replace("\"d\"", if said { "\"d\"" } else { "\"d" }));
+            let at = memchr::memmem::find(text.as_bytes(), b"kty\"").unwrap();
+            let mut out = Inspection::default();
+            let hit = Hit { anchor: ANCHORS[0], at };
+            let _ = Jwk.inspect(Blob::whole(text.as_bytes(), &origin), hit, &mut out);
+            assert_eq!(out.take_unread().map(|(reason, _)| reason), said.then_some(Reason::TooLarge), "{many}");
+        }
     }
 
     #[test]

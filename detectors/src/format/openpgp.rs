@@ -29,7 +29,7 @@ static ABOUT: About = About {
               secring.gpg), version 4 keys on RSA with the usual exponent and on Ed25519 anywhere: each with its fingerprint, user ids, key flags and protection. Stubs (gnu-dummy) and keys on \
               smart cards are told apart from keys that are there. Verified when the arithmetic fits.",
     blind_to: "Other binary keys that do not stand at the start of a file or of a decoded body. GnuPG's private-keys-v1.d. \
-               Signatures are read for their key flags and not verified. Partial packet lengths, which keys never have.",
+               Signatures are read for their key flags and not verified. Partial packet lengths of keys.",
     respond: "If only a subkey is there, revoke that subkey and keep the primary key. If the primary key is there, publish \
               its revocation certificate: whoever has it can also move its expiry. Then find what verifies with it: \
               package repositories, release checks, signed tags.",

@@ -6,18 +6,21 @@
 use std::ops::Range;
 
 use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
+use scanner_core::error::{Malformed, Reason};
 use scanner_core::material::{Encoding, Identity, Kind, Locked, Material, Proof, Protection, ProtectionState, Remark};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use sha2::{Digest, Sha256};
 
-use crate::read::openssh::{File, MAGIC};
+use crate::read::openssh::{CUT, File, MAGIC};
 use crate::read::ssh::{self, Public};
 use crate::read::{armor, carrier};
 
 /// OpenSSH private keys.
 #[derive(Debug)]
 pub(crate) struct OpenSsh;
+
+/// What is said of a file that goes on after what is read at once.
+const TOO_LARGE: &str = "an OpenSSH private key that is larger than what is read at once";
 
 const RAW: Anchor = Anchor::anywhere(MAGIC);
 
@@ -60,16 +63,22 @@ impl Detector for OpenSsh {
         if hit.anchor == RAW {
             let here = |error: Malformed| Malformed::new(error.what, hit.at + error.at);
             let bytes = blob.bytes.get(hit.at..).unwrap_or_default();
-            let file = File::read(bytes).map_err(here)?;
-            let span = hit.at..hit.at + file.length;
-            return report(&file, bytes, Encoding::Binary, &span, &[], out).map_err(here);
+            let read = |out: &mut Inspection| {
+                let file = File::read(bytes)?;
+                report(&file, bytes, Encoding::Binary, &(hit.at..hit.at + file.length), &[], out)
+            };
+            return read(out).map_err(|error| {
+                if error.what == CUT && !blob.window.last {
+                    out.unread(Reason::TooLarge, TOO_LARGE);
+                }
+                here(error)
+            });
         }
         if armor::label(blob.bytes, hit.at).as_deref() != Some("OPENSSH PRIVATE KEY") {
             return Ok(());
         }
-        let armor = armor::read(blob.bytes, hit.at)?;
+        let armor = carrier::armor(blob, hit, out)?;
         let remarks: Vec<_> = carrier::remarks(&armor).collect();
-        out.decoded(armor.decoded());
         report(&File::read(&armor.body)?, &armor.body, Encoding::Pem, &armor.span, &remarks, out)
     }
 }
@@ -84,7 +93,8 @@ fn report(
 ) -> Result<(), Malformed> {
     let keys = file.keys()?;
     let locked = file.is_encrypted().then(|| bytes.get(..file.length).map(Locked::new)).flatten();
-    let mut opened = if file.is_encrypted() { Vec::new() } else { File::open(&keys, file.private)? }.into_iter();
+    let mut opened =
+        if file.is_encrypted() { Vec::new() } else { File::open(&keys, file.private, file.cut)? }.into_iter();
     for (key, blob) in keys.iter().zip(&file.publics) {
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, encoding, span.clone());
         let opened = opened.next().unwrap_or_default();
@@ -309,9 +319,16 @@ mod tests {
     fn what_is_not_whole_is_refused() {
         let good = plain(&[&ed_public()], &[&ed_private(b"me")]);
         assert!(inspect(&good, RAW).is_ok());
+        // The comment, and what follows it, may be cut: the key is there and proves itself.
+        let key = memchr::memmem::rfind(&good, &string(b"me")).unwrap();
         for length in MAGIC.len()..good.len() {
-            assert!(inspect(&good[..length], RAW).is_err(), "cut at {length}");
+            let found = inspect(&good[..length], RAW);
+            assert_eq!(found.is_ok_and(|found| found[0].proof == Proof::Verified), length >= key, "cut at {length}");
         }
+        let mut foreign = ed_private(&[b'c'; 4000]);
+        foreign[60] ^= 1;
+        let cut = plain(&[&ed_public()], &[&foreign]);
+        assert!(inspect(&cut[..cut.len() - 100], RAW).is_err(), "a cut key that nothing proves");
         let blob = ed_public();
         let mut unequal = section(&[&ed_private(b"me")]);
         unequal[0] ^= 1;

@@ -8,10 +8,11 @@
 use std::ops::Range;
 
 use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
+use scanner_core::error::{Malformed, Reason};
 use scanner_core::material::{Encoding, Locked, Material, ProtectionState};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
+use crate::read::ber::{Reader, SEQUENCE};
 use crate::read::pkcs12::Pfx;
 use crate::read::{armor, carrier, locate};
 
@@ -50,7 +51,13 @@ impl Detector for Pkcs12 {
             return Ok(());
         }
         let Some(start) = start(blob.bytes, hit.at) else { return Ok(()) };
-        let pfx = Pfx::read(blob.bytes.get(start..).unwrap_or_default())?;
+        let der = blob.bytes.get(start..).unwrap_or_default();
+        let pfx = Pfx::read(der).inspect_err(|_| {
+            let goes_on = || Reader::cut(der, SEQUENCE, "PFX").is_ok_and(|(_, cut)| cut);
+            if !blob.window.last && goes_on() {
+                out.unread(Reason::TooLarge, "a PKCS#12 keystore that is larger than what is read at once");
+            }
+        })?;
         report(pfx.materials()?, pfx.raw, Encoding::Der, &(start..start + pfx.raw.len()), out);
         Ok(())
     }

@@ -41,6 +41,7 @@ impl Detector for Pkcs8 {
             locate::DHX_OID,
             locate::RFC8410,
             locate::NIST_OID,
+            locate::SEQUENCE_AT_START,
         ]
     }
 
@@ -53,6 +54,9 @@ impl Detector for Pkcs8 {
 fn start(bytes: &[u8], hit: Hit<'_>) -> Option<usize> {
     /// Longest INTEGER looked for, in content octets.
     const LONGEST: u8 = 4;
+    if hit.anchor == locate::SEQUENCE_AT_START {
+        return Some(0);
+    }
     let algorithm = locate::algorithm_identifier(bytes, hit.anchor, hit.at)?;
     (0..=LONGEST).find_map(|length| {
         let version = algorithm.checked_sub(2 + usize::from(length))?;

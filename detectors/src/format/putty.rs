@@ -4,7 +4,7 @@
 //! Read with either line ending, indented as YAML does it, and with the line ends written out as in a JSON string.
 
 use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
+use scanner_core::error::{Malformed, Reason};
 use scanner_core::material::{Encoding, Identity, Kind, Label, Material, ProtectionState, Remark};
 use scanner_core::seam::{About, Anchor, Decoded, Detector, Hit, Inspection};
 use sha2::{Digest, Sha256};
@@ -49,7 +49,15 @@ impl Detector for Putty {
             .and_then(|at| blob.bytes.get(at))
             .copied()
             .filter(|b| matches!(b, b'"' | b'\'' | b'`'));
-        let file = File::read(text, quote).map_err(|error| Malformed::new(error.what, hit.at + error.at))?;
+        let file = File::read(text, quote).map_err(|error| {
+            if error.what == putty::CUT && !blob.window.last {
+                out.unread(
+                    Reason::TooLarge,
+                    "a PuTTY private key with a comment that is larger than what is read at once",
+                );
+            }
+            Malformed::new(error.what, hit.at + error.at)
+        })?;
         let key = file.public()?;
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Text, hit.at..hit.at + file.length);
         material.identity = Some(match &key {
@@ -123,6 +131,31 @@ mod tests {
         let mut out = Inspection::default();
         Putty.inspect(Blob::whole(text.as_bytes(), &origin), Hit { anchor: ANCHOR, at }, &mut out)?;
         Ok(out.take())
+    }
+
+    #[test]
+    fn comments_of_any_length_and_lines_of_any_number() {
+        let text = plain(2);
+        let long = text.replace("C:\\new key", &"x".repeat(3_000_000));
+        assert_eq!(inspect(&long).unwrap()[0].proof, Proof::Verified);
+        let digits = base64(&blob(&[&SEED]));
+        let short: Vec<&str> = digits.as_bytes().chunks(1).map(|line| str::from_utf8(line).unwrap()).collect();
+        let many = text.replace(
+            &lines("Private-Lines", &blob(&[&SEED])),
+            &format!("Private-Lines: {}\n{}\n", short.len(), short.join("\n")),
+        );
+        assert_ne!(many, text);
+        assert_eq!(inspect(&many).unwrap()[0].proof, Proof::Verified);
+        // A comment that goes on in the next window is said.
+        let origin = Origin::file("k");
+        let cut = &long.as_bytes()[..2_000_000];
+        for last in [true, false] {
+            let mut blob = Blob::whole(cut, &origin);
+            blob.window.last = last;
+            let mut out = Inspection::default();
+            assert!(Putty.inspect(blob, Hit { anchor: ANCHOR, at: 0 }, &mut out).is_err());
+            assert_eq!(out.take_unread().map(|(reason, _)| reason), (!last).then_some(Reason::TooLarge));
+        }
     }
 
     #[test]

@@ -93,7 +93,7 @@ impl<'a> Key<'a> {
     fn items(&self, password: &[u8]) -> Option<Vec<Item>> {
         let keys = self.file.keys().ok()?;
         let plain = self.decrypt(password)?;
-        let opened = File::open(&keys, &plain).ok()?;
+        let opened = File::open(&keys, &plain, false).ok()?;
         // Check numbers are equal once in 2^32 wrong passwords; a key of a known type has to fit.
         if keys.iter().any(Option::is_some) && !opened.iter().any(|key| key.verified) {
             return None;

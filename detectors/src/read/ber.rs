@@ -133,6 +133,18 @@ impl<'a> Reader<'a> {
         if self.peek() == Some(tag) { self.any() } else { Err(Malformed::new(what, self.at)) }
     }
 
+    /// The value that bytes begin with, which must have this tag, as far as it is there; and whether it goes on after their end.
+    pub(crate) fn cut(bytes: &'a [u8], tag: u8, what: &'static str) -> Result<(Value<'a>, bool), Malformed> {
+        let wrong = Malformed::new(what, 0);
+        let (own, start, length) = header(bytes)?;
+        let content = bytes.get(start..).unwrap_or_default();
+        match length {
+            Some(length) if own == tag && length > content.len() => Ok((Value { tag, content, raw: bytes }, true)),
+            _ if own == tag => Ok((parse(bytes, 0)?, false)),
+            _ => Err(wrong),
+        }
+    }
+
     /// The next value, which must be a string with this tag, in one piece or in segments.
     pub(crate) fn string(&mut self, tag: u8, what: &'static str) -> Result<Value<'a>, Malformed> {
         if self.peek() == Some(tag | CONSTRUCTED) { self.any() } else { self.value(tag, what) }
@@ -169,8 +181,9 @@ pub(crate) fn header(bytes: &[u8]) -> Result<(u8, usize, Option<usize>), Malform
     match first {
         0x80 if tag & CONSTRUCTED != 0 => Ok((tag, 2, None)),
         0..0x80 => Ok((tag, 2, Some(usize::from(first)))),
-        // More than four length octets would be a value of over 4 GiB, but leading zeros are only bad style.
-        0x81..=0x88 => {
+        // More than four length octets would be a value of over 4 GiB, but leading zeros are only bad style: OpenSSL reads any
+        // number of them (asn1_get_length).
+        0x81..=0xff => {
             let octets = usize::from(first & 0x7f);
             let digits = rest.get(..octets).ok_or(Malformed::new("length", 1))?;
             let length = digits

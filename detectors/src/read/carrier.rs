@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::armor::{self, Armor};
-use super::ber::{INTEGER, OCTET_SEGMENTS, OCTET_STRING, Reader, SEQUENCE};
+use super::ber::{INTEGER, OCTET_SEGMENTS, OCTET_STRING, OID, Reader, SEQUENCE};
 use super::private::PrivateKey;
 use super::service;
 
@@ -22,13 +22,26 @@ pub(crate) fn pem(
     out: &mut Inspection,
 ) -> Result<Option<Armor>, Malformed> {
     match armor::label(blob.bytes, hit.at) {
-        Some(label) if wanted(&label) => {
-            let armor = armor::read(blob.bytes, hit.at)?;
-            out.decoded(armor.decoded());
-            Ok(Some(armor))
-        }
+        Some(label) if wanted(&label) => armor(blob, hit, out).map(Some),
         _ => Ok(None),
     }
+}
+
+/// The block at a hit. The engine gets all that was decoded of it, and is told if there is more.
+pub(crate) fn armor(blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<Armor, Malformed> {
+    let armor = armor::read(blob.bytes, hit.at);
+    let end = armor.as_ref().map_or(hit.at, |armor| armor.digits.end);
+    if let Ok(armor) = &armor {
+        out.decoded(armor.decoded());
+        let goes_on = armor.cut || (!armor.end_seen && end == blob.bytes.len() && !blob.window.last);
+        if goes_on && armor::label(blob.bytes, hit.at).is_some_and(|label| label.contains("PRIVATE KEY")) {
+            out.unread(Reason::TooLarge, "a block of a private key that is larger than what is read of one");
+        }
+    }
+    if let Some(all) = armor::forgiving(blob.bytes, hit.at, end) {
+        out.decoded(all);
+    }
+    armor
 }
 
 /// Remarks that an armor deserves.
@@ -66,13 +79,29 @@ pub(crate) fn private_key(
     }
     let Some(start) = locate(blob.bytes, hit) else { return Ok(()) };
     let der = blob.bytes.get(start..).unwrap_or_default();
-    let key = read(der)?;
+    let key = read(der).inspect_err(|_| {
+        if !blob.window.last && goes_on(der) {
+            out.unread(Reason::TooLarge, "a private key that is larger than what is read at once");
+        }
+    })?;
     if !key.verified && !key.plausible {
         return Err(Malformed::new("private number: a template, not a key", start));
     }
     let span = start..start + key.consumed;
     out.found(material(key, der, Encoding::Der, span));
     Ok(())
+}
+
+/// Whether bytes begin a PrivateKeyInfo and end before it does: what comes before the key in it, and the header of the key.
+fn goes_on(der: &[u8]) -> bool {
+    let begins = || {
+        let (outer, cut) = Reader::cut(der, SEQUENCE, "PrivateKeyInfo")?;
+        let mut fields = outer.children();
+        fields.value(INTEGER, "version")?;
+        fields.value(SEQUENCE, "privateKeyAlgorithm")?.children().value(OID, "algorithm OID")?;
+        Ok::<_, Malformed>(cut && fields.peek().is_none_or(|tag| tag == OCTET_STRING))
+    };
+    begins().is_ok_and(|cut| cut)
 }
 
 /// What to say of a block that no reader understands. A body that is cut or invented, as in documentation, is no whole structure:

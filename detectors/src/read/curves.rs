@@ -15,6 +15,8 @@ use super::weierstrass::{Base, Numbers};
 
 /// id-fieldType prime-field, X9.62 (RFC 3279 2.3.5).
 const OID_PRIME_FIELD: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x01, 0x01];
+/// characteristic-two-field, 1.2.840.10045.1.2.
+const OID_BINARY_FIELD: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x01, 0x02];
 
 /// A short Weierstrass curve over a prime field. Numbers are big-endian magnitudes.
 #[derive(Debug)]
@@ -199,6 +201,21 @@ impl<'a> Explicit<'a> {
             return Err(Malformed::new("ECParameters numbers", fields.at()));
         }
         Ok(Self { p, a, b, base, n })
+    }
+
+    /// The size in bits of a field of characteristic two that ECParameters name (X9.62, RFC 3279 2.3.5). Nothing is computed in
+    /// such fields; a key on one is a key.
+    pub(crate) fn binary_field(parameters: Value<'_>) -> Result<u32, Malformed> {
+        let mut fields = parameters.children();
+        fields.value(INTEGER, "ECParameters version")?;
+        let mut field = fields.value(SEQUENCE, "ECParameters fieldID")?.children();
+        if field.value(OID, "field type")?.content != OID_BINARY_FIELD {
+            return Err(Malformed::new("binary field", fields.at()));
+        }
+        let size = field.value(SEQUENCE, "Characteristic-two")?.children().value(INTEGER, "field size")?.small();
+        fields.value(SEQUENCE, "ECParameters curve")?;
+        fields.value(OCTET_STRING, "base point")?;
+        size.filter(|size| (1..=4096).contains(size)).map(|size| size as u32).ok_or(Malformed::new("field size", 0))
     }
 
     const fn numbers(&self) -> Numbers<'a> {

@@ -26,18 +26,26 @@ pub(crate) const NIST_OID: Anchor = Anchor::anywhere(&[0x60, 0x86, 0x48, 0x01, 0
 /// `[0] { INTEGER 2 }`: the version of an X.509 v3 certificate.
 pub(crate) const X509_V3: Anchor = Anchor::anywhere(&[0xa0, 0x03, 0x02, 0x01, 0x02]);
 
-/// A file that is one SEQUENCE: what has no better anchor is looked for there.
+/// A file that is one SEQUENCE: what has no better anchor is looked for there, and what is written in an unusual way.
 pub(crate) const SEQUENCE_AT_START: Anchor = Anchor::at_start(&[ber::SEQUENCE]);
+
+/// Longest header of a value, in bytes: a tag, and a length of as many octets as can be said (X.690 8.1.3.5).
+const LONGEST_HEADER: usize = 2 + 0x7f;
 
 /// Start of the SEQUENCE whose content begins at `content`.
 pub(crate) fn sequence_before(bytes: &[u8], content: usize) -> Option<usize> {
-    // Short form, indefinite, and one to four length octets. A longer header may hide behind a shorter one only if a
-    // length octet is 0x30, so the longest that fits is taken.
-    (2..=6).rev().find_map(|header| {
+    value_before(bytes, content, ber::SEQUENCE)
+}
+
+/// Start of the value with this tag whose content begins at `content`.
+fn value_before(bytes: &[u8], content: usize, tag: u8) -> Option<usize> {
+    // Short form, indefinite, and any number of length octets. A longer header may hide behind a shorter one only if a
+    // length octet is the tag, so the longest that fits is taken.
+    (2..=LONGEST_HEADER).rev().find_map(|header| {
         let start = content.checked_sub(header)?;
-        let head = bytes.get(start..)?;
-        let (tag, length, _) = ber::header(head).ok()?;
-        (tag == ber::SEQUENCE && length == header).then_some(start)
+        let head = bytes.get(start..).filter(|head| head.first() == Some(&tag))?;
+        let (_, length, _) = ber::header(head).ok()?;
+        (length == header).then_some(start)
     })
 }
 
@@ -52,8 +60,7 @@ pub(crate) fn algorithm_identifier(bytes: &[u8], anchor: Anchor, at: usize) -> O
     if anchor == RFC8410 {
         return Some(at);
     }
-    let oid = at.checked_sub(2)?;
-    (bytes.get(oid) == Some(&ber::OID)).then(|| sequence_before(bytes, oid))?
+    sequence_before(bytes, value_before(bytes, at, ber::OID)?)
 }
 
 /// Whether bytes end in what stands before the version of a key, a PKCS#12 or a certificate: the header of a SEQUENCE, or
@@ -67,4 +74,23 @@ pub(crate) const fn ends_in_header(bytes: &[u8]) -> bool {
             | [.., ber::SEQUENCE, 0x83, _, _, _]
             | [.., 0xa0, 3]
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_with_lengths_of_any_size_lead_back() {
+        let content = [&[ber::OID, 7][..], EC_OID.bytes].concat();
+        for zeros in [0_u8, 1, 3, 4, 7, 60, 126] {
+            let header = [&[ber::SEQUENCE, 0x81 + zeros][..], &vec![0; usize::from(zeros)], &[9]].concat();
+            let bytes = [&[0x55; 5][..], &header, &content].concat();
+            let at = bytes.len() - EC_OID.bytes.len();
+            assert_eq!(algorithm_identifier(&bytes, EC_OID, at), Some(5), "{zeros}");
+        }
+        let long = [&[ber::SEQUENCE, 12, ber::OID, 0x84, 0, 0, 0, 7][..], EC_OID.bytes].concat();
+        assert_eq!(algorithm_identifier(&long, EC_OID, 8), Some(0));
+        assert_eq!(algorithm_identifier(&long[2..], EC_OID, 6), None);
+    }
 }

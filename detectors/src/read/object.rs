@@ -11,11 +11,15 @@ use zeroize::Zeroizing;
 
 use super::text::{Decoder, digit};
 
-/// Longest object that is read, in bytes. A JWK of RSA-16384 with a chain of certificates has 40,000.
-pub(crate) const MAX: usize = 64 << 10;
+/// Longest object that is read, in bytes. A JWK of RSA-16384 with a chain of certificates has 40,000, and anything may stand
+/// between its members. Detectors count what they read of objects: [`Object::around`].
+pub(crate) const MAX: usize = 1 << 20;
 
-/// Most members of one object.
-const MAX_MEMBERS: usize = 64;
+/// Longest object that is read without counting, in bytes.
+const MAX_UNCOUNTED: usize = 64 << 10;
+
+/// Most members of one object: of the shortest, more than fit into it.
+const MAX_MEMBERS: usize = MAX / 4;
 
 /// Deepest nesting below the object that is asked for.
 const MAX_DEPTH: u32 = 8;
@@ -55,18 +59,18 @@ impl<'a> Object<'a> {
     pub(crate) fn enclosing(bytes: &'a [u8], at: usize) -> impl Iterator<Item = Self> {
         let mut at = Some(at);
         std::iter::from_fn(move || {
-            let start = open_brace(bytes, at?)?;
+            let start = brace_before(bytes, at?, MAX_UNCOUNTED)?;
             at = Some(start);
             Some(start)
         })
         .take(MAX_AROUND)
-        .filter_map(move |start| Reader::new(bytes, start).object(0))
+        .filter_map(move |start| Reader::new(bytes, start, MAX_UNCOUNTED).object(0))
     }
 
     fn braces(bytes: &'a [u8], at: usize, work: &mut usize) -> Option<Self> {
         let start = open_brace(bytes, at);
         *work += at - start.unwrap_or(at.saturating_sub(MAX));
-        let mut reader = Reader::new(bytes, start?);
+        let mut reader = Reader::new(bytes, start?, MAX);
         let object = reader.object(0);
         *work += reader.at.saturating_sub(start?);
         object.filter(|object| object.span.contains(&at))
@@ -74,7 +78,7 @@ impl<'a> Object<'a> {
 
     /// `name: value` lines of one indentation around the line of `at`, as YAML has them.
     fn block(bytes: &'a [u8], at: usize, work: &mut usize) -> Option<Self> {
-        let from = at.saturating_sub(MAX);
+        let from = at.saturating_sub(MAX_UNCOUNTED);
         let before = bytes.get(from..at)?;
         let line_start = from + memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1);
         let own = indentation(bytes.get(line_start..)?);
@@ -93,7 +97,7 @@ impl<'a> Object<'a> {
         }
         let mut members = Vec::new();
         let mut end = start;
-        let limit = bytes.len().min(start.saturating_add(MAX));
+        let limit = bytes.len().min(start.saturating_add(MAX_UNCOUNTED));
         while let Some(rest) = bytes.get(end..limit).filter(|rest| !rest.is_empty()) {
             let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
             *work += line_cost(length);
@@ -116,6 +120,17 @@ impl<'a> Object<'a> {
         Some(Self { span: start..end, members }).filter(|object| object.span.contains(&at))
     }
 
+    /// Whether an object around `at` would go beyond what is read of one: it begins further back, or ends further on.
+    pub(crate) fn is_too_long(bytes: &[u8], at: usize) -> bool {
+        match open_brace(bytes, at) {
+            Some(start) => {
+                let mut reader = Reader::new(bytes, start, MAX);
+                reader.object(0).is_none() && reader.at >= reader.limit && reader.limit < bytes.len()
+            }
+            None => at > MAX,
+        }
+    }
+
     /// The value of a member; the first, if it stands there twice.
     pub(crate) fn get(&self, name: &str) -> Option<&Value<'a>> {
         self.members.iter().find(|(own, _)| *own == name.as_bytes()).map(|(_, value)| value)
@@ -123,11 +138,9 @@ impl<'a> Object<'a> {
 
     /// The same object with the last of each of its members before the others, if one stands there twice.
     pub(crate) fn last_of_each(&self) -> Option<Self> {
-        let twice = self
-            .members
-            .iter()
-            .enumerate()
-            .any(|(at, (name, _))| self.members.iter().skip(at + 1).any(|(other, _)| other == name));
+        let mut names: Vec<&[u8]> = self.members.iter().map(|(name, _)| *name).collect();
+        names.sort_unstable();
+        let twice = names.windows(2).any(|pair| matches!(pair, [first, second] if first == second));
         twice.then(|| Self { span: self.span.clone(), members: self.members.iter().rev().cloned().collect() })
     }
 
@@ -202,7 +215,12 @@ fn unquoted(name: &[u8]) -> &[u8] {
 
 /// The brace that opens what encloses `at`.
 pub(crate) fn open_brace(bytes: &[u8], at: usize) -> Option<usize> {
-    let from = at.saturating_sub(MAX);
+    brace_before(bytes, at, MAX)
+}
+
+/// The same, within so many bytes.
+fn brace_before(bytes: &[u8], at: usize, most: usize) -> Option<usize> {
+    let from = at.saturating_sub(most);
     let mut depth = 0_u32;
     let mut end = at;
     // Backwards, without regard to strings: the values of keys hold no braces.
@@ -232,8 +250,8 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn new(bytes: &'a [u8], start: usize) -> Self {
-        Self { bytes, at: start, limit: bytes.len().min(start.saturating_add(MAX)), level: None }
+    fn new(bytes: &'a [u8], start: usize, most: usize) -> Self {
+        Self { bytes, at: start, limit: bytes.len().min(start.saturating_add(most)), level: None }
     }
 
     fn rest(&self) -> &'a [u8] {
@@ -291,7 +309,8 @@ impl<'a> Reader<'a> {
     fn value(&mut self, depth: u32) -> Option<Value<'a>> {
         match self.peek()? {
             b'{' if depth < MAX_DEPTH => self.object(depth + 1).map(Value::Object),
-            b'[' => self.array().map(|()| Value::Array),
+            // Not looked into: what lies deeper than anything that is asked for.
+            b'[' | b'{' => self.array().map(|()| Value::Array),
             _ => {
                 if let Some(text) = self.string() {
                     return Some(Value::Text(text));
@@ -499,7 +518,7 @@ mod tests {
         let deep = "{\"a\":".repeat(40_000);
         let mut work = 0;
         assert!(Object::around(deep.as_bytes(), deep.len(), &mut work).is_none());
-        assert!((MAX / 16..4 * MAX).contains(&work), "{work}");
+        assert!((MAX_UNCOUNTED / 16..4 * MAX_UNCOUNTED).contains(&work), "{work}");
         assert_eq!(Object::enclosing(deep.as_bytes(), deep.len()).count(), 0);
     }
 }

@@ -38,6 +38,17 @@ pub(crate) struct Packet<'a> {
     pub(crate) end: usize,
 }
 
+/// The type of the packet that bytes begin with, and its body as far as it is there and whatever its length: that of any kind.
+pub(crate) fn tag(bytes: &[u8]) -> Option<(u8, &[u8])> {
+    let (first, second) = (*bytes.first()?, *bytes.get(1)?);
+    let (kind, header) = match first {
+        0xc0.. => (first & 0x3f, if second == 255 { 6 } else { 2 + usize::from((192..224).contains(&second)) }),
+        0x80..0xc0 => (first >> 2 & 0x0f, if first & 3 == 3 { 1 } else { 1 + (1 << (first & 3)) }),
+        _ => return None,
+    };
+    Some((kind, bytes.get(header..).unwrap_or_default()))
+}
+
 /// The packet at `at` (RFC 9580 4.2). Partial lengths are for data only and refused.
 pub(crate) fn packet(bytes: &[u8], at: usize) -> Result<Packet<'_>, Malformed> {
     let wrong = |what| Malformed::new(what, at);

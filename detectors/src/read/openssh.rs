@@ -15,6 +15,9 @@ const MAX_KEYS: u32 = 16;
 /// Fewer rounds than this cost a guesser little: OpenSSH never defaulted to fewer than 16 (`ssh-keygen -a`).
 const FEW_ROUNDS: u32 = 8;
 
+/// What is wrong with a file that ends before its private section does.
+pub(crate) const CUT: &str = "private section as long as it says";
+
 /// The outer fields of a file.
 pub(crate) struct File<'a> {
     pub(crate) cipher: &'a [u8],
@@ -27,6 +30,8 @@ pub(crate) struct File<'a> {
     pub(crate) private: &'a [u8],
     /// Bytes from the magic to the end of the private section.
     pub(crate) length: usize,
+    /// Whether the private section goes on after what is there: a comment may be of any length.
+    pub(crate) cut: bool,
 }
 
 impl<'a> File<'a> {
@@ -42,13 +47,18 @@ impl<'a> File<'a> {
             return Err(Malformed::new("number of keys", fields.at()));
         }
         let publics = (0..keys).map(|_| fields.string("public key")).collect::<Result<Vec<_>, _>>()?;
-        let private = fields.string("private section")?;
+        let length = fields.u32("private section")? as usize;
+        let cut = length > fields.rest().len();
+        if cut && cipher != b"none" {
+            return Err(Malformed::new(CUT, fields.at()));
+        }
+        let private = fields.take(length.min(fields.rest().len()), "private section")?;
         let Cipher { block, tag } = Cipher::of(cipher);
-        if private.is_empty() || !private.len().is_multiple_of(block) {
+        if length == 0 || !length.is_multiple_of(block) {
             return Err(Malformed::new("whole blocks of ciphertext", fields.at()));
         }
         fields.take(tag, "authentication tag")?;
-        Ok(Self { cipher, options, protection, publics, private, length: fields.at() })
+        Ok(Self { cipher, options, protection, publics, private, length: fields.at(), cut })
     }
 
     /// The public keys; `None` for those of an unknown type.
@@ -60,8 +70,8 @@ impl<'a> File<'a> {
         self.cipher != b"none"
     }
 
-    /// Reads a private section, as it stands or decrypted.
-    pub(crate) fn open(keys: &[Option<Public<'_>>], private: &[u8]) -> Result<Vec<Opened>, Malformed> {
+    /// Reads a private section, as it stands or decrypted. One that is `cut` is read to its end if the keys before prove themselves.
+    pub(crate) fn open(keys: &[Option<Public<'_>>], private: &[u8], cut: bool) -> Result<Vec<Opened>, Malformed> {
         let mut fields = Cursor::new(private);
         if fields.u32("check number")? != fields.u32("check number")? {
             return Err(Malformed::new("equal check numbers", 0));
@@ -75,8 +85,23 @@ impl<'a> File<'a> {
                 return Ok(opened);
             };
             let (own, private) = ssh::openssh_private(algorithm, &mut fields)?;
-            let comment = fields.string("comment")?;
+            let comment = match fields.string("comment") {
+                Ok(comment) => comment,
+                Err(_) if cut => {
+                    let last = Opened::of(key.as_ref(), &own, private, b"");
+                    if !last.verified {
+                        return Err(Malformed::new(CUT, fields.at()));
+                    }
+                    opened.push(last);
+                    return Ok(opened);
+                }
+                Err(error) => return Err(error),
+            };
             opened.push(Opened::of(key.as_ref(), &own, private, comment));
+        }
+        if cut {
+            let all = opened.iter().all(|key| key.verified);
+            return if all { Ok(opened) } else { Err(Malformed::new(CUT, fields.at())) };
         }
         let padded = fields.rest().iter().zip(1..=u8::MAX).all(|(&byte, expected)| byte == expected);
         if !padded || fields.rest().len() > usize::from(u8::MAX) {

@@ -240,7 +240,8 @@ fn same_point(uncompressed: &[u8], other: &[u8]) -> bool {
 
 /// PrivateKeyInfo and OneAsymmetricKey (RFC 5208, RFC 5958).
 pub(crate) fn pkcs8(der: &[u8]) -> Result<PrivateKey, Malformed> {
-    let outer = Reader::new(der).value(SEQUENCE, "PrivateKeyInfo")?;
+    // Attributes may be of any length. A key is whole without them.
+    let (outer, cut) = Reader::cut(der, SEQUENCE, "PrivateKeyInfo")?;
     let mut fields = outer.children();
     fields.value(INTEGER, "version")?;
     let mut algorithm = fields.value(SEQUENCE, "privateKeyAlgorithm")?.children();
@@ -250,7 +251,11 @@ pub(crate) fn pkcs8(der: &[u8]) -> Result<PrivateKey, Malformed> {
     // [0] attributes, [1] publicKey: as BIT STRING content (RFC 5958), or wrapped once more (ring, old Java).
     let (mut public, mut others) = (None, false);
     while !fields.is_empty() {
-        let field = fields.any()?;
+        let field = match fields.any() {
+            Ok(field) => field,
+            Err(_) if cut => break,
+            Err(error) => return Err(error),
+        };
         match field.tag {
             0x81 => public = field.content.get(1..),
             0xa1 => public = Reader::new(field.content).any().ok().and_then(|v| v.content.get(1..)),
@@ -274,11 +279,11 @@ pub(crate) fn pkcs8(der: &[u8]) -> Result<PrivateKey, Malformed> {
             (None, None) => return Err(Malformed::new("private key algorithm", 0)),
         },
     };
-    if others && !key.verified && key.comparable {
+    if (others || cut) && !key.verified && key.comparable {
         return Err(Malformed::new("PrivateKeyInfo has more fields", fields.at()));
     }
     key.format = "pkcs8";
-    key.consumed = outer.raw.len();
+    key.consumed = if cut { outer.raw.len() - outer.content.len() + fields.at() } else { outer.raw.len() };
     Ok(key)
 }
 

@@ -458,6 +458,9 @@ pub(crate) fn domain<'a>(reader: &mut Reader<'a>) -> Result<Domain<'a>, Malforme
         }
         Some(SEQUENCE) => {
             let value = reader.any()?;
+            if let Ok(bits) = curves::Explicit::binary_field(value) {
+                return Ok(Domain::Explicit { der: value.raw, same_as: None, bits });
+            }
             let explicit = curves::Explicit::read(value)?;
             Ok(Domain::Explicit { der: value.raw, same_as: explicit.same_as(), bits: bits(explicit.p) })
         }

@@ -14,12 +14,15 @@ use super::text::{Decoder, digit};
 /// What every file begins with, up to the version.
 pub(crate) const MAGIC: &[u8] = b"PuTTY-User-Key-File-";
 
-/// Longest line read, in bytes. PuTTY wraps at 64; only a comment may be longer.
+/// Longest line read, in bytes, but for the comment, which PuTTY reads whatever its length. PuTTY wraps at 64.
 const MAX_LINE: usize = 1024;
 /// Longest line of base64 read, in bytes.
 const MAX_DIGITS: usize = 128;
-/// Most lines of one body. An RSA key of 16384 bits has about 110.
-const MAX_LINES: usize = 512;
+/// Most lines of one body. An RSA key of 16384 bits has about 110 as PuTTY writes them, and 1800 of the shortest lines that it reads.
+const MAX_LINES: usize = 1 << 14;
+
+/// What is wrong with a text that ends in a comment.
+pub(crate) const CUT: &str = "end of the PPK comment";
 
 /// The lines of a file.
 pub(crate) struct File<'a> {
@@ -68,7 +71,7 @@ impl<'a> File<'a> {
             _ => return Err(Malformed::new("PPK version and key type", MAGIC.len())),
         };
         let encryption = lines.field(b"Encryption")?;
-        let comment = lines.field(b"Comment")?;
+        let comment = lines.comment()?;
         let public = lines.body(b"Public-Lines")?;
         let mut derivation = None;
         let protection = match (encryption, version) {
@@ -182,10 +185,15 @@ impl<'a> Lines<'a> {
 
     /// The next line without blanks around it; empty at the end.
     pub(crate) fn next(&mut self) -> &'a [u8] {
+        self.next_of(MAX_LINE)
+    }
+
+    /// The same, as far as it is no longer than `most` bytes.
+    fn next_of(&mut self, most: usize) -> &'a [u8] {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let indent = self.decoration(rest);
         let line = rest.get(indent..).unwrap_or_default();
-        let line = line.get(..MAX_LINE).unwrap_or(line);
+        let line = line.get(..most).unwrap_or(line);
         let is_end = |&(at, &byte): &(usize, &u8)| match byte {
             b'\n' | b'\r' => true,
             b'\\' => self.escaped && matches!(line.get(at + 1), Some(b'n' | b'r' | b'\\')),
@@ -217,6 +225,21 @@ impl<'a> Lines<'a> {
         value.map(<[u8]>::trim_ascii_start).ok_or(Malformed::new("the next PPK line", at))
     }
 
+    /// The value of the next line, which must be a comment. [`CUT`] if the text ends in it.
+    fn comment(&mut self) -> Result<&'a [u8], Malformed> {
+        const NAME: &[u8] = b"Comment:";
+        let at = self.at;
+        let rest = self.text.get(at..).unwrap_or_default();
+        if !rest.get(self.decoration(rest)..).unwrap_or_default().starts_with(NAME) {
+            return Err(Malformed::new("the next PPK line", at));
+        }
+        let line = self.next_of(usize::MAX);
+        if self.read == self.text.len() {
+            return Err(Malformed::new(CUT, at));
+        }
+        Ok(line.get(NAME.len()..).unwrap_or_default().trim_ascii_start())
+    }
+
     fn number(&mut self, name: &'static [u8]) -> Result<u32, Malformed> {
         let at = self.at;
         let digits = self.field(name)?;
@@ -231,7 +254,8 @@ impl<'a> Lines<'a> {
             return Err(Malformed::new("number of lines", at));
         }
         // Room for all of it, so that growing leaves no copy behind.
-        let mut decoder = Decoder::with_capacity(count * MAX_DIGITS / 4 * 3 + 3);
+        let room = (count * MAX_DIGITS).min(self.text.len().saturating_sub(self.at));
+        let mut decoder = Decoder::with_capacity(room / 4 * 3 + 3);
         for number in 1..=count {
             let at = self.at;
             let line = self.next();

@@ -10,11 +10,14 @@ use zeroize::Zeroizing;
 use super::text::{Decoder, digit};
 
 /// Deepest nesting read. A key has five levels.
-const MAX_DEPTH: usize = 16;
+const MAX_DEPTH: usize = 64;
 /// Most atoms and lists read. A key has some thirty.
-const MAX_NODES: usize = 1024;
-/// Longest atom read, in bytes: a number of 65,536 bits.
-const MAX_ATOM: usize = 8 << 10;
+const MAX_NODES: usize = 1 << 16;
+/// Longest atom read, in bytes. A number of 65,536 bits has 8,192; a comment may have any length.
+const MAX_ATOM: usize = 1 << 20;
+
+/// What is wrong with an expression that has more than is read of one.
+pub(crate) const TOO_LARGE: &str = "size of an S-expression";
 
 /// An atom or a list.
 #[derive(Debug)]
@@ -83,52 +86,112 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Node, usize), Malformed> {
             }
         }
     }
-    Err(Malformed::new("size of an S-expression", at))
+    Err(Malformed::new(TOO_LARGE, at))
 }
 
-/// An atom in any of its forms, and the length of its text.
+/// An atom in any of its forms, and the length of its text: a display hint (`[text/plain]`) and a length before it count as part
+/// of it (libgcrypt, do_vsexp_sscan).
 fn atom(text: &[u8]) -> Option<(Zeroizing<Vec<u8>>, usize)> {
+    let blanks = |at: usize| text.get(at..).unwrap_or_default().iter().take_while(|b| b.is_ascii_whitespace()).count();
+    let mut begin = 0;
+    if text.first() == Some(&b'[') {
+        let (_, hint) = plain_atom(text.get(1..)?)?;
+        begin = 1 + hint;
+        begin += blanks(begin);
+        begin += usize::from(text.get(begin) == Some(&b']'));
+        begin += blanks(begin);
+    }
+    let (atom, length) = plain_atom(text.get(begin..)?)?;
+    Some((atom, begin + length))
+}
+
+/// An atom without a display hint.
+fn plain_atom(text: &[u8]) -> Option<(Zeroizing<Vec<u8>>, usize)> {
     let own = |bytes: &[u8]| Zeroizing::new(bytes.to_vec());
-    // `length` is the distance of the mark that ends it from the one that begins it.
-    let until = |mark: u8| {
-        let length = memchr::memchr(mark, text.get(1..text.len().min(4 * MAX_ATOM))?)?;
-        Some((text.get(1..=length)?, length + 2))
-    };
-    match text.first()? {
-        b'#' => {
-            let (digits, length) = until(b'#')?;
-            let mut bytes = Zeroizing::new(Vec::with_capacity(digits.len() / 2));
-            let mut high = None;
-            for byte in digits.iter().filter(|byte| !byte.is_ascii_whitespace()) {
-                let value = char::from(*byte).to_digit(16)? as u8;
-                match high.take() {
-                    None => high = Some(value),
-                    Some(high) => bytes.push(high << 4 | value),
-                }
-            }
-            high.is_none().then_some((bytes, length))
-        }
-        b'|' => {
-            let (digits, length) = until(b'|')?;
-            let mut decoder = Decoder::with_capacity(digits.len());
-            for byte in digits.iter().filter(|byte| !byte.is_ascii_whitespace() && **byte != b'=') {
-                decoder.push(digit(*byte)?);
-            }
-            Some((decoder.finish(), length))
-        }
-        // Names of curves only: escapes do not occur in what is of interest.
-        b'"' => until(b'"').map(|(bytes, length)| (own(bytes), length)),
-        b'0'..=b'9' if text.get(text.iter().take_while(|b| b.is_ascii_digit()).count()) == Some(&b':') => {
-            let digits = text.iter().take(6).take_while(|byte| byte.is_ascii_digit()).count();
+    let digits = text.iter().take(MAX_ATOM).take_while(|byte| byte.is_ascii_digit()).count();
+    match text.get(digits)? {
+        b':' if digits > 0 => {
             let length: usize = str::from_utf8(text.get(..digits)?).ok()?.parse().ok()?;
             let bytes = text.get(digits..)?.strip_prefix(b":")?.get(..length).filter(|_| length <= MAX_ATOM)?;
             Some((own(bytes), digits + 1 + length))
         }
+        // What a length before the other forms says is not asked for.
+        b'#' | b'|' | b'"' => delimited(text.get(digits..)?).map(|(bytes, length)| (bytes, digits + length)),
         _ => {
             let token = |byte: &&u8| byte.is_ascii_alphanumeric() || b"-./_:*+=".contains(byte);
-            let length = text.iter().take(256).take_while(token).count();
+            let length = text.iter().take(MAX_ATOM).take_while(token).count();
             (length > 0).then(|| (own(text.get(..length).unwrap_or_default()), length))
         }
+    }
+}
+
+/// An atom in hexadecimal (`#`), in base64 (`|`) or as a string (`"`).
+fn delimited(text: &[u8]) -> Option<(Zeroizing<Vec<u8>>, usize)> {
+    let mark = *text.first()?;
+    if mark == b'"' {
+        return string(text);
+    }
+    // `length` is the distance of the mark that ends it from the one that begins it.
+    let length = memchr::memchr(mark, text.get(1..text.len().min(4 * MAX_ATOM))?)?;
+    let digits = text.get(1..=length)?.iter().filter(|byte| !byte.is_ascii_whitespace());
+    if mark == b'|' {
+        let mut decoder = Decoder::with_capacity(length);
+        for byte in digits.filter(|byte| **byte != b'=') {
+            decoder.push(digit(*byte)?);
+        }
+        return Some((decoder.finish(), length + 2));
+    }
+    let mut bytes = Zeroizing::new(Vec::with_capacity(length / 2));
+    let mut high = None;
+    for byte in digits {
+        let value = char::from(*byte).to_digit(16)? as u8;
+        match high.take() {
+            None => high = Some(value),
+            Some(high) => bytes.push(high << 4 | value),
+        }
+    }
+    high.is_none().then_some((bytes, length + 2))
+}
+
+/// A quoted string with its escapes undone: those of C, and a line break that means nothing (libgcrypt, unquote_string).
+fn string(text: &[u8]) -> Option<(Zeroizing<Vec<u8>>, usize)> {
+    let most = text.len().min(4 * MAX_ATOM);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(memchr::memchr(b'"', text.get(1..most)?)?));
+    let mut at = 1;
+    loop {
+        let rest = text.get(at..most)?;
+        at += match *rest {
+            [b'"', ..] => return Some((bytes, at + 1)),
+            [b'\\', b'x', high, low, ..] => {
+                let digit = |byte: u8| char::from(byte).to_digit(16);
+                bytes.push((digit(high)? << 4 | digit(low)?) as u8);
+                4
+            }
+            [b'\\', first @ b'0'..=b'7', second @ b'0'..=b'7', third @ b'0'..=b'7', ..] => {
+                let value = [first, second, third].iter().fold(0_u32, |n, byte| n << 3 | u32::from(byte - b'0'));
+                bytes.push(u8::try_from(value).ok()?);
+                4
+            }
+            [b'\\', b'\r', b'\n', ..] | [b'\\', b'\n', b'\r', ..] => 3,
+            [b'\\', b'\r' | b'\n', ..] => 2,
+            [b'\\', byte, ..] => {
+                bytes.push(match byte {
+                    b'b' => 8,
+                    b't' => b'\t',
+                    b'v' => 11,
+                    b'n' => b'\n',
+                    b'f' => 12,
+                    b'r' => b'\r',
+                    byte => byte,
+                });
+                2
+            }
+            [byte, ..] => {
+                bytes.push(byte);
+                1
+            }
+            [] => return None,
+        };
     }
 }
 
@@ -142,6 +205,8 @@ mod tests {
             &b"(3:key(5:curve9:NIST P-25)(1:d4:\x01(\xff#))"[..],
             b"(key (curve \"NIST P-25\")(d #0128\n  FF23#))",
             b"( key(curve |TklTVCBQLTI1|) (d #01 28 ff 23# ) ) and more",
+            b"(#6b6579#(\"\\x63urve\" [text]\"NIST P\\05525\")(|ZA==| 4#0128ff23#))",
+            b"(3\"key\"(5|Y3VydmU=| [#00#]10\"NIST \\\nP-25\")([x]1:d\"\\001(\xff\\x23\"))",
         ] {
             let (node, length) = read(text).unwrap();
             assert_eq!(node.head(), Some(&b"key"[..]));
@@ -166,7 +231,10 @@ mod tests {
             ")".to_owned(),
             "atom".to_owned(),
             "(,)".to_owned(),
-            format!("(#{}#)", "00".repeat(100_000)),
+            format!("(#{}#)", "00".repeat(MAX_ATOM * 2)),
+            "(\"\\x4\")".to_owned(),
+            "(\"\\400\")".to_owned(),
+            "([text])".to_owned(),
         ] {
             assert!(read(text.as_bytes()).is_err());
         }

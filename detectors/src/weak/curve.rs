@@ -104,10 +104,16 @@ pub(super) fn check(domain: Result<Domain<'_>, OtherField>, point: &[u8], found:
                     unknown_curve(&curve, found);
                 }
                 on_curve(&curve, same_as, point, found);
+            } else {
+                other_field(found);
             }
         }
-        Err(OtherField) => found.push(EXPLICIT.weak("EC parameters written out, over a field that is not prime")),
+        Err(OtherField) => other_field(found),
     }
+}
+
+fn other_field(found: &mut Vec<Weakness>) {
+    found.push(EXPLICIT.weak("EC parameters written out, over a field that is not prime"));
 }
 
 fn size(name: &str, bits: u32, found: &mut Vec<Weakness>) {

@@ -25,6 +25,8 @@ pub(crate) mod ihex;
 pub(crate) mod iso9660;
 pub(crate) mod lz4;
 pub(crate) mod lzma;
+pub(crate) mod openpgp_compressed;
+pub(crate) mod openpgp_packets;
 pub(crate) mod percent;
 pub(crate) mod program;
 pub(crate) mod qcow2;

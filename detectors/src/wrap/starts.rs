@@ -10,7 +10,7 @@ use crate::CONTAINERS;
 use crate::read::text::{base64, hex};
 
 /// How keys begin. Those that are DER, PEM, OpenPGP, JKS or BKS have anchors by hand, or are found by others.
-const KEYS: [&[u8]; 27] = [
+const KEYS: [&[u8]; 29] = [
     b"AGE-SECRET-KEY-",
     b"# created: ",
     b"untrusted comment:",
@@ -38,6 +38,9 @@ const KEYS: [&[u8]; 27] = [
     b"\0\0\0\x07ssh-",
     b"\0\0\0\x0bssh-",
     b"\x07\x02\0\0\0",
+    // Compressed data of OpenPGP: ZLIB, BZIP2.
+    b"\xa3\x02x",
+    b"\xa3\x03BZh",
 ];
 
 /// Fewest bytes of a magic number that is told by what its digits are.

@@ -388,15 +388,22 @@ impl Worker {
     /// Looks at what detectors decoded at a hit. `again` says that they found something in it.
     fn search_decoded(
         &mut self,
-        mut decoded: Vec<Decoded>,
+        decoded: Vec<Decoded>,
         wrapper: &Wrapper<'_>,
         covers: &mut Covers<'_>,
         lines: &mut Lines,
         again: bool,
     ) {
         let Wrapper { session, blob, .. } = *wrapper;
-        decoded.dedup_by(|next, first| next.kind == first.kind && next.span == first.span && next.bytes == first.bytes);
-        for decoded in decoded {
+        // Several detectors decode the same block, in the same two ways.
+        let mut distinct: Vec<Decoded> = Vec::new();
+        for next in decoded {
+            let same = |one: &Decoded| one.kind == next.kind && one.span == next.span && one.bytes == next.bytes;
+            if !distinct.iter().any(same) {
+                distinct.push(next);
+            }
+        }
+        for decoded in distinct {
             let line = lines.at(blob, decoded.span.start);
             let wrapper = Wrapper { line, ..*wrapper };
             let mut known = self.search_one(&decoded, &decoded.bytes, &wrapper, covers, again);

@@ -36,7 +36,7 @@ const SLIM: Form = Form { buckets: 8, most: 32 };
 const FAT: Form = Form { buckets: 16, most: 128 };
 
 /// How many literals are put into one fat searcher: as many as leave room to fill up uneven buckets.
-const DEALT: usize = 104;
+const DEALT: usize = 112;
 
 /// What kind of bytes is searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,11 +114,11 @@ struct Weights(Vec<(f64, Table)>);
 
 /// How often bytes are seen, by a half-byte and a set of the other ones: for each high half-byte, sums over the low ones whose
 /// bits are set, of the first eight and of the last eight.
-struct Table(Box<[[[f64; 256]; 2]; 16]>);
+struct Table(Vec<[[f64; 256]; 2]>);
 
 impl Table {
     fn new(rows: &[[f64; 16]; 16]) -> Self {
-        let mut sums = Box::new([[[0.0; 256]; 2]; 16]);
+        let mut sums = vec![[[0.0; 256]; 2]; 16];
         for (sums, row) in sums.iter_mut().zip(rows) {
             for (sums, eight) in sums.iter_mut().zip(row.chunks(8)) {
                 for (set, sum) in (0_u16..).zip(sums.iter_mut()) {

@@ -18,6 +18,8 @@ mod output;
 mod planted;
 mod pushes;
 #[cfg(unix)]
+mod readers;
+#[cfg(unix)]
 mod receive;
 #[cfg(unix)]
 mod resources;

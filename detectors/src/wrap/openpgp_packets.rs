@@ -1,0 +1,82 @@
+//! Compressed data in a run of OpenPGP packets: after markers, keys and whatever else `gpg --import` passes over.
+
+use std::ops::ControlFlow;
+
+use scanner_core::blob::Blob;
+use scanner_core::budget::Budget;
+use scanner_core::error::Malformed;
+use scanner_core::seam::{About, Anchor, Container, Entry, Hit, Unopenable, Unwrapper};
+
+use super::openpgp_compressed::{OpenPgpCompressed, is_packet};
+use crate::read::openpgp;
+
+/// Compressed data packets after other packets.
+#[derive(Debug)]
+pub(crate) struct OpenPgpPackets;
+
+static ABOUT: About = About {
+    id: "openpgp_packets",
+    title: "OpenPGP packets",
+    detects: "Compressed data in a run of OpenPGP packets that begins a file or the body of an armor, after markers, keys and \
+              whatever else stands before it.",
+    blind_to: "Runs of packets inside of a larger file, and compressed data after the first 4 MiB of one.",
+    respond: "Treat what is inside as if it were stored in plain text: gpg --import reads it.",
+    references: &["RFC 9580 4.2", "GnuPG g10/import.c"],
+};
+
+impl Unwrapper for OpenPgpPackets {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn anchors(&self) -> &'static [Anchor<'static>] {
+        // Compressed data in either framing; markers, public and secret keys before it.
+        const ANCHORS: [Anchor<'static>; 13] = [
+            Anchor::at_start(&[0xa0]),
+            Anchor::at_start(&[0xa1]),
+            Anchor::at_start(&[0xa2]),
+            Anchor::at_start(&[0xa3]),
+            Anchor::at_start(&[0xc8]),
+            Anchor::at_start(&[0xa8]),
+            Anchor::at_start(&[0xca]),
+            Anchor::at_start(&[0x94]),
+            Anchor::at_start(&[0x95]),
+            Anchor::at_start(&[0x98]),
+            Anchor::at_start(&[0x99]),
+            Anchor::at_start(&[0xc5]),
+            Anchor::at_start(&[0xc6]),
+        ];
+        &ANCHORS
+    }
+
+    fn open(
+        &self,
+        blob: Blob<'_>,
+        _hit: Hit<'_>,
+        budget: &Budget,
+        each: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
+    ) -> Result<(), Unopenable> {
+        let at = compressed(blob.bytes).ok_or(Malformed::new("compressed data of OpenPGP", 0))?;
+        let bytes = blob.bytes.get(at..).unwrap_or_default();
+        budget.take(bytes.len() as u64)?;
+        // It is opened by [`OpenPgpCompressed`], out of the same budget.
+        let _ = each(Entry { bytes, span: at..blob.bytes.len() });
+        Ok(())
+    }
+
+    fn claims(&self, blob: Blob<'_>) -> bool {
+        compressed(blob.bytes).is_some()
+    }
+}
+
+/// Where the first compressed data begins in a run of packets.
+fn compressed(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let rest = bytes.get(at..).filter(|rest| is_packet(rest))?;
+        if OpenPgpCompressed.claims(rest) {
+            return Some(at);
+        }
+        at = openpgp::packet(bytes, at).ok()?.end;
+    }
+}
