@@ -1,6 +1,6 @@
 //! Everything that knows what a key is. Opens no file, prints nothing.
 //!
-//! An [`Engine`] finds what is in bytes, files or git histories; [`judge`] says what came of it: which keys there are, what would
+//! An [`Engine`] finds what is in bytes, files or git histories; [`judge()`] says what came of it: which keys there are, what would
 //! still trust their signatures, and what could not be read.
 //!
 //! ```

@@ -46,7 +46,8 @@ pub(crate) fn classify(estate: &Estate, judge: Judge<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Like [`classify`], for a hundred thousand keys: places and certificates are moved from the estate into the findings, and
+/// Judges every private key of the estate, and every public one that should not be trusted; ranked. Made for a hundred thousand
+/// keys: places and certificates are moved from the estate into the findings, and
 /// evidence and weaker hypotheses are left out until [`ledger`] is asked for those of one. Also the public keys that are none.
 pub(crate) fn classify_all(estate: &mut Estate, judge: Judge<'_>) -> (Vec<Finding>, Vec<KeyGroup>) {
     let distrusted = distrusted(estate, judge);

@@ -40,6 +40,9 @@ const LONGEST: usize = 1536 << 10;
 /// Units of UTF-16 among which the header stands: the one before, and those of `-----BEGIN ` from any dash on.
 const HEAD: usize = 8;
 
+/// Longest line of attributes that git reads, in bytes (attr.c, ATTR_MAX_LINE_LENGTH).
+const LINE: usize = 2048;
+
 /// Longest name of an encoding, in bytes; the longest of iconv are half of it.
 const NAME: usize = 64;
 
@@ -105,6 +108,9 @@ fn named(bytes: &[u8], hit: Hit<'_>) -> Result<(), Unopenable> {
     if of_commit && (!before.starts_with(b"tree ") || memchr::memmem::find(before, b"\n\n").is_some()) {
         return Err(Malformed::new("header of a commit", hit.at).into());
     }
+    if !of_commit && !is_of_attributes(bytes, hit.at) {
+        return Err(Malformed::new("line of attributes", hit.at).into());
+    }
     let name = bytes.get(hit.at + hit.anchor.bytes.len()..).unwrap_or_default();
     let name = name.get(..name.len().min(NAME)).unwrap_or_default();
     let end = name.iter().position(|byte| byte.is_ascii_whitespace() || *byte == b'"').unwrap_or(name.len());
@@ -126,6 +132,34 @@ fn named(bytes: &[u8], hit: Hit<'_>) -> Result<(), Unopenable> {
             "git writes files in an encoding that is not read"
         },
     ))
+}
+
+/// Whether a line is one of `gitattributes(5)`: a pattern, then attributes. Git leaves out a line that has anything else, so that
+/// scripts which write such a line, and pages that quote one, are none.
+fn is_of_attributes(bytes: &[u8], at: usize) -> bool {
+    let start = memchr::memrchr(b'\n', bytes.get(..at).unwrap_or_default()).map_or(0, |at| at + 1);
+    let line = bytes.get(start..).unwrap_or_default();
+    let line = line.get(..line.len().min(LINE)).unwrap_or_default();
+    let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
+    let mut escaped = false;
+    let is_end = |byte: &u8| {
+        let ends = *byte == b'"' && !escaped;
+        escaped = *byte == b'\\' && !escaped;
+        ends
+    };
+    let pattern = match line.strip_prefix(b"\"") {
+        Some(quoted) => quoted.iter().position(is_end).map(|at| at + 2),
+        None => line.iter().position(u8::is_ascii_whitespace),
+    };
+    let Some(attributes) = pattern.and_then(|end| line.get(end..)) else { return false };
+    // `name`, `-name`, `!name` or `name=value` (attr.c, attr_name_valid).
+    let is_attribute = |word: &[u8]| {
+        let name = word.split(|byte| *byte == b'=').next().unwrap_or_default();
+        let name = name.strip_prefix(b"-").or_else(|| name.strip_prefix(b"!")).unwrap_or(name);
+        let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        !name.is_empty() && name.iter().all(is_of_name)
+    };
+    attributes.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).all(is_attribute)
 }
 
 #[cfg(test)]
@@ -171,6 +205,8 @@ mod tests {
     #[test]
     fn encodings_without_ascii_are_said() {
         let commit = |header: &str, body: &str| format!("tree 4b82\nauthor a <a@b> 1 +0000\n{header}\n\n{body}\n");
+        // In one piece it would be an attribute in this file too.
+        let line = |before: &str, name: &str| format!("{before} working-tree-{}={name}\n", "encoding");
         for (text, is_closed) in [
             (commit("encoding IBM037", "x"), true),
             (commit("encoding UTF-7", "x"), true),
@@ -178,11 +214,16 @@ mod tests {
             (commit("encoding Shift_JIS", "x"), false),
             (commit("gpgsig x", "a\nencoding IBM037"), false),
             ("a\nencoding IBM037\n".to_owned(), false),
-            ("*.txt working-tree-encoding=IBM037\n".to_owned(), true),
-            ("*.txt text working-tree-encoding=EBCDIC-CP-US eol=lf\n".to_owned(), true),
-            ("*.ps1 working-tree-encoding=UTF-16LE eol=CRLF\n".to_owned(), false),
-            ("*.txt working-tree-encoding=windows-1252\n".to_owned(), false),
-            ("set `working-tree-encoding=<encoding>`".to_owned(), false),
+            (line("*.txt", "IBM037"), true),
+            (line("# a\n  *.txt text -diff", "EBCDIC-CP-US eol=lf"), true),
+            (line("\"a \\\" b.txt\" eol=lf", "garbage"), true),
+            (line("*.ps1", "UTF-16LE eol=CRLF"), false),
+            (line("*.txt", "windows-1252"), false),
+            (line("set `", "<encoding>`"), false),
+            (line("echo \"*.garbage text", "garbage\" >> .gitattributes"), false),
+            (line("", "garbage"), false),
+            (line("(\"*.txt text", "IBM037 eol=lf\\n\".to_owned(), true),"), false),
+            (line("(\"*.txt text", "IBM037 eol=(x)"), true),
         ] {
             assert_eq!(open(text.as_bytes()).1.is_some(), is_closed, "{text}");
         }
