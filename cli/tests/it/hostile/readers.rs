@@ -15,13 +15,14 @@ struct Kind {
     script: &'static str,
 }
 
-/// Two homes of GnuPG outside of the workshop, because the paths of sockets are short.
+/// Homes of GnuPG outside of the workshop, because the paths of sockets are short.
 const GPG: &str = r#"
-umask 077; h=$(mktemp -d /tmp/kr-gpg.XXXXXX); trap 'for d in g1 g2 g3; do GNUPGHOME=$h/$d gpgconf --kill all || true; done; rm -rf "$h"' EXIT
-mkdir $h/g1 $h/g2 $h/g3; export GNUPGHOME=$h/g1
+umask 077; h=$(mktemp -d /tmp/kr-gpg.XXXXXX); trap 'for d in $h/*; do GNUPGHOME=$d gpgconf --kill all || true; done; rm -rf "$h"' EXIT
+mkdir $h/g1; export GNUPGHOME=$h/g1
 gpg --batch -q --passphrase '' --quick-gen-key 'A <a@x>' ed25519 sign 0
 gpg --export-secret-keys > s.gpg
-reads() { rm -rf $h/g2; mkdir $h/g2; GNUPGHOME=$h/g2 gpg --batch -q --import "$1" 2>/dev/null || true; GNUPGHOME=$h/g2 gpg -K --with-colons | grep -q ^sec; }
+# A home for each: an agent that outlives its own would answer for the next. No `grep -q`: it ends before what it reads from.
+n=0; reads() { n=$((n+1)); mkdir $h/r$n; GNUPGHOME=$h/r$n gpg --batch -q --import "$1" 2>/dev/null || true; GNUPGHOME=$h/r$n gpg -K --with-colons | grep ^sec > sec; }
 "#;
 
 const KINDS: [Kind; 9] = [
