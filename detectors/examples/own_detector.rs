@@ -46,8 +46,7 @@ impl Detector for AcmeDeviceKey {
         }
         let mut key = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Text, hit.at..end);
         key.protection = Some(Protection::plaintext());
-        // Nobody outside knows its public half. A digest tells one key from another, and is no use to anybody else: the seed
-        // has 256 bits, so that it cannot be guessed from it.
+        // The public half is not known here, so a digest identifies the key. It does not reveal the seed, which has 256 bits.
         key.identity = Some(Identity::Opaque(digest(digits)));
         key.labels.push(Label::new("format", b"v1"));
         out.found(key);

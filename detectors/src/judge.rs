@@ -1,4 +1,4 @@
-//! From what a run found to what is told of it: the one pipeline that scans, hooks, scorers and tests share.
+//! Judges what a run found: the one pipeline that scans, hooks, the scorer and the tests share.
 //!
 //! Passwords are tried on what is locked; keys, certificates and uses are joined; arithmetic is asked what it says of public
 //! halves; then every key is judged, and every ordinary secret. Nothing here reads a file or asks for the time.

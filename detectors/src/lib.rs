@@ -19,7 +19,7 @@
 //! assert!(judgement.gaps.is_empty());
 //! ```
 //!
-//! `examples/scan_bytes.rs` does the same with a file; `examples/own_detector.rs` adds a detector; `docs/embed.md` says more.
+//! `examples/scan_bytes.rs` scans a file this way, and `examples/own_detector.rs` adds a detector. See also `docs/embed.md`.
 
 mod format;
 mod judge;

@@ -152,7 +152,7 @@ pub(crate) fn judge(scanned: Scanned, places: &dyn Fn(&str) -> Vec<Place>, known
     judged
 }
 
-/// What lies around new keys and is none itself, at the places where it is.
+/// Certificates, public keys and references beside new keys, at each of their paths: they say what a key is for.
 fn around(context: Vec<Occurrence>, places: &dyn Fn(&str) -> Vec<Place>) -> Vec<Occurrence> {
     let public = context.into_iter().filter(|occurrence| occurrence.material.kind != Kind::PrivateKey);
     let at = |occurrence: Occurrence| {

@@ -2,8 +2,9 @@
 //! logs, tickets and notes, often without the PEM block that stood below.
 //!
 //! The numbers are put together again and have to fit by arithmetic, whatever the text around them says: the curve is the
-//! one on which the point belongs to the scalar. A part that signs is enough (`read/signs.rs`): where the public half is
-//! foreign or is none, the text says the curve, or else the size of the point. What was cut or masked is not reported.
+//! one on which the point belongs to the scalar. A part that signs is enough (`read/signs.rs`): if the
+//! public half is foreign or no point at all, the curve is the one that the text names, or the usual one of that size. What was
+//! cut or masked is not reported.
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;

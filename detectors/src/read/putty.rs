@@ -188,7 +188,7 @@ impl<'a> Lines<'a> {
         self.next_of(MAX_LINE)
     }
 
-    /// The same, as far as it is no longer than `most` bytes.
+    /// The next line, cut after `most` bytes.
     fn next_of(&mut self, most: usize) -> &'a [u8] {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let indent = self.decoration(rest);

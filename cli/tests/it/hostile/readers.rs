@@ -17,7 +17,7 @@ struct Kind {
 
 /// Homes of GnuPG outside of the workshop, because the paths of sockets are short.
 const GPG: &str = r#"
-umask 077; h=$(mktemp -d /tmp/kr-gpg.XXXXXX); trap 'for d in $h/*; do GNUPGHOME=$d gpgconf --kill all || true; done; rm -rf "$h"' EXIT
+umask 077; h=$(TMPDIR=/tmp mktemp -d); trap 'for d in $h/*; do GNUPGHOME=$d gpgconf --kill all || true; done; rm -rf "$h"' EXIT
 mkdir $h/g1; export GNUPGHOME=$h/g1
 gpg --batch -q --passphrase '' --quick-gen-key 'A <a@x>' ed25519 sign 0
 gpg --export-secret-keys > s.gpg
