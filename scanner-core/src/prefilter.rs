@@ -11,6 +11,8 @@
 
 mod deal;
 
+use std::collections::HashMap;
+
 use aho_corasick::packed;
 use aho_corasick::{AhoCorasick, Input, MatchKind, Span};
 use deal::{Haystack, Literal};
@@ -72,8 +74,9 @@ impl<'k> Prefilter<'k> {
     /// Compiles the anchors of all detectors and unwrappers; each distinct literal once.
     pub fn new(knowledge: &Knowledge<'k>) -> Self {
         let mut anchors: Vec<(Anchor<'k>, Owners)> = Vec::new();
+        let mut slots: HashMap<Anchor<'k>, usize> = HashMap::new();
         let mut slot = |anchor: Anchor<'k>| {
-            anchors.iter().position(|(a, _)| *a == anchor).unwrap_or_else(|| {
+            *slots.entry(anchor).or_insert_with(|| {
                 anchors.push((anchor, Owners::default()));
                 anchors.len() - 1
             })

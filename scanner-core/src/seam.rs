@@ -35,7 +35,7 @@ pub struct About {
 /// A short literal that must be present before a detector has anything to do.
 ///
 /// Bounded length is a promise that reading git history depends on: bytes without any anchor need no second look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Anchor<'a> {
     /// The literal, [`Anchor::MIN`] to [`Anchor::MAX`] bytes (a start anchor may be shorter).
     pub bytes: &'a [u8],

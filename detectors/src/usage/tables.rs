@@ -1,4 +1,4 @@
-//! The grammar as data: `detectors/data/usage.toml`, compiled in and read once.
+//! The grammar as data: `detectors/data/usage.toml`, compiled in (as JSON, see `build.rs`) and read once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -6,6 +6,9 @@ use std::sync::{LazyLock, OnceLock};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use serde::Deserialize;
+
+/// `usage.toml`, as `build.rs` writes it.
+pub(super) const JSON: &str = include_str!(concat!(env!("OUT_DIR"), "/usage.json"));
 
 /// The grammar.
 pub(super) static TABLES: LazyLock<Tables> = LazyLock::new(Tables::load);
@@ -266,7 +269,7 @@ impl Words {
 impl Tables {
     fn load() -> Self {
         // A test holds that the file is sound; without it nothing is found, and nothing breaks.
-        let mut tables: Self = toml::from_str(include_str!("../../data/usage.toml")).unwrap_or_default();
+        let mut tables: Self = serde_json::from_str(JSON).unwrap_or_default();
         tables.compile();
         tables
     }

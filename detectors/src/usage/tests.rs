@@ -7,7 +7,7 @@ use scanner_core::blob::{Blob, Origin};
 use scanner_core::material::Name;
 use scanner_core::seam::{ClueReader, Clues};
 
-use super::tables::{Rule, TABLES, Tables};
+use super::tables::{JSON, Rule, TABLES, Tables};
 use super::{CANDIDATES, REFERENCES, Usage};
 
 /// Stands for every password of the examples: if it is seen anywhere, a password was shown.
@@ -53,7 +53,7 @@ fn rules() -> Vec<&'static Rule> {
 
 #[test]
 fn the_grammar_is_sound() {
-    let parsed = toml::from_str::<Tables>(include_str!("../../data/usage.toml"));
+    let parsed = serde_json::from_str::<Tables>(JSON);
     assert!(parsed.is_ok(), "{:?}", parsed.err());
     let mut ids: Vec<&str> = rules().iter().map(|rule| rule.id.as_str()).collect();
     ids.sort_unstable();

@@ -38,6 +38,9 @@ const FAT: Form = Form { buckets: 16, most: 128 };
 /// How many literals are put into one fat searcher: as many as leave room to fill up uneven buckets.
 const DEALT: usize = 112;
 
+/// How many kinds of text are told apart, at most.
+const KINDS: usize = 4;
+
 /// What kind of bytes is searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Haystack {
@@ -108,33 +111,24 @@ fn decks<'a>(literals: usize) -> Vec<Deck<'a>> {
 /// A kind of text: its share of all, and how often each byte is seen in it, relative to each other.
 type Kind = (f64, fn(u8) -> f64);
 
-/// How often each byte is seen, by its half-bytes (high, then low), in each kind of text. Bytes are not independent of each
+/// How often each byte is seen in each kind of text. Bytes are not independent of each
 /// other: digits stand among digits, capitals among capitals. Within one kind they nearly are.
 struct Weights(Vec<(f64, Table)>);
 
-/// How often bytes are seen, by a half-byte and a set of the other ones: for each high half-byte, sums over the low ones whose
-/// bits are set, of the first eight and of the last eight.
-struct Table(Vec<[[f64; 256]; 2]>);
+/// How often each byte is seen: by the high half-byte, then by the low one.
+struct Table([[f64; 16]; 16]);
 
 impl Table {
-    fn new(rows: &[[f64; 16]; 16]) -> Self {
-        let mut sums = vec![[[0.0; 256]; 2]; 16];
-        for (sums, row) in sums.iter_mut().zip(rows) {
-            for (sums, eight) in sums.iter_mut().zip(row.chunks(8)) {
-                for (set, sum) in (0_u16..).zip(sums.iter_mut()) {
-                    *sum = nibbles(set).filter_map(|nibble| eight.get(nibble)).sum();
-                }
-            }
-        }
-        Self(sums)
+    fn of(&self, [low, high]: Halves) -> f64 {
+        self.0.get(high).and_then(|row| row.get(low)).copied().unwrap_or_default()
     }
+}
 
-    /// How often a byte is seen whose half-bytes are in these sets.
-    fn share(&self, low: u16, high: u16) -> f64 {
-        let [first, last] = low.to_le_bytes();
-        let of_row = |[a, b]: &[[f64; 256]; 2]| Some(a.get(usize::from(first))? + b.get(usize::from(last))?);
-        nibbles(high).filter_map(|nibble| of_row(self.0.get(nibble)?)).sum()
-    }
+/// The half-bytes of a byte, low and high.
+type Halves = [usize; 2];
+
+fn halves(byte: u8) -> Halves {
+    [usize::from(byte & 15), usize::from(byte >> 4)]
 }
 
 impl Weights {
@@ -153,23 +147,15 @@ impl Weights {
             }
             let sum: f64 = table.iter().flatten().sum();
             table.iter_mut().flatten().for_each(|cell| *cell /= sum);
-            table
+            Table(table)
         };
-        Self(kinds.iter().map(|(share, weight)| (*share, Table::new(&table(*weight)))).collect())
-    }
-
-    /// Share of all places whose bytes have their half-bytes in these sets, a bit for each.
-    fn share(&self, low: &[u16], high: &[u16]) -> f64 {
-        let of_kind =
-            |table: &Table| -> f64 { low.iter().zip(high).map(|(low, high)| table.share(*low, *high)).product() };
-        self.0.iter().map(|(share, table)| share * of_kind(table)).sum()
+        Self(kinds.iter().map(|(share, weight)| (*share, table(*weight))).collect())
     }
 
     /// Share of all places where these bytes would stand.
     fn share_of(&self, bytes: &[u8]) -> f64 {
-        let low: Vec<u16> = bytes.iter().map(|byte| 1 << (byte & 15)).collect();
-        let high: Vec<u16> = bytes.iter().map(|byte| 1 << (byte >> 4)).collect();
-        self.share(&low, &high)
+        let of_kind = |table: &Table| -> f64 { bytes.iter().map(|byte| table.of(halves(*byte))).product() };
+        self.0.iter().map(|(share, table)| share * of_kind(table)).sum()
     }
 
     /// Where the rarest four bytes of an anchor begin; of two that are as rare, the first.
@@ -238,45 +224,99 @@ fn code(byte: u8) -> f64 {
     }
 }
 
-/// The numbers of the bits that are set.
-fn nibbles(mut set: u16) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let lowest = set.trailing_zeros();
-        set &= set.wrapping_sub(1);
-        (lowest < u16::BITS).then_some(lowest as usize)
-    })
+/// Which bytes fit one place of a bucket's literals: those whose half-bytes both stand there in some literal.
+#[derive(Clone, Copy, Debug, Default)]
+struct Fit {
+    low: [bool; 16],
+    high: [bool; 16],
+    of_kinds: [Fits; KINDS],
+}
+
+/// How often bytes that fit are seen in one kind of text.
+#[derive(Clone, Copy, Debug, Default)]
+struct Fits {
+    all: f64,
+    /// For each low half-byte, those with it and a high one that fits; the same the other way around.
+    with_low: [f64; 16],
+    with_high: [f64; 16],
+}
+
+fn is_new(seen: &[bool; 16], half: usize) -> bool {
+    !seen.get(half).copied().unwrap_or(true)
+}
+
+impl Fit {
+    /// How often a byte would fit in that kind if this one stood there too.
+    fn with(&self, fits: &Fits, table: &Table, byte: Halves) -> f64 {
+        let [low, high] = byte;
+        let (new_low, new_high) = (is_new(&self.low, low), is_new(&self.high, high));
+        let of = |sums: &[f64; 16], half: usize| sums.get(half).copied().unwrap_or_default();
+        let mut all = fits.all;
+        if new_low {
+            all += of(&fits.with_low, low);
+        }
+        if new_high {
+            all += of(&fits.with_high, high);
+        }
+        if new_low && new_high {
+            all += table.of(byte);
+        }
+        all
+    }
+
+    fn take(&mut self, byte: Halves, weights: &Weights) {
+        let [low, high] = byte;
+        let mut of_kinds = self.of_kinds;
+        for (fits, (_, table)) in of_kinds.iter_mut().zip(&weights.0) {
+            fits.all = self.with(fits, table, byte);
+            if is_new(&self.high, high) {
+                fits.with_low.iter_mut().enumerate().for_each(|(low, sum)| *sum += table.of([low, high]));
+            }
+            if is_new(&self.low, low) {
+                fits.with_high.iter_mut().enumerate().for_each(|(high, sum)| *sum += table.of([low, high]));
+            }
+        }
+        self.of_kinds = of_kinds;
+        for (seen, half) in [(&mut self.low, low), (&mut self.high, high)] {
+            if let Some(seen) = seen.get_mut(half) {
+                *seen = true;
+            }
+        }
+    }
 }
 
 /// Literals of one bucket and what they let through.
 #[derive(Clone, Debug, Default)]
 struct Bucket<'a> {
     literals: Vec<Literal<'a>>,
-    /// For each byte seen, the half-bytes of all literals, a bit for each.
-    low: [u16; SEEN],
-    high: [u16; SEEN],
+    /// For each byte seen.
+    fits: [Fit; SEEN],
     /// Share of all places that fit.
     share: f64,
 }
 
 impl<'a> Bucket<'a> {
-    fn with(&self, literal: &[u8]) -> ([u16; SEEN], [u16; SEEN]) {
-        let (mut low, mut high) = (self.low, self.high);
-        for ((low, high), byte) in low.iter_mut().zip(&mut high).zip(literal) {
-            *low |= 1 << (byte & 15);
-            *high |= 1 << (byte >> 4);
-        }
-        (low, high)
+    /// The share of places that would fit with this literal.
+    fn with(&self, literal: &[u8], weights: &Weights) -> f64 {
+        let of_kind = |(kind, (weight, table)): (usize, &(f64, Table))| {
+            let of_place = |(fit, byte): (&Fit, &u8)| {
+                fit.of_kinds.get(kind).map_or(0.0, |fits| fit.with(fits, table, halves(*byte)))
+            };
+            weight * self.fits.iter().zip(literal).map(of_place).product::<f64>()
+        };
+        weights.0.iter().enumerate().map(of_kind).sum()
     }
 
     /// How many more places would fit.
     fn cost_of(&self, literal: &[u8], weights: &Weights) -> f64 {
-        let (low, high) = self.with(literal);
-        weights.share(&low, &high) - self.share
+        self.with(literal, weights) - self.share
     }
 
     fn take(&mut self, literal: &Literal<'a>, weights: &Weights) {
-        self.share += self.cost_of(literal.bytes, weights);
-        (self.low, self.high) = self.with(literal.bytes);
+        self.share = self.with(literal.bytes, weights);
+        for (fit, byte) in self.fits.iter_mut().zip(literal.bytes) {
+            fit.take(halves(*byte), weights);
+        }
         self.literals.push(*literal);
     }
 
@@ -362,6 +402,25 @@ mod tests {
         let decks = deal(&[(7, b"restore AKIA")], Haystack::Text);
         let Literal { bytes, anchor, from } = decks[0][0];
         assert!(anchor == 7 && from > 3 && bytes == &b"restore AKIA"[from..], "{from}");
+    }
+
+    #[test]
+    fn a_bucket_lets_through_what_its_half_bytes_do() {
+        let weights = Weights::of(Haystack::Text);
+        let mut bucket = Bucket::default();
+        for bytes in [b"abcd", b"qb\x01d", b"AbcZ", b"abcd", b"0x00"] {
+            bucket.take(&Literal { bytes, anchor: 0, from: 0 }, &weights);
+        }
+        let of_kind = |(weight, table): &(f64, Table)| {
+            let of_place = |fit: &Fit| -> f64 {
+                let fitting = (0..=255).map(halves).filter(|[low, high]| fit.low[*low] && fit.high[*high]);
+                fitting.map(|byte| table.of(byte)).sum()
+            };
+            weight * bucket.fits.iter().map(of_place).product::<f64>()
+        };
+        let counted: f64 = weights.0.iter().map(of_kind).sum();
+        assert!((bucket.share / counted - 1.0).abs() < 1e-9, "{} against {counted}", bucket.share);
+        assert!(counted < 0.1 && bucket.fits[0].low.iter().filter(|seen| **seen).count() == 2);
     }
 
     #[test]
