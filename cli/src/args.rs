@@ -50,6 +50,16 @@ Exit codes:
   3    nothing found, but not everything could be read
   130  interrupted; what was found until then is reported";
 
+const JUDGE_EXAMPLES: &str = "\
+Examples:
+  keyradius scan --format facts -o web.facts web      on one machine
+  keyradius scan --format facts -o ci.facts ci        on another
+  keyradius judge web.facts ci.facts                  a key in one, its certificate in the other
+
+Facts hold no secret byte. What was not read when they were made stays a gap, and a file that was cut off is refused.
+
+Exit codes: those of `scan`.";
+
 /// Finds private keys wherever they lie and says what would still believe them.
 #[derive(Debug, Parser)]
 #[command(
@@ -88,6 +98,9 @@ pub(crate) enum Command {
     /// Find every private key in files, directories and git histories, each once, ranked
     #[command(after_long_help = SCAN_EXAMPLES)]
     Scan(Box<ScanArgs>),
+    /// Join the facts of other scans, and report on all of them as if one scan had found them
+    #[command(after_long_help = JUDGE_EXAMPLES)]
+    Judge(Box<JudgeArgs>),
     /// Keep keys out of commits and pushes: the hooks of git
     #[command(subcommand)]
     Hook(hook::HookCommand),
@@ -144,14 +157,10 @@ pub(crate) enum AutoNever {
     Never,
 }
 
-/// What was typed after `scan`.
+/// How findings are judged and told: for `scan` and `judge`.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is one flag of the command line")]
-pub(crate) struct ScanArgs {
-    /// Files and directories; `-` is standard input [default: .]
-    #[arg(value_name = "PATH")]
-    pub(crate) paths: Vec<PathBuf>,
-
+pub(crate) struct TellArgs {
     /// How to report
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t, help_heading = "Output")]
     pub(crate) format: Format,
@@ -181,9 +190,6 @@ pub(crate) struct ScanArgs {
         help_heading = "Output"
     )]
     pub(crate) color: When,
-    /// Progress on standard error: `auto`, `always` or `never`
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t, hide_short_help = true, help_heading = "Output")]
-    pub(crate) progress: When,
     /// Links to files on terminals that can follow them
     #[arg(long, value_enum, value_name = "WHEN", default_value_t, hide_short_help = true, help_heading = "Output")]
     pub(crate) hyperlink: AutoNever,
@@ -202,6 +208,54 @@ pub(crate) struct ScanArgs {
     #[arg(long, help_heading = "Exit code")]
     pub(crate) exit_zero: bool,
 
+    /// Keys that many people have, beside the built-in list: the format of `detectors/data/known-keys.tsv`
+    #[arg(long, value_name = "FILE", hide_short_help = true, help_heading = "Run")]
+    pub(crate) known_keys: Vec<PathBuf>,
+    /// A block list of published and weak keys, as the badkeys project publishes it
+    #[arg(long, value_name = "FILE", hide_short_help = true, help_heading = "Run")]
+    pub(crate) badkeys_blocklist: Option<PathBuf>,
+    /// The day that expiries are measured against
+    #[arg(long, value_name = "DATE", hide = true)]
+    pub(crate) today: Option<jiff::civil::Date>,
+    /// Threads; 0 means one per core, and at most four per core are made [default: 0]
+    #[arg(short, long, value_name = "N", help_heading = "Run")]
+    pub(crate) jobs: Option<usize>,
+    /// Configuration [default: keyradius.toml here or above, up to the repository's root]
+    #[arg(short, long, value_name = "FILE", conflicts_with = "no_config", help_heading = "Run")]
+    pub(crate) config: Option<PathBuf>,
+    /// Read no configuration, and obey no `keyradius:allow` marks
+    #[arg(long, help_heading = "Run")]
+    pub(crate) no_config: bool,
+    /// Obey no `keyradius:allow` marks beside keys
+    #[arg(long, hide_short_help = true, help_heading = "Run")]
+    pub(crate) no_inline_allow: bool,
+}
+
+/// What was typed after `judge`.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct JudgeArgs {
+    /// Facts, as `scan --format facts` writes them; `-` is standard input
+    #[arg(value_name = "FACTS", required = true)]
+    pub(crate) facts: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) tell: TellArgs,
+}
+
+/// What was typed after `scan`.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is one flag of the command line")]
+pub(crate) struct ScanArgs {
+    /// Files and directories; `-` is standard input [default: .]
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) tell: TellArgs,
+    /// Progress on standard error: `auto`, `always` or `never`
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t, hide_short_help = true, help_heading = "Output")]
+    pub(crate) progress: When,
+
     /// Which part of each git history: all, head, none, or the commits A..B [default: all]
     #[arg(long, value_name = "WHAT", value_parser = History::parse, help_heading = "Scan", long_help = HISTORY_HELP)]
     pub(crate) history: Option<History>,
@@ -211,36 +265,20 @@ pub(crate) struct ScanArgs {
     /// Build every git object before it is looked at: slow, and for comparison only
     #[arg(long, hide = true)]
     pub(crate) no_delta_shortcut: bool,
-    /// Keys that many people have, beside the built-in list: the format of `detectors/data/known-keys.tsv`
-    #[arg(long, value_name = "FILE", hide_short_help = true, help_heading = "Scan")]
-    pub(crate) known_keys: Vec<PathBuf>,
-    /// A block list of published and weak keys, as the badkeys project publishes it
-    #[arg(long, value_name = "FILE", hide_short_help = true, help_heading = "Scan")]
-    pub(crate) badkeys_blocklist: Option<PathBuf>,
     /// Leave out what is not of this kind: `signing` looks for keys alone, and for no ordinary secret
     #[arg(long, value_enum, value_name = "WHAT", hide_short_help = true, help_heading = "Scan")]
     pub(crate) only: Option<Only>,
     /// Try no passwords on locked keystores
     #[arg(long, hide_short_help = true, help_heading = "Scan")]
     pub(crate) no_passwords: bool,
-    /// The day that expiries are measured against
-    #[arg(long, value_name = "DATE", hide = true)]
-    pub(crate) today: Option<jiff::civil::Date>,
-    /// Threads; 0 means one per core, and at most four per core are made [default: 0]
-    #[arg(short, long, value_name = "N", help_heading = "Scan")]
-    pub(crate) jobs: Option<usize>,
     /// Stay on the file system of each path
     #[arg(long, help_heading = "Scan")]
     pub(crate) one_file_system: bool,
-    /// Configuration [default: keyradius.toml here or above, up to the repository's root]
-    #[arg(short, long, value_name = "FILE", conflicts_with = "no_config", help_heading = "Scan")]
-    pub(crate) config: Option<PathBuf>,
-    /// Read no configuration, and obey no `keyradius:allow` marks
-    #[arg(long, help_heading = "Scan")]
-    pub(crate) no_config: bool,
-    /// Obey no `keyradius:allow` marks beside keys
-    #[arg(long, hide_short_help = true, help_heading = "Scan")]
-    pub(crate) no_inline_allow: bool,
+
+    /// What the digests of ordinary secrets in facts are made with, for those who join them: a file of 32 bytes or more that
+    /// nobody else may read
+    #[arg(long, value_name = "FILE", hide_short_help = true, help_heading = "Scan")]
+    pub(crate) join_key: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) limits: LimitArgs,

@@ -10,7 +10,8 @@ use scanner_core::engine::Harvest;
 use scanner_core::error::Gap;
 use scanner_core::material::{Kind, Occurrence};
 
-use crate::open::{self, open_all};
+use crate::facts::{Facts, Opening};
+use crate::open;
 use crate::radius::classify::{self, Judge};
 use crate::radius::{Estate, Evidence, Finding, KnownKeys, RoleScore, SecretFinding, Survey, Tables, secrets, survey};
 
@@ -20,6 +21,8 @@ pub struct Judging<'a> {
     pub roots: &'a [PathBuf],
     /// Which passwords are tried, and how long.
     pub passwords: open::Options,
+    /// Between what no password is carried.
+    pub units: open::Units,
     /// Keys that many people have; `None` for those that are built in.
     pub known: Option<&'a KnownKeys>,
     /// The time of the run, seconds since 1970: what is expired follows from it.
@@ -34,7 +37,8 @@ impl Judging<'_> {
     /// What holds at a time, in seconds since 1970: nothing is known of where the run began, and everything else is as usual.
     pub fn at(now: i64) -> Self {
         let passwords = open::Options::default();
-        Self { roots: &[], passwords, known: None, now, jobs: 1, cancelled: &|| false }
+        let units = open::Units::default();
+        Self { roots: &[], passwords, units, known: None, now, jobs: 1, cancelled: &|| false }
     }
 }
 
@@ -56,7 +60,7 @@ pub struct Judgement {
     /// What was not read, what was not opened, and what arithmetic was not asked of.
     pub gaps: Vec<Gap>,
     /// How the opening of what is locked went.
-    pub opening: open::Summary,
+    pub opening: Opening,
     /// What the evidence follows from.
     estate: Estate,
 }
@@ -67,15 +71,24 @@ static KNOWN: LazyLock<KnownKeys> = LazyLock::new(KnownKeys::built_in);
 
 /// Judges what a run found.
 pub fn judge(harvest: Harvest, judging: &Judging<'_>) -> Judgement {
-    let Harvest { mut occurrences, candidates, mut gaps, .. } = harvest;
-    let mut opening = open_all(&mut occurrences, candidates, &judging.passwords, judging.jobs, judging.cancelled);
-    gaps.append(&mut opening.gave_up);
+    judge_facts(Facts::of(harvest, judging), judging)
+}
+
+/// Judges facts, of one source or of many, from whichever run. Nothing is opened any more, so the passwords of `judging` do
+/// not matter.
+pub fn judge_facts(facts: Facts, judging: &Judging<'_>) -> Judgement {
+    let Facts { mut occurrences, mut gaps, opening, .. } = facts;
+    if occurrences.iter().all(|occurrence| occurrence.material.kind != Kind::PrivateKey) {
+        // What uses keys says nothing where there are none.
+        occurrences.retain(|occurrence| occurrence.material.kind != Kind::Reference);
+    }
     if occurrences.is_empty() {
         return Judgement { gaps, opening, ..Judgement::default() };
     }
     let mut estate = Estate::new(occurrences).below(judging.roots);
     let Survey { weaknesses, gaps: left_out } = survey(&estate, judging.jobs);
     gaps.extend(left_out);
+    gaps.sort();
     let known = judging.known.unwrap_or(&KNOWN);
     let judge = Judge { tables: &TABLES, known, weak: &weaknesses, now: judging.now };
     let secrets = secrets(&estate, judging.now);

@@ -21,6 +21,7 @@
 //!
 //! `examples/scan_bytes.rs` scans a file this way, and `examples/own_detector.rs` adds a detector. See also `docs/embed.md`.
 
+pub mod facts;
 mod format;
 mod judge;
 pub mod open;
@@ -37,7 +38,7 @@ use scanner_core::budget::Limits;
 use scanner_core::engine::Engine;
 use scanner_core::seam::{Container, Detector, Knowledge, Unwrapper};
 
-pub use judge::{Judgement, Judging, judge};
+pub use judge::{Judgement, Judging, judge, judge_facts};
 
 /// Every detector. A new one is one file in `format/` and one line here.
 pub const DETECTORS: &[&dyn Detector] = &[

@@ -5,17 +5,21 @@ use std::fmt;
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use crate::git::oid::ObjectId;
+use crate::material::Word;
 
 /// Where a blob came from: a path, the git object if it lies in a history, then every wrapper that was opened to reach
 /// it.
 ///
 /// Its `Display` is a path a person can follow: `deploy.yaml!base64@0x40`, `deploy.yaml@3f2a91c04b1d!base64@0x40`
 /// (`git cat-file -p 3f2a91c04b1d`).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Origin {
     /// The file, or `-` for standard input. For a git object the path that a tree gives it, or the repository's
     /// directory as long as none is known.
+    #[serde(with = "crate::wire::path")]
     pub path: PathBuf,
     /// The git object, unless it is the file itself.
     pub object: Option<ObjectId>,
@@ -23,14 +27,21 @@ pub struct Origin {
     pub wraps: Vec<Wrap>,
 }
 
+/// A path that can be written down without loss, whatever its bytes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PlainPath(#[serde(with = "crate::wire::path")] pub PathBuf);
+
 /// One wrapper that was opened.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Wrap {
     /// The unwrapper's or container's id, such as `base64` or `zip`.
-    pub kind: &'static str,
+    #[serde(with = "crate::wire::word")]
+    pub kind: Word,
     /// Byte offset of the wrapped bytes in the blob around them.
     pub at: u64,
     /// The name that the container gives to the member; empty where it gives none.
+    #[serde(with = "crate::wire::path")]
     pub name: PathBuf,
     /// Whether it is an encoding of text: lines are counted in what is around it.
     pub text: bool,

@@ -23,6 +23,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
+use serde::{Deserialize, Serialize};
+
 use cover::Known;
 use found::{Found, Same};
 use gaps::Gaps;
@@ -33,7 +35,7 @@ use crate::blob::{Blob, Origin};
 use crate::budget::{Budget, Limits};
 use crate::candidates::Candidates;
 use crate::error::{Gap, SourceError};
-use crate::material::{Kind, Material, Occurrence};
+use crate::material::{Kind, Material, Occurrence, Word};
 use crate::prefilter::Prefilter;
 use crate::random::Cursor;
 use crate::seam::{BlobSink, Knowledge, Looked, Packed, Source};
@@ -87,6 +89,67 @@ pub struct Harvest {
     pub rejected: u64,
     /// Whether the run was interrupted.
     pub interrupted: bool,
+}
+
+/// What a run read and did not read, in numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Inputs read to their end.
+    pub files: u64,
+    /// Bytes read.
+    pub bytes: u64,
+    /// Hits that looked like material and were none.
+    pub rejected: u64,
+    /// Containers opened, by id: how many of each.
+    #[serde(with = "crate::wire::counts")]
+    pub containers: BTreeMap<Word, u64>,
+    /// Members that came out of them.
+    pub members: u64,
+    /// Formats recognised and not opened, by id: how many inputs of each.
+    #[serde(with = "crate::wire::counts")]
+    pub unopened: BTreeMap<Word, u64>,
+    /// Gaps that are counted and not listed, of those that leave a run incomplete.
+    pub unlisted: u64,
+    /// Whether it was interrupted.
+    pub interrupted: bool,
+}
+
+impl Counts {
+    /// Adds those of another run. A sum that does not fit stays at the largest number.
+    pub fn add(&mut self, other: Self) {
+        let add = |sum: &mut u64, more: u64| *sum = sum.saturating_add(more);
+        for (sum, more) in [
+            (&mut self.files, other.files),
+            (&mut self.bytes, other.bytes),
+            (&mut self.rejected, other.rejected),
+            (&mut self.members, other.members),
+            (&mut self.unlisted, other.unlisted),
+        ] {
+            add(sum, more);
+        }
+        for (sums, more) in [(&mut self.containers, other.containers), (&mut self.unopened, other.unopened)] {
+            for (word, count) in more {
+                add(sums.entry(word).or_default(), count);
+            }
+        }
+        self.interrupted |= other.interrupted;
+    }
+}
+
+impl Harvest {
+    /// What was read and was not, in numbers.
+    pub fn counts(&self) -> Counts {
+        Counts {
+            files: self.files,
+            bytes: self.bytes,
+            rejected: self.rejected,
+            containers: self.opened.clone(),
+            members: self.members,
+            unopened: self.unopened.clone(),
+            unlisted: self.unlisted,
+            interrupted: self.interrupted,
+        }
+    }
 }
 
 /// All that is known of formats, compiled once: what every run and every single look at bytes share.
@@ -362,14 +425,10 @@ impl<'a> Session<'a> {
     fn finish(self, mut occurrences: Vec<Occurrence>) -> Harvest {
         // Those of the histories came last.
         occurrences.append(&mut self.take());
-        // What uses keys says nothing where there are none.
-        let mut candidates = Candidates::default();
-        // A container that tells nothing before it is open may hold one.
-        if occurrences.iter().any(|o| o.material.kind == Kind::PrivateKey || o.material.locked.is_some()) {
-            candidates = self.candidates.into_inner().unwrap_or_else(PoisonError::into_inner);
-        } else {
-            occurrences.retain(|o| o.material.kind != Kind::Reference);
-        }
+        // Passwords are of no use where nothing is locked. A container that tells nothing before it is open may hold a key.
+        let has_keys = occurrences.iter().any(|o| o.material.kind == Kind::PrivateKey || o.material.locked.is_some());
+        let candidates = self.candidates.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let candidates = if has_keys { candidates } else { Candidates::default() };
         let (gaps, unlisted) = self.gaps.into_inner().unwrap_or_else(PoisonError::into_inner).finish();
         let opened = self.opened.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut harvest = Harvest {

@@ -7,6 +7,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use crate::blob::Origin;
 
 /// Bytes that looked like a format and were not.
@@ -36,7 +38,8 @@ impl fmt::Display for Malformed {
 impl std::error::Error for Malformed {}
 
 /// Why something was not read, or not read to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// The operating system refused.
     Permission,
@@ -143,7 +146,7 @@ impl Reason {
 }
 
 /// Something that could not be read. Every gap ends up in the coverage of the report.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Gap {
     /// Where.
     pub origin: Origin,

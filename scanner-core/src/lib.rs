@@ -15,3 +15,4 @@ pub mod random;
 pub mod seam;
 pub mod secret;
 pub mod source;
+mod wire;

@@ -11,6 +11,8 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::blob::Origin;
 use crate::git::{self, oid::ObjectId};
 
@@ -18,8 +20,12 @@ pub use locked::Locked;
 pub use mark::{Mark, Stands};
 pub use remark::Remark;
 
+/// A word of this program, such as the id of a format or the name of a curve; never bytes of the input.
+pub type Word = &'static str;
+
 /// What kind of thing a material is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A private key, readable or encrypted.
     PrivateKey,
@@ -36,7 +42,8 @@ pub enum Kind {
 }
 
 /// How far a material was proven. Ordered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Proof {
     /// Every field of the format parsed.
     Structure,
@@ -45,7 +52,8 @@ pub enum Proof {
 }
 
 /// How a private key is protected where it lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ProtectionState {
     /// Not at all.
     Plaintext,
@@ -76,7 +84,7 @@ impl ProtectionState {
 }
 
 /// How a private key is protected, and by what.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Protection {
     /// The state.
     pub state: ProtectionState,
@@ -88,7 +96,7 @@ pub struct Protection {
 }
 
 /// How a locked key was opened. Never the password itself.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Opened {
     /// What kind of password it was.
     pub how: How,
@@ -101,7 +109,8 @@ pub struct Opened {
 }
 
 /// What kind of password opened a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum How {
     /// None, or an empty one.
     Empty,
@@ -135,7 +144,8 @@ impl Protection {
 }
 
 /// How the bytes of a material were written down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Encoding {
     /// PEM text, as it really occurs.
     Pem,
@@ -160,53 +170,61 @@ impl Encoding {
 }
 
 /// An algorithm as people name it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Algorithm {
     /// `RSA`, `RSA-PSS`, `DSA`, `EC`, `Ed25519`, `Ed448`, `X25519`, `X448`, `ElGamal` and so on.
-    pub name: &'static str,
+    #[serde(with = "crate::wire::word")]
+    pub name: Word,
     /// Size of the modulus or field in bits; 0 where the algorithm name fixes it or it is not known.
     pub bits: u32,
     /// The curve's name, or `explicit parameters`.
-    pub curve: Option<&'static str>,
+    #[serde(with = "crate::wire::optional_word")]
+    pub curve: Option<Word>,
 }
 
 /// The identity of a key pair: the same for every encoding of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct KeyId {
     /// SHA-256 of the DER SubjectPublicKeyInfo: what people pin and look up.
+    #[serde(with = "crate::wire::hex")]
     pub spki_sha256: [u8; 32],
     /// A digest that ignores how the key was written (curve by name or by parameters, RSA or RSA-PSS): the join key.
+    #[serde(with = "crate::wire::hex")]
     pub key_only: [u8; 32],
 }
 
 /// The public half of a key, with every name it goes by that follows from the key alone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PublicHalf {
     /// Identity.
     pub id: KeyId,
     /// Algorithm.
     pub algorithm: Algorithm,
     /// DER SubjectPublicKeyInfo.
+    #[serde(with = "crate::wire::hex")]
     pub spki: Vec<u8>,
     /// `SHA256:...` as `ssh-keygen -l` prints it, where SSH has a form for the key.
     pub ssh_sha256: Option<String>,
     /// SHA-1 of the subjectPublicKey BIT STRING (RFC 5280 4.2.1.2 method 1).
+    #[serde(with = "crate::wire::hex")]
     pub ski_sha1: [u8; 20],
     /// The first 120 bits of the SHA-256 of the one number that makes the key (RSA n, EC x, DSA and DH y, the bytes of the
     /// others), big-endian without leading zeros: what lists of published keys are looked up by (badkeys' BKHASH120).
     /// The same for any `e`, curve encoding or wrapping.
+    #[serde(with = "crate::wire::hex")]
     pub bk120: [u8; 15],
     /// RFC 7638 / RFC 8037 thumbprint, base64url SHA-256, where JOSE has a form for the key.
     pub jwk_thumbprint: Option<String>,
 }
 
 /// Who a private key is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Identity {
     /// The public half could be read or derived.
     Public(Arc<PublicHalf>),
     /// The public half cannot be known without the password: SHA-256 of the ciphertext.
-    Opaque([u8; 32]),
+    Opaque(#[serde(with = "crate::wire::hex")] [u8; 32]),
 }
 
 impl Identity {
@@ -217,10 +235,11 @@ impl Identity {
 }
 
 /// A text that a file gives to a key: an alias, a comment, a user id. From the input: escape before printing.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Label {
     /// `alias`, `comment`, `user id`, `friendly name`.
-    pub kind: &'static str,
+    #[serde(with = "crate::wire::word")]
+    pub kind: Word,
     /// The text, cut at [`Label::MAX`] bytes.
     pub text: String,
 }
@@ -237,20 +256,23 @@ impl Label {
 }
 
 /// A reference from one material to another that can be joined later.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Link {
     /// The key belongs to the certificate with this SHA-1 (PKCS#12 localKeyId of OpenSSL and NSS).
-    CertSha1([u8; 20]),
+    CertSha1(#[serde(with = "crate::wire::hex")] [u8; 20]),
     /// The key's SubjectPublicKeyInfo has this SHA-1 (PKCS#12 localKeyId of GnuTLS).
-    SpkiSha1([u8; 20]),
+    SpkiSha1(#[serde(with = "crate::wire::hex")] [u8; 20]),
 }
 
 /// What an X.509 certificate says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CertFacts {
     /// SHA-1 of the DER.
+    #[serde(with = "crate::wire::hex")]
     pub sha1: [u8; 20],
     /// SHA-256 of the DER.
+    #[serde(with = "crate::wire::hex")]
     pub sha256: [u8; 32],
     /// Subject as RFC 4514-like text. From the input: escape before printing.
     pub subject: String,
@@ -277,8 +299,10 @@ pub struct CertFacts {
     /// Every extension's OID in dotted form, in order.
     pub extensions: Vec<String>,
     /// subjectKeyIdentifier; `None` if absent.
+    #[serde(with = "crate::wire::optional_hex")]
     pub subject_key_id: Option<Vec<u8>>,
     /// keyIdentifier of authorityKeyIdentifier; `None` if absent.
+    #[serde(with = "crate::wire::optional_hex")]
     pub authority_key_id: Option<Vec<u8>>,
     /// Signature algorithm, dotted OID.
     pub signature: String,
@@ -287,12 +311,13 @@ pub struct CertFacts {
 }
 
 /// Something found in a blob.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Material {
     /// What it is.
     pub kind: Kind,
     /// The detector's id: `pkcs8`, `openssh`, ...
-    pub format: &'static str,
+    #[serde(with = "crate::wire::word")]
+    pub format: Word,
     /// How it was written down.
     pub encoding: Encoding,
     /// Where in the blob, in bytes.
@@ -314,13 +339,16 @@ pub struct Material {
     /// References to other materials.
     pub links: Vec<Link>,
     /// The keystore around it, such as `PKCS#12`.
-    pub container: Option<&'static str>,
+    #[serde(with = "crate::wire::optional_word")]
+    pub container: Option<Word>,
     /// What its reader has to say of it.
     pub remarks: Vec<Remark>,
     /// What is needed to try passwords on it, for a locked key or keystore.
+    #[serde(skip)]
     pub locked: Option<Locked>,
     /// SHA-256 of each ciphertext that the material stands for: of a locked key that is known by its public half, of the
     /// sealed entries of a keystore. By it a second reading of the same bytes is told from another key.
+    #[serde(with = "crate::wire::digests")]
     pub sealed: Vec<[u8; 32]>,
     /// What the line says, for [`Kind::Reference`].
     pub reference: Option<Box<Reference>>,
@@ -362,7 +390,7 @@ impl Material {
 }
 
 /// What is known of an ordinary secret. Never the secret, nor any part of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrdinarySecret {
     /// Id of its rule, such as `github-token`.
     pub rule: Cow<'static, str>,
@@ -383,7 +411,8 @@ pub struct OrdinarySecret {
 }
 
 /// How far an ordinary secret reaches. Ordered: the widest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SecretClass {
     /// Publishes packages, images or releases that others install: unsigned, or signed on its behalf.
     Publish,
@@ -411,7 +440,8 @@ impl SecretClass {
 }
 
 /// What the structure of an ordinary secret says of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// It has the shape; the format has nothing more to check.
     Shape,
@@ -436,7 +466,7 @@ impl Verdict {
 }
 
 /// What a build, CI or configuration file says of a key that it names.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Reference {
     /// Id of the rule in `usage.toml`, such as `signtool`.
     pub tool: String,
@@ -451,7 +481,8 @@ pub struct Reference {
 }
 
 /// How a key is named by what uses it. From the input: escape before printing.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Name {
     /// A path, as far as it could be resolved: relative to the directory of the file that names it unless it begins with
     /// `/`; variables that are set in the same file are filled in.
@@ -480,7 +511,7 @@ impl Name {
 }
 
 /// What a format says a key may do. OpenPGP key flags (RFC 9580 5.2.3.29).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[allow(clippy::struct_excessive_bools, reason = "four independent flags of the standard")]
 pub struct Uses {
     /// 0x01: certify other keys.
@@ -494,15 +525,17 @@ pub struct Uses {
 }
 
 /// What a git history says of a place.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provenance {
     /// The repository: its work tree, or the directory of a bare one.
+    #[serde(with = "crate::wire::path")]
     pub repository: PathBuf,
     /// The object that holds the material.
     pub object: ObjectId,
     /// What that object is.
     pub kind: git::oid::Kind,
     /// The path in the repository of this place; `None` for messages, and for what nothing leads to.
+    #[serde(with = "crate::wire::optional_path")]
     pub path: Option<PathBuf>,
     /// The first commit, in the order of history, that has the object at this path.
     pub introduced: Option<CommitFacts>,
@@ -526,7 +559,8 @@ impl Provenance {
 }
 
 /// What leads to a git object, the most public first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reach {
     /// A branch, tag or other ref, or HEAD.
     Refs,
@@ -554,7 +588,7 @@ impl Reach {
 }
 
 /// A commit as people speak of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommitFacts {
     /// Its name.
     pub id: ObjectId,
@@ -569,7 +603,7 @@ pub struct CommitFacts {
 }
 
 /// A material at a place.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Occurrence {
     /// What.
     pub material: Material,

@@ -3,8 +3,10 @@
 pub(crate) mod completions;
 pub(crate) mod explain;
 pub(crate) mod hook;
+pub(crate) mod judge;
 pub(crate) mod man;
 pub(crate) mod rules;
 pub(crate) mod scan;
 pub(crate) mod schema;
+mod tell;
 pub(crate) mod version;

@@ -17,6 +17,8 @@ pub(crate) enum Format {
     Jsonl,
     /// SARIF 2.1.0, for code scanning
     Sarif,
+    /// What was found, before it is judged, for `keyradius judge`
+    Facts,
 }
 
 /// What is looked for, where it is not everything.

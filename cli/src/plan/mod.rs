@@ -4,71 +4,51 @@ mod choice;
 mod lists;
 mod search;
 mod surroundings;
+mod telling;
 pub(crate) mod units;
 
 use std::path::{Path, PathBuf};
 
+use detectors::facts::JoinKey;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use scanner_core::blob::printable_path;
 use scanner_core::budget::Limits;
 use scanner_core::git::{self, Selection};
 
-use crate::allow::AllowList;
-use crate::args::{AutoNever, ScanArgs, When};
+use crate::args::{ScanArgs, When};
 use crate::config::{self, Config};
 use crate::draft::Target;
 use crate::exit::Failure;
-use crate::marks::Marks;
 use crate::moment;
 
 pub(crate) use choice::{FailOn, Format, NOTE_BELOW, Only};
 pub(crate) use lists::Lists;
 pub(crate) use search::Search;
 pub(crate) use surroundings::Surroundings;
+pub(crate) use telling::{JudgePlan, Telling};
 
 /// Everything a scan needs, checked.
 #[derive(Debug)]
-#[allow(clippy::struct_excessive_bools, reason = "independent choices of the user")]
 pub(crate) struct Plan {
-    /// The current directory.
-    pub(crate) directory: PathBuf,
     /// Targets as typed, `-` among them.
     pub(crate) targets: Vec<PathBuf>,
-    /// How to report.
-    pub(crate) format: Format,
-    /// Where to.
-    pub(crate) output: Output,
-    /// How the human report looks.
-    pub(crate) look: Look,
-    /// What makes the scan fail.
-    pub(crate) fail_on: FailOn,
-    /// Whether unopened files make it incomplete.
-    pub(crate) strict: bool,
-    /// Whether the exit code is 0 all the same.
-    pub(crate) exit_zero: bool,
-    /// Report only.
-    pub(crate) quiet: bool,
     /// Show progress.
     pub(crate) progress: bool,
-    /// Threads, at least one.
-    pub(crate) jobs: Jobs,
     /// Limits of the engine.
     pub(crate) limits: Limits,
     /// Stay on one file system.
     pub(crate) one_file_system: bool,
     /// Which part of each history, and how.
     pub(crate) git: git::Options,
-    /// What is allowed.
-    pub(crate) allow: AllowList,
     /// What is looked for.
     pub(crate) search: Search,
-    /// The user's own lists of known keys.
-    pub(crate) lists: Lists,
     /// Whether passwords are tried on locked keystores.
     pub(crate) passwords: bool,
-    /// The time as the report tells it.
-    pub(crate) clock: Clock,
+    /// What digests of ordinary secrets are made with, if they are compared with those of other scans.
+    pub(crate) join_key: Option<JoinKey>,
+    /// How findings are judged and told.
+    pub(crate) telling: Telling,
 }
 
 /// Where the report goes.
@@ -116,40 +96,18 @@ impl Plan {
         for target in &targets {
             check_target(target, &around.directory)?;
         }
-        let config = load_config(args.config.as_deref(), args.no_config, &targets, &around.directory)?;
-        let mut clock = clock(args.reproducible, around)?;
-        clock.today = args.today.unwrap_or(clock.today);
-        let lists = Lists::read(&args.known_keys, args.badkeys_blocklist.as_deref(), &around.directory)?;
-        let limits = args.limits.over(&config.limits);
-        let search = Search::new(args.only, &config.rules)?;
-        let output = open_output(args.output)?;
-        let to_terminal = around.stdout_terminal && matches!(output, Output::Stdout);
-        let look = Look {
-            color: color(args.color, around, to_terminal),
-            links: args.hyperlink == AutoNever::Auto && to_terminal && !around.dumb && !around.ci,
-            verbose: args.verbose > 0,
-            skipped: args.show_skipped,
-            public: args.show_public,
-            width: around.columns.filter(|_| to_terminal).unwrap_or(100).clamp(60, 120),
-        };
+        let quiet = args.tell.quiet;
+        let (telling, config) = Telling::new(args.tell, &targets, around)?;
+        let join_key = args.join_key.as_deref().map(|path| join_key(path, &around.directory)).transpose()?;
         Ok(Self {
-            directory: around.directory.clone(),
             targets,
-            format: args.format,
-            output,
-            look,
-            fail_on: args.fail_on.or(config.fail_on).unwrap_or_default(),
-            strict: args.strict || config.strict,
-            exit_zero: args.exit_zero,
-            quiet: args.quiet,
-            progress: !args.quiet
+            progress: !quiet
                 && match args.progress {
                     When::Always => true,
                     When::Never => false,
                     When::Auto => around.stderr_terminal && !around.ci && !around.dumb,
                 },
-            jobs: Jobs::new(args.jobs.or(config.jobs)),
-            limits,
+            limits: args.limits.over(&config.limits),
             one_file_system: args.one_file_system || config.one_file_system,
             git: git::Options {
                 selection: Selection {
@@ -158,19 +116,35 @@ impl Plan {
                 },
                 shortcut: !args.no_delta_shortcut,
             },
-            allow: config.allow.obeying(
-                if args.no_config || args.no_inline_allow || config.inline_allow == Some(false) {
-                    Marks::Off
-                } else {
-                    Marks::around(&around.directory)
-                },
-            ),
-            search,
-            lists,
+            search: Search::new(args.only, &config.rules)?,
             passwords: !args.no_passwords,
-            clock,
+            join_key,
+            telling,
         })
     }
+}
+
+/// Reads a key that only its owner may read: whoever has it can try guesses on every digest that it made.
+fn join_key(path: &Path, here: &Path) -> Result<JoinKey, Failure> {
+    let shown = printable_path(path);
+    let file = here.join(path);
+    let bytes = std::fs::read(&file).map_err(|error| {
+        Failure::new(format!("cannot read --join-key {shown}: {}", plain(&error)))
+            .hint("make one, once: `(umask 077; openssl rand -hex 32 > join.key)`")
+    })?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let open = std::fs::metadata(&file).is_ok_and(|meta| meta.permissions().mode() & 0o077 != 0);
+        if open {
+            return Err(Failure::new(format!("--join-key {shown} can be read by others"))
+                .hint(format!("`chmod 600 {shown}`, and make a new one if somebody may have read it")));
+        }
+    }
+    JoinKey::new(bytes.trim_ascii()).ok_or_else(|| {
+        Failure::new(format!("--join-key {shown} is shorter than {} bytes", JoinKey::SHORTEST))
+            .hint("make one, once: `(umask 077; openssl rand -hex 32 > join.key)`")
+    })
 }
 
 /// A target that does not exist is a mistake to tell before the work, not after it.
@@ -284,6 +258,7 @@ impl Jobs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::TellArgs;
 
     #[test]
     fn colour_goes_by_flag_then_environment_then_terminal() {
@@ -327,6 +302,7 @@ mod tests {
 
     #[test]
     fn progress_is_for_terminals_that_no_robot_watches() {
+        let tell = TellArgs { no_config: true, ..TellArgs::default() };
         let directory = std::env::temp_dir();
         for (terminal, ci, progress, quiet, shown) in [
             (true, false, When::Auto, false, true),
@@ -338,7 +314,7 @@ mod tests {
         ] {
             let around =
                 Surroundings { stderr_terminal: terminal, ci, directory: directory.clone(), ..Default::default() };
-            let args = ScanArgs { progress, quiet, no_config: true, ..ScanArgs::default() };
+            let args = ScanArgs { progress, tell: TellArgs { quiet, ..tell.clone() }, ..ScanArgs::default() };
             let plan = Plan::new(args, &around).expect("a plan");
             assert_eq!(plan.progress, shown, "terminal {terminal} ci {ci} {progress:?} quiet {quiet}");
         }
@@ -357,8 +333,9 @@ mod tests {
 
     #[test]
     fn a_missing_target_is_told_with_a_way_out() {
+        let tell = TellArgs { no_config: true, ..TellArgs::default() };
         let around = Surroundings { directory: std::env::temp_dir(), ..Default::default() };
-        let args = ScanArgs { paths: vec!["no such place".into()], no_config: true, ..ScanArgs::default() };
+        let args = ScanArgs { paths: vec!["no such place".into()], tell, ..ScanArgs::default() };
         let failure = Plan::new(args, &around).expect_err("must fail").to_string();
         assert!(failure.starts_with("error: cannot scan no such place: no such file"), "{failure}");
         assert!(failure.contains("\nhint: "), "{failure}");

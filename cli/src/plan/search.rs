@@ -3,6 +3,7 @@
 use detectors::secret::UserRules;
 use scanner_core::budget::Limits;
 use scanner_core::engine::Engine;
+use scanner_core::seam::Knowledge;
 
 use super::Only;
 use crate::exit::Failure;
@@ -24,11 +25,15 @@ impl Search {
 
     /// What looks for it, under these limits. Compiles the anchors: once in a process, please.
     pub(crate) fn engine(&self, limits: Limits) -> Engine<'_> {
-        let knowledge = match (self.only, &self.rules) {
+        Engine::new(self.knowledge(), limits)
+    }
+
+    /// What is known of it.
+    pub(crate) fn knowledge(&self) -> Knowledge<'_> {
+        match (self.only, &self.rules) {
             (Some(Only::Signing), _) => detectors::keys(),
             (None, None) => detectors::everything(),
             (None, Some(rules)) => detectors::everything_and(rules),
-        };
-        Engine::new(knowledge, limits)
+        }
     }
 }

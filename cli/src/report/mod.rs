@@ -28,5 +28,7 @@ pub(crate) fn render(report: &Report, format: Format, look: Look, out: &mut dyn 
         Format::Json => json::render(report, out),
         Format::Jsonl => jsonl::render(report, out),
         Format::Sarif => sarif::render(report, out),
+        // Facts are written before they are judged: `command/scan.rs`.
+        Format::Facts => Ok(()),
     }
 }

@@ -3,6 +3,7 @@
 mod cases;
 mod covering;
 mod docs;
+mod facts;
 mod hostile;
 mod images;
 mod open;

@@ -33,18 +33,22 @@ mod signify;
 mod ssh1;
 mod ssh2_com;
 mod trial;
+mod units;
 mod words;
 mod wrap;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use scanner_core::candidates::Candidates;
+use scanner_core::candidates::{Candidates, LeftOut};
 use scanner_core::engine::each;
 use scanner_core::error::{Gap, Reason};
 use scanner_core::material::{Kind, Occurrence, ProtectionState};
+use scanner_core::seam::Candidate;
 
 use near::Index;
 use trial::{Ring, Sources, Target};
+pub use units::Units;
+pub(crate) use units::open_units;
 pub use words::rule;
 
 /// What may be tried.
@@ -55,7 +59,7 @@ pub struct Options {
     /// Most passwords from elsewhere for each container. Those that name it or stand beside it, and well-known ones, come
     /// on top.
     pub trials: usize,
-    /// Work of the whole run, in nominal nanoseconds of one thread.
+    /// Work on each [unit](Units), in nominal nanoseconds of one thread.
     pub cost: u64,
     /// Work on one container for passwords that are not near it, and for any single password, in nominal nanoseconds. A
     /// container whose derivation costs more is not tried.
@@ -90,7 +94,7 @@ const MINIMUM: u32 = 8;
 /// The first share of a container in the work, in nominal nanoseconds. Every round doubles it.
 const SHARE: u64 = 1_000_000;
 
-/// Tries passwords on every locked key of a run. Those that open are opened in `occurrences`: their protection says how,
+/// Tries passwords on every locked key of a unit. Those that open are opened in `occurrences`: their protection says how,
 /// their identity is that of the key, and what was hidden beside them is added. The order stays that of the engine.
 ///
 /// The law of scheduling: every container gets the candidates that name it or stand beside it before any container gets
@@ -105,10 +109,22 @@ pub fn open_all(
     jobs: usize,
     cancelled: &(dyn Fn() -> bool + Sync),
 ) -> Summary {
+    let (candidates, left_out) = candidates.into_parts();
+    open_list(occurrences, candidates, &left_out, options, jobs, cancelled)
+}
+
+/// The same with candidates that are sorted by place, and what was left out of them.
+fn open_list(
+    occurrences: &mut Vec<Occurrence>,
+    mut candidates: Vec<Candidate>,
+    left_out: &LeftOut,
+    options: &Options,
+    jobs: usize,
+    cancelled: &(dyn Fn() -> bool + Sync),
+) -> Summary {
     if !options.enabled {
         return Summary::default();
     }
-    let (mut candidates, left_out) = candidates.into_parts();
     candidates.retain(|candidate| !candidate.secret.expose().is_empty());
     let mut targets = targets(occurrences);
     candidates.extend(trial::in_names(targets.iter().flat_map(|target| target.places(occurrences))));

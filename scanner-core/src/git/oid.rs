@@ -3,10 +3,13 @@
 use std::fmt;
 use std::io::{self, Read};
 
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha1::Digest;
 
 /// The hash that a repository names its objects with (`extensions.objectFormat`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Format {
     /// 20 bytes.
     Sha1,
@@ -33,7 +36,8 @@ impl Format {
 }
 
 /// What an object is. The numbers are those of a pack entry (gitformat-pack, "object types").
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// 1
     Commit = 1,
@@ -67,6 +71,21 @@ impl Kind {
 pub struct ObjectId {
     bytes: [u8; 32],
     format: Format,
+}
+
+impl Serialize for ObjectId {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ObjectId {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let digits = String::deserialize(from)?;
+        let of = |format| Self::from_hex(format, digits.as_bytes());
+        let id = of(Format::Sha1).or_else(|| of(Format::Sha256));
+        id.ok_or_else(|| D::Error::custom("the name of an object expected: 40 or 64 hexadecimal digits"))
+    }
 }
 
 impl ObjectId {

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde::{Deserialize, Serialize};
+
 use super::absent::absent;
 use super::bounds::Bounds;
 use super::bundle;
@@ -46,9 +48,10 @@ impl Default for Options {
 }
 
 /// What was read of one repository.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Summary {
     /// Its work tree, or the directory of a bare one, or the file of a bundle.
+    #[serde(with = "crate::wire::path")]
     pub path: PathBuf,
     /// How its objects are named.
     pub format: Format,
@@ -82,6 +85,8 @@ pub struct Repositories {
     /// What was asked for and a repository does not have.
     unknown: Mutex<Vec<String>>,
     summaries: Mutex<Vec<Summary>>,
+    /// Where repositories lie, read or not.
+    places: Mutex<Vec<PathBuf>>,
     /// How many places in histories may still be told.
     room: AtomicUsize,
 }
@@ -115,6 +120,7 @@ impl Repositories {
             stories: Mutex::default(),
             unknown: Mutex::default(),
             summaries: Mutex::default(),
+            places: Mutex::default(),
             room: AtomicUsize::new(history::MOST_STORIES),
         }
     }
@@ -136,7 +142,13 @@ impl Repositories {
         summaries
     }
 
+    /// Where repositories lie, read or not, in any order: work trees, and directories of bare ones.
+    pub fn places(&self) -> Vec<PathBuf> {
+        lock(&self.places).clone()
+    }
+
     fn repository(&self, repository: Repository, bounds: &Arc<Bounds>, jobs: usize, sink: &dyn BlobSink) {
+        lock(&self.places).push(repository.name.clone());
         if self.options.selection.history == History::None {
             sink.gap(unread(&repository.git_dir, Reason::HistoryLeftOut, "--history none".to_owned()));
             return;

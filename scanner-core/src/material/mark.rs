@@ -1,7 +1,9 @@
 //! Inline marks that allow a finding: what they say, and where they stand.
 
+use serde::{Deserialize, Serialize};
+
 /// An inline `keyradius:allow` mark.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
     /// The text of its `reason="..."`, then ` until=YYYY-MM-DD`, as far as they are there.
     pub text: String,
@@ -18,7 +20,8 @@ impl Mark {
 }
 
 /// Where an inline mark stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Stands {
     /// Beside the material, or beside the encoded text that holds it, in the text of the file or member itself.
     Text,

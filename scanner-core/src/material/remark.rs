@@ -1,5 +1,22 @@
 //! Remarks: what a reader has to say of a find beyond its fields.
 
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+impl Serialize for Remark {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.id())
+    }
+}
+
+impl<'de> Deserialize<'de> for Remark {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let id = String::deserialize(from)?;
+        let remark = Self::ALL.iter().find(|remark| remark.id() == id);
+        remark.copied().ok_or_else(|| D::Error::custom("a remark that this version does not know"))
+    }
+}
+
 /// Makes the enum, its ids and texts from one list, so that none of them can be forgotten.
 macro_rules! remarks {
     ($($(#[doc = $doc:literal])* $name:ident $id:literal $text:literal;)*) => {

@@ -1,0 +1,108 @@
+//! `keyradius judge`: facts of other scans, joined and reported on as if one scan had found them.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use detectors::facts::{self, End, Facts, FactsError, Header};
+use jiff::Timestamp;
+use scanner_core::blob::printable_path;
+
+use super::tell::{self, Run};
+use crate::confine::Guard;
+use crate::exit::{Exit, Failure};
+use crate::out;
+use crate::plan::{JudgePlan, is_stdin, plain};
+use crate::report::model::Tool;
+
+/// Reads, joins, judges, reports and says how to exit.
+pub(crate) fn run(plan: JudgePlan, guard: Guard) -> Result<Exit, Failure> {
+    let clock = Instant::now();
+    tell::confine(&plan.telling, guard)?;
+    let mut all = Facts::default();
+    let (mut headers, mut ends) = (Vec::new(), Vec::new());
+    for path in &plan.facts {
+        let (header, facts, end) = read(path, &plan.telling.directory)?;
+        all.join(facts);
+        headers.push((path, header));
+        ends.push(end);
+    }
+    all.settle();
+    if !plan.telling.quiet {
+        for line in differences(&headers) {
+            out::people(format_args!("note: {line}"));
+        }
+    }
+    let roots: Vec<PathBuf> =
+        headers.iter().flat_map(|(_, header)| &header.targets).map(|path| path.0.clone()).collect();
+    let (began, ended) = if plan.telling.clock.frozen {
+        (plan.telling.clock.started, plan.telling.clock.started)
+    } else {
+        times(headers.iter().map(|(_, header)| header.started).min(), ends.iter().map(|end| end.finished).max())
+    };
+    tell::tell(plan.telling, Run { facts: all, roots: once(roots), began, ended }, &|| false, clock)
+}
+
+fn read(path: &Path, here: &Path) -> Result<(Header, Facts, End), Failure> {
+    let shown = printable_path(path);
+    let read = if is_stdin(path) {
+        facts::read(&mut std::io::stdin().lock())
+    } else {
+        File::open(here.join(path)).map_err(FactsError::Io).and_then(|file| facts::read(&mut BufReader::new(file)))
+    };
+    read.map_err(|error| match error {
+        FactsError::Io(error) => Failure::new(format!("cannot read {shown}: {}", plain(&error)))
+            .hint("name files that `keyradius scan --format facts` wrote"),
+        FactsError::Cut => {
+            Failure::new(format!("{shown}: {error}")).hint("run its scan again; the rest cannot be known")
+        }
+        error => {
+            Failure::new(format!("{shown}: {error}")).hint("name files that `keyradius scan --format facts` wrote")
+        }
+    })
+}
+
+/// In what the facts that are joined differ, so that one part may lack what another has.
+fn differences(headers: &[(&PathBuf, Header)]) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut differ = |what: &str, values: BTreeSet<String>| {
+        if values.len() > 1 {
+            let values: Vec<String> = values.into_iter().collect();
+            lines.push(format!("the facts were made with different {what}: {}", values.join(", ")));
+        }
+    };
+    let of = |value: &dyn Fn(&Header) -> String| headers.iter().map(|(_, header)| value(header)).collect();
+    differ("versions of keyradius", of(&|header| plain_text(&header.version)));
+    differ("rules", of(&|header| plain_text(&header.rules)));
+    differ("limits", of(&|header| format!("{:?}", header.limits)));
+    differ("settings for passwords", of(&|header| if header.passwords { "tried" } else { "not tried" }.to_owned()));
+    differ(
+        "join keys, so that ordinary secrets of one are not joined with those of another",
+        of(&|header| header.join_key.as_deref().map_or_else(|| "none".to_owned(), plain_text)),
+    );
+    if let Some((path, header)) = headers.iter().find(|(_, header)| header.version != Tool::THIS.version) {
+        let (path, version) = (printable_path(path), plain_text(&header.version));
+        lines.push(format!("{path} was made by version {version}, and is judged by {}", Tool::THIS.version));
+    }
+    lines
+}
+
+/// Text of a header as a person may be shown it: it may be anybody's.
+fn plain_text(text: &str) -> String {
+    text.chars().filter(char::is_ascii_graphic).take(40).collect()
+}
+
+/// Each path once, in the order in which they come.
+fn once(paths: Vec<PathBuf>) -> Vec<PathBuf> {
+    let mut seen = BTreeSet::new();
+    paths.into_iter().filter(|path| seen.insert(path.clone())).collect()
+}
+
+/// The first beginning and the last end.
+fn times(began: Option<i64>, ended: Option<i64>) -> (Timestamp, Timestamp) {
+    let time = |second: Option<i64>| second.and_then(|second| Timestamp::from_second(second).ok());
+    let began = time(began).unwrap_or(Timestamp::UNIX_EPOCH);
+    (began, time(ended).unwrap_or(began).max(began))
+}

@@ -1,0 +1,244 @@
+//! From facts to a report: what `scan` and `judge` share.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Instant;
+
+use detectors::facts::Facts;
+use detectors::{Judgement, Judging, judge_facts};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use scanner_core::blob::printable_path;
+
+use crate::allow::Allowance;
+use crate::confine::Guard;
+use crate::draft::Writer;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::out;
+use crate::plan::{NOTE_BELOW, Output, Telling};
+use crate::report::model::{self, Coverage, Notice, SCHEMA, Scan, Tool};
+use crate::report::records::Records;
+use crate::report::words::escape;
+use crate::report::{self, Report, build};
+
+/// What one run read, or several: what is told of.
+pub(super) struct Run {
+    /// What was found.
+    pub(super) facts: Facts,
+    /// Where it began.
+    pub(super) roots: Vec<PathBuf>,
+    /// When it began.
+    pub(super) began: Timestamp,
+    /// When it ended.
+    pub(super) ended: Timestamp,
+}
+
+/// Gives up what is not needed: before the first thread, so that it holds for all of them, and before the first foreign byte.
+pub(super) fn confine(telling: &Telling, guard: Guard) -> Result<(), Failure> {
+    let output = match &telling.output {
+        Output::Target(target) => target.place(),
+        Output::Stdout => None,
+    };
+    let confinement = guard.enter(output)?;
+    if telling.look.verbose {
+        confinement.lacking().iter().for_each(|line| out::people(format_args!("note: not confined: {line}")));
+    }
+    Ok(())
+}
+
+/// Judges a run, writes its report and says how to exit.
+pub(super) fn tell(
+    telling: Telling,
+    run: Run,
+    stop: &(dyn Fn() -> bool + Sync),
+    clock: Instant,
+) -> Result<Exit, Failure> {
+    let (report, exit) = report(&telling, run, stop);
+    let Telling { output, format, look, quiet, .. } = telling;
+    // Written as it is made: a report of a hundred thousand keys would take as much memory again.
+    deliver(output, &|out| report::render(&report, format, look, out))?;
+    if !quiet {
+        for notice in &report.notices {
+            out::people(format_args!("note: {}: {}", escape(&notice.place), escape(&notice.message)));
+        }
+        out::people(report::summary(&report, clock.elapsed()));
+    }
+    Ok(exit)
+}
+
+/// Judges what was found.
+fn report(telling: &Telling, run: Run, stop: &(dyn Fn() -> bool + Sync)) -> (Report, Exit) {
+    let Run { mut facts, roots, began, ended } = run;
+    let counts = std::mem::take(&mut facts.counts);
+    let repositories = std::mem::take(&mut facts.repositories);
+    let judging = Judging {
+        roots: &roots,
+        known: telling.lists.all(),
+        jobs: telling.jobs.count,
+        cancelled: stop,
+        ..Judging::at(telling.clock.now())
+    };
+    let mut judgement = judge_facts(facts, &judging);
+    let interrupted = counts.interrupted || stop();
+    let unlisted = usize::try_from(counts.unlisted).unwrap_or(usize::MAX);
+    let public = build::public(&judgement.findings, &std::mem::take(&mut judgement.public), telling.look.public);
+    let gaps = std::mem::take(&mut judgement.gaps);
+    let opening = std::mem::take(&mut judgement.opening);
+
+    // What was not read may be what an entry speaks of: only a whole scan can call an entry unused.
+    let whole = !interrupted && gaps.is_empty();
+    let verdict = telling.allow.judge(
+        &judgement.findings,
+        &judgement.secrets,
+        &roots,
+        &telling.directory,
+        telling.clock.today,
+        whole,
+    );
+    let judged = Rc::new(Judged {
+        judgement,
+        allowed: verdict.allowed.into_iter().map(few).collect(),
+        secrets_allowed: verdict.secrets.into_iter().map(few).collect(),
+    });
+    let (open, allowed) = apart(judged.judgement.findings.len(), |index| judged.is_allowed(index));
+    let (open_secrets, allowed_secrets) =
+        apart(judged.judgement.secrets.len(), |index| judged.is_secret_allowed(index));
+    let findings = || open.iter().filter_map(|index| judged.judgement.findings.get(*index));
+    let secrets = || open_secrets.iter().filter_map(|index| judged.judgement.secrets.get(*index));
+    let failing = findings().any(|finding| telling.fail_on.fails(finding))
+        || secrets().any(|secret| telling.fail_on.fails_secret(secret));
+
+    let gaps: Vec<_> = gaps.into_iter().map(build::gap).collect();
+    let complete = !interrupted && gaps.iter().all(|gap| gap.deliberate);
+    let outcome = Outcome { failing, incomplete: !complete, unopened: !counts.unopened.is_empty(), interrupted };
+    let exit = Exit::of_scan(outcome, telling.strict, telling.exit_zero);
+    let signing_keys = findings().filter(|finding| finding.signing).count();
+    let notes = || findings().filter(|finding| finding.severity < NOTE_BELOW);
+    let mut by_tier: BTreeMap<&'static str, usize> = ["T0", "T1", "T2", "T3", "T4"].map(|tier| (tier, 0)).into();
+    for finding in findings() {
+        *by_tier.entry(finding.tier.id()).or_default() += 1;
+    }
+    let report = Report {
+        schema: SCHEMA,
+        tool: Tool::THIS,
+        scan: Scan {
+            started: second(began),
+            finished: second(ended),
+            duration_ms: u64::try_from(ended.duration_since(began).as_millis()).unwrap_or_default(),
+            complete,
+            interrupted,
+            exit_code: exit.code(),
+            targets: roots.iter().map(|target| printable_path(target)).collect(),
+        },
+        summary: model::Summary {
+            signing_keys,
+            other_keys: open.len() - signing_keys,
+            notes: notes().count(),
+            signing_notes: notes().filter(|finding| finding.signing).count(),
+            places: findings().map(|finding| finding.occurrences.len()).sum(),
+            by_tier,
+            secrets: open_secrets.len(),
+            secret_places: secrets().map(|secret| secret.occurrences.len()).sum(),
+            allowed: allowed.len() + allowed_secrets.len(),
+            skipped: gaps.iter().filter(|gap| !gap.deliberate).count() + unlisted,
+            unopened: counts.unopened.values().sum(),
+        },
+        playbooks: build::playbooks(judged.judgement.findings.iter()),
+        findings: judged.told(open, telling.clock.today),
+        secrets: judged.told_secrets(open_secrets),
+        public,
+        allowed: judged.told(allowed, telling.clock.today),
+        allowed_secrets: judged.told_secrets(allowed_secrets),
+        coverage: Coverage {
+            files: counts.files,
+            bytes: counts.bytes,
+            rejected: counts.rejected,
+            containers: counts.containers,
+            members: counts.members,
+            unopened: counts.unopened,
+            locked: model::Locked { containers: opening.containers, tried: opening.tried, opened: opening.opened },
+            repositories: repositories.into_iter().map(build::repository).collect(),
+            gaps,
+        },
+        notices: verdict
+            .notices
+            .into_iter()
+            .map(|notice| Notice { kind: notice.kind, place: notice.place, message: notice.message })
+            .collect(),
+    };
+    (report, exit)
+}
+
+/// What allows the places of a finding, one by one; empty if nothing does.
+type Allowances = Vec<Option<Allowance>>;
+
+/// What was found, ranked, and what is allowed of it.
+struct Judged {
+    judgement: Judgement,
+    allowed: Vec<Allowances>,
+    secrets_allowed: Vec<Allowances>,
+}
+
+impl Judged {
+    /// Whether something allows every place of a finding.
+    fn is_allowed(&self, index: usize) -> bool {
+        self.allowed.get(index).is_some_and(all_allowed)
+    }
+
+    /// The same of an ordinary secret.
+    fn is_secret_allowed(&self, index: usize) -> bool {
+        self.secrets_allowed.get(index).is_some_and(all_allowed)
+    }
+
+    /// The findings with these numbers as records.
+    fn told(self: &Rc<Self>, indexes: Vec<usize>, today: Date) -> Records<model::Finding> {
+        let judged = Rc::clone(self);
+        Records::of(indexes, move |&index| {
+            let (finding, allowed) = (judged.judgement.findings.get(index)?, judged.allowed.get(index)?);
+            let (evidence, hypotheses) = judged.judgement.ledger(finding);
+            Some(model::Finding {
+                exposure: build::exposure(finding, today),
+                hypotheses: hypotheses.iter().map(build::role).collect(),
+                evidence: evidence.iter().map(build::evidence).collect(),
+                ..build::finding(finding, allowed)
+            })
+        })
+    }
+
+    /// The ordinary secrets with these numbers as records.
+    fn told_secrets(self: &Rc<Self>, indexes: Vec<usize>) -> Records<model::Secret> {
+        let judged = Rc::clone(self);
+        Records::of(indexes, move |&index| {
+            Some(build::secret(judged.judgement.secrets.get(index)?, judged.secrets_allowed.get(index)?))
+        })
+    }
+}
+
+fn all_allowed(allowances: &Allowances) -> bool {
+    !allowances.is_empty() && allowances.iter().all(Option::is_some)
+}
+
+/// The same, but empty if nothing allows anything.
+fn few(allowances: Allowances) -> Allowances {
+    if allowances.iter().all(Option::is_none) { Vec::new() } else { allowances }
+}
+
+/// The numbers below `count` of those that are not allowed, and of those that are.
+fn apart(count: usize, is_allowed: impl Fn(usize) -> bool) -> (Vec<usize>, Vec<usize>) {
+    let (allowed, open) = (0..count).partition(|index| is_allowed(*index));
+    (open, allowed)
+}
+
+/// RFC 3339, UTC, to the second.
+fn second(time: Timestamp) -> String {
+    Timestamp::from_second(time.as_second()).unwrap_or(time).to_string()
+}
+
+/// Writes to where the output goes.
+pub(super) fn deliver(output: Output, write: Writer<'_>) -> Result<(), Failure> {
+    match output {
+        Output::Stdout => out::data_by(write),
+        Output::Target(target) => target.write_by(write),
+    }
+}

@@ -1,0 +1,105 @@
+//! How findings are judged and told: what `scan` and `judge` share.
+
+use std::path::{Path, PathBuf};
+
+use super::{Clock, FailOn, Format, Jobs, Lists, Look, Output, Surroundings, clock, color, load_config, open_output};
+use crate::allow::AllowList;
+use crate::args::{AutoNever, TellArgs};
+use crate::config::Config;
+use crate::exit::Failure;
+use crate::marks::Marks;
+
+/// How findings are judged and told.
+#[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "independent choices of the user")]
+pub(crate) struct Telling {
+    /// The current directory.
+    pub(crate) directory: PathBuf,
+    /// How to report.
+    pub(crate) format: Format,
+    /// Where to.
+    pub(crate) output: Output,
+    /// How the human report looks.
+    pub(crate) look: Look,
+    /// What makes the run fail.
+    pub(crate) fail_on: FailOn,
+    /// Whether unopened files make it incomplete.
+    pub(crate) strict: bool,
+    /// Whether the exit code is 0 all the same.
+    pub(crate) exit_zero: bool,
+    /// Report only.
+    pub(crate) quiet: bool,
+    /// Threads, at least one.
+    pub(crate) jobs: Jobs,
+    /// What is allowed.
+    pub(crate) allow: AllowList,
+    /// The user's own lists of known keys.
+    pub(crate) lists: Lists,
+    /// The time as the report tells it.
+    pub(crate) clock: Clock,
+}
+
+impl Telling {
+    /// From what was typed, and the configuration around the targets. Of that, what is not about telling is left to the
+    /// caller.
+    pub(super) fn new(args: TellArgs, targets: &[PathBuf], around: &Surroundings) -> Result<(Self, Config), Failure> {
+        let mut config = load_config(args.config.as_deref(), args.no_config, targets, &around.directory)?;
+        let mut clock = clock(args.reproducible, around)?;
+        clock.today = args.today.unwrap_or(clock.today);
+        let lists = Lists::read(&args.known_keys, args.badkeys_blocklist.as_deref(), &around.directory)?;
+        let output = open_output(args.output)?;
+        let to_terminal = around.stdout_terminal && matches!(output, Output::Stdout);
+        let look = Look {
+            color: color(args.color, around, to_terminal),
+            links: args.hyperlink == AutoNever::Auto && to_terminal && !around.dumb && !around.ci,
+            verbose: args.verbose > 0,
+            skipped: args.show_skipped,
+            public: args.show_public,
+            width: around.columns.filter(|_| to_terminal).unwrap_or(100).clamp(60, 120),
+        };
+        let marks = if args.no_config || args.no_inline_allow || config.inline_allow == Some(false) {
+            Marks::Off
+        } else {
+            Marks::around(&around.directory)
+        };
+        let telling = Self {
+            directory: around.directory.clone(),
+            format: args.format,
+            output,
+            look,
+            fail_on: args.fail_on.or(config.fail_on).unwrap_or_default(),
+            strict: args.strict || config.strict,
+            exit_zero: args.exit_zero,
+            quiet: args.quiet,
+            jobs: Jobs::new(args.jobs.or(config.jobs)),
+            allow: std::mem::take(&mut config.allow).obeying(marks),
+            lists,
+            clock,
+        };
+        Ok((telling, config))
+    }
+}
+
+/// What `judge` needs, checked.
+#[derive(Debug)]
+pub(crate) struct JudgePlan {
+    /// Files of facts as typed; `-` is standard input.
+    pub(crate) facts: Vec<PathBuf>,
+    /// How findings are judged and told.
+    pub(crate) telling: Telling,
+}
+
+impl JudgePlan {
+    /// The plan of a judgement.
+    pub(crate) fn new(args: crate::args::JudgeArgs, around: &Surroundings) -> Result<Self, Failure> {
+        if args.tell.format == Format::Facts {
+            return Err(Failure::new("judge writes reports, not facts")
+                .hint("name a format of a report: human, json, jsonl or sarif"));
+        }
+        if args.facts.iter().filter(|path| *path == Path::new("-")).count() > 1 {
+            return Err(Failure::new("standard input is named twice").hint("it can be read once: name `-` once"));
+        }
+        let (telling, _) = Telling::new(args.tell, &[], around)?;
+        Ok(Self { facts: args.facts, telling })
+    }
+}

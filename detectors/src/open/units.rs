@@ -1,0 +1,105 @@
+//! Units of opening: passwords of one unit are never tried on what lies in another, and each has its own budget.
+//!
+//! A unit is a directory that was scanned, or a repository in it; files that were named one by one are one unit together.
+//! So what a scan of two repositories tells is what two scans tell, and a foreign repository beside one's own neither
+//! spends its budget nor learns from it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use scanner_core::candidates::Candidates;
+use scanner_core::material::Occurrence;
+use scanner_core::seam::Candidate;
+
+use super::{Options, Summary, open_list};
+
+/// The units of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Units {
+    /// Directories, longest path first.
+    places: Vec<PathBuf>,
+}
+
+impl Units {
+    /// The units that begin at these directories, as origins name them; all that lies in none of them is one more.
+    pub fn new(directories: impl IntoIterator<Item = PathBuf>) -> Self {
+        let mut places: Vec<PathBuf> = directories.into_iter().collect();
+        places.sort_by(|a, b| (b.components().count(), b).cmp(&(a.components().count(), a)));
+        places.dedup();
+        Self { places }
+    }
+
+    /// The unit of a path, by its number.
+    fn of(&self, path: &Path) -> usize {
+        self.places.iter().position(|place| is_below(path, place)).unwrap_or(self.places.len())
+    }
+
+    /// The same for a material: what lies in a history belongs to its repository, whatever its path.
+    fn of_occurrence(&self, occurrence: &Occurrence) -> usize {
+        self.of(occurrence.git.as_deref().map_or(&occurrence.origin.path, |git| &git.repository))
+    }
+
+    fn of_candidate(&self, candidate: &Candidate) -> usize {
+        self.of(&candidate.origin.path)
+    }
+}
+
+/// Whether a path lies at or below a directory. The current directory is the empty path: what begins with `/` or `..` does not
+/// lie in it.
+fn is_below(path: &Path, directory: &Path) -> bool {
+    if directory.as_os_str().is_empty() {
+        return path.is_relative() && !path.starts_with("..");
+    }
+    path.starts_with(directory)
+}
+
+/// [`super::open_all`] for each unit by itself. The order of `occurrences` stays that of the engine.
+pub(crate) fn open_units(
+    occurrences: &mut Vec<Occurrence>,
+    candidates: Candidates,
+    units: &Units,
+    options: &Options,
+    jobs: usize,
+    cancelled: &(dyn Fn() -> bool + Sync),
+) -> Summary {
+    let mut parts: BTreeMap<usize, Vec<Occurrence>> = BTreeMap::new();
+    for occurrence in std::mem::take(occurrences) {
+        parts.entry(units.of_occurrence(&occurrence)).or_default().push(occurrence);
+    }
+    let (list, left_out) = candidates.into_parts();
+    let mut lists: BTreeMap<usize, Vec<Candidate>> = BTreeMap::new();
+    for candidate in list {
+        lists.entry(units.of_candidate(&candidate)).or_default().push(candidate);
+    }
+    let mut all = Summary::default();
+    for (unit, mut part) in parts {
+        let list = lists.remove(&unit).unwrap_or_default();
+        let summary = open_list(&mut part, list, &left_out, options, jobs, cancelled);
+        all.containers += summary.containers;
+        all.tried += summary.tried;
+        all.opened += summary.opened;
+        all.cost = all.cost.saturating_add(summary.cost);
+        all.gave_up.extend(summary.gave_up);
+        occurrences.append(&mut part);
+    }
+    occurrences.sort_by(|a, b| (&a.origin, a.offset).cmp(&(&b.origin, b.offset)));
+    all.gave_up.sort();
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_innermost_directory_is_the_unit() {
+        let units = Units::new(["".into(), "vendor/lib".into(), "/srv/git".into(), "../else".into()]);
+        let same = |a: &str, b: &str| units.of(Path::new(a)) == units.of(Path::new(b));
+        assert!(same("a.pem", "src/b.pem") && same("vendor/lib/a", "vendor/lib/deep/b"));
+        assert!(same("/srv/git/x", "/srv/git/y"));
+        assert!(!same("a.pem", "vendor/lib/a") && !same("a.pem", "/srv/git/x") && !same("a.pem", "../else/x"));
+        // Named one by one.
+        assert!(same("/etc/a.pem", "../b.pem") && !same("/etc/a.pem", "a.pem"));
+        assert!(same("vendor/library/a", "a.pem"), "a name that begins alike");
+    }
+}
