@@ -282,7 +282,16 @@ impl AllowList {
 fn inline(occurrence: &Occurrence, today: Date, notices: &mut Vec<Notice>) -> Option<Allowance> {
     let text = &occurrence.mark.as_ref()?.text;
     let place = format!("{}:{}", occurrence.origin, occurrence.line);
-    let until = text.split_whitespace().find_map(|word| word.strip_prefix("until=")?.parse().ok());
+    let said = text.split_whitespace().rev().find_map(|word| word.strip_prefix("until="));
+    let until = match said.map(str::parse) {
+        Some(Ok(until)) => Some(until),
+        Some(Err(_)) => {
+            let message = "keyradius:allow is not obeyed: there is no such day as its date".to_owned();
+            notices.push(Notice { kind: "allow_ignored", place, message });
+            return None;
+        }
+        None => None,
+    };
     if expired(until, today) {
         let message = until.map(|until: Date| format!("keyradius:allow ended on {until}, so what it allowed is back"));
         notices.push(Notice { kind: "allow_expired", place, message: message.unwrap_or_default() });

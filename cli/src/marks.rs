@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use scanner_core::material::{Occurrence, Stands};
+use scanner_core::material::{MarkFault, Occurrence, Stands};
 
 /// Whose marks are obeyed.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +31,12 @@ impl Marks {
         let origin = &occurrence.origin;
         if matches!(self, Self::Off) {
             return Some("inline marks are switched off");
+        }
+        match occurrence.mark.as_ref().and_then(|mark| mark.fault) {
+            Some(MarkFault::NoReason) => return Some("it needs a reason in quotation marks: reason=\"...\""),
+            Some(MarkFault::NoDate) => return Some("its date is none: until=YYYY-MM-DD"),
+            Some(MarkFault::UnknownWord) => return Some("it sets something else than reason= and until="),
+            None => {}
         }
         match occurrence.mark.as_ref().map(|mark| mark.stands) {
             Some(Stands::Binary) => return Some("it stands in a binary file"),

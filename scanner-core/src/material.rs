@@ -4,20 +4,21 @@
 
 mod locked;
 mod mark;
+mod ordinary;
+mod provenance;
 mod remark;
 
-use std::borrow::Cow;
 use std::ops::Range;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::blob::Origin;
-use crate::git::{self, oid::ObjectId};
 
 pub use locked::Locked;
-pub use mark::{Mark, Stands};
+pub use mark::{Mark, MarkFault, Stands};
+pub use ordinary::{OrdinarySecret, SecretClass, Verdict};
+pub use provenance::{CommitFacts, Provenance, Reach};
 pub use remark::Remark;
 
 /// A word of this program, such as the id of a format or the name of a curve; never bytes of the input.
@@ -389,82 +390,6 @@ impl Material {
     }
 }
 
-/// What is known of an ordinary secret. Never the secret, nor any part of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OrdinarySecret {
-    /// Id of its rule, such as `github-token`.
-    pub rule: Cow<'static, str>,
-    /// What it is, in a few words.
-    pub title: Cow<'static, str>,
-    /// How far it reaches.
-    pub class: SecretClass,
-    /// What somebody can do with it.
-    pub unlocks: Cow<'static, str>,
-    /// The next step, in one line.
-    pub next: Cow<'static, str>,
-    /// What its own structure says of it.
-    pub verdict: Verdict,
-    /// When it ends, seconds since 1970, where it says so itself.
-    pub expires: Option<i64>,
-    /// Whether a rule of the user found it.
-    pub by_user: bool,
-}
-
-/// How far an ordinary secret reaches. Ordered: the widest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SecretClass {
-    /// Publishes packages, images or releases that others install: unsigned, or signed on its behalf.
-    Publish,
-    /// Acts on a whole account of a cloud or of a code host.
-    Account,
-    /// Opens one service.
-    Service,
-    /// A password that somebody chose, or that opens one host.
-    Password,
-    /// Opens nothing by itself.
-    Note,
-}
-
-impl SecretClass {
-    /// A stable identifier for machines.
-    pub const fn id(self) -> &'static str {
-        match self {
-            Self::Publish => "publish",
-            Self::Account => "account",
-            Self::Service => "service",
-            Self::Password => "password",
-            Self::Note => "note",
-        }
-    }
-}
-
-/// What the structure of an ordinary secret says of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// It has the shape; the format has nothing more to check.
-    Shape,
-    /// What it encodes could be read and makes sense.
-    Decodes,
-    /// Its checksum fits: made by the issuer, not by hand.
-    Checksum,
-}
-
-impl Verdict {
-    /// Every verdict.
-    pub const ALL: [Self; 3] = [Self::Shape, Self::Decodes, Self::Checksum];
-
-    /// A stable identifier for machines.
-    pub const fn id(self) -> &'static str {
-        match self {
-            Self::Shape => "shape",
-            Self::Decodes => "decodes",
-            Self::Checksum => "checksum",
-        }
-    }
-}
-
 /// What a build, CI or configuration file says of a key that it names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Reference {
@@ -522,84 +447,6 @@ pub struct Uses {
     pub encrypt: bool,
     /// 0x20: authenticate.
     pub authenticate: bool,
-}
-
-/// What a git history says of a place.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Provenance {
-    /// The repository: its work tree, or the directory of a bare one.
-    #[serde(with = "crate::wire::path")]
-    pub repository: PathBuf,
-    /// The object that holds the material.
-    pub object: ObjectId,
-    /// What that object is.
-    pub kind: git::oid::Kind,
-    /// The path in the repository of this place; `None` for messages, and for what nothing leads to.
-    #[serde(with = "crate::wire::optional_path")]
-    pub path: Option<PathBuf>,
-    /// The first commit, in the order of history, that has the object at this path.
-    pub introduced: Option<CommitFacts>,
-    /// The last commit on HEAD's history that took it away from this path.
-    pub removed: Option<CommitFacts>,
-    /// Whether HEAD's tree has it at this path.
-    pub at_head: bool,
-    /// What leads to it.
-    pub reach: Reach,
-    /// Branches and remote branches whose history has the introducing commit, sorted.
-    pub branches: Arc<[String]>,
-    /// Tags likewise.
-    pub tags: Arc<[String]>,
-}
-
-impl Provenance {
-    /// Whether anything is known of how it came here.
-    pub const fn attributed(&self) -> bool {
-        self.introduced.is_some() || !matches!(self.reach, Reach::Unreachable)
-    }
-}
-
-/// What leads to a git object, the most public first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reach {
-    /// A branch, tag or other ref, or HEAD.
-    Refs,
-    /// A stash.
-    Stash,
-    /// A reflog only: amended, rebased or reset.
-    Reflog,
-    /// An index only: staged, never committed.
-    Index,
-    /// Nothing: dangling until git prunes it.
-    Unreachable,
-}
-
-impl Reach {
-    /// A stable identifier.
-    pub const fn id(self) -> &'static str {
-        match self {
-            Self::Refs => "refs",
-            Self::Stash => "stash",
-            Self::Reflog => "reflog",
-            Self::Index => "index",
-            Self::Unreachable => "unreachable",
-        }
-    }
-}
-
-/// A commit as people speak of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CommitFacts {
-    /// Its name.
-    pub id: ObjectId,
-    /// `Name <mail>`: text of the repository, not safe on a terminal.
-    pub author: String,
-    /// Seconds since 1970.
-    pub author_time: i64,
-    /// `Name <mail>`.
-    pub committer: String,
-    /// Seconds since 1970.
-    pub commit_time: i64,
 }
 
 /// A material at a place.

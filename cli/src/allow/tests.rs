@@ -202,7 +202,7 @@ fn an_entry_nobody_asked_for_is_unused_only_if_its_whole_tree_was_read() {
 fn a_mark_beside_the_key_counts_before_entries_and_to_its_last_day() {
     let marked = |text: &str| {
         let mut finding = subject(&["a.pem"]);
-        finding.occurrences[0].mark = Some(Mark { text: text.into(), stands: Stands::Text });
+        finding.occurrences[0].mark = Some(Mark { text: text.into(), stands: Stands::Text, fault: None });
         finding
     };
     let allowance = |text, entries| judged(entries, marked(text), true).allowed[0][0].clone();

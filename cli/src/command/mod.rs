@@ -2,6 +2,7 @@
 
 pub(crate) mod completions;
 pub(crate) mod explain;
+mod history;
 pub(crate) mod hook;
 pub(crate) mod judge;
 pub(crate) mod man;

@@ -16,6 +16,7 @@ use scanner_core::seam::Source;
 use scanner_core::source::fs::Tree;
 use scanner_core::source::special::Stdin;
 
+use super::history;
 use super::tell::{self, Run};
 use crate::confine::Guard;
 use crate::exit::{Exit, Failure, Outcome};
@@ -56,6 +57,7 @@ pub(crate) fn run(plan: Plan, guard: Guard) -> Result<Exit, Failure> {
 /// What was found, as far as it can be told without any other source.
 fn facts(plan: &Plan, mut harvest: Harvest, repositories: &Repositories, stop: &(dyn Fn() -> bool + Sync)) -> Facts {
     name_as_people_do(&mut harvest);
+    harvest.gaps.append(&mut history::unread(plan, repositories));
     let judging = Judging {
         passwords: open::Options {
             enabled: plan.passwords,

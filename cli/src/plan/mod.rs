@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use scanner_core::blob::printable_path;
 use scanner_core::budget::Limits;
-use scanner_core::git::{self, Selection};
+use scanner_core::git::{self, History, Selection};
 
 use crate::args::{ScanArgs, When};
 use crate::config::{self, Config};
@@ -41,6 +41,8 @@ pub(crate) struct Plan {
     pub(crate) one_file_system: bool,
     /// Which part of each history, and how.
     pub(crate) git: git::Options,
+    /// The part of the history that was asked for, as it was typed.
+    pub(crate) asked: Option<&'static str>,
     /// What is looked for.
     pub(crate) search: Search,
     /// Whether passwords are tried on locked keystores.
@@ -109,10 +111,15 @@ impl Plan {
                 },
             limits: args.limits.over(&config.limits),
             one_file_system: args.one_file_system || config.one_file_system,
+            asked: match (&args.since, &args.history) {
+                (Some(_), _) => Some("--since"),
+                (None, Some(History::None) | None) => None,
+                (None, Some(_)) => Some("--history"),
+            },
             git: git::Options {
                 selection: Selection {
+                    since: args.since.as_ref().map(|since| since.seconds(around.now)),
                     history: args.history.unwrap_or_default(),
-                    since: args.since.map(|since| since.seconds(around.now)),
                 },
                 shortcut: !args.no_delta_shortcut,
             },

@@ -4,6 +4,7 @@
 
 mod bombs;
 mod explain;
+mod facts;
 mod git;
 mod hook;
 mod hostile;

@@ -198,7 +198,10 @@ fn a_mark_beside_the_key_allows_it_and_cannot_carry_the_key_out() {
     let shop = Workshop::new("inline");
     shop.file("a.pem", format!("# keyradius:allow reason=\"a key of the tests\"\n{}", key_pem(1)));
     let body = base64(&key_der(2));
-    shop.file("b.json", format!("{{\"keyradius:allow\": \"{}\"}}\n", key_pem(2).replace('\n', "\\n")));
+    shop.file(
+        "b.json",
+        format!("{{\"keyradius:allow reason=\\\"in JSON\\\"\": \"{}\"}}\n", key_pem(2).replace('\n', "\\n")),
+    );
     let ran = shop.run(&["scan", "--format", "json"]);
     let report = ran.json();
     assert_eq!(report["summary"]["allowed"], 2, "{ran:?}");
@@ -208,7 +211,7 @@ fn a_mark_beside_the_key_allows_it_and_cannot_carry_the_key_out() {
         .flatten()
         .filter_map(|finding| finding["occurrences"][0]["allowed"]["reason"].as_str())
         .collect();
-    assert!(reasons.contains(&"a key of the tests"), "{reasons:?}");
+    assert!(reasons.contains(&"a key of the tests") && reasons.contains(&"in JSON"), "{reasons:?}");
     assert!(!ran.stdout.contains(&body[20..40]), "{ran:?}");
 }
 

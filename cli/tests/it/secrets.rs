@@ -8,7 +8,7 @@ fn npm() -> String {
     ["npm_", "qkJaB6MffYVzZXWqmcoF49yrUxP3wf", "0LsakP"].concat()
 }
 
-fn github() -> String {
+pub(crate) fn github() -> String {
     ["ghp_", "zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ", "0mLq17"].concat()
 }
 

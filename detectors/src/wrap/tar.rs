@@ -192,8 +192,9 @@ fn member(name: &[u8], at: u64) -> Member<'_> {
     Member { name, at }
 }
 
-fn padding(size: u64) -> u64 {
-    size.next_multiple_of(BLOCK as u64).saturating_sub(size)
+/// What fills the last block of a member of this size; a header may say any size.
+const fn padding(size: u64) -> u64 {
+    size.wrapping_neg() % BLOCK as u64
 }
 
 /// Whether the checksum is right: the sum of all bytes, with blanks in its own place; some old programs summed them as
@@ -415,6 +416,13 @@ mod tests {
         all.extend(body);
         all.resize(all.len().next_multiple_of(BLOCK), 0);
         all
+    }
+
+    #[test]
+    fn any_size_is_padded() {
+        for (size, padding) in [(0, 0), (1, 511), (512, 0), (513, 511), (u64::MAX, 1), (u64::MAX - 511, 0)] {
+            assert_eq!(super::padding(size), padding, "{size}");
+        }
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub struct Selection {
 
 impl Selection {
     /// Whether everything is looked at.
-    pub(crate) fn is_all(&self) -> bool {
+    pub fn is_all(&self) -> bool {
         self.history == History::All && self.since.is_none()
     }
 

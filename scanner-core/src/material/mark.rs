@@ -9,6 +9,20 @@ pub struct Mark {
     pub text: String,
     /// Where it stands.
     pub stands: Stands,
+    /// What is wrong with it.
+    pub fault: Option<MarkFault>,
+}
+
+/// What is wrong with an inline mark: it allows nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MarkFault {
+    /// There is no `reason="..."` behind it, or an empty one, or one that is too long.
+    NoReason,
+    /// Behind `until=` stands no `YYYY-MM-DD`.
+    NoDate,
+    /// Something else than `reason=` or `until=` is set.
+    UnknownWord,
 }
 
 impl Mark {

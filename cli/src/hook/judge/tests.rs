@@ -129,7 +129,7 @@ fn a_key_below_the_gate_or_allowed_at_every_place_does_not_block() {
 #[test]
 fn a_mark_counts_only_where_the_user_wrote_it() {
     let marked = |mut occurrence: Occurrence| {
-        occurrence.mark = Some(Mark { text: "let me in".into(), stands: Stands::Text });
+        occurrence.mark = Some(Mark { text: "let me in".into(), stands: Stands::Text, fault: None });
         occurrence
     };
     let places = [place("a", &[])];

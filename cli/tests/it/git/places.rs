@@ -65,3 +65,42 @@ fn a_part_is_what_is_read() {
     assert!(found(".git/objects/pack"), "the packs by themselves");
     assert!(scan(&repo.dir, &["--history", "none", "."]).complete(), "left out as asked");
 }
+
+#[test]
+fn a_history_that_was_asked_for_is_read_or_the_scan_is_incomplete() {
+    let ground = Ground::new("places-asked");
+    let (repo, _) = buried(&ground, "whole");
+    let plain = ground.join("plain");
+    std::fs::create_dir(&plain).expect("a directory");
+    // git looks above too, and this directory lies in the work tree of keyradius.
+    let run = |dir: &std::path::Path, args: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_keyradius"))
+            .args([&["scan", "--no-config", "--show-skipped"][..], args].concat())
+            .current_dir(dir)
+            .output()
+            .expect("the binary runs");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout) + &text(&output.stderr))
+    };
+    let src = repo.dir.join("src");
+    for (dir, args, code, said) in [
+        (&repo.dir, &["--history", "HEAD~1..HEAD", "."][..], 0, ""),
+        (&repo.dir, &["--history", "all", "."], 1, ""),
+        (&repo.dir, &["--history", "HEAD~1..HEAD", "src", "."], 0, ""),
+        (&src, &["--history", "HEAD~1..HEAD", "."], 3, "its history lies in the repository"),
+        (&src, &["--history", "all", "."], 3, "scan that"),
+        (&src, &["--since", "90d", "."], 3, "--since: its history lies in"),
+        (&repo.dir, &["--history", "HEAD~1..HEAD", "src"], 3, "its history lies in the repository"),
+        (&repo.dir, &["--history", "head", "src/main.c"], 3, "its history lies in the repository"),
+        (&src, &["--history", "none", "."], 0, ""),
+        (&src, &["."], 0, "is a part of the repository"),
+        (&src, &["-q", "."], 0, ""),
+        (&plain, &["--history", "foo..bar", "."], 3, "history"),
+    ] {
+        let (ended, text) = run(dir, args);
+        assert_eq!(ended, Some(code), "{args:?} in {}: {text}", dir.display());
+        assert!(text.contains(said), "{args:?}: {text}");
+        let speaks = text.contains("is a part of the repository");
+        assert_eq!(speaks, said.starts_with("is a part"), "{args:?}: {text}");
+    }
+}

@@ -29,12 +29,16 @@ fn marks_count_below_the_own_root_only() {
     let foreign = foreign.path().to_str().expect("UTF-8");
     let wide: Vec<u8> = marked(6).encode_utf16().flat_map(u16::to_le_bytes).collect();
     shop.file("own.pem", marked(1))
-        .file("deep/own.yaml", format!("key: {} # keyradius:allow\n", base64(key_pem(2).as_bytes())))
+        .file("deep/own.yaml", format!("key: {} # keyradius:allow reason='ours'\n", base64(key_pem(2).as_bytes())))
         .file("wide.txt", [&[0xff, 0xfe][..], &wide].concat())
         .file("clone/.git/HEAD", "ref: refs/heads/main\n")
         .file("clone/a.pem", marked(3))
         .file("program.bin", [b"\x7f\0\0\0\n", marked(4).as_bytes()].concat())
         .file("inside.b64", base64(marked(5).as_bytes()))
+        .file("bare.pem", format!("# keyradius:allow\n{}", key_pem(8)))
+        .file("soon.pem", format!("# keyradius:allow reason=\"x\" until=soon\n{}", key_pem(9)))
+        .file("day.pem", format!("# keyradius:allow reason=\"x\" until=2027-13-45\n{}", key_pem(10)))
+        .file("untl.pem", format!("# keyradius:allow reason=\"x\" untl=2027-01-01\n{}", key_pem(11)))
         .file("a.tar", tar("member.pem", marked(7).as_bytes()));
     for (target, obeyed, why) in [
         ("own.pem", true, ""),
@@ -45,6 +49,10 @@ fn marks_count_below_the_own_root_only() {
         ("program.bin", false, "binary"),
         ("inside.b64", false, "encoding"),
         ("a.tar", false, "archive"),
+        ("bare.pem", false, "needs a reason"),
+        ("soon.pem", false, "its date"),
+        ("day.pem", false, "no such day"),
+        ("untl.pem", false, "something else"),
     ] {
         let (open, allowed, notices) = told(&shop, &[target]);
         assert_eq!((open, allowed), (usize::from(!obeyed), usize::from(obeyed)), "{target}: {notices:?}");

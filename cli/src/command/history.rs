@@ -1,0 +1,62 @@
+//! Whether the history that was asked for is there: a target inside of a repository has none of its own.
+
+use std::path::{Path, PathBuf};
+
+use scanner_core::blob::{Origin, printable_path};
+use scanner_core::error::{Gap, Reason};
+use scanner_core::git::{History, Repositories};
+
+use crate::out;
+use crate::plan::{Plan, is_stdin};
+
+/// A gap for each target of which history was asked for and not read. Where nobody asked, a note if a repository begins above a
+/// target: what its history holds is not part of the answer.
+pub(super) fn unread(plan: &Plan, repositories: &Repositories) -> Vec<Gap> {
+    if plan.git.selection.history == History::None {
+        return Vec::new();
+    }
+    let here = &plan.telling.directory;
+    let full = |path: &Path| here.join(path).canonicalize().ok();
+    let bundles = repositories.summaries().into_iter().map(|summary| summary.path);
+    let read: Vec<PathBuf> = repositories.places().into_iter().chain(bundles).filter_map(|path| full(&path)).collect();
+    let (mut gaps, mut note) = (Vec::new(), None);
+    for target in plan.targets.iter().filter(|target| !is_stdin(target)) {
+        let Some(path) = full(target) else { continue };
+        if read.iter().any(|place| place.starts_with(&path)) {
+            continue;
+        }
+        let around = path.ancestors().skip(1).find(|directory| is_repository(directory));
+        if around.is_some_and(|root| read.iter().any(|place| place == root)) {
+            // Another target is the whole.
+            continue;
+        }
+        match (plan.asked, around) {
+            (Some(option), Some(root)) => {
+                let root = printable_path(root);
+                gaps.push(gap(target, format!("{option}: its history lies in the repository {root}: scan that")));
+            }
+            (Some(option), None) if !plan.git.selection.is_all() => {
+                gaps.push(gap(target, format!("{option}: no git history lies here")));
+            }
+            (None, Some(root)) => note = note.or_else(|| Some((target.clone(), root.to_owned()))),
+            _ => {}
+        }
+    }
+    if let (Some((target, root)), false) = (note, plan.telling.quiet) {
+        let (target, root) = (printable_path(&target), printable_path(&root));
+        out::people(format_args!(
+            "note: {target} is a part of the repository {root}, whose history is not read: scan that"
+        ));
+    }
+    gaps
+}
+
+/// Whether a directory is the root of a work tree.
+fn is_repository(directory: &Path) -> bool {
+    let git = directory.join(".git");
+    git.is_file() || git.join("HEAD").symlink_metadata().is_ok()
+}
+
+fn gap(target: &Path, detail: String) -> Gap {
+    Gap { origin: Origin::file(target), reason: Reason::TargetUnread, detail }
+}

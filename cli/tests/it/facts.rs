@@ -1,0 +1,144 @@
+//! Facts on the command line: written, joined, cut, and of others.
+
+use std::path::Path;
+
+use crate::git::repo::{Ground, Repo};
+use crate::workshop::{Ran, Workshop, base64, key_der, key_pem};
+
+fn run(dir: &Path, args: &[&str]) -> Ran {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_keyradius"));
+    Ran::from(command.args(args).current_dir(dir).output().expect("the binary runs"))
+}
+
+/// Two repositories, one of them with another one inside, and two files: five keys, one of them at four places.
+fn estate(ground: &Ground) {
+    let one = Repo::init(ground.join("one"), &[]);
+    one.file("deploy/release.pem", key_pem(1).as_bytes());
+    one.file("src/main.c", b"int main;\n");
+    one.git(&["add", "."]);
+    one.git(&["commit", "-q", "-m", "One"]);
+    one.git(&["rm", "-q", "deploy/release.pem"]);
+    one.git(&["commit", "-q", "-m", "Two"]);
+    one.file("tools/sign.sh", b"minisign -S -s ../../two/keys/other.der\n");
+    let two = Repo::init(ground.join("two"), &[]);
+    two.file("keys/other.der", &key_der(2));
+    two.file("k8s/secret.yaml", format!("data:\n  key: {}\n", base64(key_pem(1).as_bytes())).as_bytes());
+    two.git(&["add", "."]);
+    two.git(&["commit", "-q", "-m", "Keys"]);
+    let nested = Repo::init(ground.join("one/vendor/lib"), &[]);
+    nested.file("k.pem", key_pem(3).as_bytes());
+    std::fs::write(ground.join("a.pem"), key_pem(1)).expect("a file");
+    std::fs::write(ground.join("b.pem"), key_pem(4)).expect("a file");
+}
+
+#[test]
+fn parts_that_are_judged_together_give_the_report_of_the_whole() {
+    let ground = Ground::new("facts-parts");
+    estate(&ground);
+    let dir = ground.path();
+    let scan = ["scan", "--no-config", "--reproducible", "--today", "2026-11-29"];
+    let judge = ["judge", "--no-config", "--reproducible", "--today", "2026-11-29"];
+    let whole = ["one", "two", "a.pem", "b.pem"];
+    for (name, targets) in [("1", &["one"][..]), ("2", &["two"]), ("3", &["a.pem", "b.pem"])] {
+        let name = format!("{name}.facts");
+        let ran = run(dir, &[&scan[..], &["--format", "facts", "-o", &name], targets].concat());
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+    }
+    for format in ["json", "jsonl", "sarif", "human"] {
+        let one = run(dir, &[&scan[..], &["--format", format], &whole].concat());
+        let many = run(dir, &[&judge[..], &["--format", format, "1.facts", "2.facts", "3.facts"]].concat());
+        assert!(one.code == Some(1) && many.code == Some(1), "{one:?} {many:?}");
+        assert_eq!(one.stdout, many.stdout, "{format}");
+    }
+    let report = run(dir, &[&judge[..], &["--format", "json", "3.facts", "1.facts"]].concat()).json();
+    assert_eq!(report["findings"].as_array().map(Vec::len), Some(3), "{report}");
+}
+
+#[test]
+fn facts_that_are_cut_foreign_or_none_are_refused() {
+    let shop = Workshop::new("facts_refused");
+    shop.file("a.pem", key_pem(1)).file("b.pem", key_pem(2));
+    let facts = shop.run(&["scan", "--no-config", "--format", "facts", "."]).stdout;
+    let lines: Vec<&str> = facts.lines().collect();
+    assert!(lines.len() > 3, "{facts}");
+    let without_end = lines[..lines.len() - 1].join("\n") + "\n";
+    let without_one = [&lines[..1], &lines[2..]].concat().join("\n") + "\n";
+    let forged = facts.replacen("\"spki_sha256\":\"", "\"spki_sha256\":\"00", 1);
+    let other_key = {
+        let at = facts.find("\"spki\":\"").expect("a key") + 40;
+        format!("{}{}{}", &facts[..at], if &facts[at..=at] == "0" { "1" } else { "0" }, &facts[at + 1..])
+    };
+    for (name, text, said) in [
+        ("empty", String::new(), "an empty file"),
+        ("end", without_end, "end before their end"),
+        ("half a line", facts[..facts.len() - 5].to_owned(), "end before their end"),
+        ("one", without_one, "records were written"),
+        ("schema", facts.replacen("keyradius.facts/1", "keyradius.facts/2\\u001b[31m", 1), "not keyradius.facts/1"),
+        ("report", "{\"schema\":\"keyradius.report/1\"}\n".to_owned(), "another kind of file"),
+        ("pem", key_pem(1), "another kind of file"),
+        ("twice", facts.clone() + &facts, ""),
+        ("forged", forged, "line 2"),
+        ("another key", other_key, "line 2"),
+    ] {
+        shop.file("x.facts", text);
+        let ran = shop.run(&["judge", "--no-config", "x.facts"]);
+        let refused = !said.is_empty();
+        assert_eq!(ran.code, Some(if refused { 2 } else { 1 }), "{name}: {ran:?}");
+        assert!(ran.stderr.contains(said) && !ran.stderr.contains('\u{1b}'), "{name}: {ran:?}");
+        assert!(!refused || ran.stderr.contains("hint: "), "{name}: {ran:?}");
+    }
+    let ran = shop.run(&["judge", "--format", "facts", "x.facts"]);
+    assert!(ran.code == Some(2) && ran.stderr.contains("reports, not facts"), "{ran:?}");
+}
+
+#[test]
+fn what_was_not_read_stays_a_gap() {
+    let shop = Workshop::new("facts_gap");
+    shop.file("a.txt", "nothing\n").file("long.txt", "x".repeat(2000));
+    let ran = shop.run(&["scan", "--max-file-size", "1kB", "--format", "facts", "-o", "x.facts", "a.txt", "long.txt"]);
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    let ran = shop.run(&["judge", "--no-config", "--show-skipped", "x.facts"]);
+    assert!(ran.code == Some(3) && ran.stdout.contains("long.txt"), "{ran:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn ordinary_secrets_are_joined_by_a_key_that_nobody_else_may_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let shop = Workshop::new("facts_secrets");
+    let token = crate::secrets::github();
+    shop.file("a/x.env", format!("T={token}\n")).file("b/y.env", format!("T={token}\n"));
+    let facts = |name: &str, dir: &str, extra: &[&str]| {
+        let output = format!("{name}.facts");
+        let ran = shop.run(&[&["scan", "--no-config", "--format", "facts", "-o", &output], extra, &[dir]].concat());
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        let text = std::fs::read_to_string(shop.path().join(output)).expect("facts");
+        assert!(!text.contains(&token) && text.contains("github"), "{text}");
+        text
+    };
+    let secrets = |args: &[&str]| {
+        let ran = shop.run(&[&["judge", "--no-config", "--format", "json"], args].concat());
+        (ran.json()["secrets"].as_array().map(Vec::len), ran.stderr)
+    };
+    let (a, _) = (facts("a", "a", &[]), facts("b", "b", &[]));
+    assert!(a.contains("\"identity\":null"), "no digest without a key: {a}");
+    assert_eq!(secrets(&["a.facts", "b.facts"]).0, Some(2), "by their places");
+    shop.file("join.key", "0123456789abcdef0123456789abcdef\n").file("other.key", "f".repeat(32));
+    let key = shop.path().join("join.key");
+    for (mode, text, said) in [(0o644, None, "can be read by others"), (0o600, Some("short"), "shorter than")] {
+        if let Some(text) = text {
+            shop.file("join.key", text);
+        }
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(mode)).expect("changed");
+        let ran = shop.run(&["scan", "--no-config", "--format", "facts", "--join-key", "join.key", "a"]);
+        assert!(ran.code == Some(2) && ran.stderr.contains(said) && ran.stderr.contains("hint: "), "{ran:?}");
+    }
+    shop.file("join.key", "0123456789abcdef0123456789abcdef\n");
+    std::fs::set_permissions(shop.path().join("other.key"), std::fs::Permissions::from_mode(0o600)).expect("changed");
+    facts("a", "a", &["--join-key", "join.key"]);
+    facts("b", "b", &["--join-key", "join.key"]);
+    assert_eq!(secrets(&["a.facts", "b.facts"]).0, Some(1), "by the digest");
+    facts("b", "b", &["--join-key", "other.key"]);
+    let (count, said) = secrets(&["a.facts", "b.facts"]);
+    assert!(count == Some(2) && said.contains("different join keys"), "{said}");
+}

@@ -1,0 +1,81 @@
+//! Ordinary secrets: what is known of them, and never the secret.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+/// What is known of an ordinary secret. Never the secret, nor any part of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrdinarySecret {
+    /// Id of its rule, such as `github-token`.
+    pub rule: Cow<'static, str>,
+    /// What it is, in a few words.
+    pub title: Cow<'static, str>,
+    /// How far it reaches.
+    pub class: SecretClass,
+    /// What somebody can do with it.
+    pub unlocks: Cow<'static, str>,
+    /// The next step, in one line.
+    pub next: Cow<'static, str>,
+    /// What its own structure says of it.
+    pub verdict: Verdict,
+    /// When it ends, seconds since 1970, where it says so itself.
+    pub expires: Option<i64>,
+    /// Whether a rule of the user found it.
+    pub by_user: bool,
+}
+
+/// How far an ordinary secret reaches. Ordered: the widest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SecretClass {
+    /// Publishes packages, images or releases that others install: unsigned, or signed on its behalf.
+    Publish,
+    /// Acts on a whole account of a cloud or of a code host.
+    Account,
+    /// Opens one service.
+    Service,
+    /// A password that somebody chose, or that opens one host.
+    Password,
+    /// Opens nothing by itself.
+    Note,
+}
+
+impl SecretClass {
+    /// A stable identifier for machines.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Publish => "publish",
+            Self::Account => "account",
+            Self::Service => "service",
+            Self::Password => "password",
+            Self::Note => "note",
+        }
+    }
+}
+
+/// What the structure of an ordinary secret says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It has the shape; the format has nothing more to check.
+    Shape,
+    /// What it encodes could be read and makes sense.
+    Decodes,
+    /// Its checksum fits: made by the issuer, not by hand.
+    Checksum,
+}
+
+impl Verdict {
+    /// Every verdict.
+    pub const ALL: [Self; 3] = [Self::Shape, Self::Decodes, Self::Checksum];
+
+    /// A stable identifier for machines.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Shape => "shape",
+            Self::Decodes => "decodes",
+            Self::Checksum => "checksum",
+        }
+    }
+}
