@@ -133,6 +133,8 @@ pub(crate) enum Command {
 pub(crate) enum SchemaName {
     /// `scan --format json`
     Report,
+    /// A line of `scan --format facts`
+    Facts,
 }
 
 /// `auto`, `always` or `never`.

@@ -215,33 +215,48 @@ pub fn rules(knowledge: &Knowledge<'_>) -> String {
     hex(&hash.finalize()).get(..16).unwrap_or_default().to_owned()
 }
 
-/// Writes facts, each record on a line.
-pub fn write(facts: &Facts, header: &Header, finished: i64, to: &mut dyn Write) -> io::Result<()> {
-    let mut records = 0;
-    let mut line = |record: &Line<'_>| -> io::Result<()> {
-        records += 1;
-        serde_json::to_writer(&mut *to, record)?;
-        to.write_all(b"\n")
-    };
-    line(&Line::Facts(header))?;
-    facts.occurrences.iter().try_for_each(|occurrence| line(&Line::Occurrence(occurrence)))?;
-    facts.gaps.iter().try_for_each(|gap| line(&Line::Gap(gap)))?;
-    facts.repositories.iter().try_for_each(|summary| line(&Line::Repository(summary)))?;
-    let records = records - 1;
-    let end = End { finished, counts: facts.counts.clone(), opening: facts.opening, records };
-    serde_json::to_writer(&mut *to, &Line::End(&end))?;
-    to.write_all(b"\n")
-}
-
-/// A [`Record`] that borrows.
+/// One line of facts, as it is written.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Line<'a> {
+pub enum Line<'a> {
+    /// The first.
     Facts(&'a Header),
+    /// A material at a place.
     Occurrence(&'a Occurrence),
+    /// What was not read.
     Gap(&'a Gap),
+    /// A history that was read.
     Repository(&'a Summary),
+    /// The last.
     End(&'a End),
+}
+
+/// Hands out the lines of facts, one after the other, to be written as JSON.
+pub fn lines<E>(
+    facts: &Facts,
+    header: &Header,
+    finished: i64,
+    mut tell: impl FnMut(&Line<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    tell(&Line::Facts(header))?;
+    let mut records = 0;
+    let mut record = |line: &Line<'_>| {
+        records += 1;
+        tell(line)
+    };
+    facts.occurrences.iter().try_for_each(|occurrence| record(&Line::Occurrence(occurrence)))?;
+    facts.gaps.iter().try_for_each(|gap| record(&Line::Gap(gap)))?;
+    facts.repositories.iter().try_for_each(|summary| record(&Line::Repository(summary)))?;
+    let end = End { finished, counts: facts.counts.clone(), opening: facts.opening, records };
+    tell(&Line::End(&end))
+}
+
+/// Writes facts, each record on a line. Texts of the input stand there as they are: this is no output for a terminal.
+pub fn write(facts: &Facts, header: &Header, finished: i64, to: &mut dyn Write) -> io::Result<()> {
+    lines(facts, header, finished, |line| {
+        serde_json::to_writer(&mut *to, line)?;
+        to.write_all(b"\n")
+    })
 }
 
 /// Why facts cannot be used.

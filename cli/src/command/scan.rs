@@ -23,6 +23,7 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::out;
 use crate::plan::{Format, Plan, is_stdin, plain};
 use crate::progress::Progress;
+use crate::report::json;
 use crate::report::model::Tool;
 
 /// Scans, reports and says how to exit.
@@ -99,7 +100,9 @@ fn write_facts(plan: Plan, facts: &Facts, ended: Timestamp) -> Result<Exit, Fail
         interrupted: facts.counts.interrupted,
     };
     let exit = Exit::of_scan(outcome, plan.telling.strict, plan.telling.exit_zero);
-    tell::deliver(plan.telling.output, &|out| facts::write(facts, &header, ended.as_second(), out))?;
+    tell::deliver(plan.telling.output, &|out| {
+        facts::lines(facts, &header, ended.as_second(), |line| json::line(line, out))
+    })?;
     if !plan.telling.quiet {
         out::people(format_args!(
             "note: facts of {} places; `keyradius judge` reports on them",

@@ -91,6 +91,7 @@ impl<F: Formatter> Formatter for Tame<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::schema::schema_faults;
     use crate::report::{REPORT_SCHEMA, samples};
 
     #[test]
@@ -100,7 +101,7 @@ mod tests {
             let mut bytes = Vec::new();
             render(&report, &mut bytes).expect("a report");
             let value = serde_json::from_slice(&bytes).expect("JSON");
-            let faults = samples::schema_faults(&schema, &value);
+            let faults = schema_faults(&schema, &value);
             assert!(faults.is_empty(), "{faults:#?}");
         }
     }

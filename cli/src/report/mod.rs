@@ -9,6 +9,8 @@ pub(crate) mod records;
 #[cfg(test)]
 pub(crate) mod samples;
 mod sarif;
+#[cfg(test)]
+pub(crate) mod schema;
 pub(crate) mod words;
 
 use std::io;
@@ -20,6 +22,9 @@ pub(crate) use model::Report;
 
 /// The JSON Schema of [`Report`].
 pub(crate) const REPORT_SCHEMA: &str = include_str!("report.schema.json");
+
+/// The JSON Schema of a line of facts.
+pub(crate) const FACTS_SCHEMA: &str = include_str!("facts.schema.json");
 
 /// Writes a report.
 pub(crate) fn render(report: &Report, format: Format, look: Look, out: &mut dyn io::Write) -> io::Result<()> {

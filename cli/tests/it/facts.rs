@@ -55,6 +55,38 @@ fn parts_that_are_judged_together_give_the_report_of_the_whole() {
 }
 
 #[test]
+fn every_line_obeys_the_published_schema() {
+    let ground = Ground::new("facts-schema");
+    estate(&ground);
+    let made = std::process::Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x", "-addext", "keyUsage=keyCertSign"])
+        .args(["-keyout", "c.key", "-out", "c.crt"])
+        .current_dir(ground.path())
+        .output();
+    assert!(made.is_ok_and(|made| made.status.success()), "openssl makes a certificate");
+    std::fs::write(ground.join("t.env"), format!("T={}\n# keyradius:allow\n", crate::secrets::github()))
+        .expect("a file");
+    std::fs::write(ground.join("long.txt"), "x".repeat(9000)).expect("a file");
+    std::fs::write(ground.join("sign.sh"), "signtool sign /f c.key x.exe\n").expect("a file");
+    let schema = run(ground.path(), &["schema", "facts"]).json();
+    let ran = run(ground.path(), &["scan", "--no-config", "--max-file-size", "8kB", "--format", "facts", "."]);
+    let mut kinds = std::collections::BTreeSet::new();
+    for line in ran.stdout.lines() {
+        let value: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        let faults = crate::schema::schema_faults(&schema, &value);
+        assert!(faults.is_empty(), "{faults:#?}\n{line}");
+        let object = value.as_object().expect("an object");
+        assert_eq!(object.len(), 1, "{line}");
+        kinds.extend(object.keys().cloned());
+        kinds.extend(object.values().filter_map(|of| of["material"]["kind"].as_str().map(str::to_owned)));
+    }
+    for kind in ["facts", "occurrence", "gap", "repository", "end", "private_key", "certificate", "reference", "secret"]
+    {
+        assert!(kinds.contains(kind), "{kind} is in {kinds:?}");
+    }
+}
+
+#[test]
 fn facts_that_are_cut_foreign_or_none_are_refused() {
     let shop = Workshop::new("facts_refused");
     shop.file("a.pem", key_pem(1)).file("b.pem", key_pem(2));

@@ -9,6 +9,8 @@ mod git;
 mod hook;
 mod hostile;
 mod scan;
+#[path = "../../src/report/schema.rs"]
+mod schema;
 mod secrecy;
 mod secrets;
 mod usage;

@@ -51,6 +51,7 @@ fn version_schema_completions_and_pages_are_printed() {
     for (args, start) in [
         (&["--version"][..], "keyradius 0."),
         (&["schema", "report"], "{\n  \"$schema\""),
+        (&["schema", "facts"], "{\n  \"$schema\""),
         (&["completions", "bash"], "_keyradius()"),
         (&["man"], ".ie \\n(.g .ds Aq"),
         (&["explain", "pkcs8"], "pkcs8: "),

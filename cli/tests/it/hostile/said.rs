@@ -258,6 +258,8 @@ fn names_are_names_in_every_report() {
             obeys("human, standard error", &ran.stderr, false);
         }
     }
+    let facts = scan(&shop, &["--format", "facts", "tree"]);
+    obeys("facts", &facts.stdout, false);
     let mut reports = Vec::new();
     for format in ["json", "jsonl", "sarif"] {
         let ran = scan(&shop, &["--format", format, "--show-public", "tree"]);
