@@ -368,8 +368,20 @@ fn said(error: &serde_json::Error) -> String {
     format!("{what} (column {})", error.column())
 }
 
-/// A material as it may be believed: a public half is what its SubjectPublicKeyInfo says, not what is said of it.
+/// Seconds of a hundred thousand years: no certificate that can be read says more.
+const LATEST: i64 = 100_000 * 31_556_952;
+
+/// A material as it may be believed: a public half is what its SubjectPublicKeyInfo says, not what is said of it, and numbers are
+/// such as a reader could have read.
 fn checked(mut occurrence: Occurrence) -> Result<Occurrence, String> {
+    let Material { span, certificate, reference, .. } = &occurrence.material;
+    let dates = certificate.iter().flat_map(|facts| [facts.not_before, facts.not_after]);
+    if span.start > span.end || dates.into_iter().any(|date| !(-LATEST..=LATEST).contains(&date)) {
+        return Err("a number that no input has".to_owned());
+    }
+    if reference.as_ref().is_some_and(|reference| !(0..=100).contains(&reference.weight)) {
+        return Err("a use that weighs more than any".to_owned());
+    }
     if let Some(Identity::Public(half)) = &mut occurrence.material.identity {
         let own = public::from_spki(&half.spki).map(|own| match &half.ssh_sha256 {
             // That of a key on a security token covers its application too, which no other name does.

@@ -142,7 +142,7 @@ fn report(telling: &Telling, run: Run, stop: &(dyn Fn() -> bool + Sync)) -> (Rep
             secret_places: secrets().map(|secret| secret.occurrences.len()).sum(),
             allowed: allowed.len() + allowed_secrets.len(),
             skipped: gaps.iter().filter(|gap| !gap.deliberate).count() + unlisted,
-            unopened: counts.unopened.values().sum(),
+            unopened: counts.unopened.values().fold(0, |sum, count| sum.saturating_add(*count)),
         },
         playbooks: build::playbooks(judged.judgement.findings.iter()),
         findings: judged.told(open, telling.clock.today),

@@ -321,7 +321,7 @@ pub(crate) fn repository(summary: git::Summary) -> Repository {
         object_format: format.id(),
         packs,
         loose,
-        objects: commits + trees + blobs + tags,
+        objects: [commits, trees, blobs, tags].into_iter().fold(0, u64::saturating_add),
         commits,
         trees,
         blobs,

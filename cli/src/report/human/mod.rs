@@ -411,8 +411,9 @@ pub(crate) fn summary(report: &Report, took: Duration) -> String {
     let mut parts = vec![found];
     let files = words::plural(coverage.files, "file", "files");
     parts.push(format!("{files}, {}", words::bytes(coverage.bytes)));
-    let blobs: u64 = coverage.repositories.iter().map(|repository| repository.blobs).sum();
-    let blob_bytes: u64 = coverage.repositories.iter().map(|repository| repository.blob_bytes).sum();
+    let sum = |sum: u64, more: u64| sum.saturating_add(more);
+    let blobs = coverage.repositories.iter().map(|repository| repository.blobs).fold(0, sum);
+    let blob_bytes = coverage.repositories.iter().map(|repository| repository.blob_bytes).fold(0, sum);
     match coverage.repositories.len() as u64 {
         0 => {}
         1 => parts.push(format!("{} of history, {}", words::plural(blobs, "blob", "blobs"), words::bytes(blob_bytes))),
