@@ -130,8 +130,12 @@ pub(crate) fn judge(scanned: Scanned, places: &dyn Fn(&str) -> Vec<Place>, known
 
     let verdict = policy.allow.judge(&findings, &tokens, &[], &policy.here, policy.today, false);
     let mut judged = Judged { notices: verdict.notices, ignored, ..Judged::default() };
-    for (finding, allowed) in findings.into_iter().zip(verdict.allowed) {
+    for (mut finding, allowed) in findings.into_iter().zip(verdict.allowed) {
         let commits = finding.occurrences.iter().map(|o| commits.get(&spot(o)).cloned().flatten()).collect();
+        // Whoever pushes chooses paths, and certificates beside a key.
+        if !policy.inline {
+            finding.severity = finding.severity_without_author();
+        }
         let blocks = policy.fail_on.fails(&finding);
         let free = allowed.iter().all(Option::is_some);
         let news = News { finding, commits, allowed };

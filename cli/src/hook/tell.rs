@@ -82,7 +82,7 @@ impl Page {
             let place = news.finding.occurrences.first().map(spot);
             let finding = &news.finding;
             self.line(format!(
-                "keyradius: note: a new key that does not block (--fail-on): {}, severity {}, {}",
+                "keyradius: note: a new key below what blocks (--fail-on): {}, severity {}, {}",
                 place.unwrap_or_default(),
                 finding.severity_text(),
                 finding.id
@@ -95,7 +95,9 @@ impl Page {
             let count = plural(judged.allowed.len() as u64, "new key is", "new keys are");
             self.line(format!("keyradius: note: {count} allowed: {}", escape(&places.join(", "))));
         }
-        for (count, what) in [(judged.secrets_below, "not blocked (--fail-on)"), (judged.secrets_allowed, "allowed")] {
+        for (count, what) in
+            [(judged.secrets_below, "below what blocks (--fail-on)"), (judged.secrets_allowed, "allowed")]
+        {
             if count > 0 {
                 let count = plural(count as u64, "new ordinary secret is", "new ordinary secrets are");
                 self.line(format!("keyradius: note: {count} {what}"));

@@ -8,7 +8,7 @@ use super::estate::KeyGroup;
 use super::evidence::file;
 use super::known::{Class, Known};
 use super::tables::Expiry;
-use super::{Estate, Evidence, Modifier, RoleScore, RuleHit, Tier};
+use super::{Estate, Evidence, Modifier, RoleScore, RuleHit, Tier, Word};
 use scanner_core::material::Remark;
 
 /// Everything that is known of a key when its severity is worked out.
@@ -88,28 +88,28 @@ pub(super) fn sum(modifiers: &[Modifier]) -> i32 {
 pub(super) fn modifiers(facts: &Facts<'_>, rules: &[RuleHit]) -> Vec<Modifier> {
     let has = |rule: &str| rules.iter().any(|hit| hit.rule == rule);
     let (start, floor) = base(facts.tier);
-    let mut list = vec![Modifier { tenths: start, text: format!("tier {}", facts.tier.id()) }];
-    let mut add = |tenths, text: &str| list.push(Modifier { tenths, text: text.to_owned() });
+    let mut list = vec![Modifier { tenths: start, text: format!("tier {}", facts.tier.id()), by: Word::Key }];
+    let mut add_by = |by, tenths, text: &str| list.push(Modifier { tenths, text: text.to_owned(), by });
     let key = facts.key;
     let encryption = facts.roles.iter().all(|role| role.role == "encryption_only");
     if encryption && facts.tier == Tier::T4 {
-        add(CONFIDENTIALITY - start, "does not sign, but what was encrypted to it can be read");
+        add_by(Word::Key, CONFIDENTIALITY - start, "does not sign, but what was encrypted to it can be read");
     }
     if key.private.is_empty() {
-        add(0, "only the public half is here: judged by what trusts it");
+        add_by(Word::Key, 0, "only the public half is here: judged by what trusts it");
     } else {
-        how_it_lies(facts, &mut add);
+        how_it_lies(facts, &mut |tenths, text| add_by(Word::Key, tenths, text));
     }
-    expiry(facts, &mut add);
+    expiry(facts, &mut |tenths, text| add_by(Word::Author, tenths, text));
     if facts.ledger.iter().any(|item| item.group == "constraint") {
-        add(-10, "the CA is constrained in names, depth or purpose");
+        add_by(Word::Author, -10, "the CA is constrained in names, depth or purpose");
     }
-    where_it_lies(facts, &mut add);
+    where_it_lies(facts, &mut |tenths, text| add_by(Word::Key, tenths, text));
     if has("MULTI-ROLE") {
-        add(3, "one key in more than one role or stage");
+        add_by(Word::Key, 3, "one key in more than one role or stage");
     }
     if has("WEAK-KEY") || has("KEY-COMPUTABLE") {
-        add(5, "weak: it can be attacked without the file");
+        add_by(Word::Key, 5, "weak: it can be attacked without the file");
     }
     // A test that uses its own fixture is one more place for tests.
     let users = key.uses.iter().map(|used| &used.reference).chain(&key.issued);
@@ -119,7 +119,7 @@ pub(super) fn modifiers(facts: &Facts<'_>, rules: &[RuleHit]) -> Vec<Modifier> {
     let published = facts.known.is_some_and(|known| known.class == Class::PublicTest);
     let trusted = has("TRUSTS-PUBLIC-KEY");
     if tested && !trusted {
-        add(-30, "only in places for tests and examples");
+        add_by(Word::Author, -30, "only in places for tests and examples");
     }
     let total: i32 = list.iter().map(|modifier| modifier.tenths).sum();
     let (bounded, why) = if published && !trusted {
@@ -131,7 +131,7 @@ pub(super) fn modifiers(facts: &Facts<'_>, rules: &[RuleHit]) -> Vec<Modifier> {
         (total.clamp(floor, 100), if total < floor { "the least for the tier" } else { "never more than 10" })
     };
     if bounded != total {
-        list.push(Modifier { tenths: bounded - total, text: why.to_owned() });
+        list.push(Modifier { tenths: bounded - total, text: why.to_owned(), by: Word::Bound });
     }
     list
 }
@@ -144,12 +144,14 @@ fn how_it_lies(facts: &Facts<'_>, add: &mut dyn FnMut(i32, &str)) {
         ProtectionState::Strong => add(-15, "encrypted"),
         ProtectionState::Hardware | ProtectionState::Stub => add(-40, "wrapped to hardware: no use elsewhere"),
     }
-    // A key of which one part still signs is not damaged, whatever the other parts say.
-    let is_damaged =
-        |material: &Material| material.proof < Proof::Verified && material.remarks.contains(&Remark::Unfit);
     if facts.key.private.iter().all(|o| is_damaged(&o.material)) {
         add(-30, "damaged or made up: no part of it signs");
     }
+}
+
+/// Whether no part of a key signs. A key of which one part still does is not damaged, whatever the other parts say.
+pub(super) fn is_damaged(material: &Material) -> bool {
+    material.proof < Proof::Verified && material.remarks.contains(&Remark::Unfit)
 }
 
 fn expiry(facts: &Facts<'_>, add: &mut dyn FnMut(i32, &str)) {
@@ -207,5 +209,20 @@ mod tests {
     fn floors_and_bases() {
         assert!(base(Tier::T0) > base(Tier::T1) && base(Tier::T1) > base(Tier::T2));
         assert!(base(Tier::T1).1 > base(Tier::T3).0, "no T1 ranks below a T3");
+    }
+
+    #[test]
+    fn a_gate_does_not_ask_who_put_the_key_there() {
+        use crate::{Judging, judge};
+        // An Ed25519 key (RFC 8410 7), any 32 bytes behind a fixed header.
+        let mut der = vec![0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+        der.extend((0..32).map(|n: u8| n.wrapping_mul(37) ^ 0x5a));
+        let severities = |path: &str, der: &[u8]| {
+            let judgement = judge(crate::engine().bytes(path, der), &Judging::at(1_800_000_000));
+            judgement.findings.iter().map(|f| (f.severity, f.severity_without_author())).collect::<Vec<_>>()
+        };
+        let [(plain, same)] = severities("k.der", &der)[..] else { panic!("one key") };
+        assert_eq!(plain, same);
+        assert_eq!(severities("tests/fixtures/k.der", &der), [(plain - 30, plain)]);
     }
 }

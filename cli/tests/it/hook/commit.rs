@@ -446,7 +446,7 @@ fn what_is_allowed_passes_with_a_reason() {
     }
     repo.file("keyradius.toml", "[scan]\nfail_on = \"signing\"\n");
     let ran = repo.keyradius(&["hook", "pre-commit"]);
-    assert!(ran.passes("below").stderr.contains("does not block (--fail-on): keys/a.pem:1"), "{ran:?}");
+    assert!(ran.passes("below").stderr.contains("below what blocks (--fail-on): keys/a.pem:1"), "{ran:?}");
     repo.keyradius(&["hook", "pre-commit", "--no-config"]).blocked("without it", &["keys/a.pem:1"]);
     repo.keyradius(&["hook", "pre-commit", "--fail-on", "any"]).blocked("the flag wins", &["keys/a.pem:1"]);
     repo.keyradius(&["hook", "pre-commit", "--config", "none.toml"]).fails("no such", &["cannot read configuration"]);

@@ -34,6 +34,19 @@ pub(super) const CASES: &[Case] = &[
         &["at    a.pem:1  in commit"],
     ),
     (
+        "a locked key in a folder of tests",
+        |r| {
+            let place = r.file("tests/fixtures/k.pem", key_pem(1)).place().join("tests/fixtures");
+            let locked = ["pkcs8", "-topk8", "-in", "k.pem", "-out", "l.pem", "-passout", "pass:tr0ub4dor"];
+            let made = std::process::Command::new("openssl").args(locked).current_dir(&place).output();
+            assert!(made.as_ref().is_ok_and(|made| made.status.success()), "{made:?}");
+            std::fs::remove_file(place.join("k.pem")).expect("removed");
+            r.commit_all("fixtures");
+            push(r, &["origin", "HEAD:refs/heads/x"])
+        },
+        &["at    tests/fixtures/l.pem:1  in commit"],
+    ),
+    (
         "a branch that was let in, deleted, and comes again",
         |r| {
             r.file("a.pem", key_pem(1)).commit_all("key");
