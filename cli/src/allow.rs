@@ -88,14 +88,14 @@ impl Entry {
                 Some(hex) if is_hex(hex) => What::Finding(id),
                 _ => {
                     return Err((
-                        format!("finding = {id:?} is no finding id"),
+                        format!("finding = {id:?} is not a finding id"),
                         "copy it from the report: `kr1:` and hex digits".into(),
                     ));
                 }
             },
             (None, Some(key), None) => What::Key(key_name(&key).ok_or_else(|| {
                 let hint = "use the SPKI SHA-256 (64 hex digits), ssh's `SHA256:...`, or an OpenPGP fingerprint";
-                (format!("key = {key:?} is no key identity"), hint.to_owned())
+                (format!("key = {key:?} is not a key identity"), hint.to_owned())
             })?),
             (None, None, Some(path)) => {
                 let pattern = path.trim_start_matches("./").trim_end_matches('/');
@@ -104,7 +104,7 @@ impl Entry {
                 })?;
                 What::Path(path.clone(), glob.compile_matcher())
             }
-            (None, None, None) => return Err(("says not what is allowed".into(), one())),
+            (None, None, None) => return Err(("does not say what is allowed".into(), one())),
             _ => return Err(("finding, key and path exclude each other".into(), one())),
         };
         let reason = raw.reason.map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
@@ -121,7 +121,7 @@ impl Entry {
                 };
                 let date = text
                     .parse()
-                    .map_err(|_| (format!("until = {text:?} is no date"), "write it as YYYY-MM-DD".to_owned()))?;
+                    .map_err(|_| (format!("until = {text:?} is not a date"), "write it as YYYY-MM-DD".to_owned()))?;
                 Some(date)
             }
         };

@@ -176,7 +176,8 @@ fn line_of(text: &str, offset: usize) -> usize {
 
 /// From serde's ``unknown field `a`, expected one of `b`, `c` ``: which one was meant.
 fn unknown_key_hint(message: &str) -> String {
-    let otherwise = "`keyradius scan --help` and the README say what a configuration may hold";
+    let otherwise =
+        "docs/config.md lists what a configuration may hold; [scan] takes the options of `keyradius scan --help`";
     if !message.contains("unknown field") {
         return otherwise.to_owned();
     }
@@ -196,6 +197,18 @@ mod tests {
         match Config::parse(text, "keyradius.toml", PathBuf::from("/home/me/tree"), false) {
             Ok(_) => "ok".to_owned(),
             Err(failure) => failure.to_string(),
+        }
+    }
+
+    #[test]
+    fn every_key_is_in_the_manual() {
+        let manual = include_str!("../../docs/config.md");
+        let unknown = Config::parse("[scan]\nno_such_key = 1\n", "x.toml", PathBuf::new(), false);
+        let message = unknown.expect_err("an unknown key").to_string();
+        let keys: Vec<&str> = message.split('`').skip(3).step_by(2).filter(|key| !key.contains(' ')).collect();
+        assert!(keys.contains(&"max_held") && keys.len() >= 14, "{message}");
+        for key in keys {
+            assert!(manual.contains(&format!("| `{key}` |")), "{key}");
         }
     }
 
@@ -225,14 +238,14 @@ mod tests {
             ("[scna]\n", "keyradius.toml:1: unknown field `scna`", "did you mean `scan`?"),
             ("[zzz]\n", "keyradius.toml:1: unknown field `zzz`", "known here: scan, allow, secret, secret_allow"),
             ("[scan]\nmax_file_size = 'big'\n", "keyradius.toml:2: max_file_size = \"big\"", "the flag"),
-            ("[scan]\njobs = \n", "keyradius.toml:2: ", "README"),
+            ("[scan]\njobs = \n", "keyradius.toml:2: ", "docs/config.md"),
             ("[[allow]]\npath = 'a'\n", "keyradius.toml:1: [[allow]]: no reason", "reason = "),
-            ("[[allow]]\nreason = 'x'\n", "keyradius.toml:1: [[allow]]: says not what", "exactly one"),
+            ("[[allow]]\nreason = 'x'\n", "keyradius.toml:1: [[allow]]: does not say what", "exactly one"),
             ("[[allow]]\npath = 'a'\nkey = 'b'\nreason = 'x'\n", "[[allow]]: finding, key and path", "exactly one"),
-            ("[[allow]]\nkey = 'b'\nreason = 'x'\n", "[[allow]]: key = \"b\" is no key identity", "64 hex"),
-            ("[[allow]]\nfinding = 'pkcs8'\nreason = 'x'\n", "[[allow]]: finding = \"pkcs8\" is no", "kr1:"),
+            ("[[allow]]\nkey = 'b'\nreason = 'x'\n", "[[allow]]: key = \"b\" is not a key identity", "64 hex"),
+            ("[[allow]]\nfinding = 'pkcs8'\nreason = 'x'\n", "[[allow]]: finding = \"pkcs8\" is not", "kr1:"),
             ("[[allow]]\npath = 'a[b'\nreason = 'x'\n", "[[allow]]: path = \"a[b\"", "glob"),
-            ("[[allow]]\npath = 'a'\nreason = 'x'\nuntil = 'soon'\n", "until = \"soon\" is no date", "YYYY-MM-DD"),
+            ("[[allow]]\npath = 'a'\nreason = 'x'\nuntil = 'soon'\n", "until = \"soon\" is not a date", "YYYY-MM-DD"),
         ] {
             let told = check(text);
             assert!(told.contains(error), "{text:?}: {told}");

@@ -135,7 +135,7 @@ fn what_is_no_entry_is_refused_with_a_hint() {
     let blank = RawAllow { reason: Some("  ".into()), ..path("a.pem") };
     let both = RawAllow { key: Some("5".repeat(40)), ..path("a.pem") };
     for (entry, says) in [
-        (raw(), "says not what"),
+        (raw(), "does not say what"),
         (both, "exclude each other"),
         (silent, "no reason"),
         (blank, "no reason"),

@@ -58,7 +58,7 @@ pub(crate) fn check(hook: HookName, global: bool, keyradius: &Path) -> Vec<u8> {
     let (exec, bypass) = match hook {
         HookName::Commit | HookName::MergeCommit => ("exec ", "go without this check once: --no-verify"),
         HookName::Push => ("", "go without this check once: git push --no-verify"),
-        HookName::Receive => ("", "this is for who runs the server"),
+        HookName::Receive => ("", "ask whoever runs this server"),
     };
     let mut script = format!(
         "#!/bin/sh\n{MARKER}\n# What was here before is {name}{BEFORE}: it runs first, and its failure wins.\n\n\

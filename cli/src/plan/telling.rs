@@ -99,7 +99,8 @@ impl JudgePlan {
         if args.facts.iter().filter(|path| *path == Path::new("-")).count() > 1 {
             return Err(Failure::new("standard input is named twice").hint("it can be read once: name `-` once"));
         }
-        let (telling, _) = Telling::new(args.tell, &[], around)?;
+        // The configuration is that of the directory that it runs in, as if that were scanned.
+        let (telling, _) = Telling::new(args.tell, &[PathBuf::from(".")], around)?;
         Ok(Self { facts: args.facts, telling })
     }
 }

@@ -84,8 +84,11 @@ fn mistakes_say_what_next() {
     for (args, told) in [
         (&["explain", "kr1:0123"][..], "hint: `keyradius scan --format json --output report.json PATH`, then "),
         (&["explain", "kr1:0123", "--report", "none.json"], "error: cannot read none.json: "),
-        (&["explain", "kr1:0123", "--report", "other.json"], "error: other.json is no report of keyradius\n"),
-        (&["explain", "kr1:0123", "--report", "text.json"], "error: text.json is no JSON document (line 1, column 1)"),
+        (&["explain", "kr1:0123", "--report", "other.json"], "error: other.json is not a report of keyradius\n"),
+        (
+            &["explain", "kr1:0123", "--report", "text.json"],
+            "error: text.json is not a JSON document (line 1, column 1)",
+        ),
         (&["explain", "code_signing", "--report", "other.json"], "error: --report goes with the id of a finding"),
         (&["explain", "--report", "other.json"], "TOPIC"),
         (&["explain", "code_sining"], "hint: did you mean `code_signing`?"),

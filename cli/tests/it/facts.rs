@@ -50,6 +50,16 @@ fn parts_that_are_judged_together_give_the_report_of_the_whole() {
         assert!(one.code == Some(1) && many.code == Some(1), "{one:?} {many:?}");
         assert_eq!(one.stdout, many.stdout, "{format}");
     }
+    // What is allowed, by the configuration and beside the key, is allowed in both.
+    let allowed = "[[allow]]\npath = \"one/vendor/**\"\nreason = \"of others\"\n";
+    std::fs::write(ground.join("keyradius.toml"), allowed).expect("a file");
+    let with = |command: &str, rest: &[&str]| {
+        let args = [command, "--reproducible", "--today", "2026-11-29", "--format", "json"];
+        run(dir, &[&args[..], rest].concat())
+    };
+    let (one, many) = (with("scan", &whole), with("judge", &["1.facts", "2.facts", "3.facts"]));
+    assert_eq!(one.json()["allowed"].as_array().map(Vec::len), Some(1), "{one:?}");
+    assert_eq!(one.stdout, many.stdout);
     let report = run(dir, &[&judge[..], &["--format", "json", "3.facts", "1.facts"]].concat()).json();
     assert_eq!(report["findings"].as_array().map(Vec::len), Some(3), "{report}");
 }

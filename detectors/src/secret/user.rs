@@ -254,7 +254,7 @@ impl Compiled {
                 texts.iter().map(|text| pattern(name, text)).collect::<Result<Vec<_>, _>>()
             };
             if excuse.regexes.is_empty() && excuse.stopwords.is_empty() && excuse.paths.is_empty() {
-                return Err(("allow says not what is allowed".to_owned(), "give regexes, stopwords or paths"));
+                return Err(("allow does not say what is allowed".to_owned(), "give regexes, stopwords or paths"));
             }
             allow.push(Excuse {
                 all: excuse.all,
@@ -504,7 +504,7 @@ mod tests {
             ("beyond the 1 groups", Rule { secret_group: Some(2), ..rule() }),
             ("entropy = 9", Rule { entropy: Some(9.0), ..rule() }),
             ("path: ", Rule { path: Some("*".into()), ..rule() }),
-            ("allow says not what", Rule { allow: vec![Allow::default()], ..rule() }),
+            ("allow does not say what", Rule { allow: vec![Allow::default()], ..rule() }),
         ] {
             let refused = UserRules::new(&[rule], &[]).expect_err(what);
             assert!(refused.what.contains(what), "{what}: {refused:?}");

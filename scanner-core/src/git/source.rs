@@ -241,7 +241,8 @@ impl Repositories {
         if partial && wanted.is_none() {
             let absent = absent(&odb, jobs);
             if absent > 0 {
-                let detail = format!("partial clone: {absent} objects that it refers to were never fetched");
+                let objects = if absent == 1 { "1 object" } else { &format!("{absent} objects") };
+                let detail = format!("partial clone: {objects} that it refers to, never fetched");
                 gaps.push(unread(&repository.git_dir, Reason::MissingObjects, detail));
             }
         }

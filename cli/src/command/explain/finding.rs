@@ -46,11 +46,11 @@ pub(super) fn read(path: &Path) -> Result<Value, Failure> {
     let report: Value = serde_json::from_slice(&bytes).map_err(|error| {
         // Where it fails is enough: the message itself may quote the file.
         let place = format!("line {}, column {}", error.line(), error.column());
-        Failure::new(format!("{shown} is no JSON document ({place})")).hint(hint)
+        Failure::new(format!("{shown} is not a JSON document ({place})")).hint(hint)
     })?;
     match text(&report, "schema") {
         schema if schema.starts_with("keyradius.report/1") => Ok(report),
-        _ => Err(Failure::new(format!("{shown} is no report of keyradius")).hint(hint)),
+        _ => Err(Failure::new(format!("{shown} is not a report of keyradius")).hint(hint)),
     }
 }
 
