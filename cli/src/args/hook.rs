@@ -62,7 +62,7 @@ pub(crate) enum HookCommand {
     /// Install hooks; those that are there go on running
     Install(InstallArgs),
     /// Remove what `install` wrote and put back what was there before
-    Uninstall(InstallArgs),
+    Uninstall(UninstallArgs),
     /// Say which hooks are installed, and where
     Status(StatusArgs),
 }
@@ -143,13 +143,24 @@ pub(crate) enum OnTimeout {
     Allow,
 }
 
-/// What was typed after `hook install` or `hook uninstall`.
+/// What was typed after `hook install`.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct InstallArgs {
     /// Which hooks [default: pre-commit and pre-merge-commit; pre-receive in a bare repository]
     #[arg(value_enum, value_name = "HOOK")]
     pub(crate) hooks: Vec<HookName>,
     /// For every repository of yours: in the directory of core.hooksPath in the global configuration of git
+    #[arg(long)]
+    pub(crate) global: bool,
+}
+
+/// What was typed after `hook uninstall`.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct UninstallArgs {
+    /// Which hooks [default: all that keyradius installed]
+    #[arg(value_enum, value_name = "HOOK")]
+    pub(crate) hooks: Vec<HookName>,
+    /// Those of the directory of core.hooksPath in the global configuration of git
     #[arg(long)]
     pub(crate) global: bool,
 }

@@ -8,7 +8,7 @@ use scanner_core::blob::printable_path;
 
 use super::git::Git;
 use super::script::{self, BEFORE, PASSED_ON};
-use crate::args::hook::{HookName, InstallArgs, StatusArgs};
+use crate::args::hook::{HookName, InstallArgs, StatusArgs, UninstallArgs};
 use crate::draft::{Draft, Existing, Place};
 use crate::exit::{Exit, Failure};
 use crate::out;
@@ -80,7 +80,7 @@ pub(crate) fn install(args: &InstallArgs, here: &Path) -> Result<Exit, Failure> 
 }
 
 /// Removes hooks, and puts back what was there.
-pub(crate) fn uninstall(args: &InstallArgs, here: &Path) -> Result<Exit, Failure> {
+pub(crate) fn uninstall(args: &UninstallArgs, here: &Path) -> Result<Exit, Failure> {
     let git = &Git::default();
     let hooks = Hooks::find(git, args.global, here)?;
     let names: Vec<&str> = match (args.hooks.is_empty(), hooks.own) {
