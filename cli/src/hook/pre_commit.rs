@@ -19,6 +19,9 @@ use crate::exit::{Exit, Failure, Outcome};
 const EMPTY_TREES: [&str; 2] =
     ["4b825dc642cb6eb9a060e54bf8d69288fbee4904", "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321"];
 
+/// How to take something out of what is staged.
+const REMEDY: &str = "To take it out: `git restore --staged PATH`, and keep it outside of the repository.";
+
 const BYPASS: &str = "To commit without this check: git commit --no-verify";
 
 /// Checks what is staged.
@@ -72,7 +75,7 @@ pub(crate) fn run(args: &PreCommitArgs, here: &Path, guard: Guard) -> Result<Exi
     let judged = judge(scanned, &|oid| places.get(oid).cloned().unwrap_or_default(), &known, &policy);
 
     let mut page = Page::default();
-    page.judged(&judged, Words { adds: "this commit would add", bypass: BYPASS, allows: true });
+    page.judged(&judged, Words { adds: "this commit would add", remedy: REMEDY, bypass: BYPASS, allows: true });
     page.gaps(&gaps, "part of what is staged", BYPASS);
     page.aside(&aside, args.check.strict, BYPASS);
     page.say();

@@ -10,7 +10,7 @@ use super::known::Scanned;
 use super::policy::{Policy, Repository};
 use super::push::{self, Told};
 use super::range::Range;
-use super::tell::{Page, Words};
+use super::tell::{OUT_OF_COMMITS, Page, Words};
 use crate::args::hook::PrePushArgs;
 use crate::confine::Guard;
 use crate::exit::{Exit, Failure, Outcome};
@@ -62,7 +62,10 @@ pub(crate) fn run(args: &PrePushArgs, here: &Path, guard: Guard) -> Result<Exit,
     let Told { judged, gaps, aside } = checked.tell(scanned)?;
 
     let mut page = Page::default();
-    page.judged(&judged, Words { adds: "this push would publish", bypass: BYPASS, allows: true });
+    page.judged(
+        &judged,
+        Words { adds: "this push would publish", remedy: OUT_OF_COMMITS, bypass: BYPASS, allows: true },
+    );
     page.gaps(&gaps, "part of what is pushed", BYPASS);
     page.aside(&aside, args.check.strict, BYPASS);
     page.say();

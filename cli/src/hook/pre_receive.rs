@@ -17,7 +17,7 @@ use super::known::Scanned;
 use super::policy::{Policy, Repository};
 use super::push::{Push, Told};
 use super::range::{self, Range, quarantined};
-use super::tell::{Page, Words};
+use super::tell::{OUT_OF_COMMITS, Page, Words};
 use crate::args::hook::{OnTimeout, PreReceiveArgs};
 use crate::confine::Guard;
 use crate::exit::{Exit, Failure, Outcome};
@@ -270,7 +270,7 @@ fn check(
     judged.pushed_config = judged.blocks() && brings_config(&git, &tips);
 
     let bypass = bypass(args);
-    page.judged(&judged, Words { adds: "this push brings", bypass, allows: false });
+    page.judged(&judged, Words { adds: "this push brings", remedy: OUT_OF_COMMITS, bypass, allows: false });
     page.gaps(&gaps, "part of this push", bypass);
     page.aside(&aside, args.check.strict, bypass);
     let absent = shared.absent.load(Relaxed);

@@ -29,11 +29,17 @@ const ASIDE: usize = 10;
 /// Digits of a commit's name: enough to find it in any repository.
 const SHORT: usize = 12;
 
+/// How to take something out of commits that were made: for what is pushed.
+pub(crate) const OUT_OF_COMMITS: &str = "To take it out, change the commit that brings it (`git commit --amend`, \
+`git rebase -i COMMIT^`): a commit that\nremoves it again still brings it.";
+
 /// What is checked, and how one gets around it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Words {
     /// `this commit would add`.
     pub(crate) adds: &'static str,
+    /// How to get rid of it.
+    pub(crate) remedy: &'static str,
     /// How to go without the check.
     pub(crate) bypass: &'static str,
     /// Whether marks beside the key and the configuration of the repository count.
@@ -194,6 +200,7 @@ impl Page {
     }
 
     fn ways_out(&mut self, judged: &Judged, words: Words) {
+        words.remedy.lines().for_each(|line| self.line(line));
         let key = judged.blocking.first().map(|news| news.finding.id.as_str());
         let id = key.or(judged.secrets.first().map(|news| news.finding.id.as_str())).unwrap_or_default();
         if words.allows {
