@@ -239,6 +239,10 @@ pub(crate) struct JudgeArgs {
     /// Facts, as `scan --format facts` writes them; `-` is standard input
     #[arg(value_name = "FACTS", required = true)]
     pub(crate) facts: Vec<PathBuf>,
+    /// Most bytes of facts to read in all: they are held in memory
+    #[arg(long, value_name = "SIZE", value_parser = units::size, default_value = "256MiB", hide_short_help = true,
+          help_heading = "Limits")]
+    pub(crate) max_facts: u64,
 
     #[command(flatten)]
     pub(crate) tell: TellArgs,

@@ -271,6 +271,8 @@ pub enum FactsError {
     Line(u64, String),
     /// They end before their end.
     Cut,
+    /// They take more room than is left.
+    TooLarge,
 }
 
 impl std::fmt::Display for FactsError {
@@ -279,6 +281,7 @@ impl std::fmt::Display for FactsError {
             Self::Io(error) => write!(f, "{error}"),
             Self::Schema(what) => write!(f, "{what}: not {SCHEMA}"),
             Self::Line(number, what) => write!(f, "line {number}: {what}"),
+            Self::TooLarge => f.write_str("the facts take more room than they may"),
             Self::Cut => {
                 f.write_str("they end before their end: the run that wrote them was stopped, or a part is missing")
             }
@@ -294,9 +297,9 @@ impl From<io::Error> for FactsError {
     }
 }
 
-/// Reads facts that [`write`] wrote, or that somebody says it did: every line is bounded, and what follows from a public half
-/// is worked out anew.
-pub fn read(from: &mut dyn BufRead) -> Result<(Header, Facts, End), FactsError> {
+/// Reads facts that [`write`] wrote, or that somebody says it did: every line is bounded, all lines together by `room` in bytes,
+/// from which they are taken, and what follows from a public half is worked out anew. In memory facts take about as much.
+pub fn read(from: &mut dyn BufRead, room: &mut u64) -> Result<(Header, Facts, End), FactsError> {
     let mut facts = Facts::default();
     let (mut header, mut line, mut number, mut records) = (None, Vec::new(), 0_u64, 0_u64);
     loop {
@@ -310,6 +313,7 @@ pub fn read(from: &mut dyn BufRead) -> Result<(Header, Facts, End), FactsError> 
                 FactsError::Cut
             });
         }
+        *room = room.checked_sub(length as u64).ok_or(FactsError::TooLarge)?;
         let wrong = |what: String| FactsError::Line(number, what);
         if line.last() != Some(&b'\n') {
             let cut = (line.len() as u64) < LONGEST;

@@ -23,8 +23,9 @@ pub(crate) fn run(plan: JudgePlan, guard: Guard) -> Result<Exit, Failure> {
     tell::confine(&plan.telling, guard)?;
     let mut all = Facts::default();
     let (mut headers, mut ends) = (Vec::new(), Vec::new());
+    let mut room = plan.max_facts;
     for path in &plan.facts {
-        let (header, facts, end) = read(path, &plan.telling.directory)?;
+        let (header, facts, end) = read(path, &plan.telling.directory, &mut room)?;
         all.join(facts);
         headers.push((path, header));
         ends.push(end);
@@ -45,16 +46,20 @@ pub(crate) fn run(plan: JudgePlan, guard: Guard) -> Result<Exit, Failure> {
     tell::tell(plan.telling, Run { facts: all, roots: once(roots), began, ended }, &|| false, clock)
 }
 
-fn read(path: &Path, here: &Path) -> Result<(Header, Facts, End), Failure> {
+fn read(path: &Path, here: &Path, room: &mut u64) -> Result<(Header, Facts, End), Failure> {
     let shown = printable_path(path);
     let read = if is_stdin(path) {
-        facts::read(&mut std::io::stdin().lock())
+        facts::read(&mut std::io::stdin().lock(), room)
     } else {
-        File::open(here.join(path)).map_err(FactsError::Io).and_then(|file| facts::read(&mut BufReader::new(file)))
+        File::open(here.join(path))
+            .map_err(FactsError::Io)
+            .and_then(|file| facts::read(&mut BufReader::new(file), room))
     };
     read.map_err(|error| match error {
         FactsError::Io(error) => Failure::new(format!("cannot read {shown}: {}", plain(&error)))
             .hint("name files that `keyradius scan --format facts` wrote"),
+        FactsError::TooLarge => Failure::new(format!("{shown}: the facts are larger than --max-facts in all"))
+            .hint("judge fewer at a time, or allow more: they are held in memory"),
         FactsError::Cut => {
             Failure::new(format!("{shown}: {error}")).hint("run its scan again; the rest cannot be known")
         }

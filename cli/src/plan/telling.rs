@@ -85,6 +85,8 @@ impl Telling {
 pub(crate) struct JudgePlan {
     /// Files of facts as typed; `-` is standard input.
     pub(crate) facts: Vec<PathBuf>,
+    /// Most bytes of them.
+    pub(crate) max_facts: u64,
     /// How findings are judged and told.
     pub(crate) telling: Telling,
 }
@@ -101,6 +103,6 @@ impl JudgePlan {
         }
         // The configuration is that of the directory that it runs in, as if that were scanned.
         let (telling, _) = Telling::new(args.tell, &[PathBuf::from(".")], around)?;
-        Ok(Self { facts: args.facts, telling })
+        Ok(Self { facts: args.facts, max_facts: args.max_facts, telling })
     }
 }

@@ -75,7 +75,7 @@ fn written(facts: &Facts) -> Vec<u8> {
 }
 
 fn read(bytes: &[u8]) -> Facts {
-    facts::read(&mut &*bytes).expect("what was written").1
+    facts::read(&mut &*bytes, &mut { u64::MAX }).expect("what was written").1
 }
 
 /// Everything that is told of facts.
