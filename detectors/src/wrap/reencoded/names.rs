@@ -24,7 +24,6 @@ const NAMES: [&str; 72] = [
     "big5hkscs2004",
     "cp10007",
     "cp1361",
-   
     "euccn",
     "eucjisx0213",
     "eucjp",
