@@ -1,11 +1,14 @@
-//! What git turns into other bytes when it hands it out: files with a `working-tree-encoding`, commits with an `encoding`.
+//! What git turns into other bytes when it hands it out: files with a `working-tree-encoding`, commits with an `encoding`, files
+//! with `export-subst` or `eol=crlf`.
 //!
 //! Git stores such a file as UTF-8 and writes it into every work tree in its encoding. So a blob of Chinese characters is a PEM
 //! file on the disks of those who clone: the bytes of UTF-16 that those characters stand for. The same happens by accident, where
 //! an editor guesses wrong. Converters also leave out the tags of Unicode (U+E0000 to U+E007F), so that letters with such a tag
 //! between them are a key on disk. Whatever encoding is not known to keep ASCII as it is (EBCDIC, UTF-7) is reported as not read.
 
+mod crlf;
 mod names;
+mod subst;
 
 use std::ops::{ControlFlow, Range};
 
@@ -21,14 +24,21 @@ pub(crate) struct Reencoded;
 
 static ABOUT: About = About {
     id: "reencoded",
-    title: "text that git writes in another encoding",
+    title: "files that git writes as other bytes than it stores",
     detects: "UTF-8 whose characters are the UTF-16 of a PEM, either byte order, as git stores a file with \
               working-tree-encoding=UTF-16LE; text between whose letters there are tags of Unicode, which converters leave \
-              out; and, as something that was not read, attributes and commits with an encoding that is not known to hold \
+              out; `$Format:%x2d...$`, as git archive writes it for export-subst; DER without the carriage returns that \
+              eol=crlf puts back; and, as something that was not read, attributes and commits with an encoding that is not known to hold \
               ASCII as it is: EBCDIC, UTF-7, UTF-32.",
-    blind_to: "DER and other binary keys in such a file. An encoding that only the configuration of a clone names.",
+    blind_to: "DER and other binary keys in a file of UTF-16. Binary keystores that are not DER, without their carriage \
+               returns. Parts of a key that $Format:$ takes from a commit. An encoding that only the configuration of a \
+               clone names.",
     respond: "Treat what is inside as if it lay there in plain text: whoever clones has it on disk.",
-    references: &["gitattributes(5), working-tree-encoding", "git-commit(1), DISCUSSION", "RFC 2781"],
+    references: &[
+        "gitattributes(5), working-tree-encoding, export-subst, eol",
+        "git-commit(1), DISCUSSION",
+        "RFC 2781",
+    ],
 };
 
 /// `----` as two characters of UTF-16, twice U+2D2D: the dashes of a PEM, whatever the byte order and whichever dash begins.
@@ -39,7 +49,22 @@ const ATTRIBUTE: Anchor = Anchor::anywhere(b"working-tree-encoding=");
 const HEADER: Anchor = Anchor::anywhere(b"\nencoding ");
 
 /// How the tags of Unicode begin, U+E0000 to U+E007F: the encoders of glibc leave them out.
-const TAGS: [Anchor; 2] = [Anchor::anywhere(b"\xf3\xa0\x80"), Anchor::anywhere(b"\xf3\xa0\x81")];
+const TAG: u8 = 0xf3;
+const TAGS: [Anchor; 2] = [Anchor::anywhere(&[TAG, 0xa0, 0x80]), Anchor::anywhere(&[TAG, 0xa0, 0x81])];
+/// What `git archive` replaces in files with the attribute `export-subst`.
+const FORMAT: Anchor = Anchor::anywhere(subst::MARK);
+
+/// Everything that is looked for.
+const ANCHORS: [Anchor; 6 + crlf::ANCHORS.len()] = {
+    let own = [DASHES, ATTRIBUTE, HEADER, FORMAT, TAGS[0], TAGS[1]];
+    let mut all = [DASHES; 6 + crlf::ANCHORS.len()];
+    let mut at = 0;
+    while at < all.len() {
+        all[at] = if at < own.len() { own[at] } else { crlf::ANCHORS[at - own.len()] };
+        at += 1;
+    }
+    all
+};
 
 /// Most bytes of text that are read: a PEM of a megabyte, as three bytes for two.
 const LONGEST: usize = 1536 << 10;
@@ -56,7 +81,7 @@ impl Unwrapper for Reencoded {
     }
 
     fn anchors(&self) -> &'static [Anchor<'static>] {
-        &[DASHES, ATTRIBUTE, HEADER, TAGS[0], TAGS[1]]
+        &ANCHORS
     }
 
     fn open(
@@ -68,6 +93,20 @@ impl Unwrapper for Reencoded {
     ) -> Result<(), Unopenable> {
         if TAGS.contains(&hit.anchor) {
             return untagged(blob.bytes, hit.at, budget, each);
+        }
+        if hit.anchor == FORMAT {
+            if memchr::memmem::find(blob.bytes.get(..hit.at).unwrap_or_default(), FORMAT.bytes).is_some() {
+                return Err(Malformed::new("first format of a text", hit.at).into());
+            }
+            budget.take(blob.bytes.len() as u64)?;
+            let _ = each(Entry { bytes: &subst::written(blob.bytes), span: 0..blob.bytes.len() });
+            return Ok(());
+        }
+        if crlf::ANCHORS.contains(&hit.anchor) {
+            let (span, out) = crlf::restored(blob.bytes, hit).ok_or(Malformed::new("DER with returns", hit.at))?;
+            budget.take(out.len() as u64)?;
+            let _ = each(Entry { bytes: &out, span });
+            return Ok(());
         }
         if hit.anchor != DASHES {
             return named(blob.bytes, hit);
@@ -113,7 +152,7 @@ fn named(bytes: &[u8], hit: Hit<'_>) -> Result<(), Unopenable> {
     }
     let name = bytes.get(hit.at + hit.anchor.bytes.len()..).unwrap_or_default();
     // The value of an attribute is a word, that of a header a line.
-    let ends = |byte: &u8| *byte == b'\n' || (!of_commit && is_blank(byte));
+    let ends = |byte: &u8| *byte == b'\n' || (!of_commit && is_blank(*byte));
     let name = name.get(..name.len().min(LINE)).unwrap_or_default();
     let name = name.split(ends).next().unwrap_or_default();
     if names::is_read(name) {
@@ -139,20 +178,20 @@ fn untagged(
     budget: &Budget,
     each: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
 ) -> Result<(), Unopenable> {
-    let is_tag = |bytes: &[u8]| matches!(bytes, [0xf3, 0xa0, 0x80 | 0x81, 0x80..=0xbf]);
+    let is_tag = |bytes: &[u8]| matches!(bytes, [TAG, 0xa0, 0x80 | 0x81, 0x80..=0xbf]);
     let four = |at: usize| bytes.get(at..at + 4).unwrap_or_default();
-    let mut earlier = memchr::memrchr_iter(TAGS[0].bytes[0], bytes.get(..at).unwrap_or_default());
+    let mut earlier = memchr::memrchr_iter(TAG, bytes.get(..at).unwrap_or_default());
     if !is_tag(four(at)) || earlier.any(|at| is_tag(four(at))) {
         return Err(Malformed::new("first tag of a text", at).into());
     }
     budget.take(bytes.len() as u64)?;
     let mut out = Zeroizing::new(Vec::with_capacity(bytes.len()));
     let mut rest = bytes;
-    while let Some(next) = memchr::memchr(TAGS[0].bytes[0], rest) {
+    while let Some(next) = memchr::memchr(TAG, rest) {
         let (before, from) = rest.split_at(next);
         out.extend_from_slice(before);
         let skip = if from.get(..4).is_some_and(is_tag) { 4 } else { 1 };
-        out.extend_from_slice(if skip == 1 { &TAGS[0].bytes[..1] } else { &[] });
+        out.extend((skip == 1).then_some(TAG));
         rest = from.get(skip..).unwrap_or_default();
     }
     out.extend_from_slice(rest);
@@ -161,8 +200,8 @@ fn untagged(
 }
 
 /// What git parts the words of attributes by (attr.c, `blank`).
-const fn is_blank(byte: &u8) -> bool {
-    matches!(*byte, b' ' | b'\t' | b'\r' | b'\n')
+const fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
 /// Whether a line is one of `gitattributes(5)`: a pattern, then attributes. Git leaves out a line that has anything else, so that
@@ -172,7 +211,7 @@ fn is_of_attributes(bytes: &[u8], at: usize) -> bool {
     let line = bytes.get(start..).unwrap_or_default();
     let line = line.get(..line.len().min(LINE)).unwrap_or_default();
     let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let line = line.get(line.iter().position(|byte| !is_blank(byte)).unwrap_or(line.len())..).unwrap_or_default();
+    let line = line.get(line.iter().position(|byte| !is_blank(*byte)).unwrap_or(line.len())..).unwrap_or_default();
     if line.starts_with(b"#") {
         return false;
     }
@@ -191,9 +230,9 @@ fn is_of_attributes(bytes: &[u8], at: usize) -> bool {
         !name.is_empty() && name.iter().all(is_of_name)
     };
     // Where quotes are none of C, git takes the word up to the first blank for the pattern.
-    [quoted, line.iter().position(is_blank)].into_iter().flatten().any(|end| {
+    [quoted, line.iter().position(|byte| is_blank(*byte))].into_iter().flatten().any(|end| {
         let attributes = line.get(end..).unwrap_or_default();
-        attributes.split(is_blank).filter(|word| !word.is_empty()).all(is_attribute)
+        attributes.split(|byte| is_blank(*byte)).filter(|word| !word.is_empty()).all(is_attribute)
     })
 }
 

@@ -138,7 +138,7 @@ fn names(store: &Store, chunks: u8, many: u32) -> Result<Vec<u8>, Malformed> {
 }
 
 /// Where a chunk begins and how long it is.
-fn chunk(store: &Store, chunks: u8, name: &[u8; 4]) -> Result<Option<(u64, u64)>, Malformed> {
+fn chunk(store: &Store, chunks: u8, name: &[u8]) -> Result<Option<(u64, u64)>, Malformed> {
     let mut table = vec![0; (usize::from(chunks) + 1) * ROW as usize];
     store.exact(ROW, &mut table)?;
     let rows: Vec<(&[u8], u64)> = table

@@ -226,7 +226,8 @@ impl Repositories {
         let wanted = if selection.is_all() {
             Ok(None)
         } else {
-            selection.objects(&odb, &refs, &repository.shallow, jobs).map(Some)
+            let mut doubt = |reason, what| gaps.push(unread(&repository.git_dir, reason, what));
+            selection.objects(&odb, &refs, &repository.shallow, jobs, &mut doubt).map(Some)
         };
         let wanted: Option<HashSet<ObjectId>> = wanted.unwrap_or_else(|what| {
             let mut unknown = lock(&self.unknown);

@@ -307,6 +307,55 @@ pub(super) const CASES: &[Case] = &[
         &["at    k.pem!reencoded:1  in commit"],
     ),
     (
+        "a file that is a key in every archive",
+        |r| {
+            let escaped: String = key_pem(1).bytes().map(|byte| format!("%x{byte:02x}")).collect();
+            let key = object(r, "blob", format!("$Format:{escaped}$").as_bytes());
+            let attributes = object(r, "blob", b"k export-subst\n");
+            let root = tree(r, &[("100644", ".gitattributes", &attributes), ("100644", "k", &key)]);
+            let tip = commit(r, &root, &["main"]);
+            push(r, &["origin", &format!("{tip}:refs/heads/x")])
+        },
+        &["at    k!reencoded:1  in commit"],
+    ),
+    (
+        "a PEM that is in pieces until it is in an archive",
+        |r| {
+            let parted = key_pem(1).replace("PRIVATE", "PRI$Format:%Creset$VATE").replace("END", "E$Format:$ND");
+            r.file(".gitattributes", "k export-subst\n").file("k", parted).commit_all("key");
+            push(r, &["origin", "main"])
+        },
+        &["at    k!reencoded:1  in commit"],
+    ),
+    (
+        "DER that lacks a byte until git writes it",
+        |r| {
+            // A key whose bytes hold a line feed behind a carriage return, and no other one.
+            let der =
+                (0..=255).map(key_of_line_ends).find(|der| der.iter().filter(|byte| **byte == b'\n').count() == 1);
+            let der = der.expect("one of them");
+            let at = der.iter().position(|byte| *byte == b'\n').expect("a line feed");
+            assert_eq!(der[at - 1], b'\r');
+            let stored = [&der[..at - 1], &der[at..]].concat();
+            let (key, attributes) = (object(r, "blob", &stored), object(r, "blob", b"*.der text eol=crlf\n"));
+            let root = tree(r, &[("100644", ".gitattributes", &attributes), ("100644", "k.der", &key)]);
+            let tip = commit(r, &root, &["main"]);
+            push(r, &["origin", &format!("{tip}:refs/heads/x")])
+        },
+        &["at    k.der!reencoded:1  in commit"],
+    ),
+    (
+        "a key in place of a submodule that has its name",
+        |r| {
+            let key = object(r, "blob", key_pem(1).as_bytes());
+            let link = commit(r, &tree(r, &[("160000", "k.pem", &key)]), &["main"]);
+            push(r, &["origin", &format!("{link}:refs/heads/x")]).passes("a submodule holds nothing");
+            let file = commit(r, &tree(r, &[("100644", "k.pem", &key)]), &[&link]);
+            push(r, &["origin", &format!("{file}:refs/heads/x")])
+        },
+        &["at    k.pem:1  in commit"],
+    ),
+    (
         "a tree whose entries have one name and no order",
         |r| {
             let (key, no) = (object(r, "blob", key_pem(1).as_bytes()), object(r, "blob", b"nothing"));
@@ -369,6 +418,13 @@ pub(super) const UNREAD: &[Case] = &[
     ("a commit in an encoding with blanks in its name", |r| pushed_header(r, "\"IBM 037"), &[MESSAGE]),
     ("a commit in an encoding with a state", |r| pushed_header(r, "ISO-2022-JP"), &[MESSAGE]),
 ];
+
+/// A key in DER that has a line feed behind a carriage return.
+fn key_of_line_ends(number: u8) -> Vec<u8> {
+    let mut der = key_der(number);
+    der[30..32].copy_from_slice(b"\r\n");
+    der
+}
 
 const FILES: &str = "git writes files in an encoding that is not read";
 const MESSAGE: &str = "a commit in an encoding that is not read";
