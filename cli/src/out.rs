@@ -51,6 +51,12 @@ pub(crate) fn silence_panics() {
 /// What to say of a panic that nobody caught.
 pub(crate) fn last_panic() -> Failure {
     let place = PANICKED_AT.lock().ok().and_then(|mut last| last.take());
+    // Where a library starts a thread and the system gives none, the standard library panics.
+    if place.as_deref().is_some_and(|place| place.contains("/library/std/src/thread/")) {
+        return Failure::new("cannot start a thread: there is too little memory, or there are too many threads").hint(
+            "raise the limits on memory and processes (`ulimit -u`, `ulimit -v`; for a hook on a server, --memory)",
+        );
+    }
     Failure::new(format!("internal error at {}", place.as_deref().unwrap_or("an unknown place")))
         .hint("this is a fault of keyradius; please report it with this line and the command")
 }

@@ -73,6 +73,8 @@ pub enum Reason {
     MissingBase,
     /// Objects that a repository refers to and does not hold: a partial clone, a lost alternate.
     MissingObjects,
+    /// Something of a repository that git may take for something else than what was read.
+    Ambiguous,
     /// A shallow clone: the history before it was never fetched.
     Shallow,
     /// A pack index that is damaged or does not list every object. The pack was read without it, so that nothing is missing.
@@ -115,6 +117,7 @@ impl Reason {
             Self::Unsupported => "unsupported",
             Self::MissingBase => "missing_base",
             Self::MissingObjects => "missing_objects",
+            Self::Ambiguous => "ambiguous",
             Self::Shallow => "shallow",
             Self::IndexRebuilt => "index_rebuilt",
             Self::Unknown => "unknown_file",
@@ -207,6 +210,7 @@ mod tests {
             Reason::Unsupported,
             Reason::MissingBase,
             Reason::MissingObjects,
+            Reason::Ambiguous,
             Reason::Shallow,
             Reason::Unknown,
             Reason::DetectorFault,

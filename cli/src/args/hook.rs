@@ -122,8 +122,8 @@ pub(crate) struct PreReceiveArgs {
     /// The same for a push to a repository that has no refs yet, if that is longer
     #[arg(long, value_name = "TIME", value_parser = units::duration, default_value = "2m")]
     pub(crate) first_push_budget: Duration,
-    /// Most memory of keyradius, and of each git process that it starts; a push that needs more is refused
-    #[arg(long, value_name = "SIZE", value_parser = units::size, default_value = "1GiB")]
+    /// Most memory of keyradius, and of each git process that it starts, 64MiB or more; a push that needs more is refused
+    #[arg(long, value_name = "SIZE", value_parser = memory, default_value = "1GiB")]
     pub(crate) memory: u64,
     /// What to do with a push that could not be checked in time
     #[arg(long, value_enum, value_name = "WHAT", default_value_t)]
@@ -131,6 +131,15 @@ pub(crate) struct PreReceiveArgs {
     /// Let no push in by `-o keyradius.allow=`
     #[arg(long)]
     pub(crate) no_push_option: bool,
+}
+
+/// Least memory of a hook on a server: what is known of formats, a stack for each thread and the windows that they read.
+const LEAST_MEMORY: u64 = 64 << 20;
+
+/// A size that a hook can run in.
+fn memory(text: &str) -> Result<u64, String> {
+    let bytes = units::size(text)?;
+    if bytes < LEAST_MEMORY { Err("too little to run in: name 64MiB or more".to_owned()) } else { Ok(bytes) }
 }
 
 /// What to do with a push that could not be checked in time.

@@ -19,6 +19,7 @@ pub(crate) fn run(dir: Option<&Path>) -> Result<Exit, Failure> {
         Failure::new(format!("cannot write {place}: {}", plain(error))).hint("name a directory that exists")
     };
     if let Some(dir) = dir {
+        draft::check_way(&dir.join("keyradius.1"))?;
         write_pages(Args::command().disable_help_subcommand(true), dir).map_err(|error| fail(&error))?;
     } else {
         let mut page = Vec::new();

@@ -7,7 +7,7 @@ use scanner_core::blob::printable_path;
 use crate::args::rules::{From, RulesCommand};
 use crate::config::{self, Config};
 use crate::confine::Guard;
-use crate::draft::{Existing, Place};
+use crate::draft::{self, Existing, Place};
 use crate::exit::{Exit, Failure};
 use crate::out;
 use crate::plan::{Surroundings, plain};
@@ -27,6 +27,7 @@ fn import(file: &Path, output: Option<&Path>, guard: Guard) -> Result<Exit, Fail
         Failure::new(format!("cannot write {}: {}", printable_path(path), plain(error)))
             .hint("name a file that does not exist yet; what is there is never overwritten")
     };
+    output.map(draft::check_way).transpose()?;
     let place = output.map(|path| Place::at(path).map_err(|error| fail(path, &error))).transpose()?;
     guard.enter(place.as_ref())?;
     let name = printable_path(file);

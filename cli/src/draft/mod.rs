@@ -59,6 +59,29 @@ enum Named {
     Special,
 }
 
+/// Fails if the way to a file leads through a symbolic link below the current directory: such links come with a checkout, from
+/// whoever wrote it. Those above it (`/tmp`, `/var`) are the system's, and those elsewhere the user's.
+pub(crate) fn check_way(path: &Path) -> Result<(), Failure> {
+    let here = std::env::current_dir().and_then(|here| here.canonicalize()).unwrap_or_default();
+    if here.parent().is_none() {
+        return Ok(());
+    }
+    for folder in path.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty()) {
+        let Ok(to) = folder.read_link() else { continue };
+        let above = folder.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if above.canonicalize().is_ok_and(|above| above.starts_with(&here)) {
+            let shown = printable_path(path);
+            return Err(Failure::new(format!("cannot write {shown}: {} is a symbolic link", printable_path(folder)))
+                .hint(format!(
+                    "name the directory itself ({}), or remove the link: output follows no link below the current \
+                     directory, because others may have put it there",
+                    printable_path(&to)
+                )));
+        }
+    }
+    Ok(())
+}
+
 /// Where output goes that a user named.
 #[derive(Debug)]
 pub(crate) struct Target {
@@ -85,6 +108,7 @@ impl Target {
                         its place first. Or redirect standard output";
             Failure::new(format!("cannot write {shown}: {}", plain(error))).hint(hint)
         };
+        check_way(&path)?;
         let open = |append: bool| File::options().write(true).append(append).open(&path).map_err(|error| fail(&error));
         let to = match Named::by(&path).map_err(|error| fail(&error))? {
             Named::Nothing | Named::File => {

@@ -156,7 +156,7 @@ impl<'a> Blobs<'a> {
         let mut running = started.map_err(|failure| io::Error::other(failure.to_string()))?;
         let (stdin, stdout) = (running.stdin.take(), running.stdout.take());
         let result = std::thread::scope(|scope| {
-            scope.spawn(|| {
+            let ask = || {
                 let Some(mut stdin) = stdin else { return };
                 while !sink.cancelled() {
                     let names = self.next(queue, AT_ONCE);
@@ -170,7 +170,8 @@ impl<'a> Blobs<'a> {
                         break;
                     }
                 }
-            });
+            };
+            std::thread::Builder::new().spawn_scoped(scope, ask)?;
             let Some(stdout) = stdout else { return Ok(()) };
             let mut input = BufReader::with_capacity(64 << 10, stdout);
             let mut windows = Windows::default();
@@ -276,10 +277,14 @@ impl Source for Blobs<'_> {
         lock(&queue).first.extend(first);
         std::thread::scope(|scope| {
             for _ in 1..jobs {
-                scope.spawn(|| {
+                let share = || {
                     self.share(&queue, sink);
                     wipe_stack();
-                });
+                };
+                // Whatever threads there are share all of it.
+                if std::thread::Builder::new().spawn_scoped(scope, share).is_err() {
+                    break;
+                }
             }
             self.share(&queue, sink);
         });

@@ -193,7 +193,8 @@ impl Git {
         if let Some(mut stdin) = running.stdin.take() {
             let mut input = input;
             // A git that went away says why itself.
-            std::thread::spawn(move || io::copy(&mut input, &mut stdin));
+            let copy = move || drop(io::copy(&mut input, &mut stdin));
+            std::thread::Builder::new().spawn(copy).map_err(|error| no_thread(&error))?;
         }
         Ok(running)
     }
@@ -226,7 +227,8 @@ impl Git {
         }
         let mut child = command.spawn().map_err(|error| not_started(&error))?;
         let (id, stdin, stdout) = (child.id(), child.stdin.take(), child.stdout.take());
-        let complaint = child.stderr.take().map(|stderr| std::thread::spawn(move || complaint(stderr)));
+        let listen = |stderr| std::thread::Builder::new().spawn(move || complaint(stderr));
+        let complaint = child.stderr.take().map(listen).transpose().map_err(|error| no_thread(&error))?;
         running.insert(id, child);
         Ok(Running { children, id, what, stdin, stdout, end: Some(End::Child(complaint)) })
     }
@@ -437,18 +439,27 @@ pub(crate) fn is_empty_blob(oid: &str) -> bool {
         || oid == "473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813"
 }
 
+/// The system gives no thread.
+fn no_thread(error: &io::Error) -> Failure {
+    Failure::new(format!("cannot start a thread: {error}"))
+        .hint("raise --memory and the limits of the user that runs git (`ulimit -u`, `ulimit -v`)")
+}
+
 /// One changed path of `--raw -z`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Change {
     /// Whether it is a submodule now.
     pub(crate) submodule: bool,
-    /// The object before.
+    /// The object before; zeros if there was none, or a submodule, which names an object and holds none.
     pub(crate) old: String,
     /// The object now.
     pub(crate) new: String,
     /// Where.
     pub(crate) path: PathBuf,
 }
+
+/// The mode of a submodule.
+const SUBMODULE: &str = "160000";
 
 /// Reads `--raw -z --no-abbrev --no-renames` of a diff.
 pub(crate) fn changes(raw: &[u8]) -> Vec<Change> {
@@ -458,13 +469,14 @@ pub(crate) fn changes(raw: &[u8]) -> Vec<Change> {
         let Some(entry) = token.strip_prefix(b":") else { continue };
         let entry = text(entry);
         let mut words = entry.split(' ');
-        let (_, Some(mode), Some(old), Some(new)) = (words.next(), words.next(), words.next(), words.next()) else {
+        let (Some(before), Some(mode), Some(old), Some(new)) = (words.next(), words.next(), words.next(), words.next())
+        else {
             continue;
         };
         let Some(name) = tokens.next() else { break };
         changes.push(Change {
-            submodule: mode == "160000",
-            old: old.to_owned(),
+            submodule: mode == SUBMODULE,
+            old: if before == SUBMODULE { "0".repeat(old.len()) } else { old.to_owned() },
             new: new.to_owned(),
             path: path(name),
         });
@@ -487,6 +499,8 @@ mod tests {
         let expected = expected.map(|(old, new, sub, path)| (old.to_owned(), new.to_owned(), sub, path.to_owned()));
         assert_eq!(told, expected);
 
+        // A submodule may name the object that is a file now.
+        assert_eq!(changes(b":160000 100644 aa aa T\0x\0").first().map(|change| is_zero(&change.old)), Some(true));
         assert!(changes(b"").is_empty());
     }
 

@@ -123,7 +123,7 @@ impl Finder<'_> {
         let Some((_, bytes)) = self.tree(&id.to_string()) else { return false };
         let leads = Entries::of(&bytes, id.format()).any(|entry| match entry.kind {
             EntryKind::Tree => self.leads(entry.id, deep + 1),
-            EntryKind::Blob => self.wanted.contains(&entry.id),
+            EntryKind::Blob | EntryKind::Other => self.wanted.contains(&entry.id),
             EntryKind::Submodule => false,
         });
         self.leading.insert(id, leads);
@@ -146,7 +146,7 @@ impl Finder<'_> {
         for entry in Entries::of(&bytes, id.format()) {
             let leads = match entry.kind {
                 EntryKind::Tree => self.leads(entry.id, deep + 1),
-                EntryKind::Blob => self.wanted.contains(&entry.id),
+                EntryKind::Blob | EntryKind::Other => self.wanted.contains(&entry.id),
                 EntryKind::Submodule => false,
             };
             leading.extend(leads.then_some(entry));
@@ -161,7 +161,8 @@ impl Finder<'_> {
             }
             let there: Vec<&[Entry<'_>]> =
                 theirs.iter().map(|tree| tree.get(entry.name).map(Vec::as_slice).unwrap_or_default()).collect();
-            if there.iter().copied().flatten().any(|other| other.id == entry.id) {
+            // A submodule may name the object that is a file now, and holds nothing.
+            if there.iter().copied().flatten().any(|other| (other.id, other.kind) == (entry.id, entry.kind)) {
                 continue;
             }
             let before = path.len();
@@ -208,6 +209,9 @@ enum EntryKind {
     Tree,
     Blob,
     Submodule,
+    /// Of a mode that git never writes: searched as a file, and no word for what was there before, since git takes it for a
+    /// submodule.
+    Other,
 }
 
 /// An entry of a tree.
@@ -243,7 +247,8 @@ impl<'t> Iterator for Entries<'t> {
         let kind = match without_zeros(mode) {
             b"40000" => EntryKind::Tree,
             b"160000" => EntryKind::Submodule,
-            _ => EntryKind::Blob,
+            [b'1', b'0' | b'2', b'0'..=b'7', b'0'..=b'7', b'0'..=b'7', b'0'..=b'7'] => EntryKind::Blob,
+            _ => EntryKind::Other,
         };
         Some(Entry { kind, name, id })
     }
@@ -329,15 +334,19 @@ impl Trees {
 
 #[cfg(test)]
 mod tests {
-    use super::EntryKind::{Blob, Submodule, Tree};
+    use super::EntryKind::{Blob, Other, Submodule, Tree};
     use super::*;
 
     #[test]
     fn entries_of_a_tree_are_read_to_the_first_that_is_damaged() {
         let mut tree = Vec::new();
-        for (mode, name, byte) in
-            [("100644", "a b", 1), ("40000", "dir", 2), ("040000", "old", 3), ("160000", "sub", 4)]
-        {
+        for (mode, name, byte) in [
+            ("100644", "a b", 1),
+            ("40000", "dir", 2),
+            ("040000", "old", 3),
+            ("160000", "sub", 4),
+            ("160755", "odd", 5),
+        ] {
             tree.extend(format!("{mode} {name}\0").bytes());
             tree.extend([byte; 20]);
         }
@@ -345,9 +354,9 @@ mod tests {
             let entries = Entries::of(bytes, Format::Sha1);
             entries.map(|entry| (entry.kind, git::text(entry.name), entry.id.raw()[0])).collect::<Vec<_>>()
         };
-        let all = [(Blob, "a b", 1), (Tree, "dir", 2), (Tree, "old", 3), (Submodule, "sub", 4)];
+        let all = [(Blob, "a b", 1), (Tree, "dir", 2), (Tree, "old", 3), (Submodule, "sub", 4), (Other, "odd", 5)];
         assert_eq!(read(&tree), all.map(|(kind, name, byte)| (kind, name.to_owned(), byte)));
-        assert_eq!(read(&tree[..tree.len() - 1]).len(), 3);
+        assert_eq!(read(&tree[..tree.len() - 1]).len(), 4);
         assert!(read(b"").is_empty() && read(b"100644").is_empty());
     }
 }

@@ -195,6 +195,7 @@ pub(crate) const fn reason(reason: Reason) -> &'static str {
         Reason::Damaged => "damaged",
         Reason::MissingBase => "their bases are not there",
         Reason::MissingObjects => "objects are not there",
+        Reason::Ambiguous => "git may take it for something else than what was read",
         Reason::Shallow => "a shallow clone",
         Reason::IndexRebuilt => "damaged index; the pack was indexed again",
         Reason::Unknown => "not an object of git",

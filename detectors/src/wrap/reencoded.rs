@@ -1,8 +1,14 @@
-//! What git turns into other bytes when it hands it out: files with a `working-tree-encoding`, commits with an `encoding`.
+//! What git turns into other bytes when it hands it out: files with a `working-tree-encoding`, commits with an `encoding`, files
+//! with `export-subst` or `eol=crlf`.
 //!
 //! Git stores such a file as UTF-8 and writes it into every work tree in its encoding. So a blob of Chinese characters is a PEM
 //! file on the disks of those who clone: the bytes of UTF-16 that those characters stand for. The same happens by accident, where
-//! an editor guesses wrong. In an encoding that holds no ASCII (EBCDIC, UTF-7) nothing can be seen, and that is said.
+//! an editor guesses wrong. Converters also leave out the tags of Unicode (U+E0000 to U+E007F), so that letters with such a tag
+//! between them are a key on disk. Whatever encoding is not known to keep ASCII as it is (EBCDIC, UTF-7) is reported as not read.
+
+mod crlf;
+mod names;
+mod subst;
 
 use std::ops::{ControlFlow, Range};
 
@@ -18,13 +24,21 @@ pub(crate) struct Reencoded;
 
 static ABOUT: About = About {
     id: "reencoded",
-    title: "text that git writes in another encoding",
+    title: "files that git writes as other bytes than it stores",
     detects: "UTF-8 whose characters are the UTF-16 of a PEM, either byte order, as git stores a file with \
-              working-tree-encoding=UTF-16LE; and, as something that was not read, attributes and commits with an encoding \
-              in which ASCII is not ASCII: EBCDIC, UTF-7.",
-    blind_to: "DER and other binary keys in such a file. An encoding that only the configuration of a clone names.",
+              working-tree-encoding=UTF-16LE; text between whose letters there are tags of Unicode, which converters leave \
+              out; `$Format:%x2d...$`, as git archive writes it for export-subst; DER without the carriage returns that \
+              eol=crlf puts back; and, as something that was not read, attributes and commits with an encoding that is not known to hold \
+              ASCII as it is: EBCDIC, UTF-7, UTF-32.",
+    blind_to: "DER and other binary keys in a file of UTF-16. Binary keystores that are not DER, without their carriage \
+               returns. Parts of a key that $Format:$ takes from a commit. An encoding that only the configuration of a \
+               clone names.",
     respond: "Treat what is inside as if it lay there in plain text: whoever clones has it on disk.",
-    references: &["gitattributes(5), working-tree-encoding", "git-commit(1), DISCUSSION", "RFC 2781"],
+    references: &[
+        "gitattributes(5), working-tree-encoding, export-subst, eol",
+        "git-commit(1), DISCUSSION",
+        "RFC 2781",
+    ],
 };
 
 /// `----` as two characters of UTF-16, twice U+2D2D: the dashes of a PEM, whatever the byte order and whichever dash begins.
@@ -33,6 +47,24 @@ const DASHES: Anchor = Anchor::anywhere("\u{2d2d}\u{2d2d}".as_bytes());
 const ATTRIBUTE: Anchor = Anchor::anywhere(b"working-tree-encoding=");
 /// The header of a commit (`git-commit(1)`).
 const HEADER: Anchor = Anchor::anywhere(b"\nencoding ");
+
+/// How the tags of Unicode begin, U+E0000 to U+E007F: the encoders of glibc leave them out.
+const TAG: u8 = 0xf3;
+const TAGS: [Anchor; 2] = [Anchor::anywhere(&[TAG, 0xa0, 0x80]), Anchor::anywhere(&[TAG, 0xa0, 0x81])];
+/// What `git archive` replaces in files with the attribute `export-subst`.
+const FORMAT: Anchor = Anchor::anywhere(subst::MARK);
+
+/// Everything that is looked for.
+const ANCHORS: [Anchor; 6 + crlf::ANCHORS.len()] = {
+    let own = [DASHES, ATTRIBUTE, HEADER, FORMAT, TAGS[0], TAGS[1]];
+    let mut all = [DASHES; 6 + crlf::ANCHORS.len()];
+    let mut at = 0;
+    while at < all.len() {
+        all[at] = if at < own.len() { own[at] } else { crlf::ANCHORS[at - own.len()] };
+        at += 1;
+    }
+    all
+};
 
 /// Most bytes of text that are read: a PEM of a megabyte, as three bytes for two.
 const LONGEST: usize = 1536 << 10;
@@ -43,23 +75,13 @@ const HEAD: usize = 8;
 /// Longest line of attributes that git reads, in bytes (attr.c, ATTR_MAX_LINE_LENGTH).
 const LINE: usize = 2048;
 
-/// Longest name of an encoding, in bytes; the longest of iconv are half of it.
-const NAME: usize = 64;
-
-/// How encodings begin in which ASCII text is itself, in small letters and without signs: what they hold is read as it is.
-/// UTF-16 is above, and in UTF-32 no character stands for four bytes of ASCII.
-const ASCII: [&str; 26] = [
-    "utf8", "utf16", "utf32", "ucs", "ascii", "usascii", "ansi", "iso8859", "iso646us", "latin", "l1", "windows",
-    "win", "cp12", "cp437", "cp8", "cp9", "koi8", "euc", "shiftjis", "sjis", "gb", "big5", "mac", "tis620", "iso2022",
-];
-
 impl Unwrapper for Reencoded {
     fn about(&self) -> &'static About {
         &ABOUT
     }
 
     fn anchors(&self) -> &'static [Anchor<'static>] {
-        &[DASHES, ATTRIBUTE, HEADER]
+        &ANCHORS
     }
 
     fn open(
@@ -69,6 +91,23 @@ impl Unwrapper for Reencoded {
         budget: &Budget,
         each: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
     ) -> Result<(), Unopenable> {
+        if TAGS.contains(&hit.anchor) {
+            return untagged(blob.bytes, hit.at, budget, each);
+        }
+        if hit.anchor == FORMAT {
+            if memchr::memmem::find(blob.bytes.get(..hit.at).unwrap_or_default(), FORMAT.bytes).is_some() {
+                return Err(Malformed::new("first format of a text", hit.at).into());
+            }
+            budget.take(blob.bytes.len() as u64)?;
+            let _ = each(Entry { bytes: &subst::written(blob.bytes), span: 0..blob.bytes.len() });
+            return Ok(());
+        }
+        if crlf::ANCHORS.contains(&hit.anchor) {
+            let (span, out) = crlf::restored(blob.bytes, hit).ok_or(Malformed::new("DER with returns", hit.at))?;
+            budget.take(out.len() as u64)?;
+            let _ = each(Entry { bytes: &out, span });
+            return Ok(());
+        }
         if hit.anchor != DASHES {
             return named(blob.bytes, hit);
         }
@@ -112,17 +151,15 @@ fn named(bytes: &[u8], hit: Hit<'_>) -> Result<(), Unopenable> {
         return Err(Malformed::new("line of attributes", hit.at).into());
     }
     let name = bytes.get(hit.at + hit.anchor.bytes.len()..).unwrap_or_default();
-    let name = name.get(..name.len().min(NAME)).unwrap_or_default();
-    let end = name.iter().position(|byte| byte.is_ascii_whitespace() || *byte == b'"').unwrap_or(name.len());
-    let name = name.get(..end).unwrap_or_default();
-    let is_of_name =
-        |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b':' | b'/' | b'+');
-    if name.is_empty() || !name.iter().all(is_of_name) {
-        return Err(Malformed::new("name of an encoding", hit.at).into());
-    }
-    let plain: Vec<u8> = name.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect();
-    if ASCII.iter().any(|start| plain.starts_with(start.as_bytes())) {
+    // The value of an attribute is a word, that of a header a line.
+    let ends = |byte: &u8| *byte == b'\n' || (!of_commit && is_blank(*byte));
+    let name = name.get(..name.len().min(LINE)).unwrap_or_default();
+    let name = name.split(ends).next().unwrap_or_default();
+    if names::is_read(name) {
         return Ok(());
+    }
+    if name.is_empty() {
+        return Err(Malformed::new("name of an encoding", hit.at).into());
     }
     Err(Unopenable::Closed(
         Reason::Unsupported,
@@ -134,24 +171,57 @@ fn named(bytes: &[u8], hit: Hit<'_>) -> Result<(), Unopenable> {
     ))
 }
 
+/// Hands out the text without its tags. The first one of a text stands for all of them.
+fn untagged(
+    bytes: &[u8],
+    at: usize,
+    budget: &Budget,
+    each: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
+) -> Result<(), Unopenable> {
+    let is_tag = |bytes: &[u8]| matches!(bytes, [TAG, 0xa0, 0x80 | 0x81, 0x80..=0xbf]);
+    let four = |at: usize| bytes.get(at..at + 4).unwrap_or_default();
+    let mut earlier = memchr::memrchr_iter(TAG, bytes.get(..at).unwrap_or_default());
+    if !is_tag(four(at)) || earlier.any(|at| is_tag(four(at))) {
+        return Err(Malformed::new("first tag of a text", at).into());
+    }
+    budget.take(bytes.len() as u64)?;
+    let mut out = Zeroizing::new(Vec::with_capacity(bytes.len()));
+    let mut rest = bytes;
+    while let Some(next) = memchr::memchr(TAG, rest) {
+        let (before, from) = rest.split_at(next);
+        out.extend_from_slice(before);
+        let skip = if from.get(..4).is_some_and(is_tag) { 4 } else { 1 };
+        out.extend((skip == 1).then_some(TAG));
+        rest = from.get(skip..).unwrap_or_default();
+    }
+    out.extend_from_slice(rest);
+    let _ = each(Entry { bytes: &out, span: 0..bytes.len() });
+    Ok(())
+}
+
+/// What git parts the words of attributes by (attr.c, `blank`).
+const fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
+}
+
 /// Whether a line is one of `gitattributes(5)`: a pattern, then attributes. Git leaves out a line that has anything else, so that
 /// scripts which write such a line, and pages that quote one, are none.
 fn is_of_attributes(bytes: &[u8], at: usize) -> bool {
     let start = memchr::memrchr(b'\n', bytes.get(..at).unwrap_or_default()).map_or(0, |at| at + 1);
     let line = bytes.get(start..).unwrap_or_default();
     let line = line.get(..line.len().min(LINE)).unwrap_or_default();
-    let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
+    let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = line.get(line.iter().position(|byte| !is_blank(*byte)).unwrap_or(line.len())..).unwrap_or_default();
+    if line.starts_with(b"#") {
+        return false;
+    }
     let mut escaped = false;
     let is_end = |byte: &u8| {
         let ends = *byte == b'"' && !escaped;
         escaped = *byte == b'\\' && !escaped;
         ends
     };
-    let pattern = match line.strip_prefix(b"\"") {
-        Some(quoted) => quoted.iter().position(is_end).map(|at| at + 2),
-        None => line.iter().position(u8::is_ascii_whitespace),
-    };
-    let Some(attributes) = pattern.and_then(|end| line.get(end..)) else { return false };
+    let quoted = line.strip_prefix(b"\"").and_then(|quoted| quoted.iter().position(is_end)).map(|at| at + 2);
     // `name`, `-name`, `!name` or `name=value` (attr.c, attr_name_valid).
     let is_attribute = |word: &[u8]| {
         let name = word.split(|byte| *byte == b'=').next().unwrap_or_default();
@@ -159,7 +229,11 @@ fn is_of_attributes(bytes: &[u8], at: usize) -> bool {
         let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
         !name.is_empty() && name.iter().all(is_of_name)
     };
-    attributes.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).all(is_attribute)
+    // Where quotes are none of C, git takes the word up to the first blank for the pattern.
+    [quoted, line.iter().position(|byte| is_blank(*byte))].into_iter().flatten().any(|end| {
+        let attributes = line.get(end..).unwrap_or_default();
+        attributes.split(|byte| is_blank(*byte)).filter(|word| !word.is_empty()).all(is_attribute)
+    })
 }
 
 #[cfg(test)]
@@ -172,7 +246,7 @@ mod tests {
     fn open(text: &[u8]) -> (Vec<Vec<u8>>, Option<Unopenable>) {
         let origin = Origin::file("x");
         let (mut found, mut closed) = (Vec::new(), None);
-        for anchor in [DASHES, ATTRIBUTE, HEADER] {
+        for anchor in [DASHES, ATTRIBUTE, HEADER, TAGS[0], TAGS[1]] {
             for at in memchr::memmem::find_iter(text, anchor.bytes) {
                 let budget = Budget::new(Limits::default());
                 let opened = Reencoded.open(Blob::whole(text, &origin), Hit { anchor, at }, &budget, &mut |entry| {
@@ -203,6 +277,16 @@ mod tests {
     }
 
     #[test]
+    fn tags_between_letters_are_left_out_once_for_a_text() {
+        let pem = "-----BEGIN X Y-----\nAbCd\n-----END X Y-----\n";
+        let tagged: String = pem.chars().flat_map(|letter| [letter, '\u{e0001}', '\u{e007f}']).collect();
+        assert_eq!(open(format!("a\u{e0101}b {tagged}").as_bytes()).0, [format!("a\u{e0101}b {pem}").into_bytes()]);
+        for text in [&b"\xf3\xa0\x80"[..], b"\xf3\xa0\x80a", b"\xf3\xa0\x84\x80"] {
+            assert_eq!(open(text).0, Vec::<Vec<u8>>::new(), "{text:?}");
+        }
+    }
+
+    #[test]
     fn encodings_without_ascii_are_said() {
         let commit = |header: &str, body: &str| format!("tree 4b82\nauthor a <a@b> 1 +0000\n{header}\n\n{body}\n");
         // In one piece it would be an attribute in this file too.
@@ -212,11 +296,21 @@ mod tests {
             (commit("encoding UTF-7", "x"), true),
             (commit("encoding ISO-8859-1", "x"), false),
             (commit("encoding Shift_JIS", "x"), false),
+            (commit("encoding CP870", "x"), true),
+            (commit("encoding \"IBM 037", "x"), true),
+            (commit("encoding ISO-2022-JP", "x"), true),
+            (commit("encoding UTF-8//TRANSLIT", "x"), true),
             (commit("gpgsig x", "a\nencoding IBM037"), false),
             ("a\nencoding IBM037\n".to_owned(), false),
             (line("*.txt", "IBM037"), true),
             (line("# a\n  *.txt text -diff", "EBCDIC-CP-US eol=lf"), true),
             (line("\"a \\\" b.txt\" eol=lf", "garbage"), true),
+            (line("*.txt", "IBM(037)"), true),
+            (line("*.txt", "\u{c}IBM037"), true),
+            (line("\"a.txt", "IBM037"), true),
+            (line("a\u{c}(b", "UCS-4LE"), true),
+            (line("*.txt", "ASCII//TRANSLIT"), true),
+            (line("# *.txt", "IBM037"), false),
             (line("*.ps1", "UTF-16LE eol=CRLF"), false),
             (line("*.txt", "windows-1252"), false),
             (line("set `", "<encoding>`"), false),

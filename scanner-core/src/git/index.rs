@@ -61,6 +61,24 @@ impl Index {
     }
 
     pub(crate) fn new(store: Store, format: Format) -> Result<Self, Malformed> {
+        let sealed = is_sealed(&store, format);
+        let size = store.size() as usize;
+        let index = Self::parsed(store, format)?;
+        // The pack is read by what this file says, and a wrong offset would read one object in the place of another: a
+        // hash of the whole, which costs a hundredth of what reading the pack costs, is well spent.
+        if !sealed? {
+            return Err(Malformed::new("checksum of the index", size));
+        }
+        index.check_names()?;
+        Ok(index)
+    }
+
+    /// What git makes of an index file, which verifies no checksum of it; `None` if git does not take it for one.
+    pub(crate) fn unsealed(path: &Path, format: Format) -> Option<Self> {
+        Self::parsed(Store::open(path).and_then(|store| store.loaded(HELD)).ok()?, format).ok()
+    }
+
+    fn parsed(store: Store, format: Format) -> Result<Self, Malformed> {
         let (v2, fanout) = head(&store)?;
         let mut last = 0;
         for (number, count) in fanout.iter().enumerate() {
@@ -75,12 +93,28 @@ impl Index {
         if store.size() < needed {
             return Err(Malformed::new("index is cut off", store.size() as usize));
         }
-        // The pack is read by what this file says, and a wrong offset would read one object in the place of another: a
-        // hash of the whole, which costs a hundredth of what reading the pack costs, is well spent.
-        if !is_sealed(&store, format)? {
-            return Err(Malformed::new("checksum of the index", store.size() as usize));
-        }
         Ok(Self { table: Table::File { store, v2, fanout }, format, count: last, _room: None })
+    }
+
+    /// An error if a name stands twice, or where nobody looks for it: then two programs find two objects by one name.
+    fn check_names(&self) -> Result<(), Malformed> {
+        let Table::File { fanout, .. } = &self.table else { return Ok(()) };
+        let mut last: Option<ObjectId> = None;
+        let mut seen = 0;
+        for (number, id) in self.ids().enumerate() {
+            let first = id.raw().first().copied().unwrap_or_default();
+            let (low, high) = self.bucket(first.into());
+            if !(low as usize..high as usize).contains(&number) {
+                return Err(Malformed::new("a name is not where its first byte puts it", number));
+            }
+            if last.is_some_and(|last| last >= id) {
+                return Err(Malformed::new("names do not ascend", number));
+            }
+            last = Some(id);
+            seen += 1;
+        }
+        let all = fanout.last().copied().unwrap_or_default();
+        if seen == all { Ok(()) } else { Err(Malformed::new("names cannot be read", seen as usize)) }
     }
 
     /// What can still be made out in an index that [`Index::open`] refuses, for packs that cannot do without.

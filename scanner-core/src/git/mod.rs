@@ -9,6 +9,7 @@
 //! global to the process, obeys the configuration that it finds, and reads objects one by one at ten times the cost.
 
 mod absent;
+mod agree;
 mod bounds;
 mod bundle;
 mod clues;

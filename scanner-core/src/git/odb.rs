@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::agree;
 use super::bounds::Bounds;
 use super::bundle;
 use super::inflate::Inflater;
@@ -121,6 +122,7 @@ impl Odb {
                 self.leftover(&name, &mut directory, gap);
             }
         }
+        agree::check_multi(&directory, self.format, gap);
         directory
     }
 
@@ -137,7 +139,7 @@ impl Odb {
                 match rebuilt(path, 0, self.format, &self.bounds, gap) {
                     Ok(pack) => {
                         if index.exists() {
-                            gap(unread(&index, Reason::IndexRebuilt, error.to_string()));
+                            agree::check_set_aside(&index, &pack, &error.to_string(), gap);
                         }
                         Some(pack)
                     }

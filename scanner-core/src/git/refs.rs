@@ -56,6 +56,17 @@ impl Refs {
             found.extend(files(&git_dir.join("refs"), "refs", gap));
         }
         for (name, path) in found {
+            // A link to a name is that ref; any other one is read through, as git does.
+            if let Some(to) = path.read_link().ok().and_then(|to| to.to_str().map(str::to_owned)) {
+                if to.starts_with("refs/") {
+                    symbolic.insert(name, to);
+                    continue;
+                }
+                if path.is_dir() {
+                    gap(unread(&path, Reason::Ambiguous, "a link in the place of a directory of refs".to_owned()));
+                    continue;
+                }
+            }
             each(&path, LOOSE, gap, |text| match parse(text, format) {
                 Some(Target::Object(id)) => drop(refs.by_name.insert(name, id)),
                 Some(Target::Symbolic(to)) => drop(symbolic.insert(name, to)),
@@ -111,9 +122,28 @@ impl Refs {
         if name == "HEAD" || name == "@" {
             return self.head;
         }
-        ["", "refs/", "refs/tags/", "refs/heads/", "refs/remotes/"]
-            .iter()
-            .find_map(|prefix| self.by_name.get(&format!("{prefix}{name}")).copied())
+        self.meanings(name).next()
+    }
+
+    /// Everything that a name may mean, in the order of gitrevisions(7).
+    fn meanings(&self, name: &str) -> impl Iterator<Item = ObjectId> {
+        let prefixed =
+            ["", "refs/", "refs/tags/", "refs/heads/", "refs/remotes/"].map(|prefix| format!("{prefix}{name}"));
+        let names = prefixed.into_iter().chain([format!("refs/remotes/{name}/HEAD")]);
+        names.filter_map(|name| self.by_name.get(&name).copied())
+    }
+
+    /// Whether a name means several objects.
+    pub(crate) fn is_ambiguous(&self, name: &str) -> bool {
+        let mut meanings = self.meanings(name);
+        let first = if name == "HEAD" || name == "@" { self.head } else { meanings.next() };
+        meanings.any(|other| Some(other) != first)
+    }
+
+    /// What git shows in the place of other objects.
+    pub(crate) fn replacements(&self) -> impl Iterator<Item = ObjectId> {
+        let named = self.by_name.range("refs/replace/".to_owned()..);
+        named.take_while(|(name, _)| name.starts_with("refs/replace/")).map(|(_, id)| *id)
     }
 
     fn tables(&mut self, tables: Tables, symbolic: &mut BTreeMap<String, String>) {
@@ -132,6 +162,8 @@ impl Refs {
     fn packed(&mut self, common: &Path, format: Format, gap: &mut dyn FnMut(Gap)) {
         let path = common.join("packed-refs");
         let (mut line, mut names) = (Vec::new(), 0);
+        // Git looks a name up in the middle of the file and goes on from there, if the first line says that they are in order.
+        let (mut sorted, mut last, mut doubtful) = (false, Vec::new(), None);
         let mut read = || -> io::Result<()> {
             let mut lines = io::BufReader::new(open_regular(&path)?);
             while lines.by_ref().take(LOOSE).read_until(b'\n', &mut line)? > 0 {
@@ -141,7 +173,14 @@ impl Refs {
                     if names > MOST_NAMES {
                         return Err(io::Error::other("more refs than are read"));
                     }
-                    self.by_name.insert(String::from_utf8_lossy(name).trim_end().to_owned(), id);
+                    let name = name.trim_ascii_end();
+                    let before = self.by_name.insert(String::from_utf8_lossy(name).into_owned(), id);
+                    if before.is_some_and(|before| before != id) || (sorted && *name < *last) {
+                        doubtful.get_or_insert_with(|| String::from_utf8_lossy(name).into_owned());
+                    }
+                    name.clone_into(&mut last);
+                } else if let Some(traits) = line.strip_prefix(b"# pack-refs with:") {
+                    sorted |= traits.split(u8::is_ascii_whitespace).any(|word| word == b"sorted");
                 }
                 line.clear();
             }
@@ -152,6 +191,11 @@ impl Refs {
                 gap(unread(&path, reason(&error), error.to_string()));
             }
             _ => {}
+        }
+        if let Some(name) = doubtful {
+            let detail =
+                format!("{name} stands there twice or out of order, so that git may take another object for it");
+            gap(unread(&path, Reason::Ambiguous, detail));
         }
     }
 
@@ -213,7 +257,7 @@ fn reflog(text: &[u8], format: Format, into: &mut Vec<ObjectId>) {
     }
 }
 
-/// Every regular file below, by its name from here, in order; links are not followed.
+/// Every file and symbolic link below, by its name from here, in order; links to directories are not entered.
 fn files(directory: &Path, name: &str, gap: &mut dyn FnMut(Gap)) -> Vec<(String, PathBuf)> {
     let mut found = Vec::new();
     let mut stack = vec![(directory.to_owned(), name.to_owned())];
@@ -232,7 +276,9 @@ fn files(directory: &Path, name: &str, gap: &mut dyn FnMut(Gap)) -> Vec<(String,
             let name = if name.is_empty() { part.into_owned() } else { format!("{name}/{part}") };
             match entry.file_type() {
                 Ok(kind) if kind.is_dir() => stack.push((entry.path(), name)),
-                Ok(kind) if kind.is_file() && !is_lock(&entry.path()) => found.push((name, entry.path())),
+                Ok(kind) if (kind.is_file() || kind.is_symlink()) && !is_lock(&entry.path()) => {
+                    found.push((name, entry.path()));
+                }
                 _ => {}
             }
         }

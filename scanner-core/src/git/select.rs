@@ -8,6 +8,7 @@ use super::odb::Odb;
 use super::oid::{Kind, ObjectId};
 use super::refs::Refs;
 use super::walk::{Change, Visitor, walk};
+use crate::error::Reason;
 
 /// Which part of a history.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,28 +57,48 @@ impl Selection {
         self.history == History::All && self.since.is_none()
     }
 
-    /// The objects to look at. `Err` says which name leads nowhere.
+    /// The objects to look at. `Err` says which name leads nowhere. What git may take for more than these is told to `doubt`.
     pub(crate) fn objects(
         &self,
         odb: &Odb,
         refs: &Refs,
         shallow: &[ObjectId],
         jobs: usize,
+        doubt: &mut dyn FnMut(Reason, String),
     ) -> Result<HashSet<ObjectId>, String> {
         let mut wanted = HashSet::new();
         let mut seen = HashSet::new();
+        let mut lost = 0;
         if self.history == History::Head {
             let Some(head) = refs.head else { return Ok(wanted) };
-            let commit = odb.read(&head).map_err(|_| "HEAD cannot be read".to_owned())?.1;
-            wanted.insert(head);
-            gather(odb, Header::parse(odb.format, &commit).tree, &mut seen, &mut wanted);
+            odb.read(&head).map_err(|_| "HEAD cannot be read".to_owned())?;
+            // In the place of an object that is replaced, git shows the other one.
+            for id in refs.replacements().chain([head]) {
+                lost += take(odb, id, &mut seen, &mut wanted);
+            }
+            tell_lost(lost, doubt);
             return Ok(wanted);
+        }
+        let replaced = refs.replacements().count();
+        if replaced > 0 {
+            doubt(
+                Reason::Ambiguous,
+                format!(
+                    "git shows {replaced} objects in the place of others (refs/replace), \
+                   so that its part of the history may be another one; read all of it"
+                ),
+            );
         }
         let graph = Graph::new(commits(odb, jobs), shallow);
         let mut inside = vec![self.history == History::All; graph.len()];
         if let History::Range(from, to) = &self.history {
             let mut outside = vec![false; graph.len()];
-            let commit = |name: &str| {
+            let mut commit = |name: &str| {
+                if refs.is_ambiguous(name_of(name)) {
+                    let detail =
+                        format!("{name} is the name of several refs; write the one that is meant in full (refs/...)");
+                    doubt(Reason::Ambiguous, detail);
+                }
                 resolve(name, odb, refs, &graph).map_err(|what| format!("no part {from}..{to} of the history: {what}"))
             };
             graph.reach([commit(from)?], &mut outside);
@@ -103,36 +124,71 @@ impl Selection {
         }
         for node in graph.nodes().filter(|node| is_inside(*node)) {
             wanted.extend(graph.commit(node).and_then(|commit| odb.by_key(commit.key)));
-            gather(odb, tree(node), &mut seen, &mut wanted);
+            lost += gather(odb, tree(node), &mut seen, &mut wanted);
         }
+        tell_lost(lost, doubt);
         wanted.retain(|id| !old.contains(id));
         Ok(wanted)
     }
 }
 
-/// Adds every blob below a tree; trees that were seen are not entered again.
-fn gather(odb: &Odb, tree: Option<ObjectId>, seen: &mut HashSet<ObjectId>, blobs: &mut HashSet<ObjectId>) {
+fn tell_lost(lost: usize, doubt: &mut dyn FnMut(Reason, String)) {
+    if lost > 0 {
+        doubt(Reason::MissingObjects, format!("{lost} trees cannot be read, and what they hold is not known"));
+    }
+}
+
+/// Adds an object and, of a commit or a tree, every blob below it. Returns how many trees could not be read.
+fn take(odb: &Odb, id: ObjectId, seen: &mut HashSet<ObjectId>, wanted: &mut HashSet<ObjectId>) -> usize {
+    wanted.insert(id);
+    match odb.read(&id) {
+        Ok((Kind::Commit, bytes)) => gather(odb, Header::parse(odb.format, &bytes).tree, seen, wanted),
+        Ok((Kind::Tree, _)) => gather(odb, Some(id), seen, wanted),
+        _ => 0,
+    }
+}
+
+/// Adds every blob below a tree; trees that were seen are not entered again. Returns how many could not be read.
+fn gather(odb: &Odb, tree: Option<ObjectId>, seen: &mut HashSet<ObjectId>, blobs: &mut HashSet<ObjectId>) -> usize {
     let mut stack: Vec<ObjectId> = tree.into_iter().collect();
+    let mut lost = 0;
     while let Some(tree) = stack.pop() {
         if !seen.insert(tree) {
             continue;
         }
-        let Ok((Kind::Tree, bytes)) = odb.read(&tree) else { continue };
+        let Ok((Kind::Tree, bytes)) = odb.read(&tree) else {
+            // The tree without an entry is known to every git and need not be stored.
+            lost += usize::from(tree != ObjectId::of(odb.format, Kind::Tree, b""));
+            continue;
+        };
         let size = odb.format.bytes();
         let mut rest = bytes.as_slice();
         while let Some(zero) = memchr::memchr(0, rest) {
             let (head, tail) = rest.split_at(zero + 1);
             let Some((raw, next)) = tail.split_at_checked(size) else { break };
             if let Some(id) = ObjectId::new(odb.format, raw) {
-                if head.starts_with(b"40000 ") {
-                    stack.push(id);
-                } else if !head.starts_with(b"160000 ") {
-                    blobs.insert(id);
+                // As git reads modes: octal, whatever zeros are before it; only their type counts.
+                match kind_of_mode(head) & 0o170_000 {
+                    0o040_000 => stack.push(id),
+                    0o160_000 => {}
+                    _ => drop(blobs.insert(id)),
                 }
             }
             rest = next;
         }
     }
+    lost
+}
+
+/// The number that an entry of a tree begins with.
+fn kind_of_mode(entry: &[u8]) -> u32 {
+    let digits = entry.iter().take_while(|byte| (b'0'..=b'7').contains(*byte));
+    digits.fold(0, |mode, digit| (mode << 3) | u32::from(digit - b'0'))
+}
+
+/// A name without the steps behind it.
+fn name_of(text: &str) -> &str {
+    text.split(['^', '~']).next().unwrap_or_default()
 }
 
 /// The commit of a name as people type it: a ref, the digits of an object, with `^` and `~2` behind it.
@@ -144,7 +200,9 @@ fn resolve(text: &str, odb: &Odb, refs: &Refs, graph: &Graph) -> Result<Node, St
         let hex = (4..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_hexdigit());
         hex.then(|| odb.abbreviated(&name.to_ascii_lowercase())).flatten()
     };
-    let mut id = refs.typed(name).or_else(digits).ok_or_else(unknown)?;
+    // Digits enough for a whole name are one, whatever refs are called.
+    let whole = ObjectId::from_hex(odb.format, name.as_bytes());
+    let mut id = whole.or_else(|| refs.typed(name)).or_else(digits).ok_or_else(unknown)?;
     while let Ok((Kind::Tag, bytes)) = odb.read(&id) {
         id = tagged(odb.format, &bytes).ok_or_else(unknown)?;
     }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use super::absent::absent;
+use super::agree;
 use super::bounds::Bounds;
 use super::bundle;
 use super::commits::Commits;
@@ -165,7 +166,14 @@ impl Repositories {
         let opened = Store::open(path).and_then(|store| bundle::header(&store)).and_then(|header| {
             let pack = match Pack::open(path, header.format, bounds) {
                 Ok(pack) if header.pack == 0 => pack,
-                _ => rebuilt(path, header.pack, header.format, bounds, &mut |gap| gaps.push(gap))?,
+                opened => {
+                    let pack = rebuilt(path, header.pack, header.format, bounds, &mut |gap| gaps.push(gap))?;
+                    let index = path.with_extension("idx");
+                    if let Some(error) = opened.err().filter(|_| header.pack == 0 && index.exists()) {
+                        agree::check_set_aside(&index, &pack, &error.to_string(), &mut |gap| gaps.push(gap));
+                    }
+                    pack
+                }
             };
             Ok((header, pack))
         });
@@ -218,7 +226,8 @@ impl Repositories {
         let wanted = if selection.is_all() {
             Ok(None)
         } else {
-            selection.objects(&odb, &refs, &repository.shallow, jobs).map(Some)
+            let mut doubt = |reason, what| gaps.push(unread(&repository.git_dir, reason, what));
+            selection.objects(&odb, &refs, &repository.shallow, jobs, &mut doubt).map(Some)
         };
         let wanted: Option<HashSet<ObjectId>> = wanted.unwrap_or_else(|what| {
             let mut unknown = lock(&self.unknown);

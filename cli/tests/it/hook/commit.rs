@@ -374,6 +374,18 @@ fn links_and_submodules_are_not_followed() {
                 Blocked(&["link:1"]),
             ),
             (
+                "a key in place of a submodule that has its name",
+                |r| {
+                    r.file("k", key_pem(1));
+                    let key = r.answer(&["hash-object", "-w", "k"]);
+                    r.git(&["update-index", "--add", "--cacheinfo", &format!("160000,{key},k")]).passes("a link");
+                    r.git(&["commit", "-q", "--no-verify", "-m", "link"]).passes("committed");
+                    r.git(&["update-index", "--cacheinfo", &format!("100644,{key},k")]).passes("a file");
+                    r.commit()
+                },
+                Blocked(&["k:1"]),
+            ),
+            (
                 "a submodule",
                 |r| {
                     r.git(&["clone", "-q", "../repo", "../inner"]).passes("clone");

@@ -25,6 +25,7 @@ mod receive;
 mod resources;
 #[cfg(unix)]
 mod said;
+mod shown;
 #[cfg(unix)]
 mod sparse;
 mod storage;

@@ -82,6 +82,7 @@ fn nothing_is_followed_and_nothing_is_lost_where_writing_is_refused() {
     symlink("nowhere", at("dangling")).expect("a link");
     symlink("folder", at("elsewhere")).expect("a link");
     symlink("/dev/null", at("null")).expect("a link");
+    symlink("..", at("folder/up")).expect("a link");
     for (output, why, hint) in [
         ("link", "it is a symbolic link", "name the file itself (precious)"),
         ("dangling", "it is a symbolic link", "name the file itself (nowhere)"),
@@ -89,6 +90,9 @@ fn nothing_is_followed_and_nothing_is_lost_where_writing_is_refused() {
         ("null", "it is a symbolic link", "name the file itself (/dev/null)"),
         ("folder", "it is a directory", "name a file in it"),
         ("folder/", "it is a directory", "name a file in it"),
+        ("elsewhere/report", "elsewhere is a symbolic link", "name the directory itself (folder)"),
+        ("./elsewhere/report", "./elsewhere is a symbolic link", "name the directory itself (folder)"),
+        ("folder/up/folder/report", "folder/up is a symbolic link", "name the directory itself (..)"),
         ("absent/report", "no such file or directory", "in a directory that exists"),
         ("precious/report", "not a directory", "in a directory that exists"),
     ] {
@@ -104,8 +108,11 @@ fn nothing_is_followed_and_nothing_is_lost_where_writing_is_refused() {
         at("nowhere").symlink_metadata().map_err(|error| error.kind()).err(),
         Some(std::io::ErrorKind::NotFound)
     );
-    // A folder that is reached by a link is a folder.
-    assert_eq!(shop.run(&["scan", "-q", "--format", "json", "-o", "elsewhere/report", "a.pem"]).code, Some(1));
+    let ran = shop.run(&["rules", "import", "gitleaks", "gitleaks.toml", "-o", "elsewhere/rules.toml"]);
+    assert!(ran.code == Some(2) && ran.stderr.contains("elsewhere is a symbolic link"), "{ran:?}");
+    // Links above the current directory are the system's.
+    let mut below = shop.command(&["scan", "-q", "--format", "json", "-o", "../elsewhere/report", "../a.pem"]);
+    assert_eq!(below.current_dir(at("folder")).status().expect("runs").code(), Some(1));
     assert!(whole(&std::fs::read(at("folder/report")).expect("a report")));
     // Other files are never overwritten.
     shop.file("gitleaks.toml", "[[rules]]\nid = \"a\"\nregex = '''abcdefgh[0-9]{8}'''\nkeywords = [\"abcdefgh\"]\n");

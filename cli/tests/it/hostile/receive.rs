@@ -173,6 +173,20 @@ fn more_keys_than_are_held_refuse_the_push() {
 }
 
 #[test]
+fn too_little_memory_is_refused_before_anything_else() {
+    let repo = Repo::bare_of_hooks("hostile-little", &[]);
+    for (size, told) in [("10MiB", "name 64MiB or more"), ("0", "name 64MiB or more"), ("x", "expected a size")] {
+        let ran = repo.keyradius(&["hook", "pre-receive", "--memory", size]);
+        assert!(ran.code == Some(2) && ran.stderr.contains(told), "{size}: {ran:?}");
+    }
+    let repo = served("hostile-least", SERVERS[0], "--memory 64MiB");
+    repo.file("a.txt", "no key").commit_all("no key");
+    push(&repo, &["origin", "main"]).passes("the least that is taken is enough");
+    repo.file("a.pem", key_pem(1)).commit_all("key");
+    push(&repo, &["origin", "main"]).blocked("and finds", &["a.pem:1"]);
+}
+
+#[test]
 fn a_first_push_has_a_budget_of_its_own() {
     let repo = Repo::bare_of_hooks("hostile-first", &[]);
     repo.git(&["init", "-q", "--bare", "-b", "main", "../server.git"]).passes("server");

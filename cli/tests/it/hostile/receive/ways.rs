@@ -308,6 +308,67 @@ pub(super) const CASES: &[Case] = &[
         &["at    h.txt!reencoded:1  in commit"],
     ),
     (
+        "a file from which git leaves out the tags of Unicode between its letters",
+        |r| {
+            let tagged: String = key_pem(1).chars().flat_map(|letter| [letter, '\u{e0020}']).collect();
+            let key = object(r, "blob", tagged.as_bytes());
+            let attributes = object(r, "blob", b"k.pem working-tree-encoding=ISO-8859-1\n");
+            let root = tree(r, &[("100644", ".gitattributes", &attributes), ("100644", "k.pem", &key)]);
+            let tip = commit(r, &root, &["main"]);
+            push(r, &["origin", &format!("{tip}:refs/heads/x")])
+        },
+        &["at    k.pem!reencoded:1  in commit"],
+    ),
+    (
+        "a file that is a key in every archive",
+        |r| {
+            let escaped: String = key_pem(1).bytes().map(|byte| format!("%x{byte:02x}")).collect();
+            let key = object(r, "blob", format!("$Format:{escaped}$").as_bytes());
+            let attributes = object(r, "blob", b"k export-subst\n");
+            let root = tree(r, &[("100644", ".gitattributes", &attributes), ("100644", "k", &key)]);
+            let tip = commit(r, &root, &["main"]);
+            push(r, &["origin", &format!("{tip}:refs/heads/x")])
+        },
+        &["at    k!reencoded:1  in commit"],
+    ),
+    (
+        "a PEM that is in pieces until it is in an archive",
+        |r| {
+            let parted = key_pem(1).replace("PRIVATE", "PRI$Format:%Creset$VATE").replace("END", "E$Format:$ND");
+            r.file(".gitattributes", "k export-subst\n").file("k", parted).commit_all("key");
+            push(r, &["origin", "main"])
+        },
+        &["at    k!reencoded:1  in commit"],
+    ),
+    (
+        "DER that lacks a byte until git writes it",
+        |r| {
+            // A key whose bytes hold a line feed behind a carriage return, and no other one.
+            let der =
+                (0..=255).map(key_of_line_ends).find(|der| der.iter().filter(|byte| **byte == b'\n').count() == 1);
+            let der = der.expect("one of them");
+            let at = der.iter().position(|byte| *byte == b'\n').expect("a line feed");
+            assert_eq!(der[at - 1], b'\r');
+            let stored = [&der[..at - 1], &der[at..]].concat();
+            let (key, attributes) = (object(r, "blob", &stored), object(r, "blob", b"*.der text eol=crlf\n"));
+            let root = tree(r, &[("100644", ".gitattributes", &attributes), ("100644", "k.der", &key)]);
+            let tip = commit(r, &root, &["main"]);
+            push(r, &["origin", &format!("{tip}:refs/heads/x")])
+        },
+        &["at    k.der!reencoded:1  in commit"],
+    ),
+    (
+        "a key in place of a submodule that has its name",
+        |r| {
+            let key = object(r, "blob", key_pem(1).as_bytes());
+            let link = commit(r, &tree(r, &[("160000", "k.pem", &key)]), &["main"]);
+            push(r, &["origin", &format!("{link}:refs/heads/x")]).passes("a submodule holds nothing");
+            let file = commit(r, &tree(r, &[("100644", "k.pem", &key)]), &[&link]);
+            push(r, &["origin", &format!("{file}:refs/heads/x")])
+        },
+        &["at    k.pem:1  in commit"],
+    ),
+    (
         "a tree whose entries have one name and no order",
         |r| {
             let (key, no) = (object(r, "blob", key_pem(1).as_bytes()), object(r, "blob", b"nothing"));
@@ -359,26 +420,42 @@ pub(super) const CASES: &[Case] = &[
 
 /// What a hook cannot read: it says so, and refuses.
 pub(super) const UNREAD: &[Case] = &[
-    (
-        "files that git writes in EBCDIC",
-        |r| {
-            let attributes = object(r, "blob", b"h.txt working-tree-encoding=IBM037\n");
-            let root = tree(r, &[("100644", ".gitattributes", &attributes)]);
-            let tip = commit(r, &root, &["main"]);
-            push(r, &["origin", &format!("{tip}:refs/heads/x")])
-        },
-        &["git writes files in an encoding that is not read"],
-    ),
-    (
-        "a commit in EBCDIC",
-        |r| {
-            let parent = r.answer(&["rev-parse", "main"]);
-            let who = "a <a@b> 1700000000 +0000";
-            let root = tree(r, &[]);
-            let head = format!("tree {root}\nparent {parent}\nauthor {who}\ncommitter {who}\nencoding IBM037\n\n");
-            let tip = object(r, "commit", &[head.as_bytes(), b"%%\x60\x60\x60\x60\x60\xc2\xc5\xc7\xc9\xd5"].concat());
-            push(r, &["origin", &format!("{tip}:refs/heads/x")])
-        },
-        &["a commit in an encoding that is not read"],
-    ),
+    ("files that git writes in EBCDIC", |r| pushed_attribute(r, "IBM037"), &[FILES]),
+    ("files in a code page between those with ASCII", |r| pushed_attribute(r, "CP870"), &[FILES]),
+    ("files in a name that only converters read", |r| pushed_attribute(r, "IBM(037)"), &[FILES]),
+    ("files in units of four bytes", |r| pushed_attribute(r, "UCS-4LE"), &[FILES]),
+    ("files whose letters are written as others", |r| pushed_attribute(r, "ASCII//TRANSLIT"), &[FILES]),
+    ("files in what nobody knows", |r| pushed_attribute(r, "x-mine"), &[FILES]),
+    ("a commit in EBCDIC", |r| pushed_header(r, "IBM037"), &[MESSAGE]),
+    ("a commit in EBCDIC with other letters", |r| pushed_header(r, "CP875"), &[MESSAGE]),
+    ("a commit in an encoding with blanks in its name", |r| pushed_header(r, "\"IBM 037"), &[MESSAGE]),
+    ("a commit in an encoding with a state", |r| pushed_header(r, "ISO-2022-JP"), &[MESSAGE]),
 ];
+
+/// A key in DER that has a line feed behind a carriage return.
+fn key_of_line_ends(number: u8) -> Vec<u8> {
+    let mut der = key_der(number);
+    der[30..32].copy_from_slice(b"\r\n");
+    der
+}
+
+const FILES: &str = "git writes files in an encoding that is not read";
+const MESSAGE: &str = "a commit in an encoding that is not read";
+
+/// Pushes a file of attributes that names an encoding.
+fn pushed_attribute(r: &mut Repo, encoding: &str) -> Ran {
+    let attributes = object(r, "blob", format!("h.txt working-tree-encoding={encoding}\n").as_bytes());
+    let root = tree(r, &[("100644", ".gitattributes", &attributes)]);
+    let tip = commit(r, &root, &["main"]);
+    push(r, &["origin", &format!("{tip}:refs/heads/x")])
+}
+
+/// Pushes a commit that names its encoding.
+fn pushed_header(r: &mut Repo, encoding: &str) -> Ran {
+    let parent = r.answer(&["rev-parse", "main"]);
+    let who = "a <a@b> 1700000000 +0000";
+    let root = tree(r, &[]);
+    let head = format!("tree {root}\nparent {parent}\nauthor {who}\ncommitter {who}\nencoding {encoding}\n\n");
+    let tip = object(r, "commit", &[head.as_bytes(), b"%%\x60\x60\x60\x60\x60\xc2\xc5\xc7\xc9\xd5"].concat());
+    push(r, &["origin", &format!("{tip}:refs/heads/x")])
+}
