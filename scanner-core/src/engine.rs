@@ -343,6 +343,16 @@ impl<'a> Session<'a> {
         opened.members += members;
     }
 
+    /// Counts what something is that is not opened, by its first bytes.
+    fn count_unopened(&self, start: &[u8], origin: Option<&Origin>) {
+        if self.knowledge.unopened.iter().any(|format| format.begins(start)) {
+            let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let mut worker = idle.unwrap_or_default();
+            worker.count_unopened(self.knowledge.unopened, origin, |format| format.begins(start));
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
+        }
+    }
+
     /// Looks at a blob that is no container, or is taken for the bytes that it is. `known` learns what was found, and `holding`
     /// is what its input holds.
     fn plain(
@@ -358,10 +368,13 @@ impl<'a> Session<'a> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut worker = idle.unwrap_or_default();
         if blob.window.first() {
-            worker.count_unopened(blob.bytes, self.knowledge.unopened, Some(blob.origin));
+            worker.count_unopened(self.knowledge.unopened, Some(blob.origin), |format| format.begins(blob.bytes));
             if blob.origin.object.is_none() {
                 worker.clues(self, blob);
             }
+        }
+        if blob.window.last {
+            worker.count_unopened(self.knowledge.unopened, Some(blob.origin), |format| format.ends(blob.bytes));
         }
         let before = worker.count;
         let budget = Budget::new(self.limits);
@@ -500,12 +513,7 @@ impl BlobSink for Session<'_> {
     }
 
     fn begins(&self, start: &[u8]) {
-        if self.knowledge.unopened.iter().any(|format| format.begins(start)) {
-            let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let mut worker = idle.unwrap_or_default();
-            worker.count_unopened(start, self.knowledge.unopened, None);
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
-        }
+        self.count_unopened(start, None);
     }
 
     fn gap(&self, gap: Gap) {

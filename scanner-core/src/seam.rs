@@ -479,22 +479,48 @@ impl std::ops::BitOrAssign for Looked {
     }
 }
 
-/// A format that is recognised by its first bytes and that this build cannot open: counted, so that a report never
+/// A format that is recognised by its first or last bytes and that this build cannot open: counted, so that a report never
 /// claims to have read it.
 #[derive(Clone, Copy, Debug)]
 pub struct Unopened {
     /// Stable id, such as `zip`.
     pub id: &'static str,
-    /// Where the magic stands.
+    /// Where the magic stands, counted from the start; of a trailer from the end.
     pub at: usize,
     /// The magic.
     pub magic: &'static [u8],
+    /// What else must be there, where the magic is short.
+    pub and: Option<Magic>,
+    /// Whether it stands at the end.
+    pub is_trailer: bool,
 }
 
 impl Unopened {
+    /// A format that is known by bytes near its start.
+    pub const fn new(id: &'static str, at: usize, magic: &'static [u8]) -> Self {
+        Self { id, at, magic, and: None, is_trailer: false }
+    }
+
+    /// The same, with more bytes at another place.
+    pub const fn and(self, at: usize, bytes: &'static [u8]) -> Self {
+        Self { and: Some(Magic { at, bytes }), ..self }
+    }
+
+    /// A format that is known by bytes that begin `before` bytes before its end.
+    pub const fn trailer(id: &'static str, before: usize, magic: &'static [u8]) -> Self {
+        Self { is_trailer: true, ..Self::new(id, before, magic) }
+    }
+
     /// Whether something that begins like this is of the format.
     pub fn begins(&self, start: &[u8]) -> bool {
-        start.get(self.at..).is_some_and(|bytes| bytes.starts_with(self.magic))
+        let magic = Magic { at: self.at, bytes: self.magic };
+        !self.is_trailer && magic.begins(start) && self.and.is_none_or(|magic| magic.begins(start))
+    }
+
+    /// Whether something that ends like this is of the format.
+    pub fn ends(&self, end: &[u8]) -> bool {
+        let trailer = end.len().checked_sub(self.at).and_then(|at| end.get(at..));
+        self.is_trailer && trailer.is_some_and(|trailer| trailer.starts_with(self.magic))
     }
 }
 
@@ -505,7 +531,8 @@ pub struct Knowledge<'k> {
     pub detectors: Vec<&'k dyn Detector>,
     /// All unwrappers.
     pub unwrappers: Vec<&'k dyn Unwrapper>,
-    /// All containers. The first whose magic is there is asked.
+    /// All containers. The first whose magic is there is asked; then those whose magic stands at another place, because one file
+    /// may be several things at once.
     pub containers: Vec<&'k dyn Container>,
     /// What tells the sections of programs.
     pub mapper: Option<&'k dyn Mapper>,

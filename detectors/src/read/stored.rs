@@ -301,7 +301,7 @@ pub(crate) mod collect {
 
     /// Opens bytes with a container, into `seen`. `None` if it was none of this format, or has none of its magics.
     pub(crate) fn open_into(container: &dyn Container, bytes: &[u8], seen: &mut Seen) -> Option<()> {
-        if !container.magics().iter().any(|magic| magic.begins(bytes)) {
+        if !container.claims(bytes) {
             return None;
         }
         let opened = match container.reader() {

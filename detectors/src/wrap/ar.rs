@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use scanner_core::error::{Malformed, Reason};
 use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
-use crate::read::stored::{Stream, number, until_zero};
+use crate::read::stored::{Exactly, Stream, number, until_zero};
 
 /// `ar` archives.
 #[derive(Debug)]
@@ -127,7 +127,17 @@ fn one(stream: &mut Stream<'_>, inside: &mut dyn Inside, header: &Header, names:
             return inside.member(member, &mut Cursor::new(&*names));
         }
         [b'#', b'1', b'/', digits @ ..] => {
-            let length = number(digits, 10).filter(|&length| length <= size && length <= MOST_NAME);
+            let length = number(digits, 10).filter(|&length| length <= size);
+            if let Some(length) = length.filter(|&length| length > MOST_NAME) {
+                // Nobody's name: the bytes are searched, and what follows is the member.
+                let at = stream.at();
+                let mut name = Exactly::new(&mut *stream, length);
+                inside.rest(at, &mut name)?;
+                let left = length.saturating_sub(stream.at().saturating_sub(at));
+                stream.skip(left);
+                let member = Member { name: b"", at: stream.at() };
+                return stream.member(inside, member, size - length);
+            }
             if let Some(bytes) = length.and_then(|length| stream.held(length, MOST_NAME)) {
                 size = size.saturating_sub(bytes.len() as u64);
                 before = bytes;
@@ -214,6 +224,15 @@ mod tests {
                 .is_none()
         );
         assert_eq!(open(&Ar, &[&bytes[..], b"\n\n\0"].concat()).unwrap().unread, []);
+    }
+
+    #[test]
+    fn a_name_that_is_too_long_costs_the_name() {
+        let content = format!("{}content", "n".repeat(5000));
+        let bytes = archive(&[("#1/5000", &content), ("two/", "22")]);
+        let seen = open(&Ar, &bytes).unwrap();
+        let contents: Vec<_> = seen.members.iter().map(|(name, content)| (name.as_str(), content.len())).collect();
+        assert_eq!((contents, seen.unread), (vec![("", 5000), ("", 7), ("two", 2)], vec![]));
     }
 
     #[test]

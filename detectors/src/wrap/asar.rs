@@ -27,11 +27,11 @@ static ABOUT: About = About {
     references: &["electron/asar README, Format", "Chromium base/pickle.h"],
 };
 
-/// Where the JSON begins: size of the frame, length of the header, length of its frame, length of the text.
-const JSON: u64 = 16;
-
 /// Most bytes of the header that are parsed. That of an application with 100,000 files has some 15 MB.
 const MOST_HEADER: u64 = 32 << 20;
+
+/// Length of the frame that tells the length of the header.
+const SIZES: u64 = 8;
 
 impl Container for Asar {
     fn about(&self) -> &'static About {
@@ -39,7 +39,14 @@ impl Container for Asar {
     }
 
     fn magics(&self) -> &'static [Magic] {
-        &[Magic { at: JSON as usize, bytes: b"{\"files\":" }]
+        // The first frame is one number. What follows has to fit.
+        &[Magic { at: 0, bytes: &[4, 0, 0, 0] }]
+    }
+
+    fn claims(&self, start: &[u8]) -> bool {
+        let Some(frames) = Frames::read(start) else { return false };
+        let json = usize::try_from(frames.json).ok().and_then(|at| start.get(at..)).unwrap_or_default();
+        json.trim_ascii_start().starts_with(b"{")
     }
 
     fn reader(&self) -> Reader {
@@ -47,31 +54,58 @@ impl Container for Asar {
     }
 }
 
-fn read(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
-    let start = held(bytes, 0, JSON, JSON).ok_or(Malformed::new("asar header", 0))?;
-    let word = |at| le32(&start, at).map(u64::from).ok_or(Malformed::new("asar header", at));
-    let (frame, header, text) = (word(0)?, word(4)?, word(12)?);
-    if frame != 4 || text + 8 > header || header > bytes.size() {
-        return Err(Malformed::new("asar header", 0).into());
+/// The frames of Pickle around the header.
+struct Frames {
+    /// Where the JSON begins.
+    json: u64,
+    /// Its length in bytes.
+    text: u64,
+    /// Where the content of the first file begins.
+    content: u64,
+}
+
+impl Frames {
+    /// Reads them, if they fit together. A frame begins with the length of what follows; how long its own header is follows from
+    /// that, and need not be what Electron writes.
+    fn read(start: &[u8]) -> Option<Self> {
+        let word = |at: u64| le32(start, usize::try_from(at).ok()?).map(u64::from);
+        let (first, header, payload) = (word(0)?, word(4)?, word(SIZES)?);
+        let own =
+            header.checked_sub(payload).filter(|own| first == 4 && own % 4 == 0 && (4..=MOST_OWN).contains(own))?;
+        let text = word(SIZES + own)?;
+        let json = SIZES + own + 4;
+        (text + 4 <= payload).then_some(Self { json, text, content: SIZES + header })
     }
+}
+
+/// Longest header of a frame, in bytes. Electron writes four.
+const MOST_OWN: u64 = 64;
+
+fn read(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
+    let mut start = [0; (SIZES + MOST_OWN + 4) as usize];
+    let there = bytes.read_from(0, &mut start).map_err(|_| Malformed::new("asar header", 0))?;
+    let frames = Frames::read(start.get(..there).unwrap_or_default()).filter(|frames| frames.content <= bytes.size());
+    let frames = frames.ok_or(Malformed::new("asar header", 0))?;
     let most = MOST_HEADER.min(inside.memory());
-    if text > most {
+    if frames.text > most {
         return Err(Reason::TooLarge.into());
     }
-    let text = held(bytes, JSON, text, most).ok_or(Malformed::new("asar header", JSON as usize))?;
+    let text = held(bytes, frames.json, frames.text, most).ok_or(Malformed::new("asar header", 0))?;
     // The text is held while its files are read. Of the tree that it is, one path is.
     inside.holds(text.len() as u64)?;
-    let mut walk = Walk { bytes, inside, content: 8 + header, path: String::new(), any: false, stopped: false };
-    // No deeper than 128, which is what serde_json lets through.
+    let content = frames.content;
+    let mut walk = Walk { bytes, inside, content, path: String::new(), any: false, stopped: false };
+    // No deeper than 128, which is what serde_json lets through. Bytes that are not UTF-8 are replaced, as Node.js does.
+    let text = String::from_utf8_lossy(&text);
     let root = Visit { walk: &mut walk, object: Object::Node };
-    match root.deserialize(&mut serde_json::Deserializer::from_slice(&text)) {
+    match root.deserialize(&mut serde_json::Deserializer::from_str(&text)) {
         Ok(_) => Ok(()),
         Err(_) if walk.stopped => Ok(()),
         Err(_) if walk.any => {
-            walk.inside.unread(Member { name: b"", at: JSON }, Reason::Damaged, "header");
+            walk.inside.unread(Member { name: b"", at: frames.json }, Reason::Damaged, "header");
             Ok(())
         }
-        Err(_) => Err(Malformed::new("asar header", JSON as usize).into()),
+        Err(_) => Err(Unopenable::Closed(Reason::Damaged, "header")),
     }
 }
 
@@ -90,14 +124,28 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    /// Hands on a file. The offset is a text, because the numbers of JavaScript are too small. What has none is a link, is
-    /// empty or lies beside the archive.
-    fn file(&mut self, size: Option<u64>, offset: Option<String>) -> ControlFlow<()> {
-        let (Some(size), Some(offset)) = (size.filter(|&size| size > 0), offset.and_then(|text| text.parse().ok()))
-        else {
+    /// Hands on a file. The offset is a text, because the numbers of JavaScript are too small, and is read as `parseInt` does.
+    /// What has none is a link, is empty or lies beside the archive.
+    fn file(&mut self, size: &Scalar, offset: &Scalar, elsewhere: bool) -> ControlFlow<()> {
+        let bytes = match size {
+            Scalar::Number(size) => Some(*size),
+            Scalar::None => Some(0),
+            Scalar::Text(_) | Scalar::Other => None,
+        };
+        let offset = match offset {
+            Scalar::Number(offset) => Some(*offset),
+            Scalar::Text(text) => parse_int(text),
+            Scalar::None | Scalar::Other => None,
+        };
+        if bytes == Some(0) || elsewhere && offset.is_none() {
+            return ControlFlow::Continue(());
+        }
+        self.any = true;
+        let Some((size, offset)) = bytes.zip(offset) else {
+            let member = Member { name: self.path.as_bytes(), at: 0 };
+            self.inside.unread(member, Reason::Damaged, "size and offset");
             return ControlFlow::Continue(());
         };
-        self.any = true;
         let at = self.content.saturating_add(offset);
         if self.path.len() > MOST_PATH {
             self.inside.unread(Member { name: b"", at }, Reason::TooDeep, "path");
@@ -106,6 +154,19 @@ impl Walk<'_> {
         let mut content = Exactly::new(self.bytes.part(at, size), size);
         self.inside.member(Member { name: self.path.as_bytes(), at }, &mut content)
     }
+}
+
+/// A number as `parseInt` of JavaScript reads it: after blanks, hexadecimal behind `0x`, and up to the first other character.
+fn parse_int(text: &str) -> Option<u64> {
+    let text = text.trim_start();
+    let text = text.strip_prefix('+').unwrap_or(text);
+    let (digits, base) = match text.get(..2) {
+        Some("0x" | "0X") => (text.get(2..)?, 16),
+        _ => (text, 10),
+    };
+    let mut values = digits.chars().map_while(|digit| digit.to_digit(base)).peekable();
+    values.peek()?;
+    values.try_fold(0_u64, |number, digit| number.checked_mul(base.into())?.checked_add(digit.into()))
 }
 
 /// What an object is by its place.
@@ -126,6 +187,8 @@ struct Visit<'w, 'a> {
 
 /// What of a value matters to the one around it.
 enum Scalar {
+    /// Not there, or null.
+    None,
     Number(u64),
     Text(String),
     Other,
@@ -158,8 +221,9 @@ impl<'de> Visitor<'de> for Visit<'_, '_> {
         Ok(Scalar::Number(number))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Scalar, E> {
-        Ok(Scalar::Other)
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "JavaScript has no other numbers")]
+    fn visit_f64<E>(self, number: f64) -> Result<Scalar, E> {
+        Ok(if number >= 0.0 { Scalar::Number(number as u64) } else { Scalar::Other })
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Scalar, E> {
@@ -167,7 +231,7 @@ impl<'de> Visitor<'de> for Visit<'_, '_> {
     }
 
     fn visit_unit<E>(self) -> Result<Scalar, E> {
-        Ok(Scalar::Other)
+        Ok(Scalar::None)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Scalar, A::Error> {
@@ -176,22 +240,16 @@ impl<'de> Visitor<'de> for Visit<'_, '_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar, A::Error> {
-        let (mut size, mut offset) = (None, None);
+        let (mut size, mut offset, mut elsewhere) = (Scalar::None, Scalar::None, false);
         let around = self.walk.path.len();
         while let Some(name) = map.next_key::<String>()? {
             let mut visit = |object| map.next_value_seed(Visit { walk: &mut *self.walk, object });
             match (self.object, name.as_str()) {
                 (Object::Node, "files") => drop(visit(Object::Files)?),
-                (Object::Node, "size") => {
-                    if let Scalar::Number(number) = visit(Object::Other)? {
-                        size = Some(number);
-                    }
-                }
-                (Object::Node, "offset") => {
-                    if let Scalar::Text(text) = visit(Object::Other)? {
-                        offset = Some(text);
-                    }
-                }
+                // Of several the last one counts.
+                (Object::Node, "size") => size = visit(Object::Other)?,
+                (Object::Node, "offset") => offset = visit(Object::Other)?,
+                (Object::Node, "link" | "unpacked") => elsewhere |= !matches!(visit(Object::Other)?, Scalar::None),
                 (Object::Files, name) => {
                     let path = &mut self.walk.path;
                     if !path.is_empty() {
@@ -204,7 +262,7 @@ impl<'de> Visitor<'de> for Visit<'_, '_> {
                 (Object::Node | Object::Other, _) => map.next_value::<IgnoredAny>().map(drop)?,
             }
         }
-        if self.walk.file(size, offset).is_break() {
+        if self.walk.file(&size, &offset, elsewhere).is_break() {
             self.walk.stopped = true;
             return Err(A::Error::custom("no more is wanted"));
         }
@@ -242,10 +300,51 @@ mod tests {
     }
 
     #[test]
+    fn whatever_json_node_reads() {
+        for header in [
+            r#"{"files":{"k":{"size":4,"offset":"3"}}}"#,
+            r#" {"files":{"k":{"size":4,"offset":"3"}}}"#,
+            r#"{"x":[1,{}],"files":{"k":{"size":4,"offset":"3"}}}"#,
+            r#"{"f\u0069les":{"k":{"\u0073ize":4,"offset":"3"}}}"#,
+            r#"{"files":{"k":{"size":4.0,"offset":3}}}"#,
+            r#"{"files":{"k":{"size":4e0,"offset":" 0x3"}}}"#,
+            r#"{"files":{"k":{"size":9,"size":4,"offset":"+3 bytes"}}}"#,
+        ] {
+            let seen = open(&Asar, &archive(header, "js!key!")).unwrap();
+            assert_eq!((seen.content("k"), seen.unread.len()), (Some(&b"key!"[..]), 0), "{header}");
+        }
+        let mut longer = archive(r#"{"files":{"k":{"size":4,"offset":"0"}}}"#, "key!");
+        // A header of eight bytes before the second frame.
+        longer[4] += 4;
+        longer.splice(12..12, [0; 4]);
+        assert_eq!(open(&Asar, &longer).unwrap().content("k"), Some(&b"key!"[..]));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_told() {
+        let deep = format!("{}{}", "{\"files\":{\"a\":".repeat(5000), "}}".repeat(5000));
+        for header in [
+            "{\"files\":",
+            &deep,
+            r#"{"files":{"k":{"size":"4","offset":"3"}}}"#,
+            r#"{"files":{"k":{"size":4,"offset":"three"}}}"#,
+            r#"{"files":{"k":{"size":4,"offset":-3}}}"#,
+            r#"{"files":{"k":{"size":4}}}"#,
+        ] {
+            let seen = open(&Asar, &archive(header, "js!key!")).unwrap();
+            assert_eq!((seen.names().len(), seen.reasons()), (0, vec![Reason::Damaged]), "{header:.80}");
+        }
+    }
+
+    #[test]
     fn what_only_looks_like_one_is_none() {
         assert!(open(&Asar, b"sixteen bytes...{\"files\":{}}").is_none());
-        assert!(open(&Asar, &archive("{\"files\":", "")).is_none());
-        let deep = "{\"files\":{\"a\":".repeat(5000);
-        assert!(open(&Asar, &archive(&deep, "")).is_none(), "nested beyond reason");
+        let mut bytes = archive(r#"{"files":{}}"#, "");
+        for (at, value) in [(0, 5), (4, 2), (12, 200), (16, b'[')] {
+            let before = std::mem::replace(&mut bytes[at], value);
+            assert!(open(&Asar, &bytes).is_none(), "{at}");
+            bytes[at] = before;
+        }
+        assert!(open(&Asar, &bytes).is_some());
     }
 }

@@ -27,24 +27,32 @@ static ABOUT: About = About {
     id: "base64",
     title: "base64",
     detects: "Runs of base64, standard or URL-safe, on one line, wrapped or cut into string literals, that hold PEM, DER \
-              keys, certificates, PKCS#12, JKS, JCEKS, OpenSSH keys, strong-name keys, OpenPGP keys on Curve25519, gzip \
-              or ZIP. What is inside is looked at like a file of its own; base64 in base64 is followed as deep as \
+              keys, certificates, PKCS#12, JKS, JCEKS, OpenSSH keys, strong-name keys, OpenPGP keys on Curve25519, gzip, \
+              xz, Zstandard, bzip2, LZ4, ZIP or 7z. What is inside is looked at like a file of its own; base64 in base64 is followed as deep as \
               --max-depth allows. A file that is base64 from its first line on may hold anything, other archives and \
               encodings too; in a git history what begins in a known way.",
     blind_to: "Runs of fewer than 40 digits, and what lies behind the first 5 MiB of a file. In the middle of a file: OpenPGP \
-               RSA keys, BKS, PVK, keys that are text and not PEM, archives other than gzip and ZIP; and in base64 twice, \
+               RSA keys, BKS, PVK, keys that are text and not PEM, other archives; and in base64 twice, \
                RSA keys that do not begin the inner run, and SEC1 keys that do not name their curve.",
     respond: "base64 hides nothing. Treat what is inside as if it lay there in the open.",
     references: &["RFC 4648"],
 };
 
-/// 1f 8b 08 and flags below 4: gzip with at most a text flag and a header checksum, which is what is put into base64.
-const GZIP: Anchor = Anchor::anywhere(b"H4sIA");
-/// The header of a ZIP member, cut inside its last byte.
-const ZIP: Anchor = Anchor::anywhere(b"UEsDB");
+/// The magic numbers of streams and archives that are looked for in the middle of a file, cut to whole digits: gzip with any flags
+/// (`gzip FILE` stores the name of the file), ZIP, xz in both alphabets, Zstandard, bzip2, LZ4, 7z.
+const STREAMS: [Anchor; 8] = [
+    Anchor::anywhere(b"H4sI"),
+    Anchor::anywhere(b"UEsDB"),
+    Anchor::anywhere(b"/Td6WFoA"),
+    Anchor::anywhere(b"_Td6WFoA"),
+    Anchor::anywhere(b"KLUv"),
+    Anchor::anywhere(b"Qlpo"),
+    Anchor::anywhere(b"BCJNG"),
+    Anchor::anywhere(b"N3q8rycc"),
+];
 
 /// An anchor, and the place of its first digit in its group of four. Computed in the test below from the bytes named.
-const ANCHORS: [(Anchor, u8); 63] = [
+const ANCHORS: [(Anchor, u8); 69] = [
     // "-----BEGIN "
     (Anchor::anywhere(b"LS0tLS1CRUdJTi"), 0),
     (Anchor::anywhere(b"0tLS0tQkVHSU4g"), 2),
@@ -103,8 +111,14 @@ const ANCHORS: [(Anchor, u8); 63] = [
     (Anchor::anywhere(b"BwIAAA"), 0),
     // 04 01 da 47 0f 01: the end of the OID of Ed25519 in OpenPGP, where a packet header of two bytes puts it
     (Anchor::anywhere(b"BAHaRw8B"), 0),
-    (GZIP, 0),
-    (ZIP, 0),
+    (STREAMS[0], 0),
+    (STREAMS[1], 0),
+    (STREAMS[2], 0),
+    (STREAMS[3], 0),
+    (STREAMS[4], 0),
+    (STREAMS[5], 0),
+    (STREAMS[6], 0),
+    (STREAMS[7], 0),
     // Files that are nothing but base64. DER, and DER again, below 256 bytes; 256 and more have anchors above
     (Anchor::at_start(b"MI"), 0),
     (Anchor::at_start(b"MHc"), 0),
@@ -173,7 +187,7 @@ impl Unwrapper for Base64 {
         let place = place(hit.anchor);
         let is_stream = is_stream(hit.anchor);
         if is_stream && !begins_stream(blob.bytes.get(hit.at..).unwrap_or_default()) {
-            return Err(Malformed::new("gzip or ZIP in base64", hit.at).into());
+            return Err(Malformed::new("stream in base64", hit.at).into());
         }
         // A stream begins with its magic number.
         let start = if is_stream { hit.at } else { run_start(blob.bytes, hit.at) };
@@ -198,22 +212,24 @@ fn place(anchor: Anchor) -> usize {
     ANCHORS.iter().find(|(a, _)| *a == anchor).map_or(0, |(_, place)| usize::from(*place))
 }
 
-/// Whether an anchor is the magic number of a compressed stream.
+/// Whether an anchor is the magic number of a stream or an archive.
 fn is_stream(anchor: Anchor) -> bool {
-    [GZIP, ZIP].contains(&anchor)
+    STREAMS.contains(&anchor)
 }
 
-/// Whether the first bytes of a run are the header of gzip or of a ZIP member.
+/// Whether the first bytes of a run are the header of a stream or an archive. Only what every reader insists on is asked: XFL and
+/// OS of gzip and the versions of ZIP mean nothing to programs.
 fn begins_stream(run: &[u8]) -> bool {
-    let mut decoder = Decoder::with_capacity(12);
-    digits(run.get(..16).unwrap_or_default()).for_each(|value| decoder.push(value));
+    let mut decoder = Decoder::with_capacity(18);
+    digits(run.get(..24).unwrap_or_default()).for_each(|value| decoder.push(value));
     let head = decoder.finish();
-    // XFL: what a compressor says of itself, 0, 2 (best) or 4 (fastest); OS: of RFC 1952's table, or unknown.
-    let gzip = matches!(head.as_slice(), [0x1f, 0x8b, 8, _, _, _, _, _, 0 | 2 | 4, 0..=13 | 255, ..]);
-    let methods = [0, 8, 9, 12, 14, 93, 95, 98, 99];
-    // Version needed (6.3 is the latest), flags, and a method that is known (APPNOTE 4.4.3 to 4.4.5).
-    let zip = |method| methods.contains(method);
-    gzip || matches!(head.as_slice(), [b'P', b'K', 3, 4, 0..=63, 0, _, 0..=0x20, method, 0, ..] if zip(method))
+    match head.as_slice() {
+        // The three highest flags are reserved (RFC 1952 2.3.1).
+        [0x1f, 0x8b, 8, flags, ..] => *flags < 0x20,
+        [b'B', b'Z', b'h', b'1'..=b'9', block @ ..] => block.starts_with(b"1AY&SY"),
+        [b'P', b'K', 3, 4, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..] | [4, 0x22, 0x4d, 0x18, ..] => true,
+        head => head.starts_with(b"\xfd7zXZ\0") || head.starts_with(b"7z\xbc\xaf\x27\x1c"),
+    }
 }
 
 /// The digits of a run. What `run_start` and `run_end` let through between them is not one: `n` of a written-out `\n`,
@@ -506,18 +522,27 @@ mod tests {
     fn streams_in_the_middle_of_a_file() {
         let gzip = [&[0x1f, 0x8b, 8, 0, 1, 2, 3, 4, 2, 255][..], &[0x55; 60]].concat();
         let zip = [&[b'P', b'K', 3, 4, 20, 0, 0, 8, 8, 0][..], &[0x55; 60]].concat();
-        for plain in [&gzip, &zip] {
-            // Letters before it are none of it.
-            let (bytes, span) = open(&format!("data: path/{}\n", base64(plain))).unwrap();
-            assert_eq!((&bytes, span.start), (plain, 11));
+        let long = |start: &[u8]| [start, &[0x55; 60]].concat();
+        let others = [
+            long(b"\xfd7zXZ\0\0\x04"),
+            long(b"\x28\xb5\x2f\xfd\x24"),
+            long(b"BZh11AY&SY"),
+            long(b"BZh91AY&SY"),
+            long(b"\x04\x22\x4d\x18\x64"),
+            long(b"7z\xbc\xaf\x27\x1c\0\x04"),
+            // Flags of gzip: text, header checksum, extra field, name, comment.
+            long(b"\x1f\x8b\x08\x1f\0\0\0\0\x07\x63"),
+            long(b"\x1f\x8b\x08\x08\0\0\0\0\0\x03k.pem\0"),
+        ];
+        for plain in [&gzip, &zip].into_iter().chain(&others) {
+            for coded in [base64(plain), base64url(plain)] {
+                // Letters before it are none of it.
+                let (bytes, span) = open(&format!("data: path,{coded}\n")).unwrap();
+                assert_eq!((&bytes, span.start), (plain, 11));
+            }
         }
-        for (at, byte) in [(8, 1), (9, 14)] {
-            let mut plain = gzip.clone();
-            plain[at] = byte;
-            assert_eq!(open(&format!("data: {}\n", base64(&plain))), None, "{plain:x?}");
-        }
-        for (at, byte) in [(4, 64), (5, 1), (8, 7), (9, 1)] {
-            let mut plain = zip.clone();
+        for (start, at, byte) in [(&gzip, 3, 0x20), (&zip, 3, 5), (&others[2], 9, b'X'), (&others[1], 3, 0xfc)] {
+            let mut plain = start.clone();
             plain[at] = byte;
             assert_eq!(open(&format!("data: {}\n", base64(&plain))), None, "{plain:x?}");
         }

@@ -9,7 +9,7 @@ use std::io::Read;
 use scanner_core::error::{Malformed, Reason};
 use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
-use crate::read::stored::{Stream, be16, le16, number, until_zero};
+use crate::read::stored::{Exactly, Stream, be16, le16, number, until_zero};
 
 /// `cpio` archives.
 #[derive(Debug)]
@@ -25,8 +25,11 @@ static ABOUT: About = About {
     references: &["cpio(5)", "Linux Documentation/driver-api/early-userspace/buffer-format.rst"],
 };
 
-/// Longest name, its zero byte included. Linux: PATH_MAX.
+/// Longest name that is kept, its zero byte included. Linux: PATH_MAX. Others take any.
 const MOST_NAME: u64 = 4096;
+
+/// Length of the old binary header in bytes.
+const BINARY: usize = 26;
 
 /// The name of the last entry.
 const TRAILER: &[u8] = b"TRAILER!!!";
@@ -75,6 +78,16 @@ fn read(from: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> 
             }
             continue;
         }
+        if entry.name_left > 0 {
+            // The name is lost; its bytes are searched like any others.
+            let at = stream.at();
+            if inside.rest(at, &mut Exactly::new(&mut stream, entry.name_left)).is_break() {
+                return Ok(());
+            }
+            let read = stream.at().saturating_sub(at);
+            stream.skip(entry.name_left.saturating_sub(read));
+            stream.align(entry.start, entry.unit);
+        }
         if entry.size > 0 {
             let member = Member { name: entry.name(), at: stream.at() };
             if stream.member(inside, member, entry.size).is_break() {
@@ -108,6 +121,8 @@ struct Entry {
     unit: u64,
     size: u64,
     name: Vec<u8>,
+    /// Bytes of a name that is too long to be kept: they come next.
+    name_left: u64,
 }
 
 impl Entry {
@@ -115,6 +130,11 @@ impl Entry {
     fn next(stream: &mut Stream<'_>) -> Option<Self> {
         let start = stream.at();
         let header = Header::read(stream.peek(110))?;
+        if header.name > MOST_NAME {
+            stream.skip(header.length as u64);
+            let (unit, size) = (header.unit, header.size);
+            return Some(Self { start, unit, size, name: Vec::new(), name_left: header.name });
+        }
         let length = header.length.checked_add(usize::try_from(header.name).ok()?)?;
         let bytes = stream.peek(length);
         let name = bytes.get(header.length..length)?.strip_suffix(&[0])?.to_vec();
@@ -123,7 +143,7 @@ impl Entry {
         }
         stream.skip(length as u64);
         stream.align(start, header.unit);
-        Some(Self { start, unit: header.unit, size: header.size, name })
+        Some(Self { start, unit: header.unit, size: header.size, name, name_left: 0 })
     }
 
     fn name(&self) -> &[u8] {
@@ -164,14 +184,16 @@ impl Header {
         };
         // The kind of file: FIFO, device, folder, block device, file, network special, link, socket. The last entry has none.
         let known = matches!(mode >> 12, 0 | 1 | 2 | 4 | 6 | 8 | 9 | 10 | 12) && mode < 1 << 16;
-        (known && (1..=MOST_NAME).contains(&header.name)).then_some(header)
+        // The magic of the binary ones is two bytes: there a long name is no name.
+        let most = if header.length == BINARY { MOST_NAME } else { u64::MAX };
+        (known && (1..=most).contains(&header.name)).then_some(header)
     }
 
     /// The old one: numbers of two bytes; of those of four the higher half comes first in either byte order.
     fn binary(bytes: &[u8], two: fn(&[u8], usize) -> Option<u16>) -> Option<(u64, Self)> {
         let size = u64::from(two(bytes, 22)?) << 16 | u64::from(two(bytes, 24)?);
         let name = u64::from(two(bytes, 20)?);
-        Some((two(bytes, 6)?.into(), Self { length: 26, unit: 2, name, size, pads_names: false }))
+        Some((two(bytes, 6)?.into(), Self { length: BINARY, unit: 2, name, size, pads_names: false }))
     }
 }
 
@@ -241,6 +263,18 @@ mod tests {
             assert_eq!((seen.names(), seen.content("etc/key.pem")), (names, Some(&b"the key"[..])), "{kind}");
             assert_eq!(seen.unread, [], "{kind}");
             torture(&Cpio, &bytes, 3);
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_too_long_costs_the_name() {
+        let long = "n".repeat(4096);
+        let files = [("first", "1"), (long.as_str(), "second"), ("third", "3")];
+        for bytes in [newc(&files), odc(&files), newc(&files[1..])] {
+            let seen = open(&Cpio, &bytes).unwrap();
+            let contents: Vec<&[u8]> = seen.members.iter().map(|(_, content)| content.as_slice()).collect();
+            let expected: [&[u8]; 3] = [&[&[b'n'; 4096][..], b"\0"].concat(), b"second", b"3"];
+            assert!(contents.ends_with(&expected) && seen.unread.is_empty(), "{:?}", seen.names());
         }
     }
 

@@ -49,6 +49,16 @@ impl Container for Disk {
         &[Magic { at: 512, bytes: GPT }, Magic { at: 4096, bytes: GPT }, Magic { at: SIGNATURE, bytes: &[0x55, 0xaa] }]
     }
 
+    fn claims(&self, start: &[u8]) -> bool {
+        let [gpt, gpt_4096, mbr] = [512, 4096, SIGNATURE].map(|at| start.get(at..));
+        let is_gpt = [gpt, gpt_4096].into_iter().flatten().any(|header| header.starts_with(GPT));
+        // A boot sector of anything else has no partitions, or bytes that are none of a table.
+        is_gpt
+            || mbr.is_some_and(|end| end.starts_with(&[0x55, 0xaa]))
+                && entries(start.get(..SECTOR as usize).unwrap_or_default())
+                    .is_some_and(|entries| entries.iter().any(|&(_, _, kind)| kind != 0))
+    }
+
     fn reader(&self) -> Reader {
         Reader::AnyPlace(|bytes, inside| read(&bytes, inside))
     }

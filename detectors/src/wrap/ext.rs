@@ -45,6 +45,10 @@ impl Container for Ext {
         &[Magic { at: SUPERBLOCK as usize + 0x38, bytes: &[0x53, 0xef] }]
     }
 
+    fn claims(&self, start: &[u8]) -> bool {
+        volume::begins(start)
+    }
+
     fn reader(&self) -> Reader {
         Reader::AnyPlace(read)
     }
@@ -53,6 +57,9 @@ impl Container for Ext {
 fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     let malformed = Malformed::new("ext superblock", SUPERBLOCK as usize);
     let volume = Volume::read(bytes).ok_or(malformed)?;
+    if volume.has_unknown_features() {
+        return Err(Unopenable::Closed(Reason::Unsupported, "features of the file system"));
+    }
     if !volume.folder(ROOT).is_some_and(|root| root.is_sound()) {
         return Err(malformed.into());
     }
@@ -248,8 +255,30 @@ mod tests {
     }
 
     #[test]
+    fn clusters_of_several_blocks() {
+        // With bigalloc the first block is number 0 even where blocks have 1024 bytes; descriptors stand where they always do.
+        let mut bytes = image();
+        for (at, value) in [(20, 0_u32), (28, 2), (36, 8192), (0x64, 0x200)] {
+            put(&mut bytes, BLOCK + at, &value.to_le_bytes());
+        }
+        // Four blocks a bit: 0 to 23 and 28 to 63 are used.
+        bytes[3 * BLOCK] = 0b1011_1111;
+        let seen = open(&Ext, &bytes).unwrap();
+        assert_eq!(seen.names(), ["key", "tree", "[free blocks]"]);
+        assert!(seen.content("[free blocks]").unwrap()[BLOCK..].starts_with(b"deleted"));
+    }
+
+    #[test]
+    fn what_it_cannot_read_is_told() {
+        let mut bytes = image();
+        put(&mut bytes, BLOCK + 0x60, &1_u32.to_le_bytes());
+        let seen = open(&Ext, &bytes).unwrap();
+        assert_eq!((seen.names(), seen.reasons()), (vec![], vec![Reason::Unsupported]));
+    }
+
+    #[test]
     fn superblocks_that_contradict_themselves() {
-        for (at, value) in [(4, u32::MAX), (24, 7), (32, 0), (32, 9000), (40, 0), (40, 9000), (0x38, 0), (0x60, 1)] {
+        for (at, value) in [(4, u32::MAX), (24, 7), (32, 0), (32, 9000), (40, 0), (40, 9000), (0x38, 0)] {
             let mut bytes = image();
             put(&mut bytes, BLOCK + at, &value.to_le_bytes());
             assert!(open(&Ext, &bytes).is_none(), "{at:#x}");

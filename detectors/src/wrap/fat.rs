@@ -1,8 +1,9 @@
 //! FAT file systems: FAT12, FAT16 and FAT32, as on EFI system partitions, memory cards and floppies.
 //!
 //! Opened file by file, with long names. What no file holds is a member too, since deleting a file in FAT frees its
-//! clusters and leaves what is in them. The magics are texts that every formatter writes into the boot sector; the fields
-//! of the boot sector are held against each other and against the size of the image before they are believed.
+//! clusters and leaves what is in them. Known by the numbers of the boot sector, not by the texts that formatters write into
+//! it, which the specification forbids to decide by; nor by its signature, which Atari leaves out. The numbers are held against
+//! each other and against the size of the image before they are believed.
 
 use std::io::{self, Read};
 
@@ -21,7 +22,7 @@ static ABOUT: About = About {
     id: "fat",
     title: "FAT file system",
     detects: "Files in FAT12, FAT16 and FAT32 file systems, with long names, and what lies in free clusters: deleted files \
-              that were not overwritten, one behind the other.",
+              that were not overwritten, one behind the other. Known by the numbers of the boot sector, whatever texts it has.",
     blind_to: "What stands behind the end of a file in its last cluster. A deleted file whose clusters did not lie together \
                is seen in pieces. exFAT is recognised and not opened.",
     respond: "Whoever has the card or image has the key. Replace the key; deleting the file is not enough.",
@@ -43,6 +44,10 @@ impl Container for Fat {
             Magic { at: 54, bytes: b"FAT     " },
             Magic { at: 82, bytes: b"FAT32   " },
         ]
+    }
+
+    fn claims(&self, start: &[u8]) -> bool {
+        Parameters::read(start).is_some()
     }
 
     fn reader(&self) -> Reader {
@@ -117,27 +122,63 @@ struct Volume {
     root_place: (u64, u64),
 }
 
+/// The numbers of the boot sector (FAT specification, 3.1). All in sectors but the size of one.
+struct Parameters {
+    sector: u64,
+    per_cluster: u64,
+    reserved: u64,
+    tables: u64,
+    root_entries: u64,
+    total: u64,
+    /// Length of a table as FAT12 and FAT16 have it; 0 in FAT32.
+    narrow: u64,
+    table: u64,
+}
+
+impl Parameters {
+    /// Reads them, if they make sense by themselves.
+    fn read(boot: &[u8]) -> Option<Self> {
+        let narrow = u64::from(le16(boot, 22)?);
+        let numbers = Self {
+            sector: le16(boot, 11)?.into(),
+            per_cluster: (*boot.get(13)?).into(),
+            reserved: le16(boot, 14)?.into(),
+            tables: (*boot.get(16)?).into(),
+            root_entries: le16(boot, 17)?.into(),
+            total: Some(u64::from(le16(boot, 19)?)).filter(|&n| n > 0).or(le32(boot, 32).map(u64::from))?,
+            narrow,
+            table: if narrow > 0 { narrow } else { le32(boot, 36)?.into() },
+        };
+        let media = *boot.get(21)?;
+        let sane = matches!(numbers.sector, 512 | 1024 | 2048 | 4096)
+            && numbers.per_cluster.is_power_of_two()
+            && numbers.reserved > 0
+            && matches!(numbers.tables, 1..=4)
+            && (media == 0xf0 || media >= 0xf8)
+            && numbers.table > 0
+            && (numbers.narrow == 0) == (numbers.root_entries == 0)
+            && numbers.data() < numbers.total;
+        sane.then_some(numbers)
+    }
+
+    fn root_sectors(&self) -> u64 {
+        (self.root_entries * 32).div_ceil(self.sector.max(1))
+    }
+
+    /// Where clusters begin.
+    fn data(&self) -> u64 {
+        self.reserved + self.tables * self.table + self.root_sectors()
+    }
+}
+
 impl Volume {
     fn read(bytes: Cursor) -> Option<Self> {
         let boot = held(&bytes, 0, 512, 512)?;
-        let sector = u64::from(le16(&boot, 11)?);
-        let per_cluster = u64::from(*boot.get(13)?);
-        let reserved = u64::from(le16(&boot, 14)?);
-        let tables = u64::from(*boot.get(16)?);
-        let root_entries = u64::from(le16(&boot, 17)?);
-        let total = Some(u64::from(le16(&boot, 19)?)).filter(|&n| n > 0).or(le32(&boot, 32).map(u64::from))?;
-        let media = *boot.get(21)?;
-        let narrow = u64::from(le16(&boot, 22)?);
-        let table = if narrow > 0 { narrow } else { u64::from(le32(&boot, 36)?) };
-        let sane = matches!(sector, 512 | 1024 | 2048 | 4096)
-            && per_cluster.is_power_of_two()
-            && reserved > 0
-            && matches!(tables, 1..=4)
-            && (media == 0xf0 || media >= 0xf8)
-            && table > 0;
-        let root_sectors = (root_entries * 32).div_ceil(sector.max(1));
-        let data = reserved + tables * table + root_sectors;
+        let numbers = Parameters::read(&boot)?;
+        let (root_sectors, data) = (numbers.root_sectors(), numbers.data());
+        let Parameters { sector, per_cluster, reserved, total, narrow, table, .. } = numbers;
         let clusters = total.checked_sub(data)?.checked_div(per_cluster)?;
+        // Few clusters do not make FAT12 of a FAT32, which has neither a short length of its tables nor a place for its root.
         let width = match clusters {
             _ if narrow == 0 => Width::ThirtyTwo,
             0..4085 => Width::Twelve,
@@ -150,7 +191,7 @@ impl Volume {
         };
         // The table has an entry for each cluster, and lies in the image.
         let fits = (clusters + 2) * bits <= table * sector * 8 && (reserved + table) * sector <= bytes.size();
-        if !sane || !fits || clusters == 0 || (width == Width::ThirtyTwo) != (root_entries == 0) {
+        if !fits || clusters == 0 {
             return None;
         }
         Some(Self {
@@ -416,6 +457,25 @@ mod tests {
             assert!(seen.content("[free clusters]").unwrap().starts_with(&[b'e'; SECTOR]));
             assert_eq!(seen.unread, []);
         }
+    }
+
+    #[test]
+    fn texts_and_signatures_do_not_matter() {
+        let mut bytes = image(Width::Sixteen, 4200);
+        bytes[54..62].fill(0);
+        bytes[510..512].fill(0);
+        assert_eq!(open(&Fat, &bytes).unwrap().names().len(), 3);
+        // FAT32 of six clusters: a table, the root folder in cluster 2, a file in 3.
+        let mut bytes = vec![0; 8 * SECTOR];
+        let mut put = |at: usize, what: &[u8]| bytes[at..at + what.len()].copy_from_slice(what);
+        put(11, &[0, 2, 1, 1, 0, 1, 0, 0, 8, 0, 0xf8]);
+        put(36, &[1]);
+        put(44, &[2]);
+        put(SECTOR + 8, &[0xff; 8]);
+        put(2 * SECTOR, b"KEY     PEM ");
+        put(2 * SECTOR + 26, &[3, 0, 4]);
+        put(3 * SECTOR, b"file");
+        assert_eq!(open(&Fat, &bytes).unwrap().content("KEY.PEM"), Some(&b"file"[..]));
     }
 
     #[test]

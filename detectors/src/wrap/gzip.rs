@@ -30,8 +30,8 @@ impl Container for Gzip {
     }
 
     fn magics(&self) -> &'static [Magic] {
-        // ID1, ID2, CM = deflate (RFC 1952 2.3.1).
-        &[Magic { at: 0, bytes: &[0x1f, 0x8b, 8] }]
+        // ID1, ID2, CM = deflate (RFC 1952 2.3.1); ID2 of the first gzip, which gzip still reads.
+        &[Magic { at: 0, bytes: &[0x1f, 0x8b, 8] }, Magic { at: 0, bytes: &[0x1f, 0x9e, 8] }]
     }
 
     fn reader(&self) -> Reader {
@@ -92,7 +92,7 @@ impl Members<'_> {
     fn header(&mut self, input: &mut Input<'_>) -> io::Result<()> {
         let mut head = [0; 10];
         input.read_exact(&mut head)?;
-        let [0x1f, 0x8b, 8, flags, ..] = head else { return Err(io::Error::other("no gzip header")) };
+        let [0x1f, 0x8b | 0x9e, 8, flags, ..] = head else { return Err(io::Error::other("no gzip header")) };
         if flags & 4 != 0 {
             let mut length = [0; 2];
             input.read_exact(&mut length)?;
@@ -162,7 +162,7 @@ impl Read for Members<'_> {
                     while skip_zeros(&mut input)? {}
                     match input.fill_buf()? {
                         [] => Now::Over,
-                        [0x1f, 0x8b, ..] | [0x1f] => Now::Between(input),
+                        [0x1f, 0x8b | 0x9e, ..] | [0x1f] => Now::Between(input),
                         _ => Now::Behind(input),
                     }
                 }

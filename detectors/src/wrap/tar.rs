@@ -13,7 +13,7 @@ use std::ops::ControlFlow;
 use scanner_core::error::{Malformed, Reason};
 use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
-use sparse::Map;
+use sparse::{Fault, Map};
 
 /// tar archives.
 #[derive(Debug)]
@@ -24,8 +24,8 @@ static ABOUT: About = About {
     title: "tar archive",
     detects: "tar archives (ustar, GNU, pax), layers of OCI and docker images. Each member is looked at like a file of its own.",
     blind_to: "Archives of the first tar, without `ustar` in the header: their members are found where they are stored, \
-               without names. A sparse file with more than a gigabyte of holes, or whose parts are in no order, is looked \
-               at part by part, and reported as not read.",
+               without names. A sparse file with more than a gigabyte of holes, or whose map does not account for what is \
+               stored, is looked at as it is stored, and reported as not read.",
     respond: "Treat what is inside as if it lay there in plain text. A later layer of an image that removes a file does \
               not remove it from the layer below.",
     references: &["POSIX.1-2017, pax", "GNU tar manual, Basic Tar Format", "OCI Image Layer Filesystem Changeset"],
@@ -146,17 +146,21 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
                 if let Some(map) = map.as_mut().filter(|map| map.in_front) {
                     map.front(&mut body);
                 }
-                let mut flow = match map.as_ref().map(|map| (map, map.fault())) {
+                let mut flow = match map.as_ref().map(|map| (map, map.fault(body.left))) {
                     None => inside.member(member, &mut body),
                     Some((map, None)) => inside.member(member, &mut map.fill(&mut body)),
-                    Some((_, Some(fault))) => {
+                    Some((_, Some(Fault::Map))) => {
+                        inside.unread(member, Reason::Damaged, "map of a sparse file");
+                        inside.member(member, &mut body)
+                    }
+                    Some((_, Some(Fault::Holes))) => {
                         let mut start = Vec::new();
                         let read = (&mut body).take(BLOCK as u64).read_to_end(&mut start);
                         // Text is read part by part as well as with holes; an archive or a file system is not.
                         if read.is_err()
                             || start.iter().any(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace())
                         {
-                            inside.unread(member, Reason::Unsupported, fault);
+                            inside.unread(member, Reason::Unsupported, "holes of a sparse file");
                         }
                         inside.member(member, &mut start.chain(&mut body))
                     }
@@ -467,6 +471,33 @@ mod tests {
             [(&b"00000000005\0"[..], 5), (b"  644 \0", 0o644), (b"\x80\0\0\0\0\0\x0a\0\0\0\0\0", 10 << 40), (b"", 0)]
         {
             assert_eq!(number(field), expected, "{field:x?}");
+        }
+    }
+
+    #[test]
+    fn a_sparse_file_whose_map_makes_no_sense_is_read_as_it_is_stored() {
+        let record = |text: &str| format!("{} {text}\n", text.len() + 4);
+        let pax = |records: &[&str], body: &[u8]| {
+            let records: String = records.iter().map(|text| record(text)).collect();
+            [entry("x", b'x', records.len(), records.as_bytes()), entry("k", b'0', body.len(), body)].concat()
+        };
+        let stored = b"whole as it stands";
+        for (archive, odd) in [
+            (entry("k", b'S', stored.len(), stored), true),
+            (pax(&["GNU.sparse.map="], stored), true),
+            (pax(&["GNU.sparse.major=2", "GNU.sparse.minor=0"], stored), true),
+            (pax(&["GNU.sparse.numblocks=0"], stored), true),
+            (pax(&["GNU.sparse.size=18"], stored), true),
+            (pax(&["GNU.sparse.map=0,17"], stored), true),
+            (pax(&["GNU.sparse.map=0,19"], stored), true),
+            (pax(&["GNU.sparse.map=9,9,0,9"], stored), true),
+            (pax(&["GNU.sparse.map=0,9,9,9"], stored), false),
+        ] {
+            let (result, out) = open(&Tar, &archive);
+            assert_eq!(result, Ok(()));
+            assert_eq!(out.members[0].1, stored);
+            let told = ("k".to_owned(), Reason::Damaged, "map of a sparse file".to_owned());
+            assert_eq!(out.unread, if odd { vec![told] } else { vec![] });
         }
     }
 

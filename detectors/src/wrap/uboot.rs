@@ -36,8 +36,8 @@ const TREE: [u8; 4] = [0xd0, 0x0d, 0xfe, 0xed];
 /// Length of the legacy header in bytes.
 const HEADER: u64 = 64;
 
-/// image.h: IH_TYPE_MULTI, several payloads behind a list of their lengths.
-const MULTI: u8 = 4;
+/// image.h: IH_TYPE_MULTI and IH_TYPE_SCRIPT, one or several payloads behind a list of their lengths.
+const LISTS: [u8; 2] = [4, 6];
 
 /// Most bytes of a device tree that is read without the payloads in it. The kernel's own are below 1 MiB.
 const MOST_TREE: u64 = 256 << 20;
@@ -76,7 +76,7 @@ fn legacy(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     }
     let mut at = HEADER;
     let mut lengths = vec![size];
-    if kind == MULTI {
+    if LISTS.contains(&kind) {
         lengths.clear();
         loop {
             let length = held(bytes, at, 4, 4).and_then(|length| be32(&length, 0)).ok_or(malformed)?;
@@ -96,6 +96,10 @@ fn legacy(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
             return Ok(());
         }
         at += length.next_multiple_of(4);
+    }
+    // What no payload owns.
+    if at < bytes.size() {
+        let _ = inside.member(Member { name: b"trailing", at }, &mut bytes.part(at, bytes.size() - at));
     }
     Ok(())
 }
@@ -229,13 +233,17 @@ mod tests {
         let seen = open(&Uboot, &image(2, b"kernel")).unwrap();
         assert_eq!(seen.members, [("name".to_owned(), b"kernel".to_vec())]);
         let several = [&[0, 0, 0, 5, 0, 0, 0, 3, 0, 0, 0, 0][..], b"first\0\0\0two\0"].concat();
-        let seen = open(&Uboot, &image(MULTI, &several)).unwrap();
-        let contents: Vec<&[u8]> = seen.members.iter().map(|(_, content)| content.as_slice()).collect();
-        assert_eq!((contents, seen.unread.len()), (vec![&b"first"[..], b"two"], 0));
+        for kind in LISTS {
+            let seen = open(&Uboot, &image(kind, &several)).unwrap();
+            let contents: Vec<&[u8]> = seen.members.iter().map(|(_, content)| content.as_slice()).collect();
+            assert_eq!((contents, seen.unread.len()), (vec![&b"first"[..], b"two"], 0));
+        }
+        let seen = open(&Uboot, &[image(2, b"kernel12"), b"more".to_vec()].concat()).unwrap();
+        assert_eq!(seen.content("trailing"), Some(&b"more"[..]));
         assert_eq!(open(&Uboot, &image(2, b"kernel")[..66]).unwrap().unread.len(), 1);
         for bytes in [image(0, b"x"), image(2, b""), LEGACY.to_vec(), [&TREE[..], &[0; 60]].concat()] {
             assert!(open(&Uboot, &bytes).is_none());
         }
-        torture(&Uboot, &image(MULTI, &several), 1);
+        torture(&Uboot, &image(LISTS[0], &several), 1);
     }
 }

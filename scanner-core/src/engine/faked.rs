@@ -195,6 +195,23 @@ impl Container for AnyBoxed {
     }
 }
 
+/// An image, known by a magic number after its first bytes.
+struct Image;
+
+impl Container for Image {
+    fn about(&self) -> &'static About {
+        about!("image")
+    }
+
+    fn magics(&self) -> &'static [Magic] {
+        &[Magic { at: 16, bytes: b"IMAGE:" }]
+    }
+
+    fn reader(&self) -> Reader {
+        Reader::AnyPlace(|cursor, inside| open_box(&mut cursor.part(18, cursor.size()), inside))
+    }
+}
+
 /// What `*.use` says: a candidate and a reference.
 struct Uses;
 
@@ -213,14 +230,20 @@ impl ClueReader for Uses {
     }
 }
 
+static UNOPENED: [Unopened; 3] = [
+    Unopened::new("shut", 0, b"SHUT"),
+    Unopened::new("beside", 30, b"B").and(31, b"!"),
+    Unopened::trailer("tail", 4, b"TAIL"),
+];
+
 /// The engine that all tests share.
 static ENGINE: LazyLock<Engine<'static>> = LazyLock::new(|| {
     let knowledge = Knowledge {
         detectors: vec![&Key, &Faulty],
         unwrappers: vec![&Wrapped],
-        containers: vec![&Boxed, &AnyBoxed],
+        containers: vec![&Boxed, &AnyBoxed, &Image],
         mapper: None,
-        unopened: &[Unopened { id: "shut", at: 0, magic: b"SHUT" }],
+        unopened: &UNOPENED,
         clues: Some(&Uses),
     };
     Engine::new(knowledge, Limits::default())
@@ -528,4 +551,30 @@ fn the_first_places_are_kept_in_any_order() {
         (0..40).for_each(|n| keep_first(&mut places, place(n * step % 40)));
         assert_eq!(places, (0..UNOPENED_PLACES).map(place).collect());
     }
+}
+
+#[test]
+fn what_is_several_things_is_opened_as_each() {
+    check(&[
+        // The box takes the image for a member of its own.
+        ("BOX:a=KEY{1}\n   IMAGE:b=KEY{2}", |_| {}, &["f!a@0", "f!   IMAGE:b@0", "f!b@0"], &[]),
+        ("ANY:a=KEY{1}\n   IMAGE:b=KEY{2}", |_| {}, &["f!a@0", "f!   IMAGE:b@0", "f!b@0"], &[]),
+        ("ZOX:a=KEY{1}\n   IMAGE:b=KEY{2}", |_| {}, &["f!b@0"], &[]),
+        // Where it is too large to be held, the stream is opened.
+        (
+            "BOX:a=KEY{1}\n   IMAGE:c=x",
+            |l| l.max_held = 11,
+            &["f!a@0"],
+            &["f: too_large (larger than 11 bytes inside of another)"],
+        ),
+    ]);
+}
+
+#[test]
+fn what_is_not_opened_is_counted_beside_what_is() {
+    let unopened = |text: &[u8]| read(text, |_| {}).unopened.into_keys().collect::<Vec<_>>();
+    assert_eq!(unopened(b"BOX:a=12345678901234567890123+B!"), ["beside"]);
+    assert_eq!(unopened(b"ANY:a=12345678901234567890123+B!"), ["beside"]);
+    assert_eq!(unopened(b"SHUT, and no ANY, up to here  B! TAIL"), ["beside", "shut", "tail"]);
+    assert_eq!(unopened(b"BOX:a=1234567890123456789012+B?TAIL-"), [""; 0]);
 }

@@ -159,14 +159,19 @@ impl BlobSink for Level<'_> {
             return None;
         }
         match input {
-            Packed::Random(bytes) => self.at_any_place(origin, &containers, &bytes),
+            Packed::Random(bytes) => self.at_any_place(origin, &containers, start, &bytes),
             Packed::Stream(first, rest) => self.in_order(origin, &containers, first, rest),
         }
     }
 }
 
-/// As many first bytes as any magic number needs: that of ISO 9660 stands at 32,769.
-const START: usize = 33 << 10;
+/// As many first bytes as any magic number needs: that of btrfs stands at 65,600.
+const START: usize = 66 << 10;
+
+/// Where the magic number of a container stands; `None` if it is known by something else.
+fn place(container: &dyn Container, start: &[u8]) -> Option<usize> {
+    container.magics().iter().find(|magic| magic.begins(start)).map(|magic| magic.at)
+}
 
 impl Level<'_> {
     /// Whether something may be a container that would have to be held in memory if it came as a stream.
@@ -177,8 +182,22 @@ impl Level<'_> {
         self.session.containers(start).any(|container| matches!(container.reader(), Reader::AnyPlace(_)))
     }
 
-    fn at_any_place(&self, origin: &Origin, containers: &[&dyn Container], bytes: &Arc<dyn Random>) -> Option<Looked> {
+    /// Opens everything that it is: one file may begin like a stream and be an image by a magic number further on.
+    fn at_any_place(
+        &self,
+        origin: &Origin,
+        containers: &[&dyn Container],
+        start: &[u8],
+        bytes: &Arc<dyn Random>,
+    ) -> Option<Looked> {
+        let mut all: Option<Looked> = None;
+        let mut any_damaged = false;
+        let mut places = Vec::new();
         for container in containers {
+            let place = place(*container, start);
+            if places.contains(&place) || all.is_some_and(|looked| looked.stop) {
+                continue;
+            }
             let mut opener = Opener::new(self, origin, container.about().id);
             let outcome = opener.run(|inside| match container.reader() {
                 Reader::InOrder(read) => {
@@ -187,20 +206,24 @@ impl Level<'_> {
                 Reader::AnyPlace(read) => read(Cursor::new(Arc::clone(bytes)), inside),
             });
             if let Outcome::Opened { damaged } = outcome {
-                let mut looked = opener.looked;
-                if damaged && matches!(container.reader(), Reader::AnyPlace(_)) && !looked.stop {
-                    // What a damaged container does not lead to any more may still lie in it as it is.
-                    let plain = Plain(self);
-                    let again = Windows::default().feed_part(&mut Cursor::new(Arc::clone(bytes)), origin, &plain).0;
-                    if again.found {
-                        self.session.rescanned.lock().unwrap_or_else(PoisonError::into_inner).insert(origin.clone());
-                    }
-                    looked |= again;
-                }
-                return Some(looked);
+                any_damaged |= damaged && matches!(container.reader(), Reader::AnyPlace(_));
+                places.push(place);
+                *all.get_or_insert_default() |= opener.looked;
             }
         }
-        None
+        let mut looked = all?;
+        if any_damaged && !looked.stop {
+            // What a damaged container does not lead to any more may still lie in it as it is.
+            let plain = Plain(self);
+            let again = Windows::default().feed_part(&mut Cursor::new(Arc::clone(bytes)), origin, &plain).0;
+            if again.found {
+                self.session.rescanned.lock().unwrap_or_else(PoisonError::into_inner).insert(origin.clone());
+            }
+            looked |= again;
+        } else {
+            self.session.count_unopened(start, Some(origin));
+        }
+        Some(looked)
     }
 
     fn in_order(
@@ -212,16 +235,22 @@ impl Level<'_> {
     ) -> Option<Looked> {
         let consumed = Cell::new(0);
         let grows = (self.depth == 0).then_some(&self.allowance.packed);
+        let mut places = containers.iter().map(|container| place(*container, first));
+        let one = places.next();
+        let several = places.any(|place| Some(place) != one);
         for container in containers {
             let mut again = Slice::new(first);
             let mut counted = Consumed { inner: &mut *rest, bytes: &consumed, grows };
             let mut input = Read::chain(&mut again, &mut counted);
             match container.reader() {
-                Reader::InOrder(read) => {
+                Reader::InOrder(read) if !several => {
                     let mut opener = Opener::new(self, origin, container.about().id);
                     let outcome = opener.run(|inside| read(&mut input, inside));
                     match outcome {
-                        Outcome::Opened { .. } => return Some(opener.looked),
+                        Outcome::Opened { .. } => {
+                            self.session.count_unopened(first, Some(origin));
+                            return Some(opener.looked);
+                        }
                         Outcome::NotOne if consumed.get() > 0 => {
                             opener.gap(Reason::Damaged, "not what its start says");
                             return Some(opener.looked);
@@ -229,12 +258,9 @@ impl Level<'_> {
                         Outcome::NotOne => {}
                     }
                 }
-                Reader::AnyPlace(_) => {
-                    if let Some(looked) = self.held(origin, containers, &mut input, first.len(), &consumed) {
-                        return Some(looked);
-                    }
-                    // Nothing was read of the stream but what its owner has in hand.
-                    return None;
+                Reader::InOrder(_) | Reader::AnyPlace(_) => {
+                    // If there is none, nothing was read of the stream but what its owner has in hand.
+                    return self.held(origin, containers, &mut input, first, &consumed);
                 }
             }
         }
@@ -247,13 +273,13 @@ impl Level<'_> {
         origin: &Origin,
         containers: &[&dyn Container],
         input: &mut dyn Read,
-        hint: usize,
+        first: &[u8],
         consumed: &Cell<u64>,
     ) -> Option<Looked> {
         let mut taken = Taken::none(Arc::clone(&self.allowance.holding));
         let mut bytes = Vec::new();
         let mut fault = None;
-        let mut step = hint.clamp(STEP, MOST_STEP);
+        let mut step = first.len().clamp(STEP, MOST_STEP);
         let whole = loop {
             // In steps, because a buffer that doubles would hold twice as much, and is wiped as a whole.
             let most = self.session.limits.max_held.saturating_sub(bytes.len() as u64);
@@ -277,10 +303,18 @@ impl Level<'_> {
             self.gap(Gap { origin: origin.clone(), reason: Reason::TooLarge, detail });
             let held = Held::new(bytes);
             let mut all = Read::chain(Cursor::new(Arc::new(held)), input);
+            // What else it is cannot be opened; a stream can.
+            if let Some((Reader::InOrder(read), id)) = containers.first().map(|one| (one.reader(), one.about().id)) {
+                let mut opener = Opener::new(self, origin, id);
+                if matches!(opener.run(|inside| read(&mut all, inside)), Outcome::NotOne) {
+                    opener.gap(Reason::Damaged, "not what its start says");
+                }
+                return Some(opener.looked);
+            }
             return Some(Windows::default().feed_part(&mut all, origin, &Plain(self)).0);
         }
         let bytes: Arc<dyn Random> = Arc::new(Held::new(bytes));
-        let opened = self.at_any_place(origin, containers, &bytes);
+        let opened = self.at_any_place(origin, containers, first, &bytes);
         if let Some(error) = fault {
             let detail = format!("{error}, after {length} bytes");
             self.gap(Gap { origin: origin.clone(), reason: Reason::Damaged, detail });

@@ -108,12 +108,18 @@ impl Worker {
         all
     }
 
-    pub(super) fn count_unopened(&mut self, bytes: &[u8], formats: &[Unopened], origin: Option<&Origin>) {
-        let known = formats.iter().find(|format| format.begins(bytes));
-        if let Some(format) = known {
-            *self.unopened.entry(format.id).or_default() += 1;
+    /// Counts formats that are not opened, each once.
+    pub(super) fn count_unopened(
+        &mut self,
+        formats: &[Unopened],
+        origin: Option<&Origin>,
+        is_one: impl Fn(&Unopened) -> bool,
+    ) {
+        let known: BTreeSet<_> = formats.iter().filter(|format| is_one(format)).map(|format| format.id).collect();
+        for id in known {
+            *self.unopened.entry(id).or_default() += 1;
             if let Some(origin) = origin.filter(|origin| origin.object.is_none()) {
-                keep_first(self.unopened_at.entry(format.id).or_default(), origin.clone());
+                keep_first(self.unopened_at.entry(id).or_default(), origin.clone());
             }
         }
     }

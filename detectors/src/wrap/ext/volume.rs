@@ -35,6 +35,23 @@ const MOST_FOLDER: u64 = 16 << 20;
 /// Largest inode: that of a block.
 const MOST_INODE: u64 = 64 << 10;
 
+/// Whether something that begins like this may have a superblock: the magic alone is two bytes.
+pub(super) fn begins(start: &[u8]) -> bool {
+    let superblock = start.get(SUPERBLOCK as usize..).unwrap_or_default();
+    let word = |at| le32(superblock, at);
+    let any = |at| word(at).is_some_and(|number| number > 0);
+    le16(superblock, 0x38) == Some(MAGIC)
+        && [0, 4, 32, 40].into_iter().all(any)
+        && word(20).is_some_and(|first| first <= 1)
+        && word(24).is_some_and(|scale| scale <= MOST_SCALE)
+}
+
+/// ext2_fs.h: s_magic.
+const MAGIC: u16 = 0xef53;
+
+/// Largest block: 1024 bytes shifted by so much.
+const MOST_SCALE: u32 = 6;
+
 /// A file system. Sizes in bytes, places in blocks.
 pub(super) struct Volume {
     bytes: Cursor,
@@ -117,7 +134,7 @@ impl Volume {
     pub(super) fn read(bytes: Cursor) -> Option<Self> {
         let block = held(&bytes, SUPERBLOCK, 1024, 1024)?;
         let word = |at| le32(&block, at);
-        let scale = word(24).filter(|&scale| scale <= 6)?;
+        let scale = word(24).filter(|&scale| scale <= MOST_SCALE)?;
         let dynamic = word(0x4c)? > 0;
         let features = word(0x60)?;
         let clusters = word(28).filter(|_| word(0x64).is_some_and(|ro| ro & 0x200 != 0)).unwrap_or(scale);
@@ -142,8 +159,7 @@ impl Volume {
         };
         // A bitmap of a group fills one block, for blocks as for inodes.
         let bits = volume.block * 8;
-        let sane = le16(&block, 0x38)? == 0xef53
-            && features & !KNOWN == 0
+        let sane = le16(&block, 0x38)? == MAGIC
             && (1..=bits * volume.cluster).contains(&volume.per_group)
             && (1..=bits).contains(&volume.inodes_per_group.into())
             && volume.inode_size.is_power_of_two()
@@ -153,6 +169,16 @@ impl Volume {
             && volume.blocks > volume.first
             && volume.groups() * volume.descriptor < volume.bytes.size();
         sane.then_some(volume)
+    }
+
+    /// Whether it has features without which it cannot be read.
+    pub(super) const fn has_unknown_features(&self) -> bool {
+        self.features & !KNOWN != 0
+    }
+
+    /// The block of the superblock. With blocks of 1024 bytes that is number 1, even if numbering begins at 0 (bigalloc).
+    const fn superblock(&self) -> u64 {
+        SUPERBLOCK / self.block
     }
 
     fn groups(&self) -> u64 {
@@ -171,9 +197,10 @@ impl Volume {
         let block = if self.features & META_GROUPS != 0 && table >= self.first_meta_group {
             // In the first block of the groups it describes, behind a copy of the superblock if there is one.
             let group = table * per_block;
-            self.first + group * self.per_group + u64::from(self.has_superblock(group))
+            let first = if group == 0 { self.superblock() } else { self.first + group * self.per_group };
+            first + u64::from(self.has_superblock(group))
         } else {
-            self.first + 1 + table
+            self.superblock() + 1 + table
         };
         let bytes = self.held(block, number % per_block * self.descriptor, self.descriptor)?;
         let wide = |low, high| {

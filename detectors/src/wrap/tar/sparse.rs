@@ -11,6 +11,15 @@ const PARTS: usize = 1 << 18;
 /// Most bytes of holes that are filled. An image of a disk has more; its parts are read one behind the other.
 const HOLES: u64 = 1 << 30;
 
+/// Why a file is not read with its holes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// The map makes no sense.
+    Map,
+    /// More holes than are filled.
+    Holes,
+}
+
 /// A map while it is gathered.
 #[derive(Debug, Default)]
 pub(super) struct Map {
@@ -115,18 +124,20 @@ impl Map {
         }
     }
 
-    /// What is wrong with it, in a few fixed words: then parts are read one behind the other.
-    pub(super) fn fault(&self) -> Option<&'static str> {
-        let (mut end, mut holes) = (0_u64, 0_u64);
+    /// What is wrong with it, if `stored` bytes are: then they are read as they are. A map that does not say of every one of them
+    /// where it belongs is damaged, because programs differ in what they make of such a member.
+    pub(super) fn fault(&self, stored: u64) -> Option<Fault> {
+        let (mut end, mut holes, mut mapped) = (0_u64, 0_u64, 0_u64);
         for (at, length) in &self.parts {
-            let Some(hole) = at.checked_sub(end) else { return Some("map of a sparse file") };
+            let Some(hole) = at.checked_sub(end) else { return Some(Fault::Map) };
             holes = holes.saturating_add(hole);
             end = at.saturating_add(*length);
+            mapped = mapped.saturating_add(*length);
         }
         holes = holes.saturating_add(self.size.saturating_sub(end));
-        match (self.bad, holes > HOLES) {
-            (true, _) => Some("map of a sparse file"),
-            (false, true) => Some("holes of a sparse file"),
+        match (self.bad || mapped != stored, holes > HOLES) {
+            (true, _) => Some(Fault::Map),
+            (false, true) => Some(Fault::Holes),
             (false, false) => None,
         }
     }
