@@ -55,6 +55,7 @@ const TAGS: [Anchor; 2] = [Anchor::anywhere(&[TAG, 0xa0, 0x80]), Anchor::anywher
 const FORMAT: Anchor = Anchor::anywhere(subst::MARK);
 
 /// Everything that is looked for.
+#[allow(clippy::indexing_slicing, reason = "a constant: the compiler indexes it")]
 const ANCHORS: [Anchor; 6 + crlf::ANCHORS.len()] = {
     let own = [DASHES, ATTRIBUTE, HEADER, FORMAT, TAGS[0], TAGS[1]];
     let mut all = [DASHES; 6 + crlf::ANCHORS.len()];

@@ -82,8 +82,7 @@ fn placeholder<'f>(format: &'f [u8], out: &mut Vec<u8>) -> &'f [u8] {
                 _ => behind(open.max(1)),
             }
         }
-        [b'a' | b'c' | b'g', _, ..] => behind(2),
-        [b'G', _, ..] => behind(2),
+        [b'a' | b'c' | b'g' | b'G', _, ..] => behind(2),
         [letter, ..] if letter.is_ascii_alphabetic() && !b"ijklqruvxzAEFIJKLMOPQRUVWXYZ".contains(letter) => behind(1),
         // Nothing that git knows.
         _ => {
