@@ -502,6 +502,7 @@ impl Unopened {
     }
 
     /// The same, with more bytes at another place.
+    #[must_use]
     pub const fn and(self, at: usize, bytes: &'static [u8]) -> Self {
         Self { and: Some(Magic { at, bytes }), ..self }
     }
