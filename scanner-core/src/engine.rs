@@ -25,16 +25,18 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use allowance::Allowance;
 use cover::Known;
 use found::{Found, Same};
 use gaps::Gaps;
-use memory::{Holding, Room};
+use memory::Room;
 use worker::{Around, Worker};
 
 use crate::blob::{Blob, Origin};
 use crate::budget::{Budget, Limits};
 use crate::candidates::Candidates;
-use crate::error::{Gap, SourceError};
+use crate::effort;
+use crate::error::{Gap, Reason, SourceError};
 use crate::material::{Kind, Material, Occurrence, Word};
 use crate::prefilter::Prefilter;
 use crate::random::Cursor;
@@ -353,15 +355,10 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Looks at a blob that is no container, or is taken for the bytes that it is. `known` learns what was found, and `holding`
-    /// is what its input holds.
-    fn plain(
-        &self,
-        blob: Blob<'_>,
-        depth: u32,
-        known: Option<&Mutex<Known>>,
-        holding: Option<&Arc<Holding>>,
-    ) -> Looked {
+    /// Looks at a blob that is no container, or is taken for the bytes that it is, out of what is left for its input.
+    fn plain(&self, blob: Blob<'_>, depth: u32, allowance: Option<&Allowance>) -> Looked {
+        let known = allowance.and_then(|allowance| allowance.known.as_ref());
+        let holding = allowance.map(|allowance| &allowance.holding);
         if is_blank(blob.bytes) {
             return Looked { stop: self.cancelled(), ..Looked::default() };
         }
@@ -382,7 +379,12 @@ impl<'a> Session<'a> {
         let around = Around::file(depth, holding);
         // Detectors and unwrappers have guards of their own; what was found before the fault stays.
         let look = AssertUnwindSafe(|| worker.look(self, blob, &budget, &around));
-        catch_unwind(look).unwrap_or_else(|_| self.fault(blob.origin));
+        let own = AtomicU64::new(effort::MOST);
+        let left = allowance.map_or(&own, |allowance| &allowance.effort);
+        if effort::within(left, || catch_unwind(look).unwrap_or_else(|_| self.fault(blob.origin))) {
+            let detail = "keys whose numbers do not fit together: arithmetic".to_owned();
+            self.gap(Gap { origin: blob.origin.clone(), reason: Reason::TooSlow, detail });
+        }
         if let Some((known, frame)) = known.zip(frame) {
             known.lock().unwrap_or_else(PoisonError::into_inner).join(worker.end(frame));
         }
@@ -500,7 +502,7 @@ impl BlobSink for Session<'_> {
                 return looked;
             }
         }
-        self.plain(blob, 0, None, None)
+        self.plain(blob, 0, None)
     }
 
     fn object(&self, bytes: u64) {

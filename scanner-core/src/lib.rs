@@ -6,6 +6,7 @@
 pub mod blob;
 pub mod budget;
 pub mod candidates;
+pub mod effort;
 pub mod engine;
 pub mod error;
 pub mod git;

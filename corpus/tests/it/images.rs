@@ -8,6 +8,7 @@ use scanner_core::error::Reason;
 /// Samples that cannot be read, or not whole, and what is said of them.
 const TOLD: &[(&str, &str, Reason)] = &[
     ("ar", "damaged_header.a", Reason::Damaged),
+    ("asar", "damaged_header.asar", Reason::Damaged),
     ("ar", "cut.a", Reason::Damaged),
     ("cpio", "damaged_header.cpio", Reason::Damaged),
     ("cpio", "cut.cpio", Reason::Damaged),

@@ -198,7 +198,7 @@ fn public((half, fit): (PublicHalf, Fit)) -> (Identity, Option<Fit>) {
 
 /// n and e, and of a private key d or the primes (RFC 7518 6.3).
 fn rsa(object: &Object<'_>) -> Option<(PublicHalf, Fit)> {
-    let (n, e) = (object.base64("n")?, object.base64("e")?);
+    let (n, e) = (object.number("n")?, object.number("e")?);
     let bits = public::bits(&n);
     let odd = |number: &[u8]| number.last().is_some_and(|b| b & 1 == 1);
     if !(256..=16_384).contains(&bits) || !odd(&n) || !odd(&e) || public::bits(&e) < 2 || e.len() > n.len() {
@@ -207,7 +207,7 @@ fn rsa(object: &Object<'_>) -> Option<(PublicHalf, Fit)> {
     if object.get("d").is_none() {
         return Some((public::half(&PublicKey::Rsa { n: &n, e: &e }), Fit::Whole));
     }
-    let number = |name| object.base64(name).unwrap_or_default();
+    let number = |name| object.number(name).unwrap_or_default();
     let d = number("d");
     // Further primes of RFC 7518 6.3.2.7 are not read: nothing writes them.
     let several = object.get("oth").is_some();
@@ -226,7 +226,7 @@ fn ec(object: &Object<'_>) -> Option<(PublicHalf, Fit)> {
     let curve = curves::by_jose(name)?;
     let size = curve.bits.div_ceil(8) as usize;
     // Coordinates are as long as the field (RFC 7518 6.2.1.2); some writers drop leading zeros, or add one for the sign.
-    let number = |name| signs::padded(&object.base64(name)?, size);
+    let number = |name| signs::padded(&object.number(name)?, size);
     let point =
         || Some([&[4][..], &number("x")?, &number("y")?].concat()).filter(|point| curve.decompress(point).is_some());
     let point = point().unwrap_or_default();
@@ -242,12 +242,12 @@ fn ec(object: &Object<'_>) -> Option<(PublicHalf, Fit)> {
 fn okp(object: &Object<'_>) -> Option<(PublicHalf, Fit)> {
     let name = object.text("crv")?;
     let kind = [Raw::Ed25519, Raw::Ed448, Raw::X25519, Raw::X448].into_iter().find(|k| k.name().as_bytes() == name)?;
-    let x = object.base64("x").filter(|x| x.len() == kind.len());
+    let x = object.number("x").filter(|x| x.len() == kind.len());
     let key = PublicKey::Raw { kind, bytes: x.as_ref().map_or(&[], |x| x.as_slice()) };
     if object.get("d").is_none() {
         return x.as_ref().map(|_| (public::half(&key), Fit::Whole));
     }
-    let d = object.base64("d")?;
+    let d = object.number("d")?;
     let seed = signs::cut(&d, kind.len());
     // A seed is bytes, not a number: only one that is too long has zeros that do not belong to it.
     (seed.len() == kind.len()).then(|| signs::one_number(&key, seed, kind.len() as u32 * 8))?
@@ -285,6 +285,19 @@ mod tests {
             base64url(&private),
             base64url(&x)
         )
+    }
+
+    #[test]
+    fn characters_that_are_no_digits_are_passed_over() {
+        let [n, e, d, p, q] = rsa();
+        let odd = |digits: &str| format!("{}.{}*", &digits[..3], &digits[3..]);
+        let [n, d, p, q] = [n, d, p, q].map(|number| odd(&number));
+        let rsa = format!(r#"{{"kty":"RSA","n":"{n}","e":"{e}","d":"{d}","p":"{p}","q":"{q}"}}"#);
+        let scalar = base64url(&[7; 32]);
+        for text in [rsa, ec("P-256", &[7; 32]).replace(&scalar, &odd(&scalar))] {
+            let found = inspect(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+            assert_eq!((found[0].kind, found[0].proof), (Kind::PrivateKey, Proof::Verified), "{text}");
+        }
     }
 
     fn ec(crv: &str, scalar: &[u8]) -> String {

@@ -44,7 +44,7 @@ impl Detector for OpenPgp {
     /// Secret key packets with one, two and four length octets in the old framing, and in the new one; what is rare inside
     /// of them.
     fn anchors(&self) -> &'static [Anchor<'static>] {
-        const ANCHORS: [Anchor; 13] = [
+        const ANCHORS: [Anchor; 43] = [
             armor::ANCHOR,
             openpgp_locate::EXPONENT,
             openpgp_locate::ED25519,
@@ -59,6 +59,38 @@ impl Detector for OpenPgp {
             Anchor::at_start(&[0xc6]),
             Anchor::at_start(&[0xa8]),
             Anchor::at_start(&[0xca]),
+            // And so it may behind a signature (PNG begins with 89 50), subkeys, trust, user ids and attributes, comments, padding
+            // and what others keep for themselves: GnuPG passes over all that belongs to no key.
+            Anchor::at_start(&[0x88]),
+            Anchor::at_start(&[0x89, 0]),
+            Anchor::at_start(&[0x89, 1]),
+            Anchor::at_start(&[0x89, 2]),
+            Anchor::at_start(&[0x8a, 0]),
+            Anchor::at_start(&[0xc2]),
+            Anchor::at_start(&[0x9c]),
+            Anchor::at_start(&[0x9d]),
+            Anchor::at_start(&[0x9e]),
+            Anchor::at_start(&[0xc7]),
+            Anchor::at_start(&[0xb0]),
+            Anchor::at_start(&[0xb1]),
+            Anchor::at_start(&[0xb2]),
+            Anchor::at_start(&[0xcc]),
+            Anchor::at_start(&[0xb4]),
+            Anchor::at_start(&[0xb5]),
+            Anchor::at_start(&[0xb6]),
+            Anchor::at_start(&[0xcd]),
+            Anchor::at_start(&[0xb8]),
+            Anchor::at_start(&[0xb9]),
+            Anchor::at_start(&[0xba]),
+            Anchor::at_start(&[0xce]),
+            Anchor::at_start(&[0xd0]),
+            Anchor::at_start(&[0xd1]),
+            Anchor::at_start(&[0xd5]),
+            Anchor::at_start(&[0xfc]),
+            Anchor::at_start(&[0xfd]),
+            Anchor::at_start(&[0xfe]),
+            Anchor::at_start(&[0xa9]),
+            Anchor::at_start(&[0xaa]),
         ];
         &ANCHORS
     }
@@ -82,8 +114,9 @@ impl Detector for OpenPgp {
             start
         };
         let bytes = blob.bytes.get(start..).unwrap_or_default();
-        let first = if hit.anchor.at_start { first_secret(bytes)? } else { openpgp::packet(bytes, 0)? };
-        if !is_believable(&openpgp::secret_key(first.body)?, bytes, first.end) {
+        if hit.anchor.at_start {
+            first_secret(bytes)?;
+        } else if !is_secret(&openpgp::packet(bytes, 0)?, bytes)? {
             return Err(Malformed::new("time, algorithms and a packet behind the key", start));
         }
         let (keys, end) = read(bytes, hit.anchor.at_start)?;
@@ -100,18 +133,25 @@ fn is_wanted(label: &str) -> bool {
     label.starts_with("PGP ")
 }
 
-/// The first secret key of a file that begins with packets of a keyring.
-fn first_secret(bytes: &[u8]) -> Result<openpgp::Packet<'_>, Malformed> {
+/// Goes to the first secret key of a file that begins with packets of a keyring. What cannot be read as one hides none behind it.
+fn first_secret(bytes: &[u8]) -> Result<(), Malformed> {
     let mut at = 0;
     loop {
         let packet = openpgp::packet(bytes, at)?;
         match packet.kind {
-            SECRET_KEY | SECRET_SUBKEY => return Ok(packet),
+            SECRET_KEY | SECRET_SUBKEY if is_secret(&packet, bytes).unwrap_or(false) => return Ok(()),
             // Public keys and what belongs to keys, as in [`Ring::packet`].
-            SIGNATURE | 6 | 14 | USER_ID | 10 | 12 | 16 | 17 | 21 | 60..=63 => at = packet.end,
+            SECRET_KEY | SECRET_SUBKEY | SIGNATURE | 6 | 14 | USER_ID | 10 | 12 | 16 | 17 | 21 | 60..=63 => {
+                at = packet.end;
+            }
             _ => return Err(Malformed::new("packet in a keyring", at)),
         }
     }
+}
+
+/// Whether a packet is a secret key that can be believed.
+fn is_secret(packet: &openpgp::Packet<'_>, bytes: &[u8]) -> Result<bool, Malformed> {
+    Ok(is_believable(&openpgp::secret_key(packet.body)?, bytes, packet.end))
 }
 
 /// Times that a binary key may name: 1991-01-01, before which there was no PGP, to 2100-01-01.
@@ -450,6 +490,21 @@ mod tests {
         let secret = body.len() - 10;
         body[secret] ^= 4;
         assert!(inspect(&packet(SECRET_KEY, &body)).is_err());
+    }
+
+    #[test]
+    fn packets_that_belong_to_no_key_may_stand_before_it() {
+        let secret = packet(SECRET_KEY, &plain());
+        for kind in [2, 6, 7, 10, 12, 13, 14, 16, 17, 21, 60, 61, 62] {
+            let old = (kind < 16).then(|| [&[0x80 | kind << 2, 3][..], b"abc"].concat());
+            for before in [packet(kind, b"abc")].into_iter().chain(old) {
+                let file = [before, secret.clone()].concat();
+                let anchors = OpenPgp.anchors();
+                let anchor = anchors.iter().find(|anchor| anchor.at_start && file.starts_with(anchor.bytes)).unwrap();
+                let found = inspect_at(&file, *anchor).unwrap();
+                assert_eq!(found[0].proof, Proof::Verified, "{kind}");
+            }
+        }
     }
 
     #[test]

@@ -164,6 +164,18 @@ impl<'a> Object<'a> {
     pub(crate) fn base64(&self, name: &str) -> Option<Zeroizing<Vec<u8>>> {
         decode(self.text(name)?)
     }
+
+    /// The same of a number that arithmetic judges: characters that are no digits are passed over, as Node.js and Python do.
+    pub(crate) fn number(&self, name: &str) -> Option<Zeroizing<Vec<u8>>> {
+        let text = self.text(name)?;
+        decode(text).or_else(|| {
+            let mut decoder = Decoder::with_capacity(text.len() / 4 * 3 + 3);
+            let digits = text.iter().filter_map(|byte| digit(*byte));
+            let count = digits.clone().count();
+            digits.for_each(|value| decoder.push(value));
+            (count > 1 && count % 4 != 1).then(|| decoder.finish())
+        })
+    }
 }
 
 /// The bytes of base64 digits, over line breaks, escapes and the seams of joined strings.

@@ -6,6 +6,7 @@
 use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
 use crypto_bigint::{BoxedUint, ConcatenatingMul, Resize};
 use curve25519_dalek::{EdwardsPoint, MontgomeryPoint};
+use scanner_core::effort;
 use sha2::{Digest, Sha512};
 use zeroize::Zeroizing;
 
@@ -88,6 +89,9 @@ pub(crate) fn dsa_public(p: &[u8], g: &[u8], x: &[u8]) -> Option<Vec<u8>> {
     let size = u64::from(bits(p));
     let work = size * size * u64::from(bits(x));
     if bits(p) > MAX_BITS || bits(g) > bits(p) || bits(x) > bits(p) || bits(x) == 0 || work > MAX_POWER_WORK {
+        return None;
+    }
+    if !effort::take(work) {
         return None;
     }
     let p = number(p);

@@ -14,8 +14,8 @@ use super::public::{self, Domain, PublicKey, Raw, bits};
 /// Fewest bits of a prime that proves a key by dividing the modulus. One of 64 bits divides a random modulus once in 2^64.
 const MIN_FACTOR: u32 = 64;
 
-/// Largest modulus with which d is tried by itself. Its cost is the cube of this: a megabyte of keys of 4096 bits with wrong
-/// numbers takes some twenty seconds, one of 8192 bits four times as many.
+/// Largest modulus with which d is tried by itself. Its cost is the cube of this. How many are tried for one input is bounded where
+/// powers are computed (`scanner_core::effort`).
 const MOST_RAISED: u32 = 4096;
 
 /// What makes a key private. Borrowed from a buffer that wipes itself.

@@ -17,7 +17,8 @@ static ABOUT: About = About {
     title: "LZMA stream",
     detects: "LZMA streams, opened as they are read. What is inside is looked at like a file of its own, and so is what \
               follows the stream.",
-    blind_to: "Streams with other properties than the usual ones, and streams that begin inside of a larger file.",
+    blind_to: "Streams with other properties than the usual ones that tell their length, and streams that begin inside of a \
+               larger file.",
     respond: "Treat what is inside as if it lay there in plain text.",
     references: &["xz, doc/lzma-file-format.txt"],
 };
@@ -32,6 +33,12 @@ impl Container for Lzma {
         &[Magic { at: 0, bytes: &[0x5d, 0, 0] }]
     }
 
+    fn claims(&self, start: &[u8]) -> bool {
+        let usual = self.magics().iter().any(|magic| magic.begins(start));
+        // Other properties are believed where the length is not told, eight bytes of ones, as `xz` writes it.
+        usual || matches!(start, [0..=224, _, _, _, _, 255, 255, 255, 255, 255, 255, 255, 255, 0, ..])
+    }
+
     fn reader(&self) -> Reader {
         Reader::InOrder(open)
     }
@@ -40,7 +47,7 @@ impl Container for Lzma {
 fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     let mut head = [0; 14];
     input.read_exact(&mut head).map_err(|_| Malformed::new("LZMA header", 0))?;
-    let [_, d0, d1, d2, d3, size @ .., first] = head;
+    let [properties, d0, d1, d2, d3, size @ .., first] = head;
     let dictionary = u32::from_le_bytes([d0, d1, d2, d3]);
     let size = u64::from_le_bytes(size);
     // Unknown, or less than 256 GiB, as `xz` demands of such files; the range coder begins with a zero byte.
@@ -48,7 +55,9 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
     if !plausible {
         return Err(Malformed::new("LZMA header", 1).into());
     }
-    let memory = u64::from(dictionary) + BESIDE;
+    // lc and lp: 0x300 numbers of two bytes for each literal context (lzma-file-format.txt 1.1.1).
+    let contexts = 0x600 << (properties % 9 + properties / 9 % 5);
+    let memory = u64::from(dictionary) + BESIDE + contexts;
     if let Err(reason) = inside.holds(memory) {
         inside.unread(Member { name: b"", at: 0 }, reason, "dictionary");
         return Ok(());

@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::cover::Known;
 use super::memory::Holding;
 use crate::budget::Limits;
+use crate::effort;
 use crate::error::Reason;
 
 /// What is left for one outermost input.
@@ -18,6 +19,8 @@ pub(super) struct Allowance {
     /// Bytes that came out, at all depths.
     pub(super) unpacked: AtomicU64,
     pub(super) entries: AtomicU64,
+    /// Arithmetic that may still be done for it.
+    pub(super) effort: AtomicU64,
     /// What is held in memory now.
     pub(super) holding: Arc<Holding>,
     pub(super) started: Instant,
@@ -36,6 +39,7 @@ impl Allowance {
             packed: AtomicU64::new(packed),
             unpacked: AtomicU64::default(),
             entries: AtomicU64::default(),
+            effort: AtomicU64::new(effort::MOST),
             holding,
             started: Instant::now(),
             spent: OnceLock::new(),

@@ -95,8 +95,7 @@ impl BlobSink for Level<'_> {
                 return looked;
             }
         }
-        let (known, holding) = (self.allowance.known.as_ref(), &self.allowance.holding);
-        self.session.plain(blob, self.depth, known, Some(holding))
+        self.session.plain(blob, self.depth, Some(self.allowance))
     }
 
     fn gap(&self, gap: Gap) {
@@ -343,7 +342,7 @@ struct Plain<'l>(&'l Level<'l>);
 impl BlobSink for Plain<'_> {
     fn blob(&self, blob: Blob<'_>) -> Looked {
         let Level { session, allowance, depth } = *self.0;
-        session.plain(blob, depth, allowance.known.as_ref(), Some(&allowance.holding))
+        session.plain(blob, depth, Some(allowance))
     }
 
     fn gap(&self, gap: Gap) {
