@@ -79,6 +79,8 @@ pub enum Reason {
     Shallow,
     /// A pack index that is damaged or does not list every object. The pack was read without it, so that nothing is missing.
     IndexRebuilt,
+    /// Objects that were read for other repositories, and not once more for one that borrows them.
+    ReadElsewhere,
     /// A file between the objects of a repository that is none.
     Unknown,
     /// Symbolic links that a walk came by: they are counted and not followed.
@@ -120,6 +122,7 @@ impl Reason {
             Self::Ambiguous => "ambiguous",
             Self::Shallow => "shallow",
             Self::IndexRebuilt => "index_rebuilt",
+            Self::ReadElsewhere => "read_elsewhere",
             Self::Unknown => "unknown_file",
             Self::LinksNotFollowed => "links_not_followed",
             Self::TargetUnread => "target_unread",
@@ -141,6 +144,7 @@ impl Reason {
                 | Self::PseudoFileSystem
                 | Self::OtherFileSystem
                 | Self::IndexRebuilt
+                | Self::ReadElsewhere
                 | Self::LinksNotFollowed
                 | Self::HistoryLeftOut
                 | Self::PasswordsNotTried
@@ -222,6 +226,7 @@ mod tests {
             Reason::PseudoFileSystem,
             Reason::OtherFileSystem,
             Reason::IndexRebuilt,
+            Reason::ReadElsewhere,
             Reason::HistoryLeftOut,
         ];
         for reason in incomplete {

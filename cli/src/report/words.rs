@@ -198,6 +198,7 @@ pub(crate) const fn reason(reason: Reason) -> &'static str {
         Reason::Ambiguous => "git may take it for something else than what was read",
         Reason::Shallow => "a shallow clone",
         Reason::IndexRebuilt => "damaged index; the pack was indexed again",
+        Reason::ReadElsewhere => "read for another repository",
         Reason::Unknown => "not an object of git",
         Reason::HistoryLeftOut => "history left out as asked",
         Reason::DetectorFault => "a detector failed on it: a fault of keyradius",

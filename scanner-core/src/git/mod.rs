@@ -20,13 +20,14 @@ mod forest;
 #[cfg(any(test, feature = "fuzz"))]
 #[doc(hidden)]
 pub mod fuzz;
+mod gathered;
 mod history;
 mod index;
 mod inflate;
 mod keys;
 mod loose;
 #[cfg(test)]
-mod made;
+pub(crate) mod made;
 mod odb;
 pub mod oid;
 mod pack;

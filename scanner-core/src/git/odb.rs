@@ -36,6 +36,8 @@ pub(crate) struct Directory {
     pub(crate) path: PathBuf,
     pub(crate) packs: Vec<Pack>,
     pub(crate) loose: Vec<ObjectId>,
+    /// Whether others read its objects: here they are only looked up.
+    pub(crate) elsewhere: bool,
 }
 
 /// All of them.
@@ -71,7 +73,7 @@ impl Odb {
 
     /// Over packs that lie by themselves.
     pub(crate) fn of_packs(format: Format, path: &Path, packs: Vec<Pack>, bounds: &Arc<Bounds>) -> Self {
-        let directory = Directory { path: path.to_owned(), packs, loose: Vec::new() };
+        let directory = Directory { path: path.to_owned(), packs, loose: Vec::new(), elsewhere: false };
         Self { format, directories: vec![directory], promisor: false, bounds: Arc::clone(bounds) }
     }
 
@@ -101,7 +103,7 @@ impl Odb {
     }
 
     fn directory(&mut self, path: &Path, gap: &mut dyn FnMut(Gap)) -> Directory {
-        let mut directory = Directory { path: path.to_owned(), packs: Vec::new(), loose: Vec::new() };
+        let mut directory = Directory { path: path.to_owned(), packs: Vec::new(), loose: Vec::new(), elsewhere: false };
         match loose::list(path, self.format) {
             Ok((ids, others)) => {
                 directory.loose = ids;
@@ -251,7 +253,7 @@ pub(super) fn read_loose(objects: &Path, id: &ObjectId) -> Result<(Kind, Vec<u8>
 }
 
 /// The directory and its alternates, each once.
-fn with_alternates(objects: &Path, gap: &mut dyn FnMut(Gap)) -> Vec<PathBuf> {
+pub(super) fn with_alternates(objects: &Path, gap: &mut dyn FnMut(Gap)) -> Vec<PathBuf> {
     let mut seen = BTreeSet::new();
     let mut paths = Vec::new();
     let mut queue = vec![(objects.to_owned(), 0)];

@@ -20,6 +20,12 @@ pub enum Found {
 }
 
 impl Found {
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        let (Self::Directory(path) | Self::Pointer(path) | Self::Pack(path)) = self;
+        path
+    }
+
     /// What of git a path is, if it is: the object directory of a repository, a file that says where that lies, or a `.git`
     /// file.
     pub(crate) fn at(path: &Path, is_directory: bool) -> Option<Self> {

@@ -1,6 +1,6 @@
 //! Repositories as a source: every object of each, then the history of what was found.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,8 +13,9 @@ use super::agree;
 use super::bounds::Bounds;
 use super::bundle;
 use super::commits::Commits;
+use super::gathered::{Kept, borrowed};
 use super::history::{self, Stories};
-use super::odb::{Odb, reason, rebuilt, unread};
+use super::odb::{Directory, Odb, reason, rebuilt, unread};
 use super::oid::{Format, Kind, ObjectId};
 use super::pack::Pack;
 use super::refs::Refs;
@@ -80,7 +81,7 @@ pub struct Summary {
 #[derive(Debug)]
 pub struct Repositories {
     options: Options,
-    found: Mutex<Vec<Found>>,
+    found: Mutex<Kept>,
     /// What the histories say of what was found in them.
     stories: Mutex<Vec<Stories>>,
     /// What was asked for and a repository does not have.
@@ -148,14 +149,25 @@ impl Repositories {
         lock(&self.places).clone()
     }
 
-    fn repository(&self, repository: Repository, bounds: &Arc<Bounds>, jobs: usize, sink: &dyn BlobSink) {
+    /// Reads a repository, but for the object directories in `elsewhere`, which others read.
+    fn repository(
+        &self,
+        repository: Repository,
+        elsewhere: &BTreeSet<PathBuf>,
+        bounds: &Arc<Bounds>,
+        jobs: usize,
+        sink: &dyn BlobSink,
+    ) {
         lock(&self.places).push(repository.name.clone());
         if self.options.selection.history == History::None {
             sink.gap(unread(&repository.git_dir, Reason::HistoryLeftOut, "--history none".to_owned()));
             return;
         }
         let mut gaps = Vec::new();
-        let odb = Odb::open(&repository.objects(), repository.format, bounds, &mut |gap| gaps.push(gap));
+        let mut odb = Odb::open(&repository.objects(), repository.format, bounds, &mut |gap| gaps.push(gap));
+        for directory in odb.directories.iter_mut().filter(|_| !elsewhere.is_empty()) {
+            directory.elsewhere = directory.path.canonicalize().is_ok_and(|real| elsewhere.contains(&real));
+        }
         let refs = Refs::read(&repository.git_dir, &repository.common, repository.format, &mut |gap| gaps.push(gap));
         self.read(repository, odb, refs, gaps, jobs, sink);
     }
@@ -259,6 +271,10 @@ impl Repositories {
             let detail =
                 format!("shallow clone: the history before {} commits was never fetched", repository.shallow.len());
             gaps.push(unread(&repository.git_dir, Reason::Shallow, detail));
+        } else if odb.directories.iter().any(|directory| directory.elsewhere) {
+            let detail = "objects of its alternates were read for other repositories; which commits of this one hold what \
+                          was found in them was not worked out";
+            gaps.push(unread(&repository.git_dir, Reason::ReadElsewhere, detail.to_owned()));
         } else if wanted.is_none() {
             let missing = tally.commits.missing_parents();
             if missing > 0 && gaps.iter().all(|gap| gap.reason != Reason::MissingObjects) {
@@ -314,8 +330,14 @@ fn as_it_is(path: &Path, signature: &[u8], end: u64, sink: &dyn BlobSink) {
 /// Looks at everything, and again at what came meanwhile: a repository may be repacked while it is read.
 fn scan_all(scan: &Scan<'_>, odb: &mut Odb, gaps: &mut Vec<Gap>) -> Tally {
     let mut tally = Tally::default();
-    let mut read: Vec<usize> = vec![0; odb.directories.len()];
-    let mut loose: Vec<Vec<ObjectId>> = odb.directories.iter().map(|directory| directory.loose.clone()).collect();
+    let here = |directory: &Directory| !directory.elsewhere;
+    let mut read: Vec<usize> =
+        odb.directories.iter().map(|directory| if here(directory) { 0 } else { directory.packs.len() }).collect();
+    let mut loose: Vec<Vec<ObjectId>> = odb
+        .directories
+        .iter()
+        .map(|directory| if here(directory) { directory.loose.clone() } else { Vec::new() })
+        .collect();
     let mut gone: Vec<ObjectId> = Vec::new();
     let mut by_another_index: Vec<Pack> = Vec::new();
     for round in 0..ROUNDS {
@@ -377,9 +399,13 @@ fn scan_all(scan: &Scan<'_>, odb: &mut Odb, gaps: &mut Vec<Gap>) -> Tally {
 
 impl Source for Repositories {
     fn feed(&self, jobs: usize, sink: &dyn BlobSink) -> Result<(), SourceError> {
-        let mut found = std::mem::take(&mut *lock(&self.found));
-        found.sort();
-        found.dedup();
+        let Kept { found, beyond, .. } = std::mem::take(&mut *lock(&self.found));
+        if let Some((first, many)) = beyond {
+            let detail =
+                format!("and {many} repositories, packs and bundles from here on, more than are kept; not read");
+            sink.gap(unread(first.path(), Reason::TooMany, detail));
+        }
+        let found: Vec<Found> = found.into_iter().collect();
         let repositories = resolve(&found);
         let packs: Vec<&PathBuf> =
             found.iter().filter_map(|found| if let Found::Pack(path) = found { Some(path) } else { None }).collect();
@@ -387,10 +413,16 @@ impl Source for Repositories {
             return Ok(());
         }
         let bounds = Arc::new(Bounds::new(&sink.limits()));
+        // A part of a history is another one for each repository.
+        let elsewhere = if self.options.selection.is_all() { borrowed(&repositories) } else { Vec::new() };
+        let nothing = BTreeSet::new();
         in_pool(jobs, || {
             each(jobs, repositories.len(), &|number| {
                 if let Some(repository) = repositories.get(number) {
-                    guarded(&repository.git_dir, sink, || self.repository(repository.clone(), &bounds, jobs, sink));
+                    let elsewhere = elsewhere.get(number).unwrap_or(&nothing);
+                    guarded(&repository.git_dir, sink, || {
+                        self.repository(repository.clone(), elsewhere, &bounds, jobs, sink);
+                    });
                 }
             });
             each(jobs, packs.len(), &|number| {

@@ -3,7 +3,7 @@
 //! Repositories are noted on the way; what they store is read by [`crate::git`].
 //!
 //! Symlinks are counted and not followed (a link given by the user is), special files are opened only if the user named
-//! them ([`super::special`]), pseudo file systems are left alone. What was named and not read is never passed over. The walk and its threads are those of the `ignore` crate, as in ripgrep.
+//! them ([`super::special`]), pseudo file systems are left alone. What was named and not read is never passed over. The walk itself is in [`super::walk`].
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,10 +12,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ignore::{DirEntry, WalkBuilder, WalkState};
-
 use super::special::Special;
 use super::stream::{CORE, Windows};
+use super::walk::{self, Entry};
 use crate::blob::Origin;
 use crate::error::{Gap, Reason, SourceError};
 use crate::git::{Found, Repositories, Storage, look_at_loose};
@@ -47,26 +46,18 @@ impl Source for Tree<'_> {
                 special.read(root, sink);
             }
         }
-        let mut roots = roots.into_iter();
-        let Some(first) = roots.next() else { return Ok(()) };
-        let mut walk = WalkBuilder::new(first);
-        roots.for_each(|root| {
-            walk.add(root);
-        });
         let devices = self.one_file_system.then(|| self.roots.iter().filter_map(|r| device(r)).collect());
-        walk.standard_filters(false).follow_links(false).threads(jobs.max(1));
         let links = Mutex::new(BTreeMap::new());
-        walk.build_parallel().run(|| {
-            let mut visitor = Visitor {
-                windows: Windows::default(),
-                sink,
-                devices: &devices,
-                repositories: self.repositories,
-                links: &links,
-                last: PathBuf::new(),
-            };
-            Box::new(move |entry| visitor.visit(entry))
-        });
+        let visitor = || Visitor {
+            windows: Windows::default(),
+            sink,
+            devices: &devices,
+            repositories: self.repositories,
+            links: &links,
+            last: PathBuf::new(),
+        };
+        walk::walk(roots.into_iter().cloned().collect(), jobs, &visitor)
+            .map_err(|error| SourceError::Threads(error.to_string()))?;
         for (root, seen) in links.into_inner().unwrap_or_else(PoisonError::into_inner) {
             seen.tell(&root, sink);
         }
@@ -171,22 +162,9 @@ impl Drop for Visitor<'_> {
     }
 }
 
-impl Visitor<'_> {
-    fn visit(&mut self, entry: Result<DirEntry, ignore::Error>) -> WalkState {
-        if self.sink.cancelled() {
-            return WalkState::Quit;
-        }
-        match entry {
-            Ok(entry) => self.entry(entry),
-            Err(error) => {
-                self.walk_fault(&error, None);
-                WalkState::Continue
-            }
-        }
-    }
-
-    fn entry(&mut self, entry: DirEntry) -> WalkState {
-        let Some(kind) = entry.file_type() else { return WalkState::Continue };
+impl walk::Visitor for Visitor<'_> {
+    fn entry(&mut self, entry: Entry) -> bool {
+        let kind = entry.file_type();
         let given = entry.depth() == 0;
         let is_directory =
             kind.is_dir() || (kind.is_symlink() && entry.file_name() == "objects" && entry.path().is_dir());
@@ -204,11 +182,25 @@ impl Visitor<'_> {
         } else if !kind.is_symlink() {
             self.gap(entry.path(), Reason::SpecialFile, "FIFO, socket or device: not opened");
         }
-        WalkState::Continue
+        false
     }
 
+    fn fault(&mut self, path: &Path, error: &io::Error) {
+        self.unread(path, error);
+    }
+
+    fn left_out(&mut self, path: &Path) {
+        self.gap(path, Reason::TooMany, "more directories this deep than are held; not entered");
+    }
+
+    fn stop(&self) -> bool {
+        self.sink.cancelled()
+    }
+}
+
+impl Visitor<'_> {
     /// Counts a link, or takes note that there is something else.
-    fn below(&mut self, entry: &DirEntry, link: bool) {
+    fn below(&mut self, entry: &Entry, link: bool) {
         let Some(root) = entry.path().ancestors().nth(entry.depth()) else { return };
         if !link && self.last == root {
             return;
@@ -223,7 +215,8 @@ impl Visitor<'_> {
         }
     }
 
-    fn directory(&self, path: &Path, given: bool) -> WalkState {
+    /// Whether to enter a directory.
+    fn directory(&self, path: &Path, given: bool) -> bool {
         if let Some(name) = pseudo_file_system(path) {
             if given {
                 let detail = format!("a directory of {name}, whose files are not stored bytes; name the files to read");
@@ -231,15 +224,15 @@ impl Visitor<'_> {
             } else {
                 self.gap(path, Reason::PseudoFileSystem, name);
             }
-            return WalkState::Skip;
+            return false;
         }
         if let Some(devices) = self.devices
             && device(path).is_some_and(|d| !devices.contains(&d))
         {
             self.gap(path, Reason::OtherFileSystem, "--one-file-system");
-            return WalkState::Skip;
+            return false;
         }
-        WalkState::Continue
+        true
     }
 
     fn file(&mut self, path: PathBuf, follow: bool, storage: Option<Storage>) {
@@ -280,23 +273,11 @@ impl Visitor<'_> {
                     self.windows.feed_plain(&mut again, &origin, self.sink);
                 }
             }
-            Err(error) => self.fault(&path, &error),
+            Err(error) => self.unread(&path, &error),
         }
     }
 
-    fn walk_fault(&self, error: &ignore::Error, path: Option<&Path>) {
-        match error {
-            ignore::Error::WithPath { path, err } => self.walk_fault(err, Some(path)),
-            ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => {
-                self.walk_fault(err, path);
-            }
-            ignore::Error::Partial(errors) => errors.iter().for_each(|error| self.walk_fault(error, path)),
-            ignore::Error::Io(error) => self.fault(path.unwrap_or(Path::new("")), error),
-            other => self.gap(path.unwrap_or(Path::new("")), Reason::ReadError, &other.to_string()),
-        }
-    }
-
-    fn fault(&self, path: &Path, error: &io::Error) {
+    fn unread(&self, path: &Path, error: &io::Error) {
         let reason = match error.kind() {
             io::ErrorKind::PermissionDenied => Reason::Permission,
             io::ErrorKind::NotFound => Reason::Vanished,

@@ -3,3 +3,4 @@
 pub mod fs;
 pub mod special;
 pub mod stream;
+mod walk;

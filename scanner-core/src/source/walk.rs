@@ -1,0 +1,272 @@
+//! Walks directories, in bounded memory: what is held is an open directory for each level, and no list of names.
+//!
+//! A directory of a million files below a path of four kilobytes would take gigabytes as a list of paths. So the entries of a
+//! directory are read as they are looked at: one thread at a time asks for the next one, and what it got is read beside the others.
+
+use std::collections::VecDeque;
+use std::ffi::OsStr;
+use std::fs::{FileType, ReadDir};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// Directories that are open at a time. A system gives 1024 descriptors where nobody asked for more.
+const OPEN: usize = 128;
+
+/// Bytes of the paths of directories that wait because so many are open.
+const WAITING: usize = 16 << 20;
+
+/// What a walk came by.
+#[derive(Debug)]
+pub(super) struct Entry {
+    path: PathBuf,
+    depth: usize,
+    kind: FileType,
+}
+
+impl Entry {
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The same, to keep.
+    pub(super) fn into_path(self) -> PathBuf {
+        self.path
+    }
+
+    /// Its last part.
+    pub(super) fn file_name(&self) -> &OsStr {
+        self.path.file_name().unwrap_or(self.path.as_os_str())
+    }
+
+    /// How many directories below a root; 0 for a root.
+    pub(super) const fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// What it is; of a root what it leads to.
+    pub(super) const fn file_type(&self) -> FileType {
+        self.kind
+    }
+}
+
+/// One thread's part of a walk.
+pub(super) trait Visitor {
+    /// Looks at an entry. Returns whether to enter it, if it is a directory.
+    fn entry(&mut self, entry: Entry) -> bool;
+    /// Something could not be listed.
+    fn fault(&mut self, path: &Path, error: &io::Error);
+    /// A directory was left out, because too many wait already.
+    fn left_out(&mut self, path: &Path);
+    /// Whether to stop.
+    fn stop(&self) -> bool;
+}
+
+/// Walks everything below these roots on so many threads, each with a visitor of its own.
+pub(super) fn walk<V: Visitor>(roots: Vec<PathBuf>, jobs: usize, visitor: &(dyn Fn() -> V + Sync)) -> io::Result<()> {
+    let walk = Walk { state: Mutex::new(State { roots: roots.into(), ..State::default() }), changed: Condvar::new() };
+    std::thread::scope(|scope| {
+        for number in 0..jobs.max(1) {
+            let started = std::thread::Builder::new().spawn_scoped(scope, || walk.run(&mut visitor()));
+            match started {
+                // Those that were started do it all.
+                Err(_) if number > 0 => break,
+                started => drop(started?),
+            }
+        }
+        Ok(())
+    })
+}
+
+struct Walk {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    roots: VecDeque<PathBuf>,
+    /// Directories that are being read, the deepest last.
+    levels: Vec<Level>,
+    /// Directories that were found while too many were open, with their depths.
+    waiting: VecDeque<(PathBuf, usize)>,
+    /// Bytes of their paths.
+    bytes: usize,
+    /// Threads that look at a directory and may bring a level.
+    looking: usize,
+}
+
+struct Level {
+    path: PathBuf,
+    depth: usize,
+    entries: ReadDir,
+}
+
+/// What a thread is to do next.
+enum Next {
+    Root(PathBuf),
+    Entry(Entry),
+    /// Something to enter that was looked at before.
+    Waiting(PathBuf, usize),
+    Fault(PathBuf, io::Error),
+}
+
+impl Walk {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn run(&self, visitor: &mut dyn Visitor) {
+        while !visitor.stop() {
+            // Whoever has a directory in hand is waited for; a panic must not keep the others waiting.
+            let Some((next, looking)) = self.next() else { break };
+            let _looking = looking.then(|| Looking(self));
+            match next {
+                Next::Root(path) => match path.metadata() {
+                    Ok(metadata) => self.look(Entry { path, depth: 0, kind: metadata.file_type() }, visitor),
+                    Err(error) => visitor.fault(&path, &error),
+                },
+                Next::Entry(entry) => self.look(entry, visitor),
+                Next::Waiting(path, depth) => self.enter(path, depth, visitor),
+                Next::Fault(path, error) => visitor.fault(&path, &error),
+            }
+        }
+    }
+
+    fn look(&self, entry: Entry, visitor: &mut dyn Visitor) {
+        let directory = entry.kind.is_dir().then(|| (entry.path.clone(), entry.depth));
+        if visitor.entry(entry)
+            && let Some((path, depth)) = directory
+        {
+            self.enter(path, depth, visitor);
+        }
+    }
+
+    fn enter(&self, path: PathBuf, depth: usize, visitor: &mut dyn Visitor) {
+        let mut state = self.state();
+        if state.levels.len() >= OPEN {
+            if state.bytes + path.as_os_str().len() > WAITING {
+                drop(state);
+                return visitor.left_out(&path);
+            }
+            state.bytes += path.as_os_str().len();
+            return state.waiting.push_back((path, depth));
+        }
+        drop(state);
+        match path.read_dir() {
+            Ok(entries) => {
+                self.state().levels.push(Level { path, depth, entries });
+                self.changed.notify_all();
+            }
+            Err(error) => visitor.fault(&path, &error),
+        }
+    }
+
+    /// What is next, and whether it may bring a level; `None` at the end.
+    fn next(&self) -> Option<(Next, bool)> {
+        let mut state = self.state();
+        loop {
+            if let Some(level) = state.levels.last_mut() {
+                let Some(entry) = level.entries.next() else {
+                    state.levels.pop();
+                    continue;
+                };
+                let depth = level.depth + 1;
+                let entry = entry.and_then(|entry| Ok(Entry { path: entry.path(), depth, kind: entry.file_type()? }));
+                let next = entry.map_or_else(|error| Next::Fault(level.path.clone(), error), Next::Entry);
+                let looking = matches!(&next, Next::Entry(entry) if entry.kind.is_dir());
+                state.looking += usize::from(looking);
+                return Some((next, looking));
+            }
+            if let Some((path, depth)) = state.waiting.pop_front() {
+                state.bytes = state.bytes.saturating_sub(path.as_os_str().len());
+                state.looking += 1;
+                return Some((Next::Waiting(path, depth), true));
+            }
+            if let Some(root) = state.roots.pop_front() {
+                state.looking += 1;
+                return Some((Next::Root(root), true));
+            }
+            if state.looking == 0 {
+                return None;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// A directory that is being looked at.
+struct Looking<'w>(&'w Walk);
+
+impl Drop for Looking<'_> {
+    fn drop(&mut self) {
+        self.0.state().looking -= 1;
+        self.0.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::git::made::Folder;
+
+    struct Names<'a>(&'a Mutex<Vec<String>>, &'a Path);
+
+    impl Visitor for Names<'_> {
+        fn entry(&mut self, entry: Entry) -> bool {
+            let name = entry.path().strip_prefix(self.1).unwrap_or(entry.path()).display().to_string();
+            let enters = entry.file_name() != "not";
+            self.0.lock().unwrap().push(format!("{} {name}", entry.depth()));
+            enters
+        }
+        fn fault(&mut self, path: &Path, error: &io::Error) {
+            panic!("{}: {error}", path.display());
+        }
+        fn left_out(&mut self, path: &Path) {
+            panic!("{}", path.display());
+        }
+        fn stop(&self) -> bool {
+            false
+        }
+    }
+
+    fn seen(folder: &Folder, jobs: usize) -> Vec<String> {
+        let names = Mutex::default();
+        walk(vec![folder.path().to_owned()], jobs, &|| Names(&names, folder.path())).expect("threads");
+        let mut names = names.into_inner().unwrap();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn everything_below_a_root_comes_once() {
+        let folder = Folder::new();
+        let mut expected = vec!["0 ".to_owned(), "1 not".to_owned()];
+        folder.write("not/entered", b"");
+        for directory in 0..20 {
+            expected.push(format!("1 d{directory}"));
+            for file in 0..20 {
+                folder.write(&format!("d{directory}/{file}"), b"");
+                expected.push(format!("2 d{directory}/{file}"));
+            }
+        }
+        expected.sort();
+        for jobs in [1, 2, 8] {
+            assert_eq!(seen(&folder, jobs), expected, "{jobs}");
+        }
+    }
+
+    #[test]
+    fn more_levels_than_are_open_are_walked_to_their_end() {
+        let folder = Folder::new();
+        let deep = ["a"; 3 * OPEN].join("/");
+        folder.write(&format!("{deep}/x"), b"");
+        folder.write(&format!("{}/b/y", ["a"; 2 * OPEN].join("/")), b"");
+        for jobs in [1, 4] {
+            let seen = seen(&folder, jobs);
+            assert_eq!(seen.len(), 3 * OPEN + 4, "{jobs}");
+            assert!(seen.contains(&format!("{} {deep}/x", 3 * OPEN + 1)), "{jobs}");
+        }
+    }
+}
