@@ -344,8 +344,7 @@ pub(super) const CASES: &[Case] = &[
         "DER that lacks a byte until git writes it",
         |r| {
             // A key whose bytes hold a line feed behind a carriage return, and no other one.
-            let der =
-                (0..=255).map(key_of_line_ends).find(|der| der.split(|byte| *byte == b'\n').count() == 2);
+            let der = (0..=255).map(key_of_line_ends).find(|der| der.split(|byte| *byte == b'\n').count() == 2);
             let der = der.expect("one of them");
             let at = der.iter().position(|byte| *byte == b'\n').expect("a line feed");
             assert_eq!(der[at - 1], b'\r');
