@@ -1,5 +1,5 @@
-"""PEM as git stores it for a file with working-tree-encoding=UTF-16LE or UTF-16BE, and what else git writes as other bytes: tags
-of Unicode that converters leave out, formats of export-subst, and DER of eol=crlf."""
+"""PEM as git stores it for a file with working-tree-encoding=UTF-16LE or UTF-16BE, and formats of
+export-subst, which git writes as other bytes too."""
 
 from kit import Family
 from textkeys import make
@@ -20,7 +20,6 @@ for stem, (keys, pem, der, certs, how) in KEYS.items():
     add("odd.txt", stored("\n" + pem, "utf-16-le"), "iconv from UTF-16LE, a line feed before")
     add("beside.txt", "漢字\n".encode() + stored(pem + "\n", "utf-16-be") + "漢字\n".encode(), "iconv from UTF-16BE, between text")
     if stem in ("ec8", "ed", "rsa"):
-        add("tags.txt", "".join(c + chr(0xE0000 + n % 128) for n, c in enumerate(pem)).encode(), "a tag of Unicode behind each letter")
         add("format.txt", ("$Format:" + "".join(f"%x{ord(c):02x}" for c in pem) + "$\n").encode(), "each byte as git archive writes it")
         add("pieces.txt", pem.replace("PRIVATE", "PRI$Format:%Creset$VATE").encode(), "an empty format in the middle")
 silent = lambda file, data, why: f.add(file, data, "by hand", oracle="nobody can sign with it", why=why, silent=True)

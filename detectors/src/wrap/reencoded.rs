@@ -1,12 +1,11 @@
 //! What git turns into other bytes when it hands it out: files with a `working-tree-encoding`, commits with an `encoding`, files
-//! with `export-subst` or `eol=crlf`.
+//! with `export-subst`.
 //!
 //! Git stores such a file as UTF-8 and writes it into every work tree in its encoding. So a blob of Chinese characters is a PEM
 //! file on the disks of those who clone: the bytes of UTF-16 that those characters stand for. The same happens by accident, where
 //! an editor guesses wrong. Converters also leave out the tags of Unicode (U+E0000 to U+E007F), so that letters with such a tag
 //! between them are a key on disk. Whatever encoding is not known to keep ASCII as it is (EBCDIC, UTF-7) is reported as not read.
 
-mod crlf;
 mod names;
 mod subst;
 
@@ -26,12 +25,10 @@ static ABOUT: About = About {
     id: "reencoded",
     title: "files that git writes as other bytes than it stores",
     detects: "UTF-8 whose characters are the UTF-16 of a PEM, either byte order, as git stores a file with \
-              working-tree-encoding=UTF-16LE; text between whose letters there are tags of Unicode, which converters leave \
-              out; `$Format:%x2d...$`, as git archive writes it for export-subst; DER without the carriage returns that \
-              eol=crlf puts back; and, as something that was not read, attributes and commits with an encoding that is not known to hold \
+              working-tree-encoding=UTF-16LE; `$Format:%x2d...$`, as git archive writes it for export-subst; and, as something that was not read, attributes and commits with an encoding that is not known to hold \
               ASCII as it is: EBCDIC, UTF-7, UTF-32.",
-    blind_to: "DER and other binary keys in a file of UTF-16. Binary keystores that are not DER, without their carriage \
-               returns. Parts of a key that $Format:$ takes from a commit. An encoding that only the configuration of a \
+    blind_to: "DER and other binary keys in a file of UTF-16. Binary files that need the carriage returns which eol=crlf \
+               puts back. Text between whose letters there are tags of Unicode, which converters leave out. Parts of a key that $Format:$ takes from a commit. An encoding that only the configuration of a \
                clone names.",
     respond: "Treat what is inside as if it lay there in plain text: whoever clones has it on disk.",
     references: &[
@@ -48,24 +45,8 @@ const ATTRIBUTE: Anchor = Anchor::anywhere(b"working-tree-encoding=");
 /// The header of a commit (`git-commit(1)`).
 const HEADER: Anchor = Anchor::anywhere(b"\nencoding ");
 
-/// How the tags of Unicode begin, U+E0000 to U+E007F: the encoders of glibc leave them out.
-const TAG: u8 = 0xf3;
-const TAGS: [Anchor; 2] = [Anchor::anywhere(&[TAG, 0xa0, 0x80]), Anchor::anywhere(&[TAG, 0xa0, 0x81])];
 /// What `git archive` replaces in files with the attribute `export-subst`.
 const FORMAT: Anchor = Anchor::anywhere(subst::MARK);
-
-/// Everything that is looked for.
-#[allow(clippy::indexing_slicing, reason = "a constant: the compiler indexes it")]
-const ANCHORS: [Anchor; 6 + crlf::ANCHORS.len()] = {
-    let own = [DASHES, ATTRIBUTE, HEADER, FORMAT, TAGS[0], TAGS[1]];
-    let mut all = [DASHES; 6 + crlf::ANCHORS.len()];
-    let mut at = 0;
-    while at < all.len() {
-        all[at] = if at < own.len() { own[at] } else { crlf::ANCHORS[at - own.len()] };
-        at += 1;
-    }
-    all
-};
 
 /// Most bytes of text that are read: a PEM of a megabyte, as three bytes for two.
 const LONGEST: usize = 1536 << 10;
@@ -82,7 +63,7 @@ impl Unwrapper for Reencoded {
     }
 
     fn anchors(&self) -> &'static [Anchor<'static>] {
-        &ANCHORS
+        &[DASHES, ATTRIBUTE, HEADER, FORMAT]
     }
 
     fn open(
@@ -92,21 +73,12 @@ impl Unwrapper for Reencoded {
         budget: &Budget,
         each: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
     ) -> Result<(), Unopenable> {
-        if TAGS.contains(&hit.anchor) {
-            return untagged(blob.bytes, hit.at, budget, each);
-        }
         if hit.anchor == FORMAT {
             if memchr::memmem::find(blob.bytes.get(..hit.at).unwrap_or_default(), FORMAT.bytes).is_some() {
                 return Err(Malformed::new("first format of a text", hit.at).into());
             }
             budget.take(blob.bytes.len() as u64)?;
             let _ = each(Entry { bytes: &subst::written(blob.bytes), span: 0..blob.bytes.len() });
-            return Ok(());
-        }
-        if crlf::ANCHORS.contains(&hit.anchor) {
-            let (span, out) = crlf::restored(blob.bytes, hit).ok_or(Malformed::new("DER with returns", hit.at))?;
-            budget.take(out.len() as u64)?;
-            let _ = each(Entry { bytes: &out, span });
             return Ok(());
         }
         if hit.anchor != DASHES {
@@ -172,34 +144,6 @@ fn named(bytes: &[u8], hit: Hit<'_>) -> Result<(), Unopenable> {
     ))
 }
 
-/// Hands out the text without its tags. The first one of a text stands for all of them.
-fn untagged(
-    bytes: &[u8],
-    at: usize,
-    budget: &Budget,
-    each: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
-) -> Result<(), Unopenable> {
-    let is_tag = |bytes: &[u8]| matches!(bytes, [TAG, 0xa0, 0x80 | 0x81, 0x80..=0xbf]);
-    let four = |at: usize| bytes.get(at..at + 4).unwrap_or_default();
-    let mut earlier = memchr::memrchr_iter(TAG, bytes.get(..at).unwrap_or_default());
-    if !is_tag(four(at)) || earlier.any(|at| is_tag(four(at))) {
-        return Err(Malformed::new("first tag of a text", at).into());
-    }
-    budget.take(bytes.len() as u64)?;
-    let mut out = Zeroizing::new(Vec::with_capacity(bytes.len()));
-    let mut rest = bytes;
-    while let Some(next) = memchr::memchr(TAG, rest) {
-        let (before, from) = rest.split_at(next);
-        out.extend_from_slice(before);
-        let skip = if from.get(..4).is_some_and(is_tag) { 4 } else { 1 };
-        out.extend((skip == 1).then_some(TAG));
-        rest = from.get(skip..).unwrap_or_default();
-    }
-    out.extend_from_slice(rest);
-    let _ = each(Entry { bytes: &out, span: 0..bytes.len() });
-    Ok(())
-}
-
 /// What git parts the words of attributes by (attr.c, `blank`).
 const fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
@@ -247,7 +191,7 @@ mod tests {
     fn open(text: &[u8]) -> (Vec<Vec<u8>>, Option<Unopenable>) {
         let origin = Origin::file("x");
         let (mut found, mut closed) = (Vec::new(), None);
-        for anchor in [DASHES, ATTRIBUTE, HEADER, TAGS[0], TAGS[1]] {
+        for anchor in [DASHES, ATTRIBUTE, HEADER] {
             for at in memchr::memmem::find_iter(text, anchor.bytes) {
                 let budget = Budget::new(Limits::default());
                 let opened = Reencoded.open(Blob::whole(text, &origin), Hit { anchor, at }, &budget, &mut |entry| {
@@ -275,16 +219,6 @@ mod tests {
         }
         assert_eq!(open("ⴭⴭ is a Georgian letter, twice".as_bytes()), (vec![], None));
         assert_eq!(open(b"\xff\xe2\xb4\xad\xe2\xb4\xad\xe2"), (vec![], None));
-    }
-
-    #[test]
-    fn tags_between_letters_are_left_out_once_for_a_text() {
-        let pem = "-----BEGIN X Y-----\nAbCd\n-----END X Y-----\n";
-        let tagged: String = pem.chars().flat_map(|letter| [letter, '\u{e0001}', '\u{e007f}']).collect();
-        assert_eq!(open(format!("a\u{e0101}b {tagged}").as_bytes()).0, [format!("a\u{e0101}b {pem}").into_bytes()]);
-        for text in [&b"\xf3\xa0\x80"[..], b"\xf3\xa0\x80a", b"\xf3\xa0\x84\x80"] {
-            assert_eq!(open(text).0, Vec::<Vec<u8>>::new(), "{text:?}");
-        }
     }
 
     #[test]

@@ -308,18 +308,6 @@ pub(super) const CASES: &[Case] = &[
         &["at    h.txt!reencoded:1  in commit"],
     ),
     (
-        "a file from which git leaves out the tags of Unicode between its letters",
-        |r| {
-            let tagged: String = key_pem(1).chars().flat_map(|letter| [letter, '\u{e0020}']).collect();
-            let key = object(r, "blob", tagged.as_bytes());
-            let attributes = object(r, "blob", b"k.pem working-tree-encoding=ISO-8859-1\n");
-            let root = tree(r, &[("100644", ".gitattributes", &attributes), ("100644", "k.pem", &key)]);
-            let tip = commit(r, &root, &["main"]);
-            push(r, &["origin", &format!("{tip}:refs/heads/x")])
-        },
-        &["at    k.pem!reencoded:1  in commit"],
-    ),
-    (
         "a file that is a key in every archive",
         |r| {
             let escaped: String = key_pem(1).bytes().map(|byte| format!("%x{byte:02x}")).collect();
@@ -339,22 +327,6 @@ pub(super) const CASES: &[Case] = &[
             push(r, &["origin", "main"])
         },
         &["at    k!reencoded:1  in commit"],
-    ),
-    (
-        "DER that lacks a byte until git writes it",
-        |r| {
-            // A key whose bytes hold a line feed behind a carriage return, and no other one.
-            let der = (0..=255).map(key_of_line_ends).find(|der| der.split(|byte| *byte == b'\n').count() == 2);
-            let der = der.expect("one of them");
-            let at = der.iter().position(|byte| *byte == b'\n').expect("a line feed");
-            assert_eq!(der[at - 1], b'\r');
-            let stored = [&der[..at - 1], &der[at..]].concat();
-            let (key, attributes) = (object(r, "blob", &stored), object(r, "blob", b"*.der text eol=crlf\n"));
-            let root = tree(r, &[("100644", ".gitattributes", &attributes), ("100644", "k.der", &key)]);
-            let tip = commit(r, &root, &["main"]);
-            push(r, &["origin", &format!("{tip}:refs/heads/x")])
-        },
-        &["at    k.der!reencoded:1  in commit"],
     ),
     (
         "a key in place of a submodule that has its name",
@@ -430,13 +402,6 @@ pub(super) const UNREAD: &[Case] = &[
     ("a commit in an encoding with blanks in its name", |r| pushed_header(r, "\"IBM 037"), &[MESSAGE]),
     ("a commit in an encoding with a state", |r| pushed_header(r, "ISO-2022-JP"), &[MESSAGE]),
 ];
-
-/// A key in DER that has a line feed behind a carriage return.
-fn key_of_line_ends(number: u8) -> Vec<u8> {
-    let mut der = key_der(number);
-    der[30..32].copy_from_slice(b"\r\n");
-    der
-}
 
 const FILES: &str = "git writes files in an encoding that is not read";
 const MESSAGE: &str = "a commit in an encoding that is not read";
