@@ -36,7 +36,7 @@ const SLIM: Form = Form { buckets: 8, most: 32 };
 const FAT: Form = Form { buckets: 16, most: 128 };
 
 /// How many literals are put into one fat searcher: as many as leave room to fill up uneven buckets.
-const DEALT: usize = 112;
+const DEALT: usize = 120;
 
 /// How many kinds of text are told apart, at most.
 const KINDS: usize = 4;
