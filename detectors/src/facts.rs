@@ -297,7 +297,7 @@ impl From<io::Error> for FactsError {
     }
 }
 
-/// Reads facts that [`write`] wrote, or that somebody says it did: every line is bounded, all lines together by `room` in bytes,
+/// Reads facts that [`write()`] wrote, or that somebody says it did: every line is bounded, all lines together by `room` in bytes,
 /// from which they are taken, and what follows from a public half is worked out anew. In memory facts take about as much.
 pub fn read(from: &mut dyn BufRead, room: &mut u64) -> Result<(Header, Facts, End), FactsError> {
     let mut facts = Facts::default();

@@ -3,7 +3,7 @@
 //! Repositories are noted on the way; what they store is read by [`crate::git`].
 //!
 //! Symlinks are counted and not followed (a link given by the user is), special files are opened only if the user named
-//! them ([`super::special`]), pseudo file systems are left alone. What was named and not read is never passed over. The walk itself is in [`super::walk`].
+//! them ([`super::special`]), pseudo file systems are left alone. What was named and not read is never passed over. The walk itself is in `source/walk.rs`.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
