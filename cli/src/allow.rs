@@ -286,7 +286,7 @@ fn inline(occurrence: &Occurrence, today: Date, notices: &mut Vec<Notice>) -> Op
     let until = match said.map(str::parse) {
         Some(Ok(until)) => Some(until),
         Some(Err(_)) => {
-            let message = "keyradius:allow is not obeyed: there is no such day as its date".to_owned();
+            let message = "keyradius:allow is not obeyed: its date does not exist".to_owned();
             notices.push(Notice { kind: "allow_ignored", place, message });
             return None;
         }

@@ -34,7 +34,7 @@ impl Marks {
         }
         match occurrence.mark.as_ref().and_then(|mark| mark.fault) {
             Some(MarkFault::NoReason) => return Some("it needs a reason in quotation marks: reason=\"...\""),
-            Some(MarkFault::NoDate) => return Some("its date is none: until=YYYY-MM-DD"),
+            Some(MarkFault::NoDate) => return Some("until= needs a date: until=YYYY-MM-DD"),
             Some(MarkFault::UnknownWord) => return Some("it sets something else than reason= and until="),
             None => {}
         }

@@ -22,7 +22,7 @@ use crate::report::records::Records;
 use crate::report::words::escape;
 use crate::report::{self, Report, build};
 
-/// What one run read, or several: what is told of.
+/// What one run read, or several runs: the subject of a report.
 pub(super) struct Run {
     /// What was found.
     pub(super) facts: Facts,

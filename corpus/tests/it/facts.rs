@@ -78,7 +78,7 @@ fn read(bytes: &[u8]) -> Facts {
     facts::read(&mut &*bytes, &mut { u64::MAX }).expect("what was written").1
 }
 
-/// Everything that is told of facts.
+/// The judgement of facts, as text.
 fn told(facts: Facts, roots: &[PathBuf]) -> String {
     let judgement = judge_facts(facts, &Judging { roots, jobs: 2, ..Judging::at(NOW) });
     let findings = judgement.findings.iter().map(|finding| format!("{finding:?}\n{:?}", judgement.ledger(finding)));

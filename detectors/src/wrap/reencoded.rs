@@ -4,7 +4,7 @@
 //! Git stores such a file as UTF-8 and writes it into every work tree in its encoding. So a blob of Chinese characters is a PEM
 //! file on the disks of those who clone: the bytes of UTF-16 that those characters stand for. The same happens by accident, where
 //! an editor guesses wrong. Converters also leave out the tags of Unicode (U+E0000 to U+E007F), so that letters with such a tag
-//! between them are a key on disk. Whatever encoding is not known to keep ASCII as it is (EBCDIC, UTF-7) is reported as not read.
+//! between them are a key on disk: those are not looked for, because three bytes of a tag would cost a pass over everything. Whatever encoding is not known to keep ASCII as it is (EBCDIC, UTF-7) is reported as not read.
 
 mod names;
 mod subst;
@@ -28,7 +28,8 @@ static ABOUT: About = About {
               working-tree-encoding=UTF-16LE; `$Format:%x2d...$`, as git archive writes it for export-subst; and, as something that was not read, attributes and commits with an encoding that is not known to hold \
               ASCII as it is: EBCDIC, UTF-7, UTF-32.",
     blind_to: "DER and other binary keys in a file of UTF-16. Binary files that need the carriage returns which eol=crlf \
-               puts back. Text between whose letters there are tags of Unicode, which converters leave out. Parts of a key that $Format:$ takes from a commit. An encoding that only the configuration of a \
+               puts back. Text between whose letters there are tags of Unicode, which converters leave out. \
+               Parts of a key that $Format:$ takes from a commit. An encoding that only the configuration of a \
                clone names.",
     respond: "Treat what is inside as if it lay there in plain text: whoever clones has it on disk.",
     references: &[

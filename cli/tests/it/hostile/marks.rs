@@ -50,8 +50,8 @@ fn marks_count_below_the_own_root_only() {
         ("inside.b64", false, "encoding"),
         ("a.tar", false, "archive"),
         ("bare.pem", false, "needs a reason"),
-        ("soon.pem", false, "its date"),
-        ("day.pem", false, "no such day"),
+        ("soon.pem", false, "needs a date"),
+        ("day.pem", false, "does not exist"),
         ("untl.pem", false, "something else"),
     ] {
         let (open, allowed, notices) = told(&shop, &[target]);
