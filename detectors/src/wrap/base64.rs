@@ -217,8 +217,11 @@ fn is_stream(anchor: Anchor) -> bool {
     STREAMS.contains(&anchor)
 }
 
+/// Methods of ZIP that somebody reads (APPNOTE 4.4.5).
+const ZIP_METHODS: [u8; 14] = [0, 1, 6, 8, 9, 12, 14, 19, 20, 93, 95, 96, 98, 99];
+
 /// Whether the first bytes of a run are the header of a stream or an archive. Only what every reader insists on is asked: XFL and
-/// OS of gzip and the versions of ZIP mean nothing to programs.
+/// OS of gzip and the versions of ZIP mean nothing to programs, a method of ZIP that nobody knows is no ZIP.
 fn begins_stream(run: &[u8]) -> bool {
     let mut decoder = Decoder::with_capacity(18);
     digits(run.get(..24).unwrap_or_default()).for_each(|value| decoder.push(value));
@@ -227,7 +230,8 @@ fn begins_stream(run: &[u8]) -> bool {
         // The three highest flags are reserved (RFC 1952 2.3.1).
         [0x1f, 0x8b, 8, flags, ..] => *flags < 0x20,
         [b'B', b'Z', b'h', b'1'..=b'9', block @ ..] => block.starts_with(b"1AY&SY"),
-        [b'P', b'K', 3, 4, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..] | [4, 0x22, 0x4d, 0x18, ..] => true,
+        [b'P', b'K', 3, 4, _, _, _, _, method, 0, ..] => ZIP_METHODS.contains(method),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] | [4, 0x22, 0x4d, 0x18, ..] => true,
         head => head.starts_with(b"\xfd7zXZ\0") || head.starts_with(b"7z\xbc\xaf\x27\x1c"),
     }
 }
@@ -541,7 +545,9 @@ mod tests {
                 assert_eq!((&bytes, span.start), (plain, 11));
             }
         }
-        for (start, at, byte) in [(&gzip, 3, 0x20), (&zip, 3, 5), (&others[2], 9, b'X'), (&others[1], 3, 0xfc)] {
+        for (start, at, byte) in
+            [(&gzip, 3, 0x20), (&zip, 3, 5), (&zip, 8, 7), (&zip, 9, 1), (&others[2], 9, b'X'), (&others[1], 3, 0xfc)]
+        {
             let mut plain = start.clone();
             plain[at] = byte;
             assert_eq!(open(&format!("data: {}\n", base64(&plain))), None, "{plain:x?}");
