@@ -79,7 +79,8 @@ impl Unwrapper for Reencoded {
                 return Err(Malformed::new("first format of a text", hit.at).into());
             }
             budget.take(blob.bytes.len() as u64)?;
-            let _ = each(Entry { bytes: &subst::written(blob.bytes), span: 0..blob.bytes.len() });
+            let written = subst::written(blob.bytes).ok_or(Malformed::new("dollar sign behind a format", hit.at))?;
+            let _ = each(Entry { bytes: &written, span: 0..blob.bytes.len() });
             return Ok(());
         }
         if hit.anchor != DASHES {
@@ -203,6 +204,24 @@ mod tests {
             }
         }
         (found, closed)
+    }
+
+    #[test]
+    fn a_format_without_an_end_is_text() {
+        let origin = Origin::file("x");
+        for (text, opens) in [("b\"$Format:\";", false), ("$Format:%x2d$ and $Format:", true)] {
+            let at = text.find("$Format:").expect("a format");
+            let budget = Budget::new(Limits::default());
+            let (blob, hit) = (Blob::whole(text.as_bytes(), &origin), Hit { anchor: FORMAT, at });
+            let mut all = Vec::new();
+            let opened = Reencoded.open(blob, hit, &budget, &mut |entry| {
+                all.push(entry.bytes.to_vec());
+                ControlFlow::Continue(())
+            });
+            // What came of it is looked at again: it has no format with an end.
+            let again = all.iter().any(|bytes| subst::written(bytes).is_some());
+            assert_eq!((opened.is_ok(), all.len() == 1, again), (opens, opens, false), "{text}");
+        }
     }
 
     #[test]

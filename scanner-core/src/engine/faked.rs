@@ -86,7 +86,7 @@ impl Detector for Faulty {
     }
 }
 
-/// `WRAP(...)`: what is between its parentheses, for as many bytes of the budget.
+/// `WRAP(...)`: what is between its parentheses, for as many bytes of the budget. `WRAP(=)`: all that is around it.
 struct Wrapped;
 
 impl Unwrapper for Wrapped {
@@ -112,6 +112,10 @@ impl Unwrapper for Wrapped {
     ) -> Result<(), Unopenable> {
         let inside = &blob.bytes[hit.at + 5..];
         assert!(!inside.starts_with(b"FAULT"), "a fault of an unwrapper");
+        if inside.starts_with(b"=)") {
+            let _ = each(crate::seam::Entry { bytes: blob.bytes, span: 0..blob.bytes.len() });
+            return Ok(());
+        }
         let mut depth = 1;
         let closes = |byte: &u8| {
             depth += i32::from(*byte == b'(') - i32::from(*byte == b')');
@@ -300,6 +304,8 @@ fn wrappers_are_opened_as_deep_and_as_large_as_the_limits_allow() {
         ("WRAP(12345)", |l| l.max_expanded = 5, &[], &[]),
         ("WRAP(WRAP(12345))", |l| l.max_expanded = 15, &[], &["f!wrap: too_much_output (wrap at byte 0)"]),
         ("WRAP(WRAP(12345))", |l| l.max_expanded = 16, &[], &[]),
+        // What is inside of itself is looked at once.
+        ("WRAP(=)KEY{1}", |_| (), &["f@7"], &[]),
         ("WRAP(BOX:a=KEY{1})", |l| l.max_depth = 1, &["f!wrap@6"], &["f!wrap: too_deep (box at depth 2)"]),
         ("WRAP(BOX:a=KEY{1})", |l| l.max_depth = 2, &["f!wrap!a@0"], &[]),
     ]);

@@ -349,6 +349,10 @@ impl Worker {
         let mut covered = None;
         let frames = self.known.len();
         let mut each = |entry: crate::seam::Entry<'_>| {
+            // Inside of it would be the same again, down to the deepest level.
+            if entry.bytes == blob.bytes {
+                return ControlFlow::Continue(());
+            }
             let at = blob.window.start + entry.span.start as u64;
             let origin = blob.origin.inside(Wrap::text(kind, at));
             let mut window = Window::whole(entry.bytes.len());

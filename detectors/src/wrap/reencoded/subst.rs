@@ -11,8 +11,8 @@ use crate::wrap::hex;
 /// How one begins. It ends with the next dollar sign.
 pub(super) const MARK: &[u8] = b"$Format:";
 
-/// The text with each of them written out.
-pub(super) fn written(text: &[u8]) -> Zeroizing<Vec<u8>> {
+/// The text with each of them written out; `None` if it has none.
+pub(super) fn written(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let mut out = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut rest = text;
     while let Some(start) = memchr::memmem::find(rest, MARK) {
@@ -23,8 +23,9 @@ pub(super) fn written(text: &[u8]) -> Zeroizing<Vec<u8>> {
         expand(inner.get(..end).unwrap_or_default(), &mut out);
         rest = inner.get(end + 1..).unwrap_or_default();
     }
+    let is_any = rest.len() < text.len();
     out.extend_from_slice(rest);
-    out
+    is_any.then_some(out)
 }
 
 fn expand(mut format: &[u8], out: &mut Vec<u8>) {
@@ -105,11 +106,13 @@ mod tests {
             ("$Format:%H %an <%ae> %G?%+x41% x42%-x43$", "  <> \nA BC"),
             ("$Format:%(trailers:key=x)%x4$", "%x4"),
             ("$Format:%q%x00%xff$", "%q\0\u{fffd}"),
-            ("$Format:no end", "$Format:no end"),
-            ("$Formatted$ $Format", "$Formatted$ $Format"),
+            ("$Format:$$Format:no end", "$Format:no end"),
         ] {
-            assert_eq!(String::from_utf8_lossy(&written(text.as_bytes())), out, "{text}");
+            assert_eq!(String::from_utf8_lossy(&written(text.as_bytes()).expect("a format")), out, "{text}");
         }
-        assert_eq!(*written(b"$Format:a\0b$c"), b"ac");
+        assert_eq!(*written(b"$Format:a\0b$c").expect("a format"), b"ac");
+        for text in ["$Format:no end", "$Formatted$ $Format", ""] {
+            assert!(written(text.as_bytes()).is_none(), "{text}");
+        }
     }
 }
