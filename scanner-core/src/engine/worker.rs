@@ -349,10 +349,6 @@ impl Worker {
         let mut covered = None;
         let frames = self.known.len();
         let mut each = |entry: crate::seam::Entry<'_>| {
-            // Inside of it would be the same again, down to the deepest level.
-            if entry.bytes == blob.bytes {
-                return ControlFlow::Continue(());
-            }
             let at = blob.window.start + entry.span.start as u64;
             let origin = blob.origin.inside(Wrap::text(kind, at));
             let mut window = Window::whole(entry.bytes.len());
@@ -373,7 +369,8 @@ impl Worker {
             let frame = self.begin();
             // A release of Helm is gzip in base64 in base64.
             let unpacked = session.unpack_text(&origin, entry.bytes, budget, &inside);
-            if unpacked.is_none() {
+            // What is inside of itself would be looked at again, down to the deepest level.
+            if unpacked.is_none() && entry.bytes != blob.bytes {
                 self.look(session, Blob { bytes: entry.bytes, origin: &origin, window }, budget, &inside);
             }
             let mut known = self.end(frame);
