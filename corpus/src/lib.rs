@@ -9,6 +9,7 @@ pub mod mutants;
 pub mod pack;
 pub mod scenario;
 pub mod score;
+pub mod skeleton;
 
 use std::path::PathBuf;
 

@@ -11,6 +11,7 @@ use corpus::mutants;
 use corpus::pack::{self, File};
 use corpus::scenario;
 use corpus::score::{Breach, score, table};
+use corpus::skeleton;
 use detectors::weak;
 use scanner_core::material::{Identity, PublicHalf};
 
@@ -20,6 +21,7 @@ keyradius-corpus pack DIR FILE            pack the files of DIR
 keyradius-corpus unpack FILE DIR          unpack; DIR then holds real private keys
 keyradius-corpus scenarios [NAME]         judge the scenarios, all or those whose names begin so; exit 1 below the promise
 keyradius-corpus weak FILE...             every public key of the files: its SubjectPublicKeyInfo, and what is weak about it
+keyradius-corpus new [--locked] ID        the files of a new format, to be filled; --locked for one that a password opens
 keyradius-corpus mutants [--ci] [--check] [--target DIR] [PREFIX...]
                                           change one thing at a time in a copy and see that a test fails; exit 1 if none does.
                                           --ci tries those of every change, --check only sees that the list fits the code
@@ -36,6 +38,8 @@ fn main() -> ExitCode {
         ["scenarios", prefix] => run_scenarios(prefix),
         ["weak", files @ ..] => run_weak(files),
         ["mutants", rest @ ..] => run_mutants(rest),
+        ["new", "--locked", id] => run_new(id, true),
+        ["new", id] => run_new(id, false),
         ["--help" | "-h" | "help"] => say(USAGE).map(|()| ExitCode::SUCCESS),
         _ => Err(format!("usage:\n{USAGE}").into()),
     };
@@ -145,6 +149,17 @@ fn run_weak(files: &[&str]) -> Outcome<ExitCode> {
             .collect();
         say(&format!("{spki}\t{}\n", words.join(" ")))?;
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run_new(id: &str, locked: bool) -> Outcome<ExitCode> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("no checkout")?;
+    for path in skeleton::make(root, id, locked)? {
+        say(&format!("{}\n", path.display()))?;
+    }
+    say(
+        "Fill them, make the samples, then let `cargo test -p keyradius-corpus` say what is missing. See CONTRIBUTING.md.\n",
+    )?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -61,8 +61,7 @@ impl Facts {
     pub fn of(harvest: Harvest, judging: &Judging<'_>) -> Self {
         let counts = harvest.counts();
         let Harvest { mut occurrences, candidates, mut gaps, .. } = harvest;
-        let Judging { passwords, units, jobs, cancelled, .. } = judging;
-        let mut summary = open_units(&mut occurrences, candidates, units, passwords, *jobs, cancelled);
+        let mut summary = open_units(&mut occurrences, candidates, judging);
         gaps.append(&mut summary.gave_up);
         let opening = Opening { containers: summary.containers, tried: summary.tried, opened: summary.opened };
         Self { occurrences, gaps, opening, counts, repositories: Vec::new() }

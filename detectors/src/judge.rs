@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use scanner_core::engine::Harvest;
 use scanner_core::error::Gap;
 use scanner_core::material::{Kind, Occurrence};
+use scanner_core::seam::Detector;
 
 use crate::facts::{Facts, Opening};
 use crate::open;
@@ -23,6 +24,8 @@ pub struct Judging<'a> {
     pub passwords: open::Options,
     /// Between what no password is carried.
     pub units: open::Units,
+    /// Detectors of one's own: asked for the locks of what they found. The built-in ones need not be named.
+    pub own: &'a [&'a dyn Detector],
     /// Keys that many people have; `None` for those that are built in.
     pub known: Option<&'a KnownKeys>,
     /// The time of the run, seconds since 1970: what is expired follows from it.
@@ -38,7 +41,7 @@ impl Judging<'_> {
     pub fn at(now: i64) -> Self {
         let passwords = open::Options::default();
         let units = open::Units::default();
-        Self { roots: &[], passwords, units, known: None, now, jobs: 1, cancelled: &|| false }
+        Self { roots: &[], passwords, units, own: &[], known: None, now, jobs: 1, cancelled: &|| false }
     }
 }
 

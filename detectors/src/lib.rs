@@ -28,6 +28,7 @@ pub mod open;
 pub mod radius;
 mod read;
 pub mod secret;
+mod unlock;
 pub mod usage;
 pub mod weak;
 mod wrap;
@@ -36,120 +37,11 @@ use std::sync::LazyLock;
 
 use scanner_core::budget::Limits;
 use scanner_core::engine::Engine;
-use scanner_core::seam::{Container, Detector, Knowledge, Unwrapper};
+use scanner_core::seam::{Detector, Knowledge};
 
+pub use format::DETECTORS;
 pub use judge::{Judgement, Judging, judge, judge_facts};
-
-/// Every detector. A new one is one file in `format/` and one line here.
-pub const DETECTORS: &[&dyn Detector] = &[
-    &format::pkcs8::Pkcs8,
-    &format::pkcs1::Pkcs1,
-    &format::sec1::Sec1,
-    &format::dsa::Dsa,
-    &format::encrypted_pkcs8::EncryptedPkcs8,
-    &format::legacy_pem::LegacyPem,
-    &format::openssh::OpenSsh,
-    &format::putty::Putty,
-    &format::openpgp::OpenPgp,
-    &format::pkcs12::Pkcs12,
-    &format::jks::Jks,
-    &format::x509::X509,
-    &format::spki::Spki,
-    &format::ssh_public::SshPublic,
-    &format::nss::Nss,
-    &format::keybox::Keybox,
-    &format::keychain::Keychain,
-    &format::softhsm::SoftHsm,
-    &format::tpm2::Tpm2,
-    &format::ssh1::Ssh1,
-    &format::ssh2_com::Ssh2Com,
-    &format::dropbear::Dropbear,
-    &format::vbprivk::Vbprivk,
-    &format::avb::Avb,
-    &format::efi_signature_list::EfiSignatureList,
-    &format::raw_pem::RawPem,
-    &format::text_dump::TextDump,
-    &format::mobileprovision::MobileProvision,
-    &format::fastlane_match::FastlaneMatch,
-    &format::android_keybox::AndroidKeybox,
-    &format::bks::Bks,
-    &format::bcfks::Bcfks,
-    &format::pvk::Pvk,
-    &format::capi::Capi,
-    &format::cng::Cng,
-    &format::dpapi::Dpapi,
-    &format::rsa_xml::RsaXml,
-    // Supply chain.
-    &format::minisign::Minisign,
-    &format::signify::Signify,
-    &format::cosign::Cosign,
-    &format::intoto::InToto,
-    &format::gnupg_agent::GnuPgAgent,
-    &format::nix::Nix,
-    &format::tor::Tor,
-    &format::dnssec::Dnssec,
-    &format::tsig::Tsig,
-    &format::age::Age,
-    &format::wireguard::WireGuard,
-    &format::freebsd_pkg::FreeBsdPkg,
-    &format::jwk::Jwk,
-    &format::bip32::Bip32,
-    &format::bip39::Bip39,
-    &format::ethereum_keystore::EthereumKeystore,
-    &format::solana_keypair::SolanaKeypair,
-    &format::wif::Wif,
-    &format::session_secret::SessionSecret,
-];
-
-/// Every unwrapper. A new one is one file in `wrap/` and one line here.
-pub const UNWRAPPERS: &[&dyn Unwrapper] = &[
-    &wrap::base64::Base64,
-    &wrap::utf16::Utf16,
-    &wrap::hex::Hex,
-    &wrap::hexdump::Hexdump,
-    &wrap::ihex::Ihex,
-    &wrap::registry::Registry,
-    &wrap::array::Array,
-    &wrap::escape::Escape,
-    &wrap::percent::Percent,
-    &wrap::reencoded::Reencoded,
-    &wrap::openpgp_packets::OpenPgpPackets,
-];
-
-/// Every container. A new one is one file in `wrap/` and one line here.
-pub const CONTAINERS: &[&dyn Container] = &[
-    &wrap::program::Program,
-    &wrap::zip::Zip,
-    &wrap::tar::Tar,
-    &wrap::gzip::Gzip,
-    &wrap::bzip2::Bzip2,
-    &wrap::xz::Xz,
-    &wrap::lzma::Lzma,
-    &wrap::zstd::Zstd,
-    &wrap::lz4::Lz4,
-    &wrap::sqlite::Sqlite,
-    // Packages and images. A weak magic comes behind the strong ones.
-    &wrap::ar::Ar,
-    &wrap::rpm::Rpm,
-    &wrap::sevenz::SevenZ,
-    &wrap::cab::Cab,
-    &wrap::cfb::Cfb,
-    &wrap::asar::Asar,
-    &wrap::crx::Crx,
-    &wrap::squashfs::Squashfs,
-    &wrap::qcow2::Qcow2,
-    &wrap::vmdk::Vmdk,
-    &wrap::vhd::Vhd,
-    &wrap::android_sparse::AndroidSparse,
-    &wrap::uboot::Uboot,
-    &wrap::iso9660::Iso9660,
-    &wrap::ext::Ext,
-    &wrap::fat::Fat,
-    &wrap::cpio::Cpio,
-    &wrap::disk::Disk,
-    &wrap::git_loose::GitLoose,
-    &wrap::openpgp_compressed::OpenPgpCompressed,
-];
+pub use wrap::{CONTAINERS, UNWRAPPERS};
 
 /// All that is known of keys, for the engine.
 pub fn keys() -> Knowledge<'static> {

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use crate::blob::{Blob, Origin};
 use crate::budget::{Budget, Limits};
 use crate::error::{Gap, Malformed, Reason, SourceError};
+use crate::lock::Lock;
 use crate::material::{Material, Occurrence};
 use crate::prefilter::Prefilter;
 use crate::random::Cursor;
@@ -178,6 +179,16 @@ pub trait Detector: Sync {
     /// Called once per hit, on any thread. What was found stays found; `Err` says why it only looked like one, `Ok`
     /// without a find says that the hit was none of this detector's business.
     fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed>;
+    /// Reads a locked container of this format as [`Self::inspect`] kept it in [`Material::locked`], so that passwords can be tried
+    /// on it; `None` if none can open it.
+    fn lock<'b>(&self, _kept: &'b [u8]) -> Option<Box<dyn Lock + 'b>> {
+        None
+    }
+    /// How files of this format begin that are worth opening when they are encoded as a whole, where no anchor says so: objects of
+    /// a git history are decoded only if they begin like one.
+    fn starts(&self) -> &'static [&'static [u8]] {
+        &[]
+    }
 }
 
 /// One blob that came out of a wrapper.

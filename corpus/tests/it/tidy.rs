@@ -34,6 +34,30 @@ fn rust_files(folder: &Path, out: &mut Vec<PathBuf>) {
     }
 }
 
+/// Near-misses of formats whose own case has none: samples of `corpus/cases/negatives`.
+const NEAR: [(&str, &str); 14] = [
+    ("dsa", "dsa_parameters.der"),
+    ("encrypted_pkcs8", "enveloped.pem"),
+    ("jks", "jks_magic.bin"),
+    ("legacy_pem", "proc_type_docs.txt"),
+    ("openpgp", "pgp_noise.bin"),
+    ("openssh", "openssh_magic.bin"),
+    ("pkcs1", "nine_integers.der"),
+    ("pkcs12", "truststore.p12"),
+    ("pkcs8", "templates.bin"),
+    ("putty", "ppk_header.ppk"),
+    ("sec1", "ec_parameters.pem"),
+    ("spki", "oids.c"),
+    ("utf16", "utf16_headers.txt"),
+    ("x509", "certificate_labelled_private.pem"),
+];
+
+/// The samples of a case that must not be told as private keys.
+fn silent(case: &Path) -> BTreeSet<String> {
+    let samples = corpus::expect::load(case).expect("expectations").expect.samples;
+    samples.into_iter().filter(|sample| sample.silent).map(|sample| sample.file).collect()
+}
+
 #[test]
 fn every_format_file_is_registered_and_has_a_case() {
     let ids: BTreeSet<String> = all().iter().map(|about| about.id.to_owned()).collect();
@@ -42,17 +66,22 @@ fn every_format_file_is_registered_and_has_a_case() {
     for folder in ["detectors/src/format", "detectors/src/wrap"] {
         for entry in fs::read_dir(root().join(folder)).expect("the folder") {
             let stem = entry.expect("an entry").path().file_stem().expect("a name").to_string_lossy().into_owned();
-            if !["mod", "unopened", "compressed", "starts", "folders"].contains(&stem.as_str()) {
+            if !["mod", "unopened", "compressed", "starts", "folders", "digits"].contains(&stem.as_str()) {
                 files.insert(stem);
             }
         }
     }
     assert_eq!(files, ids, "file name = id, and every file is in DETECTORS, UNWRAPPERS or CONTAINERS");
+    let negatives = silent(&root().join("corpus/cases/negatives"));
     for id in ids {
         let case = root().join("corpus/cases").join(&id);
         for part in ["samples.pack", "expect.toml", "make.sh"] {
             assert!(case.join(part).is_file(), "{id}: no {part}");
         }
+        let own = silent(&case);
+        let shared = NEAR.iter().find(|(of, _)| *of == id).map(|(_, file)| *file);
+        assert!(!own.is_empty() || shared.is_some(), "{id}: no near-miss, a sample that is `silent`");
+        assert!(shared.is_none_or(|file| negatives.contains(file)), "{id}: {shared:?} is not in `negatives`");
     }
 }
 
@@ -102,19 +131,41 @@ fn no_anchor_is_the_start_of_another() {
 
 #[test]
 fn detectors_open_no_file_and_formats_know_only_what_they_share() {
+    let source = root().join("detectors/src");
     let mut files = Vec::new();
-    rust_files(&root().join("detectors/src"), &mut files);
+    rust_files(&source, &mut files);
     for file in files {
         let text = fs::read_to_string(&file).expect("readable");
         for word in ["std::fs", "std::process", "std::env", "std::net", "println!", "HashMap"] {
             assert!(!text.contains(word), "{} names {word}", file.display());
         }
-        if file.parent().is_some_and(|p| p.ends_with("format") || p.ends_with("wrap")) {
-            assert!(!text.contains("crate::format") && !text.contains("crate::radius"), "{}", file.display());
+        let within = file.strip_prefix(&source).expect("below the source");
+        let room = within.components().next().expect("a room").as_os_str().to_string_lossy().into_owned();
+        let closed: &[&str] = match room.as_str() {
+            // Formats and what they share to open them know nothing of how passwords are chosen or keys are judged.
+            "format" | "unlock" => {
+                &["crate::format", "crate::wrap", "crate::radius", "crate::open", "crate::DETECTORS"]
+            }
+            "wrap" => &["crate::format", "crate::radius", "crate::open"],
+            // What they share knows none of them.
+            "read" => {
+                &["crate::format", "crate::wrap", "crate::radius", "crate::open", "crate::unlock", "crate::DETECTORS"]
+            }
+            // Who judges reads text, and no key.
+            "radius" => &["crate::read", "crate::format", "crate::wrap", "crate::unlock"],
+            _ => &[],
+        };
+        let text = if room == "radius" { text.replace("crate::read::text", "") } else { text };
+        for word in closed {
+            assert!(!text.contains(word), "{} names {word}", file.display());
         }
-        if file.components().any(|c| c.as_os_str() == "radius") {
-            let allowed = text.replace("crate::read::text", "");
-            assert!(!allowed.contains("crate::read") && !allowed.contains("crate::format"), "{}", file.display());
+        if room == "format" || room == "wrap" {
+            let beside = beside(within, &text);
+            assert!(
+                beside.is_empty(),
+                "{} names {beside:?}: put what they share into read/ or unlock/",
+                file.display()
+            );
         }
     }
     let mut files = Vec::new();
@@ -122,6 +173,70 @@ fn detectors_open_no_file_and_formats_know_only_what_they_share() {
     for file in files {
         let text = fs::read_to_string(&file).expect("readable");
         assert!(!text.contains("println!") && !text.contains("eprint"), "{} prints", file.display());
+    }
+}
+
+/// Wrappers that are two views of one thing, and may know each other.
+const PAIRS: [(&str, &str); 3] =
+    [("hex", "hexdump"), ("openpgp_packets", "openpgp_compressed"), ("openpgp_compressed", "openpgp_packets")];
+
+/// The formats beside it that a file of `format/` or `wrap/` names by way of `super::`, from however deep a folder or module.
+fn beside(within: &Path, text: &str) -> Vec<String> {
+    let own: BTreeSet<String> = all().iter().map(|about| about.id.to_owned()).collect();
+    let mut modules: Vec<String> =
+        within.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).collect();
+    modules.retain(|part| part != "mod");
+    // What formats share knows them.
+    if modules.get(1).is_some_and(|module| !own.contains(module)) {
+        return Vec::new();
+    }
+    let (mut inside, mut named) = (0, Vec::new());
+    for line in text.lines() {
+        if line.starts_with('}') {
+            inside = 0;
+        }
+        for (at, _) in line.match_indices("super::") {
+            if line[..at].ends_with("super::") {
+                continue;
+            }
+            let rest = &line[at..];
+            let path = rest.trim_start_matches("super::");
+            let ups = (rest.len() - path.len()) / "super::".len();
+            // At the top of `format/x.rs` one step up is `format`; in a module of that file it is the file.
+            let pair = |word: &str| PAIRS.iter().any(|(a, b)| modules.contains(&(*a).to_owned()) && word == *b);
+            if ups == modules.len() + inside - 1 {
+                let words = path.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty());
+                let taken = if path.starts_with('{') { usize::MAX } else { 1 };
+                named.extend(words.take(taken).filter(|word| own.contains(*word) && !pair(word)).map(str::to_owned));
+            }
+        }
+        if line.starts_with("mod ") && line.ends_with('{') {
+            inside = 1;
+        }
+    }
+    named
+}
+
+#[test]
+fn a_format_that_names_another_is_noticed() {
+    let names = |file: &str, text: &str| beside(Path::new(file), text);
+    for (file, text) in [
+        ("format/jks.rs", "use super::pkcs12::Store;"),
+        ("format/jks/mod.rs", "use super::{jwk, pkcs12};"),
+        ("format/jks/open.rs", "    let store = super::super::pkcs12::read(bytes);"),
+        ("format/jks.rs", "mod tests {\n    use super::super::pkcs12;\n}"),
+        ("wrap/zip/entry.rs", "use super::super::tar::Header;"),
+    ] {
+        assert!(!names(file, text).is_empty(), "{file}: {text}");
+    }
+    for (file, text) in [
+        ("format/jks/open.rs", "use super::read::Store;"),
+        ("format/jks.rs", "mod tests {\n    use super::*;\n    use super::pkcs12;\n}"),
+        ("wrap/squashfs.rs", "use super::folders::Folders;"),
+        ("wrap/compressed/joined.rs", "use super::super::{gzip, xz};"),
+        ("format/pkcs12/open.rs", "use super::pkcs12;"),
+    ] {
+        assert_eq!(names(file, text), [] as [&str; 0], "{file}: {text}");
     }
 }
 

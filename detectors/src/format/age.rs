@@ -78,6 +78,10 @@ impl Detector for Age {
         out.found(material);
         Ok(())
     }
+
+    fn starts(&self) -> &'static [&'static [u8]] {
+        &[b"AGE-SECRET-KEY-", b"# created: "]
+    }
 }
 
 /// One step of bech32's checksum (BIP 173).

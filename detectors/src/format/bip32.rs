@@ -83,6 +83,10 @@ impl Detector for Bip32 {
         out.found(material);
         Ok(())
     }
+
+    fn starts(&self) -> &'static [&'static [u8]] {
+        &[b"xprv"]
+    }
 }
 
 #[cfg(test)]

@@ -58,6 +58,10 @@ impl Detector for Capi {
         out.found(material);
         Ok(())
     }
+
+    fn starts(&self) -> &'static [&'static [u8]] {
+        &[b"\x07\x02\0\0\0"]
+    }
 }
 
 #[cfg(test)]

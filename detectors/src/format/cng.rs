@@ -98,6 +98,10 @@ impl Detector for Cng {
         out.found(material);
         Ok(())
     }
+
+    fn starts(&self) -> &'static [&'static [u8]] {
+        &[b"RSA2"]
+    }
 }
 
 /// secp256r1, secp384r1 and secp521r1: content of their OIDs, and the size of their numbers in bytes.

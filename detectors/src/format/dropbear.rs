@@ -55,6 +55,10 @@ impl Detector for Dropbear {
         out.found(material);
         Ok(())
     }
+
+    fn starts(&self) -> &'static [&'static [u8]] {
+        &[b"\0\0\0\x07ssh-", b"\0\0\0\x0bssh-"]
+    }
 }
 
 #[cfg(test)]

@@ -61,6 +61,10 @@ impl Detector for EthereumKeystore {
         out.found(material);
         Ok(())
     }
+
+    fn starts(&self) -> &'static [&'static [u8]] {
+        &[b"{\"address\"", b"{\"crypto\""]
+    }
 }
 
 /// What a keystore says of itself.

@@ -1,58 +1,123 @@
-//! One file per format family. Each reads what can be read without a password, and none imports another.
+//! One file or folder per format family: what it detects, how it is read, and how it is unlocked. None imports another.
+//!
+//! A new format is a file or folder here, and two lines on this page: its module, and its place in [`DETECTORS`].
 
-pub(crate) mod age;
-pub(crate) mod android_keybox;
-pub(crate) mod avb;
-pub(crate) mod bcfks;
-pub(crate) mod bip32;
-pub(crate) mod bip39;
-pub(crate) mod bks;
-pub(crate) mod capi;
-pub(crate) mod cng;
-pub(crate) mod cosign;
-pub(crate) mod dnssec;
-pub(crate) mod dpapi;
-pub(crate) mod dropbear;
-pub(crate) mod dsa;
-pub(crate) mod efi_signature_list;
-pub(crate) mod encrypted_pkcs8;
-pub(crate) mod ethereum_keystore;
-pub(crate) mod fastlane_match;
-pub(crate) mod freebsd_pkg;
-pub(crate) mod gnupg_agent;
-pub(crate) mod intoto;
-pub(crate) mod jks;
-pub(crate) mod jwk;
-pub(crate) mod keybox;
-pub(crate) mod keychain;
-pub(crate) mod legacy_pem;
-pub(crate) mod minisign;
-pub(crate) mod mobileprovision;
-pub(crate) mod nix;
-pub(crate) mod nss;
-pub(crate) mod openpgp;
-pub(crate) mod openssh;
-pub(crate) mod pkcs1;
-pub(crate) mod pkcs12;
-pub(crate) mod pkcs8;
-pub(crate) mod putty;
-pub(crate) mod pvk;
-pub(crate) mod raw_pem;
-pub(crate) mod rsa_xml;
-pub(crate) mod sec1;
-pub(crate) mod session_secret;
-pub(crate) mod signify;
-pub(crate) mod softhsm;
-pub(crate) mod solana_keypair;
-pub(crate) mod spki;
-pub(crate) mod ssh1;
-pub(crate) mod ssh2_com;
-pub(crate) mod ssh_public;
-pub(crate) mod text_dump;
-pub(crate) mod tor;
-pub(crate) mod tpm2;
-pub(crate) mod tsig;
-pub(crate) mod vbprivk;
-pub(crate) mod wif;
-pub(crate) mod wireguard;
-pub(crate) mod x509;
+mod age;
+mod android_keybox;
+mod avb;
+mod bcfks;
+mod bip32;
+mod bip39;
+mod bks;
+mod capi;
+mod cng;
+mod cosign;
+mod dnssec;
+mod dpapi;
+mod dropbear;
+mod dsa;
+mod efi_signature_list;
+mod encrypted_pkcs8;
+mod ethereum_keystore;
+mod fastlane_match;
+mod freebsd_pkg;
+mod gnupg_agent;
+mod intoto;
+mod jks;
+mod jwk;
+mod keybox;
+mod keychain;
+mod legacy_pem;
+mod minisign;
+mod mobileprovision;
+mod nix;
+mod nss;
+mod openpgp;
+mod openssh;
+mod pkcs1;
+mod pkcs12;
+mod pkcs8;
+mod putty;
+mod pvk;
+mod raw_pem;
+mod rsa_xml;
+mod sec1;
+mod session_secret;
+mod signify;
+mod softhsm;
+mod solana_keypair;
+mod spki;
+mod ssh1;
+mod ssh2_com;
+mod ssh_public;
+mod text_dump;
+mod tor;
+mod tpm2;
+mod tsig;
+mod vbprivk;
+mod wif;
+mod wireguard;
+mod x509;
+
+use scanner_core::seam::Detector;
+
+/// Every detector. Order matters only where two share an anchor: the first that finds something ends the hit.
+pub const DETECTORS: &[&dyn Detector] = &[
+    &pkcs8::Pkcs8,
+    &pkcs1::Pkcs1,
+    &sec1::Sec1,
+    &dsa::Dsa,
+    &encrypted_pkcs8::EncryptedPkcs8,
+    &legacy_pem::LegacyPem,
+    &openssh::OpenSsh,
+    &putty::Putty,
+    &openpgp::OpenPgp,
+    &pkcs12::Pkcs12,
+    &jks::Jks,
+    &x509::X509,
+    &spki::Spki,
+    &ssh_public::SshPublic,
+    &nss::Nss,
+    &keybox::Keybox,
+    &keychain::Keychain,
+    &softhsm::SoftHsm,
+    &tpm2::Tpm2,
+    &ssh1::Ssh1,
+    &ssh2_com::Ssh2Com,
+    &dropbear::Dropbear,
+    &vbprivk::Vbprivk,
+    &avb::Avb,
+    &efi_signature_list::EfiSignatureList,
+    &raw_pem::RawPem,
+    &text_dump::TextDump,
+    &mobileprovision::MobileProvision,
+    &fastlane_match::FastlaneMatch,
+    &android_keybox::AndroidKeybox,
+    &bks::Bks,
+    &bcfks::Bcfks,
+    &pvk::Pvk,
+    &capi::Capi,
+    &cng::Cng,
+    &dpapi::Dpapi,
+    &rsa_xml::RsaXml,
+    // Supply chain.
+    &minisign::Minisign,
+    &signify::Signify,
+    &cosign::Cosign,
+    &intoto::InToto,
+    &gnupg_agent::GnuPgAgent,
+    &nix::Nix,
+    &tor::Tor,
+    &dnssec::Dnssec,
+    &tsig::Tsig,
+    &age::Age,
+    &wireguard::WireGuard,
+    &freebsd_pkg::FreeBsdPkg,
+    &jwk::Jwk,
+    &bip32::Bip32,
+    &bip39::Bip39,
+    &ethereum_keystore::EthereumKeystore,
+    &solana_keypair::SolanaKeypair,
+    &wif::Wif,
+    &session_secret::SessionSecret,
+];

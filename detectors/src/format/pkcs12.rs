@@ -9,12 +9,14 @@ use std::ops::Range;
 
 use scanner_core::blob::Blob;
 use scanner_core::error::{Malformed, Reason};
+use scanner_core::lock::{Lock, boxed};
 use scanner_core::material::{Encoding, Locked, Material, ProtectionState};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::ber::{Reader, SEQUENCE};
 use crate::read::pkcs12::Pfx;
 use crate::read::{armor, carrier, locate};
+use crate::unlock::pkcs12::Store;
 
 /// PKCS#12 keystores.
 #[derive(Debug)]
@@ -60,6 +62,10 @@ impl Detector for Pkcs12 {
         })?;
         report(pfx.materials()?, pfx.raw, Encoding::Der, &(start..start + pfx.raw.len()), out);
         Ok(())
+    }
+
+    fn lock<'b>(&self, kept: &'b [u8]) -> Option<Box<dyn Lock + 'b>> {
+        Store::read(kept).map(boxed)
     }
 }
 

@@ -85,6 +85,10 @@ impl Detector for RsaXml {
         out.found(material);
         Ok(())
     }
+
+    fn starts(&self) -> &'static [&'static [u8]] {
+        &[b"<RSAKeyValue>", b"<?xml "]
+    }
 }
 
 /// A number with its name.

@@ -7,11 +7,11 @@ use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
 use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use sha3::{Digest, Sha3_256};
 use zeroize::Zeroizing;
 
 use crate::read::private::looks_random;
 use crate::read::public::{self, PublicKey, Raw};
-use crate::read::sha3;
 
 /// Keys of Tor.
 #[derive(Debug)]
@@ -64,12 +64,16 @@ impl Detector for Tor {
         out.found(material);
         Ok(())
     }
+
+    fn starts(&self) -> &'static [&'static [u8]] {
+        &[b"== ed25519"]
+    }
 }
 
 /// The address: public key, two bytes of a checksum and the version, in base32 (rend-spec-v3, ONIONADDRESS).
 fn onion(public: &[u8; 32]) -> String {
     const VERSION: u8 = 3;
-    let sum = sha3::sha3_256(&[b".onion checksum", public, &[VERSION]]);
+    let sum = Sha3_256::new().chain_update(b".onion checksum").chain_update(public).chain_update([VERSION]).finalize();
     let bytes = public.iter().chain(sum.iter().take(2)).chain([&VERSION]);
     let (mut text, mut word, mut have) = (String::with_capacity(62), 0_u32, 0);
     for &byte in bytes {

@@ -71,6 +71,10 @@ impl Detector for Tsig {
         out.found(material);
         Ok(())
     }
+
+    fn starts(&self) -> &'static [&'static [u8]] {
+        &[b"key \""]
+    }
 }
 
 /// `key "name" ` at the end of what stands before the brace: where it begins, and the name.

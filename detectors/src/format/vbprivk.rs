@@ -90,6 +90,10 @@ impl Detector for Vbprivk {
         });
         Ok(())
     }
+
+    fn starts(&self) -> &'static [&'static [u8]] {
+        &[b"Vb2I"]
+    }
 }
 
 /// A little-endian number.

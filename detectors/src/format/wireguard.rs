@@ -89,6 +89,10 @@ impl Detector for WireGuard {
         out.found(material);
         Ok(())
     }
+
+    fn starts(&self) -> &'static [&'static [u8]] {
+        &[b"[Interface]", b"[NetDev]"]
+    }
 }
 
 /// Where the value of `name =` stands and its length, in either case, behind a line end that may be written out.

@@ -6,13 +6,13 @@ use std::collections::BTreeSet;
 use scanner_core::blob::Origin;
 use scanner_core::material::{Kind, Material, Protection, ProtectionState, Remark};
 
-use crate::read::carrier::Item;
+use scanner_core::lock::Unlocked;
 
 /// How a key is protected that is readable once the container around it is open.
 const INSIDE: &str = "inside of what a password opened";
 
 /// Searches what was decrypted for keys that none of the items says.
-pub(super) fn beside(items: &[Item]) -> Vec<Item> {
+pub(super) fn beside(items: &[Unlocked]) -> Vec<Unlocked> {
     let plain: BTreeSet<&[u8]> = items.iter().flat_map(|item| &item.plain).map(|plain| plain.as_slice()).collect();
     if plain.is_empty() {
         return Vec::new();
@@ -29,7 +29,7 @@ pub(super) fn beside(items: &[Item]) -> Vec<Item> {
                 material.protection = Some(Protection::new(ProtectionState::Opened, INSIDE));
             }
             material.remarks.push(Remark::Hidden);
-            hidden.push(Item::new(None, material));
+            hidden.push(Unlocked::new(None, material));
         }
     }
     hidden

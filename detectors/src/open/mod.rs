@@ -2,40 +2,15 @@
 //!
 //! Nothing is sent anywhere and nothing is guessed at length: the question is whether somebody who has the files has the
 //! key. What opens a key is told by its kind and place, never by itself. Every trial has a price that is known before it
-//! is paid and is counted in nominal nanoseconds (`kdf.rs`), so that a report does not depend on the machine or on the
+//! is paid and is counted in nominal nanoseconds (`unlock/kdf.rs`), so that a report does not depend on the machine or on the
 //! number of threads.
 
-mod bcfks;
-mod bks;
-mod cipher;
-mod cosign;
-mod encrypted_pkcs8;
-mod fastlane_match;
-mod gnupg_agent;
 mod hidden;
-mod intoto;
-mod jks;
-mod kdf;
-mod legacy_pem;
-mod lock;
-mod minisign;
 mod near;
-mod nss;
-mod ocb;
-mod openpgp;
-mod openssh;
-mod pbe;
-mod pkcs12;
-mod putty;
-mod pvk;
 mod settle;
-mod signify;
-mod ssh1;
-mod ssh2_com;
 mod trial;
 mod units;
 mod words;
-mod wrap;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -43,7 +18,7 @@ use scanner_core::candidates::{Candidates, LeftOut};
 use scanner_core::engine::each;
 use scanner_core::error::{Gap, Reason};
 use scanner_core::material::{Kind, Occurrence, ProtectionState};
-use scanner_core::seam::Candidate;
+use scanner_core::seam::{Candidate, Detector};
 
 use near::Index;
 use trial::{Ring, Sources, Target};
@@ -110,7 +85,7 @@ pub fn open_all(
     cancelled: &(dyn Fn() -> bool + Sync),
 ) -> Summary {
     let (candidates, left_out) = candidates.into_parts();
-    open_list(occurrences, candidates, &left_out, options, jobs, cancelled)
+    open_list(occurrences, candidates, &left_out, options, &[], jobs, cancelled)
 }
 
 /// The same with candidates that are sorted by place, and what was left out of them.
@@ -119,6 +94,7 @@ fn open_list(
     mut candidates: Vec<Candidate>,
     left_out: &LeftOut,
     options: &Options,
+    own: &[&dyn Detector],
     jobs: usize,
     cancelled: &(dyn Fn() -> bool + Sync),
 ) -> Summary {
@@ -134,11 +110,12 @@ fn open_list(
     let from = Sources {
         index: &index,
         known: &known,
+        own,
         occurrences,
         most: options.trials,
         per_container: options.per_container,
     };
-    let prices = each(jobs, &targets, |target| trial::price(target.format, &target.locked));
+    let prices = each(jobs, &targets, |target| trial::price(target.format, &target.locked, own));
     for (target, price) in targets.iter_mut().zip(prices) {
         target.price = price.flatten();
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use scanner_core::material::{Identity, Kind, Locked, Material, Occurrence, Opened, Protection, ProtectionState};
 
 use super::trial::{Sources, Target};
-use crate::read::carrier::Item;
+use scanner_core::lock::Unlocked;
 
 /// A change to the occurrences of a run.
 pub(super) enum Change {
@@ -86,7 +86,7 @@ fn name(material: &Material) -> [u8; 32] {
 }
 
 /// An opened key in the place of the locked one: all that was known of it, and what is new.
-fn replaced(old: &Material, item: &Item, opened: Opened) -> Material {
+fn replaced(old: &Material, item: &Unlocked, opened: Opened) -> Material {
     let new = &item.material;
     let mut material = old.clone();
     if old.kind == Kind::Keystore && new.kind != Kind::Keystore {
@@ -112,7 +112,7 @@ fn replaced(old: &Material, item: &Item, opened: Opened) -> Material {
 }
 
 /// Something that could not be seen before.
-fn added(beside: &Material, item: &Item, opened: Opened) -> Material {
+fn added(beside: &Material, item: &Unlocked, opened: Opened) -> Material {
     let mut material = item.material.clone();
     material.span = beside.span.clone();
     material.encoding = beside.encoding;

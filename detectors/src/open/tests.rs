@@ -5,16 +5,20 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use scanner_core::blob::Origin;
-use scanner_core::error::Reason;
+use scanner_core::blob::{Blob, Origin};
+use scanner_core::candidates::Candidates;
+use scanner_core::error::{Malformed, Reason};
+use scanner_core::lock::{Lock, Unlocked, boxed};
 use scanner_core::material::{Encoding, Kind, Locked, Material, Occurrence, Protection, ProtectionState};
-use scanner_core::seam::Candidate;
+use scanner_core::seam::{About, Anchor, Candidate, Detector, Hit, Inspection};
 use scanner_core::secret::Secret;
 use sha1::{Digest, Sha1};
 
-use super::kdf::utf16;
 use super::trial::price;
-use super::{Options, Summary, open_all};
+use super::{Options, Summary, open_all, open_units};
+use crate::judge::Judging;
+use crate::read::carrier;
+use crate::unlock::kdf::utf16;
 
 /// One key of a JKS store, sealed as sun.security.provider.KeyProtector does it.
 fn sealed(password: &str, number: u32) -> Vec<u8> {
@@ -155,7 +159,7 @@ fn what_stands_near_opens_whenever_the_work_for_it_fits() {
         let all = scene.occurrences();
         let needed = all.iter().map(|occurrence| {
             let locked = occurrence.material.locked.as_ref().expect("locked");
-            let price = price("jks", locked).expect("a price");
+            let price = price("jks", locked, &[]).expect("a price");
             let near = scene.near(&occurrence.origin.path.to_string_lossy()).len() as u64;
             (near + 1) * price.trial + price.success
         });
@@ -211,7 +215,7 @@ fn a_flood_of_decoys_leaves_every_container_its_share() {
     for (decoys, words, more) in [(1600, 50, 0), (300, 400, 0), (50, 50, 60)] {
         let mut occurrences: Vec<_> = (0..decoys).map(|n| store(&format!("a/{n:05}.jks"), "?", n, more)).collect();
         occurrences.push(store("z/real.jks", "the one", 1_000_000, 0));
-        let trial = price("jks", occurrences[0].material.locked.as_ref().expect("locked")).expect("a price").trial;
+        let trial = price("jks", occurrences[0].material.locked.as_ref().expect("locked"), &[]).expect("a price").trial;
         let mut candidates: Vec<_> =
             (0..words).map(|n| candidate("a/decoy.env", n, &format!("decoy {n}"), &[])).collect();
         candidates.push(candidate("z/x.env", 1, "another", &[]));
@@ -263,5 +267,57 @@ fn a_container_too_large_or_too_expensive_is_named_where_a_password_stands_near(
             assert_eq!(near.is_some(), incomplete, "{detail} {beside}: {:?}", summary.gave_up);
             assert!(near.is_none_or(|gap| gap.detail.contains(detail)), "{near:?}");
         }
+    }
+}
+
+/// A format of somebody else's: its key is the password, and four bytes behind it.
+struct Own;
+
+static OWN: About =
+    About { id: "own", title: "own", detects: "own", blind_to: "much", respond: "rotate", references: &["here"] };
+
+struct OwnLock<'b>(&'b [u8]);
+
+impl Lock for OwnLock<'_> {
+    fn price(&self) -> u64 {
+        1000
+    }
+
+    fn open(&self, password: &[u8], _done: &[bool]) -> Vec<Unlocked> {
+        let Some(rest) = self.0.strip_prefix(password).filter(|rest| rest.len() == 4) else { return Vec::new() };
+        let mut key = Material::new(Kind::PrivateKey, OWN.id, Encoding::Binary, 0..0);
+        key.identity = Some(carrier::opaque(rest));
+        vec![Unlocked::new(Some(0), key)]
+    }
+}
+
+impl Detector for Own {
+    fn about(&self) -> &'static About {
+        &OWN
+    }
+
+    fn anchors(&self) -> &[Anchor<'_>] {
+        &[]
+    }
+
+    fn inspect(&self, _: Blob<'_>, _: Hit<'_>, _: &mut Inspection) -> Result<(), Malformed> {
+        Ok(())
+    }
+
+    fn lock<'b>(&self, kept: &'b [u8]) -> Option<Box<dyn Lock + 'b>> {
+        Some(boxed(OwnLock(kept)))
+    }
+}
+
+#[test]
+fn a_detector_of_somebody_else_opens_what_it_found() {
+    for (own, opens) in [(&[&Own as &dyn Detector][..], true), (&[], false)] {
+        let mut occurrence = store("a/x.own", "", 1, 0);
+        occurrence.material.format = OWN.id;
+        occurrence.material.locked = Some(Locked::new(b"Zwetschge-7!abcd"));
+        let mut occurrences = vec![occurrence];
+        let words: Candidates = [candidate("a/.env", 1, "Zwetschge-7!", &[])].into_iter().collect();
+        let summary = open_units(&mut occurrences, words, &Judging { own, ..Judging::at(0) });
+        assert_eq!((summary.opened == 1, is_locked(&occurrences[0])), (opens, !opens));
     }
 }

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use scanner_core::blob::Origin;
 use scanner_core::error::{Gap, Reason};
 use scanner_core::material::{How, Locked, Occurrence, Opened};
-use scanner_core::seam::Candidate;
+use scanner_core::seam::{Candidate, Detector};
 use scanner_core::secret::Secret;
 use zeroize::Zeroizing;
 
+use super::hidden;
 use super::near::{Index, Near};
 use super::words::{self, WellKnown};
-use super::{hidden, lock};
-use crate::read::carrier::Item;
+use scanner_core::lock::Unlocked;
 
 /// What a trial costs, in nominal nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,10 +34,16 @@ impl Price {
 }
 
 /// The price of a container; `None` if nothing here can open it.
-pub(super) fn price(format: &str, locked: &Locked) -> Option<Price> {
+pub(super) fn price(format: &str, locked: &Locked, own: &[&dyn Detector]) -> Option<Price> {
     let bytes = locked.bytes()?;
-    let lock = lock::read(format, &bytes)?;
+    let lock = detector(format, own)?.lock(&bytes)?;
     Some(Price { trial: lock.price().max(1), success: lock.price_of_success(), empty: lock.empty() })
+}
+
+/// The detector of a format: built in, or of whoever embeds this.
+fn detector<'d>(format: &str, own: &[&'d dyn Detector]) -> Option<&'d dyn Detector> {
+    let all = crate::DETECTORS.iter().copied().chain(own.iter().copied());
+    all.into_iter().find(|detector| detector.about().id == format)
 }
 
 /// Passwords of about the same promise. All containers are through with one ring, or have had their share of the work,
@@ -86,7 +92,7 @@ pub(super) struct Target<'i> {
     /// Which of its keys are open.
     pub(super) done: Vec<bool>,
     /// What opened, and by which guess.
-    pub(super) opened: Vec<(Guess, Item)>,
+    pub(super) opened: Vec<(Guess, Unlocked)>,
     /// Nominal nanoseconds paid, and those of them for near candidates.
     spent: u64,
     spent_near: u64,
@@ -106,7 +112,7 @@ pub(super) struct Target<'i> {
 /// What a turn came to for one container.
 #[derive(Default)]
 pub(super) struct Outcome {
-    pub(super) opened: Vec<(Guess, Item)>,
+    pub(super) opened: Vec<(Guess, Unlocked)>,
     pub(super) tried: u64,
     pub(super) cost: u64,
     /// Steps of the ring, tried or passed over because they were tried before.
@@ -126,6 +132,8 @@ struct Progress {
 pub(super) struct Sources<'a> {
     pub(super) index: &'a Index<'a>,
     pub(super) known: &'a [WellKnown],
+    /// Detectors of whoever embeds this, asked for the locks of what they found.
+    pub(super) own: &'a [&'a dyn Detector],
     pub(super) occurrences: &'a [Occurrence],
     /// Most candidates from elsewhere for one container.
     pub(super) most: usize,
@@ -300,7 +308,9 @@ impl<'i> Target<'i> {
     ) -> Outcome {
         let mut outcome = Outcome::default();
         let Some((price, bytes)) = self.price.zip(self.locked.bytes()) else { return outcome };
-        let Some(lock) = lock::read(self.format, &bytes) else { return outcome };
+        let Some(lock) = detector(self.format, from.own).and_then(|detector| detector.lock(&bytes)) else {
+            return outcome;
+        };
         let mut done = self.done.clone();
         let mut open = |guess: &Guess, password: &[u8], outcome: &mut Outcome| {
             let items = lock.open(password, &done);

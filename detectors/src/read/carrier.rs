@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use scanner_core::blob::Blob;
 use scanner_core::error::{Malformed, Reason};
+use scanner_core::lock::Unlocked;
 use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Proof, Protection, Remark};
 use scanner_core::seam::{Hit, Inspection};
 use sha2::{Digest, Sha256};
-use zeroize::Zeroizing;
 
 use super::armor::{self, Armor};
 use super::ber::{INTEGER, OCTET_SEGMENTS, OCTET_STRING, OID, Reader, SEQUENCE};
@@ -172,34 +172,9 @@ pub(crate) fn secret_key(format: &'static str, container: &'static str, algorith
     material
 }
 
-/// What an opened container gives: a material, and which of those that were seen locked it takes the place of.
-#[derive(Debug)]
-pub(crate) struct Item {
-    /// Number among the materials that the detector reports as locked; `None` if it was hidden.
-    pub(crate) which: Option<usize>,
-    /// What it is now.
-    pub(crate) material: Material,
-    /// What the password decrypted; may hold more than was read of it.
-    pub(crate) plain: Vec<Zeroizing<Vec<u8>>>,
-}
-
-impl Item {
-    /// A material, with nothing more to search.
-    pub(crate) const fn new(which: Option<usize>, material: Material) -> Self {
-        Self { which, material, plain: Vec::new() }
-    }
-
-    /// The same, with what was decrypted on the way to it.
-    #[must_use]
-    pub(crate) fn with_plain(mut self, plain: &[u8]) -> Self {
-        self.plain.push(Zeroizing::new(plain.to_vec()));
-        self
-    }
-
-    /// A private key that a password brought to light. How it was protected, and its place, are known already.
-    pub(crate) fn key(which: usize, key: PrivateKey, der: &[u8]) -> Self {
-        let mut material = material(key, der, Encoding::Binary, Range::default());
-        material.protection = None;
-        Self::new(Some(which), material).with_plain(der)
-    }
+/// A private key that a password brought to light. How it was protected, and its place, are known already.
+pub(crate) fn unlocked(which: usize, key: PrivateKey, der: &[u8]) -> Unlocked {
+    let mut material = material(key, der, Encoding::Binary, Range::default());
+    material.protection = None;
+    Unlocked::new(Some(which), material).with_plain(der)
 }

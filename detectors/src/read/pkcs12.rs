@@ -12,9 +12,9 @@ use scanner_core::material::{
 use zeroize::Zeroizing;
 
 use super::ber::{INTEGER, OCTET_STRING, OID, Reader, SEQUENCE, SET, Value, context, dotted};
-use super::carrier::Item;
 use super::private::{self, PrivateKey};
 use super::{carrier, pbe, x509};
+use scanner_core::lock::Unlocked;
 
 /// Bag types, RFC 7292 4.2: 1.2.840.113549.1.12.10.1.n.
 const KEY_BAG: &str = "1.2.840.113549.1.12.10.1.1";
@@ -75,7 +75,7 @@ impl<'a> Pfx<'a> {
     }
 
     /// What can be read with one. Bags that it does not open are as they were.
-    pub(crate) fn open(&self, password: &dyn Unlock) -> Result<Vec<Item>, Malformed> {
+    pub(crate) fn open(&self, password: &dyn Unlock) -> Result<Vec<Unlocked>, Malformed> {
         Ok(self.store(Some(password))?.finish(self.mac.map(mac)))
     }
 
@@ -267,7 +267,7 @@ impl Store<'_> {
     }
 
     /// Joins keys with certificates of the same file and says what cannot be seen.
-    fn finish(mut self, mac: Option<String>) -> Vec<Item> {
+    fn finish(mut self, mac: Option<String>) -> Vec<Unlocked> {
         let leaves: Vec<&Material> = self.certificates.iter().filter(|c| is_leaf(c)).collect();
         let only =
             (self.keys.len() == 1 && leaves.len() == 1 && self.closed.is_empty()).then(|| leaves.first()).flatten();
@@ -291,20 +291,20 @@ impl Store<'_> {
             }
         }
         let (visible, mut hidden): (Vec<_>, Vec<_>) = self.keys.into_iter().partition(|(_, visible)| *visible);
-        let mut items: Vec<Item> = Vec::new();
+        let mut items: Vec<Unlocked> = Vec::new();
         let mut locked = 0;
         for (material, _) in visible {
             let plain = material.protection.as_ref().is_none_or(|p| p.state == ProtectionState::Plaintext);
             let which = (!plain).then_some(locked);
             locked += usize::from(!plain);
-            items.push(Item::new(which, material));
+            items.push(Unlocked::new(which, material));
         }
         if items.is_empty() || self.secrets > 0 {
             let encrypted = !self.closed.is_empty() || !self.opened.is_empty();
             let which = encrypted.then_some(locked);
             if items.is_empty() && self.secrets == 0 && !hidden.is_empty() {
                 // What was taken for a keystore turns out to be this key.
-                items.push(Item::new(which, hidden.remove(0).0));
+                items.push(Unlocked::new(which, hidden.remove(0).0));
             } else {
                 let mut keystore = empty(Kind::Keystore);
                 keystore.remarks.push(match (self.secrets + self.hidden_secrets, self.closed.is_empty()) {
@@ -318,14 +318,14 @@ impl Store<'_> {
                     protection.detail.push_str(&mac);
                     protection
                 });
-                items.push(Item::new(which, keystore));
+                items.push(Unlocked::new(which, keystore));
             }
         }
         let rest = hidden.into_iter().map(|(material, _)| material).chain(self.certificates);
-        items.extend(rest.map(|material| Item::new(None, material)));
+        items.extend(rest.map(|material| Unlocked::new(None, material)));
         // Whichever it came from, it is searched for what none of them says.
         let opened =
-            |item: &Item| item.material.protection.as_ref().is_some_and(|p| p.state == ProtectionState::Opened);
+            |item: &Unlocked| item.material.protection.as_ref().is_some_and(|p| p.state == ProtectionState::Opened);
         let first =
             items.iter().position(opened).or_else(|| items.iter().position(|i| i.material.certificate.is_some()));
         if let Some(item) = first.and_then(|at| items.get_mut(at)) {

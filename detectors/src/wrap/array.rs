@@ -13,7 +13,7 @@ use scanner_core::error::Malformed;
 use scanner_core::seam::{About, Anchor, Entry, Hit, Unopenable, Unwrapper};
 use zeroize::Zeroizing;
 
-use super::hex::MIN_BYTES;
+use super::digits::MIN_BYTES;
 use crate::read::locate;
 
 /// Arrays of bytes in source code.

@@ -12,7 +12,7 @@ use scanner_core::error::Malformed;
 use scanner_core::seam::{About, Anchor, Entry, Hit, Unopenable, Unwrapper};
 use zeroize::Zeroizing;
 
-use super::hex::{self, MIN_BYTES};
+use super::digits::{self, MIN_BYTES};
 use crate::read::{literal, locate};
 
 /// String literals of escaped bytes.
@@ -165,8 +165,8 @@ impl Iterator for Units<'_> {
 /// What an escape means, and its length without the backslash.
 fn escaped(bytes: &[u8]) -> Option<(u8, usize)> {
     match bytes {
-        [b'x', high, low, ..] => Some((hex::byte(*high, *low)?, 3)),
-        [b'u', b'0', b'0', high, low, ..] => Some((hex::byte(*high, *low)?, 5)),
+        [b'x', high, low, ..] => Some((digits::byte(*high, *low)?, 3)),
+        [b'u', b'0', b'0', high, low, ..] => Some((digits::byte(*high, *low)?, 5)),
         [b'0'..=b'7', ..] => {
             let len = bytes.iter().take(3).take_while(|b| (b'0'..=b'7').contains(b)).count();
             let value = bytes.get(..len)?.iter().fold(0_u16, |value, b| value << 3 | u16::from(b - b'0'));

@@ -15,6 +15,7 @@ use scanner_core::error::Malformed;
 use scanner_core::seam::{About, Anchor, Entry, Hit, Unopenable, Unwrapper};
 use zeroize::Zeroizing;
 
+use super::digits::{MIN_BYTES, SPACED, byte};
 use super::{hexdump, starts};
 use crate::read::locate;
 
@@ -36,14 +37,9 @@ static ABOUT: About = About {
 
 /// INTEGER 0 to 15 as a version, plain, with blanks and with colons.
 const VERSION: Anchor = Anchor::anywhere(b"02010");
-/// The same with blanks: also the anchor of dumps.
-pub(super) const SPACED: Anchor = Anchor::anywhere(b"02 01 0");
 const COLONS: Anchor = Anchor::anywhere(b"02:01:0");
 /// `BEGI`, behind five dashes.
 const PEM: Anchor = Anchor::anywhere(b"42454749");
-
-/// Fewest bytes of a run. The smallest key, Ed25519 in PKCS#8, has 48.
-pub(super) const MIN_BYTES: usize = 40;
 
 /// Longest stretch between two pairs, in bytes: a line break, deep indentation, the joint of two literals.
 const MAX_GAP: usize = 120;
@@ -162,14 +158,6 @@ fn is_promising(bytes: &[u8], hit: Hit<'_>) -> bool {
         *slot = value;
     }
     if hit.anchor == PEM { before == *b"-----" } else { locate::ends_in_header(&before) }
-}
-
-fn nibble(byte: u8) -> Option<u8> {
-    char::from(byte).to_digit(16).map(|value| value as u8)
-}
-
-pub(super) fn byte(high: u8, low: u8) -> Option<u8> {
-    Some(nibble(high)? << 4 | nibble(low)?)
 }
 
 const fn is_gap(byte: u8) -> bool {

@@ -12,7 +12,7 @@ use scanner_core::error::Malformed;
 use scanner_core::seam::{About, Anchor, Entry, Hit, Unopenable, Unwrapper};
 use zeroize::Zeroizing;
 
-use super::hex;
+use super::digits;
 
 /// Dumps of bytes with offsets.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl Unwrapper for Hexdump {
 
     fn anchors(&self) -> &'static [Anchor<'static>] {
         const ANCHORS: [Anchor; 6] = [
-            hex::SPACED,
+            digits::SPACED,
             Anchor::at_start(b"00000000: "),
             Anchor::at_start(b"00000000  "),
             Anchor::at_start(b"0000000 "),
@@ -104,7 +104,7 @@ impl Unwrapper for Hexdump {
         if let Some(line) = last {
             extend(&mut out, &line.data, budget)?;
         }
-        if out.len() < hex::MIN_BYTES {
+        if out.len() < digits::MIN_BYTES {
             return Err(Malformed::new("dump", hit.at).into());
         }
         let _ = each(Entry { bytes: &out, span: start..end });
@@ -204,7 +204,7 @@ fn parse(line: &[u8]) -> Option<Line> {
         words &= digits == 4;
         for pair in token.get(..digits)?.chunks(2) {
             let [high, low] = pair else { return None };
-            data.push(hex::byte(*high, *low)?);
+            data.push(digits::byte(*high, *low)?);
         }
         rest = token.get(digits..)?;
     }

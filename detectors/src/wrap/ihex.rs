@@ -11,7 +11,7 @@ use scanner_core::error::Malformed;
 use scanner_core::seam::{About, Anchor, Entry, Hit, Unopenable, Unwrapper};
 use zeroize::Zeroizing;
 
-use super::hex;
+use super::digits;
 
 /// Files of Intel HEX or S-records.
 #[derive(Debug)]
@@ -85,7 +85,7 @@ impl Unwrapper for Ihex {
             let goes_on =
                 matches!(read, Some(Record::Base(_) | Record::Other)) || (address.is_some() && address == next);
             if !goes_on {
-                if data.len() >= hex::MIN_BYTES && each(Entry { bytes: &data, span: start..from }).is_break() {
+                if data.len() >= digits::MIN_BYTES && each(Entry { bytes: &data, span: start..from }).is_break() {
                     return Ok(());
                 }
                 data.clear();
@@ -101,7 +101,7 @@ impl Unwrapper for Ihex {
                 Some(Record::Other) | None => {}
             }
         }
-        if data.len() >= hex::MIN_BYTES {
+        if data.len() >= digits::MIN_BYTES {
             let _ = each(Entry { bytes: &data, span: start..blob.bytes.len() });
         }
         Ok(())
@@ -120,7 +120,7 @@ fn record<'a>(line: &[u8], buffer: &'a mut Zeroizing<[u8; 256]>) -> Option<Recor
     let bytes = buffer.get_mut(..len).filter(|_| digits.len().is_multiple_of(2))?;
     for (slot, pair) in bytes.iter_mut().zip(digits.chunks(2)) {
         let [high, low] = pair else { return None };
-        *slot = hex::byte(*high, *low)?;
+        *slot = digits::byte(*high, *low)?;
     }
     let sum = bytes.iter().fold(0_u8, |sum, b| sum.wrapping_add(*b));
     let number = |bytes: &[u8]| bytes.iter().fold(0_u64, |n, b| n << 8 | u64::from(*b));

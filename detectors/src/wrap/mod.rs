@@ -1,48 +1,103 @@
 //! One file per wrapper, and the list of those that are only recognised. Text encodings are unwrappers, found by
 //! anchors; archives, images and compressed streams are containers, known by their first bytes.
+//!
+//! A new one is a file here, and two lines on this page: its module, and its place in [`UNWRAPPERS`] or [`CONTAINERS`].
 
-pub(crate) mod android_sparse;
-pub(crate) mod ar;
-pub(crate) mod array;
-pub(crate) mod asar;
-pub(crate) mod base64;
-pub(crate) mod bzip2;
-pub(crate) mod cab;
-pub(crate) mod cfb;
-pub(crate) mod compressed;
-pub(crate) mod cpio;
-pub(crate) mod crx;
-pub(crate) mod disk;
-pub(crate) mod escape;
-pub(crate) mod ext;
-pub(crate) mod fat;
+mod android_sparse;
+mod ar;
+mod array;
+mod asar;
+mod base64;
+mod bzip2;
+mod cab;
+mod cfb;
+mod compressed;
+mod cpio;
+mod crx;
+mod digits;
+mod disk;
+mod escape;
+mod ext;
+mod fat;
 mod folders;
-pub(crate) mod git_loose;
-pub(crate) mod gzip;
-pub(crate) mod hex;
-pub(crate) mod hexdump;
-pub(crate) mod ihex;
-pub(crate) mod iso9660;
-pub(crate) mod lz4;
-pub(crate) mod lzma;
-pub(crate) mod openpgp_compressed;
-pub(crate) mod openpgp_packets;
-pub(crate) mod percent;
+mod git_loose;
+mod gzip;
+mod hex;
+mod hexdump;
+mod ihex;
+mod iso9660;
+mod lz4;
+mod lzma;
+mod openpgp_compressed;
+mod openpgp_packets;
+mod percent;
 pub(crate) mod program;
-pub(crate) mod qcow2;
-pub(crate) mod reencoded;
-pub(crate) mod registry;
-pub(crate) mod rpm;
-pub(crate) mod sevenz;
-pub(crate) mod sqlite;
-pub(crate) mod squashfs;
+mod qcow2;
+mod reencoded;
+mod registry;
+mod rpm;
+mod sevenz;
+mod sqlite;
+mod squashfs;
 mod starts;
-pub(crate) mod tar;
-pub(crate) mod uboot;
+mod tar;
+mod uboot;
 pub(crate) mod unopened;
-pub(crate) mod utf16;
-pub(crate) mod vhd;
-pub(crate) mod vmdk;
-pub(crate) mod xz;
-pub(crate) mod zip;
-pub(crate) mod zstd;
+mod utf16;
+mod vhd;
+mod vmdk;
+mod xz;
+mod zip;
+mod zstd;
+
+use scanner_core::seam::{Container, Unwrapper};
+
+/// Every unwrapper.
+pub const UNWRAPPERS: &[&dyn Unwrapper] = &[
+    &base64::Base64,
+    &utf16::Utf16,
+    &hex::Hex,
+    &hexdump::Hexdump,
+    &ihex::Ihex,
+    &registry::Registry,
+    &array::Array,
+    &escape::Escape,
+    &percent::Percent,
+    &reencoded::Reencoded,
+    &openpgp_packets::OpenPgpPackets,
+];
+
+/// Every container.
+pub const CONTAINERS: &[&dyn Container] = &[
+    &program::Program,
+    &zip::Zip,
+    &tar::Tar,
+    &gzip::Gzip,
+    &bzip2::Bzip2,
+    &xz::Xz,
+    &lzma::Lzma,
+    &zstd::Zstd,
+    &lz4::Lz4,
+    &sqlite::Sqlite,
+    // Packages and images. A weak magic comes behind the strong ones.
+    &ar::Ar,
+    &rpm::Rpm,
+    &sevenz::SevenZ,
+    &cab::Cab,
+    &cfb::Cfb,
+    &asar::Asar,
+    &crx::Crx,
+    &squashfs::Squashfs,
+    &qcow2::Qcow2,
+    &vmdk::Vmdk,
+    &vhd::Vhd,
+    &android_sparse::AndroidSparse,
+    &uboot::Uboot,
+    &iso9660::Iso9660,
+    &ext::Ext,
+    &fat::Fat,
+    &cpio::Cpio,
+    &disk::Disk,
+    &git_loose::GitLoose,
+    &openpgp_compressed::OpenPgpCompressed,
+];

@@ -8,7 +8,7 @@ use scanner_core::error::Malformed;
 use scanner_core::seam::{About, Anchor, Entry, Hit, Unopenable, Unwrapper};
 use zeroize::Zeroizing;
 
-use super::hex;
+use super::digits;
 
 /// Percent-encoded PEM.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ impl Unwrapper for Percent {
         let run = blob.bytes.get(start..).unwrap_or_default();
         let run = run.get(..run.iter().take_while(|b| is_encoded(**b)).count()).unwrap_or_default();
         let plus = run.starts_with(b"-----BEGIN+");
-        if run.len() < 2 * hex::MIN_BYTES {
+        if run.len() < 2 * digits::MIN_BYTES {
             return Err(Malformed::new("percent-encoded text", hit.at).into());
         }
         budget.take(run.len() as u64)?;
@@ -61,7 +61,7 @@ impl Unwrapper for Percent {
         let mut at = 0;
         while let Some(byte) = run.get(at) {
             let coded = match run.get(at..at + 3) {
-                Some([b'%', high, low]) => hex::byte(*high, *low),
+                Some([b'%', high, low]) => digits::byte(*high, *low),
                 _ => None,
             };
             at += if coded.is_some() { 3 } else { 1 };

@@ -11,7 +11,7 @@ use scanner_core::budget::Budget;
 use scanner_core::seam::{About, Anchor, Entry, Hit, Unopenable, Unwrapper};
 use zeroize::Zeroizing;
 
-use super::hex;
+use super::digits;
 
 /// Registry exports.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ impl Unwrapper for Registry {
         for at in memchr::memmem::find_iter(&text.0, b"=hex") {
             let Some(start) = value_start(&text.0, at + 4) else { continue };
             let (count, end) = pairs(&text.0, start).fold((0, start), |(count, _), (_, end)| (count + 1, end));
-            if count < hex::MIN_BYTES {
+            if count < digits::MIN_BYTES {
                 continue;
             }
             budget.take(count as u64)?;
@@ -112,7 +112,7 @@ fn pairs(text: &[u8], start: usize) -> impl Iterator<Item = (u8, usize)> {
         }
         let [high, low, ..] = rest.get(gap..)? else { return None };
         at += gap + 2;
-        Some((hex::byte(*high, *low)?, at))
+        Some((digits::byte(*high, *low)?, at))
     })
 }
 

@@ -6,49 +6,16 @@
 
 use scanner_core::seam::Anchor;
 
-use crate::CONTAINERS;
 use crate::read::text::{base64, hex};
-
-/// How keys begin. Those that are DER, PEM, OpenPGP, JKS or BKS have anchors by hand, or are found by others.
-const KEYS: [&[u8]; 29] = [
-    b"AGE-SECRET-KEY-",
-    b"# created: ",
-    b"untrusted comment:",
-    b"PuTTY-User-Key-File-",
-    b"---- BEGIN SSH2",
-    b"SSH PRIVATE KEY FILE FORMAT",
-    b"Private-key-format:",
-    b"[Interface]",
-    b"[NetDev]",
-    b"Key: (",
-    b"(private-key",
-    b"(11:private-key",
-    b"== ed25519",
-    b"{\"kty\"",
-    b"{\"keys\"",
-    b"{\"keyval\"",
-    b"{\"address\"",
-    b"{\"crypto\"",
-    b"<RSAKeyValue>",
-    b"<?xml ",
-    b"xprv",
-    b"key \"",
-    b"Vb2I",
-    b"RSA2",
-    b"\0\0\0\x07ssh-",
-    b"\0\0\0\x0bssh-",
-    b"\x07\x02\0\0\0",
-    // Compressed data of OpenPGP: ZLIB, BZIP2.
-    b"\xa3\x02x",
-    b"\xa3\x03BZh",
-];
+use crate::{CONTAINERS, DETECTORS};
 
 /// Fewest bytes of a magic number that is told by what its digits are.
 const MIN: usize = 3;
 
 fn all() -> impl Iterator<Item = &'static [u8]> {
     let magics = CONTAINERS.iter().flat_map(|container| container.magics()).filter(|magic| magic.at == 0);
-    KEYS.into_iter().chain(magics.map(|magic| magic.bytes).filter(|bytes| bytes.len() >= MIN))
+    let keys = DETECTORS.iter().flat_map(|detector| detector.starts().iter().copied());
+    keys.chain(magics.map(|magic| magic.bytes).filter(|bytes| bytes.len() >= MIN))
 }
 
 fn anchor(digits: String) -> Anchor<'static> {

@@ -6,7 +6,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::wrap::hex;
+use crate::wrap::digits;
 
 /// How one begins. It ends with the next dollar sign.
 pub(super) const MARK: &[u8] = b"$Format:";
@@ -46,8 +46,8 @@ fn expand(mut format: &[u8], out: &mut Vec<u8>) {
 fn placeholder<'f>(format: &'f [u8], out: &mut Vec<u8>) -> &'f [u8] {
     let behind = |many: usize| format.get(many..).unwrap_or_default();
     match format {
-        [b'x', high, low, ..] if hex::byte(*high, *low).is_some() => {
-            out.extend(hex::byte(*high, *low));
+        [b'x', high, low, ..] if digits::byte(*high, *low).is_some() => {
+            out.extend(digits::byte(*high, *low));
             behind(3)
         }
         [b'n', ..] => {

@@ -1,0 +1,121 @@
+//! Encrypted signing keys of cosign: PEM `ENCRYPTED SIGSTORE PRIVATE KEY` (version 2) and `ENCRYPTED COSIGN PRIVATE KEY`
+//! (version 1), whose body is no DER but JSON: scrypt with its parameters, a nonce, and PKCS#8 in a NaCl secretbox.
+//!
+//! The JSON is asked member by member: writers differ in order and blanks, and none of it says what the key is.
+
+mod open;
+mod read;
+
+use scanner_core::blob::Blob;
+use scanner_core::error::Malformed;
+use scanner_core::lock::{Lock, boxed};
+use scanner_core::material::{Encoding, Kind, Locked, Material, Protection, ProtectionState};
+use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+
+use crate::read::{armor, carrier};
+use read::Sealed;
+
+/// cosign keys.
+#[derive(Debug)]
+pub(crate) struct Cosign;
+
+static ABOUT: About = About {
+    id: "cosign",
+    title: "Encrypted signing key (cosign, Sigstore)",
+    detects: "PEM blocks ENCRYPTED SIGSTORE PRIVATE KEY and ENCRYPTED COSIGN PRIVATE KEY whose body is the JSON of cosign: \
+              scrypt and a NaCl secretbox. Says the cost of a guess.",
+    blind_to: "The public half (cosign.pub) is inside the secretbox, and so is the kind of key, until a password opens it. \
+               An empty password (COSIGN_PASSWORD=\"\", common in pipelines) cannot be told from a good one without trying \
+               it.",
+    respond: "Whoever opens it can sign images and attestations that every policy with cosign.pub accepts. Take the public \
+              key out of admission policies and verification scripts, sign anew with another key or keyless, and look into \
+              the transparency log for signatures that are not yours.",
+    references: &["sigstore/cosign pkg/cosign/keys.go", "go-securesystemslib encrypted", "RFC 7914", "CWE-321"],
+};
+
+impl Detector for Cosign {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn anchors(&self) -> &'static [Anchor<'static>] {
+        &[armor::ANCHOR]
+    }
+
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
+        let wanted = |label: &str| matches!(label, "ENCRYPTED SIGSTORE PRIVATE KEY" | "ENCRYPTED COSIGN PRIVATE KEY");
+        let Some(armor) = carrier::pem(blob, hit, wanted, out)? else { return Ok(()) };
+        let sealed = Sealed::read(&armor.body).map_err(|error| Malformed::new(error.what, hit.at))?;
+        let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Pem, armor.span.clone());
+        let (n, r, p) = sealed.scrypt;
+        let detail = format!("scrypt N={n} r={r} p={p}, XSalsa20-Poly1305");
+        material.protection = Some(Protection::new(ProtectionState::Strong, detail));
+        material.identity = Some(carrier::opaque(&sealed.ciphertext));
+        material.locked = Some(Locked::new(&armor.body));
+        material.remarks.extend(carrier::remarks(&armor));
+        out.found(material);
+        Ok(())
+    }
+
+    fn lock<'b>(&self, kept: &'b [u8]) -> Option<Box<dyn Lock + 'b>> {
+        open::Key::read(kept).map(boxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use scanner_core::blob::Origin;
+    use scanner_core::material::Identity;
+
+    use super::*;
+    use crate::read::text::base64;
+
+    fn json() -> String {
+        let box_ = base64(&(0..155).map(|n: u8| n.wrapping_mul(113)).collect::<Vec<u8>>());
+        format!(
+            r#"{{"kdf":{{"name":"scrypt","params":{{"N":65536,"r":8,"p":1}},"salt":"{}="}},"cipher":{{"name":"nacl/secretbox","nonce":"{}"}},"ciphertext":"{box_}="}}"#,
+            base64(&[5; 32]),
+            base64(&[6; 24]),
+        )
+    }
+
+    fn inspect(label: &str, body: &str) -> Result<Vec<Material>, Malformed> {
+        let dashes = "-".repeat(5);
+        let text = format!("{dashes}BEGIN {label}{dashes}\n{}\n{dashes}END {label}{dashes}\n", base64(body.as_bytes()));
+        let origin = Origin::file("cosign.key");
+        let mut out = Inspection::default();
+        Cosign.inspect(Blob::whole(text.as_bytes(), &origin), Hit { anchor: armor::ANCHOR, at: 0 }, &mut out)?;
+        Ok(out.take())
+    }
+
+    #[test]
+    fn both_labels_and_any_order() {
+        let spaced = json().replace(':', " : ").replace(',', ",\n ");
+        for (label, body) in [
+            ("ENCRYPTED SIGSTORE PRIVATE KEY", json()),
+            ("ENCRYPTED COSIGN PRIVATE KEY", json()),
+            ("ENCRYPTED COSIGN PRIVATE KEY", spaced),
+        ] {
+            let found = inspect(label, &body).unwrap();
+            assert_eq!(found[0].protection.as_ref().unwrap().detail, "scrypt N=65536 r=8 p=1, XSalsa20-Poly1305");
+            assert!(matches!(found[0].identity, Some(Identity::Opaque(_))) && found[0].locked.is_some());
+        }
+        assert!(inspect("ENCRYPTED PRIVATE KEY", &json()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_not_whole_is_refused() {
+        for (from, to) in [
+            ("scrypt", "argon2"),
+            ("nacl/secretbox", "aes"),
+            ("65536", "65537"),
+            ("65536", "\"x\""),
+            ("\"salt\"", "\"sale\""),
+            ("ciphertext", "cipher_text"),
+            ("\"r\":8", "\"r\":0"),
+            ("}", ""),
+        ] {
+            assert!(inspect("ENCRYPTED SIGSTORE PRIVATE KEY", &json().replace(from, to)).is_err(), "{to}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! PKCS#8 EncryptedPrivateKeyInfo (RFC 5208 6, RFC 5958 3): PEM `ENCRYPTED PRIVATE KEY`, and DER at any offset.
+//!
+//! The scheme, its iterations and the size of the ciphertext are readable; the public half is not, so the key is known
+//! by a digest of its ciphertext until it is opened.
+
+mod open;
+
+use std::borrow::Cow;
+
+use scanner_core::blob::Blob;
+use scanner_core::error::{Malformed, Reason};
+use scanner_core::lock::{Lock, boxed};
+use scanner_core::material::{Encoding, Kind, Locked, Material, Protection};
+use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+
+use crate::read::ber::{OCTET_STRING, Reader, SEQUENCE};
+use crate::read::{armor, carrier, locate, pbe};
+
+/// Encrypted PKCS#8 private keys.
+#[derive(Debug)]
+pub(crate) struct EncryptedPkcs8;
+
+static ABOUT: About = About {
+    id: "encrypted_pkcs8",
+    title: "Encrypted private key (PKCS#8)",
+    detects: "EncryptedPrivateKeyInfo structures in PEM (ENCRYPTED PRIVATE KEY) and in DER at any offset, under PBES1, \
+              PBES2 (PBKDF2, scrypt) and the PKCS#12 schemes. Says the scheme and what a guess at the password costs.",
+    blind_to: "The public half is inside the ciphertext: until the key is opened it cannot be joined with certificates \
+               or with other copies that are encrypted differently.",
+    respond: "Encryption buys time, not safety: look for the password beside the key (properties, CI files, scripts) \
+              and treat the key as leaked if it can be guessed. Leaked keys that were encrypted are revoked all the same.",
+    references: &["RFC 5958 3", "RFC 8018", "RFC 7292 B", "CWE-321"],
+};
+
+impl Detector for EncryptedPkcs8 {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn anchors(&self) -> &'static [Anchor<'static>] {
+        &[armor::ANCHOR, locate::PKCS_OID, locate::SEQUENCE_AT_START]
+    }
+
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
+        if hit.anchor == armor::ANCHOR {
+            let Some(armor) = carrier::pem(blob, hit, armor::is_der_private, out)? else { return Ok(()) };
+            let found = read(&armor.body)?;
+            let mut material = material(&found, Encoding::Pem, armor.span.clone());
+            material.remarks.extend(carrier::remarks(&armor));
+            // Notary v1 writes what the key is for into headers of the block.
+            for name in ["role", "gun"] {
+                let label = armor.header(name).map(|v| format!("{name}: {v}"));
+                material.labels.extend(label.map(|l| scanner_core::material::Label::new("header", l.as_bytes())));
+            }
+            out.found(material);
+            return Ok(());
+        }
+        let start = if hit.anchor == locate::SEQUENCE_AT_START {
+            Some(0)
+        } else {
+            locate::algorithm_identifier(blob.bytes, hit.anchor, hit.at)
+                .and_then(|algorithm| locate::sequence_before(blob.bytes, algorithm))
+        };
+        let Some(start) = start else { return Ok(()) };
+        let der = blob.bytes.get(start..).unwrap_or_default();
+        let found = read(der).inspect_err(|_| {
+            if !blob.window.last && is_cut(der) {
+                out.unread(Reason::TooLarge, "an encrypted private key that is larger than what is read at once");
+            }
+        })?;
+        out.found(material(&found, Encoding::Der, start..start + found.raw.len()));
+        Ok(())
+    }
+
+    fn lock<'b>(&self, kept: &'b [u8]) -> Option<Box<dyn Lock + 'b>> {
+        open::Key::read(kept).map(boxed)
+    }
+}
+
+struct Encrypted<'a> {
+    protection: Protection,
+    ciphertext: Cow<'a, [u8]>,
+    /// All of it.
+    raw: &'a [u8],
+}
+
+fn read(der: &[u8]) -> Result<Encrypted<'_>, Malformed> {
+    /// The smallest key there is, Ed25519 in 48 bytes, in blocks of eight.
+    const SMALLEST: usize = 48;
+    let outer = Reader::new(der).value(SEQUENCE, "EncryptedPrivateKeyInfo")?;
+    let mut fields = outer.children();
+    let algorithm = fields.value(SEQUENCE, "encryptionAlgorithm")?;
+    let octets = fields.string(OCTET_STRING, "encryptedData")?.octets()?;
+    if !fields.is_empty() || octets.len() < SMALLEST {
+        return Err(Malformed::new("encryptedData", fields.at()));
+    }
+    let protection = pbe::protection(algorithm)?;
+    Ok(Encrypted { protection, ciphertext: octets, raw: outer.raw })
+}
+
+/// Whether bytes begin an encrypted key and end before it does.
+fn is_cut(der: &[u8]) -> bool {
+    let Ok((outer, true)) = Reader::cut(der, SEQUENCE, "EncryptedPrivateKeyInfo") else { return false };
+    let mut fields = outer.children();
+    fields.value(SEQUENCE, "encryptionAlgorithm").is_ok_and(|algorithm| pbe::protection(algorithm).is_ok())
+}
+
+fn material(found: &Encrypted<'_>, encoding: Encoding, span: std::ops::Range<usize>) -> Material {
+    let mut material = Material::new(Kind::PrivateKey, ABOUT.id, encoding, span);
+    material.protection = Some(found.protection.clone());
+    material.identity = Some(carrier::opaque(&found.ciphertext));
+    material.locked = Some(Locked::new(found.raw));
+    material
+}

@@ -1,0 +1,171 @@
+//! Signing keys in the storage of fastlane match: `certs/<type>/<id>.p12`, encrypted, as base64.
+//!
+//! Version 2 has a magic of its own. Version 1 begins as everything does that `openssl enc` writes, so there the path has to
+//! be the one that match fixes. Certificates and profiles of the same storage are encrypted too, and hold no secret.
+
+mod open;
+
+use std::path::Path;
+
+use scanner_core::blob::Blob;
+use scanner_core::error::Malformed;
+use scanner_core::lock::{Lock, boxed};
+use scanner_core::material::{Encoding, Kind, Locked, Material, Protection, ProtectionState};
+use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+
+use crate::read::carrier;
+use crate::read::text::{Decoder, digit};
+
+/// Storage of fastlane match.
+#[derive(Debug)]
+pub(crate) struct FastlaneMatch;
+
+static ABOUT: About = About {
+    id: "fastlane_match",
+    title: "Signing key in fastlane match storage",
+    detects: "Encrypted .p12 files of fastlane match, both versions. Reported by a digest of the ciphertext.",
+    blind_to: "The certificate, which is encrypted as well, and what is inside the .p12, which has no password of its own \
+               and may be a PEM file. Version 1 where the path is not known (git history) or was changed.",
+    respond: "One password, MATCH_PASSWORD, opens every key of the storage; look for it in CI settings and .env files. If \
+              it may be known: revoke the certificates with Apple, make new ones, change the password.",
+    references: &["docs.fastlane.tools/actions/match", "fastlane match/lib/match/encryption", "CWE-321", "CWE-916"],
+};
+
+/// base64 of `Salted__`, as far as it does not depend on what follows.
+const V1: Anchor = Anchor::at_start(b"U2FsdGVkX1");
+/// base64 of `match_encrypted_v2__`, likewise.
+const V2: Anchor = Anchor::at_start(b"bWF0Y2hfZW5jcnlwdGVkX3YyX1");
+
+const SALTED: &[u8] = b"Salted__";
+const MAGIC: &[u8] = b"match_encrypted_v2__";
+/// Bytes of salt in both versions, and of the tag in the second.
+const SALT: usize = 8;
+const TAG: usize = 16;
+/// Fewest bytes of ciphertext: a key of P-256 with its certificate has more.
+const MIN: usize = 96;
+/// Most text that is read, in bytes.
+const MAX: usize = 1 << 20;
+
+impl Detector for FastlaneMatch {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn anchors(&self) -> &'static [Anchor<'static>] {
+        &[V1, V2]
+    }
+
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
+        let location = blob.origin.location();
+        let in_storage = is_storage(&location);
+        let named = has_ending(&location, "p12");
+        // Of what has a name, only the keys; of what has none, only what says what it is.
+        let unnamed = location.extension().is_none();
+        if !(named && (in_storage || hit.anchor == V2) || unnamed && hit.anchor == V2) {
+            return Ok(());
+        }
+        let body = decode(blob.bytes)?;
+        let (head, protection) = if hit.anchor == V2 {
+            (
+                MAGIC.len() + SALT + TAG,
+                Protection::new(ProtectionState::Strong, "PBKDF2-HMAC-SHA256 10000 iterations, AES-256-GCM"),
+            )
+        } else {
+            (
+                SALTED.len() + SALT,
+                Protection::new(ProtectionState::Weak, "one MD5 or SHA-256 of the password, AES-256-CBC"),
+            )
+        };
+        let magic = if hit.anchor == V2 { MAGIC } else { SALTED };
+        let blocks = hit.anchor == V2 || body.len().is_multiple_of(16);
+        if !body.starts_with(magic) || body.len() < head + MIN || !blocks {
+            return Err(Malformed::new("ciphertext of fastlane match", 0));
+        }
+        let kind = if named { Kind::PrivateKey } else { Kind::Keystore };
+        let mut material = Material::new(kind, ABOUT.id, Encoding::Text, 0..blob.bytes.len());
+        material.identity = Some(carrier::opaque(&body));
+        material.protection = Some(protection);
+        material.locked = Some(Locked::new(&body));
+        material.container = Some("fastlane match");
+        out.found(material);
+        Ok(())
+    }
+
+    fn lock<'b>(&self, kept: &'b [u8]) -> Option<Box<dyn Lock + 'b>> {
+        open::Key::read(kept).map(boxed)
+    }
+}
+
+/// `certs/<type>/<file>`: match's `Storage` fixes these names.
+fn is_storage(path: &Path) -> bool {
+    const TYPES: [&str; 7] = [
+        "development",
+        "distribution",
+        "enterprise",
+        "developer_id_application",
+        "developer_id_installer",
+        "mac_installer_distribution",
+        "safari_extension",
+    ];
+    let mut folders = path.ancestors().skip(1).filter_map(Path::file_name);
+    let kind = folders.next().and_then(|name| name.to_str());
+    kind.is_some_and(|kind| TYPES.contains(&kind)) && folders.next().is_some_and(|name| name == "certs")
+}
+
+fn has_ending(path: &Path, ending: &str) -> bool {
+    path.extension().is_some_and(|found| found.eq_ignore_ascii_case(ending))
+}
+
+/// All of a text as base64, wrapped or not; anything else in it says that it is none.
+fn decode(text: &[u8]) -> Result<Vec<u8>, Malformed> {
+    if text.len() > MAX {
+        return Err(Malformed::new("base64 of fastlane match", MAX));
+    }
+    let text = text.trim_ascii_end();
+    let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
+    let mut decoder = Decoder::with_capacity(text.len() / 4 * 3 + 3);
+    for (at, byte) in text.iter().enumerate().take(text.len() - padding).filter(|(_, byte)| !byte.is_ascii_whitespace())
+    {
+        decoder.push(digit(*byte).ok_or(Malformed::new("base64 of fastlane match", at))?);
+    }
+    Ok(decoder.finish().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use scanner_core::blob::Origin;
+
+    use super::*;
+    use crate::read::text::base64;
+
+    #[test]
+    fn the_path_decides_where_the_magic_does_not() {
+        let one = base64(&[SALTED, &[7; 8 + 160]].concat());
+        let two = base64(&[MAGIC, &[7; 8 + 16 + 150]].concat());
+        let key = Some(Kind::PrivateKey);
+        for (path, text, found) in [
+            ("certs/distribution/A1B2C3D4E5.p12", one.clone(), key),
+            ("ios/certs/development/A1.p12", format!("{one}\n"), key),
+            ("certs/distribution/A1.cer", one.clone(), None),
+            ("certs/other/A1.p12", one.clone(), None),
+            ("backup/secrets.p12", one.clone(), None),
+            ("secrets.enc", one.clone(), None),
+            ("certs/distribution/A1.p12", one[..40].to_owned(), None),
+            ("certs/distribution/A1.p12", base64(&[SALTED, &[7; 8 + 161]].concat()), None),
+            ("certs/distribution/A1.p12", format!("{one}{{}}"), None),
+            ("certs/distribution/A1.p12", two.clone(), key),
+            ("moved.p12", two.clone(), key),
+            ("certs/distribution/A1.cer", two.clone(), None),
+            ("profiles/appstore/AppStore_a.mobileprovision", two.clone(), None),
+            ("repository", two.clone(), Some(Kind::Keystore)),
+            ("moved.p12", two[..60].to_owned(), None),
+        ] {
+            let origin = Origin::file(path);
+            let anchor = if text.starts_with("U2") { V1 } else { V2 };
+            assert!(text.as_bytes().starts_with(anchor.bytes));
+            let mut out = Inspection::default();
+            let _ = FastlaneMatch.inspect(Blob::whole(text.as_bytes(), &origin), Hit { anchor, at: 0 }, &mut out);
+            assert_eq!(out.take().first().map(|material| material.kind), found, "{path} {}", text.len());
+        }
+    }
+}

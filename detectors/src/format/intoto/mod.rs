@@ -1,0 +1,331 @@
+//! Keys in the JSON of TUF, in-toto and securesystemslib: `"keyval"` with `"public"` and perhaps `"private"` in hex, the
+//! text with four `@` between its fields that older versions of securesystemslib encrypt such a key into, and the metadata
+//! that lists public keys for roles.
+//!
+//! A private Ed25519 key is proven by its public half; beside a foreign one it signs all the same (`read/signs.rs`). RSA and ECDSA keys are PEM inside of the same JSON: the PEM
+//! detectors read those, so a `keyval` with one is left to them. Public keys say which roles the metadata around them gives
+//! them: root metadata is the map of who is believed for what.
+
+mod open;
+mod read;
+
+use std::ops::Range;
+
+use scanner_core::blob::Blob;
+use scanner_core::error::Malformed;
+use scanner_core::lock::{Lock, boxed};
+use scanner_core::material::{
+    Encoding, Identity, Kind, Label, Locked, Material, Protection, ProtectionState, PublicHalf, Remark,
+};
+use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+
+use crate::read::armor;
+use crate::read::carrier;
+use crate::read::curves;
+use crate::read::members;
+use crate::read::public::{self, Domain, PublicKey, Raw};
+use read::{ITERATIONS, Sealed, private_key, unhex};
+
+/// Keys of TUF and in-toto.
+#[derive(Debug)]
+pub(crate) struct InToto;
+
+/// Also where the quotation marks have backslashes before them.
+const KEYVAL: Anchor = Anchor::anywhere(b"\"keyval");
+/// The iterations that securesystemslib writes, between its marks.
+const SEALED: Anchor = Anchor::anywhere(b"@@@@100000@@@@");
+
+/// Longest `keyval` read, in bytes: RSA of 16,384 bits in PEM, escaped.
+const MAX_KEYVAL: usize = 32 << 10;
+/// How far around a `keyval` its own object reaches, in bytes.
+const MAX_KEY: usize = 4 << 10;
+/// How far around a key the roles of the metadata are looked for, in bytes.
+const MAX_ROLES: usize = 64 << 10;
+
+static ABOUT: About = About {
+    id: "intoto",
+    title: "Signing key (TUF, in-toto, securesystemslib)",
+    detects: "Private Ed25519 keys in the JSON of securesystemslib, in-toto and go-tuf, verified by the public half beside \
+              them if it is theirs; keys that older versions of securesystemslib encrypted (four @ between the fields); and the public \
+              keys of TUF metadata and in-toto layouts with the roles that they are given there.",
+    blind_to: "Private RSA and ECDSA keys are PEM in the same JSON and are reported as what they are. Encrypted keys with \
+               another number of iterations than 100,000.",
+    respond: "A root key: hold a ceremony, publish root metadata without it, signed by a threshold of the others. Any \
+              other: take it out of the role that has it and publish new metadata. Clients believe the old key until they \
+              have seen the new metadata.",
+    references: &["TUF specification 4.2", "in-toto specification 4.2", "securesystemslib 0.31 keys.py", "CWE-321"],
+};
+
+impl Detector for InToto {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn anchors(&self) -> &'static [Anchor<'static>] {
+        &[KEYVAL, SEALED]
+    }
+
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
+        let bytes = blob.bytes;
+        if hit.anchor == SEALED {
+            return sealed(bytes, hit.at, out);
+        }
+        let (open, end) = keyval(bytes, hit.at).ok_or(Malformed::new("keyval object", hit.at))?;
+        let keyval = bytes.get(open..end).unwrap_or_default();
+        let object = members::open_brace(bytes, hit.at, MAX_KEY);
+        let close = members::close_brace(bytes, end, MAX_KEY);
+        let span = object.unwrap_or(hit.at)..close.unwrap_or(end);
+        let key = bytes.get(span.clone()).unwrap_or_default();
+        let public = members::string(keyval, "public").and_then(|text| public_half(text, key));
+        let id = key_id(bytes, object, key);
+        match members::string(keyval, "private") {
+            Some(text) if !text.is_empty() => {
+                // PEM is for others.
+                let Some((half, fit)) = private_key(text, public.as_ref()).transpose()? else { return Ok(()) };
+                let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Text, span);
+                fit.describe(&mut material);
+                material.protection = Some(Protection::plaintext());
+                material.identity = Some(Identity::public(half));
+                material.labels.extend(id.map(|id| Label::new("key id", id)));
+                out.found(material);
+            }
+            _ => {
+                let half = public.ok_or(Malformed::new("public key of a keyval", hit.at))?;
+                listed(bytes, span, half, id, out);
+            }
+        }
+        Ok(())
+    }
+
+    fn starts(&self) -> &'static [&'static [u8]] {
+        &[b"{\"keyval\""]
+    }
+
+    fn lock<'b>(&self, kept: &'b [u8]) -> Option<Box<dyn Lock + 'b>> {
+        open::Key::read(kept).map(boxed)
+    }
+}
+
+/// Where the object of a `"keyval"` begins, behind its brace, and where it ends. It holds strings only.
+fn keyval(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
+    let text = bytes.get(at + KEYVAL.bytes.len()..bytes.len().min(at + MAX_KEYVAL))?;
+    let brace = text.iter().take(64).position(|&byte| byte == b'{')?;
+    let between = text.get(..brace)?;
+    let marks = between.iter().all(|byte| byte.is_ascii_whitespace() || b"\\\":nrt".contains(byte));
+    let named = between.iter().find(|&&byte| byte != b'\\') == Some(&b'"');
+    let length = memchr::memchr(b'}', text.get(brace..)?)?;
+    let start = at + KEYVAL.bytes.len() + brace;
+    (marks && named).then_some((start + 1, start + length + 1))
+}
+
+/// The id of a key: a member of its object, or the name under which the object stands.
+fn key_id<'a>(bytes: &'a [u8], object: Option<usize>, key: &'a [u8]) -> Option<&'a [u8]> {
+    let named = || members::name_before(bytes, object?);
+    let id = members::string(key, "keyid").or_else(named)?;
+    (id.len() == 64 && id.iter().all(u8::is_ascii_hexdigit)).then_some(id)
+}
+
+/// A public key in hex or PEM. In hex the kind of key says what it is.
+fn public_half(text: &[u8], key: &[u8]) -> Option<PublicHalf> {
+    if let Some(at) = memchr::memmem::find(text, armor::ANCHOR.bytes) {
+        return public::from_spki(&armor::read(text, at).ok()?.body).ok();
+    }
+    let digits = unhex(text)?;
+    let kind = members::string(key, "keytype").unwrap_or_default();
+    match digits.len() {
+        32 if kind.is_empty() || kind == b"ed25519" => {
+            Some(public::half(&PublicKey::Raw { kind: Raw::Ed25519, bytes: &digits }))
+        }
+        // go-tuf before 0.5: an uncompressed point.
+        65 if kind.starts_with(b"ecdsa") && digits.first() == Some(&4) => {
+            let curve = curves::by_ssh(b"nistp256")?;
+            curve.decompress(&digits)?;
+            Some(public::half(&PublicKey::Ec { domain: Domain::Named(curve), point: &digits }))
+        }
+        _ => None,
+    }
+}
+
+/// A public key, with the roles that the metadata around it gives to it.
+fn listed(bytes: &[u8], span: Range<usize>, half: PublicHalf, id: Option<&[u8]>, out: &mut Inspection) {
+    let mut material = Material::new(Kind::PublicKey, ABOUT.id, Encoding::Text, span.clone());
+    material.identity = Some(Identity::public(half));
+    let around = span.start.saturating_sub(MAX_ROLES)..bytes.len().min(span.end + MAX_ROLES);
+    let around = bytes.get(around).unwrap_or_default();
+    let roles = id.map(|id| roles(around, id)).unwrap_or_default();
+    material.remarks.push(if roles.contains(&&b"root"[..]) {
+        Remark::TufRoot
+    } else if roles.is_empty() {
+        Remark::TufListed
+    } else {
+        Remark::TufTrusted
+    });
+    material.labels.extend(roles.into_iter().map(|role| Label::new("role", role)));
+    material.labels.extend(id.map(|id| Label::new("key id", id)));
+    out.found(material);
+}
+
+/// The roles whose `keyids` have a key: `"root": {"keyids": [..]}`, or `{"name": "..", "keyids": [..]}` of a delegation.
+fn roles<'a>(bytes: &'a [u8], id: &[u8]) -> Vec<&'a [u8]> {
+    let mut roles: Vec<&[u8]> = Vec::new();
+    for at in memchr::memmem::find_iter(bytes, b"\"keyids").take(32) {
+        let list = bytes.get(at..bytes.len().min(at + MAX_KEY)).unwrap_or_default();
+        let list = memchr::memchr(b']', list).and_then(|end| list.get(..end)).unwrap_or_default();
+        if memchr::memmem::find(list, id).is_none() {
+            continue;
+        }
+        let role = members::open_brace(bytes, at, MAX_KEY).and_then(|open| {
+            let end = members::close_brace(bytes, at, MAX_KEY)?;
+            members::name_before(bytes, open).or_else(|| members::string(bytes.get(open..end)?, "name"))
+        });
+        roles.extend(role.filter(|role| !role.is_empty() && role.len() <= 64));
+    }
+    roles.sort_unstable();
+    roles.dedup();
+    roles
+}
+
+/// A key that securesystemslib encrypted. `at` is where its iterations stand.
+fn sealed(bytes: &[u8], at: usize, out: &mut Inspection) -> Result<(), Malformed> {
+    let start = at.checked_sub(Sealed::SALT).ok_or(Malformed::new("salt of securesystemslib", at))?;
+    let sealed = Sealed::read(bytes.get(start..).unwrap_or_default())?;
+    let span = start..start + sealed.length;
+    let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Text, span.clone());
+    let detail = format!("PBKDF2-HMAC-SHA256 {ITERATIONS} iterations, AES-256-CTR");
+    material.protection = Some(Protection::new(ProtectionState::Strong, detail));
+    material.identity = Some(carrier::opaque(&sealed.ciphertext));
+    material.locked = bytes.get(span).map(Locked::new);
+    out.found(material);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use scanner_core::blob::Origin;
+    use scanner_core::material::Proof;
+
+    use super::*;
+    use crate::read::text::hex;
+
+    /// The keys of RFC 8032 7.1, test 1.
+    const SEED: &str = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
+    const PUBLIC: &str = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+    const ID: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+
+    fn inspect(text: &str) -> Result<Vec<Material>, Malformed> {
+        let origin = Origin::file("k");
+        let mut out = Inspection::default();
+        for anchor in [KEYVAL, SEALED] {
+            if let Some(at) = memchr::memmem::find(text.as_bytes(), anchor.bytes) {
+                InToto.inspect(Blob::whole(text.as_bytes(), &origin), Hit { anchor, at }, &mut out)?;
+            }
+        }
+        Ok(out.take())
+    }
+
+    fn key(private: &str) -> String {
+        format!(
+            r#"{{"keytype": "ed25519", "scheme": "ed25519", "keyid": "{ID}", "keyval": {{"public": "{PUBLIC}", "private": "{private}"}}}}"#
+        )
+    }
+
+    #[test]
+    fn private_keys_are_proven() {
+        let plain = key(SEED);
+        for text in [
+            plain.clone(),
+            plain.replace(", ", ",\n  ").replace(": ", ":"),
+            format!("{{\"env\": \"{}\"}}", plain.replace('"', "\\\"")),
+            key(&format!("{SEED}{PUBLIC}")),
+        ] {
+            let found = inspect(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+            let [material] = found.as_slice() else { panic!("{text}") };
+            assert_eq!((material.kind, material.proof), (Kind::PrivateKey, Proof::Verified));
+            let Some(Identity::Public(half)) = &material.identity else { panic!("identity") };
+            assert_eq!(hex(&half.spki[12..]), PUBLIC);
+            assert_eq!(material.labels, [Label::new("key id", ID.as_bytes())]);
+        }
+    }
+
+    #[test]
+    fn metadata_names_the_roles() {
+        let listed = |private: &str, roles: &str| {
+            let key =
+                format!(r#"{{"keytype":"ed25519","keyval":{{"public":"{PUBLIC}"{private}}},"scheme":"ed25519"}}"#);
+            format!(r#"{{"signed":{{"_type":"root","keys":{{"{ID}":{key}}},"roles":{roles}}}}}"#)
+        };
+        for (text, note, roles) in [
+            (
+                listed(
+                    "",
+                    &format!(r#"{{"root":{{"keyids":["{ID}"],"threshold":1}},"targets":{{"keyids":["{ID}"]}}}}"#),
+                ),
+                Remark::TufRoot,
+                vec!["root", "targets"],
+            ),
+            (
+                listed(r#","private":"""#, &format!(r#"[{{"keyids":["{ID}"],"name":"linux","paths":["*"]}}]"#)),
+                Remark::TufTrusted,
+                vec!["linux"],
+            ),
+            (listed("", "{}"), Remark::TufListed, vec![]),
+        ] {
+            let found = inspect(&text).unwrap();
+            assert_eq!((found[0].kind, &*found[0].remarks), (Kind::PublicKey, &[note][..]));
+            let named: Vec<&str> =
+                found[0].labels.iter().filter(|label| label.kind == "role").map(|label| &*label.text).collect();
+            assert_eq!(named, roles);
+        }
+    }
+
+    #[test]
+    fn encrypted_keys_are_told_by_their_fields() {
+        let hexes =
+            |length: usize| (0..length).map(|n| char::from(b"0123456789abcdef"[n * 7 % 16])).collect::<String>();
+        let text = format!("{}@@@@100000@@@@{}@@@@{}@@@@{}", hexes(32), hexes(64), hexes(32), hexes(400));
+        let found = inspect(&text).unwrap();
+        assert_eq!(found[0].protection.as_ref().unwrap().detail, "PBKDF2-HMAC-SHA256 100000 iterations, AES-256-CTR");
+        assert_eq!(found[0].span, 0..text.len());
+        for wrong in [
+            text.replacen("@@@@100000", "x@@@@100000", 1),
+            text[20..].to_owned(),
+            text[..180].to_owned(),
+            text.replace(&hexes(64), &hexes(60)),
+        ] {
+            assert!(inspect(&wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_seed_beside_a_foreign_public_key_is_a_key() {
+        let foreign = PUBLIC.replace("d75a", "d75b");
+        for (text, proof) in [
+            (key(SEED).replace(PUBLIC, &foreign), Proof::Structure),
+            (key(&format!("{SEED}{foreign}")).replacen(PUBLIC, &foreign, 1), Proof::Structure),
+            // One of two is right.
+            (key(&format!("{SEED}{foreign}")), Proof::Verified),
+            (key(&format!("{SEED}{PUBLIC}")).replacen(PUBLIC, &foreign, 1), Proof::Verified),
+        ] {
+            let found = inspect(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+            let Some(Identity::Public(half)) = &found[0].identity else { panic!("identity") };
+            assert_eq!(hex(&half.spki[12..]), PUBLIC);
+            assert_eq!((found[0].proof, &found[0].remarks[..]), (proof, &[Remark::ForeignPublicNumbers][..]), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        for text in [
+            key(&"ab".repeat(32)),
+            key("<private key in hex>").replace(PUBLIC, "<public>"),
+            key(&"0".repeat(64)),
+            key("").replace(PUBLIC, "abcd"),
+            "\"keyval\"".to_owned(),
+            "gtk.connect(\"keyval\", {".to_owned(),
+        ] {
+            assert!(inspect(&text).is_err(), "{text}");
+        }
+        // PEM is for others.
+        assert!(inspect(&key("-----BEGIN X-----")).unwrap().is_empty());
+    }
+}

@@ -1,0 +1,81 @@
+//! Private keys of securesystemslib, for their detector and for trying passwords.
+
+use scanner_core::error::Malformed;
+use scanner_core::material::{PublicHalf, Remark};
+use zeroize::Zeroizing;
+
+use crate::read::cursor::Cursor;
+use crate::read::signs::{self, Fit};
+
+/// Iterations of PBKDF2 that securesystemslib takes (settings.PBKDF2_ITERATIONS).
+pub(crate) const ITERATIONS: u32 = 100_000;
+
+/// The fields of an encrypted key (securesystemslib 0.31, `_encrypt` of keys.py), decoded from their hex.
+pub(crate) struct Sealed {
+    pub(crate) salt: Vec<u8>,
+    /// HMAC-SHA-256 of the ciphertext under the same key.
+    pub(crate) mac: Vec<u8>,
+    pub(crate) iv: Vec<u8>,
+    pub(crate) ciphertext: Vec<u8>,
+    /// Bytes of the text.
+    pub(crate) length: usize,
+}
+
+impl Sealed {
+    /// Digits of the salt, which is the first field.
+    pub(crate) const SALT: usize = 32;
+
+    pub(crate) fn read(text: &[u8]) -> Result<Self, Malformed> {
+        /// The JSON of an Ed25519 key, whose two numbers alone have 128 digits; and one of RSA with room to spare.
+        const CIPHERTEXT: std::ops::RangeInclusive<usize> = 256..=64 << 10;
+        let mut fields = Cursor::new(text);
+        let mut digits = |length, behind: &[u8], what| {
+            let field = unhex(fields.take(length, what)?).ok_or(Malformed::new(what, 0))?;
+            fields.expect(behind, what)?;
+            Ok::<_, Malformed>(field.to_vec())
+        };
+        let salt = digits(Self::SALT, b"@@@@100000@@@@", "salt of securesystemslib")?;
+        let mac = digits(64, b"@@@@", "HMAC of securesystemslib")?;
+        let iv = digits(32, b"@@@@", "IV of securesystemslib")?;
+        let length = fields.rest().iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+        let ciphertext = unhex(fields.take(length, "ciphertext")?).filter(|_| CIPHERTEXT.contains(&length));
+        let ciphertext = ciphertext.ok_or(Malformed::new("ciphertext of securesystemslib", fields.at()))?.to_vec();
+        Ok(Self { salt, mac, iv, ciphertext, length: fields.at() })
+    }
+}
+
+/// What an Ed25519 key in hex signs as: the seed, or seed and public key as Go writes it. `beside` is the public half of the
+/// same `keyval`. `None` if the key is in PEM.
+pub(crate) fn private_key(text: &[u8], beside: Option<&PublicHalf>) -> Option<Result<(PublicHalf, Fit), Malformed>> {
+    if text.starts_with(b"-----BEGIN ") {
+        return None;
+    }
+    let wrong = |what| Some(Err(Malformed::new(what, 0)));
+    let Some(digits) = unhex(text).filter(|digits| matches!(digits.len(), 32 | 64)) else {
+        return wrong("private key of a keyval");
+    };
+    let (seed, behind) = digits.split_at_checked(32)?;
+    let Some((half, fit)) = signs::ed25519(seed, behind) else { return wrong("seed of a keyval") };
+    let fit = match beside.map(|beside| beside.id == half.id) {
+        None => fit,
+        Some(true) if fit == Fit::Derived(Remark::ForeignPublicNumbers) => Fit::Part(Remark::ForeignPublicNumbers),
+        Some(true) => Fit::Whole,
+        Some(false) if fit == Fit::Whole => Fit::Part(Remark::ForeignPublicNumbers),
+        Some(false) => Fit::Derived(Remark::ForeignPublicNumbers),
+    };
+    Some(Ok((half, fit)))
+}
+
+/// The bytes of hex digits.
+pub(crate) fn unhex(digits: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(digits.len() / 2));
+    if !digits.len().is_multiple_of(2) {
+        return None;
+    }
+    for pair in digits.chunks_exact(2) {
+        let [high, low] = pair else { return None };
+        let digit = |byte: &u8| char::from(*byte).to_digit(16);
+        bytes.push((digit(high)? * 16 + digit(low)?) as u8);
+    }
+    Some(bytes)
+}

@@ -1,0 +1,123 @@
+//! PVK files: private keys of Microsoft's Authenticode tools (makecert, signcode, pvk2pfx), plain or under a password.
+//!
+//! The magic number is a constant of every libcrypto, so the header, the lengths and the clear first bytes of the key blob
+//! all have to fit; a plain key has to be proven by its arithmetic. Nothing is known of an encrypted key but its size.
+
+mod open;
+mod read;
+
+use scanner_core::blob::Blob;
+use scanner_core::error::Malformed;
+use scanner_core::lock::{Lock, boxed};
+use scanner_core::material::{Encoding, Kind, Locked, Material, Protection, ProtectionState};
+use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+
+use crate::read::capi::Key;
+use crate::read::carrier;
+use read::{MAGIC, Pvk as File};
+
+/// PVK files.
+#[derive(Debug)]
+pub(crate) struct Pvk;
+
+static ABOUT: About = About {
+    id: "pvk",
+    title: "Private key (PVK)",
+    detects: "PVK files with RSA and DSS keys at any offset, plain or encrypted. Plain ones are verified by their arithmetic; \
+              of encrypted ones every field around the ciphertext has to fit.",
+    blind_to: "The public half of an encrypted key, until it is opened. Whether an encrypted file has a key of 128 bits or one \
+               of 40, as older tools wrote for export: it leaves no mark.",
+    respond: "PVK was made for code signing: look for the certificate (.spc, .cer) beside it and revoke it. The password is \
+              hashed once with SHA-1 and guards RC4, with 40 bits in many files: treat encrypted ones as readable.",
+    references: &["Microsoft pvk.exe; openssl rsa -outform PVK", "wincrypt.h", "CWE-321", "CWE-916"],
+};
+
+impl Detector for Pvk {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn anchors(&self) -> &'static [Anchor<'static>] {
+        const ANCHOR: Anchor = Anchor::anywhere(&MAGIC);
+        &[ANCHOR]
+    }
+
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
+        let bytes = blob.bytes.get(hit.at..).unwrap_or_default();
+        let file = File::read(bytes)?;
+        let mut material = if file.encrypted {
+            let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Binary, 0..0);
+            let detail = "PVK: RC4, one SHA-1 of salt and password, no iterations";
+            material.protection = Some(Protection::new(ProtectionState::Weak, detail));
+            material.identity = Some(carrier::opaque(file.body()));
+            material.locked = bytes.get(..file.consumed).map(Locked::new);
+            material
+        } else {
+            let key = Key::read(file.blob)?;
+            if key.consumed != file.blob.len() {
+                return Err(Malformed::new("key length", hit.at));
+            }
+            let mut material = key.material(ABOUT.id);
+            // The name of a strong name's key, which this is not.
+            material.labels.clear();
+            material
+        };
+        material.span = hit.at..hit.at + file.consumed;
+        out.found(material);
+        Ok(())
+    }
+
+    fn lock<'b>(&self, kept: &'b [u8]) -> Option<Box<dyn Lock + 'b>> {
+        open::File::read(kept).map(boxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use scanner_core::blob::Origin;
+    use scanner_core::material::Identity;
+
+    use super::*;
+
+    /// An encrypted file of 512 bits: nothing of its body can be held to.
+    fn encrypted() -> Vec<u8> {
+        let number = |n: u32| n.to_le_bytes();
+        let length = 20 + 4 * 64 + 32;
+        let head = [number(2), number(1), number(16), number(length)].concat();
+        let body: Vec<u8> = (0..length - 8).map(|at| (at * 37 + 11) as u8).collect();
+        [&MAGIC[..], &head, &[7; 16], &[7, 2, 0, 0, 0, 0x24, 0, 0], &body].concat()
+    }
+
+    fn inspect(bytes: &[u8]) -> Result<Vec<Material>, Malformed> {
+        let origin = Origin::file("x");
+        let mut out = Inspection::default();
+        Pvk.inspect(Blob::whole(bytes, &origin), Hit { anchor: Anchor::anywhere(&MAGIC), at: 0 }, &mut out)?;
+        Ok(out.take())
+    }
+
+    #[test]
+    fn an_encrypted_key_has_a_frame_that_fits() {
+        let good = encrypted();
+        let found = inspect(&[&good[..], b"behind"].concat()).unwrap();
+        assert!(matches!(found[0].identity, Some(Identity::Opaque(_))));
+        assert_eq!((found.len(), found[0].span.clone()), (1, 0..good.len()));
+        for at in (0..24).chain(40..48) {
+            let mut bytes = good.clone();
+            bytes[at] ^= 0x40;
+            assert!(inspect(&bytes).is_err(), "{at}");
+        }
+        for length in 0..good.len() {
+            assert!(inspect(&good[..length]).is_err(), "{length}");
+        }
+        let mut plain = good.clone();
+        plain[12] = 0;
+        assert!(inspect(&plain).is_err(), "said to be plain, and no key");
+    }
+
+    #[test]
+    fn a_constant_of_a_program_is_no_key() {
+        for behind in [&[0; 64][..], &[0xff; 64], b"_PVK_do_not_read_this_as_a_header_of_a_key_file_please", &[1; 64]] {
+            assert!(inspect(&[&MAGIC[..], behind].concat()).is_err());
+        }
+    }
+}

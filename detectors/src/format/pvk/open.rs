@@ -1,0 +1,62 @@
+//! Opens PVK files: RC4 under the first 128 bits of one SHA-1 of salt and password, or under the first 40 with zeros behind
+//! them, as tools for export wrote. The clear text begins with a magic number and has to be a key that fits.
+
+use scanner_core::material::{Encoding, Identity, Kind, Material};
+use zeroize::Zeroizing;
+
+use super::read::Pvk;
+use crate::read::capi::{HEADER, Key, Little};
+use crate::read::signs::Fit;
+use crate::unlock::cipher::{Cipher, Mode, Suite};
+use crate::unlock::kdf::Hash;
+use scanner_core::lock::Lock;
+use scanner_core::lock::Unlocked;
+
+/// Length of the key of RC4, and how much of it comes from the password in a weak one.
+const KEY: usize = 16;
+const WEAK: usize = 5;
+
+const RC4: Suite = Suite::new(Cipher::Rc4, Mode::Cbc, KEY);
+
+/// An encrypted file.
+pub(super) struct File<'a>(Pvk<'a>);
+
+impl<'a> File<'a> {
+    pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
+        Pvk::read(bytes).ok().filter(|file| file.encrypted).map(Self)
+    }
+
+    fn attempt(&self, key: &[u8]) -> Option<Key> {
+        let mut first = Zeroizing::new(self.0.body().get(..4)?.to_vec());
+        RC4.decrypt(key, &[], &mut first)?;
+        if ![b"RSA2", b"DSS2"].iter().any(|magic| first.as_slice() == magic.as_slice()) {
+            return None;
+        }
+        let mut plain = Zeroizing::new(self.0.blob.to_vec());
+        RC4.decrypt(key, &[], plain.get_mut(HEADER..)?)?;
+        let mut blob = Little::new(&plain);
+        blob.take(HEADER, "BLOBHEADER").ok()?;
+        Key::body(self.0.header, blob).ok().filter(|key| key.consumed == plain.len())
+    }
+}
+
+impl Lock for File<'_> {
+    fn price(&self) -> u64 {
+        Hash::Sha1.price() + 2 * RC4.setup_price()
+    }
+
+    fn open(&self, password: &[u8], _done: &[bool]) -> Vec<Unlocked> {
+        let digest = Hash::Sha1.digest(&[self.0.salt, password]);
+        let Some(strong) = digest.get(..KEY) else { return Vec::new() };
+        let mut weak = Zeroizing::new([0; KEY]);
+        weak.iter_mut().zip(strong).take(WEAK).for_each(|(to, from)| *to = *from);
+        let key = self.attempt(strong).or_else(|| self.attempt(&weak[..])).filter(|key| key.fit != Fit::Nothing);
+        let item = key.map(|key| {
+            let mut material = Material::new(Kind::PrivateKey, "pvk", Encoding::Binary, 0..0);
+            key.fit.describe(&mut material);
+            material.identity = Some(Identity::public(key.public));
+            Unlocked::new(Some(0), material)
+        });
+        item.into_iter().collect()
+    }
+}

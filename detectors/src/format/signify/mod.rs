@@ -1,0 +1,168 @@
+//! Secret keys of OpenBSD's signify, and its public keys.
+//!
+//! A comment line, then 104 bytes in base64 (signify.c, `struct enckey`): algorithm, KDF, rounds, salt, the beginning of
+//! a SHA-512 of the key, the key number, and the key under a key stream of bcrypt. With zero rounds the key stands in the
+//! clear. A foreign public key or a wrong digest is a remark: the seed signs without them (`read/signs.rs`).
+
+mod open;
+mod read;
+
+use scanner_core::blob::Blob;
+use scanner_core::error::Malformed;
+use scanner_core::lock::{Lock, boxed};
+use scanner_core::material::{Encoding, Identity, Kind, Label, Locked, Material, Protection, ProtectionState, Remark};
+use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+
+use crate::read::carrier;
+use crate::read::public::{self, PublicKey, Raw};
+use crate::read::untrusted;
+use read::Secret;
+
+/// signify keys.
+#[derive(Debug)]
+pub(crate) struct Signify;
+
+static ABOUT: About = About {
+    id: "signify",
+    title: "Signing key (OpenBSD signify)",
+    detects: "Secret keys of signify, encrypted or not (-n), as files and inside JSON, YAML and base64. Keys without a \
+              password are verified if their public half belongs to the seed. Of encrypted ones the rounds of bcrypt and the \
+              key number, which signatures and the public key carry too, are told. Public keys are reported as well.",
+    blind_to: "The public half of an encrypted key. It has the number of its public key, but a number proves nothing, so \
+               they are not joined.",
+    respond: "Everyone who has the public key installed accepts what is signed with it: publish a new one through a \
+              channel that does not depend on this key, and take the old .pub off every machine.",
+    references: &["signify(1)", "OpenBSD usr.bin/signify/signify.c", "CWE-321", "CWE-798"],
+};
+
+impl Detector for Signify {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn anchors(&self) -> &'static [Anchor<'static>] {
+        &[untrusted::PLAIN, untrusted::CODED]
+    }
+
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
+        let file = untrusted::read(blob.bytes, hit)?;
+        let half = |bytes| Identity::public(public::half(&PublicKey::Raw { kind: Raw::Ed25519, bytes }));
+        let labels = |number: &[u8]| {
+            let comment = Some(Label::new("comment", &file.comment)).filter(|label| !label.text.is_empty());
+            comment.into_iter().chain([Label::new("key id", untrusted::key_number(number).as_bytes())])
+        };
+        if file.body.len() == untrusted::PUBLIC && !untrusted::is_minisign(&file.comment) {
+            let parts = file.body.strip_prefix(b"Ed").and_then(|rest| rest.split_at_checked(8));
+            let (number, bytes) = parts.ok_or(Malformed::new("signify public key", hit.at))?;
+            let mut material = Material::new(Kind::PublicKey, ABOUT.id, Encoding::Text, file.span.clone());
+            material.identity = Some(half(bytes));
+            material.labels.extend(labels(number));
+            material.remarks.push(Remark::SignifyPublic);
+            out.found(material);
+            return Ok(());
+        }
+        if file.body.len() != Secret::LENGTH {
+            return Ok(());
+        }
+        let secret = Secret::read(&file.body)?;
+        let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Text, file.span.clone());
+        material.labels.extend(labels(secret.number));
+        if secret.rounds == 0 {
+            let key = secret.key(secret.sealed).ok_or(Malformed::new("seed of signify", hit.at))?;
+            key.fit.describe(&mut material);
+            if !key.has_digest {
+                material.remarks.push(Remark::ForeignSignifyDigest);
+            }
+            material.identity = Some(Identity::public(key.half));
+            material.protection = Some(Protection::plaintext());
+        } else {
+            let detail = format!("bcrypt_pbkdf {} rounds, XOR", secret.rounds);
+            material.protection = Some(Protection::new(ProtectionState::Strong, detail));
+            material.identity = Some(carrier::opaque(secret.sealed));
+            material.locked = Some(Locked::new(&file.body));
+        }
+        out.found(material);
+        Ok(())
+    }
+
+    fn starts(&self) -> &'static [&'static [u8]] {
+        &[b"untrusted comment:"]
+    }
+
+    fn lock<'b>(&self, kept: &'b [u8]) -> Option<Box<dyn Lock + 'b>> {
+        open::Key::read(kept).map(boxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use scanner_core::blob::Origin;
+    use scanner_core::material::Proof;
+    use sha2::{Digest, Sha512};
+
+    use super::*;
+    use crate::read::proof;
+    use crate::read::proof::tests::RFC8032_SEED as SEED;
+    use crate::read::text::{base64, hex};
+
+    fn body(rounds: u32) -> Vec<u8> {
+        let key = [&SEED[..], &proof::raw_public(Raw::Ed25519, &SEED).unwrap()].concat();
+        let digest = Sha512::digest(&key);
+        [&b"EdBK"[..], &rounds.to_be_bytes(), &[3; 16], &digest[..8], &[1, 2, 3, 4, 5, 6, 7, 8], &key].concat()
+    }
+
+    fn inspect(body: &[u8], comment: &str) -> Result<Vec<Material>, Malformed> {
+        let text = format!("untrusted comment: {comment}\n{}\n", base64(body));
+        let origin = Origin::file("k");
+        let mut out = Inspection::default();
+        let hit = Hit { anchor: untrusted::PLAIN, at: 0 };
+        Signify.inspect(Blob::whole(text.as_bytes(), &origin), hit, &mut out)?;
+        Ok(out.take())
+    }
+
+    #[test]
+    fn rounds_tell_whether_it_is_encrypted() {
+        let plain = inspect(&body(0), "signify secret key").unwrap();
+        let Some(Identity::Public(half)) = &plain[0].identity else { panic!("identity") };
+        assert_eq!(hex(&half.spki[12..]), "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
+        assert_eq!((plain[0].proof, &*plain[0].labels[1].text), (Proof::Verified, "0807060504030201"));
+        let locked = inspect(&body(42), "signify secret key").unwrap();
+        assert_eq!(locked[0].protection.as_ref().unwrap().detail, "bcrypt_pbkdf 42 rounds, XOR");
+        assert!(matches!(locked[0].identity, Some(Identity::Opaque(_))));
+    }
+
+    #[test]
+    fn public_keys_are_told_from_those_of_minisign() {
+        let public = [&b"Ed"[..], &[1; 8], &proof::raw_public(Raw::Ed25519, &SEED).unwrap()].concat();
+        assert_eq!(inspect(&public, "openbsd 7.4 base public key").unwrap()[0].kind, Kind::PublicKey);
+        assert!(inspect(&public, "minisign public key 0102").unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_seed_signs_beside_a_foreign_public_key_or_digest() {
+        let digest = Remark::ForeignSignifyDigest;
+        for (at, proof, notes) in
+            [(24, Proof::Verified, &[digest][..]), (103, Proof::Structure, &[Remark::ForeignPublicNumbers, digest])]
+        {
+            let mut wrong = body(0);
+            wrong[at] ^= 1;
+            let found = inspect(&wrong, "k").unwrap();
+            let Some(Identity::Public(half)) = &found[0].identity else { panic!("identity") };
+            assert_eq!(hex(&half.spki[12..]), "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
+            assert_eq!((found[0].proof, &found[0].remarks[..]), (proof, notes));
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let plain = body(0);
+        for at in [0, 2] {
+            let mut wrong = plain.clone();
+            wrong[at] ^= 1;
+            assert!(inspect(&wrong, "k").is_err(), "{at}");
+        }
+        assert!(inspect(&[&plain[..40], &[0; 64]].concat(), "k").is_err());
+        assert!(inspect(&[&plain[..40], &[7; 64]].concat(), "k").is_err());
+        assert!(inspect(&plain[..74], "a signature").unwrap().is_empty());
+    }
+}
