@@ -4,7 +4,7 @@
 //! For the same reason `primaryLocationLineHash` is not GitHub's rolling hash of the line and the hundred characters
 //! behind it, which are the key's own body, but the key's identity, as that field allows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io;
 
@@ -304,7 +304,8 @@ fn result(finding: &Finding, allowed: bool, rules: &[Rule]) -> Value {
 }
 
 fn suppressions(occurrences: &[Occurrence]) -> Value {
-    let mut seen = Vec::new();
+    let mut seen = BTreeSet::new();
+    let mut all = Vec::new();
     for allowed in occurrences.iter().filter_map(|occurrence| occurrence.allowed.as_ref()) {
         let kind = if allowed.by == AllowedBy::Inline { "inSource" } else { "external" };
         let reason = if allowed.reason.is_empty() { "no reason given" } else { allowed.reason.as_str() };
@@ -313,11 +314,11 @@ fn suppressions(occurrences: &[Occurrence]) -> Value {
             "status": "accepted",
             "justification": prose(&format!("{reason} ({})", allowed.place.as_str())),
         });
-        if !seen.contains(&suppression) {
-            seen.push(suppression);
+        if seen.insert(suppression.to_string()) {
+            all.push(suppression);
         }
     }
-    Value::Array(seen)
+    Value::Array(all)
 }
 
 /// What an alert says: what the key is for, the reason, the next step. Never an empty text: GitHub refuses those.

@@ -116,6 +116,17 @@ fn files_are_read_written_and_refused() {
         assert!(ran.stderr.contains(told) && !ran.stderr.contains("hunter2"), "{args:?} {ran:?}");
         assert!(ran.stdout.is_empty(), "{args:?} {ran:?}");
     }
+    // Public material that the scan only counted.
+    let mut sample: serde_json::Value =
+        serde_json::from_str(include_str!("../../src/report/samples/report.json")).expect("JSON");
+    sample["public"][0].as_object_mut().expect("a group").remove("places");
+    shop.file("sample.json", sample.to_string());
+    for (args, said) in [(&["--show-public"][..], true), (&[], false), (&["--show-public", "--format", "json"], false)]
+    {
+        let ran = shop.run(&[&["report", "sample.json"], args].concat());
+        assert!(ran.code == Some(0) && ran.stderr.contains("made without --show-public") == said, "{args:?} {ran:?}");
+        assert!(ran.stderr.contains("note: sample.json: its summary does not count what it holds"), "{ran:?}");
+    }
     // JSON lines explain as well.
     let lines = shop.run(&["report", "r.json", "--format", "jsonl"]).stdout;
     shop.file("r.jsonl", lines);

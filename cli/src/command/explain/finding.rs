@@ -3,6 +3,7 @@
 //! The report is a file that somebody else may have written. It is read by the reader that all commands share, one record at a
 //! time, and nothing of it reaches a command of the playbook but quoted paths and words of letters and digits.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use detectors::radius::playbook::Playbook;
@@ -145,17 +146,17 @@ fn page(finding: &Finding, book: &Playbook) -> String {
 
 /// Every point given or taken: for the roles, then for the severity.
 fn ledger(page: &mut String, finding: &Finding) {
-    let scores = || finding.roles.iter().chain(&finding.hypotheses);
-    lines(
-        page,
-        "Ledger of the roles: the strongest reason of each kind counts",
-        scores().flat_map(|scored| {
-            let sum = format!("{}: {} points, {}", scored.role, scored.score, scored.band.id());
-            let reasons = finding.evidence.iter().filter(move |item| item.role == scored.role).map(evidence);
-            std::iter::once(sum).chain(reasons).collect::<Vec<_>>()
-        }),
-    );
-    let rest = finding.evidence.iter().filter(|item| !scores().any(|scored| scored.role == item.role));
+    let mut reasons: BTreeMap<&Word, Vec<String>> = BTreeMap::new();
+    for item in &finding.evidence {
+        reasons.entry(&item.role).or_default().push(evidence(item));
+    }
+    let mut scores = Vec::new();
+    for scored in finding.roles.iter().chain(&finding.hypotheses) {
+        scores.push(format!("{}: {} points, {}", scored.role, scored.score, scored.band.id()));
+        scores.append(&mut reasons.remove(&scored.role).unwrap_or_default());
+    }
+    lines(page, "Ledger of the roles: the strongest reason of each kind counts", scores.into_iter());
+    let rest = finding.evidence.iter().filter(|item| reasons.contains_key(&item.role));
     lines(page, "Reasons that moved no role", rest.map(evidence));
     let changes =
         finding.modifiers.iter().map(|change| format!("{:+.1} {}", change.change.number(), change.text.as_str()));

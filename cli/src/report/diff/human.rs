@@ -20,7 +20,7 @@ pub(crate) fn render(diff: &Diff, out: &mut dyn io::Write) -> io::Result<()> {
         page.entry(&new.entry)?;
         page.places("at", &new.entry.places)?;
         if !new.old_read {
-            page.line("         the old scan did not read its place")?;
+            page.line("         the old scan may not have read its place")?;
         }
     }
     page.section("Worse", worse().count())?;

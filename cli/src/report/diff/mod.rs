@@ -321,7 +321,7 @@ fn compare(id: &Word, was: &Record, now: &Record, new: &Side) -> Option<Changed>
     let worse = after.severity > before.severity
         || after.tier < before.tier
         || after.protection < before.protection
-        || after.roles.iter().any(|role| !before.roles.contains(role))
+        || after.roles.iter().any(|role| before.roles.binary_search(role).is_err())
         || (before.allowed && !after.allowed)
         || !added.is_empty();
     let listed = |places: &[(Spot, usize)]| Places::of(places.iter().map(|(spot, copies)| (spot, *copies)));

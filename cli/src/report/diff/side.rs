@@ -1,6 +1,6 @@
 //! One of the two reports: a small summary of each finding, and what its scan read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
 use detectors::radius::Tier;
@@ -18,6 +18,10 @@ pub(crate) struct Side {
     pub(super) scan: Scan,
     /// What was not read: where and why.
     pub(super) gaps: Vec<(Text, Reason)>,
+    /// The same by what they name.
+    gaps_at: BTreeMap<String, BTreeSet<Reason>>,
+    /// What the targets name.
+    targets: BTreeSet<String>,
     pub(super) records: BTreeMap<Word, Record>,
     mended: Vec<String>,
 }
@@ -74,8 +78,13 @@ impl Side {
     pub(crate) fn read(from: &mut dyn Read, most: u64) -> Result<Self, ReadError> {
         let mut records = Records(BTreeMap::new());
         let Rest { tool, scan, coverage, mended, .. } = read::read(from, most, &mut records)?;
-        let gaps = coverage.gaps.into_iter().map(|gap| (gap.origin, gap.reason)).collect();
-        Ok(Self { version: tool.version, scan, gaps, records: records.0, mended })
+        let gaps: Vec<(Text, Reason)> = coverage.gaps.into_iter().map(|gap| (gap.origin, gap.reason)).collect();
+        let mut gaps_at: BTreeMap<String, BTreeSet<Reason>> = BTreeMap::new();
+        for (origin, reason) in &gaps {
+            gaps_at.entry(named(origin).to_owned()).or_default().insert(*reason);
+        }
+        let targets = scan.targets.iter().map(|target| named(target).to_owned()).collect();
+        Ok(Self { version: tool.version, scan, gaps, gaps_at, targets, records: records.0, mended })
     }
 
     /// What the report said of itself and was put right.
@@ -85,34 +94,41 @@ impl Side {
 
     /// Why a place was not read, if it was not.
     pub(super) fn unread(&self, spot: &Spot) -> Option<Unread> {
-        let hides = |reason: Reason| match reason {
+        let hides = |reason: &&Reason| match reason {
             // Everything was read all the same, or nothing of it is a place of its own.
             Reason::IndexRebuilt | Reason::ReadElsewhere | Reason::LinksNotFollowed => false,
             Reason::HistoryLeftOut => spot.buried,
             _ => true,
         };
-        let gap = self.gaps.iter().find(|(origin, reason)| hides(*reason) && is_below(&spot.origin, origin));
-        if let Some((_, reason)) = gap {
-            return Some(Unread::Gap(*reason));
+        let mut is_target = false;
+        for above in above(&spot.origin) {
+            if let Some(reason) = self.gaps_at.get(above).and_then(|reasons| reasons.iter().find(hides)) {
+                return Some(Unread::Gap(*reason));
+            }
+            is_target |= self.targets.contains(above);
         }
-        if !self.scan.targets.iter().any(|target| is_below(&spot.origin, target)) {
+        if !is_target {
             return Some(Unread::NoTarget);
         }
         (!self.scan.complete).then_some(Unread::Incomplete)
     }
 }
 
-/// Whether a place is what `above` names, or in it: in a directory, an archive or a history.
-fn is_below(origin: &str, above: &str) -> bool {
-    let above = above.trim_end_matches('/');
-    let above = above.strip_prefix("./").unwrap_or(above);
-    if above.is_empty() || above == "." {
-        // The root, or the current directory.
-        let absolute = origin.starts_with('/');
-        return if above == "." { !absolute && !origin.starts_with("../") && origin != "-" } else { absolute };
-    }
-    let rest = origin.strip_prefix(above);
-    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '!', '@']))
+/// Most names of one place that are looked up: more than a path can have. Of a longer one nobody knows whether it was read.
+const MOST_ABOVE: usize = 4096;
+
+/// A place and everything that it is in, from the outside in, as [`named`] names it: directories, archives, histories.
+fn above(origin: &str) -> impl Iterator<Item = &str> {
+    let relative = !origin.starts_with('/') && !origin.starts_with("../") && origin != "-";
+    let ends = origin.char_indices().filter(|(_, c)| matches!(c, '/' | '!' | '@')).map(|(at, _)| at);
+    let names = ends.chain([origin.len()]).take(MOST_ABOVE).filter_map(|end| origin.get(..end));
+    relative.then_some(".").into_iter().chain(names)
+}
+
+/// What a target or a gap names, in one way: `./a/` is `a`, the root is empty.
+fn named(path: &str) -> &str {
+    let path = path.trim_end_matches('/');
+    path.strip_prefix("./").unwrap_or(path)
 }
 
 /// An origin without the offsets of what is wrapped in text: `a.yaml!base64@0x40` is `a.yaml!base64`, wherever it moves.
@@ -203,8 +219,10 @@ mod tests {
             ("-", "-", true),
             ("-", ".", false),
             ("-!base64", "-", true),
+            ("", ".", true),
+            ("ü/ü", "ü", true),
         ] {
-            assert_eq!(is_below(origin, above), below, "{origin} below {above}");
+            assert_eq!(self::above(origin).any(|name| name == named(above)), below, "{origin} below {above}");
         }
     }
 

@@ -31,3 +31,19 @@ impl<R: Read> Read for Bounded<R> {
         Err(io::ErrorKind::FileTooLarge.into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_is_for_all_that_is_read() {
+        for (most, whole) in [(0, false), (9, false), (10, true), (11, true), (u64::MAX, true)] {
+            // Two reads, neither of them beyond the limit of 9.
+            let mut input = Bounded::new((&b"12345"[..]).chain(&b"67890"[..]), most);
+            let mut read = Vec::new();
+            assert_eq!(input.read_to_end(&mut read).is_ok(), whole, "{most}");
+            assert_eq!((input.exceeded(), read.len() == 10), (!whole, whole), "{most}");
+        }
+    }
+}
