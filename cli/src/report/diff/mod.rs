@@ -309,7 +309,11 @@ fn compare(id: &Word, was: &Record, now: &Record, new: &Side) -> Option<Changed>
             .places
             .iter()
             .map(|(spot, copies)| (spot, copies.saturating_sub(others.places.get(spot).copied().unwrap_or_default())));
-        copies.filter(|(_, copies)| *copies > 0).map(|(spot, copies)| (spot.clone(), copies)).collect()
+        let is_new = |spot: &Spot| !others.behind.contains(spot);
+        copies
+            .filter(|(spot, copies)| *copies > 0 && is_new(spot))
+            .map(|(spot, copies)| (spot.clone(), copies))
+            .collect()
     };
     let added = more(now, was);
     let (not_seen, removed): (Vec<_>, Vec<_>) =

@@ -42,6 +42,8 @@ pub(super) struct Record {
     pub(super) allowed: bool,
     /// How many copies are at each place.
     pub(super) places: BTreeMap<Spot, usize>,
+    /// Places in a history of files that are there as well: a scan tells of the file alone.
+    pub(super) behind: BTreeSet<Spot>,
 }
 
 /// A place, wherever it moves to in its file.
@@ -147,6 +149,21 @@ fn settled(origin: &str) -> String {
     out
 }
 
+/// The places in a history of what lies in files.
+fn behind(occurrences: &[Occurrence]) -> BTreeSet<Spot> {
+    let files = occurrences.iter().filter(|occurrence| !occurrence.is_buried());
+    let object = |occurrence: &Occurrence| {
+        let (git, place) = (occurrence.git.as_ref()?, &occurrence.place);
+        let file = place.printable_path();
+        let (rest, short) = (place.origin.strip_prefix(&*file)?, git.object.get(..SHORT)?);
+        Some(Spot { origin: settled(&format!("{file}@{short}{rest}")).into(), buried: true })
+    };
+    files.filter_map(object).collect()
+}
+
+/// Digits of an object in an origin.
+const SHORT: usize = 12;
+
 fn places(occurrences: &[Occurrence]) -> BTreeMap<Spot, usize> {
     let mut places = BTreeMap::new();
     for occurrence in occurrences {
@@ -176,6 +193,7 @@ impl Sink for Records {
             roles,
             allowed: status == Status::Allowed,
             places: places(&finding.occurrences),
+            behind: behind(&finding.occurrences),
         };
         self.0.insert(finding.id, record);
     }
@@ -190,6 +208,7 @@ impl Sink for Records {
             roles: Vec::new(),
             allowed: status == Status::Allowed,
             places: places(&secret.occurrences),
+            behind: behind(&secret.occurrences),
         };
         self.0.insert(secret.id, record);
     }

@@ -75,6 +75,24 @@ fn what_moves_within_its_file_has_not_changed() {
     assert_eq!(diff(&old, &new).summary.unchanged, 6);
 }
 
+/// A scan tells of a file, and of its object in the history only once the file is gone.
+#[test]
+fn a_file_that_leaves_its_history_behind_is_no_new_place() {
+    let (mut tracked, mut removed) = (report(), report());
+    let buried = removed["findings"][0]["occurrences"].as_array_mut().expect("places").pop().expect("a place");
+    assert!(buried["origin"].as_str().is_some_and(|origin| origin.starts_with("old/release.pem@")), "{buried}");
+    let mut file = buried.clone();
+    file["origin"] = file["path"].clone();
+    removed["findings"][0]["occurrences"].as_array_mut().expect("places").push(buried);
+    let places = tracked["findings"][0]["occurrences"].as_array_mut().expect("places");
+    places.pop();
+    places.push(file);
+    let gone = diff(&tracked, &removed);
+    assert_eq!((gone.changed[0].worse, gone.changed[0].added.count, gone.changed[0].removed.count), (false, 0, 1));
+    let back = diff(&removed, &tracked);
+    assert_eq!((back.changed[0].worse, back.changed[0].added.count, back.changed[0].removed.count), (true, 1, 0));
+}
+
 #[test]
 fn nothing_is_gone_that_was_not_looked_for() {
     let old = report();

@@ -1,5 +1,6 @@
 //! Places as the report tells them.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use detectors::{DETECTORS, UNWRAPPERS};
@@ -163,12 +164,15 @@ impl Place {
     /// The origin without the encodings of text at its end, such as `!base64@0x40`. Not the same as what lines are counted in where a
     /// member of an archive has the name of such an encoding.
     fn outside_text(&self) -> &str {
-        let name = if self.path_bytes_hex.is_some() {
-            self.path.len()
-        } else {
-            printable_path(Path::new(self.path.as_str())).len()
-        };
-        outside_text(name, &self.origin)
+        outside_text(self.printable_path().len(), &self.origin)
+    }
+
+    /// The path as an origin begins with it.
+    pub(crate) fn printable_path(&self) -> Cow<'_, str> {
+        match self.path_bytes_hex {
+            Some(_) => Cow::Borrowed(&self.path),
+            None => Cow::Owned(printable_path(Path::new(self.path.as_str()))),
+        }
     }
 
     /// Remembers in what lines are counted, if that does not follow from the origin.
