@@ -2,6 +2,7 @@
 
 pub(crate) mod explain;
 pub(crate) mod hook;
+pub(crate) mod report;
 pub(crate) mod rules;
 
 use std::path::PathBuf;
@@ -101,6 +102,9 @@ pub(crate) enum Command {
     /// Join the facts of other scans, and report on all of them as if one scan had found them
     #[command(after_long_help = JUDGE_EXAMPLES)]
     Judge(Box<JudgeArgs>),
+    /// Convert a report of a scan, or compare two
+    #[command(after_long_help = report::EXAMPLES)]
+    Report(Box<report::ReportArgs>),
     /// Keep keys out of commits and pushes: the hooks of git
     #[command(subcommand)]
     Hook(hook::HookCommand),
@@ -135,6 +139,8 @@ pub(crate) enum SchemaName {
     Report,
     /// A line of `scan --format facts`
     Facts,
+    /// `report diff --format json`
+    Diff,
 }
 
 /// `auto`, `always` or `never`.
@@ -166,35 +172,8 @@ pub(crate) struct TellArgs {
     /// How to report
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t, help_heading = "Output")]
     pub(crate) format: Format,
-    /// Where to write the report [default: standard output]
-    #[arg(short, long, value_name = "FILE", help_heading = "Output", long_help = OUTPUT_HELP)]
-    pub(crate) output: Option<PathBuf>,
-    /// Print the report only: no summary, no notices
-    #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
-    pub(crate) quiet: bool,
-    /// Every place, every name and the whole ledger of each finding
-    #[arg(short, long, action = ArgAction::Count, help_heading = "Output")]
-    pub(crate) verbose: u8,
-    /// List what could not be read
-    #[arg(long, help_heading = "Output")]
-    pub(crate) show_skipped: bool,
-    /// List certificates and public keys that belong to no private key found
-    #[arg(long, help_heading = "Output")]
-    pub(crate) show_public: bool,
-    /// Colour: `auto`, `always` or `never`
-    #[arg(
-        long,
-        value_enum,
-        value_name = "WHEN",
-        default_value_t,
-        hide_possible_values = true,
-        hide_default_value = true,
-        help_heading = "Output"
-    )]
-    pub(crate) color: When,
-    /// Links to files on terminals that can follow them
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t, hide_short_help = true, help_heading = "Output")]
-    pub(crate) hyperlink: AutoNever,
+    #[command(flatten)]
+    pub(crate) out: OutArgs,
     /// Leave out times, so that equal input gives equal bytes; `SOURCE_DATE_EPOCH` does so too
     #[arg(long, hide_short_help = true, help_heading = "Output")]
     pub(crate) reproducible: bool,
@@ -231,6 +210,41 @@ pub(crate) struct TellArgs {
     /// Obey no `keyradius:allow` marks beside keys
     #[arg(long, hide_short_help = true, help_heading = "Run")]
     pub(crate) no_inline_allow: bool,
+}
+
+/// Where a report goes and how it looks: for `scan`, `judge` and `report`.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is one flag of the command line")]
+pub(crate) struct OutArgs {
+    /// Where to write the report [default: standard output]
+    #[arg(short, long, value_name = "FILE", help_heading = "Output", long_help = OUTPUT_HELP)]
+    pub(crate) output: Option<PathBuf>,
+    /// Print the report only: no summary, no notices
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
+    pub(crate) quiet: bool,
+    /// Every place, every name and the whole ledger of each finding
+    #[arg(short, long, action = ArgAction::Count, help_heading = "Output")]
+    pub(crate) verbose: u8,
+    /// List what could not be read
+    #[arg(long, help_heading = "Output")]
+    pub(crate) show_skipped: bool,
+    /// List certificates and public keys that belong to no private key found
+    #[arg(long, help_heading = "Output")]
+    pub(crate) show_public: bool,
+    /// Colour: `auto`, `always` or `never`
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHEN",
+        default_value_t,
+        hide_possible_values = true,
+        hide_default_value = true,
+        help_heading = "Output"
+    )]
+    pub(crate) color: When,
+    /// Links to files on terminals that can follow them
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t, hide_short_help = true, help_heading = "Output")]
+    pub(crate) hyperlink: AutoNever,
 }
 
 /// What was typed after `judge`.

@@ -65,6 +65,7 @@ fn run(args: Args, guard: Guard) -> Result<Exit, Failure> {
     match command {
         Command::Scan(args) => command::scan::run(plan::Plan::new(*args, &plan::Surroundings::real()?)?, guard),
         Command::Judge(args) => command::judge::run(plan::JudgePlan::new(*args, &plan::Surroundings::real()?)?, guard),
+        Command::Report(args) => command::report::run(*args, &plan::Surroundings::real()?, guard),
         Command::Hook(command) => command::hook::run(&command, guard),
         Command::Explain(args) => command::explain::run(&args, guard),
         Command::Rules(command) => command::rules::run(&command, guard),

@@ -42,6 +42,20 @@ pub enum Kind {
     Secret,
 }
 
+impl Kind {
+    /// A stable identifier for machines.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::PrivateKey => "private_key",
+            Self::PublicKey => "public_key",
+            Self::Certificate => "certificate",
+            Self::Keystore => "keystore",
+            Self::Reference => "reference",
+            Self::Secret => "secret",
+        }
+    }
+}
+
 /// How far a material was proven. Ordered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -50,6 +64,16 @@ pub enum Proof {
     Structure,
     /// The parts fit together by arithmetic: n = p*q, the public point belongs to the scalar, a checksum over the key.
     Verified,
+}
+
+impl Proof {
+    /// A stable identifier for machines.
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::Structure => "structure",
+            Self::Verified => "verified",
+        }
+    }
 }
 
 /// How a private key is protected where it lies.

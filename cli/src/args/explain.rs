@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
+use super::report::MAX_REPORT;
+use crate::plan::units;
+
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   keyradius explain                     everything that can be explained
@@ -19,9 +22,12 @@ pub(crate) struct ExplainArgs {
     /// finding (`kr1:...`) [default: a list of all]
     #[arg(value_name = "TOPIC")]
     pub(crate) topic: Vec<String>,
-    /// The report that holds the finding, as `scan --format json` writes it; `-` is standard input
+    /// The report that holds the finding, as `scan --format json` or `jsonl` writes it; `-` is standard input
     #[arg(long, value_name = "FILE", requires = "topic")]
     pub(crate) report: Option<PathBuf>,
+    /// Most bytes of the report to read
+    #[arg(long, value_name = "SIZE", value_parser = units::size, default_value = MAX_REPORT, hide_short_help = true)]
+    pub(crate) max_report: u64,
     /// How to print it
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     pub(crate) format: ExplainFormat,

@@ -87,9 +87,9 @@ fn differences(headers: &[(&PathBuf, Header)]) -> Vec<String> {
         "join keys, so that ordinary secrets of one are not joined with those of another",
         of(&|header| header.join_key.as_deref().map_or_else(|| "none".to_owned(), plain_text)),
     );
-    if let Some((path, header)) = headers.iter().find(|(_, header)| header.version != Tool::THIS.version) {
+    if let Some((path, header)) = headers.iter().find(|(_, header)| header.version != Tool::VERSION) {
         let (path, version) = (printable_path(path), plain_text(&header.version));
-        lines.push(format!("{path} was made by version {version}, and is judged by {}", Tool::THIS.version));
+        lines.push(format!("{path} was made by version {version}, and is judged by {}", Tool::VERSION));
     }
     lines
 }

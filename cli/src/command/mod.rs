@@ -6,6 +6,7 @@ mod history;
 pub(crate) mod hook;
 pub(crate) mod judge;
 pub(crate) mod man;
+pub(crate) mod report;
 pub(crate) mod rules;
 pub(crate) mod scan;
 pub(crate) mod schema;

@@ -84,7 +84,7 @@ fn facts(plan: &Plan, mut harvest: Harvest, repositories: &Repositories, stop: &
 fn write_facts(plan: Plan, facts: &Facts, ended: Timestamp) -> Result<Exit, Failure> {
     let header = Header {
         schema: facts::SCHEMA.to_owned(),
-        version: Tool::THIS.version.to_owned(),
+        version: Tool::VERSION.to_owned(),
         rules: facts::rules(&plan.search.knowledge()),
         limits: plan.limits,
         passwords: plan.passwords,

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use detectors::facts::Facts;
+use detectors::radius::Tier;
 use detectors::{Judgement, Judging, judge_facts};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -17,7 +18,7 @@ use crate::draft::Writer;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out;
 use crate::plan::{NOTE_BELOW, Output, Telling};
-use crate::report::model::{self, Coverage, Notice, SCHEMA, Scan, Tool};
+use crate::report::model::{self, Coverage, Id as _, Notice, SCHEMA, Scan, Tool, Word};
 use crate::report::records::Records;
 use crate::report::words::escape;
 use crate::report::{self, Report, build};
@@ -115,9 +116,9 @@ fn report(telling: &Telling, run: Run, stop: &(dyn Fn() -> bool + Sync)) -> (Rep
     let exit = Exit::of_scan(outcome, telling.strict, telling.exit_zero);
     let signing_keys = findings().filter(|finding| finding.signing).count();
     let notes = || findings().filter(|finding| finding.severity < NOTE_BELOW);
-    let mut by_tier: BTreeMap<&'static str, usize> = ["T0", "T1", "T2", "T3", "T4"].map(|tier| (tier, 0)).into();
+    let mut by_tier: BTreeMap<Tier, usize> = Tier::ALL.iter().map(|tier| (*tier, 0)).collect();
     for finding in findings() {
-        *by_tier.entry(finding.tier.id()).or_default() += 1;
+        *by_tier.entry(finding.tier).or_default() += 1;
     }
     let report = Report {
         schema: SCHEMA,
@@ -129,7 +130,7 @@ fn report(telling: &Telling, run: Run, stop: &(dyn Fn() -> bool + Sync)) -> (Rep
             complete,
             interrupted,
             exit_code: exit.code(),
-            targets: roots.iter().map(|target| printable_path(target)).collect(),
+            targets: roots.iter().map(|target| printable_path(target).into()).collect(),
         },
         summary: model::Summary {
             signing_keys,
@@ -154,9 +155,9 @@ fn report(telling: &Telling, run: Run, stop: &(dyn Fn() -> bool + Sync)) -> (Rep
             files: counts.files,
             bytes: counts.bytes,
             rejected: counts.rejected,
-            containers: counts.containers,
+            containers: words(counts.containers),
             members: counts.members,
-            unopened: counts.unopened,
+            unopened: words(counts.unopened),
             locked: model::Locked { containers: opening.containers, tried: opening.tried, opened: opening.opened },
             repositories: repositories.into_iter().map(build::repository).collect(),
             gaps,
@@ -164,7 +165,11 @@ fn report(telling: &Telling, run: Run, stop: &(dyn Fn() -> bool + Sync)) -> (Rep
         notices: verdict
             .notices
             .into_iter()
-            .map(|notice| Notice { kind: notice.kind, place: notice.place, message: notice.message })
+            .map(|notice| Notice {
+                kind: notice.kind.into(),
+                place: notice.place.into(),
+                message: notice.message.into(),
+            })
             .collect(),
     };
     (report, exit)
@@ -230,9 +235,14 @@ fn apart(count: usize, is_allowed: impl Fn(usize) -> bool) -> (Vec<usize>, Vec<u
     (open, allowed)
 }
 
+/// Counts by formats, as the report tells them.
+fn words(counts: BTreeMap<&'static str, u64>) -> BTreeMap<Word, u64> {
+    counts.into_iter().map(|(format, count)| (format.into(), count)).collect()
+}
+
 /// RFC 3339, UTC, to the second.
-fn second(time: Timestamp) -> String {
-    Timestamp::from_second(time.as_second()).unwrap_or(time).to_string()
+fn second(time: Timestamp) -> Word {
+    Timestamp::from_second(time.as_second()).unwrap_or(time).to_string().into()
 }
 
 /// Writes to where the output goes.

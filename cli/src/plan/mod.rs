@@ -2,6 +2,7 @@
 
 mod choice;
 mod lists;
+mod report;
 mod search;
 mod surroundings;
 mod telling;
@@ -24,6 +25,7 @@ use crate::moment;
 
 pub(crate) use choice::{FailOn, Format, NOTE_BELOW, Only};
 pub(crate) use lists::Lists;
+pub(crate) use report::{DiffPlan, ReportPlan};
 pub(crate) use search::Search;
 pub(crate) use surroundings::Surroundings;
 pub(crate) use telling::{JudgePlan, Telling};
@@ -98,7 +100,7 @@ impl Plan {
         for target in &targets {
             check_target(target, &around.directory)?;
         }
-        let quiet = args.tell.quiet;
+        let quiet = args.tell.out.quiet;
         let (telling, config) = Telling::new(args.tell, &targets, around)?;
         let join_key = args.join_key.as_deref().map(|path| join_key(path, &around.directory)).transpose()?;
         Ok(Self {
@@ -265,7 +267,7 @@ impl Jobs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::TellArgs;
+    use crate::args::{OutArgs, TellArgs};
 
     #[test]
     fn colour_goes_by_flag_then_environment_then_terminal() {
@@ -321,7 +323,11 @@ mod tests {
         ] {
             let around =
                 Surroundings { stderr_terminal: terminal, ci, directory: directory.clone(), ..Default::default() };
-            let args = ScanArgs { progress, tell: TellArgs { quiet, ..tell.clone() }, ..ScanArgs::default() };
+            let args = ScanArgs {
+                progress,
+                tell: TellArgs { out: OutArgs { quiet, ..OutArgs::default() }, ..tell.clone() },
+                ..ScanArgs::default()
+            };
             let plan = Plan::new(args, &around).expect("a plan");
             assert_eq!(plan.progress, shown, "terminal {terminal} ci {ci} {progress:?} quiet {quiet}");
         }

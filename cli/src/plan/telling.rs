@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Clock, FailOn, Format, Jobs, Lists, Look, Output, Surroundings, clock, color, load_config, open_output};
 use crate::allow::AllowList;
-use crate::args::{AutoNever, TellArgs};
+use crate::args::{AutoNever, OutArgs, TellArgs};
 use crate::config::Config;
 use crate::exit::Failure;
 use crate::marks::Marks;
@@ -47,16 +47,8 @@ impl Telling {
         let mut clock = clock(args.reproducible, around)?;
         clock.today = args.today.unwrap_or(clock.today);
         let lists = Lists::read(&args.known_keys, args.badkeys_blocklist.as_deref(), &around.directory)?;
-        let output = open_output(args.output)?;
-        let to_terminal = around.stdout_terminal && matches!(output, Output::Stdout);
-        let look = Look {
-            color: color(args.color, around, to_terminal),
-            links: args.hyperlink == AutoNever::Auto && to_terminal && !around.dumb && !around.ci,
-            verbose: args.verbose > 0,
-            skipped: args.show_skipped,
-            public: args.show_public,
-            width: around.columns.filter(|_| to_terminal).unwrap_or(100).clamp(60, 120),
-        };
+        let quiet = args.out.quiet;
+        let (output, look) = output_and_look(args.out, around)?;
         let marks = if args.no_config || args.no_inline_allow || config.inline_allow == Some(false) {
             Marks::Off
         } else {
@@ -70,7 +62,7 @@ impl Telling {
             fail_on: args.fail_on.or(config.fail_on).unwrap_or_default(),
             strict: args.strict || config.strict,
             exit_zero: args.exit_zero,
-            quiet: args.quiet,
+            quiet,
             jobs: Jobs::new(args.jobs.or(config.jobs)),
             allow: std::mem::take(&mut config.allow).obeying(marks),
             lists,
@@ -78,6 +70,21 @@ impl Telling {
         };
         Ok((telling, config))
     }
+}
+
+/// Where the report goes, and how it looks there.
+pub(super) fn output_and_look(args: OutArgs, around: &Surroundings) -> Result<(Output, Look), Failure> {
+    let output = open_output(args.output)?;
+    let to_terminal = around.stdout_terminal && matches!(output, Output::Stdout);
+    let look = Look {
+        color: color(args.color, around, to_terminal),
+        links: args.hyperlink == AutoNever::Auto && to_terminal && !around.dumb && !around.ci,
+        verbose: args.verbose > 0,
+        skipped: args.show_skipped,
+        public: args.show_public,
+        width: around.columns.filter(|_| to_terminal).unwrap_or(100).clamp(60, 120),
+    };
+    Ok((output, look))
 }
 
 /// What `judge` needs, checked.

@@ -4,17 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use detectors::radius::rules::{self, Rules};
-use detectors::radius::{self, RoleScore, Tier, playbook};
+use detectors::radius::{self, RoleScore, playbook};
 use jiff::civil::Date;
 use scanner_core::blob::{Origin, printable_path};
 use scanner_core::error;
 use scanner_core::git;
-use scanner_core::material::{self, CertFacts, Identity, Kind, Material, Proof};
+use scanner_core::material::{self, CertFacts, Identity, Material};
 
 use super::model::{
-    Algorithm, Allowance, Certificate, Command, Commit, Evidence, Exposure, Finding, Gap, Git, Key, Known, Label, Link,
-    Modifier, Occurrence, Opened, Place, Playbook, Protection, Public, PublicPlace, Reference, Related, Repository,
-    Role, Rule, Secret, Section, Spot, Step, UsedBy, Weakness,
+    Algorithm, Allowance, AllowedBy, Certificate, Command, Commit, Evidence, Exposure, Finding, FindingKind, Gap, Git,
+    Heading, Id as _, Key, KeyUsage, Known, Label, Link, LinkKind, Modifier, Occurrence, Opened, Place, Playbook,
+    Protection, Public, PublicPlace, Reference, Related, Repository, Role, Rule, Secret, SecretKind, Section, Spot,
+    Step, Tenths, Text, UsedBy, Weakness, Word,
 };
 use crate::allow::{self, hex};
 use crate::moment;
@@ -23,19 +24,19 @@ use crate::moment;
 pub(crate) fn finding(finding: &radius::Finding, allowed: &[Option<allow::Allowance>]) -> Finding {
     let allowed = allowed.iter().map(Option::as_ref).chain(std::iter::repeat(None));
     Finding {
-        id: finding.id.clone(),
-        kind: if finding.private { "private_key" } else { "trusted_key" },
-        severity: tenths(finding.severity),
-        tier: finding.tier.id(),
-        tier_potential: finding.tier_potential.map(Tier::id),
+        id: finding.id.clone().into(),
+        kind: if finding.private { FindingKind::PrivateKey } else { FindingKind::TrustedKey },
+        severity: Tenths::new(finding.severity),
+        tier: finding.tier,
+        tier_potential: finding.tier_potential,
         signing: finding.signing,
         roles: finding.roles.iter().map(role).collect(),
         hypotheses: finding.hypotheses.iter().map(role).collect(),
         key: key(finding),
         protection: finding.protection,
-        proof: proof(finding.proof),
-        reason: finding.reason.clone(),
-        next_step: finding.next_step.clone(),
+        proof: finding.proof,
+        reason: finding.reason.clone().into(),
+        next_step: finding.next_step.clone().into(),
         occurrences: finding.occurrences.iter().zip(allowed).map(|(o, allowed)| occurrence(o, allowed)).collect(),
         certificates: finding.certificates.iter().map(certificate).collect(),
         related: finding.related.iter().map(related).collect(),
@@ -44,14 +45,14 @@ pub(crate) fn finding(finding: &radius::Finding, allowed: &[Option<allow::Allowa
         rules: finding.rules.iter().map(rule).collect(),
         weaknesses: finding.weaknesses.iter().map(weakness).collect(),
         known: finding.known.as_ref().map(|known| Known {
-            class: known.class.id(),
-            label: known.label.clone(),
-            source: known.source.clone(),
+            class: known.class,
+            label: known.label.clone().into(),
+            source: known.source.clone().into(),
         }),
         used_by: finding.uses.iter().filter_map(used_by).collect(),
         links: links(finding),
         exposure: None,
-        playbook: playbook_of(finding).to_owned(),
+        playbook: playbook_of(finding).to_owned().into(),
         references: references(finding),
     }
 }
@@ -66,17 +67,17 @@ pub(crate) fn secret(finding: &radius::SecretFinding, allowed: &[Option<allow::A
     let allowed = allowed.iter().map(Option::as_ref).chain(std::iter::repeat(None));
     let facts = &finding.secret;
     Secret {
-        id: finding.id.clone(),
-        kind: "secret",
-        rule: facts.rule.clone(),
-        title: facts.title.clone(),
-        severity: tenths(finding.severity),
-        class: finding.class.id(),
+        id: finding.id.clone().into(),
+        kind: SecretKind::Secret,
+        rule: facts.rule.clone().into_owned().into(),
+        title: facts.title.clone().into(),
+        severity: Tenths::new(finding.severity),
+        class: finding.class,
         verdict: facts.verdict,
-        expires: facts.expires.map(moment::text),
+        expires: facts.expires.map(|end| moment::text(end).into()),
         expired: finding.expired,
-        unlocks: facts.unlocks.clone(),
-        next_step: facts.next.clone(),
+        unlocks: facts.unlocks.clone().into(),
+        next_step: facts.next.clone().into(),
         user_rule: facts.by_user,
         occurrences: finding.occurrences.iter().zip(allowed).map(|(o, allowed)| occurrence(o, allowed)).collect(),
     }
@@ -91,9 +92,9 @@ fn references(finding: &radius::Finding) -> Vec<Reference> {
     all.sort();
     all.dedup();
     let reference = |reference: &rules::Reference| Reference {
-        framework: reference.framework.title(),
-        id: reference.id.clone(),
-        title: reference.title.clone(),
+        framework: reference.framework.title().into(),
+        id: reference.id.clone().into(),
+        title: reference.title.clone().into(),
     };
     all.into_iter().map(reference).collect()
 }
@@ -104,50 +105,53 @@ pub(crate) fn playbooks<'a>(findings: impl Iterator<Item = &'a radius::Finding>)
     roles.into_iter().filter_map(playbook::Playbook::of).map(playbook).collect()
 }
 
-fn playbook(playbook: playbook::Playbook) -> Playbook {
-    let command = |command: playbook::Command| Command { language: command.language, text: command.text };
+/// A playbook as the report tells it.
+pub(crate) fn playbook(playbook: playbook::Playbook) -> Playbook {
+    let command = |command: playbook::Command| Command { language: command.language.into(), text: command.text.into() };
     let step = |step: playbook::Step| Step {
-        who: step.who,
-        text: step.text,
+        who: step.who.into(),
+        text: step.text.into(),
         commands: step.commands.into_iter().map(command).collect(),
-        done: step.done,
+        done: step.done.into(),
     };
-    let section = |section: playbook::Section| Section {
-        heading: section.heading,
-        note: section.note,
-        steps: section.steps.into_iter().map(step).collect(),
+    let section = |section: playbook::Section| {
+        Some(Section {
+            heading: Heading::ALL.iter().copied().find(|heading| heading.id() == section.heading)?,
+            note: section.note.into(),
+            steps: section.steps.into_iter().map(step).collect(),
+        })
     };
     Playbook {
-        role: playbook.role,
-        title: playbook.title,
-        about: playbook.about,
-        sections: playbook.sections.into_iter().map(section).collect(),
+        role: playbook.role.into(),
+        title: playbook.title.into(),
+        about: playbook.about.into(),
+        sections: playbook.sections.into_iter().filter_map(section).collect(),
     }
 }
 
 fn weakness(weakness: &radius::Weakness) -> Weakness {
     let radius::Weakness { id, text, computable, grade } = weakness;
-    Weakness { id, grade: grade.id(), computable: *computable, text: text.clone() }
+    Weakness { id: (*id).into(), grade: *grade, computable: *computable, text: text.clone().into() }
 }
 
 fn rule(hit: &radius::RuleHit) -> Rule {
     let places = hit.places.iter().map(|place| spot(&place.origin, place.line)).collect();
-    Rule { id: hit.rule, text: hit.text.clone(), places }
+    Rule { id: hit.rule.into(), text: hit.text.clone().into(), places }
 }
 
 fn spot(origin: &Origin, line: u64) -> Spot {
     let (path, path_bytes_hex) = path(&origin.path);
-    Spot { path, path_bytes_hex, origin: origin.to_string(), line }
+    Spot { path, path_bytes_hex, origin: origin.to_string().into(), line }
 }
 
 fn used_by(used: &radius::Use) -> Option<UsedBy> {
     let reference = used.reference()?;
     Some(UsedBy {
-        tool: reference.tool.clone(),
-        role: reference.role.clone(),
-        text: reference.text.clone(),
-        how: used.sure.text(),
-        names: reference.names.iter().map(|name| name.text().to_owned()).collect(),
+        tool: reference.tool.clone().into(),
+        role: reference.role.clone().into(),
+        text: reference.text.clone().into(),
+        how: used.sure,
+        names: reference.names.iter().map(|name| name.text().into()).collect(),
         place: spot(&used.reference.origin, used.reference.line),
     })
 }
@@ -156,24 +160,25 @@ fn used_by(used: &radius::Use) -> Option<UsedBy> {
 fn links(finding: &radius::Finding) -> Vec<Link> {
     let of = |kind, text: &str, occurrence: &material::Occurrence| Link {
         kind,
-        text: text.to_owned(),
+        text: text.into(),
         place: spot(&occurrence.origin, occurrence.line),
     };
     let mut links: Vec<Link> = finding
         .related
         .iter()
         .map(|related| match &related.material.certificate {
-            Some(facts) => of("certificate_of", &facts.subject, related),
-            None => of("same_key", "its public half", related),
+            Some(facts) => of(LinkKind::CertificateOf, &facts.subject, related),
+            None => of(LinkKind::SameKey, "its public half", related),
         })
         .collect();
     links.extend(finding.issued.iter().map(|issued| {
-        of("issued", issued.material.certificate.as_ref().map_or("", |facts| facts.subject.as_str()), issued)
+        of(LinkKind::Issued, issued.material.certificate.as_ref().map_or("", |facts| facts.subject.as_str()), issued)
     }));
     for occurrence in &finding.occurrences {
         let opened = occurrence.material.protection.as_ref().and_then(|protection| protection.opened.as_deref());
         if let Some((opened, origin)) = opened.and_then(|opened| Some((opened, opened.origin.as_ref()?))) {
-            let link = Link { kind: "opens", text: opened.field.clone(), place: spot(origin, opened.line) };
+            let link =
+                Link { kind: LinkKind::Opens, text: opened.field.clone().into(), place: spot(origin, opened.line) };
             if !links.iter().any(|other| other.kind == link.kind && other.place == link.place) {
                 links.push(link);
             }
@@ -198,39 +203,34 @@ pub(crate) fn exposure(finding: &radius::Finding, today: Date) -> Option<Exposur
     let histories = finding.occurrences.iter().filter_map(|o| o.git.as_ref());
     let releases: BTreeSet<&String> = histories.flat_map(|git| git.tags.iter()).collect();
     Some(Exposure {
-        first_seen: moment::text(first),
+        first_seen: moment::text(first).into(),
         days: days.max(0),
-        revocation_date: since.to_string(),
-        abuse_from: window.map(|window| window.0.to_string()),
-        abuse_until: window.map(|window| window.1.to_string()),
-        releases: releases.into_iter().cloned().collect(),
+        revocation_date: since.to_string().into(),
+        abuse_from: window.map(|window| window.0.to_string().into()),
+        abuse_until: window.map(|window| window.1.to_string().into()),
+        releases: releases.into_iter().cloned().map(Into::into).collect(),
     })
 }
 
 /// A role, with its points.
 pub(crate) fn role(score: &RoleScore) -> Role {
     Role {
-        role: score.role.clone(),
-        title: score.title.clone(),
+        role: score.role.clone().into(),
+        title: score.title.clone().into(),
         score: score.score,
-        band: score.band.id(),
-        tier: score.tier.id(),
+        band: score.band,
+        tier: score.tier,
     }
 }
 
 /// An item of the ledger.
 pub(crate) fn evidence(item: &radius::Evidence) -> Evidence {
     let radius::Evidence { role, weight, group, locator, text, .. } = item.clone();
-    Evidence { role, weight, group, locator, text }
+    Evidence { role: role.into(), weight, group: group.into(), locator: locator.into(), text: text.into() }
 }
 
 fn modifier(modifier: &radius::Modifier) -> Modifier {
-    Modifier { change: tenths(modifier.tenths), text: modifier.text.clone() }
-}
-
-/// Tenths as the number that people write. Exact: the nearest double of a decimal with one digit prints as that digit.
-fn tenths(tenths: i32) -> f64 {
-    f64::from(tenths) / 10.0
+    Modifier { change: Tenths::new(modifier.tenths), text: modifier.text.clone().into() }
 }
 
 fn key(finding: &radius::Finding) -> Key {
@@ -243,19 +243,19 @@ fn key(finding: &radius::Finding) -> Key {
     };
     let public = finding.public.as_ref();
     Key {
-        identity,
+        identity: identity.map(Into::into),
         algorithm: finding.algorithm.as_ref().map(|algorithm| Algorithm {
-            name: algorithm.name,
+            name: algorithm.name.into(),
             bits: Some(algorithm.bits).filter(|bits| *bits > 0),
-            curve: algorithm.curve,
+            curve: algorithm.curve.map(Into::into),
         }),
-        spki_sha256: spki,
-        key_only_sha256: finding.key.map(|key| hex(&key.key_only)),
-        ciphertext_sha256: ciphertext,
-        ssh_sha256: public.and_then(|public| public.ssh_sha256.clone()),
-        ski_sha1: public.map(|public| hex(&public.ski_sha1)),
-        jwk_thumbprint: public.and_then(|public| public.jwk_thumbprint.clone()),
-        pgp_fingerprints: finding.pgp_fingerprints.clone(),
+        spki_sha256: spki.map(Into::into),
+        key_only_sha256: finding.key.map(|key| hex(&key.key_only).into()),
+        ciphertext_sha256: ciphertext.map(Into::into),
+        ssh_sha256: public.and_then(|public| public.ssh_sha256.clone()).map(Into::into),
+        ski_sha1: public.map(|public| hex(&public.ski_sha1).into()),
+        jwk_thumbprint: public.and_then(|public| public.jwk_thumbprint.clone()).map(Into::into),
+        pgp_fingerprints: finding.pgp_fingerprints.iter().cloned().map(Into::into).collect(),
     }
 }
 
@@ -263,27 +263,31 @@ fn occurrence(occurrence: &material::Occurrence, allowed: Option<&allow::Allowan
     let material = &occurrence.material;
     Occurrence {
         place: place(occurrence),
-        format: material.format,
+        format: material.format.into(),
         encoding: material.encoding,
-        proof: proof(material.proof),
+        proof: material.proof,
         protection: material.protection.as_ref().map(|protection| Protection {
             state: protection.state,
-            detail: protection.detail.clone(),
+            detail: protection.detail.clone().into(),
             opened: protection.opened.as_ref().map(|opened| Opened {
-                how: opened.how.id(),
+                how: opened.how,
                 place: opened.origin.as_ref().map(|origin| spot(origin, opened.line)),
-                field: opened.field.clone(),
+                field: opened.field.clone().into(),
             }),
         }),
-        labels: material.labels.iter().map(|label| Label { kind: label.kind, text: label.text.clone() }).collect(),
-        container: material.container,
-        notes: material.remarks.iter().map(|remark| remark.text()).collect(),
-        pgp_fingerprint: material.pgp_fingerprint.clone(),
+        labels: material
+            .labels
+            .iter()
+            .map(|label| Label { kind: label.kind.into(), text: label.text.clone().into() })
+            .collect(),
+        container: material.container.map(Into::into),
+        notes: material.remarks.iter().map(|remark| remark.text().into()).collect(),
+        pgp_fingerprint: material.pgp_fingerprint.clone().map(Into::into),
         allowed: allowed.map(|allowed| Allowance {
-            by: if allowed.inline { "inline" } else { "config" },
-            place: allowed.place.clone(),
-            reason: allowed.reason.clone(),
-            until: allowed.until.map(|until| until.to_string()),
+            by: if allowed.inline { AllowedBy::Inline } else { AllowedBy::Config },
+            place: allowed.place.clone().into(),
+            reason: allowed.reason.clone().into(),
+            until: allowed.until.map(|until| until.to_string().into()),
         }),
         git: occurrence.git.as_deref().map(provenance),
     }
@@ -291,24 +295,24 @@ fn occurrence(occurrence: &material::Occurrence, allowed: Option<&allow::Allowan
 
 fn provenance(git: &material::Provenance) -> Git {
     let commit = |facts: &material::CommitFacts| Commit {
-        commit: facts.id.to_string(),
-        author: facts.author.clone(),
-        author_date: Some(moment::text(facts.author_time)),
-        committer: facts.committer.clone(),
-        commit_date: Some(moment::text(facts.commit_time)),
+        commit: facts.id.to_string().into(),
+        author: facts.author.clone().into(),
+        author_date: Some(moment::text(facts.author_time).into()),
+        committer: facts.committer.clone().into(),
+        commit_date: Some(moment::text(facts.commit_time).into()),
     };
     Git {
         attributed: git.attributed(),
-        repository: printable_path(&git.repository),
-        object: git.object.to_string(),
-        kind: git.kind.id(),
+        repository: printable_path(&git.repository).into(),
+        object: git.object.to_string().into(),
+        kind: git.kind,
         path: git.path.as_deref().map(|path| self::path(path).0),
         introduced: git.introduced.as_ref().map(commit),
         removed: git.removed.as_ref().map(commit),
         at_head: git.at_head,
-        reach: git.reach.id(),
-        branches: git.branches.to_vec(),
-        tags: git.tags.to_vec(),
+        reach: git.reach,
+        branches: git.branches.iter().cloned().map(Into::into).collect(),
+        tags: git.tags.iter().cloned().map(Into::into).collect(),
     }
 }
 
@@ -317,8 +321,8 @@ pub(crate) fn repository(summary: git::Summary) -> Repository {
     let git::Summary { path, format, packs, loose, commits, trees, blobs, tags, blob_bytes, shallow, partial } =
         summary;
     Repository {
-        path: printable_path(&path),
-        object_format: format.id(),
+        path: printable_path(&path).into(),
+        object_format: format,
         packs,
         loose,
         objects: [commits, trees, blobs, tags].into_iter().fold(0, u64::saturating_add),
@@ -337,81 +341,53 @@ fn place(occurrence: &material::Occurrence) -> Place {
     Place {
         path,
         path_bytes_hex,
-        origin: occurrence.origin.to_string(),
+        origin: occurrence.origin.to_string().into(),
         line: occurrence.line,
         offset: occurrence.offset,
-        section: occurrence.section.clone(),
-        counted_in: occurrence.origin.outside_text().to_string(),
+        section: occurrence.section.clone().map(Into::into),
+        counted_in: None,
     }
+    .with_lines_of(occurrence.origin.outside_text().to_string())
 }
 
 /// The path as text, and its bytes where text cannot say it.
-fn path(path: &Path) -> (String, Option<String>) {
+fn path(path: &Path) -> (Text, Option<Word>) {
     match path.to_str() {
-        Some(text) => (text.to_owned(), None),
-        None => (printable_path(path), Some(hex(path.as_os_str().as_encoded_bytes()))),
+        Some(text) => (text.into(), None),
+        None => (printable_path(path).into(), Some(hex(path.as_os_str().as_encoded_bytes()).into())),
     }
 }
 
 fn certificate(facts: &CertFacts) -> Certificate {
     Certificate {
-        sha256: hex(&facts.sha256),
-        sha1: hex(&facts.sha1),
-        subject: facts.subject.clone(),
-        issuer: facts.issuer.clone(),
-        serial: facts.serial.clone(),
-        not_before: Some(moment::text(facts.not_before)),
-        not_after: Some(moment::text(facts.not_after)),
+        sha256: hex(&facts.sha256).into(),
+        sha1: hex(&facts.sha1).into(),
+        subject: facts.subject.clone().into(),
+        issuer: facts.issuer.clone().into(),
+        serial: facts.serial.clone().into(),
+        not_before: Some(moment::text(facts.not_before).into()),
+        not_after: Some(moment::text(facts.not_after).into()),
         version: facts.version,
         ca: facts.ca,
         path_len: facts.path_len,
         key_usage: facts.key_usage.map(key_usage),
-        ext_key_usage: facts.ext_key_usage.clone(),
-        policies: facts.policies.clone(),
+        ext_key_usage: facts.ext_key_usage.iter().cloned().map(Into::into).collect(),
+        policies: facts.policies.iter().cloned().map(Into::into).collect(),
         self_issued: facts.self_issued,
     }
 }
 
-/// keyUsage bits by name, RFC 5280 4.2.1.3.
-fn key_usage(bits: u16) -> Vec<&'static str> {
-    const NAMES: [&str; 9] = [
-        "digitalSignature",
-        "nonRepudiation",
-        "keyEncipherment",
-        "dataEncipherment",
-        "keyAgreement",
-        "keyCertSign",
-        "cRLSign",
-        "encipherOnly",
-        "decipherOnly",
-    ];
-    NAMES.iter().enumerate().filter(|(bit, _)| bits >> bit & 1 == 1).map(|(_, name)| *name).collect()
+/// The bits of keyUsage, RFC 5280 4.2.1.3.
+fn key_usage(bits: u16) -> Vec<KeyUsage> {
+    KeyUsage::ALL.iter().enumerate().filter(|(bit, _)| bits >> bit & 1 == 1).map(|(_, usage)| *usage).collect()
 }
 
 fn related(occurrence: &material::Occurrence) -> Related {
     Related {
-        kind: kind(occurrence.material.kind),
+        kind: occurrence.material.kind,
         place: place(occurrence),
-        format: occurrence.material.format,
-        certificate_sha256: occurrence.material.certificate.as_ref().map(|facts| hex(&facts.sha256)),
-    }
-}
-
-const fn proof(proof: Proof) -> &'static str {
-    match proof {
-        Proof::Structure => "structure",
-        Proof::Verified => "verified",
-    }
-}
-
-const fn kind(kind: Kind) -> &'static str {
-    match kind {
-        Kind::PrivateKey => "private_key",
-        Kind::PublicKey => "public_key",
-        Kind::Certificate => "certificate",
-        Kind::Keystore => "keystore",
-        Kind::Reference => "reference",
-        Kind::Secret => "secret",
+        format: occurrence.material.format.into(),
+        certificate_sha256: occurrence.material.certificate.as_ref().map(|facts| hex(&facts.sha256).into()),
     }
 }
 
@@ -421,10 +397,10 @@ pub(crate) fn gap(gap: error::Gap) -> Gap {
     Gap {
         path,
         path_bytes_hex,
-        origin: gap.origin.to_string(),
+        origin: gap.origin.to_string().into(),
         reason: gap.reason,
         deliberate: !gap.reason.leaves_incomplete(),
-        detail: gap.detail,
+        detail: gap.detail.into(),
     }
 }
 
@@ -436,8 +412,8 @@ pub(crate) fn public(findings: &[radius::Finding], others: &[material::Occurrenc
     all.sort_by(|a, b| (&a.origin, a.offset).cmp(&(&b.origin, b.offset)));
     let mut groups: BTreeMap<&'static str, Public> = BTreeMap::new();
     for occurrence in all {
-        let kind = kind(occurrence.material.kind);
-        let group = groups.entry(kind).or_insert_with(|| Public { kind, count: 0, places: Vec::new() });
+        let kind = occurrence.material.kind;
+        let group = groups.entry(kind.id()).or_insert_with(|| Public { kind, count: 0, places: Vec::new() });
         group.count += 1;
         group.places.extend(listed.then(|| public_place(occurrence)));
     }
@@ -447,9 +423,9 @@ pub(crate) fn public(findings: &[radius::Finding], others: &[material::Occurrenc
 fn public_place(occurrence: &material::Occurrence) -> PublicPlace {
     let material: &Material = &occurrence.material;
     let spki_sha256 = match &material.identity {
-        Some(Identity::Public(public)) => Some(hex(&public.id.spki_sha256)),
+        Some(Identity::Public(public)) => Some(hex(&public.id.spki_sha256).into()),
         _ => None,
     };
-    let subject = material.certificate.as_ref().map(|facts| facts.subject.clone());
-    PublicPlace { place: place(occurrence), format: material.format, spki_sha256, subject }
+    let subject = material.certificate.as_ref().map(|facts| facts.subject.clone().into());
+    PublicPlace { place: place(occurrence), format: material.format.into(), spki_sha256, subject }
 }

@@ -106,6 +106,20 @@ mod tests {
         }
     }
 
+    /// Fields are added within a major version and nothing else changes. `UPDATE_EXPECT=1` writes what is expected anew.
+    #[cfg(unix)]
+    #[test]
+    fn the_published_bytes_stay() {
+        let mut bytes = Vec::new();
+        render(&samples::report(), &mut bytes).expect("a report");
+        let written = String::from_utf8(bytes).expect("UTF-8").replace(env!("CARGO_PKG_VERSION"), "0.1.0");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/report/samples/report.json");
+        if std::env::var_os("UPDATE_EXPECT").is_some() {
+            std::fs::write(path, &written).expect("written");
+        }
+        assert!(written == std::fs::read_to_string(path).expect("the sample"), "not what was published:\n{written}");
+    }
+
     #[test]
     fn strings_are_safe_to_print_and_mean_the_same() {
         let hostile = "a\u{1b}[2J\u{9b}b\u{202e}c\u{e0041} \"\\ ü ##vso[x] </script> ::a";

@@ -37,7 +37,7 @@ struct PlaybookLine<'a> {
 struct SummaryLine<'a> {
     r#type: &'static str,
     schema: &'static str,
-    tool: Tool,
+    tool: &'a Tool,
     scan: &'a Scan,
     summary: &'a Summary,
     public: &'a [Public],
@@ -61,7 +61,7 @@ pub(crate) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         line(&PlaybookLine { r#type: "playbook", playbook }, out)?;
     }
     let Report { schema, tool, scan, summary, public, coverage, notices, .. } = report;
-    line(&SummaryLine { r#type: "summary", schema, tool: *tool, scan, summary, public, coverage, notices }, out)
+    line(&SummaryLine { r#type: "summary", schema, tool, scan, summary, public, coverage, notices }, out)
 }
 
 #[cfg(test)]

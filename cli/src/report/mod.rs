@@ -1,10 +1,12 @@
 //! Reports: one model, and one pure function from it to bytes for each format.
 
 pub(crate) mod build;
+pub(crate) mod diff;
 mod human;
 pub(crate) mod json;
 mod jsonl;
 pub(crate) mod model;
+pub(crate) mod read;
 pub(crate) mod records;
 #[cfg(test)]
 pub(crate) mod samples;
@@ -25,6 +27,9 @@ pub(crate) const REPORT_SCHEMA: &str = include_str!("report.schema.json");
 
 /// The JSON Schema of a line of facts.
 pub(crate) const FACTS_SCHEMA: &str = include_str!("facts.schema.json");
+
+/// The JSON Schema of [`diff::Diff`].
+pub(crate) const DIFF_SCHEMA: &str = include_str!("diff/diff.schema.json");
 
 /// Writes a report.
 pub(crate) fn render(report: &Report, format: Format, look: Look, out: &mut dyn io::Write) -> io::Result<()> {

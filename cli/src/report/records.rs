@@ -17,6 +17,11 @@ impl<T> Records<T> {
         Self { count: items.len(), tell: Box::new(move |index| items.get(index).and_then(&tell)) }
     }
 
+    /// So many records, each told by its number.
+    pub(crate) fn by(count: usize, tell: impl Fn(usize) -> Option<T> + 'static) -> Self {
+        Self { count, tell: Box::new(tell) }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.count
     }

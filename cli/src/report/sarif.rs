@@ -4,21 +4,24 @@
 //! For the same reason `primaryLocationLineHash` is not GitHub's rolling hash of the line and the hundred characters
 //! behind it, which are the key's own body, but the key's identity, as that field allows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io;
 
 use detectors::radius::rules::{self, Rules};
-use scanner_core::material::Encoding;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::Report;
 use super::json::pretty;
-use super::model::{Finding, Gap, Occurrence, Place, Playbook, Spot};
+use super::model::{AllowedBy, Finding, FindingKind, Gap, Id as _, LinkKind, Occurrence, Playbook, Tenths};
 use super::words;
 
+mod place;
 mod secrets;
+
+pub(super) use place::percent_encode;
+use place::{artifact, located, location, point};
 
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
@@ -36,7 +39,7 @@ pub(crate) fn render(report: &Report, out: &mut dyn io::Write) -> io::Result<()>
     let open = report.findings.iter().enumerate().map(|(index, finding)| entry(index, false, &finding));
     let allowed = report.allowed.iter().enumerate().map(|(index, finding)| entry(index, true, &finding));
     let mut findings: Vec<Entry> = open.chain(allowed).collect();
-    findings.sort_by(|a, b| a.allowed.cmp(&b.allowed).then(b.severity.total_cmp(&a.severity)));
+    findings.sort_by(|a, b| a.allowed.cmp(&b.allowed).then(b.severity.cmp(&a.severity)));
     let open = (0..report.secrets.len()).map(|index| (index, false));
     let mut ordinary: Vec<(usize, bool)> =
         open.chain((0..report.allowed_secrets.len()).map(|index| (index, true))).collect();
@@ -108,7 +111,7 @@ impl<I: Iterator<Item = Value> + Clone> Serialize for Each<I> {
 struct Entry {
     index: usize,
     allowed: bool,
-    severity: f64,
+    severity: Tenths,
     rule: String,
 }
 
@@ -124,12 +127,12 @@ struct Rule {
 /// One rule for each class of roles and band of severity that occurs, because hosts read the severity of the rule and not
 /// that of the result: a CA key in a place for tests must not look like one that is not.
 fn rules(findings: &[Entry], told: &dyn Fn(&Entry) -> Option<Finding>, playbooks: &[Playbook]) -> Vec<Rule> {
-    let mut worst: BTreeMap<&str, (&Entry, f64)> = BTreeMap::new();
+    let mut worst: BTreeMap<&str, (&Entry, Tenths)> = BTreeMap::new();
     for entry in findings {
-        let (_, severity) = worst.entry(&entry.rule).or_insert((entry, 0.0));
-        *severity = severity.max(entry.severity);
+        let (_, severity) = worst.entry(&entry.rule).or_insert((entry, Tenths::default()));
+        *severity = (*severity).max(entry.severity);
     }
-    let rule = |(id, (first, worst)): (&str, (&Entry, f64))| {
+    let rule = |(id, (first, worst)): (&str, (&Entry, Tenths))| {
         let first = told(first)?;
         let playbook = playbooks.iter().find(|playbook| playbook.role == first.playbook);
         Some(Rule { json: rule(id, &first, worst, playbook), id: id.to_owned() })
@@ -137,14 +140,14 @@ fn rules(findings: &[Entry], told: &dyn Fn(&Entry) -> Option<Finding>, playbooks
     worst.into_iter().filter_map(rule).collect()
 }
 
-fn rule(id: &str, finding: &Finding, severity: f64, playbook: Option<&Playbook>) -> Value {
+fn rule(id: &str, finding: &Finding, severity: Tenths, playbook: Option<&Playbook>) -> Value {
     let known = Rules::built_in();
     let class = known.key_rule(&finding.playbook);
     let posture = known.rule(id);
     let title =
         posture.map(|rule| rule.title.as_str()).or(class.map(|rule| rule.title.as_str())).unwrap_or("Private key");
     let about = posture.map(|rule| format!("{}\n\n{}", rule.means, rule.matters));
-    let about = about.or_else(|| playbook.map(|playbook| playbook.about.clone())).unwrap_or_else(|| title.to_owned());
+    let about = about.or_else(|| playbook.map(|playbook| lines(&playbook.about))).unwrap_or_else(|| title.to_owned());
     let (text, markdown) = help(&about, posture, playbook);
     let mut tags = vec!["security".to_owned(), "signing-material".to_owned()];
     let cwe = finding.references.iter().filter_map(|reference| reference.id.strip_prefix("CWE-"));
@@ -161,9 +164,14 @@ fn rule(id: &str, finding: &Finding, severity: f64, playbook: Option<&Playbook>)
             "precision": "very-high",
             "problem.severity": "error",
             // 0.1 is the least that GitHub takes.
-            "security-severity": format!("{:.1}", severity.max(0.1)),
+            "security-severity": format!("{:.1}", severity.number().max(0.1)),
         },
     })
+}
+
+/// Text of a playbook, which a report that was read brings along.
+fn lines(text: &str) -> String {
+    words::escape_lines(text)
 }
 
 /// What to do, as plain text and as markdown.
@@ -174,23 +182,26 @@ fn help(about: &str, posture: Option<&rules::Rule>, playbook: Option<&Playbook>)
     }
     let mut markdown = text.clone();
     for section in playbook.into_iter().flat_map(|playbook| &playbook.sections) {
-        let _ = write!(text, "\n\n{}", section.heading);
-        let _ = write!(markdown, "\n\n## {}\n", section.heading);
+        let heading = section.heading.id();
+        let _ = write!(text, "\n\n{heading}");
+        let _ = write!(markdown, "\n\n## {heading}\n");
         if !section.note.is_empty() {
-            let _ = write!(text, "\n{}", section.note);
-            let _ = write!(markdown, "\n{}\n", section.note);
+            let note = lines(&section.note);
+            let _ = write!(text, "\n{note}");
+            let _ = write!(markdown, "\n{note}\n");
         }
         for (number, step) in section.steps.iter().enumerate() {
             let number = number + 1;
-            let _ = write!(text, "\n{number}. {}: {}", step.who, step.text);
-            let _ = write!(markdown, "\n{number}. **{}**: {}", step.who, step.text);
+            let (who, what, done) = (lines(&step.who), lines(&step.text), lines(&step.done));
+            let _ = write!(text, "\n{number}. {who}: {what}");
+            let _ = write!(markdown, "\n{number}. **{who}**: {what}");
             for command in &step.commands {
-                let indented = command.text.replace('\n', "\n   ");
+                let indented = lines(&command.text).replace('\n', "\n   ");
                 let _ = write!(text, "\n   {indented}");
                 let _ = write!(markdown, "\n\n   ```{}\n   {indented}\n   ```\n", command.language);
             }
-            let _ = write!(text, "\n   {}", step.done);
-            let _ = write!(markdown, "\n\n   {}\n", step.done);
+            let _ = write!(text, "\n   {done}");
+            let _ = write!(markdown, "\n\n   {done}\n");
         }
     }
     (text, markdown)
@@ -200,22 +211,22 @@ fn help(about: &str, posture: Option<&rules::Rule>, playbook: Option<&Playbook>)
 /// only a note, has a rule of its own.
 fn rule_id(finding: &Finding) -> String {
     let own = ["TRUSTS-PUBLIC-KEY", "KEY-TEST-KNOWN"];
-    if let Some(rule) = finding.rules.iter().find(|rule| own.contains(&rule.id)) {
-        return rule.id.to_owned();
+    if let Some(rule) = finding.rules.iter().find(|rule| own.contains(&rule.id.as_str())) {
+        return rule.id.to_string();
     }
     let (id, usual) = rules::sarif_rule(&finding.playbook);
-    match (band(finding.severity), band(f64::from(usual) / 10.0)) {
+    match (band(finding.severity), band(Tenths::new(usual))) {
         ((rank, name), (usual, _)) if rank < usual => format!("{id}-{name}"),
         _ => id.to_owned(),
     }
 }
 
 /// GitHub's bands of `security-severity`, the lowest first.
-fn band(severity: f64) -> (u8, &'static str) {
-    match severity {
-        s if s >= 9.0 => (3, "CRITICAL"),
-        s if s >= 7.0 => (2, "HIGH"),
-        s if s >= 4.0 => (1, "MEDIUM"),
+fn band(severity: Tenths) -> (u8, &'static str) {
+    match severity.get() {
+        90.. => (3, "CRITICAL"),
+        70.. => (2, "HIGH"),
+        40.. => (1, "MEDIUM"),
         _ => (0, "LOW"),
     }
 }
@@ -225,7 +236,7 @@ fn result(finding: &Finding, allowed: bool, rules: &[Rule]) -> Value {
     let digits = identity.rsplit(':').next().unwrap_or_default();
     let short = digits.get(..16).unwrap_or(digits);
     // What lies in a file can be opened where the alert is shown; what lies in a history cannot.
-    let (files, history): (Vec<_>, Vec<_>) = finding.occurrences.iter().partition(|occurrence| !buried(occurrence));
+    let (files, history): (Vec<_>, Vec<_>) = finding.occurrences.iter().partition(|occurrence| !occurrence.is_buried());
     let mut copies = files.into_iter().chain(history);
     let primary: Vec<Value> = copies.next().map(located).into_iter().collect();
     let mut value = json!({
@@ -240,32 +251,38 @@ fn result(finding: &Finding, allowed: bool, rules: &[Rule]) -> Value {
             "primaryLocationLineHash": format!("{short}:1"),
         },
         "properties": {
-            "security-severity": format!("{:.1}", finding.severity),
-            "format": finding.occurrences.first().map(|occurrence| occurrence.format),
-            "tier": finding.tier,
+            "security-severity": format!("{:.1}", finding.severity.number()),
+            "format": finding.occurrences.first().map(|occurrence| &occurrence.format),
+            "tier": finding.tier.id(),
             "signing": finding.signing,
             "roles": finding.roles.iter().map(|role| role.role.as_str()).collect::<Vec<_>>(),
             "protection": finding.protection.id(),
-            "proof": finding.proof,
-            "rules": finding.rules.iter().map(|rule| rule.id).collect::<Vec<_>>(),
+            "proof": finding.proof.id(),
+            "rules": finding.rules.iter().map(|rule| &rule.id).collect::<Vec<_>>(),
             "exposure": finding.exposure,
         },
     });
     let related: Vec<Value> = copies
         .map(|copy| {
             let what =
-                if buried(copy) { "another copy of this key, in the history" } else { "another copy of this key" };
+                if copy.is_buried() { "another copy of this key, in the history" } else { "another copy of this key" };
             (located(copy), what.to_owned())
         })
         .chain(finding.related.iter().map(|related| {
-            let what = format!("{} of this key", words::spoken(related.kind));
+            let what = format!("{} of this key", words::spoken(related.kind.id()));
             (location(&related.place, false), what)
         }))
         .chain(finding.used_by.iter().map(|used| (point(&used.place), format!("uses this key: {}", prose(&used.text)))))
-        .chain(finding.links.iter().filter(|link| matches!(link.kind, "issued" | "opens")).map(|link| {
-            let what = if link.kind == "opens" { "the password that opens this key" } else { "issued with this key" };
-            (point(&link.place), what.to_owned())
-        }))
+        .chain(finding.links.iter().filter(|link| matches!(link.kind, LinkKind::Issued | LinkKind::Opens)).map(
+            |link| {
+                let what = if link.kind == LinkKind::Opens {
+                    "the password that opens this key"
+                } else {
+                    "issued with this key"
+                };
+                (point(&link.place), what.to_owned())
+            },
+        ))
         .take(MOST_RELATED)
         .enumerate()
         .map(|(id, (mut location, what))| {
@@ -287,20 +304,21 @@ fn result(finding: &Finding, allowed: bool, rules: &[Rule]) -> Value {
 }
 
 fn suppressions(occurrences: &[Occurrence]) -> Value {
-    let mut seen = Vec::new();
+    let mut seen = BTreeSet::new();
+    let mut all = Vec::new();
     for allowed in occurrences.iter().filter_map(|occurrence| occurrence.allowed.as_ref()) {
-        let kind = if allowed.by == "inline" { "inSource" } else { "external" };
-        let reason = if allowed.reason.is_empty() { "no reason given" } else { &allowed.reason };
+        let kind = if allowed.by == AllowedBy::Inline { "inSource" } else { "external" };
+        let reason = if allowed.reason.is_empty() { "no reason given" } else { allowed.reason.as_str() };
         let suppression = json!({
             "kind": kind,
             "status": "accepted",
-            "justification": prose(&format!("{reason} ({})", allowed.place)),
+            "justification": prose(&format!("{reason} ({})", allowed.place.as_str())),
         });
-        if !seen.contains(&suppression) {
-            seen.push(suppression);
+        if seen.insert(suppression.to_string()) {
+            all.push(suppression);
         }
     }
-    Value::Array(seen)
+    Value::Array(all)
 }
 
 /// What an alert says: what the key is for, the reason, the next step. Never an empty text: GitHub refuses those.
@@ -317,7 +335,7 @@ fn message(finding: &Finding) -> String {
     }
     format!(
         "{}: {}; {}. {}. {}{rules}{copies}",
-        if finding.kind == "private_key" { "Private key" } else { "Trusted key" },
+        if finding.kind == FindingKind::PrivateKey { "Private key" } else { "Trusted key" },
         roles.join(", "),
         words::protection(finding.protection),
         prose(&finding.reason),
@@ -330,76 +348,6 @@ fn message(finding: &Finding) -> String {
 fn prose(text: &str) -> String {
     let text = words::escape(text);
     if text.contains("](") { text.replace('[', "\\[").replace(']', "\\]") } else { text }
-}
-
-/// Where: the first line of the key only, because hosts show an alert in a change only if all its lines are new.
-fn location(place: &Place, text: bool) -> Value {
-    let region = if text {
-        json!({"startLine": place.line.max(1), "startColumn": 1, "endLine": place.line.max(1), "endColumn": 2})
-    } else {
-        json!({"startLine": 1, "startColumn": 1, "endLine": 1, "endColumn": 1})
-    };
-    json!({"physicalLocation": {"artifactLocation": artifact(&place.path, place.path_bytes_hex.as_deref()), "region": region}})
-}
-
-/// The location of a line that is about a key.
-fn point(spot: &Spot) -> Value {
-    let line = spot.line.max(1);
-    let region = json!({"startLine": line, "startColumn": 1, "endLine": line, "endColumn": 1});
-    json!({"physicalLocation": {"artifactLocation": artifact(&spot.path, spot.path_bytes_hex.as_deref()), "region": region}})
-}
-
-/// The location of an occurrence, with what the history says of it.
-fn located(occurrence: &Occurrence) -> Value {
-    let mut location = location(&occurrence.place, text(occurrence));
-    if let Some(git) = &occurrence.git {
-        insert(&mut location, "properties", json!({"git": git}));
-    }
-    location
-}
-
-/// Whether an occurrence lies in a history and not in a file.
-fn buried(occurrence: &Occurrence) -> bool {
-    occurrence.git.is_some()
-        && occurrence.place.origin.strip_prefix(&occurrence.place.path).is_some_and(|rest| rest.starts_with('@'))
-}
-
-/// Whether the line of an occurrence means anything: text, or something that was wrapped in text.
-fn text(occurrence: &Occurrence) -> bool {
-    matches!(occurrence.encoding, Encoding::Pem | Encoding::Text) || occurrence.place.line > 1
-}
-
-fn artifact(path: &str, bytes_hex: Option<&str>) -> Value {
-    json!({"uri": uri(path, bytes_hex)})
-}
-
-/// A relative reference for a relative path, a `file:` URI for an absolute one (RFC 3986, RFC 8089).
-fn uri(path: &str, bytes_hex: Option<&str>) -> String {
-    if path == "-" {
-        return "stdin".to_owned();
-    }
-    let bytes = bytes_hex.and_then(unhex).unwrap_or_else(|| path.as_bytes().to_vec());
-    let encoded = percent_encode(&bytes);
-    if encoded.starts_with('/') { format!("file://{encoded}") } else { encoded }
-}
-
-fn unhex(hex: &str) -> Option<Vec<u8>> {
-    let pair = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    hex.as_bytes().chunks(2).map(pair).collect()
-}
-
-/// Everything but unreserved characters and `/` as `%XX`. A colon too: in a first segment it would end a scheme.
-pub(super) fn percent_encode(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len());
-    for byte in bytes {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => out.push(char::from(*byte)),
-            other => {
-                let _ = write!(out, "%{other:02X}");
-            }
-        }
-    }
-    out
 }
 
 fn notifications(report: &Report, cut: usize) -> Vec<Value> {
@@ -415,7 +363,7 @@ fn notifications(report: &Report, cut: usize) -> Vec<Value> {
         notifications.push(json!({
             "descriptor": {"id": notice.kind},
             "level": "warning",
-            "message": {"text": prose(&format!("{}: {}", notice.place, notice.message))},
+            "message": {"text": prose(&format!("{}: {}", notice.place.as_str(), notice.message.as_str()))},
         }));
     }
     if cut > 0 {
@@ -445,10 +393,10 @@ fn insert(object: &mut Value, key: &str, value: Value) {
     }
 }
 
-fn level(severity: f64) -> &'static str {
-    match severity {
-        s if s >= 7.0 => "error",
-        s if s >= 4.0 => "warning",
+fn level(severity: Tenths) -> &'static str {
+    match severity.get() {
+        70.. => "error",
+        40.. => "warning",
         _ => "note",
     }
 }
@@ -473,21 +421,6 @@ fn pascal(id: &str) -> String {
 mod tests {
     use super::*;
     use crate::report::samples;
-
-    #[test]
-    fn paths_become_uris() {
-        for (path, hex, expected) in [
-            ("a/b c.pem", None, "a/b%20c.pem"),
-            ("a#b?c%.pem", None, "a%23b%3Fc%25.pem"),
-            ("c:d", None, "c%3Ad"),
-            ("ü.pem", None, "%C3%BC.pem"),
-            ("a\\xff.pem", Some("61ff2e70656d"), "a%FF.pem"),
-            ("/etc/ssl/key.pem", None, "file:///etc/ssl/key.pem"),
-            ("-", None, "stdin"),
-        ] {
-            assert_eq!(uri(path, hex), expected);
-        }
-    }
 
     #[test]
     fn one_result_per_key_allowed_ones_last_and_suppressed() {

@@ -5,13 +5,13 @@ use std::path::Path;
 use crate::git::repo::{Ground, Repo};
 use crate::workshop::{Ran, Workshop, base64, key_der, key_pem};
 
-fn run(dir: &Path, args: &[&str]) -> Ran {
+pub(crate) fn run(dir: &Path, args: &[&str]) -> Ran {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_keyradius"));
     Ran::from(command.args(args).current_dir(dir).output().expect("the binary runs"))
 }
 
 /// Two repositories, one of them with another one inside, and two files: five keys, one of them at four places.
-fn estate(ground: &Ground) {
+pub(crate) fn estate(ground: &Ground) {
     let one = Repo::init(ground.join("one"), &[]);
     one.file("deploy/release.pem", key_pem(1).as_bytes());
     one.file("src/main.c", b"int main;\n");

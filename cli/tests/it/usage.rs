@@ -33,7 +33,7 @@ fn mistakes_exit_2_and_say_what_next() {
 #[test]
 fn short_help_fits_on_a_screen_and_long_help_has_examples() {
     let shop = Workshop::new("help");
-    for args in [&["-h"][..], &["scan", "-h"]] {
+    for args in [&["-h"][..], &["scan", "-h"], &["report", "-h"], &["report", "diff", "-h"]] {
         let ran = shop.run(args);
         assert_eq!(ran.code, Some(0));
         assert!(ran.stdout.lines().count() <= 40, "{}", ran.stdout);
@@ -42,6 +42,11 @@ fn short_help_fits_on_a_screen_and_long_help_has_examples() {
         let ran = shop.run(args);
         let examples = ran.stdout.split("Examples:\n").nth(1).expect("examples");
         assert_eq!(examples.lines().take_while(|line| !line.is_empty()).count(), 5, "{examples}");
+    }
+    for args in [&["report", "--help"][..], &["report", "diff", "--help"]] {
+        let ran = shop.run(args);
+        assert!(ran.stdout.contains("Examples:\n") && ran.stdout.contains("Exit codes:\n  0  "), "{}", ran.stdout);
+        assert!(ran.stdout.lines().all(|line| line.chars().count() <= 120), "{}", ran.stdout);
     }
 }
 
@@ -52,6 +57,7 @@ fn version_schema_completions_and_pages_are_printed() {
         (&["--version"][..], "keyradius 0."),
         (&["schema", "report"], "{\n  \"$schema\""),
         (&["schema", "facts"], "{\n  \"$schema\""),
+        (&["schema", "diff"], "{\n  \"$schema\""),
         (&["completions", "bash"], "_keyradius()"),
         (&["man"], ".ie \\n(.g .ds Aq"),
         (&["explain", "pkcs8"], "pkcs8: "),
@@ -64,5 +70,12 @@ fn version_schema_completions_and_pages_are_printed() {
     }
     std::fs::create_dir(shop.path().join("man")).expect("a directory");
     assert_eq!(shop.run(&["man", "man"]).code, Some(0));
-    assert!(shop.path().join("man/keyradius-scan.1").is_file());
+    for page in ["keyradius-scan.1", "keyradius-report.1", "keyradius-report-diff.1"] {
+        assert!(shop.path().join("man").join(page).is_file(), "{page}");
+    }
+    let completions = shop.run(&["completions", "bash"]).stdout;
+    assert!(
+        completions.contains("keyradius__subcmd__report__subcmd__diff")
+            || completions.contains("keyradius__report__diff")
+    );
 }

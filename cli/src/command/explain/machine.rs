@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::pages::{expiry_id, revocation_id, tenths};
 use super::{Shelf, Topic};
+use crate::report::model::{Finding, Secret};
 
 const SCHEMA: &str = "keyradius.explain/1";
 
@@ -81,12 +82,12 @@ pub(super) fn topic(topic: Topic<'_>) -> Value {
 }
 
 /// An ordinary secret of a report, as it stands there.
-pub(super) fn secret(secret: &Value) -> Value {
+pub(super) fn secret(secret: &Secret) -> Value {
     json!({"schema": SCHEMA, "kind": "finding", "finding": secret})
 }
 
 /// A finding of a report, as it stands there, and the playbook of its first role with what is known filled in.
-pub(super) fn finding(finding: &Value, book: &Playbook) -> Value {
+pub(super) fn finding(finding: &Finding, book: &Playbook) -> Value {
     json!({"schema": SCHEMA, "kind": "finding", "finding": finding, "playbook": playbook(book)})
 }
 

@@ -26,7 +26,7 @@ pub(crate) fn run(args: &ExplainArgs, guard: Guard) -> Result<Exit, Failure> {
     let asked = args.topic.join(" ");
     let told = match (&args.report, finding::is_id(&asked)) {
         _ if asked.is_empty() => Told { page: pages::list(&shelf), json: machine::list(&shelf) },
-        (Some(report), true) => finding::tell(&finding::read(report)?, asked.trim())?,
+        (Some(report), true) => finding::tell(report, args.max_report, asked.trim())?,
         (None, true) => return Err(finding::without_report(asked.trim())),
         (Some(_), false) => {
             let message = format!("--report goes with the id of a finding, not with {:?}", words::escape(&asked));

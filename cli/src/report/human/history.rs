@@ -1,7 +1,10 @@
 //! What a history says, in a few words.
 
+use scanner_core::git::oid;
+use scanner_core::material::Reach;
+
 use super::escape;
-use crate::report::model::{Commit, Finding, Git};
+use crate::report::model::{Commit, Finding, Git, Text};
 use crate::report::words;
 
 /// Branches or tags named in one line; the others are counted.
@@ -30,7 +33,7 @@ pub(super) fn since(finding: &Finding, verbose: bool) -> Option<String> {
 }
 
 /// `in 2 tags (v1, v2)`.
-fn some(one: &str, many: &str, mut names: Vec<&String>, verbose: bool) -> Option<String> {
+fn some(one: &str, many: &str, mut names: Vec<&Text>, verbose: bool) -> Option<String> {
     names.sort();
     names.dedup();
     let shown = if verbose { names.len() } else { NAMED };
@@ -46,20 +49,20 @@ fn some(one: &str, many: &str, mut names: Vec<&String>, verbose: bool) -> Option
 pub(super) fn facts(git: &Git, verbose: bool) -> String {
     let mut facts = Vec::new();
     facts.extend(match git.kind {
-        "commit" => Some("in a commit message".to_owned()),
-        "tag" => Some("in a tag message".to_owned()),
+        oid::Kind::Commit => Some("in a commit message".to_owned()),
+        oid::Kind::Tag => Some("in a tag message".to_owned()),
         _ => None,
     });
     facts.extend(git.introduced.as_ref().map(|commit| format!("added {}", told(commit, verbose))));
     facts.push(match (git.reach, &git.removed) {
         _ if git.at_head => "at HEAD".to_owned(),
-        ("refs", Some(commit)) => format!("removed {}", told(commit, verbose)),
-        ("refs", None) if git.kind == "blob" => "not at HEAD".to_owned(),
-        ("refs", None) => "in the history".to_owned(),
-        ("stash", _) => "in a stash".to_owned(),
-        ("reflog", _) => "in a reflog only".to_owned(),
-        ("index", _) => "staged".to_owned(),
-        _ => "no branch, tag or reflog leads to it".to_owned(),
+        (Reach::Refs, Some(commit)) => format!("removed {}", told(commit, verbose)),
+        (Reach::Refs, None) if git.kind == oid::Kind::Blob => "not at HEAD".to_owned(),
+        (Reach::Refs, None) => "in the history".to_owned(),
+        (Reach::Stash, _) => "in a stash".to_owned(),
+        (Reach::Reflog, _) => "in a reflog only".to_owned(),
+        (Reach::Index, _) => "staged".to_owned(),
+        (Reach::Unreachable, _) => "no branch, tag or reflog leads to it".to_owned(),
     });
     facts.join(", ")
 }

@@ -6,10 +6,12 @@ use std::fmt::Write as _;
 use std::io;
 use std::time::Duration;
 
-use scanner_core::material::{Encoding, ProtectionState};
+use scanner_core::material::{Encoding, How, ProtectionState};
 
 use super::Report;
-use super::model::{Certificate, Finding, Link, Occurrence, Opened, Place, Public, Role, Spot};
+use super::model::{
+    Certificate, Finding, Id as _, Link, LinkKind, Occurrence, Opened, Place, Public, Role, Spot, Word,
+};
 use super::words::{self, escape};
 use crate::plan::{Look, NOTE_BELOW};
 
@@ -112,8 +114,10 @@ impl Page<'_> {
         let what = self.paint.strong(&what);
         let facts = [algorithm(finding), protection(finding)].join(" · ");
         let tier = match finding.tier_potential {
-            Some(potential) if potential != finding.tier => format!("{}, perhaps {potential}", finding.tier),
-            _ => finding.tier.to_owned(),
+            Some(potential) if potential != finding.tier => {
+                format!("{}, perhaps {}", finding.tier.id(), potential.id())
+            }
+            _ => finding.tier.id().to_owned(),
         };
         self.line(&format!("{severity}  {tier}  {what}  {facts}"));
         let width = self.look.width.saturating_sub(INDENT);
@@ -146,7 +150,7 @@ impl Page<'_> {
         let key = &finding.key;
         let mut names = Vec::new();
         let short = |hex: &str| hex.get(..16).unwrap_or(hex).to_owned();
-        let shown = |hex: &String| if self.look.verbose { hex.clone() } else { short(hex) };
+        let shown = |hex: &Word| if self.look.verbose { hex.to_string() } else { short(hex) };
         names.extend(key.spki_sha256.as_ref().map(|hex| format!("spki {}", shown(hex))));
         let only = if finding.protection == ProtectionState::Plaintext { "a digest" } else { "its ciphertext" };
         names.extend(key.ciphertext_sha256.as_ref().map(|hex| format!("known by {only} only, {}", shown(hex))));
@@ -191,12 +195,12 @@ impl Page<'_> {
         }
         let shown = if self.look.verbose { finding.used_by.len() } else { USES };
         for used in finding.used_by.iter().take(shown) {
-            self.field("used", &format!("{} {} ({})", spot(&used.place), escape(&used.text), used.how));
+            self.field("used", &format!("{} {} ({})", spot(&used.place), escape(&used.text), used.how.id()));
         }
         if finding.used_by.len() > shown {
             self.field("", &format!("and {} more (-v lists them)", finding.used_by.len() - shown));
         }
-        let issued: Vec<&Link> = finding.links.iter().filter(|link| link.kind == "issued").collect();
+        let issued: Vec<&Link> = finding.links.iter().filter(|link| link.kind == LinkKind::Issued).collect();
         if let Some(first) = issued.first() {
             let more = if issued.len() > 1 { format!(" and {} more", issued.len() - 1) } else { String::new() };
             self.field("ca of", &format!("{} ({}){more}", escape(&first.text), spot(&first.place)));
@@ -205,7 +209,7 @@ impl Page<'_> {
 
     fn ledger(&mut self, finding: &Finding) {
         for related in &finding.related {
-            let kind = words::spoken(related.kind);
+            let kind = words::spoken(related.kind.id());
             self.field("with", &format!("{} ({kind})", printed(&related.place, Encoding::Text)));
         }
         for hypothesis in &finding.hypotheses {
@@ -216,16 +220,19 @@ impl Page<'_> {
             let text = format!("{:+}{role}: {} ({})", item.weight, escape(&item.text), escape(&item.locator));
             self.field("proof", &text);
         }
-        let sum: Vec<String> =
-            finding.modifiers.iter().map(|change| format!("{:+.1} {}", change.change, escape(&change.text))).collect();
+        let sum: Vec<String> = finding
+            .modifiers
+            .iter()
+            .map(|change| format!("{:+.1} {}", change.change.number(), escape(&change.text)))
+            .collect();
         if !sum.is_empty() {
-            self.field("score", &format!("{} = {:.1}", sum.join(", "), finding.severity));
+            self.field("score", &format!("{} = {:.1}", sum.join(", "), finding.severity.number()));
         }
     }
 
     fn more(&mut self, finding: &Finding) {
         let mut topics: Vec<&str> =
-            finding.occurrences.first().map(|occurrence| occurrence.format).into_iter().collect();
+            finding.occurrences.first().map(|occurrence| occurrence.format.as_str()).into_iter().collect();
         topics.extend(finding.roles.first().map(|role| role.role.as_str()).filter(|role| *role != "unknown"));
         let topics: Vec<String> = topics.iter().map(|topic| format!("keyradius explain {}", escape(topic))).collect();
         let line = self.paint.dim(&format!("{} · {}", escape(&finding.id), topics.join(" · ")));
@@ -242,7 +249,7 @@ impl Page<'_> {
                 let text = printed(&public.place, Encoding::Text);
                 let place = self.paint.place(&public.place, &text);
                 let subject = public.subject.as_deref().map(escape).unwrap_or_default();
-                self.line(&format!("  {place}  {} {subject}", words::spoken(group.kind)));
+                self.line(&format!("  {place}  {} {subject}", words::spoken(group.kind.id())));
             }
         }
     }
@@ -269,8 +276,8 @@ impl Page<'_> {
 /// `path:line` with its wrappers, as a person would follow it. Lines say nothing of a binary file: there it is the
 /// offset, where it is not the beginning.
 fn printed(place: &Place, encoding: Encoding) -> String {
-    let file = &place.counted_in;
-    let wraps = place.origin.strip_prefix(file.as_str()).unwrap_or_default();
+    let file = place.counted_in();
+    let wraps = place.origin.strip_prefix(file).unwrap_or_default();
     let section = place.section.as_deref().map(|section| format!(" ({section})")).unwrap_or_default();
     match (wraps.is_empty() && matches!(encoding, Encoding::Der | Encoding::Binary), place.offset) {
         (true, 0) => escape(file),
@@ -281,21 +288,21 @@ fn printed(place: &Place, encoding: Encoding) -> String {
 
 /// Whether it is only worth a few lines: nobody has to act on it.
 fn is_note(finding: &Finding) -> bool {
-    finding.severity < f64::from(NOTE_BELOW) / 10.0
+    finding.severity.get() < NOTE_BELOW
 }
 
 /// `path:line`, or the path where no line says anything.
 fn spot(spot: &Spot) -> String {
     match spot.line {
         0 => escape(&spot.origin),
-        line => escape(&format!("{}:{line}", spot.origin)),
+        line => escape(&format!("{}:{line}", spot.origin.as_str())),
     }
 }
 
 fn role(role: &Role) -> String {
     match role.role.as_str() {
         "unknown" => escape(&role.title),
-        _ => format!("{} ({})", escape(&role.title), role.band),
+        _ => format!("{} ({})", escape(&role.title), role.band.id()),
     }
 }
 
@@ -305,8 +312,8 @@ fn algorithm(finding: &Finding) -> String {
         return if finding.protection == ProtectionState::Plaintext { "shared secret" } else { "algorithm hidden" }
             .to_owned();
     };
-    let mut text = algorithm.name.to_owned();
-    match (algorithm.curve, algorithm.bits) {
+    let mut text = algorithm.name.to_string();
+    match (algorithm.curve.as_deref(), algorithm.bits) {
         (Some(curve), _) => text.extend([" ", curve]),
         (None, Some(bits)) => {
             let _ = write!(text, " {bits}");
@@ -328,22 +335,26 @@ fn protection(finding: &Finding) -> String {
 
 fn facts(occurrence: &Occurrence, verbose: bool) -> String {
     let mut facts = Vec::new();
-    if occurrence.format != "secrets" {
+    if occurrence.format.as_str() != "secrets" {
         facts.push(format!("{} {}", occurrence.format, words::encoding(occurrence.encoding)));
     }
     facts.extend(
-        occurrence.container.filter(|container| !container.is_empty()).map(|container| format!("in {container}")),
+        occurrence
+            .container
+            .as_ref()
+            .filter(|container| !container.is_empty())
+            .map(|container| format!("in {container}")),
     );
     facts.extend(occurrence.labels.first().map(|label| format!("{} \"{}\"", label.kind, escape(&label.text))));
     if verbose {
         facts.extend(
             occurrence.labels.iter().skip(1).map(|label| format!("{} \"{}\"", label.kind, escape(&label.text))),
         );
-        facts.push(format!("{} at byte {}", occurrence.proof, occurrence.place.offset));
+        facts.push(format!("{} at byte {}", occurrence.proof.id(), occurrence.place.offset));
         facts.extend(occurrence.protection.as_ref().map(|protection| words::protection(protection.state).to_owned()));
     }
     facts.extend(occurrence.protection.as_ref().and_then(|protection| protection.opened.as_ref()).map(opened));
-    facts.extend(occurrence.notes.iter().map(|note| (*note).to_owned()));
+    facts.extend(occurrence.notes.iter().map(ToString::to_string));
     facts.extend(occurrence.git.as_ref().map(|git| history::facts(git, verbose)));
     facts.extend(occurrence.allowed.as_ref().map(|allowed| {
         let reason = if allowed.reason.is_empty() { String::new() } else { format!(": {}", escape(&allowed.reason)) };
@@ -355,14 +366,14 @@ fn facts(occurrence: &Occurrence, verbose: bool) -> String {
 /// How a place was opened, in a few words.
 fn opened(opened: &Opened) -> String {
     match (opened.how, &opened.place) {
-        ("empty", _) => "opened without a password".to_owned(),
+        (How::Empty, _) => "opened without a password".to_owned(),
         (_, Some(place)) => format!("opened with the {} at {}", escape(&opened.field), spot(place)),
         _ => format!("opened with a well-known password ({})", escape(&opened.field)),
     }
 }
 
 fn certificate_line(certificate: &Certificate) -> String {
-    let day = |time: &Option<String>| time.as_ref().and_then(|time| time.split('T').next().map(str::to_owned));
+    let day = |time: &Option<Word>| time.as_ref().and_then(|time| time.split('T').next().map(str::to_owned));
     let day = |time| day(time).unwrap_or_else(|| "?".to_owned());
     let issuer = if certificate.self_issued {
         "self-signed".to_owned()
@@ -443,7 +454,8 @@ pub(crate) fn summary(report: &Report, took: Duration) -> String {
 
 /// `12 not opened (10 zip, 2 gzip)`.
 fn unopened(report: &Report) -> String {
-    let mut kinds: Vec<(&str, u64)> = report.coverage.unopened.iter().map(|(kind, count)| (*kind, *count)).collect();
+    let mut kinds: Vec<(&str, u64)> =
+        report.coverage.unopened.iter().map(|(kind, count)| (kind.as_str(), *count)).collect();
     kinds.sort_by_key(|(kind, count)| (std::cmp::Reverse(*count), *kind));
     let mut named: Vec<String> =
         kinds.iter().take(3).map(|(kind, count)| format!("{} {kind}", words::count(*count))).collect();

@@ -3,7 +3,7 @@
 use anstyle::{AnsiColor, Style};
 
 use crate::plan::Look;
-use crate::report::model::Place;
+use crate::report::model::{Place, Tenths};
 
 /// What is painted, if at all.
 #[derive(Clone, Copy)]
@@ -38,23 +38,23 @@ impl Paint {
     }
 
     /// Four columns, in the colour of its band: critical, high, medium, low.
-    pub(super) fn severity(self, severity: f64) -> String {
-        let color = match severity {
-            s if s >= 9.0 => AnsiColor::BrightRed,
-            s if s >= 7.0 => AnsiColor::Red,
-            s if s >= 4.0 => AnsiColor::Yellow,
+    pub(super) fn severity(self, severity: Tenths) -> String {
+        let color = match severity.get() {
+            90.. => AnsiColor::BrightRed,
+            70.. => AnsiColor::Red,
+            40.. => AnsiColor::Yellow,
             _ => AnsiColor::Blue,
         };
-        self.with(color.on_default().bold(), &format!("{severity:>4.1}"))
+        self.with(color.on_default().bold(), &format!("{:>4.1}", severity.number()))
     }
 
     /// A place, as a link where that is wanted: `text` is what is seen and is escaped already.
     pub(super) fn place(self, place: &Place, text: &str) -> String {
         let seen = self.with(AnsiColor::Cyan.on_default(), text);
-        if !self.links || place.path == "-" || place.path_bytes_hex.is_some() {
+        if !self.links || place.path.as_str() == "-" || place.path_bytes_hex.is_some() {
             return seen;
         }
-        let Ok(path) = std::path::absolute(&place.path) else { return seen };
+        let Ok(path) = std::path::absolute(place.path.as_str()) else { return seen };
         let Some(path) = path.to_str() else { return seen };
         let encoded = crate::report::sarif::percent_encode(path.as_bytes());
         // OSC 8: <https://gist.github.com/egmontkob/eb114294efbcd5adb1944c9f3cb5feda>

@@ -14,7 +14,7 @@ impl Page<'_> {
             return Ok(());
         }
         self.heading(title);
-        let column = secrets.iter().map(|secret| secret.rule.chars().count()).max().unwrap_or(0);
+        let column = secrets.iter().map(|secret| secret.rule.chars().count()).max().unwrap_or(0).min(self.look.width);
         for secret in secrets.iter() {
             let severity = self.paint.severity(secret.severity);
             let Some(first) = secret.occurrences.first() else { continue };

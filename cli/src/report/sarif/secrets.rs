@@ -2,29 +2,31 @@
 
 use std::collections::BTreeMap;
 
+use scanner_core::material::SecretClass;
 use serde_json::{Value, json};
 
-use super::{MOST_RELATED, Rule, insert, level, located, pascal};
-use crate::report::model::Secret;
+use super::place::located;
+use super::{MOST_RELATED, Rule, insert, level, pascal};
+use crate::report::model::{Secret, Tenths};
 use crate::report::words;
 
 /// The rule of a secret: `SECRET-NPM-TOKEN`; what has ended or opens nothing by itself has one of its own, because hosts
 /// read the severity of the rule.
 fn rule_id(secret: &Secret) -> String {
-    let note = if secret.class == "note" { "-NOTE" } else { "" };
+    let note = if secret.class == SecretClass::Note { "-NOTE" } else { "" };
     format!("SECRET-{}{note}", secret.rule.to_ascii_uppercase().replace(['_', '.'], "-"))
 }
 
 /// The rules of these secrets, each once.
 pub(super) fn rules(secrets: impl Iterator<Item = Secret>) -> Vec<Rule> {
-    let mut worst: BTreeMap<String, (Secret, f64)> = BTreeMap::new();
+    let mut worst: BTreeMap<String, (Secret, Tenths)> = BTreeMap::new();
     for secret in secrets {
         let of_rule = worst.entry(rule_id(&secret));
         let severity = secret.severity;
-        let (_, worst) = of_rule.or_insert_with(|| (Secret { occurrences: Vec::new(), ..secret }, 0.0));
-        *worst = worst.max(severity);
+        let (_, worst) = of_rule.or_insert_with(|| (Secret { occurrences: Vec::new(), ..secret }, Tenths::default()));
+        *worst = (*worst).max(severity);
     }
-    let rule = |(id, (secret, worst)): (String, (Secret, f64))| {
+    let rule = |(id, (secret, worst)): (String, (Secret, Tenths))| {
         let title = words::escape(&secret.title);
         let help =
             format!("Opens: {}.\n\nFirst: {}.", words::escape(&secret.unlocks), words::escape(&secret.next_step));
@@ -39,7 +41,7 @@ pub(super) fn rules(secrets: impl Iterator<Item = Secret>) -> Vec<Rule> {
                 "tags": ["security", "ordinary-secret", "external/cwe/cwe-798"],
                 "precision": if secret.user_rule { "medium" } else { "high" },
                 "problem.severity": "warning",
-                "security-severity": format!("{:.1}", worst.max(0.1)),
+                "security-severity": format!("{:.1}", worst.number().max(0.1)),
             },
         });
         Rule { id, json }
@@ -71,8 +73,8 @@ pub(super) fn result(secret: &Secret, allowed: bool, rules: &[Rule]) -> Value {
             "primaryLocationLineHash": format!("{digits}:1"),
         },
         "properties": {
-            "security-severity": format!("{:.1}", secret.severity),
-            "class": secret.class,
+            "security-severity": format!("{:.1}", secret.severity.number()),
+            "class": secret.class.id(),
             "verdict": secret.verdict.id(),
         },
     });

@@ -22,6 +22,8 @@ mod readers;
 #[cfg(unix)]
 mod receive;
 #[cfg(unix)]
+mod reports;
+#[cfg(unix)]
 mod resources;
 #[cfg(unix)]
 mod said;

@@ -14,7 +14,7 @@ use crate::git::repo::without_opinions;
 use crate::workshop::{Workshop, key_pem};
 
 /// Names that act where names are shown. None holds a slash.
-const NAMES: &[&[u8]] = &[
+pub(super) const NAMES: &[&[u8]] = &[
     b"\x1b[31mred",
     b"\x1b]8;;http:x\x1b\\link\x1b]8;;\x1b\\",
     b"\x1b]52;c;aGk=\x07",
@@ -70,7 +70,7 @@ fn acts(c: char) -> bool {
 
 /// Holds an output against the law. What keyradius itself paints is taken away first.
 #[track_caller]
-fn obeys(what: &str, output: &[u8], painted: bool) {
+pub(super) fn obeys(what: &str, output: &[u8], painted: bool) {
     let text = std::str::from_utf8(output).unwrap_or_else(|error| panic!("{what}: {error}"));
     let text = if painted { without_paint(text) } else { text.to_owned() };
     for line in text.split('\n') {

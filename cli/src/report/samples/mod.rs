@@ -16,7 +16,7 @@ use scanner_core::material::{
 };
 
 use super::build;
-use super::model::{Coverage, Finding, Locked, Notice, Report, SCHEMA, Scan, Summary, Tool};
+use super::model::{Coverage, Finding, Id as _, Locked, Notice, Report, SCHEMA, Scan, Summary, Tool};
 use super::records::Records;
 use crate::allow::Allowance;
 
@@ -300,6 +300,7 @@ pub(crate) fn report() -> Report {
     let allowed = radius::Finding { id: "kr1:00000000000000aa".into(), ..opaque() };
     let gap = Gap { origin: Origin::file("root.key"), reason: Reason::Permission, detail: "denied".into() };
     let public = [Occurrence { offset: 99, ..signing().related.remove(0) }];
+    let allowed_secret = radius::SecretFinding { id: "kr1:00000000000000dd".into(), ..secrets().remove(1) };
     let today = "2026-11-20".parse().expect("a date");
     let exposure = build::exposure(&signing(), today);
     let all = [signing(), opaque()];
@@ -309,20 +310,24 @@ pub(crate) fn report() -> Report {
         playbooks: build::playbooks(all.iter()).into_iter().take(1).collect(),
         findings: vec![signing, build::finding(&opaque(), &[])].into(),
         secrets: Records::of(secrets(), |secret| Some(build::secret(secret, &[]))),
-        allowed_secrets: vec![build::secret(&secrets()[1], &[Some(allowance.clone())])].into(),
+        allowed_secrets: vec![build::secret(&allowed_secret, &[Some(allowance.clone())])].into(),
         allowed: vec![build::finding(&allowed, &[Some(allowance)])].into(),
         coverage: Coverage {
             files: 12_483,
             bytes: 1_200_000_000,
             rejected: 4,
-            containers: [("zip", 3), ("gzip", 1)].into(),
+            containers: [("zip".into(), 3), ("gzip".into(), 1)].into(),
             members: 120,
-            unopened: [("rar", 10), ("qcow2", 2)].into(),
+            unopened: [("rar".into(), 10), ("qcow2".into(), 2)].into(),
             locked: Locked { containers: 3, tried: 200, opened: 1 },
             repositories: vec![repository()],
             gaps: vec![build::gap(gap)],
         },
-        notices: vec![Notice { kind: "allow_unused", place: "keyradius.toml:9".into(), message: "unused".into() }],
+        notices: vec![Notice {
+            kind: "allow_unused".into(),
+            place: "keyradius.toml:9".into(),
+            message: "unused".into(),
+        }],
         ..empty()
     }
 }
@@ -347,7 +352,7 @@ pub(crate) fn empty() -> Report {
             notes: 0,
             signing_notes: 0,
             places: 0,
-            by_tier: ["T0", "T1", "T2", "T3", "T4"].map(|tier| (tier, 0)).into(),
+            by_tier: Tier::ALL.iter().map(|tier| (*tier, 0)).collect(),
             secrets: 0,
             secret_places: 0,
             allowed: 0,

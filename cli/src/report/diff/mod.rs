@@ -1,0 +1,340 @@
+//! Two reports compared: what is new, worse, gone, or not seen.
+//!
+//! Findings are matched by id, which follows from the key alone. Of each only a small summary is held. Nothing is called gone
+//! unless the new scan read every place where it was.
+
+pub(crate) mod human;
+mod side;
+#[cfg(test)]
+mod tests;
+
+use detectors::radius::Tier;
+use scanner_core::error::Reason;
+use scanner_core::material::ProtectionState;
+use serde::Serialize;
+
+use super::model::{Id, Scan, Tenths, Text, Tool, Word, ids};
+use crate::plan::NOTE_BELOW;
+use side::{Record, Spot, Unread};
+
+pub(crate) use side::Side;
+
+/// Name and version of this shape.
+const SCHEMA: &str = "keyradius.diff/1";
+
+/// Most places that are listed of one finding; all are counted.
+const MOST_PLACES: usize = 100;
+
+/// What differs.
+#[derive(Debug, Serialize)]
+pub(crate) struct Diff {
+    schema: &'static str,
+    tool: Tool,
+    old: About,
+    new: About,
+    summary: Summary,
+    /// Findings that only the new report has, the most severe first.
+    new_findings: Vec<New>,
+    /// Findings that both have and that differ: those that are worse first.
+    changed: Vec<Changed>,
+    /// Findings that only the old report has, and whose places the new scan read.
+    gone: Vec<Entry>,
+    /// Findings that only the old report has, at places of which the new scan did not read all.
+    not_seen: Vec<NotSeen>,
+    coverage: Coverage,
+}
+
+/// A report.
+#[derive(Debug, Serialize)]
+struct About {
+    version: Word,
+    started: Word,
+    complete: bool,
+    targets: Vec<Text>,
+}
+
+/// Counts.
+#[derive(Debug, Serialize)]
+struct Summary {
+    new: usize,
+    worse: usize,
+    changed: usize,
+    gone: usize,
+    not_seen: usize,
+    unchanged: usize,
+}
+
+/// What a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    PrivateKey,
+    TrustedKey,
+    Secret,
+}
+
+impl Id for Kind {
+    const WHAT: &'static str = "kind";
+    const ALL: &'static [Self] = &[Self::PrivateKey, Self::TrustedKey, Self::Secret];
+
+    fn id(self) -> &'static str {
+        match self {
+            Self::PrivateKey => "private_key",
+            Self::TrustedKey => "trusted_key",
+            Self::Secret => "secret",
+        }
+    }
+}
+
+/// A finding in one report.
+#[derive(Clone, Debug, Serialize)]
+struct Entry {
+    id: Word,
+    #[serde(serialize_with = "ids::serialize")]
+    kind: Kind,
+    title: Text,
+    #[serde(flatten)]
+    state: State,
+    places: Places,
+}
+
+/// What can change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct State {
+    severity: Tenths,
+    #[serde(serialize_with = "ids::optional::serialize")]
+    tier: Option<Tier>,
+    #[serde(serialize_with = "ids::optional::serialize")]
+    protection: Option<ProtectionState>,
+    roles: Vec<Word>,
+    allowed: bool,
+}
+
+/// Places: how many there are, and the first of them.
+#[derive(Clone, Debug, Default, Serialize)]
+struct Places {
+    count: usize,
+    listed: Vec<Text>,
+}
+
+impl Places {
+    fn of<'a>(spots: impl Iterator<Item = (&'a Spot, usize)>) -> Self {
+        let mut places = Self::default();
+        for (spot, copies) in spots {
+            places.count = places.count.saturating_add(copies);
+            if places.listed.len() < MOST_PLACES {
+                places.listed.push(spot.origin.clone());
+            }
+        }
+        places
+    }
+}
+
+/// A finding that only the new report has.
+#[derive(Debug, Serialize)]
+struct New {
+    #[serde(flatten)]
+    entry: Entry,
+    /// Whether the old scan read a place where it is now.
+    old_read: bool,
+}
+
+/// A finding that both have.
+#[derive(Debug, Serialize)]
+struct Changed {
+    #[serde(flatten)]
+    entry: Entry,
+    was: State,
+    worse: bool,
+    /// Places that are new.
+    added: Places,
+    /// Places that the new scan read, and where it is no more.
+    removed: Places,
+    /// Places that the new scan did not read.
+    not_seen: Places,
+}
+
+/// A finding that the new scan may have missed.
+#[derive(Debug, Serialize)]
+struct NotSeen {
+    #[serde(flatten)]
+    entry: Entry,
+    /// Why: the nearest reason of all its places.
+    why: &'static str,
+    #[serde(serialize_with = "ids::optional::serialize")]
+    reason: Option<Reason>,
+}
+
+/// What only one of the two read.
+#[derive(Debug, Serialize)]
+struct Coverage {
+    targets_only_old: Vec<Text>,
+    targets_only_new: Vec<Text>,
+    /// Not read by the old scan.
+    gaps_only_old: Vec<Gap>,
+    /// Not read by the new scan.
+    gaps_only_new: Vec<Gap>,
+}
+
+#[derive(Debug, Serialize)]
+struct Gap {
+    origin: Text,
+    #[serde(serialize_with = "ids::serialize")]
+    reason: Reason,
+}
+
+impl Diff {
+    /// Compares an old report with a new one.
+    pub(crate) fn of(old: Side, new: Side) -> Self {
+        let (mut new_findings, mut changed, mut gone, mut not_seen) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut unchanged = 0;
+        for (id, now) in &new.records {
+            match old.records.get(id) {
+                Some(was) => match compare(id, was, now, &new) {
+                    Some(change) => changed.push(change),
+                    None => unchanged += 1,
+                },
+                None => new_findings.push(New {
+                    entry: entry(id, now),
+                    old_read: now.places.keys().any(|spot| old.unread(spot).is_none()),
+                }),
+            }
+        }
+        for (id, was) in old.records.iter().filter(|(id, _)| !new.records.contains_key(*id)) {
+            let entry = entry(id, was);
+            // What lies nowhere cannot have been looked for.
+            let nearest = was.places.keys().filter_map(|spot| new.unread(spot)).min();
+            match nearest.or(was.places.is_empty().then_some(Unread::Incomplete)) {
+                None => gone.push(entry),
+                Some(unread) => not_seen.push(NotSeen {
+                    entry,
+                    why: unread.id(),
+                    reason: match unread {
+                        Unread::Gap(reason) => Some(reason),
+                        Unread::NoTarget | Unread::Incomplete => None,
+                    },
+                }),
+            }
+        }
+        new_findings.sort_by(|a, b| rank(&a.entry).cmp(&rank(&b.entry)));
+        changed.sort_by(|a, b| (!a.worse, rank(&a.entry)).cmp(&(!b.worse, rank(&b.entry))));
+        gone.sort_by(|a, b| rank(a).cmp(&rank(b)));
+        not_seen.sort_by(|a, b| rank(&a.entry).cmp(&rank(&b.entry)));
+        let worse = changed.iter().filter(|change| change.worse).count();
+        let summary = Summary {
+            new: new_findings.len(),
+            worse,
+            changed: changed.len() - worse,
+            gone: gone.len(),
+            not_seen: not_seen.len(),
+            unchanged,
+        };
+        Self {
+            schema: SCHEMA,
+            tool: Tool::THIS,
+            summary,
+            new_findings,
+            changed,
+            gone,
+            not_seen,
+            coverage: Coverage {
+                targets_only_old: only(&old.scan.targets, &new.scan.targets),
+                targets_only_new: only(&new.scan.targets, &old.scan.targets),
+                gaps_only_old: gaps(&only(&old.gaps, &new.gaps)),
+                gaps_only_new: gaps(&only(&new.gaps, &old.gaps)),
+            },
+            old: about(old.version, old.scan),
+            new: about(new.version, new.scan),
+        }
+    }
+
+    /// Whether somebody has to act: something is new or worse, not allowed, and no note.
+    pub(crate) fn is_worse(&self) -> bool {
+        let counts = |state: &State| !state.allowed && state.severity.get() >= NOTE_BELOW;
+        self.new_findings.iter().any(|new| counts(&new.entry.state))
+            || self.changed.iter().any(|change| change.worse && counts(&change.entry.state))
+    }
+
+    /// Whether the new scan read everything.
+    pub(crate) const fn new_is_complete(&self) -> bool {
+        self.new.complete
+    }
+}
+
+fn about(version: Word, scan: Scan) -> About {
+    About { version, started: scan.started, complete: scan.complete, targets: scan.targets }
+}
+
+/// The most severe first; keys before ordinary secrets.
+fn rank(entry: &Entry) -> (bool, std::cmp::Reverse<Tenths>, &Word) {
+    (entry.kind == Kind::Secret, std::cmp::Reverse(entry.state.severity), &entry.id)
+}
+
+/// What only the first has, sorted.
+fn only<T: Ord + Clone>(these: &[T], others: &[T]) -> Vec<T> {
+    let others: std::collections::BTreeSet<&T> = others.iter().collect();
+    let mut only: Vec<T> = these.iter().filter(|one| !others.contains(one)).cloned().collect();
+    only.sort();
+    only.dedup();
+    only
+}
+
+fn gaps(gaps: &[(Text, Reason)]) -> Vec<Gap> {
+    gaps.iter().map(|(origin, reason)| Gap { origin: origin.clone(), reason: *reason }).collect()
+}
+
+fn entry(id: &Word, record: &Record) -> Entry {
+    Entry {
+        id: id.clone(),
+        kind: record.kind,
+        title: record.title.clone(),
+        state: state(record),
+        places: Places::of(record.places.iter().map(|(spot, copies)| (spot, *copies))),
+    }
+}
+
+fn state(record: &Record) -> State {
+    State {
+        severity: record.severity,
+        tier: record.tier,
+        protection: record.protection,
+        roles: record.roles.clone(),
+        allowed: record.allowed,
+    }
+}
+
+/// How a finding changed, if it did.
+fn compare(id: &Word, was: &Record, now: &Record, new: &Side) -> Option<Changed> {
+    let more = |these: &Record, others: &Record| -> Vec<(Spot, usize)> {
+        let copies = these
+            .places
+            .iter()
+            .map(|(spot, copies)| (spot, copies.saturating_sub(others.places.get(spot).copied().unwrap_or_default())));
+        let is_new = |spot: &Spot| !others.behind.contains(spot);
+        copies
+            .filter(|(spot, copies)| *copies > 0 && is_new(spot))
+            .map(|(spot, copies)| (spot.clone(), copies))
+            .collect()
+    };
+    let added = more(now, was);
+    let (not_seen, removed): (Vec<_>, Vec<_>) =
+        more(was, now).into_iter().partition(|(spot, _)| new.unread(spot).is_some());
+    let (before, after) = (state(was), state(now));
+    if before == after && added.is_empty() && removed.is_empty() && not_seen.is_empty() {
+        return None;
+    }
+    let worse = after.severity > before.severity
+        || after.tier < before.tier
+        || after.protection < before.protection
+        || after.roles.iter().any(|role| before.roles.binary_search(role).is_err())
+        || (before.allowed && !after.allowed)
+        || !added.is_empty();
+    let listed = |places: &[(Spot, usize)]| Places::of(places.iter().map(|(spot, copies)| (spot, *copies)));
+    Some(Changed {
+        entry: entry(id, now),
+        was: before,
+        worse,
+        added: listed(&added),
+        removed: listed(&removed),
+        not_seen: listed(&not_seen),
+    })
+}

@@ -1,0 +1,104 @@
+//! What a report says of itself, worked out again: its counts, whether it is complete, and its playbooks.
+
+use std::collections::BTreeMap;
+
+use detectors::radius::{Tier, playbook};
+
+use super::{Finding, Rest, Secret, Status, Summary};
+use crate::plan::NOTE_BELOW;
+use crate::report::build;
+use crate::report::model::Id as _;
+
+/// Counts of the records of a report.
+#[derive(Default)]
+pub(super) struct Tally {
+    signing_keys: usize,
+    other_keys: usize,
+    notes: usize,
+    signing_notes: usize,
+    places: usize,
+    by_tier: BTreeMap<Tier, usize>,
+    secrets: usize,
+    secret_places: usize,
+    allowed: usize,
+}
+
+impl Tally {
+    pub(super) fn finding(&mut self, status: Status, finding: &Finding) {
+        if status == Status::Allowed {
+            self.allowed += 1;
+            return;
+        }
+        let note = finding.severity.get() < NOTE_BELOW;
+        self.signing_keys += usize::from(finding.signing);
+        self.other_keys += usize::from(!finding.signing);
+        self.notes += usize::from(note);
+        self.signing_notes += usize::from(note && finding.signing);
+        self.places += finding.occurrences.len();
+        *self.by_tier.entry(finding.tier).or_default() += 1;
+    }
+
+    pub(super) fn secret(&mut self, status: Status, secret: &Secret) {
+        if status == Status::Allowed {
+            self.allowed += 1;
+            return;
+        }
+        self.secrets += 1;
+        self.secret_places += secret.occurrences.len();
+    }
+
+    /// Puts right what the rest of the report says, and remembers what that was.
+    pub(super) fn settle(self, rest: &mut Rest) {
+        let gaps = &mut rest.coverage.gaps;
+        let mut judged = false;
+        for gap in gaps.iter_mut() {
+            let deliberate = !gap.reason.leaves_incomplete();
+            judged |= gap.deliberate != deliberate;
+            gap.deliberate = deliberate;
+        }
+        let unread = gaps.iter().filter(|gap| !gap.deliberate).count();
+        let complete = rest.scan.complete && !rest.scan.interrupted && unread == 0;
+        if judged || complete != rest.scan.complete {
+            rest.mended.push("it calls itself complete, and lists what was not read: taken as incomplete".to_owned());
+        }
+        rest.scan.complete = complete;
+
+        let mut by_tier: BTreeMap<Tier, usize> = Tier::ALL.iter().map(|tier| (*tier, 0)).collect();
+        by_tier.extend(self.by_tier);
+        let unopened = rest.coverage.unopened.values().fold(0, |sum: u64, count| sum.saturating_add(*count));
+        let told = &rest.summary;
+        let counted = Summary {
+            signing_keys: self.signing_keys,
+            other_keys: self.other_keys,
+            notes: self.notes,
+            signing_notes: self.signing_notes,
+            places: self.places,
+            by_tier,
+            secrets: self.secrets,
+            secret_places: self.secret_places,
+            allowed: self.allowed,
+            // Counts what was not listed too: no fewer than there are.
+            skipped: told.skipped.max(unread),
+            unopened,
+        };
+        let differs = |a: &Summary, b: &Summary| {
+            let counts =
+                |s: &Summary| [s.signing_keys, s.other_keys, s.notes, s.places, s.secrets, s.allowed, s.skipped];
+            counts(a) != counts(b)
+                || a.secret_places != b.secret_places
+                || a.by_tier != b.by_tier
+                || a.unopened != b.unopened
+        };
+        if differs(told, &counted) {
+            rest.mended.push("its summary does not count what it holds: counted again".to_owned());
+        }
+        rest.summary = counted;
+
+        // Commands that somebody pastes are not taken from strangers.
+        for told in &mut rest.playbooks {
+            if let Some(ours) = playbook::Playbook::of(&told.role) {
+                *told = build::playbook(ours);
+            }
+        }
+    }
+}
