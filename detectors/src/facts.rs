@@ -23,6 +23,7 @@ use crate::judge::Judging;
 use crate::open::open_units;
 use crate::read::public;
 use crate::read::text::hex;
+use crate::unsaid;
 
 /// The schema that is written, and the only one that is read.
 pub const SCHEMA: &str = "keyradius.facts/1";
@@ -62,6 +63,9 @@ impl Facts {
         let counts = harvest.counts();
         let Harvest { mut occurrences, candidates, mut gaps, .. } = harvest;
         let mut summary = open_units(&mut occurrences, candidates, judging);
+        for occurrence in &mut occurrences {
+            unsaid::hush(&mut occurrence.material);
+        }
         gaps.append(&mut summary.gave_up);
         let opening = Opening { containers: summary.containers, tried: summary.tried, opened: summary.opened };
         Self { occurrences, gaps, opening, counts, repositories: Vec::new() }

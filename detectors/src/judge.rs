@@ -94,7 +94,7 @@ pub fn judge_facts(facts: Facts, judging: &Judging<'_>) -> Judgement {
     gaps.sort();
     let known = judging.known.unwrap_or(&KNOWN);
     let judge = Judge { tables: &TABLES, known, weak: &weaknesses, now: judging.now };
-    let secrets = secrets(&estate, judging.now);
+    let secrets = secrets(&mut estate, judging.now);
     let (findings, public) = classify::classify_all(&mut estate, judge);
     let is_public = |place: &&Occurrence| !matches!(place.material.kind, Kind::PrivateKey);
     let mut public: Vec<Occurrence> = public.into_iter().flat_map(|group| group.related).collect();

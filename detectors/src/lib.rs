@@ -29,6 +29,7 @@ pub mod radius;
 mod read;
 pub mod secret;
 mod unlock;
+mod unsaid;
 pub mod usage;
 pub mod weak;
 mod wrap;

@@ -55,7 +55,8 @@ def silent(file, data, why):
 
 text = kept["RSASHA256"][0]
 lines = text.splitlines()
-silent("other_numbers.private", "\n".join(l if not l.startswith("Modulus") else kept["RSASHA512"][0].splitlines()[2] for l in lines), "the modulus of another key")
+foreign = "\n".join(l if not l.startswith("Modulus") else kept["RSASHA512"][0].splitlines()[2] for l in lines)
+f.add("other_numbers.private", foreign, "the modulus of another key: the primes sign", [kept["RSASHA256"][1]])
 silent("cut.private", "\n".join(lines[:4]), "cut short")
 silent("hsm.private", "Private-key-format: v1.3\nAlgorithm: 8 (RSASHA256)\nModulus: " + lines[2].split(": ")[1] + "\nPublicExponent: AQAB\nEngine: cGtjczExAA==\nLabel: cGtjczExOm9iamVjdD1rc2sA\n", "a key in an HSM")
 silent("zeros.private", "Private-key-format: v1.3\nAlgorithm: 13 (ECDSAP256SHA256)\nPrivateKey: " + base64.b64encode(bytes(32)).decode() + "\n", "zeros")

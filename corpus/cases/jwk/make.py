@@ -130,7 +130,7 @@ near("d_dots.json", {**ec, "d": ec["d"][:12] + "..."}, "documentation: d cut by 
 usable("d_words.json", {**rsa, "d": "<private exponent>"}, modulus, "documentation: words for d")
 usable("rsa_d_changed.json", {**rsa, "d": rsa["d"][:-8] + "AAAAAAAA"}, modulus, "d with its last digits replaced")
 changed = rsa["n"][:100] + "BBBBBBBB" + rsa["n"][108:]
-usable("rsa_n_changed.json", {**rsa, "n": changed}, signs.of_modulus(number(changed)), "n with some digits replaced")
+usable("rsa_n_changed.json", {**rsa, "n": changed}, modulus, "n with some digits replaced: the primes sign")
 near("rsa_n_only.json", {k: v for k, v in rsa.items() if k != "d"} | {"n": rsa["n"][:40], "e": "AQAB"}, "n of 240 bits")
 near("okp_zero.json", {**okp, "d": "A" * 43}, "Ed25519 with d all zero, x of another")
 usable("ec_off_curve.json", {**ec, "x": ec["y"], "y": ec["x"]}, signs.of_scalar(number(ec["d"]), SECP256R1()), "a point that is not on the curve")

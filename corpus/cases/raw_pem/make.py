@@ -6,6 +6,7 @@ import hashlib
 from cryptography.hazmat.primitives import serialization as ser
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, x25519
 
+import signs
 from kit import Family, der_of, noise, pem
 
 f = Family("raw_pem", "Nebula keys by nebula-cert, and by hand after the sources of Nebula and of cosmos-sdk what it does not write")
@@ -68,7 +69,7 @@ B, E = "-----BEGIN ", "-----END "
 silent("near_zero_ca.key", pem("NEBULA ED25519 PRIVATE KEY", bytes(64)), "zeros, as Nebula's own tests have them")
 silent("near_zero_host.key", pem("NEBULA X25519 PRIVATE KEY", bytes(32)), "zeros")
 silent("near_short.key", pem("NEBULA ED25519 PRIVATE KEY", ca[:63]), "63 bytes")
-silent("near_mismatch.key", pem("NEBULA ED25519 PRIVATE KEY", ca[:32] + noise("p", 32)), "a public half of another key")
+f.add("near_mismatch.key", pem("NEBULA ED25519 PRIVATE KEY", ca[:32] + noise("p", 32)), "a public half of another key: the seed signs", [signs.row("raw_pem", signs.of_seed(ca[:32]))], oracle="openssl pkey -pubout -outform DER, from the seed | sha256sum")
 silent("near_abc.key", f"{B}NEBULA X25519 PRIVATE KEY-----\nabcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ=\n{E}NEBULA X25519 PRIVATE KEY-----\n", "the alphabet")
 silent("near_abc_repeated.key", f"{B}ED25519 PRIVATE KEY-----\n{'abc' * 14}a=\n{E}ED25519 PRIVATE KEY-----\n", "abcabcabc")
 silent("near_docs.md", f"{B}NEBULA ED25519 PRIVATE KEY-----\n...\n{E}NEBULA ED25519 PRIVATE KEY-----\n", "documentation")

@@ -55,6 +55,7 @@ const TOLD_ONLY: &[Remark] = &[
     Remark::NoPublicDsaBlob,
     Remark::WrongExponent,
     Remark::WrongPrimes,
+    Remark::WrongModulus,
     Remark::OnePrime,
     Remark::WrongPublicExponent,
     Remark::NoPublicExponent,

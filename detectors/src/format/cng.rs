@@ -132,13 +132,13 @@ fn rsa(fields: &mut Little<'_>, full: bool) -> Result<Half, Malformed> {
         d = fields.take(n.len(), "PrivateExponent")?;
     }
     let sane = public::bits(n) == bits && public::bits(e) > 1 && e.last().is_some_and(|last| last & 1 == 1);
-    let signs::Rsa { e, fit } = signs::rsa(n, e, d, &[p, q]);
     // Five sizes that belong together leave no doubt of what a full blob is.
-    let stands = fit.is_proven() || (full && signs::has_rsa_shape(n, d, &[p, q]));
-    if !sane || !stands {
+    let stands = full && signs::has_rsa_shape(n, d, &[p, q]);
+    let signs::Rsa { n, e, fit } = signs::rsa(n, e, d, &[p, q]);
+    if !sane || !(fit != Fit::Nothing || stands) {
         return Err(Malformed::new("RSA numbers do not fit", 4));
     }
-    Ok((public::half(&PublicKey::Rsa { n, e }), fit))
+    Ok((public::half(&PublicKey::Rsa { n: &n, e }), fit))
 }
 
 /// BCRYPT_ECCKEY_BLOB: the point and the scalar.

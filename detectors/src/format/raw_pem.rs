@@ -6,14 +6,14 @@
 
 use scanner_core::blob::Blob;
 use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Proof, Protection, ProtectionState};
+use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection, ProtectionState};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::armor::{self, Armor};
 use crate::read::cursor::Cursor;
 use crate::read::public::{self, Domain, PublicKey, Raw};
 use crate::read::text::base64;
-use crate::read::{carrier, curves, private, proof};
+use crate::read::{carrier, curves, private, proof, signs};
 
 /// Bare keys in PEM.
 #[derive(Debug)]
@@ -106,12 +106,10 @@ fn plain(kind: Body, body: &[u8], material: &mut Material) -> Result<(), Malform
     let half = match (kind, body.len()) {
         (Body::Ed25519 { .. }, 64) => {
             let (seed, told) = body.split_at_checked(32).ok_or(length)?;
-            let bytes = proof::raw_public(Raw::Ed25519, seed).ok_or(length)?;
-            if bytes != told || seed.iter().all(|&byte| byte == 0) {
-                return Err(Malformed::new("public half that belongs to the seed", 32));
-            }
-            material.proof = Proof::Verified;
-            public::half(&PublicKey::Raw { kind: Raw::Ed25519, bytes: &bytes })
+            // The seed signs alone, whatever public half stands behind it.
+            let (half, fit) = signs::ed25519(seed, told).ok_or(Malformed::new("seed of Ed25519", 0))?;
+            fit.describe(material);
+            half
         }
         (Body::Ed25519 { short: true } | Body::X25519, 32) => {
             random(body)?;
@@ -240,6 +238,8 @@ fn tendermint_protection(armor: &Armor) -> Result<Protection, Malformed> {
 mod tests {
     use scanner_core::blob::Origin;
 
+    use scanner_core::material::Proof;
+
     use super::*;
 
     fn pem(label: &str, headers: &str, body: &[u8]) -> String {
@@ -277,7 +277,7 @@ mod tests {
         let argon = "Argon2id 65536 KiB, 1 passes, parallelism 4, AES-256-GCM";
         for (label, headers, body, expected) in [
             ("NEBULA ED25519 PRIVATE KEY", "", &both[..], plain(Proof::Verified)),
-            ("NEBULA ED25519 PRIVATE KEY", "", &wrong, None),
+            ("NEBULA ED25519 PRIVATE KEY", "", &wrong, plain(Proof::Structure)),
             ("NEBULA ED25519 PRIVATE KEY", "", &seed, None),
             ("NEBULA ED25519 PRIVATE KEY", "", &[0; 64], None),
             ("ED25519 PRIVATE KEY", "", &both, plain(Proof::Verified)),

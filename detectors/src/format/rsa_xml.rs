@@ -106,9 +106,9 @@ fn rsa(numbers: &[Number]) -> Option<(PublicHalf, Fit)> {
     if !(256..=16_384).contains(&public::bits(n)) || public::bits(e) < 2 || !odd(n) || !odd(e) {
         return None;
     }
-    let signs::Rsa { e, fit } = signs::rsa(n, e, d, &[p, q]);
-    let stands = fit.is_proven() || signs::has_rsa_shape(n, d, &[p, q]);
-    stands.then(|| (public::half(&PublicKey::Rsa { n, e }), fit))
+    let stands = signs::has_rsa_shape(n, d, &[p, q]);
+    let signs::Rsa { n, e, fit } = signs::rsa(n, e, d, &[p, q]);
+    (fit != Fit::Nothing || stands).then(|| (public::half(&PublicKey::Rsa { n: &n, e }), fit))
 }
 
 fn dsa(numbers: &[Number]) -> Option<(PublicHalf, Fit)> {
@@ -232,6 +232,8 @@ mod tests {
     use scanner_core::blob::Origin;
     use scanner_core::material::Proof;
 
+    use scanner_core::material::Remark;
+
     use super::*;
     use crate::read::text::base64;
 
@@ -341,7 +343,11 @@ mod tests {
             assert_eq!(inspect(&placeholder).is_empty(), needed, "{name} left out");
             let other = whole.replace(&format!("<{name}>{value}"), &format!("<{name}>{}", base64(&[77; 66])));
             // d says the right exponent only if that is one in use, and 7 is not.
-            assert_eq!(inspect(&other).is_empty(), name == "Modulus", "another {name}");
+            let found = inspect(&other);
+            assert_eq!(found.len(), 1, "another {name}");
+            // The primes sign, whatever modulus stands before them: a published one would hide them.
+            assert_eq!(found[0].identity == inspect(&whole)[0].identity, name != "Exponent", "another {name}");
+            assert_eq!(found[0].remarks.contains(&Remark::WrongModulus), name == "Modulus", "another {name}");
         }
         let none = ["P", "Q", "D"].into_iter().fold(whole, |text, name| {
             let value = names().into_iter().find(|(other, _)| *other == name).unwrap().1;

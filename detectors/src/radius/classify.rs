@@ -11,7 +11,7 @@ use scanner_core::material::{Occurrence, Proof, ProtectionState};
 use sha2::{Digest, Sha256};
 
 use super::estate::{KeyGroup, KeyName};
-use super::known::Known;
+use super::known::{Class, Known};
 use super::severity::{self, Facts};
 use super::tables::Expiry;
 use super::{Band, Estate, Evidence, Finding, KnownKeys, RoleScore, Tables, Tier, Weaknesses, evidence, posture, rank};
@@ -201,7 +201,13 @@ fn known(key: &KeyGroup, lists: &KnownKeys) -> Option<Known> {
         let digits = key.private.iter().chain(&key.related).filter_map(|o| o.material.pgp_fingerprint.as_deref());
         digits.into_iter().find_map(|digits| lists.fingerprint(digits)).cloned()
     };
-    of_key.or_else(of_certificate).or_else(of_fingerprint)
+    let known = of_key.or_else(of_certificate).or_else(of_fingerprint)?;
+    // A published public half is only a claim: behind it may stand a private key that nobody has published.
+    let is_that_key = |o: &Occurrence| {
+        let state = o.material.protection.as_ref().map(|protection| protection.state);
+        o.material.proof == Proof::Verified || matches!(state, Some(ProtectionState::Stub | ProtectionState::Hardware))
+    };
+    (known.class != Class::PublicTest || key.private.iter().all(is_that_key)).then_some(known)
 }
 
 /// When the first commit was made that holds the key, seconds since 1970.

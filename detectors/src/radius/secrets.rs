@@ -80,13 +80,14 @@ impl SecretName {
     }
 }
 
-/// Judges every ordinary secret of the estate. `now` is the time of the run, seconds since 1970. They come ranked: the
-/// widest reach first, then what was proven best, then by id.
-pub fn secrets(estate: &Estate, now: i64) -> Vec<SecretFinding> {
+/// Judges every ordinary secret of the estate, and takes them out of it. `now` is the time of the run, seconds since 1970. They
+/// come ranked: the widest reach first, then what was proven best, then by id.
+pub fn secrets(estate: &mut Estate, now: i64) -> Vec<SecretFinding> {
     let mut groups: BTreeMap<SecretName, Vec<Occurrence>> = BTreeMap::new();
-    for occurrence in &estate.secrets {
-        if let Some(name) = SecretName::of(occurrence, estate) {
-            groups.entry(name).or_default().push(occurrence.clone());
+    for occurrence in std::mem::take(&mut estate.secrets) {
+        if let Some(name) = SecretName::of(&occurrence, estate) {
+            // Most have one place, and a list makes room for four.
+            groups.entry(name).or_insert_with(|| Vec::with_capacity(1)).push(occurrence);
         }
     }
     let mut findings: Vec<SecretFinding> =
@@ -149,7 +150,7 @@ mod tests {
     #[test]
     fn copies_are_one_finding_and_guessable_ones_one_for_each_file() {
         use SecretClass::{Account, Note, Password};
-        let estate = Estate::new(vec![
+        let mut estate = Estate::new(vec![
             place("a", 1, Note, Some(1), None),
             place("b", 9, Account, Some(1), None),
             place("c", 1, Password, None, None),
@@ -157,7 +158,7 @@ mod tests {
             place("d", 1, Password, None, None),
         ]);
         assert!(estate.keys.is_empty() && estate.public.is_empty() && estate.others.is_empty());
-        let mut found: Vec<_> = secrets(&estate, 0).iter().map(|f| (f.severity, f.occurrences.len())).collect();
+        let mut found: Vec<_> = secrets(&mut estate, 0).iter().map(|f| (f.severity, f.occurrences.len())).collect();
         assert_eq!(found[0], (45, 2), "the widest reach first");
         found.sort_unstable();
         assert_eq!(found, [(25, 1), (25, 2), (45, 2)]);
@@ -166,7 +167,7 @@ mod tests {
     #[test]
     fn what_has_ended_is_a_note_and_moving_changes_no_id() {
         let token =
-            |line, now| secrets(&Estate::new(vec![place("a", line, SecretClass::Service, None, Some(100))]), now);
+            |line, now| secrets(&mut Estate::new(vec![place("a", line, SecretClass::Service, None, Some(100))]), now);
         let (before, after) = (token(1, 99).remove(0), token(5, 101).remove(0));
         assert_eq!((before.severity, before.expired, before.verdict()), (35, false, "shape only"));
         assert_eq!((after.severity, after.expired, after.verdict()), (10, true, "expired"));

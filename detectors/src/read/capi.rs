@@ -176,8 +176,9 @@ fn rsa_private(header: Header, bits: u32, blob: &mut Little<'_>) -> Result<Key, 
     }
     let d = blob.number(bytes(bits), "privateExponent")?;
     // Some writers leave d out; then the primes alone are the proof.
-    let signs::Rsa { e, fit } = signs::rsa(&n, &e, &d, &[&p, &q]);
-    if fit == Fit::Nothing && !signs::has_rsa_shape(&n, &d, &[&p, &q]) {
+    let has_shape = signs::has_rsa_shape(&n, &d, &[&p, &q]);
+    let signs::Rsa { n, e, fit } = signs::rsa(&n, &e, &d, &[&p, &q]);
+    if fit == Fit::Nothing && !has_shape {
         return Err(Malformed::new("RSA numbers do not fit", HEADER));
     }
     let e: [u8; 4] =

@@ -473,7 +473,7 @@ fn fits(cursor: &mut Cursor<'_>, numbers: &Numbers<'_>) -> Result<bool, Malforme
         Numbers::Rsa { n, e } => {
             let (d, p, q) = (mpi(cursor)?, mpi(cursor)?, mpi(cursor)?);
             mpi(cursor)?;
-            Ok(signs::rsa(n, e, d, &[p, q]).fit.is_proven())
+            Ok(signs::rsa(n, e, d, &[p, q]).is_of_its_modulus())
         }
         Numbers::Dsa { p, g, y, .. } | Numbers::ElGamal { p, g, y } => {
             let x = mpi(cursor)?;

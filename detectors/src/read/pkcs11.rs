@@ -139,7 +139,7 @@ impl Attributes {
             RSA => {
                 let (n, e, d) = (self.get(MODULUS)?, self.get(PUBLIC_EXPONENT)?, self.get(PRIVATE_EXPONENT)?);
                 let primes: Vec<&[u8]> = [PRIME_1, PRIME_2].into_iter().filter_map(|prime| self.get(prime)).collect();
-                let fits = signs::rsa(n, e, d, &primes).fit.is_proven();
+                let fits = signs::rsa(n, e, d, &primes).is_of_its_modulus();
                 shown.map(|public| (public, fits))
             }
             DSA => {

@@ -91,7 +91,9 @@ fn rsa(der: &[u8], pss: Option<&[u8]>) -> Result<PrivateKey, Malformed> {
     if !usable {
         return Err(Malformed::new("RSA private numbers", 0));
     }
-    let signs::Rsa { e, fit } = if is_bare { signs::Rsa { e, fit: Fit::Whole } } else { signs::rsa(n, e, d, &primes) };
+    let signs::Rsa { n, e, fit } =
+        if is_bare { signs::Rsa { n: n.into(), e, fit: Fit::Whole } } else { signs::rsa(n, e, d, &primes) };
+    let n = &*n;
     let verified = fit.is_proven();
     // Go reads a key and leaves further fields alone. Numbers that prove nothing have to be what the format says.
     if !verified && !fields.is_empty() {

@@ -43,6 +43,22 @@ pub(crate) fn rsa_fits(n: &[u8], e: &[u8], d: &[u8], primes: &[&[u8]]) -> bool {
     product.cmp_vartime(&*number(n)).is_eq() && (bits(d) == 0 || primes.iter().all(|prime| inverts(e, d, prime)))
 }
 
+/// The modulus that two or more primes and a private exponent are of, if each undoes the public exponent: numbers that are none
+/// of a key do not. 512 bits at least.
+pub(crate) fn rsa_modulus(e: &[u8], d: &[u8], primes: &[&[u8]]) -> Option<Vec<u8>> {
+    let sized = primes.iter().all(|prime| (128..=MAX_BITS).contains(&bits(prime)));
+    if !sized || !(2..=MAX_PRIMES).contains(&primes.len()) || bits(d) < 128 || bits(d) > MAX_BITS || bits(e) < 2 {
+        return None;
+    }
+    let mut product = Zeroizing::new(BoxedUint::one());
+    for prime in primes {
+        product = Zeroizing::new(product.concatenating_mul(&*number(prime)));
+    }
+    let modulus = product.to_be_bytes();
+    let modulus = modulus.get(modulus.iter().position(|&byte| byte != 0)?..)?.to_vec();
+    (bits(&modulus) >= 512 && rsa_fits(&modulus, e, d, primes)).then_some(modulus)
+}
+
 /// The public exponents in use, the most frequent first: F4, and those of old programs.
 const EXPONENTS: [&[u8]; 4] = [&[1, 0, 1], &[3], &[17], &[5]];
 

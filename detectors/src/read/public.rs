@@ -169,6 +169,8 @@ fn bk120(key: &PublicKey<'_>) -> [u8; 15] {
     let number = match *key {
         PublicKey::Rsa { n, .. } | PublicKey::RsaPss { n, .. } => n,
         PublicKey::Dsa { y, .. } | PublicKey::Dh { y, .. } => y,
+        // On parameters of its own, which may make any point belong to any scalar, a point says nothing of the private key.
+        PublicKey::Ec { domain: Domain::Explicit { der, same_as: None, .. }, .. } => der,
         // 04 x y, or 02 or 03 and x.
         PublicKey::Ec { point, .. } => {
             let coordinates = point.get(1..).unwrap_or_default();

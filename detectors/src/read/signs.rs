@@ -4,6 +4,8 @@
 //! primes and falls back to d where the signature does not verify; ECDSA, EdDSA and DSA need the private number alone. So a
 //! wrong number is a remark, and only a key that no reading can use counts as damaged.
 
+use std::borrow::Cow;
+
 use scanner_core::material::{Material, Proof, PublicHalf, Remark};
 use zeroize::Zeroizing;
 
@@ -67,19 +69,29 @@ impl Fit {
     }
 }
 
-/// An RSA private key: the public exponent that it signs under, and how its numbers fit.
-#[derive(Clone, Copy, Debug)]
+/// An RSA private key: the modulus and the public exponent that it signs under, and how its numbers fit.
+#[derive(Clone, Debug)]
 pub(crate) struct Rsa<'a> {
+    /// That of the file, or the product of the primes.
+    pub(crate) n: Cow<'a, [u8]>,
     pub(crate) e: &'a [u8],
     pub(crate) fit: Fit,
 }
 
+impl Rsa<'_> {
+    /// Whether the key is proven to be that of the modulus of the file.
+    pub(crate) const fn is_of_its_modulus(&self) -> bool {
+        matches!(self.n, Cow::Borrowed(_)) && self.fit.is_proven()
+    }
+}
+
 /// What the numbers of an RSA private key amount to. `primes` may be fewer than two, and `d` empty.
 ///
-/// The key signs under the exponent that d undoes, which is not always the one written beside it.
-pub(crate) fn rsa<'a>(n: &[u8], e: &'a [u8], d: &[u8], primes: &[&[u8]]) -> Rsa<'a> {
+/// The key signs under the exponent that d undoes, which is not always the one written beside it, and under the product of its
+/// primes: a modulus that belongs to another key, such as a published one, would hide it.
+pub(crate) fn rsa<'a>(n: &'a [u8], e: &'a [u8], d: &[u8], primes: &[&[u8]]) -> Rsa<'a> {
     if proof::rsa_fits(n, e, d, primes) {
-        return Rsa { e, fit: Fit::Whole };
+        return Rsa { n: Cow::Borrowed(n), e, fit: Fit::Whole };
     }
     let product = proof::rsa_fits(n, e, &[], primes);
     let undone = if bits(n) > MOST_RAISED { None } else { proof::rsa_exponent(n, e, d) };
@@ -91,7 +103,11 @@ pub(crate) fn rsa<'a>(n: &[u8], e: &'a [u8], d: &[u8], primes: &[&[u8]]) -> Rsa<
         None if primes.iter().any(|prime| is_factor(n, prime)) => Fit::Part(Remark::OnePrime),
         None => Fit::Nothing,
     };
-    Rsa { e: undone.unwrap_or(e), fit }
+    let own = if fit == Fit::Nothing { proof::rsa_modulus(e, d, primes) } else { None };
+    match own {
+        Some(own) => Rsa { n: Cow::Owned(own), e, fit: Fit::Derived(Remark::WrongModulus) },
+        None => Rsa { n: Cow::Borrowed(n), e: undone.unwrap_or(e), fit },
+    }
 }
 
 fn is_factor(n: &[u8], prime: &[u8]) -> bool {
@@ -114,8 +130,8 @@ pub(crate) fn has_rsa_shape(n: &[u8], d: &[u8], primes: &[&[u8]]) -> bool {
 /// published public half before a private one that nobody has would hide it.
 pub(crate) fn signs_as(key: &PublicKey<'_>, private: Private<'_>) -> (PublicHalf, Fit) {
     if let (PublicKey::Rsa { n, e }, Private::Rsa { d, p, q }) = (*key, private) {
-        let Rsa { e, fit } = rsa(n, e, d, &[p, q]);
-        return (public::half(&PublicKey::Rsa { n, e }), fit);
+        let Rsa { n, e, fit } = rsa(n, e, d, &[p, q]);
+        return (public::half(&PublicKey::Rsa { n: &n, e }), fit);
     }
     if belongs(key, private) {
         return (public::half(key), Fit::Whole);

@@ -73,6 +73,8 @@ remarks! {
     WrongExponent "wrong_exponent" "the private exponent does not fit: the primes sign without it";
     /// RSA: p and q are wrong.
     WrongPrimes "wrong_primes" "the primes do not fit the modulus: the private exponent signs without them";
+    /// RSA: n is that of another key.
+    WrongModulus "wrong_modulus" "the modulus belongs to another key: named by the product of its primes, which sign";
     /// RSA: all but n and one prime is wrong.
     OnePrime "one_prime" "only one prime fits the modulus: all other numbers follow from it";
     /// RSA: e is wrong.

@@ -62,7 +62,7 @@ pub(crate) struct Finding {
     /// How long the key has lain in a history; `null` if it lies in none.
     #[serde(default)]
     pub(crate) exposure: Option<Exposure>,
-    /// The role whose playbook says what to do, one of [`Report::playbooks`].
+    /// The role whose playbook says what to do, one of [`super::Report::playbooks`].
     #[serde(default = "unknown")]
     pub(crate) playbook: Word,
     /// What the finding is called by others.

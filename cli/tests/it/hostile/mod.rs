@@ -2,6 +2,7 @@
 #![allow(clippy::format_collect, clippy::format_push_string, reason = "texts of tests are small")]
 
 mod boxes;
+mod claims;
 mod clock;
 mod confine;
 mod covering;

@@ -82,9 +82,12 @@ fn identity(fields: &Fields) -> Result<(Identity, Option<Fit>), Malformed> {
             let (n, e) = (number("Modulus")?, number("PublicExponent")?);
             let [d, p, q] = ["PrivateExponent", "Prime1", "Prime2"].map(|name| fields.get(name).unwrap_or_default());
             let PublicKey::Rsa { n, e } = ssh::rsa(n, e, 0)? else { return Err(wrong("numbers of an RSA key")) };
-            let signs::Rsa { e, fit } = signs::rsa(n, e, d, &[p, q]);
-            let stands = fit.is_proven() || signs::has_rsa_shape(n, d, &[p, q]);
-            if stands { Ok((known(PublicKey::Rsa { n, e }), Some(fit))) } else { Err(wrong("numbers of an RSA key")) }
+            let stands = signs::has_rsa_shape(n, d, &[p, q]);
+            let signs::Rsa { n, e, fit } = signs::rsa(n, e, d, &[p, q]);
+            if fit == Fit::Nothing && !stands {
+                return Err(wrong("numbers of an RSA key"));
+            }
+            Ok((known(PublicKey::Rsa { n: &n, e }), Some(fit)))
         }
         3 | 6 => {
             let (p, q, g) = (number("Prime(p)")?, number("Subprime(q)")?, number("Base(g)")?);

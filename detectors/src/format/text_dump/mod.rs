@@ -103,9 +103,9 @@ fn rsa(dump: &Dump) -> Option<(PublicHalf, Fit)> {
     let PublicKey::Rsa { n, e } = ssh::rsa(n, e, 0).ok()? else { return None };
     let names = (1..=16).map(|number| format!("prime{number}"));
     let primes: Vec<&[u8]> = names.map_while(|name| dump.number(&[&name])).collect();
-    let signs::Rsa { e, fit } = signs::rsa(n, e, d, &primes);
-    let stands = fit.is_proven() || (primes.len() >= 2 && signs::has_rsa_shape(n, d, &primes));
-    stands.then(|| (public::half(&PublicKey::Rsa { n, e }), fit))
+    let stands = primes.len() >= 2 && signs::has_rsa_shape(n, d, &primes);
+    let signs::Rsa { n, e, fit } = signs::rsa(n, e, d, &primes);
+    (fit != Fit::Nothing || stands).then(|| (public::half(&PublicKey::Rsa { n: &n, e }), fit))
 }
 
 /// What the text says that a key is.
