@@ -159,6 +159,19 @@ def million_keys(folder):
         out.writelines(ed25519(i) for i in range(many(1_000_000)))
 
 
+def ordinary_secrets(folder):
+    """Tokens that are all different, which no key is: 360,000 of them in six files."""
+    def digits(data):
+        return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+    for file in range(6):
+        with open(f"{folder}/tokens{file}", "wb") as out:
+            for number in range(many(60_000)):
+                seed = hashlib.sha256(b"%d %d" % (file, number)).digest()
+                head, body = digits(b'{"alg":"HS256"}'), digits(b'{"sub":"%s"}' % seed.hex()[:16].encode())
+                out.write(head + b"." + body + b"." + digits(seed) + b"\n")
+
+
 def keys_with_long_names(folder):
     names = ["n" * 90 + f"/{i}" for i in range(4)]
     inner = b"".join(pem(ed25519(i)) for i in range(many(20_000)))
@@ -542,6 +555,7 @@ INPUTS = {
     "keys-100k": hundred_thousand_keys,
     "keys-million": million_keys,
     "keys-long-names": keys_with_long_names,
+    "ordinary-secrets": ordinary_secrets,
     "damaged-archive-16k": damaged_archive,
     "damaged-archives-100k": damaged_archives,
     "archives-held": nested_archives,
