@@ -147,7 +147,7 @@ struct Changed {
     worse: bool,
     /// Places that are new.
     added: Places,
-    /// Places that the new scan read, and where it is no more.
+    /// Places that the new scan read and did not find it in.
     removed: Places,
     /// Places that the new scan did not read.
     not_seen: Places,

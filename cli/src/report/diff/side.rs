@@ -42,7 +42,7 @@ pub(super) struct Record {
     pub(super) allowed: bool,
     /// How many copies are at each place.
     pub(super) places: BTreeMap<Spot, usize>,
-    /// Places in a history of files that are there as well: a scan tells of the file alone.
+    /// Places in a history whose file lies in the work tree too: a scan lists only the file.
     pub(super) behind: BTreeSet<Spot>,
 }
 

@@ -110,7 +110,7 @@ pub(crate) struct Exposure {
     /// The date to ask the CA for: what was signed and time-stamped before it stays valid. RFC 3339 date.
     pub(crate) revocation_date: Word,
     /// The part of the window in which verifiers would have believed a certificate of the key. RFC 3339 dates; both
-    /// `null` if there is no such part.
+    /// are `null` if they would have believed none.
     pub(crate) abuse_from: Option<Word>,
     pub(crate) abuse_until: Option<Word>,
     /// Tags whose history holds the key: releases that were made while it lay open.

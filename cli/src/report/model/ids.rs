@@ -31,7 +31,7 @@ fn of_id<T: Id>(id: &str) -> Result<T, String> {
     let found = T::ALL.iter().copied().find(|member| member.id() == id);
     found.ok_or_else(|| {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-. ".contains(c);
-        // A file that is no report may hold anything in this place.
+        // In a file that is not a report, this value may be anything.
         let value =
             if id.len() <= 40 && id.chars().all(is_plain) { format!("{id:?}") } else { "a long text".to_owned() };
         format!("{UNKNOWN}{value} as {}", T::WHAT)

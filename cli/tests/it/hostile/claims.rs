@@ -1,5 +1,5 @@
-//! What a file claims of its key is no proof: a published public half before a private key that nobody has published hides
-//! nothing, and a name that may be a secret is not printed.
+//! A file's claim about its key is not proof: a published public half does not hide a private key that nobody has published. A name
+//! that may be a secret is not printed.
 
 use std::collections::BTreeSet;
 
