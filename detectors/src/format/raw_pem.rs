@@ -24,7 +24,7 @@ static ABOUT: About = About {
     title: "Private key (bare bytes in PEM)",
     detects: "NEBULA X25519, P256, ED25519 and ECDSA P256 PRIVATE KEY, the encrypted forms of the last two, TENDERMINT PRIVATE \
               KEY (always encrypted), and ED25519 PRIVATE KEY around 32 or 64 bytes. Ed25519 keys of 64 bytes are verified \
-              by the public half in them.",
+              by the public half in them; the seed signs beside a foreign half too.",
     blind_to: "Nebula certificates are not read, so what network a key belongs to is not told. A key without a public half \
                in it is believed by its label, its length and its looks.",
     respond: "A Nebula CA key (ED25519, ECDSA P256) lets its holder join the network as anyone: make a new CA and give it \
