@@ -64,7 +64,7 @@ impl Facts {
         let Harvest { mut occurrences, candidates, mut gaps, .. } = harvest;
         let mut summary = open_units(&mut occurrences, candidates, judging);
         for occurrence in &mut occurrences {
-            unsaid::hush(&mut occurrence.material);
+            unsaid::hush(occurrence);
         }
         gaps.append(&mut summary.gave_up);
         let opening = Opening { containers: summary.containers, tried: summary.tried, opened: summary.opened };

@@ -3,7 +3,7 @@
 //! `JWT_SECRET_KEY=` may be followed by a path or by the secret; a comment may hold another key. Neither can always be told from the
 //! other, so whatever may be a secret is told by its length alone.
 
-use scanner_core::material::{Kind, Material, Name};
+use scanner_core::material::{Kind, Material, Name, Occurrence};
 
 /// Fewest characters of a text that can hold a private key: 32 bytes in base64 without padding, less some.
 const KEY: usize = 40;
@@ -14,8 +14,18 @@ const RUN: usize = 22;
 /// Fewest digits of a hexadecimal secret.
 const HEX: usize = 32;
 
-/// Takes the secrets out of what is told of a material. Everything that depends on names was done before.
-pub(crate) fn hush(material: &mut Material) {
+/// Takes the secrets out of what is told of a find. Everything that depends on names was done before.
+pub(crate) fn hush(occurrence: &mut Occurrence) {
+    if let Some(mark) = &mut occurrence.mark {
+        // The date behind the reason says how long the mark holds: it stays.
+        let until = mark.text.split_off(mark.text.rfind(" until=").unwrap_or(mark.text.len()));
+        hush_text(&mut mark.text);
+        mark.text.push_str(&until);
+    }
+    hush_material(&mut occurrence.material);
+}
+
+fn hush_material(material: &mut Material) {
     for label in &mut material.labels {
         hush_text(&mut label.text);
     }
@@ -127,7 +137,7 @@ mod tests {
         let text = base64(&der);
         material.labels =
             vec![Label::new("kid", text.as_bytes()), Label::new("comment", b"release key of example.org, 2026")];
-        hush(&mut material);
+        hush_material(&mut material);
         assert_eq!(material.labels[0].text, format!("[{} characters that hold a key]", text.len()));
         assert_eq!(material.labels[1].text, "release key of example.org, 2026");
     }

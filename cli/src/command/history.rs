@@ -19,13 +19,16 @@ pub(super) fn unread(plan: &Plan, repositories: &Repositories) -> Vec<Gap> {
     let full = |path: &Path| here.join(path).canonicalize().ok();
     let bundles = repositories.summaries().into_iter().map(|summary| summary.path);
     let read: Vec<PathBuf> = repositories.places().into_iter().chain(bundles).filter_map(|path| full(&path)).collect();
+    let ceilings = ceilings();
     let (mut gaps, mut note) = (Vec::new(), None);
     for target in plan.targets.iter().filter(|target| !is_stdin(target)) {
         let Some(path) = full(target) else { continue };
         if read.iter().any(|place| place.starts_with(&path)) {
             continue;
         }
-        let around = path.ancestors().skip(1).find(|directory| is_repository(directory));
+        let mut above =
+            path.ancestors().skip(1).take_while(|directory| !ceilings.iter().any(|ceiling| ceiling == directory));
+        let around = above.find(|directory| is_repository(directory));
         if around.is_some_and(|root| read.iter().any(|place| place == root)) {
             // Another target is the whole.
             continue;
@@ -49,6 +52,12 @@ pub(super) fn unread(plan: &Plan, repositories: &Repositories) -> Vec<Gap> {
         ));
     }
     gaps
+}
+
+/// Directories beyond which git looks for no repository either (`GIT_CEILING_DIRECTORIES`, git(1)).
+fn ceilings() -> Vec<PathBuf> {
+    let listed = std::env::var_os("GIT_CEILING_DIRECTORIES").unwrap_or_default();
+    std::env::split_paths(&listed).filter_map(|path| path.canonicalize().ok()).collect()
 }
 
 /// Whether a directory is the root of a work tree.

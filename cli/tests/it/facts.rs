@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use crate::git::repo::{Ground, Repo};
-use crate::workshop::{Ran, Workshop, base64, key_der, key_pem};
+use crate::workshop::{CEILING, Ran, Workshop, base64, key_der, key_pem};
 
 pub(crate) fn run(dir: &Path, args: &[&str]) -> Ran {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_keyradius"));
-    Ran::from(command.args(args).current_dir(dir).output().expect("the binary runs"))
+    Ran::from(command.env(CEILING.0, CEILING.1).args(args).current_dir(dir).output().expect("the binary runs"))
 }
 
 /// Two repositories, one of them with another one inside, and two files: five keys, one of them at four places.

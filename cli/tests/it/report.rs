@@ -6,12 +6,18 @@ use std::process::Stdio;
 
 use crate::facts::{estate, run};
 use crate::git::repo::Ground;
-use crate::workshop::{Ran, Workshop, base64, key_der, key_pem};
+use crate::workshop::{CEILING, Ran, Workshop, base64, key_der, key_pem};
 
 /// Runs with standard input.
 fn piped(dir: &Path, args: &[&str], input: &str) -> Ran {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_keyradius"));
-    command.args(args).current_dir(dir).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .env(CEILING.0, CEILING.1)
+        .args(args)
+        .current_dir(dir)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = command.spawn().expect("the binary starts");
     let mut stdin = child.stdin.take().expect("a pipe");
     let input = input.as_bytes().to_vec();

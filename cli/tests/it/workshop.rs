@@ -7,6 +7,9 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+/// Above the directories of the tests may lie the repository of keyradius itself: what is told of it is not told here.
+pub(crate) const CEILING: (&str, &str) = ("GIT_CEILING_DIRECTORIES", env!("CARGO_TARGET_TMPDIR"));
+
 /// A directory of its own, that looks like the root of a repository.
 pub(crate) struct Workshop(PathBuf);
 
@@ -34,7 +37,7 @@ impl Workshop {
     /// The binary, in this directory, in an environment without opinions.
     pub(crate) fn command(&self, args: &[impl AsRef<OsStr>]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_keyradius"));
-        command.args(args).current_dir(&self.0).stdin(Stdio::null());
+        command.args(args).current_dir(&self.0).stdin(Stdio::null()).env(CEILING.0, CEILING.1);
         for variable in ["NO_COLOR", "FORCE_COLOR", "CLICOLOR_FORCE", "SOURCE_DATE_EPOCH"] {
             command.env_remove(variable);
         }

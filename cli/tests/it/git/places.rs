@@ -72,9 +72,9 @@ fn a_history_that_was_asked_for_is_read_or_the_scan_is_incomplete() {
     let (repo, _) = buried(&ground, "whole");
     let plain = ground.join("plain");
     std::fs::create_dir(&plain).expect("a directory");
-    // git looks above too, and this directory lies in the work tree of keyradius.
-    let run = |dir: &std::path::Path, args: &[&str]| {
+    let ceiled = |dir: &std::path::Path, args: &[&str], ceiling: &std::path::Path| {
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_keyradius"))
+            .env("GIT_CEILING_DIRECTORIES", ceiling)
             .args([&["scan", "--no-config", "--show-skipped"][..], args].concat())
             .current_dir(dir)
             .output()
@@ -82,7 +82,11 @@ fn a_history_that_was_asked_for_is_read_or_the_scan_is_incomplete() {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (output.status.code(), text(&output.stdout) + &text(&output.stderr))
     };
+    let run = |dir: &std::path::Path, args: &[&str]| ceiled(dir, args, ground.path());
     let src = repo.dir.join("src");
+    // Where git itself looks no further up, nothing is told of what lies there.
+    let (code, text) = ceiled(&src, &["."], &repo.dir);
+    assert_eq!((code, text.contains("is a part of")), (Some(0), false), "{text}");
     for (dir, args, code, said) in [
         (&repo.dir, &["--history", "HEAD~1..HEAD", "."][..], 0, ""),
         (&repo.dir, &["--history", "all", "."], 1, ""),

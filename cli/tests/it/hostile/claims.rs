@@ -87,7 +87,7 @@ fn what_may_be_a_secret_is_no_name() {
     // 32 bytes of chance whose base64 has slashes, so that it may be a path.
     let secret = base64(&(0..32_u8).map(|n| n.wrapping_mul(197) ^ 0xff ^ (n << 3)).collect::<Vec<u8>>());
     assert!(secret.contains('/'), "{secret}");
-    let hidden = base64(&key_der(9));
+    let (hidden, marked) = (base64(&key_der(9)), base64(&key_der(7)));
     let seed = base64(&key_der(8)[16..]).replace('+', "-").replace('/', "_");
     let jwk = format!(
         "{{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"d\":\"{}\",\"kid\":\"{hidden}\"}}",
@@ -98,8 +98,9 @@ fn what_may_be_a_secret_is_no_name() {
         format!("FLASK_ENV=production\nJWT_SECRET_KEY={secret}\nTAURI_SIGNING_PRIVATE_KEY={secret}\n"),
     )
     .file("key.jwk", jwk)
-    .file("key.pem", super::super::workshop::key_pem(3));
-    let parts: BTreeSet<&str> = [&secret[4..30], &hidden[24..60]].into();
+    .file("key.pem", super::super::workshop::key_pem(3))
+    .file("allowed.txt", format!("# keyradius:allow reason=\"{marked}\"\n{}\n", base64(&key_der(6))));
+    let parts: BTreeSet<&str> = [&secret[4..30], &hidden[24..60], &marked[24..60]].into();
     for format in ["human", "json", "jsonl", "sarif", "facts"] {
         let ran = shop.run(&["scan", "-v", "--show-skipped", "--format", format, "."]);
         for part in &parts {
