@@ -276,7 +276,7 @@ pub(crate) struct ScanArgs {
     #[arg(long, value_enum, value_name = "WHEN", default_value_t, hide_short_help = true, help_heading = "Output")]
     pub(crate) progress: When,
 
-    /// Which part of each git history: all, head, none, or the commits A..B [default: all]
+    /// Which part of each git history: all, head, none, or the commits A..B or A...B [default: all]
     #[arg(long, value_name = "WHAT", value_parser = History::parse, help_heading = "Scan", long_help = HISTORY_HELP)]
     pub(crate) history: Option<History>,
     /// Only commits made since then, such as 2026-01-31 or 90d
@@ -370,7 +370,9 @@ Which part of each git history is read, beside the files of the work tree [defau
   all    every object that is stored: all branches, stashes, amended and dropped commits, loose and packed
   head   what the current commit holds
   none   nothing: files only
-  A..B   what commits hold that lead to B and not to A, such as main..topic or v1.0..; with --since both must hold";
+  A..B   what commits hold that lead to B and not to A, such as main..topic, v1.0.. or @{upstream}..
+  A...B  what commits hold that lead to B and not to the commit where A and B parted
+A and B are written as for git (gitrevisions). With --since both must hold.";
 
 const FAIL_ON_HELP: &str = "\
 What makes the exit code 1 [default: any]:

@@ -15,6 +15,7 @@ mod out;
 mod plan;
 mod progress;
 mod report;
+mod revisions;
 mod rules;
 mod suggest;
 

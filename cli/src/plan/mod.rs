@@ -9,6 +9,7 @@ mod telling;
 pub(crate) mod units;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use detectors::facts::JoinKey;
 use jiff::Timestamp;
@@ -22,6 +23,7 @@ use crate::config::{self, Config};
 use crate::draft::Target;
 use crate::exit::Failure;
 use crate::moment;
+use crate::revisions::Libgit2;
 
 pub(crate) use choice::{FailOn, Format, NOTE_BELOW, Only};
 pub(crate) use lists::Lists;
@@ -124,6 +126,7 @@ impl Plan {
                     history: args.history.unwrap_or_default(),
                 },
                 shortcut: !args.no_delta_shortcut,
+                revisions: Some(Arc::new(Libgit2)),
             },
             search: Search::new(args.only, &config.rules)?,
             passwords: !args.no_passwords,

@@ -5,8 +5,9 @@
 //! repository is executed or obeyed; of its configuration three settings are read, which say how its objects are named
 //! and whether some were left on a server. Nothing is ever fetched.
 //!
-//! `git2` is not used: libgit2 opens no SHA-256 repository, refuses repositories of other users but for a switch that is
-//! global to the process, obeys the configuration that it finds, and reads objects one by one at ten times the cost.
+//! `git2` does not read here: libgit2 opens no SHA-256 repository, refuses repositories of other users but for a switch that is
+//! global to the process, obeys the configuration that it finds, and reads objects one by one at ten times the cost. What the
+//! configuration of the user has to say, such as `@{upstream}`, is asked of whoever implements [`Revisions`].
 
 mod absent;
 mod agree;
@@ -36,6 +37,7 @@ mod reftable;
 mod reindex;
 mod repo;
 mod rescue;
+mod revisions;
 mod scan;
 mod select;
 mod source;
@@ -47,5 +49,6 @@ mod walk;
 pub(crate) use loose::look_at as look_at_loose;
 pub use repo::Found;
 pub(crate) use repo::Storage;
+pub use revisions::Revisions;
 pub use select::{History, Selection};
 pub use source::{Options, Repositories, Summary};

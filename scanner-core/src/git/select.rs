@@ -7,6 +7,7 @@ use super::forest::Forest;
 use super::odb::Odb;
 use super::oid::{Kind, ObjectId};
 use super::refs::Refs;
+use super::revisions::Reader;
 use super::walk::{Change, Visitor, walk};
 use crate::error::Reason;
 
@@ -22,6 +23,8 @@ pub enum History {
     Head,
     /// What commits hold that lead to the second name and not to the first: `A..B`.
     Range(String, String),
+    /// What commits hold that lead to the second name and not to the best common ancestor of both: `A...B`.
+    Fork(String, String),
 }
 
 impl History {
@@ -32,11 +35,14 @@ impl History {
             "none" => Ok(Self::None),
             "head" => Ok(Self::Head),
             range => match range.split_once("..") {
-                Some((from, to)) if !to.starts_with('.') && range != ".." => {
+                Some((from, to)) if !range.trim_matches('.').is_empty() => {
                     let or_head = |name: &str| if name.is_empty() { "HEAD" } else { name }.to_owned();
-                    Ok(Self::Range(or_head(from), or_head(to)))
+                    match to.strip_prefix('.') {
+                        Some(to) => Ok(Self::Fork(or_head(from), or_head(to))),
+                        None => Ok(Self::Range(or_head(from), or_head(to))),
+                    }
                 }
-                _ => Err("write all, head, none, or a range of commits A..B".to_owned()),
+                _ => Err("write all, head, none, or a range of commits A..B or A...B".to_owned()),
             },
         }
     }
@@ -62,7 +68,7 @@ impl Selection {
         &self,
         odb: &Odb,
         refs: &Refs,
-        shallow: &[ObjectId],
+        (shallow, reader): (&[ObjectId], Reader<'_>),
         jobs: usize,
         doubt: &mut dyn FnMut(Reason, String),
     ) -> Result<HashSet<ObjectId>, String> {
@@ -91,7 +97,8 @@ impl Selection {
         }
         let graph = Graph::new(commits(odb, jobs), shallow);
         let mut inside = vec![self.history == History::All; graph.len()];
-        if let History::Range(from, to) = &self.history {
+        if let History::Range(from, to) | History::Fork(from, to) = &self.history {
+            let is_fork = matches!(self.history, History::Fork(..));
             let mut outside = vec![false; graph.len()];
             let mut commit = |name: &str| {
                 if refs.is_ambiguous(name_of(name)) {
@@ -99,10 +106,23 @@ impl Selection {
                         format!("{name} is the name of several refs; write the one that is meant in full (refs/...)");
                     doubt(Reason::Ambiguous, detail);
                 }
-                resolve(name, odb, refs, &graph).map_err(|what| format!("no part {from}..{to} of the history: {what}"))
+                resolve(name, odb, refs, &graph)
+                    .or_else(|_| of_id(&reader.ask(name, |ask, git_dir| ask.commit(git_dir, name))?, odb, &graph))
+                    .map_err(|what| format!("no part {from}..{to} of the history: {what}"))
             };
-            graph.reach([commit(from)?], &mut outside);
-            graph.reach([commit(to)?], &mut inside);
+            let (mut first, last) = (commit(from)?, commit(to)?);
+            if is_fork {
+                let id = |node: Node| graph.commit(node).and_then(|commit| odb.by_key(commit.key));
+                if let (Some(one), Some(other)) = (id(first), id(last)) {
+                    let (one, other) = (one.to_string(), other.to_string());
+                    let base = reader.ask(&format!("the fork of {from} and {to}"), |ask, git_dir| {
+                        ask.merge_base(git_dir, &one, &other)
+                    })?;
+                    first = of_id(&base, odb, &graph)?;
+                }
+            }
+            graph.reach([first], &mut outside);
+            graph.reach([last], &mut inside);
             inside.iter_mut().zip(&outside).for_each(|(inside, outside)| *inside &= !outside);
         }
         if let Some(since) = self.since {
@@ -191,6 +211,12 @@ fn name_of(text: &str) -> &str {
     text.split(['^', '~']).next().unwrap_or_default()
 }
 
+/// The commit with this id.
+fn of_id(id: &str, odb: &Odb, graph: &Graph) -> Result<Node, String> {
+    let node = ObjectId::from_hex(odb.format, id.as_bytes()).and_then(|id| graph.node(&id));
+    node.ok_or_else(|| format!("{id}: no such commit"))
+}
+
 /// The commit of a name as people type it: a ref, the digits of an object, with `^` and `~2` behind it.
 fn resolve(text: &str, odb: &Odb, refs: &Refs, graph: &Graph) -> Result<Node, String> {
     let unknown = || format!("{text}: no such commit");
@@ -215,14 +241,16 @@ fn resolve(text: &str, odb: &Odb, refs: &Refs, graph: &Graph) -> Result<Node, St
             steps.next();
         }
         let number = number.unwrap_or(1);
-        if step == '^' {
-            if number > 0 {
-                node = *graph.parents(node).get(number - 1).ok_or_else(unknown)?;
+        match step {
+            '^' if number == 0 => {}
+            '^' => node = *graph.parents(node).get(number - 1).ok_or_else(unknown)?,
+            '~' => {
+                for _ in 0..number {
+                    node = *graph.parents(node).first().ok_or_else(unknown)?;
+                }
             }
-        } else {
-            for _ in 0..number {
-                node = *graph.parents(node).first().ok_or_else(unknown)?;
-            }
+            // Such as `^{commit}`: no step that is counted.
+            _ => return Err(unknown()),
         }
     }
     Ok(node)
@@ -275,10 +303,12 @@ mod tests {
             ("v1..v2", range("v1", "v2")),
             ("main..", range("main", "HEAD")),
             ("..topic", range("HEAD", "topic")),
+            ("main...", Ok(History::Fork("main".to_owned(), "HEAD".to_owned()))),
+            ("@{upstream}..", range("@{upstream}", "HEAD")),
         ] {
             assert_eq!(History::parse(text), history, "{text}");
         }
-        for text in ["", "..", "v1...v2", "everything"] {
+        for text in ["", "..", "...", "everything"] {
             assert!(History::parse(text).is_err(), "{text}");
         }
     }

@@ -20,6 +20,7 @@ use super::oid::{Format, Kind, ObjectId};
 use super::pack::Pack;
 use super::refs::Refs;
 use super::repo::{Found, Repository, resolve};
+use super::revisions::{Reader, Revisions};
 use super::scan::{Scan, Tally};
 use super::select::{History, Selection};
 use super::store::Store;
@@ -41,11 +42,13 @@ pub struct Options {
     pub selection: Selection,
     /// Whether a delta on a base without any anchor may be judged by what it adds. Only tests that compare turn it off.
     pub shortcut: bool,
+    /// What reads names of commits that refs and objects do not tell.
+    pub revisions: Option<Arc<dyn Revisions>>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { selection: Selection::default(), shortcut: true }
+        Self { selection: Selection::default(), shortcut: true, revisions: None }
     }
 }
 
@@ -239,7 +242,8 @@ impl Repositories {
             Ok(None)
         } else {
             let mut doubt = |reason, what| gaps.push(unread(&repository.git_dir, reason, what));
-            selection.objects(&odb, &refs, &repository.shallow, jobs, &mut doubt).map(Some)
+            let reader = Reader { git_dir: &repository.git_dir, revisions: self.options.revisions.as_deref() };
+            selection.objects(&odb, &refs, (&repository.shallow, reader), jobs, &mut doubt).map(Some)
         };
         let wanted: Option<HashSet<ObjectId>> = wanted.unwrap_or_else(|what| {
             let mut unknown = lock(&self.unknown);

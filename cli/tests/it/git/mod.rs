@@ -16,6 +16,7 @@ pub(crate) mod plant;
 mod provenance;
 mod range;
 pub(crate) mod repo;
+mod revisions;
 pub(crate) mod rng;
 pub(crate) mod seen;
 mod storage;

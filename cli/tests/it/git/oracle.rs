@@ -65,6 +65,36 @@ pub(crate) fn counts(repo: &Repo) -> Counts {
     counts
 }
 
+/// The same counts as libgit2 makes them, which shares no code with git. `None` for what it cannot open: SHA-256, reftables.
+pub(crate) fn counts_of_libgit2(repo: &Repo) -> Option<Counts> {
+    let repository = git2::Repository::open(&repo.dir).ok()?;
+    let odb = repository.odb().ok()?;
+    let mut ids = BTreeSet::new();
+    odb.foreach(|id| {
+        ids.insert(*id);
+        true
+    })
+    .ok()?;
+    let mut counts = Counts::default();
+    for id in ids {
+        // Read as a whole, so that every delta is applied.
+        let object = odb.read(id).unwrap_or_else(|error| panic!("{id}: {error}"));
+        let count = match object.kind() {
+            git2::ObjectType::Blob => &mut counts.blobs,
+            git2::ObjectType::Commit => &mut counts.commits,
+            git2::ObjectType::Tag => &mut counts.tags,
+            git2::ObjectType::Tree => &mut counts.trees,
+            git2::ObjectType::Any => panic!("{id}: of no kind"),
+        };
+        *count += 1;
+        counts.objects += 1;
+        if object.kind() == git2::ObjectType::Blob {
+            counts.blob_bytes += object.len() as u64;
+        }
+    }
+    Some(counts)
+}
+
 /// The object ids of a listing such as that of `git rev-list --objects`: the first word of every line.
 pub(crate) fn ids(repo: &Repo, args: &[&str]) -> BTreeSet<String> {
     repo.git(args).lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::lab::Lab;
-use super::oracle::{Counts, counts, listing, objects};
+use super::oracle::{Counts, counts, counts_of_libgit2, listing, objects};
 use super::repo::{Ground, Repo, find};
 use super::seen::{Seen, Sighting, as_files, scan};
 use super::variant::{Target, VARIANTS, Variant};
@@ -67,6 +67,14 @@ fn check_one(target: &Target, keys: &BTreeSet<Sighting>, variant: &Variant) -> V
     true_counts.sort();
     if told != true_counts {
         wrong.push(format!("git has {true_counts:?}, told are {:?}", seen.repositories()));
+    }
+    let seconds: Vec<Option<Counts>> = target.repositories.iter().map(counts_of_libgit2).collect();
+    let opens = variant.init.is_empty();
+    assert!(!opens || seconds.iter().all(Option::is_some), "{}: libgit2 opens what is of SHA-1", variant.name);
+    let mut seconds: Vec<Counts> = seconds.into_iter().flatten().collect();
+    seconds.sort();
+    if opens && told != seconds {
+        wrong.push(format!("libgit2 has {seconds:?}, told are {:?}", seen.repositories()));
     }
     let format = if variant.name.starts_with("sha256") { "sha256" } else { "sha1" };
     for repository in seen.repositories() {
