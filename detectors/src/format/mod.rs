@@ -50,6 +50,7 @@ mod spki;
 mod ssh1;
 mod ssh2_com;
 mod ssh_public;
+mod tendermint;
 mod text_dump;
 mod tor;
 mod tpm2;
@@ -118,6 +119,7 @@ pub const DETECTORS: &[&dyn Detector] = &[
     &bip39::Bip39,
     &ethereum_keystore::EthereumKeystore,
     &solana_keypair::SolanaKeypair,
+    &tendermint::Tendermint,
     &wif::Wif,
     &session_secret::SessionSecret,
 ];

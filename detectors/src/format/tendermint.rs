@@ -1,0 +1,122 @@
+//! Keys of validators and nodes of Tendermint and CometBFT: `priv_validator_key.json`, `node_key.json` of Cosmos chains.
+//!
+//! Amino JSON: an object with the type, `tendermint/PrivKeyEd25519` or `tendermint/PrivKeySecp256k1`, and the value in base64, seed
+//! and public key or the number alone. The type is the anchor; the object around it is read wherever it stands, in a string of other
+//! JSON or a Kubernetes Secret too. Ed25519 is proven where the second half is the public key of the first, and reported beside a
+//! foreign half as well, because the seed signs. A number of secp256k1 has nothing to be proven by; the type says what it is.
+//!
+//! Types whose name has no `tendermint/` before it, and those of sr25519 and BLS12-381, are not seen.
+
+use scanner_core::blob::Blob;
+use scanner_core::error::Malformed;
+use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection};
+use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+
+use crate::read::object::Object;
+use crate::read::{signs, wallet};
+
+/// Keys of Tendermint and CometBFT.
+#[derive(Debug)]
+pub(crate) struct Tendermint;
+
+static ABOUT: About = About {
+    id: "tendermint",
+    title: "Validator or node key (Tendermint, CometBFT)",
+    detects: "priv_validator_key.json and node_key.json, and the same object inside other files: Ed25519, proven by its public half, \
+              and secp256k1.",
+    blind_to: "Keys of sr25519 and BLS12-381, and those that a remote signer keeps in a format of its own.",
+    respond: "With a validator's key anybody can sign two blocks of one height, and the stake is slashed: stop the validator, \
+              rotate its consensus key where the chain can, or unbond it. With a node's key anybody is that node to its peers: \
+              make a new one.",
+    references: &["CometBFT: crypto/encoding and privval/file.go", "Amino JSON", "CWE-321"],
+};
+
+const ANCHOR: Anchor = Anchor::anywhere(b"tendermint/PrivKey");
+
+impl Detector for Tendermint {
+    fn about(&self) -> &'static About {
+        &ABOUT
+    }
+
+    fn anchors(&self) -> &'static [Anchor<'static>] {
+        &[ANCHOR]
+    }
+
+    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
+        let key =
+            Object::enclosing(blob.bytes, hit.at).next().ok_or(Malformed::new("object of a typed key", hit.at))?;
+        let value = key.base64("value").ok_or(Malformed::new("value of a typed key", hit.at))?;
+        let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Text, key.span.clone());
+        match (key.text("type"), value.split_at_checked(32)) {
+            (Some(b"tendermint/PrivKeyEd25519"), Some((seed, public))) if public.len() == 32 => {
+                let (half, fit) =
+                    signs::ed25519(seed, public).ok_or(Malformed::new("the public key of the seed", hit.at))?;
+                fit.describe(&mut material);
+                material.identity = Some(Identity::public(half));
+            }
+            (Some(b"tendermint/PrivKeySecp256k1"), Some((number, []))) => {
+                let identity = wallet::identity(number);
+                material.identity =
+                    Some(identity.ok_or(Malformed::new("number below the order of secp256k1", hit.at))?);
+            }
+            _ => return Err(Malformed::new("type and length of a typed key", hit.at)),
+        }
+        material.protection = Some(Protection::plaintext());
+        // The address is one of the consensus key, in the file of a validator only.
+        let around = Object::enclosing(blob.bytes, hit.at).nth(1);
+        material.labels.extend(around.and_then(|file| Some(Label::new("address", file.text("address")?))));
+        out.found(material);
+        Ok(())
+    }
+
+    fn starts(&self) -> &'static [&'static [u8]] {
+        &[b"{\"priv_key\":{"]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use scanner_core::blob::Origin;
+    use scanner_core::material::Proof;
+
+    use super::*;
+    use crate::read::proof;
+    use crate::read::public::Raw;
+    use crate::read::text::base64;
+
+    fn inspect(text: &str) -> Result<Vec<Material>, Malformed> {
+        let origin = Origin::file("k");
+        let at = memchr::memmem::find(text.as_bytes(), ANCHOR.bytes).expect("the anchor");
+        let mut out = Inspection::default();
+        Tendermint.inspect(Blob::whole(text.as_bytes(), &origin), Hit { anchor: ANCHOR, at }, &mut out)?;
+        Ok(out.take())
+    }
+
+    #[test]
+    fn objects_are_read_where_they_stand() {
+        let seed: Vec<u8> = (0..32_u8).map(|n| n.wrapping_mul(37)).collect();
+        let public = proof::raw_public(Raw::Ed25519, &seed).unwrap();
+        let key = |kind: &str, bytes: &[u8]| format!(r#"{{"type":"tendermint/{kind}","value":"{}"}}"#, base64(bytes));
+        let pair = key("PrivKeyEd25519", &[&seed[..], &public].concat());
+        let file = format!(r#"{{"address":"0A1B","pub_key":{{"type":"x","value":"eA=="}},"priv_key":{pair}}}"#);
+        let found = inspect(&file).unwrap();
+        assert_eq!(found[0].span, file.len() - 1 - pair.len()..file.len() - 1);
+        assert_eq!((found[0].proof, &*found[0].labels[0].text), (Proof::Verified, "0A1B"));
+        let quoted = format!("x: \"{}\"", file.replace('"', "\\\""));
+        assert_eq!(inspect(&quoted).unwrap()[0].identity, found[0].identity);
+        assert!(inspect(&key("PrivKeySecp256k1", &seed)).unwrap()[0].labels.is_empty());
+        assert_eq!(
+            inspect(&key("PrivKeyEd25519", &[&seed[..], &[9; 32]].concat())).unwrap()[0].proof,
+            Proof::Structure
+        );
+        for (kind, bytes) in [
+            ("PrivKeyEd25519", &seed[..]),
+            ("PrivKeyEd25519", &[0; 64]),
+            ("PrivKeySecp256k1", &[0; 32]),
+            ("PrivKeySecp256k1", &[0xff; 32]),
+            ("PrivKeyOther", &[&seed[..], &public].concat()),
+        ] {
+            assert!(inspect(&key(kind, bytes)).is_err(), "{kind}");
+        }
+    }
+}
