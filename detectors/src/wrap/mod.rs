@@ -33,6 +33,7 @@ mod openpgp_packets;
 mod percent;
 pub(crate) mod program;
 mod qcow2;
+mod quoted_printable;
 mod reencoded;
 mod registry;
 mod rpm;
@@ -63,6 +64,7 @@ pub const UNWRAPPERS: &[&dyn Unwrapper] = &[
     &array::Array,
     &escape::Escape,
     &percent::Percent,
+    &quoted_printable::QuotedPrintable,
     &reencoded::Reencoded,
     &openpgp_packets::OpenPgpPackets,
 ];
