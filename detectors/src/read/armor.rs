@@ -18,7 +18,7 @@ use scanner_core::source::stream::{AHEAD, CORE};
 use zeroize::Zeroizing;
 
 use super::literal::{self, is_quote};
-use super::text::{Decoder, digit};
+use super::text::{Decoder, digit, is_soft_break};
 use super::unit::{Unit, unit};
 
 /// The one anchor of everything in PEM.
@@ -267,7 +267,12 @@ impl<'a> Body<'a> {
 
     /// The next unit and its length.
     fn unit(&self) -> Option<(Unit, usize)> {
-        self.unit_of(self.rest())
+        let rest = self.rest();
+        let may_be_soft = self.prefix.is_empty() && rest.first() == Some(&b'=');
+        if may_be_soft && is_soft_break(self.text.get(..self.at).unwrap_or_default(), rest) {
+            return Some((Unit::Nothing, if rest.get(1) == Some(&b'\r') { 3 } else { 2 }));
+        }
+        self.unit_of(rest)
     }
 
     /// The unit at the start of `rest`.

@@ -23,6 +23,20 @@ const fn digits() -> [u8; 256] {
     table
 }
 
+/// Whether a soft line break of quoted-printable stands between a text and what follows: an equals sign that is no padding of
+/// base64, because a full line ends and digits follow.
+pub(crate) fn is_soft_break(before: &[u8], rest: &[u8]) -> bool {
+    /// Of 76 characters (RFC 2045 6.7), less the three of an escape that is not parted.
+    const FULL: std::ops::RangeInclusive<usize> = 72..=75;
+    let next = match rest {
+        [b'=', b'\r', b'\n', next, ..] | [b'=', b'\n', next, ..] => *next,
+        _ => return false,
+    };
+    let line = before.iter().rev().take(FULL.end() + 1).take_while(|byte| **byte != b'\n').count();
+    // A dash may begin an END line.
+    digit(next).is_some() && next != b'-' && FULL.contains(&line)
+}
+
 /// The value of a base64 digit, standard or URL-safe.
 pub(crate) fn digit(byte: u8) -> Option<u8> {
     DIGITS.get(usize::from(byte)).copied().filter(|&v| v != 0xff)

@@ -1,5 +1,5 @@
-//! What the next bytes of a text amount to, with escapes undone: the backslashes of source code and JSON, the entities of
-//! XML and HTML, and tags that only lay out text.
+//! What the next bytes of a text amount to, with escapes undone: the backslashes of source code, JSON and RTF, the backticks of
+//! PowerShell, the numbers of rsyslog and Office Open XML, the entities of XML and HTML, and tags that only lay out text.
 //!
 //! A file of its own because `armor.rs` asks what a unit means there, and this one only how it is written.
 
@@ -33,19 +33,24 @@ pub(crate) fn unit(text: &[u8]) -> Option<(Unit, usize)> {
             let slashes = text.iter().take_while(|&&b| b == b'\\').count();
             match text.get(slashes..).unwrap_or_default() {
                 [b'n' | b'r' | b'\n' | b'\r', ..] => Some((Unit::Break, slashes + 1)),
+                rest if let Some((byte, len)) = numbered(rest) => {
+                    let (unit, _) = plain(byte, 0)?;
+                    Some((unit, slashes + len))
+                }
+                rest if let Some(len) = rtf_break(rest) => Some((Unit::Break, slashes + len)),
                 [b't', ..] => Some((Unit::Blank, slashes + 1)),
                 // PHP and older JSON writers escape the slash, .NET and Gson the plus and the equals sign.
                 [b'/', ..] => Some((Unit::Byte(b'/'), slashes + 1)),
-                [b'u' | b'U', b'0', b'0', high, low, ..] => {
-                    let hex = |b: u8| char::from(b).to_digit(16);
-                    let value = hex(*high)? * 16 + hex(*low)?;
-                    plain(value as u8, slashes + 5)
-                }
                 // A quote inside a quoted string.
                 [quote, ..] if is_quote(*quote) => Some((Unit::Byte(*quote), slashes + 1)),
                 _ => Some((Unit::Byte(b'\\'), slashes)),
             }
         }
+        // PowerShell.
+        [b'`', b'n' | b'r', ..] => Some((Unit::Break, 2)),
+        // What rsyslog writes for control characters, and what Office Open XML does.
+        [b'#', b'0', b'1', b'2' | b'5', ..] => Some((Unit::Break, 4)),
+        [b'_', b'x', b'0', b'0', b'0', b'A' | b'D' | b'a' | b'd', b'_', ..] => Some((Unit::Break, 7)),
         [b'&', ref entity @ ..] => {
             let len = entity.iter().take(9).position(|&b| b == b';');
             match len.and_then(|len| character(entity.get(..len)?)) {
@@ -59,6 +64,35 @@ pub(crate) fn unit(text: &[u8]) -> Option<(Unit, usize)> {
         },
         [byte, ..] => plain(byte, 1),
         [] => None,
+    }
+}
+
+/// The character of ASCII whose number stands behind a backslash, and the length of that: `x0a`, `012`, `u000a`, `u{a}`, `U0000000A`.
+fn numbered(text: &[u8]) -> Option<(u8, usize)> {
+    let value = |digits: &[u8], radix| {
+        let digits = str::from_utf8(digits).ok()?;
+        u8::from_str_radix(digits, radix).ok().filter(|value| value.is_ascii() && !digits.starts_with('+'))
+    };
+    match text {
+        [b'x', digits @ ..] => Some((value(digits.get(..2)?, 16)?, 3)),
+        [b'u', b'{', digits @ ..] => {
+            let len = digits.iter().take(7).position(|byte| *byte == b'}')?;
+            Some((value(digits.get(..len)?, 16)?, len + 3))
+        }
+        [b'U', digits @ ..] if digits.starts_with(b"0000") => Some((value(digits.get(..8)?, 16)?, 9)),
+        [b'u' | b'U', digits @ ..] => Some((value(digits.get(..4)?, 16)?, 5)),
+        [b'0'..=b'7', ..] => Some((value(text.get(..3)?, 8)?, 3)),
+        _ => None,
+    }
+}
+
+/// Length of the word of RTF that ends a line or a paragraph, with the blank that belongs to it.
+fn rtf_break(text: &[u8]) -> Option<usize> {
+    let len = [&b"par"[..], b"line"].iter().find(|word| text.starts_with(word))?.len();
+    match text.get(len) {
+        Some(b' ') => Some(len + 1),
+        Some(byte) if byte.is_ascii_alphanumeric() => None,
+        _ => Some(len),
     }
 }
 
@@ -104,6 +138,21 @@ mod tests {
             ("\\\\\\n", Some((Unit::Break, 4))),
             ("\\/", Some((Unit::Byte(b'/'), 2))),
             ("\\u002b", Some((Unit::Byte(b'+'), 6))),
+            ("\\u{a}", Some((Unit::Break, 5))),
+            ("\\U0000000A", Some((Unit::Break, 10))),
+            ("\\x0aMII", Some((Unit::Break, 4))),
+            ("\\x2B", Some((Unit::Byte(b'+'), 4))),
+            ("\\012MII", Some((Unit::Break, 4))),
+            ("\\\\057", Some((Unit::Byte(b'/'), 5))),
+            ("\\x+1", Some((Unit::Byte(b'\\'), 1))),
+            ("\\par MII", Some((Unit::Break, 5))),
+            ("\\line\n", Some((Unit::Break, 5))),
+            ("\\pard", Some((Unit::Byte(b'\\'), 1))),
+            ("`nMII", Some((Unit::Break, 2))),
+            ("`;", Some((Unit::Byte(b'`'), 1))),
+            ("#012MII", Some((Unit::Break, 4))),
+            ("#01", Some((Unit::Byte(b'#'), 1))),
+            ("_x000D_MII", Some((Unit::Break, 7))),
             ("\\\"", Some((Unit::Byte(b'"'), 2))),
             ("&#x2b;", Some((Unit::Byte(b'+'), 6))),
             ("&#10;", Some((Unit::Break, 5))),

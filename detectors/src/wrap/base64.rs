@@ -17,7 +17,7 @@ use scanner_core::seam::{About, Anchor, Entry, Hit, Unopenable, Unwrapper};
 
 use super::starts;
 use crate::read::literal::{self, Joint};
-use crate::read::text::{Decoder, digit};
+use crate::read::text::{Decoder, digit, is_soft_break};
 
 /// base64 runs.
 #[derive(Debug)]
@@ -239,18 +239,27 @@ fn begins_stream(run: &[u8]) -> bool {
 /// The digits of a run. What `run_start` and `run_end` let through between them is not one: `n` of a written-out `\n`,
 /// and everything from the quote that closes a literal to the one that opens the next.
 fn digits(run: &[u8]) -> impl Iterator<Item = u8> {
-    let mut escaped = false;
+    let mut rest = run;
     let mut closed_by = None;
-    run.iter().filter_map(move |&byte| {
-        let after_backslash = std::mem::replace(&mut escaped, byte == b'\\');
-        if let Some(quote) = closed_by {
-            closed_by = (byte != quote).then_some(quote);
-            return None;
+    std::iter::from_fn(move || {
+        loop {
+            let (&byte, after) = rest.split_first()?;
+            if let Some(quote) = closed_by {
+                closed_by = (byte != quote).then_some(quote);
+            } else if let Some(value) = digit(byte) {
+                rest = after;
+                return Some(value);
+            } else if let Some(length) = written::line_break(rest) {
+                rest = rest.get(length..)?;
+                continue;
+            } else if let Some((value, length)) = written::sign(rest) {
+                rest = rest.get(length..)?;
+                return Some(value);
+            } else if literal::is_quote(byte) {
+                closed_by = Some(byte);
+            }
+            rest = after;
         }
-        if literal::is_quote(byte) {
-            closed_by = Some(byte);
-        }
-        if after_backslash && matches!(byte, b'n' | b'r') { None } else { digit(byte) }
     })
 }
 
@@ -262,10 +271,11 @@ fn is_digit(byte: u8) -> bool {
 fn line_break(bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
-        match bytes.get(at..)? {
+        let rest = bytes.get(at..)?;
+        match rest {
             // A backslash before a real break: a continued line.
             [b'\r' | b'\n', ..] | [b'\\', b'\r' | b'\n', ..] => at += 1,
-            [b'\\', b'n' | b'r', ..] => at += 2,
+            rest if let Some(length) = written::line_break(rest) => at += length,
             _ => break,
         }
     }
@@ -282,8 +292,9 @@ fn line_break_before(bytes: &[u8]) -> Option<usize> {
     let end = at;
     loop {
         match bytes.get(..at)? {
-            [.., b'\\', b'n' | b'r'] => at -= 2,
+            before if let Some(length) = written::line_break_before(before) => at -= length,
             [.., b'\r' | b'\n'] => at -= 1,
+            [before @ .., b'='] if is_soft_break(before, bytes.get(at - 1..)?) => at -= 1,
             _ => break,
         }
     }
@@ -316,10 +327,14 @@ fn run_end(bytes: &[u8], at: usize) -> usize {
     let mut end = at;
     let mut first = digits_before(bytes, at);
     loop {
-        let line = bytes.get(end..).unwrap_or_default().iter().take_while(|&&b| is_digit(b)).count();
+        let line = line(bytes.get(end..).unwrap_or_default());
         end += line;
         let line = line + std::mem::take(&mut first);
         let rest = bytes.get(end..).unwrap_or_default();
+        if is_soft_break(bytes.get(..end).unwrap_or_default(), rest) {
+            end += rest.iter().position(|byte| *byte == b'\n').map_or(1, |at| at + 1);
+            continue;
+        }
         let padding = rest.iter().take(2).take_while(|&&b| b == b'=').count();
         if padding > 0 {
             return end + padding;
@@ -327,10 +342,10 @@ fn run_end(bytes: &[u8], at: usize) -> usize {
         let Some(gap) = gap(rest, line).filter(|_| line >= MIN_LINE || line == 0) else { return end };
         // The next line goes on only if it is nothing but digits.
         let next = rest.get(gap..).unwrap_or_default();
-        let len = next.iter().take_while(|&&b| is_digit(b)).count();
+        let len = self::line(next);
         let behind = next.get(len..).unwrap_or_default();
         let whole = behind.is_empty()
-            || matches!(behind.first(), Some(b'=' | b'"' | b'\'' | b'`' | b'<' | b','))
+            || matches!(behind.first(), Some(b'=' | b'"' | b'\'' | b'`' | b'<' | b',' | b'%' | b'&'))
             || line_break(behind).is_some();
         if len == 0 || !whole {
             return end;
@@ -339,13 +354,37 @@ fn run_end(bytes: &[u8], at: usize) -> usize {
     }
 }
 
-/// How many digits end at `end`.
+/// Length of the digits at the start of a text, on one line.
+fn line(text: &[u8]) -> usize {
+    let mut at = 0;
+    loop {
+        let rest = text.get(at..).unwrap_or_default();
+        let plain = rest.iter().take_while(|byte| is_digit(**byte)).count();
+        let sign = rest.get(plain..).and_then(written::sign);
+        at += plain + sign.map_or(0, |(_, length)| length);
+        if sign.is_none() {
+            return at;
+        }
+    }
+}
+
+/// Length of the digits that end at `end`, on one line.
 fn digits_before(bytes: &[u8], end: usize) -> usize {
-    let before = bytes.get(..end).unwrap_or_default();
-    let len = before.iter().rev().take_while(|&&b| is_digit(b)).count();
-    // `\nMIIE`: the n belongs to the break.
-    let written = end.checked_sub(len + 1).and_then(|i| bytes.get(i..i + 2));
-    if len > 0 && matches!(written, Some([b'\\', b'n' | b'r'])) { len - 1 } else { len }
+    let mut start = end;
+    loop {
+        let before = bytes.get(..start).unwrap_or_default();
+        start -= before.iter().rev().take_while(|byte| is_digit(**byte)).count();
+        // `\nMIIE` and `%0AMIIE`: what looks like digits belongs to the break. `%2B` and `\/` are digits themselves.
+        let Some(mark) = written::mark(bytes, start) else { return end - start };
+        let rest = bytes.get(mark..end).unwrap_or_default();
+        if let Some(length) = written::line_break(rest) {
+            return end - start.max(mark + length);
+        }
+        match written::sign(rest) {
+            Some((_, length)) if mark + length >= start => start = mark,
+            _ => return end - start,
+        }
+    }
 }
 
 /// Start of the run of digits that `at` lies in.
@@ -362,6 +401,8 @@ fn run_start(bytes: &[u8], at: usize) -> usize {
     }
     start
 }
+
+mod written;
 
 #[cfg(test)]
 mod tests;

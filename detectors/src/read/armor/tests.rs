@@ -1,6 +1,7 @@
 //! Every disguise in which PEM is seen, and what only looks like it.
 
 use super::*;
+use crate::read::text;
 
 /// 48 bytes in two lines; no key, so that no scanner takes this file for one.
 const LINES: [&str; 2] = ["AAECAwQFBgcICQoLDA0ODxAREhMUFRYX", "GBkaGxwdHh8gISIjJCUmJygpKissLS4v"];
@@ -50,6 +51,12 @@ fn every_disguise_gives_the_same_body() {
             "\\n\";\nk += \"",
             "\\n\";\nk += \"",
         ),
+        ("PowerShell", "`n", "`r`n", "`n"),
+        ("printf in octal", "\\012", "\\015\\012", "\\012"),
+        ("escapes by number", "\\x0a", "\\x0D\\x0A", "\\u{a}"),
+        ("rsyslog", "#012", "#015#012", "#012"),
+        ("Office Open XML", "_x000D_\n", "_x000D__x000A_", "\n"),
+        ("RTF", "\\par ", "\\par\r\n", "\\line\n"),
         ("HTML", "<br/>", "<br>\n", "<BR />"),
         ("paragraphs", "</p>\n<p class=\"k\">", "</p>\n<p class=\"k\">", "</p>\n<p class=\"k\">"),
         ("quoted-printable", "=0A", "=0A=\n", "=0A"),
@@ -125,6 +132,24 @@ fn entities_and_quoted_printable_digits() {
     let text = b"-----BEGIN X-----=0AAAECAwQFBgcICQoLDA0O=\r\nDxARE=\r\nhMUFRYX=3D=0A-----END X-----";
     let armor = read(text, 0).unwrap();
     assert_eq!((armor.body.as_slice(), armor.end_seen), (&(0..24).collect::<Vec<u8>>()[..], true));
+}
+
+#[test]
+fn soft_line_breaks_are_no_padding() {
+    let digits = text::base64(&(0..=255).collect::<Vec<u8>>());
+    for separator in ["=\n", "=\r\n"] {
+        let lines: Vec<&str> = digits.as_bytes().chunks(75).map(|line| str::from_utf8(line).unwrap()).collect();
+        let text = format!("-----BEGIN X-----\n{}\n-----END X-----", lines.join(separator));
+        let armor = read(text.as_bytes(), 0).unwrap();
+        assert_eq!((armor.body.len(), armor.end_seen), (256, true), "{text}");
+    }
+    // Padding, the sign of a patch, an END line.
+    for sign in ["", "+"] {
+        let digits = text::base64(&[7; 56]);
+        let text = format!("{sign}-----BEGIN X-----\n{sign}{digits}=\n{sign}-----END X-----");
+        let armor = read(text.as_bytes(), sign.len()).unwrap();
+        assert_eq!((armor.body.len(), armor.end_seen), (56, true), "{text}");
+    }
 }
 
 #[test]

@@ -71,6 +71,47 @@ fn runs_are_followed_both_ways() {
     }
 }
 
+/// A text as other texts quote it: signs and line breaks are written out.
+#[test]
+fn what_quotes_a_run_is_undone() {
+    let plain: Vec<u8> = [&[0xfb, 0xff, 0xbe, 0xfb][..], b"-----BEGIN ", &[0xfb; 20], &[0xff; 70]].concat();
+    let coded = base64(&plain);
+    assert!(coded.contains('+') && coded.contains('/'));
+    let lines: Vec<&str> = coded.as_bytes().chunks(64).map(|line| str::from_utf8(line).unwrap()).collect();
+    for (plus, slash, between) in [
+        ("%2B", "%2F", ""),
+        ("%2b", "%2f", "%0D%0A"),
+        ("+", "\\/", "\\r\\n"),
+        ("\\u002B", "/", "\\u000a"),
+        ("\\\\u002b", "\\\\/", "\\\\n"),
+        ("\\x2B", "\\x2f", "\\x0A"),
+        ("&#43;", "&#x2F;", "&#xA;"),
+        ("&plus;", "&sol;", "\n"),
+        ("+", "/", "#012"),
+        ("+", "/", "`n"),
+        ("+", "/", "\\015\\012"),
+    ] {
+        let quoted = lines.join("\n").replace('+', plus).replace('/', slash).replace('\n', between);
+        for text in [format!("key={quoted}&go=1"), format!("\"{quoted}\"")] {
+            let (bytes, span) = open(&text).unwrap_or_default();
+            assert_eq!((bytes.as_slice(), text.get(span)), (&plain[..], Some(&quoted[..])), "{text}");
+        }
+    }
+}
+
+#[test]
+fn soft_line_breaks_are_none_and_padding_is() {
+    let plain: Vec<u8> = [b"-----BEGIN ", &[0xfb; 200][..]].concat();
+    let coded = base64(&plain);
+    let lines: Vec<&str> = coded.as_bytes().chunks(75).map(|line| str::from_utf8(line).unwrap()).collect();
+    for separator in ["=\n", "=\r\n"] {
+        let text = lines.join(separator);
+        assert_eq!(open(&text).unwrap_or_default().0, plain, "{text}");
+    }
+    let text = format!("{}=\n{}", base64(&[7; 47]), base64(&plain));
+    assert_eq!(open(&text).unwrap_or_default().0, plain, "what ends in padding is a text of its own");
+}
+
 #[test]
 fn glued_text_does_not_shift_the_digits() {
     let coded = base64(&[&b"-----BEGIN "[..], &[7; 60]].concat());

@@ -1,0 +1,59 @@
+//! How `+`, `/` and line breaks of base64 are written where they may not stand as they are: in URLs and forms, in JSON, XML, source
+//! code, logs.
+
+use crate::read::text::digit;
+use crate::read::unit::{Unit, unit};
+
+/// Line breaks as they are written out. In JSON inside of JSON the backslash is doubled.
+const BREAKS: [&[u8]; 28] = [
+    b"\\n", b"\\r", b"\\\\n", b"\\\\r", b"%0A", b"%0D", b"%0a", b"%0d", b"#012", b"#015", b"&#10;", b"&#13;", b"&#xA;",
+    b"&#xD;", b"&#xa;", b"&#xd;", b"\\x0A", b"\\x0D", b"\\x0a", b"\\x0d", b"\\012", b"\\015", b"\\u000A", b"\\u000D",
+    b"\\u000a", b"\\u000d", b"`n", b"`r",
+];
+
+/// What an escape begins with.
+const MARKS: [u8; 5] = [b'\\', b'%', b'#', b'&', b'`'];
+
+/// Longest escape, in bytes: `\u002B`, `&#x2B;`, `&plus;`.
+const LONGEST: usize = 6;
+
+/// Length of the line break that is written out at the start of a text.
+pub(super) fn line_break(text: &[u8]) -> Option<usize> {
+    let is_mark = text.first().is_some_and(|byte| MARKS.contains(byte));
+    BREAKS.iter().find(|written| is_mark && text.starts_with(written)).map(|written| written.len())
+}
+
+/// Length of the line break that is written out at the end of a text.
+pub(super) fn line_break_before(text: &[u8]) -> Option<usize> {
+    BREAKS.iter().rev().find(|written| text.ends_with(written)).map(|written| written.len())
+}
+
+/// The digit `+` or `/` that is written as an escape at the start of a text, and the length of that.
+pub(super) fn sign(text: &[u8]) -> Option<(u8, usize)> {
+    let (byte, length) = match text {
+        [b'%', b'2', b'B' | b'b', ..] => (b'+', 3),
+        [b'%', b'2', b'F' | b'f', ..] => (b'/', 3),
+        [b'\\' | b'&', ..] => match unit(text)? {
+            (Unit::Byte(byte @ (b'+' | b'/')), length) => (byte, length),
+            _ => return None,
+        },
+        _ => return None,
+    };
+    Some((digit(byte)?, length))
+}
+
+/// Where the escape begins that may end at `end`, or before it with what looks like digits behind: the nearest mark, right before
+/// digits or, if the escape ends in a semicolon, a few bytes before.
+pub(super) fn mark(bytes: &[u8], end: usize) -> Option<usize> {
+    let before = bytes.get(..end)?;
+    let reach = if before.last() == Some(&b';') { LONGEST } else { 1 };
+    let from = end.saturating_sub(reach);
+    let at = from
+        + before
+            .get(from..)?
+            .iter()
+            .rposition(|byte| MARKS.contains(byte) && *byte != b'#' || reach == 1 && *byte == b'#')?;
+    // Backslashes may be doubled.
+    let slashes = bytes.get(..at)?.iter().rev().take(4).take_while(|byte| **byte == b'\\').count();
+    Some(if bytes.get(at) == Some(&b'\\') { at - slashes } else { at })
+}
