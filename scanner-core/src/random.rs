@@ -6,7 +6,13 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use crate::seam::Random;
+/// Bytes that can be read at any place: a file, or something held in memory.
+pub trait Random: Send + Sync {
+    /// How many there are.
+    fn size(&self) -> u64;
+    /// Reads bytes from a place; 0 at the end and behind it.
+    fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize>;
+}
 
 impl Random for File {
     fn size(&self) -> u64 {

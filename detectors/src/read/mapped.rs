@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::sync::{Mutex, PoisonError};
 
 use scanner_core::random::Cursor;
-use scanner_core::seam::Random;
+use scanner_core::random::Random;
 
 use crate::read::stored::held;
 

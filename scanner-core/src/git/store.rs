@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::Malformed;
 use crate::random::Held;
-use crate::seam::Random;
+use crate::random::Random;
 
 /// Said where a file ends before the place that was read.
 pub(crate) const SHORTER: &str = "the file was cut short or changed while it was read";
