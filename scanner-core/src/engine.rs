@@ -29,7 +29,7 @@ use crate::prefilter::Prefilter;
 use crate::run::Run;
 use crate::seam::{Knowledge, Sink, Source};
 
-pub use crate::run::Watch;
+pub use crate::run::Progress;
 pub use crate::run::harvest::{Counts, Harvest, UNOPENED_PLACES};
 pub use schedule::each;
 
@@ -73,18 +73,18 @@ impl<'k> Engine<'k> {
     }
 
     /// A run that has read nothing yet.
-    pub(crate) fn run<'r>(&'r self, watch: &'r Watch) -> Run<'r> {
-        Run::new(&self.knowledge, &self.prefilter, self.limits, watch)
+    pub(crate) fn run<'r>(&'r self, progress: &'r Progress) -> Run<'r> {
+        Run::new(&self.knowledge, &self.prefilter, self.limits, progress)
     }
 
-    fn session<'r>(&'r self, watch: &'r Watch, jobs: usize) -> Session<'r> {
-        Session::new(self.run(watch), &self.knowledge, jobs)
+    fn session<'r>(&'r self, progress: &'r Progress, jobs: usize) -> Session<'r> {
+        Session::new(self.run(progress), &self.knowledge, jobs)
     }
 
     /// Scans every source, on up to `jobs` threads.
-    pub fn scan(&self, sources: &[&dyn Source], jobs: usize, watch: &Watch) -> Result<Harvest, SourceError> {
+    pub fn scan(&self, sources: &[&dyn Source], jobs: usize, progress: &Progress) -> Result<Harvest, SourceError> {
         schedule::threads(jobs).map_err(|error| SourceError::Threads(format!("{jobs} of them: {error}")))?;
-        let session = self.session(watch, jobs);
+        let session = self.session(progress, jobs);
         for source in sources {
             source.feed(jobs, session.feed())?;
         }
@@ -97,8 +97,8 @@ impl<'k> Engine<'k> {
 
     /// Scans bytes that are already in memory, as if they were the file `name`.
     pub fn bytes(&self, name: &str, bytes: &[u8]) -> Harvest {
-        let watch = Watch::default();
-        let session = self.session(&watch, 1);
+        let progress = Progress::default();
+        let session = self.session(&progress, 1);
         session.blob(Blob::whole(bytes, &Origin::file(name)));
         session.run.count_file(bytes.len() as u64);
         let occurrences = session.take();
@@ -108,8 +108,8 @@ impl<'k> Engine<'k> {
     /// What is in bytes that came to light after a run, such as those of a container that a password opened, and says more than
     /// `known`, which was found in them already.
     pub fn beyond(&self, origin: &Origin, bytes: &[u8], known: &[Material]) -> Vec<Material> {
-        let watch = Watch::default();
-        let session = self.session(&watch, 1);
+        let progress = Progress::default();
+        let session = self.session(&progress, 1);
         session.blob(Blob::whole(bytes, origin));
         let known = Known::of(known);
         let found = session.take().into_iter().map(|occurrence| occurrence.material);

@@ -34,7 +34,7 @@ pub(crate) use found::Same;
 
 /// What others may see of a run while it goes on, and how they stop it.
 #[derive(Debug, Default)]
-pub struct Watch {
+pub struct Progress {
     /// Set to stop the run within a second.
     pub cancelled: AtomicBool,
     /// Inputs read to their end.
@@ -54,7 +54,7 @@ pub struct Run<'r> {
     knowledge: &'r Knowledge<'r>,
     prefilter: &'r Prefilter<'r>,
     limits: Limits,
-    watch: &'r Watch,
+    progress: &'r Progress,
     found: Mutex<Found>,
     candidates: Mutex<Candidates>,
     gaps: Mutex<Gaps>,
@@ -63,7 +63,7 @@ pub struct Run<'r> {
 
 impl std::fmt::Debug for Run<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Run({:?}, {:?})", self.limits, self.watch)
+        write!(f, "Run({:?}, {:?})", self.limits, self.progress)
     }
 }
 
@@ -73,13 +73,13 @@ impl<'r> Run<'r> {
         knowledge: &'r Knowledge<'r>,
         prefilter: &'r Prefilter<'r>,
         limits: Limits,
-        watch: &'r Watch,
+        progress: &'r Progress,
     ) -> Self {
         Self {
             knowledge,
             prefilter,
             limits,
-            watch,
+            progress,
             found: Mutex::default(),
             candidates: Mutex::default(),
             gaps: Mutex::default(),
@@ -94,7 +94,7 @@ impl<'r> Run<'r> {
 
     /// Whether the run is over: nothing more is to be read.
     pub fn cancelled(&self) -> bool {
-        self.watch.cancelled.load(Relaxed)
+        self.progress.cancelled.load(Relaxed)
     }
 
     /// Records that something could not be read.
@@ -104,19 +104,19 @@ impl<'r> Run<'r> {
 
     /// Counts one input that was read to its end. `bytes` is its size.
     pub fn count_file(&self, bytes: u64) {
-        self.watch.files.fetch_add(1, Relaxed);
-        self.watch.bytes.fetch_add(bytes, Relaxed);
+        self.progress.files.fetch_add(1, Relaxed);
+        self.progress.bytes.fetch_add(bytes, Relaxed);
     }
 
     /// Counts one object of a git history that was read to its end. `bytes` is its size.
     pub(crate) fn count_object(&self, bytes: u64) {
-        self.watch.objects.fetch_add(1, Relaxed);
-        self.watch.object_bytes.fetch_add(bytes, Relaxed);
+        self.progress.objects.fetch_add(1, Relaxed);
+        self.progress.object_bytes.fetch_add(bytes, Relaxed);
     }
 
     /// Counts materials that were found.
     pub(crate) fn count_materials(&self, more: u64) {
-        self.watch.materials.fetch_add(more, Relaxed);
+        self.progress.materials.fetch_add(more, Relaxed);
     }
 
     /// The anchors, for sources that can tell without building a blob that it holds none.
@@ -191,9 +191,9 @@ impl<'r> Run<'r> {
             unlisted,
             unopened: unopened.counts,
             unopened_at: unopened.places,
-            files: self.watch.files.load(Relaxed),
-            bytes: self.watch.bytes.load(Relaxed),
-            interrupted: self.watch.cancelled.load(Relaxed),
+            files: self.progress.files.load(Relaxed),
+            bytes: self.progress.bytes.load(Relaxed),
+            interrupted: self.progress.cancelled.load(Relaxed),
             ..Harvest::default()
         }
     }

@@ -42,7 +42,7 @@ pub(crate) fn list(oids: &[String]) -> Names<'_> {
 
 /// How far the reading of a hook has come; others look at it meanwhile.
 #[derive(Debug, Default)]
-pub(crate) struct Progress {
+pub(crate) struct Tally {
     /// Objects read to their end.
     pub(crate) read: AtomicU64,
     /// Objects that were named so far.
@@ -58,7 +58,7 @@ pub(crate) struct Blobs<'a> {
     names: Mutex<Option<Names<'a>>>,
     /// The directory below which git-lfs keeps what its pointers mean.
     common: Option<&'a Path>,
-    progress: &'a Progress,
+    tally: &'a Tally,
     notes: Mutex<Vec<Note>>,
     failed: Mutex<Option<Failure>>,
 }
@@ -81,9 +81,9 @@ struct Queue<'q, 'a> {
 
 impl<'a> Blobs<'a> {
     /// These objects. `common` is the directory that all work trees of the repository share.
-    pub(crate) fn new(git: &'a Git, names: Names<'a>, common: Option<&'a Path>, progress: &'a Progress) -> Self {
+    pub(crate) fn new(git: &'a Git, names: Names<'a>, common: Option<&'a Path>, tally: &'a Tally) -> Self {
         let names = Mutex::new(Some(names));
-        Self { git, names, common, progress, notes: Mutex::default(), failed: Mutex::default() }
+        Self { git, names, common, tally, notes: Mutex::default(), failed: Mutex::default() }
     }
 
     /// What is to be said of them, sorted; an error if they could not all be asked for.
@@ -121,7 +121,7 @@ impl<'a> Blobs<'a> {
             }
             match (queue.rest)() {
                 Some(Ok(name)) => {
-                    self.progress.named.fetch_add(1, Relaxed);
+                    self.tally.named.fetch_add(1, Relaxed);
                     names.push(name);
                 }
                 other => {
@@ -227,7 +227,7 @@ impl<'a> Blobs<'a> {
             return Err(io::Error::other("it ended early"));
         }
         lock(asked).pop_front();
-        self.progress.read.fetch_add(u64::from(!to.run.cancelled()), Relaxed);
+        self.tally.read.fetch_add(u64::from(!to.run.cancelled()), Relaxed);
         Ok(true)
     }
 

@@ -207,9 +207,9 @@ fn passwords_are_kept_where_there_is_a_key_and_references_anywhere() {
 
 #[test]
 fn a_run_that_is_stopped_says_so() {
-    let watch = Watch::default();
-    watch.cancelled.store(true, Relaxed);
-    let session = ENGINE.session(&watch, 1);
+    let progress = Progress::default();
+    progress.cancelled.store(true, Relaxed);
+    let session = ENGINE.session(&progress, 1);
     for bytes in [&b"KEY{1}"[..], b"BOX:a=KEY{1}", b"\0\0\0"] {
         assert!(session.blob(Blob::whole(bytes, &Origin::file("f"))).stop);
     }
@@ -220,8 +220,8 @@ fn a_run_that_is_stopped_says_so() {
 
 #[test]
 fn a_buffer_that_held_a_key_is_to_be_wiped() {
-    let watch = Watch::default();
-    let session = ENGINE.session(&watch, 1);
+    let progress = Progress::default();
+    let session = ENGINE.session(&progress, 1);
     for (bytes, wipe) in [
         (&b"KEY{1}"[..], true),
         (b"KEX{1}", false),
@@ -235,7 +235,7 @@ fn a_buffer_that_held_a_key_is_to_be_wiped() {
         let looked = session.blob(Blob::whole(bytes, &Origin::file("f")));
         assert_eq!((looked.wipe, looked.found, looked.stop), (wipe, wipe, false), "{bytes:?}");
     }
-    assert_eq!(watch.materials.load(Relaxed), 5);
+    assert_eq!(progress.materials.load(Relaxed), 5);
 }
 
 #[test]
@@ -276,8 +276,8 @@ fn as_much_as_may_be_held_is_held_to_the_byte() {
 
 #[test]
 fn a_stream_that_is_not_what_its_start_says_is_a_gap() {
-    let watch = Watch::default();
-    let session = ENGINE.session(&watch, 1);
+    let progress = Progress::default();
+    let session = ENGINE.session(&progress, 1);
     assert!(session.open(&Origin::file("f"), Packed::Stream(b"BOX:~", &mut &b"\nKEY{1}"[..])).is_some());
     let harvest = session.finish(Vec::new());
     assert_eq!(told(&harvest).1, ["f: damaged (not what its start says)"]);
@@ -316,8 +316,8 @@ fn a_mark_inside_of_an_encoding_is_hidden() {
 
 #[test]
 fn only_private_keys_count_as_keys() {
-    let watch = Watch::default();
-    let session = ENGINE.session(&watch, 1);
+    let progress = Progress::default();
+    let session = ENGINE.session(&progress, 1);
     for (text, key) in [("KEY{1}", true), ("PUB{1}", false)] {
         let looked = session.blob(Blob::whole(text.as_bytes(), &Origin::file("f")));
         assert_eq!((looked.found, looked.key, looked.wipe), (true, key, key), "{text}");

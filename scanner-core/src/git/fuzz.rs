@@ -17,7 +17,7 @@ use super::repo::Repository;
 use super::source::Repositories;
 use super::store::Store;
 use crate::budget::Limits;
-use crate::engine::{Engine, Watch};
+use crate::engine::{Engine, Progress};
 use crate::error::SourceError;
 use crate::seam::{Feed, Source};
 
@@ -172,7 +172,7 @@ pub fn scanned(engine: &Engine<'_>, feed: impl FnOnce(Feed<'_>) -> usize + Send)
             Ok(())
         }
     }
-    let harvest = engine.limited(limits()).scan(&[&Fed(Mutex::new(Some(feed)))], 1, &Watch::default());
+    let harvest = engine.limited(limits()).scan(&[&Fed(Mutex::new(Some(feed)))], 1, &Progress::default());
     harvest.map_or(0, |harvest| harvest.occurrences.len())
 }
 

@@ -263,7 +263,7 @@ mod tests {
 
     use super::*;
     use crate::budget::Limits;
-    use crate::engine::{Engine, Watch};
+    use crate::engine::{Engine, Progress};
     use crate::seam::{Knowledge, Sink};
 
     /// Where the core of a window begins, its bytes, its line.
@@ -289,8 +289,9 @@ mod tests {
 
     /// What `feed` gives to a sink and a run: cores and gaps.
     fn fed(limits: Limits, feed: impl FnOnce(Feed<'_>)) -> (Vec<Core>, Vec<Gap>) {
-        let (engine, watch, sink) = (Engine::new(Knowledge::default(), limits), Watch::default(), Collect::default());
-        let run = engine.run(&watch);
+        let (engine, progress, sink) =
+            (Engine::new(Knowledge::default(), limits), Progress::default(), Collect::default());
+        let run = engine.run(&progress);
         feed(Feed { run: &run, sink: &sink });
         (sink.cores.into_inner().unwrap(), run.finish(Vec::new()).gaps)
     }

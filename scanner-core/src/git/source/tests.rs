@@ -3,7 +3,7 @@
 use super::*;
 use crate::blob::Blob;
 use crate::budget::Limits;
-use crate::engine::{Engine, Watch};
+use crate::engine::{Engine, Progress};
 use crate::error::Malformed;
 use crate::git::made::Folder;
 use crate::seam::{About, Anchor, Detector, Hit, Inspection, Knowledge, Looked, Packed, Sink};
@@ -46,8 +46,8 @@ fn a_fault_in_a_repository_costs_that_repository_alone() {
     repositories.found(Found::Pack(one.clone()));
     repositories.found(Found::Pack(two.clone()));
     let knowledge = Knowledge { detectors: vec![&Anchored], ..Knowledge::default() };
-    let (engine, watch) = (Engine::new(knowledge, Limits::default()), Watch::default());
-    let run = engine.run(&watch);
+    let (engine, progress) = (Engine::new(knowledge, Limits::default()), Progress::default());
+    let run = engine.run(&progress);
     repositories.feed(2, Feed { run: &run, sink: &Falls }).expect("the run goes on");
     let mut paths: Vec<_> =
         run.finish(Vec::new()).gaps.into_iter().filter(|gap| gap.reason == Reason::DetectorFault).collect();
