@@ -14,7 +14,7 @@ mod lines;
 pub mod lock;
 pub mod material;
 pub mod prefilter;
-pub mod random;
+pub mod read_at;
 pub mod run;
 pub mod seam;
 pub mod secret;

@@ -20,7 +20,7 @@ use crate::candidates::Candidates;
 use crate::error::Gap;
 use crate::material::{Kind, Occurrence};
 use crate::prefilter::Prefilter;
-use crate::random::Cursor;
+use crate::read_at::Cursor;
 use crate::seam::{Knowledge, Unopened};
 
 use found::Found;

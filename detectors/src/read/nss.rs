@@ -5,7 +5,7 @@ use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use scanner_core::error::Malformed;
-use scanner_core::random::{self, Held};
+use scanner_core::read_at::{self, Held};
 use scanner_core::seam::Unopenable;
 use zeroize::Zeroizing;
 
@@ -52,7 +52,7 @@ pub(crate) struct Store {
 
 /// Reads `key4.db` or `cert9.db`.
 pub(crate) fn store(bytes: &[u8]) -> Result<Store, Malformed> {
-    let file = random::Cursor::new(Arc::new(Held::new(bytes.to_vec())));
+    let file = read_at::Cursor::new(Arc::new(Held::new(bytes.to_vec())));
     let mut database = Database::open(file, u64::MAX).map_err(|error| match error {
         Unopenable::Malformed(malformed) => malformed,
         Unopenable::Limit(_) | Unopenable::Closed(..) => Malformed::new("SQLite header", 0),

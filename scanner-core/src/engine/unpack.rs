@@ -20,7 +20,7 @@ use super::worker::Around;
 use crate::blob::{Blob, Origin};
 use crate::budget::{Budget, Limits};
 use crate::error::{Gap, Reason};
-use crate::random::{Cursor, Held, Random};
+use crate::read_at::{Cursor, Held, ReadAt};
 use crate::seam::{Container, Feed, Looked, Packed, Reader, Sink};
 use crate::source::stream::Windows;
 use opener::{Opener, Outcome};
@@ -36,7 +36,7 @@ impl<'s> Session<'s> {
     /// Opens a container that is no part of another one.
     pub(super) fn unpack(&'s self, origin: &Origin, input: Packed<'_>) -> Option<Looked> {
         let packed = match &input {
-            Packed::Random(bytes) => bytes.size(),
+            Packed::AnyPlace(bytes) => bytes.size(),
             Packed::Stream(first, _) => first.len() as u64,
         };
         let limits = *self.run.limits();
@@ -87,7 +87,7 @@ impl Sink for Level<'_> {
     fn open(&self, origin: &Origin, input: Packed<'_>) -> Option<Looked> {
         let mut start = Vec::new();
         let start = match &input {
-            Packed::Random(bytes) => {
+            Packed::AnyPlace(bytes) => {
                 start.resize(START, 0);
                 let read = Cursor::new(Arc::clone(bytes)).read_from(0, &mut start).ok()?;
                 start.get(..read)?
@@ -102,7 +102,7 @@ impl Sink for Level<'_> {
             return None;
         }
         match input {
-            Packed::Random(bytes) => self.at_any_place(origin, &containers, start, &bytes),
+            Packed::AnyPlace(bytes) => self.at_any_place(origin, &containers, start, &bytes),
             Packed::Stream(first, rest) => self.in_order(origin, &containers, first, rest),
         }
     }
@@ -142,7 +142,7 @@ impl Level<'_> {
         origin: &Origin,
         containers: &[&dyn Container],
         start: &[u8],
-        bytes: &Arc<dyn Random>,
+        bytes: &Arc<dyn ReadAt>,
     ) -> Option<Looked> {
         let mut all: Option<Looked> = None;
         let mut any_damaged = false;
@@ -267,7 +267,7 @@ impl Level<'_> {
             }
             return Some(self.as_it_is(&mut all, origin));
         }
-        let bytes: Arc<dyn Random> = Arc::new(Held::new(bytes));
+        let bytes: Arc<dyn ReadAt> = Arc::new(Held::new(bytes));
         let opened = self.at_any_place(origin, containers, first, &bytes);
         if let Some(error) = fault {
             let detail = format!("{error}, after {length} bytes");

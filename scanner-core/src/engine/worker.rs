@@ -17,7 +17,7 @@ use crate::error::{Gap, Reason};
 use crate::lines::Lines;
 use crate::material::{Kind, Mark, Material, Occurrence};
 use crate::prefilter::Seen;
-use crate::random::{Cursor, Held};
+use crate::read_at::{Cursor, Held};
 use crate::seam::{Hit, Inspection};
 use text::Wrapper;
 

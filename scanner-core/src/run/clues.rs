@@ -9,7 +9,7 @@ use crate::blob::Blob;
 use crate::error::{Gap, Reason};
 use crate::lines::Lines;
 use crate::material::Occurrence;
-use crate::random::{Cursor, Held};
+use crate::read_at::{Cursor, Held};
 use crate::seam::Clues;
 
 /// Largest file that is read for what it says of keys that are stored elsewhere, in bytes. Larger ones are data.

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use super::{About, Unopenable};
 use crate::error::Reason;
-use crate::random::Cursor;
+use crate::read_at::Cursor;
 
 /// A magic number and where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::blob::{Blob, Origin};
 use crate::material::Material;
-use crate::random::Cursor;
+use crate::read_at::Cursor;
 use crate::secret::Secret;
 
 /// A named part of a program.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::blob::{Blob, Origin};
 use crate::error::SourceError;
 use crate::material::Occurrence;
-use crate::random::Random;
+use crate::read_at::ReadAt;
 use crate::run::Run;
 
 /// Where bytes come from.
@@ -40,7 +40,7 @@ pub trait Sink: Sync {
 /// The bytes of a container, as its source can give them.
 pub enum Packed<'a> {
     /// At any place.
-    Random(Arc<dyn Random>),
+    AnyPlace(Arc<dyn ReadAt>),
     /// In order; the first of them again, which were looked at already.
     Stream(&'a [u8], &'a mut dyn Read),
 }

@@ -19,7 +19,7 @@ use crate::blob::Origin;
 use crate::error::{Gap, Reason, SourceError};
 use crate::git::{Found, Repositories, Storage, look_at_loose};
 use crate::material::Occurrence;
-use crate::random::{Cursor, Random};
+use crate::read_at::{Cursor, ReadAt};
 use crate::run::Run;
 use crate::seam::{Feed, Packed, Source};
 use crate::secret::wipe_stack;
@@ -263,13 +263,13 @@ impl Visitor<'_> {
                 }
                 // A large file that is claimed: it can be read at any place.
                 let file = Arc::new(file);
-                let mut again = Cursor::new(Arc::clone(&file) as Arc<dyn Random>);
+                let mut again = Cursor::new(Arc::clone(&file) as Arc<dyn ReadAt>);
                 let size = again.size();
                 let most = self.to.run.limits().max_bytes;
                 if size > most {
                     let detail = format!("larger than {most} bytes");
                     self.gap(&origin.path, Reason::TooLarge, &detail);
-                } else if self.to.sink.open(&origin, Packed::Random(file)).is_some() {
+                } else if self.to.sink.open(&origin, Packed::AnyPlace(file)).is_some() {
                     self.to.run.count_file(size);
                 } else {
                     self.windows.feed_plain(&mut again, &origin, self.to);

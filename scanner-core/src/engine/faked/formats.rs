@@ -9,7 +9,7 @@ use crate::blob::Blob;
 use crate::budget::Budget;
 use crate::error::{Malformed, Reason};
 use crate::material::{Encoding, Identity, Kind, Material};
-use crate::random::{Cursor, Held};
+use crate::read_at::{Cursor, Held};
 use crate::seam::{
     About, Anchor, Candidate, ClueReader, Clues, Container, Decoded, Detector, Entry, Hit, Inside, Inspection, Magic,
     Member, Reader, Unopenable, Unopened, Unwrapper,

@@ -11,7 +11,7 @@ use crate::blob::{Origin, Wrap};
 use crate::engine::allowance::Allowance;
 use crate::engine::memory::Taken;
 use crate::error::{Gap, Reason};
-use crate::random::Cursor;
+use crate::read_at::Cursor;
 use crate::run::Run;
 use crate::seam::{Feed, Inside, Looked, Member, Packed, Sink, Unopenable};
 use crate::source::stream::{AHEAD, CORE};
@@ -143,7 +143,7 @@ impl Inside for Opener<'_> {
         if open && within.depth < self.run.limits().max_depth && within.opens_at_any_place(&content) {
             let origin = self.inside(member);
             self.level.allowance.entry();
-            if let Some(looked) = within.open(&origin, Packed::Random(Arc::new(content.clone()))) {
+            if let Some(looked) = within.open(&origin, Packed::AnyPlace(Arc::new(content.clone()))) {
                 self.members += 1;
                 self.looked |= looked;
                 let stop = looked.stop || self.level.allowance.spent().is_some();
