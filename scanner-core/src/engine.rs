@@ -1,8 +1,8 @@
 //! Runs detectors and unwrappers over what sources bring.
 //!
-//! A source feeds blobs from its threads to a [`Session`]; each blob is looked at by a [`worker`] from a pool, and containers are
-//! opened by [`unpack`]. Blobs of one file come from one thread in order, and everything is sorted by origin at the end, so what
-//! is reported does not depend on the number of jobs.
+//! A source feeds blobs from its threads to a session; each blob is looked at by a `worker` from a pool, and containers
+//! are opened by `unpack`. Blobs of one file come from one thread in order, and everything is sorted by origin at the
+//! end, so what is reported does not depend on the number of jobs.
 
 mod allow;
 mod allowance;

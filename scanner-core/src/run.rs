@@ -1,8 +1,9 @@
 //! One run, as a source sees it: what to know before reading, and where to report.
 //!
-//! A source gets a [`Run`] beside the [`Sink`](crate::seam::Sink) that takes its bytes. The run answers what the limits are, whether
-//! the user has interrupted it, which anchors matter and which files may use keys. It counts what was read and keeps, in bounded
-//! memory, what was found and what could not be read. How blobs are looked at is the business of [`crate::engine`].
+//! A source gets a [`Run`] beside the [`Sink`](crate::seam::Sink) that takes its bytes. The run answers what the limits
+//! are, whether the user has interrupted it, which anchors matter and which files may use keys. It counts what was read
+//! and keeps, in bounded memory, what was found and what could not be read. How blobs are looked at is the business of
+//! [`crate::engine`].
 
 mod clues;
 mod found;
@@ -129,8 +130,8 @@ impl<'r> Run<'r> {
         self.knowledge.containers.iter().any(|container| container.claims(start))
     }
 
-    /// Counts the formats that an input is of by its first bytes and that are not opened. `origin` is `None` for an object of a git
-    /// history that is not handed to the sink, because it holds no anchor.
+    /// Counts the formats that an input is of by its first bytes and that are not opened. `origin` is `None` for an
+    /// object of a git history that is not handed to the sink, because it holds no anchor.
     pub(crate) fn count_unopened(&self, start: &[u8], origin: Option<&Origin>) {
         self.count_formats(origin, |format| format.begins(start));
     }

@@ -134,7 +134,7 @@ impl Repositories {
     }
 
     /// Whether a file that begins like this is read here, and not as a file.
-    pub fn claims(&self, start: &[u8]) -> bool {
+    pub(crate) fn claims(&self, start: &[u8]) -> bool {
         self.options.selection.history != History::None && bundle::begins(start)
     }
 

@@ -26,7 +26,8 @@ impl Run<'_> {
         self.knowledge.clues.is_some_and(|reader| reader.wants(path))
     }
 
-    /// Reads what a file says of keys that are stored elsewhere, if its name says that it may use them. Nothing else is looked for.
+    /// Reads what a file says of keys that are stored elsewhere, if its name says that it may use them. Nothing else is
+    /// looked for.
     pub(crate) fn read_clues(&self, blob: Blob<'_>) {
         let Some(reader) = self.knowledge.clues else { return };
         if !reader.wants(&blob.origin.location()) {

@@ -32,8 +32,8 @@ pub struct Feed<'f> {
 pub trait Sink: Sync {
     /// Looks at one blob, or one window of it.
     fn blob(&self, blob: Blob<'_>) -> Looked;
-    /// Opens a container. `None` if the input is not a container, or may not be opened: feed its bytes as blobs then. Nothing was
-    /// read of a stream in that case.
+    /// Opens a container. `None` if the input is not a container, or may not be opened: feed its bytes as blobs then.
+    /// Nothing was read of a stream in that case.
     fn open(&self, origin: &Origin, input: Packed<'_>) -> Option<Looked>;
 }
 

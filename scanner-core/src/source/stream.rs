@@ -17,7 +17,7 @@ const FIRST: usize = 64 << 10;
 pub const CORE: usize = 4 << 20;
 
 /// Bytes kept before a core, for readers that walk back to the start of a structure. No walk goes further.
-pub const BACK: usize = 4 << 10;
+pub(crate) const BACK: usize = 4 << 10;
 
 /// Bytes kept behind a core: the largest material that is found whole wherever it lies in a large file. The largest
 /// real ones are trust stores of some 400 KiB.
@@ -79,8 +79,8 @@ impl Windows {
         self.part(input, origin, to, to.run.limits().max_bytes)
     }
 
-    /// Like [`Self::feed_part`], for what comes out of a container: how much may come out is bounded by its size, not by the largest
-    /// file that is read.
+    /// Like [`Self::feed_part`], for what comes out of a container: how much may come out is bounded by its size, not
+    /// by the largest file that is read.
     pub(crate) fn feed_member(
         &mut self,
         input: &mut dyn Read,
@@ -111,7 +111,8 @@ impl Windows {
         fed
     }
 
-    /// Returns the size, if it came to the end, and what was seen; nothing if the start was claimed. More than `most` bytes are a gap.
+    /// Returns the size, if it came to the end, and what was seen; nothing if the start was claimed. More than `most`
+    /// bytes are a gap.
     fn read(
         &mut self,
         (input, skip): (&mut dyn Read, &mut dyn FnMut(u64) -> u64),
