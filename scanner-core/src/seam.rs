@@ -39,12 +39,12 @@ pub struct About {
 /// Why a wrapper gave nothing, or not all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unopenable {
-    /// It only looked like one.
+    /// It only looked like this format.
     Malformed(Malformed),
-    /// It is one by more than its magic, and nothing of it can be read: why, and what in a few fixed words. A gap; its bytes are
-    /// searched as they are.
+    /// It is of this format by more than its magic, and nothing of it can be read: why, and what in a few fixed words.
+    /// A gap; its bytes are searched as they are.
     Closed(Reason, &'static str),
-    /// A limit of the run bit: a gap.
+    /// A limit was exceeded; recorded as a gap.
     Limit(Reason),
 }
 
@@ -60,7 +60,7 @@ impl From<Reason> for Unopenable {
     }
 }
 
-/// Everything the engine is told about formats: built in, and of whoever embeds it.
+/// Everything the engine knows about formats: built in, and of whoever embeds it.
 #[derive(Clone, Default)]
 pub struct Knowledge<'k> {
     /// All detectors.
@@ -70,10 +70,10 @@ pub struct Knowledge<'k> {
     /// All containers. The first whose magic is there is asked; then those whose magic stands at another place, because one file
     /// may be several things at once.
     pub containers: Vec<&'k dyn Container>,
-    /// What tells the sections of programs.
+    /// Finds the sections of programs.
     pub mapper: Option<&'k dyn Mapper>,
     /// Formats that are recognised and not opened.
     pub unopened: &'k [Unopened],
-    /// What reads files that use keys; `None` where only keys are looked for.
+    /// Reads files that use keys; `None` where only keys are looked for.
     pub clues: Option<&'k dyn ClueReader>,
 }

@@ -61,7 +61,7 @@ impl<'s> Session<'s> {
         let allowance = Allowance { known: Some(Mutex::default()), ..allowance };
         let level = Level { session: self, allowance: &allowance, depth: around.depth };
         let opened = level.open(origin, Packed::Stream(bytes, &mut io::empty()));
-        // More than is left was told of already.
+        // Exceeding the budget has already been reported.
         let _ = budget.take(allowance.unpacked.load(Relaxed).min(budget.left()));
         let known = allowance.known.map(|known| known.into_inner().unwrap_or_else(PoisonError::into_inner));
         opened.and(known)
@@ -108,7 +108,7 @@ impl Sink for Level<'_> {
     }
 }
 
-/// As many first bytes as any magic number needs: that of btrfs stands at 65,600.
+/// Bytes needed to match every magic number: that of btrfs stands at 65,600.
 const START: usize = 66 << 10;
 
 /// Where the magic number of a container stands; `None` if it is known by something else.

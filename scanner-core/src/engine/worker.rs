@@ -141,7 +141,7 @@ impl Worker {
         let claiming = session.knowledge.unwrappers.iter().filter(|unwrapper| whole && unwrapper.claims(blob));
         for unwrapper in claiming {
             let mut wrapper = Wrapper { session, blob, hit: Hit::START, budget, around, line: blob.window.line };
-            // What is in it is told once; if there is nothing in it, it may have been none. Digits may be of two kinds.
+            // Stop at the first unwrapper that finds something; otherwise try the next. Digits may be of two kinds.
             if let Some(opened) = self.unwrap(*unwrapper, &mut wrapper, &covers).filter(|opened| opened.found) {
                 covers.opened(*unwrapper, blob, Hit::START, opened.span.clone());
                 covers.add(opened.span, opened.known);

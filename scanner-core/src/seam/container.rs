@@ -61,8 +61,8 @@ pub struct Member<'a> {
 
 /// Who is told what is inside a container.
 pub trait Inside {
-    /// Looks at one member. `content` is read as far as the limits allow; a fault in it is told of by the reader of this,
-    /// once. `Break` means: stop, nothing more may be read.
+    /// Looks at one member. `content` is read as far as the limits allow; the caller reports read errors, once. `Break`
+    /// means: stop, nothing more may be read.
     fn member(&mut self, member: Member<'_>, content: &mut dyn Read) -> ControlFlow<()>;
     /// Looks at a member that lies in the container as it is, so that it can be read at any place and none of it has to be
     /// held: a partition of a disk, a large file of an image.

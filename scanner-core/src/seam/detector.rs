@@ -154,7 +154,7 @@ pub trait Detector: Sync {
         &[]
     }
     /// Called once per hit, on any thread. What was found stays found; `Err` says why it only looked like one, `Ok`
-    /// without a find says that the hit was none of this detector's business.
+    /// without a find means that the hit does not belong to this detector.
     fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed>;
     /// Reads a locked container of this format as [`Self::inspect`] kept it in [`Material::locked`], so that passwords can be tried
     /// on it; `None` if none can open it.

@@ -39,15 +39,15 @@ impl Windows {
         self.feed_file(input, &mut |_| 0, origin, to, &|_| false);
     }
 
-    /// Does the same with a large file that only looked like a container.
+    /// Like [`Self::feed`], for a large file that only looked like a container.
     pub(crate) fn feed_plain(&mut self, input: &mut dyn Read, origin: &Origin, to: Feed<'_>) {
         self.plain = true;
         self.feed(input, origin, to);
         self.plain = false;
     }
 
-    /// Does the same, unless the file begins with something that is claimed by another reader. Returns whether it was. `skip` is
-    /// told where the file is read next, and passes over zeros that begin there; it returns how many.
+    /// Like [`Self::feed`], unless another reader claims the file by its first bytes. Returns whether it was claimed.
+    /// `skip` gets the place where the file is read next, and passes over zeros that begin there; it returns how many.
     pub(crate) fn feed_file(
         &mut self,
         input: &mut dyn Read,
@@ -68,8 +68,8 @@ impl Windows {
         }
     }
 
-    /// Does the same with something that is no file of its own and is not counted as one. Returns a fault instead of
-    /// telling of it: the same thing may be had from elsewhere.
+    /// Like [`Self::feed`], for a part of a file, which is not counted as one. Returns a read error instead of reporting
+    /// it: the same bytes may be found elsewhere.
     pub(crate) fn feed_part(
         &mut self,
         input: &mut dyn Read,
@@ -97,7 +97,7 @@ impl Windows {
         (read.map(|(_, looked)| looked).unwrap_or_default(), fault)
     }
 
-    /// Does the same with what follows the first bytes of a file. It is not asked again how the file begins.
+    /// Like [`Self::feed_part`], for what follows the first bytes of a file. How the file begins is not asked again.
     pub(crate) fn feed_behind(
         &mut self,
         start: &[u8],

@@ -26,7 +26,7 @@ const LONGEST_NAME: usize = 4096;
 pub(super) enum Outcome {
     /// It was one; whether it is damaged.
     Opened { damaged: bool },
-    /// It was none of its format, and nothing came out.
+    /// Not this format; no member was produced.
     NotOne,
 }
 
@@ -38,7 +38,7 @@ pub(super) struct Opener<'l> {
     kind: &'static str,
     pub(super) looked: Looked,
     members: u64,
-    /// Whether anything was told of it that could not be read.
+    /// Whether anything was reported that could not be read.
     told: bool,
     damaged: bool,
     /// What its reader holds.

@@ -47,7 +47,7 @@ pub(super) fn scan_all(scan: &Scan<'_>, odb: &mut Odb, gaps: &mut Vec<Gap>) -> T
             tally.append(part);
             gone.extend(vanished);
         }
-        // Files by themselves do not come and go.
+        // Standalone packs do not change during a scan.
         let is_directory = odb.directories.iter().all(|directory| directory.path.is_dir());
         if scan.to.run.cancelled() || !is_directory {
             break;
