@@ -5,27 +5,27 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
-use scanner_core::engine::Watch;
+use scanner_core::engine::Progress;
 
 use crate::report::words;
 
 /// Shows progress until it is dropped.
-pub(crate) struct Progress(ProgressBar);
+pub(crate) struct ProgressLine(ProgressBar);
 
-impl Progress {
+impl ProgressLine {
     /// Starts, if `shown`.
-    pub(crate) fn start(watch: &Arc<Watch>, shown: bool) -> Option<Self> {
+    pub(crate) fn start(progress: &Arc<Progress>, shown: bool) -> Option<Self> {
         if !shown {
             return None;
         }
-        let watch = Arc::clone(watch);
+        let progress = Arc::clone(progress);
         let counts = move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
             let _ = write!(
                 out,
                 "{} files, {}, {} found",
-                words::count(watch.files.load(Relaxed)),
-                words::bytes(watch.bytes.load(Relaxed)),
-                words::count(watch.materials.load(Relaxed)),
+                words::count(progress.files.load(Relaxed)),
+                words::bytes(progress.bytes.load(Relaxed)),
+                words::count(progress.materials.load(Relaxed)),
             );
         };
         let style = ProgressStyle::with_template("{spinner} {counts} · {elapsed}").ok()?.with_key("counts", counts);
@@ -35,7 +35,7 @@ impl Progress {
     }
 }
 
-impl Drop for Progress {
+impl Drop for ProgressLine {
     fn drop(&mut self) {
         self.0.finish_and_clear();
     }

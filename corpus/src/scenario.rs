@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use detectors::Judging;
 use detectors::radius::{Finding, KnownKeys};
-use scanner_core::engine::Watch;
+use scanner_core::engine::Progress;
 use scanner_core::git::Repositories;
 use scanner_core::source::fs::Tree;
 use serde::Deserialize;
@@ -210,7 +210,7 @@ pub fn judge(scratch: &Path, prefix: &str) -> Result<Outcome, String> {
 fn findings(root: &Path, known: bool) -> Result<Vec<Finding>, String> {
     let roots = vec![root.to_owned()];
     let tree = Tree { roots: roots.clone(), one_file_system: false, repositories: &Repositories::default() };
-    let harvest = detectors::engine().scan(&[&tree], 1, &Watch::default());
+    let harvest = detectors::engine().scan(&[&tree], 1, &Progress::default());
     let harvest = harvest.map_err(|error| error.to_string())?;
     let mut lists = KnownKeys::built_in();
     if known {

@@ -19,7 +19,8 @@
 //! assert!(judgement.gaps.is_empty());
 //! ```
 //!
-//! `examples/scan_bytes.rs` scans a file this way, and `examples/own_detector.rs` adds a detector. See also `docs/embed.md`.
+//! `examples/scan_bytes.rs` scans a file this way, `examples/own_detector.rs` adds a detector, `examples/own_source.rs`
+//! a source. See also `docs/embed.md`.
 
 pub mod facts;
 mod format;

@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::git::oid::ObjectId;
-use crate::material::Word;
+use crate::material::{Mark, Material, Occurrence, Word};
 
 /// Where a blob came from: a path, the git object if it lies in a history, then every wrapper that was opened to reach
 /// it.
@@ -179,6 +179,19 @@ impl<'a> Blob<'a> {
     /// A blob that is held whole.
     pub fn whole(bytes: &'a [u8], origin: &'a Origin) -> Self {
         Self { bytes, origin, window: Window::whole(bytes.len()) }
+    }
+
+    /// A material that was found in the blob, `line` being the line of the outermost text around it.
+    pub(crate) fn occurrence(&self, material: Material, line: u64, mark: Option<Mark>) -> Occurrence {
+        Occurrence {
+            origin: self.origin.clone(),
+            offset: self.window.start + material.span.start as u64,
+            line,
+            section: None,
+            mark,
+            git: None,
+            material,
+        }
     }
 }
 

@@ -25,7 +25,7 @@ const PASSES: usize = 7;
 
 /// Control bytes that no text holds and every binary anchor has at least one of: three, because that many can be looked
 /// for at once (`memchr3`) several times faster than the anchors themselves.
-pub const GATE: [u8; 3] = [0x00, 0x01, 0x03];
+const GATE: [u8; 3] = [0x00, 0x01, 0x03];
 
 /// How many first bytes of an object of a git history are asked for a magic number, at most: that of tar ends at 262.
 /// What stands further behind (ISO 9660, ext) is seen in objects only that are read for another reason.
@@ -130,7 +130,7 @@ impl<'k> Prefilter<'k> {
     }
 
     /// Length of the longest anchor, in bytes.
-    pub const fn longest(&self) -> usize {
+    pub(crate) const fn longest(&self) -> usize {
         self.longest
     }
 
@@ -140,7 +140,7 @@ impl<'k> Prefilter<'k> {
     }
 
     /// Whether any anchor is in bytes that are not the start of a blob. `seen` is scratch space.
-    pub fn is_inside(&self, bytes: &[u8], seen: &mut Vec<Seen>) -> bool {
+    pub(crate) fn is_inside(&self, bytes: &[u8], seen: &mut Vec<Seen>) -> bool {
         seen.clear();
         let window = Window { start: 1, line: 1, core_start: 0, core_end: bytes.len(), last: true };
         self.find(bytes, window, seen);

@@ -9,7 +9,7 @@ use detectors::facts::{self, Facts, Header, JoinKey};
 use detectors::{Judging, open};
 use jiff::Timestamp;
 use scanner_core::blob::{PlainPath, printable_path};
-use scanner_core::engine::{Harvest, Watch};
+use scanner_core::engine::{Harvest, Progress};
 use scanner_core::error::SourceError;
 use scanner_core::git::{Repositories, Summary};
 use scanner_core::seam::Source;
@@ -22,7 +22,7 @@ use crate::confine::Guard;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out;
 use crate::plan::{Format, Plan, is_stdin, plain};
-use crate::progress::Progress;
+use crate::progress::ProgressLine;
 use crate::report::json;
 use crate::report::model::Tool;
 
@@ -31,13 +31,13 @@ pub(crate) fn run(plan: Plan, guard: Guard) -> Result<Exit, Failure> {
     let began_at = Instant::now();
     // Before the first thread, so that it holds for all of them, and before the first foreign byte.
     tell::confine(&plan.telling, guard)?;
-    let watch = Arc::new(Watch::default());
-    stop_on_ctrl_c(&watch, plan.telling.quiet)?;
-    let progress = Progress::start(&watch, plan.progress);
+    let progress = Arc::new(Progress::default());
+    stop_on_ctrl_c(&progress, plan.telling.quiet)?;
+    let line = ProgressLine::start(&progress, plan.progress);
     let repositories = Repositories::new(plan.git.clone());
-    let harvest = harvest(&plan, &watch, &repositories)?;
-    drop(progress);
-    let stop = || watch.cancelled.load(Relaxed);
+    let harvest = harvest(&plan, &progress, &repositories)?;
+    drop(line);
+    let stop = || progress.cancelled.load(Relaxed);
     let facts = facts(&plan, harvest, &repositories, &stop);
     let began = plan.telling.clock.started;
     let took = if plan.telling.clock.frozen { Duration::ZERO } else { began_at.elapsed() };
@@ -113,10 +113,10 @@ fn write_facts(plan: Plan, facts: &Facts, ended: Timestamp) -> Result<Exit, Fail
 }
 
 /// The first Ctrl-C (or SIGTERM, or SIGHUP) ends the run in order; the second one at once.
-fn stop_on_ctrl_c(watch: &Arc<Watch>, quiet: bool) -> Result<(), Failure> {
-    let watch = Arc::clone(watch);
+fn stop_on_ctrl_c(progress: &Arc<Progress>, quiet: bool) -> Result<(), Failure> {
+    let progress = Arc::clone(progress);
     ctrlc::set_handler(move || {
-        if watch.cancelled.swap(true, Relaxed) {
+        if progress.cancelled.swap(true, Relaxed) {
             #[allow(clippy::exit, reason = "the user asked twice, and no other thread is to be waited for")]
             std::process::exit(Exit::Interrupted.code().into());
         }
@@ -136,7 +136,7 @@ fn no_threads(error: &dyn std::fmt::Display) -> Failure {
         .hint("lower --jobs, or raise the limits on processes and memory (`ulimit -u`, `ulimit -v`)")
 }
 
-fn harvest(plan: &Plan, watch: &Watch, repositories: &Repositories) -> Result<Harvest, Failure> {
+fn harvest(plan: &Plan, progress: &Progress, repositories: &Repositories) -> Result<Harvest, Failure> {
     let roots: Vec<PathBuf> = plan.targets.iter().filter(|target| !is_stdin(target)).cloned().collect();
     let stdin = roots.len() < plan.targets.len();
     let tree = Tree { roots, one_file_system: plan.one_file_system, repositories };
@@ -148,7 +148,7 @@ fn harvest(plan: &Plan, watch: &Watch, repositories: &Repositories) -> Result<Ha
     if stdin {
         sources.push(&Stdin);
     }
-    plan.search.engine(plan.limits).scan(&sources, plan.telling.jobs.count, watch).map_err(|error| match error {
+    plan.search.engine(plan.limits).scan(&sources, plan.telling.jobs.count, progress).map_err(|error| match error {
         SourceError::Unusable { path, error } => {
             Failure::new(format!("cannot scan {}: {}", printable_path(&path), plain(&error)))
                 .hint("check that it exists and that you may read it")

@@ -10,7 +10,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use scanner_core::blob::Origin;
 use scanner_core::error::{Gap, Reason, SourceError};
-use scanner_core::seam::{BlobSink, Source};
+use scanner_core::run::Run;
+use scanner_core::seam::{Feed, Source};
 use scanner_core::secret::wipe_stack;
 use scanner_core::source::stream::Windows;
 
@@ -41,7 +42,7 @@ pub(crate) fn list(oids: &[String]) -> Names<'_> {
 
 /// How far the reading of a hook has come; others look at it meanwhile.
 #[derive(Debug, Default)]
-pub(crate) struct Progress {
+pub(crate) struct Tally {
     /// Objects read to their end.
     pub(crate) read: AtomicU64,
     /// Objects that were named so far.
@@ -57,7 +58,7 @@ pub(crate) struct Blobs<'a> {
     names: Mutex<Option<Names<'a>>>,
     /// The directory below which git-lfs keeps what its pointers mean.
     common: Option<&'a Path>,
-    progress: &'a Progress,
+    tally: &'a Tally,
     notes: Mutex<Vec<Note>>,
     failed: Mutex<Option<Failure>>,
 }
@@ -80,9 +81,9 @@ struct Queue<'q, 'a> {
 
 impl<'a> Blobs<'a> {
     /// These objects. `common` is the directory that all work trees of the repository share.
-    pub(crate) fn new(git: &'a Git, names: Names<'a>, common: Option<&'a Path>, progress: &'a Progress) -> Self {
+    pub(crate) fn new(git: &'a Git, names: Names<'a>, common: Option<&'a Path>, tally: &'a Tally) -> Self {
         let names = Mutex::new(Some(names));
-        Self { git, names, common, progress, notes: Mutex::default(), failed: Mutex::default() }
+        Self { git, names, common, tally, notes: Mutex::default(), failed: Mutex::default() }
     }
 
     /// What is to be said of them, sorted; an error if they could not all be asked for.
@@ -120,7 +121,7 @@ impl<'a> Blobs<'a> {
             }
             match (queue.rest)() {
                 Some(Ok(name)) => {
-                    self.progress.named.fetch_add(1, Relaxed);
+                    self.tally.named.fetch_add(1, Relaxed);
                     names.push(name);
                 }
                 other => {
@@ -134,11 +135,11 @@ impl<'a> Blobs<'a> {
         names
     }
 
-    fn share(&self, queue: &Mutex<Queue<'_, '_>>, sink: &dyn BlobSink) {
+    fn share(&self, queue: &Mutex<Queue<'_, '_>>, to: Feed<'_>) {
         let asked = Mutex::new(VecDeque::new());
-        let result = self.batch(queue, &asked, sink);
+        let result = self.batch(queue, &asked, to);
         let unanswered = lock(&asked).len();
-        if sink.cancelled() || (result.is_ok() && unanswered == 0) {
+        if to.run.cancelled() || (result.is_ok() && unanswered == 0) {
             return;
         }
         let why = result.err().map_or_else(|| "it ended early".to_owned(), |error| error.to_string());
@@ -146,19 +147,14 @@ impl<'a> Blobs<'a> {
         self.fail(failure.hint("run `git fsck` to see whether the repository is whole"));
     }
 
-    fn batch(
-        &self,
-        queue: &Mutex<Queue<'_, '_>>,
-        asked: &Mutex<VecDeque<String>>,
-        sink: &dyn BlobSink,
-    ) -> io::Result<()> {
+    fn batch(&self, queue: &Mutex<Queue<'_, '_>>, asked: &Mutex<VecDeque<String>>, to: Feed<'_>) -> io::Result<()> {
         let started = self.git.converse(&["cat-file", "--batch", "--buffer"]);
         let mut running = started.map_err(|failure| io::Error::other(failure.to_string()))?;
         let (stdin, stdout) = (running.stdin.take(), running.stdout.take());
         let result = std::thread::scope(|scope| {
             let ask = || {
                 let Some(mut stdin) = stdin else { return };
-                while !sink.cancelled() {
+                while !to.run.cancelled() {
                     let names = self.next(queue, AT_ONCE);
                     if names.is_empty() {
                         break;
@@ -175,10 +171,10 @@ impl<'a> Blobs<'a> {
             let Some(stdout) = stdout else { return Ok(()) };
             let mut input = BufReader::with_capacity(64 << 10, stdout);
             let mut windows = Windows::default();
-            while !sink.cancelled() && self.object(asked, &mut input, &mut windows, sink)? {}
+            while !to.run.cancelled() && self.object(asked, &mut input, &mut windows, to)? {}
             Ok(())
         });
-        if result.is_ok() && !sink.cancelled() {
+        if result.is_ok() && !to.run.cancelled() {
             return running.end().map_err(|failure| io::Error::other(failure.to_string()));
         }
         result
@@ -190,7 +186,7 @@ impl<'a> Blobs<'a> {
         asked: &Mutex<VecDeque<String>>,
         input: &mut BufReader<ChildStdout>,
         windows: &mut Windows,
-        sink: &dyn BlobSink,
+        to: Feed<'_>,
     ) -> io::Result<bool> {
         let mut header = Vec::new();
         // A name, a word and a number.
@@ -202,7 +198,7 @@ impl<'a> Blobs<'a> {
         let oid = words.next().unwrap_or_default();
         let (kind, size) = match (words.next(), words.next().map(str::parse::<u64>)) {
             (Some("missing"), _) => {
-                gap(sink, oid, "the object is not in this repository, which may be a shallow or partial clone");
+                gap(to.run, oid, "the object is not in this repository, which may be a shallow or partial clone");
                 lock(asked).pop_front();
                 return Ok(true);
             }
@@ -217,12 +213,12 @@ impl<'a> Blobs<'a> {
                 let mut small = Vec::new();
                 bytes.read_to_end(&mut small)?;
                 // What it says itself is searched whatever it means.
-                windows.feed(&mut small.as_slice(), &origin, sink);
+                windows.feed(&mut small.as_slice(), &origin, to);
                 if let (Some(common), Some(pointer)) = (self.common, Pointer::read(&small)) {
-                    self.meant(oid, &pointer, common, windows, sink);
+                    self.meant(oid, &pointer, common, windows, to);
                 }
             }
-            _ => windows.feed(&mut bytes, &origin, sink),
+            _ => windows.feed(&mut bytes, &origin, to),
         }
         // The rest of what was not read to its end, and the line feed after it.
         let rest = bytes.limit() + 1;
@@ -231,31 +227,31 @@ impl<'a> Blobs<'a> {
             return Err(io::Error::other("it ended early"));
         }
         lock(asked).pop_front();
-        self.progress.read.fetch_add(u64::from(!sink.cancelled()), Relaxed);
+        self.tally.read.fetch_add(u64::from(!to.run.cancelled()), Relaxed);
         Ok(true)
     }
 
     /// Scans what a pointer of git-lfs means.
-    fn meant(&self, oid: &str, pointer: &Pointer, common: &Path, windows: &mut Windows, sink: &dyn BlobSink) {
+    fn meant(&self, oid: &str, pointer: &Pointer, common: &Path, windows: &mut Windows, to: Feed<'_>) {
         let path: PathBuf = pointer.object(common);
         match File::open(&path) {
             Ok(file) if file.metadata().is_ok_and(|meta| meta.is_file()) => {
                 let mut checked = Checked::new(file);
-                windows.feed(&mut checked, &Origin::file(oid), sink);
-                if let Some(what) = checked.differs(pointer, &|| sink.cancelled()) {
+                windows.feed(&mut checked, &Origin::file(oid), to);
+                if let Some(what) = checked.differs(pointer, &|| to.run.cancelled()) {
                     self.note(oid, what);
                 }
             }
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                gap(sink, oid, &format!("the object of its git-lfs pointer cannot be read: {error}"));
+                gap(to.run, oid, &format!("the object of its git-lfs pointer cannot be read: {error}"));
             }
             _ => self.note(oid, "skipped: lfs pointer, and its object is not in this clone"),
         }
     }
 }
 
-fn gap(sink: &dyn BlobSink, oid: &str, detail: &str) {
-    sink.gap(Gap { origin: Origin::file(oid), reason: Reason::ReadError, detail: detail.to_owned() });
+fn gap(run: &Run<'_>, oid: &str, detail: &str) {
+    run.gap(Gap { origin: Origin::file(oid), reason: Reason::ReadError, detail: detail.to_owned() });
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -263,10 +259,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Source for Blobs<'_> {
-    fn feed(&self, jobs: usize, sink: &dyn BlobSink) -> Result<(), SourceError> {
+    fn feed(&self, jobs: usize, to: Feed<'_>) -> Result<(), SourceError> {
         let Some(mut names) = lock(&self.names).take() else { return Ok(()) };
         let queue = Mutex::new(Queue { first: VecDeque::new(), rest: &mut names, over: false });
-        if sink.cancelled() {
+        if to.run.cancelled() {
             return Ok(());
         }
         let first = self.next(&queue, WORTH_A_THREAD * jobs.max(1));
@@ -278,7 +274,7 @@ impl Source for Blobs<'_> {
         std::thread::scope(|scope| {
             for _ in 1..jobs {
                 let share = || {
-                    self.share(&queue, sink);
+                    self.share(&queue, to);
                     wipe_stack();
                 };
                 // Whatever threads there are share all of it.
@@ -286,7 +282,7 @@ impl Source for Blobs<'_> {
                     break;
                 }
             }
-            self.share(&queue, sink);
+            self.share(&queue, to);
         });
         Ok(())
     }

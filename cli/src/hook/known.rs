@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use detectors::radius::Estate;
 use detectors::radius::estate::KeyName;
 use scanner_core::blob::{Origin, printable_path};
-use scanner_core::engine::{Engine, Watch};
+use scanner_core::engine::{Engine, Progress};
 use scanner_core::error::Gap;
 use scanner_core::material::{Identity, Kind, Occurrence, Proof, ProtectionState};
 use scanner_core::seam::Source;
 
-use super::blobs::{self, Blobs, Note, Progress};
+use super::blobs::{self, Blobs, Note, Tally};
 use super::git::{Git, text};
 use crate::exit::Failure;
 use crate::report::words::{self, escape};
@@ -48,10 +48,10 @@ impl Scanned {
         blobs: Vec<Blobs<'_>>,
         engine: &Engine<'_>,
         jobs: usize,
-        watch: &Watch,
+        progress: &Progress,
     ) -> Result<Self, Failure> {
         let sources: Vec<&dyn Source> = blobs.iter().map(|blobs| blobs as &dyn Source).collect();
-        let harvest = engine.scan(&sources, jobs, watch).map_err(|error| Failure::new(error.to_string()))?;
+        let harvest = engine.scan(&sources, jobs, progress).map_err(|error| Failure::new(error.to_string()))?;
         let mut notes = Vec::new();
         for blobs in blobs {
             match blobs.finish() {
@@ -187,9 +187,9 @@ impl Known {
         if oids.is_empty() {
             return Ok(Self::default());
         }
-        let progress = Progress::default();
-        let blobs = Blobs::new(git, blobs::list(oids), common, &progress);
-        let scanned = Scanned::read(vec![blobs], engine, 1, &Watch::default())?;
+        let tally = Tally::default();
+        let blobs = Blobs::new(git, blobs::list(oids), common, &tally);
+        let scanned = Scanned::read(vec![blobs], engine, 1, &Progress::default())?;
         Ok(Self::of(scanned.occurrences))
     }
 

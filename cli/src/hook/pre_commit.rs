@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use scanner_core::engine::Watch;
+use scanner_core::engine::Progress;
 
-use super::blobs::{self, Blobs, Progress};
+use super::blobs::{self, Blobs, Tally};
 use super::git::{self, Change, Children, Git, is_empty_blob, is_oid, is_zero};
 use super::judge::{Place, Places, judge};
 use super::known::{Known, Scanned, oid};
@@ -57,10 +57,10 @@ pub(crate) fn run(args: &PreCommitArgs, here: &Path, guard: Guard) -> Result<Exi
     let policy = Policy::load(&args.check, here, Some(root))?;
     let oids: Vec<String> = places.keys().cloned().collect();
     let common = Some(repository.common.as_path());
-    let progress = Progress::default();
-    let blobs = Blobs::new(git, blobs::list(&oids), common, &progress);
+    let tally = Tally::default();
+    let blobs = Blobs::new(git, blobs::list(&oids), common, &tally);
     let engine = policy.search.engine(policy.limits);
-    let mut scanned = Scanned::read(vec![blobs], &engine, policy.jobs, &Watch::default())?;
+    let mut scanned = Scanned::read(vec![blobs], &engine, policy.jobs, &Progress::default())?;
     let hits = scanned.hits();
     let olds: BTreeSet<String> =
         places.iter().filter(|(oid, _)| hits.contains(*oid)).flat_map(|(_, places)| olds(places)).collect();

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use scanner_core::engine::Watch;
+use scanner_core::engine::Progress;
 
-use super::blobs::{Blobs, Progress};
+use super::blobs::{Blobs, Tally};
 use super::git::{self, Children, Git, is_oid, is_zero, text};
 use super::known::Scanned;
 use super::policy::{Policy, Repository};
@@ -52,10 +52,10 @@ pub(crate) fn run(args: &PrePushArgs, here: &Path, guard: Guard) -> Result<Exit,
     }
     let policy = Policy::load(&args.check, here, repository.root.as_deref())?;
     let range = push.range(&git)?;
-    let progress = Progress::default();
-    let blobs = Blobs::new(&git, range.objects(&git)?, Some(&repository.common), &progress);
+    let tally = Tally::default();
+    let blobs = Blobs::new(&git, range.objects(&git)?, Some(&repository.common), &tally);
     let engine = policy.search.engine(policy.limits);
-    let scanned = Scanned::read(vec![blobs], &engine, policy.jobs, &Watch::default())?;
+    let scanned = Scanned::read(vec![blobs], &engine, policy.jobs, &Progress::default())?;
     let (git, common) = (&git, repository.common.as_path());
     let checked =
         push::Push { git, range: &range, common, policy: &policy, engine: &engine, unreached: false, late: &|| false };

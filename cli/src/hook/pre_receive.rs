@@ -9,9 +9,9 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use scanner_core::engine::Watch;
+use scanner_core::engine::Progress;
 
-use super::blobs::{Blobs, Names, Progress};
+use super::blobs::{Blobs, Names, Tally};
 use super::git::{self, Children, Git, Objects, is_oid, is_zero};
 use super::known::Scanned;
 use super::policy::{Policy, Repository};
@@ -57,8 +57,8 @@ const TIPS: usize = 100;
 #[derive(Debug)]
 struct Shared {
     began: Instant,
-    watch: Watch,
     progress: Progress,
+    tally: Tally,
     children: Arc<Children>,
     /// What is being done.
     doing: Mutex<&'static str>,
@@ -90,8 +90,8 @@ pub(crate) fn run(args: &PreReceiveArgs, here: &Path, guard: Guard) -> Result<Ex
     let children = Children::confined(guard)?;
     let shared = Arc::new(Shared {
         began: Instant::now(),
-        watch: Watch::default(),
         progress: Progress::default(),
+        tally: Tally::default(),
         children,
         doing: Mutex::new("asking git what is pushed"),
         holding: AtomicU64::new(0),
@@ -151,9 +151,9 @@ fn wait(
             Ok(Message::Budget(told)) => budget = told,
             Ok(Message::Done(exit, page)) => return (exit, page),
             Err(RecvTimeoutError::Timeout) if reading => {
-                shared.flood.store(shared.watch.materials.load(Relaxed) > MATERIALS, Relaxed);
+                shared.flood.store(shared.progress.materials.load(Relaxed) > MATERIALS, Relaxed);
                 reading = left > TICK && !shared.flood.load(Relaxed);
-                shared.watch.cancelled.store(!reading, Relaxed);
+                shared.progress.cancelled.store(!reading, Relaxed);
             }
             Err(RecvTimeoutError::Timeout) => {
                 shared.children.stop();
@@ -236,23 +236,23 @@ fn check(
     let (own, common) = (Git { objects: Objects::Pushed, ..git.clone() }, repository.common.as_path());
     let mut blobs = Vec::new();
     if quarantine {
-        blobs.push(Blobs::new(&own, quarantined(&own)?, Some(common), &shared.progress));
+        blobs.push(Blobs::new(&own, quarantined(&own)?, Some(common), &shared.tally));
         let stored = there(&git, range.stored_before(&git)?, &shared.absent);
-        blobs.push(Blobs::new(&git, stored, Some(common), &shared.progress));
+        blobs.push(Blobs::new(&git, stored, Some(common), &shared.tally));
         // A history that ends early may lead to objects that were never there. Those that the push brings lead on.
         if common.join("shallow").exists() {
             let filled = range::filled(&git)?;
             if !filled.is_empty() {
                 let behind = Range { tips: filled, rest: Vec::new() }.objects(&git)?;
-                blobs.push(Blobs::new(&git, there(&git, behind, &shared.absent), Some(common), &shared.progress));
+                blobs.push(Blobs::new(&git, there(&git, behind, &shared.absent), Some(common), &shared.tally));
             }
         }
     } else {
-        blobs.push(Blobs::new(&git, range.objects(&git)?, Some(common), &shared.progress));
+        blobs.push(Blobs::new(&git, range.objects(&git)?, Some(common), &shared.tally));
     }
     let engine = policy.search.engine(policy.limits);
-    let mut scanned = Scanned::read(blobs, &engine, policy.jobs, &shared.watch)?;
-    shared.progress.listed.store(!scanned.interrupted, Relaxed);
+    let mut scanned = Scanned::read(blobs, &engine, policy.jobs, &shared.progress)?;
+    shared.tally.listed.store(!scanned.interrupted, Relaxed);
     shared.holding.store(scanned.keys().len() as u64, Relaxed);
     let interrupted = scanned.interrupted;
     if interrupted && args.on_timeout == OnTimeout::Block {
@@ -317,8 +317,8 @@ fn there<'a>(git: &'a Git, mut names: Names<'a>, absent: &'a AtomicU64) -> Names
 
 /// What is said of a push that took too long, and what comes of it.
 fn too_slow(args: &PreReceiveArgs, budget: Duration, shared: &Shared, page: &mut Page) -> Exit {
-    let (read, named) = (shared.progress.read.load(Relaxed), shared.progress.named.load(Relaxed));
-    let listed = shared.progress.listed.load(Relaxed);
+    let (read, named) = (shared.tally.read.load(Relaxed), shared.tally.named.load(Relaxed));
+    let listed = shared.tally.listed.load(Relaxed);
     let read = if listed { format!("{} of {}", count(read), count(named)) } else { count(read) };
     let doing = *shared.doing.lock().unwrap_or_else(PoisonError::into_inner);
     let stopped = format!("stopped while {doing}, after {read} objects");

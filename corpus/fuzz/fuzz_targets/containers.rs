@@ -9,7 +9,7 @@ use std::sync::Arc;
 use detectors::CONTAINERS;
 use libfuzzer_sys::fuzz_target;
 use scanner_core::error::Reason;
-use scanner_core::random::{Cursor, Held};
+use scanner_core::read_at::{Cursor, Held};
 use scanner_core::seam::{Inside, Member, Reader};
 
 /// Reads what it is handed, as far as a small limit goes.

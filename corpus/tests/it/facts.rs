@@ -8,7 +8,7 @@ use detectors::facts::{self, Facts, Header};
 use detectors::open::{Options, Units};
 use detectors::{Judging, judge_facts};
 use scanner_core::budget::Limits;
-use scanner_core::engine::Watch;
+use scanner_core::engine::Progress;
 use scanner_core::git::Repositories;
 use scanner_core::source::fs::Tree;
 
@@ -46,7 +46,7 @@ fn unpack(scratch: &Path) -> (Vec<PathBuf>, Vec<PathBuf>) {
 fn scan(roots: &[PathBuf], passwords: bool) -> Facts {
     let repositories = Repositories::default();
     let tree = Tree { roots: roots.to_vec(), one_file_system: false, repositories: &repositories };
-    let harvest = detectors::engine().scan(&[&tree, &repositories], 2, &Watch::default()).expect("roots");
+    let harvest = detectors::engine().scan(&[&tree, &repositories], 2, &Progress::default()).expect("roots");
     let units = Units::new(roots.iter().cloned().chain(repositories.places()));
     let passwords = Options { enabled: passwords, ..Options::default() };
     let mut facts = Facts::of(harvest, &Judging { passwords, units, jobs: 2, ..Judging::at(NOW) });

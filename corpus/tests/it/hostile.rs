@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use corpus::{cases_dir, pack};
 use scanner_core::budget::Limits;
-use scanner_core::engine::{Harvest, Watch};
+use scanner_core::engine::{Harvest, Progress};
 use scanner_core::error::Reason;
 use scanner_core::git::Repositories;
 use scanner_core::material::Kind;
@@ -35,7 +35,7 @@ fn directory(name: &str) -> PathBuf {
 
 fn walk(root: &Path, jobs: usize) -> Harvest {
     let tree = Tree { roots: vec![root.to_owned()], one_file_system: false, repositories: &Repositories::default() };
-    detectors::engine().scan(&[&tree], jobs, &Watch::default()).expect("the root is there")
+    detectors::engine().scan(&[&tree], jobs, &Progress::default()).expect("the root is there")
 }
 
 fn keys(harvest: &Harvest) -> Vec<String> {
@@ -104,7 +104,7 @@ fn a_root_that_is_not_there_is_an_error() {
         one_file_system: false,
         repositories: &Repositories::default(),
     };
-    let error = detectors::engine().scan(&[&tree], 1, &Watch::default()).expect_err("no such root");
+    let error = detectors::engine().scan(&[&tree], 1, &Progress::default()).expect_err("no such root");
     assert!(error.to_string().starts_with("cannot scan /nonexistent/keyradius: "), "{error}");
 }
 
@@ -116,7 +116,7 @@ fn paths_that_overlap_are_read_once() {
     fs::write(inner.join("key.pem"), key()).expect("written");
     let roots = vec![inner.join("key.pem"), root.clone(), inner, root.join(".")];
     let tree = Tree { roots, one_file_system: false, repositories: &Repositories::default() };
-    let harvest = detectors::engine().scan(&[&tree], 2, &Watch::default()).expect("the roots are there");
+    let harvest = detectors::engine().scan(&[&tree], 2, &Progress::default()).expect("the roots are there");
     assert_eq!((keys(&harvest).len(), harvest.files), (1, 1));
     fs::remove_dir_all(root).expect("removed");
 }

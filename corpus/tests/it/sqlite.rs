@@ -10,7 +10,7 @@ use std::sync::Arc;
 use corpus::{cases_dir, pack};
 use detectors::CONTAINERS;
 use scanner_core::error::Reason;
-use scanner_core::random::{Cursor, Held};
+use scanner_core::read_at::{Cursor, Held};
 use scanner_core::seam::{Inside, Member, Reader, Unopenable};
 
 /// Keeps what comes out.

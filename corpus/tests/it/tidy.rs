@@ -250,7 +250,7 @@ fn every_file_says_what_it_is() {
         let text = fs::read_to_string(&file).expect("readable");
         assert!(text.starts_with("//!"), "{} has no head", file.display());
         let lines = text.lines().count();
-        assert!(lines <= 600, "{} has {lines} lines: two rooms in one?", file.display());
+        assert!(lines <= 500, "{} has {lines} lines: two rooms in one?", file.display());
     }
 }
 

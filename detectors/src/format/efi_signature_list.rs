@@ -8,7 +8,7 @@ use scanner_core::error::Malformed;
 use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Remark};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
-use crate::read::ber::{self, Reader, SEQUENCE};
+use crate::read::ber::{self, BerReader, SEQUENCE};
 use crate::read::public::{self, PublicKey};
 use crate::read::x509;
 
@@ -92,7 +92,7 @@ fn signed(bytes: &[u8], at: usize, out: &mut Inspection) -> Result<usize, Malfor
     let end = end.ok_or(Malformed::new("WIN_CERTIFICATE_UEFI_GUID", start))?;
     let data = at + 4 + 16;
     let signed = bytes.get(data..end).ok_or(Malformed::new("SignedData", data))?;
-    let outer = Reader::new(signed).value(SEQUENCE, "SignedData")?;
+    let outer = BerReader::new(signed).value(SEQUENCE, "SignedData")?;
     let mut fields = outer.children();
     let first = data + header(outer.raw)?;
     while !fields.is_empty() {
@@ -113,7 +113,7 @@ fn header(raw: &[u8]) -> Result<usize, Malformed> {
 
 /// Reports every certificate of a set whose first one stands at `at`.
 fn certificates(set: &[u8], at: usize, out: &mut Inspection) {
-    let mut reader = Reader::new(set);
+    let mut reader = BerReader::new(set);
     loop {
         let start = at + reader.at();
         let Ok(value) = reader.any() else { return };

@@ -8,7 +8,7 @@ use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protecti
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use sha2::{Digest, Sha256};
 
-use crate::read::ber::{BIT_STRING, INTEGER, Reader, SEQUENCE};
+use crate::read::ber::{BIT_STRING, BerReader, INTEGER, SEQUENCE};
 use crate::read::curves::{self, Curve};
 use crate::read::locate;
 use crate::read::private::looks_random;
@@ -50,7 +50,7 @@ impl Detector for FreeBsdPkg {
     fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let wrong = Malformed::new("key of pkg", hit.at);
         let start = locate::sequence_before(blob.bytes, hit.at).ok_or(wrong)?;
-        let outer = Reader::new(blob.bytes.get(start..).unwrap_or_default()).value(SEQUENCE, "key of pkg")?;
+        let outer = BerReader::new(blob.bytes.get(start..).unwrap_or_default()).value(SEQUENCE, "key of pkg")?;
         let mut fields = outer.children();
         fields.value(UTF8_STRING, "application")?;
         fields.value(INTEGER, "version")?;

@@ -9,7 +9,7 @@ use scanner_core::error::Malformed;
 use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Remark};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
-use crate::read::ber::{self, INTEGER, OID, Reader, SEQUENCE, SET, context};
+use crate::read::ber::{self, BerReader, INTEGER, OID, SEQUENCE, SET, context};
 use crate::read::text::{Decoder, digit};
 use crate::read::{locate, x509};
 
@@ -57,7 +57,7 @@ impl Detector for MobileProvision {
         if memchr::memmem::find(bytes, CERTIFICATES).is_none() {
             return Ok(());
         }
-        let whole = Reader::new(bytes).value(SEQUENCE, "ContentInfo")?;
+        let whole = BerReader::new(bytes).value(SEQUENCE, "ContentInfo")?;
         let mut info = whole.children();
         info.value(OID, "contentType")?;
         let mut signed = info.value(context(0), "content")?.children().value(SEQUENCE, "SignedData")?.children();

@@ -13,7 +13,7 @@ use scanner_core::lock::{Lock, boxed};
 use scanner_core::material::{Encoding, Locked, Material, ProtectionState};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
-use crate::read::ber::{Reader, SEQUENCE};
+use crate::read::ber::{BerReader, SEQUENCE};
 use crate::read::pkcs12::Pfx;
 use crate::read::{armor, carrier, locate};
 use crate::unlock::pkcs12::Store;
@@ -55,7 +55,7 @@ impl Detector for Pkcs12 {
         let Some(start) = start(blob.bytes, hit.at) else { return Ok(()) };
         let der = blob.bytes.get(start..).unwrap_or_default();
         let pfx = Pfx::read(der).inspect_err(|_| {
-            let goes_on = || Reader::cut(der, SEQUENCE, "PFX").is_ok_and(|(_, cut)| cut);
+            let goes_on = || BerReader::cut(der, SEQUENCE, "PFX").is_ok_and(|(_, cut)| cut);
             if !blob.window.last && goes_on() {
                 out.unread(Reason::TooLarge, "a PKCS#12 keystore that is larger than what is read at once");
             }

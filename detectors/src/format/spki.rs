@@ -6,7 +6,7 @@ use scanner_core::error::Malformed;
 use scanner_core::material::{Encoding, Identity, Kind, Material, PublicHalf};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
-use crate::read::ber::{Reader, SEQUENCE};
+use crate::read::ber::{BerReader, SEQUENCE};
 use crate::read::public::{self, PublicKey};
 use crate::read::{armor, carrier, locate};
 
@@ -48,7 +48,7 @@ impl Detector for Spki {
             .and_then(|algorithm| locate::sequence_before(blob.bytes, algorithm));
         let Some(start) = outer else { return Ok(()) };
         let der = blob.bytes.get(start..).unwrap_or_default();
-        let whole = Reader::new(der).value(SEQUENCE, "SubjectPublicKeyInfo")?.raw;
+        let whole = BerReader::new(der).value(SEQUENCE, "SubjectPublicKeyInfo")?.raw;
         let half = public::from_spki(whole)?;
         out.found(material(half, Encoding::Der, start..start + whole.len()));
         Ok(())

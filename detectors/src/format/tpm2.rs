@@ -12,7 +12,7 @@ use scanner_core::material::{
 };
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
-use crate::read::ber::{INTEGER, OCTET_STRING, OID, Reader, SEQUENCE, context};
+use crate::read::ber::{BerReader, INTEGER, OCTET_STRING, OID, SEQUENCE, context};
 use crate::read::cursor::Cursor;
 use crate::read::public::{self, Domain, PublicKey};
 use crate::read::{armor, carrier, curves, locate};
@@ -66,7 +66,7 @@ impl Detector for Tpm2 {
 
 /// Reads a TPMKey; its length too.
 fn read(der: &[u8]) -> Result<(Material, usize), Malformed> {
-    let outer = Reader::new(der).value(SEQUENCE, "TPMKey")?;
+    let outer = BerReader::new(der).value(SEQUENCE, "TPMKey")?;
     let mut fields = outer.children();
     let importable = match fields.value(OID, "type")?.content {
         LOADABLE => false,

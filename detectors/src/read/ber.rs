@@ -41,8 +41,8 @@ pub(crate) struct Value<'a> {
 
 impl<'a> Value<'a> {
     /// Its children, if it is constructed.
-    pub(crate) const fn children(&self) -> Reader<'a> {
-        Reader::new(self.content)
+    pub(crate) const fn children(&self) -> BerReader<'a> {
+        BerReader::new(self.content)
     }
 
     /// An INTEGER's magnitude without leading zeros. Empty for zero; a negative one is returned as it stands.
@@ -82,7 +82,7 @@ fn collect_segments(content: &[u8], spare: usize, joined: &mut Vec<u8>, depth: u
     if depth > MAX_DEPTH {
         return Err(Malformed::new("segments nested too deep", 0));
     }
-    let mut reader = Reader::new(content);
+    let mut reader = BerReader::new(content);
     while !reader.is_empty() {
         let segment = reader.any()?;
         if segment.tag & CONSTRUCTED == 0 {
@@ -96,12 +96,12 @@ fn collect_segments(content: &[u8], spare: usize, joined: &mut Vec<u8>, depth: u
 
 /// Reads one value after the other.
 #[derive(Clone, Debug)]
-pub(crate) struct Reader<'a> {
+pub(crate) struct BerReader<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> BerReader<'a> {
     pub(crate) const fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0 }
     }

@@ -10,7 +10,7 @@ use scanner_core::seam::{Hit, Inspection};
 use sha2::{Digest, Sha256};
 
 use super::armor::{self, Armor};
-use super::ber::{INTEGER, OCTET_SEGMENTS, OCTET_STRING, OID, Reader, SEQUENCE};
+use super::ber::{BerReader, INTEGER, OCTET_SEGMENTS, OCTET_STRING, OID, SEQUENCE};
 use super::private::PrivateKey;
 use super::service;
 
@@ -95,7 +95,7 @@ pub(crate) fn private_key(
 /// Whether bytes begin a PrivateKeyInfo and end before it does: what comes before the key in it, and the header of the key.
 fn goes_on(der: &[u8]) -> bool {
     let begins = || {
-        let (outer, cut) = Reader::cut(der, SEQUENCE, "PrivateKeyInfo")?;
+        let (outer, cut) = BerReader::cut(der, SEQUENCE, "PrivateKeyInfo")?;
         let mut fields = outer.children();
         fields.value(INTEGER, "version")?;
         fields.value(SEQUENCE, "privateKeyAlgorithm")?.children().value(OID, "algorithm OID")?;
@@ -107,7 +107,7 @@ fn goes_on(der: &[u8]) -> bool {
 /// What to say of a block that no reader understands. A body that is cut or invented, as in documentation, is no whole structure:
 /// nothing is said of it.
 fn unread(armor: &Armor) -> Option<(Reason, &'static str)> {
-    let outer = Reader::new(&armor.body).value(SEQUENCE, "private key").ok()?;
+    let outer = BerReader::new(&armor.body).value(SEQUENCE, "private key").ok()?;
     if !armor.end_seen || outer.raw.len() != armor.body.len() {
         return None;
     }

@@ -3,6 +3,7 @@
 //! Both are short Weierstrass curves over a prime field; curves over fields of characteristic two are not read: they
 //! are seen (`by_oid` does not know them, [`Explicit::read`] refuses them) but nothing is computed on them.
 
+mod digits;
 mod table;
 
 use std::sync::OnceLock;

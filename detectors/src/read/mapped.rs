@@ -4,8 +4,7 @@
 use std::io::{self, Read};
 use std::sync::{Mutex, PoisonError};
 
-use scanner_core::random::Cursor;
-use scanner_core::seam::Random;
+use scanner_core::read_at::{Cursor, ReadAt};
 
 use crate::read::stored::held;
 
@@ -72,7 +71,7 @@ impl Mapped {
     }
 }
 
-impl Random for Mapped {
+impl ReadAt for Mapped {
     fn size(&self) -> u64 {
         self.size
     }
@@ -153,7 +152,7 @@ impl Table {
 mod tests {
     use std::sync::Arc;
 
-    use scanner_core::random::Held;
+    use scanner_core::read_at::Held;
 
     use super::*;
 

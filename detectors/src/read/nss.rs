@@ -5,11 +5,11 @@ use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use scanner_core::error::Malformed;
-use scanner_core::random::{self, Held};
+use scanner_core::read_at::{self, Held};
 use scanner_core::seam::Unopenable;
 use zeroize::Zeroizing;
 
-use super::ber::{self, INTEGER, OCTET_STRING, Reader, SEQUENCE, SET};
+use super::ber::{self, BerReader, INTEGER, OCTET_STRING, SEQUENCE, SET};
 use super::cursor::Cursor;
 use super::pkcs11::{self, Attributes};
 use super::sqlite::leftover::Left;
@@ -52,7 +52,7 @@ pub(crate) struct Store {
 
 /// Reads `key4.db` or `cert9.db`.
 pub(crate) fn store(bytes: &[u8]) -> Result<Store, Malformed> {
-    let file = random::Cursor::new(Arc::new(Held::new(bytes.to_vec())));
+    let file = read_at::Cursor::new(Arc::new(Held::new(bytes.to_vec())));
     let mut database = Database::open(file, u64::MAX).map_err(|error| match error {
         Unopenable::Malformed(malformed) => malformed,
         Unopenable::Limit(_) | Unopenable::Closed(..) => Malformed::new("SQLite header", 0),
@@ -157,7 +157,7 @@ pub(crate) fn frame(attributes: &Attributes, salt: &[u8]) -> Vec<u8> {
 
 /// Undoes [`frame`].
 pub(crate) fn unframe(der: &[u8]) -> Option<Attributes> {
-    let mut list = Reader::new(der).value(SEQUENCE, "attributes").ok()?.children();
+    let mut list = BerReader::new(der).value(SEQUENCE, "attributes").ok()?.children();
     let mut attributes = Attributes::default();
     while !list.is_empty() {
         let mut fields = list.value(SEQUENCE, "attribute").ok()?.children();
@@ -175,7 +175,7 @@ pub(crate) fn frame_legacy(key: &Legacy<'_>, salt: &[u8]) -> Vec<u8> {
 
 /// An encrypted attribute: SEQUENCE { AlgorithmIdentifier, OCTET STRING }.
 pub(crate) fn sealed(der: &[u8]) -> Option<(ber::Value<'_>, &[u8])> {
-    let mut fields = Reader::new(der).value(SEQUENCE, "encrypted attribute").ok()?.children();
+    let mut fields = BerReader::new(der).value(SEQUENCE, "encrypted attribute").ok()?.children();
     let algorithm = fields.value(SEQUENCE, "algorithm").ok()?;
     let ciphertext = fields.value(OCTET_STRING, "ciphertext").ok()?.content;
     fields.is_empty().then_some((algorithm, ciphertext))

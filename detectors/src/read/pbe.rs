@@ -7,7 +7,7 @@
 use scanner_core::error::Malformed;
 use scanner_core::material::{Protection, ProtectionState};
 
-use super::ber::{INTEGER, OCTET_STRING, OID, Reader, SEQUENCE, Value, dotted};
+use super::ber::{BerReader, INTEGER, OCTET_STRING, OID, SEQUENCE, Value, dotted};
 
 /// PBES2, RFC 8018 A.4.
 const PBES2: &str = "1.2.840.113549.1.5.13";
@@ -94,7 +94,7 @@ fn simple(oid: &str) -> Option<(&'static str, bool)> {
     })
 }
 
-fn salt_and_iterations(fields: &mut Reader<'_>) -> Result<u64, Malformed> {
+fn salt_and_iterations(fields: &mut BerReader<'_>) -> Result<u64, Malformed> {
     let mut parameters = fields.value(SEQUENCE, "PBE parameters")?.children();
     parameters.value(OCTET_STRING, "salt")?.octets()?;
     parameters.value(INTEGER, "iterations")?.small().ok_or(Malformed::new("iterations", 0))
@@ -134,7 +134,7 @@ pub(crate) fn kdf(algorithm: Value<'_>) -> Result<String, Malformed> {
     let mut fields = algorithm.children();
     let oid = dotted(fields.value(OID, "KDF OID")?.content);
     let mut parameters = fields.value(SEQUENCE, "KDF parameters")?.children();
-    let number = |reader: &mut Reader<'_>, what| reader.value(INTEGER, what)?.small().ok_or(Malformed::new(what, 0));
+    let number = |reader: &mut BerReader<'_>, what| reader.value(INTEGER, what)?.small().ok_or(Malformed::new(what, 0));
     match oid.as_str() {
         PBKDF2 => {
             parameters.any()?;

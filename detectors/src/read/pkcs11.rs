@@ -3,7 +3,7 @@
 use scanner_core::material::PublicHalf;
 use zeroize::Zeroizing;
 
-use super::ber::{OCTET_STRING, OID, Reader};
+use super::ber::{BerReader, OCTET_STRING, OID};
 use super::curves;
 use super::proof;
 use super::public::{self, Domain, PublicKey, Raw};
@@ -94,7 +94,7 @@ impl Attributes {
                 let point = self.get(NSS_DB).or_else(|| self.get(EC_POINT))?;
                 self.on_curve(point).or_else(|| {
                     // CKA_EC_POINT is wrapped in an OCTET STRING.
-                    let wrapped = Reader::new(point).value(OCTET_STRING, "CKA_EC_POINT").ok()?;
+                    let wrapped = BerReader::new(point).value(OCTET_STRING, "CKA_EC_POINT").ok()?;
                     if wrapped.raw.len() == point.len() { self.on_curve(wrapped.content) } else { None }
                 })
             }
@@ -112,7 +112,7 @@ impl Attributes {
         if let Some(kind) = self.raw() {
             return (point.len() == kind.len()).then(|| public::half(&PublicKey::Raw { kind, bytes: point }));
         }
-        let domain = public::domain(&mut Reader::new(self.get(EC_PARAMS)?)).ok()?;
+        let domain = public::domain(&mut BerReader::new(self.get(EC_PARAMS)?)).ok()?;
         if let Domain::Named(curve) = domain {
             curve.decompress(point)?;
         }
@@ -121,7 +121,7 @@ impl Attributes {
 
     /// Which key of bare bytes it is: by OID, or by name as SoftHSM writes it.
     fn raw(&self) -> Option<Raw> {
-        let parameters = Reader::new(self.get(EC_PARAMS)?).any().ok()?;
+        let parameters = BerReader::new(self.get(EC_PARAMS)?).any().ok()?;
         match parameters.content {
             OID_ED25519 | b"edwards25519" => Some(Raw::Ed25519),
             OID_CURVE25519 | b"curve25519" => Some(Raw::X25519),
@@ -151,7 +151,7 @@ impl Attributes {
                 let derived = if let Some(kind) = self.raw() {
                     public::half(&PublicKey::Raw { kind, bytes: &proof::raw_public(kind, value)? })
                 } else {
-                    let oid = Reader::new(self.get(EC_PARAMS)?).value(OID, "CKA_EC_PARAMS").ok()?.content;
+                    let oid = BerReader::new(self.get(EC_PARAMS)?).value(OID, "CKA_EC_PARAMS").ok()?.content;
                     let curve = curves::by_oid(oid)?;
                     let point = curve.public_point(value)?;
                     public::half(&PublicKey::Ec { domain: Domain::Named(curve), point: &point })

@@ -11,7 +11,7 @@ use scanner_core::material::{
 };
 use zeroize::Zeroizing;
 
-use super::ber::{INTEGER, OCTET_STRING, OID, Reader, SEQUENCE, SET, Value, context, dotted};
+use super::ber::{BerReader, INTEGER, OCTET_STRING, OID, SEQUENCE, SET, Value, context, dotted};
 use super::private::{self, PrivateKey};
 use super::{carrier, pbe, x509};
 use scanner_core::lock::Unlocked;
@@ -53,7 +53,7 @@ pub(crate) struct Pfx<'a> {
 impl<'a> Pfx<'a> {
     /// Reads the frame of the file at the start of `der`; bytes behind it are left alone.
     pub(crate) fn read(der: &'a [u8]) -> Result<Self, Malformed> {
-        let outer = Reader::new(der).value(SEQUENCE, "PFX")?;
+        let outer = BerReader::new(der).value(SEQUENCE, "PFX")?;
         let mut fields = outer.children();
         if fields.value(INTEGER, "PFX version")?.small() != Some(3) {
             return Err(Malformed::new("PFX version", 0));
@@ -81,7 +81,7 @@ impl<'a> Pfx<'a> {
 
     fn store<'p>(&self, password: Option<&'p dyn Unlock>) -> Result<Store<'p>, Malformed> {
         let mut store = Store { password, ..Store::default() };
-        let mut list = Reader::new(&self.content).value(SEQUENCE, "AuthenticatedSafe")?.children();
+        let mut list = BerReader::new(&self.content).value(SEQUENCE, "AuthenticatedSafe")?.children();
         while !list.is_empty() {
             store.safe(list.value(SEQUENCE, "ContentInfo")?)?;
         }
@@ -161,7 +161,7 @@ impl Store<'_> {
             DATA => {
                 let octets = content.ok_or(Malformed::new("safe", 0))?.octets()?;
                 let octets = Zeroizing::new(octets.into_owned());
-                self.contents(Reader::new(&octets).value(SEQUENCE, "SafeContents")?, 0)
+                self.contents(BerReader::new(&octets).value(SEQUENCE, "SafeContents")?, 0)
             }
             ENCRYPTED_DATA => {
                 let mut fields = content.ok_or(Malformed::new("EncryptedData", 0))?.children();
@@ -171,10 +171,10 @@ impl Store<'_> {
                 let algorithm = info.value(SEQUENCE, "contentEncryptionAlgorithm")?;
                 let protection = pbe::protection(algorithm)?;
                 match self.password.and_then(|password| decrypted(password, algorithm, &mut info)) {
-                    Some(plain) if Reader::new(&plain).value(SEQUENCE, "SafeContents").is_ok() => {
+                    Some(plain) if BerReader::new(&plain).value(SEQUENCE, "SafeContents").is_ok() => {
                         self.inside = Some(protection.clone());
                         self.opened.push(protection);
-                        let contents = Reader::new(&plain).value(SEQUENCE, "SafeContents")?;
+                        let contents = BerReader::new(&plain).value(SEQUENCE, "SafeContents")?;
                         let read = self.contents(contents, 0);
                         self.inside = None;
                         self.plain.push(plain);
@@ -341,14 +341,14 @@ fn sealed_secret(bag: Value<'_>) -> Option<[u8; 32]> {
     let mut fields = bag.children();
     fields.value(OID, "secret type").ok()?;
     let octets = fields.value(context(0), "secret value").ok()?.children().any().ok()?.octets().ok()?;
-    let mut info = Reader::new(&octets).value(SEQUENCE, "EncryptedPrivateKeyInfo").ok()?.children();
+    let mut info = BerReader::new(&octets).value(SEQUENCE, "EncryptedPrivateKeyInfo").ok()?.children();
     info.value(SEQUENCE, "encryptionAlgorithm").ok()?;
     Some(carrier::digest(&info.any().ok()?.octets().ok()?))
 }
 
 /// The content of an EncryptedContentInfo, behind its algorithm: `[0] IMPLICIT OCTET STRING`, in one piece or in
 /// segments.
-fn decrypted(password: &dyn Unlock, algorithm: Value<'_>, info: &mut Reader<'_>) -> Option<Zeroizing<Vec<u8>>> {
+fn decrypted(password: &dyn Unlock, algorithm: Value<'_>, info: &mut BerReader<'_>) -> Option<Zeroizing<Vec<u8>>> {
     let content = info.any().ok().filter(|v| v.tag & 0xdf == 0x80)?;
     password.decrypt(algorithm, &content.octets().ok()?)
 }

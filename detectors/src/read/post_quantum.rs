@@ -10,7 +10,7 @@ use scanner_core::material::Remark;
 use shake::{ExtendableOutput, Shake256, Update, XofReader};
 use zeroize::Zeroizing;
 
-use super::ber::{OCTET_STRING, Reader, SEQUENCE};
+use super::ber::{BerReader, OCTET_STRING, SEQUENCE};
 
 /// 2.16.840.1.101.3.4.3: NIST's arc of signature algorithms, content octets.
 const ARC: [u8; 8] = [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03];
@@ -100,7 +100,7 @@ pub(crate) fn private(set: &Set, octets: &[u8], looks_random: fn(&[u8]) -> bool)
 
 /// SK.seed, SK.prf, PK.seed, PK.root (FIPS 205 figure 15), without a frame (RFC 9909 5).
 fn hash_based(set: &Set, octets: &[u8], looks_random: fn(&[u8]) -> bool) -> Result<Derived, Malformed> {
-    let framed = Reader::new(octets).value(OCTET_STRING, "SLH-DSA private key").ok().map(|value| value.content);
+    let framed = BerReader::new(octets).value(OCTET_STRING, "SLH-DSA private key").ok().map(|value| value.content);
     let bytes = framed.filter(|content| content.len() == set.private).unwrap_or(octets);
     let (secret, public) = bytes
         .split_at_checked(set.private - set.public)
@@ -128,7 +128,7 @@ fn choice<'a>(set: &Set, octets: &'a [u8]) -> Result<Choice<'a>, Malformed> {
     if octets.len() == set.private || octets.len() == set.private + set.public {
         return Ok((None, octets.get(..set.private)));
     }
-    let mut reader = Reader::new(octets);
+    let mut reader = BerReader::new(octets);
     let value = reader.any()?;
     let (seed, expanded) = match value.tag {
         0x80 => (Some(value.content), None),

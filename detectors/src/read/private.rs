@@ -7,7 +7,7 @@ use scanner_core::error::Malformed;
 use scanner_core::material::{PublicHalf, Remark};
 use zeroize::Zeroizing;
 
-use super::ber::{self, BIT_STRING, INTEGER, OCTET_STRING, OID, Reader, SEQUENCE};
+use super::ber::{self, BIT_STRING, BerReader, INTEGER, OCTET_STRING, OID, SEQUENCE};
 use super::post_quantum::{self, Set};
 use super::proof;
 use super::public::{self, Domain, PublicKey, Raw};
@@ -54,7 +54,7 @@ pub(crate) fn pkcs1(der: &[u8]) -> Result<PrivateKey, Malformed> {
 
 /// `pss` holds the parameters if the key around it says RSASSA-PSS.
 fn rsa(der: &[u8], pss: Option<&[u8]>) -> Result<PrivateKey, Malformed> {
-    let outer = Reader::new(der).value(SEQUENCE, "RSAPrivateKey")?;
+    let outer = BerReader::new(der).value(SEQUENCE, "RSAPrivateKey")?;
     let mut fields = outer.children();
     // OpenSSL reads a key whatever version it says; so do the others below.
     fields.value(INTEGER, "version")?;
@@ -126,7 +126,7 @@ fn rsa(der: &[u8], pss: Option<&[u8]>) -> Result<PrivateKey, Malformed> {
 
 /// The DSA private key that OpenSSL wrote before it took to PKCS#8: six INTEGERs 0, p, q, g, y, x.
 pub(crate) fn dsa(der: &[u8]) -> Result<PrivateKey, Malformed> {
-    let outer = Reader::new(der).value(SEQUENCE, "DSA private key")?;
+    let outer = BerReader::new(der).value(SEQUENCE, "DSA private key")?;
     let mut fields = outer.children();
     fields.value(INTEGER, "version")?;
     let mut number = |what| Ok::<_, Malformed>(fields.value(INTEGER, what)?.unsigned());
@@ -167,7 +167,7 @@ pub(crate) fn sec1(der: &[u8]) -> Result<PrivateKey, Malformed> {
 }
 
 fn ec(der: &[u8], domain: Option<Domain<'_>>) -> Result<PrivateKey, Malformed> {
-    let outer = Reader::new(der).value(SEQUENCE, "ECPrivateKey")?;
+    let outer = BerReader::new(der).value(SEQUENCE, "ECPrivateKey")?;
     let mut fields = outer.children();
     fields.value(INTEGER, "version")?;
     let scalar = Zeroizing::new(fields.string(OCTET_STRING, "privateKey")?.octets()?.into_owned());
@@ -190,7 +190,7 @@ fn ec(der: &[u8], domain: Option<Domain<'_>>) -> Result<PrivateKey, Malformed> {
     };
     let computed = match (curve, domain) {
         (Some(curve), _) => curve.public_point(scalar),
-        (None, Domain::Explicit { der, .. }) => Reader::new(der)
+        (None, Domain::Explicit { der, .. }) => BerReader::new(der)
             .any()
             .and_then(super::curves::Explicit::read)
             .ok()
@@ -243,7 +243,7 @@ fn same_point(uncompressed: &[u8], other: &[u8]) -> bool {
 /// PrivateKeyInfo and OneAsymmetricKey (RFC 5208, RFC 5958).
 pub(crate) fn pkcs8(der: &[u8]) -> Result<PrivateKey, Malformed> {
     // Attributes may be of any length. A key is whole without them.
-    let (outer, cut) = Reader::cut(der, SEQUENCE, "PrivateKeyInfo")?;
+    let (outer, cut) = BerReader::cut(der, SEQUENCE, "PrivateKeyInfo")?;
     let mut fields = outer.children();
     fields.value(INTEGER, "version")?;
     let mut algorithm = fields.value(SEQUENCE, "privateKeyAlgorithm")?.children();
@@ -260,7 +260,7 @@ pub(crate) fn pkcs8(der: &[u8]) -> Result<PrivateKey, Malformed> {
         };
         match field.tag {
             0x81 => public = field.content.get(1..),
-            0xa1 => public = Reader::new(field.content).any().ok().and_then(|v| v.content.get(1..)),
+            0xa1 => public = BerReader::new(field.content).any().ok().and_then(|v| v.content.get(1..)),
             0xa0 => {}
             _ => others = true,
         }
@@ -289,11 +289,11 @@ pub(crate) fn pkcs8(der: &[u8]) -> Result<PrivateKey, Malformed> {
     Ok(key)
 }
 
-fn dsa_pkcs8(algorithm: &mut Reader<'_>, octets: &[u8]) -> Result<PrivateKey, Malformed> {
+fn dsa_pkcs8(algorithm: &mut BerReader<'_>, octets: &[u8]) -> Result<PrivateKey, Malformed> {
     let mut dss = algorithm.value(SEQUENCE, "DSA parameters")?.children();
     let (p, q, g) = (dss.value(INTEGER, "p")?, dss.value(INTEGER, "q")?, dss.value(INTEGER, "g")?);
     let (p, q, g) = (p.unsigned(), q.unsigned(), g.unsigned());
-    let x = Reader::new(octets).value(INTEGER, "DSA x")?.unsigned();
+    let x = BerReader::new(octets).value(INTEGER, "DSA x")?.unsigned();
     check_dsa(p, q, g, x)?;
     let y = proof::dsa_public(p, g, x);
     Ok(PrivateKey {
@@ -308,12 +308,12 @@ fn dsa_pkcs8(algorithm: &mut Reader<'_>, octets: &[u8]) -> Result<PrivateKey, Ma
 }
 
 /// A Diffie-Hellman key (PKCS#3 8, X9.42) agrees, it does not sign: found, so that it is not taken for something else.
-fn dh(oid: &'static [u8], algorithm: &mut Reader<'_>, octets: &[u8]) -> Result<PrivateKey, Malformed> {
+fn dh(oid: &'static [u8], algorithm: &mut BerReader<'_>, octets: &[u8]) -> Result<PrivateKey, Malformed> {
     let parameters = algorithm.value(SEQUENCE, "Diffie-Hellman parameters")?;
     let mut numbers = parameters.children();
     let p = numbers.value(INTEGER, "p")?.unsigned();
     let g = numbers.value(INTEGER, "g")?.unsigned();
-    let x = Reader::new(octets).value(INTEGER, "DH private value")?.unsigned();
+    let x = BerReader::new(octets).value(INTEGER, "DH private value")?.unsigned();
     let y = proof::dsa_public(p, g, x);
     Ok(PrivateKey {
         public: y.map(|y| public::half(&PublicKey::Dh { oid, parameters: parameters.raw, p, y: &y })),
@@ -328,7 +328,7 @@ fn dh(oid: &'static [u8], algorithm: &mut Reader<'_>, octets: &[u8]) -> Result<P
 
 /// CurvePrivateKey (RFC 8410 7): an OCTET STRING in the OCTET STRING.
 fn raw(kind: Raw, octets: &[u8], public: Option<&[u8]>) -> Result<PrivateKey, Malformed> {
-    let private = match Reader::new(octets).string(OCTET_STRING, "CurvePrivateKey") {
+    let private = match BerReader::new(octets).string(OCTET_STRING, "CurvePrivateKey") {
         Ok(value) => Zeroizing::new(value.octets()?.into_owned()),
         Err(_) if octets.len() == kind.len() => Zeroizing::new(octets.to_vec()),
         Err(error) => return Err(error),

@@ -8,7 +8,7 @@ use scanner_core::material::{Algorithm, KeyId, PublicHalf};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
-use super::ber::{self, BIT_STRING, INTEGER, NULL, OID, Reader, SEQUENCE};
+use super::ber::{self, BIT_STRING, BerReader, INTEGER, NULL, OID, SEQUENCE};
 use super::curves::{self, Curve};
 use super::post_quantum::Set;
 use super::text::{base64, base64url};
@@ -385,7 +385,7 @@ fn jwk(key: &PublicKey<'_>) -> Option<String> {
 
 /// Reads a DER SubjectPublicKeyInfo. The identity is computed from the numbers, so BER gives the same as DER.
 pub(crate) fn from_spki(der: &[u8]) -> Result<PublicHalf, Malformed> {
-    let mut top = Reader::new(der);
+    let mut top = BerReader::new(der);
     let mut spki = top.value(SEQUENCE, "SubjectPublicKeyInfo")?.children();
     let mut algorithm = spki.value(SEQUENCE, "AlgorithmIdentifier")?.children();
     let oid = algorithm.value(OID, "algorithm OID")?.content;
@@ -404,7 +404,7 @@ pub(crate) fn from_spki(der: &[u8]) -> Result<PublicHalf, Malformed> {
             }))
         }
         OID_DSA => {
-            let y = Reader::new(bits).value(INTEGER, "DSA y")?.content;
+            let y = BerReader::new(bits).value(INTEGER, "DSA y")?.content;
             let mut dss = algorithm.value(SEQUENCE, "DSA parameters")?.children();
             let [p, q, g] =
                 [dss.value(INTEGER, "p")?, dss.value(INTEGER, "q")?, dss.value(INTEGER, "g")?].map(|v| v.content);
@@ -414,7 +414,7 @@ pub(crate) fn from_spki(der: &[u8]) -> Result<PublicHalf, Malformed> {
             let oid = if oid == OID_DH { OID_DH } else { OID_DHX };
             let parameters = algorithm.value(SEQUENCE, "Diffie-Hellman parameters")?;
             let p = parameters.children().value(INTEGER, "p")?.unsigned();
-            let y = Reader::new(bits).value(INTEGER, "DH y")?.unsigned();
+            let y = BerReader::new(bits).value(INTEGER, "DH y")?.unsigned();
             Ok(half(&PublicKey::Dh { oid, parameters: parameters.raw, p, y }))
         }
         OID_EC => {
@@ -442,7 +442,7 @@ pub(crate) fn from_spki(der: &[u8]) -> Result<PublicHalf, Malformed> {
 
 /// RSAPublicKey (RFC 8017 A.1.1): n and e.
 pub(crate) fn rsa_numbers(der: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
-    let mut key = Reader::new(der).value(SEQUENCE, "RSAPublicKey")?.children();
+    let mut key = BerReader::new(der).value(SEQUENCE, "RSAPublicKey")?.children();
     let n = key.value(INTEGER, "modulus")?.unsigned();
     let e = key.value(INTEGER, "publicExponent")?.unsigned();
     if !key.is_empty() || bits(n) < 256 || bits(n) > 65_536 || n.last().is_some_and(|b| b & 1 == 0) || e.is_empty() {
@@ -452,7 +452,7 @@ pub(crate) fn rsa_numbers(der: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
 }
 
 /// ECParameters (RFC 5480 2.1.1, X9.62): a curve's OID, or the curve written out.
-pub(crate) fn domain<'a>(reader: &mut Reader<'a>) -> Result<Domain<'a>, Malformed> {
+pub(crate) fn domain<'a>(reader: &mut BerReader<'a>) -> Result<Domain<'a>, Malformed> {
     match reader.peek() {
         Some(OID) => {
             let oid = reader.any()?.content;

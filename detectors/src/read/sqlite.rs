@@ -12,7 +12,7 @@ pub(crate) mod schema;
 use std::ops::ControlFlow;
 
 use scanner_core::error::{Malformed, Reason};
-use scanner_core::random;
+use scanner_core::read_at;
 use scanner_core::seam::Unopenable;
 use zeroize::Zeroizing;
 
@@ -54,7 +54,7 @@ pub(crate) struct Walk {
 
 /// A database.
 pub(crate) struct Database {
-    bytes: random::Cursor,
+    bytes: read_at::Cursor,
     page_size: usize,
     /// Bytes of each page that SQLite uses; the rest belongs to extensions (checksums, encryption).
     usable: usize,
@@ -75,7 +75,7 @@ const LEAST_USABLE: usize = 480;
 
 impl Database {
     /// Reads the header. `memory` is how many bytes may be held to remember pages.
-    pub(crate) fn open(bytes: random::Cursor, memory: u64) -> Result<Self, Unopenable> {
+    pub(crate) fn open(bytes: read_at::Cursor, memory: u64) -> Result<Self, Unopenable> {
         let mut header = [0; HEADER];
         let read = bytes.read_from(0, &mut header).map_err(|_| Malformed::new("SQLite header", 0))?;
         let mut fields = Cursor::new(header.get(..read).unwrap_or_default());
@@ -156,7 +156,7 @@ impl Database {
     }
 
     /// What stands behind the last page, if anything.
-    pub(crate) fn tail(&self) -> random::Cursor {
+    pub(crate) fn tail(&self) -> read_at::Cursor {
         self.bytes.part(u64::from(self.pages) * self.page_size as u64, u64::MAX)
     }
 

@@ -5,7 +5,7 @@ use std::io::{self, BufReader, Read};
 use std::ops::ControlFlow;
 
 use scanner_core::error::Reason;
-use scanner_core::random::Cursor;
+use scanner_core::read_at::Cursor;
 use scanner_core::seam::{Inside, Member};
 
 /// Little-endian number at a place.
@@ -250,7 +250,7 @@ pub(crate) mod collect {
     use std::sync::Arc;
 
     use scanner_core::error::Reason;
-    use scanner_core::random::{Cursor, Held};
+    use scanner_core::read_at::{Cursor, Held};
     use scanner_core::seam::{Container, Inside, Member, Reader, Unopenable};
 
     /// Everything that was handed out: name and content, or what was said.

@@ -11,7 +11,7 @@ use x509_parser::extensions::{ParsedExtension, X509Extension};
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::X509Name;
 
-use super::ber::{self, BIT_STRING, INTEGER, Reader, SEQUENCE, Value};
+use super::ber::{self, BIT_STRING, BerReader, INTEGER, SEQUENCE, Value};
 use super::public;
 use super::text::hex;
 
@@ -27,7 +27,7 @@ pub(crate) struct Certificate {
 
 /// Reads the certificate at the start of `der`; bytes behind it are left alone.
 pub(crate) fn read(der: &[u8]) -> Result<Certificate, Malformed> {
-    let outer = Reader::new(der).value(SEQUENCE, "Certificate")?;
+    let outer = BerReader::new(der).value(SEQUENCE, "Certificate")?;
     let mut parts = outer.children();
     let mut tbs = parts.value(SEQUENCE, "tbsCertificate")?.children();
     let algorithm = parts.value(SEQUENCE, "signatureAlgorithm")?;
@@ -108,7 +108,7 @@ fn extension(value: Value<'_>, facts: &mut CertFacts) {
 /// ExtKeyUsageSyntax as dotted OIDs, in order.
 fn oids(der: &[u8]) -> Vec<String> {
     let mut found = Vec::new();
-    if let Ok(list) = Reader::new(der).value(SEQUENCE, "ExtKeyUsageSyntax") {
+    if let Ok(list) = BerReader::new(der).value(SEQUENCE, "ExtKeyUsageSyntax") {
         let mut list = list.children();
         while let Ok(oid) = list.value(ber::OID, "KeyPurposeId") {
             found.push(ber::dotted(oid.content));

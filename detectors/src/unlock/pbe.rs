@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::cipher::{Cipher, Mode, Suite, unpadded};
 use super::kdf::{Hash, Scrypt, bmp};
-use crate::read::ber::{self, INTEGER, OCTET_STRING, OID, Reader, SEQUENCE, Value, dotted};
+use crate::read::ber::{self, BerReader, INTEGER, OCTET_STRING, OID, SEQUENCE, Value, dotted};
 
 /// A password in the two forms that the schemes hash.
 pub(crate) struct Password<'p> {
@@ -193,13 +193,13 @@ fn split(derived: &[u8], key: usize, iv: usize) -> Option<KeyAndIv> {
 const MAX_KEY: u64 = 128;
 
 /// The length of a key, if the file says one that can be.
-fn key_length(parameters: &mut Reader<'_>) -> Option<usize> {
+fn key_length(parameters: &mut BerReader<'_>) -> Option<usize> {
     let length = parameters.optional(INTEGER).ok()??.small()?;
     usize::try_from(length).ok().filter(|_| (1..=MAX_KEY).contains(&length))
 }
 
 /// An iteration count: from 1 to what fits 32 bits.
-fn rounds(fields: &mut Reader<'_>) -> Option<u32> {
+fn rounds(fields: &mut BerReader<'_>) -> Option<u32> {
     let rounds = fields.value(INTEGER, "iterations").ok()?.small()?;
     u32::try_from(rounds).ok().filter(|&rounds| rounds > 0)
 }
@@ -238,7 +238,7 @@ pub(crate) fn pbkdf2(algorithm: Value<'_>) -> Option<(Hash, &[u8], u32, Option<u
 }
 
 /// A cipher of PBES2 with its IV and the length of its tag. `length` is that of the key, if the derivation says one.
-fn encryption(scheme: &mut Reader<'_>, length: Option<usize>) -> Option<(Suite, Vec<u8>, usize)> {
+fn encryption(scheme: &mut BerReader<'_>, length: Option<usize>) -> Option<(Suite, Vec<u8>, usize)> {
     let oid = dotted(scheme.value(OID, "cipher OID").ok()?.content);
     if let Some(arc) = oid.strip_prefix("2.16.840.1.101.3.4.1.") {
         // NIST: 1..6 for AES-128, 21..26 for AES-192, 41..47 for AES-256: ECB, CBC, OFB, CFB, wrap, GCM, CCM.
@@ -310,7 +310,7 @@ fn encryption(scheme: &mut Reader<'_>, length: Option<usize>) -> Option<(Suite, 
     Some((suite, iv(scheme)?, 0))
 }
 
-fn iv(scheme: &mut Reader<'_>) -> Option<Vec<u8>> {
+fn iv(scheme: &mut BerReader<'_>) -> Option<Vec<u8>> {
     Some(scheme.value(OCTET_STRING, "IV").ok()?.content.to_vec())
 }
 

@@ -7,7 +7,7 @@ use dashu_int::ops::BitTest;
 use super::number::{looks_prime, number};
 use super::spki::OtherField;
 use super::{Check, Weakness};
-use crate::read::ber::{Reader, dotted};
+use crate::read::ber::{BerReader, dotted};
 use crate::read::curves::{Curve, Explicit, Guess};
 use crate::read::public::{Domain, bits};
 
@@ -94,7 +94,7 @@ pub(super) fn check(domain: Result<Domain<'_>, OtherField>, point: &[u8], found:
         }
         Ok(Domain::Unknown(oid)) => binary(&dotted(oid), found),
         Ok(Domain::Explicit { der, same_as, .. }) => {
-            if let Ok(curve) = Reader::new(der).any().and_then(Explicit::read) {
+            if let Ok(curve) = BerReader::new(der).any().and_then(Explicit::read) {
                 if let Some(same) = same_as {
                     let text = format!("EC parameters written out, those of {}: many verifiers refuse that", same.name);
                     found.push(EXPLICIT.note(text));

@@ -1,7 +1,7 @@
 //! The numbers of a SubjectPublicKeyInfo, more tolerant than `read::public`: an even modulus is a key that has something
 //! wrong with it, not a file that is no key.
 
-use crate::read::ber::{BIT_STRING, INTEGER, OID, Reader, SEQUENCE};
+use crate::read::ber::{BIT_STRING, BerReader, INTEGER, OID, SEQUENCE};
 use crate::read::public::{self, Domain, OID_DH, OID_DSA, OID_EC, OID_RSA, OID_RSA_PSS, Raw};
 
 /// A public key as big-endian magnitudes.
@@ -37,23 +37,23 @@ pub(super) struct OtherField;
 
 /// The numbers; `None` for what is no SubjectPublicKeyInfo, or of an algorithm without checks.
 pub(super) fn read(der: &[u8]) -> Option<Numbers<'_>> {
-    let mut spki = Reader::new(der).value(SEQUENCE, "SubjectPublicKeyInfo").ok()?.children();
+    let mut spki = BerReader::new(der).value(SEQUENCE, "SubjectPublicKeyInfo").ok()?.children();
     let mut algorithm = spki.value(SEQUENCE, "AlgorithmIdentifier").ok()?.children();
     let oid = algorithm.value(OID, "algorithm").ok()?.content;
     let (_, bits) = spki.value(BIT_STRING, "subjectPublicKey").ok()?.content.split_first()?;
     Some(match oid {
         OID_RSA | OID_RSA_PSS => {
-            let [n, e] = integers(Reader::new(bits).value(SEQUENCE, "RSAPublicKey").ok()?.children())?;
+            let [n, e] = integers(BerReader::new(bits).value(SEQUENCE, "RSAPublicKey").ok()?.children())?;
             Numbers::Rsa { n, e }
         }
         OID_DSA => {
             let [p, q, g] = integers(algorithm.value(SEQUENCE, "DSA parameters").ok()?.children())?;
-            let [y] = integers(Reader::new(bits))?;
+            let [y] = integers(BerReader::new(bits))?;
             Numbers::Dsa { p, q, g, y }
         }
         OID_DH => {
             let [p] = integers(algorithm.value(SEQUENCE, "DHParameter").ok()?.children())?;
-            let [y] = integers(Reader::new(bits))?;
+            let [y] = integers(BerReader::new(bits))?;
             Numbers::Dh { p, y }
         }
         OID_EC => Numbers::Ec { domain: public::domain(&mut algorithm).map_err(|_| OtherField), point: bits },
@@ -62,7 +62,7 @@ pub(super) fn read(der: &[u8]) -> Option<Numbers<'_>> {
 }
 
 /// The first INTEGERs of a sequence; more may follow.
-fn integers<const N: usize>(mut reader: Reader<'_>) -> Option<[&[u8]; N]> {
+fn integers<const N: usize>(mut reader: BerReader<'_>) -> Option<[&[u8]; N]> {
     let mut numbers = [&[][..]; N];
     for number in &mut numbers {
         *number = reader.value(INTEGER, "number").ok()?.unsigned();

@@ -7,7 +7,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use scanner_core::error::{Malformed, Reason};
-use scanner_core::random::Cursor;
+use scanner_core::read_at::Cursor;
 use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 

@@ -166,7 +166,7 @@ pub(crate) mod tests {
         container: &dyn scanner_core::seam::Container,
         bytes: &[u8],
     ) -> (Result<(), Unopenable>, Collected) {
-        use scanner_core::random::{Cursor, Held};
+        use scanner_core::read_at::{Cursor, Held};
         use scanner_core::seam::Reader;
         let mut collected = Collected::default();
         let result = match container.reader() {

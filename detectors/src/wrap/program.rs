@@ -10,7 +10,7 @@ use goblin::elf::section_header::{SHT_NOBITS, SectionHeader};
 use goblin::mach::{Mach, MachO, SingleArch};
 use goblin::pe::header::Header as PeHeader;
 use scanner_core::error::Malformed;
-use scanner_core::random::Cursor;
+use scanner_core::read_at::Cursor;
 use scanner_core::seam::{About, Container, Inside, Magic, Mapper, Member, Reader, Section, Unopenable};
 
 /// Programs with something appended.

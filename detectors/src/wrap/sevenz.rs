@@ -14,7 +14,7 @@ use std::io::{self, Read};
 
 use flate2::Crc;
 use scanner_core::error::{Malformed, Reason};
-use scanner_core::random::Cursor;
+use scanner_core::read_at::Cursor;
 use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 use sevenz_rust2::{Archive, Block, BlockDecoder, Coder, EncoderMethod, Error, Password};
 

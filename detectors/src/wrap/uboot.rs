@@ -5,7 +5,7 @@
 //! claimed: its bytes are read as they are.
 
 use scanner_core::error::{Malformed, Reason};
-use scanner_core::random::Cursor;
+use scanner_core::read_at::Cursor;
 use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
 use crate::read::stored::{Exactly, be32, held, until_zero};

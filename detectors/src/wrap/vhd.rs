@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use scanner_core::error::Malformed;
-use scanner_core::random::Cursor;
+use scanner_core::read_at::Cursor;
 use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
 use crate::read::mapped::{Mapped, Place, Table};

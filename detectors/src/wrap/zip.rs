@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use scanner_core::error::Reason;
-use scanner_core::random::Cursor;
+use scanner_core::read_at::Cursor;
 use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
 use decode::Decoder;

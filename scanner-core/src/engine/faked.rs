@@ -1,244 +1,18 @@
 //! The engine with formats that are made up: limits, faults and what is told of them, each by itself.
 
-use std::io::Read;
-use std::ops::ControlFlow;
+mod formats;
+
 use std::sync::LazyLock;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use super::worker::CLUES;
+use super::session::is_blank;
 use super::*;
-use crate::error::{Malformed, Reason};
-use crate::material::{Identity, Material, Stands};
-use crate::random::Held;
-use crate::seam::{
-    About, Anchor, Candidate, ClueReader, Clues, Container, Decoded, Detector, Hit, Inside, Inspection, Magic, Member,
-    Reader, Unopenable, Unopened, Unwrapper,
-};
-
-macro_rules! about {
-    ($id:literal) => {
-        &About { id: $id, title: "", detects: "", blind_to: "", respond: "", references: &[] }
-    };
-}
-
-/// `KEY{...}`: a private key; `KID{...}`: one that is known again; `PUB{...}`: a public key. `KEX{...}` only looks like one.
-/// `DEC{...}` is decoded, and `ALL{...}` takes all the work that there is.
-struct Key;
-
-impl Detector for Key {
-    fn about(&self) -> &'static About {
-        about!("key")
-    }
-
-    fn anchors(&self) -> &'static [Anchor<'static>] {
-        const {
-            &[
-                Anchor::anywhere(b"KEY{"),
-                Anchor::anywhere(b"KEX{"),
-                Anchor::anywhere(b"KID{"),
-                Anchor::anywhere(b"PUB{"),
-                Anchor::anywhere(b"DEC{"),
-                Anchor::anywhere(b"ALL{"),
-            ]
-        }
-    }
-
-    fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
-        if hit.anchor.bytes == b"KEX{" {
-            return Err(Malformed::new("no key", hit.at));
-        }
-        if hit.anchor.bytes == b"ALL{" {
-            if out.may_work() {
-                out.work(usize::MAX);
-            }
-            return Ok(());
-        }
-        let length = memchr::memchr(b'}', &blob.bytes[hit.at..]).ok_or(Malformed::new("no end", hit.at))?;
-        let span = hit.at..hit.at + length + 1;
-        if hit.anchor.bytes == b"DEC{" {
-            let bytes = blob.bytes[hit.at + 4..].to_vec().into();
-            out.decoded(Decoded { kind: "dec", span, bytes, tail: 0, shifts: &[] });
-            return Ok(());
-        }
-        let kind = if hit.anchor.bytes == b"PUB{" { Kind::PublicKey } else { Kind::PrivateKey };
-        let mut material = Material::new(kind, "key", crate::material::Encoding::Text, span);
-        material.identity = (hit.anchor.bytes == b"KID{").then(|| Identity::Opaque([blob.bytes[hit.at + 4]; 32]));
-        out.found(material);
-        Ok(())
-    }
-}
-
-/// `PANIC`: a detector with a fault.
-struct Faulty;
-
-impl Detector for Faulty {
-    fn about(&self) -> &'static About {
-        about!("faulty")
-    }
-
-    fn anchors(&self) -> &'static [Anchor<'static>] {
-        const { &[Anchor::anywhere(b"PANIC")] }
-    }
-
-    fn inspect(&self, _: Blob<'_>, _: Hit<'_>, _: &mut Inspection) -> Result<(), Malformed> {
-        panic!("the words of a panic are not told");
-    }
-}
-
-/// `WRAP(...)`: what is between its parentheses, for as many bytes of the budget. `WRAP(=)`: all that is around it.
-struct Wrapped;
-
-impl Unwrapper for Wrapped {
-    fn about(&self) -> &'static About {
-        about!("wrap")
-    }
-
-    fn anchors(&self) -> &'static [Anchor<'static>] {
-        const { &[Anchor::anywhere(b"WRAP(")] }
-    }
-
-    fn claims(&self, blob: Blob<'_>) -> bool {
-        assert!(!blob.bytes.starts_with(b"CLAIM"), "a fault past every detector");
-        false
-    }
-
-    fn open(
-        &self,
-        blob: Blob<'_>,
-        hit: Hit<'_>,
-        budget: &Budget,
-        each: &mut dyn FnMut(crate::seam::Entry<'_>) -> ControlFlow<()>,
-    ) -> Result<(), Unopenable> {
-        let inside = &blob.bytes[hit.at + 5..];
-        assert!(!inside.starts_with(b"FAULT"), "a fault of an unwrapper");
-        if inside.starts_with(b"=)") {
-            let _ = each(crate::seam::Entry { bytes: blob.bytes, span: 0..blob.bytes.len() });
-            return Ok(());
-        }
-        let mut depth = 1;
-        let closes = |byte: &u8| {
-            depth += i32::from(*byte == b'(') - i32::from(*byte == b')');
-            depth == 0
-        };
-        let length = inside.iter().position(closes).ok_or(Malformed::new("no end", hit.at))?;
-        budget.take(length as u64)?;
-        let _ = each(crate::seam::Entry { bytes: &inside[..length], span: hit.at..hit.at + 6 + length });
-        Ok(())
-    }
-}
-
-/// `BOX:` and members, one a line: `name=content`, `name@content` (stored as it is), `zeros*number`, `memory#number` (needed),
-/// `?` (encrypted), `!` (damaged); `~` ends it.
-fn open_box(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> {
-    let mut bytes = Vec::new();
-    input.read_to_end(&mut bytes).map_err(|_| Malformed::new("unreadable", 0))?;
-    for (at, line) in bytes[4..].split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
-        let split = line.iter().position(|byte| b"=*@#".contains(byte)).unwrap_or(line.len());
-        let (name, content) = line.split_at(split);
-        let member = Member { name, at: at as u64 };
-        let go_on = match (name, content) {
-            (b"?", _) => {
-                inside.unread(member, Reason::Encrypted, "locked");
-                ControlFlow::Continue(())
-            }
-            (b"!", _) => {
-                inside.unread(member, Reason::Damaged, "torn");
-                ControlFlow::Continue(())
-            }
-            (b"~", _) => return Err(Malformed::new("ends badly", at).into()),
-            (b"^", _) => panic!("a fault of a container"),
-            (_, [b'*', digits @ ..]) => {
-                let number = std::str::from_utf8(digits).expect("digits").parse().expect("a number");
-                inside.member(member, &mut io::repeat(0).take(number))
-            }
-            (_, [b'#', digits @ ..]) => {
-                inside.holds(std::str::from_utf8(digits).expect("digits").parse().expect("a number"))?;
-                ControlFlow::Continue(())
-            }
-            (_, [b'@', content @ ..]) => inside.stored(member, Cursor::new(Arc::new(Held::new(content.to_vec())))),
-            (_, content) => inside.member(member, &mut content.get(1..).unwrap_or_default()),
-        };
-        if go_on.is_break() {
-            break;
-        }
-    }
-    Ok(())
-}
-
-struct Boxed;
-
-impl Container for Boxed {
-    fn about(&self) -> &'static About {
-        about!("box")
-    }
-
-    fn magics(&self) -> &'static [Magic] {
-        &[Magic { at: 0, bytes: b"BOX:" }]
-    }
-
-    fn reader(&self) -> Reader {
-        Reader::InOrder(open_box)
-    }
-}
-
-/// The same behind `ANY:`, read at any place.
-struct AnyBoxed;
-
-impl Container for AnyBoxed {
-    fn about(&self) -> &'static About {
-        about!("any")
-    }
-
-    fn magics(&self) -> &'static [Magic] {
-        &[Magic { at: 0, bytes: b"ANY:" }]
-    }
-
-    fn reader(&self) -> Reader {
-        Reader::AnyPlace(|mut cursor, inside| open_box(&mut cursor, inside))
-    }
-}
-
-/// An image, known by a magic number after its first bytes.
-struct Image;
-
-impl Container for Image {
-    fn about(&self) -> &'static About {
-        about!("image")
-    }
-
-    fn magics(&self) -> &'static [Magic] {
-        &[Magic { at: 16, bytes: b"IMAGE:" }]
-    }
-
-    fn reader(&self) -> Reader {
-        Reader::AnyPlace(|cursor, inside| open_box(&mut cursor.part(18, cursor.size()), inside))
-    }
-}
-
-/// What `*.use` says: a candidate and a reference.
-struct Uses;
-
-impl ClueReader for Uses {
-    fn wants(&self, path: &Path) -> bool {
-        path.extension().is_some_and(|extension| extension == "use")
-    }
-
-    fn read(&self, blob: Blob<'_>, out: &mut Clues) {
-        assert!(!blob.bytes.starts_with(b"FAULT"), "a fault of a reader of clues");
-        let encoding = crate::material::Encoding::Text;
-        out.references.push(Material::new(Kind::Reference, "use", encoding, 0..1));
-        let secret = crate::secret::Secret::new(b"password".to_vec());
-        let (origin, field) = (blob.origin.clone(), "field".to_owned());
-        out.candidates.push(Candidate { secret, origin, line: 1, field, about: Vec::new() });
-    }
-}
-
-static UNOPENED: [Unopened; 3] = [
-    Unopened::new("shut", 0, b"SHUT"),
-    Unopened::new("beside", 30, b"B").and(31, b"!"),
-    Unopened::trailer("tail", 4, b"TAIL"),
-];
+use crate::error::Gap;
+use crate::material::Stands;
+use crate::run::LARGEST_CLUE;
+use crate::seam::Packed;
+use formats::{AnyBoxed, Boxed, Faulty, Image, Key, UNOPENED, Uses, Wrapped};
 
 /// The engine that all tests share.
 static ENGINE: LazyLock<Engine<'static>> = LazyLock::new(|| {
@@ -425,17 +199,17 @@ fn passwords_are_kept_where_there_is_a_key_and_references_anywhere() {
         let harvest = ENGINE.bytes("a.use", text.as_bytes());
         assert_eq!((harvest.occurrences.len(), harvest.candidates.len()), (occurrences, candidates), "{text}");
     }
-    let large = [&b"KEY{1}"[..], &vec![b' '; CLUES - 5]].concat();
+    let large = [&b"KEY{1}"[..], &vec![b' '; LARGEST_CLUE - 5]].concat();
     assert_eq!(ENGINE.bytes("a.use", &large).candidates.len(), 0, "larger than any of them");
-    assert_eq!(ENGINE.bytes("a.use", &large[..CLUES]).candidates.len(), 1);
+    assert_eq!(ENGINE.bytes("a.use", &large[..LARGEST_CLUE]).candidates.len(), 1);
     assert_eq!(ENGINE.bytes("a.txt", b"KEY{1}").candidates.len(), 0);
 }
 
 #[test]
 fn a_run_that_is_stopped_says_so() {
-    let watch = Watch::default();
-    watch.cancelled.store(true, Ordering::Relaxed);
-    let session = Session::new(&ENGINE, &watch, 1);
+    let progress = Progress::default();
+    progress.cancelled.store(true, Relaxed);
+    let session = ENGINE.session(&progress, 1);
     for bytes in [&b"KEY{1}"[..], b"BOX:a=KEY{1}", b"\0\0\0"] {
         assert!(session.blob(Blob::whole(bytes, &Origin::file("f"))).stop);
     }
@@ -446,8 +220,8 @@ fn a_run_that_is_stopped_says_so() {
 
 #[test]
 fn a_buffer_that_held_a_key_is_to_be_wiped() {
-    let watch = Watch::default();
-    let session = Session::new(&ENGINE, &watch, 1);
+    let progress = Progress::default();
+    let session = ENGINE.session(&progress, 1);
     for (bytes, wipe) in [
         (&b"KEY{1}"[..], true),
         (b"KEX{1}", false),
@@ -461,7 +235,7 @@ fn a_buffer_that_held_a_key_is_to_be_wiped() {
         let looked = session.blob(Blob::whole(bytes, &Origin::file("f")));
         assert_eq!((looked.wipe, looked.found, looked.stop), (wipe, wipe, false), "{bytes:?}");
     }
-    assert_eq!(watch.materials.load(Ordering::Relaxed), 5);
+    assert_eq!(progress.materials.load(Relaxed), 5);
 }
 
 #[test]
@@ -502,9 +276,9 @@ fn as_much_as_may_be_held_is_held_to_the_byte() {
 
 #[test]
 fn a_stream_that_is_not_what_its_start_says_is_a_gap() {
-    let watch = Watch::default();
-    let session = Session::new(&ENGINE, &watch, 1);
-    assert!(session.unpack(&Origin::file("f"), Packed::Stream(b"BOX:~", &mut &b"\nKEY{1}"[..])).is_some());
+    let progress = Progress::default();
+    let session = ENGINE.session(&progress, 1);
+    assert!(session.open(&Origin::file("f"), Packed::Stream(b"BOX:~", &mut &b"\nKEY{1}"[..])).is_some());
     let harvest = session.finish(Vec::new());
     assert_eq!(told(&harvest).1, ["f: damaged (not what its start says)"]);
 }
@@ -542,21 +316,11 @@ fn a_mark_inside_of_an_encoding_is_hidden() {
 
 #[test]
 fn only_private_keys_count_as_keys() {
-    let watch = Watch::default();
-    let session = Session::new(&ENGINE, &watch, 1);
+    let progress = Progress::default();
+    let session = ENGINE.session(&progress, 1);
     for (text, key) in [("KEY{1}", true), ("PUB{1}", false)] {
         let looked = session.blob(Blob::whole(text.as_bytes(), &Origin::file("f")));
         assert_eq!((looked.found, looked.key, looked.wipe), (true, key, key), "{text}");
-    }
-}
-
-#[test]
-fn the_first_places_are_kept_in_any_order() {
-    let place = |n: usize| Origin::file(format!("{n:02}"));
-    for step in [1, 7] {
-        let mut places = BTreeSet::new();
-        (0..40).for_each(|n| keep_first(&mut places, place(n * step % 40)));
-        assert_eq!(places, (0..UNOPENED_PLACES).map(place).collect());
     }
 }
 

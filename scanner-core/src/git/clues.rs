@@ -16,7 +16,7 @@ use super::trees::entries;
 use crate::blob::{Blob, Origin};
 use crate::error::Reason;
 use crate::material::Provenance;
-use crate::seam::BlobSink;
+use crate::run::Run;
 
 /// Most commits whose trees are looked at, in each repository.
 const COMMITS: usize = 256;
@@ -27,9 +27,9 @@ const ENTRIES: usize = 1_000_000;
 /// Directories below the root of a tree that configure what builds it.
 const CI: [&str; 3] = [".github/workflows", ".circleci", ".buildkite"];
 
-/// Hands every such file of a repository to the sink. `keys` is what its history says of the private keys in it.
-pub(crate) fn feed(read: &Read, keys: &[&Provenance], sink: &dyn BlobSink) {
-    if !sink.reads_clues() {
+/// Reads every such file of a repository. `keys` is what its history says of the private keys in it.
+pub(crate) fn feed(read: &Read, keys: &[&Provenance], run: &Run<'_>) {
+    if !run.reads_clues() {
         return;
     }
     let bare = read.repository.name == read.repository.git_dir;
@@ -39,7 +39,7 @@ pub(crate) fn feed(read: &Read, keys: &[&Provenance], sink: &dyn BlobSink) {
             brought.insert((commit.id, path.parent().map(Path::to_owned).unwrap_or_default()));
         }
     }
-    let mut reader = Reader { odb: &read.odb, name: &read.repository.name, sink, seen: BTreeSet::new(), left: ENTRIES };
+    let mut reader = Reader { odb: &read.odb, name: &read.repository.name, run, seen: BTreeSet::new(), left: ENTRIES };
     if bare && let Some(tree) = read.refs.head.and_then(|head| reader.tree_of(&head)) {
         reader.all(tree);
     }
@@ -49,11 +49,11 @@ pub(crate) fn feed(read: &Read, keys: &[&Provenance], sink: &dyn BlobSink) {
             "keys came with {} commits; files that may use them were read for {COMMITS}, {ENTRIES} entries at most",
             commits.len()
         );
-        sink.gap(unread(&read.repository.git_dir, Reason::TooMany, detail));
+        run.gap(unread(&read.repository.git_dir, Reason::TooMany, detail));
     }
     let read_for: BTreeSet<ObjectId> = commits.into_iter().take(COMMITS).collect();
     for (commit, directory) in brought.iter().filter(|(commit, _)| read_for.contains(commit)) {
-        if sink.cancelled() {
+        if run.cancelled() {
             return;
         }
         let Some(root) = reader.tree_of(commit) else { continue };
@@ -68,7 +68,7 @@ pub(crate) fn feed(read: &Read, keys: &[&Provenance], sink: &dyn BlobSink) {
 struct Reader<'a> {
     odb: &'a Odb,
     name: &'a Path,
-    sink: &'a dyn BlobSink,
+    run: &'a Run<'a>,
     /// What was handed on: a file that does not change is read once.
     seen: BTreeSet<(ObjectId, PathBuf)>,
     /// Entries that may still be looked at.
@@ -111,7 +111,7 @@ impl Reader<'_> {
     fn all(&mut self, root: ObjectId) {
         let mut stack = vec![(root, PathBuf::new())];
         while let Some((tree, path)) = stack.pop() {
-            if self.left == 0 || self.sink.cancelled() {
+            if self.left == 0 || self.run.cancelled() {
                 return;
             }
             stack.extend(self.files(tree, &path));
@@ -127,7 +127,7 @@ impl Reader<'_> {
             let path = directory.join(as_path(name));
             if is_tree {
                 trees.push((key, path));
-            } else if self.sink.wants_clue(&path) {
+            } else if self.run.wants_clues(&path) {
                 files.push((key, path));
             }
         });
@@ -138,7 +138,7 @@ impl Reader<'_> {
             if self.seen.insert((id, path.clone()))
                 && let Ok((Kind::Blob, bytes)) = self.odb.read(&id)
             {
-                self.sink.clue(Blob::whole(&bytes, &Origin { path, object: Some(id), wraps: Vec::new() }));
+                self.run.read_clues(Blob::whole(&bytes, &Origin { path, object: Some(id), wraps: Vec::new() }));
             }
         }
         trees.into_iter().filter_map(|(key, path)| Some((self.odb.by_key(key)?, path))).collect()

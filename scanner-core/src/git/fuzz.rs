@@ -17,9 +17,9 @@ use super::repo::Repository;
 use super::source::Repositories;
 use super::store::Store;
 use crate::budget::Limits;
-use crate::engine::{Engine, Watch};
+use crate::engine::{Engine, Progress};
 use crate::error::SourceError;
-use crate::seam::{BlobSink, Source};
+use crate::seam::{Feed, Source};
 
 /// What a target may hold and do: a fuzzer has no use for large objects.
 fn limits() -> Limits {
@@ -57,7 +57,7 @@ pub fn reftable(bytes: &[u8], sha256: bool) -> usize {
 
 /// Indexes a pack from its first byte to its last, and hands every object of it to the sink, as a scan does. With an
 /// `index` the pack is read by what that says, whether or not it fits. Returns how many objects there are.
-pub fn pack(bytes: Vec<u8>, index: Option<Vec<u8>>, sha256: bool, sink: &dyn BlobSink) -> usize {
+pub fn pack(bytes: Vec<u8>, index: Option<Vec<u8>>, sha256: bool, to: Feed<'_>) -> usize {
     let format = format(sha256);
     let path = Path::new("fuzz.pack");
     let pack = match index {
@@ -69,10 +69,10 @@ pub fn pack(bytes: Vec<u8>, index: Option<Vec<u8>>, sha256: bool, sink: &dyn Blo
     };
     let Ok(pack) = pack else { return 0 };
     let odb = Odb::of_packs(format, path, vec![pack], &bounds());
-    read(odb, format, sink)
+    read(odb, format, to)
 }
 
-fn read(odb: Odb, format: Format, sink: &dyn BlobSink) -> usize {
+fn read(odb: Odb, format: Format, to: Feed<'_>) -> usize {
     let count = odb.directories.iter().flat_map(|directory| &directory.packs).map(|pack| pack.index.len()).sum::<u32>();
     let repository = Repository {
         name: PathBuf::from("fuzz"),
@@ -86,18 +86,18 @@ fn read(odb: Odb, format: Format, sink: &dyn BlobSink) -> usize {
     let first = odb.directories.iter().flat_map(|directory| &directory.packs).find_map(|pack| pack.index.id(0));
     refs.head = first;
     refs.by_name.extend(first.map(|id: ObjectId| ("refs/heads/main".to_owned(), id)));
-    Repositories::default().read(repository, odb, refs, Vec::new(), 1, sink);
+    Repositories::default().read(repository, odb, refs, Vec::new(), 1, to);
     count as usize
 }
 
 /// Reads a bundle, its pack included. Returns how many objects there are.
-pub fn bundle(bytes: Vec<u8>, sink: &dyn BlobSink) -> usize {
+pub fn bundle(bytes: Vec<u8>, to: Feed<'_>) -> usize {
     let store = Store::memory(bytes);
     let Ok(header) = bundle::header(&store) else { return 0 };
     let path = Path::new("fuzz.bundle");
     let bounds = bounds();
     let Ok((pack, _)) = Pack::reindexed(path, store, header.pack, header.format, &bounds) else { return 0 };
-    read(Odb::of_packs(header.format, path, vec![pack], &bounds), header.format, sink)
+    read(Odb::of_packs(header.format, path, vec![pack], &bounds), header.format, to)
 }
 
 /// Puts the hash of the bytes behind them, as an index ends.
@@ -163,16 +163,16 @@ pub fn recipe(mut rest: &[u8], sha256: bool) -> (Vec<u8>, Option<Vec<u8>>) {
 }
 
 /// Runs the engine over what `feed` hands to the sink; returns how many materials were found.
-pub fn scanned(engine: &Engine<'_>, feed: impl FnOnce(&dyn BlobSink) -> usize + Send) -> usize {
+pub fn scanned(engine: &Engine<'_>, feed: impl FnOnce(Feed<'_>) -> usize + Send) -> usize {
     struct Fed<F>(Mutex<Option<F>>);
-    impl<F: FnOnce(&dyn BlobSink) -> usize + Send> Source for Fed<F> {
-        fn feed(&self, _: usize, sink: &dyn BlobSink) -> Result<(), SourceError> {
+    impl<F: FnOnce(Feed<'_>) -> usize + Send> Source for Fed<F> {
+        fn feed(&self, _: usize, to: Feed<'_>) -> Result<(), SourceError> {
             let feed = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-            feed.map(|feed| feed(sink));
+            feed.map(|feed| feed(to));
             Ok(())
         }
     }
-    let harvest = engine.limited(limits()).scan(&[&Fed(Mutex::new(Some(feed)))], 1, &Watch::default());
+    let harvest = engine.limited(limits()).scan(&[&Fed(Mutex::new(Some(feed)))], 1, &Progress::default());
     harvest.map_or(0, |harvest| harvest.occurrences.len())
 }
 
@@ -188,8 +188,8 @@ mod tests {
 
     fn objects(pack: &[u8], index: Option<&[u8]>, sha256: bool) -> usize {
         let count = std::sync::atomic::AtomicUsize::new(0);
-        scanned(&NOTHING, |sink| {
-            let found = self::pack(pack.to_vec(), index.map(<[u8]>::to_vec), sha256, sink);
+        scanned(&NOTHING, |to| {
+            let found = self::pack(pack.to_vec(), index.map(<[u8]>::to_vec), sha256, to);
             count.store(found, std::sync::atomic::Ordering::Relaxed);
             found
         });
@@ -226,7 +226,7 @@ mod tests {
             objects(&bytes, None, sha256);
             super::index(sealed(&bytes, sha256), sha256);
             reftable(&[&b"REFT\x01\0\0\0"[..], &bytes].concat(), sha256);
-            scanned(&NOTHING, |sink| bundle([&b"# v2 git bundle\n"[..], &bytes, b"\n\n", &pack].concat(), sink));
+            scanned(&NOTHING, |to| bundle([&b"# v2 git bundle\n"[..], &bytes, b"\n\n", &pack].concat(), to));
         }
     }
 }

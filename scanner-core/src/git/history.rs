@@ -4,8 +4,11 @@
 //! ([`super::trees`]) says below which of them the objects lie, under which paths. Then every commit is compared with
 //! its parents, in memory.
 
+mod follow;
+mod names;
+
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,38 +23,19 @@ use super::refs::Named;
 use super::repo::Repository;
 use super::source::{Read, kind_of};
 use super::staged;
-use super::trees::{Place, Places, Trees, entries};
+use super::trees::{Place, Places, Trees};
 use crate::blob::Origin;
 use crate::error::Reason;
 use crate::material::{CommitFacts, Occurrence, Provenance, Reach};
-use crate::seam::BlobSink;
-
-/// Most merges whose trees are read to find the one that took something away.
-const MERGES_READ: usize = 64;
-
-/// Most commits that are kept of those that brought one place, or took it away: the first, and the last.
-const TURNS: usize = 1000;
+use crate::run::Run;
+use follow::Story;
+use names::Containing;
 
 /// Most places in histories that are told in one run. One takes a kilobyte.
 pub(crate) const MOST_STORIES: usize = 1 << 16;
 
-/// Most names of branches and tags that are told of all places of one history.
-const MOST_NAMES: usize = 1 << 19;
-
 /// Most letters of an author's name and address that are told.
 const MOST_AUTHOR: usize = 256;
-
-/// What is known of one object at one path.
-#[derive(Debug, Default)]
-struct Story {
-    /// Commits that have it and none of whose parents has.
-    introduced: Vec<Node>,
-    /// Commits on HEAD's history that took it away, in order.
-    removed: Vec<Node>,
-    /// Merges there that do not have it although some parent has, in order.
-    merged_away: Vec<Node>,
-    at_head: bool,
-}
 
 /// What the history of one repository says of what was found in it.
 #[derive(Debug)]
@@ -64,30 +48,30 @@ pub(crate) struct Stories {
 }
 
 /// Works out what the history says of each object in which something was found; the flag says of which that it holds a
-/// private key. Files that may use those are handed to the sink.
+/// private key. Files that may use those are read.
 pub(crate) fn stories(
     read: Read,
     hits: &BTreeMap<ObjectId, bool>,
     jobs: usize,
     room: &AtomicUsize,
-    sink: &dyn BlobSink,
+    run: &Run<'_>,
 ) -> Stories {
     let ids: Vec<ObjectId> = hits.keys().copied().collect();
-    let history = History::of(read, &ids, jobs, &|| sink.cancelled());
+    let history = History::of(read, &ids, jobs, &|| run.cancelled());
     let of = history.stories(&ids, room);
     if history.left_out.get() {
         let detail = "more paths, commits or names lead to what was found than are told".to_owned();
-        sink.gap(unread(&history.read.repository.git_dir, Reason::TooMany, detail));
+        run.gap(unread(&history.read.repository.git_dir, Reason::TooMany, detail));
     }
     let is_key = |(id, _): &(&ObjectId, &Vec<Provenance>)| hits.get(id) == Some(&true);
     let keys: Vec<&Provenance> = of.iter().filter(is_key).flat_map(|(_, stories)| stories).collect();
-    clues::feed(&history.read, &keys, sink);
+    clues::feed(&history.read, &keys, run);
     let Repository { git_dir, name, .. } = history.read.repository;
     Stories { git_dir, repository: name, of }
 }
 
 /// Adds to everything that was found in histories what those say of it. One pass, however many histories.
-pub(crate) fn attribute(stories: Vec<Stories>, found: &mut Vec<Occurrence>, sink: &dyn BlobSink) {
+pub(crate) fn attribute(stories: Vec<Stories>, found: &mut Vec<Occurrence>, run: &Run<'_>) {
     let stories: HashMap<PathBuf, Stories> =
         stories.into_iter().map(|stories| (stories.git_dir.clone(), stories)).collect();
     let is_mine =
@@ -136,7 +120,7 @@ pub(crate) fn attribute(stories: Vec<Stories>, found: &mut Vec<Occurrence>, sink
     }
     for (git_dir, many) in more {
         let detail = format!("and {many} more places in its history than fit into memory");
-        sink.gap(unread(git_dir, Reason::TooMany, detail));
+        run.gap(unread(git_dir, Reason::TooMany, detail));
     }
 }
 
@@ -148,14 +132,6 @@ pub(crate) fn below(name: &Path, path: &Path) -> PathBuf {
     PathBuf::from(text)
 }
 
-/// Takes note of a commit that took a place away. Of very many the last are kept.
-fn turn(commits: &mut Vec<Node>, node: Node) {
-    if commits.len() >= 2 * TURNS {
-        commits.drain(..TURNS);
-    }
-    commits.push(node);
-}
-
 /// A name as it is told: some are whole files.
 fn shortened(mut name: String) -> String {
     if let Some((end, _)) = name.char_indices().nth(MOST_AUTHOR) {
@@ -164,13 +140,6 @@ fn shortened(mut name: String) -> String {
         name.shrink_to_fit();
     }
     name
-}
-
-/// Branches and tags.
-#[derive(Clone, Default)]
-struct Containing {
-    branches: Arc<[String]>,
-    tags: Arc<[String]>,
 }
 
 /// A repository's commits with what they hold of the hits.
@@ -325,175 +294,6 @@ impl History {
             });
         }
         stories
-    }
-
-    /// Follows every place, by its number, through the commits.
-    fn follow(&self) -> BTreeMap<u32, Story> {
-        let mut stories: BTreeMap<u32, Story> = BTreeMap::new();
-        let set = |node: &Node| self.sets.get(*node as usize).copied().unwrap_or(0);
-        let mut on_head = vec![false; self.graph.len()];
-        self.graph.reach(self.head, &mut on_head);
-        for node in self.graph.nodes() {
-            let (own, parents) = (set(&node), self.graph.parents(node));
-            if parents.iter().any(|parent| set(parent) != own) || (parents.is_empty() && own != 0) {
-                // A merge may have any number of parents; most have the same places.
-                let mut sets: Vec<u32> = parents.iter().map(set).collect();
-                sets.sort_unstable();
-                sets.dedup();
-                let has = |set: u32, place| self.places.numbers(set).binary_search(place).is_ok();
-                for place in self.places.numbers(own) {
-                    if sets.iter().all(|set| !has(*set, place)) {
-                        let introduced = &mut stories.entry(*place).or_default().introduced;
-                        if introduced.len() < TURNS {
-                            introduced.push(node);
-                        }
-                    }
-                }
-                if on_head.get(node as usize) == Some(&true) {
-                    let before: BTreeSet<u32> =
-                        sets.iter().flat_map(|set| self.places.numbers(*set)).copied().collect();
-                    for place in before.iter().filter(|place| !has(own, place)) {
-                        let story = stories.entry(*place).or_default();
-                        if sets.iter().all(|set| has(*set, place)) {
-                            turn(&mut story.removed, node);
-                        } else {
-                            turn(&mut story.merged_away, node);
-                        }
-                    }
-                }
-            }
-        }
-        for place in self.head.map(|head| self.places.numbers(set(&head))).unwrap_or_default() {
-            let story = stories.entry(*place).or_default();
-            story.at_head = true;
-            (story.removed, story.merged_away) = (Vec::new(), Vec::new());
-        }
-        for (number, story) in &mut stories {
-            if let Some((_, path)) = self.places.place(*number) {
-                self.judge_merges(path, story);
-            }
-        }
-        stories
-    }
-
-    /// A merge that is like none of its parents at the path took it away itself; one that took the side of a parent
-    /// without it did so only if nothing else did.
-    fn judge_merges(&self, path: &[u8], story: &mut Story) {
-        for merge in story.merged_away.iter().rev().take(MERGES_READ) {
-            let own = self.object_at(*merge, path);
-            if self.graph.parents(*merge).iter().all(|parent| self.object_at(*parent, path) != own) {
-                story.removed.push(*merge);
-            }
-        }
-        if story.removed.is_empty() {
-            story.removed.append(&mut story.merged_away);
-        }
-        story.removed.sort_unstable();
-    }
-
-    /// The first of some commits (in order): of those that do not build on another one of them, the oldest.
-    fn first(&self, commits: &[Node]) -> Option<Node> {
-        let first = *commits.first()?;
-        let time = |node: &Node| (self.graph.commit(*node).map(|commit| commit.time), *node);
-        if commits.iter().map(time).min() == Some(time(&first)) {
-            return Some(first);
-        }
-        let among: HashSet<Node> = commits.iter().copied().collect();
-        let mut behind = vec![false; self.graph.len()];
-        let mut ends = Vec::new();
-        for node in self.graph.nodes().skip(first as usize) {
-            let before = |parent: &Node| among.contains(parent) || behind.get(*parent as usize) == Some(&true);
-            let built = self.graph.parents(node).iter().any(before);
-            if built {
-                behind.get_mut(node as usize).into_iter().for_each(|behind| *behind = true);
-            } else if among.contains(&node) {
-                ends.push(node);
-            }
-        }
-        ends.into_iter().min_by_key(time)
-    }
-
-    /// The last of some commits (in order): of those that no other one of them builds on, the youngest.
-    fn last(&self, commits: &[Node]) -> Option<Node> {
-        let last = *commits.last()?;
-        let time = |node: &Node| (self.graph.commit(*node).map(|commit| commit.time), *node);
-        if commits.iter().map(time).max() == Some(time(&last)) {
-            return Some(last);
-        }
-        let parents = commits.iter().flat_map(|node| self.graph.parents(*node)).copied();
-        let mut before = vec![false; self.graph.len()];
-        self.graph.reach(parents, &mut before);
-        commits.iter().copied().filter(|node| before.get(*node as usize) == Some(&false)).max_by_key(time)
-    }
-
-    /// What a commit holds at a path.
-    fn object_at(&self, node: Node, path: &[u8]) -> Option<u64> {
-        let mut key = self.graph.commit(node)?.tree;
-        for part in path.split(|byte| *byte == b'/') {
-            let (_, tree) = self.read.odb.read(&self.read.odb.by_key(key)?).ok()?;
-            let mut next = None;
-            entries(&tree, self.read.odb.format.bytes(), &mut |entry| {
-                if entry.name == part {
-                    next = Some(entry.key);
-                }
-            });
-            key = next?;
-        }
-        Some(key)
-    }
-
-    /// For each list of commits the branches and tags whose history has any of them. Sixty-four lists at a time: one bit
-    /// of a word for each, handed from parents to children.
-    fn containing(&self, lists: &[&[Node]]) -> Vec<Containing> {
-        let mut out = Vec::with_capacity(lists.len());
-        let most = MOST_NAMES / lists.len().max(1);
-        // Most places came with the same few commits.
-        let mut known: HashMap<Vec<u32>, Containing> = HashMap::new();
-        for batch in lists.chunks(64) {
-            let mut words = vec![0_u64; self.graph.len()];
-            for (bit, list) in batch.iter().enumerate() {
-                for node in *list {
-                    if let Some(word) = words.get_mut(*node as usize) {
-                        *word |= 1 << bit;
-                    }
-                }
-            }
-            for node in self.graph.nodes() {
-                let inherited = self
-                    .graph
-                    .parents(node)
-                    .iter()
-                    .filter_map(|parent| words.get(*parent as usize))
-                    .fold(0, |a, b| a | b);
-                if let Some(word) = words.get_mut(node as usize) {
-                    *word |= inherited;
-                }
-            }
-            for bit in 0..batch.len() {
-                let has =
-                    |(_, _, node): &(Named, String, Node)| words.get(*node as usize).is_some_and(|w| w & 1 << bit != 0);
-                let mut refs: Vec<u32> =
-                    (0..).zip(&self.refs).filter(|(_, named)| has(named)).map(|(number, _)| number).collect();
-                if refs.len() > most {
-                    self.left_out.set(true);
-                    refs.truncate(most);
-                }
-                let names = |tags: bool, refs: &[u32]| -> Arc<[String]> {
-                    let named = refs.iter().filter_map(|number| self.refs.get(*number as usize));
-                    let mut names: Vec<String> = named
-                        .filter(|(kind, ..)| (*kind == Named::Tag) == tags)
-                        .map(|(_, name, _)| name.clone())
-                        .collect();
-                    names.sort();
-                    names.into()
-                };
-                let found = known
-                    .entry(refs)
-                    .or_insert_with_key(|refs| Containing { branches: names(false, refs), tags: names(true, refs) });
-                out.push(found.clone());
-            }
-        }
-        out
     }
 
     fn nothing(&self, object: ObjectId, kind: Kind) -> Provenance {

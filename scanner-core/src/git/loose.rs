@@ -8,7 +8,7 @@ use super::oid::{Format, Kind, ObjectId};
 use super::store::{Part, Store};
 use crate::blob::{Origin, Wrap};
 use crate::error::{Gap, Malformed, Reason};
-use crate::seam::BlobSink;
+use crate::seam::Feed;
 use crate::source::stream::Windows;
 
 /// Bytes that hold every header: the longest kind, a space, twenty digits, a zero.
@@ -166,21 +166,21 @@ pub(crate) fn begins(start: &[u8]) -> bool {
 }
 
 /// Looks at a file that is a loose object and no part of a repository: at its content, then at the file as it is.
-pub(crate) fn look_at(file: std::fs::File, origin: &Origin, windows: &mut Windows, sink: &dyn BlobSink) {
+pub(crate) fn look_at(file: std::fs::File, origin: &Origin, windows: &mut Windows, to: Feed<'_>) {
     let opened = Store::of(file).and_then(|store| Loose::of(store, &mut Inflater::default()));
     let fault = match opened {
         Ok(Ok(object)) => {
             let inside = origin.inside(Wrap::member("loose", 0, PathBuf::new()));
-            let content = object.stream().map(|mut content| windows.feed_part(&mut content, &inside, sink).1);
-            let raw = windows.feed_part(&mut object.part(0), origin, sink).1;
-            sink.done(object.stored());
+            let content = object.stream().map(|mut content| windows.feed_part(&mut content, &inside, to).1);
+            let raw = windows.feed_part(&mut object.part(0), origin, to).1;
+            to.run.count_file(object.stored());
             content.unwrap_or_else(|error| Some(error.to_string())).or(raw)
         }
         Ok(Err(what)) => Some(what.to_string()),
         Err(error) => Some(error.to_string()),
     };
     if let Some(detail) = fault {
-        sink.gap(Gap { origin: origin.clone(), reason: Reason::Damaged, detail });
+        to.run.gap(Gap { origin: origin.clone(), reason: Reason::Damaged, detail });
     }
 }
 

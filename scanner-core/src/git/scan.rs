@@ -28,7 +28,7 @@ use super::walk::{STREAMED, walk};
 use crate::blob::{Blob, Origin, Wrap};
 use crate::error::{Gap, Reason};
 use crate::prefilter::Seen;
-use crate::seam::{BlobSink, Looked};
+use crate::seam::{Feed, Looked};
 use crate::source::stream::{self, Windows};
 
 /// What is looked at. Trees too: whoever writes objects can call anything a tree.
@@ -124,7 +124,7 @@ impl Tally {
 /// What all threads of a scan share.
 #[derive(Clone, Copy)]
 pub(crate) struct Scan<'a> {
-    pub(crate) sink: &'a dyn BlobSink,
+    pub(crate) to: Feed<'a>,
     /// What objects are called by until their paths are known.
     pub(crate) name: &'a Path,
     /// Objects to look at; `None` for all.
@@ -145,7 +145,7 @@ impl Scan<'_> {
             Some(id) => Origin::object(self.name, id),
             None => Origin::file(self.name),
         };
-        self.sink.gap(Gap { origin, reason, detail });
+        self.to.run.gap(Gap { origin, reason, detail });
     }
 
     /// Looks at every object of a pack; those that an earlier pack has are not counted again. Bytes that belong to no
@@ -155,7 +155,7 @@ impl Scan<'_> {
         let (forest, strays) = self.pass(pack, earlier, None, &mut tally);
         let mut rebuilt = None;
         // A part of a history leaves most of a pack unread; and who was interrupted does not know.
-        if self.wanted.is_none() && !self.sink.cancelled() && !tally.exhausted {
+        if self.wanted.is_none() && !self.to.run.cancelled() && !tally.exhausted {
             rebuilt = self.strays(pack, &forest, strays, &mut tally);
         }
         if tally.found() && self.wanted.is_none() && rebuilt.is_none() {
@@ -205,7 +205,7 @@ impl Scan<'_> {
             let keep: Vec<bool> = (0..forest.len() as u32).map(wanted).collect();
             forest.prune(&|entry| keep.get(entry as usize) == Some(&true));
         }
-        let prefilter = self.sink.prefilter();
+        let prefilter = self.to.run.prefilter();
         let visitor = || Objects {
             scan: *self,
             pack,
@@ -231,7 +231,7 @@ impl Scan<'_> {
             strays.append(&mut objects.strays);
             tally.append(objects.tally);
         }
-        let about = |reason, detail| self.sink.gap(unread(&pack.path, reason, detail));
+        let about = |reason, detail| self.to.run.gap(unread(&pack.path, reason, detail));
         if too_large > 0 {
             let most = pack.bounds.object() >> 20;
             let detail = format!("{too_large} objects not read: building them needs more than {most} MiB of memory");
@@ -273,7 +273,7 @@ impl Scan<'_> {
         if unlisted.is_empty() {
             if declared != listed && bytes.is_empty() {
                 let detail = format!("says that it has {declared} objects and has {listed}; all were read");
-                self.sink.gap(unread(&pack.path, Reason::IndexRebuilt, detail));
+                self.to.run.gap(unread(&pack.path, Reason::IndexRebuilt, detail));
             }
             return None;
         }
@@ -287,7 +287,7 @@ impl Scan<'_> {
         let rebuilt = pack.by(Index::made(table, pack.format));
         let detail = format!("lists {listed} of {} objects of its pack; all were read", rebuilt.index.len() + faults);
         let index = pack.path.with_extension("idx");
-        self.sink.gap(unread(if index.exists() { &index } else { &pack.path }, Reason::IndexRebuilt, detail));
+        self.to.run.gap(unread(if index.exists() { &index } else { &pack.path }, Reason::IndexRebuilt, detail));
         self.pass(&rebuilt, &[pack], Some(&only), tally);
         Some(rebuilt)
     }
@@ -299,9 +299,9 @@ impl Scan<'_> {
         let at = pack.in_file(*first);
         let detail =
             format!("{many} bytes belong to no object, the first at byte {at}; they were searched as they are");
-        self.sink.gap(unread(&pack.path, Reason::Damaged, detail));
+        self.to.run.gap(unread(&pack.path, Reason::Damaged, detail));
         for (from, to) in places {
-            if self.sink.cancelled() {
+            if self.to.run.cancelled() {
                 return;
             }
             let at = pack.in_file(*from);
@@ -313,9 +313,9 @@ impl Scan<'_> {
     fn raw(&self, path: &Path, at: u64, bytes: &mut dyn Read) {
         let origin = Origin::file(path);
         let origin = if at == 0 { origin } else { origin.inside(Wrap::member("rest", at, PathBuf::new())) };
-        let (_, fault) = Windows::default().feed_part(bytes, &origin, self.sink);
+        let (_, fault) = Windows::default().feed_part(bytes, &origin, self.to);
         if let Some(detail) = fault {
-            self.sink.gap(Gap { origin, reason: Reason::ReadError, detail });
+            self.to.run.gap(Gap { origin, reason: Reason::ReadError, detail });
         }
     }
 
@@ -333,7 +333,7 @@ impl Scan<'_> {
                 let mut windows = Windows::default();
                 let (mut tally, mut gone) = (Tally::default(), Vec::new());
                 for id in chunk {
-                    if self.sink.cancelled() {
+                    if self.to.run.cancelled() {
                         break;
                     }
                     if !reader.one(&directory.path, id, counts(id), &mut windows, &mut tally) {
@@ -356,7 +356,7 @@ impl Scan<'_> {
         lost.dedup_by(|a, b| a.id == b.id);
         let mut rescue = Rescue::new(odb);
         for lost in lost {
-            let object = if self.sink.cancelled() { None } else { rescue.object(&lost.id) };
+            let object = if self.to.run.cancelled() { None } else { rescue.object(&lost.id) };
             let Some((kind, bytes)) = object else {
                 self.gap(Some(lost.id), lost.reason, lost.detail());
                 continue;
@@ -394,25 +394,25 @@ impl Scan<'_> {
                 Kind::Tree => {}
             }
             if kind != Kind::Tree {
-                self.sink.object(bytes.len() as u64);
+                self.to.run.count_object(bytes.len() as u64);
             }
         }
-        if bytes.len() as u64 > self.sink.max_bytes() {
+        if bytes.len() as u64 > self.to.run.limits().max_bytes {
             self.gap(Some(id), Reason::TooLarge, format!("{} bytes", bytes.len()));
             return (false, false);
         }
         let message = self.message(id, kind, bytes, &mut io::empty()).unwrap_or_default();
         tally.hit(id, message);
-        let prefilter = self.sink.prefilter();
+        let prefilter = self.to.run.prefilter();
         if !prefilter.is_inside(bytes, seen) && !prefilter.is_at_start(bytes) {
-            self.sink.begins(bytes);
+            self.to.run.count_unopened(bytes, None);
             return (true, message.wipe);
         }
         let origin = Origin::object(self.name, id);
         let looked = if bytes.len() as u64 > STREAMED {
-            stream::slices(bytes, &origin, self.sink)
+            stream::slices(bytes, &origin, self.to)
         } else {
-            self.sink.blob(Blob::whole(bytes, &origin))
+            self.to.sink.blob(Blob::whole(bytes, &origin))
         };
         if looked.found && ObjectId::of(id.format(), kind, bytes) != id {
             self.gap(Some(id), Reason::Damaged, "content is not what the name says; scanned all the same".to_owned());
@@ -433,15 +433,15 @@ impl Scan<'_> {
             tally.blob_bytes += size;
         }
         if counts && kind != Kind::Tree {
-            self.sink.object(size);
+            self.to.run.count_object(size);
         }
-        if size > self.sink.max_bytes() {
+        if size > self.to.run.limits().max_bytes {
             return self.gap(Some(id), Reason::TooLarge, format!("{size} bytes"));
         }
         let origin = Origin::object(self.name, id);
         let (looked, fault) = match kind {
             Kind::Commit | Kind::Tag => self.stream_text(id, kind, bytes, windows),
-            Kind::Blob | Kind::Tree => windows.feed_part(bytes, &origin, self.sink),
+            Kind::Blob | Kind::Tree => windows.feed_part(bytes, &origin, self.to),
         };
         tally.hit(id, looked);
         if fault.is_some() {

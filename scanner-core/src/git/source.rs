@@ -1,5 +1,7 @@
 //! Repositories as a source: every object of each, then the history of what was found.
 
+mod rounds;
+
 use std::collections::{BTreeSet, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -15,7 +17,7 @@ use super::bundle;
 use super::commits::Commits;
 use super::gathered::{Kept, borrowed};
 use super::history::{self, Stories};
-use super::odb::{Directory, Odb, reason, rebuilt, unread};
+use super::odb::{Odb, reason, rebuilt, unread};
 use super::oid::{Format, Kind, ObjectId};
 use super::pack::Pack;
 use super::refs::Refs;
@@ -28,12 +30,11 @@ use super::trees::Forests;
 use crate::blob::Origin;
 use crate::error::{Gap, Reason, SourceError};
 use crate::material::Occurrence;
-use crate::seam::{BlobSink, Source};
+use crate::run::Run;
+use crate::seam::{Feed, Source};
 use crate::secret::wipe_stack;
 use crate::source::stream::Windows;
-
-/// How often a repository that changes while it is read is listed again.
-const ROUNDS: usize = 5;
+use rounds::scan_all;
 
 /// How histories are read.
 #[derive(Clone, Debug)]
@@ -136,7 +137,7 @@ impl Repositories {
     }
 
     /// Whether a file that begins like this is read here, and not as a file.
-    pub fn claims(&self, start: &[u8]) -> bool {
+    pub(crate) fn claims(&self, start: &[u8]) -> bool {
         self.options.selection.history != History::None && bundle::begins(start)
     }
 
@@ -159,11 +160,11 @@ impl Repositories {
         elsewhere: &BTreeSet<PathBuf>,
         bounds: &Arc<Bounds>,
         jobs: usize,
-        sink: &dyn BlobSink,
+        to: Feed<'_>,
     ) {
         lock(&self.places).push(repository.name.clone());
         if self.options.selection.history == History::None {
-            sink.gap(unread(&repository.git_dir, Reason::HistoryLeftOut, "--history none".to_owned()));
+            to.run.gap(unread(&repository.git_dir, Reason::HistoryLeftOut, "--history none".to_owned()));
             return;
         }
         let mut gaps = Vec::new();
@@ -172,11 +173,11 @@ impl Repositories {
             directory.elsewhere = directory.path.canonicalize().is_ok_and(|real| elsewhere.contains(&real));
         }
         let refs = Refs::read(&repository.git_dir, &repository.common, repository.format, &mut |gap| gaps.push(gap));
-        self.read(repository, odb, refs, gaps, jobs, sink);
+        self.read(repository, odb, refs, gaps, jobs, to);
     }
 
     /// Reads a pack or a bundle that lies by itself.
-    fn pack(&self, path: &Path, bounds: &Arc<Bounds>, jobs: usize, sink: &dyn BlobSink) {
+    fn pack(&self, path: &Path, bounds: &Arc<Bounds>, jobs: usize, to: Feed<'_>) {
         let mut gaps = Vec::new();
         let opened = Store::open(path).and_then(|store| bundle::header(&store)).and_then(|header| {
             let pack = match Pack::open(path, header.format, bounds) {
@@ -196,12 +197,12 @@ impl Repositories {
             Ok(opened) => opened,
             Err(error) => {
                 // What only begins like one is a file like any other.
-                as_it_is(path, b"", u64::MAX, sink);
-                return sink.gap(unread(path, reason(&error), error.to_string()));
+                as_it_is(path, b"", u64::MAX, to);
+                return to.run.gap(unread(path, reason(&error), error.to_string()));
             }
         };
         if header.pack > 0 {
-            as_it_is(path, header.signature, header.pack, sink);
+            as_it_is(path, header.signature, header.pack, to);
         }
         if header.prerequisites > 0 {
             let count = header.prerequisites;
@@ -225,7 +226,7 @@ impl Repositories {
             refs.by_name.insert(name, id);
         }
         let odb = Odb::of_packs(header.format, &name, vec![pack], bounds);
-        self.read(repository, odb, refs, gaps, jobs, sink);
+        self.read(repository, odb, refs, gaps, jobs, to);
     }
 
     pub(crate) fn read(
@@ -235,7 +236,7 @@ impl Repositories {
         refs: Refs,
         mut gaps: Vec<Gap>,
         jobs: usize,
-        sink: &dyn BlobSink,
+        to: Feed<'_>,
     ) {
         let selection = &self.options.selection;
         let wanted = if selection.is_all() {
@@ -253,7 +254,7 @@ impl Repositories {
         });
         let bounds = Arc::clone(&odb.bounds);
         let scan = Scan {
-            sink,
+            to,
             name: &repository.git_dir,
             wanted: wanted.as_ref(),
             shortcut: self.options.shortcut,
@@ -292,7 +293,7 @@ impl Repositories {
             gaps.push(unread(&repository.git_dir, Reason::MissingObjects, detail));
         }
         for gap in gaps {
-            sink.gap(gap);
+            to.run.gap(gap);
         }
         let [commits, trees, blobs, tags] = tally.kinds;
         lock(&self.summaries).push(Summary {
@@ -312,7 +313,7 @@ impl Repositories {
             let partly = wanted.is_some();
             let Tally { commits, tags, forests, hits, .. } = tally;
             let read = Read { repository, odb, refs, commits, tags, forests, partly };
-            let stories = history::stories(read, &hits, jobs, &self.room, sink);
+            let stories = history::stories(read, &hits, jobs, &self.room, to.run);
             lock(&self.stories).push(stories);
         }
     }
@@ -320,94 +321,24 @@ impl Repositories {
 
 /// Looks at the bytes of a file up to `end` as they are, beside what is read of it as storage. That it begins with
 /// `signature` is known.
-fn as_it_is(path: &Path, signature: &[u8], end: u64, sink: &dyn BlobSink) {
+fn as_it_is(path: &Path, signature: &[u8], end: u64, to: Feed<'_>) {
     let read = Store::open(path).map(|store| {
         let start = signature.len() as u64;
         let mut part = store.part(start, end);
-        Windows::default().feed_behind(signature, &mut part, &Origin::file(path), sink).1
+        Windows::default().feed_behind(signature, &mut part, &Origin::file(path), to).1
     });
     if let Ok(Some(detail)) = read {
-        sink.gap(unread(path, Reason::ReadError, detail));
+        to.run.gap(unread(path, Reason::ReadError, detail));
     }
-}
-
-/// Looks at everything, and again at what came meanwhile: a repository may be repacked while it is read.
-fn scan_all(scan: &Scan<'_>, odb: &mut Odb, gaps: &mut Vec<Gap>) -> Tally {
-    let mut tally = Tally::default();
-    let here = |directory: &Directory| !directory.elsewhere;
-    let mut read: Vec<usize> =
-        odb.directories.iter().map(|directory| if here(directory) { 0 } else { directory.packs.len() }).collect();
-    let mut loose: Vec<Vec<ObjectId>> = odb
-        .directories
-        .iter()
-        .map(|directory| if here(directory) { directory.loose.clone() } else { Vec::new() })
-        .collect();
-    let mut gone: Vec<ObjectId> = Vec::new();
-    let mut by_another_index: Vec<Pack> = Vec::new();
-    for round in 0..ROUNDS {
-        let mut earlier: Vec<&Pack> = Vec::new();
-        for (directory, read) in odb.directories.iter().zip(&read) {
-            earlier.extend(directory.packs.iter().take(*read));
-        }
-        for (directory, read) in odb.directories.iter().zip(&mut read) {
-            for pack in directory.packs.iter().skip(*read) {
-                if scan.sink.cancelled() {
-                    return tally;
-                }
-                let (part, rebuilt) = scan.pack(pack, &earlier);
-                tally.append(part);
-                by_another_index.extend(rebuilt);
-                earlier.push(pack);
-            }
-            *read = directory.packs.len();
-        }
-        for (number, (directory, ids)) in odb.directories.iter().zip(&loose).enumerate() {
-            let packed = |id: &ObjectId| earlier.iter().any(|pack| pack.index.find(id).is_some());
-            let before = |id: &ObjectId| odb.directories.iter().take(number).any(|d| d.loose.binary_search(id).is_ok());
-            let (part, vanished) = scan.loose(directory, ids, &|id| !packed(id) && !before(id));
-            tally.append(part);
-            gone.extend(vanished);
-        }
-        // Files by themselves do not come and go.
-        let is_directory = odb.directories.iter().all(|directory| directory.path.is_dir());
-        if scan.sink.cancelled() || !is_directory {
-            break;
-        }
-        let (fresh, changed) = odb.refresh(&mut |gap| gaps.push(gap));
-        if !changed {
-            // Whatever went away since it was listed is no longer part of the repository, or was read elsewhere.
-            gaps.retain(|gap| gap.reason != Reason::Vanished || gap.origin.path.exists());
-            break;
-        }
-        loose = fresh;
-        if round + 1 == ROUNDS {
-            gaps.push(unread(scan.name, Reason::Vanished, "changes faster than it can be read".to_owned()));
-        }
-    }
-    for pack in by_another_index {
-        let packs = odb.directories.iter_mut().flat_map(|directory| &mut directory.packs);
-        if let Some(place) = packs.into_iter().find(|known| known.path == pack.path) {
-            *place = pack;
-        }
-    }
-    for id in gone {
-        let packed =
-            odb.directories.iter().flat_map(|directory| &directory.packs).any(|pack| pack.index.find(&id).is_some());
-        if !packed {
-            let origin = Origin::object(scan.name, id);
-            gaps.push(Gap { origin, reason: Reason::Vanished, detail: "loose object".to_owned() });
-        }
-    }
-    tally
 }
 
 impl Source for Repositories {
-    fn feed(&self, jobs: usize, sink: &dyn BlobSink) -> Result<(), SourceError> {
+    fn feed(&self, jobs: usize, to: Feed<'_>) -> Result<(), SourceError> {
         let Kept { found, beyond, .. } = std::mem::take(&mut *lock(&self.found));
         if let Some((first, many)) = beyond {
             let detail =
                 format!("and {many} repositories, packs and bundles from here on, more than are kept; not read");
-            sink.gap(unread(first.path(), Reason::TooMany, detail));
+            to.run.gap(unread(first.path(), Reason::TooMany, detail));
         }
         let found: Vec<Found> = found.into_iter().collect();
         let repositories = resolve(&found);
@@ -416,7 +347,7 @@ impl Source for Repositories {
         if repositories.is_empty() && packs.is_empty() {
             return Ok(());
         }
-        let bounds = Arc::new(Bounds::new(&sink.limits()));
+        let bounds = Arc::new(Bounds::new(to.run.limits()));
         // A part of a history is another one for each repository.
         let elsewhere = if self.options.selection.is_all() { borrowed(&repositories) } else { Vec::new() };
         let nothing = BTreeSet::new();
@@ -424,14 +355,14 @@ impl Source for Repositories {
             each(jobs, repositories.len(), &|number| {
                 if let Some(repository) = repositories.get(number) {
                     let elsewhere = elsewhere.get(number).unwrap_or(&nothing);
-                    guarded(&repository.git_dir, sink, || {
-                        self.repository(repository.clone(), elsewhere, &bounds, jobs, sink);
+                    guarded(&repository.git_dir, to.run, || {
+                        self.repository(repository.clone(), elsewhere, &bounds, jobs, to);
                     });
                 }
             });
             each(jobs, packs.len(), &|number| {
                 if let Some(path) = packs.get(number) {
-                    guarded(path, sink, || self.pack(path, &bounds, jobs, sink));
+                    guarded(path, to.run, || self.pack(path, &bounds, jobs, to));
                 }
             });
         })?;
@@ -445,10 +376,10 @@ impl Source for Repositories {
         Ok(())
     }
 
-    fn settle(&self, _jobs: usize, found: &mut Vec<Occurrence>, sink: &dyn BlobSink) {
+    fn settle(&self, _jobs: usize, found: &mut Vec<Occurrence>, run: &Run<'_>) {
         let mut stories = std::mem::take(&mut *lock(&self.stories));
         stories.sort_by(|a, b| a.repository.cmp(&b.repository));
-        history::attribute(stories, found, sink);
+        history::attribute(stories, found, run);
     }
 }
 
@@ -473,9 +404,9 @@ fn each(jobs: usize, many: usize, work: &(dyn Fn(usize) + Sync)) {
 }
 
 /// Does something with the storage of a repository. A panic in it is a fault of keyradius, and costs this repository alone.
-fn guarded(path: &Path, sink: &dyn BlobSink, work: impl FnOnce()) {
+fn guarded(path: &Path, run: &Run<'_>, work: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(work)).is_err() {
-        sink.gap(unread(path, Reason::DetectorFault, "git; the rest was not read".to_owned()));
+        run.gap(unread(path, Reason::DetectorFault, "git; the rest was not read".to_owned()));
     }
 }
 

@@ -12,8 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::error::Malformed;
-use crate::random::Held;
-use crate::seam::Random;
+use crate::read_at::{Held, ReadAt};
 
 /// Said where a file ends before the place that was read.
 pub(crate) const SHORTER: &str = "the file was cut short or changed while it was read";
@@ -102,7 +101,7 @@ impl Store {
     /// Reads bytes from a place on: all that fit and are there.
     pub(crate) fn read_at(&self, at: u64, into: &mut [u8]) -> Result<usize, Malformed> {
         let named;
-        let bytes: &dyn Random = match &self.bytes {
+        let bytes: &dyn ReadAt = match &self.bytes {
             Bytes::Memory(held) => held.as_ref(),
             Bytes::Kept(kept) => &kept.0,
             Bytes::Named(path) => {

@@ -19,8 +19,9 @@ use crate::blob::Origin;
 use crate::error::{Gap, Reason, SourceError};
 use crate::git::{Found, Repositories, Storage, look_at_loose};
 use crate::material::Occurrence;
-use crate::random::Cursor;
-use crate::seam::{BlobSink, Packed, Random, Source};
+use crate::read_at::{Cursor, ReadAt};
+use crate::run::Run;
+use crate::seam::{Feed, Packed, Source};
 use crate::secret::wipe_stack;
 
 /// Directories and files, walked in parallel.
@@ -35,7 +36,7 @@ pub struct Tree<'a> {
 }
 
 impl Source for Tree<'_> {
-    fn feed(&self, jobs: usize, sink: &dyn BlobSink) -> Result<(), SourceError> {
+    fn feed(&self, jobs: usize, to: Feed<'_>) -> Result<(), SourceError> {
         for path in &self.roots {
             path.metadata().map_err(|error| SourceError::Unusable { path: path.clone(), error })?;
         }
@@ -43,14 +44,14 @@ impl Source for Tree<'_> {
             distinct(&self.roots).into_iter().partition(|root| Special::of(root).is_some());
         for root in special {
             if let Some(special) = Special::of(root) {
-                special.read(root, sink);
+                special.read(root, to);
             }
         }
         let devices = self.one_file_system.then(|| self.roots.iter().filter_map(|r| device(r)).collect());
         let links = Mutex::new(BTreeMap::new());
         let visitor = || Visitor {
             windows: Windows::default(),
-            sink,
+            to,
             devices: &devices,
             repositories: self.repositories,
             links: &links,
@@ -59,24 +60,24 @@ impl Source for Tree<'_> {
         walk::walk(roots.into_iter().cloned().collect(), jobs, &visitor)
             .map_err(|error| SourceError::Threads(error.to_string()))?;
         for (root, seen) in links.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            seen.tell(&root, sink);
+            seen.tell(&root, to.run);
         }
         Ok(())
     }
 
-    fn settle(&self, _jobs: usize, found: &mut Vec<Occurrence>, sink: &dyn BlobSink) {
+    fn settle(&self, _jobs: usize, found: &mut Vec<Occurrence>, run: &Run<'_>) {
         let is_here = |o: &Occurrence| o.origin.object.is_none() && o.section.is_none() && o.git.is_none();
         for file in found.chunk_by_mut(|a, b| a.origin.path == b.origin.path) {
             let in_file = |o: &Occurrence| is_here(o) && o.origin.wraps.iter().all(|wrap| wrap.text);
             if file.iter().all(in_file) && file.first().is_some_and(|o| o.origin.path.as_os_str() != "-") {
-                settle_file(file, sink);
+                settle_file(file, run);
             }
         }
     }
 }
 
 /// What the run found in one file on disk that was read in windows: nothing has told the sections of a program yet.
-fn settle_file(found: &mut [Occurrence], sink: &dyn BlobSink) {
+fn settle_file(found: &mut [Occurrence], run: &Run<'_>) {
     let Some(path) = found.first().map(|occurrence| occurrence.origin.path.clone()) else { return };
     let Ok(file) = open(&path, false) else { return };
     let program = Cursor::new(Arc::new(file));
@@ -85,7 +86,7 @@ fn settle_file(found: &mut [Occurrence], sink: &dyn BlobSink) {
     }
     let mut start = [0; 16];
     let read = program.read_from(0, &mut start).unwrap_or(0);
-    sink.map(start.get(..read).unwrap_or_default(), found, &|| program.clone());
+    run.locate(start.get(..read).unwrap_or_default(), found, &|| program.clone());
 }
 
 /// The roots without those that lie in another one, so that no file is read twice.
@@ -116,7 +117,7 @@ fn many(links: u64) -> String {
 }
 
 impl Below {
-    fn tell(self, root: &Path, sink: &dyn BlobSink) {
+    fn tell(self, root: &Path, run: &Run<'_>) {
         let (reason, detail) = match self {
             Self { links: 0, .. } => return,
             Self { links, others: true } => (Reason::LinksNotFollowed, many(links)),
@@ -124,7 +125,7 @@ impl Below {
                 (Reason::TargetUnread, format!("nothing but {}; name what they lead to", many(links)))
             }
         };
-        sink.gap(Gap { origin: Origin::file(root), reason, detail });
+        run.gap(Gap { origin: Origin::file(root), reason, detail });
     }
 }
 
@@ -146,7 +147,7 @@ enum Claim {
 /// One thread's share of the walk.
 struct Visitor<'a> {
     windows: Windows,
-    sink: &'a dyn BlobSink,
+    to: Feed<'a>,
     devices: &'a Option<BTreeSet<u64>>,
     repositories: &'a Repositories,
     /// What was seen below each root that has a link below it or a file.
@@ -194,7 +195,7 @@ impl walk::Visitor for Visitor<'_> {
     }
 
     fn stop(&self) -> bool {
-        self.sink.cancelled()
+        self.to.run.cancelled()
     }
 }
 
@@ -245,32 +246,33 @@ impl Visitor<'_> {
                         Some(storage) if storage.begins(start) => Claim::Repository,
                         _ if self.repositories.claims(start) => Claim::Pack,
                         _ if Storage::Loose.begins(start) => Claim::Loose,
-                        _ if start.len() > CORE && self.sink.contains(start) => Claim::Container,
+                        _ if start.len() > CORE && self.to.run.is_container(start) => Claim::Container,
                         _ => Claim::None,
                     });
                     claimed.get() != Claim::None
                 };
                 let mut skip = |at| pass_hole(&file, at);
-                if !self.windows.feed_file(&mut &file, &mut skip, &origin, self.sink, &claim) {
+                if !self.windows.feed_file(&mut &file, &mut skip, &origin, self.to, &claim) {
                     return;
                 }
                 match claimed.get() {
                     Claim::Pack => return self.repositories.found(Found::Pack(origin.path)),
-                    Claim::Loose => return look_at_loose(file, &origin, &mut self.windows, self.sink),
+                    Claim::Loose => return look_at_loose(file, &origin, &mut self.windows, self.to),
                     Claim::Repository | Claim::None => return,
                     Claim::Container => {}
                 }
                 // A large file that is claimed: it can be read at any place.
                 let file = Arc::new(file);
-                let mut again = Cursor::new(Arc::clone(&file) as Arc<dyn Random>);
+                let mut again = Cursor::new(Arc::clone(&file) as Arc<dyn ReadAt>);
                 let size = again.size();
-                if size > self.sink.max_bytes() {
-                    let detail = format!("larger than {} bytes", self.sink.max_bytes());
+                let most = self.to.run.limits().max_bytes;
+                if size > most {
+                    let detail = format!("larger than {most} bytes");
                     self.gap(&origin.path, Reason::TooLarge, &detail);
-                } else if self.sink.unpack(&origin, Packed::Random(file)).is_some() {
-                    self.sink.done(size);
+                } else if self.to.sink.open(&origin, Packed::AnyPlace(file)).is_some() {
+                    self.to.run.count_file(size);
                 } else {
-                    self.windows.feed_plain(&mut again, &origin, self.sink);
+                    self.windows.feed_plain(&mut again, &origin, self.to);
                 }
             }
             Err(error) => self.unread(&path, &error),
@@ -287,7 +289,7 @@ impl Visitor<'_> {
     }
 
     fn gap(&self, path: &Path, reason: Reason, detail: &str) {
-        self.sink.gap(Gap { origin: Origin::file(path), reason, detail: detail.to_owned() });
+        self.to.run.gap(Gap { origin: Origin::file(path), reason, detail: detail.to_owned() });
     }
 }
 

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use super::stream::Windows;
 use crate::blob::Origin;
 use crate::error::{Gap, Reason, SourceError};
-use crate::seam::{BlobSink, Source};
+use crate::run::Run;
+use crate::seam::{Feed, Source};
 
 /// Most bytes that are read of a character device: some have no end.
 const DEVICE: u64 = 1 << 30;
@@ -21,18 +22,18 @@ const DEVICE: u64 = 1 << 30;
 pub struct Stdin;
 
 impl Source for Stdin {
-    fn feed(&self, _jobs: usize, sink: &dyn BlobSink) -> Result<(), SourceError> {
+    fn feed(&self, _jobs: usize, to: Feed<'_>) -> Result<(), SourceError> {
         let origin = Origin::file(PathBuf::from("-"));
         #[cfg(unix)]
         match standard_input() {
-            Ok(file) => stream(file, &origin, sink),
+            Ok(file) => stream(file, &origin, to),
             Err(error) => {
                 let detail = format!("standard input: {error}");
-                sink.gap(Gap { origin, reason: Reason::TargetUnread, detail });
+                to.run.gap(Gap { origin, reason: Reason::TargetUnread, detail });
             }
         }
         #[cfg(not(unix))]
-        Windows::default().feed(&mut io::stdin().lock(), &origin, sink);
+        Windows::default().feed(&mut io::stdin().lock(), &origin, to);
         Ok(())
     }
 }
@@ -71,15 +72,15 @@ impl Special {
     }
 
     /// Reads it, or says why not.
-    pub(super) fn read(self, path: &Path, sink: &dyn BlobSink) {
+    pub(super) fn read(self, path: &Path, to: Feed<'_>) {
         let origin = Origin::file(path);
-        let unread = |detail| sink.gap(Gap { origin: origin.clone(), reason: Reason::TargetUnread, detail });
+        let unread = |detail| to.run.gap(Gap { origin: origin.clone(), reason: Reason::TargetUnread, detail });
         match self {
             Self::Socket => {
                 unread("a socket cannot be opened as a file; pipe what it gives to `keyradius scan -`".to_owned());
             }
             Self::Stream => match super::fs::open(path, true) {
-                Ok(file) => stream(file, &origin, sink),
+                Ok(file) => stream(file, &origin, to),
                 Err(error) => unread(error.to_string()),
             },
         }
@@ -87,21 +88,21 @@ impl Special {
 }
 
 /// Reads a stream to its end, or as far as one without an end is read.
-fn stream(file: File, origin: &Origin, sink: &dyn BlobSink) {
-    let most = if is_device(&file) { DEVICE.min(sink.max_bytes()) } else { u64::MAX };
+fn stream(file: File, origin: &Origin, to: Feed<'_>) {
+    let most = if is_device(&file) { DEVICE.min(to.run.limits().max_bytes) } else { u64::MAX };
     let mut input =
-        Patient { file, sink, left: most, until: Instant::now() + sink.limits().max_unpack_time, over: None };
-    let (_, fault) = Windows::default().feed_part(&mut input, origin, sink);
+        Patient { file, run: to.run, left: most, until: Instant::now() + to.run.limits().max_unpack_time, over: None };
+    let (_, fault) = Windows::default().feed_part(&mut input, origin, to);
     let read = most - input.left;
-    let gap = |reason, detail| sink.gap(Gap { origin: origin.clone(), reason, detail });
+    let gap = |reason, detail| to.run.gap(Gap { origin: origin.clone(), reason, detail });
     match (input.over, fault) {
-        _ if sink.cancelled() => {}
+        _ if to.run.cancelled() => {}
         (Some(Reason::TooSlow), _) => {
             gap(Reason::TooSlow, format!("gave nothing more in time; {read} bytes were read"));
         }
         (Some(reason), _) => gap(reason, format!("a device without an end; {read} bytes were read")),
         (None, Some(detail)) => gap(Reason::ReadError, detail),
-        (None, None) => sink.done(read),
+        (None, None) => to.run.count_file(read),
     }
 }
 
@@ -120,7 +121,7 @@ const fn is_device(_file: &File) -> bool {
 /// Waits for bytes without being deaf to the user.
 struct Patient<'s> {
     file: File,
-    sink: &'s dyn BlobSink,
+    run: &'s Run<'s>,
     /// Bytes that may still be read.
     left: u64,
     /// For how long a device may be read; a pipe takes as long as whoever writes to it.
@@ -142,7 +143,7 @@ impl Read for Patient<'_> {
             return Err(io::Error::other("a limit of the run"));
         }
         loop {
-            if self.sink.cancelled() {
+            if self.run.cancelled() {
                 return Err(io::Error::other("interrupted"));
             }
             if device && Instant::now() > self.until {

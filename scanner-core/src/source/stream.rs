@@ -6,7 +6,9 @@ use zeroize::Zeroize;
 
 use crate::blob::{Blob, Origin, Window};
 use crate::error::{Gap, Reason};
-use crate::seam::{BlobSink, Looked, Packed};
+use crate::lines::count_lines;
+use crate::run::Run;
+use crate::seam::{Feed, Looked, Packed};
 
 /// Size of the first buffer: most source files fit and need no second one.
 const FIRST: usize = 64 << 10;
@@ -15,7 +17,7 @@ const FIRST: usize = 64 << 10;
 pub const CORE: usize = 4 << 20;
 
 /// Bytes kept before a core, for readers that walk back to the start of a structure. No walk goes further.
-pub const BACK: usize = 4 << 10;
+pub(crate) const BACK: usize = 4 << 10;
 
 /// Bytes kept behind a core: the largest material that is found whole wherever it lies in a large file. The largest
 /// real ones are trust stores of some 400 KiB.
@@ -33,72 +35,90 @@ pub struct Windows {
 
 impl Windows {
     /// Reads a file to its end and feeds it window by window. Faults become gaps.
-    pub fn feed(&mut self, input: &mut dyn Read, origin: &Origin, sink: &dyn BlobSink) {
-        self.feed_file(input, &mut |_| 0, origin, sink, &|_| false);
+    pub fn feed(&mut self, input: &mut dyn Read, origin: &Origin, to: Feed<'_>) {
+        self.feed_file(input, &mut |_| 0, origin, to, &|_| false);
     }
 
-    /// Does the same with a large file that only looked like a container.
-    pub(crate) fn feed_plain(&mut self, input: &mut dyn Read, origin: &Origin, sink: &dyn BlobSink) {
+    /// Like [`Self::feed`], for a large file that only looked like a container.
+    pub(crate) fn feed_plain(&mut self, input: &mut dyn Read, origin: &Origin, to: Feed<'_>) {
         self.plain = true;
-        self.feed(input, origin, sink);
+        self.feed(input, origin, to);
         self.plain = false;
     }
 
-    /// Does the same, unless the file begins with something that is claimed by another reader. Returns whether it was. `skip` is
-    /// told where the file is read next, and passes over zeros that begin there; it returns how many.
-    pub fn feed_file(
+    /// Like [`Self::feed`], unless another reader claims the file by its first bytes. Returns whether it was claimed.
+    /// `skip` gets the place where the file is read next, and passes over zeros that begin there; it returns how many.
+    pub(crate) fn feed_file(
         &mut self,
         input: &mut dyn Read,
         skip: &mut dyn FnMut(u64) -> u64,
         origin: &Origin,
-        sink: &dyn BlobSink,
+        to: Feed<'_>,
         claim: &dyn Fn(&[u8]) -> bool,
     ) -> bool {
-        let mut fault = |detail| sink.gap(Gap { origin: origin.clone(), reason: Reason::ReadError, detail });
-        match self.read((input, skip), origin, sink, claim, &mut fault) {
+        let mut fault = |detail| to.run.gap(Gap { origin: origin.clone(), reason: Reason::ReadError, detail });
+        match self.read((input, skip), origin, to, to.run.limits().max_bytes, claim, &mut fault) {
             None => true,
             Some((size, _)) => {
                 if let Some(size) = size {
-                    sink.done(size);
+                    to.run.count_file(size);
                 }
                 false
             }
         }
     }
 
-    /// Does the same with something that is no file of its own and is not counted as one. Returns a fault instead of
-    /// telling of it: the same thing may be had from elsewhere.
-    pub fn feed_part(
+    /// Like [`Self::feed`], for a part of a file, which is not counted as one. Returns a read error instead of reporting
+    /// it: the same bytes may be found elsewhere.
+    pub(crate) fn feed_part(
         &mut self,
         input: &mut dyn Read,
         origin: &Origin,
-        sink: &dyn BlobSink,
+        to: Feed<'_>,
     ) -> (Looked, Option<String>) {
+        self.part(input, origin, to, to.run.limits().max_bytes)
+    }
+
+    /// Like [`Self::feed_part`], for what comes out of a container: how much may come out is bounded by its size, not
+    /// by the largest file that is read.
+    pub(crate) fn feed_member(
+        &mut self,
+        input: &mut dyn Read,
+        origin: &Origin,
+        to: Feed<'_>,
+    ) -> (Looked, Option<String>) {
+        self.part(input, origin, to, u64::MAX)
+    }
+
+    fn part(&mut self, input: &mut dyn Read, origin: &Origin, to: Feed<'_>, most: u64) -> (Looked, Option<String>) {
         let mut fault = None;
-        let read = self.read((input, &mut |_| 0), origin, sink, &|_| false, &mut |detail| fault = Some(detail));
+        let mut faulty = |detail| fault = Some(detail);
+        let read = self.read((input, &mut |_| 0), origin, to, most, &|_| false, &mut faulty);
         (read.map(|(_, looked)| looked).unwrap_or_default(), fault)
     }
 
-    /// Does the same with what follows the first bytes of a file. It is not asked again how the file begins.
+    /// Like [`Self::feed_part`], for what follows the first bytes of a file. How the file begins is not asked again.
     pub(crate) fn feed_behind(
         &mut self,
         start: &[u8],
         input: &mut dyn Read,
         origin: &Origin,
-        sink: &dyn BlobSink,
+        to: Feed<'_>,
     ) -> (Looked, Option<String>) {
         self.behind = (start.len() as u64, count_lines(start));
-        let fed = self.feed_part(input, origin, sink);
+        let fed = self.feed_part(input, origin, to);
         self.behind = (0, 0);
         fed
     }
 
-    /// Returns the size, if it came to the end, and what was seen; nothing if the start was claimed.
+    /// Returns the size, if it came to the end, and what was seen; nothing if the start was claimed. More than `most`
+    /// bytes are a gap.
     fn read(
         &mut self,
         (input, skip): (&mut dyn Read, &mut dyn FnMut(u64) -> u64),
         origin: &Origin,
-        sink: &dyn BlobSink,
+        to: Feed<'_>,
+        most: u64,
         claim: &dyn Fn(&[u8]) -> bool,
         faulty: &mut dyn FnMut(String),
     ) -> Option<(Option<u64>, Looked)> {
@@ -107,18 +127,18 @@ impl Windows {
         let mut whole = None;
         let (start, lines) = self.behind;
         let mut window = Window { start, line: 1 + lines, core_start: 0, core_end: 0, last: false };
-        let gap = |reason, detail: String| sink.gap(Gap { origin: origin.clone(), reason, detail });
+        let gap = |reason, detail: String| to.run.gap(Gap { origin: origin.clone(), reason, detail });
         loop {
-            let fault = self.fill(input, &mut held, sink).err();
+            let fault = self.fill(input, &mut held, to.run).err();
             if window.first() && claim(self.buffer.get(..held).unwrap_or_default()) {
                 return None;
             }
             // One that is held whole is opened by the sink itself.
             let more = held == self.buffer.len() && fault.is_none();
-            if window.first() && more && !self.plain && sink.contains(&self.buffer) {
+            if window.first() && more && !self.plain && to.run.is_container(&self.buffer) {
                 let first = std::mem::take(&mut self.buffer);
                 let mut rest = Counted { input: &mut *input, bytes: held as u64 };
-                let opened = sink.unpack(origin, Packed::Stream(&first, &mut rest));
+                let opened = to.sink.open(origin, Packed::Stream(&first, &mut rest));
                 let size = rest.bytes;
                 self.buffer = first;
                 if let Some(looked) = opened {
@@ -129,15 +149,15 @@ impl Windows {
                 }
             }
             let size = window.start + held as u64;
-            if size > sink.max_bytes() {
-                gap(Reason::TooLarge, format!("larger than {} bytes", sink.max_bytes()));
+            if size > most {
+                gap(Reason::TooLarge, format!("larger than {most} bytes"));
                 break;
             }
             // Full means that more may follow; not full means that this is the end.
             window.last = held < self.buffer.len() || fault.is_some();
             window.core_end = if window.last { held } else { held.saturating_sub(AHEAD) };
             let bytes = self.buffer.get(..held).unwrap_or_default();
-            let looked = sink.blob(Blob { bytes, origin, window });
+            let looked = to.sink.blob(Blob { bytes, origin, window });
             all |= looked;
             if let Some(error) = fault {
                 faulty(format!("{error}, after {size} bytes"));
@@ -165,7 +185,7 @@ impl Windows {
     }
 
     /// Fills the buffer: to its end, or until the input ends. Grows it to the size of a full window first.
-    fn fill(&mut self, input: &mut dyn Read, held: &mut usize, sink: &dyn BlobSink) -> io::Result<()> {
+    fn fill(&mut self, input: &mut dyn Read, held: &mut usize, run: &Run<'_>) -> io::Result<()> {
         if self.buffer.is_empty() {
             self.buffer.resize(FIRST, 0);
         }
@@ -190,7 +210,7 @@ impl Windows {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
-            if sink.cancelled() {
+            if run.cancelled() {
                 return Err(io::Error::other("interrupted"));
             }
         }
@@ -212,9 +232,9 @@ impl Read for Counted<'_> {
 }
 
 /// Feeds bytes that are held whole, in the same windows as a file of that size.
-pub fn slices(bytes: &[u8], origin: &Origin, sink: &dyn BlobSink) -> Looked {
-    if sink.contains(bytes)
-        && let Some(looked) = sink.unpack(origin, Packed::Stream(bytes, &mut io::empty()))
+pub(crate) fn slices(bytes: &[u8], origin: &Origin, to: Feed<'_>) -> Looked {
+    if to.run.is_container(bytes)
+        && let Some(looked) = to.sink.open(origin, Packed::Stream(bytes, &mut io::empty()))
     {
         return looked;
     }
@@ -227,7 +247,7 @@ pub fn slices(bytes: &[u8], origin: &Origin, sink: &dyn BlobSink) -> Looked {
         let held = bytes.get(start..end).unwrap_or_default();
         let core_end = if last { held.len() } else { held.len() - AHEAD };
         let window = Window { start: start as u64, line, core_start: back, core_end, last };
-        let looked = sink.blob(Blob { bytes: held, origin, window });
+        let looked = to.sink.blob(Blob { bytes: held, origin, window });
         all |= looked;
         if last || looked.stop {
             return all;
@@ -238,28 +258,24 @@ pub fn slices(bytes: &[u8], origin: &Origin, sink: &dyn BlobSink) -> Looked {
     }
 }
 
-/// How many line feeds.
-pub(crate) fn count_lines(bytes: &[u8]) -> u64 {
-    memchr::memchr_iter(b'\n', bytes).count() as u64
-}
-
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
     use std::sync::Mutex;
 
     use super::*;
-    use crate::prefilter::Prefilter;
-    use crate::seam::Looked;
+    use crate::budget::Limits;
+    use crate::engine::{Engine, Progress};
+    use crate::seam::{Knowledge, Sink};
+
+    /// Where the core of a window begins, its bytes, its line.
+    type Core = (u64, Vec<u8>, u64);
 
     #[derive(Default)]
     struct Collect {
-        cores: Mutex<Vec<(u64, Vec<u8>, u64)>>,
-        gaps: Mutex<Vec<Gap>>,
-        max: Option<u64>,
+        cores: Mutex<Vec<Core>>,
     }
 
-    impl BlobSink for Collect {
+    impl Sink for Collect {
         fn blob(&self, blob: Blob<'_>) -> Looked {
             let window = blob.window;
             let line = window.line + count_lines(&blob.bytes[..window.core_start]);
@@ -267,28 +283,18 @@ mod tests {
             self.cores.lock().unwrap().push((window.start + window.core_start as u64, core, line));
             Looked { wipe: true, ..Looked::default() }
         }
-        fn gap(&self, gap: Gap) {
-            self.gaps.lock().unwrap().push(gap);
+        fn open(&self, _: &Origin, _: Packed<'_>) -> Option<Looked> {
+            unreachable!("no container is known")
         }
-        fn done(&self, _: u64) {}
-        fn object(&self, _: u64) {}
-        fn prefilter(&self) -> &Prefilter<'_> {
-            unreachable!("windows need no anchors")
-        }
-        fn begins(&self, _: &[u8]) {}
-        fn reads_clues(&self) -> bool {
-            false
-        }
-        fn wants_clue(&self, _: &Path) -> bool {
-            false
-        }
-        fn clue(&self, _: Blob<'_>) {}
-        fn cancelled(&self) -> bool {
-            false
-        }
-        fn max_bytes(&self) -> u64 {
-            self.max.unwrap_or(u64::MAX)
-        }
+    }
+
+    /// What `feed` gives to a sink and a run: cores and gaps.
+    fn fed(limits: Limits, feed: impl FnOnce(Feed<'_>)) -> (Vec<Core>, Vec<Gap>) {
+        let (engine, progress, sink) =
+            (Engine::new(Knowledge::default(), limits), Progress::default(), Collect::default());
+        let run = engine.run(&progress);
+        feed(Feed { run: &run, sink: &sink });
+        (sink.cores.into_inner().unwrap(), run.finish(Vec::new()).gaps)
     }
 
     #[test]
@@ -297,16 +303,15 @@ mod tests {
         let mut windows = Windows::default();
         for size in sizes {
             let input: Vec<u8> = (0..size).map(|i| if i % 97 == 0 { b'\n' } else { (i % 251) as u8 | 0x80 }).collect();
-            let sink = Collect::default();
-            windows.feed(&mut &input[..], &Origin::file("x"), &sink);
+            let (cores, gaps) = fed(Limits::default(), |to| windows.feed(&mut &input[..], &Origin::file("x"), to));
             let mut joined = Vec::new();
-            for (offset, core, line) in sink.cores.into_inner().unwrap() {
+            for (offset, core, line) in cores {
                 assert_eq!(offset, joined.len() as u64);
                 assert_eq!(line, 1 + count_lines(&joined));
                 joined.extend(core);
             }
             assert!(joined == input, "{size}");
-            assert!(sink.gaps.into_inner().unwrap().is_empty());
+            assert!(gaps.is_empty());
         }
     }
 
@@ -314,20 +319,23 @@ mod tests {
     fn slices_are_the_windows_of_a_file() {
         for size in [0, 1, CORE + AHEAD - 1, CORE + AHEAD + 1, 2 * CORE + AHEAD - 1, 3 * CORE + 17] {
             let input: Vec<u8> = (0..size).map(|i| if i % 97 == 0 { b'\n' } else { b'x' }).collect();
-            let (read, sliced) = (Collect::default(), Collect::default());
-            Windows::default().feed(&mut &input[..], &Origin::file("x"), &read);
-            slices(&input, &Origin::file("x"), &sliced);
-            assert!(read.cores.into_inner().unwrap() == sliced.cores.into_inner().unwrap(), "{size}");
+            let origin = Origin::file("x");
+            let read = fed(Limits::default(), |to| Windows::default().feed(&mut &input[..], &origin, to));
+            let sliced = fed(Limits::default(), |to| assert!(slices(&input, &origin, to).wipe));
+            assert!(read == sliced, "{size}");
         }
     }
 
     #[test]
     fn what_another_reader_claims_is_not_fed() {
-        let sink = Collect::default();
         let claim = |start: &[u8]| start.starts_with(b"PACK");
-        assert!(Windows::default().feed_file(&mut &b"PACK..."[..], &mut |_| 0, &Origin::file("x"), &sink, &claim));
-        assert!(sink.cores.lock().unwrap().is_empty());
-        assert!(!Windows::default().feed_file(&mut &b"pack..."[..], &mut |_| 0, &Origin::file("x"), &sink, &claim));
+        for (mut bytes, claimed) in [(&b"PACK..."[..], true), (b"pack...", false)] {
+            let (cores, _) = fed(Limits::default(), |to| {
+                let of = Origin::file("x");
+                assert_eq!(Windows::default().feed_file(&mut bytes, &mut |_| 0, &of, to, &claim), claimed);
+            });
+            assert_eq!(cores.is_empty(), claimed);
+        }
     }
 
     #[test]
@@ -340,14 +348,17 @@ mod tests {
             assert!(at >= (CORE + AHEAD) as u64, "{at}");
             if passed.replace(true) { 0 } else { hole }
         };
-        let sink = Collect::default();
-        Windows::default().feed_file(&mut &input[..], &mut skip, &Origin::file("x"), &sink, &|_| false);
+        let origin = Origin::file("x");
+        let (cores, _) = fed(Limits::default(), |to| {
+            Windows::default().feed_file(&mut &input[..], &mut skip, &origin, to, &|_| false);
+        });
         // Where other bytes are held too, a hole is not asked for: they would stand beside what follows it.
         let mut noisy = vec![0; 2 * CORE];
         noisy[CORE] = b'x';
         let never = &mut |at| panic!("asked at {at}");
-        Windows::default().feed_file(&mut &noisy[..], never, &Origin::file("x"), &Collect::default(), &|_| false);
-        let cores = sink.cores.into_inner().unwrap();
+        fed(Limits::default(), |to| {
+            Windows::default().feed_file(&mut &noisy[..], never, &origin, to, &|_| false);
+        });
         let (start, core, line) = cores.last().unwrap();
         assert_eq!(start + core.len() as u64, input.len() as u64 + hole);
         assert!(core.ends_with(back) && *line == 2, "{line}");
@@ -368,18 +379,22 @@ mod tests {
                 Ok(read)
             }
         }
-        let sink = Collect::default();
-        Windows::default().feed(&mut Broken(1000), &Origin::file("x"), &sink);
-        assert_eq!(sink.cores.into_inner().unwrap()[0].1.len(), 1000);
-        let gaps = sink.gaps.into_inner().unwrap();
+        let (cores, gaps) =
+            fed(Limits::default(), |to| Windows::default().feed(&mut Broken(1000), &Origin::file("x"), to));
+        assert_eq!(cores[0].1.len(), 1000);
         assert_eq!((gaps[0].reason, gaps[0].detail.as_str()), (Reason::ReadError, "disk on fire, after 1000 bytes"));
     }
 
     #[test]
     fn too_large_is_a_gap() {
-        let sink = Collect { max: Some(10), ..Collect::default() };
-        Windows::default().feed(&mut &[0; 11][..], &Origin::file("x"), &sink);
-        assert!(sink.cores.into_inner().unwrap().is_empty());
-        assert_eq!(sink.gaps.into_inner().unwrap()[0].reason, Reason::TooLarge);
+        let limits = Limits { max_bytes: 10, ..Limits::default() };
+        let (cores, gaps) = fed(limits, |to| Windows::default().feed(&mut &[0; 11][..], &Origin::file("x"), to));
+        assert!(cores.is_empty());
+        assert_eq!(gaps[0].reason, Reason::TooLarge);
+        // What comes out of a container is bounded by other limits.
+        let (cores, gaps) = fed(limits, |to| {
+            Windows::default().feed_member(&mut &[0; 11][..], &Origin::file("x"), to);
+        });
+        assert_eq!((cores.len(), gaps.len()), (1, 0));
     }
 }

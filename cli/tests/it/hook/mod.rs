@@ -1,6 +1,7 @@
 //! Hooks, installed by the binary and run by a real git.
 
 mod commit;
+mod files;
 mod install;
 mod merge;
 mod push;

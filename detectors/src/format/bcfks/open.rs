@@ -7,7 +7,7 @@ use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protecti
 use zeroize::Zeroizing;
 
 use super::read::{self, Content, Object};
-use crate::read::ber::{OCTET_STRING, OID, Reader, SEQUENCE, Value, dotted};
+use crate::read::ber::{BerReader, OCTET_STRING, OID, SEQUENCE, Value, dotted};
 use crate::read::carrier;
 use crate::read::private::{self, PrivateKey};
 use crate::read::{pbe, x509};
@@ -126,7 +126,7 @@ fn materials(object: &Object<'_>, password: Option<&[u8]>) -> Vec<Unlocked> {
                 Some(item)
             });
             let mut all = vec![key.unwrap_or_else(closed)];
-            let mut reader = Reader::new(chain);
+            let mut reader = BerReader::new(chain);
             while let Ok(value) = reader.value(SEQUENCE, "Certificate") {
                 all.extend(x509::read(value.raw).ok().map(certificate).map(new));
             }
@@ -146,7 +146,7 @@ fn materials(object: &Object<'_>, password: Option<&[u8]>) -> Vec<Unlocked> {
 
 /// SecretKeyData ::= SEQUENCE { OID, OCTET STRING }.
 fn secret(plain: &[u8]) -> Option<Material> {
-    let mut fields = Reader::new(plain).value(SEQUENCE, "SecretKeyData").ok()?.children();
+    let mut fields = BerReader::new(plain).value(SEQUENCE, "SecretKeyData").ok()?.children();
     let oid = dotted(fields.value(OID, "keyAlgorithm").ok()?.content);
     let key = fields.value(OCTET_STRING, "keyBytes").ok()?.content;
     // RFC 8018 B.1.2, and NIST's arc for HMAC with SHA-3.

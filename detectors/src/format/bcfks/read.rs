@@ -3,7 +3,7 @@
 
 use scanner_core::error::Malformed;
 
-use crate::read::ber::{self, INTEGER, OCTET_STRING, OID, Reader, SEQUENCE, Value};
+use crate::read::ber::{self, BerReader, INTEGER, OCTET_STRING, OID, SEQUENCE, Value};
 
 /// A keystore.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +17,7 @@ pub(crate) struct Store<'a> {
 
 impl<'a> Store<'a> {
     pub(crate) fn read(der: &'a [u8]) -> Result<Self, Malformed> {
-        let outer = Reader::new(der).value(SEQUENCE, "ObjectStore")?;
+        let outer = BerReader::new(der).value(SEQUENCE, "ObjectStore")?;
         let mut parts = outer.children();
         let (algorithm, ciphertext) = sealed(parts.value(SEQUENCE, "EncryptedObjectStoreData")?)?;
         let check = parts.any()?;

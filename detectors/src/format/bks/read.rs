@@ -9,7 +9,7 @@ use scanner_core::error::Malformed;
 use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Proof, Protection, ProtectionState, Remark};
 use zeroize::Zeroizing;
 
-use crate::read::ber::{OCTET_STRING, Reader, SEQUENCE};
+use crate::read::ber::{BerReader, OCTET_STRING, SEQUENCE};
 use crate::read::carrier;
 use crate::read::cursor::Cursor;
 use crate::read::private::{self, PrivateKey};
@@ -396,7 +396,7 @@ fn protected(
 /// The ciphertext in an EncryptedPrivateKeyInfo, if these bytes are one.
 fn sealed_part(bytes: &[u8]) -> &[u8] {
     let part = || {
-        let mut info = Reader::new(bytes).value(SEQUENCE, "EncryptedPrivateKeyInfo").ok()?.children();
+        let mut info = BerReader::new(bytes).value(SEQUENCE, "EncryptedPrivateKeyInfo").ok()?.children();
         info.value(SEQUENCE, "encryptionAlgorithm").ok()?;
         Some(info.value(OCTET_STRING, "encryptedData").ok()?.content)
     };
@@ -405,7 +405,7 @@ fn sealed_part(bytes: &[u8]) -> &[u8] {
 
 /// The protection that an EncryptedPrivateKeyInfo names, if these bytes are one.
 fn encrypted_info(bytes: &[u8]) -> Option<Protection> {
-    let mut info = Reader::new(bytes).value(SEQUENCE, "EncryptedPrivateKeyInfo").ok()?.children();
+    let mut info = BerReader::new(bytes).value(SEQUENCE, "EncryptedPrivateKeyInfo").ok()?.children();
     let algorithm = info.value(SEQUENCE, "encryptionAlgorithm").ok()?;
     info.value(OCTET_STRING, "encryptedData").ok()?;
     pbe::protection(algorithm).ok()

@@ -13,7 +13,7 @@ use scanner_core::lock::{Lock, boxed};
 use scanner_core::material::{Encoding, Kind, Locked, Material, Protection};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
-use crate::read::ber::{OCTET_STRING, Reader, SEQUENCE};
+use crate::read::ber::{BerReader, OCTET_STRING, SEQUENCE};
 use crate::read::{armor, carrier, locate, pbe};
 
 /// Encrypted PKCS#8 private keys.
@@ -87,7 +87,7 @@ struct Encrypted<'a> {
 fn read(der: &[u8]) -> Result<Encrypted<'_>, Malformed> {
     /// The smallest key there is, Ed25519 in 48 bytes, in blocks of eight.
     const SMALLEST: usize = 48;
-    let outer = Reader::new(der).value(SEQUENCE, "EncryptedPrivateKeyInfo")?;
+    let outer = BerReader::new(der).value(SEQUENCE, "EncryptedPrivateKeyInfo")?;
     let mut fields = outer.children();
     let algorithm = fields.value(SEQUENCE, "encryptionAlgorithm")?;
     let octets = fields.string(OCTET_STRING, "encryptedData")?.octets()?;
@@ -100,7 +100,7 @@ fn read(der: &[u8]) -> Result<Encrypted<'_>, Malformed> {
 
 /// Whether bytes begin an encrypted key and end before it does.
 fn is_cut(der: &[u8]) -> bool {
-    let Ok((outer, true)) = Reader::cut(der, SEQUENCE, "EncryptedPrivateKeyInfo") else { return false };
+    let Ok((outer, true)) = BerReader::cut(der, SEQUENCE, "EncryptedPrivateKeyInfo") else { return false };
     let mut fields = outer.children();
     fields.value(SEQUENCE, "encryptionAlgorithm").is_ok_and(|algorithm| pbe::protection(algorithm).is_ok())
 }

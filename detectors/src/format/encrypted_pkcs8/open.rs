@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::read::ber::{OCTET_STRING, Reader, SEQUENCE};
+use crate::read::ber::{BerReader, OCTET_STRING, SEQUENCE};
 use crate::read::carrier;
 use crate::read::private::{self, PrivateKey};
 use crate::unlock::pbe::{Password, Scheme, begins_like_der};
@@ -17,7 +17,7 @@ pub(super) struct Key<'a> {
 
 impl<'a> Key<'a> {
     pub(super) fn read(der: &'a [u8]) -> Option<Self> {
-        let mut fields = Reader::new(der).value(SEQUENCE, "EncryptedPrivateKeyInfo").ok()?.children();
+        let mut fields = BerReader::new(der).value(SEQUENCE, "EncryptedPrivateKeyInfo").ok()?.children();
         let scheme = Scheme::read(fields.value(SEQUENCE, "encryptionAlgorithm").ok()?)?;
         let ciphertext = fields.string(OCTET_STRING, "encryptedData").ok()?.octets().ok()?;
         Some(Self { scheme, ciphertext })

@@ -15,7 +15,7 @@ use scanner_core::lock::{Lock, boxed};
 use scanner_core::material::{Encoding, Identity, Kind, Label, Locked, Material, Protection, Remark};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
-use crate::read::ber::{self, OCTET_STRING, OID, Reader, SEQUENCE};
+use crate::read::ber::{self, BerReader, OCTET_STRING, OID, SEQUENCE};
 use crate::read::cursor::Cursor;
 use crate::read::{carrier, pbe, x509};
 
@@ -129,7 +129,7 @@ impl<'a> Store<'a> {
 
     fn private_key(&mut self, version: u32, alias: Label) -> Result<(), Malformed> {
         let encrypted = self.cursor.string("encrypted key")?;
-        let whole = Reader::new(encrypted).value(SEQUENCE, "EncryptedPrivateKeyInfo")?;
+        let whole = BerReader::new(encrypted).value(SEQUENCE, "EncryptedPrivateKeyInfo")?;
         let mut info = whole.children();
         let protection = pbe::protection(info.value(SEQUENCE, "encryptionAlgorithm")?)?;
         let ciphertext = info.value(OCTET_STRING, "encryptedData")?.content;

@@ -6,7 +6,7 @@ use sha1::{Digest, Sha1};
 use zeroize::Zeroizing;
 
 use super::read;
-use crate::read::ber::{self, OCTET_STRING, OID, Reader, SEQUENCE, Value};
+use crate::read::ber::{self, BerReader, OCTET_STRING, OID, SEQUENCE, Value};
 use crate::read::carrier;
 use crate::read::cursor::Cursor;
 use crate::read::pbe as scheme;
@@ -38,7 +38,7 @@ const DIGEST: usize = 20;
 impl<'a> Store<'a> {
     /// `bytes` are the encrypted keys, one EncryptedPrivateKeyInfo behind the other.
     pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
-        let mut reader = Reader::new(bytes);
+        let mut reader = BerReader::new(bytes);
         let mut keys = Vec::new();
         while let Ok(key) = reader.value(SEQUENCE, "EncryptedPrivateKeyInfo") {
             keys.push(Entry::read(key));

@@ -6,7 +6,7 @@ use scanner_core::material::PublicHalf;
 use sha1::Sha1;
 use zeroize::Zeroizing;
 
-use crate::read::ber::{INTEGER, OCTET_STRING, OID, Reader, SEQUENCE, SET};
+use crate::read::ber::{BerReader, INTEGER, OCTET_STRING, OID, SEQUENCE, SET};
 use crate::read::carrier;
 use crate::read::nss::{self, FRAME_SALT};
 use crate::read::pkcs11::{Attributes, PRIVATE_EXPONENT, VALUE};
@@ -124,7 +124,7 @@ struct Legacy<'a> {
 
 impl<'a> Legacy<'a> {
     fn read(bytes: &'a [u8]) -> Option<Self> {
-        let mut fields = Reader::new(bytes).value(SET, "kept key").ok()?.children();
+        let mut fields = BerReader::new(bytes).value(SET, "kept key").ok()?.children();
         let global = fields.value(OCTET_STRING, "global salt").ok()?.content;
         let (algorithm, ciphertext) = nss::sealed(fields.any().ok()?.raw)?;
         let mut algorithm = algorithm.children();
@@ -154,7 +154,7 @@ impl<'a> Legacy<'a> {
 
 /// A DSA key as old NSS wrote it: where PKCS#8 has x alone, y stands before it.
 fn dsa(plain: &[u8]) -> Option<PrivateKey> {
-    let mut fields = Reader::new(plain).value(SEQUENCE, "PrivateKeyInfo").ok()?.children();
+    let mut fields = BerReader::new(plain).value(SEQUENCE, "PrivateKeyInfo").ok()?.children();
     fields.value(INTEGER, "version").ok()?;
     let mut algorithm = fields.value(SEQUENCE, "algorithm").ok()?.children();
     algorithm.value(OID, "id-dsa").ok().filter(|oid| oid.content == public::OID_DSA)?;
@@ -162,7 +162,7 @@ fn dsa(plain: &[u8]) -> Option<PrivateKey> {
     let mut number = || numbers.value(INTEGER, "DSA number").ok().map(|number| number.unsigned());
     let (p, q, g) = (number()?, number()?, number()?);
     let octets = fields.value(OCTET_STRING, "privateKey").ok()?.content;
-    let mut numbers = Reader::new(octets).value(SEQUENCE, "y and x").ok()?.children();
+    let mut numbers = BerReader::new(octets).value(SEQUENCE, "y and x").ok()?.children();
     let y = numbers.value(INTEGER, "y").ok()?.unsigned();
     let x = numbers.value(INTEGER, "x").ok()?.unsigned();
     let fits = numbers.is_empty() && proof::dsa_public(p, g, x).is_some_and(|computed| computed == y);

@@ -5,41 +5,15 @@
 //! test beside [`super`] checks that every generator lies on its curve and has the order given.
 
 use super::Curve;
+use super::digits::hex;
 
-/// Hex digits to bytes while compiling.
-macro_rules! hex {
-    ($digits:literal) => {{
-        const BYTES: [u8; $digits.len() / 2] = decode($digits);
-        &BYTES
-    }};
-}
-
-#[allow(clippy::indexing_slicing, reason = "constants, checked by the compiler")]
-const fn decode<const N: usize>(digits: &str) -> [u8; N] {
-    let digits = digits.as_bytes();
-    let mut bytes = [0; N];
-    let mut at = 0;
-    while at < N {
-        bytes[at] = nibble(digits[2 * at]) << 4 | nibble(digits[2 * at + 1]);
-        at += 1;
-    }
-    bytes
-}
-
-#[allow(clippy::panic, reason = "only ever runs in the compiler")]
-const fn nibble(digit: u8) -> u8 {
-    match digit {
-        b'0'..=b'9' => digit - b'0',
-        b'a'..=b'f' => digit - b'a' + 10,
-        _ => panic!("hex digit"),
-    }
-}
+/// A curve that has no name in JOSE (RFC 7518) or SSH (RFC 5656).
+const PLAIN: Curve =
+    Curve { name: "", jose: None, ssh: None, oid: &[], bits: 0, p: &[], a: &[], b: &[], x: &[], y: &[], n: &[] };
 
 pub(super) static CURVES: &[Curve] = &[
     Curve {
         name: "secp112r1",
-        jose: None,
-        ssh: None,
         oid: hex!("2b81040006"),
         bits: 112,
         p: hex!("db7c2abf62e35e668076bead208b"),
@@ -48,11 +22,10 @@ pub(super) static CURVES: &[Curve] = &[
         x: hex!("09487239995a5ee76b55f9c2f098"),
         y: hex!("a89ce5af8724c0a23e0e0ff77500"),
         n: hex!("db7c2abf62e35e7628dfac6561c5"),
+        ..PLAIN
     },
     Curve {
         name: "secp112r2",
-        jose: None,
-        ssh: None,
         oid: hex!("2b81040007"),
         bits: 112,
         p: hex!("db7c2abf62e35e668076bead208b"),
@@ -61,11 +34,10 @@ pub(super) static CURVES: &[Curve] = &[
         x: hex!("4ba30ab5e892b4e1649dd0928643"),
         y: hex!("adcd46f5882e3747def36e956e97"),
         n: hex!("36df0aafd8b8d7597ca10520d04b"),
+        ..PLAIN
     },
     Curve {
         name: "secp128r1",
-        jose: None,
-        ssh: None,
         oid: hex!("2b8104001c"),
         bits: 128,
         p: hex!("fffffffdffffffffffffffffffffffff"),
@@ -74,11 +46,10 @@ pub(super) static CURVES: &[Curve] = &[
         x: hex!("161ff7528b899b2d0c28607ca52c5b86"),
         y: hex!("cf5ac8395bafeb13c02da292dded7a83"),
         n: hex!("fffffffe0000000075a30d1b9038a115"),
+        ..PLAIN
     },
     Curve {
         name: "secp128r2",
-        jose: None,
-        ssh: None,
         oid: hex!("2b8104001d"),
         bits: 128,
         p: hex!("fffffffdffffffffffffffffffffffff"),
@@ -87,11 +58,10 @@ pub(super) static CURVES: &[Curve] = &[
         x: hex!("7b6aa5d85e572983e6fb32a7cdebc140"),
         y: hex!("27b6916a894d3aee7106fe805fc34b44"),
         n: hex!("3fffffff7fffffffbe0024720613b5a3"),
+        ..PLAIN
     },
     Curve {
         name: "secp160k1",
-        jose: None,
-        ssh: None,
         oid: hex!("2b81040009"),
         bits: 160,
         p: hex!("fffffffffffffffffffffffffffffffeffffac73"),
@@ -100,11 +70,10 @@ pub(super) static CURVES: &[Curve] = &[
         x: hex!("3b4c382ce37aa192a4019e763036f4f5dd4d7ebb"),
         y: hex!("938cf935318fdced6bc28286531733c3f03c4fee"),
         n: hex!("0100000000000000000001b8fa16dfab9aca16b6b3"),
+        ..PLAIN
     },
     Curve {
         name: "secp160r1",
-        jose: None,
-        ssh: None,
         oid: hex!("2b81040008"),
         bits: 160,
         p: hex!("ffffffffffffffffffffffffffffffff7fffffff"),
@@ -113,11 +82,10 @@ pub(super) static CURVES: &[Curve] = &[
         x: hex!("4a96b5688ef573284664698968c38bb913cbfc82"),
         y: hex!("23a628553168947d59dcc912042351377ac5fb32"),
         n: hex!("0100000000000000000001f4c8f927aed3ca752257"),
+        ..PLAIN
     },
     Curve {
         name: "secp160r2",
-        jose: None,
-        ssh: None,
         oid: hex!("2b8104001e"),
         bits: 160,
         p: hex!("fffffffffffffffffffffffffffffffeffffac73"),
@@ -126,11 +94,10 @@ pub(super) static CURVES: &[Curve] = &[
         x: hex!("52dcb034293a117e1f4ff11b30f7199d3144ce6d"),
         y: hex!("feaffef2e331f296e071fa0df9982cfea7d43f2e"),
         n: hex!("0100000000000000000000351ee786a818f3a1a16b"),
+        ..PLAIN
     },
     Curve {
         name: "secp192k1",
-        jose: None,
-        ssh: None,
         oid: hex!("2b8104001f"),
         bits: 192,
         p: hex!("fffffffffffffffffffffffffffffffffffffffeffffee37"),
@@ -139,11 +106,10 @@ pub(super) static CURVES: &[Curve] = &[
         x: hex!("db4ff10ec057e9ae26b07d0280b7f4341da5d1b1eae06c7d"),
         y: hex!("9b2f2f6d9c5628a7844163d015be86344082aa88d95e2f9d"),
         n: hex!("fffffffffffffffffffffffe26f2fc170f69466a74defd8d"),
+        ..PLAIN
     },
     Curve {
         name: "P-192",
-        jose: None,
-        ssh: None,
         oid: hex!("2a8648ce3d030101"),
         bits: 192,
         p: hex!("fffffffffffffffffffffffffffffffeffffffffffffffff"),
@@ -152,11 +118,10 @@ pub(super) static CURVES: &[Curve] = &[
         x: hex!("188da80eb03090f67cbf20eb43a18800f4ff0afd82ff1012"),
         y: hex!("07192b95ffc8da78631011ed6b24cdd573f977a11e794811"),
         n: hex!("ffffffffffffffffffffffff99def836146bc9b1b4d22831"),
+        ..PLAIN
     },
     Curve {
         name: "prime192v2",
-        jose: None,
-        ssh: None,
         oid: hex!("2a8648ce3d030102"),
         bits: 192,
         p: hex!("fffffffffffffffffffffffffffffffeffffffffffffffff"),
@@ -165,11 +130,10 @@ pub(super) static CURVES: &[Curve] = &[
         x: hex!("eea2bae7e1497842f2de7769cfe9c989c072ad696f48034a"),
         y: hex!("6574d11d69b6ec7a672bb82a083df2f2b0847de970b2de15"),
         n: hex!("fffffffffffffffffffffffe5fb1a724dc80418648d8dd31"),
+        ..PLAIN
     },
     Curve {
         name: "prime192v3",
-        jose: None,
-        ssh: None,
         oid: hex!("2a8648ce3d030103"),
         bits: 192,
         p: hex!("fffffffffffffffffffffffffffffffeffffffffffffffff"),
@@ -178,11 +142,10 @@ pub(super) static CURVES: &[Curve] = &[
         x: hex!("7d29778100c65a1da1783716588dce2b8b4aee8e228f1896"),
         y: hex!("38a90f22637337334b49dcb66a6dc8f9978aca7648a943b0"),
         n: hex!("ffffffffffffffffffffffff7a62d031c83f4294f640ec13"),
+        ..PLAIN
     },
     Curve {
         name: "secp224k1",
-        jose: None,
-        ssh: None,
         oid: hex!("2b81040020"),
         bits: 224,
         p: hex!("fffffffffffffffffffffffffffffffffffffffffffffffeffffe56d"),
@@ -191,11 +154,10 @@ pub(super) static CURVES: &[Curve] = &[
         x: hex!("a1455b334df099df30fc28a169a467e9e47075a90f7e650eb6b7a45c"),
         y: hex!("7e089fed7fba344282cafbd6f7e319f7c0b0bd59e2ca4bdb556d61a5"),
         n: hex!("010000000000000000000000000001dce8d2ec6184caf0a971769fb1f7"),
+        ..PLAIN
     },
     Curve {
         name: "P-224",
-        jose: None,
-        ssh: None,
         oid: hex!("2b81040021"),
         bits: 224,
         p: hex!("ffffffffffffffffffffffffffffffff000000000000000000000001"),
@@ -204,11 +166,10 @@ pub(super) static CURVES: &[Curve] = &[
         x: hex!("b70e0cbd6bb4bf7f321390b94a03c1d356c21122343280d6115c1d21"),
         y: hex!("bd376388b5f723fb4c22dfe6cd4375a05a07476444d5819985007e34"),
         n: hex!("ffffffffffffffffffffffffffff16a2e0b8f03e13dd29455c5c2a3d"),
+        ..PLAIN
     },
     Curve {
         name: "prime239v1",
-        jose: None,
-        ssh: None,
         oid: hex!("2a8648ce3d030104"),
         bits: 239,
         p: hex!("7fffffffffffffffffffffff7fffffffffff8000000000007fffffffffff"),
@@ -217,11 +178,10 @@ pub(super) static CURVES: &[Curve] = &[
         x: hex!("0ffa963cdca8816ccc33b8642bedf905c3d358573d3f27fbbd3b3cb9aaaf"),
         y: hex!("7debe8e4e90a5dae6e4054ca530ba04654b36818ce226b39fccb7b02f1ae"),
         n: hex!("7fffffffffffffffffffffff7fffff9e5e9a9f5d9071fbd1522688909d0b"),
+        ..PLAIN
     },
     Curve {
         name: "prime239v2",
-        jose: None,
-        ssh: None,
         oid: hex!("2a8648ce3d030105"),
         bits: 239,
         p: hex!("7fffffffffffffffffffffff7fffffffffff8000000000007fffffffffff"),
@@ -230,11 +190,10 @@ pub(super) static CURVES: &[Curve] = &[
         x: hex!("38af09d98727705120c921bb5e9e26296a3cdcf2f35757a0eafd87b830e7"),
         y: hex!("5b0125e4dbea0ec7206da0fc01d9b081329fb555de6ef460237dff8be4ba"),
         n: hex!("7fffffffffffffffffffffff800000cfa7e8594377d414c03821bc582063"),
+        ..PLAIN
     },
     Curve {
         name: "prime239v3",
-        jose: None,
-        ssh: None,
         oid: hex!("2a8648ce3d030106"),
         bits: 239,
         p: hex!("7fffffffffffffffffffffff7fffffffffff8000000000007fffffffffff"),
@@ -243,6 +202,7 @@ pub(super) static CURVES: &[Curve] = &[
         x: hex!("6768ae8e18bb92cfcf005c949aa2c6d94853d0e660bbf854b1c9505fe95a"),
         y: hex!("1607e6898f390c06bc1d552bad226f3b6fcfe48b6e818499af18e3ed6cf3"),
         n: hex!("7fffffffffffffffffffffff7fffff975deb41b3a6057c3c432146526551"),
+        ..PLAIN
     },
     Curve {
         name: "secp256k1",
@@ -310,8 +270,6 @@ pub(super) static CURVES: &[Curve] = &[
     },
     Curve {
         name: "brainpoolP160r1",
-        jose: None,
-        ssh: None,
         oid: hex!("2b2403030208010101"),
         bits: 160,
         p: hex!("e95e4a5f737059dc60dfc7ad95b3d8139515620f"),
@@ -320,11 +278,10 @@ pub(super) static CURVES: &[Curve] = &[
         x: hex!("bed5af16ea3f6a4f62938c4631eb5af7bdbcdbc3"),
         y: hex!("1667cb477a1a8ec338f94741669c976316da6321"),
         n: hex!("e95e4a5f737059dc60df5991d45029409e60fc09"),
+        ..PLAIN
     },
     Curve {
         name: "brainpoolP160t1",
-        jose: None,
-        ssh: None,
         oid: hex!("2b2403030208010102"),
         bits: 160,
         p: hex!("e95e4a5f737059dc60dfc7ad95b3d8139515620f"),
@@ -333,11 +290,10 @@ pub(super) static CURVES: &[Curve] = &[
         x: hex!("b199b13b9b34efc1397e64baeb05acc265ff2378"),
         y: hex!("add6718b7c7c1961f0991b842443772152c9e0ad"),
         n: hex!("e95e4a5f737059dc60df5991d45029409e60fc09"),
+        ..PLAIN
     },
     Curve {
         name: "brainpoolP192r1",
-        jose: None,
-        ssh: None,
         oid: hex!("2b2403030208010103"),
         bits: 192,
         p: hex!("c302f41d932a36cda7a3463093d18db78fce476de1a86297"),
@@ -346,11 +302,10 @@ pub(super) static CURVES: &[Curve] = &[
         x: hex!("c0a0647eaab6a48753b033c56cb0f0900a2f5c4853375fd6"),
         y: hex!("14b690866abd5bb88b5f4828c1490002e6773fa2fa299b8f"),
         n: hex!("c302f41d932a36cda7a3462f9e9e916b5be8f1029ac4acc1"),
+        ..PLAIN
     },
     Curve {
         name: "brainpoolP192t1",
-        jose: None,
-        ssh: None,
         oid: hex!("2b2403030208010104"),
         bits: 192,
         p: hex!("c302f41d932a36cda7a3463093d18db78fce476de1a86297"),
@@ -359,11 +314,10 @@ pub(super) static CURVES: &[Curve] = &[
         x: hex!("3ae9e58c82f63c30282e1fe7bbf43fa72c446af6f4618129"),
         y: hex!("097e2c5667c2223a902ab5ca449d0084b7e5b3de7ccc01c9"),
         n: hex!("c302f41d932a36cda7a3462f9e9e916b5be8f1029ac4acc1"),
+        ..PLAIN
     },
     Curve {
         name: "brainpoolP224r1",
-        jose: None,
-        ssh: None,
         oid: hex!("2b2403030208010105"),
         bits: 224,
         p: hex!("d7c134aa264366862a18302575d1d787b09f075797da89f57ec8c0ff"),
@@ -372,11 +326,10 @@ pub(super) static CURVES: &[Curve] = &[
         x: hex!("0d9029ad2c7e5cf4340823b2a87dc68c9e4ce3174c1e6efdee12c07d"),
         y: hex!("58aa56f772c0726f24c6b89e4ecdac24354b9e99caa3f6d3761402cd"),
         n: hex!("d7c134aa264366862a18302575d0fb98d116bc4b6ddebca3a5a7939f"),
+        ..PLAIN
     },
     Curve {
         name: "brainpoolP224t1",
-        jose: None,
-        ssh: None,
         oid: hex!("2b2403030208010106"),
         bits: 224,
         p: hex!("d7c134aa264366862a18302575d1d787b09f075797da89f57ec8c0ff"),
@@ -385,11 +338,10 @@ pub(super) static CURVES: &[Curve] = &[
         x: hex!("6ab1e344ce25ff3896424e7ffe14762ecb49f8928ac0c76029b4d580"),
         y: hex!("0374e9f5143e568cd23f3f4d7c0d4b1e41c8cc0d1c6abd5f1a46db4c"),
         n: hex!("d7c134aa264366862a18302575d0fb98d116bc4b6ddebca3a5a7939f"),
+        ..PLAIN
     },
     Curve {
         name: "brainpoolP256r1",
-        jose: None,
-        ssh: None,
         oid: hex!("2b2403030208010107"),
         bits: 256,
         p: hex!("a9fb57dba1eea9bc3e660a909d838d726e3bf623d52620282013481d1f6e5377"),
@@ -398,11 +350,10 @@ pub(super) static CURVES: &[Curve] = &[
         x: hex!("8bd2aeb9cb7e57cb2c4b482ffc81b7afb9de27e1e3bd23c23a4453bd9ace3262"),
         y: hex!("547ef835c3dac4fd97f8461a14611dc9c27745132ded8e545c1d54c72f046997"),
         n: hex!("a9fb57dba1eea9bc3e660a909d838d718c397aa3b561a6f7901e0e82974856a7"),
+        ..PLAIN
     },
     Curve {
         name: "brainpoolP256t1",
-        jose: None,
-        ssh: None,
         oid: hex!("2b2403030208010108"),
         bits: 256,
         p: hex!("a9fb57dba1eea9bc3e660a909d838d726e3bf623d52620282013481d1f6e5377"),
@@ -411,11 +362,10 @@ pub(super) static CURVES: &[Curve] = &[
         x: hex!("a3e8eb3cc1cfe7b7732213b23a656149afa142c47aafbc2b79a191562e1305f4"),
         y: hex!("2d996c823439c56d7f7b22e14644417e69bcb6de39d027001dabe8f35b25c9be"),
         n: hex!("a9fb57dba1eea9bc3e660a909d838d718c397aa3b561a6f7901e0e82974856a7"),
+        ..PLAIN
     },
     Curve {
         name: "brainpoolP320r1",
-        jose: None,
-        ssh: None,
         oid: hex!("2b2403030208010109"),
         bits: 320,
         p: hex!("d35e472036bc4fb7e13c785ed201e065f98fcfa6f6f40def4f92b9ec7893ec28fcd412b1f1b32e27"),
@@ -424,11 +374,10 @@ pub(super) static CURVES: &[Curve] = &[
         x: hex!("43bd7e9afb53d8b85289bcc48ee5bfe6f20137d10a087eb6e7871e2a10a599c710af8d0d39e20611"),
         y: hex!("14fdd05545ec1cc8ab4093247f77275e0743ffed117182eaa9c77877aaac6ac7d35245d1692e8ee1"),
         n: hex!("d35e472036bc4fb7e13c785ed201e065f98fcfa5b68f12a32d482ec7ee8658e98691555b44c59311"),
+        ..PLAIN
     },
     Curve {
         name: "brainpoolP320t1",
-        jose: None,
-        ssh: None,
         oid: hex!("2b240303020801010a"),
         bits: 320,
         p: hex!("d35e472036bc4fb7e13c785ed201e065f98fcfa6f6f40def4f92b9ec7893ec28fcd412b1f1b32e27"),
@@ -437,11 +386,10 @@ pub(super) static CURVES: &[Curve] = &[
         x: hex!("925be9fb01afc6fb4d3e7d4990010f813408ab106c4f09cb7ee07868cc136fff3357f624a21bed52"),
         y: hex!("63ba3a7a27483ebf6671dbef7abb30ebee084e58a0b077ad42a5a0989d1ee71b1b9bc0455fb0d2c3"),
         n: hex!("d35e472036bc4fb7e13c785ed201e065f98fcfa5b68f12a32d482ec7ee8658e98691555b44c59311"),
+        ..PLAIN
     },
     Curve {
         name: "brainpoolP384r1",
-        jose: None,
-        ssh: None,
         oid: hex!("2b240303020801010b"),
         bits: 384,
         p: hex!("8cb91e82a3386d280f5d6f7e50e641df152f7109ed5456b412b1da197fb71123acd3a729901d1a71874700133107ec53"),
@@ -450,11 +398,10 @@ pub(super) static CURVES: &[Curve] = &[
         x: hex!("1d1c64f068cf45ffa2a63a81b7c13f6b8847a3e77ef14fe3db7fcafe0cbd10e8e826e03436d646aaef87b2e247d4af1e"),
         y: hex!("8abe1d7520f9c2a45cb1eb8e95cfd55262b70b29feec5864e19c054ff99129280e4646217791811142820341263c5315"),
         n: hex!("8cb91e82a3386d280f5d6f7e50e641df152f7109ed5456b31f166e6cac0425a7cf3ab6af6b7fc3103b883202e9046565"),
+        ..PLAIN
     },
     Curve {
         name: "brainpoolP384t1",
-        jose: None,
-        ssh: None,
         oid: hex!("2b240303020801010c"),
         bits: 384,
         p: hex!("8cb91e82a3386d280f5d6f7e50e641df152f7109ed5456b412b1da197fb71123acd3a729901d1a71874700133107ec53"),
@@ -463,11 +410,10 @@ pub(super) static CURVES: &[Curve] = &[
         x: hex!("18de98b02db9a306f2afcd7235f72a819b80ab12ebd653172476fecd462aabffc4ff191b946a5f54d8d0aa2f418808cc"),
         y: hex!("25ab056962d30651a114afd2755ad336747f93475b7a1fca3b88f2b6a208ccfe469408584dc2b2912675bf5b9e582928"),
         n: hex!("8cb91e82a3386d280f5d6f7e50e641df152f7109ed5456b31f166e6cac0425a7cf3ab6af6b7fc3103b883202e9046565"),
+        ..PLAIN
     },
     Curve {
         name: "brainpoolP512r1",
-        jose: None,
-        ssh: None,
         oid: hex!("2b240303020801010d"),
         bits: 512,
         p: hex!(
@@ -488,11 +434,10 @@ pub(super) static CURVES: &[Curve] = &[
         n: hex!(
             "aadd9db8dbe9c48b3fd4e6ae33c9fc07cb308db3b3c9d20ed6639cca70330870553e5c414ca92619418661197fac10471db1d381085ddaddb58796829ca90069"
         ),
+        ..PLAIN
     },
     Curve {
         name: "brainpoolP512t1",
-        jose: None,
-        ssh: None,
         oid: hex!("2b240303020801010e"),
         bits: 512,
         p: hex!(
@@ -513,11 +458,10 @@ pub(super) static CURVES: &[Curve] = &[
         n: hex!(
             "aadd9db8dbe9c48b3fd4e6ae33c9fc07cb308db3b3c9d20ed6639cca70330870553e5c414ca92619418661197fac10471db1d381085ddaddb58796829ca90069"
         ),
+        ..PLAIN
     },
     Curve {
         name: "SM2",
-        jose: None,
-        ssh: None,
         oid: hex!("2a811ccf5501822d"),
         bits: 256,
         p: hex!("fffffffeffffffffffffffffffffffffffffffff00000000ffffffffffffffff"),
@@ -526,5 +470,6 @@ pub(super) static CURVES: &[Curve] = &[
         x: hex!("32c4ae2c1f1981195f9904466a39c9948fe30bbff2660be1715a4589334c74c7"),
         y: hex!("bc3736a2f4f6779c59bdcee36b692153d0a9877cc62a474002df32e52139f0a0"),
         n: hex!("fffffffeffffffffffffffffffffffff7203df6b21c6052b53bbf40939d54123"),
+        ..PLAIN
     },
 ];

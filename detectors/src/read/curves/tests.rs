@@ -1,6 +1,6 @@
 //! Tests of `curves`.
 
-use super::super::ber::{self, Reader};
+use super::super::ber::{self, BerReader};
 use super::super::text::hex;
 use super::table::CURVES;
 use super::*;
@@ -176,13 +176,13 @@ fn a_curve_written_out_is_recognised() {
         let compressed = [&[2 + (y.last().unwrap() & 1)], x].concat();
         for base in [&generator, &compressed] {
             let der = parameters(curve, base);
-            let explicit = Explicit::read(Reader::new(&der).any().unwrap()).unwrap();
+            let explicit = Explicit::read(BerReader::new(&der).any().unwrap()).unwrap();
             assert_eq!(explicit.same_as().map(|same| same.name), Some(curve.name));
             assert_eq!(explicit.public_point(&[7]), curve.public_point(&[7]), "{}", curve.name);
         }
         let other = curve.public_point(&[2]).unwrap();
         let der = parameters(curve, &other);
-        let explicit = Explicit::read(Reader::new(&der).any().unwrap()).unwrap();
+        let explicit = Explicit::read(BerReader::new(&der).any().unwrap()).unwrap();
         assert!(explicit.same_as().is_none(), "another generator is another curve");
     }
 }
@@ -221,6 +221,6 @@ fn what_is_no_prime_field_is_refused() {
         ],
     );
     for bytes in [&der[..], &[0x30, 0], &[0x04, 0], &[0x30, 3, 2, 1, 9]] {
-        assert!(Explicit::read(Reader::new(bytes).any().unwrap()).is_err());
+        assert!(Explicit::read(BerReader::new(bytes).any().unwrap()).is_err());
     }
 }

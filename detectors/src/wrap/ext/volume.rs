@@ -1,9 +1,11 @@
-//! The structures of ext: superblock, groups, inodes, the blocks of a file, folders, what is free.
+//! The structures of ext: superblock, groups, inodes, folders, what is free.
+
+mod blocks;
 
 use std::cell::Cell;
 use std::io::{self, Read};
 
-use scanner_core::random::Cursor;
+use scanner_core::read_at::Cursor;
 
 use crate::read::stored::{held, le16, le32};
 
@@ -22,12 +24,6 @@ const WIDE: u32 = 0x80;
 const EXTENTS: u32 = 0x8_0000;
 const INLINE: u32 = 0x1000_0000;
 const ENCRYPTED: u32 = 0x800;
-
-/// Most pieces of one file that are followed.
-const PIECES: usize = 1 << 20;
-
-/// Most tables of one file that are read to know where its blocks lie. One may stand for any number of others.
-const TABLES: u32 = 1 << 16;
 
 /// Most bytes of one folder that are read: some hundred thousand entries.
 const MOST_FOLDER: u64 = 16 << 20;
@@ -238,81 +234,6 @@ impl Volume {
         Some(self.journal).filter(|&number| number > 0)
     }
 
-    /// What is in a file. `None` if what leads to its blocks is damaged.
-    pub(super) fn content(&self, inode: &Inode) -> Option<Content> {
-        if inode.flags & INLINE != 0 {
-            return Some(Content::Inline(io::Cursor::new(inode.inline()).chain(io::repeat(0))));
-        }
-        let mut runs = Vec::new();
-        self.left.set(TABLES);
-        if inode.flags & EXTENTS != 0 {
-            self.extents(inode.map(), 5, &mut runs)?;
-        } else {
-            let mut next = 0;
-            let last = inode.size.div_ceil(self.block);
-            for (entry, depth) in inode.map().chunks_exact(4).zip([0; 12].into_iter().chain([1, 2, 3])) {
-                self.indirect(le32(entry, 0)?.into(), depth, &mut next, last, &mut runs)?;
-            }
-        }
-        runs.sort_unstable_by_key(|run| run.first);
-        Some(Content::Runs(Pieces { bytes: self.bytes.clone(), block: self.block, runs, at: 0, size: inode.size }))
-    }
-
-    /// A block that says where others lie.
-    fn table(&self, block: u64) -> Option<Vec<u8>> {
-        self.left.set(self.left.get().checked_sub(1)?);
-        self.tables.set(self.tables.get() + self.block);
-        self.held(block, 0, self.block)
-    }
-
-    /// Bytes of such blocks that were read since this was asked last.
-    pub(super) fn tables(&self) -> u64 {
-        self.tables.take()
-    }
-
-    /// Runs of a tree of extents. A node names its depth; each level down it must be less.
-    fn extents(&self, node: &[u8], below: u16, runs: &mut Vec<Run>) -> Option<()> {
-        let (count, depth) = (le16(node, 2)?, le16(node, 6)?);
-        if le16(node, 0)? != 0xf30a || depth > below {
-            return None;
-        }
-        for entry in node.get(12..)?.chunks_exact(12).take(count.into()) {
-            let first = u64::from(le32(entry, 0)?);
-            if depth == 0 {
-                let length = le16(entry, 4)?;
-                let start = u64::from(le16(entry, 6)?) << 32 | u64::from(le32(entry, 8)?);
-                // Beyond 32768 blocks: reserved and never written.
-                let written = length <= 0x8000;
-                let length = if written { length } else { length - 0x8000 };
-                if written {
-                    push(runs, Run { first, start, length: length.into() })?;
-                }
-            } else {
-                let child = u64::from(le16(entry, 8)?) << 32 | u64::from(le32(entry, 4)?);
-                self.extents(&self.table(child)?, depth - 1, runs)?;
-            }
-        }
-        Some(())
-    }
-
-    /// Runs of a block map, `depth` tables deep.
-    fn indirect(&self, block: u64, depth: u32, next: &mut u64, last: u64, runs: &mut Vec<Run>) -> Option<()> {
-        let spans = (self.block / 4).pow(depth);
-        if *next >= last || block == 0 {
-            *next = next.saturating_add(spans);
-            return Some(());
-        }
-        if depth == 0 {
-            push(runs, Run { first: *next, start: block, length: 1 })?;
-            *next += 1;
-            return Some(());
-        }
-        for entry in self.table(block)?.chunks_exact(4) {
-            self.indirect(le32(entry, 0)?.into(), depth - 1, next, last, runs)?;
-        }
-        Some(())
-    }
-
     /// The bytes of a folder. `None` if it is none or damaged.
     pub(super) fn folder(&self, folder: u32) -> Option<Folder> {
         let inode = self.inode(folder).filter(|inode| inode.kind == Kind::Folder && !inode.is_encrypted())?;
@@ -384,78 +305,6 @@ fn first(bytes: &[u8]) -> Option<(&[u8], u32, &[u8])> {
     let (entry, rest) = bytes.split_at_checked(length).filter(|_| length >= 8)?;
     let name = entry.get(8..8 + usize::from(*entry.get(6)?))?;
     Some((name, inode, rest))
-}
-
-/// Blocks of a file that lie together.
-#[derive(Clone, Copy)]
-struct Run {
-    /// Number of the first one in the file, and in the file system.
-    first: u64,
-    start: u64,
-    length: u64,
-}
-
-/// Adds a run, to the one before if it goes on there.
-fn push(runs: &mut Vec<Run>, run: Run) -> Option<()> {
-    if let Some(last) = runs.last_mut()
-        && last.first + last.length == run.first
-        && last.start + last.length == run.start
-    {
-        last.length += run.length;
-        return Some(());
-    }
-    runs.push(run);
-    (runs.len() < PIECES).then_some(())
-}
-
-/// What is in a file.
-pub(super) enum Content {
-    /// With zero bytes behind: what was cut off and made longer again.
-    Inline(io::Chain<io::Cursor<Vec<u8>>, io::Repeat>),
-    Runs(Pieces),
-}
-
-impl Read for Content {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Inline(bytes) => bytes.read(into),
-            Self::Runs(pieces) => pieces.read(into),
-        }
-    }
-}
-
-/// A file in pieces; between them zero bytes.
-pub(super) struct Pieces {
-    bytes: Cursor,
-    block: u64,
-    /// In the order of the file.
-    runs: Vec<Run>,
-    at: u64,
-    size: u64,
-}
-
-impl Read for Pieces {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let left = self.size.saturating_sub(self.at);
-        let (number, within) = (self.at / self.block, self.at % self.block);
-        let index = self.runs.partition_point(|run| run.first <= number);
-        let run = index.checked_sub(1).and_then(|index| self.runs.get(index));
-        let (length, place) = match run.filter(|run| number < run.first + run.length) {
-            Some(run) => ((run.first + run.length - number), Some(run.start.saturating_add(number - run.first))),
-            None => (self.runs.get(index).map_or(u64::MAX, |run| run.first - number), None),
-        };
-        let most = length.saturating_mul(self.block).saturating_sub(within).min(left);
-        let length = usize::try_from(most).unwrap_or(usize::MAX).min(into.len());
-        let into = into.get_mut(..length).unwrap_or_default();
-        let read = if let Some(block) = place {
-            self.bytes.read_from(block.saturating_mul(self.block).saturating_add(within), into)?
-        } else {
-            into.fill(0);
-            length
-        };
-        self.at += read as u64;
-        Ok(read)
-    }
 }
 
 /// Free blocks, group by group.

@@ -4,7 +4,7 @@ use std::io::{self, BufReader, Read};
 
 use flate2::bufread::DeflateDecoder;
 use scanner_core::error::Reason;
-use scanner_core::random::Cursor;
+use scanner_core::read_at::Cursor;
 use scanner_core::seam::Inside;
 
 use super::super::compressed::{BZIP2, READ, xz_dictionary, zstd_memory, zstd_window};

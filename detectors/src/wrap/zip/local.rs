@@ -5,7 +5,7 @@ use std::io::Read;
 use std::ops::ControlFlow;
 
 use scanner_core::error::{Malformed, Reason};
-use scanner_core::random::Cursor;
+use scanner_core::read_at::Cursor;
 use scanner_core::seam::{Inside, Member, Unopenable};
 
 use super::directory::Wide;

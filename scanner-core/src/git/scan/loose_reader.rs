@@ -49,7 +49,7 @@ impl<'a> LooseReader<'a> {
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return false,
             Err(error) => {
-                self.scan.sink.gap(unread(&path, reason(&error), error.to_string()));
+                self.scan.to.run.gap(unread(&path, reason(&error), error.to_string()));
                 return true;
             }
         };
@@ -79,11 +79,11 @@ impl<'a> LooseReader<'a> {
                 0
             }
         };
-        if rest < object.stored() && !self.scan.sink.cancelled() {
+        if rest < object.stored() && !self.scan.to.run.cancelled() {
             if rest > 0 {
                 let many = object.stored() - rest;
                 let detail = format!("{many} bytes behind a loose object; they were searched as they are");
-                self.scan.sink.gap(unread(&path, Reason::Damaged, detail));
+                self.scan.to.run.gap(unread(&path, Reason::Damaged, detail));
             }
             self.scan.raw(&path, rest, &mut object.part(rest));
         }
@@ -106,7 +106,7 @@ impl<'a> LooseReader<'a> {
             let mut metered = Metered { inner: &mut stream, left: &left };
             self.scan.stream(*id, (object.kind, object.size, counts), &mut metered, windows, tally);
         }
-        if self.scan.sink.cancelled() {
+        if self.scan.to.run.cancelled() {
             return Ok(object.stored());
         }
         let drained = std::io::copy(&mut Metered { inner: &mut stream, left: &left }, &mut std::io::sink());

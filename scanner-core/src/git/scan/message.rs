@@ -37,10 +37,10 @@ impl Scan<'_> {
         let (looked, faulty) = match message {
             Some(mut looked) => {
                 let header = start.get(..message_at(&start).unwrap_or_default()).unwrap_or_default();
-                looked |= self.sink.blob(Blob::whole(header, &origin));
+                looked |= self.to.sink.blob(Blob::whole(header, &origin));
                 (looked, None)
             }
-            None => windows.feed_part(&mut start.chain(bytes), &origin, self.sink),
+            None => windows.feed_part(&mut start.chain(bytes), &origin, self.to),
         };
         if looked.wipe {
             zeroize::Zeroize::zeroize(&mut start);
@@ -55,9 +55,9 @@ impl Scan<'_> {
             Kind::Commit | Kind::Tag => message_at(start)?,
             Kind::Blob | Kind::Tree => return None,
         };
-        let message = start.get(at..).filter(|message| self.sink.contains(message))?;
+        let message = start.get(at..).filter(|message| self.to.run.is_container(message))?;
         let origin = Origin::object(self.name, id).inside(Wrap::member("message", at as u64, PathBuf::new()));
-        self.sink.unpack(&origin, Packed::Stream(message, rest))
+        self.to.sink.open(&origin, Packed::Stream(message, rest))
     }
 }
 

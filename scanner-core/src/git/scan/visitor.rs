@@ -72,7 +72,7 @@ impl Visitor for Objects<'_> {
         let Change { base, delta, pieces, .. } = change;
         if !self.scan.shortcut
             || !matches!(kind, Kind::Blob | Kind::Tree)
-            || pieces.size as u64 > self.scan.sink.max_bytes()
+            || pieces.size as u64 > self.scan.to.run.limits().max_bytes
             || pieces.pieces.len() > SEAMS
         {
             return false;
@@ -89,9 +89,9 @@ impl Visitor for Objects<'_> {
         }
         self.visited += 1;
         if kind == Kind::Blob && self.is_wanted(entry) {
-            self.scan.sink.begins(start);
+            self.scan.to.run.count_unopened(start, None);
             if self.counts(entry) {
-                self.scan.sink.object(pieces.size as u64);
+                self.scan.to.run.count_object(pieces.size as u64);
                 self.tally.blob_bytes += pieces.size as u64;
             }
         }
@@ -129,7 +129,7 @@ impl Visitor for Objects<'_> {
     }
 
     fn stop(&self) -> bool {
-        self.scan.sink.cancelled()
+        self.scan.to.run.cancelled()
     }
 
     fn take_wipe(&mut self) -> bool {

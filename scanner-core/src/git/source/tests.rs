@@ -2,41 +2,36 @@
 
 use super::*;
 use crate::blob::Blob;
+use crate::budget::Limits;
+use crate::engine::{Engine, Progress};
+use crate::error::Malformed;
 use crate::git::made::Folder;
-use crate::prefilter::Prefilter;
-use crate::seam::Looked;
+use crate::seam::{About, Anchor, Detector, Hit, Inspection, Knowledge, Looked, Packed, Sink};
 
 /// Falls over at every object: nothing else of a run is touched by bytes of others outside of the engine's guards.
-#[derive(Default)]
-struct Falls(Mutex<Vec<Gap>>);
+struct Falls;
 
-impl BlobSink for Falls {
+impl Sink for Falls {
     fn blob(&self, _: Blob<'_>) -> Looked {
         panic!("a fault");
     }
-    fn gap(&self, gap: Gap) {
-        self.0.lock().unwrap().push(gap);
-    }
-    fn done(&self, _: u64) {}
-    fn object(&self, _: u64) {
+    fn open(&self, _: &Origin, _: Packed<'_>) -> Option<Looked> {
         panic!("a fault");
     }
-    fn prefilter(&self) -> &Prefilter<'_> {
-        panic!("a fault");
+}
+
+/// Has the anchor for which an object is handed to the sink.
+struct Anchored;
+
+impl Detector for Anchored {
+    fn about(&self) -> &'static About {
+        &About { id: "anchored", title: "", detects: "", blind_to: "", respond: "", references: &[] }
     }
-    fn begins(&self, _: &[u8]) {}
-    fn reads_clues(&self) -> bool {
-        false
+    fn anchors(&self) -> &[Anchor<'_>] {
+        const { &[Anchor::anywhere(b"bytes")] }
     }
-    fn wants_clue(&self, _: &Path) -> bool {
-        false
-    }
-    fn clue(&self, _: Blob<'_>) {}
-    fn cancelled(&self) -> bool {
-        false
-    }
-    fn max_bytes(&self) -> u64 {
-        u64::MAX
+    fn inspect(&self, _: Blob<'_>, _: Hit<'_>, _: &mut Inspection) -> Result<(), Malformed> {
+        Ok(())
     }
 }
 
@@ -50,10 +45,12 @@ fn a_fault_in_a_repository_costs_that_repository_alone() {
     let repositories = Repositories::default();
     repositories.found(Found::Pack(one.clone()));
     repositories.found(Found::Pack(two.clone()));
-    let sink = Falls::default();
-    repositories.feed(2, &sink).expect("the run goes on");
+    let knowledge = Knowledge { detectors: vec![&Anchored], ..Knowledge::default() };
+    let (engine, progress) = (Engine::new(knowledge, Limits::default()), Progress::default());
+    let run = engine.run(&progress);
+    repositories.feed(2, Feed { run: &run, sink: &Falls }).expect("the run goes on");
     let mut paths: Vec<_> =
-        sink.0.into_inner().unwrap().into_iter().filter(|gap| gap.reason == Reason::DetectorFault).collect();
+        run.finish(Vec::new()).gaps.into_iter().filter(|gap| gap.reason == Reason::DetectorFault).collect();
     paths.sort();
     assert_eq!(paths.iter().map(|gap| &gap.origin.path).collect::<Vec<_>>(), [&one, &two]);
 }

@@ -22,7 +22,7 @@ const AHEAD: u64 = 24 << 20;
 
 /// What was found in a run.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(crate) struct Found {
     kept: Vec<Occurrence>,
     bytes: u64,
     /// The first that had to be dropped for its size: nothing after it is kept.
@@ -35,7 +35,7 @@ pub(super) struct Found {
 
 /// What makes two materials the same key, certificate or secret in the same format.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Same {
+pub(crate) struct Same {
     kind: Kind,
     format: &'static str,
     identity: Option<[u8; 32]>,
@@ -44,7 +44,7 @@ pub(super) struct Same {
 
 impl Same {
     /// `None` for what has no identity.
-    pub(super) fn of(material: &Material) -> Option<Self> {
+    pub(crate) fn of(material: &Material) -> Option<Self> {
         let identity = material.identity.as_ref().map(|identity| match identity {
             Identity::Public(half) => half.id.spki_sha256,
             Identity::Opaque(digest) => *digest,
@@ -60,7 +60,7 @@ impl Same {
 }
 
 impl Found {
-    pub(super) fn extend(&mut self, found: impl Iterator<Item = Occurrence>) {
+    pub(crate) fn extend(&mut self, found: impl Iterator<Item = Occurrence>) {
         for occurrence in found {
             if self.beyond.as_ref().is_some_and(|beyond| order(&occurrence, beyond).is_ge()) {
                 *self.dropped.entry(occurrence.material.kind).or_default() += 1;
@@ -111,7 +111,7 @@ impl Found {
     }
 
     /// What is kept, and gaps for what is not.
-    pub(super) fn finish(mut self) -> (Vec<Occurrence>, Vec<Gap>) {
+    pub(crate) fn finish(mut self) -> (Vec<Occurrence>, Vec<Gap>) {
         self.choose();
         let mut gaps: Vec<Gap> = self
             .more

@@ -6,9 +6,15 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use crate::seam::Random;
+/// Bytes that can be read at any place: a file, or something held in memory.
+pub trait ReadAt: Send + Sync {
+    /// How many there are.
+    fn size(&self) -> u64;
+    /// Reads bytes from a place; 0 at the end and behind it.
+    fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize>;
+}
 
-impl Random for File {
+impl ReadAt for File {
     fn size(&self) -> u64 {
         // A file whose size cannot be asked has none; that of a disk is where its end is.
         match self.metadata() {
@@ -39,7 +45,7 @@ impl Held {
     }
 }
 
-impl Random for Held {
+impl ReadAt for Held {
     fn size(&self) -> u64 {
         self.0.len() as u64
     }
@@ -58,7 +64,7 @@ impl Random for Held {
 /// with a place of its own.
 #[derive(Clone)]
 pub struct Cursor {
-    bytes: Arc<dyn Random>,
+    bytes: Arc<dyn ReadAt>,
     /// The part that is seen: start and end in `bytes`.
     start: u64,
     end: u64,
@@ -74,7 +80,7 @@ impl std::fmt::Debug for Cursor {
 
 impl Cursor {
     /// All of the bytes, from the first.
-    pub fn new(bytes: Arc<dyn Random>) -> Self {
+    pub fn new(bytes: Arc<dyn ReadAt>) -> Self {
         let end = bytes.size();
         Self { bytes, start: 0, end, at: 0 }
     }
@@ -106,7 +112,7 @@ impl Cursor {
     }
 }
 
-impl Random for Cursor {
+impl ReadAt for Cursor {
     fn size(&self) -> u64 {
         Self::size(self)
     }

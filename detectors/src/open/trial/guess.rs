@@ -1,0 +1,115 @@
+//! What may open a container, ring by ring, in the order in which it is tried.
+
+use scanner_core::blob::Origin;
+use scanner_core::material::{How, Opened};
+use zeroize::Zeroizing;
+
+use super::{Price, Ring, Sources, Target, names};
+use crate::open::words;
+
+/// One password to try. Holds no secret byte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::open) enum Guess {
+    Empty,
+    /// Index of a candidate.
+    Candidate(u32),
+    /// Index in the list.
+    WellKnown(usize),
+    /// A word of a path that is in the report anyway.
+    Context(String),
+    Short,
+}
+
+impl Guess {
+    /// How many trials it takes.
+    pub(super) const fn trials(&self, price: Price) -> u64 {
+        if matches!(self, Self::Empty) { price.empty } else { 1 }
+    }
+}
+
+impl Target<'_> {
+    /// The guesses of a ring in the order in which they are tried; `None` for one that an earlier guess repeats.
+    pub(super) fn guesses<'s>(
+        &'s self,
+        ring: Ring,
+        from: &'s Sources<'_>,
+    ) -> Box<dyn Iterator<Item = Option<Guess>> + 's> {
+        match ring {
+            Ring::Near => {
+                let empty = self.price.filter(|price| price.empty > 0).map(|_| Some(Guess::Empty));
+                let near = self.near.walk(from.index, |copy| self.path(copy, from));
+                Box::new(empty.into_iter().chain(near.map(|which| which.map(Guess::Candidate))))
+            }
+            Ring::Far => {
+                let far = self.far.iter().flatten().map(|&which| Some(Guess::Candidate(which)));
+                let known = (0..from.known.len()).map(Guess::WellKnown).map(|guess| self.unless_repeated(guess, from));
+                let context = self.context(from).into_iter().map(Guess::Context);
+                // By turns: neither a flood of passwords nor a long list keeps the other from its best guesses.
+                Box::new(by_turns(far, known).chain(context.map(|guess| self.unless_repeated(guess, from))))
+            }
+            Ring::Short => Box::new(std::iter::once(Some(Guess::Short))),
+        }
+    }
+
+    /// Words of the place and the names of its first copy.
+    pub(super) fn context(&self, from: &Sources<'_>) -> Vec<String> {
+        let Some(copy) = self.copies.first() else { return Vec::new() };
+        words::of_place(&self.path(0, from), &names(copy, from.occurrences))
+    }
+
+    /// A word that nobody wrote down, unless somebody did or it is well-known.
+    fn unless_repeated(&self, guess: Guess, from: &Sources<'_>) -> Option<Guess> {
+        let word = word(&guess, from)?;
+        let is_known = matches!(guess, Guess::Context(_)) && from.known.iter().any(|k| k.word.as_bytes() == &**word);
+        let is_candidate = from.index.number(&word).is_some_and(|number| {
+            let mut far = self.far.iter().flatten().filter_map(|&which| from.index.word(which));
+            self.near.contains(number) || far.any(|other| other == number)
+        });
+        (!is_known && !is_candidate).then_some(guess)
+    }
+
+    /// How a guess is told, for a copy of the container.
+    pub(in crate::open) fn tell(guess: &Guess, from: &Sources<'_>) -> Opened {
+        let well_known = |field: &str| Opened { how: How::WellKnown, origin: None, line: 0, field: field.to_owned() };
+        let found = |origin: Option<&Origin>, line, field: &str| Opened {
+            how: How::Found,
+            origin: origin.cloned(),
+            line,
+            field: field.to_owned(),
+        };
+        match guess {
+            Guess::Empty => Opened { how: How::Empty, origin: None, line: 0, field: String::new() },
+            Guess::Candidate(which) => match from.index.candidates.get(*which as usize) {
+                Some(candidate) => found(Some(&candidate.origin), candidate.line, &candidate.field),
+                None => found(None, 0, ""),
+            },
+            Guess::WellKnown(which) => well_known(from.known.get(*which).map_or("", |known| &known.from)),
+            Guess::Context(_) => well_known("a word of its own path or name"),
+            Guess::Short => well_known("four letters or digits at most: all were tried"),
+        }
+    }
+}
+
+/// One of each by turns, then what is left of the longer one.
+fn by_turns<T>(first: impl Iterator<Item = T>, second: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
+    let (mut first, mut second, mut turn) = (first, second, false);
+    std::iter::from_fn(move || {
+        turn = !turn;
+        if turn { first.next().or_else(|| second.next()) } else { second.next().or_else(|| first.next()) }
+    })
+}
+
+/// The bytes of a guess.
+pub(super) fn word(guess: &Guess, from: &Sources<'_>) -> Option<Zeroizing<Vec<u8>>> {
+    let copy = |bytes: &[u8]| Zeroizing::new(bytes.to_vec());
+    match guess {
+        Guess::Empty => Some(Zeroizing::default()),
+        Guess::Candidate(which) => {
+            from.index.candidates.get(*which as usize).map(|candidate| copy(candidate.secret.expose()))
+        }
+        Guess::WellKnown(which) => from.known.get(*which).map(|known| copy(known.word.as_bytes())),
+        Guess::Context(word) => Some(copy(word.as_bytes())),
+        // Not one word: see `attempt`.
+        Guess::Short => None,
+    }
+}

@@ -1,0 +1,212 @@
+//! A run at work: workers and buffers that threads share, and the sink for what lies in no container.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::allowance::Allowance;
+use super::locked::Shelf;
+use super::memory::Room;
+use super::worker::{Around, Worker};
+use crate::blob::{Blob, Origin};
+use crate::budget::Budget;
+use crate::effort;
+use crate::error::{Gap, Reason};
+use crate::material::Occurrence;
+use crate::run::harvest::Harvest;
+use crate::run::{Run, Same};
+use crate::seam::{Feed, Knowledge, Looked, Packed, Sink};
+use crate::source::stream::Windows;
+
+/// One run at work.
+pub(super) struct Session<'a> {
+    pub(super) run: Run<'a>,
+    pub(super) knowledge: &'a Knowledge<'a>,
+    /// Workers not in use. One is taken for each blob: as many come to exist as there are threads.
+    idle: Mutex<Vec<Worker>>,
+    /// Read buffers not in use: one is taken for each member of a container.
+    windows: Mutex<Vec<Windows>>,
+    /// How many of them are kept.
+    spare_windows: usize,
+    opened: Mutex<Opened>,
+    pub(super) locked: Mutex<Shelf>,
+    pub(super) room: Arc<Room>,
+    /// Damaged containers in whose bytes something was found, read as they are after what their members gave.
+    rescanned: Mutex<BTreeSet<Origin>>,
+}
+
+/// Containers opened and members that came out.
+#[derive(Default)]
+struct Opened {
+    containers: BTreeMap<&'static str, u64>,
+    members: u64,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn new(run: Run<'a>, knowledge: &'a Knowledge<'a>, jobs: usize) -> Self {
+        Self {
+            run,
+            knowledge,
+            idle: Mutex::default(),
+            windows: Mutex::default(),
+            spare_windows: jobs.saturating_mul(2),
+            opened: Mutex::default(),
+            locked: Mutex::default(),
+            room: Arc::default(),
+            rescanned: Mutex::default(),
+        }
+    }
+
+    /// What a source feeds.
+    pub(super) fn feed(&self) -> Feed<'_> {
+        Feed { run: &self.run, sink: self }
+    }
+
+    /// Counts a container that was opened.
+    pub(super) fn opened(&self, kind: &'static str, members: u64) {
+        let mut opened = lock(&self.opened);
+        *opened.containers.entry(kind).or_default() += 1;
+        opened.members += members;
+    }
+
+    /// Records that the bytes of a damaged container were read as they are, and that something was found in them.
+    pub(super) fn rescanned(&self, container: &Origin) {
+        lock(&self.rescanned).insert(container.clone());
+    }
+
+    /// Does something with a read buffer that is not in use.
+    pub(super) fn with_windows<T>(&self, work: impl FnOnce(&mut Windows) -> T) -> T {
+        let idle = lock(&self.windows).pop();
+        let mut windows = idle.unwrap_or_default();
+        let done = work(&mut windows);
+        let mut idle = lock(&self.windows);
+        if idle.len() < self.spare_windows {
+            idle.push(windows);
+        }
+        done
+    }
+
+    /// Records a panic that no guard nearer to its place caught.
+    fn fault(&self, origin: &Origin) {
+        let detail = "engine; the rest was not read".to_owned();
+        self.run.gap(Gap { origin: origin.clone(), reason: Reason::DetectorFault, detail });
+    }
+
+    /// Looks at a blob that is no container, or is taken for the bytes that it is, out of what is left for its input.
+    pub(super) fn plain(&self, blob: Blob<'_>, depth: u32, allowance: Option<&Allowance>) -> Looked {
+        let known = allowance.and_then(|allowance| allowance.known.as_ref());
+        let holding = allowance.map(|allowance| &allowance.holding);
+        if is_blank(blob.bytes) {
+            return Looked { stop: self.run.cancelled(), ..Looked::default() };
+        }
+        if blob.window.first() {
+            self.run.count_unopened(blob.bytes, Some(blob.origin));
+            if blob.origin.object.is_none() {
+                self.run.read_clues(blob);
+            }
+        }
+        if blob.window.last {
+            self.run.count_unopened_by_end(blob.bytes, blob.origin);
+        }
+        let idle = lock(&self.idle).pop();
+        let mut worker = idle.unwrap_or_default();
+        let before = worker.count;
+        let budget = Budget::new(*self.run.limits());
+        let frame = known.is_some().then(|| worker.begin());
+        let around = Around::file(depth, holding);
+        // Detectors and unwrappers have guards of their own; what was found before the fault stays.
+        let look = AssertUnwindSafe(|| worker.look(self, blob, &budget, &around));
+        let own = AtomicU64::new(effort::MOST);
+        let left = allowance.map_or(&own, |allowance| &allowance.effort);
+        if effort::within(left, || catch_unwind(look).unwrap_or_else(|_| self.fault(blob.origin))) {
+            let detail = "keys whose numbers do not fit together: arithmetic".to_owned();
+            self.run.gap(Gap { origin: blob.origin.clone(), reason: Reason::TooSlow, detail });
+        }
+        if let Some((known, frame)) = known.zip(frame) {
+            lock(known).join(worker.end(frame));
+        }
+        worker.known.clear();
+        worker.flush(self, blob);
+        let now = worker.count;
+        self.run.count_materials(now.all - before.all);
+        let looked = Looked {
+            stop: self.run.cancelled(),
+            wipe: now.secrets > before.secrets,
+            found: now.all > before.all,
+            key: now.keys > before.keys,
+        };
+        lock(&self.idle).push(worker);
+        looked
+    }
+
+    /// Takes everything found so far, in an order that does not depend on threads.
+    pub(super) fn take(&self) -> Vec<Occurrence> {
+        let mut occurrences = self.run.take_found();
+        self.without_twins(&mut occurrences);
+        occurrences
+    }
+
+    /// Takes out what was found in the bytes of a damaged container and in a member of it: it is the same.
+    fn without_twins(&self, occurrences: &mut Vec<Occurrence>) {
+        let mut twins: BTreeSet<usize> = BTreeSet::new();
+        for container in lock(&self.rescanned).iter() {
+            let first = occurrences.partition_point(|o| o.origin < *container);
+            let inside = |o: &Occurrence| {
+                o.origin.path == container.path
+                    && o.origin.object == container.object
+                    && o.origin.wraps.starts_with(&container.wraps)
+            };
+            let all = || occurrences.iter().enumerate().skip(first).take_while(|(_, o)| inside(o));
+            let (own, members): (Vec<_>, Vec<_>) = all().partition(|(_, o)| o.origin == *container);
+            let members: BTreeSet<Same> = members.iter().filter_map(|(_, o)| Same::of(&o.material)).collect();
+            let is_twin = |o: &Occurrence| Same::of(&o.material).is_some_and(|same| members.contains(&same));
+            twins.extend(own.iter().filter(|(_, o)| is_twin(o)).map(|(index, _)| *index));
+        }
+        let mut index = 0;
+        occurrences.retain(|_| {
+            index += 1;
+            !twins.contains(&(index - 1))
+        });
+    }
+
+    pub(super) fn finish(self, mut occurrences: Vec<Occurrence>) -> Harvest {
+        // Those of the histories came last.
+        occurrences.append(&mut self.take());
+        let opened = self.opened.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let workers = self.idle.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Harvest {
+            opened: opened.containers,
+            members: opened.members,
+            rejected: workers.iter().map(|worker| worker.rejected).sum(),
+            ..self.run.finish(occurrences)
+        }
+    }
+}
+
+/// Whether there is nothing but zeros: holes of images and what is unpacked to hurt. No key is, and zeros are slow
+/// to search, because many binary anchors hold several.
+pub(super) fn is_blank(bytes: &[u8]) -> bool {
+    bytes.chunks(1 << 12).all(|page| page.iter().fold(0, |any, byte| any | byte) == 0)
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Sink for Session<'_> {
+    fn blob(&self, blob: Blob<'_>) -> Looked {
+        if blob.window.first() && blob.window.last && self.run.is_container(blob.bytes) {
+            let opened = self.open(blob.origin, Packed::Stream(blob.bytes, &mut io::empty()));
+            if let Some(looked) = opened {
+                return looked;
+            }
+        }
+        self.plain(blob, 0, None)
+    }
+
+    fn open(&self, origin: &Origin, input: Packed<'_>) -> Option<Looked> {
+        self.unpack(origin, input)
+    }
+}

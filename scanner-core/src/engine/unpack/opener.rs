@@ -1,0 +1,202 @@
+//! What a container hands out: members, bytes that belong to no member, and what could not be read.
+
+use std::io::{self, Read};
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::{Level, Plain};
+use crate::blob::{Origin, Wrap};
+use crate::engine::allowance::Allowance;
+use crate::engine::memory::Taken;
+use crate::error::{Gap, Reason};
+use crate::read_at::Cursor;
+use crate::run::Run;
+use crate::seam::{Feed, Inside, Looked, Member, Packed, Sink, Unopenable};
+use crate::source::stream::{AHEAD, CORE};
+
+/// What a window over a member takes.
+const WINDOW: u64 = (CORE + AHEAD) as u64;
+
+/// Longest name kept of a member, in bytes: PATH_MAX of Linux.
+const LONGEST_NAME: usize = 4096;
+
+/// How a reader of a container came out.
+pub(super) enum Outcome {
+    /// It was one; whether it is damaged.
+    Opened { damaged: bool },
+    /// Not this format; no member was produced.
+    NotOne,
+}
+
+/// What a container hands out goes through here.
+pub(super) struct Opener<'l> {
+    run: &'l Run<'l>,
+    level: &'l Level<'l>,
+    origin: &'l Origin,
+    kind: &'static str,
+    pub(super) looked: Looked,
+    members: u64,
+    /// Whether anything was reported that could not be read.
+    told: bool,
+    damaged: bool,
+    /// What its reader holds.
+    taken: Taken,
+}
+
+impl<'l> Opener<'l> {
+    pub(super) fn new(level: &'l Level<'l>, origin: &'l Origin, kind: &'static str) -> Self {
+        let run = &level.session.run;
+        let taken = Taken::none(Arc::clone(&level.allowance.holding));
+        Self { run, level, origin, kind, looked: Looked::default(), members: 0, told: false, damaged: false, taken }
+    }
+
+    /// Lets a container be read, and counts it if it was one.
+    pub(super) fn read(&mut self, read: impl FnOnce(&mut dyn Inside) -> Result<(), Unopenable>) -> Outcome {
+        let result = catch_unwind(AssertUnwindSafe(|| read(self)));
+        match result {
+            Ok(Ok(())) => {}
+            Ok(Err(Unopenable::Malformed(_))) if self.members == 0 && !self.told => return Outcome::NotOne,
+            Ok(Err(Unopenable::Closed(reason, detail))) => {
+                self.gap(reason, detail);
+                if self.members == 0 && !self.told {
+                    return Outcome::NotOne;
+                }
+                self.damaged = true;
+            }
+            Ok(Err(Unopenable::Malformed(malformed))) => {
+                self.damaged = true;
+                self.gap(Reason::Damaged, malformed.what);
+            }
+            Ok(Err(Unopenable::Limit(reason))) => {
+                self.gap(reason, self.kind);
+            }
+            Err(_) => {
+                self.damaged = true;
+                self.gap(Reason::DetectorFault, self.kind);
+            }
+        }
+        self.level.session.opened(self.kind, self.members);
+        Outcome::Opened { damaged: self.damaged }
+    }
+
+    /// Records a gap, unless it only follows from a limit that was exceeded.
+    pub(super) fn gap(&self, reason: Reason, detail: &str) {
+        if self.level.allowance.spent().is_none() {
+            self.run.gap(Gap { origin: self.origin.clone(), reason, detail: detail.to_owned() });
+        }
+    }
+
+    fn inside(&self, member: Member<'_>) -> Origin {
+        self.origin.inside(Wrap::member(self.kind, member.at, name(member.name)))
+    }
+}
+
+impl Opener<'_> {
+    /// Reads bytes in windows, as a member or as the bytes that they are.
+    fn feed(&mut self, member: Member<'_>, content: &mut dyn Read, plain: bool) -> ControlFlow<()> {
+        let allowance = self.level.allowance;
+        let session = self.level.session;
+        let origin = self.inside(member);
+        let mut looked = Looked { stop: self.run.cancelled(), ..Looked::default() };
+        let mut fault = None;
+        let mut taken = Taken::none(Arc::clone(&allowance.holding));
+        if allowance.spent().is_none() && !looked.stop {
+            if let Err(reason) = taken.set(WINDOW) {
+                let detail = format!("more than {} bytes in memory", self.run.limits().max_held);
+                self.run.gap(Gap { origin, reason, detail });
+                return ControlFlow::Continue(());
+            }
+            let within = self.level.within();
+            let mut counted = Counted { inner: content, allowance };
+            let sink: &dyn Sink = if plain { &Plain(&within) } else { &within };
+            let to = Feed { run: self.run, sink };
+            (looked, fault) = session.with_windows(|windows| windows.feed_member(&mut counted, &origin, to));
+        }
+        if let Some((reason, detail)) = allowance.to_tell() {
+            self.run.gap(Gap { origin, reason, detail });
+        } else if let Some(detail) = fault.filter(|_| allowance.spent().is_none() && !self.run.cancelled()) {
+            self.damaged = true;
+            self.run.gap(Gap { origin, reason: Reason::Damaged, detail });
+        }
+        self.looked |= looked;
+        let stop = looked.stop || allowance.spent().is_some();
+        if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+impl Inside for Opener<'_> {
+    fn member(&mut self, member: Member<'_>, content: &mut dyn Read) -> ControlFlow<()> {
+        self.members += 1;
+        self.level.allowance.entry();
+        self.feed(member, content, false)
+    }
+
+    fn rest(&mut self, at: u64, content: &mut dyn Read) -> ControlFlow<()> {
+        self.feed(Member { name: b"", at }, content, true)
+    }
+
+    fn stored(&mut self, member: Member<'_>, mut content: Cursor) -> ControlFlow<()> {
+        let within = self.level.within();
+        let open = self.level.allowance.spent().is_none() && !self.run.cancelled();
+        if open && within.depth < self.run.limits().max_depth && within.opens_at_any_place(&content) {
+            let origin = self.inside(member);
+            self.level.allowance.entry();
+            if let Some(looked) = within.open(&origin, Packed::AnyPlace(Arc::new(content.clone()))) {
+                self.members += 1;
+                self.looked |= looked;
+                let stop = looked.stop || self.level.allowance.spent().is_some();
+                return if stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+            }
+        }
+        self.member(member, &mut content)
+    }
+
+    fn unread(&mut self, member: Member<'_>, reason: Reason, detail: &str) {
+        self.told = true;
+        self.damaged |= reason == Reason::Damaged;
+        if self.level.allowance.spent().is_none() {
+            let origin = self.inside(member);
+            self.run.gap(Gap { origin, reason, detail: detail.to_owned() });
+        }
+    }
+
+    fn memory(&self) -> u64 {
+        let left = self.level.allowance.holding.left() + self.taken.bytes();
+        left.min(self.run.limits().max_held)
+    }
+
+    fn holds(&mut self, bytes: u64) -> Result<(), Reason> {
+        if bytes > self.memory() {
+            return Err(Reason::TooLarge);
+        }
+        self.taken.set(bytes)
+    }
+}
+
+/// Hands on what a decoder gives, as far as the allowance goes.
+struct Counted<'r> {
+    inner: &'r mut dyn Read,
+    allowance: &'r Allowance,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(into)?;
+        match self.allowance.take(read as u64) {
+            Ok(()) => Ok(read),
+            Err(_) => Err(io::Error::other("a limit of the run")),
+        }
+    }
+}
+
+/// The name of a member as a path, cut at [`LONGEST_NAME`].
+fn name(bytes: &[u8]) -> PathBuf {
+    let bytes = bytes.get(..LONGEST_NAME).unwrap_or(bytes);
+    #[cfg(unix)]
+    let name = <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(bytes).to_owned();
+    #[cfg(not(unix))]
+    let name = String::from_utf8_lossy(bytes).into_owned();
+    PathBuf::from(name)
+}

@@ -1,0 +1,203 @@
+//! What is wrapped in text: opened by unwrappers, or decoded by detectors on the way to a finding.
+
+use std::ops::{ControlFlow, Range};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use zeroize::Zeroizing;
+
+use super::{Around, Worker};
+use crate::blob::{Blob, Window, Wrap};
+use crate::budget::Budget;
+use crate::engine::cover::{Covers, Known};
+use crate::engine::session::Session;
+use crate::error::{Gap, Reason};
+use crate::lines::{Lines, count_lines};
+use crate::seam::{Decoded, Entry, Hit, Unopenable, Unwrapper};
+
+impl Worker {
+    /// Opens a wrapper and looks at what is inside.
+    pub(super) fn unwrap(
+        &mut self,
+        unwrapper: &dyn Unwrapper,
+        wrapper: &mut Wrapper<'_>,
+        covers: &Covers<'_>,
+    ) -> Option<Unwrapped> {
+        let Wrapper { session, blob, hit, budget, around, line } = *wrapper;
+        let kind = unwrapper.about().id;
+        let gap = |reason: Reason, detail: String| {
+            session.run.gap(Gap { origin: blob.origin.clone(), reason, detail });
+        };
+        if around.depth >= session.run.limits().max_depth {
+            gap(Reason::TooDeep, format!("{kind} at depth {}", around.depth + 1));
+            return None;
+        }
+        let mut covered = None;
+        let frames = self.known.len();
+        let mut each = |entry: Entry<'_>| {
+            let at = blob.window.start + entry.span.start as u64;
+            let origin = blob.origin.inside(Wrap::text(kind, at));
+            let mut window = Window::whole(entry.bytes.len());
+            let keeps_lines = around.line.is_none() && unwrapper.keeps_lines();
+            if keeps_lines {
+                window.line = line - count_lines(blob.bytes.get(entry.span.start..hit.at).unwrap_or_default());
+            }
+            let inside = Around {
+                depth: around.depth + 1,
+                holding: around.holding.clone(),
+                line: Some(around.line.unwrap_or(line)).filter(|_| !keeps_lines),
+                mark: around.mark(blob.bytes, &entry.span),
+                // A file of UTF-16 is text, and its marks are seen.
+                encoded: around.encoded || !(keeps_lines && hit == Hit::START),
+                again: around.again,
+                enclosing: Some(covers.at(hit.at)),
+            };
+            let frame = self.begin();
+            // A release of Helm is gzip in base64 in base64.
+            let unpacked = session.unpack_text(&origin, entry.bytes, budget, &inside);
+            // What is inside of itself would be looked at again, down to the deepest level.
+            if unpacked.is_none() && entry.bytes != blob.bytes {
+                self.look(session, Blob { bytes: entry.bytes, origin: &origin, window }, budget, &inside);
+            }
+            let mut known = self.end(frame);
+            let found = unpacked.is_some() || !known.is_empty();
+            known.join(unpacked.unwrap_or_default());
+            covered = Some(Unwrapped { span: entry.span, found, known });
+            if session.run.cancelled() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        match catch_unwind(AssertUnwindSafe(|| unwrapper.open(blob, hit, budget, &mut each))) {
+            Ok(Ok(()) | Err(Unopenable::Malformed(_))) => {}
+            Ok(Err(Unopenable::Limit(reason))) => gap(reason, format!("{kind} at byte {}", hit.at)),
+            Ok(Err(Unopenable::Closed(reason, detail))) => gap(reason, format!("{detail} at byte {}", hit.at)),
+            Err(_) => gap(Reason::DetectorFault, kind.to_owned()),
+        }
+        // What a fault left open.
+        if self.known.len() > frames {
+            self.end(frames);
+        }
+        covered
+    }
+
+    /// Looks at what detectors decoded at a hit. `again` says that they found something in it.
+    pub(super) fn search_decoded(
+        &mut self,
+        decoded: Vec<Decoded>,
+        wrapper: &Wrapper<'_>,
+        covers: &mut Covers<'_>,
+        lines: &mut Lines,
+        again: bool,
+    ) {
+        let Wrapper { session, blob, .. } = *wrapper;
+        // Several detectors decode the same block, in the same two ways.
+        let mut distinct: Vec<Decoded> = Vec::new();
+        for next in decoded {
+            let same = |one: &Decoded| one.kind == next.kind && one.span == next.span && one.bytes == next.bytes;
+            if !distinct.iter().any(same) {
+                distinct.push(next);
+            }
+        }
+        for decoded in distinct {
+            let line = lines.at(blob, decoded.span.start);
+            let wrapper = Wrapper { line, ..*wrapper };
+            let mut known = self.search_one(&decoded, &decoded.bytes, &wrapper, covers, again);
+            for bits in decoded.shifts {
+                known.join(self.search_one(
+                    &decoded,
+                    &shifted(&decoded.bytes, decoded.tail, *bits),
+                    &wrapper,
+                    covers,
+                    again,
+                ));
+            }
+            let same = session.knowledge.unwrappers.iter().find(|unwrapper| unwrapper.about().id == decoded.kind);
+            let text = blob.bytes.get(decoded.span.clone()).unwrap_or_default();
+            // Where the unwrapper would read other digits, it has to be asked.
+            if let Some(unwrapper) = same.filter(|u| u.digits(text) * 3 / 4 == decoded.bytes.len()) {
+                covers.read_whole(*unwrapper, decoded.span.clone(), decoded.shifts.len() as u32 + 1);
+            }
+            if !known.is_empty() {
+                covers.add(decoded.span, known);
+            }
+        }
+    }
+
+    fn search_one(
+        &mut self,
+        decoded: &Decoded,
+        bytes: &[u8],
+        wrapper: &Wrapper<'_>,
+        covers: &Covers<'_>,
+        again: bool,
+    ) -> Known {
+        let Wrapper { session, blob, hit, budget, around, line } = *wrapper;
+        let gap = |reason: Reason, detail: String| {
+            session.run.gap(Gap { origin: blob.origin.clone(), reason, detail });
+        };
+        // One level more than wrappers have: what is decoded for a finding is no wrapper that somebody could do without.
+        if around.depth > session.run.limits().max_depth {
+            gap(Reason::TooDeep, format!("{} at depth {}", decoded.kind, around.depth + 1));
+            return Known::default();
+        }
+        if let Err(reason) = budget.take(bytes.len() as u64) {
+            gap(reason, format!("{} at byte {}", decoded.kind, hit.at));
+            return Known::default();
+        }
+        let at = blob.window.start + decoded.span.start as u64;
+        let origin = blob.origin.inside(Wrap::text(decoded.kind, at));
+        // A mark beside a finding says nothing of what is hidden in it.
+        let mark = around.mark(blob.bytes, &decoded.span).map(|mark| if again { mark.hidden() } else { mark });
+        let inside = Around {
+            depth: around.depth + 1,
+            line: Some(around.line.unwrap_or(line)),
+            holding: around.holding.clone(),
+            mark,
+            encoded: true,
+            again,
+            enclosing: Some(covers.at(hit.at)),
+        };
+        let frame = self.begin();
+        let blob = Blob { bytes, origin: &origin, window: Window::whole(bytes.len()) };
+        self.look(session, blob, budget, &inside);
+        self.end(frame)
+    }
+}
+
+/// Bytes, and the bits of an unfinished one, without their first bits.
+fn shifted(bytes: &[u8], tail: u8, bits: u32) -> Zeroizing<Vec<u8>> {
+    let next = bytes.iter().skip(1).chain(std::iter::once(&tail));
+    let pairs = bytes.iter().zip(next);
+    Zeroizing::new(pairs.map(|(byte, next)| (byte << (bits % 8)) | (next >> (8 - bits % 8).min(7))).collect())
+}
+
+/// What came of a wrapper.
+pub(super) struct Unwrapped {
+    /// The bytes it covers.
+    pub(super) span: Range<usize>,
+    /// Whether anything was found inside.
+    pub(super) found: bool,
+    /// What was found inside.
+    pub(super) known: Known,
+}
+
+/// A wrapper about to be opened.
+#[derive(Clone, Copy)]
+pub(super) struct Wrapper<'w> {
+    pub(super) session: &'w Session<'w>,
+    pub(super) blob: Blob<'w>,
+    pub(super) hit: Hit<'w>,
+    pub(super) budget: &'w Budget,
+    pub(super) around: &'w Around<'w>,
+    pub(super) line: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shifted_bytes_keep_their_last_bits() {
+        for (bits, expected) in [(2, [0x8d, 0x15, 0x9e]), (4, [0x34, 0x56, 0x78]), (6, [0xd1, 0x59, 0xe0])] {
+            assert_eq!(shifted(&[0x23, 0x45, 0x67], 0x80, bits).as_slice(), expected, "{bits}");
+        }
+        assert!(shifted(&[], 0, 4).is_empty());
+    }
+}

@@ -1,0 +1,210 @@
+//! One run, as a source sees it: what to know before reading, and where to report.
+//!
+//! A source gets a [`Run`] beside the [`Sink`](crate::seam::Sink) that takes its bytes. The run answers what the limits
+//! are, whether the user has interrupted it, which anchors matter and which files may use keys. It counts what was read
+//! and keeps, in bounded memory, what was found and what could not be read. How blobs are looked at is the business of
+//! [`crate::engine`].
+
+mod clues;
+mod found;
+mod gaps;
+pub(crate) mod harvest;
+mod unopened;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::blob::Origin;
+use crate::budget::Limits;
+use crate::candidates::Candidates;
+use crate::error::Gap;
+use crate::material::{Kind, Occurrence};
+use crate::prefilter::Prefilter;
+use crate::read_at::Cursor;
+use crate::seam::{Knowledge, Unopened};
+
+use found::Found;
+use gaps::Gaps;
+use harvest::Harvest;
+use unopened::Formats;
+
+#[cfg(test)]
+pub(crate) use clues::LARGEST as LARGEST_CLUE;
+pub(crate) use found::Same;
+
+/// What others may see of a run while it goes on, and how they stop it.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Set to stop the run within a second.
+    pub cancelled: AtomicBool,
+    /// Inputs read to their end.
+    pub files: AtomicU64,
+    /// Bytes read.
+    pub bytes: AtomicU64,
+    /// Git objects read.
+    pub objects: AtomicU64,
+    /// Bytes of git objects.
+    pub object_bytes: AtomicU64,
+    /// Materials found.
+    pub materials: AtomicU64,
+}
+
+/// One run. Any number of threads share it.
+pub struct Run<'r> {
+    knowledge: &'r Knowledge<'r>,
+    prefilter: &'r Prefilter<'r>,
+    limits: Limits,
+    progress: &'r Progress,
+    found: Mutex<Found>,
+    candidates: Mutex<Candidates>,
+    gaps: Mutex<Gaps>,
+    unopened: Mutex<Formats>,
+}
+
+impl std::fmt::Debug for Run<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Run({:?}, {:?})", self.limits, self.progress)
+    }
+}
+
+impl<'r> Run<'r> {
+    /// A run that has read nothing yet.
+    pub(crate) fn new(
+        knowledge: &'r Knowledge<'r>,
+        prefilter: &'r Prefilter<'r>,
+        limits: Limits,
+        progress: &'r Progress,
+    ) -> Self {
+        Self {
+            knowledge,
+            prefilter,
+            limits,
+            progress,
+            found: Mutex::default(),
+            candidates: Mutex::default(),
+            gaps: Mutex::default(),
+            unopened: Mutex::default(),
+        }
+    }
+
+    /// The limits of the run.
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Whether the run is over: nothing more is to be read.
+    pub fn cancelled(&self) -> bool {
+        self.progress.cancelled.load(Relaxed)
+    }
+
+    /// Records that something could not be read.
+    pub fn gap(&self, gap: Gap) {
+        lock(&self.gaps).push(gap);
+    }
+
+    /// Counts one input that was read to its end. `bytes` is its size.
+    pub fn count_file(&self, bytes: u64) {
+        self.progress.files.fetch_add(1, Relaxed);
+        self.progress.bytes.fetch_add(bytes, Relaxed);
+    }
+
+    /// Counts one object of a git history that was read to its end. `bytes` is its size.
+    pub(crate) fn count_object(&self, bytes: u64) {
+        self.progress.objects.fetch_add(1, Relaxed);
+        self.progress.object_bytes.fetch_add(bytes, Relaxed);
+    }
+
+    /// Counts materials that were found.
+    pub(crate) fn count_materials(&self, more: u64) {
+        self.progress.materials.fetch_add(more, Relaxed);
+    }
+
+    /// The anchors, for sources that can tell without building a blob that it holds none.
+    pub(crate) const fn prefilter(&self) -> &'r Prefilter<'r> {
+        self.prefilter
+    }
+
+    /// Whether something that begins like this is a container that can be opened.
+    pub(crate) fn is_container(&self, start: &[u8]) -> bool {
+        self.knowledge.containers.iter().any(|container| container.claims(start))
+    }
+
+    /// Counts the formats that an input is of by its first bytes and that are not opened. `origin` is `None` for an
+    /// object of a git history that is not handed to the sink, because it holds no anchor.
+    pub(crate) fn count_unopened(&self, start: &[u8], origin: Option<&Origin>) {
+        self.count_formats(origin, |format| format.begins(start));
+    }
+
+    /// Like [`Self::count_unopened`], by the last bytes.
+    pub(crate) fn count_unopened_by_end(&self, end: &[u8], origin: &Origin) {
+        self.count_formats(Some(origin), |format| format.ends(end));
+    }
+
+    fn count_formats(&self, origin: Option<&Origin>, is_one: impl Fn(&Unopened) -> bool) {
+        if self.knowledge.unopened.iter().any(&is_one) {
+            lock(&self.unopened).count(self.knowledge.unopened, origin, is_one);
+        }
+    }
+
+    /// Adds the section to each occurrence that lies in a program. Does nothing if `start` does not begin one.
+    pub(crate) fn locate(&self, start: &[u8], found: &mut [Occurrence], program: &dyn Fn() -> Cursor) {
+        let Some(mapper) = self.knowledge.mapper.filter(|mapper| mapper.begins(start)) else { return };
+        let Ok(sections) = catch_unwind(AssertUnwindSafe(|| mapper.sections(program()))) else { return };
+        for occurrence in found {
+            // What is wrapped in text lies where the text does.
+            let wrapped = occurrence.origin.wraps.iter().rev().take_while(|wrap| wrap.text).last();
+            let at = wrapped.map_or(occurrence.offset, |wrap| wrap.at);
+            let section = sections.iter().find(|section| (section.start..section.end).contains(&at));
+            occurrence.section = section.map(|section| format!("{}+{:#x}", section.name, at - section.start));
+        }
+    }
+
+    /// Keeps what was found.
+    pub(crate) fn add(&self, found: impl Iterator<Item = Occurrence>) {
+        lock(&self.found).extend(found);
+    }
+
+    /// Takes everything found so far, in an order that does not depend on threads.
+    pub(crate) fn take_found(&self) -> Vec<Occurrence> {
+        let found = std::mem::take(&mut *lock(&self.found));
+        let (mut occurrences, gaps) = found.finish();
+        for gap in gaps {
+            self.gap(gap);
+        }
+        in_order(&mut occurrences);
+        occurrences
+    }
+
+    /// Ends the run. `occurrences` is everything that was taken from it.
+    pub(crate) fn finish(self, mut occurrences: Vec<Occurrence>) -> Harvest {
+        // Passwords are of no use where nothing is locked. A container that tells nothing before it is open may hold a key.
+        let has_keys = occurrences.iter().any(|o| o.material.kind == Kind::PrivateKey || o.material.locked.is_some());
+        let candidates = self.candidates.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let candidates = if has_keys { candidates } else { Candidates::default() };
+        let (gaps, unlisted) = self.gaps.into_inner().unwrap_or_else(PoisonError::into_inner).finish();
+        let unopened = self.unopened.into_inner().unwrap_or_else(PoisonError::into_inner);
+        in_order(&mut occurrences);
+        Harvest {
+            occurrences,
+            candidates,
+            gaps,
+            unlisted,
+            unopened: unopened.counts,
+            unopened_at: unopened.places,
+            files: self.progress.files.load(Relaxed),
+            bytes: self.progress.bytes.load(Relaxed),
+            interrupted: self.progress.cancelled.load(Relaxed),
+            ..Harvest::default()
+        }
+    }
+}
+
+/// Stable: what one blob gave stays in the order in which it was found.
+fn in_order(occurrences: &mut [Occurrence]) {
+    occurrences.sort_by(|a, b| (&a.origin, a.offset).cmp(&(&b.origin, b.offset)));
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

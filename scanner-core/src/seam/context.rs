@@ -1,0 +1,70 @@
+//! What adds to findings: the sections of a program, and files that use keys.
+
+use std::path::Path;
+
+use crate::blob::{Blob, Origin};
+use crate::material::Material;
+use crate::read_at::Cursor;
+use crate::secret::Secret;
+
+/// A named part of a program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Section {
+    /// First byte in the file.
+    pub start: u64,
+    /// Byte behind the last.
+    pub end: u64,
+    /// Its name. From the input: escape before printing.
+    pub name: String,
+}
+
+/// Tells where in a program a find lies. Asked only about programs in which something was found.
+pub trait Mapper: Sync {
+    /// Whether something that begins like this is a program.
+    fn begins(&self, start: &[u8]) -> bool;
+    /// Its sections; none if it is no program.
+    fn sections(&self, program: Cursor) -> Vec<Section>;
+}
+
+/// A text that may be the password of a keystore.
+#[derive(Debug)]
+pub struct Candidate {
+    /// The text.
+    pub secret: Secret<Vec<u8>>,
+    /// Where it stands.
+    pub origin: Origin,
+    /// The line, from 1.
+    pub line: u64,
+    /// The field that holds it, such as `storePassword`.
+    pub field: String,
+    /// Names of keystores and keys that stand in the same statement: paths as written, aliases.
+    pub about: Vec<String>,
+}
+
+impl Candidate {
+    /// What candidates are sorted by: where they stand, then what they are.
+    #[allow(clippy::type_complexity, reason = "a key to sort by, of borrowed parts")]
+    pub fn place(&self) -> (&Origin, u64, &str, &[String], &[u8]) {
+        (&self.origin, self.line, &self.field, &self.about, self.secret.expose())
+    }
+}
+
+/// What was read of a file that may use keys.
+#[derive(Debug, Default)]
+pub struct Clues {
+    /// Lines that name keys: materials of [`crate::material::Kind::Reference`].
+    pub references: Vec<Material>,
+    /// Possible passwords.
+    pub candidates: Vec<Candidate>,
+    /// Whether the file contains more possible passwords than were taken from it.
+    pub not_all: bool,
+}
+
+/// Reads the files that use keys: build scripts, CI configuration, properties. Asked by name, because their words are
+/// too common to be anchors.
+pub trait ClueReader: Sync {
+    /// Whether a file of this name may use keys.
+    fn wants(&self, path: &Path) -> bool;
+    /// Reads such a file, held whole.
+    fn read(&self, blob: Blob<'_>, out: &mut Clues);
+}
