@@ -7,6 +7,7 @@ mod facts;
 mod hostile;
 mod images;
 mod open;
+mod pages;
 mod radius;
 mod remarks;
 mod scenarios;
