@@ -9,7 +9,7 @@ fn root() -> PathBuf {
 }
 
 fn read(path: &Path) -> String {
-    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    fs::read_to_string(path).expect("a page that can be read")
 }
 
 fn pages_in(folder: &Path) -> Vec<PathBuf> {
