@@ -9,9 +9,9 @@ use detectors::radius::{Finding, SecretFinding};
 use globset::{GlobBuilder, GlobMatcher};
 use jiff::civil::Date;
 use scanner_core::material::Occurrence;
+use serde::Deserialize;
 use toml::Value;
 
-use crate::config::RawAllow;
 use crate::marks::Marks;
 
 /// The entries of a configuration.
@@ -24,6 +24,17 @@ pub(crate) struct AllowList {
     asked: bool,
     /// Which marks beside keys are obeyed.
     marks: Marks,
+}
+
+/// An `[[allow]]` entry as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RawAllow {
+    pub(crate) finding: Option<String>,
+    pub(crate) key: Option<String>,
+    pub(crate) path: Option<String>,
+    pub(crate) reason: Option<String>,
+    pub(crate) until: Option<Value>,
 }
 
 /// One `[[allow]]` entry, checked.

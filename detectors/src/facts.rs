@@ -11,7 +11,7 @@ use std::io::{self, BufRead, Write};
 use hmac::{Hmac, KeyInit, Mac};
 use scanner_core::blob::PlainPath;
 use scanner_core::budget::Limits;
-use scanner_core::engine::{Counts, Harvest};
+use scanner_core::engine::Counts;
 use scanner_core::error::Gap;
 use scanner_core::git::Summary;
 use scanner_core::material::{Identity, Kind, Material, Occurrence, PublicHalf};
@@ -19,11 +19,8 @@ use scanner_core::seam::Knowledge;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::judge::Judging;
-use crate::open::open_units;
 use crate::read::public;
 use crate::read::text::hex;
-use crate::unsaid;
 
 /// The schema that is written, and the only one that is read.
 pub const SCHEMA: &str = "keyradius.facts/1";
@@ -58,19 +55,6 @@ pub struct Opening {
 }
 
 impl Facts {
-    /// Tries passwords on what is locked: the last step that needs anything but facts.
-    pub fn of(harvest: Harvest, judging: &Judging<'_>) -> Self {
-        let counts = harvest.counts();
-        let Harvest { mut occurrences, candidates, mut gaps, .. } = harvest;
-        let mut summary = open_units(&mut occurrences, candidates, judging);
-        for occurrence in &mut occurrences {
-            unsaid::hush(&mut occurrence.material);
-        }
-        gaps.append(&mut summary.gave_up);
-        let opening = Opening { containers: summary.containers, tried: summary.tried, opened: summary.opened };
-        Self { occurrences, gaps, opening, counts, repositories: Vec::new() }
-    }
-
     /// Joins facts of other sources to these. What both tell of one place is told once.
     pub fn join(&mut self, mut other: Self) {
         self.occurrences.append(&mut other.occurrences);

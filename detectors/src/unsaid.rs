@@ -5,6 +5,8 @@
 
 use scanner_core::material::{Kind, Material, Name};
 
+use crate::knowledge;
+
 /// Fewest characters of a text that can hold a private key: 32 bytes in base64 without padding, less some.
 const KEY: usize = 40;
 
@@ -46,7 +48,7 @@ fn hush_name(name: &mut Name) {
 }
 
 fn holds_key(text: &str) -> bool {
-    let found = crate::engine().bytes("", text.as_bytes()).occurrences;
+    let found = knowledge::engine().bytes("", text.as_bytes()).occurrences;
     found.iter().any(|occurrence| occurrence.material.kind == Kind::PrivateKey)
 }
 

@@ -6,8 +6,9 @@ use scanner_core::blob::{Origin, printable_path};
 use scanner_core::error::{Gap, Reason};
 use scanner_core::git::{History, Repositories};
 
+use crate::args::is_stdin;
 use crate::out;
-use crate::plan::{Plan, is_stdin};
+use crate::plan::Plan;
 
 /// A gap for each target of which history was asked for and not read. Where nobody asked, a note if a repository begins above a
 /// target: what its history holds is not part of the answer.

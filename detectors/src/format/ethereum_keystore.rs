@@ -125,16 +125,12 @@ fn unhex(text: &[u8]) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
 
     use super::*;
+    use crate::ask;
 
     fn inspect(text: &str) -> Result<Vec<Material>, Malformed> {
-        let origin = Origin::file("UTC--");
-        let at = memchr::memmem::find(text.as_bytes(), ANCHOR.bytes).unwrap();
-        let mut out = Inspection::default();
-        EthereumKeystore.inspect(Blob::whole(text.as_bytes(), &origin), Hit { anchor: ANCHOR, at }, &mut out)?;
-        Ok(out.take())
+        ask::first(&EthereumKeystore, "UTC--", text, &[ANCHOR])
     }
 
     fn three(kdf: &str, params: &str) -> String {

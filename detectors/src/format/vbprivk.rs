@@ -210,16 +210,13 @@ fn key_data(
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
 
     use super::*;
+    use crate::ask;
 
     fn inspect(bytes: &[u8]) -> Option<Vec<Material>> {
-        let origin = Origin::file("k");
         let anchor = *ANCHORS.iter().find(|anchor| bytes.starts_with(anchor.bytes))?;
-        let mut out = Inspection::default();
-        Vbprivk.inspect(Blob::whole(bytes, &origin), Hit { anchor, at: 0 }, &mut out).ok()?;
-        Some(out.take())
+        ask::at(&Vbprivk, "k", bytes, (anchor, 0)).ok()
     }
 
     /// n = 2^1024 - 1, whose n0inv is 1.

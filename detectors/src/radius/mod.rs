@@ -2,17 +2,20 @@
 //!
 //! Pure functions over the [`Estate`]; integers only; every point given or taken stands in a ledger.
 
+mod beside;
 pub(crate) mod classify;
 pub mod estate;
 pub mod evidence;
+mod join;
 pub mod known;
-pub mod link;
+mod link;
 pub mod playbook;
 mod posture;
 pub mod rank;
 pub mod rules;
 pub mod secrets;
 mod severity;
+pub(crate) mod subject;
 pub mod tables;
 pub mod weakness;
 
@@ -22,9 +25,8 @@ use scanner_core::blob::Origin;
 use scanner_core::material::{Algorithm, CertFacts, KeyId, Occurrence, Proof, ProtectionState, PublicHalf};
 
 pub use crate::weak::Weakness;
-pub use estate::Estate;
+pub use estate::{Estate, Use};
 pub use known::{Known, KnownKeys};
-pub use link::Use;
 pub use secrets::{SecretFinding, secrets};
 pub use tables::Tables;
 pub use weakness::{Survey, Weaknesses, survey};

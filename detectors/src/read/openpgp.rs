@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::cursor::Cursor;
 use super::curves;
+use super::number;
 use super::proof;
 use super::public::{self, Domain, PublicKey, Raw};
 use super::signs;
@@ -243,7 +244,7 @@ fn numbers<'a>(cursor: &mut Cursor<'a>, algorithm: u8) -> Result<Numbers<'a>, Ma
         let public = cursor.take(kind.len(), "public key")?;
         Ok(Numbers::Raw { kind, public, reversed: false, bare: true })
     };
-    let sane = |number: &[u8], least: u32| (least..=16_384).contains(&public::bits(number));
+    let sane = |number: &[u8], least: u32| (least..=16_384).contains(&number::bits(number));
     match algorithm {
         1..=3 => {
             let (n, e) = (mpi(cursor)?, mpi(cursor)?);
@@ -477,7 +478,7 @@ fn fits(cursor: &mut Cursor<'_>, numbers: &Numbers<'_>) -> Result<bool, Malforme
         }
         Numbers::Dsa { p, g, y, .. } | Numbers::ElGamal { p, g, y } => {
             let x = mpi(cursor)?;
-            Ok(proof::dsa_public(p, g, x).is_some_and(|computed| public::bits(&computed) > 1 && same(&computed, y)))
+            Ok(proof::dsa_public(p, g, x).is_some_and(|computed| number::bits(&computed) > 1 && same(&computed, y)))
         }
         Numbers::Ec { oid, point } => {
             let scalar = mpi(cursor)?;
@@ -505,6 +506,5 @@ fn fits(cursor: &mut Cursor<'_>, numbers: &Numbers<'_>) -> Result<bool, Malforme
 }
 
 fn same(a: &[u8], b: &[u8]) -> bool {
-    let strip = |n: &[u8]| n.iter().take_while(|&&b| b == 0).count();
-    a.get(strip(a)..) == b.get(strip(b)..)
+    number::strip(a) == number::strip(b)
 }

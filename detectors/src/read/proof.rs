@@ -11,7 +11,8 @@ use sha2::{Digest, Sha512};
 use zeroize::Zeroizing;
 
 use super::goldilocks;
-use super::public::{Raw, bits};
+use super::number::bits;
+use super::public::Raw;
 
 /// Largest modulus, in bits; also OpenSSL's limit (`OPENSSL_RSA_MAX_MODULUS_BITS`).
 const MAX_BITS: u32 = 16_384;

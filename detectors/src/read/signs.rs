@@ -9,9 +9,10 @@ use std::borrow::Cow;
 use scanner_core::material::{Material, Proof, PublicHalf, Remark};
 use zeroize::Zeroizing;
 
-use super::private::looks_random;
+use super::chance::looks_random;
+use super::number::{bits, strip};
 use super::proof;
-use super::public::{self, Domain, PublicKey, Raw, bits};
+use super::public::{self, Domain, PublicKey, Raw};
 
 /// Fewest bits of a prime that proves a key by dividing the modulus. One of 64 bits divides a random modulus once in 2^64.
 const MIN_FACTOR: u32 = 64;
@@ -210,23 +211,4 @@ pub(crate) fn is_full_size(number: &[u8], size: u32) -> bool {
     kinds.dedup();
     let kinds = Zeroizing::new(kinds);
     bits(number) + 64 > size && kinds.len() >= KINDS
-}
-
-/// A number without zeros in front, where it is longer than its group is.
-pub(crate) fn cut(number: &[u8], length: usize) -> &[u8] {
-    let zeros = number.iter().take_while(|&&byte| byte == 0).count().min(number.len().saturating_sub(length));
-    number.get(zeros..).unwrap_or_default()
-}
-
-/// A number of so many bytes, with zeros in front; `None` if it is larger.
-pub(crate) fn padded(number: &[u8], length: usize) -> Option<Zeroizing<Vec<u8>>> {
-    let digits = cut(number, length);
-    let mut all = Zeroizing::new(Vec::with_capacity(length));
-    all.resize(length.checked_sub(digits.len())?, 0);
-    all.extend_from_slice(digits);
-    Some(all)
-}
-
-fn strip(number: &[u8]) -> &[u8] {
-    cut(number, 0)
 }

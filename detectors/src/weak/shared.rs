@@ -19,7 +19,7 @@ use scanner_core::material::PublicHalf;
 use super::number::{MAX_BITS, SMALL_PRIMES, number};
 use super::spki::{self, Numbers};
 use super::{Check, Weakness};
-use crate::read::public::bits;
+use crate::read::number::bits;
 use crate::read::text::hex;
 
 pub(super) const SHARED_PRIME: Check = Check {

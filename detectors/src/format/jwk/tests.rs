@@ -4,16 +4,12 @@ use scanner_core::blob::Origin;
 use scanner_core::material::Proof;
 
 use super::*;
+use crate::ask;
 use crate::read::proof;
 use crate::read::text::{base64url, hex};
 
 fn inspect(text: &str) -> Result<Vec<Material>, Malformed> {
-    let origin = Origin::file("k");
-    let (at, anchor) =
-        ANCHORS.iter().find_map(|a| Some((memchr::memmem::find(text.as_bytes(), a.bytes)?, *a))).unwrap();
-    let mut out = Inspection::default();
-    Jwk.inspect(Blob::whole(text.as_bytes(), &origin), Hit { anchor, at }, &mut out)?;
-    Ok(out.take())
+    ask::first(&Jwk, "k", text, &ANCHORS)
 }
 
 fn okp(crv: &str, kind: Raw) -> String {

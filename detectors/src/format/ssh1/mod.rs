@@ -75,10 +75,10 @@ impl Detector for Ssh1 {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
     use scanner_core::material::Proof;
 
     use super::*;
+    use crate::ask;
 
     /// n = p * q with p = 2^521 - 1, q = 2^607 - 1, e = 65537 and d, as `read/proof.rs` has them.
     const N: &str = "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7ffffffffffffffffffffe0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000001";
@@ -93,7 +93,7 @@ mod tests {
     }
 
     fn number(digits: &[u8]) -> Vec<u8> {
-        [&(public::bits(digits) as u16).to_be_bytes()[..], digits].concat()
+        [&(crate::read::number::bits(digits) as u16).to_be_bytes()[..], digits].concat()
     }
 
     fn private() -> Vec<u8> {
@@ -110,11 +110,7 @@ mod tests {
     }
 
     fn inspect(bytes: &[u8]) -> Result<Vec<Material>, Malformed> {
-        let origin = Origin::file("identity");
-        let at = memchr::memmem::find(bytes, ANCHOR.bytes).unwrap();
-        let mut out = Inspection::default();
-        Ssh1.inspect(Blob::whole(bytes, &origin), Hit { anchor: ANCHOR, at }, &mut out)?;
-        Ok(out.take())
+        ask::first(&Ssh1, "identity", bytes, &[ANCHOR])
     }
 
     #[test]

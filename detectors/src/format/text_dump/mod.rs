@@ -15,7 +15,8 @@ use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::agent;
 use crate::read::curves::{self, Curve};
-use crate::read::public::{self, Domain, PublicKey, Raw, bits};
+use crate::read::number::bits;
+use crate::read::public::{self, Domain, PublicKey, Raw};
 use crate::read::signs::{self, Fit};
 use crate::read::ssh;
 use read::Dump;

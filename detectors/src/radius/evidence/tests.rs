@@ -7,7 +7,8 @@ use scanner_core::material::{
     Algorithm, CertFacts, Encoding, Identity, KeyId, Kind, Label, Material, Occurrence, PublicHalf, Remark, Uses,
 };
 
-use super::super::classify::{Judge, classify};
+use super::super::classify::classify;
+use super::super::subject::Judge;
 use super::super::{Estate, Evidence, Finding, KnownKeys, Tables};
 
 const KEY: Algorithm = Algorithm { name: "RSA", bits: 2048, curve: None };
