@@ -13,6 +13,7 @@ use crate::args::LimitArgs;
 use crate::choice::FailOn;
 use crate::exit::Failure;
 use crate::exit::plain;
+use crate::repository;
 use crate::rules::{RawExcuse, RawSecret, Rules};
 use crate::suggest;
 use crate::units;
@@ -66,7 +67,7 @@ struct RawScan {
 /// The nearest `keyradius.toml` in this directory or above it, up to the root of the repository; outside of a
 /// repository, in this directory only. Nothing if no target lies in the tree that it governs.
 pub(crate) fn find(here: &Path, targets: &[PathBuf]) -> Option<PathBuf> {
-    let root = here.ancestors().find(|directory| directory.join(".git").exists()).unwrap_or(here);
+    let root = repository::around(here);
     let found = here
         .ancestors()
         .take_while(|directory| directory.starts_with(root))

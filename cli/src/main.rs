@@ -16,6 +16,7 @@ mod out;
 mod plan;
 mod progress;
 mod report;
+mod repository;
 mod rules;
 mod suggest;
 mod surroundings;

@@ -29,6 +29,9 @@ pub struct Judging<'a> {
     pub own: &'a [&'a dyn Detector],
     /// Keys that many people have; `None` for those that are built in.
     pub known: Option<&'a KnownKeys>,
+    /// Whether whoever put a key where it lies has a say in how severe it is. A gate does not ask the pusher whether a key is one
+    /// for tests.
+    pub author: bool,
     /// The time of the run, seconds since 1970: what is expired follows from it.
     pub now: i64,
     /// Threads, at least one.
@@ -42,7 +45,7 @@ impl<'a> Judging<'a> {
     pub fn at(now: i64) -> Self {
         let passwords = open::Options::default();
         let units = open::Units::default();
-        Self { roots: &[], passwords, units, own: &[], known: None, now, jobs: 1, cancelled: &|| false }
+        Self { roots: &[], passwords, units, own: &[], known: None, author: true, now, jobs: 1, cancelled: &|| false }
     }
 
     fn means(&self) -> open::Means<'a> {
@@ -113,7 +116,7 @@ pub fn judge_facts(facts: Facts, judging: &Judging<'_>) -> Judgement {
     gaps.extend(left_out);
     gaps.sort();
     let known = judging.known.unwrap_or(&KNOWN);
-    let judge = Judge { tables: &TABLES, known, weak: &weaknesses, now: judging.now };
+    let judge = Judge { tables: &TABLES, known, weak: &weaknesses, author: judging.author, now: judging.now };
     let secrets = secrets(&mut estate, judging.now);
     let (findings, public) = classify::classify_all(&mut estate, judge);
     let is_public = |place: &&Occurrence| !matches!(place.material.kind, Kind::PrivateKey);

@@ -26,7 +26,7 @@ pub(super) fn unread(plan: &Plan, repositories: &Repositories) -> Vec<Gap> {
         if read.iter().any(|place| place.starts_with(&path)) {
             continue;
         }
-        let around = path.ancestors().skip(1).find(|directory| is_repository(directory));
+        let around = path.ancestors().skip(1).find(|directory| has_history(directory));
         if around.is_some_and(|root| read.iter().any(|place| place == root)) {
             // Another target is the whole.
             continue;
@@ -52,8 +52,8 @@ pub(super) fn unread(plan: &Plan, repositories: &Repositories) -> Vec<Gap> {
     gaps
 }
 
-/// Whether a directory is the root of a work tree.
-fn is_repository(directory: &Path) -> bool {
+/// Whether a directory is the root of a work tree with a history: git climbs past a directory `.git` that has no HEAD.
+fn has_history(directory: &Path) -> bool {
     let git = directory.join(".git");
     git.is_file() || git.join("HEAD").symlink_metadata().is_ok()
 }

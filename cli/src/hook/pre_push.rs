@@ -1,6 +1,5 @@
 //! `keyradius hook pre-push`: every object that the remote does not have.
 
-
 use scanner_core::engine::Watch;
 
 use super::answer::{is_oid, is_zero, text};
@@ -161,15 +160,6 @@ mod tests {
             ["x", "a b c d", &format!("{a} {b}"), &format!("{a} x {b}"), &format!("{zero} {zero} refs/heads/x")]
         {
             assert!(Push::read(lines, None).is_err(), "{lines}");
-        }
-    }
-
-    #[test]
-    fn an_address_is_no_remote() {
-        for (name, is) in
-            [("origin", true), ("me/fork", true), ("https://x/y", false), ("../y.git", false), ("*", false)]
-        {
-            assert_eq!(is_remote(name), is, "{name}");
         }
     }
 }

@@ -34,3 +34,17 @@ pub(super) fn diff(parent: Option<&str>) -> Vec<&str> {
     args.push("--");
     args
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_no_remote() {
+        for (name, is) in
+            [("origin", true), ("me/fork", true), ("https://x/y", false), ("../y.git", false), ("*", false)]
+        {
+            assert_eq!(is_remote(name), is, "{name}");
+        }
+    }
+}

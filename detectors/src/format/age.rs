@@ -144,7 +144,7 @@ mod tests {
 
     use super::*;
     use crate::ask;
-    use crate::read::text::hex;
+    use scanner_core::hex::hex;
 
     fn secret(name: &[u8], key: &[u8]) -> String {
         encode(name, key).to_uppercase()

@@ -180,7 +180,7 @@ mod tests {
 
     use super::*;
     use crate::ask;
-    use crate::read::text::hex;
+    use scanner_core::hex::hex;
 
     fn inspect(text: &str) -> Vec<Material> {
         ask::every(&Bip39, ".env", text)

@@ -16,7 +16,7 @@ use crate::read::capi::Little;
 use crate::read::curves::{self, Curve};
 use crate::read::number;
 use crate::read::proof;
-use crate::read::public::{self, Domain, PublicKey};
+use crate::read::public::{Domain, PublicKey};
 use crate::read::signs::{self, Fit, Private};
 
 /// CNG key blobs.
@@ -133,13 +133,10 @@ fn rsa(fields: &mut Little<'_>, full: bool) -> Result<Half, Malformed> {
         d = fields.take(n.len(), "PrivateExponent")?;
     }
     let sane = number::bits(n) == bits && number::bits(e) > 1 && e.last().is_some_and(|last| last & 1 == 1);
-    // Five sizes that belong together leave no doubt of what a full blob is.
-    let stands = full && signs::has_rsa_shape(n, d, &[p, q]);
-    let signs::Rsa { n, e, fit } = signs::rsa(n, e, d, &[p, q]);
-    if !sane || !(fit != Fit::Nothing || stands) {
-        return Err(Malformed::new("RSA numbers do not fit", 4));
-    }
-    Ok((public::half(&PublicKey::Rsa { n: &n, e }), fit))
+    // Five sizes that belong together leave no doubt of what a full blob is; one without d never has the shape of a key.
+    let key = signs::rsa_by_name(n, e, d, &[p, q]).filter(|_| sane);
+    let key = key.ok_or(Malformed::new("RSA numbers do not fit", 4))?;
+    Ok((key.half(), key.fit))
 }
 
 /// BCRYPT_ECCKEY_BLOB: the point and the scalar.

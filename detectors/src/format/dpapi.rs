@@ -150,7 +150,7 @@ fn master(blob: &[u8]) -> Result<String, Malformed> {
     let first = fields.u32("GUID")?;
     match fields.take(12, "GUID")? {
         [b0, b1, c0, c1, d0, d1, rest @ ..] => {
-            let rest = crate::read::text::hex(rest);
+            let rest = scanner_core::hex::hex(rest);
             Ok(format!("{first:08x}-{b1:02x}{b0:02x}-{c1:02x}{c0:02x}-{d0:02x}{d1:02x}-{rest}"))
         }
         _ => Err(Malformed::new("GUID", 0)),

@@ -188,7 +188,7 @@ fn read_list(bytes: &[u8], at: usize, remark: Remark, out: &mut Inspection) -> R
 fn guid(bytes: &[u8]) -> String {
     let digits = |order: &[usize]| {
         let ordered: Vec<u8> = order.iter().filter_map(|at| bytes.get(*at)).copied().collect();
-        crate::read::text::hex(&ordered)
+        scanner_core::hex::hex(&ordered)
     };
     let groups: [&[usize]; 5] = [&[3, 2, 1, 0], &[5, 4], &[7, 6], &[8, 9], &[10, 11, 12, 13, 14, 15]];
     groups.map(digits).join("-")

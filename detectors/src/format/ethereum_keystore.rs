@@ -9,9 +9,10 @@ use scanner_core::error::Malformed;
 use scanner_core::material::{Encoding, Kind, Label, Material, Protection, ProtectionState};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
+use zeroize::Zeroizing;
+
 use crate::read::carrier;
 use crate::read::object::Object;
-use crate::read::text;
 
 /// Keystores of Ethereum.
 #[derive(Debug)]
@@ -69,7 +70,7 @@ impl Detector for EthereumKeystore {
 
 /// What a keystore says of itself.
 struct Store {
-    ciphertext: Vec<u8>,
+    ciphertext: Zeroizing<Vec<u8>>,
     protection: Protection,
 }
 
@@ -119,8 +120,8 @@ impl Store {
 }
 
 /// The bytes of hex digits, with or without `0x`.
-fn unhex(text: &[u8]) -> Option<Vec<u8>> {
-    text::unhex(text.strip_prefix(b"0x").unwrap_or(text))
+fn unhex(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    scanner_core::hex::unhex(text.strip_prefix(b"0x").unwrap_or(text))
 }
 
 #[cfg(test)]

@@ -16,8 +16,8 @@ use scanner_core::material::{
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::cursor::Cursor;
-use crate::read::text::hex;
 use crate::read::{carrier, x509};
+use scanner_core::hex::hex;
 
 /// Keychains of macOS.
 #[derive(Debug)]

@@ -122,7 +122,8 @@ mod tests {
     use crate::ask;
     use crate::read::proof;
     use crate::read::public::Raw;
-    use crate::read::text::{base64, hex};
+    use crate::read::text::base64;
+    use scanner_core::hex::hex;
 
     fn inspect(text: &str) -> Result<Vec<Material>, Malformed> {
         inspect_as("k", text)

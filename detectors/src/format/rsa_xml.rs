@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::read::number;
 use crate::read::proof;
-use crate::read::public::{self, PublicKey};
+use crate::read::public::PublicKey;
 use crate::read::signs::{self, Fit, Private};
 use crate::read::text::{Decoder, digit};
 
@@ -107,9 +107,7 @@ fn rsa(numbers: &[Number]) -> Option<(PublicHalf, Fit)> {
     if !(256..=16_384).contains(&number::bits(n)) || number::bits(e) < 2 || !odd(n) || !odd(e) {
         return None;
     }
-    let stands = signs::has_rsa_shape(n, d, &[p, q]);
-    let signs::Rsa { n, e, fit } = signs::rsa(n, e, d, &[p, q]);
-    (fit != Fit::Nothing || stands).then(|| (public::half(&PublicKey::Rsa { n: &n, e }), fit))
+    signs::rsa_by_name(n, e, d, &[p, q]).map(|key| (key.half(), key.fit))
 }
 
 fn dsa(numbers: &[Number]) -> Option<(PublicHalf, Fit)> {

@@ -134,7 +134,7 @@ mod tests {
     use crate::ask;
     use crate::read::proof;
     use crate::read::public::Raw;
-    use crate::read::text::hex;
+    use scanner_core::hex::hex;
 
     fn inspect(text: &str, anchor: Anchor) -> Result<Vec<Material>, Malformed> {
         inspect_as("id.json", text, anchor)

@@ -95,7 +95,7 @@ mod tests {
     use super::*;
     use crate::ask;
     use crate::read::proof::tests::RFC8032_SEED as SEED;
-    use crate::read::text::hex;
+    use scanner_core::hex::hex;
 
     fn file() -> Vec<u8> {
         let mut key = Sha512::digest(SEED).to_vec();

@@ -10,7 +10,7 @@ use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::private::PrivateKey;
 use crate::read::public::{self, PublicKey};
-use crate::read::{montgomery, private, text};
+use crate::read::{montgomery, private};
 
 /// Keys of ChromeOS verified boot.
 #[derive(Debug)]
@@ -152,7 +152,7 @@ fn labels_21(bytes: &[u8], id: usize, fixed: usize) -> Result<Vec<Label>, Malfor
     let description = bytes.get(fixed..fixed.saturating_add(length)).unwrap_or_default();
     let description: Vec<u8> = description.iter().copied().take_while(|byte| *byte != 0).collect();
     let id = bytes.get(id..id + 20).ok_or(Malformed::new("key id", id))?;
-    let mut labels = vec![Label::new("key id", text::hex(id).as_bytes())];
+    let mut labels = vec![Label::new("key id", scanner_core::hex::hex(id).as_bytes())];
     labels.extend(Some(Label::new("description", &description)).filter(|label| !label.text.is_empty()));
     Ok(labels)
 }

@@ -127,7 +127,8 @@ mod tests {
 
     use super::*;
     use crate::ask;
-    use crate::read::text::{base64, hex};
+    use crate::read::text::base64;
+    use scanner_core::hex::hex;
 
     fn inspect(text: &str) -> Result<Vec<Material>, Malformed> {
         ask::first(&WireGuard, "wg0.conf", text, &[INTERFACE, NETDEV])

@@ -47,6 +47,9 @@ pub(crate) fn classify_all(estate: &mut Estate, judge: Judge<'_>) -> (Vec<Findin
     let keys = std::mem::take(&mut estate.keys).into_iter().chain(public.into_iter().map(|(key, _)| key));
     for (finding, key) in findings.iter_mut().zip(keys) {
         finding.take(key);
+        if !judge.author {
+            finding.severity = severity::without_author(finding);
+        }
     }
     rank::rank(&mut findings);
     (findings, others.into_iter().map(|(key, _)| key).collect())
@@ -211,7 +214,7 @@ fn id(key: &KeyGroup) -> String {
         KeyName::Public(digest) => hash.chain_update(b"kr1\0public\0").chain_update(digest),
         KeyName::Opaque(digest) => hash.chain_update(b"kr1\0opaque\0").chain_update(digest),
     };
-    let hex = crate::read::text::hex(&digest.finalize());
+    let hex = scanner_core::hex::hex(&digest.finalize());
     format!("kr1:{}", hex.get(..16).unwrap_or_default())
 }
 

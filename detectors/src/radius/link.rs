@@ -56,8 +56,8 @@ impl Places {
                 }
             }
             for certificate in key.certificates() {
-                places.by_digits.insert((backwards(&crate::read::text::hex(&certificate.sha1)), number));
-                places.by_digits.insert((backwards(&crate::read::text::hex(&certificate.sha256)), number));
+                places.by_digits.insert((backwards(&scanner_core::hex::hex(&certificate.sha1)), number));
+                places.by_digits.insert((backwards(&scanner_core::hex::hex(&certificate.sha256)), number));
             }
         }
         places

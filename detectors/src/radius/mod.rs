@@ -223,22 +223,6 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// The severity, in tenths, if whoever put the key where it lies had no say in it: a gate does not ask the pusher whether a
-    /// key is one for tests. What everybody has and what signs nothing is as bad as it is.
-    pub fn severity_without_author(&self) -> i32 {
-        let published = self.known.as_ref().is_some_and(|known| known.class == known::Class::PublicTest);
-        if published || self.occurrences.iter().all(|place| severity::is_damaged(&place.material)) {
-            return self.severity;
-        }
-        let counts = |modifier: &&Modifier| match modifier.by {
-            Word::Key => true,
-            Word::Author => modifier.tenths > 0,
-            Word::Bound => false,
-        };
-        let sum: i32 = self.modifiers.iter().filter(counts).map(|modifier| modifier.tenths).sum();
-        sum.clamp(self.severity.min(100), 100)
-    }
-
     /// Severity as people write it: `9.8`.
     pub fn severity_text(&self) -> String {
         format!("{}.{}", self.severity / 10, self.severity % 10)

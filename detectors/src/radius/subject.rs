@@ -18,6 +18,8 @@ pub(crate) struct Judge<'a> {
     pub(crate) known: &'a KnownKeys,
     /// What arithmetic says of the keys of the run.
     pub(crate) weak: &'a Weaknesses,
+    /// Whether whoever put a key where it lies has a say in its severity.
+    pub(crate) author: bool,
     /// The time of the run, seconds since 1970: what is expired follows from it.
     pub(crate) now: i64,
 }

@@ -11,7 +11,7 @@ use super::number;
 use super::proof;
 use super::public::{self, PublicKey};
 use super::signs::{self, Fit};
-use super::text::hex;
+use scanner_core::hex::hex;
 
 /// Largest modulus read, in bits, and the smallest: as for other RSA keys (`read/private.rs`).
 const BITS: std::ops::RangeInclusive<u32> = 256..=16_384;
@@ -177,14 +177,10 @@ fn rsa_private(header: Header, bits: u32, blob: &mut Little<'_>) -> Result<Key, 
     }
     let d = blob.number(bytes(bits), "privateExponent")?;
     // Some writers leave d out; then the primes alone are the proof.
-    let has_shape = signs::has_rsa_shape(&n, &d, &[&p, &q]);
-    let signs::Rsa { n, e, fit } = signs::rsa(&n, &e, &d, &[&p, &q]);
-    if fit == Fit::Nothing && !has_shape {
-        return Err(Malformed::new("RSA numbers do not fit", HEADER));
-    }
+    let key = signs::rsa_by_name(&n, &e, &d, &[&p, &q]).ok_or(Malformed::new("RSA numbers do not fit", HEADER))?;
+    let (public, signs::Rsa { n, e, fit }) = (key.half(), key);
     let e: [u8; 4] =
         number::padded(e, 4).and_then(|e| e.first_chunk().copied()).ok_or(Malformed::new("pubexp", HEADER))?;
-    let public = public::half(&PublicKey::Rsa { n: &n, e: &e });
     Ok(Key { header, public, fit, token: public_key_token(&n, e, bits), consumed: blob.at() })
 }
 

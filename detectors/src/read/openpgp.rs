@@ -14,7 +14,7 @@ use super::number;
 use super::proof;
 use super::public::{self, Domain, PublicKey, Raw};
 use super::signs;
-use super::text::hex;
+use scanner_core::hex::hex;
 
 /// Packet types, RFC 9580 5.
 pub(crate) const SIGNATURE: u8 = 2;

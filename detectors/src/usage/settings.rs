@@ -15,6 +15,7 @@ use super::text::{Dialect, Text};
 use super::value::{self, Around, Found, Raw};
 use super::variables::Variables;
 use super::{CANDIDATES, REFERENCES};
+use crate::read::text;
 
 /// What a setting was read as.
 pub(super) struct Field<'a> {
@@ -250,18 +251,13 @@ fn from_base64(coded: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     if coded.len() < 4 || !coded.len().is_multiple_of(4) {
         return None;
     }
-    let mut decoder = crate::read::text::Decoder::with_capacity(coded.len());
-    let end = coded.iter().rposition(|&byte| byte != b'=')?;
-    for &byte in coded.get(..=end)? {
-        decoder.push(crate::read::text::digit(byte)?);
-    }
-    let mut plain = decoder.finish();
+    let mut plain = text::unbase64(text::without_padding(coded, usize::MAX))?;
     // `echo password | base64` brings the end of the line along.
     while plain.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
         plain.pop();
     }
-    let text = !plain.is_empty() && plain.iter().all(|&byte| byte >= b' ' && byte != 0x7f);
-    text.then_some(plain)
+    let is_text = !plain.is_empty() && plain.iter().all(|&byte| byte >= b' ' && byte != 0x7f);
+    is_text.then_some(plain)
 }
 
 /// Puts settings together that say something of one key.

@@ -20,7 +20,7 @@ use super::number::{MAX_BITS, SMALL_PRIMES, number};
 use super::spki::{self, Numbers};
 use super::{Check, Weakness};
 use crate::read::number::bits;
-use crate::read::text::hex;
+use scanner_core::hex::hex;
 
 pub(super) const SHARED_PRIME: Check = Check {
     id: "rsa-shared-prime",

@@ -83,12 +83,8 @@ fn identity(fields: &Fields) -> Result<(Identity, Option<Fit>), Malformed> {
             let (n, e) = (number("Modulus")?, number("PublicExponent")?);
             let [d, p, q] = ["PrivateExponent", "Prime1", "Prime2"].map(|name| fields.get(name).unwrap_or_default());
             let PublicKey::Rsa { n, e } = ssh::rsa(n, e, 0)? else { return Err(wrong("numbers of an RSA key")) };
-            let stands = signs::has_rsa_shape(n, d, &[p, q]);
-            let signs::Rsa { n, e, fit } = signs::rsa(n, e, d, &[p, q]);
-            if fit == Fit::Nothing && !stands {
-                return Err(wrong("numbers of an RSA key"));
-            }
-            Ok((known(PublicKey::Rsa { n: &n, e }), Some(fit)))
+            let key = signs::rsa_by_name(n, e, d, &[p, q]).ok_or(wrong("numbers of an RSA key"))?;
+            Ok((Identity::public(key.half()), Some(key.fit)))
         }
         3 | 6 => {
             let (p, q, g) = (number("Prime(p)")?, number("Subprime(q)")?, number("Base(g)")?);
@@ -143,7 +139,8 @@ mod tests {
 
     use super::*;
     use crate::ask;
-    use crate::read::text::{base64, hex};
+    use crate::read::text::base64;
+    use scanner_core::hex::hex;
 
     fn inspect(text: &str) -> Result<Vec<Material>, Malformed> {
         ask::first(&Dnssec, "Kexample.com.+015+00001.private", text, &[PRIVATE, KSK, ZSK])

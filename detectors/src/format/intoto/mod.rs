@@ -24,7 +24,8 @@ use crate::read::carrier;
 use crate::read::curves;
 use crate::read::members;
 use crate::read::public::{self, Domain, PublicKey, Raw};
-use read::{ITERATIONS, Sealed, private_key, unhex};
+use read::{ITERATIONS, Sealed, private_key};
+use scanner_core::hex::unhex;
 
 /// Keys of TUF and in-toto.
 #[derive(Debug)]
@@ -205,7 +206,7 @@ mod tests {
 
     use super::*;
     use crate::ask;
-    use crate::read::text::hex;
+    use scanner_core::hex::hex;
 
     /// The keys of RFC 8032 7.1, test 1.
     const SEED: &str = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";

@@ -221,9 +221,7 @@ fn rsa(object: &Object<'_>) -> Option<(PublicHalf, Fit)> {
     let primes: Vec<_> =
         ["p", "q"].into_iter().filter(|name| !several && object.get(name).is_some()).map(number).collect();
     let primes: Vec<&[u8]> = primes.iter().map(|prime| prime.as_slice()).collect();
-    let stands = signs::has_rsa_shape(&n, &d, &primes);
-    let signs::Rsa { n, e, fit } = signs::rsa(&n, &e, &d, &primes);
-    (fit != Fit::Nothing || stands).then(|| (public::half(&PublicKey::Rsa { n: &n, e }), fit))
+    signs::rsa_by_name(&n, &e, &d, &primes).map(|key| (key.half(), key.fit))
 }
 
 /// The scalar signs alone (RFC 7518 6.2.2): the coordinates may be missing, foreign or written with a zero in front.

@@ -105,7 +105,8 @@ mod tests {
     use crate::ask;
     use crate::read::proof;
     use crate::read::proof::tests::RFC8032_SEED as SEED;
-    use crate::read::text::{base64, hex};
+    use crate::read::text::base64;
+    use scanner_core::hex::hex;
 
     fn plain() -> Vec<u8> {
         let public = proof::raw_public(Raw::Ed25519, &SEED).unwrap();

@@ -145,7 +145,8 @@ mod tests {
     use crate::read::proof;
     use crate::read::proof::tests::RFC8032_SEED as SEED;
     use crate::read::public::Raw;
-    use crate::read::text::{base64, hex};
+    use crate::read::text::base64;
+    use scanner_core::hex::hex;
 
     const ED25519_POINT: &str = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
 

@@ -109,7 +109,8 @@ mod tests {
     use crate::read::proof;
     use crate::read::proof::tests::RFC8032_SEED as SEED;
     use crate::read::public::Raw;
-    use crate::read::text::{base64, hex};
+    use crate::read::text::base64;
+    use scanner_core::hex::hex;
 
     fn blob(fields: &[&[u8]]) -> Vec<u8> {
         fields.iter().flat_map(|field| [&(field.len() as u32).to_be_bytes(), *field].concat()).collect()

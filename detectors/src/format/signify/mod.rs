@@ -103,7 +103,8 @@ mod tests {
     use crate::ask;
     use crate::read::proof;
     use crate::read::proof::tests::RFC8032_SEED as SEED;
-    use crate::read::text::{base64, hex};
+    use crate::read::text::base64;
+    use scanner_core::hex::hex;
 
     fn body(rounds: u32) -> Vec<u8> {
         let key = [&SEED[..], &proof::raw_public(Raw::Ed25519, &SEED).unwrap()].concat();

@@ -222,7 +222,7 @@ fn with(purposes: &[&str], change: impl FnOnce(&mut CertFacts)) -> CertFacts {
 
 fn judged(occurrences: Vec<Occurrence>) -> Finding {
     let (tables, known, weak) = (Tables::built_in(), KnownKeys::default(), BTreeMap::new());
-    let judge = Judge { tables: &tables, known: &known, weak: &weak, now: 1_710_000_000 };
+    let judge = Judge { tables: &tables, known: &known, weak: &weak, author: true, now: 1_710_000_000 };
     classify(&Estate::new(occurrences), judge).remove(0)
 }
 

@@ -1,9 +1,9 @@
 //! Tests of `curves`.
 
 use super::super::ber::{self, Reader};
-use super::super::text::hex;
 use super::table::CURVES;
 use super::*;
+use scanner_core::hex::hex;
 
 /// A scalar below n: 1, 2, 3 ... of the order's length, or one byte shorter where that would be too large.
 fn scalar(curve: &Curve) -> Vec<u8> {
