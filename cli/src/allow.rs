@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use detectors::radius::{Finding, SecretFinding};
 use globset::{GlobBuilder, GlobMatcher};
 use jiff::civil::Date;
+use scanner_core::hex::hex;
 use scanner_core::material::Occurrence;
+use serde::Deserialize;
 use toml::Value;
 
-use crate::config::RawAllow;
 use crate::marks::Marks;
 
 /// The entries of a configuration.
@@ -24,6 +25,17 @@ pub(crate) struct AllowList {
     asked: bool,
     /// Which marks beside keys are obeyed.
     marks: Marks,
+}
+
+/// An `[[allow]]` entry as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RawAllow {
+    pub(crate) finding: Option<String>,
+    pub(crate) key: Option<String>,
+    pub(crate) path: Option<String>,
+    pub(crate) reason: Option<String>,
+    pub(crate) until: Option<Value>,
 }
 
 /// One `[[allow]]` entry, checked.
@@ -342,15 +354,6 @@ fn key_names(finding: &Finding) -> impl Iterator<Item = String> + '_ {
     let ssh = finding.public.as_ref().and_then(|public| public.ssh_sha256.clone());
     let ciphertext = finding.ciphertext_sha256.map(|digest| hex(&digest));
     spki.into_iter().chain(ssh).chain(ciphertext).chain(finding.pgp_fingerprints.iter().cloned())
-}
-
-/// Lower-case hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// Whether the path, or a directory that it lies in, matches; relative to `base`. A pattern without a slash matches a

@@ -5,7 +5,7 @@ pub(crate) mod hook;
 pub(crate) mod report;
 pub(crate) mod rules;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
@@ -13,8 +13,8 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use scanner_core::budget::Limits;
 use scanner_core::git::History;
 
-use crate::plan::units;
-use crate::plan::{FailOn, Format, Only};
+use crate::choice::{FailOn, Format, Only};
+use crate::units;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -358,6 +358,11 @@ impl LimitArgs {
             ..default
         }
     }
+}
+
+/// Whether this is standard input.
+pub(crate) fn is_stdin(target: &Path) -> bool {
+    target.as_os_str() == "-"
 }
 
 const OUTPUT_HELP: &str = "\

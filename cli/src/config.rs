@@ -8,12 +8,15 @@ use scanner_core::blob::printable_path;
 use serde::Deserialize;
 use toml::{Spanned, Value};
 
-use crate::allow::{AllowList, Entry};
+use crate::allow::{AllowList, Entry, RawAllow};
 use crate::args::LimitArgs;
+use crate::choice::FailOn;
 use crate::exit::Failure;
-use crate::plan::{FailOn, plain, units};
+use crate::exit::plain;
+use crate::repository;
 use crate::rules::{RawExcuse, RawSecret, Rules};
 use crate::suggest;
+use crate::units;
 
 /// The name that is looked for.
 const NAME: &str = "keyradius.toml";
@@ -61,21 +64,10 @@ struct RawScan {
     max_password_work: Option<Spanned<Value>>,
 }
 
-/// An `[[allow]]` entry as it is written.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct RawAllow {
-    pub(crate) finding: Option<String>,
-    pub(crate) key: Option<String>,
-    pub(crate) path: Option<String>,
-    pub(crate) reason: Option<String>,
-    pub(crate) until: Option<Value>,
-}
-
 /// The nearest `keyradius.toml` in this directory or above it, up to the root of the repository; outside of a
 /// repository, in this directory only. Nothing if no target lies in the tree that it governs.
 pub(crate) fn find(here: &Path, targets: &[PathBuf]) -> Option<PathBuf> {
-    let root = here.ancestors().find(|directory| directory.join(".git").exists()).unwrap_or(here);
+    let root = repository::around(here);
     let found = here
         .ancestors()
         .take_while(|directory| directory.starts_with(root))
@@ -83,7 +75,7 @@ pub(crate) fn find(here: &Path, targets: &[PathBuf]) -> Option<PathBuf> {
         .find(|path| path.is_file())?;
     let governed = found.parent()?.canonicalize().ok()?;
     let governs = |target: &PathBuf| {
-        crate::plan::is_stdin(target) || here.join(target).canonicalize().is_ok_and(|path| path.starts_with(&governed))
+        crate::args::is_stdin(target) || here.join(target).canonicalize().is_ok_and(|path| path.starts_with(&governed))
     };
     targets.iter().any(governs).then_some(found)
 }

@@ -3,6 +3,7 @@
 mod allocator;
 mod allow;
 mod args;
+mod choice;
 mod command;
 mod config;
 mod confine;
@@ -15,9 +16,12 @@ mod out;
 mod plan;
 mod progress;
 mod report;
+mod repository;
 mod revisions;
 mod rules;
 mod suggest;
+mod surroundings;
+mod units;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -64,9 +68,11 @@ fn printable(error: clap::Error) -> clap::Error {
 fn run(args: Args, guard: Guard) -> Result<Exit, Failure> {
     let Some(command) = args.command else { return command::version::run(args.verbose, guard) };
     match command {
-        Command::Scan(args) => command::scan::run(plan::Plan::new(*args, &plan::Surroundings::real()?)?, guard),
-        Command::Judge(args) => command::judge::run(plan::JudgePlan::new(*args, &plan::Surroundings::real()?)?, guard),
-        Command::Report(args) => command::report::run(*args, &plan::Surroundings::real()?, guard),
+        Command::Scan(args) => command::scan::run(plan::Plan::new(*args, &surroundings::Surroundings::real()?)?, guard),
+        Command::Judge(args) => {
+            command::judge::run(plan::JudgePlan::new(*args, &surroundings::Surroundings::real()?)?, guard)
+        }
+        Command::Report(args) => command::report::run(*args, &surroundings::Surroundings::real()?, guard),
         Command::Hook(command) => command::hook::run(&command, guard),
         Command::Explain(args) => command::explain::run(&args, guard),
         Command::Rules(command) => command::rules::run(&command, guard),

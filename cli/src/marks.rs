@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use scanner_core::material::{MarkFault, Occurrence, Stands};
 
+use crate::repository;
+
 /// Whose marks are obeyed.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Marks {
@@ -23,7 +25,7 @@ pub(crate) enum Marks {
 impl Marks {
     /// Those below the root of what surrounds `here`.
     pub(crate) fn around(here: &Path) -> Self {
-        here.canonicalize().map_or(Self::Off, |here| Self::Below(root(&here).to_owned()))
+        here.canonicalize().map_or(Self::Off, |here| Self::Below(repository::around(&here).to_owned()))
     }
 
     /// Why the mark of an occurrence is not obeyed; `None` if it is. Paths are relative to `here`.
@@ -57,7 +59,7 @@ impl Marks {
         if !path.starts_with(own) {
             return Some("it stands outside of the repository or directory that keyradius runs in");
         }
-        let another = path.ancestors().skip(1).take_while(|directory| *directory != own).any(is_repository);
+        let another = path.ancestors().skip(1).take_while(|directory| *directory != own).any(repository::begins_at);
         another.then_some("it stands in another repository")
     }
 
@@ -70,14 +72,4 @@ impl Marks {
         let members = occurrence.origin.wraps.iter().any(|wrap| !wrap.text);
         (is_own && !members).then(|| Some(own.join(git.path.as_ref()?)))?
     }
-}
-
-/// The root of the repository around a directory, or the directory itself.
-fn root(here: &Path) -> &Path {
-    here.ancestors().find(|directory| is_repository(directory)).unwrap_or(here)
-}
-
-/// Whether a directory is the root of a work tree.
-fn is_repository(directory: &Path) -> bool {
-    directory.join(".git").exists()
 }

@@ -77,6 +77,10 @@ class Family:
         )
         return file
 
+    def silent(self, file, data, why, made="by hand", oracle="nobody can sign with it", **more):
+        """A near-miss: nothing in it is a private key, and `why` says what it is."""
+        return self.add(file, data, made, oracle=oracle, why=why, silent=True, **more)
+
     def random(self, **row):
         """A negative that the scorer makes from a seed."""
         self.generated.append(row)

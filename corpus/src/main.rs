@@ -13,6 +13,7 @@ use corpus::scenario;
 use corpus::score::{Breach, score, table};
 use corpus::skeleton;
 use detectors::weak;
+use scanner_core::hex::hex;
 use scanner_core::material::{Identity, PublicHalf};
 
 const USAGE: &str = "\
@@ -111,14 +112,6 @@ fn run_unpack(file: &Path, dir: &Path) -> Outcome<ExitCode> {
         fs::write(dir.join(&file.name), &file.bytes)?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
 }
 
 /// One line a key: hex of the SubjectPublicKeyInfo, a tab, `id=grade` for each weakness. Keys that share primes say so too.

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use scanner_core::hex::hex;
 use scanner_core::material::{Identity, Kind, Occurrence, Proof};
 
 use crate::expect::{Case, Key, Sample};
@@ -308,14 +309,6 @@ fn describe(key: &Key) -> String {
 /// Enough of a digest to find it in `expect.toml`.
 fn short(digest: &str) -> &str {
     digest.get(..16).unwrap_or(digest)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
 }
 
 /// The table of a run: one row for each family, and their sum.

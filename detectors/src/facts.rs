@@ -6,12 +6,13 @@
 //! ordinary secrets go by a keyed digest or by their place. `keyradius.facts/1` is JSON Lines: a [`Header`], records in any
 //! order, and an [`End`], without which something was cut off.
 
+use std::borrow::Cow;
 use std::io::{self, BufRead, Write};
 
 use hmac::{Hmac, KeyInit, Mac};
 use scanner_core::blob::PlainPath;
 use scanner_core::budget::Limits;
-use scanner_core::engine::{Counts, Harvest};
+use scanner_core::engine::Counts;
 use scanner_core::error::Gap;
 use scanner_core::git::Summary;
 use scanner_core::material::{Identity, Kind, Material, Occurrence, PublicHalf};
@@ -19,11 +20,8 @@ use scanner_core::seam::Knowledge;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::judge::Judging;
-use crate::open::open_units;
 use crate::read::public;
-use crate::read::text::hex;
-use crate::unsaid;
+use scanner_core::hex::hex;
 
 /// The schema that is written, and the only one that is read.
 pub const SCHEMA: &str = "keyradius.facts/1";
@@ -58,19 +56,6 @@ pub struct Opening {
 }
 
 impl Facts {
-    /// Tries passwords on what is locked: the last step that needs anything but facts.
-    pub fn of(harvest: Harvest, judging: &Judging<'_>) -> Self {
-        let counts = harvest.counts();
-        let Harvest { mut occurrences, candidates, mut gaps, .. } = harvest;
-        let mut summary = open_units(&mut occurrences, candidates, judging);
-        for occurrence in &mut occurrences {
-            unsaid::hush(occurrence);
-        }
-        gaps.append(&mut summary.gave_up);
-        let opening = Opening { containers: summary.containers, tried: summary.tried, opened: summary.opened };
-        Self { occurrences, gaps, opening, counts, repositories: Vec::new() }
-    }
-
     /// Joins facts of other sources to these. What both tell of one place is told once.
     pub fn join(&mut self, mut other: Self) {
         self.occurrences.append(&mut other.occurrences);
@@ -185,17 +170,6 @@ pub struct End {
     pub records: u64,
 }
 
-/// One line.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Record {
-    Facts(Header),
-    Occurrence(Box<Occurrence>),
-    Gap(Gap),
-    Repository(Summary),
-    End(End),
-}
-
 /// What an engine looks for, as a digest of 16 hexadecimal digits over ids and anchors: facts that were made by other rules may
 /// lack what these find.
 pub fn rules(knowledge: &Knowledge<'_>) -> String {
@@ -218,20 +192,21 @@ pub fn rules(knowledge: &Knowledge<'_>) -> String {
     hex(&hash.finalize()).get(..16).unwrap_or_default().to_owned()
 }
 
-/// One line of facts, as it is written.
-#[derive(Serialize)]
+/// One line of facts: borrowed as it is written, owned as it is read.
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum Line<'a> {
     /// The first.
-    Facts(&'a Header),
+    Facts(Cow<'a, Header>),
     /// A material at a place.
-    Occurrence(&'a Occurrence),
+    Occurrence(Cow<'a, Occurrence>),
     /// What was not read.
-    Gap(&'a Gap),
+    Gap(Cow<'a, Gap>),
     /// A history that was read.
-    Repository(&'a Summary),
+    Repository(Cow<'a, Summary>),
     /// The last.
-    End(&'a End),
+    End(Cow<'a, End>),
 }
 
 /// Hands out the lines of facts, one after the other, to be written as JSON.
@@ -241,17 +216,17 @@ pub fn lines<E>(
     finished: i64,
     mut tell: impl FnMut(&Line<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
-    tell(&Line::Facts(header))?;
+    tell(&Line::Facts(Cow::Borrowed(header)))?;
     let mut records = 0;
     let mut record = |line: &Line<'_>| {
         records += 1;
         tell(line)
     };
-    facts.occurrences.iter().try_for_each(|occurrence| record(&Line::Occurrence(occurrence)))?;
-    facts.gaps.iter().try_for_each(|gap| record(&Line::Gap(gap)))?;
-    facts.repositories.iter().try_for_each(|summary| record(&Line::Repository(summary)))?;
+    facts.occurrences.iter().try_for_each(|occurrence| record(&Line::Occurrence(Cow::Borrowed(occurrence))))?;
+    facts.gaps.iter().try_for_each(|gap| record(&Line::Gap(Cow::Borrowed(gap))))?;
+    facts.repositories.iter().try_for_each(|summary| record(&Line::Repository(Cow::Borrowed(summary))))?;
     let end = End { finished, counts: facts.counts.clone(), opening: facts.opening, records };
-    tell(&Line::End(&end))
+    tell(&Line::End(Cow::Owned(end)))
 }
 
 /// Writes facts, each record on a line. Texts of the input stand there as they are: this is no output for a terminal.
@@ -327,16 +302,16 @@ pub fn read(from: &mut dyn BufRead, room: &mut u64) -> Result<(Header, Facts, En
             continue;
         };
         match serde_json::from_slice(&line).map_err(|error| wrong(said(&error)))? {
-            Record::Facts(_) => return Err(wrong("a second header: give each file by itself".to_owned())),
-            Record::Occurrence(occurrence) => facts.occurrences.push(checked(*occurrence).map_err(wrong)?),
-            Record::Gap(gap) => facts.gaps.push(gap),
-            Record::Repository(summary) => facts.repositories.push(summary),
-            Record::End(end) if end.records == records => {
+            Line::Facts(_) => return Err(wrong("a second header: give each file by itself".to_owned())),
+            Line::Occurrence(occurrence) => facts.occurrences.push(checked(occurrence.into_owned()).map_err(wrong)?),
+            Line::Gap(gap) => facts.gaps.push(gap.into_owned()),
+            Line::Repository(summary) => facts.repositories.push(summary.into_owned()),
+            Line::End(end) if end.records == records => {
                 facts.counts = end.counts.clone();
                 facts.opening = end.opening;
-                return Ok((known.clone(), facts, end));
+                return Ok((known.clone(), facts, end.into_owned()));
             }
-            Record::End(end) => {
+            Line::End(end) => {
                 return Err(wrong(format!("{} records were written, and {records} are there", end.records)));
             }
         }
@@ -360,7 +335,7 @@ fn header(line: &[u8]) -> Result<Header, FactsError> {
         return Err(FactsError::Schema(schema));
     }
     match serde_json::from_slice(line) {
-        Ok(Record::Facts(header)) => Ok(header),
+        Ok(Line::Facts(header)) => Ok(header.into_owned()),
         Ok(_) => Err(FactsError::Schema("a header with something else".to_owned())),
         Err(error) => Err(FactsError::Line(1, said(&error))),
     }

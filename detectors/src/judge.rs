@@ -12,9 +12,10 @@ use scanner_core::material::{Kind, Occurrence};
 use scanner_core::seam::Detector;
 
 use crate::facts::{Facts, Opening};
-use crate::open;
-use crate::radius::classify::{self, Judge};
+use crate::radius::classify;
+use crate::radius::subject::Judge;
 use crate::radius::{Estate, Evidence, Finding, KnownKeys, RoleScore, SecretFinding, Survey, Tables, secrets, survey};
+use crate::{open, unsaid};
 
 /// What a run is judged by, besides what it found.
 pub struct Judging<'a> {
@@ -28,6 +29,9 @@ pub struct Judging<'a> {
     pub own: &'a [&'a dyn Detector],
     /// Keys that many people have; `None` for those that are built in.
     pub known: Option<&'a KnownKeys>,
+    /// Whether whoever put a key where it lies has a say in how severe it is. A gate does not ask the pusher whether a key is one
+    /// for tests.
+    pub author: bool,
     /// The time of the run, seconds since 1970: what is expired follows from it.
     pub now: i64,
     /// Threads, at least one.
@@ -36,12 +40,31 @@ pub struct Judging<'a> {
     pub cancelled: &'a (dyn Fn() -> bool + Sync),
 }
 
-impl Judging<'_> {
+impl<'a> Judging<'a> {
     /// What holds at a time, in seconds since 1970: nothing is known of where the run began, and everything else is as usual.
     pub fn at(now: i64) -> Self {
         let passwords = open::Options::default();
         let units = open::Units::default();
-        Self { roots: &[], passwords, units, own: &[], known: None, now, jobs: 1, cancelled: &|| false }
+        Self { roots: &[], passwords, units, own: &[], known: None, author: true, now, jobs: 1, cancelled: &|| false }
+    }
+
+    fn means(&self) -> open::Means<'a> {
+        open::Means { options: self.passwords, own: self.own, jobs: self.jobs, cancelled: self.cancelled }
+    }
+}
+
+impl Facts {
+    /// Tries passwords on what is locked: the last step that needs anything but facts.
+    pub fn of(harvest: Harvest, judging: &Judging<'_>) -> Self {
+        let counts = harvest.counts();
+        let Harvest { mut occurrences, candidates, mut gaps, .. } = harvest;
+        let mut summary = open::open_units(&mut occurrences, candidates, &judging.units, judging.means());
+        for occurrence in &mut occurrences {
+            unsaid::hush(occurrence);
+        }
+        gaps.append(&mut summary.gave_up);
+        let opening = Opening { containers: summary.containers, tried: summary.tried, opened: summary.opened };
+        Self { occurrences, gaps, opening, counts, repositories: Vec::new() }
     }
 }
 
@@ -93,7 +116,7 @@ pub fn judge_facts(facts: Facts, judging: &Judging<'_>) -> Judgement {
     gaps.extend(left_out);
     gaps.sort();
     let known = judging.known.unwrap_or(&KNOWN);
-    let judge = Judge { tables: &TABLES, known, weak: &weaknesses, now: judging.now };
+    let judge = Judge { tables: &TABLES, known, weak: &weaknesses, author: judging.author, now: judging.now };
     let secrets = secrets(&mut estate, judging.now);
     let (findings, public) = classify::classify_all(&mut estate, judge);
     let is_public = |place: &&Occurrence| !matches!(place.material.kind, Kind::PrivateKey);

@@ -1,6 +1,6 @@
 //! Everything that knows what a key is. Opens no file, prints nothing.
 //!
-//! An [`Engine`] finds what is in bytes, files or git histories; [`judge()`] says what came of it: which keys there are, what would
+//! An [`Engine`](scanner_core::engine::Engine) finds what is in bytes, files or git histories; [`judge()`] says what came of it: which keys there are, what would
 //! still trust their signatures, and what could not be read.
 //!
 //! ```
@@ -22,9 +22,12 @@
 //! `examples/scan_bytes.rs` scans a file this way, `examples/own_detector.rs` adds a detector, `examples/own_source.rs`
 //! a source. See also `docs/embed.md`.
 
+#[cfg(test)]
+mod ask;
 pub mod facts;
 mod format;
 mod judge;
+mod knowledge;
 pub mod open;
 pub mod radius;
 mod read;
@@ -35,48 +38,7 @@ pub mod usage;
 pub mod weak;
 mod wrap;
 
-use std::sync::LazyLock;
-
-use scanner_core::budget::Limits;
-use scanner_core::engine::Engine;
-use scanner_core::seam::{Detector, Knowledge};
-
 pub use format::DETECTORS;
 pub use judge::{Judgement, Judging, judge, judge_facts};
+pub use knowledge::{SECRETS, engine, everything, everything_and, keys};
 pub use wrap::{CONTAINERS, UNWRAPPERS};
-
-/// All that is known of keys, for the engine.
-pub fn keys() -> Knowledge<'static> {
-    Knowledge {
-        detectors: DETECTORS.to_vec(),
-        unwrappers: UNWRAPPERS.to_vec(),
-        containers: CONTAINERS.to_vec(),
-        mapper: Some(&wrap::program::Sections),
-        unopened: wrap::unopened::UNOPENED,
-        clues: Some(&usage::Usage),
-    }
-}
-
-/// What finds ordinary secrets. Apart from [`DETECTORS`], because a scan for keys alone leaves it out, anchors included.
-pub const SECRETS: &[&dyn Detector] = &[&secret::Secrets];
-
-/// Everything, ordinary secrets included.
-pub fn everything() -> Knowledge<'static> {
-    let mut knowledge = keys();
-    knowledge.detectors.extend(SECRETS);
-    knowledge
-}
-
-/// Everything, and the rules of a user.
-pub fn everything_and(rules: &secret::UserRules) -> Knowledge<'_> {
-    let mut knowledge: Knowledge<'_> = everything();
-    knowledge.detectors.push(rules);
-    knowledge
-}
-
-/// An engine that looks for keys, with the usual limits, compiled once for the whole process: for what a password brings to
-/// light, and for whoever looks at many small things.
-pub fn engine() -> &'static Engine<'static> {
-    static ENGINE: LazyLock<Engine<'static>> = LazyLock::new(|| Engine::new(keys(), Limits::default()));
-    &ENGINE
-}

@@ -5,14 +5,11 @@
 
 use scanner_core::material::{Kind, Material, Name, Occurrence};
 
+use crate::knowledge;
+use crate::read::chance;
+
 /// Fewest characters of a text that can hold a private key: 32 bytes in base64 without padding, less some.
 const KEY: usize = 40;
-
-/// Fewest characters of a name that may be a secret: 16 bytes of chance in base64 are 22.
-const RUN: usize = 22;
-
-/// Fewest digits of a hexadecimal secret.
-const HEX: usize = 32;
 
 /// Takes the secrets out of what is told of a find. Everything that depends on names was done before.
 pub(crate) fn hush(occurrence: &mut Occurrence) {
@@ -48,7 +45,7 @@ fn hush_text(text: &mut String) {
 
 fn hush_name(name: &mut Name) {
     let (Name::Path(text) | Name::Directory(text) | Name::Alias(text) | Name::Variable(text)) = name else { return };
-    if may_be_secret(text) {
+    if chance::may_be_secret(text) {
         *text = format!("[{} characters that may be a secret]", text.chars().count());
     } else {
         hush_text(text);
@@ -56,46 +53,8 @@ fn hush_name(name: &mut Name) {
 }
 
 fn holds_key(text: &str) -> bool {
-    let found = crate::engine().bytes("", text.as_bytes()).occurrences;
+    let found = knowledge::engine().bytes("", text.as_bytes()).occurrences;
     found.iter().any(|occurrence| occurrence.material.kind == Kind::PrivateKey)
-}
-
-/// Whether digits of base64 or hexadecimal look like chance and not like words: random ones change between capitals, small letters and
-/// figures two times in three, words of a path once in five. Base64 may hold slashes, so all of a text is asked too, if it has the
-/// length of base64; else its parts.
-fn may_be_secret(text: &str) -> bool {
-    let text = text.trim();
-    let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
-    let whole = text.len() % 4 != 1 && text.chars().all(is_base64) && turns(text, 3, 10);
-    let is_digit = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '=' | '_' | '-');
-    whole || text.split(|c| !is_digit(c)).any(|part| turns(part, 2, 5) || is_hex(part))
-}
-
-/// Whether a run has all three kinds of digits, and so many changes between them for so many pairs of neighbours.
-fn turns(run: &str, changes: usize, pairs: usize) -> bool {
-    let kinds: Vec<u8> = run.bytes().filter_map(kind).collect();
-    let turns = kinds.windows(2).filter(|pair| matches!(pair, [a, b] if a != b)).count();
-    let has_all = [UPPER, LOWER, FIGURE].iter().all(|kind| kinds.contains(kind));
-    run.len() >= RUN && has_all && turns * pairs >= kinds.len().saturating_sub(1) * changes
-}
-
-fn is_hex(run: &str) -> bool {
-    let figures = run.bytes().filter(u8::is_ascii_digit).count();
-    run.len() >= HEX && run.bytes().all(|byte| byte.is_ascii_hexdigit()) && (1..run.len()).contains(&figures)
-}
-
-const UPPER: u8 = 0;
-const LOWER: u8 = 1;
-const FIGURE: u8 = 2;
-
-/// What parts words says nothing.
-const fn kind(byte: u8) -> Option<u8> {
-    match byte {
-        b'A'..=b'Z' => Some(UPPER),
-        b'a'..=b'z' => Some(LOWER),
-        b'0'..=b'9' => Some(FIGURE),
-        _ => None,
-    }
 }
 
 #[cfg(test)]
@@ -104,30 +63,7 @@ mod tests {
     use sha2::{Digest, Sha256};
 
     use super::*;
-    use crate::read::text::{base64, hex};
-
-    #[test]
-    fn secrets_are_no_names_and_names_are_no_secrets() {
-        let mut missed = 0;
-        for number in 0..1000_u32 {
-            let secret: [u8; 32] = Sha256::digest(number.to_le_bytes()).into();
-            let text = base64(&secret);
-            missed += u32::from(!may_be_secret(&text)) + u32::from(!may_be_secret(&format!("  {text}\n")));
-            assert!(may_be_secret(&hex(&secret)), "{number}");
-        }
-        assert!(missed <= 4, "{missed} of 2000");
-        for name in [
-            "config/keys/production/signing/AppKey2024.pem",
-            "../../release/AppSigningKeyProduction2/AuthKey_2X9R4HXF34.p8",
-            "/etc/ssl/private/ssl-cert-snakeoil.key",
-            "C:/Users/Build/AppData/Roaming/Certificates/CodeSign2025.pfx",
-            "ANDROID_RELEASE_KEYSTORE_PASSWORD_V2",
-            "projects/acme-prod/locations/europe-west1/keyRings/Release/cryptoKeys/Sign1",
-            "${HOME}/.gnupg/secring.gpg",
-        ] {
-            assert!(!may_be_secret(name), "{name}");
-        }
-    }
+    use crate::read::text::base64;
 
     #[test]
     fn a_key_in_a_label_is_told_by_its_length() {

@@ -10,6 +10,7 @@ pub mod effort;
 pub mod engine;
 pub mod error;
 pub mod git;
+pub mod hex;
 mod lines;
 pub mod lock;
 pub mod material;

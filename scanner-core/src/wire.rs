@@ -8,6 +8,7 @@
 
 use std::path::PathBuf;
 
+use crate::hex::{hex as hex_of, unhex};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -16,7 +17,7 @@ pub(crate) mod hex {
     use super::*;
 
     pub(crate) fn serialize<S: Serializer>(bytes: impl AsRef<[u8]>, to: S) -> Result<S::Ok, S::Error> {
-        digits(bytes.as_ref()).serialize(to)
+        hex_of(bytes.as_ref()).serialize(to)
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>, T: TryFrom<Vec<u8>>>(from: D) -> Result<T, D::Error> {
@@ -32,7 +33,7 @@ pub(crate) mod optional_hex {
     use super::*;
 
     pub(crate) fn serialize<S: Serializer>(bytes: &Option<Vec<u8>>, to: S) -> Result<S::Ok, S::Error> {
-        bytes.as_deref().map(digits).serialize(to)
+        bytes.as_deref().map(hex_of).serialize(to)
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<u8>>, D::Error> {
@@ -47,7 +48,7 @@ pub(crate) mod digests {
     use super::*;
 
     pub(crate) fn serialize<S: Serializer>(list: &[[u8; 32]], to: S) -> Result<S::Ok, S::Error> {
-        to.collect_seq(list.iter().map(|digest| digits(digest)))
+        to.collect_seq(list.iter().map(|digest| hex_of(digest)))
     }
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<[u8; 32]>, D::Error> {
@@ -69,7 +70,7 @@ impl Written {
     fn of(path: &std::path::Path) -> Self {
         match path.to_str() {
             Some(text) => Self::Text(text.to_owned()),
-            None => Self::Bytes { hex: digits(path.as_os_str().as_encoded_bytes()) },
+            None => Self::Bytes { hex: hex_of(path.as_os_str().as_encoded_bytes()) },
         }
     }
 
@@ -77,7 +78,9 @@ impl Written {
         match self {
             Self::Text(text) => Ok(text.into()),
             Self::Bytes { hex } => {
-                let bytes = bytes(&hex).ok_or_else(|| E::custom("a path in hexadecimal digits expected"))?;
+                let bytes = unhex(&hex)
+                    .map(|bytes| bytes.to_vec())
+                    .ok_or_else(|| E::custom("a path in hexadecimal digits expected"))?;
                 os_path(bytes).ok_or_else(|| E::custom("a path that only another operating system can have"))
             }
         }
@@ -195,22 +198,8 @@ pub(crate) mod counts {
     }
 }
 
-/// Bytes as hexadecimal digits.
-fn digits(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-/// Bytes from hexadecimal digits, if that is what they are.
 fn bytes(digits: &str) -> Option<Vec<u8>> {
-    let nibble = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
-    let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
-    let byte = |[high, low]: &[u8; 2]| Some(nibble(*high)? << 4 | nibble(*low)?);
-    rest.is_empty().then(|| pairs.iter().map(byte).collect())?
+    unhex(digits).map(|bytes| bytes.to_vec())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::report::MAX_REPORT;
-use crate::plan::units;
+use crate::units;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use clap::{Subcommand, ValueEnum};
 
-use crate::plan::{FailOn, Only, units};
+use crate::choice::{FailOn, Only};
+use crate::units;
 
 const COMMIT_EXAMPLES: &str = "\
 Reads what is staged, whole, from the index that git names; the work tree is not looked at. A key \

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Subcommand, ValueEnum};
 
 use super::OutArgs;
-use crate::plan::{Format, units};
+use crate::choice::Format;
+use crate::units;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:

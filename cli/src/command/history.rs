@@ -6,8 +6,9 @@ use scanner_core::blob::{Origin, printable_path};
 use scanner_core::error::{Gap, Reason};
 use scanner_core::git::{History, Repositories};
 
+use crate::args::is_stdin;
 use crate::out;
-use crate::plan::{Plan, is_stdin};
+use crate::plan::Plan;
 
 /// A gap for each target of which history was asked for and not read. Where nobody asked, a note if a repository begins above a
 /// target: what its history holds is not part of the answer.
@@ -28,7 +29,7 @@ pub(super) fn unread(plan: &Plan, repositories: &Repositories) -> Vec<Gap> {
         }
         let mut above =
             path.ancestors().skip(1).take_while(|directory| !ceilings.iter().any(|ceiling| ceiling == directory));
-        let around = above.find(|directory| is_repository(directory));
+        let around = above.find(|directory| has_history(directory));
         if around.is_some_and(|root| read.iter().any(|place| place == root)) {
             // Another target is the whole.
             continue;
@@ -60,8 +61,8 @@ fn ceilings() -> Vec<PathBuf> {
     std::env::split_paths(&listed).filter_map(|path| path.canonicalize().ok()).collect()
 }
 
-/// Whether a directory is the root of a work tree.
-fn is_repository(directory: &Path) -> bool {
+/// Whether a directory is the root of a work tree with a history: git climbs past a directory `.git` that has no HEAD.
+fn has_history(directory: &Path) -> bool {
     let git = directory.join(".git");
     git.is_file() || git.join("HEAD").symlink_metadata().is_ok()
 }

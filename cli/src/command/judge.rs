@@ -11,10 +11,12 @@ use jiff::Timestamp;
 use scanner_core::blob::printable_path;
 
 use super::tell::{self, Run};
+use crate::args::is_stdin;
 use crate::confine::Guard;
+use crate::exit::plain;
 use crate::exit::{Exit, Failure};
 use crate::out;
-use crate::plan::{JudgePlan, is_stdin, plain};
+use crate::plan::JudgePlan;
 use crate::report::model::Tool;
 
 /// Reads, joins, judges, reports and says how to exit.

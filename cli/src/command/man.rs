@@ -8,9 +8,9 @@ use scanner_core::blob::printable_path;
 
 use crate::args::Args;
 use crate::draft::{self, Existing};
+use crate::exit::plain;
 use crate::exit::{Exit, Failure};
 use crate::out;
-use crate::plan::plain;
 
 /// Prints the page of `keyradius`, or writes one page per command into `dir`.
 pub(crate) fn run(dir: Option<&Path>) -> Result<Exit, Failure> {

@@ -8,15 +8,18 @@ use std::time::Duration;
 use scanner_core::blob::printable_path;
 
 use super::tell::deliver;
+use crate::args::is_stdin;
 use crate::args::report::{DiffFormat, ReportArgs, ReportCommand};
+use crate::choice::Format;
 use crate::confine::Guard;
 use crate::exit::{Exit, Failure};
 use crate::out;
-use crate::plan::{DiffPlan, Format, Output, ReportPlan, Surroundings, is_stdin};
+use crate::plan::{DiffPlan, Output, ReportPlan};
 use crate::report::diff::{self, Diff};
 use crate::report::read::{self, ReadError};
 use crate::report::words::escape;
 use crate::report::{self, json};
+use crate::surroundings::Surroundings;
 
 /// Converts or compares.
 pub(crate) fn run(args: ReportArgs, around: &Surroundings, guard: Guard) -> Result<Exit, Failure> {

@@ -8,11 +8,12 @@ use crate::args::rules::{From, RulesCommand};
 use crate::config::{self, Config};
 use crate::confine::Guard;
 use crate::draft::{self, Existing, Place};
+use crate::exit::plain;
 use crate::exit::{Exit, Failure};
 use crate::out;
-use crate::plan::{Surroundings, plain};
 use crate::report::words::{escape, plural};
 use crate::rules::{gitleaks, write};
+use crate::surroundings::Surroundings;
 
 /// Runs one of them.
 pub(crate) fn run(command: &RulesCommand, guard: Guard) -> Result<Exit, Failure> {

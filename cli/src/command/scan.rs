@@ -18,10 +18,13 @@ use scanner_core::source::special::Stdin;
 
 use super::history;
 use super::tell::{self, Run};
+use crate::args::is_stdin;
+use crate::choice::Format;
 use crate::confine::Guard;
+use crate::exit::plain;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out;
-use crate::plan::{Format, Plan, is_stdin, plain};
+use crate::plan::Plan;
 use crate::progress::ProgressLine;
 use crate::report::json;
 use crate::report::model::Tool;

@@ -13,11 +13,12 @@ use jiff::civil::Date;
 use scanner_core::blob::printable_path;
 
 use crate::allow::Allowance;
+use crate::choice::NOTE_BELOW;
 use crate::confine::Guard;
 use crate::draft::Writer;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out;
-use crate::plan::{NOTE_BELOW, Output, Telling};
+use crate::plan::{Output, Telling};
 use crate::report::model::{self, Coverage, Id as _, Notice, SCHEMA, Scan, Tool, Word};
 use crate::report::records::Records;
 use crate::report::words::escape;

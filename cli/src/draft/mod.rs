@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use scanner_core::blob::printable_path;
 
 use crate::exit::Failure;
-use crate::plan::plain;
+use crate::exit::plain;
 
 #[cfg(not(unix))]
 use other as system;

@@ -25,8 +25,9 @@ use rustix::net::{
     recvmsg, sendmsg,
 };
 
-use super::git::{Git, Objects, complaint, is_oid, text};
-use super::pre_commit::diff;
+use super::answer::{is_oid, text};
+use super::process::{self, Objects, complaint};
+use super::question::{BETWEEN, PROMISOR, diff, is_remote};
 use crate::exit::{Exit, Failure};
 
 /// Longest request and longest answer, in bytes.
@@ -52,7 +53,7 @@ const QUESTIONS: &[(&str, &[&str])] = &[
             "--batch-check=%(objectname) %(objecttype)",
         ],
     ),
-    ("config", &["--get-regexp", super::pre_receive::PROMISOR]),
+    ("config", &["--get-regexp", PROMISOR]),
     ("for-each-ref", &["--count=1", "--format=x"]),
     (
         "rev-list",
@@ -76,7 +77,7 @@ const QUESTIONS: &[(&str, &[&str])] = &[
         "rev-parse",
         &[
             "--is-inside-work-tree",
-            super::policy::BETWEEN,
+            BETWEEN,
             "--git-common-dir",
             "--git-path",
             "MERGE_HEAD",
@@ -104,7 +105,7 @@ fn is_question(words: &[OsString]) -> bool {
             return rest.len() == 1;
         }
         let Some(word) = word.to_str() else { return false };
-        let remote = word.strip_prefix("--remotes=").is_some_and(super::pre_push::is_remote);
+        let remote = word.strip_prefix("--remotes=").is_some_and(is_remote);
         if !(known.contains(&word) || (names && (is_commit(word) || remote))) {
             return false;
         }
@@ -299,7 +300,7 @@ fn start(request: &[u8], children: &Children) -> io::Result<(Option<OwnedFd>, Ow
         return Err(refused());
     }
     let objects = Objects::of_byte(*objects).ok_or_else(refused)?;
-    let mut command = Git { objects, ..Git::default() }.command(&words);
+    let mut command = process::command(objects, &words);
     if *stdin != 0 {
         command.stdin(Stdio::piped());
     }

@@ -5,19 +5,18 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
+use super::answer::{path, text};
 #[cfg(target_os = "linux")]
 use super::broker::{Broker, GOOD};
+use super::process::{COMPLAINT, Objects, command, complaint};
 use crate::confine::Guard;
 use crate::exit::Failure;
 use crate::report::words::escape;
-
-/// Most bytes of a line that git writes to standard error, and of all of them that are kept.
-pub(crate) const COMPLAINT: u64 = 4 << 10;
 
 /// Most bytes of one line of git's output that are kept: a name of an object and a path.
 const LINE: u64 = 64 << 10;
@@ -69,34 +68,6 @@ impl Children {
     }
 }
 
-/// Which objects git sees while a push lies in quarantine.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Objects {
-    /// Those of the server and those of the push.
-    #[default]
-    All,
-    /// Those of the push, without those that it borrows from the server.
-    Pushed,
-    /// Those that the server had before.
-    Stored,
-}
-
-impl Objects {
-    /// A byte for it, as the broker is told.
-    pub(crate) const fn to_byte(self) -> u8 {
-        match self {
-            Self::All => b'a',
-            Self::Pushed => b'p',
-            Self::Stored => b's',
-        }
-    }
-
-    /// What a byte stands for.
-    pub(crate) fn of_byte(byte: u8) -> Option<Self> {
-        [Self::All, Self::Pushed, Self::Stored].into_iter().find(|objects| objects.to_byte() == byte)
-    }
-}
-
 /// How git is called.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Git {
@@ -133,44 +104,6 @@ impl Git {
     /// Git, started by who may start it.
     pub(crate) fn of(children: Arc<Children>) -> Self {
         Self { objects: Objects::All, children }
-    }
-
-    /// A command whose answer does not depend on the user's language, grafts or network.
-    pub(crate) fn command<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
-        let mut command = Command::new("git");
-        command
-            // The repository may name a program that knows which files changed; nothing here asks for that.
-            .args(["-c", "core.fsmonitor=false"])
-            // Larger objects are streamed, not held.
-            .args(["-c", "core.bigFileThreshold=1m"])
-            .args(args)
-            .env("LC_ALL", "C")
-            // No question of a hook needs another repository, whatever the configuration says of remotes.
-            .env("GIT_ALLOW_PROTOCOL", "")
-            .env("GIT_OPTIONAL_LOCKS", "0")
-            // What is absent from a partial clone is reported, not fetched.
-            .env("GIT_NO_LAZY_FETCH", "1")
-            // A replacement or a graft would hide what is stored.
-            .env("GIT_NO_REPLACE_OBJECTS", "1")
-            .env("GIT_GRAFT_FILE", if cfg!(windows) { "NUL" } else { "/dev/null" })
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        // receive-pack makes the quarantine the object directory, and the one of the repository an alternate of it.
-        match self.objects {
-            Objects::All => {}
-            Objects::Pushed => {
-                command.env_remove("GIT_ALTERNATE_OBJECT_DIRECTORIES");
-            }
-            Objects::Stored => {
-                // It also names a file of where histories end, with what the client says of that.
-                let quarantine = ["GIT_OBJECT_DIRECTORY", "GIT_QUARANTINE_PATH", "GIT_SHALLOW_FILE"];
-                for name in quarantine {
-                    command.env_remove(name);
-                }
-            }
-        }
-        command
     }
 
     /// Starts git and goes on.
@@ -221,7 +154,7 @@ impl Git {
             let (stdin, stdout) = (started.stdin.map(ChildStdin::from), Some(ChildStdout::from(started.stdout)));
             return Ok(Running { children, id, what, stdin, stdout, end: Some(End::Told(started.end.into())) });
         }
-        let mut command = self.command(args);
+        let mut command = command(self.objects, args);
         if stdin {
             command.stdin(Stdio::piped());
         }
@@ -335,14 +268,6 @@ impl Drop for Running {
     }
 }
 
-/// What a process complains of, as far as it is kept; the rest is read too, because a full pipe would hold it up.
-pub(crate) fn complaint(mut stderr: impl Read) -> String {
-    let mut kept = Vec::new();
-    let _ = (&mut stderr).take(COMPLAINT).read_to_end(&mut kept);
-    let _ = io::copy(&mut stderr, &mut io::sink());
-    text(&kept)
-}
-
 /// Lines of git's output, one at a time. What is longer than [`LINE`] is cut off.
 pub(crate) struct Lines {
     input: BufReader<ChildStdout>,
@@ -405,84 +330,8 @@ pub(crate) fn lines() -> Result<String, Failure> {
     Ok(text(&lines))
 }
 
-/// A path as git writes it.
-#[cfg(unix)]
-pub(crate) fn path(bytes: &[u8]) -> PathBuf {
-    use std::os::unix::ffi::OsStrExt;
-    PathBuf::from(OsStr::from_bytes(bytes))
-}
-
-/// A path as git writes it.
-#[cfg(not(unix))]
-pub(crate) fn path(bytes: &[u8]) -> PathBuf {
-    PathBuf::from(String::from_utf8_lossy(bytes).into_owned())
-}
-
-/// An object's name as text.
-pub(crate) fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// Whether this is the name of no object: zeros, as many as the object format has digits.
-pub(crate) fn is_zero(oid: &str) -> bool {
-    oid.bytes().all(|digit| digit == b'0')
-}
-
-/// Whether this can be the name of an object.
-pub(crate) fn is_oid(text: &str) -> bool {
-    matches!(text.len(), 40 | 64) && text.bytes().all(|digit| digit.is_ascii_hexdigit())
-}
-
-/// The blobs without a byte, SHA-1 and SHA-256: what an intent to add leaves in the index.
-pub(crate) fn is_empty_blob(oid: &str) -> bool {
-    oid == "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
-        || oid == "473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813"
-}
-
 /// The system gives no thread.
 fn no_thread(error: &io::Error) -> Failure {
     Failure::new(format!("cannot start a thread: {error}"))
         .hint("raise --memory and the limits of the user that runs git (`ulimit -u`, `ulimit -v`)")
 }
-
-/// One changed path of `--raw -z`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Change {
-    /// Whether it is a submodule now.
-    pub(crate) submodule: bool,
-    /// The object before; zeros if there was none, or a submodule, which names an object and holds none.
-    pub(crate) old: String,
-    /// The object now.
-    pub(crate) new: String,
-    /// Where.
-    pub(crate) path: PathBuf,
-}
-
-/// The mode of a submodule.
-const SUBMODULE: &str = "160000";
-
-/// Reads `--raw -z --no-abbrev --no-renames` of a diff.
-pub(crate) fn changes(raw: &[u8]) -> Vec<Change> {
-    let mut tokens = raw.split(|byte| *byte == 0);
-    let mut changes = Vec::new();
-    while let Some(token) = tokens.next() {
-        let Some(entry) = token.strip_prefix(b":") else { continue };
-        let entry = text(entry);
-        let mut words = entry.split(' ');
-        let (Some(before), Some(mode), Some(old), Some(new)) = (words.next(), words.next(), words.next(), words.next())
-        else {
-            continue;
-        };
-        let Some(name) = tokens.next() else { break };
-        changes.push(Change {
-            submodule: mode == SUBMODULE,
-            old: if before == SUBMODULE { "0".repeat(old.len()) } else { old.to_owned() },
-            new: new.to_owned(),
-            path: path(name),
-        });
-    }
-    changes
-}
-
-#[cfg(test)]
-mod tests;

@@ -10,9 +10,10 @@ use super::git::Git;
 use super::script::{self, BEFORE, PASSED_ON};
 use crate::args::hook::{HookName, InstallArgs, StatusArgs, UninstallArgs};
 use crate::draft::{Draft, Existing, Place};
+use crate::exit::plain;
 use crate::exit::{Exit, Failure};
 use crate::out;
-use crate::plan::plain;
+use crate::surroundings::{Surroundings, Variables};
 
 /// A directory of hooks.
 #[derive(Debug)]
@@ -33,9 +34,10 @@ enum State {
 }
 
 /// Installs hooks.
-pub(crate) fn install(args: &InstallArgs, here: &Path) -> Result<Exit, Failure> {
+pub(crate) fn install(args: &InstallArgs, around: &Surroundings) -> Result<Exit, Failure> {
+    let here = around.directory.as_path();
     let git = &Git::default();
-    let hooks = Hooks::find(git, args.global, here)?;
+    let hooks = Hooks::find(git, args.global, around)?;
     let husky = hooks.directory.ends_with(".husky/_");
     if husky {
         return Err(Failure::new(format!("{} belongs to husky, which writes it anew", hooks.shown(here)))
@@ -80,9 +82,10 @@ pub(crate) fn install(args: &InstallArgs, here: &Path) -> Result<Exit, Failure> 
 }
 
 /// Removes hooks, and puts back what was there.
-pub(crate) fn uninstall(args: &UninstallArgs, here: &Path) -> Result<Exit, Failure> {
+pub(crate) fn uninstall(args: &UninstallArgs, around: &Surroundings) -> Result<Exit, Failure> {
+    let here = around.directory.as_path();
     let git = &Git::default();
-    let hooks = Hooks::find(git, args.global, here)?;
+    let hooks = Hooks::find(git, args.global, around)?;
     let names: Vec<&str> = match (args.hooks.is_empty(), hooks.own) {
         (false, _) => args.hooks.iter().map(|hook| hook.id()).collect(),
         (true, true) => PASSED_ON.to_vec(),
@@ -108,8 +111,9 @@ pub(crate) fn uninstall(args: &UninstallArgs, here: &Path) -> Result<Exit, Failu
 }
 
 /// Says what is installed.
-pub(crate) fn status(args: &StatusArgs, here: &Path) -> Result<Exit, Failure> {
-    let hooks = Hooks::find_any(&Git::default(), args.global, here)?;
+pub(crate) fn status(args: &StatusArgs, around: &Surroundings) -> Result<Exit, Failure> {
+    let here = around.directory.as_path();
+    let hooks = Hooks::find_any(&Git::default(), args.global, around)?;
     let mut told = format!("hooks are in {}\n", hooks.shown(here));
     for hook in HookName::ALL {
         let path = hooks.directory.join(hook.id());
@@ -132,14 +136,14 @@ pub(crate) fn status(args: &StatusArgs, here: &Path) -> Result<Exit, Failure> {
 
 impl Hooks {
     /// Where hooks belong.
-    fn find(git: &Git, global: bool, here: &Path) -> Result<Self, Failure> {
-        let hooks = Self::find_any(git, global, here)?;
+    fn find(git: &Git, global: bool, around: &Surroundings) -> Result<Self, Failure> {
+        let hooks = Self::find_any(git, global, around)?;
         let scope = git.value(&["config", "--show-scope", "--get", "core.hooksPath"]);
         let scope = scope.map(|scope| scope.to_string_lossy().into_owned()).unwrap_or_default();
         if !global && ["global", "system"].iter().any(|wide| scope.starts_with(wide)) {
             return Err(Failure::new(format!(
                 "hooks of this repository are in {}, by core.hooksPath of your configuration for every repository",
-                hooks.shown(here)
+                hooks.shown(&around.directory)
             ))
             .hint(
                 "add --global to install there; or give this repository its own: git config core.hooksPath .git/hooks",
@@ -148,15 +152,15 @@ impl Hooks {
         Ok(hooks)
     }
 
-    fn find_any(git: &Git, global: bool, here: &Path) -> Result<Self, Failure> {
+    fn find_any(git: &Git, global: bool, around: &Surroundings) -> Result<Self, Failure> {
         if !global {
             let directory = git.ask(&["rev-parse", "--git-path", "hooks"]).map_err(|failure| {
                 failure.hint("run it in the repository that is to have hooks, or install for all: --global")
             })?;
-            let directory = super::git::path(directory.strip_suffix(b"\n").unwrap_or(&directory));
-            return Ok(Self { directory: here.join(directory), global, own: false });
+            let directory = super::answer::path(directory.strip_suffix(b"\n").unwrap_or(&directory));
+            return Ok(Self { directory: around.directory.join(directory), global, own: false });
         }
-        let default = config_home().map(|home| home.join("keyradius").join("hooks"));
+        let default = config_home(&around.variables).map(|home| home.join("keyradius").join("hooks"));
         match git.value(&["config", "--global", "--type=path", "--get", "core.hooksPath"]) {
             Some(set) if !set.is_absolute() => Err(Failure::new(format!(
                 "core.hooksPath of the global configuration is {}: another directory in each repository",
@@ -316,8 +320,8 @@ fn exists(path: &Path) -> bool {
 }
 
 /// `XDG_CONFIG_HOME`, or `.config` at home.
-fn config_home() -> Option<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+fn config_home(variables: &Variables) -> Option<PathBuf> {
+    let set = |name: &str| variables.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
     set("XDG_CONFIG_HOME").or_else(|| Some(set("HOME").or_else(|| set("USERPROFILE"))?.join(".config")))
 }
 

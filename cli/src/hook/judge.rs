@@ -119,9 +119,9 @@ pub(crate) fn judge(scanned: Scanned, places: &dyn Fn(&str) -> Vec<Place>, known
     }
     fresh.append(&mut tokens);
     let now = crate::moment::end_of(policy.today);
-    // Nothing is opened: a hook has no time for it. What arithmetic was not asked of changes no verdict.
+    // Whoever pushes chooses paths, and certificates beside a key. Nothing is opened: a hook has no time for it. What arithmetic was not asked of changes no verdict.
     let passwords = open::Options { enabled: false, ..open::Options::default() };
-    let judging = Judging { passwords, ..Judging::at(now) };
+    let judging = Judging { passwords, author: policy.inline, ..Judging::at(now) };
     let judgement = detectors::judge(Harvest { occurrences: fresh, ..Harvest::default() }, &judging);
     let (mut findings, mut tokens) = (judgement.findings, judgement.secrets);
     // A hook is asked about keys that come, not about what trusts keys of others.
@@ -130,12 +130,8 @@ pub(crate) fn judge(scanned: Scanned, places: &dyn Fn(&str) -> Vec<Place>, known
 
     let verdict = policy.allow.judge(&findings, &tokens, &[], &policy.here, policy.today, false);
     let mut judged = Judged { notices: verdict.notices, ignored, ..Judged::default() };
-    for (mut finding, allowed) in findings.into_iter().zip(verdict.allowed) {
+    for (finding, allowed) in findings.into_iter().zip(verdict.allowed) {
         let commits = finding.occurrences.iter().map(|o| commits.get(&spot(o)).cloned().flatten()).collect();
-        // Whoever pushes chooses paths, and certificates beside a key.
-        if !policy.inline {
-            finding.severity = finding.severity_without_author();
-        }
         let blocks = policy.fail_on.fails(&finding);
         let free = allowed.iter().all(Option::is_some);
         let news = News { finding, commits, allowed };

@@ -11,8 +11,9 @@ use scanner_core::error::Gap;
 use scanner_core::material::{Identity, Kind, Occurrence, Proof, ProtectionState};
 use scanner_core::seam::Source;
 
+use super::answer::text;
 use super::blobs::{self, Blobs, Note, Tally};
-use super::git::{Git, text};
+use super::git::Git;
 use crate::exit::Failure;
 use crate::report::words::{self, escape};
 

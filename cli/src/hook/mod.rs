@@ -3,6 +3,7 @@
 //! Git runs these in the developer's own repository, so git itself is asked what is staged or new: no library knows
 //! better which index, which alternates and which object format it means. The work tree is never read.
 
+mod answer;
 mod blobs;
 #[cfg(target_os = "linux")]
 pub(crate) mod broker;
@@ -16,7 +17,9 @@ mod policy;
 pub(crate) mod pre_commit;
 pub(crate) mod pre_push;
 pub(crate) mod pre_receive;
+mod process;
 mod push;
+mod question;
 mod range;
 mod script;
 mod tell;

@@ -12,7 +12,8 @@ use std::rc::Rc;
 
 use scanner_core::git::oid::{Format, ObjectId};
 
-use super::git::{self, Git, Running};
+use super::answer;
+use super::git::{Git, Running};
 use super::judge::{Place, Places};
 use super::range::Range;
 use crate::exit::Failure;
@@ -180,7 +181,7 @@ impl Finder<'_> {
                 brings = true;
                 let olds = there.iter().copied().flatten().filter(|other| other.kind == EntryKind::Blob);
                 let olds = olds.map(|other| other.id.to_string()).collect();
-                self.add(entry.id, Place { path: git::path(path), commit: Some(commit.to_owned()), olds });
+                self.add(entry.id, Place { path: answer::path(path), commit: Some(commit.to_owned()), olds });
             }
             path.truncate(before);
         }
@@ -298,7 +299,7 @@ impl Trees {
         self.ask.write_all(format!("{name}\n").as_bytes())?;
         let mut header = Vec::new();
         (&mut self.answers).take(1024).read_until(b'\n', &mut header)?;
-        let header = git::text(&header);
+        let header = answer::text(&header);
         let mut words = header.split_whitespace();
         let id = words.next().unwrap_or_default();
         let (kind, size) = (words.next(), words.next().and_then(|size| size.parse::<u64>().ok()));
@@ -352,7 +353,7 @@ mod tests {
         }
         let read = |bytes: &[u8]| {
             let entries = Entries::of(bytes, Format::Sha1);
-            entries.map(|entry| (entry.kind, git::text(entry.name), entry.id.raw()[0])).collect::<Vec<_>>()
+            entries.map(|entry| (entry.kind, answer::text(entry.name), entry.id.raw()[0])).collect::<Vec<_>>()
         };
         let all = [(Blob, "a b", 1), (Tree, "dir", 2), (Tree, "old", 3), (Submodule, "sub", 4), (Other, "odd", 5)];
         assert_eq!(read(&tree), all.map(|(kind, name, byte)| (kind, name.to_owned(), byte)));

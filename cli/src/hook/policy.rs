@@ -5,19 +5,19 @@ use std::path::{Path, PathBuf};
 use jiff::civil::Date;
 use scanner_core::budget::Limits;
 
-use super::git::{Git, Running, path};
+use super::answer::path;
+use super::git::{Git, Running};
+use super::question::BETWEEN;
 use crate::allow::AllowList;
 use crate::args::LimitArgs;
 use crate::args::hook::CheckArgs;
+use crate::choice::FailOn;
 use crate::config::{self, Config};
 use crate::exit::Failure;
 use crate::marks::Marks;
 use crate::moment;
-use crate::plan::{FailOn, Jobs, Search};
-
-/// Stands between the answers of one `git rev-parse`: it repeats options that it does not know, and a path may hold line
-/// feeds.
-pub(super) const BETWEEN: &str = "--keyradius";
+use crate::plan::{Jobs, Search};
+use crate::surroundings::Surroundings;
 
 /// The repository around the hook.
 #[derive(Clone, Debug)]
@@ -96,7 +96,8 @@ pub(crate) struct Policy {
 
 impl Policy {
     /// From what was typed, and the configuration at the root of the work tree.
-    pub(crate) fn load(args: &CheckArgs, here: &Path, root: Option<&Path>) -> Result<Self, Failure> {
+    pub(crate) fn load(args: &CheckArgs, around: &Surroundings, root: Option<&Path>) -> Result<Self, Failure> {
+        let here = around.directory.as_path();
         let config = match (&args.config, root) {
             _ if args.no_config => Config::default(),
             (Some(named), _) => Config::read(&here.join(named), named, true)?,
@@ -115,7 +116,7 @@ impl Policy {
             limits: LimitArgs::default().over(&config.limits),
             jobs: Jobs::new(config.jobs).count,
             allow: config.allow.obeying(if inline { Marks::Given } else { Marks::Off }),
-            today: moment::day(moment::now().as_second()),
+            today: moment::day(around.now.as_second()),
             here: root.map(Path::to_owned).or(beside).unwrap_or_else(|| here.to_owned()),
             inline: true,
         })

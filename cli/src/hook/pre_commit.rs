@@ -5,15 +5,18 @@ use std::path::{Path, PathBuf};
 
 use scanner_core::engine::Progress;
 
+use super::answer::{self, Change, is_empty_blob, is_oid, is_zero};
 use super::blobs::{self, Blobs, Tally};
-use super::git::{self, Change, Children, Git, is_empty_blob, is_oid, is_zero};
+use super::git::{Children, Git};
 use super::judge::{Place, Places, judge};
 use super::known::{Known, Scanned, oid};
 use super::policy::{Policy, Repository};
+use super::question::diff;
 use super::tell::{Page, Words};
 use crate::args::hook::PreCommitArgs;
 use crate::confine::Guard;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::surroundings::{Surroundings, Variables};
 
 /// The trees without an entry, SHA-1 and SHA-256: what a first commit is compared with.
 const EMPTY_TREES: [&str; 2] =
@@ -25,36 +28,36 @@ const REMEDY: &str = "To take it out: `git restore --staged PATH`, and keep it o
 const BYPASS: &str = "To commit without this check: git commit --no-verify";
 
 /// Checks what is staged.
-pub(crate) fn run(args: &PreCommitArgs, here: &Path, guard: Guard) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &PreCommitArgs, around: &Surroundings, guard: Guard) -> Result<Exit, Failure> {
     let git = &Git::of(Children::confined(guard)?);
     // Both at once: most commits are no merges, and then this is all there is to ask.
     let repository = Repository::start(git)?;
     let first = if args.amend_aware { None } else { Some(git.start(&diff(None))?) };
-    let repository = Repository::found(repository, here)?;
+    let repository = Repository::found(repository, &around.directory)?;
     let Some(root) = &repository.root else {
         return Err(Failure::new("nothing is staged here: this is a bare repository or the inside of .git")
             .hint("run it in a work tree; on a server, use `keyradius hook pre-receive`"));
     };
     let mut diffs = Vec::new();
     if let Some(first) = first {
-        diffs.push(git::changes(&first.answer()?));
+        diffs.push(answer::changes(&first.answer()?));
     } else {
         for parent in parents_of_head(git)? {
-            diffs.push(git::changes(&git.ask(&diff(Some(&parent)))?));
+            diffs.push(answer::changes(&git.ask(&diff(Some(&parent)))?));
         }
     }
-    for parent in other_parents(git, &repository.merge_head) {
-        diffs.push(git::changes(&git.ask(&diff(Some(&parent)))?));
+    for parent in other_parents(git, &repository.merge_head, &around.variables) {
+        diffs.push(answer::changes(&git.ask(&diff(Some(&parent)))?));
     }
     let places = staged(diffs);
     if places.is_empty() {
-        if std::env::var_os("PRE_COMMIT").is_some() {
+        if around.variables.get("PRE_COMMIT").is_some() {
             super::tell::nothing("staged");
         }
         return Ok(Exit::Nothing);
     }
 
-    let policy = Policy::load(&args.check, here, Some(root))?;
+    let policy = Policy::load(&args.check, around, Some(root))?;
     let oids: Vec<String> = places.keys().cloned().collect();
     let common = Some(repository.common.as_path());
     let tally = Tally::default();
@@ -88,34 +91,12 @@ fn olds(places: &[Place]) -> impl Iterator<Item = String> + '_ {
     places.iter().flat_map(|place| place.olds.iter().cloned())
 }
 
-/// The arguments of a diff between a parent (HEAD, or nothing before the first commit) and the index. Whatever the user
-/// configured for diffs is said again, so that it has no say.
-pub(super) fn diff(parent: Option<&str>) -> Vec<&str> {
-    let mut args = vec![
-        "diff",
-        "--cached",
-        "--raw",
-        "-z",
-        "--no-abbrev",
-        "--no-renames",
-        "--no-relative",
-        "--no-ext-diff",
-        "--no-color",
-        "-O/dev/null",
-        "--ignore-submodules=all",
-        "--diff-filter=ACMT",
-    ];
-    args.extend(parent);
-    args.push("--");
-    args
-}
-
 /// What HEAD itself was made on: what an amended commit will be compared with.
 fn parents_of_head(git: &Git) -> Result<Vec<String>, Failure> {
     let Ok(line) = git.ask(&["rev-list", "--parents", "--max-count=1", "HEAD", "--"]) else {
         return Ok(vec!["HEAD".to_owned()]);
     };
-    let line = git::text(&line);
+    let line = answer::text(&line);
     let mut oids = line.split_whitespace().map(str::to_owned);
     let head = oids.next().unwrap_or_default();
     let parents: Vec<String> = oids.collect();
@@ -130,16 +111,16 @@ fn parents_of_head(git: &Git) -> Result<Vec<String>, Failure> {
 
 /// The other parents of a merge. While conflicts are concluded they stand in MERGE_HEAD; before the commit of a clean
 /// merge only the environment holds them (`GITHEAD_<oid>`, set by `git merge` for its children).
-fn other_parents(git: &Git, merge_head: &Path) -> Vec<String> {
+fn other_parents(git: &Git, merge_head: &Path, variables: &Variables) -> Vec<String> {
     if let Ok(text) = std::fs::read_to_string(merge_head) {
         return text.split_whitespace().filter(|oid| is_oid(oid)).map(str::to_owned).collect();
     }
-    let merging = std::env::var("GIT_REFLOG_ACTION")
-        .is_ok_and(|what| what.split_whitespace().next().is_some_and(|word| matches!(word, "merge" | "pull")));
+    let action = variables.text("GIT_REFLOG_ACTION").and_then(|what| what.split_whitespace().next());
+    let merging = action.is_some_and(|word| matches!(word, "merge" | "pull"));
     if !merging {
         return Vec::new();
     }
-    let named = std::env::vars_os().filter_map(|(name, _)| name.to_str()?.strip_prefix("GITHEAD_").map(str::to_owned));
+    let named = variables.names().filter_map(|name| name.strip_prefix("GITHEAD_").map(str::to_owned));
     // What is left over from another repository's merge is no commit here.
     named
         .filter(|oid| {

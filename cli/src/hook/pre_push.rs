@@ -1,19 +1,20 @@
 //! `keyradius hook pre-push`: every object that the remote does not have.
 
-use std::path::Path;
-
 use scanner_core::engine::Progress;
 
+use super::answer::{is_oid, is_zero, text};
 use super::blobs::{Blobs, Tally};
-use super::git::{self, Children, Git, is_oid, is_zero, text};
+use super::git::{self, Children, Git};
 use super::known::Scanned;
 use super::policy::{Policy, Repository};
 use super::push::{self, Told};
+use super::question::is_remote;
 use super::range::Range;
 use super::tell::{OUT_OF_COMMITS, Page, Words};
 use crate::args::hook::PrePushArgs;
 use crate::confine::Guard;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::surroundings::{Surroundings, Variables};
 
 const BYPASS: &str = "To push without this check: git push --no-verify";
 
@@ -27,22 +28,22 @@ struct Push {
 }
 
 /// Checks what is pushed.
-pub(crate) fn run(args: &PrePushArgs, here: &Path, guard: Guard) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &PrePushArgs, around: &Surroundings, guard: Guard) -> Result<Exit, Failure> {
     let git = Git::of(Children::confined(guard)?);
     let repository = Repository::start(&git)?;
-    let repository = Repository::found(repository, here)?;
+    let repository = Repository::found(repository, &around.directory)?;
     // What git says comes first: what the framework left in the environment may be of another push.
     let lines = git::lines();
     let told = Push::read(lines.as_deref().unwrap_or_default(), args.remote.clone())?;
     let push = match (told, lines) {
-        (None, lines) => match (Push::of_framework(&git, args.remote.clone())?, lines) {
+        (None, lines) => match (Push::of_framework(&git, args.remote.clone(), &around.variables)?, lines) {
             (None, Err(failure)) => return Err(failure),
             (push, _) => push,
         },
         (told, _) => told,
     };
     let Some(push) = push else {
-        if std::env::var_os("PRE_COMMIT").is_some() {
+        if around.variables.get("PRE_COMMIT").is_some() {
             super::tell::nothing("pushed");
         }
         return Ok(Exit::Nothing);
@@ -50,7 +51,7 @@ pub(crate) fn run(args: &PrePushArgs, here: &Path, guard: Guard) -> Result<Exit,
     if push.tips.is_empty() {
         return Ok(Exit::Nothing);
     }
-    let policy = Policy::load(&args.check, here, repository.root.as_deref())?;
+    let policy = Policy::load(&args.check, around, repository.root.as_deref())?;
     let range = push.range(&git)?;
     let tally = Tally::default();
     let blobs = Blobs::new(&git, range.objects(&git)?, Some(&repository.common), &tally);
@@ -99,19 +100,19 @@ impl Push {
 
     /// From the environment of the pre-commit framework, which reads the lines itself. A first push of a whole history
     /// leaves its refs out and names the local branch only.
-    fn of_framework(git: &Git, remote: Option<String>) -> Result<Option<Self>, Failure> {
-        let get = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    fn of_framework(git: &Git, remote: Option<String>, variables: &Variables) -> Result<Option<Self>, Failure> {
+        let get = |name: &str| variables.text(name).filter(|value| !value.is_empty());
         let Some(to) = get("PRE_COMMIT_TO_REF").or_else(|| get("PRE_COMMIT_LOCAL_BRANCH")) else { return Ok(None) };
         let verify = |what: &str| git.ask(&["rev-parse", "--verify", "--quiet", "--end-of-options", what]);
-        let tip = verify(&to).map_err(|_| {
+        let tip = verify(to).map_err(|_| {
             Failure::new("PRE_COMMIT_TO_REF names nothing in this repository").hint("run it through `pre-commit`")
         })?;
-        let theirs = get("PRE_COMMIT_FROM_REF").filter(|from| !is_zero(from)).and_then(|from| verify(&from).ok());
+        let theirs = get("PRE_COMMIT_FROM_REF").filter(|from| !is_zero(from)).and_then(|from| verify(from).ok());
         let line = |answer: Vec<u8>| text(&answer).trim().to_owned();
         Ok(Some(Self {
             tips: vec![line(tip)],
             theirs: theirs.map(line).into_iter().collect(),
-            remote: get("PRE_COMMIT_REMOTE_NAME").or(remote),
+            remote: get("PRE_COMMIT_REMOTE_NAME").map(str::to_owned).or(remote),
         }))
     }
 
@@ -130,11 +131,6 @@ impl Push {
         let range = remote.map(|remote| vec!["--not".to_owned(), format!("--remotes={remote}")]);
         Ok(Range { tips: input.into_bytes(), rest: range.unwrap_or_default() })
     }
-}
-
-/// Whether this can be the name of a remote, which is a part of the names of its refs: then it holds no wildcard.
-pub(super) fn is_remote(name: &str) -> bool {
-    !name.is_empty() && !name.contains(['*', '?', '[', ':', '\\', '^', '~', ' ']) && !name.starts_with(['/', '.', '-'])
 }
 
 fn not_lines() -> Failure {
@@ -164,15 +160,6 @@ mod tests {
             ["x", "a b c d", &format!("{a} {b}"), &format!("{a} x {b}"), &format!("{zero} {zero} refs/heads/x")]
         {
             assert!(Push::read(lines, None).is_err(), "{lines}");
-        }
-    }
-
-    #[test]
-    fn an_address_is_no_remote() {
-        for (name, is) in
-            [("origin", true), ("me/fork", true), ("https://x/y", false), ("../y.git", false), ("*", false)]
-        {
-            assert_eq!(is_remote(name), is, "{name}");
         }
     }
 }

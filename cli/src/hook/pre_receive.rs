@@ -3,7 +3,6 @@
 //! Everything that runs here has to end in time, whatever was pushed: one thread works, and the one that waits for it ends
 //! every git process and answers when the time is up. Memory has a limit that the kernel holds.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,17 +10,21 @@ use std::time::{Duration, Instant};
 
 use scanner_core::engine::Progress;
 
+use super::answer::{self, is_oid, is_zero};
 use super::blobs::{Blobs, Names, Tally};
-use super::git::{self, Children, Git, Objects, is_oid, is_zero};
+use super::git::{self, Children, Git};
 use super::known::Scanned;
 use super::policy::{Policy, Repository};
+use super::process::Objects;
 use super::push::{Push, Told};
+use super::question::PROMISOR;
 use super::range::{self, Range, quarantined};
 use super::tell::{OUT_OF_COMMITS, Page, Words};
 use crate::args::hook::{OnTimeout, PreReceiveArgs};
 use crate::confine::Guard;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::report::words::{count, duration, escape, plural};
+use crate::surroundings::{Surroundings, Variables};
 
 const BYPASS: &str = "To push anyway: git push -o keyradius.allow=\"why\"   (if this server takes push options)";
 
@@ -29,9 +32,6 @@ const NO_BYPASS: &str = "This server does not take the push option keyradius.all
 
 /// What comes in by a push option.
 const OPTION: &str = "keyradius.allow";
-
-/// Settings of a repository that fetches what it lacks.
-pub(super) const PROMISOR: &str = r"^(extensions\.partialclone|remote\..*\.promisor)$";
 
 /// How the engine reports an input that was being read when it was stopped.
 const CUT_OFF: &str = "interrupted";
@@ -85,7 +85,7 @@ enum Message {
 }
 
 /// Checks a push.
-pub(crate) fn run(args: &PreReceiveArgs, here: &Path, guard: Guard) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &PreReceiveArgs, around: &Surroundings, guard: Guard) -> Result<Exit, Failure> {
     limit_memory(args.memory);
     let children = Children::confined(guard)?;
     let shared = Arc::new(Shared {
@@ -99,17 +99,17 @@ pub(crate) fn run(args: &PreReceiveArgs, here: &Path, guard: Guard) -> Result<Ex
         absent: AtomicU64::new(0),
     });
     // GitLab shows only lines that begin so to those who edit in a browser.
-    let web = std::env::var_os("GL_PROTOCOL").is_some_and(|protocol| protocol == "web");
+    let web = around.variables.get("GL_PROTOCOL").is_some_and(|protocol| protocol == "web");
     let prefix = if web { "GL-HOOK-ERR: " } else { "" };
     let mut page = Page::new(prefix);
-    let reason = allowed_by_option(args, &mut page);
+    let reason = allowed_by_option(args, &around.variables, &mut page);
 
     let (send, receive) = mpsc::channel();
     let work = {
-        let (shared, args, here) = (Arc::clone(&shared), args.clone(), here.to_owned());
+        let (shared, args, around) = (Arc::clone(&shared), args.clone(), around.clone());
         move || {
             let mut page = Page::new(prefix);
-            let exit = check(&args, &here, &shared, &mut page, &send);
+            let exit = check(&args, &around, &shared, &mut page, &send);
             // If nobody waits any more, the time was up.
             let _ = send.send(Message::Done(exit, page));
         }
@@ -185,9 +185,9 @@ fn limit_memory(bytes: u64) {
 fn limit_memory(_bytes: u64) {}
 
 /// The reason that the pusher gave for a push to be let in.
-fn allowed_by_option(args: &PreReceiveArgs, page: &mut Page) -> Option<String> {
-    let count = std::env::var("GIT_PUSH_OPTION_COUNT").ok()?.parse::<u32>().ok()?;
-    let options = (0..count).filter_map(|index| std::env::var(format!("GIT_PUSH_OPTION_{index}")).ok());
+fn allowed_by_option(args: &PreReceiveArgs, variables: &Variables, page: &mut Page) -> Option<String> {
+    let count = variables.text("GIT_PUSH_OPTION_COUNT")?.parse::<u32>().ok()?;
+    let options = (0..count).filter_map(|index| variables.text(&format!("GIT_PUSH_OPTION_{index}")));
     for option in options {
         let Some(rest) = option.strip_prefix(OPTION) else { continue };
         if args.no_push_option {
@@ -209,7 +209,7 @@ fn allowed_by_option(args: &PreReceiveArgs, page: &mut Page) -> Option<String> {
 
 fn check(
     args: &PreReceiveArgs,
-    here: &Path,
+    around: &Surroundings,
     shared: &Shared,
     page: &mut Page,
     send: &Sender<Message>,
@@ -220,11 +220,11 @@ fn check(
     }
     let git = Git::of(Arc::clone(&shared.children));
     let any_ref = git.start(&["for-each-ref", "--count=1", "--format=x"])?;
-    let repository = Repository::found(Repository::start(&git)?, here)?;
+    let repository = Repository::found(Repository::start(&git)?, &around.directory)?;
     let first = any_ref.answer()?.is_empty();
     let budget = if first { args.first_push_budget.max(args.budget) } else { args.budget };
     let _ = send.send(Message::Budget(budget));
-    let mut policy = Policy::load(&args.check, here, None)?;
+    let mut policy = Policy::load(&args.check, around, None)?;
     policy.inline = false;
     let input = tips.iter().flat_map(|oid| [oid.as_bytes(), b"\n"]).flatten().copied().collect();
     let range = Range { tips: input, rest: ["--not", "--all"].map(str::to_owned).to_vec() };
@@ -232,7 +232,7 @@ fn check(
     // What no ref led to before is new, wherever it is stored: an object that is on the server already was perhaps never
     // looked at. Without a quarantine (an old or an unusual server), that is all there is to go by.
     shared.doing("reading what is pushed");
-    let quarantine = std::env::var_os("GIT_QUARANTINE_PATH").is_some();
+    let quarantine = around.variables.get("GIT_QUARANTINE_PATH").is_some();
     let (own, common) = (Git { objects: Objects::Pushed, ..git.clone() }, repository.common.as_path());
     let mut blobs = Vec::new();
     if quarantine {
@@ -372,7 +372,7 @@ fn new_tips(lines: &str) -> Result<Vec<String>, Failure> {
 fn brings_config(git: &Git, tips: &[String]) -> bool {
     let ask: String = tips.iter().take(TIPS).flat_map(|tip| [tip.as_str(), ":keyradius.toml\n"]).collect();
     let answer = git.tell(&["cat-file", "--batch-check=%(objecttype)"], ask.as_bytes());
-    answer.is_ok_and(|answer| git::text(&answer).lines().any(|kind| kind == "blob"))
+    answer.is_ok_and(|answer| answer::text(&answer).lines().any(|kind| kind == "blob"))
 }
 
 #[cfg(test)]

@@ -6,8 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
+use super::answer::{self, is_oid, text};
 use super::blobs::Names;
-use super::git::{self, Git, Lines, Objects, Running, is_oid, text};
+use super::git::{self, Git, Lines, Running};
+use super::process::Objects;
 use crate::exit::Failure;
 
 /// Most bytes of the names of objects that refs of a server lead to and that it lacks: 65,536 names of SHA-1 and their line feeds.
@@ -79,7 +81,7 @@ impl Range {
             let mut parts = line.splitn(2, |byte| *byte == b' ');
             let oid = text(parts.next().unwrap_or_default());
             if oids.contains(&oid) {
-                reached.entry(oid).or_insert_with(|| Reach::New(parts.next().map(git::path).unwrap_or_default()));
+                reached.entry(oid).or_insert_with(|| Reach::New(parts.next().map(answer::path).unwrap_or_default()));
             }
             enough(reached.len() == oids.len())
         })?;

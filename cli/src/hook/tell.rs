@@ -7,9 +7,10 @@ use scanner_core::error::Gap;
 use scanner_core::material::Occurrence;
 
 use super::judge::{Judged, News, SecretNews};
-use crate::allow::{Allowance, hex};
+use crate::allow::Allowance;
 use crate::out;
 use crate::report::words::{escape, plural, protection, wrap};
+use scanner_core::hex::hex;
 
 /// Columns of running text.
 const WIDTH: usize = 88;

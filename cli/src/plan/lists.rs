@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use detectors::radius::KnownKeys;
 use scanner_core::blob::printable_path;
 
-use super::plain;
 use crate::exit::Failure;
+use crate::exit::plain;
 
 /// The user's own lists; read and checked before the work begins.
 #[derive(Debug, Default)]

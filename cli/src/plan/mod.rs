@@ -1,12 +1,9 @@
 //! From what was typed and configured to what will be done: the last step that can fail before work begins.
 
-mod choice;
 mod lists;
 mod report;
 mod search;
-mod surroundings;
 mod telling;
-pub(crate) mod units;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,18 +15,17 @@ use scanner_core::blob::printable_path;
 use scanner_core::budget::Limits;
 use scanner_core::git::{self, History, Selection};
 
-use crate::args::{ScanArgs, When};
+use crate::args::{ScanArgs, When, is_stdin};
 use crate::config::{self, Config};
 use crate::draft::Target;
-use crate::exit::Failure;
+use crate::exit::{Failure, plain};
 use crate::moment;
 use crate::revisions::Libgit2;
+use crate::surroundings::Surroundings;
 
-pub(crate) use choice::{FailOn, Format, NOTE_BELOW, Only};
 pub(crate) use lists::Lists;
 pub(crate) use report::{DiffPlan, ReportPlan};
 pub(crate) use search::Search;
-pub(crate) use surroundings::Surroundings;
 pub(crate) use telling::{JudgePlan, Telling};
 
 /// Everything a scan needs, checked.
@@ -168,20 +164,6 @@ fn check_target(target: &Path, directory: &Path) -> Result<(), Failure> {
         Failure::new(format!("cannot scan {}: {}", printable_path(target), plain(&error)))
             .hint("name files or directories that exist, or `-` for standard input")
     })
-}
-
-/// Whether this is standard input.
-pub(crate) fn is_stdin(target: &Path) -> bool {
-    target.as_os_str() == "-"
-}
-
-/// The operating system's word without its number.
-pub(crate) fn plain(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    match text.find(" (os error") {
-        Some(end) => text[..end].to_lowercase(),
-        None => text,
-    }
 }
 
 fn load_config(named: Option<&Path>, no_config: bool, targets: &[PathBuf], here: &Path) -> Result<Config, Failure> {

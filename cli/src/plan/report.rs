@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 
 use super::telling::output_and_look;
-use super::{Format, Look, Output, Surroundings, is_stdin, open_output};
+use super::{Look, Output, open_output};
+use crate::args::is_stdin;
 use crate::args::report::{DiffArgs, DiffFormat, ReportArgs};
+use crate::choice::Format;
 use crate::exit::Failure;
+use crate::surroundings::Surroundings;
 
 /// A conversion.
 #[derive(Debug)]

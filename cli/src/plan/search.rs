@@ -5,7 +5,7 @@ use scanner_core::budget::Limits;
 use scanner_core::engine::Engine;
 use scanner_core::seam::Knowledge;
 
-use super::Only;
+use crate::choice::Only;
 use crate::exit::Failure;
 use crate::rules::Rules;
 

@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Clock, FailOn, Format, Jobs, Lists, Look, Output, Surroundings, clock, color, load_config, open_output};
+use super::{Clock, Jobs, Lists, Look, Output, clock, color, load_config, open_output};
 use crate::allow::AllowList;
 use crate::args::{AutoNever, OutArgs, TellArgs};
+use crate::choice::{FailOn, Format};
 use crate::config::Config;
 use crate::exit::Failure;
 use crate::marks::Marks;
+use crate::surroundings::Surroundings;
 
 /// How findings are judged and told.
 #[derive(Debug)]

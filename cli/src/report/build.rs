@@ -17,8 +17,9 @@ use super::model::{
     Protection, Public, PublicPlace, Reference, Related, Repository, Role, Rule, Secret, SecretKind, Section, Spot,
     Step, Tenths, Text, UsedBy, Weakness, Word,
 };
-use crate::allow::{self, hex};
+use crate::allow;
 use crate::moment;
+use scanner_core::hex::hex;
 
 /// A finding as the report tells it. `allowed` goes with its occurrences, one by one.
 pub(crate) fn finding(finding: &radius::Finding, allowed: &[Option<allow::Allowance>]) -> Finding {

@@ -17,7 +17,8 @@ pub(crate) mod words;
 
 use std::io;
 
-use crate::plan::{Format, Look};
+use crate::choice::Format;
+use crate::plan::Look;
 
 pub(crate) use human::summary;
 pub(crate) use model::Report;

@@ -23,20 +23,9 @@ pub(crate) struct RawSecret {
     secret_group: Option<usize>,
     entropy: Option<f64>,
     path: Option<String>,
-    class: Option<Class>,
+    class: Option<SecretClass>,
     next: Option<String>,
     allow: Vec<RawExcuse>,
-}
-
-/// How far a secret reaches.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Class {
-    Publish,
-    Account,
-    Service,
-    Password,
-    Note,
 }
 
 /// A `[[secret.allow]]` or `[[secret_allow]]` as it is written.
@@ -83,13 +72,7 @@ impl RawSecret {
             secret_group: self.secret_group,
             entropy: self.entropy,
             path: self.path,
-            class: self.class.map(|class| match class {
-                Class::Publish => SecretClass::Publish,
-                Class::Account => SecretClass::Account,
-                Class::Service => SecretClass::Service,
-                Class::Password => SecretClass::Password,
-                Class::Note => SecretClass::Note,
-            }),
+            class: self.class,
             next: self.next,
             allow: self.allow.into_iter().map(RawExcuse::allow).collect(),
         })

@@ -1,6 +1,7 @@
 """age identities by age-keygen."""
 
 import base64
+import functools
 import hashlib
 
 from kit import Family
@@ -30,10 +31,7 @@ f.add("sops.env", f"SOPS_AGE_KEY={line}\n", "age-keygen, in a variable", [row("k
 f.add("whole.b64.yaml", "data:\n  keys.agekey: " + base64.b64encode(text.encode()).decode() + "\n", "age-keygen, then: base64, as in a Secret of Flux", [row("key1.txt")], stretch=True)
 f.add("both.txt", text + f.read("key2.txt").decode(), "two files joined", [row("key1.txt"), row("key2.txt")])
 
-
-def silent(file, data, why):
-    f.add(file, data, "by hand", oracle="nobody can decrypt with it", why=why, silent=True)
-
+silent = functools.partial(f.silent, made="by hand", oracle="nobody can decrypt with it")
 
 silent("recipient.txt", text.splitlines()[1] + "\n", "a recipient")
 silent("checksum.txt", line[:-1] + ("Q" if line[-1] != "Q" else "P") + "\n", "a wrong checksum")

@@ -1,5 +1,7 @@
 """Android attestation keyboxes: XML after the Android CDD and public tools, keys by openssl."""
 
+import functools
+
 from kit import Family
 
 f = Family("android_keybox", "keybox.xml made by hand around keys and chains of openssl")
@@ -39,10 +41,7 @@ f.add("crlf.xml", both.replace("\n", "\r\n"), "by hand, CRLF", [ec, rsa], certs)
 f.add("pkcs8.xml", document(box("dev_0001", key("ecdsa", "ec.key", ["ec.crt"]))), "by hand around PKCS#8", [ec], [f.cert("ec.crt")])
 f.add("two.xml", document(box("dev_0001", key("ecdsa", "ec.pem", ["ec.crt"])), box("dev_0002", key("rsa", "rsa.pem", ["rsa.crt"]))), "two keyboxes", [ec, rsa], [f.cert("ec.crt"), f.cert("rsa.crt")])
 
-
-def silent(file, text, why, **more):
-    f.add(file, text, "made by hand", oracle="made by hand", why=why, silent=True, **more)
-
+silent = functools.partial(f.silent, made="made by hand", oracle="made by hand")
 
 silent("near_template.xml", document('<Keybox DeviceID="{{DEVICE}}"><Key algorithm="ecdsa"><PrivateKey format="pem">\n-----BEGIN EC PRIVATE KEY-----\n{{KEY}}\n-----END EC PRIVATE KEY-----\n</PrivateKey></Key></Keybox>\n'), "a template")
 silent("near_certificates.xml", document(box("dev_0001", f'<Certificate format="pem">\n{f.read("ec.crt").decode()}</Certificate>')), "a chain without its key", certs=[f.cert("ec.crt")])

@@ -52,10 +52,7 @@ f.add("indented.key", block(SIGSTORE, sealed(f.read("p256.der"), PASS, 65536, sp
 all_forms(f, "occur", made["v2_empty.key"], [row("p256")], TOOLS, FEW)
 f.add("secret.yaml", "apiVersion: v1\nkind: Secret\nmetadata:\n  name: cosign\ndata:\n  cosign.key: " + base64.b64encode(made["v2_empty.key"].encode()).decode() + "\n  cosign.password: \"\"\n", TOOLS + ", then: Kubernetes Secret", [row("p256")])
 
-
-def silent(file, data, why):
-    f.add(file, data, "by hand", oracle="nobody can sign with it", why=why, silent=True)
-
+silent = f.silent
 
 body = sealed(f.read("p256.der"), PASS, 65536)
 silent("other_kdf.key", block(SIGSTORE, body.replace('"scrypt"', '"none"')), "a KDF that cosign does not have")

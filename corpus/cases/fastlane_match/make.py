@@ -1,6 +1,7 @@
 """Storage of fastlane match, written as match/lib/match/encryption/openssl.rb of fastlane does it."""
 
 import base64
+import functools
 import hashlib
 import textwrap
 
@@ -35,10 +36,7 @@ f.add("V2B2C3D4E5.p12", v2("k.p12"), "python cryptography AESGCM after match", [
 f.add("one_line.p12", v2("k.p12").replace("\n", ""), "python cryptography AESGCM after match, in one line", [row("strong")])
 f.add("pem.p12", v2("k.pem"), "a PEM file, as match stores keys of Apple's API", [row("strong")])
 
-
-def silent(file, data, why):
-    f.add(file, data, "as above", oracle="the file it was made from", why=why, silent=True)
-
+silent = functools.partial(f.silent, made="as above", oracle="the file it was made from")
 
 silent("V2B2C3D4E5.cer", v2("k.cer"), "the certificate beside the key")
 silent("AppStore_org.example.mobileprovision", v2("k.cer"), "a profile")

@@ -35,10 +35,7 @@ for name, curve in CURVES.items():
         raw_forms(f, "raw", der(name, 0, scalar), [row], made)
 f.add("eddsa.key", der("WEI25519", 0, noise("eddsa", 32)), made, [dict(format="freebsd_pkg", protection="plaintext", opaque=True, _oracle="32 random bytes")])
 
-
-def silent(file, data, why):
-    f.add(file, data, "by hand", oracle="nobody can sign with it", why=why, silent=True)
-
+silent = f.silent
 
 silent("zeros.key", der("SECP256K1", 0, bytes(32)), "zeros")
 silent("large.key", der("SECP256K1", 0, b"\xff" * 32), "a number that is larger than the order of the curve")

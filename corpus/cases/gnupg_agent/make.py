@@ -121,10 +121,7 @@ f.add("labelled.key", "Label: release 2026\nUse-for-ssh: yes\n" + texts[ed], "gp
 f.add("crlf.key", texts[ed].replace("\n", "\r\n"), "gpg, then: CRLF", [row(found[ed], "plaintext", "plain")])
 f.add("yaml.yaml", "key: |\n" + "".join(f"  {line}\n" for line in texts[rsa_grip].splitlines()), "gpg, then: YAML block", [row(found[rsa_grip], "plaintext", "plain")])
 
-
-def silent(file, data, why):
-    f.add(file, data, "by hand", oracle="nobody can sign with it", why=why, silent=True)
-
+silent = f.silent
 
 silent("public.scm", f"(public-key\n (ecc\n  (curve Ed25519)\n  (q #{join(q)[2:]}#)\n ))\n", "a public key of Guix, as in /etc/guix/acl")
 # A private number signs beside any public one, be it of another key or none of the curve.

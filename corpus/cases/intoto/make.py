@@ -107,10 +107,7 @@ text = next(f.path("trust").glob("private/*.key")).read_text()
 f.path("notary.pem").write_text("\n".join(l for l in text.splitlines() if l and not l.startswith("role")) + "\n")
 f.add("notary_root.key", text, "notary 0.7 key generate ecdsa", [f.key("notary.pem", "encrypted_pkcs8", PASS, "strong", opaque=True, label="role: root")])
 
-
-def silent(file, data, why):
-    f.add(file, data, "by hand", oracle="nobody can sign with it", why=why, silent=True)
-
+silent = f.silent
 
 wrong = json.loads(f.read("plain"))
 wrong["keyval"]["private"] = "ab" * 32

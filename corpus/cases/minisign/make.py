@@ -56,10 +56,7 @@ all_forms(f, "occur_locked", f.read("locked.key").decode(), [sealed("locked.pub"
 f.add("wrapped.b64", base64.encodebytes(f.read("plain1.key")), "minisign -G -W; base64", [row("plain1.pub", "plaintext")])
 f.add("several.txt", text + f.read("locked.key").decode() + f.read("plain2.key").decode(), "three files joined", [row("plain1.pub", "plaintext"), sealed("locked.pub"), row("plain2.pub", "plaintext")])
 
-
-def silent(file, data, why):
-    f.add(file, data, "by hand", oracle="nobody can sign with it", why=why, silent=True)
-
+silent = f.silent
 
 f.run("echo hi > hi.txt; minisign -S -W -s plain1.key -m hi.txt")
 silent("hi.txt.minisig", f.read("hi.txt.minisig"), "a signature")

@@ -27,10 +27,7 @@ f.run("nix-store --generate-binary-cache-key zebra.example.org-1 zebra.sec zebra
 f.add("zebra.sec", f.read("zebra.sec"), "nix-store --generate-binary-cache-key zebra.example.org-1", [row("zebra", "zebra.example.org-1")], stretch=True)
 f.add("ci.env", b"DEBUG=0\nNIX_SECRET_KEY=" + f.read("cache.example.org-1.sec") + b"\n", "the same in a dotenv file", [row("cache.example.org-1", "cache.example.org-1")], stretch=True)
 
-
-def silent(file, data, why):
-    f.add(file, data, "by hand", oracle="nobody can sign with it", why=why, silent=True)
-
+silent = f.silent
 
 silent("cache.pub", f.read("cache.example.org-1.pub"), "a public key")
 line = lambda body: "cache.example.org-1:" + base64.b64encode(body).decode()

@@ -1,6 +1,7 @@
 """Keys whose PEM label alone says what the bytes are."""
 
 import base64
+import functools
 import hashlib
 
 from cryptography.hazmat.primitives import serialization as ser
@@ -60,10 +61,7 @@ for kdf in ("bcrypt", "argon2"):
     text = text.replace("\n-----END", "\n=" + base64.b64encode(noise("crc", 3)).decode() + "\n-----END")
     f.add(f"noise_sealed_tendermint_{kdf}.txt", text, "made by hand after cosmos-sdk crypto/armor.go: random ciphertext", [dict(format="raw_pem", protection="strong", opaque=True)], oracle="made by hand")
 
-
-def silent(file, data, why):
-    f.add(file, data, "made by hand", oracle="made by hand", why=why, silent=True)
-
+silent = functools.partial(f.silent, made="made by hand", oracle="made by hand")
 
 B, E = "-----BEGIN ", "-----END "
 silent("near_zero_ca.key", pem("NEBULA ED25519 PRIVATE KEY", bytes(64)), "zeros, as Nebula's own tests have them")

@@ -41,10 +41,7 @@ all_forms(f, "occur", text, [row("plain1", "plaintext")], "signify -G -n", FORMS
 f.add("whole.b64", base64.b64encode(f.read("plain1.sec")), "signify -G -n; base64 -w 0", [row("plain1", "plaintext")])
 f.add("several.txt", text + f.read("locked.sec").decode(), "two files joined", [row("plain1", "plaintext"), sealed("locked")])
 
-
-def silent(file, data, why):
-    f.add(file, data, "by hand", oracle="nobody can sign with it", why=why, silent=True)
-
+silent = f.silent
 
 f.run("echo hi > hi.txt; signify-openbsd -S -s plain1.sec -m hi.txt")
 silent("hi.txt.sig", f.read("hi.txt.sig"), "a signature")

@@ -1,6 +1,7 @@
 """RSA private keys of SSH protocol 1."""
 
 import base64
+import functools
 import hashlib
 
 from cryptography.hazmat.primitives import serialization as ser
@@ -35,10 +36,7 @@ f.add("inside.bin", noise("a", 300) + plain + noise("b", 300), "rsa1024 between 
 f.add("inside_enc.bin", noise("a", 300) + f.read("rsa1024_enc") + noise("b", 300), "rsa1024_enc between other bytes", [key("rsa1024_enc", "weak")])
 f.add("two.bin", plain + f.read("rsa2048"), "two files joined", [row, key("rsa2048", "plaintext")])
 
-
-def silent(file, data, why):
-    f.add(file, data, "made by hand", oracle="made by hand", why=why, silent=True)
-
+silent = functools.partial(f.silent, made="made by hand", oracle="made by hand")
 
 MAGIC = b"SSH PRIVATE KEY FILE FORMAT 1.1\n\0"
 silent("near_strings.bin", MAGIC + b"ssh-rsa1\0unable to open key file\0" + bytes(500) + MAGIC + noise("s", 500), "the strings of a program that reads the format")

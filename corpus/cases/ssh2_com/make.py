@@ -1,6 +1,7 @@
 """Private keys of ssh.com."""
 
 import base64
+import functools
 import hashlib
 import re
 
@@ -62,10 +63,7 @@ all_forms(f, "bare", bare, [key("rsa1024", "plaintext")], "puttygen, the Comment
 f.add("several.txt", plain + f.read("dsa1024_enc").decode(), "two files joined", [key("rsa1024", "plaintext"), key("dsa1024", "weak")])
 f.add("subject.txt", plain.replace("Comment:", "Subject: me\nx-private: a long line that goes on \\\non the next one\nComment:"), "rsa1024 with more headers (RFC 4716 3.3)", [key("rsa1024", "plaintext")])
 
-
-def silent(file, text, why):
-    f.add(file, text, "made by hand", oracle="made by hand", why=why, silent=True)
-
+silent = functools.partial(f.silent, made="made by hand", oracle="made by hand")
 
 BEGIN, END = "---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\n", "---- END SSH2 ENCRYPTED PRIVATE KEY ----\n"
 body = plain.split("\n", 2)[2].split("----")[0]

@@ -1,5 +1,6 @@
 """Keys printed for people."""
 
+import functools
 import json
 
 from cryptography.hazmat.primitives.asymmetric import ec as curves
@@ -56,10 +57,7 @@ f.add("rsa_no_header.txt", text.split("\n", 1)[1], "openssl pkey -text without i
 f.add("rsa_no_primes.txt", text.split("prime1:")[0], "openssl pkey -text, cut behind the private exponent", [row])
 f.add("several.txt", text + "\n" + ec + "\nand so on\n" + texts["ed25519"], "three dumps in one file", [row, ec_row, f.key("ed25519.pem", "text_dump")])
 
-
-def silent(file, data, why):
-    f.add(file, data, "made by hand", oracle="made by hand", why=why, silent=True)
-
+silent = functools.partial(f.silent, made="made by hand", oracle="made by hand")
 
 f.run("openssl pkey -in rsa2048.pem -pubout -text -noout > pub.txt; openssl pkey -in rsa2048.pem -text_pub -noout > pub.txt")
 silent("near_public.txt", f.read("pub.txt"), "a dump of the public key")

@@ -27,10 +27,7 @@ f.run(f"printf 'DataDirectory {f.path('r')}\\nSocksPort 0\\nORPort 9901\\nDisabl
 f.add("ed25519_master_id_secret_key", f.read("r/keys/ed25519_master_id_secret_key"), "tor --keygen", [dict(format="tor", protection="plaintext", spki_sha256=spki("r/keys/ed25519_master_id_public_key"), _oracle="ed25519_master_id_public_key, which tor wrote; openssl pkey")])
 raw_forms(f, "raw", f.read("s1/hs_ed25519_secret_key"), [key], "tor")
 
-
-def silent(file, data, why):
-    f.add(file, data, "by hand", oracle="nobody can sign with it", why=why, silent=True)
-
+silent = f.silent
 
 silent("hs_ed25519_public_key", f.read("s1/hs_ed25519_public_key"), "a public key")
 head = b"== ed25519v1-secret: type0 ==\0\0\0"

@@ -25,10 +25,7 @@ f.add("named.conf", "options { directory \"/var/cache/bind\"; };\n" + text + oth
 f.add("configmap.yaml", "data:\n  named.conf: |\n" + "".join(f"    {l}\n" for l in text.splitlines()), "tsig-keygen, then: YAML block", [key("first")])
 f.add("one_line.conf", " ".join(text.split()) + "\n", "tsig-keygen, on one line", [key("first")])
 
-
-def silent(file, data, why):
-    f.add(file, data, "by hand", oracle="nobody can sign with it", why=why, silent=True)
-
+silent = f.silent
 
 silent("docs.conf", 'key "example" {\n  algorithm hmac-sha256;\n  secret "<base64>";\n};\n', "documentation")
 silent("short.conf", 'key "example" {\n  algorithm hmac-sha256;\n  secret "c2VjcmV0";\n};\n', "the word secret in base64")

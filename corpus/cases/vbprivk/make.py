@@ -1,14 +1,13 @@
 """Keys of ChromeOS verified boot."""
 
+import functools
+
 from kit import Family, noise
 
 f = Family("vbprivk", "vbprivk, vbprik2, vbpubk, vbpubk2 and keyblocks by futility")
 PUBLIC = "openssl pkey -pubout of the key that futility was given"
 
-
-def silent(file, data, why, **more):
-    f.add(file, data, "made by hand", oracle="made by hand", why=why, silent=True, **more)
-
+silent = functools.partial(f.silent, made="made by hand", oracle="made by hand")
 
 # Sizes, and the ids of their algorithms (vbutil_key --help).
 for bits, exponent, algorithms in ((1024, 65537, (0, 1, 2)), (2048, 65537, (3, 4, 5)), (4096, 65537, (8,)), (8192, 65537, (11,)), (2048, 3, (13,)), (3072, 3, (16,))):

@@ -1,6 +1,7 @@
 """WireGuard keys by wg, in the files of wg-quick and systemd."""
 
 import base64
+import functools
 import hashlib
 import json
 
@@ -30,10 +31,7 @@ f.add("config.json", json.dumps({"wg0": QUICK}), made + "a JSON string", [key1])
 f.add("clients.txt", QUICK + "\n\n" + QUICK.replace(one, two), "two files joined", [key1, key2])
 f.add("script.sh", "cat > /etc/wireguard/wg0.conf <<EOF\n" + QUICK + "EOF\n", made + "a here-document", [key1])
 
-
-def silent(file, data, why):
-    f.add(file, data, "by hand", oracle="no key is there", why=why, silent=True)
-
+silent = functools.partial(f.silent, made="by hand", oracle="no key is there")
 
 silent("public.conf", QUICK.replace(f"PrivateKey = {one}\n", ""), "a configuration without its key")
 silent("template.j2", QUICK.replace(one, "{{ wireguard_private_key }}"), "a template")

@@ -1,6 +1,7 @@
 //! Whole-repository promises, one binary.
 
 mod cases;
+mod circles;
 mod covering;
 mod docs;
 mod facts;

@@ -6,6 +6,7 @@ use corpus::expect::{self, Case, Grade, Key};
 use detectors::open::{Options, Summary, open_all};
 use scanner_core::blob::Origin;
 use scanner_core::error::Reason;
+use scanner_core::hex::hex;
 use scanner_core::material::{How, Identity, Kind, Locked, Occurrence, Opened, Proof, ProtectionState};
 use scanner_core::seam::Candidate;
 use scanner_core::secret::Secret;
@@ -55,10 +56,6 @@ fn spki(occurrence: &Occurrence) -> Option<String> {
         Some(Identity::Public(half)) => Some(hex(&half.id.spki_sha256)),
         _ => None,
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 fn is_opened(occurrence: &Occurrence) -> bool {

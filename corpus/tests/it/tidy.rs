@@ -22,7 +22,7 @@ fn all() -> Vec<&'static About> {
     abouts().into_iter().map(|(about, _)| about).chain(CONTAINERS.iter().map(|c| c.about())).collect()
 }
 
-fn rust_files(folder: &Path, out: &mut Vec<PathBuf>) {
+pub(crate) fn rust_files(folder: &Path, out: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).expect("a folder").map(|e| e.expect("an entry").path()) {
         if entry.is_dir() {
             if entry.file_name().is_some_and(|n| n != "target") {
@@ -144,18 +144,20 @@ fn detectors_open_no_file_and_formats_know_only_what_they_share() {
         let closed: &[&str] = match room.as_str() {
             // Formats and what they share to open them know nothing of how passwords are chosen or keys are judged.
             "format" | "unlock" => {
-                &["crate::format", "crate::wrap", "crate::radius", "crate::open", "crate::DETECTORS"]
+                &["crate::format", "crate::wrap", "crate::radius", "crate::open", "crate::knowledge"]
             }
-            "wrap" => &["crate::format", "crate::radius", "crate::open"],
+            // Nor do wrappers, but for how files begin.
+            "wrap" => &["crate::format", "crate::radius", "crate::open", "crate::knowledge"],
             // What they share knows none of them.
             "read" => {
-                &["crate::format", "crate::wrap", "crate::radius", "crate::open", "crate::unlock", "crate::DETECTORS"]
+                &["crate::format", "crate::wrap", "crate::radius", "crate::open", "crate::unlock", "crate::knowledge"]
             }
-            // Who judges reads text, and no key.
-            "radius" => &["crate::read", "crate::format", "crate::wrap", "crate::unlock"],
+            // Who judges reads no key.
+            "radius" => &["crate::read", "crate::format", "crate::wrap", "crate::unlock", "crate::knowledge"],
             _ => &[],
         };
-        let text = if room == "radius" { text.replace("crate::read::text", "") } else { text };
+        let text =
+            if within == Path::new("wrap/starts.rs") { text.replace("crate::format::DETECTORS", "") } else { text };
         for word in closed {
             assert!(!text.contains(word), "{} names {word}", file.display());
         }
@@ -237,6 +239,25 @@ fn a_format_that_names_another_is_noticed() {
         ("format/pkcs12/open.rs", "use super::pkcs12;"),
     ] {
         assert_eq!(names(file, text), [] as [&str; 0], "{file}: {text}");
+    }
+}
+
+/// What a run depends on besides its input: whoever reads these elsewhere makes a second answer to one question.
+#[test]
+fn the_command_reads_time_and_environment_in_one_place() {
+    let source = root().join("cli/src");
+    let mut files = Vec::new();
+    rust_files(&source, &mut files);
+    for file in files {
+        let within = file.strip_prefix(&source).expect("below the source").to_string_lossy().into_owned();
+        // Processes shut themselves in before they look around.
+        if ["surroundings.rs", "moment.rs", "report/json.rs"].contains(&&*within) || within.starts_with("confine/") {
+            continue;
+        }
+        let text = fs::read_to_string(&file).expect("readable");
+        for word in ["env::var", "SystemTime", "Timestamp::now", "moment::now", "Zoned::now"] {
+            assert!(!text.contains(word), "{within} names {word}: ask `Surroundings`");
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::read::private::looks_random;
+use crate::read::chance::looks_random;
 use crate::read::proof;
 use crate::read::public::{self, PublicKey, Raw};
 
@@ -141,21 +141,17 @@ fn encode(name: &[u8], bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
 
     use super::*;
-    use crate::read::text::hex;
+    use crate::ask;
+    use scanner_core::hex::hex;
 
     fn secret(name: &[u8], key: &[u8]) -> String {
         encode(name, key).to_uppercase()
     }
 
     fn inspect(text: &str) -> Result<Vec<Material>, Malformed> {
-        let origin = Origin::file("k");
-        let at = memchr::memmem::find(text.as_bytes(), PREFIX).unwrap();
-        let mut out = Inspection::default();
-        Age.inspect(Blob::whole(text.as_bytes(), &origin), Hit { anchor: ANCHOR, at }, &mut out)?;
-        Ok(out.take())
+        ask::first(&Age, "k", text, &[ANCHOR])
     }
 
     fn key() -> Vec<u8> {

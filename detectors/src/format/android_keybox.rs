@@ -80,20 +80,16 @@ fn quoted(text: &[u8]) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
     use scanner_core::material::{Material, Proof};
 
     use super::*;
+    use crate::ask;
     use crate::read::ber::{self, BIT_STRING, INTEGER, OCTET_STRING, OID, SEQUENCE};
     use crate::read::curves;
     use crate::read::text::base64;
 
     fn inspect(text: &str) -> Result<Vec<Material>, Malformed> {
-        let origin = Origin::file("keybox.xml");
-        let at = memchr::memmem::find(text.as_bytes(), ANCHOR.bytes).unwrap();
-        let mut out = Inspection::default();
-        AndroidKeybox.inspect(Blob::whole(text.as_bytes(), &origin), Hit { anchor: ANCHOR, at }, &mut out)?;
-        Ok(out.take())
+        ask::first(&AndroidKeybox, "keybox.xml", text, &[ANCHOR])
     }
 
     fn key() -> String {

@@ -102,16 +102,13 @@ fn vbmeta(bytes: &[u8]) -> Result<Range<usize>, Malformed> {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
 
     use super::*;
+    use crate::ask;
 
     fn inspect(bytes: &[u8], anchor: Anchor) -> Option<Vec<Material>> {
-        let origin = Origin::file("avb_pkmd.bin");
         let at = if anchor.at_start { 0 } else { memchr::memmem::find(bytes, anchor.bytes)? };
-        let mut out = Inspection::default();
-        Avb.inspect(Blob::whole(bytes, &origin), Hit { anchor, at }, &mut out).ok()?;
-        Some(out.take())
+        ask::at(&Avb, "avb_pkmd.bin", bytes, (anchor, at)).ok()
     }
 
     /// n = 2^2048 - 1, whose n0inv is 1.

@@ -91,18 +91,13 @@ impl Detector for Bip32 {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
 
     use super::*;
+    use crate::ask;
     use crate::read::wallet::tests::encode;
 
     fn inspect(text: &str) -> Result<Vec<Material>, Malformed> {
-        let origin = Origin::file("k");
-        let (at, anchor) =
-            ANCHORS.iter().find_map(|a| Some((memchr::memmem::find(text.as_bytes(), a.bytes)?, *a))).unwrap();
-        let mut out = Inspection::default();
-        Bip32.inspect(Blob::whole(text.as_bytes(), &origin), Hit { anchor, at }, &mut out)?;
-        Ok(out.take())
+        ask::first(&Bip32, "k", text, &ANCHORS)
     }
 
     fn key(version: [u8; 4], depth: u8, zero: u8, scalar: [u8; 32]) -> String {

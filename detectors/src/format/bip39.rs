@@ -176,20 +176,14 @@ fn master(words: &[u16]) -> Zeroizing<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
     use scanner_core::material::Identity;
 
     use super::*;
-    use crate::read::text::hex;
+    use crate::ask;
+    use scanner_core::hex::hex;
 
     fn inspect(text: &str) -> Vec<Material> {
-        let origin = Origin::file(".env");
-        let mut out = Inspection::default();
-        for anchor in ANCHORS {
-            let Some(at) = memchr::memmem::find(text.as_bytes(), anchor.bytes) else { continue };
-            let _ = Bip39.inspect(Blob::whole(text.as_bytes(), &origin), Hit { anchor, at }, &mut out);
-        }
-        out.take()
+        ask::every(&Bip39, ".env", text)
     }
 
     /// The words of a number, as BIP 39 says.

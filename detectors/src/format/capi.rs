@@ -66,10 +66,10 @@ impl Detector for Capi {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
     use scanner_core::material::{Identity, Kind, Material, Proof};
 
     use super::*;
+    use crate::ask;
 
     /// A number with all bits set: 2^bits - 1.
     fn ones(bits: usize) -> Vec<u8> {
@@ -110,16 +110,7 @@ mod tests {
     }
 
     fn inspect(bytes: &[u8]) -> Vec<Material> {
-        let origin = Origin::file("x");
-        let mut out = Inspection::default();
-        for at in 0..bytes.len() {
-            for anchor in [RSA2, RSA1, DSS2] {
-                if bytes[at..].starts_with(anchor.bytes) {
-                    let _ = Capi.inspect(Blob::whole(bytes, &origin), Hit { anchor, at }, &mut out);
-                }
-            }
-        }
-        out.take()
+        ask::every(&Capi, "x", bytes)
     }
 
     #[test]

@@ -14,8 +14,9 @@ use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::capi::Little;
 use crate::read::curves::{self, Curve};
+use crate::read::number;
 use crate::read::proof;
-use crate::read::public::{self, Domain, PublicKey};
+use crate::read::public::{Domain, PublicKey};
 use crate::read::signs::{self, Fit, Private};
 
 /// CNG key blobs.
@@ -131,14 +132,11 @@ fn rsa(fields: &mut Little<'_>, full: bool) -> Result<Half, Malformed> {
         fields.take(p.len() + q.len() + p.len(), "CRT numbers")?;
         d = fields.take(n.len(), "PrivateExponent")?;
     }
-    let sane = public::bits(n) == bits && public::bits(e) > 1 && e.last().is_some_and(|last| last & 1 == 1);
-    // Five sizes that belong together leave no doubt of what a full blob is.
-    let stands = full && signs::has_rsa_shape(n, d, &[p, q]);
-    let signs::Rsa { n, e, fit } = signs::rsa(n, e, d, &[p, q]);
-    if !sane || !(fit != Fit::Nothing || stands) {
-        return Err(Malformed::new("RSA numbers do not fit", 4));
-    }
-    Ok((public::half(&PublicKey::Rsa { n: &n, e }), fit))
+    let sane = number::bits(n) == bits && number::bits(e) > 1 && e.last().is_some_and(|last| last & 1 == 1);
+    // Five sizes that belong together leave no doubt of what a full blob is; one without d never has the shape of a key.
+    let key = signs::rsa_by_name(n, e, d, &[p, q]).filter(|_| sane);
+    let key = key.ok_or(Malformed::new("RSA numbers do not fit", 4))?;
+    Ok((key.half(), key.fit))
 }
 
 /// BCRYPT_ECCKEY_BLOB: the point and the scalar.
@@ -192,8 +190,8 @@ fn dsa_numbers(fields: &mut Little<'_>, size: usize, q: &[u8]) -> Result<Half, M
     let (half, fit) = signs::signs_as(&PublicKey::Dsa { p, q, g, y }, Private::Number(x));
     // With a foreign public number, the group is the proof: g has the order q.
     let group = || proof::dsa_public(p, g, q).is_some_and(|power| power == [1]);
-    let stands = fit.is_proven() || (signs::is_full_size(x, public::bits(q)) && group());
-    if fit == Fit::Nothing || public::bits(g) < 2 || public::bits(x) < 2 || !stands {
+    let stands = fit.is_proven() || (signs::is_full_size(x, number::bits(q)) && group());
+    if fit == Fit::Nothing || number::bits(g) < 2 || number::bits(x) < 2 || !stands {
         return Err(Malformed::new("DSA numbers do not fit", 4));
     }
     Ok((half, fit))
@@ -201,9 +199,9 @@ fn dsa_numbers(fields: &mut Little<'_>, size: usize, q: &[u8]) -> Result<Half, M
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
 
     use super::*;
+    use crate::ask;
 
     /// The scalar 1: its point is the base point of P-256 (SEC 2, 2.4.2).
     const BASE: &str = "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296\
@@ -228,16 +226,7 @@ mod tests {
     }
 
     fn inspect(bytes: &[u8]) -> Vec<Material> {
-        let origin = Origin::file("x");
-        let mut out = Inspection::default();
-        for at in 0..bytes.len() {
-            for &anchor in ANCHORS.iter().filter(|anchor| at == 0 || !anchor.at_start) {
-                if bytes[at..].starts_with(anchor.bytes) {
-                    let _ = Cng.inspect(Blob::whole(bytes, &origin), Hit { anchor, at }, &mut out);
-                }
-            }
-        }
-        out.take()
+        ask::every(&Cng, "x", bytes)
     }
 
     #[test]

@@ -13,6 +13,7 @@ use scanner_core::material::{
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::capi::Little;
+use crate::read::number;
 use crate::read::public::{self, PublicKey};
 
 /// CryptoAPI key containers.
@@ -132,8 +133,8 @@ fn public_half(bytes: &[u8]) -> Result<PublicHalf, Malformed> {
     fields.u32("datalen")?;
     let e = fields.u32("pubexp")?.to_be_bytes();
     let n: Vec<u8> = fields.take(length, "modulus")?.iter().rev().copied().collect();
-    let fits = (512..=16_384).contains(&bits) && public::bits(&n) == bits && n.last().is_some_and(|last| last & 1 == 1);
-    if !fits || public::bits(&e) < 2 || e.last().is_none_or(|last| last & 1 == 0) {
+    let fits = (512..=16_384).contains(&bits) && number::bits(&n) == bits && n.last().is_some_and(|last| last & 1 == 1);
+    if !fits || number::bits(&e) < 2 || e.last().is_none_or(|last| last & 1 == 0) {
         return Err(Malformed::new("RSA modulus and exponent", 4));
     }
     Ok(public::half(&PublicKey::Rsa { n: &n, e: &e }))
@@ -149,7 +150,7 @@ fn master(blob: &[u8]) -> Result<String, Malformed> {
     let first = fields.u32("GUID")?;
     match fields.take(12, "GUID")? {
         [b0, b1, c0, c1, d0, d1, rest @ ..] => {
-            let rest = crate::read::text::hex(rest);
+            let rest = scanner_core::hex::hex(rest);
             Ok(format!("{first:08x}-{b1:02x}{b0:02x}-{c1:02x}{c0:02x}-{d0:02x}{d1:02x}-{rest}"))
         }
         _ => Err(Malformed::new("GUID", 0)),
@@ -158,9 +159,9 @@ fn master(blob: &[u8]) -> Result<String, Malformed> {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
 
     use super::*;
+    use crate::ask;
 
     fn public_key() -> Vec<u8> {
         let fields = [72_u32, 512, 63, 65537].map(u32::to_le_bytes).concat();
@@ -176,10 +177,7 @@ mod tests {
     }
 
     fn inspect(bytes: &[u8]) -> Result<Vec<Material>, Malformed> {
-        let origin = Origin::file("x");
-        let mut out = Inspection::default();
-        Dpapi.inspect(Blob::whole(bytes, &origin), Hit { anchor: ANCHOR, at: 0 }, &mut out)?;
-        Ok(out.take())
+        ask::at(&Dpapi, "x", bytes, (ANCHOR, 0))
     }
 
     #[test]

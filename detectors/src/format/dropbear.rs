@@ -63,10 +63,10 @@ impl Detector for Dropbear {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
     use scanner_core::material::Proof;
 
     use super::*;
+    use crate::ask;
     use crate::read::public::Raw;
     use crate::read::{curves, proof};
 
@@ -75,11 +75,8 @@ mod tests {
     }
 
     fn inspect(bytes: &[u8]) -> Option<Vec<Material>> {
-        let origin = Origin::file("dropbear_host_key");
         let anchor = *Dropbear.anchors().iter().find(|anchor| bytes.starts_with(anchor.bytes))?;
-        let mut out = Inspection::default();
-        Dropbear.inspect(Blob::whole(bytes, &origin), Hit { anchor, at: 0 }, &mut out).ok()?;
-        Some(out.take())
+        ask::at(&Dropbear, "dropbear_host_key", bytes, (anchor, 0)).ok()
     }
 
     #[test]

@@ -9,6 +9,7 @@ use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Remark};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::ber::{self, BerReader, SEQUENCE};
+use crate::read::number;
 use crate::read::public::{self, PublicKey};
 use crate::read::x509;
 
@@ -166,7 +167,7 @@ fn read_list(bytes: &[u8], at: usize, remark: Remark, out: &mut Inspection) -> R
             // What is no certificate costs itself alone.
             let Ok(certificate) = x509::read(data) else { continue };
             material(certificate, start + OWNER)
-        } else if kind == RSA_GUID && data.len() == 256 && public::bits(data) == 2048 {
+        } else if kind == RSA_GUID && data.len() == 256 && number::bits(data) == 2048 {
             // The modulus, big-endian; the exponent is always 65537.
             let mut found = Material::new(Kind::PublicKey, ABOUT.id, Encoding::Binary, start + OWNER..start + each);
             let key = PublicKey::Rsa { n: data, e: &[1, 0, 1] };
@@ -187,7 +188,7 @@ fn read_list(bytes: &[u8], at: usize, remark: Remark, out: &mut Inspection) -> R
 fn guid(bytes: &[u8]) -> String {
     let digits = |order: &[usize]| {
         let ordered: Vec<u8> = order.iter().filter_map(|at| bytes.get(*at)).copied().collect();
-        crate::read::text::hex(&ordered)
+        scanner_core::hex::hex(&ordered)
     };
     let groups: [&[usize]; 5] = [&[3, 2, 1, 0], &[5, 4], &[7, 6], &[8, 9], &[10, 11, 12, 13, 14, 15]];
     groups.map(digits).join("-")
@@ -198,13 +199,10 @@ mod tests {
     use scanner_core::blob::Origin;
 
     use super::*;
+    use crate::ask;
 
     fn inspect(bytes: &[u8], anchor: Anchor) -> Result<Vec<Material>, Malformed> {
-        let origin = Origin::file("db.esl");
-        let at = memchr::memmem::find(bytes, anchor.bytes).unwrap();
-        let mut out = Inspection::default();
-        EfiSignatureList.inspect(Blob::whole(bytes, &origin), Hit { anchor, at }, &mut out)?;
-        Ok(out.take())
+        ask::first(&EfiSignatureList, "db.esl", bytes, &[anchor])
     }
 
     fn list(kind: &[u8], each: usize, data: &[u8]) -> Vec<u8> {

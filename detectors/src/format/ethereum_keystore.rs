@@ -9,9 +9,10 @@ use scanner_core::error::Malformed;
 use scanner_core::material::{Encoding, Kind, Label, Material, Protection, ProtectionState};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
+use zeroize::Zeroizing;
+
 use crate::read::carrier;
 use crate::read::object::Object;
-use crate::read::text;
 
 /// Keystores of Ethereum.
 #[derive(Debug)]
@@ -69,7 +70,7 @@ impl Detector for EthereumKeystore {
 
 /// What a keystore says of itself.
 struct Store {
-    ciphertext: Vec<u8>,
+    ciphertext: Zeroizing<Vec<u8>>,
     protection: Protection,
 }
 
@@ -119,22 +120,18 @@ impl Store {
 }
 
 /// The bytes of hex digits, with or without `0x`.
-fn unhex(text: &[u8]) -> Option<Vec<u8>> {
-    text::unhex(text.strip_prefix(b"0x").unwrap_or(text))
+fn unhex(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    scanner_core::hex::unhex(text.strip_prefix(b"0x").unwrap_or(text))
 }
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
 
     use super::*;
+    use crate::ask;
 
     fn inspect(text: &str) -> Result<Vec<Material>, Malformed> {
-        let origin = Origin::file("UTC--");
-        let at = memchr::memmem::find(text.as_bytes(), ANCHOR.bytes).unwrap();
-        let mut out = Inspection::default();
-        EthereumKeystore.inspect(Blob::whole(text.as_bytes(), &origin), Hit { anchor: ANCHOR, at }, &mut out)?;
-        Ok(out.take())
+        ask::first(&EthereumKeystore, "UTC--", text, &[ANCHOR])
     }
 
     fn three(kdf: &str, params: &str) -> String {

@@ -9,9 +9,9 @@ use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use sha2::{Digest, Sha256};
 
 use crate::read::ber::{BIT_STRING, BerReader, INTEGER, SEQUENCE};
+use crate::read::chance::looks_random;
 use crate::read::curves::{self, Curve};
 use crate::read::locate;
-use crate::read::private::looks_random;
 use crate::read::public::{self, Domain, PublicKey};
 
 /// Keys of pkg.
@@ -114,9 +114,9 @@ fn curve(name: &[u8]) -> Option<&'static Curve> {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
 
     use super::*;
+    use crate::ask;
     use crate::read::ber::encode;
 
     fn key(curve: &[u8], public: u8, key: &[u8]) -> Vec<u8> {
@@ -135,11 +135,7 @@ mod tests {
     }
 
     fn inspect(bytes: &[u8]) -> Result<Vec<Material>, Malformed> {
-        let origin = Origin::file("k");
-        let at = memchr::memmem::find(bytes, ANCHOR.bytes).unwrap();
-        let mut out = Inspection::default();
-        FreeBsdPkg.inspect(Blob::whole(bytes, &origin), Hit { anchor: ANCHOR, at }, &mut out)?;
-        Ok(out.take())
+        ask::first(&FreeBsdPkg, "k", bytes, &[ANCHOR])
     }
 
     #[test]

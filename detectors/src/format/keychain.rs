@@ -16,8 +16,8 @@ use scanner_core::material::{
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::cursor::Cursor;
-use crate::read::text::hex;
 use crate::read::{carrier, x509};
+use scanner_core::hex::hex;
 
 /// Keychains of macOS.
 #[derive(Debug)]
@@ -216,9 +216,9 @@ fn key(record: &Record<'_>, owners: &[&PublicHalf]) -> Option<Material> {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
 
     use super::*;
+    use crate::ask;
 
     /// A record of a key: offsets, an encrypted key, then name, hash and a flag.
     fn key_record(name: &[u8]) -> Vec<u8> {
@@ -256,10 +256,7 @@ mod tests {
     }
 
     fn inspect(bytes: &[u8]) -> Result<Vec<Material>, Malformed> {
-        let origin = Origin::file("x");
-        let mut out = Inspection::default();
-        Keychain.inspect(Blob::whole(bytes, &origin), Hit { anchor: KYCH, at: 0 }, &mut out)?;
-        Ok(out.take())
+        ask::at(&Keychain, "x", bytes, (KYCH, 0))
     }
 
     #[test]

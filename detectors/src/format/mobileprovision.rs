@@ -131,9 +131,9 @@ fn string(value: &[u8]) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
 
     use super::*;
+    use crate::ask;
     use crate::read::ber::{BIT_STRING, OCTET_STRING, encode};
     use crate::read::text::base64;
 
@@ -165,11 +165,8 @@ mod tests {
     }
 
     fn inspect(bytes: &[u8]) -> Result<Vec<Material>, Malformed> {
-        let origin = Origin::file("a.mobileprovision");
-        let mut out = Inspection::default();
         let Some(at) = memchr::memmem::find(bytes, SIGNED_DATA) else { return Ok(Vec::new()) };
-        MobileProvision.inspect(Blob::whole(bytes, &origin), Hit { anchor: locate::PKCS_OID, at }, &mut out)?;
-        Ok(out.take())
+        ask::at(&MobileProvision, "a.mobileprovision", bytes, (locate::PKCS_OID, at))
     }
 
     #[test]

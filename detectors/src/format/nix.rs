@@ -115,24 +115,22 @@ fn is_key_file(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
     use scanner_core::material::Proof;
     use scanner_core::material::Remark;
 
     use super::*;
+    use crate::ask;
     use crate::read::proof;
     use crate::read::public::Raw;
-    use crate::read::text::{base64, hex};
+    use crate::read::text::base64;
+    use scanner_core::hex::hex;
 
     fn inspect(text: &str) -> Result<Vec<Material>, Malformed> {
         inspect_as("k", text)
     }
 
     fn inspect_as(name: &str, text: &str) -> Result<Vec<Material>, Malformed> {
-        let origin = Origin::file(name);
-        let mut out = Inspection::default();
-        Nix.inspect(Blob::whole(text.as_bytes(), &origin), Hit { anchor: ANCHORS[0], at: 0 }, &mut out)?;
-        Ok(out.take())
+        ask::at(&Nix, name, text, (ANCHORS[0], 0))
     }
 
     #[test]

@@ -10,10 +10,11 @@ use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protecti
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::armor::{self, Armor};
+use crate::read::chance;
 use crate::read::cursor::Cursor;
 use crate::read::public::{self, Domain, PublicKey, Raw};
 use crate::read::text::base64;
-use crate::read::{carrier, curves, private, proof, signs};
+use crate::read::{carrier, curves, proof, signs};
 
 /// Bare keys in PEM.
 #[derive(Debug)]
@@ -135,7 +136,7 @@ fn random(bytes: &[u8]) -> Result<(), Malformed> {
     let digits = zeroize::Zeroizing::new(base64(bytes));
     let neighbours = digits.as_bytes().iter().zip(digits.as_bytes().iter().skip(1));
     let steps = neighbours.filter(|(a, b)| b.abs_diff(**a) <= 1).count();
-    if private::looks_random(bytes) && steps * 2 < digits.len() {
+    if chance::looks_random(bytes) && steps * 2 < digits.len() {
         Ok(())
     } else {
         Err(Malformed::new("private number: a placeholder", 0))
@@ -236,11 +237,11 @@ fn tendermint_protection(armor: &Armor) -> Result<Protection, Malformed> {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
 
     use scanner_core::material::Proof;
 
     use super::*;
+    use crate::ask;
 
     fn pem(label: &str, headers: &str, body: &[u8]) -> String {
         let dashes = "-".repeat(5);
@@ -248,10 +249,7 @@ mod tests {
     }
 
     fn inspect(text: &str) -> Result<Vec<Material>, Malformed> {
-        let origin = Origin::file("ca.key");
-        let mut out = Inspection::default();
-        RawPem.inspect(Blob::whole(text.as_bytes(), &origin), Hit { anchor: armor::ANCHOR, at: 0 }, &mut out)?;
-        Ok(out.take())
+        ask::at(&RawPem, "ca.key", text, (armor::ANCHOR, 0))
     }
 
     fn noise() -> Vec<u8> {

@@ -13,8 +13,9 @@ use scanner_core::material::{Encoding, Identity, Kind, Material, Protection, Pub
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use zeroize::Zeroizing;
 
+use crate::read::number;
 use crate::read::proof;
-use crate::read::public::{self, PublicKey};
+use crate::read::public::PublicKey;
 use crate::read::signs::{self, Fit, Private};
 use crate::read::text::{Decoder, digit};
 
@@ -103,27 +104,25 @@ fn rsa(numbers: &[Number]) -> Option<(PublicHalf, Fit)> {
     let [n, e, p, q, d] = ["Modulus", "Exponent", "P", "Q", "D"].map(|name| get(numbers, name));
     let (n, e, p, q, d) = (n?, e?, p.unwrap_or_default(), q.unwrap_or_default(), d.unwrap_or_default());
     let odd = |number: &[u8]| number.last().is_some_and(|last| last & 1 == 1);
-    if !(256..=16_384).contains(&public::bits(n)) || public::bits(e) < 2 || !odd(n) || !odd(e) {
+    if !(256..=16_384).contains(&number::bits(n)) || number::bits(e) < 2 || !odd(n) || !odd(e) {
         return None;
     }
-    let stands = signs::has_rsa_shape(n, d, &[p, q]);
-    let signs::Rsa { n, e, fit } = signs::rsa(n, e, d, &[p, q]);
-    (fit != Fit::Nothing || stands).then(|| (public::half(&PublicKey::Rsa { n: &n, e }), fit))
+    signs::rsa_by_name(n, e, d, &[p, q]).map(|key| (key.half(), key.fit))
 }
 
 fn dsa(numbers: &[Number]) -> Option<(PublicHalf, Fit)> {
     let [p, q, g, y, x] = ["P", "Q", "G", "Y", "X"].map(|name| get(numbers, name));
     let (p, q, g, y, x) = (p?, q?, g?, y.unwrap_or_default(), x?);
-    let sane = (512..=8192).contains(&public::bits(p)) && (128..=512).contains(&public::bits(q));
+    let sane = (512..=8192).contains(&number::bits(p)) && (128..=512).contains(&number::bits(q));
     let (half, fit) = signs::signs_as(&PublicKey::Dsa { p, q, g, y }, Private::Number(x));
     let stands =
-        fit.is_proven() || (fit != Fit::Nothing && signs::is_full_size(x, public::bits(q)) && has_order(p, q, g));
-    (sane && public::bits(x) > 1 && stands).then_some((half, fit))
+        fit.is_proven() || (fit != Fit::Nothing && signs::is_full_size(x, number::bits(q)) && has_order(p, q, g));
+    (sane && number::bits(x) > 1 && stands).then_some((half, fit))
 }
 
 /// Whether g generates a group of the order q, modulo p: without it, numbers that prove nothing are not taken for a key.
 fn has_order(p: &[u8], q: &[u8], g: &[u8]) -> bool {
-    public::bits(g) > 1 && proof::dsa_public(p, g, q).is_some_and(|power| power == [1])
+    number::bits(g) > 1 && proof::dsa_public(p, g, q).is_some_and(|power| power == [1])
 }
 
 fn get<'n>(numbers: &'n [Number], name: &str) -> Option<&'n [u8]> {
@@ -235,6 +234,7 @@ mod tests {
     use scanner_core::material::Remark;
 
     use super::*;
+    use crate::ask;
     use crate::read::text::base64;
 
     /// (2^521 - 1)^2, a product whose factors are known, with e = 7.
@@ -270,13 +270,7 @@ mod tests {
     }
 
     fn inspect(text: &str) -> Vec<Material> {
-        let origin = Origin::file("x");
-        let mut out = Inspection::default();
-        for (at, _) in text.match_indices("InverseQ") {
-            let hit = Hit { anchor: INVERSE_Q, at };
-            let _ = RsaXml.inspect(Blob::whole(text.as_bytes(), &origin), hit, &mut out);
-        }
-        out.take()
+        ask::every(&RsaXml, "x", text)
     }
 
     #[test]

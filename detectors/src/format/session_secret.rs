@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::read::object::decode;
 use crate::read::symmetric;
-use crate::read::text::unhex;
+use scanner_core::hex::unhex;
 use setting::{Form, Rule, Setting};
 
 /// Signing secrets of applications.
@@ -90,7 +90,7 @@ fn identity(rule: &Rule, value: &[u8]) -> Option<Identity> {
             Zeroizing::new(value.to_vec())
         }
         // Modifiers of ASP.NET stand behind the digits.
-        Form::Hex => Zeroizing::new(unhex(value.split(|b| *b == b',').next()?)?),
+        Form::Hex => unhex(value.split(|b| *b == b',').next()?)?,
         Form::Base64 => decode(value.strip_prefix(b"base64:")?)?,
     };
     match rule.form {

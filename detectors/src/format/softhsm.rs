@@ -16,8 +16,8 @@ use zeroize::Zeroizing;
 
 use crate::read::cursor::Cursor;
 use crate::read::pkcs11::{self, Attributes};
-use crate::read::text::hex;
 use crate::read::{carrier, x509};
+use scanner_core::hex::hex;
 
 /// SoftHSM objects.
 #[derive(Debug)]

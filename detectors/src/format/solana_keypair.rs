@@ -16,7 +16,7 @@ use scanner_core::material::{Encoding, Identity, Kind, Material, Protection};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use zeroize::Zeroizing;
 
-use crate::read::private::looks_random;
+use crate::read::chance::looks_random;
 use crate::read::signs;
 
 /// Solana key pairs.
@@ -127,25 +127,21 @@ fn array(bytes: &[u8], at: usize) -> Option<(Zeroizing<Vec<u8>>, Range<usize>)> 
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
     use scanner_core::material::Proof;
     use scanner_core::material::Remark;
 
     use super::*;
+    use crate::ask;
     use crate::read::proof;
     use crate::read::public::Raw;
-    use crate::read::text::hex;
+    use scanner_core::hex::hex;
 
     fn inspect(text: &str, anchor: Anchor) -> Result<Vec<Material>, Malformed> {
         inspect_as("id.json", text, anchor)
     }
 
     fn inspect_as(name: &str, text: &str, anchor: Anchor) -> Result<Vec<Material>, Malformed> {
-        let origin = Origin::file(name);
-        let at = memchr::memmem::find(text.as_bytes(), anchor.bytes).unwrap();
-        let mut out = Inspection::default();
-        SolanaKeypair.inspect(Blob::whole(text.as_bytes(), &origin), Hit { anchor, at }, &mut out)?;
-        Ok(out.take())
+        ask::first(&SolanaKeypair, name, text, &[anchor])
     }
 
     fn pair(between: &str) -> String {

@@ -10,7 +10,7 @@ use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use sha3::{Digest, Sha3_256};
 use zeroize::Zeroizing;
 
-use crate::read::private::looks_random;
+use crate::read::chance::looks_random;
 use crate::read::public::{self, PublicKey, Raw};
 
 /// Keys of Tor.
@@ -90,12 +90,12 @@ fn onion(public: &[u8; 32]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
     use sha2::{Digest, Sha512};
 
     use super::*;
+    use crate::ask;
     use crate::read::proof::tests::RFC8032_SEED as SEED;
-    use crate::read::text::hex;
+    use scanner_core::hex::hex;
 
     fn file() -> Vec<u8> {
         let mut key = Sha512::digest(SEED).to_vec();
@@ -105,11 +105,7 @@ mod tests {
     }
 
     fn inspect(bytes: &[u8]) -> Result<Vec<Material>, Malformed> {
-        let origin = Origin::file("k");
-        let at = memchr::memmem::find(bytes, TAIL).unwrap();
-        let mut out = Inspection::default();
-        Tor.inspect(Blob::whole(bytes, &origin), Hit { anchor: ANCHOR, at }, &mut out)?;
-        Ok(out.take())
+        ask::first(&Tor, "k", bytes, &[ANCHOR])
     }
 
     #[test]

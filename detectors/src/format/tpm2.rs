@@ -14,6 +14,7 @@ use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::ber::{BerReader, INTEGER, OCTET_STRING, OID, SEQUENCE, context};
 use crate::read::cursor::Cursor;
+use crate::read::number;
 use crate::read::public::{self, Domain, PublicKey};
 use crate::read::{armor, carrier, curves, locate};
 
@@ -152,7 +153,7 @@ fn public_area(area: &[u8]) -> Result<(PublicHalf, Uses), Malformed> {
                 exponent => exponent,
             };
             let n = sized(&mut fields, "modulus")?;
-            if public::bits(n) != u32::from(bits) || n.last().is_none_or(|digit| digit & 1 == 0) {
+            if number::bits(n) != u32::from(bits) || n.last().is_none_or(|digit| digit & 1 == 0) {
                 return Err(Malformed::new("modulus", fields.at()));
             }
             public::half(&PublicKey::Rsa { n, e: &exponent.to_be_bytes() })

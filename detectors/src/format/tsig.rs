@@ -7,8 +7,8 @@ use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protecti
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use sha2::{Digest, Sha256};
 
+use crate::read::chance::looks_random;
 use crate::read::members;
-use crate::read::private::looks_random;
 use crate::read::text::{Decoder, digit};
 
 /// TSIG keys.
@@ -108,17 +108,13 @@ fn secret(clause: &[u8]) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
 
     use super::*;
+    use crate::ask;
     use crate::read::text::base64;
 
     fn inspect(text: &str) -> Result<Vec<Material>, Malformed> {
-        let origin = Origin::file("named.conf");
-        let at = memchr::memmem::find(text.as_bytes(), ANCHOR.bytes).unwrap();
-        let mut out = Inspection::default();
-        Tsig.inspect(Blob::whole(text.as_bytes(), &origin), Hit { anchor: ANCHOR, at }, &mut out)?;
-        Ok(out.take())
+        ask::first(&Tsig, "named.conf", text, &[ANCHOR])
     }
 
     #[test]

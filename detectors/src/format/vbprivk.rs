@@ -10,7 +10,7 @@ use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::private::PrivateKey;
 use crate::read::public::{self, PublicKey};
-use crate::read::{montgomery, private, text};
+use crate::read::{montgomery, private};
 
 /// Keys of ChromeOS verified boot.
 #[derive(Debug)]
@@ -152,7 +152,7 @@ fn labels_21(bytes: &[u8], id: usize, fixed: usize) -> Result<Vec<Label>, Malfor
     let description = bytes.get(fixed..fixed.saturating_add(length)).unwrap_or_default();
     let description: Vec<u8> = description.iter().copied().take_while(|byte| *byte != 0).collect();
     let id = bytes.get(id..id + 20).ok_or(Malformed::new("key id", id))?;
-    let mut labels = vec![Label::new("key id", text::hex(id).as_bytes())];
+    let mut labels = vec![Label::new("key id", scanner_core::hex::hex(id).as_bytes())];
     labels.extend(Some(Label::new("description", &description)).filter(|label| !label.text.is_empty()));
     Ok(labels)
 }
@@ -210,16 +210,13 @@ fn key_data(
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
 
     use super::*;
+    use crate::ask;
 
     fn inspect(bytes: &[u8]) -> Option<Vec<Material>> {
-        let origin = Origin::file("k");
         let anchor = *ANCHORS.iter().find(|anchor| bytes.starts_with(anchor.bytes))?;
-        let mut out = Inspection::default();
-        Vbprivk.inspect(Blob::whole(bytes, &origin), Hit { anchor, at: 0 }, &mut out).ok()?;
-        Some(out.take())
+        ask::at(&Vbprivk, "k", bytes, (anchor, 0)).ok()
     }
 
     /// n = 2^1024 - 1, whose n0inv is 1.

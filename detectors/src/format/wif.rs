@@ -133,21 +133,13 @@ fn key(blob: Blob<'_>, span: Range<usize>) -> Option<Material> {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
 
     use super::*;
+    use crate::ask;
     use crate::read::wallet::tests::encode;
 
     fn inspect(text: &str) -> Vec<Material> {
-        let origin = Origin::file("k");
-        let mut out = Inspection::default();
-        for anchor in ANCHORS {
-            let starts = text.as_bytes().starts_with(anchor.bytes).then_some(0);
-            let at = if anchor.at_start { starts } else { memchr::memmem::find(text.as_bytes(), anchor.bytes) };
-            let Some(at) = at else { continue };
-            Wif.inspect(Blob::whole(text.as_bytes(), &origin), Hit { anchor, at }, &mut out).unwrap();
-        }
-        out.take()
+        ask::every(&Wif, "k", text)
     }
 
     fn wif(version: u8, first: u8, tail: &[u8]) -> String {

@@ -8,7 +8,7 @@ use scanner_core::error::Malformed;
 use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
-use crate::read::private::looks_random;
+use crate::read::chance::looks_random;
 use crate::read::proof;
 use crate::read::public::{self, PublicKey, Raw};
 use crate::read::text::{Decoder, digit};
@@ -126,17 +126,12 @@ mod tests {
     use scanner_core::blob::Origin;
 
     use super::*;
-    use crate::read::text::{base64, hex};
+    use crate::ask;
+    use crate::read::text::base64;
+    use scanner_core::hex::hex;
 
     fn inspect(text: &str) -> Result<Vec<Material>, Malformed> {
-        let origin = Origin::file("wg0.conf");
-        let (anchor, at) = [INTERFACE, NETDEV]
-            .iter()
-            .find_map(|anchor| Some((*anchor, memchr::memmem::find(text.as_bytes(), anchor.bytes)?)))
-            .unwrap();
-        let mut out = Inspection::default();
-        WireGuard.inspect(Blob::whole(text.as_bytes(), &origin), Hit { anchor, at }, &mut out)?;
-        Ok(out.take())
+        ask::first(&WireGuard, "wg0.conf", text, &[INTERFACE, NETDEV])
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub(super) fn beside(items: &[Unlocked]) -> Vec<Unlocked> {
     let mut known: Vec<Material> = items.iter().map(|item| as_open(&item.material)).collect();
     let mut hidden = Vec::new();
     for plain in plain {
-        for mut material in crate::engine().beyond(&Origin::file(""), plain, &known) {
+        for mut material in crate::knowledge::engine().beyond(&Origin::file(""), plain, &known) {
             if !matches!(material.kind, Kind::PrivateKey | Kind::Keystore) {
                 continue;
             }

@@ -85,7 +85,19 @@ pub fn open_all(
     cancelled: &(dyn Fn() -> bool + Sync),
 ) -> Summary {
     let (candidates, left_out) = candidates.into_parts();
-    open_list(occurrences, candidates, &left_out, options, &[], jobs, cancelled)
+    open_list(occurrences, candidates, &left_out, Means { options: *options, own: &[], jobs, cancelled })
+}
+
+/// By what means passwords are tried.
+#[derive(Clone, Copy)]
+pub(crate) struct Means<'a> {
+    pub(crate) options: Options,
+    /// Detectors of whoever embeds this: asked for the locks of what they found.
+    pub(crate) own: &'a [&'a dyn Detector],
+    /// Threads, at least one.
+    pub(crate) jobs: usize,
+    /// Says when to try no more.
+    pub(crate) cancelled: &'a (dyn Fn() -> bool + Sync),
 }
 
 /// The same with candidates that are sorted by place, and what was left out of them.
@@ -93,11 +105,9 @@ fn open_list(
     occurrences: &mut Vec<Occurrence>,
     mut candidates: Vec<Candidate>,
     left_out: &LeftOut,
-    options: &Options,
-    own: &[&dyn Detector],
-    jobs: usize,
-    cancelled: &(dyn Fn() -> bool + Sync),
+    means: Means<'_>,
 ) -> Summary {
+    let Means { options, own, jobs, cancelled } = means;
     if !options.enabled {
         return Summary::default();
     }
@@ -147,7 +157,7 @@ fn open_list(
 struct Run<'r, 'i> {
     targets: Vec<Target<'i>>,
     from: &'r Sources<'i>,
-    options: &'r Options,
+    options: Options,
     jobs: usize,
     cancelled: &'r (dyn Fn() -> bool + Sync),
     summary: Summary,

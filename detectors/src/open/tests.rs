@@ -15,8 +15,7 @@ use scanner_core::secret::Secret;
 use sha1::{Digest, Sha1};
 
 use super::trial::price;
-use super::{Options, Summary, open_all, open_units};
-use crate::judge::Judging;
+use super::{Means, Options, Summary, Units, open_all, open_units};
 use crate::read::carrier;
 use crate::unlock::kdf::utf16;
 
@@ -317,7 +316,8 @@ fn a_detector_of_somebody_else_opens_what_it_found() {
         occurrence.material.locked = Some(Locked::new(b"Zwetschge-7!abcd"));
         let mut occurrences = vec![occurrence];
         let words: Candidates = [candidate("a/.env", 1, "Zwetschge-7!", &[])].into_iter().collect();
-        let summary = open_units(&mut occurrences, words, &Judging { own, ..Judging::at(0) });
+        let means = Means { options: Options::default(), own, jobs: 1, cancelled: &|| false };
+        let summary = open_units(&mut occurrences, words, &Units::default(), means);
         assert_eq!((summary.opened == 1, is_locked(&occurrences[0])), (opens, !opens));
     }
 }

@@ -11,8 +11,7 @@ use scanner_core::candidates::Candidates;
 use scanner_core::material::Occurrence;
 use scanner_core::seam::Candidate;
 
-use super::{Summary, open_list};
-use crate::judge::Judging;
+use super::{Means, Summary, open_list};
 
 /// The units of a run.
 #[derive(Clone, Debug, Default)]
@@ -55,8 +54,12 @@ fn is_below(path: &Path, directory: &Path) -> bool {
 }
 
 /// [`super::open_all`] for each unit by itself. The order of `occurrences` stays that of the engine.
-pub(crate) fn open_units(occurrences: &mut Vec<Occurrence>, candidates: Candidates, judging: &Judging<'_>) -> Summary {
-    let Judging { units, passwords, own, jobs, cancelled, .. } = judging;
+pub(crate) fn open_units(
+    occurrences: &mut Vec<Occurrence>,
+    candidates: Candidates,
+    units: &Units,
+    means: Means<'_>,
+) -> Summary {
     let mut parts: BTreeMap<usize, Vec<Occurrence>> = BTreeMap::new();
     for occurrence in std::mem::take(occurrences) {
         parts.entry(units.of_occurrence(&occurrence)).or_default().push(occurrence);
@@ -69,7 +72,7 @@ pub(crate) fn open_units(occurrences: &mut Vec<Occurrence>, candidates: Candidat
     let mut all = Summary::default();
     for (unit, mut part) in parts {
         let list = lists.remove(&unit).unwrap_or_default();
-        let summary = open_list(&mut part, list, &left_out, passwords, own, *jobs, cancelled);
+        let summary = open_list(&mut part, list, &left_out, means);
         all.containers += summary.containers;
         all.tried += summary.tried;
         all.opened += summary.opened;

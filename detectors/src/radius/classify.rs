@@ -12,9 +12,9 @@ use sha2::{Digest, Sha256};
 
 use super::estate::{KeyGroup, KeyName};
 use super::known::{Class, Known};
-use super::severity::{self, Facts};
+use super::subject::{Facts, Judge};
 use super::tables::Expiry;
-use super::{Band, Estate, Evidence, Finding, KnownKeys, RoleScore, Tables, Tier, Weaknesses, evidence, posture, rank};
+use super::{Band, Estate, Evidence, Finding, KnownKeys, RoleScore, Tables, Tier, evidence, posture, rank, severity};
 
 /// Points of a role that make it asserted.
 const PROBABLE: i32 = 60;
@@ -22,19 +22,6 @@ const POSSIBLE: i32 = 30;
 const HINT: i32 = 10;
 /// No sum of evidence says more than this.
 const CAP: i32 = 200;
-
-/// What findings are judged by.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Judge<'a> {
-    /// Roles and evidence.
-    pub(crate) tables: &'a Tables,
-    /// Keys that many people have.
-    pub(crate) known: &'a KnownKeys,
-    /// What arithmetic says of the keys of the run.
-    pub(crate) weak: &'a Weaknesses,
-    /// The time of the run, seconds since 1970: what is expired follows from it.
-    pub(crate) now: i64,
-}
 
 /// Judges every private key of the estate, and every public one that should not be trusted. The findings come ranked.
 #[cfg(test)]
@@ -60,6 +47,9 @@ pub(crate) fn classify_all(estate: &mut Estate, judge: Judge<'_>) -> (Vec<Findin
     let keys = std::mem::take(&mut estate.keys).into_iter().chain(public.into_iter().map(|(key, _)| key));
     for (finding, key) in findings.iter_mut().zip(keys) {
         finding.take(key);
+        if !judge.author {
+            finding.severity = severity::without_author(finding);
+        }
     }
     rank::rank(&mut findings);
     (findings, others.into_iter().map(|(key, _)| key).collect())
@@ -224,7 +214,7 @@ fn id(key: &KeyGroup) -> String {
         KeyName::Public(digest) => hash.chain_update(b"kr1\0public\0").chain_update(digest),
         KeyName::Opaque(digest) => hash.chain_update(b"kr1\0opaque\0").chain_update(digest),
     };
-    let hex = crate::read::text::hex(&digest.finalize());
+    let hex = scanner_core::hex::hex(&digest.finalize());
     format!("kr1:{}", hex.get(..16).unwrap_or_default())
 }
 

@@ -1,13 +1,11 @@
 //! All materials of a run, joined by key.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use scanner_core::material::{CertFacts, Identity, Kind, Link, Material, Occurrence, ProtectionState, PublicHalf};
+use scanner_core::material::{CertFacts, Occurrence, PublicHalf, Reference};
 
-use super::evidence::beside::Beside;
-use super::link::{self, Use};
+use super::beside::Beside;
 
 /// What makes two materials the same key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,6 +45,66 @@ impl KeyGroup {
     }
 }
 
+/// A line that uses a key.
+#[derive(Clone, Debug)]
+pub struct Use {
+    /// The line.
+    pub reference: Occurrence,
+    /// How its name leads to the key.
+    pub sure: Sure,
+}
+
+impl Use {
+    /// What the line says.
+    pub fn reference(&self) -> Option<&Reference> {
+        self.reference.material.reference.as_deref()
+    }
+
+    /// Points for the role that the use gives: no more than the name is worth.
+    pub fn weight(&self) -> i32 {
+        self.reference().map_or(0, |reference| reference.weight.min(self.sure.most()))
+    }
+}
+
+/// How a name leads to a key, the surest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Sure {
+    /// The key itself stands on the line.
+    Here,
+    /// The path leads to the file, from the directory of the file that names it or from one above.
+    Path,
+    /// The digits are those of the key or of its certificate.
+    Digits,
+    /// The path ends as the file's does: another root, or a part that is a variable.
+    End,
+    /// A keystore gives the key this name.
+    Alias,
+    /// A file of this name, somewhere.
+    FileName,
+}
+
+impl Sure {
+    /// Points that such a link is worth at most (2.5 of the scoring: strong 60, medium 30).
+    const fn most(self) -> i32 {
+        match self {
+            Self::Here | Self::Path | Self::Digits | Self::End => 60,
+            Self::Alias | Self::FileName => 30,
+        }
+    }
+
+    /// A few words for a person.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Here => "the key stands on the line",
+            Self::Path => "by its path",
+            Self::Digits => "by its fingerprint",
+            Self::End => "by the end of its path",
+            Self::Alias => "by its alias",
+            Self::FileName => "by its file name alone",
+        }
+    }
+}
+
 /// All materials of a run.
 #[derive(Debug, Default)]
 pub struct Estate {
@@ -59,79 +117,19 @@ pub struct Estate {
     /// Ordinary secrets.
     pub secrets: Vec<Occurrence>,
     /// Where the scan began: what stands above says nothing about a key.
-    roots: Vec<PathBuf>,
+    pub(super) roots: Vec<PathBuf>,
     /// What lies in one directory; worked out when it is first asked for.
-    beside: OnceLock<Beside>,
-}
-
-/// Adds to a list that mostly stays a list of one, for which the first growth of a vector would keep four places.
-fn put(list: &mut Vec<Occurrence>, occurrence: Occurrence) {
-    if list.is_empty() {
-        list.reserve_exact(1);
-    }
-    list.push(occurrence);
+    pub(super) beside: OnceLock<Beside>,
 }
 
 impl Estate {
-    /// Joins the occurrences of a run, in any order; in every list they are sorted by place.
-    pub fn new(mut occurrences: Vec<Occurrence>) -> Self {
-        occurrences.sort_by(in_order);
-        let linked = Linked::of(&occurrences);
-        let mut keys: BTreeMap<KeyName, KeyGroup> = BTreeMap::new();
-        let (mut public, mut references, mut secrets) = (Vec::new(), Vec::new(), Vec::new());
-        for occurrence in occurrences {
-            match occurrence.material.kind {
-                Kind::Reference => {
-                    references.push(occurrence);
-                    continue;
-                }
-                Kind::Secret => {
-                    secrets.push(occurrence);
-                    continue;
-                }
-                _ => {}
-            }
-            let (name, half) = match name(&occurrence, &linked) {
-                Some((name, half)) if is_private(&occurrence) => (name, half),
-                _ => {
-                    public.push(occurrence);
-                    continue;
-                }
-            };
-            let group = keys.entry(name).or_insert_with(|| KeyGroup::new(name));
-            group.public = group.public.take().or(half);
-            put(&mut group.private, occurrence);
-        }
-        let mut alone: BTreeMap<KeyName, KeyGroup> = BTreeMap::new();
-        let mut others = Vec::new();
-        for occurrence in public {
-            let Some((name, half)) = name(&occurrence, &linked) else {
-                others.push(occurrence);
-                continue;
-            };
-            let group = match keys.get_mut(&name) {
-                Some(group) => group,
-                None => alone.entry(name).or_insert_with(|| KeyGroup::new(name)),
-            };
-            group.public = group.public.take().or(half);
-            put(&mut group.related, occurrence);
-        }
-        let mut estate = Self {
-            keys: keys.into_values().collect(),
-            public: alone.into_values().collect(),
-            others,
-            secrets,
-            roots: Vec::new(),
-            beside: OnceLock::new(),
-        };
-        link::uses(&mut estate, references);
-        link::issued(&mut estate);
-        estate
-    }
-
     /// What lies in one directory.
     pub(crate) fn beside(&self) -> &Beside {
-        self.beside.get_or_init(|| Beside::of(self))
+        self.beside.get_or_init(|| {
+            let groups = self.keys.iter().chain(&self.public);
+            let of_keys = groups.flat_map(|group| group.private.iter().chain(&group.related));
+            Beside::of(of_keys.chain(&self.others))
+        })
     }
 
     /// The same, scanned from these paths.
@@ -154,71 +152,6 @@ impl Estate {
             Some(rest) if !rest.as_os_str().is_empty() => rest,
             Some(_) => path.file_name().map_or(path, Path::new),
             None => path,
-        }
-    }
-}
-
-/// By place; what lies at one place by what it is.
-fn in_order(a: &Occurrence, b: &Occurrence) -> std::cmp::Ordering {
-    let (x, y) = (&a.material, &b.material);
-    (&a.origin, a.offset, a.line, x.kind, x.format)
-        .cmp(&(&b.origin, b.offset, b.line, y.kind, y.format))
-        .then_with(|| (x.span.start, x.span.end, &x.labels).cmp(&(y.span.start, y.span.end, &y.labels)))
-        .then_with(|| (&x.reference, &x.pgp_fingerprint).cmp(&(&y.reference, &y.pgp_fingerprint)))
-        .then_with(|| digest(x).cmp(&digest(y)))
-}
-
-/// What tells two materials at one place apart for good.
-fn digest(material: &Material) -> Option<[u8; 32]> {
-    match material.identity.as_ref()? {
-        Identity::Public(half) => Some(half.id.spki_sha256),
-        Identity::Opaque(digest) => Some(*digest),
-    }
-}
-
-/// Whether the private key itself is there: a stub only says that it is elsewhere.
-fn is_private(occurrence: &Occurrence) -> bool {
-    let material = &occurrence.material;
-    let stub = material.protection.as_ref().is_some_and(|p| p.state == ProtectionState::Stub);
-    material.kind == Kind::PrivateKey && !stub
-}
-
-/// Public halves by the digests that keystores refer to them with.
-#[derive(Default)]
-struct Linked {
-    by_link: BTreeMap<Link, Arc<PublicHalf>>,
-}
-
-impl Linked {
-    fn of(occurrences: &[Occurrence]) -> Self {
-        use sha1::{Digest, Sha1};
-        let wanted = occurrences.iter().any(|o| !o.material.links.is_empty());
-        let mut linked = Self::default();
-        if !wanted {
-            return linked;
-        }
-        for occurrence in occurrences {
-            let Some(Identity::Public(half)) = &occurrence.material.identity else { continue };
-            if let Some(certificate) = &occurrence.material.certificate {
-                linked.by_link.insert(Link::CertSha1(certificate.sha1), Arc::clone(half));
-            }
-            linked.by_link.insert(Link::SpkiSha1(Sha1::digest(&half.spki).into()), Arc::clone(half));
-        }
-        linked
-    }
-}
-
-/// The key that a material belongs to: by its own public half, or by a certificate that it refers to and that was found
-/// somewhere in the run.
-fn name(occurrence: &Occurrence, linked: &Linked) -> Option<(KeyName, Option<Arc<PublicHalf>>)> {
-    match occurrence.material.identity.as_ref()? {
-        Identity::Public(half) => Some((KeyName::Public(half.id.key_only), Some(Arc::clone(half)))),
-        Identity::Opaque(digest) => {
-            let half = occurrence.material.links.iter().find_map(|link| linked.by_link.get(link));
-            Some(match half {
-                Some(half) => (KeyName::Public(half.id.key_only), Some(half.clone())),
-                None => (KeyName::Opaque(*digest), None),
-            })
         }
     }
 }

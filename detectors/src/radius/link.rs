@@ -5,67 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use scanner_core::material::{Name, Occurrence, Reference};
 
-use super::estate::{Estate, KeyGroup};
-
-/// A line that uses a key.
-#[derive(Clone, Debug)]
-pub struct Use {
-    /// The line.
-    pub reference: Occurrence,
-    /// How its name leads to the key.
-    pub sure: Sure,
-}
-
-impl Use {
-    /// What the line says.
-    pub fn reference(&self) -> Option<&Reference> {
-        self.reference.material.reference.as_deref()
-    }
-
-    /// Points for the role that the use gives: no more than the name is worth.
-    pub fn weight(&self) -> i32 {
-        self.reference().map_or(0, |reference| reference.weight.min(self.sure.most()))
-    }
-}
-
-/// How a name leads to a key, the surest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Sure {
-    /// The key itself stands on the line.
-    Here,
-    /// The path leads to the file, from the directory of the file that names it or from one above.
-    Path,
-    /// The digits are those of the key or of its certificate.
-    Digits,
-    /// The path ends as the file's does: another root, or a part that is a variable.
-    End,
-    /// A keystore gives the key this name.
-    Alias,
-    /// A file of this name, somewhere.
-    FileName,
-}
-
-impl Sure {
-    /// Points that such a link is worth at most (2.5 of the scoring: strong 60, medium 30).
-    const fn most(self) -> i32 {
-        match self {
-            Self::Here | Self::Path | Self::Digits | Self::End => 60,
-            Self::Alias | Self::FileName => 30,
-        }
-    }
-
-    /// A few words for a person.
-    pub const fn text(self) -> &'static str {
-        match self {
-            Self::Here => "the key stands on the line",
-            Self::Path => "by its path",
-            Self::Digits => "by its fingerprint",
-            Self::End => "by the end of its path",
-            Self::Alias => "by its alias",
-            Self::FileName => "by its file name alone",
-        }
-    }
-}
+use super::estate::{Estate, KeyGroup, Sure, Use};
 
 /// Names of files that say nothing by themselves: every second project has one.
 const COMMON: [&str; 12] = [
@@ -116,8 +56,8 @@ impl Places {
                 }
             }
             for certificate in key.certificates() {
-                places.by_digits.insert((backwards(&crate::read::text::hex(&certificate.sha1)), number));
-                places.by_digits.insert((backwards(&crate::read::text::hex(&certificate.sha256)), number));
+                places.by_digits.insert((backwards(&scanner_core::hex::hex(&certificate.sha1)), number));
+                places.by_digits.insert((backwards(&scanner_core::hex::hex(&certificate.sha256)), number));
             }
         }
         places

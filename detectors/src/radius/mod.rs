@@ -2,17 +2,20 @@
 //!
 //! Pure functions over the [`Estate`]; integers only; every point given or taken stands in a ledger.
 
+mod beside;
 pub(crate) mod classify;
 pub mod estate;
 pub mod evidence;
+mod join;
 pub mod known;
-pub mod link;
+mod link;
 pub mod playbook;
 mod posture;
 pub mod rank;
 pub mod rules;
 pub mod secrets;
 mod severity;
+pub(crate) mod subject;
 pub mod tables;
 pub mod weakness;
 
@@ -22,9 +25,8 @@ use scanner_core::blob::Origin;
 use scanner_core::material::{Algorithm, CertFacts, KeyId, Occurrence, Proof, ProtectionState, PublicHalf};
 
 pub use crate::weak::Weakness;
-pub use estate::Estate;
+pub use estate::{Estate, Use};
 pub use known::{Known, KnownKeys};
-pub use link::Use;
 pub use secrets::{SecretFinding, secrets};
 pub use tables::Tables;
 pub use weakness::{Survey, Weaknesses, survey};
@@ -221,22 +223,6 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// The severity, in tenths, if whoever put the key where it lies had no say in it: a gate does not ask the pusher whether a
-    /// key is one for tests. What everybody has and what signs nothing is as bad as it is.
-    pub fn severity_without_author(&self) -> i32 {
-        let published = self.known.as_ref().is_some_and(|known| known.class == known::Class::PublicTest);
-        if published || self.occurrences.iter().all(|place| severity::is_damaged(&place.material)) {
-            return self.severity;
-        }
-        let counts = |modifier: &&Modifier| match modifier.by {
-            Word::Key => true,
-            Word::Author => modifier.tenths > 0,
-            Word::Bound => false,
-        };
-        let sum: i32 = self.modifiers.iter().filter(counts).map(|modifier| modifier.tenths).sum();
-        sum.clamp(self.severity.min(100), 100)
-    }
-
     /// Severity as people write it: `9.8`.
     pub fn severity_text(&self) -> String {
         format!("{}.{}", self.severity / 10, self.severity % 10)

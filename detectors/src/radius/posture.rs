@@ -4,11 +4,10 @@ use std::path::Path;
 
 use scanner_core::material::{CertFacts, How, Occurrence, ProtectionState};
 
-use super::classify::Judge;
 use super::estate::{Estate, KeyGroup};
 use super::evidence::file;
 use super::known::Class;
-use super::severity::{Facts, is_for_tests, is_trust};
+use super::subject::{Facts, Judge, is_for_tests, is_trust};
 use super::tables::Expiry;
 use super::{RuleHit, Spot};
 use crate::weak::{Grade, Weakness};

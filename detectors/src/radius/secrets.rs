@@ -11,7 +11,7 @@ use scanner_core::material::{Identity, Occurrence, OrdinarySecret, SecretClass, 
 use sha2::{Digest, Sha256};
 
 use super::Estate;
-use crate::read::text::hex;
+use scanner_core::hex::hex;
 
 /// An ordinary secret, with every place it lies.
 #[derive(Clone, Debug)]

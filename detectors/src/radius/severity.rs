@@ -1,59 +1,11 @@
 //! How bad it is, in tenths: the base of the tier, then what makes it better or worse. Integers; the list re-adds.
 
-use scanner_core::blob::printable_path;
-use scanner_core::material::{Kind, Material, Occurrence, Proof, ProtectionState, Reach};
+use scanner_core::material::{Material, Proof, ProtectionState, Reach, Remark};
 
-use super::classify::Judge;
-use super::estate::KeyGroup;
-use super::evidence::file;
-use super::known::{Class, Known};
+use super::known::Class;
+use super::subject::Facts;
 use super::tables::Expiry;
-use super::{Estate, Evidence, Modifier, RoleScore, RuleHit, Tier, Word};
-use scanner_core::material::Remark;
-
-/// Everything that is known of a key when its severity is worked out.
-#[derive(Clone, Copy)]
-pub(super) struct Facts<'a> {
-    pub(super) key: &'a KeyGroup,
-    pub(super) estate: &'a Estate,
-    pub(super) judge: Judge<'a>,
-    pub(super) known: Option<&'a Known>,
-    pub(super) roles: &'a [RoleScore],
-    pub(super) ledger: &'a [Evidence],
-    pub(super) protection: ProtectionState,
-    pub(super) tier: Tier,
-    /// When the first commit was made that holds it, seconds since 1970.
-    pub(super) first_seen: Option<i64>,
-}
-
-impl Facts<'_> {
-    /// Whether verifiers of the widest role look at expiry.
-    pub(super) fn expiry(&self) -> Expiry {
-        let role = self.roles.first().and_then(|role| self.judge.tables.role(&role.role));
-        match role.map_or(Expiry::None, |role| role.expiry) {
-            // Microsoft's lifetime signing: no time stamp keeps the signatures alive.
-            Expiry::WithoutTimestamp if self.ledger.iter().any(|item| item.group == "lifetime") => Expiry::Enforced,
-            expiry => expiry,
-        }
-    }
-
-    /// Whether there are certificates of the key, and all of them are expired.
-    pub(super) fn expired(&self) -> bool {
-        let mut ends = self.key.certificates().map(|facts| facts.not_after).peekable();
-        ends.peek().is_some() && ends.all(|end| end < self.judge.now)
-    }
-
-    /// Whether a place looks like one for tests and examples.
-    pub(super) fn is_for_tests(&self, occurrence: &Occurrence) -> bool {
-        is_for_tests(occurrence, self.estate, self.judge)
-    }
-}
-
-/// Whether a place looks like one for tests and examples.
-pub(super) fn is_for_tests(occurrence: &Occurrence, estate: &Estate, judge: Judge<'_>) -> bool {
-    let path = printable_path(estate.inside(&occurrence.origin.location()));
-    file::words(&path).iter().any(|word| judge.tables.test_words.contains(word))
-}
+use super::{Finding, Modifier, RuleHit, Tier, Word};
 
 /// Severity of a tier in tenths, and the least that is left of it after all that speaks for a lower one.
 const fn base(tier: Tier) -> (i32, i32) {
@@ -82,6 +34,21 @@ const DAY: i64 = 86_400;
 /// The severity, as the list says.
 pub(super) fn sum(modifiers: &[Modifier]) -> i32 {
     modifiers.iter().map(|modifier| modifier.tenths).sum()
+}
+
+/// The severity if whoever put the key where it lies had no say in it. What everybody has and what signs nothing is as bad as it is.
+pub(super) fn without_author(finding: &Finding) -> i32 {
+    let published = finding.known.as_ref().is_some_and(|known| known.class == Class::PublicTest);
+    if published || finding.occurrences.iter().all(|place| is_damaged(&place.material)) {
+        return finding.severity;
+    }
+    let counts = |modifier: &&Modifier| match modifier.by {
+        Word::Key => true,
+        Word::Author => modifier.tenths > 0,
+        Word::Bound => false,
+    };
+    let sum: i32 = finding.modifiers.iter().filter(counts).map(|modifier| modifier.tenths).sum();
+    sum.clamp(finding.severity.min(100), 100)
 }
 
 /// The list: the first entry is the base of the tier, the last what the bounds add or take.
@@ -196,11 +163,6 @@ fn where_it_lies(facts: &Facts<'_>, add: &mut dyn FnMut(i32, &str)) {
     }
 }
 
-/// Whether a material is one that a program trusts as it lies there: a key among the trusted ones of a keystore.
-pub(super) fn is_trust(occurrence: &Occurrence) -> bool {
-    occurrence.material.container.is_some() && occurrence.material.kind != Kind::PrivateKey
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -218,11 +180,14 @@ mod tests {
         let mut der = vec![0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
         der.extend((0..32).map(|n: u8| n.wrapping_mul(37) ^ 0x5a));
         let severities = |path: &str, der: &[u8]| {
-            let judgement = judge(crate::engine().bytes(path, der), &Judging::at(1_800_000_000));
-            judgement.findings.iter().map(|f| (f.severity, f.severity_without_author())).collect::<Vec<_>>()
+            [true, false].map(|author| {
+                let judging = Judging { author, ..Judging::at(1_800_000_000) };
+                let judgement = judge(crate::engine().bytes(path, der), &judging);
+                judgement.findings.first().expect("a key").severity
+            })
         };
-        let [(plain, same)] = severities("k.der", &der)[..] else { panic!("one key") };
+        let [plain, same] = severities("k.der", &der);
         assert_eq!(plain, same);
-        assert_eq!(severities("tests/fixtures/k.der", &der), [(plain - 30, plain)]);
+        assert_eq!(severities("tests/fixtures/k.der", &der), [plain - 30, plain]);
     }
 }

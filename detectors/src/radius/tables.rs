@@ -7,8 +7,7 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use serde::Deserialize;
 
 use super::Tier;
-use super::evidence::public::PublicRule;
-use super::evidence::rule::Rule;
+use super::evidence::rule::{PublicRule, Rule};
 
 /// A role of `roles.toml`.
 #[derive(Clone, Debug, Deserialize)]

@@ -5,7 +5,9 @@ use scanner_core::material::{Identity, PublicHalf};
 use sha2::{Digest, Sha256};
 
 use super::curves;
-use super::public::{self, Domain, PublicKey, Raw, bits};
+use super::number;
+use super::number::bits;
+use super::public::{self, Domain, PublicKey, Raw};
 use super::sexp::Node;
 use super::signs::{self, Fit, Private};
 
@@ -86,7 +88,7 @@ impl<'a> Numbers<'a> {
             PublicKey::Dsa { .. } => signs::signs_as(key, Private::Number(value(b"x")?)),
             PublicKey::Raw { kind, .. } => {
                 // Short where it was a number once, and then big-endian.
-                let mut seed = signs::padded(value(b"d")?, kind.len())?;
+                let mut seed = number::padded(value(b"d")?, kind.len())?;
                 let written = signs::signs_as(key, Private::Number(&seed));
                 if written.1.is_proven() {
                     return Some(written);

@@ -7,10 +7,11 @@ use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protecti
 use sha1::{Digest, Sha1};
 use zeroize::Zeroizing;
 
+use super::number;
 use super::proof;
 use super::public::{self, PublicKey};
 use super::signs::{self, Fit};
-use super::text::hex;
+use scanner_core::hex::hex;
 
 /// Largest modulus read, in bits, and the smallest: as for other RSA keys (`read/private.rs`).
 const BITS: std::ops::RangeInclusive<u32> = 256..=16_384;
@@ -152,8 +153,8 @@ const fn bytes(bits: u32) -> usize {
 
 /// An odd modulus of just the size it says, and an exponent that can be one.
 fn check_rsa(n: &[u8], e: &[u8], bits: u32) -> Result<(), Malformed> {
-    let fits = public::bits(n) == bits && n.last().is_some_and(|last| last & 1 == 1);
-    let exponent = public::bits(e) > 1 && e.last().is_some_and(|last| last & 1 == 1);
+    let fits = number::bits(n) == bits && n.last().is_some_and(|last| last & 1 == 1);
+    let exponent = number::bits(e) > 1 && e.last().is_some_and(|last| last & 1 == 1);
     if fits && exponent { Ok(()) } else { Err(Malformed::new("RSA modulus and exponent", HEADER)) }
 }
 
@@ -176,14 +177,10 @@ fn rsa_private(header: Header, bits: u32, blob: &mut Little<'_>) -> Result<Key, 
     }
     let d = blob.number(bytes(bits), "privateExponent")?;
     // Some writers leave d out; then the primes alone are the proof.
-    let has_shape = signs::has_rsa_shape(&n, &d, &[&p, &q]);
-    let signs::Rsa { n, e, fit } = signs::rsa(&n, &e, &d, &[&p, &q]);
-    if fit == Fit::Nothing && !has_shape {
-        return Err(Malformed::new("RSA numbers do not fit", HEADER));
-    }
+    let key = signs::rsa_by_name(&n, &e, &d, &[&p, &q]).ok_or(Malformed::new("RSA numbers do not fit", HEADER))?;
+    let (public, signs::Rsa { n, e, fit }) = (key.half(), key);
     let e: [u8; 4] =
-        signs::padded(e, 4).and_then(|e| e.first_chunk().copied()).ok_or(Malformed::new("pubexp", HEADER))?;
-    let public = public::half(&PublicKey::Rsa { n: &n, e: &e });
+        number::padded(e, 4).and_then(|e| e.first_chunk().copied()).ok_or(Malformed::new("pubexp", HEADER))?;
     Ok(Key { header, public, fit, token: public_key_token(&n, e, bits), consumed: blob.at() })
 }
 
@@ -195,13 +192,13 @@ fn dss(header: Header, bits: u32, blob: &mut Little<'_>) -> Result<Key, Malforme
     let last = blob.number(if header.private { DSS_NUMBER } else { size }, "x or y")?;
     blob.take(DSS_SEED, "DSSSEED")?;
     // Of a private key the public number is not there, but the group can be proven: g has the order q.
-    let group = public::bits(&p) == bits && public::bits(&q) == 160 && public::bits(&g) > 1;
+    let group = number::bits(&p) == bits && number::bits(&q) == 160 && number::bits(&g) > 1;
     let one = |power: Option<Vec<u8>>| power.is_some_and(|power| power == [1]);
     if !group || !one(proof::dsa_public(&p, &g, &q)) {
         return Err(Malformed::new("DSS group", at));
     }
     let y = if header.private {
-        let fits = (1..=160).contains(&public::bits(&last));
+        let fits = (1..=160).contains(&number::bits(&last));
         fits.then(|| proof::dsa_public(&p, &g, &last)).flatten().ok_or(Malformed::new("DSS private number", at))?
     } else if one(proof::dsa_public(&p, &last, &q)) {
         last.to_vec()

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use scanner_core::error::Malformed;
 
 use super::ber::{INTEGER, OCTET_STRING, OID, SEQUENCE, Value};
+use super::number::strip;
 use super::weierstrass::{Base, Numbers};
 
 /// id-fieldType prime-field, X9.62 (RFC 3279 2.3.5).
@@ -262,11 +263,6 @@ impl<'a> Explicit<'a> {
         let base = self.numbers().uncompressed(self.base)?;
         self.numbers().multiply(&base, scalar)
     }
-}
-
-fn strip(number: &[u8]) -> &[u8] {
-    let zeros = number.iter().take_while(|&&b| b == 0).count();
-    number.get(zeros..).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use scanner_core::error::Malformed;
 
-use super::public::bits;
+use super::number::bits;
 
 /// Sizes that boot loaders know, in bits.
 const SIZES: [u32; 5] = [1024, 2048, 3072, 4096, 8192];

@@ -10,8 +10,8 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use super::cursor::Cursor;
-use super::text::hex;
 use numbers::{Numbers, fits, half, is_known, numbers};
+use scanner_core::hex::hex;
 
 /// Packet types, RFC 9580 5.
 pub(crate) const SIGNATURE: u8 = 2;

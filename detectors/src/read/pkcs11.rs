@@ -5,6 +5,7 @@ use zeroize::Zeroizing;
 
 use super::ber::{BerReader, OCTET_STRING, OID};
 use super::curves;
+use super::number;
 use super::proof;
 use super::public::{self, Domain, PublicKey, Raw};
 use super::signs;
@@ -82,7 +83,7 @@ impl Attributes {
         match self.number(KEY_TYPE)? {
             RSA => {
                 let (n, e) = (self.get(MODULUS)?, self.get(PUBLIC_EXPONENT)?);
-                let fine = public::bits(n) >= 256 && n.last().is_some_and(|digit| digit & 1 == 1);
+                let fine = number::bits(n) >= 256 && n.last().is_some_and(|digit| digit & 1 == 1);
                 fine.then(|| public::half(&PublicKey::Rsa { n, e }))
             }
             DSA => {

@@ -11,6 +11,7 @@ use shake::{ExtendableOutput, Shake256, Update, XofReader};
 use zeroize::Zeroizing;
 
 use super::ber::{BerReader, OCTET_STRING, SEQUENCE};
+use super::chance::looks_random;
 
 /// 2.16.840.1.101.3.4.3: NIST's arc of signature algorithms, content octets.
 const ARC: [u8; 8] = [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03];
@@ -83,9 +84,9 @@ pub(crate) struct Derived {
 ///
 /// ML-DSA is a choice of a seed, the expanded key, or both (RFC 9881 6); tools older than that wrote the bare bytes of
 /// either, without a tag.
-pub(crate) fn private(set: &Set, octets: &[u8], looks_random: fn(&[u8]) -> bool) -> Result<Derived, Malformed> {
+pub(crate) fn private(set: &Set, octets: &[u8]) -> Result<Derived, Malformed> {
     if set.lattice == 0 {
-        return hash_based(set, octets, looks_random);
+        return hash_based(set, octets);
     }
     let (seed, expanded) = choice(set, octets)?;
     let derive = match set.lattice {
@@ -95,11 +96,11 @@ pub(crate) fn private(set: &Set, octets: &[u8], looks_random: fn(&[u8]) -> bool)
     };
     // Eta: the private vectors hold numbers from -eta to eta (FIPS 204 table 1).
     let eta = if set.lattice == 65 { 4 } else { 2 };
-    derive(seed, expanded, eta, looks_random).ok_or(Malformed::new("ML-DSA private key", 0))
+    derive(seed, expanded, eta).ok_or(Malformed::new("ML-DSA private key", 0))
 }
 
 /// SK.seed, SK.prf, PK.seed, PK.root (FIPS 205 figure 15), without a frame (RFC 9909 5).
-fn hash_based(set: &Set, octets: &[u8], looks_random: fn(&[u8]) -> bool) -> Result<Derived, Malformed> {
+fn hash_based(set: &Set, octets: &[u8]) -> Result<Derived, Malformed> {
     let framed = BerReader::new(octets).value(OCTET_STRING, "SLH-DSA private key").ok().map(|value| value.content);
     let bytes = framed.filter(|content| content.len() == set.private).unwrap_or(octets);
     let (secret, public) = bytes
@@ -151,12 +152,7 @@ fn choice<'a>(set: &Set, octets: &'a [u8]) -> Result<Choice<'a>, Malformed> {
     Ok((seed, expanded))
 }
 
-fn lattice<P: MlDsaParams>(
-    seed: Option<&[u8]>,
-    expanded: Option<&[u8]>,
-    eta: u8,
-    looks_random: fn(&[u8]) -> bool,
-) -> Option<Derived> {
+fn lattice<P: MlDsaParams>(seed: Option<&[u8]>, expanded: Option<&[u8]>, eta: u8) -> Option<Derived> {
     if let Some(seed) = seed {
         let key = Box::new(SigningKey::<P>::from_seed(seed.try_into().ok()?));
         let expanded_key = key.expanded_key();
@@ -212,10 +208,6 @@ fn small(packed: &[u8], eta: u8) -> bool {
 mod tests {
     use super::*;
 
-    fn any(_: &[u8]) -> bool {
-        true
-    }
-
     fn lattice_sets() -> impl Iterator<Item = &'static Set> {
         SETS.iter().filter(|set| set.lattice != 0)
     }
@@ -239,7 +231,7 @@ mod tests {
             let long = expanded(set, seed);
             let der = |tag: u8, body: &[u8]| super::super::ber::encode(tag, &[body]);
             let both = [der(4, &seed), der(4, &long)].concat();
-            let expected = private(set, &seed, any).unwrap().public;
+            let expected = private(set, &seed).unwrap().public;
             assert_eq!(expected.len(), set.public);
             for (octets, fits) in [
                 (der(0x80, &seed), None),
@@ -249,11 +241,11 @@ mod tests {
                 ([&long[..], &expected].concat(), Some(true)),
                 (der(0x30, &both), Some(true)),
             ] {
-                let derived = private(set, &octets, any).unwrap();
+                let derived = private(set, &octets).unwrap();
                 assert!(derived.public == expected && derived.fits == fits, "{} {}", set.name, octets.len());
             }
             let other = [der(4, &[8; 32]), der(4, &long)].concat();
-            assert_eq!(private(set, &der(0x30, &other), any).unwrap().fits, Some(false));
+            assert_eq!(private(set, &der(0x30, &other)).unwrap().fits, Some(false));
         }
     }
 
@@ -266,13 +258,13 @@ mod tests {
                 for wrong in [0, 0x7f, 0xff] {
                     let mut long = long.clone();
                     long[at] = wrong;
-                    let _ = private(set, &long, any);
+                    let _ = private(set, &long);
                 }
             }
-            assert!(private(set, &vec![0xff; set.private], any).is_err());
-            assert!(private(set, &vec![0; set.private], any).is_ok_and(|derived| derived.fits == Some(false)));
+            assert!(private(set, &vec![0xff; set.private]).is_err());
+            assert!(private(set, &vec![0; set.private]).is_ok_and(|derived| derived.fits == Some(false)));
             for length in 0..64 {
-                assert_eq!(private(set, &vec![0x80; length], any).is_ok(), length == 32, "{length}");
+                assert_eq!(private(set, &vec![0x80; length]).is_ok(), length == 32, "{length}");
             }
         }
     }
@@ -281,10 +273,10 @@ mod tests {
     fn hash_based_keys_end_in_their_public_half() {
         for set in SETS.iter().filter(|set| set.lattice == 0) {
             let bytes: Vec<u8> = (0..set.private).map(|at| at as u8).collect();
-            let derived = private(set, &bytes, any).unwrap();
+            let derived = private(set, &bytes).unwrap();
             assert_eq!(derived.public, bytes[set.private / 2..]);
-            assert!(private(set, &bytes[1..], any).is_err());
-            assert!(private(set, &vec![0; set.private], any).is_err());
+            assert!(private(set, &bytes[1..]).is_err());
+            assert!(private(set, &vec![0; set.private]).is_err());
         }
     }
 }

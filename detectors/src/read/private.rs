@@ -8,6 +8,9 @@ use scanner_core::material::{PublicHalf, Remark};
 use zeroize::Zeroizing;
 
 use super::ber::{self, BIT_STRING, BerReader, INTEGER, OCTET_STRING, OID, SEQUENCE};
+use super::chance::looks_random;
+use super::number;
+use super::number::strip;
 use super::post_quantum::{self, Set};
 use super::proof;
 use super::public::{self, Domain, PublicKey, Raw};
@@ -73,21 +76,21 @@ fn rsa(der: &[u8], pss: Option<&[u8]>) -> Result<PrivateKey, Malformed> {
             primes.push(others.value(SEQUENCE, "OtherPrimeInfo")?.children().value(INTEGER, "prime")?.unsigned());
         }
     }
-    let bits = public::bits(n);
+    let bits = number::bits(n);
     if !(MIN_MODULUS..=MAX_MODULUS).contains(&bits) || n.last().is_none_or(|b| b & 1 == 0) {
         return Err(Malformed::new("RSA modulus", 0));
     }
     // Java writes a key that it knows by modulus and private exponent alone with zeros for all the rest.
-    let is_bare = [e, p, q].iter().all(|number| public::bits(number) == 0);
+    let is_bare = [e, p, q].iter().all(|number| number::bits(number) == 0);
     // Who has the other numbers signs, whatever exponent stands beside them.
-    let is_none = |e: &[u8]| e.last().is_none_or(|b| b & 1 == 0) || e == [1] || public::bits(e) > bits;
+    let is_none = |e: &[u8]| e.last().is_none_or(|b| b & 1 == 0) || e == [1] || number::bits(e) > bits;
     let sought = is_bare || is_none(e);
     let e = if sought { proof::rsa_exponent(n, &[], d).unwrap_or_default() } else { e };
     if is_none(e) {
         return Err(Malformed::new("RSA public exponent", 0));
     }
     // Random bytes between real headers would pass up to here; a key has primes of a sensible size.
-    let usable = public::bits(d) > bits / 4 || public::bits(p) > bits / 8;
+    let usable = number::bits(d) > bits / 4 || number::bits(p) > bits / 8;
     if !usable {
         return Err(Malformed::new("RSA private numbers", 0));
     }
@@ -152,12 +155,12 @@ pub(crate) fn dsa(der: &[u8]) -> Result<PrivateKey, Malformed> {
 
 /// Sizes that a DSA key can have (FIPS 186-4 4.2, with room for older ones).
 fn check_dsa(p: &[u8], q: &[u8], g: &[u8], x: &[u8]) -> Result<(), Malformed> {
-    let (p_bits, q_bits) = (public::bits(p), public::bits(q));
+    let (p_bits, q_bits) = (number::bits(p), number::bits(q));
     let sane = (512..=8192).contains(&p_bits)
         && (128..=512).contains(&q_bits)
         && p.last().is_some_and(|b| b & 1 == 1)
-        && public::bits(g) > 1
-        && (1..=q_bits).contains(&public::bits(x));
+        && number::bits(g) > 1
+        && (1..=q_bits).contains(&number::bits(x));
     if sane { Ok(()) } else { Err(Malformed::new("DSA numbers", 0)) }
 }
 
@@ -361,7 +364,7 @@ fn raw(kind: Raw, octets: &[u8], public: Option<&[u8]>) -> Result<PrivateKey, Ma
 
 /// ML-DSA and SLH-DSA.
 fn post_quantum(set: &'static Set, octets: &[u8], public: Option<&[u8]>) -> Result<PrivateKey, Malformed> {
-    let derived = post_quantum::private(set, octets, looks_random)?;
+    let derived = post_quantum::private(set, octets)?;
     let agrees = public.map(|public| public == derived.public);
     let mut remarks: Vec<_> = derived.remark.into_iter().collect();
     if agrees == Some(false) {
@@ -378,23 +381,4 @@ fn post_quantum(set: &'static Set, octets: &[u8], public: Option<&[u8]>) -> Resu
         remarks,
         consumed: 0,
     })
-}
-
-/// Whether bytes can have come from a random generator. 32 of them hold 30 different values on average and fewer than
-/// 20 once in 10^9 keys; text and tables hold fewer values, or printable ones only.
-pub(crate) fn looks_random(bytes: &[u8]) -> bool {
-    let mut seen = [false; 256];
-    for &byte in bytes {
-        if let Some(slot) = seen.get_mut(usize::from(byte)) {
-            *slot = true;
-        }
-    }
-    let distinct = seen.iter().filter(|&&s| s).count();
-    let printable = bytes.iter().filter(|b| b.is_ascii_graphic() || **b == b' ').count();
-    distinct * 8 >= bytes.len().min(64) * 5 && printable * 4 <= bytes.len() * 3
-}
-
-fn strip(number: &[u8]) -> &[u8] {
-    let zeros = number.iter().take_while(|&&b| b == 0).count();
-    number.get(zeros..).unwrap_or_default()
 }

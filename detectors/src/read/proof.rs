@@ -11,7 +11,8 @@ use sha2::{Digest, Sha512};
 use zeroize::Zeroizing;
 
 use super::goldilocks;
-use super::public::{Raw, bits};
+use super::number::bits;
+use super::public::Raw;
 
 /// Largest modulus, in bits; also OpenSSL's limit (`OPENSSL_RSA_MAX_MODULUS_BITS`).
 const MAX_BITS: u32 = 16_384;
@@ -147,18 +148,15 @@ fn number(magnitude: &[u8]) -> Zeroizing<BoxedUint> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use super::super::text::hex;
+    use super::super::text::bytes;
     use super::*;
+    use scanner_core::hex::hex;
 
     /// The private key of RFC 8032 7.1, test 1: the tests of formats wrap it.
     pub(crate) const RFC8032_SEED: [u8; 32] = [
         0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4, 0x44, 0x49,
         0xc5, 0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60,
     ];
-
-    fn unhex(digits: &str) -> Vec<u8> {
-        (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
-    }
 
     #[test]
     fn bare_keys_have_the_public_halves_of_the_standards() {
@@ -200,7 +198,7 @@ pub(crate) mod tests {
             ),
         ] {
             assert_eq!(
-                raw_public(kind, &unhex(private)).map(|public| hex(&public)).as_deref(),
+                raw_public(kind, &bytes(private)).map(|public| hex(&public)).as_deref(),
                 Some(public),
                 "{kind:?}"
             );
@@ -223,10 +221,10 @@ pub(crate) mod tests {
     fn mersenne() -> Mersenne {
         let prime = |bits: usize| [&[(1_u16 << (bits % 8)) as u8 - 1][..], &vec![0xff; bits / 8]].concat();
         Mersenne {
-            n: unhex(
+            n: bytes(
                 "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7ffffffffffffffffffffe0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000001",
             ),
-            d: unhex(
+            d: bytes(
                 "2a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a5555aaaa5555aaaa5555aa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa01",
             ),
             p: prime(521),
@@ -274,7 +272,7 @@ pub(crate) mod tests {
     #[test]
     fn powers_are_those_of_python() {
         // The prime of RFC 2409 6.1, g = 2, x = the bytes 1 to 20; `pow(g, x, p)`.
-        let p = unhex(
+        let p = bytes(
             "ffffffffffffffffc90fdaa22168c234c4c6628b80dc1cd129024e088a67cc74020bbea63b139b22514a08798e3404ddef9519b3cd3a431b302b0a6df25f14374fe1356d6d51c245e485b576625e7ec6f44c42e9a63a3620ffffffffffffffff",
         );
         let y = "1dd8236fd093914b0323c692479daf08e9cf5ff3a87229a63b3abf0e3e44c82ac55742af769a069ea5308eb5923e98ad600047fb532a0e4306d63fb87af8a85a16b126d686a0723a7d5c05e8da6f7187f522acda8f80d5da05066c92d11286c0";

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::ber::{self, BIT_STRING, BerReader, INTEGER, NULL, OID, SEQUENCE};
 use super::curves::{self, Curve};
+use super::number::{bits, strip};
 use super::post_quantum::Set;
 use super::text::{base64, base64url};
 
@@ -287,17 +288,6 @@ fn key_only(key: &PublicKey<'_>) -> [u8; 32] {
         }
     }
     digest.finalize().into()
-}
-
-fn strip(number: &[u8]) -> &[u8] {
-    let zeros = number.iter().take_while(|&&b| b == 0).count();
-    number.get(zeros..).unwrap_or_default()
-}
-
-/// Bits in a big-endian magnitude.
-pub(crate) fn bits(number: &[u8]) -> u32 {
-    let number = strip(number);
-    number.first().map_or(0, |first| number.len() as u32 * 8 - first.leading_zeros())
 }
 
 fn algorithm(key: &PublicKey<'_>) -> Algorithm {

@@ -7,11 +7,11 @@
 use std::borrow::Cow;
 
 use scanner_core::material::{Material, Proof, PublicHalf, Remark};
-use zeroize::Zeroizing;
 
-use super::private::looks_random;
+use super::chance::{distinct, looks_random};
+use super::number::{bits, strip};
 use super::proof;
-use super::public::{self, Domain, PublicKey, Raw, bits};
+use super::public::{self, Domain, PublicKey, Raw};
 
 /// Fewest bits of a prime that proves a key by dividing the modulus. One of 64 bits divides a random modulus once in 2^64.
 const MIN_FACTOR: u32 = 64;
@@ -79,6 +79,11 @@ pub(crate) struct Rsa<'a> {
 }
 
 impl Rsa<'_> {
+    /// The public half that the key signs as.
+    pub(crate) fn half(&self) -> PublicHalf {
+        public::half(&PublicKey::Rsa { n: &self.n, e: self.e })
+    }
+
     /// Whether the key is proven to be that of the modulus of the file.
     pub(crate) const fn is_of_its_modulus(&self) -> bool {
         matches!(self.n, Cow::Borrowed(_)) && self.fit.is_proven()
@@ -110,6 +115,13 @@ pub(crate) fn rsa<'a>(n: &'a [u8], e: &'a [u8], d: &[u8], primes: &[&[u8]]) -> R
     }
 }
 
+/// [`rsa`] where the format leaves no doubt what the numbers are. `None` if they fit in nothing and do not have the shape of a key
+/// either.
+pub(crate) fn rsa_by_name<'a>(n: &'a [u8], e: &'a [u8], d: &[u8], primes: &[&[u8]]) -> Option<Rsa<'a>> {
+    let key = rsa(n, e, d, primes);
+    (key.fit != Fit::Nothing || has_rsa_shape(n, d, primes)).then_some(key)
+}
+
 fn is_factor(n: &[u8], prime: &[u8]) -> bool {
     (MIN_FACTOR..bits(n)).contains(&bits(prime)) && proof::divides(n, prime)
 }
@@ -130,8 +142,8 @@ pub(crate) fn has_rsa_shape(n: &[u8], d: &[u8], primes: &[&[u8]]) -> bool {
 /// published public half before a private one that nobody has would hide it.
 pub(crate) fn signs_as(key: &PublicKey<'_>, private: Private<'_>) -> (PublicHalf, Fit) {
     if let (PublicKey::Rsa { n, e }, Private::Rsa { d, p, q }) = (*key, private) {
-        let Rsa { n, e, fit } = rsa(n, e, d, &[p, q]);
-        return (public::half(&PublicKey::Rsa { n: &n, e }), fit);
+        let key = rsa(n, e, d, &[p, q]);
+        return (key.half(), key.fit);
     }
     if belongs(key, private) {
         return (public::half(key), Fit::Whole);
@@ -205,28 +217,5 @@ fn derived(key: &PublicKey<'_>, private: Private<'_>) -> Option<PublicHalf> {
 pub(crate) fn is_full_size(number: &[u8], size: u32) -> bool {
     /// Fewest different bytes: a number of 32 bytes of seven kinds can be guessed before one of 128 bits.
     const KINDS: usize = 8;
-    let mut kinds = number.to_vec();
-    kinds.sort_unstable();
-    kinds.dedup();
-    let kinds = Zeroizing::new(kinds);
-    bits(number) + 64 > size && kinds.len() >= KINDS
-}
-
-/// A number without zeros in front, where it is longer than its group is.
-pub(crate) fn cut(number: &[u8], length: usize) -> &[u8] {
-    let zeros = number.iter().take_while(|&&byte| byte == 0).count().min(number.len().saturating_sub(length));
-    number.get(zeros..).unwrap_or_default()
-}
-
-/// A number of so many bytes, with zeros in front; `None` if it is larger.
-pub(crate) fn padded(number: &[u8], length: usize) -> Option<Zeroizing<Vec<u8>>> {
-    let digits = cut(number, length);
-    let mut all = Zeroizing::new(Vec::with_capacity(length));
-    all.resize(length.checked_sub(digits.len())?, 0);
-    all.extend_from_slice(digits);
-    Some(all)
-}
-
-fn strip(number: &[u8]) -> &[u8] {
-    cut(number, 0)
+    bits(number) + 64 > size && distinct(number) >= KINDS
 }

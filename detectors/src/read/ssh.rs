@@ -7,7 +7,8 @@ use sha2::{Digest, Sha256};
 
 use super::cursor::Cursor;
 use super::curves;
-use super::public::{self, Domain, PublicKey, Raw, bits};
+use super::number::bits;
+use super::public::{self, Domain, PublicKey, Raw};
 use super::signs::Private;
 use super::text::base64;
 

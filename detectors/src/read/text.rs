@@ -1,4 +1,6 @@
-//! Bytes as text and back: hex, base64, and the alphabet test that the text readers share.
+//! Bytes as text and back: base64, and the alphabet test that the text readers share.
+
+use zeroize::Zeroizing;
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -42,23 +44,25 @@ pub(crate) fn digit(byte: u8) -> Option<u8> {
     DIGITS.get(usize::from(byte)).copied().filter(|&v| v != 0xff)
 }
 
-/// Lower-case hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, b| {
-        let _ = write!(out, "{b:02x}");
-        out
-    })
+/// The bytes of base64 digits, either alphabet, without padding; `None` if anything else stands there. Wiped when dropped.
+pub(crate) fn unbase64(digits: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let mut decoder = Decoder::with_capacity(digits.len() / 4 * 3 + 3);
+    for byte in digits {
+        decoder.push(digit(*byte)?);
+    }
+    Some(decoder.finish())
 }
 
-/// The bytes of hex digits, either case; `None` if anything else stands there.
-pub(crate) fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
-    let nibble = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
-    let pairs = digits.chunks(2).map(|pair| match pair {
-        [high, low] => Some(nibble(*high)? << 4 | nibble(*low)?),
-        _ => None,
-    });
-    pairs.collect()
+/// The bytes of a text of base64 without the padding at its end: as many `=` as it may have, or fewer.
+pub(crate) fn without_padding(text: &[u8], most: usize) -> &[u8] {
+    let padding = text.iter().rev().take(most).take_while(|byte| **byte == b'=').count();
+    text.get(..text.len() - padding).unwrap_or_default()
+}
+
+/// The bytes of hex digits that a test spells out.
+#[cfg(test)]
+pub(crate) fn bytes(digits: &str) -> Vec<u8> {
+    scanner_core::hex::unhex(digits).expect("hex digits").to_vec()
 }
 
 /// Standard base64 without padding, as `ssh-keygen -l` prints it.
@@ -82,7 +86,7 @@ pub(crate) fn base64url(bytes: &[u8]) -> String {
 /// Collects base64 digits into bytes. The buffer is wiped when dropped: what it holds may be a private key.
 #[derive(Debug, Default)]
 pub(crate) struct Decoder {
-    bytes: zeroize::Zeroizing<Vec<u8>>,
+    bytes: Zeroizing<Vec<u8>>,
     word: u32,
     have: u32,
 }
@@ -90,7 +94,7 @@ pub(crate) struct Decoder {
 impl Decoder {
     /// A decoder with room for `capacity` bytes, so that growing leaves no unwiped copy behind.
     pub(crate) fn with_capacity(capacity: usize) -> Self {
-        Self { bytes: zeroize::Zeroizing::new(Vec::with_capacity(capacity)), word: 0, have: 0 }
+        Self { bytes: Zeroizing::new(Vec::with_capacity(capacity)), word: 0, have: 0 }
     }
 
     /// Adds one digit's value.
@@ -109,7 +113,7 @@ impl Decoder {
     }
 
     /// The whole bytes; bits of an unfinished one are dropped.
-    pub(crate) fn finish(self) -> zeroize::Zeroizing<Vec<u8>> {
+    pub(crate) fn finish(self) -> Zeroizing<Vec<u8>> {
         self.bytes
     }
 }
@@ -133,8 +137,6 @@ mod tests {
             assert_eq!(base64(plain.as_bytes()), coded);
             assert_eq!(decode(coded), plain.as_bytes());
         }
-        assert_eq!(unhex(b"00fFa1"), Some(vec![0x00, 0xff, 0xa1]));
-        assert_eq!((unhex(b"0"), unhex(b"0g")), (None, None));
         let mut decoder = Decoder::default();
         for (digit, tail) in [(0b11_0101, 0b1101_0100), (0b10_0110, 0b0110_0000), (0b00_0011, 0b1100_0000), (0, 0)] {
             decoder.push(digit);

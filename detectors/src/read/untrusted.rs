@@ -10,7 +10,8 @@ use scanner_core::error::Malformed;
 use scanner_core::seam::{Anchor, Hit};
 use zeroize::Zeroizing;
 
-use super::text::{Decoder, digit, hex};
+use super::text::{Decoder, digit};
+use scanner_core::hex::hex;
 
 /// How the first line begins.
 pub(crate) const PLAIN: Anchor = Anchor::anywhere(COMMENT);

@@ -11,7 +11,7 @@ use crypto_bigint::modular::{FixedMontyForm, FixedMontyParams};
 use crypto_bigint::{Odd, U256, U384, U576, U1024, Uint};
 use zeroize::Zeroizing;
 
-use super::public::bits;
+use super::number::bits;
 
 /// Largest field, in bits. The largest named curve has 521.
 const MAX_FIELD_BITS: u32 = 1024;

@@ -13,7 +13,7 @@ use x509_parser::x509::X509Name;
 
 use super::ber::{self, BIT_STRING, BerReader, INTEGER, SEQUENCE, Value};
 use super::public;
-use super::text::hex;
+use scanner_core::hex::hex;
 
 /// A certificate.
 #[derive(Debug)]

@@ -2,7 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::read::text::hex;
+use crate::read::chance::{distinct, repeats};
+use scanner_core::hex::hex;
 
 /// Words that real secrets hold by chance once in billions of times, and examples hold often; lower case.
 const WORDS: [&[u8]; 14] = [
@@ -41,7 +42,7 @@ pub(super) fn is_placeholder(token: &[u8]) -> bool {
         return true;
     }
     let body = token.get(token.len() / 4..).unwrap_or(token);
-    different(body) < DIFFERENT.min(token.len() / 2) || repeats(body)
+    distinct(body) < DIFFERENT.min(token.len() / 2) || repeats(body)
 }
 
 /// Whether a password in an address only stands for one.
@@ -93,7 +94,7 @@ pub(super) fn is_placeholder_password(password: &[u8]) -> bool {
         // `%40` is a way to write a sign; any other use is one of a template.
         || password.iter().any(|b| template(b) && *b != b'%')
         || percent_template(password)
-        || different(password) < 4
+        || distinct(password) < 4
         // SOME_NAME, some_name: the name of a variable.
         || (lower.len() > 5 && lower.iter().all(|b| b.is_ascii_lowercase() || *b == b'_') && lower.contains(&b'_'))
 }
@@ -107,37 +108,6 @@ fn percent_template(text: &[u8]) -> bool {
 /// Whether it is one of the published examples, by digest.
 pub(super) fn is_published(token: &[u8], digests: &[String]) -> bool {
     !digests.is_empty() && digests.contains(&hex(&Sha256::digest(token)))
-}
-
-fn different(bytes: &[u8]) -> usize {
-    let mut seen = [false; 256];
-    for byte in bytes {
-        if let Some(seen) = seen.get_mut(usize::from(*byte)) {
-            *seen = true;
-        }
-    }
-    seen.iter().filter(|seen| **seen).count()
-}
-
-/// Whether it is a short piece over and over.
-fn repeats(bytes: &[u8]) -> bool {
-    (1..=bytes.len() / 3).any(|period| bytes.iter().zip(bytes.iter().skip(period)).all(|(a, b)| a == b))
-}
-
-/// Shannon entropy of the bytes, in thousandths of a bit a byte.
-pub(super) fn entropy(bytes: &[u8]) -> u32 {
-    let mut counts = [0_u32; 256];
-    for byte in bytes {
-        if let Some(count) = counts.get_mut(usize::from(*byte)) {
-            *count += 1;
-        }
-    }
-    let total = f64::from(bytes.len() as u32);
-    let bits: f64 = counts.iter().filter(|n| **n > 0).map(|n| f64::from(*n) / total).map(|p| -p * p.log2()).sum();
-    #[allow(clippy::cast_sign_loss, reason = "entropy is never negative")]
-    {
-        (bits * 1000.0) as u32
-    }
 }
 
 #[cfg(test)]
@@ -181,13 +151,6 @@ mod tests {
             ("Zx9-qRt!v", false),
         ] {
             assert_eq!(is_placeholder_password(password.as_bytes()), placeholder, "{password}");
-        }
-    }
-
-    #[test]
-    fn entropy_of_known_texts() {
-        for (text, thousandths) in [("", 0), ("aaaa", 0), ("abab", 1000), ("abcd", 2000), ("0123456789abcdef", 4000)] {
-            assert_eq!(entropy(text.as_bytes()), thousandths, "{text}");
         }
     }
 }

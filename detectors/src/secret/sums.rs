@@ -68,12 +68,7 @@ pub(super) fn marvin_fits(key: &[u8], seeds: &[u64]) -> bool {
 
 /// Base64 in either alphabet, with or without padding; `None` if anything else is between.
 pub(super) fn base64(text: &[u8]) -> Option<zeroize::Zeroizing<Vec<u8>>> {
-    let end = text.iter().rposition(|b| *b != b'=').map_or(0, |last| last + 1);
-    let mut decoder = text::Decoder::with_capacity(text.len() / 4 * 3 + 3);
-    for byte in text.get(..end)? {
-        decoder.push(text::digit(*byte)?);
-    }
-    Some(decoder.finish())
+    text::unbase64(text::without_padding(text, usize::MAX))
 }
 
 #[cfg(test)]

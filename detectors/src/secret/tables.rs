@@ -25,7 +25,7 @@ pub(super) static TABLES: LazyLock<Tables> = LazyLock::new(Tables::load);
 struct Raw {
     id: String,
     title: String,
-    class: Class,
+    class: SecretClass,
     anchors: Vec<String>,
     #[serde(default)]
     back: usize,
@@ -40,16 +40,6 @@ struct Raw {
     source: String,
     #[serde(default)]
     examples: Vec<String>,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Class {
-    Publish,
-    Account,
-    Service,
-    Password,
-    Note,
 }
 
 #[derive(Debug, Deserialize)]
@@ -129,13 +119,7 @@ impl Tables {
             tables.formats.push(Format {
                 id: forever(raw.id),
                 title: forever(raw.title),
-                class: match raw.class {
-                    Class::Publish => SecretClass::Publish,
-                    Class::Account => SecretClass::Account,
-                    Class::Service => SecretClass::Service,
-                    Class::Password => SecretClass::Password,
-                    Class::Note => SecretClass::Note,
-                },
+                class: raw.class,
                 unlocks: forever(raw.unlocks),
                 next: forever(raw.next),
                 source: forever(raw.source),

@@ -12,7 +12,7 @@ use scanner_core::error::Malformed;
 use scanner_core::material::{Encoding, Kind, Material, OrdinarySecret, SecretClass, Verdict};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
-use super::placeholder::entropy;
+use crate::read::chance::entropy;
 
 /// How far before a literal a match may begin, and how far behind a match the literal may stand, in bytes: some lines.
 pub const BACK: usize = 512;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use scanner_core::material::Name;
 use zeroize::Zeroizing;
 
-use super::finds::Finds;
+use super::finds::{Finds, shown};
 use super::tables::{Part, Rule, Tables};
 use super::text::Dialect;
 use super::value::{self, Around, Found, Raw};
@@ -31,13 +31,30 @@ pub(super) struct Context<'a> {
 }
 
 /// A command that a rule understands.
-pub(super) struct Command {
+struct Command {
     /// The word that is the tool.
-    pub(super) span: Range<usize>,
-    pub(super) names: Vec<Name>,
+    span: Range<usize>,
+    names: Vec<Name>,
     /// Field, where it stands, and what it holds.
-    pub(super) passwords: Vec<(String, usize, Zeroizing<Vec<u8>>)>,
-    pub(super) comment: bool,
+    passwords: Vec<(String, usize, Zeroizing<Vec<u8>>)>,
+    comment: bool,
+}
+
+impl Command {
+    fn hand_over(mut self, rule: &Rule, out: &mut Finds) {
+        // An alias that is the password as well would show it.
+        self.names
+            .retain(|name| !self.passwords.iter().any(|(_, _, secret)| secret.as_slice() == name.text().as_bytes()));
+        let about = shown(&self.names);
+        let named = self.names.iter().any(|name| !matches!(name, Name::Variable(_)))
+            || (!self.names.is_empty() && rule.parts().any(|(part, _)| part != Part::Password));
+        for (field, at, secret) in self.passwords {
+            out.password(at, field, secret, about.clone());
+        }
+        if named {
+            out.line(rule, self.span, self.names, self.comment);
+        }
+    }
 }
 
 /// Reads every command of a statement.
@@ -160,7 +177,7 @@ fn apply(number: usize, tool: &Word, before: &[Word], rest: &[Word], context: Co
     }
     command.names.sort();
     command.names.dedup();
-    out.command(rule, command);
+    command.hand_over(rule, out);
 }
 
 /// The words of a command, with those variables spread out that hold several.

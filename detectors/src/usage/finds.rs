@@ -8,9 +8,8 @@ use scanner_core::seam::{Candidate, Clues};
 use scanner_core::secret::Secret;
 use zeroize::Zeroizing;
 
-use super::command::Command;
 use super::scope::Scopes;
-use super::tables::{Part, Password, Rule};
+use super::tables::{Password, Rule};
 use super::text::Text;
 use super::{CANDIDATES, REFERENCES};
 
@@ -47,23 +46,7 @@ pub(super) struct Finds {
 }
 
 impl Finds {
-    /// A command was understood.
-    pub(super) fn command(&mut self, rule: &Rule, mut command: Command) {
-        // An alias that is the password as well would show it.
-        command
-            .names
-            .retain(|name| !command.passwords.iter().any(|(_, _, secret)| secret.as_slice() == name.text().as_bytes()));
-        let about = shown(&command.names);
-        for (field, at, secret) in command.passwords {
-            self.password(at, field, secret, about.clone());
-        }
-        let named = command.names.iter().any(|name| !matches!(name, Name::Variable(_)))
-            || (!command.names.is_empty() && rule.parts().any(|(part, _)| part != Part::Password));
-        if named {
-            self.line(rule, command.span, command.names, command.comment);
-        }
-    }
-
+    /// A line that names a key was understood.
     pub(super) fn line(&mut self, rule: &Rule, span: Range<usize>, mut names: Vec<Name>, comment: bool) {
         let Some(role) = rule.role.clone().filter(|_| self.lines.len() < REFERENCES) else { return };
         if comment {

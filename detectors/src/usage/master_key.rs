@@ -7,10 +7,9 @@ use std::path::Path;
 use scanner_core::blob::Blob;
 use scanner_core::material::{Encoding, Kind, Label, Material, Protection};
 use scanner_core::seam::Clues;
-use zeroize::Zeroizing;
 
 use crate::read::symmetric;
-use crate::read::text::unhex;
+use scanner_core::hex::unhex;
 
 /// Digits of the key: AES-128 (ActiveSupport::EncryptedConfiguration).
 const DIGITS: usize = 32;
@@ -26,7 +25,7 @@ pub(super) fn wants(path: &Path) -> bool {
 /// Reads it. It opens the credentials, which hold `secret_key_base`: so it is told as the secret that it stands for.
 pub(super) fn read(blob: Blob<'_>, out: &mut Clues) {
     let digits = blob.bytes.trim_ascii();
-    let key = (digits.len() == DIGITS).then(|| unhex(digits)).flatten().map(Zeroizing::new);
+    let key = (digits.len() == DIGITS).then(|| unhex(digits)).flatten();
     let Some(identity) = key.and_then(|key| symmetric::identity(&key)) else { return };
     let mut material = Material::new(Kind::PrivateKey, "session_secret", Encoding::Text, 0..digits.len());
     material.protection = Some(Protection::plaintext());
@@ -42,7 +41,7 @@ mod tests {
     use sha2::{Digest, Sha256};
 
     use super::*;
-    use crate::read::text::hex;
+    use scanner_core::hex::hex;
 
     #[test]
     fn a_name_and_a_whole_content() {

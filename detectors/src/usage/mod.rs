@@ -6,7 +6,8 @@
 //!
 //! `tables` the grammar, `text` bytes as lines, `statement` lines that belong together, `word` words as shells split them,
 //! `variables` what the file sets itself, `value` names and passwords, `scope` settings that stand together, `command`,
-//! `assignment`, `step` and `plain` the kinds of rule, `master_key` the one key that only its name tells, `read` the whole of it, `finds` what came of it.
+//! `assignment`, `step` and `plain` the kinds of rule, `master_key` the one key that only its name tells, `settings` those that belong
+//! together, `read` the whole of it, `finds` what came of it.
 
 mod assignment;
 mod command;
@@ -16,6 +17,7 @@ mod master_key;
 mod plain;
 mod read;
 mod scope;
+mod settings;
 mod statement;
 mod step;
 mod tables;

@@ -1,23 +1,19 @@
 //! A file from its bytes to what it says of keys.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
+use std::collections::BTreeSet;
 
 use scanner_core::blob::Blob;
-use scanner_core::material::Name;
 use scanner_core::seam::Clues;
-use zeroize::Zeroizing;
 
-use super::assignment::{self, Setting};
 use super::command::{self, Context};
-use super::finds::{ABOUT, Finds, shown};
+use super::finds::Finds;
 use super::scope::Scopes;
+use super::settings::Settings;
 use super::statement::Statements;
-use super::tables::{Part, Password, Rule, Tables, Wanted};
+use super::step;
+use super::tables::{Tables, Wanted};
 use super::text::{Dialect, Text};
-use super::value::{self, Around, Found, Raw};
 use super::variables::Variables;
-use super::{CANDIDATES, REFERENCES, step};
 
 /// Reads a text: see [`super::Usage`].
 pub(super) fn read(blob: Blob<'_>, prose: bool, tables: &Tables, out: &mut Clues) {
@@ -32,25 +28,13 @@ pub(super) fn read(blob: Blob<'_>, prose: bool, tables: &Tables, out: &mut Clues
     let scopes = Scopes::of(&text, dialect);
     let mut finds = Finds::default();
     commands(&text, &hits, &statements, Context { tables, dialect, variables: &variables, comment: false }, &mut finds);
-    let mut facts = Facts {
-        file: blob.origin.location().file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default(),
-        secrets: dialect == Dialect::Yaml && text.str().contains("kind: Secret"),
-        text: &text,
-        dialect,
-        tables,
-        variables: &variables,
-        scopes: &scopes,
-        statements: &statements,
-        list: Vec::new(),
-        read_to: 0,
-        passwords: 0,
-        full: false,
-    };
+    let file = blob.origin.location().file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let mut settings = Settings::of(file, &text, dialect, tables, &variables, &scopes, &statements);
     let mut contexts = BTreeSet::new();
     for &(wanted, start, end) in &hits {
         match wanted {
-            Wanted::Name => facts.setting(start..end),
-            Wanted::Step => step::read(&text, start..end, tables, &mut facts),
+            Wanted::Name => settings.setting(start..end),
+            Wanted::Step => step::read(&text, start..end, tables, &mut settings),
             Wanted::Context(rule) => {
                 contexts.insert(rule);
             }
@@ -58,10 +42,9 @@ pub(super) fn read(blob: Blob<'_>, prose: bool, tables: &Tables, out: &mut Clues
         }
     }
     for rule in contexts {
-        facts.lines(rule);
+        settings.lines(rule);
     }
-    finds.not_all |= facts.full;
-    group(facts.list, tables, &mut finds);
+    settings.hand_over(&mut finds);
     finds.hand_over(blob, &text, &scopes, prose, &tables.password, out);
 }
 
@@ -99,282 +82,5 @@ fn commands(
             content.trim_start_matches(|c: char| c.is_whitespace() || (statement.comment && "#/;:*!".contains(c)));
         let base = statement.range.start + (content.len() - body.len());
         command::read(body, base, Context { comment: statement.comment, ..context }, out);
-    }
-}
-
-/// What a setting was read as.
-pub(super) struct Field<'a> {
-    /// The rule, and whether it is one of a step; `None` for a password that any file may hold.
-    pub(super) rule: Option<(bool, usize)>,
-    pub(super) part: Part,
-    /// What tells settings of one kind apart: `release` of `RELEASE_STORE_FILE`.
-    pub(super) stem: String,
-    /// The name of the field.
-    pub(super) name: &'a str,
-}
-
-/// What settings of one key have in common: the rule (and whether it is one of a step), the block, the stem.
-type Group = (Option<(bool, usize)>, usize, String);
-
-/// One setting that says something of a key.
-struct Fact {
-    rule: Option<(bool, usize)>,
-    part: Part,
-    stem: String,
-    scope: usize,
-    span: Range<usize>,
-    names: Vec<Name>,
-    password: Option<Zeroizing<Vec<u8>>>,
-    field: String,
-    comment: bool,
-}
-
-/// Collects the settings of a file.
-pub(super) struct Facts<'a> {
-    file: String,
-    /// Whether passwords are in base64: a Secret of Kubernetes.
-    secrets: bool,
-    text: &'a Text,
-    dialect: Dialect,
-    tables: &'a Tables,
-    variables: &'a Variables<'a>,
-    scopes: &'a Scopes<'a>,
-    statements: &'a Statements<'a>,
-    list: Vec<Fact>,
-    /// Where the last value ends: words in it are no names.
-    read_to: usize,
-    passwords: usize,
-    /// Whether settings were left out.
-    full: bool,
-}
-
-impl Facts<'_> {
-    /// Reads the setting whose name holds a word.
-    fn setting(&mut self, word: Range<usize>) {
-        if word.start < self.read_to {
-            return;
-        }
-        if self.list.len() >= REFERENCES + CANDIDATES {
-            self.full = true;
-            return;
-        }
-        if let Some(setting) = assignment::read(self.text, word, self.dialect) {
-            self.known(&setting);
-        }
-    }
-
-    /// Asks every rule that knows the name.
-    fn known(&mut self, setting: &Setting) {
-        let Some(name) = self.text.str().get(setting.name.clone()) else { return };
-        let lower = name.to_ascii_lowercase();
-        let mut rules = self.tables.words.setting(&lower);
-        if rules.is_empty()
-            && let Some((_, last)) = lower.rsplit_once('.')
-        {
-            rules = self.tables.words.setting(last);
-        }
-        let mut password = false;
-        for (number, part, stem) in rules {
-            let Some(rule) = self.tables.assignment.get(number) else { continue };
-            if !rule.context.is_empty() || (setting.spaced && !rule.space) || !self.is_for(rule) {
-                continue;
-            }
-            password |= part == Part::Password;
-            self.read_to = self.read_to.max(setting.end);
-            self.take(setting, Field { rule: Some((false, number)), part, stem, name });
-        }
-        if !password && !setting.spaced && is_password(&lower, &self.tables.password) {
-            self.read_to = self.read_to.max(setting.end);
-            self.take(setting, Field { rule: None, part: Part::Password, stem: String::new(), name });
-        }
-    }
-
-    fn is_for(&self, rule: &Rule) -> bool {
-        rule.files.is_empty()
-            || rule.files.iter().any(|file| match file.strip_prefix('*') {
-                Some(end) => self.file.ends_with(end),
-                None => match file.strip_suffix('*') {
-                    Some(start) => self.file.starts_with(start),
-                    None => self.file == *file,
-                },
-            })
-    }
-
-    /// Reads a whole file for a rule whose names are too common to be looked for.
-    fn lines(&mut self, number: usize) {
-        let Some(rule) = self.tables.assignment.get(number) else { return };
-        if !self.is_for(rule) {
-            return;
-        }
-        let lower = Zeroizing::new(self.text.str().to_ascii_lowercase());
-        for (part, pattern) in rule.parts() {
-            let mut read_to = 0;
-            for (at, _) in lower.match_indices(&pattern.to_lowercase()) {
-                if self.list.len() >= REFERENCES + CANDIDATES {
-                    self.full = true;
-                    return;
-                }
-                let word = at..at + pattern.len();
-                if at < read_to {
-                    continue;
-                }
-                let Some(setting) = assignment::read(self.text, word.clone(), self.dialect) else { continue };
-                if setting.name == word && (rule.space || !setting.spaced) {
-                    read_to = setting.end;
-                    let name = self.text.str().get(word).unwrap_or_default();
-                    self.take(&setting, Field { rule: Some((false, number)), part, stem: String::new(), name });
-                }
-            }
-        }
-    }
-
-    /// Keeps what a setting says.
-    pub(super) fn take(&mut self, setting: &Setting, field: Field<'_>) {
-        let around = Around {
-            at: setting.name.start,
-            dialect: self.dialect,
-            variables: self.variables,
-            password: &self.tables.password,
-        };
-        let all = self.statements.all();
-        let number = all.partition_point(|statement| statement.range.end < setting.name.start);
-        let mut fact = Fact {
-            rule: field.rule,
-            part: field.part,
-            stem: field.stem,
-            scope: self.scopes.at(setting.name.start),
-            span: setting.name.clone(),
-            names: Vec::new(),
-            password: None,
-            field: field.name.to_owned(),
-            comment: all.get(number).is_some_and(|statement| statement.comment),
-        };
-        if field.part == Part::Password {
-            let Some(raw) = &setting.value else { return };
-            if self.passwords >= CANDIDATES {
-                self.full = true;
-                return;
-            }
-            match value::password(raw, around) {
-                Found::Password(secret) => {
-                    if self.secrets
-                        && let Some(plain) = from_base64(&secret)
-                    {
-                        fact.password = Some(plain);
-                    } else {
-                        fact.password = Some(secret);
-                    }
-                    self.passwords += 1;
-                }
-                Found::Elsewhere(name) => fact.names.push(Name::Variable(name)),
-                Found::Nothing => return,
-            }
-        } else {
-            let whole = setting.value.as_ref();
-            // With only a space between, a sentence is no setting.
-            if setting.spaced && whole.is_some_and(|raw| field.part == Part::Path && raw.text.trim().contains(' ')) {
-                return;
-            }
-            fact.names = whole.map(|raw| value::names(field.part, raw, around)).unwrap_or_default();
-            let is_key = whole.is_none_or(|raw| holds_key(field.part, raw, &self.tables.password));
-            if fact.names.is_empty() && is_key {
-                // The key itself stands here: what names it is the setting. The line is that of the key.
-                fact.names.push(Name::Variable(field.name.to_owned()));
-                if self.text.line(setting.at) != self.text.line(setting.name.start) {
-                    fact.span = setting.at..setting.at + 1;
-                }
-            }
-            if fact.names.is_empty() {
-                return;
-            }
-        }
-        self.list.push(fact);
-    }
-}
-
-/// Whether a value that names nothing may be a key.
-fn holds_key(part: Part, raw: &Raw, table: &Password) -> bool {
-    let text = raw.text.trim();
-    match part {
-        Part::Secret => text.len() >= 8 && !value::is_placeholder(text, table),
-        Part::Path | Part::Auto => text.len() > 60 || text.contains("-----BEGIN"),
-        _ => false,
-    }
-}
-
-/// Whether a setting of this name holds a password.
-fn is_password(lower: &str, table: &Password) -> bool {
-    let name: String = lower.chars().filter(|c| !matches!(c, '_' | '-' | '.')).collect();
-    let name = name.trim_end_matches(|c: char| c.is_ascii_digit());
-    let ends = |list: &[String]| list.iter().any(|end| name.ends_with(end.as_str()));
-    (ends(&table.ends) || table.contains.iter().any(|part| name.contains(part.as_str()))) && !ends(&table.not)
-}
-
-/// What base64 holds, if it is text.
-fn from_base64(coded: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    if coded.len() < 4 || !coded.len().is_multiple_of(4) {
-        return None;
-    }
-    let mut decoder = crate::read::text::Decoder::with_capacity(coded.len());
-    let end = coded.iter().rposition(|&byte| byte != b'=')?;
-    for &byte in coded.get(..=end)? {
-        decoder.push(crate::read::text::digit(byte)?);
-    }
-    let mut plain = decoder.finish();
-    // `echo password | base64` brings the end of the line along.
-    while plain.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
-        plain.pop();
-    }
-    let text = !plain.is_empty() && plain.iter().all(|&byte| byte >= b' ' && byte != 0x7f);
-    text.then_some(plain)
-}
-
-/// Puts settings together that say something of one key.
-fn group(facts: Vec<Fact>, tables: &Tables, out: &mut Finds) {
-    let mut groups: BTreeMap<Group, Vec<Fact>> = BTreeMap::new();
-    let mut loose = Vec::new();
-    for fact in facts {
-        match fact.rule {
-            Some(_) => groups.entry((fact.rule, fact.scope, fact.stem.clone())).or_default().push(fact),
-            None => loose.push(fact),
-        }
-    }
-    let mut by_scope: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
-    for ((rule, scope, _), mut facts) in groups {
-        // An alias that is the password as well would show it.
-        let secrets: Vec<Zeroizing<Vec<u8>>> = facts.iter().filter_map(|fact| fact.password.clone()).collect();
-        for fact in &mut facts {
-            fact.names.retain(|name| !secrets.iter().any(|secret| secret.as_slice() == name.text().as_bytes()));
-        }
-        let rule = rule.and_then(|(step, number)| if step { &tables.step } else { &tables.assignment }.get(number));
-        let Some(rule) = rule else { continue };
-        let locates = |fact: &Fact| !matches!(fact.part, Part::Alias | Part::Digits | Part::Password);
-        let more: Vec<Name> = facts.iter().filter(|fact| !locates(fact)).flat_map(|fact| fact.names.clone()).collect();
-        let mut all: Vec<Name> = facts.iter().flat_map(|fact| fact.names.clone()).collect();
-        all.sort();
-        all.dedup();
-        let about = shown(&all);
-        by_scope.entry(scope).or_default().extend(about.iter().cloned());
-        let mut located = false;
-        for fact in facts.iter().filter(|fact| locates(fact)) {
-            located = true;
-            let names = fact.names.iter().chain(&more).cloned().collect();
-            out.line(rule, fact.span.clone(), names, fact.comment);
-        }
-        let alone = facts.iter().find(|fact| matches!(fact.part, Part::Alias | Part::Digits));
-        if let Some(fact) = alone.filter(|_| !located) {
-            out.line(rule, fact.span.clone(), more, fact.comment);
-        }
-        for fact in facts {
-            if let Some(secret) = fact.password {
-                out.password(fact.span.start, fact.field, secret, about.clone());
-            }
-        }
-    }
-    for fact in loose {
-        if let Some(secret) = fact.password {
-            let about = by_scope.get(&fact.scope).into_iter().flatten().take(ABOUT).cloned().collect();
-            out.password(fact.span.start, fact.field, secret, about);
-        }
     }
 }

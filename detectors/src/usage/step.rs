@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::assignment;
-use super::read::{Facts, Field};
+use super::settings::{Field, Settings};
 use super::tables::{Part, Tables};
 use super::text::{Dialect, Text};
 
@@ -11,7 +11,7 @@ use super::text::{Dialect, Text};
 const LINES: usize = 64;
 
 /// Reads the step that is called `word`.
-pub(super) fn read(text: &Text, word: Range<usize>, tables: &Tables, facts: &mut Facts<'_>) {
+pub(super) fn read(text: &Text, word: Range<usize>, tables: &Tables, settings: &mut Settings<'_>) {
     let line = text.line(word.start);
     let content = text.of_line(line);
     let name = text.str().get(word.clone()).unwrap_or_default().to_ascii_lowercase();
@@ -50,7 +50,8 @@ pub(super) fn read(text: &Text, word: Range<usize>, tables: &Tables, facts: &mut
                 .map(move |(part, field)| (number, part, field))
         }) {
             let Some(setting) = assignment::read(text, start..start + key.len(), Dialect::Yaml) else { continue };
-            facts.take(&setting, Field { rule: Some((true, rule)), part, stem: format!("step@{line}"), name: field });
+            settings
+                .take(&setting, Field { rule: Some((true, rule)), part, stem: format!("step@{line}"), name: field });
             debug_assert!(part <= Part::Password);
         }
     }

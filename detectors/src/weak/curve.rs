@@ -9,7 +9,8 @@ use super::spki::OtherField;
 use super::{Check, Weakness};
 use crate::read::ber::{BerReader, dotted};
 use crate::read::curves::{Curve, Explicit, Guess};
-use crate::read::public::{Domain, bits};
+use crate::read::number::bits;
+use crate::read::public::Domain;
 
 pub(super) const WEAK_CURVE: Check = Check {
     id: "ec-weak-curve",

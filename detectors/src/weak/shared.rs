@@ -19,8 +19,8 @@ use scanner_core::material::PublicHalf;
 use super::number::{MAX_BITS, SMALL_PRIMES, number};
 use super::spki::{self, Numbers};
 use super::{Check, Weakness};
-use crate::read::public::bits;
-use crate::read::text::hex;
+use crate::read::number::bits;
+use scanner_core::hex::hex;
 
 pub(super) const SHARED_PRIME: Check = Check {
     id: "rsa-shared-prime",

@@ -10,11 +10,8 @@ use sha2::{Digest, Sha256};
 use super::*;
 use crate::read::proof::raw_public;
 use crate::read::public::Raw;
-use crate::read::text::hex;
-
-fn unhex(digits: &str) -> Vec<u8> {
-    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
-}
+use crate::read::text::bytes;
+use scanner_core::hex::hex;
 
 /// A public half of which only the SubjectPublicKeyInfo counts.
 fn half(spki: Vec<u8>) -> PublicHalf {
@@ -44,7 +41,7 @@ struct Row {
 fn rows() -> Vec<Row> {
     let row = |line: &'static str| {
         let [about, what, expected, spki] = line.split('\t').collect::<Vec<_>>().try_into().unwrap();
-        Row { about, what, expected: expected.split_whitespace().collect(), key: half(unhex(spki)) }
+        Row { about, what, expected: expected.split_whitespace().collect(), key: half(bytes(spki)) }
     };
     include_str!("vectors.tsv").lines().filter(|line| !line.starts_with('#')).map(row).collect()
 }

@@ -6,8 +6,10 @@
 
 use scanner_core::seam::Anchor;
 
-use crate::read::text::{base64, hex};
-use crate::{CONTAINERS, DETECTORS};
+use super::CONTAINERS;
+use crate::format::DETECTORS;
+use crate::read::text::base64;
+use scanner_core::hex::hex;
 
 /// Fewest bytes of a magic number that is told by what its digits are.
 const MIN: usize = 3;

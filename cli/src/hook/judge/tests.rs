@@ -7,9 +7,10 @@ use scanner_core::budget::Limits;
 use scanner_core::material::{Identity, Mark, Protection, ProtectionState, Stands};
 
 use super::*;
-use crate::allow::Entry;
-use crate::config::RawAllow;
-use crate::plan::{FailOn, Search};
+use crate::allow::{Entry, RawAllow};
+use crate::choice::FailOn;
+
+use crate::plan::Search;
 use crate::report::samples;
 
 /// The object that is judged, and the one that was at its path before.

@@ -14,7 +14,7 @@ use scanner_core::material::ProtectionState;
 use serde::Serialize;
 
 use super::model::{Id, Scan, Tenths, Text, Tool, Word, ids};
-use crate::plan::NOTE_BELOW;
+use crate::choice::NOTE_BELOW;
 use side::{Record, Spot, Unread};
 
 pub(crate) use side::Side;

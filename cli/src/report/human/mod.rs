@@ -13,7 +13,8 @@ use super::model::{
     Certificate, Finding, Id as _, Link, LinkKind, Occurrence, Opened, Place, Public, Role, Spot, Word,
 };
 use super::words::{self, escape};
-use crate::plan::{Look, NOTE_BELOW};
+use crate::choice::NOTE_BELOW;
+use crate::plan::Look;
 
 mod history;
 mod paint;

@@ -1,7 +1,7 @@
 //! Findings as the report tells them.
 
+use detectors::radius::estate::Sure;
 use detectors::radius::known::Class;
-use detectors::radius::link::Sure;
 use detectors::radius::{Band, Tier};
 use detectors::weak::Grade;
 use scanner_core::material::{Kind, Proof, ProtectionState, SecretClass, Verdict};

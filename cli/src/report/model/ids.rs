@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use detectors::radius::estate::Sure;
 use detectors::radius::known::Class;
-use detectors::radius::link::Sure;
 use detectors::radius::{Band, Tier};
 use detectors::weak::Grade;
 use scanner_core::error::Reason;

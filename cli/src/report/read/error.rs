@@ -5,7 +5,7 @@ use std::io;
 use serde_json::error::Category;
 
 use crate::exit::Failure;
-use crate::plan::plain;
+use crate::exit::plain;
 use crate::report::model::SCHEMA;
 use crate::report::model::ids::UNKNOWN;
 use crate::report::words;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use detectors::radius::{Tier, playbook};
 
 use super::{Finding, Rest, Secret, Status, Summary};
-use crate::plan::NOTE_BELOW;
+use crate::choice::NOTE_BELOW;
 use crate::report::build;
 use crate::report::model::Id as _;
 

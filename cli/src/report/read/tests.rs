@@ -6,7 +6,8 @@ use scanner_core::blob::{Origin, Wrap, is_deceptive};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::plan::{Format, Look};
+use crate::choice::Format;
+use crate::plan::Look;
 use crate::report::words::is_command;
 use crate::report::{self, Report, build, samples};
 

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use detectors::radius::estate::Sure;
 use detectors::radius::known::Class;
-use detectors::radius::link::Sure;
 use detectors::radius::{self, Band, Evidence, Known, Modifier, RoleScore, RuleHit, Spot, Tier, Use};
 use scanner_core::blob::{Origin, Wrap};
 use scanner_core::error::{Gap, Reason};

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use scanner_core::hex::unhex;
 use scanner_core::material::Encoding;
 use serde_json::{Value, json};
 
@@ -48,14 +49,9 @@ fn uri(path: &str, bytes_hex: Option<&str>) -> String {
     if path == "-" {
         return "stdin".to_owned();
     }
-    let bytes = bytes_hex.and_then(unhex).unwrap_or_else(|| path.as_bytes().to_vec());
+    let bytes = bytes_hex.and_then(|digits| Some(unhex(digits)?.to_vec())).unwrap_or_else(|| path.as_bytes().to_vec());
     let encoded = percent_encode(&bytes);
     if encoded.starts_with('/') { format!("file://{encoded}") } else { encoded }
-}
-
-fn unhex(hex: &str) -> Option<Vec<u8>> {
-    let pair = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    hex.as_bytes().chunks(2).map(pair).collect()
 }
 
 /// Everything but unreserved characters and `/` as `%XX`. A colon too: in a first segment it would end a scheme.

@@ -69,10 +69,10 @@ fn start(bytes: &[u8], hit: Hit<'_>) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
     use scanner_core::material::ProtectionState;
 
     use super::*;
+    use crate::ask;
     use crate::read::ber::{INTEGER, OCTET_STRING, OID, SEQUENCE, encode};
 
     const PBES2: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05, 0x0d];
@@ -104,14 +104,7 @@ mod tests {
     }
 
     fn inspect(bytes: &[u8]) -> Vec<Material> {
-        let origin = Origin::file("x");
-        let mut out = Inspection::default();
-        for at in 0..bytes.len() {
-            if bytes[at..].starts_with(locate::PKCS_OID.bytes) {
-                let _ = Bcfks.inspect(Blob::whole(bytes, &origin), Hit { anchor: locate::PKCS_OID, at }, &mut out);
-            }
-        }
-        out.take()
+        ask::every(&Bcfks, "x", bytes)
     }
 
     #[test]

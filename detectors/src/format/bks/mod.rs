@@ -101,10 +101,10 @@ fn uber(store: &Uber<'_>, bytes: &[u8], at: usize, out: &mut Inspection) {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
     use scanner_core::material::{Identity, Kind, Material, ProtectionState};
 
     use super::*;
+    use crate::ask;
 
     fn utf(text: &str) -> Vec<u8> {
         [&(text.len() as u16).to_be_bytes()[..], text.as_bytes()].concat()
@@ -151,11 +151,7 @@ mod tests {
     }
 
     fn inspect(bytes: &[u8]) -> Result<Vec<Material>, Malformed> {
-        let origin = Origin::file("x");
-        let mut out = Inspection::default();
-        let anchor = if bytes.get(3) == Some(&1) { V1 } else { V2 };
-        Bks.inspect(Blob::whole(bytes, &origin), Hit { anchor, at: 0 }, &mut out)?;
-        Ok(out.take())
+        ask::at(&Bks, "x", bytes, (if bytes.get(3) == Some(&1) { V1 } else { V2 }, 0))
     }
 
     #[test]

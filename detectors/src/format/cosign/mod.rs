@@ -64,10 +64,10 @@ impl Detector for Cosign {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
     use scanner_core::material::Identity;
 
     use super::*;
+    use crate::ask;
     use crate::read::text::base64;
 
     fn json() -> String {
@@ -82,10 +82,7 @@ mod tests {
     fn inspect(label: &str, body: &str) -> Result<Vec<Material>, Malformed> {
         let dashes = "-".repeat(5);
         let text = format!("{dashes}BEGIN {label}{dashes}\n{}\n{dashes}END {label}{dashes}\n", base64(body.as_bytes()));
-        let origin = Origin::file("cosign.key");
-        let mut out = Inspection::default();
-        Cosign.inspect(Blob::whole(text.as_bytes(), &origin), Hit { anchor: armor::ANCHOR, at: 0 }, &mut out)?;
-        Ok(out.take())
+        ask::at(&Cosign, "cosign.key", text, (armor::ANCHOR, 0))
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use scanner_core::error::Malformed;
 
 use crate::read::members;
-use crate::read::text::{Decoder, digit};
+use crate::read::text::{unbase64, without_padding};
 
 /// PKCS#8 in a NaCl secretbox under scrypt.
 pub(crate) struct Sealed {
@@ -34,7 +34,10 @@ impl Sealed {
         }
         let number = |name| members::number(json, name).ok_or(wrong("scrypt parameters"));
         let (n, r, p) = (number("N")?, number("r")?, number("p")?);
-        let bytes = |name| members::string(json, name).and_then(base64).ok_or(wrong("base64 in the JSON of cosign"));
+        let bytes = |name| {
+            let bytes = members::string(json, name).and_then(|text| unbase64(without_padding(text, 2)));
+            bytes.map(|bytes| bytes.to_vec()).ok_or(wrong("base64 in the JSON of cosign"))
+        };
         let sealed =
             Self { scrypt: (n, r, p), salt: bytes("salt")?, nonce: bytes("nonce")?, ciphertext: bytes("ciphertext")? };
         let sane = n.is_power_of_two() && n > 1 && r > 0 && p > 0 && sealed.salt.len() >= 8 && sealed.nonce.len() == 24;
@@ -43,14 +46,4 @@ impl Sealed {
         }
         Ok(sealed)
     }
-}
-
-/// The bytes of standard base64 with its padding.
-fn base64(text: &[u8]) -> Option<Vec<u8>> {
-    let padding = text.iter().rev().take(2).take_while(|&&byte| byte == b'=').count();
-    let mut decoder = Decoder::default();
-    for &byte in text.get(..text.len() - padding)? {
-        decoder.push(digit(byte)?);
-    }
-    Some(decoder.finish().to_vec())
 }

@@ -11,8 +11,9 @@ use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protecti
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use sha2::{Digest, Sha256};
 
-use crate::read::private::looks_random;
-use crate::read::public::{self, Domain, PublicKey, Raw, bits};
+use crate::read::chance::looks_random;
+use crate::read::number::bits;
+use crate::read::public::{self, Domain, PublicKey, Raw};
 use crate::read::signs::{self, Fit};
 use crate::read::{curves, proof, ssh};
 use read::{Fields, dnskey};
@@ -82,12 +83,8 @@ fn identity(fields: &Fields) -> Result<(Identity, Option<Fit>), Malformed> {
             let (n, e) = (number("Modulus")?, number("PublicExponent")?);
             let [d, p, q] = ["PrivateExponent", "Prime1", "Prime2"].map(|name| fields.get(name).unwrap_or_default());
             let PublicKey::Rsa { n, e } = ssh::rsa(n, e, 0)? else { return Err(wrong("numbers of an RSA key")) };
-            let stands = signs::has_rsa_shape(n, d, &[p, q]);
-            let signs::Rsa { n, e, fit } = signs::rsa(n, e, d, &[p, q]);
-            if fit == Fit::Nothing && !stands {
-                return Err(wrong("numbers of an RSA key"));
-            }
-            Ok((known(PublicKey::Rsa { n: &n, e }), Some(fit)))
+            let key = signs::rsa_by_name(n, e, d, &[p, q]).ok_or(wrong("numbers of an RSA key"))?;
+            Ok((Identity::public(key.half()), Some(key.fit)))
         }
         3 | 6 => {
             let (p, q, g) = (number("Prime(p)")?, number("Subprime(q)")?, number("Base(g)")?);
@@ -138,21 +135,15 @@ fn public_key(bytes: &[u8], out: &mut Inspection) -> Result<(), Malformed> {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
     use scanner_core::material::Proof;
 
     use super::*;
-    use crate::read::text::{base64, hex};
+    use crate::ask;
+    use crate::read::text::base64;
+    use scanner_core::hex::hex;
 
     fn inspect(text: &str) -> Result<Vec<Material>, Malformed> {
-        let origin = Origin::file("Kexample.com.+015+00001.private");
-        let found = [PRIVATE, KSK, ZSK]
-            .iter()
-            .find_map(|anchor| Some((*anchor, memchr::memmem::find(text.as_bytes(), anchor.bytes)?)));
-        let (anchor, at) = found.unwrap();
-        let mut out = Inspection::default();
-        Dnssec.inspect(Blob::whole(text.as_bytes(), &origin), Hit { anchor, at }, &mut out)?;
-        Ok(out.take())
+        ask::first(&Dnssec, "Kexample.com.+015+00001.private", text, &[PRIVATE, KSK, ZSK])
     }
 
     fn padded(bytes: &[u8]) -> String {

@@ -20,7 +20,7 @@ use zeroize::Zeroize;
 use crate::read::agent::Numbers;
 use crate::read::sexp::{self, Node};
 use crate::read::signs::{self, Fit};
-use crate::read::text::hex;
+use scanner_core::hex::hex;
 
 /// Keys of gpg-agent.
 #[derive(Debug)]

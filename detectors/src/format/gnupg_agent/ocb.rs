@@ -54,11 +54,8 @@ const fn double(value: u128) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::read::text::hex;
-
-    fn unhex(digits: &str) -> Vec<u8> {
-        (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
-    }
+    use crate::read::text::bytes;
+    use scanner_core::hex::hex;
 
     #[test]
     fn samples_of_the_standard() {
@@ -74,8 +71,8 @@ mod tests {
                 40,
             ),
         ] {
-            let mut data = unhex(ciphertext);
-            decrypt(&key, &unhex(nonce), &mut data).unwrap();
+            let mut data = bytes(ciphertext);
+            decrypt(&key, &bytes(nonce), &mut data).unwrap();
             assert_eq!(hex(&data), hex(&(0..length).collect::<Vec<u8>>()), "{nonce}");
         }
         assert_eq!(decrypt(&key[1..], &[0; 12], &mut []), None);

@@ -8,6 +8,7 @@ use super::*;
 use crate::read::curves;
 use crate::read::proof;
 use crate::read::public::{self, Raw};
+use crate::read::text::bytes;
 
 /// The private key of RFC 8032 7.1, test 1.
 const SEED: &str = "9D61B19DEFFD5A60BA844AF492EC2CC44449C5697B326919703BAC031CAE7F60";
@@ -23,10 +24,6 @@ fn inspect(bytes: &[u8]) -> Result<Vec<Material>, Malformed> {
         }
     }
     Ok(out.take())
-}
-
-fn unhex(digits: &str) -> Vec<u8> {
-    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
 }
 
 fn ed25519(head: &str, rest: &str) -> String {
@@ -124,7 +121,7 @@ fn lines_break_inside_of_words() {
 #[test]
 fn canonical_and_guix_are_the_same_key() {
     let atom = |bytes: &[u8]| [format!("{}:", bytes.len()).as_bytes(), bytes].concat();
-    let (point, seed) = ([&[0x40][..], &unhex(POINT)].concat(), unhex(SEED));
+    let (point, seed) = ([&[0x40][..], &bytes(POINT)].concat(), bytes(SEED));
     let canonical = [
         &b"(11:private-key(3:ecc(5:curve7:Ed25519)(5:flags5:eddsa)(1:q"[..],
         &atom(&point),
@@ -173,7 +170,7 @@ fn curves_go_by_the_names_of_libgcrypt() {
 
 #[test]
 fn a_private_number_beside_a_foreign_public_one_is_a_key() {
-    let seed = unhex(&SEED.replacen("9D", "9E", 1));
+    let seed = bytes(&SEED.replacen("9D", "9E", 1));
     let found = inspect(ed25519("private-key", &format!("(d #{}#)", hex(&seed))).as_bytes()).unwrap();
     let bytes = proof::raw_public(Raw::Ed25519, &seed).unwrap();
     let half = public::half(&public::PublicKey::Raw { kind: Raw::Ed25519, bytes: &bytes });

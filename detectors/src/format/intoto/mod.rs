@@ -24,7 +24,8 @@ use crate::read::carrier;
 use crate::read::curves;
 use crate::read::members;
 use crate::read::public::{self, Domain, PublicKey, Raw};
-use read::{ITERATIONS, Sealed, private_key, unhex};
+use read::{ITERATIONS, Sealed, private_key};
+use scanner_core::hex::unhex;
 
 /// Keys of TUF and in-toto.
 #[derive(Debug)]
@@ -201,11 +202,11 @@ fn sealed(bytes: &[u8], at: usize, out: &mut Inspection) -> Result<(), Malformed
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
     use scanner_core::material::Proof;
 
     use super::*;
-    use crate::read::text::hex;
+    use crate::ask;
+    use scanner_core::hex::hex;
 
     /// The keys of RFC 8032 7.1, test 1.
     const SEED: &str = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
@@ -213,14 +214,10 @@ mod tests {
     const ID: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
     fn inspect(text: &str) -> Result<Vec<Material>, Malformed> {
-        let origin = Origin::file("k");
-        let mut out = Inspection::default();
-        for anchor in [KEYVAL, SEALED] {
-            if let Some(at) = memchr::memmem::find(text.as_bytes(), anchor.bytes) {
-                InToto.inspect(Blob::whole(text.as_bytes(), &origin), Hit { anchor, at }, &mut out)?;
-            }
-        }
-        Ok(out.take())
+        let anchors =
+            [KEYVAL, SEALED].into_iter().filter(|anchor| memchr::memmem::find(text.as_bytes(), anchor.bytes).is_some());
+        let found: Result<Vec<_>, _> = anchors.map(|anchor| ask::first(&InToto, "k", text, &[anchor])).collect();
+        Ok(found?.concat())
     }
 
     fn key(private: &str) -> String {

@@ -3,13 +3,14 @@
 use scanner_core::material::{Encoding, Identity, Kind, Material};
 use zeroize::Zeroizing;
 
-use super::read::{ITERATIONS, Sealed, private_key, unhex};
+use super::read::{ITERATIONS, Sealed, private_key};
 use crate::read::carrier;
 use crate::read::members;
 use crate::read::private;
 use crate::read::public::{self, PublicKey, Raw};
 use crate::unlock::cipher::{Cipher, Mode, Suite};
 use crate::unlock::kdf::Hash;
+use scanner_core::hex::unhex;
 use scanner_core::lock::Lock;
 use scanner_core::lock::Unlocked;
 

@@ -2,10 +2,10 @@
 
 use scanner_core::error::Malformed;
 use scanner_core::material::{PublicHalf, Remark};
-use zeroize::Zeroizing;
 
 use crate::read::cursor::Cursor;
 use crate::read::signs::{self, Fit};
+use scanner_core::hex::unhex;
 
 /// Iterations of PBKDF2 that securesystemslib takes (settings.PBKDF2_ITERATIONS).
 pub(crate) const ITERATIONS: u32 = 100_000;
@@ -64,18 +64,4 @@ pub(crate) fn private_key(text: &[u8], beside: Option<&PublicHalf>) -> Option<Re
         Some(false) => Fit::Derived(Remark::ForeignPublicNumbers),
     };
     Some(Ok((half, fit)))
-}
-
-/// The bytes of hex digits.
-pub(crate) fn unhex(digits: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(digits.len() / 2));
-    if !digits.len().is_multiple_of(2) {
-        return None;
-    }
-    for pair in digits.chunks_exact(2) {
-        let [high, low] = pair else { return None };
-        let digit = |byte: &u8| char::from(*byte).to_digit(16);
-        bytes.push((digit(high)? * 16 + digit(low)?) as u8);
-    }
-    Some(bytes)
 }

@@ -258,9 +258,9 @@ fn is_entry(bytes: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
 
     use super::*;
+    use crate::ask;
     use crate::read::ber::{OID, encode};
 
     fn store(magic: [u8; 4], entries: &[Vec<u8>]) -> Vec<u8> {
@@ -277,10 +277,7 @@ mod tests {
     }
 
     fn inspect(bytes: &[u8], at: usize) -> Result<Vec<Material>, Malformed> {
-        let origin = Origin::file("x");
-        let mut out = Inspection::default();
-        Jks.inspect(Blob::whole(bytes, &origin), Hit { anchor: JKS, at }, &mut out)?;
-        Ok(out.take())
+        ask::at(&Jks, "x", bytes, (JKS, at))
     }
 
     const MAGIC: [u8; 4] = [0xfe, 0xed, 0xfe, 0xed];
@@ -342,10 +339,7 @@ mod tests {
     const JCEKS_MAGIC: [u8; 4] = [0xce; 4];
 
     fn inspect_jceks(bytes: &[u8]) -> Result<Vec<Material>, Malformed> {
-        let origin = Origin::file("x");
-        let mut out = Inspection::default();
-        Jks.inspect(Blob::whole(bytes, &origin), Hit { anchor: JCEKS, at: 0 }, &mut out)?;
-        Ok(out.take())
+        ask::at(&Jks, "x", bytes, (JCEKS, 0))
     }
 
     #[test]

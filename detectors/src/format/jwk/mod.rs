@@ -15,6 +15,7 @@ use scanner_core::error::{Malformed, Reason};
 use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection, PublicHalf, Remark};
 use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
+use crate::read::number;
 use crate::read::object::{self, Object};
 use crate::read::public::{self, Domain, PublicKey, Raw};
 use crate::read::signs::{self, Fit};
@@ -205,9 +206,9 @@ fn public((half, fit): (PublicHalf, Fit)) -> (Identity, Option<Fit>) {
 /// n and e, and of a private key d or the primes (RFC 7518 6.3).
 fn rsa(object: &Object<'_>) -> Option<(PublicHalf, Fit)> {
     let (n, e) = (object.number("n")?, object.number("e")?);
-    let bits = public::bits(&n);
+    let bits = number::bits(&n);
     let odd = |number: &[u8]| number.last().is_some_and(|b| b & 1 == 1);
-    if !(256..=16_384).contains(&bits) || !odd(&n) || !odd(&e) || public::bits(&e) < 2 || e.len() > n.len() {
+    if !(256..=16_384).contains(&bits) || !odd(&n) || !odd(&e) || number::bits(&e) < 2 || e.len() > n.len() {
         return None;
     }
     if object.get("d").is_none() {
@@ -220,9 +221,7 @@ fn rsa(object: &Object<'_>) -> Option<(PublicHalf, Fit)> {
     let primes: Vec<_> =
         ["p", "q"].into_iter().filter(|name| !several && object.get(name).is_some()).map(number).collect();
     let primes: Vec<&[u8]> = primes.iter().map(|prime| prime.as_slice()).collect();
-    let stands = signs::has_rsa_shape(&n, &d, &primes);
-    let signs::Rsa { n, e, fit } = signs::rsa(&n, &e, &d, &primes);
-    (fit != Fit::Nothing || stands).then(|| (public::half(&PublicKey::Rsa { n: &n, e }), fit))
+    signs::rsa_by_name(&n, &e, &d, &primes).map(|key| (key.half(), key.fit))
 }
 
 /// The scalar signs alone (RFC 7518 6.2.2): the coordinates may be missing, foreign or written with a zero in front.
@@ -232,7 +231,7 @@ fn ec(object: &Object<'_>) -> Option<(PublicHalf, Fit)> {
     let curve = curves::by_jose(name)?;
     let size = curve.bits.div_ceil(8) as usize;
     // Coordinates are as long as the field (RFC 7518 6.2.1.2); some writers drop leading zeros, or add one for the sign.
-    let number = |name| signs::padded(&object.number(name)?, size);
+    let number = |name| number::padded(&object.number(name)?, size);
     let point =
         || Some([&[4][..], &number("x")?, &number("y")?].concat()).filter(|point| curve.decompress(point).is_some());
     let point = point().unwrap_or_default();
@@ -254,7 +253,7 @@ fn okp(object: &Object<'_>) -> Option<(PublicHalf, Fit)> {
         return x.as_ref().map(|_| (public::half(&key), Fit::Whole));
     }
     let d = object.number("d")?;
-    let seed = signs::cut(&d, kind.len());
+    let seed = number::cut(&d, kind.len());
     // A seed is bytes, not a number: only one that is too long has zeros that do not belong to it.
     (seed.len() == kind.len()).then(|| signs::one_number(&key, seed, kind.len() as u32 * 8))?
 }

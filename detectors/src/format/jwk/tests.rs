@@ -4,16 +4,13 @@ use scanner_core::blob::Origin;
 use scanner_core::material::Proof;
 
 use super::*;
+use crate::ask;
 use crate::read::proof;
-use crate::read::text::{base64url, hex};
+use crate::read::text::{base64url, bytes};
+use scanner_core::hex::hex;
 
 fn inspect(text: &str) -> Result<Vec<Material>, Malformed> {
-    let origin = Origin::file("k");
-    let (at, anchor) =
-        ANCHORS.iter().find_map(|a| Some((memchr::memmem::find(text.as_bytes(), a.bytes)?, *a))).unwrap();
-    let mut out = Inspection::default();
-    Jwk.inspect(Blob::whole(text.as_bytes(), &origin), Hit { anchor, at }, &mut out)?;
-    Ok(out.take())
+    ask::first(&Jwk, "k", text, &ANCHORS)
 }
 
 fn okp(crv: &str, kind: Raw) -> String {
@@ -49,12 +46,9 @@ fn ec(crv: &str, scalar: &[u8]) -> String {
 /// n = p * q with the Mersenne primes 2^521 - 1 and 2^607 - 1, e = 65537 (computed with Python's integers).
 fn rsa() -> [String; 5] {
     let prime = |bits: usize| base64url(&[&[(1_u16 << (bits % 8)) as u8 - 1][..], &vec![0xff; bits / 8]].concat());
-    let unhex = |digits: &str| -> Vec<u8> {
-        (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
-    };
     let n = [vec![0xff; 65], vec![0x7f], vec![0xff; 9], vec![0xfe], vec![0; 64], vec![1]].concat();
     let d = "2a7fd580".repeat(16) + "2a5555aaaa5555aaaa5555aa" + &"0055ffaa".repeat(16) + "01";
-    [base64url(&n), "AQAB".to_owned(), base64url(&unhex(&d)), prime(521), prime(607)]
+    [base64url(&n), "AQAB".to_owned(), base64url(&bytes(&d)), prime(521), prime(607)]
 }
 
 #[test]

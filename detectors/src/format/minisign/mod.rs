@@ -99,13 +99,14 @@ fn public_parts(body: &[u8]) -> Option<(&[u8], &[u8])> {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
     use scanner_core::material::Proof;
 
     use super::*;
+    use crate::ask;
     use crate::read::proof;
     use crate::read::proof::tests::RFC8032_SEED as SEED;
-    use crate::read::text::{base64, hex};
+    use crate::read::text::base64;
+    use scanner_core::hex::hex;
 
     fn plain() -> Vec<u8> {
         let public = proof::raw_public(Raw::Ed25519, &SEED).unwrap();
@@ -119,11 +120,7 @@ mod tests {
 
     fn inspect(body: &[u8]) -> Result<Vec<Material>, Malformed> {
         let text = format!("untrusted comment: minisign encrypted secret key\n{}\n", base64(body));
-        let origin = Origin::file("k");
-        let mut out = Inspection::default();
-        let hit = Hit { anchor: untrusted::PLAIN, at: 0 };
-        Minisign.inspect(Blob::whole(text.as_bytes(), &origin), hit, &mut out)?;
-        Ok(out.take())
+        ask::at(&Minisign, "k", text, (untrusted::PLAIN, 0))
     }
 
     #[test]

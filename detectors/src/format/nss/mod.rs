@@ -20,8 +20,8 @@ use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use crate::read::ber::{INTEGER, OCTET_STRING, OID, SEQUENCE, Value, dotted};
 use crate::read::nss::{self, Legacy, Object, Store};
 use crate::read::public::{self, Domain, PublicKey};
-use crate::read::text::hex;
 use crate::read::{carrier, curves, pbe, pkcs11, sqlite, x509};
+use scanner_core::hex::hex;
 
 /// NSS databases.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! Tests of `openpgp`.
 
 use super::*;
+use crate::ask;
 use crate::read::proof;
 use crate::read::proof::tests::RFC8032_SEED as SEED;
 use crate::read::public::Raw;
@@ -41,10 +42,7 @@ fn armored(word: &str, bytes: &[u8]) -> Vec<u8> {
 }
 
 fn inspect_at(bytes: &[u8], anchor: Anchor) -> Result<Vec<Material>, Malformed> {
-    let origin = Origin::file("x");
-    let mut out = Inspection::default();
-    OpenPgp.inspect(Blob::whole(bytes, &origin), Hit { anchor, at: 0 }, &mut out)?;
-    Ok(out.take())
+    ask::at(&OpenPgp, "x", bytes, (anchor, 0))
 }
 
 #[test]

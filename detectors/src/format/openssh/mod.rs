@@ -139,13 +139,14 @@ fn protection_of(file: &File<'_>, key: Option<&Public<'_>>) -> Protection {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
 
     use super::*;
+    use crate::ask;
     use crate::read::proof;
     use crate::read::proof::tests::RFC8032_SEED as SEED;
     use crate::read::public::Raw;
-    use crate::read::text::{base64, hex};
+    use crate::read::text::base64;
+    use scanner_core::hex::hex;
 
     const ED25519_POINT: &str = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
 
@@ -193,11 +194,7 @@ mod tests {
     }
 
     fn inspect(bytes: &[u8], anchor: Anchor) -> Result<Vec<Material>, Malformed> {
-        let origin = Origin::file("k");
-        let at = memchr::memmem::find(bytes, anchor.bytes).unwrap();
-        let mut out = Inspection::default();
-        OpenSsh.inspect(Blob::whole(bytes, &origin), Hit { anchor, at }, &mut out)?;
-        Ok(out.take())
+        ask::first(&OpenSsh, "k", bytes, &[anchor])
     }
 
     fn ecdsa(d: u8) -> (Vec<u8>, Vec<u8>) {

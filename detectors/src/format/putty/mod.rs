@@ -105,10 +105,12 @@ mod tests {
     use scanner_core::material::Protection;
 
     use super::*;
+    use crate::ask;
     use crate::read::proof;
     use crate::read::proof::tests::RFC8032_SEED as SEED;
     use crate::read::public::Raw;
-    use crate::read::text::{base64, hex};
+    use crate::read::text::base64;
+    use scanner_core::hex::hex;
 
     fn blob(fields: &[&[u8]]) -> Vec<u8> {
         fields.iter().flat_map(|field| [&(field.len() as u32).to_be_bytes(), *field].concat()).collect()
@@ -137,11 +139,7 @@ mod tests {
     }
 
     fn inspect(text: &str) -> Result<Vec<Material>, Malformed> {
-        let origin = Origin::file("k");
-        let at = memchr::memmem::find(text.as_bytes(), MAGIC).unwrap();
-        let mut out = Inspection::default();
-        Putty.inspect(Blob::whole(text.as_bytes(), &origin), Hit { anchor: ANCHOR, at }, &mut out)?;
-        Ok(out.take())
+        ask::first(&Putty, "k", text, &[ANCHOR])
     }
 
     #[test]

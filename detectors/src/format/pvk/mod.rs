@@ -74,10 +74,10 @@ impl Detector for Pvk {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
     use scanner_core::material::Identity;
 
     use super::*;
+    use crate::ask;
 
     /// An encrypted file of 512 bits: nothing of its body can be held to.
     fn encrypted() -> Vec<u8> {
@@ -89,10 +89,7 @@ mod tests {
     }
 
     fn inspect(bytes: &[u8]) -> Result<Vec<Material>, Malformed> {
-        let origin = Origin::file("x");
-        let mut out = Inspection::default();
-        Pvk.inspect(Blob::whole(bytes, &origin), Hit { anchor: Anchor::anywhere(&MAGIC), at: 0 }, &mut out)?;
-        Ok(out.take())
+        ask::at(&Pvk, "x", bytes, (Anchor::anywhere(&MAGIC), 0))
     }
 
     #[test]

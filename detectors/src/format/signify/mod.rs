@@ -96,14 +96,15 @@ impl Detector for Signify {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
     use scanner_core::material::Proof;
     use sha2::{Digest, Sha512};
 
     use super::*;
+    use crate::ask;
     use crate::read::proof;
     use crate::read::proof::tests::RFC8032_SEED as SEED;
-    use crate::read::text::{base64, hex};
+    use crate::read::text::base64;
+    use scanner_core::hex::hex;
 
     fn body(rounds: u32) -> Vec<u8> {
         let key = [&SEED[..], &proof::raw_public(Raw::Ed25519, &SEED).unwrap()].concat();
@@ -113,11 +114,7 @@ mod tests {
 
     fn inspect(body: &[u8], comment: &str) -> Result<Vec<Material>, Malformed> {
         let text = format!("untrusted comment: {comment}\n{}\n", base64(body));
-        let origin = Origin::file("k");
-        let mut out = Inspection::default();
-        let hit = Hit { anchor: untrusted::PLAIN, at: 0 };
-        Signify.inspect(Blob::whole(text.as_bytes(), &origin), hit, &mut out)?;
-        Ok(out.take())
+        ask::at(&Signify, "k", text, (untrusted::PLAIN, 0))
     }
 
     #[test]

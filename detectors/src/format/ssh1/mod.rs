@@ -75,30 +75,27 @@ impl Detector for Ssh1 {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
     use scanner_core::material::Proof;
 
     use super::*;
+    use crate::ask;
+    use crate::read::text::bytes;
 
     /// n = p * q with p = 2^521 - 1, q = 2^607 - 1, e = 65537 and d, as `read/proof.rs` has them.
     const N: &str = "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7ffffffffffffffffffffe0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000001";
     const D: &str = "2a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a5555aaaa5555aaaa5555aa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa01";
-
-    fn unhex(digits: &str) -> Vec<u8> {
-        (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
-    }
 
     fn prime(bits: usize) -> Vec<u8> {
         [&[(1_u16 << (bits % 8)) as u8 - 1][..], &vec![0xff; bits / 8]].concat()
     }
 
     fn number(digits: &[u8]) -> Vec<u8> {
-        [&(public::bits(digits) as u16).to_be_bytes()[..], digits].concat()
+        [&(crate::read::number::bits(digits) as u16).to_be_bytes()[..], digits].concat()
     }
 
     fn private() -> Vec<u8> {
         let check = [7, 9, 7, 9].to_vec();
-        let mut private = [check, number(&unhex(D)), number(&[5]), number(&prime(607)), number(&prime(521))].concat();
+        let mut private = [check, number(&bytes(D)), number(&[5]), number(&prime(607)), number(&prime(521))].concat();
         private.resize(private.len().next_multiple_of(8), 0);
         private
     }
@@ -106,15 +103,11 @@ mod tests {
     fn file(cipher: u8, private: &[u8]) -> Vec<u8> {
         let head = [&[cipher, 0, 0, 0, 0][..], &1128_u32.to_be_bytes()].concat();
         let comment = [&2_u32.to_be_bytes()[..], b"me"].concat();
-        [MAGIC, &head, &number(&unhex(N)), &number(&[1, 0, 1]), &comment, private].concat()
+        [MAGIC, &head, &number(&bytes(N)), &number(&[1, 0, 1]), &comment, private].concat()
     }
 
     fn inspect(bytes: &[u8]) -> Result<Vec<Material>, Malformed> {
-        let origin = Origin::file("identity");
-        let at = memchr::memmem::find(bytes, ANCHOR.bytes).unwrap();
-        let mut out = Inspection::default();
-        Ssh1.inspect(Blob::whole(bytes, &origin), Hit { anchor: ANCHOR, at }, &mut out)?;
-        Ok(out.take())
+        ask::first(&Ssh1, "identity", bytes, &[ANCHOR])
     }
 
     #[test]

@@ -5,7 +5,8 @@ use scanner_core::error::Malformed;
 use scanner_core::material::{Protection, ProtectionState};
 
 use crate::read::cursor::Cursor;
-use crate::read::public::{PublicKey, bits};
+use crate::read::number::bits;
+use crate::read::public::PublicKey;
 use crate::read::signs::Private;
 use crate::read::ssh;
 

@@ -81,10 +81,10 @@ impl Detector for Ssh2Com {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
     use scanner_core::material::Proof;
 
     use super::*;
+    use crate::ask;
     use crate::read::text::base64;
 
     fn string(bytes: &[u8]) -> Vec<u8> {
@@ -92,7 +92,7 @@ mod tests {
     }
 
     fn number(digits: &[u8]) -> Vec<u8> {
-        [&crate::read::public::bits(digits).to_be_bytes()[..], digits].concat()
+        [&crate::read::number::bits(digits).to_be_bytes()[..], digits].concat()
     }
 
     /// A DSA key of toy size: p = 2^521 - 1, g = 2 and x = 5, so y = 32. q only has to look like one.
@@ -117,11 +117,7 @@ mod tests {
     }
 
     fn inspect(text: &str) -> Result<Vec<Material>, Malformed> {
-        let origin = Origin::file("k");
-        let at = memchr::memmem::find(text.as_bytes(), LABEL).unwrap();
-        let mut out = Inspection::default();
-        Ssh2Com.inspect(Blob::whole(text.as_bytes(), &origin), Hit { anchor: ANCHOR, at }, &mut out)?;
-        Ok(out.take())
+        ask::first(&Ssh2Com, "k", text, &[ANCHOR])
     }
 
     const DSA: &[u8] = b"dl-modp{sign{dsa-nist-sha1},dh{plain}}";

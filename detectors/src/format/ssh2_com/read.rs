@@ -6,7 +6,8 @@ use scanner_core::material::{Protection, ProtectionState};
 use zeroize::Zeroizing;
 
 use crate::read::cursor::Cursor;
-use crate::read::public::{PublicKey, bits};
+use crate::read::number::bits;
+use crate::read::public::PublicKey;
 use crate::read::putty::Lines;
 use crate::read::signs::Private;
 use crate::read::ssh;

@@ -15,7 +15,8 @@ use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::agent;
 use crate::read::curves::{self, Curve};
-use crate::read::public::{self, Domain, PublicKey, Raw, bits};
+use crate::read::number::bits;
+use crate::read::public::{Domain, PublicKey, Raw};
 use crate::read::signs::{self, Fit};
 use crate::read::ssh;
 use read::Dump;
@@ -103,9 +104,9 @@ fn rsa(dump: &Dump) -> Option<(PublicHalf, Fit)> {
     let PublicKey::Rsa { n, e } = ssh::rsa(n, e, 0).ok()? else { return None };
     let names = (1..=16).map(|number| format!("prime{number}"));
     let primes: Vec<&[u8]> = names.map_while(|name| dump.number(&[&name])).collect();
-    let stands = primes.len() >= 2 && signs::has_rsa_shape(n, d, &primes);
-    let signs::Rsa { n, e, fit } = signs::rsa(n, e, d, &primes);
-    (fit != Fit::Nothing || stands).then(|| (public::half(&PublicKey::Rsa { n: &n, e }), fit))
+    let key = signs::rsa_by_name(n, e, d, &primes);
+    // Two numbers with names alone may stand in a page about something else.
+    key.filter(|key| key.fit != Fit::Nothing || primes.len() >= 2).map(|key| (key.half(), key.fit))
 }
 
 /// What the text says that a key is.
@@ -207,6 +208,8 @@ mod tests {
 
     use super::*;
     use crate::read::proof;
+    use crate::read::public;
+    use crate::read::text::bytes;
 
     fn colons(bytes: &[u8]) -> String {
         let lines: Vec<String> = bytes
@@ -337,13 +340,10 @@ mod tests {
     fn rsa_with_and_without_its_primes() {
         // 61 * 53 is too small to be read, so the Mersenne primes 2^521 - 1 and 2^607 - 1; e = 65537.
         let prime = |bits: usize| [&[(1_u16 << (bits % 8)) as u8 - 1][..], &vec![0xff; bits / 8]].concat();
-        let unhex = |digits: &str| -> Vec<u8> {
-            (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
-        };
-        let n = unhex(
+        let n = bytes(
             "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7ffffffffffffffffffffe0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000001",
         );
-        let d = unhex(
+        let d = bytes(
             "2a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a5555aaaa5555aaaa5555aa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa01",
         );
         let cut =

@@ -1,11 +1,10 @@
 //! Reasons to believe a role, from what is found. Each file weighs one kind of fact against the rules of
 //! `data/evidence.toml`; none decides anything.
 
-pub(super) mod beside;
 pub mod certificate;
 pub mod file;
 pub mod link;
-pub(crate) mod public;
+mod public;
 pub(super) mod rule;
 mod words;
 

@@ -1,8 +1,9 @@
 //! An entry of `data/evidence.toml`: what it gives to a role, and the conditions that must all hold for it.
 //!
 //! The conditions are fields of their own and not a language, so that an entry reads as what it says and a misspelt one
-//! is refused. Which facts they look at is decided in `certificate.rs` and `file.rs`.
+//! is refused. Which facts they look at is decided in `certificate.rs`, `file.rs` and `public.rs`.
 
+use scanner_core::material::Remark;
 use serde::{Deserialize, Deserializer};
 
 use super::super::Tier;
@@ -168,6 +169,33 @@ impl Rule {
             _ => None,
         }
     }
+}
+
+/// An entry `[[public]]` of `evidence.toml`: every condition that is there must hold.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PublicRule {
+    pub(crate) role: String,
+    pub(crate) weight: i32,
+    pub(crate) text: String,
+    /// A remark of the detector, by its id.
+    #[serde(default, deserialize_with = "remark")]
+    pub(super) remark: Option<Remark>,
+    /// How the file's name begins.
+    pub(super) file: Option<String>,
+}
+
+impl PublicRule {
+    /// Whether it asks for anything at all.
+    pub(crate) const fn asks(&self) -> bool {
+        self.remark.is_some() || self.file.is_some()
+    }
+}
+
+fn remark<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Remark>, D::Error> {
+    let id = String::deserialize(from)?;
+    let unknown = || serde::de::Error::custom(format!("no remark has the id `{id}`"));
+    Remark::by_id(&id).ok_or_else(unknown).map(Some)
 }
 
 /// Bits of the key usage (RFC 5280 4.2.1.3), bit 0 = digitalSignature: one number or a list.

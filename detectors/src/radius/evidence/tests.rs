@@ -7,7 +7,8 @@ use scanner_core::material::{
     Algorithm, CertFacts, Encoding, Identity, KeyId, Kind, Label, Material, Occurrence, PublicHalf, Remark, Uses,
 };
 
-use super::super::classify::{Judge, classify};
+use super::super::classify::classify;
+use super::super::subject::Judge;
 use super::super::{Estate, Evidence, Finding, KnownKeys, Tables};
 
 const KEY: Algorithm = Algorithm { name: "RSA", bits: 2048, curve: None };
@@ -221,7 +222,7 @@ fn with(purposes: &[&str], change: impl FnOnce(&mut CertFacts)) -> CertFacts {
 
 fn judged(occurrences: Vec<Occurrence>) -> Finding {
     let (tables, known, weak) = (Tables::built_in(), KnownKeys::default(), BTreeMap::new());
-    let judge = Judge { tables: &tables, known: &known, weak: &weak, now: 1_710_000_000 };
+    let judge = Judge { tables: &tables, known: &known, weak: &weak, author: true, now: 1_710_000_000 };
     classify(&Estate::new(occurrences), judge).remove(0)
 }
 

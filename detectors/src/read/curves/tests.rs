@@ -1,9 +1,9 @@
 //! Tests of `curves`.
 
 use super::super::ber::{self, BerReader};
-use super::super::text::hex;
 use super::table::CURVES;
 use super::*;
+use scanner_core::hex::hex;
 
 /// A scalar below n: 1, 2, 3 ... of the order's length, or one byte shorter where that would be too large.
 fn scalar(curve: &Curve) -> Vec<u8> {
@@ -90,7 +90,7 @@ fn every_row_of_the_table_is_a_curve() {
     for curve in CURVES {
         let name = curve.name;
         let generator = curve.generator();
-        assert_eq!(curve.bits, super::super::public::bits(curve.p), "{name}");
+        assert_eq!(curve.bits, super::super::number::bits(curve.p), "{name}");
         assert_eq!(curve.decompress(&generator).as_ref(), Some(&generator), "{name}: generator off the curve");
         assert_eq!(curve.public_point(&[0, 0, 1]).as_ref(), Some(&generator), "{name}");
         // (n - 1) G = -G, so n G is the point at infinity.

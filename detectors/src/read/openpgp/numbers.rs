@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::read::cursor::Cursor;
 use crate::read::public::{self, Domain, PublicKey, Raw};
-use crate::read::{curves, proof, signs};
+use crate::read::{curves, number, proof, signs};
 
 /// Ed25519Legacy, 1.3.6.1.4.1.11591.15.1.
 const OID_ED25519: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x0f, 0x01];
@@ -67,7 +67,7 @@ pub(super) fn numbers<'a>(cursor: &mut Cursor<'a>, algorithm: u8) -> Result<Numb
         let public = cursor.take(kind.len(), "public key")?;
         Ok(Numbers::Raw { kind, public, reversed: false, bare: true })
     };
-    let sane = |number: &[u8], least: u32| (least..=16_384).contains(&public::bits(number));
+    let sane = |number: &[u8], least: u32| (least..=16_384).contains(&number::bits(number));
     match algorithm {
         1..=3 => {
             let (n, e) = (mpi(cursor)?, mpi(cursor)?);
@@ -134,7 +134,7 @@ pub(super) fn fits(cursor: &mut Cursor<'_>, numbers: &Numbers<'_>) -> Result<boo
         }
         Numbers::Dsa { p, g, y, .. } | Numbers::ElGamal { p, g, y } => {
             let x = mpi(cursor)?;
-            Ok(proof::dsa_public(p, g, x).is_some_and(|computed| public::bits(&computed) > 1 && same(&computed, y)))
+            Ok(proof::dsa_public(p, g, x).is_some_and(|computed| number::bits(&computed) > 1 && same(&computed, y)))
         }
         Numbers::Ec { oid, point } => {
             let scalar = mpi(cursor)?;
@@ -162,6 +162,5 @@ pub(super) fn fits(cursor: &mut Cursor<'_>, numbers: &Numbers<'_>) -> Result<boo
 }
 
 fn same(a: &[u8], b: &[u8]) -> bool {
-    let strip = |n: &[u8]| n.iter().take_while(|&&b| b == 0).count();
-    a.get(strip(a)..) == b.get(strip(b)..)
+    number::strip(a) == number::strip(b)
 }

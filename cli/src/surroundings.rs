@@ -1,5 +1,8 @@
 //! What the machine around the command says: terminals, environment, directory, clock. Read once, here only.
 
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
@@ -30,15 +33,53 @@ pub(crate) struct Surroundings {
     pub(crate) force_color: bool,
     /// `SOURCE_DATE_EPOCH` (<https://reproducible-builds.org/specs/source-date-epoch>), as it stands.
     pub(crate) source_date_epoch: Option<String>,
+    /// All variables of the environment: those of git and of hook managers tell a hook what it is asked.
+    pub(crate) variables: Variables,
     /// The time.
     pub(crate) now: Timestamp,
+}
+
+/// The variables of the environment.
+#[derive(Clone, Default)]
+pub(crate) struct Variables(BTreeMap<OsString, OsString>);
+
+impl Variables {
+    /// What a variable is set to, if it is set.
+    pub(crate) fn get(&self, name: &str) -> Option<&OsStr> {
+        self.0.get(OsStr::new(name)).map(OsString::as_os_str)
+    }
+
+    /// The same as text; `None` too if it is none.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.get(name)?.to_str()
+    }
+
+    /// Their names, sorted; those that are text.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().filter_map(|name| name.to_str())
+    }
+}
+
+impl<N: Into<OsString>, V: Into<OsString>> FromIterator<(N, V)> for Variables {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(all: I) -> Self {
+        Self(all.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+}
+
+/// Their number alone: an environment holds passwords.
+impl fmt::Debug for Variables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} variables", self.0.len())
+    }
 }
 
 impl Surroundings {
     /// The real ones.
     pub(crate) fn real() -> Result<Self, Failure> {
-        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let forced = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
+        let variables: Variables = std::env::vars_os().collect();
+        let value = |name: &str| variables.get(name).filter(|value| !value.is_empty());
+        let set = |name: &str| value(name).is_some();
+        let forced = |name: &str| value(name).is_some_and(|value| value != "0");
         let directory = std::env::current_dir().map_err(|error| {
             Failure::new(format!("cannot tell the current directory: {error}")).hint("change to one that exists")
         })?;
@@ -48,11 +89,12 @@ impl Surroundings {
             stderr_terminal: std::io::stderr().is_terminal(),
             columns: terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)),
             ci: set("CI"),
-            dumb: std::env::var_os("TERM").is_some_and(|value| value == "dumb"),
+            dumb: value("TERM").is_some_and(|value| value == "dumb"),
             no_color: set("NO_COLOR"),
             force_color: forced("CLICOLOR_FORCE") || forced("FORCE_COLOR"),
-            source_date_epoch: std::env::var("SOURCE_DATE_EPOCH").ok().filter(|value| !value.is_empty()),
+            source_date_epoch: value("SOURCE_DATE_EPOCH").and_then(OsStr::to_str).map(str::to_owned),
             now: moment::now(),
+            variables,
         })
     }
 }

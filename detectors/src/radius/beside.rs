@@ -3,19 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::super::estate::Estate;
+use scanner_core::material::Occurrence;
 
 /// Names of files in which something was found, lower-case, by directory.
 #[derive(Debug, Default)]
 pub(crate) struct Beside(BTreeMap<PathBuf, BTreeSet<String>>);
 
 impl Beside {
-    /// All files of an estate.
-    pub(crate) fn of(estate: &Estate) -> Self {
+    /// The files that these lie in.
+    pub(crate) fn of<'o>(occurrences: impl Iterator<Item = &'o Occurrence>) -> Self {
         let mut beside = Self::default();
-        let groups = estate.keys.iter().chain(&estate.public);
-        let of_keys = groups.flat_map(|group| group.private.iter().chain(&group.related));
-        for occurrence in of_keys.chain(&estate.others) {
+        for occurrence in occurrences {
             let path = &*occurrence.origin.location();
             if let (Some(directory), Some(name)) = (path.parent(), name(path)) {
                 if let Some(names) = beside.0.get_mut(directory) {
@@ -46,7 +44,7 @@ fn name(path: &Path) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use scanner_core::blob::Origin;
-    use scanner_core::material::{Encoding, Kind, Material, Occurrence};
+    use scanner_core::material::{Encoding, Kind, Material};
 
     use super::*;
 
@@ -57,8 +55,8 @@ mod tests {
 
     #[test]
     fn names_are_looked_for_in_the_same_directory() {
-        let estate = Estate::new(["a/fullchain.pem", "a/privkey.pem", "a/Platform.x509.PEM"].map(found).to_vec());
-        let beside = Beside::of(&estate);
+        let files = ["a/fullchain.pem", "a/privkey.pem", "a/Platform.x509.PEM"].map(found);
+        let beside = Beside::of(files.iter());
         for (path, wanted, has) in [
             ("a/privkey.pem", "fullchain.pem", true),
             ("b/privkey.pem", "fullchain.pem", false),

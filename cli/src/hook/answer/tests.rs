@@ -1,4 +1,4 @@
-//! Tests of `git`.
+//! Tests of `answer`.
 
 use super::*;
 

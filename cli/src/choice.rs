@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use detectors::radius::{Finding, SecretFinding, Tier};
 
-use super::units;
+use crate::units;
 
 /// Formats of a report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]

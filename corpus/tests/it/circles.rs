@@ -1,0 +1,194 @@
+//! No two files of a crate import each other, in however many steps: each can be read, tested and moved without the other.
+//!
+//! A module is a file; what a file says of its tests does not count. A folder may know what is in it, and what is in it may know
+//! the folder: they are one room. The root of a crate is no such folder: whoever imports from there hides where it is from.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+/// Circles that may stay: crate, modules, and why.
+const ALLOWED: [(&str, &[&str], &str); 6] = [
+    ("scanner-core", &["blob", "material"], "a material has an origin, and an origin is told in words of materials"),
+    ("scanner-core", &["prefilter", "random", "seam"], "the seam hands out what it is made of"),
+    (
+        "scanner-core",
+        &["git/delta", "git/forest", "git/pack", "git/reindex", "git/walk"],
+        "a pack without an index is walked to make one",
+    ),
+    ("scanner-core", &["git/agree", "git/odb", "git/rescue"], "what one repository lacks is looked for in the others"),
+    ("scanner-core", &["git/clues", "git/history", "git/source"], "what is told of a history is asked of its source"),
+    ("scanner-core", &["source/fs", "source/special"], "a device is opened like a file, and a file may be one"),
+];
+
+/// The modules that each module of a crate imports from.
+type Imports = BTreeMap<String, BTreeSet<String>>;
+
+fn imports(source: &Path) -> Imports {
+    let mut files = Vec::new();
+    super::tidy::rust_files(source, &mut files);
+    let mut code = BTreeMap::new();
+    let mut tests = BTreeSet::new();
+    for file in files {
+        let name = file.strip_prefix(source).expect("below the source").with_extension("");
+        let name = name.to_str().expect("ASCII");
+        let name = name.strip_suffix("mod").unwrap_or(name).trim_end_matches('/');
+        let name = if ["lib", "main"].contains(&name) { "" } else { name };
+        let text = fs::read_to_string(&file).expect("readable");
+        tests.extend(text.split("#[cfg(test)]\n").skip(1).filter_map(|rest| {
+            let (module, _) = rest.split_once(";\n")?;
+            Some(within(name, module.strip_prefix("mod ").or(module.strip_prefix("pub(crate) mod "))?))
+        }));
+        code.insert(name.to_owned(), without_tests(&text));
+    }
+    code.retain(|name, _| !tests.iter().any(|test| name == test || name.starts_with(&format!("{test}/"))));
+    let modules: BTreeSet<String> = code.keys().cloned().collect();
+    let of = |(name, code): (String, String)| {
+        let targets = paths(&code).into_iter().filter_map(|path| target(&name, &path, &modules));
+        let targets =
+            targets.filter(|target| name.is_empty() || !format!("{target}/").starts_with(&format!("{name}/")));
+        (name.clone(), targets.collect())
+    };
+    code.into_iter().map(of).collect()
+}
+
+fn within(module: &str, name: &str) -> String {
+    if module.is_empty() { name.to_owned() } else { format!("{module}/{name}") }
+}
+
+/// The code of a file without comments and without what is compiled for its tests alone.
+fn without_tests(text: &str) -> String {
+    let mut code = String::new();
+    let mut lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    while let Some(line) = lines.next() {
+        match line.strip_suffix("#[cfg(test)]") {
+            None => code.extend([line, "\n"]),
+            Some(indent) if lines.next().is_some_and(|line| line.ends_with('{')) => {
+                lines.find(|line| line.strip_prefix(indent) == Some("}"));
+            }
+            Some(_) => {}
+        }
+    }
+    code
+}
+
+/// Every path that is named, those of `use` included.
+fn paths(code: &str) -> Vec<String> {
+    let mut paths = Vec::new();
+    let mut lines = code.lines();
+    while let Some(line) = lines.next() {
+        let imported = line
+            .split_once("use ")
+            .filter(|(before, _)| ["", "pub"].contains(&before.trim().split('(').next().unwrap_or("")));
+        if let Some((_, tree)) = imported {
+            let mut tree = tree.to_owned();
+            while !tree.ends_with(';') {
+                tree.push_str(lines.next().expect("the end of an import"));
+            }
+            expand("", tree.trim_end_matches(';'), &mut paths);
+        } else {
+            let words = line.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
+            paths.extend(words.filter(|word| word.contains("::")).map(str::to_owned));
+        }
+    }
+    paths
+}
+
+/// `a::{b, c::{d, e}}` as three paths.
+fn expand(head: &str, tree: &str, out: &mut Vec<String>) {
+    let Some((more, inner)) = tree.trim().split_once('{') else {
+        return out.push(format!("{head}{}", tree.split(" as ").next().unwrap_or_default().trim()));
+    };
+    let (mut depth, mut from) = (0, 0);
+    for (at, c) in inner.char_indices() {
+        match c {
+            '{' => depth += 1,
+            ',' | '}' if depth == 0 => {
+                if !inner[from..at].trim().is_empty() {
+                    expand(&format!("{head}{more}"), &inner[from..at], out);
+                }
+                from = at + 1;
+            }
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+}
+
+/// The module that a path leads to, from a module of the same crate.
+fn target(from: &str, path: &str, modules: &BTreeSet<String>) -> Option<String> {
+    let mut words = path.split("::").peekable();
+    let mut base = match *words.peek()? {
+        "crate" => String::new(),
+        "self" | "super" => from.to_owned(),
+        first if modules.contains(&within(from, first)) => from.to_owned(),
+        _ => return None,
+    };
+    while let Some(word) = words.next_if(|word| ["crate", "self", "super"].contains(word)) {
+        if word == "super" {
+            base = base.rsplit_once('/').map_or_else(String::new, |(folder, _)| folder.to_owned());
+        }
+    }
+    while let Some(word) = words.next_if(|word| modules.contains(&within(&base, word))) {
+        base = within(&base, word);
+    }
+    (base != from).then_some(base)
+}
+
+/// Modules that lead to each other, as sets.
+fn circles(imports: &Imports) -> BTreeSet<BTreeSet<String>> {
+    let reached = |from: &String| {
+        let (mut reached, mut open) = (BTreeSet::new(), vec![from]);
+        while let Some(next) = open.pop() {
+            open.extend(imports.get(next).into_iter().flatten().filter(|target| reached.insert((*target).clone())));
+        }
+        reached
+    };
+    let all: BTreeMap<&String, BTreeSet<String>> = imports.keys().map(|name| (name, reached(name))).collect();
+    let circle = |(name, reached): (&&String, &BTreeSet<String>)| {
+        let back = reached.iter().filter(|other| all.get(other).is_some_and(|from| from.contains(*name)));
+        back.cloned().collect::<BTreeSet<String>>()
+    };
+    all.iter().map(circle).filter(|circle| circle.len() > 1).collect()
+}
+
+#[test]
+fn no_files_import_each_other() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+    let mut left: Vec<_> = ALLOWED.iter().collect();
+    for name in ["scanner-core", "detectors", "cli", "corpus", "benches"] {
+        let imports = imports(&root.join(name).join("src"));
+        for circle in circles(&imports) {
+            let allowed = |(of, modules, _): &&(&str, &[&str], &str)| *of == name && circle.iter().eq(*modules);
+            let Some(at) = left.iter().position(allowed) else {
+                let ties = circle.iter().flat_map(|from| imports[from].intersection(&circle).map(move |to| (from, to)));
+                panic!("a circle in {name}: {:?}\nmove what both need to where it belongs", ties.collect::<Vec<_>>());
+            };
+            left.remove(at);
+        }
+    }
+    assert!(left.is_empty(), "these circles are gone, so they need no exception: {left:?}");
+}
+
+#[test]
+fn a_circle_is_noticed() {
+    let modules: BTreeSet<String> = ["", "a", "a/b", "c"].map(str::to_owned).into();
+    for (from, path, to) in [
+        ("a", "crate::c::X", Some("c")),
+        ("a/b", "super::super::c", Some("c")),
+        ("a", "b::X", Some("a/b")),
+        ("a/b", "super::X", Some("a")),
+        ("a", "std::fs", None),
+        ("c", "crate::X", Some("")),
+    ] {
+        assert_eq!(target(from, path, &modules).as_deref(), to, "{path} in {from}");
+    }
+    let code = without_tests(
+        "use crate::{c::X,\n    a::b::{self, Y}};\n#[cfg(test)]\nmod tests {\n    use crate::z;\n}\nlet x = c::z();\n",
+    );
+    assert_eq!(paths(&code), ["crate::c::X", "crate::a::b::self", "crate::a::b::Y", "c::z"]);
+    let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<String>>();
+    let imports = [("a", &["c"][..]), ("c", &["d"]), ("d", &["a"]), ("e", &["a"])];
+    let imports = imports.into_iter().map(|(from, to)| (from.to_owned(), set(to))).collect();
+    assert_eq!(circles(&imports), [set(&["a", "c", "d"])].into());
+}

@@ -1,0 +1,44 @@
+//! What tests ask detectors: one hit, or all of them, in bytes that stand in a file of some name.
+
+use memchr::memmem;
+use scanner_core::blob::{Blob, Origin};
+use scanner_core::error::Malformed;
+use scanner_core::material::Material;
+use scanner_core::seam::{Anchor, Detector, Hit, Inspection};
+
+/// What a detector finds for a hit at this place.
+pub(crate) fn at(
+    detector: &dyn Detector,
+    file: &str,
+    bytes: impl AsRef<[u8]>,
+    (anchor, at): (Anchor<'_>, usize),
+) -> Result<Vec<Material>, Malformed> {
+    let (origin, mut out) = (Origin::file(file), Inspection::default());
+    detector.inspect(Blob::whole(bytes.as_ref(), &origin), Hit { anchor, at }, &mut out)?;
+    Ok(out.take())
+}
+
+/// What a detector finds for the first hit of the first of these anchors that is there. One of them has to be.
+pub(crate) fn first(
+    detector: &dyn Detector,
+    file: &str,
+    bytes: impl AsRef<[u8]>,
+    anchors: &[Anchor<'_>],
+) -> Result<Vec<Material>, Malformed> {
+    let bytes = bytes.as_ref();
+    let hit = anchors.iter().find_map(|&anchor| Some((anchor, hits(bytes, anchor).next()?)));
+    at(detector, file, bytes, hit.expect("an anchor"))
+}
+
+/// What a detector finds for all hits of its anchors, from the first byte on; what only looked like something is passed over.
+pub(crate) fn every(detector: &dyn Detector, file: &str, bytes: impl AsRef<[u8]>) -> Vec<Material> {
+    let bytes = bytes.as_ref();
+    let anchors = detector.anchors().iter();
+    let mut hits: Vec<_> = anchors.flat_map(|&anchor| hits(bytes, anchor).map(move |at| (anchor, at))).collect();
+    hits.sort_by_key(|(_, at)| *at);
+    hits.into_iter().flat_map(|hit| at(detector, file, bytes, hit).unwrap_or_default()).collect()
+}
+
+fn hits<'a>(bytes: &'a [u8], anchor: Anchor<'a>) -> impl Iterator<Item = usize> + 'a {
+    memmem::find_iter(bytes, anchor.bytes).filter(move |at| !anchor.at_start || *at == 0)
+}
