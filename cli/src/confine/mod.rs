@@ -51,6 +51,7 @@ impl Guard {
     }
 
     /// Whether the user wants nothing confined.
+    #[cfg(target_os = "linux")]
     pub(crate) fn is_off() -> Result<bool, Failure> {
         Ok(Wanted::asked()? == Wanted::Off)
     }

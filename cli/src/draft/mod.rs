@@ -41,6 +41,7 @@ pub(crate) enum Existing {
 }
 
 /// What a path names before anything is written.
+#[cfg_attr(not(unix), expect(dead_code, reason = "other systems are not asked for mounts and descriptors"))]
 #[derive(Debug, PartialEq, Eq)]
 enum Named {
     /// Nothing.

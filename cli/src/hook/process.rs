@@ -21,6 +21,7 @@ pub(crate) enum Objects {
     Stored,
 }
 
+#[cfg(target_os = "linux")]
 impl Objects {
     /// A byte for it, as the broker is told.
     pub(crate) const fn to_byte(self) -> u8 {

@@ -8,6 +8,7 @@ mod facts;
 mod git;
 mod hook;
 mod hostile;
+mod patience;
 mod report;
 mod scan;
 #[path = "../../src/report/schema.rs"]

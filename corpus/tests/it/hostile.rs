@@ -4,7 +4,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use corpus::{cases_dir, pack};
 use scanner_core::budget::Limits;
@@ -242,12 +243,13 @@ fn bytes_made_to_hurt_end_soon() {
         ("WireGuard", mebibyte(b"[Interface]PrivateKey")),
     ];
     for (name, bytes) in cases {
-        let started = Instant::now();
         let limits = Limits { max_time: Duration::from_secs(5), ..Limits::default() };
-        let harvest = detectors::engine().limited(limits).bytes(name, &bytes);
+        let (done, ended) = mpsc::channel();
+        std::thread::spawn(move || done.send(detectors::engine().limited(limits).bytes(name, &bytes)));
+        // A guard against what does not heed its limit, not a measurement.
+        let harvest = ended.recv_timeout(Duration::from_mins(10)).unwrap_or_else(|_| panic!("{name} does not end"));
         assert!(keys(&harvest).is_empty(), "{name}: {:?}", keys(&harvest));
         assert!(harvest.gaps.iter().all(|g| g.reason != Reason::DetectorFault), "{name}: {:?}", harvest.gaps);
-        assert!(started.elapsed() < Duration::from_mins(2), "{name} took {:?}", started.elapsed());
     }
 }
 

@@ -336,3 +336,23 @@ fn every_promise_has_a_test() {
     }
     assert!(named >= 20, "{named} tests are named");
 }
+
+/// Tests count work and look at what came out: how long something takes says more about the machine. Only the guards against
+/// hanging, in one file, read a clock.
+#[test]
+fn no_test_reads_a_clock() {
+    const CLOCKS: [&str; 3] = [concat!("Instant", "::now"), concat!("SystemTime", "::now"), concat!(".elapsed", "()")];
+    let mut files = Vec::new();
+    for folder in ["scanner-core", "detectors", "cli", "corpus/tests"] {
+        rust_files(&root().join(folder), &mut files);
+    }
+    assert!(files.len() > 300, "{} files", files.len());
+    for file in files.iter().filter(|file| !file.ends_with("cli/tests/it/patience.rs")) {
+        let text = fs::read_to_string(file).expect("a source file");
+        let is_test = file.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "tests.rs");
+        let tests = if is_test { &text[..] } else { text.split_once("#[cfg(test)]").map_or("", |(_, tests)| tests) };
+        for clock in CLOCKS {
+            assert!(!tests.contains(clock), "{} reads a clock: {clock}", file.display());
+        }
+    }
+}

@@ -298,17 +298,12 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_largest_numbers_are_answered_in_time() {
-        // A guard against hanging, not a measurement: a release build needs half a second.
-        const PATIENCE: std::time::Duration = std::time::Duration::from_mins(1);
+    fn the_largest_numbers_are_answered() {
+        // A release build needs half a second. Without the bounds on their lengths this test would not end.
         let ones = vec![0xff; 2048];
         for (p, x) in [(2048, 256), (1024, 1024)] {
-            let start = std::time::Instant::now();
             assert!(dsa_public(&ones[..p], &ones[..p - 1], &ones[..x]).is_some());
-            assert!(start.elapsed() < PATIENCE, "{p} {x}: {:?}", start.elapsed());
         }
-        let start = std::time::Instant::now();
         rsa_fits(&ones, &ones, &ones, &[&ones[..1024], &ones[..1024]]);
-        assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
     }
 }

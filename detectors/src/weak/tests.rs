@@ -341,7 +341,6 @@ fn damaged_keys_are_answered() {
         (state >> 11) as usize % below.max(1)
     };
     let mut weak = Vec::new();
-    let start = std::time::Instant::now();
     for row in rows() {
         for _ in 0..12 {
             let mut spki = row.key.spki.clone();
@@ -364,13 +363,11 @@ fn damaged_keys_are_answered() {
         assert_eq!(check(&half(noise)), []);
     }
     assert!(weak.len() > 500, "most of them still are keys");
-    assert!(start.elapsed().as_secs() < 300, "{:?}", start.elapsed());
 }
 
 #[test]
-fn the_largest_numbers_are_answered_in_time() {
-    // A guard against hanging, not a measurement: a release build needs some milliseconds each.
-    const PATIENCE: std::time::Duration = std::time::Duration::from_mins(1);
+fn the_largest_numbers_are_answered() {
+    // A release build needs some milliseconds each. Without the bounds on their lengths this test would not end.
     use crate::read::public::{PublicKey, half};
     let ones = vec![0xff; 2048];
     let mut odd: Vec<u8> = (0..2048_u32).map(|i| (i.wrapping_mul(0x9e37_79b1) >> 24) as u8 | 1).collect();
@@ -385,8 +382,6 @@ fn the_largest_numbers_are_answered_in_time() {
         PublicKey::Dsa { p: &ones, q: &ones, g: &odd, y: &odd },
         PublicKey::Dsa { p: &[], q: &[], g: &[], y: &[] },
     ] {
-        let start = std::time::Instant::now();
         check(&half(&key));
-        assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
     }
 }

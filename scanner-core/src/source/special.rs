@@ -45,6 +45,7 @@ fn standard_input() -> io::Result<File> {
 }
 
 /// What a path stands for, links followed, if it is neither a regular file nor a directory.
+#[cfg_attr(not(unix), expect(dead_code, reason = "only Unix has names for such files"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Special {
     /// A FIFO, a pipe, a character device: read to its end.

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
 use super::oracle::{Counts, Object};
 use super::repo::without_opinions;
+use crate::patience::run_to_its_end;
 
 /// A key at a place in git.
 #[derive(Clone, Debug)]
@@ -62,38 +62,12 @@ pub(crate) fn scan(directory: &Path, args: &[&str]) -> Seen {
 
 /// The same, but the target may be one that cannot be scanned at all.
 pub(crate) fn try_scan(directory: &Path, args: &[&str]) -> Seen {
-    let output = within_a_minute(&mut keyradius(directory, args));
+    let output = run_to_its_end(&mut keyradius(directory, args));
     let [stdout, stderr] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).expect("UTF-8"));
     let code = output.status.code();
     assert!(matches!(code, Some(0..=3)), "{args:?} in {}: {:?}\n{stderr}", directory.display(), output.status);
     let json = if code == Some(2) { Value::Null } else { serde_json::from_str(&stdout).expect("JSON") };
     Seen { code, stdout, stderr, json }
-}
-
-/// Waits for a process, and ends it after a minute.
-pub(crate) fn within_a_minute(command: &mut Command) -> Output {
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
-    let (mut out, mut err) = (child.stdout.take().expect("a pipe"), child.stderr.take().expect("a pipe"));
-    let reader = |pipe: &mut dyn std::io::Read| {
-        let mut bytes = Vec::new();
-        pipe.read_to_end(&mut bytes).map(|_| bytes).expect("it reads")
-    };
-    std::thread::scope(|scope| {
-        let (stdout, stderr) = (scope.spawn(move || reader(&mut out)), scope.spawn(move || reader(&mut err)));
-        let (began, mut pause) = (Instant::now(), Duration::from_micros(200));
-        let status = loop {
-            if let Some(status) = child.try_wait().expect("it waits") {
-                break status;
-            }
-            if began.elapsed() > Duration::from_mins(1) {
-                child.kill().expect("it can be killed");
-                panic!("{command:?} still runs after a minute");
-            }
-            std::thread::sleep(pause);
-            pause = (pause * 2).min(Duration::from_millis(5));
-        };
-        Output { status, stdout: stdout.join().expect("read"), stderr: stderr.join().expect("read") }
-    })
 }
 
 impl Seen {

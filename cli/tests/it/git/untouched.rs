@@ -7,7 +7,8 @@ use std::time::SystemTime;
 
 use super::lab::Lab;
 use super::repo::{Ground, files};
-use super::seen::{keyradius, scan, within_a_minute};
+use super::seen::{keyradius, scan};
+use crate::patience::run_to_its_end;
 
 /// Every file with its content and when it was last changed.
 fn state(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
@@ -53,7 +54,7 @@ fn a_scan_opens_nothing_for_writing_runs_nothing_and_sends_nothing() {
         }
         return;
     }
-    assert!(matches!(within_a_minute(&mut traced).status.code(), Some(1)));
+    assert!(matches!(run_to_its_end(&mut traced).status.code(), Some(1)));
     let log = std::fs::read_to_string(&log).expect("a log");
     // The shell that sets the limits, then the binary.
     let (mut programs, mut bad) = (0, Vec::new());

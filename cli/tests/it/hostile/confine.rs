@@ -9,6 +9,7 @@ mod cores {
     use std::process::{Child, Command, ExitStatus, Stdio};
 
     use crate::hostile::skipped;
+    use crate::patience::until;
     use crate::workshop::{Workshop, key_pem};
 
     /// A user without rights, whatever its name on this system.
@@ -34,12 +35,8 @@ mod cores {
             let mut child = command.spawn().expect("sh runs");
             child.stdin.as_mut().expect("a pipe").write_all(key_pem(1).as_bytes()).expect("written");
             let waiting = Self(child);
-            let began = std::time::Instant::now();
             let asleep = |status: &str| status.starts_with("Name:\tkeyradius") && status.contains("State:\tS");
-            while !asleep(&waiting.proc("status")) {
-                assert!(began.elapsed().as_secs() < 60, "it does not come to its standard input");
-                std::thread::sleep(std::time::Duration::from_millis(10));
-            }
+            until("it waits for its standard input", || asleep(&waiting.proc("status")).then_some(()));
             waiting
         }
 
@@ -121,6 +118,7 @@ mod sandbox {
 
     use crate::hook::repo::Repo;
     use crate::hostile::skipped;
+    use crate::patience::until;
     use crate::workshop::{Ran, Workshop, key_pem};
 
     /// What `--version -v` says, and whether this kernel confines in full.
@@ -191,17 +189,15 @@ mod sandbox {
         let mut child = shop.command(&["scan", "-j", "4", "--progress", "always", "-"]);
         let mut child = child.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("runs");
         child.stdin.as_mut().expect("a pipe").write_all(key_pem(1).as_bytes()).expect("written");
-        std::thread::sleep(std::time::Duration::from_millis(500));
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", child.id())).expect("threads");
-        let mut threads = 0;
-        for task in tasks {
+        let tasks = format!("/proc/{}/task", child.id());
+        // A scan that waits has a thread for Ctrl-C and one for its progress.
+        until("more than one thread", || (std::fs::read_dir(&tasks).ok()?.count() > 1).then_some(()));
+        for task in std::fs::read_dir(&tasks).expect("threads") {
             let status = std::fs::read_to_string(task.expect("a thread").path().join("status")).expect("its status");
             let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
             assert_eq!(field("Seccomp:"), Some("2"), "{status}");
             assert_eq!(field("NoNewPrivs:"), Some("1"), "{status}");
-            threads += 1;
         }
-        assert!(threads > 1, "a scan that waits has a thread for Ctrl-C and one for its progress");
         let _ = child.kill();
         let _ = child.wait();
     }
@@ -219,21 +215,18 @@ mod sandbox {
         let path = format!("{}:{}", repo.place().join("bin").display(), std::env::var("PATH").expect("a path"));
         let mut child = repo.command(env!("CARGO_BIN_EXE_keyradius"), &["hook", "pre-commit"]);
         let mut child = child.env("PATH", path).stdin(Stdio::null()).stderr(Stdio::null()).spawn().expect("runs");
-        std::thread::sleep(std::time::Duration::from_millis(500));
+        let asked = || std::fs::read_to_string(repo.place().join("asked")).ok().filter(|pid| pid.ends_with('\n'));
+        let asked = until("git was asked", asked);
         for task in std::fs::read_dir(format!("/proc/{}/task", child.id())).expect("threads") {
             let status = std::fs::read_to_string(task.expect("a thread").path().join("status")).expect("its status");
             let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
             assert_eq!((field("Seccomp:"), field("NoNewPrivs:")), (Some("2"), Some("1")), "{status}");
         }
-        let asked = std::fs::read_to_string(repo.place().join("asked")).expect("git was asked");
         assert_ne!(asked.trim(), child.id().to_string(), "the process that reads starts no git");
         assert_eq!(child.wait().expect("an end").code(), Some(1), "and finds the key");
         let broker = format!("/proc/{}", asked.trim());
-        let began = std::time::Instant::now();
-        while std::path::Path::new(&broker).exists() {
-            assert!(began.elapsed().as_secs() < 60, "the broker ends when nobody can ask any more");
-            std::thread::sleep(std::time::Duration::from_millis(10));
-        }
+        let gone = || (!std::path::Path::new(&broker).exists()).then_some(());
+        until("the broker ends when nobody can ask any more", gone);
     }
 
     /// Asks a broker as a process would that was taken over. Returns the first byte of each answer.

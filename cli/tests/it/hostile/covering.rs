@@ -3,7 +3,8 @@
 
 use std::process::Command;
 
-use super::super::workshop::{Workshop, base64, key_der, key_pem};
+use crate::patience::run_to_its_end;
+use crate::workshop::{Ran, Workshop, base64, key_der, key_pem};
 
 /// A DER value.
 fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
@@ -222,11 +223,10 @@ fn many_findings_and_deep_ones_stay_cheap() {
         nested = tlv(0x30, &[&key_der(number)[2..], &attribute].concat());
     }
     shop.file("nested.der", nested);
-    let began = std::time::Instant::now();
-    let ran = shop.run(&["scan", "--format", "json", "--fail-on", "none", "nested.der"]);
+    let mut command = shop.command(&["scan", "--format", "json", "--fail-on", "none", "nested.der"]);
+    let ran = Ran::from(run_to_its_end(&mut command));
     let report = ran.json();
     assert_eq!(report["scan"]["complete"], false, "{ran:?}");
     assert!(report["findings"].as_array().is_some_and(|findings| findings.len() > 20), "{ran:?}");
     assert_eq!(report["coverage"]["gaps"][0]["reason"], "too_deep");
-    assert!(began.elapsed().as_secs() < 60);
 }

@@ -9,9 +9,9 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use crate::hostile::skipped;
+use crate::patience::Pauses;
 use crate::workshop::{Ran, Workshop, key_pem};
 
 /// What an older report held.
@@ -203,29 +203,23 @@ fn a_process_that_is_cut_off_in_the_middle_leaves_the_old_report_whole() {
 fn a_kill_at_any_time_leaves_one_whole_report() {
     let shop = many_keys("output_killed");
     let path = shop.path().join("out/report");
-    let (mut old, mut new) = (0, 0);
-    let took = {
-        let began = std::time::Instant::now();
-        assert_eq!(shop.run(&["scan", "-q", "--format", "json", "-o", "first", "keys"]).code, Some(1));
-        began.elapsed()
-    };
-    for round in 0..40_u32 {
+    let (mut old, mut pauses, mut ended) = (0, Pauses::growing_by(16), false);
+    // From before its start to after its end, most often around the end.
+    while !ended {
         shop.file("out/report", OLD);
         let mut child =
             shop.command(&["scan", "-q", "--format", "json", "-o", "out/report", "keys"]).spawn().expect("runs");
-        // From before its start to after its end, most often around the end.
-        std::thread::sleep(took.mul_f64(f64::from(round) / 30.0).min(Duration::from_secs(10)));
+        ended = pauses.outlast(&mut child);
         let _ = child.kill();
         let _ = child.wait();
         let bytes = std::fs::read(&path).expect("a report is always there");
         if bytes == OLD.as_bytes() {
             old += 1;
         } else {
-            assert!(whole(&bytes), "round {round}: half a report of {} bytes", bytes.len());
-            new += 1;
+            assert!(whole(&bytes), "half a report of {} bytes", bytes.len());
         }
     }
-    assert!(old > 0, "no kill came before the end ({new} came after it)");
+    assert!(old > 0, "no kill came before the end");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::git::plant::Plants;
 use crate::git::repo::{Ground, Repo, files};
 use crate::git::rng::Rng;
 use crate::git::seen::{Seen, keyradius, scan, try_scan};
+use crate::patience::Pauses;
 use crate::workshop::key_pem;
 
 /// A repository with one commit and no key, with packs and loose objects.
@@ -409,14 +410,13 @@ fn files_that_are_cut_short_while_they_are_read() {
     repo.file("beside.pem", key_pem(1).as_bytes());
     let mut targets = files(&repo.dir.join(".git/objects/pack"), "");
     targets.extend(["all.bundle", "data1.txt"].map(|name| repo.dir.join(name)));
-    let began = std::time::Instant::now();
     assert_eq!(try_scan(&repo.dir, &["."]).code, Some(1));
-    let whole = began.elapsed();
+    let mut pauses = Pauses::growing_by(4);
     for round in 0..40 {
         let file = &targets[round % targets.len()];
         let bytes = std::fs::read(file).expect("read");
         let mut child = keyradius(&repo.dir, &["--jobs", "2", "."]).stdout(Stdio::piped()).spawn().expect("it runs");
-        std::thread::sleep(whole * u32::try_from(rng.below(1000)).unwrap_or(0) / 1000);
+        pauses.outlast(&mut child);
         let signal = |name: &str| {
             let _ = Command::new("kill").args([name, &child.id().to_string()]).stderr(Stdio::null()).status();
         };

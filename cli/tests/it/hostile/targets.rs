@@ -3,8 +3,9 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::patience::{run_to_its_end, until};
 use crate::workshop::{Ran, Workshop, key_pem};
 
 fn fifo(path: &Path) {
@@ -38,7 +39,7 @@ fn a_stream_that_is_named_is_read() {
     ] {
         let mut command = Command::new("bash");
         command.args(["-c", script, binary]).current_dir(shop.path()).stdin(Stdio::null());
-        let ran = Ran::from(ran_within_a_minute(&mut command));
+        let ran = Ran::from(run_to_its_end(&mut command));
         if script.ends_with("<&-") {
             // Rust opens /dev/null where there is no standard input, so that nothing else takes its number.
             assert!(matches!(ran.code, Some(0 | 3)), "{script}: {ran:?}");
@@ -47,19 +48,6 @@ fn a_stream_that_is_named_is_read() {
         assert_eq!(ran.code, Some(code), "{script}: {ran:?}");
         assert!(ran.stdout.contains(place), "{script}: {ran:?}");
     }
-}
-
-fn ran_within_a_minute(command: &mut Command) -> std::process::Output {
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("bash runs");
-    let began = Instant::now();
-    while child.try_wait().expect("it waits").is_none() {
-        if began.elapsed() > Duration::from_mins(1) {
-            child.kill().expect("it can be killed");
-            panic!("{command:?} still runs after a minute");
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    child.wait_with_output().expect("an end")
 }
 
 #[test]
@@ -123,17 +111,9 @@ fn one_interrupt_is_enough() {
             .spawn()
             .expect("it runs");
         std::thread::sleep(Duration::from_millis(500));
-        let interrupted = Instant::now();
         assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs").success());
-        let code = loop {
-            if let Some(status) = child.try_wait().expect("it waits") {
-                break status.code();
-            }
-            assert!(interrupted.elapsed() < Duration::from_secs(20), "{target}: still waiting");
-            std::thread::sleep(Duration::from_millis(5));
-        };
-        assert_eq!(code, Some(130), "{target}");
-        assert!(interrupted.elapsed() < Duration::from_secs(5), "{target}: {:?}", interrupted.elapsed());
+        let ended = until("an end after one Ctrl-C", || child.try_wait().expect("it waits"));
+        assert_eq!(ended.code(), Some(130), "{target}");
         drop(child.stdin.take().map(|mut pipe| pipe.flush()));
     }
 }
