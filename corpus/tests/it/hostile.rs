@@ -245,7 +245,7 @@ fn bytes_made_to_hurt_end_soon() {
     for (name, bytes) in cases {
         let limits = Limits { max_time: Duration::from_secs(5), ..Limits::default() };
         let (done, ended) = mpsc::channel();
-        std::thread::spawn(move || done.send(detectors::engine().limited(limits).bytes(name, &bytes)));
+        std::thread::spawn(move || drop(done.send(detectors::engine().limited(limits).bytes(name, &bytes))));
         // A guard against what does not heed its limit, not a measurement.
         let harvest = ended.recv_timeout(Duration::from_mins(10)).unwrap_or_else(|_| panic!("{name} does not end"));
         assert!(keys(&harvest).is_empty(), "{name}: {:?}", keys(&harvest));
