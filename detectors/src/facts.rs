@@ -307,6 +307,9 @@ pub fn read(from: &mut dyn BufRead, room: &mut u64) -> Result<(Header, Facts, En
             Line::Gap(gap) => facts.gaps.push(gap.into_owned()),
             Line::Repository(summary) => facts.repositories.push(summary.into_owned()),
             Line::End(end) if end.records == records => {
+                if !from.fill_buf()?.is_empty() {
+                    return Err(wrong("something follows the end: give each file by itself".to_owned()));
+                }
                 facts.counts = end.counts.clone();
                 facts.opening = end.opening;
                 return Ok((known.clone(), facts, end.into_owned()));
@@ -356,10 +359,15 @@ const LATEST: i64 = 100_000 * 31_556_952;
 /// A material as it may be believed: a public half is what its SubjectPublicKeyInfo says, not what is said of it, and numbers are
 /// such as a reader could have read.
 fn checked(mut occurrence: Occurrence) -> Result<Occurrence, String> {
-    let Material { span, certificate, reference, .. } = &occurrence.material;
+    let Material { span, certificate, reference, pgp_fingerprint, .. } = &occurrence.material;
     let dates = certificate.iter().flat_map(|facts| [facts.not_before, facts.not_after]);
     if span.start > span.end || dates.into_iter().any(|date| !(-LATEST..=LATEST).contains(&date)) {
         return Err("a number that no input has".to_owned());
+    }
+    let is_fingerprint =
+        |text: &String| matches!(text.len(), 32 | 40 | 64) && text.bytes().all(|b| b.is_ascii_hexdigit());
+    if !pgp_fingerprint.iter().all(is_fingerprint) {
+        return Err("an OpenPGP fingerprint that is none".to_owned());
     }
     if reference.as_ref().is_some_and(|reference| !(0..=100).contains(&reference.weight)) {
         return Err("a use that weighs more than any".to_owned());

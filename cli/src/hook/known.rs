@@ -8,7 +8,7 @@ use detectors::radius::estate::KeyName;
 use scanner_core::blob::{Origin, printable_path};
 use scanner_core::engine::{Engine, Progress};
 use scanner_core::error::Gap;
-use scanner_core::material::{Identity, Kind, Occurrence, Proof, ProtectionState};
+use scanner_core::material::{Identity, Kind, Locked, Occurrence, Proof, ProtectionState};
 use scanner_core::seam::Source;
 
 use super::answer::text;
@@ -152,11 +152,19 @@ fn protection(occurrence: &Occurrence) -> ProtectionState {
     occurrence.material.protection.as_ref().map_or(ProtectionState::Plaintext, |protection| protection.state)
 }
 
-/// How a key lies in an object: its protection, and how far it is proven.
-type State = (ProtectionState, Proof);
+/// How a key lies in an object: its protection, how far it is proven, and which ciphertext it is.
+type State = (ProtectionState, Proof, Option<[u8; 32]>);
 
 fn state(occurrence: &Occurrence) -> State {
-    (protection(occurrence), occurrence.material.proof)
+    let material = &occurrence.material;
+    (protection(occurrence), material.proof, material.locked.as_ref().map(Locked::id))
+}
+
+/// Whether the public half of a key is no more than what its locked file says: another key may lie behind it.
+fn is_claim(occurrence: &Occurrence) -> bool {
+    let material = &occurrence.material;
+    let is_locked = protection(occurrence) != ProtectionState::Plaintext && material.proof != Proof::Verified;
+    is_locked && matches!(material.identity, Some(Identity::Public(_)))
 }
 
 /// Keys by the object that holds them, each with the states it is in there; and ordinary secrets.
@@ -219,12 +227,14 @@ impl Known {
     }
 
     /// Whether `old` holds this key already, no better protected and as far proven: a key that lost its password is news,
-    /// and so is one where only its public numbers were, with others around them.
+    /// and so is one where only its public numbers were, with others around them. Of a locked key that bears a public half only the
+    /// same ciphertext is the same.
     pub(crate) fn covers(&self, old: &str, group: KeyName, occurrence: &Occurrence) -> bool {
         let Some(names) = self.keys.get(old) else { return false };
-        let (protection, proof) = state(occurrence);
+        let (protection, proof, sealed) = state(occurrence);
+        let fits = |old: Option<[u8; 32]>| !is_claim(occurrence) || (sealed.is_some() && old == sealed);
         let names = [Some(group), own_name(occurrence)].into_iter().flatten().filter_map(|name| names.get(&name));
-        names.flatten().any(|(old, proven)| *old <= protection && *proven >= proof)
+        names.flatten().any(|(old, proven, seal)| *old <= protection && *proven >= proof && fits(*seal))
     }
 }
 
@@ -261,6 +271,32 @@ mod tests {
     }
 
     #[test]
+    fn the_public_half_of_a_locked_file_is_a_claim() {
+        let mut occurrence = samples::occurrence("a.key", 1);
+        let name = own_name(&occurrence).expect("a public half");
+        let set = |occurrence: &mut Occurrence, state, proof, bytes: &[u8]| {
+            occurrence.material.protection = Some(scanner_core::material::Protection::new(state, ""));
+            occurrence.material.proof = proof;
+            occurrence.material.locked = (!bytes.is_empty()).then(|| Locked::new(bytes));
+        };
+        let (plain, strong) = (ProtectionState::Plaintext, ProtectionState::Strong);
+        for (old, new, covered) in [
+            ((plain, Proof::Verified, &b""[..]), (strong, Proof::Structure, &b"x"[..]), false),
+            ((strong, Proof::Structure, b"x"), (strong, Proof::Structure, b"x"), true),
+            ((strong, Proof::Structure, b"x"), (strong, Proof::Structure, b"y"), false),
+            ((strong, Proof::Structure, b""), (strong, Proof::Structure, b""), false),
+            // A password opened it.
+            ((plain, Proof::Verified, b""), (strong, Proof::Verified, b""), true),
+        ] {
+            set(&mut occurrence, old.0, old.1, old.2);
+            let states = [(name, [state(&occurrence)].into())].into();
+            let known = Known { keys: [("old".to_owned(), states)].into(), ..Known::default() };
+            set(&mut occurrence, new.0, new.1, new.2);
+            assert_eq!(known.covers("old", name, &occurrence), covered, "{old:?} {new:?}");
+        }
+    }
+
+    #[test]
     fn a_key_that_lost_its_password_is_news() {
         use Proof::{Structure, Verified};
         use ProtectionState::{Plaintext, Strong, Weak};
@@ -276,7 +312,7 @@ mod tests {
             // Its public numbers with any private ones: a decoy.
             ((Plaintext, Structure), (Plaintext, Verified), false),
         ] {
-            let states = [(name, [old].into())].into();
+            let states = [(name, [(old.0, old.1, None)].into())].into();
             let known = Known { keys: [("old".to_owned(), states)].into(), ..Known::default() };
             occurrence.material.protection = Some(scanner_core::material::Protection::new(new.0, ""));
             occurrence.material.proof = new.1;

@@ -31,7 +31,8 @@ static ABOUT: About = About {
     references: &["CometBFT: crypto/encoding and privval/file.go", "Amino JSON", "CWE-321"],
 };
 
-const ANCHOR: Anchor = Anchor::anywhere(b"tendermint/PrivKey");
+/// Without the slash, which JSON may escape.
+const ANCHORS: [Anchor; 2] = [Anchor::anywhere(b"PrivKeyEd25519"), Anchor::anywhere(b"PrivKeySecp256k1")];
 
 impl Detector for Tendermint {
     fn about(&self) -> &'static About {
@@ -39,22 +40,27 @@ impl Detector for Tendermint {
     }
 
     fn anchors(&self) -> &'static [Anchor<'static>] {
-        &[ANCHOR]
+        &ANCHORS
     }
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let key =
             Object::enclosing(blob.bytes, hit.at).next().ok_or(Malformed::new("object of a typed key", hit.at))?;
+        let is_typed =
+            key.text("type").is_some_and(|kind| kind.starts_with(b"tendermint") && kind.ends_with(hit.anchor.bytes));
+        if !is_typed {
+            return Ok(());
+        }
         let value = key.base64("value").ok_or(Malformed::new("value of a typed key", hit.at))?;
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Text, key.span.clone());
-        match (key.text("type"), value.split_at_checked(32)) {
-            (Some(b"tendermint/PrivKeyEd25519"), Some((seed, public))) if public.len() == 32 => {
+        match (hit.anchor.bytes, value.split_at_checked(32)) {
+            (b"PrivKeyEd25519", Some((seed, public))) if public.len() == 32 => {
                 let (half, fit) =
                     signs::ed25519(seed, public).ok_or(Malformed::new("the public key of the seed", hit.at))?;
                 fit.describe(&mut material);
                 material.identity = Some(Identity::public(half));
             }
-            (Some(b"tendermint/PrivKeySecp256k1"), Some((number, []))) => {
+            (b"PrivKeySecp256k1", Some((number, []))) => {
                 let identity = wallet::identity(number);
                 material.identity =
                     Some(identity.ok_or(Malformed::new("number below the order of secp256k1", hit.at))?);
@@ -86,9 +92,10 @@ mod tests {
 
     fn inspect(text: &str) -> Result<Vec<Material>, Malformed> {
         let origin = Origin::file("k");
-        let at = memchr::memmem::find(text.as_bytes(), ANCHOR.bytes).expect("the anchor");
+        let find = |anchor: &Anchor<'static>| Some((*anchor, memchr::memmem::find(text.as_bytes(), anchor.bytes)?));
+        let (anchor, at) = ANCHORS.iter().find_map(find).unwrap_or((ANCHORS[0], 0));
         let mut out = Inspection::default();
-        Tendermint.inspect(Blob::whole(text.as_bytes(), &origin), Hit { anchor: ANCHOR, at }, &mut out)?;
+        Tendermint.inspect(Blob::whole(text.as_bytes(), &origin), Hit { anchor, at }, &mut out)?;
         Ok(out.take())
     }
 
@@ -104,6 +111,11 @@ mod tests {
         assert_eq!((found[0].proof, &*found[0].labels[0].text), (Proof::Verified, "0A1B"));
         let quoted = format!("x: \"{}\"", file.replace('"', "\\\""));
         assert_eq!(inspect(&quoted).unwrap()[0].identity, found[0].identity);
+        let php = file.replace('/', "\\/");
+        assert_eq!(inspect(&php).unwrap()[0].identity, found[0].identity);
+        let net = file.replace('/', "\\u002f").replace('+', "\\u002B").replace('=', "\\u003d");
+        assert_eq!(inspect(&net).unwrap()[0].identity, found[0].identity);
+        assert!(inspect(&file.replace("tendermint", "other")).unwrap().is_empty());
         assert!(inspect(&key("PrivKeySecp256k1", &seed)).unwrap()[0].labels.is_empty());
         assert_eq!(
             inspect(&key("PrivKeyEd25519", &[&seed[..], &[9; 32]].concat())).unwrap()[0].proof,
@@ -114,7 +126,6 @@ mod tests {
             ("PrivKeyEd25519", &[0; 64]),
             ("PrivKeySecp256k1", &[0; 32]),
             ("PrivKeySecp256k1", &[0xff; 32]),
-            ("PrivKeyOther", &[&seed[..], &public].concat()),
         ] {
             assert!(inspect(&key(kind, bytes)).is_err(), "{kind}");
         }

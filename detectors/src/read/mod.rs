@@ -38,4 +38,5 @@ pub(crate) mod unit;
 pub(crate) mod untrusted;
 pub(crate) mod wallet;
 pub(crate) mod weierstrass;
+pub(crate) mod written;
 pub(crate) mod x509;

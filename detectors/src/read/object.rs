@@ -10,6 +10,8 @@ use std::ops::Range;
 use zeroize::Zeroizing;
 
 use super::text::{Decoder, digit};
+use super::unit::{Unit, unit};
+use super::written;
 
 /// Longest object that is read, in bytes. A JWK of RSA-16384 with a chain of certificates has 40,000, and anything may stand
 /// between its members. Detectors count what they read of objects: [`Object::around`].
@@ -188,7 +190,15 @@ pub(crate) fn decode(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let before = at.checked_sub(1).and_then(|at| text.get(at)).copied();
         let seam = |byte: Option<u8>| byte.is_none_or(|b| b.is_ascii_whitespace() || is_quote(b));
         match byte {
-            b'\\' if matches!(next, Some(b'n' | b'r' | b't')) => at += 1,
+            b'\\' | b'%' | b'&' if let Some((value, length)) = written::sign(text.get(at..)?) => {
+                decoder.push(value);
+                digits += 1;
+                at += length;
+                continue;
+            }
+            b'\\' if let Some(length) = written::line_break(text.get(at..)?) => at += length - 1,
+            b'\\' if is_padding(text.get(at..)?) => break,
+            b'\\' if next == Some(b't') => at += 1,
             b'\\' | b'"' | b'\'' | b'`' => {}
             b'+' if seam(before) && seam(next) => {}
             b'=' => break,
@@ -200,8 +210,19 @@ pub(crate) fn decode(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         }
         at += 1;
     }
-    let padding = text.get(at..)?.iter().all(|b| matches!(b, b'=' | b'\\') || b.is_ascii_whitespace());
-    (padding && digits > 1 && digits % 4 != 1).then(|| decoder.finish())
+    (is_padding(text.get(at..)?) && digits > 1 && digits % 4 != 1).then(|| decoder.finish())
+}
+
+/// Whether nothing but padding is left, as it is or as an escape, and what may stand around it.
+fn is_padding(text: &[u8]) -> bool {
+    let mut rest = text;
+    while let Some((unit, length)) = unit(rest) {
+        if matches!(unit, Unit::Byte(byte) if byte != b'=' && byte != b'\\' && !byte.is_ascii_whitespace()) {
+            return false;
+        }
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    true
 }
 
 /// What it costs to find the ends of a line, counted in bytes that are read one by one.

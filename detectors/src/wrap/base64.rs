@@ -18,6 +18,7 @@ use scanner_core::seam::{About, Anchor, Entry, Hit, Unopenable, Unwrapper};
 use super::starts;
 use crate::read::literal::{self, Joint};
 use crate::read::text::{Decoder, digit, is_soft_break};
+use crate::read::written;
 
 /// base64 runs.
 #[derive(Debug)]
@@ -347,8 +348,12 @@ fn run_end(bytes: &[u8], at: usize) -> usize {
         let whole = behind.is_empty()
             || matches!(behind.first(), Some(b'=' | b'"' | b'\'' | b'`' | b'<' | b',' | b'%' | b'&'))
             || line_break(behind).is_some();
-        if len == 0 || !whole {
+        if len == 0 {
             return end;
+        }
+        // The last line of a text that something follows: in a string, in brackets. Prose behind a block gives some bytes too many.
+        if !whole {
+            return if len <= line { end + gap + len } else { end };
         }
         end += gap;
     }
@@ -401,8 +406,6 @@ fn run_start(bytes: &[u8], at: usize) -> usize {
     }
     start
 }
-
-mod written;
 
 #[cfg(test)]
 mod tests;

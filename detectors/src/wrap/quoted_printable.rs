@@ -81,11 +81,23 @@ fn end(text: &[u8]) -> usize {
     lines.into_iter().find(|at| is_header(text.get(at + 1..).unwrap_or_default())).unwrap_or(text.len())
 }
 
+/// Where the line ends, if nothing but blanks is left of it.
+fn line_end(text: &[u8]) -> Option<usize> {
+    /// Most of them, so that lines of equals signs and blanks cost no more than their length.
+    const BLANKS: usize = 76;
+    let blanks = text.iter().take(BLANKS).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    match text.get(blanks..)? {
+        [b'\r', b'\n', ..] => Some(blanks + 2),
+        [b'\n', ..] => Some(blanks + 1),
+        _ => None,
+    }
+}
+
 /// The byte that an escape at the start stands for, and its length; a soft line break stands for none.
 fn escaped(text: &[u8]) -> Option<(Option<u8>, usize)> {
     match text {
-        [b'=', b'\r', b'\n', ..] => Some((None, 3)),
-        [b'=', b'\n', ..] => Some((None, 2)),
+        // Blanks at the end of a line may have been added on the way (RFC 2045 6.7, rule 3).
+        [b'=', rest @ ..] if let Some(at) = line_end(rest) => Some((None, at + 1)),
         [b'=', high, low, ..] => Some((Some(digits::byte(*high, *low)?), 3)),
         _ => None,
     }
@@ -123,6 +135,7 @@ mod tests {
             ("a=3D\n--x\n", "Content-Type: application/x", "a=\n--x"),
             ("a =\r\nb\r\n", "From a@b.example Sat", "a b\r"),
             ("1 = 1=\n=GG", "", "1 = 1=GG"),
+            ("a= \t\nb=  ", "", "ab=  "),
         ] {
             let text = format!("{head}{body}{after}");
             let opened = open(&text).expect("opened");

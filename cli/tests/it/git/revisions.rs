@@ -89,6 +89,26 @@ fn revisions_are_those_of_git() {
 }
 
 #[test]
+fn what_git_and_libgit2_do_not_agree_on_is_refused() {
+    let ground = Ground::new("revisions-several");
+    let repo = forked(&ground, &[]);
+    repo.git(&["config", "--add", "branch.main.merge", "refs/heads/topic"]);
+    let (code, _, said) = found(&repo, "@{upstream}..");
+    assert_eq!((code, said.contains("several upstreams")), (Some(2), true), "{said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_in_the_place_of_a_file_ends() {
+    let ground = Ground::new("revisions-pipe");
+    let repo = forked(&ground, &[]);
+    let made = std::process::Command::new("mkfifo").arg(repo.git_dir().join("refs/heads/pipe")).status();
+    assert!(made.is_ok_and(|status| status.success()), "mkfifo");
+    let (code, _, said) = found(&repo, "pipe..main");
+    assert_eq!((code, said.contains("did not answer")), (Some(2), true), "{said}");
+}
+
+#[test]
 fn what_libgit2_does_not_open_is_said() {
     let ground = Ground::new("revisions-closed");
     let repo = forked(&ground, &["--object-format=sha256"]);

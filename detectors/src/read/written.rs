@@ -18,18 +18,18 @@ const MARKS: [u8; 5] = [b'\\', b'%', b'#', b'&', b'`'];
 const LONGEST: usize = 6;
 
 /// Length of the line break that is written out at the start of a text.
-pub(super) fn line_break(text: &[u8]) -> Option<usize> {
+pub(crate) fn line_break(text: &[u8]) -> Option<usize> {
     let is_mark = text.first().is_some_and(|byte| MARKS.contains(byte));
     BREAKS.iter().find(|written| is_mark && text.starts_with(written)).map(|written| written.len())
 }
 
 /// Length of the line break that is written out at the end of a text.
-pub(super) fn line_break_before(text: &[u8]) -> Option<usize> {
+pub(crate) fn line_break_before(text: &[u8]) -> Option<usize> {
     BREAKS.iter().rev().find(|written| text.ends_with(written)).map(|written| written.len())
 }
 
 /// The digit `+` or `/` that is written as an escape at the start of a text, and the length of that.
-pub(super) fn sign(text: &[u8]) -> Option<(u8, usize)> {
+pub(crate) fn sign(text: &[u8]) -> Option<(u8, usize)> {
     let (byte, length) = match text {
         [b'%', b'2', b'B' | b'b', ..] => (b'+', 3),
         [b'%', b'2', b'F' | b'f', ..] => (b'/', 3),
@@ -44,7 +44,7 @@ pub(super) fn sign(text: &[u8]) -> Option<(u8, usize)> {
 
 /// Where the escape begins that may end at `end`, or before it with what looks like digits behind: the nearest mark, right before
 /// digits or, if the escape ends in a semicolon, a few bytes before.
-pub(super) fn mark(bytes: &[u8], end: usize) -> Option<usize> {
+pub(crate) fn mark(bytes: &[u8], end: usize) -> Option<usize> {
     let before = bytes.get(..end)?;
     let reach = if before.last() == Some(&b';') { LONGEST } else { 1 };
     let from = end.saturating_sub(reach);
