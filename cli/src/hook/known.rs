@@ -273,6 +273,7 @@ mod tests {
     #[test]
     fn the_public_half_of_a_locked_file_is_a_claim() {
         let mut occurrence = samples::occurrence("a.key", 1);
+        occurrence.material.identity = samples::signing().public.map(Identity::Public);
         let name = own_name(&occurrence).expect("a public half");
         let set = |occurrence: &mut Occurrence, state, proof, bytes: &[u8]| {
             occurrence.material.protection = Some(scanner_core::material::Protection::new(state, ""));

@@ -353,7 +353,8 @@ fn run_end(bytes: &[u8], at: usize) -> usize {
         }
         // The last line of a text that something follows: in a string, in brackets. Prose behind a block gives some bytes too many.
         if !whole {
-            return if len <= line { end + gap + len } else { end };
+            let is_text = next.iter().take(len).any(u8::is_ascii_alphanumeric);
+            return if is_text && len <= line { end + gap + len } else { end };
         }
         end += gap;
     }

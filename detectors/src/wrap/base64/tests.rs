@@ -100,6 +100,25 @@ fn what_quotes_a_run_is_undone() {
 }
 
 #[test]
+fn the_last_line_of_a_run_ends_where_its_text_does() {
+    let plain: Vec<u8> = [b"-----BEGIN ", &[0xfb; 127][..]].concat();
+    let coded = base64(&plain);
+    let lines: Vec<&str> = coded.as_bytes().chunks(64).map(|line| str::from_utf8(line).unwrap()).collect();
+    for (between, behind) in [
+        ("\n", " "),
+        ("\n", "]]>"),
+        ("\\n", "\\\""),
+        ("\\r\\n", "\\u0022"),
+        ("\r\n", "}"),
+        ("\n    ", " ) ; end"),
+        ("\n", "\u{e9}"),
+    ] {
+        let text = format!("x: {}{behind}\n", lines.join(between));
+        assert_eq!(open(&text).unwrap_or_default().0, plain, "{text}");
+    }
+}
+
+#[test]
 fn soft_line_breaks_are_none_and_padding_is() {
     let plain: Vec<u8> = [b"-----BEGIN ", &[0xfb; 200][..]].concat();
     let coded = base64(&plain);
