@@ -27,7 +27,7 @@ use rustix::net::{
 
 use super::answer::{is_oid, text};
 use super::process::{self, Objects, complaint};
-use super::question::{BETWEEN, PROMISOR, diff, is_remote};
+use super::question::{BETWEEN, PROMISOR, addresses, diff, is_remote};
 use crate::exit::{Exit, Failure};
 
 /// Longest request and longest answer, in bytes.
@@ -39,7 +39,7 @@ const DESCRIPTORS: usize = 3;
 /// Told of a process that ended well.
 pub(crate) const GOOD: &str = "0";
 
-/// Words that hooks put to git, by its command; [`is_diff`] has those of `diff`. What is not here is refused.
+/// Words that hooks put to git, by its command; [`is_question`] has those of `remote`, [`is_diff`] those of `diff`. What is not here is refused.
 const QUESTIONS: &[(&str, &[&str])] = &[
     (
         "cat-file",
@@ -95,6 +95,10 @@ fn is_question(words: &[OsString]) -> bool {
     let Some((command, rest)) = words.split_first() else { return false };
     if command == "diff" {
         return is_diff(words);
+    }
+    if command == "remote" {
+        let remote = words.last().and_then(|word| word.to_str()).filter(|word| is_remote(word));
+        return remote.is_some_and(|remote| [false, true].iter().any(|push| words.iter().eq(addresses(remote, *push))));
     }
     let Some((command, known)) = QUESTIONS.iter().find(|(name, _)| command == name) else { return false };
     let names = matches!(*command, "rev-list" | "rev-parse");

@@ -8,7 +8,7 @@ use super::git::{self, Children, Git};
 use super::known::Scanned;
 use super::policy::{Policy, Repository};
 use super::push::{self, Told};
-use super::question::is_remote;
+use super::question::{addresses, is_remote};
 use super::range::Range;
 use super::tell::{OUT_OF_COMMITS, Page, Words};
 use crate::args::hook::PrePushArgs;
@@ -127,10 +127,17 @@ impl Push {
             }
         }
         // A push to an address instead of a name has no such refs: then everything counts as new.
-        let remote = self.remote.as_ref().filter(|remote| is_remote(remote));
+        let remote = self.remote.as_ref().filter(|remote| is_remote(remote) && is_one_place(git, remote));
         let range = remote.map(|remote| vec!["--not".to_owned(), format!("--remotes={remote}")]);
         Ok(Range { tips: input.into_bytes(), rest: range.unwrap_or_default() })
     }
+}
+
+/// Whether a remote is fetched from where it is pushed to. If not (`pushurl`, `pushInsteadOf`), its refs do not say what the other
+/// place has.
+fn is_one_place(git: &Git, remote: &str) -> bool {
+    let of = |push| git.ask(&addresses(remote, push)).ok();
+    of(false).is_some_and(|fetched| of(true) == Some(fetched))
 }
 
 fn not_lines() -> Failure {

@@ -13,6 +13,14 @@ pub(super) fn is_remote(name: &str) -> bool {
     !name.is_empty() && !name.contains(['*', '?', '[', ':', '\\', '^', '~', ' ']) && !name.starts_with(['/', '.', '-'])
 }
 
+/// The arguments that ask for the addresses that a remote is fetched from, or pushed to.
+pub(super) fn addresses(remote: &str, push: bool) -> Vec<&str> {
+    let mut args = vec!["remote", "get-url", "--all"];
+    args.extend(push.then_some("--push"));
+    args.push(remote);
+    args
+}
+
 /// The arguments of a diff between a parent (HEAD, or nothing before the first commit) and the index. Whatever the user
 /// configured for diffs is said again, so that it has no say.
 pub(super) fn diff(parent: Option<&str>) -> Vec<&str> {

@@ -45,6 +45,19 @@ fn what_the_remote_does_not_have_is_checked() {
 }
 
 #[test]
+fn what_is_fetched_elsewhere_is_not_known_where_it_is_pushed() {
+    for setting in ["remote.origin.pushurl", "url.../public.git.pushInsteadOf"] {
+        let repo = pushed("push-elsewhere");
+        repo.git(&["init", "-q", "--bare", "-b", "main", "../public.git"]).passes("bare");
+        repo.file("a.pem", key_pem(1)).commit_all("key");
+        repo.git(&["push", "-q", "--no-verify", "origin", "main"]).passes("to where it is private");
+        let to = if setting.starts_with("remote") { "../public.git" } else { "../origin.git" };
+        repo.git(&["config", setting, to]).passes("config");
+        repo.git(&["push", "-q", "origin", "main"]).blocked(setting, &["this push would publish 1 new key\n"]);
+    }
+}
+
+#[test]
 fn a_key_that_lies_there_already_is_no_news() {
     let repo = pushed("push-known");
     repo.file("a.pem", key_pem(1)).commit_all("key").git(&["push", "-q", "--no-verify", "origin", "main"]).passes("x");
