@@ -20,7 +20,7 @@ pub(super) fn unread(plan: &Plan, repositories: &Repositories) -> Vec<Gap> {
     let full = |path: &Path| here.join(path).canonicalize().ok();
     let bundles = repositories.summaries().into_iter().map(|summary| summary.path);
     let read: Vec<PathBuf> = repositories.places().into_iter().chain(bundles).filter_map(|path| full(&path)).collect();
-    let ceilings = ceilings();
+    let ceilings: Vec<PathBuf> = plan.ceilings.iter().filter_map(|path| path.canonicalize().ok()).collect();
     let (mut gaps, mut note) = (Vec::new(), None);
     for target in plan.targets.iter().filter(|target| !is_stdin(target)) {
         let Some(path) = full(target) else { continue };
@@ -53,12 +53,6 @@ pub(super) fn unread(plan: &Plan, repositories: &Repositories) -> Vec<Gap> {
         ));
     }
     gaps
-}
-
-/// Directories beyond which git looks for no repository either (`GIT_CEILING_DIRECTORIES`, git(1)).
-fn ceilings() -> Vec<PathBuf> {
-    let listed = std::env::var_os("GIT_CEILING_DIRECTORIES").unwrap_or_default();
-    std::env::split_paths(&listed).filter_map(|path| path.canonicalize().ok()).collect()
 }
 
 /// Whether a directory is the root of a work tree with a history: git climbs past a directory `.git` that has no HEAD.

@@ -41,6 +41,8 @@ pub(crate) struct Plan {
     pub(crate) one_file_system: bool,
     /// Which part of each history, and how.
     pub(crate) git: git::Options,
+    /// Directories beyond which git looks for no repository either (`GIT_CEILING_DIRECTORIES`, git(1)).
+    pub(crate) ceilings: Vec<PathBuf>,
     /// The part of the history that was asked for, as it was typed.
     pub(crate) asked: Option<&'static str>,
     /// What is looked for.
@@ -111,6 +113,13 @@ impl Plan {
                 },
             limits: args.limits.over(&config.limits),
             one_file_system: args.one_file_system || config.one_file_system,
+            ceilings: around
+                .variables
+                .get("GIT_CEILING_DIRECTORIES")
+                .map(std::env::split_paths)
+                .into_iter()
+                .flatten()
+                .collect(),
             asked: match (&args.since, &args.history) {
                 (Some(_), _) => Some("--since"),
                 (None, Some(History::None) | None) => None,
