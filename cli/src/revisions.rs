@@ -14,7 +14,7 @@ use scanner_core::blob::printable_path;
 use scanner_core::git::Revisions;
 
 /// How long it may take. Reflogs and graphs of large repositories take less than a second.
-const TIME: Duration = Duration::from_secs(20);
+const TIME: Duration = Duration::from_secs(10);
 
 /// libgit2 as a reader of revisions.
 #[derive(Debug)]
