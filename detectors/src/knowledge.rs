@@ -22,7 +22,7 @@ pub fn keys() -> Knowledge<'static> {
     }
 }
 
-/// What finds ordinary secrets. Apart from [`DETECTORS`](crate::DETECTORS), because a scan for keys alone leaves it out, anchors included.
+/// What finds ordinary secrets. Apart from [`DETECTORS`], because a scan for keys alone leaves it out, anchors included.
 pub const SECRETS: &[&dyn Detector] = &[&secret::Secrets];
 
 /// Everything, ordinary secrets included.

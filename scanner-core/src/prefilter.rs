@@ -6,7 +6,7 @@
 //!   slower. `benches/` measures it.
 //! * One pass of it holds about a hundred literals at that speed if they are chosen and ordered well: `deal.rs` does it.
 //! * DER, UTF-16 and binary keystores hold control bytes and plain text never does. So anchors are split: those without
-//!   one of the bytes of [`GATE`] are searched everywhere, those with one only in bytes that hold one. A source tree is
+//!   one of the bytes of `GATE` are searched everywhere, those with one only in bytes that hold one. A source tree is
 //!   text, and pays for the text anchors alone.
 
 mod deal;
@@ -163,12 +163,12 @@ impl<'k> Prefilter<'k> {
         &self.anchors
     }
 
-    /// How many anchors are searched in all bytes, and how many more in bytes that hold one of [`GATE`].
+    /// How many anchors are searched in all bytes, and how many more in bytes that hold one of `GATE`.
     pub const fn sizes(&self) -> (usize, usize) {
         self.sizes
     }
 
-    /// How many times text is gone over, and bytes that hold one of [`GATE`] once more.
+    /// How many times text is gone over, and bytes that hold one of `GATE` once more.
     pub const fn passes(&self) -> (usize, usize) {
         (self.text.len(), self.binary.len())
     }
@@ -200,7 +200,7 @@ fn is_binary(anchor: &Anchor<'_>) -> bool {
     has_gate_byte(anchor.bytes)
 }
 
-/// Whether any byte of [`GATE`] is there.
+/// Whether any byte of `GATE` is there.
 pub fn has_gate_byte(bytes: &[u8]) -> bool {
     let [a, b, c] = GATE;
     memchr::memchr3(a, b, c, bytes).is_some()
