@@ -44,8 +44,13 @@ impl Detector for Tendermint {
     }
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
-        let key =
-            Object::enclosing(blob.bytes, hit.at).next().ok_or(Malformed::new("object of a typed key", hit.at))?;
+        if !out.may_work() {
+            return Ok(());
+        }
+        let mut work = 0;
+        let key = Object::around(blob.bytes, hit.at, &mut work);
+        out.work(work);
+        let key = key.ok_or(Malformed::new("object of a typed key", hit.at))?;
         let is_typed =
             key.text("type").is_some_and(|kind| kind.starts_with(b"tendermint") && kind.ends_with(hit.anchor.bytes));
         if !is_typed {

@@ -11,7 +11,6 @@ use zeroize::Zeroizing;
 
 use super::text::{Decoder, digit};
 use super::unit::{Unit, unit};
-use super::written;
 
 /// Longest object that is read, in bytes. A JWK of RSA-16384 with a chain of certificates has 40,000, and anything may stand
 /// between its members. Detectors count what they read of objects: [`Object::around`].
@@ -190,16 +189,22 @@ pub(crate) fn decode(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let before = at.checked_sub(1).and_then(|at| text.get(at)).copied();
         let seam = |byte: Option<u8>| byte.is_none_or(|b| b.is_ascii_whitespace() || is_quote(b));
         match byte {
-            b'\\' | b'%' | b'&' if let Some((value, length)) = written::sign(text.get(at..)?) => {
-                decoder.push(value);
-                digits += 1;
+            // Of many backslashes all are one unit, so that none is looked at twice.
+            b'\\' => {
+                let (unit, length) = unit(text.get(at..)?)?;
+                match unit {
+                    Unit::Byte(b'=') => break,
+                    Unit::Byte(byte) => {
+                        let value = digit(byte);
+                        value.into_iter().for_each(|value| decoder.push(value));
+                        digits += usize::from(value.is_some());
+                    }
+                    Unit::Break | Unit::Blank | Unit::Nothing => {}
+                }
                 at += length;
                 continue;
             }
-            b'\\' if let Some(length) = written::line_break(text.get(at..)?) => at += length - 1,
-            b'\\' if is_padding(text.get(at..)?) => break,
-            b'\\' if next == Some(b't') => at += 1,
-            b'\\' | b'"' | b'\'' | b'`' => {}
+            b'"' | b'\'' | b'`' => {}
             b'+' if seam(before) && seam(next) => {}
             b'=' => break,
             byte if byte.is_ascii_whitespace() => {}

@@ -30,7 +30,10 @@ pub(crate) fn line_break_before(text: &[u8]) -> Option<usize> {
 
 /// The digit `+` or `/` that is written as an escape at the start of a text, and the length of that.
 pub(crate) fn sign(text: &[u8]) -> Option<(u8, usize)> {
+    // More than JSON in JSON in JSON doubles them is no escape, and would be counted again at each.
+    let slashes = text.iter().take(LONGEST).take_while(|byte| **byte == b'\\').count();
     let (byte, length) = match text {
+        _ if slashes == LONGEST => return None,
         [b'%', b'2', b'B' | b'b', ..] => (b'+', 3),
         [b'%', b'2', b'F' | b'f', ..] => (b'/', 3),
         [b'\\' | b'&', ..] => match unit(text)? {

@@ -54,6 +54,8 @@ impl Unwrapper for QuotedPrintable {
     ) -> Result<(), Unopenable> {
         let start = hit.at + hit.anchor.bytes.len();
         let text = blob.bytes.get(start..).unwrap_or_default();
+        // From the next one on it is opened again: a file that repeats the word costs no more than its length.
+        let text = text.get(..memchr::memmem::find(text, hit.anchor.bytes).unwrap_or(text.len())).unwrap_or_default();
         let text = text.get(..end(text)).unwrap_or_default();
         if !memchr::memchr_iter(b'=', text).any(|at| escaped(text.get(at..).unwrap_or_default()).is_some()) {
             return Err(Malformed::new("quoted-printable text", hit.at).into());
