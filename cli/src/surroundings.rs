@@ -49,7 +49,7 @@ impl Variables {
         self.0.get(OsStr::new(name)).map(OsString::as_os_str)
     }
 
-    /// The same as text; `None` too if it is none.
+    /// The same as text; `None` if it is not UTF-8.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.get(name)?.to_str()
     }

@@ -367,7 +367,7 @@ fn checked(mut occurrence: Occurrence) -> Result<Occurrence, String> {
     let is_fingerprint =
         |text: &String| matches!(text.len(), 32 | 40 | 64) && text.bytes().all(|b| b.is_ascii_hexdigit());
     if !pgp_fingerprint.iter().all(is_fingerprint) {
-        return Err("an OpenPGP fingerprint that is none".to_owned());
+        return Err("not an OpenPGP fingerprint".to_owned());
     }
     if reference.as_ref().is_some_and(|reference| !(0..=100).contains(&reference.weight)) {
         return Err("a use that weighs more than any".to_owned());

@@ -160,7 +160,7 @@ fn state(occurrence: &Occurrence) -> State {
     (protection(occurrence), material.proof, material.locked.as_ref().map(Locked::id))
 }
 
-/// Whether the public half of a key is no more than what its locked file says: another key may lie behind it.
+/// Whether the public half of a key is only what a locked file claims: the private half may belong to another key.
 fn is_claim(occurrence: &Occurrence) -> bool {
     let material = &occurrence.material;
     let is_locked = protection(occurrence) != ProtectionState::Plaintext && material.proof != Proof::Verified;
@@ -227,8 +227,8 @@ impl Known {
     }
 
     /// Whether `old` holds this key already, no better protected and as far proven: a key that lost its password is news,
-    /// and so is one where only its public numbers were, with others around them. Of a locked key that bears a public half only the
-    /// same ciphertext is the same.
+    /// and so is one where only its public numbers were, with others around them. A locked key that states its public half is the
+    /// same key only if its ciphertext is the same.
     pub(crate) fn covers(&self, old: &str, group: KeyName, occurrence: &Occurrence) -> bool {
         let Some(names) = self.keys.get(old) else { return false };
         let (protection, proof, sealed) = state(occurrence);

@@ -122,7 +122,7 @@ fn facts_that_are_cut_foreign_or_none_are_refused() {
         (
             "fingerprint",
             facts.replacen("\"pgp_fingerprint\":null", "\"pgp_fingerprint\":\"\\u001b[2J\"", 1),
-            "an OpenPGP fingerprint that is none",
+            "not an OpenPGP fingerprint",
         ),
         ("forged", forged, "line 2"),
         ("another key", other_key, "line 2"),

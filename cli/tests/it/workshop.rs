@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// Above the directories of the tests may lie the repository of keyradius itself: what is told of it is not told here.
+/// Keeps notes about the repository of keyradius, which may lie above the directories of the tests, out of their output.
 pub(crate) const CEILING: (&str, &str) = ("GIT_CEILING_DIRECTORIES", env!("CARGO_TARGET_TMPDIR"));
 
 /// A directory of its own, that looks like the root of a repository.

@@ -194,12 +194,11 @@ pub(crate) fn decode(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
                 let (unit, length) = unit(text.get(at..)?)?;
                 match unit {
                     Unit::Byte(b'=') => break,
-                    Unit::Byte(byte) => {
-                        let value = digit(byte);
-                        value.into_iter().for_each(|value| decoder.push(value));
-                        digits += usize::from(value.is_some());
+                    Unit::Byte(byte) if let Some(value) = digit(byte) => {
+                        decoder.push(value);
+                        digits += 1;
                     }
-                    Unit::Break | Unit::Blank | Unit::Nothing => {}
+                    Unit::Byte(_) | Unit::Break | Unit::Blank | Unit::Nothing => {}
                 }
                 at += length;
                 continue;

@@ -84,7 +84,7 @@ fn a_history_that_was_asked_for_is_read_or_the_scan_is_incomplete() {
     };
     let run = |dir: &std::path::Path, args: &[&str]| ceiled(dir, args, ground.path());
     let src = repo.dir.join("src");
-    // Where git itself looks no further up, nothing is told of what lies there.
+    // git looks no further up than the ceiling, and neither does the note.
     let (code, text) = ceiled(&src, &["."], &repo.dir);
     assert_eq!((code, text.contains("is a part of")), (Some(0), false), "{text}");
     for (dir, args, code, said) in [
