@@ -14,11 +14,11 @@
 
 use std::time::Instant;
 
-use detectors::open::{Options, open_all};
-use scanner_core::blob::Origin;
-use scanner_core::material::Occurrence;
-use scanner_core::seam::Candidate;
-use scanner_core::secret::Secret;
+use keyradius_core::blob::Origin;
+use keyradius_core::material::Occurrence;
+use keyradius_core::seam::Candidate;
+use keyradius_core::secret::Secret;
+use keyradius_detectors::open::{Options, open_all};
 
 /// How many keystores the last part has.
 const MANY: usize = 10_000;
@@ -53,14 +53,14 @@ const SAMPLES: &[(&str, &str)] = &[
 ];
 
 fn sample(family: &str, file: &str) -> Option<Vec<u8>> {
-    let case = corpus::expect::load(&corpus::cases_dir().join(family)).unwrap();
+    let case = keyradius_corpus::expect::load(&keyradius_corpus::cases_dir().join(family)).unwrap();
     let at = case.expect.samples.iter().position(|sample| sample.file == file)?;
     Some(case.contents[at].clone())
 }
 
 /// Finds a locked key and makes it one that no password opens, another one for each `number`.
 fn spoiled(path: &str, bytes: &[u8], number: u32) -> Vec<Occurrence> {
-    let mut occurrences = detectors::engine().bytes(path, bytes).occurrences;
+    let mut occurrences = keyradius_detectors::engine().bytes(path, bytes).occurrences;
     for occurrence in &mut occurrences {
         if let Some(locked) = &occurrence.material.locked {
             let mut bytes = locked.bytes().unwrap().to_vec();
@@ -82,7 +82,7 @@ fn spoiled(path: &str, bytes: &[u8], number: u32) -> Vec<Occurrence> {
             } else {
                 bytes[at..at + 4].iter_mut().zip((number + 1).to_be_bytes()).for_each(|(to, from)| *to ^= from);
             }
-            occurrence.material.locked = Some(scanner_core::material::Locked::new(&bytes));
+            occurrence.material.locked = Some(keyradius_core::material::Locked::new(&bytes));
         }
     }
     occurrences

@@ -2,11 +2,11 @@
 //!
 //! `cargo bench -p keyradius-benches`
 
-use detectors::{DETECTORS, UNWRAPPERS};
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
-use scanner_core::blob::Window;
-use scanner_core::prefilter::Prefilter;
+use keyradius_core::blob::Window;
+use keyradius_core::prefilter::Prefilter;
+use keyradius_detectors::{DETECTORS, UNWRAPPERS};
 
 fn main() {
     divan::main();
@@ -16,7 +16,7 @@ fn main() {
 const SIZE: usize = 4 << 20;
 
 fn prefilter(bencher: Bencher<'_, '_>, bytes: &[u8]) {
-    let prefilter = Prefilter::new(&detectors::keys());
+    let prefilter = Prefilter::new(&keyradius_detectors::keys());
     let mut seen = Vec::new();
     bencher.counter(BytesCount::new(bytes.len())).bench_local(|| {
         seen.clear();
@@ -27,12 +27,12 @@ fn prefilter(bencher: Bencher<'_, '_>, bytes: &[u8]) {
 
 #[divan::bench]
 fn prefilter_on_text(bencher: Bencher<'_, '_>) {
-    prefilter(bencher, &benches::source_text(SIZE));
+    prefilter(bencher, &keyradius_benches::source_text(SIZE));
 }
 
 #[divan::bench]
 fn prefilter_on_program_bytes(bencher: Bencher<'_, '_>) {
-    prefilter(bencher, &benches::program_bytes(SIZE));
+    prefilter(bencher, &keyradius_benches::program_bytes(SIZE));
 }
 
 fn ids() -> Vec<&'static str> {
@@ -42,8 +42,8 @@ fn ids() -> Vec<&'static str> {
 /// The engine over all samples of one family: every hit parsed and proven.
 #[divan::bench(args = ids())]
 fn samples_of(bencher: Bencher<'_, '_>, id: &str) {
-    let bytes = benches::family(id);
+    let bytes = keyradius_benches::family(id);
     bencher
         .counter(BytesCount::new(bytes.len()))
-        .bench_local(|| detectors::engine().bytes(id, black_box(&bytes)).occurrences.len());
+        .bench_local(|| keyradius_detectors::engine().bytes(id, black_box(&bytes)).occurrences.len());
 }

@@ -2,9 +2,9 @@
 //!
 //! `cargo bench -p keyradius-benches --bench weak`
 
-use detectors::weak::{check, shared_primes};
 use divan::{Bencher, black_box};
-use scanner_core::material::{Algorithm, KeyId, PublicHalf};
+use keyradius_core::material::{Algorithm, KeyId, PublicHalf};
+use keyradius_detectors::weak::{check, shared_primes};
 
 fn main() {
     divan::main();

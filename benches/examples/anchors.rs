@@ -4,10 +4,11 @@
 
 #![allow(clippy::print_stdout, reason = "that is what it is for")]
 
-use scanner_core::prefilter::{Prefilter, has_gate_byte};
+use keyradius_core::prefilter::{Prefilter, has_gate_byte};
 
 fn main() {
-    for (name, knowledge) in [("keys", detectors::keys()), ("everything", detectors::everything())] {
+    for (name, knowledge) in [("keys", keyradius_detectors::keys()), ("everything", keyradius_detectors::everything())]
+    {
         let prefilter = Prefilter::new(&knowledge);
         println!("{name}: {:?}", prefilter.sizes());
         let mut text: Vec<&[u8]> = prefilter

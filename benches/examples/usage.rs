@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use detectors::usage::Usage;
-use scanner_core::blob::{Blob, Origin};
-use scanner_core::seam::{ClueReader, Clues};
+use keyradius_core::blob::{Blob, Origin};
+use keyradius_core::seam::{ClueReader, Clues};
+use keyradius_detectors::usage::Usage;
 
 /// Largest file that the engine hands over, in bytes.
 const LARGEST: u64 = 1 << 20;

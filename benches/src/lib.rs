@@ -1,6 +1,6 @@
 //! What the benchmarks read: the corpus, family by family, and bytes like those of source trees and programs.
 
-use corpus::{cases_dir, pack};
+use keyradius_corpus::{cases_dir, pack};
 
 /// All samples of a family, one after the other.
 ///

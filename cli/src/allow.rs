@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use detectors::radius::{Finding, SecretFinding};
 use globset::{GlobBuilder, GlobMatcher};
 use jiff::civil::Date;
-use scanner_core::hex::hex;
-use scanner_core::material::Occurrence;
+use keyradius_core::hex::hex;
+use keyradius_core::material::Occurrence;
+use keyradius_detectors::radius::{Finding, SecretFinding};
 use serde::Deserialize;
 use toml::Value;
 

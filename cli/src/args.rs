@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
-use scanner_core::budget::Limits;
-use scanner_core::git::History;
+use keyradius_core::budget::Limits;
+use keyradius_core::git::History;
 
 use crate::choice::{FailOn, Format, Only};
 use crate::units;

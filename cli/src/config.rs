@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use scanner_core::blob::printable_path;
+use keyradius_core::blob::printable_path;
 use serde::Deserialize;
 use toml::{Spanned, Value};
 

@@ -27,8 +27,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use scanner_core::blob::printable_path;
-use scanner_core::secret::wipe_stack;
+use keyradius_core::blob::printable_path;
+use keyradius_core::secret::wipe_stack;
 
 use args::{Args, Command};
 use confine::Guard;

@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use scanner_core::material::{MarkFault, Occurrence, Stands};
+use keyradius_core::material::{MarkFault, Occurrence, Stands};
 
 use crate::repository;
 

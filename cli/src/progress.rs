@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
-use scanner_core::engine::Progress;
+use keyradius_core::engine::Progress;
 
 use crate::report::words;
 

@@ -10,8 +10,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use git2::{Error, Object, Repository, RepositoryOpenFlags};
-use scanner_core::blob::printable_path;
-use scanner_core::git::Revisions;
+use keyradius_core::blob::printable_path;
+use keyradius_core::git::Revisions;
 
 /// How long it may take. Reflogs and graphs of large repositories take less than a second.
 const TIME: Duration = Duration::from_secs(10);

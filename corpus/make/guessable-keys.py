@@ -3,7 +3,7 @@
 
     pip install cryptography && corpus/make/guessable-keys.py > detectors/data/guessable-keys.tsv
 
-A unit test of `detectors::weak` works every row out again, with other code.
+A unit test of `keyradius_detectors::weak` works every row out again, with other code.
 """
 import hashlib
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

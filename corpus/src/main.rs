@@ -6,15 +6,15 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use corpus::expect;
-use corpus::mutants;
-use corpus::pack::{self, File};
-use corpus::scenario;
-use corpus::score::{Breach, score, table};
-use corpus::skeleton;
-use detectors::weak;
-use scanner_core::hex::hex;
-use scanner_core::material::{Identity, PublicHalf};
+use keyradius_core::hex::hex;
+use keyradius_core::material::{Identity, PublicHalf};
+use keyradius_corpus::expect;
+use keyradius_corpus::mutants;
+use keyradius_corpus::pack::{self, File};
+use keyradius_corpus::scenario;
+use keyradius_corpus::score::{Breach, score, table};
+use keyradius_corpus::skeleton;
+use keyradius_detectors::weak;
 
 const USAGE: &str = "\
 keyradius-corpus score [-v] [FAMILY...]   score the scanner; -v lists every fault; exit 1 if a promise is broken
@@ -60,7 +60,7 @@ fn say(text: &str) -> Outcome<()> {
 fn run_score(words: &[&str]) -> Outcome<ExitCode> {
     let verbose = words.contains(&"-v");
     let families: Vec<&str> = words.iter().copied().filter(|w| *w != "-v").collect();
-    let dir = corpus::cases_dir();
+    let dir = keyradius_corpus::cases_dir();
     let cases = if families.is_empty() {
         expect::load_all(&dir)?
     } else {
@@ -118,7 +118,7 @@ fn run_unpack(file: &Path, dir: &Path) -> Outcome<ExitCode> {
 fn run_weak(files: &[&str]) -> Outcome<ExitCode> {
     let mut keys = BTreeMap::new();
     for file in files {
-        let harvest = detectors::engine().bytes(file, &fs::read(file)?);
+        let harvest = keyradius_detectors::engine().bytes(file, &fs::read(file)?);
         for occurrence in harvest.occurrences {
             if let Some(Identity::Public(half)) = occurrence.material.identity {
                 keys.insert(half.spki.clone(), half);

@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use detectors::Judging;
-use detectors::radius::{Finding, KnownKeys};
-use scanner_core::engine::Progress;
-use scanner_core::git::Repositories;
-use scanner_core::source::fs::Tree;
+use keyradius_core::engine::Progress;
+use keyradius_core::git::Repositories;
+use keyradius_core::source::fs::Tree;
+use keyradius_detectors::Judging;
+use keyradius_detectors::radius::{Finding, KnownKeys};
 use serde::Deserialize;
 
 use crate::pack;
@@ -190,7 +190,7 @@ pub fn judge(scratch: &Path, prefix: &str) -> Result<Outcome, String> {
         }
     }
     let mut order: Vec<Finding> = ranked.iter().map(|(finding, _, _)| finding.clone()).collect();
-    detectors::radius::rank::rank(&mut order);
+    keyradius_detectors::radius::rank::rank(&mut order);
     let name = |finding: &Finding| {
         ranked.iter().find(|(other, _, _)| other.id == finding.id).map_or("", |(_, name, _)| name.as_str())
     };
@@ -210,7 +210,7 @@ pub fn judge(scratch: &Path, prefix: &str) -> Result<Outcome, String> {
 fn findings(root: &Path, known: bool) -> Result<Vec<Finding>, String> {
     let roots = vec![root.to_owned()];
     let tree = Tree { roots: roots.clone(), one_file_system: false, repositories: &Repositories::default() };
-    let harvest = detectors::engine().scan(&[&tree], 1, &Progress::default());
+    let harvest = keyradius_detectors::engine().scan(&[&tree], 1, &Progress::default());
     let harvest = harvest.map_err(|error| error.to_string())?;
     let mut lists = KnownKeys::built_in();
     if known {
@@ -218,7 +218,7 @@ fn findings(root: &Path, known: bool) -> Result<Vec<Finding>, String> {
         lists.add(&text)?;
     }
     let judging = Judging { roots: &roots, known: Some(&lists), jobs: 2, ..Judging::at(NOW) };
-    Ok(detectors::judge(harvest, &judging).findings)
+    Ok(keyradius_detectors::judge(harvest, &judging).findings)
 }
 
 fn compare(expected: &Expected, finding: &Finding, root: &Path, fault: &mut dyn FnMut(Aspect, String)) {

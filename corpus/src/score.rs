@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use scanner_core::hex::hex;
-use scanner_core::material::{Identity, Kind, Occurrence, Proof};
+use keyradius_core::hex::hex;
+use keyradius_core::material::{Identity, Kind, Occurrence, Proof};
 
 use crate::expect::{Case, Key, Sample};
 use crate::generate::generate;
@@ -106,7 +106,7 @@ pub fn score(case: &Case) -> (Tally, Vec<Fault>) {
     let mut tally = Tally::default();
     let mut faults = Vec::new();
     for (sample, content) in case.expect.samples.iter().zip(&case.contents) {
-        let found = detectors::engine().bytes(&sample.file, content).occurrences;
+        let found = keyradius_detectors::engine().bytes(&sample.file, content).occurrences;
         let mut sheet = Sheet { tally: Tally::default(), faults: Vec::new() };
         sheet.privates(sample, &found);
         sheet.publics(sample, &found);
@@ -121,7 +121,7 @@ pub fn score(case: &Case) -> (Tally, Vec<Fault>) {
         }));
     }
     for what in &case.expect.generated {
-        let found = detectors::engine().bytes(&what.name, &generate(what)).occurrences;
+        let found = keyradius_detectors::engine().bytes(&what.name, &generate(what)).occurrences;
         tally.samples += 1;
         for report in found.iter().filter(|o| o.material.kind == Kind::PrivateKey).map(Report::new) {
             tally.false_reports += 1;

@@ -5,13 +5,13 @@
 
 #![allow(clippy::print_stdout, reason = "it shows its key on a terminal")]
 
-use detectors::{Judging, judge};
-use scanner_core::blob::Blob;
-use scanner_core::budget::Limits;
-use scanner_core::engine::Engine;
-use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::budget::Limits;
+use keyradius_core::engine::Engine;
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Protection};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_detectors::{Judging, judge};
 
 struct AcmeDeviceKey;
 
@@ -61,7 +61,7 @@ fn digest(digits: &[u8]) -> [u8; 32] {
 
 fn main() {
     let own = AcmeDeviceKey;
-    let mut knowledge = detectors::everything();
+    let mut knowledge = keyradius_detectors::everything();
     knowledge.detectors.push(&own);
     let engine = Engine::new(knowledge, Limits::default());
     let digits: String = "0123456789abcdef".chars().cycle().step_by(7).take(DIGITS).collect();

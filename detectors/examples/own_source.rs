@@ -6,12 +6,12 @@
 
 use std::io::Read;
 
-use detectors::{Judging, judge};
-use scanner_core::blob::Origin;
-use scanner_core::engine::Progress;
-use scanner_core::error::{Gap, Reason, SourceError};
-use scanner_core::seam::{Feed, Source};
-use scanner_core::source::stream::Windows;
+use keyradius_core::blob::Origin;
+use keyradius_core::engine::Progress;
+use keyradius_core::error::{Gap, Reason, SourceError};
+use keyradius_core::seam::{Feed, Source};
+use keyradius_core::source::stream::Windows;
+use keyradius_detectors::{Judging, judge};
 
 /// Letters by name; `None` for one that cannot be fetched.
 struct Mailbox(Vec<(&'static str, Option<Vec<u8>>)>);
@@ -38,7 +38,7 @@ fn main() {
     let mut der = vec![0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
     der.extend((0..32_u8).map(|n| n.wrapping_mul(37).wrapping_add(11)));
     let mailbox = Mailbox(vec![("mail/1", Some([&b"see below\n\n"[..], &der].concat())), ("mail/2", None)]);
-    let harvest = detectors::engine().scan(&[&mailbox], 1, &Progress::default()).unwrap_or_default();
+    let harvest = keyradius_detectors::engine().scan(&[&mailbox], 1, &Progress::default()).unwrap_or_default();
     let judgement = judge(harvest, &Judging::at(1_795_132_800));
     for finding in &judgement.findings {
         let place = finding.occurrences.first().map(|place| place.origin.to_string());

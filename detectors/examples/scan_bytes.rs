@@ -9,7 +9,7 @@
 
 use std::process::ExitCode;
 
-use detectors::{Judging, judge};
+use keyradius_detectors::{Judging, judge};
 
 fn main() -> ExitCode {
     let Some(path) = std::env::args().nth(1) else {
@@ -24,7 +24,7 @@ fn main() -> ExitCode {
         }
     };
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let harvest = detectors::engine().bytes(&path, &bytes);
+    let harvest = keyradius_detectors::engine().bytes(&path, &bytes);
     let judgement = judge(harvest, &Judging::at(now.try_into().unwrap_or(i64::MAX)));
     for finding in &judgement.findings {
         let algorithm = finding.algorithm.as_ref().map_or("key", |algorithm| algorithm.name);

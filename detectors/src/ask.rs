@@ -1,10 +1,10 @@
 //! What tests ask detectors: one hit, or all of them, in bytes that stand in a file of some name.
 
+use keyradius_core::blob::{Blob, Origin};
+use keyradius_core::error::Malformed;
+use keyradius_core::material::Material;
+use keyradius_core::seam::{Anchor, Detector, Hit, Inspection};
 use memchr::memmem;
-use scanner_core::blob::{Blob, Origin};
-use scanner_core::error::Malformed;
-use scanner_core::material::Material;
-use scanner_core::seam::{Anchor, Detector, Hit, Inspection};
 
 /// What a detector finds for a hit at this place.
 pub(crate) fn at(

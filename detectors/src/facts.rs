@@ -10,18 +10,18 @@ use std::borrow::Cow;
 use std::io::{self, BufRead, Write};
 
 use hmac::{Hmac, KeyInit, Mac};
-use scanner_core::blob::PlainPath;
-use scanner_core::budget::Limits;
-use scanner_core::engine::Counts;
-use scanner_core::error::Gap;
-use scanner_core::git::Summary;
-use scanner_core::material::{Identity, Kind, Material, Occurrence, PublicHalf};
-use scanner_core::seam::Knowledge;
+use keyradius_core::blob::PlainPath;
+use keyradius_core::budget::Limits;
+use keyradius_core::engine::Counts;
+use keyradius_core::error::Gap;
+use keyradius_core::git::Summary;
+use keyradius_core::material::{Identity, Kind, Material, Occurrence, PublicHalf};
+use keyradius_core::seam::Knowledge;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::read::public;
-use scanner_core::hex::hex;
+use keyradius_core::hex::hex;
 
 /// The schema that is written, and the only one that is read.
 pub const SCHEMA: &str = "keyradius.facts/1";

@@ -6,10 +6,10 @@
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use scanner_core::engine::Harvest;
-use scanner_core::error::Gap;
-use scanner_core::material::{Kind, Occurrence};
-use scanner_core::seam::Detector;
+use keyradius_core::engine::Harvest;
+use keyradius_core::error::Gap;
+use keyradius_core::material::{Kind, Occurrence};
+use keyradius_core::seam::Detector;
 
 use crate::facts::{Facts, Opening};
 use crate::radius::classify;

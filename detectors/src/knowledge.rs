@@ -2,9 +2,9 @@
 
 use std::sync::LazyLock;
 
-use scanner_core::budget::Limits;
-use scanner_core::engine::Engine;
-use scanner_core::seam::{Detector, Knowledge};
+use keyradius_core::budget::Limits;
+use keyradius_core::engine::Engine;
+use keyradius_core::seam::{Detector, Knowledge};
 
 use crate::format::DETECTORS;
 use crate::wrap::{CONTAINERS, UNWRAPPERS, program, unopened};

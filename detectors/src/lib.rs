@@ -1,16 +1,16 @@
 //! Everything that knows what a key is. Opens no file, prints nothing.
 //!
-//! An [`Engine`](scanner_core::engine::Engine) finds what is in bytes, files or git histories; [`judge()`] says what came of it: which keys there are, what would
+//! An [`Engine`](keyradius_core::engine::Engine) finds what is in bytes, files or git histories; [`judge()`] says what came of it: which keys there are, what would
 //! still trust their signatures, and what could not be read.
 //!
 //! ```
-//! use detectors::{Judging, judge};
+//! use keyradius_detectors::{Judging, judge};
 //!
 //! // An Ed25519 key in PKCS#8, as OpenSSL writes it, with a seed that is made up.
 //! let mut der = vec![0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
 //! der.extend((0..32_u8).map(|n| n.wrapping_mul(37).wrapping_add(11)));
 //!
-//! let harvest = detectors::engine().bytes("release/sign.der", &der);
+//! let harvest = keyradius_detectors::engine().bytes("release/sign.der", &der);
 //! let judgement = judge(harvest, &Judging::at(1_795_132_800));
 //! let key = &judgement.findings[0];
 //! assert_eq!(key.algorithm.as_ref().unwrap().name, "Ed25519");

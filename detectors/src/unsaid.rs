@@ -3,7 +3,7 @@
 //! `JWT_SECRET_KEY=` may be followed by a path or by the secret; a comment may hold another key. Neither can always be told from the
 //! other, so whatever may be a secret is told by its length alone.
 
-use scanner_core::material::{Kind, Material, Name, Occurrence};
+use keyradius_core::material::{Kind, Material, Name, Occurrence};
 
 use crate::knowledge;
 use crate::read::chance;
@@ -59,7 +59,7 @@ fn holds_key(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::material::{Encoding, Label};
+    use keyradius_core::material::{Encoding, Label};
     use sha2::{Digest, Sha256};
 
     use super::*;

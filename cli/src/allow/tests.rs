@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::report::samples;
-use scanner_core::material::{Mark, Stands};
+use keyradius_core::material::{Mark, Stands};
 
 const TODAY: Date = jiff::civil::date(2026, 11, 28);
 
@@ -104,7 +104,7 @@ fn a_path_allows_files_folders_and_members_below_its_base() {
         assert_eq!(allows(path(pattern), &[place]), [allowed], "{pattern} {place}");
     }
     let mut inside = subject(&["app.zip"]);
-    let wrap = scanner_core::blob::Wrap::member("zip", 0, "assets/release.jks".into());
+    let wrap = keyradius_core::blob::Wrap::member("zip", 0, "assets/release.jks".into());
     inside.occurrences[0].origin.wraps.push(wrap);
     for (pattern, allowed) in
         [("app.zip", true), ("app.zip/assets/*", true), ("release.jks", true), ("other.jks", false)]

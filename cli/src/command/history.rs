@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use scanner_core::blob::{Origin, printable_path};
-use scanner_core::error::{Gap, Reason};
-use scanner_core::git::{History, Repositories};
+use keyradius_core::blob::{Origin, printable_path};
+use keyradius_core::error::{Gap, Reason};
+use keyradius_core::git::{History, Repositories};
 
 use crate::args::is_stdin;
 use crate::out;

@@ -6,9 +6,9 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use detectors::facts::{self, End, Facts, FactsError, Header};
 use jiff::Timestamp;
-use scanner_core::blob::printable_path;
+use keyradius_core::blob::printable_path;
+use keyradius_detectors::facts::{self, End, Facts, FactsError, Header};
 
 use super::tell::{self, Run};
 use crate::args::is_stdin;

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use clap::CommandFactory;
-use scanner_core::blob::printable_path;
+use keyradius_core::blob::printable_path;
 
 use crate::args::Args;
 use crate::draft::{self, Existing};

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
-use scanner_core::blob::printable_path;
+use keyradius_core::blob::printable_path;
 
 use super::tell::deliver;
 use crate::args::is_stdin;

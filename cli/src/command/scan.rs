@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use detectors::facts::{self, Facts, Header, JoinKey};
-use detectors::{Judging, open};
 use jiff::Timestamp;
-use scanner_core::blob::{PlainPath, printable_path};
-use scanner_core::engine::{Harvest, Progress};
-use scanner_core::error::SourceError;
-use scanner_core::git::{Repositories, Summary};
-use scanner_core::seam::Source;
-use scanner_core::source::fs::Tree;
-use scanner_core::source::special::Stdin;
+use keyradius_core::blob::{PlainPath, printable_path};
+use keyradius_core::engine::{Harvest, Progress};
+use keyradius_core::error::SourceError;
+use keyradius_core::git::{Repositories, Summary};
+use keyradius_core::seam::Source;
+use keyradius_core::source::fs::Tree;
+use keyradius_core::source::special::Stdin;
+use keyradius_detectors::facts::{self, Facts, Header, JoinKey};
+use keyradius_detectors::{Judging, open};
 
 use super::history;
 use super::tell::{self, Run};

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Instant;
 
-use detectors::facts::Facts;
-use detectors::radius::Tier;
-use detectors::{Judgement, Judging, judge_facts};
 use jiff::Timestamp;
 use jiff::civil::Date;
-use scanner_core::blob::printable_path;
+use keyradius_core::blob::printable_path;
+use keyradius_detectors::facts::Facts;
+use keyradius_detectors::radius::Tier;
+use keyradius_detectors::{Judgement, Judging, judge_facts};
 
 use crate::allow::Allowance;
 use crate::choice::NOTE_BELOW;

@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, IntoInnerError, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use scanner_core::blob::printable_path;
+use keyradius_core::blob::printable_path;
 
 use crate::exit::Failure;
 use crate::exit::plain;

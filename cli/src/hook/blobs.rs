@@ -8,12 +8,12 @@ use std::process::ChildStdout;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use scanner_core::blob::Origin;
-use scanner_core::error::{Gap, Reason, SourceError};
-use scanner_core::run::Run;
-use scanner_core::seam::{Feed, Source};
-use scanner_core::secret::wipe_stack;
-use scanner_core::source::stream::Windows;
+use keyradius_core::blob::Origin;
+use keyradius_core::error::{Gap, Reason, SourceError};
+use keyradius_core::run::Run;
+use keyradius_core::seam::{Feed, Source};
+use keyradius_core::secret::wipe_stack;
+use keyradius_core::source::stream::Windows;
 
 use super::git::Git;
 use super::lfs::{Checked, LARGEST, Pointer};

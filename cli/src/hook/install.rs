@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use scanner_core::blob::printable_path;
+use keyradius_core::blob::printable_path;
 
 use super::git::Git;
 use super::script::{self, BEFORE, PASSED_ON};

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use detectors::radius::estate::KeyName;
-use detectors::radius::{Estate, Finding, SecretFinding};
-use detectors::{Judging, open};
-use scanner_core::blob::Origin;
-use scanner_core::engine::Harvest;
-use scanner_core::material::{Kind, Occurrence};
+use keyradius_core::blob::Origin;
+use keyradius_core::engine::Harvest;
+use keyradius_core::material::{Kind, Occurrence};
+use keyradius_detectors::radius::estate::KeyName;
+use keyradius_detectors::radius::{Estate, Finding, SecretFinding};
+use keyradius_detectors::{Judging, open};
 
 use super::known::{Known, Scanned, oid, own_name};
 use super::policy::Policy;
@@ -122,7 +122,7 @@ pub(crate) fn judge(scanned: Scanned, places: &dyn Fn(&str) -> Vec<Place>, known
     // Whoever pushes chooses paths, and certificates beside a key. Nothing is opened: a hook has no time for it. What arithmetic was not asked of changes no verdict.
     let passwords = open::Options { enabled: false, ..open::Options::default() };
     let judging = Judging { passwords, author: policy.inline, ..Judging::at(now) };
-    let judgement = detectors::judge(Harvest { occurrences: fresh, ..Harvest::default() }, &judging);
+    let judgement = keyradius_detectors::judge(Harvest { occurrences: fresh, ..Harvest::default() }, &judging);
     let (mut findings, mut tokens) = (judgement.findings, judgement.secrets);
     // A hook is asked about keys that come, not about what trusts keys of others.
     findings.retain(|finding| finding.private);

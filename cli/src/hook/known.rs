@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use detectors::radius::Estate;
-use detectors::radius::estate::KeyName;
-use scanner_core::blob::{Origin, printable_path};
-use scanner_core::engine::{Engine, Progress};
-use scanner_core::error::Gap;
-use scanner_core::material::{Identity, Kind, Locked, Occurrence, Proof, ProtectionState};
-use scanner_core::seam::Source;
+use keyradius_core::blob::{Origin, printable_path};
+use keyradius_core::engine::{Engine, Progress};
+use keyradius_core::error::Gap;
+use keyradius_core::material::{Identity, Kind, Locked, Occurrence, Proof, ProtectionState};
+use keyradius_core::seam::Source;
+use keyradius_detectors::radius::Estate;
+use keyradius_detectors::radius::estate::KeyName;
 
 use super::answer::text;
 use super::blobs::{self, Blobs, Note, Tally};
@@ -240,7 +240,7 @@ impl Known {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::error::Reason;
+    use keyradius_core::error::Reason;
 
     use super::*;
     use crate::report::samples;
@@ -276,7 +276,7 @@ mod tests {
         occurrence.material.identity = samples::signing().public.map(Identity::Public);
         let name = own_name(&occurrence).expect("a public half");
         let set = |occurrence: &mut Occurrence, state, proof, bytes: &[u8]| {
-            occurrence.material.protection = Some(scanner_core::material::Protection::new(state, ""));
+            occurrence.material.protection = Some(keyradius_core::material::Protection::new(state, ""));
             occurrence.material.proof = proof;
             occurrence.material.locked = (!bytes.is_empty()).then(|| Locked::new(bytes));
         };
@@ -315,7 +315,7 @@ mod tests {
         ] {
             let states = [(name, [(old.0, old.1, None)].into())].into();
             let known = Known { keys: [("old".to_owned(), states)].into(), ..Known::default() };
-            occurrence.material.protection = Some(scanner_core::material::Protection::new(new.0, ""));
+            occurrence.material.protection = Some(keyradius_core::material::Protection::new(new.0, ""));
             occurrence.material.proof = new.1;
             assert_eq!(known.covers("old", name, &occurrence), covered, "{old:?} {new:?}");
             assert!(!known.covers("other", name, &occurrence), "another path");

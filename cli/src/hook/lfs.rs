@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use scanner_core::hex::hex;
+use keyradius_core::hex::hex;
 
 /// Longest pointer, in bytes.
 pub(crate) const LARGEST: u64 = 1024;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
-use scanner_core::budget::Limits;
+use keyradius_core::budget::Limits;
 
 use super::answer::path;
 use super::git::{Git, Running};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use scanner_core::engine::Progress;
+use keyradius_core::engine::Progress;
 
 use super::answer::{self, Change, is_empty_blob, is_oid, is_zero};
 use super::blobs::{self, Blobs, Tally};

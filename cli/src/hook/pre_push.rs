@@ -1,6 +1,6 @@
 //! `keyradius hook pre-push`: every object that the remote does not have.
 
-use scanner_core::engine::Progress;
+use keyradius_core::engine::Progress;
 
 use super::answer::{is_oid, is_zero, text};
 use super::blobs::{Blobs, Tally};

@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use scanner_core::engine::Progress;
+use keyradius_core::engine::Progress;
 
 use super::answer::{self, is_oid, is_zero};
 use super::blobs::{Blobs, Names, Tally};

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use scanner_core::engine::Engine;
-use scanner_core::error::Gap;
+use keyradius_core::engine::Engine;
+use keyradius_core::error::Gap;
 
 use super::git::Git;
 use super::judge::{Judged, Place, Places, judge};

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use detectors::radius::KnownKeys;
-use scanner_core::blob::printable_path;
+use keyradius_core::blob::printable_path;
+use keyradius_detectors::radius::KnownKeys;
 
 use crate::exit::Failure;
 use crate::exit::plain;

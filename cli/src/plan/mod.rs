@@ -8,12 +8,12 @@ mod telling;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use detectors::facts::JoinKey;
 use jiff::Timestamp;
 use jiff::civil::Date;
-use scanner_core::blob::printable_path;
-use scanner_core::budget::Limits;
-use scanner_core::git::{self, History, Selection};
+use keyradius_core::blob::printable_path;
+use keyradius_core::budget::Limits;
+use keyradius_core::git::{self, History, Selection};
+use keyradius_detectors::facts::JoinKey;
 
 use crate::args::{ScanArgs, When, is_stdin};
 use crate::config::{self, Config};

@@ -1,9 +1,9 @@
 //! What is looked for: keys, ordinary secrets, and what rules of the user describe.
 
-use detectors::secret::UserRules;
-use scanner_core::budget::Limits;
-use scanner_core::engine::Engine;
-use scanner_core::seam::Knowledge;
+use keyradius_core::budget::Limits;
+use keyradius_core::engine::Engine;
+use keyradius_core::seam::Knowledge;
+use keyradius_detectors::secret::UserRules;
 
 use crate::choice::Only;
 use crate::exit::Failure;
@@ -31,9 +31,9 @@ impl Search {
     /// What is known of it.
     pub(crate) fn knowledge(&self) -> Knowledge<'_> {
         match (self.only, &self.rules) {
-            (Some(Only::Signing), _) => detectors::keys(),
-            (None, None) => detectors::everything(),
-            (None, Some(rules)) => detectors::everything_and(rules),
+            (Some(Only::Signing), _) => keyradius_detectors::keys(),
+            (None, None) => keyradius_detectors::everything(),
+            (None, Some(rules)) => keyradius_detectors::everything_and(rules),
         }
     }
 }

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use detectors::radius::rules::{self, Rules};
-use detectors::radius::{self, RoleScore, playbook};
 use jiff::civil::Date;
-use scanner_core::blob::{Origin, printable_path};
-use scanner_core::error;
-use scanner_core::git;
-use scanner_core::material::{self, CertFacts, Identity, Material};
+use keyradius_core::blob::{Origin, printable_path};
+use keyradius_core::error;
+use keyradius_core::git;
+use keyradius_core::material::{self, CertFacts, Identity, Material};
+use keyradius_detectors::radius::rules::{self, Rules};
+use keyradius_detectors::radius::{self, RoleScore, playbook};
 
 use super::model::{
     Algorithm, Allowance, AllowedBy, Certificate, Command, Commit, Evidence, Exposure, Finding, FindingKind, Gap, Git,
@@ -19,7 +19,7 @@ use super::model::{
 };
 use crate::allow;
 use crate::moment;
-use scanner_core::hex::hex;
+use keyradius_core::hex::hex;
 
 /// A finding as the report tells it. `allowed` goes with its occurrences, one by one.
 pub(crate) fn finding(finding: &radius::Finding, allowed: &[Option<allow::Allowance>]) -> Finding {

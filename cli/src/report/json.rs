@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 
 use super::Report;
-use scanner_core::blob::is_deceptive;
+use keyradius_core::blob::is_deceptive;
 
 use super::words::is_command;
 

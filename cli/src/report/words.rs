@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use scanner_core::blob::is_deceptive;
-use scanner_core::error::Reason;
-use scanner_core::material::{Encoding, ProtectionState, Verdict};
+use keyradius_core::blob::is_deceptive;
+use keyradius_core::error::Reason;
+use keyradius_core::material::{Encoding, ProtectionState, Verdict};
 
 /// `12 483`.
 pub(crate) fn count(number: u64) -> String {

@@ -5,8 +5,8 @@ pub(crate) mod gitleaks;
 pub(crate) mod syntax;
 pub(crate) mod write;
 
-use detectors::secret::{Allow, Rule, Target, UserRules};
-use scanner_core::material::SecretClass;
+use keyradius_core::material::SecretClass;
+use keyradius_detectors::secret::{Allow, Rule, Target, UserRules};
 use serde::Deserialize;
 
 use crate::exit::Failure;

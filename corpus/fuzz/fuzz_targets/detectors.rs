@@ -3,10 +3,10 @@
 
 #![no_main]
 
-use detectors::DETECTORS;
+use keyradius_detectors::DETECTORS;
 use libfuzzer_sys::fuzz_target;
-use scanner_core::blob::{Blob, Origin};
-use scanner_core::seam::{Hit, Inspection};
+use keyradius_core::blob::{Blob, Origin};
+use keyradius_core::seam::{Hit, Inspection};
 
 fuzz_target!(|data: &[u8]| {
     let [which, anchor, bytes @ ..] = data else { return };

@@ -2,8 +2,8 @@
 
 #![no_main]
 
-use detectors::facts::{read, write};
-use detectors::{Judging, judge_facts};
+use keyradius_detectors::facts::{read, write};
+use keyradius_detectors::{Judging, judge_facts};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

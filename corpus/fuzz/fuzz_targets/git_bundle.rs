@@ -3,11 +3,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use scanner_core::git::fuzz;
+use keyradius_core::git::fuzz;
 
 fuzz_target!(|data: &[u8]| {
     let [flags, rest @ ..] = data else { return };
     let signature: &[u8] = if flags & 1 == 0 { b"# v2 git bundle\n" } else { b"# v3 git bundle\n" };
     let bytes = [signature, rest].concat();
-    fuzz::scanned(detectors::engine(), |sink| fuzz::bundle(bytes, sink));
+    fuzz::scanned(keyradius_detectors::engine(), |sink| fuzz::bundle(bytes, sink));
 });

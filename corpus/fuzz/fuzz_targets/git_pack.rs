@@ -8,12 +8,12 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use scanner_core::git::fuzz;
+use keyradius_core::git::fuzz;
 
 fuzz_target!(|data: &[u8]| {
     let [flags, rest @ ..] = data else { return };
     let sha256 = flags & 1 != 0;
     let (pack, index) = if flags & 2 != 0 { (rest.to_vec(), None) } else { fuzz::recipe(rest, sha256) };
     let index = index.filter(|_| flags & 4 != 0);
-    fuzz::scanned(detectors::engine(), |sink| fuzz::pack(pack, index, sha256, sink));
+    fuzz::scanned(keyradius_detectors::engine(), |sink| fuzz::pack(pack, index, sha256, sink));
 });

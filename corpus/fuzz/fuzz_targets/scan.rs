@@ -4,14 +4,14 @@
 
 use std::sync::LazyLock;
 
-use detectors::open::Options;
-use detectors::{Judging, judge};
+use keyradius_detectors::open::Options;
+use keyradius_detectors::{Judging, judge};
 use libfuzzer_sys::fuzz_target;
-use scanner_core::budget::Limits;
-use scanner_core::engine::Engine;
+use keyradius_core::budget::Limits;
+use keyradius_core::engine::Engine;
 
 static ENGINE: LazyLock<Engine<'static>> =
-    LazyLock::new(|| detectors::engine().limited(Limits { max_expanded: 1 << 20, ..Limits::default() }));
+    LazyLock::new(|| keyradius_detectors::engine().limited(Limits { max_expanded: 1 << 20, ..Limits::default() }));
 
 fuzz_target!(|data: &[u8]| {
     let harvest = ENGINE.bytes("fuzz", data);

@@ -2,10 +2,10 @@
 
 #![no_main]
 
-use detectors::SECRETS;
+use keyradius_detectors::SECRETS;
 use libfuzzer_sys::fuzz_target;
-use scanner_core::blob::{Blob, Origin};
-use scanner_core::seam::{Hit, Inspection};
+use keyradius_core::blob::{Blob, Origin};
+use keyradius_core::seam::{Hit, Inspection};
 
 fuzz_target!(|data: &[u8]| {
     let [which, at, rest @ ..] = data else { return };

@@ -4,11 +4,11 @@
 
 use std::ops::ControlFlow;
 
-use detectors::UNWRAPPERS;
+use keyradius_detectors::UNWRAPPERS;
 use libfuzzer_sys::fuzz_target;
-use scanner_core::blob::{Blob, Origin};
-use scanner_core::budget::{Budget, Limits};
-use scanner_core::seam::Hit;
+use keyradius_core::blob::{Blob, Origin};
+use keyradius_core::budget::{Budget, Limits};
+use keyradius_core::seam::Hit;
 
 fuzz_target!(|data: &[u8]| {
     let [which, anchor, bytes @ ..] = data else { return };

@@ -30,8 +30,8 @@ impl Suite {
     /// Its word in the list, its package, and how cargo calls the program.
     const fn names(self) -> (&'static str, &'static str, &'static str) {
         match self {
-            Self::Core => ("core", "scanner-core", "scanner_core"),
-            Self::Detectors => ("detectors", "detectors", "detectors"),
+            Self::Core => ("core", "scanner-core", "keyradius_core"),
+            Self::Detectors => ("detectors", "detectors", "keyradius_detectors"),
             Self::Cli => ("cli", "cli", "keyradius"),
             Self::It => ("it", "cli", "it"),
         }

@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use corpus::score::{Breach, Fault, score};
-use corpus::{cases_dir, expect};
+use keyradius_corpus::score::{Breach, Fault, score};
+use keyradius_corpus::{cases_dir, expect};
 
 /// Every fault that is not a stretch, over all families. Each sample is scored once, for all tests that ask.
 static FAULTS: LazyLock<Vec<Fault>> = LazyLock::new(|| {

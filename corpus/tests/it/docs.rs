@@ -5,9 +5,9 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use detectors::weak::CHECKS;
-use detectors::{CONTAINERS, DETECTORS, UNWRAPPERS};
-use scanner_core::seam::About;
+use keyradius_core::seam::About;
+use keyradius_detectors::weak::CHECKS;
+use keyradius_detectors::{CONTAINERS, DETECTORS, UNWRAPPERS};
 
 fn render() -> String {
     let mut out = String::from(

@@ -3,14 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use corpus::{cases_dir, expect, pack, scenario};
-use detectors::facts::{self, Facts, Header};
-use detectors::open::{Options, Units};
-use detectors::{Judging, judge_facts};
-use scanner_core::budget::Limits;
-use scanner_core::engine::Progress;
-use scanner_core::git::Repositories;
-use scanner_core::source::fs::Tree;
+use keyradius_core::budget::Limits;
+use keyradius_core::engine::Progress;
+use keyradius_core::git::Repositories;
+use keyradius_core::source::fs::Tree;
+use keyradius_corpus::{cases_dir, expect, pack, scenario};
+use keyradius_detectors::facts::{self, Facts, Header};
+use keyradius_detectors::open::{Options, Units};
+use keyradius_detectors::{Judging, judge_facts};
 
 /// 2025-10-01: all samples are older, and some have expired.
 const NOW: i64 = 1_759_276_800;
@@ -46,7 +46,7 @@ fn unpack(scratch: &Path) -> (Vec<PathBuf>, Vec<PathBuf>) {
 fn scan(roots: &[PathBuf], passwords: bool) -> Facts {
     let repositories = Repositories::default();
     let tree = Tree { roots: roots.to_vec(), one_file_system: false, repositories: &repositories };
-    let harvest = detectors::engine().scan(&[&tree, &repositories], 2, &Progress::default()).expect("roots");
+    let harvest = keyradius_detectors::engine().scan(&[&tree, &repositories], 2, &Progress::default()).expect("roots");
     let units = Units::new(roots.iter().cloned().chain(repositories.places()));
     let passwords = Options { enabled: passwords, ..Options::default() };
     let mut facts = Facts::of(harvest, &Judging { passwords, units, jobs: 2, ..Judging::at(NOW) });

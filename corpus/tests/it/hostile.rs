@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use corpus::{cases_dir, pack};
-use scanner_core::budget::Limits;
-use scanner_core::engine::{Harvest, Progress};
-use scanner_core::error::Reason;
-use scanner_core::git::Repositories;
-use scanner_core::material::Kind;
-use scanner_core::source::fs::Tree;
-use scanner_core::source::stream::{AHEAD, CORE};
+use keyradius_core::budget::Limits;
+use keyradius_core::engine::{Harvest, Progress};
+use keyradius_core::error::Reason;
+use keyradius_core::git::Repositories;
+use keyradius_core::material::Kind;
+use keyradius_core::source::fs::Tree;
+use keyradius_core::source::stream::{AHEAD, CORE};
+use keyradius_corpus::{cases_dir, pack};
 
 /// A file of the corpus.
 fn sample(family: &str, name: &str) -> Vec<u8> {
@@ -36,7 +36,7 @@ fn directory(name: &str) -> PathBuf {
 
 fn walk(root: &Path, jobs: usize) -> Harvest {
     let tree = Tree { roots: vec![root.to_owned()], one_file_system: false, repositories: &Repositories::default() };
-    detectors::engine().scan(&[&tree], jobs, &Progress::default()).expect("the root is there")
+    keyradius_detectors::engine().scan(&[&tree], jobs, &Progress::default()).expect("the root is there")
 }
 
 fn keys(harvest: &Harvest) -> Vec<String> {
@@ -105,7 +105,7 @@ fn a_root_that_is_not_there_is_an_error() {
         one_file_system: false,
         repositories: &Repositories::default(),
     };
-    let error = detectors::engine().scan(&[&tree], 1, &Progress::default()).expect_err("no such root");
+    let error = keyradius_detectors::engine().scan(&[&tree], 1, &Progress::default()).expect_err("no such root");
     assert!(error.to_string().starts_with("cannot scan /nonexistent/keyradius: "), "{error}");
 }
 
@@ -117,7 +117,7 @@ fn paths_that_overlap_are_read_once() {
     fs::write(inner.join("key.pem"), key()).expect("written");
     let roots = vec![inner.join("key.pem"), root.clone(), inner, root.join(".")];
     let tree = Tree { roots, one_file_system: false, repositories: &Repositories::default() };
-    let harvest = detectors::engine().scan(&[&tree], 2, &Progress::default()).expect("the roots are there");
+    let harvest = keyradius_detectors::engine().scan(&[&tree], 2, &Progress::default()).expect("the roots are there");
     assert_eq!((keys(&harvest).len(), harvest.files), (1, 1));
     fs::remove_dir_all(root).expect("removed");
 }
@@ -248,7 +248,7 @@ fn bytes_made_to_hurt_end_soon() {
     for (name, bytes) in cases {
         let limits = Limits { max_time: Duration::from_secs(5), ..Limits::default() };
         let (done, ended) = mpsc::channel();
-        std::thread::spawn(move || drop(done.send(detectors::engine().limited(limits).bytes(name, &bytes))));
+        std::thread::spawn(move || drop(done.send(keyradius_detectors::engine().limited(limits).bytes(name, &bytes))));
         // A guard against what does not heed its limit, not a measurement.
         let harvest = ended.recv_timeout(Duration::from_mins(10)).unwrap_or_else(|_| panic!("{name} does not end"));
         assert!(keys(&harvest).is_empty(), "{name}: {:?}", keys(&harvest));
@@ -265,15 +265,15 @@ fn limits_bite_and_say_so() {
     }
     let shallow = Limits { max_depth: 1, ..Limits::default() };
     let twice = base64(base64(&pem).as_bytes());
-    let harvest = detectors::engine().limited(shallow).bytes("twice", twice.as_bytes());
+    let harvest = keyradius_detectors::engine().limited(shallow).bytes("twice", twice.as_bytes());
     assert_eq!((keys(&harvest).len(), harvest.gaps[0].reason), (0, Reason::TooDeep));
 
     let narrow = Limits { max_expanded: 16, ..Limits::default() };
-    let harvest = detectors::engine().limited(narrow).bytes("once", base64(&pem).as_bytes());
+    let harvest = keyradius_detectors::engine().limited(narrow).bytes("once", base64(&pem).as_bytes());
     assert_eq!((keys(&harvest).len(), harvest.gaps[0].reason), (0, Reason::TooMuchOutput));
 
     let few = Limits { max_materials: 2, ..Limits::default() };
-    let harvest = detectors::engine().limited(few).bytes("many", &pem.repeat(5));
+    let harvest = keyradius_detectors::engine().limited(few).bytes("many", &pem.repeat(5));
     assert_eq!((keys(&harvest).len(), harvest.gaps[0].reason), (2, Reason::TooMany));
 }
 
@@ -320,7 +320,7 @@ fn damaged_samples_cost_themselves_only() {
                 let mut damaged = file.bytes.clone();
                 damaged[at] = damaged[at].wrapping_add(0x81);
                 for bytes in [&file.bytes[..at], &damaged] {
-                    let harvest = detectors::engine().bytes(&file.name, bytes);
+                    let harvest = keyradius_detectors::engine().bytes(&file.name, bytes);
                     assert!(harvest.gaps.is_empty(), "{family}/{} at {at}: {:?}", file.name, harvest.gaps);
                 }
             }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use corpus::{cases_dir, expect};
-use scanner_core::error::Reason;
+use keyradius_core::error::Reason;
+use keyradius_corpus::{cases_dir, expect};
 
 /// Samples that cannot be read, or not whole, and what is said of them.
 const TOLD: &[(&str, &str, Reason)] = &[
@@ -62,7 +62,7 @@ fn what_is_not_read_is_told_of_and_nothing_else() {
     for family in FAMILIES {
         let case = expect::load(&cases_dir().join(family)).expect("the case loads");
         for (sample, content) in case.expect.samples.iter().zip(&case.contents) {
-            let harvest = detectors::engine().bytes(&sample.file, content);
+            let harvest = keyradius_detectors::engine().bytes(&sample.file, content);
             let said: BTreeSet<Reason> = harvest.gaps.iter().map(|gap| gap.reason).collect();
             let of_it = told.iter().filter(|(f, name, _)| f == family && *name == sample.file);
             let due: BTreeSet<Reason> = of_it.map(|(_, _, reason)| *reason).collect();

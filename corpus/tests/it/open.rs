@@ -2,14 +2,14 @@
 //! reader names. Then what must not happen: a wrong password that opens, damage that opens as something else or panics, a
 //! secret that comes out, an answer that depends on threads.
 
-use corpus::expect::{self, Case, Grade, Key};
-use detectors::open::{Options, Summary, open_all};
-use scanner_core::blob::Origin;
-use scanner_core::error::Reason;
-use scanner_core::hex::hex;
-use scanner_core::material::{How, Identity, Kind, Locked, Occurrence, Opened, Proof, ProtectionState};
-use scanner_core::seam::Candidate;
-use scanner_core::secret::Secret;
+use keyradius_core::blob::Origin;
+use keyradius_core::error::Reason;
+use keyradius_core::hex::hex;
+use keyradius_core::material::{How, Identity, Kind, Locked, Occurrence, Opened, Proof, ProtectionState};
+use keyradius_core::seam::Candidate;
+use keyradius_core::secret::Secret;
+use keyradius_corpus::expect::{self, Case, Grade, Key};
+use keyradius_detectors::open::{Options, Summary, open_all};
 
 /// The passwords of `corpus/cases/opening/make.py`: no list has them.
 const WORD: &str = "Zwetschge-7!";
@@ -37,7 +37,7 @@ fn candidate(word: &[u8]) -> Candidate {
 }
 
 fn opened(file: &str, bytes: &[u8], words: &[&str], options: &Options) -> (Vec<Occurrence>, Summary) {
-    let mut occurrences = detectors::engine().bytes(file, bytes).occurrences;
+    let mut occurrences = keyradius_detectors::engine().bytes(file, bytes).occurrences;
     let candidates = words.iter().map(|word| candidate(word.as_bytes())).collect();
     let summary = open_all(&mut occurrences, candidates, options, 1, &|| false);
     (occurrences, summary)
@@ -45,7 +45,7 @@ fn opened(file: &str, bytes: &[u8], words: &[&str], options: &Options) -> (Vec<O
 
 fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
-    for entry in std::fs::read_dir(corpus::cases_dir()).expect("the cases") {
+    for entry in std::fs::read_dir(keyradius_corpus::cases_dir()).expect("the cases") {
         cases.push(expect::load(&entry.expect("an entry").path()).expect("a case"));
     }
     cases
@@ -88,7 +88,7 @@ fn is_named(occurrence: &Occurrence, key: &Key) -> bool {
 /// Version 1 of fastlane match is told by its folders, which a pack cannot have.
 #[test]
 fn what_openssl_enc_wrote_is_a_key_of_match_where_match_keeps_its_keys() {
-    let case = expect::load(&corpus::cases_dir().join("fastlane_match")).expect("a case");
+    let case = expect::load(&keyradius_corpus::cases_dir().join("fastlane_match")).expect("a case");
     let wanted = case.expect.samples.iter().find_map(|sample| sample.keys.first()?.opened_spki_sha256.clone());
     for (path, name, keys) in [
         ("ios/certs/distribution/A1B2C3D4E5.p12", "backup.p12", 1),
@@ -166,7 +166,7 @@ fn a_sealed_secret_key_is_a_key_once_it_is_known_to_sign() {
     for (family, file) in
         [("bks", "secret.bks"), ("bks", "secret.v1.bks"), ("bks", "secret.uber"), ("jks", "secret.jceks")]
     {
-        let case = expect::load(&corpus::cases_dir().join(family)).expect("the case");
+        let case = expect::load(&keyradius_corpus::cases_dir().join(family)).expect("the case");
         let (occurrences, _) = opened(file, &content(&case, file), words(family, file), &Options::default());
         let keys: Vec<&Occurrence> = occurrences.iter().filter(|o| o.material.kind == Kind::PrivateKey).collect();
         let [key] = keys.as_slice() else { panic!("{file}: {keys:?}") };
@@ -195,7 +195,7 @@ fn a_wrong_password_opens_nothing() {
 }
 
 fn opening() -> Case {
-    expect::load(&corpus::cases_dir().join("opening")).expect("the case")
+    expect::load(&keyradius_corpus::cases_dir().join("opening")).expect("the case")
 }
 
 /// Tries the right passwords on damaged containers: what opens has to be the same key, and nothing may panic.
@@ -204,7 +204,7 @@ fn damaged(case: &Case, damage: impl Fn(&[u8], usize) -> Option<Vec<u8>>) -> (us
     let (mut tried, mut same) = (0, 0);
     for (sample, bytes) in case.expect.samples.iter().zip(&case.contents) {
         let words = words("opening", &sample.file);
-        let found = detectors::engine().bytes(&sample.file, bytes).occurrences;
+        let found = keyradius_detectors::engine().bytes(&sample.file, bytes).occurrences;
         for step in 0..24 {
             let mut occurrences = found.clone();
             let mut any = false;
@@ -297,7 +297,7 @@ fn other_ways_in() {
     assert_eq!(how("d/x.pfx", &legacy, &[]), None);
     let short = how("d/x.pem", &content(&case, "pem_short.pem"), &[]).expect("all short ones are tried");
     assert_eq!((short.0, short.1), (How::WellKnown, None));
-    let pkcs12 = expect::load(&corpus::cases_dir().join("pkcs12")).expect("the case");
+    let pkcs12 = expect::load(&keyradius_corpus::cases_dir().join("pkcs12")).expect("the case");
     for file in ["empty_password.p12", "empty_password_legacy.p12"] {
         assert_eq!(how("x", &content(&pkcs12, file), &[]), Some((How::Empty, None, 0, String::new())), "{file}");
     }
@@ -312,7 +312,7 @@ fn tree(case: &Case) -> Vec<Occurrence> {
     for (number, (sample, bytes)) in case.expect.samples.iter().zip(&case.contents).enumerate() {
         for copy in 0..=number % 3 {
             let path = format!("d{}/c{copy}/{}", number % 5, sample.file);
-            all.extend(detectors::engine().bytes(&path, bytes).occurrences);
+            all.extend(keyradius_detectors::engine().bytes(&path, bytes).occurrences);
         }
     }
     all.sort_by(|a, b| (&a.origin, a.offset).cmp(&(&b.origin, b.offset)));
@@ -367,10 +367,10 @@ fn copies_are_opened_together_and_counted_once() {
 
 #[test]
 fn limits_are_kept_and_told() {
-    let case = expect::load(&corpus::cases_dir().join("encrypted_pkcs8")).expect("the case");
+    let case = expect::load(&keyradius_corpus::cases_dir().join("encrypted_pkcs8")).expect("the case");
     let dear = content(&case, "iter_600000_ec.der");
     let scan = |path: &str| {
-        let mut occurrences = detectors::engine().bytes(path, &dear).occurrences;
+        let mut occurrences = keyradius_detectors::engine().bytes(path, &dear).occurrences;
         // A bit of the public point is wrong, so that nothing opens it.
         let mut bytes = occurrences[0].material.locked.as_ref().expect("locked").bytes().expect("kept").to_vec();
         let at = bytes.len() - 20;

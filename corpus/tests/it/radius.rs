@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use corpus::{cases_dir, expect};
-use detectors::open::Options;
-use detectors::radius::Finding;
-use detectors::{Judging, judge};
-use scanner_core::engine::Harvest;
-use scanner_core::material::Occurrence;
+use keyradius_core::engine::Harvest;
+use keyradius_core::material::Occurrence;
+use keyradius_corpus::{cases_dir, expect};
+use keyradius_detectors::open::Options;
+use keyradius_detectors::radius::Finding;
+use keyradius_detectors::{Judging, judge};
 
 /// 2026-11-20.
 const NOW: i64 = 1_795_132_800;
@@ -31,7 +31,7 @@ fn everything() -> Vec<Occurrence> {
     for case in expect::load_all(&cases_dir()).expect("the cases load") {
         for (sample, bytes) in case.expect.samples.iter().zip(&case.contents) {
             let path = format!("{}/{}", case.expect.id, sample.file);
-            all.extend(detectors::engine().bytes(&path, bytes).occurrences);
+            all.extend(keyradius_detectors::engine().bytes(&path, bytes).occurrences);
         }
     }
     assert!(all.len() > 1_000, "{}", all.len());

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use corpus::{cases_dir, expect};
-use scanner_core::budget::Limits;
-use scanner_core::engine::Engine;
-use scanner_core::material::Remark;
+use keyradius_core::budget::Limits;
+use keyradius_core::engine::Engine;
+use keyradius_core::material::Remark;
+use keyradius_corpus::{cases_dir, expect};
 
 /// Remarks that judgement goes by in code; those of `evidence.toml` come on top.
 const IN_CODE: [Remark; 2] = [Remark::Unfit, Remark::Subkey];
@@ -129,7 +129,7 @@ fn of_evidence() -> BTreeSet<Remark> {
 
 #[test]
 fn every_remark_is_made() {
-    let engine = Engine::new(detectors::everything(), Limits::default());
+    let engine = Engine::new(keyradius_detectors::everything(), Limits::default());
     let mut made = BTreeSet::new();
     for case in expect::load_all(&cases_dir()).expect("the cases load") {
         for (sample, bytes) in case.expect.samples.iter().zip(&case.contents) {

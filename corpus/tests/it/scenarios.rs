@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use corpus::scenario::{Aspect, judge};
+use keyradius_corpus::scenario::{Aspect, judge};
 
 #[test]
 fn incidents_are_told_from_their_harmless_twins() {

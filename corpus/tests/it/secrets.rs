@@ -7,22 +7,22 @@ use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use corpus::{cases_dir, expect};
-use detectors::radius::secrets::severity;
-use detectors::secret::{AHEAD, BACK, Check, Format, JOINED, formats};
-use scanner_core::budget::Limits;
-use scanner_core::engine::Engine;
-use scanner_core::material::Kind;
+use keyradius_core::budget::Limits;
+use keyradius_core::engine::Engine;
+use keyradius_core::material::Kind;
+use keyradius_corpus::{cases_dir, expect};
+use keyradius_detectors::radius::secrets::severity;
+use keyradius_detectors::secret::{AHEAD, BACK, Check, Format, JOINED, formats};
 
 /// Ordinary secrets included.
 static EVERYTHING: LazyLock<Engine<'static>> =
-    LazyLock::new(|| Engine::new(detectors::everything(), Limits::default()));
+    LazyLock::new(|| Engine::new(keyradius_detectors::everything(), Limits::default()));
 
 fn found(name: &str, bytes: &[u8]) -> Vec<(&'static str, &'static str)> {
     let harvest = EVERYTHING.bytes(name, bytes);
     let id = |rule: &str| formats().iter().map(|format| format.id).find(|id| *id == rule);
     let of =
-        |o: scanner_core::material::Occurrence| o.material.secret.and_then(|s| Some((id(&s.rule)?, s.verdict.id())));
+        |o: keyradius_core::material::Occurrence| o.material.secret.and_then(|s| Some((id(&s.rule)?, s.verdict.id())));
     harvest.occurrences.into_iter().filter_map(of).collect()
 }
 
@@ -54,12 +54,12 @@ fn every_sample_holds_its_secrets_and_nothing_else() {
 fn ordinary_secrets_take_no_key_away() {
     let keys = |engine: &Engine<'_>, name: &str, bytes: &[u8]| {
         let harvest = engine.bytes(name, bytes);
-        let of = |o: &scanner_core::material::Occurrence| (o.material.kind != Kind::Secret).then_some(o.offset);
+        let of = |o: &keyradius_core::material::Occurrence| (o.material.kind != Kind::Secret).then_some(o.offset);
         harvest.occurrences.iter().filter_map(of).collect::<Vec<_>>()
     };
     for case in expect::load_all(&cases_dir()).expect("the cases load") {
         for (sample, content) in case.expect.samples.iter().zip(&case.contents) {
-            let without = keys(detectors::engine(), &sample.file, content);
+            let without = keys(keyradius_detectors::engine(), &sample.file, content);
             let with = keys(&EVERYTHING, &sample.file, content);
             assert_eq!(without, with, "{}/{}", case.expect.id, sample.file);
         }

@@ -7,11 +7,11 @@ use std::io::Read;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use corpus::{cases_dir, pack};
-use detectors::CONTAINERS;
-use scanner_core::error::Reason;
-use scanner_core::read_at::{Cursor, Held};
-use scanner_core::seam::{Inside, Member, Reader, Unopenable};
+use keyradius_core::error::Reason;
+use keyradius_core::read_at::{Cursor, Held};
+use keyradius_core::seam::{Inside, Member, Reader, Unopenable};
+use keyradius_corpus::{cases_dir, pack};
+use keyradius_detectors::CONTAINERS;
 
 /// Keeps what comes out.
 #[derive(Default)]

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use detectors::{CONTAINERS, DETECTORS, UNWRAPPERS};
-use scanner_core::prefilter::Prefilter;
-use scanner_core::seam::{About, Anchor};
+use keyradius_core::prefilter::Prefilter;
+use keyradius_core::seam::{About, Anchor};
+use keyradius_detectors::{CONTAINERS, DETECTORS, UNWRAPPERS};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
@@ -54,7 +54,7 @@ const NEAR: [(&str, &str); 14] = [
 
 /// The samples of a case that must not be told as private keys.
 fn silent(case: &Path) -> BTreeSet<String> {
-    let samples = corpus::expect::load(case).expect("expectations").expect.samples;
+    let samples = keyradius_corpus::expect::load(case).expect("expectations").expect.samples;
     samples.into_iter().filter(|sample| sample.silent).map(|sample| sample.file).collect()
 }
 
@@ -94,7 +94,7 @@ fn every_playbook_file_is_compiled_in() {
             files.insert(stem);
         }
     }
-    let known: BTreeSet<String> = detectors::radius::playbook::Playbook::roles().map(str::to_owned).collect();
+    let known: BTreeSet<String> = keyradius_detectors::radius::playbook::Playbook::roles().map(str::to_owned).collect();
     assert_eq!(files, known);
 }
 
@@ -116,8 +116,8 @@ fn every_about_says_something() {
 /// Every pass is paid by everybody, whatever they look for: text is gone over once for keys, twice with ordinary secrets.
 #[test]
 fn the_prefilter_stays_hot() {
-    assert_eq!(Prefilter::new(&detectors::keys()).passes(), (1, 1));
-    assert_eq!(Prefilter::new(&detectors::everything()).passes(), (2, 1));
+    assert_eq!(Prefilter::new(&keyradius_detectors::keys()).passes(), (1, 1));
+    assert_eq!(Prefilter::new(&keyradius_detectors::everything()).passes(), (2, 1));
 }
 
 #[test]
@@ -281,8 +281,9 @@ fn no_key_lies_in_the_open() {
     let mut files = Vec::new();
     rust_files(&root(), &mut files);
     for file in files {
-        let harvest = detectors::engine().bytes(&file.display().to_string(), &fs::read(&file).expect("readable"));
-        let keys = harvest.occurrences.iter().filter(|o| o.material.kind == scanner_core::material::Kind::PrivateKey);
+        let harvest =
+            keyradius_detectors::engine().bytes(&file.display().to_string(), &fs::read(&file).expect("readable"));
+        let keys = harvest.occurrences.iter().filter(|o| o.material.kind == keyradius_core::material::Kind::PrivateKey);
         assert_eq!(keys.count(), 0, "{}", file.display());
     }
 }

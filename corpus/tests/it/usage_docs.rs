@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use detectors::usage::{CANDIDATES, Described, REFERENCES, described};
+use keyradius_detectors::usage::{CANDIDATES, Described, REFERENCES, described};
 
 fn list(items: &[&str]) -> String {
     items.iter().map(|item| format!("`{}`", item.replace('|', "\\|"))).collect::<Vec<_>>().join(" ")

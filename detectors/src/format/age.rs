@@ -3,10 +3,10 @@
 //!
 //! They decrypt and sign nothing. They are found because files that hold signing keys are encrypted to them.
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Proof, Protection, Remark};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Proof, Protection, Remark};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -144,7 +144,7 @@ mod tests {
 
     use super::*;
     use crate::ask;
-    use scanner_core::hex::hex;
+    use keyradius_core::hex::hex;
 
     fn secret(name: &[u8], key: &[u8]) -> String {
         encode(name, key).to_uppercase()

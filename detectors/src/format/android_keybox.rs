@@ -3,10 +3,10 @@
 //! The keys are PEM inside XML, so `sec1` and `pkcs1` would find them; but only the `<Keybox>` around them says that they
 //! speak for the hardware of a device.
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Label};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{Encoding, Label};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::{armor, carrier, private};
 
@@ -80,7 +80,7 @@ fn quoted(text: &[u8]) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::material::{Material, Proof};
+    use keyradius_core::material::{Material, Proof};
 
     use super::*;
     use crate::ask;

@@ -3,10 +3,10 @@
 //! 78 bytes in base58check, so the checksum proves the text and the curve the key. The public half is that of the key
 //! itself; every key below it in the tree follows from it.
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Kind, Label, Material, Proof, Protection, Remark};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{Encoding, Kind, Label, Material, Proof, Protection, Remark};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::wallet;
 

@@ -8,10 +8,10 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use hmac::{Hmac, KeyInit, Mac};
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Kind, Label, Material, Proof, Protection, Remark};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{Encoding, Kind, Label, Material, Proof, Protection, Remark};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use sha2::{Digest, Sha256, Sha512};
 use zeroize::Zeroizing;
 
@@ -176,11 +176,11 @@ fn master(words: &[u16]) -> Zeroizing<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::material::Identity;
+    use keyradius_core::material::Identity;
 
     use super::*;
     use crate::ask;
-    use scanner_core::hex::hex;
+    use keyradius_core::hex::hex;
 
     fn inspect(text: &str) -> Vec<Material> {
         ask::every(&Bip39, ".env", text)

@@ -5,9 +5,9 @@
 //! if n is the product of p and q and d inverts e; of DSS, whose blob has no public number, the group is proven and the
 //! public number derived. A public RSA blob has nothing to prove but that its modulus has just the size it says.
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::capi::Key;
 
@@ -66,7 +66,7 @@ impl Detector for Capi {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::material::{Identity, Kind, Material, Proof};
+    use keyradius_core::material::{Identity, Kind, Material, Proof};
 
     use super::*;
     use crate::ask;

@@ -7,10 +7,10 @@
 //! elsewhere, to keep scans quick, those that have a longer beginning in common: RSA of 2048, 3072 and 4096 bits with the
 //! usual exponent, and ECDSA on the NIST curves.
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Material, Protection, Remark};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{Encoding, Identity, Kind, Material, Protection, Remark};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::capi::Little;
 use crate::read::curves::{self, Curve};
@@ -110,7 +110,7 @@ const P256: (&[u8], u32) = (&[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07], 3
 const P384: (&[u8], u32) = (&[0x2b, 0x81, 0x04, 0x00, 0x22], 48);
 const P521: (&[u8], u32) = (&[0x2b, 0x81, 0x04, 0x00, 0x23], 66);
 
-type Half = (scanner_core::material::PublicHalf, Fit);
+type Half = (keyradius_core::material::PublicHalf, Fit);
 
 /// BCRYPT_RSAKEY_BLOB; `full` has what follows from the primes too. Numbers big-endian.
 fn rsa(fields: &mut Little<'_>, full: bool) -> Result<Half, Malformed> {

@@ -5,12 +5,12 @@
 //! master key that they are under. There is no magic number, so everything has to fit: lengths that add up to the file,
 //! a name, public keys of just the size they say, private ones that begin as DPAPI blobs do.
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::material::{
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{
     Encoding, Identity, Kind, Label, Material, Protection, ProtectionState, PublicHalf, Remark,
 };
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::capi::Little;
 use crate::read::number;
@@ -150,7 +150,7 @@ fn master(blob: &[u8]) -> Result<String, Malformed> {
     let first = fields.u32("GUID")?;
     match fields.take(12, "GUID")? {
         [b0, b1, c0, c1, d0, d1, rest @ ..] => {
-            let rest = scanner_core::hex::hex(rest);
+            let rest = keyradius_core::hex::hex(rest);
             Ok(format!("{first:08x}-{b1:02x}{b0:02x}-{c1:02x}{c0:02x}-{d0:02x}{d1:02x}-{rest}"))
         }
         _ => Err(Malformed::new("GUID", 0)),

@@ -3,10 +3,10 @@
 //! There is no magic. A public blob begins with the same bytes, so a key is looked for at the start of a file only (or of
 //! what a wrapper held), and it has to end where the file ends.
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Material, Protection};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{Encoding, Identity, Kind, Material, Protection};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::cursor::Cursor;
 use crate::read::{signs, ssh};
@@ -63,7 +63,7 @@ impl Detector for Dropbear {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::material::Proof;
+    use keyradius_core::material::Proof;
 
     use super::*;
     use crate::ask;

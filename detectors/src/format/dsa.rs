@@ -3,9 +3,9 @@
 //! Six INTEGERs 0, p, q, g, y, x. The DER begins like a PKCS#1 key; the count of integers tells them apart, and
 //! y = g^x mod p is computed.
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::{armor, carrier, locate, private};
 

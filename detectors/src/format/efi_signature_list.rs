@@ -3,10 +3,10 @@
 //! A certificate in one is a trust anchor: what its key signs may boot. `x509` would find the certificates too, but not say
 //! that firmware believes them. Lists of hashes (dbx) hold no key and are passed over.
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Remark};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Remark};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::ber::{self, BerReader, SEQUENCE};
 use crate::read::number;
@@ -188,7 +188,7 @@ fn read_list(bytes: &[u8], at: usize, remark: Remark, out: &mut Inspection) -> R
 fn guid(bytes: &[u8]) -> String {
     let digits = |order: &[usize]| {
         let ordered: Vec<u8> = order.iter().filter_map(|at| bytes.get(*at)).copied().collect();
-        scanner_core::hex::hex(&ordered)
+        keyradius_core::hex::hex(&ordered)
     };
     let groups: [&[usize]; 5] = [&[3, 2, 1, 0], &[5, 4], &[7, 6], &[8, 9], &[10, 11, 12, 13, 14, 15]];
     groups.map(digits).join("-")
@@ -196,7 +196,7 @@ fn guid(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
+    use keyradius_core::blob::Origin;
 
     use super::*;
     use crate::ask;

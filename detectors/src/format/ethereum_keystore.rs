@@ -4,10 +4,10 @@
 //! or the public key of the validator, usually stands beside it; the point on the curve does not, so the key is known by
 //! its ciphertext until it is opened.
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Kind, Label, Material, Protection, ProtectionState};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{Encoding, Kind, Label, Material, Protection, ProtectionState};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use zeroize::Zeroizing;
 
@@ -121,7 +121,7 @@ impl Store {
 
 /// The bytes of hex digits, with or without `0x`.
 fn unhex(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    scanner_core::hex::unhex(text.strip_prefix(b"0x").unwrap_or(text))
+    keyradius_core::hex::unhex(text.strip_prefix(b"0x").unwrap_or(text))
 }
 
 #[cfg(test)]

@@ -2,10 +2,10 @@
 //! (libpkg/pkgsign_ecc.c): application "pkg", version, signer "ecc", name of the curve, whether it is public, the key.
 //! RSA keys of pkg are PEM and reported as that.
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection, Remark};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Protection, Remark};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use sha2::{Digest, Sha256};
 
 use crate::read::ber::{BIT_STRING, BerReader, INTEGER, SEQUENCE};

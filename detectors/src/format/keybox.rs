@@ -5,10 +5,10 @@
 
 use std::ops::Range;
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Remark};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Remark};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::cursor::Cursor;
 use crate::read::{openpgp, x509};
@@ -128,7 +128,7 @@ fn keys(packets: &[u8]) -> Result<Vec<Material>, Malformed> {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
+    use keyradius_core::blob::Origin;
 
     use super::*;
 

@@ -8,16 +8,16 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::material::{
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{
     Encoding, Identity, Kind, Label, Material, Protection, ProtectionState, PublicHalf, Remark, Uses,
 };
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::cursor::Cursor;
 use crate::read::{carrier, x509};
-use scanner_core::hex::hex;
+use keyradius_core::hex::hex;
 
 /// Keychains of macOS.
 #[derive(Debug)]

@@ -4,10 +4,10 @@
 //! Public, and the best witness of whom a distribution key belongs to. The certificates of Apple that signed it are
 //! outside of the list and are `x509`'s business.
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Remark};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Remark};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::ber::{self, BerReader, INTEGER, OID, SEQUENCE, SET, context};
 use crate::read::text::{Decoder, digit};

@@ -60,7 +60,7 @@ mod wif;
 mod wireguard;
 mod x509;
 
-use scanner_core::seam::Detector;
+use keyradius_core::seam::Detector;
 
 /// Every detector. Order matters only where two share an anchor: the first that finds something ends the hit.
 pub const DETECTORS: &[&dyn Detector] = &[

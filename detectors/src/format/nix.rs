@@ -10,10 +10,10 @@
 
 use std::path::Path;
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Protection};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::signs;
 use crate::read::text::{Decoder, digit};
@@ -115,15 +115,15 @@ fn is_key_file(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::material::Proof;
-    use scanner_core::material::Remark;
+    use keyradius_core::material::Proof;
+    use keyradius_core::material::Remark;
 
     use super::*;
     use crate::ask;
     use crate::read::proof;
     use crate::read::public::Raw;
     use crate::read::text::base64;
-    use scanner_core::hex::hex;
+    use keyradius_core::hex::hex;
 
     fn inspect(text: &str) -> Result<Vec<Material>, Malformed> {
         inspect_as("k", text)

@@ -3,9 +3,9 @@
 //! A version and eight INTEGERs (and the other primes of multi-prime keys), of which n = p*q and e*d = 1 are computed; more
 //! fields are left alone only if that holds. The label of a PEM block is not trusted: OpenSSL-made PKCS#8 under this label is PKCS#8.
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::{armor, carrier, locate, private};
 

@@ -7,11 +7,11 @@
 
 use std::ops::Range;
 
-use scanner_core::blob::Blob;
-use scanner_core::error::{Malformed, Reason};
-use scanner_core::lock::{Lock, boxed};
-use scanner_core::material::{Encoding, Locked, Material, ProtectionState};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::{Malformed, Reason};
+use keyradius_core::lock::{Lock, boxed};
+use keyradius_core::material::{Encoding, Locked, Material, ProtectionState};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::ber::{BerReader, SEQUENCE};
 use crate::read::pkcs12::Pfx;

@@ -3,9 +3,9 @@
 //! Reads RSA, RSA-PSS, EC (named and explicit curves), DSA, Ed25519, Ed448, X25519, X448, ML-DSA (seed, expanded or both),
 //! SLH-DSA, and Diffie-Hellman for what it is. Version 1 with the public key inside is read in the RFC's form and in the older one of ring and Java.
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::{armor, carrier, locate, private};
 

@@ -4,10 +4,10 @@
 //! others the length has to be right and the bytes have to look like random ones. DER under any such label is the
 //! business of `pkcs8` and its kin, which read every label that ends in PRIVATE KEY.
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection, ProtectionState};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Protection, ProtectionState};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::armor::{self, Armor};
 use crate::read::chance;
@@ -238,7 +238,7 @@ fn tendermint_protection(armor: &Armor) -> Result<Protection, Malformed> {
 #[cfg(test)]
 mod tests {
 
-    use scanner_core::material::Proof;
+    use keyradius_core::material::Proof;
 
     use super::*;
     use crate::ask;
@@ -311,7 +311,7 @@ mod tests {
         let found = inspect(&pem("NEBULA ED25519 TESTING KEY", "", &both)).unwrap();
         assert_eq!(
             (found[0].proof, found[0].remarks.as_slice()),
-            (Proof::Verified, &[scanner_core::material::Remark::TestingKey][..])
+            (Proof::Verified, &[keyradius_core::material::Remark::TestingKey][..])
         );
     }
 

@@ -7,10 +7,10 @@
 
 use std::ops::Range;
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Material, Protection, PublicHalf};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{Encoding, Identity, Kind, Material, Protection, PublicHalf};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use zeroize::Zeroizing;
 
 use crate::read::number;
@@ -228,10 +228,10 @@ fn value(window: &[u8], at: usize) -> Option<(Zeroizing<Vec<u8>>, usize)> {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
-    use scanner_core::material::Proof;
+    use keyradius_core::blob::Origin;
+    use keyradius_core::material::Proof;
 
-    use scanner_core::material::Remark;
+    use keyradius_core::material::Remark;
 
     use super::*;
     use crate::ask;

@@ -3,9 +3,9 @@
 //! The curve has to be inside, by name or written out; the public point is computed from the private scalar and
 //! compared with the one inside. The same structure inside PKCS#8 belongs to `pkcs8`.
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::{armor, carrier, locate, private};
 

@@ -9,15 +9,15 @@
 mod setting;
 mod value;
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection, Remark};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Protection, Remark};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use zeroize::Zeroizing;
 
 use crate::read::object::decode;
 use crate::read::symmetric;
-use scanner_core::hex::unhex;
+use keyradius_core::hex::unhex;
 use setting::{Form, Rule, Setting};
 
 /// Signing secrets of applications.

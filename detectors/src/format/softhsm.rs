@@ -5,19 +5,19 @@
 //! fill the file exactly. Everything in a private object is encrypted under the PIN, its public numbers too; the public
 //! object that `C_GenerateKeyPair` writes beside it shows them. Objects that were made with CKA_PRIVATE false lie open.
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::material::{
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{
     Encoding, Identity, Kind, Label, Material, Proof, Protection, ProtectionState, Remark, Uses,
 };
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use crate::read::cursor::Cursor;
 use crate::read::pkcs11::{self, Attributes};
 use crate::read::{carrier, x509};
-use scanner_core::hex::hex;
+use keyradius_core::hex::hex;
 
 /// SoftHSM objects.
 #[derive(Debug)]

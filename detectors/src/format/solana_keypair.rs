@@ -10,10 +10,10 @@
 use std::ops::Range;
 use std::path::Path;
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Material, Protection};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{Encoding, Identity, Kind, Material, Protection};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use zeroize::Zeroizing;
 
 use crate::read::chance::looks_random;
@@ -127,14 +127,14 @@ fn array(bytes: &[u8], at: usize) -> Option<(Zeroizing<Vec<u8>>, Range<usize>)> 
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::material::Proof;
-    use scanner_core::material::Remark;
+    use keyradius_core::material::Proof;
+    use keyradius_core::material::Remark;
 
     use super::*;
     use crate::ask;
     use crate::read::proof;
     use crate::read::public::Raw;
-    use scanner_core::hex::hex;
+    use keyradius_core::hex::hex;
 
     fn inspect(text: &str, anchor: Anchor) -> Result<Vec<Material>, Malformed> {
         inspect_as("id.json", text, anchor)

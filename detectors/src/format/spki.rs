@@ -1,10 +1,10 @@
 //! Public keys: SubjectPublicKeyInfo (RFC 5280 4.1) in PEM `PUBLIC KEY` and DER at any offset, and PKCS#1 RSAPublicKey
 //! in PEM `RSA PUBLIC KEY`. Public, but each is a place that may believe the private key.
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Material, PublicHalf};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{Encoding, Identity, Kind, Material, PublicHalf};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::ber::{BerReader, SEQUENCE};
 use crate::read::public::{self, PublicKey};

@@ -4,10 +4,10 @@
 
 use std::ops::Range;
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, PublicHalf, Remark};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, PublicHalf, Remark};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::ssh;
 use crate::read::text::{Decoder, digit};

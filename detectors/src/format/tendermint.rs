@@ -7,10 +7,10 @@
 //!
 //! Types whose name has no `tendermint/` before it, and those of sr25519 and BLS12-381, are not seen.
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Protection};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::object::Object;
 use crate::read::{signs, wallet};
@@ -87,8 +87,8 @@ impl Detector for Tendermint {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
-    use scanner_core::material::Proof;
+    use keyradius_core::blob::Origin;
+    use keyradius_core::material::Proof;
 
     use super::*;
     use crate::read::proof;

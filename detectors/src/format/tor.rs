@@ -3,10 +3,10 @@
 //! point, and the onion address follows from it.
 
 use curve25519_dalek::EdwardsPoint;
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Protection};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use sha3::{Digest, Sha3_256};
 use zeroize::Zeroizing;
 
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
     use crate::ask;
     use crate::read::proof::tests::RFC8032_SEED as SEED;
-    use scanner_core::hex::hex;
+    use keyradius_core::hex::hex;
 
     fn file() -> Vec<u8> {
         let mut key = Sha512::digest(SEED).to_vec();

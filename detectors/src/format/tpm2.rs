@@ -5,12 +5,12 @@
 //! area is in clear and says which key it is. Keys that can be imported elsewhere (2.23.133.10.1.4) are wrapped for the
 //! parent that they name. Sealed data (…1.5) is no key.
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::material::{
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{
     Encoding, Identity, Kind, Label, Material, Protection, ProtectionState, PublicHalf, Uses,
 };
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::ber::{BerReader, INTEGER, OCTET_STRING, OID, SEQUENCE, context};
 use crate::read::cursor::Cursor;

@@ -1,10 +1,10 @@
 //! TSIG keys: the shared secrets that sign updates and transfers of DNS zones, and commands of rndc, as BIND writes them:
 //! `key "name" { algorithm hmac-sha256; secret "base64"; };`.
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Protection};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use sha2::{Digest, Sha256};
 
 use crate::read::chance::looks_random;

@@ -3,10 +3,10 @@
 //! The private ones are a PKCS#1 key behind a small header, so `pkcs1` would find them too; but only the header says what
 //! they are for. All are looked for at the start of a file, and have to fill it.
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Proof, Protection, Remark};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Proof, Protection, Remark};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::private::PrivateKey;
 use crate::read::public::{self, PublicKey};
@@ -152,7 +152,7 @@ fn labels_21(bytes: &[u8], id: usize, fixed: usize) -> Result<Vec<Label>, Malfor
     let description = bytes.get(fixed..fixed.saturating_add(length)).unwrap_or_default();
     let description: Vec<u8> = description.iter().copied().take_while(|byte| *byte != 0).collect();
     let id = bytes.get(id..id + 20).ok_or(Malformed::new("key id", id))?;
-    let mut labels = vec![Label::new("key id", scanner_core::hex::hex(id).as_bytes())];
+    let mut labels = vec![Label::new("key id", keyradius_core::hex::hex(id).as_bytes())];
     labels.extend(Some(Label::new("description", &description)).filter(|label| !label.text.is_empty()));
     Ok(labels)
 }

@@ -3,10 +3,10 @@
 //!
 //! A bare key without its section is 44 digits like any other and is not looked for.
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Protection};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::chance::looks_random;
 use crate::read::proof;
@@ -123,12 +123,12 @@ fn value(section: &[u8], name: &[u8]) -> Option<(usize, usize)> {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
+    use keyradius_core::blob::Origin;
 
     use super::*;
     use crate::ask;
     use crate::read::text::base64;
-    use scanner_core::hex::hex;
+    use keyradius_core::hex::hex;
 
     fn inspect(text: &str) -> Result<Vec<Material>, Malformed> {
         ask::first(&WireGuard, "wg0.conf", text, &[INTERFACE, NETDEV])

@@ -4,10 +4,10 @@
 //! DER is found by its version field, so version 3 at any offset; version 1 only where a file begins with it. Negative
 //! serials, long ones and BER are read.
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Material};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{Encoding, Identity, Kind, Material};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::{armor, carrier, locate, x509};
 

@@ -14,11 +14,11 @@ mod words;
 
 use std::collections::{BTreeMap, VecDeque};
 
-use scanner_core::candidates::{Candidates, LeftOut};
-use scanner_core::engine::each;
-use scanner_core::error::{Gap, Reason};
-use scanner_core::material::{Kind, Occurrence, ProtectionState};
-use scanner_core::seam::{Candidate, Detector};
+use keyradius_core::candidates::{Candidates, LeftOut};
+use keyradius_core::engine::each;
+use keyradius_core::error::{Gap, Reason};
+use keyradius_core::material::{Kind, Occurrence, ProtectionState};
+use keyradius_core::seam::{Candidate, Detector};
 
 use near::Index;
 use trial::{Ring, Sources, Target};

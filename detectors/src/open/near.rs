@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use scanner_core::seam::Candidate;
+use keyradius_core::seam::Candidate;
 
 /// Most candidates from elsewhere that are looked at for one place. Thousands of files may contain the same password.
 const MAX_LOOKED_AT: usize = 1000;
@@ -296,8 +296,8 @@ fn resolve(directory: &Path, about: &str) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
-    use scanner_core::secret::Secret;
+    use keyradius_core::blob::Origin;
+    use keyradius_core::secret::Secret;
 
     use super::*;
 

@@ -5,13 +5,13 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use scanner_core::blob::{Blob, Origin};
-use scanner_core::candidates::Candidates;
-use scanner_core::error::{Malformed, Reason};
-use scanner_core::lock::{Lock, Unlocked, boxed};
-use scanner_core::material::{Encoding, Kind, Locked, Material, Occurrence, Protection, ProtectionState};
-use scanner_core::seam::{About, Anchor, Candidate, Detector, Hit, Inspection};
-use scanner_core::secret::Secret;
+use keyradius_core::blob::{Blob, Origin};
+use keyradius_core::candidates::Candidates;
+use keyradius_core::error::{Malformed, Reason};
+use keyradius_core::lock::{Lock, Unlocked, boxed};
+use keyradius_core::material::{Encoding, Kind, Locked, Material, Occurrence, Protection, ProtectionState};
+use keyradius_core::seam::{About, Anchor, Candidate, Detector, Hit, Inspection};
+use keyradius_core::secret::Secret;
 use sha1::{Digest, Sha1};
 
 use super::trial::price;
@@ -199,7 +199,7 @@ fn what_stays_locked_beside_its_password_makes_the_run_incomplete() {
             let unique = scene.password(&place);
             if unique.len() == 1 && near.contains(unique[0]) {
                 hidden += 1;
-                let told = |gap: &&scanner_core::error::Gap| gap.origin == occurrence.origin;
+                let told = |gap: &&keyradius_core::error::Gap| gap.origin == occurrence.origin;
                 let gap = summary.gave_up.iter().find(told).unwrap_or_else(|| panic!("round {round}: {place}"));
                 assert!(gap.reason.leaves_incomplete(), "round {round}: {gap:?}");
                 reported += 1;

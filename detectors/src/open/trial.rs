@@ -4,11 +4,11 @@ mod guess;
 
 use std::path::PathBuf;
 
-use scanner_core::error::{Gap, Reason};
-use scanner_core::lock::Unlocked;
-use scanner_core::material::{Locked, Occurrence};
-use scanner_core::seam::{Candidate, Detector};
-use scanner_core::secret::Secret;
+use keyradius_core::error::{Gap, Reason};
+use keyradius_core::lock::Unlocked;
+use keyradius_core::material::{Locked, Occurrence};
+use keyradius_core::seam::{Candidate, Detector};
+use keyradius_core::secret::Secret;
 
 use super::hidden;
 use super::near::{Index, Near};

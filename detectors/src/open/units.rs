@@ -7,9 +7,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use scanner_core::candidates::Candidates;
-use scanner_core::material::Occurrence;
-use scanner_core::seam::Candidate;
+use keyradius_core::candidates::Candidates;
+use keyradius_core::material::Occurrence;
+use keyradius_core::seam::Candidate;
 
 use super::{Means, Summary, open_list};
 

@@ -39,7 +39,7 @@ pub(super) fn well_known() -> Vec<WellKnown> {
 
 /// The rule that a well-known password raises beyond that the key opens, by what [`super::Opened`] says in `field`.
 ///
-/// [`super::Opened`]: scanner_core::material::Opened
+/// [`super::Opened`]: keyradius_core::material::Opened
 pub fn rule(field: &str) -> Option<String> {
     well_known().into_iter().find(|known| known.from == field).and_then(|known| known.rule)
 }

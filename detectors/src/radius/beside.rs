@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use scanner_core::material::Occurrence;
+use keyradius_core::material::Occurrence;
 
 /// Names of files in which something was found, lower-case, by directory.
 #[derive(Debug, Default)]
@@ -43,8 +43,8 @@ fn name(path: &Path) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
-    use scanner_core::material::{Encoding, Kind, Material};
+    use keyradius_core::blob::Origin;
+    use keyradius_core::material::{Encoding, Kind, Material};
 
     use super::*;
 

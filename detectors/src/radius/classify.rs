@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use scanner_core::material::{Occurrence, Proof, ProtectionState};
+use keyradius_core::material::{Occurrence, Proof, ProtectionState};
 use sha2::{Digest, Sha256};
 
 use super::estate::{KeyGroup, KeyName};
@@ -214,7 +214,7 @@ fn id(key: &KeyGroup) -> String {
         KeyName::Public(digest) => hash.chain_update(b"kr1\0public\0").chain_update(digest),
         KeyName::Opaque(digest) => hash.chain_update(b"kr1\0opaque\0").chain_update(digest),
     };
-    let hex = scanner_core::hex::hex(&digest.finalize());
+    let hex = keyradius_core::hex::hex(&digest.finalize());
     format!("kr1:{}", hex.get(..16).unwrap_or_default())
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use scanner_core::material::{CertFacts, Occurrence, PublicHalf, Reference};
+use keyradius_core::material::{CertFacts, Occurrence, PublicHalf, Reference};
 
 use super::beside::Beside;
 

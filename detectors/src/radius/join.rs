@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use scanner_core::material::{Identity, Kind, Link, Material, Occurrence, ProtectionState, PublicHalf};
+use keyradius_core::material::{Identity, Kind, Link, Material, Occurrence, ProtectionState, PublicHalf};
 
 use super::estate::{Estate, KeyGroup, KeyName};
 use super::link;

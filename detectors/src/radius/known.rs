@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use scanner_core::material::{CertFacts, PublicHalf};
+use keyradius_core::material::{CertFacts, PublicHalf};
 
 /// What it means that a key is on the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -157,7 +157,7 @@ impl KnownKeys {
 
     /// What is known of a public key.
     pub fn key(&self, public: &PublicHalf) -> Option<Known> {
-        use scanner_core::hex::hex;
+        use keyradius_core::hex::hex;
         let bk120 = hex(&public.bk120);
         let found = self.name(Column::Spki, hex(&public.id.spki_sha256)).or_else(|| self.name(Column::Bk120, bk120));
         found.cloned().or_else(|| self.blocked(&public.bk120))
@@ -165,7 +165,7 @@ impl KnownKeys {
 
     /// What is known of a certificate.
     pub fn certificate(&self, facts: &CertFacts) -> Option<&Known> {
-        use scanner_core::hex::hex;
+        use keyradius_core::hex::hex;
         let serial = facts.serial.trim_start_matches('0').to_ascii_lowercase();
         self.name(Column::Cert256, hex(&facts.sha256))
             .or_else(|| self.name(Column::Cert1, hex(&facts.sha1)))

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
-use scanner_core::material::{Name, Occurrence, Reference};
+use keyradius_core::material::{Name, Occurrence, Reference};
 
 use super::estate::{Estate, KeyGroup, Sure, Use};
 
@@ -56,8 +56,8 @@ impl Places {
                 }
             }
             for certificate in key.certificates() {
-                places.by_digits.insert((backwards(&scanner_core::hex::hex(&certificate.sha1)), number));
-                places.by_digits.insert((backwards(&scanner_core::hex::hex(&certificate.sha256)), number));
+                places.by_digits.insert((backwards(&keyradius_core::hex::hex(&certificate.sha1)), number));
+                places.by_digits.insert((backwards(&keyradius_core::hex::hex(&certificate.sha256)), number));
             }
         }
         places
@@ -269,8 +269,8 @@ pub(super) fn issued(estate: &mut Estate) {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
-    use scanner_core::material::{CertFacts, Encoding, Identity, Kind, Label, Material};
+    use keyradius_core::blob::Origin;
+    use keyradius_core::material::{CertFacts, Encoding, Identity, Kind, Label, Material};
 
     use super::super::estate::KeyName;
     use super::*;

@@ -21,8 +21,8 @@ pub mod weakness;
 
 use std::sync::Arc;
 
-use scanner_core::blob::Origin;
-use scanner_core::material::{Algorithm, CertFacts, KeyId, Occurrence, Proof, ProtectionState, PublicHalf};
+use keyradius_core::blob::Origin;
+use keyradius_core::material::{Algorithm, CertFacts, KeyId, Occurrence, Proof, ProtectionState, PublicHalf};
 
 pub use crate::weak::Weakness;
 pub use estate::{Estate, Use};

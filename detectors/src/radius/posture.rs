@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use scanner_core::material::{CertFacts, How, Occurrence, ProtectionState};
+use keyradius_core::material::{CertFacts, How, Occurrence, ProtectionState};
 
 use super::estate::{Estate, KeyGroup};
 use super::evidence::file;

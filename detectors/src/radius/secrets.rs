@@ -7,11 +7,11 @@
 
 use std::collections::BTreeMap;
 
-use scanner_core::material::{Identity, Occurrence, OrdinarySecret, SecretClass, Verdict};
+use keyradius_core::material::{Identity, Occurrence, OrdinarySecret, SecretClass, Verdict};
 use sha2::{Digest, Sha256};
 
 use super::Estate;
-use scanner_core::hex::hex;
+use keyradius_core::hex::hex;
 
 /// An ordinary secret, with every place it lies.
 #[derive(Clone, Debug)]
@@ -126,8 +126,8 @@ impl SecretFinding {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
-    use scanner_core::material::{Encoding, Kind, Material};
+    use keyradius_core::blob::Origin;
+    use keyradius_core::material::{Encoding, Kind, Material};
 
     use super::*;
 

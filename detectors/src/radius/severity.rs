@@ -1,6 +1,6 @@
 //! How bad it is, in tenths: the base of the tier, then what makes it better or worse. Integers; the list re-adds.
 
-use scanner_core::material::{Material, Proof, ProtectionState, Reach, Remark};
+use keyradius_core::material::{Material, Proof, ProtectionState, Reach, Remark};
 
 use super::known::Class;
 use super::subject::Facts;

@@ -1,7 +1,7 @@
 //! A key as it is judged: what it is judged by, and what is known of it.
 
-use scanner_core::blob::printable_path;
-use scanner_core::material::{Kind, Occurrence, ProtectionState};
+use keyradius_core::blob::printable_path;
+use keyradius_core::material::{Kind, Occurrence, ProtectionState};
 
 use super::estate::KeyGroup;
 use super::evidence::file;

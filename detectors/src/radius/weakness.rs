@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use scanner_core::blob::Origin;
-use scanner_core::engine::each;
-use scanner_core::error::{Gap, Reason};
-use scanner_core::material::PublicHalf;
+use keyradius_core::blob::Origin;
+use keyradius_core::engine::each;
+use keyradius_core::error::{Gap, Reason};
+use keyradius_core::material::PublicHalf;
 
 use super::estate::{Estate, KeyGroup, KeyName};
 use crate::weak::{self, Checked, Weakness};

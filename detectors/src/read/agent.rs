@@ -1,7 +1,7 @@
 //! Keys as gpg-agent keeps them (GnuPG agent/keyformat.txt): what the numbers of an S-expression amount to.
 
-use scanner_core::error::Malformed;
-use scanner_core::material::{Identity, PublicHalf};
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{Identity, PublicHalf};
 use sha2::{Digest, Sha256};
 
 use super::curves;

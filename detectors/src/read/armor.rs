@@ -12,9 +12,9 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use scanner_core::error::Malformed;
-use scanner_core::seam::{Anchor, Decoded};
-use scanner_core::source::stream::{AHEAD, CORE};
+use keyradius_core::error::Malformed;
+use keyradius_core::seam::{Anchor, Decoded};
+use keyradius_core::source::stream::{AHEAD, CORE};
 use zeroize::Zeroizing;
 
 use super::literal::{self, is_quote};

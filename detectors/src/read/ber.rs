@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use scanner_core::error::Malformed;
+use keyradius_core::error::Malformed;
 
 /// Deepest nesting of indefinite-length values followed. Real ones stay below ten.
 const MAX_DEPTH: usize = 32;

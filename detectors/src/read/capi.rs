@@ -2,8 +2,8 @@
 //!
 //! Strong name files, PVK and key containers hold them; .NET assemblies hold the public ones.
 
-use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection, PublicHalf, Remark};
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Protection, PublicHalf, Remark};
 use sha1::{Digest, Sha1};
 use zeroize::Zeroizing;
 
@@ -11,7 +11,7 @@ use super::number;
 use super::proof;
 use super::public::{self, PublicKey};
 use super::signs::{self, Fit};
-use scanner_core::hex::hex;
+use keyradius_core::hex::hex;
 
 /// Largest modulus read, in bits, and the smallest: as for other RSA keys (`read/private.rs`).
 const BITS: std::ops::RangeInclusive<u32> = 256..=16_384;

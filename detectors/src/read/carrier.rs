@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use scanner_core::blob::Blob;
-use scanner_core::error::{Malformed, Reason};
-use scanner_core::lock::Unlocked;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Proof, Protection, Remark};
-use scanner_core::seam::{Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::{Malformed, Reason};
+use keyradius_core::lock::Unlocked;
+use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Proof, Protection, Remark};
+use keyradius_core::seam::{Hit, Inspection};
 use sha2::{Digest, Sha256};
 
 use super::armor::{self, Armor};

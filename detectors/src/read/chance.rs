@@ -91,7 +91,7 @@ mod tests {
 
     use super::*;
     use crate::read::text::base64;
-    use scanner_core::hex::hex;
+    use keyradius_core::hex::hex;
 
     #[test]
     fn secrets_are_no_names_and_names_are_no_secrets() {

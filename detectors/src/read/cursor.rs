@@ -1,6 +1,6 @@
 //! Big-endian fields from a slice, without a panic and without an index.
 
-use scanner_core::error::Malformed;
+use keyradius_core::error::Malformed;
 
 /// A position in a slice.
 #[derive(Clone, Debug)]

@@ -9,7 +9,7 @@ mod table;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use scanner_core::error::Malformed;
+use keyradius_core::error::Malformed;
 
 use super::ber::{INTEGER, OCTET_STRING, OID, SEQUENCE, Value};
 use super::number::strip;

@@ -3,7 +3,7 @@
 //! Searching for `30 82` would stop at every other byte of a binary. So the anchors are rarer bytes inside, and from
 //! there it is a few bytes back to the SEQUENCE, each of which has to be what the format says.
 
-use scanner_core::seam::{Anchor, Hit};
+use keyradius_core::seam::{Anchor, Hit};
 
 use super::ber;
 

@@ -4,7 +4,7 @@
 use std::io::{self, Read};
 use std::sync::{Mutex, PoisonError};
 
-use scanner_core::read_at::{Cursor, ReadAt};
+use keyradius_core::read_at::{Cursor, ReadAt};
 
 use crate::read::stored::held;
 
@@ -152,7 +152,7 @@ impl Table {
 mod tests {
     use std::sync::Arc;
 
-    use scanner_core::read_at::Held;
+    use keyradius_core::read_at::Held;
 
     use super::*;
 

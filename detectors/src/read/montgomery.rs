@@ -3,7 +3,7 @@
 //! ChromeOS and Android share the layout: how long n is, n0inv, n, and R * R mod n, all in words of 32 bits (vboot
 //! `2rsa.c`, libavb `AvbRSAPublicKeyHeader`). n0inv follows from n, so that random bytes do not pass for a key.
 
-use scanner_core::error::Malformed;
+use keyradius_core::error::Malformed;
 
 use super::number::bits;
 

@@ -4,9 +4,9 @@
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
-use scanner_core::error::Malformed;
-use scanner_core::read_at::{self, Held};
-use scanner_core::seam::Unopenable;
+use keyradius_core::error::Malformed;
+use keyradius_core::read_at::{self, Held};
+use keyradius_core::seam::Unopenable;
 use zeroize::Zeroizing;
 
 use super::ber::{self, BerReader, INTEGER, OCTET_STRING, SEQUENCE, SET};

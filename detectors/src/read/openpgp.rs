@@ -3,15 +3,15 @@
 
 mod numbers;
 
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{Protection, ProtectionState, PublicHalf, Remark};
 use md5::Md5;
-use scanner_core::error::Malformed;
-use scanner_core::material::{Protection, ProtectionState, PublicHalf, Remark};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 use super::cursor::Cursor;
+use keyradius_core::hex::hex;
 use numbers::{Numbers, fits, half, is_known, numbers};
-use scanner_core::hex::hex;
 
 /// Packet types, RFC 9580 5.
 pub(crate) const SIGNATURE: u8 = 2;

@@ -4,8 +4,8 @@
 //! a graphics card tries millions of passwords a second. Everything else is `strong`; how strong the password is nobody
 //! can see from here.
 
-use scanner_core::error::Malformed;
-use scanner_core::material::{Protection, ProtectionState};
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{Protection, ProtectionState};
 
 use super::ber::{BerReader, INTEGER, OCTET_STRING, OID, SEQUENCE, Value, dotted};
 

@@ -1,6 +1,6 @@
 //! Keys as PKCS#11 has them (OASIS PKCS#11 v3.1): attributes by number, whatever a token stores them in.
 
-use scanner_core::material::PublicHalf;
+use keyradius_core::material::PublicHalf;
 use zeroize::Zeroizing;
 
 use super::ber::{BerReader, OCTET_STRING, OID};

@@ -5,8 +5,8 @@
 
 use std::ops::Range;
 
-use scanner_core::error::Malformed;
-use scanner_core::material::{
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{
     Encoding, Identity, Kind, Label, Link, Material, Proof, Protection, ProtectionState, PublicHalf, Remark,
 };
 use zeroize::Zeroizing;
@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::ber::{BerReader, INTEGER, OCTET_STRING, OID, SEQUENCE, SET, Value, context, dotted};
 use super::private::{self, PrivateKey};
 use super::{carrier, pbe, x509};
-use scanner_core::lock::Unlocked;
+use keyradius_core::lock::Unlocked;
 
 /// Bag types, RFC 7292 4.2: 1.2.840.113549.1.12.10.1.n.
 const KEY_BAG: &str = "1.2.840.113549.1.12.10.1.1";

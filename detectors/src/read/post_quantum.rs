@@ -4,9 +4,9 @@
 //! An SLH-DSA private key ends in its public half, so there is nothing to derive; to recompute it would cost thousands
 //! of hash trees for the small parameter sets.
 
+use keyradius_core::error::Malformed;
+use keyradius_core::material::Remark;
 use ml_dsa::{ExpandedSigningKey, ExpandedSigningKeyBytes, MlDsa44, MlDsa65, MlDsa87, MlDsaParams, SigningKey};
-use scanner_core::error::Malformed;
-use scanner_core::material::Remark;
 use shake::{ExtendableOutput, Shake256, Update, XofReader};
 use zeroize::Zeroizing;
 

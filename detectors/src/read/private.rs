@@ -3,8 +3,8 @@
 //! The formats share this reader because they nest: PKCS#8 holds the others, keystores hold PKCS#8. A private key that
 //! is read here is in `der` and nowhere else: only numbers of the public half leave.
 
-use scanner_core::error::Malformed;
-use scanner_core::material::{PublicHalf, Remark};
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{PublicHalf, Remark};
 use zeroize::Zeroizing;
 
 use super::ber::{self, BIT_STRING, BerReader, INTEGER, OCTET_STRING, OID, SEQUENCE};

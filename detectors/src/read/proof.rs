@@ -6,7 +6,7 @@
 use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
 use crypto_bigint::{BoxedUint, ConcatenatingMul, Resize};
 use curve25519_dalek::{EdwardsPoint, MontgomeryPoint};
-use scanner_core::effort;
+use keyradius_core::effort;
 use sha2::{Digest, Sha512};
 use zeroize::Zeroizing;
 
@@ -150,7 +150,7 @@ fn number(magnitude: &[u8]) -> Zeroizing<BoxedUint> {
 pub(crate) mod tests {
     use super::super::text::bytes;
     use super::*;
-    use scanner_core::hex::hex;
+    use keyradius_core::hex::hex;
 
     /// The private key of RFC 8032 7.1, test 1: the tests of formats wrap it.
     pub(crate) const RFC8032_SEED: [u8; 32] = [

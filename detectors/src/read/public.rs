@@ -3,8 +3,8 @@
 //! Every detector ends here: whatever the encoding, the same key gives the same SubjectPublicKeyInfo (RFC 5280, RFC
 //! 3279, RFC 5480, RFC 8410) and so the same [`PublicHalf`].
 
-use scanner_core::error::Malformed;
-use scanner_core::material::{Algorithm, KeyId, PublicHalf};
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{Algorithm, KeyId, PublicHalf};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 

@@ -1,8 +1,8 @@
 //! The lines of a PuTTY private key (PuTTY user manual, appendix C), as the detector reads them and whoever has a password
 //! reads them again.
 
-use scanner_core::error::Malformed;
-use scanner_core::material::{Locked, Protection, ProtectionState, PublicHalf};
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{Locked, Protection, ProtectionState, PublicHalf};
 use zeroize::Zeroizing;
 
 use super::cursor::Cursor;

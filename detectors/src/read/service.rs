@@ -1,7 +1,7 @@
 //! What stands beside a private key in the JSON that services hand out for their clients: whose key it is, and by which id
 //! the service knows it.
 
-use scanner_core::material::Label;
+use keyradius_core::material::Label;
 
 use super::object::Object;
 

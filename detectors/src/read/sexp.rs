@@ -4,7 +4,7 @@
 //!
 //! Atoms may be private numbers, so they are wiped when dropped.
 
-use scanner_core::error::Malformed;
+use keyradius_core::error::Malformed;
 use zeroize::Zeroizing;
 
 use super::text::{Decoder, digit};

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use scanner_core::material::{Material, Proof, PublicHalf, Remark};
+use keyradius_core::material::{Material, Proof, PublicHalf, Remark};
 
 use super::chance::{distinct, looks_random};
 use super::number::{bits, strip};
@@ -17,7 +17,7 @@ use super::public::{self, Domain, PublicKey, Raw};
 const MIN_FACTOR: u32 = 64;
 
 /// Largest modulus with which d is tried by itself. Its cost is the cube of this. How many are tried for one input is bounded where
-/// powers are computed (`scanner_core::effort`).
+/// powers are computed (`keyradius_core::effort`).
 const MOST_RAISED: u32 = 4096;
 
 /// What makes a key private. Borrowed from a buffer that wipes itself.

@@ -11,9 +11,9 @@ pub(crate) mod schema;
 
 use std::ops::ControlFlow;
 
-use scanner_core::error::{Malformed, Reason};
-use scanner_core::read_at;
-use scanner_core::seam::Unopenable;
+use keyradius_core::error::{Malformed, Reason};
+use keyradius_core::read_at;
+use keyradius_core::seam::Unopenable;
 use zeroize::Zeroizing;
 
 use super::cursor::Cursor;

@@ -1,8 +1,8 @@
 //! Public and private keys as SSH writes them (RFC 4253 6.6, RFC 5656 3.1, RFC 8709 4, OpenSSH PROTOCOL.u2f and
 //! PROTOCOL.certkeys), and the check that they belong together. OpenSSH and PuTTY files both hold these.
 
-use scanner_core::error::Malformed;
-use scanner_core::material::PublicHalf;
+use keyradius_core::error::Malformed;
+use keyradius_core::material::PublicHalf;
 use sha2::{Digest, Sha256};
 
 use super::cursor::Cursor;

@@ -4,9 +4,9 @@
 use std::io::{self, BufReader, Read};
 use std::ops::ControlFlow;
 
-use scanner_core::error::Reason;
-use scanner_core::read_at::Cursor;
-use scanner_core::seam::{Inside, Member};
+use keyradius_core::error::Reason;
+use keyradius_core::read_at::Cursor;
+use keyradius_core::seam::{Inside, Member};
 
 /// Little-endian number at a place.
 pub(crate) fn le16(bytes: &[u8], at: usize) -> Option<u16> {
@@ -249,9 +249,9 @@ pub(crate) mod collect {
     use std::ops::ControlFlow;
     use std::sync::Arc;
 
-    use scanner_core::error::Reason;
-    use scanner_core::read_at::{Cursor, Held};
-    use scanner_core::seam::{Container, Inside, Member, Reader, Unopenable};
+    use keyradius_core::error::Reason;
+    use keyradius_core::read_at::{Cursor, Held};
+    use keyradius_core::seam::{Container, Inside, Member, Reader, Unopenable};
 
     /// Everything that was handed out: name and content, or what was said.
     #[derive(Debug, Default, PartialEq)]

@@ -6,10 +6,10 @@
 
 use std::sync::LazyLock;
 
-use scanner_core::material::Identity;
+use keyradius_core::material::Identity;
 use sha2::{Digest, Sha256};
 
-use scanner_core::hex::hex;
+use keyradius_core::hex::hex;
 
 /// Fewest bits that a secret is taken for one with.
 const MIN_BITS: u32 = 80;

@@ -62,7 +62,7 @@ pub(crate) fn without_padding(text: &[u8], most: usize) -> &[u8] {
 /// The bytes of hex digits that a test spells out.
 #[cfg(test)]
 pub(crate) fn bytes(digits: &str) -> Vec<u8> {
-    scanner_core::hex::unhex(digits).expect("hex digits").to_vec()
+    keyradius_core::hex::unhex(digits).expect("hex digits").to_vec()
 }
 
 /// Standard base64 without padding, as `ssh-keygen -l` prints it.

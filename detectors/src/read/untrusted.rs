@@ -6,12 +6,12 @@
 
 use std::ops::Range;
 
-use scanner_core::error::Malformed;
-use scanner_core::seam::{Anchor, Hit};
+use keyradius_core::error::Malformed;
+use keyradius_core::seam::{Anchor, Hit};
 use zeroize::Zeroizing;
 
 use super::text::{Decoder, digit};
-use scanner_core::hex::hex;
+use keyradius_core::hex::hex;
 
 /// How the first line begins.
 pub(crate) const PLAIN: Anchor = Anchor::anywhere(COMMENT);

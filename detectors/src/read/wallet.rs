@@ -1,6 +1,6 @@
 //! What the formats of wallets share: base58check, and keys on secp256k1.
 
-use scanner_core::material::{Identity, PublicHalf};
+use keyradius_core::material::{Identity, PublicHalf};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 

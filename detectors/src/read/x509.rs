@@ -3,8 +3,8 @@
 //! The frame is walked here, so that negative serials, version 1 and BER lose no certificate; names and extensions are
 //! left to `x509-parser`, part by part, so that one odd part costs that part alone.
 
-use scanner_core::error::Malformed;
-use scanner_core::material::{CertFacts, PublicHalf};
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{CertFacts, PublicHalf};
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
 use x509_parser::extensions::{ParsedExtension, X509Extension};
@@ -13,7 +13,7 @@ use x509_parser::x509::X509Name;
 
 use super::ber::{self, BIT_STRING, BerReader, INTEGER, SEQUENCE, Value};
 use super::public;
-use scanner_core::hex::hex;
+use keyradius_core::hex::hex;
 
 /// A certificate.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use scanner_core::material::{Label, Remark, SecretClass, Verdict};
+use keyradius_core::material::{Label, Remark, SecretClass, Verdict};
 use serde::Deserialize;
 
 use super::placeholder::{is_placeholder, is_placeholder_password};
@@ -140,7 +140,7 @@ pub(super) fn check(check: Check, found: &mut Found<'_>, learned: &mut Learned) 
         Check::Annotated => Some(Verdict::Decodes),
         Check::Grafana => {
             let (before, sum) = text.split_last_chunk::<8>()?;
-            let sum = scanner_core::hex::hex(&crc32(before.strip_suffix(b"_")?).to_le_bytes()).as_bytes() == sum;
+            let sum = keyradius_core::hex::hex(&crc32(before.strip_suffix(b"_")?).to_le_bytes()).as_bytes() == sum;
             sum.then_some(Verdict::Checksum)
         }
         Check::GrafanaCloud => {

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::read::chance::{distinct, repeats};
-use scanner_core::hex::hex;
+use keyradius_core::hex::hex;
 
 /// Words that real secrets hold by chance once in billions of times, and examples hold often; lower case.
 const WORDS: [&[u8]; 14] = [

@@ -3,9 +3,9 @@
 
 use std::sync::{LazyLock, OnceLock};
 
+use keyradius_core::material::SecretClass;
+use keyradius_core::seam::Anchor;
 use regex::bytes::{Regex, RegexBuilder};
-use scanner_core::material::SecretClass;
-use scanner_core::seam::Anchor;
 use serde::Deserialize;
 
 use super::checks::Check;

@@ -2,9 +2,9 @@
 
 use std::sync::LazyLock;
 
-use scanner_core::budget::Limits;
-use scanner_core::engine::Engine;
-use scanner_core::material::{Identity, Kind, Occurrence, SecretClass, Verdict};
+use keyradius_core::budget::Limits;
+use keyradius_core::engine::Engine;
+use keyradius_core::material::{Identity, Kind, Occurrence, SecretClass, Verdict};
 
 use super::sums::{base36, base62, crc32, marvin32};
 use super::*;
@@ -84,7 +84,7 @@ fn samples() -> Vec<(&'static str, String, Verdict)> {
         format!("pypi-{}", crate::read::text::base64url(&bytes))
     };
     let grafana = format!("glsa_{}", random(AN, 32));
-    let grafana_sum = scanner_core::hex::hex(&crc32(grafana.as_bytes()).to_le_bytes());
+    let grafana_sum = keyradius_core::hex::hex(&crc32(grafana.as_bytes()).to_le_bytes());
     let jfrog = b64(format!("reftkn:01:1234567890:{}", random(AN, 27)).as_bytes());
     let nuget = format!("oy2b{}q{}ud{}{}y", random("abcdef0123", 15), random("xyz789", 11), "c", random("mnop456", 11));
     vec![

@@ -6,11 +6,11 @@
 
 use std::ops::Range;
 
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{Encoding, Kind, Material, OrdinarySecret, SecretClass, Verdict};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use regex::bytes::{Captures, Regex, RegexBuilder};
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Kind, Material, OrdinarySecret, SecretClass, Verdict};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::chance::entropy;
 

@@ -205,7 +205,7 @@ pub(crate) fn unpadded(plain: &[u8], block: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use scanner_core::hex::hex;
+    use keyradius_core::hex::hex;
 
     fn bytes(hex: &str) -> Vec<u8> {
         (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()

@@ -382,7 +382,7 @@ impl Argon2 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use scanner_core::hex::hex;
+    use keyradius_core::hex::hex;
 
     #[test]
     fn pkcs12_by_openssl() {

@@ -10,9 +10,9 @@ use super::pbe::{self, Password, Scheme};
 use crate::read::ber::{INTEGER, OCTET_STRING, OID, SEQUENCE, Value, dotted, parse};
 use crate::read::pbe::PBMAC1;
 use crate::read::pkcs12::{Pfx, Unlock};
-use scanner_core::lock::Unlocked;
-use scanner_core::lock::{Lock, PROOF};
-use scanner_core::material::{Kind, Proof, ProtectionState};
+use keyradius_core::lock::Unlocked;
+use keyradius_core::lock::{Lock, PROOF};
+use keyradius_core::material::{Kind, Proof, ProtectionState};
 
 /// A PKCS#12 file.
 pub(crate) struct Store<'a> {

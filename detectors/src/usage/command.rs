@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use scanner_core::material::Name;
+use keyradius_core::material::Name;
 use zeroize::Zeroizing;
 
 use super::finds::{Finds, shown};

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use scanner_core::blob::Blob;
-use scanner_core::material::{Encoding, Kind, Material, Name, Reference};
-use scanner_core::seam::{Candidate, Clues};
-use scanner_core::secret::Secret;
+use keyradius_core::blob::Blob;
+use keyradius_core::material::{Encoding, Kind, Material, Name, Reference};
+use keyradius_core::seam::{Candidate, Clues};
+use keyradius_core::secret::Secret;
 use zeroize::Zeroizing;
 
 use super::scope::Scopes;

@@ -4,12 +4,12 @@
 
 use std::path::Path;
 
-use scanner_core::blob::Blob;
-use scanner_core::material::{Encoding, Kind, Label, Material, Protection};
-use scanner_core::seam::Clues;
+use keyradius_core::blob::Blob;
+use keyradius_core::material::{Encoding, Kind, Label, Material, Protection};
+use keyradius_core::seam::Clues;
 
 use crate::read::symmetric;
-use scanner_core::hex::unhex;
+use keyradius_core::hex::unhex;
 
 /// Digits of the key: AES-128 (ActiveSupport::EncryptedConfiguration).
 const DIGITS: usize = 32;
@@ -37,11 +37,11 @@ pub(super) fn read(blob: Blob<'_>, out: &mut Clues) {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
+    use keyradius_core::blob::Origin;
     use sha2::{Digest, Sha256};
 
     use super::*;
-    use scanner_core::hex::hex;
+    use keyradius_core::hex::hex;
 
     #[test]
     fn a_name_and_a_whole_content() {

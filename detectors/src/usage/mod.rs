@@ -28,8 +28,8 @@ mod word;
 
 use std::path::Path;
 
-use scanner_core::blob::Blob;
-use scanner_core::seam::{ClueReader, Clues};
+use keyradius_core::blob::Blob;
+use keyradius_core::seam::{ClueReader, Clues};
 
 pub use describe::{Described, described};
 use tables::{Reading, TABLES};

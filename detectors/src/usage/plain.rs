@@ -1,8 +1,8 @@
 //! Small files that are a password: `password.txt`, `store.pass`, `pw`.
 
-use scanner_core::blob::Blob;
-use scanner_core::seam::{Candidate, Clues};
-use scanner_core::secret::Secret;
+use keyradius_core::blob::Blob;
+use keyradius_core::seam::{Candidate, Clues};
+use keyradius_core::secret::Secret;
 
 use super::tables::Password;
 use super::text::Text;

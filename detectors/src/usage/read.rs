@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use scanner_core::blob::Blob;
-use scanner_core::seam::Clues;
+use keyradius_core::blob::Blob;
+use keyradius_core::seam::Clues;
 
 use super::command::{self, Context};
 use super::finds::Finds;

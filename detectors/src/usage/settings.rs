@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use scanner_core::material::Name;
+use keyradius_core::material::Name;
 use zeroize::Zeroizing;
 
 use super::assignment::{self, Setting};

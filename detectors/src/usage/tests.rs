@@ -3,9 +3,9 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use scanner_core::blob::{Blob, Origin};
-use scanner_core::material::Name;
-use scanner_core::seam::{ClueReader, Clues};
+use keyradius_core::blob::{Blob, Origin};
+use keyradius_core::material::Name;
+use keyradius_core::seam::{ClueReader, Clues};
 
 use super::tables::{JSON, Rule, TABLES, Tables};
 use super::{CANDIDATES, REFERENCES, Usage};

@@ -73,7 +73,7 @@ fn units(bytes: &[u8], read: fn([u8; 2]) -> u16) -> Zeroizing<String> {
 }
 
 fn utf8(bytes: &[u8]) -> Option<Zeroizing<String>> {
-    // A byte that no text holds: see `scanner_core::prefilter`.
+    // A byte that no text holds: see `keyradius_core::prefilter`.
     if memchr::memchr(0, bytes).is_some() {
         return None;
     }

@@ -1,6 +1,6 @@
 //! What a value says: the name of a key, a password, or where one of them comes from.
 
-use scanner_core::material::Name;
+use keyradius_core::material::Name;
 use zeroize::Zeroizing;
 
 use super::tables::{Part, Password};

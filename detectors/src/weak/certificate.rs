@@ -1,6 +1,6 @@
 //! What a certificate is signed with. That is its issuer's doing: the weakness is of the certificate, not of its key.
 
-use scanner_core::material::CertFacts;
+use keyradius_core::material::CertFacts;
 
 use super::{Check, Weakness};
 

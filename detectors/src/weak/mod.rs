@@ -22,8 +22,8 @@ mod spki;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use keyradius_core::material::PublicHalf;
 use number::PrimeTests;
-use scanner_core::material::PublicHalf;
 
 pub use certificate::certificate;
 pub use number::MAX_PRIME_TESTS;

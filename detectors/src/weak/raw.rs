@@ -7,7 +7,7 @@ use dashu_int::UBig;
 
 use super::{Check, Weakness};
 use crate::read::public::Raw;
-use scanner_core::hex::hex;
+use keyradius_core::hex::hex;
 
 pub(super) const SMALL_ORDER: Check = Check {
     id: "raw-small-order",

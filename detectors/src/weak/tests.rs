@@ -4,14 +4,14 @@
 use std::collections::BTreeSet;
 
 use dashu_int::ops::Gcd;
-use scanner_core::material::{Algorithm, CertFacts, KeyId};
+use keyradius_core::material::{Algorithm, CertFacts, KeyId};
 use sha2::{Digest, Sha256};
 
 use super::*;
 use crate::read::proof::raw_public;
 use crate::read::public::Raw;
 use crate::read::text::bytes;
-use scanner_core::hex::hex;
+use keyradius_core::hex::hex;
 
 /// A public half of which only the SubjectPublicKeyInfo counts.
 fn half(spki: Vec<u8>) -> PublicHalf {

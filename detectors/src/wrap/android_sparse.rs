@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use scanner_core::error::{Malformed, Reason};
-use scanner_core::read_at::Cursor;
-use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
+use keyradius_core::error::{Malformed, Reason};
+use keyradius_core::read_at::Cursor;
+use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
 use crate::read::mapped::{Mapped, Place};
 use crate::read::stored::{array, held, le16, le32};

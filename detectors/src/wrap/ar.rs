@@ -7,8 +7,8 @@
 use std::io::{Cursor, Read};
 use std::ops::ControlFlow;
 
-use scanner_core::error::{Malformed, Reason};
-use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
+use keyradius_core::error::{Malformed, Reason};
+use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
 use crate::read::stored::{Exactly, Stream, number, until_zero};
 

@@ -7,10 +7,10 @@
 
 use std::ops::ControlFlow;
 
-use scanner_core::blob::Blob;
-use scanner_core::budget::Budget;
-use scanner_core::error::Malformed;
-use scanner_core::seam::{About, Anchor, Entry, Hit, Unopenable, Unwrapper};
+use keyradius_core::blob::Blob;
+use keyradius_core::budget::Budget;
+use keyradius_core::error::Malformed;
+use keyradius_core::seam::{About, Anchor, Entry, Hit, Unopenable, Unwrapper};
 use zeroize::Zeroizing;
 
 use super::digits::MIN_BYTES;
@@ -260,8 +260,8 @@ fn between(bytes: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
-    use scanner_core::budget::Limits;
+    use keyradius_core::blob::Origin;
+    use keyradius_core::budget::Limits;
 
     use super::*;
 

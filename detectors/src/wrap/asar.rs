@@ -6,9 +6,9 @@
 use std::fmt;
 use std::ops::ControlFlow;
 
-use scanner_core::error::{Malformed, Reason};
-use scanner_core::read_at::Cursor;
-use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
+use keyradius_core::error::{Malformed, Reason};
+use keyradius_core::read_at::Cursor;
+use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::folders::MOST_PATH;

@@ -10,10 +10,10 @@
 use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
-use scanner_core::blob::Blob;
-use scanner_core::budget::Budget;
-use scanner_core::error::Malformed;
-use scanner_core::seam::{About, Anchor, Entry, Hit, Unopenable, Unwrapper};
+use keyradius_core::blob::Blob;
+use keyradius_core::budget::Budget;
+use keyradius_core::error::Malformed;
+use keyradius_core::seam::{About, Anchor, Entry, Hit, Unopenable, Unwrapper};
 
 use super::starts;
 use crate::read::literal::{self, Joint};

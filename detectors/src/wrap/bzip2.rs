@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use bzip2::bufread::BzDecoder;
-use scanner_core::seam::{About, Container, Inside, Magic, Reader, Unopenable};
+use keyradius_core::seam::{About, Container, Inside, Magic, Reader, Unopenable};
 
 use super::compressed::BZIP2;
 use super::compressed::joined::{self, Input, Stream};

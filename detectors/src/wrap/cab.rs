@@ -7,10 +7,10 @@
 use std::io::{self, Read};
 
 use flate2::{Decompress, FlushDecompress};
+use keyradius_core::error::{Malformed, Reason};
+use keyradius_core::read_at::Cursor;
+use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 use lzxd::{Lzxd, WindowSize};
-use scanner_core::error::{Malformed, Reason};
-use scanner_core::read_at::Cursor;
-use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
 use crate::read::stored::{Exactly, held, le16, le32, until_zero};
 

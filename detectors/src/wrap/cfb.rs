@@ -5,9 +5,9 @@
 //! inside of installers are streams and opened further.
 
 use cfb::CompoundFile;
-use scanner_core::error::{Malformed, Reason};
-use scanner_core::read_at::Cursor;
-use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
+use keyradius_core::error::{Malformed, Reason};
+use keyradius_core::read_at::Cursor;
+use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
 use crate::read::stored::{Exactly, held, le16, le32};
 
@@ -209,7 +209,7 @@ mod tests {
         for (levels, memory, fits) in [(10, 200_000, true), (10, 20_000, false), (300, 2_000_000, false)] {
             let bytes = nested(levels);
             let mut seen = Seen { memory: Some(memory), ..Seen::default() };
-            let cursor = Cursor::new(std::sync::Arc::new(scanner_core::read_at::Held::new(bytes)));
+            let cursor = Cursor::new(std::sync::Arc::new(keyradius_core::read_at::Held::new(bytes)));
             let opened = read(cursor, &mut seen);
             assert_eq!(opened.is_ok(), fits, "{levels} levels in {memory} bytes: {opened:?}");
             assert!(fits || matches!(opened, Err(Unopenable::Limit(Reason::TooLarge))), "{opened:?}");

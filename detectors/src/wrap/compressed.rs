@@ -4,8 +4,8 @@ pub(crate) mod joined;
 
 use std::io::{self, Read};
 
-use scanner_core::error::Malformed;
-use scanner_core::seam::{Inside, Member, Unopenable};
+use keyradius_core::error::Malformed;
+use keyradius_core::seam::{Inside, Member, Unopenable};
 
 /// How much of a compressed stream is read at once, in bytes.
 pub(crate) const READ: usize = 64 << 10;
@@ -124,7 +124,7 @@ fn first_bytes(decoder: &mut dyn Read, into: &mut [u8]) -> io::Result<usize> {
 pub(crate) mod tests {
     use std::ops::ControlFlow;
 
-    use scanner_core::error::Reason;
+    use keyradius_core::error::Reason;
 
     use super::*;
 
@@ -163,11 +163,11 @@ pub(crate) mod tests {
 
     /// What comes out of bytes, and how it ended.
     pub(crate) fn open(
-        container: &dyn scanner_core::seam::Container,
+        container: &dyn keyradius_core::seam::Container,
         bytes: &[u8],
     ) -> (Result<(), Unopenable>, Collected) {
-        use scanner_core::read_at::{Cursor, Held};
-        use scanner_core::seam::Reader;
+        use keyradius_core::read_at::{Cursor, Held};
+        use keyradius_core::seam::Reader;
         let mut collected = Collected::default();
         let result = match container.reader() {
             Reader::InOrder(read) => read(&mut &bytes[..], &mut collected),

@@ -1,6 +1,6 @@
 //! Hexadecimal digits, as the wrappers of text share them.
 
-use scanner_core::seam::Anchor;
+use keyradius_core::seam::Anchor;
 
 /// INTEGER 0 to 15 as the version of a key, as pairs with blanks between them: plain runs and dumps.
 pub(super) const SPACED: Anchor = Anchor::anywhere(b"02 01 0");

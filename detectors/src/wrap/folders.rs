@@ -8,8 +8,8 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use scanner_core::error::Reason;
-use scanner_core::seam::{Inside, Member};
+use keyradius_core::error::Reason;
+use keyradius_core::seam::{Inside, Member};
 
 /// Longest path in bytes: PATH_MAX of Linux. A folder may hold itself.
 pub(crate) const MOST_PATH: usize = 4096;

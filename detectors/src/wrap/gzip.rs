@@ -6,8 +6,8 @@
 use std::io::{self, BufRead, BufReader, Chain, Read};
 
 use flate2::bufread::GzDecoder;
-use scanner_core::error::Reason;
-use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
+use keyradius_core::error::Reason;
+use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
 use super::compressed::{READ, only_member};
 

@@ -2,9 +2,9 @@
 
 use std::io::{self, Read};
 
+use keyradius_core::error::{Malformed, Reason};
+use keyradius_core::seam::{About, Container, Inside, Magic, Reader, Unopenable};
 use lz4_flex::frame::FrameDecoder;
-use scanner_core::error::{Malformed, Reason};
-use scanner_core::seam::{About, Container, Inside, Magic, Reader, Unopenable};
 
 use super::compressed::joined::{self, ASIDE, Input, Stream};
 use super::compressed::{LZ4, peek};

@@ -2,9 +2,9 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
+use keyradius_core::error::Malformed;
+use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 use lzma_rust2::LzmaReader;
-use scanner_core::error::Malformed;
-use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
 use super::compressed::{BESIDE, READ, only_member};
 

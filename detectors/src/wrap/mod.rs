@@ -51,7 +51,7 @@ mod xz;
 mod zip;
 mod zstd;
 
-use scanner_core::seam::{Container, Unwrapper};
+use keyradius_core::seam::{Container, Unwrapper};
 
 /// Every unwrapper.
 pub const UNWRAPPERS: &[&dyn Unwrapper] = &[

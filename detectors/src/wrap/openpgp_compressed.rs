@@ -10,8 +10,8 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use bzip2::bufread::BzDecoder;
 use flate2::bufread::{DeflateDecoder, ZlibDecoder};
-use scanner_core::error::{Malformed, Reason};
-use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
+use keyradius_core::error::{Malformed, Reason};
+use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
 use super::compressed::{BZIP2, READ, only_member, peek};
 use crate::read::openpgp;
@@ -230,9 +230,9 @@ mod tests {
 
     use flate2::Compression;
     use flate2::write::{DeflateEncoder, ZlibEncoder};
-    use scanner_core::blob::{Blob, Origin};
-    use scanner_core::budget::{Budget, Limits};
-    use scanner_core::seam::{Hit, Unwrapper};
+    use keyradius_core::blob::{Blob, Origin};
+    use keyradius_core::budget::{Budget, Limits};
+    use keyradius_core::seam::{Hit, Unwrapper};
 
     use super::super::compressed::tests::open;
     use super::super::openpgp_packets::OpenPgpPackets;

@@ -2,10 +2,10 @@
 
 use std::ops::ControlFlow;
 
-use scanner_core::blob::Blob;
-use scanner_core::budget::Budget;
-use scanner_core::error::Malformed;
-use scanner_core::seam::{About, Anchor, Container, Entry, Hit, Unopenable, Unwrapper};
+use keyradius_core::blob::Blob;
+use keyradius_core::budget::Budget;
+use keyradius_core::error::Malformed;
+use keyradius_core::seam::{About, Anchor, Container, Entry, Hit, Unopenable, Unwrapper};
 
 use super::openpgp_compressed::{OpenPgpCompressed, is_packet};
 use crate::read::openpgp;

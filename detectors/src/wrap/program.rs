@@ -9,9 +9,9 @@ use goblin::elf::Elf;
 use goblin::elf::section_header::{SHT_NOBITS, SectionHeader};
 use goblin::mach::{Mach, MachO, SingleArch};
 use goblin::pe::header::Header as PeHeader;
-use scanner_core::error::Malformed;
-use scanner_core::read_at::Cursor;
-use scanner_core::seam::{About, Container, Inside, Magic, Mapper, Member, Reader, Section, Unopenable};
+use keyradius_core::error::Malformed;
+use keyradius_core::read_at::Cursor;
+use keyradius_core::seam::{About, Container, Inside, Magic, Mapper, Member, Reader, Section, Unopenable};
 
 /// Programs with something appended.
 #[derive(Debug)]

@@ -11,10 +11,10 @@ mod subst;
 
 use std::ops::{ControlFlow, Range};
 
-use scanner_core::blob::Blob;
-use scanner_core::budget::Budget;
-use scanner_core::error::{Malformed, Reason};
-use scanner_core::seam::{About, Anchor, Entry, Hit, Unopenable, Unwrapper};
+use keyradius_core::blob::Blob;
+use keyradius_core::budget::Budget;
+use keyradius_core::error::{Malformed, Reason};
+use keyradius_core::seam::{About, Anchor, Entry, Hit, Unopenable, Unwrapper};
 use zeroize::Zeroizing;
 
 /// Text that becomes a key in another encoding.
@@ -185,8 +185,8 @@ fn is_of_attributes(bytes: &[u8], at: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
-    use scanner_core::budget::Limits;
+    use keyradius_core::blob::Origin;
+    use keyradius_core::budget::Limits;
 
     use super::*;
 

@@ -6,9 +6,9 @@
 use std::borrow::Cow;
 use std::ops::ControlFlow;
 
-use scanner_core::blob::Blob;
-use scanner_core::budget::Budget;
-use scanner_core::seam::{About, Anchor, Entry, Hit, Unopenable, Unwrapper};
+use keyradius_core::blob::Blob;
+use keyradius_core::budget::Budget;
+use keyradius_core::seam::{About, Anchor, Entry, Hit, Unopenable, Unwrapper};
 use zeroize::Zeroizing;
 
 use super::digits;
@@ -118,8 +118,8 @@ fn pairs(text: &[u8], start: usize) -> impl Iterator<Item = (u8, usize)> {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
-    use scanner_core::budget::Limits;
+    use keyradius_core::blob::Origin;
+    use keyradius_core::budget::Limits;
 
     use super::*;
 

@@ -13,9 +13,9 @@ mod header;
 use std::io::{self, Read};
 
 use flate2::Crc;
-use scanner_core::error::{Malformed, Reason};
-use scanner_core::read_at::Cursor;
-use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
+use keyradius_core::error::{Malformed, Reason};
+use keyradius_core::read_at::Cursor;
+use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 use sevenz_rust2::{Archive, Block, BlockDecoder, Coder, EncoderMethod, Error, Password};
 
 use super::compressed::{BESIDE, BZIP2};

@@ -4,12 +4,12 @@
 //! history are read only where an anchor is, so the known starts are anchors too, as they look in either encoding. They
 //! count at the start of a blob only, where they cost nothing.
 
-use scanner_core::seam::Anchor;
+use keyradius_core::seam::Anchor;
 
 use super::CONTAINERS;
 use crate::format::DETECTORS;
 use crate::read::text::base64;
-use scanner_core::hex::hex;
+use keyradius_core::hex::hex;
 
 /// Fewest bytes of a magic number that is told by what its digits are.
 const MIN: usize = 3;
@@ -42,7 +42,7 @@ pub(super) fn in_hex() -> impl Iterator<Item = Anchor<'static>> {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::prefilter::Prefilter;
+    use keyradius_core::prefilter::Prefilter;
 
     use super::*;
 

@@ -10,8 +10,8 @@ mod sparse;
 use std::io::{self, Read};
 use std::ops::ControlFlow;
 
-use scanner_core::error::{Malformed, Reason};
-use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
+use keyradius_core::error::{Malformed, Reason};
+use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
 use sparse::{Fault, Map};
 

@@ -4,9 +4,9 @@
 //! Payloads are members, which are opened further: kernels, RAM disks, device trees. A device tree that is no FIT is not
 //! claimed: its bytes are read as they are.
 
-use scanner_core::error::{Malformed, Reason};
-use scanner_core::read_at::Cursor;
-use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
+use keyradius_core::error::{Malformed, Reason};
+use keyradius_core::read_at::Cursor;
+use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
 use crate::read::stored::{Exactly, be32, held, until_zero};
 

@@ -3,7 +3,7 @@
 //! They are scanned as the bytes they are, which finds what is stored in them uncompressed, and they are counted, so
 //! that a report never claims to have read what is inside. Each entry goes when its unwrapper comes.
 
-use scanner_core::seam::Unopened;
+use keyradius_core::seam::Unopened;
 
 /// Magic numbers at their places.
 pub(crate) const UNOPENED: &[Unopened] = &[

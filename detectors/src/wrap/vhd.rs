@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use scanner_core::error::Malformed;
-use scanner_core::read_at::Cursor;
-use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
+use keyradius_core::error::Malformed;
+use keyradius_core::read_at::Cursor;
+use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
 use crate::read::mapped::{Mapped, Place, Table};
 use crate::read::stored::{be32, be64, held};

@@ -2,9 +2,9 @@
 
 use std::io::{self, Read};
 
+use keyradius_core::error::{Malformed, Reason};
+use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 use lzma_rust2::XzReader;
-use scanner_core::error::{Malformed, Reason};
-use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
 use super::compressed::joined::{self, Input, Stream};
 use super::compressed::{peek, xz_dictionary};

@@ -18,9 +18,9 @@ mod owned;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use scanner_core::error::Reason;
-use scanner_core::read_at::Cursor;
-use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
+use keyradius_core::error::Reason;
+use keyradius_core::read_at::Cursor;
+use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
 use decode::Decoder;
 use directory::Directory;

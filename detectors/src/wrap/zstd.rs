@@ -2,8 +2,8 @@
 
 use std::io::{self, BufRead, Read};
 
-use scanner_core::error::{Malformed, Reason};
-use scanner_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
+use keyradius_core::error::{Malformed, Reason};
+use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unopenable};
 
 use zstd::stream::raw::{DParameter, Decoder, Operation};
 

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use detectors::radius::playbook::Playbook;
-use scanner_core::blob::printable_path;
+use keyradius_core::blob::printable_path;
+use keyradius_detectors::radius::playbook::Playbook;
 
 use super::pages::{paragraph, playbook, section};
 use super::{Told, machine};
@@ -319,7 +319,7 @@ mod tests {
             assert!(told.page.contains(part), "{part}: {}", told.page);
         }
         assert!(!told.page.contains("<copies>"), "{}", told.page);
-        assert!(!told.page.chars().any(|c| c != '\n' && scanner_core::blob::is_deceptive(c)), "{}", told.page);
+        assert!(!told.page.chars().any(|c| c != '\n' && keyradius_core::blob::is_deceptive(c)), "{}", told.page);
         assert_eq!(told.json["playbook"]["role"], "code_signing");
         assert_eq!(told.json["finding"]["id"], "kr1:0123456789abcdef");
     }

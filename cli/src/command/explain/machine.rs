@@ -1,9 +1,9 @@
 //! Explanations for machines: `keyradius.explain/1`. Fields are added and never change their meaning.
 
-use detectors::radius::playbook::{Playbook, Section, Step};
-use detectors::radius::rules::{Reference, Rules, sarif_rule};
-use detectors::radius::secrets::severity;
-use detectors::secret::{Check, JOINED};
+use keyradius_detectors::radius::playbook::{Playbook, Section, Step};
+use keyradius_detectors::radius::rules::{Reference, Rules, sarif_rule};
+use keyradius_detectors::radius::secrets::severity;
+use keyradius_detectors::secret::{Check, JOINED};
 use serde_json::{Value, json};
 
 use super::pages::{expiry_id, revocation_id, tenths};

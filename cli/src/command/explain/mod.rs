@@ -4,12 +4,12 @@ mod finding;
 mod machine;
 mod pages;
 
-use detectors::radius::Tables;
-use detectors::radius::rules::{KeyRule, Rule, Rules};
-use detectors::radius::tables::Role;
-use detectors::secret::{Format, formats as secret_formats};
-use detectors::{CONTAINERS, DETECTORS, SECRETS, UNWRAPPERS};
-use scanner_core::seam::About;
+use keyradius_core::seam::About;
+use keyradius_detectors::radius::Tables;
+use keyradius_detectors::radius::rules::{KeyRule, Rule, Rules};
+use keyradius_detectors::radius::tables::Role;
+use keyradius_detectors::secret::{Format, formats as secret_formats};
+use keyradius_detectors::{CONTAINERS, DETECTORS, SECRETS, UNWRAPPERS};
 use serde_json::Value;
 
 use crate::args::explain::{ExplainArgs, ExplainFormat};

@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use detectors::radius::Tier;
-use detectors::radius::playbook::{Playbook, Step};
-use detectors::radius::rules::{KeyRule, Reference, Rule, Rules, sarif_rule};
-use detectors::radius::secrets::severity;
-use detectors::radius::tables::{Expiry, Revocation, Role};
-use detectors::secret::{Check, Format, JOINED};
-use scanner_core::seam::About;
+use keyradius_core::seam::About;
+use keyradius_detectors::radius::Tier;
+use keyradius_detectors::radius::playbook::{Playbook, Step};
+use keyradius_detectors::radius::rules::{KeyRule, Reference, Rule, Rules, sarif_rule};
+use keyradius_detectors::radius::secrets::severity;
+use keyradius_detectors::radius::tables::{Expiry, Revocation, Role};
+use keyradius_detectors::secret::{Check, Format, JOINED};
 
 use super::{Shelf, Topic};
 use crate::report::words;

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use jiff::civil::date;
-use scanner_core::budget::Limits;
-use scanner_core::material::{Identity, Mark, Protection, ProtectionState, Stands};
+use keyradius_core::budget::Limits;
+use keyradius_core::material::{Identity, Mark, Protection, ProtectionState, Stands};
 
 use super::*;
 use crate::allow::{Entry, RawAllow};

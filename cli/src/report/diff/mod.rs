@@ -8,9 +8,9 @@ mod side;
 #[cfg(test)]
 mod tests;
 
-use detectors::radius::Tier;
-use scanner_core::error::Reason;
-use scanner_core::material::ProtectionState;
+use keyradius_core::error::Reason;
+use keyradius_core::material::ProtectionState;
+use keyradius_detectors::radius::Tier;
 use serde::Serialize;
 
 use super::model::{Id, Scan, Tenths, Text, Tool, Word, ids};

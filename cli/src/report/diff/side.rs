@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
-use detectors::radius::Tier;
-use scanner_core::error::Reason;
-use scanner_core::material::ProtectionState;
+use keyradius_core::error::Reason;
+use keyradius_core::material::ProtectionState;
+use keyradius_detectors::radius::Tier;
 
 use super::Kind;
 use crate::report::model::{Finding, FindingKind, Occurrence, Scan, Secret, Tenths, Text, Word};

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::time::Duration;
 
-use scanner_core::material::{Encoding, How, ProtectionState};
+use keyradius_core::material::{Encoding, How, ProtectionState};
 
 use super::Report;
 use super::model::{

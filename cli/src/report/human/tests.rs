@@ -49,7 +49,7 @@ fn a_key_is_a_block_that_can_be_read_aloud() {
 fn nothing_of_the_input_reaches_the_terminal_unescaped() {
     for verbose in [false, true] {
         let page = page(Look { verbose, public: true, skipped: true, ..plain() });
-        assert!(!page.chars().any(|c| c != '\n' && scanner_core::blob::is_deceptive(c)), "{page:?}");
+        assert!(!page.chars().any(|c| c != '\n' && keyradius_core::blob::is_deceptive(c)), "{page:?}");
     }
     let painted = page(Look { color: true, links: true, ..plain() });
     assert!(!painted.contains("\x1b[31mRelease"));

@@ -1,10 +1,10 @@
 //! Findings as the report tells them.
 
-use detectors::radius::estate::Sure;
-use detectors::radius::known::Class;
-use detectors::radius::{Band, Tier};
-use detectors::weak::Grade;
-use scanner_core::material::{Kind, Proof, ProtectionState, SecretClass, Verdict};
+use keyradius_core::material::{Kind, Proof, ProtectionState, SecretClass, Verdict};
+use keyradius_detectors::radius::estate::Sure;
+use keyradius_detectors::radius::known::Class;
+use keyradius_detectors::radius::{Band, Tier};
+use keyradius_detectors::weak::Grade;
 use serde::{Deserialize, Serialize};
 
 use super::ids::{self, FindingKind, KeyUsage, LinkKind, SecretKind};

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use detectors::radius::estate::Sure;
-use detectors::radius::known::Class;
-use detectors::radius::{Band, Tier};
-use detectors::weak::Grade;
-use scanner_core::error::Reason;
-use scanner_core::git::oid;
-use scanner_core::material::{Encoding, How, Kind, Proof, ProtectionState, Reach, SecretClass, Verdict};
+use keyradius_core::error::Reason;
+use keyradius_core::git::oid;
+use keyradius_core::material::{Encoding, How, Kind, Proof, ProtectionState, Reach, SecretClass, Verdict};
+use keyradius_detectors::radius::estate::Sure;
+use keyradius_detectors::radius::known::Class;
+use keyradius_detectors::radius::{Band, Tier};
+use keyradius_detectors::weak::Grade;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serializer};
 
@@ -234,7 +234,7 @@ pub(crate) mod counts {
 
 #[cfg(test)]
 mod tests {
-    use detectors::radius::playbook::HEADINGS;
+    use keyradius_detectors::radius::playbook::HEADINGS;
 
     use super::*;
 

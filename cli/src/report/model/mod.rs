@@ -13,10 +13,10 @@ mod text;
 
 use std::collections::BTreeMap;
 
-use detectors::radius::Tier;
-use scanner_core::error::Reason;
-use scanner_core::git::oid;
-use scanner_core::material::Kind;
+use keyradius_core::error::Reason;
+use keyradius_core::git::oid;
+use keyradius_core::material::Kind;
+use keyradius_detectors::radius::Tier;
 use serde::{Deserialize, Serialize};
 
 use super::records::Records;

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use detectors::{DETECTORS, UNWRAPPERS};
-use scanner_core::blob::printable_path;
-use scanner_core::git::oid;
-use scanner_core::material::{Encoding, How, Proof, ProtectionState, Reach};
+use keyradius_core::blob::printable_path;
+use keyradius_core::git::oid;
+use keyradius_core::material::{Encoding, How, Proof, ProtectionState, Reach};
+use keyradius_detectors::{DETECTORS, UNWRAPPERS};
 use serde::{Deserialize, Serialize};
 
 use super::ids::{self, AllowedBy};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use scanner_core::blob::{Origin, Wrap, is_deceptive};
+use keyradius_core::blob::{Origin, Wrap, is_deceptive};
 use serde_json::{Value, json};
 
 use super::*;

@@ -3,17 +3,17 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use detectors::radius::estate::Sure;
-use detectors::radius::known::Class;
-use detectors::radius::{self, Band, Evidence, Known, Modifier, RoleScore, RuleHit, Spot, Tier, Use};
-use scanner_core::blob::{Origin, Wrap};
-use scanner_core::error::{Gap, Reason};
-use scanner_core::git;
-use scanner_core::git::oid::{Format, ObjectId};
-use scanner_core::material::{
+use keyradius_core::blob::{Origin, Wrap};
+use keyradius_core::error::{Gap, Reason};
+use keyradius_core::git;
+use keyradius_core::git::oid::{Format, ObjectId};
+use keyradius_core::material::{
     Algorithm, CertFacts, CommitFacts, Encoding, How, KeyId, Kind, Label, Material, Name, Occurrence, Opened,
     OrdinarySecret, Proof, Protection, ProtectionState, Provenance, PublicHalf, Reach, Reference, SecretClass, Verdict,
 };
+use keyradius_detectors::radius::estate::Sure;
+use keyradius_detectors::radius::known::Class;
+use keyradius_detectors::radius::{self, Band, Evidence, Known, Modifier, RoleScore, RuleHit, Spot, Tier, Use};
 
 use super::build;
 use super::model::{Coverage, Finding, Id as _, Locked, Notice, Report, SCHEMA, Scan, Summary, Tool};

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use scanner_core::hex::unhex;
-use scanner_core::material::Encoding;
+use keyradius_core::hex::unhex;
+use keyradius_core::material::Encoding;
 use serde_json::{Value, json};
 
 use super::insert;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use scanner_core::material::SecretClass;
+use keyradius_core::material::SecretClass;
 use serde_json::{Value, json};
 
 use super::place::located;

@@ -9,10 +9,10 @@
 mod der;
 mod plant;
 
-use corpus::{cases_dir, expect};
-use detectors::DETECTORS;
-use scanner_core::blob::Origin;
-use scanner_core::material::{Identity, Kind, Material};
+use keyradius_core::blob::Origin;
+use keyradius_core::material::{Identity, Kind, Material};
+use keyradius_corpus::{cases_dir, expect};
+use keyradius_detectors::DETECTORS;
 
 use plant::{Planted, places};
 
@@ -47,7 +47,7 @@ fn identity(material: &Material) -> Option<[u8; 32]> {
 
 #[test]
 fn a_key_in_any_place_of_any_format_is_found() {
-    let search = |bytes: &[u8]| detectors::engine().beyond(&Origin::file("sample"), bytes, &[]);
+    let search = |bytes: &[u8]| keyradius_detectors::engine().beyond(&Origin::file("sample"), bytes, &[]);
     let key = plant::key(7);
     let found = search(&key);
     let wanted = found.iter().find_map(identity).expect("the planted key stands alone");

@@ -7,11 +7,11 @@
 mod open;
 mod read;
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::lock::{Lock, boxed};
-use scanner_core::material::{Encoding, Kind, Locked, Material, Remark};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::lock::{Lock, boxed};
+use keyradius_core::material::{Encoding, Kind, Locked, Material, Remark};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::{locate, pbe};
 use read::Store;
@@ -69,7 +69,7 @@ fn start(bytes: &[u8], hit: Hit<'_>) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::material::ProtectionState;
+    use keyradius_core::material::ProtectionState;
 
     use super::*;
     use crate::ask;

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection, ProtectionState, Remark};
+use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Protection, ProtectionState, Remark};
 use zeroize::Zeroizing;
 
 use super::read::{self, Content, Object};
@@ -13,8 +13,8 @@ use crate::read::private::{self, PrivateKey};
 use crate::read::{pbe, x509};
 use crate::unlock::kdf::bmp;
 use crate::unlock::pbe::{Password, Scheme};
-use scanner_core::lock::Unlocked;
-use scanner_core::lock::{Lock, PROOF};
+use keyradius_core::lock::Unlocked;
+use keyradius_core::lock::{Lock, PROOF};
 
 /// What a derived key is for stands behind the password (BcFKSKeyStoreSpi).
 const STORE: &str = "STORE_ENCRYPTION";

@@ -1,7 +1,7 @@
 //! The frame of BouncyCastle's FIPS keystore, BCFKS (org.bouncycastle.asn1.bc.ObjectStore):
 //! SEQUENCE { EncryptedObjectStoreData, ObjectStoreIntegrityCheck }, where the first is shaped like an encrypted PKCS#8 key.
 
-use scanner_core::error::Malformed;
+use keyradius_core::error::Malformed;
 
 use crate::read::ber::{self, BerReader, INTEGER, OCTET_STRING, OID, SEQUENCE, Value};
 

@@ -9,11 +9,11 @@
 mod open;
 mod read;
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::lock::Lock;
-use scanner_core::material::{Locked, Remark};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::lock::Lock;
+use keyradius_core::material::{Locked, Remark};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use read::{Store, Uber};
 
@@ -101,7 +101,7 @@ fn uber(store: &Uber<'_>, bytes: &[u8], at: usize, out: &mut Inspection) {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::material::{Identity, Kind, Material, ProtectionState};
+    use keyradius_core::material::{Identity, Kind, Material, ProtectionState};
 
     use super::*;
     use crate::ask;

@@ -5,8 +5,8 @@
 
 use std::ops::Range;
 
-use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Proof, Protection, ProtectionState, Remark};
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Proof, Protection, ProtectionState, Remark};
 use zeroize::Zeroizing;
 
 use crate::read::ber::{BerReader, OCTET_STRING, SEQUENCE};
@@ -14,7 +14,7 @@ use crate::read::carrier;
 use crate::read::cursor::Cursor;
 use crate::read::private::{self, PrivateKey};
 use crate::read::{pbe, public, x509};
-use scanner_core::lock::Unlocked;
+use keyradius_core::lock::Unlocked;
 
 /// Length of a SHA-1: the MAC behind the entries of BKS, the digest behind those of UBER, and the salt of every writer.
 pub(crate) const DIGEST: usize = 20;

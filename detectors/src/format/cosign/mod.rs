@@ -6,11 +6,11 @@
 mod open;
 mod read;
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::lock::{Lock, boxed};
-use scanner_core::material::{Encoding, Kind, Locked, Material, Protection, ProtectionState};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::lock::{Lock, boxed};
+use keyradius_core::material::{Encoding, Kind, Locked, Material, Protection, ProtectionState};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::{armor, carrier};
 use read::Sealed;
@@ -64,7 +64,7 @@ impl Detector for Cosign {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::material::Identity;
+    use keyradius_core::material::Identity;
 
     use super::*;
     use crate::ask;

@@ -9,8 +9,8 @@ use super::read::Sealed;
 use crate::read::carrier;
 use crate::read::private::{self, PrivateKey};
 use crate::unlock::kdf::Scrypt;
-use scanner_core::lock::Lock;
-use scanner_core::lock::Unlocked;
+use keyradius_core::lock::Lock;
+use keyradius_core::lock::Unlocked;
 
 /// A file.
 pub(super) struct Key {

@@ -1,6 +1,6 @@
 //! The JSON in a key of cosign, for its detector and for trying passwords.
 
-use scanner_core::error::Malformed;
+use keyradius_core::error::Malformed;
 
 use crate::read::members;
 use crate::read::text::{unbase64, without_padding};

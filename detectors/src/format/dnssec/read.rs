@@ -1,6 +1,6 @@
 //! The text of DNSSEC key files: `Name: value` lines of BIND's private keys, and the DNSKEY record of the public ones.
 
-use scanner_core::error::Malformed;
+use keyradius_core::error::Malformed;
 use zeroize::Zeroizing;
 
 use crate::read::curves;

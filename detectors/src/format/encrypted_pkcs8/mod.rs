@@ -7,11 +7,11 @@ mod open;
 
 use std::borrow::Cow;
 
-use scanner_core::blob::Blob;
-use scanner_core::error::{Malformed, Reason};
-use scanner_core::lock::{Lock, boxed};
-use scanner_core::material::{Encoding, Kind, Locked, Material, Protection};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::{Malformed, Reason};
+use keyradius_core::lock::{Lock, boxed};
+use keyradius_core::material::{Encoding, Kind, Locked, Material, Protection};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::ber::{BerReader, OCTET_STRING, SEQUENCE};
 use crate::read::{armor, carrier, locate, pbe};
@@ -50,7 +50,7 @@ impl Detector for EncryptedPkcs8 {
             // Notary v1 writes what the key is for into headers of the block.
             for name in ["role", "gun"] {
                 let label = armor.header(name).map(|v| format!("{name}: {v}"));
-                material.labels.extend(label.map(|l| scanner_core::material::Label::new("header", l.as_bytes())));
+                material.labels.extend(label.map(|l| keyradius_core::material::Label::new("header", l.as_bytes())));
             }
             out.found(material);
             return Ok(());

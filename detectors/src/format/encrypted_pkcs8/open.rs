@@ -6,8 +6,8 @@ use crate::read::ber::{BerReader, OCTET_STRING, SEQUENCE};
 use crate::read::carrier;
 use crate::read::private::{self, PrivateKey};
 use crate::unlock::pbe::{Password, Scheme, begins_like_der};
-use scanner_core::lock::Lock;
-use scanner_core::lock::Unlocked;
+use keyradius_core::lock::Lock;
+use keyradius_core::lock::Unlocked;
 
 /// An EncryptedPrivateKeyInfo.
 pub(super) struct Key<'a> {

@@ -7,11 +7,11 @@ mod open;
 
 use std::path::Path;
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::lock::{Lock, boxed};
-use scanner_core::material::{Encoding, Kind, Locked, Material, Protection, ProtectionState};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::lock::{Lock, boxed};
+use keyradius_core::material::{Encoding, Kind, Locked, Material, Protection, ProtectionState};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::carrier;
 use crate::read::text::{Decoder, digit};
@@ -133,7 +133,7 @@ fn decode(text: &[u8]) -> Result<Vec<u8>, Malformed> {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
+    use keyradius_core::blob::Origin;
 
     use super::*;
     use crate::read::text::base64;

@@ -2,7 +2,7 @@
 //!
 //! The tag of version 2 is not asked: what comes out has to be a key whose parts fit.
 
-use scanner_core::material::{Kind, Proof};
+use keyradius_core::material::{Kind, Proof};
 use zeroize::Zeroizing;
 
 use crate::read::carrier;
@@ -10,8 +10,8 @@ use crate::read::{armor, private};
 use crate::unlock::cipher::{Cipher, Mode, Suite, unpadded};
 use crate::unlock::kdf::Hash;
 use crate::unlock::pkcs12::Store;
-use scanner_core::lock::Unlocked;
-use scanner_core::lock::{Lock, PROOF};
+use keyradius_core::lock::Unlocked;
+use keyradius_core::lock::{Lock, PROOF};
 
 /// What version it is, and its parts (match `encryption/encryption.rb`).
 pub(super) enum Key<'a> {

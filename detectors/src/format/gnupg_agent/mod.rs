@@ -10,17 +10,17 @@ mod open;
 
 use std::borrow::Cow;
 
-use scanner_core::blob::Blob;
-use scanner_core::error::{Malformed, Reason};
-use scanner_core::lock::{Lock, boxed};
-use scanner_core::material::{Encoding, Identity, Kind, Label, Locked, Material, Protection, ProtectionState};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::{Malformed, Reason};
+use keyradius_core::lock::{Lock, boxed};
+use keyradius_core::material::{Encoding, Identity, Kind, Label, Locked, Material, Protection, ProtectionState};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use zeroize::Zeroize;
 
 use crate::read::agent::Numbers;
 use crate::read::sexp::{self, Node};
 use crate::read::signs::{self, Fit};
-use scanner_core::hex::hex;
+use keyradius_core::hex::hex;
 
 /// Keys of gpg-agent.
 #[derive(Debug)]

@@ -55,7 +55,7 @@ const fn double(value: u128) -> u128 {
 mod tests {
     use super::*;
     use crate::read::text::bytes;
-    use scanner_core::hex::hex;
+    use keyradius_core::hex::hex;
 
     #[test]
     fn samples_of_the_standard() {

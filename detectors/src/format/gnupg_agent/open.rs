@@ -1,7 +1,7 @@
 //! Opens keys of gpg-agent: an iterated S2K, AES-128 in CBC or OCB, then an S-expression with the private numbers. Neither
 //! digest nor tag is asked: the numbers have to belong to the public ones, which stand outside.
 
-use scanner_core::material::{Encoding, Identity, Kind, Material};
+use keyradius_core::material::{Encoding, Identity, Kind, Material};
 use zeroize::Zeroizing;
 
 use super::ocb;
@@ -9,8 +9,8 @@ use crate::read::agent::Numbers;
 use crate::read::sexp::{self, Node};
 use crate::unlock::cipher::{Cipher, Mode, Suite};
 use crate::unlock::kdf::Hash;
-use scanner_core::lock::Lock;
-use scanner_core::lock::Unlocked;
+use keyradius_core::lock::Lock;
+use keyradius_core::lock::Unlocked;
 
 /// A file.
 pub(super) struct Key {

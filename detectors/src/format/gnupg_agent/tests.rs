@@ -1,8 +1,8 @@
 //! Tests of `gnupg_agent`.
 
-use scanner_core::blob::Origin;
-use scanner_core::material::Proof;
-use scanner_core::material::Remark;
+use keyradius_core::blob::Origin;
+use keyradius_core::material::Proof;
+use keyradius_core::material::Remark;
 
 use super::*;
 use crate::read::curves;

@@ -11,21 +11,21 @@ mod read;
 
 use std::ops::Range;
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::lock::{Lock, boxed};
-use scanner_core::material::{
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::lock::{Lock, boxed};
+use keyradius_core::material::{
     Encoding, Identity, Kind, Label, Locked, Material, Protection, ProtectionState, PublicHalf, Remark,
 };
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::armor;
 use crate::read::carrier;
 use crate::read::curves;
 use crate::read::members;
 use crate::read::public::{self, Domain, PublicKey, Raw};
+use keyradius_core::hex::unhex;
 use read::{ITERATIONS, Sealed, private_key};
-use scanner_core::hex::unhex;
 
 /// Keys of TUF and in-toto.
 #[derive(Debug)]
@@ -202,11 +202,11 @@ fn sealed(bytes: &[u8], at: usize, out: &mut Inspection) -> Result<(), Malformed
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::material::Proof;
+    use keyradius_core::material::Proof;
 
     use super::*;
     use crate::ask;
-    use scanner_core::hex::hex;
+    use keyradius_core::hex::hex;
 
     /// The keys of RFC 8032 7.1, test 1.
     const SEED: &str = "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";

@@ -1,6 +1,6 @@
 //! Opens keys that securesystemslib encrypted: PBKDF2, an HMAC that tells, AES in counter mode, then JSON.
 
-use scanner_core::material::{Encoding, Identity, Kind, Material};
+use keyradius_core::material::{Encoding, Identity, Kind, Material};
 use zeroize::Zeroizing;
 
 use super::read::{ITERATIONS, Sealed, private_key};
@@ -10,9 +10,9 @@ use crate::read::private;
 use crate::read::public::{self, PublicKey, Raw};
 use crate::unlock::cipher::{Cipher, Mode, Suite};
 use crate::unlock::kdf::Hash;
-use scanner_core::hex::unhex;
-use scanner_core::lock::Lock;
-use scanner_core::lock::Unlocked;
+use keyradius_core::hex::unhex;
+use keyradius_core::lock::Lock;
+use keyradius_core::lock::Unlocked;
 
 /// A file.
 pub(super) struct Key(Sealed);

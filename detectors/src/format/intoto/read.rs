@@ -1,11 +1,11 @@
 //! Private keys of securesystemslib, for their detector and for trying passwords.
 
-use scanner_core::error::Malformed;
-use scanner_core::material::{PublicHalf, Remark};
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{PublicHalf, Remark};
 
 use crate::read::cursor::Cursor;
 use crate::read::signs::{self, Fit};
-use scanner_core::hex::unhex;
+use keyradius_core::hex::unhex;
 
 /// Iterations of PBKDF2 that securesystemslib takes (settings.PBKDF2_ITERATIONS).
 pub(crate) const ITERATIONS: u32 = 100_000;

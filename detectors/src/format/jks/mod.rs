@@ -9,11 +9,11 @@ mod read;
 
 use std::ops::Range;
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::lock::{Lock, boxed};
-use scanner_core::material::{Encoding, Identity, Kind, Label, Locked, Material, Protection, Remark};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::lock::{Lock, boxed};
+use keyradius_core::material::{Encoding, Identity, Kind, Label, Locked, Material, Protection, Remark};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::ber::{self, BerReader, OCTET_STRING, OID, SEQUENCE};
 use crate::read::cursor::Cursor;

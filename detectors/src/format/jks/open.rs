@@ -1,7 +1,7 @@
 //! Opens the keys of JKS and JCEKS keystores. Every key may have a password of its own; the password of the store itself
 //! only guards its digest, and is not asked.
 
-use scanner_core::material::{Material, Protection};
+use keyradius_core::material::{Material, Protection};
 use sha1::{Digest, Sha1};
 use zeroize::Zeroizing;
 
@@ -13,8 +13,8 @@ use crate::read::pbe as scheme;
 use crate::read::private::{self, PrivateKey};
 use crate::unlock::kdf::{Hash, utf16};
 use crate::unlock::pbe::{Password, Scheme, begins_like_der};
-use scanner_core::lock::Unlocked;
-use scanner_core::lock::{Lock, PROOF};
+use keyradius_core::lock::Unlocked;
+use keyradius_core::lock::{Lock, PROOF};
 
 /// The keys of one keystore.
 pub(super) struct Store<'a> {

@@ -1,7 +1,7 @@
 //! Java object serialization (Java Object Serialization Specification, chapter 6), as far as keys come in it: one object
 //! whose fields are byte arrays, strings and constants of enumerations.
 
-use scanner_core::error::Malformed;
+use keyradius_core::error::Malformed;
 
 use crate::read::cursor::Cursor;
 

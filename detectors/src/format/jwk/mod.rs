@@ -10,10 +10,10 @@
 
 mod escaped;
 
-use scanner_core::blob::Blob;
-use scanner_core::error::{Malformed, Reason};
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, Protection, PublicHalf, Remark};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::{Malformed, Reason};
+use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Protection, PublicHalf, Remark};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::number;
 use crate::read::object::{self, Object};

@@ -1,13 +1,13 @@
 //! Tests of `jwk`.
 
-use scanner_core::blob::Origin;
-use scanner_core::material::Proof;
+use keyradius_core::blob::Origin;
+use keyradius_core::material::Proof;
 
 use super::*;
 use crate::ask;
 use crate::read::proof;
 use crate::read::text::{base64url, bytes};
-use scanner_core::hex::hex;
+use keyradius_core::hex::hex;
 
 fn inspect(text: &str) -> Result<Vec<Material>, Malformed> {
     ask::first(&Jwk, "k", text, &ANCHORS)

@@ -6,11 +6,11 @@
 
 mod open;
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::lock::{Lock, boxed};
-use scanner_core::material::{Encoding, Kind, Locked, Material, Protection, ProtectionState};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::lock::{Lock, boxed};
+use keyradius_core::material::{Encoding, Kind, Locked, Material, Protection, ProtectionState};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::{armor, carrier};
 

@@ -8,8 +8,8 @@ use crate::read::carrier;
 use crate::read::private::{self, PrivateKey};
 use crate::unlock::cipher::{Cipher, Mode, Suite, unpadded};
 use crate::unlock::kdf::Hash;
-use scanner_core::lock::Lock;
-use scanner_core::lock::Unlocked;
+use keyradius_core::lock::Lock;
+use keyradius_core::lock::Unlocked;
 
 /// An encrypted body.
 pub(super) struct Key<'a> {

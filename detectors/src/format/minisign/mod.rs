@@ -9,11 +9,13 @@
 mod open;
 mod read;
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::lock::{Lock, boxed};
-use scanner_core::material::{Encoding, Identity, Kind, Label, Locked, Material, Protection, ProtectionState, Remark};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::lock::{Lock, boxed};
+use keyradius_core::material::{
+    Encoding, Identity, Kind, Label, Locked, Material, Protection, ProtectionState, Remark,
+};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::carrier;
 use crate::read::public::{self, PublicKey, Raw};
@@ -99,14 +101,14 @@ fn public_parts(body: &[u8]) -> Option<(&[u8], &[u8])> {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::material::Proof;
+    use keyradius_core::material::Proof;
 
     use super::*;
     use crate::ask;
     use crate::read::proof;
     use crate::read::proof::tests::RFC8032_SEED as SEED;
     use crate::read::text::base64;
-    use scanner_core::hex::hex;
+    use keyradius_core::hex::hex;
 
     fn plain() -> Vec<u8> {
         let public = proof::raw_public(Raw::Ed25519, &SEED).unwrap();

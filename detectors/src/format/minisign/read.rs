@@ -1,6 +1,6 @@
 //! What stands in a secret key of minisign, for its detector and for trying passwords.
 
-use scanner_core::error::Malformed;
+use keyradius_core::error::Malformed;
 
 use crate::read::cursor::Cursor;
 

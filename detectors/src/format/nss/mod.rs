@@ -9,19 +9,19 @@ mod open;
 
 use std::ops::Range;
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::lock::Lock;
-use scanner_core::material::{
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::lock::Lock;
+use keyradius_core::material::{
     Encoding, Identity, Kind, Label, Locked, Material, Protection, ProtectionState, PublicHalf, Remark,
 };
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::ber::{INTEGER, OCTET_STRING, OID, SEQUENCE, Value, dotted};
 use crate::read::nss::{self, Legacy, Object, Store};
 use crate::read::public::{self, Domain, PublicKey};
 use crate::read::{carrier, curves, pbe, pkcs11, sqlite, x509};
-use scanner_core::hex::hex;
+use keyradius_core::hex::hex;
 
 /// NSS databases.
 #[derive(Debug)]

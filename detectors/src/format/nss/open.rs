@@ -2,7 +2,7 @@
 //! value) and key3.db (lib/softoken/lowpbe.c, nsspkcs5_PKCS12PBE: a few rounds of SHA-1, 3DES).
 
 use hmac::{Hmac, KeyInit, Mac};
-use scanner_core::material::PublicHalf;
+use keyradius_core::material::PublicHalf;
 use sha1::Sha1;
 use zeroize::Zeroizing;
 
@@ -16,8 +16,8 @@ use crate::read::public::{self, PublicKey};
 use crate::unlock::cipher::{Cipher, Mode, Suite, unpadded};
 use crate::unlock::kdf::Hash;
 use crate::unlock::pbe;
-use scanner_core::lock::Unlocked;
-use scanner_core::lock::{Lock, PROOF};
+use keyradius_core::lock::Unlocked;
+use keyradius_core::lock::{Lock, PROOF};
 
 /// Reads what the detector kept of one key.
 pub(super) fn read<'a>(bytes: &'a [u8]) -> Option<Box<dyn Lock + 'a>> {

@@ -4,7 +4,7 @@
 //! exponent that nearly every RSA key has, as a number of OpenPGP, and the OID of Ed25519. From there version, time and
 //! algorithm lead back to the header, whose length has to be that of the way back.
 
-use scanner_core::seam::Anchor;
+use keyradius_core::seam::Anchor;
 
 use crate::read::openpgp::{self, SECRET_KEY};
 

@@ -12,13 +12,13 @@ mod signature;
 
 use std::ops::Range;
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::lock::{Lock, boxed};
-use scanner_core::material::{
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::lock::{Lock, boxed};
+use keyradius_core::material::{
     Encoding, Identity, Kind, Label, Locked, Material, Proof, Protection, ProtectionState, Remark,
 };
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::openpgp::{self, SECRET_KEY, SECRET_SUBKEY, SIGNATURE, SecretKey, USER_ID};
 use crate::read::{armor, carrier};

@@ -4,7 +4,7 @@
 //! Not opened: AEAD (S2K usage 253, which GnuPG does not write by default), keys of version 3 and older, Argon2 beyond
 //! [`crate::unlock::kdf::MAX_MEMORY`].
 
-use scanner_core::material::{Encoding, Kind, Material, Proof};
+use keyradius_core::material::{Encoding, Kind, Material, Proof};
 use sha1::{Digest, Sha1};
 use zeroize::Zeroizing;
 
@@ -12,8 +12,8 @@ use crate::read::cursor::Cursor;
 use crate::read::openpgp::{self, Parts};
 use crate::unlock::cipher::{Cipher, Mode, Suite};
 use crate::unlock::kdf::{Argon2, Hash};
-use scanner_core::lock::Unlocked;
-use scanner_core::lock::{Lock, PROOF};
+use keyradius_core::lock::Unlocked;
+use keyradius_core::lock::{Lock, PROOF};
 
 /// A primary key and its subkeys, as far as they are locked.
 pub(super) struct Ring<'a> {

@@ -1,7 +1,7 @@
 //! What an OpenPGP signature says of the key before it (RFC 9580 5.2): key flags and time.
 
-use scanner_core::error::Malformed;
-use scanner_core::material::Uses;
+use keyradius_core::error::Malformed;
+use keyradius_core::material::Uses;
 
 use crate::read::cursor::Cursor;
 

@@ -5,7 +5,7 @@ use crate::ask;
 use crate::read::proof;
 use crate::read::proof::tests::RFC8032_SEED as SEED;
 use crate::read::public::Raw;
-use scanner_core::blob::Origin;
+use keyradius_core::blob::Origin;
 
 fn packet(kind: u8, body: &[u8]) -> Vec<u8> {
     [&[0xc0 | kind, 255][..], &(body.len() as u32).to_be_bytes(), body].concat()

@@ -8,11 +8,13 @@ mod read;
 
 use std::ops::Range;
 
-use scanner_core::blob::Blob;
-use scanner_core::error::{Malformed, Reason};
-use scanner_core::lock::{Lock, boxed};
-use scanner_core::material::{Encoding, Identity, Kind, Locked, Material, Proof, Protection, ProtectionState, Remark};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::{Malformed, Reason};
+use keyradius_core::lock::{Lock, boxed};
+use keyradius_core::material::{
+    Encoding, Identity, Kind, Locked, Material, Proof, Protection, ProtectionState, Remark,
+};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use sha2::{Digest, Sha256};
 
 use crate::read::ssh::{self, Public};
@@ -146,7 +148,7 @@ mod tests {
     use crate::read::proof::tests::RFC8032_SEED as SEED;
     use crate::read::public::Raw;
     use crate::read::text::base64;
-    use scanner_core::hex::hex;
+    use keyradius_core::hex::hex;
 
     const ED25519_POINT: &str = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
 

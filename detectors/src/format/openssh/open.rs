@@ -3,14 +3,14 @@
 
 use chacha20::ChaCha20Legacy;
 use chacha20::cipher::{KeyIvInit, StreamCipher, StreamCipherSeek};
-use scanner_core::material::{Encoding, Identity, Kind, Material, Proof};
+use keyradius_core::material::{Encoding, Identity, Kind, Material, Proof};
 use zeroize::Zeroizing;
 
 use super::read::File;
 use crate::read::cursor::Cursor;
 use crate::unlock::cipher::{Cipher, Mode, Suite};
-use scanner_core::lock::Lock;
-use scanner_core::lock::Unlocked;
+use keyradius_core::lock::Lock;
+use keyradius_core::lock::Unlocked;
 
 /// A file.
 pub(super) struct Key<'a> {

@@ -1,7 +1,7 @@
 //! OpenSSH private key files (OpenSSH PROTOCOL.key), as the detector reads them and whoever has a password reads them again.
 
-use scanner_core::error::Malformed;
-use scanner_core::material::{Label, Protection, ProtectionState, PublicHalf, Remark};
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{Label, Protection, ProtectionState, PublicHalf, Remark};
 
 use crate::read::cursor::Cursor;
 use crate::read::signs::{self, Private};

@@ -5,11 +5,11 @@
 
 mod open;
 
-use scanner_core::blob::Blob;
-use scanner_core::error::{Malformed, Reason};
-use scanner_core::lock::{Lock, boxed};
-use scanner_core::material::{Encoding, Identity, Kind, Label, Material, ProtectionState, Remark};
-use scanner_core::seam::{About, Anchor, Decoded, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::{Malformed, Reason};
+use keyradius_core::lock::{Lock, boxed};
+use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, ProtectionState, Remark};
+use keyradius_core::seam::{About, Anchor, Decoded, Detector, Hit, Inspection};
 use sha2::{Digest, Sha256};
 
 use crate::read::putty::{self, File, MAGIC};
@@ -100,9 +100,9 @@ impl Detector for Putty {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
-    use scanner_core::material::Proof;
-    use scanner_core::material::Protection;
+    use keyradius_core::blob::Origin;
+    use keyradius_core::material::Proof;
+    use keyradius_core::material::Protection;
 
     use super::*;
     use crate::ask;
@@ -110,7 +110,7 @@ mod tests {
     use crate::read::proof::tests::RFC8032_SEED as SEED;
     use crate::read::public::Raw;
     use crate::read::text::base64;
-    use scanner_core::hex::hex;
+    use keyradius_core::hex::hex;
 
     fn blob(fields: &[&[u8]]) -> Vec<u8> {
         fields.iter().flat_map(|field| [&(field.len() as u32).to_be_bytes(), *field].concat()).collect()

@@ -1,7 +1,7 @@
 //! The frame of Microsoft's PVK files: six numbers, a salt, and a key blob of CryptoAPI whose first eight bytes stay clear
 //! when the rest is encrypted.
 
-use scanner_core::error::Malformed;
+use keyradius_core::error::Malformed;
 
 use crate::read::capi::{HEADER, Header, Little};
 

@@ -1,7 +1,7 @@
 //! What stands in a secret key of signify, for its detector and for trying passwords.
 
-use scanner_core::error::Malformed;
-use scanner_core::material::PublicHalf;
+use keyradius_core::error::Malformed;
+use keyradius_core::material::PublicHalf;
 use sha2::{Digest, Sha512};
 
 use crate::read::cursor::Cursor;

@@ -1,8 +1,8 @@
 //! RSA private keys of SSH protocol 1 (`SSH PRIVATE KEY FILE FORMAT 1.1`), as ssh 1.x and OpenSSH up to 7.5 wrote them
 //! (OpenSSH 7.5 `sshkey_private_rsa1_to_blob`).
 
-use scanner_core::error::Malformed;
-use scanner_core::material::{Protection, ProtectionState};
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{Protection, ProtectionState};
 
 use crate::read::cursor::Cursor;
 use crate::read::number::bits;

@@ -6,11 +6,11 @@
 mod open;
 mod read;
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::lock::{Lock, boxed};
-use scanner_core::material::{Encoding, Identity, Kind, Label, Locked, Material, ProtectionState};
-use scanner_core::seam::{About, Anchor, Decoded, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::lock::{Lock, boxed};
+use keyradius_core::material::{Encoding, Identity, Kind, Label, Locked, Material, ProtectionState};
+use keyradius_core::seam::{About, Anchor, Decoded, Detector, Hit, Inspection};
 
 use crate::read::{carrier, signs};
 use read::{BEGIN, File, LABEL, Text};
@@ -81,7 +81,7 @@ impl Detector for Ssh2Com {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::material::Proof;
+    use keyradius_core::material::Proof;
 
     use super::*;
     use crate::ask;

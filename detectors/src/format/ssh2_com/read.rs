@@ -1,8 +1,8 @@
 //! Private keys of ssh.com and its descendants (Tectia): `---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----`. The label says
 //! ENCRYPTED even where the cipher is `none`. No standard describes the body; PuTTY's import.c and what puttygen writes do.
 
-use scanner_core::error::Malformed;
-use scanner_core::material::{Protection, ProtectionState};
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{Protection, ProtectionState};
 use zeroize::Zeroizing;
 
 use crate::read::cursor::Cursor;

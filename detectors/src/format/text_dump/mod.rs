@@ -8,10 +8,10 @@
 
 mod read;
 
-use scanner_core::blob::Blob;
-use scanner_core::error::Malformed;
-use scanner_core::material::{Encoding, Identity, Kind, Material, Protection, PublicHalf, Remark};
-use scanner_core::seam::{About, Anchor, Detector, Hit, Inspection};
+use keyradius_core::blob::Blob;
+use keyradius_core::error::Malformed;
+use keyradius_core::material::{Encoding, Identity, Kind, Material, Protection, PublicHalf, Remark};
+use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::agent;
 use crate::read::curves::{self, Curve};
@@ -204,7 +204,7 @@ fn ec(scalar: &[u8], point: &[u8], said: Said) -> Option<(PublicHalf, Fit)> {
 
 #[cfg(test)]
 mod tests {
-    use scanner_core::blob::Origin;
+    use keyradius_core::blob::Origin;
 
     use super::*;
     use crate::read::proof;

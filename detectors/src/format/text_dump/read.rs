@@ -1,6 +1,6 @@
 //! Keys as tools print them for people: `openssl rsa -text` and its kin, `certtool`. Names, colons, hex in lines.
 
-use scanner_core::error::Malformed;
+use keyradius_core::error::Malformed;
 use zeroize::Zeroizing;
 
 use crate::read::putty::Lines;

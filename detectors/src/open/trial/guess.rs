@@ -1,7 +1,7 @@
 //! What may open a container, ring by ring, in the order in which it is tried.
 
-use scanner_core::blob::Origin;
-use scanner_core::material::{How, Opened};
+use keyradius_core::blob::Origin;
+use keyradius_core::material::{How, Opened};
 use zeroize::Zeroizing;
 
 use super::{Price, Ring, Sources, Target, names};

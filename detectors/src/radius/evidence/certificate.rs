@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use scanner_core::material::{CertFacts, Occurrence, PublicHalf};
+use keyradius_core::material::{CertFacts, Occurrence, PublicHalf};
 
 use super::super::Evidence;
 use super::super::estate::KeyGroup;

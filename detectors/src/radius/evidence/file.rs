@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use scanner_core::blob::printable_path;
-use scanner_core::material::{Material, Occurrence, PublicHalf, Remark};
+use keyradius_core::blob::printable_path;
+use keyradius_core::material::{Material, Occurrence, PublicHalf, Remark};
 
 use super::super::Evidence;
 use super::super::estate::{Estate, KeyGroup};

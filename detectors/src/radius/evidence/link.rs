@@ -1,6 +1,6 @@
 //! What other things of the run say a key is for: lines that use it, certificates it issued, lists that name it.
 
-use scanner_core::blob::Origin;
+use keyradius_core::blob::Origin;
 
 use super::super::Evidence;
 use super::super::estate::KeyGroup;

@@ -13,7 +13,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use scanner_core::material::PublicHalf;
+use keyradius_core::material::PublicHalf;
 
 use super::Evidence;
 use super::estate::{Estate, KeyGroup};

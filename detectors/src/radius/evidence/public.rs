@@ -1,6 +1,6 @@
 //! What the places of a key's public half say: something there believes the key.
 
-use scanner_core::material::Occurrence;
+use keyradius_core::material::Occurrence;
 
 use super::super::Evidence;
 use super::super::estate::KeyGroup;

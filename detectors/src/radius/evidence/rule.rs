@@ -3,7 +3,7 @@
 //! The conditions are fields of their own and not a language, so that an entry reads as what it says and a misspelt one
 //! is refused. Which facts they look at is decided in `certificate.rs`, `file.rs` and `public.rs`.
 
-use scanner_core::material::Remark;
+use keyradius_core::material::Remark;
 use serde::{Deserialize, Deserializer};
 
 use super::super::Tier;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use scanner_core::blob::Origin;
-use scanner_core::material::{
+use keyradius_core::blob::Origin;
+use keyradius_core::material::{
     Algorithm, CertFacts, Encoding, Identity, KeyId, Kind, Label, Material, Occurrence, PublicHalf, Remark, Uses,
 };
 

@@ -3,7 +3,7 @@
 use super::super::ber::{self, BerReader};
 use super::table::CURVES;
 use super::*;
-use scanner_core::hex::hex;
+use keyradius_core::hex::hex;
 
 /// A scalar below n: 1, 2, 3 ... of the order's length, or one byte shorter where that would be too large.
 fn scalar(curve: &Curve) -> Vec<u8> {

@@ -1,7 +1,7 @@
 //! The numbers of OpenPGP keys (RFC 9580 5.5.5): the public ones, and whether secret ones belong to them.
 
-use scanner_core::error::Malformed;
-use scanner_core::material::PublicHalf;
+use keyradius_core::error::Malformed;
+use keyradius_core::material::PublicHalf;
 use zeroize::Zeroizing;
 
 use crate::read::cursor::Cursor;

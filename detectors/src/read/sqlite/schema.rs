@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use scanner_core::error::Malformed;
+use keyradius_core::error::Malformed;
 use zeroize::Zeroizing;
 
 use super::record::Type;

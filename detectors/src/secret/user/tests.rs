@@ -1,7 +1,7 @@
 //! Tests of `user`.
 
-use scanner_core::blob::Origin;
-use scanner_core::seam::Inspection;
+use keyradius_core::blob::Origin;
+use keyradius_core::seam::Inspection;
 
 use super::*;
 

@@ -1,7 +1,7 @@
 //! Tests of `base64`.
 
-use scanner_core::blob::Origin;
-use scanner_core::budget::Limits;
+use keyradius_core::blob::Origin;
+use keyradius_core::budget::Limits;
 
 use super::*;
 use crate::read::text::{base64, base64url};

@@ -6,8 +6,8 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
-use scanner_core::error::Reason;
-use scanner_core::seam::{Inside, Member, Unopenable};
+use keyradius_core::error::Reason;
+use keyradius_core::seam::{Inside, Member, Unopenable};
 
 use super::{READ, only_member};
 
@@ -217,7 +217,7 @@ pub(crate) fn open<'r, D: Stream<'r>>(
 mod tests {
     use std::io::Write;
 
-    use scanner_core::seam::Container;
+    use keyradius_core::seam::Container;
 
     use super::super::super::{bzip2::Bzip2, lz4::Lz4, lzma::Lzma, xz::Xz, zstd::Zstd};
     use super::super::tests::open;
@@ -353,7 +353,7 @@ mod tests {
         let containers: [(&dyn Container, Vec<u8>); 3] = [(&Zstd, with_dictionary), (&Lz4, of_lz4), (&Xz, of_xz)];
         for (container, bytes) in containers {
             let id = container.about().id;
-            let scanner_core::seam::Reader::InOrder(read) = container.reader() else { panic!("{id}") };
+            let keyradius_core::seam::Reader::InOrder(read) = container.reader() else { panic!("{id}") };
             let mut seen = crate::read::stored::collect::Seen::default();
             let told = read(&mut bytes.as_slice(), &mut seen);
             assert!(matches!(told, Err(Unopenable::Closed(Reason::Unsupported, _))), "{id}: {told:?}");

@@ -5,7 +5,7 @@ mod blocks;
 use std::cell::Cell;
 use std::io::{self, Read};
 
-use scanner_core::read_at::Cursor;
+use keyradius_core::read_at::Cursor;
 
 use crate::read::stored::{held, le16, le32};
 

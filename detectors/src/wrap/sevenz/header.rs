@@ -4,7 +4,7 @@
 //! [`Counts`] goes through a header as the decoder does (7zFormat.txt, "Header"), counts what it declares and allocates
 //! nothing. It ends behind the number of files: what follows is as long as the header.
 
-use scanner_core::error::Reason;
+use keyradius_core::error::Reason;
 use sevenz_rust2::{ArchiveEntry, Block, Coder};
 
 /// Why a header or a block is not read, in a few fixed words.

@@ -3,9 +3,9 @@
 use std::io::{self, BufReader, Read};
 
 use flate2::bufread::DeflateDecoder;
-use scanner_core::error::Reason;
-use scanner_core::read_at::Cursor;
-use scanner_core::seam::Inside;
+use keyradius_core::error::Reason;
+use keyradius_core::read_at::Cursor;
+use keyradius_core::seam::Inside;
 
 use super::super::compressed::{BZIP2, READ, xz_dictionary, zstd_memory, zstd_window};
 

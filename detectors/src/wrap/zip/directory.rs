@@ -2,7 +2,7 @@
 
 use std::io::{self, BufReader, Read};
 
-use scanner_core::read_at::Cursor;
+use keyradius_core::read_at::Cursor;
 
 use super::{Found, exactly, u16_at, u32_at, u64_at};
 

@@ -4,9 +4,9 @@
 use std::io::Read;
 use std::ops::ControlFlow;
 
-use scanner_core::error::{Malformed, Reason};
-use scanner_core::read_at::Cursor;
-use scanner_core::seam::{Inside, Member, Unopenable};
+use keyradius_core::error::{Malformed, Reason};
+use keyradius_core::read_at::Cursor;
+use keyradius_core::seam::{Inside, Member, Unopenable};
 
 use super::directory::Wide;
 use super::{Found, exactly, u16_at, u32_at};

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use scanner_core::read_at::Cursor;
+use keyradius_core::read_at::Cursor;
 
 use super::{EXTENTS, INLINE, Inode, Volume};
 use crate::read::stored::{le16, le32};
