@@ -130,20 +130,20 @@ impl<'r> Run<'r> {
         self.knowledge.containers.iter().any(|container| container.claims(start))
     }
 
-    /// Counts the formats that an input is of by its first bytes and that are not opened. `origin` is `None` for an
-    /// object of a git history that is not handed to the sink, because it holds no anchor.
-    pub(crate) fn count_unopened(&self, start: &[u8], origin: Option<&Origin>) {
+    /// Counts the formats that an input is of by its first bytes and that are not opened. `origin` is asked for only where
+    /// there is one.
+    pub(crate) fn count_unopened(&self, start: &[u8], origin: impl FnOnce() -> Origin) {
         self.count_formats(origin, |format| format.begins(start));
     }
 
     /// Like [`Self::count_unopened`], by the last bytes.
     pub(crate) fn count_unopened_by_end(&self, end: &[u8], origin: &Origin) {
-        self.count_formats(Some(origin), |format| format.ends(end));
+        self.count_formats(|| origin.clone(), |format| format.ends(end));
     }
 
-    fn count_formats(&self, origin: Option<&Origin>, is_one: impl Fn(&Unopened) -> bool) {
+    fn count_formats(&self, origin: impl FnOnce() -> Origin, is_one: impl Fn(&Unopened) -> bool) {
         if self.knowledge.unopened.iter().any(&is_one) {
-            lock(&self.unopened).count(self.knowledge.unopened, origin, is_one);
+            lock(&self.unopened).count(self.knowledge.unopened, &origin(), is_one);
         }
     }
 

@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use keyradius_core::blob::Origin;
 use keyradius_core::error::{Gap, Reason, SourceError};
+use keyradius_core::git::oid::{Format, ObjectId};
 use keyradius_core::run::Run;
 use keyradius_core::seam::{Feed, Source};
 use keyradius_core::secret::wipe_stack;
@@ -51,7 +52,7 @@ pub(crate) struct Tally {
     pub(crate) listed: AtomicBool,
 }
 
-/// Objects to scan. The origin of each is its name: which paths it has is a question for later, and only for those that
+/// Objects to scan. Their origins have no path: which paths an object has is a question for later, and only for those that
 /// hold a key.
 pub(crate) struct Blobs<'a> {
     git: &'a Git,
@@ -205,7 +206,7 @@ impl<'a> Blobs<'a> {
             (Some(kind), Some(Ok(size))) => (kind, size),
             _ => return Err(io::Error::other("it ended early")),
         };
-        let origin = Origin::file(oid);
+        let origin = origin_of(oid);
         let mut bytes = input.take(size);
         match kind {
             TREE => {}
@@ -237,7 +238,7 @@ impl<'a> Blobs<'a> {
         match File::open(&path) {
             Ok(file) if file.metadata().is_ok_and(|meta| meta.is_file()) => {
                 let mut checked = Checked::new(file);
-                windows.feed(&mut checked, &Origin::file(oid), to);
+                windows.feed(&mut checked, &origin_of(oid), to);
                 if let Some(what) = checked.differs(pointer, &|| to.run.cancelled()) {
                     self.note(oid, what);
                 }
@@ -250,8 +251,14 @@ impl<'a> Blobs<'a> {
     }
 }
 
+/// The origin of an object: its name as git gives it, and no path.
+pub(crate) fn origin_of(oid: &str) -> Origin {
+    let format = if oid.len() == 64 { Format::Sha256 } else { Format::Sha1 };
+    Origin { object: ObjectId::from_hex(format, oid.as_bytes()), ..Origin::file("") }
+}
+
 fn gap(run: &Run<'_>, oid: &str, detail: &str) {
-    run.gap(Gap { origin: Origin::file(oid), reason: Reason::ReadError, detail: detail.to_owned() });
+    run.gap(Gap { origin: origin_of(oid), reason: Reason::ReadError, detail: detail.to_owned() });
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

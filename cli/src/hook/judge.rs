@@ -10,7 +10,7 @@ use keyradius_detectors::radius::estate::KeyName;
 use keyradius_detectors::radius::{Estate, Finding, SecretFinding};
 use keyradius_detectors::{Judging, open};
 
-use super::known::{Known, Scanned, oid, own_name};
+use super::known::{Known, Scanned, named, oid, own_name};
 use super::policy::Policy;
 use crate::allow::{AllowList, Allowance, Notice};
 use crate::marks::Marks;
@@ -174,9 +174,7 @@ fn not_obeyed(findings: &mut [Finding], tokens: &mut [SecretFinding], policy: &P
 }
 
 fn moved(occurrence: &Occurrence, path: &Path) -> Occurrence {
-    let mut origin = Origin::file(path);
-    origin.wraps.clone_from(&occurrence.origin.wraps);
-    Occurrence { origin, ..occurrence.clone() }
+    Occurrence { origin: named(&occurrence.origin, path), ..occurrence.clone() }
 }
 
 fn spot(occurrence: &Occurrence) -> Spot {

@@ -26,7 +26,7 @@ fn is_of_many(gap: &Gap) -> bool {
     gap.detail.starts_with("and ") && !gap.detail.ends_with(" in it")
 }
 
-/// What some objects hold. The path of every origin is the name of an object.
+/// What some objects hold. Every origin is an object, without a path.
 #[derive(Debug, Default)]
 pub(crate) struct Scanned {
     /// What was found.
@@ -111,11 +111,7 @@ impl Scanned {
 
     /// What was not opened and what was left unread on purpose, a line each. `name` says what an object is called.
     pub(crate) fn aside(&self, name: &dyn Fn(&str) -> PathBuf) -> Vec<String> {
-        let called = |origin: &Origin| {
-            let mut origin = origin.clone();
-            origin.path = name(&oid(&origin));
-            escape(&origin.to_string())
-        };
+        let called = |origin: &Origin| escape(&named(origin, name(&oid(origin))).to_string());
         let formats = self.unopened.iter().map(|(format, (count, places))| {
             let mut named: Vec<String> = places.iter().take(NAMED).map(called).collect();
             let more = count.saturating_sub(named.len() as u64);
@@ -134,9 +130,14 @@ impl Scanned {
     }
 }
 
-/// The object of an origin.
+/// The object of an origin; empty for what belongs to no one object, such as a gap of a whole run.
 pub(crate) fn oid(origin: &Origin) -> String {
-    text(origin.path.as_os_str().as_encoded_bytes())
+    origin.object.map_or_else(String::new, |object| object.to_string())
+}
+
+/// What lies in an object, said of a path of it.
+pub(crate) fn named(origin: &Origin, path: impl Into<PathBuf>) -> Origin {
+    Origin { wraps: origin.wraps.clone(), ..Origin::file(path) }
 }
 
 /// The name of the key that an occurrence has by itself.
@@ -242,6 +243,7 @@ impl Known {
 mod tests {
     use keyradius_core::error::Reason;
 
+    use super::super::blobs::origin_of;
     use super::*;
     use crate::report::samples;
 
@@ -258,16 +260,17 @@ mod tests {
 
     #[test]
     fn secrets_are_hits_and_only_private_keys_are_keys() {
-        let of_kind = |path: &str, kind| {
-            let mut occurrence = samples::occurrence(path, 1);
+        let [a, b, c] = ["a", "b", "c"].map(|digit| digit.repeat(40));
+        let of_kind = |object: &str, kind| {
+            let mut occurrence = samples::occurrence("", 1);
+            occurrence.origin = origin_of(object);
             occurrence.material.kind = kind;
             occurrence
         };
         let occurrences =
-            vec![of_kind("a", Kind::PrivateKey), of_kind("b", Kind::Secret), of_kind("c", Kind::Certificate)];
+            vec![of_kind(&a, Kind::PrivateKey), of_kind(&b, Kind::Secret), of_kind(&c, Kind::Certificate)];
         let scanned = Scanned { occurrences, ..Scanned::default() };
-        let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
-        assert_eq!((scanned.hits(), scanned.keys()), (set(&["a", "b"]), set(&["a"])));
+        assert_eq!((scanned.hits(), scanned.keys()), ([a.clone(), b].into(), [a].into()));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::answer::{self, Change, is_empty_blob, is_oid, is_zero};
 use super::blobs::{self, Blobs, Tally};
 use super::git::{Children, Git};
 use super::judge::{Place, Places, judge};
-use super::known::{Known, Scanned, oid};
+use super::known::{Known, Scanned, named, oid};
 use super::policy::{Policy, Repository};
 use super::question::diff;
 use super::tell::{Page, Words};
@@ -72,7 +72,7 @@ pub(crate) fn run(args: &PreCommitArgs, around: &Surroundings, guard: Guard) -> 
     let path_of = |oid: &str| places.get(oid).and_then(|places| places.first()).map(|place| place.path.clone());
     let mut gaps = std::mem::take(&mut scanned.gaps);
     for gap in &mut gaps {
-        gap.origin.path = path_of(&oid(&gap.origin)).unwrap_or_default();
+        gap.origin = named(&gap.origin, path_of(&oid(&gap.origin)).unwrap_or_default());
     }
     let aside = scanned.aside(&|oid| path_of(oid).unwrap_or_default());
     let judged = judge(scanned, &|oid| places.get(oid).cloned().unwrap_or_default(), &known, &policy);

@@ -8,7 +8,7 @@ use keyradius_core::error::Gap;
 
 use super::git::Git;
 use super::judge::{Judged, Place, Places, judge};
-use super::known::{Known, Scanned, oid};
+use super::known::{Known, Scanned, named, oid};
 use super::places::{self, places};
 use super::policy::Policy;
 use super::range::{Range, Reach, kinds, name};
@@ -65,7 +65,7 @@ impl Push<'_> {
         let aside = scanned.aside(&name);
         let mut gaps = std::mem::take(&mut scanned.gaps);
         for gap in &mut gaps {
-            gap.origin.path = name(&oid(&gap.origin));
+            gap.origin = named(&gap.origin, name(&oid(&gap.origin)));
         }
         let somewhere =
             |oid: &str| places.get(oid).cloned().unwrap_or_else(|| vec![Place { path: name(oid), ..Place::default() }]);

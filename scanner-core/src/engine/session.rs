@@ -102,7 +102,7 @@ impl<'a> Session<'a> {
             return Looked { stop: self.run.cancelled(), ..Looked::default() };
         }
         if blob.window.first() {
-            self.run.count_unopened(blob.bytes, Some(blob.origin));
+            self.run.count_unopened(blob.bytes, || blob.origin.clone());
             if blob.origin.object.is_none() {
                 self.run.read_clues(blob);
             }

@@ -174,7 +174,7 @@ impl Level<'_> {
             }
             looked |= again;
         } else {
-            self.session.run.count_unopened(start, Some(origin));
+            self.session.run.count_unopened(start, || origin.clone());
         }
         Some(looked)
     }
@@ -201,7 +201,7 @@ impl Level<'_> {
                     let outcome = opener.read(|inside| read(&mut input, inside));
                     match outcome {
                         Outcome::Opened { .. } => {
-                            self.session.run.count_unopened(first, Some(origin));
+                            self.session.run.count_unopened(first, || origin.clone());
                             return Some(opener.looked);
                         }
                         Outcome::NotOne if consumed.get() > 0 => {

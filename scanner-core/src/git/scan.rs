@@ -405,7 +405,7 @@ impl Scan<'_> {
         tally.hit(id, message);
         let prefilter = self.to.run.prefilter();
         if !prefilter.is_inside(bytes, seen) && !prefilter.is_at_start(bytes) {
-            self.to.run.count_unopened(bytes, None);
+            self.to.run.count_unopened(bytes, || Origin::object(self.name, id));
             return (true, message.wipe);
         }
         let origin = Origin::object(self.name, id);

@@ -25,7 +25,7 @@ pub struct Harvest {
     pub unlisted: u64,
     /// Formats recognised and not opened, by id: how many inputs of each.
     pub unopened: BTreeMap<&'static str, u64>,
-    /// The first [`UNOPENED_PLACES`] places of each that do not lie in a git history, in order.
+    /// The first [`UNOPENED_PLACES`] places of each, in order.
     pub unopened_at: BTreeMap<&'static str, BTreeSet<Origin>>,
     /// Containers opened, by id: how many of each.
     pub opened: BTreeMap<&'static str, u64>,

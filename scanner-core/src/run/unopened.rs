@@ -15,13 +15,11 @@ pub(super) struct Formats {
 
 impl Formats {
     /// Counts one input under every id that it has, each once.
-    pub(super) fn count(&mut self, formats: &[Unopened], origin: Option<&Origin>, is_one: impl Fn(&Unopened) -> bool) {
+    pub(super) fn count(&mut self, formats: &[Unopened], origin: &Origin, is_one: impl Fn(&Unopened) -> bool) {
         let known: BTreeSet<_> = formats.iter().filter(|format| is_one(format)).map(|format| format.id).collect();
         for id in known {
             *self.counts.entry(id).or_default() += 1;
-            if let Some(origin) = origin.filter(|origin| origin.object.is_none()) {
-                keep_first(self.places.entry(id).or_default(), origin.clone());
-            }
+            keep_first(self.places.entry(id).or_default(), origin.clone());
         }
     }
 }

@@ -6,6 +6,7 @@ use jiff::civil::date;
 use keyradius_core::budget::Limits;
 use keyradius_core::material::{Identity, Mark, Protection, ProtectionState, Stands};
 
+use super::super::blobs::origin_of;
 use super::*;
 use crate::allow::{Entry, RawAllow};
 use crate::choice::FailOn;
@@ -14,24 +15,25 @@ use crate::plan::Search;
 use crate::report::samples;
 
 /// The object that is judged, and the one that was at its path before.
-const NEW: &str = "aaaa";
-const OLD: &str = "bbbb";
+const NEW: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+const OLD: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 
 /// What is known of the old object.
 fn known(mut occurrence: Occurrence) -> Known {
-    occurrence.origin = Origin::file(OLD);
+    occurrence.origin = origin_of(OLD);
     Known::of(vec![occurrence])
 }
 
 fn key(number: u8) -> Occurrence {
-    let mut occurrence = samples::occurrence(NEW, 1);
+    let mut occurrence = samples::occurrence("", 1);
+    occurrence.origin = origin_of(NEW);
     occurrence.material.identity = Some(Identity::Opaque([number; 32]));
     occurrence
 }
 
 fn token(number: u8) -> Occurrence {
     let mut occurrence = samples::secrets().remove(0).occurrences.remove(0);
-    occurrence.origin = Origin::file(NEW);
+    occurrence.origin = origin_of(NEW);
     occurrence.material.identity = Some(Identity::Opaque([number; 32]));
     occurrence
 }

@@ -8,6 +8,7 @@ use super::super::oid::{Kind, ObjectId};
 use super::super::pack::Pack;
 use super::super::walk::{self, Change, TOO_LARGE, Visitor};
 use super::{Lost, Scan, Tally};
+use crate::blob::Origin;
 use crate::error::{Malformed, Reason};
 use crate::prefilter::{Prefilter, Seen};
 use crate::source::stream::Windows;
@@ -89,7 +90,11 @@ impl Visitor for Objects<'_> {
         }
         self.visited += 1;
         if kind == Kind::Blob && self.is_wanted(entry) {
-            self.scan.to.run.count_unopened(start, None);
+            let origin = || match self.id(entry) {
+                Some((id, _)) => Origin::object(self.scan.name, id),
+                None => Origin::file(self.scan.name),
+            };
+            self.scan.to.run.count_unopened(start, origin);
             if self.counts(entry) {
                 self.scan.to.run.count_object(pieces.size as u64);
                 self.tally.blob_bytes += pieces.size as u64;
