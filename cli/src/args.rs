@@ -28,7 +28,7 @@ Examples:
   keyradius scan --fail-on signing src deploy    fail only if a key that signs was found
   keyradius scan --format sarif -o out.sarif .   for code scanning
   git show HEAD:deploy.yaml | keyradius scan -   one file from a pipe
-  keyradius explain code_signing                 who believes such a key, and what to do now
+  keyradius explain code_signing                 who trusts such a key, and what to do now
 
 Environment:
   KEYRADIUS_ALLOW_CORE=1   leaves core dumps and debuggers as the system has them, to debug keyradius itself. Without
@@ -61,7 +61,7 @@ Facts hold no secret byte. What was not read when they were made stays a gap, an
 
 Exit codes: those of `scan`.";
 
-/// Finds private keys wherever they lie and says what would still believe them.
+/// Finds private keys wherever they lie and says what would still trust them.
 #[derive(Debug, Parser)]
 #[command(
     name = "keyradius",
@@ -70,9 +70,9 @@ Exit codes: those of `scan`.";
     override_usage = "keyradius <COMMAND>\n       keyradius --version [--verbose]",
     args_conflicts_with_subcommands = true,
     subcommand_negates_reqs = true,
-    about = "Finds leaked signing keys and says what would still believe them",
+    about = "Finds leaked signing keys and says what would still trust them",
     long_about = "Finds private keys, certificates and keystores wherever they have sprawled, says what would still \
-                  believe a signature made with them, and lists every other copy of a key, in any encoding.\n\n\
+                  trust a signature made with them, and lists every other copy of a key, in any encoding.\n\n\
                   No network. Nothing that is found is executed, and no secret byte is ever printed.",
     after_help = "`keyradius scan -h` lists the options of a scan.",
     after_long_help = EXAMPLES,
@@ -384,7 +384,7 @@ What makes the exit code 1 [default: any]:
   none       nothing
   any        every finding of severity 2.0 or more: below are notes, such as published test keys; of ordinary
              secrets those that still open something
-  signing    every key whose role is to sign things that others believe
+  signing    every key whose role is to sign things that others trust
   T0 to T4   every key of that tier or a wider one; no ordinary secret has one
   0.0..10.0  every finding of that severity or more, notes too. Ordinary secrets have 5.5 where they publish packages,
              4.5 for accounts, 3.5 for services, 2.5 for passwords, 1.0 where they open nothing by themselves";

@@ -10,7 +10,7 @@ use crate::units;
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   keyradius explain                     everything that can be explained
-  keyradius explain code_signing        who believes such a key, and the playbook
+  keyradius explain code_signing        who trusts such a key, and the playbook
   keyradius explain TRUSTS-PUBLIC-KEY   what a rule means, and why it matters
   keyradius scan --format json -o report.json .
   keyradius explain kr1:0123456789abcdef --report report.json";

@@ -193,7 +193,7 @@ pub(crate) fn exposure(finding: &radius::Finding, today: Date) -> Option<Exposur
     let first = finding.first_seen?;
     let since = moment::day(first);
     let days = moment::days_between(since, today);
-    // A certificate is believed from its first day to its last, or for ever where nobody looks.
+    // A certificate is trusted from its first day to its last, or for ever where nobody looks.
     let windows = finding.certificates.iter().filter_map(|facts| {
         let from = since.max(moment::day(facts.not_before));
         let until = if finding.dated { today.min(moment::day(facts.not_after)) } else { today };

@@ -1,5 +1,5 @@
 //! Public keys of Android Verified Boot: `avb_pkmd.bin` as `avbtool extract_public_key` writes it, and the key inside a vbmeta
-//! image. Public, but each is a device or an image that believes the private key.
+//! image. Public, but each is a device or an image that trusts the private key.
 
 use std::ops::Range;
 
@@ -22,7 +22,7 @@ static ABOUT: About = About {
     detects: "RSA keys of 2048, 4096 and 8192 bits in the form of libavb: files of avbtool, and vbmeta structures at any \
               offset. n0inv has to belong to the modulus. They are no leak; keyradius joins them with private keys.",
     blind_to: "Chain descriptors, which hold the keys of other partitions, and signatures.",
-    respond: "Nothing to do for a public key alone. If its private key is found, devices that boot this image believe it \
+    respond: "Nothing to do for a public key alone. If its private key is found, devices that boot this image trust it \
               until their bootloader is given another one.",
     references: &["AOSP external/avb libavb/avb_crypto.h", "AOSP external/avb libavb/avb_vbmeta_image.h"],
 };

@@ -20,7 +20,7 @@ static ABOUT: About = About {
               public number is the generator raised to the private one.",
     blind_to: "DSA keys in other frames: PKCS#8, OpenSSH, PuTTY and OpenPGP are read by the detectors of those names.",
     respond: "DSA keys are old: expect verifiers that are hard to update. Replace with a modern key rather than \
-              another DSA key, after finding who still believes this one.",
+              another DSA key, after finding who still trusts this one.",
     references: &["FIPS 186-4", "openssl-dsa(1)", "CWE-321"],
 };
 

@@ -1,7 +1,7 @@
 //! Signature lists of UEFI Secure Boot: `.esl`, and `.auth` updates that carry them signed (UEFI specification 32.4.1, 8.2.2).
 //!
 //! A certificate in one is a trust anchor: what its key signs may boot. `x509` would find the certificates too, but not say
-//! that firmware believes them. Lists of hashes (dbx) hold no key and are passed over.
+//! that firmware trusts them. Lists of hashes (dbx) hold no key and are passed over.
 
 use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
@@ -22,7 +22,7 @@ static ABOUT: About = About {
     title: "UEFI signature list",
     detects: "EFI_SIGNATURE_LIST files (.esl) and signed variable updates (.auth, at any offset): the X.509 certificates and \
               RSA-2048 keys in them. They are no leak; keyradius joins them with private keys, which Secure Boot then \
-              believes.",
+              trusts.",
     blind_to: "Whether a list is for db, KEK or PK: the file does not say, only its name does, which is asked for dbx alone. Lists inside firmware \
                images are not read as lists, only the certificates in them are seen. Signatures are not checked.",
     respond: "Nothing to do for the list. If the private key of a certificate in it is found, every machine that enrolled \

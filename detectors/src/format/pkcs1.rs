@@ -20,7 +20,7 @@ static ABOUT: About = About {
               dumps. All integers are read; the key counts as verified when the modulus is the product of its primes \
               and the private exponent inverts the public one.",
     blind_to: "Multi-prime keys and those with an unusual version, in DER that does not stand at the start of a file. Keys whose DER is cut, split over fragments of a disk, or stored as bare numbers without the SEQUENCE.",
-    respond: "The key is readable by whoever has the file. Find out who believes it (certificates and places of the \
+    respond: "The key is readable by whoever has the file. Find out who trusts it (certificates and places of the \
               public half are listed with the finding), replace it there, then revoke.",
     references: &["RFC 8017 A.1.2", "CWE-321"],
 };

@@ -19,10 +19,10 @@ static ABOUT: About = About {
     detects: "PrivateKeyInfo structures in PEM (PRIVATE KEY) and in DER at any offset, whatever the algorithm inside. \
               Verified by the arithmetic of the algorithm where the structure holds both halves; the public half is \
               derived where it holds only the private one.",
-    blind_to: "Algorithms that it does not know (GOST, ML-KEM) are not reported. Of SLH-DSA the public half is believed as it \
+    blind_to: "Algorithms that it does not know (GOST, ML-KEM) are not reported. Of SLH-DSA the public half is trusted as it \
                stands in the private key. DER of a key without redundancy inside \
                a program is reported only if its bytes look random, because programs carry templates of such keys.",
-    respond: "The key is readable by whoever has the file. Find out who believes it (certificates and places of the \
+    respond: "The key is readable by whoever has the file. Find out who trusts it (certificates and places of the \
               public half are listed with the finding), replace it there, then revoke.",
     references: &["RFC 5208", "RFC 5958", "RFC 8410", "RFC 9881", "RFC 9909", "CWE-321"],
 };

@@ -27,7 +27,7 @@ static ABOUT: About = About {
               KEY (always encrypted), and ED25519 PRIVATE KEY around 32 or 64 bytes. Ed25519 keys of 64 bytes are verified \
               by the public half in them; the seed signs beside a foreign half too.",
     blind_to: "Nebula certificates are not read, so what network a key belongs to is not told. A key without a public half \
-               in it is believed by its label, its length and its looks.",
+               in it is judged by its label, its length and its looks.",
     respond: "A Nebula CA key (ED25519, ECDSA P256) lets its holder join the network as anyone: make a new CA and give it \
               to every host. A host key: sign a new one, and block the fingerprint of the old certificate. A Tendermint key \
               is a wallet: move what it holds.",

@@ -31,7 +31,7 @@ static ABOUT: About = About {
               Verified where the primes give the modulus or d undoes the exponent (RSA), or y = g^x (DSA).",
     blind_to: "Keys that lack InverseQ (RSA) or PgenCounter (DSA), numbers that are cut into string literals, and keys whose \
                numbers stand more than 16 KiB apart.",
-    respond: "Whoever has the file has the key. In a licence server or a token service it signs what every client believes: make \
+    respond: "Whoever has the file has the key. In a licence server or a token service it signs what every client trusts: make \
               a new one, ship its public half to everything that checks, and read the private one from a key vault.",
     references: &[".NET RSA.ToXmlString, RSAParameters", "W3C XML Signature 4.5.2 (KeyValue)", "CWE-321"],
 };

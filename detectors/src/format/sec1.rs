@@ -21,7 +21,7 @@ static ABOUT: About = About {
               scalar's. A key without its public point gets one computed.",
     blind_to: "Structures without any curve (their curve stands elsewhere), curves over binary fields (found, not \
                verified), bare scalars.",
-    respond: "The key is readable by whoever has the file. Find out who believes it, replace it there, then revoke.",
+    respond: "The key is readable by whoever has the file. Find out who trusts it, replace it there, then revoke.",
     references: &["RFC 5915", "SEC 1 C.4", "CWE-321"],
 };
 

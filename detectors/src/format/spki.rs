@@ -1,5 +1,5 @@
 //! Public keys: SubjectPublicKeyInfo (RFC 5280 4.1) in PEM `PUBLIC KEY` and DER at any offset, and PKCS#1 RSAPublicKey
-//! in PEM `RSA PUBLIC KEY`. Public, but each is a place that may believe the private key.
+//! in PEM `RSA PUBLIC KEY`. Public, but each is a place that may trust the private key.
 
 use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
@@ -20,7 +20,7 @@ static ABOUT: About = About {
     detects: "Public keys in PEM (PUBLIC KEY, RSA PUBLIC KEY) and SubjectPublicKeyInfo in DER at any offset: pinned keys \
               in programs, keys in certificate requests. They are no leak; keyradius joins them with private keys.",
     blind_to: "RSAPublicKey without its frame in DER, and public keys in formats of their own (SSH, OpenPGP, JWK).",
-    respond: "Nothing to do for a public key alone. If its private key is found, this place may still believe it.",
+    respond: "Nothing to do for a public key alone. If its private key is found, this place may still trust it.",
     references: &["RFC 5280 4.1", "RFC 8017 A.1.1"],
 };
 

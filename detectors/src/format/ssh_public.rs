@@ -1,5 +1,5 @@
 //! Public keys of SSH on one line (`.pub`, `authorized_keys`, `known_hosts`, sshd AuthorizedKeysFile format), in RFC 4716
-//! blocks, and OpenSSH certificates. Public, but each is a place that believes the private key; a certificate names the
+//! blocks, and OpenSSH certificates. Public, but each is a place that trusts the private key; a certificate names the
 //! authority that signed it.
 
 use std::ops::Range;
@@ -24,7 +24,7 @@ static ABOUT: About = About {
               keyradius joins them with private keys.",
     blind_to: "Keys of security keys in RFC 4716 blocks that are cut off, hashed host names, SSHFP records and SSH \
                protocol 1 keys.",
-    respond: "Nothing to do for a public key alone. If its private key is found, this line still believes it.",
+    respond: "Nothing to do for a public key alone. If its private key is found, this line still trusts it.",
     references: &["RFC 4253 6.6", "RFC 4716", "sshd(8) AUTHORIZED_KEYS FILE FORMAT", "OpenSSH PROTOCOL.certkeys"],
 };
 

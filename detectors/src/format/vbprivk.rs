@@ -23,7 +23,7 @@ static ABOUT: About = About {
               (.vbpubk, .vbpubk2, the data key of a .keyblock), whose n0inv has to belong to the modulus. The public ones \
               are no leak; keyradius joins them with private keys.",
     blind_to: "Keys inside firmware images (GBB), and signatures.",
-    respond: "Devices believe a root or recovery key until their firmware is written anew; a data key or subkey is \
+    respond: "Devices trust a root or recovery key until their firmware is written anew; a data key or subkey is \
               replaced by a keyblock with a higher version. The devkeys of vboot are public on purpose: nothing but a \
               developer's machine may trust them.",
     references: &["vboot_reference firmware/2lib/include/2struct.h", "vboot_reference host/lib21/include/host_key21.h"],

@@ -151,10 +151,10 @@ fn finding(key: &KeyGroup, estate: &Estate, judge: Judge<'_>) -> Finding {
         protection,
         reason: match &known {
             Some(known) if rules.iter().any(|hit| hit.rule == "KEY-TEST-KNOWN") => format!(
-                "Published for tests ({}, {}), and nothing found here trusts it; whatever does trust it believes everyone",
+                "Published for tests ({}, {}), and nothing found here trusts it; whatever does trust it obeys everyone",
                 known.label, known.source
             ),
-            _ => reason(key, &roles, &ledger, best.map_or("", |r| r.believed_by.as_str()), protection),
+            _ => reason(key, &roles, &ledger, best.map_or("", |r| r.trusted_by.as_str()), protection),
         },
         next_step: best.map_or_else(String::new, |r| r.next.clone()),
         roles,
@@ -289,12 +289,12 @@ fn weakest(key: &KeyGroup) -> ProtectionState {
     states.min().unwrap_or(ProtectionState::Plaintext)
 }
 
-/// The reason in one line: what is believed, who believes it, and how the key lies there.
+/// The reason in one line: what is trusted, who trusts it, and how the key lies there.
 fn reason(
     key: &KeyGroup,
     roles: &[RoleScore],
     ledger: &[Evidence],
-    believed_by: &str,
+    trusted_by: &str,
     protection: ProtectionState,
 ) -> String {
     let how = match protection {
@@ -311,11 +311,11 @@ fn reason(
         items.max_by_key(|item| (item.weight, std::cmp::Reverse(&item.locator)))
     });
     if roles.first().is_some_and(|role| role.role == "unknown") {
-        return format!("Nothing found says what it is for, so nobody knows who would believe it; {how}");
+        return format!("Nothing found says what it is for, so nobody knows who would trust it; {how}");
     }
     match why {
-        Some(item) => format!("Believed by {believed_by}; {} ({}); {how}", item.text, item.locator),
-        None => format!("Believed by {believed_by}; {how}"),
+        Some(item) => format!("Trusted by {trusted_by}; {} ({}); {how}", item.text, item.locator),
+        None => format!("Trusted by {trusted_by}; {how}"),
     }
 }
 

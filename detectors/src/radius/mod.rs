@@ -1,4 +1,4 @@
-//! From facts to judgement: what would still believe a signature made with a key.
+//! From facts to judgement: what would still trust a signature made with a key.
 //!
 //! Pure functions over the [`Estate`]; integers only; every point given or taken stands in a ledger.
 
@@ -190,7 +190,7 @@ pub struct Finding {
     pub tier_potential: Option<Tier>,
     /// Severity in tenths, 0 to 100.
     pub severity: i32,
-    /// Whether an asserted role is to sign things that others believe: ranked apart from other keys.
+    /// Whether an asserted role is to sign things that others trust: ranked apart from other keys.
     pub signing: bool,
     /// Ledger: evidence for and against every role that was considered, sorted.
     pub evidence: Vec<Evidence>,

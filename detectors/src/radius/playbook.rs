@@ -1,6 +1,6 @@
 //! What to do about a key of each role: `data/playbooks/*.md`, compiled in and read when asked for.
 //!
-//! A playbook is a title, one paragraph on who believes the key, and the seven sections of [`HEADINGS`]. A section holds
+//! A playbook is a title, one paragraph on who trusts the key, and the seven sections of [`HEADINGS`]. A section holds
 //! an optional note and numbered steps; a step says who does what, with which commands, and how one sees that it worked.
 //! `_common.md` holds the steps that are the same for every role: they come first in each section, unless the role's
 //! section has a note and no steps of its own, which says in words why there is nothing to do.
@@ -38,7 +38,7 @@ pub struct Playbook {
     pub role: String,
     /// A few words for a person.
     pub title: String,
-    /// Who believes the key, and why expiry or revocation does or does not help.
+    /// Who trusts the key, and why expiry or revocation does or does not help.
     pub about: String,
     /// One for each of [`HEADINGS`], in that order.
     pub sections: Vec<Section>,

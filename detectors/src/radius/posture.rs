@@ -201,7 +201,7 @@ fn certificates(facts: &Facts<'_>, hit: &mut Hit<'_>) {
         hit("LONG-VALIDITY", "a public code signing certificate that is valid for more than 460 days".into(), long);
     }
     if facts.expired() && matches!(facts.expiry(), Expiry::Ignored | Expiry::WithoutTimestamp) && usable {
-        let text = "every certificate of it is expired, but what it signs is still believed";
+        let text = "every certificate of it is expired, but what it signs is still trusted";
         hit("EXPIRED-BUT-ALIVE", text.into(), of(&|_| true));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A finding is one secret with all its places where a digest tells that two are the same; where the secret could be
 //! guessed there is no digest, and the finding is one rule at one place. The severity follows from how far such a secret
-//! reaches, and is below that of a signing key of any tier but the last: what signs is believed for years by those who
+//! reaches, and is below that of a signing key of any tier but the last: what signs is trusted for years by those who
 //! never heard of the leak, a token works until it is revoked.
 
 use std::collections::BTreeMap;

@@ -125,7 +125,7 @@ fn expiry(facts: &Facts<'_>, add: &mut dyn FnMut(i32, &str)) {
     if facts.expired() {
         match facts.expiry() {
             Expiry::Enforced => add(-20, "its certificates are expired, and verifiers look at that"),
-            Expiry::WithoutTimestamp => add(-5, "expired, but time-stamped signatures are still believed"),
+            Expiry::WithoutTimestamp => add(-5, "expired, but time-stamped signatures are still trusted"),
             Expiry::Ignored | Expiry::None => add(0, "expired, and verifiers do not look at that"),
         }
         return;

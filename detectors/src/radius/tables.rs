@@ -19,10 +19,10 @@ pub struct Role {
     pub title: String,
     /// Tier.
     pub tier: Tier,
-    /// Whether the role is to sign things that others believe.
+    /// Whether the role is to sign things that others trust.
     pub signs: bool,
-    /// What would still believe a signature made with the key.
-    pub believed_by: String,
+    /// What would still trust a signature made with the key.
+    pub trusted_by: String,
     /// The first thing to do.
     pub next: String,
     /// Whether its verifiers look at the expiry of the key or its certificate.
@@ -240,11 +240,11 @@ mod tests {
     fn roles_say_all_that_is_asked_of_them() {
         let tables = Tables::built_in();
         for role in tables.roles() {
-            for text in [&role.title, &role.believed_by, &role.next, &role.old_signatures] {
+            for text in [&role.title, &role.trusted_by, &role.next, &role.old_signatures] {
                 assert!(!text.is_empty() && text.trim() == text, "{}: {text:?}", role.id);
             }
             assert!(role.next.ends_with('.') && role.old_signatures.ends_with('.'), "{}", role.id);
-            assert!(!role.believed_by.ends_with('.'), "{} goes into a sentence", role.id);
+            assert!(!role.trusted_by.ends_with('.'), "{} goes into a sentence", role.id);
             let generic = ["openpgp_certify", "openpgp_sign", "unknown"].contains(&role.id.as_str());
             assert_eq!(role.generic, generic, "{}", role.id);
         }
@@ -276,7 +276,7 @@ mod tests {
 
     #[test]
     fn a_wrong_entry_is_named() {
-        let role = "[[role]]\nid='unknown'\ntitle=''\ntier='T3'\nsigns=false\nbelieved_by=''\nnext=''\nexpiry='none'\n\
+        let role = "[[role]]\nid='unknown'\ntitle=''\ntier='T3'\nsigns=false\ntrusted_by=''\nnext=''\nexpiry='none'\n\
                     revocation='D'\nold_signatures=''\n";
         let rule = |fields: &str| {
             let words = "[test]\nwords=[]\n[stages]\nwords=[]\n";

@@ -1,7 +1,7 @@
 //! Disk images with a partition table: MBR with extended partitions, GPT.
 //!
 //! Each partition is a member, which is opened further if it holds a file system that is known; so is each gap between
-//! them, where boot loaders lie. The magic of an MBR is two bytes that every boot sector has, so the table is believed only
+//! them, where boot loaders lie. The magic of an MBR is two bytes that every boot sector has, so the table is trusted only
 //! if its partitions do not lie over each other and one of them begins in the image. GPT has checksums, which are not held: a table that is
 //! damaged in one place still shows partitions.
 

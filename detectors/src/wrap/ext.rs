@@ -5,7 +5,7 @@
 //! is looked at: as part of a file, of the journal, or of what is free.
 //!
 //! The magic is two bytes that stand at their place in one of 65,536 files by chance: the superblock is held against
-//! itself and against the size of the image before it is believed.
+//! itself and against the size of the image before it is trusted.
 
 mod volume;
 

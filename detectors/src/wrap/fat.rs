@@ -3,7 +3,7 @@
 //! Opened file by file, with long names. What no file holds is a member too, since deleting a file in FAT frees its
 //! clusters and leaves what is in them. Known by the numbers of the boot sector, not by the texts that formatters write into
 //! it, which the specification forbids to decide by; nor by its signature, which Atari leaves out. The numbers are held against
-//! each other and against the size of the image before they are believed.
+//! each other and against the size of the image before they are trusted.
 
 use std::io::{self, Read};
 

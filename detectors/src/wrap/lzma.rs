@@ -35,7 +35,7 @@ impl Container for Lzma {
 
     fn claims(&self, start: &[u8]) -> bool {
         let usual = self.magics().iter().any(|magic| magic.begins(start));
-        // Other properties are believed where the length is not told, eight bytes of ones, as `xz` writes it.
+        // Other properties are trusted where the length is not told, eight bytes of ones, as `xz` writes it.
         usual || matches!(start, [0..=224, _, _, _, _, 255, 255, 255, 255, 255, 255, 255, 255, 0, ..])
     }
 

@@ -35,7 +35,7 @@ pub(super) fn topic(topic: Topic<'_>) -> Value {
                 "title": role.title,
                 "tier": role.tier.id(),
                 "signs": role.signs,
-                "believed_by": role.believed_by,
+                "trusted_by": role.trusted_by,
                 "expiry": expiry_id(role.expiry),
                 "revocation": revocation_id(role.revocation),
                 "old_signatures": role.old_signatures,

@@ -125,7 +125,7 @@ mod tests {
     fn topics_are_found_however_they_are_written() {
         let shelf = Shelf::built_in();
         for (asked, start) in [
-            ("code_signing", "code_signing: code signing\n\nWould still believe a signature\n  "),
+            ("code_signing", "code_signing: code signing\n\nWould still trust a signature\n  "),
             ("code-signing", "code_signing: "),
             ("Code signing (proven)", "code_signing: "),
             ("pkcs8", "pkcs8: Private key (PKCS#8)\n\nWhat is found\n  "),

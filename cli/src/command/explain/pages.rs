@@ -90,7 +90,7 @@ fn secret_page(format: &Format) -> String {
 
 fn role_page(role: &Role) -> String {
     let mut page = format!("{}: {}\n", role.id, role.title);
-    section(&mut page, "Would still believe a signature", &role.believed_by);
+    section(&mut page, "Would still trust a signature", &role.trusted_by);
     section(&mut page, "Who must act before that ends", &format!("{}: {}", role.tier.id(), tier(role.tier)));
     section(&mut page, "Whether expiry ends it", expiry(role.expiry));
     section(

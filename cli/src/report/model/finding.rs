@@ -25,7 +25,7 @@ pub(crate) struct Finding {
     pub(crate) tier: Tier,
     #[serde(default, with = "ids::optional")]
     pub(crate) tier_potential: Option<Tier>,
-    /// Whether a role of it is to sign things that others believe.
+    /// Whether a role of it is to sign things that others trust.
     pub(crate) signing: bool,
     pub(crate) roles: Vec<Role>,
     pub(crate) hypotheses: Vec<Role>,
@@ -109,8 +109,8 @@ pub(crate) struct Exposure {
     pub(crate) days: i64,
     /// The date to ask the CA for: what was signed and time-stamped before it stays valid. RFC 3339 date.
     pub(crate) revocation_date: Word,
-    /// The part of the window in which verifiers would have believed a certificate of the key. RFC 3339 dates; both
-    /// are `null` if they would have believed none.
+    /// The part of the window in which verifiers would have trusted a certificate of the key. RFC 3339 dates; both
+    /// are `null` if they would have trusted none.
     pub(crate) abuse_from: Option<Word>,
     pub(crate) abuse_until: Option<Word>,
     /// Tags whose history holds the key: releases that were made while it lay open.

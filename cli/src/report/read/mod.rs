@@ -2,7 +2,7 @@
 //!
 //! A report is foreign input. It is read up to a limit of bytes, no deeper than the parser's 128 levels, and refused with a message
 //! that repeats nothing of it but ids and short plain words. Words of keyradius are made safe on the way in and texts cannot be
-//! printed without being escaped (`model/text.rs`). What a report says of itself is not believed where it can be worked out
+//! printed without being escaped (`model/text.rs`). What a report says of itself is not trusted where it can be worked out
 //! again (`settle.rs`).
 
 mod bounded;

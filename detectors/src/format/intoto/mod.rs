@@ -4,7 +4,7 @@
 //!
 //! A private Ed25519 key is proven by its public half; beside a foreign one it signs all the same (`read/signs.rs`). RSA and ECDSA keys are PEM inside of the same JSON: the PEM
 //! detectors read those, so a `keyval` with one is left to them. Public keys say which roles the metadata around them gives
-//! them: root metadata is the map of who is believed for what.
+//! them: root metadata is the map of who is trusted for what.
 
 mod open;
 mod read;
@@ -52,7 +52,7 @@ static ABOUT: About = About {
     blind_to: "Private RSA and ECDSA keys are PEM in the same JSON and are reported as what they are. Encrypted keys with \
                another number of iterations than 100,000.",
     respond: "A root key: hold a ceremony, publish root metadata without it, signed by a threshold of the others. Any \
-              other: take it out of the role that has it and publish new metadata. Clients believe the old key until they \
+              other: take it out of the role that has it and publish new metadata. Clients trust the old key until they \
               have seen the new metadata.",
     references: &["TUF specification 4.2", "in-toto specification 4.2", "securesystemslib 0.31 keys.py", "CWE-321"],
 };

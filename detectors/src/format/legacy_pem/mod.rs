@@ -25,7 +25,7 @@ static ABOUT: About = About {
               body is whole blocks of that cipher.",
     blind_to: "The public half is inside the ciphertext: the key is known by a digest of it until it is opened.",
     respond: "Treat it as readable: the password is hashed once with MD5, so a graphics card tries billions a second. \
-              Replace the key where it is believed, then revoke.",
+              Replace the key where it is trusted, then revoke.",
     references: &["RFC 1421 4.6", "openssl EVP_BytesToKey(3)", "CWE-916"],
 };
 

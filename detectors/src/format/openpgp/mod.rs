@@ -162,7 +162,7 @@ fn first_secret(bytes: &[u8]) -> Result<(), Malformed> {
     }
 }
 
-/// Whether a packet is a secret key that can be believed.
+/// Whether a packet is a plausible secret key.
 fn is_secret(packet: &openpgp::Packet<'_>, bytes: &[u8]) -> Result<bool, Malformed> {
     Ok(is_believable(&openpgp::secret_key(packet.body)?, bytes, packet.end))
 }

@@ -1,4 +1,4 @@
-//! What the places of a key's public half say: something there believes the key.
+//! What the places of a key's public half say: something there trusts the key.
 
 use keyradius_core::material::Occurrence;
 

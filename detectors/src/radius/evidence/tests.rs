@@ -70,7 +70,7 @@ fn certificate(number: u8, facts: CertFacts) -> Occurrence {
 
 /// Tables with one role and one entry.
 fn tables(conditions: &str) -> Tables {
-    let role = "[[role]]\nid='unknown'\ntitle='t'\ntier='T3'\nsigns=false\nbelieved_by='b'\nnext='n'\nexpiry='none'\n\
+    let role = "[[role]]\nid='unknown'\ntitle='t'\ntier='T3'\nsigns=false\ntrusted_by='b'\nnext='n'\nexpiry='none'\n\
                 revocation='D'\nold_signatures='o'\n";
     let evidence = format!(
         "[[evidence]]\nrole='unknown'\nweight=30\ngroup='text'\ntext='x'\n{conditions}\n[test]\nwords=[]\n[stages]\n\
