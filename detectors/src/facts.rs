@@ -55,6 +55,15 @@ pub struct Opening {
     pub opened: u64,
 }
 
+impl Opening {
+    /// Adds that of another run. A sum that does not fit stays at the largest number.
+    fn add(&mut self, other: Self) {
+        self.containers = self.containers.saturating_add(other.containers);
+        self.tried = self.tried.saturating_add(other.tried);
+        self.opened = self.opened.saturating_add(other.opened);
+    }
+}
+
 impl Facts {
     /// Joins facts of other sources to these. What both tell of one place is told once.
     pub fn join(&mut self, mut other: Self) {
@@ -62,10 +71,7 @@ impl Facts {
         self.gaps.append(&mut other.gaps);
         self.repositories.append(&mut other.repositories);
         self.counts.add(other.counts);
-        let add = |sum: &mut u64, more: u64| *sum = sum.saturating_add(more);
-        add(&mut self.opening.containers, other.opening.containers);
-        add(&mut self.opening.tried, other.opening.tried);
-        add(&mut self.opening.opened, other.opening.opened);
+        self.opening.add(other.opening);
     }
 
     /// Sorts everything, and drops what stands twice, because of targets that overlap.
@@ -209,32 +215,50 @@ pub enum Line<'a> {
     End(Cow<'a, End>),
 }
 
-/// Hands out the lines of facts, one after the other, to be written as JSON.
-pub fn lines<E>(
-    facts: &Facts,
-    header: &Header,
-    finished: i64,
-    mut tell: impl FnMut(&Line<'_>) -> Result<(), E>,
-) -> Result<(), E> {
-    tell(&Line::Facts(Cow::Borrowed(header)))?;
-    let mut records = 0;
-    let mut record = |line: &Line<'_>| {
-        records += 1;
-        tell(line)
-    };
-    facts.occurrences.iter().try_for_each(|occurrence| record(&Line::Occurrence(Cow::Borrowed(occurrence))))?;
-    facts.gaps.iter().try_for_each(|gap| record(&Line::Gap(Cow::Borrowed(gap))))?;
-    facts.repositories.iter().try_for_each(|summary| record(&Line::Repository(Cow::Borrowed(summary))))?;
-    let end = End { finished, counts: facts.counts.clone(), opening: facts.opening, records };
-    tell(&Line::End(Cow::Owned(end)))
+/// Facts on their way out: each source when it is read, so that nobody holds all of them.
+pub struct Lines<F> {
+    tell: F,
+    records: u64,
+    counts: Counts,
+    opening: Opening,
 }
 
-/// Writes facts, each record on a line. Texts of the input stand there as they are: this is no output for a terminal.
+impl<E, F: FnMut(&Line<'_>) -> Result<(), E>> Lines<F> {
+    /// Hands out the header.
+    pub fn begin(header: &Header, mut tell: F) -> Result<Self, E> {
+        tell(&Line::Facts(Cow::Borrowed(header)))?;
+        Ok(Self { tell, records: 0, counts: Counts::default(), opening: Opening::default() })
+    }
+
+    /// Hands out the records of one source, or of several.
+    pub fn add(&mut self, facts: &Facts) -> Result<(), E> {
+        self.counts.add(facts.counts.clone());
+        self.opening.add(facts.opening);
+        let occurrences = facts.occurrences.iter().map(|occurrence| Line::Occurrence(Cow::Borrowed(occurrence)));
+        let gaps = facts.gaps.iter().map(|gap| Line::Gap(Cow::Borrowed(gap)));
+        let summaries = facts.repositories.iter().map(|summary| Line::Repository(Cow::Borrowed(summary)));
+        for line in occurrences.chain(gaps).chain(summaries) {
+            self.records += 1;
+            (self.tell)(&line)?;
+        }
+        Ok(())
+    }
+
+    /// Hands out the end. `finished` is in seconds since 1970.
+    pub fn end(mut self, finished: i64) -> Result<(), E> {
+        let end = End { finished, counts: self.counts, opening: self.opening, records: self.records };
+        (self.tell)(&Line::End(Cow::Owned(end)))
+    }
+}
+
+/// Writes facts, each record on a line. Texts of the input are written as they are: this is not for a terminal.
 pub fn write(facts: &Facts, header: &Header, finished: i64, to: &mut dyn Write) -> io::Result<()> {
-    lines(facts, header, finished, |line| {
+    let mut lines = Lines::begin(header, |line| {
         serde_json::to_writer(&mut *to, line)?;
         to.write_all(b"\n")
-    })
+    })?;
+    lines.add(facts)?;
+    lines.end(finished)
 }
 
 /// Why facts cannot be used.

@@ -12,7 +12,7 @@ use crate::plan::Plan;
 
 /// A gap for each target of which history was asked for and not read. Where nobody asked, a note if a repository begins above a
 /// target: what its history holds is not part of the answer.
-pub(super) fn unread(plan: &Plan, repositories: &Repositories) -> Vec<Gap> {
+pub(super) fn unread(plan: &Plan, targets: &[PathBuf], repositories: &Repositories) -> Vec<Gap> {
     if plan.git.selection.history == History::None {
         return Vec::new();
     }
@@ -22,7 +22,7 @@ pub(super) fn unread(plan: &Plan, repositories: &Repositories) -> Vec<Gap> {
     let read: Vec<PathBuf> = repositories.places().into_iter().chain(bundles).filter_map(|path| full(&path)).collect();
     let ceilings: Vec<PathBuf> = plan.ceilings.iter().filter_map(|path| path.canonicalize().ok()).collect();
     let (mut gaps, mut note) = (Vec::new(), None);
-    for target in plan.targets.iter().filter(|target| !is_stdin(target)) {
+    for target in targets.iter().filter(|target| !is_stdin(target)) {
         let Some(path) = full(target) else { continue };
         if read.iter().any(|place| place.starts_with(&path)) {
             continue;

@@ -1,13 +1,15 @@
 //! `keyradius scan`: one run of the engine, judged and reported.
 
-use std::path::PathBuf;
+use std::cell::Cell;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use keyradius_core::blob::{PlainPath, printable_path};
-use keyradius_core::engine::{Harvest, Progress};
+use keyradius_core::engine::{Engine, Harvest, Progress};
 use keyradius_core::error::SourceError;
 use keyradius_core::git::{Repositories, Summary};
 use keyradius_core::seam::Source;
@@ -24,7 +26,7 @@ use crate::confine::Guard;
 use crate::exit::plain;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out;
-use crate::plan::Plan;
+use crate::plan::{Output, Plan};
 use crate::progress::ProgressLine;
 use crate::report::json;
 use crate::report::model::Tool;
@@ -36,39 +38,56 @@ pub(crate) fn run(plan: Plan, guard: Guard) -> Result<Exit, Failure> {
     tell::confine(&plan.telling, guard)?;
     let progress = Arc::new(Progress::default());
     stop_on_ctrl_c(&progress, plan.telling.quiet)?;
-    let line = ProgressLine::start(&progress, plan.progress);
-    let repositories = Repositories::new(plan.git.clone());
-    let harvest = harvest(&plan, &progress, &repositories)?;
-    drop(line);
-    let stop = || progress.cancelled.load(Relaxed);
-    let facts = facts(&plan, harvest, &repositories, &stop);
-    let began = plan.telling.clock.started;
-    let took = if plan.telling.clock.frozen { Duration::ZERO } else { began_at.elapsed() };
-    let ended = began.checked_add(took).unwrap_or(began);
+    let targets = plan.targets.clone();
     if plan.telling.format == Format::Facts {
-        return write_facts(plan, &facts, ended);
+        return write_facts(plan, &progress, began_at);
     }
+    let facts = read(&plan, &targets, &plan.search.engine(plan.limits), &progress)?;
+    let began = plan.telling.clock.started;
+    let ended = ended(&plan, began_at);
     if let (false, Some(asked)) = (plan.telling.quiet, plan.telling.jobs.asked) {
         out::people(format_args!(
             "note: {} threads, not {asked}: more would only wait for each other",
             plan.telling.jobs.count
         ));
     }
-    let run = Run { facts, roots: plan.targets, began, ended };
-    tell::tell(plan.telling, run, &stop, began_at)
+    let run = Run { facts, roots: targets, began, ended };
+    tell::tell(plan.telling, run, &|| progress.cancelled.load(Relaxed), began_at)
+}
+
+/// When the run ended.
+fn ended(plan: &Plan, began_at: Instant) -> Timestamp {
+    let began = plan.telling.clock.started;
+    let took = if plan.telling.clock.frozen { Duration::ZERO } else { began_at.elapsed() };
+    began.checked_add(took).unwrap_or(began)
+}
+
+/// Reads these targets, and tries passwords on what is locked in them.
+fn read(plan: &Plan, targets: &[PathBuf], engine: &Engine<'_>, progress: &Arc<Progress>) -> Result<Facts, Failure> {
+    let line = ProgressLine::start(progress, plan.progress);
+    let repositories = Repositories::new(plan.git.clone());
+    let harvest = harvest(plan, targets, (engine, progress), &repositories)?;
+    drop(line);
+    Ok(facts(plan, targets, harvest, &repositories, &|| progress.cancelled.load(Relaxed)))
 }
 
 /// What was found, as far as it can be told without any other source.
-fn facts(plan: &Plan, mut harvest: Harvest, repositories: &Repositories, stop: &(dyn Fn() -> bool + Sync)) -> Facts {
+fn facts(
+    plan: &Plan,
+    targets: &[PathBuf],
+    mut harvest: Harvest,
+    repositories: &Repositories,
+    stop: &(dyn Fn() -> bool + Sync),
+) -> Facts {
     name_as_people_do(&mut harvest);
-    harvest.gaps.append(&mut history::unread(plan, repositories));
+    harvest.gaps.append(&mut history::unread(plan, targets, repositories));
     let judging = Judging {
         passwords: open::Options {
             enabled: plan.passwords,
             cost: plan.limits.max_password_work,
             ..open::Options::default()
         },
-        units: units(plan, repositories),
+        units: units(plan, targets, repositories),
         jobs: plan.telling.jobs.count,
         cancelled: stop,
         ..Judging::at(plan.telling.clock.now())
@@ -83,8 +102,14 @@ fn facts(plan: &Plan, mut harvest: Harvest, repositories: &Repositories, stop: &
     facts
 }
 
-/// Writes facts, and says how to exit: whether there are findings is for those to say who judge them.
-fn write_facts(plan: Plan, facts: &Facts, ended: Timestamp) -> Result<Exit, Failure> {
+/// Writes the facts of each source when it was read, and says how to exit: whether there are findings is for those to say who
+/// judge them.
+fn write_facts(mut plan: Plan, progress: &Arc<Progress>, began_at: Instant) -> Result<Exit, Failure> {
+    // Said before the first line is written, not in the middle.
+    for target in plan.targets.iter().filter(|target| !is_stdin(target)) {
+        plan.telling.directory.join(target).metadata().map_err(|error| cannot_scan(target, &error))?;
+    }
+    let engine = plan.search.engine(plan.limits);
     let header = Header {
         schema: facts::SCHEMA.to_owned(),
         version: Tool::VERSION.to_owned(),
@@ -95,24 +120,84 @@ fn write_facts(plan: Plan, facts: &Facts, ended: Timestamp) -> Result<Exit, Fail
         targets: plan.targets.iter().cloned().map(PlainPath).collect(),
         started: plan.telling.clock.started.as_second(),
     };
-    let complete = !facts.counts.interrupted && facts.gaps.iter().all(|gap| !gap.reason.leaves_incomplete());
-    let outcome = Outcome {
-        failing: false,
-        incomplete: !complete,
-        unopened: !facts.counts.unopened.is_empty(),
-        interrupted: facts.counts.interrupted,
-    };
-    let exit = Exit::of_scan(outcome, plan.telling.strict, plan.telling.exit_zero);
-    tell::deliver(plan.telling.output, &|out| {
-        facts::lines(facts, &header, ended.as_second(), |line| json::line(line, out))
-    })?;
-    if !plan.telling.quiet {
-        out::people(format_args!(
-            "note: facts of {} places; `keyradius judge` reports on them",
-            facts.occurrences.len()
-        ));
+    let output = std::mem::replace(&mut plan.telling.output, Output::Stdout);
+    let sources = sources(&plan, &output);
+    let (outcome, places, failed) = (Cell::new(Outcome::default()), Cell::new(0), Cell::new(None));
+    // Before a file is begun that would be read with it.
+    let first = Cell::new(Some(read(&plan, sources.first().map_or(&[], Vec::as_slice), &engine, progress)?));
+    let written = tell::deliver(output, &|out| {
+        let mut lines = facts::Lines::begin(&header, |line| json::line(line, &mut *out))?;
+        let mut add = |facts: &Facts| {
+            places.set(places.get() + facts.occurrences.len());
+            outcome.set(outcome.get().and(facts));
+            lines.add(facts)
+        };
+        if let Some(facts) = first.take() {
+            add(&facts)?;
+        }
+        for targets in sources.iter().skip(1) {
+            if outcome.get().interrupted {
+                break;
+            }
+            add(&read(&plan, targets, &engine, progress).map_err(|failure| {
+                failed.set(Some(failure));
+                io::Error::other("a source cannot be read")
+            })?)?;
+        }
+        lines.end(ended(&plan, began_at).as_second())
+    });
+    match failed.take() {
+        Some(failure) => return Err(failure),
+        None => written?,
     }
-    Ok(exit)
+    if !plan.telling.quiet {
+        out::people(format_args!("note: facts of {} places; `keyradius judge` reports on them", places.get()));
+    }
+    Ok(Exit::of_scan(outcome.get(), plan.telling.strict, plan.telling.exit_zero))
+}
+
+impl Outcome {
+    /// The outcome with what was read of one more source.
+    fn and(self, facts: &Facts) -> Self {
+        let incomplete = facts.counts.interrupted || facts.gaps.iter().any(|gap| gap.reason.leaves_incomplete());
+        Self {
+            failing: self.failing,
+            incomplete: self.incomplete || incomplete,
+            unopened: self.unopened || !facts.counts.unopened.is_empty(),
+            interrupted: self.interrupted || facts.counts.interrupted,
+        }
+    }
+}
+
+/// Targets that are read together, because no password is carried further: a directory by itself; all files, with what lies in
+/// a directory that is another target. The first is the one that the output is written to, if there is one.
+fn sources(plan: &Plan, output: &Output) -> Vec<Vec<PathBuf>> {
+    let full = |target: &PathBuf| plan.telling.directory.join(target).canonicalize().ok();
+    let places: Vec<Option<PathBuf>> = plan.targets.iter().map(full).collect();
+    let overlaps = |one: &Path, other: &Path| one.starts_with(other) || other.starts_with(one);
+    let mut together = Vec::new();
+    let mut alone = Vec::new();
+    for (index, (target, place)) in plan.targets.iter().zip(&places).enumerate() {
+        let others =
+            places.iter().enumerate().filter(|(other, _)| *other != index).filter_map(|(_, other)| other.as_ref());
+        match place.as_ref().filter(|place| !is_stdin(target) && place.is_dir()) {
+            Some(place) if !{ others }.any(|other| overlaps(place, other)) => alone.push(vec![target.clone()]),
+            _ => together.push(target.clone()),
+        }
+    }
+    if !together.is_empty() {
+        alone.push(together);
+    }
+    let output = match output {
+        Output::Target(target) => target.directory().and_then(|directory| full(&directory.to_owned())),
+        Output::Stdout => None,
+    };
+    let has_output = |source: &Vec<PathBuf>| {
+        let mut places = source.iter().filter_map(full);
+        output.as_ref().is_some_and(|output| places.any(|place| output.starts_with(place)))
+    };
+    alone.sort_by_key(|source| !has_output(source));
+    alone
 }
 
 /// The first Ctrl-C (or SIGTERM, or SIGHUP) ends the run in order; the second one at once.
@@ -139,9 +224,14 @@ fn no_threads(error: &dyn std::fmt::Display) -> Failure {
         .hint("lower --jobs, or raise the limits on processes and memory (`ulimit -u`, `ulimit -v`)")
 }
 
-fn harvest(plan: &Plan, progress: &Progress, repositories: &Repositories) -> Result<Harvest, Failure> {
-    let roots: Vec<PathBuf> = plan.targets.iter().filter(|target| !is_stdin(target)).cloned().collect();
-    let stdin = roots.len() < plan.targets.len();
+fn harvest(
+    plan: &Plan,
+    targets: &[PathBuf],
+    (engine, progress): (&Engine<'_>, &Progress),
+    repositories: &Repositories,
+) -> Result<Harvest, Failure> {
+    let roots: Vec<PathBuf> = targets.iter().filter(|target| !is_stdin(target)).cloned().collect();
+    let stdin = roots.len() < targets.len();
     let tree = Tree { roots, one_file_system: plan.one_file_system, repositories };
     let mut sources: Vec<&dyn Source> = Vec::new();
     if !tree.roots.is_empty() {
@@ -151,11 +241,8 @@ fn harvest(plan: &Plan, progress: &Progress, repositories: &Repositories) -> Res
     if stdin {
         sources.push(&Stdin);
     }
-    plan.search.engine(plan.limits).scan(&sources, plan.telling.jobs.count, progress).map_err(|error| match error {
-        SourceError::Unusable { path, error } => {
-            Failure::new(format!("cannot scan {}: {}", printable_path(&path), plain(&error)))
-                .hint("check that it exists and that you may read it")
-        }
+    engine.scan(&sources, plan.telling.jobs.count, progress).map_err(|error| match error {
+        SourceError::Unusable { path, error } => cannot_scan(&path, &error),
         SourceError::Selection(what) => Failure::new(format!("--history: {what}"))
             .hint("name commits by branch, tag or digits that `git log --oneline` shows"),
         SourceError::Threads(error) => no_threads(&error),
@@ -163,9 +250,14 @@ fn harvest(plan: &Plan, progress: &Progress, repositories: &Repositories) -> Res
     })
 }
 
+fn cannot_scan(target: &Path, error: &io::Error) -> Failure {
+    Failure::new(format!("cannot scan {}: {}", printable_path(target), plain(error)))
+        .hint("check that it exists and that you may read it")
+}
+
 /// What belongs together: a directory of the command line, a repository in it, and all that was named by itself.
-fn units(plan: &Plan, repositories: &Repositories) -> open::Units {
-    let named = plan.targets.iter().filter(|target| plan.telling.directory.join(target).is_dir()).cloned();
+fn units(plan: &Plan, targets: &[PathBuf], repositories: &Repositories) -> open::Units {
+    let named = targets.iter().filter(|target| plan.telling.directory.join(target).is_dir()).cloned();
     open::Units::new(named.chain(repositories.places()).map(|mut directory| {
         shorten(&mut directory);
         // What lies in `.` is named without it.

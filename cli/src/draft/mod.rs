@@ -143,6 +143,16 @@ impl Target {
         }
     }
 
+    /// The directory that a file is written to before it is in its place; none for what is written in place.
+    pub(crate) fn directory(&self) -> Option<&Path> {
+        match self.to {
+            To::InPlace { .. } => None,
+            To::Whole(_) => {
+                self.path.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent })
+            }
+        }
+    }
+
     /// Writes everything as it is made.
     pub(crate) fn write_by(self, write: Writer<'_>) -> Result<(), Failure> {
         let shown = printable_path(&self.path);
