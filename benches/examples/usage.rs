@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use keyradius_core::blob::{Blob, Origin};
-use keyradius_core::seam::{ClueReader, Clues};
+use keyradius_core::seam::{UsageHints, UsageReader};
 use keyradius_detectors::usage::Usage;
 
 /// Largest file that the engine hands over, in bytes.
@@ -35,20 +35,20 @@ fn main() {
     let start = Instant::now();
     let wanted: Vec<&(PathBuf, u64)> = all.iter().filter(|(path, _)| Usage.wants(path)).collect();
     let asking = start.elapsed();
-    let (mut bytes, mut time, mut clues) = (0_u64, Duration::ZERO, Clues::default());
+    let (mut bytes, mut time, mut usage_hints) = (0_u64, Duration::ZERO, UsageHints::default());
     let mut slow: Vec<(Duration, &Path, u64)> = Vec::new();
     let mut tools: BTreeMap<String, usize> = BTreeMap::new();
     for (path, size) in wanted.iter().filter(|(_, size)| *size <= LARGEST) {
         let Ok(held) = std::fs::read(path) else { continue };
         let origin = Origin::file(path.clone());
-        let from = clues.references.len();
+        let from = usage_hints.references.len();
         let start = Instant::now();
-        Usage.read(Blob::whole(&held, &origin), &mut clues);
+        Usage.read(Blob::whole(&held, &origin), &mut usage_hints);
         let took = start.elapsed();
         time += took;
         bytes += held.len() as u64;
         slow.push((took, path, *size));
-        for reference in clues.references.iter().skip(from).filter_map(|material| material.reference.as_deref()) {
+        for reference in usage_hints.references.iter().skip(from).filter_map(|material| material.reference.as_deref()) {
             *tools.entry(reference.tool.clone()).or_default() += 1;
             if std::env::var_os("LINES").is_some() {
                 println!("{}: {} {:?} {}", path.display(), reference.tool, reference.names, reference.weight);
@@ -63,7 +63,11 @@ fn main() {
         bytes as f64 / 1e6,
         bytes as f64 / 1e6 / time.as_secs_f64()
     );
-    println!("{} lines that use keys, {} that may be passwords", clues.references.len(), clues.candidates.len());
+    println!(
+        "{} lines that use keys, {} that may be passwords",
+        usage_hints.references.len(),
+        usage_hints.candidates.len()
+    );
     println!("{tools:?}");
     slow.sort();
     for (took, path, size) in slow.iter().rev().take(5) {

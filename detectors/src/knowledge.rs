@@ -18,7 +18,7 @@ pub fn keys() -> Knowledge<'static> {
         containers: CONTAINERS.to_vec(),
         mapper: Some(&program::Sections),
         unopened: unopened::UNOPENED,
-        clues: Some(&usage::Usage),
+        usage_hints: Some(&usage::Usage),
     }
 }
 

@@ -90,7 +90,7 @@ impl<'k> Engine<'k> {
         }
         let mut occurrences = session.take();
         for source in sources {
-            source.settle(jobs, &mut occurrences, &session.run);
+            source.annotate(jobs, &mut occurrences, &session.run);
         }
         Ok(session.finish(occurrences))
     }

@@ -4,18 +4,18 @@
 //!
 //! * Packed Teddy (SIMD, `aho_corasick::packed`) runs at nearly memory speed; an automaton for the same literals is ten times
 //!   slower. `benches/` measures it.
-//! * One pass of it holds about a hundred literals at that speed if they are chosen and ordered well: `deal.rs` does it.
+//! * One pass of it holds about a hundred literals at that speed if they are chosen and ordered well: `select.rs` does it.
 //! * DER, UTF-16 and binary keystores hold control bytes and plain text never does. So anchors are split: those without
 //!   one of the bytes of `GATE` are searched everywhere, those with one only in bytes that hold one. A source tree is
 //!   text, and pays for the text anchors alone.
 
-mod deal;
+mod select;
 
 use std::collections::HashMap;
 
 use aho_corasick::packed;
 use aho_corasick::{AhoCorasick, Input, MatchKind, Span};
-use deal::{Haystack, Literal};
+use select::{Haystack, Literal};
 
 use crate::blob::Window;
 use crate::seam::{Anchor, Hit, Knowledge, Magic};
@@ -119,7 +119,7 @@ impl<'k> Prefilter<'k> {
         let sets = |ids: &[usize], haystack: Haystack| -> Vec<Set<'k>> {
             let of = |id: &usize| anchors.get(*id).map(|(anchor, _)| (*id, anchor.bytes));
             let ids: Vec<(usize, &'k [u8])> = ids.iter().filter_map(of).collect();
-            let dealt = deal::deal(&ids, haystack);
+            let dealt = select::select_literals(&ids, haystack);
             // Beyond what is built in (rules of a user) one automaton is as fast, and its speed does not depend on how many
             // there are.
             let dealt = if dealt.len() > PASSES { vec![dealt.concat()] } else { dealt };

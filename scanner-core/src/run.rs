@@ -5,11 +5,11 @@
 //! and keeps, in bounded memory, what was found and what could not be read. How blobs are looked at is the business of
 //! [`crate::engine`].
 
-mod clues;
 mod found;
 mod gaps;
 pub(crate) mod harvest;
 mod unopened;
+mod usage_hints;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -29,9 +29,9 @@ use gaps::Gaps;
 use harvest::Harvest;
 use unopened::Formats;
 
-#[cfg(test)]
-pub(crate) use clues::LARGEST as LARGEST_CLUE;
 pub(crate) use found::Same;
+#[cfg(test)]
+pub(crate) use usage_hints::LARGEST as LARGEST_USAGE_FILE;
 
 /// What others may see of a run while it goes on, and how they stop it.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 //!
 //! * [`Detector`]: turns an anchor that was seen into materials.
 //! * [`Unwrapper`]: opens an encoding of text. [`Container`]: opens an archive, a compressed stream or an image.
-//! * [`Mapper`] and [`ClueReader`]: add sections of programs, and what other files say of keys.
+//! * [`Mapper`] and [`UsageReader`]: add sections of programs, and what other files say of keys.
 //! * [`Source`]: brings bytes, and hands them to a [`Sink`].
 
 mod container;
@@ -14,7 +14,7 @@ mod unwrapper;
 use crate::error::{Malformed, Reason};
 
 pub use container::{Container, Inside, Magic, Member, Reader, Unopened};
-pub use context::{Candidate, ClueReader, Clues, Mapper, Section};
+pub use context::{Candidate, Mapper, Section, UsageHints, UsageReader};
 pub use detector::{Anchor, Decoded, Detector, Hit, Inspection};
 pub use source::{Feed, Looked, Packed, Sink, Source};
 pub use unwrapper::{Entry, Unwrapper};
@@ -75,5 +75,5 @@ pub struct Knowledge<'k> {
     /// Formats that are recognised and not opened.
     pub unopened: &'k [Unopened],
     /// Reads files that use keys; `None` where only keys are looked for.
-    pub clues: Option<&'k dyn ClueReader>,
+    pub usage_hints: Option<&'k dyn UsageReader>,
 }

@@ -31,7 +31,7 @@ pub(crate) type Places = BTreeMap<String, Vec<Place>>;
 
 /// A new key.
 #[derive(Debug)]
-pub(crate) struct News {
+pub(crate) struct NewKey {
     /// The key, with its new places only.
     pub(crate) finding: Finding,
     /// For each place: the commit that brought it.
@@ -42,7 +42,7 @@ pub(crate) struct News {
 
 /// A new ordinary secret.
 #[derive(Debug)]
-pub(crate) struct SecretNews {
+pub(crate) struct NewSecret {
     /// The secret, with its new places only.
     pub(crate) finding: SecretFinding,
     /// For each place: the commit that brought it.
@@ -53,13 +53,13 @@ pub(crate) struct SecretNews {
 #[derive(Debug, Default)]
 pub(crate) struct Judged {
     /// Keys that block.
-    pub(crate) blocking: Vec<News>,
+    pub(crate) blocking: Vec<NewKey>,
     /// Keys that are new and below `--fail-on`.
-    pub(crate) below: Vec<News>,
+    pub(crate) below: Vec<NewKey>,
     /// Keys that are new and allowed at every place.
-    pub(crate) allowed: Vec<News>,
+    pub(crate) allowed: Vec<NewKey>,
     /// Ordinary secrets that block.
-    pub(crate) secrets: Vec<SecretNews>,
+    pub(crate) secrets: Vec<NewSecret>,
     /// How many ordinary secrets are new and below `--fail-on`, and how many are allowed at every place.
     pub(crate) secrets_below: usize,
     pub(crate) secrets_allowed: usize,
@@ -134,7 +134,7 @@ pub(crate) fn judge(scanned: Scanned, places: &dyn Fn(&str) -> Vec<Place>, known
         let commits = finding.occurrences.iter().map(|o| commits.get(&spot(o)).cloned().flatten()).collect();
         let blocks = policy.fail_on.fails(&finding);
         let free = allowed.iter().all(Option::is_some);
-        let news = News { finding, commits, allowed };
+        let news = NewKey { finding, commits, allowed };
         match (free, blocks) {
             (true, _) => judged.allowed.push(news),
             (false, true) => judged.blocking.push(news),
@@ -145,7 +145,7 @@ pub(crate) fn judge(scanned: Scanned, places: &dyn Fn(&str) -> Vec<Place>, known
         let commits = finding.occurrences.iter().map(|o| commits.get(&spot(o)).cloned().flatten()).collect();
         match (allowed.iter().all(Option::is_some), policy.fail_on.fails_secret(&finding)) {
             (true, _) => judged.secrets_allowed += 1,
-            (false, true) => judged.secrets.push(SecretNews { finding, commits }),
+            (false, true) => judged.secrets.push(NewSecret { finding, commits }),
             (false, false) => judged.secrets_below += 1,
         }
     }

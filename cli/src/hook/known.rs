@@ -11,7 +11,6 @@ use keyradius_core::seam::Source;
 use keyradius_detectors::radius::Estate;
 use keyradius_detectors::radius::estate::KeyName;
 
-use super::answer::text;
 use super::blobs::{self, Blobs, Note, Tally};
 use super::git::Git;
 use crate::exit::Failure;

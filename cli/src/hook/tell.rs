@@ -6,7 +6,7 @@ use keyradius_core::error::Gap;
 use keyradius_core::material::Occurrence;
 use keyradius_detectors::radius::{Finding, RoleScore};
 
-use super::judge::{Judged, News, SecretNews};
+use super::judge::{Judged, NewKey, NewSecret};
 use crate::allow::Allowance;
 use crate::out;
 use crate::report::words::{escape, plural, protection, wrap};
@@ -141,7 +141,7 @@ impl Page {
     fn secrets(&mut self, judged: &Judged, words: Words) {
         let count = plural(judged.secrets.len() as u64, "new ordinary secret", "new ordinary secrets");
         self.line(format!("keyradius: {} {count}", words.adds));
-        for SecretNews { finding, commits } in judged.secrets.iter().take(SECRETS) {
+        for NewSecret { finding, commits } in judged.secrets.iter().take(SECRETS) {
             let Some(first) = finding.occurrences.first() else { continue };
             let mut place = spot(first);
             if let Some(Some(commit)) = commits.first() {
@@ -165,7 +165,7 @@ impl Page {
         }
     }
 
-    fn news(&mut self, news: &News) {
+    fn news(&mut self, news: &NewKey) {
         let finding = &news.finding;
         let roles = finding.roles.iter().map(role).collect::<Vec<_>>().join(", ");
         let facts = format!("{} · {}", algorithm(finding), protection(finding.protection));

@@ -21,7 +21,11 @@ const ALLOWED: [(&str, &[&str], &str); 6] = [
         "a pack without an index is walked to make one",
     ),
     ("scanner-core", &["git/agree", "git/odb", "git/rescue"], "what one repository lacks is looked for in the others"),
-    ("scanner-core", &["git/clues", "git/history", "git/source"], "what is told of a history is asked of its source"),
+    (
+        "scanner-core",
+        &["git/usage_hints", "git/history", "git/source"],
+        "what is told of a history is asked of its source",
+    ),
     ("scanner-core", &["source/fs", "source/special"], "a device is opened like a file, and a file may be one"),
 ];
 

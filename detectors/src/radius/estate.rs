@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use keyradius_core::material::{CertFacts, Occurrence, PublicHalf, Reference};
 
-use super::beside::Beside;
+use super::siblings::Siblings;
 
 /// What makes two materials the same key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,7 +51,7 @@ pub struct Use {
     /// The line.
     pub reference: Occurrence,
     /// How its name leads to the key.
-    pub sure: Sure,
+    pub sure: Confidence,
 }
 
 impl Use {
@@ -68,7 +68,7 @@ impl Use {
 
 /// How a name leads to a key, the surest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Sure {
+pub enum Confidence {
     /// The key itself stands on the line.
     Here,
     /// The path leads to the file, from the directory of the file that names it or from one above.
@@ -83,7 +83,7 @@ pub enum Sure {
     FileName,
 }
 
-impl Sure {
+impl Confidence {
     /// Points that such a link is worth at most (2.5 of the scoring: strong 60, medium 30).
     const fn most(self) -> i32 {
         match self {
@@ -119,16 +119,16 @@ pub struct Estate {
     /// Where the scan began: what stands above says nothing about a key.
     pub(super) roots: Vec<PathBuf>,
     /// What lies in one directory; worked out when it is first asked for.
-    pub(super) beside: OnceLock<Beside>,
+    pub(super) beside: OnceLock<Siblings>,
 }
 
 impl Estate {
     /// What lies in one directory.
-    pub(crate) fn beside(&self) -> &Beside {
+    pub(crate) fn beside(&self) -> &Siblings {
         self.beside.get_or_init(|| {
             let groups = self.keys.iter().chain(&self.public);
             let of_keys = groups.flat_map(|group| group.private.iter().chain(&group.related));
-            Beside::of(of_keys.chain(&self.others))
+            Siblings::of(of_keys.chain(&self.others))
         })
     }
 

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use keyradius_core::material::{Name, Occurrence, Reference};
 
-use super::estate::{Estate, KeyGroup, Sure, Use};
+use super::estate::{Confidence, Estate, KeyGroup, Use};
 
 /// Names of files that say nothing by themselves: every second project has one.
 const COMMON: [&str; 12] = [
@@ -64,15 +64,15 @@ impl Places {
     }
 
     /// Every key that a line names, with how surely.
-    fn named(&self, line: &Occurrence, reference: &Reference) -> BTreeMap<usize, Sure> {
-        let mut found: BTreeMap<usize, Sure> = BTreeMap::new();
-        let mut add = |key: usize, sure: Sure| {
+    fn named(&self, line: &Occurrence, reference: &Reference) -> BTreeMap<usize, Confidence> {
+        let mut found: BTreeMap<usize, Confidence> = BTreeMap::new();
+        let mut add = |key: usize, sure: Confidence| {
             let best = found.entry(key).or_insert(sure);
             *best = sure.min(*best);
         };
         let from = &*line.origin.location();
         for &key in self.by_line.get(&(from.to_owned(), line.line)).into_iter().flatten() {
-            add(key, Sure::Here);
+            add(key, Confidence::Here);
         }
         let aliases: Vec<String> = reference
             .names
@@ -96,7 +96,7 @@ impl Places {
         if !by_path {
             for alias in &aliases {
                 for (_, key) in self.by_alias.get(alias).into_iter().flatten() {
-                    add(*key, Sure::Alias);
+                    add(*key, Confidence::Alias);
                 }
             }
         } else if aliases.iter().any(|alias| self.by_alias.contains_key(alias)) {
@@ -106,43 +106,43 @@ impl Places {
                 })
             };
             if found.keys().any(has) {
-                found.retain(|key, sure| *sure == Sure::Here || has(key));
+                found.retain(|key, sure| *sure == Confidence::Here || has(key));
             }
         }
         found
     }
 
     /// Keys at a path as it stands in a file.
-    fn at(&self, from: &Path, text: &str) -> Vec<(usize, Sure)> {
+    fn at(&self, from: &Path, text: &str) -> Vec<(usize, Confidence)> {
         let wanted = plain(text);
         let Some(name) = wanted.file_name().map(|name| name.to_string_lossy().into_owned()) else { return Vec::new() };
         let Some(places) = self.by_file_name.get(&name) else { return Vec::new() };
         let tail = without_root(&wanted);
         let mut leading: BTreeSet<PathBuf> = from.ancestors().skip(1).map(|above| joined(above, &tail)).collect();
         leading.insert(wanted.clone());
-        let mut best: Vec<(usize, Sure)> = places
+        let mut best: Vec<(usize, Confidence)> = places
             .iter()
             .map(|(path, key)| {
                 let sure = if leading.contains(path) {
-                    Sure::Path
+                    Confidence::Path
                 } else if tail.components().nth(1).is_some() && path.ends_with(&tail) {
-                    Sure::End
+                    Confidence::End
                 } else {
-                    Sure::FileName
+                    Confidence::FileName
                 };
                 (*key, sure)
             })
             .collect();
         let surest = best.iter().map(|(_, sure)| *sure).min();
         best.retain(|(_, sure)| Some(*sure) == surest);
-        if surest == Some(Sure::FileName) && (COMMON.contains(&name.as_str()) || best.len() > 1) {
+        if surest == Some(Confidence::FileName) && (COMMON.contains(&name.as_str()) || best.len() > 1) {
             best.clear();
         }
         best
     }
 
     /// Keys in a directory; of those the ones that are called as an alias says, if any is.
-    fn below(&self, from: &Path, text: &str, aliases: &[String]) -> Vec<(usize, Sure)> {
+    fn below(&self, from: &Path, text: &str, aliases: &[String]) -> Vec<(usize, Confidence)> {
         let wanted = plain(text);
         let tail = without_root(&wanted);
         let leading = from.ancestors().skip(1).map(|above| joined(above, &tail)).chain([wanted.clone()]);
@@ -152,11 +152,11 @@ impl Places {
         let called =
             |path: &Path| path.file_stem().is_some_and(|stem| aliases.contains(&stem.to_string_lossy().to_lowercase()));
         let narrowed = places.iter().any(|(path, _)| called(path));
-        places.iter().filter(|(path, _)| !narrowed || called(path)).map(|(_, key)| (*key, Sure::Path)).collect()
+        places.iter().filter(|(path, _)| !narrowed || called(path)).map(|(_, key)| (*key, Confidence::Path)).collect()
     }
 
     /// Keys whose fingerprint ends in these digits: people write the last 8, 16 or all 40.
-    fn digits(&self, digits: &str) -> Vec<(usize, Sure)> {
+    fn digits(&self, digits: &str) -> Vec<(usize, Confidence)> {
         let digits = digits.trim_start_matches("0x");
         let hex: String = digits.chars().filter(char::is_ascii_hexdigit).collect::<String>().to_lowercase();
         if hex.len() < 8 {
@@ -164,7 +164,7 @@ impl Places {
         }
         let start = backwards(&hex);
         let from = self.by_digits.range((start.clone(), 0)..);
-        from.take_while(|(known, _)| known.starts_with(&start)).map(|(_, key)| (*key, Sure::Digits)).collect()
+        from.take_while(|(known, _)| known.starts_with(&start)).map(|(_, key)| (*key, Confidence::Digits)).collect()
     }
 }
 
@@ -296,7 +296,7 @@ mod tests {
     }
 
     /// The sureness of the first key, if it is named.
-    fn sure(keys: &[Occurrence], line: Occurrence) -> Option<Sure> {
+    fn sure(keys: &[Occurrence], line: Occurrence) -> Option<Confidence> {
         let mut all = keys.to_vec();
         all.push(line);
         Estate::new(all).keys.iter().find(|key| key.private[0].origin == keys[0].origin)?.uses.first().map(|u| u.sure)
@@ -306,13 +306,13 @@ mod tests {
     fn a_path_is_followed_as_the_tool_would() {
         let path = |text: &str| Name::Path(text.to_owned());
         for (of_key, from, name, expected) in [
-            ("app/keys/a.pfx", "app/build.bat", "keys\\a.pfx", Some(Sure::Path)),
-            ("app/keys/a.pfx", "app/scripts/build.bat", "..\\keys\\a.pfx", Some(Sure::Path)),
-            ("app/keys/a.pfx", "app/scripts/deep/build.bat", "keys/a.pfx", Some(Sure::Path)),
-            ("a.pfx", "build.bat", "./a.pfx", Some(Sure::Path)),
-            ("root/etc/ssl/a.key", "root/etc/nginx/nginx.conf", "/etc/ssl/a.key", Some(Sure::Path)),
-            ("other/etc/ssl/a.key", "root/etc/nginx/nginx.conf", "/etc/ssl/a.key", Some(Sure::End)),
-            ("other/sign.pfx", "app/build.bat", "C:\\keys\\sign.pfx", Some(Sure::FileName)),
+            ("app/keys/a.pfx", "app/build.bat", "keys\\a.pfx", Some(Confidence::Path)),
+            ("app/keys/a.pfx", "app/scripts/build.bat", "..\\keys\\a.pfx", Some(Confidence::Path)),
+            ("app/keys/a.pfx", "app/scripts/deep/build.bat", "keys/a.pfx", Some(Confidence::Path)),
+            ("a.pfx", "build.bat", "./a.pfx", Some(Confidence::Path)),
+            ("root/etc/ssl/a.key", "root/etc/nginx/nginx.conf", "/etc/ssl/a.key", Some(Confidence::Path)),
+            ("other/etc/ssl/a.key", "root/etc/nginx/nginx.conf", "/etc/ssl/a.key", Some(Confidence::End)),
+            ("other/sign.pfx", "app/build.bat", "C:\\keys\\sign.pfx", Some(Confidence::FileName)),
             ("other/server.key", "app/nginx.conf", "/srv/server.key", None),
             ("other/sign.pfx", "app/build.bat", "design.pfx", None),
         ] {
@@ -338,14 +338,14 @@ mod tests {
         let estate = Estate::new([&keys[..], &[line("app/build.gradle", &names)]].concat());
         let uses: Vec<usize> = estate.keys.iter().map(|key| key.uses.len()).collect();
         assert_eq!(uses, [1, 0]);
-        assert_eq!(sure(&keys[..1], line("x/y.gradle", &[Name::Alias("release".into())])), Some(Sure::Alias));
+        assert_eq!(sure(&keys[..1], line("x/y.gradle", &[Name::Alias("release".into())])), Some(Confidence::Alias));
     }
 
     #[test]
     fn the_line_itself_may_hold_the_key() {
         let mut own = key("ci/.env", 1, "");
         own.line = 7;
-        assert_eq!(sure(&[own], line("ci/.env", &[])), Some(Sure::Here));
+        assert_eq!(sure(&[own], line("ci/.env", &[])), Some(Confidence::Here));
     }
 
     #[test]
@@ -353,9 +353,9 @@ mod tests {
         let mut pgp = key("secring.gpg", 1, "");
         pgp.material.pgp_fingerprint = Some("91a6e7f85d05c65630bef18951852d87348ffc4c".into());
         let digits = |text: &str| sure(std::slice::from_ref(&pgp), line("conf", &[Name::Digits(text.into())]));
-        assert_eq!(digits("0x51852D87348FFC4C"), Some(Sure::Digits));
-        assert_eq!(digits("51852D87348FFC4C"), Some(Sure::Digits));
-        assert_eq!(digits("348FFC4C"), Some(Sure::Digits));
+        assert_eq!(digits("0x51852D87348FFC4C"), Some(Confidence::Digits));
+        assert_eq!(digits("51852D87348FFC4C"), Some(Confidence::Digits));
+        assert_eq!(digits("348FFC4C"), Some(Confidence::Digits));
         assert_eq!(digits("FC4C"), None);
         assert_eq!(digits("91A6E7F8"), None);
     }

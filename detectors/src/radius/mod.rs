@@ -2,7 +2,6 @@
 //!
 //! Pure functions over the [`Estate`]; integers only; every point given or taken stands in a ledger.
 
-mod beside;
 pub(crate) mod classify;
 pub mod estate;
 pub mod evidence;
@@ -15,6 +14,7 @@ pub mod rank;
 pub mod rules;
 pub mod secrets;
 mod severity;
+mod siblings;
 pub(crate) mod subject;
 pub mod tables;
 pub mod weakness;

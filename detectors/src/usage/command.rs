@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::finds::{Finds, shown};
 use super::tables::{Part, Rule, Tables};
 use super::text::Dialect;
-use super::value::{self, Around, Found, Raw};
+use super::value::{self, Found, Raw, ValueContext};
 use super::variables::Variables;
 use super::word::{Kind, Word, words};
 
@@ -327,7 +327,7 @@ fn known_option(rule: &Rule, argument: &Argument<'_>) -> bool {
 
 fn take(part: Part, pattern: &str, raw: &Raw, at: usize, context: Context<'_>, command: &mut Command) {
     let around =
-        Around { at, dialect: context.dialect, variables: context.variables, password: &context.tables.password };
+        ValueContext { at, dialect: context.dialect, variables: context.variables, password: &context.tables.password };
     if part != Part::Password {
         command.names.extend(value::names(part, raw, around));
         return;

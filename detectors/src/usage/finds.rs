@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use keyradius_core::blob::Blob;
 use keyradius_core::material::{Encoding, Kind, Material, Name, Reference};
-use keyradius_core::seam::{Candidate, Clues};
+use keyradius_core::seam::{Candidate, UsageHints};
 use keyradius_core::secret::Secret;
 use zeroize::Zeroizing;
 
@@ -82,7 +82,7 @@ impl Finds {
         scopes: &Scopes<'_>,
         prose: bool,
         table: &Password,
-        out: &mut Clues,
+        out: &mut UsageHints,
     ) {
         out.not_all |= self.not_all;
         if !self.passes.is_empty() {

@@ -29,7 +29,7 @@ mod word;
 use std::path::Path;
 
 use keyradius_core::blob::Blob;
-use keyradius_core::seam::{ClueReader, Clues};
+use keyradius_core::seam::{UsageHints, UsageReader};
 
 pub use describe::{Described, described};
 use tables::{Reading, TABLES};
@@ -45,12 +45,12 @@ pub const REFERENCES: usize = 1000;
 #[derive(Clone, Copy, Debug)]
 pub struct Usage;
 
-impl ClueReader for Usage {
+impl UsageReader for Usage {
     fn wants(&self, path: &Path) -> bool {
         master_key::wants(path) || TABLES.files.reading(path).is_some()
     }
 
-    fn read(&self, blob: Blob<'_>, out: &mut Clues) {
+    fn read(&self, blob: Blob<'_>, out: &mut UsageHints) {
         let path = blob.origin.location();
         if master_key::wants(&path) {
             master_key::read(blob, out);

@@ -1,7 +1,7 @@
 //! Small files that are a password: `password.txt`, `store.pass`, `pw`.
 
 use keyradius_core::blob::Blob;
-use keyradius_core::seam::{Candidate, Clues};
+use keyradius_core::seam::{Candidate, UsageHints};
 use keyradius_core::secret::Secret;
 
 use super::tables::Password;
@@ -12,7 +12,7 @@ use super::value::{LONGEST_PASSWORD, is_placeholder};
 const LARGEST: usize = 32 << 10;
 
 /// Every line, and what stands behind a `:` or `=` in it.
-pub(super) fn read(blob: Blob<'_>, most: usize, table: &Password, out: &mut Clues) {
+pub(super) fn read(blob: Blob<'_>, most: usize, table: &Password, out: &mut UsageHints) {
     if blob.bytes.len() > LARGEST {
         out.not_all = true;
         return;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use keyradius_core::blob::Blob;
-use keyradius_core::seam::Clues;
+use keyradius_core::seam::UsageHints;
 
 use super::command::{self, Context};
 use super::finds::Finds;
@@ -16,7 +16,7 @@ use super::text::{Dialect, Text};
 use super::variables::Variables;
 
 /// Reads a text: see [`super::Usage`].
-pub(super) fn read(blob: Blob<'_>, prose: bool, tables: &Tables, out: &mut Clues) {
+pub(super) fn read(blob: Blob<'_>, prose: bool, tables: &Tables, out: &mut UsageHints) {
     let Some(text) = Text::of(blob.bytes) else { return };
     let dialect = Dialect::of(&blob.origin.location(), prose);
     let hits: Vec<(Wanted, usize, usize)> = tables.words.find(text.str()).collect();

@@ -12,7 +12,7 @@ use super::scope::Scopes;
 use super::statement::Statements;
 use super::tables::{Part, Password, Rule, Tables};
 use super::text::{Dialect, Text};
-use super::value::{self, Around, Found, Raw};
+use super::value::{self, Found, Raw, ValueContext};
 use super::variables::Variables;
 use super::{CANDIDATES, REFERENCES};
 use crate::read::text;
@@ -166,7 +166,7 @@ impl<'a> Settings<'a> {
 
     /// Keeps what a setting says.
     pub(super) fn take(&mut self, setting: &Setting, field: Field<'_>) {
-        let around = Around {
+        let around = ValueContext {
             at: setting.name.start,
             dialect: self.dialect,
             variables: self.variables,

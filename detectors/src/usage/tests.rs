@@ -5,7 +5,7 @@ use std::path::Path;
 
 use keyradius_core::blob::{Blob, Origin};
 use keyradius_core::material::Name;
-use keyradius_core::seam::{ClueReader, Clues};
+use keyradius_core::seam::{UsageHints, UsageReader};
 
 use super::tables::{JSON, Rule, TABLES, Tables};
 use super::{CANDIDATES, REFERENCES, Usage};
@@ -13,11 +13,11 @@ use super::{CANDIDATES, REFERENCES, Usage};
 /// Stands for every password of the examples: if it is seen anywhere, a password was shown.
 const MARKER: &str = "kR7marker5Qz";
 
-fn read(file: &str, bytes: &[u8]) -> Clues {
+fn read(file: &str, bytes: &[u8]) -> UsageHints {
     let origin = Origin::file(file);
-    let mut clues = Clues::default();
-    Usage.read(Blob::whole(bytes, &origin), &mut clues);
-    clues
+    let mut usage_hints = UsageHints::default();
+    Usage.read(Blob::whole(bytes, &origin), &mut usage_hints);
+    usage_hints
 }
 
 fn name(name: &Name) -> String {
@@ -32,9 +32,9 @@ fn name(name: &Name) -> String {
 }
 
 /// All names that a rule gives to keys, each once, in the order of the text.
-fn names(clues: &Clues, rule: &str) -> Vec<String> {
+fn names(usage_hints: &UsageHints, rule: &str) -> Vec<String> {
     let mut out = Vec::new();
-    for material in &clues.references {
+    for material in &usage_hints.references {
         let reference = material.reference.as_deref().unwrap();
         if reference.tool == rule {
             for text in reference.names.iter().map(name) {
@@ -77,8 +77,8 @@ fn every_rule_understands_its_examples() {
             if !Usage.wants(Path::new(file)) {
                 let _ = writeln!(wrong, "{}: {file} is not read", rule.id);
             }
-            let clues = read(file, example.text.replace("PW", MARKER).as_bytes());
-            let mut got = names(&clues, &rule.id);
+            let usage_hints = read(file, example.text.replace("PW", MARKER).as_bytes());
+            let mut got = names(&usage_hints, &rule.id);
             let mut wanted = example.names.clone();
             got.sort();
             wanted.sort();
@@ -88,33 +88,33 @@ fn every_rule_understands_its_examples() {
             if got != wanted {
                 let _ = writeln!(wrong, "{}: {:?}\n    wanted {wanted:?}\n    got    {got:?}", rule.id, example.text);
             }
-            for material in &clues.references {
+            for material in &usage_hints.references {
                 let reference = material.reference.as_deref().unwrap();
                 if reference.tool == rule.id && Some(&reference.role) != rule.role.as_ref() {
                     let _ = writeln!(wrong, "{}: role {}", rule.id, reference.role);
                 }
             }
             for field in &example.fields {
-                let has = clues
+                let has = usage_hints
                     .candidates
                     .iter()
                     .any(|c| c.field == *field && c.secret.expose().as_slice() == MARKER.as_bytes());
                 if !has {
                     let fields: Vec<(&str, usize)> =
-                        clues.candidates.iter().map(|c| (c.field.as_str(), c.secret.expose().len())).collect();
+                        usage_hints.candidates.iter().map(|c| (c.field.as_str(), c.secret.expose().len())).collect();
                     let _ = writeln!(wrong, "{}: {:?}\n    no field {field}, got {fields:?}", rule.id, example.text);
                 }
             }
             if example.fields.is_empty()
-                && clues.candidates.iter().any(|c| c.secret.expose().as_slice() != MARKER.as_bytes())
+                && usage_hints.candidates.iter().any(|c| c.secret.expose().as_slice() != MARKER.as_bytes())
             {
                 let _ = writeln!(wrong, "{}: {:?}\n    a candidate that is no password", rule.id, example.text);
             }
-            let shown = format!("{clues:?}");
+            let shown = format!("{usage_hints:?}");
             if shown.contains(MARKER) {
                 let _ = writeln!(wrong, "{}: {:?}\n    shows a password: {shown}", rule.id, example.text);
             }
-            for material in &clues.references {
+            for material in &usage_hints.references {
                 let span = example.text.replace("PW", MARKER);
                 let span = span.as_bytes().get(material.span.clone()).unwrap_or_default();
                 if String::from_utf8_lossy(span).contains(MARKER) {
@@ -139,12 +139,12 @@ fn bounds_hold() {
     for n in 0..3000 {
         let _ = writeln!(text, "signtool sign /f k{n}.pfx /p {MARKER}{n} a.exe");
     }
-    let clues = read("a.sh", text.as_bytes());
-    assert_eq!((clues.references.len(), clues.candidates.len()), (REFERENCES, CANDIDATES));
+    let usage_hints = read("a.sh", text.as_bytes());
+    assert_eq!((usage_hints.references.len(), usage_hints.candidates.len()), (REFERENCES, CANDIDATES));
 }
 
-fn fields(clues: &Clues) -> Vec<(String, String, u64)> {
-    clues
+fn fields(usage_hints: &UsageHints) -> Vec<(String, String, u64)> {
+    usage_hints
         .candidates
         .iter()
         .map(|c| (c.field.clone(), String::from_utf8_lossy(c.secret.expose()).into_owned(), c.line))
@@ -212,8 +212,8 @@ fn a_password_knows_the_keystores_beside_it() {
         ("a.yml", "a:\n  file: x.p12\n  password: abc\nb:\n  file: y.p12\n", &["x.p12"]),
         ("a.sh", "PASS=abc\nopenssl pkcs12 -in store/z.p12 -passin pass:$PASS\n", &["store/z.p12"]),
     ] {
-        let clues = read(file, text.as_bytes());
-        let got: Vec<&str> = clues.candidates.iter().flat_map(|c| &c.about).map(String::as_str).collect();
+        let usage_hints = read(file, text.as_bytes());
+        let got: Vec<&str> = usage_hints.candidates.iter().flat_map(|c| &c.about).map(String::as_str).collect();
         for name in about {
             assert!(got.contains(name), "{file}: {got:?}");
         }
@@ -227,9 +227,9 @@ fn a_password_that_is_the_alias_too_is_not_shown() {
         ("key.properties", "storeFile=a.jks\nstorePassword=PW\nkeyAlias=PW\n"),
         ("a.sh", "jarsigner -keystore a.jks -storepass PW app.jar PW"),
     ] {
-        let clues = read(file, text.replace("PW", MARKER).as_bytes());
-        assert_eq!((clues.references.len(), clues.candidates.len()), (1, 1), "{file}");
-        assert!(!format!("{clues:?}").contains(MARKER), "{file}");
+        let usage_hints = read(file, text.replace("PW", MARKER).as_bytes());
+        assert_eq!((usage_hints.references.len(), usage_hints.candidates.len()), (1, 1), "{file}");
+        assert!(!format!("{usage_hints:?}").contains(MARKER), "{file}");
     }
 }
 
@@ -252,9 +252,9 @@ fn a_key_in_the_value_is_named_by_its_setting() {
         (".env", format!("A=1\nCSC_LINK={base64}\n"), 1),
         ("ci.yml", format!("env:\n  CSC_LINK: |\n    {base64}\n    {base64}\n"), 2),
     ] {
-        let clues = read(file, text.as_bytes());
-        assert_eq!(names(&clues, "electron-builder"), ["variable:CSC_LINK"], "{file}");
-        let at = clues.references[0].span.start;
+        let usage_hints = read(file, text.as_bytes());
+        assert_eq!(names(&usage_hints, "electron-builder"), ["variable:CSC_LINK"], "{file}");
+        let at = usage_hints.references[0].span.start;
         assert_eq!(text[..at].matches('\n').count(), line, "{file}");
     }
 }
@@ -335,8 +335,11 @@ fn hostile_text_ends() {
         {
             let head = "password=a signtool sign ";
             let text = head.to_owned() + &seed.repeat((size - head.len()) / seed.len());
-            let clues = read(file, text.as_bytes());
-            assert!(clues.references.len() <= REFERENCES && clues.candidates.len() <= CANDIDATES, "{file} {seed:?}");
+            let usage_hints = read(file, text.as_bytes());
+            assert!(
+                usage_hints.references.len() <= REFERENCES && usage_hints.candidates.len() <= CANDIDATES,
+                "{file} {seed:?}"
+            );
         }
     }
 }

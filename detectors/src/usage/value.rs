@@ -43,7 +43,7 @@ impl Raw {
 
 /// What surrounds a value.
 #[derive(Clone, Copy)]
-pub(super) struct Around<'a> {
+pub(super) struct ValueContext<'a> {
     /// Where it stands.
     pub(super) at: usize,
     pub(super) dialect: Dialect,
@@ -52,7 +52,7 @@ pub(super) struct Around<'a> {
 }
 
 /// The names that a value gives to a key. Empty for a value that is the key itself, or that says nothing.
-pub(super) fn names(part: Part, raw: &Raw, around: Around<'_>) -> Vec<Name> {
+pub(super) fn names(part: Part, raw: &Raw, around: ValueContext<'_>) -> Vec<Name> {
     let filled = raw.filled(around.at, around.dialect, around.variables);
     let text = filled.text.trim().trim_matches(['"', '\'']).trim();
     let argument = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit() || byte == b'@' || byte == b'*');
@@ -116,7 +116,7 @@ pub(super) enum Found {
 }
 
 /// Reads the value of a field that holds a password.
-pub(super) fn password(raw: &Raw, around: Around<'_>) -> Found {
+pub(super) fn password(raw: &Raw, around: ValueContext<'_>) -> Found {
     let filled = raw.filled(around.at, around.dialect, around.variables);
     if let Some(unknown) = filled.unknown {
         return Found::Elsewhere(unknown);

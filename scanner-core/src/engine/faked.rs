@@ -10,7 +10,7 @@ use super::session::is_blank;
 use super::*;
 use crate::error::Gap;
 use crate::material::Stands;
-use crate::run::LARGEST_CLUE;
+use crate::run::LARGEST_USAGE_FILE;
 use crate::seam::Packed;
 use formats::{AnyBoxed, Boxed, Faulty, Image, Key, UNOPENED, Uses, Wrapped};
 
@@ -22,7 +22,7 @@ static ENGINE: LazyLock<Engine<'static>> = LazyLock::new(|| {
         containers: vec![&Boxed, &AnyBoxed, &Image],
         mapper: None,
         unopened: &UNOPENED,
-        clues: Some(&Uses),
+        usage_hints: Some(&Uses),
     };
     Engine::new(knowledge, Limits::default())
 });
@@ -199,9 +199,9 @@ fn passwords_are_kept_where_there_is_a_key_and_references_anywhere() {
         let harvest = ENGINE.bytes("a.use", text.as_bytes());
         assert_eq!((harvest.occurrences.len(), harvest.candidates.len()), (occurrences, candidates), "{text}");
     }
-    let large = [&b"KEY{1}"[..], &vec![b' '; LARGEST_CLUE - 5]].concat();
+    let large = [&b"KEY{1}"[..], &vec![b' '; LARGEST_USAGE_FILE - 5]].concat();
     assert_eq!(ENGINE.bytes("a.use", &large).candidates.len(), 0, "larger than any of them");
-    assert_eq!(ENGINE.bytes("a.use", &large[..LARGEST_CLUE]).candidates.len(), 1);
+    assert_eq!(ENGINE.bytes("a.use", &large[..LARGEST_USAGE_FILE]).candidates.len(), 1);
     assert_eq!(ENGINE.bytes("a.txt", b"KEY{1}").candidates.len(), 0);
 }
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::allowance::Allowance;
 use super::locked::Shelf;
 use super::memory::Room;
-use super::worker::{Around, Worker};
+use super::worker::{Context, Worker};
 use crate::blob::{Blob, Origin};
 use crate::budget::Budget;
 use crate::effort;
@@ -104,7 +104,7 @@ impl<'a> Session<'a> {
         if blob.window.first() {
             self.run.count_unopened(blob.bytes, || blob.origin.clone());
             if blob.origin.object.is_none() {
-                self.run.read_clues(blob);
+                self.run.read_usage(blob);
             }
         }
         if blob.window.last {
@@ -115,7 +115,7 @@ impl<'a> Session<'a> {
         let before = worker.count;
         let budget = Budget::new(*self.run.limits());
         let frame = known.is_some().then(|| worker.begin());
-        let around = Around::file(depth, holding);
+        let around = Context::file(depth, holding);
         // Detectors and unwrappers have guards of their own; what was found before the fault stays.
         let look = AssertUnwindSafe(|| worker.look(self, blob, &budget, &around));
         let own = AtomicU64::new(effort::MOST);

@@ -16,7 +16,7 @@ use super::allowance::Allowance;
 use super::cover::Known;
 use super::memory::{Holding, Taken};
 use super::session::Session;
-use super::worker::Around;
+use super::worker::Context;
 use crate::blob::{Blob, Origin};
 use crate::budget::{Budget, Limits};
 use crate::error::{Gap, Reason};
@@ -50,7 +50,7 @@ impl<'s> Session<'s> {
         origin: &Origin,
         bytes: &[u8],
         budget: &Budget,
-        around: &Around<'_>,
+        around: &Context<'_>,
     ) -> Option<Known> {
         if !self.run.is_container(bytes) {
             return None;

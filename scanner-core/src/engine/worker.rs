@@ -34,7 +34,7 @@ const fn most_work(length: usize) -> usize {
 
 /// What surrounds a blob that came out of a wrapper.
 #[derive(Clone, Default)]
-pub(super) struct Around<'a> {
+pub(super) struct Context<'a> {
     pub(super) depth: u32,
     /// What the outermost input holds, if it is a container.
     pub(super) holding: Option<Arc<Holding>>,
@@ -50,7 +50,7 @@ pub(super) struct Around<'a> {
     enclosing: Option<Enclosing<'a>>,
 }
 
-impl Around<'_> {
+impl Context<'_> {
     /// What surrounds a blob that is a file or lies in containers, so many deep.
     pub(super) fn file(depth: u32, holding: Option<&Arc<Holding>>) -> Self {
         Self { depth, holding: holding.cloned(), ..Self::default() }
@@ -105,7 +105,7 @@ impl Worker {
     }
 
     /// Finds every anchor in a blob and asks its owners.
-    pub(super) fn look(&mut self, session: &Session<'_>, blob: Blob<'_>, budget: &Budget, around: &Around<'_>) {
+    pub(super) fn look(&mut self, session: &Session<'_>, blob: Blob<'_>, budget: &Budget, around: &Context<'_>) {
         let mut hits = self.spare.pop().unwrap_or_default();
         hits.clear();
         session.run.prefilter().find(blob.bytes, blob.window, &mut hits);
@@ -126,7 +126,7 @@ impl Worker {
         whole: bool,
         hits: &[Seen],
         budget: &Budget,
-        around: &Around<'_>,
+        around: &Context<'_>,
     ) {
         let gap = |reason, detail: &str| {
             session.run.gap(Gap { origin: blob.origin.clone(), reason, detail: detail.to_owned() });

@@ -15,7 +15,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::clues;
 use super::commits::{Graph, Header, Node, tagged};
 use super::odb::{as_path, unread};
 use super::oid::{Kind, ObjectId};
@@ -24,6 +23,7 @@ use super::repo::Repository;
 use super::source::{Read, kind_of};
 use super::staged;
 use super::trees::{Place, Places, Trees};
+use super::usage_hints;
 use crate::blob::Origin;
 use crate::error::Reason;
 use crate::material::{CommitFacts, Occurrence, Provenance, Reach};
@@ -65,7 +65,7 @@ pub(crate) fn stories(
     }
     let is_key = |(id, _): &(&ObjectId, &Vec<Provenance>)| hits.get(id) == Some(&true);
     let keys: Vec<&Provenance> = of.iter().filter(is_key).flat_map(|(_, stories)| stories).collect();
-    clues::feed(&history.read, &keys, run);
+    usage_hints::feed(&history.read, &keys, run);
     let Repository { git_dir, name, .. } = history.read.repository;
     Stories { git_dir, repository: name, of }
 }

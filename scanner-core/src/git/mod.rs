@@ -13,7 +13,6 @@ mod absent;
 mod agree;
 mod bounds;
 mod bundle;
-mod clues;
 mod commits;
 mod deflate;
 mod delta;
@@ -44,6 +43,7 @@ mod source;
 mod staged;
 mod store;
 mod trees;
+mod usage_hints;
 mod walk;
 
 pub(crate) use loose::look_at as look_at_loose;

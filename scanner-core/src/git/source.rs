@@ -376,7 +376,7 @@ impl Source for Repositories {
         Ok(())
     }
 
-    fn settle(&self, _jobs: usize, found: &mut Vec<Occurrence>, run: &Run<'_>) {
+    fn annotate(&self, _jobs: usize, found: &mut Vec<Occurrence>, run: &Run<'_>) {
         let mut stories = std::mem::take(&mut *lock(&self.stories));
         stories.sort_by(|a, b| a.repository.cmp(&b.repository));
         history::attribute(stories, found, run);

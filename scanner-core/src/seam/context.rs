@@ -51,7 +51,7 @@ impl Candidate {
 
 /// What was read of a file that may use keys.
 #[derive(Debug, Default)]
-pub struct Clues {
+pub struct UsageHints {
     /// Lines that name keys: materials of [`crate::material::Kind::Reference`].
     pub references: Vec<Material>,
     /// Possible passwords.
@@ -62,9 +62,9 @@ pub struct Clues {
 
 /// Reads the files that use keys: build scripts, CI configuration, properties. Asked by name, because their words are
 /// too common to be anchors.
-pub trait ClueReader: Sync {
+pub trait UsageReader: Sync {
     /// Whether a file of this name may use keys.
     fn wants(&self, path: &Path) -> bool;
     /// Reads such a file, held whole.
-    fn read(&self, blob: Blob<'_>, out: &mut Clues);
+    fn read(&self, blob: Blob<'_>, out: &mut UsageHints);
 }

@@ -16,7 +16,7 @@ pub trait Source: Sync {
 
     /// Called once, when all sources were fed, with everything that was found: to add to the places of what came from
     /// this source details too expensive to compute for every blob, such as the commit that brought a key.
-    fn settle(&self, _jobs: usize, _found: &mut Vec<Occurrence>, _run: &Run<'_>) {}
+    fn annotate(&self, _jobs: usize, _found: &mut Vec<Occurrence>, _run: &Run<'_>) {}
 }
 
 /// What a source feeds.

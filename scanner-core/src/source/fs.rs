@@ -65,19 +65,19 @@ impl Source for Tree<'_> {
         Ok(())
     }
 
-    fn settle(&self, _jobs: usize, found: &mut Vec<Occurrence>, run: &Run<'_>) {
+    fn annotate(&self, _jobs: usize, found: &mut Vec<Occurrence>, run: &Run<'_>) {
         let is_here = |o: &Occurrence| o.origin.object.is_none() && o.section.is_none() && o.git.is_none();
         for file in found.chunk_by_mut(|a, b| a.origin.path == b.origin.path) {
             let in_file = |o: &Occurrence| is_here(o) && o.origin.wraps.iter().all(|wrap| wrap.text);
             if file.iter().all(in_file) && file.first().is_some_and(|o| o.origin.path.as_os_str() != "-") {
-                settle_file(file, run);
+                annotate_files(file, run);
             }
         }
     }
 }
 
 /// What the run found in one file on disk that was read in windows: nothing has told the sections of a program yet.
-fn settle_file(found: &mut [Occurrence], run: &Run<'_>) {
+fn annotate_files(found: &mut [Occurrence], run: &Run<'_>) {
     let Some(path) = found.first().map(|occurrence| occurrence.origin.path.clone()) else { return };
     let Ok(file) = open(&path, false) else { return };
     let program = Cursor::new(Arc::new(file));

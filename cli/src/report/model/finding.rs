@@ -1,7 +1,7 @@
 //! Findings as the report tells them.
 
 use keyradius_core::material::{Kind, Proof, ProtectionState, SecretClass, Verdict};
-use keyradius_detectors::radius::estate::Sure;
+use keyradius_detectors::radius::estate::Confidence;
 use keyradius_detectors::radius::known::Class;
 use keyradius_detectors::radius::{Band, Tier};
 use keyradius_detectors::weak::Grade;
@@ -156,7 +156,7 @@ pub(crate) struct UsedBy {
     pub(crate) text: Text,
     /// How its name leads to the key.
     #[serde(with = "ids")]
-    pub(crate) how: Sure,
+    pub(crate) how: Confidence,
     /// What it calls the key.
     pub(crate) names: Vec<Text>,
     pub(crate) place: Spot,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use keyradius_core::error::Reason;
 use keyradius_core::git::oid;
 use keyradius_core::material::{Encoding, How, Kind, Proof, ProtectionState, Reach, SecretClass, Verdict};
-use keyradius_detectors::radius::estate::Sure;
+use keyradius_detectors::radius::estate::Confidence;
 use keyradius_detectors::radius::known::Class;
 use keyradius_detectors::radius::{Band, Tier};
 use keyradius_detectors::weak::Grade;
@@ -66,7 +66,7 @@ ids! {
     Class, "class of a known key", id: PublicTest VendorTest LeakedProduct Listed;
     Grade, "grade", id: Note Weak Severe;
     How, "how", id: Empty WellKnown Found;
-    Sure, "how", text: Here Path Digits End Alias FileName;
+    Confidence, "how", text: Here Path Digits End Alias FileName;
     Reach, "reach", id: Refs Stash Reflog Index Unreachable;
     oid::Kind, "kind of an object", id: Commit Tree Blob Tag;
     oid::Format, "object_format", id: Sha1 Sha256;
@@ -249,7 +249,7 @@ mod tests {
         }
         check::<Tier>();
         check::<Reason>();
-        check::<Sure>();
+        check::<Confidence>();
         check::<KeyUsage>();
         check::<FindingKind>();
         let error = of_id::<Tier>("T0\u{1b}[2J").expect_err("no member");

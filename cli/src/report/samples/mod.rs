@@ -11,7 +11,7 @@ use keyradius_core::material::{
     Algorithm, CertFacts, CommitFacts, Encoding, How, KeyId, Kind, Label, Material, Name, Occurrence, Opened,
     OrdinarySecret, Proof, Protection, ProtectionState, Provenance, PublicHalf, Reach, Reference, SecretClass, Verdict,
 };
-use keyradius_detectors::radius::estate::Sure;
+use keyradius_detectors::radius::estate::Confidence;
 use keyradius_detectors::radius::known::Class;
 use keyradius_detectors::radius::{self, Band, Evidence, Known, Modifier, RoleScore, RuleHit, Spot, Tier, Use};
 
@@ -114,7 +114,7 @@ pub(crate) fn signing() -> radius::Finding {
         known: None,
         first_seen: Some(1_500_000_060),
         dated: true,
-        uses: vec![Use { reference: line_of_use(), sure: Sure::Path }],
+        uses: vec![Use { reference: line_of_use(), sure: Confidence::Path }],
         issued: vec![related.clone()],
         related: vec![related],
     }

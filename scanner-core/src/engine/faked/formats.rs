@@ -11,8 +11,8 @@ use crate::error::{Malformed, Reason};
 use crate::material::{Encoding, Identity, Kind, Material};
 use crate::read_at::{Cursor, Held};
 use crate::seam::{
-    About, Anchor, Candidate, ClueReader, Clues, Container, Decoded, Detector, Entry, Hit, Inside, Inspection, Magic,
-    Member, Reader, Unopenable, Unopened, Unwrapper,
+    About, Anchor, Candidate, Container, Decoded, Detector, Entry, Hit, Inside, Inspection, Magic, Member, Reader,
+    Unopenable, Unopened, Unwrapper, UsageHints, UsageReader,
 };
 use crate::secret::Secret;
 
@@ -219,13 +219,13 @@ impl Container for Image {
 /// What `*.use` says: a candidate and a reference.
 pub(super) struct Uses;
 
-impl ClueReader for Uses {
+impl UsageReader for Uses {
     fn wants(&self, path: &Path) -> bool {
         path.extension().is_some_and(|extension| extension == "use")
     }
 
-    fn read(&self, blob: Blob<'_>, out: &mut Clues) {
-        assert!(!blob.bytes.starts_with(b"FAULT"), "a fault of a reader of clues");
+    fn read(&self, blob: Blob<'_>, out: &mut UsageHints) {
+        assert!(!blob.bytes.starts_with(b"FAULT"), "a fault of a reader of usage_hints");
         out.references.push(Material::new(Kind::Reference, "use", Encoding::Text, 0..1));
         let secret = Secret::new(b"password".to_vec());
         let (origin, field) = (blob.origin.clone(), "field".to_owned());

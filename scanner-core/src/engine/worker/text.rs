@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use zeroize::Zeroizing;
 
-use super::{Around, Worker};
+use super::{Context, Worker};
 use crate::blob::{Blob, Window, Wrap};
 use crate::budget::Budget;
 use crate::engine::cover::{Covers, Known};
@@ -41,7 +41,7 @@ impl Worker {
             if keeps_lines {
                 window.line = line - count_lines(blob.bytes.get(entry.span.start..hit.at).unwrap_or_default());
             }
-            let inside = Around {
+            let inside = Context {
                 depth: around.depth + 1,
                 holding: around.holding.clone(),
                 line: Some(around.line.unwrap_or(line)).filter(|_| !keeps_lines),
@@ -145,7 +145,7 @@ impl Worker {
         let origin = blob.origin.inside(Wrap::text(decoded.kind, at));
         // A mark beside a finding says nothing of what is hidden in it.
         let mark = around.mark(blob.bytes, &decoded.span).map(|mark| if again { mark.hidden() } else { mark });
-        let inside = Around {
+        let inside = Context {
             depth: around.depth + 1,
             line: Some(around.line.unwrap_or(line)),
             holding: around.holding.clone(),
@@ -185,7 +185,7 @@ pub(super) struct Wrapper<'w> {
     pub(super) blob: Blob<'w>,
     pub(super) hit: Hit<'w>,
     pub(super) budget: &'w Budget,
-    pub(super) around: &'w Around<'w>,
+    pub(super) around: &'w Context<'w>,
     pub(super) line: u64,
 }
 

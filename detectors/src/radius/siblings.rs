@@ -7,9 +7,9 @@ use keyradius_core::material::Occurrence;
 
 /// Names of files in which something was found, lower-case, by directory.
 #[derive(Debug, Default)]
-pub(crate) struct Beside(BTreeMap<PathBuf, BTreeSet<String>>);
+pub(crate) struct Siblings(BTreeMap<PathBuf, BTreeSet<String>>);
 
-impl Beside {
+impl Siblings {
     /// The files that these lie in.
     pub(crate) fn of<'o>(occurrences: impl Iterator<Item = &'o Occurrence>) -> Self {
         let mut beside = Self::default();
@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn names_are_looked_for_in_the_same_directory() {
         let files = ["a/fullchain.pem", "a/privkey.pem", "a/Platform.x509.PEM"].map(found);
-        let beside = Beside::of(files.iter());
+        let beside = Siblings::of(files.iter());
         for (path, wanted, has) in [
             ("a/privkey.pem", "fullchain.pem", true),
             ("b/privkey.pem", "fullchain.pem", false),

@@ -138,7 +138,7 @@ impl Reader<'_> {
             if self.seen.insert((id, path.clone()))
                 && let Ok((Kind::Blob, bytes)) = self.odb.read(&id)
             {
-                self.run.read_clues(Blob::whole(&bytes, &Origin { path, object: Some(id), wraps: Vec::new() }));
+                self.run.read_usage(Blob::whole(&bytes, &Origin { path, object: Some(id), wraps: Vec::new() }));
             }
         }
         trees.into_iter().filter_map(|(key, path)| Some((self.odb.by_key(key)?, path))).collect()

@@ -66,7 +66,7 @@ type Numbered<'a> = (usize, &'a [u8]);
 
 /// Deals anchors over as few searchers as are fast: for each the literals in the order in which it has to get them. Some
 /// may be there twice, to fill a bucket.
-pub(super) fn deal<'a>(anchors: &[Numbered<'a>], haystack: Haystack) -> Vec<Vec<Literal<'a>>> {
+pub(super) fn select_literals<'a>(anchors: &[Numbered<'a>], haystack: Haystack) -> Vec<Vec<Literal<'a>>> {
     let weights = &Weights::of(haystack);
     // An anchor shorter than the masks would shorten them for all others of its searcher.
     let (long, short): (Vec<Numbered<'a>>, Vec<Numbered<'a>>) =
@@ -376,7 +376,7 @@ mod tests {
         for count in [0, 1, 15, 32, 33, 96, 97, 160, 500] {
             let anchors = anchors(count);
             let mut seen: Vec<usize> = Vec::new();
-            for deck in deal(&numbered(&anchors), Haystack::Text) {
+            for deck in select_literals(&numbered(&anchors), Haystack::Text) {
                 assert!(deck.len() <= FAT.most);
                 let distinct: BTreeSet<usize> = deck.iter().map(|literal| literal.anchor).collect();
                 seen.extend(distinct);
@@ -391,7 +391,7 @@ mod tests {
 
     #[test]
     fn short_anchors_do_not_shorten_the_masks_of_others() {
-        let decks = deal(&[(0, b"abc"), (1, b"abcd"), (2, b"x")], Haystack::Binary);
+        let decks = select_literals(&[(0, b"abc"), (1, b"abcd"), (2, b"x")], Haystack::Binary);
         let lengths: Vec<Vec<usize>> = decks.iter().map(|d| d.iter().map(|l| l.bytes.len()).collect()).collect();
         assert_eq!(lengths[1], [3, 1]);
         assert!(lengths[0].iter().all(|length| *length == 4));
@@ -399,7 +399,7 @@ mod tests {
 
     #[test]
     fn the_rare_part_of_an_anchor_is_searched() {
-        let decks = deal(&[(7, b"restore AKIA")], Haystack::Text);
+        let decks = select_literals(&[(7, b"restore AKIA")], Haystack::Text);
         let Literal { bytes, anchor, from } = decks[0][0];
         assert!(anchor == 7 && from > 3 && bytes == &b"restore AKIA"[from..], "{from}");
     }
@@ -426,7 +426,7 @@ mod tests {
     #[test]
     fn literals_of_a_bucket_stand_as_far_apart_as_there_are_buckets() {
         let anchors = anchors(90);
-        let dealt: Vec<Literal<'_>> = deal(&numbered(&anchors), Haystack::Text).concat();
+        let dealt: Vec<Literal<'_>> = select_literals(&numbered(&anchors), Haystack::Text).concat();
         let weights = Weights::of(Haystack::Text);
         // The searcher's own rule: by low half-bytes, and for new ones by number.
         let let_through = |literals: &[Literal<'_>]| -> f64 {
