@@ -13,7 +13,8 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use keyradius_core::budget::Limits;
 use keyradius_core::git::History;
 
-use crate::choice::{FailOn, Format, Only};
+use crate::choice::{FailOn, Only};
+use crate::report::Format;
 use crate::units;
 
 const STYLES: Styles = Styles::styled()

@@ -5,22 +5,6 @@ use keyradius_detectors::radius::{Finding, SecretFinding, Tier};
 
 use crate::units;
 
-/// Formats of a report.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// Text for a person, ranked
-    #[default]
-    Human,
-    /// The whole report as one JSON document; `keyradius schema report` describes it
-    Json,
-    /// One JSON object per finding and line, then one with the summary
-    Jsonl,
-    /// SARIF 2.1.0, for code scanning
-    Sarif,
-    /// What was found, before it is judged, for `keyradius judge`
-    Facts,
-}
-
 /// What is looked for, where it is not everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Only {

@@ -12,6 +12,7 @@
 mod select;
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
 use aho_corasick::packed;
 use aho_corasick::{AhoCorasick, Input, MatchKind, Span};
@@ -52,8 +53,11 @@ pub struct Seen {
 /// All anchors of the knowledge, compiled.
 pub struct Prefilter<'k> {
     anchors: Vec<(Anchor<'k>, Owners)>,
-    text: Vec<Set<'k>>,
-    binary: Vec<Set<'k>>,
+    text: Vec<Set>,
+    /// Compiled with the first bytes that hold one of `GATE`: a commit of text never needs them.
+    binary: OnceLock<Vec<Set>>,
+    /// The anchors that `binary` is made of.
+    in_binary: Vec<usize>,
     sizes: (usize, usize),
     /// Anchors that count at the start of a blob, by their first byte: there are hundreds, and every blob is asked.
     starts: Vec<Vec<usize>>,
@@ -116,17 +120,14 @@ impl<'k> Prefilter<'k> {
                 same.push(id);
             }
         }
-        let sets = |ids: &[usize], haystack: Haystack| -> Vec<Set<'k>> {
-            let of = |id: &usize| anchors.get(*id).map(|(anchor, _)| (*id, anchor.bytes));
-            let ids: Vec<(usize, &'k [u8])> = ids.iter().filter_map(of).collect();
-            let dealt = select::select_literals(&ids, haystack);
-            // Beyond what is built in (rules of a user) one automaton is as fast, and its speed does not depend on how many
-            // there are.
-            let dealt = if dealt.len() > PASSES { vec![dealt.concat()] } else { dealt };
-            dealt.iter().map(|literals| Set::new(&anchors, literals)).collect()
-        };
-        let (text, binary) = (sets(&text, Haystack::Text), sets(&binary, Haystack::Binary));
-        Self { anchors, text, binary, sizes, starts, magics, longest, opening }
+        let text = sets(&anchors, &text, Haystack::Text);
+        let (binary, in_binary) = (OnceLock::new(), binary);
+        Self { anchors, text, binary, in_binary, sizes, starts, magics, longest, opening }
+    }
+
+    /// The sets that are searched only in bytes that hold one of `GATE`.
+    fn binary(&self) -> &[Set] {
+        self.binary.get_or_init(|| sets(&self.anchors, &self.in_binary, Haystack::Binary))
     }
 
     /// Length of the longest anchor, in bytes.
@@ -169,8 +170,8 @@ impl<'k> Prefilter<'k> {
     }
 
     /// How many times text is gone over, and bytes that hold one of `GATE` once more.
-    pub const fn passes(&self) -> (usize, usize) {
-        (self.text.len(), self.binary.len())
+    pub fn passes(&self) -> (usize, usize) {
+        (self.text.len(), self.binary().len())
     }
 
     /// The hit and its owners.
@@ -188,12 +189,22 @@ impl<'k> Prefilter<'k> {
         // An anchor that begins in the core may end behind it.
         let end = window.core_end.saturating_add(self.longest - 1).min(bytes.len());
         let Some(searched) = bytes.get(..end) else { return };
-        self.text.iter().for_each(|set| set.find(searched, window, out));
-        if !self.binary.is_empty() && searched.get(window.core_start..).is_some_and(has_gate_byte) {
-            self.binary.iter().for_each(|set| set.find(searched, window, out));
+        self.text.iter().for_each(|set| set.find(&self.anchors, searched, window, out));
+        if searched.get(window.core_start..).is_some_and(has_gate_byte) {
+            self.binary().iter().for_each(|set| set.find(&self.anchors, searched, window, out));
         }
         out.get_mut(first..).unwrap_or_default().sort_unstable();
     }
+}
+
+/// Compiles these anchors, by their numbers.
+fn sets(anchors: &[(Anchor<'_>, Owners)], ids: &[usize], haystack: Haystack) -> Vec<Set> {
+    let of = |id: &usize| anchors.get(*id).map(|(anchor, _)| (*id, anchor.bytes));
+    let ids: Vec<(usize, &[u8])> = ids.iter().filter_map(of).collect();
+    let dealt = select::select_literals(&ids, haystack);
+    // Beyond what is built in (rules of a user) one automaton is as fast, and its speed does not depend on how many there are.
+    let dealt = if dealt.len() > PASSES { vec![dealt.concat()] } else { dealt };
+    dealt.iter().map(|literals| Set::new(literals)).collect()
 }
 
 fn is_binary(anchor: &Anchor<'_>) -> bool {
@@ -207,10 +218,10 @@ pub fn has_gate_byte(bytes: &[u8]) -> bool {
 }
 
 /// One set of literals and its searcher.
-struct Set<'k> {
+struct Set {
     /// Literal number -> the anchors that may stand where it does, and how many bytes before it they begin. More than one
     /// where a literal begins like another: a searcher tells only one of them.
-    parts: Vec<Vec<(usize, usize, &'k [u8])>>,
+    parts: Vec<Vec<(usize, usize)>>,
     searcher: Option<Searcher>,
 }
 
@@ -220,14 +231,13 @@ enum Searcher {
     Automaton(Box<AhoCorasick>),
 }
 
-impl<'k> Set<'k> {
-    fn new(anchors: &[(Anchor<'k>, Owners)], literals: &[Literal<'_>]) -> Self {
+impl Set {
+    fn new(literals: &[Literal<'_>]) -> Self {
         let is_related =
             |a: &Literal<'_>, b: &Literal<'_>| a.bytes.starts_with(b.bytes) || b.bytes.starts_with(a.bytes);
         let parts_of = |one: &Literal<'_>| {
             let related = literals.iter().filter(|two| is_related(one, two));
-            let mut parts: Vec<_> =
-                related.filter_map(|two| Some((two.anchor, two.from, anchors.get(two.anchor)?.0.bytes))).collect();
+            let mut parts: Vec<_> = related.map(|two| (two.anchor, two.from)).collect();
             parts.sort_unstable();
             parts.dedup();
             parts
@@ -256,7 +266,7 @@ impl<'k> Set<'k> {
     }
 
     /// Every anchor that begins in the window's core and ends in the bytes.
-    fn find(&self, bytes: &[u8], window: Window, out: &mut Vec<Seen>) {
+    fn find(&self, anchors: &[(Anchor<'_>, Owners)], bytes: &[u8], window: Window, out: &mut Vec<Seen>) {
         let Some(searcher) = &self.searcher else { return };
         let mut start = window.core_start;
         while start < bytes.len() {
@@ -267,10 +277,12 @@ impl<'k> Set<'k> {
             };
             let Some(found) = found else { return };
             let parts = self.parts.get(found.pattern().as_usize()).map(Vec::as_slice).unwrap_or_default();
-            for &(anchor, from, literal) in parts {
-                let Some(at) = found.start().checked_sub(from) else { continue };
+            for &(anchor, from) in parts {
+                let (Some(at), Some((whole, _))) = (found.start().checked_sub(from), anchors.get(anchor)) else {
+                    continue;
+                };
                 let is_mine = (window.core_start..window.core_end).contains(&at);
-                if is_mine && bytes.get(at..).is_some_and(|rest| rest.starts_with(literal)) {
+                if is_mine && bytes.get(at..).is_some_and(|rest| rest.starts_with(whole.bytes)) {
                     out.push(Seen { at, anchor });
                 }
             }

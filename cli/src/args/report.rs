@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Subcommand, ValueEnum};
 
 use super::OutArgs;
-use crate::choice::Format;
+use crate::report::ReportFormat;
 use crate::units;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -91,31 +91,6 @@ pub(crate) struct DiffArgs {
     /// Most bytes to read of each report
     #[arg(long, value_name = "SIZE", value_parser = units::size, default_value = MAX_REPORT)]
     pub(crate) max_report: u64,
-}
-
-/// Formats that a report can be converted to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ReportFormat {
-    /// Text for a person, ranked
-    #[default]
-    Human,
-    /// The whole report as one JSON document; `keyradius schema report` describes it
-    Json,
-    /// One JSON object per finding and line, then one with the summary
-    Jsonl,
-    /// SARIF 2.1.0, for code scanning
-    Sarif,
-}
-
-impl From<ReportFormat> for Format {
-    fn from(format: ReportFormat) -> Self {
-        match format {
-            ReportFormat::Human => Self::Human,
-            ReportFormat::Json => Self::Json,
-            ReportFormat::Jsonl => Self::Jsonl,
-            ReportFormat::Sarif => Self::Sarif,
-        }
-    }
 }
 
 /// Formats of a difference.

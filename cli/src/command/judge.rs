@@ -37,6 +37,14 @@ pub(crate) fn run(plan: JudgePlan, guard: Guard) -> Result<Exit, Failure> {
         for line in differences(&headers) {
             out::people(format_args!("note: {line}"));
         }
+        let (files, call, wrote) = match plan.facts.len() {
+            1 => ("1 file".to_owned(), "calls", "it"),
+            many => (format!("{many} files"), "call", "them"),
+        };
+        out::people(format_args!(
+            "note: what {files} of facts {call} verified was verified by whoever wrote {wrote}; \
+             only names of public keys were checked again"
+        ));
     }
     let roots: Vec<PathBuf> =
         headers.iter().flat_map(|(_, header)| &header.targets).map(|path| path.0.clone()).collect();

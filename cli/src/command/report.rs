@@ -10,7 +10,6 @@ use keyradius_core::blob::printable_path;
 use super::tell::deliver;
 use crate::args::is_stdin;
 use crate::args::report::{DiffFormat, ReportArgs, ReportCommand};
-use crate::choice::Format;
 use crate::confine::Guard;
 use crate::exit::{Exit, Failure};
 use crate::out;
@@ -39,13 +38,13 @@ fn convert(plan: ReportPlan, guard: Guard) -> Result<Exit, Failure> {
             out::people(format_args!("note: {shown}: {what}"));
         }
         let counted = report.public.iter().any(|group| group.count > 0 && group.places.is_empty());
-        if look.public && format == Format::Human && counted {
+        if look.public && format.is_human() && counted {
             out::people(format_args!("note: {shown} lists no public material: it was made without --show-public"));
         }
     }
     deliver(output, &|out| report::render(&report, format, look, out))?;
     // The last line belongs to the text for a person; what is converted for machines is a step of something longer.
-    if !quiet && format == Format::Human {
+    if !quiet && format.is_human() {
         for notice in &report.notices {
             out::people(format_args!("note: {}: {}", escape(&notice.place), escape(&notice.message)));
         }

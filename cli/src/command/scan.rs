@@ -1,6 +1,6 @@
 //! `keyradius scan`: one run of the engine, judged and reported.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,15 +21,14 @@ use keyradius_detectors::{Judging, open};
 use super::history;
 use super::tell::{self, Run};
 use crate::args::is_stdin;
-use crate::choice::Format;
 use crate::confine::Guard;
 use crate::exit::plain;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::out;
 use crate::plan::{Output, Plan};
 use crate::progress::ProgressLine;
-use crate::report::json;
 use crate::report::model::Tool;
+use crate::report::{Format, json};
 
 /// Scans, reports and says how to exit.
 pub(crate) fn run(plan: Plan, guard: Guard) -> Result<Exit, Failure> {
@@ -126,11 +125,14 @@ fn write_facts(mut plan: Plan, progress: &Arc<Progress>, began_at: Instant) -> R
     // Before a file is begun that would be read with it.
     let first = Cell::new(Some(read(&plan, sources.first().map_or(&[], Vec::as_slice), &engine, progress)?));
     let written = tell::deliver(output, &|out| {
-        let mut lines = facts::Lines::begin(&header, |line| json::line(line, &mut *out))?;
+        let out = RefCell::new(out);
+        let mut lines = facts::Lines::begin(&header, |line| json::line(line, &mut **out.borrow_mut()))?;
         let mut add = |facts: &Facts| {
             places.set(places.get() + facts.occurrences.len());
             outcome.set(outcome.get().and(facts));
-            lines.add(facts)
+            lines.add(facts)?;
+            // Whoever waits for a source may go on with it.
+            out.borrow_mut().flush()
         };
         if let Some(facts) = first.take() {
             add(&facts)?;

@@ -22,7 +22,7 @@ use crate::plan::{Output, Telling};
 use crate::report::model::{self, Coverage, Id as _, Notice, SCHEMA, Scan, Tool, Word};
 use crate::report::records::Records;
 use crate::report::words::escape;
-use crate::report::{self, Report, build};
+use crate::report::{self, Format, Report, build};
 
 /// What one run read, or several runs: the subject of a report.
 pub(super) struct Run {
@@ -59,7 +59,10 @@ pub(super) fn tell(
     let (report, exit) = report(&telling, run, stop);
     let Telling { output, format, look, quiet, .. } = telling;
     // Written as it is made: a report of a hundred thousand keys would take as much memory again.
-    deliver(output, &|out| report::render(&report, format, look, out))?;
+    // Facts are written before they are judged: `command/scan.rs`.
+    if let Format::Report(format) = format {
+        deliver(output, &|out| report::render(&report, format, look, out))?;
+    }
     if !quiet {
         for notice in &report.notices {
             out::people(format_args!("note: {}: {}", escape(&notice.place), escape(&notice.message)));

@@ -6,8 +6,8 @@ use super::telling::output_and_look;
 use super::{Look, Output, open_output};
 use crate::args::is_stdin;
 use crate::args::report::{DiffArgs, DiffFormat, ReportArgs};
-use crate::choice::Format;
 use crate::exit::Failure;
+use crate::report::ReportFormat;
 use crate::surroundings::Surroundings;
 
 /// A conversion.
@@ -20,7 +20,7 @@ pub(crate) struct ReportPlan {
     /// Most bytes of it.
     pub(crate) max_report: u64,
     /// What it is converted to.
-    pub(crate) format: Format,
+    pub(crate) format: ReportFormat,
     /// Where to.
     pub(crate) output: Output,
     /// How the human report looks.
@@ -38,7 +38,7 @@ impl ReportPlan {
             directory: around.directory.clone(),
             file: args.file.unwrap_or_else(|| PathBuf::from("-")),
             max_report: args.max_report,
-            format: args.format.into(),
+            format: args.format,
             output,
             look,
             quiet,

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use super::{Clock, Jobs, Lists, Look, Output, clock, color, load_config, open_output};
 use crate::allow::AllowList;
 use crate::args::{AutoNever, OutArgs, TellArgs};
-use crate::choice::{FailOn, Format};
+use crate::choice::FailOn;
 use crate::config::Config;
 use crate::exit::Failure;
 use crate::marks::Marks;
+use crate::report::{Format, ReportFormat};
 use crate::surroundings::Surroundings;
 
 /// How findings are judged and told.
@@ -104,8 +105,9 @@ impl JudgePlan {
     /// The plan of a judgement.
     pub(crate) fn new(args: crate::args::JudgeArgs, around: &Surroundings) -> Result<Self, Failure> {
         if args.tell.format == Format::Facts {
+            let names: Vec<&str> = ReportFormat::all().map(ReportFormat::name).collect();
             return Err(Failure::new("judge writes reports, not facts")
-                .hint("name a format of a report: human, json, jsonl or sarif"));
+                .hint(format!("name a format of a report: {}", names.join(", "))));
         }
         if args.facts.iter().filter(|path| *path == Path::new("-")).count() > 1 {
             return Err(Failure::new("standard input is named twice").hint("it can be read once: name `-` once"));

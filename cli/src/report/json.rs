@@ -6,12 +6,13 @@ use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 
 use super::Report;
+use crate::plan::Look;
 use keyradius_core::blob::is_deceptive;
 
 use super::words::is_command;
 
 /// Writes the report, indented.
-pub(crate) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn render(report: &Report, _: Look, out: &mut dyn Write) -> io::Result<()> {
     pretty(report, out)
 }
 
@@ -99,7 +100,7 @@ mod tests {
         let schema = serde_json::from_str(REPORT_SCHEMA).expect("the schema is JSON");
         for report in samples::reports() {
             let mut bytes = Vec::new();
-            render(&report, &mut bytes).expect("a report");
+            render(&report, Look::default(), &mut bytes).expect("a report");
             let value = serde_json::from_slice(&bytes).expect("JSON");
             let faults = schema_faults(&schema, &value);
             assert!(faults.is_empty(), "{faults:#?}");
@@ -111,7 +112,7 @@ mod tests {
     #[test]
     fn the_published_bytes_stay() {
         let mut bytes = Vec::new();
-        render(&samples::report(), &mut bytes).expect("a report");
+        render(&samples::report(), Look::default(), &mut bytes).expect("a report");
         let written = String::from_utf8(bytes).expect("UTF-8").replace(env!("CARGO_PKG_VERSION"), "0.1.0");
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/report/samples/report.json");
         if std::env::var_os("UPDATE_EXPECT").is_some() {

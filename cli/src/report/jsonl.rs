@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::Report;
 use super::json::line;
 use super::model::{Coverage, Finding, Notice, Playbook, Public, Scan, Secret, Summary, Tool};
+use crate::plan::Look;
 
 #[derive(Serialize)]
 struct FindingLine {
@@ -46,7 +47,7 @@ struct SummaryLine<'a> {
 }
 
 /// Writes the report.
-pub(crate) fn render(report: &Report, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn render(report: &Report, _: Look, out: &mut dyn Write) -> io::Result<()> {
     for (status, findings) in [("open", &report.findings), ("allowed", &report.allowed)] {
         for finding in findings.iter() {
             line(&FindingLine { r#type: "finding", status, finding }, out)?;
@@ -73,7 +74,7 @@ mod tests {
     fn one_line_per_finding_then_the_summary() {
         let report = samples::report();
         let mut bytes = Vec::new();
-        render(&report, &mut bytes).expect("lines");
+        render(&report, Look::default(), &mut bytes).expect("lines");
         let text = String::from_utf8(bytes).expect("UTF-8");
         let lines: Vec<serde_json::Value> =
             text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();

@@ -16,6 +16,7 @@ use super::Report;
 use super::json::pretty;
 use super::model::{AllowedBy, Finding, FindingKind, Gap, Id as _, LinkKind, Occurrence, Playbook, Tenths};
 use super::words;
+use crate::plan::Look;
 
 mod place;
 mod secrets;
@@ -35,7 +36,7 @@ const MOST_RELATED: usize = 100;
 const MOST_TEXT: usize = 1_024;
 
 /// Writes the report.
-pub(crate) fn render(report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
+pub(crate) fn render(report: &Report, _: Look, out: &mut dyn io::Write) -> io::Result<()> {
     let open = report.findings.iter().enumerate().map(|(index, finding)| entry(index, false, &finding));
     let allowed = report.allowed.iter().enumerate().map(|(index, finding)| entry(index, true, &finding));
     let mut findings: Vec<Entry> = open.chain(allowed).collect();
@@ -425,7 +426,7 @@ mod tests {
     #[test]
     fn one_result_per_key_allowed_ones_last_and_suppressed() {
         let mut bytes = Vec::new();
-        render(&samples::report(), &mut bytes).expect("a log");
+        render(&samples::report(), Look::default(), &mut bytes).expect("a log");
         let log: Value = serde_json::from_slice(&bytes).expect("JSON");
         let results = log["runs"][0]["results"].as_array().expect("results");
         assert_eq!(results.len(), 6);

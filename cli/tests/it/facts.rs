@@ -1,6 +1,8 @@
 //! Facts on the command line: written, joined, cut, and of others.
 
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
+use std::process::Stdio;
 
 use crate::git::repo::{Ground, Repo};
 use crate::workshop::{CEILING, Ran, Workshop, base64, key_der, key_pem};
@@ -44,11 +46,20 @@ fn parts_that_are_judged_together_give_the_report_of_the_whole() {
         let ran = run(dir, &[&scan[..], &["--format", "facts", "-o", &name], targets].concat());
         assert_eq!(ran.code, Some(0), "{ran:?}");
     }
+    let ran = run(dir, &[&scan[..], &["--format", "facts", "-o", "all.facts"], &whole].concat());
+    assert_eq!(ran.code, Some(0), "{ran:?}");
     for format in ["json", "jsonl", "sarif", "human"] {
         let one = run(dir, &[&scan[..], &["--format", format], &whole].concat());
         let many = run(dir, &[&judge[..], &["--format", format, "1.facts", "2.facts", "3.facts"]].concat());
         assert!(one.code == Some(1) && many.code == Some(1), "{one:?} {many:?}");
         assert_eq!(one.stdout, many.stdout, "{format}");
+        let all = run(dir, &[&judge[..], &["--format", format, "all.facts"]].concat());
+        assert_eq!(one.stdout, all.stdout, "{format}");
+        assert!(
+            all.stderr.contains("note: what 1 file of facts calls verified was verified by whoever wrote it"),
+            "{all:?}"
+        );
+        assert!(many.stderr.contains("note: what 3 files of facts call verified"), "{many:?}");
     }
     // What is allowed, by the configuration and beside the key, is allowed in both.
     let allowed = "[[allow]]\npath = \"one/vendor/**\"\nreason = \"of others\"\n";
@@ -137,6 +148,57 @@ fn facts_that_are_cut_foreign_or_none_are_refused() {
     assert!(ran.code == Some(2) && ran.stderr.contains("larger than --max-facts"), "{ran:?}");
     let ran = shop.run(&["judge", "--format", "facts", "x.facts"]);
     assert!(ran.code == Some(2) && ran.stderr.contains("reports, not facts"), "{ran:?}");
+}
+
+#[test]
+fn facts_of_one_target_come_before_the_next_is_read() {
+    let shop = Workshop::new("facts_stream");
+    shop.file("a/k.pem", key_pem(1));
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_keyradius"));
+    command.env(CEILING.0, CEILING.1).args(["scan", "--no-config", "--format", "facts", "a", "-"]);
+    let mut child = command
+        .current_dir(shop.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let mut next = || lines.next().expect("a line").expect("text");
+    assert!(next().starts_with("{\"facts\":"));
+    let first = next();
+    assert!(first.starts_with("{\"occurrence\":") && first.contains("a/k.pem"), "{first}");
+    // Nothing was written to standard input until now: the second target cannot have been read.
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(key_pem(2).as_bytes()).expect("the program reads");
+    drop(stdin);
+    assert!(next().starts_with("{\"occurrence\":"));
+    let end = next();
+    assert!(end.starts_with("{\"end\":") && end.contains("\"records\":2"), "{end}");
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+}
+
+#[test]
+fn facts_may_be_written_into_what_is_scanned() {
+    let shop = Workshop::new("facts_inside");
+    shop.file("a/k.pem", key_pem(1)).file("b/l.pem", key_pem(2));
+    for output in ["a/x.facts", "b/x.facts", "x.facts"] {
+        let ran = shop.run(&["scan", "--no-config", "--format", "facts", "-o", output, "a", "b"]);
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        let ran = shop.run(&["judge", "--no-config", "--format", "json", output]);
+        let report = ran.json();
+        assert_eq!(report["findings"].as_array().map(Vec::len), Some(2), "{report}");
+        assert_eq!(report["coverage"]["files"].as_u64(), Some(2), "{output}: {report}");
+        std::fs::remove_file(shop.path().join(output)).expect("written");
+    }
+}
+
+#[test]
+fn a_target_that_is_not_there_is_said_before_anything_is_written() {
+    let shop = Workshop::new("facts_absent");
+    shop.file("a/k.pem", key_pem(1));
+    let ran = shop.run(&["scan", "--no-config", "--format", "facts", "a", "absent"]);
+    assert!(ran.code == Some(2) && ran.stdout.is_empty() && ran.stderr.contains("cannot scan absent"), "{ran:?}");
 }
 
 #[test]

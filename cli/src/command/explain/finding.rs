@@ -286,6 +286,7 @@ fn quoted(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Look;
     use crate::report::samples;
 
     /// What is said of the finding of this id in a report.
@@ -300,7 +301,7 @@ mod tests {
 
     fn report() -> Vec<u8> {
         let mut bytes = Vec::new();
-        crate::report::json::render(&samples::report(), &mut bytes).expect("a report");
+        crate::report::json::render(&samples::report(), Look::default(), &mut bytes).expect("a report");
         bytes
     }
 

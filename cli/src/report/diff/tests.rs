@@ -3,13 +3,14 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::plan::Look;
 use crate::report::schema::schema_faults;
 use crate::report::{DIFF_SCHEMA, json, samples};
 
 /// The sample report without a gap, as JSON.
 fn report() -> Value {
     let mut bytes = Vec::new();
-    json::render(&samples::report(), &mut bytes).expect("a report");
+    json::render(&samples::report(), Look::default(), &mut bytes).expect("a report");
     let mut report: Value = serde_json::from_slice(&bytes).expect("JSON");
     report["coverage"]["gaps"] = json!([]);
     report["summary"]["skipped"] = 0.into();

@@ -6,12 +6,9 @@ use keyradius_core::blob::{Origin, Wrap, is_deceptive};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::choice::Format;
 use crate::plan::Look;
 use crate::report::words::is_command;
-use crate::report::{self, Report, build, samples};
-
-const FORMATS: [Format; 4] = [Format::Human, Format::Json, Format::Jsonl, Format::Sarif];
+use crate::report::{self, Report, ReportFormat, build, samples};
 
 fn looks() -> [Look; 3] {
     let plain = Look { width: 100, ..Look::default() };
@@ -19,14 +16,14 @@ fn looks() -> [Look; 3] {
     [plain, all, Look { color: true, links: true, width: 60, ..all }]
 }
 
-fn written(report: &Report, format: Format, look: Look) -> Vec<u8> {
+fn written(report: &Report, format: ReportFormat, look: Look) -> Vec<u8> {
     let mut bytes = Vec::new();
     report::render(report, format, look, &mut bytes).expect("bytes");
     bytes
 }
 
 fn json_of(report: &Report) -> Value {
-    serde_json::from_slice(&written(report, Format::Json, looks()[0])).expect("JSON")
+    serde_json::from_slice(&written(report, ReportFormat::named("json"), looks()[0])).expect("JSON")
 }
 
 fn again(bytes: &[u8]) -> Result<(Report, Vec<String>), ReadError> {
@@ -47,7 +44,7 @@ fn tricky() -> Report {
 /// The samples, with the counts that a scan would have given them.
 fn reports() -> Vec<Report> {
     let all = samples::reports().into_iter().chain([tricky()]);
-    all.map(|report| again(&written(&report, Format::Json, looks()[0])).expect("a report").0).collect()
+    all.map(|report| again(&written(&report, ReportFormat::named("json"), looks()[0])).expect("a report").0).collect()
 }
 
 #[test]
@@ -58,10 +55,10 @@ fn what_is_read_is_what_was_written() {
         (before["summary"], after["summary"]) = (Value::Null, Value::Null);
         before["scan"]["complete"] = after["scan"]["complete"].clone();
         assert_eq!(before, after);
-        for source in [Format::Json, Format::Jsonl] {
+        for source in [ReportFormat::named("json"), ReportFormat::named("jsonl")] {
             let (read, mended) = again(&written(&report, source, looks()[0])).expect("a report");
             assert!(mended.is_empty(), "{mended:?}");
-            for (format, look) in FORMATS.into_iter().flat_map(|format| looks().map(|look| (format, look))) {
+            for (format, look) in ReportFormat::all().flat_map(|format| looks().map(|look| (format, look))) {
                 let (one, other) = (written(&report, format, look), written(&read, format, look));
                 assert!(one == other, "{source:?} to {format:?}:\n{}", String::from_utf8_lossy(&other));
             }
@@ -77,7 +74,7 @@ fn a_place_says_in_what_its_lines_are_counted_only_if_that_does_not_follow() {
     let places = json["findings"][0]["occurrences"].as_array().expect("places");
     assert_eq!(places[0]["counted_in"], "a.zip!base64");
     assert!(places[1].get("counted_in").is_none(), "{}", places[1]);
-    let page = String::from_utf8(written(&reports()[2], Format::Human, looks()[0])).expect("UTF-8");
+    let page = String::from_utf8(written(&reports()[2], ReportFormat::named("human"), looks()[0])).expect("UTF-8");
     assert!(page.contains("a.zip!base64:3!hex@0x7") && page.contains("b!base64:4!base64@0x9"), "{page}");
 }
 
@@ -102,7 +99,7 @@ fn refusals_say_what_where_and_what_next() {
         report.to_string().into_bytes()
     };
     let text = whole.to_string();
-    let lines = String::from_utf8(written(&reports()[0], Format::Jsonl, looks()[0])).expect("UTF-8");
+    let lines = String::from_utf8(written(&reports()[0], ReportFormat::named("jsonl"), looks()[0])).expect("UTF-8");
     let last = lines.trim_end().rfind('\n').expect("lines");
     let nest = |depth: usize| format!("\"zz\":{}{},\"offset\":", "[".repeat(depth), "]".repeat(depth));
     let deep = text.replacen("\"offset\":", &nest(500), 1);
@@ -222,15 +219,15 @@ fn printed(bytes: &[u8]) -> Vec<(String, String)> {
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
     let mut all: Vec<(String, String)> = Vec::new();
     for look in &looks()[..2] {
-        all.extend(FORMATS.map(|format| (format!("{format:?}"), text(written(&report, format, *look)))));
+        all.extend(ReportFormat::all().map(|format| (format!("{format:?}"), text(written(&report, format, *look)))));
     }
     all.push(("summary".to_owned(), report::summary(&report, std::time::Duration::ZERO)));
     all.extend(mended.into_iter().map(|what| ("note".to_owned(), what)));
     let mut texts = Vec::new();
-    let sarif = serde_json::from_slice(&written(&report, Format::Sarif, looks()[0])).expect("JSON");
+    let sarif = serde_json::from_slice(&written(&report, ReportFormat::named("sarif"), looks()[0])).expect("JSON");
     shown(&sarif, &mut texts);
     all.extend(texts.into_iter().map(|text| ("SARIF text".to_owned(), text)));
-    let empty = written(&samples::empty(), Format::Json, looks()[0]);
+    let empty = written(&samples::empty(), ReportFormat::named("json"), looks()[0]);
     for (old, new) in [(bytes, &empty[..]), (&empty[..], bytes)] {
         let side = |mut bytes: &[u8]| report::diff::Side::read(&mut bytes, 1 << 24).expect("a report");
         let diff = report::diff::Diff::of(side(old), side(new));
@@ -345,7 +342,7 @@ fn reports_of_earlier_and_later_versions_of_this_major_are_read() {
     }
     let (read, _) = again(earlier.to_string().as_bytes()).expect("an earlier report");
     assert_eq!((read.findings.len(), read.secrets.len(), read.summary.signing_keys), (2, 0, 1));
-    for (format, look) in FORMATS.into_iter().flat_map(|format| looks().map(|look| (format, look))) {
+    for (format, look) in ReportFormat::all().flat_map(|format| looks().map(|look| (format, look))) {
         assert!(!written(&read, format, look).is_empty());
     }
     let mut later = json_of(&whole);
@@ -372,14 +369,14 @@ fn what_contradicts_is_worked_out_again() {
     assert_eq!((read.summary.signing_keys, read.summary.skipped, read.summary.unopened), (1, 1, u64::MAX));
     assert!(!read.scan.complete && !read.coverage.gaps[0].deliberate);
     assert_eq!(read.summary.by_tier.values().sum::<usize>(), 2);
-    let sarif = String::from_utf8(written(&read, Format::Sarif, looks()[0])).expect("UTF-8");
+    let sarif = String::from_utf8(written(&read, ReportFormat::named("sarif"), looks()[0])).expect("UTF-8");
     assert!(!sarif.contains("curl evil"), "playbooks are ours");
 }
 
 #[test]
 fn a_report_that_is_cut_or_damaged_is_refused_and_never_a_fault() {
     let report = reports().remove(0);
-    for format in [Format::Json, Format::Jsonl] {
+    for format in [ReportFormat::named("json"), ReportFormat::named("jsonl")] {
         let bytes = written(&report, format, looks()[0]);
         // The last byte is a newline, which a report can do without.
         for end in (0..bytes.len() - 1).step_by(61).chain([bytes.len() - 2]) {
@@ -394,7 +391,7 @@ fn a_report_that_is_cut_or_damaged_is_refused_and_never_a_fault() {
                 damaged[at] = (seed >> 24) as u8;
             }
             if let Ok((read, _)) = again(&damaged) {
-                for format in FORMATS {
+                for format in ReportFormat::all() {
                     written(&read, format, looks()[1]);
                 }
             }
