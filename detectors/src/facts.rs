@@ -84,7 +84,8 @@ impl Facts {
             })
         };
         self.occurrences.sort_by(place);
-        self.occurrences.dedup_by(|a, b| place(a, b).is_eq() && a.material.identity == b.material.identity);
+        // Two that differ in anything are both kept: facts of others must not take the place of one's own.
+        self.occurrences.dedup_by(|a, b| place(a, b).is_eq() && written(a) == written(b));
         self.gaps.sort();
         self.gaps.dedup();
         self.repositories.sort();
@@ -97,6 +98,11 @@ impl Facts {
             seal(&mut occurrence.material, key);
         }
     }
+}
+
+/// All that is written of an occurrence.
+fn written(occurrence: &Occurrence) -> Option<String> {
+    serde_json::to_string(occurrence).ok()
 }
 
 fn seal(material: &mut Material, key: Option<&JoinKey>) {

@@ -56,6 +56,8 @@ pub struct Run<'r> {
     prefilter: &'r Prefilter<'r>,
     limits: Limits,
     progress: &'r Progress,
+    /// Files and bytes that runs before this one counted in the same progress.
+    before: [u64; 2],
     found: Mutex<Found>,
     candidates: Mutex<Candidates>,
     gaps: Mutex<Gaps>,
@@ -81,6 +83,7 @@ impl<'r> Run<'r> {
             prefilter,
             limits,
             progress,
+            before: [progress.files.load(Relaxed), progress.bytes.load(Relaxed)],
             found: Mutex::default(),
             candidates: Mutex::default(),
             gaps: Mutex::default(),
@@ -185,6 +188,7 @@ impl<'r> Run<'r> {
         let (gaps, unlisted) = self.gaps.into_inner().unwrap_or_else(PoisonError::into_inner).finish();
         let unopened = self.unopened.into_inner().unwrap_or_else(PoisonError::into_inner);
         in_order(&mut occurrences);
+        let [files, bytes] = self.before;
         Harvest {
             occurrences,
             candidates,
@@ -192,8 +196,8 @@ impl<'r> Run<'r> {
             unlisted,
             unopened: unopened.counts,
             unopened_at: unopened.places,
-            files: self.progress.files.load(Relaxed),
-            bytes: self.progress.bytes.load(Relaxed),
+            files: self.progress.files.load(Relaxed).saturating_sub(files),
+            bytes: self.progress.bytes.load(Relaxed).saturating_sub(bytes),
             interrupted: self.progress.cancelled.load(Relaxed),
             ..Harvest::default()
         }

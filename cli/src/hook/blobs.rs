@@ -210,12 +210,12 @@ impl<'a> Blobs<'a> {
         let mut bytes = input.take(size);
         match kind {
             TREE => {}
-            "blob" if size <= LARGEST => {
-                let mut small = Vec::new();
-                bytes.read_to_end(&mut small)?;
+            "blob" => {
+                let mut start = Vec::new();
+                (&mut bytes).take(LARGEST).read_to_end(&mut start)?;
                 // What it says itself is searched whatever it means.
-                windows.feed(&mut small.as_slice(), &origin, to);
-                if let (Some(common), Some(pointer)) = (self.common, Pointer::read(&small)) {
+                windows.feed(&mut start.as_slice().chain(&mut bytes), &origin, to);
+                if let (Some(common), Some(pointer)) = (self.common, Pointer::read(&start)) {
                     self.meant(oid, &pointer, common, windows, to);
                 }
             }
@@ -235,8 +235,9 @@ impl<'a> Blobs<'a> {
     /// Scans what a pointer of git-lfs means.
     fn meant(&self, oid: &str, pointer: &Pointer, common: &Path, windows: &mut Windows, to: Feed<'_>) {
         let path: PathBuf = pointer.object(common);
-        match File::open(&path) {
-            Ok(file) if file.metadata().is_ok_and(|meta| meta.is_file()) => {
+        // Opening a FIFO would wait for whoever writes to it.
+        match path.metadata().and_then(|meta| meta.is_file().then(|| File::open(&path)).transpose()) {
+            Ok(Some(file)) if file.metadata().is_ok_and(|meta| meta.is_file()) => {
                 let mut checked = Checked::new(file);
                 windows.feed(&mut checked, &origin_of(oid), to);
                 if let Some(what) = checked.differs(pointer, &|| to.run.cancelled()) {

@@ -11,15 +11,12 @@ use sha2::{Digest, Sha256};
 
 use keyradius_core::hex::hex;
 
-/// Longest pointer, in bytes.
+/// How many first bytes of a blob git-lfs decodes as a pointer (`blobSizeCutoff` of its lfs/pointer.go).
 pub(crate) const LARGEST: u64 = 1024;
 
-/// First lines: of the specification, and of the two names that git-lfs had before and still reads.
-const VERSIONS: [&str; 3] = [
-    "version https://git-lfs.github.com/spec/v1",
-    "version https://hawser.github.com/spec/v1",
-    "version http://git-media.io/v/2",
-];
+/// Versions: of the specification, and of the two names that git-lfs had before and still reads.
+const VERSIONS: [&str; 3] =
+    ["https://git-lfs.github.com/spec/v1", "https://hawser.github.com/spec/v1", "http://git-media.io/v/2"];
 
 /// A pointer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,22 +28,24 @@ pub(crate) struct Pointer {
 }
 
 impl Pointer {
-    /// Reads a pointer: a version, extensions, the digest and the size, a line each, and nothing else. Line ends are
-    /// read as git-lfs reads them, because it would upload what such a pointer means.
-    pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
-        let text = std::str::from_utf8(bytes).ok().filter(|text| text.len() as u64 <= LARGEST)?;
-        let mut lines = text.trim_end_matches(['\r', '\n']).lines();
-        VERSIONS.contains(&lines.next()?).then_some(())?;
-        let mut line = lines.next()?;
-        while let Some(extension) = line.strip_prefix("ext-") {
-            sha256(extension.split_once(' ')?.1)?;
-            line = lines.next()?;
-        }
-        let digest = sha256(line.strip_prefix("oid ")?)?;
-        let size = lines.next()?.strip_prefix("size ")?;
-        let digits = !size.is_empty() && size.bytes().all(|byte| byte.is_ascii_digit());
-        (digits && lines.next().is_none()).then_some(())?;
-        Some(Self { digest: digest.to_owned(), size: size.parse().ok()? })
+    /// Reads a pointer from the first [`LARGEST`] bytes of a blob: version, digest and size in this order, a line each, with
+    /// lines of extensions among them. Blanks around the whole, empty lines and a plus sign are accepted, because git-lfs
+    /// (`decodeKV` of its lfs/pointer.go) accepts them and would check out what such a pointer names.
+    pub(crate) fn read(start: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(start).ok()?.trim();
+        let mut lines = text.lines().filter(|line| !line.is_empty()).filter_map(|line| {
+            let (name, value) = line.split_once(' ').unwrap_or((line, ""));
+            (!name.starts_with("ext-")).then_some((name, value))
+        });
+        let mut next = |name: &str| lines.next().filter(|line| line.0 == name).map(|line| line.1);
+        VERSIONS.contains(&next("version")?).then_some(())?;
+        let digest = next("oid")?.strip_prefix("sha256:")?;
+        let hexadecimal = digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let size = next("size")?;
+        let digits = size.strip_prefix('+').unwrap_or(size);
+        let number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        (hexadecimal && number && lines.next().is_none()).then_some(())?;
+        Some(Self { digest: digest.to_owned(), size: digits.parse().ok()? })
     }
 
     /// The file that holds the object, below the directory that all work trees of a repository share.
@@ -54,11 +53,6 @@ impl Pointer {
         let part = |range| self.digest.get(range).unwrap_or_default();
         common.join("lfs").join("objects").join(part(0..2)).join(part(2..4)).join(&self.digest)
     }
-}
-
-fn sha256(value: &str) -> Option<&str> {
-    let digest = value.strip_prefix("sha256:")?;
-    (digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(digest)
 }
 
 /// A file whose size and SHA-256 are taken as it is read.
@@ -107,7 +101,7 @@ mod tests {
     #[test]
     fn a_pointer_is_one_by_its_exact_grammar() {
         let (a, b) = ("ab".repeat(32), "cd".repeat(32));
-        let version = VERSIONS[0];
+        let version = format!("version {}", VERSIONS[0]);
         let plain = format!("{version}\noid sha256:{a}\nsize 12\n");
         for (text, is) in [
             (plain.clone(), true),
@@ -117,7 +111,12 @@ mod tests {
             (plain.replace("git-lfs.github", "hawser.github"), true),
             (format!("{plain}more"), false),
             (format!("{plain}\u{0}"), false),
-            (format!(" {plain}"), false),
+            // What git-lfs 3.3 checks out too.
+            (format!(" \n{plain}"), true),
+            (plain.replace('\n', "\n\n"), true),
+            (plain.replace("size 12", "size +12"), true),
+            (format!("{plain}{}", " ".repeat(800)), true),
+            (format!("{version}\noid sha256:{a}\next-1-foo sha256:{b}\nsize 12\n"), true),
             (plain.replace("size 12", "size -1"), false),
             (plain.replace("size 12", "size "), false),
             (plain.replace("size 12", "size 99999999999999999999"), false),
@@ -127,7 +126,6 @@ mod tests {
             (plain.replace("sha256", "sha1"), false),
             (format!("{version}\nsize 12\noid sha256:{a}\n"), false),
             (format!("{version}\nnote x\noid sha256:{a}\nsize 12\n"), false),
-            (format!("{version}\next-0-{} sha256:{b}\noid sha256:{a}\nsize 12\n", "x".repeat(900)), false),
             (format!("{version}\noid sha256:{a}\n"), false),
             (String::new(), false),
         ] {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use keyradius_core::engine::Progress;
 
 use super::answer::{self, is_oid, is_zero};
-use super::blobs::{Blobs, Names, Tally};
+use super::blobs::{self, Blobs, Names, Tally};
 use super::git::{self, Children, Git};
 use super::known::Scanned;
 use super::policy::{Policy, Repository};
@@ -234,7 +234,13 @@ fn check(
     shared.doing("reading what is pushed");
     let quarantine = around.variables.get("GIT_QUARANTINE_PATH").is_some();
     let (own, common) = (Git { objects: Objects::Pushed, ..git.clone() }, repository.common.as_path());
+    // git stores the certificate of a signed push, push options and all, before it asks the hook.
+    let certificate: Vec<String> =
+        around.variables.text("GIT_PUSH_CERT").filter(|oid| is_oid(oid)).map(str::to_owned).into_iter().collect();
     let mut blobs = Vec::new();
+    if !certificate.is_empty() {
+        blobs.push(Blobs::new(&git, blobs::list(&certificate), None, &shared.tally));
+    }
     if quarantine {
         blobs.push(Blobs::new(&own, quarantined(&own)?, Some(common), &shared.tally));
         let stored = there(&git, range.stored_before(&git)?, &shared.absent);

@@ -46,11 +46,16 @@ impl Detector for EthereumKeystore {
     }
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
-        let mut around = Object::enclosing(blob.bytes, hit.at);
-        let Some((outer, store)) = around.find_map(|outer| {
+        if !out.may_work() {
+            return Ok(());
+        }
+        let mut work = 0;
+        let found = Object::enclosing(blob.bytes, hit.at, &mut work).find_map(|outer| {
             let store = Store::read(outer.object("crypto")?)?;
             Some((outer, store))
-        }) else {
+        });
+        out.work(work);
+        let Some((outer, store)) = found else {
             return Err(Malformed::new("keystore around its cipher", hit.at));
         };
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Text, outer.span.clone());

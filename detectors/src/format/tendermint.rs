@@ -74,7 +74,9 @@ impl Detector for Tendermint {
         }
         material.protection = Some(Protection::plaintext());
         // The address is one of the consensus key, in the file of a validator only.
-        let around = Object::enclosing(blob.bytes, hit.at).nth(1);
+        let mut work = 0;
+        let around = Object::enclosing(blob.bytes, hit.at, &mut work).nth(1);
+        out.work(work);
         material.labels.extend(around.and_then(|file| Some(Label::new("address", file.text("address")?))));
         out.found(material);
         Ok(())

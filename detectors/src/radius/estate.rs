@@ -48,8 +48,8 @@ impl KeyGroup {
 /// A line that uses a key.
 #[derive(Clone, Debug)]
 pub struct Use {
-    /// The line.
-    pub reference: Occurrence,
+    /// The line; those that name several keys share it.
+    pub reference: Arc<Occurrence>,
     /// How its name leads to the key.
     pub sure: Confidence,
 }

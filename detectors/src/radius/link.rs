@@ -1,7 +1,9 @@
 //! Links between the materials of a run: lines that use a key, certificates that a key issued.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use keyradius_core::material::{Name, Occurrence, Reference};
 
@@ -204,20 +206,41 @@ fn without_root(path: &Path) -> PathBuf {
     path.strip_prefix("/").unwrap_or(path).to_owned()
 }
 
+/// Most lines that are kept of those that use keys, for all keys together: a line can name a file of a thousand keys, and a
+/// thousand lines can. Every key gets an even share of them, [`MIN_USES`] at least.
+const MAX_USES: usize = 1 << 16;
+
+/// Lines that every key may keep.
+const MIN_USES: usize = 8;
+
+/// Keeps the strongest uses, in the order of their places.
+fn strongest(uses: &mut Vec<Use>, most: usize) {
+    if uses.len() > most {
+        uses.sort_by_key(|used| (Reverse(used.weight()), used.sure));
+        uses.truncate(most);
+        uses.sort_by(|a, b| (&a.reference.origin, a.reference.offset).cmp(&(&b.reference.origin, b.reference.offset)));
+    }
+}
+
 /// Hands every line that names a key to that key.
 pub(super) fn uses(estate: &mut Estate, references: Vec<Occurrence>) {
     if references.is_empty() || estate.keys.is_empty() {
         return;
     }
     let places = Places::of(&estate.keys);
-    for line in references {
+    let share = (MAX_USES / estate.keys.len()).max(MIN_USES);
+    for line in references.into_iter().map(Arc::new) {
         let Some(reference) = line.material.reference.as_deref() else { continue };
         for (key, sure) in places.named(&line, reference) {
             if let Some(key) = estate.keys.get_mut(key) {
-                key.uses.push(Use { reference: line.clone(), sure });
+                key.uses.push(Use { reference: Arc::clone(&line), sure });
+                if key.uses.len() >= 2 * share {
+                    strongest(&mut key.uses, share);
+                }
             }
         }
     }
+    estate.keys.iter_mut().for_each(|key| strongest(&mut key.uses, share));
 }
 
 /// Most places of issued certificates that are kept, for all keys together: where names alone decide, they are the product
@@ -300,6 +323,25 @@ mod tests {
         let mut all = keys.to_vec();
         all.push(line);
         Estate::new(all).keys.iter().find(|key| key.private[0].origin == keys[0].origin)?.uses.first().map(|u| u.sure)
+    }
+
+    #[test]
+    fn lines_times_keys_is_bounded_and_the_strongest_stay() {
+        let mut all: Vec<Occurrence> = (0..255).map(|number| key("k.pem", number, "")).collect();
+        let share = MAX_USES / all.len();
+        for number in 0..2 * share {
+            let mut line = line("build.sh", &[Name::Path("k.pem".to_owned())]);
+            line.offset = number as u64;
+            if let Some(reference) = &mut line.material.reference {
+                reference.weight = if number == share + 9 { 50 } else { 40 };
+            }
+            all.push(line);
+        }
+        for key in Estate::new(all).keys {
+            assert_eq!(key.uses.len(), share);
+            assert!(key.uses.iter().any(|used| used.reference.offset == share as u64 + 9));
+            assert!(key.uses.is_sorted_by_key(|used| used.reference.offset));
+        }
     }
 
     #[test]

@@ -112,7 +112,7 @@ fn trusting(facts: &Facts<'_>) -> Vec<Spot> {
         file::words(subject).iter().any(|word| facts.judge.tables.test_words.contains(word))
     };
     let elsewhere = |o: &&Occurrence| is_trust(o) || (!homes.contains(&home(o)) && !sample(o));
-    let uses = key.uses.iter().filter(|used| used.weight() >= 60).map(|used| &used.reference);
+    let uses = key.uses.iter().filter(|used| used.weight() >= 60).map(|used| &*used.reference);
     uses.chain(key.related.iter().filter(elsewhere)).filter(|o| !facts.is_for_tests(o)).map(spot).collect()
 }
 

@@ -79,7 +79,7 @@ pub(super) fn modifiers(facts: &Facts<'_>, rules: &[RuleHit]) -> Vec<Modifier> {
         add_by(Word::Key, 5, "weak: it can be attacked without the file");
     }
     // A test that uses its own fixture is one more place for tests.
-    let users = key.uses.iter().map(|used| &used.reference).chain(&key.issued);
+    let users = key.uses.iter().map(|used| &*used.reference).chain(&key.issued);
     let places = key.private.iter().chain(&key.related).chain(users);
     let lost = facts.known.is_some_and(|known| known.class != Class::PublicTest);
     let tested = places.into_iter().all(|place| facts.is_for_tests(place)) && !lost;

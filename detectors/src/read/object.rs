@@ -28,6 +28,9 @@ const MAX_DEPTH: u32 = 8;
 /// Objects between a place and the outermost one that encloses it, at most.
 const MAX_AROUND: usize = 8;
 
+/// Braces before a place that are tried where the nearest unmatched one opens no object: some are inside strings.
+const MAX_TRIED: usize = 32;
+
 /// An object: names and values in the order of the text. All ranges are of the blob.
 #[derive(Clone, Debug)]
 pub(crate) struct Object<'a> {
@@ -56,25 +59,36 @@ impl<'a> Object<'a> {
         Self::braces(bytes, at, work).or_else(|| Self::block(bytes, at, work))
     }
 
-    /// The objects that enclose `at`, innermost first.
-    pub(crate) fn enclosing(bytes: &'a [u8], at: usize) -> impl Iterator<Item = Self> {
-        let mut at = Some(at);
-        std::iter::from_fn(move || {
-            let start = brace_before(bytes, at?, MAX_UNCOUNTED)?;
-            at = Some(start);
-            Some(start)
+    /// The objects that enclose `at`: by balanced braces, innermost first, then those of any brace, if strings between hold some.
+    /// Adds to `work` how many bytes were read for them.
+    pub(crate) fn enclosing<'w>(
+        bytes: &'a [u8],
+        at: usize,
+        work: &'w mut usize,
+    ) -> impl Iterator<Item = Self> + use<'a, 'w> {
+        *work += at.min(MAX_UNCOUNTED);
+        let outwards = |inner: &usize| brace_before(bytes, *inner, MAX_UNCOUNTED);
+        let balanced: Vec<usize> = std::iter::successors(outwards(&at), outwards).take(MAX_AROUND).collect();
+        let others: Vec<usize> = braces_before(bytes, at).filter(|start| !balanced.contains(start)).collect();
+        balanced.into_iter().chain(others).filter_map(move |start| {
+            let mut reader = Reader::new(bytes, start, MAX_UNCOUNTED);
+            let object = reader.object(0);
+            *work += reader.at.saturating_sub(start);
+            object.filter(|object| object.span.contains(&at))
         })
-        .take(MAX_AROUND)
-        .filter_map(move |start| Reader::new(bytes, start, MAX_UNCOUNTED).object(0))
     }
 
     fn braces(bytes: &'a [u8], at: usize, work: &mut usize) -> Option<Self> {
-        let start = open_brace(bytes, at);
-        *work += at - start.unwrap_or(at.saturating_sub(MAX));
-        let mut reader = Reader::new(bytes, start?, MAX);
-        let object = reader.object(0);
-        *work += reader.at.saturating_sub(start?);
-        object.filter(|object| object.span.contains(&at))
+        let nearest = open_brace(bytes, at);
+        *work += at - nearest.unwrap_or(at.saturating_sub(MAX));
+        let mut read = |start: usize| {
+            let mut reader = Reader::new(bytes, start, MAX);
+            let object = reader.object(0);
+            *work += reader.at.saturating_sub(start);
+            object.filter(|object| object.span.contains(&at))
+        };
+        // A brace in a string before the place is not the one, or hides the one.
+        nearest.and_then(&mut read).or_else(|| braces_before(bytes, at).find_map(read))
     }
 
     /// `name: value` lines of one indentation around the line of `at`, as YAML has them.
@@ -110,12 +124,15 @@ impl<'a> Object<'a> {
             let text = line.get(indent..)?;
             let Some(colon) = memchr::memchr(b':', text) else { break };
             let (name, value) = (text.get(..colon)?, text.get(colon + 1..)?.trim_ascii());
-            let name = name.trim_ascii().trim_ascii_start();
+            let name = unquoted(name.trim_ascii());
+            if !name.iter().all(|byte| byte.is_ascii_alphanumeric() || b"_-.$ ".contains(byte)) {
+                break;
+            }
             let value = match value {
                 [quote @ (b'"' | b'\''), inner @ .., last] if quote == last => inner,
                 value => value,
             };
-            members.push((unquoted(name), Value::Text(value)));
+            members.push((name, Value::Text(value)));
             end = (end + length + 1).min(limit);
         }
         Some(Self { span: start..end, members }).filter(|object| object.span.contains(&at))
@@ -270,6 +287,13 @@ fn brace_before(bytes: &[u8], at: usize, most: usize) -> Option<usize> {
         }
     }
     None
+}
+
+/// The opening braces before a place, nearest first, balanced or not.
+fn braces_before(bytes: &[u8], at: usize) -> impl Iterator<Item = usize> {
+    let from = at.saturating_sub(MAX_UNCOUNTED);
+    let before = bytes.get(from..at).unwrap_or_default();
+    memchr::memrchr_iter(b'{', before).take(MAX_TRIED).map(move |place| from + place)
 }
 
 const fn is_quote(byte: u8) -> bool {

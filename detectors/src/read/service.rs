@@ -21,7 +21,7 @@ const FIELDS: [(&str, &str); 8] = [
 /// The labels that the object around a PEM block at `at` gives to its key; none if the block is no string of an object.
 pub(crate) fn labels(bytes: &[u8], at: usize) -> Vec<Label> {
     let quoted = at.checked_sub(1).and_then(|before| bytes.get(before)).is_some_and(|b| matches!(b, b'"' | b'\''));
-    let object = quoted.then(|| Object::enclosing(bytes, at).next()).flatten();
+    let object = quoted.then(|| Object::enclosing(bytes, at, &mut 0).next()).flatten();
     let Some(object) = object.filter(|object| object.span.contains(&at)) else { return Vec::new() };
     let label = |(field, kind): (&str, &'static str)| Some(Label::new(kind, object.text(field)?));
     FIELDS.into_iter().filter_map(label).filter(|label| !label.text.is_empty()).collect()

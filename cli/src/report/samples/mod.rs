@@ -114,7 +114,7 @@ pub(crate) fn signing() -> radius::Finding {
         known: None,
         first_seen: Some(1_500_000_060),
         dated: true,
-        uses: vec![Use { reference: line_of_use(), sure: Confidence::Path }],
+        uses: vec![Use { reference: line_of_use().into(), sure: Confidence::Path }],
         issued: vec![related.clone()],
         related: vec![related],
     }

@@ -25,7 +25,7 @@ gpg --export-secret-keys > s.gpg
 n=0; reads() { n=$((n+1)); mkdir $h/r$n; GNUPGHOME=$h/r$n gpg --batch -q --import "$1" 2>/dev/null || true; GNUPGHOME=$h/r$n gpg -K --with-colons | grep ^sec > sec; }
 "#;
 
-const KINDS: [Kind; 9] = [
+const KINDS: [Kind; 10] = [
     Kind {
         name: "openpgp-compressed",
         needs: &["gpg", "python3"],
@@ -52,6 +52,22 @@ P
 # What GnuPG makes of lengths depends on its version.
 for f in out/*; do reads $f || { echo "gpg does not read $f"; rm $f; }; done
 cp out/zip.gpg out/zlib.gpg out/bzip2.gpg out/nested.gpg out/marker.gpg out/armor.asc .
+"#,
+    },
+    Kind {
+        name: "openpgp-behind-messages",
+        needs: &["gpg", "python3"],
+        script: r#"
+python3 - <<'P'
+g = open('s.gpg', 'rb').read()
+for name, packet in {
+    'literal': b'\xcb\x0bb\0\0\0\0\0hello', 'literal-old': b'\xac\x0bb\0\0\0\0\0hello', 'mdc': b'\xd3\x14' + b'z' * 20,
+    'one-pass': b'\xc4\x0d\3\0\10\1' + b'k' * 8 + b'\1',
+}.items():
+    open('out/' + name + '.gpg', 'wb').write(packet + g)
+P
+for f in out/*; do reads $f || { echo "gpg does not read $f"; rm $f; }; done
+cp out/literal.gpg out/mdc.gpg .
 "#,
     },
     Kind {

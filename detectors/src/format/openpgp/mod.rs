@@ -49,7 +49,7 @@ impl Detector for OpenPgp {
     /// Secret key packets with one, two and four length octets in the old framing, and in the new one; what is rare inside
     /// of them.
     fn anchors(&self) -> &'static [Anchor<'static>] {
-        const ANCHORS: [Anchor; 43] = [
+        const ANCHORS: [Anchor; 66] = [
             armor::ANCHOR,
             locate::EXPONENT,
             locate::ED25519,
@@ -96,6 +96,30 @@ impl Detector for OpenPgp {
             Anchor::at_start(&[0xfe]),
             Anchor::at_start(&[0xa9]),
             Anchor::at_start(&[0xaa]),
+            // And behind messages: session keys, one-pass signatures, encrypted and literal data and their checks.
+            Anchor::at_start(&[0x84]),
+            Anchor::at_start(&[0x85]),
+            Anchor::at_start(&[0x86]),
+            Anchor::at_start(&[0xc1]),
+            Anchor::at_start(&[0x8c]),
+            Anchor::at_start(&[0x8d]),
+            Anchor::at_start(&[0x8e]),
+            Anchor::at_start(&[0xc3]),
+            Anchor::at_start(&[0x90]),
+            Anchor::at_start(&[0x91]),
+            Anchor::at_start(&[0x92]),
+            Anchor::at_start(&[0xc4]),
+            Anchor::at_start(&[0xa4]),
+            Anchor::at_start(&[0xa5]),
+            Anchor::at_start(&[0xa6]),
+            Anchor::at_start(&[0xc9]),
+            Anchor::at_start(&[0xac]),
+            Anchor::at_start(&[0xad]),
+            Anchor::at_start(&[0xae]),
+            Anchor::at_start(&[0xcb]),
+            Anchor::at_start(&[0xd2]),
+            Anchor::at_start(&[0xd3]),
+            Anchor::at_start(&[0xd4]),
         ];
         &ANCHORS
     }
@@ -153,13 +177,19 @@ fn first_secret(bytes: &[u8]) -> Result<(), Malformed> {
         let packet = openpgp::packet(bytes, at)?;
         match packet.kind {
             SECRET_KEY | SECRET_SUBKEY if is_secret(&packet, bytes).unwrap_or(false) => return Ok(()),
-            // Public keys and what belongs to keys, as in [`Ring::packet`].
-            SECRET_KEY | SECRET_SUBKEY | SIGNATURE | 6 | 14 | USER_ID | 10 | 12 | 16 | 17 | 21 | 60..=63 => {
+            kind if is_passed_over(kind) || matches!(kind, SECRET_KEY | SECRET_SUBKEY | SIGNATURE | USER_ID) => {
                 at = packet.end;
             }
             _ => return Err(Malformed::new("packet in a keyring", at)),
         }
     }
+}
+
+/// Whether a packet holds no secret key and hides none behind it. GnuPG imports keys behind packets of any kind that it knows
+/// (RFC 9580 5: public keys, messages, trust, user attributes, markers, padding; 16 and 61 are comments as GnuPG wrote them, 60
+/// to 63 what others keep for themselves).
+const fn is_passed_over(kind: u8) -> bool {
+    matches!(kind, 1 | 3 | 4 | 6 | 8..=12 | 14 | 16..=21 | 60..=63)
 }
 
 /// Whether a packet is a plausible secret key.
@@ -260,9 +290,7 @@ impl Ring {
                 self.skipping = true;
             }
             14 => self.skipping = true,
-            // Trust, user attributes, markers, padding; comments as GnuPG wrote them (16, 61) and what others keep for
-            // themselves (RFC 9580 5: 60 to 63).
-            USER_ID | 10 | 12 | 16 | 17 | 21 | 60..=63 => {}
+            kind if kind == USER_ID || is_passed_over(kind) => {}
             _ => return Err(Malformed::new("packet in a keyring", 0)),
         }
         Ok(())

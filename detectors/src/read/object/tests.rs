@@ -43,9 +43,26 @@ fn one_object_in_every_dress() {
 #[test]
 fn what_encloses_is_found_from_inside_out() {
     let text = r#"{"id":"a","crypto":{"kdf":"b","p":{"kty":1}}}"#;
-    let objects: Vec<_> = Object::enclosing(text.as_bytes(), text.find("kty").unwrap()).collect();
+    let objects: Vec<_> = Object::enclosing(text.as_bytes(), text.find("kty").unwrap(), &mut 0).collect();
     assert_eq!(objects.len(), 3);
     assert_eq!(objects.last().unwrap().text("id"), Some(&b"a"[..]));
+}
+
+#[test]
+fn braces_in_strings_hide_no_object() {
+    for kid in ["a}b", "{a", "}{", "{{{", "}}}", "{\\\"}", "{:\\\"{"] {
+        for text in [
+            format!("{{\"kid\":\"{kid}\",\"n\":{{\"x\":\"{kid}\"}},\"kty\":\"EC\"}}"),
+            format!("{{\"{kid}\":1,\"all\":[{{\"kid\":\"{kid}\",\"kty\":\"EC\"}}],\"{kid}\":2}}"),
+            format!("{{\n  \"kid\": \"{kid}\",\n  \"kty\": \"EC\"\n}}\n"),
+        ] {
+            let at = text.find("kty").unwrap();
+            let object = Object::around(text.as_bytes(), at, &mut 0).unwrap_or_else(|| panic!("{text}"));
+            assert_eq!(object.text("kty"), Some(&b"EC"[..]), "{text}");
+            let inner = Object::enclosing(text.as_bytes(), at, &mut 0).find_map(|outer| outer.text("kty"));
+            assert_eq!(inner, Some(&b"EC"[..]), "{text}");
+        }
+    }
 }
 
 #[test]
@@ -76,7 +93,7 @@ fn any_byte_may_be_wrong() {
             let mut bytes = text.to_vec();
             bytes[at] = wrong;
             let _ = Object::around(&bytes, 28, &mut 0);
-            let _ = Object::enclosing(&bytes, 28).count();
+            let _ = Object::enclosing(&bytes, 28, &mut 0).count();
         }
         let _ = Object::around(&text[..at], at, &mut 0);
     }
@@ -84,5 +101,6 @@ fn any_byte_may_be_wrong() {
     let mut work = 0;
     assert!(Object::around(deep.as_bytes(), deep.len(), &mut work).is_none());
     assert!((MAX_UNCOUNTED / 16..4 * MAX_UNCOUNTED).contains(&work), "{work}");
-    assert_eq!(Object::enclosing(deep.as_bytes(), deep.len()).count(), 0);
+    assert_eq!(Object::enclosing(deep.as_bytes(), deep.len(), &mut work).count(), 0);
+    assert!(work < 64 * MAX_UNCOUNTED, "{work}");
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::super::boxes::gzip;
 use super::server::{commit, hooked, object, push, push_of_shallow, push_raw, tree, unhooked};
 use crate::hook::repo::Repo;
-use crate::workshop::{Ran, key_der, key_pem};
+use crate::workshop::{Ran, base64, key_der, key_pem};
 
 /// A case: its name, what is pushed, what is said of it.
 pub(super) type Case = (&'static str, fn(&mut Repo) -> Ran, &'static [&'static str]);
@@ -20,6 +20,22 @@ pub(super) const CASES: &[Case] = &[
             push_raw(r, "refs/heads/x", &tip, &[&tip, &root, &x, &key])
         },
         &[", reachable from no new commit:1"],
+    ),
+    (
+        "a key in the certificate of a signed push, which git stores",
+        |r| {
+            r.git(&["-C", "../server.git", "config", "receive.certNonceSeed", "seed"]).passes("configured");
+            let place = r.file("x", "1").commit_all("x").place();
+            let made = std::process::Command::new("ssh-keygen")
+                .args(["-q", "-t", "ed25519", "-N", "", "-f", "../signer"])
+                .current_dir(place)
+                .status();
+            assert!(made.is_ok_and(|made| made.success()), "ssh-keygen");
+            r.git(&["config", "gpg.format", "ssh"]).passes("configured");
+            r.git(&["config", "user.signingkey", "../signer"]).passes("configured");
+            push(r, &["--signed", "-o", &format!("x={}", base64(&key_der(1))), "origin", "HEAD:refs/heads/x"])
+        },
+        &[", reachable from no new commit"],
     ),
     (
         "a commit that names an object which was there before, unreachable",
