@@ -196,7 +196,7 @@ fn what_is_damaged_is_told_with_all_that_is_built_on_it_and_nothing_else_is_lost
     let lost = "what it is built on cannot be read";
     let told: Vec<_> = seen.damaged.into_iter().collect();
     let stream = "zlib stream is damaged";
-    let size = "delta is for a base of another size";
+    let size = "delta expects a base of another size";
     assert_eq!(told, [(1, stream), (2, lost), (3, lost), (4, size), (5, lost)]);
 }
 
