@@ -193,8 +193,7 @@ impl Refs {
             _ => {}
         }
         if let Some(name) = doubtful {
-            let detail =
-                format!("{name} is listed twice or out of order, so git may resolve it to another object");
+            let detail = format!("{name} is listed twice or out of order, so git may resolve it to another object");
             gap(unread(&path, Reason::Ambiguous, detail));
         }
     }

@@ -1,4 +1,4 @@
-//! Walks over packs made by hand: what is shown, in which order, and what is wiped.
+//! Walks over hand-made packs: what is shown, in which order, and what is wiped.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,15 +10,15 @@ use super::*;
 /// What a walk showed.
 #[derive(Default)]
 struct Seen {
-    /// Kind and content of what came whole, and how often it came.
+    /// Kind and content of whole objects, and how often each was shown.
     whole: BTreeMap<u32, (Kind, Vec<u8>, usize)>,
-    /// What came as a change, built from its base.
+    /// Objects shown as changes, built from their bases.
     changed: BTreeMap<u32, (Kind, Vec<u8>)>,
     streamed: BTreeMap<u32, (u64, usize)>,
     damaged: BTreeMap<u32, &'static str>,
-    /// Offsets between which bytes belong to no object.
+    /// Ranges of bytes that belong to no object.
     stray: Vec<(u64, u64)>,
-    /// How many objects may still come before the walk is stopped.
+    /// How many objects may still be shown before the walk is stopped.
     left: Option<usize>,
 }
 
@@ -56,7 +56,7 @@ impl Visitor for Eye<'_> {
     }
 
     fn damaged(&mut self, entry: u32, what: Malformed) {
-        assert!(lock_seen(self.seen).damaged.insert(entry, what.what).is_none(), "{entry} is told of twice");
+        assert!(lock_seen(self.seen).damaged.insert(entry, what.what).is_none(), "{entry} is reported twice");
     }
 
     fn stray(&mut self, from: u64, to: u64) {
@@ -74,7 +74,7 @@ fn lock_seen(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
 
 const ALL: [Kind; 4] = [Kind::Commit, Kind::Tree, Kind::Blob, Kind::Tag];
 
-/// Walks a pack that was written like this; `change` may damage it.
+/// Writes a pack and walks it.
 fn walked(made: &PackWriter, kinds: &[Kind], jobs: usize, dirty: &[u32], left: Option<usize>) -> Seen {
     let folder = Folder::new();
     let pack = Pack::open(&made.write(&folder), made.format, &Arc::default()).expect("a pack");
@@ -87,7 +87,7 @@ fn walked(made: &PackWriter, kinds: &[Kind], jobs: usize, dirty: &[u32], left: O
     seen.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Trees of deltas, some deep and some broad, of all kinds; what each entry is when built, by its number.
+/// Delta trees of all kinds, some deep and some broad; and the kind and content of each entry, by its number.
 fn orchard(format: Format) -> (PackWriter, Vec<(Kind, Vec<u8>)>) {
     let mut made = PackWriter::new(format);
     let mut all: Vec<(Kind, Vec<u8>, u64)> = Vec::new();
@@ -192,8 +192,8 @@ fn what_is_damaged_is_told_with_all_that_is_built_on_it_and_nothing_else_is_lost
     made.delta_at(name(6), good, &add(6, 1));
     let seen = walked(&made, &ALL, 1, &[0, 6], None);
     assert_eq!(seen.whole.keys().copied().collect::<Vec<_>>(), [0, 6]);
-    assert_eq!(seen.stray, [(bad, on_bad)], "the bytes of what does not inflate belong to no object");
-    let lost = "what it is built on cannot be read";
+    assert_eq!(seen.stray, [(bad, on_bad)], "the bytes of a damaged entry belong to no object");
+    let lost = "its delta base cannot be read";
     let told: Vec<_> = seen.damaged.into_iter().collect();
     let stream = "zlib stream is damaged";
     let size = "delta expects a base of another size";
@@ -269,7 +269,7 @@ fn buffers_that_held_a_key_are_wiped_before_the_next_tree() {
     walker.delta = Vec::with_capacity(STREAMED as usize + 1);
     walker.tidy();
     let capacities = walker.spare.iter().chain([&walker.delta]).map(Vec::capacity);
-    assert!(capacities.max() <= Some(STREAMED as usize), "what is so large only lies there");
+    assert!(capacities.max() <= Some(STREAMED as usize), "unusually large buffers are freed");
 }
 
 #[test]
@@ -283,7 +283,7 @@ fn bytes_between_two_objects_belong_to_none() {
     assert_eq!(walked(&made, &ALL, 1, &[0, 1], None).stray, [(behind, next)]);
 }
 
-/// A visitor that takes no streams: how large what it is shown is.
+/// A visitor that takes no streams: the sizes of the objects that it is shown.
 struct Sizes(Vec<usize>);
 
 impl Visitor for Sizes {
@@ -307,7 +307,7 @@ fn who_takes_no_streams_is_shown_large_objects_whole() {
     assert_eq!(visitors[0].0, [STREAMED as usize + 1]);
 }
 
-/// A chain of four objects, each built on the one before, in a pack that may hold 1,000 bytes, and 800 more in turn.
+/// A chain of four objects, each the base of the next, in a pack that may use 1,000 bytes, and 800 more with the turn.
 fn line(folder: &Folder) -> (Pack, Vec<Vec<u8>>) {
     let mut made = PackWriter::new(Format::Sha1);
     let mut all = vec![noise(1, 600)];
