@@ -169,7 +169,7 @@ pub fn is_deceptive(c: char) -> bool {
 pub struct Blob<'a> {
     /// The bytes: the whole input, or one window of it.
     pub bytes: &'a [u8],
-    /// Where they came from.
+    /// Their origin.
     pub origin: &'a Origin,
     /// Which part of the whole `bytes` is.
     pub window: Window,

@@ -74,7 +74,7 @@ impl Budget {
         &self.limits
     }
 
-    /// How many bytes of output are left.
+    /// The number of output bytes that are left.
     pub const fn left(&self) -> u64 {
         self.limits.max_expanded.saturating_sub(self.expanded.get())
     }

@@ -31,7 +31,7 @@ pub struct Candidates {
 pub struct LeftOut {
     /// The first candidate that was not kept; no candidate at or after its place is kept.
     from: Option<Box<Candidate>>,
-    /// How many candidates were not kept.
+    /// Number of candidates that were not kept.
     count: u64,
     /// Directories with files whose passwords were not all read.
     directories: BTreeSet<PathBuf>,

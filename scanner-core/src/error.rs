@@ -155,9 +155,9 @@ impl Reason {
 /// Something that could not be read. Every gap ends up in the coverage of the report.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Gap {
-    /// Where.
+    /// The place that was not read.
     pub origin: Origin,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
     /// The operating system's message, the limit that was exceeded, or the name of the detector. Never bytes of the
     /// input.

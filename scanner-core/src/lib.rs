@@ -1,6 +1,6 @@
 //! The vocabulary of keyradius and the engine that runs it.
 //!
-//! This crate finds bytes and walks through them; it does not know what a key looks like. That is the task of the
+//! This crate finds bytes and walks through them; it does not know what a key looks like. Keys are recognised by the
 //! `detectors` crate, which the engine calls through the traits in [`seam`]. Nothing here prints.
 
 pub mod blob;

@@ -1,4 +1,4 @@
-//! What was found: facts, never judgement.
+//! Findings as facts, without judgement.
 //!
 //! No type in this file can contain a secret byte: a [`Material`] has the public half, digests, names and positions.
 
@@ -56,7 +56,7 @@ impl Kind {
     }
 }
 
-/// How far a material was proven. Ordered, weakest first.
+/// The degree to which a material was proven. Ordered, weakest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Proof {
@@ -77,7 +77,7 @@ impl Proof {
     }
 }
 
-/// How a private key is protected where it is stored.
+/// The protection of a private key where it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProtectionState {
@@ -109,7 +109,7 @@ impl ProtectionState {
     }
 }
 
-/// How a private key is protected, and by what.
+/// The protection of a private key, with details.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Protection {
     /// The state.
@@ -117,16 +117,16 @@ pub struct Protection {
     /// Cipher, key derivation and its cost, such as `PBKDF2-HMAC-SHA256 2048 iterations, AES-256-CBC`. Empty for
     /// plaintext.
     pub detail: String,
-    /// How it was opened, if it was.
+    /// The way the key was opened; `None` if it was not.
     pub opened: Option<Box<Opened>>,
 }
 
-/// How a locked key was opened. Never the password itself.
+/// The way a locked key was opened; never the password itself.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Opened {
-    /// What kind of password it was.
+    /// The kind of password.
     pub how: How,
-    /// Where a found password is stored; `None` for other kinds.
+    /// The origin of a found password; `None` for other kinds.
     pub origin: Option<Origin>,
     /// The line of the password there, from 1; 0 if it has no line (in a file name).
     pub line: u64,
@@ -134,7 +134,7 @@ pub struct Opened {
     pub field: String,
 }
 
-/// What kind of password opened a key.
+/// The kind of password that opened a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum How {
@@ -169,7 +169,7 @@ impl Protection {
     }
 }
 
-/// How the bytes of a material are encoded.
+/// The encoding of a material.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Encoding {
@@ -340,16 +340,16 @@ pub struct CertFacts {
 /// A key, certificate, keystore, reference or secret found in a blob.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Material {
-    /// What the material is.
+    /// The kind of the material.
     pub kind: Kind,
     /// The detector's id: `pkcs8`, `openssh`, ...
     #[serde(with = "crate::wire::word")]
     pub format: Word,
-    /// How it is encoded.
+    /// Its encoding.
     pub encoding: Encoding,
-    /// Where in the blob, in bytes.
+    /// Its range in the blob, in bytes.
     pub span: Range<usize>,
-    /// How far it was proven.
+    /// The degree of proof.
     pub proof: Proof,
     /// Protection of a private key; `None` for public material.
     pub protection: Option<Protection>,
@@ -361,7 +361,7 @@ pub struct Material {
     pub labels: Vec<Label>,
     /// OpenPGP fingerprint, lower-case hex, for OpenPGP keys.
     pub pgp_fingerprint: Option<String>,
-    /// What the format says that the key may do (OpenPGP key flags).
+    /// The uses that the format allows (OpenPGP key flags).
     pub uses: Option<Uses>,
     /// References to other materials.
     pub links: Vec<Link>,
@@ -377,7 +377,7 @@ pub struct Material {
     /// entries of a keystore. Distinguishes a second reading of the same bytes from another key.
     #[serde(with = "crate::wire::digests")]
     pub sealed: Vec<[u8; 32]>,
-    /// What the line says of the key, for [`Kind::Reference`].
+    /// The contents of the line, for [`Kind::Reference`].
     pub reference: Option<Box<Reference>>,
     /// What is known of the secret, for [`Kind::Secret`]. `identity` is then a digest, and `None` for secrets that
     /// could be guessed.
@@ -417,7 +417,7 @@ impl Material {
     }
 }
 
-/// What a build, CI or configuration file says of a key that it names.
+/// A statement of a build, CI or configuration file about a key that it names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Reference {
     /// Id of the rule in `usage.toml`, such as `signtool`.
@@ -426,7 +426,7 @@ pub struct Reference {
     pub role: String,
     /// Points for that role, if the name leads to the key.
     pub weight: i32,
-    /// What the tool does with the key, in a few words: `signtool signs with it`.
+    /// The use of the key, in a few words: `signtool signs with it`.
     pub text: String,
     /// The names by which the key is referred to.
     pub names: Vec<Name>,
@@ -462,7 +462,7 @@ impl Name {
     }
 }
 
-/// What a format says that a key may do: OpenPGP key flags (RFC 9580 5.2.3.29).
+/// The uses that a format allows for a key: OpenPGP key flags (RFC 9580 5.2.3.29).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[allow(clippy::struct_excessive_bools, reason = "four independent flags of the standard")]
 pub struct Uses {

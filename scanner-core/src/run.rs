@@ -1,4 +1,4 @@
-//! One run, as a source sees it: what to know before reading, and where to report what was read.
+//! One run, as a source sees it: limits and anchors to read, counters and gaps to report to.
 //!
 //! A source gets a [`Run`] beside the [`Sink`](crate::seam::Sink) that takes its bytes. The run answers what the limits
 //! are, whether the user has interrupted it, which anchors matter, and which files may use keys. It counts what was

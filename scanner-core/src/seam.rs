@@ -26,11 +26,11 @@ pub struct About {
     pub id: &'static str,
     /// A short title.
     pub title: &'static str,
-    /// What it detects, and how it verifies that.
+    /// The formats it detects, and how it verifies them.
     pub detects: &'static str,
-    /// What it cannot see.
+    /// Its blind spots.
     pub blind_to: &'static str,
-    /// What to do about a finding.
+    /// The response to a finding.
     pub respond: &'static str,
     /// Standards and sources.
     pub references: &'static [&'static str],

@@ -28,7 +28,7 @@ pub(super) struct Allowance {
     pub(super) spent: OnceLock<Reason>,
     /// Whether that was reported.
     pub(super) told: AtomicBool,
-    /// What was found, if the enclosing text needs it.
+    /// Findings so far, if the enclosing text needs them.
     pub(super) known: Option<Mutex<Known>>,
 }
 

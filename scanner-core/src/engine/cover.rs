@@ -116,7 +116,7 @@ impl Known {
     }
 }
 
-/// A span, and what was found in it.
+/// A span, and the names found in it.
 #[derive(Debug)]
 struct Cover {
     span: Range<usize>,

@@ -14,7 +14,7 @@ use crate::source::stream::{AHEAD, CORE};
 /// levels.
 pub(super) const SHARE: u64 = 40 << 20;
 
-/// What an input may use under any limit of the run: its share, and a window over a member at each of twelve depths.
+/// Bytes that an input may use under any limit: its share, and a window over a member at each of twelve depths.
 const LEAST: u64 = SHARE + 12 * (CORE + AHEAD) as u64;
 
 /// The right to use more than a share: one for each run.
@@ -41,7 +41,7 @@ impl Holding {
         Arc::new(Self { room: Arc::clone(room), most: max_held.max(LEAST), held, large })
     }
 
-    /// How many bytes may still be taken.
+    /// The number of bytes that may still be taken.
     pub(super) fn left(&self) -> u64 {
         self.most.saturating_sub(self.held.load(Relaxed))
     }
@@ -101,7 +101,7 @@ impl Taken {
         Ok(())
     }
 
-    /// How many bytes are taken.
+    /// The number of bytes taken.
     pub(super) const fn bytes(&self) -> u64 {
         self.bytes
     }

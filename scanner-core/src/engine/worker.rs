@@ -1,4 +1,4 @@
-//! What one thread does: finds the anchors of a blob, calls their owners, and opens text encodings.
+//! The work of one thread: finds the anchors of a blob, calls their owners, and opens text encodings.
 
 mod text;
 
@@ -68,7 +68,7 @@ impl Context<'_> {
 #[derive(Clone, Copy, Default)]
 pub(super) struct Count {
     pub(super) all: u64,
-    /// Private keys, and locked containers that may hold one.
+    /// Private keys, and locked containers that may contain one.
     pub(super) keys: u64,
     /// Private keys and ordinary secrets.
     pub(super) secrets: u64,

@@ -31,7 +31,7 @@ impl Piece {
 pub(crate) struct Delta {
     /// Size of the result in bytes.
     pub(crate) size: usize,
-    /// In the order of the result; copies that continue each other are one piece.
+    /// The pieces in the order of the result; adjacent copies are merged.
     pub(crate) pieces: Vec<Piece>,
 }
 

@@ -209,7 +209,7 @@ impl Forest {
     pub(crate) fn end(&self, entry: u32) -> u64 {
         let own = self.offset(entry);
         let behind = self.offsets.get(entry as usize + 1..).unwrap_or_default();
-        // In a damaged index two names may have one entry.
+        // In a damaged index two names may share one entry.
         behind.iter().copied().find(|offset| *offset > own).unwrap_or(self.end).min(self.end)
     }
 

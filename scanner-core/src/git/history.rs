@@ -38,7 +38,7 @@ pub(crate) const MOST_STORIES: usize = 1 << 16;
 /// Most characters of an author's name and address that are reported.
 const MOST_AUTHOR: usize = 256;
 
-/// What the history of one repository says of its findings.
+/// The history of the findings in one repository.
 #[derive(Debug)]
 pub(crate) struct Stories {
     /// The path given to the objects while they were scanned.
@@ -150,7 +150,7 @@ struct History {
     places: Places,
     /// Set of places of each commit's tree.
     sets: Vec<u32>,
-    /// What leads to each commit.
+    /// The reachability of each commit.
     reach: Vec<Reach>,
     head: Option<Node>,
     /// Branches and tags with the commits that they point to.

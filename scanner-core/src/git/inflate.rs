@@ -92,7 +92,7 @@ impl<R: Read> Stream<R> {
         Self { input, buffer: vec![0; CHUNK], from: 0, to: 0, inflate: Decompress::new(true), size, ended: false }
     }
 
-    /// How many bytes of input the stream has; `None` before it was read to its end.
+    /// The number of input bytes of the stream; `None` before it was read to its end.
     pub(crate) fn consumed(&self) -> Option<u64> {
         self.ended.then(|| self.inflate.total_in())
     }

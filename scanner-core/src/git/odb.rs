@@ -53,9 +53,9 @@ pub(crate) struct Odb {
 /// Why an object could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Missing {
-    /// It is not stored here.
+    /// The object is not stored here.
     Absent,
-    /// It is stored here and cannot be read.
+    /// The object is stored here and cannot be read.
     Damaged(Malformed),
 }
 

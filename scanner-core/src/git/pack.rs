@@ -22,7 +22,7 @@ pub(crate) const HEADER: u64 = 12;
 /// The error for a delta whose base is not in its pack.
 pub(crate) const MISSING_BASE: &str = "base is not in the pack";
 
-/// How an entry is stored.
+/// The storage form of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stored {
     /// Not as a delta.

@@ -51,7 +51,7 @@ pub(crate) struct Tally {
     pub(crate) hits: BTreeMap<ObjectId, bool>,
     /// Objects whose first copy could not be read.
     lost: Vec<Lost>,
-    /// How many more could not be read.
+    /// Number of further objects that could not be read.
     unlisted: u64,
     /// Whether a pack exceeded its limit on work.
     exhausted: bool,
@@ -121,7 +121,7 @@ impl Tally {
     }
 }
 
-/// What all threads of a scan share.
+/// The state that all threads of a scan share.
 #[derive(Clone, Copy)]
 pub(crate) struct Scan<'a> {
     pub(crate) to: Feed<'a>,

@@ -36,7 +36,7 @@ use crate::secret::wipe_stack;
 use crate::source::stream::Windows;
 use rounds::scan_all;
 
-/// How histories are read.
+/// Options for reading histories.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The part of each history to scan.
@@ -53,7 +53,7 @@ impl Default for Options {
     }
 }
 
-/// What was read of one repository, in numbers.
+/// Counts of what was read of one repository.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Summary {
     /// Its work tree, the directory of a bare repository, or the file of a bundle.
@@ -86,14 +86,14 @@ pub struct Summary {
 pub struct Repositories {
     options: Options,
     found: Mutex<Kept>,
-    /// What the histories say of the findings in them.
+    /// The histories of the findings.
     stories: Mutex<Vec<Stories>>,
     /// Requested parts of a history that a repository does not have.
     unknown: Mutex<Vec<String>>,
     summaries: Mutex<Vec<Summary>>,
     /// The paths of repositories, read or not.
     places: Mutex<Vec<PathBuf>>,
-    /// How many places in histories may still be reported.
+    /// Number of places in histories that may still be reported.
     room: AtomicUsize,
 }
 
@@ -140,7 +140,7 @@ impl Repositories {
         self.options.selection.history != History::None && bundle::begins(start)
     }
 
-    /// What was read, sorted by path.
+    /// The summaries of the repositories read, sorted by path.
     pub fn summaries(&self) -> Vec<Summary> {
         let mut summaries = lock(&self.summaries).clone();
         summaries.sort();

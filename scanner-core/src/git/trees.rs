@@ -32,7 +32,7 @@ pub(crate) use places::{Place, Places};
 /// is reported as incomplete.
 const MOST_ENTRIES: usize = 8 << 20;
 
-/// How many entries are kept of one tree beyond that.
+/// Entries kept of one tree beyond [`MOST_ENTRIES`].
 const FEW: usize = 4;
 
 /// Forests of packs, by their paths.

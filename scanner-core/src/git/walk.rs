@@ -151,7 +151,7 @@ struct Held {
     bytes: Option<Vec<u8>>,
     clean: bool,
     adopted: Vec<u32>,
-    /// How many of the children were visited.
+    /// Number of children already visited.
     visited: usize,
 }
 

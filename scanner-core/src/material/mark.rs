@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 pub struct Mark {
     /// The text of its `reason="..."`, then ` until=YYYY-MM-DD`, as far as present.
     pub text: String,
-    /// Where the mark is.
+    /// Position of the mark.
     pub stands: Stands,
-    /// What is wrong with it.
+    /// The error in the mark; `None` if it is valid.
     pub fault: Option<MarkFault>,
 }
 
-/// What is wrong with an inline mark. A faulty mark allows nothing.
+/// An error in an inline mark. A faulty mark allows nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MarkFault {
@@ -33,7 +33,7 @@ impl Mark {
     }
 }
 
-/// Where an inline mark is.
+/// The position of an inline mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stands {

@@ -1,23 +1,23 @@
-//! What is known of an ordinary secret, never the secret itself.
+//! Facts about ordinary secrets, never the secrets themselves.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-/// What is known of an ordinary secret; contains no part of the secret.
+/// Facts about an ordinary secret; contains no part of the secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrdinarySecret {
     /// Id of its rule, such as `github-token`.
     pub rule: Cow<'static, str>,
-    /// What the secret is, in a few words.
+    /// A description of the secret, in a few words.
     pub title: Cow<'static, str>,
-    /// What it gives access to.
+    /// The extent of access that it gives.
     pub class: SecretClass,
-    /// What an attacker can do with it.
+    /// The actions it enables for an attacker.
     pub unlocks: Cow<'static, str>,
     /// The next step, in one line.
     pub next: Cow<'static, str>,
-    /// What its structure proves.
+    /// The evidence in its own structure.
     pub verdict: Verdict,
     /// When it expires, in seconds since 1970, if the secret states it.
     pub expires: Option<i64>,
@@ -25,7 +25,7 @@ pub struct OrdinarySecret {
     pub by_user: bool,
 }
 
-/// How far an ordinary secret reaches. Ordered, widest first.
+/// The extent of access that an ordinary secret gives. Ordered, widest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SecretClass {
@@ -54,15 +54,15 @@ impl SecretClass {
     }
 }
 
-/// What the structure of an ordinary secret proves.
+/// The evidence in the structure of an ordinary secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// It matches the pattern; the format has nothing more to check.
+    /// The secret matches the pattern; the format has nothing more to check.
     Shape,
-    /// Its content decodes and is plausible.
+    /// The encoded content was decoded and is plausible.
     Decodes,
-    /// Its checksum is right: made by the issuer, not typed by hand.
+    /// The checksum is right: made by the issuer, not by hand.
     Checksum,
 }
 

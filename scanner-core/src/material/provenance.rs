@@ -1,4 +1,4 @@
-//! How a material came into a git history.
+//! The git history of a material.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::git::oid::{Kind, ObjectId};
 
-/// What a git history says of one place of a material.
+/// The git history of one place of a material.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provenance {
     /// The repository: its work tree, or its directory if it is bare.
@@ -26,7 +26,7 @@ pub struct Provenance {
     pub removed: Option<CommitFacts>,
     /// Whether HEAD's tree has it at this path.
     pub at_head: bool,
-    /// What leads to it.
+    /// Its reachability.
     pub reach: Reach,
     /// Branches and remote branches whose history has the introducing commit, sorted.
     pub branches: Arc<[String]>,
@@ -41,7 +41,7 @@ impl Provenance {
     }
 }
 
-/// What leads to a git object. Ordered, most public first.
+/// The reachability of a git object. Ordered, most public first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reach {

@@ -1,4 +1,4 @@
-//! What was found, in bounded memory: a million copies of one key become ten thousand places and a count.
+//! Findings in bounded memory: a million copies of one key become ten thousand places and a count.
 //!
 //! Kept are the first [`PLACES`] places of each key, and [`RUN`] bytes of all findings: private keys before ordinary
 //! secrets, and these before public material. Everything else is counted and becomes a gap, so no finding is dropped
@@ -20,14 +20,14 @@ const RUN: u64 = 96 << 20;
 /// Bytes collected beyond [`RUN`] before the excess is dropped.
 const AHEAD: u64 = 24 << 20;
 
-/// What was found in a run.
+/// The findings of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     kept: Vec<Occurrence>,
     bytes: u64,
     /// The first occurrence dropped for size: no later one is kept.
     beyond: Option<Box<Occurrence>>,
-    /// How many were dropped for size, by kind.
+    /// Number of occurrences dropped for size, by kind.
     dropped: BTreeMap<Kind, u64>,
     /// Keys with more places than are kept: the first place dropped, and how many were dropped.
     more: BTreeMap<Same, (Origin, u64)>,

@@ -1,4 +1,4 @@
-//! What could not be read, in bounded memory: a million encrypted members of an archive become one line with a count.
+//! Gaps in bounded memory: a million encrypted members of an archive become one line with a count.
 //!
 //! Each input keeps its first gaps in their order, up to [`INPUT`] bytes; the run keeps those of the first inputs, up
 //! to [`RUN`] bytes. Dropped gaps are counted by reason and become a gap of their own, so a run that left something out
@@ -28,7 +28,7 @@ pub(super) struct Gaps {
     charged: u64,
     /// The first input that had to be dropped: neither it nor any later one is kept.
     beyond: Option<PathBuf>,
-    /// How many gaps were dropped with their inputs, by reason.
+    /// Number of gaps dropped with their inputs, by reason.
     dropped: BTreeMap<Reason, u64>,
 }
 

@@ -1,4 +1,4 @@
-//! What a run returns.
+//! The results of a run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +22,7 @@ pub struct Harvest {
     /// What could not be read, sorted. Gaps that do not fit into memory are counted: one gap for each input and reason
     /// has the count.
     pub gaps: Vec<Gap>,
-    /// How many gaps that leave a run incomplete are only counted, not listed.
+    /// Number of gaps that leave a run incomplete and are only counted, not listed.
     pub unlisted: u64,
     /// Formats recognised and not opened, by id: the number of inputs.
     pub unopened: BTreeMap<&'static str, u64>,
@@ -42,7 +42,7 @@ pub struct Harvest {
     pub interrupted: bool,
 }
 
-/// What a run read and did not read, in numbers.
+/// Counts of what a run read and did not read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Inputs read to their end.

@@ -23,7 +23,7 @@ impl Magic {
     }
 }
 
-/// How a container is read.
+/// The way a container is read.
 #[derive(Clone, Copy)]
 pub enum Reader {
     /// Sequentially, each byte once: works for any source and any size.
@@ -78,7 +78,7 @@ pub trait Inside {
     fn rest(&mut self, at: u64, content: &mut dyn Read) -> ControlFlow<()> {
         self.member(Member { name: b"", at }, content)
     }
-    /// How much memory this container may use, in bytes (a window, a dictionary, a table).
+    /// Memory that this container may use, in bytes (a window, a dictionary, a table).
     fn memory(&self) -> u64;
     /// Sets how many bytes this container uses from now on; 0 releases all. An error means that `bytes` exceeds
     /// [`Self::memory`]: do not allocate them. Waits while another input uses more than its share, so that the sum over

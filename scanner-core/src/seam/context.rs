@@ -31,7 +31,7 @@ pub trait Mapper: Sync {
 pub struct Candidate {
     /// The text.
     pub secret: Secret<Vec<u8>>,
-    /// Where it is stored.
+    /// The file or member that contains it.
     pub origin: Origin,
     /// The line, from 1.
     pub line: u64,
@@ -49,7 +49,7 @@ impl Candidate {
     }
 }
 
-/// What was read from a file that may use keys.
+/// Keys and passwords that a file may use.
 #[derive(Debug, Default)]
 pub struct UsageHints {
     /// Lines that name keys: materials of [`crate::material::Kind::Reference`].

@@ -43,7 +43,7 @@ impl<'a> Anchor<'a> {
 pub struct Hit<'a> {
     /// The anchor.
     pub anchor: Anchor<'a>,
-    /// Where it begins, as an index into the blob's bytes.
+    /// Its first byte, as an index into the blob's bytes.
     pub at: usize,
 }
 
@@ -68,7 +68,7 @@ pub struct Decoded {
     pub shifts: &'static [u32],
 }
 
-/// What a detector reports about a hit.
+/// The report of a detector about a hit.
 #[derive(Debug)]
 pub struct Inspection {
     materials: Vec<Material>,

@@ -19,10 +19,10 @@ pub trait Source: Sync {
     fn annotate(&self, _jobs: usize, _found: &mut Vec<Occurrence>, _run: &Run<'_>) {}
 }
 
-/// Where a source reports and where it sends its bytes.
+/// The destination of a source's bytes and reports.
 #[derive(Clone, Copy)]
 pub struct Feed<'f> {
-    /// What to know before reading, and where to report what was read and what could not be.
+    /// The limits and anchors of the run, and its counters and gaps.
     pub run: &'f Run<'f>,
     /// Takes the bytes.
     pub sink: &'f dyn Sink,
@@ -45,7 +45,7 @@ pub enum Packed<'a> {
     Stream(&'a [u8], &'a mut dyn Read),
 }
 
-/// What the sink found in a blob.
+/// The result of scanning a blob.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "four independent facts about a blob")]
 pub struct Looked {

@@ -11,7 +11,7 @@ use crate::budget::Budget;
 pub struct Entry<'a> {
     /// The bytes inside.
     pub bytes: &'a [u8],
-    /// Where the wrapped bytes are in the enclosing blob.
+    /// The range of the wrapped bytes in the enclosing blob.
     pub span: Range<usize>,
 }
 

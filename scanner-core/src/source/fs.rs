@@ -28,7 +28,7 @@ use crate::secret::wipe_stack;
 /// Directories and files, walked in parallel.
 #[derive(Debug)]
 pub struct Tree<'a> {
-    /// Where to start.
+    /// The starting points: directories and files.
     pub roots: Vec<PathBuf>,
     /// Whether to stay on the file systems of the roots.
     pub one_file_system: bool,
@@ -105,7 +105,7 @@ fn distinct(roots: &[PathBuf]) -> Vec<&PathBuf> {
     kept.map(|(_, (root, _))| root).collect()
 }
 
-/// What a walk saw below one root.
+/// Counts of what a walk met below one root.
 #[derive(Clone, Copy, Debug, Default)]
 struct Below {
     /// Symbolic links, which are not followed.
@@ -131,10 +131,10 @@ impl Below {
     }
 }
 
-/// Who reads a file that is not read in windows.
+/// The reader of a file that is not read in windows.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Claim {
-    /// Nobody: the file is read in windows.
+    /// None: the file is read in windows.
     None,
     /// The repository whose storage the file is part of.
     Repository,
@@ -152,7 +152,7 @@ struct Visitor<'a> {
     to: Feed<'a>,
     devices: &'a Option<BTreeSet<u64>>,
     repositories: &'a Repositories,
-    /// What was seen below each root that has a link or a file.
+    /// Counts for each root that has a link or a file.
     links: &'a Mutex<BTreeMap<PathBuf, Below>>,
     /// The root below which this thread last saw a file.
     last: PathBuf,

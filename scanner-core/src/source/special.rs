@@ -131,7 +131,7 @@ struct Patient<'s> {
     over: Option<Reason>,
 }
 
-/// How long to wait before checking whether the run is over.
+/// Time between two checks whether the run is over.
 const WAIT: Duration = Duration::from_millis(100);
 
 impl Read for Patient<'_> {

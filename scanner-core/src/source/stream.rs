@@ -287,7 +287,7 @@ mod tests {
         }
     }
 
-    /// What `feed` passes to a sink and a run: cores and gaps.
+    /// The cores and gaps that `feed` passes to a sink and a run.
     fn fed(limits: Limits, feed: impl FnOnce(Feed<'_>)) -> (Vec<Core>, Vec<Gap>) {
         let (engine, progress, sink) =
             (Engine::new(Knowledge::default(), limits), Progress::default(), Collect::default());

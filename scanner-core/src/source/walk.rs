@@ -104,7 +104,7 @@ struct Level {
     entries: ReadDir,
 }
 
-/// What a thread does next.
+/// The next step of a thread.
 enum Next {
     Root(PathBuf),
     Entry(Entry),

@@ -174,7 +174,7 @@ pub(super) struct Unwrapped {
     pub(super) span: Range<usize>,
     /// Whether anything was found inside.
     pub(super) found: bool,
-    /// What was found inside.
+    /// The findings inside.
     pub(super) known: Known,
 }
 

@@ -30,7 +30,7 @@ pub(super) struct Objects<'a> {
     /// Ranges of bytes that belong to no object.
     pub(super) strays: Vec<(u64, u64)>,
     pub(super) visited: u64,
-    /// How many objects need more memory than allowed.
+    /// Number of objects that need more memory than allowed.
     pub(super) too_large: u64,
     pub(super) wipe: bool,
 }

@@ -121,7 +121,7 @@ pub(super) fn name(by_tree: &KeyMap<&[Entry]>, names: &Names, hits: &KeyMap<u32>
     naming.places
 }
 
-/// What an entry leads to: its name, a hit, a set.
+/// An entry: its name, and the hit or set that it leads to.
 type Below = (Name, u32, u32);
 
 struct Naming<'a> {

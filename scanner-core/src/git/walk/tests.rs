@@ -7,7 +7,7 @@ use super::super::made::{self, FORMATS, Folder, Op, PackWriter, noise};
 use super::super::oid::{Format, ObjectId};
 use super::*;
 
-/// What a walk showed.
+/// The objects that a walk showed.
 #[derive(Default)]
 struct Seen {
     /// Kind and content of whole objects, and how often each was shown.
@@ -18,7 +18,7 @@ struct Seen {
     damaged: BTreeMap<u32, &'static str>,
     /// Ranges of bytes that belong to no object.
     stray: Vec<(u64, u64)>,
-    /// How many objects may still be shown before the walk is stopped.
+    /// Number of objects that may still be shown before the walk is stopped.
     left: Option<usize>,
 }
 
