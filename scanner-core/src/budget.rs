@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn output_is_taken_until_it_is_gone() {
+    fn output_is_taken_until_the_limit() {
         let budget = Budget::new(Limits { max_expanded: 10, ..Limits::default() });
         assert_eq!(budget.take(6), Ok(()));
         assert_eq!(budget.take(5), Err(Reason::TooMuchOutput));
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_is_what_was_not_taken() {
+    fn the_rest_is_the_limit_minus_the_taken() {
         let budget = Budget::new(Limits { max_expanded: 10, ..Limits::default() });
         for (taken, left) in [(0, 10), (3, 7), (7, 0)] {
             assert_eq!((budget.take(taken), budget.left()), (Ok(()), left));
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn time_is_counted_from_the_first_question() {
+    fn time_counts_from_the_first_call() {
         let budget = |max_time| Budget::new(Limits { max_time, ..Limits::default() });
         assert!(!budget(Duration::from_hours(1)).out_of_time());
         let short = budget(Duration::from_millis(40));

@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_does_not_depend_on_the_order() {
+    fn kept_candidates_do_not_depend_on_the_order() {
         let numbers: Vec<u32> = (0..120_000).collect();
         let all = |threads: usize, turned: bool| {
             let mut workers: Vec<Candidates> = (0..threads).map(|_| Candidates::default()).collect();
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn directories_that_were_not_remembered_count_as_left_out() {
+    fn directories_beyond_the_limit_count_as_left_out() {
         let mut candidates = Candidates::default();
         for number in (0..2 * DIRECTORIES).rev() {
             candidates.not_all_of(&Origin::file(format!("{number:06}/x.env")));

@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left_belongs_to_the_input() {
+    fn effort_is_counted_per_input() {
         assert!(take(u64::MAX), "no scan");
         let (input, inner) = (AtomicU64::new(10), AtomicU64::new(100));
         assert!(!within(&input, || {

@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_not_read_leaves_a_run_incomplete_and_what_was_left_out_on_purpose_does_not() {
+    fn only_unintended_gaps_leave_a_run_incomplete() {
         let incomplete = [
             Reason::Permission,
             Reason::Vanished,

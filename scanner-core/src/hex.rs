@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_ways() {
+    fn hexadecimal_digits_round_trip() {
         assert_eq!(hex(&[0x00, 0xff, 0xa1]), "00ffa1");
         assert_eq!(unhex("00fFa1").as_deref(), Some(&vec![0x00, 0xff, 0xa1]));
         assert_eq!(unhex("").as_deref(), Some(&Vec::new()));

@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn finds_all_even_where_they_overlap() {
+    fn finds_overlapping_anchors() {
         let text = b"x-----BEGIN PRIVATE";
         assert_eq!(find(text, Window::whole(text.len())), [(1, 0), (8, 1)]);
         let both = b"\x95\x02\x01\x00\x02 -----BEGIN ";
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_there_is_found() {
+    fn every_occurrence_of_every_anchor_is_found() {
         // Literals that begin, contain and end each other, over an alphabet so small that matches are everywhere.
         let mut state = 7_u64;
         let mut random = move |below: u64| {

@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_part_is_a_whole_of_its_own() {
+    fn a_part_is_read_like_a_whole() {
         let mut whole = Cursor::new(Arc::new(Held::new((0..100).collect())));
         assert_eq!(whole.seek(SeekFrom::End(-1)).unwrap(), 99);
         let mut part = whole.part(10, 5);

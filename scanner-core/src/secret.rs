@@ -50,12 +50,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn says_nothing() {
+    fn debug_output_hides_the_secret() {
         assert_eq!(format!("{:?}", Secret::new(b"marker".to_vec())), "Secret");
     }
 
     #[test]
-    fn is_overwritten_when_it_is_dropped_and_not_before() {
+    fn is_overwritten_on_drop_and_not_before() {
         use std::cell::Cell;
         struct Witness<'a>(&'a Cell<u32>);
         impl Zeroize for Witness<'_> {

@@ -222,7 +222,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn nothing_is_lost() {
+    fn facts_survive_a_round_trip() {
         use std::os::unix::ffi::OsStrExt;
         for path in [&b"a/b.pem"[..], b"a\xff\n", b"", b"{\"hex\":\"61\"}"] {
             let path = std::path::Path::new(std::ffi::OsStr::from_bytes(path)).to_owned();
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_wrote_is_refused() {
+    fn malformed_facts_are_refused() {
         for text in [
             r#"{"path":"a","digest":"0","word":"x"}"#,
             r#"{"path":"a","digest":"00","word":"x"}"#,

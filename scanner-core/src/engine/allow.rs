@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mark_keeps_its_reason_and_its_date_and_nothing_else() {
+    fn a_mark_keeps_only_its_reason_and_date() {
         let long = |length: usize| format!("KEY # keyradius:allow reason=\"{}\"", "x".repeat(length));
         let (longest, too_long) = (long(200), long(201));
         for (text, expected) in [
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_that_says_not_what_it_must_is_faulty() {
+    fn incomplete_marks_are_faulty() {
         use MarkFault::{NoDate, NoReason, UnknownWord};
         for (mark, fault) in [
             ("keyradius:allow reason=\"a test\"", None),

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn as_much_comes_out_as_the_ratio_allows_and_a_gibibyte_of_anything() {
+    fn output_is_bounded_by_the_ratio_with_a_floor_of_one_gibibyte() {
         for (packed, most) in [(0, RATIO_FLOOR), (RATIO_FLOOR / 2, RATIO_FLOOR), (RATIO_FLOOR, 2 * RATIO_FLOOR)] {
             assert_eq!(allowance(packed).take(most), Ok(()), "{packed}");
             assert_eq!(allowance(packed).take(most + 1), Err(Reason::TooMuchOutput), "{packed}");

@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_same_key_as_openly_is_hidden() {
+    fn only_the_same_key_seen_as_openly_is_hidden() {
         use ProtectionState::{Plaintext, Strong, Stub, Weak};
         let public = || sealed(1, Kind::PublicKey, Plaintext);
         let private = |state| sealed(1, Kind::PrivateKey, state);

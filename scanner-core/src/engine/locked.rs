@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_smallest_are_kept_whatever_the_order() {
+    fn the_smallest_containers_are_kept_in_any_order() {
         let sizes: Vec<usize> = (0..120).map(|n| (n * 37 % 120) * 9000 + 1).collect();
         let kept = |sizes: &mut dyn Iterator<Item = &usize>| {
             let mut shelf = Shelf::default();

@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_needs_no_turn_and_an_input_that_ends_gives_all_back() {
+    fn a_share_needs_no_waiting_and_is_given_back_at_the_end() {
         let room = Arc::new(Room::default());
         let is_taken = || *room.taken.lock().unwrap();
         let holding = Holding::new(&room, 2 * SHARE);
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn one_at_a_time_holds_more_than_its_share() {
+    fn one_input_at_a_time_exceeds_its_share() {
         let room = Arc::new(Room::default());
         let (now, most) = (AtomicU64::default(), AtomicU64::default());
         std::thread::scope(|scope| {

@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_multi_pack_index_agrees_with_the_packs_or_is_told_of() {
+    fn disagreeing_multi_pack_indexes_are_reported() {
         for format in FORMATS {
             let mut pack = PackWriter::new(format);
             let (a, at) = pack.whole(Kind::Blob, b"abc");
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_that_is_set_aside_agrees_with_the_pack_or_is_told_of() {
+    fn disagreeing_unused_indexes_are_reported() {
         for format in FORMATS {
             let mut pack = PackWriter::new(format);
             let (a, at) = pack.whole(Kind::Blob, b"abc");

@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pack_may_cost_its_ratio_and_a_small_one_the_floor() {
+    fn work_is_bounded_by_ratio_and_floor() {
         let bounds = Bounds::new(&Limits { max_unpacked: 4_000, max_ratio: 10, ..Limits::default() });
         for (pack, work) in [(0, 1_000), (100, 1_000), (101, 1_010), (u64::MAX, u64::MAX)] {
             assert_eq!(bounds.work(pack), work, "{pack}");
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn objects_take_their_part_of_what_one_input_may_hold() {
+    fn objects_get_their_share_of_memory() {
         for (max_held, own, most) in [
             (10 << 20, 10 << 20, 8 << 20),
             (160 << 20, OWN, 128 << 20),
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_ends_where_the_work_is_done() {
+    fn a_stream_ends_when_work_is_exhausted() {
         let left = AtomicU64::new(10);
         let mut metered = Metered { inner: &mut &[0; 25][..], left: &left };
         let mut read = || metered.read(&mut [0; 4]).ok();

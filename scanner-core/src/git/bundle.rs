@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stands_before_the_pack_is_read() {
+    fn bundle_headers_are_read() {
         let folder = Folder::new();
         for format in FORMATS {
             let (one, two) = (ObjectId::of(format, Kind::Commit, b"1"), ObjectId::of(format, Kind::Commit, b"2"));
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pack_says_by_its_checksum_how_long_its_names_are() {
+    fn the_hash_algorithm_of_a_pack_follows_from_its_checksum() {
         let folder = Folder::new();
         for format in FORMATS {
             let pack = PackWriter::new(format).pack();

@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_date_that_no_number_holds_is_the_last_one() {
+    fn dates_out_of_range_saturate() {
         for (text, time) in [
             ("a <b> 1 +0000", 1),
             ("a <b> -1 +0000", -1),

@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_make_the_result() {
+    fn pieces_build_the_result() {
         let delta = delta();
         let parsed = parse(&delta, BASE.len()).unwrap();
         assert_eq!(parsed.pieces.len(), 4, "adjacent copies are merged");
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused() {
+    fn mismatched_deltas_are_refused() {
         let good = delta();
         assert!(parse(&good, BASE.len() + 1).is_err(), "another base");
         assert!(parse(&good[..good.len() - 1], BASE.len()).is_err(), "insert cut off");
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn no_literal_escapes() {
+    fn fresh_bytes_contain_every_new_literal() {
         // Every literal of at most reach + 1 bytes in the result is in the base or in the fresh bytes.
         let delta = delta();
         let parsed = parse(&delta, BASE.len()).unwrap();
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn only_copies_that_continue_each_other_are_one() {
+    fn only_adjacent_copies_are_merged() {
         for (ops, pieces) in [
             (vec![Op::Copy(0, 4), Op::Copy(4, 4)], 1),
             (vec![Op::Copy(0, 4), Op::Copy(5, 4)], 2),
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn any_delta_gives_its_result_its_start_and_every_new_literal() {
+    fn random_deltas_give_result_start_and_new_literals() {
         let base = noise(5, 400);
         let inserted = noise(6, 200);
         for round in 0..200_u64 {
@@ -403,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn a_start_is_that_of_the_base_only_as_far_as_the_base_goes() {
+    fn a_start_equals_the_base_only_within_the_base() {
         let (all, more) = (Op::Copy(0, BASE.len()), Op::Insert(b"!"));
         for (ops, fresh) in [(vec![all], false), (vec![Op::Copy(0, BASE.len()), more], true)] {
             let delta = made::delta(BASE.len(), &ops);
@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_fresh_is_no_more_than_it_has_to_be() {
+    fn fresh_bytes_are_minimal() {
         let ops = [Op::Copy(0, 20), Op::Insert(b"NEW"), Op::Copy(20, 20)];
         let delta = made::delta(BASE.len(), &ops);
         let parsed = parse(&delta, BASE.len()).unwrap();

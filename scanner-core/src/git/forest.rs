@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_built_on_whom_and_how_heavy_it_is() {
+    fn entries_have_their_children_and_weights() {
         for format in FORMATS {
             let forest = forest(&family(format));
             assert_eq!(forest.faults, []);
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn pruning_keeps_what_is_wanted_and_what_that_is_built_on() {
+    fn pruning_keeps_wanted_entries_and_their_bases() {
         for (keep, roots, of_one, of_three) in [
             (vec![5], vec![1], vec![3], vec![5]),
             (vec![3], vec![1], vec![3], vec![]),
@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn every_entry_that_no_base_leads_to_is_a_fault_and_is_one_once() {
+    fn every_entry_without_a_base_is_one_fault() {
         let format = Format::Sha1;
         let mut made = PackWriter::new(format);
         let (_, root) = made.whole(Kind::Blob, b"r");

@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recipe_makes_a_pack_that_is_read() {
+    fn a_recipe_makes_a_readable_pack() {
         // A blob of four bytes and a delta to it: four bytes copied, one inserted.
         let recipe = [&[3, 0, 4][..], b"abcd", &[6, 1, 6, 4, 5, 0x90, 4, 1, b'!']].concat();
         for sha256 in [false, true] {
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_the_bytes_nothing_panics() {
+    fn random_bytes_never_panic() {
         // Cheap noise: what a fuzzer does in its first minute.
         let mut state = 1_u64;
         let mut noise = || {

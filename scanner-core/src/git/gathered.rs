@@ -82,7 +82,7 @@ mod tests {
     use crate::git::repo::resolve;
 
     #[test]
-    fn only_so_many_paths_are_kept_and_the_rest_is_counted() {
+    fn paths_beyond_the_limit_are_counted() {
         let mut kept = Kept::default();
         let name = |number: usize| Found::Pack(PathBuf::from(format!("{number:08}{}", "x".repeat(4000))));
         let many = 2 * MOST_FOUND / 4000;
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_borrowers_read_what_they_borrow() {
+    fn the_first_borrowers_read_borrowed_objects() {
         let folder = Folder::new();
         let found: Vec<Found> = (0..8)
             .map(|number| {

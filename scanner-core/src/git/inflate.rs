@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_that_goes_on_is_not_cut_to_its_size() {
+    fn streams_of_another_size_are_refused() {
         let content = super::super::made::noise(1, 5000);
         let stream = deflate(&content);
         let mut inflater = Inflater::default();
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn no_room_is_made_for_what_a_stream_cannot_give() {
+    fn impossible_sizes_are_not_allocated() {
         let mut out = Vec::new();
         for (input, size, fits) in
             [(1, RATIO, true), (1, RATIO + 1, false), (0, 0, true), (0, 1, false), (9, u64::MAX, false)]
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_start_is_as_long_as_asked_or_as_there_is() {
+    fn a_start_has_the_requested_or_available_length() {
         let mut inflater = Inflater::default();
         for (length, asked) in [(100, 10), (10, 100), (0, 5)] {
             let content = super::super::made::noise(2, length);

@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn content_is_what_stands_behind_the_header() {
+    fn content_follows_the_header() {
         let folder = Folder::new();
         // The last content does not compress, so it is read in pieces.
         for (kind, length) in [(Kind::Blob, 0), (Kind::Commit, 9), (Kind::Tag, 10), (Kind::Tree, (1 << 20) + 5)] {
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_checksum_in_another_piece_than_the_last_byte_is_read() {
+    fn a_checksum_apart_from_the_last_byte_is_read() {
         let folder = Folder::new();
         let header = b"blob 5307994\0";
         let content = [&header[..], &noise(1, made::STORED_APART - header.len())].concat();
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_are_none_are_refused() {
+    fn malformed_headers_are_refused() {
         let folder = Folder::new();
         for header in [
             "",
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn names_lead_to_files_and_files_to_names() {
+    fn ids_map_to_paths_and_paths_to_ids() {
         for format in FORMATS {
             let folder = Folder::new();
             let mut ids: Vec<_> = (0..5_u8).map(|n| ObjectId::of(format, Kind::Blob, &[n])).collect();

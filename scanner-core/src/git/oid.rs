@@ -203,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_those_that_git_gives() {
+    fn ids_match_those_of_git() {
         // `git hash-object --stdin < /dev/null`, in a repository of each format.
         for (format, name) in [
             (Format::Sha1, "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"),
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_whole_and_hexadecimal() {
+    fn ids_are_complete_and_hexadecimal() {
         let digits = "00112233445566778899aabbccddeeff01234567";
         let id = ObjectId::from_hex(Format::Sha1, digits.as_bytes()).unwrap();
         assert_eq!(ObjectId::from_hex(Format::Sha1, digits.to_uppercase().as_bytes()), Some(id));
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_go_by_the_words_and_numbers_of_git() {
+    fn kinds_use_the_names_and_numbers_of_git() {
         for (kind, word, number) in
             [(Kind::Commit, "commit", 1), (Kind::Tree, "tree", 2), (Kind::Blob, "blob", 3), (Kind::Tag, "tag", 4)]
         {

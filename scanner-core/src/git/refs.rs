@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_points_into_the_history_is_followed() {
+    fn all_refs_and_reflogs_are_read() {
         for format in FORMATS {
             let folder = Folder::new();
             let text = |n| id(format, n).to_string();

@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_table_has_the_last_word() {
+    fn the_last_table_overrides_the_others() {
         let folder = Folder::new();
         let format = Format::Sha1;
         let later = body(&[
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_that_end_before_they_begin_and_names_that_stand_for_many_end() {
+    fn impossible_block_lengths_and_expanding_names_are_refused() {
         let format = Format::Sha1;
         let mut bad = table(format, 0, &[first_refs(format), first_refs(format)], &[]);
         let second = bad.iter().rposition(|byte| *byte == b'r').unwrap();
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_or_altered_is_refused_or_read_and_never_a_panic() {
+    fn truncated_and_altered_tables_never_panic() {
         for format in FORMATS {
             let null = ObjectId::new(format, &vec![0; format.bytes()]).unwrap();
             let logs =

@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_setting_is_found_where_git_finds_it() {
+    fn settings_are_found_as_git_finds_them() {
         let config =
             b"[core]\n\tbare = false\n[Extensions]\n  objectFormat = \"sha256\"\n[remote \"o\"]\n\tpromisor = true\n";
         for (section, key, value) in [

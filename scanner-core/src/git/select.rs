@@ -295,7 +295,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_can_be_typed() {
+    fn selections_are_parsed() {
         let range = |from: &str, to: &str| Ok(History::Range(from.to_owned(), to.to_owned()));
         for (text, history) in [
             ("all", Ok(History::All)),

@@ -188,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_is_cut_short_is_an_error_and_no_signal() {
+    fn a_truncated_file_is_an_error_and_not_a_signal() {
         let path = std::env::temp_dir().join(format!("keyradius-store-{}", std::process::id()));
         std::fs::write(&path, vec![7; 100_000]).unwrap();
         let store = Store::open(&path).unwrap();

@@ -266,7 +266,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_and_texts_tell_remarks_apart() {
+    fn ids_and_texts_of_remarks_are_unique() {
         let ids: BTreeSet<&str> = Remark::ALL.iter().map(|remark| remark.id()).collect();
         let texts: BTreeSet<&str> = Remark::ALL.iter().map(|remark| remark.text()).collect();
         assert_eq!((ids.len(), texts.len()), (Remark::ALL.len(), Remark::ALL.len()));

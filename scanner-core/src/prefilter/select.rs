@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn every_anchor_is_dealt_to_one_searcher() {
+    fn every_anchor_goes_to_one_searcher() {
         for count in [0, 1, 15, 32, 33, 96, 97, 160, 500] {
             let anchors = anchors(count);
             let mut seen: Vec<usize> = Vec::new();
@@ -407,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_lets_through_what_its_half_bytes_do() {
+    fn a_bucket_lets_through_matching_half_bytes() {
         let weights = Weights::of(Haystack::Text);
         let mut bucket = Bucket::default();
         for bytes in [b"abcd", b"qb\x01d", b"AbcZ", b"abcd", b"0x00"] {
@@ -426,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn literals_of_a_bucket_stand_as_far_apart_as_there_are_buckets() {
+    fn ordered_literals_let_less_through_than_unordered_ones() {
         let anchors = anchors(90);
         let dealt: Vec<Literal<'_>> = select_literals(&numbered(&anchors), Haystack::Text).concat();
         let weights = Weights::of(Haystack::Text);

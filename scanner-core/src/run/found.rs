@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn of_one_key_so_many_places_are_kept() {
+    fn places_of_one_key_are_bounded() {
         let many = |step: u64| (0..50_000).map(move |i| occurrence("a", i * step % 50_000, Kind::PrivateKey, 1));
         let run = |step| {
             let mut found = Found::default();
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn private_keys_are_kept_before_what_is_public() {
+    fn private_keys_are_kept_before_public_material() {
         let each = cost(&occurrence("a", 0, Kind::Certificate, 0), None);
         let many = u32::try_from((RUN + 2 * AHEAD) / each).unwrap();
         let mut found = Found::default();

@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_kept_is_counted() {
+    fn dropped_gaps_are_counted() {
         let many =
             || (0..100_000).map(|i| gap("a.zip", i, if i % 10 == 0 { Reason::Damaged } else { Reason::Encrypted }));
         let (kept, unlisted) = all(many());
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn every_report_of_a_gap_that_is_not_kept_is_counted() {
+    fn every_report_of_a_dropped_gap_is_counted() {
         let many = || (0..2_000).map(|i| gap("a.zip", i, Reason::Damaged));
         // The last gap is reported twice more, before it is dropped and after.
         let last = || gap("a.zip", 1_999, Reason::Damaged);
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_is_kept_whatever_its_size_and_the_first_ones_whatever_their_order() {
+    fn one_gap_is_kept_at_any_size_and_the_first_ones_in_any_order() {
         let sized = |member: usize, size: u64| Gap {
             detail: "x".repeat(size as usize),
             ..gap("a.zip", member, Reason::Damaged)
@@ -178,13 +178,13 @@ mod tests {
     }
 
     #[test]
-    fn gaps_that_were_left_on_purpose_do_not_count_as_unlisted() {
+    fn intended_gaps_do_not_count_as_unlisted() {
         let (kept, unlisted) = all((0..2_000).map(|i| gap("a.zip", i, Reason::SpecialFile)));
         assert_eq!((kept.len() < 2_000, unlisted), (true, 0));
     }
 
     #[test]
-    fn an_input_that_is_dropped_takes_its_count_with_it() {
+    fn counts_of_a_dropped_input_are_kept() {
         let crowd = (0..2_000).map(|i| gap("z", i, Reason::Damaged));
         let others = (0..100_000).map(|i| gap(&format!("{i:06}"), 0, Reason::Damaged));
         let (kept, unlisted) = all(crowd.chain(others));

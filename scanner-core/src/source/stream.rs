@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn cores_are_the_input_without_seam_or_overlap() {
+    fn cores_cover_the_input_without_gap_or_overlap() {
         let sizes = [0, 1, FIRST - 1, FIRST, FIRST + 1, CORE, CORE + AHEAD, CORE + AHEAD + 1, 3 * CORE + 17];
         let mut windows = Windows::default();
         for size in sizes {
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn slices_are_the_windows_of_a_file() {
+    fn slices_match_the_windows_of_a_file() {
         for size in [0, 1, CORE + AHEAD - 1, CORE + AHEAD + 1, 2 * CORE + AHEAD - 1, 3 * CORE + 17] {
             let input: Vec<u8> = (0..size).map(|i| if i % 97 == 0 { b'\n' } else { b'x' }).collect();
             let origin = Origin::file("x");
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_reader_claims_is_not_fed() {
+    fn claimed_files_are_not_fed() {
         let claim = |start: &[u8]| start.starts_with(b"PACK");
         for (mut bytes, claimed) in [(&b"PACK..."[..], true), (b"pack...", false)] {
             let (cores, _) = fed(Limits::default(), |to| {
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hole_is_passed_and_places_behind_it_stay() {
+    fn holes_are_skipped_and_later_offsets_stay() {
         // The input omits a hole that `skip` reports.
         let (front, hole, back) = (2 * CORE, 1 << 40, b"\nkey");
         let input = [&b"begin\n"[..], &vec![0; front], back].concat();
@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_keeps_what_was_read() {
+    fn a_read_error_keeps_earlier_bytes() {
         struct Broken(usize);
         impl Read for Broken {
             fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn too_large_is_a_gap() {
+    fn too_large_inputs_are_gaps() {
         let limits = Limits { max_bytes: 10, ..Limits::default() };
         let (cores, gaps) = fed(limits, |to| Windows::default().feed(&mut &[0; 11][..], &Origin::file("x"), to));
         assert!(cores.is_empty());

@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_below_a_root_comes_once() {
+    fn everything_below_a_root_is_visited_once() {
         let folder = Folder::new();
         let mut expected = vec!["0 ".to_owned(), "1 not".to_owned()];
         folder.write("not/entered", b"");
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn more_levels_than_are_open_are_walked_to_their_end() {
+    fn paths_deeper_than_the_open_limit_are_walked_completely() {
         let folder = Folder::new();
         let deep = ["a"; 3 * OPEN].join("/");
         folder.write(&format!("{deep}/x"), b"");

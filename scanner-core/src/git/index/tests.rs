@@ -59,7 +59,7 @@ fn every_object_is_found_where_it_was_put() {
 }
 
 #[test]
-fn names_that_are_no_hashes_are_found_too() {
+fn ids_that_are_not_hashes_are_found() {
     let folder = Folder::new();
     for format in FORMATS {
         // All in one bucket: close together at its start, at its end, and with the same first eight bytes.
@@ -87,7 +87,7 @@ fn names_that_are_no_hashes_are_found_too() {
 }
 
 #[test]
-fn indexes_share_the_room_that_there_is() {
+fn indexes_share_memory() {
     let bounds: Arc<Bounds> = Arc::default();
     let first = bounds.index(20 << 20).expect("room");
     assert!(bounds.index(20 << 20).is_none());
@@ -96,7 +96,7 @@ fn indexes_share_the_room_that_there_is() {
 }
 
 #[test]
-fn a_beginning_that_fits_several_gives_two() {
+fn ambiguous_prefixes_yield_two_ids() {
     let rows = rows(Format::Sha1, 700);
     let made = Index::made(rows.iter().map(|(id, ..)| (*id, 0)).collect(), Format::Sha1);
     for digit in "0123456789abcdef".chars() {
@@ -109,7 +109,7 @@ fn a_beginning_that_fits_several_gives_two() {
 }
 
 #[test]
-fn what_is_damaged_is_refused() {
+fn damaged_indexes_are_refused() {
     let folder = Folder::new();
     for format in FORMATS {
         // Offsets below 2 GiB: a position beyond the table of larger offsets is only noticed where it is used.
@@ -141,7 +141,7 @@ fn what_is_damaged_is_refused() {
 }
 
 #[test]
-fn what_remains_of_a_damaged_index_is_read() {
+fn readable_entries_of_a_damaged_index_are_read() {
     let folder = Folder::new();
     for format in FORMATS {
         for version in [1, 2] {

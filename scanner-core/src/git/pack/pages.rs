@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_those_of_the_file_whatever_was_read_before() {
+    fn cached_bytes_match_the_file() {
         let folder = Folder::new();
         let mut made = PackWriter::new(Format::Sha1);
         made.whole(Kind::Blob, &noise(1, 5 << 20));
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_to_be_read_whole_is_inflated_in_pieces() {
+    fn long_entries_are_inflated_in_pieces() {
         let folder = Folder::new();
         let content = noise(1, made::STORED_APART);
         let entry = [made::head(3, content.len() as u64), made::stored(&content)].concat();
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_that_is_longer_than_likely_is_read_to_its_end() {
+    fn unusually_long_streams_are_read_to_their_end() {
         let folder = Folder::new();
         let mut made = PackWriter::new(Format::Sha1);
         // A zlib stream of a thousand empty stored blocks, and one of a single byte.

@@ -72,7 +72,7 @@ fn head_at(pack: &Pack, offset: u64) -> Result<Entry, Malformed> {
 }
 
 #[test]
-fn heads_of_entries_say_type_size_and_base() {
+fn entry_headers_give_type_size_and_base() {
     let folder = Folder::new();
     for size in [0, 1, 15, 16, 0x7ff, 0x800, 1 << 31, (1 << 60) - 1] {
         for (number, kind) in [(1, Kind::Commit), (2, Kind::Tree), (3, Kind::Blob), (4, Kind::Tag)] {
@@ -110,7 +110,7 @@ fn heads_of_entries_say_type_size_and_base() {
 }
 
 #[test]
-fn heads_that_git_never_writes_are_refused() {
+fn headers_that_git_never_writes_are_refused() {
     let folder = Folder::new();
     for (entry, offset, what) in [
         (made::head(0, 1), 12, "type"),
@@ -143,7 +143,7 @@ fn heads_that_git_never_writes_are_refused() {
 }
 
 #[test]
-fn deltas_without_an_end_are_told() {
+fn delta_cycles_are_reported() {
     let folder = Folder::new();
     let format = Format::Sha1;
     let ids: Vec<ObjectId> = (0..3_u8).map(|n| ObjectId::of(format, Kind::Blob, &[n])).collect();
@@ -167,7 +167,7 @@ fn deltas_without_an_end_are_told() {
 }
 
 #[test]
-fn without_an_index_what_is_behind_damage_is_known_by_what_remains_of_it() {
+fn entries_after_damage_are_found_by_a_damaged_index() {
     let folder = Folder::new();
     let format = Format::Sha1;
     let (made, all) = chain(format);
@@ -194,7 +194,7 @@ fn without_an_index_what_is_behind_damage_is_known_by_what_remains_of_it() {
 }
 
 #[test]
-fn what_is_built_on_what_is_elsewhere_is_told_of() {
+fn deltas_with_bases_elsewhere_are_reported() {
     let folder = Folder::new();
     for format in FORMATS {
         let mut thin = PackWriter::new(format);
@@ -221,7 +221,7 @@ fn what_is_built_on_what_is_elsewhere_is_told_of() {
 }
 
 #[test]
-fn a_pack_that_costs_more_work_than_it_may_is_not_read_to_its_end() {
+fn a_pack_that_exceeds_its_work_limit_is_not_read_completely() {
     let folder = Folder::new();
     let mut made = PackWriter::new(Format::Sha1);
     made.whole(Kind::Blob, b"small");
@@ -238,7 +238,7 @@ fn a_pack_that_costs_more_work_than_it_may_is_not_read_to_its_end() {
 }
 
 #[test]
-fn entries_end_where_they_are_told_to() {
+fn runs_of_entries_end_at_the_given_offset() {
     let folder = Folder::new();
     let mut made = PackWriter::new(Format::Sha1);
     made.whole(Kind::Blob, b"first");
@@ -256,7 +256,7 @@ fn entries_end_where_they_are_told_to() {
 }
 
 #[test]
-fn what_is_large_does_not_hide_what_follows() {
+fn large_entries_do_not_hide_later_ones() {
     let folder = Folder::new();
     let mut made = PackWriter::new(Format::Sha1);
     made.whole(Kind::Blob, &vec![b'a'; 100_000]);

@@ -36,7 +36,7 @@ impl Detector for Anchored {
 }
 
 #[test]
-fn a_fault_in_a_repository_costs_that_repository_alone() {
+fn a_panic_affects_only_its_repository() {
     let folder = Folder::new();
     let mut made = crate::git::made::PackWriter::new(Format::Sha1);
     made.whole(Kind::Blob, b"any bytes");

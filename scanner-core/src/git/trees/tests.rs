@@ -108,7 +108,7 @@ fn change(tree: &mut Tree, random: &mut Random) {
 }
 
 #[test]
-fn what_is_kept_added_and_removed_is_the_tree() {
+fn rows_reproduce_the_tree() {
     let wanted = Wanted::new(&KeyMap::default());
     let (mut differences, mut built) = (0, 0);
     for seed in 1..400 {
@@ -147,7 +147,7 @@ fn what_is_kept_added_and_removed_is_the_tree() {
 }
 
 #[test]
-fn places_are_found_through_trees_and_end_somewhere() {
+fn places_are_found_through_trees_within_limits() {
     let id = |n: u8| {
         let mut id = [n; 20];
         id[0] = 0x80 | n;

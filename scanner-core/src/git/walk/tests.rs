@@ -119,7 +119,7 @@ fn orchard(format: Format) -> (PackWriter, Vec<(Kind, Vec<u8>)>) {
 }
 
 #[test]
-fn every_object_comes_once_as_what_it_is() {
+fn every_object_is_visited_once_with_its_kind_and_content() {
     for format in FORMATS {
         let (made, all) = orchard(format);
         let everything: Vec<u32> = (0..all.len() as u32).collect();
@@ -135,7 +135,7 @@ fn every_object_comes_once_as_what_it_is() {
 }
 
 #[test]
-fn what_is_built_on_clean_objects_comes_as_a_change_and_is_only_built_if_it_is_not() {
+fn deltas_on_clean_objects_are_built_only_if_they_are_not_clean() {
     let (made, all) = orchard(Format::Sha1);
     for dirty in [vec![], vec![8, 20, 33, 70, 100, 119]] {
         let seen = walked(&made, &ALL, 1, &dirty, None);
@@ -157,7 +157,7 @@ fn what_is_built_on_clean_objects_comes_as_a_change_and_is_only_built_if_it_is_n
 }
 
 #[test]
-fn only_the_kinds_that_are_asked_for_come() {
+fn only_requested_kinds_are_visited() {
     let (made, all) = orchard(Format::Sha1);
     for kind in ALL {
         let seen = walked(&made, &[kind], 2, &[], None);
@@ -168,7 +168,7 @@ fn only_the_kinds_that_are_asked_for_come() {
 }
 
 #[test]
-fn a_walk_stops_when_it_is_told_to() {
+fn a_walk_stops_on_request() {
     let (made, all) = orchard(Format::Sha1);
     let everything: Vec<u32> = (0..all.len() as u32).collect();
     for left in [0, 1, 7] {
@@ -178,7 +178,7 @@ fn a_walk_stops_when_it_is_told_to() {
 }
 
 #[test]
-fn what_is_damaged_is_told_with_all_that_is_built_on_it_and_nothing_else_is_lost() {
+fn damaged_entries_are_reported_with_their_descendants_only() {
     let format = Format::Sha1;
     let mut made = PackWriter::new(format);
     let name = |n: u8| ObjectId::of(format, Kind::Blob, &[n]);
@@ -201,7 +201,7 @@ fn what_is_damaged_is_told_with_all_that_is_built_on_it_and_nothing_else_is_lost
 }
 
 #[test]
-fn large_objects_are_streamed_unless_something_is_built_on_them() {
+fn large_objects_without_children_are_streamed() {
     let format = Format::Sha1;
     let mut made = PackWriter::new(format);
     let large = vec![b'x'; STREAMED as usize + 1];
@@ -220,7 +220,7 @@ fn large_objects_are_streamed_unless_something_is_built_on_them() {
 }
 
 #[test]
-fn a_wiped_buffer_holds_nothing_in_all_that_it_can_hold() {
+fn wiping_overwrites_the_whole_capacity() {
     let mut buffer = noise(1, 5000);
     buffer.truncate(10);
     wipe(&mut buffer);
@@ -247,7 +247,7 @@ impl Visitor for Finder {
 }
 
 #[test]
-fn buffers_that_held_a_key_are_wiped_before_the_next_tree() {
+fn buffers_with_keys_are_wiped_before_the_next_tree() {
     let folder = Folder::new();
     let mut made = PackWriter::new(Format::Sha1);
     let (_, at) = made.whole(Kind::Blob, &noise(1, 500));
@@ -273,7 +273,7 @@ fn buffers_that_held_a_key_are_wiped_before_the_next_tree() {
 }
 
 #[test]
-fn bytes_between_two_objects_belong_to_none() {
+fn bytes_between_objects_are_strays() {
     let mut made = PackWriter::new(Format::Sha1);
     let id = |n: u8| ObjectId::of(Format::Sha1, Kind::Blob, &[n]);
     let entry = [&made::head(3, 1)[..], &made::deflate(b"a")].concat();
@@ -298,7 +298,7 @@ impl Visitor for Sizes {
 }
 
 #[test]
-fn who_takes_no_streams_is_shown_large_objects_whole() {
+fn visitors_without_streams_get_large_objects_whole() {
     let folder = Folder::new();
     let mut made = PackWriter::new(Format::Sha1);
     made.whole(Kind::Blob, &vec![b'x'; STREAMED as usize + 1]);
@@ -328,7 +328,7 @@ fn held(entry: u32, bytes: Option<Vec<u8>>) -> Held {
 }
 
 #[test]
-fn room_is_made_by_dropping_what_is_needed_last() {
+fn the_base_needed_last_is_dropped_first() {
     let folder = Folder::new();
     let (pack, all) = line(&folder);
     let (forest, left) = (Forest::of(&pack), AtomicU64::new(u64::MAX));
@@ -348,7 +348,7 @@ fn room_is_made_by_dropping_what_is_needed_last() {
 }
 
 #[test]
-fn what_was_dropped_is_built_again_from_what_is_near() {
+fn dropped_bases_are_rebuilt_from_the_nearest_one() {
     let folder = Folder::new();
     let (pack, all) = line(&folder);
     let (forest, left) = (Forest::of(&pack), AtomicU64::new(u64::MAX));
