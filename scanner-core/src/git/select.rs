@@ -63,8 +63,8 @@ impl Selection {
         self.history == History::All && self.since.is_none()
     }
 
-    /// The objects to scan. `Err` says which name cannot be resolved. `doubt` gets the reasons why git may select other
-    /// objects.
+    /// The objects to scan. `Err` says which name cannot be resolved. `doubt` gets the reasons why the selection may be
+    /// incomplete or differ from that of git.
     pub(crate) fn objects(
         &self,
         odb: &Odb,
