@@ -12,28 +12,28 @@ use crate::error::Reason;
 pub struct Limits {
     /// Largest input that is read, in bytes. A larger input is a gap.
     pub max_bytes: u64,
-    /// Most bytes that unwrapping one input (one window of a large input) may produce.
+    /// Maximum number of bytes that unwrapping one input (one window of a large input) may produce.
     pub max_expanded: u64,
-    /// Most wrappers around a blob.
+    /// Maximum number of wrappers around a blob.
     pub max_depth: u32,
-    /// Most bytes that the archives in one input may produce, at all depths. Members stored uncompressed produce no
-    /// more than was read and are always allowed.
+    /// Maximum number of bytes that the archives in one input may produce, at all depths. Members stored uncompressed
+    /// produce no more than was read and are always allowed.
     pub max_unpacked: u64,
     /// Largest ratio of produced bytes to the size of an input; any input may produce 1 GiB.
     pub max_ratio: u64,
-    /// Most archive members opened in one input.
+    /// Maximum number of archive members opened in one input.
     pub max_entries: u64,
-    /// Most bytes of memory that one input may use for archives inside archives, windows over their members, and
-    /// decoder dictionaries. Only one input at a time uses more than its share.
+    /// Maximum number of bytes of memory that one input may use for archives inside archives, windows over their
+    /// members, and decoder dictionaries. Only one input at a time uses more than its share.
     pub max_held: u64,
     /// Longest time spent on unpacking one input.
     pub max_unpack_time: Duration,
     /// Longest time spent on the hits of one input (one window of a large input). Checked between hits.
     pub max_time: Duration,
-    /// Most materials kept from one input (one window of a large input).
+    /// Maximum number of materials kept from one input (one window of a large input).
     pub max_materials: usize,
-    /// Most work spent on passwords for locked keystores in a run, in nominal nanoseconds of one thread: counted, not
-    /// timed.
+    /// Maximum work spent on passwords for locked keystores in a run, in nominal nanoseconds of one thread: counted,
+    /// not timed.
     pub max_password_work: u64,
 }
 

@@ -11,11 +11,11 @@ use crate::error::{Gap, Reason};
 use crate::material::Occurrence;
 use crate::seam::Candidate;
 
-/// Most memory for the candidates of a run, in bytes, counted by `weight`: about 100,000 candidates of usual length.
+/// Maximum memory for the candidates of a run, in bytes, counted by `weight`: about 100,000 candidates of usual length.
 pub const MAX: u64 = 32 << 20;
 
-/// Most directories remembered as having passwords that were not read. Beyond that, every directory that sorts after
-/// them counts as one.
+/// Maximum number of directories remembered as having passwords that were not read. Beyond that, every directory that
+/// sorts after them counts as one.
 const DIRECTORIES: usize = 4096;
 
 /// The password candidates of a run.
@@ -85,7 +85,7 @@ impl Candidates {
         *self = Self::default();
     }
 
-    /// Changes every path.
+    /// Applies `change` to every path.
     pub fn map_paths(&mut self, change: impl Fn(&mut PathBuf)) {
         let from = self.left_out.from.as_deref_mut();
         self.list.iter_mut().chain(from).for_each(|candidate| change(&mut candidate.origin.path));

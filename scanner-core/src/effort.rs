@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// Most work for one input, in cubed bits: 128 exponentiations of 4096 bits, or 1024 of 2048 bits.
+/// Maximum work for one input, in cubed bits: 128 exponentiations of 4096 bits, or 1024 of 2048 bits.
 pub const MOST: u64 = 1 << 43;
 
 thread_local! {

@@ -65,7 +65,7 @@ pub enum Reason {
     TooMany,
     /// Stored bytes that are damaged: a git object that does not inflate, or does not match its id.
     Damaged,
-    /// An entry of an archive that is encrypted.
+    /// An encrypted archive member.
     Encrypted,
     /// Packed with a method that this build cannot undo.
     Unsupported,

@@ -1,4 +1,4 @@
-//! Bytes as hexadecimal digits, and back.
+//! Converts bytes to hexadecimal digits, and back.
 
 use zeroize::Zeroizing;
 

@@ -81,7 +81,7 @@ impl Proof {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProtectionState {
-    /// Not at all.
+    /// Not protected.
     Plaintext,
     /// Encrypted, and opened in this run: without a password, or with a well-known one or one found near the key.
     Opened,

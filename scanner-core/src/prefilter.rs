@@ -20,7 +20,7 @@ use select::{Haystack, Literal};
 use crate::blob::Window;
 use crate::seam::{Anchor, Hit, Knowledge, Magic};
 
-/// Most packed passes over the same bytes; an automaton takes as long as about seven of them.
+/// Maximum number of packed passes over the same bytes; an automaton takes as long as about seven of them.
 const PASSES: usize = 7;
 
 /// Control bytes that text never contains; every binary anchor contains at least one. Three, because `memchr3` finds

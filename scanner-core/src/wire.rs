@@ -134,7 +134,7 @@ pub(crate) mod word {
     /// Longest word, in bytes: three times the longest in use.
     const LONGEST: usize = 100;
 
-    /// Most distinct words that are kept: about three hundred are in use.
+    /// Maximum number of distinct words that are kept: about three hundred are in use.
     const MOST: usize = 4096;
 
     pub(crate) fn serialize<S: Serializer>(word: &str, to: S) -> Result<S::Ok, S::Error> {

@@ -11,8 +11,8 @@ use crate::blob::Blob;
 use crate::material::{Identity, Kind, Locked, Material, ProtectionState};
 use crate::seam::{Hit, Unwrapper};
 
-/// Most findings nested inside each other in one blob. Each level reads its bytes again, so this bounds the work on
-/// hostile nesting.
+/// Maximum number of findings nested inside each other in one blob. Each level reads its bytes again, so this bounds
+/// the work on hostile nesting.
 pub(super) const MAX_NESTED: usize = 24;
 
 /// One name of a material.

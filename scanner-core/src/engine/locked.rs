@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::material::Locked;
 
-/// Most bytes of locked containers that a run keeps: about 25,000 of usual size.
+/// Maximum number of bytes of locked containers that a run keeps: about 25,000 of usual size.
 const MAX: usize = 64 << 20;
 
 /// The locked containers that a run keeps.

@@ -28,7 +28,7 @@ pub(super) struct Session<'a> {
     idle: Mutex<Vec<Worker>>,
     /// Read buffers not in use. Each member of a container takes one.
     windows: Mutex<Vec<Windows>>,
-    /// Most read buffers that are kept.
+    /// Maximum number of read buffers that are kept.
     spare_windows: usize,
     opened: Mutex<Opened>,
     pub(super) locked: Mutex<Shelf>,

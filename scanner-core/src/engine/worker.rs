@@ -21,10 +21,10 @@ use crate::read_at::{Cursor, Held};
 use crate::seam::{Hit, Inspection};
 use text::Wrapper;
 
-/// Most hits for which a list keeps its memory for the next blob: 1 MiB of hits.
+/// Maximum number of hits for which a list keeps its memory for the next blob: 1 MiB of hits.
 const MOST_SPARE: usize = 1 << 16;
 
-/// Most findings of one blob held back until the blob was read to its end.
+/// Maximum number of findings of one blob held back until the blob was read to its end.
 const MOST_OF_A_BLOB: usize = 1 << 14;
 
 /// How many bytes a detector may read again in a blob of `length` bytes: each byte several times, and enough for many

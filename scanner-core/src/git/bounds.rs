@@ -54,10 +54,10 @@ impl Bounds {
         self.own + self.most
     }
 
-    /// Most bytes that may be inflated and built to read a pack of this size. Histories compress well: git's own is 27
-    /// times the size of its pack, and a large file that changes often is thousands of times the size of its pack. So a
-    /// small pack may cost a quarter of what the largest archive may (16 GiB, some minutes), and a large pack as many
-    /// times its size as an archive.
+    /// Maximum number of bytes that may be inflated and built to read a pack of this size. Histories compress well:
+    /// git's own is 27 times the size of its pack, and a large file that changes often is thousands of times the size
+    /// of its pack. So a small pack may cost a quarter of what the largest archive may (16 GiB, some minutes), and a
+    /// large pack as many times its size as an archive.
     pub(crate) fn work(&self, pack: u64) -> u64 {
         self.floor.max(self.ratio.saturating_mul(pack))
     }

@@ -65,7 +65,7 @@ impl Commits {
     }
 }
 
-/// Commits, parents before children.
+/// The graph of commits, parents before children.
 #[derive(Debug)]
 pub(crate) struct Graph {
     commits: Vec<Commit>,

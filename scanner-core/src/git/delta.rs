@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::walk::TOO_LARGE;
 use crate::error::Malformed;
 
-/// Most pieces of a delta that are held in memory: 24 MiB.
+/// Maximum number of pieces of a delta that are held in memory: 24 MiB.
 const MOST_PIECES: usize = 1 << 20;
 
 /// A piece of the result.

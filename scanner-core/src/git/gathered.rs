@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use super::odb::with_alternates;
 use super::repo::{Found, Repository};
 
-/// Most bytes for the paths of repositories and packs kept until the walk ends, and the overhead of each path.
+/// Maximum number of bytes for the paths of repositories and packs kept until the walk ends, and the overhead of each
+/// path.
 const MOST_FOUND: usize = 32 << 20;
 const AROUND: usize = 96;
 

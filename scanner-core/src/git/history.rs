@@ -32,10 +32,10 @@ use crate::run::Run;
 use follow::Story;
 use names::Containing;
 
-/// Most places in histories that one run reports. Each takes a kilobyte.
+/// Maximum number of places in histories that one run reports. Each takes a kilobyte.
 pub(crate) const MOST_STORIES: usize = 1 << 16;
 
-/// Most characters of an author's name and address that are reported.
+/// Maximum number of characters of an author's name and address that are reported.
 const MOST_AUTHOR: usize = 256;
 
 /// The history of the findings in one repository.

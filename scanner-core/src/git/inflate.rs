@@ -7,7 +7,7 @@ use flate2::{Decompress, FlushDecompress, Status};
 use super::deflate::{Decompressor, Refused};
 use crate::error::Malformed;
 
-/// Most bytes that one byte of deflate data can become (RFC 1951: 258 bytes from two bits), rounded up.
+/// Maximum number of bytes that one byte of deflate data can become (RFC 1951: 258 bytes from two bits), rounded up.
 const RATIO: u64 = 1040;
 
 /// The error for a stream that does not inflate.

@@ -17,7 +17,7 @@ use super::store::read_regular;
 use crate::blob::Origin;
 use crate::error::{Gap, Malformed, Reason};
 
-/// Most levels of alternates (git's own limit).
+/// Maximum number of levels of alternates (git's own limit).
 const ALTERNATES: usize = 5;
 
 /// Largest text file of a repository that is held in memory, in bytes: a reflog of about 400,000 lines.
@@ -27,7 +27,7 @@ pub(crate) const TEXT: u64 = 64 << 20;
 /// them and a delta are in memory at a time.
 pub(crate) const ALONE: u64 = 32 << 20;
 
-/// Most damaged entries of a pack that are reported one by one.
+/// Maximum number of damaged entries of a pack that are reported one by one.
 const MOST_FAULTS: usize = 1000;
 
 /// One object directory.

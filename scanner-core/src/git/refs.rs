@@ -10,13 +10,13 @@ use super::reftable::{self, Tables, Value};
 use super::store::{open_regular, read_regular};
 use crate::error::{Gap, Reason};
 
-/// Most symbolic refs that are followed in a row (git's own limit).
+/// Maximum number of symbolic refs that are followed in a row (git's own limit).
 const SYMBOLIC: usize = 5;
 
 /// Largest file of one ref, and longest line of packed refs, in bytes.
 const LOOSE: u64 = 64 << 10;
 
-/// Most bytes that packed refs may take, with the overhead of each: a million refs.
+/// Maximum number of bytes that packed refs may take, with the overhead of each: a million refs.
 const MOST_NAMES: usize = 128 << 20;
 const AROUND: usize = 80;
 

@@ -30,8 +30,8 @@ pub(crate) struct Tables {
     names: usize,
 }
 
-/// Most bytes of names that are read from one stack, and of one name. A record stores only how its name differs from
-/// the previous name: a megabyte may stand for any number of long names. A million refs have about 60 MB.
+/// Maximum number of bytes of names that are read from one stack, and of one name. A record stores only how its name
+/// differs from the previous name: a megabyte may stand for any number of long names. A million refs have about 60 MB.
 const MOST_NAMES: usize = 64 << 20;
 const MOST_NAME: usize = 64 << 10;
 

@@ -12,11 +12,11 @@ use super::odb::{ALONE, Odb, read_loose};
 use super::oid::{Kind, ObjectId};
 use super::pack::{Entry, Pack, Pages, Stored};
 
-/// Most entries that are inflated for a whole repository: the work for a million damaged entries, each at the end of a
-/// long chain, must be bounded. Some seconds at most; the rest is reported as damaged.
+/// Maximum number of entries that are inflated for a whole repository: the work for a million damaged entries, each at
+/// the end of a long chain, must be bounded. Some seconds at most; the rest is reported as damaged.
 const MOST: usize = 1 << 20;
 
-/// Most damaged bases, one on another, that may be taken from elsewhere for one object.
+/// Maximum number of damaged bases, one on another, that may be taken from elsewhere for one object.
 const DEEP: usize = 64;
 
 /// Reads objects from any place with a whole copy.

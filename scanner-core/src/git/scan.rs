@@ -34,7 +34,7 @@ use crate::source::stream::{self, Windows};
 /// The kinds that are scanned. Trees too: anybody can store anything as a tree.
 const KINDS: [Kind; 4] = [Kind::Blob, Kind::Commit, Kind::Tag, Kind::Tree];
 
-/// Most unreadable objects that are reported one by one; second copies are searched only for these.
+/// Maximum number of unreadable objects that are reported one by one; second copies are searched only for these.
 const MOST_LOST: usize = 100_000;
 
 /// The counts and results of a scan of objects.

@@ -16,9 +16,9 @@ use crate::read_at::{Held, ReadAt};
 /// The error if a file ends before the requested bytes.
 pub(crate) const SHORTER: &str = "the file was cut short or changed while it was read";
 
-/// Most files that are kept open between two reads, in the whole process, because descriptors belong to the process.
-/// The usual limit is 1024 descriptors, and a repository may have thousands of packs. Other files are opened for each
-/// read.
+/// Maximum number of files that are kept open between two reads, in the whole process, because descriptors belong to
+/// the process. The usual limit is 1024 descriptors, and a repository may have thousands of packs. Other files are
+/// opened for each read.
 const KEPT_OPEN: usize = 320;
 
 static OPEN: AtomicUsize = AtomicUsize::new(0);

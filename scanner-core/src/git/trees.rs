@@ -28,8 +28,8 @@ use entries::affected;
 pub(crate) use entries::{Seen, ascends, entries, gained};
 pub(crate) use places::{Place, Places};
 
-/// Most entries of trees that lead to findings: 128 MiB. Of trees beyond that a few entries are kept, and the history
-/// is reported as incomplete.
+/// Maximum number of entries of trees that lead to findings: 128 MiB. Of trees beyond that a few entries are kept, and
+/// the history is reported as incomplete.
 const MOST_ENTRIES: usize = 8 << 20;
 
 /// Entries kept of one tree beyond [`MOST_ENTRIES`].

@@ -19,10 +19,10 @@ use crate::error::Reason;
 use crate::material::Provenance;
 use crate::run::Run;
 
-/// Most commits whose trees are read, in each repository.
+/// Maximum number of commits whose trees are read, in each repository.
 const COMMITS: usize = 256;
 
-/// Most tree entries that are read, in each repository.
+/// Maximum number of tree entries that are read, in each repository.
 const ENTRIES: usize = 1_000_000;
 
 /// Directories, relative to the root of a tree, that configure CI systems.

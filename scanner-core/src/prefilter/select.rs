@@ -39,7 +39,7 @@ const FAT: Form = Form { buckets: 16, most: 128 };
 /// How many literals one fat searcher gets: few enough to leave room for filling up uneven buckets.
 const DEALT: usize = 120;
 
-/// Most kinds of text that are distinguished.
+/// Maximum number of kinds of text that are distinguished.
 const KINDS: usize = 4;
 
 /// The kind of bytes to be searched.
@@ -333,7 +333,7 @@ impl<'a> Bucket<'a> {
 #[derive(Clone, Debug)]
 struct Deck<'a> {
     buckets: Vec<Bucket<'a>>,
-    /// Most literals in a bucket.
+    /// Maximum number of literals in a bucket.
     most: usize,
 }
 

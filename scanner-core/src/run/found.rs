@@ -11,10 +11,10 @@ use crate::blob::Origin;
 use crate::error::{Gap, Reason};
 use crate::material::{Identity, Kind, Locked, Material, Occurrence};
 
-/// Most places kept of one key (or certificate, or secret) in one format.
+/// Maximum number of places kept of one key (or certificate, or secret) in one format.
 const PLACES: usize = 10_000;
 
-/// Most bytes of everything that is kept.
+/// Maximum total size of the findings that are kept, in bytes.
 const RUN: u64 = 96 << 20;
 
 /// Bytes collected beyond [`RUN`] before the excess is dropped.

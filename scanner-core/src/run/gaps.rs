@@ -11,10 +11,10 @@ use std::path::PathBuf;
 use crate::blob::Origin;
 use crate::error::{Gap, Reason};
 
-/// Most bytes that the gaps of one input may take.
+/// Maximum size of the gaps of one input, in bytes.
 const INPUT: u64 = 256 << 10;
 
-/// Most bytes that the gaps of all inputs may take.
+/// Maximum size of the gaps of all inputs, in bytes.
 const RUN: u64 = 12 << 20;
 
 /// Bytes of a gap beyond its texts: the value, its place in a tree, its allocations.

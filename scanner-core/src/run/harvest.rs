@@ -9,7 +9,7 @@ use crate::candidates::Candidates;
 use crate::error::Gap;
 use crate::material::{Occurrence, Word};
 
-/// Most places kept of each format that is recognised and not opened.
+/// Maximum number of places kept of each format that is recognised and not opened.
 pub const UNOPENED_PLACES: usize = 32;
 
 /// Everything a run found, and everything it did not read.

@@ -12,7 +12,7 @@ use crate::read_at::Cursor;
 pub struct Magic {
     /// Byte offset in the container.
     pub at: usize,
-    /// The bytes there.
+    /// The bytes at that offset.
     pub bytes: &'static [u8],
 }
 

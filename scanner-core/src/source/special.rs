@@ -14,7 +14,7 @@ use crate::error::{Gap, Reason, SourceError};
 use crate::run::Run;
 use crate::seam::{Feed, Source};
 
-/// Most bytes that are read from a character device: some have no end.
+/// Maximum number of bytes that are read from a character device: some have no end.
 const DEVICE: u64 = 1 << 30;
 
 /// Standard input, as the origin `-`.

@@ -11,10 +11,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Most directories open at a time. The usual limit of a process is 1024 descriptors.
+/// Maximum number of directories open at a time. The usual limit of a process is 1024 descriptors.
 const OPEN: usize = 128;
 
-/// Most bytes for the paths of directories that wait because too many are open.
+/// Maximum number of bytes for the paths of directories that wait because too many are open.
 const WAITING: usize = 16 << 20;
 
 /// A file or directory met by a walk.

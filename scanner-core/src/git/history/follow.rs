@@ -6,10 +6,10 @@ use super::History;
 use crate::git::commits::Node;
 use crate::git::trees::entries;
 
-/// Most merges whose trees are read to find the one that removed an object.
+/// Maximum number of merges whose trees are read to find the one that removed an object.
 const MERGES_READ: usize = 64;
 
-/// Most commits kept of those that introduced a place (the first ones) or removed it (the last ones).
+/// Maximum number of commits kept of those that introduced a place (the first ones) or removed it (the last ones).
 const TURNS: usize = 1000;
 
 /// The history of one object at one path.

@@ -7,7 +7,7 @@ use super::History;
 use crate::git::commits::Node;
 use crate::git::refs::Named;
 
-/// Most names of branches and tags that are reported for all places of one history.
+/// Maximum number of names of branches and tags that are reported for all places of one history.
 const MOST_NAMES: usize = 1 << 19;
 
 /// The branches and tags that contain some commits.

@@ -53,7 +53,7 @@ impl Objects<'_> {
     }
 }
 
-/// Most pieces of a delta whose boundaries are scanned; a delta of more pieces is built.
+/// Maximum number of pieces of a delta whose boundaries are scanned; a delta of more pieces is built.
 const SEAMS: usize = 1 << 16;
 
 impl Visitor for Objects<'_> {

@@ -12,19 +12,19 @@ use std::sync::Arc;
 use super::super::keys::{KeyMap, KeySet};
 use super::{Entry, NONE, Name, Names};
 
-/// Most paths that are kept for one tree.
+/// Maximum number of paths that are kept for one tree.
 const MOST_PATHS: usize = 1000;
 
-/// Most bytes of all paths together.
+/// Maximum total length of all paths, in bytes.
 const BYTES: usize = 24 << 20;
 
 /// The overhead of a path, in bytes: two pointers, a number, an allocation.
 const AROUND: usize = 96;
 
-/// Most numbers in all sets together: 32 MiB.
+/// Maximum total length of all sets: 32 MiB of numbers.
 const NUMBERS: usize = 8 << 20;
 
-/// Most places that are compared to choose the paths of all trees: some seconds.
+/// Maximum number of places that are compared to choose the paths of all trees: some seconds.
 const WORK: usize = 100_000_000;
 
 /// A place below some tree: the number of its hit, and its path.
