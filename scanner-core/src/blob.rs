@@ -1,4 +1,4 @@
-//! A run of bytes and where it came from.
+//! A run of bytes and its origin.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,24 +10,24 @@ use serde::{Deserialize, Serialize};
 use crate::git::oid::ObjectId;
 use crate::material::{Mark, Material, Occurrence, Word};
 
-/// Where a blob came from: a path, the git object if it lies in a history, then every wrapper that was opened to reach
-/// it.
+/// Where a blob came from: a path, the git object if the blob comes from a history, then every wrapper that was opened
+/// to reach the blob.
 ///
 /// Its `Display` is a path a person can follow: `deploy.yaml!base64@0x40`, `deploy.yaml@3f2a91c04b1d!base64@0x40`
 /// (`git cat-file -p 3f2a91c04b1d`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Origin {
-    /// The file, or `-` for standard input. For a git object the path that a tree gives it, or the repository's
-    /// directory as long as none is known.
+    /// The file, or `-` for standard input. For a git object: its path in a tree, or the repository's directory as long
+    /// as no path is known.
     #[serde(with = "crate::wire::path")]
     pub path: PathBuf,
-    /// The git object, unless it is the file itself.
+    /// The git object; `None` for a file on disk.
     pub object: Option<ObjectId>,
-    /// Wrappers from the outside in; empty for the file itself.
+    /// Wrappers from the outside in; empty for the file or object itself.
     pub wraps: Vec<Wrap>,
 }
 
-/// A path that can be written down without loss, whatever its bytes.
+/// A path that serialises without loss, whatever its bytes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PlainPath(#[serde(with = "crate::wire::path")] pub PathBuf);
@@ -38,22 +38,22 @@ pub struct Wrap {
     /// The unwrapper's or container's id, such as `base64` or `zip`.
     #[serde(with = "crate::wire::word")]
     pub kind: Word,
-    /// Byte offset of the wrapped bytes in the blob around them.
+    /// Byte offset of the wrapped bytes in the enclosing blob.
     pub at: u64,
-    /// The name that the container gives to the member; empty where it gives none.
+    /// The name that the container gives to the member; empty if it has none.
     #[serde(with = "crate::wire::path")]
     pub name: PathBuf,
-    /// Whether it is an encoding of text: lines are counted in what is around it.
+    /// Whether the wrapper is a text encoding: lines are then counted in the text around it.
     pub text: bool,
 }
 
 impl Wrap {
-    /// An encoding of text.
+    /// A text encoding.
     pub const fn text(kind: &'static str, at: u64) -> Self {
         Self { kind, at, name: PathBuf::new(), text: true }
     }
 
-    /// A container, with the name of a member; empty if it has none.
+    /// A container member; `name` is empty if the member has none.
     pub const fn member(kind: &'static str, at: u64, name: PathBuf) -> Self {
         Self { kind, at, name, text: false }
     }
@@ -70,8 +70,8 @@ impl Origin {
         Self { path: path.into(), object: Some(id), wraps: Vec::new() }
     }
 
-    /// The path with the names of the members that lead on from it, as if archives were directories:
-    /// `app.apk/assets/release.jks`. What a path says of a key, it says inside an archive too.
+    /// The path followed by the names of the members that lead to the blob, as if archives were directories:
+    /// `app.apk/assets/release.jks`. Rules about paths thus apply inside archives too.
     pub fn location(&self) -> Cow<'_, Path> {
         let mut names = self.wraps.iter().map(|wrap| &wrap.name).filter(|name| !name.as_os_str().is_empty()).peekable();
         if names.peek().is_none() {
@@ -79,13 +79,13 @@ impl Origin {
         }
         let mut path = self.path.clone();
         for name in names {
-            // `push` of an absolute name would replace everything.
+            // `push` of an absolute name would replace the whole path.
             path.extend(name.components().filter(|part| matches!(part, Component::Normal(_))));
         }
         Cow::Owned(path)
     }
 
-    /// The file or member in which lines and offsets are counted: all but the encodings of text inside of it.
+    /// The file or member in which lines and offsets are counted: this origin without the text encodings at its end.
     #[must_use]
     pub fn outside_text(&self) -> Self {
         let kept = self.wraps.iter().rposition(|wrap| !wrap.text).map_or(0, |last| last + 1);
@@ -119,8 +119,8 @@ impl fmt::Display for Origin {
     }
 }
 
-/// A path as text that is safe on a terminal and loses nothing: characters that [deceive](is_deceptive) and bytes that are
-/// not UTF-8 become `\xNN`, a backslash that is followed by `x` becomes `\x5c`.
+/// Renders a path as text that is safe on a terminal, without loss: [deceptive](is_deceptive) characters and bytes that
+/// are not UTF-8 become `\xNN`; a backslash followed by `x` becomes `\x5c`.
 pub fn printable_path(path: &Path) -> String {
     let mut out = String::new();
     for chunk in path.as_os_str().as_encoded_bytes().utf8_chunks() {
@@ -150,9 +150,9 @@ fn push_escape(out: &mut String, byte: u8) {
     let _ = write!(out, "\\x{byte:02x}");
 }
 
-/// Whether a character can act on a terminal, or make text look like what it is not: control characters, those that reorder
-/// the text around them (Unicode TR9), end a line, or show nothing at all (Unicode, `Default_Ignorable_Code_Point`).
-/// Variation selectors are left alone: they are a part of many a harmless name.
+/// Whether a character can control a terminal or disguise text: control characters, and characters that reorder the
+/// text around them (Unicode TR9), end a line, or are invisible (Unicode `Default_Ignorable_Code_Point`). Variation
+/// selectors do not count: many harmless names contain them.
 pub fn is_deceptive(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
@@ -164,24 +164,24 @@ pub fn is_deceptive(c: char) -> bool {
         || matches!(c, '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// One run of bytes to look at. Cheap to copy.
+/// A run of bytes to scan. Cheap to copy.
 #[derive(Clone, Copy, Debug)]
 pub struct Blob<'a> {
-    /// The bytes: the whole thing, or one window of it.
+    /// The bytes: the whole input, or one window of it.
     pub bytes: &'a [u8],
-    /// Where they came from.
+    /// Their origin.
     pub origin: &'a Origin,
-    /// Which part of the whole they are.
+    /// Which part of the whole `bytes` is.
     pub window: Window,
 }
 
 impl<'a> Blob<'a> {
-    /// A blob that is held whole.
+    /// A blob that is the whole input.
     pub fn whole(bytes: &'a [u8], origin: &'a Origin) -> Self {
         Self { bytes, origin, window: Window::whole(bytes.len()) }
     }
 
-    /// A material that was found in the blob, `line` being the line of the outermost text around it.
+    /// Makes an occurrence of a material found in this blob. `line` is the line in the outermost text around the blob.
     pub(crate) fn occurrence(&self, material: Material, line: u64, mark: Option<Mark>) -> Occurrence {
         Occurrence {
             origin: self.origin.clone(),
@@ -195,10 +195,10 @@ impl<'a> Blob<'a> {
     }
 }
 
-/// Which part of a larger run of bytes a [`Blob`] holds.
+/// The part of a larger run of bytes that a [`Blob`] contains.
 ///
-/// Large inputs are read in windows that overlap: hits in `core` belong to this window; the bytes before it let a
-/// reader walk back to the start of a structure, those after it let it read one to its end.
+/// Large inputs are read in overlapping windows. Hits in `core` belong to this window; the bytes before it let a reader
+/// walk back to the start of a structure, those after it let a reader reach the end of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     /// Offset of `bytes[0]` in the whole.
@@ -214,7 +214,7 @@ pub struct Window {
 }
 
 impl Window {
-    /// The window that is the whole of `len` bytes.
+    /// The window that covers all of `len` bytes.
     pub const fn whole(len: usize) -> Self {
         Self { start: 0, line: 1, core_start: 0, core_end: len, last: true }
     }

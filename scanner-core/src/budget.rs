@@ -1,4 +1,4 @@
-//! Limits as one value per run, never global.
+//! The limits of a run, as one value that is never global.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -10,29 +10,30 @@ use crate::error::Reason;
 /// The limits of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
-    /// Largest input read, in bytes. Larger ones are a gap.
+    /// Largest input that is read, in bytes. A larger input is a gap.
     pub max_bytes: u64,
-    /// Most bytes that unwrapping one input (one window of a large one) may produce in all.
+    /// Maximum number of bytes that unwrapping one input (one window of a large input) may produce.
     pub max_expanded: u64,
-    /// How many wrappers deep.
+    /// Maximum number of wrappers around a blob.
     pub max_depth: u32,
-    /// Most bytes that may come out of the archives in one input, at all depths. What is only stored is no more than was
-    /// there, and always allowed.
+    /// Maximum number of bytes that the archives in one input may produce, at all depths. Members stored uncompressed
+    /// produce no more than was read and are always allowed.
     pub max_unpacked: u64,
-    /// How many times its own size may come out of one input (1 GiB may come out of any).
+    /// Largest ratio of produced bytes to the size of an input; any input may produce 1 GiB.
     pub max_ratio: u64,
-    /// Most members opened of the archives in one input.
+    /// Maximum number of archive members opened in one input.
     pub max_entries: u64,
-    /// Most bytes held in memory by one input: of archives inside of others, of windows over their members, of a decoder's
-    /// dictionary. One input at a time holds more than its share of them.
+    /// Maximum number of bytes of memory that one input may use for archives inside archives, windows over their
+    /// members, and decoder dictionaries. Only one input at a time uses more than its share.
     pub max_held: u64,
-    /// Most time spent on unpacking one input.
+    /// Longest time spent on unpacking one input.
     pub max_unpack_time: Duration,
-    /// Most time spent on the hits of one input (one window of a large one). Checked between hits.
+    /// Longest time spent on the hits of one input (one window of a large input). Checked between hits.
     pub max_time: Duration,
-    /// Most materials kept from one input (one window of a large one).
+    /// Maximum number of materials kept from one input (one window of a large input).
     pub max_materials: usize,
-    /// Most work of a run on passwords for locked keystores, in nominal nanoseconds of one thread: counted, not timed.
+    /// Maximum work spent on passwords for locked keystores in a run, in nominal nanoseconds of one thread: counted,
+    /// not timed.
     pub max_password_work: u64,
 }
 
@@ -54,7 +55,7 @@ impl Default for Limits {
     }
 }
 
-/// What is left of the limits for one input. One thread's business: its counters are cells.
+/// What is left of the limits for one input. Used by one thread: its counters are cells.
 #[derive(Clone, Debug)]
 pub struct Budget {
     limits: Limits,
@@ -68,17 +69,17 @@ impl Budget {
         Self { limits, expanded: Cell::new(0), started: Cell::new(None) }
     }
 
-    /// The limits it was made from.
+    /// The limits that the budget was made from.
     pub const fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// How many bytes of output are left.
+    /// The number of output bytes that are left.
     pub const fn left(&self) -> u64 {
         self.limits.max_expanded.saturating_sub(self.expanded.get())
     }
 
-    /// Takes `bytes` of output. `Err` if that is more than is left: do not allocate, do not produce.
+    /// Takes `bytes` of output. `Err` if fewer are left: the caller must neither allocate nor produce them.
     pub fn take(&self, bytes: u64) -> Result<(), Reason> {
         let total = self.expanded.get().saturating_add(bytes);
         if total > self.limits.max_expanded {
@@ -88,7 +89,7 @@ impl Budget {
         Ok(())
     }
 
-    /// Whether the time is up. The clock starts with the first call, so inputs without a hit cost no system call.
+    /// Whether the time is up. The clock starts with the first call, so inputs without a hit need no system call.
     pub fn out_of_time(&self) -> bool {
         let started = self.started.get().unwrap_or_else(Instant::now);
         self.started.set(Some(started));
@@ -101,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn output_is_taken_until_it_is_gone() {
+    fn output_is_taken_until_the_limit() {
         let budget = Budget::new(Limits { max_expanded: 10, ..Limits::default() });
         assert_eq!(budget.take(6), Ok(()));
         assert_eq!(budget.take(5), Err(Reason::TooMuchOutput));
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_is_what_was_not_taken() {
+    fn the_rest_is_the_limit_minus_the_taken() {
         let budget = Budget::new(Limits { max_expanded: 10, ..Limits::default() });
         for (taken, left) in [(0, 10), (3, 7), (7, 0)] {
             assert_eq!((budget.take(taken), budget.left()), (Ok(()), left));
@@ -120,14 +121,14 @@ mod tests {
     }
 
     #[test]
-    fn time_is_counted_from_the_first_question() {
+    fn time_counts_from_the_first_call() {
         let budget = |max_time| Budget::new(Limits { max_time, ..Limits::default() });
         assert!(!budget(Duration::from_hours(1)).out_of_time());
         let short = budget(Duration::from_millis(40));
         std::thread::sleep(Duration::from_millis(60));
-        assert!(!short.out_of_time(), "nobody asked before");
+        assert!(!short.out_of_time(), "the clock starts with the first call");
         std::thread::sleep(Duration::from_millis(60));
         assert!(short.out_of_time());
-        assert!(short.out_of_time(), "it stays so");
+        assert!(short.out_of_time(), "time stays up");
     }
 }

@@ -1,7 +1,7 @@
-//! The texts of a run that may be passwords, in bounded memory.
+//! Password candidates of a run, in bounded memory.
 //!
-//! What is kept when there is too much does not depend on threads: the first candidates in the order of their places. What
-//! is left out is remembered, so that a keystore that stays locked beside it can be reported as not fully tried.
+//! If there are too many, the first candidates in the order of their places are kept, whatever the number of threads.
+//! Dropped candidates are remembered, so that a nearby keystore that stays locked is reported as not fully tried.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,15 +11,14 @@ use crate::error::{Gap, Reason};
 use crate::material::Occurrence;
 use crate::seam::Candidate;
 
-/// Most memory that the candidates of a run may take, in bytes, as counted by their weight: some 100,000 of the usual
-/// length.
+/// Maximum memory for the candidates of a run, in bytes, counted by `weight`: about 100,000 candidates of usual length.
 pub const MAX: u64 = 32 << 20;
 
-/// Most directories remembered in which not every password was read. Beyond that all directories that sort after them
-/// count as such.
+/// Maximum number of directories remembered as having passwords that were not read. Beyond that, every directory that
+/// sorts after them counts as one.
 const DIRECTORIES: usize = 4096;
 
-/// The candidates of a run.
+/// The password candidates of a run.
 #[derive(Debug, Default)]
 pub struct Candidates {
     list: Vec<Candidate>,
@@ -27,16 +26,16 @@ pub struct Candidates {
     left_out: LeftOut,
 }
 
-/// What was not kept, or not read.
+/// Candidates that were not kept, or not read.
 #[derive(Debug, Default)]
 pub struct LeftOut {
-    /// The first candidate that was not kept; none at or after it is.
+    /// The first candidate that was not kept; no candidate at or after its place is kept.
     from: Option<Box<Candidate>>,
-    /// How many candidates were not kept.
+    /// Number of candidates that were not kept.
     count: u64,
-    /// Directories with files of which not every password was read.
+    /// Directories with files whose passwords were not all read.
     directories: BTreeSet<PathBuf>,
-    /// The first directory that is not among them for lack of room.
+    /// The first directory that did not fit into `directories`.
     beyond: Option<PathBuf>,
 }
 
@@ -50,13 +49,13 @@ impl Candidates {
         }
     }
 
-    /// Notes that a file contains passwords that were not read: it is too large, or they are too many.
+    /// Records that passwords of a file were not read: the file is too large, or contains too many.
     pub fn not_all_of(&mut self, file: &Origin) {
         let place = file.location();
         self.left_out.add(place.parent().unwrap_or(Path::new("")).to_owned());
     }
 
-    /// Takes in the candidates of another thread.
+    /// Adds the candidates of another thread.
     pub fn append(&mut self, other: Self) {
         let left_out = other.left_out;
         for directory in left_out.directories.into_iter().chain(left_out.beyond) {
@@ -71,22 +70,22 @@ impl Candidates {
         }
     }
 
-    /// How many there are.
+    /// The number of candidates.
     pub fn len(&self) -> usize {
         self.list.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no candidates.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
-    /// Drops all of them.
+    /// Drops all candidates.
     pub fn clear(&mut self) {
         *self = Self::default();
     }
 
-    /// Changes every path.
+    /// Applies `change` to every path.
     pub fn map_paths(&mut self, change: impl Fn(&mut PathBuf)) {
         let from = self.left_out.from.as_deref_mut();
         self.list.iter_mut().chain(from).for_each(|candidate| change(&mut candidate.origin.path));
@@ -106,7 +105,7 @@ impl Candidates {
         (self.list, self.left_out)
     }
 
-    /// Keeps the first that fit.
+    /// Keeps the first candidates that fit into [`MAX`].
     fn prune(&mut self) {
         self.list.sort_by(|a, b| a.place().cmp(&b.place()));
         let mut weights = 0;
@@ -156,7 +155,7 @@ impl LeftOut {
         self.directories.contains(directory) || self.beyond.as_deref().is_some_and(|beyond| directory >= beyond)
     }
 
-    /// What to say of a container that stays locked, if passwords that may be near it were left out.
+    /// The gap to report for a container that stays locked, if passwords that may be near it were left out.
     pub fn gap<'o>(&self, copies: impl Iterator<Item = &'o Occurrence>) -> Option<Gap> {
         let mut copies = copies.peekable();
         let origin = copies.peek()?.origin.clone();
@@ -173,11 +172,11 @@ impl LeftOut {
     }
 }
 
-/// Memory that a candidate takes with its share of the index, in bytes: counted, not measured.
+/// Memory that a candidate takes with its share of the index, in bytes: an estimate, not a measurement.
 fn weight(candidate: &Candidate) -> u64 {
     /// The candidate itself and its places in four lists.
     const FIXED: usize = 200;
-    /// A name that stands beside it, in two lists.
+    /// A name in the same statement, in two lists.
     const NAME: usize = 200;
     let origin = candidate.origin.path.as_os_str().len() + candidate.origin.wraps.len() * 64;
     let about: usize = candidate.about.iter().map(|about| NAME + 2 * about.len()).sum();
@@ -200,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_does_not_depend_on_the_order() {
+    fn kept_candidates_do_not_depend_on_the_order() {
         let numbers: Vec<u32> = (0..120_000).collect();
         let all = |threads: usize, turned: bool| {
             let mut workers: Vec<Candidates> = (0..threads).map(|_| Candidates::default()).collect();
@@ -227,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn directories_that_were_not_remembered_count_as_left_out() {
+    fn directories_beyond_the_limit_count_as_left_out() {
         let mut candidates = Candidates::default();
         for number in (0..2 * DIRECTORIES).rev() {
             candidates.not_all_of(&Origin::file(format!("{number:06}/x.env")));

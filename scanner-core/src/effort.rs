@@ -1,23 +1,23 @@
-//! Arithmetic in units that are counted, not timed, so that the same input gives the same report on any machine.
+//! Limits arithmetic by counted units, not by time, so that the same input gives the same report on any machine.
 //!
-//! Detectors prove keys by arithmetic deep inside of their readers. Numbers that fit together cost little; numbers made not to fit
-//! cost the most, and an archive of some kilobytes may hold ten thousand of them. So each input has an amount of work that may be
-//! done in vain for it. It is counted where it is done: every input is read by one thread at a time, and that thread keeps the
-//! count while it looks at a blob.
+//! Detectors prove keys by arithmetic deep inside their readers. Matching numbers cost little; numbers made not to
+//! match cost the most, and an archive of a few kilobytes may contain ten thousand of them. So each input has an amount
+//! of work that it may cost. The count is kept per thread: one thread at a time reads an input, and keeps its count
+//! while it scans a blob.
 
 use std::cell::Cell;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
-/// What may be done for one input: cubes of bits, so 128 powers of 4096 bits, or 1024 of 2048 bits.
+/// Maximum work for one input, in cubed bits: 128 exponentiations of 4096 bits, or 1024 of 2048 bits.
 pub const MOST: u64 = 1 << 43;
 
 thread_local! {
-    /// What is left for the blob at hand, and whether anything was refused. Nothing while no blob is looked at.
+    /// Work left for the current blob, and whether any was refused. `None` while no blob is scanned.
     static LEFT: Cell<Option<(u64, bool)>> = const { Cell::new(None) };
 }
 
-/// Asks for work before it is done. Outside of a scan there is no limit.
+/// Asks for work before it is done; `false` means that it must not be done. There is no limit outside of a scan.
 pub fn take(units: u64) -> bool {
     LEFT.with(|cell| {
         let Some((left, refused)) = cell.get() else { return true };
@@ -27,8 +27,8 @@ pub fn take(units: u64) -> bool {
     })
 }
 
-/// Looks at a blob with what is left of its input. Returns whether work was refused. A blob within another one takes from the same
-/// amount, and leaves it to that one to report.
+/// Calls `look` with the work that is left for its input. Returns whether work was refused. A blob within another blob
+/// takes from the same amount; the outer call reports the refusal.
 pub(crate) fn within(input: &AtomicU64, look: impl FnOnce()) -> bool {
     if LEFT.with(Cell::get).is_some() {
         look();
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left_belongs_to_the_input() {
+    fn effort_is_counted_per_input() {
         assert!(take(u64::MAX), "no scan");
         let (input, inner) = (AtomicU64::new(10), AtomicU64::new(100));
         assert!(!within(&input, || {

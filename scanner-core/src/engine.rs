@@ -1,8 +1,8 @@
-//! Runs detectors and unwrappers over what sources bring.
+//! Runs detectors and unwrappers over the bytes that sources bring.
 //!
-//! A source feeds blobs from its threads to a session; each blob is looked at by a `worker` from a pool, and containers
-//! are opened by `unpack`. Blobs of one file come from one thread in order, and everything is sorted by origin at the
-//! end, so what is reported does not depend on the number of jobs.
+//! A source feeds blobs from its threads to a session; a `worker` from a pool scans each blob, and `unpack` opens
+//! containers. The blobs of one file come from one thread in order, and everything is sorted by origin at the end, so
+//! reports do not depend on the number of jobs.
 
 mod allow;
 mod allowance;
@@ -33,9 +33,9 @@ pub use crate::run::Progress;
 pub use crate::run::harvest::{Counts, Harvest, UNOPENED_PLACES};
 pub use schedule::each;
 
-/// All that is known of formats, compiled once: what every run and every single look at bytes share.
+/// Everything known of formats, compiled once: shared by all runs and by single scans of bytes.
 ///
-/// It borrows what it knows, so that a detector of one's own or the rules of a user need not live longer than it does.
+/// The engine borrows its knowledge: a custom detector or the rules of a user need only live as long as the engine.
 #[derive(Clone)]
 pub struct Engine<'k> {
     knowledge: Knowledge<'k>,
@@ -50,24 +50,24 @@ impl std::fmt::Debug for Engine<'_> {
 }
 
 impl<'k> Engine<'k> {
-    /// Compiles the anchors of what is known: some milliseconds.
+    /// Compiles the anchors of `knowledge`; takes some milliseconds.
     pub fn new(knowledge: Knowledge<'k>, limits: Limits) -> Self {
         let prefilter = Arc::new(Prefilter::new(&knowledge));
         Self { knowledge, prefilter, limits }
     }
 
-    /// The same with other limits. Nothing is compiled again.
+    /// The same engine with other limits. Nothing is compiled again.
     #[must_use]
     pub fn limited(&self, limits: Limits) -> Self {
         Self { limits, ..self.clone() }
     }
 
-    /// The limits that hold for each run.
+    /// The limits of each run.
     pub const fn limits(&self) -> Limits {
         self.limits
     }
 
-    /// The anchors, compiled.
+    /// The compiled anchors.
     pub fn prefilter(&self) -> &Prefilter<'k> {
         &self.prefilter
     }
@@ -105,8 +105,8 @@ impl<'k> Engine<'k> {
         session.finish(occurrences)
     }
 
-    /// What is in bytes that came to light after a run, such as those of a container that a password opened, and says more than
-    /// `known`, which was found in them already.
+    /// Scans bytes that appeared after a run, such as those of a container that a password opened. Returns the
+    /// materials that add to `known`, which was already found in these bytes.
     pub fn beyond(&self, origin: &Origin, bytes: &[u8], known: &[Material]) -> Vec<Material> {
         let progress = Progress::default();
         let session = self.session(&progress, 1);

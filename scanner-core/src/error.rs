@@ -1,7 +1,7 @@
-//! What can go wrong, in three kinds that are never mixed.
+//! The three kinds of failure, which are never mixed.
 //!
-//! * [`Malformed`]: bytes that looked like something and were not. Ordinary, counted, never shown as a fault.
-//! * [`Gap`]: something that could not be read. A run with a gap is incomplete and says so.
+//! * [`Malformed`]: bytes that looked like a format and were not. Ordinary: counted, never reported as a fault.
+//! * [`Gap`]: something that could not be read. A run with a gap is incomplete and reports that.
 //! * [`SourceError`]: a source that cannot be used at all.
 
 use std::fmt;
@@ -13,17 +13,17 @@ use crate::blob::Origin;
 
 /// Bytes that looked like a format and were not.
 ///
-/// `Copy` on purpose: it holds a fixed text and a position, so it cannot carry a secret out of a parser.
+/// `Copy` on purpose: a fixed text and a position cannot carry a secret out of a parser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed {
-    /// What was expected and not there.
+    /// What was expected.
     pub what: &'static str,
-    /// Byte position in the blob (or in the decoded body) where it was missed.
+    /// Byte position in the blob (or in the decoded body) where it was expected.
     pub at: usize,
 }
 
 impl Malformed {
-    /// A malformed structure: `what` was missed at byte `at`.
+    /// A malformed structure: `what` was expected at byte `at`.
     pub const fn new(what: &'static str, at: usize) -> Self {
         Self { what, at }
     }
@@ -41,17 +41,17 @@ impl std::error::Error for Malformed {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
-    /// The operating system refused.
+    /// The operating system denied access.
     Permission,
-    /// It was there when the directory was listed and gone when it was opened.
+    /// A file that was listed in its directory and gone when it was opened.
     Vanished,
     /// Reading failed part way.
     ReadError,
-    /// A FIFO, socket or device that a walk came by: not opened.
+    /// A FIFO, socket or device met by a walk: not opened.
     SpecialFile,
     /// A pseudo file system (`/proc`, `/sys`), whose files are not stored bytes.
     PseudoFileSystem,
-    /// Another file system, and the run was told to stay on one.
+    /// Another file system, in a run that stays on one.
     OtherFileSystem,
     /// Larger than the limit of the run.
     TooLarge,
@@ -63,37 +63,38 @@ pub enum Reason {
     TooSlow,
     /// More matches in one blob than the limit of the run.
     TooMany,
-    /// Stored bytes that are damaged: a git object that does not inflate, or is not what its name says.
+    /// Stored bytes that are damaged: a git object that does not inflate, or does not match its id.
     Damaged,
-    /// An entry of an archive that is encrypted.
+    /// An encrypted archive member.
     Encrypted,
-    /// Packed in a way that this build cannot undo.
+    /// Packed with a method that this build cannot undo.
     Unsupported,
-    /// A git object is stored as a difference to one that is not there.
+    /// A git object stored as a delta whose base is missing.
     MissingBase,
-    /// Objects that a repository refers to and does not hold: a partial clone, a lost alternate.
+    /// Objects that a repository refers to and does not contain: a partial clone, a lost alternate.
     MissingObjects,
-    /// Something of a repository that git may take for something else than what was read.
+    /// Something in a repository that git may read differently.
     Ambiguous,
-    /// A shallow clone: the history before it was never fetched.
+    /// A shallow clone: earlier history was never fetched.
     Shallow,
-    /// A pack index that is damaged or does not list every object. The pack was read without it, so that nothing is missing.
+    /// A pack index that is damaged or does not list every object. The pack was read without the index, so no object is
+    /// missing.
     IndexRebuilt,
-    /// Objects that were read for other repositories, and not once more for one that borrows them.
+    /// Objects of an alternate that were read for another repository, and not again for this one.
     ReadElsewhere,
-    /// A file between the objects of a repository that is none.
+    /// A file in the object directory that is not a git object.
     Unknown,
-    /// Symbolic links that a walk came by: they are counted and not followed.
+    /// Symbolic links met by a walk: counted, not followed.
     LinksNotFollowed,
-    /// Something that the user named and that could not be read at all.
+    /// A target named by the user that could not be read at all.
     TargetUnread,
-    /// History that was left out as asked.
+    /// History that the user asked to leave out.
     HistoryLeftOut,
-    /// A detector failed on it: a fault of keyradius. Everything else in the blob was still read.
+    /// A detector failed on the blob: a fault of keyradius. The rest of the blob was still read.
     DetectorFault,
-    /// A locked keystore on which fewer passwords were tried than could have been: the limit of the run on such work.
+    /// A locked keystore on which not all passwords were tried: the run's limit on password work was reached.
     PasswordsNotTried,
-    /// A locked keystore on which not all passwords were tried that name it or stand beside it.
+    /// A locked keystore on which not all passwords were tried that name it or are stored beside it.
     NearPasswordsNotTried,
     /// The run was interrupted.
     Interrupted,
@@ -134,9 +135,8 @@ impl Reason {
         }
     }
 
-    /// Whether a run with such a gap is incomplete. What holds no stored bytes, what the user asked to leave out, and
-    /// keystores that are reported as locked with no untried password beside them are listed, and take nothing from the
-    /// answer.
+    /// Whether a run with such a gap is incomplete. Gaps that leave it complete are listed all the same: files without
+    /// stored bytes, what the user asked to leave out, and locked keystores with no untried password beside them.
     pub const fn leaves_incomplete(self) -> bool {
         !matches!(
             self,
@@ -155,11 +155,12 @@ impl Reason {
 /// Something that could not be read. Every gap ends up in the coverage of the report.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Gap {
-    /// Where.
+    /// The place that was not read.
     pub origin: Origin,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
-    /// The operating system's word, the limit that bit, or the name of the detector. Never bytes of the input.
+    /// The operating system's message, the limit that was exceeded, or the name of the detector. Never bytes of the
+    /// input.
     pub detail: String,
 }
 
@@ -167,16 +168,16 @@ pub struct Gap {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SourceError {
-    /// The path given by the user does not exist or cannot be looked at.
+    /// The path given by the user does not exist or cannot be accessed.
     Unusable {
         /// The path as given.
         path: PathBuf,
-        /// The operating system's word.
+        /// The operating system's error.
         error: std::io::Error,
     },
-    /// The system gave no threads; its word.
+    /// The system could not start threads; its message.
     Threads(String),
-    /// A part of the history was asked for that no repository has; which.
+    /// No repository has the part of the history that was asked for; a message that names it.
     Selection(String),
 }
 
@@ -199,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_not_read_leaves_a_run_incomplete_and_what_was_left_out_on_purpose_does_not() {
+    fn only_unintended_gaps_leave_a_run_incomplete() {
         let incomplete = [
             Reason::Permission,
             Reason::Vanished,
@@ -236,6 +237,6 @@ mod tests {
             assert!(!reason.leaves_incomplete(), "{}", reason.id());
         }
         let ids: BTreeSet<_> = incomplete.iter().chain(&complete).map(|reason| reason.id()).collect();
-        assert_eq!(ids.len(), incomplete.len() + complete.len(), "an id stands twice");
+        assert_eq!(ids.len(), incomplete.len() + complete.len(), "an id is used twice");
     }
 }

@@ -1,8 +1,8 @@
-//! Bytes as hexadecimal digits, and back.
+//! Converts bytes to hexadecimal digits, and back.
 
 use zeroize::Zeroizing;
 
-/// Lower-case hexadecimal digits.
+/// Renders bytes as lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
@@ -12,11 +12,12 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// The bytes of hexadecimal digits, either case; `None` if anything else stands there. Wiped when dropped: they may be a private key.
+/// Parses hexadecimal digits of either case; `None` if there is anything else. The bytes are wiped when dropped: they
+/// may be a private key.
 pub fn unhex(digits: impl AsRef<[u8]>) -> Option<Zeroizing<Vec<u8>>> {
     let nibble = |digit: u8| char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok());
     let (pairs, rest) = digits.as_ref().as_chunks::<2>();
-    // Room for all: growing would leave copies behind.
+    // Reserved at once: a growing vector would leave copies in memory.
     let mut bytes = Zeroizing::new(Vec::with_capacity(pairs.len()));
     for [high, low] in pairs {
         bytes.push(nibble(*high)? << 4 | nibble(*low)?);
@@ -29,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_ways() {
+    fn hexadecimal_digits_round_trip() {
         assert_eq!(hex(&[0x00, 0xff, 0xa1]), "00ffa1");
         assert_eq!(unhex("00fFa1").as_deref(), Some(&vec![0x00, 0xff, 0xa1]));
         assert_eq!(unhex("").as_deref(), Some(&Vec::new()));

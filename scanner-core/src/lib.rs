@@ -1,7 +1,7 @@
 //! The vocabulary of keyradius and the engine that runs it.
 //!
-//! This crate knows how bytes are found and walked through, never what a key looks like: that is the business of the
-//! `detectors` crate, which speaks to the engine through the traits in [`seam`]. Nothing here prints.
+//! This crate finds bytes and walks through them; it does not know what a key looks like. Keys are recognised by the
+//! `detectors` crate, which the engine calls through the traits in [`seam`]. Nothing here prints.
 
 pub mod blob;
 pub mod budget;

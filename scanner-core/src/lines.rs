@@ -1,25 +1,25 @@
-//! Lines of a blob.
+//! Counts the lines of a blob.
 
 use crate::blob::Blob;
 
-/// How many line feeds.
+/// The number of line feeds.
 pub(crate) fn count_lines(bytes: &[u8]) -> u64 {
     memchr::memchr_iter(b'\n', bytes).count() as u64
 }
 
-/// Counts lines from the place that was asked for last: backwards too, because a finding may begin before its anchor.
+/// Counts lines from the last position asked for: backwards too, because a finding may begin before its anchor.
 pub(crate) struct Lines {
     at: usize,
     line: u64,
 }
 
 impl Lines {
-    /// From the first byte of a blob on.
+    /// Starts at the first byte of a blob.
     pub(crate) const fn of(blob: Blob<'_>) -> Self {
         Self { at: 0, line: blob.window.line }
     }
 
-    /// The line of a byte.
+    /// The line of the byte at `at`.
     pub(crate) fn at(&mut self, blob: Blob<'_>, at: usize) -> u64 {
         if at < self.at {
             self.line -= count_lines(blob.bytes.get(at..self.at).unwrap_or_default());

@@ -1,6 +1,6 @@
-//! What was found: facts, never judgement.
+//! Findings as facts, without judgement.
 //!
-//! Nothing in this file can hold a secret byte: a [`Material`] carries the public half, digests, names and positions.
+//! No type in this file can contain a secret byte: a [`Material`] has the public half, digests, names and positions.
 
 mod locked;
 mod mark;
@@ -21,20 +21,20 @@ pub use ordinary::{OrdinarySecret, SecretClass, Verdict};
 pub use provenance::{CommitFacts, Provenance, Reach};
 pub use remark::Remark;
 
-/// A word of this program, such as the id of a format or the name of a curve; never bytes of the input.
+/// A constant of this program, such as the id of a format or the name of a curve; never bytes of the input.
 pub type Word = &'static str;
 
-/// What kind of thing a material is.
+/// The kind of a material.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A private key, readable or encrypted.
     PrivateKey,
-    /// A public key standing alone.
+    /// A public key on its own.
     PublicKey,
     /// An X.509 certificate.
     Certificate,
-    /// A keystore that holds no private key that could be told apart (a trust store, or one that is opaque).
+    /// A keystore in which no private key could be identified (a trust store, or an opaque keystore).
     Keystore,
     /// A line of a build, CI or configuration file that names a key.
     Reference,
@@ -56,13 +56,14 @@ impl Kind {
     }
 }
 
-/// How far a material was proven. Ordered.
+/// The degree to which a material was proven. Ordered, weakest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Proof {
     /// Every field of the format parsed.
     Structure,
-    /// The parts fit together by arithmetic: n = p*q, the public point belongs to the scalar, a checksum over the key.
+    /// The parts match by arithmetic: n = p*q, the public point belongs to the scalar, or a checksum over the key is
+    /// right.
     Verified,
 }
 
@@ -76,17 +77,17 @@ impl Proof {
     }
 }
 
-/// How a private key is protected where it lies.
+/// The protection of a private key where it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProtectionState {
-    /// Not at all.
+    /// Not protected.
     Plaintext,
-    /// Encrypted, and opened in this run: with no password, a well-known one, or one that stands near it.
+    /// Encrypted, and opened in this run: without a password, or with a well-known one or one found near the key.
     Opened,
-    /// Encrypted in a way that costs an attacker little: see the detail.
+    /// Encrypted in a way that costs an attacker little: see [`Protection::detail`].
     Weak,
-    /// Encrypted with a key derivation worth the name.
+    /// Encrypted with a strong key derivation.
     Strong,
     /// Wrapped to hardware: useless elsewhere.
     Hardware,
@@ -108,7 +109,7 @@ impl ProtectionState {
     }
 }
 
-/// How a private key is protected, and by what.
+/// The protection of a private key, with details.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Protection {
     /// The state.
@@ -116,32 +117,32 @@ pub struct Protection {
     /// Cipher, key derivation and its cost, such as `PBKDF2-HMAC-SHA256 2048 iterations, AES-256-CBC`. Empty for
     /// plaintext.
     pub detail: String,
-    /// How it was opened, if it was.
+    /// The way the key was opened; `None` if it was not.
     pub opened: Option<Box<Opened>>,
 }
 
-/// How a locked key was opened. Never the password itself.
+/// The way a locked key was opened; never the password itself.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Opened {
-    /// What kind of password it was.
+    /// The kind of password.
     pub how: How,
-    /// Where the password stands, for one that was found.
+    /// The origin of a found password; `None` for other kinds.
     pub origin: Option<Origin>,
-    /// Its line there, from 1; 0 if it stands on none (in a file name).
+    /// The line of the password there, from 1; 0 if it has no line (in a file name).
     pub line: u64,
-    /// The name of the field that holds it, such as `storePassword`; of a well-known one where it comes from.
+    /// The name of the field that contains the password, such as `storePassword`; for a well-known password its source.
     pub field: String,
 }
 
-/// What kind of password opened a key.
+/// The kind of password that opened a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum How {
-    /// None, or an empty one.
+    /// No password, or an empty one.
     Empty,
-    /// One of the well-known ones.
+    /// A well-known password.
     WellKnown,
-    /// One that stands near the key.
+    /// A password found near the key.
     Found,
 }
 
@@ -168,11 +169,11 @@ impl Protection {
     }
 }
 
-/// How the bytes of a material were written down.
+/// The encoding of a material.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Encoding {
-    /// PEM text, as it really occurs.
+    /// PEM text, including its variants found in practice.
     Pem,
     /// Bare DER or BER.
     Der,
@@ -194,13 +195,13 @@ impl Encoding {
     }
 }
 
-/// An algorithm as people name it.
+/// An algorithm, by the name that people use.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Algorithm {
     /// `RSA`, `RSA-PSS`, `DSA`, `EC`, `Ed25519`, `Ed448`, `X25519`, `X448`, `ElGamal` and so on.
     #[serde(with = "crate::wire::word")]
     pub name: Word,
-    /// Size of the modulus or field in bits; 0 where the algorithm name fixes it or it is not known.
+    /// Size of the modulus or field in bits; 0 if the algorithm name implies the size, or the size is unknown.
     pub bits: u32,
     /// The curve's name, or `explicit parameters`.
     #[serde(with = "crate::wire::optional_word")]
@@ -213,12 +214,13 @@ pub struct KeyId {
     /// SHA-256 of the DER SubjectPublicKeyInfo: what people pin and look up.
     #[serde(with = "crate::wire::hex")]
     pub spki_sha256: [u8; 32],
-    /// A digest that ignores how the key was written (curve by name or by parameters, RSA or RSA-PSS): the join key.
+    /// A digest that ignores the encoding of the key (curve by name or by parameters, RSA or RSA-PSS): materials are
+    /// joined by it.
     #[serde(with = "crate::wire::hex")]
     pub key_only: [u8; 32],
 }
 
-/// The public half of a key, with every name it goes by that follows from the key alone.
+/// The public half of a key, with every identifier that follows from the key alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PublicHalf {
     /// Identity.
@@ -233,8 +235,8 @@ pub struct PublicHalf {
     /// SHA-1 of the subjectPublicKey BIT STRING (RFC 5280 4.2.1.2 method 1).
     #[serde(with = "crate::wire::hex")]
     pub ski_sha1: [u8; 20],
-    /// The first 120 bits of the SHA-256 of the one number that makes the key (RSA n, EC x, DSA and DH y, the bytes of the
-    /// others), big-endian without leading zeros: what lists of published keys are looked up by (badkeys' BKHASH120).
+    /// The first 120 bits of the SHA-256 of the number that defines the key (RSA n, EC x, DSA and DH y, the bytes of
+    /// other keys), big-endian without leading zeros: lists of published keys are indexed by it (badkeys' BKHASH120).
     /// The same for any `e`, curve encoding or wrapping.
     #[serde(with = "crate::wire::hex")]
     pub bk120: [u8; 15],
@@ -242,24 +244,24 @@ pub struct PublicHalf {
     pub jwk_thumbprint: Option<String>,
 }
 
-/// Who a private key is.
+/// The identity of a private key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Identity {
     /// The public half could be read or derived.
     Public(Arc<PublicHalf>),
-    /// The public half cannot be known without the password: SHA-256 of the ciphertext.
+    /// The public half is unknown without the password: SHA-256 of the ciphertext.
     Opaque(#[serde(with = "crate::wire::hex")] [u8; 32]),
 }
 
 impl Identity {
-    /// A known public half. What judges the key shares it.
+    /// A known public half, in an `Arc` that the judgement shares.
     pub fn public(half: PublicHalf) -> Self {
         Self::Public(Arc::new(half))
     }
 }
 
-/// A text that a file gives to a key: an alias, a comment, a user id. From the input: escape before printing.
+/// A text that a file gives to a key: an alias, a comment, a user id. Input bytes: escape before printing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Label {
     /// `alias`, `comment`, `user id`, `friendly name`.
@@ -270,17 +272,17 @@ pub struct Label {
 }
 
 impl Label {
-    /// Longest label kept, in bytes: enough for any real alias or user id, too little to smuggle a body.
+    /// Longest label kept, in bytes: enough for any real alias or user id, too short to hide a key body.
     pub const MAX: usize = 200;
 
-    /// A label from the bytes of the input; lossy UTF-8, cut at [`Self::MAX`].
+    /// Makes a label from input bytes: lossy UTF-8, cut at [`Self::MAX`] bytes.
     pub fn new(kind: &'static str, bytes: &[u8]) -> Self {
         let cut = bytes.get(..Self::MAX).unwrap_or(bytes);
         Self { kind, text: String::from_utf8_lossy(cut).trim().to_owned() }
     }
 }
 
-/// A reference from one material to another that can be joined later.
+/// A reference from one material to another, joined later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Link {
@@ -290,7 +292,7 @@ pub enum Link {
     SpkiSha1(#[serde(with = "crate::wire::hex")] [u8; 20]),
 }
 
-/// What an X.509 certificate says.
+/// The fields of an X.509 certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CertFacts {
     /// SHA-1 of the DER.
@@ -299,15 +301,15 @@ pub struct CertFacts {
     /// SHA-256 of the DER.
     #[serde(with = "crate::wire::hex")]
     pub sha256: [u8; 32],
-    /// Subject as RFC 4514-like text. From the input: escape before printing.
+    /// Subject as RFC 4514-like text. Input bytes: escape before printing.
     pub subject: String,
-    /// Issuer, likewise.
+    /// Issuer as RFC 4514-like text. Input bytes: escape before printing.
     pub issuer: String,
-    /// The INTEGER's content bytes as they stand (they may be negative or too long), hex.
+    /// The INTEGER's content bytes as encoded (they may be negative or too long), hex.
     pub serial: String,
     /// Not before, seconds since 1970-01-01T00:00:00Z.
     pub not_before: i64,
-    /// Not after, likewise.
+    /// Not after, seconds since 1970-01-01T00:00:00Z.
     pub not_after: i64,
     /// Version: 1, 2 or 3.
     pub version: u32,
@@ -335,54 +337,55 @@ pub struct CertFacts {
     pub self_issued: bool,
 }
 
-/// Something found in a blob.
+/// A key, certificate, keystore, reference or secret found in a blob.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Material {
-    /// What it is.
+    /// The kind of the material.
     pub kind: Kind,
     /// The detector's id: `pkcs8`, `openssh`, ...
     #[serde(with = "crate::wire::word")]
     pub format: Word,
-    /// How it was written down.
+    /// Its encoding.
     pub encoding: Encoding,
-    /// Where in the blob, in bytes.
+    /// Its range in the blob, in bytes.
     pub span: Range<usize>,
-    /// How far it was proven.
+    /// The degree of proof.
     pub proof: Proof,
     /// Protection of a private key; `None` for public material.
     pub protection: Option<Protection>,
-    /// Who the key is; `None` for keystores without one.
+    /// Identity of the key; `None` for keystores without one.
     pub identity: Option<Identity>,
     /// The certificate, for certificates.
     pub certificate: Option<Box<CertFacts>>,
-    /// Names the file gives to the key.
+    /// Names that the file gives to the key.
     pub labels: Vec<Label>,
     /// OpenPGP fingerprint, lower-case hex, for OpenPGP keys.
     pub pgp_fingerprint: Option<String>,
-    /// What the format itself says the key may do (OpenPGP key flags): see [`Uses`].
+    /// The uses that the format allows (OpenPGP key flags).
     pub uses: Option<Uses>,
     /// References to other materials.
     pub links: Vec<Link>,
     /// The keystore around it, such as `PKCS#12`.
     #[serde(with = "crate::wire::optional_word")]
     pub container: Option<Word>,
-    /// What its reader has to say of it.
+    /// Remarks of the reader.
     pub remarks: Vec<Remark>,
-    /// What is needed to try passwords on it, for a locked key or keystore.
+    /// The bytes needed to try passwords, for a locked key or keystore.
     #[serde(skip)]
     pub locked: Option<Locked>,
-    /// SHA-256 of each ciphertext that the material stands for: of a locked key that is known by its public half, of the
-    /// sealed entries of a keystore. By it a second reading of the same bytes is told from another key.
+    /// SHA-256 of each ciphertext that the material represents: of a locked key with a known public half, of the sealed
+    /// entries of a keystore. Distinguishes a second reading of the same bytes from another key.
     #[serde(with = "crate::wire::digests")]
     pub sealed: Vec<[u8; 32]>,
-    /// What the line says, for [`Kind::Reference`].
+    /// The contents of the line, for [`Kind::Reference`].
     pub reference: Option<Box<Reference>>,
-    /// What is known of it, for [`Kind::Secret`]. Its identity is a digest, and there is none for what could be guessed.
+    /// What is known of the secret, for [`Kind::Secret`]. `identity` is then a digest, and `None` for secrets that
+    /// could be guessed.
     pub secret: Option<Box<OrdinarySecret>>,
 }
 
 impl Material {
-    /// A material with everything optional left out.
+    /// A material without any of the optional fields.
     pub fn new(kind: Kind, format: &'static str, encoding: Encoding, span: Range<usize>) -> Self {
         Self {
             kind,
@@ -406,7 +409,7 @@ impl Material {
         }
     }
 
-    /// Whether another find is of the same thing: the same key or certificate in the same format.
+    /// Whether another material is the same key or certificate in the same format.
     pub fn is_same(&self, other: &Self) -> bool {
         (self.kind, self.format) == (other.kind, other.format)
             && (self.identity.is_some() || self.certificate.is_some())
@@ -414,7 +417,7 @@ impl Material {
     }
 }
 
-/// What a build, CI or configuration file says of a key that it names.
+/// A statement of a build, CI or configuration file about a key that it names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Reference {
     /// Id of the rule in `usage.toml`, such as `signtool`.
@@ -423,20 +426,20 @@ pub struct Reference {
     pub role: String,
     /// Points for that role, if the name leads to the key.
     pub weight: i32,
-    /// What it does, in a few words: `signtool signs with it`.
+    /// The use of the key, in a few words: `signtool signs with it`.
     pub text: String,
-    /// What names the key.
+    /// The names by which the key is referred to.
     pub names: Vec<Name>,
 }
 
-/// How a key is named by what uses it. From the input: escape before printing.
+/// A name by which a file refers to a key. Input bytes: escape before printing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Name {
-    /// A path, as far as it could be resolved: relative to the directory of the file that names it unless it begins with
-    /// `/`; variables that are set in the same file are filled in.
+    /// A path, as far as it could be resolved: relative to the directory of the file that names it, unless it begins
+    /// with `/`. Variables set in the same file are expanded.
     Path(String),
-    /// A directory that holds the key.
+    /// A directory that contains the key.
     Directory(String),
     /// An alias or a key name without a path.
     Alias(String),
@@ -447,7 +450,7 @@ pub enum Name {
 }
 
 impl Name {
-    /// The name itself.
+    /// The text of the name.
     pub fn text(&self) -> &str {
         match self {
             Self::Path(text)
@@ -459,7 +462,7 @@ impl Name {
     }
 }
 
-/// What a format says a key may do. OpenPGP key flags (RFC 9580 5.2.3.29).
+/// The uses that a format allows for a key: OpenPGP key flags (RFC 9580 5.2.3.29).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[allow(clippy::struct_excessive_bools, reason = "four independent flags of the standard")]
 pub struct Uses {
@@ -473,22 +476,22 @@ pub struct Uses {
     pub authenticate: bool,
 }
 
-/// A material at a place.
+/// A material and its location.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Occurrence {
-    /// What.
+    /// The material.
     pub material: Material,
-    /// Where.
+    /// Its origin.
     pub origin: Origin,
     /// Byte offset of the material in the innermost blob of the origin.
     pub offset: u64,
-    /// Line in the file or member where it (or the text that wraps it) begins, from 1.
+    /// Line in the file or member where the material (or the text that wraps it) begins, from 1.
     pub line: u64,
-    /// In a program, the section and the offset in it, such as `.rdata+0x1f40`. From the input: escape before printing.
+    /// In a program, the section and the offset in it, such as `.rdata+0x1f40`. Input bytes: escape before printing.
     pub section: Option<String>,
-    /// An inline `keyradius:allow` on the lines of the material or the line above. Whether it is obeyed depends on whose
-    /// file it is, which the engine does not know.
+    /// An inline `keyradius:allow` on the lines of the material or the line above. Whether it is obeyed depends on who
+    /// wrote the file, which the engine does not know.
     pub mark: Option<Mark>,
-    /// What the history says of it, if it lies in one.
+    /// The git history of the material, if it was found in one.
     pub git: Option<Box<Provenance>>,
 }

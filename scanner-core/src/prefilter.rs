@@ -1,13 +1,13 @@
-//! One pass over bytes for all anchors.
+//! Searches bytes for all anchors in one pass.
 //!
-//! Every byte that keyradius reads goes through here, so this file decides its speed. Three facts shape it:
+//! Every byte that keyradius reads passes through this file, so it decides the speed. Three facts shape it:
 //!
-//! * Packed Teddy (SIMD, `aho_corasick::packed`) runs at nearly memory speed; an automaton for the same literals is ten times
-//!   slower. `benches/` measures it.
-//! * One pass of it holds about a hundred literals at that speed if they are chosen and ordered well: `select.rs` does it.
-//! * DER, UTF-16 and binary keystores hold control bytes and plain text never does. So anchors are split: those without
-//!   one of the bytes of `GATE` are searched everywhere, those with one only in bytes that hold one. A source tree is
-//!   text, and pays for the text anchors alone.
+//! * Packed Teddy (SIMD, `aho_corasick::packed`) runs at nearly memory speed; an automaton for the same literals is ten
+//!   times slower. `benches/` measures both.
+//! * One pass searches about a hundred literals at that speed if they are chosen and ordered well: see `select.rs`.
+//! * DER, UTF-16 and binary keystores contain control bytes; plain text never does. So anchors are split: those without
+//!   a byte of `GATE` are searched everywhere, those with one only in bytes that contain one. A source tree is text,
+//!   and costs only the search for text anchors.
 
 mod select;
 
@@ -21,18 +21,18 @@ use select::{Haystack, Literal};
 use crate::blob::Window;
 use crate::seam::{Anchor, Hit, Knowledge, Magic};
 
-/// Most packed passes over the same bytes; an automaton takes as long as some seven of them.
+/// Maximum number of packed passes over the same bytes; an automaton takes as long as about seven of them.
 const PASSES: usize = 7;
 
-/// Control bytes that no text holds and every binary anchor has at least one of: three, because that many can be looked
-/// for at once (`memchr3`) several times faster than the anchors themselves.
+/// Control bytes that text never contains; every binary anchor contains at least one. Three, because `memchr3` finds
+/// three at once, several times faster than the search for the anchors.
 const GATE: [u8; 3] = [0x00, 0x01, 0x03];
 
-/// How many first bytes of an object of a git history are asked for a magic number, at most: that of tar ends at 262.
-/// What stands further behind (ISO 9660, ext) is seen in objects only that are read for another reason.
+/// How many first bytes of a git object are compared with magic numbers, at most: that of tar ends at 262. Magic
+/// numbers at later offsets (ISO 9660, ext) are recognised only in objects that are read for another reason.
 const OPENING: usize = 512;
 
-/// Who is called for an anchor: indices into [`Knowledge`].
+/// The owners of an anchor: indices into [`Knowledge`].
 #[derive(Debug, Default)]
 pub struct Owners {
     /// Indices of detectors, in the order of the slice.
@@ -41,12 +41,12 @@ pub struct Owners {
     pub unwrappers: Vec<usize>,
 }
 
-/// An anchor seen, before anyone was asked about it.
+/// An anchor that was seen; its owners are not called yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Seen {
-    /// Where, as an index into the window's bytes.
+    /// Its offset, as an index into the window's bytes.
     pub at: usize,
-    /// Which anchor: an index into [`Prefilter::anchors`].
+    /// The anchor: an index into [`Prefilter::anchors`].
     pub anchor: usize,
 }
 
@@ -59,7 +59,7 @@ pub struct Prefilter<'k> {
     /// The anchors that `binary` is made of.
     in_binary: Vec<usize>,
     sizes: (usize, usize),
-    /// Anchors that count at the start of a blob, by their first byte: there are hundreds, and every blob is asked.
+    /// Anchors that count at the start of a blob, by their first byte: there are hundreds, and every blob is checked.
     starts: Vec<Vec<usize>>,
     /// Magic numbers of containers.
     magics: Vec<Magic>,
@@ -135,12 +135,12 @@ impl<'k> Prefilter<'k> {
         self.longest
     }
 
-    /// How many of the first bytes decide what a blob begins with.
+    /// How many first bytes are needed to recognise the start of a blob.
     pub const fn opening(&self) -> usize {
         self.opening
     }
 
-    /// Whether any anchor is in bytes that are not the start of a blob. `seen` is scratch space.
+    /// Whether bytes that are not the start of a blob contain an anchor. `seen` is scratch space.
     pub(crate) fn is_inside(&self, bytes: &[u8], seen: &mut Vec<Seen>) -> bool {
         seen.clear();
         let window = Window { start: 1, line: 1, core_start: 0, core_end: bytes.len(), last: true };
@@ -148,12 +148,12 @@ impl<'k> Prefilter<'k> {
         !seen.is_empty()
     }
 
-    /// Whether any anchor that counts at the start of a blob is at the start of these bytes, or they begin a container.
+    /// Whether these bytes begin with an anchor that counts at the start of a blob, or with the start of a container.
     pub fn is_at_start(&self, bytes: &[u8]) -> bool {
         self.magics.iter().any(|magic| magic.begins(bytes)) || self.starting(bytes).next().is_some()
     }
 
-    /// The anchors that count at the start of a blob and are there, by their numbers.
+    /// The indices of the anchors that count at the start of a blob and match.
     fn starting<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
         let same = bytes.first().and_then(|first| self.starts.get(usize::from(*first))).into_iter().flatten();
         same.copied().filter(|id| self.anchors.get(*id).is_some_and(|(anchor, _)| bytes.starts_with(anchor.bytes)))
@@ -164,17 +164,17 @@ impl<'k> Prefilter<'k> {
         &self.anchors
     }
 
-    /// How many anchors are searched in all bytes, and how many more in bytes that hold one of `GATE`.
+    /// How many anchors are searched in all bytes, and how many more in bytes that contain a byte of `GATE`.
     pub const fn sizes(&self) -> (usize, usize) {
         self.sizes
     }
 
-    /// How many times text is gone over, and bytes that hold one of `GATE` once more.
+    /// How many passes search all bytes, and how many more search bytes that contain a byte of `GATE`.
     pub fn passes(&self) -> (usize, usize) {
         (self.text.len(), self.binary().len())
     }
 
-    /// The hit and its owners.
+    /// The hit of a seen anchor, and the owners of the anchor.
     pub fn hit(&self, seen: Seen) -> Option<(Hit<'k>, &Owners)> {
         let (anchor, owners) = self.anchors.get(seen.anchor)?;
         Some((Hit { anchor: *anchor, at: seen.at }, owners))
@@ -186,7 +186,7 @@ impl<'k> Prefilter<'k> {
         if window.first() {
             out.extend(self.starting(bytes).map(|anchor| Seen { at: 0, anchor }));
         }
-        // An anchor that begins in the core may end behind it.
+        // An anchor that begins in the core may end after it.
         let end = window.core_end.saturating_add(self.longest - 1).min(bytes.len());
         let Some(searched) = bytes.get(..end) else { return };
         self.text.iter().for_each(|set| set.find(&self.anchors, searched, window, out));
@@ -211,7 +211,7 @@ fn is_binary(anchor: &Anchor<'_>) -> bool {
     has_gate_byte(anchor.bytes)
 }
 
-/// Whether any byte of `GATE` is there.
+/// Whether `bytes` contains a byte of `GATE`.
 pub fn has_gate_byte(bytes: &[u8]) -> bool {
     let [a, b, c] = GATE;
     memchr::memchr3(a, b, c, bytes).is_some()
@@ -227,7 +227,7 @@ struct Set {
 
 enum Searcher {
     Packed(packed::Searcher),
-    /// Where the processor has no SIMD that Teddy can use. Boxed: it is rarely there.
+    /// If the processor has no SIMD that Teddy can use. Boxed, because it is rarely needed.
     Automaton(Box<AhoCorasick>),
 }
 
@@ -265,7 +265,7 @@ impl Set {
         Self { parts, searcher }
     }
 
-    /// Every anchor that begins in the window's core and ends in the bytes.
+    /// Finds every anchor that begins in the window's core and ends within the bytes.
     fn find(&self, anchors: &[(Anchor<'_>, Owners)], bytes: &[u8], window: Window, out: &mut Vec<Seen>) {
         let Some(searcher) = &self.searcher else { return };
         let mut start = window.core_start;
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn finds_all_even_where_they_overlap() {
+    fn finds_overlapping_anchors() {
         let text = b"x-----BEGIN PRIVATE";
         assert_eq!(find(text, Window::whole(text.len())), [(1, 0), (8, 1)]);
         let both = b"\x95\x02\x01\x00\x02 -----BEGIN ";
@@ -364,8 +364,8 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_there_is_found() {
-        // Literals that begin, hold and end each other, over an alphabet so small that they are everywhere.
+    fn every_occurrence_of_every_anchor_is_found() {
+        // Literals that begin, contain and end each other, over an alphabet so small that matches are everywhere.
         let mut state = 7_u64;
         let mut random = move |below: u64| {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);

@@ -1,4 +1,4 @@
-//! Bytes that can be read at any place, and a place in them.
+//! Bytes readable at any offset, and a cursor over them.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -6,17 +6,17 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-/// Bytes that can be read at any place: a file, or something held in memory.
+/// Bytes that can be read at any offset: a file, or bytes in memory.
 pub trait ReadAt: Send + Sync {
-    /// How many there are.
+    /// The number of bytes.
     fn size(&self) -> u64;
-    /// Reads bytes from a place; 0 at the end and behind it.
+    /// Reads bytes from offset `at`; 0 at or after the end.
     fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize>;
 }
 
 impl ReadAt for File {
     fn size(&self) -> u64 {
-        // A file whose size cannot be asked has none; that of a disk is where its end is.
+        // The metadata of a disk has no size: the end of the device is its size. A size that cannot be determined is 0.
         match self.metadata() {
             Ok(meta) if meta.is_file() => meta.len(),
             _ => (&*self).seek(SeekFrom::End(0)).unwrap_or(0),
@@ -34,12 +34,12 @@ impl ReadAt for File {
     }
 }
 
-/// Bytes held in memory. Wiped on drop: what lies in an archive may lie in it uncompressed.
+/// Bytes in memory. Wiped on drop: an archive may contain a key uncompressed.
 #[derive(Default)]
 pub struct Held(Zeroizing<Vec<u8>>);
 
 impl Held {
-    /// Takes the bytes.
+    /// Takes ownership of the bytes.
     pub fn new(bytes: Vec<u8>) -> Self {
         Self(Zeroizing::new(bytes))
     }
@@ -60,15 +60,15 @@ impl ReadAt for Held {
     }
 }
 
-/// A place in bytes that can be read at any place: what archive readers want as `Read + Seek`. Cheap to clone, each clone
-/// with a place of its own.
+/// A cursor over bytes readable at any offset: gives archive readers `Read + Seek`. Cheap to clone; each clone has its
+/// own position.
 #[derive(Clone)]
 pub struct Cursor {
     bytes: Arc<dyn ReadAt>,
-    /// The part that is seen: start and end in `bytes`.
+    /// The visible part: start and end in `bytes`.
     start: u64,
     end: u64,
-    /// The place, from `start`.
+    /// The position, from `start`.
     at: u64,
 }
 
@@ -79,18 +79,18 @@ impl std::fmt::Debug for Cursor {
 }
 
 impl Cursor {
-    /// All of the bytes, from the first.
+    /// Covers all of the bytes, from the first.
     pub fn new(bytes: Arc<dyn ReadAt>) -> Self {
         let end = bytes.size();
         Self { bytes, start: 0, end, at: 0 }
     }
 
-    /// How many bytes there are.
+    /// The number of visible bytes.
     pub const fn size(&self) -> u64 {
         self.end.saturating_sub(self.start)
     }
 
-    /// A part of it, cut at the end.
+    /// A part of the bytes, cut at their end.
     #[must_use]
     pub fn part(&self, at: u64, length: u64) -> Self {
         let start = self.start.saturating_add(at).min(self.end);
@@ -98,7 +98,7 @@ impl Cursor {
         Self { bytes: Arc::clone(&self.bytes), start, end, at: 0 }
     }
 
-    /// Reads bytes from a place, all that fit and are there.
+    /// Reads from offset `at` until `into` is full or the bytes end.
     pub fn read_from(&self, at: u64, into: &mut [u8]) -> io::Result<usize> {
         let mut part = self.part(at, into.len() as u64);
         let mut held = 0;
@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_part_is_a_whole_of_its_own() {
+    fn a_part_is_read_like_a_whole() {
         let mut whole = Cursor::new(Arc::new(Held::new((0..100).collect())));
         assert_eq!(whole.seek(SeekFrom::End(-1)).unwrap(), 99);
         let mut part = whole.part(10, 5);

@@ -1,9 +1,8 @@
-//! One run, as a source sees it: what to know before reading, and where to report.
+//! One run, as a source sees it: limits and anchors to read, counters and gaps to report to.
 //!
 //! A source gets a [`Run`] beside the [`Sink`](crate::seam::Sink) that takes its bytes. The run answers what the limits
-//! are, whether the user has interrupted it, which anchors matter and which files may use keys. It counts what was read
-//! and keeps, in bounded memory, what was found and what could not be read. How blobs are looked at is the business of
-//! [`crate::engine`].
+//! are, whether the user has interrupted it, which anchors matter, and which files may use keys. It counts what was
+//! read, and keeps findings and gaps in bounded memory. [`crate::engine`] scans the blobs.
 
 mod found;
 mod gaps;
@@ -33,7 +32,7 @@ pub(crate) use found::Same;
 #[cfg(test)]
 pub(crate) use usage_hints::LARGEST as LARGEST_USAGE_FILE;
 
-/// What others may see of a run while it goes on, and how they stop it.
+/// The counters of a run that others may read while it goes on, and the flag that stops it.
 #[derive(Debug, Default)]
 pub struct Progress {
     /// Set to stop the run within a second.
@@ -44,13 +43,13 @@ pub struct Progress {
     pub bytes: AtomicU64,
     /// Git objects read.
     pub objects: AtomicU64,
-    /// Bytes of git objects.
+    /// Bytes of git objects read.
     pub object_bytes: AtomicU64,
     /// Materials found.
     pub materials: AtomicU64,
 }
 
-/// One run. Any number of threads share it.
+/// One run, shared by all its threads.
 pub struct Run<'r> {
     knowledge: &'r Knowledge<'r>,
     prefilter: &'r Prefilter<'r>,
@@ -96,7 +95,7 @@ impl<'r> Run<'r> {
         &self.limits
     }
 
-    /// Whether the run is over: nothing more is to be read.
+    /// Whether the run was cancelled: read nothing more.
     pub fn cancelled(&self) -> bool {
         self.progress.cancelled.load(Relaxed)
     }
@@ -123,23 +122,22 @@ impl<'r> Run<'r> {
         self.progress.materials.fetch_add(more, Relaxed);
     }
 
-    /// The anchors, for sources that can tell without building a blob that it holds none.
+    /// The compiled anchors, for sources that can tell without building a blob that it contains none.
     pub(crate) const fn prefilter(&self) -> &'r Prefilter<'r> {
         self.prefilter
     }
 
-    /// Whether something that begins like this is a container that can be opened.
+    /// Whether bytes with this start are a container that can be opened.
     pub(crate) fn is_container(&self, start: &[u8]) -> bool {
         self.knowledge.containers.iter().any(|container| container.claims(start))
     }
 
-    /// Counts the formats that an input is of by its first bytes and that are not opened. `origin` is asked for only where
-    /// there is one.
+    /// Counts the unopened formats that match the first bytes of an input. `origin` is called only if one matches.
     pub(crate) fn count_unopened(&self, start: &[u8], origin: impl FnOnce() -> Origin) {
         self.count_formats(origin, |format| format.begins(start));
     }
 
-    /// Like [`Self::count_unopened`], by the last bytes.
+    /// Like [`Self::count_unopened`], for formats known by their last bytes.
     pub(crate) fn count_unopened_by_end(&self, end: &[u8], origin: &Origin) {
         self.count_formats(|| origin.clone(), |format| format.ends(end));
     }
@@ -150,12 +148,12 @@ impl<'r> Run<'r> {
         }
     }
 
-    /// Adds the section to each occurrence that lies in a program. Does nothing if `start` does not begin one.
+    /// Adds the section to each occurrence inside a program. Does nothing if `start` is not the start of a program.
     pub(crate) fn locate(&self, start: &[u8], found: &mut [Occurrence], program: &dyn Fn() -> Cursor) {
         let Some(mapper) = self.knowledge.mapper.filter(|mapper| mapper.begins(start)) else { return };
         let Ok(sections) = catch_unwind(AssertUnwindSafe(|| mapper.sections(program()))) else { return };
         for occurrence in found {
-            // What is wrapped in text lies where the text does.
+            // A finding wrapped in text is where the text is.
             let wrapped = occurrence.origin.wraps.iter().rev().take_while(|wrap| wrap.text).last();
             let at = wrapped.map_or(occurrence.offset, |wrap| wrap.at);
             let section = sections.iter().find(|section| (section.start..section.end).contains(&at));
@@ -163,7 +161,7 @@ impl<'r> Run<'r> {
         }
     }
 
-    /// Keeps what was found.
+    /// Keeps findings.
     pub(crate) fn add(&self, found: impl Iterator<Item = Occurrence>) {
         lock(&self.found).extend(found);
     }
@@ -179,9 +177,9 @@ impl<'r> Run<'r> {
         occurrences
     }
 
-    /// Ends the run. `occurrences` is everything that was taken from it.
+    /// Ends the run. `occurrences` is everything taken from it.
     pub(crate) fn finish(self, mut occurrences: Vec<Occurrence>) -> Harvest {
-        // Passwords are of no use where nothing is locked. A container that tells nothing before it is open may hold a key.
+        // Passwords are useless without a locked key. A container that is opaque until opened may contain a key.
         let has_keys = occurrences.iter().any(|o| o.material.kind == Kind::PrivateKey || o.material.locked.is_some());
         let candidates = self.candidates.into_inner().unwrap_or_else(PoisonError::into_inner);
         let candidates = if has_keys { candidates } else { Candidates::default() };
@@ -204,7 +202,7 @@ impl<'r> Run<'r> {
     }
 }
 
-/// Stable: what one blob gave stays in the order in which it was found.
+/// A stable sort: findings of one blob stay in the order in which they were found.
 fn in_order(occurrences: &mut [Occurrence]) {
     occurrences.sort_by(|a, b| (&a.origin, a.offset).cmp(&(&b.origin, b.offset)));
 }

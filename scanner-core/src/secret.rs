@@ -1,19 +1,19 @@
-//! A value that must not be seen.
+//! A value that must not be printed.
 
 use std::fmt;
 
 use zeroize::Zeroize;
 
-/// Holds a secret: overwritten when it is dropped, never printed, not cloned by accident.
+/// Wraps a secret: overwritten on drop, never printed, never cloned by accident.
 pub struct Secret<T: Zeroize>(T);
 
 impl<T: Zeroize> Secret<T> {
-    /// Takes a secret.
+    /// Wraps a value.
     pub const fn new(value: T) -> Self {
         Self(value)
     }
 
-    /// The secret itself, for the one who has to compute with it.
+    /// The secret itself, for code that computes with it.
     pub const fn expose(&self) -> &T {
         &self.0
     }
@@ -31,17 +31,17 @@ impl<T: Zeroize> Drop for Secret<T> {
     }
 }
 
-/// Bytes of the stack that [`wipe_stack`] overwrites: a quarter of the stack of a thread of Rust (2 MiB). The deepest
-/// frames that were measured, archives twelve deep in an unoptimised build, need less.
+/// Bytes of the stack that [`wipe_stack`] overwrites: a quarter of a Rust thread's stack (2 MiB). The deepest frames
+/// measured, archives nested twelve deep in an unoptimised build, need less.
 const STACK: usize = 512 << 10;
 
-/// Overwrites what earlier calls left on the stack below the caller. Called near the base of a thread when its work is
-/// done, it leaves no number, digest or decoded byte of a key there.
+/// Overwrites what earlier calls left on the stack below the caller. Called near the base of a thread after its work,
+/// it leaves no number, digest or decoded byte of a key there.
 #[inline(never)]
 #[allow(clippy::large_stack_arrays, reason = "the stack is what it is for")]
 pub fn wipe_stack() {
     let mut below = [0_u8; STACK];
-    // The compiler has to assume that the zeros are read.
+    // Keeps the compiler from removing the write: it must assume that the zeros are read.
     std::hint::black_box(&mut below);
 }
 
@@ -50,12 +50,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn says_nothing() {
+    fn debug_output_hides_the_secret() {
         assert_eq!(format!("{:?}", Secret::new(b"marker".to_vec())), "Secret");
     }
 
     #[test]
-    fn is_overwritten_when_it_is_dropped_and_not_before() {
+    fn is_overwritten_on_drop_and_not_before() {
         use std::cell::Cell;
         struct Witness<'a>(&'a Cell<u32>);
         impl Zeroize for Witness<'_> {

@@ -1,9 +1,9 @@
-//! How facts are written down: digests as hexadecimal digits, paths without loss, words of this program once in memory.
+//! How facts are serialised: digests as hexadecimal digits, paths without loss, identifiers of this program interned.
 //!
-//! What is read may have been made by anybody. A word is short and plain, and only so many different ones are kept; the length of
-//! everything else is bounded by the reader of the record around it.
+//! The input may come from anybody. A word is short and printable ASCII, and the number of distinct words is bounded;
+//! the reader of the enclosing record bounds the length of everything else.
 
-#![allow(clippy::wildcard_imports, reason = "each module is a pair of functions on what stands here")]
+#![allow(clippy::wildcard_imports, reason = "each module is a pair of functions that use these imports")]
 #![allow(clippy::ref_option, clippy::ref_option_ref, reason = "serde hands out references to fields")]
 
 use std::path::PathBuf;
@@ -24,11 +24,11 @@ pub(crate) mod hex {
         let text = String::deserialize(from)?;
         let bytes = bytes(&text).ok_or_else(|| D::Error::custom("hexadecimal digits expected"))?;
         let length = bytes.len();
-        T::try_from(bytes).map_err(|_| D::Error::custom(format!("not {length} bytes long")))
+        T::try_from(bytes).map_err(|_| D::Error::custom(format!("unexpected length: {length} bytes")))
     }
 }
 
-/// The same of bytes that may be missing.
+/// Optional bytes as hexadecimal digits.
 pub(crate) mod optional_hex {
     use super::*;
 
@@ -81,7 +81,7 @@ impl Written {
                 let bytes = unhex(&hex)
                     .map(|bytes| bytes.to_vec())
                     .ok_or_else(|| E::custom("a path in hexadecimal digits expected"))?;
-                os_path(bytes).ok_or_else(|| E::custom("a path that only another operating system can have"))
+                os_path(bytes).ok_or_else(|| E::custom("a path that this operating system cannot represent"))
             }
         }
     }
@@ -111,7 +111,7 @@ pub(crate) mod path {
     }
 }
 
-/// A path that may be missing.
+/// An optional path.
 pub(crate) mod optional_path {
     use super::*;
 
@@ -124,17 +124,17 @@ pub(crate) mod optional_path {
     }
 }
 
-/// A word of this program: the id of a format, the name of an algorithm.
+/// An identifier of this program: the id of a format, the name of an algorithm.
 pub(crate) mod word {
     use std::collections::BTreeSet;
     use std::sync::{Mutex, PoisonError};
 
     use super::*;
 
-    /// Longest word, in bytes: three times the longest there is.
+    /// Longest word, in bytes: three times the longest in use.
     const LONGEST: usize = 100;
 
-    /// Most different words that are kept: there are some three hundred.
+    /// Maximum number of distinct words that are kept: about three hundred are in use.
     const MOST: usize = 4096;
 
     pub(crate) fn serialize<S: Serializer>(word: &str, to: S) -> Result<S::Ok, S::Error> {
@@ -143,10 +143,10 @@ pub(crate) mod word {
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<&'static str, D::Error> {
         let text = String::deserialize(from)?;
-        kept(text).ok_or_else(|| D::Error::custom("not a word that keyradius writes, or too many different ones"))
+        kept(text).ok_or_else(|| D::Error::custom("not an identifier that keyradius writes, or too many of them"))
     }
 
-    /// The same word, kept for the life of the process: each once.
+    /// Interns a word for the life of the process.
     pub(super) fn kept(text: String) -> Option<&'static str> {
         static WORDS: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
         let is_plain = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
@@ -166,7 +166,7 @@ pub(crate) mod word {
     }
 }
 
-/// A word that may be missing.
+/// An optional word.
 pub(crate) mod optional_word {
     use super::*;
 
@@ -176,12 +176,12 @@ pub(crate) mod optional_word {
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'static str>, D::Error> {
         let text = Option::<String>::deserialize(from)?;
-        let read = |text| word::kept(text).ok_or_else(|| D::Error::custom("not a word that keyradius writes"));
+        let read = |text| word::kept(text).ok_or_else(|| D::Error::custom("not an identifier that keyradius writes"));
         text.map(read).transpose()
     }
 }
 
-/// How many there are of each, by a word.
+/// Counts by word.
 pub(crate) mod counts {
     use std::collections::BTreeMap;
 
@@ -194,7 +194,7 @@ pub(crate) mod counts {
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<&'static str, u64>, D::Error> {
         let counts = BTreeMap::<String, u64>::deserialize(from)?;
         let kept: Option<_> = counts.into_iter().map(|(text, count)| Some((word::kept(text)?, count))).collect();
-        kept.ok_or_else(|| D::Error::custom("not a word that keyradius writes"))
+        kept.ok_or_else(|| D::Error::custom("not an identifier that keyradius writes"))
     }
 }
 
@@ -222,7 +222,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn nothing_is_lost() {
+    fn facts_survive_a_round_trip() {
         use std::os::unix::ffi::OsStrExt;
         for path in [&b"a/b.pem"[..], b"a\xff\n", b"", b"{\"hex\":\"61\"}"] {
             let path = std::path::Path::new(std::ffi::OsStr::from_bytes(path)).to_owned();
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_wrote_is_refused() {
+    fn malformed_facts_are_refused() {
         for text in [
             r#"{"path":"a","digest":"0","word":"x"}"#,
             r#"{"path":"a","digest":"00","word":"x"}"#,

@@ -1,24 +1,24 @@
-//! The mark beside a key that allows it.
+//! Reads the inline mark that allows a key.
 
 use std::ops::Range;
 
 use crate::material::{Mark, MarkFault, Stands};
 
-/// What marks a line as allowed.
+/// The text that marks a line as allowed.
 const ALLOW: &[u8] = b"keyradius:allow";
 
-/// How far before and behind a material the ends of its lines are looked for, in bytes.
+/// How far before and after a material the ends of its lines are searched, in bytes.
 const LINE: usize = 4096;
 
-/// How many of the first bytes tell text from a binary: FIRST_FEW_BYTES of git's `xdiff-interface.c`.
+/// How many first bytes decide between text and binary: FIRST_FEW_BYTES of git's `xdiff-interface.c`.
 const OPENING: usize = 8000;
 
 /// Looks for `keyradius:allow` on the lines of a material and on the line above. Returns the text of `reason="..."`
-/// behind the mark and ` until=YYYY-MM-DD`, as far as they are there. Nothing else of the line is kept: the key itself may
-/// stand on it.
+/// after the mark and ` until=YYYY-MM-DD`, as far as present. Nothing else of the line is kept: it may contain the key
+/// itself.
 pub(super) fn mark(bytes: &[u8], span: &Range<usize>) -> Option<Mark> {
     let (text, fault) = words(bytes, span)?;
-    // As git tells it, from the first bytes; and from those around the mark.
+    // Binary by git's rule, a NUL in the first bytes, or by a NUL around the mark.
     let around = bytes.get(span.start.saturating_sub(LINE)..bytes.len().min(span.end.saturating_add(LINE)));
     let start = bytes.get(..OPENING).unwrap_or(bytes);
     let binary = [start, around.unwrap_or_default()].iter().any(|bytes| memchr::memchr(0, bytes).is_some());
@@ -58,13 +58,14 @@ fn words(bytes: &[u8], span: &Range<usize>) -> Option<(String, Option<MarkFault>
     Some((reason.unwrap_or_default() + &until.unwrap_or_default(), fault))
 }
 
-/// The quotation mark that a text begins with, as it stands in a text or in a string of JSON, and what is behind it.
+/// The opening quotation mark of a text, plain or escaped for a JSON string, and the bytes after it.
 fn quoted(text: &[u8]) -> Option<(&'static [u8], &[u8])> {
     let marks: [&[u8]; 3] = [b"\"", b"'", b"\\\""];
     marks.into_iter().find_map(|mark| Some((mark, text.strip_prefix(mark)?)))
 }
 
-/// Whether the words right behind a mark, such as `reason="..." until=...`, set anything else: `untl=` was meant to end it.
+/// Whether the words directly after a mark, such as `reason="..." until=...`, set anything else: `untl=` was meant as
+/// `until=`.
 fn sets_another(line: &[u8]) -> bool {
     let mut rest = line.trim_ascii_start();
     loop {
@@ -90,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mark_keeps_its_reason_and_its_date_and_nothing_else() {
+    fn a_mark_keeps_only_its_reason_and_date() {
         let long = |length: usize| format!("KEY # keyradius:allow reason=\"{}\"", "x".repeat(length));
         let (longest, too_long) = (long(200), long(201));
         for (text, expected) in [
@@ -118,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_that_says_not_what_it_must_is_faulty() {
+    fn incomplete_marks_are_faulty() {
         use MarkFault::{NoDate, NoReason, UnknownWord};
         for (mark, fault) in [
             ("keyradius:allow reason=\"a test\"", None),

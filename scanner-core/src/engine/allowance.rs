@@ -1,4 +1,4 @@
-//! What is left for one outermost input: bytes that may come out of it, members, memory and time.
+//! The allowance of one outermost input: bytes of output, members, memory and time.
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -11,24 +11,24 @@ use crate::budget::Limits;
 use crate::effort;
 use crate::error::Reason;
 
-/// What is left for one outermost input.
+/// What is left of the limits for one outermost input.
 pub(super) struct Allowance {
     pub(super) limits: Limits,
-    /// Bytes of the input: its size, or as many as were read of it.
+    /// Size of the input in bytes, or how much of it was read.
     pub(super) packed: AtomicU64,
-    /// Bytes that came out, at all depths.
+    /// Bytes of output, at all depths.
     pub(super) unpacked: AtomicU64,
     pub(super) entries: AtomicU64,
-    /// Arithmetic that may still be done for it.
+    /// Arithmetic that may still be done.
     pub(super) effort: AtomicU64,
-    /// What is held in memory now.
+    /// Memory in use.
     pub(super) holding: Arc<Holding>,
     pub(super) started: Instant,
-    /// What bit: nothing more is unpacked.
+    /// The limit that was exceeded: nothing more is unpacked.
     pub(super) spent: OnceLock<Reason>,
-    /// Whether that was told.
+    /// Whether that was reported.
     pub(super) told: AtomicBool,
-    /// What was found, if it matters to the text around it.
+    /// Findings so far, if the enclosing text needs them.
     pub(super) known: Option<Mutex<Known>>,
 }
 
@@ -48,12 +48,12 @@ impl Allowance {
         }
     }
 
-    /// Counts bytes that came out.
+    /// Counts bytes of output.
     pub(super) fn take(&self, bytes: u64) -> Result<(), Reason> {
         let total = self.unpacked.fetch_add(bytes, Relaxed).saturating_add(bytes);
         let packed = self.packed.load(Relaxed);
         let ratio = packed.saturating_mul(self.limits.max_ratio).max(RATIO_FLOOR);
-        // What is only repacked, level by level, is no more than was there.
+        // Repacking without compression adds at most the size of the input at each level: always allowed.
         let most = self.limits.max_unpacked.min(ratio).max(packed.saturating_mul(u64::from(self.limits.max_depth)));
         if total > most {
             self.spend(Reason::TooMuchOutput);
@@ -78,7 +78,7 @@ impl Allowance {
         self.spent.get().copied()
     }
 
-    /// What to tell of it, once: the innermost level notices first.
+    /// The exceeded limit and its details, once: the innermost level notices first.
     pub(super) fn to_tell(&self) -> Option<(Reason, String)> {
         let reason = self.spent().filter(|_| !self.told.swap(true, Relaxed))?;
         let count = |counter: &AtomicU64| counter.load(Relaxed);
@@ -92,7 +92,7 @@ impl Allowance {
     }
 }
 
-/// As many bytes may come out of any input, however small: compressed images of empty disks have ratios of thousands.
+/// Bytes of output that any input may have, however small: compressed images of empty disks have ratios of thousands.
 const RATIO_FLOOR: u64 = 1 << 30;
 
 #[cfg(test)]
@@ -100,14 +100,14 @@ mod tests {
     use super::*;
     use crate::engine::memory::Room;
 
-    /// For an input of so many bytes, of which twice as many may come out.
+    /// For an input of `packed` bytes and a ratio of two.
     fn allowance(packed: u64) -> Allowance {
         let limits = Limits { max_unpacked: u64::MAX, max_ratio: 2, max_depth: 0, ..Limits::default() };
         Allowance::new(limits, packed, Holding::new(&Arc::new(Room::default()), 0))
     }
 
     #[test]
-    fn as_much_comes_out_as_the_ratio_allows_and_a_gibibyte_of_anything() {
+    fn output_is_bounded_by_the_ratio_with_a_floor_of_one_gibibyte() {
         for (packed, most) in [(0, RATIO_FLOOR), (RATIO_FLOOR / 2, RATIO_FLOOR), (RATIO_FLOOR, 2 * RATIO_FLOOR)] {
             assert_eq!(allowance(packed).take(most), Ok(()), "{packed}");
             assert_eq!(allowance(packed).take(most + 1), Err(Reason::TooMuchOutput), "{packed}");

@@ -1,8 +1,8 @@
 //! The covering law: the span of a finding hides only a second reading of the same key.
 //!
-//! Hits inside a span are asked like all others. What they give is dropped if the finding around them, or what was
-//! decoded from the same bytes, gave the same key at least as openly: a public key never hides its private half, a locked
-//! key never the readable one, and no key hides another.
+//! Hits inside a span are inspected like all others. Their materials are dropped if the enclosing finding, or what was
+//! decoded from the same bytes, contains the same key at least as openly: a public key never hides its private half, a
+//! locked key never hides the readable one, and no key hides another.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -11,11 +11,11 @@ use crate::blob::Blob;
 use crate::material::{Identity, Kind, Locked, Material, ProtectionState};
 use crate::seam::{Hit, Unwrapper};
 
-/// Most findings that may lie inside each other in one blob. Each level reads its bytes again, so this bounds the work on
-/// structures that are nested to hurt.
+/// Maximum number of findings nested inside each other in one blob. Each level reads its bytes again, so this bounds
+/// the work on hostile nesting.
 pub(super) const MAX_NESTED: usize = 24;
 
-/// One name of what was found.
+/// One name of a material.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Name {
     /// [`crate::material::KeyId::key_only`].
@@ -26,11 +26,11 @@ enum Name {
     Certificate([u8; 32]),
     /// A locked container.
     Locked(Locked),
-    /// None of these: what it is, and its format.
+    /// No name of these: the kind and format of the material.
     Nameless(Kind, &'static str),
 }
 
-/// How openly a key was seen. Ordered: each says all that those before it say.
+/// How openly a key was seen. Ordered: each variant reveals all that the variants before it reveal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Exposure {
     Public,
@@ -54,7 +54,7 @@ impl Exposure {
     }
 }
 
-/// The names that a material goes by.
+/// The names of a material.
 fn names(material: &Material) -> impl Iterator<Item = Name> {
     let identity = material.identity.as_ref().map(|identity| match identity {
         Identity::Public(half) => Name::Key(half.id.key_only),
@@ -68,19 +68,19 @@ fn names(material: &Material) -> impl Iterator<Item = Name> {
     identity.into_iter().chain(sealed).chain(certificate).chain(locked).chain(nameless)
 }
 
-/// What is known of the bytes of one span.
+/// The names of the materials found in the bytes of one span.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Known(BTreeMap<Name, Exposure>);
 
 impl Known {
-    /// Of these materials.
+    /// Collects the names of `materials`.
     pub(super) fn of<'m>(materials: impl IntoIterator<Item = &'m Material>) -> Self {
         let mut known = Self::default();
         materials.into_iter().for_each(|material| known.add(material));
         known
     }
 
-    /// Adds what one says.
+    /// Adds the names of one material.
     pub(super) fn add(&mut self, material: &Material) {
         let exposure = Exposure::of(material);
         for name in names(material) {
@@ -93,7 +93,7 @@ impl Known {
         self.0.is_empty()
     }
 
-    /// Adds what another one knows.
+    /// Adds the names of another span.
     pub(super) fn join(&mut self, other: Self) {
         for (name, exposure) in other.0 {
             let known = self.0.entry(name).or_insert(exposure);
@@ -101,9 +101,9 @@ impl Known {
         }
     }
 
-    /// Whether a material found in the same bytes says nothing new.
+    /// Whether a material found in the same bytes adds nothing new.
     pub(super) fn says(&self, material: &Material) -> bool {
-        // A text that two rules match is one secret.
+        // A text matched by two rules is one secret.
         if material.kind == Kind::Secret {
             return true;
         }
@@ -116,7 +116,7 @@ impl Known {
     }
 }
 
-/// A span and what is known of it.
+/// A span, and the names found in it.
 #[derive(Debug)]
 struct Cover {
     span: Range<usize>,
@@ -129,14 +129,14 @@ struct Run {
     /// The unwrapper's id.
     unwrapper: &'static str,
     span: Range<usize>,
-    /// How far its digits were counted, and how many there are up to there.
+    /// How far the digits were counted, and how many there are up to that offset.
     counted: usize,
     digits: usize,
-    /// Bit n: it was read with alignment n.
+    /// Bit n: the run was read with alignment n.
     alignments: u32,
 }
 
-/// What lies around a place: the spans of one blob, and those around the blob.
+/// The surroundings of an offset: the spans of one blob, and those around the blob.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Enclosing<'a> {
     covers: &'a Covers<'a>,
@@ -152,18 +152,18 @@ pub(super) struct Covers<'a> {
 }
 
 impl<'a> Covers<'a> {
-    /// Of a blob that came out of another one.
+    /// The spans of a blob that came out of another blob.
     pub(super) fn within(outer: Option<Enclosing<'a>>) -> Self {
         Self { outer, ..Self::default() }
     }
 
-    /// Forgets what ends before a place. Places ascend.
+    /// Forgets spans that end before `at`. Offsets must ascend.
     pub(super) fn pass(&mut self, at: usize) {
         self.active.retain(|cover| cover.span.end > at);
         self.runs.retain(|run| run.span.end > at);
     }
 
-    /// How many spans lie around a place.
+    /// How many spans contain an offset.
     pub(super) fn depth(&self, at: usize) -> usize {
         self.active.iter().filter(|cover| cover.span.contains(&at)).count()
     }
@@ -173,25 +173,25 @@ impl<'a> Covers<'a> {
         self.active.push(Cover { span, known });
     }
 
-    /// The surroundings of what comes out of the bytes at a place.
+    /// The surroundings of what is produced from the bytes at an offset.
     pub(super) fn at(&'a self, at: usize) -> Enclosing<'a> {
         Enclosing { covers: self, at }
     }
 
-    /// Whether what was found at a place was found already in the same bytes.
+    /// Whether a material found at an offset was already found in the same bytes.
     pub(super) fn say(&self, material: &Material, at: usize) -> bool {
         self.at(at).say(material)
     }
 
-    /// Whether an unwrapper has read the bytes at a hit already, in the alignment that the hit asks for.
+    /// Whether an unwrapper has already read the bytes at a hit, in the alignment that the hit asks for.
     pub(super) fn was_opened(&mut self, unwrapper: &dyn Unwrapper, blob: Blob<'_>, hit: Hit<'_>) -> bool {
         let id = unwrapper.about().id;
         let runs = self.runs.iter_mut().filter(|run| run.unwrapper == id && run.span.contains(&hit.at));
         let count = |span: Range<usize>| unwrapper.digits(blob.bytes.get(span).unwrap_or_default());
-        // All of them have to be asked: each counts on.
+        // Every run is visited, because each continues its count.
         runs.fold(false, |opened, run| {
             let digits = count(run.counted..hit.at);
-            // A digit that is none of the run's stands in text that the run passes over, such as code between two literals.
+            // A digit that does not belong to the run is in text that the run skips, such as code between two literals.
             if count(hit.at..hit.at + 1) > count(run.counted..hit.at + 1).saturating_sub(digits) {
                 return opened;
             }
@@ -201,7 +201,7 @@ impl<'a> Covers<'a> {
         })
     }
 
-    /// Notes that an unwrapper has read the run around a hit.
+    /// Records that an unwrapper has read the run around a hit.
     pub(super) fn opened(&mut self, unwrapper: &dyn Unwrapper, blob: Blob<'_>, hit: Hit<'_>, span: Range<usize>) {
         let digits = unwrapper.digits(blob.bytes.get(span.start..hit.at).unwrap_or_default());
         let alignments = bit(unwrapper, hit, digits);
@@ -214,7 +214,7 @@ impl<'a> Covers<'a> {
         self.runs.push(Run { unwrapper, span, counted, digits, alignments });
     }
 
-    /// Notes that a run was read in the first alignments without the help of its unwrapper.
+    /// Records that a run was read in the first `alignments` alignments without its unwrapper.
     pub(super) fn read_whole(&mut self, unwrapper: &dyn Unwrapper, span: Range<usize>, alignments: u32) {
         let alignments = 1_u32.checked_shl(alignments).map_or(u32::MAX, |bit| bit - 1);
         let (unwrapper, counted) = (unwrapper.about().id, span.start);
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_same_key_as_openly_is_hidden() {
+    fn only_the_same_key_seen_as_openly_is_hidden() {
         use ProtectionState::{Plaintext, Strong, Stub, Weak};
         let public = || sealed(1, Kind::PublicKey, Plaintext);
         let private = |state| sealed(1, Kind::PrivateKey, state);

@@ -1,4 +1,4 @@
-//! The engine with formats that are made up: limits, faults and what is told of them, each by itself.
+//! Tests the engine with made-up formats: each limit, fault and gap by itself.
 
 mod formats;
 
@@ -37,14 +37,14 @@ fn read(bytes: &[u8], change: impl FnOnce(&mut Limits)) -> Harvest {
     ENGINE.limited(limits(change)).bytes("f", bytes)
 }
 
-/// Where keys were found, and what was not read: `f!a: too_many (more than 1 members)`.
+/// The places of keys, and the gaps: `f!a: too_many (more than 1 members)`.
 fn told(harvest: &Harvest) -> (Vec<String>, Vec<String>) {
     let places = harvest.occurrences.iter().map(|found| format!("{}@{}", found.origin, found.offset));
     let gap = |gap: &Gap| format!("{}: {} ({})", gap.origin, gap.reason.id(), gap.detail);
     (places.collect(), harvest.gaps.iter().map(gap).collect())
 }
 
-/// Each line: what is read, under which limits, the places of keys, the gaps.
+/// One case: the input, its limits, the places of keys, the gaps.
 type Case = (&'static str, fn(&mut Limits), &'static [&'static str], &'static [&'static str]);
 
 fn check(cases: &[Case]) {
@@ -59,7 +59,7 @@ fn to_owned(texts: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn as_many_materials_as_the_limit_allows_are_kept_and_more_are_told() {
+fn materials_beyond_the_limit_are_reported_as_a_gap() {
     check(&[
         ("KEY{1} KEY{2} KEY{3}", |l| l.max_materials = 3, &["f@0", "f@7", "f@14"], &[]),
         ("KEY{1} KEY{2} KEY{3}", |l| l.max_materials = 2, &["f@0", "f@7"], &["f: too_many (more than 2 materials)"]),
@@ -70,7 +70,7 @@ fn as_many_materials_as_the_limit_allows_are_kept_and_more_are_told() {
 }
 
 #[test]
-fn wrappers_are_opened_as_deep_and_as_large_as_the_limits_allow() {
+fn wrappers_are_opened_within_the_limits_of_depth_and_output() {
     check(&[
         ("WRAP(WRAP(KEY{1}))", |l| l.max_depth = 2, &["f!wrap!wrap@0"], &[]),
         ("WRAP(WRAP(KEY{1}))", |l| l.max_depth = 0, &["f@10"], &["f: too_deep (wrap at depth 1)"]),
@@ -78,7 +78,7 @@ fn wrappers_are_opened_as_deep_and_as_large_as_the_limits_allow() {
         ("WRAP(12345)", |l| l.max_expanded = 5, &[], &[]),
         ("WRAP(WRAP(12345))", |l| l.max_expanded = 15, &[], &["f!wrap: too_much_output (wrap at byte 0)"]),
         ("WRAP(WRAP(12345))", |l| l.max_expanded = 16, &[], &[]),
-        // What is inside of itself is looked at once.
+        // An entry equal to its blob is scanned once.
         ("WRAP(=)KEY{1}", |_| (), &["f@7"], &[]),
         ("WRAP(BOX:a=KEY{1})", |l| l.max_depth = 1, &["f!wrap@6"], &["f!wrap: too_deep (box at depth 2)"]),
         ("WRAP(BOX:a=KEY{1})", |l| l.max_depth = 2, &["f!wrap!a@0"], &[]),
@@ -88,7 +88,7 @@ fn wrappers_are_opened_as_deep_and_as_large_as_the_limits_allow() {
 }
 
 #[test]
-fn containers_are_opened_as_far_as_the_limits_allow() {
+fn containers_are_opened_within_the_limits() {
     check(&[
         ("BOX:a=KEY{1}\nb=KEY{2}", |l| l.max_entries = 2, &["f!a@0", "f!b@0"], &[]),
         (
@@ -97,7 +97,7 @@ fn containers_are_opened_as_far_as_the_limits_allow() {
             &["f!a@0"],
             &["f!b: too_many (more than 1 members)"],
         ),
-        // Of all levels together, and told once.
+        // All levels count together, and the gap is reported once.
         ("BOX:a=BOX:b=KEY{1}\nc=x", |l| l.max_entries = 1, &[], &["f!a!b: too_many (more than 1 members)"]),
         ("BOX:a=x", |l| l.max_depth = 1, &[], &[]),
         ("BOX:a=BOX:b=x", |l| l.max_depth = 1, &[], &["f!a: too_deep (box at depth 2)"]),
@@ -108,19 +108,19 @@ fn containers_are_opened_as_far_as_the_limits_allow() {
         ("BOX:a@ANY:b=KEY{1}", |l| l.max_depth = 1, &["f!a@6"], &["f!a: too_deep (any at depth 2)"]),
         ("BOX:memory#10\na=KEY{1}", |l| l.max_held = 10, &["f!a@0"], &[]),
         ("BOX:memory#11\na=KEY{1}", |l| l.max_held = 10, &[], &["f: too_large (box)"]),
-        // Too large to be held: its bytes are read as they are.
+        // Too large to be held in memory: its bytes are read as they are.
         (
             "BOX:a=ANY:b=KEY{1}",
             |l| l.max_held = 11,
             &["f!a@6"],
-            &["f!a: too_large (larger than 11 bytes inside of another)"],
+            &["f!a: too_large (larger than 11 bytes inside another container)"],
         ),
     ]);
 }
 
 #[test]
-fn what_comes_out_is_counted_in_bytes() {
-    // 16 bytes may always become as many times more as wrappers may be deep.
+fn output_is_counted_in_bytes() {
+    // 16 bytes may always produce `max_depth` times as many.
     for (zeros, most, fits) in [(1000, 1000, true), (1001, 1000, false), (160, 0, true), (161, 0, false)] {
         let text = format!("BOX:zeros*{zeros:06}");
         let change = |l: &mut Limits| (l.max_unpacked, l.max_depth) = (most, 10);
@@ -128,18 +128,18 @@ fn what_comes_out_is_counted_in_bytes() {
         let detail = format!("f!zeros: too_much_output ({zeros} bytes out of 16)");
         assert_eq!(gaps, if fits { vec![] } else { vec![detail] }, "{zeros} of {most}");
     }
-    // Of all members together, and nothing after the one that was too much.
+    // All members count together; nothing is read after the member that exceeded the limit.
     let text = b"BOX:zeros*600\nmore*600\nc=KEY{1}";
     let (found, gaps) = told(&read(text, |l| (l.max_unpacked, l.max_depth) = (1000, 1)));
     assert_eq!((found.len(), gaps), (0, vec!["f!more: too_much_output (1200 bytes out of 31)".to_owned()]));
-    // What a text gave is taken from what is left for text.
+    // The output of a container in text counts against the limit for text.
     let (_, gaps) =
         told(&read(b"WRAP(BOX:zeros*600)WRAP(BOX:zeros*600)", |l| (l.max_expanded, l.max_depth) = (1000, 2)));
     assert!(gaps.iter().any(|gap| gap.contains("too_much_output")), "{gaps:?}");
 }
 
 #[test]
-fn time_that_is_up_is_told() {
+fn exceeded_time_limits_are_reported() {
     check(&[
         ("no hit", |l| l.max_time = Duration::ZERO, &[], &[]),
         ("KEY{1}", |l| l.max_time = Duration::ZERO, &[], &["f: too_slow (gave up at byte 0)"]),
@@ -148,7 +148,7 @@ fn time_that_is_up_is_told() {
 }
 
 #[test]
-fn a_fault_costs_itself_alone_and_is_told_without_its_words() {
+fn a_panic_is_isolated_and_reported_without_its_message() {
     check(&[
         ("PANIC KEY{1}", |_| {}, &["f@6"], &["f: detector_fault (faulty)"]),
         ("WRAP(FAULT KEY{1})", |_| {}, &["f@11"], &["f: detector_fault (wrap)"]),
@@ -166,47 +166,47 @@ fn a_fault_costs_itself_alone_and_is_told_without_its_words() {
 }
 
 #[test]
-fn what_is_locked_or_damaged_is_told_and_what_follows_is_read() {
+fn locked_and_damaged_members_are_reported_and_later_ones_read() {
     check(&[
         ("BOX:?\na=KEY{1}", |_| {}, &["f!a@0"], &["f!?: encrypted (locked)"]),
         ("BOX:!\na=KEY{1}", |_| {}, &["f!a@0"], &["f!!: damaged (torn)"]),
         ("BOX:a=KEY{1}\n~", |_| {}, &["f!a@0"], &["f: damaged (ends badly)"]),
     ]);
-    // What a damaged container does not lead to is found in its bytes, and what a member gave is given once.
+    // Members that a damaged container does not lead to are found in its bytes; findings of members are reported once.
     check(&[
         ("ANY:a=x\n~\nKEY{1}", |_| {}, &["f@10"], &["f: damaged (ends badly)"]),
         ("ANY:a=KID{1}\n~\nKID{2}", |_| {}, &["f@15", "f!a@0"], &["f: damaged (ends badly)"]),
     ]);
-    // It only looked like one: no gap, and its bytes are read.
+    // The input only looked like a container: no gap, and its bytes are read.
     check(&[("BOX:~\nKEY{1}", |_| {}, &["f@6"], &[]), ("ANY:~\nKEY{1}", |_| {}, &["f@6"], &[])]);
     let harvest = read(b"BOX:a=ANY:b=x\nANY:~", |_| {});
     assert_eq!(harvest.opened.get("box"), Some(&1));
 }
 
 #[test]
-fn what_was_read_is_counted() {
+fn inputs_containers_and_members_are_counted() {
     let harvest = read(b"BOX:a=KEX{1}\nb=SHUT\nc=BOX:d=KEY{1}", |_| {});
     assert_eq!((harvest.opened.get("box"), harvest.members), (Some(&2), 4));
     assert_eq!((harvest.unopened.get("shut"), harvest.rejected), (Some(&1), 1));
     assert_eq!((harvest.files, harvest.bytes, harvest.interrupted), (1, 34, false));
-    assert_eq!(read(b"KEY{KEX{1}", |_| {}).rejected, 0, "what is inside of a finding");
+    assert_eq!(read(b"KEY{KEX{1}", |_| {}).rejected, 0, "hits inside a finding are not counted");
 }
 
 #[test]
-fn passwords_are_kept_where_there_is_a_key_and_references_anywhere() {
-    // Whether a reference means anything is for judgement, which may join what other scans found.
+fn passwords_are_kept_only_with_a_key_and_references_always() {
+    // The judgement decides whether a reference matters; it may join findings of other scans.
     for (text, occurrences, candidates) in [("KEY{1}", 2, 1), ("no key", 1, 0)] {
         let harvest = ENGINE.bytes("a.use", text.as_bytes());
         assert_eq!((harvest.occurrences.len(), harvest.candidates.len()), (occurrences, candidates), "{text}");
     }
     let large = [&b"KEY{1}"[..], &vec![b' '; LARGEST_USAGE_FILE - 5]].concat();
-    assert_eq!(ENGINE.bytes("a.use", &large).candidates.len(), 0, "larger than any of them");
+    assert_eq!(ENGINE.bytes("a.use", &large).candidates.len(), 0, "larger than any usage file");
     assert_eq!(ENGINE.bytes("a.use", &large[..LARGEST_USAGE_FILE]).candidates.len(), 1);
     assert_eq!(ENGINE.bytes("a.txt", b"KEY{1}").candidates.len(), 0);
 }
 
 #[test]
-fn a_run_that_is_stopped_says_so() {
+fn a_stopped_run_reports_that() {
     let progress = Progress::default();
     progress.cancelled.store(true, Relaxed);
     let session = ENGINE.session(&progress, 1);
@@ -219,7 +219,7 @@ fn a_run_that_is_stopped_says_so() {
 }
 
 #[test]
-fn a_buffer_that_held_a_key_is_to_be_wiped() {
+fn buffers_with_keys_must_be_wiped() {
     let progress = Progress::default();
     let session = ENGINE.session(&progress, 1);
     for (bytes, wipe) in [
@@ -254,7 +254,7 @@ fn only_zeros_are_blank() {
 }
 
 #[test]
-fn marks_lines_and_places_are_those_of_the_outermost_text() {
+fn marks_lines_and_offsets_are_those_of_the_outermost_text() {
     let text = b"one\ntwo WRAP(a\nb\nKEY{1}) # keyradius:allow reason=\"why\"\n\n\nKEY{2}";
     let harvest = read(text, |_| {});
     let facts: Vec<_> = harvest
@@ -268,29 +268,29 @@ fn marks_lines_and_places_are_those_of_the_outermost_text() {
 }
 
 #[test]
-fn as_much_as_may_be_held_is_held_to_the_byte() {
+fn the_memory_limit_is_exact() {
     let text = format!("BOX:a=ANY:b=KEY{{1}}{}", "x".repeat((64 << 10) - 12));
     let (found, gaps) = told(&read(text.as_bytes(), |l| l.max_held = 64 << 10));
     assert_eq!((found, gaps), (vec!["f!a!b@0".to_owned()], vec![]));
 }
 
 #[test]
-fn a_stream_that_is_not_what_its_start_says_is_a_gap() {
+fn a_stream_that_does_not_match_its_first_bytes_is_a_gap() {
     let progress = Progress::default();
     let session = ENGINE.session(&progress, 1);
     assert!(session.open(&Origin::file("f"), Packed::Stream(b"BOX:~", &mut &b"\nKEY{1}"[..])).is_some());
     let harvest = session.finish(Vec::new());
-    assert_eq!(told(&harvest).1, ["f: damaged (not what its start says)"]);
+    assert_eq!(told(&harvest).1, ["f: damaged (not the format that its first bytes indicate)"]);
 }
 
 #[test]
-fn names_of_members_are_cut() {
+fn long_member_names_are_truncated() {
     let harvest = read(format!("BOX:{}=KEY{{1}}", "n".repeat(5000)).as_bytes(), |_| {});
     assert_eq!(harvest.occurrences[0].origin.wraps[0].name.as_os_str().len(), 4096);
 }
 
 #[test]
-fn what_detectors_decode_is_searched_as_far_as_the_limits_allow() {
+fn decoded_bytes_are_searched_within_the_limits() {
     let (found, gaps) = told(&read(b"DEC{KEY{1}", |l| l.max_depth = 0));
     assert_eq!((found, gaps), (vec!["f!dec@0".to_owned()], vec![]));
     let (_, gaps) = told(&read(b"DEC{DEC{KEY{1}", |l| l.max_depth = 0));
@@ -300,7 +300,7 @@ fn what_detectors_decode_is_searched_as_far_as_the_limits_allow() {
 }
 
 #[test]
-fn a_detector_that_may_not_read_more_is_told_once() {
+fn a_detector_that_exhausts_its_work_is_reported_once() {
     check(&[
         ("ALL{} KEY{1}", |_| {}, &["f@6"], &[]),
         ("ALL{} ALL{} ALL{}", |_| {}, &[], &["f: too_slow (key: gave up at byte 6)"]),
@@ -308,7 +308,7 @@ fn a_detector_that_may_not_read_more_is_told_once() {
 }
 
 #[test]
-fn a_mark_inside_of_an_encoding_is_hidden() {
+fn a_mark_inside_an_encoding_is_hidden() {
     let harvest = read(b"DEC{}\n\n\nKEY{1} # keyradius:allow", |_| {});
     let stands = harvest.occurrences.iter().map(|found| found.mark.as_ref().map(|mark| mark.stands));
     assert_eq!(stands.collect::<Vec<_>>(), [Some(Stands::Text), Some(Stands::Hidden)]);
@@ -325,24 +325,24 @@ fn only_private_keys_count_as_keys() {
 }
 
 #[test]
-fn what_is_several_things_is_opened_as_each() {
+fn files_of_several_formats_are_opened_as_each() {
     check(&[
-        // The box takes the image for a member of its own.
+        // The box takes the image as one of its members.
         ("BOX:a=KEY{1}\n   IMAGE:b=KEY{2}", |_| {}, &["f!a@0", "f!   IMAGE:b@0", "f!b@0"], &[]),
         ("ANY:a=KEY{1}\n   IMAGE:b=KEY{2}", |_| {}, &["f!a@0", "f!   IMAGE:b@0", "f!b@0"], &[]),
         ("ZOX:a=KEY{1}\n   IMAGE:b=KEY{2}", |_| {}, &["f!b@0"], &[]),
-        // Where it is too large to be held, the stream is opened.
+        // If the input is too large to be held in memory, the stream is opened.
         (
             "BOX:a=KEY{1}\n   IMAGE:c=x",
             |l| l.max_held = 11,
             &["f!a@0"],
-            &["f: too_large (larger than 11 bytes inside of another)"],
+            &["f: too_large (larger than 11 bytes inside another container)"],
         ),
     ]);
 }
 
 #[test]
-fn what_is_not_opened_is_counted_beside_what_is() {
+fn unopened_formats_are_counted_beside_opened_ones() {
     let unopened = |text: &[u8]| read(text, |_| {}).unopened.into_keys().collect::<Vec<_>>();
     assert_eq!(unopened(b"BOX:a=12345678901234567890123+B!"), ["beside"]);
     assert_eq!(unopened(b"ANY:a=12345678901234567890123+B!"), ["beside"]);

@@ -1,24 +1,24 @@
-//! The locked containers of a run, each once and in bounded memory.
+//! The locked containers of a run, each kept once, in bounded memory.
 //!
-//! Which ones are kept when there is too much does not depend on threads: the smallest.
+//! If there are too many, the smallest are kept, whatever the number of threads.
 
 use std::collections::BTreeMap;
 
 use crate::material::Locked;
 
-/// Most bytes of locked containers that a run keeps: some 25,000 of the usual size.
+/// Maximum number of bytes of locked containers that a run keeps: about 25,000 of usual size.
 const MAX: usize = 64 << 20;
 
-/// All that were seen.
+/// The locked containers that a run keeps.
 #[derive(Debug, Default)]
 pub(super) struct Shelf {
-    /// By length, then content.
+    /// By length, then by id.
     kept: BTreeMap<(usize, [u8; 32]), Locked>,
     bytes: usize,
 }
 
 impl Shelf {
-    /// Takes a container in. If there is one with the same content, `locked` becomes that one.
+    /// Keeps a container. If one with the same content is kept already, `locked` becomes a handle to that one.
     pub(super) fn keep(&mut self, locked: &mut Locked) {
         if locked.unread().is_some() {
             return;
@@ -33,7 +33,7 @@ impl Shelf {
         while self.bytes > MAX {
             let Some((_, largest)) = self.kept.pop_last() else { return };
             self.bytes -= largest.length();
-            largest.let_go("not kept: the locked containers of this run take more than 64 MiB");
+            largest.let_go("not kept: the locked containers of this run exceed 64 MiB");
         }
     }
 }
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_smallest_are_kept_whatever_the_order() {
+    fn the_smallest_containers_are_kept_in_any_order() {
         let sizes: Vec<usize> = (0..120).map(|n| (n * 37 % 120) * 9000 + 1).collect();
         let kept = |sizes: &mut dyn Iterator<Item = &usize>| {
             let mut shelf = Shelf::default();

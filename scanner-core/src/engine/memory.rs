@@ -1,8 +1,8 @@
-//! What inputs hold in memory while they are read: containers inside of others, windows and dictionaries of decoders.
+//! The memory that inputs use while they are read: containers inside containers, windows, and decoder dictionaries.
 //!
-//! Every input has a share that it takes without asking. One input at a time may hold more, up to the limit of the run
-//! (`max_held`); another one that wants to waits for it. So the sum is bounded by one limit and a share for each thread, and
-//! what is read of an input depends neither on the other inputs nor on the number of threads.
+//! Every input may use its share without waiting. One input at a time may use more, up to the limit of the run
+//! (`max_held`); other inputs wait for it. So the sum is bounded by one limit plus a share for each thread, and what is
+//! read of an input depends neither on other inputs nor on the number of threads.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -10,42 +10,43 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use crate::error::Reason;
 use crate::source::stream::{AHEAD, CORE};
 
-/// What any input may hold, in bytes: a tree of compressed archives, three deep, with the windows that usual levels write.
+/// The share of an input, in bytes: a tree of compressed archives, three deep, with the windows of usual compression
+/// levels.
 pub(super) const SHARE: u64 = 40 << 20;
 
-/// What an input may hold under any limit of the run: its share, and a window over a member at each of twelve depths.
+/// Bytes that an input may use under any limit: its share, and a window over a member at each of twelve depths.
 const LEAST: u64 = SHARE + 12 * (CORE + AHEAD) as u64;
 
-/// The right to hold more than a share: one for each run.
+/// The right to use more than a share: one for each run.
 #[derive(Debug, Default)]
 pub(super) struct Room {
     taken: Mutex<bool>,
     free: Condvar,
 }
 
-/// What one outermost input holds. Its thread alone takes and gives, so that it never waits for itself.
+/// The memory of one outermost input. Only the thread of the input takes and gives back, so it never waits for itself.
 #[derive(Debug)]
 pub(super) struct Holding {
     room: Arc<Room>,
     most: u64,
     held: AtomicU64,
-    /// Whether it has the right to hold more than a share.
+    /// Whether the input has the right to use more than its share.
     large: AtomicBool,
 }
 
 impl Holding {
-    /// `max_held` is the limit of the run; windows over nested members are possible under any.
+    /// `max_held` is the limit of the run; windows over nested members are possible under any limit.
     pub(super) fn new(room: &Arc<Room>, max_held: u64) -> Arc<Self> {
         let (held, large) = (AtomicU64::default(), AtomicBool::default());
         Arc::new(Self { room: Arc::clone(room), most: max_held.max(LEAST), held, large })
     }
 
-    /// What may still be taken, in bytes.
+    /// The number of bytes that may still be taken.
     pub(super) fn left(&self) -> u64 {
         self.most.saturating_sub(self.held.load(Relaxed))
     }
 
-    /// Takes bytes before they are allocated. Waits while another input holds more than its share.
+    /// Takes bytes before they are allocated. If the sum exceeds the share, waits until no other input exceeds its own.
     pub(super) fn take(&self, bytes: u64) -> Result<(), Reason> {
         let held = self.held.load(Relaxed).saturating_add(bytes);
         if held > self.most {
@@ -60,7 +61,7 @@ impl Holding {
         Ok(())
     }
 
-    /// Gives back bytes that were taken and are not allocated any more.
+    /// Gives back bytes that are no longer allocated.
     pub(super) fn give(&self, bytes: u64) {
         let held = self.held.load(Relaxed).saturating_sub(bytes);
         self.held.store(held, Relaxed);
@@ -77,7 +78,7 @@ impl Drop for Holding {
     }
 }
 
-/// Bytes that are given back when this is dropped.
+/// Bytes that are given back on drop.
 #[derive(Debug)]
 pub(super) struct Taken {
     holding: Arc<Holding>,
@@ -85,12 +86,12 @@ pub(super) struct Taken {
 }
 
 impl Taken {
-    /// Nothing yet.
+    /// Takes no bytes yet.
     pub(super) const fn none(holding: Arc<Holding>) -> Self {
         Self { holding, bytes: 0 }
     }
 
-    /// Takes so many in all from now on. If that is too much, it is what it was.
+    /// Changes the total to `bytes`. On an error the total is unchanged.
     pub(super) fn set(&mut self, bytes: u64) -> Result<(), Reason> {
         match bytes.checked_sub(self.bytes) {
             Some(more) => self.holding.take(more)?,
@@ -100,7 +101,7 @@ impl Taken {
         Ok(())
     }
 
-    /// How many are taken.
+    /// The number of bytes taken.
     pub(super) const fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -125,13 +126,13 @@ mod tests {
         assert_eq!((taken.set(4 * SHARE), taken.bytes(), holding.left()), (Err(Reason::TooLarge), 2 * SHARE, SHARE));
         assert!(*room.taken.lock().unwrap());
         taken.set(SHARE).unwrap();
-        assert!(!*room.taken.lock().unwrap(), "no more than its share");
+        assert!(!*room.taken.lock().unwrap(), "not more than its share");
         drop(taken);
         assert_eq!(holding.left(), 3 * SHARE);
     }
 
     #[test]
-    fn a_share_needs_no_turn_and_an_input_that_ends_gives_all_back() {
+    fn a_share_needs_no_waiting_and_is_given_back_at_the_end() {
         let room = Arc::new(Room::default());
         let is_taken = || *room.taken.lock().unwrap();
         let holding = Holding::new(&room, 2 * SHARE);
@@ -144,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn one_at_a_time_holds_more_than_its_share() {
+    fn one_input_at_a_time_exceeds_its_share() {
         let room = Arc::new(Room::default());
         let (now, most) = (AtomicU64::default(), AtomicU64::default());
         std::thread::scope(|scope| {

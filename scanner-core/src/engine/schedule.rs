@@ -1,4 +1,4 @@
-//! Threads: whether there are enough, and work that is spread over them.
+//! Threads: a check that they can be started, and work spread over them.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,7 +6,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 
 use crate::secret::wipe_stack;
 
-/// Whether the system gives so many threads at once. Asked before the work begins: libraries panic where it does not.
+/// Checks that the system can run `jobs` threads at once. Called before the work begins: libraries panic if it cannot.
 pub(super) fn threads(jobs: usize) -> io::Result<()> {
     let wait = Barrier::default();
     std::thread::scope(|scope| {
@@ -36,8 +36,8 @@ impl Barrier {
     }
 }
 
-/// Does the same with every item, on up to `jobs` threads. What comes back is in the order of the items, and `None` for
-/// one that panicked: it costs itself alone. Without threads to be had it goes on one after the other.
+/// Calls `work` for every item, on up to `jobs` threads. The results are in the order of the items; `None` for an item
+/// whose call panicked. If no threads can be started, the items are processed one after the other.
 pub fn each<T: Sync, R: Send>(jobs: usize, items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<Option<R>> {
     use rayon::prelude::*;
     let one = |item: &T| catch_unwind(AssertUnwindSafe(|| work(item))).ok();
@@ -45,7 +45,7 @@ pub fn each<T: Sync, R: Send>(jobs: usize, items: &[T], work: impl Fn(&T) -> R +
     match pool {
         Some(Ok(pool)) => {
             let done = pool.install(|| items.par_iter().with_max_len(1).map(one).collect());
-            // The stacks of threads that end are kept for the next ones.
+            // The stacks of finished threads are kept for new threads.
             pool.broadcast(|_| wipe_stack());
             done
         }

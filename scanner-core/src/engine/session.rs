@@ -1,4 +1,4 @@
-//! A run at work: workers and buffers that threads share, and the sink for what lies in no container.
+//! A run in progress: workers and buffers shared by threads, and the sink for blobs outside containers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -20,24 +20,24 @@ use crate::run::{Run, Same};
 use crate::seam::{Feed, Knowledge, Looked, Packed, Sink};
 use crate::source::stream::Windows;
 
-/// One run at work.
+/// A run in progress.
 pub(super) struct Session<'a> {
     pub(super) run: Run<'a>,
     pub(super) knowledge: &'a Knowledge<'a>,
-    /// Workers not in use. One is taken for each blob: as many come to exist as there are threads.
+    /// Workers not in use. Each blob takes one, so there are never more workers than threads.
     idle: Mutex<Vec<Worker>>,
-    /// Read buffers not in use: one is taken for each member of a container.
+    /// Read buffers not in use. Each member of a container takes one.
     windows: Mutex<Vec<Windows>>,
-    /// How many of them are kept.
+    /// Maximum number of read buffers that are kept.
     spare_windows: usize,
     opened: Mutex<Opened>,
     pub(super) locked: Mutex<Shelf>,
     pub(super) room: Arc<Room>,
-    /// Damaged containers in whose bytes something was found, read as they are after what their members gave.
+    /// Damaged containers whose bytes were scanned as they are, after their members, with findings.
     rescanned: Mutex<BTreeSet<Origin>>,
 }
 
-/// Containers opened and members that came out.
+/// Containers opened, and members read from them.
 #[derive(Default)]
 struct Opened {
     containers: BTreeMap<&'static str, u64>,
@@ -59,24 +59,24 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// What a source feeds.
+    /// The feed for sources.
     pub(super) fn feed(&self) -> Feed<'_> {
         Feed { run: &self.run, sink: self }
     }
 
-    /// Counts a container that was opened.
+    /// Counts an opened container and its members.
     pub(super) fn opened(&self, kind: &'static str, members: u64) {
         let mut opened = lock(&self.opened);
         *opened.containers.entry(kind).or_default() += 1;
         opened.members += members;
     }
 
-    /// Records that the bytes of a damaged container were read as they are, and that something was found in them.
+    /// Records that the bytes of a damaged container were scanned as they are, with findings.
     pub(super) fn rescanned(&self, container: &Origin) {
         lock(&self.rescanned).insert(container.clone());
     }
 
-    /// Does something with a read buffer that is not in use.
+    /// Calls `work` with a read buffer that is not in use.
     pub(super) fn with_windows<T>(&self, work: impl FnOnce(&mut Windows) -> T) -> T {
         let idle = lock(&self.windows).pop();
         let mut windows = idle.unwrap_or_default();
@@ -88,13 +88,14 @@ impl<'a> Session<'a> {
         done
     }
 
-    /// Records a panic that no guard nearer to its place caught.
+    /// Records a panic that no inner guard caught.
     fn fault(&self, origin: &Origin) {
         let detail = "engine; the rest was not read".to_owned();
         self.run.gap(Gap { origin: origin.clone(), reason: Reason::DetectorFault, detail });
     }
 
-    /// Looks at a blob that is no container, or is taken for the bytes that it is, out of what is left for its input.
+    /// Scans a blob as plain bytes: it is not a container, or is not to be opened. Work counts against the allowance of
+    /// its input.
     pub(super) fn plain(&self, blob: Blob<'_>, depth: u32, allowance: Option<&Allowance>) -> Looked {
         let known = allowance.and_then(|allowance| allowance.known.as_ref());
         let holding = allowance.map(|allowance| &allowance.holding);
@@ -116,12 +117,12 @@ impl<'a> Session<'a> {
         let budget = Budget::new(*self.run.limits());
         let frame = known.is_some().then(|| worker.begin());
         let around = Context::file(depth, holding);
-        // Detectors and unwrappers have guards of their own; what was found before the fault stays.
+        // Detectors and unwrappers have guards of their own; findings before the fault are kept.
         let look = AssertUnwindSafe(|| worker.look(self, blob, &budget, &around));
         let own = AtomicU64::new(effort::MOST);
         let left = allowance.map_or(&own, |allowance| &allowance.effort);
         if effort::within(left, || catch_unwind(look).unwrap_or_else(|_| self.fault(blob.origin))) {
-            let detail = "keys whose numbers do not fit together: arithmetic".to_owned();
+            let detail = "limit on arithmetic for keys whose numbers do not match".to_owned();
             self.run.gap(Gap { origin: blob.origin.clone(), reason: Reason::TooSlow, detail });
         }
         if let Some((known, frame)) = known.zip(frame) {
@@ -148,7 +149,8 @@ impl<'a> Session<'a> {
         occurrences
     }
 
-    /// Takes out what was found in the bytes of a damaged container and in a member of it: it is the same.
+    /// Removes findings in the bytes of a damaged container that one of its members has too: they are the same
+    /// findings.
     fn without_twins(&self, occurrences: &mut Vec<Occurrence>) {
         let mut twins: BTreeSet<usize> = BTreeSet::new();
         for container in lock(&self.rescanned).iter() {
@@ -172,7 +174,7 @@ impl<'a> Session<'a> {
     }
 
     pub(super) fn finish(self, mut occurrences: Vec<Occurrence>) -> Harvest {
-        // Those of the histories came last.
+        // Histories add findings while they are annotated.
         occurrences.append(&mut self.take());
         let opened = self.opened.into_inner().unwrap_or_else(PoisonError::into_inner);
         let workers = self.idle.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -185,8 +187,8 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Whether there is nothing but zeros: holes of images and what is unpacked to hurt. No key is, and zeros are slow
-/// to search, because many binary anchors hold several.
+/// Whether all bytes are zero: holes in images, and decompression bombs. A key is never all zeros, and zeros are slow
+/// to search, because many binary anchors contain several.
 pub(super) fn is_blank(bytes: &[u8]) -> bool {
     bytes.chunks(1 << 12).all(|page| page.iter().fold(0, |any, byte| any | byte) == 0)
 }

@@ -1,8 +1,7 @@
-//! Opens containers: what is inside of an archive is read like a file of its own, out of one allowance for the whole of
-//! the outermost input.
+//! Opens containers: the members of an archive are read like files, within one allowance for the outermost input.
 //!
-//! Nothing is unpacked to disk, and little is held: members are streams that are read in windows, whatever their size.
-//! Only a container that has to be read at any place, inside of another one, is held whole, up to a limit.
+//! Nothing is unpacked to disk, and little is held in memory: members are streams that are read in windows, whatever
+//! their size. Only a container that must be read at any offset, inside another one, is held whole, up to a limit.
 
 mod opener;
 
@@ -25,7 +24,7 @@ use crate::seam::{Container, Feed, Looked, Packed, Reader, Sink};
 use crate::source::stream::Windows;
 use opener::{Opener, Outcome};
 
-/// The sink for what lies at one depth of containers.
+/// The sink for members at one depth of containers.
 struct Level<'s> {
     session: &'s Session<'s>,
     allowance: &'s Allowance,
@@ -33,7 +32,7 @@ struct Level<'s> {
 }
 
 impl<'s> Session<'s> {
-    /// Opens a container that is no part of another one.
+    /// Opens a container that is not inside another one.
     pub(super) fn unpack(&'s self, origin: &Origin, input: Packed<'_>) -> Option<Looked> {
         let packed = match &input {
             Packed::AnyPlace(bytes) => bytes.size(),
@@ -44,7 +43,8 @@ impl<'s> Session<'s> {
         Level { session: self, allowance: &allowance, depth: 0 }.open(origin, input)
     }
 
-    /// Opens a container that was wrapped in text, out of what is left for text. What was found in it; `None` if it is none.
+    /// Opens a container that was wrapped in text, within the budget for text. Returns what was found in it; `None` if
+    /// it was not opened.
     pub(super) fn unpack_text(
         &'s self,
         origin: &Origin,
@@ -67,7 +67,7 @@ impl<'s> Session<'s> {
         opened.and(known)
     }
 
-    /// The containers that something may be, by its first bytes.
+    /// The containers that match the first bytes of an input.
     fn containers(&self, start: &[u8]) -> impl Iterator<Item = &'s dyn Container> {
         self.knowledge.containers.iter().filter(move |container| container.claims(start)).copied()
     }
@@ -108,27 +108,27 @@ impl Sink for Level<'_> {
     }
 }
 
-/// Bytes needed to match every magic number: that of btrfs stands at 65,600.
+/// Bytes needed to match every magic number: that of btrfs is at 65,600.
 const START: usize = 66 << 10;
 
-/// Where the magic number of a container stands; `None` if it is known by something else.
+/// Offset of a container's magic number; `None` if the container is recognised by something else.
 fn place(container: &dyn Container, start: &[u8]) -> Option<usize> {
     container.magics().iter().find(|magic| magic.begins(start)).map(|magic| magic.at)
 }
 
 impl Level<'_> {
-    /// One level deeper.
+    /// The next depth.
     const fn within(&self) -> Self {
         Self { depth: self.depth + 1, ..*self }
     }
 
-    /// Looks at the bytes of a container as they are.
+    /// Scans the bytes of a container as they are.
     fn as_it_is(&self, bytes: &mut dyn Read, origin: &Origin) -> Looked {
         let to = Feed { run: &self.session.run, sink: &Plain(self) };
         Windows::default().feed_member(bytes, origin, to).0
     }
 
-    /// Whether something may be a container that would have to be held in memory if it came as a stream.
+    /// Whether the bytes may be a container that would have to be held in memory if it came as a stream.
     fn opens_at_any_place(&self, bytes: &Cursor) -> bool {
         let mut start = vec![0; START];
         let read = bytes.read_from(0, &mut start).unwrap_or_default();
@@ -136,7 +136,8 @@ impl Level<'_> {
         self.session.containers(start).any(|container| matches!(container.reader(), Reader::AnyPlace(_)))
     }
 
-    /// Opens everything that it is: one file may begin like a stream and be an image by a magic number further on.
+    /// Opens every format that matches: a file may begin like a stream and be an image by a magic number at a later
+    /// offset.
     fn at_any_place(
         &self,
         origin: &Origin,
@@ -167,7 +168,7 @@ impl Level<'_> {
         }
         let mut looked = all?;
         if any_damaged && !looked.stop {
-            // What a damaged container does not lead to any more may still lie in it as it is.
+            // Members that a damaged container no longer leads to may still be among its bytes.
             let again = self.as_it_is(&mut Cursor::new(Arc::clone(bytes)), origin);
             if again.found {
                 self.session.rescanned(origin);
@@ -205,14 +206,14 @@ impl Level<'_> {
                             return Some(opener.looked);
                         }
                         Outcome::NotOne if consumed.get() > 0 => {
-                            opener.gap(Reason::Damaged, "not what its start says");
+                            opener.gap(Reason::Damaged, "not the format that its first bytes indicate");
                             return Some(opener.looked);
                         }
                         Outcome::NotOne => {}
                     }
                 }
                 Reader::InOrder(_) | Reader::AnyPlace(_) => {
-                    // If there is none, nothing was read of the stream but what its owner has in hand.
+                    // If the result is `None`, nothing was read from the stream beyond the bytes in `first`.
                     return self.held(origin, containers, &mut input, first, &consumed);
                 }
             }
@@ -220,7 +221,7 @@ impl Level<'_> {
         None
     }
 
-    /// Reads a stream into memory, as far as it may be held, and opens it there.
+    /// Reads a stream into memory, up to the limit, and opens it there.
     fn held(
         &self,
         origin: &Origin,
@@ -235,7 +236,7 @@ impl Level<'_> {
         let mut fault = None;
         let mut step = first.len().clamp(STEP, MOST_STEP);
         let whole = loop {
-            // In steps, because a buffer that doubles would hold twice as much, and is wiped as a whole.
+            // In steps: a buffer that doubles would take twice as much memory, and is wiped as a whole.
             let most = max_held.saturating_sub(bytes.len() as u64);
             let next = u64::try_from(step).unwrap_or(u64::MAX).min(most.saturating_add(1));
             if taken.set(bytes.len() as u64 + next).is_err() || bytes.len() as u64 > max_held {
@@ -253,15 +254,15 @@ impl Level<'_> {
         };
         let length = bytes.len() as u64;
         if !whole {
-            let detail = format!("larger than {max_held} bytes inside of another");
+            let detail = format!("larger than {max_held} bytes inside another container");
             self.session.run.gap(Gap { origin: origin.clone(), reason: Reason::TooLarge, detail });
             let held = Held::new(bytes);
             let mut all = Read::chain(Cursor::new(Arc::new(held)), input);
-            // What else it is cannot be opened; a stream can.
+            // The other formats cannot be opened; a stream can.
             if let Some((Reader::InOrder(read), id)) = containers.first().map(|one| (one.reader(), one.about().id)) {
                 let mut opener = Opener::new(self, origin, id);
                 if matches!(opener.read(|inside| read(&mut all, inside)), Outcome::NotOne) {
-                    opener.gap(Reason::Damaged, "not what its start says");
+                    opener.gap(Reason::Damaged, "not the format that its first bytes indicate");
                 }
                 return Some(opener.looked);
             }
@@ -280,14 +281,15 @@ impl Level<'_> {
     }
 }
 
-/// How much more is read at once into memory of a container that is held, in bytes: as much again as is held, within these.
+/// How much more is read at once of a container held in memory, in bytes: as much as is held already, within these
+/// bounds.
 const STEP: usize = 64 << 10;
 const MOST_STEP: usize = 8 << 20;
 
-/// How much is read at once of a container that is read in order.
+/// Buffer size for reading a container sequentially, in bytes.
 const READ: usize = 128 << 10;
 
-/// Takes everything for the bytes that they are.
+/// Scans everything as plain bytes.
 struct Plain<'l>(&'l Level<'l>);
 
 impl Sink for Plain<'_> {
@@ -301,7 +303,7 @@ impl Sink for Plain<'_> {
     }
 }
 
-/// Counts what is read of a stream.
+/// Counts what is read from a stream.
 struct Consumed<'r> {
     inner: &'r mut dyn Read,
     bytes: &'r Cell<u64>,

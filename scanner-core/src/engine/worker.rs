@@ -1,4 +1,4 @@
-//! What one thread does: it finds the anchors of a blob, asks their owners, and reads what is wrapped in text.
+//! The work of one thread: finds the anchors of a blob, calls their owners, and opens text encodings.
 
 mod text;
 
@@ -21,37 +21,38 @@ use crate::read_at::{Cursor, Held};
 use crate::seam::{Hit, Inspection};
 use text::Wrapper;
 
-/// Most hits that a list has room for when it is kept for the next blob: 1 MiB of them.
+/// Maximum number of hits for which a list keeps its memory for the next blob: 1 MiB of hits.
 const MOST_SPARE: usize = 1 << 16;
 
-/// Most finds of one blob that are held back until it was read to its end.
+/// Maximum number of findings of one blob held back until the blob was read to its end.
 const MOST_OF_A_BLOB: usize = 1 << 14;
 
-/// How many bytes a detector may read again in a blob of some length: a few times each, and all that a file of many hits needs.
+/// How many bytes a detector may read again in a blob of `length` bytes: each byte several times, and enough for many
+/// hits.
 const fn most_work(length: usize) -> usize {
     (64 << 20) + 16 * length
 }
 
-/// What surrounds a blob that came out of a wrapper.
+/// The surroundings of a blob that came out of a wrapper.
 #[derive(Clone, Default)]
 pub(super) struct Context<'a> {
     pub(super) depth: u32,
-    /// What the outermost input holds, if it is a container.
+    /// The memory of the outermost input, if it is a container.
     pub(super) holding: Option<Arc<Holding>>,
     /// Line of the outermost wrapper; `None` for a file itself.
     line: Option<u64>,
-    /// The mark beside the text that wraps it.
+    /// The mark beside the text that wraps the blob.
     mark: Option<Mark>,
-    /// Whether a person who looks at the file does not see the marks in this blob.
+    /// Whether a reader of the file cannot see the marks in this blob.
     encoded: bool,
-    /// Whether something was found in these bytes already.
+    /// Whether something was already found in these bytes.
     again: bool,
-    /// What was found around it.
+    /// The findings around the blob.
     enclosing: Option<Enclosing<'a>>,
 }
 
 impl Context<'_> {
-    /// What surrounds a blob that is a file or lies in containers, so many deep.
+    /// The surroundings of a file, or of a blob inside `depth` containers.
     pub(super) fn file(depth: u32, holding: Option<&Arc<Holding>>) -> Self {
         Self { depth, holding: holding.cloned(), ..Self::default() }
     }
@@ -63,24 +64,24 @@ impl Context<'_> {
     }
 }
 
-/// How much was found.
+/// Counts of findings.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Count {
     pub(super) all: u64,
-    /// Private keys, and locked containers that may hold one.
+    /// Private keys, and locked containers that may contain one.
     pub(super) keys: u64,
     /// Private keys and ordinary secrets.
     pub(super) secrets: u64,
 }
 
-/// One thread's findings and scratch space.
+/// The findings and scratch space of one thread.
 #[derive(Default)]
 pub(super) struct Worker {
-    /// What was found in the blob at hand and not handed on yet.
+    /// Findings of the current blob that were not handed on yet.
     occurrences: Vec<Occurrence>,
-    /// How much was found in all.
+    /// All findings so far.
     pub(super) count: Count,
-    /// What was found in the texts that are being read, the innermost last.
+    /// Findings of the texts being read, the innermost last.
     pub(super) known: Vec<Known>,
     pub(super) rejected: u64,
     /// Lists of hits not in use, one for each level of wrapping.
@@ -88,13 +89,13 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Takes note of what is found until the [end](Self::end) of what it returns.
+    /// Starts to record findings, until [`Self::end`] is called with the returned index.
     pub(super) fn begin(&mut self) -> usize {
         self.known.push(Known::default());
         self.known.len() - 1
     }
 
-    /// What was found since its beginning. It was found in the texts around it too.
+    /// Returns the findings since [`Self::begin`]. They also count as findings of the enclosing texts.
     pub(super) fn end(&mut self, begun: usize) -> Known {
         let mut all = Known::default();
         self.known.drain(begun.min(self.known.len())..).for_each(|known| all.join(known));
@@ -104,7 +105,7 @@ impl Worker {
         all
     }
 
-    /// Finds every anchor in a blob and asks its owners.
+    /// Finds every anchor in a blob and calls its owners.
     pub(super) fn look(&mut self, session: &Session<'_>, blob: Blob<'_>, budget: &Budget, around: &Context<'_>) {
         let mut hits = self.spare.pop().unwrap_or_default();
         hits.clear();
@@ -113,7 +114,7 @@ impl Worker {
         if !hits.is_empty() || whole {
             self.ask(session, blob, whole, &hits, budget, around);
         }
-        // A file that is nothing but anchors needs a list that no other file does.
+        // The large list that only a file full of anchors needs is dropped.
         if hits.capacity() <= MOST_SPARE {
             self.spare.push(hits);
         }
@@ -135,13 +136,13 @@ impl Worker {
         let mut covers = Covers::within(around.enclosing);
         let mut too_deep = false;
         let mut inspection = Inspection::default();
-        // What each detector may still read again, by its index; `None` once it was refused more.
+        // What each detector may still read again, by its index; `None` once a hit was refused.
         let mut work: BTreeMap<usize, Option<usize>> = BTreeMap::new();
         let first = self.count.all;
         let claiming = session.knowledge.unwrappers.iter().filter(|unwrapper| whole && unwrapper.claims(blob));
         for unwrapper in claiming {
             let mut wrapper = Wrapper { session, blob, hit: Hit::START, budget, around, line: blob.window.line };
-            // Stop at the first unwrapper that finds something; otherwise try the next. Digits may be of two kinds.
+            // Stop at the first unwrapper that finds something; otherwise try the next: digits may be of two kinds.
             if let Some(opened) = self.unwrap(*unwrapper, &mut wrapper, &covers).filter(|opened| opened.found) {
                 covers.opened(*unwrapper, blob, Hit::START, opened.span.clone());
                 covers.add(opened.span, opened.known);
@@ -160,7 +161,7 @@ impl Worker {
             if depth > MAX_NESTED {
                 if !std::mem::replace(&mut too_deep, true) {
                     let at = blob.window.start + seen.at as u64;
-                    gap(Reason::TooDeep, &format!("findings inside of findings at byte {at}"));
+                    gap(Reason::TooDeep, &format!("nested findings at byte {at}"));
                 }
                 continue;
             }
@@ -171,7 +172,7 @@ impl Worker {
             {
                 let left = work.entry(index).or_insert_with(|| Some(most_work(blob.bytes.len())));
                 inspection.allow(left.unwrap_or_default());
-                // The detectors hold no state, so a panic leaves nothing half changed but the inspection.
+                // Detectors have no state, so a panic leaves only the inspection half changed.
                 match catch_unwind(AssertUnwindSafe(|| detector.inspect(blob, hit, &mut inspection))) {
                     Ok(Ok(())) => {}
                     Ok(Err(_)) => looked_like = true,
@@ -191,7 +192,7 @@ impl Worker {
             }
             let (found, decoded, unread) = (inspection.take(), inspection.take_decoded(), inspection.take_unread());
             if found.is_empty() {
-                // Inside of a finding much looks like a key that is a part of one.
+                // Inside a finding, parts of the key look like keys of their own.
                 self.rejected += u64::from(looked_like && depth == 0 && !around.again);
                 let wrapper = Wrapper { session, blob, hit, budget, around, line: 0 };
                 let before = self.count.all;
@@ -202,7 +203,7 @@ impl Worker {
                     gap(reason, &format!("{detail}, at byte {}", blob.window.start + seen.at as u64));
                 }
                 for unwrapper in owners.unwrappers.iter().filter_map(|&i| session.knowledge.unwrappers.get(i)) {
-                    // It was asked already.
+                    // The unwrapper has already read these bytes.
                     if (whole && hit.anchor.at_start && unwrapper.claims(blob))
                         || covers.was_opened(*unwrapper, blob, hit)
                     {
@@ -246,7 +247,7 @@ impl Worker {
         }
     }
 
-    /// Hands on what was found.
+    /// Hands on the findings, with their sections if the blob is a whole program.
     pub(super) fn flush(&mut self, session: &Session<'_>, blob: Blob<'_>) {
         if self.occurrences.is_empty() {
             return;
@@ -263,7 +264,7 @@ impl Worker {
     }
 
     fn keep(&mut self, session: &Session<'_>, blob: Blob<'_>, material: Material, line: u64, mark: Option<Mark>) {
-        // A window may hold a hundred thousand keys; nobody asks for the sections of those.
+        // A window may contain a hundred thousand keys; nobody needs their sections.
         if self.occurrences.len() >= MOST_OF_A_BLOB {
             self.hand_on(session);
         }

@@ -1,4 +1,4 @@
-//! What a partial clone left on its server.
+//! Counts the objects that a partial clone left on its server.
 
 use super::forest::Forest;
 use super::keys::KeySet;
@@ -7,7 +7,7 @@ use super::oid::Kind;
 use super::trees::{Seen, ascends, entries, gained};
 use super::walk::{Change, Visitor, walk};
 
-/// How many objects trees name that are not stored here; submodules are not meant to be.
+/// The number of objects that trees name and that are not stored here; submodules do not count.
 pub(crate) fn absent(odb: &Odb, jobs: usize) -> usize {
     let mut absent = KeySet::default();
     let hash = odb.format.bytes();
@@ -31,7 +31,7 @@ pub(crate) fn absent(odb: &Odb, jobs: usize) -> usize {
     absent.len()
 }
 
-/// Objects that trees name.
+/// Objects named by trees.
 struct Named {
     hash: usize,
     seen: KeySet,

@@ -1,8 +1,9 @@
-//! Whether what git finds objects by says the same as the packs.
+//! Checks whether the indexes that git uses agree with the packs.
 //!
-//! To git, an index is the truth: whatever lies where an index puts a name is the object of that name, and no checksum of an index
-//! is verified before it is used. So an index that says something else than the pack shows git other objects than are read here.
-//! The same holds for a `multi-pack-index` (gitformat-pack, "multi-pack-index (MIDX) files"), which git asks before any index.
+//! Git trusts an index: the object at the offset that the index gives for a name is the object of that name, and git
+//! does not verify the checksum of an index before using it. So an index that disagrees with its pack shows git other
+//! objects than keyradius reads. The same is true of a `multi-pack-index` (gitformat-pack, "multi-pack-index (MIDX)
+//! files"), which git consults before any index.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -15,16 +16,16 @@ use super::pack::Pack;
 use super::store::Store;
 use crate::error::{Gap, Malformed, Reason};
 
-/// Bytes of the header of a multi-pack-index, and of each row of its table of chunks.
+/// Bytes of the header of a multi-pack-index, and of each row of its chunk table.
 const ROW: u64 = 12;
 
-/// Rows that are read at a time.
+/// Rows read at a time.
 const ROWS: usize = 2048;
 
-/// Largest multi-pack-index that is held in memory, in bytes. Of a larger one a part at a time is.
+/// Largest multi-pack-index that is held in memory, in bytes. A larger one is read in parts.
 const HELD: u64 = 1 << 20;
 
-/// Whether an index has the same names at the same places as one that was made from the pack.
+/// Whether an index has the same names at the same offsets as one made from the pack.
 pub(crate) fn same(given: &Index, made: &Index) -> bool {
     given.len() == made.len() && table(given) == table(made)
 }
@@ -35,11 +36,11 @@ fn table(index: &Index) -> Vec<(ObjectId, u64)> {
     table
 }
 
-/// Tells of every multi-pack-index of an object directory that does not agree with the packs.
+/// Reports every multi-pack-index of an object directory that disagrees with the packs.
 pub(crate) fn check_multi(directory: &Directory, format: Format, gap: &mut dyn FnMut(Gap)) {
     let folder = directory.path.join("pack");
     let mut files = vec![folder.join("multi-pack-index")];
-    // Layers of an incremental one.
+    // Layers of an incremental multi-pack-index.
     let layers = folder.join("multi-pack-index.d").read_dir().into_iter().flatten().flatten();
     files.extend(layers.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "midx")));
     files.sort();
@@ -48,16 +49,16 @@ pub(crate) fn check_multi(directory: &Directory, format: Format, gap: &mut dyn F
     for file in files {
         let Ok(store) = Store::open(&file).and_then(|store| store.loaded(HELD)) else { continue };
         if let Err(what) = multi(&store, format, &packs) {
-            gap(unread(&file, Reason::Damaged, format!("git finds objects by it, and {what}")));
+            gap(unread(&file, Reason::Damaged, format!("git uses it to find objects, and {what}")));
         }
     }
 }
 
-/// An error if a multi-pack-index has an object where its pack has none of that name.
+/// Returns an error if a multi-pack-index lists an object at an offset where its pack does not have it.
 fn multi(store: &Store, format: Format, packs: &BTreeMap<&OsStr, &Pack>) -> Result<(), Malformed> {
     let mut head = [0; ROW as usize];
     if store.read_at(0, &mut head)? < head.len() || !head.starts_with(b"MIDX") {
-        // Not one: git uses it for nothing, and it is read as the file that it is.
+        // Not a multi-pack-index: git ignores it, and it is read like any file.
         return Ok(());
     }
     let [.., chunks, _, a, b, c, d] = head;
@@ -66,7 +67,7 @@ fn multi(store: &Store, format: Format, packs: &BTreeMap<&OsStr, &Pack>) -> Resu
     for name in names.split(|byte| *byte == 0).take(u32::from_be_bytes([a, b, c, d]) as usize) {
         let name = std::str::from_utf8(name).ok().and_then(|name| name.strip_suffix(".idx"));
         let name = name.filter(|name| !name.contains('/')).ok_or(Malformed::new("it names a pack elsewhere", 0))?;
-        // A pack that is gone cannot be read by git either.
+        // Git cannot read a missing pack either.
         by_number.push(packs.get(OsStr::new(&format!("{name}.pack"))).map(|pack| (*pack, 0)));
     }
     let (ids, ids_size) = chunk(store, chunks, b"OIDL")?.ok_or(Malformed::new("it has no names", 0))?;
@@ -75,7 +76,7 @@ fn multi(store: &Store, format: Format, packs: &BTreeMap<&OsStr, &Pack>) -> Resu
     let each = format.bytes();
     let count = ids_size / each as u64;
     if count != rows_size / 8 {
-        return Err(Malformed::new("it has not as many offsets as names", 0));
+        return Err(Malformed::new("its numbers of offsets and names differ", 0));
     }
     let (mut raw, mut places) = (vec![0; ROWS * each], vec![0; ROWS * 8]);
     let mut done = 0;
@@ -88,17 +89,17 @@ fn multi(store: &Store, format: Format, packs: &BTreeMap<&OsStr, &Pack>) -> Resu
         store.exact(rows + done * 8, places)?;
         for (raw, place) in raw.chunks_exact(each).zip(places.chunks_exact(8)) {
             let at = done as usize;
-            let disagrees = Malformed::new("it puts an object where no pack has that object", at);
+            let disagrees = Malformed::new("it lists an object at an offset where no pack has it", at);
             let (Some(id), Some(pack), Some(short)) = (ObjectId::new(format, raw), word(place, 0), word(place, 4))
             else {
                 return Err(disagrees);
             };
             if last.is_some_and(|last| last > id) {
-                return Err(Malformed::new("its names do not ascend", at));
+                return Err(Malformed::new("its names are not sorted", at));
             }
             last = Some(id);
             let known =
-                by_number.get_mut(pack as usize).ok_or(Malformed::new("it counts more packs than it names", at))?;
+                by_number.get_mut(pack as usize).ok_or(Malformed::new("it refers to more packs than it names", at))?;
             let Some((pack, position)) = known else { continue };
             let offset = match far {
                 Some((far, _)) if short & 0x8000_0000 != 0 => {
@@ -117,7 +118,7 @@ fn multi(store: &Store, format: Format, packs: &BTreeMap<&OsStr, &Pack>) -> Resu
     Ok(())
 }
 
-/// Whether a pack has an object at an offset. `position` is where names that are not less than this one may begin.
+/// Whether a pack has an object at an offset. `position` is a lower bound for the position of the object's name.
 fn is_at(pack: &Pack, position: &mut u32, id: &ObjectId, offset: u64) -> bool {
     while pack.index.id(*position).is_some_and(|other| other < *id) {
         *position += 1;
@@ -126,18 +127,18 @@ fn is_at(pack: &Pack, position: &mut u32, id: &ObjectId, offset: u64) -> bool {
     same.into_iter().any(|at| pack.index.offset(at) == Some(offset))
 }
 
-/// The names of its packs, each with a zero at its end.
+/// The names of its packs, each terminated by a zero byte.
 fn names(store: &Store, chunks: u8, many: u32) -> Result<Vec<u8>, Malformed> {
     let (at, size) = chunk(store, chunks, b"PNAM")?.ok_or(Malformed::new("it names no packs", 0))?;
     if size > TEXT || size < u64::from(many) {
-        return Err(Malformed::new("it names more packs than can be", 0));
+        return Err(Malformed::new("its list of packs has an impossible size", 0));
     }
     let mut names = vec![0; usize::try_from(size).unwrap_or(0)];
     store.exact(at, &mut names)?;
     Ok(names)
 }
 
-/// Where a chunk begins and how long it is.
+/// Offset and size of a chunk.
 fn chunk(store: &Store, chunks: u8, name: &[u8]) -> Result<Option<(u64, u64)>, Malformed> {
     let mut table = vec![0; (usize::from(chunks) + 1) * ROW as usize];
     store.exact(ROW, &mut table)?;
@@ -154,7 +155,7 @@ fn chunk(store: &Store, chunks: u8, name: &[u8]) -> Result<Option<(u64, u64)>, M
         let size = to.checked_sub(*from).filter(|_| *to <= store.size()).ok_or(Malformed::new("it is cut off", 0))?;
         if *this == name {
             if found.is_some() {
-                return Err(Malformed::new("it has a table twice", 0));
+                return Err(Malformed::new("it has two chunks of one type", 0));
             }
             found = Some((*from, size));
         }
@@ -166,13 +167,14 @@ fn word(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..)?.first_chunk().map(|four| u32::from_be_bytes(*four))
 }
 
-/// Tells whether an index that is not used says something else than the pack: then git may read what was not read here.
+/// Reports whether an index that is not used disagrees with the pack: then git may read objects that were not read
+/// here.
 pub(crate) fn check_set_aside(index: &Path, pack: &Pack, why: &str, gap: &mut dyn FnMut(Gap)) {
     let agrees = Index::unsealed(index, pack.format).is_none_or(|given| same(&given, &pack.index));
     gap(if agrees {
         unread(index, Reason::IndexRebuilt, why.to_owned())
     } else {
-        let detail = format!("{why}; git finds objects by it, and it says something else than the pack");
+        let detail = format!("{why}; git uses it to find objects, and it disagrees with the pack");
         unread(index, Reason::Damaged, detail)
     });
 }
@@ -186,7 +188,7 @@ mod tests {
     use super::super::oid::Kind;
     use super::*;
 
-    /// A multi-pack-index over these rows: name, pack and offset.
+    /// A multi-pack-index with these rows: name, pack and offset.
     fn midx(format: Format, names: &[u8], many: u32, mut rows: Vec<(ObjectId, u32, u32)>) -> Vec<u8> {
         rows.sort_unstable();
         let chunks = [
@@ -207,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_multi_pack_index_agrees_with_the_packs_or_is_told_of() {
+    fn disagreeing_multi_pack_indexes_are_reported() {
         for format in FORMATS {
             let mut pack = PackWriter::new(format);
             let (a, at) = pack.whole(Kind::Blob, b"abc");
@@ -241,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_that_is_set_aside_agrees_with_the_pack_or_is_told_of() {
+    fn disagreeing_unused_indexes_are_reported() {
         for format in FORMATS {
             let mut pack = PackWriter::new(format);
             let (a, at) = pack.whole(Kind::Blob, b"abc");
@@ -274,7 +276,7 @@ mod tests {
                 assert_eq!(odb.directories[0].packs[0].index.len(), 2, "{what}");
                 assert!(odb.has(&a) && odb.has(&b), "{what}");
             }
-            // The same object twice in a pack, as some programs write it: the index says what the pack says.
+            // The same object twice in a pack, as some programs write it: index and pack agree.
             let mut twice = PackWriter::new(format);
             twice.whole(Kind::Blob, b"abc");
             twice.whole(Kind::Blob, b"abc");

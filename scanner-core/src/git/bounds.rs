@@ -1,4 +1,4 @@
-//! What reading packs may cost: memory for all threads of a run, and work for each pack.
+//! Limits the cost of reading packs: memory for all threads of a run, and work for each pack.
 
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex};
 
 use crate::budget::Limits;
 
-/// Bytes of objects that each thread may hold while it builds others on them.
+/// Bytes of objects that each thread may hold while it builds others from them.
 const OWN: u64 = 24 << 20;
 
-/// Bytes of indexes that all threads together hold in memory: 1.2 million objects. Git's own history has an index of 24 MB.
+/// Bytes of indexes that all threads together hold in memory: 1.2 million objects. The index of git's own history has
+/// 24 MB.
 const INDEXES: u64 = 32 << 20;
 
 /// The bounds of a run.
@@ -17,19 +18,20 @@ const INDEXES: u64 = 32 << 20;
 pub(crate) struct Bounds {
     /// Bytes of indexes that may still be held in memory.
     indexes: AtomicU64,
-    /// Bytes that a thread may hold by itself.
+    /// Bytes that a thread may hold at any time.
     pub(crate) own: u64,
-    /// Bytes that the one thread whose turn it is may hold beyond that.
+    /// Additional bytes for the one thread that holds the turn.
     pub(crate) most: u64,
-    /// Whose turn it is. Whoever waits holds no more than its own, so that nobody waits for each other.
+    /// Held by the thread that may exceed its own bytes. A waiting thread holds no more than its own bytes, so threads
+    /// never wait for each other.
     pub(crate) turn: Mutex<()>,
     floor: u64,
     ratio: u64,
 }
 
 impl Bounds {
-    /// From the limits of a run: objects may take half of what one input may hold in memory, and up to 128 MiB four fifths
-    /// of it, which is what the usual limit leaves. What is opened inside of one of them is counted by itself.
+    /// Makes the bounds from the limits of a run. Objects may take half of the memory of one input, or, up to 128 MiB,
+    /// four fifths: what the default limit leaves. Containers opened inside an object are counted separately.
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             indexes: AtomicU64::new(INDEXES.min(limits.max_held / 4)),
@@ -41,7 +43,7 @@ impl Bounds {
         }
     }
 
-    /// Room for an index of this size in memory, until it is dropped; `None` if others hold too much.
+    /// Reserves memory for an index of this size, until the lease is dropped; `None` if other indexes take too much.
     pub(crate) fn index(self: &Arc<Self>, size: u64) -> Option<Lease> {
         self.indexes.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(size)).ok()?;
         Some(Lease { bounds: Arc::clone(self), size })
@@ -52,15 +54,16 @@ impl Bounds {
         self.own + self.most
     }
 
-    /// Most bytes that may be inflated and built to read a pack of this size. Histories are stored well: that of git itself
-    /// is 27 times its pack, and a large file that is changed often is thousands of times its own. So a small pack may
-    /// cost a quarter of what the largest archive may (16 GiB, some minutes), and a large one as many times its size as an archive.
+    /// Maximum number of bytes that may be inflated and built to read a pack of this size. Histories compress well:
+    /// git's own is 27 times the size of its pack, and a large file that changes often is thousands of times the size
+    /// of its pack. So a small pack may cost a quarter of what the largest archive may (16 GiB, some minutes), and a
+    /// large pack as many times its size as an archive.
     pub(crate) fn work(&self, pack: u64) -> u64 {
         self.floor.max(self.ratio.saturating_mul(pack))
     }
 }
 
-/// Room in memory, given back when this is dropped.
+/// A reservation of memory, given back on drop.
 #[derive(Debug)]
 pub(crate) struct Lease {
     bounds: Arc<Bounds>,
@@ -73,10 +76,10 @@ impl Drop for Lease {
     }
 }
 
-/// Said of a pack or an object that costs more work than it may.
+/// The detail of a gap for a pack or an object that costs too much work.
 pub(crate) const EXPENSIVE: &str = "more work than --max-expanded and --max-ratio allow";
 
-/// A stream that counts as work what is read of it.
+/// A stream that counts the bytes read as work.
 #[derive(Debug)]
 pub(crate) struct Metered<'m, R> {
     pub(crate) inner: &'m mut R,
@@ -94,9 +97,9 @@ impl<R: Read> Read for Metered<'_, R> {
     }
 }
 
-/// Takes work from what is left.
+/// Subtracts work from what is left.
 pub(crate) fn spend(left: &AtomicU64, work: u64) {
-    // What is returned is what was left before.
+    // The result is the previous value, which is not needed.
     let _ = left.fetch_update(Relaxed, Relaxed, |left| Some(left.saturating_sub(work)));
 }
 
@@ -111,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pack_may_cost_its_ratio_and_a_small_one_the_floor() {
+    fn work_is_bounded_by_ratio_and_floor() {
         let bounds = Bounds::new(&Limits { max_unpacked: 4_000, max_ratio: 10, ..Limits::default() });
         for (pack, work) in [(0, 1_000), (100, 1_000), (101, 1_010), (u64::MAX, u64::MAX)] {
             assert_eq!(bounds.work(pack), work, "{pack}");
@@ -119,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn objects_take_their_part_of_what_one_input_may_hold() {
+    fn objects_get_their_share_of_memory() {
         for (max_held, own, most) in [
             (10 << 20, 10 << 20, 8 << 20),
             (160 << 20, OWN, 128 << 20),
@@ -132,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_ends_where_the_work_is_done() {
+    fn a_stream_ends_when_work_is_exhausted() {
         let left = AtomicU64::new(10);
         let mut metered = Metered { inner: &mut &[0; 25][..], left: &left };
         let mut read = || metered.read(&mut [0; 4]).ok();

@@ -1,4 +1,4 @@
-//! Packs that lie by themselves: bundles (gitformat-bundle, versions 2 and 3) and pack files.
+//! Standalone packs: bundles (gitformat-bundle, versions 2 and 3) and pack files.
 
 use std::io::{self, BufRead, Read};
 use std::path::Path;
@@ -6,15 +6,15 @@ use std::path::Path;
 use super::oid::{Format, ObjectId};
 use super::store::Store;
 
-/// How a file says that it is a bundle.
+/// The first line of a bundle.
 const SIGNATURES: [&[u8]; 2] = [b"# v2 git bundle\n", b"# v3 git bundle\n"];
 
-/// Whether a file that begins like this holds a pack.
+/// Whether a file with this start contains a pack.
 pub(crate) fn begins(start: &[u8]) -> bool {
     SIGNATURES.iter().any(|signature| start.starts_with(signature)) || super::pack::check_header(start).is_ok()
 }
 
-/// Whether a file is a pack, whatever it is called.
+/// Whether a file is a pack, whatever its name.
 pub(crate) fn is_pack(path: &Path) -> bool {
     let Ok(store) = Store::open(path) else { return false };
     let mut start = [0; 12];
@@ -22,26 +22,26 @@ pub(crate) fn is_pack(path: &Path) -> bool {
     super::pack::check_header(start.get(..read).unwrap_or_default()).is_ok()
 }
 
-/// What stands before the pack.
+/// The header before the pack.
 #[derive(Debug)]
 pub(crate) struct Header {
-    /// How it begins; empty for a pack.
+    /// The first line; empty for a pack.
     pub(crate) signature: &'static [u8],
-    /// Where the pack begins.
+    /// Offset of the pack.
     pub(crate) pack: u64,
     pub(crate) format: Format,
-    /// Names and what they stand for.
+    /// Ref names and the objects that they point to.
     pub(crate) refs: Vec<(String, ObjectId)>,
-    /// Commits that the reader of the bundle is expected to have.
+    /// The number of commits that the reader of the bundle is expected to have.
     pub(crate) prerequisites: usize,
     /// Whether objects were left out (`filter` capability).
     pub(crate) filtered: bool,
 }
 
-/// Longest text before the pack of a bundle, in bytes: some hundred thousand refs.
+/// Longest header of a bundle, in bytes: several hundred thousand refs.
 const LONGEST: usize = 32 << 20;
 
-/// Reads what stands before the pack.
+/// Reads the header before the pack.
 pub(crate) fn header(store: &Store) -> io::Result<Header> {
     let mut header =
         Header { signature: b"", pack: 0, format: Format::Sha1, refs: Vec::new(), prerequisites: 0, filtered: false };
@@ -49,7 +49,7 @@ pub(crate) fn header(store: &Store) -> io::Result<Header> {
     let read = store.read_at(0, &mut start).map_err(|what| io::Error::other(what.what))?;
     let start = start.get(..read).unwrap_or_default();
     let Some(signature) = SIGNATURES.iter().find(|signature| start.starts_with(signature)) else {
-        // A pack says nowhere how long its names are; its trailing checksum does.
+        // A pack does not state the length of its object ids; its trailing checksum shows it.
         header.format = pack_format(store)?;
         return Ok(header);
     };
@@ -63,7 +63,7 @@ pub(crate) fn header(store: &Store) -> io::Result<Header> {
         at += read;
         if line.pop() != Some(b'\n') {
             let long = if at >= LONGEST { "is too long" } else { "is cut off" };
-            return Err(io::Error::other(format!("the header of the bundle {long}")));
+            return Err(io::Error::other(format!("the bundle header {long}")));
         }
         match line.first() {
             None => {
@@ -83,7 +83,7 @@ pub(crate) fn header(store: &Store) -> io::Result<Header> {
     }
 }
 
-/// Which hash the trailer of a pack is made with.
+/// The hash algorithm of a pack's trailing checksum.
 fn pack_format(store: &Store) -> io::Result<Format> {
     use sha2::Digest;
     let Some(body) = store.size().checked_sub(32) else { return Ok(Format::Sha1) };
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stands_before_the_pack_is_read() {
+    fn bundle_headers_are_read() {
         let folder = Folder::new();
         for format in FORMATS {
             let (one, two) = (ObjectId::of(format, Kind::Commit, b"1"), ObjectId::of(format, Kind::Commit, b"2"));
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pack_says_by_its_checksum_how_long_its_names_are() {
+    fn the_hash_algorithm_of_a_pack_follows_from_its_checksum() {
         let folder = Folder::new();
         for format in FORMATS {
             let pack = PackWriter::new(format).pack();

@@ -1,4 +1,4 @@
-//! Commits as a graph, gathered while their messages are scanned.
+//! The graph of commits, gathered while their messages are scanned.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -8,18 +8,18 @@ use std::num::{IntErrorKind, ParseIntError};
 use super::keys::{KeyMap, KeySet};
 use super::oid::{Format, ObjectId};
 
-/// One commit. Names are [`ObjectId::key`]s: a million commits are some 50 MB.
+/// One commit. Ids are stored as [`ObjectId::key`]s: a million commits take about 50 MB.
 #[derive(Clone, Debug)]
 pub(crate) struct Commit {
     pub(crate) key: u64,
     pub(crate) tree: u64,
-    /// When it was committed, in seconds since 1970.
+    /// The commit time, in seconds since 1970.
     pub(crate) time: i64,
     first: u32,
     parents: u32,
 }
 
-/// Commits in no order.
+/// Commits in any order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Commits {
     list: Vec<Commit>,
@@ -27,7 +27,7 @@ pub(crate) struct Commits {
 }
 
 impl Commits {
-    /// Adds a commit. One without a tree is none.
+    /// Adds a commit. An object without a tree is not a commit.
     pub(crate) fn push(&mut self, id: &ObjectId, bytes: &[u8]) {
         let first = self.parents.len() as u32;
         let (mut tree, mut time) = (None, 0);
@@ -45,7 +45,7 @@ impl Commits {
         }
     }
 
-    /// How many parents are named and not here.
+    /// The number of parents that are named and missing.
     pub(crate) fn missing_parents(&self) -> usize {
         let mut known: Vec<u64> = self.list.iter().map(|commit| commit.key).collect();
         known.sort_unstable();
@@ -56,7 +56,7 @@ impl Commits {
         missing.len()
     }
 
-    /// Takes in those of another thread.
+    /// Adds the commits of another thread.
     pub(crate) fn append(&mut self, mut other: Self) {
         let offset = self.parents.len() as u32;
         other.list.iter_mut().for_each(|commit| commit.first += offset);
@@ -65,7 +65,7 @@ impl Commits {
     }
 }
 
-/// Commits, parents before children.
+/// The graph of commits, parents before children.
 #[derive(Debug)]
 pub(crate) struct Graph {
     commits: Vec<Commit>,
@@ -77,14 +77,14 @@ pub(crate) struct Graph {
 pub(crate) type Node = u32;
 
 impl Graph {
-    /// Puts them in order, by date as far as parents allow: dates may lie. Commits in `shallow` have no parents: what was
-    /// before them was never fetched, even if it is here by another way.
+    /// Sorts commits by date, as far as parents allow: dates may be wrong. Commits in `shallow` get no parents: earlier
+    /// history was never fetched, even if it is present for another reason.
     pub(crate) fn new(mut found: Commits, shallow: &[ObjectId]) -> Self {
         found.list.sort_by_key(|commit| (commit.time, commit.key));
         found.list.dedup_by_key(|commit| commit.key);
         let index: KeyMap<u32> = found.list.iter().enumerate().map(|(at, commit)| (commit.key, at as u32)).collect();
         let cut: KeySet = shallow.iter().map(ObjectId::key).collect();
-        // By their places in the sorted list, as are all numbers up to the last loop.
+        // Indices into the sorted list, as are all numbers up to the last loop.
         let parents: Vec<Vec<u32>> = found
             .list
             .iter()
@@ -122,29 +122,29 @@ impl Graph {
         0..self.commits.len() as u32
     }
 
-    /// How many commits.
+    /// The number of commits.
     pub(crate) const fn len(&self) -> usize {
         self.commits.len()
     }
 
-    /// The commit of this name.
+    /// The commit with this id.
     pub(crate) fn node(&self, id: &ObjectId) -> Option<Node> {
         self.by_key.get(&id.key()).copied()
     }
 
-    /// What is known of one.
+    /// The facts of a commit.
     pub(crate) fn commit(&self, node: Node) -> Option<&Commit> {
         self.commits.get(node as usize)
     }
 
-    /// Its parents that are there.
+    /// The parents of a commit that are present.
     pub(crate) fn parents(&self, node: Node) -> &[Node] {
         self.commit(node)
             .and_then(|commit| self.parents.get(commit.first as usize..(commit.first + commit.parents) as usize))
             .unwrap_or_default()
     }
 
-    /// Marks everything that can be reached from these.
+    /// Marks every commit reachable from `from`.
     pub(crate) fn reach(&self, from: impl IntoIterator<Item = Node>, seen: &mut [bool]) {
         let mut stack: Vec<Node> = from.into_iter().collect();
         while let Some(node) = stack.pop() {
@@ -156,7 +156,7 @@ impl Graph {
     }
 }
 
-/// An order in which parents come first, and otherwise the lowest number that can come next.
+/// An order in which parents come before children; otherwise the lowest possible number is next.
 fn order(parents: &[Vec<u32>]) -> Vec<u32> {
     let mut missing: Vec<u32> = parents.iter().map(|parents| parents.len() as u32).collect();
     let mut starts = vec![0_u32; parents.len() + 2];
@@ -208,17 +208,17 @@ pub(crate) struct Header {
     pub(crate) committer: Signature,
 }
 
-/// Who and when.
+/// A person and a time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Signature {
-    /// `Name <mail>`, as it stands there.
+    /// `Name <mail>`, as written in the commit.
     pub(crate) who: String,
     /// Seconds since 1970.
     pub(crate) time: i64,
 }
 
 impl Header {
-    /// Reads what is there; a damaged line is left out.
+    /// Parses the header; damaged lines are skipped.
     pub(crate) fn parse(format: Format, bytes: &[u8]) -> Self {
         let mut header = Self::default();
         for (word, rest) in lines(bytes) {
@@ -235,14 +235,14 @@ impl Header {
 }
 
 impl Signature {
-    /// `Name <mail> 1700000000 +0100`.
+    /// Parses `Name <mail> 1700000000 +0100`.
     fn parse(text: &[u8]) -> Self {
         let (who, time) = split_signature(text);
         Self { who: String::from_utf8_lossy(who.trim_ascii()).into_owned(), time }
     }
 }
 
-/// First word and rest of every line of a header.
+/// The first word and the rest of every line of a header.
 fn lines(bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     let mut rest = bytes;
     std::iter::from_fn(move || {
@@ -254,7 +254,8 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     })
 }
 
-/// Who, and when in seconds since 1970. A time that no number holds is the last one, as git has it; what is not a number is 0.
+/// Splits off the name, and the time in seconds since 1970. A time that does not fit into 64 bits saturates, as in git;
+/// a time that is not a number is 0.
 fn split_signature(text: &[u8]) -> (&[u8], i64) {
     let end = memchr::memrchr(b'>', text).map_or(text.len(), |at| at + 1);
     let (who, when) = text.split_at(end);
@@ -269,7 +270,7 @@ fn split_signature(text: &[u8]) -> (&[u8], i64) {
     (who, time)
 }
 
-/// The object that a tag stands for.
+/// The object that a tag points to.
 pub(crate) fn tagged(format: Format, bytes: &[u8]) -> Option<ObjectId> {
     let line = bytes.strip_prefix(b"object ")?;
     ObjectId::from_hex(format, line.get(..format.bytes() * 2)?)
@@ -325,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_date_that_no_number_holds_is_the_last_one() {
+    fn dates_out_of_range_saturate() {
         for (text, time) in [
             ("a <b> 1 +0000", 1),
             ("a <b> -1 +0000", -1),

@@ -1,4 +1,4 @@
-//! Deltas: an object as pieces of another one and new bytes (gitformat-pack, "Deltified representation").
+//! Deltas: an object as pieces of another object and new bytes (gitformat-pack, "Deltified representation").
 
 use std::io::{self, Read};
 use std::ops::Range;
@@ -6,36 +6,36 @@ use std::ops::Range;
 use super::walk::TOO_LARGE;
 use crate::error::Malformed;
 
-/// Most pieces of a delta that are held: 24 MiB of them.
+/// Maximum number of pieces of a delta that are held in memory: 24 MiB.
 const MOST_PIECES: usize = 1 << 20;
 
 /// A piece of the result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Piece {
-    /// These bytes of the base.
+    /// A range of the base.
     Copy(Range<usize>),
-    /// These bytes of the delta.
+    /// A range of the delta.
     Insert(Range<usize>),
 }
 
 impl Piece {
-    /// How many bytes of the result it is.
+    /// The length of the piece in bytes.
     pub(crate) fn len(&self) -> usize {
         let (Self::Copy(range) | Self::Insert(range)) = self;
         range.len()
     }
 }
 
-/// A delta taken apart and checked: every piece lies in its source and together they are as long as the delta says.
+/// A parsed and checked delta: every piece is inside its source, and their total length is the declared one.
 #[derive(Debug, Default)]
 pub(crate) struct Delta {
     /// Size of the result in bytes.
     pub(crate) size: usize,
-    /// In the order of the result; copies that continue each other are one piece.
+    /// The pieces in the order of the result; adjacent copies are merged.
     pub(crate) pieces: Vec<Piece>,
 }
 
-/// Size of the base, size of the result, and where the instructions begin.
+/// The size of the base, the size of the result, and the offset of the instructions.
 pub(crate) fn sizes(delta: &[u8]) -> Result<(u64, u64, usize), Malformed> {
     let mut at = 0;
     let base = size(delta, &mut at)?;
@@ -44,11 +44,11 @@ pub(crate) fn sizes(delta: &[u8]) -> Result<(u64, u64, usize), Malformed> {
 }
 
 impl Delta {
-    /// Takes a delta apart. `base` is the length of its base, `limit` the largest result that may be built.
+    /// Parses a delta. `base` is the length of its base, `limit` the largest result that may be built.
     pub(crate) fn parse(&mut self, delta: &[u8], base: usize, limit: u64) -> Result<(), Malformed> {
         let (expected, result, mut at) = sizes(delta)?;
         if expected != base as u64 {
-            return Err(Malformed::new("delta is for a base of another size", 0));
+            return Err(Malformed::new("delta expects a base of another size", 0));
         }
         if result > limit {
             return Err(Malformed::new("object larger than the limit", 0));
@@ -80,7 +80,7 @@ impl Delta {
                 };
                 let (offset, length) =
                     number(0..4).zip(number(4..7)).ok_or(Malformed::new("delta is cut off", start))?;
-                // A size of nothing means 64 KiB.
+                // A size of 0 means 64 KiB.
                 let length = if length == 0 { 0x10000 } else { length };
                 if offset + length > base {
                     return Err(Malformed::new("delta copies from beyond its base", start));
@@ -89,7 +89,7 @@ impl Delta {
             };
             built += piece.len();
             if built > self.size {
-                return Err(Malformed::new("delta makes more than it says", start));
+                return Err(Malformed::new("delta result is larger than declared", start));
             }
             match (self.pieces.last_mut(), piece) {
                 (Some(Piece::Copy(last)), Piece::Copy(next)) if last.end == next.start => last.end = next.end,
@@ -101,10 +101,10 @@ impl Delta {
                 }
             }
         }
-        if built == self.size { Ok(()) } else { Err(Malformed::new("delta makes less than it says", at)) }
+        if built == self.size { Ok(()) } else { Err(Malformed::new("delta result is smaller than declared", at)) }
     }
 
-    /// Builds the result.
+    /// Builds the result in `out`.
     pub(crate) fn apply(&self, delta: &[u8], base: &[u8], out: &mut Vec<u8>) {
         out.clear();
         out.reserve_exact(self.size);
@@ -113,14 +113,14 @@ impl Delta {
         }
     }
 
-    /// The result as a stream.
+    /// Reads the result as a stream.
     pub(crate) const fn reader<'b>(&'b self, delta: &'b [u8], base: &'b [u8]) -> Built<'b> {
         Built { pieces: self.pieces.as_slice(), delta, base, at: 0 }
     }
 
-    /// Appends what is new: inserted bytes, and `reach` bytes on either side of each place where the base is left or
-    /// entered. Whatever literal of at most `reach + 1` bytes is in the result and not in the base is in there. Pieces
-    /// that do not belong together may touch, so that a literal may be in there that is in neither.
+    /// Appends what is new: inserted bytes, and `reach` bytes on either side of each boundary of a copy. Contains every
+    /// literal of at most `reach + 1` bytes that is in the result but not in the base. Unrelated pieces may become
+    /// adjacent, so it may contain a literal that is in neither.
     pub(crate) fn fresh(&self, delta: &[u8], base: &[u8], reach: usize, out: &mut Vec<u8>) {
         let last = self.pieces.len().saturating_sub(1);
         for (number, piece) in self.pieces.iter().enumerate() {
@@ -135,8 +135,8 @@ impl Delta {
         }
     }
 
-    /// Appends the first `length` bytes of the result, or all of it; `false` if they are the first bytes of the base,
-    /// and nothing was appended.
+    /// Appends the first `length` bytes of the result, or all of it. Returns `false` and appends nothing if they are
+    /// the first bytes of the base.
     pub(crate) fn start(&self, delta: &[u8], base: &[u8], length: usize, out: &mut Vec<u8>) -> bool {
         if let Some(Piece::Copy(range)) = self.pieces.first()
             && range.start == 0
@@ -159,7 +159,7 @@ impl Delta {
 /// The result of a delta, as a stream.
 #[derive(Debug)]
 pub(crate) struct Built<'b> {
-    /// What is still to come, and how much of its first piece was read.
+    /// The remaining pieces; `at` bytes of the first one were read.
     pieces: &'b [Piece],
     at: usize,
     delta: &'b [u8],
@@ -193,7 +193,7 @@ pub(crate) fn bytes_of<'b>(piece: &Piece, delta: &'b [u8], base: &'b [u8]) -> &'
     }
 }
 
-/// A size: seven bits a byte, the lowest first.
+/// Reads a size: seven bits per byte, lowest first.
 fn size(delta: &[u8], at: &mut usize) -> Result<u64, Malformed> {
     let mut value = 0_u64;
     for shift in (0..63).step_by(7) {
@@ -213,7 +213,7 @@ mod tests {
 
     const BASE: &[u8] = b"the quick brown fox jumps over the lazy dog";
 
-    /// Copies two pieces and inserts one between them, and one at the end.
+    /// Three copies, with an insertion after the first copy and one at the end.
     fn delta() -> Vec<u8> {
         let mut delta = vec![BASE.len() as u8, 4 + 3 + 6 + 4 + 1];
         delta.extend([0x91, 0, 4]); // "the "
@@ -230,10 +230,10 @@ mod tests {
     }
 
     #[test]
-    fn pieces_make_the_result() {
+    fn pieces_build_the_result() {
         let delta = delta();
         let parsed = parse(&delta, BASE.len()).unwrap();
-        assert_eq!(parsed.pieces.len(), 4, "copies that continue each other are one");
+        assert_eq!(parsed.pieces.len(), 4, "adjacent copies are merged");
         let mut out = Vec::new();
         parsed.apply(&delta, BASE, &mut out);
         assert_eq!(out, b"the red fox jumps!");
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused() {
+    fn mismatched_deltas_are_refused() {
         let good = delta();
         assert!(parse(&good, BASE.len() + 1).is_err(), "another base");
         assert!(parse(&good[..good.len() - 1], BASE.len()).is_err(), "insert cut off");
@@ -262,15 +262,15 @@ mod tests {
         }
         assert!(parse(&[0x80; 12], BASE.len()).is_err(), "endless size");
         assert!(parse(&[BASE.len() as u8, 1, 0, 1, b'x'], BASE.len()).is_err(), "a reserved instruction");
-        // Each instruction copies 16 MiB: seven bytes must not become gigabytes.
+        // Each instruction copies 16 MiB: a few bytes must not become gigabytes.
         let mut bomb = vec![BASE.len() as u8, 1];
         bomb.extend([0xf0, 0xff, 0xff, 0xff].repeat(1000));
         assert!(parse(&bomb, BASE.len()).is_err());
     }
 
     #[test]
-    fn no_literal_escapes() {
-        // Every literal of the result of at most reach + 1 bytes is in the base or in what is fresh.
+    fn fresh_bytes_contain_every_new_literal() {
+        // Every literal of at most reach + 1 bytes in the result is in the base or in the fresh bytes.
         let delta = delta();
         let parsed = parse(&delta, BASE.len()).unwrap();
         let mut out = Vec::new();
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn only_copies_that_continue_each_other_are_one() {
+    fn only_adjacent_copies_are_merged() {
         for (ops, pieces) in [
             (vec![Op::Copy(0, 4), Op::Copy(4, 4)], 1),
             (vec![Op::Copy(0, 4), Op::Copy(5, 4)], 2),
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn any_delta_gives_its_result_its_start_and_every_new_literal() {
+    fn random_deltas_give_result_start_and_new_literals() {
         let base = noise(5, 400);
         let inserted = noise(6, 200);
         for round in 0..200_u64 {
@@ -403,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn a_start_is_that_of_the_base_only_as_far_as_the_base_goes() {
+    fn a_start_equals_the_base_only_within_the_base() {
         let (all, more) = (Op::Copy(0, BASE.len()), Op::Insert(b"!"));
         for (ops, fresh) in [(vec![all], false), (vec![Op::Copy(0, BASE.len()), more], true)] {
             let delta = made::delta(BASE.len(), &ops);
@@ -414,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_fresh_is_no_more_than_it_has_to_be() {
+    fn fresh_bytes_are_minimal() {
         let ops = [Op::Copy(0, 20), Op::Insert(b"NEW"), Op::Copy(20, 20)];
         let delta = made::delta(BASE.len(), &ops);
         let parsed = parse(&delta, BASE.len()).unwrap();

@@ -1,36 +1,36 @@
-//! Which entry of a pack is built on which: a forest, whose trees are the units of work.
+//! The entries of a pack and their bases: a forest, whose trees are the units of work.
 
 use super::oid::{Kind, ObjectId};
 use super::pack::{MISSING_BASE, Pack, Pages, Stored};
 use crate::error::Malformed;
 
-/// No entry.
+/// Stands for no entry.
 const NONE: u32 = u32::MAX;
 
-/// The entries of a pack in the order of their offsets, and their deltas. About 37 bytes an entry.
+/// The entries of a pack in the order of their offsets, and their deltas. About 37 bytes per entry.
 #[derive(Debug)]
 pub(crate) struct Forest {
-    /// Where each begins.
+    /// Offset of each entry.
     offsets: Vec<u64>,
-    /// Position of each in the index.
+    /// Position of each entry in the index.
     positions: Vec<u32>,
-    /// The offset behind the last one.
+    /// The offset after the last entry.
     end: u64,
-    /// What each is, through its bases; 0 where that cannot be known.
+    /// The object kind of each entry, found through its bases; 0 if unknown.
     kinds: Vec<u8>,
-    /// `children[starts[e]..starts[e + 1]]` are the entries built on `e`, the lightest first.
+    /// `children[starts[e]..starts[e + 1]]` are the entries whose base is `e`, the lightest first.
     starts: Vec<u32>,
     children: Vec<u32>,
-    /// Bytes to inflate for an entry and all that is built on it.
+    /// Bytes to inflate for an entry and all its descendants.
     weights: Vec<u64>,
-    /// Entries that are whole.
+    /// Entries that are not deltas.
     roots: Vec<u32>,
     /// Entries that cannot be read at all, and why.
     pub(crate) faults: Vec<(u32, Malformed)>,
 }
 
 impl Forest {
-    /// Reads the header of every entry that the index of a pack lists.
+    /// Reads the header of every entry listed by the index of a pack.
     pub(crate) fn of(pack: &Pack) -> Self {
         let mut order: Vec<(u64, u32)> = pack.index.offsets().into_iter().zip(0..).collect();
         order.sort_unstable();
@@ -40,8 +40,8 @@ impl Forest {
         Self::new(pack, offsets, positions, &mut |_, _| false)
     }
 
-    /// Reads the header of every entry that begins at one of these offsets, sorted. Those that are built on a name are
-    /// told to `named`, since nobody knows yet which entry has it.
+    /// Reads the header of every entry at one of these sorted offsets. Deltas whose base is given by object id are
+    /// passed to `named`, because it is not yet known which entry has that id.
     pub(crate) fn at(pack: &Pack, offsets: Vec<u64>, named: &mut dyn FnMut(u32, ObjectId)) -> Self {
         let positions = (0..offsets.len() as u32).collect();
         let mut take = |entry, id| {
@@ -69,7 +69,8 @@ impl Forest {
         forest
     }
 
-    /// Fills kinds of roots and own weights; returns the base of each entry, and how many `named` took.
+    /// Sets the kinds of roots and the weight of each entry itself. Returns the base of each entry, and how many
+    /// entries `named` took.
     fn read_headers(&mut self, pack: &Pack, named: &mut dyn FnMut(u32, ObjectId) -> bool) -> (Vec<u32>, usize) {
         let mut bases = vec![NONE; self.offsets.len()];
         let by_position = |positions: &[u32]| {
@@ -81,7 +82,7 @@ impl Forest {
             }
             entries
         };
-        // Only needed for packs with bases by name.
+        // Only needed for packs whose deltas name their bases by id.
         let mut entries: Option<Vec<u32>> = None;
         let mut pages = Pages::new(pack);
         let mut adopted = 0;
@@ -95,7 +96,7 @@ impl Forest {
                     continue;
                 }
             };
-            // What each costs beyond its bytes: looking it up, starting the decompressor.
+            // The cost of an entry beyond its bytes: the lookup, starting the decompressor.
             *weight = header.size.saturating_add(256).min(1 << 40);
             let found = match header.stored {
                 Stored::Whole(whole) => {
@@ -122,7 +123,7 @@ impl Forest {
         (bases, adopted)
     }
 
-    /// Makes lists of children, and hands kinds down and weights up.
+    /// Builds the lists of children, and passes kinds down and weights up.
     fn link(&mut self, bases: &[u32], adopted: usize) {
         let count = bases.len();
         let mut starts = vec![0_u32; count + 2];
@@ -148,7 +149,7 @@ impl Forest {
         starts.pop();
         self.starts = starts;
 
-        // From the roots outward, so that what is built on itself is never reached.
+        // Starts from the roots, so that cycles are never reached.
         let mut order: Vec<u32> = self.roots.clone();
         let mut next = 0;
         while let Some(&entry) = order.get(next) {
@@ -170,13 +171,13 @@ impl Forest {
             }
         }
         if adopted == 0 && order.len() + self.faults.len() < count {
-            let circle = Malformed::new("its base is damaged, or deltas in a circle", 0);
+            let circle = Malformed::new("its base is damaged, or its deltas form a cycle", 0);
             let known: std::collections::BTreeSet<u32> = self.faults.iter().map(|(entry, _)| *entry).collect();
             let lost = (0..count as u32).filter(|entry| self.kind_number(*entry) == 0 && !known.contains(entry));
             self.faults.extend(lost.map(|entry| (entry, circle)).collect::<Vec<_>>());
         }
-        // The lightest first: the base of the last child is dropped before that child's own children are built, so
-        // that no more than log2(n) of them are held at a time.
+        // The lightest first: the base of the last child is dropped before that child's own children are built, so that
+        // at most log2(n) bases are held at a time.
         let weights = std::mem::take(&mut self.weights);
         for entry in 0..count as u32 {
             let range = self.child_range(entry);
@@ -189,12 +190,12 @@ impl Forest {
         self.weights = weights;
     }
 
-    /// How many entries.
+    /// The number of entries.
     pub(crate) const fn len(&self) -> usize {
         self.offsets.len()
     }
 
-    /// Where an entry begins.
+    /// Offset of an entry.
     pub(crate) fn offset(&self, entry: u32) -> u64 {
         self.offsets.get(entry as usize).copied().unwrap_or(u64::MAX)
     }
@@ -204,20 +205,20 @@ impl Forest {
         self.offsets.binary_search(&offset).is_ok()
     }
 
-    /// The offset of what follows it: of another entry, or of the trailing checksum.
+    /// The offset of what follows an entry: the next entry, or the trailing checksum.
     pub(crate) fn end(&self, entry: u32) -> u64 {
         let own = self.offset(entry);
         let behind = self.offsets.get(entry as usize + 1..).unwrap_or_default();
-        // Two names may stand for one entry in a damaged index.
+        // In a damaged index two names may share one entry.
         behind.iter().copied().find(|offset| *offset > own).unwrap_or(self.end).min(self.end)
     }
 
-    /// Its position in the index.
+    /// Position of an entry in the index.
     pub(crate) fn position(&self, entry: u32) -> u32 {
         self.positions.get(entry as usize).copied().unwrap_or(NONE)
     }
 
-    /// What it is, if that can be known.
+    /// The object kind of an entry, if known.
     pub(crate) fn kind(&self, entry: u32) -> Option<Kind> {
         [Kind::Commit, Kind::Tree, Kind::Blob, Kind::Tag]
             .into_iter()
@@ -228,7 +229,7 @@ impl Forest {
         self.kinds.get(entry as usize).copied().unwrap_or(0)
     }
 
-    /// Entries built on it, the lightest first.
+    /// Entries whose base is this entry, the lightest first.
     pub(crate) fn children(&self, entry: u32) -> &[u32] {
         self.children.get(self.child_range(entry)).unwrap_or_default()
     }
@@ -242,7 +243,7 @@ impl Forest {
         self.weights.get(entry as usize).copied().unwrap_or(0)
     }
 
-    /// Everything built on an entry, itself included.
+    /// All descendants of an entry, itself included.
     pub(crate) fn descendants(&self, entry: u32) -> Vec<u32> {
         let mut all = vec![entry];
         let mut next = 0;
@@ -253,7 +254,7 @@ impl Forest {
         all
     }
 
-    /// The roots of these kinds, the heaviest first, so that no thread is left with a great one at the end.
+    /// The roots of these kinds, the heaviest first, so that no thread is left with a large tree at the end.
     pub(crate) fn roots(&self, kinds: &[Kind]) -> Vec<u32> {
         let mut roots: Vec<u32> = self
             .roots
@@ -265,7 +266,7 @@ impl Forest {
         roots
     }
 
-    /// Leaves only the entries that `keep` wants, and those they are built on.
+    /// Keeps only the entries that `keep` selects, and their bases.
     pub(crate) fn prune(&mut self, keep: &dyn Fn(u32) -> bool) {
         let mut needed = vec![false; self.len()];
         let mut stack: Vec<(u32, bool)> = self.roots.iter().map(|root| (*root, false)).collect();
@@ -306,7 +307,7 @@ mod tests {
         Forest::of(&Pack::open(&made.write(&folder), made.format, &std::sync::Arc::default()).expect("a pack"))
     }
 
-    /// A delta for a base of one byte that inflates to about so many bytes.
+    /// A delta for a base of one byte that inflates to about `bytes` bytes.
     fn heavy(bytes: usize) -> Vec<u8> {
         made::delta(1, &[Op::Copy(0, 1), Op::Insert(&noise(bytes as u64, bytes))])
     }
@@ -315,7 +316,7 @@ mod tests {
         ObjectId::of(format, Kind::Blob, &[n])
     }
 
-    /// Entries: 0 a light tree; 1 a blob with children 2, 3 and 4, of which 3 carries 5; 6 a commit.
+    /// Entries: 0 a light tree; 1 a blob with children 2, 3 and 4, of which 3 is the base of 5; 6 a commit.
     fn family(format: Format) -> PackWriter {
         let mut made = PackWriter::new(format);
         made.whole(Kind::Tree, b"");
@@ -329,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_built_on_whom_and_how_heavy_it_is() {
+    fn entries_have_their_children_and_weights() {
         for format in FORMATS {
             let forest = forest(&family(format));
             assert_eq!(forest.faults, []);
@@ -337,7 +338,7 @@ mod tests {
             let kinds: Vec<_> = (0..8).map(|entry| forest.kind(entry)).collect();
             let [tree, blob, commit] = [Kind::Tree, Kind::Blob, Kind::Commit].map(Some);
             assert_eq!(kinds, [tree, blob, blob, blob, blob, blob, commit, None]);
-            assert_eq!(forest.children(1), [4, 2, 3], "the lightest first, with all that is built on it");
+            assert_eq!(forest.children(1), [4, 2, 3], "the lightest first, descendants included");
             assert_eq!(forest.children(3), [5]);
             assert!([0, 2, 4, 5, 6, 7].iter().all(|entry| forest.children(*entry).is_empty()));
             assert_eq!(forest.descendants(1), [1, 4, 2, 3, 5]);
@@ -348,7 +349,7 @@ mod tests {
             let own = |entry: u32| {
                 forest.weight(entry) - forest.children(entry).iter().map(|c| forest.weight(*c)).sum::<u64>()
             };
-            assert_eq!([own(0), own(6)], [256, 257], "a byte, and what every entry costs");
+            assert_eq!([own(0), own(6)], [256, 257], "the bytes, and the fixed cost of an entry");
             assert!((5256..5400).contains(&own(5)) && (256..300).contains(&own(3)));
             let sorted = (0..7).all(|entry| entry == 0 || forest.offset(entry - 1) < forest.offset(entry));
             assert!(sorted && forest.offset(0) == 12 && forest.offset(7) == u64::MAX);
@@ -356,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn pruning_keeps_what_is_wanted_and_what_that_is_built_on() {
+    fn pruning_keeps_wanted_entries_and_their_bases() {
         for (keep, roots, of_one, of_three) in [
             (vec![5], vec![1], vec![3], vec![5]),
             (vec![3], vec![1], vec![3], vec![]),
@@ -375,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn every_entry_that_no_base_leads_to_is_a_fault_and_is_one_once() {
+    fn every_entry_without_a_base_is_one_fault() {
         let format = Format::Sha1;
         let mut made = PackWriter::new(format);
         let (_, root) = made.whole(Kind::Blob, b"r");
@@ -391,7 +392,7 @@ mod tests {
         let forest = forest(&made);
         let mut faults: Vec<_> = forest.faults.iter().map(|(entry, what)| (*entry, what.what)).collect();
         faults.sort_unstable();
-        let circle = "its base is damaged, or deltas in a circle";
+        let circle = "its base is damaged, or its deltas form a cycle";
         let expected = [
             (1, circle),
             (2, circle),

@@ -1,6 +1,6 @@
 //! Entry points for the fuzz targets of `corpus/fuzz`: each hands bytes to a reader of storage, as if they were a file.
 //!
-//! Compiled for tests and with the feature `fuzz` only. What they return is for the targets to compare and to count.
+//! Compiled only for tests and with the feature `fuzz`. The targets compare and count the return values.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,7 +21,7 @@ use crate::engine::{Engine, Progress};
 use crate::error::SourceError;
 use crate::seam::{Feed, Source};
 
-/// What a target may hold and do: a fuzzer has no use for large objects.
+/// Limits for a target: a fuzzer has no use for large objects.
 fn limits() -> Limits {
     Limits { max_expanded: 1 << 20, max_held: 8 << 20, max_unpacked: 64 << 20, max_ratio: 1000, ..Limits::default() }
 }
@@ -34,7 +34,7 @@ fn format(sha256: bool) -> Format {
     if sha256 { Format::Sha256 } else { Format::Sha1 }
 }
 
-/// Reads an index: every name and offset, and each name looked up again. Returns how many objects it lists.
+/// Reads an index: every name and offset, and looks up each name. Returns the number of objects listed.
 pub fn index(bytes: Vec<u8>, sha256: bool) -> u32 {
     let Ok(index) = Index::new(Store::memory(bytes), format(sha256)) else { return 0 };
     for position in 0..index.len().min(1 << 12) {
@@ -48,15 +48,15 @@ pub fn index(bytes: Vec<u8>, sha256: bool) -> u32 {
     index.len()
 }
 
-/// Reads a table of refs. Returns how many refs and log entries it gave.
+/// Reads a table of refs. Returns the number of refs and log entries.
 pub fn reftable(bytes: &[u8], sha256: bool) -> usize {
     let mut tables = Tables::default();
     let _ = reftable::add(bytes, format(sha256), &mut tables);
     tables.refs.len() + tables.logs.len()
 }
 
-/// Indexes a pack from its first byte to its last, and hands every object of it to the sink, as a scan does. With an
-/// `index` the pack is read by what that says, whether or not it fits. Returns how many objects there are.
+/// Indexes a pack from its first byte to its last, and hands each of its objects to the sink, as a scan does. With an
+/// `index` the pack is read by that index, whether or not it matches. Returns the number of objects.
 pub fn pack(bytes: Vec<u8>, index: Option<Vec<u8>>, sha256: bool, to: Feed<'_>) -> usize {
     let format = format(sha256);
     let path = Path::new("fuzz.pack");
@@ -90,7 +90,7 @@ fn read(odb: Odb, format: Format, to: Feed<'_>) -> usize {
     count as usize
 }
 
-/// Reads a bundle, its pack included. Returns how many objects there are.
+/// Reads a bundle and its pack. Returns the number of objects.
 pub fn bundle(bytes: Vec<u8>, to: Feed<'_>) -> usize {
     let store = Store::memory(bytes);
     let Ok(header) = bundle::header(&store) else { return 0 };
@@ -100,18 +100,18 @@ pub fn bundle(bytes: Vec<u8>, to: Feed<'_>) -> usize {
     read(Odb::of_packs(header.format, path, vec![pack], &bounds), header.format, to)
 }
 
-/// Puts the hash of the bytes behind them, as an index ends.
+/// Appends the hash of the bytes, as at the end of an index.
 pub fn sealed(bytes: &[u8], sha256: bool) -> Vec<u8> {
     use sha2::Digest;
     let seal = if sha256 { sha2::Sha256::digest(bytes).to_vec() } else { sha1::Sha1::digest(bytes).to_vec() };
     [bytes, &seal].concat()
 }
 
-/// Makes a pack from a recipe, and an index (version 1) that lists where its entries begin, under names that are not
+/// Makes a pack from a recipe, and an index (version 1) that lists the offsets of its entries, under names that are not
 /// theirs.
 ///
-/// An entry is a byte for the type (1 to 4 whole, 6 and 7 deltas, anything else as it comes), one for how many entries back
-/// its base is, one for the length of its content, and the content.
+/// An entry is a byte for the type (1 to 4 whole, 6 and 7 deltas, other values as given), a byte for how many entries
+/// back its base is, a byte for the length of its content, and the content.
 pub fn recipe(mut rest: &[u8], sha256: bool) -> (Vec<u8>, Option<Vec<u8>>) {
     let width = format(sha256).bytes();
     let mut body = Vec::new();
@@ -162,7 +162,7 @@ pub fn recipe(mut rest: &[u8], sha256: bool) -> (Vec<u8>, Option<Vec<u8>>) {
     (pack, Some(sealed(&index, sha256)))
 }
 
-/// Runs the engine over what `feed` hands to the sink; returns how many materials were found.
+/// Runs the engine over what `feed` hands to the sink; returns the number of materials found.
 pub fn scanned(engine: &Engine<'_>, feed: impl FnOnce(Feed<'_>) -> usize + Send) -> usize {
     struct Fed<F>(Mutex<Option<F>>);
     impl<F: FnOnce(Feed<'_>) -> usize + Send> Source for Fed<F> {
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recipe_makes_a_pack_that_is_read() {
+    fn a_recipe_makes_a_readable_pack() {
         // A blob of four bytes and a delta to it: four bytes copied, one inserted.
         let recipe = [&[3, 0, 4][..], b"abcd", &[6, 1, 6, 4, 5, 0x90, 4, 1, b'!']].concat();
         for sha256 in [false, true] {
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_the_bytes_nothing_panics() {
+    fn random_bytes_never_panic() {
         // Cheap noise: what a fuzzer does in its first minute.
         let mut state = 1_u64;
         let mut noise = || {

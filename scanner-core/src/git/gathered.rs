@@ -1,4 +1,4 @@
-//! What a walk came by of git, and who reads what of it.
+//! The git storage found by a walk, and the assignment of object directories to readers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -6,25 +6,26 @@ use std::path::PathBuf;
 use super::odb::with_alternates;
 use super::repo::{Found, Repository};
 
-/// Bytes of the paths of repositories and packs that are kept until the walk is done, with what each takes beside.
+/// Maximum number of bytes for the paths of repositories and packs kept until the walk ends, and the overhead of each
+/// path.
 const MOST_FOUND: usize = 32 << 20;
 const AROUND: usize = 96;
 
-/// How often the objects of a repository are read again for others that name it as their alternate. Every object was searched
-/// by then; each time more only says which commits of one more repository hold what was found.
+/// How often the objects of a repository are read again for other repositories that name it as their alternate. Every
+/// object was already searched; reading it again only shows which commits of another repository contain what was found.
 const BORROWERS: usize = 3;
 
-/// What a walk came by, the first in their order as far as there is room.
+/// The git storage found by a walk; the first paths in order, as far as memory allows.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
     pub(super) found: BTreeSet<Found>,
     bytes: usize,
-    /// The first that was not kept: neither is any later one. And how many there were.
+    /// The first path that was not kept, and how many were not: no later path is kept either.
     pub(super) beyond: Option<(Found, u64)>,
 }
 
 impl Kept {
-    /// Takes one in.
+    /// Adds a path.
     pub(super) fn push(&mut self, found: Found) {
         if let Some((first, many)) = &mut self.beyond
             && found >= *first
@@ -50,7 +51,8 @@ fn cost(found: &Found) -> usize {
     AROUND + found.path().as_os_str().len()
 }
 
-/// Of each repository the object directories that it borrows from and that enough others read: those of its alternates.
+/// For each repository, the object directories that it borrows and that enough other repositories read: those of its
+/// alternates.
 pub(super) fn borrowed(repositories: &[Repository]) -> Vec<BTreeSet<PathBuf>> {
     let own: BTreeSet<PathBuf> =
         repositories.iter().filter_map(|repository| repository.objects().canonicalize().ok()).collect();
@@ -59,7 +61,7 @@ pub(super) fn borrowed(repositories: &[Repository]) -> Vec<BTreeSet<PathBuf>> {
     for repository in repositories {
         let mut elsewhere = BTreeSet::new();
         for path in with_alternates(&repository.objects(), &mut |_| {}).into_iter().skip(1) {
-            // Of a directory that is no repository of this run, the first of those that borrow from it is the one that reads it.
+            // A directory that belongs to no repository of this run is read by the first repository that borrows it.
             let Ok(real) = path.canonicalize() else { continue };
             let most = if own.contains(&real) { BORROWERS } else { BORROWERS + 1 };
             let many = readers.entry(real.clone()).or_default();
@@ -81,7 +83,7 @@ mod tests {
     use crate::git::repo::resolve;
 
     #[test]
-    fn only_so_many_paths_are_kept_and_the_rest_is_counted() {
+    fn paths_beyond_the_limit_are_counted() {
         let mut kept = Kept::default();
         let name = |number: usize| Found::Pack(PathBuf::from(format!("{number:08}{}", "x".repeat(4000))));
         let many = 2 * MOST_FOUND / 4000;
@@ -93,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_borrowers_read_what_they_borrow() {
+    fn the_first_borrowers_read_borrowed_objects() {
         let folder = Folder::new();
         let found: Vec<Found> = (0..8)
             .map(|number| {
@@ -104,7 +106,8 @@ mod tests {
             .collect();
         std::fs::create_dir_all(folder.path().join("else/objects")).unwrap();
         let borrowed = borrowed(&resolve(&found));
-        // The first borrows only from the directory that is nobody's; all but one of them have it read three times more.
+        // The first repository borrows only the directory without a repository. The first four read that directory, and
+        // three of them also read the objects of the first.
         let elsewhere: Vec<usize> = borrowed.iter().map(BTreeSet::len).collect();
         assert_eq!(elsewhere, [0, 0, 0, 0, 2, 2, 2, 2]);
     }

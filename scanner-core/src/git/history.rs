@@ -1,7 +1,8 @@
-//! Where in a history something lies: which commit brought it, which took it away, what still leads to it.
+//! Finds what a git history says of a finding: the commit that introduced it, the commit that removed it, what leads to
+//! it.
 //!
-//! Only for what was found. Commits were gathered while their messages were scanned; one pass over the trees
-//! ([`super::trees`]) says below which of them the objects lie, under which paths. Then every commit is compared with
+//! Only for objects with findings. Commits were gathered while their messages were scanned; one pass over the trees
+//! ([`super::trees`]) finds which trees contain the objects, and under which paths. Then every commit is compared with
 //! its parents, in memory.
 
 mod follow;
@@ -31,24 +32,24 @@ use crate::run::Run;
 use follow::Story;
 use names::Containing;
 
-/// Most places in histories that are told in one run. One takes a kilobyte.
+/// Maximum number of places in histories that one run reports. Each takes a kilobyte.
 pub(crate) const MOST_STORIES: usize = 1 << 16;
 
-/// Most letters of an author's name and address that are told.
+/// Maximum number of characters of an author's name and address that are reported.
 const MOST_AUTHOR: usize = 256;
 
-/// What the history of one repository says of what was found in it.
+/// The history of the findings in one repository.
 #[derive(Debug)]
 pub(crate) struct Stories {
-    /// What objects were called by while they were scanned.
+    /// The path given to the objects while they were scanned.
     git_dir: PathBuf,
-    /// What its places are called by.
+    /// The path under which their places are reported.
     pub(crate) repository: PathBuf,
     of: BTreeMap<ObjectId, Vec<Provenance>>,
 }
 
-/// Works out what the history says of each object in which something was found; the flag says of which that it holds a
-/// private key. Files that may use those are read.
+/// Works out what the history says of each object with a finding; the flag tells whether the object contains a private
+/// key. Also reads files that may use these keys.
 pub(crate) fn stories(
     read: Read,
     hits: &BTreeMap<ObjectId, bool>,
@@ -60,7 +61,7 @@ pub(crate) fn stories(
     let history = History::of(read, &ids, jobs, &|| run.cancelled());
     let of = history.stories(&ids, room);
     if history.left_out.get() {
-        let detail = "more paths, commits or names lead to what was found than are told".to_owned();
+        let detail = "more paths, commits or names lead to the findings than are listed".to_owned();
         run.gap(unread(&history.read.repository.git_dir, Reason::TooMany, detail));
     }
     let is_key = |(id, _): &(&ObjectId, &Vec<Provenance>)| hits.get(id) == Some(&true);
@@ -70,13 +71,13 @@ pub(crate) fn stories(
     Stories { git_dir, repository: name, of }
 }
 
-/// Adds to everything that was found in histories what those say of it. One pass, however many histories.
+/// Adds their history to all findings in git objects. One pass for all histories.
 pub(crate) fn attribute(stories: Vec<Stories>, found: &mut Vec<Occurrence>, run: &Run<'_>) {
     let stories: HashMap<PathBuf, Stories> =
         stories.into_iter().map(|stories| (stories.git_dir.clone(), stories)).collect();
     let is_mine =
         |occurrence: &Occurrence| occurrence.origin.object.is_some() && stories.contains_key(&occurrence.origin.path);
-    // In place: of a hundred thousand finds most may lie in no history.
+    // In place: most of a hundred thousand findings may not be in a history.
     let mine: Vec<Occurrence> = found.extract_if(.., |occurrence| is_mine(occurrence)).collect();
     if mine.is_empty() {
         return;
@@ -92,7 +93,7 @@ pub(crate) fn attribute(stories: Vec<Stories>, found: &mut Vec<Occurrence>, run:
     for occurrence in mine {
         let Some((id, stories)) = occurrence.origin.object.zip(stories.get(&occurrence.origin.path)) else { continue };
         let told = stories.of.get(&id).map(Vec::as_slice).unwrap_or_default();
-        // A file of many keys may lie at many paths: each key is told at one of them at least.
+        // A file with many keys may have many paths: each key is reported at one of them at least.
         let most = told.len().min(room.max(1));
         room = room.saturating_sub(most);
         if most < told.len() {
@@ -103,7 +104,7 @@ pub(crate) fn attribute(stories: Vec<Stories>, found: &mut Vec<Occurrence>, run:
             occurrence.git = Some(Box::new(provenance.clone()));
             if let Some(path) = &provenance.path {
                 let path = below(&stories.repository, path);
-                // What lies in the work tree as it does in HEAD or the index is one place, not two.
+                // A file of the work tree that is the same in HEAD or in the index is one place, not two.
                 if provenance.at_head || provenance.reach == Reach::Index {
                     let key = (path.clone(), occurrence.offset, occurrence.origin.wraps.clone());
                     if let Some(file) = files.get(&key).and_then(|at| found.get_mut(*at))
@@ -124,7 +125,7 @@ pub(crate) fn attribute(stories: Vec<Stories>, found: &mut Vec<Occurrence>, run:
     }
 }
 
-/// `name/path`, whatever a tree may call its entries: an absolute path in a tree stays below the repository.
+/// Returns `name/path`, whatever a tree calls its entries: an absolute path in a tree stays below the repository.
 pub(crate) fn below(name: &Path, path: &Path) -> PathBuf {
     let mut text = OsString::from(name);
     text.push("/");
@@ -132,7 +133,7 @@ pub(crate) fn below(name: &Path, path: &Path) -> PathBuf {
     PathBuf::from(text)
 }
 
-/// A name as it is told: some are whole files.
+/// Shortens a name for the report: some names are whole files.
 fn shortened(mut name: String) -> String {
     if let Some((end, _)) = name.char_indices().nth(MOST_AUTHOR) {
         name.truncate(end);
@@ -142,21 +143,21 @@ fn shortened(mut name: String) -> String {
     name
 }
 
-/// A repository's commits with what they hold of the hits.
+/// The commits of a repository, and which objects with findings they contain.
 struct History {
     read: Read,
     graph: Graph,
     places: Places,
     /// Set of places of each commit's tree.
     sets: Vec<u32>,
-    /// What leads to each commit.
+    /// The reachability of each commit.
     reach: Vec<Reach>,
     head: Option<Node>,
-    /// Branches and tags with the commits they stand for.
+    /// Branches and tags with the commits that they point to.
     refs: Vec<(Named, String, Node)>,
-    /// Tag objects and what they finally stand for.
+    /// Tag objects and their targets.
     targets: HashMap<ObjectId, ObjectId>,
-    /// Whether there is more to be told than is.
+    /// Whether anything is left out of the report for lack of room.
     left_out: Cell<bool>,
 }
 
@@ -195,7 +196,7 @@ impl History {
         history
     }
 
-    /// The commit that a name stands for, through any number of tags.
+    /// The commit that an id leads to, through any number of tags.
     fn commit_of(&self, mut id: ObjectId) -> Option<Node> {
         for _ in 0..=self.targets.len() {
             match self.targets.get(&id) {
@@ -228,7 +229,7 @@ impl History {
         reach
     }
 
-    /// Everything that is to be said of each hit: one for each path it ever had, and at least one.
+    /// Everything to report of each object: one entry for each path it ever had, and at least one.
     fn stories(&self, hits: &[ObjectId], room: &AtomicUsize) -> BTreeMap<ObjectId, Vec<Provenance>> {
         let blobs: Vec<ObjectId> =
             hits.iter().copied().filter(|id| kind_of(&self.read, &self.graph, id) == Kind::Blob).collect();
@@ -269,7 +270,7 @@ impl History {
             for path in paths {
                 let path = as_path(&path);
                 match known.get(&path).and_then(|at| told.get_mut(*at)) {
-                    // What is staged is not lost, whatever became of its commit.
+                    // A staged object is not lost, whatever became of its commit.
                     Some(place) if place.reach == Reach::Unreachable => place.reach = Reach::Index,
                     Some(_) => {}
                     None if room.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_err() => {
@@ -285,11 +286,11 @@ impl History {
         for id in hits {
             stories.entry(*id).or_insert_with(|| match kind_of(&self.read, &self.graph, id) {
                 Kind::Commit => vec![self.message(*id)],
-                // What leads to it may not have been kept: it is not said that nothing does.
+                // What leads to it may have been dropped, so the object is not reported as unreachable.
                 Kind::Blob if self.left_out.get() => {
                     vec![Provenance { reach: Reach::Refs, ..self.nothing(*id, Kind::Blob) }]
                 }
-                // A tag may stand for a blob: git keeps its maintainer's key like that.
+                // A tag may point to a blob: git keeps its maintainer's key like that.
                 kind => vec![Provenance { kind, ..self.tag(*id) }],
             });
         }
@@ -311,7 +312,7 @@ impl History {
         }
     }
 
-    /// A key in the message of a commit.
+    /// The provenance of a key in the message of a commit.
     fn message(&self, id: ObjectId) -> Provenance {
         let node = self.graph.node(&id);
         let node_list: Vec<Node> = node.into_iter().collect();
@@ -325,7 +326,7 @@ impl History {
         }
     }
 
-    /// A key in the message of a tag, or in what a tag stands for.
+    /// The provenance of a key in the message of a tag, or in the target of a tag.
     fn tag(&self, id: ObjectId) -> Provenance {
         let leads = |target: &ObjectId| {
             let mut target = *target;
@@ -345,14 +346,14 @@ impl History {
         Provenance { reach, tags, ..self.nothing(id, Kind::Tag) }
     }
 
-    /// Paths that an index has these objects at.
+    /// The paths of these objects in the index files.
     fn staged(&self, ids: &HashSet<ObjectId>) -> BTreeMap<ObjectId, Vec<Vec<u8>>> {
         let mut paths: BTreeMap<ObjectId, Vec<Vec<u8>>> = BTreeMap::new();
         if ids.is_empty() {
             return paths;
         }
         for index in self.read.repository.indexes() {
-            // A damaged index gives the paths before the damage; the objects themselves were read all the same.
+            // A damaged index yields the paths before the damage; the objects themselves were read anyway.
             let _ = staged::read(&index, self.read.odb.format, &mut |id, path| {
                 if ids.contains(&id) {
                     paths.entry(id).or_default().push(path.to_vec());

@@ -1,7 +1,7 @@
-//! Pack indexes: from names to offsets (gitformat-pack, "pack-*.idx files", versions 1 and 2).
+//! Pack indexes: from object ids to offsets (gitformat-pack, "pack-*.idx files", versions 1 and 2).
 //!
-//! An index is a convenience of git: everything it says follows from the pack. Where it is missing or damaged, the
-//! same table is made by reading the pack from its start to its end.
+//! An index only makes git faster: everything in it follows from the pack. If it is missing or damaged, the same table
+//! is made by reading the pack from start to end.
 
 use std::io;
 use std::path::Path;
@@ -12,25 +12,25 @@ use super::oid::{Format, ObjectId};
 use super::store::Store;
 use crate::error::Malformed;
 
-/// First bytes of a version 2 index; version 1 has none.
+/// First bytes of a version 2 index; version 1 has no magic.
 const MAGIC: &[u8] = &[0xff, b't', b'O', b'c'];
-/// Bytes of the table of 256 counts.
+/// Size of the table of 256 counts, in bytes.
 const FANOUT: usize = 256 * 4;
 
-/// Largest index that is held in memory in any case, in bytes (some 37,000 objects). Larger ones share
-/// [`Bounds::index`]; of what does not fit there, what is asked for is read.
+/// Largest index that is held in memory in any case, in bytes (about 37,000 objects). Larger indexes share
+/// [`Bounds::index`]; an index that does not fit there is read on demand.
 const HELD: u64 = 1 << 20;
 
-/// Bytes that are read at a time where all of it is read.
+/// Bytes read at a time when a whole index is read.
 const CHUNK: usize = 64 << 10;
 
-/// Names and offsets of the objects of one pack, sorted by name.
+/// Ids and offsets of the objects of one pack, sorted by id.
 #[derive(Debug)]
 pub(crate) struct Index {
     table: Table,
     format: Format,
     count: u32,
-    /// Room in memory, if it is a file that was read whole.
+    /// The memory reserved for a file that was read whole.
     _room: Option<Lease>,
 }
 
@@ -41,7 +41,7 @@ enum Table {
         v2: bool,
         fanout: Vec<u32>,
     },
-    /// Made from the pack itself: names one behind the other, and offsets.
+    /// Made from the pack itself: the ids one after the other, and the offsets.
     Made {
         names: Vec<u8>,
         offsets: Vec<u64>,
@@ -64,8 +64,8 @@ impl Index {
         let sealed = is_sealed(&store, format);
         let size = store.size() as usize;
         let index = Self::parsed(store, format)?;
-        // The pack is read by what this file says, and a wrong offset would read one object in the place of another: a
-        // hash of the whole, which costs a hundredth of what reading the pack costs, is well spent.
+        // The pack is read by this file, and a wrong offset would read one object in the place of another. Hashing the
+        // index costs a hundredth of reading the pack.
         if !sealed? {
             return Err(Malformed::new("checksum of the index", size));
         }
@@ -73,7 +73,7 @@ impl Index {
         Ok(index)
     }
 
-    /// What git makes of an index file, which verifies no checksum of it; `None` if git does not take it for one.
+    /// Reads an index file as git does, without verifying its checksum; `None` if git does not accept it.
     pub(crate) fn unsealed(path: &Path, format: Format) -> Option<Self> {
         Self::parsed(Store::open(path).and_then(|store| store.loaded(HELD)).ok()?, format).ok()
     }
@@ -83,7 +83,7 @@ impl Index {
         let mut last = 0;
         for (number, count) in fanout.iter().enumerate() {
             if *count < last {
-                return Err(Malformed::new("fanout does not ascend", number));
+                return Err(Malformed::new("fan-out table is not sorted", number));
             }
             last = *count;
         }
@@ -96,7 +96,8 @@ impl Index {
         Ok(Self { table: Table::File { store, v2, fanout }, format, count: last, _room: None })
     }
 
-    /// An error if a name stands twice, or where nobody looks for it: then two programs find two objects by one name.
+    /// Returns an error if an id occurs twice or in the wrong bucket: two programs could then find different objects by
+    /// one id.
     fn check_names(&self) -> Result<(), Malformed> {
         let Table::File { fanout, .. } = &self.table else { return Ok(()) };
         let mut last: Option<ObjectId> = None;
@@ -105,19 +106,19 @@ impl Index {
             let first = id.raw().first().copied().unwrap_or_default();
             let (low, high) = self.bucket(first.into());
             if !(low as usize..high as usize).contains(&number) {
-                return Err(Malformed::new("a name is not where its first byte puts it", number));
+                return Err(Malformed::new("an object id is in the wrong fan-out bucket", number));
             }
             if last.is_some_and(|last| last >= id) {
-                return Err(Malformed::new("names do not ascend", number));
+                return Err(Malformed::new("object ids are not sorted", number));
             }
             last = Some(id);
             seen += 1;
         }
         let all = fanout.last().copied().unwrap_or_default();
-        if seen == all { Ok(()) } else { Err(Malformed::new("names cannot be read", seen as usize)) }
+        if seen == all { Ok(()) } else { Err(Malformed::new("object ids cannot be read", seen as usize)) }
     }
 
-    /// What can still be made out in an index that [`Index::open`] refuses, for packs that cannot do without.
+    /// The entries that can be read from an index that [`Index::open`] refuses, for packs that depend on it.
     pub(crate) fn remains(path: &Path, format: Format) -> Vec<(ObjectId, u64)> {
         let Ok(store) = Store::open(path).and_then(|store| store.loaded(HELD)) else { return Vec::new() };
         let Ok((v2, fanout)) = head(&store) else { return Vec::new() };
@@ -129,7 +130,7 @@ impl Index {
         (0..count).filter_map(|at| Some((index.id(at)?, index.offset(at)?))).collect()
     }
 
-    /// From a table that was made from the pack.
+    /// Makes an index from a table that was made from the pack.
     pub(crate) fn made(mut table: Vec<(ObjectId, u64)>, format: Format) -> Self {
         table.sort_unstable();
         let names = table.iter().flat_map(|(id, _)| id.raw()).copied().collect();
@@ -138,12 +139,12 @@ impl Index {
         Self { table: Table::Made { names, offsets }, format, count, _room: None }
     }
 
-    /// How many objects.
+    /// The number of objects.
     pub(crate) const fn len(&self) -> u32 {
         self.count
     }
 
-    /// The name at a position.
+    /// The id at a position.
     pub(crate) fn id(&self, position: u32) -> Option<ObjectId> {
         if position >= self.count {
             return None;
@@ -160,13 +161,13 @@ impl Index {
         ObjectId::new(self.format, raw)
     }
 
-    /// Where the name at a position stands in the file.
+    /// Offset in the file of the id at a position.
     const fn name_at(&self, v2: bool, position: usize) -> u64 {
         let size = self.format.bytes();
         (if v2 { 8 + FANOUT + position * size } else { FANOUT + position * (size + 4) + 4 }) as u64
     }
 
-    /// The offset at a position.
+    /// The pack offset at a position.
     pub(crate) fn offset(&self, position: u32) -> Option<u64> {
         if position >= self.count {
             return None;
@@ -179,7 +180,7 @@ impl Index {
         }
     }
 
-    /// Every offset, in the order of the names; `u64::MAX` where there is none.
+    /// Every pack offset, in the order of the ids; `u64::MAX` if it cannot be read.
     pub(crate) fn offsets(&self) -> Vec<u64> {
         let size = self.format.bytes();
         let (store, v2) = match &self.table {
@@ -205,12 +206,12 @@ impl Index {
         offsets
     }
 
-    /// Where the table of offsets of a version 2 begins.
+    /// Offset in the file of version 2's table of pack offsets.
     const fn offsets_at(&self) -> u64 {
         (8 + FANOUT) as u64 + self.count as u64 * (self.format.bytes() as u64 + 4)
     }
 
-    /// An offset of version 2: one with its highest bit set stands in a table of its own.
+    /// Resolves a pack offset of version 2: one with the highest bit set is stored in a table of its own.
     fn long(&self, store: &Store, short: u32) -> Option<u64> {
         if short & 0x8000_0000 == 0 {
             return Some(short.into());
@@ -221,18 +222,18 @@ impl Index {
         Some(u64::from_be_bytes(eight))
     }
 
-    /// Every name, in order.
+    /// Every id, in order.
     pub(crate) fn ids(&self) -> Ids<'_> {
         Ids { index: self, next: 0, first: 0, chunk: Vec::new() }
     }
 
-    /// The position of a name.
+    /// The position of an id.
     pub(crate) fn find(&self, id: &ObjectId) -> Option<u32> {
         let at = self.first_not_before(id.key(), &|name| name < id.raw())?;
         (self.id(at)? == *id).then_some(at)
     }
 
-    /// Every name that begins with these digits (for abbreviated names), at most two.
+    /// The ids that begin with these hexadecimal digits (for abbreviated ids), at most two.
     pub(crate) fn beginning(&self, digits: &str) -> Vec<ObjectId> {
         let (mut low, mut high) = (0, self.count);
         while low < high {
@@ -250,19 +251,19 @@ impl Index {
             .collect()
     }
 
-    /// The name that begins with these eight bytes.
+    /// The id that begins with these eight bytes.
     pub(crate) fn by_key(&self, key: u64) -> Option<ObjectId> {
         let at = self.first_not_before(key, &|name| name < key.to_be_bytes().as_slice())?;
         self.id(at).filter(|id| id.key() == key)
     }
 
-    /// The position of the first name that is not `before` what is looked for, whose first eight bytes are `key`.
+    /// The position of the first id that is not `before` the wanted id, whose first eight bytes are `key`.
     ///
-    /// Names are hashes, so that where one stands among the others is known within a few roots of their number: of a
-    /// file, the names about that place are read at once. Other names only take more steps.
+    /// Ids are hashes, so the position of an id is known to within a few square roots of their number: from a file, the
+    /// ids around that position are read at once. Ids that are not hashes only take more steps.
     fn first_not_before(&self, key: u64, before: &dyn Fn(&[u8]) -> bool) -> Option<u32> {
         let (mut low, mut high) = self.bucket((key >> 56) as usize);
-        // Without a table of counts, the first byte says something too.
+        // Without a fan-out table the first byte matters too.
         let fraction = if matches!(self.table, Table::Made { .. }) { key >> 32 } else { key << 8 >> 32 };
         let mut guess = low + ((u64::from(high.saturating_sub(low)) * fraction) >> 32) as u32;
         let about = high.saturating_sub(low).isqrt() + 32;
@@ -288,7 +289,7 @@ impl Index {
         Some(low)
     }
 
-    /// Puts the names between two positions into `into`. Returns how many bytes there are from one to the next.
+    /// Reads the ids between two positions into `into`. Returns the distance from one id to the next, in bytes.
     fn names(&self, from: u32, to: u32, into: &mut Vec<u8>) -> Option<usize> {
         let (size, many) = (self.format.bytes(), to.checked_sub(from)? as usize);
         match &self.table {
@@ -299,7 +300,8 @@ impl Index {
             }
             Table::File { store, v2, .. } => {
                 let each = size + if *v2 { 0 } else { 4 };
-                // Of version 1, what stands behind the last name is the offset of the next one.
+                // In version 1, an id is followed by the offset of the next entry, which is not needed after the last
+                // id.
                 into.resize((many * each).saturating_sub(each - size), 0);
                 store.exact(self.name_at(*v2, from as usize), into).ok()?;
                 Some(each)
@@ -307,7 +309,7 @@ impl Index {
         }
     }
 
-    /// Positions between which every name with this first byte stands.
+    /// The positions between which all ids with this first byte are.
     fn bucket(&self, first: usize) -> (u32, u32) {
         let Table::File { fanout, .. } = &self.table else { return (0, self.count) };
         let at = |entry: usize| fanout.get(entry).copied().unwrap_or_default().min(self.count);
@@ -315,11 +317,11 @@ impl Index {
     }
 }
 
-/// The names of an index, read in order.
+/// The ids of an index, read in order.
 pub(crate) struct Ids<'i> {
     index: &'i Index,
     next: u32,
-    /// Position of the first name of the chunk.
+    /// Position of the first id of the chunk.
     first: u32,
     chunk: Vec<u8>,
 }
@@ -345,7 +347,7 @@ impl Iterator for Ids<'_> {
     }
 }
 
-/// Whether it is of version 2, and the 256 counts.
+/// Whether the index is of version 2, and its 256 counts.
 fn head(store: &Store) -> Result<(bool, Vec<u32>), Malformed> {
     let mut start = [0; 8 + FANOUT];
     let read = store.read_at(0, &mut start)?;
@@ -360,7 +362,7 @@ fn head(store: &Store) -> Result<(bool, Vec<u32>), Malformed> {
     Ok((v2, counts.ok_or(Malformed::new("index is cut off", read))?))
 }
 
-/// Whether the file ends in the hash of what is before.
+/// Whether the file ends with the hash of the bytes before it.
 fn is_sealed(store: &Store, format: Format) -> Result<bool, Malformed> {
     use sha2::Digest;
     let Some(body) = store.size().checked_sub(format.bytes() as u64) else { return Ok(false) };

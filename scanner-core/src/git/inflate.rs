@@ -1,4 +1,4 @@
-//! zlib streams of known size.
+//! Inflates zlib streams of known size.
 
 use std::io::{self, Read};
 
@@ -7,18 +7,18 @@ use flate2::{Decompress, FlushDecompress, Status};
 use super::deflate::{Decompressor, Refused};
 use crate::error::Malformed;
 
-/// Most bytes that one byte of deflate can become (RFC 1951: 258 bytes from two bits), rounded up.
+/// Maximum number of bytes that one byte of deflate data can become (RFC 1951: 258 bytes from two bits), rounded up.
 const RATIO: u64 = 1040;
 
-/// Said of a stream that does not inflate.
+/// The error for a stream that does not inflate.
 pub(crate) const DAMAGED: &str = "zlib stream is damaged";
-const OTHER_SIZE: &str = "object is not as large as it says";
+const OTHER_SIZE: &str = "object does not have its declared size";
 
 /// Reused decompressors.
 pub(crate) struct Inflater {
-    /// For streams whose size is known and that are held whole; `None` if there was no memory for it.
+    /// For streams of known size in memory; `None` if there was no memory for it.
     whole: Option<Decompressor>,
-    /// For streams of which only the start is wanted.
+    /// For streams of which only the start is needed.
     step: Decompress,
 }
 
@@ -35,8 +35,8 @@ impl std::fmt::Debug for Inflater {
 }
 
 impl Inflater {
-    /// Inflates the stream at the start of `input`, which must give exactly `size` bytes and have the right checksum.
-    /// Returns how many bytes of the input the stream has.
+    /// Inflates the stream at the start of `input`, which must have exactly `size` bytes of output and the right
+    /// checksum. Returns how many bytes of input the stream has.
     pub(crate) fn exact(&mut self, input: &[u8], size: u64, out: &mut Vec<u8>) -> Result<usize, Malformed> {
         room(input.len() as u64, size, out)?;
         let Some(whole) = &mut self.whole else { return Err(Malformed::new("no memory to inflate it", 0)) };
@@ -48,7 +48,7 @@ impl Inflater {
         }
     }
 
-    /// Inflates at most `out.len()` bytes from the start of the stream; returns how many there were.
+    /// Inflates at most `out.len()` bytes from the start of the stream; returns how many there are.
     pub(crate) fn start(&mut self, input: &[u8], out: &mut [u8]) -> Result<usize, Malformed> {
         self.step.reset(true);
         self.step.decompress(input, out, FlushDecompress::None).map_err(|_| Malformed::new(DAMAGED, 0))?;
@@ -56,12 +56,12 @@ impl Inflater {
     }
 }
 
-/// Makes the buffer as long as the object. What it held is overwritten, not cleared first: clearing a large buffer for
-/// each small object costs more than inflating. `input` is the length of the compressed bytes.
+/// Resizes the buffer to the size of the object. Old contents are overwritten, not cleared first: clearing a large
+/// buffer for each small object costs more than inflating. `input` is the length of the compressed bytes.
 pub(crate) fn room(input: u64, size: u64, out: &mut Vec<u8>) -> Result<(), Malformed> {
-    // A stream this short cannot give that much: do not allocate for it.
+    // A stream this short cannot have that much output: do not allocate for it.
     if size > input.saturating_mul(RATIO) {
-        return Err(Malformed::new("declared size beyond its data", 0));
+        return Err(Malformed::new("declared size is impossible for its data", 0));
     }
     let Ok(wanted) = usize::try_from(size) else { return Err(Malformed::new("object larger than memory", 0)) };
     out.truncate(wanted);
@@ -70,15 +70,15 @@ pub(crate) fn room(input: u64, size: u64, out: &mut Vec<u8>) -> Result<(), Malfo
     Ok(())
 }
 
-/// Bytes of the input that a stream holds at a time.
+/// Size of the input buffer of a stream, in bytes.
 const CHUNK: usize = 64 << 10;
 
-/// A zlib stream as a reader, for objects that are not held whole. Fails unless it gives exactly the declared size.
+/// A zlib stream as a reader, for objects that are not held in memory. Fails unless the output has the declared size.
 #[derive(Debug)]
 pub(crate) struct Stream<R> {
     input: R,
     buffer: Vec<u8>,
-    /// What of the buffer is still to be inflated.
+    /// The range of the buffer that is not inflated yet.
     from: usize,
     to: usize,
     inflate: Decompress,
@@ -87,12 +87,12 @@ pub(crate) struct Stream<R> {
 }
 
 impl<R: Read> Stream<R> {
-    /// Over the stream at the start of `input`.
+    /// Reads the stream at the start of `input`.
     pub(crate) fn new(input: R, size: u64) -> Self {
         Self { input, buffer: vec![0; CHUNK], from: 0, to: 0, inflate: Decompress::new(true), size, ended: false }
     }
 
-    /// How many bytes of the input it has, once it was read to its end.
+    /// The number of input bytes of the stream; `None` before it was read to its end.
     pub(crate) fn consumed(&self) -> Option<u64> {
         self.ended.then(|| self.inflate.total_in())
     }
@@ -118,7 +118,8 @@ impl<R: Read> Read for Stream<R> {
                 return Err(io::Error::other(OTHER_SIZE));
             }
             if given > 0 {
-                // The end of the stream may stand right behind its last byte: read it, so that its length is known.
+                // The end marker may directly follow the last byte: the next call reads it, so that the length becomes
+                // known.
                 return Ok(given);
             }
             if no_more && !self.ended {
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_that_goes_on_is_not_cut_to_its_size() {
+    fn streams_of_another_size_are_refused() {
         let content = super::super::made::noise(1, 5000);
         let stream = deflate(&content);
         let mut inflater = Inflater::default();
@@ -179,11 +180,11 @@ mod tests {
             assert!(Stream::new(&stream[..], size).read_to_end(&mut Vec::new()).is_err(), "{size}");
         }
         assert_eq!(inflater.exact(&stream, 5000, &mut out), Ok(stream.len()));
-        assert_eq!((out.len(), out == content), (5000, true), "no byte of room is left behind");
+        assert_eq!((out.len(), out == content), (5000, true), "the buffer is not longer than the object");
     }
 
     #[test]
-    fn no_room_is_made_for_what_a_stream_cannot_give() {
+    fn impossible_sizes_are_not_allocated() {
         let mut out = Vec::new();
         for (input, size, fits) in
             [(1, RATIO, true), (1, RATIO + 1, false), (0, 0, true), (0, 1, false), (9, u64::MAX, false)]
@@ -199,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_start_is_as_long_as_asked_or_as_there_is() {
+    fn a_start_has_the_requested_or_available_length() {
         let mut inflater = Inflater::default();
         for (length, asked) in [(100, 10), (10, 100), (0, 5)] {
             let content = super::super::made::noise(2, length);
@@ -228,11 +229,11 @@ mod tests {
             }
             assert!(read == content && reader.consumed() == Some(length as u64), "step {step}");
         }
-        assert_eq!(Stream::new(&stream[..], 1).read(&mut []).unwrap(), 0, "nothing is asked");
+        assert_eq!(Stream::new(&stream[..], 1).read(&mut []).unwrap(), 0, "nothing is requested");
         let mut flipped = stream.clone();
         flipped[length - 1] ^= 1;
         assert!(Stream::new(&flipped[..], content.len() as u64).read_to_end(&mut Vec::new()).is_err(), "checksum");
-        // More than it says: refused before the end is reached, whatever the step.
+        // More output than declared: refused before the end is reached, whatever the step.
         let mut reader = Stream::new(&stream[..], 10);
         let mut given = 0;
         let refused = loop {

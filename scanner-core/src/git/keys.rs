@@ -1,14 +1,14 @@
-//! Tables over the first bytes of object names, which are as good as random already.
+//! Maps and sets keyed by the first bytes of object ids, which are already as good as random.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// A map over [`super::oid::ObjectId::key`]s.
 pub(crate) type KeyMap<T> = HashMap<u64, T, BuildHasherDefault<KeyHasher>>;
-/// A set of them.
+/// A set of [`super::oid::ObjectId::key`]s.
 pub(crate) type KeySet = HashSet<u64, BuildHasherDefault<KeyHasher>>;
 
-/// Spreads a key over all bits; a hash of a hash needs no more.
+/// Mixes the bits of a key; a hash of a hash needs no more.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct KeyHasher(u64);
 
@@ -24,7 +24,7 @@ impl Hasher for KeyHasher {
     }
 
     fn write_u64(&mut self, key: u64) {
-        // An odd number with as many ones as zeros (the golden ratio in 64 bits), and the high bits folded down.
+        // An odd constant (the golden ratio in 64 bits); then the high bits are folded down.
         let mixed = (self.0 ^ key).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         self.0 = mixed ^ (mixed >> 32);
     }

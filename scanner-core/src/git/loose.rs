@@ -1,4 +1,4 @@
-//! Objects in files of their own: `objects/ab/cdef...`, each a zlib stream of header and content.
+//! Loose objects: `objects/ab/cdef...`, each a zlib stream of header and content.
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -11,16 +11,16 @@ use crate::error::{Gap, Malformed, Reason};
 use crate::seam::Feed;
 use crate::source::stream::Windows;
 
-/// Bytes that hold every header: the longest kind, a space, twenty digits, a zero.
+/// Enough bytes for every header: the longest kind, a space, twenty digits, a zero byte.
 const HEADER: usize = 32;
 
-/// Largest file that is read at once, in bytes: most loose objects are a few hundred.
+/// Largest file that is read at once, in bytes: most loose objects have a few hundred.
 const COPIED: u64 = 1 << 20;
 
-/// Bytes of a file that give its header when they are inflated: the code of a dynamic block takes 300 at most.
+/// Compressed bytes that are enough to inflate the header: the code of a dynamic block takes 300 at most.
 const START: usize = 512;
 
-/// Every loose object of an object directory, sorted, and what lies between them and is none.
+/// Every loose object of an object directory, sorted, and the other paths among them.
 pub(crate) fn list(objects: &Path, format: Format) -> io::Result<(Vec<ObjectId>, Vec<PathBuf>)> {
     let (mut ids, mut others) = (Vec::new(), Vec::new());
     for entry in objects.read_dir()? {
@@ -51,13 +51,13 @@ pub(crate) fn list(objects: &Path, format: Format) -> io::Result<(Vec<ObjectId>,
     Ok((ids, others))
 }
 
-/// Whether this is the name of a directory of loose objects: the first byte of their names.
+/// Whether this is the name of a directory of loose objects: the first byte of their ids.
 pub(crate) fn is_fan_out(name: &std::ffi::OsStr) -> bool {
     let name = name.as_encoded_bytes();
     name.len() == 2 && name.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// Whether a file in such a directory is named like an object, whichever hash made the name.
+/// Whether a file is named like a loose object, with either hash algorithm.
 pub(crate) fn is_named(path: &Path) -> bool {
     let is_hex = |name: &[u8]| name.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let in_fan_out = path.parent().and_then(Path::file_name).is_some_and(is_fan_out);
@@ -68,31 +68,31 @@ pub(crate) fn is_named(path: &Path) -> bool {
             .is_some_and(|n| matches!(n.len(), 38 | 62) && is_hex(n))
 }
 
-/// Where an object lies.
+/// The path of a loose object.
 pub(crate) fn path(objects: &Path, id: &ObjectId) -> PathBuf {
     let hex = id.to_string();
     let (prefix, rest) = hex.split_at(2);
     objects.join(prefix).join(rest)
 }
 
-/// A loose object, opened.
+/// An open loose object.
 pub(crate) struct Loose {
     store: Store,
-    /// The file, if it is small.
+    /// The bytes of the file, if it is small.
     copied: Option<Vec<u8>>,
     pub(crate) kind: Kind,
-    /// Of the content, in bytes.
+    /// Size of the content, in bytes.
     pub(crate) size: u64,
     header: usize,
 }
 
 impl Loose {
-    /// Opens it and reads its header. The outer error is the system's, the inner one the object's.
+    /// Opens a loose object and reads its header. The outer error is the system's, the inner one the object's.
     pub(crate) fn open(path: &Path, inflater: &mut Inflater) -> io::Result<Result<Self, Malformed>> {
         Self::of(Store::open(path)?, inflater)
     }
 
-    /// Does the same with an open file.
+    /// Like [`Self::open`], for an open file.
     fn of(store: Store, inflater: &mut Inflater) -> io::Result<Result<Self, Malformed>> {
         let failed = |what: Malformed| io::Error::other(what.what);
         let mut first = [0; START];
@@ -109,17 +109,18 @@ impl Loose {
         Ok(header.map(|(kind, size, header)| Self { store, copied, kind, size, header }))
     }
 
-    /// The file from a place on.
+    /// The bytes of the file from an offset on.
     pub(crate) fn part(&self, from: u64) -> Part<'_> {
         self.store.part(from, u64::MAX)
     }
 
-    /// How many bytes the file has.
+    /// The size of the file in bytes.
     pub(crate) const fn stored(&self) -> u64 {
         self.store.size()
     }
 
-    /// Its content, whole, behind the header: `out[returned.0..]`. Also returns how many bytes of the file it has.
+    /// Reads the header and the content into `out`; the content is `out[returned.0..]`. Also returns how many bytes of
+    /// the file the stream has.
     pub(crate) fn read(&self, inflater: &mut Inflater, out: &mut Vec<u8>) -> Result<(usize, u64), Malformed> {
         let size = self.size.saturating_add(self.header as u64);
         if let Some(copied) = &self.copied {
@@ -133,7 +134,7 @@ impl Loose {
         Ok((self.header, stream.consumed().ok_or(damaged)?))
     }
 
-    /// Its content as a stream.
+    /// The content as a stream.
     pub(crate) fn stream(&self) -> io::Result<Stream<Part<'_>>> {
         let mut stream = Stream::new(self.store.part(0, u64::MAX), self.size.saturating_add(self.header as u64));
         let mut header = [0; HEADER];
@@ -142,7 +143,7 @@ impl Loose {
     }
 }
 
-/// Kind and size of the object whose file begins like this, and how long its header is.
+/// The kind and size of the object whose file begins with `start`, and the length of its header.
 fn header(start: &[u8], inflater: &mut Inflater) -> Result<(Kind, u64, usize), Malformed> {
     let mut inflated = [0; HEADER];
     let got = inflater.start(start, &mut inflated)?;
@@ -158,14 +159,14 @@ fn header(start: &[u8], inflater: &mut Inflater) -> Result<(Kind, u64, usize), M
     Ok((kind, size, header + 1))
 }
 
-/// Whether a file that begins like this is a loose object.
+/// Whether a file with this start is a loose object.
 pub(crate) fn begins(start: &[u8]) -> bool {
-    // The first two bytes of a zlib stream (RFC 1950): nearly everything else is turned away here.
+    // The first two bytes of a zlib stream (RFC 1950): nearly every other file is rejected here.
     let is_zlib = start.first_chunk().is_some_and(|two| two[0] & 0x0f == 8 && u16::from_be_bytes(*two) % 31 == 0);
     is_zlib && header(start.get(..START).unwrap_or(start), &mut Inflater::default()).is_ok()
 }
 
-/// Looks at a file that is a loose object and no part of a repository: at its content, then at the file as it is.
+/// Scans a file that is a loose object outside of a repository: its content, then the file as it is.
 pub(crate) fn look_at(file: std::fs::File, origin: &Origin, windows: &mut Windows, to: Feed<'_>) {
     let opened = Store::of(file).and_then(|store| Loose::of(store, &mut Inflater::default()));
     let fault = match opened {
@@ -195,9 +196,9 @@ mod tests {
     }
 
     #[test]
-    fn content_is_what_stands_behind_the_header() {
+    fn content_follows_the_header() {
         let folder = Folder::new();
-        // The last does not compress, and so is read in pieces.
+        // The last content does not compress, so it is read in pieces.
         for (kind, length) in [(Kind::Blob, 0), (Kind::Commit, 9), (Kind::Tag, 10), (Kind::Tree, (1 << 20) + 5)] {
             let content = noise(1, length);
             let loose = opened(&folder, &format!("{} {length}\0", kind.id()), &content).unwrap();
@@ -214,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_checksum_in_another_piece_than_the_last_byte_is_read() {
+    fn a_checksum_apart_from_the_last_byte_is_read() {
         let folder = Folder::new();
         let header = b"blob 5307994\0";
         let content = [&header[..], &noise(1, made::STORED_APART - header.len())].concat();
@@ -225,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_are_none_are_refused() {
+    fn malformed_headers_are_refused() {
         let folder = Folder::new();
         for header in [
             "",
@@ -251,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn names_lead_to_files_and_files_to_names() {
+    fn ids_map_to_paths_and_paths_to_ids() {
         for format in FORMATS {
             let folder = Folder::new();
             let mut ids: Vec<_> = (0..5_u8).map(|n| ObjectId::of(format, Kind::Blob, &[n])).collect();

@@ -1,4 +1,4 @@
-//! Packs, indexes and folders made by hand, for the tests of this module: what git writes, and what git never would.
+//! Makes packs, indexes and folders for the tests of this module: what git writes, and what git never writes.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use super::oid::{Format, Kind, ObjectId};
 
 pub(crate) const FORMATS: [Format; 2] = [Format::Sha1, Format::Sha256];
 
-/// A folder that is removed when it is dropped.
+/// A folder that is removed on drop.
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
@@ -28,7 +28,7 @@ impl Folder {
         &self.0
     }
 
-    /// Writes a file, and the folders above it.
+    /// Writes a file, and creates the folders above it.
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
         let path = self.0.join(name);
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
@@ -43,7 +43,7 @@ impl Drop for Folder {
     }
 }
 
-/// Bytes that do not compress, the same for the same seed.
+/// Incompressible bytes, the same for the same seed.
 pub(crate) fn noise(seed: u64, length: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut next = || {
@@ -81,7 +81,7 @@ pub(crate) fn stored(bytes: &[u8]) -> Vec<u8> {
     out
 }
 
-/// As many bytes make a [`stored`] stream that ends two bytes into a piece of 64 KiB: its checksum is not read with its last byte.
+/// A length whose [`stored`] stream ends two bytes into a piece of 64 KiB: its checksum is not read with its last byte.
 pub(crate) const STORED_APART: usize = (81 << 16) + 2 - (2 + 81 * 5 + 4);
 
 pub(crate) fn hash(format: Format, bytes: &[u8]) -> Vec<u8> {
@@ -93,7 +93,7 @@ pub(crate) fn hash(format: Format, bytes: &[u8]) -> Vec<u8> {
 
 /// One instruction of a delta.
 pub(crate) enum Op<'a> {
-    /// From this place of the base, so many bytes.
+    /// Offset in the base, and number of bytes.
     Copy(usize, usize),
     Insert(&'a [u8]),
 }
@@ -131,7 +131,7 @@ impl Op<'_> {
     }
 }
 
-/// A size as deltas write it: seven bits a byte, the lowest first.
+/// A size as deltas encode it: seven bits per byte, lowest first.
 pub(crate) fn number(mut value: usize) -> Vec<u8> {
     let mut out = Vec::new();
     while value > 0x7f {
@@ -142,7 +142,7 @@ pub(crate) fn number(mut value: usize) -> Vec<u8> {
     out
 }
 
-/// The head of an entry: its type and the size of what is deflated behind it.
+/// The header of an entry: its type and the size of the deflated data that follows.
 pub(crate) fn head(kind: u8, size: u64) -> Vec<u8> {
     let mut out = vec![kind << 4 | size as u8 & 15];
     let mut rest = size >> 4;
@@ -154,7 +154,7 @@ pub(crate) fn head(kind: u8, size: u64) -> Vec<u8> {
     out
 }
 
-/// How far back a base lies, as `OFS_DELTA` writes it: the highest bits first, each continuation counting from one.
+/// The distance to a base, as `OFS_DELTA` encodes it: highest bits first, each continuation counting from one.
 pub(crate) fn back(mut distance: u64) -> Vec<u8> {
     let mut out = vec![distance as u8 & 0x7f];
     distance >>= 7;
@@ -167,11 +167,11 @@ pub(crate) fn back(mut distance: u64) -> Vec<u8> {
     out
 }
 
-/// A pack in the making.
+/// Builds a pack.
 pub(crate) struct PackWriter {
     pub(crate) format: Format,
     bytes: Vec<u8>,
-    /// Name, CRC-32 and offset of each entry.
+    /// Id, CRC-32 and offset of each entry.
     rows: Vec<(ObjectId, u32, u64)>,
 }
 
@@ -180,7 +180,7 @@ impl PackWriter {
         Self { format, bytes: b"PACK\0\0\0\x02\0\0\0\0".to_vec(), rows: Vec::new() }
     }
 
-    /// An entry as it is; returns its offset.
+    /// Adds an entry as raw bytes; returns its offset.
     pub(crate) fn raw(&mut self, id: ObjectId, bytes: &[u8]) -> u64 {
         let offset = self.bytes.len() as u64;
         let mut crc = flate2::Crc::new();
@@ -190,20 +190,20 @@ impl PackWriter {
         offset
     }
 
-    /// An object that is stored whole; returns its name and offset.
+    /// Adds an object that is not a delta; returns its id and offset.
     pub(crate) fn whole(&mut self, kind: Kind, content: &[u8]) -> (ObjectId, u64) {
         let id = ObjectId::of(self.format, kind, content);
         let bytes = [head(kind as u8, content.len() as u64), deflate(content)].concat();
         (id, self.raw(id, &bytes))
     }
 
-    /// An object that is built on the entry at an offset; returns its offset.
+    /// Adds a delta to the entry at an offset; returns its own offset.
     pub(crate) fn delta_at(&mut self, id: ObjectId, base: u64, delta: &[u8]) -> u64 {
         let distance = self.bytes.len() as u64 - base;
         self.raw(id, &[head(6, delta.len() as u64), back(distance), deflate(delta)].concat())
     }
 
-    /// An object that is built on another, by name; returns its offset.
+    /// Adds a delta to an object given by its id; returns its own offset.
     pub(crate) fn delta_of(&mut self, id: ObjectId, base: &ObjectId, delta: &[u8]) -> u64 {
         self.raw(id, &[&head(7, delta.len() as u64), base.raw(), &deflate(delta)].concat())
     }
@@ -216,13 +216,13 @@ impl PackWriter {
         bytes
     }
 
-    /// Its index, of version 1 or 2.
+    /// The index of the pack, of version 1 or 2.
     pub(crate) fn index(&self, version: u32) -> Vec<u8> {
         let rows: Vec<_> = self.rows.iter().map(|(id, crc, offset)| (*id, *crc, *offset)).collect();
         index(version, self.format, rows, &hash(self.format, &self.pack()))
     }
 
-    /// Writes both into a folder; returns the path of the pack.
+    /// Writes pack and index into a folder; returns the path of the pack.
     pub(crate) fn write(&self, folder: &Folder) -> PathBuf {
         folder.write("pack-a.idx", &self.index(2));
         folder.write("pack-a.pack", &self.pack())

@@ -1,13 +1,14 @@
-//! Git: the whole object database, and the history of what was found in it.
+//! Reads git repositories: the whole object database, and the history of what was found in it.
 //!
-//! Storage is read, not refs and not diffs: every pack, every loose object and every alternate, so that stashes, amended
-//! and dropped commits are read like everything else, and a key that was rotated in place is read twice. Nothing of a
-//! repository is executed or obeyed; of its configuration three settings are read, which say how its objects are named
-//! and whether some were left on a server. Nothing is ever fetched.
+//! Object storage is read, not refs and not diffs: every pack, every loose object and every alternate. So stashes,
+//! amended and dropped commits are read like everything else, and a key that was rotated in place is read in both
+//! versions. Nothing of a repository is executed or obeyed. Three settings of its configuration are read, which say how
+//! its objects are named and whether some were left on a server. Nothing is ever fetched.
 //!
-//! `git2` does not read here: libgit2 opens no SHA-256 repository, refuses repositories of other users but for a switch that is
-//! global to the process, obeys the configuration that it finds, and reads objects one by one at ten times the cost. What the
-//! configuration of the user has to say, such as `@{upstream}`, is asked of whoever implements [`Revisions`].
+//! `git2` is not used here: libgit2 does not open SHA-256 repositories, refuses repositories of other users except by a
+//! switch that is global to the process, obeys any configuration that it finds, and reads objects one by one at ten
+//! times the cost. What depends on the user's configuration, such as `@{upstream}`, is resolved by an implementation of
+//! [`Revisions`].
 
 mod absent;
 mod agree;

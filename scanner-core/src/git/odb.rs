@@ -17,17 +17,17 @@ use super::store::read_regular;
 use crate::blob::Origin;
 use crate::error::{Gap, Malformed, Reason};
 
-/// How many alternates deep (git's own limit).
+/// Maximum number of levels of alternates (git's own limit).
 const ALTERNATES: usize = 5;
 
-/// Largest text file of a repository that is held, in bytes: a reflog of some 400,000 lines.
+/// Largest text file of a repository that is held in memory, in bytes: a reflog of about 400,000 lines.
 pub(crate) const TEXT: u64 = 64 << 20;
 
-/// Largest object that is read by itself, in bytes: a commit, a tree, a file that may use keys, a second copy. Two of them
-/// and a delta are held at a time.
+/// Largest object that is read by itself, in bytes: a commit, a tree, a file that may use keys, a second copy. Two of
+/// them and a delta are in memory at a time.
 pub(crate) const ALONE: u64 = 32 << 20;
 
-/// Most damaged entries of a pack that are told one by one.
+/// Maximum number of damaged entries of a pack that are reported one by one.
 const MOST_FAULTS: usize = 1000;
 
 /// One object directory.
@@ -36,31 +36,31 @@ pub(crate) struct Directory {
     pub(crate) path: PathBuf,
     pub(crate) packs: Vec<Pack>,
     pub(crate) loose: Vec<ObjectId>,
-    /// Whether others read its objects: here they are only looked up.
+    /// Whether other repositories read its objects: then they are only looked up here.
     pub(crate) elsewhere: bool,
 }
 
-/// All of them.
+/// The object directories of a repository.
 #[derive(Debug)]
 pub(crate) struct Odb {
     pub(crate) format: Format,
     pub(crate) directories: Vec<Directory>,
-    /// Whether a pack is one that a server promised to complete (a partial clone).
+    /// Whether a pack is a promisor pack, whose missing objects a server has (a partial clone).
     pub(crate) promisor: bool,
     pub(crate) bounds: Arc<Bounds>,
 }
 
-/// Why an object could not be had.
+/// Why an object could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Missing {
-    /// It is nowhere.
+    /// The object is not stored here.
     Absent,
-    /// It is there and cannot be read.
+    /// The object is stored here and cannot be read.
     Damaged(Malformed),
 }
 
 impl Odb {
-    /// Opens object directories and their alternates. What cannot be read is told to `gap`.
+    /// Opens an object directory and its alternates. What cannot be read is reported to `gap`.
     pub(crate) fn open(objects: &Path, format: Format, bounds: &Arc<Bounds>, gap: &mut dyn FnMut(Gap)) -> Self {
         let bounds = Arc::clone(bounds);
         let mut odb = Self { format, directories: Vec::new(), promisor: false, bounds };
@@ -71,14 +71,14 @@ impl Odb {
         odb
     }
 
-    /// Over packs that lie by themselves.
+    /// The object database of standalone packs.
     pub(crate) fn of_packs(format: Format, path: &Path, packs: Vec<Pack>, bounds: &Arc<Bounds>) -> Self {
         let directory = Directory { path: path.to_owned(), packs, loose: Vec::new(), elsewhere: false };
         Self { format, directories: vec![directory], promisor: false, bounds: Arc::clone(bounds) }
     }
 
-    /// Lists everything again, for what came while it was read. Returns the loose objects of each directory that are
-    /// new, and whether anything is.
+    /// Lists everything again, to find what was added while it was read. Returns the new loose objects of each
+    /// directory, and whether anything is new.
     pub(crate) fn refresh(&mut self, gap: &mut dyn FnMut(Gap)) -> (Vec<Vec<ObjectId>>, bool) {
         let mut directories = std::mem::take(&mut self.directories);
         let mut changed = false;
@@ -117,7 +117,7 @@ impl Odb {
             match name.extension().and_then(|extension| extension.to_str()) {
                 Some("pack") => directory.packs.extend(self.pack(&name, gap)),
                 Some("promisor") => self.promisor = true,
-                // Whatever it is called: a pack is read as one, everything else as the file that it is.
+                // Whatever its name: a pack is read as a pack, everything else as a plain file.
                 _ => {}
             }
             if name.extension().is_none_or(|extension| extension != "pack") && bundle::is_pack(&name) {
@@ -133,7 +133,7 @@ impl Odb {
             Ok(pack) => Some(pack),
             Err(error) => {
                 let index = path.with_extension("idx");
-                // Gone between the listing and the opening: a repack. The caller lists again.
+                // Gone between listing and opening: a repack. The caller lists again.
                 if !path.exists() {
                     gap(unread(path, Reason::Vanished, error.to_string()));
                     return None;
@@ -154,7 +154,7 @@ impl Odb {
         }
     }
 
-    /// What a git that was interrupted left behind: most of a pack.
+    /// Reads what an interrupted git left behind: most of a pack.
     fn leftover(&self, path: &Path, directory: &mut Directory, gap: &mut dyn FnMut(Gap)) {
         match rebuilt(path, 0, self.format, &self.bounds, gap) {
             Ok(pack) => directory.packs.push(pack),
@@ -180,14 +180,14 @@ impl Odb {
                 }
             }
         }
-        // Damaged here; the base of a delta may be whole elsewhere.
+        // The object is damaged here; the base of a delta may be whole elsewhere.
         match missing {
             Missing::Damaged(_) => Rescue::new(self).object(id).ok_or(missing),
             Missing::Absent => Err(missing),
         }
     }
 
-    /// Whether it is there at all.
+    /// Whether an object is stored here.
     pub(crate) fn has(&self, id: &ObjectId) -> bool {
         self.directories.iter().any(|directory| {
             directory.packs.iter().any(|pack| pack.index.find(id).is_some())
@@ -195,7 +195,7 @@ impl Odb {
         })
     }
 
-    /// The object whose name begins with these eight bytes.
+    /// The object whose id begins with these eight bytes.
     pub(crate) fn by_key(&self, key: u64) -> Option<ObjectId> {
         self.directories.iter().find_map(|directory| {
             let at = directory.loose.partition_point(|id| id.key() < key);
@@ -204,7 +204,7 @@ impl Odb {
         })
     }
 
-    /// The object that these digits are the beginning of, if there is exactly one.
+    /// The object whose id begins with these digits, if there is exactly one.
     pub(crate) fn abbreviated(&self, digits: &str) -> Option<ObjectId> {
         let mut found = BTreeSet::new();
         for directory in &self.directories {
@@ -215,7 +215,7 @@ impl Odb {
     }
 }
 
-/// Opens a pack without an index, and tells what could not be read of it.
+/// Opens a pack without an index, and reports what could not be read of it.
 pub(crate) fn rebuilt(
     path: &Path,
     start: u64,
@@ -226,7 +226,7 @@ pub(crate) fn rebuilt(
     let (pack, faults) = Pack::without_index(path, start, format, bounds)?;
     let (missing, damaged): (Vec<_>, Vec<_>) = faults.into_iter().partition(|what| what.what == MISSING_BASE);
     if !missing.is_empty() {
-        let detail = format!("{} objects are stored as differences to objects that are not there", missing.len());
+        let detail = format!("{} objects are stored as deltas whose bases are missing", missing.len());
         gap(unread(path, Reason::MissingBase, detail));
     }
     let many = damaged.len();
@@ -252,7 +252,7 @@ pub(super) fn read_loose(objects: &Path, id: &ObjectId) -> Result<(Kind, Vec<u8>
     Ok((object.kind, bytes))
 }
 
-/// The directory and its alternates, each once.
+/// The object directory and its alternates, each once.
 pub(super) fn with_alternates(objects: &Path, gap: &mut dyn FnMut(Gap)) -> Vec<PathBuf> {
     let mut seen = BTreeSet::new();
     let mut paths = Vec::new();
@@ -275,7 +275,7 @@ pub(super) fn with_alternates(objects: &Path, gap: &mut dyn FnMut(Gap)) -> Vec<P
         let list = path.join("info/alternates");
         match read_regular(&list, TEXT) {
             Ok(text) if depth < ALTERNATES => {
-                // To git this is a string of C: it ends with the first zero.
+                // To git this is a C string, which ends at the first zero byte.
                 let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
                 let lines =
                     text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty() && !line.starts_with(b"#"));
@@ -293,7 +293,7 @@ pub(super) fn with_alternates(objects: &Path, gap: &mut dyn FnMut(Gap)) -> Vec<P
     paths
 }
 
-/// Undoes the quotes of C that git puts around odd paths.
+/// Undoes the C quoting that git applies to unusual paths.
 fn unquote(line: &[u8]) -> Vec<u8> {
     let Some(inner) = line.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")) else { return line.to_vec() };
     let mut out = Vec::with_capacity(inner.len());
@@ -335,7 +335,7 @@ pub(crate) fn as_path(bytes: &[u8]) -> PathBuf {
     PathBuf::from(String::from_utf8_lossy(bytes).into_owned())
 }
 
-/// Files of a directory, sorted; none if it is not there.
+/// The files of a directory, sorted; empty if there is no such directory.
 fn names(directory: &Path, gap: &mut dyn FnMut(Gap)) -> Vec<PathBuf> {
     let mut names = Vec::new();
     match directory.read_dir() {
@@ -360,7 +360,7 @@ pub(crate) fn unread(path: &Path, reason: Reason, detail: String) -> Gap {
     Gap { origin: Origin::file(path), reason, detail }
 }
 
-/// Why the system refused.
+/// The reason for a system error.
 pub(crate) fn reason(error: &io::Error) -> Reason {
     match error.kind() {
         io::ErrorKind::PermissionDenied => Reason::Permission,

@@ -1,4 +1,4 @@
-//! Names of objects: SHA-1 or SHA-256 of kind, size and content.
+//! Object ids: SHA-1 or SHA-256 of kind, size and content.
 
 use std::fmt;
 use std::io::{self, Read};
@@ -7,7 +7,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha1::Digest;
 
-/// The hash that a repository names its objects with (`extensions.objectFormat`).
+/// The hash algorithm of a repository's object ids (`extensions.objectFormat`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
@@ -18,7 +18,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// Bytes of a name.
+    /// The length of an id in bytes.
     pub const fn bytes(self) -> usize {
         match self {
             Self::Sha1 => 20,
@@ -26,7 +26,7 @@ impl Format {
         }
     }
 
-    /// As git writes it.
+    /// The name that git uses.
     pub const fn id(self) -> &'static str {
         match self {
             Self::Sha1 => "sha1",
@@ -35,7 +35,7 @@ impl Format {
     }
 }
 
-/// What an object is. The numbers are those of a pack entry (gitformat-pack, "object types").
+/// The kind of an object. The numbers are those of a pack entry (gitformat-pack, "object types").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -50,7 +50,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// As git writes it.
+    /// The name that git uses.
     pub const fn id(self) -> &'static str {
         match self {
             Self::Commit => "commit",
@@ -60,13 +60,13 @@ impl Kind {
         }
     }
 
-    /// From git's word.
+    /// The kind with this name in git.
     pub fn from_id(word: &[u8]) -> Option<Self> {
         [Self::Commit, Self::Tree, Self::Blob, Self::Tag].into_iter().find(|kind| kind.id().as_bytes() == word)
     }
 }
 
-/// The name of an object.
+/// The id of an object.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectId {
     bytes: [u8; 32],
@@ -84,19 +84,19 @@ impl<'de> Deserialize<'de> for ObjectId {
         let digits = String::deserialize(from)?;
         let of = |format| Self::from_hex(format, digits.as_bytes());
         let id = of(Format::Sha1).or_else(|| of(Format::Sha256));
-        id.ok_or_else(|| D::Error::custom("the name of an object expected: 40 or 64 hexadecimal digits"))
+        id.ok_or_else(|| D::Error::custom("expected an object id: 40 or 64 hexadecimal digits"))
     }
 }
 
 impl ObjectId {
-    /// From its bytes, of which there must be as many as the format has.
+    /// Makes an id from its bytes; `None` if their number is not that of the format.
     pub fn new(format: Format, raw: &[u8]) -> Option<Self> {
         let mut bytes = [0; 32];
         bytes.get_mut(..format.bytes()).filter(|to| to.len() == raw.len())?.copy_from_slice(raw);
         Some(Self { bytes, format })
     }
 
-    /// The name of an object of this kind and size whose content is read.
+    /// Computes the id of an object of this kind and size from a stream of its content.
     pub fn of_stream(format: Format, kind: Kind, size: u64, content: &mut dyn Read) -> io::Result<Self> {
         let (mut sha1, mut sha256) = (sha1::Sha1::new(), sha2::Sha256::new());
         let mut update = |bytes: &[u8]| match format {
@@ -119,7 +119,7 @@ impl ObjectId {
         Ok(Self { bytes, format })
     }
 
-    /// From hexadecimal digits: all of them.
+    /// Parses the hexadecimal digits of a whole id.
     pub fn from_hex(format: Format, hex: &[u8]) -> Option<Self> {
         if hex.len() != format.bytes() * 2 {
             return None;
@@ -132,7 +132,7 @@ impl ObjectId {
         Some(Self { bytes, format })
     }
 
-    /// The name that an object with this content must have.
+    /// Computes the id of an object from its content.
     pub fn of(format: Format, kind: Kind, content: &[u8]) -> Self {
         let header = format!("{} {}\0", kind.id(), content.len());
         let mut bytes = [0; 32];
@@ -149,24 +149,24 @@ impl ObjectId {
         Self { bytes, format }
     }
 
-    /// Which hash it is.
+    /// The hash algorithm.
     pub const fn format(&self) -> Format {
         self.format
     }
 
-    /// Its bytes.
+    /// The bytes of the id.
     pub fn raw(&self) -> &[u8] {
         self.bytes.get(..self.format.bytes()).unwrap_or_default()
     }
 
-    /// Its first eight bytes as a number: enough to tell the objects of a repository apart, and what tables over
-    /// millions of objects hold. What is reported is looked up by the whole name.
+    /// The first eight bytes as a number: enough to distinguish the objects of a repository, and small enough for
+    /// tables over millions of objects. Reported objects are looked up by their whole ids.
     pub fn key(&self) -> u64 {
         let [a, b, c, d, e, f, g, h, ..] = self.bytes;
         u64::from_be_bytes([a, b, c, d, e, f, g, h])
     }
 
-    /// All zeros: git's way to say "none".
+    /// Whether all bytes are zero: git's way to say "none".
     pub fn is_null(&self) -> bool {
         self.raw().iter().all(|byte| *byte == 0)
     }
@@ -203,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_those_that_git_gives() {
+    fn ids_match_those_of_git() {
         // `git hash-object --stdin < /dev/null`, in a repository of each format.
         for (format, name) in [
             (Format::Sha1, "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"),
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_whole_and_hexadecimal() {
+    fn ids_are_complete_and_hexadecimal() {
         let digits = "00112233445566778899aabbccddeeff01234567";
         let id = ObjectId::from_hex(Format::Sha1, digits.as_bytes()).unwrap();
         assert_eq!(ObjectId::from_hex(Format::Sha1, digits.to_uppercase().as_bytes()), Some(id));
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_go_by_the_words_and_numbers_of_git() {
+    fn kinds_use_the_names_and_numbers_of_git() {
         for (kind, word, number) in
             [(Kind::Commit, "commit", 1), (Kind::Tree, "tree", 2), (Kind::Blob, "blob", 3), (Kind::Tag, "tag", 4)]
         {

@@ -1,4 +1,4 @@
-//! Packs: many objects in one file, most of them as differences from another one (gitformat-pack).
+//! Packs: many objects in one file, most of them as deltas (gitformat-pack).
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,17 +19,17 @@ pub(crate) use pages::Pages;
 /// Bytes before the first entry: `PACK`, version, count.
 pub(crate) const HEADER: u64 = 12;
 
-/// Said of a delta whose base is not in its pack.
+/// The error for a delta whose base is not in its pack.
 pub(crate) const MISSING_BASE: &str = "base is not in the pack";
 
-/// How an entry says what it is.
+/// The storage form of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stored {
-    /// Whole.
+    /// Not as a delta.
     Whole(Kind),
     /// As a delta to the entry at this offset (`OFS_DELTA`).
     DeltaAt(u64),
-    /// As a delta to the object of this name (`REF_DELTA`).
+    /// As a delta to the object with this id (`REF_DELTA`).
     DeltaOf(ObjectId),
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct Entry {
     pub(crate) stored: Stored,
     /// Inflated size of the entry, in bytes: of the object, or of the delta.
     pub(crate) size: u64,
-    /// Where its zlib stream begins.
+    /// Offset of its zlib stream.
     pub(crate) data: u64,
 }
 
@@ -48,13 +48,13 @@ pub(crate) struct Entry {
 pub(crate) struct Pack {
     pub(crate) path: PathBuf,
     store: Store,
-    /// Where the pack begins in the file: behind the header of a bundle.
+    /// Offset of the pack in the file: after the header of a bundle.
     start: u64,
     pub(crate) index: Index,
     pub(crate) format: Format,
-    /// How many entries its header declares.
+    /// The number of entries that the header declares.
     pub(crate) declared: u32,
-    /// What reading it may cost.
+    /// The limits on the cost of reading it.
     pub(crate) bounds: Arc<Bounds>,
 }
 
@@ -66,7 +66,7 @@ impl Pack {
         Self::with_index(path, store, Index::open(&path.with_extension("idx"), format, bounds)?, format, bounds)
     }
 
-    /// A pack and the index that it is read by.
+    /// Makes a pack that is read by this index.
     pub(crate) fn with_index(
         path: &Path,
         store: Store,
@@ -79,8 +79,8 @@ impl Pack {
         Ok(Self { path: path.to_owned(), store, start: 0, index, format, declared, bounds })
     }
 
-    /// Opens a pack that has no index, or none that can be used, by reading it from start to end. `start` is where it
-    /// begins in the file. Also returns what could not be read.
+    /// Opens a pack without a usable index, by reading it from start to end. `start` is the offset of the pack in the
+    /// file. Also returns what could not be read.
     pub(crate) fn without_index(
         path: &Path,
         start: u64,
@@ -90,7 +90,7 @@ impl Pack {
         Self::reindexed(path, Store::open(path)?, start, format, bounds)
     }
 
-    /// Does the same with what was opened already.
+    /// Like [`Self::without_index`], for an open file.
     pub(crate) fn reindexed(
         path: &Path,
         store: Store,
@@ -105,7 +105,7 @@ impl Pack {
         let mut faults = Vec::new();
         let offsets = super::reindex::offsets(&pack, &mut |what| faults.push(what));
         let mut table = super::reindex::table(&pack, offsets, &mut |what| faults.push(what));
-        // Behind a damaged entry only an index knows where the next one begins, even a damaged index.
+        // After a damaged entry only an index, even a damaged one, has the offset of the next entry.
         if table.len() < declared as usize && start == 0 {
             let mut known: Vec<ObjectId> = table.iter().map(|(id, _)| *id).collect();
             known.sort_unstable();
@@ -121,27 +121,27 @@ impl Pack {
         Self { path: self.path.clone(), store: self.store.clone(), index, bounds: Arc::clone(&self.bounds), ..*self }
     }
 
-    /// The offset behind its last entry: of its trailing checksum.
+    /// The offset after the last entry: that of the trailing checksum.
     pub(crate) fn end(&self) -> u64 {
         self.size().saturating_sub(self.format.bytes() as u64)
     }
 
-    /// The offset behind its last byte: the end of the file.
+    /// The offset after the last byte: the end of the file.
     pub(crate) const fn size(&self) -> u64 {
         self.store.size().saturating_sub(self.start)
     }
 
-    /// Where an offset of the pack is in the file.
+    /// Converts an offset in the pack to an offset in the file.
     pub(crate) const fn in_file(&self, offset: u64) -> u64 {
         self.start.saturating_add(offset)
     }
 
-    /// A part of it as it is stored, as a stream.
+    /// A range of the pack as stored, as a stream.
     pub(crate) fn part(&self, from: u64, to: u64) -> Part<'_> {
         self.store.part(self.in_file(from), self.in_file(to))
     }
 
-    /// The header of the entry whose first bytes these are.
+    /// Parses the header of the entry that begins with `bytes`.
     fn entry(&self, offset: u64, bytes: &[u8]) -> Result<Entry, Malformed> {
         let start = offset as usize;
         let cut = Malformed::new("pack is cut off", start);
@@ -190,7 +190,7 @@ impl Pack {
         Ok(Entry { stored, size, data: offset + at as u64 })
     }
 
-    /// Reads one object by itself, through its chain of deltas. `limit` is the largest object that may be built.
+    /// Reads one object through its chain of deltas. `limit` is the largest object that may be built, in bytes.
     pub(crate) fn read(&self, position: u32, limit: u64) -> Result<(Kind, Vec<u8>), Malformed> {
         let mut pages = Pages::new(self);
         let mut offset = self.index.offset(position).ok_or(Malformed::new("no offset", position as usize))?;
@@ -202,9 +202,9 @@ impl Pack {
                 return Err(too_large);
             }
             chain.push(entry);
-            // A chain cannot be longer than there are objects; if it is, it is a circle.
+            // A chain cannot be longer than the number of objects, unless it is a cycle.
             if chain.len() > self.index.len() as usize {
-                return Err(Malformed::new("deltas in a circle", offset as usize));
+                return Err(Malformed::new("deltas form a cycle", offset as usize));
             }
             offset = match entry.stored {
                 Stored::Whole(kind) => break kind,
@@ -238,7 +238,7 @@ fn header_of(store: &Store, start: u64) -> io::Result<u32> {
     check_header(header.get(..read).unwrap_or_default()).map_err(|what| io::Error::other(what.to_string()))
 }
 
-/// Checks the first bytes of a pack; returns how many entries it declares.
+/// Checks the first bytes of a pack; returns the declared number of entries.
 pub(crate) fn check_header(bytes: &[u8]) -> Result<u32, Malformed> {
     let word = |at: usize| bytes.get(at..)?.first_chunk().map(|four| u32::from_be_bytes(*four));
     match (bytes.starts_with(b"PACK"), word(4), word(8)) {

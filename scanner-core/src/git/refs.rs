@@ -1,4 +1,4 @@
-//! Names that lead to commits: branches, tags, HEAD, and what reflogs remember.
+//! Refs: branches, tags, HEAD, and the objects that reflogs remember.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, Read};
@@ -10,35 +10,35 @@ use super::reftable::{self, Tables, Value};
 use super::store::{open_regular, read_regular};
 use crate::error::{Gap, Reason};
 
-/// How many symbolic refs deep (git's own limit).
+/// Maximum number of symbolic refs that are followed in a row (git's own limit).
 const SYMBOLIC: usize = 5;
 
-/// Largest file of one ref, and longest line of many, in bytes.
+/// Largest file of one ref, and longest line of packed refs, in bytes.
 const LOOSE: u64 = 64 << 10;
 
-/// Most bytes that packed refs may take, with what each takes beside its name: a million refs.
+/// Maximum number of bytes that packed refs may take, with the overhead of each: a million refs.
 const MOST_NAMES: usize = 128 << 20;
 const AROUND: usize = 80;
 
 /// Everything that points into the history.
 #[derive(Debug, Default)]
 pub(crate) struct Refs {
-    /// Full name (`refs/heads/main`) and target, sorted. A broken one is not in here.
+    /// Full names (`refs/heads/main`) and targets, sorted. Broken refs are left out.
     pub(crate) by_name: BTreeMap<String, ObjectId>,
-    /// Those of them that are second names of others, such as `refs/remotes/origin/HEAD`.
+    /// Names in `by_name` that are symbolic refs, such as `refs/remotes/origin/HEAD`.
     symbolic: BTreeSet<String>,
-    /// What HEAD stands for; `None` on an unborn branch.
+    /// The target of HEAD; `None` on an unborn branch.
     pub(crate) head: Option<ObjectId>,
-    /// HEADs of linked worktrees and pseudo-refs such as MERGE_HEAD.
+    /// HEADs of linked work trees and pseudo-refs such as MERGE_HEAD.
     pub(crate) others: Vec<ObjectId>,
-    /// What `refs/stash` was, all the way down.
+    /// All present and past values of `refs/stash`.
     pub(crate) stash: Vec<ObjectId>,
-    /// What reflogs remember.
+    /// The values that reflogs remember.
     pub(crate) reflog: Vec<ObjectId>,
 }
 
 impl Refs {
-    /// Reads the refs of a repository. `git_dir` is that of the work tree, `common` the one it shares.
+    /// Reads the refs of a repository. `git_dir` is that of the work tree, `common` the directory that it shares.
     pub(crate) fn read(git_dir: &Path, common: &Path, format: Format, gap: &mut dyn FnMut(Gap)) -> Self {
         let mut refs = Self::default();
         refs.packed(common, format, gap);
@@ -56,14 +56,14 @@ impl Refs {
             found.extend(files(&git_dir.join("refs"), "refs", gap));
         }
         for (name, path) in found {
-            // A link to a name is that ref; any other one is read through, as git does.
+            // A symbolic link to a ref name is a symbolic ref; any other link is followed, as git does.
             if let Some(to) = path.read_link().ok().and_then(|to| to.to_str().map(str::to_owned)) {
                 if to.starts_with("refs/") {
                     symbolic.insert(name, to);
                     continue;
                 }
                 if path.is_dir() {
-                    gap(unread(&path, Reason::Ambiguous, "a link in the place of a directory of refs".to_owned()));
+                    gap(unread(&path, Reason::Ambiguous, "a symbolic link instead of a directory of refs".to_owned()));
                     continue;
                 }
             }
@@ -79,7 +79,7 @@ impl Refs {
             }
         }
         refs.symbolic = symbolic.keys().cloned().collect();
-        // With tables HEAD is one of their refs, and the file of that name stands for nothing (`ref: refs/heads/.invalid`).
+        // With reftables HEAD is one of their refs, and the file `HEAD` has a dummy value (`ref: refs/heads/.invalid`).
         let head = read_one(&git_dir.join("HEAD"), format).and_then(|target| refs.target(target, &symbolic));
         refs.head = refs.by_name.remove("HEAD").or(head);
         let mut places = vec![git_dir.to_owned(), common.to_owned()];
@@ -107,7 +107,7 @@ impl Refs {
         refs
     }
 
-    /// Branches, remote branches and tags by the names that people use, with their targets.
+    /// Branches, remote branches and tags by their short names, with their targets.
     pub(crate) fn named(&self) -> impl Iterator<Item = (Named, &str, ObjectId)> {
         self.by_name.iter().filter(|(name, _)| !self.symbolic.contains(*name)).filter_map(|(name, id)| {
             let tag = name.strip_prefix("refs/tags/").map(|short| (Named::Tag, short));
@@ -117,7 +117,7 @@ impl Refs {
         })
     }
 
-    /// The target of a name as it is typed: HEAD, a full name, a branch, a tag, a remote branch.
+    /// The target of a name as a user types it: HEAD, a full name, a branch, a tag, a remote branch.
     pub(crate) fn typed(&self, name: &str) -> Option<ObjectId> {
         if name == "HEAD" || name == "@" {
             return self.head;
@@ -125,7 +125,7 @@ impl Refs {
         self.meanings(name).next()
     }
 
-    /// Everything that a name may mean, in the order of gitrevisions(7).
+    /// Every object that a name may mean, in the order of gitrevisions(7).
     fn meanings(&self, name: &str) -> impl Iterator<Item = ObjectId> {
         let prefixed =
             ["", "refs/", "refs/tags/", "refs/heads/", "refs/remotes/"].map(|prefix| format!("{prefix}{name}"));
@@ -133,14 +133,14 @@ impl Refs {
         names.filter_map(|name| self.by_name.get(&name).copied())
     }
 
-    /// Whether a name means several objects.
+    /// Whether a name may mean several objects.
     pub(crate) fn is_ambiguous(&self, name: &str) -> bool {
         let mut meanings = self.meanings(name);
         let first = if name == "HEAD" || name == "@" { self.head } else { meanings.next() };
         meanings.any(|other| Some(other) != first)
     }
 
-    /// What git shows in the place of other objects.
+    /// The objects that git shows in the place of others.
     pub(crate) fn replacements(&self) -> impl Iterator<Item = ObjectId> {
         let named = self.by_name.range("refs/replace/".to_owned()..);
         named.take_while(|(name, _)| name.starts_with("refs/replace/")).map(|(_, id)| *id)
@@ -162,7 +162,7 @@ impl Refs {
     fn packed(&mut self, common: &Path, format: Format, gap: &mut dyn FnMut(Gap)) {
         let path = common.join("packed-refs");
         let (mut line, mut names) = (Vec::new(), 0);
-        // Git looks a name up in the middle of the file and goes on from there, if the first line says that they are in order.
+        // If the first line says that names are sorted, git searches a name from the middle of the file.
         let (mut sorted, mut last, mut doubtful) = (false, Vec::new(), None);
         let mut read = || -> io::Result<()> {
             let mut lines = io::BufReader::new(open_regular(&path)?);
@@ -171,7 +171,7 @@ impl Refs {
                 if let (Some(id), Some(name)) = (ObjectId::from_hex(format, hex), name.strip_prefix(b" ")) {
                     names += name.len() + AROUND;
                     if names > MOST_NAMES {
-                        return Err(io::Error::other("more refs than are read"));
+                        return Err(io::Error::other("too many packed refs"));
                     }
                     let name = name.trim_ascii_end();
                     let before = self.by_name.insert(String::from_utf8_lossy(name).into_owned(), id);
@@ -193,8 +193,7 @@ impl Refs {
             _ => {}
         }
         if let Some(name) = doubtful {
-            let detail =
-                format!("{name} stands there twice or out of order, so that git may take another object for it");
+            let detail = format!("{name} is listed twice or out of order, so git may resolve it to another object");
             gap(unread(&path, Reason::Ambiguous, detail));
         }
     }
@@ -218,7 +217,7 @@ impl Refs {
     }
 }
 
-/// What people call a ref.
+/// The kind of a named ref.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Named {
     Branch,
@@ -231,7 +230,7 @@ enum Target {
 }
 
 fn read_one(path: &Path, format: Format) -> Option<Target> {
-    // A HEAD may be a symbolic link to the ref it stands for, as git wrote it until 2005.
+    // HEAD may be a symbolic link to its ref, as git wrote it until 2005.
     if let Ok(to) = path.read_link() {
         let name = to.to_str()?;
         return name.starts_with("refs/").then(|| Target::Symbolic(name.to_owned()));
@@ -247,7 +246,7 @@ fn parse(text: &[u8], format: Format) -> Option<Target> {
     }
 }
 
-/// Names in every line: `<old> <new> <who> <when>\t<why>`.
+/// Collects the ids of every line: `<old> <new> <who> <when>\t<why>`.
 fn reflog(text: &[u8], format: Format, into: &mut Vec<ObjectId>) {
     let digits = format.bytes() * 2;
     for line in text.split(|byte| *byte == b'\n') {
@@ -257,7 +256,8 @@ fn reflog(text: &[u8], format: Format, into: &mut Vec<ObjectId>) {
     }
 }
 
-/// Every file and symbolic link below, by its name from here, in order; links to directories are not entered.
+/// Every file and symbolic link below a directory, with its relative name, sorted; links to directories are not
+/// entered.
 fn files(directory: &Path, name: &str, gap: &mut dyn FnMut(Gap)) -> Vec<(String, PathBuf)> {
     let mut found = Vec::new();
     let mut stack = vec![(directory.to_owned(), name.to_owned())];
@@ -287,7 +287,7 @@ fn files(directory: &Path, name: &str, gap: &mut dyn FnMut(Gap)) -> Vec<(String,
     found
 }
 
-/// Reads a file that may be gone meanwhile.
+/// Reads a file that may have been deleted meanwhile.
 fn each(path: &Path, most: u64, gap: &mut dyn FnMut(Gap), read: impl FnOnce(&[u8])) {
     match read_regular(path, most) {
         Ok(text) => read(&text),
@@ -296,12 +296,12 @@ fn each(path: &Path, most: u64, gap: &mut dyn FnMut(Gap), read: impl FnOnce(&[u8
     }
 }
 
-/// What git writes before it renames it over a ref.
+/// Whether a file is the temporary file that git renames over a ref.
 fn is_lock(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "lock")
 }
 
-/// The path that a file of one line names, relative to the directory it lies in: `gitdir: ...` and `commondir`.
+/// The path in a file of one line, relative to the directory of the file: `gitdir: ...` and `commondir`.
 pub(crate) fn pointer(path: &Path, prefix: &[u8]) -> Option<PathBuf> {
     let text = read_regular(path, 64 << 10).ok()?;
     let line = text.strip_prefix(prefix)?.split(|byte| *byte == b'\n').next()?.trim_ascii();
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_points_into_the_history_is_followed() {
+    fn all_refs_and_reflogs_are_read() {
         for format in FORMATS {
             let folder = Folder::new();
             let text = |n| id(format, n).to_string();
@@ -361,7 +361,7 @@ mod tests {
                 (Named::Branch, "origin/main", id(format, 6)),
                 (Named::Tag, "v1", id(format, 2)),
             ];
-            assert_eq!(named, expected, "the file before the packed one, no lock, no second name");
+            assert_eq!(named, expected, "a file overrides a packed ref; no lock, no symbolic ref");
             assert_eq!(refs.head, Some(id(format, 4)));
             assert_eq!(refs.stash, ids(&[14, 15, 7]));
             assert_eq!(refs.reflog, ids(&[12, 12, 13]));

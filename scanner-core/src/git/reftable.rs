@@ -1,6 +1,6 @@
-//! Refs and reflogs in tables (reftable technical documentation, versions 1 and 2): the storage that git 3 begins with.
+//! Refs and reflogs in reftables (reftable technical documentation, versions 1 and 2): the default storage of git 3.
 //!
-//! A stack of tables, the last of which has the last word. Only records are read; indexes are for look-ups.
+//! A stack of tables, of which the last overrides the others. Only records are read; indexes are for look-ups.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,36 +11,36 @@ use super::oid::{Format, ObjectId};
 use super::store::read_regular;
 use crate::error::Malformed;
 
-/// What a ref stands for.
+/// The value of a ref.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Value {
-    /// It was deleted.
+    /// The ref was deleted.
     Deleted,
     Object(ObjectId),
     Symbolic(String),
 }
 
-/// What a stack of tables says.
+/// The records of a stack of tables.
 #[derive(Debug, Default)]
 pub(crate) struct Tables {
     pub(crate) refs: BTreeMap<String, Value>,
-    /// Names of refs and what they were.
+    /// Names of refs and their past values.
     pub(crate) logs: Vec<(String, ObjectId)>,
     /// Bytes of all names that were read.
     names: usize,
 }
 
-/// Most bytes of names that are read of one stack, and most of one. A record tells only what its name differs in from that
-/// of the one before it: a megabyte may stand for any number of long names. A million refs have some 60 MB.
+/// Maximum number of bytes of names that are read from one stack, and of one name. A record stores only how its name
+/// differs from the previous name: a megabyte may stand for any number of long names. A million refs have about 60 MB.
 const MOST_NAMES: usize = 64 << 20;
 const MOST_NAME: usize = 64 << 10;
 
 impl Tables {
-    /// A name, if it may be kept.
+    /// Returns a name, unless it exceeds a limit.
     fn name(&mut self, name: &[u8]) -> Result<String, Malformed> {
         self.names += name.len();
         if name.len() > MOST_NAME || self.names > MOST_NAMES {
-            return Err(Malformed::new("reftable with more or longer names than are read", 0));
+            return Err(Malformed::new("reftable names exceed a limit", 0));
         }
         Ok(String::from_utf8_lossy(name).into_owned())
     }
@@ -59,7 +59,7 @@ pub(crate) fn read(directory: &Path, format: Format) -> Result<Tables, Malformed
     Ok(tables)
 }
 
-/// A place in a table.
+/// A position in a table.
 struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -77,7 +77,7 @@ impl<'a> Cursor<'a> {
         Ok(self.take(length)?.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
     }
 
-    /// Seven bits a byte, the highest first, each continuation counting from one.
+    /// Reads a number: seven bits per byte, highest first, each continuation counting from one.
     fn varint(&mut self) -> Result<usize, Malformed> {
         let mut byte = self.number(1)?;
         let mut value = byte & 0x7f;
@@ -96,7 +96,7 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Adds what one table says.
+/// Adds the records of one table.
 pub(crate) fn add(table: &[u8], format: Format, tables: &mut Tables) -> Result<(), Malformed> {
     let mut head = Cursor { bytes: table, at: 0 };
     if head.take(4)? != b"REFT" {
@@ -108,7 +108,7 @@ pub(crate) fn add(table: &[u8], format: Format, tables: &mut Tables) -> Result<(
         _ => return Err(Malformed::new("reftable version", 4)),
     };
     let block_size = head.number(3)? as usize;
-    // Behind the blocks: the header again, five positions and a checksum.
+    // After the blocks: the header again, five positions and a checksum.
     let footer = table.len().checked_sub(header + 44).ok_or(Malformed::new("reftable is cut off", table.len()))?;
     let mut positions = Cursor { bytes: table, at: footer + header };
     let [_refs, _objects, _object_index, logs, log_index] =
@@ -116,14 +116,14 @@ pub(crate) fn add(table: &[u8], format: Format, tables: &mut Tables) -> Result<(
 
     let mut at = 0;
     loop {
-        // The header stands in the first block and counts as part of it.
+        // The header is in the first block and counts as part of it.
         let start = if at == 0 { header } else { at };
         let mut block = Cursor { bytes: table, at: start };
         if start >= footer || block.number(1)? != u64::from(b'r') {
             break;
         }
         let end = at + block.number(3)? as usize;
-        // It holds its own header at least: what ends before that leads nowhere.
+        // A block contains at least its own header; a smaller length leads nowhere.
         if end < block.at {
             return Err(Malformed::new("reftable block", at));
         }
@@ -137,7 +137,7 @@ pub(crate) fn add(table: &[u8], format: Format, tables: &mut Tables) -> Result<(
     let mut inflater = Inflater::default();
     while at > 0 && at < end && table.get(at) == Some(&b'g') {
         let mut block = Cursor { bytes: table, at: at + 1 };
-        // The length is that of the inflated block with everything before it in the file's first block.
+        // The length is that of the inflated block; in the first block of the file it includes everything before.
         let before = if at == header { header + 4 } else { 4 };
         let length = (block.number(3)? as usize).saturating_sub(before);
         let mut inflated = Vec::new();
@@ -149,7 +149,7 @@ pub(crate) fn add(table: &[u8], format: Format, tables: &mut Tables) -> Result<(
     Ok(())
 }
 
-/// Where the records of a block end: before a table of restart positions and their count.
+/// The end of the records of a block: a table of restart positions and their count follow.
 fn records_end(bytes: &[u8], end: usize) -> Result<usize, Malformed> {
     let cut = Malformed::new("reftable block", end);
     let count = Cursor { bytes, at: end.checked_sub(2).ok_or(cut)? }.number(2)? as usize;
@@ -160,13 +160,13 @@ fn refs(mut block: Cursor<'_>, format: Format, tables: &mut Tables) -> Result<()
     let mut name = Vec::new();
     while block.at < block.bytes.len() {
         let kind = key(&mut block, &mut name)?;
-        block.varint()?; // when it was written
+        block.varint()?; // the update index
         let value = match kind {
             0 => Value::Deleted,
             1 => Value::Object(block.id(format)?),
             2 => {
                 let value = block.id(format)?;
-                block.id(format)?; // what the tag stands for
+                block.id(format)?; // the target of the tag
                 Value::Object(value)
             }
             3 => {
@@ -204,7 +204,7 @@ fn log(mut block: Cursor<'_>, format: Format, tables: &mut Tables) -> Result<(),
     Ok(())
 }
 
-/// Reads a key, of which only what differs from the last one is there. Returns the kind of the record.
+/// Reads a key, which is stored as its difference to the previous one. Returns the type of the record.
 fn key(block: &mut Cursor<'_>, name: &mut Vec<u8>) -> Result<usize, Malformed> {
     let prefix = block.varint()?;
     let suffix = block.varint()?;
@@ -222,7 +222,7 @@ mod tests {
     use super::super::oid::Kind;
     use super::*;
 
-    /// A number as tables write it.
+    /// A number as tables encode it.
     fn varint(value: usize) -> Vec<u8> {
         super::super::made::back(value as u64)
     }
@@ -235,12 +235,12 @@ mod tests {
         [(value >> 16) as u8, (value >> 8) as u8, value as u8]
     }
 
-    /// Records, and behind them two restart positions and their count.
+    /// Records, followed by two restart positions and their count.
     fn body(records: &[Vec<u8>]) -> Vec<u8> {
         [&records.concat(), &[0; 6][..], &[0, 2]].concat()
     }
 
-    /// A table of ref blocks and log blocks; `padded` is the block size, or 0 for blocks as long as they are.
+    /// A table of ref blocks and log blocks; `padded` is the block size, or 0 for no padding.
     fn table(format: Format, padded: usize, refs: &[Vec<u8>], logs: &[Vec<u8>]) -> Vec<u8> {
         let header = match format {
             Format::Sha1 => [b"REFT\x01", &u24(padded)[..], &[0; 16]].concat(),
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_table_has_the_last_word() {
+    fn the_last_table_overrides_the_others() {
         let folder = Folder::new();
         let format = Format::Sha1;
         let later = body(&[
@@ -357,14 +357,14 @@ mod tests {
     }
 
     #[test]
-    fn blocks_that_end_before_they_begin_and_names_that_stand_for_many_end() {
+    fn impossible_block_lengths_and_expanding_names_are_refused() {
         let format = Format::Sha1;
         let mut bad = table(format, 0, &[first_refs(format), first_refs(format)], &[]);
         let second = bad.iter().rposition(|byte| *byte == b'r').unwrap();
         let second = (24 + 1..=second).rev().find(|at| bad[*at..].starts_with(b"r\0")).unwrap();
         bad[second + 1..second + 4].fill(0);
         assert!(add(&bad, format, &mut Tables::default()).is_err(), "a block of no length follows itself");
-        // Ten thousand names of 60,000 bytes, each told by one.
+        // Ten thousand names of 60,000 bytes, each stored as one byte.
         let long = vec![b'x'; 60_000];
         let entry =
             |prefix, suffix: &[u8]| [record(prefix, suffix, 1), varint(0), id(format, 1).raw().to_vec()].concat();
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_or_altered_is_refused_or_read_and_never_a_panic() {
+    fn truncated_and_altered_tables_never_panic() {
         for format in FORMATS {
             let null = ObjectId::new(format, &vec![0; format.bytes()]).unwrap();
             let logs =
@@ -400,11 +400,11 @@ mod tests {
             assert!(refused(&|bad| bad[0] = b'r'), "magic");
             assert!(refused(&|bad| bad[4] = 3) && refused(&|bad| bad[4] = 0), "version");
             assert!(refused(&|bad| bad.truncate(header + 43)), "shorter than its footer");
-            assert!(refused(&|bad| bad[header + 4] = 1), "a key that continues nothing");
-            assert!(refused(&|bad| bad[header + 5] = 15 << 3 | 4), "a record of no kind");
+            assert!(refused(&|bad| bad[header + 4] = 1), "a key without a predecessor");
+            assert!(refused(&|bad| bad[header + 5] = 15 << 3 | 4), "a record of unknown type");
         }
         let mut cursor = Cursor { bytes: &[[0xff; 12].as_slice(), &[0]].concat(), at: 0 };
-        assert!(cursor.varint().is_err(), "a number without bounds");
+        assert!(cursor.varint().is_err(), "an endless number");
         for value in [0, 127, 128, 16511, 16512, 1 << 40] {
             let bytes = varint(value);
             let mut cursor = Cursor { bytes: &bytes, at: 0 };

@@ -1,4 +1,4 @@
-//! The table of a pack that has no index: every entry is inflated, built and named, as `git index-pack` does.
+//! Makes the table of a pack without an index: every entry is inflated, built and named, as `git index-pack` does.
 
 use std::collections::HashMap;
 use std::io::{self, Read};
@@ -12,26 +12,26 @@ use super::pack::{HEADER, MISSING_BASE, Pack, Pages};
 use super::walk::{Change, Visitor, walk};
 use crate::error::Malformed;
 
-/// Every kind that is named.
+/// Every kind of object.
 const KINDS: [Kind; 4] = [Kind::Blob, Kind::Commit, Kind::Tag, Kind::Tree];
 
-/// Largest entry that is inflated at once to see where it ends, in bytes.
+/// Largest entry that is inflated at once to find its end, in bytes.
 const MEASURED: u64 = 1 << 20;
 
-/// Where every entry begins, from the first to the last; after one that cannot be read, nobody knows where the next one is.
+/// Offsets of all entries, from the first to the last; after an unreadable entry the next offset is unknown.
 pub(crate) fn offsets(pack: &Pack, fault: &mut dyn FnMut(Malformed)) -> Vec<u64> {
     let (offsets, broken) = run(pack, HEADER, pack.end(), pack.declared as usize);
     if let Some(what) = broken {
         fault(what);
         if offsets.len() + 1 < pack.declared as usize {
-            fault(Malformed::new("entries behind a damaged one cannot be found without an index", what.at));
+            fault(Malformed::new("entries after a damaged one cannot be found without an index", what.at));
         }
     }
     offsets.into_iter().map(|(offset, _)| offset).collect()
 }
 
-/// The entries that stand one behind the other from an offset on, at most `most` of them and none beyond `end`: where each
-/// begins and where the next one may. Also why they end before `end`, if they do.
+/// The consecutive entries from an offset on, at most `most` of them and none beyond `end`: the offset of each, and
+/// that of the next. Also returns why they end before `end`, if they do.
 pub(crate) fn run(pack: &Pack, from: u64, end: u64, most: usize) -> (Vec<(u64, u64)>, Option<Malformed>) {
     let mut entries = Vec::new();
     let mut pages = Pages::new(pack);
@@ -62,8 +62,8 @@ pub(crate) fn run(pack: &Pack, from: u64, end: u64, most: usize) -> (Vec<(u64, u
     (entries, None)
 }
 
-/// Names and offsets of every object that can be built. The rest is told to `fault`: a pack whose bases lie elsewhere
-/// (a thin one, as in an incremental bundle) gives up what is whole in it.
+/// Ids and offsets of every object that can be built. Others are reported to `fault`: of a pack whose bases are
+/// elsewhere (a thin pack, as in an incremental bundle), the complete objects are returned.
 pub(crate) fn table(pack: &Pack, offsets: Vec<u64>, fault: &mut dyn FnMut(Malformed)) -> Vec<(ObjectId, u64)> {
     let mut on_name: HashMap<ObjectId, Vec<u32>> = HashMap::new();
     let forest = Forest::at(pack, offsets, &mut |entry, id| on_name.entry(id).or_default().push(entry));
@@ -88,15 +88,15 @@ pub(crate) fn table(pack: &Pack, offsets: Vec<u64>, fault: &mut dyn FnMut(Malfor
     names
 }
 
-/// Gives every object its name.
+/// Computes the id of every object.
 struct Namer<'a> {
     pack: &'a Pack,
     forest: &'a Forest,
-    /// Entries that are built on a name nothing has yet.
+    /// Entries whose base is given by an id that no object has yet.
     on_name: &'a Mutex<HashMap<ObjectId, Vec<u32>>>,
-    /// Whether large objects may be named without being held: nothing is built on a name.
+    /// Whether large objects may be named without being held in memory: no base is given by its id.
     large: bool,
-    /// The name of the object seen last.
+    /// The id of the object seen last.
     last: Option<ObjectId>,
     names: Vec<(ObjectId, u64)>,
     faults: Vec<Malformed>,

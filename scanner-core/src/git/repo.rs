@@ -1,4 +1,4 @@
-//! What is a repository: where its objects, its refs and its work tree lie.
+//! Finds repositories: where their objects, refs and work trees are.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,42 +8,42 @@ use super::oid::{Format, ObjectId};
 use super::refs::pointer;
 use super::store::read_regular;
 
-/// Something of git that the walk came by.
+/// A part of git's storage that a walk met.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Found {
     /// A directory with `HEAD` and `objects` or `commondir`: `.git`, a bare repository, a mirror, `.git/modules/x`.
     Directory(PathBuf),
-    /// A `.git` file that says where such a directory lies: linked worktrees and submodules.
+    /// A `.git` file with the path of such a directory: linked work trees and submodules.
     Pointer(PathBuf),
-    /// A pack or a bundle that lies by itself.
+    /// A standalone pack or bundle.
     Pack(PathBuf),
 }
 
 impl Found {
-    /// Where it is.
+    /// Its path.
     pub(crate) fn path(&self) -> &Path {
         let (Self::Directory(path) | Self::Pointer(path) | Self::Pack(path)) = self;
         path
     }
 
-    /// What of git a path is, if it is: the object directory of a repository, a file that says where that lies, or a `.git`
-    /// file.
+    /// What a path is to git, if anything: the object directory of a repository, a file with the path of that
+    /// directory, or a `.git` file.
     pub(crate) fn at(path: &Path, is_directory: bool) -> Option<Self> {
         let name = path.file_name()?;
         if (name == "objects" && is_directory) || (name == "commondir" && !is_directory) {
             let git_dir = path.parent()?;
             let head = git_dir.join("HEAD");
-            // A HEAD may be a link to a branch that is not born yet.
+            // HEAD may be a link to a branch that does not exist yet.
             return head.symlink_metadata().is_ok().then(|| Self::Directory(git_dir.to_owned()));
         }
         (name == ".git" && !is_directory).then(|| Self::Pointer(path.to_owned()))
     }
 }
 
-/// What of a repository's storage a file may be, by where it is. Its first bytes decide whether it is.
+/// What part of a repository's storage a file may be, by its path. Its first bytes decide whether it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Storage {
-    /// Anything in the directory of packs, whatever it is called.
+    /// Any file in the pack directory, whatever its name.
     Pack,
     /// A file that is named like a loose object.
     Loose,
@@ -64,8 +64,8 @@ impl Storage {
         Found::at(objects, true).map(|_| storage)
     }
 
-    /// Whether a file that begins like this is it: then its objects are read through the repository, and what of it is no
-    /// object is searched there too. Everything else is read as the file that it is.
+    /// Whether a file with this start is such a part: then its objects are read through the repository, and its other
+    /// bytes are searched there too. Any other file is read as a plain file.
     pub(crate) fn begins(self, start: &[u8]) -> bool {
         match self {
             Self::Pack => super::pack::check_header(start).is_ok(),
@@ -77,11 +77,11 @@ impl Storage {
 /// A repository.
 #[derive(Clone, Debug)]
 pub(crate) struct Repository {
-    /// What places in its history are called by: the work tree, or the directory of a bare repository.
+    /// The path under which its history is reported: the work tree, or the directory of a bare repository.
     pub(crate) name: PathBuf,
-    /// The directory that holds `HEAD` and `index`.
+    /// The directory that contains `HEAD` and `index`.
     pub(crate) git_dir: PathBuf,
-    /// The directory that holds objects and refs; the same but for linked worktrees.
+    /// The directory that contains objects and refs; differs from `git_dir` only for linked work trees.
     pub(crate) common: PathBuf,
     pub(crate) format: Format,
     /// Commits whose parents were never fetched.
@@ -115,12 +115,12 @@ impl Repository {
         Self { name, git_dir: git_dir.to_owned(), common, format, shallow, partial }
     }
 
-    /// Where its objects lie.
+    /// The object directory.
     pub(crate) fn objects(&self) -> PathBuf {
         self.common.join("objects")
     }
 
-    /// Every index: that of the work tree and those of the linked ones.
+    /// The index files of the work tree and of linked work trees.
     pub(crate) fn indexes(&self) -> Vec<PathBuf> {
         let mut indexes = vec![self.git_dir.join("index"), self.common.join("index")];
         let linked = self.common.join("worktrees").read_dir().into_iter().flatten().flatten();
@@ -132,8 +132,8 @@ impl Repository {
     }
 }
 
-/// The repositories behind what was found, each once, sorted by name. What a directory that was found has below
-/// `objects` is read in any case, wherever the directory says that its objects are.
+/// The repositories of what was found, each once, sorted by name. The `objects` of a found directory are read in any
+/// case, even if the directory says that its objects are elsewhere.
 pub(crate) fn resolve(found: &[Found]) -> Vec<Repository> {
     let mut by_objects: BTreeMap<PathBuf, Repository> = BTreeMap::new();
     let mut add = |repository: Repository| {
@@ -151,7 +151,7 @@ pub(crate) fn resolve(found: &[Found]) -> Vec<Repository> {
     for found in found {
         let repository = match found {
             Found::Directory(path) => Repository::open(path, None),
-            // A link to such a directory, as `repo` and git-new-workdir make them.
+            // A link to such a directory, as `repo` and git-new-workdir make it.
             Found::Pointer(path) if path.is_dir() => Repository::open(path, path.parent()),
             Found::Pointer(path) => {
                 pointer(path, b"gitdir:").and_then(|git_dir| Repository::open(&git_dir, path.parent()))
@@ -171,8 +171,8 @@ pub(crate) fn resolve(found: &[Found]) -> Vec<Repository> {
     repositories
 }
 
-/// The last value of a key in a section of a git configuration, with or without subsection; lower-case names. Nothing
-/// else is read from a configuration that came with the bytes to scan, and includes are not followed.
+/// The last value of a key in a section of a git configuration, with or without subsection; both names in lower case.
+/// Nothing else is read from a configuration that came with the bytes to scan, and includes are not followed.
 fn setting(config: &[u8], section: &str, key: &str) -> Option<Vec<u8>> {
     let mut inside = false;
     let mut value = None;
@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_setting_is_found_where_git_finds_it() {
+    fn settings_are_found_as_git_finds_them() {
         let config =
             b"[core]\n\tbare = false\n[Extensions]\n  objectFormat = \"sha256\"\n[remote \"o\"]\n\tpromisor = true\n";
         for (section, key, value) in [

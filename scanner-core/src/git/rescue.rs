@@ -1,8 +1,8 @@
-//! A second copy of what cannot be read where it was looked for first.
+//! Finds second copies of objects whose first copy cannot be read.
 //!
-//! The first pack that holds an object is the one that is read; the other copies are passed over, because nearly always
-//! they are equal. Where the first one is damaged, git reads another, and takes the base of a delta from wherever it is
-//! whole. So does this, object by object, for the damaged ones only.
+//! Only the first pack that contains an object is read; other copies are skipped, because nearly always they are equal.
+//! If the first copy is damaged, git reads another one, and takes the base of a delta from any place where it is whole.
+//! This module does that for damaged objects, one by one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,32 +12,32 @@ use super::odb::{ALONE, Odb, read_loose};
 use super::oid::{Kind, ObjectId};
 use super::pack::{Entry, Pack, Pages, Stored};
 
-/// Most entries that are inflated for a whole repository: a pack of a million damaged entries, each at the end of a long
-/// chain, must not take for ever. Some seconds at most; what is left is told as damaged.
+/// Maximum number of entries that are inflated for a whole repository: the work for a million damaged entries, each at
+/// the end of a long chain, must be bounded. Some seconds at most; the rest is reported as damaged.
 const MOST: usize = 1 << 20;
 
-/// How many damaged bases may be taken from elsewhere for one object, one on another.
+/// Maximum number of damaged bases, one on another, that may be taken from elsewhere for one object.
 const DEEP: usize = 64;
 
-/// Reads objects wherever a whole copy is.
+/// Reads objects from any place with a whole copy.
 pub(crate) struct Rescue<'a> {
     odb: &'a Odb,
     packs: Vec<&'a Pack>,
-    /// Offsets of a pack's entries with their positions, sorted: for the packs that were asked for it.
+    /// Sorted offsets of a pack's entries with their positions, for packs that need them.
     offsets: BTreeMap<usize, Vec<(u64, u32)>>,
-    /// What is being read: a base that needs itself cannot be had.
+    /// The objects being read: a base that depends on itself cannot be built.
     active: BTreeSet<ObjectId>,
     left: usize,
 }
 
 impl<'a> Rescue<'a> {
-    /// Over all object directories.
+    /// Searches all object directories.
     pub(crate) fn new(odb: &'a Odb) -> Self {
         let packs = odb.directories.iter().flat_map(|directory| &directory.packs).collect();
         Self { odb, packs, offsets: BTreeMap::new(), active: BTreeSet::new(), left: MOST }
     }
 
-    /// The object from the first copy that is what its name says.
+    /// The object, from the first copy that matches its id.
     pub(crate) fn object(&mut self, id: &ObjectId) -> Option<(Kind, Vec<u8>)> {
         if self.active.len() >= DEEP || !self.active.insert(*id) {
             return None;
@@ -64,12 +64,12 @@ impl<'a> Rescue<'a> {
             .find_map(|directory| read_loose(&directory.path, id).ok().filter(is_it))
     }
 
-    /// The object at an offset of a pack, with every base that is damaged there taken from elsewhere.
+    /// The object at an offset of a pack; damaged bases are taken from elsewhere.
     fn entry(&mut self, number: usize, offset: u64) -> Option<(Kind, Vec<u8>)> {
         let pack = *self.packs.get(number)?;
         let mut chain: Vec<(u64, Option<Entry>)> = Vec::new();
         let mut next = Some(offset);
-        // What the last one of the chain is built on, if that is not in this pack.
+        // The base of the last entry of the chain, if it is not in this pack.
         let mut foreign = None;
         let mut pages = Pages::new(pack);
         while let Some(at) = next {
@@ -98,11 +98,11 @@ impl<'a> Rescue<'a> {
             let built = entry.and_then(|entry| build(&mut pages, &entry, object.as_ref(), &mut inflater));
             object = match built {
                 Some(built) => Some(built),
-                // Nothing else is this entry.
+                // The entry itself has no substitute.
                 None if chain.is_empty() => return None,
                 None => {
                     let id = self.name(number, at)?;
-                    // What was built so far is of no use: do not hold it meanwhile.
+                    // The object built so far is useless: free it before reading another.
                     drop(object.take());
                     Some(self.object(&id)?)
                 }
@@ -111,7 +111,7 @@ impl<'a> Rescue<'a> {
         object
     }
 
-    /// The name of the entry at an offset.
+    /// The id of the entry at an offset.
     fn name(&mut self, number: usize, offset: u64) -> Option<ObjectId> {
         let pack = *self.packs.get(number)?;
         let table = self.offsets.entry(number).or_insert_with(|| {
@@ -126,7 +126,7 @@ impl<'a> Rescue<'a> {
     }
 }
 
-/// One step of a chain.
+/// Builds one step of a chain.
 fn build(
     pages: &mut Pages<'_>,
     entry: &Entry,

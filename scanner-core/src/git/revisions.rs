@@ -1,21 +1,22 @@
-//! Names of commits that take more to read than refs and objects.
+//! Names of commits that take more than refs and objects to resolve.
 
 use std::fmt::Debug;
 use std::path::Path;
 
-/// Reads what gitrevisions(7) calls revisions, where [`History`](super::History) names a commit by more than a ref or the digits of
-/// its id: a reflog (`main@{yesterday}`), the configuration (`@{upstream}`), a message (`:/fix`). Whoever embeds keyradius gives one
-/// to [`Options`](super::Options), because the reader of foreign repositories obeys no configuration.
+/// Resolves revisions (gitrevisions(7)) where [`History`](super::History) names a commit by more than a ref or the
+/// digits of its id: a reflog (`main@{yesterday}`), the configuration (`@{upstream}`), a message (`:/fix`). The
+/// embedding program passes an implementation to [`Options`](super::Options), because the reader of foreign
+/// repositories obeys no configuration.
 ///
-/// Ids are hexadecimal digits. An error says why there is none, in words for people.
+/// Ids are hexadecimal digits. An error says why there is no commit, in words for people.
 pub trait Revisions: Debug + Send + Sync {
     /// The commit that a revision names in the repository with this git directory.
     fn commit(&self, git_dir: &Path, revision: &str) -> Result<String, String>;
-    /// The best common ancestor of two commits, as `git merge-base` tells it.
+    /// The best common ancestor of two commits, as `git merge-base` prints it.
     fn merge_base(&self, git_dir: &Path, one: &str, other: &str) -> Result<String, String>;
 }
 
-/// Such a reader for one repository.
+/// A resolver of revisions for one repository.
 #[derive(Clone, Copy)]
 pub(crate) struct Reader<'a> {
     pub(crate) git_dir: &'a Path,
@@ -23,7 +24,7 @@ pub(crate) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Asks it for an id.
+    /// Asks the resolver for an id.
     pub(crate) fn ask(
         self,
         what: &str,

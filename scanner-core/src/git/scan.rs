@@ -1,4 +1,4 @@
-//! Looks at every object of a repository, without building those that cannot hold anything.
+//! Scans every object of a repository, without building objects that cannot contain anything.
 
 mod loose_reader;
 mod message;
@@ -31,13 +31,13 @@ use crate::prefilter::Seen;
 use crate::seam::{Feed, Looked};
 use crate::source::stream::{self, Windows};
 
-/// What is looked at. Trees too: whoever writes objects can call anything a tree.
+/// The kinds that are scanned. Trees too: anybody can store anything as a tree.
 const KINDS: [Kind; 4] = [Kind::Blob, Kind::Commit, Kind::Tag, Kind::Tree];
 
-/// Most objects that cannot be read and are told one by one; for these a second copy is looked for.
+/// Maximum number of unreadable objects that are reported one by one; second copies are searched only for these.
 const MOST_LOST: usize = 100_000;
 
-/// What a scan of objects counted and gathered.
+/// The counts and results of a scan of objects.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     /// Distinct objects by kind: commits, trees, blobs, tags.
@@ -45,17 +45,17 @@ pub(crate) struct Tally {
     /// Bytes of blobs.
     pub(crate) blob_bytes: u64,
     pub(crate) commits: Commits,
-    /// Tag objects and what they stand for.
+    /// Tag objects and their targets.
     pub(crate) tags: Vec<(ObjectId, ObjectId)>,
-    /// Objects in which anything was found, and whether it is a private key.
+    /// Objects with findings, and whether these include a private key.
     pub(crate) hits: BTreeMap<ObjectId, bool>,
-    /// What could not be read where it was looked for first.
+    /// Objects whose first copy could not be read.
     lost: Vec<Lost>,
-    /// How many more there are.
+    /// Number of further objects that could not be read.
     unlisted: u64,
-    /// Whether a pack cost more work than it may.
+    /// Whether a pack exceeded its limit on work.
     exhausted: bool,
-    /// Forests of packs that hold something that was found.
+    /// Forests of packs with findings.
     pub(crate) forests: Forests,
 }
 
@@ -65,9 +65,9 @@ pub(crate) struct Lost {
     pub(crate) id: ObjectId,
     reason: Reason,
     what: &'static str,
-    /// The pack that it is in, unless it is a loose object.
+    /// The pack that contains it; `None` for a loose object.
     file: Option<Arc<str>>,
-    /// Whether it is among [`Tally::kinds`].
+    /// Whether it is counted in [`Tally::kinds`].
     counted: bool,
 }
 
@@ -81,7 +81,7 @@ impl Lost {
 }
 
 impl Tally {
-    /// Whether anything was found.
+    /// Whether there are findings.
     pub(crate) fn found(&self) -> bool {
         !self.hits.is_empty()
     }
@@ -121,15 +121,15 @@ impl Tally {
     }
 }
 
-/// What all threads of a scan share.
+/// The state that all threads of a scan share.
 #[derive(Clone, Copy)]
 pub(crate) struct Scan<'a> {
     pub(crate) to: Feed<'a>,
-    /// What objects are called by until their paths are known.
+    /// The path given to objects until their own paths are known.
     pub(crate) name: &'a Path,
-    /// Objects to look at; `None` for all.
+    /// Objects to scan; `None` for all.
     pub(crate) wanted: Option<&'a HashSet<ObjectId>>,
-    /// Whether deltas on clean bases may be judged by what they add.
+    /// Whether a delta on a clean base may be judged by what it adds.
     pub(crate) shortcut: bool,
     pub(crate) jobs: usize,
     pub(crate) bounds: &'a Bounds,
@@ -148,13 +148,13 @@ impl Scan<'_> {
         self.to.run.gap(Gap { origin, reason, detail });
     }
 
-    /// Looks at every object of a pack; those that an earlier pack has are not counted again. Bytes that belong to no
-    /// object are looked at as they are. Returns the same pack by another index, if its own does not list everything.
+    /// Scans every object of a pack; objects of earlier packs are not counted again. Bytes that belong to no object are
+    /// scanned as they are. Returns the same pack with another index, if its own index is incomplete.
     pub(crate) fn pack(&self, pack: &Pack, earlier: &[&Pack]) -> (Tally, Option<Pack>) {
         let mut tally = Tally::default();
         let (forest, strays) = self.pass(pack, earlier, None, &mut tally);
         let mut rebuilt = None;
-        // A part of a history leaves most of a pack unread; and who was interrupted does not know.
+        // A part of a history leaves most of a pack unread, and an interrupted scan cannot tell what is unlisted.
         if self.wanted.is_none() && !self.to.run.cancelled() && !tally.exhausted {
             rebuilt = self.strays(pack, &forest, strays, &mut tally);
         }
@@ -164,8 +164,8 @@ impl Scan<'_> {
         (tally, rebuilt)
     }
 
-    /// Looks at the objects of a pack, or only at the entries at some offsets. Also returns the bytes between two offsets
-    /// that belong to no object.
+    /// Scans the objects of a pack, or only the entries at some offsets. Also returns the ranges of bytes that belong
+    /// to no object.
     fn pass(
         &self,
         pack: &Pack,
@@ -246,7 +246,8 @@ impl Scan<'_> {
         (forest, strays)
     }
 
-    /// Reads what no object of a pack takes up: entries that its index does not list, and bytes that are none.
+    /// Reads the bytes of a pack that belong to no listed object: entries that its index does not list, and other
+    /// bytes.
     fn strays(&self, pack: &Pack, forest: &Forest, mut strays: Vec<(u64, u64)>, tally: &mut Tally) -> Option<Pack> {
         strays.sort_unstable();
         strays.dedup();
@@ -264,7 +265,7 @@ impl Scan<'_> {
             }
             behind = behind.max(to);
         }
-        // What follows the trailing checksum, or stands in its place, begins where the last entry ends.
+        // Bytes after the trailing checksum, or in its place, begin where the last entry ends.
         if let Some((_, to)) = bytes.last_mut().filter(|(_, to)| *to >= pack.end()) {
             *to = pack.size();
         }
@@ -272,7 +273,7 @@ impl Scan<'_> {
         let (listed, declared) = (pack.index.len(), pack.declared);
         if unlisted.is_empty() {
             if declared != listed && bytes.is_empty() {
-                let detail = format!("says that it has {declared} objects and has {listed}; all were read");
+                let detail = format!("declares {declared} objects and has {listed}; all were read");
                 self.to.run.gap(unread(&pack.path, Reason::IndexRebuilt, detail));
             }
             return None;
@@ -292,7 +293,7 @@ impl Scan<'_> {
         Some(rebuilt)
     }
 
-    /// Looks at bytes of a pack as they are.
+    /// Scans bytes of a pack as they are.
     fn search(&self, pack: &Pack, places: &[(u64, u64)]) {
         let Some((first, _)) = places.first() else { return };
         let many: u64 = places.iter().map(|(from, to)| to - from).sum();
@@ -309,7 +310,7 @@ impl Scan<'_> {
         }
     }
 
-    /// Looks at a part of a file of the repository as the bytes that it is.
+    /// Scans a part of a repository's file as plain bytes.
     fn raw(&self, path: &Path, at: u64, bytes: &mut dyn Read) {
         let origin = Origin::file(path);
         let origin = if at == 0 { origin } else { origin.inside(Wrap::member("rest", at, PathBuf::new())) };
@@ -319,8 +320,8 @@ impl Scan<'_> {
         }
     }
 
-    /// Looks at loose objects; `counts` says which of them no pack has. Returns those that were gone when they were to be
-    /// read, too.
+    /// Scans loose objects; `counts` tells which of them are in no pack. Also returns those that had vanished before
+    /// they were read.
     pub(crate) fn loose(
         &self,
         directory: &Directory,
@@ -349,7 +350,7 @@ impl Scan<'_> {
             })
     }
 
-    /// Looks for another copy of everything that could not be read, and tells of what has none.
+    /// Searches another copy of everything that could not be read, and reports what has none.
     pub(crate) fn rescue(&self, odb: &Odb, tally: &mut Tally) {
         let mut lost = std::mem::take(&mut tally.lost);
         lost.sort_by(|a, b| a.id.cmp(&b.id).then(b.counted.cmp(&a.counted)));
@@ -375,8 +376,8 @@ impl Scan<'_> {
         }
     }
 
-    /// Hands a whole object to the engine if it holds any anchor. Returns whether it holds none. `counts`: it is not a
-    /// second copy.
+    /// Hands a whole object to the engine if it contains an anchor. Returns whether it contains none, and whether to
+    /// wipe its bytes. `counts`: the object is not a second copy.
     fn look(
         &self,
         id: ObjectId,
@@ -415,7 +416,7 @@ impl Scan<'_> {
             self.to.sink.blob(Blob::whole(bytes, &origin))
         };
         if looked.found && ObjectId::of(id.format(), kind, bytes) != id {
-            self.gap(Some(id), Reason::Damaged, "content is not what the name says; scanned all the same".to_owned());
+            self.gap(Some(id), Reason::Damaged, "content does not match the object id; scanned anyway".to_owned());
         }
         tally.hit(id, looked);
         (false, looked.wipe || message.wipe)
@@ -451,7 +452,7 @@ impl Scan<'_> {
     }
 }
 
-/// For every position of a pack whether an earlier pack holds the same object.
+/// For every position of a pack, whether an earlier pack contains the same object.
 fn duplicates(pack: &Pack, earlier: &[&Pack]) -> Vec<bool> {
     let mut duplicates = Vec::new();
     for other in earlier {
@@ -459,7 +460,7 @@ fn duplicates(pack: &Pack, earlier: &[&Pack]) -> Vec<bool> {
         if duplicates.is_empty() {
             duplicates.resize(count as usize, false);
         }
-        // Few in many are looked up; many in many are merged.
+        // If the other pack is much larger, ids are looked up; otherwise the two lists are merged.
         if u64::from(count) * 16 > u64::from(others) {
             let mut theirs = other.index.ids().peekable();
             for (duplicate, id) in duplicates.iter_mut().zip(pack.index.ids()) {

@@ -1,4 +1,4 @@
-//! Which part of a history to look at.
+//! Selects the part of a history to scan.
 
 use std::collections::HashSet;
 
@@ -11,24 +11,24 @@ use super::revisions::Reader;
 use super::walk::{Change, Visitor, walk};
 use crate::error::Reason;
 
-/// Which part of a history.
+/// A part of a history.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum History {
-    /// Every object that is stored, whatever leads to it.
+    /// Every stored object, reachable or not.
     #[default]
     All,
-    /// None: files and nothing else.
+    /// Nothing: only files are scanned.
     None,
-    /// What HEAD's tree holds.
+    /// The contents of HEAD's tree.
     Head,
-    /// What commits hold that lead to the second name and not to the first: `A..B`.
+    /// The contents of commits reachable from the second name and not from the first: `A..B`.
     Range(String, String),
-    /// What commits hold that lead to the second name and not to the best common ancestor of both: `A...B`.
+    /// The contents of commits reachable from the second name and not from the best common ancestor of both: `A...B`.
     Fork(String, String),
 }
 
 impl History {
-    /// From what was typed.
+    /// Parses what a user typed.
     pub fn parse(text: &str) -> Result<Self, String> {
         match text {
             "all" => Ok(Self::All),
@@ -42,28 +42,29 @@ impl History {
                         None => Ok(Self::Range(or_head(from), or_head(to))),
                     }
                 }
-                _ => Err("write all, head, none, or a range of commits A..B or A...B".to_owned()),
+                _ => Err("expected all, head, none, or a range of commits A..B or A...B".to_owned()),
             },
         }
     }
 }
 
-/// Which part of a history, and from when on.
+/// A part of a history, and its start in time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// Which part.
+    /// The part.
     pub history: History,
     /// Only commits made at or after this time, in seconds since 1970.
     pub since: Option<i64>,
 }
 
 impl Selection {
-    /// Whether everything is looked at.
+    /// Whether everything is scanned.
     pub fn is_all(&self) -> bool {
         self.history == History::All && self.since.is_none()
     }
 
-    /// The objects to look at. `Err` says which name leads nowhere. What git may take for more than these is told to `doubt`.
+    /// The objects to scan. `Err` says which name cannot be resolved. `doubt` gets the reasons why the selection may be
+    /// incomplete or differ from that of git.
     pub(crate) fn objects(
         &self,
         odb: &Odb,
@@ -78,7 +79,7 @@ impl Selection {
         if self.history == History::Head {
             let Some(head) = refs.head else { return Ok(wanted) };
             odb.read(&head).map_err(|_| "HEAD cannot be read".to_owned())?;
-            // In the place of an object that is replaced, git shows the other one.
+            // git shows replacements in place of other objects, so they are scanned too.
             for id in refs.replacements().chain([head]) {
                 lost += take(odb, id, &mut seen, &mut wanted);
             }
@@ -90,8 +91,8 @@ impl Selection {
             doubt(
                 Reason::Ambiguous,
                 format!(
-                    "git shows {replaced} objects in the place of others (refs/replace), \
-                   so that its part of the history may be another one; read all of it"
+                    "git shows {replaced} objects in place of others (refs/replace), \
+                   so git may select other commits; scan the whole history (--history all)"
                 ),
             );
         }
@@ -103,19 +104,19 @@ impl Selection {
             let mut commit = |name: &str| {
                 if refs.is_ambiguous(name_of(name)) {
                     let detail =
-                        format!("{name} is the name of several refs; write the one that is meant in full (refs/...)");
+                        format!("{name} names several refs; write the full name of the intended ref (refs/...)");
                     doubt(Reason::Ambiguous, detail);
                 }
                 resolve(name, odb, refs, &graph)
                     .or_else(|_| of_id(&reader.ask(name, |ask, git_dir| ask.commit(git_dir, name))?, odb, &graph))
-                    .map_err(|what| format!("no part {from}..{to} of the history: {what}"))
+                    .map_err(|what| format!("cannot select {from}..{to}: {what}"))
             };
             let (mut first, last) = (commit(from)?, commit(to)?);
             if is_fork {
                 let id = |node: Node| graph.commit(node).and_then(|commit| odb.by_key(commit.key));
                 if let (Some(one), Some(other)) = (id(first), id(last)) {
                     let (one, other) = (one.to_string(), other.to_string());
-                    let base = reader.ask(&format!("the fork of {from} and {to}"), |ask, git_dir| {
+                    let base = reader.ask(&format!("the merge base of {from} and {to}"), |ask, git_dir| {
                         ask.merge_base(git_dir, &one, &other)
                     })?;
                     first = of_id(&base, odb, &graph)?;
@@ -131,7 +132,7 @@ impl Selection {
             }
         }
         let is_inside = |node: Node| inside.get(node as usize) == Some(&true);
-        // What the commits just outside hold is not new.
+        // The contents of the commits just outside are not new.
         let mut boundary: Vec<Node> =
             graph.nodes().filter(|node| is_inside(*node)).flat_map(|node| graph.parents(node).to_vec()).collect();
         boundary.retain(|node| !is_inside(*node));
@@ -154,11 +155,11 @@ impl Selection {
 
 fn tell_lost(lost: usize, doubt: &mut dyn FnMut(Reason, String)) {
     if lost > 0 {
-        doubt(Reason::MissingObjects, format!("{lost} trees cannot be read, and what they hold is not known"));
+        doubt(Reason::MissingObjects, format!("{lost} trees cannot be read, so their contents are unknown"));
     }
 }
 
-/// Adds an object and, of a commit or a tree, every blob below it. Returns how many trees could not be read.
+/// Adds an object and, if it is a commit or a tree, every blob below it. Returns how many trees could not be read.
 fn take(odb: &Odb, id: ObjectId, seen: &mut HashSet<ObjectId>, wanted: &mut HashSet<ObjectId>) -> usize {
     wanted.insert(id);
     match odb.read(&id) {
@@ -168,7 +169,7 @@ fn take(odb: &Odb, id: ObjectId, seen: &mut HashSet<ObjectId>, wanted: &mut Hash
     }
 }
 
-/// Adds every blob below a tree; trees that were seen are not entered again. Returns how many could not be read.
+/// Adds every blob below a tree; trees seen before are not entered again. Returns how many trees could not be read.
 fn gather(odb: &Odb, tree: Option<ObjectId>, seen: &mut HashSet<ObjectId>, blobs: &mut HashSet<ObjectId>) -> usize {
     let mut stack: Vec<ObjectId> = tree.into_iter().collect();
     let mut lost = 0;
@@ -177,7 +178,7 @@ fn gather(odb: &Odb, tree: Option<ObjectId>, seen: &mut HashSet<ObjectId>, blobs
             continue;
         }
         let Ok((Kind::Tree, bytes)) = odb.read(&tree) else {
-            // The tree without an entry is known to every git and need not be stored.
+            // Every git knows the empty tree, so it need not be stored.
             lost += usize::from(tree != ObjectId::of(odb.format, Kind::Tree, b""));
             continue;
         };
@@ -187,7 +188,7 @@ fn gather(odb: &Odb, tree: Option<ObjectId>, seen: &mut HashSet<ObjectId>, blobs
             let (head, tail) = rest.split_at(zero + 1);
             let Some((raw, next)) = tail.split_at_checked(size) else { break };
             if let Some(id) = ObjectId::new(odb.format, raw) {
-                // As git reads modes: octal, whatever zeros are before it; only their type counts.
+                // Modes as git reads them: octal, with any number of leading zeros; only the type matters.
                 match kind_of_mode(head) & 0o170_000 {
                     0o040_000 => stack.push(id),
                     0o160_000 => {}
@@ -200,13 +201,13 @@ fn gather(odb: &Odb, tree: Option<ObjectId>, seen: &mut HashSet<ObjectId>, blobs
     lost
 }
 
-/// The number that an entry of a tree begins with.
+/// The mode at the start of a tree entry.
 fn kind_of_mode(entry: &[u8]) -> u32 {
     let digits = entry.iter().take_while(|byte| (b'0'..=b'7').contains(*byte));
     digits.fold(0, |mode, digit| (mode << 3) | u32::from(digit - b'0'))
 }
 
-/// A name without the steps behind it.
+/// A name without the steps that follow it.
 fn name_of(text: &str) -> &str {
     text.split(['^', '~']).next().unwrap_or_default()
 }
@@ -217,7 +218,7 @@ fn of_id(id: &str, odb: &Odb, graph: &Graph) -> Result<Node, String> {
     node.ok_or_else(|| format!("{id}: no such commit"))
 }
 
-/// The commit of a name as people type it: a ref, the digits of an object, with `^` and `~2` behind it.
+/// The commit of a name as users type it: a ref or the digits of an id, followed by steps such as `^` and `~2`.
 fn resolve(text: &str, odb: &Odb, refs: &Refs, graph: &Graph) -> Result<Node, String> {
     let unknown = || format!("{text}: no such commit");
     let end = text.find(['^', '~']).unwrap_or(text.len());
@@ -226,7 +227,7 @@ fn resolve(text: &str, odb: &Odb, refs: &Refs, graph: &Graph) -> Result<Node, St
         let hex = (4..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_hexdigit());
         hex.then(|| odb.abbreviated(&name.to_ascii_lowercase())).flatten()
     };
-    // Digits enough for a whole name are one, whatever refs are called.
+    // Enough digits for a whole id are an id, whatever refs are called.
     let whole = ObjectId::from_hex(odb.format, name.as_bytes());
     let mut id = whole.or_else(|| refs.typed(name)).or_else(digits).ok_or_else(unknown)?;
     while let Ok((Kind::Tag, bytes)) = odb.read(&id) {
@@ -249,7 +250,7 @@ fn resolve(text: &str, odb: &Odb, refs: &Refs, graph: &Graph) -> Result<Node, St
                     node = *graph.parents(node).first().ok_or_else(unknown)?;
                 }
             }
-            // Such as `^{commit}`: no step that is counted.
+            // Such as `^{commit}`: not a step that is counted.
             _ => return Err(unknown()),
         }
     }
@@ -294,7 +295,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_can_be_typed() {
+    fn selections_are_parsed() {
         let range = |from: &str, to: &str| Ok(History::Range(from.to_owned(), to.to_owned()));
         for (text, history) in [
             ("all", Ok(History::All)),

@@ -1,4 +1,4 @@
-//! Repositories as a source: every object of each, then the history of what was found.
+//! Git repositories as a source: every object of each, then the history of the findings.
 
 mod rounds;
 
@@ -36,14 +36,14 @@ use crate::secret::wipe_stack;
 use crate::source::stream::Windows;
 use rounds::scan_all;
 
-/// How histories are read.
+/// Options for reading histories.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Which part of each.
+    /// The part of each history to scan.
     pub selection: Selection,
-    /// Whether a delta on a base without any anchor may be judged by what it adds. Only tests that compare turn it off.
+    /// Whether a delta on a base without any anchor may be judged by what it adds. Only comparing tests turn this off.
     pub shortcut: bool,
-    /// What reads names of commits that refs and objects do not tell.
+    /// Resolves names of commits that refs and objects cannot resolve.
     pub revisions: Option<Arc<dyn Revisions>>,
 }
 
@@ -53,13 +53,13 @@ impl Default for Options {
     }
 }
 
-/// What was read of one repository.
+/// Counts of what was read of one repository.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Summary {
-    /// Its work tree, or the directory of a bare one, or the file of a bundle.
+    /// Its work tree, the directory of a bare repository, or the file of a bundle.
     #[serde(with = "crate::wire::path")]
     pub path: PathBuf,
-    /// How its objects are named.
+    /// The hash algorithm of its object ids.
     pub format: Format,
     /// Packs read.
     pub packs: usize,
@@ -75,30 +75,29 @@ pub struct Summary {
     pub tags: u64,
     /// Bytes of distinct blobs.
     pub blob_bytes: u64,
-    /// Whether its history is cut off.
+    /// Whether its history is truncated (a shallow clone).
     pub shallow: bool,
     /// Whether objects may have been left on a server.
     pub partial: bool,
 }
 
-/// Every repository that a walk comes by.
+/// The repositories that a walk finds.
 #[derive(Debug)]
 pub struct Repositories {
     options: Options,
     found: Mutex<Kept>,
-    /// What the histories say of what was found in them.
+    /// The histories of the findings.
     stories: Mutex<Vec<Stories>>,
-    /// What was asked for and a repository does not have.
+    /// Requested parts of a history that a repository does not have.
     unknown: Mutex<Vec<String>>,
     summaries: Mutex<Vec<Summary>>,
-    /// Where repositories lie, read or not.
+    /// The paths of repositories, read or not.
     places: Mutex<Vec<PathBuf>>,
-    /// How many places in histories may still be told.
+    /// Number of places in histories that may still be reported.
     room: AtomicUsize,
 }
 
-/// A repository that was read and holds something: what its history is worked out from. Only while it is at hand: what it
-/// says is kept, the repository is not.
+/// A repository that was read and has findings: the input for its history. Dropped as soon as the history is known.
 #[derive(Debug)]
 pub(crate) struct Read {
     pub(crate) repository: Repository,
@@ -118,7 +117,7 @@ impl Default for Repositories {
 }
 
 impl Repositories {
-    /// None yet.
+    /// No repositories yet.
     pub fn new(options: Options) -> Self {
         Self {
             options,
@@ -131,29 +130,29 @@ impl Repositories {
         }
     }
 
-    /// Takes note of something that the walk came by.
+    /// Records git storage that the walk found.
     pub fn found(&self, found: Found) {
         lock(&self.found).push(found);
     }
 
-    /// Whether a file that begins like this is read here, and not as a file.
+    /// Whether a file with this start is read as git storage, not as a file.
     pub(crate) fn claims(&self, start: &[u8]) -> bool {
         self.options.selection.history != History::None && bundle::begins(start)
     }
 
-    /// What was read, sorted by path.
+    /// The summaries of the repositories read, sorted by path.
     pub fn summaries(&self) -> Vec<Summary> {
         let mut summaries = lock(&self.summaries).clone();
         summaries.sort();
         summaries
     }
 
-    /// Where repositories lie, read or not, in any order: work trees, and directories of bare ones.
+    /// The paths of repositories, read or not, in any order: work trees, and directories of bare repositories.
     pub fn places(&self) -> Vec<PathBuf> {
         lock(&self.places).clone()
     }
 
-    /// Reads a repository, but for the object directories in `elsewhere`, which others read.
+    /// Reads a repository, except the object directories in `elsewhere`, which are read for other repositories.
     fn repository(
         &self,
         repository: Repository,
@@ -176,7 +175,7 @@ impl Repositories {
         self.read(repository, odb, refs, gaps, jobs, to);
     }
 
-    /// Reads a pack or a bundle that lies by itself.
+    /// Reads a standalone pack or bundle.
     fn pack(&self, path: &Path, bounds: &Arc<Bounds>, jobs: usize, to: Feed<'_>) {
         let mut gaps = Vec::new();
         let opened = Store::open(path).and_then(|store| bundle::header(&store)).and_then(|header| {
@@ -196,7 +195,7 @@ impl Repositories {
         let (header, pack) = match opened {
             Ok(opened) => opened,
             Err(error) => {
-                // What only begins like one is a file like any other.
+                // A file that only begins like a pack is scanned like any other file.
                 as_it_is(path, b"", u64::MAX, to);
                 return to.run.gap(unread(path, reason(&error), error.to_string()));
             }
@@ -206,7 +205,7 @@ impl Repositories {
         }
         if header.prerequisites > 0 {
             let count = header.prerequisites;
-            let detail = format!("an incremental bundle: it builds on {count} commits that are not in it");
+            let detail = format!("an incremental bundle: it needs {count} commits that are not in it");
             gaps.push(unread(path, Reason::MissingObjects, detail));
         }
         let name = path.to_owned();
@@ -268,7 +267,7 @@ impl Repositories {
             let absent = absent(&odb, jobs);
             if absent > 0 {
                 let objects = if absent == 1 { "1 object" } else { &format!("{absent} objects") };
-                let detail = format!("partial clone: {objects} that it refers to, never fetched");
+                let detail = format!("partial clone: {objects} never fetched");
                 gaps.push(unread(&repository.git_dir, Reason::MissingObjects, detail));
             }
         }
@@ -277,19 +276,19 @@ impl Repositories {
                 format!("shallow clone: the history before {} commits was never fetched", repository.shallow.len());
             gaps.push(unread(&repository.git_dir, Reason::Shallow, detail));
         } else if odb.directories.iter().any(|directory| directory.elsewhere) {
-            let detail = "objects of its alternates were read for other repositories; which commits of this one hold what \
-                          was found in them was not worked out";
+            let detail = "objects of its alternates were read for other repositories; which commits of this one \
+                          contain the findings in them was not determined";
             gaps.push(unread(&repository.git_dir, Reason::ReadElsewhere, detail.to_owned()));
         } else if wanted.is_none() {
             let missing = tally.commits.missing_parents();
             if missing > 0 && gaps.iter().all(|gap| gap.reason != Reason::MissingObjects) {
-                let detail = format!("{missing} commits that others build on are not there");
+                let detail = format!("{missing} parent commits are missing");
                 gaps.push(unread(&repository.git_dir, Reason::MissingObjects, detail));
             }
         }
         let lost = refs.by_name.iter().filter(|(_, id)| !odb.has(id)).map(|(name, _)| name).collect::<Vec<_>>();
         if let Some(first) = lost.first() {
-            let detail = format!("{} refs lead to objects that are not there, {first} among them", lost.len());
+            let detail = format!("{} refs point to missing objects, such as {first}", lost.len());
             gaps.push(unread(&repository.git_dir, Reason::MissingObjects, detail));
         }
         for gap in gaps {
@@ -319,8 +318,8 @@ impl Repositories {
     }
 }
 
-/// Looks at the bytes of a file up to `end` as they are, beside what is read of it as storage. That it begins with
-/// `signature` is known.
+/// Scans the bytes of a file up to `end` as they are, in addition to reading it as storage. The file is known to begin
+/// with `signature`.
 fn as_it_is(path: &Path, signature: &[u8], end: u64, to: Feed<'_>) {
     let read = Store::open(path).map(|store| {
         let start = signature.len() as u64;
@@ -336,8 +335,7 @@ impl Source for Repositories {
     fn feed(&self, jobs: usize, to: Feed<'_>) -> Result<(), SourceError> {
         let Kept { found, beyond, .. } = std::mem::take(&mut *lock(&self.found));
         if let Some((first, many)) = beyond {
-            let detail =
-                format!("and {many} repositories, packs and bundles from here on, more than are kept; not read");
+            let detail = format!("and {many} repositories, packs and bundles from here on, not read: too many paths");
             to.run.gap(unread(first.path(), Reason::TooMany, detail));
         }
         let found: Vec<Found> = found.into_iter().collect();
@@ -348,7 +346,7 @@ impl Source for Repositories {
             return Ok(());
         }
         let bounds = Arc::new(Bounds::new(to.run.limits()));
-        // A part of a history is another one for each repository.
+        // With a selection each repository has its own part to read, so objects are not shared.
         let elsewhere = if self.options.selection.is_all() { borrowed(&repositories) } else { Vec::new() };
         let nothing = BTreeSet::new();
         in_pool(jobs, || {
@@ -366,7 +364,7 @@ impl Source for Repositories {
                 }
             });
         })?;
-        // What one of many repositories does not have is a gap of that one; what none has is a mistake.
+        // A selection that one of several repositories lacks is a gap; one that all of them lack is an error.
         let mut unknown = std::mem::take(&mut *lock(&self.unknown));
         if unknown.len() >= lock(&self.summaries).len()
             && let Some(what) = unknown.pop()
@@ -383,8 +381,8 @@ impl Source for Repositories {
     }
 }
 
-/// Does something for every number below `many`, on so many threads of the pool that this is called in. Unlike with
-/// parallel iterators a thread that waits inside of it does not begin with another number: what is in hand is bounded.
+/// Calls `work` for every number below `many`, on up to `jobs` threads of the current pool. Unlike with parallel
+/// iterators, a thread that waits inside `work` does not start another number, so the work in progress is bounded.
 fn each(jobs: usize, many: usize, work: &(dyn Fn(usize) + Sync)) {
     let next = AtomicUsize::new(0);
     let run = || {
@@ -403,14 +401,14 @@ fn each(jobs: usize, many: usize, work: &(dyn Fn(usize) + Sync)) {
     }
 }
 
-/// Does something with the storage of a repository. A panic in it is a fault of keyradius, and costs this repository alone.
+/// Runs `work` on the storage of a repository. A panic is a fault of keyradius and affects only this repository.
 fn guarded(path: &Path, run: &Run<'_>, work: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(work)).is_err() {
         run.gap(unread(path, Reason::DetectorFault, "git; the rest was not read".to_owned()));
     }
 }
 
-/// Runs on a pool of so many threads.
+/// Runs `work` on a pool of `jobs` threads.
 fn in_pool<T: Send>(jobs: usize, work: impl FnOnce() -> T + Send) -> Result<T, SourceError> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs.max(1)).build();
     let pool = pool.map_err(|error| SourceError::Threads(error.to_string()))?;
@@ -423,7 +421,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What an object is, from what was read.
+/// The kind of an object, according to what was read.
 pub(crate) fn kind_of(read: &Read, graph: &super::commits::Graph, id: &ObjectId) -> Kind {
     if graph.node(id).is_some() {
         Kind::Commit

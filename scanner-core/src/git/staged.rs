@@ -1,7 +1,7 @@
-//! The index: paths of what is staged (gitformat-index, versions 2 to 4).
+//! Reads the index: the paths of staged files (gitformat-index, versions 2 to 4).
 //!
-//! Its blobs lie in the object database and are read there. All that is wanted here is what they are called, so an
-//! index that is damaged, or split in two, gives the paths that it has.
+//! The staged blobs are in the object database and are read there. Only their paths are needed here, so a damaged or
+//! split index yields the paths that it has.
 
 use std::path::Path;
 
@@ -9,14 +9,14 @@ use super::oid::{Format, ObjectId};
 use super::store::read_regular;
 use crate::error::Malformed;
 
-/// Largest index that is read, in bytes: some 700,000 files. Of a larger one the paths are not known; its objects are read
-/// all the same.
+/// Largest index that is read, in bytes: about 700,000 files. The paths in a larger index remain unknown; its objects
+/// are read anyway.
 const LARGEST: u64 = 64 << 20;
 
-/// Bytes of an entry before the object name: times, device, inode, mode, owner, size.
+/// Bytes of an entry before the object id: times, device, inode, mode, owner, size.
 const STAT: usize = 40;
 
-/// Object and path of every entry.
+/// Passes the object id and path of every entry to `each`.
 pub(crate) fn read(path: &Path, format: Format, each: &mut dyn FnMut(ObjectId, &[u8])) -> Result<(), Malformed> {
     let bytes = read_regular(path, LARGEST).map_err(|_| Malformed::new("index cannot be read", 0))?;
     entries(&bytes, format, each)
@@ -34,7 +34,7 @@ fn entries(bytes: &[u8], format: Format, each: &mut dyn FnMut(ObjectId, &[u8])) 
         let id =
             bytes.get(at + STAT..at + STAT + format.bytes()).and_then(|raw| ObjectId::new(format, raw)).ok_or(cut)?;
         let flags = at + STAT + format.bytes();
-        // Version 3 and up: a second word of flags where the first one says so.
+        // From version 3 on there is a second word of flags if the first one says so.
         let extended = version >= 3 && bytes.get(flags).ok_or(cut)? & 0x40 != 0;
         let mut path = flags + if extended { 4 } else { 2 };
         if version == 4 {
@@ -53,7 +53,7 @@ fn entries(bytes: &[u8], format: Format, each: &mut dyn FnMut(ObjectId, &[u8])) 
     Ok(())
 }
 
-/// The number of a base offset in a pack, which version 4 uses for how much of the last path to drop.
+/// Reads a number encoded like a base offset in a pack; version 4 uses it for how many bytes of the last path to drop.
 fn offset(bytes: &[u8], at: &mut usize) -> Option<usize> {
     let mut byte = *bytes.get(*at)?;
     *at += 1;

@@ -1,9 +1,8 @@
-//! Files of a repository, read at places.
+//! Reads files of a repository at any offset.
 //!
-//! Nothing is mapped: a file that is cut short while it is mapped ends the process with SIGBUS, and whoever owns a scanned
-//! tree can do that. What is read here is copied, so it cannot change under a reader, and a short read is an error with
-//! a name. Read a window at a time (see [`super::pack::Pages`]) that costs no more CPU than a mapping does: see
-//! ARCHITECTURE.md for the figures.
+//! Nothing is memory-mapped: if a mapped file is truncated, the process ends with SIGBUS, and the owner of a scanned
+//! tree can truncate files. The bytes read here are copied, so they cannot change under a reader, and a short read is a
+//! named error. Reading a window at a time (see [`super::pack::Pages`]) costs no more CPU time than a mapping.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -14,17 +13,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::error::Malformed;
 use crate::read_at::{Held, ReadAt};
 
-/// Said where a file ends before the place that was read.
+/// The error if a file ends before the requested bytes.
 pub(crate) const SHORTER: &str = "the file was cut short or changed while it was read";
 
-/// Most files that are kept open between two reads, in the whole process: descriptors are the process's. A system gives
-/// 1024 of them where nobody asked for more, and a repository may have thousands of packs. The others are opened for
-/// each read.
+/// Maximum number of files that are kept open between two reads, in the whole process, because descriptors belong to
+/// the process. The usual limit is 1024 descriptors, and a repository may have thousands of packs. Other files are
+/// opened for each read.
 const KEPT_OPEN: usize = 320;
 
 static OPEN: AtomicUsize = AtomicUsize::new(0);
 
-/// A file whose size is known, or bytes in memory as if they were one.
+/// A file of known size, or bytes in memory in its place.
 #[derive(Clone)]
 pub(crate) struct Store {
     bytes: Bytes,
@@ -44,7 +43,7 @@ impl std::fmt::Debug for Store {
     }
 }
 
-/// An open file that counts among [`KEPT_OPEN`].
+/// An open file that counts against [`KEPT_OPEN`].
 struct Kept(File);
 
 impl Drop for Kept {
@@ -54,7 +53,7 @@ impl Drop for Kept {
 }
 
 impl Store {
-    /// Opens a regular file: a FIFO in a repository must not hang the scan.
+    /// Opens a regular file: a FIFO in a repository must not block the scan.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let file = open_regular(path)?;
         if OPEN.load(Ordering::Relaxed) < KEPT_OPEN {
@@ -64,20 +63,20 @@ impl Store {
         Ok(Self { bytes: Bytes::Named(Arc::new(path.to_owned())), size })
     }
 
-    /// Over an open file.
+    /// Uses an open file.
     pub(crate) fn of(file: File) -> io::Result<Self> {
         let size = file.metadata()?.len();
         OPEN.fetch_add(1, Ordering::Relaxed);
         Ok(Self { bytes: Bytes::Kept(Arc::new(Kept(file))), size })
     }
 
-    /// Bytes that are in memory. Wiped on drop.
+    /// Uses bytes in memory. Wiped on drop.
     pub(crate) fn memory(bytes: Vec<u8>) -> Self {
         let size = bytes.len() as u64;
         Self { bytes: Bytes::Memory(Arc::new(Held::new(bytes))), size }
     }
 
-    /// Does the same with the bytes of a file of at most `limit` bytes, which are read now; a larger one stays where it is.
+    /// Loads a file of at most `limit` bytes into memory now; a larger file is returned as it is.
     pub(crate) fn loaded(self, limit: u64) -> io::Result<Self> {
         if self.size > limit || matches!(self.bytes, Bytes::Memory(_)) {
             return Ok(self);
@@ -87,18 +86,18 @@ impl Store {
         Ok(Self::memory(bytes))
     }
 
-    /// How many bytes there were when it was opened.
+    /// The size in bytes when the file was opened.
     pub(crate) const fn size(&self) -> u64 {
         self.size
     }
 
-    /// Fills `into` with the bytes from a place on.
+    /// Fills `into` with the bytes from offset `at` on; a short read is an error.
     pub(crate) fn exact(&self, at: u64, into: &mut [u8]) -> Result<(), Malformed> {
         let wanted = into.len();
         if self.read_at(at, into)? == wanted { Ok(()) } else { Err(Malformed::new(SHORTER, at as usize)) }
     }
 
-    /// Reads bytes from a place on: all that fit and are there.
+    /// Reads from offset `at` until `into` is full or the file ends.
     pub(crate) fn read_at(&self, at: u64, into: &mut [u8]) -> Result<usize, Malformed> {
         let named;
         let bytes: &dyn ReadAt = match &self.bytes {
@@ -121,13 +120,13 @@ impl Store {
         Ok(held)
     }
 
-    /// A part of it, as a stream.
+    /// A range of the file, as a stream.
     pub(crate) fn part(&self, from: u64, to: u64) -> Part<'_> {
         Part { store: self, at: from, end: to.min(self.size) }
     }
 }
 
-/// A part of a file, read in order. An end before its end is an error.
+/// A range of a file, read sequentially. It is an error if the file ends before the range does.
 #[derive(Debug)]
 pub(crate) struct Part<'s> {
     store: &'s Store,
@@ -151,7 +150,7 @@ impl Read for Part<'_> {
     }
 }
 
-/// Opens a regular file for reading; anything else is refused before it can block.
+/// Opens a regular file for reading; any other file is refused before it can block.
 pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     let file = open(path)?;
     if !file.metadata()?.is_file() {
@@ -160,13 +159,13 @@ pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Reads a regular file whole, up to `limit` bytes; a larger one is an error.
+/// Reads a whole regular file of up to `limit` bytes; a larger file is an error.
 pub(crate) fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let file = open_regular(path)?;
     let mut bytes = Vec::new();
     let read = file.take(limit.saturating_add(1)).read_to_end(&mut bytes)? as u64;
     if read > limit {
-        return Err(io::Error::other("larger than it can be"));
+        return Err(io::Error::other("larger than expected"));
     }
     Ok(bytes)
 }
@@ -189,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_is_cut_short_is_an_error_and_no_signal() {
+    fn a_truncated_file_is_an_error_and_not_a_signal() {
         let path = std::env::temp_dir().join(format!("keyradius-store-{}", std::process::id()));
         std::fs::write(&path, vec![7; 100_000]).unwrap();
         let store = Store::open(&path).unwrap();

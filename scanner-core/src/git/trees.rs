@@ -1,9 +1,9 @@
-//! Which trees lead to an object: one pass over all of them, then arithmetic.
+//! Finds the trees that lead to an object: one pass over all trees, then arithmetic.
 //!
-//! A history has hundreds of thousands of trees, nearly all of them a few bytes different from another one. So no tree
-//! is read for its entries: for each the pass keeps which entries of its delta base it replaces and which it adds.
-//! From that every question of "which trees hold this object, directly or below" is answered in memory, level by level
-//! up to the roots, however many objects are asked for.
+//! A history has hundreds of thousands of trees, and nearly all of them differ from another tree by a few bytes. So no
+//! tree is read for all of its entries: for each tree the pass keeps which entries of its delta base it removes and
+//! which it adds. From that, the trees that contain an object, directly or below, are computed in memory, level by
+//! level up to the roots, for any number of objects.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -28,26 +28,26 @@ use entries::affected;
 pub(crate) use entries::{Seen, ascends, entries, gained};
 pub(crate) use places::{Place, Places};
 
-/// Most entries of trees that lead to what was found: 128 MiB. Of trees beyond them a few are kept, and the history is said
-/// not to be told as a whole.
+/// Maximum number of entries of trees that lead to findings: 128 MiB. Of trees beyond that a few entries are kept, and
+/// the history is reported as incomplete.
 const MOST_ENTRIES: usize = 8 << 20;
 
-/// How many are kept of one tree beyond them.
+/// Entries kept of one tree beyond [`MOST_ENTRIES`].
 const FEW: usize = 4;
 
 /// Forests of packs, by their paths.
 pub(crate) type Forests = HashMap<PathBuf, Forest>;
 
-/// No tree, no list.
+/// Stands for no tree and no list.
 const NONE: u32 = u32::MAX;
 
-/// A name in a tree, by number.
+/// The number of a name in a tree.
 type Name = u32;
 
-/// An entry: its name and the first bytes of its object's name.
+/// An entry: its name, and the first bytes of its object id.
 type Entry = (Name, u64);
 
-/// Names by number.
+/// Names by their numbers.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     by_name: HashMap<Box<[u8]>, Name>,
@@ -70,17 +70,17 @@ impl Names {
     }
 }
 
-/// What one tree differs in from the one it is stored as a difference to.
+/// The difference between one tree and its delta base.
 #[derive(Clone, Debug)]
 struct Row {
     key: u64,
-    /// Row of the base; `NONE` if it is kept by itself.
+    /// Row of the base; `NONE` if the tree is stored without one.
     base: u32,
     removed: Range<u32>,
     added: Range<u32>,
 }
 
-/// Rows of some trees.
+/// The rows of some trees.
 #[derive(Debug, Default)]
 struct Rows {
     list: Vec<Row>,
@@ -97,8 +97,7 @@ pub(crate) struct Trees {
 }
 
 impl Trees {
-    /// Reads all trees with these objects in mind.
-    /// Forests that are known already are taken from `forests`, by path of the pack.
+    /// Reads all trees, to find these objects. Known forests are taken from `forests`, by the path of their pack.
     pub(crate) fn read(
         odb: &Odb,
         mut forests: Forests,
@@ -150,15 +149,15 @@ impl Trees {
     ) {
         let forest = forest.unwrap_or_else(|| Forest::of(pack));
         let visitor = || Differences { reader: Reader::new(wanted, pack.format), pack, forest: &forest, stop };
-        // Where the row of each entry will be. Rows stand bases first: that is how each thread visits, but one
-        // thread's rows come after another's, and no tree of deltas is shared between threads.
+        // The row that each entry will have. Bases come before their deltas: each thread visits in that order, the rows
+        // of one thread follow those of another, and no delta tree is shared between threads.
         let mut rows = vec![NONE; forest.len()];
         for differences in walk(pack, &forest, &[Kind::Tree], jobs, &visitor) {
             self.append(&differences.reader, &mut rows);
         }
     }
 
-    /// Takes in what a thread read. `entries` maps entries of the pack to rows.
+    /// Adds what a thread read. `entries` maps entries of the pack to rows.
     fn append(&mut self, reader: &Reader<'_>, entries: &mut [u32]) {
         let names: Vec<Name> = reader.names.names.iter().map(|name| self.names.intern(name)).collect();
         let name = |local: &Name| names.get(*local as usize).copied().unwrap_or(NONE);
@@ -177,10 +176,10 @@ impl Trees {
         }
     }
 
-    /// Finds everything that leads to a hit.
+    /// Finds the places of hits below every tree that leads to one.
     pub(crate) fn places(&self) -> Places {
         let mut leading: KeySet = self.hits.keys().copied().collect();
-        // List of each row: the entries that lead to a hit.
+        // The list of each row: its entries that lead to a hit.
         let mut lists;
         loop {
             lists = self.lists(&leading);
@@ -202,7 +201,7 @@ impl Trees {
         places
     }
 
-    /// For every row which of its entries are in `leading`.
+    /// Lists, for every row, its entries in `leading`.
     fn lists(&self, leading: &KeySet) -> Lists {
         let mut lists = Lists {
             of_row: Vec::with_capacity(self.rows.list.len()),
@@ -246,11 +245,11 @@ impl Trees {
 }
 
 struct Lists {
-    /// List of each row; 0 is empty.
+    /// The list of each row; 0 is the empty list.
     of_row: Vec<u32>,
     ranges: Vec<Range<u32>>,
     entries: Vec<Entry>,
-    /// Whether some have less than there is.
+    /// Whether some lists are incomplete.
     left_out: bool,
 }
 
@@ -261,10 +260,10 @@ impl Lists {
     }
 }
 
-/// Which entries are worth keeping: all trees, and the hits.
+/// Selects the entries worth keeping: all trees, and the hits.
 struct Wanted {
     hits: KeySet,
-    /// One bit for each first two bytes of a hit: nearly everything else is turned away without a look-up.
+    /// One flag for each value of the first two bytes of a hit: nearly every other key is rejected without a look-up.
     first: Vec<bool>,
 }
 
@@ -292,7 +291,7 @@ struct Reader<'a> {
     hash: usize,
     rows: Rows,
     names: Names,
-    /// Entry of the pack of each row.
+    /// The pack entry of each row.
     entries: Vec<u32>,
     window: Vec<u8>,
 }
@@ -309,7 +308,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A tree that is held whole: every entry is added.
+    /// Adds a whole tree: every entry is added.
     fn whole(&mut self, key: u64, entry: u32, bytes: &[u8]) {
         let added = self.rows.added.len() as u32;
         entries(bytes, self.hash, &mut |seen| self.add(seen));
@@ -330,14 +329,15 @@ impl<'a> Reader<'a> {
         self.entries.push(entry);
     }
 
-    /// A tree as a difference. `false` if the pieces are in another order than in the base: then it must be built.
+    /// Adds a tree as a difference. `false` if the pieces are not in the order of the base: then the tree must be
+    /// built.
     fn difference(&mut self, key: u64, entry: u32, change: Change<'_>) -> bool {
         if !ascends(change) {
             return false;
         }
         let Change { on, base, pieces, .. } = change;
         let (removed, added) = (self.rows.removed.len() as u32, self.rows.added.len() as u32);
-        // What the base loses: bytes between two copies, and entries that end one copy and begin the next.
+        // What the base loses: bytes between two copies, and entries at the boundary of two copies.
         let mut end = 0;
         let whole = base.len()..base.len();
         let copies = pieces.pieces.iter().filter_map(|piece| match piece {
@@ -365,7 +365,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The visits of one thread.
+/// One thread's visitor.
 struct Differences<'a> {
     reader: Reader<'a>,
     pack: &'a Pack,

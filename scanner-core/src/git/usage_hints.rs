@@ -1,8 +1,9 @@
-//! Files of a history that may use the keys found in it: build scripts, properties, CI configuration.
+//! Reads files of a history that may use the keys found in it: build scripts, properties, CI configuration.
 //!
-//! A work tree is read as files. Here is what no work tree holds: all of HEAD's tree where there is none, and, for a key
-//! that is only in history, what lay beside it and above it in the commit that brought it. Old versions of everything
-//! else say nothing about a key that lies elsewhere, and would cost as much as the history itself.
+//! A work tree is read as files. This module reads what is in no work tree: all of HEAD's tree if there is no work
+//! tree, and, for a key that is only in history, the files beside it and above it in the commit that introduced it. Old
+//! versions of all other files say nothing about a key stored elsewhere, and would cost as much to read as the history
+//! itself.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -18,16 +19,16 @@ use crate::error::Reason;
 use crate::material::Provenance;
 use crate::run::Run;
 
-/// Most commits whose trees are looked at, in each repository.
+/// Maximum number of commits whose trees are read, in each repository.
 const COMMITS: usize = 256;
 
-/// Most entries of trees that are looked at, in each repository.
+/// Maximum number of tree entries that are read, in each repository.
 const ENTRIES: usize = 1_000_000;
 
-/// Directories below the root of a tree that configure what builds it.
+/// Directories, relative to the root of a tree, that configure CI systems.
 const CI: [&str; 3] = [".github/workflows", ".circleci", ".buildkite"];
 
-/// Reads every such file of a repository. `keys` is what its history says of the private keys in it.
+/// Reads every such file of a repository. `keys` is the history of the private keys found in it.
 pub(crate) fn feed(read: &Read, keys: &[&Provenance], run: &Run<'_>) {
     if !run.reads_clues() {
         return;
@@ -46,7 +47,7 @@ pub(crate) fn feed(read: &Read, keys: &[&Provenance], run: &Run<'_>) {
     let commits: BTreeSet<ObjectId> = brought.iter().map(|(commit, _)| *commit).collect();
     if commits.len() > COMMITS || reader.left == 0 {
         let detail = format!(
-            "keys came with {} commits; files that may use them were read for {COMMITS}, {ENTRIES} entries at most",
+            "{} commits introduced keys; files that may use them were read for {COMMITS}, {ENTRIES} entries at most",
             commits.len()
         );
         run.gap(unread(&read.repository.git_dir, Reason::TooMany, detail));
@@ -69,9 +70,9 @@ struct Reader<'a> {
     odb: &'a Odb,
     name: &'a Path,
     run: &'a Run<'a>,
-    /// What was handed on: a file that does not change is read once.
+    /// The files that were handed on: a file that does not change is read once.
     seen: BTreeSet<(ObjectId, PathBuf)>,
-    /// Entries that may still be looked at.
+    /// Tree entries that may still be read.
     left: usize,
 }
 
@@ -107,7 +108,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Every file below a tree.
+    /// Reads every file below a tree.
     fn all(&mut self, root: ObjectId) {
         let mut stack = vec![(root, PathBuf::new())];
         while let Some((tree, path)) = stack.pop() {
@@ -118,7 +119,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The files of one tree. Returns the trees in it.
+    /// Reads the files of one tree. Returns its subtrees.
     fn files(&mut self, tree: ObjectId, directory: &Path) -> Vec<(ObjectId, PathBuf)> {
         let (mut trees, mut files) = (Vec::new(), Vec::new());
         let mut left = self.left;

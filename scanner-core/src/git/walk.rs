@@ -1,7 +1,7 @@
-//! Walks the objects of a pack, bases first: each entry is inflated once, whatever is built on it.
+//! Walks the objects of a pack, bases first: each entry is inflated once, however many deltas depend on it.
 //!
-//! What is held is bounded ([`Bounds`]): beyond that the base that is needed last is dropped, and built again when its turn
-//! comes. What is done is bounded too, since a pack of a megabyte can describe more than any machine builds in a year.
+//! Memory is bounded ([`Bounds`]): beyond that the base that is needed last is dropped, and built again when it is
+//! needed. Work is bounded too, because a pack of a megabyte can describe more than any machine builds in a year.
 
 mod memory;
 
@@ -18,69 +18,69 @@ use super::pack::{Pack, Pages};
 use crate::error::Malformed;
 pub(super) use memory::wipe;
 
-/// Objects beyond this size that nothing is built on are not held whole at all, in bytes.
+/// Largest object without children that is held in memory, in bytes.
 pub(crate) const STREAMED: u64 = (crate::source::stream::CORE + crate::source::stream::AHEAD) as u64;
 
-/// Said of objects that would need more memory than a run may use.
+/// The error for objects that need more memory than a run may use.
 pub(crate) const TOO_LARGE: &str = "needs more memory than --max-held allows";
 
-/// Trees of deltas that a thread takes at a time, once the great ones are gone.
+/// Delta trees that a thread takes at a time, once the large ones are done.
 const BATCH: usize = 16;
 
-/// How many deltas deep. git makes 50, and 4,095 if it is told to.
+/// Longest chain of deltas. git makes 50 by default, and 4,095 at most.
 const DEEPEST: usize = 1 << 16;
 
-/// Buffers that a thread keeps for the next object.
+/// Buffers that a thread keeps for later objects.
 const SPARE: usize = 8;
 
-/// What an entry costs beyond its bytes, in bytes.
+/// The fixed cost of an entry, counted in bytes.
 const EACH: u64 = 256;
 
-/// An object that is a delta, before it is built.
+/// A delta, before its object is built.
 #[derive(Clone, Copy)]
 pub(crate) struct Change<'a> {
-    /// The entry that it is built on.
+    /// The entry that is its base.
     pub(crate) on: u32,
     pub(crate) base: &'a [u8],
     pub(crate) delta: &'a [u8],
     pub(crate) pieces: &'a Delta,
 }
 
-/// What a walk is for. One visitor for each thread.
+/// Receives the objects of a walk. There is one visitor for each thread.
 pub(crate) trait Visitor: Send {
-    /// An object that is held whole. Returns whether it is clean: then what is built on it comes to
-    /// [`Visitor::change`] first.
+    /// Visits a whole object. Returns whether it is clean: then its children come to [`Visitor::change`] first.
     fn whole(&mut self, entry: u32, kind: Kind, bytes: &[u8]) -> bool;
-    /// An object on a clean base, not built yet. Returns whether it is clean too; if not, it is built and comes to
-    /// [`Visitor::whole`].
+    /// Visits a delta on a clean base, before it is built. Returns whether it is clean too; if not, it is built and
+    /// comes to [`Visitor::whole`].
     fn change(&mut self, entry: u32, kind: Kind, change: Change<'_>) -> bool;
-    /// Whether large objects that nothing is built on come to [`Visitor::stream`].
+    /// Whether large objects without children come to [`Visitor::stream`].
     fn streams(&self) -> bool {
         false
     }
-    /// An object too large to be held whole.
+    /// Visits an object that is too large to be held in memory.
     fn stream(&mut self, _entry: u32, _kind: Kind, _size: u64, _bytes: &mut dyn Read) {}
-    /// An entry that could not be read. Only the visitor that looks for keys tells of it; one telling is enough.
+    /// Takes an entry that could not be read. Only the visitor that searches for keys reports it, so it is reported
+    /// once.
     fn damaged(&mut self, _entry: u32, _what: Malformed) {}
-    /// Bytes between two offsets that belong to no object that could be read.
+    /// Takes a range of bytes that belong to no readable object.
     fn stray(&mut self, _from: u64, _to: u64) {}
-    /// More entries that are built on one, beyond those that the forest knows of. Asked after [`Visitor::whole`].
+    /// Returns more children of an entry, beyond those that the forest knows. Called after [`Visitor::whole`].
     fn adopts(&mut self, _entry: u32) -> Vec<u32> {
         Vec::new()
     }
-    /// The pack costs more work than it may: not everything was visited.
+    /// Called if the pack exceeds its limit on work: not everything was visited.
     fn exhausted(&mut self) {}
     /// Whether to stop.
     fn stop(&self) -> bool {
         false
     }
-    /// Whether a private key was found since this was last asked: then the buffers are wiped.
+    /// Whether a private key was found since the last call: then the buffers are wiped.
     fn take_wipe(&mut self) -> bool {
         false
     }
 }
 
-/// Walks every tree of these kinds on up to `jobs` threads of the pool that this is called in. Returns the visitors.
+/// Walks every delta tree of these kinds on up to `jobs` threads of the current pool. Returns the visitors.
 pub(crate) fn walk<V: Visitor>(
     pack: &Pack,
     forest: &Forest,
@@ -95,7 +95,7 @@ pub(crate) fn walk<V: Visitor>(
     let work = || {
         let mut walker = Walker::new(pack, forest, &left, visitor());
         loop {
-            // Great trees one by one, small ones by the batch.
+            // Large trees one by one, small ones in batches.
             let at = next.load(Ordering::Relaxed);
             let take = if at * 4 < roots.len() { 1 } else { BATCH };
             let at = next.fetch_add(take, Ordering::Relaxed);
@@ -144,14 +144,14 @@ struct Walker<'a, V> {
     visitor: V,
 }
 
-/// An object some of whose children are still to come, or are being visited.
+/// An object with children that are not visited yet, or are being visited.
 struct Held {
     entry: u32,
-    /// `None` if they are not needed any more, or were dropped to be built again.
+    /// `None` if the bytes are no longer needed, or were dropped to be built again.
     bytes: Option<Vec<u8>>,
     clean: bool,
     adopted: Vec<u32>,
-    /// How many of the children were visited.
+    /// Number of children already visited.
     visited: usize,
 }
 
@@ -179,7 +179,7 @@ impl<'a, V: Visitor> Walker<'a, V> {
         self.exhausted || self.visitor.stop()
     }
 
-    /// Counts work.
+    /// Counts work, in bytes.
     fn spend(&self, bytes: u64) {
         spend(self.left, bytes.saturating_add(EACH));
     }
@@ -201,7 +201,7 @@ impl<'a, V: Visitor> Walker<'a, V> {
             let mut metered = Metered { inner: &mut stream, left: self.left };
             self.visitor.stream(root, kind, entry.size, &mut metered);
             if !self.visitor.stop() {
-                // A visitor may have had enough; where the stream ends has to be known all the same.
+                // The visitor may have stopped reading, but the end of the stream must be known.
                 let drained = io::copy(&mut metered, &mut io::sink());
                 match drained.ok().and_then(|_| stream.consumed()) {
                     Some(read) => self.strays(entry.data + read, end),
@@ -257,7 +257,7 @@ impl<'a, V: Visitor> Walker<'a, V> {
         }
     }
 
-    /// The next child of what is held at a level, what it is built on, and whether it is the last one.
+    /// The next child of the object at a level, its base, and whether it is the last child.
     fn next_child(&mut self, level: usize) -> Option<(u32, u32, bool)> {
         let held = self.path.get_mut(level)?;
         let children = self.forest.children(held.entry);
@@ -271,7 +271,7 @@ impl<'a, V: Visitor> Walker<'a, V> {
         Some((child, held.entry, held.visited == children.len() + held.adopted.len()))
     }
 
-    /// Visits one delta. Returns it built if anything is built on it.
+    /// Visits one delta. Returns the object if it was built.
     fn child(&mut self, child: u32, kind: Kind, (on, base, base_clean): (u32, &[u8], bool)) -> Option<(Vec<u8>, bool)> {
         let mut delta = std::mem::take(&mut self.delta);
         let mut pieces = std::mem::take(&mut self.pieces);
@@ -294,7 +294,7 @@ impl<'a, V: Visitor> Walker<'a, V> {
         }
     }
 
-    /// Inflates a delta and takes it apart.
+    /// Inflates and parses a delta.
     fn read_delta(
         &mut self,
         child: u32,
@@ -316,7 +316,7 @@ impl<'a, V: Visitor> Walker<'a, V> {
         pieces.parse(delta, base, u64::from(u32::MAX))
     }
 
-    /// Builds an object if it is not clean or anything is built on it, and shows it to the visitor.
+    /// Builds an object if it is not clean or has children, and shows it to the visitor if it is not clean.
     fn build(
         &mut self,
         child: u32,
@@ -331,12 +331,12 @@ impl<'a, V: Visitor> Walker<'a, V> {
         }
         let size = pieces.size as u64;
         self.spend(size);
-        // Beyond the base and the delta a large object that nothing is built on needs no memory.
+        // A large object without children needs no memory beyond the base and the delta.
         if !parent && size > STREAMED && self.visitor.streams() {
             self.visitor.stream(child, kind, size, &mut pieces.reader(delta, base));
             return Ok(None);
         }
-        // The delta is out of its place: count it.
+        // The delta was moved out of its buffer, so it is counted here.
         let out = delta.len() as u64;
         self.used += out;
         let reserved = self.reserve(size);
@@ -349,14 +349,14 @@ impl<'a, V: Visitor> Walker<'a, V> {
         Ok(Some((bytes, clean)))
     }
 
-    /// Tells of bytes behind an entry.
+    /// Reports the bytes after an entry.
     fn strays(&mut self, behind: u64, end: u64) {
         if behind < end {
             self.visitor.stray(behind, end);
         }
     }
 
-    /// Goes on with what is built on an object, if anything is.
+    /// Descends into the children of an object, if it has any.
     fn hold(&mut self, entry: u32, bytes: Vec<u8>, clean: bool) {
         let adopted = self.visitor.adopts(entry);
         if self.forest.children(entry).is_empty() && adopted.is_empty() {
@@ -364,7 +364,7 @@ impl<'a, V: Visitor> Walker<'a, V> {
         }
         if self.path.len() >= DEEPEST {
             self.release(bytes);
-            return self.lose(entry, Malformed::new("more deltas deep than can be followed", 0), false);
+            return self.lose(entry, Malformed::new("delta chain too long", 0), false);
         }
         self.path.push(Held { entry, bytes: Some(bytes), clean, adopted, visited: 0 });
     }
@@ -375,7 +375,7 @@ impl<'a, V: Visitor> Walker<'a, V> {
         }
     }
 
-    /// Tells of an entry that cannot be read, and of everything built on it.
+    /// Reports an entry that cannot be read, if `itself` is set, and all of its descendants.
     fn lose(&mut self, entry: u32, what: Malformed, itself: bool) {
         for lost in self.forest.descendants(entry) {
             if lost == entry {
@@ -383,7 +383,7 @@ impl<'a, V: Visitor> Walker<'a, V> {
                     self.visitor.damaged(lost, what);
                 }
             } else {
-                let text = if what.what == TOO_LARGE { TOO_LARGE } else { "what it is built on cannot be read" };
+                let text = if what.what == TOO_LARGE { TOO_LARGE } else { "its delta base cannot be read" };
                 self.visitor.damaged(lost, Malformed::new(text, what.at));
             }
         }

@@ -1,4 +1,4 @@
-//! Locked containers as they are kept until passwords are tried on them.
+//! Locked containers, kept until passwords are tried on them.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sha2::{Digest, Sha256};
 
-/// The bytes of a locked container, as its format needs them to try a password; shared by all keys and copies of one
-/// container. Ciphertext only: nothing in here is a secret by itself, but nothing of it is shown either.
+/// The bytes of a locked container that its format needs to try a password; shared by all keys and copies of the
+/// container. Ciphertext only: not a secret by itself, but never printed.
 #[derive(Clone)]
 pub struct Locked(Arc<Kept>);
 
@@ -20,26 +20,26 @@ struct Kept {
 }
 
 impl Locked {
-    /// Largest container that is kept, in bytes: a keystore of some thousand keys. Larger ones stay locked.
+    /// Largest container that is kept, in bytes: a keystore of some thousand keys. A larger container stays locked.
     pub const MAX: usize = 1 << 20;
 
-    /// Keeps a container, unless it is larger than [`Self::MAX`]: then it is known, and stays locked.
+    /// Keeps a container, unless it is larger than [`Self::MAX`]: then only its id and length are kept.
     pub fn new(bytes: &[u8]) -> Self {
         let kept = if bytes.len() <= Self::MAX { Ok(bytes.into()) } else { Err("larger than 1 MiB") };
         Self(Arc::new(Kept { id: Sha256::digest(bytes).into(), length: bytes.len(), bytes: Mutex::new(kept) }))
     }
 
-    /// The same for the same bytes.
+    /// SHA-256 of the bytes: equal for equal containers.
     pub fn id(&self) -> [u8; 32] {
         self.0.id
     }
 
-    /// How many bytes there were, kept or not.
+    /// The length of the container in bytes, kept or not.
     pub fn length(&self) -> usize {
         self.0.length
     }
 
-    /// Whether another key lies in the same container: its bytes are held once.
+    /// Whether both handles share one copy of the bytes: keys of the same container do.
     pub fn is_shared_with(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
@@ -54,7 +54,7 @@ impl Locked {
         self.kept().as_ref().err().copied()
     }
 
-    /// Lets go of the bytes, everywhere.
+    /// Drops the bytes of every handle that shares them, and records why.
     pub(crate) fn let_go(&self, why: &'static str) {
         *self.kept() = Err(why);
     }

@@ -1,46 +1,46 @@
-//! Inline marks that allow a finding: what they say, and where they stand.
+//! Inline marks that allow a finding: their text and their position.
 
 use serde::{Deserialize, Serialize};
 
 /// An inline `keyradius:allow` mark.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
-    /// The text of its `reason="..."`, then ` until=YYYY-MM-DD`, as far as they are there.
+    /// The text of its `reason="..."`, then ` until=YYYY-MM-DD`, as far as present.
     pub text: String,
-    /// Where it stands.
+    /// Position of the mark.
     pub stands: Stands,
-    /// What is wrong with it.
+    /// The error in the mark; `None` if it is valid.
     pub fault: Option<MarkFault>,
 }
 
-/// What is wrong with an inline mark: it allows nothing.
+/// An error in an inline mark. A faulty mark allows nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MarkFault {
-    /// There is no `reason="..."` behind it, or an empty one, or one that is too long.
+    /// No `reason="..."` follows, or it is empty or too long.
     NoReason,
-    /// Behind `until=` stands no `YYYY-MM-DD`.
+    /// `until=` is not followed by `YYYY-MM-DD`.
     NoDate,
-    /// Something else than `reason=` or `until=` is set.
+    /// A word other than `reason=` or `until=` is set.
     UnknownWord,
 }
 
 impl Mark {
-    /// The same mark, for what a reader of its line does not see.
+    /// The same mark, as one that a reader of its line does not see.
     #[must_use]
     pub fn hidden(self) -> Self {
         Self { stands: Stands::Hidden, ..self }
     }
 }
 
-/// Where an inline mark stands.
+/// The position of an inline mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stands {
-    /// Beside the material, or beside the encoded text that holds it, in the text of the file or member itself.
+    /// Beside the material, or beside the encoded text that contains it, in the text of the file or member itself.
     Text,
     /// Among bytes that are not text.
     Binary,
-    /// Inside an encoding, or beside another finding that this one is hidden in: a reader of the file cannot see both.
+    /// Inside an encoding, or beside another finding that hides this one: a reader of the file cannot see both.
     Hidden,
 }

@@ -1,31 +1,31 @@
-//! Ordinary secrets: what is known of them, and never the secret.
+//! Facts about ordinary secrets, never the secrets themselves.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-/// What is known of an ordinary secret. Never the secret, nor any part of it.
+/// Facts about an ordinary secret; contains no part of the secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrdinarySecret {
     /// Id of its rule, such as `github-token`.
     pub rule: Cow<'static, str>,
-    /// What it is, in a few words.
+    /// A description of the secret, in a few words.
     pub title: Cow<'static, str>,
-    /// How far it reaches.
+    /// The extent of access that it gives.
     pub class: SecretClass,
-    /// What somebody can do with it.
+    /// The actions it enables for an attacker.
     pub unlocks: Cow<'static, str>,
     /// The next step, in one line.
     pub next: Cow<'static, str>,
-    /// What its own structure says of it.
+    /// The evidence in its own structure.
     pub verdict: Verdict,
-    /// When it ends, seconds since 1970, where it says so itself.
+    /// When it expires, in seconds since 1970, if the secret states it.
     pub expires: Option<i64>,
     /// Whether a rule of the user found it.
     pub by_user: bool,
 }
 
-/// How far an ordinary secret reaches. Ordered: the widest first.
+/// The extent of access that an ordinary secret gives. Ordered, widest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SecretClass {
@@ -35,7 +35,7 @@ pub enum SecretClass {
     Account,
     /// Opens one service.
     Service,
-    /// A password that somebody chose, or that opens one host.
+    /// A password that somebody chose, or one that opens a single host.
     Password,
     /// Opens nothing by itself.
     Note,
@@ -54,15 +54,15 @@ impl SecretClass {
     }
 }
 
-/// What the structure of an ordinary secret says of it.
+/// The evidence in the structure of an ordinary secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// It has the shape; the format has nothing more to check.
+    /// The secret matches the pattern; the format has nothing more to check.
     Shape,
-    /// What it encodes could be read and makes sense.
+    /// The encoded content was decoded and is plausible.
     Decodes,
-    /// Its checksum fits: made by the issuer, not by hand.
+    /// The checksum is right: made by the issuer, not by hand.
     Checksum,
 }
 

@@ -1,4 +1,4 @@
-//! How a material came to where it lies in a git history.
+//! The git history of a material.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,41 +7,41 @@ use serde::{Deserialize, Serialize};
 
 use crate::git::oid::{Kind, ObjectId};
 
-/// What a git history says of a place.
+/// The git history of one place of a material.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provenance {
-    /// The repository: its work tree, or the directory of a bare one.
+    /// The repository: its work tree, or its directory if it is bare.
     #[serde(with = "crate::wire::path")]
     pub repository: PathBuf,
-    /// The object that holds the material.
+    /// The object that contains the material.
     pub object: ObjectId,
-    /// What that object is.
+    /// The kind of that object.
     pub kind: Kind,
-    /// The path in the repository of this place; `None` for messages, and for what nothing leads to.
+    /// The path of this place in the repository; `None` for messages and for unreachable objects.
     #[serde(with = "crate::wire::optional_path")]
     pub path: Option<PathBuf>,
     /// The first commit, in the order of history, that has the object at this path.
     pub introduced: Option<CommitFacts>,
-    /// The last commit on HEAD's history that took it away from this path.
+    /// The last commit in HEAD's history that removed it from this path.
     pub removed: Option<CommitFacts>,
     /// Whether HEAD's tree has it at this path.
     pub at_head: bool,
-    /// What leads to it.
+    /// Its reachability.
     pub reach: Reach,
     /// Branches and remote branches whose history has the introducing commit, sorted.
     pub branches: Arc<[String]>,
-    /// Tags likewise.
+    /// Tags whose history has the introducing commit, sorted.
     pub tags: Arc<[String]>,
 }
 
 impl Provenance {
-    /// Whether anything is known of how it came here.
+    /// Whether anything is known of how the material came here.
     pub const fn attributed(&self) -> bool {
         self.introduced.is_some() || !matches!(self.reach, Reach::Unreachable)
     }
 }
 
-/// What leads to a git object, the most public first.
+/// The reachability of a git object. Ordered, most public first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reach {
@@ -49,11 +49,11 @@ pub enum Reach {
     Refs,
     /// A stash.
     Stash,
-    /// A reflog only: amended, rebased or reset.
+    /// A reflog only: the commit was amended, rebased or reset.
     Reflog,
     /// An index only: staged, never committed.
     Index,
-    /// Nothing: dangling until git prunes it.
+    /// Nothing: the object stays until git prunes it.
     Unreachable,
 }
 
@@ -70,10 +70,10 @@ impl Reach {
     }
 }
 
-/// A commit as people speak of it.
+/// A commit, as people refer to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommitFacts {
-    /// Its name.
+    /// Its object id.
     pub id: ObjectId,
     /// `Name <mail>`: text of the repository, not safe on a terminal.
     pub author: String,

@@ -1,47 +1,48 @@
-//! Which bytes of each anchor the searcher looks for, and in what order it is given them.
+//! Selects which bytes of each anchor are searched, and in which order the searcher gets them.
 //!
-//! Packed Teddy looks at four bytes of every literal, by half-bytes, in sixteen buckets: a place is looked at closely where
-//! each of its four bytes fits some literal of one bucket. The literals of keys and ordinary secrets, taken as they come, fit one
-//! byte in three of source code; dealt so that those of a bucket resemble each other, one in a thousand, and one pass over the
-//! bytes is as fast for a hundred as for forty. Two freedoms are used for it:
+//! Packed Teddy compares four bytes of every literal, by half-bytes, in sixteen buckets. It verifies an offset if each
+//! of its four bytes fits some literal of one bucket. The literals of keys and ordinary secrets, in any order, fit one
+//! byte in three of source code. Distributed so that the literals of a bucket resemble each other, they fit one in a
+//! thousand, and a pass is as fast for a hundred literals as for forty. Two freedoms are used:
 //!
-//! * an anchor need not be searched from its first byte on: `untrusted comment:` is rarer from `ted c` on;
-//! * the searcher deals literals to its buckets by their number, so their order decides (see [`Deck::in_order`]).
+//! * an anchor need not be searched from its first byte: `untrusted comment:` is rarer from `ted c` on;
+//! * the searcher distributes literals to its buckets by their index, so their order decides (see [`Deck::in_order`]).
 //!
-//! None of this changes what is found; `benches/` measures what it is worth.
+//! None of this changes what is found; `benches/` measures the gain.
 
-/// How many bytes of a literal the searcher's masks see: `aho_corasick::packed` takes four where all literals are that long.
+/// How many bytes of a literal the searcher's masks cover: `aho_corasick::packed` takes four if all literals are that
+/// long.
 const SEEN: usize = 4;
 
-/// How many places of an anchor are tried: those that are rarest by themselves.
+/// How many offsets of an anchor are tried: the rarest ones.
 const PLACES: usize = 3;
 
-/// What a match counts beside a place that is looked at closely. It costs some ten times as much; and words are some hundred
-/// times as frequent as their letters would be by chance.
+/// Weight of a match, relative to an offset that is verified. A match costs about ten times as much, and words are
+/// about a hundred times as frequent as the frequencies of their letters suggest.
 const MATCH: f64 = 1000.0;
 
-/// Forms of the searcher: how many buckets it has, and how many literals it may hold, which are dealt so that no bucket has
-/// more than its part.
+/// A form of the searcher: its number of buckets, and the most literals that it may get, distributed so that no bucket
+/// has more than its part.
 #[derive(Clone, Copy, Debug)]
 struct Form {
     buckets: usize,
     most: usize,
 }
 
-/// "Slim" Teddy takes 32 bytes in one step, for up to 32 literals.
+/// "Slim" Teddy processes 32 bytes in one step, for up to 32 literals.
 const SLIM: Form = Form { buckets: 8, most: 32 };
 
-/// "Fat" Teddy takes half as many, and `aho_corasick::packed` refuses more than 128 literals. Where a processor has no AVX2, two
-/// of the buckets share one.
+/// "Fat" Teddy processes half as many; `aho_corasick::packed` refuses more than 128 literals. On a processor without
+/// AVX2, two of the buckets share one.
 const FAT: Form = Form { buckets: 16, most: 128 };
 
-/// How many literals are put into one fat searcher: as many as leave room to fill up uneven buckets.
+/// How many literals one fat searcher gets: few enough to leave room for filling up uneven buckets.
 const DEALT: usize = 120;
 
-/// How many kinds of text are told apart, at most.
+/// Maximum number of kinds of text that are distinguished.
 const KINDS: usize = 4;
 
-/// What kind of bytes is searched.
+/// The kind of bytes to be searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Haystack {
     /// Mostly text.
@@ -50,28 +51,28 @@ pub(super) enum Haystack {
     Binary,
 }
 
-/// What is searched.
+/// A literal to search for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Literal<'a> {
-    /// The end of an anchor.
+    /// The bytes of the anchor from `from` on.
     pub(super) bytes: &'a [u8],
-    /// The anchor, by the caller's number.
+    /// The caller's number of the anchor.
     pub(super) anchor: usize,
-    /// Where in the anchor the literal begins.
+    /// Offset of the literal in the anchor.
     pub(super) from: usize,
 }
 
 /// An anchor: the caller's number, and its bytes.
 type Numbered<'a> = (usize, &'a [u8]);
 
-/// Deals anchors over as few searchers as are fast: for each the literals in the order in which it has to get them. Some
-/// may be there twice, to fill a bucket.
+/// Distributes anchors over as few searchers as are fast. Returns for each searcher its literals in the required order.
+/// A literal may be repeated to fill a bucket.
 pub(super) fn select_literals<'a>(anchors: &[Numbered<'a>], haystack: Haystack) -> Vec<Vec<Literal<'a>>> {
     let weights = &Weights::of(haystack);
-    // An anchor shorter than the masks would shorten them for all others of its searcher.
+    // An anchor shorter than the masks would shorten them for all literals of its searcher.
     let (long, short): (Vec<Numbered<'a>>, Vec<Numbered<'a>>) =
         anchors.iter().copied().partition(|(_, bytes)| bytes.len() >= SEEN);
-    // Several ways to search the same, in each row. Those that leave no choice first.
+    // Each row has the alternative literals of one anchor. Rows with the fewest alternatives come first.
     let row = |(anchor, bytes): Numbered<'a>| -> Vec<Literal<'a>> {
         let places = weights.rarest(bytes).into_iter();
         places.filter_map(|from| Some(Literal { bytes: bytes.get(from..)?, anchor, from })).collect()
@@ -98,24 +99,24 @@ pub(super) fn select_literals<'a>(anchors: &[Numbered<'a>], haystack: Haystack) 
     all
 }
 
-/// Empty decks for so many literals, all equally full.
+/// Empty decks with room for `literals` literals, evenly divided.
 fn decks<'a>(literals: usize) -> Vec<Deck<'a>> {
     let form = if literals <= SLIM.most { SLIM } else { FAT };
     let decks = literals.div_ceil(DEALT);
     let fair = literals.div_ceil(form.buckets * decks.max(1));
-    // Some room, so that each finds a bucket that fits.
+    // Some spare room, so that each literal finds a bucket that fits.
     let most = (fair + 2).min(form.most / form.buckets);
     (0..decks).map(|_| Deck { buckets: vec![Bucket::default(); form.buckets], most }).collect()
 }
 
-/// A kind of text: its share of all, and how often each byte is seen in it, relative to each other.
+/// A kind of text: its share of the whole, and the relative frequency of each byte.
 type Kind = (f64, fn(u8) -> f64);
 
-/// How often each byte is seen in each kind of text. Bytes are not independent of each
-/// other: digits stand among digits, capitals among capitals. Within one kind they nearly are.
+/// The frequency of each byte in each kind of text. Bytes are not independent of each other: digits occur among digits,
+/// capitals among capitals. Within one kind they nearly are.
 struct Weights(Vec<(f64, Table)>);
 
-/// How often each byte is seen: by the high half-byte, then by the low one.
+/// The frequency of each byte: by the high half-byte, then by the low one.
 struct Table([[f64; 16]; 16]);
 
 impl Table {
@@ -133,7 +134,7 @@ fn halves(byte: u8) -> Halves {
 
 impl Weights {
     fn of(haystack: Haystack) -> Self {
-        // Kinds with their share of source code and of programs, roughly; and the bytes of each.
+        // Kinds with their rough share of source code and of programs, and their byte frequencies.
         let kinds: &[Kind] = match haystack {
             Haystack::Text => &[(0.60, words), (0.20, names), (0.15, numbers), (0.05, rulers)],
             Haystack::Binary => &[(0.70, code), (0.30, words)],
@@ -152,13 +153,13 @@ impl Weights {
         Self(kinds.iter().map(|(share, weight)| (*share, table(*weight))).collect())
     }
 
-    /// Share of all places where these bytes would stand.
+    /// The share of all offsets at which these bytes occur.
     fn share_of(&self, bytes: &[u8]) -> f64 {
         let of_kind = |table: &Table| -> f64 { bytes.iter().map(|byte| table.of(halves(*byte))).product() };
         self.0.iter().map(|(share, table)| share * of_kind(table)).sum()
     }
 
-    /// Where the rarest four bytes of an anchor begin; of two that are as rare, the first.
+    /// Offsets of the rarest runs of four bytes in an anchor, rarest first; equally rare ones in their order.
     fn rarest(&self, bytes: &[u8]) -> Vec<usize> {
         let mut places: Vec<(f64, usize)> =
             bytes.windows(SEEN).enumerate().map(|(from, four)| (self.share_of(four), from)).collect();
@@ -167,7 +168,7 @@ impl Weights {
     }
 }
 
-/// Words and what stands between them, relative to each other.
+/// Words and the characters between them, as relative frequencies.
 fn words(byte: u8) -> f64 {
     match byte {
         b' ' => 64.0,
@@ -204,7 +205,7 @@ fn numbers(byte: u8) -> f64 {
     }
 }
 
-/// Lines made of signs.
+/// Lines of punctuation.
 fn rulers(byte: u8) -> f64 {
     match byte {
         b'-' | b'=' | b'*' | b' ' | b'\t' => 20.0,
@@ -224,7 +225,7 @@ fn code(byte: u8) -> f64 {
     }
 }
 
-/// Which bytes fit one place of a bucket's literals: those whose half-bytes both stand there in some literal.
+/// The bytes that fit one position of a bucket's literals: each half-byte occurs there in some literal.
 #[derive(Clone, Copy, Debug, Default)]
 struct Fit {
     low: [bool; 16],
@@ -232,11 +233,11 @@ struct Fit {
     of_kinds: [Fits; KINDS],
 }
 
-/// How often bytes that fit are seen in one kind of text.
+/// How often fitting bytes occur in one kind of text.
 #[derive(Clone, Copy, Debug, Default)]
 struct Fits {
     all: f64,
-    /// For each low half-byte, those with it and a high one that fits; the same the other way around.
+    /// For each low half-byte: the frequency of bytes with it and a fitting high half-byte. `with_high` is the reverse.
     with_low: [f64; 16],
     with_high: [f64; 16],
 }
@@ -246,7 +247,7 @@ fn is_new(seen: &[bool; 16], half: usize) -> bool {
 }
 
 impl Fit {
-    /// How often a byte would fit in that kind if this one stood there too.
+    /// How often a byte would fit in this kind of text if `byte` were added.
     fn with(&self, fits: &Fits, table: &Table, byte: Halves) -> f64 {
         let [low, high] = byte;
         let (new_low, new_high) = (is_new(&self.low, low), is_new(&self.high, high));
@@ -285,18 +286,18 @@ impl Fit {
     }
 }
 
-/// Literals of one bucket and what they let through.
+/// The literals of one bucket, and which bytes they let through.
 #[derive(Clone, Debug, Default)]
 struct Bucket<'a> {
     literals: Vec<Literal<'a>>,
-    /// For each byte seen.
+    /// One for each compared byte.
     fits: [Fit; SEEN],
-    /// Share of all places that fit.
+    /// Share of all offsets that fit.
     share: f64,
 }
 
 impl<'a> Bucket<'a> {
-    /// The share of places that would fit with this literal.
+    /// The share of offsets that would fit with this literal added.
     fn with(&self, literal: &[u8], weights: &Weights) -> f64 {
         let of_kind = |(kind, (weight, table)): (usize, &(f64, Table))| {
             let of_place = |(fit, byte): (&Fit, &u8)| {
@@ -307,7 +308,7 @@ impl<'a> Bucket<'a> {
         weights.0.iter().enumerate().map(of_kind).sum()
     }
 
-    /// How many more places would fit.
+    /// How much the share of fitting offsets would grow.
     fn cost_of(&self, literal: &[u8], weights: &Weights) -> f64 {
         self.with(literal, weights) - self.share
     }
@@ -320,7 +321,8 @@ impl<'a> Bucket<'a> {
         self.literals.push(*literal);
     }
 
-    /// Whether a literal with the same low half-bytes is there. The searcher puts it into the same bucket in any case.
+    /// Whether the bucket has a literal with the same low half-bytes. The searcher puts both into one bucket in any
+    /// case.
     fn has_like(&self, literal: &[u8]) -> bool {
         let is_like = |one: &Literal<'_>| one.bytes.iter().zip(literal).take(SEEN).all(|(a, b)| a & 15 == b & 15);
         self.literals.iter().any(is_like)
@@ -331,7 +333,7 @@ impl<'a> Bucket<'a> {
 #[derive(Clone, Debug)]
 struct Deck<'a> {
     buckets: Vec<Bucket<'a>>,
-    /// Most literals of a bucket.
+    /// Maximum number of literals in a bucket.
     most: usize,
 }
 
@@ -345,8 +347,8 @@ impl<'a> Deck<'a> {
         self.buckets.iter().enumerate().filter(is_open)
     }
 
-    /// The literals, one from each bucket in turn: the searcher puts them back so, by their number. Where a bucket has none
-    /// left, one of its own stands there again.
+    /// The literals, one from each bucket in turn: the searcher distributes them back by their index. A bucket that has
+    /// run out repeats its first literal.
     fn in_order(&self) -> Vec<Literal<'a>> {
         let longest = self.buckets.iter().map(|bucket| bucket.literals.len()).max().unwrap_or(0);
         let any = self.buckets.iter().find_map(|bucket| bucket.literals.first());
@@ -372,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn every_anchor_is_dealt_to_one_searcher() {
+    fn every_anchor_goes_to_one_searcher() {
         for count in [0, 1, 15, 32, 33, 96, 97, 160, 500] {
             let anchors = anchors(count);
             let mut seen: Vec<usize> = Vec::new();
@@ -405,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_lets_through_what_its_half_bytes_do() {
+    fn a_bucket_lets_through_matching_half_bytes() {
         let weights = Weights::of(Haystack::Text);
         let mut bucket = Bucket::default();
         for bytes in [b"abcd", b"qb\x01d", b"AbcZ", b"abcd", b"0x00"] {
@@ -424,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn literals_of_a_bucket_stand_as_far_apart_as_there_are_buckets() {
+    fn ordered_literals_let_less_through_than_unordered_ones() {
         let anchors = anchors(90);
         let dealt: Vec<Literal<'_>> = select_literals(&numbered(&anchors), Haystack::Text).concat();
         let weights = Weights::of(Haystack::Text);

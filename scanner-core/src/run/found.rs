@@ -1,8 +1,8 @@
-//! What was found, bounded: a million copies of one key are ten thousand places and a number.
+//! Findings in bounded memory: a million copies of one key become ten thousand places and a count.
 //!
-//! Of one key so many places are kept, the first in their order; of all that was found so many bytes, private keys before
-//! ordinary secrets, and these before what is public. What is not kept is counted and becomes a gap: nothing that a run
-//! found is dropped without a word.
+//! Kept are the first [`PLACES`] places of each key, and [`RUN`] bytes of all findings: private keys before ordinary
+//! secrets, and these before public material. Everything else is counted and becomes a gap, so no finding is dropped
+//! silently.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -11,29 +11,29 @@ use crate::blob::Origin;
 use crate::error::{Gap, Reason};
 use crate::material::{Identity, Kind, Locked, Material, Occurrence};
 
-/// Most places kept of one key (or certificate, or secret) in one format.
+/// Maximum number of places kept of one key (or certificate, or secret) in one format.
 const PLACES: usize = 10_000;
 
-/// Most bytes of everything that is kept.
+/// Maximum total size of the findings that are kept, in bytes.
 const RUN: u64 = 96 << 20;
 
-/// How many bytes more are collected before what is kept is chosen.
+/// Bytes collected beyond [`RUN`] before the excess is dropped.
 const AHEAD: u64 = 24 << 20;
 
-/// What was found in a run.
+/// The findings of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     kept: Vec<Occurrence>,
     bytes: u64,
-    /// The first that had to be dropped for its size: nothing after it is kept.
+    /// The first occurrence dropped for size: no later one is kept.
     beyond: Option<Box<Occurrence>>,
-    /// What was dropped for its size, by kind.
+    /// Number of occurrences dropped for size, by kind.
     dropped: BTreeMap<Kind, u64>,
-    /// Keys with more places than are kept: the first of those dropped, and how many there are.
+    /// Keys with more places than are kept: the first place dropped, and how many were dropped.
     more: BTreeMap<Same, (Origin, u64)>,
 }
 
-/// What makes two materials the same key, certificate or secret in the same format.
+/// Equal for materials that are the same key, certificate or secret in the same format.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Same {
     kind: Kind,
@@ -43,7 +43,7 @@ pub(crate) struct Same {
 }
 
 impl Same {
-    /// `None` for what has no identity.
+    /// `None` for a material without an identity.
     pub(crate) fn of(material: &Material) -> Option<Self> {
         let identity = material.identity.as_ref().map(|identity| match identity {
             Identity::Public(half) => half.id.spki_sha256,
@@ -74,7 +74,7 @@ impl Found {
         }
     }
 
-    /// Drops what is more than may be kept.
+    /// Drops what exceeds the limits.
     fn choose(&mut self) {
         self.kept.sort_by(order);
         let mut places: BTreeMap<Same, usize> = BTreeMap::new();
@@ -110,7 +110,7 @@ impl Found {
         self.bytes = bytes;
     }
 
-    /// What is kept, and gaps for what is not.
+    /// The kept occurrences, and gaps for the dropped ones.
     pub(crate) fn finish(mut self) -> (Vec<Occurrence>, Vec<Gap>) {
         self.choose();
         let mut gaps: Vec<Gap> = self
@@ -119,7 +119,7 @@ impl Found {
             .map(|(origin, times)| Gap {
                 origin,
                 reason: Reason::TooMany,
-                detail: format!("and {times} more places of the same key or secret, beyond {PLACES}"),
+                detail: format!("and {times} more places of the same key or secret, beyond the first {PLACES}"),
             })
             .collect();
         if let Some(first) = self.beyond {
@@ -144,7 +144,7 @@ const fn plural(kind: Kind) -> &'static str {
     }
 }
 
-/// In which order materials are kept: what must not be lost first, then by place.
+/// The order in which materials are kept: by what must not be lost, then by place.
 fn order(a: &Occurrence, b: &Occurrence) -> Ordering {
     let rank = |o: &Occurrence| match o.material.kind {
         Kind::PrivateKey | Kind::Keystore => 0,
@@ -162,8 +162,8 @@ fn order(a: &Occurrence, b: &Occurrence) -> Ordering {
         .then_with(|| Same::of(&a.material).cmp(&Same::of(&b.material)))
 }
 
-/// What an occurrence takes until it is reported, in bytes. Its place is written out several times on the way. The bytes of a
-/// locked container are shared by its keys, which follow each other.
+/// Memory that an occurrence takes until it is reported, in bytes. Its place is copied several times on the way. The
+/// keys of a locked container share its bytes and are adjacent.
 fn cost(occurrence: &Occurrence, previous: Option<&Occurrence>) -> u64 {
     let material = &occurrence.material;
     let origin = &occurrence.origin;
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn of_one_key_so_many_places_are_kept() {
+    fn places_of_one_key_are_bounded() {
         let many = |step: u64| (0..50_000).map(move |i| occurrence("a", i * step % 50_000, Kind::PrivateKey, 1));
         let run = |step| {
             let mut found = Found::default();
@@ -210,14 +210,14 @@ mod tests {
         };
         let (kept, gaps) = run(1);
         assert_eq!((kept.len(), gaps.len()), (PLACES + 1, 1));
-        assert_eq!(gaps[0].detail, "and 40000 more places of the same key or secret, beyond 10000");
+        assert_eq!(gaps[0].detail, "and 40000 more places of the same key or secret, beyond the first 10000");
         assert_eq!(kept.last().unwrap().origin.to_string(), "b");
         let (again, same) = run(49_999);
         assert_eq!((places(&again), same), (places(&kept), gaps));
     }
 
     #[test]
-    fn private_keys_are_kept_before_what_is_public() {
+    fn private_keys_are_kept_before_public_material() {
         let each = cost(&occurrence("a", 0, Kind::Certificate, 0), None);
         let many = u32::try_from((RUN + 2 * AHEAD) / each).unwrap();
         let mut found = Found::default();

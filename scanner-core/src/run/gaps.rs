@@ -1,9 +1,9 @@
-//! What could not be read, bounded: an archive of a million encrypted members is one line with a number, not a million lines.
+//! Gaps in bounded memory: a million encrypted members of an archive become one line with a count.
 //!
-//! Every input keeps the first gaps in their order, up to a number of bytes; all inputs together keep those of the first
-//! inputs, up to another. What is not kept is counted by reason, and becomes a gap of its own, so that a run that left
-//! something out never looks complete. Which gaps are kept follows from the gaps alone, not from the order in which threads
-//! bring them: whatever was dropped once bounds what is taken later.
+//! Each input keeps its first gaps in their order, up to [`INPUT`] bytes; the run keeps those of the first inputs, up
+//! to [`RUN`] bytes. Dropped gaps are counted by reason and become a gap of their own, so a run that left something out
+//! never looks complete. Which gaps are kept depends on the gaps alone, not on the order in which threads report them:
+//! whatever was dropped once bounds what is accepted later.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,24 +11,24 @@ use std::path::PathBuf;
 use crate::blob::Origin;
 use crate::error::{Gap, Reason};
 
-/// Most bytes that the gaps of one input may take.
+/// Maximum size of the gaps of one input, in bytes.
 const INPUT: u64 = 256 << 10;
 
-/// Most bytes that the gaps of all inputs may take.
+/// Maximum size of the gaps of all inputs, in bytes.
 const RUN: u64 = 12 << 20;
 
-/// Bytes of a gap beyond its texts: itself, its place in a tree, the allocations behind it.
+/// Bytes of a gap beyond its texts: the value, its place in a tree, its allocations.
 const EACH: u64 = 256;
 
 /// The gaps of a run.
 #[derive(Debug, Default)]
 pub(super) struct Gaps {
     inputs: BTreeMap<PathBuf, Input>,
-    /// What the inputs that are kept are charged for.
+    /// The sum of what the kept inputs are charged.
     charged: u64,
     /// The first input that had to be dropped: neither it nor any later one is kept.
     beyond: Option<PathBuf>,
-    /// How many gaps were dropped with their inputs, by reason.
+    /// Number of gaps dropped with their inputs, by reason.
     dropped: BTreeMap<Reason, u64>,
 }
 
@@ -38,7 +38,7 @@ struct Input {
     /// Each gap, and how often it was reported.
     kept: BTreeMap<Gap, u64>,
     bytes: u64,
-    /// All that was ever reported, as far as one input may take.
+    /// The cost of everything ever reported, up to [`INPUT`].
     charged: u64,
     /// The first gap that had to be dropped.
     beyond: Option<Gap>,
@@ -69,8 +69,8 @@ impl Gaps {
         }
     }
 
-    /// The gaps, sorted, with one for each reason and input of which some are not kept; and how many are not kept of those
-    /// that leave the run incomplete.
+    /// The gaps, sorted, with one more for each reason and input that has dropped gaps; and how many of the dropped
+    /// gaps leave the run incomplete.
     pub(super) fn finish(self) -> (Vec<Gap>, u64) {
         let mut all = Vec::new();
         let mut unlisted = 0;
@@ -107,7 +107,7 @@ impl Input {
         }
         self.bytes += cost;
         self.kept.insert(gap, 1);
-        // One is kept whatever its size: names are bounded.
+        // One gap is kept whatever its size: names are bounded.
         while self.bytes > INPUT && self.kept.len() > 1 {
             let Some((last, times)) = self.kept.pop_last() else { break };
             self.bytes -= self::cost(&last);
@@ -117,7 +117,7 @@ impl Input {
     }
 }
 
-/// What a gap takes, in bytes.
+/// Memory that a gap takes, in bytes.
 fn cost(gap: &Gap) -> u64 {
     let wraps = gap.origin.wraps.iter().map(|wrap| 64 + wrap.name.as_os_str().len());
     EACH + (gap.origin.path.as_os_str().len() + gap.detail.len() + wraps.sum::<usize>()) as u64
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_kept_is_counted() {
+    fn dropped_gaps_are_counted() {
         let many =
             || (0..100_000).map(|i| gap("a.zip", i, if i % 10 == 0 { Reason::Damaged } else { Reason::Encrypted }));
         let (kept, unlisted) = all(many());
@@ -149,15 +149,15 @@ mod tests {
         let more: Vec<_> = kept.iter().filter(|gap| gap.detail.starts_with("and ")).collect();
         assert_eq!(more.iter().map(|gap| gap.reason).collect::<Vec<_>>(), [Reason::Damaged, Reason::Encrypted]);
         assert_eq!(kept.len() as u64 - 2 + unlisted, 100_000);
-        // In any order, and with repetitions that are one.
+        // In any order; repeated gaps count once.
         let backwards: Vec<Gap> = many().collect();
         assert_eq!(all(backwards.into_iter().rev()), (kept, unlisted));
     }
 
     #[test]
-    fn every_report_of_a_gap_that_is_not_kept_is_counted() {
+    fn every_report_of_a_dropped_gap_is_counted() {
         let many = || (0..2_000).map(|i| gap("a.zip", i, Reason::Damaged));
-        // The last one is reported twice more, before it is dropped and after.
+        // The last gap is reported twice more, before it is dropped and after.
         let last = || gap("a.zip", 1_999, Reason::Damaged);
         let (kept, unlisted) = all([last(), last()].into_iter().chain(many()));
         assert_eq!(kept.len() as u64 - 1 + unlisted, 2_002);
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_is_kept_whatever_its_size_and_the_first_ones_whatever_their_order() {
+    fn one_gap_is_kept_at_any_size_and_the_first_ones_in_any_order() {
         let sized = |member: usize, size: u64| Gap {
             detail: "x".repeat(size as usize),
             ..gap("a.zip", member, Reason::Damaged)
@@ -178,13 +178,13 @@ mod tests {
     }
 
     #[test]
-    fn gaps_that_were_left_on_purpose_do_not_count_as_unlisted() {
+    fn intended_gaps_do_not_count_as_unlisted() {
         let (kept, unlisted) = all((0..2_000).map(|i| gap("a.zip", i, Reason::SpecialFile)));
         assert_eq!((kept.len() < 2_000, unlisted), (true, 0));
     }
 
     #[test]
-    fn an_input_that_is_dropped_takes_its_count_with_it() {
+    fn counts_of_a_dropped_input_are_kept() {
         let crowd = (0..2_000).map(|i| gap("z", i, Reason::Damaged));
         let others = (0..100_000).map(|i| gap(&format!("{i:06}"), 0, Reason::Damaged));
         let (kept, unlisted) = all(crowd.chain(others));
@@ -207,7 +207,7 @@ mod tests {
             let mixed = (0..many.len()).map(|i| many[i * step % many.len()].clone());
             assert_eq!(all(mixed), (kept.clone(), unlisted), "{step}");
         }
-        // One input with more than one may have costs the others nothing.
+        // An input with more gaps than it may keep does not displace the others.
         let crowd = (0..300_000).map(|i| gap("000000", i, Reason::Damaged)).chain(many.iter().take(10_000).cloned());
         let (kept, _) = all(crowd);
         assert!(kept.iter().any(|gap| gap.origin.path.as_os_str() == "009999"));

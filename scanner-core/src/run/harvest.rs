@@ -1,4 +1,4 @@
-//! What a run gives back.
+//! The results of a run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use crate::candidates::Candidates;
 use crate::error::Gap;
 use crate::material::{Occurrence, Word};
 
-/// How many places are kept of each format that is recognised and not opened.
+/// Maximum number of places kept of each format that is recognised and not opened.
 pub const UNOPENED_PLACES: usize = 32;
 
 /// Everything a run found, and everything it did not read.
@@ -17,55 +17,56 @@ pub const UNOPENED_PLACES: usize = 32;
 pub struct Harvest {
     /// Materials at their places, sorted by origin, then offset.
     pub occurrences: Vec<Occurrence>,
-    /// Texts that may be passwords of what was found. None if no private key was found.
+    /// Possible passwords for the findings. Empty if neither a private key nor a locked container was found.
     pub candidates: Candidates,
-    /// What could not be read, sorted. More than fits into memory is counted: one gap for each input and reason says how many.
+    /// What could not be read, sorted. Gaps that do not fit into memory are counted: one gap for each input and reason
+    /// has the count.
     pub gaps: Vec<Gap>,
-    /// How many gaps are counted so and not listed, of those that leave a run incomplete.
+    /// Number of gaps that leave a run incomplete and are only counted, not listed.
     pub unlisted: u64,
-    /// Formats recognised and not opened, by id: how many inputs of each.
+    /// Formats recognised and not opened, by id: the number of inputs.
     pub unopened: BTreeMap<&'static str, u64>,
-    /// The first [`UNOPENED_PLACES`] places of each, in order.
+    /// The first [`UNOPENED_PLACES`] places of each such format, in order.
     pub unopened_at: BTreeMap<&'static str, BTreeSet<Origin>>,
-    /// Containers opened, by id: how many of each.
+    /// Containers opened, by id: the number of each.
     pub opened: BTreeMap<&'static str, u64>,
-    /// Members that came out of them.
+    /// Members read from these containers.
     pub members: u64,
     /// Inputs read to their end.
     pub files: u64,
     /// Bytes read.
     pub bytes: u64,
-    /// Hits that looked like material and were none.
+    /// Hits that looked like material and were rejected.
     pub rejected: u64,
     /// Whether the run was interrupted.
     pub interrupted: bool,
 }
 
-/// What a run read and did not read, in numbers.
+/// Counts of what a run read and did not read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Inputs read to their end.
     pub files: u64,
     /// Bytes read.
     pub bytes: u64,
-    /// Hits that looked like material and were none.
+    /// Hits that looked like material and were rejected.
     pub rejected: u64,
-    /// Containers opened, by id: how many of each.
+    /// Containers opened, by id: the number of each.
     #[serde(with = "crate::wire::counts")]
     pub containers: BTreeMap<Word, u64>,
-    /// Members that came out of them.
+    /// Members read from these containers.
     pub members: u64,
-    /// Formats recognised and not opened, by id: how many inputs of each.
+    /// Formats recognised and not opened, by id: the number of inputs.
     #[serde(with = "crate::wire::counts")]
     pub unopened: BTreeMap<Word, u64>,
-    /// Gaps that are counted and not listed, of those that leave a run incomplete.
+    /// Gaps that leave a run incomplete and are only counted, not listed.
     pub unlisted: u64,
-    /// Whether it was interrupted.
+    /// Whether the run was interrupted.
     pub interrupted: bool,
 }
 
 impl Counts {
-    /// Adds those of another run. A sum that does not fit stays at the largest number.
+    /// Adds the counts of another run. Sums saturate.
     pub fn add(&mut self, other: Self) {
         let add = |sum: &mut u64, more: u64| *sum = sum.saturating_add(more);
         for (sum, more) in [
@@ -87,7 +88,7 @@ impl Counts {
 }
 
 impl Harvest {
-    /// What was read and was not, in numbers.
+    /// The numbers of this harvest.
     pub fn counts(&self) -> Counts {
         Counts {
             files: self.files,

@@ -1,4 +1,4 @@
-//! Formats that were recognised and not opened: how many inputs of each, and the first places.
+//! Formats that were recognised and not opened: the number of inputs of each, and the first places.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use super::harvest::UNOPENED_PLACES;
 use crate::blob::Origin;
 use crate::seam::Unopened;
 
-/// What was seen of each format, by id.
+/// Counts and places of each format, by id.
 #[derive(Debug, Default)]
 pub(super) struct Formats {
     pub(super) counts: BTreeMap<&'static str, u64>,
@@ -14,7 +14,7 @@ pub(super) struct Formats {
 }
 
 impl Formats {
-    /// Counts one input under every id that it has, each once.
+    /// Counts one input once under each id that matches.
     pub(super) fn count(&mut self, formats: &[Unopened], origin: &Origin, is_one: impl Fn(&Unopened) -> bool) {
         let known: BTreeSet<_> = formats.iter().filter(|format| is_one(format)).map(|format| format.id).collect();
         for id in known {
@@ -24,7 +24,7 @@ impl Formats {
     }
 }
 
-/// Keeps the first places in their order, whatever the order they come in.
+/// Keeps the first places in their order, whatever order they arrive in.
 fn keep_first(places: &mut BTreeSet<Origin>, place: Origin) {
     places.insert(place);
     if places.len() > UNOPENED_PLACES {

@@ -1,4 +1,4 @@
-//! Files that use keys: what they say of keys and passwords that are stored elsewhere.
+//! Files that use keys: what they say of keys and passwords stored elsewhere.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::material::Occurrence;
 use crate::read_at::{Cursor, Held};
 use crate::seam::UsageHints;
 
-/// Largest file that is read for what it says of keys that are stored elsewhere, in bytes. Larger ones are data.
+/// Largest file read for its use of keys, in bytes. A larger file is data.
 pub(crate) const LARGEST: usize = 1 << 20;
 
 impl Run<'_> {
@@ -26,8 +26,8 @@ impl Run<'_> {
         self.knowledge.usage_hints.is_some_and(|reader| reader.wants(path))
     }
 
-    /// Reads what a file says of keys that are stored elsewhere, if its name says that it may use them. Nothing else is
-    /// looked for.
+    /// Reads what a file says of keys stored elsewhere, if its name says that it may use keys. Does not look for keys
+    /// in it.
     pub(crate) fn read_usage(&self, blob: Blob<'_>) {
         let Some(reader) = self.knowledge.usage_hints else { return };
         if !reader.wants(&blob.origin.location()) {

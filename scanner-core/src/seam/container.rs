@@ -1,4 +1,4 @@
-//! What opens archives, compressed streams and images, and what recognises those that are not opened.
+//! Traits that open archives, compressed streams and images, and types that recognise formats that are not opened.
 
 use std::io::Read;
 use std::ops::ControlFlow;
@@ -7,125 +7,127 @@ use super::{About, Unopenable};
 use crate::error::Reason;
 use crate::read_at::Cursor;
 
-/// A magic number and where it stands.
+/// A magic number and its offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Magic {
     /// Byte offset in the container.
     pub at: usize,
-    /// The bytes there.
+    /// The bytes at that offset.
     pub bytes: &'static [u8],
 }
 
 impl Magic {
-    /// Whether something that begins like this has it.
+    /// Whether bytes with this start have the magic.
     pub fn begins(&self, start: &[u8]) -> bool {
         start.get(self.at..).is_some_and(|bytes| bytes.starts_with(self.bytes))
     }
 }
 
-/// How a container is read.
+/// The way a container is read.
 #[derive(Clone, Copy)]
 pub enum Reader {
-    /// From its first byte to its last, each once: it can be opened wherever it comes from, whatever its size.
+    /// Sequentially, each byte once: works for any source and any size.
     InOrder(fn(&mut dyn Read, &mut dyn Inside) -> Result<(), Unopenable>),
-    /// At any place: inside of something that is read in order it has to fit into memory.
+    /// At any offset: inside a container that is read sequentially, it must fit into memory.
     AnyPlace(fn(Cursor, &mut dyn Inside) -> Result<(), Unopenable>),
 }
 
-/// A container: an archive, a compressed stream, an image. Known by a magic number at its start, opened into members
-/// that are read like files of their own.
+/// A container: an archive, a compressed stream, an image. Recognised by a magic number at its start; opened into
+/// members that are read like files.
 ///
-/// It returns [`Unopenable::Malformed`] if it only looked like one, before it handed out any member: its bytes are then
-/// read as the bytes they are. What is damaged further on goes to [`Inside::unread`], and what follows is still tried.
+/// A reader returns [`Unopenable::Malformed`] before handing out any member if the input only looked like its format:
+/// the bytes are then searched as they are. Later damage is reported to [`Inside::unread`], and the reader still tries
+/// what follows.
 pub trait Container: Sync {
-    /// What it says of itself.
+    /// The description of the container.
     fn about(&self) -> &'static About;
-    /// One of these must be there; never empty.
+    /// One of these must match; never empty.
     fn magics(&self) -> &'static [Magic];
-    /// Whether something that begins like this is one: of all that is there, or of its first bytes.
+    /// Whether bytes with this start are such a container. `start` is the whole input or its first bytes.
     fn claims(&self, start: &[u8]) -> bool {
         self.magics().iter().any(|magic| magic.begins(start))
     }
-    /// Reads it.
+    /// The function that reads it.
     fn reader(&self) -> Reader;
 }
 
 /// A member of a container.
 #[derive(Clone, Copy, Debug)]
 pub struct Member<'a> {
-    /// Its name as it is stored; empty if it has none (a compressed stream).
+    /// The name as stored; empty if there is none (a compressed stream).
     pub name: &'a [u8],
-    /// Byte offset in the container of where it is stored, as far as that means anything.
+    /// Byte offset of the member in the container, as far as that is meaningful.
     pub at: u64,
 }
 
-/// Who is told what is inside a container.
+/// Receives what is inside a container.
 pub trait Inside {
-    /// Looks at one member. `content` is read as far as the limits allow; the caller reports read errors, once. `Break`
-    /// means: stop, nothing more may be read.
+    /// Scans one member. `content` is read as far as the limits allow; the caller reports read errors, once. `Break`
+    /// means: stop, read nothing more.
     fn member(&mut self, member: Member<'_>, content: &mut dyn Read) -> ControlFlow<()>;
-    /// Looks at a member that lies in the container as it is, so that it can be read at any place and none of it has to be
-    /// held: a partition of a disk, a large file of an image.
+    /// Scans a member stored unmodified in the container, so that it can be read at any offset without being held in
+    /// memory: a partition of a disk, a large file of an image.
     fn stored(&mut self, member: Member<'_>, mut content: Cursor) -> ControlFlow<()> {
         self.member(member, &mut content)
     }
-    /// A member, or all that follows, could not be read: encrypted, damaged, a method that is not known. `detail` says
-    /// what in a few fixed words.
+    /// Reports that a member, or all that follows, could not be read: encrypted, damaged, or an unknown method.
+    /// `detail` is a fixed text.
     fn unread(&mut self, member: Member<'_>, reason: Reason, detail: &str);
-    /// Searches bytes of the container that no member owns: comments, extra fields, what follows the end. They are not counted
-    /// as a member and not opened.
+    /// Searches bytes of the container that belong to no member: comments, extra fields, trailing bytes. They are not
+    /// counted as a member and not opened.
     fn rest(&mut self, at: u64, content: &mut dyn Read) -> ControlFlow<()> {
         self.member(Member { name: b"", at }, content)
     }
-    /// What this container may hold in memory now, in bytes (a window, a dictionary, a table).
+    /// Memory that this container may use, in bytes (a window, a dictionary, a table).
     fn memory(&self) -> u64;
-    /// Says how many bytes this container holds from now on; 0 gives all of them back. An error says that they are more than
-    /// [`Self::memory`]: do not allocate them. Waits while another input holds much, so that the sum over all inputs is bounded.
+    /// Sets how many bytes this container uses from now on; 0 releases all. An error means that `bytes` exceeds
+    /// [`Self::memory`]: do not allocate them. Waits while another input uses more than its share, so that the sum over
+    /// all inputs is bounded.
     fn holds(&mut self, bytes: u64) -> Result<(), Reason> {
         if bytes > self.memory() { Err(Reason::TooLarge) } else { Ok(()) }
     }
 }
 
-/// A format that is recognised by its first or last bytes and that this build cannot open: counted, so that a report never
-/// claims to have read it.
+/// A format that is recognised by its first or last bytes and that this build cannot open. Counted, so that a report
+/// never claims to have read it.
 #[derive(Clone, Copy, Debug)]
 pub struct Unopened {
     /// Stable id, such as `zip`.
     pub id: &'static str,
-    /// Where the magic stands, counted from the start; of a trailer from the end.
+    /// Offset of the magic from the start; for a trailer, from the end.
     pub at: usize,
     /// The magic.
     pub magic: &'static [u8],
-    /// What else must be there, where the magic is short.
+    /// Another magic that must match, if this one is short.
     pub and: Option<Magic>,
-    /// Whether it stands at the end.
+    /// Whether the magic is at the end.
     pub is_trailer: bool,
 }
 
 impl Unopened {
-    /// A format that is known by bytes near its start.
+    /// A format recognised by bytes near its start.
     pub const fn new(id: &'static str, at: usize, magic: &'static [u8]) -> Self {
         Self { id, at, magic, and: None, is_trailer: false }
     }
 
-    /// The same, with more bytes at another place.
+    /// Requires more bytes at another offset.
     #[must_use]
     pub const fn and(self, at: usize, bytes: &'static [u8]) -> Self {
         Self { and: Some(Magic { at, bytes }), ..self }
     }
 
-    /// A format that is known by bytes that begin `before` bytes before its end.
+    /// A format recognised by bytes that begin `before` bytes before its end.
     pub const fn trailer(id: &'static str, before: usize, magic: &'static [u8]) -> Self {
         Self { is_trailer: true, ..Self::new(id, before, magic) }
     }
 
-    /// Whether something that begins like this is of the format.
+    /// Whether bytes with this start are of the format.
     pub fn begins(&self, start: &[u8]) -> bool {
         let magic = Magic { at: self.at, bytes: self.magic };
         !self.is_trailer && magic.begins(start) && self.and.is_none_or(|magic| magic.begins(start))
     }
 
-    /// Whether something that ends like this is of the format.
+    /// Whether bytes with this end are of the format.
     pub fn ends(&self, end: &[u8]) -> bool {
         let trailer = end.len().checked_sub(self.at).and_then(|at| end.get(at..));
         self.is_trailer && trailer.is_some_and(|trailer| trailer.starts_with(self.magic))

@@ -1,4 +1,4 @@
-//! What adds to findings: the sections of a program, and files that use keys.
+//! Traits that add to findings: the sections of a program, and files that use keys.
 
 use std::path::Path;
 
@@ -10,19 +10,19 @@ use crate::secret::Secret;
 /// A named part of a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Section {
-    /// First byte in the file.
+    /// Offset of the first byte in the file.
     pub start: u64,
-    /// Byte behind the last.
+    /// Offset after the last byte.
     pub end: u64,
-    /// Its name. From the input: escape before printing.
+    /// The name. Input bytes: escape before printing.
     pub name: String,
 }
 
-/// Tells where in a program a find lies. Asked only about programs in which something was found.
+/// Finds the section of a program that contains a finding. Called only for programs with findings.
 pub trait Mapper: Sync {
-    /// Whether something that begins like this is a program.
+    /// Whether bytes with this start are a program.
     fn begins(&self, start: &[u8]) -> bool;
-    /// Its sections; none if it is no program.
+    /// The sections of a program; empty if the input is not a program.
     fn sections(&self, program: Cursor) -> Vec<Section>;
 }
 
@@ -31,25 +31,25 @@ pub trait Mapper: Sync {
 pub struct Candidate {
     /// The text.
     pub secret: Secret<Vec<u8>>,
-    /// Where it stands.
+    /// The file or member that contains it.
     pub origin: Origin,
     /// The line, from 1.
     pub line: u64,
-    /// The field that holds it, such as `storePassword`.
+    /// The name of the field that contains it, such as `storePassword`.
     pub field: String,
-    /// Names of keystores and keys that stand in the same statement: paths as written, aliases.
+    /// Names of keystores and keys in the same statement: paths as written, aliases.
     pub about: Vec<String>,
 }
 
 impl Candidate {
-    /// What candidates are sorted by: where they stand, then what they are.
+    /// The sort key of candidates: their location, then their content.
     #[allow(clippy::type_complexity, reason = "a key to sort by, of borrowed parts")]
     pub fn place(&self) -> (&Origin, u64, &str, &[String], &[u8]) {
         (&self.origin, self.line, &self.field, &self.about, self.secret.expose())
     }
 }
 
-/// What was read of a file that may use keys.
+/// Keys and passwords that a file may use.
 #[derive(Debug, Default)]
 pub struct UsageHints {
     /// Lines that name keys: materials of [`crate::material::Kind::Reference`].
@@ -60,11 +60,11 @@ pub struct UsageHints {
     pub not_all: bool,
 }
 
-/// Reads the files that use keys: build scripts, CI configuration, properties. Asked by name, because their words are
-/// too common to be anchors.
+/// Reads the files that use keys: build scripts, CI configuration, properties. Selected by file name, because their
+/// words are too common to be anchors.
 pub trait UsageReader: Sync {
     /// Whether a file of this name may use keys.
     fn wants(&self, path: &Path) -> bool;
-    /// Reads such a file, held whole.
+    /// Reads such a file. `blob` is the whole file.
     fn read(&self, blob: Blob<'_>, out: &mut UsageHints);
 }

@@ -1,4 +1,4 @@
-//! Where bytes come from, and what takes them.
+//! The traits that bring bytes and take them.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -9,53 +9,53 @@ use crate::material::Occurrence;
 use crate::read_at::ReadAt;
 use crate::run::Run;
 
-/// Where bytes come from.
+/// Brings bytes: a directory, a git repository, a stream.
 pub trait Source: Sync {
     /// Feeds every blob, on up to `jobs` threads.
     fn feed(&self, jobs: usize, to: Feed<'_>) -> Result<(), SourceError>;
 
-    /// Called once, when all sources were fed, with everything that was found: to add to the places of what came from
-    /// this source details too expensive to compute for every blob, such as the commit that brought a key.
+    /// Called once, after all sources were fed, with all findings: adds details too expensive to compute for every blob
+    /// to those of this source, such as the commit that brought a key.
     fn annotate(&self, _jobs: usize, _found: &mut Vec<Occurrence>, _run: &Run<'_>) {}
 }
 
-/// What a source feeds.
+/// The destination of a source's bytes and reports.
 #[derive(Clone, Copy)]
 pub struct Feed<'f> {
-    /// What to know before reading, and where to report what was read and what could not be.
+    /// The limits and anchors of the run, and its counters and gaps.
     pub run: &'f Run<'f>,
     /// Takes the bytes.
     pub sink: &'f dyn Sink,
 }
 
-/// Takes bytes. How deep in containers they lie is part of the value.
+/// Takes bytes. The depth inside containers is part of the value.
 pub trait Sink: Sync {
-    /// Looks at one blob, or one window of it.
+    /// Scans one blob, or one window of it.
     fn blob(&self, blob: Blob<'_>) -> Looked;
-    /// Opens a container. `None` if the input is not a container, or may not be opened: feed its bytes as blobs then.
-    /// Nothing was read of a stream in that case.
+    /// Opens a container. `None` if the input is not a container, or may not be opened: the caller feeds its bytes as
+    /// blobs then. In that case nothing was read from a stream.
     fn open(&self, origin: &Origin, input: Packed<'_>) -> Option<Looked>;
 }
 
-/// The bytes of a container, as its source can give them.
+/// The bytes of a container, in the way its source can read them.
 pub enum Packed<'a> {
-    /// At any place.
+    /// At any offset.
     AnyPlace(Arc<dyn ReadAt>),
-    /// In order; the first of them again, which were looked at already.
+    /// Sequentially: the first bytes, which were already read, and the rest.
     Stream(&'a [u8], &'a mut dyn Read),
 }
 
-/// What the sink says of a blob.
+/// The result of scanning a blob.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "four independent facts about a blob")]
 pub struct Looked {
-    /// Stop feeding: the run was interrupted.
+    /// The run was interrupted: stop feeding.
     pub stop: bool,
-    /// A private key was found: wipe the buffer before it is used again.
+    /// A private key or an ordinary secret was found: wipe the buffer before it is reused.
     pub wipe: bool,
     /// Anything was found.
     pub found: bool,
-    /// A private key was found.
+    /// A private key was found, or a locked container that may contain one.
     pub key: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What opens encodings of text.
+//! The trait that opens text encodings.
 
 use std::ops::{ControlFlow, Range};
 
@@ -6,22 +6,22 @@ use super::{About, Anchor, Hit, Unopenable};
 use crate::blob::Blob;
 use crate::budget::Budget;
 
-/// One blob that came out of a wrapper.
+/// A blob produced by a wrapper.
 #[derive(Debug)]
 pub struct Entry<'a> {
     /// The bytes inside.
     pub bytes: &'a [u8],
-    /// Where the wrapped bytes lie in the blob around them.
+    /// The range of the wrapped bytes in the enclosing blob.
     pub span: Range<usize>,
 }
 
 /// Opens a wrapper into more blobs.
 pub trait Unwrapper: Sync {
-    /// What it says of itself.
+    /// The description of the unwrapper.
     fn about(&self) -> &'static About;
-    /// Its anchors; never empty.
+    /// The anchors; never empty.
     fn anchors(&self) -> &[Anchor<'_>];
-    /// Hands every blob inside to `each`. Every byte that is produced is taken from the budget first.
+    /// Hands every blob inside to `each`. Every byte of output is taken from the budget first.
     fn open(
         &self,
         blob: Blob<'_>,
@@ -29,22 +29,22 @@ pub trait Unwrapper: Sync {
         budget: &Budget,
         each: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
     ) -> Result<(), Unopenable>;
-    /// Whether a blob is one from its first byte on, whatever is inside and whether or not an anchor shows. Asked of the
-    /// start of every blob, so it may cost next to nothing. [`Self::open`] is then called with [`Hit::START`]; if nothing
-    /// comes of it, the blob is still read as it is. Objects of a git history are not asked but where an anchor is.
+    /// Whether a blob is of this encoding from its first byte on, with or without an anchor. Called for the start of
+    /// every blob, so it must cost next to nothing. [`Self::open`] is then called with [`Hit::START`]; if that finds
+    /// nothing, the blob is still read as it is. Objects of a git history are asked only where they have an anchor.
     fn claims(&self, _blob: Blob<'_>) -> bool {
         false
     }
-    /// Whether the text inside has the lines of the text around it, so that they are counted in it.
+    /// Whether the inner text has the same lines as the outer text, so that lines are counted inside.
     fn keeps_lines(&self) -> bool {
         false
     }
-    /// How many digits a piece of a run has, for an encoding whose digits form groups. A run is opened once for each
-    /// alignment of its groups that a hit asks for: two runs may have been put together without a separator.
+    /// Counts the digits in a piece of a run, for an encoding whose digits form groups. A run is opened once for each
+    /// alignment of its groups that a hit asks for: two runs may have been joined without a separator.
     fn digits(&self, _text: &[u8]) -> usize {
         0
     }
-    /// The alignment that a hit asks for, below 32, if so many digits of the run stand before it.
+    /// The alignment, below 32, that a hit asks for if `digits` digits of the run precede it.
     fn alignment(&self, _hit: Hit<'_>, _digits: usize) -> u32 {
         0
     }

@@ -1,9 +1,10 @@
-//! Files on disk: every one, hidden and ignored ones too.
+//! Reads files on disk: all of them, hidden and ignored ones too.
 //!
-//! Repositories are noted on the way; what they store is read by [`crate::git`].
+//! Repositories are recorded during the walk; [`crate::git`] reads what they store.
 //!
-//! Symlinks are counted and not followed (a link given by the user is), special files are opened only if the user named
-//! them ([`super::special`]), pseudo file systems are left alone. What was named and not read is never passed over. The walk itself is in `source/walk.rs`.
+//! Symbolic links are counted and not followed, except those named by the user. Special files are opened only if the
+//! user named them ([`super::special`]); pseudo file systems are skipped. Anything named but not read is reported. The
+//! walk itself is in `source/walk.rs`.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,11 +28,11 @@ use crate::secret::wipe_stack;
 /// Directories and files, walked in parallel.
 #[derive(Debug)]
 pub struct Tree<'a> {
-    /// Where to start.
+    /// The starting points: directories and files.
     pub roots: Vec<PathBuf>,
     /// Whether to stay on the file systems of the roots.
     pub one_file_system: bool,
-    /// Who reads the repositories, packs and bundles that the walk comes by; their objects are not read as files then.
+    /// Reads the repositories, packs and bundles found by the walk; their objects are then not read as files.
     pub repositories: &'a Repositories,
 }
 
@@ -76,7 +77,8 @@ impl Source for Tree<'_> {
     }
 }
 
-/// What the run found in one file on disk that was read in windows: nothing has told the sections of a program yet.
+/// Adds sections to the findings in one file on disk that was read in windows: the worker adds them only to whole
+/// files.
 fn annotate_files(found: &mut [Occurrence], run: &Run<'_>) {
     let Some(path) = found.first().map(|occurrence| occurrence.origin.path.clone()) else { return };
     let Ok(file) = open(&path, false) else { return };
@@ -89,7 +91,7 @@ fn annotate_files(found: &mut [Occurrence], run: &Run<'_>) {
     run.locate(start.get(..read).unwrap_or_default(), found, &|| program.clone());
 }
 
-/// The roots without those that lie in another one, so that no file is read twice.
+/// The roots without those inside another root, so that no file is read twice.
 fn distinct(roots: &[PathBuf]) -> Vec<&PathBuf> {
     let real: Vec<PathBuf> = roots.iter().map(|root| root.canonicalize().unwrap_or_else(|_| root.clone())).collect();
     let mut first: BTreeMap<&Path, usize> = BTreeMap::new();
@@ -103,12 +105,12 @@ fn distinct(roots: &[PathBuf]) -> Vec<&PathBuf> {
     kept.map(|(_, (root, _))| root).collect()
 }
 
-/// What a walk saw below one root.
+/// Counts of what a walk met below one root.
 #[derive(Clone, Copy, Debug, Default)]
 struct Below {
-    /// Symbolic links, which it does not follow.
+    /// Symbolic links, which are not followed.
     links: u64,
-    /// Whether there was anything else that is no directory.
+    /// Whether there was anything else that is not a directory.
     others: bool,
 }
 
@@ -122,25 +124,25 @@ impl Below {
             Self { links: 0, .. } => return,
             Self { links, others: true } => (Reason::LinksNotFollowed, many(links)),
             Self { links, others: false } => {
-                (Reason::TargetUnread, format!("nothing but {}; name what they lead to", many(links)))
+                (Reason::TargetUnread, format!("nothing but {}; name their targets", many(links)))
             }
         };
         run.gap(Gap { origin: Origin::file(root), reason, detail });
     }
 }
 
-/// Who reads a file that is not read in windows.
+/// The reader of a file that is not read in windows.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Claim {
-    /// Nobody.
+    /// None: the file is read in windows.
     None,
-    /// The repository whose storage it is part of.
+    /// The repository whose storage the file is part of.
     Repository,
-    /// It is a pack or a bundle by itself.
+    /// The file is a standalone pack or bundle.
     Pack,
-    /// It is a loose object by itself.
+    /// The file is a standalone loose object.
     Loose,
-    /// It is a large container.
+    /// The file is a large container.
     Container,
 }
 
@@ -150,14 +152,14 @@ struct Visitor<'a> {
     to: Feed<'a>,
     devices: &'a Option<BTreeSet<u64>>,
     repositories: &'a Repositories,
-    /// What was seen below each root that has a link below it or a file.
+    /// Counts for each root that has a link or a file.
     links: &'a Mutex<BTreeMap<PathBuf, Below>>,
-    /// The root below which this thread saw a file last.
+    /// The root below which this thread last saw a file.
     last: PathBuf,
 }
 
 impl Drop for Visitor<'_> {
-    /// A thread of the walk ends.
+    /// Wipes the stack of a thread of the walk before it ends.
     fn drop(&mut self) {
         wipe_stack();
     }
@@ -177,7 +179,7 @@ impl walk::Visitor for Visitor<'_> {
         }
         self.below(&entry, kind.is_symlink() && !given);
         if kind.is_file() || (given && is_readable(entry.path())) {
-            // Only if the object directory is part of the walk: `scan .git/objects/pack` means those files.
+            // Only if the object directory is part of the walk: `scan .git/objects/pack` means the files there.
             let storage = if entry.depth() >= 2 { Storage::at(entry.path()) } else { None };
             self.file(entry.into_path(), given, storage);
         } else if !kind.is_symlink() {
@@ -191,7 +193,7 @@ impl walk::Visitor for Visitor<'_> {
     }
 
     fn left_out(&mut self, path: &Path) {
-        self.gap(path, Reason::TooMany, "more directories this deep than are held; not entered");
+        self.gap(path, Reason::TooMany, "more waiting directories than fit into memory; not entered");
     }
 
     fn stop(&self) -> bool {
@@ -200,7 +202,7 @@ impl walk::Visitor for Visitor<'_> {
 }
 
 impl Visitor<'_> {
-    /// Counts a link, or takes note that there is something else.
+    /// Counts a link, or records that there is something else.
     fn below(&mut self, entry: &Entry, link: bool) {
         let Some(root) = entry.path().ancestors().nth(entry.depth()) else { return };
         if !link && self.last == root {
@@ -220,7 +222,7 @@ impl Visitor<'_> {
     fn directory(&self, path: &Path, given: bool) -> bool {
         if let Some(name) = pseudo_file_system(path) {
             if given {
-                let detail = format!("a directory of {name}, whose files are not stored bytes; name the files to read");
+                let detail = format!("a {name} directory, whose files are not stored bytes; name the files to read");
                 self.gap(path, Reason::TargetUnread, &detail);
             } else {
                 self.gap(path, Reason::PseudoFileSystem, name);
@@ -261,7 +263,7 @@ impl Visitor<'_> {
                     Claim::Repository | Claim::None => return,
                     Claim::Container => {}
                 }
-                // A large file that is claimed: it can be read at any place.
+                // A large container on disk: readable at any offset.
                 let file = Arc::new(file);
                 let mut again = Cursor::new(Arc::clone(&file) as Arc<dyn ReadAt>);
                 let size = again.size();
@@ -293,8 +295,8 @@ impl Visitor<'_> {
     }
 }
 
-/// Goes on behind a hole of a sparse file that begins at `at`, where the file is read next; returns its length. A file of eight
-/// terabytes may take ten kilobytes of a disk.
+/// Seeks past the hole of a sparse file that begins at `at`, and returns its length. A file of eight terabytes may take
+/// ten kilobytes on disk.
 #[cfg(target_os = "linux")]
 fn pass_hole(file: &File, at: u64) -> u64 {
     use rustix::fs::{SeekFrom, seek};
@@ -312,7 +314,7 @@ const fn pass_hole(_file: &File, _at: u64) -> u64 {
     0
 }
 
-/// Whether a path that the user gave is a file, or a disk.
+/// Whether a path named by the user is a file or a disk.
 fn is_readable(path: &Path) -> bool {
     #[cfg(unix)]
     let is_disk = |kind: std::fs::FileType| std::os::unix::fs::FileTypeExt::is_block_device(&kind);
@@ -321,7 +323,8 @@ fn is_readable(path: &Path) -> bool {
     path.metadata().is_ok_and(|metadata| metadata.is_file() || is_disk(metadata.file_type()))
 }
 
-/// Opens for reading, never blocking on a FIFO that took the file's place and never through a link that did.
+/// Opens a file for reading. Does not block if a FIFO took its place, and does not follow a link that did unless
+/// `follow` is set.
 #[cfg(unix)]
 pub(super) fn open(path: &Path, follow: bool) -> io::Result<File> {
     use rustix::fs::OFlags;
@@ -349,7 +352,7 @@ fn device(_path: &Path) -> Option<u64> {
     None
 }
 
-/// The name of the pseudo file system that a directory is on (magic numbers of `linux/magic.h`). Its files hold no
+/// The name of the pseudo file system that contains a directory (magic numbers of `linux/magic.h`). Its files have no
 /// stored bytes, and some (`/proc/kcore`) have no end.
 #[cfg(target_os = "linux")]
 fn pseudo_file_system(path: &Path) -> Option<&'static str> {

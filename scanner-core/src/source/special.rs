@@ -1,7 +1,7 @@
-//! What has no end to seek to: standard input, FIFOs, devices.
+//! Reads inputs that cannot be sought: standard input, FIFOs, devices.
 //!
-//! Only what was named by the user is read; a FIFO that a walk comes by may have nobody at its other end. It is waited for
-//! bytes a tenth of a second at a time, so that a run is interrupted at once, whatever the other side does.
+//! Only inputs named by the user are read: a FIFO met by a walk may have no writer. Reads wait for a tenth of a second
+//! at a time, so that an interrupt ends the run at once, whatever the writer does.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -14,7 +14,7 @@ use crate::error::{Gap, Reason, SourceError};
 use crate::run::Run;
 use crate::seam::{Feed, Source};
 
-/// Most bytes that are read of a character device: some have no end.
+/// Maximum number of bytes that are read from a character device: some have no end.
 const DEVICE: u64 = 1 << 30;
 
 /// Standard input, as the origin `-`.
@@ -44,18 +44,18 @@ fn standard_input() -> io::Result<File> {
     Ok(File::from(io::stdin().as_fd().try_clone_to_owned()?))
 }
 
-/// What a path stands for, links followed, if it is neither a regular file nor a directory.
+/// The type of a path, links followed, if it is neither a regular file nor a directory.
 #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix has names for such files"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Special {
     /// A FIFO, a pipe, a character device: read to its end.
     Stream,
-    /// Nobody can open it.
+    /// A socket: cannot be opened.
     Socket,
 }
 
 impl Special {
-    /// Of a path that was given by the user.
+    /// The type of a path named by the user.
     #[cfg(unix)]
     pub(super) fn of(path: &Path) -> Option<Self> {
         use std::os::unix::fs::FileTypeExt;
@@ -72,13 +72,13 @@ impl Special {
         None
     }
 
-    /// Reads it, or says why not.
+    /// Reads the input, or reports why not.
     pub(super) fn read(self, path: &Path, to: Feed<'_>) {
         let origin = Origin::file(path);
         let unread = |detail| to.run.gap(Gap { origin: origin.clone(), reason: Reason::TargetUnread, detail });
         match self {
             Self::Socket => {
-                unread("a socket cannot be opened as a file; pipe what it gives to `keyradius scan -`".to_owned());
+                unread("a socket cannot be opened as a file; pipe its output to `keyradius scan -`".to_owned());
             }
             Self::Stream => match super::fs::open(path, true) {
                 Ok(file) => stream(file, &origin, to),
@@ -88,7 +88,7 @@ impl Special {
     }
 }
 
-/// Reads a stream to its end, or as far as one without an end is read.
+/// Reads a stream to its end, or up to a limit if it is a device.
 fn stream(file: File, origin: &Origin, to: Feed<'_>) {
     let most = if is_device(&file) { DEVICE.min(to.run.limits().max_bytes) } else { u64::MAX };
     let mut input =
@@ -99,7 +99,7 @@ fn stream(file: File, origin: &Origin, to: Feed<'_>) {
     match (input.over, fault) {
         _ if to.run.cancelled() => {}
         (Some(Reason::TooSlow), _) => {
-            gap(Reason::TooSlow, format!("gave nothing more in time; {read} bytes were read"));
+            gap(Reason::TooSlow, format!("time limit reached; {read} bytes were read"));
         }
         (Some(reason), _) => gap(reason, format!("a device without an end; {read} bytes were read")),
         (None, Some(detail)) => gap(Reason::ReadError, detail),
@@ -119,19 +119,19 @@ const fn is_device(_file: &File) -> bool {
     false
 }
 
-/// Waits for bytes without being deaf to the user.
+/// Waits for input, but stays interruptible.
 struct Patient<'s> {
     file: File,
     run: &'s Run<'s>,
     /// Bytes that may still be read.
     left: u64,
-    /// For how long a device may be read; a pipe takes as long as whoever writes to it.
+    /// When to stop reading a device; a pipe may take as long as its writer takes.
     until: Instant,
-    /// Which limit was exceeded.
+    /// The limit that was exceeded.
     over: Option<Reason>,
 }
 
-/// How long it is waited before it is asked whether the run is over.
+/// Time between two checks whether the run is over.
 const WAIT: Duration = Duration::from_millis(100);
 
 impl Read for Patient<'_> {
@@ -139,7 +139,7 @@ impl Read for Patient<'_> {
         let room = into.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
         let device = self.left <= DEVICE;
         if room == 0 && !into.is_empty() {
-            // Whether it is at its end is seen by one more byte.
+            // One more byte would show whether the stream is at its end.
             self.over = Some(Reason::TooLarge);
             return Err(io::Error::other("a limit of the run"));
         }
@@ -167,7 +167,7 @@ impl Read for Patient<'_> {
     }
 }
 
-/// Whether there is something to be read, or an end; `false` after [`WAIT`].
+/// Whether there is input or the end of input; `false` after [`WAIT`].
 #[cfg(unix)]
 fn ready(file: &File) -> io::Result<bool> {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};

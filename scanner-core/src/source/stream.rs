@@ -1,4 +1,4 @@
-//! Any stream of bytes, read in overlapping windows: a 20 GB image needs no 20 GB of memory.
+//! Reads any stream of bytes in overlapping windows: a 20 GB image does not need 20 GB of memory.
 
 use std::io::{self, Read};
 
@@ -10,31 +10,31 @@ use crate::lines::count_lines;
 use crate::run::Run;
 use crate::seam::{Feed, Looked, Packed};
 
-/// Size of the first buffer: most source files fit and need no second one.
+/// Size of the first buffer, in bytes: most source files fit into it.
 const FIRST: usize = 64 << 10;
 
-/// Bytes of a window beyond which the next one begins. Inputs up to this size are held whole.
+/// Bytes of a window after which the next window begins. Inputs up to this size are one window.
 pub const CORE: usize = 4 << 20;
 
-/// Bytes kept before a core, for readers that walk back to the start of a structure. No walk goes further.
+/// Bytes kept before a core, for readers that walk back to the start of a structure. No walk goes further back.
 pub(crate) const BACK: usize = 4 << 10;
 
-/// Bytes kept behind a core: the largest material that is found whole wherever it lies in a large file. The largest
-/// real ones are trust stores of some 400 KiB.
+/// Bytes kept after a core: the largest material that is found whole at any offset of a large file. The largest real
+/// ones are trust stores of about 400 KiB.
 pub const AHEAD: usize = 1 << 20;
 
-/// A reused buffer and the loop that fills it.
+/// A reused buffer, and the loop that fills it.
 #[derive(Debug, Default)]
 pub struct Windows {
     buffer: Vec<u8>,
-    /// Whether containers are read as the bytes they are.
+    /// Whether containers are read as plain bytes.
     plain: bool,
     /// Bytes and lines before the first window.
     behind: (u64, u64),
 }
 
 impl Windows {
-    /// Reads a file to its end and feeds it window by window. Faults become gaps.
+    /// Reads a file to its end and feeds it window by window. Read errors become gaps.
     pub fn feed(&mut self, input: &mut dyn Read, origin: &Origin, to: Feed<'_>) {
         self.feed_file(input, &mut |_| 0, origin, to, &|_| false);
     }
@@ -47,7 +47,7 @@ impl Windows {
     }
 
     /// Like [`Self::feed`], unless another reader claims the file by its first bytes. Returns whether it was claimed.
-    /// `skip` gets the place where the file is read next, and passes over zeros that begin there; it returns how many.
+    /// `skip` gets the offset of the next read; it skips zeros that begin there and returns their number.
     pub(crate) fn feed_file(
         &mut self,
         input: &mut dyn Read,
@@ -68,8 +68,8 @@ impl Windows {
         }
     }
 
-    /// Like [`Self::feed`], for a part of a file, which is not counted as one. Returns a read error instead of reporting
-    /// it: the same bytes may be found elsewhere.
+    /// Like [`Self::feed`], for a part of a file, which is not counted as a file. Returns a read error instead of
+    /// reporting it: the same bytes may be found elsewhere.
     pub(crate) fn feed_part(
         &mut self,
         input: &mut dyn Read,
@@ -79,8 +79,7 @@ impl Windows {
         self.part(input, origin, to, to.run.limits().max_bytes)
     }
 
-    /// Like [`Self::feed_part`], for what comes out of a container: how much may come out is bounded by its size, not
-    /// by the largest file that is read.
+    /// Like [`Self::feed_part`], for a member of a container: limits on output bound its size, not the limit on files.
     pub(crate) fn feed_member(
         &mut self,
         input: &mut dyn Read,
@@ -97,7 +96,7 @@ impl Windows {
         (read.map(|(_, looked)| looked).unwrap_or_default(), fault)
     }
 
-    /// Like [`Self::feed_part`], for what follows the first bytes of a file. How the file begins is not asked again.
+    /// Like [`Self::feed_part`], for what follows the first bytes of a file. The start is not examined again.
     pub(crate) fn feed_behind(
         &mut self,
         start: &[u8],
@@ -111,7 +110,7 @@ impl Windows {
         fed
     }
 
-    /// Returns the size, if it came to the end, and what was seen; nothing if the start was claimed. More than `most`
+    /// Returns the size, if the end was reached, and what was seen; `None` if the start was claimed. More than `most`
     /// bytes are a gap.
     fn read(
         &mut self,
@@ -133,7 +132,7 @@ impl Windows {
             if window.first() && claim(self.buffer.get(..held).unwrap_or_default()) {
                 return None;
             }
-            // One that is held whole is opened by the sink itself.
+            // The sink itself opens a container that fits into the buffer.
             let more = held == self.buffer.len() && fault.is_none();
             if window.first() && more && !self.plain && to.run.is_container(&self.buffer) {
                 let first = std::mem::take(&mut self.buffer);
@@ -153,7 +152,7 @@ impl Windows {
                 gap(Reason::TooLarge, format!("larger than {most} bytes"));
                 break;
             }
-            // Full means that more may follow; not full means that this is the end.
+            // A full buffer means that more may follow; otherwise this is the end.
             window.last = held < self.buffer.len() || fault.is_some();
             window.core_end = if window.last { held } else { held.saturating_sub(AHEAD) };
             let bytes = self.buffer.get(..held).unwrap_or_default();
@@ -173,7 +172,7 @@ impl Windows {
             held -= keep;
             window.start += keep as u64;
             window.core_start = BACK;
-            // Zeros upon zeros: what is held stays what stands before the next bytes.
+            // Only zeros are kept, so skipping more zeros leaves the bytes before the next ones unchanged.
             if self.buffer.get(..held).is_some_and(|held| held.iter().all(|byte| *byte == 0)) {
                 window.start += skip(window.start + held as u64);
             }
@@ -184,7 +183,7 @@ impl Windows {
         Some((whole, all))
     }
 
-    /// Fills the buffer: to its end, or until the input ends. Grows it to the size of a full window first.
+    /// Fills the buffer, until it is full or the input ends. First grows it to the size of a full window.
     fn fill(&mut self, input: &mut dyn Read, held: &mut usize, run: &Run<'_>) -> io::Result<()> {
         if self.buffer.is_empty() {
             self.buffer.resize(FIRST, 0);
@@ -195,7 +194,7 @@ impl Windows {
                 if self.buffer.len() >= full {
                     return Ok(());
                 }
-                // A new buffer, so that growing leaves no unwiped copy behind.
+                // A new buffer, so that growing leaves no unwiped copy in memory.
                 let mut grown = vec![0; (self.buffer.len() * 4).min(full)];
                 if let (Some(to), Some(from)) = (grown.get_mut(..*held), self.buffer.get(..*held)) {
                     to.copy_from_slice(from);
@@ -217,7 +216,7 @@ impl Windows {
     }
 }
 
-/// Counts what is read of a stream.
+/// Counts the bytes read from a stream.
 struct Counted<'r> {
     input: &'r mut dyn Read,
     bytes: u64,
@@ -231,7 +230,7 @@ impl Read for Counted<'_> {
     }
 }
 
-/// Feeds bytes that are held whole, in the same windows as a file of that size.
+/// Feeds bytes in memory, in the same windows as a file of that size.
 pub(crate) fn slices(bytes: &[u8], origin: &Origin, to: Feed<'_>) -> Looked {
     if to.run.is_container(bytes)
         && let Some(looked) = to.sink.open(origin, Packed::Stream(bytes, &mut io::empty()))
@@ -267,7 +266,7 @@ mod tests {
     use crate::engine::{Engine, Progress};
     use crate::seam::{Knowledge, Sink};
 
-    /// Where the core of a window begins, its bytes, its line.
+    /// The offset of a window's core, its bytes, its line.
     type Core = (u64, Vec<u8>, u64);
 
     #[derive(Default)]
@@ -288,7 +287,7 @@ mod tests {
         }
     }
 
-    /// What `feed` gives to a sink and a run: cores and gaps.
+    /// The cores and gaps that `feed` passes to a sink and a run.
     fn fed(limits: Limits, feed: impl FnOnce(Feed<'_>)) -> (Vec<Core>, Vec<Gap>) {
         let (engine, progress, sink) =
             (Engine::new(Knowledge::default(), limits), Progress::default(), Collect::default());
@@ -298,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn cores_are_the_input_without_seam_or_overlap() {
+    fn cores_cover_the_input_without_gap_or_overlap() {
         let sizes = [0, 1, FIRST - 1, FIRST, FIRST + 1, CORE, CORE + AHEAD, CORE + AHEAD + 1, 3 * CORE + 17];
         let mut windows = Windows::default();
         for size in sizes {
@@ -316,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn slices_are_the_windows_of_a_file() {
+    fn slices_match_the_windows_of_a_file() {
         for size in [0, 1, CORE + AHEAD - 1, CORE + AHEAD + 1, 2 * CORE + AHEAD - 1, 3 * CORE + 17] {
             let input: Vec<u8> = (0..size).map(|i| if i % 97 == 0 { b'\n' } else { b'x' }).collect();
             let origin = Origin::file("x");
@@ -327,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn what_another_reader_claims_is_not_fed() {
+    fn claimed_files_are_not_fed() {
         let claim = |start: &[u8]| start.starts_with(b"PACK");
         for (mut bytes, claimed) in [(&b"PACK..."[..], true), (b"pack...", false)] {
             let (cores, _) = fed(Limits::default(), |to| {
@@ -339,8 +338,8 @@ mod tests {
     }
 
     #[test]
-    fn a_hole_is_passed_and_places_behind_it_stay() {
-        // The input leaves a hole out of which the caller says that it is there.
+    fn holes_are_skipped_and_later_offsets_stay() {
+        // The input omits a hole that `skip` reports.
         let (front, hole, back) = (2 * CORE, 1 << 40, b"\nkey");
         let input = [&b"begin\n"[..], &vec![0; front], back].concat();
         let passed = std::cell::Cell::new(false);
@@ -352,7 +351,7 @@ mod tests {
         let (cores, _) = fed(Limits::default(), |to| {
             Windows::default().feed_file(&mut &input[..], &mut skip, &origin, to, &|_| false);
         });
-        // Where other bytes are held too, a hole is not asked for: they would stand beside what follows it.
+        // With other bytes in the buffer `skip` is not called: they would become adjacent to what follows the hole.
         let mut noisy = vec![0; 2 * CORE];
         noisy[CORE] = b'x';
         let never = &mut |at| panic!("asked at {at}");
@@ -366,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_keeps_what_was_read() {
+    fn a_read_error_keeps_earlier_bytes() {
         struct Broken(usize);
         impl Read for Broken {
             fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -386,12 +385,12 @@ mod tests {
     }
 
     #[test]
-    fn too_large_is_a_gap() {
+    fn too_large_inputs_are_gaps() {
         let limits = Limits { max_bytes: 10, ..Limits::default() };
         let (cores, gaps) = fed(limits, |to| Windows::default().feed(&mut &[0; 11][..], &Origin::file("x"), to));
         assert!(cores.is_empty());
         assert_eq!(gaps[0].reason, Reason::TooLarge);
-        // What comes out of a container is bounded by other limits.
+        // The output of a container is bounded by other limits.
         let (cores, gaps) = fed(limits, |to| {
             Windows::default().feed_member(&mut &[0; 11][..], &Origin::file("x"), to);
         });

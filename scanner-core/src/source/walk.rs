@@ -1,7 +1,8 @@
-//! Walks directories, in bounded memory: what is held is an open directory for each level, and no list of names.
+//! Walks directories in bounded memory: an open directory for each level, and no list of names.
 //!
-//! A directory of a million files below a path of four kilobytes would take gigabytes as a list of paths. So the entries of a
-//! directory are read as they are looked at: one thread at a time asks for the next one, and what it got is read beside the others.
+//! A directory of a million files below a path of four kilobytes would take gigabytes as a list of paths. So directory
+//! entries are read one at a time: threads take turns in asking for the next entry, and process their entries in
+//! parallel.
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
@@ -10,13 +11,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Directories that are open at a time. A system gives 1024 descriptors where nobody asked for more.
+/// Maximum number of directories open at a time. The usual limit of a process is 1024 descriptors.
 const OPEN: usize = 128;
 
-/// Bytes of the paths of directories that wait because so many are open.
+/// Maximum number of bytes for the paths of directories that wait because too many are open.
 const WAITING: usize = 16 << 20;
 
-/// What a walk came by.
+/// A file or directory met by a walk.
 #[derive(Debug)]
 pub(super) struct Entry {
     path: PathBuf,
@@ -25,27 +26,27 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    /// Where it is.
+    /// Its path.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The same, to keep.
+    /// Its path, by value.
     pub(super) fn into_path(self) -> PathBuf {
         self.path
     }
 
-    /// Its last part.
+    /// The last component of its path.
     pub(super) fn file_name(&self) -> &OsStr {
         self.path.file_name().unwrap_or(self.path.as_os_str())
     }
 
-    /// How many directories below a root; 0 for a root.
+    /// The number of directories between it and its root; 0 for a root.
     pub(super) const fn depth(&self) -> usize {
         self.depth
     }
 
-    /// What it is; of a root what it leads to.
+    /// Its type; for a root, the type after following links.
     pub(super) const fn file_type(&self) -> FileType {
         self.kind
     }
@@ -53,24 +54,24 @@ impl Entry {
 
 /// One thread's part of a walk.
 pub(super) trait Visitor {
-    /// Looks at an entry. Returns whether to enter it, if it is a directory.
+    /// Processes an entry. Returns whether to enter it, if it is a directory.
     fn entry(&mut self, entry: Entry) -> bool;
-    /// Something could not be listed.
+    /// Reports that something could not be listed.
     fn fault(&mut self, path: &Path, error: &io::Error);
-    /// A directory was left out, because too many wait already.
+    /// Reports a directory that was left out, because too many are waiting.
     fn left_out(&mut self, path: &Path);
-    /// Whether to stop.
+    /// Whether to stop the walk.
     fn stop(&self) -> bool;
 }
 
-/// Walks everything below these roots on so many threads, each with a visitor of its own.
+/// Walks everything below the roots on up to `jobs` threads, each with its own visitor.
 pub(super) fn walk<V: Visitor>(roots: Vec<PathBuf>, jobs: usize, visitor: &(dyn Fn() -> V + Sync)) -> io::Result<()> {
     let walk = Walk { state: Mutex::new(State { roots: roots.into(), ..State::default() }), changed: Condvar::new() };
     std::thread::scope(|scope| {
         for number in 0..jobs.max(1) {
             let started = std::thread::Builder::new().spawn_scoped(scope, || walk.run(&mut visitor()));
             match started {
-                // Those that were started do it all.
+                // The threads that were started do all the work.
                 Err(_) if number > 0 => break,
                 started => drop(started?),
             }
@@ -87,13 +88,13 @@ struct Walk {
 #[derive(Default)]
 struct State {
     roots: VecDeque<PathBuf>,
-    /// Directories that are being read, the deepest last.
+    /// Directories being read, the deepest last.
     levels: Vec<Level>,
-    /// Directories that were found while too many were open, with their depths.
+    /// Directories found while too many were open, with their depths.
     waiting: VecDeque<(PathBuf, usize)>,
-    /// Bytes of their paths.
+    /// Bytes of the waiting paths.
     bytes: usize,
-    /// Threads that look at a directory and may bring a level.
+    /// Threads that process a directory and may add a level.
     looking: usize,
 }
 
@@ -103,11 +104,11 @@ struct Level {
     entries: ReadDir,
 }
 
-/// What a thread is to do next.
+/// The next step of a thread.
 enum Next {
     Root(PathBuf),
     Entry(Entry),
-    /// Something to enter that was looked at before.
+    /// A waiting directory, to be entered.
     Waiting(PathBuf, usize),
     Fault(PathBuf, io::Error),
 }
@@ -119,7 +120,7 @@ impl Walk {
 
     fn run(&self, visitor: &mut dyn Visitor) {
         while !visitor.stop() {
-            // Whoever has a directory in hand is waited for; a panic must not keep the others waiting.
+            // Others wait for a thread that processes a directory; the guard releases them even if it panics.
             let Some((next, looking)) = self.next() else { break };
             let _looking = looking.then(|| Looking(self));
             match next {
@@ -163,7 +164,7 @@ impl Walk {
         }
     }
 
-    /// What is next, and whether it may bring a level; `None` at the end.
+    /// The next step, and whether it may add a level; `None` at the end.
     fn next(&self) -> Option<(Next, bool)> {
         let mut state = self.state();
         loop {
@@ -196,7 +197,7 @@ impl Walk {
     }
 }
 
-/// A directory that is being looked at.
+/// Guards a directory that is being processed.
 struct Looking<'w>(&'w Walk);
 
 impl Drop for Looking<'_> {
@@ -240,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_below_a_root_comes_once() {
+    fn everything_below_a_root_is_visited_once() {
         let folder = Folder::new();
         let mut expected = vec!["0 ".to_owned(), "1 not".to_owned()];
         folder.write("not/entered", b"");
@@ -258,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn more_levels_than_are_open_are_walked_to_their_end() {
+    fn paths_deeper_than_the_open_limit_are_walked_completely() {
         let folder = Folder::new();
         let deep = ["a"; 3 * OPEN].join("/");
         folder.write(&format!("{deep}/x"), b"");

@@ -79,7 +79,7 @@ fn places_beyond_the_limit_are_counted() {
     let ran = scan("1");
     assert_eq!(ran.code, Some(3), "{}", ran.stderr);
     assert_eq!(ran.json()["findings"][0]["occurrences"].as_array().map(Vec::len), Some(10_000));
-    let told = "and 15000 more places of the same key or secret, beyond 10000".to_owned();
+    let told = "and 15000 more places of the same key or secret, beyond the first 10000".to_owned();
     assert_eq!(gaps(&ran), [("too_many".to_owned(), told)]);
     assert!(scan("4").stdout == ran.stdout, "the report depends on the number of threads");
 }

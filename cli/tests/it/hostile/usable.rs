@@ -379,7 +379,7 @@ fn only_what_cannot_sign_is_played_down() {
     for (changed, formats, remark, damaged) in [
         (&["d"][..], 9, "the private exponent does not fit", false),
         (&["p"], 9, "the primes do not fit the modulus", false),
-        (&["d", "p"], 9, "only one prime fits the modulus", false),
+        (&["d", "p"], 9, "only one prime divides the modulus", false),
         (&["d", "p", "q"], 9, "the numbers do not fit together", true),
     ] {
         let mut wrong = numbers.clone();

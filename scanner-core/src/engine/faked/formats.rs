@@ -1,4 +1,4 @@
-//! Formats that are made up: a detector, an unwrapper and containers whose text says what they are to do.
+//! Made-up formats: a detector, an unwrapper and containers, controlled by their text.
 
 use std::io::{self, Read};
 use std::ops::ControlFlow;
@@ -22,8 +22,8 @@ macro_rules! about {
     };
 }
 
-/// `KEY{...}`: a private key; `KID{...}`: one that is known again; `PUB{...}`: a public key. `KEX{...}` only looks like one.
-/// `DEC{...}` is decoded, and `ALL{...}` takes all the work that there is.
+/// `KEY{...}`: a private key; `KID{...}`: a private key with an identity; `PUB{...}`: a public key. `KEX{...}` only
+/// looks like a key. `DEC{...}` is decoded; `ALL{...}` uses up all allowed work.
 pub(super) struct Key;
 
 impl Detector for Key {
@@ -69,7 +69,7 @@ impl Detector for Key {
     }
 }
 
-/// `PANIC`: a detector with a fault.
+/// `PANIC`: a detector that panics.
 pub(super) struct Faulty;
 
 impl Detector for Faulty {
@@ -82,11 +82,11 @@ impl Detector for Faulty {
     }
 
     fn inspect(&self, _: Blob<'_>, _: Hit<'_>, _: &mut Inspection) -> Result<(), Malformed> {
-        panic!("the words of a panic are not told");
+        panic!("the message of a panic is not reported");
     }
 }
 
-/// `WRAP(...)`: what is between its parentheses, for as many bytes of the budget. `WRAP(=)`: all that is around it.
+/// `WRAP(...)`: the text between the parentheses, charged to the budget. `WRAP(=)`: the whole blob around it.
 pub(super) struct Wrapped;
 
 impl Unwrapper for Wrapped {
@@ -128,8 +128,8 @@ impl Unwrapper for Wrapped {
     }
 }
 
-/// `BOX:` and members, one a line: `name=content`, `name@content` (stored as it is), `zeros*number`, `memory#number` (needed),
-/// `?` (encrypted), `!` (damaged); `~` ends it.
+/// `BOX:` and members, one per line: `name=content`, `name@content` (stored uncompressed), `zeros*number`,
+/// `memory#number` (needed), `?` (encrypted), `!` (damaged), `~` (an error), `^` (a panic).
 fn open_box(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     let mut bytes = Vec::new();
     input.read_to_end(&mut bytes).map_err(|_| Malformed::new("unreadable", 0))?;
@@ -182,7 +182,7 @@ impl Container for Boxed {
     }
 }
 
-/// The same behind `ANY:`, read at any place.
+/// Like [`Boxed`], with the magic `ANY:`; read at any offset.
 pub(super) struct AnyBoxed;
 
 impl Container for AnyBoxed {
@@ -199,7 +199,7 @@ impl Container for AnyBoxed {
     }
 }
 
-/// An image, known by a magic number after its first bytes.
+/// An image, recognised by a magic number after its first bytes.
 pub(super) struct Image;
 
 impl Container for Image {
@@ -216,7 +216,7 @@ impl Container for Image {
     }
 }
 
-/// What `*.use` says: a candidate and a reference.
+/// Reads `*.use` files: one candidate and one reference.
 pub(super) struct Uses;
 
 impl UsageReader for Uses {

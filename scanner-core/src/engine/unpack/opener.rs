@@ -1,4 +1,4 @@
-//! What a container hands out: members, bytes that belong to no member, and what could not be read.
+//! Receives what a container hands out: members, bytes that belong to no member, and what could not be read.
 
 use std::io::{self, Read};
 use std::ops::ControlFlow;
@@ -16,21 +16,21 @@ use crate::run::Run;
 use crate::seam::{Feed, Inside, Looked, Member, Packed, Sink, Unopenable};
 use crate::source::stream::{AHEAD, CORE};
 
-/// What a window over a member takes.
+/// Memory of a window over a member, in bytes.
 const WINDOW: u64 = (CORE + AHEAD) as u64;
 
-/// Longest name kept of a member, in bytes: PATH_MAX of Linux.
+/// Longest member name kept, in bytes: PATH_MAX of Linux.
 const LONGEST_NAME: usize = 4096;
 
-/// How a reader of a container came out.
+/// The result of reading a container.
 pub(super) enum Outcome {
-    /// It was one; whether it is damaged.
+    /// The input was of this format; whether it is damaged.
     Opened { damaged: bool },
     /// Not this format; no member was produced.
     NotOne,
 }
 
-/// What a container hands out goes through here.
+/// Receives what a container hands out.
 pub(super) struct Opener<'l> {
     run: &'l Run<'l>,
     level: &'l Level<'l>,
@@ -38,10 +38,10 @@ pub(super) struct Opener<'l> {
     kind: &'static str,
     pub(super) looked: Looked,
     members: u64,
-    /// Whether anything was reported that could not be read.
+    /// Whether anything unreadable was reported.
     told: bool,
     damaged: bool,
-    /// What its reader holds.
+    /// The memory that the reader uses.
     taken: Taken,
 }
 
@@ -52,7 +52,7 @@ impl<'l> Opener<'l> {
         Self { run, level, origin, kind, looked: Looked::default(), members: 0, told: false, damaged: false, taken }
     }
 
-    /// Lets a container be read, and counts it if it was one.
+    /// Runs a reader, and counts the container if the input was one.
     pub(super) fn read(&mut self, read: impl FnOnce(&mut dyn Inside) -> Result<(), Unopenable>) -> Outcome {
         let result = catch_unwind(AssertUnwindSafe(|| read(self)));
         match result {
@@ -94,7 +94,7 @@ impl<'l> Opener<'l> {
 }
 
 impl Opener<'_> {
-    /// Reads bytes in windows, as a member or as the bytes that they are.
+    /// Reads bytes in windows, as a member or as plain bytes.
     fn feed(&mut self, member: Member<'_>, content: &mut dyn Read, plain: bool) -> ControlFlow<()> {
         let allowance = self.level.allowance;
         let session = self.level.session;
@@ -175,7 +175,7 @@ impl Inside for Opener<'_> {
     }
 }
 
-/// Hands on what a decoder gives, as far as the allowance goes.
+/// Passes on the output of a decoder, within the allowance.
 struct Counted<'r> {
     inner: &'r mut dyn Read,
     allowance: &'r Allowance,

@@ -1,4 +1,4 @@
-//! What is wrapped in text: opened by unwrappers, or decoded by detectors on the way to a finding.
+//! Opens text encodings: with unwrappers, or as decoded by detectors on the way to a finding.
 
 use std::ops::{ControlFlow, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,7 +15,7 @@ use crate::lines::{Lines, count_lines};
 use crate::seam::{Decoded, Entry, Hit, Unopenable, Unwrapper};
 
 impl Worker {
-    /// Opens a wrapper and looks at what is inside.
+    /// Opens a wrapper and scans what is inside.
     pub(super) fn unwrap(
         &mut self,
         unwrapper: &dyn Unwrapper,
@@ -46,15 +46,15 @@ impl Worker {
                 holding: around.holding.clone(),
                 line: Some(around.line.unwrap_or(line)).filter(|_| !keeps_lines),
                 mark: around.mark(blob.bytes, &entry.span),
-                // A file of UTF-16 is text, and its marks are seen.
+                // A UTF-16 file is text, so its marks are visible.
                 encoded: around.encoded || !(keeps_lines && hit == Hit::START),
                 again: around.again,
                 enclosing: Some(covers.at(hit.at)),
             };
             let frame = self.begin();
-            // A release of Helm is gzip in base64 in base64.
+            // A Helm release, for example, is gzip in base64 in base64.
             let unpacked = session.unpack_text(&origin, entry.bytes, budget, &inside);
-            // What is inside of itself would be looked at again, down to the deepest level.
+            // An entry equal to its blob would be scanned again at every level.
             if unpacked.is_none() && entry.bytes != blob.bytes {
                 self.look(session, Blob { bytes: entry.bytes, origin: &origin, window }, budget, &inside);
             }
@@ -70,14 +70,14 @@ impl Worker {
             Ok(Err(Unopenable::Closed(reason, detail))) => gap(reason, format!("{detail} at byte {}", hit.at)),
             Err(_) => gap(Reason::DetectorFault, kind.to_owned()),
         }
-        // What a fault left open.
+        // Ends the frames that a panic left open.
         if self.known.len() > frames {
             self.end(frames);
         }
         covered
     }
 
-    /// Looks at what detectors decoded at a hit. `again` says that they found something in it.
+    /// Scans what detectors decoded at a hit. `again` means that they found something in it.
     pub(super) fn search_decoded(
         &mut self,
         decoded: Vec<Decoded>,
@@ -110,7 +110,7 @@ impl Worker {
             }
             let same = session.knowledge.unwrappers.iter().find(|unwrapper| unwrapper.about().id == decoded.kind);
             let text = blob.bytes.get(decoded.span.clone()).unwrap_or_default();
-            // Where the unwrapper would read other digits, it has to be asked.
+            // If the unwrapper would read other digits, it must still be called.
             if let Some(unwrapper) = same.filter(|u| u.digits(text) * 3 / 4 == decoded.bytes.len()) {
                 covers.read_whole(*unwrapper, decoded.span.clone(), decoded.shifts.len() as u32 + 1);
             }
@@ -132,7 +132,7 @@ impl Worker {
         let gap = |reason: Reason, detail: String| {
             session.run.gap(Gap { origin: blob.origin.clone(), reason, detail });
         };
-        // One level more than wrappers have: what is decoded for a finding is no wrapper that somebody could do without.
+        // One level more than for wrappers: bytes decoded for a finding are a part of it.
         if around.depth > session.run.limits().max_depth {
             gap(Reason::TooDeep, format!("{} at depth {}", decoded.kind, around.depth + 1));
             return Known::default();
@@ -143,7 +143,7 @@ impl Worker {
         }
         let at = blob.window.start + decoded.span.start as u64;
         let origin = blob.origin.inside(Wrap::text(decoded.kind, at));
-        // A mark beside a finding says nothing of what is hidden in it.
+        // A mark beside a finding does not apply to what is hidden in the finding.
         let mark = around.mark(blob.bytes, &decoded.span).map(|mark| if again { mark.hidden() } else { mark });
         let inside = Context {
             depth: around.depth + 1,
@@ -161,24 +161,24 @@ impl Worker {
     }
 }
 
-/// Bytes, and the bits of an unfinished one, without their first bits.
+/// Drops the first `bits` bits of `bytes`, which are continued by the unfinished byte `tail`.
 fn shifted(bytes: &[u8], tail: u8, bits: u32) -> Zeroizing<Vec<u8>> {
     let next = bytes.iter().skip(1).chain(std::iter::once(&tail));
     let pairs = bytes.iter().zip(next);
     Zeroizing::new(pairs.map(|(byte, next)| (byte << (bits % 8)) | (next >> (8 - bits % 8).min(7))).collect())
 }
 
-/// What came of a wrapper.
+/// The result of opening a wrapper.
 pub(super) struct Unwrapped {
     /// The bytes it covers.
     pub(super) span: Range<usize>,
     /// Whether anything was found inside.
     pub(super) found: bool,
-    /// What was found inside.
+    /// The findings inside.
     pub(super) known: Known,
 }
 
-/// A wrapper about to be opened.
+/// A wrapper to open.
 #[derive(Clone, Copy)]
 pub(super) struct Wrapper<'w> {
     pub(super) session: &'w Session<'w>,

@@ -1,4 +1,4 @@
-//! Which commit brought something to a place, and which took it away.
+//! Finds the commit that introduced an object at a path, and the commit that removed it.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -6,25 +6,25 @@ use super::History;
 use crate::git::commits::Node;
 use crate::git::trees::entries;
 
-/// Most merges whose trees are read to find the one that took something away.
+/// Maximum number of merges whose trees are read to find the one that removed an object.
 const MERGES_READ: usize = 64;
 
-/// Most commits that are kept of those that brought one place, or took it away: the first, and the last.
+/// Maximum number of commits kept of those that introduced a place (the first ones) or removed it (the last ones).
 const TURNS: usize = 1000;
 
-/// What is known of one object at one path.
+/// The history of one object at one path.
 #[derive(Debug, Default)]
 pub(super) struct Story {
-    /// Commits that have it and none of whose parents has.
+    /// Commits that have it, and none of whose parents have it.
     pub(super) introduced: Vec<Node>,
-    /// Commits on HEAD's history that took it away, in order.
+    /// Commits in HEAD's history that removed it, in order.
     pub(super) removed: Vec<Node>,
-    /// Merges there that do not have it although some parent has, in order.
+    /// Merges in HEAD's history that do not have it although some parent has, in order.
     merged_away: Vec<Node>,
     pub(super) at_head: bool,
 }
 
-/// Takes note of a commit that took a place away. Of very many the last are kept.
+/// Records a commit that removed a place. Of too many commits the last are kept.
 fn turn(commits: &mut Vec<Node>, node: Node) {
     if commits.len() >= 2 * TURNS {
         commits.drain(..TURNS);
@@ -82,8 +82,8 @@ impl History {
         stories
     }
 
-    /// A merge that is like none of its parents at the path took it away itself; one that took the side of a parent
-    /// without it did so only if nothing else did.
+    /// A merge that differs from all of its parents at the path removed the object itself. A merge that took the side
+    /// of a parent without it counts only if no other commit removed it.
     fn judge_merges(&self, path: &[u8], story: &mut Story) {
         for merge in story.merged_away.iter().rev().take(MERGES_READ) {
             let own = self.object_at(*merge, path);
@@ -97,7 +97,7 @@ impl History {
         story.removed.sort_unstable();
     }
 
-    /// The first of some commits (in order): of those that do not build on another one of them, the oldest.
+    /// The first of some commits (in order): the oldest of those that do not descend from another of them.
     pub(super) fn first(&self, commits: &[Node]) -> Option<Node> {
         let first = *commits.first()?;
         let time = |node: &Node| (self.graph.commit(*node).map(|commit| commit.time), *node);
@@ -119,7 +119,7 @@ impl History {
         ends.into_iter().min_by_key(time)
     }
 
-    /// The last of some commits (in order): of those that no other one of them builds on, the youngest.
+    /// The last of some commits (in order): the youngest of those that no other of them descends from.
     pub(super) fn last(&self, commits: &[Node]) -> Option<Node> {
         let last = *commits.last()?;
         let time = |node: &Node| (self.graph.commit(*node).map(|commit| commit.time), *node);
@@ -132,7 +132,7 @@ impl History {
         commits.iter().copied().filter(|node| before.get(*node as usize) == Some(&false)).max_by_key(time)
     }
 
-    /// What a commit holds at a path.
+    /// The object of a commit at a path.
     fn object_at(&self, node: Node, path: &[u8]) -> Option<u64> {
         let mut key = self.graph.commit(node)?.tree;
         for part in path.split(|byte| *byte == b'/') {

@@ -1,4 +1,4 @@
-//! Which branches and tags have a commit in their history.
+//! Finds the branches and tags that have a commit in their history.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use super::History;
 use crate::git::commits::Node;
 use crate::git::refs::Named;
 
-/// Most names of branches and tags that are told of all places of one history.
+/// Maximum number of names of branches and tags that are reported for all places of one history.
 const MOST_NAMES: usize = 1 << 19;
 
-/// Branches and tags.
+/// The branches and tags that contain some commits.
 #[derive(Clone, Default)]
 pub(super) struct Containing {
     pub(super) branches: Arc<[String]>,
@@ -18,12 +18,12 @@ pub(super) struct Containing {
 }
 
 impl History {
-    /// For each list of commits the branches and tags whose history has any of them. Sixty-four lists at a time: one bit
-    /// of a word for each, handed from parents to children.
+    /// For each list of commits, the branches and tags whose history has any of them. Works on 64 lists at a time: one
+    /// bit of a word for each, passed from parents to children.
     pub(super) fn containing(&self, lists: &[&[Node]]) -> Vec<Containing> {
         let mut out = Vec::with_capacity(lists.len());
         let most = MOST_NAMES / lists.len().max(1);
-        // Most places came with the same few commits.
+        // Most places were introduced by the same few commits.
         let mut known: HashMap<Vec<u32>, Containing> = HashMap::new();
         for batch in lists.chunks(64) {
             let mut words = vec![0_u64; self.graph.len()];

@@ -4,14 +4,14 @@ use super::super::made::{FORMATS, Folder, hash, index};
 use super::super::oid::Kind;
 use super::*;
 
-/// Objects with offsets below and beyond 2 GiB; those of version 1 are all below 4 GiB.
+/// Entries with offsets below and above 2 GiB; all of them are below 4 GiB, for version 1.
 fn rows(format: Format, count: u64) -> Vec<(ObjectId, u32, u64)> {
     let far = |n: u64| if n % 5 == 4 { 0x8000_0000 + n } else { 12 + n * 7 };
     let id = |n: u64| ObjectId::of(format, Kind::Blob, &n.to_le_bytes());
     (0..count).map(|n| (id(n), n as u32 * 3 + 1, far(n))).collect()
 }
 
-/// The checksum again, after something was changed.
+/// Replaces the checksum after a change.
 fn seal(mut bytes: Vec<u8>, format: Format) -> Vec<u8> {
     bytes.truncate(bytes.len() - format.bytes());
     bytes.extend(hash(format, &bytes));
@@ -59,10 +59,10 @@ fn every_object_is_found_where_it_was_put() {
 }
 
 #[test]
-fn names_that_are_no_hashes_are_found_too() {
+fn ids_that_are_not_hashes_are_found() {
     let folder = Folder::new();
     for format in FORMATS {
-        // All in one bucket, close together at its start, at its end, and with the same first eight bytes.
+        // All in one bucket: close together at its start, at its end, and with the same first eight bytes.
         let name = |n: u32| {
             let mut raw = [0x7f; 32];
             match n % 3 {
@@ -87,7 +87,7 @@ fn names_that_are_no_hashes_are_found_too() {
 }
 
 #[test]
-fn indexes_share_the_room_that_there_is() {
+fn indexes_share_memory() {
     let bounds: Arc<Bounds> = Arc::default();
     let first = bounds.index(20 << 20).expect("room");
     assert!(bounds.index(20 << 20).is_none());
@@ -96,7 +96,7 @@ fn indexes_share_the_room_that_there_is() {
 }
 
 #[test]
-fn a_beginning_that_fits_several_gives_two() {
+fn ambiguous_prefixes_yield_two_ids() {
     let rows = rows(Format::Sha1, 700);
     let made = Index::made(rows.iter().map(|(id, ..)| (*id, 0)).collect(), Format::Sha1);
     for digit in "0123456789abcdef".chars() {
@@ -109,10 +109,10 @@ fn a_beginning_that_fits_several_gives_two() {
 }
 
 #[test]
-fn what_is_damaged_is_refused() {
+fn damaged_indexes_are_refused() {
     let folder = Folder::new();
     for format in FORMATS {
-        // Below 2 GiB: a position beyond the end of the table of the others is noticed where it is used.
+        // Offsets below 2 GiB: a position beyond the table of larger offsets is only noticed where it is used.
         let near = || rows(format, 50).into_iter().filter(|(_, _, offset)| *offset < 1 << 31).collect::<Vec<_>>();
         for version in [1, 2] {
             let good = index(version, format, near(), &[7; 32][..format.bytes()]);
@@ -141,7 +141,7 @@ fn what_is_damaged_is_refused() {
 }
 
 #[test]
-fn what_remains_of_a_damaged_index_is_read() {
+fn readable_entries_of_a_damaged_index_are_read() {
     let folder = Folder::new();
     for format in FORMATS {
         for version in [1, 2] {
@@ -152,7 +152,7 @@ fn what_remains_of_a_damaged_index_is_read() {
             let mut expected: Vec<_> = rows.iter().map(|(id, _, offset)| (*id, *offset)).collect();
             expected.sort_unstable();
             assert_eq!(Index::remains(&path, format), expected, "{format:?} {version}");
-            // Cut off in the middle, or a count that no file could hold: nothing is invented, nothing panics.
+            // Cut off in the middle, or with an impossible count: nothing is invented, nothing panics.
             for length in (0..bytes.len()).step_by(17) {
                 let path = folder.write("a.idx", &bytes[..length]);
                 let remains = Index::remains(&path, format);

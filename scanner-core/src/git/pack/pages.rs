@@ -1,4 +1,4 @@
-//! One thread's view of a pack: the parts of it that it read last.
+//! One thread's cache of the parts of a pack that it read last.
 
 use std::io::{self, Read};
 
@@ -7,28 +7,28 @@ use crate::error::Malformed;
 use crate::git::inflate::{DAMAGED, Inflater, Stream, room};
 use crate::git::store::{Part, SHORTER};
 
-/// Distance between two pages, in bytes: entries that are built on each other mostly stand near each other.
+/// Distance between two pages, in bytes: a delta and its base are mostly near each other.
 const STRIDE: u64 = 8 << 10;
 
-/// Bytes of a page beyond that distance: an entry that begins in the page and is not longer than this lies in it whole.
+/// Bytes of a page beyond that distance: an entry that begins in the page and is not longer than this is whole in it.
 const OVERLAP: u64 = 2 << 10;
 
-/// Pages that a thread keeps, 5 MiB in all: a walk goes back and forth between a base and what is built on it.
+/// Pages that a thread keeps, 5 MiB in all: a walk alternates between a base and its deltas.
 const SLOTS: u64 = 512;
 
 /// Longest compressed entry that is read whole, in bytes; a longer one is inflated in pieces.
 const LONGEST: u64 = 4 << 20;
 
-/// Bytes that hold every header: a size of nine groups of seven bits and a base of nine, or a name of 32 bytes.
+/// Enough bytes for every header: a size of nine groups of seven bits, and a base of nine groups or an id of 32 bytes.
 const LONGEST_HEADER: u64 = 48;
 
-/// One thread's view of a pack: the parts that it read last.
+/// One thread's cache of the parts of a pack that it read last.
 #[derive(Debug)]
 pub(crate) struct Pages<'p> {
     pack: &'p Pack,
-    /// Each where its number, modulo [`SLOTS`], puts it.
+    /// Each page is in the slot of its number modulo [`SLOTS`].
     kept: Vec<Page>,
-    /// What does not fit into a page.
+    /// A range that does not fit into a page.
     long: Page,
 }
 
@@ -40,13 +40,13 @@ struct Page {
 }
 
 impl Page {
-    /// Where a part of the pack is in it.
+    /// The range of the page that has a part of the pack.
     fn range(&self, from: u64, length: usize) -> Option<std::ops::Range<usize>> {
         let at = usize::try_from(from.checked_sub(self.start)?).ok()?;
         Some(at..at.checked_add(length)?).filter(|range| range.end <= self.bytes.len())
     }
 
-    /// Reads it anew.
+    /// Reads the page from the pack.
     fn fill(&mut self, pack: &Pack, start: u64, length: u64) -> Result<(), Malformed> {
         let length = length.min(pack.size().saturating_sub(start)) as usize;
         self.start = start;
@@ -58,7 +58,7 @@ impl Page {
 }
 
 impl<'p> Pages<'p> {
-    /// Nothing yet.
+    /// An empty cache.
     pub(crate) const fn new(pack: &'p Pack) -> Self {
         Self { pack, kept: Vec::new(), long: Page { start: 0, bytes: Vec::new() } }
     }
@@ -73,8 +73,8 @@ impl<'p> Pages<'p> {
         pack.entry(offset, self.bytes(offset, end)?)
     }
 
-    /// Inflates an entry. `end` is the offset that its stream must not go beyond: of the next entry, if that is known.
-    /// Returns the offset behind it.
+    /// Inflates an entry. `end` is an offset that its stream must not exceed: that of the next entry, if known. Returns
+    /// the offset after the entry.
     pub(crate) fn inflate(
         &mut self,
         entry: &Entry,
@@ -83,7 +83,7 @@ impl<'p> Pages<'p> {
         out: &mut Vec<u8>,
     ) -> Result<u64, Malformed> {
         let last = self.pack.end();
-        // zlib adds five bytes to each 16 KiB that it cannot compress; who adds more is read in pieces.
+        // zlib adds five bytes to each 16 KiB that it cannot compress; a longer stream is read in pieces.
         let likely = entry.data.saturating_add(entry.size).saturating_add(entry.size / 64 + 128);
         let to = end.unwrap_or(likely).min(last);
         let length = to.saturating_sub(entry.data);
@@ -104,21 +104,21 @@ impl<'p> Pages<'p> {
         Ok(entry.data + stream.consumed().ok_or(Malformed::new(DAMAGED, entry.data as usize))?)
     }
 
-    /// An entry as a stream.
+    /// The content of an entry as a stream.
     pub(crate) fn stream(&self, entry: &Entry, end: u64) -> Stream<Part<'p>> {
         Stream::new(self.pack.part(entry.data, end), entry.size)
     }
 
-    /// Overwrites what was read.
+    /// Overwrites the cached bytes.
     pub(crate) fn wipe(&mut self) {
-        // Those that were wiped and not read again hold nothing: a pack of nothing but keys is wiped after each.
+        // Pages that were wiped and not read again are empty: a pack full of keys is wiped after each key.
         for page in self.kept.iter_mut().chain([&mut self.long]).filter(|page| !page.bytes.is_empty()) {
             crate::git::walk::wipe(&mut page.bytes);
             page.bytes.clear();
         }
     }
 
-    /// Whether it has no byte of the pack.
+    /// Whether no byte of the pack is cached.
     #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.kept.iter().chain([&self.long]).all(|page| page.bytes.is_empty())
@@ -150,7 +150,7 @@ impl<'p> Pages<'p> {
     }
 }
 
-/// What was wrong with a stream, as a fixed text.
+/// The error of a stream, as a fixed text.
 fn fixed(error: &io::Error) -> &'static str {
     if error.to_string() == SHORTER { SHORTER } else { DAMAGED }
 }
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_are_those_of_the_file_whatever_was_read_before() {
+    fn cached_bytes_match_the_file() {
         let folder = Folder::new();
         let mut made = PackWriter::new(Format::Sha1);
         made.whole(Kind::Blob, &noise(1, 5 << 20));
@@ -177,7 +177,7 @@ mod tests {
         let mut pages = Pages::new(&pack);
         for (from, to) in [
             (0, 12),
-            // Of the same slot as the first page.
+            // In the same slot as the first page.
             (far, far + 12),
             (5, 20),
             (0, STRIDE + OVERLAP),
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_to_be_read_whole_is_inflated_in_pieces() {
+    fn long_entries_are_inflated_in_pieces() {
         let folder = Folder::new();
         let content = noise(1, made::STORED_APART);
         let entry = [made::head(3, content.len() as u64), made::stored(&content)].concat();
@@ -210,10 +210,10 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_that_is_longer_than_likely_is_read_to_its_end() {
+    fn unusually_long_streams_are_read_to_their_end() {
         let folder = Folder::new();
         let mut made = PackWriter::new(Format::Sha1);
-        // A zlib stream of a thousand stored blocks of nothing and one of a byte.
+        // A zlib stream of a thousand empty stored blocks, and one of a single byte.
         let blocks = [0, 0, 0, 0xff, 0xff].repeat(1000);
         let stream = [&[0x78, 0x01][..], &blocks, &[1, 1, 0, 0xfe, 0xff, b'x', 0, 0x79, 0, 0x79]].concat();
         made.raw(ObjectId::of(Format::Sha1, Kind::Blob, b"x"), &[&made::head(3, 1)[..], &stream].concat());

@@ -5,10 +5,10 @@ use super::*;
 
 const LIMIT: u64 = 1 << 30;
 
-/// Name, offset, kind and content of an object.
+/// Id, offset, kind and content of an object.
 type Row = (ObjectId, u64, Kind, Vec<u8>);
 
-/// A chain of deltas by offset and by name, and what comes out of each.
+/// A chain of deltas by offset and by id, and the result of each.
 fn chain(format: Format) -> (PackWriter, Vec<Row>) {
     let mut pack = PackWriter::new(format);
     let first = noise(1, 70_000);
@@ -60,7 +60,7 @@ fn every_object_is_read_through_its_chain() {
     }
 }
 
-/// A pack of nothing but these bytes behind its header, without an index.
+/// A pack with only these bytes after its header, without an index.
 fn bare(folder: &Folder, format: Format, entry: &[u8]) -> Pack {
     let mut pack = PackWriter::new(format);
     pack.raw(ObjectId::of(format, Kind::Blob, b""), entry);
@@ -72,7 +72,7 @@ fn head_at(pack: &Pack, offset: u64) -> Result<Entry, Malformed> {
 }
 
 #[test]
-fn heads_of_entries_say_type_size_and_base() {
+fn entry_headers_give_type_size_and_base() {
     let folder = Folder::new();
     for size in [0, 1, 15, 16, 0x7ff, 0x800, 1 << 31, (1 << 60) - 1] {
         for (number, kind) in [(1, Kind::Commit), (2, Kind::Tree), (3, Kind::Blob), (4, Kind::Tag)] {
@@ -105,12 +105,12 @@ fn heads_of_entries_say_type_size_and_base() {
         let entry = head_at(&bare(&folder, format, &[&made::head(7, 9), base.raw()].concat()), 12).unwrap();
         assert_eq!((entry.stored, entry.size, entry.data), (Stored::DeltaOf(base), 9, 13 + format.bytes() as u64));
         let cut = [&made::head(7, 9), &base.raw()[1..]].concat();
-        assert!(head_at(&bare(&folder, format, &cut), 12).is_err(), "the trailer of the pack is no part of an entry");
+        assert!(head_at(&bare(&folder, format, &cut), 12).is_err(), "the trailer of the pack is not read as an entry");
     }
 }
 
 #[test]
-fn heads_that_git_never_writes_are_refused() {
+fn headers_that_git_never_writes_are_refused() {
     let folder = Folder::new();
     for (entry, offset, what) in [
         (made::head(0, 1), 12, "type"),
@@ -143,7 +143,7 @@ fn heads_that_git_never_writes_are_refused() {
 }
 
 #[test]
-fn deltas_without_an_end_are_told() {
+fn delta_cycles_are_reported() {
     let folder = Folder::new();
     let format = Format::Sha1;
     let ids: Vec<ObjectId> = (0..3_u8).map(|n| ObjectId::of(format, Kind::Blob, &[n])).collect();
@@ -153,12 +153,12 @@ fn deltas_without_an_end_are_told() {
     circle.delta_of(ids[1], &ids[0], &delta);
     circle.delta_of(ids[2], &ObjectId::of(format, Kind::Blob, b"elsewhere"), &delta);
     let pack = Pack::open(&circle.write(&folder), format, &Arc::default()).unwrap();
-    for (id, what) in [(ids[0], "circle"), (ids[1], "circle"), (ids[2], MISSING_BASE)] {
+    for (id, what) in [(ids[0], "cycle"), (ids[1], "cycle"), (ids[2], MISSING_BASE)] {
         let error = pack.read(pack.index.find(&id).unwrap(), LIMIT).unwrap_err();
         assert!(error.what.contains(what), "{error}");
     }
     assert!(pack.read(3, LIMIT).is_err(), "beyond the last");
-    // A chain may have every object of the pack.
+    // A chain may contain every object of the pack.
     let mut line = PackWriter::new(format);
     let (_, at) = line.whole(Kind::Blob, b"a");
     line.delta_at(ids[0], at, &delta);
@@ -167,21 +167,21 @@ fn deltas_without_an_end_are_told() {
 }
 
 #[test]
-fn without_an_index_what_is_behind_damage_is_known_by_what_remains_of_it() {
+fn entries_after_damage_are_found_by_a_damaged_index() {
     let folder = Folder::new();
     let format = Format::Sha1;
     let (made, all) = chain(format);
     let (mut bytes, mut index) = (made.pack(), made.index(2));
-    // The fifth object is damaged: a delta on which two others are built.
+    // The fifth object is damaged: a delta with two more deltas built on it.
     let damaged = all[4].1 as usize + 30;
     bytes[damaged] ^= 0xff;
     *index.last_mut().unwrap() ^= 1;
     let path = folder.write("damaged.pack", &bytes);
     let (pack, faults) = Pack::without_index(&path, 0, format, &Arc::default()).unwrap();
-    assert_eq!(pack.index.len(), 4, "what stands before the damage");
+    assert_eq!(pack.index.len(), 4, "the entries before the damage");
     assert_eq!(faults.len(), 2, "the damage, and that what follows is lost: {faults:?}");
     folder.write("damaged.idx", &index);
-    // What stands beside a bundle is not its index.
+    // A file beside a bundle is not its index.
     let bundle = folder.write("damaged.bundle", &[&[b'#'; 20][..], b"\n", &bytes].concat());
     let (pack, _) = Pack::without_index(&bundle, 21, format, &Arc::default()).unwrap();
     assert_eq!(pack.index.len(), 4);
@@ -194,7 +194,7 @@ fn without_an_index_what_is_behind_damage_is_known_by_what_remains_of_it() {
 }
 
 #[test]
-fn what_is_built_on_what_is_elsewhere_is_told_of() {
+fn deltas_with_bases_elsewhere_are_reported() {
     let folder = Folder::new();
     for format in FORMATS {
         let mut thin = PackWriter::new(format);
@@ -204,7 +204,7 @@ fn what_is_built_on_what_is_elsewhere_is_told_of() {
         let lost = thin.delta_of(absent, &absent, &delta);
         let on_lost = thin.delta_at(absent, lost, &delta);
         let no_entry = thin.delta_at(absent, whole + 1, &delta);
-        // By name and before its base, by offset and behind it.
+        // By id and before its base; by offset and after it.
         let (second, third) = (ObjectId::of(format, Kind::Blob, b"here!"), ObjectId::of(format, Kind::Blob, b"here!?"));
         let early = thin.delta_of(third, &second, &made::delta(5, &[Op::Copy(0, 5), Op::Insert(b"?")]));
         let built = thin.delta_at(second, whole, &delta);
@@ -221,13 +221,14 @@ fn what_is_built_on_what_is_elsewhere_is_told_of() {
 }
 
 #[test]
-fn a_pack_that_costs_more_work_than_it_may_is_not_read_to_its_end() {
+fn a_pack_that_exceeds_its_work_limit_is_not_read_completely() {
     let folder = Folder::new();
     let mut made = PackWriter::new(Format::Sha1);
     made.whole(Kind::Blob, b"small");
     let (_, second) = made.whole(Kind::Blob, &noise(1, 100));
     let path = folder.write("a.pack", &made.pack());
-    // Of 50 bytes the second one is too much; of 200 it is, with what every entry costs when it is named.
+    // With 50 bytes of work the second object is too expensive to read; with 200 to name, because each entry has a
+    // fixed cost.
     for (work, at) in [(50, second), (200, 0)] {
         let limits = crate::budget::Limits { max_unpacked: 4 * work, max_ratio: 0, ..Default::default() };
         let (pack, faults) = Pack::without_index(&path, 0, Format::Sha1, &Arc::new(Bounds::new(&limits))).unwrap();
@@ -237,7 +238,7 @@ fn a_pack_that_costs_more_work_than_it_may_is_not_read_to_its_end() {
 }
 
 #[test]
-fn entries_end_where_they_are_told_to() {
+fn runs_of_entries_end_at_the_given_offset() {
     let folder = Folder::new();
     let mut made = PackWriter::new(Format::Sha1);
     made.whole(Kind::Blob, b"first");
@@ -255,7 +256,7 @@ fn entries_end_where_they_are_told_to() {
 }
 
 #[test]
-fn what_is_large_does_not_hide_what_follows() {
+fn large_entries_do_not_hide_later_ones() {
     let folder = Folder::new();
     let mut made = PackWriter::new(Format::Sha1);
     made.whole(Kind::Blob, &vec![b'a'; 100_000]);

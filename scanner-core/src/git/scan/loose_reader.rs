@@ -1,4 +1,4 @@
-//! Loose objects, one by one: small ones are built, large ones are streamed.
+//! Reads loose objects one by one: small ones are built, large ones are streamed.
 
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
@@ -13,7 +13,7 @@ use super::{Lost, Scan, Tally};
 use crate::error::{Malformed, Reason};
 use crate::source::stream::Windows;
 
-/// Reads loose objects with buffers of its own.
+/// Reads loose objects with its own buffers.
 pub(super) struct LooseReader<'a> {
     scan: Scan<'a>,
     inflater: Inflater,
@@ -21,12 +21,12 @@ pub(super) struct LooseReader<'a> {
 }
 
 impl<'a> LooseReader<'a> {
-    /// With empty buffers.
+    /// A reader with empty buffers.
     pub(super) fn new(scan: Scan<'a>) -> Self {
         Self { scan, inflater: Inflater::default(), bytes: Vec::new() }
     }
 
-    /// Looks at one loose object; `false` if it is gone.
+    /// Scans one loose object; `false` if it is gone.
     pub(super) fn one(
         &mut self,
         objects: &Path,
@@ -41,7 +41,7 @@ impl<'a> LooseReader<'a> {
         let object = match Loose::open(&path, &mut self.inflater) {
             Ok(Ok(object)) => object,
             Ok(Err(what)) => {
-                // What is no loose object was read as a file, where it lies.
+                // A file that is not a loose object was already read as a plain file.
                 if self.scan.wants(id) {
                     tally.lose(lost(what, false));
                 }
@@ -71,7 +71,7 @@ impl<'a> LooseReader<'a> {
                 read
             })
         };
-        // What stands behind the object, or all of the file if it is damaged.
+        // The bytes after the object, or the whole file if the object is damaged.
         let rest = match read {
             Ok(read) => read,
             Err(what) => {
@@ -82,7 +82,7 @@ impl<'a> LooseReader<'a> {
         if rest < object.stored() && !self.scan.to.run.cancelled() {
             if rest > 0 {
                 let many = object.stored() - rest;
-                let detail = format!("{many} bytes behind a loose object; they were searched as they are");
+                let detail = format!("{many} bytes after a loose object; they were searched as they are");
                 self.scan.to.run.gap(unread(&path, Reason::Damaged, detail));
             }
             self.scan.raw(&path, rest, &mut object.part(rest));
@@ -90,7 +90,7 @@ impl<'a> LooseReader<'a> {
         true
     }
 
-    /// A large one. Returns how many bytes of its file it has.
+    /// Reads a large object. Returns how many bytes of the file it has.
     fn streamed(
         &self,
         object: &Loose,

@@ -1,4 +1,4 @@
-//! Messages of commits and tags that are no text: git takes any bytes, and a server passes them on.
+//! Scans messages of commits and tags that are not text: git accepts any bytes, and servers pass them on.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -10,11 +10,11 @@ use crate::error::Reason;
 use crate::seam::{Looked, Packed};
 use crate::source::stream::Windows;
 
-/// Most bytes of the header of a commit or tag that is too large to be built: some twenty thousand parents.
+/// Largest header of a commit or tag that is too large to be built, in bytes: about twenty thousand parents.
 const LONGEST_HEADER: u64 = 1 << 20;
 
 impl Scan<'_> {
-    /// Looks at a commit or tag that is not built.
+    /// Scans a commit or tag that is not built.
     pub(super) fn stream_text(
         &self,
         id: ObjectId,
@@ -48,8 +48,8 @@ impl Scan<'_> {
         (looked, faulty.or(fault.map(|error| error.to_string())))
     }
 
-    /// Opens the message of a commit or a tag, if it is a container and no text: a way to push a key that no file holds.
-    /// `start` holds the header, `rest` what follows it.
+    /// Opens the message of a commit or a tag if it is a container instead of text: a way to push a key that is in no
+    /// file. `start` contains at least the header, `rest` what follows `start`.
     pub(super) fn message(&self, id: ObjectId, kind: Kind, start: &[u8], rest: &mut dyn Read) -> Option<Looked> {
         let at = match kind {
             Kind::Commit | Kind::Tag => message_at(start)?,
@@ -61,7 +61,7 @@ impl Scan<'_> {
     }
 }
 
-/// Where the message of a commit or a tag begins: behind the first empty line.
+/// Offset of the message of a commit or a tag: after the first empty line.
 fn message_at(bytes: &[u8]) -> Option<usize> {
     memchr::memmem::find(bytes, b"\n\n").map(|at| at + 2)
 }

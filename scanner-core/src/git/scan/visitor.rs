@@ -1,4 +1,4 @@
-//! What one thread does with the objects of a pack that the walk comes by.
+//! Scans the objects of a pack that one thread of a walk visits.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::error::{Malformed, Reason};
 use crate::prefilter::{Prefilter, Seen};
 use crate::source::stream::Windows;
 
-/// One thread's visits.
+/// One thread's visitor.
 pub(super) struct Objects<'a> {
     pub(super) scan: Scan<'a>,
     pub(super) pack: &'a Pack,
@@ -27,16 +27,16 @@ pub(super) struct Objects<'a> {
     pub(super) seen: Vec<Seen>,
     pub(super) windows: Windows,
     pub(super) tally: Tally,
-    /// Bytes that belong to no object.
+    /// Ranges of bytes that belong to no object.
     pub(super) strays: Vec<(u64, u64)>,
     pub(super) visited: u64,
-    /// Objects that need more memory than there may be.
+    /// Number of objects that need more memory than allowed.
     pub(super) too_large: u64,
     pub(super) wipe: bool,
 }
 
 impl Objects<'_> {
-    /// The name of an entry that is to be looked at, and whether it counts.
+    /// The id of an entry that is to be scanned, and whether the entry counts.
     fn id(&self, entry: u32) -> Option<(ObjectId, bool)> {
         let position = self.forest.position(entry);
         let id = self.pack.index.id(position)?;
@@ -47,20 +47,20 @@ impl Objects<'_> {
         self.duplicates.get(self.forest.position(entry) as usize) != Some(&true)
     }
 
-    /// Whether an entry is to be looked at.
+    /// Whether an entry is to be scanned.
     fn is_wanted(&self, entry: u32) -> bool {
         self.scan.wanted.is_none() || self.id(entry).is_some()
     }
 }
 
-/// Most pieces of a delta whose seams are looked at; one of more is built.
+/// Maximum number of pieces of a delta whose boundaries are scanned; a delta of more pieces is built.
 const SEAMS: usize = 1 << 16;
 
 impl Visitor for Objects<'_> {
     fn whole(&mut self, entry: u32, kind: Kind, bytes: &[u8]) -> bool {
         self.visited += 1;
         let Some((id, counts)) = self.id(entry) else {
-            // Not looked at, but what is built on it needs to know.
+            // Not scanned, but the deltas on it depend on whether it is clean.
             return !self.prefilter.is_inside(bytes, &mut self.seen) && !self.prefilter.is_at_start(bytes);
         };
         let (clean, wipe) = self.scan.look(id, kind, bytes, counts, &mut self.seen, &mut self.tally);
@@ -69,7 +69,7 @@ impl Visitor for Objects<'_> {
     }
 
     fn change(&mut self, entry: u32, kind: Kind, change: Change<'_>) -> bool {
-        // Commits are read for what they say of the history.
+        // Commits are always read whole, for the history.
         let Change { base, delta, pieces, .. } = change;
         if !self.scan.shortcut
             || !matches!(kind, Kind::Blob | Kind::Tree)

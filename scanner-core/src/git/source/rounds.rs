@@ -10,7 +10,7 @@ use crate::git::scan::{Scan, Tally};
 /// How often a repository that changes while it is read is listed again.
 const ROUNDS: usize = 5;
 
-/// Looks at everything, and again at what came meanwhile: a repository may be repacked while it is read.
+/// Scans everything, and again what was added meanwhile: a repository may be repacked while it is read.
 pub(super) fn scan_all(scan: &Scan<'_>, odb: &mut Odb, gaps: &mut Vec<Gap>) -> Tally {
     let mut tally = Tally::default();
     let here = |directory: &Directory| !directory.elsewhere;
@@ -54,7 +54,7 @@ pub(super) fn scan_all(scan: &Scan<'_>, odb: &mut Odb, gaps: &mut Vec<Gap>) -> T
         }
         let (fresh, changed) = odb.refresh(&mut |gap| gaps.push(gap));
         if !changed {
-            // Whatever went away since it was listed is no longer part of the repository, or was read elsewhere.
+            // A file that vanished since the listing is no longer part of the repository, or was read elsewhere.
             gaps.retain(|gap| gap.reason != Reason::Vanished || gap.origin.path.exists());
             break;
         }

@@ -8,7 +8,7 @@ use crate::error::Malformed;
 use crate::git::made::Folder;
 use crate::seam::{About, Anchor, Detector, Hit, Inspection, Knowledge, Looked, Packed, Sink};
 
-/// Falls over at every object: nothing else of a run is touched by bytes of others outside of the engine's guards.
+/// Panics at every object: outside of the engine's own guards, nothing else of a run handles bytes of others.
 struct Falls;
 
 impl Sink for Falls {
@@ -20,7 +20,7 @@ impl Sink for Falls {
     }
 }
 
-/// Has the anchor for which an object is handed to the sink.
+/// Has the anchor that makes the scan hand an object to the sink.
 struct Anchored;
 
 impl Detector for Anchored {
@@ -36,7 +36,7 @@ impl Detector for Anchored {
 }
 
 #[test]
-fn a_fault_in_a_repository_costs_that_repository_alone() {
+fn a_panic_affects_only_its_repository() {
     let folder = Folder::new();
     let mut made = crate::git::made::PackWriter::new(Format::Sha1);
     made.whole(Kind::Blob, b"any bytes");

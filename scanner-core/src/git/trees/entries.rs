@@ -1,15 +1,15 @@
-//! Entries of trees (`<mode> <name>\0<object>`), in whole trees and in parts of them.
+//! Reads entries of trees (`<mode> <name>\0<object>`), in whole trees and in parts of them.
 
 use std::ops::Range;
 
 use crate::git::delta::{Piece, bytes_of};
 use crate::git::walk::Change;
 
-/// How far before a changed byte the entry around it may begin, and behind it end, in bytes: mode, name and object
-/// name, for names of up to 300 bytes (file systems allow 255).
+/// How far before a changed byte its entry may begin, and how far after it end, in bytes: mode, name and object id, for
+/// names of up to 300 bytes (file systems allow 255).
 const REACH: usize = 340;
 
-/// An entry in bytes.
+/// A parsed entry.
 pub(crate) struct Seen<'b> {
     pub(crate) is_tree: bool,
     /// A commit of another repository.
@@ -18,7 +18,7 @@ pub(crate) struct Seen<'b> {
     pub(crate) key: u64,
 }
 
-/// Whether the pieces are in the same order as in the base, as those of a sorted list are.
+/// Whether the copies are in the same order as in the base, as they are in a sorted list.
 pub(crate) fn ascends(change: Change<'_>) -> bool {
     let mut last = 0;
     change.pieces.pieces.iter().all(|piece| match piece {
@@ -27,8 +27,8 @@ pub(crate) fn ascends(change: Change<'_>) -> bool {
     })
 }
 
-/// Tells every entry of the result that the base does not have as it is: in `window`, which is scratch space, stands
-/// each change with the entries around it.
+/// Passes to `each` every entry of the result that the base does not have unchanged. `window` is scratch space for each
+/// change with the entries around it.
 pub(crate) fn gained(change: Change<'_>, window: &mut Vec<u8>, hash: usize, each: &mut dyn FnMut(&Seen<'_>)) {
     let Change { base, delta, pieces, .. } = change;
     let mut zones = Vec::with_capacity(pieces.pieces.len());
@@ -56,7 +56,7 @@ pub(crate) fn gained(change: Change<'_>, window: &mut Vec<u8>, hash: usize, each
     affected(window, &zones, hash, each);
 }
 
-/// Tells every entry of a tree.
+/// Passes every entry of a tree to `each`.
 pub(crate) fn entries(bytes: &[u8], hash: usize, each: &mut dyn FnMut(&Seen<'_>)) {
     let mut at = 0;
     while let Some(zero) = bytes.get(at..).and_then(|rest| memchr::memchr(0, rest)).map(|zero| at + zero) {
@@ -68,11 +68,11 @@ pub(crate) fn entries(bytes: &[u8], hash: usize, each: &mut dyn FnMut(&Seen<'_>)
     }
 }
 
-/// Tells every entry that has a byte in one of the zones, or an empty zone inside it. Zones ascend.
+/// Passes to `each` every entry that has a byte in one of the zones, or has an empty zone inside it. Zones must ascend.
 pub(super) fn affected(bytes: &[u8], zones: &[Range<usize>], hash: usize, each: &mut dyn FnMut(&Seen<'_>)) {
     let mut told = 0;
     for zone in zones {
-        // The first zero that can end the name of an entry which reaches into the zone.
+        // The first zero byte that can end the name of an entry that reaches into the zone.
         let mut at = zone.start.saturating_sub(hash).max(told);
         while let Some(zero) = bytes.get(at..).and_then(|rest| memchr::memchr(0, rest)).map(|zero| at + zero) {
             at = zero + 1;
@@ -91,10 +91,10 @@ pub(super) fn affected(bytes: &[u8], zones: &[Range<usize>], hash: usize, each: 
     }
 }
 
-/// Where the entry begins whose name ends at `zero`: at the first mode behind the zero before it. What stands between
-/// that zero and the mode is (part of) the object name of the entry before, in which a mode is as likely as in noise; a
-/// name may hold what looks like a mode, but behind its own. The `0` before `40000` in trees of very old tools is left to
-/// the object name before it: one of 256 names ends in that byte.
+/// The start of the entry whose name ends at `zero`: the first mode after the previous zero byte. Between that zero
+/// byte and the mode is (part of) the object id of the previous entry, which contains a mode as rarely as noise does; a
+/// name may contain what looks like a mode, but only after its own mode. The `0` before `40000` in trees of very old
+/// tools is left to the object id before it: one of 256 ids ends in that byte.
 fn start_of(bytes: &[u8], zero: usize) -> Option<usize> {
     let low = zero.saturating_sub(REACH);
     let before = bytes.get(low..zero)?;
@@ -110,7 +110,7 @@ fn start_of(bytes: &[u8], zero: usize) -> Option<usize> {
     None
 }
 
-/// The entry between these places.
+/// Parses the entry between these offsets.
 fn entry_at(bytes: &[u8], start: usize, zero: usize, end: usize) -> Option<Seen<'_>> {
     let head = bytes.get(start..zero)?;
     let space = memchr::memchr(b' ', head)?;

@@ -1,9 +1,9 @@
-//! Paths of what was found, below every tree that leads to it.
+//! Finds the paths of hits below every tree that leads to one.
 //!
-//! A place is a hit and a path; it is kept once and known by its number, however many trees have it. A few kilobytes of
-//! trees that hold each other name more paths than there is memory, so there are bounds: on the paths of one tree, on the
-//! bytes of all, on what sets of them take, and on the work to choose them. Beyond the last three a tree keeps one place for
-//! each hit, one that is known already, and the history is said not to be told as a whole.
+//! A place is a hit and a path; it is kept once and has a number, however many trees contain it. A few kilobytes of
+//! trees that contain each other name more paths than fit into memory, so there are limits: on the paths of one tree,
+//! on the bytes of all paths, on the size of all sets of paths, and on the work to choose paths. Beyond the last three,
+//! a tree keeps one known place for each hit, and the history is reported as incomplete.
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
@@ -12,32 +12,32 @@ use std::sync::Arc;
 use super::super::keys::{KeyMap, KeySet};
 use super::{Entry, NONE, Name, Names};
 
-/// Most paths that are kept for one tree.
+/// Maximum number of paths that are kept for one tree.
 const MOST_PATHS: usize = 1000;
 
-/// Most bytes of all paths.
+/// Maximum total length of all paths, in bytes.
 const BYTES: usize = 24 << 20;
 
-/// What a path takes beside its bytes: two pointers, a number, an allocation.
+/// The overhead of a path, in bytes: two pointers, a number, an allocation.
 const AROUND: usize = 96;
 
-/// Most numbers in all sets: 32 MiB.
+/// Maximum total length of all sets: 32 MiB of numbers.
 const NUMBERS: usize = 8 << 20;
 
-/// Most places that are compared to choose the paths of all trees: some seconds.
+/// Maximum number of places that are compared to choose the paths of all trees: some seconds.
 const WORK: usize = 100_000_000;
 
-/// A place of a hit below some tree: its number, and the path.
+/// A place below some tree: the number of its hit, and its path.
 pub(crate) type Place = (u32, Vec<u8>);
 
-/// Where hits lie below every tree that leads to one.
+/// The places of hits below every tree that leads to one.
 #[derive(Debug)]
 pub(crate) struct Places {
-    /// Tree -> set.
+    /// The set of each tree.
     of_tree: KeyMap<u32>,
     sets: Vec<Arc<[u32]>>,
     list: Vec<Arc<Place>>,
-    /// Whether trees have more places than their sets say.
+    /// Whether some trees have more places than their sets.
     pub(crate) left_out: bool,
 }
 
@@ -48,23 +48,23 @@ impl Default for Places {
 }
 
 impl Places {
-    /// The set of a tree: equal numbers are equal sets, 0 is the empty one.
+    /// The set of a tree: equal numbers mean equal sets, and 0 is the empty set.
     pub(crate) fn set(&self, tree: u64) -> u32 {
         self.of_tree.get(&tree).copied().unwrap_or(0)
     }
 
-    /// Numbers of the places in a set, ascending.
+    /// The numbers of the places in a set, ascending.
     pub(crate) fn numbers(&self, set: u32) -> &[u32] {
         self.sets.get(set as usize).map(AsRef::as_ref).unwrap_or_default()
     }
 
-    /// The place of this number.
+    /// The place with this number.
     pub(crate) fn place(&self, number: u32) -> Option<&Place> {
         self.list.get(number as usize).map(AsRef::as_ref)
     }
 }
 
-/// Names the places below all trees by the entries that lead to a hit, the innermost trees first.
+/// Finds the places below all trees by the entries that lead to a hit, the innermost trees first.
 pub(super) fn name(by_tree: &KeyMap<&[Entry]>, names: &Names, hits: &KeyMap<u32>) -> Places {
     let mut naming = Naming {
         names,
@@ -76,8 +76,8 @@ pub(super) fn name(by_tree: &KeyMap<&[Entry]>, names: &Names, hits: &KeyMap<u32>
         ids: NUMBERS,
         work: WORK,
     };
-    // Most trees differ from others in nothing that matters here: what is below each name decides. Two hashes with keys that
-    // nobody knows stand for it.
+    // Most trees differ from others in nothing that matters here: what is below each name decides. Two hashes with
+    // random keys identify it.
     let mut known: HashMap<(u64, u64), u32> = HashMap::new();
     let hashes = (RandomState::new(), RandomState::new());
     let mut trees: Vec<u64> = by_tree.keys().copied().collect();
@@ -92,7 +92,7 @@ pub(super) fn name(by_tree: &KeyMap<&[Entry]>, names: &Names, hits: &KeyMap<u32>
             if entered.insert(tree) {
                 let unknown = |key: &u64| by_tree.contains_key(key) && !of_tree.contains_key(key);
                 let mut next: Vec<u64> = entries.iter().map(|(_, key)| *key).filter(unknown).collect();
-                // In an order of their own: threads read trees in any.
+                // Sorted, because threads read trees in any order.
                 next.sort_unstable();
                 next.dedup();
                 stack.append(&mut next);
@@ -102,7 +102,7 @@ pub(super) fn name(by_tree: &KeyMap<&[Entry]>, names: &Names, hits: &KeyMap<u32>
             if of_tree.contains_key(&tree) {
                 continue;
             }
-            // Name, hit, and set below: one of the two is none.
+            // Name, hit, and set below; only one of the last two is present.
             let mut below: Vec<Below> = entries
                 .iter()
                 .map(|(name, key)| (*name, hits.get(key).copied().unwrap_or(NONE), naming.places.set(*key)))
@@ -121,7 +121,7 @@ pub(super) fn name(by_tree: &KeyMap<&[Entry]>, names: &Names, hits: &KeyMap<u32>
     naming.places
 }
 
-/// What an entry leads to.
+/// An entry: its name, and the hit or set that it leads to.
 type Below = (Name, u32, u32);
 
 struct Naming<'a> {
@@ -129,9 +129,9 @@ struct Naming<'a> {
     places: Places,
     numbers: HashMap<Arc<Place>, u32>,
     sets: HashMap<Arc<[u32]>, u32>,
-    /// The place of each hit that was numbered first.
+    /// The first numbered place of each hit.
     of_hit: HashMap<u32, u32>,
-    /// Bytes of paths, numbers in sets and comparisons that are left.
+    /// What is left of the limits on bytes of paths, numbers in sets, and comparisons.
     bytes: usize,
     ids: usize,
     work: usize,
@@ -162,7 +162,7 @@ impl Naming<'_> {
         set
     }
 
-    /// Numbers of the first places below, in the order of hits and paths.
+    /// The numbers of the first places below, in the order of hits and paths.
     fn paths(&mut self, below: &[Below]) -> Vec<u32> {
         let mut first: BTreeSet<Place> = BTreeSet::new();
         for (name, hit, deeper) in below {
@@ -192,7 +192,7 @@ impl Naming<'_> {
         number
     }
 
-    /// A place that is known of each hit below, or a new one. Of no more than a few: of what lies deep one is as good as many.
+    /// A known place for each hit below, or a new one. Of each set below only a few places are considered.
     fn one_of_each_hit(&mut self, below: &[Below]) -> Vec<u32> {
         let mut hits: BTreeSet<u32> = BTreeSet::new();
         let mut seen: BTreeSet<u32> = BTreeSet::new();
@@ -212,7 +212,7 @@ impl Naming<'_> {
     }
 }
 
-/// Keeps a place if it is one of the first.
+/// Adds a place if it is among the first [`MOST_PATHS`].
 fn offer(first: &mut BTreeSet<Place>, hit: u32, name: &[u8], path: Option<&[u8]>) {
     let (parted, behind): (&[u8], &[u8]) = path.map_or((&[], &[]), |path| (b"/", path));
     let whole = || name.iter().chain(parted).chain(behind).copied();

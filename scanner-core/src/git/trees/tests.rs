@@ -1,4 +1,4 @@
-//! Differences of trees against the trees themselves.
+//! Compares differences of trees with the trees themselves.
 
 use std::collections::BTreeMap;
 
@@ -30,13 +30,13 @@ fn bytes(tree: &Tree) -> Vec<u8> {
     out
 }
 
-/// What the rows should say: subtrees only, as nothing is asked for.
+/// The expected rows: subtrees only, because there are no hits.
 fn subtrees(tree: &Tree) -> BTreeMap<Vec<u8>, u64> {
     let key = |id: &[u8; 20]| u64::from_be_bytes(*id.first_chunk().unwrap());
     tree.iter().filter(|(_, (is_tree, _))| *is_tree).map(|(name, (_, id))| (name.clone(), key(id))).collect()
 }
 
-/// A delta that copies every run of at least `least` bytes that comes next in the base, as git's does.
+/// A delta that copies every run of at least `least` bytes that follows in the base, as git does.
 fn delta(base: &[u8], result: &[u8], least: usize) -> Vec<u8> {
     let varint = |mut size: usize| {
         let mut out = Vec::new();
@@ -77,7 +77,7 @@ fn delta(base: &[u8], result: &[u8], least: usize) -> Vec<u8> {
 }
 
 fn name(random: &mut Random) -> Vec<u8> {
-    // Few names and few letters, so that names are prefixes of each other and come back; some look like modes.
+    // Few names and few letters, so that names are prefixes of each other and occur again; some look like modes.
     let words: [&[u8]; 8] = [b"a", b"ab", b"abc", b"lib", b"lib-gpg", b"x 40000 y", b"100644 z", b"\xff\xfe"];
     let mut name = words[random.below(words.len())].to_vec();
     name.extend(random.below(30).to_string().into_bytes());
@@ -86,8 +86,8 @@ fn name(random: &mut Random) -> Vec<u8> {
 
 fn change(tree: &mut Tree, random: &mut Random) {
     let mut id = [0; 20];
-    // Zeros and spaces inside of object names must not be taken for ends of names, nor a `0` at the end of one for the
-    // first digit of the mode behind it.
+    // Zeros and spaces inside object ids must not be taken for ends of names, nor a `0` at the end of an id for the
+    // first digit of the next mode.
     for byte in &mut id {
         *byte = [0, b' ', b'4', b'0', 7, 200, random.below(256) as u8][random.below(7)];
     }
@@ -108,7 +108,7 @@ fn change(tree: &mut Tree, random: &mut Random) {
 }
 
 #[test]
-fn what_is_kept_added_and_removed_is_the_tree() {
+fn rows_reproduce_the_tree() {
     let wanted = Wanted::new(&KeyMap::default());
     let (mut differences, mut built) = (0, 0);
     for seed in 1..400 {
@@ -147,7 +147,7 @@ fn what_is_kept_added_and_removed_is_the_tree() {
 }
 
 #[test]
-fn places_are_found_through_trees_and_end_somewhere() {
+fn places_are_found_through_trees_within_limits() {
     let id = |n: u8| {
         let mut id = [n; 20];
         id[0] = 0x80 | n;
@@ -161,12 +161,12 @@ fn places_are_found_through_trees_and_end_somewhere() {
     let tree = |entries: &[(&str, bool, u8)]| {
         bytes(&entries.iter().map(|(name, is_tree, n)| (name.as_bytes().to_vec(), (*is_tree, id(*n)))).collect())
     };
-    // Outer trees first: the order of a pack says nothing.
+    // Outer trees first: the order of a pack is arbitrary.
     let mut reader = Reader::new(&wanted, Format::Sha1);
     reader.whole(key(4), 0, &tree(&[("keys", true, 3), ("other", true, 9)]));
     reader.whole(key(3), 1, &tree(&[("a.pem", false, 1), ("b.pem", false, 2), ("deep", true, 5)]));
     reader.whole(key(5), 2, &tree(&[("again.pem", false, 1)]));
-    // A tree that holds itself cannot be made; if a collision ever is one, it must not hang.
+    // A tree that contains itself cannot be made; should a collision ever be one, it must not cause an endless loop.
     reader.whole(key(6), 3, &tree(&[("self", true, 6), ("x", false, 1)]));
     // Doubling: 2^40 paths.
     for n in 10..50 {

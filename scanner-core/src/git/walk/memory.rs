@@ -1,6 +1,6 @@
-//! What a walk holds: buffers, and the bases of what is still to be built.
+//! The memory of a walk: buffers, and the bases of objects that are still to be built.
 //!
-//! Where they need more than there is, the base that is needed last is dropped, and built again when its turn comes.
+//! If these need too much, the base that is needed last is dropped, and built again when it is needed.
 
 use std::sync::PoisonError;
 
@@ -9,12 +9,13 @@ use crate::error::Malformed;
 use crate::git::delta::{Delta, Piece};
 
 impl<V: Visitor> Walker<'_, V> {
-    /// The bytes of what is held at a level: built again if they were dropped. They count as used until they are released.
+    /// The bytes of the object at a level, built again if they were dropped. They count as used until they are
+    /// released.
     pub(super) fn base(&mut self, level: usize) -> Result<Vec<u8>, Malformed> {
         if let Some(bytes) = self.path.get_mut(level).and_then(|held| held.bytes.take()) {
             return Ok(bytes);
         }
-        let lost = Malformed::new("what it is built on cannot be read", 0);
+        let lost = Malformed::new("its delta base cannot be read", 0);
         let near = self.path.get(..level).and_then(|path| path.iter().rposition(|held| held.bytes.is_some()));
         let mut from = near.map_or(0, |near| near + 1);
         let mut kept = near.and_then(|near| self.path.get_mut(near)).and_then(|held| held.bytes.take());
@@ -54,7 +55,7 @@ impl<V: Visitor> Walker<'_, V> {
         }
     }
 
-    /// One object of a path, built again.
+    /// Builds one object of the path again.
     fn again(
         &mut self,
         number: u32,
@@ -81,8 +82,8 @@ impl<V: Visitor> Walker<'_, V> {
         Ok(bytes)
     }
 
-    /// Makes room for so many bytes more: first what is only kept for later goes, then it is waited for the turn, then
-    /// the bases that are needed last go.
+    /// Makes room for `more` bytes. First drops spare buffers, then waits for the turn, then drops the bases that are
+    /// needed last.
     pub(super) fn reserve(&mut self, more: u64) -> Result<(), Malformed> {
         let pieces = (self.pieces.pieces.capacity() * size_of::<Piece>()) as u64;
         let fixed = self.delta.capacity() as u64 + pieces;
@@ -116,13 +117,13 @@ impl<V: Visitor> Walker<'_, V> {
         Ok(())
     }
 
-    /// An object that is not needed any more.
+    /// Releases an object that is no longer needed.
     pub(super) fn release(&mut self, bytes: Vec<u8>) {
         self.used = self.used.saturating_sub(bytes.capacity() as u64);
         self.keep(bytes);
     }
 
-    /// Keeps a buffer for the next object. Whether it held a key is known when its tree is done.
+    /// Keeps a buffer for the next object. Whether it contained a key is known when its tree is done.
     pub(super) fn keep(&mut self, mut bytes: Vec<u8>) {
         if self.spare.len() < SPARE && bytes.capacity() as u64 <= STREAMED {
             self.spare.push(bytes);
@@ -137,7 +138,7 @@ impl<V: Visitor> Walker<'_, V> {
         }
     }
 
-    /// Between two trees: wipes what held a key, and gives back what is so large that it would only lie there.
+    /// Called between two trees: wipes buffers that contained a key, and frees unusually large ones.
     pub(super) fn tidy(&mut self) {
         self.turn = None;
         if self.visitor.take_wipe() {
@@ -156,8 +157,9 @@ impl<V: Visitor> Walker<'_, V> {
     }
 }
 
-/// Overwrites all that a buffer can hold. `zeroize` writes byte by byte, which for a history full of keys took a tenth of
-/// the time; this is one `memset` that the compiler may not leave out, because it cannot know that nobody looks.
+/// Overwrites the whole capacity of a buffer. `zeroize` writes byte by byte, which took a tenth of the time for a
+/// history full of keys; this is one `memset` that the compiler must not remove, because `black_box` may read the
+/// bytes.
 pub(in crate::git) fn wipe(buffer: &mut Vec<u8>) {
     buffer.clear();
     buffer.resize(buffer.capacity(), 0);

@@ -1,4 +1,4 @@
-//! Walks over packs made by hand: what is shown, in which order, and what is wiped.
+//! Walks over hand-made packs: what is shown, in which order, and what is wiped.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,18 +7,18 @@ use super::super::made::{self, FORMATS, Folder, Op, PackWriter, noise};
 use super::super::oid::{Format, ObjectId};
 use super::*;
 
-/// What a walk showed.
+/// The objects that a walk showed.
 #[derive(Default)]
 struct Seen {
-    /// Kind and content of what came whole, and how often it came.
+    /// Kind and content of whole objects, and how often each was shown.
     whole: BTreeMap<u32, (Kind, Vec<u8>, usize)>,
-    /// What came as a change, built from its base.
+    /// Objects shown as changes, built from their bases.
     changed: BTreeMap<u32, (Kind, Vec<u8>)>,
     streamed: BTreeMap<u32, (u64, usize)>,
     damaged: BTreeMap<u32, &'static str>,
-    /// Offsets between which bytes belong to no object.
+    /// Ranges of bytes that belong to no object.
     stray: Vec<(u64, u64)>,
-    /// How many objects may still come before the walk is stopped.
+    /// Number of objects that may still be shown before the walk is stopped.
     left: Option<usize>,
 }
 
@@ -56,7 +56,7 @@ impl Visitor for Eye<'_> {
     }
 
     fn damaged(&mut self, entry: u32, what: Malformed) {
-        assert!(lock_seen(self.seen).damaged.insert(entry, what.what).is_none(), "{entry} is told of twice");
+        assert!(lock_seen(self.seen).damaged.insert(entry, what.what).is_none(), "{entry} is reported twice");
     }
 
     fn stray(&mut self, from: u64, to: u64) {
@@ -74,7 +74,7 @@ fn lock_seen(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
 
 const ALL: [Kind; 4] = [Kind::Commit, Kind::Tree, Kind::Blob, Kind::Tag];
 
-/// Walks a pack that was written like this; `change` may damage it.
+/// Writes a pack and walks it.
 fn walked(made: &PackWriter, kinds: &[Kind], jobs: usize, dirty: &[u32], left: Option<usize>) -> Seen {
     let folder = Folder::new();
     let pack = Pack::open(&made.write(&folder), made.format, &Arc::default()).expect("a pack");
@@ -87,7 +87,7 @@ fn walked(made: &PackWriter, kinds: &[Kind], jobs: usize, dirty: &[u32], left: O
     seen.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Trees of deltas, some deep and some broad, of all kinds; what each entry is when built, by its number.
+/// Delta trees of all kinds, some deep and some broad; and the kind and content of each entry, by its number.
 fn orchard(format: Format) -> (PackWriter, Vec<(Kind, Vec<u8>)>) {
     let mut made = PackWriter::new(format);
     let mut all: Vec<(Kind, Vec<u8>, u64)> = Vec::new();
@@ -119,7 +119,7 @@ fn orchard(format: Format) -> (PackWriter, Vec<(Kind, Vec<u8>)>) {
 }
 
 #[test]
-fn every_object_comes_once_as_what_it_is() {
+fn every_object_is_visited_once_with_its_kind_and_content() {
     for format in FORMATS {
         let (made, all) = orchard(format);
         let everything: Vec<u32> = (0..all.len() as u32).collect();
@@ -135,7 +135,7 @@ fn every_object_comes_once_as_what_it_is() {
 }
 
 #[test]
-fn what_is_built_on_clean_objects_comes_as_a_change_and_is_only_built_if_it_is_not() {
+fn deltas_on_clean_objects_are_built_only_if_they_are_not_clean() {
     let (made, all) = orchard(Format::Sha1);
     for dirty in [vec![], vec![8, 20, 33, 70, 100, 119]] {
         let seen = walked(&made, &ALL, 1, &dirty, None);
@@ -157,7 +157,7 @@ fn what_is_built_on_clean_objects_comes_as_a_change_and_is_only_built_if_it_is_n
 }
 
 #[test]
-fn only_the_kinds_that_are_asked_for_come() {
+fn only_requested_kinds_are_visited() {
     let (made, all) = orchard(Format::Sha1);
     for kind in ALL {
         let seen = walked(&made, &[kind], 2, &[], None);
@@ -168,7 +168,7 @@ fn only_the_kinds_that_are_asked_for_come() {
 }
 
 #[test]
-fn a_walk_stops_when_it_is_told_to() {
+fn a_walk_stops_on_request() {
     let (made, all) = orchard(Format::Sha1);
     let everything: Vec<u32> = (0..all.len() as u32).collect();
     for left in [0, 1, 7] {
@@ -178,7 +178,7 @@ fn a_walk_stops_when_it_is_told_to() {
 }
 
 #[test]
-fn what_is_damaged_is_told_with_all_that_is_built_on_it_and_nothing_else_is_lost() {
+fn damaged_entries_are_reported_with_their_descendants_only() {
     let format = Format::Sha1;
     let mut made = PackWriter::new(format);
     let name = |n: u8| ObjectId::of(format, Kind::Blob, &[n]);
@@ -192,16 +192,16 @@ fn what_is_damaged_is_told_with_all_that_is_built_on_it_and_nothing_else_is_lost
     made.delta_at(name(6), good, &add(6, 1));
     let seen = walked(&made, &ALL, 1, &[0, 6], None);
     assert_eq!(seen.whole.keys().copied().collect::<Vec<_>>(), [0, 6]);
-    assert_eq!(seen.stray, [(bad, on_bad)], "the bytes of what does not inflate belong to no object");
-    let lost = "what it is built on cannot be read";
+    assert_eq!(seen.stray, [(bad, on_bad)], "the bytes of a damaged entry belong to no object");
+    let lost = "its delta base cannot be read";
     let told: Vec<_> = seen.damaged.into_iter().collect();
     let stream = "zlib stream is damaged";
-    let size = "delta is for a base of another size";
+    let size = "delta expects a base of another size";
     assert_eq!(told, [(1, stream), (2, lost), (3, lost), (4, size), (5, lost)]);
 }
 
 #[test]
-fn large_objects_are_streamed_unless_something_is_built_on_them() {
+fn large_objects_without_children_are_streamed() {
     let format = Format::Sha1;
     let mut made = PackWriter::new(format);
     let large = vec![b'x'; STREAMED as usize + 1];
@@ -220,7 +220,7 @@ fn large_objects_are_streamed_unless_something_is_built_on_them() {
 }
 
 #[test]
-fn a_wiped_buffer_holds_nothing_in_all_that_it_can_hold() {
+fn wiping_overwrites_the_whole_capacity() {
     let mut buffer = noise(1, 5000);
     buffer.truncate(10);
     wipe(&mut buffer);
@@ -247,7 +247,7 @@ impl Visitor for Finder {
 }
 
 #[test]
-fn buffers_that_held_a_key_are_wiped_before_the_next_tree() {
+fn buffers_with_keys_are_wiped_before_the_next_tree() {
     let folder = Folder::new();
     let mut made = PackWriter::new(Format::Sha1);
     let (_, at) = made.whole(Kind::Blob, &noise(1, 500));
@@ -269,11 +269,11 @@ fn buffers_that_held_a_key_are_wiped_before_the_next_tree() {
     walker.delta = Vec::with_capacity(STREAMED as usize + 1);
     walker.tidy();
     let capacities = walker.spare.iter().chain([&walker.delta]).map(Vec::capacity);
-    assert!(capacities.max() <= Some(STREAMED as usize), "what is so large only lies there");
+    assert!(capacities.max() <= Some(STREAMED as usize), "unusually large buffers are freed");
 }
 
 #[test]
-fn bytes_between_two_objects_belong_to_none() {
+fn bytes_between_objects_are_strays() {
     let mut made = PackWriter::new(Format::Sha1);
     let id = |n: u8| ObjectId::of(Format::Sha1, Kind::Blob, &[n]);
     let entry = [&made::head(3, 1)[..], &made::deflate(b"a")].concat();
@@ -283,7 +283,7 @@ fn bytes_between_two_objects_belong_to_none() {
     assert_eq!(walked(&made, &ALL, 1, &[0, 1], None).stray, [(behind, next)]);
 }
 
-/// A visitor that takes no streams: how large what it is shown is.
+/// A visitor that takes no streams: the sizes of the objects that it is shown.
 struct Sizes(Vec<usize>);
 
 impl Visitor for Sizes {
@@ -298,7 +298,7 @@ impl Visitor for Sizes {
 }
 
 #[test]
-fn who_takes_no_streams_is_shown_large_objects_whole() {
+fn visitors_without_streams_get_large_objects_whole() {
     let folder = Folder::new();
     let mut made = PackWriter::new(Format::Sha1);
     made.whole(Kind::Blob, &vec![b'x'; STREAMED as usize + 1]);
@@ -307,7 +307,7 @@ fn who_takes_no_streams_is_shown_large_objects_whole() {
     assert_eq!(visitors[0].0, [STREAMED as usize + 1]);
 }
 
-/// A chain of four objects, each built on the one before, in a pack that may hold 1,000 bytes, and 800 more in turn.
+/// A chain of four objects, each the base of the next, in a pack that may use 1,000 bytes, and 800 more with the turn.
 fn line(folder: &Folder) -> (Pack, Vec<Vec<u8>>) {
     let mut made = PackWriter::new(Format::Sha1);
     let mut all = vec![noise(1, 600)];
@@ -328,7 +328,7 @@ fn held(entry: u32, bytes: Option<Vec<u8>>) -> Held {
 }
 
 #[test]
-fn room_is_made_by_dropping_what_is_needed_last() {
+fn the_base_needed_last_is_dropped_first() {
     let folder = Folder::new();
     let (pack, all) = line(&folder);
     let (forest, left) = (Forest::of(&pack), AtomicU64::new(u64::MAX));
@@ -348,7 +348,7 @@ fn room_is_made_by_dropping_what_is_needed_last() {
 }
 
 #[test]
-fn what_was_dropped_is_built_again_from_what_is_near() {
+fn dropped_bases_are_rebuilt_from_the_nearest_one() {
     let folder = Folder::new();
     let (pack, all) = line(&folder);
     let (forest, left) = (Forest::of(&pack), AtomicU64::new(u64::MAX));
