@@ -100,7 +100,7 @@ fn names_are_read_in_every_form_of_token() {
         let [material] = found.as_slice() else { panic!("{name}: {whole}") };
         assert_eq!((material.proof, material.span.end), (Proof::Verified, whole.len() - 1), "{name}");
     }
-    // Text with the same beginning.
+    // Texts that begin like a key.
     for text in ["key: (a, b)\n", "  key:\n  (x)\n", "(a)\n", "(", "Key: (private-key"] {
         assert!(inspect(text.as_bytes()).map_or(true, |found| found.is_empty()), "{text}");
     }
@@ -155,7 +155,7 @@ fn curves_go_by_the_names_of_libgcrypt() {
         let found = inspect(text.as_bytes()).unwrap_or_else(|error| panic!("{error}: {text}"));
         assert_eq!(found[0].proof, Proof::Verified, "{name}");
     }
-    // Montgomery's curve has its secret as a big-endian number.
+    // Curve25519 has its secret as a big-endian number.
     let mut secret = scalar.to_vec();
     let public = proof::raw_public(Raw::X25519, &secret).unwrap();
     secret[0] = 9;

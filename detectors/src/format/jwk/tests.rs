@@ -122,7 +122,7 @@ fn members_that_stand_there_twice_are_read_both_ways() {
         let found = inspect(&text).unwrap();
         assert!(found.iter().any(|m| m.kind == Kind::PrivateKey && m.identity == identity), "{text}");
     }
-    // A key of its own for each.
+    // A different key in each reading.
     let other = ec("P-256", &[7; 32]);
     let both = format!("{{{},{}}}", &other[1..other.len() - 1], &key[1..key.len() - 1]);
     assert_eq!(inspect(&both).unwrap().len(), 2);
@@ -211,7 +211,7 @@ fn names_and_values_are_read_without_their_escapes() {
         (key.replace("AQID", "\\u0041QID"), 1),
         (key.replace("OKP", "O\\u004bP").replace("Ed25519", "\\u0045d25519"), 1),
         (format!("{{\"keys\": [{}, {}]}}", escaped(&key), escaped(&ec("P-256", &[7; 32]))), 2),
-        // In a string of JSON, as most programs and as .NET write it.
+        // In a JSON string, as most programs and as .NET write it.
         (format!("{{\"env\": \"{}\"}}", escaped(&key).replace('\\', "\\\\").replace('"', "\\\"")), 1),
         (format!("{{\"env\": \"{}\"}}", key.replace('"', "\\u0022")), 1),
     ] {

@@ -11,7 +11,7 @@ fn packet(kind: u8, body: &[u8]) -> Vec<u8> {
     [&[0xc0 | kind, 255][..], &(body.len() as u32).to_be_bytes(), body].concat()
 }
 
-/// A version 4 EdDSA key; `secret` is everything from the S2K usage on.
+/// A version 4 EdDSA key; `secret` is everything from the S2K usage octet.
 fn key(secret: &[u8]) -> Vec<u8> {
     let public = proof::raw_public(Raw::Ed25519, &SEED).unwrap();
     let oid = [9, 0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x0f, 0x01];
@@ -76,7 +76,7 @@ fn protection_is_read_for_every_packet() {
 fn keys_of_a_ring_are_read_once_by_what_leads_to_them() {
     let user = packet(USER_ID, b"Alice <a@example.org>");
     let (primary, other) = (packet(SECRET_KEY, &plain()), packet(SECRET_KEY, &encrypted(&[0, 2])));
-    // RSA with an unusual exponent, to which nothing leads: the ring has to.
+    // RSA with an unusual exponent, which no anchor finds: only reading the ring does.
     let numbers = [&[4, 0][..], &[0xc1; 128], &[0, 2, 3], &[254, 9, 0, 2], &[7; 48]].concat();
     let rsa = packet(SECRET_KEY, &[&[4, 0x60, 0, 0, 0, 1][..], &numbers].concat());
     let before = [0x55; 9];
@@ -121,7 +121,7 @@ fn what_stands_between_keys_costs_no_key() {
     let good = packet(SECRET_KEY, &plain());
     let sub = packet(SECRET_SUBKEY, &plain());
     let user = |name: &[u8]| packet(USER_ID, name);
-    // An algorithm that nobody has: the key behind it is alive all the same.
+    // An unknown algorithm: the key after it is still usable.
     let unknown = packet(SECRET_KEY, &[4, 0x60, 0, 0, 0, 99, 1, 2, 3]);
     let public = packet(6, &[4, 0x60, 0, 0, 0, 99]);
     for (name, parts, expected) in [
@@ -155,7 +155,7 @@ fn a_wrong_checksum_is_no_key_unless_the_numbers_fit() {
     *body.last_mut().unwrap() ^= 1;
     let found = inspect(&packet(SECRET_KEY, &body)).unwrap();
     assert_eq!((found[0].proof, found[0].remarks.len()), (Proof::Verified, 1));
-    // The secret itself.
+    // The secret number itself.
     let secret = body.len() - 10;
     body[secret] ^= 4;
     assert!(inspect(&packet(SECRET_KEY, &body)).is_err());
@@ -184,7 +184,7 @@ fn without_armor_a_key_has_to_be_believable() {
     };
     let user = packet(USER_ID, b"a");
     let simple = encrypted(&[0, 2]);
-    // A key of version 6 and an algorithm of the future: 4 octets of it, and nothing that protects the rest.
+    // A version 6 key with an unknown algorithm: 4 octets, and no protection of the rest.
     let future = [&[6, 0x60, 0, 0, 0, 99, 0, 0, 0, 4, 1, 2, 3, 4, 0][..], &[7; 64]].concat();
     // An unknown cipher; an unknown digest; one MD5, as in PGP 2, but in version 4.
     let cipher = key(&[&[254, 99, 0, 2][..], &[7; 48]].concat());
@@ -204,7 +204,7 @@ fn without_armor_a_key_has_to_be_believable() {
         for (behind, expected) in [(&[][..], bare), (&user, with_user), (b"noise", with_noise)] {
             let binary = [&body, behind].concat();
             assert_eq!(inspect(&binary).is_ok(), expected, "{name}, {} bytes behind", behind.len());
-            // Armor is word enough.
+            // Armor is sufficient evidence.
             let found = inspect_at(&armored("PRIVATE", &binary), armor::ANCHOR);
             assert_eq!(found.map(|f| f.len()), Ok(1), "{name}, armored, {} bytes behind", behind.len());
         }

@@ -1,8 +1,9 @@
 //! Secret keys of OpenBSD's signify, and its public keys.
 //!
-//! A comment line, then 104 bytes in base64 (signify.c, `struct enckey`): algorithm, KDF, rounds, salt, the beginning of
-//! a SHA-512 of the key, the key number, and the key under a key stream of bcrypt. With zero rounds the key stands in the
-//! clear. A foreign public key or a wrong digest is a remark: the seed signs without them (`read/signs.rs`).
+//! A key is a comment line, then 104 bytes in base64 (signify.c, `struct enckey`): algorithm, KDF, rounds, salt, the
+//! beginning of a SHA-512 of the key, the key number, and the key XORed with a key stream of bcrypt. With zero rounds
+//! the key is plaintext. A foreign public key or a wrong digest is only a remark: the seed signs without them
+//! (`read/signs.rs`).
 
 mod open;
 mod read;
@@ -20,20 +21,21 @@ use crate::read::public::{self, PublicKey, Raw};
 use crate::read::untrusted;
 use read::Secret;
 
-/// signify keys.
+/// Detects signify keys.
 #[derive(Debug)]
 pub(crate) struct Signify;
 
 static ABOUT: About = About {
     id: "signify",
     title: "Signing key (OpenBSD signify)",
-    detects: "Secret keys of signify, encrypted or not (-n), as files and inside JSON, YAML and base64. Keys without a \
-              password are verified if their public half belongs to the seed. Of encrypted ones the rounds of bcrypt and the \
-              key number, which signatures and the public key carry too, are told. Public keys are reported as well.",
-    blind_to: "The public half of an encrypted key. It has the number of its public key, but a number proves nothing, so \
-               they are not joined.",
-    respond: "Everyone who has the public key installed accepts what is signed with it: publish a new one through a \
-              channel that does not depend on this key, and take the old .pub off every machine.",
+    detects: "Secret keys of signify, encrypted or not (-n), as files and inside JSON, YAML and base64. Keys without \
+              a password are verified if their public half belongs to the seed. For encrypted keys, the bcrypt rounds \
+              and the key number are reported; signatures and the public key contain the same number. Public keys are \
+              reported as well.",
+    blind_to: "The public half of an encrypted key. The key has the number of its public key, but a number proves \
+               nothing, so the two are not linked.",
+    respond: "Everyone with the public key installed accepts what the key signs: publish a new public key through a \
+              channel that does not depend on this key, and remove the old .pub from every machine.",
     references: &["signify(1)", "OpenBSD usr.bin/signify/signify.c", "CWE-321", "CWE-798"],
 };
 
