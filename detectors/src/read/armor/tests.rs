@@ -1,9 +1,9 @@
-//! Every disguise in which PEM is seen, and what only looks like it.
+//! PEM in every disguise, and texts that only look like PEM.
 
 use super::*;
 use crate::read::text;
 
-/// 48 bytes in two lines; no key, so that no scanner takes this file for one.
+/// 48 bytes in two lines. They are not a key, so that scanners do not report this file.
 const LINES: [&str; 2] = ["AAECAwQFBgcICQoLDA0ODxAREhMUFRYX", "GBkaGxwdHh8gISIjJCUmJygpKissLS4v"];
 
 fn block(before: &str, between: &str, after: &str) -> Vec<u8> {
@@ -60,7 +60,7 @@ fn every_disguise_gives_the_same_body() {
         ("HTML", "<br/>", "<br>\n", "<BR />"),
         ("paragraphs", "</p>\n<p class=\"k\">", "</p>\n<p class=\"k\">", "</p>\n<p class=\"k\">"),
         ("quoted-printable", "=0A", "=0A=\n", "=0A"),
-        // What OpenSSL passes over at the end of a line.
+        // Bytes that OpenSSL skips at the end of a line.
         ("NUL at line ends", "\0\n", "\0\n", "\0\n"),
         ("controls at line ends", "\u{b}\r\n", " \u{1f}\u{7f}\n", "\u{c}\n"),
         ("Latin at line ends", "\u{e9}\n", "\u{ff}\n", "\u{80}\n"),
@@ -90,7 +90,7 @@ fn lines_of_one_digit_and_long_headers() {
     let lines: String = LINES.concat().chars().flat_map(|digit| [digit, '\n']).collect();
     let text = format!("-----BEGIN X KEY-----\n{lines}-----END X KEY-----");
     assert_eq!(read(text.as_bytes(), 0).unwrap().body.as_slice(), (0..48).collect::<Vec<u8>>());
-    // A plus sign alone in its line is a digit too.
+    // A plus sign alone on a line is a digit too.
     let text = "-----BEGIN X-----\n+\n/\n+\n/\nAAECAwQFBgcICQoLDA0O\n-----END X-----";
     assert_eq!(read(text.as_bytes(), 0).unwrap().body.get(..4), Some(&[0xfb, 0xff, 0xbf, 0x00][..]));
     let header = format!("\nComment: {}\n\n", "AAAA ".repeat(20_000));
@@ -184,7 +184,7 @@ fn digits_are_read_whatever_stands_among_them() {
     );
     let armor = read(encrypted.as_bytes(), 0).unwrap();
     assert_eq!((armor.body.as_slice(), armor.end_seen), (&expected[..], true));
-    // Nothing is left over, there is no END before the next BEGIN, or the text has no lines.
+    // No digits remain, the next BEGIN comes before an END, or the text has no lines.
     for text in [
         String::from_utf8(block("\n", "\n", "\n")).unwrap(),
         String::from_utf8(block("\n", "\n", "\n=abcd\n")).unwrap(),

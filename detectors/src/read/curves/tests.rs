@@ -5,7 +5,7 @@ use super::table::CURVES;
 use super::*;
 use keyradius_core::hex::hex;
 
-/// A scalar below n: 1, 2, 3 ... of the order's length, or one byte shorter where that would be too large.
+/// A scalar below n: 1, 2, 3 ... with the length of the order, or one byte shorter if that would be too large.
 fn scalar(curve: &Curve) -> Vec<u8> {
     let full: Vec<u8> = (1..=curve.n.len() as u8).collect();
     if full.as_slice() < curve.n { full } else { full[..full.len() - 1].to_vec() }
@@ -19,7 +19,7 @@ fn minus_one(number: &[u8]) -> Vec<u8> {
 
 #[test]
 fn public_points_are_those_of_openssl() {
-    // `openssl ec -pubout -conv_form compressed` (3.0.19) on SEC1 keys made of `scalar`.
+    // `openssl ec -pubout -conv_form compressed` (3.0.19) on SEC1 keys of `scalar`.
     for (name, point) in [
         ("secp112r1", "028cef67222957476c337755361847"),
         ("secp112r2", "02707d97e7e927babb8c0049ca6228"),
@@ -146,7 +146,7 @@ fn points_off_the_curve_are_refused() {
     for (case, point) in cases.into_iter().enumerate() {
         assert_eq!(curve.decompress(point), None, "case {case}");
     }
-    // P-224 has p = 1 mod 2^96: the long way to a root, and here there is none.
+    // P-224 has p = 1 mod 2^96: the long way to a root, and here no root exists.
     let curve = CURVES.iter().find(|curve| curve.name == "P-224").unwrap();
     assert_eq!(curve.decompress(&[&[2], &[0; 27][..], &[0]].concat()), None);
 }
@@ -192,7 +192,7 @@ fn hostile_parameters_are_answered() {
     let p256 = by_ssh(b"nistp256").unwrap();
     let huge = [0xff; 128];
     let too_large = [0xff; 129];
-    // 1 + 2^1000: p - 1 holds a long run of twos, the worst case for Tonelli and Shanks.
+    // 1 + 2^1000: p - 1 is divisible by a high power of two, the worst case of Tonelli-Shanks.
     let mut fermat = [0; 126];
     fermat[0] = 1;
     fermat[125] = 1;
