@@ -30,8 +30,8 @@ const ALPHABET: &[u8; 32] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 static ABOUT: About = About {
     id: "age",
     title: "Decryption key (age)",
-    detects: "age identities (AGE-SECRET-KEY-1, also the post-quantum AGE-SECRET-KEY-PQ-1), verified by their checksum. The \
-              public key and the recipient are computed.",
+    detects: "age identities (AGE-SECRET-KEY-1, also the post-quantum AGE-SECRET-KEY-PQ-1), verified by their \
+              checksum. The public key and the recipient are computed.",
     blind_to: "Plugin identities (AGE-PLUGIN-), which are references to hardware. The recipient of a post-quantum \
                identity: the identity is known by a digest. Data encrypted to the identity.",
     respond: "The key decrypts; it does not sign. Everything ever encrypted to its recipient is readable, also in old \
@@ -159,13 +159,13 @@ mod tests {
     }
 
     #[test]
-    fn bech32_of_the_standard() {
+    fn bech32_matches_the_standard() {
         // BIP 173, test vectors: the empty data part with the prefix `a`.
         assert_eq!(encode(b"a", &[]), "a12uel5l");
     }
 
     #[test]
-    fn the_checksum_tells_a_key() {
+    fn the_checksum_distinguishes_keys_from_placeholders() {
         let plain = secret(b"age-secret-key-", &key());
         for text in [plain.clone(), format!("# public key: age1\n{plain}\n"), format!("{{\"k\":\"{plain}\"}}")] {
             let found = inspect(&text).unwrap();

@@ -21,8 +21,8 @@ const HEAD: &[u8] = b"<Keybox DeviceID=";
 static ABOUT: About = About {
     id: "android_keybox",
     title: "Android attestation keybox",
-    detects: "The private keys of each <Keybox> of an AndroidAttestation file, with the device id as their label. Verified by \
-              the arithmetic of the algorithm.",
+    detects: "The private keys of each <Keybox> of an AndroidAttestation file, with the device id as their label. \
+              Verified by the arithmetic of the algorithm.",
     blind_to: "Keyboxes that a maker encrypted or converted to another form; whether Google has revoked the \
                certificate.",
     respond: "Whoever has the key can pass as a device of this make in hardware-backed attestation. Report the serial \
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_a_keybox() {
+    fn all_keys_of_a_keybox_are_reported() {
         let xml = |inside: &str| {
             format!(
                 "<?xml version=\"1.0\"?>\n<AndroidAttestation>\n<Keybox DeviceID=\"dev 7\"><Key algorithm=\"ecdsa\">\

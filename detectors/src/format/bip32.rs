@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none() {
+    fn other_texts_are_refused() {
         let xprv = key(VERSIONS[0], 0, 0, [7; 32]);
         let other = if xprv.ends_with('a') { "b" } else { "a" };
         for text in [

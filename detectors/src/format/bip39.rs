@@ -196,13 +196,13 @@ mod tests {
     }
 
     #[test]
-    fn the_list_is_the_list() {
+    fn the_word_list_is_complete() {
         assert_eq!((WORDS.len(), WORDS[0], WORDS[2047]), (2048, "abandon", "zoo"));
         assert!(WORDS.is_sorted());
     }
 
     #[test]
-    fn every_length_in_its_places() {
+    fn every_length_is_found_in_usual_places() {
         for length in [16, 20, 24, 28, 32] {
             let words = phrase(&Sha256::digest([length as u8])[..length]);
             let count = (length * 3 / 4).to_string();
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn the_master_key_is_that_of_the_standard() {
+    fn the_master_key_matches_the_standard() {
         // The BIP 39 vectors use a passphrase; the expected value is from Python mnemonic 0.21, to_hd_master_key of the
         // seed without one.
         let words = phrase(&[0; 16]);
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn other_words() {
+    fn other_words_are_refused() {
         let words = phrase(&Sha256::digest(b"x")[..16]);
         let mut moved: Vec<&str> = words.split(' ').collect();
         moved.swap(0, 11);

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused() {
+    fn inconsistent_keys_are_refused() {
         let good = blob(true);
         for at in (0..20).chain([20, 100, 150, 160, 220, 230]) {
             let mut bytes = good.clone();

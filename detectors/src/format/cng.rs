@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_fits_is_a_key() {
+    fn only_consistent_blobs_are_keys() {
         for (what, good, elsewhere) in [("ECS2", ecs2(), 1), ("RSA2", rsa2(), 0)] {
             let found = inspect(&[&good[..], b"behind"].concat());
             assert_eq!((found.len(), found[0].span.clone()), (1, 0..good.len()), "{what}");

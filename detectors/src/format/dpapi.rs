@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_in_clear_is_read() {
+    fn plaintext_fields_are_read() {
         let found = inspect(&container(b"le-signing\0")).unwrap();
         let [material] = found.as_slice() else { panic!("{found:?}") };
         assert_eq!(material.labels[0].text, "le-signing");
@@ -191,12 +191,12 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_add_up_is_none() {
+    fn inconsistent_lengths_are_refused() {
         let good = container(b"le-signing\0");
         for length in 0..good.len() {
             assert!(inspect(&good[..length]).is_err(), "{length}");
         }
-        assert!(inspect(&[&good[..], &[0]].concat()).is_err(), "something behind it");
+        assert!(inspect(&[&good[..], &[0]].concat()).is_err(), "trailing bytes");
         // Lengths, the header of the public key, the provider.
         for at in (8..40).step_by(4).chain([71, 75, 79, 155, 160, 170]) {
             let mut bytes = good.clone();

@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_and_what_only_begins_like_one() {
+    fn keys_and_files_that_only_begin_like_one() {
         let point = curves::by_ssh(b"nistp384").unwrap().public_point(&[9]).unwrap();
         let seed = [7; 32];
         let ed = proof::raw_public(Raw::Ed25519, &seed).unwrap();
@@ -109,7 +109,7 @@ mod tests {
             ("DSA, public", strings(&[b"ssh-dss", &p, &[0xff; 20], &[2], &[32]]), None),
             ("ECDSA, public", strings(&[b"ecdsa-sha2-nistp384", b"nistp384", &point]), None),
             ("Ed25519, public", strings(&[b"ssh-ed25519", &ed]), None),
-            ("something behind it", [&ecdsa[..], b"\n"].concat(), None),
+            ("trailing bytes", [&ecdsa[..], b"\n"].concat(), None),
             ("cut", ecdsa[..ecdsa.len() - 1].to_vec(), None),
             ("a name and nothing else", strings(&[b"ssh-rsa"]), None),
         ] {

@@ -218,14 +218,14 @@ mod tests {
     }
 
     #[test]
-    fn keys_stand_in_lists_after_lists() {
+    fn keys_in_consecutive_lists_are_reported() {
         let hashes = list(&SHA256_GUID, 48, &[0x5a; 48 * 3]);
         let other = list(&[0x77; 16], 48, &[0x5a; 48]);
         for (name, bytes, anchor, keys) in [
             ("two keys", rsa(2), RSA, 2),
             ("hashes first", [&hashes[..], &rsa(1)].concat(), SHA256, 1),
             ("an unknown type between", [&rsa(1)[..], &other, &rsa(1)].concat(), RSA, 2),
-            ("padding behind", [&rsa(1)[..], &[0xff; 100]].concat(), RSA, 1),
+            ("trailing padding", [&rsa(1)[..], &[0xff; 100]].concat(), RSA, 1),
             ("hashes only", hashes.clone(), SHA256, 0),
         ] {
             let found = inspect(&bytes, anchor).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_whole_is_refused() {
+    fn incomplete_input_is_refused() {
         let good = rsa(1);
         for length in 16..good.len() {
             assert!(inspect(&good[..length], RSA).is_err(), "cut at {length}");

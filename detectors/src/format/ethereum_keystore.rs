@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_whole() {
+    fn incomplete_keystores_are_refused() {
         let whole = three("scrypt", r#""n":262144,"r":8,"p":1"#);
         for (from, to) in [
             ("2e3d2e3d", "..."),

@@ -28,8 +28,8 @@ const BOOLEAN: u8 = 0x01;
 static ABOUT: About = About {
     id: "freebsd_pkg",
     title: "Signing key (FreeBSD pkg)",
-    detects: "Private and public keys in the DER of FreeBSD's pkg key: ECDSA on the curves of SEC and Brainpool, whose public \
-              key is computed, and EdDSA.",
+    detects: "Private and public keys in the DER of FreeBSD's pkg key: ECDSA on the curves of SEC and Brainpool, \
+              whose public key is computed, and EdDSA.",
     blind_to: "The public half of an EdDSA key, which is identified by a digest. A private key has no redundancy, so \
                it is not verified. RSA keys of pkg are PEM and reported as PEM.",
     respond: "Whoever has the key can sign repositories that machines with the public key in their repository \
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_refused() {
+    fn invalid_keys_are_refused() {
         let scalar: Vec<u8> = (0..32_u8).map(|n| n.wrapping_mul(37).wrapping_add(5)).collect();
         let whole = key(b"SECP256K1", 0, &scalar);
         for bytes in [

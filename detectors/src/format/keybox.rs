@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_and_subkeys_bear_the_user_ids() {
+    fn keys_and_subkeys_have_the_user_ids() {
         let bytes = boxed(&[blob(0, b"gone"), blob(2, b"\xff"), blob(2, &packets())]);
         let (result, found) = inspect(&bytes);
         assert_eq!((result, found.len()), (Ok(()), 2));
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn lies_and_cuts_cost_themselves() {
+    fn damaged_and_truncated_files_do_not_panic() {
         let good = boxed(&[blob(2, &packets()), blob(2, &packets())]);
         for length in 0..good.len() {
             let (_, found) = inspect(&good[..length]);

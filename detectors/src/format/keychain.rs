@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_with_their_names() {
+    fn keys_are_reported_with_their_names() {
         let bytes = keychain(&[key_record(b"Developer ID"), key_record(b"other")]);
         let found = inspect(&bytes).unwrap();
         let names: Vec<_> = found.iter().map(|m| m.labels[0].text.as_str()).collect();
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn lies_and_cuts_cost_themselves() {
+    fn damaged_and_truncated_files_do_not_panic() {
         let good = keychain(&[key_record(b"one"), key_record(b"two")]);
         for length in 0..good.len() {
             let found = inspect(&good[..length]).unwrap_or_default();

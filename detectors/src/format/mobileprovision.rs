@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_profile() {
+    fn other_signed_data_is_ignored() {
         for text in [list(0, ""), list(1, "").replace("DeveloperCertificates", "Devices")] {
             assert!(inspect(&profile(&encode(OCTET_STRING, &[text.as_bytes()]))).unwrap().is_empty());
         }

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_half_is_a_key_where_the_name_of_the_file_says_so() {
+    fn a_foreign_half_is_reported_if_the_file_name_indicates_a_key() {
         let seed: Vec<u8> = (0..32_u8).map(|n| n.wrapping_mul(37)).collect();
         let text = format!("cache.example.org-1:{}==\n", base64(&[&seed[..], &[9; 32]].concat()));
         for (name, found) in [
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn halves_have_to_fit() {
+    fn halves_must_belong_together() {
         let seed: Vec<u8> = (0..32_u8).map(|n| n.wrapping_mul(37)).collect();
         let public = proof::raw_public(Raw::Ed25519, &seed).unwrap();
         let line = format!("cache.example.org-1:{}==", base64(&[&seed[..], &public].concat()));

@@ -57,7 +57,7 @@ impl Detector for Pkcs12 {
         let pfx = Pfx::read(der).inspect_err(|_| {
             let goes_on = || BerReader::cut(der, SEQUENCE, "PFX").is_ok_and(|(_, cut)| cut);
             if !blob.window.last && goes_on() {
-                out.unread(Reason::TooLarge, "a PKCS#12 keystore that is larger than what is read at once");
+                out.unread(Reason::TooLarge, "a PKCS#12 keystore that exceeds the maximum read at once");
             }
         })?;
         report(pfx.materials()?, pfx.raw, Encoding::Der, &(start..start + pfx.raw.len()), out);

@@ -143,7 +143,8 @@ fn random(bytes: &[u8]) -> Result<(), Malformed> {
     }
 }
 
-/// RawNebulaEncryptedData: 1 { 1 algorithm, 2 { 1 version, 2 memory in KiB, 3 iterations, 4 lanes, 5 salt } }, 2 ciphertext.
+/// RawNebulaEncryptedData: 1 { 1 algorithm, 2 { 1 version, 2 memory in KiB, 3 iterations, 4 lanes, 5 salt } }, 2
+/// ciphertext.
 fn nebula_protection(body: &[u8]) -> Result<Protection, Malformed> {
     let [metadata, ciphertext] = bytes_of(body, [1, 2])?;
     let [algorithm, argon2] = bytes_of(metadata, [1, 2])?;
@@ -316,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_in_order_are_no_key() {
+    fn letters_in_order_are_not_a_key() {
         let dashes = "-".repeat(5);
         for letters in ["abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ=", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopq="]
         {

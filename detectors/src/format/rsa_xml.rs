@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_to_write_it_down() {
+    fn every_notation_is_read() {
         let mut wrapped = xml();
         wrapped.insert_str(60, "\n  ");
         let spaced = xml().replace("><", ">\n    <");
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_in_vain_is_counted() {
+    fn fruitless_reads_are_counted() {
         let origin = Origin::file("x");
         let left = |text: &str| {
             let mut out = Inspection::default();
@@ -315,12 +315,12 @@ mod tests {
         assert_eq!(left(&"key.InverseQ = InverseQ;".repeat(9)), (3 * REACH, false), "nothing is read");
         assert_eq!(left(value), (REACH, false));
         assert_eq!(left(&value.repeat(2)), (0, false));
-        assert_eq!(left(&value.repeat(3)), (0, true), "and no more than that");
-        assert_eq!(left(&xml().repeat(9)), (3 * REACH, false), "keys are never left out");
+        assert_eq!(left(&value.repeat(3)), (0, true), "but not beyond the limit");
+        assert_eq!(left(&xml().repeat(9)), (3 * REACH, false), "keys are always read");
     }
 
     #[test]
-    fn keys_that_stand_together_are_apart() {
+    fn adjacent_keys_are_separated() {
         for text in [xml().repeat(2), [xml(), json()].join("\n"), [json(), json()].join(","), [json(), xml()].concat()]
         {
             assert_eq!(inspect(&text).len(), 2, "{text}");
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_whole_key_is_none() {
+    fn incomplete_keys_are_refused() {
         let whole = xml();
         for name in ["Modulus", "Exponent", "P", "Q", "D", "InverseQ"] {
             let value = names().into_iter().find(|(other, _)| *other == name).unwrap().1;
@@ -350,7 +350,7 @@ mod tests {
             let value = names().into_iter().find(|(other, _)| *other == name).unwrap().1;
             text.replace(&format!("<{name}>{value}"), &format!("<{name}>{}", base64(&[77; 66])))
         });
-        assert!(inspect(&none).is_empty(), "nothing fits, and it is not random");
+        assert!(inspect(&none).is_empty(), "numbers that do not fit and are not random");
         for code in [
             "parameters.InverseQ = Convert.FromBase64String(x);",
             "InverseQ",

@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_key_is_known_by_its_point() {
+    fn a_plaintext_key_is_identified_by_its_point() {
         let attributes = read(&open_key(b"\x13\x0cedwards25519")).unwrap();
         let found = material(&attributes).unwrap();
         let Some(Identity::Public(public)) = &found.identity else { panic!("derived") };
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn sealed_keys_are_known_by_their_ciphertext() {
+    fn sealed_keys_are_identified_by_their_ciphertext() {
         for (length, found) in [(16, false), (64, true), (65, false)] {
             let bytes = object(&[
                 (0x0, Is::Number(3)),
@@ -307,6 +307,6 @@ mod tests {
         }
         assert!(read(&[whole.clone(), vec![0]].concat()).is_err());
         assert!(read(&object(&[(5, Is::Yes(true)), (5, Is::Yes(true))])).is_err());
-        assert!(read(&[0; 4096]).is_err(), "zeros are no object");
+        assert!(read(&[0; 4096]).is_err(), "zeros are not an object");
     }
 }

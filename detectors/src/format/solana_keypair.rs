@@ -32,8 +32,8 @@ static ABOUT: About = About {
               pair.",
     blind_to: "Arrays elsewhere, keys in base58, 32 numbers without the public half, and arrays with a foreign public \
                half and no such name.",
-    respond: "Move what the account holds to a new one and give up its authorities (upgrade, mint, vote, stake): a ledger \
-              revokes nothing.",
+    respond: "Move the funds of the account to a new account and give up its authorities (upgrade, mint, vote, \
+              stake): a ledger cannot revoke a key.",
     references: &["Solana documentation: file system wallets", "RFC 8032", "CWE-321"],
 };
 
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn arrays_in_their_places() {
+    fn arrays_are_found_in_usual_places() {
         for text in [pair(","), pair(", "), pair(",\n  "), pair(",").replace(']', ",]")] {
             let found = inspect(&text, START).unwrap();
             assert_eq!((found[0].proof, found[0].span.clone()), (Proof::Verified, 0..text.len()));
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_half_is_a_key_where_a_name_says_so() {
+    fn a_foreign_half_is_reported_if_a_name_indicates_a_key() {
         let seed: Vec<u8> = (0..32_u8).map(|n| n.wrapping_mul(37)).collect();
         let list = |seed: &[u8]| format!("{:?}", [seed, &[9; 32]].concat());
         let random = list(&seed);
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn other_numbers() {
+    fn other_numbers_are_refused() {
         assert!(inspect(&pair(",").replacen('9', "8", 1), START).is_err());
         for text in
             ["[", "[]", "[1,2,3]", "[{\"a\":1}]", &pair(",").replace(']', ",1]"), &pair(",").replacen('9', "999", 1)]

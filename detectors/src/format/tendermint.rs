@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn objects_are_read_where_they_stand() {
+    fn objects_are_read_in_any_context() {
         let seed: Vec<u8> = (0..32_u8).map(|n| n.wrapping_mul(37)).collect();
         let public = proof::raw_public(Raw::Ed25519, &seed).unwrap();
         let key = |kind: &str, bytes: &[u8]| format!(r#"{{"type":"tendermint/{kind}","value":"{}"}}"#, base64(bytes));

@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_scalar_is_refused() {
+    fn invalid_scalars_are_refused() {
         let whole = file();
         for (at, bits) in [(0, 0), (32, 1), (63, 0x80)] {
             let mut wrong = whole.clone();

@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn near_misses() {
+    fn near_misses_are_refused() {
         let good = key(LOADABLE, &area(2048, 0x0d), 190, &[]);
         let sealed = [&LOADABLE[..5], &[5]].concat();
         for (name, der) in [

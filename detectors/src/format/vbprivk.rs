@@ -256,10 +256,10 @@ mod tests {
     }
 
     #[test]
-    fn what_only_begins_like_a_key() {
+    fn files_that_only_begin_like_a_key_are_refused() {
         for (name, bytes) in [
             ("n0inv of another", [header(1), 32_u32.to_le_bytes().to_vec(), vec![0xff; 260]].concat()),
-            ("something behind it", [&header(1)[..], &key(), &[0]].concat()),
+            ("trailing bytes", [&header(1)[..], &key(), &[0]].concat()),
             ("no such algorithm", [header(99), key()].concat()),
             ("a certificate", [&b"\x04\0\0\0\0\0\0\0\x30\x82\x01\x00\x30\x82"[..], &[0; 300]].concat()),
             ("a table of offsets", (0_u64..64).flat_map(|n| (32 + n).to_le_bytes()).collect()),

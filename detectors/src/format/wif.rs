@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn places() {
+    fn keys_are_found_in_usual_places() {
         let (one, two) = (wif(MAIN, 3, &[1]), wif(MAIN, 4, &[1]));
         for (text, keys) in [
             (format!("# Wallet dump created by Bitcoin v22\n\n{one} 2021 label= # addr=x\n{two} 2021\n"), 2),

@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn lies_are_refused() {
+    fn invalid_values_are_refused() {
         for bytes in [
             &[][..],
             &[0x30],
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_reads_back() {
+    fn encoded_values_read_back() {
         assert_eq!(encode_unsigned(&[0, 0x80]), [0x02, 0x02, 0x00, 0x80]);
         assert_eq!(encode_unsigned(&[]), [0x02, 0x01, 0x00]);
         assert_eq!(encode(SEQUENCE, &[&[0; 300]]).get(..4).unwrap(), [0x30, 0x82, 0x01, 0x2c]);

@@ -35,7 +35,7 @@ pub(crate) fn armor(blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Resul
         out.decoded(armor.decoded());
         let goes_on = armor.cut || (!armor.end_seen && end == blob.bytes.len() && !blob.window.last);
         if goes_on && armor::label(blob.bytes, hit.at).is_some_and(|label| label.contains("PRIVATE KEY")) {
-            out.unread(Reason::TooLarge, "a block of a private key that is larger than what is read of one");
+            out.unread(Reason::TooLarge, "a private key block that exceeds the maximum size");
         }
     }
     if let Some(all) = armor::forgiving(blob.bytes, hit.at, end) {
@@ -81,7 +81,7 @@ pub(crate) fn private_key(
     let der = blob.bytes.get(start..).unwrap_or_default();
     let key = read(der).inspect_err(|_| {
         if !blob.window.last && goes_on(der) {
-            out.unread(Reason::TooLarge, "a private key that is larger than what is read at once");
+            out.unread(Reason::TooLarge, "a private key that exceeds the maximum read at once");
         }
     })?;
     if !key.verified && !key.plausible {
@@ -117,11 +117,9 @@ fn unread(armor: &Armor) -> Option<(Reason, &'static str)> {
     // A string may have segments.
     match (first.tag, if second.tag == OCTET_SEGMENTS { OCTET_STRING } else { second.tag }) {
         // The first fields of PrivateKeyInfo and EncryptedPrivateKeyInfo.
-        (INTEGER, SEQUENCE) => Some((Reason::Unsupported, "a private key of an algorithm that is not known here")),
-        (SEQUENCE, OCTET_STRING) => {
-            Some((Reason::Unsupported, "a private key that is encrypted by a method that is not known here"))
-        }
-        (INTEGER, _) => Some((Reason::Damaged, "a private key whose parts make no key")),
+        (INTEGER, SEQUENCE) => Some((Reason::Unsupported, "a private key with an unknown algorithm")),
+        (SEQUENCE, OCTET_STRING) => Some((Reason::Unsupported, "a private key encrypted with an unknown method")),
+        (INTEGER, _) => Some((Reason::Damaged, "a private key whose parts do not form a key")),
         _ => None,
     }
 }

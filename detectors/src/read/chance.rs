@@ -94,7 +94,7 @@ mod tests {
     use keyradius_core::hex::hex;
 
     #[test]
-    fn secrets_are_no_names_and_names_are_no_secrets() {
+    fn secrets_and_names_are_distinguished() {
         let mut missed = 0;
         for number in 0..1000_u32 {
             let secret: [u8; 32] = Sha256::digest(number.to_le_bytes()).into();

@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blocks_of_every_kind_at_every_place() {
+    fn blocks_of_every_kind_at_every_offset() {
         let mut packed = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
         io::Write::write_all(&mut packed, b"packed").unwrap();
         let packed = packed.finish().unwrap();
@@ -183,12 +183,12 @@ mod tests {
                 assert!(read > 0);
             }
         }
-        assert!(image.read_at(33, &mut [0]).is_err(), "what leads there is damaged");
+        assert!(image.read_at(33, &mut [0]).is_err(), "a damaged mapping is an error");
         assert_eq!(image.read_at(36, &mut [0]).unwrap(), 0);
     }
 
     #[test]
-    fn tables_are_read_over_the_ends_of_their_pages() {
+    fn table_entries_may_cross_pages() {
         let bytes: Vec<u8> = (0..9000_u32).map(|byte| byte as u8).collect();
         let table = Table::new(Cursor::new(Arc::new(Held::new(bytes))));
         for at in [0, 8, 4088, 4092, 4096, 8990] {

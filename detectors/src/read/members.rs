@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn braces_around_a_place() {
+    fn braces_around_a_position() {
         let text = br#"{"keys": {"k1": {"a": {}, "b": {"x": 1}, "c": {}}}}"#;
         let at = memchr::memmem::find(text, b"\"b\"").unwrap();
         let open = open_brace(text, at, 100).unwrap();

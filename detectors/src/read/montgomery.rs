@@ -38,10 +38,10 @@ mod tests {
             n[252..].copy_from_slice(&last.to_be_bytes());
             assert!(check(&n, n0inv).is_ok());
             assert!(check(&n, n0inv ^ 2).is_err());
-            assert!(check(&n[1..], n0inv).is_err(), "no such size");
+            assert!(check(&n[1..], n0inv).is_err(), "unsupported size");
         }
         n[252..].copy_from_slice(&2_u32.to_be_bytes());
-        assert!((0..64).all(|n0inv| check(&n, n0inv).is_err()), "an even modulus has none");
+        assert!((0..64).all(|n0inv| check(&n, n0inv).is_err()), "an even modulus has no n0inv");
         assert!(check(&[], 0).is_err());
     }
 }

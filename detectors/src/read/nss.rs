@@ -1,4 +1,4 @@
-//! Databases of NSS: `key4.db` and `cert9.db`, which are SQLite (nss/lib/softoken/sdb.c, sftkdb.c), and `key3.db`, which
+//! NSS databases: `key4.db` and `cert9.db`, which are SQLite (nss/lib/softoken/sdb.c, sftkdb.c), and `key3.db`, which
 //! is a hash file of Berkeley DB 1.85 (nss/lib/dbm, lib/softoken/legacydb/keydb.c).
 
 use std::ops::{ControlFlow, Range};

@@ -176,7 +176,7 @@ pub(crate) struct PublicOnly {
 pub(crate) fn public_key(body: &[u8]) -> Result<PublicOnly, Malformed> {
     let Parts { version, numbers, public, secret, .. } = parts(body)?;
     if !secret.is_empty() {
-        return Err(Malformed::new("bytes behind a public key", public.len()));
+        return Err(Malformed::new("bytes after a public key", public.len()));
     }
     let fingerprint = fingerprint(version, public, &numbers);
     Ok(PublicOnly { fingerprint, public: half(&numbers), digest: Sha256::digest(public).into() })
@@ -340,7 +340,7 @@ fn s2k(cursor: &mut Cursor<'_>, cipher: &str) -> Result<Protection, Malformed> {
         101 => {
             cursor.expect(b"GNU", "GNU S2K")?;
             match cursor.u8("GNU S2K mode")? {
-                1 => Ok(Protection::new(ProtectionState::Stub, "gnu-dummy: the secret part is not here")),
+                1 => Ok(Protection::new(ProtectionState::Stub, "gnu-dummy: the secret part is not in this file")),
                 2 => Ok(Protection::new(ProtectionState::Hardware, "on a smart card")),
                 _ => Err(Malformed::new("GNU S2K mode", cursor.at())),
             }

@@ -159,7 +159,7 @@ pub(crate) mod tests {
     ];
 
     #[test]
-    fn bare_keys_have_the_public_halves_of_the_standards() {
+    fn bare_keys_match_the_public_halves_of_the_standards() {
         let counting = hex(&(0..57).collect::<Vec<u8>>());
         for (kind, private, public) in [
             // RFC 8032 7.1 and 7.4, RFC 7748 6.1 and 6.2.
@@ -233,7 +233,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn rsa_keys_fit_or_do_not() {
+    fn rsa_keys_are_proven_or_refused() {
         let Mersenne { n, d, p, q } = &mersenne();
         let e: &[u8] = &[1, 0, 1];
         let padded = [&[0, 0], &p[..]].concat();
@@ -270,7 +270,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn powers_are_those_of_python() {
+    fn powers_match_python() {
         // The prime of RFC 2409 6.1, g = 2, x = the bytes 1 to 20; `pow(g, x, p)`.
         let p = bytes(
             "ffffffffffffffffc90fdaa22168c234c4c6628b80dc1cd129024e088a67cc74020bbea63b139b22514a08798e3404ddef9519b3cd3a431b302b0a6df25f14374fe1356d6d51c245e485b576625e7ec6f44c42e9a63a3620ffffffffffffffff",
@@ -298,7 +298,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_largest_numbers_are_answered() {
+    fn the_largest_numbers_terminate() {
         // A release build needs half a second. Without the bounds on their lengths this test would not terminate.
         let ones = vec![0xff; 2048];
         for (p, x) in [(2048, 256), (1024, 1024)] {

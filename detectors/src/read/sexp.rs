@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_encodings_say_the_same() {
+    fn both_encodings_are_equal() {
         for text in [
             &b"(3:key(5:curve9:NIST P-25)(1:d4:\x01(\xff#))"[..],
             b"(key (curve \"NIST P-25\")(d #0128\n  FF23#))",
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_bound_is_refused() {
+    fn unbounded_expressions_are_refused() {
         for text in [
             "(".repeat(100_000),
             format!("({})", "a ".repeat(100_000)),

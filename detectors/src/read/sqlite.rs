@@ -189,11 +189,11 @@ impl Database {
         let mut stack = vec![root];
         while let Some(number) = stack.pop() {
             if !self.claim(number) || !self.load(number, &mut page) {
-                walk.damage = walk.damage.or(Some(("a page is missing, or in use twice", number)));
+                walk.damage = walk.damage.or(Some(("a page is missing, or used twice", number)));
                 continue;
             }
             let Some(node) = Node::read(&page, number).filter(|node| node.tree == tree) else {
-                walk.damage = walk.damage.or(Some(("a page is none of its tree", number)));
+                walk.damage = walk.damage.or(Some(("a page does not belong to its tree", number)));
                 continue;
             };
             self.note_free(&page, number, &node);
@@ -233,7 +233,7 @@ impl Database {
             let mut record = Record::new(self, &cell, number, at);
             let flow = each(&mut record);
             if !record.close() {
-                damage.get_or_insert(("a value goes on in a page that is missing", number));
+                damage.get_or_insert(("a value continues in a missing page", number));
             }
             flow?;
         }

@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn lies_are_refused() {
+    fn invalid_blobs_are_refused() {
         for blob in [
             blob(&[]),
             blob(&[b""]),

@@ -310,11 +310,11 @@ pub(crate) mod collect {
         match opened {
             Ok(()) => Some(()),
             Err(Unopenable::Malformed(_)) => {
-                assert!(seen.members.is_empty(), "malformed, and yet members");
+                assert!(seen.members.is_empty(), "malformed input yields no members");
                 None
             }
             Err(Unopenable::Closed(reason, detail)) => {
-                assert!(seen.members.is_empty(), "closed, and yet members");
+                assert!(seen.members.is_empty(), "a closed container yields no members");
                 seen.unread.push((String::new(), reason, detail.to_owned()));
                 Some(())
             }

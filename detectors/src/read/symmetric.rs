@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_fill_in_is_none() {
+    fn placeholders_are_not_secrets() {
         for text in [
             "",
             "secret",

@@ -87,10 +87,10 @@ fn lines(text: &[u8]) -> Result<File, Malformed> {
     // Every body begins with the letters of its algorithm, `Ed`: `RW` in base64.
     let start = COMMENT.len() + end;
     let gap = text.get(start..text.len().min(start + 64)).unwrap_or_default();
-    let at = memchr::memmem::find(gap, b"RW").ok_or(Malformed::new("body behind the comment", start))?;
+    let at = memchr::memmem::find(gap, b"RW").ok_or(Malformed::new("body after the comment", start))?;
     let decoration = |byte: &u8| byte.is_ascii_whitespace() || b"\\nr\"'`+,#*>|/;-".contains(byte);
     if !gap.get(..at).is_some_and(|between| between.iter().all(decoration)) {
-        return Err(Malformed::new("body behind the comment", start));
+        return Err(Malformed::new("body after the comment", start));
     }
     let start = start + at;
     let mut decoder = Decoder::with_capacity(MAX_BODY + 3);
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_is_refused() {
+    fn other_texts_are_refused() {
         for text in [
             "untrusted comment:",
             "untrusted comment: no line end",

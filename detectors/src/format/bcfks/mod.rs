@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lacks_a_part_is_none() {
+    fn incomplete_structures_are_ignored() {
         let more = encode(SEQUENCE, &[&encrypted(0x2f), &check(), &check()]);
         let swapped = encode(SEQUENCE, &[&encrypted(0x2f), &encrypted(0x2f)]);
         let store = encode(SEQUENCE, &[&encrypted(0x2f), &check()]);

@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_entries_become() {
+    fn entries_become_materials() {
         let chain = [certificate(&[0x30, 0])];
         let secret = |name: &str, length| [&[2][..], &utf("RAW"), &utf(name), &sized(&noise(length))].concat();
         let mut info = crate::read::ber::encode(crate::read::ber::OID, &[&[0x2b, 6, 1, 4, 1, 42, 2, 17, 1, 1]]);
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn trust_stores_are_told_apart() {
+    fn trust_stores_are_recognised() {
         let bytes = store(2, &[entry(1, "root", &[], &certificate(&[0x30, 0]))]);
         let materials = inspect(&bytes).unwrap();
         assert_eq!((materials.len(), materials[0].kind), (1, Kind::Keystore));
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_keeps_what_was_there() {
+    fn truncated_files_keep_earlier_entries() {
         let chain = [certificate(&[0x30, 0])];
         let whole = store(2, &[entry(4, "one", &chain, &sealed()), entry(4, "two", &chain, &sealed())]);
         let first = whole.len() - 21 - entry(4, "two", &chain, &sealed()).len();
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn lies_are_refused() {
+    fn invalid_fields_are_refused() {
         let good = store(2, &[entry(4, "one", &[], &sealed())]);
         assert!(inspect(&good).is_ok());
         for (what, at, byte) in [
@@ -227,11 +227,11 @@ mod tests {
             bytes[at] = byte;
             assert!(inspect(&bytes).is_err(), "{what}");
         }
-        assert!(inspect(&store(2, &[])).is_err(), "nothing in it");
+        assert!(inspect(&store(2, &[])).is_err(), "an empty store");
     }
 
     #[test]
-    fn uber_is_noise_to_its_end_or_none() {
+    fn uber_must_be_random_to_its_end() {
         let blob = noise(2048);
         let materials = inspect(&uber(1500, &blob)).unwrap();
         assert_eq!((materials.len(), materials[0].kind, materials[0].container), (1, Kind::Keystore, Some("UBER")));

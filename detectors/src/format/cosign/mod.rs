@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_whole_is_refused() {
+    fn incomplete_input_is_refused() {
         for (from, to) in [
             ("scrypt", "argon2"),
             ("nacl/secretbox", "aes"),

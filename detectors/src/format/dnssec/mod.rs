@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn the_public_file_says_what_it_signs() {
+    fn the_public_file_shows_the_kind_of_key() {
         let seed = &number()[..32];
         let public = proof::raw_public(Raw::Ed25519, seed).unwrap();
         for (flags, what, note) in [(257, "key", Remark::KeySigningKey), (256, "zone", Remark::ZoneSigningKey)] {
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_refused() {
+    fn invalid_keys_are_refused() {
         let number = number();
         for text in [
             one("13 (ECDSAP256SHA256)", "PrivateKey", &[0; 32]),

@@ -66,7 +66,7 @@ impl Detector for EncryptedPkcs8 {
         let der = blob.bytes.get(start..).unwrap_or_default();
         let found = read(der).inspect_err(|_| {
             if !blob.window.last && is_cut(der) {
-                out.unread(Reason::TooLarge, "an encrypted private key that is larger than what is read at once");
+                out.unread(Reason::TooLarge, "an encrypted private key that exceeds the maximum read at once");
             }
         })?;
         out.found(material(&found, Encoding::Der, start..start + found.raw.len()));

@@ -112,7 +112,7 @@ impl Detector for GnuPgAgent {
         if let Err(error) = &read {
             let cut = unfolded.ends.len() >= LONGEST || error.what == sexp::TOO_LARGE;
             if cut && !by_value {
-                out.unread(Reason::TooLarge, "a private key of gpg-agent that is larger than what is read of one");
+                out.unread(Reason::TooLarge, "a private key of gpg-agent that exceeds the maximum size");
             }
         }
         let (node, length) = match read {
@@ -267,7 +267,7 @@ fn protection(protected: &Node) -> Result<Protection, Malformed> {
         b"openpgp-s2k3-ocb-aes" => "AES-128-OCB",
         b"openpgp-s2k3-sha1-aes-cbc" => "AES-128-CBC",
         // The protection of the packet, kept until the key is next used.
-        b"openpgp-native" => return Ok(Protection::new(ProtectionState::Strong, "as in the OpenPGP key it came from")),
+        b"openpgp-native" => return Ok(Protection::new(ProtectionState::Strong, "as in the original OpenPGP key")),
         _ => return Err(Malformed::new("protection mode of gpg-agent", 0)),
     };
     let derivation = protected.items().get(2).and_then(|parameters| parameters.items().first());

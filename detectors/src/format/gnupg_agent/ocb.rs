@@ -58,7 +58,7 @@ mod tests {
     use keyradius_core::hex::hex;
 
     #[test]
-    fn samples_of_the_standard() {
+    fn vectors_of_the_standard_match() {
         // RFC 7253 A: the key is 00..0F; the ciphertexts are given without their tags.
         let key: Vec<u8> = (0..16).collect();
         for (nonce, ciphertext, length) in [

@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn encrypted_keys_are_told_by_their_fields() {
+    fn encrypted_keys_are_recognised_by_their_fields() {
         let hexes =
             |length: usize| (0..length).map(|n| char::from(b"0123456789abcdef"[n * 7 % 16])).collect::<String>();
         let text = format!("{}@@@@100000@@@@{}@@@@{}@@@@{}", hexes(32), hexes(64), hexes(32), hexes(400));
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_beside_a_foreign_public_key_is_a_key() {
+    fn a_seed_with_a_foreign_public_key_is_reported() {
         let foreign = PUBLIC.replace("d75a", "d75b");
         for (text, proof) in [
             (key(SEED).replace(PUBLIC, &foreign), Proof::Structure),
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused() {
+    fn inconsistent_keys_are_refused() {
         for text in [
             key(&"ab".repeat(32)),
             key("<private key in hex>").replace(PUBLIC, "<public>"),

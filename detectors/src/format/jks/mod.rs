@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_keeps_what_was_there() {
+    fn truncated_files_keep_earlier_entries() {
         let whole = store(MAGIC, &[key_entry("one"), key_entry("two")]);
         let found = inspect(&whole[..whole.len() - DIGEST - 10], 0).unwrap();
         assert_eq!((found.len(), found[0].remarks.len()), (1, 1));
@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn lying_counts_cost_nothing() {
+    fn false_counts_cost_nothing() {
         let mut bytes = store(MAGIC, &[]);
         bytes[8..12].fill(0xff);
         assert!(inspect(&bytes, 0).is_err());

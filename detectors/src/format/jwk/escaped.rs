@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn letters_are_undone_and_places_kept() {
+    fn escaped_letters_are_undone_and_positions_kept() {
         for (original, quotes, text) in [
             (r#"{"\u0064":"A\u002bB\/"}"#, false, r#"{"d":"A+B\/"}"#),
             (r#"{\"\\u0064\":1}"#, false, r#"{\"d\":1}"#),

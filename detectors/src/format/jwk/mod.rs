@@ -85,10 +85,7 @@ impl Detector for Jwk {
                 if is_member(blob.bytes, hit.at) {
                     out.work(object::MAX);
                     if Object::is_too_long(blob.bytes, hit.at) {
-                        out.unread(
-                            Reason::TooLarge,
-                            "a JSON Web Key in an object that is larger than what is read of one",
-                        );
+                        out.unread(Reason::TooLarge, "a JSON Web Key in an object that exceeds the maximum size");
                     }
                 }
                 return Err(failed);

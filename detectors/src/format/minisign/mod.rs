@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn an_encrypted_key_tells_its_cost() {
+    fn an_encrypted_key_shows_its_cost() {
         for (ops, memory, detail) in [
             // The limits of minisign, of the Rust crate, and of minisign built for tests.
             (1 << 25, 1 << 30, "scrypt N=1048576 r=8 p=1, XOR"),
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_beside_a_foreign_public_key_is_a_key() {
+    fn a_seed_with_a_foreign_public_key_is_reported() {
         let foreign = [&plain()[..94], &[7; 32], &plain()[126..]].concat();
         let found = inspect(&foreign).unwrap();
         let Some(Identity::Public(half)) = &found[0].identity else { panic!("identity") };
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused() {
+    fn inconsistent_keys_are_refused() {
         let wrong = [&plain()[..62], &[7; 32], &plain()[94..]].concat();
         let zeros = [&b"Ed\0\0B2"[..], &[0; 152]].concat();
         let other = [&b"Ed\0\0B3"[..], &plain()[6..]].concat();

@@ -176,7 +176,7 @@ fn legacy(key: &Legacy<'_>) -> Material {
     });
     material.protection = Some(match nss::sealed(sealed).map(|(algorithm, _)| protection(algorithm)) {
         Some(Ok((protection, _))) => protection,
-        _ => Protection::new(ProtectionState::Weak, "NSS, scheme not known"),
+        _ => Protection::new(ProtectionState::Weak, "NSS, unknown scheme"),
     });
     material.locked = salt.map(|salt| Locked::new(&nss::frame_legacy(key, salt)));
     if !nickname.is_empty() {
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn one_iteration_says_that_there_is_no_password() {
+    fn one_iteration_means_no_password() {
         for (rounds, state, noted) in
             [(&[1][..], ProtectionState::Weak, true), (&[0x27, 0x10], ProtectionState::Strong, false)]
         {

@@ -1,5 +1,5 @@
-//! Opens keys of NSS databases: key4.db (nss/lib/softoken/sftkpwd.c: PBES2 under a salted password, one derivation for each
-//! value) and key3.db (lib/softoken/lowpbe.c, nsspkcs5_PKCS12PBE: a few rounds of SHA-1, 3DES).
+//! Opens keys of NSS databases: key4.db (nss/lib/softoken/sftkpwd.c: PBES2 with a salted password, one derivation for
+//! each value) and key3.db (lib/softoken/lowpbe.c, nsspkcs5_PKCS12PBE: a few rounds of SHA-1, 3DES).
 
 use hmac::{Hmac, KeyInit, Mac};
 use keyradius_core::material::PublicHalf;

@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_without_anchor_have_none() {
+    fn keys_without_an_anchor_are_recognised() {
         let ed = [&[4, 0x60, 0, 0, 0, 22][..], ED25519.bytes].concat();
         let rsa = [&[4, 0x60, 0, 0, 0, 3, 4, 0][..], &[0xc1; 128], EXPONENT.bytes].concat();
         for good in [ed, rsa] {

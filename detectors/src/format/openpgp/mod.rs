@@ -1,5 +1,5 @@
-//! OpenPGP secret keys (RFC 9580, RFC 4880): armored `PGP PRIVATE KEY BLOCK`, binary keys and keyrings at the start of a
-//! file, and the usual kinds of binary keys anywhere.
+//! OpenPGP secret keys (RFC 9580, RFC 4880): armored `PGP PRIVATE KEY BLOCK`, binary keys and keyrings at the start of
+//! a file, and the usual kinds of binary keys at any offset.
 //!
 //! Every secret key and subkey packet is judged separately: in one export the primary key can be a stub while the
 //! subkeys are usable, or the reverse. Fingerprint, user ids and key flags are readable without a passphrase, so an
@@ -123,7 +123,7 @@ impl Detector for OpenPgp {
         if hit.anchor.at_start {
             first_secret(bytes)?;
         } else if !is_secret(&openpgp::packet(bytes, 0)?, bytes)? {
-            return Err(Malformed::new("time, algorithms and a packet behind the key", start));
+            return Err(Malformed::new("time, algorithms and a packet after the key", start));
         }
         let (keys, end) = read(bytes, hit.anchor.at_start)?;
         for mut key in keys {

@@ -26,7 +26,7 @@ use read::{CUT, File, MAGIC};
 pub(crate) struct OpenSsh;
 
 /// The gap reported for a key that continues after the bytes that are read at once.
-const TOO_LARGE: &str = "an OpenSSH private key that is larger than what is read at once";
+const TOO_LARGE: &str = "an OpenSSH private key that exceeds the maximum read at once";
 
 const RAW: Anchor = Anchor::anywhere(MAGIC);
 
@@ -132,7 +132,8 @@ fn protection_of(file: &File<'_>, key: Option<&Public<'_>>) -> Protection {
     let Some(key) = key.filter(|key| key.algorithm.is_security_key()) else { return file.protection.clone() };
     // From the input, and printed: only a valid name is shown.
     let application = Some(key.application).filter(|a| ssh::is_name(a)).map(String::from_utf8_lossy);
-    let mut detail = format!("FIDO security key handle for {}", application.as_deref().unwrap_or("another name"));
+    let mut detail =
+        format!("FIDO security key handle for {}", application.as_deref().unwrap_or("another application"));
     if file.is_encrypted() {
         detail = format!("{detail}, under {}", file.protection.detail);
     }
@@ -323,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_whole_is_refused() {
+    fn incomplete_input_is_refused() {
         let good = plain(&[&ed_public()], &[&ed_private(b"me")]);
         assert!(inspect(&good, RAW).is_ok());
         // The comment, and the bytes after it, may be cut: the key is complete and proves itself.
@@ -335,7 +336,7 @@ mod tests {
         let mut foreign = ed_private(&[b'c'; 4000]);
         foreign[60] ^= 1;
         let cut = plain(&[&ed_public()], &[&foreign]);
-        assert!(inspect(&cut[..cut.len() - 100], RAW).is_err(), "a cut key that nothing proves");
+        assert!(inspect(&cut[..cut.len() - 100], RAW).is_err(), "a truncated key without proof");
         let blob = ed_public();
         let mut unequal = section(&[&ed_private(b"me")]);
         unequal[0] ^= 1;
@@ -361,6 +362,9 @@ mod tests {
         {
             assert!(inspect(text.as_bytes(), armor::ANCHOR).is_err());
         }
-        assert!(inspect(b"-----BEGIN RSA PRIVATE KEY-----\n", armor::ANCHOR).unwrap().is_empty(), "not its business");
+        assert!(
+            inspect(b"-----BEGIN RSA PRIVATE KEY-----\n", armor::ANCHOR).unwrap().is_empty(),
+            "a label of another detector"
+        );
     }
 }

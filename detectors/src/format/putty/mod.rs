@@ -30,8 +30,8 @@ static ABOUT: About = About {
                because for an encrypted file it needs the password, and for others the arithmetic proves more. \
                Unknown key types are identified by a digest of the public blob.",
     respond: "Remove the public key from every authorized_keys and account that has it (search for the SHA256 \
-              fingerprint), then make a new key. Encrypted files of versions 1 and 2 hash the password with SHA-1 only: \
-              treat them as readable. Version 3 with Argon2 buys time, not safety.",
+              fingerprint), then make a new key. Encrypted files of versions 1 and 2 hash the password with SHA-1 \
+              only: treat them as readable. Version 3 with Argon2 buys time, not safety.",
     references: &["PuTTY user manual, appendix C: PPK file format", "RFC 4253 6.6", "RFC 9106", "CWE-321", "CWE-916"],
 };
 
@@ -56,7 +56,7 @@ impl Detector for Putty {
             if error.what == putty::CUT && !blob.window.last {
                 out.unread(
                     Reason::TooLarge,
-                    "a PuTTY private key with a comment that is larger than what is read at once",
+                    "a PuTTY private key with a comment that exceeds the maximum read at once",
                 );
             }
             Malformed::new(error.what, hit.at + error.at)
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_whole_is_refused() {
+    fn incomplete_input_is_refused() {
         let text = plain(3);
         for length in MAGIC.len()..text.trim_end().len() {
             assert!(inspect(&text[..length]).is_err(), "cut at {length}");

@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn an_encrypted_key_has_a_frame_that_fits() {
+    fn an_encrypted_key_needs_a_valid_header() {
         let good = encrypted();
         let found = inspect(&[&good[..], b"behind"].concat()).unwrap();
         assert!(matches!(found[0].identity, Some(Identity::Opaque(_))));
@@ -109,11 +109,11 @@ mod tests {
         }
         let mut plain = good.clone();
         plain[12] = 0;
-        assert!(inspect(&plain).is_err(), "said to be plain, and no key");
+        assert!(inspect(&plain).is_err(), "declared plaintext, but not a key");
     }
 
     #[test]
-    fn a_constant_of_a_program_is_no_key() {
+    fn a_constant_in_a_program_is_not_a_key() {
         for behind in [&[0; 64][..], &[0xff; 64], b"_PVK_do_not_read_this_as_a_header_of_a_key_file_please", &[1; 64]] {
             assert!(inspect(&[&MAGIC[..], behind].concat()).is_err());
         }

@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn rounds_tell_whether_it_is_encrypted() {
+    fn rounds_show_whether_a_key_is_encrypted() {
         let plain = inspect(&body(0), "signify secret key").unwrap();
         let Some(Identity::Public(half)) = &plain[0].identity else { panic!("identity") };
         assert_eq!(hex(&half.spki[12..]), "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
@@ -133,14 +133,14 @@ mod tests {
     }
 
     #[test]
-    fn public_keys_are_told_from_those_of_minisign() {
+    fn public_keys_of_minisign_are_ignored() {
         let public = [&b"Ed"[..], &[1; 8], &proof::raw_public(Raw::Ed25519, &SEED).unwrap()].concat();
         assert_eq!(inspect(&public, "openbsd 7.4 base public key").unwrap()[0].kind, Kind::PublicKey);
         assert!(inspect(&public, "minisign public key 0102").unwrap().is_empty());
     }
 
     #[test]
-    fn a_seed_signs_beside_a_foreign_public_key_or_digest() {
+    fn a_seed_with_a_foreign_public_key_or_digest_is_reported() {
         let digest = Remark::ForeignSignifyDigest;
         for (at, proof, notes) in
             [(24, Proof::Verified, &[digest][..]), (103, Proof::Structure, &[Remark::ForeignPublicNumbers, digest])]
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused() {
+    fn inconsistent_keys_are_refused() {
         let plain = body(0);
         for at in [0, 2] {
             let mut wrong = plain.clone();

@@ -1,4 +1,5 @@
-//! RSA private keys of SSH protocol 1: `identity` and `ssh_host_key` of ssh 1.x and old OpenSSH, which puttygen still writes.
+//! RSA private keys of SSH protocol 1: `identity` and `ssh_host_key` of ssh 1.x and old OpenSSH. puttygen still writes
+//! them.
 //!
 //! The magic number ends in a NUL, which distinguishes a file from a program that reads the format. The public key is
 //! not encrypted, so a key is identified whether it can be read or not.
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_whole_is_refused() {
+    fn incomplete_input_is_refused() {
         let good = file(0, &private());
         // The last bytes are padding.
         for length in MAGIC.len()..good.len() - 8 {

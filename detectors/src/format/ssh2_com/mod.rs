@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_whole_is_refused() {
+    fn incomplete_input_is_refused() {
         let good = block(&body(DSA, b"none", &dsa(32)));
         for length in LABEL.len() + BEGIN.len()..good.trim_end().len() - 5 {
             assert!(inspect(&good[..length]).is_err(), "cut at {length}");

@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn one_private_number() {
+    fn keys_with_one_private_number() {
         let seed = [7; 32];
         let public = proof::raw_public(Raw::Ed25519, &seed).unwrap();
         let x25519 = proof::raw_public(Raw::X25519, &seed).unwrap();
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_private_number_beside_a_foreign_public_half() {
+    fn a_private_number_with_a_foreign_public_half_is_reported() {
         let seed: Vec<u8> = (0..56_u8).map(|n| n.wrapping_mul(37) | 1).collect();
         let curve = |name| curves::by_name(name).unwrap();
         let of = |name| {

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_never_ends_is_cut() {
+    fn endless_dumps_are_bounded() {
         let endless = format!("priv:\n{}", "aa:aa:aa:aa:aa:aa:aa:aa:aa:aa:aa:aa:aa:aa:aa:\n".repeat(100_000));
         assert!(Dump::read(endless.as_bytes(), None).is_err());
         let names = "name: x\n".repeat(100_000);

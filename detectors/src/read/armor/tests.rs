@@ -100,7 +100,7 @@ fn lines_of_one_digit_and_long_headers() {
 }
 
 #[test]
-fn what_a_tool_writes_before_every_line_is_skipped() {
+fn prefixes_of_every_line_are_skipped() {
     for (name, first, second, third, last) in [
         ("grep -n", "a/k.pem:9:", "a/k.pem:10:", "a/k.pem:11:", "a/k.pem:12:"),
         ("grep -A", "k1.pem:", "k1.pem-", "k1.pem-", "k1.pem-"),
@@ -135,7 +135,7 @@ fn entities_and_quoted_printable_digits() {
 }
 
 #[test]
-fn soft_line_breaks_are_no_padding() {
+fn soft_line_breaks_are_not_padding() {
     let digits = text::base64(&(0..=255).collect::<Vec<u8>>());
     for separator in ["=\n", "=\r\n"] {
         let lines: Vec<&str> = digits.as_bytes().chunks(75).map(|line| str::from_utf8(line).unwrap()).collect();
@@ -153,7 +153,7 @@ fn soft_line_breaks_are_no_padding() {
 }
 
 #[test]
-fn a_missing_or_foreign_end_is_said() {
+fn a_missing_or_foreign_end_is_reported() {
     let cut = format!("-----BEGIN X KEY-----\n{}\n{}\n\nThat was it!", LINES[0], LINES[1]);
     let armor = read(cut.as_bytes(), 0).unwrap();
     assert!(!armor.end_seen && armor.body.starts_with(&(0..48).collect::<Vec<u8>>()));
@@ -162,7 +162,7 @@ fn a_missing_or_foreign_end_is_said() {
 }
 
 #[test]
-fn digits_are_read_whatever_stands_among_them() {
+fn digits_are_read_among_other_characters() {
     let expected: Vec<u8> = (0..48).collect();
     let [first, second] = LINES;
     let (left, right) = first.split_at(9);
@@ -205,7 +205,7 @@ fn headers_are_read() {
 }
 
 #[test]
-fn what_only_quotes_a_header_is_no_block() {
+fn text_that_quotes_a_header_is_not_a_block() {
     for text in [
         "-----BEGIN RSA PRIVATE KEY-----",
         "-----BEGIN RSA PRIVATE KEY-----\0-----END RSA PRIVATE KEY-----\0",

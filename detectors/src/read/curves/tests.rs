@@ -18,7 +18,7 @@ fn minus_one(number: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn public_points_are_those_of_openssl() {
+fn public_points_match_openssl() {
     // `openssl ec -pubout -conv_form compressed` (3.0.19) on SEC1 keys of `scalar`.
     for (name, point) in [
         ("secp112r1", "028cef67222957476c337755361847"),
@@ -101,12 +101,12 @@ fn every_row_of_the_table_is_a_curve() {
         for refused in [&[][..], &[0], curve.n, &[0xff; 200]] {
             assert_eq!(curve.public_point(refused), None, "{name}: scalar out of range");
         }
-        assert_eq!(by_oid(curve.oid).map(|found| found.name), Some(name), "OID twice in the table");
+        assert_eq!(by_oid(curve.oid).map(|found| found.name), Some(name), "duplicate OID in the table");
     }
 }
 
 #[test]
-fn what_is_worked_out_beforehand_gives_the_same() {
+fn precomputed_values_give_the_same_results() {
     for curve in CURVES {
         let (name, base, numbers) = (curve.name, curve.work_out().unwrap(), curve.numbers());
         let slow = |scalar: &[u8]| numbers.multiply(&curve.generator(), scalar);
@@ -169,7 +169,7 @@ fn parameters(curve: &Curve, base: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_curve_written_out_is_recognised() {
+fn explicit_parameters_are_recognised() {
     for curve in CURVES {
         let generator = curve.generator();
         let (x, y) = generator[1..].split_at(generator.len() / 2);
@@ -188,7 +188,7 @@ fn a_curve_written_out_is_recognised() {
 }
 
 #[test]
-fn hostile_parameters_are_answered() {
+fn hostile_parameters_terminate() {
     let p256 = by_ssh(b"nistp256").unwrap();
     let huge = [0xff; 128];
     let too_large = [0xff; 129];
@@ -209,7 +209,7 @@ fn hostile_parameters_are_answered() {
 }
 
 #[test]
-fn what_is_no_prime_field_is_refused() {
+fn other_fields_are_refused() {
     // SEQ { 1, SEQ { characteristic-two-field } }
     let der = ber::encode(
         SEQUENCE,

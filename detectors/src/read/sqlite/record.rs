@@ -245,7 +245,7 @@ impl Read for Payload<'_> {
         }
         if length == 0 && self.left.is_some() {
             self.broken = true;
-            return Err(io::Error::other("goes on in a page that is missing"));
+            return Err(io::Error::other("continues in a missing page"));
         }
         self.step(length);
         Ok(length)

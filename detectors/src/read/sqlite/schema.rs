@@ -66,7 +66,7 @@ impl Database {
         match walk.damage {
             Some((what, 1)) if items.is_empty() => Err(Malformed::new(what, 100)),
             _ if !whole => {
-                let damage = walk.damage.or(Some(("a table is described by no record", 1)));
+                let damage = walk.damage.or(Some(("a schema record is damaged", 1)));
                 Ok((items, Walk { damage, ..walk }))
             }
             _ => Ok((items, walk)),
