@@ -92,7 +92,7 @@ fn step(sum: u32, value: u8) -> u32 {
     GENERATORS.iter().enumerate().filter(|(bit, _)| top >> bit & 1 == 1).fold(next, |sum, (_, term)| sum ^ term)
 }
 
-/// The checksum state after `name`, the part before the separator.
+/// The checksum after `name`, the part before the separator.
 fn start(name: &[u8]) -> u32 {
     let high = name.iter().map(|byte| byte >> 5);
     high.chain([0]).chain(name.iter().map(|byte| byte & 31)).fold(1, step)

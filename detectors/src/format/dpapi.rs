@@ -25,8 +25,8 @@ static ABOUT: About = About {
     title: "Key container of Windows (CryptoAPI, DPAPI)",
     detects: "Key containers of CryptoAPI (Crypto\\RSA\\S-1-5-..., Crypto\\RSA\\MachineKeys): the plaintext public \
               half of each key, the name of the container and the GUID of the DPAPI master key that protects it.",
-    blind_to: "Containers of CNG (Crypto\\Keys), whose public halves are encrypted, bare DPAPI blobs, and DSS keys. \
-               Nothing is decrypted.",
+    blind_to: "Containers of CNG (Crypto\\Keys), whose public halves are not plaintext, bare DPAPI blobs, and DSS \
+               keys. Nothing is decrypted.",
     respond: "The file is useful only with the master key (Protect\\SID\\GUID) and the user's password, or the \
               secrets of the machine: a backup or disk image contains both. If those may have leaked too, revoke the \
               certificates of the key and make a new key, preferably in a TPM.",

@@ -1,8 +1,8 @@
 //! Private keys of Dropbear (`dropbear_rsa_host_key`, `id_dropbear`): the public blob of SSH, then the plaintext
 //! private numbers.
 //!
-//! The format has no magic number. A public blob begins with the same bytes, so a key is searched for only at the start
-//! of a file (or of an unwrapped blob), and must end where the file ends.
+//! The format has no magic number, and a public blob begins with the same bytes. So a key is searched for only at the
+//! start of a file (or of an unwrapped blob), and must end where the file ends.
 
 use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;

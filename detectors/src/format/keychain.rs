@@ -39,7 +39,7 @@ static ABOUT: About = About {
 /// Magic number and version 1.0.
 const KYCH: Anchor = Anchor::at_start(b"kych\0\x01\0\0");
 
-/// Length of the header in bytes. Table offsets count from its end.
+/// Length of the header in bytes, and minimum offset of the schema. Table offsets count from the schema.
 const HEADER: usize = 20;
 /// CSSM_DL_DB_RECORD_PRIVATE_KEY, CSSM_DL_DB_RECORD_X509_CERTIFICATE.
 const PRIVATE_KEY: u32 = 0x10;

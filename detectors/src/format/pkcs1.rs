@@ -16,9 +16,7 @@ pub(crate) struct Pkcs1;
 
 static ABOUT: About = About {
     id: "pkcs1",
-    title: "RSAPrivateKey structures in PEM (RSA PRIVATE KEY) and in DER at any offset: in programs, firmware images, \
-            dumps. All integers are read; the key counts as verified when the modulus is the product of its primes \
-            and the private exponent inverts the public one.",
+    title: "RSA private key (PKCS#1)",
     detects: "RSAPrivateKey structures in PEM (RSA PRIVATE KEY) and in DER at any offset: in programs, firmware images, \
               dumps. All integers are read; the key counts as verified when the modulus is the product of its primes \
               and the private exponent inverts the public one.",

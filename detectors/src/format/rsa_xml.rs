@@ -332,7 +332,7 @@ mod tests {
         let whole = xml();
         for name in ["Modulus", "Exponent", "P", "Q", "D", "InverseQ"] {
             let value = names().into_iter().find(|(other, _)| *other == name).unwrap().1;
-            // The two primes here are equal and prove each other; with d, one of them may be missing.
+            // The two primes here are equal and prove each other, so any one of P, Q and D may be missing.
             let needed = matches!(name, "Modulus" | "Exponent" | "InverseQ");
             let without = whole.replace(&format!("<{name}>{value}</{name}>"), "");
             assert_eq!(inspect(&without).is_empty(), needed, "without {name}");

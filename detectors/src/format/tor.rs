@@ -27,9 +27,9 @@ static ABOUT: About = About {
     detects: "Ed25519 secret keys of Tor onion services (hs_ed25519_secret_key) and relays \
               (ed25519_master_id_secret_key, ed25519_signing_secret_key), at any offset. The public key is computed, \
               and from it the onion address.",
-    blind_to: "The file has no redundancy, so the key is not verified: only the fixed bits of the scalar are checked. \
-               Master keys with a passphrase. RSA keys of relays and of old onion services are PEM and reported as \
-               PEM. Whether the key belongs to a service or a relay: only the file name says.",
+    blind_to: "The file has no redundancy, so the key is not verified: only the fixed bits of the scalar and its \
+               randomness are checked. Master keys with a passphrase. RSA keys of relays and of old onion services \
+               are PEM and reported as PEM. Whether the key belongs to a service or a relay: only the file name says.",
     respond: "An onion address cannot be revoked: whoever has the key can run the service. Move to a new address and \
               inform its users through another channel. Stop a relay and start it again with a new identity.",
     references: &["Tor rend-spec-v3: appendix A.2, [ONIONADDRESS]", "Tor dir-spec", "CWE-321"],

@@ -35,7 +35,7 @@ pub(crate) fn is_store(items: &[Item]) -> bool {
 /// A row of `nssPrivate` or `nssPublic`.
 pub(crate) struct Object {
     pub(crate) attributes: Attributes,
-    /// Start of the row, and the part of it that is contiguous.
+    /// Range of the row, as far as it is contiguous in the file.
     pub(crate) span: Range<usize>,
     /// Whether the row was deleted: its page is unreferenced.
     pub(crate) deleted: bool,

@@ -103,7 +103,7 @@ impl<R: Read> Read for Exactly<R> {
     }
 }
 
-/// Skips blocks of zero bytes: free space, whose length means nothing.
+/// Skips blocks of zero bytes, which are free space.
 pub(crate) struct Dense<R> {
     from: R,
     block: Vec<u8>,

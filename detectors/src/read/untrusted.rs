@@ -1,8 +1,8 @@
 //! The files of minisign and signify: a line that begins with `untrusted comment:`, then one line of base64. In both
 //! formats the body begins with the same two bytes, and its length gives its type.
 //!
-//! Reads either line ending, indented or in a comment, with escaped line ends as in a JSON string, and with the whole
-//! file in another layer of base64, as Tauri stores its keys.
+//! Reads either line ending, indentation, comments, and escaped line ends as in a JSON string. The whole file may be in
+//! another layer of base64, as Tauri stores its keys.
 
 use std::ops::Range;
 

@@ -72,7 +72,7 @@ impl<'a> Key<'a> {
         let mut items = store.open(b"", &[]);
         let mut keys = 0;
         for item in &mut items {
-            // The first key replaces what was locked; its protection was that of match.
+            // The first key replaces the locked one. Its protection is that of match, not of the PKCS#12 file.
             if item.material.kind == Kind::PrivateKey && item.material.proof == Proof::Verified {
                 item.which = (keys == 0).then_some(0);
                 item.material.protection = None;

@@ -69,7 +69,7 @@ impl<'a> Entry<'a> {
 
     fn open(&self, password: &[u8], which: usize) -> Option<Unlocked> {
         match self {
-            // The digest confirms the key, even if its numbers cannot be read.
+            // The digest confirms the password, so the key need not be proven.
             Self::Sun(ciphertext) => {
                 let plain = sun(ciphertext, password)?;
                 Some(carrier::unlocked(which, private::pkcs8(&plain).ok()?, &plain))

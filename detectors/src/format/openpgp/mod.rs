@@ -173,8 +173,8 @@ fn is_secret(packet: &openpgp::Packet<'_>, bytes: &[u8]) -> Result<bool, Malform
 /// Plausible creation times of a binary key: 1991-01-01, before which there was no PGP, to 2100-01-01.
 const TIMES: Range<u32> = 662_688_000..4_102_444_800;
 
-/// Whether a file without armor begins with a key. One octet of framing proves little, so a key that its own numbers do
-/// not prove must have known algorithms and a plausible time, and be followed by the end of the file or another packet.
+/// Whether a file without armor begins with a key. One octet of framing proves little. So a key that its own numbers do
+/// not prove must have known algorithms and a plausible time, and the end of the file or another packet must follow.
 fn is_believable(key: &SecretKey, bytes: &[u8], end: usize) -> bool {
     // Signature, subkey, trust, user id, user attribute.
     let followed =

@@ -1,6 +1,6 @@
 //! PVK files: private keys of Microsoft's Authenticode tools (makecert, signcode, pvk2pfx), plaintext or encrypted.
 //!
-//! The magic number is a constant in every libcrypto, so the header, the lengths and the plaintext first bytes of the
+//! The magic number is a constant in every libcrypto. So the header, the lengths and the plaintext first bytes of the
 //! key blob must all fit, and arithmetic must prove a plaintext key. Only the size of an encrypted key is known.
 
 mod open;

@@ -39,7 +39,8 @@ impl<'a> Secret<'a> {
         Ok(Self { rounds, salt, digest, number, sealed })
     }
 
-    /// The key in `plain`, read or decrypted. `None` unless the digest or the public half confirms it.
+    /// The key in `plain`, which was read or decrypted. A password is correct if the digest or the public half confirms
+    /// the key.
     pub(crate) fn key(&self, plain: &[u8]) -> Option<Key> {
         let (seed, public) = plain.split_at_checked(32)?;
         let (half, fit) = signs::ed25519(seed, public)?;

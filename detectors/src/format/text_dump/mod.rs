@@ -161,8 +161,8 @@ fn joined(x: &[u8], y: &[u8]) -> Vec<u8> {
     point
 }
 
-/// Tries the kind whose public half follows from the private one, then the kind that the text states, then the first
-/// kind of the right size.
+/// Chooses the kind whose public half follows from the private one. Otherwise the kind that the text states, or the
+/// first kind of the right size.
 fn raw(private: &[u8], public: &[u8], said: Said) -> Option<(PublicHalf, Fit)> {
     let is_said = |kind: Raw| matches!(said, Said::Raw(said) if said == kind);
     let kinds = [Raw::Ed25519, Raw::Ed448, Raw::X25519, Raw::X448].into_iter();
@@ -178,8 +178,8 @@ fn raw(private: &[u8], public: &[u8], said: Said) -> Option<(PublicHalf, Fit)> {
     proven.or_else(said).or(known.first()).map(|(_, found)| found.clone())
 }
 
-/// Tries the curve on which the point belongs to the scalar, then the curve that the text states, then the first curve
-/// of the right size that contains the point, then the commonest of that size.
+/// Chooses the curve on which the point belongs to the scalar. Otherwise the curve that the text states, the first
+/// curve of the right size that contains the point, or the commonest of that size.
 fn ec(scalar: &[u8], point: &[u8], said: Said) -> Option<(PublicHalf, Fit)> {
     // A coordinate has half the length of an uncompressed point, or the full length of a compressed one, not counting
     // the first byte.
