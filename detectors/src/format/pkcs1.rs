@@ -17,9 +17,9 @@ pub(crate) struct Pkcs1;
 static ABOUT: About = About {
     id: "pkcs1",
     title: "RSA private key (PKCS#1)",
-    detects: "RSAPrivateKey structures in PEM (RSA PRIVATE KEY) and in DER at any offset: in programs, firmware images, \
-              dumps. All integers are read; the key counts as verified when the modulus is the product of its primes \
-              and the private exponent inverts the public one.",
+    detects: "RSAPrivateKey structures in PEM (RSA PRIVATE KEY) and in DER at any offset: in programs, firmware \
+              images, dumps. All integers are read; the key counts as verified when the modulus is the product of its \
+              primes and the private exponent inverts the public one.",
     blind_to: "Multi-prime keys, and keys with an unusual version, in DER that is not at the start of a file. Keys \
                whose DER is truncated, split over fragments of a disk, or stored as bare numbers without the \
                SEQUENCE.",

@@ -24,7 +24,7 @@ pub(super) struct Key<'a> {
 enum How {
     /// A suite, and the constant bytes after its IV at the start of the counter.
     Block(Suite, &'static [u8]),
-    /// chacha20-poly1305@openssh.com: the first of its two keys, with a nonce of zero (OpenSSH PROTOCOL.chacha20poly1305).
+    /// chacha20-poly1305@openssh.com: the first of its two keys, with a zero nonce (OpenSSH PROTOCOL.chacha20poly1305).
     ChaCha,
 }
 
