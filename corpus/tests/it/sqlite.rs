@@ -163,7 +163,7 @@ fn what_is_left_of_rows_is_read() {
         assert_eq!(keys.count(), 1, "{file}");
     }
     let (_, kept) = open(&all["no_root.db"]);
-    assert_eq!(kept.unread, ["settings damaged a page is none of its tree"]);
+    assert_eq!(kept.unread, ["settings damaged a page does not belong to its tree"]);
 }
 
 /// Ten thousand rows that are all the same cell are one row.

@@ -1,7 +1,7 @@
-//! age identities: `AGE-SECRET-KEY-1` and 32 bytes in bech32, an X25519 key; `AGE-SECRET-KEY-PQ-1`, the seed of a hybrid
-//! with ML-KEM. The checksum of bech32 tells a key from a placeholder.
+//! age identities: `AGE-SECRET-KEY-1` with an X25519 key of 32 bytes in bech32, and `AGE-SECRET-KEY-PQ-1` with the seed
+//! of a hybrid key (X25519 and ML-KEM). The bech32 checksum distinguishes a key from a placeholder.
 //!
-//! They decrypt and sign nothing. They are found because files that hold signing keys are encrypted to them.
+//! age identities decrypt; they do not sign. They are reported because files with signing keys are encrypted to them.
 
 use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
@@ -14,14 +14,14 @@ use crate::read::chance::looks_random;
 use crate::read::proof;
 use crate::read::public::{self, PublicKey, Raw};
 
-/// age identities.
+/// Detects age identities.
 #[derive(Debug)]
 pub(crate) struct Age;
 
 const PREFIX: &[u8] = b"AGE-SECRET-KEY-";
 const ANCHOR: Anchor = Anchor::anywhere(PREFIX);
 
-/// Digits of 32 bytes and six of the checksum (BIP 173).
+/// Bech32 digits of 32 bytes, and six digits of checksum (BIP 173).
 const DIGITS: usize = 58;
 
 /// The digits of bech32 (BIP 173).
@@ -30,11 +30,11 @@ const ALPHABET: &[u8; 32] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
 static ABOUT: About = About {
     id: "age",
     title: "Decryption key (age)",
-    detects: "age identities (AGE-SECRET-KEY-1, also the post-quantum AGE-SECRET-KEY-PQ-1), verified by their checksum. The \
-              public key and the recipient are computed.",
-    blind_to: "Identities of plugins (AGE-PLUGIN-), which are references to hardware. The recipient of a post-quantum \
-               identity: it is known by a digest. What was encrypted to it.",
-    respond: "It decrypts, it does not sign: everything that was ever encrypted to its recipient is readable, also in old \
+    detects: "age identities (AGE-SECRET-KEY-1, also the post-quantum AGE-SECRET-KEY-PQ-1), verified by their \
+              checksum. The public key and the recipient are computed.",
+    blind_to: "Plugin identities (AGE-PLUGIN-), which are references to hardware. The recipient of a post-quantum \
+               identity: the identity is known by a digest. Data encrypted to the identity.",
+    respond: "The key decrypts; it does not sign. Everything ever encrypted to its recipient is readable, also in old \
               commits (sops, agenix). Encrypt those files to a new recipient and change the secrets in them.",
     references: &["age specification (C2SP age.md), X25519 recipient stanza", "BIP 173", "CWE-321", "CWE-798"],
 };
@@ -84,7 +84,7 @@ impl Detector for Age {
     }
 }
 
-/// One step of bech32's checksum (BIP 173).
+/// One step of the bech32 checksum (BIP 173).
 fn step(sum: u32, value: u8) -> u32 {
     const GENERATORS: [u32; 5] = [0x3b6a_57b2, 0x2650_8e6d, 0x1ea1_19fa, 0x3d42_33dd, 0x2a14_62b3];
     let top = sum >> 25;
@@ -92,13 +92,13 @@ fn step(sum: u32, value: u8) -> u32 {
     GENERATORS.iter().enumerate().filter(|(bit, _)| top >> bit & 1 == 1).fold(next, |sum, (_, term)| sum ^ term)
 }
 
-/// The checksum over the part before the separator.
+/// The checksum after `name`, the part before the separator.
 fn start(name: &[u8]) -> u32 {
     let high = name.iter().map(|byte| byte >> 5);
     high.chain([0]).chain(name.iter().map(|byte| byte & 31)).fold(1, step)
 }
 
-/// The 32 bytes of a text in one case whose checksum is right.
+/// Decodes 32 bytes of upper-case bech32. `None` if the checksum is wrong.
 fn decode(name: &[u8], text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     if text.iter().any(u8::is_ascii_lowercase) {
         return None;
@@ -159,13 +159,13 @@ mod tests {
     }
 
     #[test]
-    fn bech32_of_the_standard() {
-        // BIP 173, test vectors: the empty text under `a`.
+    fn bech32_matches_the_standard() {
+        // BIP 173, test vectors: the empty data part with the prefix `a`.
         assert_eq!(encode(b"a", &[]), "a12uel5l");
     }
 
     #[test]
-    fn the_checksum_tells_a_key() {
+    fn the_checksum_distinguishes_keys_from_placeholders() {
         let plain = secret(b"age-secret-key-", &key());
         for text in [plain.clone(), format!("# public key: age1\n{plain}\n"), format!("{{\"k\":\"{plain}\"}}")] {
             let found = inspect(&text).unwrap();

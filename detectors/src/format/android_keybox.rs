@@ -1,7 +1,7 @@
-//! Attestation keys of Android devices: `keybox.xml`, as Google hands them to makers of devices and as they leak.
+//! Attestation keys of Android devices: `keybox.xml`, as Google issues it to device makers and as it leaks.
 //!
-//! The keys are PEM inside XML, so `sec1` and `pkcs1` would find them; but only the `<Keybox>` around them says that they
-//! speak for the hardware of a device.
+//! The keys are PEM inside XML, so `sec1` and `pkcs1` would find them. Only the `<Keybox>` element around the keys
+//! shows that they attest for the hardware of a device.
 
 use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
@@ -10,28 +10,29 @@ use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::{armor, carrier, private};
 
-/// Attestation keys of Android.
+/// Detects attestation keys of Android.
 #[derive(Debug)]
 pub(crate) struct AndroidKeybox;
 
-/// The rare end of [`HEAD`]: the searcher goes by the first four bytes.
+/// The rare end of [`HEAD`]: the searcher matches the first four bytes.
 const ANCHOR: Anchor = Anchor::anywhere(b"x DeviceID=");
 const HEAD: &[u8] = b"<Keybox DeviceID=";
 
 static ABOUT: About = About {
     id: "android_keybox",
     title: "Android attestation keybox",
-    detects: "The private keys of each <Keybox> of an AndroidAttestation file, with the device id as their label. Verified by \
-              the arithmetic of the algorithm.",
-    blind_to: "Keyboxes that a maker encrypted or put into another form, and whether Google has revoked the certificate.",
-    respond: "With the key anyone passes for a device of this make, in hardware-backed attestation. Report the serial numbers \
-              of the chain to Google for its revocation list; the devices that hold the key need another.",
+    detects: "The private keys of each <Keybox> of an AndroidAttestation file, with the device id as their label. \
+              Verified by the arithmetic of the algorithm.",
+    blind_to: "Keyboxes that a maker encrypted or converted to another form; whether Google has revoked the \
+               certificate.",
+    respond: "Whoever has the key can pass as a device of this make in hardware-backed attestation. Report the serial \
+              numbers of the chain to Google for its revocation list. The devices with this key need a new one.",
     references: &["developer.android.com Key Attestation", "CWE-321"],
 };
 
-/// Most text of one keybox, in bytes: two keys and two chains have some 10 KB.
+/// Maximum text of one keybox, in bytes: two keys and two chains take about 10 KB.
 const MAX: usize = 256 << 10;
-/// Most keys of one keybox: RSA and EC.
+/// Maximum number of keys in one keybox. Usual are two: RSA and EC.
 const MAX_KEYS: usize = 16;
 
 impl Detector for AndroidKeybox {
@@ -71,7 +72,7 @@ impl Detector for AndroidKeybox {
     }
 }
 
-/// What stands between the quotation marks at the start.
+/// The text between the quotation marks at the start.
 fn quoted(text: &[u8]) -> Option<&[u8]> {
     let (&quote, rest) = text.split_first()?;
     let end = rest.iter().take(Label::MAX).position(|&byte| byte == quote)?;
@@ -107,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_a_keybox() {
+    fn all_keys_of_a_keybox_are_reported() {
         let xml = |inside: &str| {
             format!(
                 "<?xml version=\"1.0\"?>\n<AndroidAttestation>\n<Keybox DeviceID=\"dev 7\"><Key algorithm=\"ecdsa\">\

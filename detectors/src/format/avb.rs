@@ -1,5 +1,5 @@
-//! Public keys of Android Verified Boot: `avb_pkmd.bin` as `avbtool extract_public_key` writes it, and the key inside a vbmeta
-//! image. Public, but each is a device or an image that trusts the private key.
+//! Public keys of Android Verified Boot: `avb_pkmd.bin` as `avbtool extract_public_key` writes it, and the key in a
+//! vbmeta image. They are not secret, but each marks a device or an image that trusts the private key.
 
 use std::ops::Range;
 
@@ -12,28 +12,29 @@ use crate::read::cursor::Cursor;
 use crate::read::montgomery;
 use crate::read::public::{self, PublicKey};
 
-/// Public keys of Android Verified Boot.
+/// Detects public keys of Android Verified Boot.
 #[derive(Debug)]
 pub(crate) struct Avb;
 
 static ABOUT: About = About {
     id: "avb",
     title: "Android Verified Boot public key",
-    detects: "RSA keys of 2048, 4096 and 8192 bits in the form of libavb: files of avbtool, and vbmeta structures at any \
-              offset. n0inv has to belong to the modulus. They are no leak; keyradius joins them with private keys.",
-    blind_to: "Chain descriptors, which hold the keys of other partitions, and signatures.",
-    respond: "Nothing to do for a public key alone. If its private key is found, devices that boot this image trust it \
-              until their bootloader is given another one.",
+    detects: "RSA keys of 2048, 4096 and 8192 bits in the form of libavb: files of avbtool, and vbmeta structures at \
+              any offset. n0inv must match the modulus. These keys are not a leak; keyradius links them to private \
+              keys.",
+    blind_to: "Chain descriptors, which contain the keys of other partitions, and signatures.",
+    respond: "Nothing to do for a public key alone. If its private key is found, devices that boot this image trust \
+              that key until their bootloader gets another public key.",
     references: &["AOSP external/avb libavb/avb_crypto.h", "AOSP external/avb libavb/avb_vbmeta_image.h"],
 };
 
-/// AvbRSAPublicKeyHeader of a file that is nothing but a key: its size in bits.
+/// AvbRSAPublicKeyHeader of a file that contains only a key: its size in bits.
 const SIZES: [Anchor; 3] =
     [Anchor::at_start(&[0, 0, 0x08, 0]), Anchor::at_start(&[0, 0, 0x10, 0]), Anchor::at_start(&[0, 0, 0x20, 0])];
 /// AVB_MAGIC and required_libavb_version_major.
 const VBMETA: Anchor = Anchor::anywhere(b"AVB0\0\0\0\x01");
 
-/// Bytes of an AvbVBMetaImageHeader.
+/// Size of an AvbVBMetaImageHeader, in bytes.
 const HEADER: usize = 256;
 
 impl Detector for Avb {
@@ -71,7 +72,7 @@ impl Detector for Avb {
         montgomery::check(n, n0inv)?;
         let span = hit.at + span.start..hit.at + span.end;
         let mut material = Material::new(Kind::PublicKey, ABOUT.id, Encoding::Binary, span);
-        // libavb knows no other exponent.
+        // libavb supports no other exponent.
         let key = PublicKey::Rsa { n, e: &[1, 0, 1] };
         material.identity = Some(Identity::public(public::half(&key)));
         material.remarks.push(note);
@@ -80,14 +81,14 @@ impl Detector for Avb {
     }
 }
 
-/// Where the public key stands in a vbmeta image.
+/// The range of the public key in a vbmeta image.
 fn vbmeta(bytes: &[u8]) -> Result<Range<usize>, Malformed> {
     let mut fields = Cursor::new(bytes);
-    // Magic, two versions.
+    // Magic number, two versions.
     fields.take(12, "AVB header")?;
     let authentication = fields.u64("size of the authentication block")?;
     let auxiliary = fields.u64("size of the auxiliary block")?;
-    // Algorithm; hash and signature, each an offset and a size.
+    // Algorithm; hash and signature, each with an offset and a size.
     fields.take(4 + 32, "AVB header")?;
     let offset = fields.u64("offset of the public key")?;
     let size = fields.u64("size of the public key")?;

@@ -1,7 +1,8 @@
-//! Extended private keys of hierarchical wallets (BIP 32), with the prefixes of SLIP 132: `xprv`, `tprv`, `yprv` and kin.
+//! Extended private keys of hierarchical wallets (BIP 32), with the prefixes of SLIP 132: `xprv`, `tprv`, `yprv` and
+//! others.
 //!
-//! 78 bytes in base58check, so the checksum proves the text and the curve the key. The public half is that of the key
-//! itself; every key below it in the tree follows from it.
+//! A key is 78 bytes in base58check: the checksum proves the text, and the curve proves the key. The public half is
+//! that of the key itself; every key below it in the tree follows from it.
 
 use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
@@ -10,24 +11,24 @@ use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::wallet;
 
-/// Extended private keys.
+/// Detects extended private keys.
 #[derive(Debug)]
 pub(crate) struct Bip32;
 
 static ABOUT: About = About {
     id: "bip32",
     title: "Extended private key (BIP 32)",
-    detects: "xprv, yprv, zprv, tprv, uprv, vprv and the multi-signature forms Yprv, Zprv, Uprv \
-              (SLIP 132), down to depth 6. Verified: the checksum fits and \
-              the private number is one of secp256k1. The depth in the tree is told.",
-    blind_to: "Which keys below it are in use, and what they hold.",
-    respond: "Every key below it is known to whoever has it, and with the public part of a parent also those beside it. Move \
-              what the wallet holds to a new one, at once.",
+    detects: "xprv, yprv, zprv, tprv, uprv, vprv and the multi-signature forms Yprv, Zprv, Uprv (SLIP 132), down to \
+              depth 6. Verified: the checksum is correct and the private number is valid for secp256k1. The depth in \
+              the tree is reported.",
+    blind_to: "Which keys below it are in use, and what funds they control.",
+    respond: "Whoever has the key can derive every key below it, and with the public part of a parent also its \
+              siblings. Move the funds of the wallet to a new wallet at once.",
     references: &["BIP 32", "SLIP 132", "CWE-321"],
 };
 
-/// What follows the first letter, for keys down to depth 6: wallets use 5 levels below the master key at most (BIP 44).
-/// Vprv, for several signers on a test network, would need one more.
+/// The bytes after the first letter, for keys down to depth 6: wallets use at most 5 levels below the master key (BIP
+/// 44). Vprv, for multi-signature wallets on a test network, would need one more anchor.
 const ANCHORS: [Anchor; 3] = [Anchor::anywhere(b"prv8"), Anchor::anywhere(b"prv9"), Anchor::anywhere(b"prvA")];
 
 /// Versions of private keys: BIP 32, then SLIP 132.
@@ -43,10 +44,10 @@ const VERSIONS: [[u8; 4]; 9] = [
     [0x02, 0x42, 0x85, 0xb5],
 ];
 
-/// Bytes of an extended key: version, depth, fingerprint of the parent, number, chain code, a zero and the key.
+/// Size of an extended key in bytes: version, depth, fingerprint of the parent, number, chain code, a zero and the key.
 const LENGTH: usize = 78;
 
-/// Digits of 82 bytes that begin with 02 or 04.
+/// Base58 digits of 82 bytes that begin with 02 or 04.
 const DIGITS: usize = 111;
 
 impl Detector for Bip32 {
@@ -68,7 +69,7 @@ impl Detector for Bip32 {
         };
         let version = payload.first_chunk::<4>().filter(|version| VERSIONS.contains(version));
         let depth = payload.get(4).copied().zip(version).ok_or(malformed("extended key version"))?.0;
-        // A zero before the key tells it from a public one, whose first byte is 02 or 03.
+        // A zero precedes a private key; a public key begins with 02 or 03.
         let key = payload.get(46..).filter(|_| payload.get(45) == Some(&0)).ok_or(malformed("extended key"))?;
         let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Text, span);
         material.identity = Some(wallet::identity(key).ok_or(malformed("extended private key"))?);
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none() {
+    fn other_texts_are_refused() {
         let xprv = key(VERSIONS[0], 0, 0, [7; 32]);
         let other = if xprv.ends_with('a') { "b" } else { "a" };
         for text in [

@@ -1,8 +1,7 @@
-//! Mnemonics of wallets (BIP 39): 12 to 24 English words behind a name such as `MNEMONIC`.
+//! Wallet mnemonics (BIP 39): 12 to 24 English words after a name such as `MNEMONIC`.
 //!
-//! The words hold a number and its checksum. From them follows the master key of the wallet (BIP 32), so the same wallet is
-//! known by the same name whether its words or its `xprv` lie about. Words alone have no anchor: a name has to say what
-//! they are.
+//! The words encode a number and its checksum. The master key of the wallet (BIP 32) follows from them, so a wallet has
+//! the same identity whether its words or its `xprv` are found. Words alone have no anchor: a name must precede them.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -17,19 +16,19 @@ use zeroize::Zeroizing;
 
 use crate::read::wallet;
 
-/// Mnemonics.
+/// Detects wallet mnemonics.
 #[derive(Debug)]
 pub(crate) struct Bip39;
 
 static ABOUT: About = About {
     id: "bip39",
     title: "Wallet mnemonic (BIP 39)",
-    detects: "12, 15, 18, 21 or 24 words of the English list whose checksum fits, behind a name with `mnemonic` or `secret` in \
-              it, with blanks, commas, line ends, quotes or numbers between them. The key is the master key that follows \
-              from the words without a passphrase.",
-    blind_to: "Words without such a name before them, other languages, Electrum's own lists, and wallets with a passphrase \
-               on top of the words: those are found, but have other keys.",
-    respond: "Every key of the wallet follows from the words. Move what it holds to a new one, at once.",
+    detects: "12, 15, 18, 21 or 24 words of the English list with a correct checksum, after a name that contains \
+              `mnemonic` or `secret`, separated by blanks, commas, line ends, quotes or numbers. The key is the \
+              master key that follows from the words without a passphrase.",
+    blind_to: "Words without such a name before them, other languages, and Electrum's own lists. Wallets with an \
+               additional passphrase are found, but their real keys are others.",
+    respond: "Every key of the wallet follows from the words. Move the funds of the wallet to a new wallet at once.",
     references: &["BIP 39", "BIP 32", "CWE-321"],
 };
 
@@ -40,19 +39,19 @@ const ANCHORS: [Anchor; 4] = [
     Anchor::anywhere(b"SECRET"),
 ];
 
-/// How far behind its name the first word may begin, in bytes.
+/// Maximum distance in bytes between a name and the first word.
 const GAP: usize = 48;
 
-/// Most bytes between two words: a comma, quotes, a line end, indentation, a number.
+/// Maximum bytes between two words: a comma, quotes, a line end, indentation, a number.
 const BETWEEN: usize = 24;
 
-/// Most words.
+/// Maximum number of words.
 const MOST: usize = 24;
 
-/// Words by their place in the list.
+/// Words, as indices into the list.
 type Numbers = Zeroizing<Vec<u16>>;
 
-/// Bits of a word.
+/// Bits per word.
 const BITS: usize = 11;
 
 static WORDS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
@@ -72,7 +71,7 @@ impl Detector for Bip39 {
         let named = hit.at + hit.anchor.bytes.len();
         let Some((words, ends)) = first_words(blob.bytes, named) else { return Ok(()) };
         let malformed = Malformed::new("mnemonic", hit.at);
-        // Words of what follows may be words of the list too: the longest that fits.
+        // Text after the mnemonic may consist of list words too: take the longest phrase with a correct checksum.
         let count = [24, 21, 18, 15, 12].into_iter().find(|count| words.get(..*count).is_some_and(fits));
         let words = count.and_then(|count| words.get(..count)).ok_or(malformed)?;
         let end = count.and_then(|count| ends.get(count - 1)).ok_or(malformed)?.end;
@@ -88,13 +87,12 @@ impl Detector for Bip39 {
     }
 }
 
-/// The numbers of the words of the list that stand in a row behind a name, and where each stands; `None` if there are too
-/// few.
+/// The indices of consecutive list words after a name, and the range of each word. `None` if there are fewer than 12.
 fn first_words(bytes: &[u8], named: usize) -> Option<(Numbers, Vec<Range<usize>>)> {
     let mut numbers = Zeroizing::new(Vec::with_capacity(MOST));
     let mut places = Vec::with_capacity(MOST);
     let mut at = named;
-    // What is left of the name, an assignment, an opening quote.
+    // The rest of the name, an assignment, an opening quote.
     let limit = bytes.len().min(named + GAP);
     let mut assigned = false;
     while let Some(byte) = bytes.get(at..limit)?.first() {
@@ -121,7 +119,7 @@ fn first_words(bytes: &[u8], named: usize) -> Option<(Numbers, Vec<Range<usize>>
             break;
         }
         at += gap;
-        // A line end that is written out.
+        // An escaped line end.
         if between.get(gap.wrapping_sub(1)) == Some(&b'\\') && bytes.get(at) == Some(&b'n') {
             at += 1;
         }
@@ -129,7 +127,7 @@ fn first_words(bytes: &[u8], named: usize) -> Option<(Numbers, Vec<Range<usize>>
     (numbers.len() >= 12).then_some((numbers, places))
 }
 
-/// The number of the word at `at`, and its length.
+/// The index of the word at `at`, and its length.
 fn number(bytes: &[u8], at: usize) -> Option<(u16, usize)> {
     let before = at.checked_sub(1).and_then(|at| bytes.get(at));
     let two_before = at.checked_sub(2).and_then(|at| bytes.get(at));
@@ -146,7 +144,7 @@ fn number(bytes: &[u8], at: usize) -> Option<(u16, usize)> {
     Some((WORDS.binary_search(&word).ok()? as u16, length))
 }
 
-/// Whether the last bits are the first of the SHA-256 of the others.
+/// Whether the last bits equal the first bits of the SHA-256 of the others.
 fn fits(words: &[u16]) -> bool {
     let total = words.len() * BITS;
     let entropy = total / 33 * 32;
@@ -160,9 +158,9 @@ fn fits(words: &[u16]) -> bool {
         .all(|(at, place)| digest.get(at / 8).is_some_and(|byte| (byte >> (7 - at % 8) & 1 == 1) == bit(place)))
 }
 
-/// The private number of the wallet's master key (BIP 39 and BIP 32), for no passphrase.
+/// The private number of the wallet's master key (BIP 39 and BIP 32), with an empty passphrase.
 fn master(words: &[u16]) -> Zeroizing<Vec<u8>> {
-    /// Iterations of PBKDF2 (BIP 39): a millisecond.
+    /// Iterations of PBKDF2 (BIP 39). They take about a millisecond.
     const ITERATIONS: u32 = 2048;
     let names: Vec<&str> = words.iter().filter_map(|word| WORDS.get(usize::from(*word)).copied()).collect();
     let phrase = Zeroizing::new(names.join(" "));
@@ -186,7 +184,7 @@ mod tests {
         ask::every(&Bip39, ".env", text)
     }
 
-    /// The words of a number, as BIP 39 says.
+    /// The words for an entropy, as BIP 39 defines them.
     fn phrase(entropy: &[u8]) -> String {
         let digest = Sha256::digest(entropy);
         let bytes = [entropy, &digest].concat();
@@ -198,13 +196,13 @@ mod tests {
     }
 
     #[test]
-    fn the_list_is_the_list() {
+    fn the_word_list_is_complete() {
         assert_eq!((WORDS.len(), WORDS[0], WORDS[2047]), (2048, "abandon", "zoo"));
         assert!(WORDS.is_sorted());
     }
 
     #[test]
-    fn every_length_in_its_places() {
+    fn every_length_is_found_in_usual_places() {
         for length in [16, 20, 24, 28, 32] {
             let words = phrase(&Sha256::digest([length as u8])[..length]);
             let count = (length * 3 / 4).to_string();
@@ -230,8 +228,9 @@ mod tests {
     }
 
     #[test]
-    fn the_master_key_is_that_of_the_standard() {
-        // BIP 39 vectors have a passphrase; this is Python mnemonic 0.21's to_hd_master_key of its seed without one.
+    fn the_master_key_matches_the_standard() {
+        // The BIP 39 vectors use a passphrase; the expected value is from Python mnemonic 0.21, to_hd_master_key of the
+        // seed without one.
         let words = phrase(&[0; 16]);
         assert!(words.ends_with("abandon about"));
         let numbers: Vec<u16> = words.split(' ').map(|word| WORDS.binary_search(&word).unwrap() as u16).collect();
@@ -242,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn other_words() {
+    fn other_words_are_refused() {
         let words = phrase(&Sha256::digest(b"x")[..16]);
         let mut moved: Vec<&str> = words.split(' ').collect();
         moved.swap(0, 11);

@@ -1,9 +1,9 @@
-//! Key blobs of Windows' CryptoAPI: strong name files (`.snk`), MSBLOB files, and the same inside of programs and dumps;
-//! the public ones of .NET assemblies as public keys.
+//! Key blobs of Windows' CryptoAPI: strong name files (`.snk`), MSBLOB files, and the same blobs in programs and dumps.
+//! The public blobs of .NET assemblies are reported as public keys.
 //!
-//! The anchor is the magic number with the two zeros before it, which end the header of the blob. A private RSA blob counts
-//! if n is the product of p and q and d inverts e; of DSS, whose blob has no public number, the group is proven and the
-//! public number derived. A public RSA blob has nothing to prove but that its modulus has just the size it says.
+//! The anchor is the magic number with the two zeros before it, which end the header of the blob. A private RSA blob
+//! counts if n is the product of p and q, or d inverts e. A DSS blob has no public number: its group is proven and the
+//! public number is derived. A public RSA blob offers no proof except that its modulus has exactly the stated size.
 
 use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
@@ -11,22 +11,22 @@ use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::capi::Key;
 
-/// CryptoAPI key blobs.
+/// Detects key blobs of CryptoAPI.
 #[derive(Debug)]
 pub(crate) struct Capi;
 
 static ABOUT: About = About {
     id: "capi",
     title: "Key blob of CryptoAPI (.snk, MSBLOB)",
-    detects: "PRIVATEKEYBLOBs with RSA and DSS keys at any offset: strong name files (.snk), what openssl calls MSBLOB, plain \
-              PVK files. Verified by n = p * q and d for RSA; for DSS the group is proven. PUBLICKEYBLOBs of RSA at any \
-              offset, such as the public key of every signed .NET assembly, are public keys; RSA keys are labelled with \
-              their public key token.",
-    blind_to: "Version 3 blobs of DSS, Diffie-Hellman blobs, and simple and opaque blobs, which are encrypted. Blobs of DSS \
-               that are public count only at the start of a file.",
-    respond: "A strong name says nothing of who wrote an assembly, but what is granted to the name is granted to whoever has \
-              the key: find what trusts its public key token (policies, InternalsVisibleTo, binding redirects), make a new \
-              key, and sign with it from a place that does not hand it out.",
+    detects: "PRIVATEKEYBLOBs with RSA and DSS keys at any offset: strong name files (.snk), the format that openssl \
+              calls MSBLOB, plaintext PVK files. Verified by n = p * q and d for RSA; for DSS the group is proven. \
+              PUBLICKEYBLOBs of RSA at any offset, such as the public key of every signed .NET assembly, are public \
+              keys; RSA keys are labelled with their public key token.",
+    blind_to: "Version 3 blobs of DSS, Diffie-Hellman blobs, and simple and opaque blobs, which are encrypted. Public \
+               DSS blobs that are not at the start of a file.",
+    respond: "A strong name does not prove who wrote an assembly, but whoever has the key gets all that is granted to \
+              the name. Find what trusts its public key token (policies, InternalsVisibleTo, binding redirects), make \
+              a new key, and sign with it on a system that does not export it.",
     references: &["wincrypt.h: BLOBHEADER, RSAPUBKEY, DSSPUBKEY", "ECMA-335 II.6.3", "CWE-321"],
 };
 
@@ -37,7 +37,7 @@ const DSS2: Anchor = Anchor::anywhere(b"\0\0DSS2");
 /// PUBLICKEYBLOB with CALG_DSS_SIGN.
 const DSS1: Anchor = Anchor::at_start(&[6, 2, 0, 0, 0, 0x22, 0, 0]);
 
-/// Bytes of BLOBHEADER before those that the anchors have.
+/// Bytes of BLOBHEADER before the bytes of the anchors.
 const BEFORE: usize = 6;
 
 impl Detector for Capi {
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
     use crate::ask;
 
-    /// A number with all bits set: 2^bits - 1.
+    /// A number of `bits` ones: 2^bits - 1.
     fn ones(bits: usize) -> Vec<u8> {
         let mut bytes = vec![0xff; bits.div_ceil(8)];
         if !bits.is_multiple_of(8) {
@@ -86,8 +86,9 @@ mod tests {
         out
     }
 
-    /// n = (2^521 - 1)(2^607 - 1) = 2^1128 - 2^607 - 2^521 + 1, both primes of Mersenne: 1128 bits. Its halves are of 564
-    /// bits in the blob, so p does not fit; another pair does: 2^521 - 1 twice is no key but a product all the same.
+    /// n = (2^521 - 1)(2^607 - 1) = 2^1128 - 2^607 - 2^521 + 1, both Mersenne primes: 1128 bits. Primes have half of
+    /// these bits in the blob, 564, so q does not fit. Another pair does: 2^521 - 1 twice is not a key, but it is a
+    /// product.
     fn blob(private: bool) -> Vec<u8> {
         // (2^521 - 1)^2 = 2^1042 - 2^522 + 1: 1042 bits.
         let p = ones(521);
@@ -127,12 +128,12 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused() {
+    fn inconsistent_keys_are_refused() {
         let good = blob(true);
         for at in (0..20).chain([20, 100, 150, 160, 220, 230]) {
             let mut bytes = good.clone();
             bytes[at] ^= 4;
-            // Bits of the exponent prove nothing without d, and either prime proves the other.
+            // The exponent proves nothing without d, and either prime proves the other.
             let free = (16..20).contains(&at) || at >= 151;
             assert_eq!(inspect(&bytes).is_empty(), !free, "{at}");
         }

@@ -1,9 +1,9 @@
 //! Key containers of Windows' CryptoAPI: the files under `Crypto\RSA`, of users and of the machine.
 //!
-//! A container holds up to two keys, one to sign and one to exchange. The name of the container and the public halves lie
-//! in clear; the private halves are DPAPI blobs, which need the user's password or the machine's secrets, and name the
-//! master key that they are under. There is no magic number, so everything has to fit: lengths that add up to the file,
-//! a name, public keys of just the size they say, private ones that begin as DPAPI blobs do.
+//! A container holds up to two keys, one to sign and one to exchange. The container name and the public halves are
+//! plaintext. The private halves are DPAPI blobs: they need the user's password or the machine's secrets, and name
+//! their master key. The format has no magic number, so everything must fit: lengths that add up to the file, a name,
+//! public keys of exactly the stated size, private keys that begin like DPAPI blobs.
 
 use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
@@ -16,33 +16,33 @@ use crate::read::capi::Little;
 use crate::read::number;
 use crate::read::public::{self, PublicKey};
 
-/// CryptoAPI key containers.
+/// Detects key containers of CryptoAPI.
 #[derive(Debug)]
 pub(crate) struct Dpapi;
 
 static ABOUT: About = About {
     id: "dpapi",
     title: "Key container of Windows (CryptoAPI, DPAPI)",
-    detects: "Key containers of CryptoAPI (Crypto\\RSA\\S-1-5-..., Crypto\\RSA\\MachineKeys): the public half of each key, \
-              which lies in clear, the name of the container and the GUID of the DPAPI master key that protects it.",
-    blind_to: "Containers of CNG (Crypto\\Keys), whose public halves do not lie in clear, bare DPAPI blobs, and DSS keys. \
-               Nothing is decrypted.",
-    respond: "The file is of use together with the master key (Protect\\SID\\GUID) and the user's password, or the secrets of \
-              the machine: a backup or disk image has both. If those may have left too, revoke the certificates of the key \
-              and make a new one, best in a TPM.",
+    detects: "Key containers of CryptoAPI (Crypto\\RSA\\S-1-5-..., Crypto\\RSA\\MachineKeys): the plaintext public \
+              half of each key, the name of the container and the GUID of the DPAPI master key that protects it.",
+    blind_to: "Containers of CNG (Crypto\\Keys), whose public halves are not plaintext, bare DPAPI blobs, and DSS \
+               keys. Nothing is decrypted.",
+    respond: "The file is useful only with the master key (Protect\\SID\\GUID) and the user's password, or the \
+              secrets of the machine: a backup or disk image contains both. If those may have leaked too, revoke the \
+              certificates of the key and make a new key, preferably in a TPM.",
     references: &["Mimikatz kull_m_key", "MS-BKRP; CryptProtectData", "CWE-522"],
 };
 
-/// The version, and a field that is zero.
+/// The version, then a zero field.
 const ANCHOR: Anchor = Anchor::at_start(&[2, 0, 0, 0, 0, 0, 0, 0]);
 
-/// How a DPAPI blob begins: version 1, and the GUID of the provider, df9d8cd0-1501-11d1-8c7a-00c04fc297eb.
+/// The start of a DPAPI blob: version 1, and the GUID of the provider, df9d8cd0-1501-11d1-8c7a-00c04fc297eb.
 const PROVIDER: [u8; 20] =
     [1, 0, 0, 0, 0xd0, 0x8c, 0x9d, 0xdf, 0x01, 0x15, 0xd1, 0x11, 0x8c, 0x7a, 0x00, 0xc0, 0x4f, 0xc2, 0x97, 0xeb];
 
-/// Longest name of a container, in bytes.
+/// Maximum length of a container name, in bytes.
 const MAX_NAME: usize = 512;
-/// Length of the digest behind the name, if there is one.
+/// Length of the digest after the name, if there is one.
 const DIGEST: usize = 20;
 
 impl Detector for Dpapi {
@@ -123,7 +123,7 @@ impl<'a> Container<'a> {
     }
 }
 
-/// RSA1, bytes of the modulus with its zeros, bits, bytes of data, exponent, modulus.
+/// Reads RSA1, bytes of the modulus with its zeros, bits, bytes of data, exponent, modulus.
 fn public_half(bytes: &[u8]) -> Result<PublicHalf, Malformed> {
     let mut fields = Little::new(bytes);
     if fields.take(4, "magic")? != b"RSA1" {
@@ -140,7 +140,7 @@ fn public_half(bytes: &[u8]) -> Result<PublicHalf, Malformed> {
     Ok(public::half(&PublicKey::Rsa { n: &n, e: &e }))
 }
 
-/// The GUID of the master key of a DPAPI blob: behind the provider and a version.
+/// The GUID of the master key of a DPAPI blob, after the provider and a version.
 fn master(blob: &[u8]) -> Result<String, Malformed> {
     let mut fields = Little::new(blob);
     if fields.take(PROVIDER.len(), "provider")? != PROVIDER {
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_in_clear_is_read() {
+    fn plaintext_fields_are_read() {
         let found = inspect(&container(b"le-signing\0")).unwrap();
         let [material] = found.as_slice() else { panic!("{found:?}") };
         assert_eq!(material.labels[0].text, "le-signing");
@@ -191,13 +191,13 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_add_up_is_none() {
+    fn inconsistent_lengths_are_refused() {
         let good = container(b"le-signing\0");
         for length in 0..good.len() {
             assert!(inspect(&good[..length]).is_err(), "{length}");
         }
-        assert!(inspect(&[&good[..], &[0]].concat()).is_err(), "something behind it");
-        // Lengths, the public key's head, the provider.
+        assert!(inspect(&[&good[..], &[0]].concat()).is_err(), "trailing bytes");
+        // Lengths, the header of the public key, the provider.
         for at in (8..40).step_by(4).chain([71, 75, 79, 155, 160, 170]) {
             let mut bytes = good.clone();
             bytes[at] ^= 0x71;

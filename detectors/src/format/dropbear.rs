@@ -1,7 +1,8 @@
-//! Private keys of Dropbear (`dropbear_rsa_host_key`, `id_dropbear`): the public blob of SSH, then the private numbers, bare.
+//! Private keys of Dropbear (`dropbear_rsa_host_key`, `id_dropbear`): the public blob of SSH, then the plaintext
+//! private numbers.
 //!
-//! There is no magic. A public blob begins with the same bytes, so a key is looked for at the start of a file only (or of
-//! what a wrapper held), and it has to end where the file ends.
+//! The format has no magic number, and a public blob begins with the same bytes. So a key is searched for only at the
+//! start of a file (or of an unwrapped blob), and must end where the file ends.
 
 use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
@@ -11,19 +12,20 @@ use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use crate::read::cursor::Cursor;
 use crate::read::{signs, ssh};
 
-/// Private keys of Dropbear.
+/// Detects private keys of Dropbear.
 #[derive(Debug)]
 pub(crate) struct Dropbear;
 
 static ABOUT: About = About {
     id: "dropbear",
     title: "Private key (Dropbear)",
-    detects: "Files of dropbearkey with RSA, DSA, ECDSA and Ed25519 keys: a public blob of SSH with the private numbers \
-              behind it. Verified when the public numbers follow from the private ones.",
-    blind_to: "A key that does not stand at the start of its file, or has something behind it. RSA keys without their \
+    detects: "Files of dropbearkey with RSA, DSA, ECDSA and Ed25519 keys: a public blob of SSH followed by the \
+              private numbers. Verified when the public numbers follow from the private ones.",
+    blind_to: "A key that is not at the start of its file, or is followed by other bytes. RSA keys without their \
                primes, which Dropbear wrote before 2003.",
-    respond: "Dropbear cannot encrypt a key. A host key in a firmware image is the key of every device that runs it: make \
-              the devices generate their own at first boot. A user's key: remove its public half wherever it is trusted.",
+    respond: "Dropbear cannot encrypt a key. A host key in a firmware image is the key of every device that runs it: \
+              make the devices generate their own at first boot. For a user's key, remove its public half wherever it \
+              is trusted.",
     references: &["Dropbear signkey.c", "RFC 4253 6.6", "CWE-321"],
 };
 
@@ -80,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_and_what_only_begins_like_one() {
+    fn keys_and_files_that_only_begin_like_one() {
         let point = curves::by_ssh(b"nistp384").unwrap().public_point(&[9]).unwrap();
         let seed = [7; 32];
         let ed = proof::raw_public(Raw::Ed25519, &seed).unwrap();
@@ -96,7 +98,8 @@ mod tests {
                 strings(&[b"ssh-rsa", &[1, 0, 1], &[0xff; 64], &[3; 64], &[9; 32], &[7; 32]]),
                 Some(Proof::Structure),
             ),
-            // 2^256 + 1 divides 2^512 - 1, and 2^256 - 1 is what [0xff; 32] is: a prime that is wrong proves by the other.
+            // 2^256 + 1 divides 2^512 - 1, and [0xff; 32] is 2^256 - 1: with one wrong prime, the other still proves
+            // the key.
             (
                 "RSA, one prime",
                 strings(&[b"ssh-rsa", &[1, 0, 1], &[0xff; 64], &[3; 64], &[0xff; 32], &[7; 32]]),
@@ -106,7 +109,7 @@ mod tests {
             ("DSA, public", strings(&[b"ssh-dss", &p, &[0xff; 20], &[2], &[32]]), None),
             ("ECDSA, public", strings(&[b"ecdsa-sha2-nistp384", b"nistp384", &point]), None),
             ("Ed25519, public", strings(&[b"ssh-ed25519", &ed]), None),
-            ("something behind it", [&ecdsa[..], b"\n"].concat(), None),
+            ("trailing bytes", [&ecdsa[..], b"\n"].concat(), None),
             ("cut", ecdsa[..ecdsa.len() - 1].to_vec(), None),
             ("a name and nothing else", strings(&[b"ssh-rsa"]), None),
         ] {

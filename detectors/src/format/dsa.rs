@@ -1,7 +1,7 @@
-//! The DSA private key of OpenSSL before it took to PKCS#8: PEM `DSA PRIVATE KEY`, and DER at any offset.
+//! The DSA private key of OpenSSL before PKCS#8: PEM `DSA PRIVATE KEY`, and DER at any offset.
 //!
-//! Six INTEGERs 0, p, q, g, y, x. The DER begins like a PKCS#1 key; the count of integers tells them apart, and
-//! y = g^x mod p is computed.
+//! It consists of six INTEGERs: 0, p, q, g, y, x. The DER begins like a PKCS#1 key; the number of integers
+//! distinguishes them, and y is compared with g^x mod p.
 
 use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
@@ -9,7 +9,7 @@ use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::{armor, carrier, locate, private};
 
-/// Traditional DSA private keys.
+/// Detects traditional DSA private keys.
 #[derive(Debug)]
 pub(crate) struct Dsa;
 
@@ -18,7 +18,7 @@ static ABOUT: About = About {
     title: "DSA private key (traditional)",
     detects: "The six-integer DSA private key in PEM (DSA PRIVATE KEY) and in DER at any offset. Verified when the \
               public number is the generator raised to the private one.",
-    blind_to: "DSA keys in other frames: PKCS#8, OpenSSH, PuTTY and OpenPGP are read by the detectors of those names.",
+    blind_to: "DSA keys in other formats: the detectors of PKCS#8, OpenSSH, PuTTY and OpenPGP read those.",
     respond: "DSA keys are old: expect verifiers that are hard to update. Replace with a modern key rather than \
               another DSA key, after finding who still trusts this one.",
     references: &["FIPS 186-4", "openssl-dsa(1)", "CWE-321"],

@@ -1,7 +1,8 @@
-//! Signature lists of UEFI Secure Boot: `.esl`, and `.auth` updates that carry them signed (UEFI specification 32.4.1, 8.2.2).
+//! Signature lists of UEFI Secure Boot: `.esl`, and the `.auth` updates that contain signed lists (UEFI specification
+//! 32.4.1, 8.2.2).
 //!
-//! A certificate in one is a trust anchor: what its key signs may boot. `x509` would find the certificates too, but not say
-//! that firmware trusts them. Lists of hashes (dbx) hold no key and are passed over.
+//! A certificate in a list is a trust anchor: firmware boots what its key signs. `x509` would find the certificates
+//! too, but not report that firmware trusts them. Lists of hashes (dbx) contain no key and are skipped.
 
 use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
@@ -13,20 +14,22 @@ use crate::read::number;
 use crate::read::public::{self, PublicKey};
 use crate::read::x509;
 
-/// Signature lists of UEFI.
+/// Detects signature lists of UEFI.
 #[derive(Debug)]
 pub(crate) struct EfiSignatureList;
 
 static ABOUT: About = About {
     id: "efi_signature_list",
     title: "UEFI signature list",
-    detects: "EFI_SIGNATURE_LIST files (.esl) and signed variable updates (.auth, at any offset): the X.509 certificates and \
-              RSA-2048 keys in them. They are no leak; keyradius joins them with private keys, which Secure Boot then \
-              trusts.",
-    blind_to: "Whether a list is for db, KEK or PK: the file does not say, only its name does, which is asked for dbx alone. Lists inside firmware \
-               images are not read as lists, only the certificates in them are seen. Signatures are not checked.",
-    respond: "Nothing to do for the list. If the private key of a certificate in it is found, every machine that enrolled \
-              it boots what that key signs, until the certificate is in its dbx or out of its db.",
+    detects: "EFI_SIGNATURE_LIST files (.esl) and signed variable updates (.auth, at any offset): the X.509 \
+              certificates and RSA-2048 keys in them. They are not a leak; keyradius links them to private keys, \
+              which Secure Boot then trusts.",
+    blind_to: "Whether a list is for db, KEK or PK: the file does not say. Its name may, but only dbx is recognised \
+               by name. Lists in firmware images are not read as lists; only the certificates in them are found. \
+               Signatures are not checked.",
+    respond: "Nothing to do for the list. If the private key of a certificate in it is found, every machine that \
+              enrolled the certificate boots what that key signs, until the certificate is in its dbx or removed from \
+              its db.",
     references: &["UEFI specification 2.10, 32.4.1 and 8.2.2"],
 };
 
@@ -43,16 +46,16 @@ const SHA256_GUID: [u8; 16] =
 const X509: Anchor = Anchor::at_start(&X509_GUID);
 const RSA: Anchor = Anchor::at_start(&RSA_GUID);
 const SHA256: Anchor = Anchor::at_start(&SHA256_GUID);
-/// WIN_CERT_TYPE_EFI_GUID behind revision 2.0, then the first half of EFI_CERT_TYPE_PKCS7_GUID
+/// WIN_CERT_TYPE_EFI_GUID after revision 2.0, then the first half of EFI_CERT_TYPE_PKCS7_GUID
 /// 4aafd29d-68df-49ee-8aa9-347d375665a7.
 const AUTH: Anchor = Anchor::anywhere(&[0x00, 0x02, 0xf1, 0x0e, 0x9d, 0xd2, 0xaf, 0x4a, 0xdf, 0x68, 0xee, 0x49]);
 
-/// EFI_TIME and dwLength stand before [`AUTH`].
+/// EFI_TIME and dwLength precede [`AUTH`].
 const BEFORE_AUTH: usize = 16 + 4;
 /// EFI_SIGNATURE_LIST: a GUID and three sizes. EFI_SIGNATURE_DATA begins with the GUID of its owner.
 const LIST_HEADER: usize = 28;
 const OWNER: usize = 16;
-/// Most lists of one file, and most signatures of one list. The dbx of uefi.org has some 500 hashes.
+/// Maximum number of lists in one file, and of signatures in one list. The dbx of uefi.org has about 500 hashes.
 const MAX_LISTS: usize = 4096;
 
 const CONTAINER: &str = "UEFI signature list";
@@ -68,7 +71,7 @@ impl Detector for EfiSignatureList {
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let lists = if hit.anchor == AUTH { signed(blob.bytes, hit.at, out)? } else { 0 };
-        // What is not a list any more ends them: padding of a variable store, the next file of an image.
+        // The first bytes that are not a list end the lists: padding of a variable store, the next file of an image.
         let name = blob.origin.location().file_name().map(|name| name.to_string_lossy().to_lowercase());
         let remark =
             if name.is_some_and(|name| name.contains("dbx")) { Remark::UefiRevoked } else { Remark::UefiTrusted };
@@ -76,19 +79,19 @@ impl Detector for EfiSignatureList {
     }
 }
 
-/// A little-endian number.
+/// Reads a little-endian number of 32 bits.
 fn word(bytes: &[u8], at: usize) -> Result<usize, Malformed> {
     let four = bytes.get(at..at + 4).and_then(|four| four.try_into().ok()).ok_or(Malformed::new("size", at))?;
     Ok(u32::from_le_bytes(four) as usize)
 }
 
-/// EFI_VARIABLE_AUTHENTICATION_2: reports the certificates of its bare SignedData, and says where the lists begin.
+/// EFI_VARIABLE_AUTHENTICATION_2: reports the certificates of its bare SignedData, and returns where the lists begin.
 fn signed(bytes: &[u8], at: usize, out: &mut Inspection) -> Result<usize, Malformed> {
     let start = at.checked_sub(BEFORE_AUTH).ok_or(Malformed::new("EFI_TIME", at))?;
     let time = bytes.get(start..start + 16).unwrap_or_default();
     let plausible = matches!(time, [_, _, 0..=12, 0..=31, 0..=23, 0..=59, 0..=59, 0, ..]);
     let length = word(bytes, at - 4)?;
-    // dwLength counts from itself.
+    // dwLength includes its own bytes.
     let end = (at - 4).checked_add(length).filter(|end| *end <= bytes.len() && length > 24 && plausible);
     let end = end.ok_or(Malformed::new("WIN_CERTIFICATE_UEFI_GUID", start))?;
     let data = at + 4 + 16;
@@ -107,12 +110,12 @@ fn signed(bytes: &[u8], at: usize, out: &mut Inspection) -> Result<usize, Malfor
     Ok(end)
 }
 
-/// Length of the header of a value.
+/// Length of the header of a value, in bytes.
 fn header(raw: &[u8]) -> Result<usize, Malformed> {
     ber::header(raw).map(|(_, header, _)| header)
 }
 
-/// Reports every certificate of a set whose first one stands at `at`.
+/// Reports every certificate of a set. The first one is at `at`.
 fn certificates(set: &[u8], at: usize, out: &mut Inspection) {
     let mut reader = BerReader::new(set);
     loop {
@@ -134,12 +137,12 @@ fn material(certificate: x509::Certificate, at: usize) -> Material {
     material
 }
 
-/// Reads list after list.
+/// Reads consecutive lists.
 fn read_lists(bytes: &[u8], mut at: usize, remark: Remark, out: &mut Inspection) -> Result<(), Malformed> {
     for number in 0..MAX_LISTS {
         match read_list(bytes, at, remark, out) {
             Ok(end) => at = end,
-            // The first one has to be one, unless there is none: an update that clears a variable.
+            // The first list must be valid, unless the file ends there: an update that clears a variable.
             Err(error) if number == 0 && at < bytes.len() => return Err(error),
             Err(_) => break,
         }
@@ -147,7 +150,7 @@ fn read_lists(bytes: &[u8], mut at: usize, remark: Remark, out: &mut Inspection)
     Ok(())
 }
 
-/// Reads one list; says where it ends.
+/// Reads one list and returns its end.
 fn read_list(bytes: &[u8], at: usize, remark: Remark, out: &mut Inspection) -> Result<usize, Malformed> {
     let here = |what| Malformed::new(what, at);
     let kind = bytes.get(at..at + 16).ok_or(here("signature type"))?;
@@ -164,11 +167,11 @@ fn read_list(bytes: &[u8], at: usize, remark: Remark, out: &mut Inspection) -> R
         let owner = bytes.get(start..start + OWNER).ok_or(here("SignatureOwner"))?;
         let data = bytes.get(start + OWNER..start + each).ok_or(here("SignatureData"))?;
         let mut found = if kind == X509_GUID {
-            // What is no certificate costs itself alone.
+            // A damaged certificate does not affect the others.
             let Ok(certificate) = x509::read(data) else { continue };
             material(certificate, start + OWNER)
         } else if kind == RSA_GUID && data.len() == 256 && number::bits(data) == 2048 {
-            // The modulus, big-endian; the exponent is always 65537.
+            // The modulus is big-endian; the exponent is always 65537.
             let mut found = Material::new(Kind::PublicKey, ABOUT.id, Encoding::Binary, start + OWNER..start + each);
             let key = PublicKey::Rsa { n: data, e: &[1, 0, 1] };
             found.identity = Some(Identity::public(public::half(&key)));
@@ -184,7 +187,7 @@ fn read_list(bytes: &[u8], at: usize, remark: Remark, out: &mut Inspection) -> R
     Ok(end)
 }
 
-/// A GUID as people write it: the first three numbers are little-endian.
+/// A GUID in its usual notation: the first three numbers are little-endian.
 fn guid(bytes: &[u8]) -> String {
     let digits = |order: &[usize]| {
         let ordered: Vec<u8> = order.iter().filter_map(|at| bytes.get(*at)).copied().collect();
@@ -215,14 +218,14 @@ mod tests {
     }
 
     #[test]
-    fn keys_stand_in_lists_after_lists() {
+    fn keys_in_consecutive_lists_are_reported() {
         let hashes = list(&SHA256_GUID, 48, &[0x5a; 48 * 3]);
         let other = list(&[0x77; 16], 48, &[0x5a; 48]);
         for (name, bytes, anchor, keys) in [
             ("two keys", rsa(2), RSA, 2),
             ("hashes first", [&hashes[..], &rsa(1)].concat(), SHA256, 1),
             ("an unknown type between", [&rsa(1)[..], &other, &rsa(1)].concat(), RSA, 2),
-            ("padding behind", [&rsa(1)[..], &[0xff; 100]].concat(), RSA, 1),
+            ("trailing padding", [&rsa(1)[..], &[0xff; 100]].concat(), RSA, 1),
             ("hashes only", hashes.clone(), SHA256, 0),
         ] {
             let found = inspect(&bytes, anchor).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -241,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_whole_is_refused() {
+    fn incomplete_input_is_refused() {
         let good = rsa(1);
         for length in 16..good.len() {
             assert!(inspect(&good[..length], RSA).is_err(), "cut at {length}");

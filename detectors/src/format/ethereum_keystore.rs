@@ -1,8 +1,8 @@
 //! Keystores of Ethereum: Web3 Secret Storage version 3 of accounts, and ERC-2335 (version 4) of validators.
 //!
-//! JSON with a cipher, a key derivation and a check value, all of it in the clear but the key. The address of the account,
-//! or the public key of the validator, usually stands beside it; the point on the curve does not, so the key is known by
-//! its ciphertext until it is opened.
+//! A keystore is JSON with a cipher, a key derivation and a check value; everything but the key is plaintext. The
+//! address of the account, or the public key of the validator, is usually included. The point on the curve is not, so
+//! the key is identified by its ciphertext until it is opened.
 
 use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
@@ -14,25 +14,27 @@ use zeroize::Zeroizing;
 use crate::read::carrier;
 use crate::read::object::Object;
 
-/// Keystores of Ethereum.
+/// Detects keystores of Ethereum.
 #[derive(Debug)]
 pub(crate) struct EthereumKeystore;
 
 static ABOUT: About = About {
     id: "ethereum_keystore",
     title: "Ethereum keystore (version 3, ERC-2335)",
-    detects: "Keystore files of geth, web3 and their kin (UTC--..., version 3) and of validators (ERC-2335, version 4), with \
-              address or public key, key derivation and its cost, also inside other JSON and JSON strings.",
-    blind_to: "The key itself: passwords are not tried on these files yet, so a copy with another password is another key.",
-    respond: "An attacker can guess at his own speed. Move what the account holds to a new one; a validator is stopped and \
-              exited before anyone else starts it.",
+    detects: "Keystore files of geth, web3 and compatible tools (UTC--..., version 3) and of validators (ERC-2335, \
+              version 4), with address or public key, key derivation and its cost, also inside other JSON and JSON \
+              strings.",
+    blind_to: "The key itself: passwords are not tried on these files yet, so a copy with another password counts as \
+               another key.",
+    respond: "An attacker can guess the password offline, at any speed. Move the funds of the account to a new one; \
+              stop and exit a validator before anyone else starts it.",
     references: &["Ethereum wiki: Web3 Secret Storage Definition", "ERC-2335", "CWE-321"],
 };
 
 const ANCHOR: Anchor = Anchor::anywhere(b"aes-128-ctr");
 
-/// Cost below which guessing is cheap: scrypt's N times r times p (geth's light form has 196,608, its ordinary one two
-/// million), and iterations of PBKDF2 (SP 800-132 asks for as many as can be borne; OWASP for 600,000).
+/// Cost below which guessing is cheap: scrypt's N times r times p (geth's light form has 196,608, its ordinary form two
+/// million), and iterations of PBKDF2 (SP 800-132 asks for as many as tolerable; OWASP for 600,000).
 const CHEAP_SCRYPT: u64 = 200_000;
 const CHEAP_PBKDF2: u64 = 100_000;
 
@@ -73,7 +75,7 @@ impl Detector for EthereumKeystore {
     }
 }
 
-/// What a keystore says of itself.
+/// The readable parts of a keystore.
 struct Store {
     ciphertext: Zeroizing<Vec<u8>>,
     protection: Protection,
@@ -124,7 +126,7 @@ impl Store {
     }
 }
 
-/// The bytes of hex digits, with or without `0x`.
+/// Decodes hex digits, with or without `0x`.
 fn unhex(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     keyradius_core::hex::unhex(text.strip_prefix(b"0x").unwrap_or(text))
 }
@@ -180,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_whole() {
+    fn incomplete_keystores_are_refused() {
         let whole = three("scrypt", r#""n":262144,"r":8,"p":1"#);
         for (from, to) in [
             ("2e3d2e3d", "..."),

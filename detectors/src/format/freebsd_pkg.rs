@@ -1,6 +1,6 @@
-//! Keys of FreeBSD's `pkg key --create -t ecdsa|eddsa`: DER of pkg's own, no PKCS#8, so that nothing else reads it
-//! (libpkg/pkgsign_ecc.c): application "pkg", version, signer "ecc", name of the curve, whether it is public, the key.
-//! RSA keys of pkg are PEM and reported as that.
+//! Keys of FreeBSD's `pkg key --create -t ecdsa|eddsa`. Their DER is pkg's own and not PKCS#8, so no other detector
+//! reads them (libpkg/pkgsign_ecc.c): application "pkg", version, signer "ecc", curve name, whether it is public, the
+//! key. RSA keys of pkg are PEM and reported as PEM.
 
 use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
@@ -14,7 +14,7 @@ use crate::read::curves::{self, Curve};
 use crate::read::locate;
 use crate::read::public::{self, Domain, PublicKey};
 
-/// Keys of pkg.
+/// Detects keys of FreeBSD's pkg.
 #[derive(Debug)]
 pub(crate) struct FreeBsdPkg;
 
@@ -28,13 +28,13 @@ const BOOLEAN: u8 = 0x01;
 static ABOUT: About = About {
     id: "freebsd_pkg",
     title: "Signing key (FreeBSD pkg)",
-    detects: "Private and public keys in the DER of FreeBSD's pkg key: ECDSA on the curves of SEC and Brainpool, whose public \
-              key is computed, and EdDSA.",
-    blind_to: "The public half of an EdDSA key, which is known by a digest. Nothing in a private key has to fit to anything \
-               else in it, so it is not verified. RSA keys of pkg are PEM and reported as that.",
-    respond: "Whoever has it can sign repositories that machines with the public key in their repository configuration \
-              install from: make a new key, sign the catalogue again, and change the fingerprint or public key on every \
-              machine.",
+    detects: "Private and public keys in the DER of FreeBSD's pkg key: ECDSA on the curves of SEC and Brainpool, \
+              whose public key is computed, and EdDSA.",
+    blind_to: "The public half of an EdDSA key, which is identified by a digest. A private key has no redundancy, so \
+               it is not verified. RSA keys of pkg are PEM and reported as PEM.",
+    respond: "Whoever has the key can sign repositories that machines with the public key in their repository \
+              configuration install from. Make a new key, sign the catalogue again, and change the fingerprint or \
+              public key on every machine.",
     references: &["FreeBSD pkg-key(8)", "FreeBSD pkg libpkg/pkgsign_ecc.c", "CWE-321"],
 };
 
@@ -57,7 +57,7 @@ impl Detector for FreeBsdPkg {
         fields.value(UTF8_STRING, "signer")?;
         let name = fields.value(UTF8_STRING, "curve")?.content;
         let is_public = fields.value(BOOLEAN, "whether it is public")?.content != [0];
-        // No unused bits, and the mark of an uncompressed point, whatever it is.
+        // No unused bits, then the byte of an uncompressed point, which every kind of key has here.
         let key = fields.value(BIT_STRING, "key")?.content.strip_prefix(&[0, 4]).ok_or(wrong)?;
         if !fields.is_empty() || name.len() > 32 || !name.iter().all(u8::is_ascii_alphanumeric) {
             return Err(wrong);
@@ -93,7 +93,7 @@ impl Detector for FreeBsdPkg {
     }
 }
 
-/// The curves of pkg by libecc's names. WEI25519, which EdDSA is computed on, is another thing.
+/// The curves of pkg by libecc's names. WEI25519, the curve form that EdDSA is computed on, is not included.
 fn curve(name: &[u8]) -> Option<&'static Curve> {
     curves::by_name(match name {
         b"SECP256K1" => "secp256k1",
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_refused() {
+    fn invalid_keys_are_refused() {
         let scalar: Vec<u8> = (0..32_u8).map(|n| n.wrapping_mul(37).wrapping_add(5)).collect();
         let whole = key(b"SECP256K1", 0, &scalar);
         for bytes in [

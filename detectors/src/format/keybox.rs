@@ -1,7 +1,7 @@
 //! GnuPG keyboxes: `pubring.kbx` of gpg and of gpgsm (GnuPG kbx/keybox-blob.c).
 //!
-//! Only public halves: OpenPGP keys and X.509 certificates. They join a private key that lies elsewhere to its names and
-//! fingerprint. A blob counts if its lengths fit and its content is read to the end.
+//! They contain only public halves: OpenPGP keys and X.509 certificates. These link a private key found elsewhere to
+//! its names and fingerprint. A blob counts if its lengths fit and its content can be read to the end.
 
 use std::ops::Range;
 
@@ -13,22 +13,22 @@ use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use crate::read::cursor::Cursor;
 use crate::read::{openpgp, x509};
 
-/// GnuPG keyboxes.
+/// Detects GnuPG keyboxes.
 #[derive(Debug)]
 pub(crate) struct Keybox;
 
 static ABOUT: About = About {
     id: "keybox",
     title: "GnuPG keybox (pubring.kbx)",
-    detects: "Every OpenPGP public key and subkey with its fingerprint and user ids, and every X.509 certificate. They are \
-              no leak; keyradius joins them with private keys.",
-    blind_to: "Private keys: gpg keeps them in private-keys-v1.d. Keyboxes that do not stand at the start of a file. \
+    detects: "Every OpenPGP public key and subkey with its fingerprint and user ids, and every X.509 certificate. \
+              They are not a leak; keyradius links them to private keys.",
+    blind_to: "Private keys: gpg keeps them in private-keys-v1.d. Keyboxes that are not at the start of a file. \
                Signatures are not read.",
-    respond: "Nothing to do for the keybox alone. Look for private-keys-v1.d beside it.",
+    respond: "Nothing to do for the keybox alone. Look for private-keys-v1.d in the same directory.",
     references: &["GnuPG kbx/keybox-blob.c", "RFC 9580"],
 };
 
-/// The header blob: 32 bytes, type 1, version 1. `KBXf` follows behind two bytes of flags.
+/// The header blob: 32 bytes, type 1, version 1. Two bytes of flags and `KBXf` follow.
 const HEADER: Anchor = Anchor::at_start(&[0x00, 0x00, 0x00, 0x20, 0x01, 0x01]);
 
 /// Blob types, keybox-defs.h.
@@ -39,7 +39,7 @@ const X509: u8 = 3;
 const PUBLIC_KEY: u8 = 6;
 const PUBLIC_SUBKEY: u8 = 14;
 
-/// Most user ids kept for one key.
+/// Maximum number of user ids kept for one key.
 const MAX_USERS: usize = 16;
 
 impl Detector for Keybox {
@@ -60,7 +60,7 @@ impl Detector for Keybox {
             let start = cursor.at();
             let length = cursor.u32("blob length")? as usize;
             let body = cursor.take(length.checked_sub(4).ok_or(Malformed::new("blob length", start))?, "blob")?;
-            // What is deleted is marked by type 0; one blob that cannot be read costs itself only.
+            // Deleted blobs have type 0. An unreadable blob does not affect the others.
             if let Ok(materials) = read(body) {
                 for mut material in materials {
                     material.span = start..cursor.at();
@@ -72,14 +72,14 @@ impl Detector for Keybox {
     }
 }
 
-/// A blob behind its length.
+/// Reads a blob after its length field.
 fn read(body: &[u8]) -> Result<Vec<Material>, Malformed> {
     let mut fields = Cursor::new(body);
     let kind = fields.u8("blob type")?;
     fields.take(3, "version and flags")?;
     let offset = fields.u32("offset of the key")? as usize;
     let length = fields.u32("length of the key")? as usize;
-    // Offsets are counted from the length of the blob.
+    // Offsets count from the length field of the blob.
     let start = offset.checked_sub(4).ok_or(Malformed::new("offset of the key", 4))?;
     let key = start.checked_add(length).and_then(|end| body.get(start..end)).ok_or(Malformed::new("key", 4))?;
     match kind {
@@ -96,7 +96,7 @@ fn read(body: &[u8]) -> Result<Vec<Material>, Malformed> {
     }
 }
 
-/// The packets of a public key and its subkeys.
+/// Reads the packets of a public key and its subkeys.
 fn keys(packets: &[u8]) -> Result<Vec<Material>, Malformed> {
     let (mut keys, mut users) = (Vec::new(), Vec::new());
     let mut at = 0;
@@ -143,7 +143,7 @@ mod tests {
         [head.concat(), key.to_vec(), vec![0; 20]].concat()
     }
 
-    /// An Ed25519 key of version 6 and a user id.
+    /// A version 6 Ed25519 key and a user id.
     fn packets() -> Vec<u8> {
         let key = [&[6, 0, 0, 0, 1, 27, 0, 0, 0, 32][..], &[0x5a; 32]].concat();
         [&[0xc6, key.len() as u8][..], &key, &[0xcd, 2], b"me", &[0xce, key.len() as u8], &key].concat()
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_and_subkeys_bear_the_user_ids() {
+    fn keys_and_subkeys_have_the_user_ids() {
         let bytes = boxed(&[blob(0, b"gone"), blob(2, b"\xff"), blob(2, &packets())]);
         let (result, found) = inspect(&bytes);
         assert_eq!((result, found.len()), (Ok(()), 2));
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn lies_and_cuts_cost_themselves() {
+    fn damaged_and_truncated_files_do_not_panic() {
         let good = boxed(&[blob(2, &packets()), blob(2, &packets())]);
         for length in 0..good.len() {
             let (_, found) = inspect(&good[..length]);

@@ -1,9 +1,9 @@
-//! Keychains of macOS in files: `login.keychain-db`, `*.keychain` (Apple Security, AppleDatabase.cpp and KeySchema.h; the
-//! layout as the chainbreaker project published it).
+//! macOS keychain files: `login.keychain-db`, `*.keychain` (Apple Security, AppleDatabase.cpp and KeySchema.h; layout
+//! as published by the chainbreaker project).
 //!
-//! Certificates, names and what a key may do stand in clear. Keys are encrypted under the password of the keychain, but
-//! each bears the SHA-1 of its public half, by which the certificate in the same file says whose key it is. Written after
-//! the published layout: no macOS was at hand to make a keychain with.
+//! Certificates, names and permitted uses of keys are plaintext. Keys are encrypted with the keychain password, but
+//! each has the SHA-1 of its public half, which links it to its certificate in the same file. Written from the
+//! published layout: no macOS was available to make a keychain.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -19,42 +19,42 @@ use crate::read::cursor::Cursor;
 use crate::read::{carrier, x509};
 use keyradius_core::hex::hex;
 
-/// Keychains of macOS.
+/// Detects macOS keychains.
 #[derive(Debug)]
 pub(crate) struct Keychain;
 
 static ABOUT: About = About {
     id: "keychain",
     title: "macOS keychain (keychain-db)",
-    detects: "Keychain files: every certificate, and every private key with its name, what it may do and, by the \
-              certificate beside it, whose key it is.",
-    blind_to: "Passwords and notes. Keys that are no records of a table any more. Public key records, whose form was not \
-               checked. keychain-2.db, which is SQLite and bound to the device. Was held against the published layout, not \
-               against a keychain of a Mac.",
-    respond: "The password of the keychain is usually that of the login, at 1,000 iterations: treat the keys as guessable. \
-              Revoke Developer ID and distribution certificates that are listed.",
+    detects: "Keychain files: every certificate, and every private key with its name, its permitted uses and, through \
+              the certificate in the same file, its identity.",
+    blind_to: "Passwords and notes. Keys that are no longer records of a table. Public key records, whose format was \
+               not checked. keychain-2.db, which is SQLite and bound to the device. The detector was checked against \
+               the published layout, not against a keychain from a Mac.",
+    respond: "The keychain password is usually the login password, with 1,000 iterations: treat the keys as \
+              guessable. Revoke the listed Developer ID and distribution certificates.",
     references: &["Apple Security AppleDatabase.cpp, KeySchema.h", "n0fate/chainbreaker schema.py", "CWE-321"],
 };
 
 /// Magic number and version 1.0.
 const KYCH: Anchor = Anchor::at_start(b"kych\0\x01\0\0");
 
-/// Length of the header, from which offsets of tables are counted.
+/// Length of the header in bytes, and minimum offset of the schema. Table offsets count from the schema.
 const HEADER: usize = 20;
 /// CSSM_DL_DB_RECORD_PRIVATE_KEY, CSSM_DL_DB_RECORD_X509_CERTIFICATE.
 const PRIVATE_KEY: u32 = 0x10;
 const CERTIFICATE: u32 = 0x8000_1000;
-/// Attributes of a key and of a certificate: as many offsets stand before the data.
+/// Number of attributes of a key and of a certificate: that many offsets precede the data.
 const KEY_ATTRIBUTES: usize = 27;
 const CERTIFICATE_ATTRIBUTES: usize = 9;
-/// Which of a key's: PrintName, Label (SHA-1 of the public key), Decrypt, Sign.
+/// Indices of key attributes: PrintName, Label (SHA-1 of the public key), Decrypt, Sign.
 const PRINT_NAME: usize = 1;
 const LABEL: usize = 6;
 const DECRYPT: usize = 19;
 const SIGN: usize = 21;
 /// Magic number of an encrypted key.
 const KEY_BLOB: &[u8] = &[0xfa, 0xde, 0x07, 0x11];
-/// Most records read.
+/// Maximum number of records read.
 const MAX_RECORDS: usize = 1 << 14;
 
 impl Detector for Keychain {
@@ -93,16 +93,16 @@ impl Detector for Keychain {
 /// A row of a table.
 struct Record<'a> {
     table: u32,
-    /// All of it.
+    /// The whole record.
     bytes: &'a [u8],
-    /// Offsets of the attributes; 0 for one that is not there.
+    /// Offsets of the attributes; 0 if absent.
     attributes: Vec<u32>,
     data: &'a [u8],
     span: Range<usize>,
 }
 
 impl Record<'_> {
-    /// An attribute: its length and as many bytes. The lowest bit of an offset is a mark.
+    /// An attribute: its length, then its bytes. The lowest bit of the offset is a flag.
     fn attribute(&self, which: usize) -> Option<&[u8]> {
         let at = (*self.attributes.get(which)? & !1) as usize;
         let mut fields = Cursor::new(self.bytes.get(at..).filter(|_| at != 0)?);
@@ -136,7 +136,7 @@ fn records(bytes: &[u8]) -> Result<Vec<Record<'_>>, Malformed> {
         if !seen.insert(start) {
             continue;
         }
-        // A damaged table costs itself only.
+        // A damaged table does not affect the others.
         let _ = table(bytes, start, &mut found);
     }
     if seen.is_empty() { Err(Malformed::new("tables of a keychain", schema)) } else { Ok(found) }
@@ -156,7 +156,7 @@ fn table<'a>(bytes: &'a [u8], start: usize, found: &mut Vec<Record<'a>>) -> Resu
     let mut seen = BTreeSet::new();
     for _ in 0..numbers {
         let offset = fields.u32("offset of a record")? as usize;
-        // Numbers that are free are odd: they link to the next free one.
+        // Free record numbers are odd: they link to the next free number.
         if offset == 0 || !offset.is_multiple_of(4) || !seen.insert(offset) || found.len() >= MAX_RECORDS {
             continue;
         }
@@ -196,7 +196,7 @@ fn key(record: &Record<'_>, owners: &[&PublicHalf]) -> Option<Material> {
     }
     let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Binary, record.span.clone());
     let hash = record.attribute(LABEL);
-    // The hash is that of the bits of the public key, which certificates call the subject key identifier.
+    // The hash covers the bits of the public key, as the subject key identifier of a certificate does.
     let owner = owners.iter().find(|owner| hash == Some(&owner.ski_sha1));
     material.identity = Some(match owner {
         Some(public) => Identity::public((*public).clone()),
@@ -220,7 +220,7 @@ mod tests {
     use super::*;
     use crate::ask;
 
-    /// A record of a key: offsets, an encrypted key, then name, hash and a flag.
+    /// A key record: offsets, an encrypted key, then name, hash and a flag.
     fn key_record(name: &[u8]) -> Vec<u8> {
         let data = [KEY_BLOB, &[9; 60]].concat();
         let head = 24 + 4 * KEY_ATTRIBUTES + data.len();
@@ -247,7 +247,7 @@ mod tests {
             numbers.push(offset as u32);
             offset += record.len();
         }
-        // One number that is free.
+        // One free number.
         numbers.push(0x41);
         let table = [offset as u32, PRIVATE_KEY, records.len() as u32, 0, 0, 0, numbers.len() as u32];
         let table: Vec<u8> = table.into_iter().chain(numbers).flat_map(u32::to_be_bytes).collect();
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_with_their_names() {
+    fn keys_are_reported_with_their_names() {
         let bytes = keychain(&[key_record(b"Developer ID"), key_record(b"other")]);
         let found = inspect(&bytes).unwrap();
         let names: Vec<_> = found.iter().map(|m| m.labels[0].text.as_str()).collect();
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn lies_and_cuts_cost_themselves() {
+    fn damaged_and_truncated_files_do_not_panic() {
         let good = keychain(&[key_record(b"one"), key_record(b"two")]);
         for length in 0..good.len() {
             let found = inspect(&good[..length]).unwrap_or_default();

@@ -1,8 +1,8 @@
-//! Provisioning profiles of Apple (`.mobileprovision`, `.provisionprofile`): CMS around a property list that names, as DER in
-//! base64, the certificates of the developers whose signatures the profile lets run.
+//! Apple provisioning profiles (`.mobileprovision`, `.provisionprofile`): CMS around a property list. The list
+//! contains, as DER in base64, the certificates of the developers whose signatures the profile permits to run.
 //!
-//! Public, and the best witness of whom a distribution key belongs to. The certificates of Apple that signed it are
-//! outside of the list and are `x509`'s business.
+//! Profiles are public, and the best evidence of who owns a distribution key. The Apple certificates that signed the
+//! profile are outside the list; the `x509` detector reports them.
 
 use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
@@ -13,19 +13,19 @@ use crate::read::ber::{self, BerReader, INTEGER, OID, SEQUENCE, SET, context};
 use crate::read::text::{Decoder, digit};
 use crate::read::{locate, x509};
 
-/// Provisioning profiles.
+/// Detects provisioning profiles.
 #[derive(Debug)]
 pub(crate) struct MobileProvision;
 
 static ABOUT: About = About {
     id: "mobileprovision",
     title: "Apple provisioning profile",
-    detects: "The developer certificates of provisioning profiles, in DER and in BER with segments, with the profile's name \
-              and team. They are no leak; keyradius joins them with private keys.",
-    blind_to: "Signatures, expiry and device lists. The compact form in DER-Encoded-Profile is not read, because the list says \
-               the same.",
-    respond: "Nothing to do for a profile alone. If the private key of a certificate in it is found, revoke the certificate \
-              with Apple: every profile that names it is then void.",
+    detects: "The developer certificates of provisioning profiles, in DER and in BER with segments, with the \
+              profile's name and team. They are not a leak; keyradius links them to private keys.",
+    blind_to: "Signatures, expiry and device lists. The compact form in DER-Encoded-Profile is not read, because it \
+               repeats the list.",
+    respond: "Nothing to do for a profile alone. If the private key of a certificate in it is found, revoke the \
+              certificate with Apple: this invalidates every profile that names it.",
     references: &["Apple TN3125", "RFC 5652"],
 };
 
@@ -34,7 +34,7 @@ const SIGNED_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x0
 const DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x01];
 
 const CERTIFICATES: &[u8] = b"<key>DeveloperCertificates</key>";
-/// Most certificates of one profile. Apple allows a team some hundred.
+/// Maximum number of certificates of one profile. Apple allows a team about a hundred.
 const MAX_CERTIFICATES: usize = 1000;
 
 impl Detector for MobileProvision {
@@ -52,7 +52,7 @@ impl Detector for MobileProvision {
         }
         let oid = hit.at.checked_sub(2).filter(|oid| blob.bytes.get(*oid) == Some(&OID));
         let Some(start) = oid.and_then(|oid| locate::sequence_before(blob.bytes, oid)) else { return Ok(()) };
-        // Most of what is signed is no profile: ask before anything is parsed.
+        // Most signed data is not a profile: check before parsing.
         let bytes = blob.bytes.get(start..).unwrap_or_default();
         if memchr::memmem::find(bytes, CERTIFICATES).is_none() {
             return Ok(());
@@ -73,13 +73,13 @@ impl Detector for MobileProvision {
             return Err(Malformed::new("eContent", start));
         }
         let list = octets.octets()?;
-        // Where the list stands: behind everything before it, all of which has been walked over.
+        // The position of the list: after everything before it, all of which has been parsed.
         let place = memchr::memmem::find(bytes, octets.raw).map_or(start, |at| start + at);
         certificates(&list, place..place + octets.raw.len(), out)
     }
 }
 
-/// Reports every certificate of a property list that stands at `span`.
+/// Reports every certificate of the property list at `span`.
 fn certificates(list: &[u8], span: std::ops::Range<usize>, out: &mut Inspection) -> Result<(), Malformed> {
     let here = Malformed::new("DeveloperCertificates", span.start);
     let from = memchr::memmem::find(list, CERTIFICATES).ok_or(here)? + CERTIFICATES.len();
@@ -102,7 +102,7 @@ fn certificates(list: &[u8], span: std::ops::Range<usize>, out: &mut Inspection)
         let text = text.get(..memchr::memchr(b'<', text).ok_or(here)?).unwrap_or_default();
         let mut decoder = Decoder::with_capacity(text.len() / 4 * 3 + 3);
         text.iter().filter_map(|byte| digit(*byte)).for_each(|value| decoder.push(value));
-        // What is no certificate costs itself alone.
+        // A damaged certificate does not affect the others.
         let Ok(certificate) = x509::read(&decoder.finish()) else { continue };
         let mut material = Material::new(Kind::Certificate, ABOUT.id, Encoding::Text, span.clone());
         material.identity = certificate.public.map(Identity::public);
@@ -115,14 +115,14 @@ fn certificates(list: &[u8], span: std::ops::Range<usize>, out: &mut Inspection)
     Ok(())
 }
 
-/// What stands behind a key of a property list.
+/// The value after a key of a property list.
 fn value<'a>(list: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
     let tag = [b"<key>", key, b"</key>"].concat();
     let at = memchr::memmem::find(list, &tag)?;
     Some(list.get(at + tag.len()..)?.trim_ascii_start())
 }
 
-/// The text of a string, or of the first one of an array.
+/// The text of a string, or of the first string of an array.
 fn string(value: &[u8]) -> Option<&[u8]> {
     let value = value.strip_prefix(b"<array>").map_or(value, <[u8]>::trim_ascii_start);
     let text = value.strip_prefix(b"<string>")?;
@@ -137,7 +137,7 @@ mod tests {
     use crate::read::ber::{BIT_STRING, OCTET_STRING, encode};
     use crate::read::text::base64;
 
-    /// As little of a certificate as can be read.
+    /// The smallest certificate that can be read.
     fn certificate() -> Vec<u8> {
         let time = encode(0x17, &[b"260101000000Z"]);
         let name = encode(SEQUENCE, &[]);
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_profile() {
+    fn other_signed_data_is_ignored() {
         for text in [list(0, ""), list(1, "").replace("DeveloperCertificates", "Devices")] {
             assert!(inspect(&profile(&encode(OCTET_STRING, &[text.as_bytes()]))).unwrap().is_empty());
         }

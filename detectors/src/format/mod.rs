@@ -1,6 +1,7 @@
-//! One file or folder per format family: what it detects, how it is read, and how it is unlocked. None imports another.
+//! Key formats: one file or folder per family, with what it detects, how it is read, and how it is unlocked. No format
+//! imports another.
 //!
-//! A new format is a file or folder here, and two lines on this page: its module, and its place in [`DETECTORS`].
+//! To add a format, add a file or folder here and two lines to this page: its module, and its entry in [`DETECTORS`].
 
 mod age;
 mod android_keybox;
@@ -62,7 +63,7 @@ mod x509;
 
 use keyradius_core::seam::Detector;
 
-/// Every detector. Order matters only where two share an anchor: the first that finds something ends the hit.
+/// Every detector. The order matters only where two share an anchor: the first that finds something ends the hit.
 pub const DETECTORS: &[&dyn Detector] = &[
     &pkcs8::Pkcs8,
     &pkcs1::Pkcs1,

@@ -1,12 +1,12 @@
 //! Signing keys of Nix binary caches: `name:` and 64 bytes in base64, seed and public key (nix-store(1),
-//! --generate-binary-cache-key). The public key is proven from the seed.
+//! --generate-binary-cache-key). The seed proves the public key.
 //!
-//! There is no word in the format to look for. A file is recognised by the words that such names begin with, and the
-//! proof does the rest; the same text under another name, or inside another file, is not seen.
+//! The format contains no fixed word to search for. A file is recognised by the usual first words of such names, and
+//! verified by arithmetic. Keys with other names, or inside other files, are not found.
 //!
-//! A seed beside a foreign public key signs too, but signatures of Nix and digests have the same shape as such a key. It is
-//! reported only if the name of its file says that the file holds a key. What the detector cannot see: such a key in a file
-//! of another name, or in a git history, where blobs have no name when they are read. Those count as rejected.
+//! A seed next to a foreign public key also signs, but Nix signatures and digests have the same shape as such a key. So
+//! it is reported only if the file name indicates a key. Not found: such a key in a file with another name, or in git
+//! history, where blobs have no name when they are read. Those count as rejected.
 
 use std::path::Path;
 
@@ -18,12 +18,12 @@ use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use crate::read::signs;
 use crate::read::text::{Decoder, digit};
 
-/// Signing keys of Nix.
+/// Detects signing keys of Nix.
 #[derive(Debug)]
 pub(crate) struct Nix;
 
-/// What names of caches begin with: the manuals' examples, the tools', and the names of what builds. With the mark behind
-/// the word where the word alone begins other files (`cache:`).
+/// Usual starts of cache names: from manuals, tools, and build systems. Includes the separator where the word alone
+/// begins other files (`cache:`).
 const ANCHORS: [Anchor; 21] = [
     Anchor::at_start(b"cache."),
     Anchor::at_start(b"cache-"),
@@ -48,22 +48,23 @@ const ANCHORS: [Anchor; 21] = [
     Anchor::at_start(b"pkgs."),
 ];
 
-/// Longest name, in bytes.
+/// Maximum length of a name, in bytes.
 const MAX_NAME: usize = 128;
-/// Digits of 64 bytes, without their padding.
+/// Base64 digits of 64 bytes, without padding.
 const DIGITS: usize = 86;
 
 static ABOUT: About = About {
     id: "nix",
     title: "Signing key (Nix binary cache)",
-    detects: "Secret keys of Nix binary caches, name:base64, as files whose name part begins as such names do (cache, nix, \
-              hydra, attic and others). Verified if the second half is the public key of \
-              the first; otherwise reported if the name of the file speaks of a key or a secret.",
-    blind_to: "Keys whose names begin with other words, and keys inside other files (variables, YAML): the format has no \
-               word to search for. Keys with a foreign public half under a file name that says nothing.",
-    respond: "Whoever has it can put any binary into a cache that machines with the public key in trusted-public-keys \
-              install from. Make a new key, sign the store paths again (nix store sign), and take the old public key out of \
-              every nix.conf and flake.",
+    detects: "Secret keys of Nix binary caches, name:base64, as files whose name part begins with a usual word \
+              (cache, nix, hydra, attic and others). Verified if the second half is the public key of the first; \
+              otherwise reported if the file name contains a word for key or secret.",
+    blind_to: "Keys whose names begin with other words, and keys inside other files (variables, YAML): the format \
+               contains no fixed word to search for. Keys with a foreign public half in a file whose name does not \
+               indicate a key.",
+    respond: "Whoever has the key can put any binary into a cache that machines with the public key in \
+              trusted-public-keys install from. Make a new key, sign the store paths again (nix store sign), and \
+              remove the old public key from every nix.conf and flake.",
     references: &["Nix manual: nix-store --generate-binary-cache-key, nix key generate-secret", "CWE-321"],
 };
 
@@ -81,7 +82,7 @@ impl Detector for Nix {
         let is_name = |byte: &&u8| byte.is_ascii_alphanumeric() || b"._-@".contains(byte);
         let length = text.iter().take(MAX_NAME + 1).take_while(is_name).count();
         let (name, behind) = text.split_at_checked(length).unwrap_or_default();
-        // Most files that begin with such a word are none: no error, they did not look like one.
+        // Most files that begin with such a word are not keys. This is not an error: they never looked like one.
         let Some(body) = behind.strip_prefix(b":").and_then(|body| body.get(..DIGITS)) else { return Ok(()) };
         let mut decoder = Decoder::with_capacity(DIGITS);
         for &byte in body {
@@ -106,7 +107,7 @@ impl Detector for Nix {
     }
 }
 
-/// Whether the name of a file says that a secret key is inside: `cache-priv-key.pem` of Nix's manual, `cache.sec`.
+/// Whether a file name indicates a secret key: `cache-priv-key.pem` in Nix's manual, `cache.sec`.
 fn is_key_file(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_half_is_a_key_where_the_name_of_the_file_says_so() {
+    fn a_foreign_half_is_reported_if_the_file_name_indicates_a_key() {
         let seed: Vec<u8> = (0..32_u8).map(|n| n.wrapping_mul(37)).collect();
         let text = format!("cache.example.org-1:{}==\n", base64(&[&seed[..], &[9; 32]].concat()));
         for (name, found) in [
@@ -160,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn halves_have_to_fit() {
+    fn halves_must_belong_together() {
         let seed: Vec<u8> = (0..32_u8).map(|n| n.wrapping_mul(37)).collect();
         let public = proof::raw_public(Raw::Ed25519, &seed).unwrap();
         let line = format!("cache.example.org-1:{}==", base64(&[&seed[..], &public].concat()));

@@ -1,9 +1,9 @@
 //! PKCS#12 / PFX keystores (RFC 7292): `.p12`, `.pfx`, and most files called `.jks` and `.keystore` since Java 9.
 //!
-//! DER, and the BER with indefinite lengths that NSS and Apple write. Without a password one can read: the MAC and its
-//! iterations, which safes there are and how each is encrypted, keys that are not encrypted at all, names and
-//! localKeyIds of the bags in plain safes, and certificates in plain safes. The localKeyId of OpenSSL and NSS is the SHA-1
-//! of the certificate, so a key is joined with its certificate wherever that lies, without a password.
+//! Reads DER, and the BER with indefinite lengths that NSS and Apple write. Readable without a password are the MAC and
+//! its iterations, the safes and their encryption, keys that are not encrypted, and, in plaintext safes, certificates
+//! and the names and localKeyIds of bags. The localKeyId of OpenSSL and NSS is the SHA-1 of the certificate, so a key
+//! is linked to its certificate in any file, without a password.
 
 use std::ops::Range;
 
@@ -18,21 +18,21 @@ use crate::read::pkcs12::Pfx;
 use crate::read::{armor, carrier, locate};
 use crate::unlock::pkcs12::Store;
 
-/// PKCS#12 keystores.
+/// Detects PKCS#12 keystores.
 #[derive(Debug)]
 pub(crate) struct Pkcs12;
 
 static ABOUT: About = About {
     id: "pkcs12",
     title: "PKCS#12 keystore (PFX)",
-    detects: "PKCS#12 files, DER and BER, at any offset, whatever they are called: every key bag with its friendly name, \
-              its encryption and iterations, and the certificate that its localKeyId names. Keys that are not encrypted \
-              at all are read and proven. Trust stores are told apart.",
-    blind_to: "Safes that are encrypted as a whole: whether they hold keys or certificates shows only with the password. \
-               A key whose certificate is encrypted too is known by a digest of its ciphertext, \
-               unless that certificate lies elsewhere.",
-    respond: "A PFX is made to carry a signing identity from one machine to another: look for its password beside it. \
-              Revoke the certificate, and have the new key made where it cannot be exported.",
+    detects: "PKCS#12 files, DER and BER, at any offset, whatever the file name: every key bag with its friendly \
+              name, its encryption and iterations, and the certificate that its localKeyId names. Keys that are not \
+              encrypted are read and proven. Trust stores are reported as such.",
+    blind_to: "Safes that are encrypted as a whole: only the password shows whether they contain keys or \
+               certificates. A key whose certificate is encrypted too is identified by a digest of its ciphertext, \
+               unless the certificate is found elsewhere.",
+    respond: "A PFX carries a signing identity from one machine to another: look for its password near it. Revoke the \
+              certificate, and have the new key made where it cannot be exported.",
     references: &["RFC 7292", "RFC 9579", "CWE-321"],
 };
 
@@ -57,7 +57,7 @@ impl Detector for Pkcs12 {
         let pfx = Pfx::read(der).inspect_err(|_| {
             let goes_on = || BerReader::cut(der, SEQUENCE, "PFX").is_ok_and(|(_, cut)| cut);
             if !blob.window.last && goes_on() {
-                out.unread(Reason::TooLarge, "a PKCS#12 keystore that is larger than what is read at once");
+                out.unread(Reason::TooLarge, "a PKCS#12 keystore that exceeds the maximum read at once");
             }
         })?;
         report(pfx.materials()?, pfx.raw, Encoding::Der, &(start..start + pfx.raw.len()), out);
@@ -81,7 +81,8 @@ fn report(materials: Vec<Material>, raw: &[u8], encoding: Encoding, span: &Range
     }
 }
 
-/// PFX ::= SEQUENCE { INTEGER 3, ContentInfo SEQUENCE { OID data or signedData, seen at `oid` ...
+/// Finds the start of PFX ::= SEQUENCE { INTEGER 3, ContentInfo SEQUENCE { OID data or signedData, which is at `oid`
+/// ...
 fn start(bytes: &[u8], oid: usize) -> Option<usize> {
     if !matches!(bytes.get(oid + 7..oid + 9), Some([7, 1 | 2])) {
         return None;

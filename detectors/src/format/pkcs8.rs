@@ -1,7 +1,8 @@
 //! PKCS#8 PrivateKeyInfo (RFC 5208) and OneAsymmetricKey (RFC 5958): PEM `PRIVATE KEY`, and DER at any offset.
 //!
-//! Reads RSA, RSA-PSS, EC (named and explicit curves), DSA, Ed25519, Ed448, X25519, X448, ML-DSA (seed, expanded or both),
-//! SLH-DSA, and Diffie-Hellman for what it is. Version 1 with the public key inside is read in the RFC's form and in the older one of ring and Java.
+//! Reads RSA, RSA-PSS, EC (named and explicit curves), DSA, Ed25519, Ed448, X25519, X448, ML-DSA (seed, expanded or
+//! both) and SLH-DSA, and reports Diffie-Hellman keys as such. A version 1 structure with the public key is read in the
+//! form of the RFC and in the older form of ring and Java.
 
 use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
@@ -9,21 +10,21 @@ use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::{armor, carrier, locate, private};
 
-/// PKCS#8 private keys, not encrypted.
+/// Detects PKCS#8 private keys that are not encrypted.
 #[derive(Debug)]
 pub(crate) struct Pkcs8;
 
 static ABOUT: About = About {
     id: "pkcs8",
     title: "Private key (PKCS#8)",
-    detects: "PrivateKeyInfo structures in PEM (PRIVATE KEY) and in DER at any offset, whatever the algorithm inside. \
-              Verified by the arithmetic of the algorithm where the structure holds both halves; the public half is \
-              derived where it holds only the private one.",
-    blind_to: "Algorithms that it does not know (GOST, ML-KEM) are not reported. Of SLH-DSA the public half is trusted as it \
-               stands in the private key. DER of a key without redundancy inside \
-               a program is reported only if its bytes look random, because programs carry templates of such keys.",
-    respond: "The key is readable by whoever has the file. Find out who trusts it (certificates and places of the \
-              public half are listed with the finding), replace it there, then revoke.",
+    detects: "PrivateKeyInfo structures in PEM (PRIVATE KEY) and in DER at any offset, with any algorithm. Verified \
+              by the arithmetic of the algorithm if the structure contains both halves; the public half is derived if \
+              it contains only the private one.",
+    blind_to: "Unknown algorithms (GOST, ML-KEM) are not reported. The public half of SLH-DSA is taken from the \
+               private key without verification. DER of a key without redundancy inside a program is reported only if \
+               its bytes look random, because programs contain templates of such keys.",
+    respond: "Whoever has the file can read the key. Find out who trusts it (the finding lists certificates and \
+              locations of the public half), replace it there, then revoke.",
     references: &["RFC 5208", "RFC 5958", "RFC 8410", "RFC 9881", "RFC 9909", "CWE-321"],
 };
 
@@ -50,9 +51,9 @@ impl Detector for Pkcs8 {
     }
 }
 
-/// SEQUENCE { INTEGER, AlgorithmIdentifier ... The INTEGER is 0 or 1, and OpenSSL reads others.
+/// Finds the start of SEQUENCE { INTEGER, AlgorithmIdentifier ... The INTEGER is 0 or 1; OpenSSL accepts others.
 fn start(bytes: &[u8], hit: Hit<'_>) -> Option<usize> {
-    /// Longest INTEGER looked for, in content octets.
+    /// Maximum length of the INTEGER, in content octets.
     const LONGEST: u8 = 4;
     if hit.anchor == locate::SEQUENCE_AT_START {
         return Some(0);

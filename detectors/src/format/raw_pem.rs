@@ -1,8 +1,8 @@
-//! Keys whose PEM label alone says what the bytes are: Nebula's, Tendermint's, and `ED25519 PRIVATE KEY` around bare bytes.
+//! Keys whose type only the PEM label gives: Nebula's, Tendermint's, and `ED25519 PRIVATE KEY` around bare bytes.
 //!
-//! The body has no structure of its own. An Ed25519 key holds its public half behind the seed, which proves it; of the
-//! others the length has to be right and the bytes have to look like random ones. DER under any such label is the
-//! business of `pkcs8` and its kin, which read every label that ends in PRIVATE KEY.
+//! The body has no structure of its own. An Ed25519 key contains its public half after the seed, which proves it; for
+//! the others, the length must be right and the bytes must look random. `pkcs8` and similar detectors read DER under
+//! any label that ends in PRIVATE KEY.
 
 use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
@@ -16,34 +16,34 @@ use crate::read::public::{self, Domain, PublicKey, Raw};
 use crate::read::text::base64;
 use crate::read::{carrier, curves, proof, signs};
 
-/// Bare keys in PEM.
+/// Detects bare keys in PEM.
 #[derive(Debug)]
 pub(crate) struct RawPem;
 
 static ABOUT: About = About {
     id: "raw_pem",
     title: "Private key (bare bytes in PEM)",
-    detects: "NEBULA X25519, P256, ED25519 and ECDSA P256 PRIVATE KEY, the encrypted forms of the last two, TENDERMINT PRIVATE \
-              KEY (always encrypted), and ED25519 PRIVATE KEY around 32 or 64 bytes. Ed25519 keys of 64 bytes are verified \
-              by the public half in them; the seed signs beside a foreign half too.",
-    blind_to: "Nebula certificates are not read, so what network a key belongs to is not told. A key without a public half \
-               in it is judged by its label, its length and its looks.",
-    respond: "A Nebula CA key (ED25519, ECDSA P256) lets its holder join the network as anyone: make a new CA and give it \
-              to every host. A host key: sign a new one, and block the fingerprint of the old certificate. A Tendermint key \
-              is a wallet: move what it holds.",
+    detects: "NEBULA X25519, P256, ED25519 and ECDSA P256 PRIVATE KEY, the encrypted forms of the last two, \
+              TENDERMINT PRIVATE KEY (always encrypted), and ED25519 PRIVATE KEY around 32 or 64 bytes. Ed25519 keys \
+              of 64 bytes are verified by their public half; a seed next to a foreign half signs too.",
+    blind_to: "Nebula certificates are not read, so the network of a key is not reported. A key without its public \
+               half is judged by its label, its length and whether its bytes look random.",
+    respond: "A Nebula CA key (ED25519, ECDSA P256) lets its holder join the network as anyone: make a new CA and \
+              install it on every host. A host key: sign a new one, and block the fingerprint of the old certificate. \
+              A Tendermint key is a wallet: move its funds.",
     references: &["github.com/slackhq/nebula cert/pem.go", "github.com/cosmos/cosmos-sdk crypto/armor.go", "CWE-321"],
 };
 
-/// What a label promises.
+/// The body that a label announces.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Body {
-    /// Seed and public key; where `short`, the seed alone will do.
+    /// Seed and public key; if `short`, the seed alone is accepted.
     Ed25519 {
         short: bool,
     },
     X25519,
     P256,
-    /// Nebula's protobuf.
+    /// Nebula's protobuf message.
     NebulaEncrypted,
     Tendermint,
 }
@@ -77,7 +77,7 @@ impl Detector for RawPem {
         };
         let armor = armor::read(blob.bytes, hit.at)?;
         out.decoded(armor.decoded());
-        // Without its END line nothing says where a body ends that has no length in it.
+        // A body without internal length ends only at its END line.
         if !armor.end_seen {
             return Err(Malformed::new("END line", armor.span.end));
         }
@@ -94,7 +94,7 @@ impl Detector for RawPem {
             _ => plain(kind, &armor.body, &mut material)?,
         }
         material.remarks.extend(carrier::remarks(&armor));
-        // The label is what tells a CA of Nebula from a host.
+        // The label distinguishes a Nebula CA from a host.
         material.labels.push(Label::new("PEM label", label.as_bytes()));
         out.found(material);
         Ok(())
@@ -107,7 +107,7 @@ fn plain(kind: Body, body: &[u8], material: &mut Material) -> Result<(), Malform
     let half = match (kind, body.len()) {
         (Body::Ed25519 { .. }, 64) => {
             let (seed, told) = body.split_at_checked(32).ok_or(length)?;
-            // The seed signs alone, whatever public half stands behind it.
+            // The seed alone signs, whatever public half follows it.
             let (half, fit) = signs::ed25519(seed, told).ok_or(Malformed::new("seed of Ed25519", 0))?;
             fit.describe(material);
             half
@@ -130,8 +130,8 @@ fn plain(kind: Body, body: &[u8], material: &mut Material) -> Result<(), Malform
     Ok(())
 }
 
-/// Whether bytes without redundancy could be a key: placeholders are zeros, repetitions, text, or letters typed in order,
-/// which decode to bytes that look random.
+/// Whether bytes without redundancy could be a key. Placeholders are zeros, repetitions, text, or letters typed in
+/// order, which decode to bytes that look random.
 fn random(bytes: &[u8]) -> Result<(), Malformed> {
     let digits = zeroize::Zeroizing::new(base64(bytes));
     let neighbours = digits.as_bytes().iter().zip(digits.as_bytes().iter().skip(1));
@@ -143,13 +143,14 @@ fn random(bytes: &[u8]) -> Result<(), Malformed> {
     }
 }
 
-/// RawNebulaEncryptedData: 1 { 1 algorithm, 2 { 1 version, 2 memory in KiB, 3 iterations, 4 lanes, 5 salt } }, 2 ciphertext.
+/// RawNebulaEncryptedData: 1 { 1 algorithm, 2 { 1 version, 2 memory in KiB, 3 iterations, 4 lanes, 5 salt } }, 2
+/// ciphertext.
 fn nebula_protection(body: &[u8]) -> Result<Protection, Malformed> {
     let [metadata, ciphertext] = bytes_of(body, [1, 2])?;
     let [algorithm, argon2] = bytes_of(metadata, [1, 2])?;
     let [salt] = bytes_of(argon2, [5])?;
     let [memory, passes, lanes] = numbers_of(argon2, [2, 3, 4])?;
-    // Nonce and tag of AES-GCM around at least a scalar.
+    // Nonce and tag of AES-GCM, and at least a scalar.
     if algorithm != b"AES-256-GCM" || ciphertext.len() < 12 + 32 + 16 || salt.is_empty() || memory == 0 || passes == 0 {
         return Err(Malformed::new("Nebula encryption", 0));
     }
@@ -157,13 +158,13 @@ fn nebula_protection(body: &[u8]) -> Result<Protection, Malformed> {
     Ok(Protection::new(ProtectionState::Strong, detail))
 }
 
-/// One field of a protobuf message.
+/// The value of a protobuf field.
 enum Field<'a> {
     Number(u64),
     Bytes(&'a [u8]),
 }
 
-/// The next field: its number and value. Only the two wire types that Nebula uses.
+/// Reads the next field: its number and value. Supports the two wire types that Nebula uses.
 fn field<'a>(fields: &mut Cursor<'a>) -> Result<(u64, Field<'a>), Malformed> {
     let key = varint(fields)?;
     let value = match key & 7 {
@@ -220,7 +221,7 @@ fn numbers_of<const N: usize>(message: &[u8], wanted: [u64; N]) -> Result<[u64; 
     Ok(found)
 }
 
-/// The headers of cosmos-sdk's armor name the derivation; what it costs is a constant of the program.
+/// The protection of cosmos-sdk's armor. Its headers name the derivation; the cost is a constant of the program.
 fn tendermint_protection(armor: &Armor) -> Result<Protection, Malformed> {
     let salt = armor.header("salt").filter(|salt| salt.len() == 32 && salt.bytes().all(|b| b.is_ascii_hexdigit()));
     let detail = match armor.header("kdf") {
@@ -316,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_in_order_are_no_key() {
+    fn letters_in_order_are_not_a_key() {
         let dashes = "-".repeat(5);
         for letters in ["abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ=", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopq="]
         {

@@ -1,9 +1,10 @@
-//! Keys of .NET written out as numbers in base64: `<RSAKeyValue>` and `<DSAKeyValue>` with their private numbers (ToXmlString),
+//! Keys of .NET as numbers in base64: `<RSAKeyValue>` and `<DSAKeyValue>` with their private numbers (ToXmlString), and
 //! serialised RSAParameters in XML or JSON (the `tempkey.rsa` of IdentityServer).
 //!
-//! The anchor is a name that only such keys have. From there the numbers beside it are collected by their names, whatever
-//! stands between name and value: tags, quotes, or either one escaped. A part that signs is enough (`read/signs.rs`); numbers
-//! that fit in nothing count if they have all the sizes of a key. Keys in XML signatures have their public numbers only and no such name beside them.
+//! The anchor is a name that only such keys have. The numbers near it are collected by name, whatever separates name
+//! and value: tags, quotes, or an escaped form of either. A part that signs is sufficient (`read/signs.rs`); numbers
+//! that prove nothing count if they all have the sizes of a key. Keys in XML signatures have only public numbers, and
+//! no such name.
 
 use std::ops::Range;
 
@@ -19,37 +20,39 @@ use crate::read::public::PublicKey;
 use crate::read::signs::{self, Fit, Private};
 use crate::read::text::{Decoder, digit};
 
-/// RSA and DSA keys of .NET in XML and JSON.
+/// Detects RSA and DSA keys of .NET in XML and JSON.
 #[derive(Debug)]
 pub(crate) struct RsaXml;
 
 static ABOUT: About = About {
     id: "rsa_xml",
     title: "Private key in XML or JSON (.NET)",
-    detects: "RSA keys as <RSAKeyValue> with their private numbers, as serialised RSAParameters in XML or JSON (IdentityServer's \
-              tempkey.rsa), and DSA keys as <DSAKeyValue> with <X>; also escaped, in strings of code and configuration. \
-              Verified where the primes give the modulus or d undoes the exponent (RSA), or y = g^x (DSA).",
-    blind_to: "Keys that lack InverseQ (RSA) or PgenCounter (DSA), numbers that are cut into string literals, and keys whose \
-               numbers stand more than 16 KiB apart.",
-    respond: "Whoever has the file has the key. In a licence server or a token service it signs what every client trusts: make \
-              a new one, ship its public half to everything that checks, and read the private one from a key vault.",
+    detects: "RSA keys as <RSAKeyValue> with their private numbers, as serialised RSAParameters in XML or JSON \
+              (IdentityServer's tempkey.rsa), and DSA keys as <DSAKeyValue> with <X>; also escaped, in strings of \
+              code and configuration. Verified if the primes give the modulus or d inverts the exponent (RSA), or y = \
+              g^x (DSA).",
+    blind_to: "Keys without InverseQ (RSA) or PgenCounter (DSA), numbers that are split over string literals, and \
+               keys whose numbers are more than 16 KiB apart.",
+    respond: "Whoever has the file has the key. In a licence server or a token service it signs what every client \
+              trusts: make a new key, ship its public half to everything that verifies, and read the private key from \
+              a key vault.",
     references: &[".NET RSA.ToXmlString, RSAParameters", "W3C XML Signature 4.5.2 (KeyValue)", "CWE-321"],
 };
 
 const INVERSE_Q: Anchor = Anchor::anywhere(b"InverseQ");
 const PGEN_COUNTER: Anchor = Anchor::anywhere(b"PgenCounter");
 
-/// How far from the anchor numbers are looked for, in bytes: a key of 16384 bits has 13 KiB in all.
+/// How far before and after the anchor numbers are searched for, in bytes: all numbers of a 16,384-bit key take 13 KiB.
 const REACH: usize = 16 << 10;
-/// Most digits of a number: 16384 bits, and something for leading zeros.
+/// Maximum digits of a number: 16,384 bits, with room for leading zeros.
 const MAX_DIGITS: usize = 2800;
-/// Most bytes between a name and its value: `\\u003e`, `": "`.
+/// Maximum bytes between a name and its value: `\\u003e`, `": "`.
 const MAX_GAP: usize = 16;
 
-/// Letters of `\u003c` behind its backslash.
+/// Letters of `\u003c` after the backslash.
 const ESCAPE: usize = 5;
 
-/// The names of numbers, as both kinds of file have them.
+/// The names of the numbers, in XML and in JSON.
 const RSA: &[&str] = &["Modulus", "Exponent", "P", "Q", "DP", "DQ", "InverseQ", "D"];
 const DSA: &[&str] = &["P", "Q", "J", "G", "Y", "Seed", "PgenCounter", "X"];
 
@@ -64,7 +67,7 @@ impl Detector for RsaXml {
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let names = if hit.anchor == INVERSE_Q { RSA } else { DSA };
-        // Most places are names in programs: nothing around them is read.
+        // Most hits are names in programs: nothing around them is read.
         value(blob.bytes, hit.at + hit.anchor.bytes.len()).ok_or(Malformed::new("no value", hit.at))?;
         if !out.may_work() {
             return Ok(());
@@ -96,7 +99,7 @@ impl Detector for RsaXml {
 struct Number {
     name: &'static str,
     value: Zeroizing<Vec<u8>>,
-    /// Of name and value.
+    /// The span of name and value.
     span: Range<usize>,
 }
 
@@ -120,7 +123,7 @@ fn dsa(numbers: &[Number]) -> Option<(PublicHalf, Fit)> {
     (sane && number::bits(x) > 1 && stands).then_some((half, fit))
 }
 
-/// Whether g generates a group of the order q, modulo p: without it, numbers that prove nothing are not taken for a key.
+/// Whether g generates a group of order q modulo p. Without this, numbers that prove nothing are not accepted as a key.
 fn has_order(p: &[u8], q: &[u8], g: &[u8]) -> bool {
     number::bits(g) > 1 && proof::dsa_public(p, g, q).is_some_and(|power| power == [1])
 }
@@ -137,7 +140,7 @@ fn numbers(bytes: &[u8], at: usize, names: &'static [&'static str]) -> Option<(V
     let mut from = 0;
     while let Some(number) = next(window, from, names) {
         from = number.span.end;
-        // A number whose name was there already is of the next key; so is one behind a brace or another element's name.
+        // A repeated name belongs to the next key, as does a number after a brace or the name of another element.
         let ends =
             key.last().is_some_and(|last| parts(window.get(last.span.end..number.span.start).unwrap_or_default()));
         if ends || key.iter().any(|other| other.name == number.name) {
@@ -152,19 +155,19 @@ fn numbers(bytes: &[u8], at: usize, names: &'static [&'static str]) -> Option<(V
     key.iter().any(|number| start + number.span.start == at).then_some((key, whole))
 }
 
-/// Whether what stands between two numbers ends one key and begins another.
+/// Whether the bytes between two numbers end one key and begin another.
 fn parts(between: &[u8]) -> bool {
     between.len() > 256 || between.windows(3).any(|word| matches!(word, b"RSA" | b"DSA")) || between.contains(&b'{')
 }
 
-/// The next number at or behind `from`.
+/// Finds the next number at or after `from`.
 fn next(window: &[u8], from: usize, names: &'static [&'static str]) -> Option<Number> {
     let mut at = from;
     while at < window.len() {
         let rest = window.get(at..)?;
         let letters = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
         let word = rest.get(..letters)?;
-        // `\u003cModulus`: the escape is no part of the name.
+        // `\u003cModulus`: the escape is not part of the name.
         if word.len() > ESCAPE && matches!(word.get(..ESCAPE), Some(b"u003c" | b"u003C" | b"u0022")) {
             at += ESCAPE;
             continue;
@@ -179,7 +182,7 @@ fn next(window: &[u8], from: usize, names: &'static [&'static str]) -> Option<Nu
     None
 }
 
-/// What may stand between a name and its value, besides `>`: what closes a tag or a name in JSON, escaped or not.
+/// Separators between a name and its value, besides `>`: the end of a tag or of a JSON name, escaped or not.
 const ENDS: [&[u8]; 9] = [
     b"\\u003E",
     b"&quot;:&quot;",
@@ -192,7 +195,7 @@ const ENDS: [&[u8]; 9] = [
     b"\\u003e",
 ];
 
-/// The base64 behind a name: first what closes the name, then digits, with line ends in between.
+/// Decodes the base64 after a name: first the end of the name, then digits, which line ends may interrupt.
 fn value(window: &[u8], at: usize) -> Option<(Zeroizing<Vec<u8>>, usize)> {
     let gap = window.get(at..window.len().min(at + MAX_GAP))?;
     let opened = ENDS.iter().find(|end| gap.starts_with(end)).map(|end| end.len());
@@ -201,14 +204,14 @@ fn value(window: &[u8], at: usize) -> Option<(Zeroizing<Vec<u8>>, usize)> {
     let (mut end, mut digits, mut escaped) = (at + opened, 0, false);
     while let Some(&byte) = window.get(end) {
         match byte {
-            // System.Text.Json writes `+` so; any other escape ends the value.
+            // System.Text.Json escapes `+`; any other escape ends the value.
             b'u' if escaped && matches!(window.get(end + 1..end + 5), Some(b"002B" | b"002b")) => {
                 decoder.push(digit(b'+')?);
                 digits += 1;
                 end += 4;
             }
             b'u' if escaped => break,
-            // The letter of `\r` and `\n`.
+            // The letter of an escaped `\r` or `\n`.
             b'r' | b'n' if escaped => {}
             b'\\' if !escaped => {}
             b' ' | b'\t' | b'\r' | b'\n' => {}
@@ -237,7 +240,7 @@ mod tests {
     use crate::ask;
     use crate::read::text::base64;
 
-    /// (2^521 - 1)^2, a product whose factors are known, with e = 7.
+    /// (2^521 - 1)^2, a product with known factors, with e = 7.
     fn names() -> Vec<(&'static str, String)> {
         let p = [vec![1], vec![0xff; 65]].concat();
         let mut n = vec![0xff; 131];
@@ -274,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_to_write_it_down() {
+    fn every_notation_is_read() {
         let mut wrapped = xml();
         wrapped.insert_str(60, "\n  ");
         let spaced = xml().replace("><", ">\n    <");
@@ -298,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_in_vain_is_counted() {
+    fn fruitless_reads_are_counted() {
         let origin = Origin::file("x");
         let left = |text: &str| {
             let mut out = Inspection::default();
@@ -312,12 +315,12 @@ mod tests {
         assert_eq!(left(&"key.InverseQ = InverseQ;".repeat(9)), (3 * REACH, false), "nothing is read");
         assert_eq!(left(value), (REACH, false));
         assert_eq!(left(&value.repeat(2)), (0, false));
-        assert_eq!(left(&value.repeat(3)), (0, true), "and no more than that");
-        assert_eq!(left(&xml().repeat(9)), (3 * REACH, false), "keys are never left out");
+        assert_eq!(left(&value.repeat(3)), (0, true), "but not beyond the limit");
+        assert_eq!(left(&xml().repeat(9)), (3 * REACH, false), "keys are always read");
     }
 
     #[test]
-    fn keys_that_stand_together_are_apart() {
+    fn adjacent_keys_are_separated() {
         for text in [xml().repeat(2), [xml(), json()].join("\n"), [json(), json()].join(","), [json(), xml()].concat()]
         {
             assert_eq!(inspect(&text).len(), 2, "{text}");
@@ -325,21 +328,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_whole_key_is_none() {
+    fn incomplete_keys_are_refused() {
         let whole = xml();
         for name in ["Modulus", "Exponent", "P", "Q", "D", "InverseQ"] {
             let value = names().into_iter().find(|(other, _)| *other == name).unwrap().1;
-            // The primes prove each other here, which are the same; d is one of them fewer.
+            // The two primes here are equal and prove each other, so any one of P, Q and D may be missing.
             let needed = matches!(name, "Modulus" | "Exponent" | "InverseQ");
             let without = whole.replace(&format!("<{name}>{value}</{name}>"), "");
             assert_eq!(inspect(&without).is_empty(), needed, "without {name}");
             let placeholder = whole.replace(&format!("<{name}>{value}"), &format!("<{name}>..."));
             assert_eq!(inspect(&placeholder).is_empty(), needed, "{name} left out");
             let other = whole.replace(&format!("<{name}>{value}"), &format!("<{name}>{}", base64(&[77; 66])));
-            // d says the right exponent only if that is one in use, and 7 is not.
+            // d confirms only a commonly used exponent, and 7 is not one.
             let found = inspect(&other);
             assert_eq!(found.len(), 1, "another {name}");
-            // The primes sign, whatever modulus stands before them: a published one would hide them.
+            // The primes sign, whatever modulus precedes them: otherwise a published modulus would hide them.
             assert_eq!(found[0].identity == inspect(&whole)[0].identity, name != "Exponent", "another {name}");
             assert_eq!(found[0].remarks.contains(&Remark::WrongModulus), name == "Modulus", "another {name}");
         }
@@ -347,7 +350,7 @@ mod tests {
             let value = names().into_iter().find(|(other, _)| *other == name).unwrap().1;
             text.replace(&format!("<{name}>{value}"), &format!("<{name}>{}", base64(&[77; 66])))
         });
-        assert!(inspect(&none).is_empty(), "nothing fits, and it is not random");
+        assert!(inspect(&none).is_empty(), "numbers that do not fit and are not random");
         for code in [
             "parameters.InverseQ = Convert.FromBase64String(x);",
             "InverseQ",

@@ -1,10 +1,10 @@
 //! Secrets with which applications sign sessions, cookies and tokens: `SECRET_KEY`, `secret_key_base`, `APP_KEY`,
-//! `machineKey`, `JWT_SECRET` and their like.
+//! `machineKey`, `JWT_SECRET` and similar.
 //!
-//! There is no structure to prove. What speaks for a find is the name of the setting (`data/session-secrets.toml`), that a
-//! value is assigned to it here and now, and that the value is hard to guess (`read/symmetric.rs`). Everything that only
-//! says where the value comes from (a variable, a call, a template, a vault) is no secret, and nor is what people write
-//! until they have one. Such a key has no public half: its identity is a digest, so that copies are told to be copies.
+//! A secret has no structure to prove. A finding requires a known setting name (`data/session-secrets.toml`), a literal
+//! value that is assigned to it, and that this value is hard to guess (`read/symmetric.rs`). A reference to a value
+//! stored elsewhere (a variable, a call, a template, a vault) is not a secret, nor is a placeholder. Such a key has no
+//! public half: its identity is a digest, so that copies are recognised.
 
 mod setting;
 mod value;
@@ -20,21 +20,23 @@ use crate::read::symmetric;
 use keyradius_core::hex::unhex;
 use setting::{Form, Rule, Setting};
 
-/// Signing secrets of applications.
+/// Detects signing secrets of applications.
 #[derive(Debug)]
 pub(crate) struct SessionSecret;
 
 static ABOUT: About = About {
     id: "session_secret",
     title: "Session or token signing secret",
-    detects: "Secrets in settings of web frameworks that sign sessions, cookies and tokens: Django and Flask SECRET_KEY, \
-              Rails and Phoenix secret_key_base, Laravel APP_KEY, ASP.NET machineKey, secrets for JWT, sessions and \
-              cookies, in source code, environment files, YAML, JSON, XML and properties. The value must be hard to guess \
-              (80 bits at least by a cautious estimate).",
-    blind_to: "Settings of other names, values that are read from elsewhere, and values that a person made up of words: \
-               whether those are real cannot be told. Secrets published in documentation of frameworks.",
-    respond: "Whoever has it logs in as anyone. Set a new one on every node at once, without the old one as a fallback, and \
-              end all sessions; for ASP.NET also look for code that ran through view state.",
+    detects: "Secrets in settings of web frameworks that sign sessions, cookies and tokens: Django and Flask \
+              SECRET_KEY, Rails and Phoenix secret_key_base, Laravel APP_KEY, ASP.NET machineKey, secrets for JWT, \
+              sessions and cookies, in source code, environment files, YAML, JSON, XML and properties. The value must \
+              be hard to guess (at least 80 bits by a cautious estimate).",
+    blind_to: "Settings with other names, values that are read from elsewhere, and values that a person composed of \
+               words: keyradius cannot distinguish those from examples. Secrets published in the documentation of \
+               frameworks.",
+    respond: "Whoever has the secret can log in as anyone. Set a new one on every node at once, without the old one \
+              as a fallback, and end all sessions; for ASP.NET also look for code that was executed through view \
+              state.",
     references: &["RFC 2104", "RFC 7518 3.2", "CWE-321", "CWE-798"],
 };
 
@@ -42,7 +44,7 @@ const BASE64: Anchor = Anchor::anywhere(b"base64:");
 const ANCHORS: [Anchor; 4] =
     [Anchor::anywhere(b"ecret"), Anchor::anywhere(b"SECRET"), Anchor::anywhere(b"validationKey"), BASE64];
 
-/// What Django's `startproject` writes before a secret: not meant for production.
+/// The prefix that Django's `startproject` writes before a secret: not for production.
 const DJANGO_DEV: &[u8] = b"django-insecure-";
 
 impl Detector for SessionSecret {
@@ -79,7 +81,7 @@ impl Detector for SessionSecret {
     }
 }
 
-/// Who the secret is, if it is one.
+/// The identity of a secret. `None` if the value is not a secret.
 fn identity(rule: &Rule, value: &[u8]) -> Option<Identity> {
     if value.len() < rule.digits || value::is_placeholder(value) {
         return None;
@@ -89,12 +91,12 @@ fn identity(rule: &Rule, value: &[u8]) -> Option<Identity> {
             symmetric::identity(value.strip_prefix(DJANGO_DEV).unwrap_or(value))?;
             Zeroizing::new(value.to_vec())
         }
-        // Modifiers of ASP.NET stand behind the digits.
+        // ASP.NET modifiers follow the digits.
         Form::Hex => unhex(value.split(|b| *b == b',').next()?)?,
         Form::Base64 => decode(value.strip_prefix(b"base64:")?)?,
     };
     match rule.form {
-        // The prefix holds a word of placeholders, and what follows it was looked at.
+        // The prefix contains a placeholder word, and the part after it has already been checked.
         Form::Text if value.starts_with(DJANGO_DEV) => symmetric::identity(value.strip_prefix(DJANGO_DEV)?),
         _ => symmetric::identity(&bytes),
     }

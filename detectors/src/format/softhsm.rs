@@ -1,9 +1,9 @@
 //! Objects of SoftHSM 2 in its file store: `tokens/<uuid>/<uuid>.object` and `token.object` (SoftHSMv2
 //! src/lib/object_store/ObjectFile.cpp, File.cpp).
 //!
-//! A file is a generation number and then attributes of PKCS#11 in ascending order, each with its type; it counts if they
-//! fill the file exactly. Everything in a private object is encrypted under the PIN, its public numbers too; the public
-//! object that `C_GenerateKeyPair` writes beside it shows them. Objects that were made with CKA_PRIVATE false lie open.
+//! A file is a generation number, then PKCS#11 attributes in ascending order, each with its type. It counts if the
+//! attributes fill the file exactly. A private object is encrypted with the PIN, including its public numbers; the
+//! public object that `C_GenerateKeyPair` writes with it shows them. Objects made with CKA_PRIVATE false are plaintext.
 
 use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
@@ -19,20 +19,20 @@ use crate::read::pkcs11::{self, Attributes};
 use crate::read::{carrier, x509};
 use keyradius_core::hex::hex;
 
-/// SoftHSM objects.
+/// Detects SoftHSM objects.
 #[derive(Debug)]
 pub(crate) struct SoftHsm;
 
 static ABOUT: About = About {
     id: "softhsm",
     title: "SoftHSM object",
-    detects: "Object files of SoftHSM 2: private and secret keys, encrypted under the PIN or open, public keys and \
-              certificates with their labels and ids, and the token itself with its name. Open keys are verified by \
-              arithmetic.",
-    blind_to: "Which private object belongs to which public one: all that could tell is encrypted. The SQLite backend of \
-               SoftHSM. Objects that do not stand at the start of a file.",
-    respond: "A PIN of digits falls to a guess of minutes: treat the keys as readable. Find the public objects in the same \
-              directory, and replace the keys at what trusts them (OpenDNSSEC, CAs, code signing).",
+    detects: "Object files of SoftHSM 2: private and secret keys, encrypted with the PIN or plaintext, public keys \
+              and certificates with their labels and ids, and the token itself with its name. Plaintext keys are \
+              verified by arithmetic.",
+    blind_to: "Which private object belongs to which public one: all attributes that could link them are encrypted. \
+               The SQLite backend of SoftHSM. Objects that are not at the start of a file.",
+    respond: "A PIN of digits can be guessed within minutes: treat the keys as readable. Find the public objects in \
+              the same directory, and replace the keys wherever they are trusted (OpenDNSSEC, CAs, code signing).",
     references: &[
         "SoftHSMv2 src/lib/object_store",
         "SoftHSMv2 src/lib/data_mgr/RFC4880.cpp",
@@ -41,10 +41,10 @@ static ABOUT: About = About {
     ],
 };
 
-/// A generation number below 256; all but its last byte.
+/// A generation number below 256, without its last byte.
 const GENERATION: Anchor = Anchor::at_start(&[0, 0, 0, 0, 0, 0, 0]);
 
-/// Vendor attributes of token.object (OSAttributes.h): label, serial number.
+/// Vendor attributes of token.object (OSAttributes.h): label and serial number.
 const TOKEN_LABEL: u32 = 0x8000_5349;
 const TOKEN_SERIAL: u32 = 0x8000_534a;
 /// CKA_PRIVATE, CKA_SIGN, CKA_DECRYPT.
@@ -52,10 +52,10 @@ const PRIVATE: u32 = 0x002;
 const SIGN: u32 = 0x108;
 const DECRYPT: u32 = 0x105;
 
-/// RFC4880.h: 1,500 rounds and as many more as the last byte of the salt says, of SHA-256.
+/// RFC4880.h: 1,500 rounds of SHA-256, plus the value of the last byte of the salt.
 const PIN: &str = "SoftHSM PIN: SHA-256, 1500 to 1755 iterations, AES-256-CBC";
 
-/// Fewest bytes of a secret that is reported: 80 bits.
+/// Minimum size of a secret that is reported, in bytes: 80 bits.
 const LEAST_SECRET: usize = 10;
 
 impl Detector for SoftHsm {
@@ -75,7 +75,7 @@ impl Detector for SoftHsm {
     }
 }
 
-/// Reads a file to its end.
+/// Reads the attributes of a whole file.
 fn read(bytes: &[u8]) -> Result<Attributes, Malformed> {
     let mut fields = Cursor::new(bytes);
     fields.u64("generation")?;
@@ -96,7 +96,7 @@ fn read(bytes: &[u8]) -> Result<Attributes, Malformed> {
             },
             2 => fields.array::<8>("number")?.to_vec(),
             kind @ 3..=5 => {
-                // Bytes, attributes of attributes, and mechanisms of eight bytes each.
+                // Bytes, nested attributes, and mechanisms of eight bytes each.
                 let length = usize::try_from(fields.u64("length")?).ok();
                 let length = if kind == 5 { length.and_then(|count| count.checked_mul(8)) } else { length };
                 let value = fields.take(length.ok_or(Malformed::new("length", fields.at()))?, "value")?;
@@ -166,7 +166,7 @@ fn private(attributes: &Attributes, sealed: bool) -> Option<Material> {
     Some(material)
 }
 
-/// A symmetric key for MACs. Keys of ciphers are left out: tools mark them as signing too.
+/// A symmetric key for MACs. Cipher keys are ignored, because tools mark them as signing too.
 fn secret(attributes: &Attributes, sealed: bool) -> Option<Material> {
     let secret = attributes.get(pkcs11::VALUE)?;
     // CKK_GENERIC_SECRET, then HMAC with MD5 to SHA-224, then with SHA-3 (PKCS#11 v3.1, pkcs11t.h).
@@ -194,7 +194,7 @@ fn secret(attributes: &Attributes, sealed: bool) -> Option<Material> {
     Some(material)
 }
 
-/// SecureDataManager.cpp: an IV of one block, then blocks.
+/// SecureDataManager.cpp: an IV of one block, then ciphertext blocks.
 fn is_sealed(value: &[u8]) -> bool {
     value.len() >= 32 && value.len().is_multiple_of(16)
 }
@@ -230,7 +230,7 @@ mod tests {
         out
     }
 
-    /// RFC 8032 7.1, test 1: the seed computed so that no key lies here in the open.
+    /// As in RFC 8032 7.1, test 1. The seed is computed, so that this file contains no plaintext key.
     fn seed() -> [u8; 32] {
         Sha256::digest(b"softhsm").into()
     }
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_key_is_known_by_its_point() {
+    fn a_plaintext_key_is_identified_by_its_point() {
         let attributes = read(&open_key(b"\x13\x0cedwards25519")).unwrap();
         let found = material(&attributes).unwrap();
         let Some(Identity::Public(public)) = &found.identity else { panic!("derived") };
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn sealed_keys_are_known_by_their_ciphertext() {
+    fn sealed_keys_are_identified_by_their_ciphertext() {
         for (length, found) in [(16, false), (64, true), (65, false)] {
             let bytes = object(&[
                 (0x0, Is::Number(3)),
@@ -307,6 +307,6 @@ mod tests {
         }
         assert!(read(&[whole.clone(), vec![0]].concat()).is_err());
         assert!(read(&object(&[(5, Is::Yes(true)), (5, Is::Yes(true))])).is_err());
-        assert!(read(&[0; 4096]).is_err(), "zeros are no object");
+        assert!(read(&[0; 4096]).is_err(), "zeros are not an object");
     }
 }

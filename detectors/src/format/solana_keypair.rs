@@ -1,11 +1,11 @@
-//! Key pairs of Solana: a JSON array of 64 numbers, the private key and the public one behind it (`id.json`).
+//! Key pairs of Solana: a JSON array of 64 numbers, the private key followed by the public key (`id.json`).
 //!
-//! Nothing but the numbers tells such a file, so it is looked for where an array opens a file, and behind names such as
+//! Only the numbers identify such a file, so arrays are read at the start of a file and after names such as
 //! `secretKey`. The last 32 bytes are the Ed25519 public key of the first 32.
 //!
-//! A private key beside a foreign public one signs too, but any 64 numbers have that shape. They are reported only if their
-//! name or the name of their file says what they are. What the detector cannot see: such a pair under another name, or as a
-//! whole file in a git history, where blobs have no name when they are read. Those count as rejected.
+//! A private key next to a foreign public one signs too, but any 64 numbers have that shape. Such a pair is reported
+//! only if its name or the file name indicates a key pair. Not found: such a pair with another name, or as a whole file
+//! in git history, where blobs have no name when they are read. Those count as rejected.
 
 use std::ops::Range;
 use std::path::Path;
@@ -19,30 +19,31 @@ use zeroize::Zeroizing;
 use crate::read::chance::looks_random;
 use crate::read::signs;
 
-/// Solana key pairs.
+/// Detects Solana key pairs.
 #[derive(Debug)]
 pub(crate) struct SolanaKeypair;
 
 static ABOUT: About = About {
     id: "solana_keypair",
     title: "Solana key pair (id.json)",
-    detects: "Arrays of 64 numbers that are an Ed25519 private key and its public key, as solana-keygen writes them: files \
-              that begin with one, and arrays behind a name with `secret` in it. Verified if the halves \
-              belong together; otherwise reported if the array is named as a secret key or the file as a key pair.",
+    detects: "Arrays of 64 numbers that are an Ed25519 private key and its public key, as solana-keygen writes them: \
+              files that begin with such an array, and arrays after a name that contains `secret`. Verified if the \
+              halves belong together; otherwise reported if the array is named as a secret key or the file as a key \
+              pair.",
     blind_to: "Arrays elsewhere, keys in base58, 32 numbers without the public half, and arrays with a foreign public \
-               half that nothing names.",
-    respond: "Move what the account holds to a new one and give up its authorities (upgrade, mint, vote, stake): a ledger \
-              revokes nothing.",
+               half and no such name.",
+    respond: "Move the funds of the account to a new account and give up its authorities (upgrade, mint, vote, \
+              stake): a ledger cannot revoke a key.",
     references: &["Solana documentation: file system wallets", "RFC 8032", "CWE-321"],
 };
 
 const START: Anchor = Anchor::at_start(b"[");
 const ANCHORS: [Anchor; 3] = [START, Anchor::anywhere(b"ecret"), Anchor::anywhere(b"SECRET")];
 
-/// How far behind a name the array may begin, in bytes: `Keypair.fromSecretKey(Uint8Array.from([`.
+/// Maximum distance in bytes between a name and the array: `Keypair.fromSecretKey(Uint8Array.from([`.
 const GAP: usize = 64;
 
-/// Numbers in a key pair.
+/// Count of numbers in a key pair.
 const LENGTH: usize = 64;
 
 impl Detector for SolanaKeypair {
@@ -80,8 +81,8 @@ impl Detector for SolanaKeypair {
     }
 }
 
-/// Whether the name of a file says that a key pair is inside: `id.json` of solana-keygen, `program-keypair.json`, or the
-/// address that `solana-keygen grind` gives it.
+/// Whether a file name indicates a key pair: `id.json` of solana-keygen, `program-keypair.json`, or the address that
+/// `solana-keygen grind` uses as a name.
 fn is_keypair_file(path: &Path) -> bool {
     let stem = path.file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
     // 32 bytes in base58.
@@ -92,28 +93,29 @@ fn is_keypair_file(path: &Path) -> bool {
     is_json && (name == "id" || name.contains("keypair") || name.contains("wallet") || is_address)
 }
 
-/// Whether the name at an anchor in its middle is `secretKey` or `SECRET_KEY`: other secrets have 64 bytes too.
+/// Whether the name that an anchor matched in the middle is `secretKey` or `SECRET_KEY`: other secrets have 64 bytes
+/// too.
 fn is_secret_key(bytes: &[u8], at: usize) -> bool {
     let name = bytes.get(at..bytes.len().min(at + GAP)).unwrap_or_default().to_ascii_lowercase();
     let behind = name.strip_prefix(b"secret").or_else(|| name.strip_prefix(b"ecret")).unwrap_or_default();
     behind.strip_prefix(b"_").unwrap_or(behind).starts_with(b"key")
 }
 
-/// Whether bytes count up, as the numbers of examples do.
+/// Whether bytes count up, like the numbers of examples.
 fn counts(bytes: &[u8]) -> bool {
     bytes.windows(2).filter(|two| matches!(two, [one, next] if one.wrapping_add(1) == *next)).count() * 2 > bytes.len()
 }
 
-/// An array of exactly 64 bytes as decimal numbers, and where it lies.
+/// Reads an array of exactly 64 decimal bytes, and returns its range.
 fn array(bytes: &[u8], at: usize) -> Option<(Zeroizing<Vec<u8>>, Range<usize>)> {
-    /// Room for 64 numbers, each on an indented line of its own.
+    /// Maximum length in bytes: 64 numbers, each on an indented line of its own.
     const MAX: usize = 4096;
     let text = bytes.get(at..bytes.len().min(at + MAX))?;
     let end = memchr::memchr(b']', text)?;
     let mut numbers = Zeroizing::new(Vec::with_capacity(LENGTH));
     for part in text.get(1..end)?.split(|b| *b == b',') {
         let digits = part.trim_ascii();
-        // A comma behind the last one.
+        // A comma after the last number.
         if digits.is_empty() && numbers.len() == LENGTH {
             break;
         }
@@ -151,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn arrays_in_their_places() {
+    fn arrays_are_found_in_usual_places() {
         for text in [pair(","), pair(", "), pair(",\n  "), pair(",").replace(']', ",]")] {
             let found = inspect(&text, START).unwrap();
             assert_eq!((found[0].proof, found[0].span.clone()), (Proof::Verified, 0..text.len()));
@@ -162,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_half_is_a_key_where_a_name_says_so() {
+    fn a_foreign_half_is_reported_if_a_name_indicates_a_key() {
         let seed: Vec<u8> = (0..32_u8).map(|n| n.wrapping_mul(37)).collect();
         let list = |seed: &[u8]| format!("{:?}", [seed, &[9; 32]].concat());
         let random = list(&seed);
@@ -192,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn other_numbers() {
+    fn other_numbers_are_refused() {
         assert!(inspect(&pair(",").replacen('9', "8", 1), START).is_err());
         for text in
             ["[", "[]", "[1,2,3]", "[{\"a\":1}]", &pair(",").replace(']', ",1]"), &pair(",").replacen('9', "999", 1)]

@@ -1,5 +1,5 @@
 //! Public keys: SubjectPublicKeyInfo (RFC 5280 4.1) in PEM `PUBLIC KEY` and DER at any offset, and PKCS#1 RSAPublicKey
-//! in PEM `RSA PUBLIC KEY`. Public, but each is a place that may trust the private key.
+//! in PEM `RSA PUBLIC KEY`. They are not secret, but each location may trust the private key.
 
 use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
@@ -10,17 +10,19 @@ use crate::read::ber::{BerReader, SEQUENCE};
 use crate::read::public::{self, PublicKey};
 use crate::read::{armor, carrier, locate};
 
-/// Public keys.
+/// Detects public keys.
 #[derive(Debug)]
 pub(crate) struct Spki;
 
 static ABOUT: About = About {
     id: "spki",
     title: "Public key (SubjectPublicKeyInfo)",
-    detects: "Public keys in PEM (PUBLIC KEY, RSA PUBLIC KEY) and SubjectPublicKeyInfo in DER at any offset: pinned keys \
-              in programs, keys in certificate requests. They are no leak; keyradius joins them with private keys.",
-    blind_to: "RSAPublicKey without its frame in DER, and public keys in formats of their own (SSH, OpenPGP, JWK).",
-    respond: "Nothing to do for a public key alone. If its private key is found, this place may still trust it.",
+    detects: "Public keys in PEM (PUBLIC KEY, RSA PUBLIC KEY) and SubjectPublicKeyInfo in DER at any offset: pinned \
+              keys in programs, keys in certificate requests. They are not a leak; keyradius links them to private \
+              keys.",
+    blind_to: "RSAPublicKey in DER without SubjectPublicKeyInfo, and public keys in formats of their own (SSH, \
+               OpenPGP, JWK).",
+    respond: "Nothing to do for a public key alone. If its private key is found, this location may still trust it.",
     references: &["RFC 5280 4.1", "RFC 8017 A.1.1"],
 };
 

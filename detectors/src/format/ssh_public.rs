@@ -1,6 +1,6 @@
-//! Public keys of SSH on one line (`.pub`, `authorized_keys`, `known_hosts`, sshd AuthorizedKeysFile format), in RFC 4716
-//! blocks, and OpenSSH certificates. Public, but each is a place that trusts the private key; a certificate names the
-//! authority that signed it.
+//! Public keys of SSH on one line (`.pub`, `authorized_keys`, `known_hosts`, sshd AuthorizedKeysFile format) and in RFC
+//! 4716 blocks, and OpenSSH certificates. They are not secret, but each is a location that trusts the private key; a
+//! certificate names the authority that signed it.
 
 use std::ops::Range;
 
@@ -12,35 +12,34 @@ use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use crate::read::ssh;
 use crate::read::text::{Decoder, digit};
 
-/// Public keys of SSH.
+/// Detects public keys of SSH.
 #[derive(Debug)]
 pub(crate) struct SshPublic;
 
 static ABOUT: About = About {
     id: "ssh_public",
     title: "SSH public key or certificate",
-    detects: "Public keys of SSH with their type in the blob: one-line files, authorized_keys, known_hosts, RFC 4716 blocks, \
-              and OpenSSH certificates, which also give the key of the authority that signed them. They are no leak; \
-              keyradius joins them with private keys.",
-    blind_to: "Keys of security keys in RFC 4716 blocks that are cut off, hashed host names, SSHFP records and SSH \
-               protocol 1 keys.",
+    detects: "Public keys of SSH with their type in the blob: one-line files, authorized_keys, known_hosts, RFC 4716 \
+              blocks, and OpenSSH certificates, which also give the key of the authority that signed them. They are \
+              not a leak; keyradius links them to private keys.",
+    blind_to: "Truncated RFC 4716 blocks with keys of security keys, hashed host names, SSHFP records and SSH agents.",
     respond: "Nothing to do for a public key alone. If its private key is found, this line still trusts it.",
     references: &["RFC 4253 6.6", "RFC 4716", "sshd(8) AUTHORIZED_KEYS FILE FORMAT", "OpenSSH PROTOCOL.certkeys"],
 };
 
-/// In every blob of `ssh-rsa`, `ssh-dss`, `ssh-ed25519` and what is made from them, whatever the length before the name:
+/// Part of every blob of `ssh-rsa`, `ssh-dss`, `ssh-ed25519` and derived types, whatever the length before the name:
 /// base64 of the last bytes of `s` and of `sh-`.
 const SSH: Anchor = Anchor::anywhere(b"NzaC1");
-/// Likewise for `ecdsa-sha2-nistp`, behind `ec`.
+/// The corresponding digits for `ecdsa-sha2-nistp`, after `ec`.
 const ECDSA: Anchor = Anchor::anywhere(b"ZHNhLXNoYTItbmlzdHA");
 
-/// Largest text of a key that is read, in bytes: RSA of 16,384 bits with a certificate of many principals.
+/// Maximum text of a key that is read, in bytes: RSA of 16,384 bits with a certificate of many principals.
 const MAX: usize = 64 << 10;
 
-/// How far before a blob its line is looked at, in bytes: options and host names.
+/// How far before a blob its line is read, in bytes: options and host names.
 const BEFORE: usize = 8 << 10;
 
-/// How an RFC 4716 block begins and ends.
+/// The BEGIN line of an RFC 4716 block.
 const BEGIN: &[u8] = b"---- BEGIN SSH2 PUBLIC KEY ----";
 
 impl Detector for SshPublic {
@@ -54,7 +53,8 @@ impl Detector for SshPublic {
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
         let bytes = blob.bytes;
-        // The blob begins with the length of a name: three zero bytes, so four times `A`, at most six digits before.
+        // The blob begins with the length of a name: three zero bytes, so four times `A`, at most six digits before the
+        // anchor.
         let from = hit.at.saturating_sub(12);
         let head = bytes.get(from..hit.at).unwrap_or_default();
         let Some(start) = memchr::memmem::rfind(head, b"AAAA").map(|at| from + at) else { return Ok(()) };
@@ -100,14 +100,14 @@ fn material(half: PublicHalf, span: Range<usize>) -> Material {
     material
 }
 
-/// What stands on the line before the blob, without the word right before it (the type).
+/// The text on the line before the blob, including the word directly before it (the type).
 fn line_before(bytes: &[u8], start: usize) -> &[u8] {
     let before = bytes.get(start.saturating_sub(BEFORE)..start).unwrap_or_default();
     let line = memchr::memrchr(b'\n', before).map_or(before, |at| before.get(at + 1..).unwrap_or_default());
     line.trim_ascii_end()
 }
 
-/// The bytes of base64, over line ends if the blob is in a block; and where the text stands.
+/// Decodes base64, across line ends if the blob is in a block, and returns the range of the text.
 fn decode(bytes: &[u8], start: usize, block: bool) -> (Vec<u8>, Range<usize>) {
     let text = bytes.get(start..bytes.len().min(start + MAX)).unwrap_or_default();
     let mut decoder = Decoder::default();
@@ -128,7 +128,7 @@ fn decode(bytes: &[u8], start: usize, block: bool) -> (Vec<u8>, Range<usize>) {
     (decoder.finish().to_vec(), start..start + end)
 }
 
-/// The rest of the line: the comment.
+/// The rest of the line, which is the comment.
 fn comment_behind(bytes: &[u8], end: usize) -> &[u8] {
     let rest = bytes.get(end..bytes.len().min(end + Label::MAX)).unwrap_or_default();
     let line = rest.split(|byte| matches!(byte, b'\n' | b'\r' | b'"' | b'\'' | b'\\' | b'<')).next();
@@ -138,7 +138,8 @@ fn comment_behind(bytes: &[u8], end: usize) -> &[u8] {
     }
 }
 
-/// Whether a line is one of `known_hosts`: a host or a hashed one before the type, and no options of a user's key.
+/// Whether a line belongs to `known_hosts`: a plain or hashed host name precedes the type, and no options of a user's
+/// key.
 fn is_host(words: &str) -> bool {
     let mut words = words.split_ascii_whitespace().rev();
     let Some(kind) = words.next() else { return false };

@@ -1,11 +1,13 @@
-//! Keys of validators and nodes of Tendermint and CometBFT: `priv_validator_key.json`, `node_key.json` of Cosmos chains.
+//! Keys of validators and nodes of Tendermint and CometBFT: `priv_validator_key.json` and `node_key.json` of Cosmos
+//! chains.
 //!
-//! Amino JSON: an object with the type, `tendermint/PrivKeyEd25519` or `tendermint/PrivKeySecp256k1`, and the value in base64, seed
-//! and public key or the number alone. The type is the anchor; the object around it is read wherever it stands, in a string of other
-//! JSON or a Kubernetes Secret too. Ed25519 is proven where the second half is the public key of the first, and reported beside a
-//! foreign half as well, because the seed signs. A number of secp256k1 has nothing to be proven by; the type says what it is.
+//! The format is Amino JSON: an object with the type, `tendermint/PrivKeyEd25519` or `tendermint/PrivKeySecp256k1`, and
+//! the value in base64, which is seed and public key, or the number alone. The type is the anchor; the object around it
+//! is read in any file, also in a string of other JSON or a Kubernetes Secret. Ed25519 is proven if the second half is
+//! the public key of the first. A foreign half is reported too, because the seed signs. A secp256k1 number has no
+//! redundancy; the type identifies it.
 //!
-//! Types whose name has no `tendermint/` before it, and those of sr25519 and BLS12-381, are not seen.
+//! Not found: types without `tendermint/` before the name, and the types of sr25519 and BLS12-381.
 
 use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
@@ -15,23 +17,23 @@ use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use crate::read::object::Object;
 use crate::read::{signs, wallet};
 
-/// Keys of Tendermint and CometBFT.
+/// Detects keys of Tendermint and CometBFT.
 #[derive(Debug)]
 pub(crate) struct Tendermint;
 
 static ABOUT: About = About {
     id: "tendermint",
     title: "Validator or node key (Tendermint, CometBFT)",
-    detects: "priv_validator_key.json and node_key.json, and the same object inside other files: Ed25519, proven by its public half, \
-              and secp256k1.",
-    blind_to: "Keys of sr25519 and BLS12-381, and those that a remote signer keeps in a format of its own.",
-    respond: "With a validator's key anybody can sign two blocks of one height, and the stake is slashed: stop the validator, \
-              rotate its consensus key where the chain can, or unbond it. With a node's key anybody is that node to its peers: \
-              make a new one.",
+    detects: "priv_validator_key.json and node_key.json, and the same object inside other files: Ed25519, proven by \
+              its public half, and secp256k1.",
+    blind_to: "Keys of sr25519 and BLS12-381, and keys that a remote signer keeps in a format of its own.",
+    respond: "With a validator's key anybody can sign two blocks of one height, and the stake is slashed: stop the \
+              validator, rotate its consensus key if the chain supports it, or unbond it. With a node's key anybody \
+              can pass as that node to its peers: make a new key.",
     references: &["CometBFT: crypto/encoding and privval/file.go", "Amino JSON", "CWE-321"],
 };
 
-/// Without the slash, which JSON may escape.
+/// The type without its slash, which JSON may escape.
 const ANCHORS: [Anchor; 2] = [Anchor::anywhere(b"PrivKeyEd25519"), Anchor::anywhere(b"PrivKeySecp256k1")];
 
 impl Detector for Tendermint {
@@ -73,7 +75,7 @@ impl Detector for Tendermint {
             _ => return Err(Malformed::new("type and length of a typed key", hit.at)),
         }
         material.protection = Some(Protection::plaintext());
-        // The address is one of the consensus key, in the file of a validator only.
+        // The address belongs to the consensus key, and only a validator's file has it.
         let mut work = 0;
         let around = Object::enclosing(blob.bytes, hit.at, &mut work).nth(1);
         out.work(work);
@@ -107,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn objects_are_read_where_they_stand() {
+    fn objects_are_read_in_any_context() {
         let seed: Vec<u8> = (0..32_u8).map(|n| n.wrapping_mul(37)).collect();
         let public = proof::raw_public(Raw::Ed25519, &seed).unwrap();
         let key = |kind: &str, bytes: &[u8]| format!(r#"{{"type":"tendermint/{kind}","value":"{}"}}"#, base64(bytes));

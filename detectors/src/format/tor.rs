@@ -1,6 +1,6 @@
-//! Ed25519 keys of Tor: of onion services (version 3) and of relays. A head of 32 bytes, then the expanded key: scalar and
-//! prefix, no seed (tor `crypto_write_tagged_contents_to_file`; rend-spec-v3). The public key is the scalar times the base
-//! point, and the onion address follows from it.
+//! Ed25519 keys of Tor: of onion services (version 3) and of relays. A header of 32 bytes precedes the expanded key,
+//! which is scalar and prefix, not a seed (tor `crypto_write_tagged_contents_to_file`; rend-spec-v3). The public key is
+//! the scalar times the base point, and the onion address follows from it.
 
 use curve25519_dalek::EdwardsPoint;
 use keyradius_core::blob::Blob;
@@ -13,24 +13,25 @@ use zeroize::Zeroizing;
 use crate::read::chance::looks_random;
 use crate::read::public::{self, PublicKey, Raw};
 
-/// Keys of Tor.
+/// Detects keys of Tor.
 #[derive(Debug)]
 pub(crate) struct Tor;
 
-/// The end of `== ed25519v1-secret: type0 ==` with its zeros.
+/// The end of `== ed25519v1-secret: type0 ==`, with its zero padding.
 const TAIL: &[u8] = b"ed25519v1-secret: type0 ==\0\0\0";
 const ANCHOR: Anchor = Anchor::anywhere(TAIL);
 
 static ABOUT: About = About {
     id: "tor",
     title: "Private key (Tor onion service or relay)",
-    detects: "Ed25519 secret keys of Tor onion services (hs_ed25519_secret_key) and relays (ed25519_master_id_secret_key, \
-              ed25519_signing_secret_key), at any offset. The public key is computed and, with it, the onion address.",
-    blind_to: "Nothing in the file has to fit to anything else in it, so it is not verified: the scalar has the bits of one. \
-               Master keys under a passphrase. RSA keys of relays and of old onion services are PEM and reported as that. \
-               Whether it is a service or a relay: the name of the file says.",
-    respond: "An onion address cannot be revoked: whoever has the key is the service. Move to a new address and tell its \
-              users through another channel. A relay: stop it and start it anew with a new identity.",
+    detects: "Ed25519 secret keys of Tor onion services (hs_ed25519_secret_key) and relays \
+              (ed25519_master_id_secret_key, ed25519_signing_secret_key), at any offset. The public key is computed, \
+              and from it the onion address.",
+    blind_to: "The file has no redundancy, so the key is not verified: only the fixed bits of the scalar and its \
+               randomness are checked. Master keys with a passphrase. RSA keys of relays and of old onion services \
+               are PEM and reported as PEM. Whether the key belongs to a service or a relay: only the file name says.",
+    respond: "An onion address cannot be revoked: whoever has the key can run the service. Move to a new address and \
+              inform its users through another channel. Stop a relay and start it again with a new identity.",
     references: &["Tor rend-spec-v3: appendix A.2, [ONIONADDRESS]", "Tor dir-spec", "CWE-321"],
 };
 
@@ -49,7 +50,7 @@ impl Detector for Tor {
         let body = hit.at + TAIL.len();
         let key = blob.bytes.get(body..body + 64).ok_or(Malformed::new("Tor key of 64 bytes", body))?;
         let scalar = key.first_chunk::<32>().copied().map(Zeroizing::new).ok_or(Malformed::new("scalar", body))?;
-        // RFC 8032 5.1.5: the bits that every such scalar has, or has not.
+        // RFC 8032 5.1.5: the bits that are set or clear in every such scalar.
         let clamped = scalar.first().is_some_and(|low| low.trailing_zeros() >= 3)
             && scalar.last().is_some_and(|high| high >> 6 == 1);
         if !clamped || !looks_random(key) {
@@ -70,7 +71,7 @@ impl Detector for Tor {
     }
 }
 
-/// The address: public key, two bytes of a checksum and the version, in base32 (rend-spec-v3, ONIONADDRESS).
+/// The onion address: public key, two checksum bytes and the version, in base32 (rend-spec-v3, ONIONADDRESS).
 fn onion(public: &[u8; 32]) -> String {
     const VERSION: u8 = 3;
     let sum = Sha3_256::new().chain_update(b".onion checksum").chain_update(public).chain_update([VERSION]).finalize();
@@ -119,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_scalar_is_refused() {
+    fn invalid_scalars_are_refused() {
         let whole = file();
         for (at, bits) in [(0, 0), (32, 1), (63, 0x80)] {
             let mut wrong = whole.clone();

@@ -1,9 +1,9 @@
 //! Keys of a TPM 2.0 in the ASN.1 form of the OpenSSL engines and providers: PEM `TSS2 PRIVATE KEY`, and DER
 //! ("ASN.1 Specification for TPM 2.0 Key Files", J. Bottomley; TPMKey).
 //!
-//! The private part is encrypted by a key that never leaves the TPM, so the file is of use on one machine only; the public
-//! area is in clear and says which key it is. Keys that can be imported elsewhere (2.23.133.10.1.4) are wrapped for the
-//! parent that they name. Sealed data (…1.5) is no key.
+//! A key that never leaves the TPM encrypts the private part, so the file is useful on one machine only. The public
+//! area is plaintext and identifies the key. Keys that can be imported elsewhere (2.23.133.10.1.4) are wrapped for the
+//! parent that they name. Sealed data (…1.5) is not a key.
 
 use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
@@ -18,22 +18,22 @@ use crate::read::number;
 use crate::read::public::{self, Domain, PublicKey};
 use crate::read::{armor, carrier, curves, locate};
 
-/// TPM 2.0 keys.
+/// Detects TPM 2.0 keys.
 #[derive(Debug)]
 pub(crate) struct Tpm2;
 
 static ABOUT: About = About {
     id: "tpm2",
     title: "TPM 2.0 key (TSS2 PRIVATE KEY)",
-    detects: "TPM 2.0 keys in PEM (TSS2 PRIVATE KEY) and in DER at any offset: the public half, the parent, what the key may \
-              do and whether it needs a password of its own.",
+    detects: "TPM 2.0 keys in PEM (TSS2 PRIVATE KEY) and in DER at any offset: the public half, the parent, the \
+              permitted uses and whether the key needs a password of its own.",
     blind_to: "Bare TPM2B_PUBLIC and TPM2B_PRIVATE files (tpm2_create -u, -r), and TSS 1.2 blobs (TSS KEY BLOB).",
-    respond: "The file is useless without the TPM that it was made for. If that machine may be in other hands, replace the \
-              key at what trusts it.",
+    respond: "The file is useless without its TPM. If others may control that machine, replace the key wherever it is \
+              trusted.",
     references: &["ASN.1 Specification for TPM 2.0 Key Files", "TPM 2.0 Library Part 2: Structures"],
 };
 
-/// An OID of 2.23.133.10.1 of six bytes, but for its last: loadable (3), importable (4), sealed (5).
+/// An OID of six bytes in 2.23.133.10.1, without its last byte: loadable (3), importable (4), sealed (5).
 const TCG: Anchor = Anchor::anywhere(&[0x06, 0x06, 0x67, 0x81, 0x05, 0x0a, 0x01]);
 const LOADABLE: &[u8] = &[0x67, 0x81, 0x05, 0x0a, 0x01, 0x03];
 const IMPORTABLE: &[u8] = &[0x67, 0x81, 0x05, 0x0a, 0x01, 0x04];
@@ -65,7 +65,7 @@ impl Detector for Tpm2 {
     }
 }
 
-/// Reads a TPMKey; its length too.
+/// Reads a TPMKey, and returns its length too.
 fn read(der: &[u8]) -> Result<(Material, usize), Malformed> {
     let outer = BerReader::new(der).value(SEQUENCE, "TPMKey")?;
     let mut fields = outer.children();
@@ -133,7 +133,7 @@ fn public_area(area: &[u8]) -> Result<(PublicHalf, Uses), Malformed> {
     fields.u16("nameAlg")?;
     let attributes = fields.u32("objectAttributes")?;
     sized(&mut fields, "authPolicy")?;
-    // TPMT_SYM_DEF_OBJECT: key bits and mode, for keys that wrap others.
+    // TPMT_SYM_DEF_OBJECT: key bits and mode, only for keys that wrap others.
     if fields.u16("symmetric")? != NULL {
         fields.u32("symmetric key bits and mode")?;
     }
@@ -148,7 +148,7 @@ fn public_area(area: &[u8]) -> Result<(PublicHalf, Uses), Malformed> {
         RSA => {
             let bits = fields.u16("key bits")?;
             let exponent = match fields.u32("exponent")? {
-                // The default, Part 2, 12.2.3.5.
+                // The default exponent (Part 2, 12.2.3.5).
                 0 => 65_537,
                 exponent => exponent,
             };
@@ -160,7 +160,7 @@ fn public_area(area: &[u8]) -> Result<(PublicHalf, Uses), Malformed> {
         }
         ECC => {
             let curve = match fields.u16("curve")? {
-                // TPM_ECC_CURVE, Part 2, 6.4: the OIDs of secp192r1, 224, 256, 384, 521 and SM2.
+                // TPM_ECC_CURVE, Part 2, 6.4: secp192r1, 224, 256, 384, 521 and SM2.
                 1 => curves::by_oid(&[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x01]),
                 2 => curves::by_oid(&[0x2b, 0x81, 0x04, 0x00, 0x21]),
                 3 => curves::by_ssh(b"nistp256"),
@@ -191,7 +191,7 @@ fn public_area(area: &[u8]) -> Result<(PublicHalf, Uses), Malformed> {
     Ok((half, uses))
 }
 
-/// A TPM2B: a length of two bytes and as many.
+/// Reads a TPM2B: a length of two bytes, then its bytes.
 fn sized<'a>(fields: &mut Cursor<'a>, what: &'static str) -> Result<&'a [u8], Malformed> {
     let length = usize::from(fields.u16(what)?);
     fields.take(length, what)
@@ -202,7 +202,7 @@ mod tests {
     use super::*;
     use crate::read::ber::encode;
 
-    /// A made up modulus: odd, of the right size.
+    /// A public area with an invented modulus: odd, of the right size.
     fn area(bits: u16, last: u8) -> Vec<u8> {
         let mut n = vec![0xc3; usize::from(bits / 8)];
         *n.last_mut().unwrap() = last;
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn near_misses() {
+    fn near_misses_are_refused() {
         let good = key(LOADABLE, &area(2048, 0x0d), 190, &[]);
         let sealed = [&LOADABLE[..5], &[5]].concat();
         for (name, der) in [

@@ -1,4 +1,4 @@
-//! TSIG keys: the shared secrets that sign updates and transfers of DNS zones, and commands of rndc, as BIND writes them:
+//! TSIG keys: the shared secrets that sign updates and transfers of DNS zones, and rndc commands, in BIND's format:
 //! `key "name" { algorithm hmac-sha256; secret "base64"; };`.
 
 use keyradius_core::blob::Blob;
@@ -11,27 +11,28 @@ use crate::read::chance::looks_random;
 use crate::read::members;
 use crate::read::text::{Decoder, digit};
 
-/// TSIG keys.
+/// Detects TSIG keys.
 #[derive(Debug)]
 pub(crate) struct Tsig;
 
 const ANCHOR: Anchor = Anchor::anywhere(b"algorithm hmac-");
 
-/// How far around the algorithm its clause reaches, in bytes.
+/// How far before and after the algorithm its clause is read, in bytes.
 const CLAUSE: usize = 512;
-/// Fewest bytes of a secret that nobody can guess: 80 bits.
+/// Minimum bytes of a secret that cannot be guessed: 80 bits.
 const SHORTEST: usize = 10;
 
 static ABOUT: About = About {
     id: "tsig",
     title: "Shared secret (TSIG, rndc)",
-    detects: "Key clauses of named.conf, rndc.conf and rndc.key, as tsig-keygen, rndc-confgen and ddns-confgen write them: \
-              name, algorithm and a secret of at least 80 bits. The name is told, and the same secret under two names is \
-              one key.",
-    blind_to: "Secrets in the syntax of other servers (Knot, NSD, PowerDNS) and in nsupdate's one-line form. There is no \
-               public half: it is known by a digest of the secret.",
-    respond: "Whoever has it can change the zone (update policies) or command the server (rndc). Make a new secret with \
-              tsig-keygen on both ends, and look into the journal of the zone for changes that are not yours.",
+    detects: "Key clauses of named.conf, rndc.conf and rndc.key, as tsig-keygen, rndc-confgen and ddns-confgen write \
+              them: name, algorithm and a secret of at least 80 bits. The name is reported, and the same secret under \
+              two names is one key.",
+    blind_to: "Secrets in the syntax of other servers (Knot, NSD, PowerDNS) and in nsupdate's one-line form. There is \
+               no public half: the key is identified by a digest of the secret.",
+    respond: "Whoever has the secret can change the zone (update policies) or command the server (rndc). Install a \
+              new secret from tsig-keygen on both ends, and search the journal of the zone for changes that are not \
+              yours.",
     references: &["RFC 8945", "BIND 9: tsig-keygen(8), rndc.conf(5)", "CWE-321", "CWE-798"],
 };
 
@@ -77,7 +78,7 @@ impl Detector for Tsig {
     }
 }
 
-/// `key "name" ` at the end of what stands before the brace: where it begins, and the name.
+/// Finds `key "name" ` before the brace, and returns its start and the name.
 fn name(head: &[u8]) -> Option<(usize, &[u8])> {
     let text = head.trim_ascii_end();
     let is_mark = |byte: &u8| matches!(byte, b'"' | b'\\');
@@ -95,7 +96,7 @@ fn name(head: &[u8]) -> Option<(usize, &[u8])> {
         .then(|| (key.len(), text.get(name_start..name_end).unwrap_or_default()))
 }
 
-/// The secret of a clause, in quotation marks or not.
+/// The secret of a clause, with or without quotation marks.
 fn secret(clause: &[u8]) -> Option<&[u8]> {
     let at = memchr::memmem::find(clause, b"secret")? + b"secret".len();
     let text = clause.get(at..)?;

@@ -1,7 +1,8 @@
-//! Keys of ChromeOS verified boot: `.vbprivk` and `.vbprik2` private, `.vbpubk`, `.vbpubk2` and `.keyblock` public.
+//! Keys of ChromeOS verified boot: private `.vbprivk` and `.vbprik2` files, public `.vbpubk`, `.vbpubk2` and
+//! `.keyblock` files.
 //!
-//! The private ones are a PKCS#1 key behind a small header, so `pkcs1` would find them too; but only the header says what
-//! they are for. All are looked for at the start of a file, and have to fill it.
+//! A private file is a small header and a PKCS#1 key, so `pkcs1` would find the key too, but only the header shows its
+//! purpose. All files are recognised at the start of a file only, and must fill it.
 
 use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
@@ -12,19 +13,19 @@ use crate::read::private::PrivateKey;
 use crate::read::public::{self, PublicKey};
 use crate::read::{montgomery, private};
 
-/// Keys of ChromeOS verified boot.
+/// Detects keys of ChromeOS verified boot.
 #[derive(Debug)]
 pub(crate) struct Vbprivk;
 
 static ABOUT: About = About {
     id: "vbprivk",
     title: "ChromeOS verified boot key",
-    detects: "Private keys of vboot 1 (.vbprivk) and 2.1 (.vbprik2), verified by the arithmetic of RSA, and public ones \
-              (.vbpubk, .vbpubk2, the data key of a .keyblock), whose n0inv has to belong to the modulus. The public ones \
-              are no leak; keyradius joins them with private keys.",
+    detects: "Private keys of vboot 1 (.vbprivk) and 2.1 (.vbprik2), verified by the arithmetic of RSA, and public \
+              keys (.vbpubk, .vbpubk2, the data key of a .keyblock), whose n0inv must match the modulus. The public \
+              keys are not a leak; keyradius links them to private keys.",
     blind_to: "Keys inside firmware images (GBB), and signatures.",
-    respond: "Devices trust a root or recovery key until their firmware is written anew; a data key or subkey is \
-              replaced by a keyblock with a higher version. The devkeys of vboot are public on purpose: nothing but a \
+    respond: "Devices trust a root or recovery key until their firmware is rewritten; a data key or subkey is \
+              replaced by a keyblock with a higher version. The devkeys of vboot are public on purpose: only a \
               developer's machine may trust them.",
     references: &["vboot_reference firmware/2lib/include/2struct.h", "vboot_reference host/lib21/include/host_key21.h"],
 };
@@ -32,12 +33,12 @@ static ABOUT: About = About {
 /// vboot 2.1, private (`VB21_MAGIC_PACKED_PRIVATE_KEY`) and public (`VB21_MAGIC_PACKED_KEY`).
 const PRIVATE_21: Anchor = Anchor::at_start(b"Vb2I");
 const PUBLIC_21: Anchor = Anchor::at_start(b"Vb2P");
-/// vb2_packed_key: the key stands behind the 32 bytes of the header.
+/// vb2_packed_key: the key follows the header of 32 bytes.
 const PUBLIC: Anchor = Anchor::at_start(b"\x20\0\0\0\0\0\0\0");
 /// vb2_keyblock (`VB2_KEYBLOCK_MAGIC`).
 const KEYBLOCK: Anchor = Anchor::at_start(b"CHROMEOS");
 
-/// A .vbprivk: an algorithm of vboot 1 (`vb2_crypto_algorithm`) as a word of 64 bits, and DER behind it.
+/// The anchor of a .vbprivk: an algorithm of vboot 1 (`vb2_crypto_algorithm`) as a 64-bit word, then DER.
 const fn vboot_1(head: &'static [u8; 10]) -> Anchor<'static> {
     Anchor::at_start(head)
 }
@@ -67,7 +68,7 @@ const ANCHORS: [Anchor; 22] = [
     vboot_1(b"\x11\0\0\0\0\0\0\0\x30\x82"),
 ];
 
-/// Where the data key's vb2_packed_key stands in a keyblock: magic 8, version 8, size 8, two signatures of 24, flags 8.
+/// Offset of the data key's vb2_packed_key in a keyblock: magic 8, version 8, size 8, two signatures of 24, flags 8.
 const DATA_KEY: usize = 80;
 
 impl Detector for Vbprivk {
@@ -96,7 +97,7 @@ impl Detector for Vbprivk {
     }
 }
 
-/// A little-endian number.
+/// Reads a little-endian number of 32 bits.
 fn word(bytes: &[u8], at: usize) -> Result<usize, Malformed> {
     let end = at.checked_add(4).ok_or(Malformed::new("offset", at))?;
     let four = bytes.get(at..end).and_then(|four| four.try_into().ok()).ok_or(Malformed::new("header", at))?;
@@ -127,7 +128,7 @@ fn private_1(bytes: &[u8]) -> Result<Material, Malformed> {
     rsa(key, bytes)
 }
 
-/// vb21_packed_private_key: header 20 bytes, where the key is and how long, two algorithms, an id of 20 bytes.
+/// vb21_packed_private_key: a header of 20 bytes, offset and size of the key, two algorithms, an id of 20 bytes.
 fn private_21(bytes: &[u8]) -> Result<Material, Malformed> {
     let (offset, size) = fields_21(bytes)?;
     let end = offset.checked_add(size).filter(|end| *end <= bytes.len()).ok_or(Malformed::new("key", 20))?;
@@ -138,7 +139,7 @@ fn private_21(bytes: &[u8]) -> Result<Material, Malformed> {
     Ok(material)
 }
 
-/// Total size and version of a vb21_struct_common; then offset and size of the key.
+/// Checks total size and version of a vb21_struct_common, and returns offset and size of the key.
 fn fields_21(bytes: &[u8]) -> Result<(usize, usize), Malformed> {
     if half_word(bytes, 4)? != 3 || word(bytes, 8)? != bytes.len() {
         return Err(Malformed::new("vboot 2.1 header", 4));
@@ -146,7 +147,7 @@ fn fields_21(bytes: &[u8]) -> Result<(usize, usize), Malformed> {
     Ok((word(bytes, 20)?, word(bytes, 24)?))
 }
 
-/// Id and description. `id` is where the id stands, `fixed` where the description does.
+/// Id and description, at the offsets `id` and `fixed`.
 fn labels_21(bytes: &[u8], id: usize, fixed: usize) -> Result<Vec<Label>, Malformed> {
     let length = word(bytes, 16)?;
     let description = bytes.get(fixed..fixed.saturating_add(length)).unwrap_or_default();
@@ -167,7 +168,7 @@ fn public_21(bytes: &[u8]) -> Result<Material, Malformed> {
     Ok(material)
 }
 
-/// vb2_packed_key at `at`: where the key is from there, how long, algorithm, version; each followed by four zero bytes.
+/// vb2_packed_key at `at`: offset of the key from there, size, algorithm, version; each followed by four zero bytes.
 fn packed(bytes: &[u8], at: usize, whole: bool) -> Result<Material, Malformed> {
     let (offset, size) = (word(bytes, at)?, word(bytes, at + 8)?);
     let algorithm = word(bytes, at + 16)?;
@@ -182,7 +183,7 @@ fn packed(bytes: &[u8], at: usize, whole: bool) -> Result<Material, Malformed> {
     key_data(bytes, start, size, algorithm >= 12, at..end)
 }
 
-/// How many words, n0inv, n and R * R mod n, all little-endian.
+/// Reads the number of words, n0inv, n and R * R mod n, all little-endian.
 fn key_data(
     bytes: &[u8],
     start: usize,
@@ -255,10 +256,10 @@ mod tests {
     }
 
     #[test]
-    fn what_only_begins_like_a_key() {
+    fn files_that_only_begin_like_a_key_are_refused() {
         for (name, bytes) in [
             ("n0inv of another", [header(1), 32_u32.to_le_bytes().to_vec(), vec![0xff; 260]].concat()),
-            ("something behind it", [&header(1)[..], &key(), &[0]].concat()),
+            ("trailing bytes", [&header(1)[..], &key(), &[0]].concat()),
             ("no such algorithm", [header(99), key()].concat()),
             ("a certificate", [&b"\x04\0\0\0\0\0\0\0\x30\x82\x01\x00\x30\x82"[..], &[0; 300]].concat()),
             ("a table of offsets", (0_u64..64).flat_map(|n| (32 + n).to_le_bytes()).collect()),

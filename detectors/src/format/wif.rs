@@ -1,7 +1,8 @@
-//! Private keys of Bitcoin and its kin in wallet import format (WIF): base58check of a version, 32 bytes and a mark.
+//! Private keys of Bitcoin and related currencies in wallet import format (WIF): base58check of a version, 32 bytes and
+//! a flag.
 //!
-//! Nothing in such a text stays the same but its first letters, and two letters are no anchor. So they are looked for
-//! where a file begins with one, in dumps of wallets, and behind names with `secret` in it; there the checksum decides.
+//! Only the first letters of such a text are fixed, and two letters are not an anchor. So keys are searched for at the
+//! start of a file, in wallet dumps, and after names that contain `secret`; the checksum decides.
 
 use std::ops::Range;
 
@@ -12,28 +13,29 @@ use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::wallet;
 
-/// Keys in wallet import format.
+/// Detects keys in wallet import format.
 #[derive(Debug)]
 pub(crate) struct Wif;
 
 static ABOUT: About = About {
     id: "wif",
     title: "Bitcoin private key (WIF)",
-    detects: "Keys in wallet import format for main and test networks: files that begin with one, every line of a dump of \
-              Bitcoin Core (dumpwallet) or of Electrum (export of keys), and values of settings with `secret` in their \
-              name. Verified by checksum and curve.",
-    blind_to: "Keys in the middle of other text, and those of networks with versions of their own (Litecoin, Dogecoin).",
-    respond: "Move what the key holds to a new one, at once: whoever has read the file can do the same.",
+    detects: "Keys in wallet import format for main and test networks: files that begin with a key, every line of a \
+              dump of Bitcoin Core (dumpwallet) or of Electrum (export of keys), and values of settings whose name \
+              contains `secret`. Verified by checksum and curve.",
+    blind_to: "Keys in the middle of other text, and keys of networks with versions of their own (Litecoin, \
+               Dogecoin).",
+    respond: "Move the funds of the key to a new key at once: whoever has read the file can move them too.",
     references: &["Bitcoin wiki: Wallet import format", "BIP 178", "CWE-321"],
 };
 
-/// How a key begins: uncompressed and compressed, main and test network.
+/// The first letters of a key: uncompressed and compressed, main and test network.
 const STARTS: [&[u8]; 25] = [
     b"5H", b"5J", b"5K", b"Kw", b"Kx", b"Ky", b"Kz", b"L1", b"L2", b"L3", b"L4", b"L5", b"91", b"92", b"93", b"cM",
     b"cN", b"cP", b"cQ", b"cR", b"cS", b"cT", b"cU", b"cV", b"cW",
 ];
 
-/// How dumps of many keys begin: Bitcoin Core's `dumpwallet`, Electrum's export as a table and as an object.
+/// The start of dumps with many keys: Bitcoin Core's `dumpwallet`, Electrum's export as a table and as an object.
 const DUMPS: [&[u8]; 3] = [b"# Wallet dump created by ", b"address,private_key", b"{\n    \"bc1"];
 
 /// Anchors in other text, shared with other formats.
@@ -56,10 +58,10 @@ const ANCHORS: [Anchor; STARTS.len() + DUMPS.len() + NAMES.len()] = {
     list
 };
 
-/// How far behind a name the key may begin, in bytes.
+/// Maximum distance in bytes between a name and the key.
 const GAP: usize = 40;
 
-/// Most bytes of a dump that are read.
+/// Maximum bytes of a dump that are read.
 const MAX_DUMP: usize = 1 << 20;
 
 /// Versions: main network, test networks.
@@ -83,7 +85,7 @@ impl Detector for Wif {
                 .for_each(|material| out.found(material));
         } else if hit.anchor.at_start {
             let span = words(rest).next().map(|span| hit.at + span.start..hit.at + span.end);
-            // A key and nothing else on the line.
+            // The key must be alone on its line.
             let alone = |span: &Range<usize>| blob.bytes.get(span.end).is_none_or(u8::is_ascii_whitespace);
             span.filter(alone).and_then(|span| key(blob, span)).into_iter().for_each(|material| out.found(material));
         } else {
@@ -96,7 +98,7 @@ impl Detector for Wif {
     }
 }
 
-/// Runs of base58 digits that have the length of a key.
+/// Finds runs of base58 digits with the length of a key.
 fn words(text: &[u8]) -> impl Iterator<Item = Range<usize>> {
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -159,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn places() {
+    fn keys_are_found_in_usual_places() {
         let (one, two) = (wif(MAIN, 3, &[1]), wif(MAIN, 4, &[1]));
         for (text, keys) in [
             (format!("# Wallet dump created by Bitcoin v22\n\n{one} 2021 label= # addr=x\n{two} 2021\n"), 2),

@@ -1,7 +1,7 @@
 //! WireGuard private keys: `PrivateKey = ` and 32 bytes in base64, in the `[Interface]` section of wg-quick(8) or the
 //! `[WireGuard]` section of a systemd.netdev(5). The public key is computed.
 //!
-//! A bare key without its section is 44 digits like any other and is not looked for.
+//! A bare key without its section has no anchor: 44 digits of base64 are too common.
 
 use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
@@ -13,7 +13,7 @@ use crate::read::proof;
 use crate::read::public::{self, PublicKey, Raw};
 use crate::read::text::{Decoder, digit};
 
-/// WireGuard keys.
+/// Detects WireGuard keys.
 #[derive(Debug)]
 pub(crate) struct WireGuard;
 
@@ -21,21 +21,21 @@ const INTERFACE: Anchor = Anchor::anywhere(b"[Interface]");
 /// A systemd.netdev, whose `[WireGuard]` section comes later.
 const NETDEV: Anchor = Anchor::at_start(b"[NetDev]");
 
-/// How far behind the head of a section its key is looked for, in bytes.
+/// How far after a section header its key is searched for, in bytes.
 const SECTION: usize = 4 << 10;
-/// Digits of 32 bytes, without the padding.
+/// Base64 digits of 32 bytes, without the padding.
 const DIGITS: usize = 43;
 
 static ABOUT: About = About {
     id: "wireguard",
     title: "Private key (WireGuard)",
-    detects: "Private keys in the configuration of WireGuard (wg-quick) and of systemd-networkd, also inside JSON and YAML. \
-              The public key is computed.",
-    blind_to: "Key files that hold nothing but 44 digits of base64, and configuration of other programs. Nothing in the \
-               section has to fit to the key, so it is not verified.",
-    respond: "Whoever has it can be this peer: make a new key (wg genkey), put its public half into the configuration of \
-              every peer, and take the old one out. Traffic of the past stays unreadable, except to who has it and the \
-              peer's key.",
+    detects: "Private keys in the configuration of WireGuard (wg-quick) and of systemd-networkd, also inside JSON and \
+              YAML. The public key is computed.",
+    blind_to: "Key files that contain only 44 digits of base64, and configuration of other programs. The section has \
+               no redundancy, so the key is not verified.",
+    respond: "Whoever has the key can act as this peer: make a new key (wg genkey), put its public half into the \
+              configuration of every peer, and remove the old one. Recorded traffic stays unreadable, except to \
+              someone who also has the peer's key.",
     references: &["wg(8)", "wg-quick(8)", "systemd.netdev(5)", "CWE-321"],
 };
 
@@ -59,10 +59,10 @@ impl Detector for WireGuard {
         } else {
             (start, text)
         };
-        // Up to the next section of its kind, which has a hit of its own, wherever that stands.
+        // Up to the next section of the same kind, wherever on its line, because that has a hit of its own.
         let section = section.get(..memchr::memmem::find(section, INTERFACE.bytes).unwrap_or(section.len()));
         let section = section.unwrap_or_default();
-        // Up to the next section. An address in IPv6 may have its brackets, but not at the start of a line.
+        // Up to the next section. An IPv6 address may contain brackets, but not at the start of a line.
         let next = memchr::memchr_iter(b'[', section).find(|&at| {
             let before = section.get(..at).unwrap_or_default().trim_ascii_end();
             before.len() < at || before.ends_with(b"\\n")
@@ -95,7 +95,8 @@ impl Detector for WireGuard {
     }
 }
 
-/// Where the value of `name =` stands and its length, in either case, behind a line end that may be written out.
+/// Finds the value of `name =`, in upper or lower case, after a line end that may be escaped. Returns its start and its
+/// length.
 fn value(section: &[u8], name: &[u8]) -> Option<(usize, usize)> {
     let blank = |byte: &&u8| matches!(byte, b' ' | b'\t');
     (0..section.len().checked_sub(name.len())?).find_map(|at| {

@@ -1,8 +1,8 @@
-//! X.509 certificates (RFC 5280): PEM `CERTIFICATE`, and DER at any offset. Public, but the best witness of what a
-//! private key is for.
+//! X.509 certificates (RFC 5280): PEM `CERTIFICATE`, and DER at any offset. They are not secret, but the best evidence
+//! of the purpose of a private key.
 //!
-//! DER is found by its version field, so version 3 at any offset; version 1 only where a file begins with it. Negative
-//! serials, long ones and BER are read.
+//! DER is found by its version field, so version 3 is found at any offset, and version 1 only at the start of a file.
+//! Negative serial numbers, long serial numbers and BER are accepted.
 
 use keyradius_core::blob::Blob;
 use keyradius_core::error::Malformed;
@@ -11,18 +11,19 @@ use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::{armor, carrier, locate, x509};
 
-/// X.509 certificates.
+/// Detects X.509 certificates.
 #[derive(Debug)]
 pub(crate) struct X509;
 
 static ABOUT: About = About {
     id: "x509",
     title: "X.509 certificate",
-    detects: "Certificates in PEM and DER. They are no leak; keyradius joins them with private keys by public key and \
-              reads from them what a key may do: CA, code signing, time stamping, TLS.",
-    blind_to: "Version 1 certificates in DER that do not stand at the start of a file. Signatures are not checked and \
+    detects: "Certificates in PEM and DER. They are not a leak; keyradius links them to private keys by public key \
+              and reads the permitted uses: CA, code signing, time stamping, TLS.",
+    blind_to: "Version 1 certificates in DER that are not at the start of a file. Signatures are not checked and \
                chains are not validated.",
-    respond: "Nothing to do for the certificate alone. If its private key is found, revoke it at its issuer.",
+    respond: "Nothing to do for the certificate alone. If its private key is found, revoke the certificate at its \
+              issuer.",
     references: &["RFC 5280"],
 };
 

@@ -1,4 +1,4 @@
-//! Keys as gpg-agent keeps them (GnuPG agent/keyformat.txt): what the numbers of an S-expression amount to.
+//! Keys in gpg-agent's format (GnuPG agent/keyformat.txt): interprets the numbers of an S-expression.
 
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Identity, PublicHalf};
@@ -11,16 +11,18 @@ use super::public::{self, Domain, PublicKey, Raw};
 use super::sexp::Node;
 use super::signs::{self, Fit, Private};
 
-/// The public numbers of `(rsa (n ..)(e ..))` and its kin. A point may be on no curve: the private number signs without it.
+/// The public numbers of `(rsa (n ..)(e ..))` and similar lists. A point may be on no curve: the private number signs
+/// without it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Numbers<'a> {
     Key(PublicKey<'a>),
-    /// Without a SubjectPublicKeyInfo here: ElGamal, and curves that the table does not have. The number that makes it.
+    /// A key without a SubjectPublicKeyInfo here: ElGamal, and curves missing from the table. Contains the number that
+    /// identifies it.
     Other(&'a [u8]),
 }
 
 impl<'a> Numbers<'a> {
-    /// The numbers of the list that names the algorithm.
+    /// Reads the numbers of the list that names the algorithm.
     pub(crate) fn read(key: &'a Node) -> Result<Self, Malformed> {
         let number = |name: &'static [u8]| {
             key.value(name).filter(|number| !number.is_empty()).ok_or(Malformed::new("number of a key", 0))
@@ -47,7 +49,7 @@ impl<'a> Numbers<'a> {
             b"ecc" | b"ecdsa" | b"ecdh" | b"eddsa" => {
                 let (curve, q) = (number(b"curve")?, number(b"q")?);
                 if let Some(kind) = raw_curve(curve) {
-                    // libgcrypt puts 0x40 before the native form, and sometimes does not.
+                    // libgcrypt usually puts 0x40 before the native form, but not always.
                     let bytes = q.strip_prefix(&[0x40]).filter(|bytes| bytes.len() == kind.len()).unwrap_or(q);
                     return Ok(Self::Key(PublicKey::Raw { kind, bytes }));
                 }
@@ -58,8 +60,8 @@ impl<'a> Numbers<'a> {
         }
     }
 
-    /// The public numbers as they stand, where nothing says what the private ones are: a public half, or a digest of what
-    /// has none. A point that is on no curve is known by its digest.
+    /// The identity of the public numbers alone, when the private ones are unknown: a public half, or a digest if there
+    /// is none. A point on no curve is identified by its digest.
     pub(crate) fn identity(&self) -> Identity {
         let number: &[u8] = match *self {
             Self::Key(PublicKey::Raw { kind, bytes }) if bytes.len() != kind.len() => bytes,
@@ -72,12 +74,12 @@ impl<'a> Numbers<'a> {
         Identity::Opaque(Sha256::new().chain_update(b"gnupg public\0").chain_update(number).finalize().into())
     }
 
-    /// What the private numbers of a list sign as. `None` where a number is missing, or nothing can be computed.
+    /// The key that the private numbers of a list sign as. `None` if a number is missing or nothing can be computed.
     pub(crate) fn signs_as(&self, private: &Node) -> Option<(PublicHalf, Fit)> {
         let Self::Key(key) = self else { return None };
         let value = |name: &'static [u8]| private.value(name);
         Some(match key {
-            // Without primes libgcrypt signs with d alone.
+            // Without primes, libgcrypt signs with d alone.
             PublicKey::Rsa { .. } => {
                 let [d, p, q] = [b"d", b"p", b"q"].map(|name| value(name).unwrap_or_default());
                 if d.is_empty() && p.is_empty() && q.is_empty() {
@@ -87,7 +89,7 @@ impl<'a> Numbers<'a> {
             }
             PublicKey::Dsa { .. } => signs::signs_as(key, Private::Number(value(b"x")?)),
             PublicKey::Raw { kind, .. } => {
-                // Short where it was a number once, and then big-endian.
+                // Shorter if it was stored as a number, and then big-endian.
                 let mut seed = number::padded(value(b"d")?, kind.len())?;
                 let written = signs::signs_as(key, Private::Number(&seed));
                 if written.1.is_proven() {
@@ -101,7 +103,7 @@ impl<'a> Numbers<'a> {
     }
 }
 
-/// The curves whose keys are bare bytes, by the names that libgcrypt and GnuPG write (cipher/ecc-curves.c).
+/// The curves whose keys are bare bytes, by their names in libgcrypt and GnuPG (cipher/ecc-curves.c).
 pub(crate) fn raw_curve(name: &[u8]) -> Option<Raw> {
     Some(match name {
         b"Ed25519" | b"ed25519" | b"1.3.6.1.4.1.11591.15.1" | b"1.3.101.112" => Raw::Ed25519,

@@ -1,13 +1,13 @@
-//! PEM as it really occurs (RFC 7468, RFC 1421, RFC 4880 armor).
+//! PEM as it occurs in practice (RFC 7468, RFC 1421, RFC 4880 armor).
 //!
-//! A block in a source file or a secrets manager rarely looks like the standard: it stands on one line, with `\n`
-//! written out, quoted line by line, behind comment signs, indented, with blanks for newlines, or without its END.
-//! This reader takes everything between the digits for decoration as long as it can be decoration, and stops at the
-//! first byte that cannot. What stands before the BEGIN line (the sign of a patch, a name and number of grep) may stand
-//! before every other line. What it collects is only a body: whether it is a key is for the format to say.
+//! A block in a source file or a secrets manager rarely follows the standard. It may be on one line, with escaped `\n`,
+//! quoted line by line, after comment signs, indented, with blanks in place of newlines, or without its END line. This
+//! reader skips the bytes between digits as long as they can be decoration, and stops at the first byte that cannot.
+//! Text before the BEGIN line (the sign of a patch, a name and number of grep) may also precede every other line. The
+//! result is only a body: each format decides whether it is a key.
 //!
-//! GnuPG, PyCryptodome and the decoders of MIME pass over any character that is not a digit. A block with such characters is
-//! read a second time ([`forgiving`]): the digits between its two lines, whatever stands among them.
+//! GnuPG, PyCryptodome and MIME decoders skip any character that is not a digit. A block with such characters is read a
+//! second time ([`forgiving`]): all digits between its two delimiter lines.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -21,50 +21,51 @@ use super::literal::{self, is_quote};
 use super::text::{Decoder, digit, is_soft_break};
 use super::unit::{Unit, unit};
 
-/// The one anchor of everything in PEM.
+/// The anchor of every PEM block.
 pub(crate) const ANCHOR: Anchor = Anchor::anywhere(BEGIN);
 
 const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"-----END ";
 
-/// Longest label accepted. The longest known is `NEBULA ED25519 ENCRYPTED PRIVATE KEY`.
+/// Maximum length of a label. The longest known is `NEBULA ED25519 ENCRYPTED PRIVATE KEY`.
 const MAX_LABEL: usize = 48;
 
-/// Most text of one block that is read, in bytes: a whole window. Comments and attributes of a key may be of any length.
+/// Maximum text of one block that is read, in bytes: a whole window. Comments and attributes of a key may have any
+/// length.
 const MAX_TEXT: usize = CORE + AHEAD;
 
-/// Bytes of the value of a header that are kept. OpenSSL reads lines of any length.
+/// Maximum bytes of a header value that are kept. OpenSSL reads lines of any length.
 const MAX_HEADER: usize = 256;
 
-/// Shortest body that can be anything, in bytes. An Ed25519 key in PKCS#8 has 48.
+/// Minimum size of a body, in bytes. An Ed25519 key in PKCS#8 has 48.
 const MIN_BODY: usize = 16;
 
-/// Fewest digits of a literal that is taken for a line of a body although code stands before it.
+/// Minimum digits of a literal that is accepted as a body line although code precedes it.
 const MIN_LINE: usize = 16;
 
-/// One block.
+/// One PEM block.
 #[derive(Debug)]
 pub(crate) struct Armor {
     /// RFC 1421 or OpenPGP headers, in order.
     pub(crate) headers: Vec<(String, String)>,
-    /// The decoded body, wiped when dropped. May have bytes behind the structure if the END line is missing.
+    /// The decoded body, wiped when dropped. If the END line is missing, extra bytes may follow the structure.
     pub(crate) body: Zeroizing<Vec<u8>>,
     /// The bits of an unfinished byte after the body.
     tail: u8,
-    /// Where the block lies, END line included.
+    /// Range of the block, including the END line.
     pub(crate) span: Range<usize>,
-    /// Where the digits of its body lie.
+    /// Range of the digits of the body.
     pub(crate) digits: Range<usize>,
-    /// Whether the END line of the same label is there.
+    /// Whether an END line with the same label was found.
     pub(crate) end_seen: bool,
-    /// Whether more digits follow than are read of one block.
+    /// Whether the block continues after the maximum that is read.
     pub(crate) cut: bool,
-    /// Whether the label says that the key is for tests.
+    /// Whether the label marks a test key.
     pub(crate) testing: bool,
 }
 
 impl Armor {
-    /// What the engine searches of it, whatever a detector makes of it.
+    /// The decoded body, for the engine to search, whatever a detector makes of it.
     pub(crate) fn decoded(&self) -> Decoded {
         Decoded {
             kind: "base64",
@@ -75,24 +76,24 @@ impl Armor {
         }
     }
 
-    /// The value of a header, by name.
+    /// The value of the header with this name.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
     }
 }
 
-/// The words of a label that Go and RFC 9500 put in the place of `PRIVATE KEY` on keys for tests.
+/// The words in a label that Go and RFC 9500 use instead of `PRIVATE KEY` for test keys.
 const TESTING: &str = "TESTING KEY";
 
-/// The label of the block that begins at `at`, if it is one. Cheap: ask before [`read`].
+/// The label of the block that begins at `at`. `None` if no block begins there. Cheap: call it before [`read`].
 ///
-/// `TESTING KEY` in a label is read as `PRIVATE KEY`: anybody can write the word on a key that is in use.
+/// `TESTING KEY` in a label is read as `PRIVATE KEY`, because anybody can write these words on a key that is in use.
 pub(crate) fn label(bytes: &[u8], at: usize) -> Option<Cow<'_, str>> {
     let label = written(bytes, at)?;
     Some(if label.contains(TESTING) { label.replace(TESTING, "PRIVATE KEY").into() } else { label.into() })
 }
 
-/// The label as it is written.
+/// The label as written.
 fn written(bytes: &[u8], at: usize) -> Option<&str> {
     let rest = bytes.get(at..)?.strip_prefix(BEGIN)?;
     let len = rest.iter().take(MAX_LABEL + 1).position(|&b| b == b'-')?;
@@ -101,7 +102,7 @@ fn written(bytes: &[u8], at: usize) -> Option<&str> {
     (plain && dashes.starts_with(b"-----")).then(|| str::from_utf8(label).ok())?
 }
 
-/// Whether a label promises a private key whose body is DER.
+/// Whether a label announces a private key whose body is DER.
 pub(crate) fn is_der_private(label: &str) -> bool {
     label.ends_with("PRIVATE KEY")
         && !["OPENSSH", "SSH2", "PGP", "COSIGN", "SIGSTORE", "NEBULA"].iter().any(|word| label.contains(word))
@@ -123,7 +124,7 @@ pub(crate) fn read(bytes: &[u8], at: usize) -> Result<Armor, Malformed> {
     let testing = label.contains(TESTING);
     let cut = end == limit && limit < bytes.len();
     let mut armor = Armor { headers, body, tail, span: at..span_end, digits, end_seen, cut, testing };
-    // What is encrypted as a whole shows only with its password whether it was read right.
+    // Only the password shows whether a fully encrypted body was read correctly, so prefer the forgiving reading.
     if armor.header("DEK-Info").is_some()
         && let Some(all) = forgiving(bytes, at, end)
     {
@@ -136,13 +137,13 @@ pub(crate) fn read(bytes: &[u8], at: usize) -> Result<Armor, Malformed> {
     Ok(armor)
 }
 
-/// All digits between the two lines of the block that begins at `at`, in text that has real line breaks, if there are any after
-/// `end`, where [`read`] came to an end.
+/// Collects all digits between the two delimiter lines of the block that begins at `at`, in text with real line breaks.
+/// `None` unless digits follow `end`, where [`read`] stopped.
 pub(crate) fn forgiving(bytes: &[u8], at: usize, end: usize) -> Option<Decoded> {
     let label = written(bytes, at)?;
     let start = at + BEGIN.len() + label.len() + 5;
     let text = bytes.get(start..bytes.len().min(start.saturating_add(MAX_TEXT)))?;
-    // In this order: if there are many blocks, none looks beyond the next.
+    // In this order: with many blocks, none is searched beyond the next.
     let text = text.get(..memchr::memmem::find(text, BEGIN).unwrap_or(text.len()))?;
     let text = text.get(..memchr::memmem::find(text, END)?)?;
     let is_plain = |byte: &u8| is_digit(*byte) && !matches!(byte, b'-' | b'_');
@@ -161,7 +162,7 @@ pub(crate) fn forgiving(bytes: &[u8], at: usize, end: usize) -> Option<Decoded> 
     if !rest.ends_with(b"\n") || !rest.trim_ascii().is_empty() {
         return None;
     }
-    // An armor of OpenPGP has an empty line after its headers, PEM has two headers at most.
+    // OpenPGP armor has an empty line after its headers; PEM has at most two headers.
     let begin = loop {
         let (place, line) = next()?;
         let is_header = if label.starts_with("PGP ") {
@@ -185,11 +186,11 @@ pub(crate) fn forgiving(bytes: &[u8], at: usize, end: usize) -> Option<Decoded> 
     (bytes.len() >= MIN_BODY).then_some(Decoded { kind: "base64", span, bytes, tail, shifts: &[] })
 }
 
-/// Longest text before a BEGIN line that is looked for before the lines behind it, in bytes: a path, a number.
+/// Maximum length of a prefix that lines may share with the BEGIN line, in bytes: a path, a number.
 const MAX_PREFIX: usize = 160;
 
-/// What stands before the block on its line, if it can be what stands before every line: the signs of a patch, a number,
-/// the name and number of `grep -n`, `REM`. If other lines do not begin with it, nothing comes of it.
+/// The text before the block on its line, if every line may begin with it: the signs of a patch, a number, the name and
+/// number of `grep -n`, `REM`. It has no effect if other lines do not begin with it.
 fn prefix(bytes: &[u8], at: usize) -> &[u8] {
     let before = bytes.get(at.saturating_sub(MAX_PREFIX)..at).unwrap_or_default();
     let start = memchr::memrchr(b'\n', before).map(|found| found + 1).or((at <= MAX_PREFIX).then_some(0));
@@ -199,8 +200,8 @@ fn prefix(bytes: &[u8], at: usize) -> &[u8] {
     if (signs || parted) && !prefix.iter().any(|b| is_quote(*b)) { prefix } else { &[] }
 }
 
-/// Length of the same prefix at the start of another line: numbers may differ, and so may blanks; grep writes `-` for `:`
-/// where a line did not match.
+/// Length of the same prefix at the start of another line. Numbers and blanks may differ; grep writes `-` instead of
+/// `:` where a line did not match.
 fn prefixed(line: &[u8], prefix: &[u8]) -> Option<usize> {
     let run = |bytes: &[u8], of: fn(&u8) -> bool| bytes.iter().take_while(|b| of(b)).count();
     let (mut at, mut from) = (0, 0);
@@ -224,9 +225,9 @@ fn prefixed(line: &[u8], prefix: &[u8]) -> Option<usize> {
     Some(at)
 }
 
-/// Looks for the END line behind a body: decoration, padding and a CRC24 may stand between.
+/// Searches for the END line after a body. Decoration, padding and a CRC24 may precede it.
 fn find_end(bytes: &[u8], end: usize, label: &str) -> (usize, bool) {
-    /// `=`, a CRC24, quotes and escapes: what can stand between the last digit and the END line.
+    /// Maximum bytes between the last digit and the END line: `=`, a CRC24, quotes and escapes.
     const GAP: usize = 64;
     let near = bytes.get(end..bytes.len().min(end + GAP + END.len() + label.len() + 5)).unwrap_or_default();
     match memchr::memmem::find(near, END) {
@@ -247,18 +248,18 @@ struct Body<'a> {
     at: usize,
     decoder: Decoder,
     digits: usize,
-    /// Where the first digit stands.
+    /// Position of the first digit.
     first: Option<usize>,
     headers: Vec<(String, String)>,
     /// See [`prefix`].
     prefix: &'a [u8],
-    /// Whether line breaks are written as `=0A`: then an equals sign at the end of a line is no padding.
+    /// Whether line breaks are written as `=0A`. If so, an equals sign at the end of a line is not padding.
     quoted_printable: bool,
 }
 
 impl<'a> Body<'a> {
     fn new(text: &'a [u8], prefix: &'a [u8]) -> Self {
-        // No digit stands behind the next run of dashes, so this is room enough.
+        // No digit follows the next run of dashes, so this capacity is sufficient.
         let bound = memchr::memmem::find(text, b"-----").unwrap_or(text.len());
         let decoder = Decoder::with_capacity(bound / 4 * 3 + 3);
         let quoted_printable = text.starts_with(b"=0");
@@ -302,7 +303,7 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// Reads digits and blanks. False at the first thing that ends the body.
+    /// Reads digits and blanks. Returns false at the first byte that ends the body.
     fn read_digits(&mut self) -> bool {
         let before = self.at;
         while let Some((unit, len)) = self.unit() {
@@ -324,7 +325,7 @@ impl<'a> Body<'a> {
         self.at > before || self.unit().is_some_and(|(u, _)| u == Unit::Break)
     }
 
-    /// Skips what can stand between two lines of digits: breaks, blanks, quotes, comment signs, concatenation.
+    /// Skips the decoration between two lines of digits: breaks, blanks, quotes, comment signs, concatenation.
     fn skip_decoration(&mut self) {
         let mut quoted = false;
         while let Some((unit, len)) = self.unit() {
@@ -352,15 +353,15 @@ impl<'a> Body<'a> {
                 b'#' | b'*' | b'>' | b'|' | b';' | b'%' | b',' | b'&' | b'(' | b')' | b'[' | b']' | b'.' | b'\\' => {
                     true
                 }
-                // Basic goes on in the next line behind one.
+                // Basic continues a line after an underscore.
                 b'_' => next.is_ascii_whitespace(),
-                // Digits, unless what stands around them says otherwise.
+                // A digit, unless its neighbours show otherwise.
                 b'+' => is_quote(next) || (quoted && !is_digit(next)),
                 b'/' if rest.starts_with(b"// ") => {
                     self.at += 1;
                     true
                 }
-                // The `b` of b"..." and its kin.
+                // The `b` of b"..." and similar prefixes.
                 b'b' | b'r' | b'u' | b'f' | b'L' if is_quote(next) => true,
                 _ => false,
             };
@@ -371,8 +372,8 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// Reads a header line (`Proc-Type: 4,ENCRYPTED`). The two of RFC 1421 end at a blank, so that they are told from
-    /// the body even where blanks stand for newlines.
+    /// Reads a header line (`Proc-Type: 4,ENCRYPTED`). The two headers of RFC 1421 end at a blank, which separates them
+    /// from the body even if blanks replace newlines.
     fn read_header(&mut self) -> bool {
         let rest = self.rest();
         let Some(colon) = rest.iter().take(32).position(|&b| !(b.is_ascii_alphanumeric() || b == b'-')) else {
@@ -403,15 +404,15 @@ impl<'a> Body<'a> {
     }
 }
 
-/// What readers of PEM pass over in a body, at its start: at the end of a line, everything but printable ASCII (OpenSSL, and
-/// with it OpenSSH); anywhere, marks that show nothing and the colours of a terminal.
+/// The unit at the start of `text`, where PEM readers skip some bytes: at the end of a line, everything but printable
+/// ASCII (OpenSSL and OpenSSH); anywhere, invisible characters and terminal colours.
 fn passed_over(text: &[u8]) -> (Unit, usize) {
-    /// Longest run of such bytes that is looked through, and longest escape sequence.
+    /// Maximum length of such a run, and of an escape sequence, in bytes.
     const MAX_RUN: usize = 1 << 10;
     const MAX_ESCAPE: usize = 16;
     match text {
         // No-break space, soft hyphen, next line; zero width space to right-to-left mark, line and paragraph separator,
-        // word joiner; byte order mark. First, because whoever repeats them may not make every one look through a run.
+        // word joiner; byte order mark. Checked first, so that repeated marks do not each search a whole run.
         [0xc2, 0x85 | 0xa0 | 0xad, ..] => return (Unit::Blank, 2),
         [0xe2, 0x80, 0x8b..=0x8f | 0xa8 | 0xa9 | 0xaf, ..] | [0xe2, 0x81, 0xa0, ..] | [0xef, 0xbb, 0xbf, ..] => {
             return (Unit::Blank, 3);
@@ -432,7 +433,7 @@ fn passed_over(text: &[u8]) -> (Unit, usize) {
     (text.first().map_or(Unit::Nothing, |byte| Unit::Byte(*byte)), 1)
 }
 
-/// Whether a literal begins like a line of a block: digits and nothing else, a header, a blank line, the END line.
+/// Whether a literal begins like a line of a block: enough digits, a header, a blank line, the END line.
 fn is_line(literal: &[u8]) -> bool {
     let digits = literal.iter().take_while(|b| is_digit(**b) && **b != b'-').count();
     let name = literal.iter().take(32).take_while(|b| b.is_ascii_alphanumeric() || **b == b'-').count();

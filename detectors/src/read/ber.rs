@@ -1,13 +1,13 @@
-//! BER as it is found in the wild (X.690): DER, and what NSS, Apple and old tools write instead of it.
+//! BER as it occurs in practice (X.690): DER, and the deviations of NSS, Apple and old tools.
 //!
-//! Indefinite lengths, lengths in more octets than needed and negative integers are all accepted: what is asked here is
-//! where a value begins and ends, not whether its writer kept the rules. Nothing recurses deeper than [`MAX_DEPTH`].
+//! Indefinite lengths, overlong lengths and negative integers are all accepted: this reader determines where a value
+//! begins and ends, not whether its writer followed the rules. Recursion is limited to [`MAX_DEPTH`].
 
 use std::borrow::Cow;
 
 use keyradius_core::error::Malformed;
 
-/// Deepest nesting of indefinite-length values followed. Real ones stay below ten.
+/// Maximum nesting of indefinite-length values. Real values stay below ten.
 const MAX_DEPTH: usize = 32;
 
 pub(crate) const INTEGER: u8 = 0x02;
@@ -21,48 +21,48 @@ pub(crate) const SET: u8 = 0x31;
 /// An OCTET STRING in segments.
 pub(crate) const OCTET_SEGMENTS: u8 = OCTET_STRING | CONSTRUCTED;
 
-/// The bit of a tag that says that the content is made of values: of segments, for a string.
+/// The tag bit of a value whose content consists of values: of segments, for a string.
 const CONSTRUCTED: u8 = 0x20;
-/// Context-specific, constructed, number `n`.
+/// The tag that is context-specific, constructed, with number `n`.
 pub(crate) const fn context(n: u8) -> u8 {
     0xa0 | n
 }
 
-/// One value: its tag, its content, and all of its bytes.
+/// One value: tag, content, and all bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Value<'a> {
-    /// Identifier octet. Multi-byte tags are not used by any format read here and are refused.
+    /// Identifier octet. Multi-byte tags are refused: no format read here uses them.
     pub(crate) tag: u8,
     /// Content octets, without the end-of-contents octets of an indefinite length.
     pub(crate) content: &'a [u8],
-    /// The whole value, header and end-of-contents included.
+    /// The whole value, including header and end-of-contents octets.
     pub(crate) raw: &'a [u8],
 }
 
 impl<'a> Value<'a> {
-    /// Its children, if it is constructed.
+    /// A reader of the children of a constructed value.
     pub(crate) const fn children(&self) -> BerReader<'a> {
         BerReader::new(self.content)
     }
 
-    /// An INTEGER's magnitude without leading zeros. Empty for zero; a negative one is returned as it stands.
+    /// The magnitude of an INTEGER without leading zeros. Empty for zero; a negative number is returned unchanged.
     pub(crate) fn unsigned(&self) -> &'a [u8] {
         let zeros = self.content.iter().take_while(|&&b| b == 0).count();
         self.content.get(zeros..).unwrap_or_default()
     }
 
-    /// A small non-negative INTEGER.
+    /// The value of a non-negative INTEGER of at most 64 bits.
     pub(crate) fn small(&self) -> Option<u64> {
         let digits = self.unsigned();
         (digits.len() <= 8).then(|| digits.iter().fold(0, |n, &b| n << 8 | u64::from(b)))
     }
 
-    /// The octets of an OCTET STRING, joined if it comes in segments (BER constructed form).
+    /// The octets of an OCTET STRING, joined if it has segments (BER constructed form).
     pub(crate) fn octets(&self) -> Result<Cow<'a, [u8]>, Malformed> {
         self.joined(0)
     }
 
-    /// The octets of a BIT STRING without the count of its unused bits, likewise.
+    /// The octets of a BIT STRING without the count of unused bits, joined if it has segments.
     pub(crate) fn bits(&self) -> Result<Cow<'a, [u8]>, Malformed> {
         self.joined(1)
     }
@@ -77,7 +77,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// `spare` is the number of octets in front of each segment's own: one in a BIT STRING, which counts its unused bits.
+/// `spare` is the number of octets before the data of each segment: one in a BIT STRING, the count of unused bits.
 fn collect_segments(content: &[u8], spare: usize, joined: &mut Vec<u8>, depth: usize) -> Result<(), Malformed> {
     if depth > MAX_DEPTH {
         return Err(Malformed::new("segments nested too deep", 0));
@@ -94,7 +94,7 @@ fn collect_segments(content: &[u8], spare: usize, joined: &mut Vec<u8>, depth: u
     Ok(())
 }
 
-/// Reads one value after the other.
+/// Reads consecutive values.
 #[derive(Clone, Debug)]
 pub(crate) struct BerReader<'a> {
     bytes: &'a [u8],
@@ -115,12 +115,12 @@ impl<'a> BerReader<'a> {
         self.at >= self.bytes.len()
     }
 
-    /// The tag of the next value, if there is one.
+    /// The tag of the next value. `None` at the end.
     pub(crate) fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
 
-    /// The next value, whatever it is.
+    /// Reads the next value, with any tag.
     pub(crate) fn any(&mut self) -> Result<Value<'a>, Malformed> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let value = parse(rest, 0).map_err(|e| Malformed::new(e.what, self.at + e.at))?;
@@ -128,12 +128,13 @@ impl<'a> BerReader<'a> {
         Ok(value)
     }
 
-    /// The next value, which must have this tag; `what` names it in the error.
+    /// Reads the next value, which must have this tag; `what` names it in the error.
     pub(crate) fn value(&mut self, tag: u8, what: &'static str) -> Result<Value<'a>, Malformed> {
         if self.peek() == Some(tag) { self.any() } else { Err(Malformed::new(what, self.at)) }
     }
 
-    /// The value that bytes begin with, which must have this tag, as far as it is there; and whether it goes on after their end.
+    /// Reads the value at the start of `bytes`, which must have this tag and may be truncated. Also returns whether it
+    /// is truncated.
     pub(crate) fn cut(bytes: &'a [u8], tag: u8, what: &'static str) -> Result<(Value<'a>, bool), Malformed> {
         let wrong = Malformed::new(what, 0);
         let (own, start, length) = header(bytes)?;
@@ -145,12 +146,12 @@ impl<'a> BerReader<'a> {
         }
     }
 
-    /// The next value, which must be a string with this tag, in one piece or in segments.
+    /// Reads the next value, which must be a string with this tag, in one piece or in segments.
     pub(crate) fn string(&mut self, tag: u8, what: &'static str) -> Result<Value<'a>, Malformed> {
         if self.peek() == Some(tag | CONSTRUCTED) { self.any() } else { self.value(tag, what) }
     }
 
-    /// The next value if it has this tag.
+    /// Reads the next value if it has this tag.
     pub(crate) fn optional(&mut self, tag: u8) -> Result<Option<Value<'a>>, Malformed> {
         if self.peek() == Some(tag) { self.any().map(Some) } else { Ok(None) }
     }
@@ -181,8 +182,8 @@ pub(crate) fn header(bytes: &[u8]) -> Result<(u8, usize, Option<usize>), Malform
     match first {
         0x80 if tag & CONSTRUCTED != 0 => Ok((tag, 2, None)),
         0..0x80 => Ok((tag, 2, Some(usize::from(first)))),
-        // More than four length octets would be a value of over 4 GiB, but leading zeros are only bad style: OpenSSL reads any
-        // number of them (asn1_get_length).
+        // More than four length octets would mean a value of over 4 GiB, but leading zeros are only bad style: OpenSSL
+        // accepts any number of them (asn1_get_length).
         0x81..=0xff => {
             let octets = usize::from(first & 0x7f);
             let digits = rest.get(..octets).ok_or(Malformed::new("length", 1))?;
@@ -214,7 +215,8 @@ fn indefinite(bytes: &[u8], tag: u8, header: usize, depth: usize) -> Result<Valu
     }
 }
 
-/// DER of one value: tag, minimal length, content. For what keyradius itself has to write (SubjectPublicKeyInfo).
+/// Encodes one value as DER: tag, minimal length, content. Used for structures that keyradius itself writes
+/// (SubjectPublicKeyInfo).
 pub(crate) fn encode(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let length: usize = parts.iter().map(|p| p.len()).sum();
     let mut out = Vec::with_capacity(length + 6);
@@ -234,7 +236,7 @@ pub(crate) fn encode(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     out
 }
 
-/// DER INTEGER of an unsigned big-endian magnitude.
+/// Encodes an unsigned big-endian magnitude as a DER INTEGER.
 pub(crate) fn encode_unsigned(magnitude: &[u8]) -> Vec<u8> {
     let zeros = magnitude.iter().take_while(|&&b| b == 0).count();
     let digits = magnitude.get(zeros..).unwrap_or_default();
@@ -245,7 +247,7 @@ pub(crate) fn encode_unsigned(magnitude: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Dotted form of an OID's content octets.
+/// The dotted form of an OID's content octets.
 pub(crate) fn dotted(oid: &[u8]) -> String {
     use std::fmt::Write;
     let mut out = String::new();
@@ -286,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn lies_are_refused() {
+    fn invalid_values_are_refused() {
         for bytes in [
             &[][..],
             &[0x30],
@@ -315,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_reads_back() {
+    fn encoded_values_read_back() {
         assert_eq!(encode_unsigned(&[0, 0x80]), [0x02, 0x02, 0x00, 0x80]);
         assert_eq!(encode_unsigned(&[]), [0x02, 0x01, 0x00]);
         assert_eq!(encode(SEQUENCE, &[&[0; 300]]).get(..4).unwrap(), [0x30, 0x82, 0x01, 0x2c]);

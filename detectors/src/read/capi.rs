@@ -1,6 +1,6 @@
-//! Key blobs of Windows' old CryptoAPI (wincrypt.h: BLOBHEADER, RSAPUBKEY, DSSPUBKEY), numbers little-endian.
+//! Key blobs of Windows' old CryptoAPI (wincrypt.h: BLOBHEADER, RSAPUBKEY, DSSPUBKEY). Numbers are little-endian.
 //!
-//! Strong name files, PVK and key containers hold them; .NET assemblies hold the public ones.
+//! Strong name files, PVK files and key containers contain private blobs; .NET assemblies contain public ones.
 
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Protection, PublicHalf, Remark};
@@ -13,11 +13,11 @@ use super::public::{self, PublicKey};
 use super::signs::{self, Fit};
 use keyradius_core::hex::hex;
 
-/// Largest modulus read, in bits, and the smallest: as for other RSA keys (`read/private.rs`).
+/// Minimum and maximum size of a modulus, in bits, as for other RSA keys (`read/private.rs`).
 const BITS: std::ops::RangeInclusive<u32> = 256..=16_384;
-/// Length of BLOBHEADER and of the magic number and size behind it.
+/// Length of BLOBHEADER, in bytes.
 pub(crate) const HEADER: usize = 8;
-/// Length of x and q of DSS, and of its seed.
+/// Length of x and q of DSS, and of its seed, in bytes.
 const DSS_NUMBER: usize = 20;
 /// DSSSEED: a counter and the seed, at the end of every DSS blob.
 const DSS_SEED: usize = 24;
@@ -29,7 +29,7 @@ const RSA_SIGN: u32 = 0x2400;
 const RSA_KEYX: u32 = 0xa400;
 const DSS_SIGN: u32 = 0x2200;
 
-/// Little-endian fields from a slice. Numbers come out big-endian, as everything here computes with them.
+/// Reads little-endian fields from a slice. Numbers are returned big-endian, as all arithmetic here expects.
 #[derive(Clone, Debug)]
 pub(crate) struct Little<'a> {
     bytes: &'a [u8],
@@ -57,7 +57,7 @@ impl<'a> Little<'a> {
         Ok(bytes.iter().rev().fold(0, |number, &byte| number << 8 | u32::from(byte)))
     }
 
-    /// A number of so many bytes, turned round.
+    /// Reads a number of `length` bytes and reverses it.
     fn number(&mut self, length: usize, what: &'static str) -> Result<Zeroizing<Vec<u8>>, Malformed> {
         Ok(Zeroizing::new(self.take(length, what)?.iter().rev().copied().collect()))
     }
@@ -83,7 +83,7 @@ impl Header {
         }
     }
 
-    /// What the writer meant the key for, in a few words.
+    /// The purpose of the key that the writer declared.
     const fn meant_for(self) -> Remark {
         match self.algorithm {
             RSA_KEYX => Remark::MadeToExchange,
@@ -97,25 +97,25 @@ impl Header {
 pub(crate) struct Key {
     pub(crate) header: Header,
     pub(crate) public: PublicHalf,
-    /// For private ones: how the numbers fit.
+    /// For private keys: how the numbers fit.
     pub(crate) fit: Fit,
-    /// For RSA: by what name assemblies go that are signed with it.
+    /// For RSA: the public key token by which assemblies are referenced.
     token: Option<Label>,
     /// Length in bytes.
     pub(crate) consumed: usize,
 }
 
 impl Key {
-    /// Reads the blob at the start of `bytes`. Only a key that a part of its numbers proves, one whose numbers have all the
-    /// sizes of a key, or a public one whose numbers can be, is one: a header of four bytes and a few numbers stand in every
-    /// program that reads such blobs.
+    /// Reads the blob at the start of `bytes`. Accepted are keys that part of their numbers proves, keys whose numbers
+    /// all have valid sizes, and plausible public keys: every program that reads such blobs contains a header of four
+    /// bytes and a few numbers.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut blob = Little::new(bytes);
         let header = Header::read(&mut blob)?;
         Self::body(header, blob)
     }
 
-    /// The same behind a header that was read before: `blob` stands on the magic number.
+    /// Reads a blob after its header. `blob` is at the magic number.
     pub(crate) fn body(header: Header, mut blob: Little<'_>) -> Result<Self, Malformed> {
         let at = blob.at();
         let magic = blob.take(4, "magic")?;
@@ -131,7 +131,7 @@ impl Key {
         }
     }
 
-    /// What is to be said of it, without a place.
+    /// The material of the key, without a location.
     pub(crate) fn material(&self, format: &'static str) -> Material {
         let kind = if self.header.private { Kind::PrivateKey } else { Kind::PublicKey };
         let mut material = Material::new(kind, format, Encoding::Binary, 0..self.consumed);
@@ -146,12 +146,12 @@ impl Key {
     }
 }
 
-/// Bytes of a number of so many bits.
+/// Bytes of a number of `bits` bits.
 const fn bytes(bits: u32) -> usize {
     bits.div_ceil(8) as usize
 }
 
-/// An odd modulus of just the size it says, and an exponent that can be one.
+/// Checks that the modulus is odd and exactly as long as stated, and that the exponent is valid.
 fn check_rsa(n: &[u8], e: &[u8], bits: u32) -> Result<(), Malformed> {
     let fits = number::bits(n) == bits && n.last().is_some_and(|last| last & 1 == 1);
     let exponent = number::bits(e) > 1 && e.last().is_some_and(|last| last & 1 == 1);
@@ -176,7 +176,7 @@ fn rsa_private(header: Header, bits: u32, blob: &mut Little<'_>) -> Result<Key, 
         blob.take(half, what)?;
     }
     let d = blob.number(bytes(bits), "privateExponent")?;
-    // Some writers leave d out; then the primes alone are the proof.
+    // Some writers omit d; then the primes alone are the proof.
     let key = signs::rsa_by_name(&n, &e, &d, &[&p, &q]).ok_or(Malformed::new("RSA numbers do not fit", HEADER))?;
     let (public, signs::Rsa { n, e, fit }) = (key.half(), key);
     let e: [u8; 4] =
@@ -191,7 +191,7 @@ fn dss(header: Header, bits: u32, blob: &mut Little<'_>) -> Result<Key, Malforme
     let g = blob.number(size, "g")?;
     let last = blob.number(if header.private { DSS_NUMBER } else { size }, "x or y")?;
     blob.take(DSS_SEED, "DSSSEED")?;
-    // Of a private key the public number is not there, but the group can be proven: g has the order q.
+    // A private key has no public number, but its group can be proven: g has order q.
     let group = number::bits(&p) == bits && number::bits(&q) == 160 && number::bits(&g) > 1;
     let one = |power: Option<Vec<u8>>| power.is_some_and(|power| power == [1]);
     if !group || !one(proof::dsa_public(&p, &g, &q)) {
@@ -210,8 +210,8 @@ fn dss(header: Header, bits: u32, blob: &mut Little<'_>) -> Result<Key, Malforme
     Ok(Key { header, public, fit, token: None, consumed: blob.at() })
 }
 
-/// What .NET calls the key of a strong name: the last eight bytes of the SHA-1 of the public blob as assemblies hold it
-/// (ECMA-335 II.6.3), turned round. The blob is CALG_RSA_SIGN, CALG_SHA1, its length, then PUBLICKEYBLOB.
+/// .NET's public key token of a strong name: the last eight bytes of the SHA-1 of the public blob as stored in
+/// assemblies (ECMA-335 II.6.3), reversed. The blob is CALG_RSA_SIGN, CALG_SHA1, its length, then PUBLICKEYBLOB.
 fn public_key_token(n: &[u8], e: [u8; 4], bits: u32) -> Option<Label> {
     const CALG_SHA1: u32 = 0x8004;
     let mut blob = vec![PUBLIC, 2, 0, 0];

@@ -1,4 +1,4 @@
-//! The two ways in which DER is carried, PEM and bare, and what a material is made from in both.
+//! DER in PEM and bare DER, and the material that both become.
 
 use std::ops::Range;
 
@@ -14,7 +14,7 @@ use super::ber::{BerReader, INTEGER, OCTET_SEGMENTS, OCTET_STRING, OID, SEQUENCE
 use super::private::PrivateKey;
 use super::service;
 
-/// The PEM block at a hit, if the label is one that the caller wants. The engine gets its body to search.
+/// The PEM block at a hit, if the caller wants its label. Its body is passed to the engine to search.
 pub(crate) fn pem(
     blob: Blob<'_>,
     hit: Hit<'_>,
@@ -27,7 +27,7 @@ pub(crate) fn pem(
     }
 }
 
-/// The block at a hit. The engine gets all that was decoded of it, and is told if there is more.
+/// Reads the block at a hit. Passes all decoded bytes to the engine, and reports a gap if the block continues.
 pub(crate) fn armor(blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<Armor, Malformed> {
     let armor = armor::read(blob.bytes, hit.at);
     let end = armor.as_ref().map_or(hit.at, |armor| armor.digits.end);
@@ -35,7 +35,7 @@ pub(crate) fn armor(blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Resul
         out.decoded(armor.decoded());
         let goes_on = armor.cut || (!armor.end_seen && end == blob.bytes.len() && !blob.window.last);
         if goes_on && armor::label(blob.bytes, hit.at).is_some_and(|label| label.contains("PRIVATE KEY")) {
-            out.unread(Reason::TooLarge, "a block of a private key that is larger than what is read of one");
+            out.unread(Reason::TooLarge, "a private key block that exceeds the maximum size");
         }
     }
     if let Some(all) = armor::forgiving(blob.bytes, hit.at, end) {
@@ -44,7 +44,7 @@ pub(crate) fn armor(blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Resul
     armor
 }
 
-/// Remarks that an armor deserves.
+/// The remarks that apply to a block.
 pub(crate) fn remarks(armor: &Armor) -> impl Iterator<Item = Remark> {
     let testing = armor.testing.then_some(Remark::TestingKey);
     (!armor.end_seen).then_some(Remark::NoEnd).into_iter().chain(testing)
@@ -52,7 +52,7 @@ pub(crate) fn remarks(armor: &Armor) -> impl Iterator<Item = Remark> {
 
 /// Reads a private key from a PEM block or from DER in place, and reports it.
 ///
-/// `locate` gives the start of the structure from where the anchor was seen; `read` is the format's reader.
+/// `locate` returns the start of the structure for the position of the anchor; `read` is the reader of the format.
 pub(crate) fn private_key(
     blob: Blob<'_>,
     hit: Hit<'_>,
@@ -62,7 +62,7 @@ pub(crate) fn private_key(
 ) -> Result<(), Malformed> {
     if hit.anchor == armor::ANCHOR {
         let Some(armor) = pem(blob, hit, armor::is_der_private, out)? else { return Ok(()) };
-        // The legacy encryption of OpenSSL: the body is no DER.
+        // OpenSSL's legacy encryption: the body is not DER.
         if armor.header("DEK-Info").is_some() {
             return Ok(());
         }
@@ -81,7 +81,7 @@ pub(crate) fn private_key(
     let der = blob.bytes.get(start..).unwrap_or_default();
     let key = read(der).inspect_err(|_| {
         if !blob.window.last && goes_on(der) {
-            out.unread(Reason::TooLarge, "a private key that is larger than what is read at once");
+            out.unread(Reason::TooLarge, "a private key that exceeds the maximum read at once");
         }
     })?;
     if !key.verified && !key.plausible {
@@ -92,7 +92,8 @@ pub(crate) fn private_key(
     Ok(())
 }
 
-/// Whether bytes begin a PrivateKeyInfo and end before it does: what comes before the key in it, and the header of the key.
+/// Whether bytes begin a PrivateKeyInfo but end before it does: everything before the key and the header of the key are
+/// valid.
 fn goes_on(der: &[u8]) -> bool {
     let begins = || {
         let (outer, cut) = BerReader::cut(der, SEQUENCE, "PrivateKeyInfo")?;
@@ -104,8 +105,8 @@ fn goes_on(der: &[u8]) -> bool {
     begins().is_ok_and(|cut| cut)
 }
 
-/// What to say of a block that no reader understands. A body that is cut or invented, as in documentation, is no whole structure:
-/// nothing is said of it.
+/// The gap to report for a block that no reader understands. `None` for a truncated or invented body, as in
+/// documentation, because it is not a whole structure.
 fn unread(armor: &Armor) -> Option<(Reason, &'static str)> {
     let outer = BerReader::new(&armor.body).value(SEQUENCE, "private key").ok()?;
     if !armor.end_seen || outer.raw.len() != armor.body.len() {
@@ -113,19 +114,17 @@ fn unread(armor: &Armor) -> Option<(Reason, &'static str)> {
     }
     let mut fields = outer.children();
     let (first, second) = (fields.any().ok()?, fields.any().ok()?);
-    // A string may come in segments.
+    // A string may have segments.
     match (first.tag, if second.tag == OCTET_SEGMENTS { OCTET_STRING } else { second.tag }) {
-        // PrivateKeyInfo and EncryptedPrivateKeyInfo begin with these.
-        (INTEGER, SEQUENCE) => Some((Reason::Unsupported, "a private key of an algorithm that is not known here")),
-        (SEQUENCE, OCTET_STRING) => {
-            Some((Reason::Unsupported, "a private key that is encrypted by a method that is not known here"))
-        }
-        (INTEGER, _) => Some((Reason::Damaged, "a private key whose parts make no key")),
+        // The first fields of PrivateKeyInfo and EncryptedPrivateKeyInfo.
+        (INTEGER, SEQUENCE) => Some((Reason::Unsupported, "a private key with an unknown algorithm")),
+        (SEQUENCE, OCTET_STRING) => Some((Reason::Unsupported, "a private key encrypted with an unknown method")),
+        (INTEGER, _) => Some((Reason::Damaged, "a private key whose parts do not form a key")),
         _ => None,
     }
 }
 
-/// What a private key that was read is reported as.
+/// The material for a private key that was read.
 pub(crate) fn material(key: PrivateKey, der: &[u8], encoding: Encoding, span: Range<usize>) -> Material {
     let mut material = Material::new(Kind::PrivateKey, key.format, encoding, span);
     material.proof = if key.verified { Proof::Verified } else { Proof::Structure };
@@ -138,29 +137,29 @@ pub(crate) fn material(key: PrivateKey, der: &[u8], encoding: Encoding, span: Ra
     material
 }
 
-/// The identity of a key whose public half cannot be known: a digest of the bytes that hold it.
+/// The identity of a key whose public half is unknown: a digest of the bytes that contain it.
 ///
 /// Only for bytes that cannot be guessed: ciphertext, or a key of full entropy.
 pub(crate) fn opaque(bytes: &[u8]) -> Identity {
     Identity::Opaque(digest(bytes))
 }
 
-/// SHA-256.
+/// The SHA-256 of `bytes`.
 pub(crate) fn digest(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
-/// The identity of a symmetric key: a digest of its bytes, apart from every other use of such a digest.
+/// The identity of a symmetric key: a digest of its bytes, separated from every other use of such a digest.
 ///
-/// Only for keys that cannot be guessed: 80 bits of chance at least.
+/// Only for keys that cannot be guessed: at least 80 random bits.
 pub(crate) fn secret(bytes: &[u8]) -> Identity {
     Identity::Opaque(Sha256::new().chain_update(b"keyradius symmetric key\0").chain_update(bytes).finalize().into())
 }
 
-/// A secret key of a Java keystore, by Java's name of its algorithm. A key for HMAC signs, so it counts as a private one;
-/// one for a cipher does not.
+/// The material of a secret key in a Java keystore, by Java's name of its algorithm. An HMAC key signs, so it counts as
+/// a private key; a cipher key does not.
 pub(crate) fn secret_key(format: &'static str, container: &'static str, algorithm: &[u8], key: &[u8]) -> Material {
-    /// Fewest bytes of a key that may be told by its digest.
+    /// Minimum bytes of a key that may be identified by its digest.
     const SMALLEST: usize = 10;
     let signs = algorithm.get(..4).is_some_and(|name| name.eq_ignore_ascii_case(b"hmac"));
     let kind = if signs && key.len() >= SMALLEST { Kind::PrivateKey } else { Kind::Keystore };
@@ -172,7 +171,7 @@ pub(crate) fn secret_key(format: &'static str, container: &'static str, algorith
     material
 }
 
-/// A private key that a password brought to light. How it was protected, and its place, are known already.
+/// A private key that a password opened. Its protection and location are already known.
 pub(crate) fn unlocked(which: usize, key: PrivateKey, der: &[u8]) -> Unlocked {
     let mut material = material(key, der, Encoding::Binary, Range::default());
     material.protection = None;

@@ -1,14 +1,14 @@
-//! Whether bytes are chance, or something that a person or a program wrote: every measure of it that detectors share.
+//! Measures of randomness that detectors share: whether bytes are random, or written by a person or a program.
 //!
-//! What words say, such as `example` or `changeme`, is in the tables of those who ask.
+//! Tables of placeholder words, such as `example` or `changeme`, belong to the callers.
 
-/// Fewest characters of a name that may be a secret: 16 bytes of chance in base64 are 22.
+/// Minimum characters of a name that may be a secret: 16 random bytes take 22 in base64.
 const RUN: usize = 22;
 
-/// Fewest digits of a hexadecimal secret.
+/// Minimum digits of a hexadecimal secret.
 const HEX: usize = 32;
 
-/// How many different bytes there are.
+/// The number of different bytes.
 pub(crate) fn distinct(bytes: &[u8]) -> usize {
     let mut seen = [false; 256];
     for byte in bytes {
@@ -19,19 +19,19 @@ pub(crate) fn distinct(bytes: &[u8]) -> usize {
     seen.iter().filter(|seen| **seen).count()
 }
 
-/// Whether bytes can have come from a random generator. 32 of them hold 30 different values on average and fewer than
-/// 20 once in 10^9 keys; text and tables hold fewer values, or printable ones only.
+/// Whether a random generator may have produced the bytes. 32 random bytes contain 30 different values on average, and
+/// fewer than 20 once in 10^9 keys; text and tables contain fewer values, or only printable ones.
 pub(crate) fn looks_random(bytes: &[u8]) -> bool {
     let printable = bytes.iter().filter(|b| b.is_ascii_graphic() || **b == b' ').count();
     distinct(bytes) * 8 >= bytes.len().min(64) * 5 && printable * 4 <= bytes.len() * 3
 }
 
-/// Whether bytes are a short piece over and over.
+/// Whether the bytes are a short repeated sequence.
 pub(crate) fn repeats(bytes: &[u8]) -> bool {
     (1..=bytes.len() / 3).any(|period| bytes.iter().zip(bytes.iter().skip(period)).all(|(a, b)| a == b))
 }
 
-/// Shannon entropy of the bytes, in thousandths of a bit a byte.
+/// Shannon entropy in thousandths of a bit per byte.
 pub(crate) fn entropy(bytes: &[u8]) -> u32 {
     let mut counts = [0_u32; 256];
     for byte in bytes {
@@ -47,9 +47,9 @@ pub(crate) fn entropy(bytes: &[u8]) -> u32 {
     }
 }
 
-/// Whether digits of base64 or hexadecimal look like chance and not like words: random ones change between capitals, small letters and
-/// figures two times in three, words of a path once in five. Base64 may hold slashes, so all of a text is asked too, if it has the
-/// length of base64; else its parts.
+/// Whether base64 or hexadecimal digits look random, not like words. Random digits change between capitals, small
+/// letters and figures two times in three, words of a path once in five. Base64 may contain slashes, so the whole text
+/// is tested if it has the length of base64; otherwise its parts are.
 pub(crate) fn may_be_secret(text: &str) -> bool {
     let text = text.trim();
     let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=');
@@ -58,7 +58,7 @@ pub(crate) fn may_be_secret(text: &str) -> bool {
     whole || text.split(|c| !is_digit(c)).any(|part| turns(part, 2, 5) || is_hex(part))
 }
 
-/// Whether a run has all three kinds of digits, and so many changes between them for so many pairs of neighbours.
+/// Whether a run has all three kinds of characters, and at least `changes` changes per `pairs` pairs of neighbours.
 fn turns(run: &str, changes: usize, pairs: usize) -> bool {
     let kinds: Vec<u8> = run.bytes().filter_map(kind).collect();
     let turns = kinds.windows(2).filter(|pair| matches!(pair, [a, b] if a != b)).count();
@@ -75,7 +75,7 @@ const UPPER: u8 = 0;
 const LOWER: u8 = 1;
 const FIGURE: u8 = 2;
 
-/// What parts words says nothing.
+/// The kind of a character. `None` for separators of words.
 const fn kind(byte: u8) -> Option<u8> {
     match byte {
         b'A'..=b'Z' => Some(UPPER),
@@ -94,7 +94,7 @@ mod tests {
     use keyradius_core::hex::hex;
 
     #[test]
-    fn secrets_are_no_names_and_names_are_no_secrets() {
+    fn secrets_and_names_are_distinguished() {
         let mut missed = 0;
         for number in 0..1000_u32 {
             let secret: [u8; 32] = Sha256::digest(number.to_le_bytes()).into();

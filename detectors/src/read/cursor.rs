@@ -1,4 +1,4 @@
-//! Big-endian fields from a slice, without a panic and without an index.
+//! Big-endian fields from a slice, without panics and indexing.
 
 use keyradius_core::error::Malformed;
 
@@ -19,7 +19,7 @@ impl<'a> Cursor<'a> {
         self.at
     }
 
-    /// What is left.
+    /// The remaining bytes.
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.bytes.get(self.at..).unwrap_or_default()
     }
@@ -28,7 +28,7 @@ impl<'a> Cursor<'a> {
         self.at >= self.bytes.len()
     }
 
-    /// The next `len` bytes; `what` names them in the error.
+    /// Takes the next `len` bytes; `what` names them in the error.
     pub(crate) fn take(&mut self, len: usize, what: &'static str) -> Result<&'a [u8], Malformed> {
         let end = self.at.checked_add(len).ok_or(Malformed::new(what, self.at))?;
         let taken = self.bytes.get(self.at..end).ok_or(Malformed::new(what, self.at))?;
@@ -36,7 +36,7 @@ impl<'a> Cursor<'a> {
         Ok(taken)
     }
 
-    /// Exactly these bytes.
+    /// Takes exactly these bytes.
     pub(crate) fn expect(&mut self, literal: &[u8], what: &'static str) -> Result<(), Malformed> {
         let at = self.at;
         if self.take(literal.len(), what)? == literal { Ok(()) } else { Err(Malformed::new(what, at)) }
@@ -63,7 +63,7 @@ impl<'a> Cursor<'a> {
         Ok(u64::from_be_bytes(self.array(what)?))
     }
 
-    /// A field with a 32-bit length before it (RFC 4251 `string`, JKS blobs).
+    /// Takes a field with a 32-bit length prefix (RFC 4251 `string`, JKS blobs).
     pub(crate) fn string(&mut self, what: &'static str) -> Result<&'a [u8], Malformed> {
         let len = self.u32(what)? as usize;
         self.take(len, what)

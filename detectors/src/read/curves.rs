@@ -1,7 +1,7 @@
-//! The elliptic curves keyradius knows by name, and curves written out in full.
+//! Elliptic curves that keyradius knows by name, and curves with explicit parameters.
 //!
-//! Both are short Weierstrass curves over a prime field; curves over fields of characteristic two are not read: they
-//! are seen (`by_oid` does not know them, [`Explicit::read`] refuses them) but nothing is computed on them.
+//! Both are short Weierstrass curves over a prime field. Curves over fields of characteristic two are recognised, but
+//! nothing is computed on them: `by_oid` does not know them, and [`Explicit::read`] refuses them.
 
 mod digits;
 mod table;
@@ -23,11 +23,11 @@ const OID_BINARY_FIELD: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x01, 0x02];
 /// A short Weierstrass curve over a prime field. Numbers are big-endian magnitudes.
 #[derive(Debug)]
 pub(crate) struct Curve {
-    /// As OpenSSL prints it (`openssl ecparam -list_curves`), NIST name where there is one: `P-256`.
+    /// The name that OpenSSL prints (`openssl ecparam -list_curves`), or the NIST name if there is one: `P-256`.
     pub(crate) name: &'static str,
-    /// RFC 7518 6.2.1.1 / RFC 8812 name.
+    /// The name in RFC 7518 6.2.1.1 or RFC 8812.
     pub(crate) jose: Option<&'static str>,
-    /// RFC 5656 10.1 identifier: `nistp256`.
+    /// The identifier of RFC 5656 10.1: `nistp256`.
     pub(crate) ssh: Option<&'static str>,
     /// Content octets of the OID.
     pub(crate) oid: &'static [u8],
@@ -41,27 +41,27 @@ pub(crate) struct Curve {
     n: &'static [u8],
 }
 
-/// Largest scalar, of either sign, that is tried for a public point.
+/// Maximum absolute value of the small scalars that are tried for a public point.
 const SMALL_SCALAR: u32 = 1000;
 
-/// Keys on one curve that are computed with nothing known beforehand. What [`Base`] works out is as expensive as some fifty.
+/// Number of keys on one curve that are computed without precomputation. [`Base`] costs as much as about fifty keys.
 const FIRST_KEYS: u32 = 64;
 
-/// What is worked out of the generator of each curve of the table once there are many keys on it.
+/// Precomputed values for the generator of each curve of the table, computed once many keys are on it.
 static BASES: [(AtomicU32, OnceLock<Option<Base>>); table::CURVES.len()] =
     [const { (AtomicU32::new(0), OnceLock::new()) }; table::CURVES.len()];
 
-/// Every curve of the table.
+/// All curves of the table.
 pub(crate) fn all() -> &'static [Curve] {
     table::CURVES
 }
 
-/// The curve with this name of the table.
+/// The curve of the table with this name.
 pub(crate) fn by_name(name: &str) -> Option<&'static Curve> {
     table::CURVES.iter().find(|curve| curve.name == name)
 }
 
-/// The curve with one of the names that libgcrypt, OpenSSL and GnuTLS give it, or its OID in dots where libgcrypt writes that.
+/// The curve with a name of libgcrypt, OpenSSL or GnuTLS, or with the dotted OID where libgcrypt writes one.
 pub(crate) fn by_any_name(name: &[u8]) -> Option<&'static Curve> {
     let name = match str::from_utf8(name).ok()? {
         "nistp192" | "prime192v1" | "secp192r1" | "SECP192R1" | "1.2.840.10045.3.1.1" => "P-192",
@@ -100,12 +100,12 @@ impl Curve {
         [&[0x04], self.x, self.y].concat()
     }
 
-    /// The point in uncompressed form (04 x y), whatever form it came in; `None` if it is not on the curve.
+    /// The point in uncompressed form (04 x y), from any form. `None` if it is not on the curve.
     pub(crate) fn decompress(&self, point: &[u8]) -> Option<Vec<u8>> {
         self.numbers().uncompressed(point)
     }
 
-    /// The public point of a private scalar, uncompressed; `None` if the scalar is not in 1..n.
+    /// The public point of a private scalar, uncompressed. `None` if the scalar is not in 1..n.
     pub(crate) fn public_point(&self, scalar: &[u8]) -> Option<Vec<u8>> {
         match self.base() {
             Some(base) => base.multiply(&self.numbers(), scalar),
@@ -113,7 +113,7 @@ impl Curve {
         }
     }
 
-    /// What is known of the generator; `None` for the first keys on a curve.
+    /// The precomputed values of the generator. `None` for the first keys on a curve.
     fn base(&self) -> Option<&'static Base> {
         let place = table::CURVES.iter().position(|curve| curve.oid == self.oid)?;
         let (keys, base) = BASES.get(place)?;
@@ -124,68 +124,68 @@ impl Curve {
     }
 
     fn work_out(&self) -> Option<Base> {
-        /// By how much the slow search may go beyond its limit: whether it was made must not be seen.
+        /// How far the slow search may exceed its limit, so that the result does not show which search was used.
         const BEYOND: u32 = 64;
         let ones = repeated(self.n);
         let tried = tried(&ones).map(|(scalar, limit, _)| (scalar, limit + BEYOND));
         Base::new(&self.numbers(), &self.generator(), &tried)
     }
 
-    /// The scalar of a point (04 x y) of the curve, if it is one that anybody would try.
+    /// The kind of the point's scalar, if it is one that anybody would guess. `point` is 04 x y.
     pub(crate) fn guess(&self, point: &[u8]) -> Option<Guess> {
-        // What may be one of them is compared.
+        // Only points that may be candidates are compared.
         if self.base().is_some_and(|base| !base.may_be_tried(point)) {
             return None;
         }
         self.written_out(&mut Vec::new()).guess(point)
     }
 
-    /// The same curve as if it had been written out; `base` is where its generator is put.
+    /// The curve in explicit form. `base` stores its generator.
     pub(crate) fn written_out<'a>(&self, base: &'a mut Vec<u8>) -> Explicit<'a> {
         *base = self.generator();
         Explicit { p: self.p, a: self.a, b: self.b, base, n: self.n }
     }
 }
 
-/// A private scalar that anybody would try first.
+/// The kind of a private scalar that anybody would guess first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Guess {
-    /// Up to 1000, or that much below the order of the group.
+    /// At most 1000, or at most 1000 below the order of the group.
     Small,
     /// One byte repeated.
     Repeated,
 }
 
-/// Scalars and how many of their multiples are tried. `ones` is [`repeated`].
+/// Scalars to try, and the number of their multiples. `ones` is [`repeated`].
 const fn tried(ones: &[u8]) -> [(&[u8], u32, Guess); 2] {
     [(&[1], SMALL_SCALAR, Guess::Small), (ones, u8::MAX as u32, Guess::Repeated)]
 }
 
-/// The byte 1 over the length of the order: times b, the byte b repeated.
+/// The byte 1 repeated over the length of the order: b times this number is the byte b repeated.
 fn repeated(order: &[u8]) -> Vec<u8> {
     vec![1; strip(order).len()]
 }
 
-/// A prime-field curve written out (X9.62 ECParameters): big-endian magnitudes.
+/// A prime-field curve with explicit parameters (X9.62 ECParameters). Numbers are big-endian magnitudes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Explicit<'a> {
     pub(crate) p: &'a [u8],
     pub(crate) a: &'a [u8],
     pub(crate) b: &'a [u8],
-    /// The base point in any of its forms.
+    /// The base point, in any form.
     base: &'a [u8],
-    /// Its order.
+    /// The order of the base point.
     pub(crate) n: &'a [u8],
 }
 
 impl<'a> Explicit<'a> {
-    /// Reads ECParameters (X9.62, RFC 3279 2.3.5); characteristic-two fields are refused.
+    /// Reads ECParameters (X9.62, RFC 3279 2.3.5). Refuses characteristic-two fields.
     pub(crate) fn read(parameters: Value<'a>) -> Result<Self, Malformed> {
         if parameters.tag != SEQUENCE {
             return Err(Malformed::new("ECParameters", 0));
         }
         let mut fields = parameters.children();
-        // 1 and 2 differ in what the seed means, 3 adds a hash at the end (SEC 1 C.2).
+        // Versions 1 and 2 differ in the meaning of the seed; 3 adds a hash at the end (SEC 1 C.2).
         if !matches!(fields.value(INTEGER, "ECParameters version")?.small(), Some(1..=3)) {
             return Err(Malformed::new("ECParameters version", 0));
         }
@@ -205,8 +205,8 @@ impl<'a> Explicit<'a> {
         Ok(Self { p, a, b, base, n })
     }
 
-    /// The size in bits of a field of characteristic two that ECParameters name (X9.62, RFC 3279 2.3.5). Nothing is computed in
-    /// such fields; a key on one is a key.
+    /// The size in bits of the characteristic-two field in ECParameters (X9.62, RFC 3279 2.3.5). Nothing is computed in
+    /// such fields, but a key on one is reported.
     pub(crate) fn binary_field(parameters: Value<'_>) -> Result<u32, Malformed> {
         let mut fields = parameters.children();
         fields.value(INTEGER, "ECParameters version")?;
@@ -224,14 +224,14 @@ impl<'a> Explicit<'a> {
         Numbers { p: self.p, a: self.a, b: self.b, n: self.n }
     }
 
-    /// The named curve with the same numbers, generator included: another generator would be another curve
-    /// (CVE-2020-0601). The cofactor follows from the rest and is not compared.
+    /// The named curve with the same numbers, including the generator, because another generator makes another curve
+    /// (CVE-2020-0601). The cofactor follows from the other numbers and is not compared.
     pub(crate) fn same_as(&self) -> Option<&'static Curve> {
         self.same_but_for_base()
             .filter(|curve| curve.decompress(self.base).is_some_and(|base| base == curve.generator()))
     }
 
-    /// The named curve with the same numbers, whatever its generator.
+    /// The named curve with the same numbers, with any generator.
     pub(crate) fn same_but_for_base(&self) -> Option<&'static Curve> {
         table::CURVES.iter().find(|curve| {
             [(self.p, curve.p), (self.a, curve.a), (self.b, curve.b), (self.n, curve.n)]
@@ -240,12 +240,12 @@ impl<'a> Explicit<'a> {
         })
     }
 
-    /// The point as 04 x y; `None` if it is not on the curve.
+    /// The point as 04 x y. `None` if it is not on the curve.
     pub(crate) fn uncompressed(&self, point: &[u8]) -> Option<Vec<u8>> {
         self.numbers().uncompressed(point)
     }
 
-    /// The scalar of a point (04 x y) of the curve, if it is one that anybody would try.
+    /// The kind of the point's scalar, if it is one that anybody would guess. `point` is 04 x y.
     pub(crate) fn guess(&self, point: &[u8]) -> Option<Guess> {
         let ones = repeated(self.n);
         tried(&ones)
@@ -253,7 +253,8 @@ impl<'a> Explicit<'a> {
             .find_map(|(scalar, limit, guess)| self.is_multiple(scalar, limit, point).then_some(guess))
     }
 
-    /// Whether the point is k or -k times `scalar` times the base point, for some k from 1 to `limit`, or a few more.
+    /// Whether the point is k or -k times `scalar` times the base point, for some k from 1 to `limit`, or slightly
+    /// more.
     fn is_multiple(&self, scalar: &[u8], limit: u32, point: &[u8]) -> bool {
         self.public_point(scalar).is_some_and(|base| self.numbers().is_small_multiple(&base, limit, point))
     }

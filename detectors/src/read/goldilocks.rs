@@ -1,6 +1,6 @@
 //! Public keys of Ed448 (RFC 8032 5.2) and X448 (RFC 7748 5): arithmetic modulo 2^448 - 2^224 - 1.
 //!
-//! Like [`super::weierstrass`], this checks keys that were found; it is not constant-time and signs nothing.
+//! Like [`super::weierstrass`], this checks found keys: it is not constant-time, and it signs nothing.
 
 use crypto_bigint::modular::{FixedMontyForm, FixedMontyParams};
 use crypto_bigint::{Odd, U448};
@@ -40,7 +40,7 @@ pub(super) fn ed448_public(private: &[u8; 57]) -> Vec<u8> {
     let mut shake = Shake256::default();
     shake.update(private);
     shake.finalize_xof().read(hash.as_mut_slice());
-    // The 57th octet is cleared, so the scalar is the first 56.
+    // The 57th octet is cleared, so the scalar is the first 56 octets.
     let mut scalar = Zeroizing::new([0_u8; 56]);
     scalar.iter_mut().zip(hash.iter()).for_each(|(to, from)| *to = *from);
     clamp(&mut scalar);
@@ -66,7 +66,7 @@ pub(super) fn ed448_public(private: &[u8; 57]) -> Vec<u8> {
     public
 }
 
-/// RFC 8032 5.2.4, addition; complete, so it serves any two points.
+/// RFC 8032 5.2.4, addition. Complete: valid for any two points.
 #[allow(clippy::many_single_char_names, reason = "the letters of the RFC")]
 fn add(left: &Point, right: &Point, minus_d: &Element) -> Point {
     let a = left.z * right.z;
@@ -125,12 +125,12 @@ pub(super) fn x448_public(private: &[u8; 56]) -> Vec<u8> {
         std::mem::swap(&mut x2, &mut x3);
         std::mem::swap(&mut z2, &mut z3);
     }
-    // u = 0 stands for infinity, which a clamped scalar never reaches from the base point.
+    // u = 0 represents infinity, which a clamped scalar never reaches from the base point.
     let inverse = z2.invert_vartime().into_option().unwrap_or(z2);
     little_endian(&(x2 * inverse))
 }
 
-/// RFC 7748 5 and RFC 8032 5.2.5: clear the two lowest bits, set bit 447.
+/// RFC 7748 5 and RFC 8032 5.2.5: clears the two lowest bits, sets bit 447.
 fn clamp(scalar: &mut [u8; 56]) {
     let [first, .., last] = scalar;
     *first &= 0xfc;

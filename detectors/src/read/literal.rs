@@ -1,19 +1,19 @@
-//! String literals that stand behind each other and mean one text: `"..." + "..."`, implicit concatenation, lists.
+//! Adjacent string literals that form one text: `"..." + "..."`, implicit concatenation, lists.
 //!
-//! Two readers need it, the one of PEM bodies and the one of base64 runs, each in its own direction.
+//! Two readers use this module, each in its own direction: that of PEM bodies and that of base64 runs.
 
-/// Longest joint, in bytes: a closing quote, an operator, a line break, deep indentation, an opening quote.
+/// Maximum length of a joint, in bytes: a closing quote, an operator, a line break, deep indentation, an opening quote.
 const MAX_JOINT: usize = 120;
 
-/// Longest piece of code between two literals, in bytes: `;\n    pem += `.
+/// Maximum length of code between two literals, in bytes: `;\n pem += `.
 const MAX_CODE: usize = 96;
 
-/// What joins two literals.
+/// The text that joins two literals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Joint {
-    /// Bytes from the closing quote (and a line break written out before it) to the opening one, both included.
+    /// Bytes from the closing quote (and an escaped line break before it) to the opening quote, inclusive.
     pub(crate) len: usize,
-    /// Whether a comma is there: it may be a list of separate texts.
+    /// Whether it contains a comma: the literals may be a list of separate texts.
     pub(crate) comma: bool,
 }
 
@@ -42,8 +42,8 @@ pub(crate) fn joint_before(bytes: &[u8]) -> Option<Joint> {
     joins.then_some(Joint { len: breaks + between + 2, comma: inside.contains(&b',') })
 }
 
-/// Length of the code at the start of `bytes`, from a closing quote to the next opening one, if nothing in it says that
-/// the second literal is something else: `";\n    pem += "`, `").append("`, `" >> key.pem\necho "`.
+/// Length of the code at the start of `bytes`, from a closing quote to the next opening one. `None` if the code shows
+/// that the second literal is unrelated. Accepted: `";\n pem += "`, `").append("`, `" >> key.pem\necho "`.
 pub(crate) fn code(bytes: &[u8]) -> Option<usize> {
     let [quote, rest @ ..] = bytes else { return None };
     let between = rest.iter().take(MAX_CODE).position(|b| b == quote)?;
@@ -51,12 +51,12 @@ pub(crate) fn code(bytes: &[u8]) -> Option<usize> {
     (is_quote(*quote) && rest.get(..between)?.iter().all(plain)).then_some(between + 2)
 }
 
-/// Bytes of line breaks that are written out as `\n` and `\r` at the start.
+/// Bytes of escaped line breaks (`\n`, `\r`) at the start.
 fn written_breaks(bytes: &[u8]) -> usize {
     bytes.chunks(2).take_while(|pair| matches!(pair, [b'\\', b'n' | b'r'])).count() * 2
 }
 
-/// Whether what stands between two quotes joins them: blanks, operators, the prefix of a literal (`b"..."`).
+/// Whether the text between two quotes joins them: blanks, operators, the prefix of a literal (`b"..."`).
 fn is_joint(between: &[u8]) -> bool {
     let (operators, prefix) = match between {
         [operators @ .., b'b' | b'r' | b'u' | b'f' | b'L' | b'@' | b'$'] => (operators, true),

@@ -1,7 +1,7 @@
-//! Where a DER structure begins, given where something inside it was seen.
+//! Finds the start of a DER structure from an anchor inside it.
 //!
-//! Searching for `30 82` would stop at every other byte of a binary. So the anchors are rarer bytes inside, and from
-//! there it is a few bytes back to the SEQUENCE, each of which has to be what the format says.
+//! A search for `30 82` would stop at every other byte of a binary. So the anchors are rarer bytes inside, and the
+//! SEQUENCE begins a few bytes before them. Each of these bytes must match the format.
 
 use keyradius_core::seam::{Anchor, Hit};
 
@@ -17,30 +17,30 @@ pub(crate) const PKCS_OID: Anchor = Anchor::anywhere(&[0x2a, 0x86, 0x48, 0x86, 0
 pub(crate) const EC_OID: Anchor = Anchor::anywhere(&[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01]);
 /// Content of id-dsa (1.2.840.10040.4.1).
 pub(crate) const DSA_OID: Anchor = Anchor::anywhere(&[0x2a, 0x86, 0x48, 0xce, 0x38, 0x04, 0x01]);
-/// A whole AlgorithmIdentifier of RFC 8410, but for its last byte.
+/// An AlgorithmIdentifier of RFC 8410, without its last byte.
 pub(crate) const RFC8410: Anchor = Anchor::anywhere(&[0x30, 0x05, 0x06, 0x03, 0x2b, 0x65]);
 /// Content of dhpublicnumber (1.2.840.10046.2.1).
 pub(crate) const DHX_OID: Anchor = Anchor::anywhere(&[0x2a, 0x86, 0x48, 0xce, 0x3e, 0x02, 0x01]);
-/// Content of OIDs under 2.16.840.1.101.3.4.3, NIST's signature algorithms, but for their last byte: ML-DSA, SLH-DSA.
+/// Content of OIDs in 2.16.840.1.101.3.4.3, NIST's signature algorithms, without their last byte: ML-DSA, SLH-DSA.
 pub(crate) const NIST_OID: Anchor = Anchor::anywhere(&[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03]);
 /// `[0] { INTEGER 2 }`: the version of an X.509 v3 certificate.
 pub(crate) const X509_V3: Anchor = Anchor::anywhere(&[0xa0, 0x03, 0x02, 0x01, 0x02]);
 
-/// A file that is one SEQUENCE: what has no better anchor is looked for there, and what is written in an unusual way.
+/// A file that is one SEQUENCE: for structures without a better anchor, and for unusual encodings.
 pub(crate) const SEQUENCE_AT_START: Anchor = Anchor::at_start(&[ber::SEQUENCE]);
 
-/// Longest header of a value, in bytes: a tag, and a length of as many octets as can be said (X.690 8.1.3.5).
+/// Maximum length of a header in bytes: a tag, and the longest possible length field (X.690 8.1.3.5).
 const LONGEST_HEADER: usize = 2 + 0x7f;
 
-/// Start of the SEQUENCE whose content begins at `content`.
+/// The start of the SEQUENCE whose content begins at `content`.
 pub(crate) fn sequence_before(bytes: &[u8], content: usize) -> Option<usize> {
     value_before(bytes, content, ber::SEQUENCE)
 }
 
-/// Start of the value with this tag whose content begins at `content`.
+/// The start of the value with this tag whose content begins at `content`.
 fn value_before(bytes: &[u8], content: usize, tag: u8) -> Option<usize> {
-    // Short form, indefinite, and any number of length octets. A longer header may hide behind a shorter one only if a
-    // length octet is the tag, so the longest that fits is taken.
+    // Short form, indefinite, and any number of length octets. A shorter header can match inside a longer one only if a
+    // length octet equals the tag, so the longest match is used.
     (2..=LONGEST_HEADER).rev().find_map(|header| {
         let start = content.checked_sub(header)?;
         let head = bytes.get(start..).filter(|head| head.first() == Some(&tag))?;
@@ -49,13 +49,13 @@ fn value_before(bytes: &[u8], content: usize, tag: u8) -> Option<usize> {
     })
 }
 
-/// Start of the SEQUENCE whose version was seen, or that a file begins with: OpenSSL reads any version, and only the usual one is
-/// an anchor.
+/// The start of the SEQUENCE whose version is at the hit, or of the whole file: OpenSSL accepts any version, and only
+/// the usual version is an anchor.
 pub(crate) fn versioned(bytes: &[u8], hit: Hit<'_>) -> Option<usize> {
     if hit.anchor == SEQUENCE_AT_START { Some(0) } else { sequence_before(bytes, hit.at) }
 }
 
-/// Start of the AlgorithmIdentifier whose OID was seen at `at`. `at` is where [`RFC8410`] begins, or the OID's content.
+/// The start of the AlgorithmIdentifier whose OID is at `at`: the start of [`RFC8410`], or of the OID's content.
 pub(crate) fn algorithm_identifier(bytes: &[u8], anchor: Anchor, at: usize) -> Option<usize> {
     if anchor == RFC8410 {
         return Some(at);
@@ -63,8 +63,8 @@ pub(crate) fn algorithm_identifier(bytes: &[u8], anchor: Anchor, at: usize) -> O
     sequence_before(bytes, value_before(bytes, at, ber::OID)?)
 }
 
-/// Whether bytes end in what stands before the version of a key, a PKCS#12 or a certificate: the header of a SEQUENCE, or
-/// `[0]`. For readers of bytes that are written out as text, whose anchors are no more than that version.
+/// Whether bytes end with the header that precedes the version of a key, a PKCS#12 or a certificate: the header of a
+/// SEQUENCE, or `[0]`. For readers of bytes written as text, whose anchors are only that version.
 pub(crate) const fn ends_in_header(bytes: &[u8]) -> bool {
     matches!(
         bytes,

@@ -1,5 +1,6 @@
-//! What virtual disks share: an image in blocks that lie anywhere in a file, packed or not, or nowhere. Shown as one run of
-//! bytes that can be read at any place, so that partitions and file systems in it are opened without holding it.
+//! The common part of virtual disks: an image in blocks that are anywhere in a file, compressed or not, or absent. It
+//! is presented as one range of bytes with random access, so that partitions and file systems in it are opened without
+//! holding it in memory.
 
 use std::io::{self, Read};
 use std::sync::{Mutex, PoisonError};
@@ -8,42 +9,42 @@ use keyradius_core::read_at::{Cursor, ReadAt};
 
 use crate::read::stored::held;
 
-/// Where a block of the image lies.
+/// The location of a block of the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// Nowhere: zero bytes.
+    /// Absent: zero bytes.
     Hole,
-    /// In the file as it is, from this byte on.
+    /// Uncompressed in the file, from this byte on.
     At(u64),
-    /// In so many bytes of the file, packed.
+    /// Compressed in the file: method, offset, length in bytes.
     Packed(Packing, u64, u64),
-    /// Filled with four bytes, over and over.
+    /// Four bytes, repeated.
     Fill([u8; 4]),
 }
 
-/// How a block is packed.
+/// The compression of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Packing {
-    /// Deflate alone.
+    /// Raw Deflate.
     Deflate,
-    /// Deflate with the header of zlib.
+    /// Deflate with a zlib header.
     Zlib,
     /// A frame of Zstandard.
     Zstd,
 }
 
-/// Finds a block by its number. `None` if what leads to it is damaged.
+/// Finds a block by its number. `None` if the mapping is damaged.
 pub(crate) type Finder = Box<dyn Fn(u64) -> Option<Place> + Send + Sync>;
 
 /// An image in blocks.
 pub(crate) struct Mapped {
     pub(crate) file: Cursor,
-    /// Bytes of the image.
+    /// Size of the image in bytes.
     pub(crate) size: u64,
-    /// Bytes of a block; all but the last are of this size.
+    /// Size of a block in bytes. The last block may be shorter.
     pub(crate) block: u64,
     pub(crate) find: Finder,
-    /// The block that was unpacked last.
+    /// The block that was decompressed last.
     pub(crate) last: Mutex<Option<(u64, Vec<u8>)>>,
 }
 
@@ -52,7 +53,7 @@ impl Mapped {
         Self { file, size, block, find, last: Mutex::default() }
     }
 
-    /// A block that was packed. Unpacked again only if it is not the one before.
+    /// Passes a compressed block to `then`. Decompresses it only if it is not the previous one.
     fn unpacked(&self, number: u64, packing: Packing, at: u64, length: u64, then: impl FnOnce(&[u8])) -> Option<()> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.as_ref().is_none_or(|(kept, _)| *kept != number) {
@@ -100,7 +101,7 @@ impl ReadAt for Mapped {
             }
             Place::Packed(packing, place, packed) => {
                 let copy = |block: &[u8]| {
-                    // What a packed block lacks at its end is zero.
+                    // Missing bytes at the end of a decompressed block are zero.
                     let from = usize::try_from(inner).ok().and_then(|inner| block.get(inner..)).unwrap_or_default();
                     let there = from.len().min(into.len());
                     if let (Some(head), Some(from)) = (into.get_mut(..there), from.get(..there)) {
@@ -117,13 +118,13 @@ impl ReadAt for Mapped {
     }
 }
 
-/// A table in a file of which a part is kept, since who reads on asks for the entry behind.
+/// A table in a file. One page is cached, because callers usually ask for the next entry.
 pub(crate) struct Table {
     file: Cursor,
     page: Mutex<(u64, Vec<u8>)>,
 }
 
-/// Bytes of a table that are kept.
+/// Size of the cached page in bytes.
 const PAGE: u64 = 4096;
 
 impl Table {
@@ -131,7 +132,7 @@ impl Table {
         Self { file, page: Mutex::default() }
     }
 
-    /// `N` bytes from a place, a multiple of `N`.
+    /// Reads `N` bytes at an offset, a multiple of `N`.
     pub(crate) fn entry<const N: usize>(&self, at: u64) -> Option<[u8; N]> {
         let mut page = self.page.lock().unwrap_or_else(PoisonError::into_inner);
         let start = at - at % PAGE;
@@ -142,7 +143,7 @@ impl Table {
         let place = usize::try_from(at - start).ok()?;
         match page.1.get(place..place.checked_add(N)?) {
             Some(entry) => entry.try_into().ok(),
-            // Over the end of a page.
+            // The entry crosses the end of a page.
             None => held(&self.file, at, N as u64, N as u64)?.try_into().ok(),
         }
     }
@@ -157,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blocks_of_every_kind_at_every_place() {
+    fn blocks_of_every_kind_at_every_offset() {
         let mut packed = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
         io::Write::write_all(&mut packed, b"packed").unwrap();
         let packed = packed.finish().unwrap();
@@ -182,12 +183,12 @@ mod tests {
                 assert!(read > 0);
             }
         }
-        assert!(image.read_at(33, &mut [0]).is_err(), "what leads there is damaged");
+        assert!(image.read_at(33, &mut [0]).is_err(), "a damaged mapping is an error");
         assert_eq!(image.read_at(36, &mut [0]).unwrap(), 0);
     }
 
     #[test]
-    fn tables_are_read_over_the_ends_of_their_pages() {
+    fn table_entries_may_cross_pages() {
         let bytes: Vec<u8> = (0..9000_u32).map(|byte| byte as u8).collect();
         let table = Table::new(Cursor::new(Arc::new(Held::new(bytes))));
         for at in [0, 8, 4088, 4092, 4096, 8990] {

@@ -1,7 +1,7 @@
-//! Members of a JSON object by name, also where the JSON stands in a JSON string and every quotation mark has a backslash
-//! before it. No parser: what it finds is held against the format by whoever asked.
+//! Finds members of a JSON object by name, also in JSON inside a JSON string, where every quotation mark is escaped.
+//! This is not a parser: the caller checks the results against the format.
 
-/// Where a member's value begins: behind the colon and blanks.
+/// The start of a member's value: after the colon and blanks.
 fn value<'a>(object: &'a [u8], name: &str) -> Option<&'a [u8]> {
     memchr::memmem::find_iter(object, name.as_bytes()).find_map(|at| {
         let opened = at.checked_sub(1).and_then(|before| object.get(before)) == Some(&b'"');
@@ -16,7 +16,7 @@ fn skip(bytes: &[u8], unwanted: impl Fn(u8) -> bool) -> &[u8] {
     bytes.get(count..).unwrap_or_default()
 }
 
-/// Behind blanks and line ends, real or written out.
+/// Skips blanks and line ends, real or escaped.
 fn blanks(mut bytes: &[u8]) -> &[u8] {
     loop {
         bytes = skip(bytes, |byte| byte.is_ascii_whitespace());
@@ -28,16 +28,16 @@ fn blanks(mut bytes: &[u8]) -> &[u8] {
     }
 }
 
-/// The text between the quotation marks of a string; escapes are left as they are.
+/// The string value of a member; escapes are not undone.
 pub(crate) fn string<'a>(object: &'a [u8], name: &str) -> Option<&'a [u8]> {
     quoted(value(object, name)?)
 }
 
-/// The string that begins with a quotation mark here.
+/// The string whose opening quotation mark is at the start of `bytes`.
 pub(crate) fn quoted(bytes: &[u8]) -> Option<&[u8]> {
     let level = bytes.iter().take_while(|&&byte| byte == b'\\').count();
     let text = bytes.get(level..)?.strip_prefix(b"\"")?;
-    // The mark that ends it has as many backslashes before it as the one that begins it.
+    // The closing mark has the same number of backslashes as the opening one.
     let end = memchr::memchr_iter(b'"', text).find_map(|at| {
         let slashes = text.get(..at)?.iter().rev().take_while(|&&byte| byte == b'\\').count();
         (slashes == level).then_some(at - slashes)
@@ -45,14 +45,14 @@ pub(crate) fn quoted(bytes: &[u8]) -> Option<&[u8]> {
     text.get(..end)
 }
 
-/// A whole number.
+/// The whole number that is the value of a member.
 pub(crate) fn number(object: &[u8], name: &str) -> Option<u64> {
     let text = value(object, name)?;
     let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     str::from_utf8(text.get(..digits)?).ok()?.parse().ok()
 }
 
-/// The start of the object around `at`, and of the text before it: the brace that is open there. Looks back `most` bytes.
+/// The position of the brace that opens the object around `at`. Searches at most `most` bytes backwards.
 pub(crate) fn open_brace(bytes: &[u8], at: usize, most: usize) -> Option<usize> {
     let from = at.saturating_sub(most);
     let mut depth = 0_usize;
@@ -67,7 +67,7 @@ pub(crate) fn open_brace(bytes: &[u8], at: usize, most: usize) -> Option<usize> 
     None
 }
 
-/// The end of the object that is open at `at`, its brace included. Looks ahead `most` bytes.
+/// The end of the object that is open at `at`, including its brace. Searches at most `most` bytes forwards.
 pub(crate) fn close_brace(bytes: &[u8], at: usize, most: usize) -> Option<usize> {
     let mut depth = 0_usize;
     for (ahead, byte) in bytes.get(at..)?.iter().take(most).enumerate() {
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn braces_around_a_place() {
+    fn braces_around_a_position() {
         let text = br#"{"keys": {"k1": {"a": {}, "b": {"x": 1}, "c": {}}}}"#;
         let at = memchr::memmem::find(text, b"\"b\"").unwrap();
         let open = open_brace(text, at, 100).unwrap();

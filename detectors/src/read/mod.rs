@@ -1,4 +1,4 @@
-//! The tolerant readers that all formats share. Nothing here knows a whole file format.
+//! Tolerant readers that all formats share. They do not know whole file formats.
 
 pub(crate) mod agent;
 pub(crate) mod armor;

@@ -1,16 +1,17 @@
-//! RSA public keys as boot loaders hold them: the modulus with two numbers computed before, so that the device need not.
+//! RSA public keys in the form of boot loaders: the modulus with two precomputed numbers, which the device then need
+//! not compute.
 //!
-//! ChromeOS and Android share the layout: how long n is, n0inv, n, and R * R mod n, all in words of 32 bits (vboot
-//! `2rsa.c`, libavb `AvbRSAPublicKeyHeader`). n0inv follows from n, so that random bytes do not pass for a key.
+//! ChromeOS and Android share the layout: length of n, n0inv, n, and R * R mod n, all in 32-bit words (vboot `2rsa.c`,
+//! libavb `AvbRSAPublicKeyHeader`). n0inv follows from n, so random bytes are not accepted as a key.
 
 use keyradius_core::error::Malformed;
 
 use super::number::bits;
 
-/// Sizes that boot loaders know, in bits.
+/// Key sizes of boot loaders, in bits.
 const SIZES: [u32; 5] = [1024, 2048, 3072, 4096, 8192];
 
-/// Whether numbers of this many bits are read at all.
+/// Whether keys of this size in bits are supported.
 pub(crate) fn is_size(size: u32) -> bool {
     SIZES.contains(&size)
 }
@@ -37,10 +38,10 @@ mod tests {
             n[252..].copy_from_slice(&last.to_be_bytes());
             assert!(check(&n, n0inv).is_ok());
             assert!(check(&n, n0inv ^ 2).is_err());
-            assert!(check(&n[1..], n0inv).is_err(), "no such size");
+            assert!(check(&n[1..], n0inv).is_err(), "unsupported size");
         }
         n[252..].copy_from_slice(&2_u32.to_be_bytes());
-        assert!((0..64).all(|n0inv| check(&n, n0inv).is_err()), "an even modulus has none");
+        assert!((0..64).all(|n0inv| check(&n, n0inv).is_err()), "an even modulus has no n0inv");
         assert!(check(&[], 0).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! Databases of NSS: `key4.db` and `cert9.db`, which are SQLite (nss/lib/softoken/sdb.c, sftkdb.c), and `key3.db`, which
+//! NSS databases: `key4.db` and `cert9.db`, which are SQLite (nss/lib/softoken/sdb.c, sftkdb.c), and `key3.db`, which
 //! is a hash file of Berkeley DB 1.85 (nss/lib/dbm, lib/softoken/legacydb/keydb.c).
 
 use std::ops::{ControlFlow, Range};
@@ -17,15 +17,15 @@ use super::sqlite::record::{Record, Type};
 use super::sqlite::schema::Item;
 use super::sqlite::{Database, Tree};
 
-/// Longest attribute that is read, in bytes: certificates with long lists of names.
+/// Maximum length of an attribute that is read, in bytes: certificates with long lists of names.
 const MAX_VALUE: u64 = 1 << 17;
-/// Most objects read from one database.
+/// Maximum number of objects read from one database.
 const MAX_OBJECTS: usize = 1 << 14;
-/// What stands for an attribute that is there and empty, since SQLite's NULL means that it is not there
+/// Represents an attribute that is present and empty, because SQLite's NULL means that it is absent
 /// (`SQLITE_EXPLICIT_NULL` in sdb.c).
 const EMPTY: &[u8] = &[0xa5, 0x00, 0x5a];
 
-/// Whether a database is one of NSS and holds nothing else.
+/// Whether a database contains the tables of NSS and no others.
 pub(crate) fn is_store(items: &[Item]) -> bool {
     let mut tables = items.iter().filter(|item| item.is_table).map(|item| item.name.as_str());
     let own = |name: &str| matches!(name, "nssPrivate" | "nssPublic" | "metaData");
@@ -35,16 +35,16 @@ pub(crate) fn is_store(items: &[Item]) -> bool {
 /// A row of `nssPrivate` or `nssPublic`.
 pub(crate) struct Object {
     pub(crate) attributes: Attributes,
-    /// Where the row begins, as far as it lies in one piece.
+    /// Range of the row, as far as it is contiguous in the file.
     pub(crate) span: Range<usize>,
-    /// Whether it was deleted: it lies in a page that nothing leads to.
+    /// Whether the row was deleted: its page is unreferenced.
     pub(crate) deleted: bool,
 }
 
-/// Everything in one database.
+/// The contents of one database.
 pub(crate) struct Store {
     pub(crate) objects: Vec<Object>,
-    /// Whether it is for private keys.
+    /// Whether the database is for private keys.
     pub(crate) is_private: bool,
     /// `item1` of the row `password`: the salt of the whole database.
     pub(crate) salt: Option<Zeroizing<Vec<u8>>>,
@@ -73,7 +73,7 @@ pub(crate) fn store(bytes: &[u8]) -> Result<Store, Malformed> {
             if meta { store.meta(record) } else { store.row(record, &item.columns, false) }
         });
     }
-    // Indexes first, so that their pages are not taken for what is left of something.
+    // Indexes first, so that their pages do not count as leftovers.
     for item in items.iter().filter(|item| item.root != 0 && item.tree == Tree::Index) {
         database.walk(item.root, item.tree, &mut |_| ControlFlow::Continue(()));
     }
@@ -92,7 +92,7 @@ impl Store {
         let span = start..start.saturating_add(record.size);
         let whole = record.values(&mut |mut value| {
             count += 1;
-            // Columns are called `a` and the number of the attribute in hex.
+            // Columns are named `a` and the attribute number in hex.
             let number =
                 columns.get(value.column).and_then(|name| u32::from_str_radix(name.strip_prefix('a')?, 16).ok());
             if let (Some(number), Type::Blob | Type::Text) = (number, value.kind)
@@ -103,7 +103,7 @@ impl Store {
             }
             ControlFlow::Continue(())
         });
-        // A row that was added before a column was has fewer values. What is deleted may be a row of another table.
+        // A row has fewer values if a column was added later. A deleted row may belong to another table.
         let fits = whole.is_some() && (!deleted || count == columns.len());
         if fits && !attributes.is_empty() {
             self.objects.push(Object { attributes, span, deleted });
@@ -126,11 +126,11 @@ impl Store {
     }
 }
 
-/// The number under which [`frame`] keeps the salt of the whole database: no attribute has it.
+/// The number under which [`frame`] stores the salt of the whole database. No attribute has this number.
 pub(crate) const FRAME_SALT: u32 = u32::MAX;
 
-/// What is needed to try a password on a private key: its values, encrypted and clear, and the salt of the database. A
-/// SEQUENCE of { INTEGER, OCTET STRING }.
+/// Encodes all that is needed to try a password on a private key: its attributes, encrypted and plaintext, and the salt
+/// of the database. The result is a SEQUENCE of { INTEGER, OCTET STRING }.
 pub(crate) fn frame(attributes: &Attributes, salt: &[u8]) -> Vec<u8> {
     const WANTED: [u32; 13] = [
         pkcs11::CLASS,
@@ -155,7 +155,7 @@ pub(crate) fn frame(attributes: &Attributes, salt: &[u8]) -> Vec<u8> {
     ber::encode(SEQUENCE, &[&values.collect::<Vec<_>>().concat()])
 }
 
-/// Undoes [`frame`].
+/// Decodes the output of [`frame`].
 pub(crate) fn unframe(der: &[u8]) -> Option<Attributes> {
     let mut list = BerReader::new(der).value(SEQUENCE, "attributes").ok()?.children();
     let mut attributes = Attributes::default();
@@ -168,12 +168,12 @@ pub(crate) fn unframe(der: &[u8]) -> Option<Attributes> {
     Some(attributes)
 }
 
-/// What is needed to try a password on a key of `key3.db`.
+/// Encodes all that is needed to try a password on a key of `key3.db`.
 pub(crate) fn frame_legacy(key: &Legacy<'_>, salt: &[u8]) -> Vec<u8> {
     ber::encode(SET, &[&ber::encode(OCTET_STRING, &[salt]), key.sealed])
 }
 
-/// An encrypted attribute: SEQUENCE { AlgorithmIdentifier, OCTET STRING }.
+/// Splits an encrypted attribute: SEQUENCE { AlgorithmIdentifier, OCTET STRING }.
 pub(crate) fn sealed(der: &[u8]) -> Option<(ber::Value<'_>, &[u8])> {
     let mut fields = BerReader::new(der).value(SEQUENCE, "encrypted attribute").ok()?.children();
     let algorithm = fields.value(SEQUENCE, "algorithm").ok()?;
@@ -181,7 +181,7 @@ pub(crate) fn sealed(der: &[u8]) -> Option<(ber::Value<'_>, &[u8])> {
     fields.is_empty().then_some((algorithm, ciphertext))
 }
 
-/// First bytes of a hash file: magic number 0x061561 and version 2, big-endian on any machine.
+/// First bytes of a hash file: magic number 0x061561 and version 2, big-endian on every machine.
 pub(crate) const HASH: &[u8] = &[0x00, 0x06, 0x15, 0x61, 0x00, 0x00, 0x00, 0x02];
 
 /// A private key of `key3.db`.
@@ -192,12 +192,12 @@ pub(crate) struct Legacy<'a> {
     /// EncryptedPrivateKeyInfo.
     pub(crate) sealed: &'a [u8],
     pub(crate) span: Range<usize>,
-    /// The salt of the whole database, if it is there.
+    /// The salt of the whole database, if present.
     pub(crate) salt: Option<&'a [u8]>,
 }
 
-/// Reads every pair that lies whole in a page of a hash file. Pages are looked at one by one, whether or not a bucket
-/// leads to them; pairs that are larger than a page are not read.
+/// Reads every pair that fits into a page of a hash file. Pages are read one by one, whether or not a bucket references
+/// them; pairs larger than a page are skipped.
 pub(crate) fn legacy(bytes: &[u8]) -> Result<Vec<Legacy<'_>>, Malformed> {
     let mut header = Cursor::new(bytes);
     header.expect(HASH, "hash file")?;
@@ -225,7 +225,7 @@ pub(crate) fn legacy(bytes: &[u8]) -> Result<Vec<Legacy<'_>>, Malformed> {
     if keys.is_empty() { Err(Malformed::new("private keys in a hash file", 0)) } else { Ok(keys) }
 }
 
-/// The pairs of a page: a count, then offsets of keys and values by turns, which fill the page from its end.
+/// The pairs of a page: a count, then alternating offsets of keys and values, which fill the page from its end.
 fn pairs(page: &[u8], little: bool) -> Vec<(Range<usize>, Range<usize>)> {
     let mut fields = Cursor::new(page);
     let mut next = || {
@@ -237,7 +237,7 @@ fn pairs(page: &[u8], little: bool) -> Vec<(Range<usize>, Range<usize>)> {
     let mut end = page.len();
     for _ in 0..count / 2 {
         let (Some(key), Some(data)) = (next(), next()) else { break };
-        // Values below 5 are marks of pairs that go on in other pages (hash.h: OVFLPAGE to REAL_KEY).
+        // Values below 5 mark pairs that continue in other pages (hash.h: OVFLPAGE to REAL_KEY).
         if key < 5 || data < 5 || key >= end || data > key {
             break;
         }
@@ -247,7 +247,7 @@ fn pairs(page: &[u8], little: bool) -> Vec<(Range<usize>, Range<usize>)> {
     found
 }
 
-/// keydb.c, encode_dbkey: version, lengths of salt and nickname, both, then the key.
+/// keydb.c, encode_dbkey: version, lengths of salt and nickname, salt and nickname, then the key.
 fn legacy_entry<'a>(key: &'a [u8], data: &'a [u8]) -> Option<Legacy<'a>> {
     let mut fields = Cursor::new(data);
     let version = fields.u8("version").ok()?;

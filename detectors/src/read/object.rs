@@ -1,9 +1,9 @@
-//! An object of JSON and its kin, read around a place inside it.
+//! Reads an object of JSON or a similar syntax around a position inside it.
 //!
-//! Keys written as JSON rarely stand in a JSON file alone: they stand in strings of other JSON (`\"kty\"`), in literals of
-//! programs (`{kty: 'RSA'}`, or a string per line, joined by `+`), in YAML. A strict parser refuses all of these, and a
-//! file that is not JSON as a whole in any case. So the object is found from inside out, and read with one rule for
-//! strings: the delimiter is a quote with some number of backslashes before it, the same for the whole object.
+//! JSON keys are often not in JSON files: they are in strings of other JSON (`\"kty\"`), in program literals (`{kty:
+//! 'RSA'}`, or one string per line, joined by `+`), in YAML. A strict parser refuses all of these, and any file that is
+//! not JSON as a whole. So the object is found from the inside out, and one rule covers all strings: the delimiter is a
+//! quote preceded by a number of backslashes that is the same for the whole object.
 
 use std::ops::Range;
 
@@ -12,29 +12,29 @@ use zeroize::Zeroizing;
 use super::text::{Decoder, digit};
 use super::unit::{Unit, unit};
 
-/// Longest object that is read, in bytes. A JWK of RSA-16384 with a chain of certificates has 40,000, and anything may stand
-/// between its members. Detectors count what they read of objects: [`Object::around`].
+/// Maximum length of an object that is read, in bytes. A JWK of RSA-16384 with a certificate chain has 40,000, and any
+/// text may be between its members. Callers count the work: [`Object::around`].
 pub(crate) const MAX: usize = 1 << 20;
 
-/// Longest object that is read without counting, in bytes.
+/// Maximum length of an object that is read without counting, in bytes.
 const MAX_UNCOUNTED: usize = 64 << 10;
 
-/// Most members of one object: of the shortest, more than fit into it.
+/// Maximum number of members in one object: more than fit into it.
 const MAX_MEMBERS: usize = MAX / 4;
 
-/// Deepest nesting below the object that is asked for.
+/// Maximum nesting inside the requested object.
 const MAX_DEPTH: u32 = 8;
 
-/// Objects between a place and the outermost one that encloses it, at most.
+/// Maximum number of objects that enclose a position.
 const MAX_AROUND: usize = 8;
 
-/// Braces before a place that are tried where the nearest unmatched one opens no object: some are inside strings.
+/// Maximum number of braces before a place that are tried if the nearest unmatched one opens no object: some are in strings.
 const MAX_TRIED: usize = 32;
 
-/// An object: names and values in the order of the text. All ranges are of the blob.
+/// An object: names and values in text order. All ranges refer to the blob.
 #[derive(Clone, Debug)]
 pub(crate) struct Object<'a> {
-    /// Where it lies, braces included.
+    /// Range of the object, including braces.
     pub(crate) span: Range<usize>,
     members: Vec<(&'a [u8], Value<'a>)>,
 }
@@ -42,19 +42,19 @@ pub(crate) struct Object<'a> {
 /// A value of a member.
 #[derive(Clone, Debug)]
 pub(crate) enum Value<'a> {
-    /// A string, as it stands between its delimiters.
+    /// The raw text of a string, between its delimiters.
     Text(&'a [u8]),
     /// A number or a word.
     Bare(&'a [u8]),
     /// An object.
     Object(Object<'a>),
-    /// An array: not looked into.
+    /// An array. Its elements are not read.
     Array,
 }
 
 impl<'a> Object<'a> {
-    /// The object that encloses `at`, by braces, or the block of YAML lines around it.
-    /// Adds to `work` how many bytes were read for it.
+    /// The object that encloses `at`: by braces, or the block of YAML lines around it. Adds the number of bytes read to
+    /// `work`.
     pub(crate) fn around(bytes: &'a [u8], at: usize, work: &mut usize) -> Option<Self> {
         Self::braces(bytes, at, work).or_else(|| Self::block(bytes, at, work))
     }
@@ -91,7 +91,7 @@ impl<'a> Object<'a> {
         nearest.and_then(&mut read).or_else(|| braces_before(bytes, at).find_map(read))
     }
 
-    /// `name: value` lines of one indentation around the line of `at`, as YAML has them.
+    /// Reads the `name: value` lines with the same indentation around the line of `at`, as in YAML.
     fn block(bytes: &'a [u8], at: usize, work: &mut usize) -> Option<Self> {
         let from = at.saturating_sub(MAX_UNCOUNTED);
         let before = bytes.get(from..at)?;
@@ -103,7 +103,7 @@ impl<'a> Object<'a> {
             let begin = memchr::memrchr(b'\n', bytes.get(from..end)?).map_or(from, |newline| from + newline + 1);
             (indentation(bytes.get(begin..end)?).0 == own.0).then_some(begin)
         }) {
-            // A list item begins with the line that has the dash.
+            // A list item begins at the line with the dash.
             if indentation(bytes.get(start..)?).1 {
                 break;
             }
@@ -138,7 +138,7 @@ impl<'a> Object<'a> {
         Some(Self { span: start..end, members }).filter(|object| object.span.contains(&at))
     }
 
-    /// Whether an object around `at` would go beyond what is read of one: it begins further back, or ends further on.
+    /// Whether the object around `at` exceeds the maximum length: it begins too far back or ends too far ahead.
     pub(crate) fn is_too_long(bytes: &[u8], at: usize) -> bool {
         match open_brace(bytes, at) {
             Some(start) => {
@@ -149,12 +149,12 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// The value of a member; the first, if it stands there twice.
+    /// The value of a member; the first of duplicates.
     pub(crate) fn get(&self, name: &str) -> Option<&Value<'a>> {
         self.members.iter().find(|(own, _)| *own == name.as_bytes()).map(|(_, value)| value)
     }
 
-    /// The same object with the last of each of its members before the others, if one stands there twice.
+    /// The object with its members reversed, so that the last of duplicates wins. `None` without duplicates.
     pub(crate) fn last_of_each(&self) -> Option<Self> {
         let mut names: Vec<&[u8]> = self.members.iter().map(|(name, _)| *name).collect();
         names.sort_unstable();
@@ -162,7 +162,7 @@ impl<'a> Object<'a> {
         twice.then(|| Self { span: self.span.clone(), members: self.members.iter().rev().cloned().collect() })
     }
 
-    /// A string or word, as it stands there.
+    /// The raw text of a string or word.
     pub(crate) fn text(&self, name: &str) -> Option<&'a [u8]> {
         match self.get(name)? {
             Value::Text(text) | Value::Bare(text) => Some(text),
@@ -170,7 +170,7 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// An object inside, its name in any case (`crypto`, `Crypto`).
+    /// A nested object, whose name matches in any case (`crypto`, `Crypto`).
     pub(crate) fn object(&self, name: &str) -> Option<&Self> {
         self.members.iter().find_map(|(own, value)| match value {
             Value::Object(object) if own.eq_ignore_ascii_case(name.as_bytes()) => Some(object),
@@ -178,12 +178,13 @@ impl<'a> Object<'a> {
         })
     }
 
-    /// The bytes of a member in base64, either alphabet; `None` if it is not there or anything else stands in it.
+    /// Decodes a member in base64, either alphabet. `None` if it is absent or contains anything else.
     pub(crate) fn base64(&self, name: &str) -> Option<Zeroizing<Vec<u8>>> {
         decode(self.text(name)?)
     }
 
-    /// The same of a number that arithmetic judges: characters that are no digits are passed over, as Node.js and Python do.
+    /// Like [`Self::base64`], for a number that arithmetic verifies: skips characters that are not digits, as Node.js
+    /// and Python do.
     pub(crate) fn number(&self, name: &str) -> Option<Zeroizing<Vec<u8>>> {
         let text = self.text(name)?;
         decode(text).or_else(|| {
@@ -196,7 +197,7 @@ impl<'a> Object<'a> {
     }
 }
 
-/// The bytes of base64 digits, over line breaks, escapes and the seams of joined strings.
+/// Decodes base64 digits across line breaks, escapes and the seams of joined strings.
 pub(crate) fn decode(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let mut decoder = Decoder::with_capacity(text.len() / 4 * 3 + 3);
     let mut digits = 0_usize;
@@ -206,7 +207,7 @@ pub(crate) fn decode(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let before = at.checked_sub(1).and_then(|at| text.get(at)).copied();
         let seam = |byte: Option<u8>| byte.is_none_or(|b| b.is_ascii_whitespace() || is_quote(b));
         match byte {
-            // Of many backslashes all are one unit, so that none is looked at twice.
+            // Consecutive backslashes are one unit, so that each is read once.
             b'\\' => {
                 let (unit, length) = unit(text.get(at..)?)?;
                 match unit {
@@ -234,7 +235,7 @@ pub(crate) fn decode(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     (is_padding(text.get(at..)?) && digits > 1 && digits % 4 != 1).then(|| decoder.finish())
 }
 
-/// Whether nothing but padding is left, as it is or as an escape, and what may stand around it.
+/// Whether only padding is left, plain or escaped, with blanks and backslashes around it.
 fn is_padding(text: &[u8]) -> bool {
     let mut rest = text;
     while let Some((unit, length)) = unit(rest) {
@@ -246,12 +247,12 @@ fn is_padding(text: &[u8]) -> bool {
     true
 }
 
-/// What it costs to find the ends of a line, counted in bytes that are read one by one.
+/// The cost of finding the ends of a line, in units of a byte that is read individually.
 const fn line_cost(length: usize) -> usize {
     16 + length / 16
 }
 
-/// How far a line is indented, the dash of a list item included, and whether there is one.
+/// The indentation of a line, including the dash of a list item, and whether it has a dash.
 fn indentation(line: &[u8]) -> (usize, bool) {
     let blanks = line.iter().take_while(|b| **b == b' ').count();
     match line.get(blanks..) {
@@ -267,17 +268,17 @@ fn unquoted(name: &[u8]) -> &[u8] {
     }
 }
 
-/// The brace that opens what encloses `at`.
+/// The position of the brace that opens the object around `at`.
 pub(crate) fn open_brace(bytes: &[u8], at: usize) -> Option<usize> {
     brace_before(bytes, at, MAX)
 }
 
-/// The same, within so many bytes.
+/// Like [`open_brace`], within `most` bytes.
 fn brace_before(bytes: &[u8], at: usize, most: usize) -> Option<usize> {
     let from = at.saturating_sub(most);
     let mut depth = 0_u32;
     let mut end = at;
-    // Backwards, without regard to strings: the values of keys hold no braces.
+    // Searches backwards and ignores strings: the values of keys contain no braces.
     while let Some(place) = memchr::memrchr2(b'{', b'}', bytes.get(from..end)?) {
         end = from + place;
         match (bytes.get(end), depth) {
@@ -304,9 +305,9 @@ const fn is_quote(byte: u8) -> bool {
 struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
-    /// Where reading stops at the latest.
+    /// Position where reading must stop.
     limit: usize,
-    /// Backslashes before each quote of the object: none, one in a string, three in a string in a string.
+    /// Backslashes before each quote of the object: none, one inside a string, three inside a string in a string.
     level: Option<usize>,
 }
 
@@ -338,7 +339,7 @@ impl<'a> Reader<'a> {
                 _ => {
                     let name = self.name()?;
                     self.skip();
-                    // `=>` of Ruby and PHP, `=` of HCL.
+                    // `=>` in Ruby and PHP, `=` in HCL.
                     match self.rest() {
                         [b'=', b'>', ..] => self.at += 2,
                         [b':' | b'=', ..] => self.at += 1,
@@ -359,7 +360,7 @@ impl<'a> Reader<'a> {
             return Some(text);
         }
         let rest = self.rest();
-        // A symbol of Ruby has its colon in front.
+        // A Ruby symbol begins with a colon.
         let colon = usize::from(rest.first() == Some(&b':'));
         let word = rest.get(colon..)?;
         let length = word.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'$')).count();
@@ -370,7 +371,7 @@ impl<'a> Reader<'a> {
     fn value(&mut self, depth: u32) -> Option<Value<'a>> {
         match self.peek()? {
             b'{' if depth < MAX_DEPTH => self.object(depth + 1).map(Value::Object),
-            // Not looked into: what lies deeper than anything that is asked for.
+            // Skipped: nested deeper than any requested value.
             b'[' | b'{' => self.array().map(|()| Value::Array),
             _ => {
                 if let Some(text) = self.string() {
@@ -385,7 +386,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Skips an array: brackets and braces balance, strings count as one.
+    /// Skips an array: brackets and braces balance, strings are skipped whole.
     fn array(&mut self) -> Option<()> {
         let mut depth = 0_u32;
         loop {
@@ -404,7 +405,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A string here, with what is joined to it by `+`; the place does not move if there is none.
+    /// Reads a string and the strings joined to it by `+`. The position does not change if there is no string.
     fn string(&mut self) -> Option<&'a [u8]> {
         let rest = self.rest();
         let slashes = rest.iter().take_while(|b| **b == b'\\').count();
@@ -416,7 +417,7 @@ impl<'a> Reader<'a> {
         let from = self.at + slashes + 1;
         let mut end = self.closing(from, quote, level)?;
         self.at = end + level + 1;
-        // "abc" + "def", or "abc" and "def" on lines of their own.
+        // "abc" + "def", or "abc" and "def" on separate lines.
         while let Some(next) = self.joined(quote, level) {
             let Some(further) = self.closing(next, quote, level) else { break };
             end = further;
@@ -425,19 +426,19 @@ impl<'a> Reader<'a> {
         self.bytes.get(from..end)
     }
 
-    /// Where the delimiter that ends a string begins.
+    /// The start of the delimiter that ends a string.
     fn closing(&self, from: usize, quote: u8, level: usize) -> Option<usize> {
         let text = self.bytes.get(from..self.limit)?;
         memchr::memchr_iter(quote, text).find_map(|found| {
             let slashes = text.get(..found)?.iter().rev().take_while(|b| **b == b'\\').count();
-            // An escaped backslash doubles with every level, an escaped quote has one more than twice as many.
+            // An escaped backslash doubles with every level; an escaped quote has twice as many and one more.
             let own = slashes.checked_sub(level)?;
             (own % (2 * (level + 1)) == 0).then_some(from + found - level)
         })
     }
 
-    /// Where the content of a string begins that is joined to the one that ended here: by `+`, or on the next line as
-    /// Python and C have it.
+    /// The start of the content of a string that is joined to the previous one: by `+`, or on the next line as in
+    /// Python and C.
     fn joined(&self, quote: u8, level: usize) -> Option<usize> {
         let rest = self.rest();
         let blanks = |rest: &[u8]| rest.iter().take_while(|b| b.is_ascii_whitespace()).count();
@@ -452,8 +453,8 @@ impl<'a> Reader<'a> {
         (slashes == level && rest.get(at + slashes) == Some(&quote)).then_some(self.at + at + slashes + 1)
     }
 
-    /// Skips what can stand between two tokens: blanks, breaks real and written out, comments, and the seam of two
-    /// strings when the whole object is written as several of them.
+    /// Skips the text between two tokens: blanks, real and escaped line breaks, comments, and the seam of two strings
+    /// if the whole object is written as several strings.
     fn skip(&mut self) {
         loop {
             let rest = self.rest();
@@ -472,8 +473,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Length of the seam of two strings at the start of `rest`: a quote, a break or `+`, a quote. Its quotes have fewer
-/// backslashes than those of the object, or are of the other kind.
+/// Length of the seam of two strings at the start of `rest`: a quote, a line break or `+`, a quote. Its quotes have
+/// fewer backslashes than those of the object, or are of the other kind.
 fn seam(rest: &[u8], level: usize) -> Option<usize> {
     let slashes = rest.iter().take_while(|b| **b == b'\\').count();
     let quote = rest.get(slashes).copied().filter(|b| is_quote(*b))?;

@@ -1,5 +1,5 @@
-//! OpenPGP packets (RFC 9580, RFC 4880) as far as secret keys need them: framing, the public part of a key and its
-//! fingerprint, how the secret part is protected. What signatures say of a key is in `openpgp_signature`.
+//! OpenPGP packets (RFC 9580, RFC 4880), as far as secret keys need them: framing, the public part of a key and its
+//! fingerprint, the protection of the secret part. `format/openpgp/signature.rs` reads signatures.
 
 mod numbers;
 
@@ -19,7 +19,7 @@ pub(crate) const SECRET_KEY: u8 = 5;
 pub(crate) const SECRET_SUBKEY: u8 = 7;
 pub(crate) const USER_ID: u8 = 13;
 
-/// Octets hashed by an iterated S2K below which it counts as weak: gpg 1.4 took 65,536, gpg 2 takes tens of millions.
+/// Octets hashed by an iterated S2K below which it counts as weak: gpg 1.4 used 65,536, gpg 2 uses tens of millions.
 const FEW_OCTETS: u64 = 1 << 20;
 
 /// One packet.
@@ -27,11 +27,11 @@ const FEW_OCTETS: u64 = 1 << 20;
 pub(crate) struct Packet<'a> {
     pub(crate) kind: u8,
     pub(crate) body: &'a [u8],
-    /// Offset of the byte behind it.
+    /// Offset of the end of the packet.
     pub(crate) end: usize,
 }
 
-/// The type of the packet that bytes begin with, and its body as far as it is there and whatever its length: that of any kind.
+/// The type and body of the packet at the start of `bytes`. The body may be truncated and its length field of any kind.
 pub(crate) fn tag(bytes: &[u8]) -> Option<(u8, &[u8])> {
     let (first, second) = (*bytes.first()?, *bytes.get(1)?);
     let (kind, header) = match first {
@@ -42,7 +42,7 @@ pub(crate) fn tag(bytes: &[u8]) -> Option<(u8, &[u8])> {
     Some((kind, bytes.get(header..).unwrap_or_default()))
 }
 
-/// The packet at `at` (RFC 9580 4.2). Partial lengths are for data only and refused.
+/// Reads the packet at `at` (RFC 9580 4.2). Refuses partial lengths, which are for data only.
 pub(crate) fn packet(bytes: &[u8], at: usize) -> Result<Packet<'_>, Malformed> {
     let wrong = |what| Malformed::new(what, at);
     let mut cursor = Cursor::new(bytes.get(at..).unwrap_or_default());
@@ -72,44 +72,44 @@ pub(crate) fn packet(bytes: &[u8], at: usize) -> Result<Packet<'_>, Malformed> {
     Ok(Packet { kind, body, end: at + cursor.at() })
 }
 
-/// A secret key packet that was read.
+/// A parsed secret key packet.
 #[derive(Debug)]
 pub(crate) struct SecretKey {
     /// Lower-case hex.
     pub(crate) fingerprint: String,
     /// `None` for ElGamal and curves without a SubjectPublicKeyInfo.
     pub(crate) public: Option<PublicHalf>,
-    /// SHA-256 of the public part, a name for keys without any other.
+    /// SHA-256 of the public part: the identity of keys without any other.
     pub(crate) digest: [u8; 32],
     pub(crate) protection: Protection,
-    /// Whether the secret part belongs to the public one.
+    /// Whether the secret part is proven to belong to the public one.
     pub(crate) verified: bool,
     /// Seconds since 1970.
     pub(crate) created: u32,
-    /// Whether every id in it is one that the standards know. Noise is full of others.
+    /// Whether the standards define every id in the packet. Random bytes are full of undefined ids.
     pub(crate) known: bool,
     pub(crate) remarks: Vec<Remark>,
 }
 
-/// A secret key packet, taken apart.
+/// The parts of a secret key packet.
 pub(crate) struct Parts<'a> {
     pub(crate) version: u8,
     created: u32,
     numbers: Numbers<'a>,
     public: &'a [u8],
-    /// Everything from the S2K usage on.
+    /// All bytes from the S2K usage octet on.
     pub(crate) secret: &'a [u8],
 }
 
 impl Parts<'_> {
-    /// Whether decrypted secret numbers belong to the public ones, and how many bytes they fill.
+    /// Whether decrypted secret numbers belong to the public ones, and how many bytes they occupy.
     pub(crate) fn fits(&self, plain: &[u8]) -> Result<(bool, usize), Malformed> {
         let mut cursor = Cursor::new(plain);
         Ok((fits(&mut cursor, &self.numbers)?, cursor.at()))
     }
 }
 
-/// Takes the body of a secret key packet apart (RFC 9580 5.5.3).
+/// Splits the body of a secret key packet (RFC 9580 5.5.3).
 pub(crate) fn parts(body: &[u8]) -> Result<Parts<'_>, Malformed> {
     let mut cursor = Cursor::new(body);
     let version = cursor.u8("key version")?;
@@ -124,7 +124,7 @@ pub(crate) fn parts(body: &[u8]) -> Result<Parts<'_>, Malformed> {
     let declared = if version >= 5 { Some(cursor.u32("length of the public part")? as usize) } else { None };
     let before = cursor.at();
     let numbers = match declared {
-        // Versions 5 and 6 say how long the public part is, so a key of an algorithm of the future is a key too.
+        // Versions 5 and 6 state the length of the public part, so keys with unknown algorithms can be read too.
         Some(length) if !is_known(algorithm) => {
             cursor.take(length, "public part")?;
             Numbers::Unknown
@@ -161,28 +161,28 @@ pub(crate) fn secret_key(body: &[u8]) -> Result<SecretKey, Malformed> {
     Ok(key)
 }
 
-/// A public key packet that was read.
+/// A parsed public key packet.
 #[derive(Debug)]
 pub(crate) struct PublicOnly {
     /// Lower-case hex.
     pub(crate) fingerprint: String,
     /// `None` for ElGamal and curves without a SubjectPublicKeyInfo.
     pub(crate) public: Option<PublicHalf>,
-    /// SHA-256 of the packet's body, a name for keys without any other.
+    /// SHA-256 of the packet body: the identity of keys without any other.
     pub(crate) digest: [u8; 32],
 }
 
-/// Reads the body of a public key packet (RFC 9580 5.5.2), to its end.
+/// Reads the whole body of a public key packet (RFC 9580 5.5.2).
 pub(crate) fn public_key(body: &[u8]) -> Result<PublicOnly, Malformed> {
     let Parts { version, numbers, public, secret, .. } = parts(body)?;
     if !secret.is_empty() {
-        return Err(Malformed::new("bytes behind a public key", public.len()));
+        return Err(Malformed::new("bytes after a public key", public.len()));
     }
     let fingerprint = fingerprint(version, public, &numbers);
     Ok(PublicOnly { fingerprint, public: half(&numbers), digest: Sha256::digest(public).into() })
 }
 
-/// RFC 9580 5.5.4.
+/// The fingerprint (RFC 9580 5.5.4).
 fn fingerprint(version: u8, public_part: &[u8], numbers: &Numbers<'_>) -> String {
     let long = (public_part.len() as u32).to_be_bytes();
     match version {
@@ -199,7 +199,7 @@ fn fingerprint(version: u8, public_part: &[u8], numbers: &Numbers<'_>) -> String
     }
 }
 
-/// Reads how the secret part is protected and, if it is not, proves it.
+/// Reads the protection of the secret part and, if it is not encrypted, proves it.
 fn secret_part(
     cursor: &mut Cursor<'_>,
     version: u8,
@@ -229,7 +229,7 @@ fn secret_part(
                 let sum = held.iter().fold(0_u16, |sum, &b| sum.wrapping_add(u16::from(b)));
                 fields.u16("checksum")? == sum
             };
-            // Two octets that are damaged do not make a key that is proven less of a key.
+            // A proven key is a key even if its two checksum octets are damaged.
             if !checked && !fits {
                 return Err(Malformed::new("checksum of the secret part", cursor.at()));
             }
@@ -252,7 +252,7 @@ fn secret_part(
             key.protection = s2k(cursor, &cipher)?;
             let stub = matches!(key.protection.state, ProtectionState::Stub | ProtectionState::Hardware);
             key.known &= stub || !(id == 0 || key.protection.detail.contains("unknown"));
-            // An IV of at least one block of eight, and something that is encrypted.
+            // An IV of at least one block of eight bytes, and some ciphertext.
             if !stub && cursor.rest().len() < 16 {
                 return Err(Malformed::new("encrypted secret part", cursor.at()));
             }
@@ -260,7 +260,7 @@ fn secret_part(
         }
         1..=13 if cursor.rest().len() >= 16 => {
             let detail = format!("one MD5 of the passphrase, {}", cipher(usage));
-            // As PGP 2 did it. Writers of version 4 keys have always named their S2K.
+            // The scheme of PGP 2. Writers of version 4 keys have always named their S2K.
             key.known &= version < 4 && !detail.contains("unknown");
             key.protection = Protection::new(ProtectionState::Weak, detail);
             Ok(())
@@ -269,7 +269,7 @@ fn secret_part(
     }
 }
 
-/// RFC 9580 9.3.
+/// The name of an RFC 9580 9.3 cipher.
 const fn cipher(id: u8) -> &'static str {
     match id {
         0 => "no cipher",
@@ -288,7 +288,7 @@ const fn cipher(id: u8) -> &'static str {
     }
 }
 
-/// RFC 9580 9.6, as it stands behind a cipher.
+/// The name of an RFC 9580 9.6 AEAD mode, to follow the name of a cipher.
 const fn aead(id: u8) -> &'static str {
     match id {
         1 => "-EAX",
@@ -298,7 +298,7 @@ const fn aead(id: u8) -> &'static str {
     }
 }
 
-/// RFC 9580 9.5.
+/// The name of an RFC 9580 9.5 digest.
 const fn digest(id: u8) -> &'static str {
     match id {
         1 => "MD5",
@@ -314,7 +314,7 @@ const fn digest(id: u8) -> &'static str {
     }
 }
 
-/// String-to-key specifier (RFC 9580 3.7.1), and GnuPG's own 101.
+/// Reads a string-to-key specifier (RFC 9580 3.7.1), or GnuPG's own 101.
 fn s2k(cursor: &mut Cursor<'_>, cipher: &str) -> Result<Protection, Malformed> {
     let kind = cursor.u8("S2K type")?;
     if kind == 4 {
@@ -340,7 +340,7 @@ fn s2k(cursor: &mut Cursor<'_>, cipher: &str) -> Result<Protection, Malformed> {
         101 => {
             cursor.expect(b"GNU", "GNU S2K")?;
             match cursor.u8("GNU S2K mode")? {
-                1 => Ok(Protection::new(ProtectionState::Stub, "gnu-dummy: the secret part is not here")),
+                1 => Ok(Protection::new(ProtectionState::Stub, "gnu-dummy: the secret part is not in this file")),
                 2 => Ok(Protection::new(ProtectionState::Hardware, "on a smart card")),
                 _ => Err(Malformed::new("GNU S2K mode", cursor.at())),
             }

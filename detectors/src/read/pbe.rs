@@ -1,8 +1,8 @@
-//! Password-based encryption schemes: what protects a key, and what one guess at the password costs.
+//! Password-based encryption schemes: the protection of a key, and the cost of one password guess.
 //!
-//! `weak` means that the scheme does not slow an attacker down: a broken or short-keyed cipher, or so few iterations that
-//! a graphics card tries millions of passwords a second. Everything else is `strong`; how strong the password is nobody
-//! can see from here.
+//! `weak` means that the scheme does not slow an attacker down: a broken or short-keyed cipher, or so few iterations
+//! that a graphics card tries millions of passwords a second. Everything else is `strong`. The strength of the password
+//! itself cannot be seen.
 
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Protection, ProtectionState};
@@ -17,7 +17,7 @@ pub(crate) const PBMAC1: &str = "1.2.840.113549.1.5.14";
 const PBKDF2: &str = "1.2.840.113549.1.5.12";
 /// scrypt, RFC 7914 7.
 const SCRYPT: &str = "1.3.6.1.4.1.11591.4.11";
-/// The key protector of JKS: a SHA-1 key stream, no iterations (sun.security.provider.KeyProtector).
+/// The key protector of JKS: a SHA-1 key stream without iterations (sun.security.provider.KeyProtector).
 const JKS_PROTECTOR: &str = "1.3.6.1.4.1.42.2.17.1.1";
 /// The key protector of JCEKS: PBE with MD5 and triple DES (com.sun.crypto.provider.KeyProtector).
 const JCEKS_PROTECTOR: &str = "1.3.6.1.4.1.42.2.19.1";
@@ -26,12 +26,13 @@ const JCEKS_PROTECTOR: &str = "1.3.6.1.4.1.42.2.19.1";
 const AES_256_CCM: &str = "2.16.840.1.101.3.4.1.47";
 const AES_256_KWP: &str = "2.16.840.1.101.3.4.1.48";
 
-/// Iterations of PKCS#12's own triple DES scheme up to which it counts as weak: the default of many old writers.
+/// Iterations of PKCS#12's triple DES scheme up to which it counts as weak: the default of many old writers.
 const FEW_PKCS12: u64 = 2048;
-/// Iterations of JCEKS's protector below which it counts as weak: Java wrote 20 until 2017.
+/// Iterations of JCEKS's protector below which it counts as weak: Java used 20 until 2017.
 const FEW_JCEKS: u64 = 10_000;
 
-/// What a scheme's AlgorithmIdentifier amounts to. Schemes that are none of password-based encryption are refused.
+/// The protection that a scheme's AlgorithmIdentifier describes. Refuses schemes that are not password-based
+/// encryption.
 pub(crate) fn protection(algorithm: Value<'_>) -> Result<Protection, Malformed> {
     let mut fields = algorithm.children();
     let oid = dotted(fields.value(OID, "encryption scheme OID")?.content);
@@ -53,7 +54,7 @@ pub(crate) fn protection(algorithm: Value<'_>) -> Result<Protection, Malformed> 
     }
 }
 
-/// The same for BCFKS keystores: PBES2 with the ciphers that only they have in this frame.
+/// Like [`protection`], for BCFKS keystores: PBES2 with ciphers that no other format uses in this shape.
 pub(crate) fn store_protection(algorithm: Value<'_>) -> Result<Protection, Malformed> {
     let mut fields = algorithm.children();
     if dotted(fields.value(OID, "encryption scheme OID")?.content) != PBES2 {
@@ -74,8 +75,8 @@ fn weak(detail: String) -> Result<Protection, Malformed> {
     Ok(Protection::new(ProtectionState::Weak, detail))
 }
 
-/// The schemes that fix digest and cipher in one OID: PBES1 (RFC 8018 A.3) and PKCS#12's (RFC 7292 C). True for ciphers
-/// whose key can be tried out.
+/// The schemes that fix digest and cipher in one OID: PBES1 (RFC 8018 A.3) and PKCS#12 (RFC 7292 C). True for ciphers
+/// whose key can be found by exhaustive search.
 fn simple(oid: &str) -> Option<(&'static str, bool)> {
     Some(match oid {
         "1.2.840.113549.1.5.1" => ("PBES1 MD2, DES", true),
@@ -105,7 +106,7 @@ fn pbes2(parameters: Value<'_>) -> Result<Protection, Malformed> {
     let kdf = kdf(fields.value(SEQUENCE, "keyDerivationFunc")?)?;
     let mut scheme = fields.value(SEQUENCE, "encryptionScheme")?.children();
     let oid = dotted(scheme.value(OID, "cipher OID")?.content);
-    // NSS databases (key4.db) encrypt single attributes in the same frame, with an IV of 14 bytes: no keys.
+    // NSS databases (key4.db) encrypt single attributes in the same shape, with an IV of 14 bytes: not keys.
     let aes_cbc =
         matches!(oid.as_str(), "2.16.840.1.101.3.4.1.2" | "2.16.840.1.101.3.4.1.22" | "2.16.840.1.101.3.4.1.42");
     if aes_cbc && scheme.value(OCTET_STRING, "IV")?.content.len() != 16 {
@@ -121,7 +122,7 @@ fn pbes2(parameters: Value<'_>) -> Result<Protection, Malformed> {
         "2.16.840.1.101.3.4.1.6" => ("AES-128-GCM", false),
         "2.16.840.1.101.3.4.1.26" => ("AES-192-GCM", false),
         "2.16.840.1.101.3.4.1.46" => ("AES-256-GCM", false),
-        // BouncyCastle's BCFKS puts a whole keystore into this frame: no key.
+        // BouncyCastle's BCFKS encrypts a whole keystore in this shape: not a key.
         AES_256_CCM | AES_256_KWP => return Err(Malformed::new("a BCFKS keystore", 0)),
         other => (other, false),
     };
@@ -129,7 +130,7 @@ fn pbes2(parameters: Value<'_>) -> Result<Protection, Malformed> {
     Ok(Protection::new(state, format!("{kdf}, {cipher}")))
 }
 
-/// A key derivation function with its cost, as text.
+/// The name of a key derivation function with its cost.
 pub(crate) fn kdf(algorithm: Value<'_>) -> Result<String, Malformed> {
     let mut fields = algorithm.children();
     let oid = dotted(fields.value(OID, "KDF OID")?.content);

@@ -1,4 +1,4 @@
-//! Keys as PKCS#11 has them (OASIS PKCS#11 v3.1): attributes by number, whatever a token stores them in.
+//! Keys in the form of PKCS#11 (OASIS PKCS#11 v3.1): attributes by number, in the storage of any token.
 
 use keyradius_core::material::PublicHalf;
 use zeroize::Zeroizing;
@@ -34,7 +34,7 @@ pub(crate) const BASE: u32 = 0x132;
 /// CKA_EC_PARAMS, CKA_EC_POINT.
 pub(crate) const EC_PARAMS: u32 = 0x180;
 const EC_POINT: u32 = 0x181;
-/// CKA_NSS_DB (nss/lib/util/pkcs11n.h): the public value, which NSS keeps with a private key.
+/// CKA_NSS_DB (nss/lib/util/pkcs11n.h): the public value, which NSS stores with a private key.
 pub(crate) const NSS_DB: u32 = 0xd5a0_db00;
 
 /// CKK_RSA, CKK_DSA, CKK_EC, CKK_EC_EDWARDS, CKK_EC_MONTGOMERY.
@@ -44,12 +44,12 @@ const EC: u64 = 3;
 const EDWARDS: u64 = 0x40;
 const MONTGOMERY: u64 = 0x41;
 
-/// Curve25519 for signatures and for key agreement as GnuPG and NSS call it: 1.3.6.1.4.1.11591.15.1 and
+/// The OIDs of Curve25519 for signatures and for key agreement in GnuPG and NSS: 1.3.6.1.4.1.11591.15.1 and
 /// 1.3.6.1.4.1.3029.1.5.1.
 const OID_ED25519: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x0f, 0x01];
 const OID_CURVE25519: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0x97, 0x55, 0x01, 0x05, 0x01];
 
-/// Attributes of one object. Values may be private numbers, so they are wiped.
+/// The attributes of one object. Values may be private numbers, so they are wiped when dropped.
 #[derive(Default)]
 pub(crate) struct Attributes(Vec<(u32, Zeroizing<Vec<u8>>)>);
 
@@ -62,23 +62,23 @@ impl Attributes {
         self.0.is_empty()
     }
 
-    /// Every value that is there, with its number.
+    /// All attributes: number and value.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &[u8])> {
         self.0.iter().map(|(number, value)| (*number, value.as_slice()))
     }
 
-    /// A value that is there and not empty.
+    /// The value of an attribute. `None` if it is absent or empty.
     pub(crate) fn get(&self, number: u32) -> Option<&[u8]> {
         self.0.iter().find(|(n, _)| *n == number).map(|(_, value)| value.as_slice()).filter(|value| !value.is_empty())
     }
 
-    /// A value that is a number: big-endian, of whatever length.
+    /// The value of an attribute as a number: big-endian, at most 8 bytes.
     pub(crate) fn number(&self, number: u32) -> Option<u64> {
         let digits = self.get(number).filter(|digits| digits.len() <= 8)?;
         Some(digits.iter().fold(0, |n, &digit| n << 8 | u64::from(digit)))
     }
 
-    /// The public half of a public key, or of a private key that shows it.
+    /// The public half of a public key, or of a private key with public attributes.
     pub(crate) fn public(&self) -> Option<PublicHalf> {
         match self.number(KEY_TYPE)? {
             RSA => {
@@ -108,7 +108,7 @@ impl Attributes {
         Some(public::half(&PublicKey::Dsa { p, q, g, y }))
     }
 
-    /// The key with this public value, if it can be one of the curve.
+    /// The key with this public value. `None` if it is not valid on the curve.
     fn on_curve(&self, point: &[u8]) -> Option<PublicHalf> {
         if let Some(kind) = self.raw() {
             return (point.len() == kind.len()).then(|| public::half(&PublicKey::Raw { kind, bytes: point }));
@@ -120,7 +120,7 @@ impl Attributes {
         matches!(point.first(), Some(2..=4)).then(|| public::half(&PublicKey::Ec { domain, point }))
     }
 
-    /// Which key of bare bytes it is: by OID, or by name as SoftHSM writes it.
+    /// The kind of a bare-bytes key: by OID, or by its name in SoftHSM.
     fn raw(&self) -> Option<Raw> {
         let parameters = BerReader::new(self.get(EC_PARAMS)?).any().ok()?;
         match parameters.content {
@@ -133,7 +133,7 @@ impl Attributes {
         }
     }
 
-    /// The public half of a private key in clear, derived from its private numbers, and whether they fit together.
+    /// The public half of a plaintext private key, derived from its private numbers, and whether they fit together.
     pub(crate) fn private(&self) -> Option<(PublicHalf, bool)> {
         let shown = self.public();
         match self.number(KEY_TYPE)? {
@@ -164,7 +164,7 @@ impl Attributes {
     }
 }
 
-/// A public half that was computed, and whether it is the one that stands there.
+/// A computed public half, and whether it equals the stored one.
 fn compared(derived: PublicHalf, shown: Option<&PublicHalf>) -> (PublicHalf, bool) {
     let fits = shown.is_some_and(|shown| shown.id.key_only == derived.id.key_only);
     (derived, fits)

@@ -1,7 +1,7 @@
-//! What a PKCS#12 file holds (RFC 7292), with a password and without one.
+//! The content of a PKCS#12 file (RFC 7292), with and without a password.
 //!
-//! The detector reads it without; whoever has a password reads it again with [`Unlock`] and sees the bags that were
-//! encrypted as well. Both go the same way, so that what is found before and after is told in the same words.
+//! The detector reads the file without a password. Opening reads it again with [`Unlock`] and gets the encrypted bags
+//! as well. Both use the same code, so that their results have the same form.
 
 use std::ops::Range;
 
@@ -31,18 +31,18 @@ const ENCRYPTED_DATA: &str = "1.2.840.113549.1.7.6";
 const FRIENDLY_NAME: &str = "1.2.840.113549.1.9.20";
 const LOCAL_KEY_ID: &str = "1.2.840.113549.1.9.21";
 
-/// Most safes and bags of one file: the largest trust stores hold a few hundred.
+/// Maximum number of safes and bags in one file: the largest trust stores contain a few hundred.
 const MAX_BAGS: usize = 10_000;
 
-/// A password at work.
+/// Decrypts with a password.
 pub(crate) trait Unlock {
-    /// Decrypts what stands under an AlgorithmIdentifier; `None` if the password is another one.
+    /// Decrypts with the scheme of an AlgorithmIdentifier. `None` if the password is wrong.
     fn decrypt(&self, algorithm: Value<'_>, ciphertext: &[u8]) -> Option<Zeroizing<Vec<u8>>>;
 }
 
-/// A file whose frame was read.
+/// A file whose outer structure was read.
 pub(crate) struct Pfx<'a> {
-    /// All of its bytes.
+    /// The whole file.
     pub(crate) raw: &'a [u8],
     /// The octets that the MAC covers: an AuthenticatedSafe.
     pub(crate) content: Zeroizing<Vec<u8>>,
@@ -51,7 +51,7 @@ pub(crate) struct Pfx<'a> {
 }
 
 impl<'a> Pfx<'a> {
-    /// Reads the frame of the file at the start of `der`; bytes behind it are left alone.
+    /// Reads the outer structure of the file at the start of `der`. Ignores bytes after it.
     pub(crate) fn read(der: &'a [u8]) -> Result<Self, Malformed> {
         let outer = BerReader::new(der).value(SEQUENCE, "PFX")?;
         let mut fields = outer.children();
@@ -69,12 +69,12 @@ impl<'a> Pfx<'a> {
         Ok(Self { raw: outer.raw, content: Zeroizing::new(content), mac })
     }
 
-    /// What can be read without a password.
+    /// The materials that are readable without a password.
     pub(crate) fn materials(&self) -> Result<Vec<Material>, Malformed> {
         Ok(self.store(None)?.finish(self.mac.map(mac)).into_iter().map(|item| item.material).collect())
     }
 
-    /// What can be read with one. Bags that it does not open are as they were.
+    /// The materials that are readable with a password. Bags that it does not open are unchanged.
     pub(crate) fn open(&self, password: &dyn Unlock) -> Result<Vec<Unlocked>, Malformed> {
         Ok(self.store(Some(password))?.finish(self.mac.map(mac)))
     }
@@ -131,18 +131,18 @@ fn mac(value: Value<'_>) -> String {
     read().unwrap_or_else(|_| "MAC unreadable".to_owned())
 }
 
-/// What the safes of one file hold.
+/// The content of the safes of one file.
 #[derive(Default)]
 struct Store<'p> {
     password: Option<&'p dyn Unlock>,
-    /// Keys, and whether each can be seen without a password.
+    /// Keys, and whether each is visible without a password.
     keys: Vec<(Material, bool)>,
     certificates: Vec<Material>,
-    /// Encryption of safes that cannot be looked into.
+    /// The protection of safes that stay closed.
     closed: Vec<Protection>,
-    /// Encryption of safes that a password opened.
+    /// The protection of safes that a password opened.
     opened: Vec<Protection>,
-    /// Secret keys that can be seen without a password, and those that cannot.
+    /// Number of secret keys that are visible without a password; the next field counts the others.
     secrets: usize,
     hidden_secrets: usize,
     /// The protection of the safe that is being read, if a password opened it.
@@ -150,7 +150,7 @@ struct Store<'p> {
     bags: usize,
     /// Digests of the ciphertext of secret keys.
     sealed: Vec<[u8; 32]>,
-    /// What was decrypted.
+    /// Decrypted bytes.
     plain: Vec<Zeroizing<Vec<u8>>>,
 }
 
@@ -266,7 +266,7 @@ impl Store<'_> {
         Ok(())
     }
 
-    /// Joins keys with certificates of the same file and says what cannot be seen.
+    /// Links keys to certificates of the same file and reports what cannot be read.
     fn finish(mut self, mac: Option<String>) -> Vec<Unlocked> {
         let leaves: Vec<&Material> = self.certificates.iter().filter(|c| is_leaf(c)).collect();
         let only =
@@ -303,7 +303,7 @@ impl Store<'_> {
             let encrypted = !self.closed.is_empty() || !self.opened.is_empty();
             let which = encrypted.then_some(locked);
             if items.is_empty() && self.secrets == 0 && !hidden.is_empty() {
-                // What was taken for a keystore turns out to be this key.
+                // The file was taken for a keystore, but contains just this key.
                 items.push(Unlocked::new(which, hidden.remove(0).0));
             } else {
                 let mut keystore = empty(Kind::Keystore);
@@ -323,7 +323,7 @@ impl Store<'_> {
         }
         let rest = hidden.into_iter().map(|(material, _)| material).chain(self.certificates);
         items.extend(rest.map(|material| Unlocked::new(None, material)));
-        // Whichever it came from, it is searched for what none of them says.
+        // The decrypted bytes go to one item, so that they are searched for more, whichever item they came from.
         let opened =
             |item: &Unlocked| item.material.protection.as_ref().is_some_and(|p| p.state == ProtectionState::Opened);
         let first =
@@ -335,7 +335,7 @@ impl Store<'_> {
     }
 }
 
-/// The digest of the ciphertext in a SecretBag as Java writes it: `SEQUENCE { OID, [0] { OCTET STRING {
+/// The digest of the ciphertext in a SecretBag of Java's form: `SEQUENCE { OID, [0] { OCTET STRING {
 /// EncryptedPrivateKeyInfo } } }`.
 fn sealed_secret(bag: Value<'_>) -> Option<[u8; 32]> {
     let mut fields = bag.children();
@@ -346,8 +346,8 @@ fn sealed_secret(bag: Value<'_>) -> Option<[u8; 32]> {
     Some(carrier::digest(&info.any().ok()?.octets().ok()?))
 }
 
-/// The content of an EncryptedContentInfo, behind its algorithm: `[0] IMPLICIT OCTET STRING`, in one piece or in
-/// segments.
+/// Decrypts the content of an EncryptedContentInfo, after its algorithm: `[0] IMPLICIT OCTET STRING`, in one piece or
+/// in segments.
 fn decrypted(password: &dyn Unlock, algorithm: Value<'_>, info: &mut BerReader<'_>) -> Option<Zeroizing<Vec<u8>>> {
     let content = info.any().ok().filter(|v| v.tag & 0xdf == 0x80)?;
     password.decrypt(algorithm, &content.octets().ok()?)
@@ -375,12 +375,12 @@ fn identity(public: Option<PublicHalf>, der: &[u8]) -> Identity {
     public.map_or_else(|| carrier::opaque(der), Identity::public)
 }
 
-/// A certificate that is no CA's.
+/// Whether a certificate is not that of a CA.
 fn is_leaf(material: &Material) -> bool {
     material.certificate.as_ref().is_some_and(|facts| facts.ca != Some(true)) && material.identity.is_some()
 }
 
-/// Friendly name and localKeyId from the attributes of a bag.
+/// Adds the friendly name and localKeyId from the attributes of a bag.
 fn describe(material: &mut Material, attributes: Option<Value<'_>>) {
     let Some(attributes) = attributes else { return };
     let mut list = attributes.children();
@@ -401,7 +401,7 @@ fn describe(material: &mut Material, attributes: Option<Value<'_>>) {
     }
 }
 
-/// BMPString: UTF-16, big endian.
+/// Decodes a BMPString: UTF-16, big-endian.
 fn bmp(bytes: &[u8]) -> String {
     let units = bytes.chunks_exact(2).map(|pair| u16::from_be_bytes(pair.try_into().unwrap_or_default()));
     char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()

@@ -1,8 +1,8 @@
-//! ML-DSA (FIPS 204, RFC 9881) and SLH-DSA (FIPS 205, RFC 9909) keys: sizes, names and the arithmetic that gives the public
-//! half of ML-DSA.
+//! ML-DSA (FIPS 204, RFC 9881) and SLH-DSA (FIPS 205, RFC 9909) keys: sizes, names, and the arithmetic that derives the
+//! public half of ML-DSA.
 //!
-//! An SLH-DSA private key ends in its public half, so there is nothing to derive; to recompute it would cost thousands
-//! of hash trees for the small parameter sets.
+//! An SLH-DSA private key ends with its public half, so nothing is derived; recomputing it would cost thousands of hash
+//! trees for the small parameter sets.
 
 use keyradius_core::error::Malformed;
 use keyradius_core::material::Remark;
@@ -13,25 +13,25 @@ use zeroize::Zeroizing;
 use super::ber::{BerReader, OCTET_STRING, SEQUENCE};
 use super::chance::looks_random;
 
-/// 2.16.840.1.101.3.4.3: NIST's arc of signature algorithms, content octets.
+/// 2.16.840.1.101.3.4.3, NIST's arc of signature algorithms: content octets.
 const ARC: [u8; 8] = [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03];
 
 /// Length of an ML-DSA seed in bytes (FIPS 204 algorithm 1).
 const SEED: usize = 32;
-/// Where tr, the digest of the public key, stands in an expanded key, and how long it is (FIPS 204 algorithm 24).
+/// The range of tr, the digest of the public key, in an expanded key (FIPS 204 algorithm 24).
 const TR: std::ops::Range<usize> = 64..128;
 
 /// A parameter set.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Set {
     pub(crate) name: &'static str,
-    /// All content octets of its OID.
+    /// All content octets of the OID.
     pub(crate) oid: [u8; 9],
-    /// Bytes of a public key.
+    /// Size of a public key, in bytes.
     pub(crate) public: usize,
-    /// Bytes of a private key: expanded for ML-DSA.
+    /// Size of a private key, in bytes: expanded for ML-DSA.
     private: usize,
-    /// Security category as FIPS 204 names it: 44, 65, 87; 0 for SLH-DSA.
+    /// The number in the name of the FIPS 204 parameter set: 44, 65, 87; 0 for SLH-DSA.
     lattice: u8,
 }
 
@@ -40,7 +40,7 @@ const fn set(last: u8, name: &'static str, public: usize, private: usize, lattic
     Set { name, oid: [a, b, c, d, e, f, g, h, last], public, private, lattice }
 }
 
-/// FIPS 204 table 2, FIPS 205 table 2; OIDs of NIST's computer security objects register.
+/// FIPS 204 table 2, FIPS 205 table 2; OIDs from NIST's Computer Security Objects Register.
 static SETS: [Set; 15] = [
     set(17, "ML-DSA-44", 1312, 2560, 44),
     set(18, "ML-DSA-65", 1952, 4032, 65),
@@ -64,26 +64,26 @@ impl Set {
         SETS.iter().find(|set| set.oid == oid)
     }
 
-    /// Whether it is ML-DSA.
+    /// Whether the set is ML-DSA.
     pub(crate) const fn is_lattice(&self) -> bool {
         self.lattice != 0
     }
 }
 
-/// What the private number of a key gives.
+/// The data derived from a private key.
 pub(crate) struct Derived {
     pub(crate) public: Vec<u8>,
-    /// Whether the parts of the private key fit together; `None` if there is only one.
+    /// Whether the parts of the private key fit together; `None` if there is only one part.
     pub(crate) fits: Option<bool>,
     pub(crate) remark: Option<Remark>,
-    /// Whether the secret bytes could have come from a random generator, as far as `looks_random` can tell.
+    /// Whether a random generator may have produced the secret bytes, as far as `looks_random` can tell.
     pub(crate) plausible: bool,
 }
 
 /// Reads the content of the privateKey OCTET STRING.
 ///
-/// ML-DSA is a choice of a seed, the expanded key, or both (RFC 9881 6); tools older than that wrote the bare bytes of
-/// either, without a tag.
+/// ML-DSA is a choice of a seed, the expanded key, or both (RFC 9881 6). Older tools wrote the bare bytes of either,
+/// without a tag.
 pub(crate) fn private(set: &Set, octets: &[u8]) -> Result<Derived, Malformed> {
     if set.lattice == 0 {
         return hash_based(set, octets);
@@ -94,12 +94,12 @@ pub(crate) fn private(set: &Set, octets: &[u8]) -> Result<Derived, Malformed> {
         65 => lattice::<MlDsa65>,
         _ => lattice::<MlDsa87>,
     };
-    // Eta: the private vectors hold numbers from -eta to eta (FIPS 204 table 1).
+    // Eta: the private vectors contain numbers from -eta to eta (FIPS 204 table 1).
     let eta = if set.lattice == 65 { 4 } else { 2 };
     derive(seed, expanded, eta).ok_or(Malformed::new("ML-DSA private key", 0))
 }
 
-/// SK.seed, SK.prf, PK.seed, PK.root (FIPS 205 figure 15), without a frame (RFC 9909 5).
+/// Reads SK.seed, SK.prf, PK.seed, PK.root (FIPS 205 figure 15), which RFC 9909 5 stores without an inner structure.
 fn hash_based(set: &Set, octets: &[u8]) -> Result<Derived, Malformed> {
     let framed = BerReader::new(octets).value(OCTET_STRING, "SLH-DSA private key").ok().map(|value| value.content);
     let bytes = framed.filter(|content| content.len() == set.private).unwrap_or(octets);
@@ -118,10 +118,10 @@ fn hash_based(set: &Set, octets: &[u8]) -> Result<Derived, Malformed> {
     })
 }
 
-/// Seed and expanded key, as far as each is there.
+/// Seed and expanded key, each if present.
 type Choice<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
 
-/// What is in the octets of an ML-DSA key.
+/// Splits the octets of an ML-DSA key into seed and expanded key.
 fn choice<'a>(set: &Set, octets: &'a [u8]) -> Result<Choice<'a>, Malformed> {
     if octets.len() == SEED {
         return Ok((Some(octets), None));
@@ -166,7 +166,7 @@ fn lattice<P: MlDsaParams>(seed: Option<&[u8]>, expanded: Option<&[u8]>, eta: u8
         });
     }
     let bytes = expanded?;
-    // rho and K, then tr; behind them the two vectors, whose numbers the crate takes on trust.
+    // rho and K, then tr, then the two vectors, whose numbers the crate does not check.
     let vectors = bytes.get(TR.end..bytes.len() - t0_length(bytes.len())?)?;
     if !small(vectors, eta) {
         return None;
@@ -183,7 +183,7 @@ fn lattice<P: MlDsaParams>(seed: Option<&[u8]>, expanded: Option<&[u8]>, eta: u8
     Some(Derived { public, fits: Some(fits), remark: (!fits).then_some(Remark::ForeignDigest), plausible: true })
 }
 
-/// Bytes of t0 at the end of an expanded key: k polynomials of 256 numbers of 13 bits (FIPS 204 algorithm 24).
+/// Bytes of t0 at the end of an expanded key: k polynomials of 256 numbers with 13 bits (FIPS 204 algorithm 24).
 fn t0_length(length: usize) -> Option<usize> {
     let rows = match length {
         2560 => 4,
@@ -197,7 +197,7 @@ fn t0_length(length: usize) -> Option<usize> {
 /// Whether every packed number is at most 2 * eta: 3 bits each for eta 2, 4 bits for eta 4 (FIPS 204 algorithm 17).
 fn small(packed: &[u8], eta: u8) -> bool {
     let width = if eta == 2 { 3 } else { 4 };
-    // Three bytes hold eight numbers of 3 bits and six of 4, so groups of three are whole for both.
+    // Three bytes contain eight numbers of 3 bits or six of 4 bits, so groups of three bytes have no remainder.
     packed.chunks(3).all(|group| {
         let word = group.iter().rev().fold(0_u32, |word, &byte| word << 8 | u32::from(byte));
         (0..group.len() * 8 / width).all(|at| (word >> (at * width)) & ((1 << width) - 1) <= u32::from(2 * eta))
@@ -249,7 +249,7 @@ mod tests {
         }
     }
 
-    /// The crate panics on vectors that no generator writes; they must be refused before it sees them.
+    /// The crate panics on vectors that no generator writes; the reader must refuse them first.
     #[test]
     fn any_byte_may_be_wrong() {
         for set in lattice_sets() {

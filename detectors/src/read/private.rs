@@ -1,7 +1,7 @@
 //! DER private keys: PKCS#1, SEC1, DSA and PKCS#8, each proven by its own arithmetic.
 //!
-//! The formats share this reader because they nest: PKCS#8 holds the others, keystores hold PKCS#8. A private key that
-//! is read here is in `der` and nowhere else: only numbers of the public half leave.
+//! The formats share this reader because they nest: PKCS#8 contains the others, keystores contain PKCS#8. The private
+//! numbers stay in `der`: only public numbers are returned.
 
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{PublicHalf, Remark};
@@ -16,50 +16,50 @@ use super::proof;
 use super::public::{self, Domain, PublicKey, Raw};
 use super::signs::{self, Fit};
 
-/// What is known of a private key.
+/// The result of reading a private key.
 #[derive(Debug)]
 pub(crate) struct PrivateKey {
-    /// The public half; `None` for algorithms that keyradius cannot derive it for.
+    /// The public half; `None` for algorithms whose public half keyradius cannot derive.
     pub(crate) public: Option<PublicHalf>,
-    /// Whether the parts fit together.
+    /// Whether the parts are proven to fit together.
     pub(crate) verified: bool,
     /// `pkcs1`, `pkcs8`, `sec1` or `dsa`.
     pub(crate) format: &'static str,
-    /// Whether there was anything that the parts had to fit: if so and they are not verified, something is wrong.
+    /// Whether the key contains parts to compare. If it does and is not verified, the key is damaged.
     pub(crate) comparable: bool,
-    /// Whether the private number could be one: bytes without redundancy inside a program may be a template instead.
+    /// Whether the private number is plausible: bytes without redundancy inside a program may be a template instead.
     pub(crate) plausible: bool,
-    /// Remarks for a person.
+    /// Remarks to report.
     pub(crate) remarks: Vec<Remark>,
-    /// Length of the structure in bytes; what follows is not part of it.
+    /// Length of the structure in bytes, without any bytes after it.
     pub(crate) consumed: usize,
 }
 
 impl PrivateKey {
-    /// The key that decrypted bytes begin with: one that its own arithmetic proves, or one without anything to compare. The
-    /// algorithm's identifier in front of it is no accident of a wrong password. Bytes may follow: they are searched by
-    /// themselves. `read` is a reader of this file.
+    /// The key at the start of decrypted bytes: one that its own arithmetic proves, or one without anything to compare.
+    /// A wrong password does not produce the algorithm identifier before the key by accident. Other bytes may follow
+    /// the key: they are searched separately. `read` is a reader of this file.
     pub(crate) fn decrypted(read: fn(&[u8]) -> Result<Self, Malformed>, plain: &[u8]) -> Option<Self> {
         let stands = |key: &Self| key.verified || (!key.comparable && key.public.is_some());
         read(plain).ok().filter(stands)
     }
 }
 
-/// Largest modulus read, in bits: OpenSSL refuses larger public keys (OPENSSL_RSA_MAX_MODULUS_BITS).
+/// Maximum modulus read, in bits: OpenSSL refuses larger public keys (OPENSSL_RSA_MAX_MODULUS_BITS).
 const MAX_MODULUS: u32 = 16_384;
-/// Smallest modulus read, in bits. Toys below that are in test suites only.
+/// Minimum modulus read, in bits. Smaller ones occur only in test suites.
 const MIN_MODULUS: u32 = 256;
 
-/// RSAPrivateKey (RFC 8017 A.1.2).
+/// Reads an RSAPrivateKey (RFC 8017 A.1.2).
 pub(crate) fn pkcs1(der: &[u8]) -> Result<PrivateKey, Malformed> {
     rsa(der, None)
 }
 
-/// `pss` holds the parameters if the key around it says RSASSA-PSS.
+/// Reads an RSA key. `pss` is the parameters if the outer structure says RSASSA-PSS.
 fn rsa(der: &[u8], pss: Option<&[u8]>) -> Result<PrivateKey, Malformed> {
     let outer = BerReader::new(der).value(SEQUENCE, "RSAPrivateKey")?;
     let mut fields = outer.children();
-    // OpenSSL reads a key whatever version it says; so do the others below.
+    // OpenSSL ignores the version of a key, and so do the readers below.
     fields.value(INTEGER, "version")?;
     let mut number = |what| Ok::<_, Malformed>(fields.value(INTEGER, what)?.unsigned());
     let n = number("modulus")?;
@@ -80,16 +80,16 @@ fn rsa(der: &[u8], pss: Option<&[u8]>) -> Result<PrivateKey, Malformed> {
     if !(MIN_MODULUS..=MAX_MODULUS).contains(&bits) || n.last().is_none_or(|b| b & 1 == 0) {
         return Err(Malformed::new("RSA modulus", 0));
     }
-    // Java writes a key that it knows by modulus and private exponent alone with zeros for all the rest.
+    // If Java knows a key only by modulus and private exponent, it writes zeros for the other numbers.
     let is_bare = [e, p, q].iter().all(|number| number::bits(number) == 0);
-    // Who has the other numbers signs, whatever exponent stands beside them.
+    // Whoever has the other numbers can sign, whatever exponent is stored with them.
     let is_none = |e: &[u8]| e.last().is_none_or(|b| b & 1 == 0) || e == [1] || number::bits(e) > bits;
     let sought = is_bare || is_none(e);
     let e = if sought { proof::rsa_exponent(n, &[], d).unwrap_or_default() } else { e };
     if is_none(e) {
         return Err(Malformed::new("RSA public exponent", 0));
     }
-    // Random bytes between real headers would pass up to here; a key has primes of a sensible size.
+    // Random bytes between valid headers would be accepted up to here; a key has primes of a plausible size.
     let usable = number::bits(d) > bits / 4 || number::bits(p) > bits / 8;
     if !usable {
         return Err(Malformed::new("RSA private numbers", 0));
@@ -98,7 +98,7 @@ fn rsa(der: &[u8], pss: Option<&[u8]>) -> Result<PrivateKey, Malformed> {
         if is_bare { signs::Rsa { n: n.into(), e, fit: Fit::Whole } } else { signs::rsa(n, e, d, &primes) };
     let n = &*n;
     let verified = fit.is_proven();
-    // Go reads a key and leaves further fields alone. Numbers that prove nothing have to be what the format says.
+    // Go ignores additional fields of a key. A key that is not proven must match the format exactly.
     if !verified && !fields.is_empty() {
         return Err(Malformed::new("RSAPrivateKey has more fields", fields.at()));
     }
@@ -127,7 +127,7 @@ fn rsa(der: &[u8], pss: Option<&[u8]>) -> Result<PrivateKey, Malformed> {
     })
 }
 
-/// The DSA private key that OpenSSL wrote before it took to PKCS#8: six INTEGERs 0, p, q, g, y, x.
+/// Reads the DSA private key that OpenSSL wrote before PKCS#8: six INTEGERs 0, p, q, g, y, x.
 pub(crate) fn dsa(der: &[u8]) -> Result<PrivateKey, Malformed> {
     let outer = BerReader::new(der).value(SEQUENCE, "DSA private key")?;
     let mut fields = outer.children();
@@ -140,7 +140,8 @@ pub(crate) fn dsa(der: &[u8]) -> Result<PrivateKey, Malformed> {
     if !verified && !fields.is_empty() {
         return Err(Malformed::new("DSA private key has more fields", fields.at()));
     }
-    // A key is what it signs as: a number beside it that belongs to another key is a claim, and a published one would hide it.
+    // A key is what it signs as: a stored public number may belong to another key, and a published one would hide this
+    // key.
     let y = computed.as_deref().map_or(y, strip);
     Ok(PrivateKey {
         public: Some(public::half(&PublicKey::Dsa { p, q, g, y })),
@@ -153,7 +154,7 @@ pub(crate) fn dsa(der: &[u8]) -> Result<PrivateKey, Malformed> {
     })
 }
 
-/// Sizes that a DSA key can have (FIPS 186-4 4.2, with room for older ones).
+/// Checks the sizes of a DSA key (FIPS 186-4 4.2, with room for older ones).
 fn check_dsa(p: &[u8], q: &[u8], g: &[u8], x: &[u8]) -> Result<(), Malformed> {
     let (p_bits, q_bits) = (number::bits(p), number::bits(q));
     let sane = (512..=8192).contains(&p_bits)
@@ -164,7 +165,7 @@ fn check_dsa(p: &[u8], q: &[u8], g: &[u8], x: &[u8]) -> Result<(), Malformed> {
     if sane { Ok(()) } else { Err(Malformed::new("DSA numbers", 0)) }
 }
 
-/// ECPrivateKey (RFC 5915 3), with its curve inside.
+/// Reads an ECPrivateKey (RFC 5915 3) that contains its curve.
 pub(crate) fn sec1(der: &[u8]) -> Result<PrivateKey, Malformed> {
     ec(der, None)
 }
@@ -174,7 +175,7 @@ fn ec(der: &[u8], domain: Option<Domain<'_>>) -> Result<PrivateKey, Malformed> {
     let mut fields = outer.children();
     fields.value(INTEGER, "version")?;
     let scalar = Zeroizing::new(fields.string(OCTET_STRING, "privateKey")?.octets()?.into_owned());
-    // Zeros in front are read by OpenSSL, however many.
+    // OpenSSL accepts any number of leading zeros.
     let scalar = strip(&scalar);
     if scalar.is_empty() || scalar.len() > 128 {
         return Err(Malformed::new("EC private scalar", 0));
@@ -212,14 +213,14 @@ fn ec(der: &[u8], domain: Option<Domain<'_>>) -> Result<PrivateKey, Malformed> {
         }
         (None, _) => false,
     };
-    // As for RSA: a damaged key has fields that it never had.
+    // As for RSA: a damaged key may have fields that it never had.
     if !verified && !fields.is_empty() {
         return Err(Malformed::new("ECPrivateKey has more fields", fields.at()));
     }
     if !verified && point.is_some() && computed.is_some() {
         remarks.push(Remark::ForeignPublicPoint);
     }
-    // On a curve that is not known nothing can be shown.
+    // On an unknown curve nothing can be proven.
     let comparable = point.is_some();
     // As for DSA, a key is what it signs as.
     let point = point.map(<[u8]>::to_vec);
@@ -229,13 +230,13 @@ fn ec(der: &[u8], domain: Option<Domain<'_>>) -> Result<PrivateKey, Malformed> {
     Ok(PrivateKey { public, verified, format: "sec1", comparable, plausible, remarks, consumed: outer.raw.len() })
 }
 
-/// Whether two X9.62 points, the first uncompressed, are the same.
+/// Whether two X9.62 points are equal. The first is uncompressed.
 fn same_point(uncompressed: &[u8], other: &[u8]) -> bool {
     match other.split_first() {
         Some((4, _)) => uncompressed == other,
-        // Hybrid (06, 07): both coordinates are there.
+        // Hybrid form (06, 07): contains both coordinates.
         Some((6 | 7, coordinates)) => uncompressed.get(1..) == Some(coordinates),
-        // Compressed (02, 03): the same x, and the parity of y.
+        // Compressed form (02, 03): the same x, and the parity of y.
         Some((form @ (2 | 3), x)) => {
             uncompressed.get(1..=x.len()) == Some(x) && uncompressed.last().map(|y| y & 1) == Some(form & 1)
         }
@@ -243,9 +244,9 @@ fn same_point(uncompressed: &[u8], other: &[u8]) -> bool {
     }
 }
 
-/// PrivateKeyInfo and OneAsymmetricKey (RFC 5208, RFC 5958).
+/// Reads a PrivateKeyInfo or OneAsymmetricKey (RFC 5208, RFC 5958).
 pub(crate) fn pkcs8(der: &[u8]) -> Result<PrivateKey, Malformed> {
-    // Attributes may be of any length. A key is whole without them.
+    // Attributes may have any length. A key is complete without them.
     let (outer, cut) = BerReader::cut(der, SEQUENCE, "PrivateKeyInfo")?;
     let mut fields = outer.children();
     fields.value(INTEGER, "version")?;
@@ -310,7 +311,7 @@ fn dsa_pkcs8(algorithm: &mut BerReader<'_>, octets: &[u8]) -> Result<PrivateKey,
     })
 }
 
-/// A Diffie-Hellman key (PKCS#3 8, X9.42) agrees, it does not sign: found, so that it is not taken for something else.
+/// Reads a Diffie-Hellman key (PKCS#3 8, X9.42). It cannot sign; it is read so that it is not mistaken for another key.
 fn dh(oid: &'static [u8], algorithm: &mut BerReader<'_>, octets: &[u8]) -> Result<PrivateKey, Malformed> {
     let parameters = algorithm.value(SEQUENCE, "Diffie-Hellman parameters")?;
     let mut numbers = parameters.children();
@@ -329,7 +330,7 @@ fn dh(oid: &'static [u8], algorithm: &mut BerReader<'_>, octets: &[u8]) -> Resul
     })
 }
 
-/// CurvePrivateKey (RFC 8410 7): an OCTET STRING in the OCTET STRING.
+/// Reads a CurvePrivateKey (RFC 8410 7): an OCTET STRING in the OCTET STRING.
 fn raw(kind: Raw, octets: &[u8], public: Option<&[u8]>) -> Result<PrivateKey, Malformed> {
     let private = match BerReader::new(octets).string(OCTET_STRING, "CurvePrivateKey") {
         Ok(value) => Zeroizing::new(value.octets()?.into_owned()),
@@ -362,7 +363,7 @@ fn raw(kind: Raw, octets: &[u8], public: Option<&[u8]>) -> Result<PrivateKey, Ma
     })
 }
 
-/// ML-DSA and SLH-DSA.
+/// Reads an ML-DSA or SLH-DSA key.
 fn post_quantum(set: &'static Set, octets: &[u8], public: Option<&[u8]>) -> Result<PrivateKey, Malformed> {
     let derived = post_quantum::private(set, octets)?;
     let agrees = public.map(|public| public == derived.public);
@@ -370,7 +371,7 @@ fn post_quantum(set: &'static Set, octets: &[u8], public: Option<&[u8]>) -> Resu
     if agrees == Some(false) {
         remarks.push(Remark::ForeignPublicKey);
     }
-    // An SLH-DSA public half is only repeated, not derived: to find it twice proves nothing.
+    // An SLH-DSA public half is only repeated, not derived: two equal copies prove nothing.
     let compared = if set.is_lattice() { [derived.fits, agrees] } else { [None, None] };
     Ok(PrivateKey {
         public: Some(public::half(&PublicKey::PostQuantum { set, bytes: &derived.public })),

@@ -1,7 +1,7 @@
 //! Arithmetic that proves a private key: its parts fit together, and its public half follows from it.
 //!
-//! The numbers come from the bytes being scanned, so they may be anything. Sizes are bounded before the first
-//! multiplication, and no answer takes longer than a second.
+//! The numbers come from the scanned bytes, so they may be anything. Sizes are bounded before the first multiplication,
+//! and no call takes longer than a second.
 
 use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams};
 use crypto_bigint::{BoxedUint, ConcatenatingMul, Resize};
@@ -14,20 +14,20 @@ use super::goldilocks;
 use super::number::bits;
 use super::public::Raw;
 
-/// Largest modulus, in bits; also OpenSSL's limit (`OPENSSL_RSA_MAX_MODULUS_BITS`).
+/// Maximum modulus, in bits; also OpenSSL's limit (`OPENSSL_RSA_MAX_MODULUS_BITS`).
 const MAX_BITS: u32 = 16_384;
 
-/// Most primes in one modulus. RFC 8017 sets no limit; OpenSSL reads up to 5 (`RSA_MAX_PRIME_NUM`).
+/// Maximum number of primes in one modulus. RFC 8017 sets no limit; OpenSSL reads up to 5 (`RSA_MAX_PRIME_NUM`).
 const MAX_PRIMES: usize = 16;
 
-/// Work allowed for one exponentiation: bits of the modulus, squared, times bits of the exponent. Enough for a modulus
-/// of 8192 bits with an exponent as long (Diffie-Hellman, RFC 3526 7), or of 16384 bits with any subgroup order. Measured
-/// at 0.4 seconds.
+/// Maximum work for one exponentiation: bits of the modulus, squared, times bits of the exponent. Sufficient for a
+/// modulus of 8192 bits with an exponent of the same size (Diffie-Hellman, RFC 3526 7), or of 16384 bits with any
+/// subgroup order. Measured at 0.4 seconds.
 const MAX_POWER_WORK: u64 = 1 << 39;
 
-/// Whether n is the product of the primes and, where d is given, d inverts e modulo every prime minus one.
+/// Whether n is the product of the primes and, if d is given, d inverts e modulo every prime minus one.
 ///
-/// Primality itself is not tested: two factors of n are all an attacker needs too.
+/// Primality is not tested: an attacker too needs only two factors of n.
 pub(crate) fn rsa_fits(n: &[u8], e: &[u8], d: &[u8], primes: &[&[u8]]) -> bool {
     if [n, e, d].into_iter().any(|number| bits(number) > MAX_BITS) || !(2..=MAX_PRIMES).contains(&primes.len()) {
         return false;
@@ -35,7 +35,7 @@ pub(crate) fn rsa_fits(n: &[u8], e: &[u8], d: &[u8], primes: &[&[u8]]) -> bool {
     let mut product = Zeroizing::new(BoxedUint::one());
     for prime in primes {
         let odd = prime.last().is_some_and(|last| last & 1 == 1);
-        // A product of a and b bits has at least a + b - 1.
+        // A product of a and b bits has at least a + b - 1 bits.
         if !odd || bits(prime) < 2 || product.bits_vartime() + bits(prime) - 1 > bits(n) {
             return false;
         }
@@ -44,8 +44,8 @@ pub(crate) fn rsa_fits(n: &[u8], e: &[u8], d: &[u8], primes: &[&[u8]]) -> bool {
     product.cmp_vartime(&*number(n)).is_eq() && (bits(d) == 0 || primes.iter().all(|prime| inverts(e, d, prime)))
 }
 
-/// The modulus that two or more primes and a private exponent are of, if each undoes the public exponent: numbers that are none
-/// of a key do not. 512 bits at least.
+/// The modulus of two or more primes, if the private exponent inverts the public exponent modulo each prime minus one:
+/// numbers that are not a key do not fit like this. At least 512 bits.
 pub(crate) fn rsa_modulus(e: &[u8], d: &[u8], primes: &[&[u8]]) -> Option<Vec<u8>> {
     let sized = primes.iter().all(|prime| (128..=MAX_BITS).contains(&bits(prime)));
     if !sized || !(2..=MAX_PRIMES).contains(&primes.len()) || bits(d) < 128 || bits(d) > MAX_BITS || bits(e) < 2 {
@@ -60,12 +60,12 @@ pub(crate) fn rsa_modulus(e: &[u8], d: &[u8], primes: &[&[u8]]) -> Option<Vec<u8
     (bits(&modulus) >= 512 && rsa_fits(&modulus, e, d, primes)).then_some(modulus)
 }
 
-/// The public exponents in use, the most frequent first: F4, and those of old programs.
+/// Common public exponents, most frequent first: F4, and those of old programs.
 const EXPONENTS: [&[u8]; 4] = [&[1, 0, 1], &[3], &[17], &[5]];
 
-/// The public exponent that d undoes, modulo n: the one given, or else one in use; `None` if there is none, or the numbers
-/// cannot be those of a key. What one undoes the other did, so this is a proof of the key too. Tried with two bases, because
-/// 2 has a small order modulo a number of nothing but ones.
+/// The public exponent that d inverts modulo n: the given one, or else a common one. `None` if there is none, or the
+/// numbers cannot be a key. Such an exponent also proves the key, because it undoes what d did. Two bases are tested,
+/// because 2 has a small order modulo a number with all bits set.
 pub(crate) fn rsa_exponent<'a>(n: &[u8], given: &'a [u8], d: &[u8]) -> Option<&'a [u8]> {
     if bits(d) <= bits(n) / 4 {
         return None;
@@ -77,7 +77,7 @@ pub(crate) fn rsa_exponent<'a>(n: &[u8], given: &'a [u8], d: &[u8]) -> Option<&'
     (again == [3]).then_some(e)
 }
 
-/// Whether a number divides n.
+/// Whether `prime` divides n.
 pub(crate) fn divides(n: &[u8], prime: &[u8]) -> bool {
     if bits(n) > MAX_BITS || bits(prime) > bits(n) {
         return false;
@@ -90,7 +90,7 @@ pub(crate) fn divides(n: &[u8], prime: &[u8]) -> bool {
 /// Whether e * d = 1 mod (prime - 1).
 fn inverts(e: &[u8], d: &[u8], prime: &[u8]) -> bool {
     let mut order = number(prime);
-    // The prime is odd, so this subtracts one.
+    // The prime is odd, so clearing the lowest bit subtracts one.
     if let Some(last) = order.as_mut_limbs().first_mut() {
         last.0 &= !1;
     }
@@ -99,9 +99,9 @@ fn inverts(e: &[u8], d: &[u8], prime: &[u8]) -> bool {
     Zeroizing::new(product.rem_vartime(order)).is_one().to_bool()
 }
 
-/// y = g^x mod p, without leading zeros; `None` if the numbers cannot be a key, or are too large to try.
+/// Computes y = g^x mod p, without leading zeros. `None` if the numbers cannot be a key, or are too large.
 ///
-/// Serves every key of this shape: DSA, ElGamal, Diffie-Hellman; and [`rsa_exponent`], which needs such a power.
+/// Used for all keys of this shape (DSA, ElGamal, Diffie-Hellman) and for [`rsa_exponent`], which needs such a power.
 pub(crate) fn dsa_public(p: &[u8], g: &[u8], x: &[u8]) -> Option<Vec<u8>> {
     let size = u64::from(bits(p));
     let work = size * size * u64::from(bits(x));
@@ -112,7 +112,7 @@ pub(crate) fn dsa_public(p: &[u8], g: &[u8], x: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     let p = number(p);
-    // Montgomery form needs an odd modulus, and 1 is none.
+    // Montgomery form needs an odd modulus greater than 1.
     let modulus = p.as_odd_vartime().filter(|_| p.bits_vartime() > 1)?;
     let g = number(g).rem_vartime(modulus.as_nz_ref()).resize_unchecked(p.bits_precision());
     let field = BoxedMontyParams::new_vartime(modulus.clone());
@@ -139,7 +139,7 @@ pub(crate) fn raw_public(kind: Raw, private: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-/// A number that is wiped when dropped; at least one limb wide.
+/// A number that is wiped when dropped. It has at least one limb.
 fn number(magnitude: &[u8]) -> Zeroizing<BoxedUint> {
     let zeros = magnitude.iter().take_while(|&&b| b == 0).count();
     let digits = magnitude.get(zeros..).unwrap_or_default();
@@ -152,14 +152,14 @@ pub(crate) mod tests {
     use super::*;
     use keyradius_core::hex::hex;
 
-    /// The private key of RFC 8032 7.1, test 1: the tests of formats wrap it.
+    /// The private key of RFC 8032 7.1, test 1. Tests of formats embed it.
     pub(crate) const RFC8032_SEED: [u8; 32] = [
         0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4, 0x44, 0x49,
         0xc5, 0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60,
     ];
 
     #[test]
-    fn bare_keys_have_the_public_halves_of_the_standards() {
+    fn bare_keys_match_the_public_halves_of_the_standards() {
         let counting = hex(&(0..57).collect::<Vec<u8>>());
         for (kind, private, public) in [
             // RFC 8032 7.1 and 7.4, RFC 7748 6.1 and 6.2.
@@ -183,7 +183,7 @@ pub(crate) mod tests {
                 "9a8f4925d1519f5775cf46b04b5800d4ee9ee8bae8bc5565d498c28dd9c9baf574a9419744897391006382a6f127ab1d9ac2d8c0a598726b",
                 "9b08f7cc31b7e3e67d22d5aea121074a273bd2b83de09c63faa73d2c22c5d9bbc836647241d953d40c5b12da88120d53177f80e532c41fa0",
             ),
-            // OpenSSL 3.0.19 on the bytes 0, 1, 2 ...
+            // OpenSSL 3.0.19 with the bytes 0, 1, 2 ...
             (Raw::Ed25519, &counting[..64], "03a107bff3ce10be1d70dd18e74bc09967e4d6309ba50d5f1ddc8664125531b8"),
             (
                 Raw::Ed448,
@@ -233,7 +233,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn rsa_keys_fit_or_do_not() {
+    fn rsa_keys_are_proven_or_refused() {
         let Mersenne { n, d, p, q } = &mersenne();
         let e: &[u8] = &[1, 0, 1];
         let padded = [&[0, 0], &p[..]].concat();
@@ -270,7 +270,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn powers_are_those_of_python() {
+    fn powers_match_python() {
         // The prime of RFC 2409 6.1, g = 2, x = the bytes 1 to 20; `pow(g, x, p)`.
         let p = bytes(
             "ffffffffffffffffc90fdaa22168c234c4c6628b80dc1cd129024e088a67cc74020bbea63b139b22514a08798e3404ddef9519b3cd3a431b302b0a6df25f14374fe1356d6d51c245e485b576625e7ec6f44c42e9a63a3620ffffffffffffffff",
@@ -298,8 +298,8 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_largest_numbers_are_answered() {
-        // A release build needs half a second. Without the bounds on their lengths this test would not end.
+    fn the_largest_numbers_terminate() {
+        // A release build needs half a second. Without the bounds on their lengths this test would not terminate.
         let ones = vec![0xff; 2048];
         for (p, x) in [(2048, 256), (1024, 1024)] {
             assert!(dsa_public(&ones[..p], &ones[..p - 1], &ones[..x]).is_some());

@@ -1,7 +1,7 @@
-//! From the numbers of a public key to its identity and names.
+//! Computes identity and names of a public key from its numbers.
 //!
-//! Every detector ends here: whatever the encoding, the same key gives the same SubjectPublicKeyInfo (RFC 5280, RFC
-//! 3279, RFC 5480, RFC 8410) and so the same [`PublicHalf`].
+//! Every detector uses this module: the same key in any encoding gives the same SubjectPublicKeyInfo (RFC 5280, RFC
+//! 3279, RFC 5480, RFC 8410), and so the same [`PublicHalf`].
 
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Algorithm, KeyId, PublicHalf};
@@ -20,14 +20,15 @@ pub(crate) const OID_RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x
 pub(crate) const OID_RSA_PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a];
 /// id-dsa, RFC 3279 2.3.2.
 pub(crate) const OID_DSA: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x38, 0x04, 0x01];
-/// What OpenSSL takes for id-dsa: dsa, dsaWithSHA and dsaWithSHA1 of OIW (1.3.14.3.2.12, 13 and 27), id-dsa-with-sha1 (RFC 3279).
+/// OIDs that OpenSSL accepts as id-dsa: dsa, dsaWithSHA and dsaWithSHA1 of OIW (1.3.14.3.2.12, 13 and 27),
+/// id-dsa-with-sha1 (RFC 3279).
 const DSA_TOO: [&[u8]; 4] = [
     &[0x2b, 0x0e, 0x03, 0x02, 0x0c],
     &[0x2b, 0x0e, 0x03, 0x02, 0x0d],
     &[0x2b, 0x0e, 0x03, 0x02, 0x1b],
     &[0x2a, 0x86, 0x48, 0xce, 0x38, 0x04, 0x03],
 ];
-/// rsa of X.509 (2.5.8.1.1), which OpenSSL takes for rsaEncryption.
+/// rsa of X.509 (2.5.8.1.1), which OpenSSL accepts as rsaEncryption.
 pub(crate) const OID_RSA_X509: &[u8] = &[0x55, 0x08, 0x01, 0x01];
 /// id-ecPublicKey, RFC 5480 2.1.1.
 pub(crate) const OID_EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
@@ -41,12 +42,12 @@ pub(crate) const OID_X448: &[u8] = &[0x2b, 0x65, 0x6f];
 pub(crate) const OID_ED25519: &[u8] = &[0x2b, 0x65, 0x70];
 pub(crate) const OID_ED448: &[u8] = &[0x2b, 0x65, 0x71];
 
-/// Whether an OID of a key says DSA.
+/// Whether the OID of a key means DSA.
 pub(crate) fn is_dsa(oid: &[u8]) -> bool {
     oid == OID_DSA || DSA_TOO.contains(&oid)
 }
 
-/// The four keys that are bare bytes.
+/// The four kinds of keys that are bare bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Raw {
     Ed25519,
@@ -94,14 +95,15 @@ impl Raw {
     }
 }
 
-/// Which EC domain a key is on.
+/// The EC domain of a key.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Domain<'a> {
     /// A curve of the table, by its OID.
     Named(&'static Curve),
-    /// Written out: the DER of ECParameters as it stands, and what it amounts to.
+    /// Explicit parameters: the DER of ECParameters as stored, the named curve with the same numbers if there is one,
+    /// and the field size in bits.
     Explicit { der: &'a [u8], same_as: Option<&'static Curve>, bits: u32 },
-    /// A curve OID that the table does not have: content octets.
+    /// A curve OID that is not in the table: content octets.
     Unknown(&'a [u8]),
 }
 
@@ -124,8 +126,8 @@ pub(crate) enum PublicKey<'a> {
         g: &'a [u8],
         y: &'a [u8],
     },
-    /// `parameters` is the DER of DHParameter (PKCS#3 9): p, g and an optional length; or of DomainParameters (X9.42): p, g, q
-    /// and more. `oid` tells which.
+    /// `parameters` is the DER of DHParameter (PKCS#3 9): p, g and an optional length; or of DomainParameters (X9.42):
+    /// p, g, q and more. `oid` distinguishes them.
     Dh {
         oid: &'static [u8],
         parameters: &'a [u8],
@@ -148,7 +150,7 @@ pub(crate) enum PublicKey<'a> {
     },
 }
 
-/// Identity and names of a public key.
+/// The identity and names of a public key.
 pub(crate) fn half(key: &PublicKey<'_>) -> PublicHalf {
     let parts = Parts::of(key);
     let algorithm_identifier = ber::encode(SEQUENCE, &[&ber::encode(OID, &[parts.oid]), &parts.parameters]);
@@ -170,7 +172,8 @@ fn bk120(key: &PublicKey<'_>) -> [u8; 15] {
     let number = match *key {
         PublicKey::Rsa { n, .. } | PublicKey::RsaPss { n, .. } => n,
         PublicKey::Dsa { y, .. } | PublicKey::Dh { y, .. } => y,
-        // On parameters of its own, which may make any point belong to any scalar, a point says nothing of the private key.
+        // With its own parameters, which can make any point match any scalar, a point does not identify the private
+        // key.
         PublicKey::Ec { domain: Domain::Explicit { der, same_as: None, .. }, .. } => der,
         // 04 x y, or 02 or 03 and x.
         PublicKey::Ec { point, .. } => {
@@ -235,7 +238,7 @@ fn rsa_public_key(n: &[u8], e: &[u8]) -> Vec<u8> {
     ber::encode(SEQUENCE, &[&ber::encode_unsigned(n), &ber::encode_unsigned(e)])
 }
 
-/// A digest that does not depend on how the key was written: a tag, then each number with its length before it.
+/// A digest that does not depend on the encoding of the key: a tag, then each number with its length before it.
 fn key_only(key: &PublicKey<'_>) -> [u8; 32] {
     let mut digest = Sha256::new();
     let mut add = |bytes: &[u8]| {
@@ -279,7 +282,7 @@ fn key_only(key: &PublicKey<'_>) -> [u8; 32] {
         }
         PublicKey::Raw { kind, bytes } => {
             add(kind.name().as_bytes());
-            // Not a number: a leading zero byte is part of it.
+            // Not a number: a leading zero byte is significant.
             digest.update(bytes);
         }
         PublicKey::PostQuantum { set, bytes } => {
@@ -311,7 +314,7 @@ fn algorithm(key: &PublicKey<'_>) -> Algorithm {
     }
 }
 
-/// The SSH public key blob (RFC 4253 6.6, RFC 5656 3.1, RFC 8709 4), where SSH has one.
+/// The SSH public key blob (RFC 4253 6.6, RFC 5656 3.1, RFC 8709 4). `None` for keys that SSH does not support.
 fn ssh_blob(key: &PublicKey<'_>) -> Option<Vec<u8>> {
     let mut blob = Vec::new();
     let mut string = |bytes: &[u8]| {
@@ -354,7 +357,7 @@ fn ssh_blob(key: &PublicKey<'_>) -> Option<Vec<u8>> {
     Some(blob)
 }
 
-/// The JSON whose SHA-256 is the JWK thumbprint (RFC 7638 3, RFC 8037 2): required members in lexical order.
+/// The JSON whose SHA-256 is the JWK thumbprint (RFC 7638 3, RFC 8037 2): required members in lexicographic order.
 fn jwk(key: &PublicKey<'_>) -> Option<String> {
     Some(match *key {
         PublicKey::Rsa { n, e } | PublicKey::RsaPss { n, e, .. } => {
@@ -373,7 +376,7 @@ fn jwk(key: &PublicKey<'_>) -> Option<String> {
     })
 }
 
-/// Reads a DER SubjectPublicKeyInfo. The identity is computed from the numbers, so BER gives the same as DER.
+/// Reads a DER SubjectPublicKeyInfo. The identity is computed from the numbers, so BER gives the same identity as DER.
 pub(crate) fn from_spki(der: &[u8]) -> Result<PublicHalf, Malformed> {
     let mut top = BerReader::new(der);
     let mut spki = top.value(SEQUENCE, "SubjectPublicKeyInfo")?.children();
@@ -430,7 +433,7 @@ pub(crate) fn from_spki(der: &[u8]) -> Result<PublicHalf, Malformed> {
     }
 }
 
-/// RSAPublicKey (RFC 8017 A.1.1): n and e.
+/// Reads an RSAPublicKey (RFC 8017 A.1.1): n and e.
 pub(crate) fn rsa_numbers(der: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
     let mut key = BerReader::new(der).value(SEQUENCE, "RSAPublicKey")?.children();
     let n = key.value(INTEGER, "modulus")?.unsigned();
@@ -441,7 +444,7 @@ pub(crate) fn rsa_numbers(der: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
     Ok((n, e))
 }
 
-/// ECParameters (RFC 5480 2.1.1, X9.62): a curve's OID, or the curve written out.
+/// Reads ECParameters (RFC 5480 2.1.1, X9.62): a curve OID, or explicit parameters.
 pub(crate) fn domain<'a>(reader: &mut BerReader<'a>) -> Result<Domain<'a>, Malformed> {
     match reader.peek() {
         Some(OID) => {

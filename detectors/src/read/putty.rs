@@ -1,5 +1,4 @@
-//! The lines of a PuTTY private key (PuTTY user manual, appendix C), as the detector reads them and whoever has a password
-//! reads them again.
+//! The lines of a PuTTY private key (PuTTY user manual, appendix C), for the detector and for trying passwords.
 
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Locked, Protection, ProtectionState, PublicHalf};
@@ -11,17 +10,18 @@ use super::signs::{self, Fit, Private};
 use super::ssh::{self, Algorithm, Public};
 use super::text::{Decoder, digit};
 
-/// What every file begins with, up to the version.
+/// The start of every file, up to the version.
 pub(crate) const MAGIC: &[u8] = b"PuTTY-User-Key-File-";
 
-/// Longest line read, in bytes, but for the comment, which PuTTY reads whatever its length. PuTTY wraps at 64.
+/// Maximum line length, in bytes, except for the comment, which PuTTY reads at any length. PuTTY wraps at 64.
 const MAX_LINE: usize = 1024;
-/// Longest line of base64 read, in bytes.
+/// Maximum length of a base64 line, in bytes.
 const MAX_DIGITS: usize = 128;
-/// Most lines of one body. An RSA key of 16384 bits has about 110 as PuTTY writes them, and 1800 of the shortest lines that it reads.
+/// Maximum number of lines in one body. An RSA key of 16384 bits has about 110 lines as PuTTY writes them, and 1800 of
+/// the shortest lines that it reads.
 const MAX_LINES: usize = 1 << 14;
 
-/// What is wrong with a text that ends in a comment.
+/// The error for a text that ends inside a comment.
 pub(crate) const CUT: &str = "end of the PPK comment";
 
 /// The lines of a file.
@@ -31,13 +31,13 @@ pub(crate) struct File<'a> {
     pub(crate) public: Zeroizing<Vec<u8>>,
     pub(crate) private: Zeroizing<Vec<u8>>,
     pub(crate) protection: Protection,
-    /// How version 3 comes from the password to the key; the others hash it with SHA-1.
+    /// The key derivation of version 3; older versions hash the password with SHA-1.
     pub(crate) derivation: Option<Derivation<'a>>,
     /// Bytes from the magic to the end of the MAC.
     pub(crate) length: usize,
 }
 
-/// Argon2 as the file says it.
+/// The Argon2 parameters in the file.
 pub(crate) struct Derivation<'a> {
     /// `Argon2id`, `Argon2i` or `Argon2d`.
     pub(crate) flavour: &'static str,
@@ -49,20 +49,20 @@ pub(crate) struct Derivation<'a> {
     pub(crate) salt: &'a [u8],
 }
 
-/// Keeps the lines of a file for trying passwords: the quotation mark around it, or 0, then the text.
+/// Stores the lines of a file for trying passwords: the quotation mark around it, or 0, then the text.
 pub(crate) fn lock(text: &[u8], quote: Option<u8>, length: usize) -> Option<Locked> {
     let text = text.get(..length)?;
     Some(Locked::new(&[&[quote.unwrap_or(0)], text].concat()))
 }
 
-/// Reads what [`lock`] kept.
+/// Reads the output of [`lock`].
 pub(crate) fn unlock(kept: &[u8]) -> Result<File<'_>, Malformed> {
     let (&quote, text) = kept.split_first().ok_or(Malformed::new("PPK lines", 0))?;
     File::read(text, Some(quote).filter(|&quote| quote != 0))
 }
 
 impl<'a> File<'a> {
-    /// `quote` is the quotation mark before the text, if it stands in a string literal.
+    /// Reads a file. `quote` is the quotation mark before the text, if it is a string literal.
     pub(crate) fn read(text: &'a [u8], quote: Option<u8>) -> Result<Self, Malformed> {
         let mut lines = Lines::new(text, quote);
         let first = lines.next().strip_prefix(MAGIC).ok_or(Malformed::new("PPK magic", 0))?;
@@ -96,7 +96,8 @@ impl<'a> File<'a> {
         ssh::public(&self.public)
     }
 
-    /// What a private section, read or decrypted, signs as, and how that fits the public key ([`signs::signs_as`]).
+    /// The key that a plaintext or decrypted private section signs as, and how that fits the public key
+    /// ([`signs::signs_as`]).
     pub(crate) fn signs_as(key: &Public<'_>, private: &[u8]) -> Result<(PublicHalf, Fit), Malformed> {
         let mut fields = Cursor::new(private);
         match (key.algorithm, key.key) {
@@ -106,7 +107,7 @@ impl<'a> File<'a> {
                 Ok(signs::signs_as(&key.key, Private::Rsa { d, p, q }))
             }
             (_, PublicKey::Raw { kind, .. }) => {
-                // A little-endian number to PuTTY, so zeros may be missing at the end.
+                // PuTTY treats it as a little-endian number, so zeros may be missing at the end.
                 let number = fields.string("EdDSA private key")?;
                 let mut seed = Zeroizing::new(vec![0; kind.len().max(number.len())]);
                 seed.iter_mut().zip(number).for_each(|(to, from)| *to = *from);
@@ -144,17 +145,17 @@ impl Derivation<'_> {
     }
 }
 
-/// Reads one line after the other.
+/// Reads consecutive lines.
 pub(crate) struct Lines<'a> {
     text: &'a [u8],
     /// Start of the next line.
     at: usize,
-    /// End of what was read, without the line end behind it.
+    /// End of the bytes read, without the line end after them.
     pub(crate) read: usize,
-    /// Whether line ends are written out (`\n` as two characters). The first line tells; a real file may have
-    /// backslashes in its comment.
+    /// Whether line ends are escaped (`\n` as two characters). The first line decides; a real file may have backslashes
+    /// in its comment.
     escaped: bool,
-    /// The quotation mark that ends a string literal, where line ends are written out.
+    /// The quotation mark that ends a string literal, if line ends are escaped.
     quote: u8,
 }
 
@@ -165,7 +166,7 @@ impl<'a> Lines<'a> {
         Self { text, at: 0, read: 0, escaped, quote: quote.unwrap_or(b'"') }
     }
 
-    /// Length of what can stand before a line: blanks, a comment sign, and where lines are string literals, the end of
+    /// Length of the text that may precede a line: blanks, a comment sign, and if lines are string literals, the end of
     /// one and the start of the next.
     fn decoration(&self, rest: &[u8]) -> usize {
         let mut at = 0;
@@ -183,12 +184,12 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// The next line without blanks around it; empty at the end.
+    /// Returns the next line without blanks around it; empty at the end.
     pub(crate) fn next(&mut self) -> &'a [u8] {
         self.next_of(MAX_LINE)
     }
 
-    /// The next line, cut after `most` bytes.
+    /// Returns the next line, truncated to `most` bytes.
     fn next_of(&mut self, most: usize) -> &'a [u8] {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let indent = self.decoration(rest);
@@ -206,13 +207,13 @@ impl<'a> Lines<'a> {
         line.trim_ascii_end()
     }
 
-    /// Length of the line end: one of `\n`, `\r\n` and `\r`, real or written out with any number of backslashes.
+    /// Length of the line end: one of `\n`, `\r\n` and `\r`, real or escaped with any number of backslashes.
     fn line_end(&self, rest: &[u8]) -> usize {
         let one = |rest: &[u8], wanted: [u8; 2]| {
             let slashes = if self.escaped { rest.iter().take_while(|&&b| b == b'\\').count() } else { 0 };
             rest.get(slashes).filter(|b| wanted.contains(b)).map_or(0, |_| slashes + 1)
         };
-        // Written out, the letters; in a real file the characters.
+        // The letters if escaped, the characters in a real file.
         let (cr, lf) = if self.escaped { (b'r', b'n') } else { (b'\r', b'\n') };
         let first = one(rest, [cr, cr]);
         first + one(rest.get(first..).unwrap_or_default(), [lf, lf])
@@ -225,7 +226,7 @@ impl<'a> Lines<'a> {
         value.map(<[u8]>::trim_ascii_start).ok_or(Malformed::new("the next PPK line", at))
     }
 
-    /// The value of the next line, which must be a comment. [`CUT`] if the text ends in it.
+    /// The value of the next line, which must be a comment. Error [`CUT`] if the text ends inside it.
     fn comment(&mut self) -> Result<&'a [u8], Malformed> {
         const NAME: &[u8] = b"Comment:";
         let at = self.at;
@@ -246,14 +247,14 @@ impl<'a> Lines<'a> {
         str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok()).ok_or(Malformed::new("a number in PPK", at))
     }
 
-    /// A count of lines, then as many lines of base64.
+    /// Reads a count of lines, then that many lines of base64.
     fn body(&mut self, name: &'static [u8]) -> Result<Zeroizing<Vec<u8>>, Malformed> {
         let at = self.at;
         let count = self.number(name)? as usize;
         if !(1..=MAX_LINES).contains(&count) {
             return Err(Malformed::new("number of lines", at));
         }
-        // Room for all of it, so that growing leaves no copy behind.
+        // Full capacity, because growing would leave an unwiped copy.
         let room = (count * MAX_DIGITS).min(self.text.len().saturating_sub(self.at));
         let mut decoder = Decoder::with_capacity(room / 4 * 3 + 3);
         for number in 1..=count {
@@ -265,7 +266,7 @@ impl<'a> Lines<'a> {
             if digits.is_empty() || digits.len() > MAX_DIGITS || padding > 2 || padded_early {
                 return Err(Malformed::new("line of base64", at));
             }
-            // JSON may write a slash as \/.
+            // JSON may escape a slash as \/.
             for byte in digits.iter().filter(|&&b| !(self.escaped && b == b'\\')) {
                 decoder.push(digit(*byte).ok_or(Malformed::new("line of base64", at))?);
             }
@@ -273,8 +274,8 @@ impl<'a> Lines<'a> {
         Ok(decoder.finish())
     }
 
-    /// The last line: HMAC-SHA-256 in version 3, HMAC-SHA-1 in version 2; version 1 may have a plain SHA-1 instead.
-    /// It is there to tell a whole file from a cut one, and shows that the count of lines before it was right.
+    /// Reads the last line: HMAC-SHA-256 in version 3, HMAC-SHA-1 in version 2; version 1 may have a plain SHA-1
+    /// instead. Its presence distinguishes a whole file from a truncated one, and confirms the line count before it.
     fn mac(&mut self, version: u8) -> Result<(), Malformed> {
         let at = self.at;
         let line = self.next();

@@ -1,12 +1,12 @@
-//! What stands beside a private key in the JSON that services hand out for their clients: whose key it is, and by which id
-//! the service knows it.
+//! Labels for a private key from the JSON that services issue to their clients: the owner of the key, and its id at the
+//! service.
 
 use keyradius_core::material::Label;
 
 use super::object::Object;
 
-/// Names of such fields, and what the label is called. Google: client_email, project_id, private_key_id. Box:
-/// publicKeyID. Yandex: service_account_id, key_algorithm is left out. Others call it keyId or kid.
+/// Names of such fields, and of their labels. Google: client_email, project_id, private_key_id. Box: publicKeyID.
+/// Yandex: service_account_id; key_algorithm is omitted. Others use keyId or kid.
 const FIELDS: [(&str, &str); 8] = [
     ("client_email", "client email"),
     ("project_id", "project id"),
@@ -18,7 +18,7 @@ const FIELDS: [(&str, &str); 8] = [
     ("kid", "key id"),
 ];
 
-/// The labels that the object around a PEM block at `at` gives to its key; none if the block is no string of an object.
+/// The labels from the object around a PEM block at `at`. Empty if the block is not a string in an object.
 pub(crate) fn labels(bytes: &[u8], at: usize) -> Vec<Label> {
     let quoted = at.checked_sub(1).and_then(|before| bytes.get(before)).is_some_and(|b| matches!(b, b'"' | b'\''));
     let object = quoted.then(|| Object::enclosing(bytes, at, &mut 0).next()).flatten();

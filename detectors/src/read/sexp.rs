@@ -1,6 +1,6 @@
-//! S-expressions as libgcrypt reads and writes them (libksba and GnuPG's keyformat.txt; R. Rivest's draft of 1997):
-//! canonical, where every atom has its length before it, and advanced, with tokens, quoted strings, hex and base64. Both
-//! are read by the same code, as libgcrypt does.
+//! S-expressions in the forms of libgcrypt (libksba and GnuPG's keyformat.txt; R. Rivest's draft of 1997): canonical,
+//! with a length before every atom, and advanced, with tokens, quoted strings, hex and base64. As in libgcrypt, the
+//! same code reads both.
 //!
 //! Atoms may be private numbers, so they are wiped when dropped.
 
@@ -9,14 +9,14 @@ use zeroize::Zeroizing;
 
 use super::text::{Decoder, digit};
 
-/// Deepest nesting read. A key has five levels.
+/// Maximum nesting. A key has five levels.
 const MAX_DEPTH: usize = 64;
-/// Most atoms and lists read. A key has some thirty.
+/// Maximum number of atoms and lists. A key has about thirty.
 const MAX_NODES: usize = 1 << 16;
-/// Longest atom read, in bytes. A number of 65,536 bits has 8,192; a comment may have any length.
+/// Maximum length of an atom, in bytes. A number of 65,536 bits has 8,192; a comment may have any length.
 const MAX_ATOM: usize = 1 << 20;
 
-/// What is wrong with an expression that has more than is read of one.
+/// The error for an expression that exceeds a limit.
 pub(crate) const TOO_LARGE: &str = "size of an S-expression";
 
 /// An atom or a list.
@@ -41,23 +41,23 @@ impl Node {
         }
     }
 
-    /// The atom that a list begins with.
+    /// The first atom of a list.
     pub(crate) fn head(&self) -> Option<&[u8]> {
         self.items().first()?.atom()
     }
 
-    /// The list in this one that begins with an atom.
+    /// The nested list whose first atom is `head`.
     pub(crate) fn find(&self, head: &[u8]) -> Option<&Self> {
         self.items().iter().find(|item| item.head() == Some(head))
     }
 
-    /// The atom behind the first of such a list: the `x` of `(head x)`.
+    /// The second atom of such a list: the `x` of `(head x)`.
     pub(crate) fn value(&self, head: &[u8]) -> Option<&[u8]> {
         self.find(head)?.items().get(1)?.atom()
     }
 }
 
-/// The list that begins here, and its length in bytes.
+/// Reads the list at the start of `bytes`, and returns its length in bytes.
 pub(crate) fn read(bytes: &[u8]) -> Result<(Node, usize), Malformed> {
     let mut open: Vec<Vec<Node>> = Vec::new();
     let mut at = 0;
@@ -89,8 +89,8 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Node, usize), Malformed> {
     Err(Malformed::new(TOO_LARGE, at))
 }
 
-/// An atom in any of its forms, and the length of its text: a display hint (`[text/plain]`) and a length before it count as part
-/// of it (libgcrypt, do_vsexp_sscan).
+/// Reads an atom in any form, and returns the length of its text, including a display hint (`[text/plain]`) and a
+/// length before it (libgcrypt, do_vsexp_sscan).
 fn atom(text: &[u8]) -> Option<(Zeroizing<Vec<u8>>, usize)> {
     let blanks = |at: usize| text.get(at..).unwrap_or_default().iter().take_while(|b| b.is_ascii_whitespace()).count();
     let mut begin = 0;
@@ -105,7 +105,7 @@ fn atom(text: &[u8]) -> Option<(Zeroizing<Vec<u8>>, usize)> {
     Some((atom, begin + length))
 }
 
-/// An atom without a display hint.
+/// Reads an atom without a display hint.
 fn plain_atom(text: &[u8]) -> Option<(Zeroizing<Vec<u8>>, usize)> {
     let own = |bytes: &[u8]| Zeroizing::new(bytes.to_vec());
     let digits = text.iter().take(MAX_ATOM).take_while(|byte| byte.is_ascii_digit()).count();
@@ -115,7 +115,7 @@ fn plain_atom(text: &[u8]) -> Option<(Zeroizing<Vec<u8>>, usize)> {
             let bytes = text.get(digits..)?.strip_prefix(b":")?.get(..length).filter(|_| length <= MAX_ATOM)?;
             Some((own(bytes), digits + 1 + length))
         }
-        // What a length before the other forms says is not asked for.
+        // The length before the other forms is ignored.
         b'#' | b'|' | b'"' => delimited(text.get(digits..)?).map(|(bytes, length)| (bytes, digits + length)),
         _ => {
             let token = |byte: &&u8| byte.is_ascii_alphanumeric() || b"-./_:*+=".contains(byte);
@@ -125,13 +125,13 @@ fn plain_atom(text: &[u8]) -> Option<(Zeroizing<Vec<u8>>, usize)> {
     }
 }
 
-/// An atom in hexadecimal (`#`), in base64 (`|`) or as a string (`"`).
+/// Reads an atom in hexadecimal (`#`), in base64 (`|`) or as a string (`"`).
 fn delimited(text: &[u8]) -> Option<(Zeroizing<Vec<u8>>, usize)> {
     let mark = *text.first()?;
     if mark == b'"' {
         return string(text);
     }
-    // `length` is the distance of the mark that ends it from the one that begins it.
+    // `length` is the distance between the two delimiters.
     let length = memchr::memchr(mark, text.get(1..text.len().min(4 * MAX_ATOM))?)?;
     let digits = text.get(1..=length)?.iter().filter(|byte| !byte.is_ascii_whitespace());
     if mark == b'|' {
@@ -153,7 +153,7 @@ fn delimited(text: &[u8]) -> Option<(Zeroizing<Vec<u8>>, usize)> {
     high.is_none().then_some((bytes, length + 2))
 }
 
-/// A quoted string with its escapes undone: those of C, and a line break that means nothing (libgcrypt, unquote_string).
+/// Unescapes a quoted string: C escapes, and line continuations (libgcrypt, unquote_string).
 fn string(text: &[u8]) -> Option<(Zeroizing<Vec<u8>>, usize)> {
     let most = text.len().min(4 * MAX_ATOM);
     let mut bytes = Zeroizing::new(Vec::with_capacity(memchr::memchr(b'"', text.get(1..most)?)?));
@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_encodings_say_the_same() {
+    fn both_encodings_are_equal() {
         for text in [
             &b"(3:key(5:curve9:NIST P-25)(1:d4:\x01(\xff#))"[..],
             b"(key (curve \"NIST P-25\")(d #0128\n  FF23#))",
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_bound_is_refused() {
+    fn unbounded_expressions_are_refused() {
         for text in [
             "(".repeat(100_000),
             format!("({})", "a ".repeat(100_000)),

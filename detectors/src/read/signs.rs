@@ -1,7 +1,7 @@
-//! What a private key signs as: the one law for every format.
+//! The key that private numbers sign as: one rule for every format.
 //!
-//! A private key is usable if any part of it that signs is sound, whatever is written beside that part. OpenSSL signs with the
-//! primes and falls back to d where the signature does not verify; ECDSA, EdDSA and DSA need the private number alone. So a
+//! A private key is usable if any part of it that can sign is sound, whatever other parts say. OpenSSL signs with the
+//! primes and falls back to d if the signature does not verify; ECDSA, EdDSA and DSA need only the private number. So a
 //! wrong number is a remark, and only a key that no reading can use counts as damaged.
 
 use std::borrow::Cow;
@@ -13,14 +13,15 @@ use super::number::{bits, strip};
 use super::proof;
 use super::public::{self, Domain, PublicKey, Raw};
 
-/// Fewest bits of a prime that proves a key by dividing the modulus. One of 64 bits divides a random modulus once in 2^64.
+/// Minimum bits of a prime that proves a key by dividing the modulus. A 64-bit number divides a random modulus once in
+/// 2^64 times.
 const MIN_FACTOR: u32 = 64;
 
-/// Largest modulus with which d is tried by itself. Its cost is the cube of this. How many are tried for one input is bounded where
-/// powers are computed (`keyradius_core::effort`).
+/// Maximum modulus, in bits, with which d alone is tested. The cost is the cube of this. `keyradius_core::effort`
+/// bounds the number of tests per input.
 const MOST_RAISED: u32 = 4096;
 
-/// What makes a key private. Borrowed from a buffer that wipes itself.
+/// The private numbers of a key, borrowed from a buffer that wipes itself.
 #[derive(Clone, Copy)]
 pub(crate) enum Private<'a> {
     Rsa {
@@ -30,18 +31,18 @@ pub(crate) enum Private<'a> {
     },
     /// DSA x, ECDSA d, or the seed of EdDSA.
     Number(&'a [u8]),
-    /// A handle that only the security key can use.
+    /// A handle that only its security key can use.
     Handle,
 }
 
 /// How the parts of a private key fit together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fit {
-    /// All that was compared fits.
+    /// All compared parts fit.
     Whole,
-    /// A number is wrong, and the others prove the key: the remark says which.
+    /// One number is wrong, but the others prove the key. The remark says which.
     Part(Remark),
-    /// The public half is foreign or missing: derived from the private number, which nothing else confirms.
+    /// The public half is foreign or missing: it was derived from the private number, which nothing else confirms.
     Derived(Remark),
     /// Nothing fits.
     Nothing,
@@ -53,7 +54,7 @@ impl Fit {
         matches!(self, Self::Whole | Self::Part(_))
     }
 
-    /// The remark for a person.
+    /// The remark to report.
     pub(crate) const fn remark(self) -> Option<Remark> {
         match self {
             Self::Whole => None,
@@ -69,10 +70,10 @@ impl Fit {
     }
 }
 
-/// An RSA private key: the modulus and the public exponent that it signs under, and how its numbers fit.
+/// An RSA private key: the modulus and public exponent that it signs under, and how its numbers fit.
 #[derive(Clone, Debug)]
 pub(crate) struct Rsa<'a> {
-    /// That of the file, or the product of the primes.
+    /// The modulus of the file, or the product of the primes.
     pub(crate) n: Cow<'a, [u8]>,
     pub(crate) e: &'a [u8],
     pub(crate) fit: Fit,
@@ -84,16 +85,17 @@ impl Rsa<'_> {
         public::half(&PublicKey::Rsa { n: &self.n, e: self.e })
     }
 
-    /// Whether the key is proven to be that of the modulus of the file.
+    /// Whether the key is proven to belong to the modulus of the file.
     pub(crate) const fn is_of_its_modulus(&self) -> bool {
         matches!(self.n, Cow::Borrowed(_)) && self.fit.is_proven()
     }
 }
 
-/// What the numbers of an RSA private key amount to. `primes` may be fewer than two, and `d` empty.
+/// Determines the key that the numbers of an RSA private key form. `primes` may have fewer than two, and `d` may be
+/// empty.
 ///
-/// The key signs under the exponent that d undoes, which is not always the one written beside it, and under the product of its
-/// primes: a modulus that belongs to another key, such as a published one, would hide it.
+/// The key signs under the exponent that d inverts, which may differ from the stored one, and under the product of its
+/// primes. A stored modulus of another key, such as a published one, would hide it.
 pub(crate) fn rsa<'a>(n: &'a [u8], e: &'a [u8], d: &[u8], primes: &[&[u8]]) -> Rsa<'a> {
     if proof::rsa_fits(n, e, d, primes) {
         return Rsa { n: Cow::Borrowed(n), e, fit: Fit::Whole };
@@ -115,8 +117,8 @@ pub(crate) fn rsa<'a>(n: &'a [u8], e: &'a [u8], d: &[u8], primes: &[&[u8]]) -> R
     }
 }
 
-/// [`rsa`] where the format leaves no doubt what the numbers are. `None` if they fit in nothing and do not have the shape of a key
-/// either.
+/// Like [`rsa`], for formats that leave no doubt what the numbers are. `None` if the numbers prove nothing and do not
+/// have the shape of a key either.
 pub(crate) fn rsa_by_name<'a>(n: &'a [u8], e: &'a [u8], d: &[u8], primes: &[&[u8]]) -> Option<Rsa<'a>> {
     let key = rsa(n, e, d, primes);
     (key.fit != Fit::Nothing || has_rsa_shape(n, d, primes)).then_some(key)
@@ -126,20 +128,20 @@ fn is_factor(n: &[u8], prime: &[u8]) -> bool {
     (MIN_FACTOR..bits(n)).contains(&bits(prime)) && proof::divides(n, prime)
 }
 
-/// Whether numbers that fit in nothing have the shape of an RSA private key all the same: sizes that belong together, and no
-/// number made of few different bytes. Only where the format itself leaves no doubt what they are.
+/// Whether numbers that prove nothing have the shape of an RSA private key: consistent sizes, and no number made of few
+/// different bytes. Only for formats that leave no doubt what the numbers are.
 pub(crate) fn has_rsa_shape(n: &[u8], d: &[u8], primes: &[&[u8]]) -> bool {
     let odd = |number: &[u8]| number.last().is_some_and(|last| last & 1 == 1);
     let size = bits(n);
-    // A product of a and b bits has a + b bits or one less.
+    // A product of a and b bits has a + b or a + b - 1 bits.
     let sum: u32 = primes.iter().map(|prime| bits(prime)).sum();
     let sizes = primes.is_empty() || (size..=size + primes.len() as u32).contains(&sum);
     let numbers = || [n].into_iter().chain(primes.iter().copied());
     sizes && numbers().all(odd) && (size / 2..=size).contains(&bits(d)) && numbers().chain([d]).all(looks_random)
 }
 
-/// The public half that a private key signs as, and how that fits what is written beside it. A key is what it signs as: a
-/// published public half before a private one that nobody has would hide it.
+/// The public half that a private key signs as, and how it fits the stored one. A key is what it signs as: a published
+/// public half stored with a foreign private key would hide it.
 pub(crate) fn signs_as(key: &PublicKey<'_>, private: Private<'_>) -> (PublicHalf, Fit) {
     if let (PublicKey::Rsa { n, e }, Private::Rsa { d, p, q }) = (*key, private) {
         let key = rsa(n, e, d, &[p, q]);
@@ -158,20 +160,20 @@ pub(crate) fn signs_as(key: &PublicKey<'_>, private: Private<'_>) -> (PublicHalf
         Some(half) => {
             (half, Fit::Derived(if is_alone { Remark::NoPublicNumber } else { Remark::ForeignPublicNumbers }))
         }
-        // Scalars out of range, and kinds of which nothing can be derived.
+        // Scalars out of range, and kinds whose public half cannot be derived.
         None => (public::half(key), Fit::Nothing),
     }
 }
 
-/// What a key of one private number signs as. `None` if nothing confirms the number and it is not of the full size of its
-/// group, in bits: pages have placeholders.
+/// The public half of a key with one private number. `None` if nothing confirms the number and it does not have the
+/// full size of its group, `size` bits, because documentation contains placeholders.
 pub(crate) fn one_number(key: &PublicKey<'_>, number: &[u8], size: u32) -> Option<(PublicHalf, Fit)> {
     let (half, fit) = signs_as(key, Private::Number(number));
     let stands = fit.is_proven() || (fit != Fit::Nothing && is_full_size(number, size));
     stands.then_some((half, fit))
 }
 
-/// [`one_number`] for an Ed25519 seed and the public key beside it, which may be empty.
+/// [`one_number`] for an Ed25519 seed and the stored public key, which may be empty.
 pub(crate) fn ed25519(seed: &[u8], public: &[u8]) -> Option<(PublicHalf, Fit)> {
     one_number(&PublicKey::Raw { kind: Raw::Ed25519, bytes: public }, seed, 256)
 }
@@ -194,7 +196,7 @@ fn belongs(key: &PublicKey<'_>, private: Private<'_>) -> bool {
     }
 }
 
-/// The public half that follows from a private one, where that can be told.
+/// The public half that follows from a private number, if it can be derived.
 fn derived(key: &PublicKey<'_>, private: Private<'_>) -> Option<PublicHalf> {
     match (*key, private) {
         (PublicKey::Dsa { p, q, g, .. }, Private::Number(x)) if bits(x) <= bits(q) => {
@@ -211,11 +213,12 @@ fn derived(key: &PublicKey<'_>, private: Private<'_>) -> Option<PublicHalf> {
     }
 }
 
-/// Whether a private number that nothing confirms can be one: of the size of its group, and not of a few bytes over and over,
-/// as placeholders are. One that is 64 bits shorter comes once in 2^64 keys. Whether it looks random is not asked: a key of
-/// half its entropy signs too.
+/// Whether an unconfirmed private number may be a key: it has the size of its group, and is not a few bytes repeated,
+/// as in placeholders. A number more than 64 bits shorter occurs once in 2^64 keys. Randomness is not tested: a key
+/// with half its entropy signs too.
 pub(crate) fn is_full_size(number: &[u8], size: u32) -> bool {
-    /// Fewest different bytes: a number of 32 bytes of seven kinds can be guessed before one of 128 bits.
+    /// Minimum number of different bytes. A number of 32 bytes with only seven values is easier to guess than one of
+    /// 128 bits.
     const KINDS: usize = 8;
     bits(number) + 64 > size && distinct(number) >= KINDS
 }

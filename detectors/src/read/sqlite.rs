@@ -1,9 +1,9 @@
-//! SQLite databases (sqlite.org/fileformat2.html), read only, and without trust in a single number of them.
+//! SQLite databases (sqlite.org/fileformat2.html), read-only, without trusting any number in them.
 //!
-//! Every page is read at most once: a page that a second tree or chain leads to is damage. So a walk ends, what comes out
-//! is no more than what went in, and a database that contradicts itself gives up what can be read. What is deleted is
-//! left in free pages and in the free space of others until it is overwritten: see [`leftover`]. Write-ahead logs are
-//! files of their own and are not looked at: what was not checkpointed yet is not seen.
+//! Every page is read at most once: a page that is referenced twice is damage. So a walk terminates, the output is
+//! bounded by the input, and a contradictory database yields its readable part. Deleted data stays in free pages and in
+//! the free space of others until it is overwritten: see [`leftover`]. Write-ahead logs are separate files and are not
+//! read: changes that were not checkpointed are not seen.
 
 pub(crate) mod leftover;
 pub(crate) mod record;
@@ -23,10 +23,10 @@ use record::Record;
 /// The first 16 bytes of a database, section 1.2.1.
 pub(crate) const MAGIC: &[u8] = b"SQLite format 3\0";
 
-/// Length of the header of the file, which page 1 begins with.
+/// Length of the file header, with which page 1 begins.
 const HEADER: usize = 100;
 
-/// How texts are stored, section 1.3.13.
+/// Text encoding, section 1.3.13.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Encoding {
     Utf8,
@@ -34,21 +34,21 @@ pub(crate) enum Encoding {
     Utf16Big,
 }
 
-/// What a tree is made of.
+/// The kind of a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tree {
-    /// Rows by number.
+    /// Rows by row number.
     Table,
-    /// Records by their own order: an index, or a table without row numbers.
+    /// Records in their own order: an index, or a table without row numbers.
     Index,
 }
 
-/// How a walk through a tree came out.
+/// The result of walking a tree.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Walk {
-    /// `Break` if the caller wants no more.
+    /// `Break` if the caller stopped the walk.
     pub(crate) flow: ControlFlow<()>,
-    /// The first thing that was wrong: what, and the page.
+    /// The first damage: a description, and the page.
     pub(crate) damage: Option<(&'static str, u32)>,
 }
 
@@ -56,25 +56,25 @@ pub(crate) struct Walk {
 pub(crate) struct Database {
     bytes: read_at::Cursor,
     page_size: usize,
-    /// Bytes of each page that SQLite uses; the rest belongs to extensions (checksums, encryption).
+    /// Bytes of each page that SQLite uses; extensions use the rest (checksums, encryption).
     usable: usize,
-    /// How many pages, numbered from 1.
+    /// Number of pages. Page numbers begin at 1.
     pages: u32,
     pub(crate) encoding: Encoding,
-    /// First trunk page of the list of free pages; 0 if there is none.
+    /// First trunk page of the freelist; 0 if there is none.
     freelist: u32,
-    /// Whether there are pages with pointers back, section 1.8.
+    /// Whether there are pointer map pages, section 1.8.
     auto_vacuum: bool,
-    /// Pages that something led to.
+    /// Pages that were referenced.
     seen: Bits,
     free: Vec<Free>,
 }
 
-/// Fewest bytes of a page that can be used, section 1.3.4.
+/// Minimum usable bytes of a page, section 1.3.4.
 const LEAST_USABLE: usize = 480;
 
 impl Database {
-    /// Reads the header. `memory` is how many bytes may be held to remember pages.
+    /// Reads the header. `memory` bounds the bytes for tracking pages.
     pub(crate) fn open(bytes: read_at::Cursor, memory: u64) -> Result<Self, Unopenable> {
         let mut header = [0; HEADER];
         let read = bytes.read_from(0, &mut header).map_err(|_| Malformed::new("SQLite header", 0))?;
@@ -86,7 +86,7 @@ impl Database {
         };
         fields.take(2, "file format")?;
         let reserved = usize::from(fields.u8("reserved bytes")?);
-        // The fractions of a page that a payload may fill, which never were anything else.
+        // The fractions of a page that a payload may fill. Their values are fixed.
         fields.expect(&[64, 32, 32], "payload fractions")?;
         let usable = page_size.saturating_sub(reserved);
         if !(512..=65_536).contains(&page_size) || !page_size.is_power_of_two() || usable < LEAST_USABLE {
@@ -106,7 +106,7 @@ impl Database {
         fields.take(32, "version and reserved")?;
         let current = fields.u32("version-valid-for")? == changes;
         let held = u32::try_from(bytes.size() / page_size as u64).unwrap_or(u32::MAX - 1);
-        // Writers before 3.7.0 left the count alone, section 1.3.7.
+        // Writers before 3.7.0 did not update the count, section 1.3.7.
         let pages = if current && declared > 0 { held.min(declared) } else { held };
         if u64::from(pages) / 4 > memory {
             return Err(Reason::TooLarge.into());
@@ -126,9 +126,9 @@ impl Database {
         Ok(database)
     }
 
-    /// Pages that hold nothing of anybody: the one that holds the locks (section 1.6) and pages with pointers back.
+    /// Marks pages without content as seen: the lock-byte page (section 1.6) and pointer map pages.
     fn leave_out(&mut self) {
-        /// Where locks are taken in the file.
+        /// Offset of the locks in the file.
         const LOCKS: u64 = 1 << 30;
         let size = self.page_size as u64;
         if let Ok(page) = u32::try_from(LOCKS / size + 1) {
@@ -145,7 +145,7 @@ impl Database {
         }
     }
 
-    /// Bytes of a page.
+    /// Size of a page in bytes.
     pub(crate) const fn page_size(&self) -> u64 {
         self.page_size as u64
     }
@@ -155,29 +155,29 @@ impl Database {
         u64::from(page.saturating_sub(1)) * self.page_size as u64
     }
 
-    /// What stands behind the last page, if anything.
+    /// The bytes after the last page.
     pub(crate) fn tail(&self) -> read_at::Cursor {
         self.bytes.part(u64::from(self.pages) * self.page_size as u64, u64::MAX)
     }
 
-    /// Takes a page for a tree or chain; `false` if there is none of this number, or another one has it.
+    /// Claims a page for a tree or chain. `false` if the page does not exist or is already claimed.
     fn claim(&mut self, page: u32) -> bool {
         (1..=self.pages).contains(&page) && self.seen.set(page)
     }
 
-    /// Whether nothing led to this page of the file.
+    /// Whether a page of the file is unreferenced.
     fn is_loose(&self, page: u32) -> bool {
         (1..=self.pages).contains(&page) && !self.seen.has(page)
     }
 
-    /// Reads the part of a page that is used.
+    /// Reads the usable part of a page.
     fn load(&self, page: u32, into: &mut Zeroizing<Vec<u8>>) -> bool {
         into.clear();
         into.resize(self.usable, 0);
         self.bytes.read_from(self.offset(page), into).is_ok_and(|read| read == self.usable)
     }
 
-    /// Hands every record of a tree to `each`, in its order.
+    /// Passes every record of a tree to `each`, in order.
     pub(crate) fn walk(
         &mut self,
         root: u32,
@@ -189,15 +189,15 @@ impl Database {
         let mut stack = vec![root];
         while let Some(number) = stack.pop() {
             if !self.claim(number) || !self.load(number, &mut page) {
-                walk.damage = walk.damage.or(Some(("a page is missing, or in use twice", number)));
+                walk.damage = walk.damage.or(Some(("a page is missing, or used twice", number)));
                 continue;
             }
             let Some(node) = Node::read(&page, number).filter(|node| node.tree == tree) else {
-                walk.damage = walk.damage.or(Some(("a page is none of its tree", number)));
+                walk.damage = walk.damage.or(Some(("a page does not belong to its tree", number)));
                 continue;
             };
             self.note_free(&page, number, &node);
-            // More pages waiting than there are would be named more than once.
+            // More pending pages than the file has would mean duplicates.
             if stack.len() <= self.pages as usize {
                 stack.extend(node.children(&page).rev());
             }
@@ -209,7 +209,7 @@ impl Database {
         walk
     }
 
-    /// Hands the records that begin on one page to `each`.
+    /// Passes the records that begin on one page to `each`.
     fn records(
         &mut self,
         page: &[u8],
@@ -221,7 +221,7 @@ impl Database {
         if node.tree == Tree::Table && !node.leaf {
             return ControlFlow::Continue(());
         }
-        // Cells that overlap would give the same bytes over and over again.
+        // Overlapping cells would return the same bytes repeatedly.
         let mut room = page.len();
         for &at in &node.cells {
             let cell = Cell::read(page, at, node, self.usable).filter(|cell| cell.local.len() <= room);
@@ -233,7 +233,7 @@ impl Database {
             let mut record = Record::new(self, &cell, number, at);
             let flow = each(&mut record);
             if !record.close() {
-                damage.get_or_insert(("a value goes on in a page that is missing", number));
+                damage.get_or_insert(("a value continues in a missing page", number));
             }
             flow?;
         }
@@ -245,18 +245,18 @@ impl Database {
 struct Node {
     tree: Tree,
     leaf: bool,
-    /// Where cells begin in the page.
+    /// Offsets of the cells in the page.
     cells: Vec<usize>,
     /// The last child of an inner page.
     right: u32,
-    /// First block of free space between cells; 0 if there is none.
+    /// First free block between cells; 0 if there is none.
     first_free: usize,
-    /// The free space between the list of cells and the cells.
+    /// The free space between the cell list and the cells.
     gap: std::ops::Range<usize>,
 }
 
 impl Node {
-    /// Section 1.6.
+    /// Reads the header of a page, section 1.6.
     fn read(page: &[u8], number: u32) -> Option<Self> {
         let head = if number == 1 { HEADER } else { 0 };
         let mut fields = Cursor::new(page.get(head..)?);
@@ -283,7 +283,7 @@ impl Node {
         Some(Self { tree, leaf, cells, right, first_free, gap })
     }
 
-    /// The pages below, in order.
+    /// The child pages, in order.
     fn children<'n>(&'n self, page: &'n [u8]) -> impl DoubleEndedIterator<Item = u32> + 'n {
         let inner = if self.leaf { &[][..] } else { &self.cells };
         let left = inner.iter().filter_map(|&at| Cursor::new(page.get(at..)?).u32("left child").ok());
@@ -291,16 +291,16 @@ impl Node {
     }
 }
 
-/// The part of a record that lies in its page.
+/// The part of a record in its page.
 struct Cell<'p> {
-    /// 0 where rows have no number.
+    /// 0 if rows have no number.
     rowid: i64,
     /// Length of the whole record.
     length: u64,
     local: &'p [u8],
-    /// Where it goes on; 0 if it does not.
+    /// First overflow page; 0 if there is none.
     overflow: u32,
-    /// Length of all that lies in the page.
+    /// Length of the cell in the page.
     size: usize,
 }
 
@@ -319,7 +319,7 @@ impl<'p> Cell<'p> {
     }
 }
 
-/// How much of a record stays in its page, section 1.6.
+/// Bytes of a record that stay in its page, section 1.6.
 fn local_length(length: u64, usable: usize, tree: Tree) -> u64 {
     let usable = usable as u64;
     let least = (usable - 12) * 32 / 255 - 23;
@@ -334,7 +334,7 @@ fn local_length(length: u64, usable: usize, tree: Tree) -> u64 {
     if fitting <= most { fitting } else { least }
 }
 
-/// One bit for every page.
+/// One bit per page.
 struct Bits(Vec<u8>);
 
 impl Bits {
@@ -346,7 +346,7 @@ impl Bits {
         self.0.get(page as usize / 8).is_some_and(|byte| byte >> (page % 8) & 1 == 1)
     }
 
-    /// Sets a bit; whether it was clear.
+    /// Sets a bit. Returns whether it was clear.
     fn set(&mut self, page: u32) -> bool {
         let Some(byte) = self.0.get_mut(page as usize / 8) else { return false };
         let clear = *byte >> (page % 8) & 1 == 0;

@@ -1,5 +1,5 @@
-//! Public and private keys as SSH writes them (RFC 4253 6.6, RFC 5656 3.1, RFC 8709 4, OpenSSH PROTOCOL.u2f and
-//! PROTOCOL.certkeys), and the check that they belong together. OpenSSH and PuTTY files both hold these.
+//! Public and private keys in the formats of SSH (RFC 4253 6.6, RFC 5656 3.1, RFC 8709 4, OpenSSH PROTOCOL.u2f and
+//! PROTOCOL.certkeys), and the check that they belong together. Files of OpenSSH and PuTTY contain these formats.
 
 use keyradius_core::error::Malformed;
 use keyradius_core::material::PublicHalf;
@@ -12,9 +12,9 @@ use super::public::{self, Domain, PublicKey, Raw};
 use super::signs::Private;
 use super::text::base64;
 
-/// Sizes of RSA moduli that are read, in bits: from toys to what OpenSSL still accepts.
+/// Sizes of RSA moduli that are read, in bits: from toys to the maximum that OpenSSL accepts.
 const RSA_BITS: std::ops::RangeInclusive<u32> = 256..=16_384;
-/// Sizes of DSA primes that are read, in bits (SSH itself only allows 1024).
+/// Sizes of DSA primes that are read, in bits (SSH itself allows only 1024).
 const DSA_BITS: std::ops::RangeInclusive<u32> = 512..=8192;
 /// Sizes of DSA subgroup orders that are read, in bits (FIPS 186-4 4.2, with room on both sides).
 const DSA_ORDER_BITS: std::ops::RangeInclusive<u32> = 128..=512;
@@ -22,7 +22,7 @@ const DSA_ORDER_BITS: std::ops::RangeInclusive<u32> = 128..=512;
 /// Suffix of the names of certified keys (OpenSSH PROTOCOL.certkeys).
 const CERTIFIED: &[u8] = b"-cert-v01@openssh.com";
 
-/// A kind of key, by the name in front of its blob.
+/// The type of a key, by the name at the start of its blob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Algorithm {
     Rsa,
@@ -31,13 +31,13 @@ pub(crate) enum Algorithm {
     Ecdsa,
     Ed25519,
     Ed448,
-    /// FIDO: the private half stays in a security key, the file holds a handle to it.
+    /// FIDO: the private half stays in a security key, the file contains a handle to it.
     SkEcdsa,
     SkEd25519,
 }
 
 impl Algorithm {
-    /// The algorithm of a plain (not certified) key.
+    /// The algorithm of a plain key, not a certificate.
     pub(crate) fn from_name(name: &[u8]) -> Option<Self> {
         Some(match name {
             b"ssh-rsa" => Self::Rsa,
@@ -56,29 +56,29 @@ impl Algorithm {
     }
 }
 
-/// A public key blob that was read.
+/// A parsed public key blob.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Public<'a> {
     pub(crate) algorithm: Algorithm,
     pub(crate) key: PublicKey<'a>,
-    /// What a security key signs for (`ssh:` unless somebody chose another); empty for other keys.
+    /// The application of a security key (`ssh:` by default); empty for other keys.
     pub(crate) application: &'a [u8],
     blob: &'a [u8],
 }
 
 impl Public<'_> {
-    /// Identity and names of the key.
+    /// The identity and names of the key.
     pub(crate) fn half(&self) -> PublicHalf {
         let mut half = public::half(&self.key);
         if self.algorithm.is_security_key() {
-            // For SSH the application is part of the key, so it shows another fingerprint than for the bare key.
+            // For SSH the application is part of the key, so the fingerprint differs from that of the bare key.
             half.ssh_sha256 = Some(format!("SHA256:{}", base64(&Sha256::digest(self.blob))));
         }
         half
     }
 }
 
-/// Reads a public key blob. `None` if it is well-formed as far as its name, and the name is not known.
+/// Reads a public key blob. `None` if its name is well-formed but unknown.
 pub(crate) fn public(blob: &[u8]) -> Result<Option<Public<'_>>, Malformed> {
     let mut fields = Cursor::new(blob);
     let name = fields.string("SSH key type")?;
@@ -94,15 +94,15 @@ pub(crate) fn public(blob: &[u8]) -> Result<Option<Public<'_>>, Malformed> {
     }
     let key = public_fields(algorithm, &mut fields)?;
     let application = if algorithm.is_security_key() { fields.string("FIDO application")? } else { &[] };
-    // Behind the key, a certificate has fields of its own.
+    // A certificate has fields of its own after the key.
     if plain.is_none() && !fields.is_empty() {
         return Err(Malformed::new("SSH public key has more fields", fields.at()));
     }
     Ok(Some(Public { algorithm, key, application, blob }))
 }
 
-/// Reads a public key blob that stands alone: the key, and for a certificate the key of the authority that signed it
-/// (OpenSSH PROTOCOL.certkeys). `None` for a key of a type that is not known.
+/// Reads a whole public key blob. Returns the key, and for a certificate the key of the authority that signed it
+/// (OpenSSH PROTOCOL.certkeys). `None` for a key of an unknown type.
 pub(crate) fn certificate(blob: &[u8]) -> Result<(Option<PublicHalf>, Option<PublicHalf>), Malformed> {
     let Some(key) = public(blob)? else { return Ok((None, None)) };
     let mut fields = Cursor::new(blob);
@@ -127,14 +127,14 @@ pub(crate) fn certificate(blob: &[u8]) -> Result<(Option<PublicHalf>, Option<Pub
     Ok((Some(key.half()), authority))
 }
 
-/// The plain name of a certified key: `sk-ssh-ed25519-cert-v01@openssh.com` certifies `sk-ssh-ed25519@openssh.com`.
+/// The plain key type of a certificate: `sk-ssh-ed25519-cert-v01@openssh.com` certifies `sk-ssh-ed25519@openssh.com`.
 fn certified(name: &[u8]) -> Option<Vec<u8>> {
     let stem = name.strip_suffix(CERTIFIED)?;
     let host: &[u8] = if stem.starts_with(b"sk-") { b"@openssh.com" } else { b"" };
     Some([stem, host].concat())
 }
 
-/// Names of algorithms are printable US-ASCII without commas, at most 64 characters (RFC 4251 6).
+/// Whether a name is valid: printable US-ASCII without commas, at most 64 characters (RFC 4251 6).
 pub(crate) fn is_name(name: &[u8]) -> bool {
     (1..=64).contains(&name.len()) && name.iter().all(|b| b.is_ascii_graphic() && *b != b',')
 }
@@ -198,14 +198,14 @@ fn is_odd(number: &[u8]) -> bool {
     number.last().is_some_and(|last| last & 1 == 1)
 }
 
-/// Reads one key of OpenSSH's private section, behind its type (OpenSSH `sshkey_private_serialize`).
+/// Reads one key of OpenSSH's private section, after its type (OpenSSH `sshkey_private_serialize`).
 #[allow(clippy::many_single_char_names, reason = "the letters of the standards")]
 pub(crate) fn openssh_private<'a>(
     algorithm: Algorithm,
     fields: &mut Cursor<'a>,
 ) -> Result<(PublicKey<'a>, Private<'a>), Malformed> {
     if algorithm == Algorithm::Rsa {
-        // Not the order of the public blob: n comes first.
+        // The order differs from the public blob: n comes first.
         let n = fields.string("RSA n")?;
         let e = fields.string("RSA e")?;
         let key = rsa(n, e, fields.at())?;
@@ -218,7 +218,7 @@ pub(crate) fn openssh_private<'a>(
     let key = public_fields(algorithm, fields)?;
     let private = match algorithm {
         Algorithm::Ed25519 | Algorithm::Ed448 => {
-            // Seed and public key in one string (RFC 8032 5.1.5; the habit comes from NaCl).
+            // Seed and public key in one string (RFC 8032 5.1.5; a convention from NaCl).
             let at = fields.at();
             let both = fields.string("EdDSA private key")?;
             let seed = both.len().checked_div(2).and_then(|half| both.get(..half));
@@ -236,7 +236,7 @@ pub(crate) fn openssh_private<'a>(
     Ok((key, private))
 }
 
-/// Reads a private key as Dropbear writes it: its public blob, and then, in the same breath, the private numbers.
+/// Reads a private key in Dropbear's format: its public blob, then directly the private numbers.
 pub(crate) fn dropbear<'a>(fields: &mut Cursor<'a>) -> Result<(PublicKey<'a>, Private<'a>), Malformed> {
     let name = fields.string("SSH key type")?;
     let algorithm = Algorithm::from_name(name).ok_or(Malformed::new("SSH key type", 4))?;
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn lies_are_refused() {
+    fn invalid_blobs_are_refused() {
         for blob in [
             blob(&[]),
             blob(&[b""]),

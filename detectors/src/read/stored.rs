@@ -1,5 +1,5 @@
-//! How bytes lie in containers: read in order with a count of where one is, read at any place with every length held
-//! against what is there, and numbers in either byte order.
+//! Access to bytes in containers: sequential reads with a position, random reads with checked lengths, and numbers in
+//! either byte order.
 
 use std::io::{self, BufReader, Read};
 use std::ops::ControlFlow;
@@ -8,42 +8,42 @@ use keyradius_core::error::Reason;
 use keyradius_core::read_at::Cursor;
 use keyradius_core::seam::{Inside, Member};
 
-/// Little-endian number at a place.
+/// Little-endian number at an offset.
 pub(crate) fn le16(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_le_bytes(array(bytes, at)?))
 }
 
-/// Little-endian number at a place.
+/// Little-endian number at an offset.
 pub(crate) fn le32(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(array(bytes, at)?))
 }
 
-/// Little-endian number at a place.
+/// Little-endian number at an offset.
 pub(crate) fn le64(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(array(bytes, at)?))
 }
 
-/// Big-endian number at a place.
+/// Big-endian number at an offset.
 pub(crate) fn be16(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes(array(bytes, at)?))
 }
 
-/// Big-endian number at a place.
+/// Big-endian number at an offset.
 pub(crate) fn be32(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(array(bytes, at)?))
 }
 
-/// Big-endian number at a place.
+/// Big-endian number at an offset.
 pub(crate) fn be64(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_be_bytes(array(bytes, at)?))
 }
 
-/// `N` bytes at a place.
+/// `N` bytes at an offset.
 pub(crate) fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
     bytes.get(at..at.checked_add(N)?)?.try_into().ok()
 }
 
-/// A number written out in digits of a base, with blanks or zero bytes around it, as `ar` and `cpio` write them.
+/// A number in digits of a base, with blanks or zero bytes around it, as in `ar` and `cpio`.
 pub(crate) fn number(field: &[u8], base: u32) -> Option<u64> {
     let text = str::from_utf8(field).ok()?.trim_matches([' ', '\0']);
     if !text.bytes().all(|digit| char::from(digit).is_digit(base)) {
@@ -57,7 +57,7 @@ pub(crate) fn until_zero(bytes: &[u8]) -> &[u8] {
     bytes.split(|&byte| byte == 0).next().unwrap_or_default()
 }
 
-/// `length` bytes from a place, if they are there and no more than `most`.
+/// `length` bytes from an offset. `None` if they are incomplete or more than `most`.
 pub(crate) fn held(cursor: &Cursor, at: u64, length: u64, most: u64) -> Option<Vec<u8>> {
     if length > most || at.checked_add(length)? > cursor.size() {
         return None;
@@ -67,11 +67,11 @@ pub(crate) fn held(cursor: &Cursor, at: u64, length: u64, most: u64) -> Option<V
     (read == bytes.len()).then_some(bytes)
 }
 
-/// Bytes that are told to be a certain number. Fewer are a fault, not an end.
+/// Exactly `length` bytes; a short read is an error.
 pub(crate) struct Exactly<R> {
     from: R,
     left: u64,
-    /// Whether reading them failed. Who read them tells of it.
+    /// Whether reading failed. The caller reports it.
     failed: bool,
 }
 
@@ -103,17 +103,17 @@ impl<R: Read> Read for Exactly<R> {
     }
 }
 
-/// What is read without the blocks of zero bytes in it: free space, which no one promises anything of.
+/// Skips blocks of zero bytes, which are free space.
 pub(crate) struct Dense<R> {
     from: R,
     block: Vec<u8>,
     at: usize,
 }
 
-/// Bytes of a block of [`Dense`].
+/// Block size of [`Dense`], in bytes.
 const BLOCK: usize = 4096;
 
-/// After so many blocks of zero bytes one is shown, so that who reads can look at the clock.
+/// After this many consecutive zero blocks one is returned, so that the caller can check the time limit.
 const PAUSE: usize = 16_384;
 
 impl<R: Read> Dense<R> {
@@ -142,10 +142,10 @@ impl<R: Read> Read for Dense<R> {
     }
 }
 
-/// Bytes that are read once, from the first to the last.
+/// Bytes that are read once, in order.
 pub(crate) struct Stream<'a> {
     from: BufReader<&'a mut dyn Read>,
-    /// Bytes that were looked at and not read yet.
+    /// Bytes that were peeked at but not read yet.
     ahead: Vec<u8>,
     at: u64,
 }
@@ -155,12 +155,12 @@ impl<'a> Stream<'a> {
         Self { from: BufReader::with_capacity(32 << 10, from), ahead: Vec::new(), at: 0 }
     }
 
-    /// How many bytes were read.
+    /// Number of bytes read.
     pub(crate) const fn at(&self) -> u64 {
         self.at
     }
 
-    /// Fills `into` as far as there are bytes. A fault counts as the end.
+    /// Fills `into` as far as bytes are available. A read error counts as the end.
     pub(crate) fn fill(&mut self, into: &mut [u8]) -> usize {
         let mut held = 0;
         while let Some(room) = into.get_mut(held..).filter(|room| !room.is_empty()) {
@@ -173,22 +173,22 @@ impl<'a> Stream<'a> {
         held
     }
 
-    /// Looks at the next `length` bytes, or as many as there are. For headers: they are kept.
+    /// Peeks at the next `length` bytes, or fewer at the end. For headers, because the bytes are kept.
     pub(crate) fn peek(&mut self, length: usize) -> &[u8] {
         if let Some(missing) = length.checked_sub(self.ahead.len()) {
-            // A fault counts as the end.
+            // A read error counts as the end.
             let _ = (&mut self.from).take(missing as u64).read_to_end(&mut self.ahead);
         }
         self.ahead.get(..length).unwrap_or(&self.ahead)
     }
 
-    /// The next `N` bytes, if there are so many.
+    /// Reads the next `N` bytes. `None` if there are fewer.
     pub(crate) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let mut bytes = [0; N];
         (self.fill(&mut bytes) == N).then_some(bytes)
     }
 
-    /// The next `length` bytes, if there are so many and no more than `most`.
+    /// Reads the next `length` bytes. `None` if there are fewer, or `length` exceeds `most`.
     pub(crate) fn held(&mut self, length: u64, most: u64) -> Option<Vec<u8>> {
         if length > most {
             return None;
@@ -198,12 +198,12 @@ impl<'a> Stream<'a> {
         (read as u64 == length).then_some(bytes)
     }
 
-    /// Goes on by `length` bytes; whether there were so many.
+    /// Skips `length` bytes. Returns whether all of them were present.
     pub(crate) fn skip(&mut self, length: u64) -> bool {
         io::copy(&mut self.take(length), &mut io::sink()).is_ok_and(|skipped| skipped == length)
     }
 
-    /// Goes on to the next multiple of `unit` bytes from `start`. What is missing of padding at the end is no fault.
+    /// Skips to the next multiple of `unit` bytes from `start`. Missing padding at the end is not an error.
     pub(crate) fn align(&mut self, start: u64, unit: u64) {
         let past = self.at.saturating_sub(start).checked_rem(unit).unwrap_or(0);
         if past > 0 {
@@ -211,8 +211,7 @@ impl<'a> Stream<'a> {
         }
     }
 
-    /// Shows a member that takes the next `length` bytes and goes on to its end. `Break` if nothing more may or can be
-    /// read.
+    /// Passes on a member of the next `length` bytes and skips to its end. `Break` if reading must or can not continue.
     pub(crate) fn member(&mut self, inside: &mut dyn Inside, member: Member<'_>, length: u64) -> ControlFlow<()> {
         let mut content = Exactly::new(&mut *self, length);
         inside.member(member, &mut content)?;
@@ -242,7 +241,7 @@ impl Read for Stream<'_> {
     }
 }
 
-/// What tests see of a container.
+/// Collects the members of a container in tests.
 #[cfg(test)]
 pub(crate) mod collect {
     use std::io::Read;
@@ -253,7 +252,7 @@ pub(crate) mod collect {
     use keyradius_core::read_at::{Cursor, Held};
     use keyradius_core::seam::{Container, Inside, Member, Reader, Unopenable};
 
-    /// Everything that was handed out: name and content, or what was said.
+    /// The members by name and content, and the reported gaps.
     #[derive(Debug, Default, PartialEq)]
     pub(crate) struct Seen {
         pub(crate) members: Vec<(String, Vec<u8>)>,
@@ -299,7 +298,7 @@ pub(crate) mod collect {
         }
     }
 
-    /// Opens bytes with a container, into `seen`. `None` if it was none of this format, or has none of its magics.
+    /// Opens bytes with a container, into `seen`. `None` if the bytes are not of this format or lack its magic numbers.
     pub(crate) fn open_into(container: &dyn Container, bytes: &[u8], seen: &mut Seen) -> Option<()> {
         if !container.claims(bytes) {
             return None;
@@ -311,11 +310,11 @@ pub(crate) mod collect {
         match opened {
             Ok(()) => Some(()),
             Err(Unopenable::Malformed(_)) => {
-                assert!(seen.members.is_empty(), "malformed, and yet members");
+                assert!(seen.members.is_empty(), "malformed input yields no members");
                 None
             }
             Err(Unopenable::Closed(reason, detail)) => {
-                assert!(seen.members.is_empty(), "closed, and yet members");
+                assert!(seen.members.is_empty(), "a closed container yields no members");
                 seen.unread.push((String::new(), reason, detail.to_owned()));
                 Some(())
             }
@@ -328,7 +327,7 @@ pub(crate) mod collect {
         open_into(container, bytes, &mut seen).map(|()| seen)
     }
 
-    /// Cuts and flips at every place in steps: nothing may panic.
+    /// Truncates and flips the bytes at regular steps: nothing may panic.
     pub(crate) fn torture(container: &dyn Container, bytes: &[u8], step: usize) {
         for at in (0..bytes.len()).step_by(step.max(1)) {
             let _ = open(container, &bytes[..at]);

@@ -1,8 +1,8 @@
-//! Secrets that sign with one key on both sides (HMAC): who they are, and whether they are secrets at all.
+//! Secrets that sign with the same key on both sides (HMAC): their identity, and whether they are secrets at all.
 //!
-//! Such a secret has no structure and no public half: any text may be one. So what is asked is how hard it would be to
-//! guess, with the habits of people who fill in a form taken off: words, runs and repetitions count little. What is left
-//! has to be [`MIN_BITS`]; below that a digest of it would tell it to whoever tries a list, and most of it are placeholders.
+//! Such a secret has no structure and no public half: any text may be one. So this module estimates how hard it is to
+//! guess, allowing for human habits: words, runs and repetitions count little. The estimate must reach [`MIN_BITS`].
+//! Below that, a digest would reveal the secret to anyone with a word list, and most such values are placeholders.
 
 use std::sync::LazyLock;
 
@@ -11,28 +11,28 @@ use sha2::{Digest, Sha256};
 
 use keyradius_core::hex::hex;
 
-/// Fewest bits that a secret is taken for one with.
+/// Minimum estimated bits of a secret.
 const MIN_BITS: u32 = 80;
 
-/// Fewest bits if words of placeholders stand in it: then the rest has to speak for itself.
+/// Minimum estimated bits if the secret contains placeholder words: then the rest must be strong on its own.
 const MIN_BITS_BESIDE_WORDS: u32 = 128;
 
-/// Bits of a word in a sentence: people choose from some sixty, and the others follow from it.
+/// Bits of a word in a sentence: people choose from about sixty, and the others follow from it.
 const WORD: u32 = 6;
 
-/// Shortest run of letters that may be a word.
+/// Minimum length of a run of letters that may be a word.
 const MIN_WORD: usize = 3;
 
-/// Before the secret in what is hashed: the identity serves nothing else.
+/// Prefix of the hashed secret: the identity serves no other purpose.
 const DOMAIN: &[u8] = b"keyradius symmetric key\0";
 
-/// Secrets that stand in documentation, by their identity: everybody has them.
+/// Secrets in public documentation, by identity: everybody has them.
 static EXAMPLES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     let text = include_str!("../../data/example-secrets.tsv");
     text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split('\t').next()).collect()
 });
 
-/// Words that people put where a secret belongs.
+/// Words that people write where a secret belongs.
 const PLACEHOLDERS: [&[u8]; 32] = [
     b"change",
     b"example",
@@ -68,7 +68,7 @@ const PLACEHOLDERS: [&[u8]; 32] = [
     b"demo",
 ];
 
-/// The identity of a secret; `None` if it may be guessed, or everybody has it.
+/// The identity of a secret. `None` if it can be guessed, or is published.
 pub(crate) fn identity(secret: &[u8]) -> Option<Identity> {
     if !is_hard_to_guess(secret) {
         return None;
@@ -89,15 +89,15 @@ fn contains(text: &[u8], word: &[u8]) -> bool {
     text.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word))
 }
 
-/// How many bits raw bytes are good for.
+/// Estimated bits of raw bytes.
 fn byte_bits(bytes: &[u8]) -> u32 {
     8 * fresh(bytes).filter(|fresh| *fresh).count() as u32
 }
 
-/// How many bits a text is good for: what its alphabet gives for every letter that does not follow from those before it.
+/// Estimated bits of a text: those of its alphabet for every character that does not follow from the ones before it.
 fn text_bits(text: &[u8]) -> u32 {
     let has = |class: fn(&u8) -> bool| text.iter().any(class);
-    // In tenths of a bit: the logarithm of how many letters there are to choose from.
+    // In tenths of a bit: the logarithm of the alphabet size.
     let tenths = match (
         has(|b| matches!(b, b'g'..=b'z' | b'G'..=b'Z')),
         has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase),
@@ -123,7 +123,7 @@ fn text_bits(text: &[u8]) -> u32 {
         at += length.max(1);
     }
     let counted = fresh(text).zip(&in_word).zip(text);
-    // What is neither letter nor digit holds words together more often than it is random.
+    // A character that is neither letter nor digit more often joins words than it is random.
     let letters: u32 = counted
         .map(|((fresh, word), byte)| match (fresh, word) {
             (true, false) if byte.is_ascii_alphanumeric() => tenths,
@@ -134,8 +134,8 @@ fn text_bits(text: &[u8]) -> u32 {
     letters / 10 + words * WORD
 }
 
-/// Length of what may be a word at the start of a text: letters of one case, the first of any, with vowels among them and
-/// not too many others in a row.
+/// Length of a possible word at the start of a text: letters of one case (the first may differ), with vowels and
+/// without too many consecutive consonants.
 fn word(text: &[u8]) -> usize {
     let Some(first) = text.first().filter(|b| b.is_ascii_alphabetic()) else { return 0 };
     let rest = text.get(1..).unwrap_or_default();
@@ -153,11 +153,11 @@ fn word(text: &[u8]) -> usize {
     if vowels > 0 && hard < 5 && vowels * 5 >= letters.len() { length } else { length.min(MIN_WORD - 1) }
 }
 
-/// Rows of keys, as fingers walk them.
+/// Keyboard rows.
 const ROWS: [&[u8]; 3] = [b"qwertyuiop", b"asdfghjkl", b"zxcvbnm"];
 
-/// For each byte whether it does not follow from those before it: by going on counting, by repeating one, by the next key of
-/// the row, or by repeating four of them that were there already.
+/// For each byte, whether it does not follow from the bytes before it: by counting on, by repetition, by the next key
+/// of a row, or by repeating four earlier bytes.
 fn fresh(bytes: &[u8]) -> impl Iterator<Item = bool> {
     (0..bytes.len()).map(move |at| {
         let walk = at.checked_sub(2).and_then(|from| bytes.get(from..=at));
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_fill_in_is_none() {
+    fn placeholders_are_not_secrets() {
         for text in [
             "",
             "secret",

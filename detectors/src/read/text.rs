@@ -1,4 +1,4 @@
-//! Bytes as text and back: base64, and the alphabet test that the text readers share.
+//! Base64 encoding and decoding, and the digit test that text readers share.
 
 use zeroize::Zeroizing;
 
@@ -25,10 +25,10 @@ const fn digits() -> [u8; 256] {
     table
 }
 
-/// Whether a soft line break of quoted-printable stands between a text and what follows: an equals sign that is no padding of
-/// base64, because a full line ends and digits follow.
+/// Whether a soft line break of quoted-printable is between `before` and `rest`: an equals sign that is not base64
+/// padding, because a full line ends and digits follow.
 pub(crate) fn is_soft_break(before: &[u8], rest: &[u8]) -> bool {
-    /// Of 76 characters (RFC 2045 6.7), less the three of an escape that is not parted.
+    /// A line has 76 characters (RFC 2045 6.7), minus the three of an escape that is not split.
     const FULL: std::ops::RangeInclusive<usize> = 72..=75;
     let next = match rest {
         [b'=', b'\r', b'\n', next, ..] | [b'=', b'\n', next, ..] => *next,
@@ -44,7 +44,7 @@ pub(crate) fn digit(byte: u8) -> Option<u8> {
     DIGITS.get(usize::from(byte)).copied().filter(|&v| v != 0xff)
 }
 
-/// The bytes of base64 digits, either alphabet, without padding; `None` if anything else stands there. Wiped when dropped.
+/// Decodes base64 digits, either alphabet, without padding. `None` if there is any other byte. Wiped when dropped.
 pub(crate) fn unbase64(digits: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let mut decoder = Decoder::with_capacity(digits.len() / 4 * 3 + 3);
     for byte in digits {
@@ -53,19 +53,19 @@ pub(crate) fn unbase64(digits: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     Some(decoder.finish())
 }
 
-/// The bytes of a text of base64 without the padding at its end: as many `=` as it may have, or fewer.
+/// A base64 text without the padding at its end, which is at most `most` times `=`.
 pub(crate) fn without_padding(text: &[u8], most: usize) -> &[u8] {
     let padding = text.iter().rev().take(most).take_while(|byte| **byte == b'=').count();
     text.get(..text.len() - padding).unwrap_or_default()
 }
 
-/// The bytes of hex digits that a test spells out.
+/// Decodes the hex digits in a test.
 #[cfg(test)]
 pub(crate) fn bytes(digits: &str) -> Vec<u8> {
     keyradius_core::hex::unhex(digits).expect("hex digits").to_vec()
 }
 
-/// Standard base64 without padding, as `ssh-keygen -l` prints it.
+/// Encodes as standard base64 without padding, as `ssh-keygen -l` prints it.
 pub(crate) fn base64(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {
@@ -78,12 +78,12 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
     out
 }
 
-/// URL-safe base64 without padding (RFC 7515).
+/// Encodes as URL-safe base64 without padding (RFC 7515).
 pub(crate) fn base64url(bytes: &[u8]) -> String {
     base64(bytes).replace('+', "-").replace('/', "_")
 }
 
-/// Collects base64 digits into bytes. The buffer is wiped when dropped: what it holds may be a private key.
+/// Collects base64 digits into bytes. The buffer is wiped when dropped: it may contain a private key.
 #[derive(Debug, Default)]
 pub(crate) struct Decoder {
     bytes: Zeroizing<Vec<u8>>,
@@ -107,12 +107,12 @@ impl Decoder {
         }
     }
 
-    /// The bits of an unfinished byte, from the highest bit down.
+    /// The bits of an incomplete byte, from the highest bit down.
     pub(crate) const fn tail(&self) -> u8 {
         (self.word << (8 - self.have)) as u8
     }
 
-    /// The whole bytes; bits of an unfinished one are dropped.
+    /// The complete bytes. The bits of an incomplete byte are dropped.
     pub(crate) fn finish(self) -> Zeroizing<Vec<u8>> {
         self.bytes
     }

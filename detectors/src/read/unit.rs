@@ -1,18 +1,19 @@
-//! What the next bytes of a text amount to, with escapes undone: the backslashes of source code, JSON and RTF, the backticks of
-//! PowerShell, the numbers of rsyslog and Office Open XML, the entities of XML and HTML, and tags that only lay out text.
+//! Reads text unit by unit, with escapes undone: the backslashes of source code, JSON and RTF, the backticks of
+//! PowerShell, the numeric escapes of rsyslog and Office Open XML, the entities of XML and HTML, and tags that only lay
+//! out text.
 //!
-//! A file of its own because `armor.rs` asks what a unit means there, and this one only how it is written.
+//! This module knows only how units are written; `armor.rs` decides what they mean.
 
 use super::literal::is_quote;
 
 /// One unit of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
-    /// A line break, real or written out.
+    /// A line break, real or escaped.
     Break,
     /// Blank or tab.
     Blank,
-    /// A line break that only the encoding has: it means nothing.
+    /// A line break of the encoding only, without meaning.
     Nothing,
     /// Any other byte.
     Byte(u8),
@@ -48,7 +49,7 @@ pub(crate) fn unit(text: &[u8]) -> Option<(Unit, usize)> {
         }
         // PowerShell.
         [b'`', b'n' | b'r', ..] => Some((Unit::Break, 2)),
-        // What rsyslog writes for control characters, and what Office Open XML does.
+        // Escapes of rsyslog for control characters, and of Office Open XML.
         [b'#', b'0', b'1', b'2' | b'5', ..] => Some((Unit::Break, 4)),
         [b'_', b'x', b'0', b'0', b'0', b'A' | b'D' | b'a' | b'd', b'_', ..] => Some((Unit::Break, 7)),
         [b'&', ref entity @ ..] => {
@@ -67,7 +68,8 @@ pub(crate) fn unit(text: &[u8]) -> Option<(Unit, usize)> {
     }
 }
 
-/// The character of ASCII whose number stands behind a backslash, and the length of that: `x0a`, `012`, `u000a`, `u{a}`, `U0000000A`.
+/// The ASCII character whose number follows a backslash, and the length of the number: `x0a`, `012`, `u000a`, `u{a}`,
+/// `U0000000A`.
 fn numbered(text: &[u8]) -> Option<(u8, usize)> {
     let value = |digits: &[u8], radix| {
         let digits = str::from_utf8(digits).ok()?;
@@ -86,7 +88,7 @@ fn numbered(text: &[u8]) -> Option<(u8, usize)> {
     }
 }
 
-/// Length of the word of RTF that ends a line or a paragraph, with the blank that belongs to it.
+/// Length of the RTF word that ends a line or a paragraph, including its delimiting blank.
 fn rtf_break(text: &[u8]) -> Option<usize> {
     let len = [&b"par"[..], b"line"].iter().find(|word| text.starts_with(word))?.len();
     match text.get(len) {
@@ -96,7 +98,7 @@ fn rtf_break(text: &[u8]) -> Option<usize> {
     }
 }
 
-/// The character that an entity of XML or HTML stands for, as far as it can stand in a block.
+/// The character of an XML or HTML entity, if it may be part of a block.
 fn character(name: &[u8]) -> Option<u8> {
     match name {
         [b'#', b'x' | b'X', digits @ ..] => u8::from_str_radix(str::from_utf8(digits).ok()?, 16).ok(),
@@ -112,9 +114,9 @@ fn character(name: &[u8]) -> Option<u8> {
     }
 }
 
-/// Length of a tag that only lays out text, from behind its `<` to its `>`. Others may mean something.
+/// Length of a tag that only lays out text, from after its `<` through its `>`. Other tags may have a meaning.
 fn markup(tag: &[u8]) -> Option<usize> {
-    /// Longest tag, with its attributes, in bytes.
+    /// Maximum length of a tag with its attributes, in bytes.
     const MAX_TAG: usize = 160;
     let name = tag.strip_prefix(b"/").unwrap_or(tag);
     let len = name.iter().take(5).take_while(|b| b.is_ascii_alphabetic()).count();

@@ -1,8 +1,8 @@
-//! The files of minisign and signify: a line that begins with `untrusted comment:`, then one line of base64. Both begin
-//! their bodies with the same two bytes and tell by its length what it is.
+//! The files of minisign and signify: a line that begins with `untrusted comment:`, then one line of base64. In both
+//! formats the body begins with the same two bytes, and its length gives its type.
 //!
-//! Read with either line ending, indented or in a comment, with the line end written out as in a JSON string, and with
-//! the whole file in base64 again, as Tauri keeps its keys.
+//! Reads either line ending, indentation, comments, and escaped line ends as in a JSON string. The whole file may be in
+//! another layer of base64, as Tauri stores its keys.
 
 use std::ops::Range;
 
@@ -13,31 +13,31 @@ use zeroize::Zeroizing;
 use super::text::{Decoder, digit};
 use keyradius_core::hex::hex;
 
-/// How the first line begins.
+/// The start of the first line.
 pub(crate) const PLAIN: Anchor = Anchor::anywhere(COMMENT);
-/// The same in base64: 18 bytes, so whole groups of four digits.
+/// The start of the first line in base64: 18 bytes, so whole groups of four digits.
 pub(crate) const CODED: Anchor = Anchor::anywhere(b"dW50cnVzdGVkIGNvbW1lbnQ6");
 
 const COMMENT: &[u8] = b"untrusted comment:";
 
-/// Longest comment, in bytes (COMMENTMAXBYTES of minisign, COMMENTMAXLEN of signify).
+/// Maximum length of a comment, in bytes (COMMENTMAXBYTES of minisign, COMMENTMAXLEN of signify).
 const MAX_COMMENT: usize = 1024;
-/// Longest body, in bytes: a secret key of minisign.
+/// Maximum length of a body, in bytes: a secret key of minisign.
 const MAX_BODY: usize = 158;
-/// Longest text of a file in base64, in digits.
+/// Maximum length of a file in base64, in digits.
 const MAX_CODED: usize = (COMMENT.len() + MAX_COMMENT + 2 * MAX_BODY) / 3 * 4;
 
-/// Bytes of a public key: algorithm, key number, the key.
+/// Size of a public key in bytes: algorithm, key number, key.
 pub(crate) const PUBLIC: usize = 42;
 
-/// One comment with its body.
+/// A comment and its body.
 #[derive(Debug)]
 pub(crate) struct File {
-    /// What stands behind the colon.
+    /// The text after the colon.
     pub(crate) comment: Vec<u8>,
     /// The decoded second line.
     pub(crate) body: Zeroizing<Vec<u8>>,
-    /// Where it lies, in the blob.
+    /// Range in the blob.
     pub(crate) span: Range<usize>,
 }
 
@@ -49,7 +49,7 @@ pub(crate) fn read(bytes: &[u8], hit: Hit<'_>) -> Result<File, Malformed> {
         file.span = hit.at..hit.at + file.span.end;
         return Ok(file);
     }
-    // The next one has a hit of its own: no digits are decoded for more than one.
+    // The next file has a hit of its own, so decode no digits beyond it.
     let behind = text.get(CODED.bytes.len()..text.len().min(MAX_CODED)).unwrap_or_default();
     let most = memchr::memmem::find(behind, CODED.bytes).map_or(MAX_CODED, |at| at + CODED.bytes.len());
     let mut decoder = Decoder::with_capacity(MAX_CODED / 4 * 3);
@@ -57,7 +57,7 @@ pub(crate) fn read(bytes: &[u8], hit: Hit<'_>) -> Result<File, Malformed> {
     for (at, &byte) in text.iter().enumerate().take(most) {
         match digit(byte) {
             Some(value) => decoder.push(value),
-            // Wrapped by `base64`.
+            // Wrapped lines, as `base64` writes them.
             None if matches!(byte, b'\n' | b'\r') => continue,
             None => break,
         }
@@ -70,7 +70,7 @@ pub(crate) fn read(bytes: &[u8], hit: Hit<'_>) -> Result<File, Malformed> {
     Ok(file)
 }
 
-/// Both lines, in a text that begins with the first.
+/// Reads both lines from a text that begins with the first.
 fn lines(text: &[u8]) -> Result<File, Malformed> {
     let rest = text.strip_prefix(COMMENT).ok_or(Malformed::new("untrusted comment", 0))?;
     let rest = rest.get(..MAX_COMMENT.min(rest.len())).unwrap_or_default();
@@ -84,19 +84,19 @@ fn lines(text: &[u8]) -> Result<File, Malformed> {
     };
     let end = (0..rest.len()).find(is_end).ok_or(Malformed::new("end of the comment", COMMENT.len()))?;
     let comment = rest.get(..end).unwrap_or_default().trim_ascii().to_vec();
-    // All bodies begin with the letters of their algorithm, `Ed`: `RW` in base64.
+    // Every body begins with the letters of its algorithm, `Ed`: `RW` in base64.
     let start = COMMENT.len() + end;
     let gap = text.get(start..text.len().min(start + 64)).unwrap_or_default();
-    let at = memchr::memmem::find(gap, b"RW").ok_or(Malformed::new("body behind the comment", start))?;
+    let at = memchr::memmem::find(gap, b"RW").ok_or(Malformed::new("body after the comment", start))?;
     let decoration = |byte: &u8| byte.is_ascii_whitespace() || b"\\nr\"'`+,#*>|/;-".contains(byte);
     if !gap.get(..at).is_some_and(|between| between.iter().all(decoration)) {
-        return Err(Malformed::new("body behind the comment", start));
+        return Err(Malformed::new("body after the comment", start));
     }
     let start = start + at;
     let mut decoder = Decoder::with_capacity(MAX_BODY + 3);
     let mut length = 0;
     let mut digits = 0;
-    // JSON may write a slash as \/.
+    // JSON may escape a slash as \/.
     let body = text.get(start..).unwrap_or_default().iter().take(MAX_BODY * 2);
     for (at, &byte) in body.enumerate() {
         match digit(byte).filter(|_| !matches!(byte, b'-' | b'_')) {
@@ -117,13 +117,13 @@ fn lines(text: &[u8]) -> Result<File, Malformed> {
     Ok(File { comment, body, span: 0..start + length + padding })
 }
 
-/// Whether a comment was written by minisign or one of its kin, which share the form of a public key with signify.
+/// Whether minisign or rsign wrote a comment. Their public keys have the same form as signify's.
 pub(crate) fn is_minisign(comment: &[u8]) -> bool {
     let comment = comment.to_ascii_lowercase();
     [&b"minisign"[..], b"rsign"].iter().any(|name| memchr::memmem::find(&comment, name).is_some())
 }
 
-/// A key number as both tools print it in their comments: a little-endian number in hex.
+/// A key number as both tools print it in comments: a little-endian number in hex.
 pub(crate) fn key_number(bytes: &[u8]) -> String {
     hex(&bytes.iter().rev().copied().collect::<Vec<u8>>()).to_uppercase()
 }
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_is_refused() {
+    fn other_texts_are_refused() {
         for text in [
             "untrusted comment:",
             "untrusted comment: no line end",

@@ -1,4 +1,4 @@
-//! What the formats of wallets share: base58check, and keys on secp256k1.
+//! The common part of wallet formats: base58check, and keys on secp256k1.
 
 use keyradius_core::material::{Identity, PublicHalf};
 use sha2::{Digest, Sha256};
@@ -9,10 +9,10 @@ use super::public::{self, Domain, PublicKey};
 
 const ALPHABET: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 
-/// Longest text that is decoded, in digits. An extended key has 112.
+/// Maximum digits that are decoded. An extended key has 112.
 const MAX_DIGITS: usize = 128;
 
-/// Bytes of the checksum behind the payload: the first of SHA-256 of SHA-256.
+/// Bytes of the checksum after the payload: the first bytes of SHA-256 of SHA-256.
 const CHECKSUM: usize = 4;
 
 /// Whether a byte is a digit of base58.
@@ -20,12 +20,12 @@ pub(crate) fn is_base58(byte: u8) -> bool {
     ALPHABET.contains(&byte)
 }
 
-/// The payload of a text in base58check; `None` if the checksum does not fit.
+/// Decodes base58check and returns the payload. `None` if the checksum is wrong.
 pub(crate) fn base58check(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     if text.len() > MAX_DIGITS {
         return None;
     }
-    // Words of 32 bits, little-endian; five digits at a time fit into one.
+    // 32-bit words, little-endian; five digits at a time fit into one word.
     let mut words = Zeroizing::new(Vec::with_capacity(MAX_DIGITS / 5 + 1));
     for digits in text.chunks(5) {
         let (mut factor, mut carry) = (1, 0);
@@ -53,14 +53,14 @@ pub(crate) fn base58check(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     digest.starts_with(checksum).then(|| Zeroizing::new(payload.to_vec()))
 }
 
-/// The public half of a private key on secp256k1, the curve of Bitcoin and of all that came from it.
+/// The public half of a private key on secp256k1, the curve of Bitcoin and derived currencies.
 pub(crate) fn secp256k1(scalar: &[u8]) -> Option<PublicHalf> {
     let curve = curves::by_jose(b"secp256k1")?;
     let point = curve.public_point(scalar)?;
     Some(public::half(&PublicKey::Ec { domain: Domain::Named(curve), point: &point }))
 }
 
-/// The same as an identity.
+/// The identity of a private key on secp256k1.
 pub(crate) fn identity(scalar: &[u8]) -> Option<Identity> {
     secp256k1(scalar).map(Identity::public)
 }
@@ -69,7 +69,7 @@ pub(crate) fn identity(scalar: &[u8]) -> Option<Identity> {
 pub(crate) mod tests {
     use super::*;
 
-    /// A payload in base58check.
+    /// Encodes a payload as base58check.
     pub(crate) fn encode(payload: &[u8]) -> String {
         let digest = Sha256::digest(Sha256::digest(payload));
         let mut number = [payload, &digest[..CHECKSUM]].concat();

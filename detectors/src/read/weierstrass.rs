@@ -1,8 +1,8 @@
-//! Arithmetic on y² = x³ + ax + b over a prime field, for named curves and for curves that a file brings along.
+//! Arithmetic on y² = x³ + ax + b over a prime field, for named curves and curves with explicit parameters.
 //!
-//! Public points are computed from private scalars to prove that they belong together. The scalars come from the files
-//! being scanned and nobody times a scanner, so nothing here is constant-time. The numbers may be hostile: a modulus
-//! that is even, tiny, no prime or enormous gives `None`, never a panic and never a hang.
+//! Public points are computed from private scalars to prove that they belong together. The scalars come from the
+//! scanned files, so nothing here is constant-time. The numbers may be hostile: a modulus that is even, tiny, not prime
+//! or enormous gives `None`, never a panic or an endless loop.
 
 mod base;
 
@@ -13,10 +13,10 @@ use zeroize::Zeroizing;
 
 use super::number::bits;
 
-/// Largest field, in bits. The largest named curve has 521.
+/// Maximum field size, in bits. The largest named curve has 521.
 const MAX_FIELD_BITS: u32 = 1024;
 
-/// A curve's numbers: big-endian magnitudes, leading zeros allowed.
+/// The numbers of a curve: big-endian magnitudes, leading zeros allowed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Numbers<'a> {
     pub(super) p: &'a [u8],
@@ -27,7 +27,7 @@ pub(super) struct Numbers<'a> {
 }
 
 impl Numbers<'_> {
-    /// The point as 04 x y, whatever form it came in (SEC 1 2.3.4); `None` if it is not on the curve.
+    /// The point as 04 x y, from any form (SEC 1 2.3.4). `None` if it is not on the curve.
     pub(super) fn uncompressed(&self, point: &[u8]) -> Option<Vec<u8>> {
         match bits(self.p) {
             0..=256 => self.uncompressed_in::<{ U256::LIMBS }>(point),
@@ -38,8 +38,8 @@ impl Numbers<'_> {
         }
     }
 
-    /// `scalar` times the point `base` (04 x y), as 04 x y; `None` if the scalar is not in 1..n, the point not on the
-    /// curve or the product the point at infinity.
+    /// Computes `scalar` times the point `base` (04 x y), as 04 x y. `None` if the scalar is not in 1..n, the point is
+    /// not on the curve, or the product is the point at infinity.
     pub(super) fn multiply(&self, base: &[u8], scalar: &[u8]) -> Option<Vec<u8>> {
         // Hasse: a group over p has fewer than p + 1 + 2 sqrt(p) elements, so n has at most one bit more than p. This
         // bounds the scalar, and with it the work.
@@ -55,8 +55,8 @@ impl Numbers<'_> {
         }
     }
 
-    /// Whether the point is k or -k times `base` (both 04 x y) for some k from 1 to `limit`, or a few more. The work grows
-    /// with the root of the limit.
+    /// Whether the point is k or -k times `base` (both 04 x y) for some k from 1 to `limit`, or slightly more. The work
+    /// grows with the square root of the limit.
     pub(super) fn is_small_multiple(&self, base: &[u8], limit: u32, point: &[u8]) -> bool {
         match bits(self.p) {
             0..=256 => self.is_small_multiple_in::<{ U256::LIMBS }>(base, limit, point),
@@ -99,7 +99,7 @@ fn significant(number: &[u8]) -> &[u8] {
     number.get(zeros..).unwrap_or_default()
 }
 
-/// A magnitude in `L` limbs; `None` if it does not fit.
+/// Converts a magnitude to `L` limbs. `None` if it does not fit.
 fn uint<const L: usize>(number: &[u8]) -> Option<Uint<L>> {
     let digits = significant(number);
     (digits.len() * 8 <= Uint::<L>::BITS as usize).then(|| Uint::from_be_slice_truncated(digits, Uint::<L>::BITS))
@@ -119,7 +119,7 @@ struct Jacobian<const L: usize> {
 }
 
 impl<const L: usize> Jacobian<L> {
-    /// Affine coordinates; `None` for the point at infinity (or where a false prime has no inverse).
+    /// Affine coordinates. `None` for the point at infinity (or if a composite modulus has no inverse).
     fn affine(&self) -> Option<Affine<L>> {
         let inverse = Zeroizing::new(self.z.invert_vartime().into_option()?);
         let squared = inverse.square();
@@ -148,7 +148,7 @@ struct Weierstrass<const L: usize> {
 impl<const L: usize> Weierstrass<L> {
     fn new(numbers: &Numbers<'_>) -> Option<Self> {
         let p = uint::<L>(numbers.p)?;
-        // 2 and 3 are primes on which this form of curve does not work; below them is nothing.
+        // This form of curve does not work for the primes 2 and 3.
         if p <= Uint::from_u8(3) {
             return None;
         }
@@ -161,12 +161,12 @@ impl<const L: usize> Weierstrass<L> {
         Jacobian { x: point.0, y: point.1, z: Element::one(&self.field) }
     }
 
-    /// x³ + ax + b
+    /// Computes x³ + ax + b.
     fn right_side(&self, x: &Element<L>) -> Element<L> {
         (x.square() + self.a) * x + self.b
     }
 
-    /// A point from its octets (SEC 1 2.3.4; 06 and 07 are the hybrid form of X9.62 4.3.6).
+    /// Reads a point from its octets (SEC 1 2.3.4; 06 and 07 are the hybrid form of X9.62 4.3.6).
     fn read(&self, point: &[u8]) -> Option<Affine<L>> {
         let (&form, coordinates) = point.split_first()?;
         let (x, y) = coordinates.split_at_checked(self.width)?;
@@ -188,7 +188,7 @@ impl<const L: usize> Weierstrass<L> {
         (sign_fits && equal(&y.square(), &right)).then_some((x, y))
     }
 
-    /// 04 x y
+    /// Writes 04 x y.
     fn write(&self, x: &Element<L>, y: &Element<L>) -> Vec<u8> {
         let mut out = Vec::with_capacity(1 + 2 * self.width);
         out.push(4);
@@ -213,7 +213,7 @@ impl<const L: usize> Weierstrass<L> {
         sum
     }
 
-    /// Baby steps and giant steps (Shanks): k = j * (2m + 1) + i with i from -m to m; the sign of i and of k is that of y,
+    /// Baby-step giant-step (Shanks): k = j * (2m + 1) + i with i from -m to m. The signs of i and k are those of y,
     /// and only x is compared.
     fn is_small_multiple(&self, base: &Affine<L>, limit: u32, point: &Affine<L>) -> bool {
         let m = limit.isqrt().div_ceil(2);
@@ -227,7 +227,7 @@ impl<const L: usize> Weierstrass<L> {
         }
         let width = 2 * m + 1;
         let Some((x, y)) = self.multiply(base, &width.to_be_bytes()).affine() else { return false };
-        // Away from the point by -width and by +width: one of them comes near to zero.
+        // Steps from the point by -width and by +width: one direction comes near zero.
         [-y, y].into_iter().any(|y| {
             let giant = (x, y);
             let mut at = Jacobian { x: point.0, y: point.1, z: Element::one(&self.field) };
@@ -243,7 +243,7 @@ impl<const L: usize> Weierstrass<L> {
         })
     }
 
-    /// Explicit-Formulas Database, `dbl-2007-bl`. Infinity and points of order two come out as Z = 0.
+    /// Doubles a point (Explicit-Formulas Database, `dbl-2007-bl`). Infinity and points of order two give Z = 0.
     fn double(&self, point: &Jacobian<L>) -> Jacobian<L> {
         let Jacobian { x, y, z } = point;
         let (xx, yy, zz) = (x.square(), y.square(), z.square());
@@ -254,7 +254,7 @@ impl<const L: usize> Weierstrass<L> {
         Jacobian { x: t, y: m * (s - t) - yyyy.double().double().double(), z: (*y + z).square() - yy - zz }
     }
 
-    /// A Jacobian point plus an affine one (Guide to Elliptic Curve Cryptography, algorithm 3.22), for any pair.
+    /// Adds a Jacobian and an affine point (Guide to Elliptic Curve Cryptography, algorithm 3.22). Valid for any pair.
     fn add(&self, left: &Jacobian<L>, right: &Affine<L>) -> Jacobian<L> {
         let (x2, y2) = right;
         if is_zero(&left.z) {
@@ -275,7 +275,7 @@ impl<const L: usize> Weierstrass<L> {
     }
 }
 
-/// A field element; `None` if the number is not below the modulus.
+/// Converts a number to a field element. `None` if it is not below the modulus.
 fn element<const L: usize>(field: &FixedMontyParams<L>, number: &[u8]) -> Option<Element<L>> {
     let number = uint::<L>(number)?;
     (number < *field.modulus().as_ref()).then(|| Element::new(&number, field))
@@ -300,8 +300,8 @@ fn is_odd<const L: usize>(element: &Element<L>) -> bool {
     element.retrieve().is_odd().to_bool()
 }
 
-/// Tonelli and Shanks: some root of a square; for p = 3 mod 4 it comes down to one power. What comes out for a number
-/// that has no root is wrong, or `None`: the caller compares. The work is bounded for any modulus, prime or not.
+/// Tonelli-Shanks: a square root; for p = 3 mod 4 a single power. For a number without a root the result is wrong, or
+/// `None`: the caller compares. The work is bounded for any modulus, prime or not.
 fn square_root<const L: usize>(square: &Element<L>) -> Option<Element<L>> {
     let field = square.params();
     let one = Element::one(field);
@@ -320,7 +320,7 @@ fn square_root<const L: usize>(square: &Element<L>) -> Option<Element<L>> {
     if twos == 1 {
         return None;
     }
-    // The least non-residue of a prime of cryptographic size is tiny; a modulus without one is no prime.
+    // The least non-residue of a prime of cryptographic size is tiny; a modulus without one is not prime.
     let legendre = p_minus_one.shr_vartime(1);
     let mut candidate = one;
     let mut non_residue = None;
@@ -334,7 +334,7 @@ fn square_root<const L: usize>(square: &Element<L>) -> Option<Element<L>> {
     let mut unity = non_residue?.pow_vartime(&odd_part);
     let mut order = twos;
     while !equal(&rest, &one) {
-        // Least i with rest^(2^i) = 1; it has to shrink every time, so this ends.
+        // The least i with rest^(2^i) = 1. It shrinks every time, so the loop ends.
         let mut power = rest;
         let mut i = 0;
         while !equal(&power, &one) {

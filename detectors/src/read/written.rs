@@ -1,36 +1,36 @@
-//! How `+`, `/` and line breaks of base64 are written where they may not stand as they are: in URLs and forms, in JSON, XML, source
-//! code, logs.
+//! Escaped forms of `+`, `/` and line breaks of base64, in places that do not allow the characters themselves: URLs and
+//! forms, JSON, XML, source code, logs.
 
 use crate::read::text::digit;
 use crate::read::unit::{Unit, unit};
 
-/// Line breaks as they are written out. In JSON inside of JSON the backslash is doubled.
+/// Escaped line breaks. JSON inside JSON doubles the backslash.
 const BREAKS: [&[u8]; 28] = [
     b"\\n", b"\\r", b"\\\\n", b"\\\\r", b"%0A", b"%0D", b"%0a", b"%0d", b"#012", b"#015", b"&#10;", b"&#13;", b"&#xA;",
     b"&#xD;", b"&#xa;", b"&#xd;", b"\\x0A", b"\\x0D", b"\\x0a", b"\\x0d", b"\\012", b"\\015", b"\\u000A", b"\\u000D",
     b"\\u000a", b"\\u000d", b"`n", b"`r",
 ];
 
-/// What an escape begins with.
+/// First characters of escapes.
 const MARKS: [u8; 5] = [b'\\', b'%', b'#', b'&', b'`'];
 
-/// Longest escape, in bytes: `\u002B`, `&#x2B;`, `&plus;`.
+/// Maximum length of an escape, in bytes: `\u002B`, `&#x2B;`, `&plus;`.
 const LONGEST: usize = 6;
 
-/// Length of the line break that is written out at the start of a text.
+/// Length of the escaped line break at the start of a text.
 pub(crate) fn line_break(text: &[u8]) -> Option<usize> {
     let is_mark = text.first().is_some_and(|byte| MARKS.contains(byte));
     BREAKS.iter().find(|written| is_mark && text.starts_with(written)).map(|written| written.len())
 }
 
-/// Length of the line break that is written out at the end of a text.
+/// Length of the escaped line break at the end of a text.
 pub(crate) fn line_break_before(text: &[u8]) -> Option<usize> {
     BREAKS.iter().rev().find(|written| text.ends_with(written)).map(|written| written.len())
 }
 
-/// The digit `+` or `/` that is written as an escape at the start of a text, and the length of that.
+/// The digit `+` or `/` that is escaped at the start of a text, and the length of the escape.
 pub(crate) fn sign(text: &[u8]) -> Option<(u8, usize)> {
-    // More than JSON in JSON in JSON doubles them is no escape, and would be counted again at each.
+    // More backslashes than three levels of JSON produce are not an escape, and would be counted again at each.
     let slashes = text.iter().take(LONGEST).take_while(|byte| **byte == b'\\').count();
     let (byte, length) = match text {
         _ if slashes == LONGEST => return None,
@@ -45,8 +45,8 @@ pub(crate) fn sign(text: &[u8]) -> Option<(u8, usize)> {
     Some((digit(byte)?, length))
 }
 
-/// Where the escape begins that may end at `end`, or before it with what looks like digits behind: the nearest mark, right before
-/// digits or, if the escape ends in a semicolon, a few bytes before.
+/// The start of the escape that ends at `end`, or before it with apparent digits after it. This is the nearest mark:
+/// directly before digits or, if the escape ends with a semicolon, a few bytes earlier.
 pub(crate) fn mark(bytes: &[u8], end: usize) -> Option<usize> {
     let before = bytes.get(..end)?;
     let reach = if before.last() == Some(&b';') { LONGEST } else { 1 };

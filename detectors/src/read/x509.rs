@@ -1,7 +1,7 @@
-//! X.509 certificates (RFC 5280), as tolerant as the ones that are found.
+//! X.509 certificates (RFC 5280), read as tolerantly as real certificates require.
 //!
-//! The frame is walked here, so that negative serials, version 1 and BER lose no certificate; names and extensions are
-//! left to `x509-parser`, part by part, so that one odd part costs that part alone.
+//! The outer structure is parsed here, so that negative serial numbers, version 1 and BER lose no certificate.
+//! `x509-parser` reads names and extensions one by one, so that an unusual one does not affect the others.
 
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{CertFacts, PublicHalf};
@@ -25,7 +25,7 @@ pub(crate) struct Certificate {
     pub(crate) consumed: usize,
 }
 
-/// Reads the certificate at the start of `der`; bytes behind it are left alone.
+/// Reads the certificate at the start of `der`. Ignores bytes after it.
 pub(crate) fn read(der: &[u8]) -> Result<Certificate, Malformed> {
     let outer = BerReader::new(der).value(SEQUENCE, "Certificate")?;
     let mut parts = outer.children();
@@ -117,8 +117,8 @@ fn oids(der: &[u8]) -> Vec<String> {
     found
 }
 
-/// UTCTime and GeneralizedTime (RFC 5280 4.1.2.5) in seconds since 1970. Seconds and zone may be missing, as old
-/// writers left them out; the zone is taken for UTC.
+/// UTCTime and GeneralizedTime (RFC 5280 4.1.2.5) in seconds since 1970. Seconds and zone may be missing, as in old
+/// certificates; a missing zone means UTC.
 fn time(value: Value<'_>) -> Result<i64, Malformed> {
     let wrong = Malformed::new("validity", 0);
     let digits: Vec<i64> =
@@ -141,7 +141,7 @@ fn time(value: Value<'_>) -> Result<i64, Malformed> {
     Ok(days(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second)
 }
 
-/// Days since 1970-01-01 of a date in the Gregorian calendar: years begin in March, so the leap day is the last.
+/// Days since 1970-01-01 of a date in the Gregorian calendar. Years begin in March, so that the leap day comes last.
 const fn days(year: i64, month: i64, day: i64) -> i64 {
     let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let era = y.div_euclid(400);

@@ -213,7 +213,7 @@ fn what_calls_itself_a_key_and_is_not_understood_is_said() {
     let seal = |parts: &[Vec<u8>]| value(0x30, &parts.concat());
     // An arc that nobody assigned: 1.2.3.4.5.
     let nobody = seal(&[value(0x06, &[0x2a, 3, 4, 5])]);
-    let unknown = "algorithm that is not known here";
+    let unknown = "private key with an unknown algorithm";
     let whole = seal(&[value(0x02, &[0]), nobody.clone(), octets(32)]);
     for (name, text, said) in [
         ("algorithm", pem("PRIVATE KEY", &whole), Some(unknown)),
@@ -221,9 +221,9 @@ fn what_calls_itself_a_key_and_is_not_understood_is_said() {
         (
             "encryption",
             pem("ENCRYPTED PRIVATE KEY", &seal(&[nobody, octets(64)])),
-            Some("encrypted by a method that is not known"),
+            Some("encrypted with an unknown method"),
         ),
-        ("numbers", pem("RSA PRIVATE KEY", &seal(&[value(0x02, &[0]), octets(40)])), Some("whose parts make no key")),
+        ("numbers", pem("RSA PRIVATE KEY", &seal(&[value(0x02, &[0]), octets(40)])), Some("parts do not form a key")),
         ("cut", pem("PRIVATE KEY", &whole[..whole.len() - 9]), None),
         ("words", "-----BEGIN PRIVATE KEY-----\nyour key here\n-----END PRIVATE KEY-----\n".to_owned(), None),
         ("another structure", pem("PRIVATE KEY", &seal(&[value(0x06, &[0x2a, 3]), octets(20)])), None),

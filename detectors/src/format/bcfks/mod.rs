@@ -1,8 +1,9 @@
 //! BouncyCastle's FIPS keystore, BCFKS: DER, encrypted as a whole.
 //!
-//! Its first half is shaped like an encrypted PKCS#8 key, which it is not; what tells it apart is the second half, the
-//! integrity check, and ciphers that nothing else puts into that shape. Without the password nothing can be read but how it
-//! is encrypted, and whether it holds keys or only certificates stays open, so it is called a keystore, not a key.
+//! The first half has the shape of an encrypted PKCS#8 key. Two things distinguish the keystore: the second half, which
+//! is the integrity check, and ciphers that no other format uses in this shape. Without the password, only the
+//! encryption parameters are readable. Whether the store contains keys or only certificates is unknown, so it is
+//! reported as a keystore, not as a key.
 
 mod open;
 mod read;
@@ -16,18 +17,20 @@ use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use crate::read::{locate, pbe};
 use read::Store;
 
-/// BCFKS keystores.
+/// Detects BCFKS keystores.
 #[derive(Debug)]
 pub(crate) struct Bcfks;
 
 static ABOUT: About = About {
     id: "bcfks",
     title: "BouncyCastle FIPS keystore (BCFKS)",
-    detects: "BCFKS keystores at any offset, with their key derivation, its cost and the cipher. Those that a password \
-              found nearby, a well-known or an empty one opens are read: private keys, HMAC keys, certificates.",
-    blind_to: "Whether one that stays closed holds keys or only certificates: everything in it is encrypted.",
-    respond: "Look for the password beside it (java.security, properties, scripts of the server): with it everything inside \
-              is in the open. Replace the keys and revoke their certificates if the keystore was where others could read it.",
+    detects: "BCFKS keystores at any offset, with their key derivation, its cost and the cipher. Keystores that a \
+              nearby, well-known or empty password opens are read: private keys, HMAC keys, certificates.",
+    blind_to: "Whether a keystore that stays closed contains keys or only certificates: everything in it is \
+               encrypted.",
+    respond: "Look for the password near the keystore (java.security, properties, server scripts): whoever has it can \
+              read everything inside. Replace the keys and revoke their certificates if others could read the \
+              keystore.",
     references: &["BouncyCastle org.bouncycastle.asn1.bc.ObjectStore", "RFC 8018", "RFC 5084", "CWE-321"],
 };
 
@@ -57,7 +60,7 @@ impl Detector for Bcfks {
     }
 }
 
-/// SEQUENCE { SEQUENCE { AlgorithmIdentifier with PBES2, seen at the hit ...
+/// Finds the start of SEQUENCE { SEQUENCE { AlgorithmIdentifier with PBES2, which is at the hit ...
 fn start(bytes: &[u8], hit: Hit<'_>) -> Option<usize> {
     // The rest of 1.2.840.113549.1.5.13.
     if bytes.get(hit.at + 7..hit.at + 9) != Some(&[5, 13]) {
@@ -121,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lacks_a_part_is_none() {
+    fn incomplete_structures_are_ignored() {
         let more = encode(SEQUENCE, &[&encrypted(0x2f), &check(), &check()]);
         let swapped = encode(SEQUENCE, &[&encrypted(0x2f), &encrypted(0x2f)]);
         let store = encode(SEQUENCE, &[&encrypted(0x2f), &check()]);

@@ -1,5 +1,6 @@
-//! Opens BouncyCastle's FIPS keystores. What comes out of the store has to be its list of objects, to the last byte; the
-//! MAC, which has a derivation as dear as that of the cipher, is not asked. Every key in it has a derivation of its own.
+//! Opens BouncyCastle's FIPS keystores. The plaintext of the store must be its list of objects, to the last byte. The
+//! MAC is not checked, because its key derivation is as expensive as that of the cipher. Every key in the store has its
+//! own derivation.
 
 use std::ops::Range;
 
@@ -16,17 +17,18 @@ use crate::unlock::pbe::{Password, Scheme};
 use keyradius_core::lock::Unlocked;
 use keyradius_core::lock::{Lock, PROOF};
 
-/// What a derived key is for stands behind the password (BcFKSKeyStoreSpi).
+/// Purposes of derived keys, appended to the password (BcFKSKeyStoreSpi).
 const STORE: &str = "STORE_ENCRYPTION";
 const PRIVATE: &str = "PRIVATE_KEY_ENCRYPTION";
 const SECRET: &str = "SECRET_KEY_ENCRYPTION";
 
-/// Bytes of a private key with its certificate, at least; with the size of the store, how many keys it may hold at most.
+/// Minimum size of a private key with its certificate, in bytes. The size of the store divided by this bounds the
+/// number of its keys.
 const KEY: u64 = 900;
-/// Most keys of one store that are opened.
+/// Maximum number of keys of one store that are opened.
 const MOST: u64 = 32;
 
-/// A keystore.
+/// A keystore with its parsed encryption scheme.
 pub(super) struct Store<'a> {
     scheme: Scheme<'a>,
     ciphertext: &'a [u8],
@@ -41,9 +43,9 @@ impl<'a> Store<'a> {
     }
 }
 
-/// Decrypts what is derived from password and purpose.
+/// Decrypts with the key derived from password and purpose.
 fn decrypt(scheme: &Scheme<'_>, ciphertext: &[u8], password: &[u8], purpose: &str) -> Option<Zeroizing<Vec<u8>>> {
-    // No password is no bytes, not two zeros.
+    // An empty password is zero bytes, without the two zero bytes at the end.
     let mut bytes = if password.is_empty() { Zeroizing::default() } else { bmp(password) };
     bytes.extend_from_slice(&bmp(purpose.as_bytes()));
     scheme.decrypt(&Password { bytes: &bytes, bmp: Zeroizing::default() }, ciphertext)
@@ -55,7 +57,7 @@ fn unseal(sealed: Value<'_>, password: &[u8], purpose: &str) -> Option<Zeroizing
 }
 
 impl Store<'_> {
-    /// How many keys are paid for, and so are opened.
+    /// Maximum number of keys that the price includes and that are opened.
     fn most(&self) -> u64 {
         (self.ciphertext.len() as u64 / KEY + 1).min(MOST)
     }
@@ -66,7 +68,7 @@ impl Lock for Store<'_> {
         self.scheme.price()
     }
 
-    /// Every key inside costs as much again.
+    /// Every key in the store costs another derivation.
     fn price_of_success(&self) -> u64 {
         self.most().saturating_mul(self.scheme.price().saturating_add(PROOF))
     }
@@ -87,11 +89,11 @@ impl Lock for Store<'_> {
             material.remarks.push(Remark::TrustStore);
             items.push(Unlocked::new(None, material));
         }
-        // The list itself holds more than was read of it: certificates in the clear, comments, other objects.
+        // The list contains more than the entries read from it: plaintext certificates, comments, other objects.
         if let Some(first) = items.first_mut() {
             first.plain.push(plain.clone());
         }
-        // One of them takes the place of the keystore that was seen: a key if there is one.
+        // One entry replaces the locked keystore: a private key if there is one.
         let first = items.iter().position(|item| item.material.kind == Kind::PrivateKey);
         let first = first.or_else(|| items.iter().position(|item| item.material.kind == Kind::Keystore));
         for (at, item) in items.iter_mut().enumerate() {
@@ -105,7 +107,7 @@ impl Lock for Store<'_> {
     }
 }
 
-/// One object, with its certificates behind it.
+/// The materials of one object: the entry, then the certificates of its chain.
 fn materials(object: &Object<'_>, password: Option<&[u8]>) -> Vec<Unlocked> {
     let new = |material| Unlocked::new(None, material);
     let closed = || {
@@ -149,7 +151,7 @@ fn secret(plain: &[u8]) -> Option<Material> {
     let mut fields = BerReader::new(plain).value(SEQUENCE, "SecretKeyData").ok()?.children();
     let oid = dotted(fields.value(OID, "keyAlgorithm").ok()?.content);
     let key = fields.value(OCTET_STRING, "keyBytes").ok()?.content;
-    // RFC 8018 B.1.2, and NIST's arc for HMAC with SHA-3.
+    // RFC 8018 B.1.2, and the NIST arc for HMAC with SHA-3.
     let name = match oid.as_str() {
         "1.2.840.113549.2.7" => "HmacSHA1",
         "1.2.840.113549.2.8" => "HmacSHA224",

@@ -1,5 +1,5 @@
-//! The frame of BouncyCastle's FIPS keystore, BCFKS (org.bouncycastle.asn1.bc.ObjectStore):
-//! SEQUENCE { EncryptedObjectStoreData, ObjectStoreIntegrityCheck }, where the first is shaped like an encrypted PKCS#8 key.
+//! The outer structure of BouncyCastle's FIPS keystore, BCFKS (org.bouncycastle.asn1.bc.ObjectStore): SEQUENCE {
+//! EncryptedObjectStoreData, ObjectStoreIntegrityCheck }, where the first has the shape of an encrypted PKCS#8 key.
 
 use keyradius_core::error::Malformed;
 
@@ -11,7 +11,7 @@ pub(crate) struct Store<'a> {
     /// AlgorithmIdentifier of the encryption.
     pub(crate) algorithm: Value<'a>,
     pub(crate) ciphertext: &'a [u8],
-    /// All of it.
+    /// The whole structure.
     pub(crate) raw: &'a [u8],
 }
 
@@ -40,7 +40,8 @@ impl<'a> Store<'a> {
     }
 }
 
-/// AlgorithmIdentifier and OCTET STRING: the shape of the store's own ciphertext, of private keys and of secret ones.
+/// Splits a value into AlgorithmIdentifier and OCTET STRING: the shape of the store's ciphertext, of private keys and
+/// of secret keys.
 pub(crate) fn sealed(value: Value<'_>) -> Result<(Value<'_>, &[u8]), Malformed> {
     let mut fields = value.children();
     let algorithm = fields.value(SEQUENCE, "encryptionAlgorithm")?;
@@ -52,28 +53,28 @@ pub(crate) fn sealed(value: Value<'_>) -> Result<(Value<'_>, &[u8]), Malformed> 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Object<'a> {
     pub(crate) content: Content<'a>,
-    /// Its alias.
+    /// The alias.
     pub(crate) name: &'a [u8],
 }
 
-/// What it is (org.bouncycastle.asn1.bc.ObjectData: 0 to 4).
+/// The content of an object, by its type (org.bouncycastle.asn1.bc.ObjectData: 0 to 4).
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Content<'a> {
-    /// DER.
+    /// DER of a certificate.
     Certificate(&'a [u8]),
-    /// EncryptedPrivateKeyInfo, and the chain: one certificate behind the other.
+    /// EncryptedPrivateKeyInfo, and the certificates of the chain one after the other.
     PrivateKey(Value<'a>, &'a [u8]),
     /// EncryptedSecretKeyData.
     SecretKey(Value<'a>),
 }
 
-/// The objects of an ObjectStoreData. `None` if it is none.
+/// The objects of an ObjectStoreData. `None` if `plain` is not an ObjectStoreData.
 pub(crate) fn objects(plain: &[u8]) -> Option<Vec<Object<'_>>> {
     let outer = ber::parse(plain, 0).ok().filter(|value| value.tag == SEQUENCE && value.raw.len() == plain.len())?;
     let mut fields = outer.children();
     fields.value(INTEGER, "version").ok()?;
     fields.value(SEQUENCE, "integrityAlgorithm").ok()?;
-    // Made and changed.
+    // Creation and modification dates.
     fields.any().ok()?;
     fields.any().ok()?;
     let mut list = fields.value(SEQUENCE, "objectDataSequence").ok()?.children();

@@ -1,10 +1,10 @@
 //! BouncyCastle keystores: BKS versions 1 and 2, and UBER (org.bouncycastle.jcajce.provider.keystore.bc.BcKeyStoreSpi).
 //!
-//! There is no magic number: a file begins with its version and the length of its salt, which only counts at the very
-//! start of a file and is then held to by everything that follows. Of BKS every entry has to parse: aliases, dates and
-//! certificate chains stand in clear, so a sealed private key is known by its certificate. UBER shows nothing but its
-//! iterations; it is told from other files by being just what its one writer leaves, blocks and noise to the last byte,
-//! and is called a keystore, not a key, until it is opened.
+//! The formats have no magic number. A file begins with its version and the length of its salt; these bytes count only
+//! at the very start of a file, and all that follows must confirm them. In BKS, every entry must parse. Aliases, dates
+//! and certificate chains are plaintext, so a sealed private key is identified by its certificate. UBER shows only its
+//! iteration count. It is recognised by matching exactly what its one writer produces: whole blocks of random bytes to
+//! the end of the file. It is reported as a keystore, not as a key, until it is opened.
 
 mod open;
 mod read;
@@ -17,22 +17,23 @@ use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use read::{Store, Uber};
 
-/// BKS and UBER keystores.
+/// Detects BKS and UBER keystores.
 #[derive(Debug)]
 pub(crate) struct Bks;
 
 static ABOUT: About = About {
     id: "bks",
     title: "BouncyCastle keystore (BKS, UBER)",
-    detects: "BKS keystores of versions 1 and 2: every sealed private key with its alias and the certificate chain that says \
-              whose key it is, keys that lie in clear, sealed secret keys, and trust stores, which are told apart. UBER \
-              keystores, which are encrypted as a whole.",
-    blind_to: "Keystores behind other bytes, because the format has no magic number (inside of an archive or base64 they are \
-               files of their own again). Whether UBER holds keys or only certificates, and what a sealed secret key is \
-               for, shows only with the password.",
-    respond: "The MAC of BKS version 1 has a key of 16 bits (CVE-2018-5382), and the sealed keys of all versions fall to a \
-              guess at a password after some thousand SHA-1: treat them as readable. Look for the password in the code that \
-              loads the keystore, revoke the certificates listed, and move the key to a hardware-backed keystore.",
+    detects: "BKS keystores of versions 1 and 2: every sealed private key with its alias and the certificate chain \
+              that identifies it, plaintext keys, sealed secret keys, and trust stores, which are reported as such. \
+              UBER keystores, which are encrypted as a whole.",
+    blind_to: "Keystores that do not begin at the start of a file, because the format has no magic number (archive \
+               members and decoded base64 count as files). Whether UBER contains keys or only certificates, and the \
+               purpose of a sealed secret key, are known only with the password.",
+    respond: "The MAC key of BKS version 1 has 16 bits (CVE-2018-5382), and testing a password against the sealed \
+              keys of any version costs only a few thousand SHA-1 computations: treat the keys as readable. Look for \
+              the password in the code that loads the keystore, revoke the certificates listed, and move the key to a \
+              hardware-backed keystore.",
     references: &[
         "BouncyCastle org.bouncycastle.jcajce.provider.keystore.bc.BcKeyStoreSpi",
         "CVE-2018-5382",
@@ -40,7 +41,7 @@ static ABOUT: About = About {
     ],
 };
 
-/// Version, and the length of the salt.
+/// Version and length of the salt.
 const V1: Anchor = Anchor::at_start(&[0, 0, 0, 1, 0, 0, 0, 20]);
 const V2: Anchor = Anchor::at_start(&[0, 0, 0, 2, 0, 0, 0, 20]);
 
@@ -57,7 +58,7 @@ impl Detector for Bks {
         let bytes = blob.bytes.get(hit.at..).unwrap_or_default();
         match Store::read(bytes) {
             Ok(store) => bks(&store, bytes, hit.at, out),
-            // Its first twelve bytes are those of BKS version 1.
+            // The first twelve bytes of UBER look like BKS version 1.
             Err(error) if hit.anchor == V1 => {
                 if !blob.window.last {
                     return Err(error);
@@ -114,7 +115,7 @@ mod tests {
         [&(bytes.len() as u32).to_be_bytes()[..], bytes].concat()
     }
 
-    /// Numbers that no reader takes for a pattern.
+    /// Bytes that no reader takes for a pattern.
     fn noise(length: usize) -> Vec<u8> {
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
         let step = |_| {
@@ -155,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_entries_become() {
+    fn entries_become_materials() {
         let chain = [certificate(&[0x30, 0])];
         let secret = |name: &str, length| [&[2][..], &utf("RAW"), &utf(name), &sized(&noise(length))].concat();
         let mut info = crate::read::ber::encode(crate::read::ber::OID, &[&[0x2b, 6, 1, 4, 1, 42, 2, 17, 1, 1]]);
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn trust_stores_are_told_apart() {
+    fn trust_stores_are_recognised() {
         let bytes = store(2, &[entry(1, "root", &[], &certificate(&[0x30, 0]))]);
         let materials = inspect(&bytes).unwrap();
         assert_eq!((materials.len(), materials[0].kind), (1, Kind::Keystore));
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_keeps_what_was_there() {
+    fn truncated_files_keep_earlier_entries() {
         let chain = [certificate(&[0x30, 0])];
         let whole = store(2, &[entry(4, "one", &chain, &sealed()), entry(4, "two", &chain, &sealed())]);
         let first = whole.len() - 21 - entry(4, "two", &chain, &sealed()).len();
@@ -208,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn lies_are_refused() {
+    fn invalid_fields_are_refused() {
         let good = store(2, &[entry(4, "one", &[], &sealed())]);
         assert!(inspect(&good).is_ok());
         for (what, at, byte) in [
@@ -226,11 +227,11 @@ mod tests {
             bytes[at] = byte;
             assert!(inspect(&bytes).is_err(), "{what}");
         }
-        assert!(inspect(&store(2, &[])).is_err(), "nothing in it");
+        assert!(inspect(&store(2, &[])).is_err(), "an empty store");
     }
 
     #[test]
-    fn uber_is_noise_to_its_end_or_none() {
+    fn uber_must_be_random_to_its_end() {
         let blob = noise(2048);
         let materials = inspect(&uber(1500, &blob)).unwrap();
         assert_eq!((materials.len(), materials[0].kind, materials[0].container), (1, Kind::Keystore, Some("UBER")));

@@ -1,5 +1,5 @@
-//! Opens BouncyCastle's keystores. In BKS every key may have a password of its own, and the MAC, which has that of the
-//! store, is not asked. UBER has one password around everything, and a digest inside that says whether it was right.
+//! Opens BouncyCastle's keystores. In BKS every key may have a password of its own; the MAC, which uses the store
+//! password, is not checked. UBER has one password for the whole file, and a digest inside confirms it.
 
 use keyradius_core::material::{Kind, Material, ProtectionState, Remark};
 use zeroize::Zeroizing;
@@ -16,7 +16,7 @@ use keyradius_core::lock::{Lock, PROOF, boxed};
 const TRIPLE_DES: Suite = Suite::new(Cipher::TripleDes, Mode::Cbc, 24);
 const TWOFISH: Suite = Suite::new(Cipher::Twofish, Mode::Cbc, 32);
 
-/// Reads either kind of file.
+/// Reads a BKS or an UBER file.
 pub(super) fn read<'a>(bytes: &'a [u8]) -> Option<Box<dyn Lock + 'a>> {
     if let Ok(store) = read::Store::read(bytes) {
         return Some(boxed(Bks { store }));
@@ -24,14 +24,14 @@ pub(super) fn read<'a>(bytes: &'a [u8]) -> Option<Box<dyn Lock + 'a>> {
     read::Uber::read(bytes).ok().map(|store| boxed(Uber { store }))
 }
 
-/// Nominal nanoseconds of deriving key and IV, and of the first block.
+/// Nominal nanoseconds to derive key and IV and to decrypt the first block.
 fn price(head: Head<'_>, suite: Suite) -> u64 {
     let rounds = u64::from(head.iterations);
     let derived = Hash::Sha1.pkcs12_price(rounds, suite.key) + Hash::Sha1.pkcs12_price(rounds, suite.iv());
     derived + suite.setup_price()
 }
 
-/// Decrypts if the first block is what `fits` asks for, and the padding is right.
+/// Decrypts if the first block satisfies `fits` and the padding is correct.
 fn decrypt(
     head: Head<'_>,
     suite: Suite,
@@ -53,11 +53,11 @@ fn decrypt(
     Some(plain)
 }
 
-/// A password at work.
+/// A password to unlock entries with.
 struct Key<'p>(Password<'p>);
 
 impl<'p> Key<'p> {
-    /// BouncyCastle takes an empty password for none.
+    /// BouncyCastle treats an empty password as no password.
     fn new(password: &'p [u8]) -> Self {
         Self(if password.is_empty() { Password::none() } else { Password::new(password) })
     }
@@ -65,7 +65,7 @@ impl<'p> Key<'p> {
 
 impl Unlock for Key<'_> {
     fn sealed(&self, sealed: &Sealed<'_>) -> Option<Zeroizing<Vec<u8>>> {
-        // What kind of key it is, then the name of its format: two bytes of length, and the first letters.
+        // The kind of key, then the name of its format: two bytes of length and the first letters.
         const BEGINNINGS: [&[u8]; 3] = [b"\0\0\x06PKCS", b"\x01\0\x05X.50", b"\x02\0\x03RAW\0"];
         decrypt(sealed.head, TRIPLE_DES, sealed.ciphertext, &self.0, |first| {
             BEGINNINGS.iter().any(|beginning| first.starts_with(beginning))
@@ -88,7 +88,7 @@ fn is_open(material: &Material) -> bool {
     material.protection.as_ref().is_some_and(|protection| protection.state == ProtectionState::Opened)
 }
 
-/// What each entry costs.
+/// Sum of the prices of all entries.
 fn prices(entries: &[read::Entry<'_>]) -> u64 {
     let price = |entry: &read::Entry<'_>| match &entry.content {
         Content::Sealed(sealed) => price(sealed.head, TRIPLE_DES),
@@ -124,7 +124,7 @@ struct Uber<'a> {
 }
 
 impl Uber<'_> {
-    /// The list of entries.
+    /// The decrypted list of entries.
     fn plain(&self, password: &Key<'_>) -> Option<Zeroizing<Vec<u8>>> {
         // The type of the first entry and the high byte of the length of its alias.
         let fits = |first: &[u8]| matches!(first, [0..=4, 0 | 1, ..]);
@@ -140,7 +140,8 @@ impl Lock for Uber<'_> {
         price(self.store.head, TWOFISH)
     }
 
-    /// Decrypting all of it, then every sealed key: one takes 110 bytes at least, and as many iterations as the store.
+    /// Decrypting the whole file, then every sealed key: each takes at least 110 bytes, and as many iterations as the
+    /// store.
     fn price_of_success(&self) -> u64 {
         let length = self.store.ciphertext.len() as u64;
         let keys = length / 110 + 1;
@@ -156,18 +157,18 @@ impl Lock for Uber<'_> {
             items.iter_mut().map(|item| &mut item.material).filter(|m| m.protection.is_some() && !is_open(m))
         {
             if material.kind == Kind::PrivateKey {
-                // Not open, whatever the keystore is. A handle is all that can be shown of it.
+                // A key that stays closed has no public half to show, so it is reported as a keystore.
                 material.kind = Kind::Keystore;
                 material.identity = None;
                 material.remarks.push(Remark::OtherPassword);
             }
         }
-        // One of them takes the place of the keystore that was seen: a key if there is one.
+        // One entry replaces the locked keystore: a private key if there is one.
         let first = items.iter().position(|item| item.material.kind == Kind::PrivateKey);
         let first = first.or_else(|| items.iter().position(|item| item.material.kind == Kind::Keystore));
         for (at, item) in items.iter_mut().enumerate() {
             item.which = (Some(at) == first).then_some(0);
-            // Encrypted as a whole, so nothing in it lay in the open.
+            // The keystore was encrypted as a whole, so nothing in it was plaintext.
             if !matches!(item.material.kind, Kind::Certificate | Kind::PublicKey) {
                 let protection = item.material.protection.take().filter(|p| p.state != ProtectionState::Plaintext);
                 item.material.protection = protection.or_else(|| self.store.material().protection);

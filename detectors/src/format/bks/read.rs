@@ -1,7 +1,7 @@
-//! BouncyCastle's keystores: BKS versions 1 and 2, whose list of entries lies in clear, and UBER, whose list is one blob
-//! of Twofish (org.bouncycastle.jcajce.provider.keystore.bc.BcKeyStoreSpi).
+//! BouncyCastle's keystores: BKS versions 1 and 2, whose list of entries is plaintext, and UBER, whose list is one blob
+//! encrypted with Twofish (org.bouncycastle.jcajce.provider.keystore.bc.BcKeyStoreSpi).
 //!
-//! The list is the same in both, so what opens UBER reads it with the reader of BKS.
+//! Both have the same list, so the reader of BKS also reads the decrypted list of UBER.
 
 use std::ops::Range;
 
@@ -16,18 +16,19 @@ use crate::read::private::{self, PrivateKey};
 use crate::read::{pbe, public, x509};
 use keyradius_core::lock::Unlocked;
 
-/// Length of a SHA-1: the MAC behind the entries of BKS, the digest behind those of UBER, and the salt of every writer.
+/// Length of a SHA-1 digest, in bytes: the MAC after the entries of BKS, the digest after those of UBER, and the salt
+/// of every writer.
 pub(crate) const DIGEST: usize = 20;
-/// Largest iteration count read. The writer takes 1024 to 2047, its reader refuses more than 65,536.
+/// Maximum iteration count read. The writer uses 1024 to 2047; its reader refuses more than 65,536.
 const MAX_ITERATIONS: u32 = 1_000_000;
-/// Iterations that the writer of UBER chooses from.
+/// Iteration counts that the writer of UBER chooses from.
 const UBER_ITERATIONS: Range<u32> = 1024..2048;
 /// Dates of entries: milliseconds since 1970, up to the year 2100.
 const DATES: Range<u64> = 0..4_102_444_800_000;
-/// Iterations of PKCS#12's derivation up to which a scheme counts as weak, as in `read/pbe.rs`.
+/// PKCS#12 iterations up to which a scheme counts as weak, as in `read/pbe.rs`.
 const FEW: u32 = 2048;
 
-/// Salt and iterations: the head of both kinds of file and of every sealed key.
+/// Salt and iterations: the header of both file formats and of every sealed key.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Head<'a> {
     pub(crate) salt: &'a [u8],
@@ -57,14 +58,14 @@ pub(crate) struct Store<'a> {
     /// 1 or 2.
     pub(crate) version: u32,
     pub(crate) entries: Vec<Entry<'a>>,
-    /// Length in bytes of what was read.
+    /// Bytes read.
     pub(crate) consumed: usize,
     /// Whether the list ends early.
     pub(crate) damaged: bool,
 }
 
 impl<'a> Store<'a> {
-    /// Reads the file at the start of `bytes`. What stands before damage is kept; nothing at all is an error.
+    /// Reads the file at the start of `bytes`. Entries before damage are kept; a file without entries is an error.
     pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let mut cursor = Cursor::new(bytes);
         let version = cursor.u32("version")?;
@@ -76,14 +77,14 @@ impl<'a> Store<'a> {
         let end = end.and_then(|()| cursor.take(DIGEST, "MAC"));
         match end {
             Err(error) if entries.is_empty() => Err(error),
-            // Nothing in it, and a file that begins like this may be anything.
+            // Without entries, a file that begins like this may be anything.
             Ok(_) if entries.is_empty() => Err(Malformed::new("no entries", cursor.at())),
             end => Ok(Self { version, entries, consumed: cursor.at(), damaged: end.is_err() }),
         }
     }
 }
 
-/// An UBER file: nothing but the numbers of its encryption can be read.
+/// An UBER file. Only its encryption parameters are readable.
 #[derive(Debug)]
 pub(crate) struct Uber<'a> {
     pub(crate) head: Head<'a>,
@@ -91,12 +92,12 @@ pub(crate) struct Uber<'a> {
 }
 
 impl<'a> Uber<'a> {
-    /// Reads a whole file. Its head is twelve bytes that other files may have too, so everything has to be as the one
-    /// writer of this format leaves it: its range of iterations, whole blocks, and bytes without any pattern.
+    /// Reads a whole file. Other files may have the same twelve bytes at the start, so everything must match the one
+    /// writer of this format: its range of iterations, whole blocks, and bytes without any pattern.
     pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, Malformed> {
-        /// A block.
+        /// Block size, in bytes.
         const TWOFISH: usize = 16;
-        /// A list with nothing but one sealed key of 128 bits has 112.
+        /// Minimum size, in bytes. A list with just one sealed key of 128 bits has 112.
         const SMALLEST: usize = 96;
         let mut cursor = Cursor::new(bytes);
         cursor.expect(&1_u32.to_be_bytes(), "version")?;
@@ -113,7 +114,7 @@ impl<'a> Uber<'a> {
         Ok(Self { head, ciphertext })
     }
 
-    /// The keystore as it is before it is opened.
+    /// The keystore before it is opened.
     pub(crate) fn material(&self) -> Material {
         let mut material = empty(Kind::Keystore, "UBER");
         material.protection = Some(self.head.protection("Twofish-256-CBC"));
@@ -122,9 +123,9 @@ impl<'a> Uber<'a> {
     }
 }
 
-/// Whether bytes show no pattern: how often each value occurs is what chance would give. For up to 256 bytes the number of
-/// different values, beyond that chi-square over the 256 values, which is 255 on average with a deviation of 23; the bounds
-/// are seven deviations away.
+/// Whether bytes show no pattern: the frequency of each value is as expected by chance. For up to 256 bytes, counts the
+/// different values. For more bytes, computes chi-square over the 256 values, which has mean 255 and deviation 23; the
+/// bounds are seven deviations away.
 fn is_noise(bytes: &[u8]) -> bool {
     let mut counts = [0_u64; 256];
     for &byte in bytes {
@@ -149,16 +150,16 @@ pub(crate) struct Entry<'a> {
     pub(crate) content: Content<'a>,
 }
 
-/// What an entry holds, by its type.
+/// The content of an entry, by its type.
 #[derive(Debug)]
 pub(crate) enum Content<'a> {
     /// 1: DER.
     Certificate(&'a [u8]),
-    /// 2: a key in clear.
+    /// 2: a plaintext key.
     Key(Encoded<'a>),
-    /// 3: a key that was protected before the keystore got it.
+    /// 3: a key that was already protected before it was added.
     Protected(&'a [u8]),
-    /// 4: a key under a password of its own.
+    /// 4: a key sealed with a password of its own.
     Sealed(Sealed<'a>),
 }
 
@@ -167,7 +168,7 @@ pub(crate) enum Content<'a> {
 pub(crate) struct Encoded<'a> {
     /// 0 private, 1 public, 2 secret.
     kind: u8,
-    /// Java's name, such as `HmacSHA256`.
+    /// Java's name for the algorithm, such as `HmacSHA256`.
     algorithm: &'a [u8],
     bytes: &'a [u8],
 }
@@ -191,7 +192,7 @@ impl<'a> Encoded<'a> {
         Ok(Self { kind, algorithm, bytes })
     }
 
-    /// The key in clear. `None` if it is damaged.
+    /// The plaintext key. `None` if it is damaged.
     pub(crate) fn material(&self, container: &'static str) -> Option<Material> {
         match self.kind {
             0 => Some(private_key(private::pkcs8(self.bytes).ok()?, self.bytes, container)),
@@ -205,11 +206,11 @@ impl<'a> Encoded<'a> {
     }
 }
 
-/// A key under a password.
+/// A key sealed with a password.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sealed<'a> {
     pub(crate) head: Head<'a>,
-    /// Triple DES, CBC; the plaintext is an [`Encoded`].
+    /// Triple DES in CBC mode; the plaintext is an [`Encoded`].
     pub(crate) ciphertext: &'a [u8],
 }
 
@@ -225,7 +226,7 @@ impl<'a> Sealed<'a> {
     }
 }
 
-/// All entries, and whether the list came to its end.
+/// All entries, and whether the list was complete.
 pub(crate) fn list<'a>(cursor: &mut Cursor<'a>) -> (Vec<Entry<'a>>, Result<(), Malformed>) {
     let mut entries = Vec::new();
     loop {
@@ -262,13 +263,13 @@ fn entry<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Entry<'a>>, Malformed> {
     Ok(Some(Entry { alias, chain, content }))
 }
 
-/// A string as Java's `writeUTF` has it.
+/// A string as Java's `writeUTF` encodes it.
 fn text<'a>(cursor: &mut Cursor<'a>, what: &'static str) -> Result<&'a [u8], Malformed> {
     let length = cursor.u16(what)?;
     cursor.take(length.into(), what)
 }
 
-/// Type and DER of a certificate. Whatever its type, one that is no SEQUENCE is none.
+/// Reads type and DER of a certificate. Whatever the type, a value that is not a SEQUENCE is not a certificate.
 fn certificate<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], Malformed> {
     let at = cursor.at();
     text(cursor, "certificate type")?;
@@ -276,11 +277,11 @@ fn certificate<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], Malformed> {
     if der.first() == Some(&SEQUENCE) { Ok(der) } else { Err(Malformed::new("certificate", at)) }
 }
 
-/// What can be done with a sealed key or bytes that were protected before: a password's work.
+/// Opens sealed keys and keys that were protected before they were added.
 pub(crate) trait Unlock {
-    /// The plaintext of a sealed key.
+    /// The plaintext of a sealed key. `None` if it stays closed.
     fn sealed(&self, sealed: &Sealed<'_>) -> Option<Zeroizing<Vec<u8>>>;
-    /// The PKCS#8 in an EncryptedPrivateKeyInfo.
+    /// The PKCS#8 in an EncryptedPrivateKeyInfo. `None` if it stays closed.
     fn protected(&self, der: &[u8]) -> Option<Zeroizing<Vec<u8>>>;
 }
 
@@ -298,8 +299,8 @@ impl Unlock for Locked {
     }
 }
 
-/// Everything in a list. [`Unlocked::which`] numbers what is locked; what a password opened has a protection that says
-/// `Opened`.
+/// The materials of all entries. [`Unlocked::which`] numbers the locked ones; a key that a password opened has the
+/// protection state `Opened`.
 pub(crate) fn materials(entries: &[Entry<'_>], container: &'static str, password: &dyn Unlock) -> Vec<Unlocked> {
     let mut items = Vec::new();
     let mut locked = 0;
@@ -366,7 +367,7 @@ pub(crate) fn materials(entries: &[Entry<'_>], container: &'static str, password
     items
 }
 
-/// A key under a password: what came out of it, or what is known without.
+/// A key under a password: the opened key, or what is known without the password.
 fn protected(
     opened: Option<Material>,
     protection: Protection,
@@ -376,7 +377,7 @@ fn protected(
 ) -> Material {
     let (mut material, state) = match opened {
         Some(material) => (material, ProtectionState::Opened),
-        // A key without a chain is a symmetric one: private keys have to come with theirs (`engineSetKeyEntry`).
+        // A key without a chain is symmetric: a private key must have a chain (`engineSetKeyEntry`).
         None if entry.chain.is_empty() && matches!(entry.content, Content::Sealed(_)) => {
             let mut material = empty(Kind::Keystore, container);
             material.remarks.push(Remark::HoldsSealedSecretKey);
@@ -393,7 +394,7 @@ fn protected(
     material
 }
 
-/// The ciphertext in an EncryptedPrivateKeyInfo, if these bytes are one.
+/// The ciphertext of an EncryptedPrivateKeyInfo; the bytes themselves if they are not one.
 fn sealed_part(bytes: &[u8]) -> &[u8] {
     let part = || {
         let mut info = BerReader::new(bytes).value(SEQUENCE, "EncryptedPrivateKeyInfo").ok()?.children();
@@ -403,7 +404,7 @@ fn sealed_part(bytes: &[u8]) -> &[u8] {
     part().unwrap_or(bytes)
 }
 
-/// The protection that an EncryptedPrivateKeyInfo names, if these bytes are one.
+/// The protection that an EncryptedPrivateKeyInfo names. `None` if the bytes are not one.
 fn encrypted_info(bytes: &[u8]) -> Option<Protection> {
     let mut info = BerReader::new(bytes).value(SEQUENCE, "EncryptedPrivateKeyInfo").ok()?.children();
     let algorithm = info.value(SEQUENCE, "encryptionAlgorithm").ok()?;

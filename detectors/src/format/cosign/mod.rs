@@ -1,7 +1,8 @@
-//! Encrypted signing keys of cosign: PEM `ENCRYPTED SIGSTORE PRIVATE KEY` (version 2) and `ENCRYPTED COSIGN PRIVATE KEY`
-//! (version 1), whose body is no DER but JSON: scrypt with its parameters, a nonce, and PKCS#8 in a NaCl secretbox.
+//! Encrypted signing keys of cosign: PEM `ENCRYPTED SIGSTORE PRIVATE KEY` (version 2) and `ENCRYPTED COSIGN PRIVATE
+//! KEY` (version 1). The body is not DER but JSON: scrypt with its parameters, a nonce, and PKCS#8 in a NaCl secretbox.
 //!
-//! The JSON is asked member by member: writers differ in order and blanks, and none of it says what the key is.
+//! The members of the JSON are looked up by name, because writers differ in order and blanks. None of the JSON
+//! identifies the key.
 
 mod open;
 mod read;
@@ -15,21 +16,20 @@ use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use crate::read::{armor, carrier};
 use read::Sealed;
 
-/// cosign keys.
+/// Detects cosign keys.
 #[derive(Debug)]
 pub(crate) struct Cosign;
 
 static ABOUT: About = About {
     id: "cosign",
     title: "Encrypted signing key (cosign, Sigstore)",
-    detects: "PEM blocks ENCRYPTED SIGSTORE PRIVATE KEY and ENCRYPTED COSIGN PRIVATE KEY whose body is the JSON of cosign: \
-              scrypt and a NaCl secretbox. Says the cost of a guess.",
-    blind_to: "The public half (cosign.pub) is inside the secretbox, and so is the kind of key, until a password opens it. \
-               An empty password (COSIGN_PASSWORD=\"\", common in pipelines) cannot be told from a good one without trying \
-               it.",
-    respond: "Whoever opens it can sign images and attestations that every policy with cosign.pub accepts. Take the public \
-              key out of admission policies and verification scripts, sign anew with another key or keyless, and look into \
-              the transparency log for signatures that are not yours.",
+    detects: "PEM blocks ENCRYPTED SIGSTORE PRIVATE KEY and ENCRYPTED COSIGN PRIVATE KEY whose body is the JSON of \
+              cosign: scrypt and a NaCl secretbox. Reports the cost of a guess.",
+    blind_to: "The public half (cosign.pub) and the kind of key are inside the secretbox, until a password opens it. \
+               An empty password (COSIGN_PASSWORD=\"\", common in pipelines) looks like any other until it is tried.",
+    respond: "Whoever opens the key can sign images and attestations that every policy with cosign.pub accepts. \
+              Remove the public key from admission policies and verification scripts, sign again with another key or \
+              keyless, and search the transparency log for signatures that are not yours.",
     references: &["sigstore/cosign pkg/cosign/keys.go", "go-securesystemslib encrypted", "RFC 7914", "CWE-321"],
 };
 
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_whole_is_refused() {
+    fn incomplete_input_is_refused() {
         for (from, to) in [
             ("scrypt", "argon2"),
             ("nacl/secretbox", "aes"),

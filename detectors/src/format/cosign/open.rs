@@ -1,4 +1,4 @@
-//! Opens keys of cosign: scrypt, then XSalsa20 as in a NaCl secretbox. The tag is not asked: what comes out has to be
+//! Opens keys of cosign: scrypt, then XSalsa20 as in a NaCl secretbox. The tag is not checked: the plaintext must be
 //! PKCS#8 whose numbers fit together.
 
 use salsa20::XSalsa20;
@@ -12,7 +12,7 @@ use crate::unlock::kdf::Scrypt;
 use keyradius_core::lock::Lock;
 use keyradius_core::lock::Unlocked;
 
-/// A file.
+/// A key file.
 pub(super) struct Key {
     sealed: Sealed,
     scrypt: Scrypt,

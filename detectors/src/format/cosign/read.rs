@@ -1,18 +1,18 @@
-//! The JSON in a key of cosign, for its detector and for trying passwords.
+//! The JSON in a cosign key, for the detector and for trying passwords.
 
 use keyradius_core::error::Malformed;
 
 use crate::read::members;
 use crate::read::text::{unbase64, without_padding};
 
-/// PKCS#8 in a NaCl secretbox under scrypt.
+/// PKCS#8 in a NaCl secretbox, with a key derived by scrypt.
 pub(crate) struct Sealed {
     /// N, r and p.
     pub(crate) scrypt: (u64, u64, u64),
     pub(crate) salt: Vec<u8>,
     /// 24 bytes.
     pub(crate) nonce: Vec<u8>,
-    /// A tag of 16 bytes, then as many bytes as the key has.
+    /// A tag of 16 bytes, then the encrypted key, which has the length of the plaintext.
     pub(crate) ciphertext: Vec<u8>,
 }
 
@@ -21,7 +21,7 @@ impl Sealed {
     pub(crate) const TAG: usize = 16;
 
     pub(crate) fn read(json: &[u8]) -> Result<Self, Malformed> {
-        /// The smallest key there is, Ed25519 in PKCS#8.
+        /// The smallest possible key, in bytes: Ed25519 in PKCS#8.
         const SMALLEST: usize = 48;
         let wrong = |what| Malformed::new(what, 0);
         let json = json.trim_ascii();

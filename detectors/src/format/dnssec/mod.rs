@@ -1,7 +1,8 @@
-//! DNSSEC private keys in the text of BIND (`K<zone>+<algorithm>+<tag>.private`), and the `.key` files beside them.
+//! DNSSEC private keys in BIND's text format (`K<zone>+<algorithm>+<tag>.private`), and the `.key` files next to them.
 //!
-//! RSA and DSA keys are proven by their numbers; the others are one number, from which the public half is computed. Which
-//! keys sign other keys (KSK) stands in the `.key` file only: its public key is reported with that, and is the same key.
+//! RSA and DSA keys are proven by their numbers. The others are a single number, from which the public half is
+//! computed. Only the `.key` file says whether a key signs other keys (KSK): its public key is reported with that
+//! remark and has the same identity.
 
 mod read;
 
@@ -18,25 +19,25 @@ use crate::read::signs::{self, Fit};
 use crate::read::{curves, proof, ssh};
 use read::{Fields, dnskey};
 
-/// DNSSEC keys.
+/// Detects DNSSEC keys.
 #[derive(Debug)]
 pub(crate) struct Dnssec;
 
 const PRIVATE: Anchor = Anchor::anywhere(b"Private-key-format");
-/// How dnssec-keygen begins the file of a public key.
+/// How dnssec-keygen begins a public key file.
 const KSK: Anchor = Anchor::at_start(b"; This is a key-signing key");
 const ZSK: Anchor = Anchor::at_start(b"; This is a zone-signing key");
 
 static ABOUT: About = About {
     id: "dnssec",
     title: "Private key (DNSSEC)",
-    detects: "Private key files of BIND and its kin: RSA, DSA, ECDSA P-256 and P-384, Ed25519, Ed448, and the HMAC keys that \
-              dnssec-keygen once made. Verified where the numbers have to fit together (RSA, DSA). The public .key files say \
-              the zone and whether a key signs keys (KSK) or the zone (ZSK).",
-    blind_to: "Keys in an HSM (Engine and Label lines): the file has no number. Which zone a private key is for: the name of \
-               its file says, or the .key file beside it.",
-    respond: "Roll the key: publish a new one, for a KSK change the DS record at the parent, wait for the longest time to \
-              live, take the old one out. Until then whoever has it can forge every answer of the zone.",
+    detects: "Private key files of BIND and compatible tools: RSA, DSA, ECDSA P-256 and P-384, Ed25519, Ed448, and \
+              the HMAC keys that dnssec-keygen once made. Verified where the numbers must fit together (RSA, DSA). \
+              The public .key files give the zone and say whether a key signs keys (KSK) or the zone (ZSK).",
+    blind_to: "Keys in an HSM (Engine and Label lines): the file contains no number. The zone of a private key: only \
+               the file name or the .key file next to it gives the zone.",
+    respond: "Roll the key: publish a new one, for a KSK change the DS record at the parent, wait for the longest \
+              time to live, remove the old key. Until then whoever has it can forge every answer of the zone.",
     references: &["BIND 9: dnssec-keygen(8)", "RFC 4034", "RFC 5702", "RFC 6605", "RFC 8080", "CWE-321"],
 };
 
@@ -72,8 +73,8 @@ impl Detector for Dnssec {
     }
 }
 
-/// The public half of a private key, and how its numbers fit, where there is more than one. Numbers of the algorithms: IANA, DNS Security Algorithm
-/// Numbers; those of HMAC are BIND's own.
+/// The public half of a private key, and how its numbers fit, if it has more than one. Algorithm numbers: IANA, DNS
+/// Security Algorithm Numbers; those of HMAC are BIND's own.
 fn identity(fields: &Fields) -> Result<(Identity, Option<Fit>), Malformed> {
     let known = |key: PublicKey<'_>| Identity::public(public::half(&key));
     let number = |name: &str| fields.get(name).ok_or(Malformed::new("number of a DNSSEC key", 0));
@@ -106,7 +107,7 @@ fn identity(fields: &Fields) -> Result<(Identity, Option<Fit>), Malformed> {
             let bytes = proof::raw_public(kind, seed).filter(|_| looks_random(seed)).ok_or(wrong("seed"))?;
             Ok((known(PublicKey::Raw { kind, bytes: &bytes }), None))
         }
-        // Shared secrets have no public half. They are known by a digest, if they are long enough not to be guessed.
+        // Shared secrets have no public half. They are identified by a digest if they are too long to be guessed.
         157 | 161..=165 => {
             let secret = number("Key")?;
             if secret.len() < 10 || !looks_random(secret) {
@@ -119,7 +120,7 @@ fn identity(fields: &Fields) -> Result<(Identity, Option<Fit>), Malformed> {
     }
 }
 
-/// A `.key` file: comments, then `zone. IN DNSKEY flags 3 algorithm key`.
+/// Reads a `.key` file: comments, then `zone. IN DNSKEY flags 3 algorithm key`.
 fn public_key(bytes: &[u8], out: &mut Inspection) -> Result<(), Malformed> {
     let record = dnskey(bytes)?;
     let key = record.key()?;
@@ -127,7 +128,7 @@ fn public_key(bytes: &[u8], out: &mut Inspection) -> Result<(), Malformed> {
     let mut material = Material::new(Kind::PublicKey, ABOUT.id, Encoding::Text, 0..record.end);
     material.identity = Some(Identity::public(half));
     material.labels.push(Label::new("zone", record.zone));
-    // RFC 4034 2.1.1: zone keys have bit 7; RFC 3757: those that sign keys have the last bit too.
+    // RFC 4034 2.1.1: zone keys have bit 7. RFC 3757: keys that sign keys have the last bit as well.
     material.remarks.push(if record.flags & 1 == 1 { Remark::KeySigningKey } else { Remark::ZoneSigningKey });
     out.found(material);
     Ok(())
@@ -189,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn the_public_file_says_what_it_signs() {
+    fn the_public_file_shows_the_kind_of_key() {
         let seed = &number()[..32];
         let public = proof::raw_public(Raw::Ed25519, seed).unwrap();
         for (flags, what, note) in [(257, "key", Remark::KeySigningKey), (256, "zone", Remark::ZoneSigningKey)] {
@@ -206,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_refused() {
+    fn invalid_keys_are_refused() {
         let number = number();
         for text in [
             one("13 (ECDSAP256SHA256)", "PrivateKey", &[0; 32]),

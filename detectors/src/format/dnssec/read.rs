@@ -1,4 +1,4 @@
-//! The text of DNSSEC key files: `Name: value` lines of BIND's private keys, and the DNSKEY record of the public ones.
+//! The text of DNSSEC key files: the `Name: value` lines of BIND's private keys, and the DNSKEY record of public keys.
 
 use keyradius_core::error::Malformed;
 use zeroize::Zeroizing;
@@ -7,21 +7,21 @@ use crate::read::curves;
 use crate::read::public::{Domain, PublicKey, Raw};
 use crate::read::text::{Decoder, digit};
 
-/// Most text of one file that is read, in bytes: RSA of 4096 bits has a tenth of it.
+/// Maximum text of one file that is read, in bytes: RSA of 4096 bits takes a tenth of it.
 const MAX_TEXT: usize = 32 << 10;
-/// Longest line, in bytes: a modulus of 16,384 bits.
+/// Maximum line length, in bytes: a modulus of 16,384 bits.
 const MAX_LINE: usize = 4 << 10;
-/// Most lines.
+/// Maximum number of lines.
 const MAX_LINES: usize = 32;
 
-/// The numbers of a private key, decoded.
+/// The algorithm and the decoded numbers of a private key.
 pub(crate) struct Fields {
     pub(crate) algorithm: u16,
     numbers: Vec<(String, Zeroizing<Vec<u8>>)>,
 }
 
 impl Fields {
-    /// The fields and the bytes that they take up. `text` begins with the line of the format.
+    /// Reads the fields and returns the bytes that they occupy. `text` begins with the line of the format.
     pub(crate) fn read(text: &[u8]) -> Result<(Self, usize), Malformed> {
         /// The numbers of a key (BIND, dst_parse.c).
         const NUMBERS: [&str; 15] = [
@@ -41,7 +41,7 @@ impl Fields {
             "Private_value(x)",
             "Public_value(y)",
         ];
-        /// What else stands there: times, and where in an HSM the key is.
+        /// Other fields of such a file: times, and the location of the key in an HSM.
         const OTHERS: [&str; 13] = [
             "Created",
             "Publish",
@@ -77,7 +77,7 @@ impl Fields {
                     fields.numbers.push((name.to_owned(), bytes));
                 }
                 name if OTHERS.contains(&name) => {}
-                // What follows in the file around it.
+                // The text after the key file.
                 _ => break,
             }
             end = at + line.len();
@@ -94,7 +94,8 @@ impl Fields {
     }
 }
 
-/// The line at the start of a text, with its indentation, and how far the next one is. Its end may be written out.
+/// The line at the start of a text, with its indentation, and the distance to the next line. The line end may be
+/// escaped.
 fn line(text: &[u8]) -> (&[u8], usize) {
     let ends = |at: &usize| match text.get(*at..) {
         Some([b'\n' | b'\r' | b'"' | b'\'', ..]) => true,
@@ -124,7 +125,7 @@ fn split(line: &[u8]) -> Option<(&str, &[u8])> {
     (plain && !name.is_empty()).then(|| (name, line.get(colon + 1..).unwrap_or_default().trim_ascii()))
 }
 
-/// The bytes of base64 with its padding and with blanks between.
+/// Decodes base64 with padding and with blanks between the digits.
 fn base64(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let mut decoder = Decoder::with_capacity(text.len());
     let padding = text.iter().rev().take(2).take_while(|&&byte| byte == b'=').count();
@@ -141,9 +142,9 @@ pub(crate) struct Record<'a> {
     pub(crate) zone: &'a [u8],
     pub(crate) flags: u16,
     algorithm: u16,
-    /// The key as RFC 4034 2.1.4 has it.
+    /// The key in the format of RFC 4034 2.1.4.
     bytes: Vec<u8>,
-    /// Where its line ends.
+    /// End of the record's line.
     pub(crate) end: usize,
 }
 
@@ -156,7 +157,7 @@ pub(crate) fn dnskey(text: &[u8]) -> Result<Record<'_>, Malformed> {
             let wrong = Malformed::new("DNSKEY record", at);
             let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
             let zone = words.next().ok_or(wrong)?;
-            // A time to live and the class may stand before the type.
+            // A time to live and the class may precede the type.
             words.by_ref().take(3).find(|word| *word == b"DNSKEY").ok_or(wrong)?;
             let mut number = || str::from_utf8(words.next()?).ok()?.parse::<u16>().ok();
             let (flags, protocol, algorithm) = (number().ok_or(wrong)?, number().ok_or(wrong)?, number().ok_or(wrong)?);
@@ -172,7 +173,7 @@ pub(crate) fn dnskey(text: &[u8]) -> Result<Record<'_>, Malformed> {
     Err(Malformed::new("DNSKEY record", at))
 }
 
-/// The public key of a record. EC points get the byte before them that the others have.
+/// The public key of a record. EC points get the leading byte that other formats have.
 pub(crate) enum Key<'a> {
     Rsa { n: &'a [u8], e: &'a [u8] },
     Ec { curve: &'static [u8], point: Vec<u8> },
@@ -190,7 +191,7 @@ impl Record<'_> {
             if self.bytes.len() == kind.len() { Ok(Key::Raw { kind, bytes: &self.bytes }) } else { Err(wrong) }
         };
         match self.algorithm {
-            // RFC 3110 2: length of the exponent in one byte, or in two behind a zero.
+            // RFC 3110 2: the length of the exponent is one byte, or a zero and two bytes.
             1 | 5 | 7 | 8 | 10 => {
                 let (length, rest) = match self.bytes.as_slice() {
                     [0, high, low, rest @ ..] => (usize::from(*high) << 8 | usize::from(*low), rest),

@@ -1,7 +1,7 @@
 //! PKCS#8 EncryptedPrivateKeyInfo (RFC 5208 6, RFC 5958 3): PEM `ENCRYPTED PRIVATE KEY`, and DER at any offset.
 //!
-//! The scheme, its iterations and the size of the ciphertext are readable; the public half is not, so the key is known
-//! by a digest of its ciphertext until it is opened.
+//! The scheme, its iterations and the size of the ciphertext are readable, but the public half is not. So the key is
+//! identified by a digest of its ciphertext until it is opened.
 
 mod open;
 
@@ -16,19 +16,20 @@ use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use crate::read::ber::{BerReader, OCTET_STRING, SEQUENCE};
 use crate::read::{armor, carrier, locate, pbe};
 
-/// Encrypted PKCS#8 private keys.
+/// Detects encrypted PKCS#8 private keys.
 #[derive(Debug)]
 pub(crate) struct EncryptedPkcs8;
 
 static ABOUT: About = About {
     id: "encrypted_pkcs8",
     title: "Encrypted private key (PKCS#8)",
-    detects: "EncryptedPrivateKeyInfo structures in PEM (ENCRYPTED PRIVATE KEY) and in DER at any offset, under PBES1, \
-              PBES2 (PBKDF2, scrypt) and the PKCS#12 schemes. Says the scheme and what a guess at the password costs.",
-    blind_to: "The public half is inside the ciphertext: until the key is opened it cannot be joined with certificates \
-               or with other copies that are encrypted differently.",
-    respond: "Encryption buys time, not safety: look for the password beside the key (properties, CI files, scripts) \
-              and treat the key as leaked if it can be guessed. Leaked keys that were encrypted are revoked all the same.",
+    detects: "EncryptedPrivateKeyInfo structures in PEM (ENCRYPTED PRIVATE KEY) and in DER at any offset, under \
+              PBES1, PBES2 (PBKDF2, scrypt) and the PKCS#12 schemes. Reports the scheme and the cost of a password \
+              guess.",
+    blind_to: "The public half is inside the ciphertext: until the key is opened it cannot be linked to certificates, \
+               or to copies that are encrypted differently.",
+    respond: "Encryption buys time, not safety: look for the password near the key (properties, CI files, scripts) \
+              and treat the key as leaked if it can be guessed. Revoke a leaked key even if it was encrypted.",
     references: &["RFC 5958 3", "RFC 8018", "RFC 7292 B", "CWE-321"],
 };
 
@@ -47,7 +48,7 @@ impl Detector for EncryptedPkcs8 {
             let found = read(&armor.body)?;
             let mut material = material(&found, Encoding::Pem, armor.span.clone());
             material.remarks.extend(carrier::remarks(&armor));
-            // Notary v1 writes what the key is for into headers of the block.
+            // Notary v1 writes the purpose of the key into headers of the block.
             for name in ["role", "gun"] {
                 let label = armor.header(name).map(|v| format!("{name}: {v}"));
                 material.labels.extend(label.map(|l| keyradius_core::material::Label::new("header", l.as_bytes())));
@@ -65,7 +66,7 @@ impl Detector for EncryptedPkcs8 {
         let der = blob.bytes.get(start..).unwrap_or_default();
         let found = read(der).inspect_err(|_| {
             if !blob.window.last && is_cut(der) {
-                out.unread(Reason::TooLarge, "an encrypted private key that is larger than what is read at once");
+                out.unread(Reason::TooLarge, "an encrypted private key that exceeds the maximum read at once");
             }
         })?;
         out.found(material(&found, Encoding::Der, start..start + found.raw.len()));
@@ -80,12 +81,12 @@ impl Detector for EncryptedPkcs8 {
 struct Encrypted<'a> {
     protection: Protection,
     ciphertext: Cow<'a, [u8]>,
-    /// All of it.
+    /// The whole structure.
     raw: &'a [u8],
 }
 
 fn read(der: &[u8]) -> Result<Encrypted<'_>, Malformed> {
-    /// The smallest key there is, Ed25519 in 48 bytes, in blocks of eight.
+    /// The smallest possible ciphertext, in bytes: Ed25519 in 48 bytes, in blocks of eight.
     const SMALLEST: usize = 48;
     let outer = BerReader::new(der).value(SEQUENCE, "EncryptedPrivateKeyInfo")?;
     let mut fields = outer.children();
@@ -98,7 +99,7 @@ fn read(der: &[u8]) -> Result<Encrypted<'_>, Malformed> {
     Ok(Encrypted { protection, ciphertext: octets, raw: outer.raw })
 }
 
-/// Whether bytes begin an encrypted key and end before it does.
+/// Whether the bytes begin an encrypted key but end before the key does.
 fn is_cut(der: &[u8]) -> bool {
     let Ok((outer, true)) = BerReader::cut(der, SEQUENCE, "EncryptedPrivateKeyInfo") else { return false };
     let mut fields = outer.children();

@@ -1,4 +1,4 @@
-//! Opens encrypted PKCS#8 (RFC 5958 3). There is no MAC: what comes out has to be a whole key whose parts fit.
+//! Opens encrypted PKCS#8 (RFC 5958 3). There is no MAC: the plaintext must be a whole key whose parts fit.
 
 use std::borrow::Cow;
 

@@ -1,7 +1,8 @@
 //! Signing keys in the storage of fastlane match: `certs/<type>/<id>.p12`, encrypted, as base64.
 //!
-//! Version 2 has a magic of its own. Version 1 begins as everything does that `openssl enc` writes, so there the path has to
-//! be the one that match fixes. Certificates and profiles of the same storage are encrypted too, and hold no secret.
+//! Version 2 has a magic number of its own. Version 1 begins like all output of `openssl enc`, so there the path must
+//! be one that match prescribes. Certificates and profiles of the same storage are encrypted too, but contain no
+//! secret.
 
 mod open;
 
@@ -16,34 +17,35 @@ use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use crate::read::carrier;
 use crate::read::text::{Decoder, digit};
 
-/// Storage of fastlane match.
+/// Detects storage of fastlane match.
 #[derive(Debug)]
 pub(crate) struct FastlaneMatch;
 
 static ABOUT: About = About {
     id: "fastlane_match",
     title: "Signing key in fastlane match storage",
-    detects: "Encrypted .p12 files of fastlane match, both versions. Reported by a digest of the ciphertext.",
-    blind_to: "The certificate, which is encrypted as well, and what is inside the .p12, which has no password of its own \
-               and may be a PEM file. Version 1 where the path is not known (git history) or was changed.",
-    respond: "One password, MATCH_PASSWORD, opens every key of the storage; look for it in CI settings and .env files. If \
-              it may be known: revoke the certificates with Apple, make new ones, change the password.",
+    detects: "Encrypted .p12 files of fastlane match, both versions. Identified by a digest of the ciphertext.",
+    blind_to: "The certificate, which is encrypted as well, and the content of the .p12, which has no password of its \
+               own and may be a PEM file. Version 1 where the path is unknown (git history) or was changed.",
+    respond: "One password, MATCH_PASSWORD, opens every key of the storage; look for it in CI settings and .env \
+              files. If others may know it, revoke the certificates with Apple, make new ones, and change the \
+              password.",
     references: &["docs.fastlane.tools/actions/match", "fastlane match/lib/match/encryption", "CWE-321", "CWE-916"],
 };
 
-/// base64 of `Salted__`, as far as it does not depend on what follows.
+/// base64 of `Salted__`, without digits that depend on the bytes after it.
 const V1: Anchor = Anchor::at_start(b"U2FsdGVkX1");
-/// base64 of `match_encrypted_v2__`, likewise.
+/// base64 of `match_encrypted_v2__`, without digits that depend on the bytes after it.
 const V2: Anchor = Anchor::at_start(b"bWF0Y2hfZW5jcnlwdGVkX3YyX1");
 
 const SALTED: &[u8] = b"Salted__";
 const MAGIC: &[u8] = b"match_encrypted_v2__";
-/// Bytes of salt in both versions, and of the tag in the second.
+/// Bytes of the salt in both versions, and of the tag in version 2.
 const SALT: usize = 8;
 const TAG: usize = 16;
-/// Fewest bytes of ciphertext: a key of P-256 with its certificate has more.
+/// Minimum bytes of ciphertext: a P-256 key with its certificate has more.
 const MIN: usize = 96;
-/// Most text that is read, in bytes.
+/// Maximum text read, in bytes.
 const MAX: usize = 1 << 20;
 
 impl Detector for FastlaneMatch {
@@ -59,7 +61,8 @@ impl Detector for FastlaneMatch {
         let location = blob.origin.location();
         let in_storage = is_storage(&location);
         let named = has_ending(&location, "p12");
-        // Of what has a name, only the keys; of what has none, only what says what it is.
+        // A `.p12` file counts in the storage or with the magic number of version 2; a file without an extension (git
+        // history has no names) only with the latter.
         let unnamed = location.extension().is_none();
         if !(named && (in_storage || hit.anchor == V2) || unnamed && hit.anchor == V2) {
             return Ok(());
@@ -96,7 +99,7 @@ impl Detector for FastlaneMatch {
     }
 }
 
-/// `certs/<type>/<file>`: match's `Storage` fixes these names.
+/// Whether a path is `certs/<type>/<file>`, the names that match's `Storage` prescribes.
 fn is_storage(path: &Path) -> bool {
     const TYPES: [&str; 7] = [
         "development",
@@ -116,7 +119,7 @@ fn has_ending(path: &Path, ending: &str) -> bool {
     path.extension().is_some_and(|found| found.eq_ignore_ascii_case(ending))
 }
 
-/// All of a text as base64, wrapped or not; anything else in it says that it is none.
+/// Decodes a whole text as base64, wrapped or not. Any other byte is an error.
 fn decode(text: &[u8]) -> Result<Vec<u8>, Malformed> {
     if text.len() > MAX {
         return Err(Malformed::new("base64 of fastlane match", MAX));

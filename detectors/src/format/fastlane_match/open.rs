@@ -1,6 +1,6 @@
 //! Opens keys in fastlane match's storage: AES around a PKCS#12 file without a password, or around a PEM key.
 //!
-//! The tag of version 2 is not asked: what comes out has to be a key whose parts fit.
+//! The tag of version 2 is not checked: the plaintext must be a key whose parts fit.
 
 use keyradius_core::material::{Kind, Proof};
 use zeroize::Zeroizing;
@@ -13,9 +13,9 @@ use crate::unlock::pkcs12::Store;
 use keyradius_core::lock::Unlocked;
 use keyradius_core::lock::{Lock, PROOF};
 
-/// What version it is, and its parts (match `encryption/encryption.rb`).
+/// A file's version and parts (match `encryption/encryption.rb`).
 pub(super) enum Key<'a> {
-    /// `openssl enc`: MD5 by default of old, SHA-256 of late.
+    /// `openssl enc`: old versions default to MD5, recent ones to SHA-256.
     One { salt: &'a [u8], ciphertext: &'a [u8] },
     /// PBKDF2 and AES-GCM.
     Two { salt: &'a [u8], ciphertext: &'a [u8] },
@@ -23,20 +23,20 @@ pub(super) enum Key<'a> {
 
 const CBC: Suite = Suite::new(Cipher::Aes, Mode::Cbc, 32);
 const CTR: Suite = Suite::new(Cipher::Aes, Mode::Ctr, 32);
-/// Rounds of version 2.
+/// PBKDF2 rounds of version 2.
 const ROUNDS: u32 = 10_000;
-/// Key and nonce of version 2.
+/// Bytes of key and nonce of version 2.
 const DERIVED: usize = 32 + 12;
-/// Behind the nonce, the counter of GCM's first block of text.
+/// The counter after the nonce, for GCM's first block of text.
 const COUNTER: [u8; 4] = [0, 0, 0, 2];
-/// Block of AES.
+/// AES block size, in bytes.
 const BLOCK: usize = 16;
 
 impl<'a> Key<'a> {
     pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
         if let Some(rest) = bytes.strip_prefix(b"match_encrypted_v2__") {
             let (salt, rest) = rest.split_at_checked(8)?;
-            // The tag stands before the text.
+            // The tag precedes the ciphertext.
             return Some(Self::Two { salt, ciphertext: rest.get(16..)? });
         }
         let (salt, ciphertext) = bytes.strip_prefix(b"Salted__")?.split_at_checked(8)?;
@@ -72,7 +72,7 @@ impl<'a> Key<'a> {
         let mut items = store.open(b"", &[]);
         let mut keys = 0;
         for item in &mut items {
-            // The first key takes the place of what was locked; it was match that protected it.
+            // The first key replaces the locked one. Its protection is that of match, not of the PKCS#12 file.
             if item.material.kind == Kind::PrivateKey && item.material.proof == Proof::Verified {
                 item.which = (keys == 0).then_some(0);
                 item.material.protection = None;
@@ -85,9 +85,9 @@ impl<'a> Key<'a> {
     }
 }
 
-/// EVP_BytesToKey with one round: each digest over the one before it, the password and the salt.
+/// EVP_BytesToKey with one round: each digest covers the previous digest, the password and the salt.
 fn bytes_to_key(hash: Hash, password: &[u8], salt: &[u8]) -> Zeroizing<Vec<u8>> {
-    // Room for all of it, so that growing leaves no copy behind.
+    // Full capacity, because growing would leave an unwiped copy.
     let mut derived = Zeroizing::new(Vec::with_capacity(96));
     let mut last = Zeroizing::new(Vec::new());
     while derived.len() < 48 {
@@ -97,7 +97,7 @@ fn bytes_to_key(hash: Hash, password: &[u8], salt: &[u8]) -> Zeroizing<Vec<u8>> 
     derived
 }
 
-/// Decrypts all, if the first block says that it is worth it.
+/// Decrypts everything if the first block begins like DER or PEM.
 fn begins(suite: Suite, key: &[u8], iv: &[u8], ciphertext: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let mut first = Zeroizing::new(ciphertext.get(..BLOCK)?.to_vec());
     suite.decrypt(key, iv, &mut first)?;
@@ -117,7 +117,7 @@ impl Lock for Key<'_> {
         }
     }
 
-    /// The PKCS#12 file inside has key derivations of its own: 2048 rounds, three times over.
+    /// The PKCS#12 file inside has key derivations of its own: 2048 rounds, three times.
     fn price_of_success(&self) -> u64 {
         Hash::Sha256.pbkdf2_price(3 * 2048, 32).saturating_add(PROOF)
     }

@@ -1,9 +1,9 @@
-//! Private keys of gpg-agent (`private-keys-v1.d/<keygrip>.key`) and of Guix: S-expressions, canonical or as text behind
+//! Private keys of gpg-agent (`private-keys-v1.d/<keygrip>.key`) and of Guix: S-expressions, canonical or as text after
 //! `Key:`.
 //!
-//! The public numbers stand in the clear whatever is done to the private ones, so a key has the same identity as in any
-//! other format. `private-key` is not encrypted and is proven by its numbers, `protected-private-key` is, and
-//! `shadowed-private-key` is a note that the key is on a card or wrapped by a TPM.
+//! The public numbers are always plaintext, so a key has the same identity as in any other format. `private-key` is not
+//! encrypted and is proven by its numbers. `protected-private-key` is encrypted. `shadowed-private-key` is a reference
+//! to a key on a card or wrapped by a TPM.
 
 mod ocb;
 mod open;
@@ -22,18 +22,18 @@ use crate::read::sexp::{self, Node};
 use crate::read::signs::{self, Fit};
 use keyradius_core::hex::hex;
 
-/// Keys of gpg-agent.
+/// Detects keys of gpg-agent and Guix.
 #[derive(Debug)]
 pub(crate) struct GnuPgAgent;
 
-/// As text, also of Guix.
+/// The text form, also of Guix.
 const PRIVATE: Anchor = Anchor::anywhere(b"(private-key");
 /// The end of `protected-private-key` and of `shadowed-private-key`, in both encodings.
 const OTHERS: Anchor = Anchor::anywhere(b"ed-private-key");
-/// Canonical, which is a file of its own.
+/// The canonical form, which fills a file of its own.
 const CANONICAL: Anchor = Anchor::at_start(b"(11:private-key");
 
-/// A value of the extended format, whatever the expression in it looks like: its names may be written in hexadecimal.
+/// A value of the extended format, whatever the form of its expression: names in it may be hexadecimal.
 const VALUES: [Anchor; 8] = [
     Anchor::anywhere(b"Key: ("),
     Anchor::anywhere(b"Key:("),
@@ -44,29 +44,32 @@ const VALUES: [Anchor; 8] = [
     Anchor::anywhere(b"key:("),
     Anchor::anywhere(b"KEY: ("),
 ];
-/// An expression that is a file of its own.
+/// An expression that fills a file of its own.
 const EXPRESSION: Anchor = Anchor::at_start(b"(");
 
-/// Octets hashed by the S2K below which it counts as weak; gpg-agent takes what 100 milliseconds allow, tens of millions.
+/// Octets hashed by the S2K below which it counts as weak. gpg-agent calibrates the count to 100 milliseconds: tens of
+/// millions.
 const FEW_OCTETS: u64 = 1 << 20;
 
-/// Longest value read, in bytes. RSA of 8192 bits in hex has 16 KiB; comments may have any length.
+/// Maximum length of a value read, in bytes. RSA of 8192 bits in hex takes 16 KiB; comments may have any length.
 const LONGEST: usize = 1 << 20;
 
-/// How far around a key the other lines of its file reach, in bytes.
+/// How far before and after a key the other lines of its file are read, in bytes.
 const FILE: usize = 4 << 10;
 
 static ABOUT: About = About {
     id: "gnupg_agent",
     title: "Private key (gpg-agent, Guix)",
-    detects: "Private keys of gpg-agent and of Guix, as text and in canonical S-expressions, names and numbers in any form of \
-              token that libgcrypt reads: RSA, DSA, ElGamal and ECC. The \
-              public numbers are read even where the private ones are encrypted or on a card. Verified when the key is \
-              not encrypted and its numbers fit together.",
-    blind_to: "Which OpenPGP key, certificate or SSH key it belongs to: gpg-agent knows keys by their numbers only, so user \
-               ids and uses are in pubring.kbx. Curves that the table does not have are known by their point.",
-    respond: "Find the OpenPGP key (gpg --list-secret-keys --with-keygrip shows the name of this file), revoke it or the \
-              subkey, and publish the revocation. Guix: take the public key out of every /etc/guix/acl.",
+    detects: "Private keys of gpg-agent and of Guix, as text and in canonical S-expressions, with names and numbers \
+              in any form of token that libgcrypt reads: RSA, DSA, ElGamal and ECC. The public numbers are read even \
+              if the private ones are encrypted or on a card. Verified when the key is not encrypted and its numbers \
+              fit together.",
+    blind_to: "The OpenPGP key, certificate or SSH key that it belongs to: gpg-agent knows keys only by their \
+               numbers, so user ids and uses are in pubring.kbx. Curves missing from the table are identified by \
+               their point.",
+    respond: "Find the OpenPGP key (gpg --list-secret-keys --with-keygrip shows the name of this file), revoke the \
+              key or the subkey, and publish the revocation. For Guix, remove the public key from every \
+              /etc/guix/acl.",
     references: &[
         "GnuPG agent/keyformat.txt",
         "Guix manual: Invoking guix archive",
@@ -109,11 +112,11 @@ impl Detector for GnuPgAgent {
         if let Err(error) = &read {
             let cut = unfolded.ends.len() >= LONGEST || error.what == sexp::TOO_LARGE;
             if cut && !by_value {
-                out.unread(Reason::TooLarge, "a private key of gpg-agent that is larger than what is read of one");
+                out.unread(Reason::TooLarge, "a private key of gpg-agent that exceeds the maximum size");
             }
         }
         let (node, length) = match read {
-            // Most texts that have such an anchor are none.
+            // Most texts with such an anchor are not keys.
             Err(_) if by_value => return Ok(()),
             read => read?,
         };
@@ -172,15 +175,15 @@ impl Detector for GnuPgAgent {
     }
 }
 
-/// The brace before the rest of the word that was seen; a length may stand between them.
+/// The parenthesis before the matched word; a length may be between them.
 fn brace_before(bytes: &[u8], at: usize) -> Option<usize> {
     let from = at.saturating_sub(b"(21:protect".len());
     memchr::memrchr(b'(', bytes.get(from..=at)?).map(|place| from + place)
 }
 
-/// The brace that a value begins with, on its line or on the next.
+/// The parenthesis at the start of a value, on the same line or on the next.
 fn first_brace(bytes: &[u8], hit: Hit<'_>) -> Option<usize> {
-    /// Most blanks before it.
+    /// Maximum number of blanks before the parenthesis.
     const MOST: usize = 64;
     let begin = hit.at + hit.anchor.bytes.iter().position(|byte| matches!(byte, b'(' | b'\r' | b'\n'))?;
     let rest = bytes.get(begin..)?;
@@ -188,7 +191,7 @@ fn first_brace(bytes: &[u8], hit: Hit<'_>) -> Option<usize> {
     (rest.get(blanks) == Some(&b'(')).then_some(begin + blanks)
 }
 
-/// Whether a key that nothing proves has all the numbers of one, and none that is made up of few bytes.
+/// Whether a key without proof has all the numbers of a key, none of them made up of few different bytes.
 fn is_whole(key: &Node, fit: Fit) -> bool {
     let value = |name: &'static [u8]| key.value(name).unwrap_or_default();
     match fit {
@@ -197,11 +200,11 @@ fn is_whole(key: &Node, fit: Fit) -> bool {
     }
 }
 
-/// The text of a value with its lines joined: gpg-agent breaks them anywhere, inside of words too, and goes on behind a
+/// The text of a value with its lines joined. gpg-agent breaks lines anywhere, even inside words, and continues after a
 /// blank (common/name-value.c).
 struct Unfolded<'a> {
     text: Cow<'a, [u8]>,
-    /// For each byte of the text, how many bytes of the file lead to its end; empty if nothing was joined.
+    /// For each byte of the text, the number of bytes of the file up to its end; empty if no line was joined.
     ends: Vec<usize>,
 }
 
@@ -215,7 +218,7 @@ impl<'a> Unfolded<'a> {
         let goes_on = |behind: &[u8]| behind.strip_prefix(indent).is_some_and(|line| line.starts_with(b" "));
         let end = memchr::memchr_iter(b'\n', plain).find(|at| !goes_on(plain.get(at + 1..).unwrap_or_default()));
         let plain = plain.get(..end.unwrap_or(plain.len())).unwrap_or_default();
-        // Wiped when dropped, like what is read from it: see `Drop`.
+        // Wiped when dropped, see `Drop`.
         let (mut text, mut ends) = (Vec::with_capacity(plain.len()), Vec::with_capacity(plain.len()));
         let mut at = 0;
         while let Some(rest) = plain.get(at..).filter(|rest| !rest.is_empty()) {
@@ -233,7 +236,7 @@ impl<'a> Unfolded<'a> {
         Self { text: Cow::Owned(text), ends }
     }
 
-    /// How many bytes of the file a part of the text takes up.
+    /// How many bytes of the file the first `length` bytes of the text occupy.
     fn length(&self, length: usize) -> usize {
         length.checked_sub(1).and_then(|last| self.ends.get(last)).copied().unwrap_or(length)
     }
@@ -247,8 +250,8 @@ impl Drop for Unfolded<'_> {
     }
 }
 
-/// What a file is indented by whose value begins after these bytes: it stands before every line. `None` if no name of a value,
-/// which may be written in any case, ends them.
+/// The indentation before every line of a file whose value begins after these bytes. `None` if the bytes do not end
+/// with the name `Key:`, in any case.
 fn indent(before: &[u8]) -> Option<&[u8]> {
     let named = before.trim_ascii_end();
     let start = memchr::memrchr(b'\n', named).map_or(0, |at| at + 1);
@@ -263,8 +266,8 @@ fn protection(protected: &Node) -> Result<Protection, Malformed> {
     let cipher = match mode {
         b"openpgp-s2k3-ocb-aes" => "AES-128-OCB",
         b"openpgp-s2k3-sha1-aes-cbc" => "AES-128-CBC",
-        // A packet's own protection, kept until it is next used.
-        b"openpgp-native" => return Ok(Protection::new(ProtectionState::Strong, "as in the OpenPGP key it came from")),
+        // The protection of the packet, kept until the key is next used.
+        b"openpgp-native" => return Ok(Protection::new(ProtectionState::Strong, "as in the original OpenPGP key")),
         _ => return Err(Malformed::new("protection mode of gpg-agent", 0)),
     };
     let derivation = protected.items().get(2).and_then(|parameters| parameters.items().first());
@@ -272,7 +275,7 @@ fn protection(protected: &Node) -> Result<Protection, Malformed> {
     let count: Option<u64> = count.and_then(|text| str::from_utf8(text).ok()?.parse().ok());
     let count = count.ok_or(Malformed::new("S2K of gpg-agent", 0))?;
     let ciphertext = protected.items().get(3).and_then(Node::atom).map_or(0, <[u8]>::len);
-    // A private number of 256 bits is the smallest there is.
+    // The smallest private number has 256 bits.
     if ciphertext < 32 {
         return Err(Malformed::new("ciphertext of gpg-agent", 0));
     }
@@ -280,7 +283,7 @@ fn protection(protected: &Node) -> Result<Protection, Malformed> {
     Ok(Protection::new(state, format!("S2K SHA-1 {count} octets, {cipher}")))
 }
 
-/// `(shadowed t1-v1 (serial name))` for a card, `tpm2-v1` for a TPM, which has the key wrapped for itself.
+/// `(shadowed t1-v1 (serial name))` for a card, `tpm2-v1` for a key wrapped by a TPM.
 fn shadow(shadowed: &Node) -> Protection {
     if shadowed.items().get(1).and_then(Node::atom) == Some(b"tpm2-v1") {
         return Protection::new(ProtectionState::Hardware, "wrapped by a TPM");
@@ -290,7 +293,7 @@ fn shadow(shadowed: &Node) -> Protection {
     Protection::new(ProtectionState::Stub, format!("on the card {serial}").trim_end().to_owned())
 }
 
-/// The lines of the file that name the key.
+/// Labels from the lines of the file that name the key.
 fn labels(bytes: &[u8], span: &std::ops::Range<usize>) -> Vec<Label> {
     let before = bytes.get(span.start.saturating_sub(FILE)..span.start).unwrap_or_default();
     let behind = bytes.get(span.end..bytes.len().min(span.end + FILE)).unwrap_or_default();

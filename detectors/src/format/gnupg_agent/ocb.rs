@@ -1,15 +1,15 @@
-//! AES-128 in OCB mode (RFC 7253), for decryption only and without its tag: what comes out is proven otherwise.
+//! AES-128 in OCB mode (RFC 7253), decryption only, without checking the tag: the plaintext is proven otherwise.
 
 use aes::Aes128;
 use aes::cipher::{Block, BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
 use zeroize::Zeroizing;
 
-/// Bytes of the tag behind the ciphertext.
+/// Bytes of the tag after the ciphertext.
 pub(super) const TAG: usize = 16;
 /// Bytes of the nonce.
 const NONCE: usize = 12;
 
-/// Decrypts in place; the tag was cut off. `None` if key or nonce have a length that cannot be.
+/// Decrypts in place; the tag is already removed. `None` if key or nonce have an invalid length.
 pub(super) fn decrypt(key: &[u8], nonce: &[u8], data: &mut [u8]) -> Option<()> {
     let cipher = Aes128::new_from_slice(key).ok()?;
     let encrypt = |value: u128| {
@@ -20,14 +20,14 @@ pub(super) fn decrypt(key: &[u8], nonce: &[u8], data: &mut [u8]) -> Option<()> {
     // RFC 7253 4.1: L_*, L_$, L_0.
     let l_star = encrypt(0);
     let first = double(double(l_star));
-    // RFC 7253 4.2: a tag of 128 bits is 0 here; then a one before the nonce.
+    // RFC 7253 4.2: a tag length of 128 bits is encoded as 0; then a one precedes the nonce.
     let mut start = [0; 16];
     start.get_mut(3..4)?.copy_from_slice(&[1]);
     start.get_mut(4..)?.copy_from_slice(nonce.get(..NONCE).filter(|_| nonce.len() == NONCE)?);
     let start = u128::from_be_bytes(start);
     let bottom = (start & 63) as u32;
     let top = encrypt(start & !63);
-    // Stretch is Ktop and 64 bits more; the offset is 128 bits of it.
+    // Stretch is Ktop and 64 more bits; the offset is 128 bits of it.
     let more = ((top >> 64) ^ (top >> 56)) as u64;
     let mut offset = if bottom == 0 { top } else { top << bottom | u128::from(more >> (64 - bottom)) };
     for (at, chunk) in data.chunks_mut(16).enumerate() {
@@ -46,7 +46,7 @@ pub(super) fn decrypt(key: &[u8], nonce: &[u8], data: &mut [u8]) -> Option<()> {
     Some(())
 }
 
-/// Times x in the field of 2^128 (RFC 7253 2).
+/// Doubles a value in the field of 2^128 (RFC 7253 2).
 const fn double(value: u128) -> u128 {
     value << 1 ^ if value >> 127 == 1 { 0x87 } else { 0 }
 }
@@ -58,8 +58,8 @@ mod tests {
     use keyradius_core::hex::hex;
 
     #[test]
-    fn samples_of_the_standard() {
-        // RFC 7253 A: the key is 00..0F; ciphertexts without their tags.
+    fn vectors_of_the_standard_match() {
+        // RFC 7253 A: the key is 00..0F; the ciphertexts are given without their tags.
         let key: Vec<u8> = (0..16).collect();
         for (nonce, ciphertext, length) in [
             ("BBAA99887766554433221103", "45DD69F8F5AAE724", 8),

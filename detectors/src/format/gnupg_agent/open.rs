@@ -1,5 +1,5 @@
-//! Opens keys of gpg-agent: an iterated S2K, AES-128 in CBC or OCB, then an S-expression with the private numbers. Neither
-//! digest nor tag is asked: the numbers have to belong to the public ones, which stand outside.
+//! Opens keys of gpg-agent: an iterated S2K, AES-128 in CBC or OCB, then an S-expression with the private numbers.
+//! Neither digest nor tag is checked: the numbers must belong to the plaintext public numbers.
 
 use keyradius_core::material::{Encoding, Identity, Kind, Material};
 use zeroize::Zeroizing;
@@ -12,7 +12,7 @@ use crate::unlock::kdf::Hash;
 use keyradius_core::lock::Lock;
 use keyradius_core::lock::Unlocked;
 
-/// A file.
+/// A locked key file.
 pub(super) struct Key {
     node: Node,
     ocb: bool,
@@ -38,7 +38,7 @@ impl Key {
         let count = str::from_utf8(count.atom()?).ok()?.parse().ok().filter(|_| hash.atom() == Some(b"sha1"))?;
         let (salt, iv) = (salt.atom()?.to_vec(), iv.atom()?.to_vec());
         let ciphertext = protected.items().get(3)?.atom()?.to_vec();
-        // Without a public half to hold them against nothing tells the right numbers.
+        // Without a public half to compare with, nothing confirms the right numbers.
         let known = matches!(Numbers::read(node.items().get(1)?).ok()?, Numbers::Key(_));
         known.then_some(Self { node, ocb, salt, count, iv, ciphertext })
     }
@@ -53,7 +53,7 @@ impl Key {
             AES.decrypt(&key, &self.iv, &mut plain)?;
         }
         let (private, _) = sexp::read(&plain).ok()?;
-        // `((d ..))` in as many lists as the mode likes.
+        // `((d ..))`, nested in as many lists as the mode uses.
         let mut numbers = &private;
         for _ in 0..4 {
             match numbers.items().first() {

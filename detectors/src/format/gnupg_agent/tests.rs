@@ -33,7 +33,7 @@ fn ed25519(head: &str, rest: &str) -> String {
 }
 
 #[test]
-fn heads_tell_the_protection() {
+fn heads_determine_the_protection() {
     let s2k = |count: u32, mode: &str| {
         format!(
             "(protected {mode} ((sha1 #0102030405060708#\n  \"{count}\")#000102030405060708090a0b#)#{}#)(protected-at \"20261120T195954\")",
@@ -100,14 +100,14 @@ fn names_are_read_in_every_form_of_token() {
         let [material] = found.as_slice() else { panic!("{name}: {whole}") };
         assert_eq!((material.proof, material.span.end), (Proof::Verified, whole.len() - 1), "{name}");
     }
-    // Text with the same beginning.
+    // Texts that begin like a key.
     for text in ["key: (a, b)\n", "  key:\n  (x)\n", "(a)\n", "(", "Key: (private-key"] {
         assert!(inspect(text.as_bytes()).map_or(true, |found| found.is_empty()), "{text}");
     }
 }
 
 #[test]
-fn lines_break_inside_of_words() {
+fn lines_may_break_inside_words() {
     let text = ed25519("private-key", &format!("(d #{SEED}#)"));
     let broken = text.replace("(flags", "(fl\n ags").replace("(d #", "(\n d #9\n ").replacen("9\n 9", "9\n ", 1);
     for (text, indent) in [(broken.clone(), ""), (broken.replace('\n', "\r\n"), ""), (broken, "    ")] {
@@ -141,7 +141,7 @@ fn canonical_and_guix_are_the_same_key() {
 }
 
 #[test]
-fn curves_go_by_the_names_of_libgcrypt() {
+fn curves_have_the_names_of_libgcrypt() {
     let scalar = [7; 32];
     for (name, curve) in [
         ("\"NIST P-256\"", "P-256"),
@@ -155,7 +155,7 @@ fn curves_go_by_the_names_of_libgcrypt() {
         let found = inspect(text.as_bytes()).unwrap_or_else(|error| panic!("{error}: {text}"));
         assert_eq!(found[0].proof, Proof::Verified, "{name}");
     }
-    // Montgomery's curve has its secret as a big-endian number.
+    // Curve25519 has its secret as a big-endian number.
     let mut secret = scalar.to_vec();
     let public = proof::raw_public(Raw::X25519, &secret).unwrap();
     secret[0] = 9;
@@ -169,7 +169,7 @@ fn curves_go_by_the_names_of_libgcrypt() {
 }
 
 #[test]
-fn a_private_number_beside_a_foreign_public_one_is_a_key() {
+fn a_private_number_with_a_foreign_public_one_is_reported() {
     let seed = bytes(&SEED.replacen("9D", "9E", 1));
     let found = inspect(ed25519("private-key", &format!("(d #{}#)", hex(&seed))).as_bytes()).unwrap();
     let bytes = proof::raw_public(Raw::Ed25519, &seed).unwrap();
@@ -202,7 +202,7 @@ fn a_point_that_is_on_no_curve_is_a_remark() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn inconsistent_keys_are_refused() {
     for text in [
         ed25519("private-key", &format!("(d #{}#)", "99".repeat(32))),
         ed25519("private-key", ""),

@@ -1,10 +1,11 @@
-//! Keys in the JSON of TUF, in-toto and securesystemslib: `"keyval"` with `"public"` and perhaps `"private"` in hex, the
-//! text with four `@` between its fields that older versions of securesystemslib encrypt such a key into, and the metadata
-//! that lists public keys for roles.
+//! Keys in the JSON of TUF, in-toto and securesystemslib: `"keyval"` with `"public"` and perhaps `"private"` in hex;
+//! the text with four `@` between its fields into which older versions of securesystemslib encrypt such a key; and the
+//! metadata that lists public keys for roles.
 //!
-//! A private Ed25519 key is proven by its public half; beside a foreign one it signs all the same (`read/signs.rs`). RSA and ECDSA keys are PEM inside of the same JSON: the PEM
-//! detectors read those, so a `keyval` with one is left to them. Public keys say which roles the metadata around them gives
-//! them: root metadata is the map of who is trusted for what.
+//! A private Ed25519 key is proven by its public half; next to a foreign one it still signs (`read/signs.rs`). RSA and
+//! ECDSA keys are PEM inside the same JSON: the PEM detectors read them, so this detector skips their `keyval`. A
+//! public key is reported with the roles that the metadata around it gives it: root metadata maps keys to what they are
+//! trusted for.
 
 mod open;
 mod read;
@@ -27,33 +28,34 @@ use crate::read::public::{self, Domain, PublicKey, Raw};
 use keyradius_core::hex::unhex;
 use read::{ITERATIONS, Sealed, private_key};
 
-/// Keys of TUF and in-toto.
+/// Detects keys of TUF and in-toto.
 #[derive(Debug)]
 pub(crate) struct InToto;
 
-/// Also where the quotation marks have backslashes before them.
+/// Also matches where the quotation marks are escaped.
 const KEYVAL: Anchor = Anchor::anywhere(b"\"keyval");
-/// The iterations that securesystemslib writes, between its marks.
+/// The iteration count that securesystemslib writes, between its separators.
 const SEALED: Anchor = Anchor::anywhere(b"@@@@100000@@@@");
 
-/// Longest `keyval` read, in bytes: RSA of 16,384 bits in PEM, escaped.
+/// Maximum length of a `keyval` read, in bytes: RSA of 16,384 bits in PEM, escaped.
 const MAX_KEYVAL: usize = 32 << 10;
-/// How far around a `keyval` its own object reaches, in bytes.
+/// How far before and after a `keyval` its own object is read, in bytes.
 const MAX_KEY: usize = 4 << 10;
-/// How far around a key the roles of the metadata are looked for, in bytes.
+/// How far before and after a key its roles are searched for, in bytes.
 const MAX_ROLES: usize = 64 << 10;
 
 static ABOUT: About = About {
     id: "intoto",
     title: "Signing key (TUF, in-toto, securesystemslib)",
-    detects: "Private Ed25519 keys in the JSON of securesystemslib, in-toto and go-tuf, verified by the public half beside \
-              them if it is theirs; keys that older versions of securesystemslib encrypted (four @ between the fields); and the public \
-              keys of TUF metadata and in-toto layouts with the roles that they are given there.",
-    blind_to: "Private RSA and ECDSA keys are PEM in the same JSON and are reported as what they are. Encrypted keys with \
-               another number of iterations than 100,000.",
-    respond: "A root key: hold a ceremony, publish root metadata without it, signed by a threshold of the others. Any \
-              other: take it out of the role that has it and publish new metadata. Clients trust the old key until they \
-              have seen the new metadata.",
+    detects: "Private Ed25519 keys in the JSON of securesystemslib, in-toto and go-tuf, verified if the public half \
+              next to them belongs to them; keys that older versions of securesystemslib encrypted (four @ between \
+              the fields); and the public keys of TUF metadata and in-toto layouts with the roles that they have \
+              there.",
+    blind_to: "Private RSA and ECDSA keys are PEM in the same JSON and are reported by the PEM detectors. Encrypted \
+               keys with an iteration count other than 100,000.",
+    respond: "A root key: hold a ceremony and publish root metadata without it, signed by a threshold of the other \
+              root keys. Any other key: remove it from its role and publish new metadata. Clients trust the old key \
+              until they have seen the new metadata.",
     references: &["TUF specification 4.2", "in-toto specification 4.2", "securesystemslib 0.31 keys.py", "CWE-321"],
 };
 
@@ -81,7 +83,7 @@ impl Detector for InToto {
         let id = key_id(bytes, object, key);
         match members::string(keyval, "private") {
             Some(text) if !text.is_empty() => {
-                // PEM is for others.
+                // PEM is read by other detectors.
                 let Some((half, fit)) = private_key(text, public.as_ref()).transpose()? else { return Ok(()) };
                 let mut material = Material::new(Kind::PrivateKey, ABOUT.id, Encoding::Text, span);
                 fit.describe(&mut material);
@@ -107,7 +109,7 @@ impl Detector for InToto {
     }
 }
 
-/// Where the object of a `"keyval"` begins, behind its brace, and where it ends. It holds strings only.
+/// The start of a `"keyval"` object, after its brace, and its end. The object contains only strings.
 fn keyval(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     let text = bytes.get(at + KEYVAL.bytes.len()..bytes.len().min(at + MAX_KEYVAL))?;
     let brace = text.iter().take(64).position(|&byte| byte == b'{')?;
@@ -119,14 +121,14 @@ fn keyval(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     (marks && named).then_some((start + 1, start + length + 1))
 }
 
-/// The id of a key: a member of its object, or the name under which the object stands.
+/// The id of a key: a member of its object, or the member name of the object.
 fn key_id<'a>(bytes: &'a [u8], object: Option<usize>, key: &'a [u8]) -> Option<&'a [u8]> {
     let named = || members::name_before(bytes, object?);
     let id = members::string(key, "keyid").or_else(named)?;
     (id.len() == 64 && id.iter().all(u8::is_ascii_hexdigit)).then_some(id)
 }
 
-/// A public key in hex or PEM. In hex the kind of key says what it is.
+/// A public key in hex or PEM. In hex, its kind is read from the key object.
 fn public_half(text: &[u8], key: &[u8]) -> Option<PublicHalf> {
     if let Some(at) = memchr::memmem::find(text, armor::ANCHOR.bytes) {
         return public::from_spki(&armor::read(text, at).ok()?.body).ok();
@@ -137,7 +139,7 @@ fn public_half(text: &[u8], key: &[u8]) -> Option<PublicHalf> {
         32 if kind.is_empty() || kind == b"ed25519" => {
             Some(public::half(&PublicKey::Raw { kind: Raw::Ed25519, bytes: &digits }))
         }
-        // go-tuf before 0.5: an uncompressed point.
+        // go-tuf before 0.5 writes an uncompressed point.
         65 if kind.starts_with(b"ecdsa") && digits.first() == Some(&4) => {
             let curve = curves::by_ssh(b"nistp256")?;
             curve.decompress(&digits)?;
@@ -147,7 +149,7 @@ fn public_half(text: &[u8], key: &[u8]) -> Option<PublicHalf> {
     }
 }
 
-/// A public key, with the roles that the metadata around it gives to it.
+/// Reports a public key with the roles that the metadata around it gives it.
 fn listed(bytes: &[u8], span: Range<usize>, half: PublicHalf, id: Option<&[u8]>, out: &mut Inspection) {
     let mut material = Material::new(Kind::PublicKey, ABOUT.id, Encoding::Text, span.clone());
     material.identity = Some(Identity::public(half));
@@ -166,7 +168,8 @@ fn listed(bytes: &[u8], span: Range<usize>, half: PublicHalf, id: Option<&[u8]>,
     out.found(material);
 }
 
-/// The roles whose `keyids` have a key: `"root": {"keyids": [..]}`, or `{"name": "..", "keyids": [..]}` of a delegation.
+/// The roles whose `keyids` list a key: `"root": {"keyids": [..]}`, or `{"name": "..", "keyids": [..]}` of a
+/// delegation.
 fn roles<'a>(bytes: &'a [u8], id: &[u8]) -> Vec<&'a [u8]> {
     let mut roles: Vec<&[u8]> = Vec::new();
     for at in memchr::memmem::find_iter(bytes, b"\"keyids").take(32) {
@@ -186,7 +189,7 @@ fn roles<'a>(bytes: &'a [u8], id: &[u8]) -> Vec<&'a [u8]> {
     roles
 }
 
-/// A key that securesystemslib encrypted. `at` is where its iterations stand.
+/// Reports a key that securesystemslib encrypted. Its iteration count is at `at`.
 fn sealed(bytes: &[u8], at: usize, out: &mut Inspection) -> Result<(), Malformed> {
     let start = at.checked_sub(Sealed::SALT).ok_or(Malformed::new("salt of securesystemslib", at))?;
     let sealed = Sealed::read(bytes.get(start..).unwrap_or_default())?;
@@ -276,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn encrypted_keys_are_told_by_their_fields() {
+    fn encrypted_keys_are_recognised_by_their_fields() {
         let hexes =
             |length: usize| (0..length).map(|n| char::from(b"0123456789abcdef"[n * 7 % 16])).collect::<String>();
         let text = format!("{}@@@@100000@@@@{}@@@@{}@@@@{}", hexes(32), hexes(64), hexes(32), hexes(400));
@@ -294,12 +297,12 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_beside_a_foreign_public_key_is_a_key() {
+    fn a_seed_with_a_foreign_public_key_is_reported() {
         let foreign = PUBLIC.replace("d75a", "d75b");
         for (text, proof) in [
             (key(SEED).replace(PUBLIC, &foreign), Proof::Structure),
             (key(&format!("{SEED}{foreign}")).replacen(PUBLIC, &foreign, 1), Proof::Structure),
-            // One of two is right.
+            // One of the two public halves is right.
             (key(&format!("{SEED}{foreign}")), Proof::Verified),
             (key(&format!("{SEED}{PUBLIC}")).replacen(PUBLIC, &foreign, 1), Proof::Verified),
         ] {
@@ -311,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused() {
+    fn inconsistent_keys_are_refused() {
         for text in [
             key(&"ab".repeat(32)),
             key("<private key in hex>").replace(PUBLIC, "<public>"),
@@ -322,7 +325,7 @@ mod tests {
         ] {
             assert!(inspect(&text).is_err(), "{text}");
         }
-        // PEM is for others.
+        // PEM is read by other detectors.
         assert!(inspect(&key("-----BEGIN X-----")).unwrap().is_empty());
     }
 }

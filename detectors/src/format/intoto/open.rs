@@ -1,4 +1,5 @@
-//! Opens keys that securesystemslib encrypted: PBKDF2, an HMAC that tells, AES in counter mode, then JSON.
+//! Opens keys that securesystemslib encrypted: PBKDF2, an HMAC that confirms the password, AES in counter mode, then
+//! JSON.
 
 use keyradius_core::material::{Encoding, Identity, Kind, Material};
 use zeroize::Zeroizing;
@@ -14,7 +15,7 @@ use keyradius_core::hex::unhex;
 use keyradius_core::lock::Lock;
 use keyradius_core::lock::Unlocked;
 
-/// A file.
+/// An encrypted key.
 pub(super) struct Key(Sealed);
 
 const AES: Suite = Suite::new(Cipher::Aes, Mode::Ctr, 32);
@@ -33,7 +34,7 @@ impl Key {
         AES.decrypt(&key, &self.0.iv, &mut plain)?;
         let text = members::string(&plain, "private")?;
         let mut material = Material::new(Kind::PrivateKey, "intoto", Encoding::Text, 0..0);
-        // The HMAC proves the password, so a foreign public half is a remark.
+        // The HMAC proves the password, so a foreign public half is only a remark.
         let listed = members::string(&plain, "public").and_then(unhex);
         let beside = listed.map(|bytes| public::half(&PublicKey::Raw { kind: Raw::Ed25519, bytes: &bytes }));
         if let Some(found) = private_key(text, beside.as_ref()) {
@@ -42,7 +43,7 @@ impl Key {
             material.identity = Some(Identity::public(half));
             return Some(Unlocked::new(Some(0), material).with_plain(&plain));
         }
-        // RSA and ECDSA stand there in PEM.
+        // RSA and ECDSA keys are PEM.
         let armor = crate::read::armor::read(text, 0).ok()?;
         let readers = [private::pkcs8, private::pkcs1, private::sec1];
         let key = readers.iter().find_map(|read| read(&armor.body).ok().filter(|key| key.public.is_some()))?;

@@ -1,4 +1,4 @@
-//! Private keys of securesystemslib, for their detector and for trying passwords.
+//! Private keys of securesystemslib, for the detector and for trying passwords.
 
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{PublicHalf, Remark};
@@ -7,26 +7,27 @@ use crate::read::cursor::Cursor;
 use crate::read::signs::{self, Fit};
 use keyradius_core::hex::unhex;
 
-/// Iterations of PBKDF2 that securesystemslib takes (settings.PBKDF2_ITERATIONS).
+/// PBKDF2 iterations of securesystemslib (settings.PBKDF2_ITERATIONS).
 pub(crate) const ITERATIONS: u32 = 100_000;
 
-/// The fields of an encrypted key (securesystemslib 0.31, `_encrypt` of keys.py), decoded from their hex.
+/// The fields of an encrypted key (securesystemslib 0.31, `_encrypt` of keys.py), decoded from hex.
 pub(crate) struct Sealed {
     pub(crate) salt: Vec<u8>,
-    /// HMAC-SHA-256 of the ciphertext under the same key.
+    /// HMAC-SHA-256 of the ciphertext, with the same key.
     pub(crate) mac: Vec<u8>,
     pub(crate) iv: Vec<u8>,
     pub(crate) ciphertext: Vec<u8>,
-    /// Bytes of the text.
+    /// Length of the text in bytes.
     pub(crate) length: usize,
 }
 
 impl Sealed {
-    /// Digits of the salt, which is the first field.
+    /// Hex digits of the salt, which is the first field.
     pub(crate) const SALT: usize = 32;
 
     pub(crate) fn read(text: &[u8]) -> Result<Self, Malformed> {
-        /// The JSON of an Ed25519 key, whose two numbers alone have 128 digits; and one of RSA with room to spare.
+        /// Bounds of the ciphertext in hex digits. Minimum: the JSON of an Ed25519 key, whose two numbers alone have
+        /// 128 digits. Maximum: an RSA key with room to spare.
         const CIPHERTEXT: std::ops::RangeInclusive<usize> = 256..=64 << 10;
         let mut fields = Cursor::new(text);
         let mut digits = |length, behind: &[u8], what| {
@@ -44,8 +45,8 @@ impl Sealed {
     }
 }
 
-/// What an Ed25519 key in hex signs as: the seed, or seed and public key as Go writes it. `beside` is the public half of the
-/// same `keyval`. `None` if the key is in PEM.
+/// The key that an Ed25519 private key in hex signs as. `text` is the seed, or seed and public key as Go writes it.
+/// `beside` is the public half of the same `keyval`. `None` if the key is PEM.
 pub(crate) fn private_key(text: &[u8], beside: Option<&PublicHalf>) -> Option<Result<(PublicHalf, Fit), Malformed>> {
     if text.starts_with(b"-----BEGIN ") {
         return None;

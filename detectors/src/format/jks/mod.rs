@@ -1,8 +1,8 @@
 //! Java keystores JKS and JCEKS (sun.security.provider.JavaKeyStore, com.sun.crypto.provider.JceKeyStore).
 //!
-//! The magic number opens the file; then every entry has to parse to the end of the list. Aliases and certificate chains
-//! are readable without a password, so the private key is known by its certificate. Since Java 9 a file called `.jks` is
-//! usually PKCS#12: that is read by the detector of that name, whatever the file is called.
+//! The magic number begins the file; then every entry must parse to the end of the list. Aliases and certificate chains
+//! are readable without a password, so a private key is identified by its certificate. Since Java 9 a file called
+//! `.jks` is usually PKCS#12: the `pkcs12` detector reads it, whatever the file is called.
 
 mod open;
 mod read;
@@ -19,7 +19,7 @@ use crate::read::ber::{self, BerReader, OCTET_STRING, OID, SEQUENCE};
 use crate::read::cursor::Cursor;
 use crate::read::{carrier, pbe, x509};
 
-/// JKS and JCEKS keystores.
+/// Detects JKS and JCEKS keystores.
 #[derive(Debug)]
 pub(crate) struct Jks;
 
@@ -27,20 +27,22 @@ static ABOUT: About = About {
     id: "jks",
     title: "Java keystore (JKS, JCEKS)",
     detects: "JKS and JCEKS keystores, versions 1 and 2, at any offset: every private key entry with its alias, the \
-              certificate chain that says whose key it is, and how it is protected. Sealed secret keys of JCEKS with alias and \
-              iterations. Trust stores are told apart.",
-    blind_to: "Keys whose password stands nowhere near and is not a well-known one. What a sealed secret key of JCEKS is for \
-               (HMAC signs, AES does not) shows only with the password: until then it is a keystore, not a key.",
-    respond: "JKS protects its keys with a single SHA-1 key stream: treat them as readable. Look for storePassword and \
-              keyPassword in build files beside it, revoke the certificates listed, and move to a hardware-backed key.",
+              certificate chain that identifies it, and its protection. Sealed secret keys of JCEKS with alias and \
+              iterations. Trust stores are reported as such.",
+    blind_to: "Keys whose password is neither nearby nor a well-known one. The purpose of a sealed secret key of \
+               JCEKS (HMAC signs, AES does not) is known only with the password: until then it is reported as a \
+               keystore, not as a key.",
+    respond: "JKS protects its keys with a single SHA-1 key stream: treat them as readable. Look for storePassword \
+              and keyPassword in nearby build files, revoke the certificates listed, and move to a hardware-backed \
+              key.",
     references: &["JDK sun.security.provider.JavaKeyStore", "JDK com.sun.crypto.provider.JceKeyStore", "CWE-321"],
 };
 
-/// Magic number and the high bytes of the version.
+/// Magic number, then the high bytes of the version.
 const JKS: Anchor = Anchor::anywhere(&[0xfe, 0xed, 0xfe, 0xed, 0x00, 0x00, 0x00]);
 const JCEKS: Anchor = Anchor::anywhere(&[0xce, 0xce, 0xce, 0xce, 0x00, 0x00, 0x00]);
 
-/// Length of the SHA-1 that ends the file.
+/// Length in bytes of the SHA-1 digest that ends the file.
 const DIGEST: usize = 20;
 
 impl Detector for Jks {
@@ -56,7 +58,7 @@ impl Detector for Jks {
         let container = if hit.anchor == JKS { "JKS" } else { "JCEKS" };
         let mut store = Store::new(blob.bytes, hit.at, container);
         let read = store.read();
-        // Entries before a damaged one are keys all the same; without any, it only looked like a keystore.
+        // Entries before a damaged one are kept. A file without any entry only looked like a keystore.
         if let Err(error) = read
             && store.materials.is_empty()
         {
@@ -82,7 +84,7 @@ struct Store<'a> {
     container: &'static str,
     materials: Vec<Material>,
     keys: usize,
-    /// The encrypted keys, one behind the other: all that is needed to try passwords on them.
+    /// The encrypted keys, one after the other: all that is needed to try passwords.
     encrypted: Vec<u8>,
     sealed: bool,
 }
@@ -157,7 +159,7 @@ impl<'a> Store<'a> {
         Ok(())
     }
 
-    /// One certificate; `None` if it is of a type or algorithm that cannot be read, which the list survives.
+    /// Reads one certificate. `None` if its type or algorithm cannot be read; the list continues.
     fn certificate(&mut self, version: u32) -> Result<Option<x509::Certificate>, Malformed> {
         if version == 2 {
             let length = usize::from(self.cursor.u16("certificate type")?);
@@ -176,8 +178,8 @@ impl<'a> Store<'a> {
         self.materials.push(material);
     }
 
-    /// A secret key as a javax.crypto.SealedObject, serialised. There is no length before it: where an unknown kind of
-    /// object ends shows only where the next entry begins.
+    /// Reads a secret key as a serialised javax.crypto.SealedObject. No length precedes it: an unknown kind of object
+    /// ends where the next entry begins.
     fn sealed_object(&mut self, alias: Label) -> Result<(), Malformed> {
         self.sealed = true;
         let mut material = Material::new(Kind::Keystore, ABOUT.id, Encoding::Binary, Range::default());
@@ -198,7 +200,7 @@ impl<'a> Store<'a> {
         self.skip_object()
     }
 
-    /// Looks for the next entry behind a serialised object: a tag, an alias and a plausible date.
+    /// Skips a serialised object: searches for the next entry, which is a tag, an alias and a plausible date.
     fn skip_object(&mut self) -> Result<(), Malformed> {
         let rest = self.cursor.rest();
         for at in 0..rest.len() {
@@ -226,9 +228,9 @@ impl<'a> Store<'a> {
     }
 }
 
-/// How a sealed object is protected, and the same written like a private key: as an EncryptedPrivateKeyInfo.
+/// The protection of a sealed object, and the object in the form of a private key: an EncryptedPrivateKeyInfo.
 fn sealed(object: &read::Object<'_>) -> Option<(Protection, Vec<u8>)> {
-    /// 1.3.6.1.4.1.42.2.19.1, the key protector of JCEKS: PBEWithMD5AndTripleDES too.
+    /// 1.3.6.1.4.1.42.2.19.1, the key protector of JCEKS, which is PBEWithMD5AndTripleDES too.
     const PROTECTOR: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0x2a, 0x02, 0x13, 0x01];
     if object.field(b"paramsAlg")? != b"PBEWithMD5AndTripleDES" {
         return None;
@@ -240,9 +242,9 @@ fn sealed(object: &read::Object<'_>) -> Option<(Protection, Vec<u8>)> {
     Some((protection, ber::encode(SEQUENCE, &[&algorithm, &ciphertext])))
 }
 
-/// Whether an entry begins here: its tag, an alias of printable letters, and a date between 1995 and 2100.
+/// Whether an entry begins here: its tag, an alias of printable characters, and a date between 1995 and 2100.
 fn is_entry(bytes: &[u8]) -> bool {
-    /// 1995-01-01 and 2100-01-01 in milliseconds since 1970: Java is not older.
+    /// 1995-01-01 and 2100-01-01 in milliseconds since 1970. Java appeared in 1995.
     const DATES: Range<u64> = 788_918_400_000..4_102_444_800_000;
     let mut cursor = Cursor::new(bytes);
     let mut plausible = || {
@@ -289,10 +291,10 @@ mod tests {
         let aliases: Vec<_> = found.iter().map(|m| m.labels[0].text.as_str()).collect();
         assert_eq!(aliases, ["release", "test"]);
         assert_eq!(found[0].span, 7..bytes.len() - 9);
-        assert!(matches!(found[0].identity, Some(Identity::Opaque(_))), "no chain, so the ciphertext names it");
+        assert!(matches!(found[0].identity, Some(Identity::Opaque(_))), "no chain, so the ciphertext identifies it");
     }
 
-    /// A serialised javax.crypto.SealedObject as the JDK writes it, but for its values.
+    /// A serialised javax.crypto.SealedObject as the JDK writes it, with other values.
     fn sealed_entry(alias: &str, algorithm: &str, ciphertext: &[u8]) -> Vec<u8> {
         let utf = |text: &str| [&(text.len() as u16).to_be_bytes()[..], text.as_bytes()].concat();
         let reference = [0x71, 0, 0x7e, 0, 2];
@@ -345,7 +347,7 @@ mod tests {
     #[test]
     fn sealed_secret_keys_have_names_and_a_price() {
         let pbe = "PBEWithMD5AndTripleDES";
-        // Tags that look like the next entry stand in the ciphertext: only its length tells where it ends.
+        // The ciphertext contains tags that look like the next entry: only its length shows where it ends.
         let trap = [key_entry("trap"), key_entry("trap")].concat();
         let entries = [sealed_entry("jwt", pbe, &trap), key_entry("release"), sealed_entry("other", "AES", &[1; 32])];
         let whole = store(JCEKS_MAGIC, &entries);
@@ -372,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_keeps_what_was_there() {
+    fn truncated_files_keep_earlier_entries() {
         let whole = store(MAGIC, &[key_entry("one"), key_entry("two")]);
         let found = inspect(&whole[..whole.len() - DIGEST - 10], 0).unwrap();
         assert_eq!((found.len(), found[0].remarks.len()), (1, 1));
@@ -382,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn lying_counts_cost_nothing() {
+    fn false_counts_cost_nothing() {
         let mut bytes = store(MAGIC, &[]);
         bytes[8..12].fill(0xff);
         assert!(inspect(&bytes, 0).is_err());

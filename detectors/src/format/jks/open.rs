@@ -1,5 +1,5 @@
-//! Opens the keys of JKS and JCEKS keystores. Every key may have a password of its own; the password of the store itself
-//! only guards its digest, and is not asked.
+//! Opens the keys of JKS and JCEKS keystores. Every key may have a password of its own. The password of the store
+//! protects only its digest, and is not checked.
 
 use keyradius_core::material::{Material, Protection};
 use sha1::{Digest, Sha1};
@@ -21,22 +21,22 @@ pub(super) struct Store<'a> {
     keys: Vec<Option<Entry<'a>>>,
 }
 
-/// How one key is protected.
+/// The protection of one key.
 enum Entry<'a> {
-    /// sun.security.provider.KeyProtector: 20 bytes of salt, the key under a stream of SHA-1, and a digest over password
-    /// and key.
+    /// sun.security.provider.KeyProtector: 20 bytes of salt, the key XORed with a stream of SHA-1 digests, and a digest
+    /// of password and key.
     Sun(&'a [u8]),
-    /// com.sun.crypto.provider.KeyProtector, or whatever else stands there.
+    /// com.sun.crypto.provider.KeyProtector, or any other scheme.
     Scheme(Box<Scheme<'a>>, &'a [u8], Protection),
 }
 
 /// 1.3.6.1.4.1.42.2.17.1.1.
 const SUN: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0x2a, 0x02, 0x11, 0x01, 0x01];
-/// Length of a SHA-1, and of the salt.
+/// Length in bytes of a SHA-1 digest, and of the salt.
 const DIGEST: usize = 20;
 
 impl<'a> Store<'a> {
-    /// `bytes` are the encrypted keys, one EncryptedPrivateKeyInfo behind the other.
+    /// Reads `bytes`, the encrypted keys: one EncryptedPrivateKeyInfo after the other.
     pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
         let mut reader = BerReader::new(bytes);
         let mut keys = Vec::new();
@@ -61,7 +61,7 @@ impl<'a> Entry<'a> {
 
     fn price(&self) -> u64 {
         match self {
-            // One block of the stream tells all but one wrong password in 2^30.
+            // One block of the stream rejects all but one wrong password in 2^30.
             Self::Sun(_) => 5 * Hash::Sha1.price(),
             Self::Scheme(scheme, ..) => scheme.price(),
         }
@@ -69,18 +69,18 @@ impl<'a> Entry<'a> {
 
     fn open(&self, password: &[u8], which: usize) -> Option<Unlocked> {
         match self {
-            // Its digest says that this is the key, whatever can be shown of it.
+            // The digest confirms the password, so the key need not be proven.
             Self::Sun(ciphertext) => {
                 let plain = sun(ciphertext, password)?;
                 Some(carrier::unlocked(which, private::pkcs8(&plain).ok()?, &plain))
             }
             Self::Scheme(scheme, ciphertext, protection) => {
-                // A sealed secret key is a serialised object where a private one is DER.
+                // A sealed secret key decrypts to a serialised object, a private key to DER.
                 let plain = scheme.decrypt_if(&Password::new(password), ciphertext, |first, length| {
                     first.starts_with(&read::STREAM) || begins_like_der(first, length)
                 })?;
                 if plain.starts_with(&read::STREAM) {
-                    // It was not known to be a key, so how it was protected is said again.
+                    // The sealed object was not known to be a key, so its protection is set here.
                     let protection = Some(protection.clone());
                     let material = Material { protection, ..secret(&plain)? };
                     return Some(Unlocked::new(Some(which), material).with_plain(&plain));
@@ -91,14 +91,14 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// A javax.crypto.spec.SecretKeySpec (`algorithm`, `key`), or a java.security.KeyRep (`algorithm`, `encoded`).
+/// Reads a javax.crypto.spec.SecretKeySpec (`algorithm`, `key`) or a java.security.KeyRep (`algorithm`, `encoded`).
 fn secret(plain: &[u8]) -> Option<Material> {
     let object = read::Object::read(plain).ok().filter(|object| object.consumed == plain.len())?;
     let key = object.field(b"key").or_else(|| object.field(b"encoded"))?;
     Some(carrier::secret_key("jks", "JCEKS", object.field(b"algorithm")?, key))
 }
 
-/// Undoes sun.security.provider.KeyProtector.
+/// Decrypts the key of a sun.security.provider.KeyProtector.
 fn sun(ciphertext: &[u8], password: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let password = utf16(password);
     let mut fields = Cursor::new(ciphertext);
@@ -113,7 +113,7 @@ fn sun(ciphertext: &[u8], password: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         }
         plain.extend(block.iter().zip(stream).map(|(sealed, key)| sealed ^ key));
         if number == 0 {
-            // There is no padding: a SEQUENCE of just this length.
+            // There is no padding: the plaintext must be a SEQUENCE of exactly this length.
             match ber::header(&plain) {
                 Ok((SEQUENCE, header, Some(length))) if header.checked_add(length) == Some(sealed.len()) => {}
                 _ => return None,

@@ -1,5 +1,5 @@
-//! Java object serialization (Java Object Serialization Specification, chapter 6), as far as keys come in it: one object
-//! whose fields are byte arrays, strings and constants of enumerations.
+//! Java object serialization (Java Object Serialization Specification, chapter 6), as far as keys use it: one object
+//! whose fields are byte arrays, strings and enumeration constants.
 
 use keyradius_core::error::Malformed;
 
@@ -17,12 +17,12 @@ const ARRAY: u8 = 0x75;
 const END: u8 = 0x78;
 const ENUM: u8 = 0x7e;
 
-/// Most classes that one extends another.
+/// Maximum depth of class inheritance.
 const MAX_CLASSES: usize = 8;
-/// Most fields of an object: real ones have four.
+/// Maximum number of fields of an object. Real objects have four.
 const MAX_FIELDS: u16 = 16;
 
-/// An object.
+/// A deserialised object.
 #[derive(Debug)]
 pub(crate) struct Object<'a> {
     fields: Vec<(&'a [u8], &'a [u8])>,
@@ -31,21 +31,21 @@ pub(crate) struct Object<'a> {
 }
 
 impl<'a> Object<'a> {
-    /// Reads the stream at the start of `bytes`; what stands behind it is left alone.
+    /// Reads the stream at the start of `bytes` and ignores any bytes after it.
     pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let mut cursor = Cursor::new(bytes);
         cursor.expect(&STREAM, "stream")?;
         cursor.expect(&[OBJECT], "object")?;
         let classes = classes(&mut cursor)?;
         let mut fields = Vec::new();
-        // The values of what is extended stand before those of what extends it.
+        // The field values of a superclass precede those of its subclass.
         for name in classes.iter().rev().flat_map(|class| &class.fields) {
             fields.push((*name, value(&mut cursor)?));
         }
         Ok(Self { fields, consumed: cursor.at() })
     }
 
-    /// The bytes of an array, a string or a constant's name; empty for null.
+    /// The bytes of an array, a string or an enumeration constant; empty for null.
     pub(crate) fn field(&self, name: &[u8]) -> Option<&'a [u8]> {
         self.fields.iter().find(|(field, _)| *field == name).map(|(_, value)| *value)
     }
@@ -61,7 +61,7 @@ fn text<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], Malformed> {
     cursor.take(length.into(), "string")
 }
 
-/// A class and what it extends, which ends in null or in one that was seen before.
+/// Reads a class and its superclasses, up to null or a reference to an earlier class.
 fn classes<'a>(cursor: &mut Cursor<'a>) -> Result<Vec<Class<'a>>, Malformed> {
     let mut classes = Vec::new();
     loop {
@@ -79,7 +79,7 @@ fn classes<'a>(cursor: &mut Cursor<'a>) -> Result<Vec<Class<'a>>, Malformed> {
 }
 
 fn class<'a>(cursor: &mut Cursor<'a>) -> Result<Class<'a>, Malformed> {
-    /// SC_SERIALIZABLE, alone or with SC_ENUM: no data but that of the fields.
+    /// SC_SERIALIZABLE, alone or with SC_ENUM: only fields, no custom data.
     const FLAGS: [u8; 2] = [0x02, 0x12];
     let name = text(cursor)?;
     cursor.u64("serialVersionUID")?;
@@ -110,7 +110,7 @@ fn value<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], Malformed> {
     let at = cursor.at();
     match cursor.u8("value")? {
         NULL => Ok(&[]),
-        // A string that was seen before: which one is not asked.
+        // A back reference to a string. Its text is not resolved.
         REFERENCE => cursor.take(4, "value").map(|_| &[][..]),
         STRING => text(cursor),
         ARRAY => match classes(cursor)?.as_slice() {

@@ -1,17 +1,17 @@
-//! Text of JSON and of programs with its letters escaped: `"\u0064"` is the name `d` to every library that reads JSON.
+//! JSON and program text with escaped letters: every JSON library reads `"\u0064"` as the name `d`.
 
 use zeroize::Zeroizing;
 
-/// A copy of a text without the escapes of printable ASCII letters (`\u0064`, `\x64`), whatever number of backslashes a string
-/// around it needs. Escapes of quotes and backslashes stay, and so does every other escape.
+/// A copy of a text in which escapes of printable ASCII letters (`\u0064`, `\x64`) are undone, whatever the number of
+/// backslashes that an outer string adds. Escapes of quotes and backslashes stay, as do all other escapes.
 pub(crate) struct Unescaped {
     pub(crate) text: Zeroizing<Vec<u8>>,
-    /// For each byte of the copy, where the original of it ends.
+    /// For each byte of the copy, the end of its original.
     ends: Vec<usize>,
 }
 
 impl Unescaped {
-    /// `quotes`: undo those of quotes too, as .NET writes a quote inside a string.
+    /// Copies `original`. With `quotes`, also undoes escaped quotes, as .NET writes a quote inside a string.
     pub(crate) fn new(original: &[u8], quotes: bool) -> Self {
         let mut text = Zeroizing::new(Vec::with_capacity(original.len()));
         let mut ends = Vec::with_capacity(original.len());
@@ -34,23 +34,23 @@ impl Unescaped {
         Self { text, ends }
     }
 
-    /// The place in the copy of what stands at `at` in the original.
+    /// The position in the copy of the byte at `at` in the original.
     pub(crate) fn place(&self, at: usize) -> usize {
         self.ends.partition_point(|&end| end <= at)
     }
 
-    /// Where the original of the first `length` bytes of the copy ends.
+    /// The end in the original of the first `length` bytes of the copy.
     pub(crate) fn end(&self, length: usize) -> usize {
         length.checked_sub(1).and_then(|last| self.ends.get(last)).copied().unwrap_or_default()
     }
 }
 
-/// Whether a text has an escape that [`Unescaped`] may undo.
+/// Whether a text contains an escape that [`Unescaped`] may undo.
 pub(crate) fn is_escaped(text: &[u8]) -> bool {
     memchr::memchr_iter(b'\\', text).any(|at| text.get(at..).and_then(letter).is_some())
 }
 
-/// The letter that an escape at the start of a text stands for, and the length of the escape.
+/// The letter of the escape at the start of a text, and the length of the escape.
 pub(crate) fn letter(text: &[u8]) -> Option<(u8, usize)> {
     let slashes = text.iter().take_while(|&&byte| byte == b'\\').count();
     let (high, low, length) = match text.get(slashes..)? {
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn letters_are_undone_and_places_kept() {
+    fn escaped_letters_are_undone_and_positions_kept() {
         for (original, quotes, text) in [
             (r#"{"\u0064":"A\u002bB\/"}"#, false, r#"{"d":"A+B\/"}"#),
             (r#"{\"\\u0064\":1}"#, false, r#"{\"d\":1}"#),

@@ -1,11 +1,11 @@
 //! JSON Web Keys (RFC 7517, RFC 7518 6, RFC 8037, RFC 8812): private, symmetric and public, alone and in sets.
 //!
-//! The anchor is the one member that every JWK has, `kty`, in the four ways that its name can end: in JSON, in a string of
-//! JSON, in a literal of a program or of YAML. The object around it is read whatever the file is, and each key of a set is
-//! an object of its own. Names and values are read without their escapes. A private number that signs is a key whatever public
-//! one stands beside it (`read/signs.rs`).
+//! The anchor is `kty`, the one member that every JWK has, with the four ways in which its name can end: in JSON, in a
+//! JSON string, in a literal of a program or in YAML. The object around it is read whatever the file is; each key of a
+//! set is an object of its own. Names and values are read without their escapes. A private number that signs is a key,
+//! even next to a foreign public one (`read/signs.rs`).
 //!
-//! A symmetric key (`oct`) is reported where it can sign: its algorithm is HS*, or nothing says what it is for. It has to
+//! A symmetric key (`oct`) is reported if it can sign: its algorithm is HS*, or nothing names another purpose. It must
 //! be hard to guess (`read/symmetric.rs`).
 
 mod escaped;
@@ -22,25 +22,25 @@ use crate::read::signs::{self, Fit};
 use crate::read::{curves, symmetric};
 use escaped::Unescaped;
 
-/// JSON Web Keys.
+/// Detects JSON Web Keys.
 #[derive(Debug)]
 pub(crate) struct Jwk;
 
 static ABOUT: About = About {
     id: "jwk",
     title: "JSON Web Key (JWK)",
-    detects: "RSA, EC (P-256, P-384, P-521, secp256k1), OKP (Ed25519, Ed448, X25519, X448) and symmetric signing keys of \
-              RFC 7517 and RFC 8037, each key of a set by itself, with its kid, alg and use. The object may stand in JSON, \
-              in a JSON string, in YAML or in a literal of a program. Asymmetric keys are verified where the private \
-              number gives the public one, the primes give the modulus, or e and d undo each other. Public keys are reported \
-              as such.",
-    blind_to: "Key sets that are encrypted (JWE). Symmetric keys for encryption, and such as may be guessed.",
-    respond: "Whoever has the key issues tokens that every relying service accepts. Take its kid out of the published key \
-              set, sign with a new key, and end the sessions that it opened.",
+    detects: "RSA, EC (P-256, P-384, P-521, secp256k1), OKP (Ed25519, Ed448, X25519, X448) and symmetric signing keys \
+              of RFC 7517 and RFC 8037, each key of a set separately, with its kid, alg and use. The object may be in \
+              JSON, in a JSON string, in YAML or in a literal of a program. Asymmetric keys are verified if the \
+              private number gives the public one, the primes give the modulus, or e and d are inverse. Public keys \
+              are reported as such.",
+    blind_to: "Encrypted key sets (JWE). Symmetric keys for encryption, and symmetric keys that can be guessed.",
+    respond: "Whoever has the key can issue tokens that every relying service accepts. Remove its kid from the \
+              published key set, sign with a new key, and end the sessions that it opened.",
     references: &["RFC 7517", "RFC 7518 6", "RFC 8037", "RFC 8812", "CWE-321"],
 };
 
-/// How the name ends, and its letters where one of them is escaped (`"k\u0074y"`).
+/// How the name ends, and its letters if one of them is escaped (`"k\u0074y"`).
 const ANCHORS: [Anchor; 6] = [
     Anchor::anywhere(b"kty\""),
     Anchor::anywhere(b"kty\\"),
@@ -72,7 +72,8 @@ impl Detector for Jwk {
         let failed = read.iter().find_map(|read| read.as_ref().err().copied());
         let mut found: Vec<Material> = Vec::new();
         for material in read.into_iter().flatten().flatten() {
-            // Of members that stand there twice, most programs take the last and some the first: often the same key.
+            // Of duplicate members, most programs take the last and some the first. Both readings often give the same
+            // key.
             match found.iter_mut().find(|other| other.identity == material.identity && other.kind == material.kind) {
                 Some(other) if other.proof < material.proof => *other = material,
                 Some(_) => {}
@@ -84,10 +85,7 @@ impl Detector for Jwk {
                 if is_member(blob.bytes, hit.at) {
                     out.work(object::MAX);
                     if Object::is_too_long(blob.bytes, hit.at) {
-                        out.unread(
-                            Reason::TooLarge,
-                            "a JSON Web Key in an object that is larger than what is read of one",
-                        );
+                        out.unread(Reason::TooLarge, "a JSON Web Key in an object that exceeds the maximum size");
                     }
                 }
                 return Err(failed);
@@ -102,7 +100,7 @@ impl Detector for Jwk {
     }
 }
 
-/// Whether the name that ends at a hit has the type of a key as its value.
+/// Whether the name that ends at a hit has a key type as its value.
 fn is_member(bytes: &[u8], at: usize) -> bool {
     let behind = bytes.get(at..bytes.len().min(at + 32)).unwrap_or_default();
     [&b"RSA"[..], b"EC", b"OKP", b"oct"].iter().any(|kind| {
@@ -113,7 +111,7 @@ fn is_member(bytes: &[u8], at: usize) -> bool {
     })
 }
 
-/// Whether the escape whose `u` is at `at` is the first one in the name `kty`: each name is read once.
+/// Whether the escape whose `u` is at `at` is the first one in the name `kty`, so that each name is read once.
 fn spells_kty(bytes: &[u8], at: usize) -> bool {
     let mut before = bytes.get(at.saturating_sub(16)..at).unwrap_or_default();
     while let Some(shorter) = before.strip_suffix(b"\\") {
@@ -135,9 +133,9 @@ fn spells_kty(bytes: &[u8], at: usize) -> bool {
     false
 }
 
-/// What the objects around a place are read as, with each way of reading members that stand there twice.
+/// Reads the objects around a position, with each reading of duplicate members.
 fn read_around(bytes: &[u8], at: usize, work: &mut usize) -> Vec<Result<Option<Material>, Malformed>> {
-    // .NET writes the quotes of an object inside a string so.
+    // .NET writes the quotes of an object inside a string as `\u0022`.
     let quotes = bytes.get(..at).is_some_and(|before| before.ends_with(b"\\u0022"));
     let outer = if quotes { None } else { Object::around(bytes, at, work) };
     let span = match &outer {
@@ -162,13 +160,13 @@ fn read_around(bytes: &[u8], at: usize, work: &mut usize) -> Vec<Result<Option<M
     read
 }
 
-/// An object as it stands there, and with the last of each of its members.
+/// Reads an object with the first and with the last of its duplicate members.
 fn ways(object: &Object<'_>) -> Vec<Result<Option<Material>, Malformed>> {
     let last = object.last_of_each();
     [Some(object), last.as_ref()].into_iter().flatten().map(read).collect()
 }
 
-/// The key that an object is, if it is one.
+/// Reads an object as a key. `None` if it is not a key.
 fn read(object: &Object<'_>) -> Result<Option<Material>, Malformed> {
     let malformed = |what| Malformed::new(what, object.span.start);
     let kind = if object.get("d").or(object.get("k")).is_some() { Kind::PrivateKey } else { Kind::PublicKey };
@@ -203,7 +201,7 @@ fn public((half, fit): (PublicHalf, Fit)) -> (Identity, Option<Fit>) {
     (Identity::public(half), Some(fit))
 }
 
-/// n and e, and of a private key d or the primes (RFC 7518 6.3).
+/// Reads n and e, and for a private key d or the primes (RFC 7518 6.3).
 fn rsa(object: &Object<'_>) -> Option<(PublicHalf, Fit)> {
     let (n, e) = (object.number("n")?, object.number("e")?);
     let bits = number::bits(&n);
@@ -216,7 +214,7 @@ fn rsa(object: &Object<'_>) -> Option<(PublicHalf, Fit)> {
     }
     let number = |name| object.number(name).unwrap_or_default();
     let d = number("d");
-    // Further primes of RFC 7518 6.3.2.7 are not read: nothing writes them.
+    // Further primes (RFC 7518 6.3.2.7) are not read: no program writes them.
     let several = object.get("oth").is_some();
     let primes: Vec<_> =
         ["p", "q"].into_iter().filter(|name| !several && object.get(name).is_some()).map(number).collect();
@@ -224,13 +222,15 @@ fn rsa(object: &Object<'_>) -> Option<(PublicHalf, Fit)> {
     signs::rsa_by_name(&n, &e, &d, &primes).map(|key| (key.half(), key.fit))
 }
 
-/// The scalar signs alone (RFC 7518 6.2.2): the coordinates may be missing, foreign or written with a zero in front.
+/// Reads an EC key. The scalar alone signs (RFC 7518 6.2.2): the coordinates may be missing, foreign or have a leading
+/// zero.
 fn ec(object: &Object<'_>) -> Option<(PublicHalf, Fit)> {
-    // P-256K is what RFC 8812 called it before it was one.
+    // P-256K was the name of secp256k1 in drafts of RFC 8812.
     let name = object.text("crv").map(|name| if name == b"P-256K" { b"secp256k1" } else { name })?;
     let curve = curves::by_jose(name)?;
     let size = curve.bits.div_ceil(8) as usize;
-    // Coordinates are as long as the field (RFC 7518 6.2.1.2); some writers drop leading zeros, or add one for the sign.
+    // Coordinates have the length of the field (RFC 7518 6.2.1.2); some writers drop leading zeros or add one for the
+    // sign.
     let number = |name| number::padded(&object.number(name)?, size);
     let point =
         || Some([&[4][..], &number("x")?, &number("y")?].concat()).filter(|point| curve.decompress(point).is_some());
@@ -243,7 +243,7 @@ fn ec(object: &Object<'_>) -> Option<(PublicHalf, Fit)> {
     }
 }
 
-/// As for EC, d signs alone (RFC 8037 2).
+/// Reads an OKP key. As for EC, d alone signs (RFC 8037 2).
 fn okp(object: &Object<'_>) -> Option<(PublicHalf, Fit)> {
     let name = object.text("crv")?;
     let kind = [Raw::Ed25519, Raw::Ed448, Raw::X25519, Raw::X448].into_iter().find(|k| k.name().as_bytes() == name)?;
@@ -254,11 +254,11 @@ fn okp(object: &Object<'_>) -> Option<(PublicHalf, Fit)> {
     }
     let d = object.number("d")?;
     let seed = number::cut(&d, kind.len());
-    // A seed is bytes, not a number: only one that is too long has zeros that do not belong to it.
+    // A seed is a byte string, not a number: its leading zeros are dropped only if it is too long.
     (seed.len() == kind.len()).then(|| signs::one_number(&key, seed, kind.len() as u32 * 8))?
 }
 
-/// Whether nothing says that a symmetric key is for something else than signing.
+/// Whether a symmetric key may sign: nothing gives it another purpose.
 fn signs(object: &Object<'_>) -> bool {
     let encrypts = object.text("use") == Some(b"enc");
     object.text("alg").map_or(!encrypts, |alg| alg.starts_with(b"HS"))

@@ -24,7 +24,7 @@ fn okp(crv: &str, kind: Raw) -> String {
 }
 
 #[test]
-fn characters_that_are_no_digits_are_passed_over() {
+fn characters_that_are_not_digits_are_skipped() {
     let [n, e, d, p, q] = rsa();
     let odd = |digits: &str| format!("{}.{}*", &digits[..3], &digits[3..]);
     let [n, d, p, q] = [n, d, p, q].map(|number| odd(&number));
@@ -85,7 +85,7 @@ fn every_type_is_verified() {
 }
 
 #[test]
-fn members_far_from_each_other_are_read_or_said() {
+fn distant_members_are_read_or_reported_as_unread() {
     let key = okp("Ed25519", Raw::Ed25519);
     let long = "y".repeat(100);
     let others = |many: usize| {
@@ -108,7 +108,7 @@ fn members_far_from_each_other_are_read_or_said() {
 }
 
 #[test]
-fn members_that_stand_there_twice_are_read_both_ways() {
+fn duplicate_members_are_read_both_ways() {
     let key = okp("Ed25519", Raw::Ed25519);
     let identity = inspect(&key).unwrap()[0].identity.clone();
     for (first, last) in [
@@ -122,7 +122,7 @@ fn members_that_stand_there_twice_are_read_both_ways() {
         let found = inspect(&text).unwrap();
         assert!(found.iter().any(|m| m.kind == Kind::PrivateKey && m.identity == identity), "{text}");
     }
-    // A key of its own for each.
+    // A different key in each reading.
     let other = ec("P-256", &[7; 32]);
     let both = format!("{{{},{}}}", &other[1..other.len() - 1], &key[1..key.len() - 1]);
     assert_eq!(inspect(&both).unwrap().len(), 2);
@@ -211,7 +211,7 @@ fn names_and_values_are_read_without_their_escapes() {
         (key.replace("AQID", "\\u0041QID"), 1),
         (key.replace("OKP", "O\\u004bP").replace("Ed25519", "\\u0045d25519"), 1),
         (format!("{{\"keys\": [{}, {}]}}", escaped(&key), escaped(&ec("P-256", &[7; 32]))), 2),
-        // In a string of JSON, as most programs and as .NET write it.
+        // In a JSON string, as most programs and as .NET write it.
         (format!("{{\"env\": \"{}\"}}", escaped(&key).replace('\\', "\\\\").replace('"', "\\\"")), 1),
         (format!("{{\"env\": \"{}\"}}", key.replace('"', "\\u0022")), 1),
     ] {
@@ -240,7 +240,7 @@ fn names_and_values_are_read_without_their_escapes() {
 }
 
 #[test]
-fn what_does_not_fit_is_no_key() {
+fn inconsistent_keys_are_refused() {
     let [n, e, ..] = rsa();
     let whole = ec("P-256", &[7; 32]);
     let zeros = base64url(&[0; 32]);
@@ -264,7 +264,7 @@ fn what_does_not_fit_is_no_key() {
 }
 
 #[test]
-fn symmetric_keys_that_sign() {
+fn symmetric_keys_that_sign_are_reported() {
     let key = base64url(&proof::raw_public(Raw::Ed25519, &[3; 32]).unwrap());
     for (more, signs) in [
         ("", true),

@@ -1,8 +1,8 @@
-//! The encryption that OpenSSL put on PEM before PKCS#8: `Proc-Type: 4,ENCRYPTED` and `DEK-Info` (RFC 1421 headers).
+//! OpenSSL's PEM encryption before PKCS#8: `Proc-Type: 4,ENCRYPTED` and `DEK-Info` (RFC 1421 headers).
 //!
-//! The key is one MD5 of the password and eight bytes of the IV (EVP_BytesToKey with count 1): weak whatever the cipher.
-//! The cipher, the IV's length and the size of the body are checked; there is no structure left to read, so a find says
-//! `structure` by the headers and a body of whole cipher blocks.
+//! The key is one MD5 of the password and eight bytes of the IV (EVP_BytesToKey with count 1): weak with any cipher.
+//! The cipher, the IV length and the body size are checked. There is no other structure, so a finding has the proof
+//! level `structure`, from the headers and a body of whole cipher blocks.
 
 mod open;
 
@@ -14,7 +14,7 @@ use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 
 use crate::read::{armor, carrier};
 
-/// Private keys in legacy encrypted PEM.
+/// Detects private keys in legacy encrypted PEM.
 #[derive(Debug)]
 pub(crate) struct LegacyPem;
 
@@ -22,10 +22,11 @@ static ABOUT: About = About {
     id: "legacy_pem",
     title: "Encrypted private key (legacy PEM encryption)",
     detects: "PEM private keys with Proc-Type: 4,ENCRYPTED and a DEK-Info header that names a cipher and an IV, whose \
-              body is whole blocks of that cipher.",
-    blind_to: "The public half is inside the ciphertext: the key is known by a digest of it until it is opened.",
-    respond: "Treat it as readable: the password is hashed once with MD5, so a graphics card tries billions a second. \
-              Replace the key where it is trusted, then revoke.",
+              body consists of whole blocks of that cipher.",
+    blind_to: "The public half is inside the ciphertext: until it is opened, the key is identified by a digest of the \
+               ciphertext.",
+    respond: "Treat the key as readable: the password is hashed once with MD5, so a graphics card tries billions a \
+              second. Replace the key where it is trusted, then revoke.",
     references: &["RFC 1421 4.6", "openssl EVP_BytesToKey(3)", "CWE-916"],
 };
 
@@ -48,7 +49,7 @@ impl Detector for LegacyPem {
         if !iv.bytes().all(|b| b.is_ascii_hexdigit()) || iv.len() != 2 * iv_bytes {
             return Err(Malformed::new("DEK-Info IV", hit.at));
         }
-        // Without its END line a body can carry a few digits too many.
+        // Without the END line, a body can contain a few extra digits.
         if armor.body.len() < 48 || (armor.end_seen && !armor.body.len().is_multiple_of(block)) {
             return Err(Malformed::new("encrypted body", hit.at));
         }
@@ -68,8 +69,8 @@ impl Detector for LegacyPem {
     }
 }
 
-/// Bytes of the IV and of a block of the ciphers that OpenSSL accepts here (`openssl enc -list`). Stream modes have blocks
-/// of one byte.
+/// Bytes of the IV and of a block for the ciphers that OpenSSL accepts here (`openssl enc -list`). Stream modes have
+/// blocks of one byte.
 fn sizes(cipher: &str) -> Option<(usize, usize)> {
     let (name, mode) = cipher.rsplit_once('-')?;
     let iv = match name.split('-').next()? {

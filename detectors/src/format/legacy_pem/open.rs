@@ -1,5 +1,4 @@
-//! Opens the encryption that OpenSSL put on PEM before PKCS#8. There is no MAC: what comes out has to be a key whose parts
-//! fit.
+//! Opens OpenSSL's PEM encryption before PKCS#8. There is no MAC: the plaintext must be a key whose parts fit.
 
 use zeroize::Zeroizing;
 
@@ -11,7 +10,7 @@ use crate::unlock::kdf::Hash;
 use keyradius_core::lock::Lock;
 use keyradius_core::lock::Unlocked;
 
-/// An encrypted body.
+/// A body to decrypt.
 pub(super) struct Key<'a> {
     suite: Suite,
     iv: Vec<u8>,
@@ -19,7 +18,7 @@ pub(super) struct Key<'a> {
 }
 
 impl<'a> Key<'a> {
-    /// `bytes` are the value of DEK-Info, a line end, then the body.
+    /// Reads `bytes`: the value of DEK-Info, a line end, then the body.
     pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
         let end = memchr::memchr(b'\n', bytes)?;
         let (cipher, iv) = str::from_utf8(bytes.get(..end)?).ok()?.split_once(',')?;
@@ -29,8 +28,8 @@ impl<'a> Key<'a> {
         (iv.len() == suite.iv()).then_some(Self { suite, iv, body: bytes.get(end + 1..)? })
     }
 
-    /// EVP_BytesToKey with MD5 and a count of one: each digest over the one before, the password and the salt, which is
-    /// the start of the IV.
+    /// EVP_BytesToKey with MD5 and a count of one: each digest covers the previous digest, the password and the salt,
+    /// which is the start of the IV.
     fn derive(&self, password: &[u8]) -> Zeroizing<Vec<u8>> {
         let salt = self.iv.get(..8).unwrap_or_default();
         let mut key = Hash::Md5.digest(&[password, salt]);
@@ -63,7 +62,7 @@ impl Lock for Key<'_> {
             let length = if self.suite.padded() { unpadded(&plain, self.suite.block()) } else { Some(plain.len()) };
             let whole = length.and_then(|length| plain.get(..length)).unwrap_or_default();
             [private::pkcs1, private::sec1, private::dsa, private::pkcs8].into_iter().find_map(|read| {
-                // Without its END line a body may have blocks too many: then the arithmetic alone has to do.
+                // Without the END line, a body may have extra blocks: then only the arithmetic decides.
                 let alone = || read(&plain).ok().filter(|key| key.verified);
                 let key = PrivateKey::decrypted(read, whole).or_else(alone)?;
                 Some(carrier::unlocked(0, key, &plain))
@@ -73,7 +72,7 @@ impl Lock for Key<'_> {
     }
 }
 
-/// A cipher as OpenSSL calls it (`openssl enc -list`).
+/// A cipher by its OpenSSL name (`openssl enc -list`).
 fn suite(name: &str) -> Option<Suite> {
     let (name, mode) = name.rsplit_once('-')?;
     let mode = match mode {

@@ -1,10 +1,11 @@
 //! Secret keys of minisign, rsign and Tauri's updater, and minisign public keys.
 //!
-//! Two lines, a comment and 158 bytes in base64 (minisign's `SeckeyStruct`): algorithm, KDF, checksum algorithm, salt,
-//! two limits of scrypt, then key number, key and checksum under a key stream. Without a password the last three stand
-//! in the clear, the KDF is two zeros, and the public key is proven from the seed. A seed beside a foreign public key signs
-//! too (`read/signs.rs`): comment, algorithms and length leave no doubt of what it is. The comment says "encrypted" either
-//! way, so it is not asked. Tauri keeps the same file in base64 once more.
+//! A key is two lines: a comment, and 158 bytes in base64 (minisign's `SeckeyStruct`). The bytes are algorithm, KDF,
+//! checksum algorithm, salt and two scrypt limits, then key number, key and checksum, XORed with a key stream. Without
+//! a password the last three are plaintext, the KDF is two zeros, and the public key is proven from the seed. A seed
+//! next to a foreign public key also signs (`read/signs.rs`): comment, algorithms and length leave no doubt that it is
+//! a key. The comment says "encrypted" in both cases, so it is ignored. Tauri stores the same file with another layer
+//! of base64.
 
 mod open;
 mod read;
@@ -23,21 +24,22 @@ use crate::read::signs;
 use crate::read::untrusted;
 use read::{Parts, Secret};
 
-/// minisign keys.
+/// Detects minisign keys.
 #[derive(Debug)]
 pub(crate) struct Minisign;
 
 static ABOUT: About = About {
     id: "minisign",
     title: "Signing key (minisign, rsign, Tauri)",
-    detects: "Secret keys of minisign, rsign and Tauri's updater, as files, inside JSON and YAML, and in base64 as Tauri \
-              writes them into files and variables. Keys made without a password are verified if the public key beside \
-              the seed belongs to it. Of encrypted ones the cost of a guess is told. Public keys are reported too.",
-    blind_to: "Key number and public half of an encrypted key: both are under the password. A second line alone, without \
-               its comment. The checksum inside is not computed: the arithmetic says more.",
-    respond: "Whoever has the key can sign updates that every installed copy accepts: ship a release that trusts a new \
-              public key, signed with the old one, before anything else, and keep the new one out of the repository. \
-              Blank passwords are common with Tauri.",
+    detects: "Secret keys of minisign, rsign and Tauri's updater, as files, inside JSON and YAML, and in base64 as \
+              Tauri writes them into files and variables. Keys made without a password are verified if the public key \
+              next to the seed belongs to it. For encrypted keys the cost of a guess is reported. Public keys are \
+              reported too.",
+    blind_to: "Key number and public half of an encrypted key: both are encrypted. The second line without its \
+               comment line. The checksum inside is not computed: the arithmetic proves more.",
+    respond: "Whoever has the key can sign updates that every installed copy accepts. First ship a release that \
+              trusts a new public key, signed with the old key, and keep the new key out of the repository. Blank \
+              passwords are common with Tauri.",
     references: &["minisign: key format (README, minisign.h)", "Tauri: updater, signing updates", "CWE-321", "CWE-798"],
 };
 
@@ -94,7 +96,7 @@ impl Detector for Minisign {
     }
 }
 
-/// Key number and key of a public key.
+/// Splits a public key into key number and key.
 fn public_parts(body: &[u8]) -> Option<(&[u8], &[u8])> {
     body.strip_prefix(b"Ed")?.split_at_checked(8).filter(|(_, key)| key.len() == 32)
 }
@@ -137,9 +139,9 @@ mod tests {
     }
 
     #[test]
-    fn an_encrypted_key_tells_its_cost() {
+    fn an_encrypted_key_shows_its_cost() {
         for (ops, memory, detail) in [
-            // minisign's own limits, those of the Rust crate, and of minisign built for tests.
+            // The limits of minisign, of the Rust crate, and of minisign built for tests.
             (1 << 25, 1 << 30, "scrypt N=1048576 r=8 p=1, XOR"),
             (1 << 20, 1 << 25, "scrypt N=32768 r=8 p=1, XOR"),
             (32_768, 1 << 24, "scrypt N=1024 r=8 p=1, XOR"),
@@ -153,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_beside_a_foreign_public_key_is_a_key() {
+    fn a_seed_with_a_foreign_public_key_is_reported() {
         let foreign = [&plain()[..94], &[7; 32], &plain()[126..]].concat();
         let found = inspect(&foreign).unwrap();
         let Some(Identity::Public(half)) = &found[0].identity else { panic!("identity") };
@@ -162,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused() {
+    fn inconsistent_keys_are_refused() {
         let wrong = [&plain()[..62], &[7; 32], &plain()[94..]].concat();
         let zeros = [&b"Ed\0\0B2"[..], &[0; 152]].concat();
         let other = [&b"Ed\0\0B3"[..], &plain()[6..]].concat();
@@ -170,7 +172,7 @@ mod tests {
         for body in [wrong, zeros, other, kdf, encrypted(0, 0), [&b"EdScB2"[..], &[0; 152]].concat()] {
             assert!(inspect(&body).is_err());
         }
-        // A signature is none of our business.
+        // Not a secret key but a signature.
         assert!(inspect(&[b'E'; 74]).is_err() || inspect(&plain()[..74]).unwrap().is_empty());
         assert!(inspect(&plain()[..74]).unwrap().is_empty());
     }

@@ -1,5 +1,6 @@
-//! Opens secret keys of minisign and Tauri. The checksum inside is not asked: the public key has to belong to the seed.
-//! minisign's own limits want a gibibyte of memory, so those stay locked; rsign and Tauri take a thirtieth of it.
+//! Opens secret keys of minisign and Tauri. The checksum inside is not checked: the public key must belong to the seed.
+//! minisign's default limits need a gibibyte of memory, so its keys stay locked; rsign and Tauri need a thirtieth of
+//! that.
 
 use keyradius_core::material::{Encoding, Identity, Kind, Label, Material, Proof};
 use zeroize::Zeroizing;
@@ -11,7 +12,7 @@ use crate::unlock::kdf::Scrypt;
 use keyradius_core::lock::Lock;
 use keyradius_core::lock::Unlocked;
 
-/// A file.
+/// An encrypted key file.
 pub(super) struct Key<'a> {
     secret: Secret<'a>,
     scrypt: Scrypt,

@@ -1,23 +1,23 @@
-//! What stands in a secret key of minisign, for its detector and for trying passwords.
+//! The fields of a minisign secret key, for the detector and for trying passwords.
 
 use keyradius_core::error::Malformed;
 
 use crate::read::cursor::Cursor;
 
-/// Bytes under the password: key number, seed, public key, checksum.
+/// Encrypted bytes: key number, seed, public key, checksum.
 pub(crate) const CIPHERTEXT: usize = 104;
 
-/// A secret key, as its 158 bytes say it (minisign.h, `SeckeyStruct`).
+/// A secret key, parsed from its 158 bytes (minisign.h, `SeckeyStruct`).
 pub(crate) struct Secret<'a> {
-    /// Parameters of the key stream; `None` if there is none.
+    /// scrypt parameters of the key stream; `None` if the key is not encrypted.
     pub(crate) scrypt: Option<Parameters>,
     /// 32 bytes.
     pub(crate) salt: &'a [u8],
-    /// Key number, key and checksum; under the key stream if there is one.
+    /// Key number, key and checksum; XORed with the key stream if there is one.
     pub(crate) sealed: &'a [u8],
 }
 
-/// scrypt's own numbers.
+/// The parameters of scrypt itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Parameters {
     /// Binary logarithm of N.
@@ -27,7 +27,7 @@ pub(crate) struct Parameters {
 }
 
 impl Parameters {
-    /// What libsodium makes of its two limits (`pickparams` of crypto_pwhash_scryptsalsa208sha256).
+    /// Derives the parameters from two limits as libsodium does (`pickparams` of crypto_pwhash_scryptsalsa208sha256).
     fn from_limits(operations: u64, memory: u64) -> Self {
         const R: u64 = 8;
         let operations = operations.max(32_768);
@@ -42,7 +42,7 @@ impl Parameters {
 }
 
 impl<'a> Secret<'a> {
-    /// Bytes of the whole.
+    /// Length of the whole structure, in bytes.
     pub(crate) const LENGTH: usize = 158;
 
     pub(crate) fn read(body: &'a [u8]) -> Result<Self, Malformed> {
@@ -59,7 +59,7 @@ impl<'a> Secret<'a> {
             [0, 0] => None,
             _ => return Err(Malformed::new("KDF of minisign", 2)),
         };
-        // A salt that nobody drew is a template, and with no memory at all p would be enormous.
+        // A salt of zeros is a template, and a memory limit near zero would make p enormous.
         let drawn = salt.iter().any(|&byte| byte != 0) && operations > 0 && memory >= 1 << 20;
         if !fields.is_empty() || (scrypt.is_some() && !drawn) || sealed.iter().all(|&byte| byte == 0) {
             return Err(Malformed::new("minisign key", fields.at()));
@@ -67,13 +67,13 @@ impl<'a> Secret<'a> {
         Ok(Self { scrypt, salt, sealed })
     }
 
-    /// What stands there in the clear.
+    /// The parts of a key that is not encrypted.
     pub(crate) fn parts(&self) -> Result<Parts<'a>, Malformed> {
         Parts::read(self.sealed)
     }
 }
 
-/// What is in [`Secret::sealed`], read or decrypted.
+/// The parts of [`Secret::sealed`], in plaintext or decrypted.
 pub(crate) struct Parts<'a> {
     /// Key number.
     pub(crate) number: &'a [u8],

@@ -1,9 +1,10 @@
-//! Databases of NSS (Firefox, Thunderbird, pesign, 389 Directory Server, Java's SunPKCS11 with NSS): `key4.db` and
+//! NSS databases (Firefox, Thunderbird, pesign, 389 Directory Server, Java's SunPKCS11 with NSS): `key4.db` and
 //! `cert9.db`, which are SQLite, and the old `key3.db`, a hash file of Berkeley DB 1.85.
 //!
-//! The rows are PKCS#11 objects. Only secret values are encrypted, so a private key is known by its modulus or point and
-//! its nickname. What the password is worth can be seen: where none is set, key4.db derives the key with one iteration,
-//! otherwise with 10,000. An SQLite database whose tables are others is none of this detector's business.
+//! The rows are PKCS#11 objects. Only secret values are encrypted, so a private key is identified by its modulus or
+//! point, and has its nickname. The strength of the password protection is visible: without a password, key4.db derives
+//! the key with one iteration, otherwise with 10,000. An SQLite database with other tables does not belong to this
+//! detector.
 
 mod open;
 
@@ -23,7 +24,7 @@ use crate::read::public::{self, Domain, PublicKey};
 use crate::read::{carrier, curves, pbe, pkcs11, sqlite, x509};
 use keyradius_core::hex::hex;
 
-/// NSS databases.
+/// Detects NSS databases.
 #[derive(Debug)]
 pub(crate) struct Nss;
 
@@ -31,13 +32,13 @@ static ABOUT: About = About {
     id: "nss",
     title: "NSS database (key4.db, cert9.db, key3.db)",
     detects: "Every private key of key4.db (SQLite) and key3.db (Berkeley DB) with its nickname, public half and \
-              protection, and every certificate and public key of cert9.db, also in pages of deleted rows. Says whether a \
-              password is set.",
-    blind_to: "Values in cert8.db that are cut by the pages of the file; keys of key3.db that are larger than a page. \
-               key3.db holds no public exponent: 65537 is taken for it. A database of more than 5 MiB is read as far as \
-               its first 5 MiB go.",
-    respond: "Without a password the keys are as good as plain: revoke what the certificates of the same nicknames are \
-              used for. With one, treat it as guessable offline at 10,000 iterations.",
+              protection, and every certificate and public key of cert9.db, also in pages of deleted rows. Reports \
+              whether a password is set.",
+    blind_to: "Values in cert8.db that are split by the pages of the file; keys of key3.db that are larger than a \
+               page. key3.db does not contain the public exponent: 65537 is assumed. Of a database larger than 5 MiB, \
+               only the first 5 MiB are read.",
+    respond: "Without a password the keys are practically plaintext: revoke the certificates with the same nicknames. \
+              With a password, treat the keys as guessable offline at 10,000 iterations.",
     references: &["nss lib/softoken/sdb.c, sftkdb.c", "nss lib/softoken/legacydb/keydb.c", "OASIS PKCS#11 v3.1"],
 };
 
@@ -46,8 +47,8 @@ const HASH: Anchor = Anchor::at_start(nss::HASH);
 
 /// PBES2, RFC 8018 A.4.
 const PBES2: &str = "1.2.840.113549.1.5.13";
-/// What NSS before 3.49 encrypted with (secoidt.h, SEC_OID_PKCS12_V2_PBE_WITH_SHA1_AND_3KEY_TRIPLE_DES_CBC and the older
-/// of the same numbers), always with one iteration.
+/// Encryption schemes of NSS before 3.49 (secoidt.h, SEC_OID_PKCS12_V2_PBE_WITH_SHA1_AND_3KEY_TRIPLE_DES_CBC and its
+/// older number), always with one iteration.
 const OLD: [&str; 2] = ["1.2.840.113549.1.12.5.1.3", "1.2.840.113549.1.12.1.3"];
 
 impl Detector for Nss {
@@ -85,9 +86,10 @@ impl Detector for Nss {
     }
 }
 
-/// A database for private keys that holds none: that of a browser protects saved logins with a secret key of its own.
+/// The keystore for a private key database without private keys: a browser protects saved logins with a secret key of
+/// its own.
 fn empty(store: &Store, length: usize) -> Material {
-    // The header of the file: rows are found for themselves.
+    // The file header only: rows are reported separately.
     let mut keystore = Material::new(Kind::Keystore, ABOUT.id, Encoding::Binary, 0..length.min(100));
     keystore.container = Some("NSS");
     let secret = store.objects.iter().any(|o| o.attributes.number(pkcs11::CLASS) == Some(pkcs11::SECRET_KEY));
@@ -135,7 +137,7 @@ fn material(object: &Object, salt: Option<&[u8]>) -> Option<Material> {
     Some(material)
 }
 
-/// What protects a value. NSS writes PBES2 with an IV of its own kind, so the common reader refuses it.
+/// The protection of a value. NSS writes PBES2 with a special IV, which the common reader refuses.
 fn protection(algorithm: Value<'_>) -> Result<(Protection, Option<Remark>), Malformed> {
     let mut fields = algorithm.children();
     let oid = dotted(fields.value(OID, "encryption scheme")?.content);
@@ -174,7 +176,7 @@ fn legacy(key: &Legacy<'_>) -> Material {
     });
     material.protection = Some(match nss::sealed(sealed).map(|(algorithm, _)| protection(algorithm)) {
         Some(Ok((protection, _))) => protection,
-        _ => Protection::new(ProtectionState::Weak, "NSS, scheme not known"),
+        _ => Protection::new(ProtectionState::Weak, "NSS, unknown scheme"),
     });
     material.locked = salt.map(|salt| Locked::new(&nss::frame_legacy(key, salt)));
     if !nickname.is_empty() {
@@ -184,8 +186,8 @@ fn legacy(key: &Legacy<'_>) -> Material {
     material
 }
 
-/// What the key of an entry is: nothing says of which kind. A point has its length and its curve; an RSA key holds its
-/// modulus five and a half times, DSA its own number four times at most.
+/// The public half of an entry, whose kind is not stored. A point is recognised by its length and its curve. An RSA
+/// private key has five and a half times the size of its modulus, a DSA key at most four times that of its number.
 fn legacy_public(public: &[u8], sealed: usize) -> (Option<PublicHalf>, Option<Remark>) {
     const EXPONENT: &[u8] = &[1, 0, 1];
     let curve = match (public.first(), public.len()) {
@@ -217,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn one_iteration_says_that_there_is_no_password() {
+    fn one_iteration_means_no_password() {
         for (rounds, state, noted) in
             [(&[1][..], ProtectionState::Weak, true), (&[0x27, 0x10], ProtectionState::Strong, false)]
         {
@@ -227,7 +229,7 @@ mod tests {
         }
     }
 
-    /// A page of a hash file: the pairs from its end.
+    /// A page of a hash file: its pairs are stored from the end.
     fn page(pairs: &[(&[u8], &[u8])]) -> Vec<u8> {
         let (mut end, mut offsets, mut tail) = (512_usize, Vec::new(), Vec::new());
         for (key, data) in pairs {
@@ -256,7 +258,7 @@ mod tests {
         let material = legacy(&found[0]);
         assert!(matches!(material.identity, Some(Identity::Public(_))), "the size says RSA");
         assert_eq!(material.protection.unwrap().detail, "NSS SHA-1, 3DES, 1 iterations");
-        // Other hash files, lies and cuts.
+        // Other hash files, false lengths and truncated files.
         assert!(nss::legacy(&[header.clone(), page(&[(b"Version", &[3])])].concat()).is_err());
         for length in 0..good.len() - 1 {
             let _ = nss::legacy(&good[..length]);

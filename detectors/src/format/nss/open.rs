@@ -1,5 +1,5 @@
-//! Opens keys of NSS databases: key4.db (nss/lib/softoken/sftkpwd.c: PBES2 under a salted password, one derivation for each
-//! value) and key3.db (lib/softoken/lowpbe.c, nsspkcs5_PKCS12PBE: a few rounds of SHA-1, 3DES).
+//! Opens keys of NSS databases: key4.db (nss/lib/softoken/sftkpwd.c: PBES2 with a salted password, one derivation for
+//! each value) and key3.db (lib/softoken/lowpbe.c, nsspkcs5_PKCS12PBE: a few rounds of SHA-1, 3DES).
 
 use hmac::{Hmac, KeyInit, Mac};
 use keyradius_core::material::PublicHalf;
@@ -19,7 +19,7 @@ use crate::unlock::pbe;
 use keyradius_core::lock::Unlocked;
 use keyradius_core::lock::{Lock, PROOF};
 
-/// Reads what the detector kept of one key.
+/// Reads the bytes that the detector kept of one key.
 pub(super) fn read<'a>(bytes: &'a [u8]) -> Option<Box<dyn Lock + 'a>> {
     match bytes.first()? {
         &SET => Legacy::read(bytes).map(|key| Box::new(key) as Box<dyn Lock>),
@@ -33,9 +33,9 @@ const AES: Suite = Suite::new(Cipher::Aes, Mode::Cbc, 32);
 /// A key of key4.db.
 struct Key {
     salt: Vec<u8>,
-    /// What is in clear, and the encrypted values under their numbers.
+    /// The plaintext attributes, and the encrypted values by attribute number.
     attributes: Attributes,
-    /// The number of the value that is tried first.
+    /// The attribute number of the value that is tried first.
     first: u32,
     rounds: u64,
     hash: Hash,
@@ -71,12 +71,12 @@ impl<'a> Sealed<'a> {
         let mut cipher = parameters.value(SEQUENCE, "cipher").ok()?.children();
         cipher.value(OID, "AES-256-CBC").ok()?;
         let iv = cipher.value(OCTET_STRING, "IV").ok()?;
-        // NSS takes the header of the OCTET STRING for the first two bytes of the IV.
+        // NSS uses the header of the OCTET STRING as the first two bytes of the IV.
         let iv = if iv.raw.len() == AES.iv() { iv.raw } else { iv.content };
         Some(Self { hash, salt, rounds, iv, ciphertext })
     }
 
-    /// `password` is the salted one.
+    /// Decrypts the value. `password` is the salted password.
     fn open(&self, password: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let key = self.hash.pbkdf2(password, self.salt, self.rounds, AES.key);
         let mut plain = Zeroizing::new(self.ciphertext.to_vec());
@@ -92,7 +92,7 @@ impl Lock for Key {
         self.hash.pbkdf2_price(self.rounds, AES.key).saturating_add(AES.setup_price())
     }
 
-    /// An RSA key needs its primes to be proven.
+    /// An RSA key also needs its primes decrypted to be proven.
     fn price_of_success(&self) -> u64 {
         self.price().saturating_mul(3).saturating_add(PROOF)
     }
@@ -108,7 +108,7 @@ impl Lock for Key {
                 plain.push(number, open().unwrap_or_else(|| Zeroizing::new(value.to_vec())));
             }
             let (public, verified) = plain.private()?;
-            // Padding alone is right once in 256 times.
+            // Padding alone is correct by chance once in 256 times.
             verified.then(|| carrier::unlocked(0, proven(public), b""))
         };
         opened().into_iter().collect()
@@ -152,7 +152,7 @@ impl<'a> Legacy<'a> {
     }
 }
 
-/// A DSA key as old NSS wrote it: where PKCS#8 has x alone, y stands before it.
+/// Reads a DSA key as old NSS wrote it: y precedes x where PKCS#8 has x alone.
 fn dsa(plain: &[u8]) -> Option<PrivateKey> {
     let mut fields = BerReader::new(plain).value(SEQUENCE, "PrivateKeyInfo").ok()?.children();
     fields.value(INTEGER, "version").ok()?;
@@ -169,7 +169,7 @@ fn dsa(plain: &[u8]) -> Option<PrivateKey> {
     fits.then(|| proven(public::half(&PublicKey::Dsa { p, q, g, y })))
 }
 
-/// A key whose parts fit.
+/// A key whose numbers fit.
 fn proven(public: PublicHalf) -> PrivateKey {
     PrivateKey {
         public: Some(public),
@@ -182,7 +182,7 @@ fn proven(public: PublicHalf) -> PrivateKey {
     }
 }
 
-/// Length of a SHA-1, and of a salt.
+/// Length in bytes of a SHA-1 digest, and of a salt.
 const SALT: usize = 20;
 const TRIPLE_DES: Suite = Suite::new(Cipher::TripleDes, Mode::Cbc, 24);
 

@@ -1,8 +1,8 @@
-//! Where an OpenPGP secret key begins, given where something inside it was seen.
+//! Finds the start of an OpenPGP secret key from an anchor inside it.
 //!
-//! The first bytes of a packet say too little to be looked for in everything. What is rare stands further in: the
-//! exponent that nearly every RSA key has, as a number of OpenPGP, and the OID of Ed25519. From there version, time and
-//! algorithm lead back to the header, whose length has to be that of the way back.
+//! The first bytes of a packet are too common to search for. Rarer bytes follow: the exponent of nearly every RSA key,
+//! as an OpenPGP number, and the OID of Ed25519. From there, version, time and algorithm lead back to the header, whose
+//! length field must match.
 
 use keyradius_core::seam::Anchor;
 
@@ -16,10 +16,10 @@ pub(crate) const ED25519: Anchor = Anchor::anywhere(&[0x09, 0x2b, 0x06, 0x01, 0x
 /// Lengths of RSA moduli, in bytes.
 const MODULI: [usize; 6] = [128, 192, 256, 384, 512, 1024];
 
-/// Version, time and algorithm of a version 4 key, in bytes (RFC 9580 5.5.2).
+/// Size of version, time and algorithm of a version 4 key, in bytes (RFC 9580 5.5.2).
 const HEAD: usize = 6;
 
-/// Start of the version 4 secret key packet in which an anchor was seen.
+/// Finds the start of the version 4 secret key packet that contains an anchor.
 pub(crate) fn secret_key_before(bytes: &[u8], anchor: Anchor, at: usize) -> Option<usize> {
     let (numbers, algorithms): (usize, &[u8]) = if anchor == EXPONENT {
         let modulus = MODULI.into_iter().find_map(|len| {
@@ -27,7 +27,7 @@ pub(crate) fn secret_key_before(bytes: &[u8], anchor: Anchor, at: usize) -> Opti
             let [high, low, ..] = bytes.get(start..)? else { return None };
             (usize::from(u16::from_be_bytes([*high, *low])).div_ceil(8) == len).then_some(start)
         });
-        // RSA, and RSA that may only sign.
+        // RSA, and RSA for signing only.
         (modulus?, &[1, 3])
     } else {
         (at, &[22])
@@ -37,7 +37,7 @@ pub(crate) fn secret_key_before(bytes: &[u8], anchor: Anchor, at: usize) -> Opti
     if head.first() != Some(&4) || !head.last().is_some_and(|algorithm| algorithms.contains(algorithm)) {
         return None;
     }
-    // One tag and one to five length octets.
+    // One tag octet and one to five length octets.
     (2..=6).find_map(|header| {
         let start = body.checked_sub(header)?;
         let packet = openpgp::packet(bytes, start).ok()?;
@@ -45,7 +45,7 @@ pub(crate) fn secret_key_before(bytes: &[u8], anchor: Anchor, at: usize) -> Opti
     })
 }
 
-/// Whether [`secret_key_before`] finds the secret key packet with this body: it has an anchor where it belongs.
+/// Whether [`secret_key_before`] finds the secret key packet with this body: an anchor is in the right place.
 pub(crate) fn has_anchor(body: &[u8]) -> bool {
     let Some((head, numbers)) = body.split_at_checked(HEAD) else { return false };
     match (head.first(), head.last()) {
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_without_anchor_have_none() {
+    fn keys_without_an_anchor_are_recognised() {
         let ed = [&[4, 0x60, 0, 0, 0, 22][..], ED25519.bytes].concat();
         let rsa = [&[4, 0x60, 0, 0, 0, 3, 4, 0][..], &[0xc1; 128], EXPONENT.bytes].concat();
         for good in [ed, rsa] {
@@ -100,7 +100,7 @@ mod tests {
                 let at = memchr::memmem::find(&bytes, anchor.bytes).unwrap();
                 assert_eq!(secret_key_before(&bytes, anchor, at), Some(9), "{header:02x?}");
                 assert!(has_anchor(body), "{header:02x?}");
-                // A public key, and a length that does not fit.
+                // A public key, and a wrong length.
                 let public = [&[0x55; 9][..], &[0x99, len[2], len[3]], body].concat();
                 let at = memchr::memmem::find(&public, anchor.bytes).unwrap();
                 assert_eq!(secret_key_before(&public, anchor, at), None);

@@ -1,10 +1,10 @@
-//! OpenPGP secret keys (RFC 9580, RFC 4880): armored `PGP PRIVATE KEY BLOCK`, binary keys and keyrings at the start of a
-//! file, and the usual kinds of binary keys anywhere.
+//! OpenPGP secret keys (RFC 9580, RFC 4880): armored `PGP PRIVATE KEY BLOCK`, binary keys and keyrings at the start of
+//! a file, and the usual kinds of binary keys at any offset.
 //!
-//! Every secret key and subkey packet is judged by itself: in one export the primary key can be a stub while the subkeys
-//! live, or the other way round. Fingerprint, user ids and key flags are readable without a passphrase, so an encrypted
-//! key has the same identity as a plain one. A packet counts only if version, time, algorithm and every number parse;
-//! the secret numbers of a plain key also have a checksum, and are proven by arithmetic.
+//! Every secret key and subkey packet is judged separately: in one export the primary key can be a stub while the
+//! subkeys are usable, or the reverse. Fingerprint, user ids and key flags are readable without a passphrase, so an
+//! encrypted key has the same identity as a plaintext key. A packet counts only if version, time, algorithm and every
+//! number parse; the secret numbers of a plaintext key also have a checksum, and are proven by arithmetic.
 
 mod locate;
 mod open;
@@ -23,21 +23,22 @@ use keyradius_core::seam::{About, Anchor, Detector, Hit, Inspection};
 use crate::read::openpgp::{self, SECRET_KEY, SECRET_SUBKEY, SIGNATURE, SecretKey, USER_ID};
 use crate::read::{armor, carrier};
 
-/// OpenPGP secret keys.
+/// Detects OpenPGP secret keys.
 #[derive(Debug)]
 pub(crate) struct OpenPgp;
 
 static ABOUT: About = About {
     id: "openpgp",
     title: "OpenPGP secret key",
-    detects: "Secret key and subkey packets, versions 2 to 6, in armor and in binary files that begin with one (exports, \
-              secring.gpg), version 4 keys on RSA with the usual exponent and on Ed25519 anywhere: each with its fingerprint, user ids, key flags and protection. Stubs (gnu-dummy) and keys on \
-              smart cards are told apart from keys that are there. Verified when the arithmetic fits.",
-    blind_to: "Other binary keys that do not stand at the start of a file or of a decoded body. GnuPG's private-keys-v1.d. \
+    detects: "Secret key and subkey packets, versions 2 to 6, in armor and in binary files that begin with one \
+              (exports, secring.gpg), and version 4 keys of RSA with the usual exponent and of Ed25519 at any offset: \
+              each with its fingerprint, user ids, key flags and protection. Stubs (gnu-dummy) and keys on smart \
+              cards are reported as such. Verified when the arithmetic fits.",
+    blind_to: "Other binary keys that are not at the start of a file or of a decoded body. GnuPG's private-keys-v1.d. \
                Signatures are read for their key flags and not verified. Partial packet lengths of keys.",
-    respond: "If only a subkey is there, revoke that subkey and keep the primary key. If the primary key is there, publish \
-              its revocation certificate: whoever has it can also move its expiry. Then find what verifies with it: \
-              package repositories, release checks, signed tags.",
+    respond: "If only a subkey leaked, revoke that subkey and keep the primary key. If the primary key leaked, \
+              publish its revocation certificate: whoever has the key can also change its expiry. Then find what \
+              verifies with it: package repositories, release checks, signed tags.",
     references: &["RFC 9580", "RFC 4880", "GnuPG doc/DETAILS", "CWE-321"],
 };
 
@@ -46,8 +47,8 @@ impl Detector for OpenPgp {
         &ABOUT
     }
 
-    /// Secret key packets with one, two and four length octets in the old framing, and in the new one; what is rare inside
-    /// of them.
+    /// Secret key packets with one, two and four length octets in the old framing, and in the new one; and rare bytes
+    /// inside secret keys.
     fn anchors(&self) -> &'static [Anchor<'static>] {
         const ANCHORS: [Anchor; 66] = [
             armor::ANCHOR,
@@ -57,15 +58,15 @@ impl Detector for OpenPgp {
             Anchor::at_start(&[0x95]),
             Anchor::at_start(&[0x96]),
             Anchor::at_start(&[0xc5]),
-            // A public key, a marker: a secret key may follow.
+            // A public key or a marker: a secret key may follow.
             Anchor::at_start(&[0x98]),
             Anchor::at_start(&[0x99]),
             Anchor::at_start(&[0x9a]),
             Anchor::at_start(&[0xc6]),
             Anchor::at_start(&[0xa8]),
             Anchor::at_start(&[0xca]),
-            // And so it may behind a signature (PNG begins with 89 50), subkeys, trust, user ids and attributes, comments, padding
-            // and what others keep for themselves: GnuPG passes over all that belongs to no key.
+            // A secret key may also follow a signature (PNG begins with 89 50), subkeys, trust, user ids and
+            // attributes, comments, padding and private packets: GnuPG skips everything that does not belong to a key.
             Anchor::at_start(&[0x88]),
             Anchor::at_start(&[0x89, 0]),
             Anchor::at_start(&[0x89, 1]),
@@ -146,7 +147,7 @@ impl Detector for OpenPgp {
         if hit.anchor.at_start {
             first_secret(bytes)?;
         } else if !is_secret(&openpgp::packet(bytes, 0)?, bytes)? {
-            return Err(Malformed::new("time, algorithms and a packet behind the key", start));
+            return Err(Malformed::new("time, algorithms and a packet after the key", start));
         }
         let (keys, end) = read(bytes, hit.anchor.at_start)?;
         for mut key in keys {
@@ -165,12 +166,14 @@ impl Detector for OpenPgp {
     }
 }
 
-/// GnuPG imports secret keys from a block with any of its labels, that of public keys too (g10/armor.c).
+/// Whether a label may precede secret keys: GnuPG imports them from a block with any of its labels, even that of public
+/// keys (g10/armor.c).
 fn is_wanted(label: &str) -> bool {
     label.starts_with("PGP ")
 }
 
-/// Goes to the first secret key of a file that begins with packets of a keyring. What cannot be read as one hides none behind it.
+/// Reads up to the first secret key of a file that begins with keyring packets. An unreadable key does not hide those
+/// after it.
 fn first_secret(bytes: &[u8]) -> Result<(), Malformed> {
     let mut at = 0;
     loop {
@@ -197,11 +200,11 @@ fn is_secret(packet: &openpgp::Packet<'_>, bytes: &[u8]) -> Result<bool, Malform
     Ok(is_believable(&openpgp::secret_key(packet.body)?, bytes, packet.end))
 }
 
-/// Times that a binary key may name: 1991-01-01, before which there was no PGP, to 2100-01-01.
+/// Plausible creation times of a binary key: 1991-01-01, before which there was no PGP, to 2100-01-01.
 const TIMES: Range<u32> = 662_688_000..4_102_444_800;
 
-/// Whether a file without armor begins with a key. One octet of framing tells nothing, so a key that is not proven by
-/// its own numbers has to be one of this world, and to have the end of the file or another packet behind it.
+/// Whether a file without armor begins with a key. One octet of framing proves little. So a key that its own numbers do
+/// not prove must have known algorithms and a plausible time, and the end of the file or another packet must follow.
 fn is_believable(key: &SecretKey, bytes: &[u8], end: usize) -> bool {
     // Signature, subkey, trust, user id, user attribute.
     let followed =
@@ -209,17 +212,18 @@ fn is_believable(key: &SecretKey, bytes: &[u8], end: usize) -> bool {
     key.verified || (key.known && followed && TIMES.contains(&key.created))
 }
 
-/// Most user ids kept for one key.
+/// Maximum number of user ids kept for one key.
 const MAX_USERS: usize = 16;
 
-/// Most labels given out in one run of packets. Subkeys bear the user ids of their primary key, so a file full of both
-/// would hold their product.
+/// Maximum number of labels in one run of packets. Subkeys get the user ids of their primary key, so a file with many
+/// of both would need memory for their product.
 const MAX_LABELS: usize = 1 << 14;
 
-/// Reads packets from the start of `bytes` as far as they are packets. Returns the keys and where the packets end.
+/// Reads packets from the start of `bytes` until the first that is not a packet. Returns the keys and the end of the
+/// packets.
 ///
-/// Not `whole`, it ends before the next primary key that is found by an anchor of its own: every key of a ring has one, and
-/// if each were read to the end of the ring, the work would be the square of its length.
+/// Unless `whole`, stops before the next primary key that an anchor of its own finds. Every key of a ring has an
+/// anchor; reading each to the end of the ring would take quadratic time.
 fn read(bytes: &[u8], whole: bool) -> Result<(Vec<Material>, usize), Malformed> {
     let mut ring = Ring::default();
     let mut at = 0;
@@ -231,7 +235,7 @@ fn read(bytes: &[u8], whole: bool) -> Result<(Vec<Material>, usize), Malformed> 
         let read = packet.and_then(|packet| ring.packet(packet.kind, packet.body).map(|()| packet.end));
         match read {
             Ok(end) => at = end,
-            // Text behind a block without END, zeros behind a key in flash: what was read stays.
+            // Text after a block without an END line, zeros after a key in flash memory: keep what was read.
             Err(_) if !ring.keys.is_empty() => break,
             Err(error) => return Err(ring.error.unwrap_or(error)),
         }
@@ -243,34 +247,34 @@ fn read(bytes: &[u8], whole: bool) -> Result<(Vec<Material>, usize), Malformed> 
     Ok((ring.keys, at))
 }
 
-/// Whether an anchor leads to this packet, and what stands there is then taken for a key.
+/// Whether an anchor leads to this packet and it is then accepted as a key.
 fn is_found_alone(packet: &openpgp::Packet<'_>, bytes: &[u8]) -> bool {
     packet.kind == SECRET_KEY
         && locate::has_anchor(packet.body)
         && openpgp::secret_key(packet.body).is_ok_and(|key| is_believable(&key, bytes, packet.end))
 }
 
-/// Whether a password would open it.
+/// Whether a password would open the key.
 const fn is_locked(protection: &Protection) -> bool {
     matches!(protection.state, ProtectionState::Weak | ProtectionState::Strong)
 }
 
-/// The keys of a ring, and what is being read.
+/// The keys of a ring, and the state of the reader.
 #[derive(Default)]
 struct Ring {
     keys: Vec<Material>,
-    /// Where the keys of the current primary key begin.
+    /// Index of the first key of the current primary key.
     primary: usize,
     users: Vec<Label>,
-    /// Time of the statement that gave the last key its uses.
+    /// Time of the signature that gave the last key its uses.
     stated: u32,
-    /// Whether the last key packet was one that could not be read.
+    /// Whether the last key packet could not be read.
     skipping: bool,
-    /// The locked keys since the current primary key, framed again: all that is needed to try passwords on them.
+    /// The locked keys since the current primary key, framed again: all that is needed to try passwords.
     locked: Vec<u8>,
-    /// Labels given out.
+    /// Number of labels given out.
     labels: usize,
-    /// Why the first key packet that could not be read was not.
+    /// The error of the first key packet that could not be read.
     error: Option<Malformed>,
 }
 
@@ -284,7 +288,7 @@ impl Ring {
             SECRET_SUBKEY => self.key(kind, body, &[Remark::Subkey]),
             USER_ID if self.users.len() < MAX_USERS => self.users.push(Label::new("user id", body)),
             SIGNATURE => self.signature(body),
-            // A public key: the user ids behind it are its own.
+            // A public key: the user ids after it are its own.
             6 => {
                 self.close();
                 self.skipping = true;
@@ -296,7 +300,7 @@ impl Ring {
         Ok(())
     }
 
-    /// One key that cannot be read costs itself only: a live subkey may stand behind a primary key of the future.
+    /// An unreadable key does not affect the others: a usable subkey may follow a primary key of an unknown kind.
     fn key(&mut self, kind: u8, body: &[u8], remarks: &[Remark]) {
         let key = match openpgp::secret_key(body) {
             Ok(key) => key,
@@ -325,7 +329,7 @@ impl Ring {
         self.skipping = false;
     }
 
-    /// Key flags from the newest certification or binding of the last key; revocations as a note.
+    /// Takes key flags from the newest certification or binding of the last key, and revocations as remarks.
     fn signature(&mut self, body: &[u8]) {
         let Ok(statement) = signature::statement(body) else { return };
         let Some(key) = self.keys.last_mut().filter(|_| !self.skipping) else { return };
@@ -339,7 +343,7 @@ impl Ring {
         }
     }
 
-    /// Ends a primary key: its user ids are those of its subkeys too.
+    /// Ends a primary key: its user ids apply to its subkeys too.
     fn close(&mut self) {
         let locked = Some(Locked::new(&self.locked));
         self.locked.clear();

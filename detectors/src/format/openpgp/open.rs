@@ -1,8 +1,9 @@
-//! Opens OpenPGP secret keys (RFC 9580 5.5.3) under CFB. Passwords are tried on the first key of a primary key and its
-//! subkeys, and what opens it on the others. A right password is told by the SHA-1 over the key, or by its arithmetic.
+//! Opens OpenPGP secret keys (RFC 9580 5.5.3) encrypted in CFB mode. Passwords are tried on the first of a primary key
+//! and its subkeys; a password that opens it is tried on the others. The SHA-1 over the key, or its arithmetic,
+//! confirms a password.
 //!
-//! Not opened: AEAD (S2K usage 253, which GnuPG does not write by default), keys of version 3 and older, Argon2 beyond
-//! [`crate::unlock::kdf::MAX_MEMORY`].
+//! Not supported: AEAD (S2K usage 253, which GnuPG does not write by default), keys of version 3 and older, Argon2
+//! beyond [`crate::unlock::kdf::MAX_MEMORY`].
 
 use keyradius_core::material::{Encoding, Kind, Material, Proof};
 use sha1::{Digest, Sha1};
@@ -15,9 +16,9 @@ use crate::unlock::kdf::{Argon2, Hash};
 use keyradius_core::lock::Unlocked;
 use keyradius_core::lock::{Lock, PROOF};
 
-/// A primary key and its subkeys, as far as they are locked.
+/// The locked keys among a primary key and its subkeys.
 pub(super) struct Ring<'a> {
-    /// `None` for those that cannot be opened here.
+    /// `None` for keys that cannot be opened here.
     keys: Vec<Option<Key<'a>>>,
 }
 
@@ -28,7 +29,7 @@ struct Key<'a> {
     suite: Suite,
     iv: &'a [u8],
     sealed: &'a [u8],
-    /// Whether a SHA-1 ends the plaintext; two bytes of sum otherwise.
+    /// Whether a SHA-1 ends the plaintext; otherwise two bytes of checksum do.
     sha1: bool,
 }
 
@@ -39,7 +40,7 @@ enum S2k<'a> {
 }
 
 impl<'a> Ring<'a> {
-    /// `bytes` are packets of secret keys.
+    /// Reads `bytes`, packets of secret keys.
     pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
         let mut keys = Vec::new();
         let mut at = 0;
@@ -81,7 +82,7 @@ impl<'a> Key<'a> {
     }
 
     fn price(&self) -> u64 {
-        /// Of decrypting a key of a thousand bytes and hashing it.
+        /// Price of decrypting a key of a thousand bytes and hashing it.
         const WHOLE: u64 = 3000;
         let cipher = WHOLE + self.suite.setup_price();
         match &self.s2k {
@@ -90,7 +91,7 @@ impl<'a> Key<'a> {
         }
     }
 
-    /// The key, if the password opens it: whether it was proven.
+    /// Tries a password. If it opens the key, returns how far the key is proven.
     fn open(&self, password: &[u8]) -> Option<Proof> {
         let key = match &self.s2k {
             S2k::Hashed { hash, salt, count } => hash.s2k(password, salt, *count, self.suite.key),
@@ -108,7 +109,7 @@ impl<'a> Key<'a> {
         if !checked {
             return None;
         }
-        // The sum of 16 bits proves nothing by itself.
+        // The 16-bit checksum alone proves nothing.
         match self.parts.fits(numbers) {
             Ok((true, _)) => Some(Proof::Verified),
             _ if self.sha1 => Some(Proof::Structure),
@@ -144,7 +145,7 @@ impl<'a> S2k<'a> {
     }
 }
 
-/// RFC 9580 9.3, with the length of the key.
+/// The cipher of an RFC 9580 9.3 identifier, with its key length in bytes.
 const fn cipher(id: u8) -> Option<(Cipher, usize)> {
     Some(match id {
         1 => (Cipher::Idea, 16),
@@ -171,7 +172,7 @@ impl Lock for Ring<'_> {
         self.keys.iter().flatten().skip(1).map(Key::price).fold(PROOF, u64::saturating_add)
     }
 
-    /// An empty passphrase is none.
+    /// OpenPGP has no empty passphrase.
     fn empty(&self) -> u64 {
         0
     }

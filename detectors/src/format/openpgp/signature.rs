@@ -1,22 +1,22 @@
-//! What an OpenPGP signature says of the key before it (RFC 9580 5.2): key flags and time.
+//! Key flags and time in an OpenPGP signature over the key before it (RFC 9580 5.2).
 
 use keyradius_core::error::Malformed;
 use keyradius_core::material::Uses;
 
 use crate::read::cursor::Cursor;
 
-/// What a signature says of the key before it.
+/// The statement of a signature about the key before it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Statement {
     /// Signature type, RFC 9580 5.2.1.
     pub(crate) kind: u8,
-    /// Seconds since 1970, 0 if it does not say.
+    /// Seconds since 1970; 0 if absent.
     pub(crate) created: u32,
     /// Key flags (RFC 9580 5.2.3.29).
     pub(crate) uses: Option<Uses>,
 }
 
-/// Reads a version 4, 5 or 6 signature as far as its hashed subpackets. Its mathematics are not checked.
+/// Reads a version 4, 5 or 6 signature up to its hashed subpackets. The signature is not verified.
 pub(crate) fn statement(body: &[u8]) -> Result<Statement, Malformed> {
     let mut cursor = Cursor::new(body);
     let version = cursor.u8("signature version")?;
@@ -36,7 +36,7 @@ pub(crate) fn statement(body: &[u8]) -> Result<Statement, Malformed> {
             octet => (usize::from(octet) - 192) * 256 + usize::from(fields.u8("subpacket length")?) + 192,
         };
         match fields.take(length, "subpacket")? {
-            // The high bit says that the subpacket is critical.
+            // The high bit marks a critical subpacket.
             [2 | 0x82, time @ ..] => statement.created = time.try_into().map_or(0, u32::from_be_bytes),
             [27 | 0x9b, flags, ..] => {
                 statement.uses = Some(Uses {

@@ -11,7 +11,7 @@ fn packet(kind: u8, body: &[u8]) -> Vec<u8> {
     [&[0xc0 | kind, 255][..], &(body.len() as u32).to_be_bytes(), body].concat()
 }
 
-/// A version 4 EdDSA key; `secret` is everything from the S2K usage on.
+/// A version 4 EdDSA key; `secret` is everything from the S2K usage octet.
 fn key(secret: &[u8]) -> Vec<u8> {
     let public = proof::raw_public(Raw::Ed25519, &SEED).unwrap();
     let oid = [9, 0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x0f, 0x01];
@@ -61,7 +61,7 @@ fn protection_is_read_for_every_packet() {
             ProtectionState::Strong,
             "iterated S2K SHA-256 65011712 octets, AES-256",
         ),
-        (key(b"\xff\x00\x65\x00GNU\x01"), ProtectionState::Stub, "gnu-dummy: the secret part is not here"),
+        (key(b"\xff\x00\x65\x00GNU\x01"), ProtectionState::Stub, "gnu-dummy: the secret part is not in this file"),
         (key(b"\xff\x00\x65\x00GNU\x02\x01\x02"), ProtectionState::Hardware, "on a smart card"),
     ];
     for (body, state, detail) in cases {
@@ -73,10 +73,10 @@ fn protection_is_read_for_every_packet() {
 }
 
 #[test]
-fn keys_of_a_ring_are_read_once_by_what_leads_to_them() {
+fn keys_of_a_ring_are_read_once_through_their_anchors() {
     let user = packet(USER_ID, b"Alice <a@example.org>");
     let (primary, other) = (packet(SECRET_KEY, &plain()), packet(SECRET_KEY, &encrypted(&[0, 2])));
-    // RSA with an unusual exponent, to which nothing leads: the ring has to.
+    // RSA with an unusual exponent, which no anchor finds: only reading the ring does.
     let numbers = [&[4, 0][..], &[0xc1; 128], &[0, 2, 3], &[254, 9, 0, 2], &[7; 48]].concat();
     let rsa = packet(SECRET_KEY, &[&[4, 0x60, 0, 0, 0, 1][..], &numbers].concat());
     let before = [0x55; 9];
@@ -91,7 +91,7 @@ fn keys_of_a_ring_are_read_once_by_what_leads_to_them() {
         assert_eq!(found.len(), keys);
         let end = if keys == 1 { 9 + primary.len() + user.len() } else { file.len() };
         assert_eq!(found[0].span, 9..end);
-        assert_eq!(inspect(&file[9..]).unwrap().len(), 2, "at the start of a file all are read");
+        assert_eq!(inspect(&file[9..]).unwrap().len(), 2, "at the start of a file all keys are read");
     }
 }
 
@@ -117,11 +117,11 @@ fn subkeys_share_the_names_and_have_flags_of_their_own() {
 }
 
 #[test]
-fn what_stands_between_keys_costs_no_key() {
+fn unreadable_packets_between_keys_lose_no_key() {
     let good = packet(SECRET_KEY, &plain());
     let sub = packet(SECRET_SUBKEY, &plain());
     let user = |name: &[u8]| packet(USER_ID, name);
-    // An algorithm that nobody has: the key behind it is alive all the same.
+    // An unknown algorithm: the key after it is still usable.
     let unknown = packet(SECRET_KEY, &[4, 0x60, 0, 0, 0, 99, 1, 2, 3]);
     let public = packet(6, &[4, 0x60, 0, 0, 0, 99]);
     for (name, parts, expected) in [
@@ -150,19 +150,19 @@ fn many_user_ids_and_many_subkeys_do_not_multiply() {
 }
 
 #[test]
-fn a_wrong_checksum_is_no_key_unless_the_numbers_fit() {
+fn a_wrong_checksum_is_refused_unless_the_numbers_fit() {
     let mut body = plain();
     *body.last_mut().unwrap() ^= 1;
     let found = inspect(&packet(SECRET_KEY, &body)).unwrap();
     assert_eq!((found[0].proof, found[0].remarks.len()), (Proof::Verified, 1));
-    // The secret itself.
+    // The secret number itself.
     let secret = body.len() - 10;
     body[secret] ^= 4;
     assert!(inspect(&packet(SECRET_KEY, &body)).is_err());
 }
 
 #[test]
-fn packets_that_belong_to_no_key_may_stand_before_it() {
+fn unrelated_packets_may_precede_a_key() {
     let secret = packet(SECRET_KEY, &plain());
     for kind in [1, 2, 3, 4, 6, 7, 9, 10, 11, 12, 13, 14, 16, 17, 18, 19, 20, 21, 60, 61, 62] {
         let old = (kind < 16).then(|| [&[0x80 | kind << 2, 3][..], b"abc"].concat());
@@ -177,14 +177,14 @@ fn packets_that_belong_to_no_key_may_stand_before_it() {
 }
 
 #[test]
-fn without_armor_a_key_has_to_be_believable() {
+fn without_armor_a_key_must_be_plausible() {
     let aged = |mut body: Vec<u8>| {
         body[1..5].fill(0);
         body
     };
     let user = packet(USER_ID, b"a");
     let simple = encrypted(&[0, 2]);
-    // A key of version 6 and an algorithm of the future: 4 octets of it, and nothing that protects the rest.
+    // A version 6 key with an unknown algorithm: 4 octets, and no protection of the rest.
     let future = [&[6, 0x60, 0, 0, 0, 99, 0, 0, 0, 4, 1, 2, 3, 4, 0][..], &[7; 64]].concat();
     // An unknown cipher; an unknown digest; one MD5, as in PGP 2, but in version 4.
     let cipher = key(&[&[254, 99, 0, 2][..], &[7; 48]].concat());
@@ -203,10 +203,10 @@ fn without_armor_a_key_has_to_be_believable() {
         let body = packet(SECRET_KEY, &body);
         for (behind, expected) in [(&[][..], bare), (&user, with_user), (b"noise", with_noise)] {
             let binary = [&body, behind].concat();
-            assert_eq!(inspect(&binary).is_ok(), expected, "{name}, {} bytes behind", behind.len());
-            // Armor is word enough.
+            assert_eq!(inspect(&binary).is_ok(), expected, "{name}, {} trailing bytes", behind.len());
+            // Armor is sufficient evidence.
             let found = inspect_at(&armored("PRIVATE", &binary), armor::ANCHOR);
-            assert_eq!(found.map(|f| f.len()), Ok(1), "{name}, armored, {} bytes behind", behind.len());
+            assert_eq!(found.map(|f| f.len()), Ok(1), "{name}, armored, {} trailing bytes", behind.len());
         }
     }
     assert_eq!(inspect_at(&armored("SECRET", &packet(SECRET_KEY, &plain())), armor::ANCHOR).map(|f| f.len()), Ok(1));

@@ -1,7 +1,7 @@
-//! OpenSSH private keys: `openssh-key-v1` in PEM (`OPENSSH PRIVATE KEY`) or bare, as base64 leaves it when unwrapped.
+//! OpenSSH private keys: `openssh-key-v1` in PEM (`OPENSSH PRIVATE KEY`) or as bare bytes, as in decoded base64.
 //!
-//! The public key stands outside the encryption, so a key is known by its identity whether it can be read or not
-//! (OpenSSH PROTOCOL.key). Private keys that OpenSSH writes in PKCS#1, SEC1 or PKCS#8 are those formats' business.
+//! The public key is not encrypted, so a key is identified whether it can be read or not (OpenSSH PROTOCOL.key). Other
+//! detectors read private keys that OpenSSH writes in PKCS#1, SEC1 or PKCS#8.
 
 mod open;
 mod read;
@@ -21,12 +21,12 @@ use crate::read::ssh::{self, Public};
 use crate::read::{armor, carrier};
 use read::{CUT, File, MAGIC};
 
-/// OpenSSH private keys.
+/// Detects OpenSSH private keys.
 #[derive(Debug)]
 pub(crate) struct OpenSsh;
 
-/// What is said of a file that goes on after what is read at once.
-const TOO_LARGE: &str = "an OpenSSH private key that is larger than what is read at once";
+/// The gap reported for a key that continues after the bytes that are read at once.
+const TOO_LARGE: &str = "an OpenSSH private key that exceeds the maximum read at once";
 
 const RAW: Anchor = Anchor::anywhere(MAGIC);
 
@@ -38,13 +38,13 @@ static ABOUT: About = About {
               Verified when the file is not encrypted and the public numbers follow from the private ones (n = p * q \
               and d inverts e; the point of the scalar; the public key of the seed).",
     blind_to: "The comment of an encrypted key, and whether its password is a good one: only the cost of a guess is \
-               told (cipher and bcrypt rounds). Key types it does not know (XMSS) are reported by a digest of the \
-               public blob. What the key may do is not in the file: it is in authorized_keys, known_hosts and \
+               reported (cipher and bcrypt rounds). Unknown key types (XMSS) are identified by a digest of the public \
+               blob. The permissions of the key are not in the file: they are in authorized_keys, known_hosts and \
                TrustedUserCAKeys on other machines.",
     respond: "Remove the public key from every authorized_keys, forge account and deploy key list that has it (search \
               for the SHA256 fingerprint), or from TrustedUserCAKeys and @cert-authority lines if it signs \
-              certificates, then make a new key. An encrypted key whose file got out needs the same, with less haste. \
-              A FIDO handle is useless without its security key, and can be left in place unless that is lost too.",
+              certificates, then make a new key. An encrypted key needs the same if its file leaked, with less \
+              urgency. A FIDO handle is useless without its security key: replace it only if that is lost too.",
     references: &[
         "OpenSSH PROTOCOL.key",
         "OpenSSH PROTOCOL.u2f",
@@ -130,9 +130,10 @@ fn report(
 
 fn protection_of(file: &File<'_>, key: Option<&Public<'_>>) -> Protection {
     let Some(key) = key.filter(|key| key.algorithm.is_security_key()) else { return file.protection.clone() };
-    // From the input, and printed: only what looks like the name it should be.
+    // From the input, and printed: only a valid name is shown.
     let application = Some(key.application).filter(|a| ssh::is_name(a)).map(String::from_utf8_lossy);
-    let mut detail = format!("FIDO security key handle for {}", application.as_deref().unwrap_or("another name"));
+    let mut detail =
+        format!("FIDO security key handle for {}", application.as_deref().unwrap_or("another application"));
     if file.is_encrypted() {
         detail = format!("{detail}, under {}", file.protection.detail);
     }
@@ -289,7 +290,7 @@ mod tests {
                     Some(Identity::Public(half)) if name == "swapped" => {
                         assert!(hex(&half.spki).ends_with(ED25519_POINT));
                     }
-                    // A key is what its seed signs as, whatever stands beside it.
+                    // A key is what its seed signs as, even if the stored public key differs.
                     Some(Identity::Public(half)) if name == "damaged" => {
                         assert!(!hex(&half.spki).ends_with(ED25519_POINT));
                     }
@@ -323,10 +324,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_whole_is_refused() {
+    fn incomplete_input_is_refused() {
         let good = plain(&[&ed_public()], &[&ed_private(b"me")]);
         assert!(inspect(&good, RAW).is_ok());
-        // The comment, and what follows it, may be cut: the key is there and proves itself.
+        // The comment, and the bytes after it, may be cut: the key is complete and proves itself.
         let key = memchr::memmem::rfind(&good, &string(b"me")).unwrap();
         for length in MAGIC.len()..good.len() {
             let found = inspect(&good[..length], RAW);
@@ -335,7 +336,7 @@ mod tests {
         let mut foreign = ed_private(&[b'c'; 4000]);
         foreign[60] ^= 1;
         let cut = plain(&[&ed_public()], &[&foreign]);
-        assert!(inspect(&cut[..cut.len() - 100], RAW).is_err(), "a cut key that nothing proves");
+        assert!(inspect(&cut[..cut.len() - 100], RAW).is_err(), "a truncated key without proof");
         let blob = ed_public();
         let mut unequal = section(&[&ed_private(b"me")]);
         unequal[0] ^= 1;
@@ -361,6 +362,9 @@ mod tests {
         {
             assert!(inspect(text.as_bytes(), armor::ANCHOR).is_err());
         }
-        assert!(inspect(b"-----BEGIN RSA PRIVATE KEY-----\n", armor::ANCHOR).unwrap().is_empty(), "not its business");
+        assert!(
+            inspect(b"-----BEGIN RSA PRIVATE KEY-----\n", armor::ANCHOR).unwrap().is_empty(),
+            "a label of another detector"
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! Opens OpenSSH private keys: bcrypt_pbkdf, then a cipher of SSH. Tags are not asked: the check numbers and the
-//! arithmetic say as much.
+//! Opens OpenSSH private keys: bcrypt_pbkdf, then an SSH cipher. Tags are not checked: the check numbers and the
+//! arithmetic are sufficient.
 
 use chacha20::ChaCha20Legacy;
 use chacha20::cipher::{KeyIvInit, StreamCipher, StreamCipherSeek};
@@ -12,7 +12,7 @@ use crate::unlock::cipher::{Cipher, Mode, Suite};
 use keyradius_core::lock::Lock;
 use keyradius_core::lock::Unlocked;
 
-/// A file.
+/// A key file to open.
 pub(super) struct Key<'a> {
     file: File<'a>,
     how: How,
@@ -22,16 +22,16 @@ pub(super) struct Key<'a> {
 
 /// Ciphers of OpenSSH's `cipher.c`.
 enum How {
-    /// A suite, and what stands behind its IV before the counter.
+    /// A suite, and the constant bytes after its IV at the start of the counter.
     Block(Suite, &'static [u8]),
-    /// chacha20-poly1305@openssh.com: the first of its two keys, with a nonce of zero (OpenSSH PROTOCOL.chacha20poly1305).
+    /// chacha20-poly1305@openssh.com: the first of its two keys, with a zero nonce (OpenSSH PROTOCOL.chacha20poly1305).
     ChaCha,
 }
 
 impl How {
     fn of(name: &[u8]) -> Option<Self> {
         let aes = |mode, key| Self::Block(Suite::new(Cipher::Aes, mode, key), &[]);
-        // The counter of GCM begins with 2 behind the nonce.
+        // The counter of GCM begins with 2, after the nonce.
         let gcm = |key| Self::Block(Suite::new(Cipher::Aes, Mode::Ctr, key), &[0, 0, 0, 2]);
         Some(match name {
             b"aes128-cbc" => aes(Mode::Cbc, 16),
@@ -50,7 +50,7 @@ impl How {
         })
     }
 
-    /// Bytes of key and IV.
+    /// Bytes of key and of IV.
     const fn lengths(&self) -> (usize, usize) {
         match self {
             Self::Block(suite, counter) => (suite.key, suite.iv() - counter.len()),
@@ -59,7 +59,7 @@ impl How {
     }
 }
 
-/// Bytes that one round of bcrypt_pbkdf gives.
+/// Bytes of output per round of bcrypt_pbkdf.
 const HASH: usize = 32;
 
 impl<'a> Key<'a> {
@@ -94,7 +94,7 @@ impl<'a> Key<'a> {
         let keys = self.file.keys().ok()?;
         let plain = self.decrypt(password)?;
         let opened = File::open(&keys, &plain, false).ok()?;
-        // Check numbers are equal once in 2^32 wrong passwords; a key of a known type has to fit.
+        // A wrong password gives equal check numbers once in 2^32 times, so a key of a known type must also fit.
         if keys.iter().any(Option::is_some) && !opened.iter().any(|key| key.verified) {
             return None;
         }
@@ -122,7 +122,7 @@ impl Lock for Key<'_> {
         u64::from(self.rounds).saturating_mul((key + iv).div_ceil(HASH) as u64).saturating_mul(BCRYPT)
     }
 
-    /// OpenSSH takes an empty passphrase for none.
+    /// OpenSSH treats an empty passphrase as no passphrase.
     fn empty(&self) -> u64 {
         0
     }

@@ -1,4 +1,4 @@
-//! OpenSSH private key files (OpenSSH PROTOCOL.key), as the detector reads them and whoever has a password reads them again.
+//! OpenSSH private key files (OpenSSH PROTOCOL.key), for the detector and for trying passwords.
 
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Label, Protection, ProtectionState, PublicHalf, Remark};
@@ -9,19 +9,19 @@ use crate::read::ssh::{self, Algorithm, Public};
 
 /// AUTH_MAGIC of OpenSSH PROTOCOL.key, NUL included.
 pub(crate) const MAGIC: &[u8] = b"openssh-key-v1\0";
-/// Most keys in one file. The format counts them; OpenSSH itself writes one.
+/// Maximum number of keys in one file. The format has a counter; OpenSSH writes one key.
 const MAX_KEYS: u32 = 16;
 
-/// Fewer rounds than this cost a guesser little: OpenSSH never defaulted to fewer than 16 (`ssh-keygen -a`).
+/// Rounds below which a guess is cheap. OpenSSH never defaulted to fewer than 16 (`ssh-keygen -a`).
 const FEW_ROUNDS: u32 = 8;
 
-/// What is wrong with a file that ends before its private section does.
+/// The error for a file that ends before its private section does.
 pub(crate) const CUT: &str = "private section as long as it says";
 
 /// The outer fields of a file.
 pub(crate) struct File<'a> {
     pub(crate) cipher: &'a [u8],
-    /// KDF options: for bcrypt salt and rounds.
+    /// KDF options: salt and rounds for bcrypt.
     pub(crate) options: &'a [u8],
     pub(crate) protection: Protection,
     /// Public key blobs.
@@ -30,7 +30,7 @@ pub(crate) struct File<'a> {
     pub(crate) private: &'a [u8],
     /// Bytes from the magic to the end of the private section.
     pub(crate) length: usize,
-    /// Whether the private section goes on after what is there: a comment may be of any length.
+    /// Whether the private section continues after the available bytes: a comment may have any length.
     pub(crate) cut: bool,
 }
 
@@ -70,7 +70,8 @@ impl<'a> File<'a> {
         self.cipher != b"none"
     }
 
-    /// Reads a private section, as it stands or decrypted. One that is `cut` is read to its end if the keys before prove themselves.
+    /// Reads a private section, plaintext or decrypted. If it is `cut`, the end may be missing, provided the keys
+    /// before it prove themselves.
     pub(crate) fn open(keys: &[Option<Public<'_>>], private: &[u8], cut: bool) -> Result<Vec<Opened>, Malformed> {
         let mut fields = Cursor::new(private);
         if fields.u32("check number")? != fields.u32("check number")? {
@@ -80,7 +81,7 @@ impl<'a> File<'a> {
         for key in keys {
             let name = fields.string("private key type")?;
             let (Some(algorithm), Some(_)) = (Algorithm::from_name(name), key) else {
-                // Where an unknown key ends is unknown too, so whatever follows stays unread.
+                // The end of an unknown key is unknown, so everything after it stays unread.
                 opened.push(Opened { remarks: vec![Remark::UnknownKeyType], ..Opened::default() });
                 return Ok(opened);
             };
@@ -116,7 +117,7 @@ impl<'a> File<'a> {
     }
 }
 
-/// What the private section says of one key.
+/// The content of the private section for one key.
 #[derive(Default)]
 pub(crate) struct Opened {
     /// The public half, if the private section proves another one than the public blob names.
@@ -148,16 +149,16 @@ impl Opened {
     }
 }
 
-/// What a cipher does to the length of the private section.
+/// How a cipher affects the length of the private section.
 struct Cipher {
-    /// Bytes that the section is a multiple of.
+    /// The section length is a multiple of this, in bytes.
     block: usize,
-    /// Bytes of authentication tag behind it.
+    /// Bytes of authentication tag after the section.
     tag: usize,
 }
 
 impl Cipher {
-    /// OpenSSH `cipher.c`. Where the block is smaller, or the cipher not known, padding still goes to 8 bytes
+    /// OpenSSH `cipher.c`. For smaller blocks and unknown ciphers, padding still extends to 8 bytes
     /// (`sshkey_private_to_blob2`).
     fn of(name: &[u8]) -> Self {
         let block = if name.starts_with(b"aes") || name.starts_with(b"rijndael") { 16 } else { 8 };
@@ -171,7 +172,7 @@ impl Cipher {
 
 fn protection(cipher: &[u8], kdf: &[u8], options: &[u8]) -> Result<Protection, Malformed> {
     match (cipher, kdf) {
-        // OpenSSH does not look at what it has no use for.
+        // OpenSSH ignores the KDF of a plaintext file.
         (b"none", _) => Ok(Protection::plaintext()),
         (_, b"none") => Err(Malformed::new("cipher and KDF that go together", MAGIC.len())),
         (_, b"bcrypt") if ssh::is_name(cipher) => {

@@ -1,7 +1,7 @@
-//! PuTTY private keys (PPK), versions 1, 2 and 3: text with the public key outside the encryption (PuTTY user manual,
+//! PuTTY private keys (PPK), versions 1, 2 and 3: text in which the public key is not encrypted (PuTTY user manual,
 //! appendix C).
 //!
-//! Read with either line ending, indented as YAML does it, and with the line ends written out as in a JSON string.
+//! Reads either line ending, indentation as in YAML, and escaped line ends as in a JSON string.
 
 mod open;
 
@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::read::putty::{self, File, MAGIC};
 
-/// PuTTY private keys.
+/// Detects PuTTY private keys.
 #[derive(Debug)]
 pub(crate) struct Putty;
 
@@ -26,12 +26,12 @@ static ABOUT: About = About {
     detects: "PPK files of versions 1, 2 and 3 with RSA, DSA, ECDSA, Ed25519 and Ed448 keys, also indented or inside a \
               JSON string. The public key is read even when the private one is encrypted. Verified when the file is \
               not encrypted and the public numbers follow from the private ones.",
-    blind_to: "Whether the password is a good one: only the cost of a guess is told. The MAC is not checked, because \
-               for an encrypted file it needs the password, and for others the arithmetic says more. Key types it does \
-               not know are reported by a digest of the public blob.",
+    blind_to: "Whether the password is a good one: only the cost of a guess is reported. The MAC is not checked, \
+               because for an encrypted file it needs the password, and for others the arithmetic proves more. \
+               Unknown key types are identified by a digest of the public blob.",
     respond: "Remove the public key from every authorized_keys and account that has it (search for the SHA256 \
-              fingerprint), then make a new key. Encrypted files of versions 1 and 2 hash the password with SHA-1 only: \
-              treat them as readable. Version 3 with Argon2 buys time, not safety.",
+              fingerprint), then make a new key. Encrypted files of versions 1 and 2 hash the password with SHA-1 \
+              only: treat them as readable. Version 3 with Argon2 buys time, not safety.",
     references: &["PuTTY user manual, appendix C: PPK file format", "RFC 4253 6.6", "RFC 9106", "CWE-321", "CWE-916"],
 };
 
@@ -56,7 +56,7 @@ impl Detector for Putty {
             if error.what == putty::CUT && !blob.window.last {
                 out.unread(
                     Reason::TooLarge,
-                    "a PuTTY private key with a comment that is larger than what is read at once",
+                    "a PuTTY private key with a comment that exceeds the maximum read at once",
                 );
             }
             Malformed::new(error.what, hit.at + error.at)
@@ -155,7 +155,7 @@ mod tests {
         );
         assert_ne!(many, text);
         assert_eq!(inspect(&many).unwrap()[0].proof, Proof::Verified);
-        // A comment that goes on in the next window is said.
+        // A comment that continues in the next window is reported.
         let origin = Origin::file("k");
         let cut = &long.as_bytes()[..2_000_000];
         for last in [true, false] {
@@ -201,9 +201,9 @@ mod tests {
             let [material] = found.as_slice() else { panic!("{text}") };
             assert_eq!((material.proof, material.protection.clone()), (proof, Some(Protection::new(state, detail))));
             let Some(Identity::Public(half)) = &material.identity else { panic!("identity") };
-            // A key is what its seed signs as, whatever stands beside it.
+            // A key is what its seed signs as, even if the stored public key differs.
             let signs_as = if text == wrong {
-                // openssl pkey -pubout of the seed 0707..07.
+                // Output of openssl pkey -pubout for the seed 0707..07.
                 "ea4a6c63e29c520abef5507b132ec5f9954776aebebe7b92421eea691446d22c"
             } else {
                 "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_whole_is_refused() {
+    fn incomplete_input_is_refused() {
         let text = plain(3);
         for length in MAGIC.len()..text.trim_end().len() {
             assert!(inspect(&text[..length]).is_err(), "cut at {length}");

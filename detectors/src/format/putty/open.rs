@@ -1,5 +1,4 @@
-//! Opens PuTTY private keys. The MAC is not asked: the private numbers have to belong to the public key, which stands in
-//! the file.
+//! Opens PuTTY private keys. The MAC is not checked: the private numbers must belong to the public key in the file.
 
 use keyradius_core::material::{Encoding, Identity, Kind, Material};
 use zeroize::Zeroizing;
@@ -10,14 +9,14 @@ use crate::unlock::kdf::{Argon2, Hash};
 use keyradius_core::lock::Lock;
 use keyradius_core::lock::Unlocked;
 
-/// A file.
+/// A key file to open.
 pub(super) struct Key<'a> {
     file: File<'a>,
-    /// For version 3.
+    /// Derivation and salt of version 3.
     argon2: Option<(Argon2, Vec<u8>)>,
 }
 
-/// Key, IV and MAC key in one (PuTTY user manual, appendix C.4).
+/// Bytes of key, IV and MAC key together (PuTTY user manual, appendix C.4).
 const DERIVED: usize = 80;
 
 const AES: Suite = Suite::new(Cipher::Aes, Mode::Cbc, 32);
@@ -25,7 +24,7 @@ const AES: Suite = Suite::new(Cipher::Aes, Mode::Cbc, 32);
 impl<'a> Key<'a> {
     pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
         let file = putty::unlock(bytes).ok()?;
-        // A key of an unknown type could only be told by its MAC.
+        // Only its MAC could confirm a key of an unknown type.
         file.public().ok()??;
         let argon2 = match &file.derivation {
             None => None,
@@ -45,12 +44,13 @@ impl<'a> Key<'a> {
         Some(Self { file, argon2 })
     }
 
-    /// Key and IV.
+    /// Derives key and IV.
     fn derive(&self, password: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         if let Some((argon2, salt)) = &self.argon2 {
             return argon2.derive(password, salt, DERIVED);
         }
-        // Two SHA-1 with a counter before the password, cut to 32 bytes; the IV is zero (appendix C.5).
+        // Two SHA-1 digests, each with a counter before the password, truncated to 32 bytes; the IV is zero (appendix
+        // C.5).
         let mut derived = Hash::Sha1.digest(&[&[0; 4], password]);
         derived.extend_from_slice(&Hash::Sha1.digest(&[&[0, 0, 0, 1], password]));
         derived.truncate(32);
@@ -90,7 +90,7 @@ impl Lock for Key<'_> {
         }
     }
 
-    /// PuTTY takes an empty passphrase for none.
+    /// PuTTY treats an empty passphrase as no passphrase.
     fn empty(&self) -> u64 {
         0
     }

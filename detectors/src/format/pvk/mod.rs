@@ -1,7 +1,7 @@
-//! PVK files: private keys of Microsoft's Authenticode tools (makecert, signcode, pvk2pfx), plain or under a password.
+//! PVK files: private keys of Microsoft's Authenticode tools (makecert, signcode, pvk2pfx), plaintext or encrypted.
 //!
-//! The magic number is a constant of every libcrypto, so the header, the lengths and the clear first bytes of the key blob
-//! all have to fit; a plain key has to be proven by its arithmetic. Nothing is known of an encrypted key but its size.
+//! The magic number is a constant in every libcrypto. So the header, the lengths and the plaintext first bytes of the
+//! key blob must all fit, and arithmetic must prove a plaintext key. Only the size of an encrypted key is known.
 
 mod open;
 mod read;
@@ -16,19 +16,20 @@ use crate::read::capi::Key;
 use crate::read::carrier;
 use read::{MAGIC, Pvk as File};
 
-/// PVK files.
+/// Detects PVK files.
 #[derive(Debug)]
 pub(crate) struct Pvk;
 
 static ABOUT: About = About {
     id: "pvk",
     title: "Private key (PVK)",
-    detects: "PVK files with RSA and DSS keys at any offset, plain or encrypted. Plain ones are verified by their arithmetic; \
-              of encrypted ones every field around the ciphertext has to fit.",
-    blind_to: "The public half of an encrypted key, until it is opened. Whether an encrypted file has a key of 128 bits or one \
-               of 40, as older tools wrote for export: it leaves no mark.",
-    respond: "PVK was made for code signing: look for the certificate (.spc, .cer) beside it and revoke it. The password is \
-              hashed once with SHA-1 and guards RC4, with 40 bits in many files: treat encrypted ones as readable.",
+    detects: "PVK files with RSA and DSS keys at any offset, plaintext or encrypted. Plaintext keys are verified by \
+              their arithmetic; for encrypted keys every field around the ciphertext must fit.",
+    blind_to: "The public half of an encrypted key, until it is opened. Whether an encrypted file uses a key of 128 \
+               bits or one of 40 bits, as older tools wrote for export: the file does not record it.",
+    respond: "PVK was made for code signing: look for the certificate (.spc, .cer) near it and revoke it. The \
+              password is hashed once with SHA-1 and used for RC4, with 40 bits in many files: treat encrypted keys \
+              as readable.",
     references: &["Microsoft pvk.exe; openssl rsa -outform PVK", "wincrypt.h", "CWE-321", "CWE-916"],
 };
 
@@ -58,7 +59,7 @@ impl Detector for Pvk {
                 return Err(Malformed::new("key length", hit.at));
             }
             let mut material = key.material(ABOUT.id);
-            // The name of a strong name's key, which this is not.
+            // This label names a strong name, which a PVK file does not have.
             material.labels.clear();
             material
         };
@@ -79,7 +80,7 @@ mod tests {
     use super::*;
     use crate::ask;
 
-    /// An encrypted file of 512 bits: nothing of its body can be held to.
+    /// An encrypted file of a 512-bit key: nothing in its body can be checked.
     fn encrypted() -> Vec<u8> {
         let number = |n: u32| n.to_le_bytes();
         let length = 20 + 4 * 64 + 32;
@@ -93,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn an_encrypted_key_has_a_frame_that_fits() {
+    fn an_encrypted_key_needs_a_valid_header() {
         let good = encrypted();
         let found = inspect(&[&good[..], b"behind"].concat()).unwrap();
         assert!(matches!(found[0].identity, Some(Identity::Opaque(_))));
@@ -108,11 +109,11 @@ mod tests {
         }
         let mut plain = good.clone();
         plain[12] = 0;
-        assert!(inspect(&plain).is_err(), "said to be plain, and no key");
+        assert!(inspect(&plain).is_err(), "declared plaintext, but not a key");
     }
 
     #[test]
-    fn a_constant_of_a_program_is_no_key() {
+    fn a_constant_in_a_program_is_not_a_key() {
         for behind in [&[0; 64][..], &[0xff; 64], b"_PVK_do_not_read_this_as_a_header_of_a_key_file_please", &[1; 64]] {
             assert!(inspect(&[&MAGIC[..], behind].concat()).is_err());
         }

@@ -1,5 +1,5 @@
-//! Opens PVK files: RC4 under the first 128 bits of one SHA-1 of salt and password, or under the first 40 with zeros behind
-//! them, as tools for export wrote. The clear text begins with a magic number and has to be a key that fits.
+//! Opens PVK files: RC4 with the first 128 bits of one SHA-1 of salt and password, or with the first 40 bits and zeros,
+//! as export tools wrote. The plaintext begins with a magic number and must be a key whose numbers fit.
 
 use keyradius_core::material::{Encoding, Identity, Kind, Material};
 use zeroize::Zeroizing;
@@ -12,13 +12,13 @@ use crate::unlock::kdf::Hash;
 use keyradius_core::lock::Lock;
 use keyradius_core::lock::Unlocked;
 
-/// Length of the key of RC4, and how much of it comes from the password in a weak one.
+/// Length of the RC4 key in bytes, and how many of its bytes come from the password in a weak key.
 const KEY: usize = 16;
 const WEAK: usize = 5;
 
 const RC4: Suite = Suite::new(Cipher::Rc4, Mode::Cbc, KEY);
 
-/// An encrypted file.
+/// An encrypted PVK file.
 pub(super) struct File<'a>(Pvk<'a>);
 
 impl<'a> File<'a> {

@@ -1,31 +1,31 @@
-//! The frame of Microsoft's PVK files: six numbers, a salt, and a key blob of CryptoAPI whose first eight bytes stay clear
-//! when the rest is encrypted.
+//! The outer structure of Microsoft's PVK files: six numbers, a salt, and a CryptoAPI key blob whose first eight bytes
+//! stay plaintext when the rest is encrypted.
 
 use keyradius_core::error::Malformed;
 
 use crate::read::capi::{HEADER, Header, Little};
 
-/// The magic number, and a reserved zero.
+/// The magic number, then a reserved zero.
 pub(crate) const MAGIC: [u8; 8] = [0x1e, 0xf1, 0xb5, 0xb0, 0, 0, 0, 0];
 
-/// Length of the salt of every writer.
+/// Length of the salt in bytes, the same for every writer.
 const SALT: usize = 16;
 
-/// A file.
+/// A parsed PVK file.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pvk<'a> {
     pub(crate) encrypted: bool,
     pub(crate) salt: &'a [u8],
     pub(crate) header: Header,
-    /// The whole blob: its header, then what may be encrypted.
+    /// The whole blob: its header, then the part that may be encrypted.
     pub(crate) blob: &'a [u8],
-    /// Length of all in bytes.
+    /// Length of the whole file, in bytes.
     pub(crate) consumed: usize,
 }
 
 impl<'a> Pvk<'a> {
-    /// Reads the file at the start of `bytes`. The magic number stands in every program that reads PVK, so all that can be
-    /// held to is.
+    /// Reads the file at the start of `bytes`. Every program that reads PVK contains the magic number, so all fields
+    /// with known bounds are checked.
     pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let mut file = Little::new(bytes);
         if file.take(MAGIC.len(), "magic")? != MAGIC {
@@ -48,14 +48,14 @@ impl<'a> Pvk<'a> {
         Ok(Self { encrypted: encrypted == 1, salt, header, blob, consumed: file.at() })
     }
 
-    /// What is encrypted, if anything is.
+    /// The part that may be encrypted.
     pub(crate) fn body(&self) -> &'a [u8] {
         self.blob.get(HEADER..).unwrap_or_default()
     }
 }
 
-/// Whether a blob of a private key can have this length: of RSA two numbers of the size of n and five of half of it behind
-/// 20 bytes, of DSS two of the size of p behind and before 80 bytes of fixed ones.
+/// Whether a private key blob can have this length. RSA: 20 bytes, then two numbers of the size of n and five of half
+/// that size. DSS: 80 fixed bytes, and two numbers of the size of p.
 fn is_key_length(length: usize) -> bool {
     let rsa = |n: usize| 20 + 2 * n + 5 * n.div_ceil(2);
     (32..=2048).any(|n| rsa(n) == length) || (64..=1024).any(|p| 80 + 2 * p == length)

@@ -1,23 +1,23 @@
-//! The setting around an anchor: its name, the names of the settings around it, and where its value begins.
+//! The setting around an anchor: its name, its parent settings, and the start of its value.
 
 use std::ops::Range;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-/// Longest name, in bytes.
+/// Maximum length of a name, in bytes.
 const MAX_NAME: usize = 80;
 
-/// How far around a setting words are looked for that say what it belongs to, in bytes.
+/// How far before and after a setting words are searched for that show what it belongs to, in bytes.
 const NEAR: usize = 400;
 
-/// How far above a setting the names of those around it are looked for, in bytes.
+/// How far before a setting its parent settings are searched for, in bytes.
 const ABOVE: usize = 2048;
 
-/// Most levels of nesting that are followed.
+/// Maximum number of nesting levels that are followed.
 const MAX_LEVELS: usize = 6;
 
-/// How a value is written.
+/// The encoding of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Form {
@@ -26,7 +26,7 @@ pub(super) enum Form {
     Base64,
 }
 
-/// An entry of `session-secrets.toml`; its head explains the fields.
+/// An entry of `session-secrets.toml`, whose header explains the fields.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Rule {
@@ -59,18 +59,18 @@ static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
     read.unwrap_or_else(|error| panic!("session-secrets.toml: {error}")).secret
 });
 
-/// A setting.
+/// A setting and its position.
 #[derive(Debug)]
 pub(super) struct Setting<'a> {
-    /// Where its name stands.
+    /// Range of the name.
     pub(super) name: Range<usize>,
-    /// Where its value begins, opening quote included.
+    /// Start of the value, including an opening quote.
     pub(super) value: usize,
     bytes: &'a [u8],
 }
 
 impl<'a> Setting<'a> {
-    /// The setting whose name holds `at`, if a value is assigned to it.
+    /// The setting whose name contains `at`, if a value is assigned to it.
     pub(super) fn around(bytes: &'a [u8], at: usize) -> Option<Self> {
         let from = at.saturating_sub(MAX_NAME);
         let left = bytes.get(from..at)?.iter().rev().take_while(|b| is_name(**b)).count();
@@ -98,7 +98,7 @@ impl<'a> Setting<'a> {
         same.then_some(Self { name: start..start + name.1, value, bytes })
     }
 
-    /// The rule that knows it.
+    /// The rule that matches the setting.
     pub(super) fn rule(&self) -> Option<&'static Rule> {
         let written = self.bytes.get(self.name.clone())?;
         let own = plain(written);
@@ -114,7 +114,7 @@ impl<'a> Setting<'a> {
         self.bytes.get(self.name.start.saturating_sub(NEAR)..end).unwrap_or_default()
     }
 
-    /// The name with those of the settings around it, as the indentation of the lines above tells.
+    /// The name prefixed with those of its parent settings, by the indentation of the lines above.
     fn path(&self, own: &str) -> String {
         let mut path = own.to_owned();
         let from = self.name.start.saturating_sub(ABOVE);
@@ -136,7 +136,7 @@ impl<'a> Setting<'a> {
             }
             indent = less;
             let name = text.split(|b| matches!(b, b':' | b'=' | b'{')).next().unwrap_or_default().trim_ascii();
-            // One word and a sign that something is below it: not the head of a class or function.
+            // One word and a sign that a block follows: not the head of a class or function.
             if name.len() <= MAX_NAME && name.len() < text.len() && !name.iter().any(u8::is_ascii_whitespace) {
                 path.insert_str(0, &plain(name));
             }
@@ -160,7 +160,7 @@ impl Rule {
     }
 }
 
-/// A name without what people put between its words, in lower case.
+/// A name without separators between its words, in lower case.
 fn plain(name: &[u8]) -> String {
     let letters = name.iter().filter(|b| b.is_ascii_alphanumeric());
     letters.map(|b| char::from(b.to_ascii_lowercase())).collect()
@@ -174,8 +174,8 @@ fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-')
 }
 
-/// Length of what stands between a name and its value: the end of a quoted or indexed name, a type, and one sign of
-/// assignment. `None` if nothing is assigned.
+/// Length of the bytes between a name and its value: the end of a quoted or indexed name, a type, and one assignment
+/// operator. `None` if nothing is assigned.
 fn separator(text: &[u8]) -> Option<usize> {
     let mut at = 0;
     let mut assigned = false;
@@ -188,7 +188,7 @@ fn separator(text: &[u8]) -> Option<usize> {
                 closed = true;
                 2
             }
-            // The name's own quote, only right behind it.
+            // The closing quote of the name, only directly after it.
             [b'"' | b'\'' | b']' | b')', ..] if !assigned && at < 4 => {
                 closed = true;
                 1
@@ -227,7 +227,7 @@ fn separator(text: &[u8]) -> Option<usize> {
                 assigned = true;
                 6
             }
-            // The sigil of a Python literal of bytes or of a raw one.
+            // The prefix of a Python bytes or raw literal.
             [b'b' | b'r' | b'u', b'"' | b'\'', ..] if assigned => return Some(at + 1),
             _ => return assigned.then_some(at),
         }

@@ -1,4 +1,4 @@
-//! What is a secret, and what is not.
+//! Tests of `session_secret`: secrets, and texts that are not secrets.
 
 use sha2::{Digest, Sha256};
 

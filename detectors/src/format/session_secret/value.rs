@@ -1,11 +1,11 @@
-//! The value of a setting, and whether it is one.
+//! The value of a setting, and whether it can be a secret.
 
 use std::ops::Range;
 
-/// Longest value, in bytes.
+/// Maximum length of a value, in bytes.
 const MAX: usize = 512;
 
-/// Where the value that begins at `at` lies, without its quotes; `None` if it is no literal that stands there whole.
+/// The range of the value that begins at `at`, without its quotes. `None` if it is not a complete literal.
 pub(super) fn at(bytes: &[u8], at: usize) -> Option<Range<usize>> {
     let text = bytes.get(at..bytes.len().min(at + MAX + 8))?;
     let slashes = text.iter().take_while(|b| **b == b'\\').count();
@@ -27,7 +27,7 @@ pub(super) fn at(bytes: &[u8], at: usize) -> Option<Range<usize>> {
             let end = end.or((text.len() <= MAX).then_some(text.len()))?;
             let value = text.get(..end)?;
             let value = value.strip_suffix(b",").or(value.strip_suffix(b";")).unwrap_or(value);
-            // A call, an index or a template: code, not a value.
+            // A call, an index or a template is code, not a value.
             let code = value.iter().any(|b| matches!(b, b'(' | b')' | b'[' | b']' | b'{' | b'\\' | b',' | b';'));
             let alone = text.get(end).is_none_or(|b| matches!(b, b'\n' | b'\r' | b'<' | b'}' | b' ' | b'"'));
             (!code && alone && !value.is_empty()).then_some(at..at + value.len())
@@ -35,7 +35,7 @@ pub(super) fn at(bytes: &[u8], at: usize) -> Option<Range<usize>> {
     }
 }
 
-/// What shows that a value only says where the secret is, or what it would look like.
+/// Texts that show that a value only names the location of the secret, or is a placeholder.
 const REFERENCES: [&[u8]; 26] = [
     b"${",
     b"$(",
@@ -65,20 +65,20 @@ const REFERENCES: [&[u8]; 26] = [
     b"/run/",
 ];
 
-/// Whether a value cannot be a secret, whatever its letters.
+/// Whether a value cannot be a secret, whatever its randomness.
 pub(super) fn is_placeholder(value: &[u8]) -> bool {
     let has = |word: &&[u8]| value.windows(word.len()).any(|window| window.eq_ignore_ascii_case(word));
     let framed = matches!(
         (value.first(), value.last()),
         (Some(b'<'), Some(b'>')) | (Some(b'['), Some(b']')) | (Some(b'{'), Some(b'}')) | (Some(b'%'), Some(b'%'))
     );
-    // A key of its own kind, a token, a hash of a password: other detectors know them, and none signs sessions.
+    // A typed key, a token, a password hash: other detectors report them, and they do not sign sessions.
     let other = [&b"-----"[..], b"eyJ", b"$2a$", b"$2b$", b"$2y$", b"$argon2", b"pbkdf2", b"sha256:", b"ssh-", b"AKIA"];
     framed
         || value.starts_with(b"$")
         || other.iter().any(|start| value.starts_with(start))
         || REFERENCES.iter().any(has)
         || value.iter().any(|b| *b < b' ' || *b >= 0x7f)
-        // Words with blanks between them: a sentence.
+        // Words separated by blanks: a sentence.
         || memchr::memchr_iter(b' ', value).count() > 2
 }

@@ -1,8 +1,9 @@
 //! Secret keys of OpenBSD's signify, and its public keys.
 //!
-//! A comment line, then 104 bytes in base64 (signify.c, `struct enckey`): algorithm, KDF, rounds, salt, the beginning of
-//! a SHA-512 of the key, the key number, and the key under a key stream of bcrypt. With zero rounds the key stands in the
-//! clear. A foreign public key or a wrong digest is a remark: the seed signs without them (`read/signs.rs`).
+//! A key is a comment line, then 104 bytes in base64 (signify.c, `struct enckey`): algorithm, KDF, rounds, salt, the
+//! beginning of a SHA-512 of the key, the key number, and the key XORed with a key stream of bcrypt. With zero rounds
+//! the key is plaintext. A foreign public key or a wrong digest is only a remark: the seed signs without them
+//! (`read/signs.rs`).
 
 mod open;
 mod read;
@@ -20,20 +21,21 @@ use crate::read::public::{self, PublicKey, Raw};
 use crate::read::untrusted;
 use read::Secret;
 
-/// signify keys.
+/// Detects signify keys.
 #[derive(Debug)]
 pub(crate) struct Signify;
 
 static ABOUT: About = About {
     id: "signify",
     title: "Signing key (OpenBSD signify)",
-    detects: "Secret keys of signify, encrypted or not (-n), as files and inside JSON, YAML and base64. Keys without a \
-              password are verified if their public half belongs to the seed. Of encrypted ones the rounds of bcrypt and the \
-              key number, which signatures and the public key carry too, are told. Public keys are reported as well.",
-    blind_to: "The public half of an encrypted key. It has the number of its public key, but a number proves nothing, so \
-               they are not joined.",
-    respond: "Everyone who has the public key installed accepts what is signed with it: publish a new one through a \
-              channel that does not depend on this key, and take the old .pub off every machine.",
+    detects: "Secret keys of signify, encrypted or not (-n), as files and inside JSON, YAML and base64. Keys without \
+              a password are verified if their public half belongs to the seed. For encrypted keys, the bcrypt rounds \
+              and the key number are reported; signatures and the public key contain the same number. Public keys are \
+              reported as well.",
+    blind_to: "The public half of an encrypted key. The key has the number of its public key, but a number proves \
+               nothing, so the two are not linked.",
+    respond: "Everyone with the public key installed accepts what the key signs: publish a new public key through a \
+              channel that does not depend on this key, and remove the old .pub from every machine.",
     references: &["signify(1)", "OpenBSD usr.bin/signify/signify.c", "CWE-321", "CWE-798"],
 };
 
@@ -120,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn rounds_tell_whether_it_is_encrypted() {
+    fn rounds_show_whether_a_key_is_encrypted() {
         let plain = inspect(&body(0), "signify secret key").unwrap();
         let Some(Identity::Public(half)) = &plain[0].identity else { panic!("identity") };
         assert_eq!(hex(&half.spki[12..]), "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
@@ -131,14 +133,14 @@ mod tests {
     }
 
     #[test]
-    fn public_keys_are_told_from_those_of_minisign() {
+    fn public_keys_of_minisign_are_ignored() {
         let public = [&b"Ed"[..], &[1; 8], &proof::raw_public(Raw::Ed25519, &SEED).unwrap()].concat();
         assert_eq!(inspect(&public, "openbsd 7.4 base public key").unwrap()[0].kind, Kind::PublicKey);
         assert!(inspect(&public, "minisign public key 0102").unwrap().is_empty());
     }
 
     #[test]
-    fn a_seed_signs_beside_a_foreign_public_key_or_digest() {
+    fn a_seed_with_a_foreign_public_key_or_digest_is_reported() {
         let digest = Remark::ForeignSignifyDigest;
         for (at, proof, notes) in
             [(24, Proof::Verified, &[digest][..]), (103, Proof::Structure, &[Remark::ForeignPublicNumbers, digest])]
@@ -153,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused() {
+    fn inconsistent_keys_are_refused() {
         let plain = body(0);
         for at in [0, 2] {
             let mut wrong = plain.clone();

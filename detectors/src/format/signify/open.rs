@@ -7,7 +7,7 @@ use super::read::Secret;
 use keyradius_core::lock::Lock;
 use keyradius_core::lock::Unlocked;
 
-/// A file.
+/// A file to open.
 pub(super) struct Key<'a>(Secret<'a>);
 
 /// Bytes of seed and public key.
@@ -32,7 +32,7 @@ impl<'a> Key<'a> {
 
 impl Lock for Key<'_> {
     fn price(&self) -> u64 {
-        /// Nominal nanoseconds of one bcrypt hash, which gives 32 bytes: as for OpenSSH.
+        /// Nominal nanoseconds of one bcrypt hash of 32 bytes, as for OpenSSH.
         const BCRYPT: u64 = 3_600_000;
         u64::from(self.0.rounds).saturating_mul((KEY / 32) as u64).saturating_mul(BCRYPT)
     }

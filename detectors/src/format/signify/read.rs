@@ -1,4 +1,4 @@
-//! What stands in a secret key of signify, for its detector and for trying passwords.
+//! The fields of a signify secret key, for the detector and for trying passwords.
 
 use keyradius_core::error::Malformed;
 use keyradius_core::material::PublicHalf;
@@ -7,7 +7,7 @@ use sha2::{Digest, Sha512};
 use crate::read::cursor::Cursor;
 use crate::read::signs::{self, Fit};
 
-/// A secret key, as its 104 bytes say it (signify.c, `struct enckey`).
+/// A secret key, parsed from its 104 bytes (signify.c, `struct enckey`).
 pub(crate) struct Secret<'a> {
     /// Rounds of bcrypt_pbkdf; zero if the key is not encrypted.
     pub(crate) rounds: u32,
@@ -17,12 +17,12 @@ pub(crate) struct Secret<'a> {
     digest: &'a [u8],
     /// Key number.
     pub(crate) number: &'a [u8],
-    /// Seed and public key, under the key stream if there is one.
+    /// Seed and public key, XORed with the key stream if the key is encrypted.
     pub(crate) sealed: &'a [u8],
 }
 
 impl<'a> Secret<'a> {
-    /// Bytes of the whole.
+    /// Length of the whole structure, in bytes.
     pub(crate) const LENGTH: usize = 104;
 
     pub(crate) fn read(body: &'a [u8]) -> Result<Self, Malformed> {
@@ -39,7 +39,8 @@ impl<'a> Secret<'a> {
         Ok(Self { rounds, salt, digest, number, sealed })
     }
 
-    /// The key that was read or decrypted. A password is right if either the digest or the public half confirms it.
+    /// The key in `plain`, which was read or decrypted. A password is correct if the digest or the public half confirms
+    /// the key.
     pub(crate) fn key(&self, plain: &[u8]) -> Option<Key> {
         let (seed, public) = plain.split_at_checked(32)?;
         let (half, fit) = signs::ed25519(seed, public)?;
@@ -47,10 +48,10 @@ impl<'a> Secret<'a> {
     }
 }
 
-/// What a secret key signs as.
+/// The key that a secret key signs as.
 pub(crate) struct Key {
     pub(crate) half: PublicHalf,
     pub(crate) fit: Fit,
-    /// Whether the digest in the file belongs to it.
+    /// Whether the digest in the file belongs to the key.
     pub(crate) has_digest: bool,
 }

@@ -1,7 +1,8 @@
-//! RSA private keys of SSH protocol 1: `identity` and `ssh_host_key` of ssh 1.x and old OpenSSH, which puttygen still writes.
+//! RSA private keys of SSH protocol 1: `identity` and `ssh_host_key` of ssh 1.x and old OpenSSH. puttygen still writes
+//! them.
 //!
-//! The magic ends in a NUL, which tells a file from a program that knows the format. The public key stands outside the
-//! encryption, so a key is known by its identity whether it can be read or not.
+//! The magic number ends in a NUL, which distinguishes a file from a program that reads the format. The public key is
+//! not encrypted, so a key is identified whether it can be read or not.
 
 mod open;
 mod read;
@@ -16,22 +17,22 @@ use crate::read::public;
 use crate::read::signs;
 use read::{File, MAGIC};
 
-/// RSA private keys of SSH protocol 1.
+/// Detects RSA private keys of SSH protocol 1.
 #[derive(Debug)]
 pub(crate) struct Ssh1;
 
-/// The end of [`MAGIC`], with its NUL: no text holds it, so text need not be searched for it.
+/// The end of [`MAGIC`], with its NUL: text does not contain it, so text need not be searched.
 const ANCHOR: Anchor = Anchor::anywhere(b"FILE FORMAT 1.1\n\0");
 
 static ABOUT: About = About {
     id: "ssh1",
     title: "Private key (SSH protocol 1)",
-    detects: "Files that begin with SSH PRIVATE KEY FILE FORMAT 1.1, at any offset. The public key is read even when the \
-              private one is encrypted. Verified when it is not and the numbers fit together.",
-    blind_to: "Where an encrypted file ends exactly, and whether its password is a good one.",
-    respond: "No server of today speaks protocol 1, but the RSA key may have been converted: remove its public key \
-              wherever it is (search for the SHA256 fingerprint). One MD5 stands between a guess at the password and the \
-              key: treat an encrypted file as readable.",
+    detects: "Files that begin with SSH PRIVATE KEY FILE FORMAT 1.1, at any offset. The public key is read even when \
+              the private one is encrypted. Verified when it is not encrypted and the numbers fit together.",
+    blind_to: "The exact end of an encrypted file, and whether its password is a good one.",
+    respond: "No current server supports protocol 1, but the RSA key may have been converted: remove its public key \
+              wherever it is (search for the SHA256 fingerprint). A password guess costs only one MD5: treat an \
+              encrypted file as readable.",
     references: &["OpenSSH 7.5 authfile.c", "PuTTY user manual 8.2.13", "CWE-321", "CWE-916"],
 };
 
@@ -81,7 +82,7 @@ mod tests {
     use crate::ask;
     use crate::read::text::bytes;
 
-    /// n = p * q with p = 2^521 - 1, q = 2^607 - 1, e = 65537 and d, as `read/proof.rs` has them.
+    /// n = p * q with p = 2^521 - 1, q = 2^607 - 1, e = 65537 and d, as in `read/proof.rs`.
     const N: &str = "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7ffffffffffffffffffffe0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000001";
     const D: &str = "2a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a7fd5802a5555aaaa5555aaaa5555aa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa0055ffaa01";
 
@@ -132,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_whole_is_refused() {
+    fn incomplete_input_is_refused() {
         let good = file(0, &private());
         // The last bytes are padding.
         for length in MAGIC.len()..good.len() - 8 {

@@ -1,5 +1,5 @@
-//! Opens keys of SSH protocol 1: the MD5 of the password is the key of its 3DES, which chains each of the three passes for
-//! itself. The numbers have to belong to the public key, which stands in the file.
+//! Opens keys of SSH protocol 1: the MD5 of the password is the key of its 3DES, which chains each of the three passes
+//! separately. The numbers must belong to the public key in the file.
 
 use aes::cipher::{BlockCipherEncrypt, KeyInit};
 use des::Des;
@@ -13,7 +13,7 @@ use crate::unlock::kdf::Hash;
 use keyradius_core::lock::Lock;
 use keyradius_core::lock::Unlocked;
 
-/// A file.
+/// A key file to open.
 pub(super) struct Key<'a> {
     file: File<'a>,
 }
@@ -29,7 +29,7 @@ impl<'a> Key<'a> {
 
     fn item(&self, password: &[u8]) -> Option<Unlocked> {
         let derived = Hash::Md5.digest(&[password]);
-        // Two check bytes, twice.
+        // Two check bytes, repeated.
         let mut first = Zeroizing::new(self.file.private.get(..BLOCK)?.to_vec());
         decrypt(&derived, &mut first)?;
         if first.get(..2)? != first.get(2..4)? {
@@ -49,8 +49,8 @@ impl<'a> Key<'a> {
     }
 }
 
-/// Undoes encryption with the first half of the key, decryption with the second, encryption with the first; each in a
-/// chain of its own with an IV of zero (OpenSSH 7.5 `cipher-3des1.c`).
+/// Decrypts with the first half of the key, encrypts with the second, decrypts with the first; each pass is a separate
+/// chain with an IV of zero (OpenSSH 7.5 `cipher-3des1.c`).
 fn decrypt(key: &[u8], data: &mut [u8]) -> Option<()> {
     let (one, two) = key.split_at_checked(BLOCK)?;
     DES.decrypt(one, &[0; BLOCK], data)?;
@@ -69,7 +69,7 @@ impl Lock for Key<'_> {
         Hash::Md5.price() + 3 * DES.setup_price()
     }
 
-    /// No password is no encryption.
+    /// An empty password means that the file is not encrypted.
     fn empty(&self) -> u64 {
         0
     }

@@ -10,10 +10,10 @@ use crate::read::public::PublicKey;
 use crate::read::signs::Private;
 use crate::read::ssh;
 
-/// The magic, NUL included.
+/// The magic number, including its NUL.
 pub(crate) const MAGIC: &[u8] = b"SSH PRIVATE KEY FILE FORMAT 1.1\n\0";
 
-/// Block of the ciphers: the private part is padded to it, encrypted or not.
+/// Block size of the ciphers in bytes: the private part is padded to a multiple, encrypted or not.
 const BLOCK: usize = 8;
 
 /// The outer fields of a file.
@@ -22,7 +22,7 @@ pub(crate) struct File<'a> {
     pub(crate) comment: &'a [u8],
     pub(crate) protection: Protection,
     cipher: u8,
-    /// The private part to its end if it is not encrypted, and as far as it can reach if it is.
+    /// The private part: exact if it is plaintext, its maximum extent if it is encrypted.
     pub(crate) private: &'a [u8],
     /// Bytes from the magic to the end of `private`.
     pub(crate) length: usize,
@@ -51,11 +51,12 @@ impl<'a> File<'a> {
             let (_, length) = numbers(rest)?;
             length
         } else {
-            // Check bytes, four lengths, d as long as n at most, u, p and q half as long. How long exactly, is inside.
+            // Check bytes, four lengths, d of at most the length of n, u, p and q of half that. The exact lengths are
+            // encrypted.
             let n = n.len();
             let longest = (4 + 4 * 2 + n + 3 * (n / 2 + 1)).next_multiple_of(BLOCK);
             let length = rest.len().min(longest) / BLOCK * BLOCK;
-            // Three numbers cannot all be short: less is a header cut off, or a string in a program.
+            // Three numbers cannot all be short: a shorter part is a truncated file, or a string in a program.
             if length < n + n / 2 {
                 return Err(Malformed::new("private part", start));
             }
@@ -65,18 +66,18 @@ impl<'a> File<'a> {
         Ok(Self { key, comment, protection, cipher, private, length: start + length })
     }
 
-    /// The private numbers of a part as it stands or decrypted.
+    /// The private numbers of a plaintext or decrypted part.
     pub(crate) fn open(private: &[u8]) -> Result<Private<'_>, Malformed> {
         numbers(private).map(|(private, _)| private)
     }
 
-    /// Whether it is under the one cipher that tools of today write.
+    /// Whether the cipher is 3DES, the only one that current tools write.
     pub(crate) const fn is_3des(&self) -> bool {
         self.cipher == 3
     }
 }
 
-/// Private numbers, and how many bytes they take, padding included.
+/// Reads the private numbers, and returns their length in bytes, including padding.
 fn numbers(private: &[u8]) -> Result<(Private<'_>, usize), Malformed> {
     let mut fields = Cursor::new(private);
     if fields.u16("check bytes")? != fields.u16("check bytes")? {
@@ -86,12 +87,12 @@ fn numbers(private: &[u8]) -> Result<(Private<'_>, usize), Malformed> {
     number(&mut fields, "RSA u")?;
     let q = number(&mut fields, "RSA q")?;
     let p = number(&mut fields, "RSA p")?;
-    // Padding may be cut off where a file was: nobody needs it.
+    // The padding may be missing at the end of a truncated file: it is not needed.
     let length = fields.at().next_multiple_of(BLOCK).min(private.len());
     Ok((Private::Rsa { d, p, q }, length))
 }
 
-/// An mpint of protocol 1: its size in bits, which has to be true, and as many bytes as they need.
+/// Reads an mpint of protocol 1: its exact size in bits, then its bytes.
 fn number<'a>(fields: &mut Cursor<'a>, what: &'static str) -> Result<&'a [u8], Malformed> {
     let at = fields.at();
     let size = u32::from(fields.u16(what)?);

@@ -1,7 +1,8 @@
-//! Private keys of ssh.com and Tectia: `---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----`, RSA and DSA, plain or under 3DES.
+//! Private keys of ssh.com and Tectia: `---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----`, RSA and DSA, plaintext or
+//! encrypted with 3DES.
 //!
-//! Four dashes and a blank: no PEM, so `read/armor.rs` does not see it. Read with either line ending, indented, and with the
-//! line ends written out as in a JSON string.
+//! The delimiter is four dashes and a blank, which is not PEM, so `read/armor.rs` does not match it. Reads either line
+//! ending, indentation, and escaped line ends as in a JSON string.
 
 mod open;
 mod read;
@@ -15,7 +16,7 @@ use keyradius_core::seam::{About, Anchor, Decoded, Detector, Hit, Inspection};
 use crate::read::{carrier, signs};
 use read::{BEGIN, File, LABEL, Text};
 
-/// Private keys of ssh.com.
+/// Detects private keys of ssh.com and Tectia.
 #[derive(Debug)]
 pub(crate) struct Ssh2Com;
 
@@ -24,13 +25,14 @@ const ANCHOR: Anchor = Anchor::anywhere(LABEL);
 static ABOUT: About = About {
     id: "ssh2_com",
     title: "Private key (ssh.com)",
-    detects: "SSH2 ENCRYPTED PRIVATE KEY blocks with RSA and DSA keys, which are encrypted only if the cipher inside says \
-              so. Verified when they are not and the public numbers follow from the private ones.",
-    blind_to: "The public key of an encrypted one: nothing of it stands outside. Ciphers other than 3des-cbc, which no \
-               tool of today writes.",
+    detects: "SSH2 ENCRYPTED PRIVATE KEY blocks with RSA and DSA keys; only the cipher name inside shows whether they \
+              are encrypted. Verified when they are not encrypted and the public numbers follow from the private \
+              ones.",
+    blind_to: "The public key of an encrypted key: all of it is encrypted. Ciphers other than 3des-cbc, which no \
+               current tool writes.",
     respond: "Remove the public key from every authorized_keys and account that has it (search for the SHA256 \
-              fingerprint), then make a new key. One MD5 stands between a guess at the password and the key: treat an \
-              encrypted one as readable.",
+              fingerprint), then make a new key. A password guess costs only one MD5: treat an encrypted key as \
+              readable.",
     references: &["PuTTY import.c", "RFC 4716", "CWE-321", "CWE-916"],
 };
 
@@ -44,7 +46,7 @@ impl Detector for Ssh2Com {
     }
 
     fn inspect(&self, blob: Blob<'_>, hit: Hit<'_>, out: &mut Inspection) -> Result<(), Malformed> {
-        // The END line holds the same words.
+        // The END line contains the same words.
         let start = hit.at.checked_sub(BEGIN.len()).filter(|&start| blob.bytes.get(start..hit.at) == Some(BEGIN));
         let Some(start) = start else { return Ok(()) };
         let here = |error: Malformed| Malformed::new(error.what, start + error.at);
@@ -95,7 +97,7 @@ mod tests {
         [&crate::read::number::bits(digits).to_be_bytes()[..], digits].concat()
     }
 
-    /// A DSA key of toy size: p = 2^521 - 1, g = 2 and x = 5, so y = 32. q only has to look like one.
+    /// A tiny DSA key: p = 2^521 - 1, g = 2 and x = 5, so y = 32. q only has to look valid.
     fn dsa(y: u8) -> Vec<u8> {
         let p = [&[1][..], &[0xff; 65]].concat();
         string(&[&[0; 4][..], &number(&p), &number(&[2]), &number(&[0xff; 20]), &number(&[y]), &number(&[5])].concat())
@@ -146,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_whole_is_refused() {
+    fn incomplete_input_is_refused() {
         let good = block(&body(DSA, b"none", &dsa(32)));
         for length in LABEL.len() + BEGIN.len()..good.trim_end().len() - 5 {
             assert!(inspect(&good[..length]).is_err(), "cut at {length}");

@@ -1,4 +1,4 @@
-//! Opens private keys of ssh.com: two MD5 make the key of 3DES, and the arithmetic says whether they were the right ones.
+//! Opens private keys of ssh.com: two MD5 digests form the key of 3DES, and the arithmetic confirms it.
 
 use keyradius_core::material::{Encoding, Identity, Kind, Material};
 use zeroize::Zeroizing;
@@ -10,7 +10,7 @@ use crate::unlock::kdf::Hash;
 use keyradius_core::lock::Lock;
 use keyradius_core::lock::Unlocked;
 
-/// A body.
+/// A body to decrypt.
 pub(super) struct Key<'a> {
     file: File<'a>,
 }
@@ -23,7 +23,7 @@ impl<'a> Key<'a> {
     }
 
     fn item(&self, password: &[u8]) -> Option<Unlocked> {
-        // MD5(password), MD5(password, the first); the IV is zero (PuTTY import.c, `sshcom_derivekey`).
+        // MD5(password), then MD5(password, first digest); the IV is zero (PuTTY import.c, `sshcom_derivekey`).
         let mut key: Zeroizing<Vec<u8>> = Hash::Md5.digest(&[password]);
         let second = Hash::Md5.digest(&[password, &key]);
         key.extend_from_slice(&second);
@@ -54,7 +54,7 @@ impl Lock for Key<'_> {
         2 * Hash::Md5.price() + DES3.setup_price()
     }
 
-    /// No password is no encryption.
+    /// An empty password means that the file is not encrypted.
     fn empty(&self) -> u64 {
         0
     }

@@ -1,5 +1,6 @@
-//! Private keys of ssh.com and its descendants (Tectia): `---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----`. The label says
-//! ENCRYPTED even where the cipher is `none`. No standard describes the body; PuTTY's import.c and what puttygen writes do.
+//! Private keys of ssh.com and its successor Tectia: `---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----`. The label says
+//! ENCRYPTED even if the cipher is `none`. No standard describes the body; the sources are PuTTY's import.c and the
+//! output of puttygen.
 
 use keyradius_core::error::Malformed;
 use keyradius_core::material::{Protection, ProtectionState};
@@ -13,23 +14,23 @@ use crate::read::signs::Private;
 use crate::read::ssh;
 use crate::read::text::{Decoder, digit};
 
-/// What stands in both lines around a key; the anchor.
+/// The words in both delimiter lines of a key; the anchor.
 pub(crate) const LABEL: &[u8] = b"SSH2 ENCRYPTED PRIVATE KEY";
-/// What stands before [`LABEL`].
+/// The text before [`LABEL`].
 pub(crate) const BEGIN: &[u8] = b"---- BEGIN ";
 const END: &[u8] = b"---- END ";
 
 /// First word of the body.
 const MAGIC: u32 = 0x3f6f_f9eb;
 
-/// Most text of a key that is read, in bytes: RSA of 16,384 bits has some 13,000 digits.
+/// Maximum text of a key that is read, in bytes: RSA of 16,384 bits has about 13,000 digits.
 const MAX_TEXT: usize = 64 << 10;
-/// Most headers, counting lines that continue one.
+/// Maximum number of headers, including continuation lines.
 const MAX_HEADERS: usize = 64;
 
 /// The lines between BEGIN and END.
 pub(crate) struct Text {
-    /// Value of the `Comment` header, as far as its first line has it, without quotation marks.
+    /// Value of the `Comment` header on its first line, without quotation marks.
     pub(crate) comment: Vec<u8>,
     /// The decoded body, wiped when dropped.
     pub(crate) body: Zeroizing<Vec<u8>>,
@@ -48,7 +49,7 @@ impl Text {
         }
         let mut comment = Vec::new();
         let mut line = lines.next();
-        // Headers (RFC 4716 3.3): a name, a colon; a backslash at the end goes on.
+        // Headers (RFC 4716 3.3): a name and a colon; a backslash at the end of the line continues it.
         for _ in 0..MAX_HEADERS {
             let Some(colon) = memchr::memchr(b':', line) else { break };
             if line.get(..colon).is_some_and(|name| name.eq_ignore_ascii_case(b"Comment")) {
@@ -72,7 +73,7 @@ impl Text {
             if digits.is_empty() || padding > 2 {
                 return Err(Malformed::new("line of base64", at));
             }
-            // JSON may write a slash as \/.
+            // JSON may escape a slash as \/.
             for byte in digits.iter().filter(|&&byte| byte != b'\\') {
                 decoder.push(digit(*byte).ok_or(Malformed::new("line of base64", at))?);
             }
@@ -88,7 +89,7 @@ pub(crate) struct File<'a> {
     pub(crate) protection: Protection,
     /// The private part, encrypted unless the cipher is `none`.
     pub(crate) data: &'a [u8],
-    /// Bytes of the whole body.
+    /// Length of the whole body, in bytes.
     pub(crate) length: usize,
 }
 
@@ -123,7 +124,7 @@ impl<'a> File<'a> {
         Ok(Self { kind, protection, data, length })
     }
 
-    /// Reads a private part, as it stands or decrypted: a length, the numbers, padding.
+    /// Reads a plaintext or decrypted private part: a length, the numbers, padding.
     pub(crate) fn open<'b>(&self, data: &'b [u8]) -> Result<(PublicKey<'b>, Private<'b>), Malformed> {
         let mut fields = Cursor::new(Cursor::new(data).string("private numbers")?);
         let (key, private) = match self.kind {
@@ -152,7 +153,7 @@ impl<'a> File<'a> {
     }
 }
 
-/// An mpint of ssh.com: its size in bits, and as many bytes as they need.
+/// Reads an mpint of ssh.com: its size in bits, then its bytes.
 fn number<'a>(fields: &mut Cursor<'a>, what: &'static str) -> Result<&'a [u8], Malformed> {
     let at = fields.at();
     let size = fields.u32(what)?;

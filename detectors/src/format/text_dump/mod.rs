@@ -1,10 +1,10 @@
-//! Private keys printed for people: `openssl rsa|ec|dsa|pkey -text`, `certtool --generate-privkey` and `--key-info`. They end in
-//! logs, tickets and notes, often without the PEM block that stood below.
+//! Private keys printed as text: `openssl rsa|ec|dsa|pkey -text`, `certtool --generate-privkey` and `--key-info`. They
+//! get into logs, tickets and notes, often without the PEM block that followed them.
 //!
-//! The numbers are put together again and have to fit by arithmetic, whatever the text around them says: the curve is the
-//! one on which the point belongs to the scalar. A part that signs is enough (`read/signs.rs`): if the
-//! public half is foreign or no point at all, the curve is the one that the text names, or the usual one of that size. What was
-//! cut or masked is not reported.
+//! The numbers are reassembled and must fit by arithmetic, whatever the text around them says: the curve is the one on
+//! which the point belongs to the scalar. A part that signs is sufficient (`read/signs.rs`): if the public half is
+//! foreign or not a point, the curve is the one that the text names, or the commonest of that size. Truncated or masked
+//! dumps are not reported.
 
 mod read;
 
@@ -21,19 +21,19 @@ use crate::read::signs::{self, Fit};
 use crate::read::ssh;
 use read::Dump;
 
-/// Private keys as text dumps.
+/// Detects private keys in text dumps.
 #[derive(Debug)]
 pub(crate) struct TextDump;
 
-/// `Private-Key:` in the first line of every dump of openssl since 0.9. The anchors begin where their words get rare:
-/// the searcher goes by the first four bytes, and source code is full of `priv`.
+/// `Private-Key:` in the first line of every dump of openssl since 0.9. The anchors begin at a rare part of their
+/// words: the searcher matches the first four bytes, and source code is full of `priv`.
 const OPENSSL: Anchor = Anchor::anywhere(b"te-Key:");
-/// `privateExponent:` in openssl's RSA dumps, for those whose first line is gone.
+/// `privateExponent:` in openssl's RSA dumps, for dumps without their first line.
 const EXPONENT: Anchor = Anchor::anywhere(b"teExponent:");
 /// `Key Security Level:`, a line of certtool above the numbers.
 const CERTTOOL: Anchor = Anchor::anywhere(b"ty Level:");
 
-/// What has to stand before an anchor.
+/// The bytes that must precede an anchor.
 fn before(anchor: Anchor) -> &'static [u8] {
     match anchor {
         OPENSSL => b"Priva",
@@ -42,20 +42,20 @@ fn before(anchor: Anchor) -> &'static [u8] {
     }
 }
 
-/// The curve of each size that most keys are on, for points that are on none.
+/// The commonest curve of each size, for points that are on no curve.
 const COMMONEST: [&str; 6] = ["P-192", "P-224", "P-256", "P-384", "P-521", "brainpoolP512r1"];
-/// How far before [`EXPONENT`] the modulus may stand, in bytes: 16,384 bits in lines of 15 bytes, indented.
+/// Maximum distance in bytes between the modulus and [`EXPONENT`]: 16,384 bits in lines of 15 bytes, indented.
 const BEFORE: usize = 12 << 10;
 
 static ABOUT: About = About {
     id: "text_dump",
     title: "Private key (text dump)",
-    detects: "RSA, DSA, EC and Edwards and Montgomery curve keys as openssl -text and certtool print them: names and hex with \
-              colons. RSA is verified by the primes or by d, the \
-              others by the public half, which may be that of another key, or none, as long as curve or group are known.",
-    blind_to: "Dumps without the public half, keys on curves with written-out parameters that have no name, \
-               Diffie-Hellman and post-quantum keys, numbers in decimal, and dumps that were edited.",
-    respond: "A dump holds all of the key. Treat it as the key file itself: replace the key, then remove the text.",
+    detects: "RSA, DSA, EC and Edwards and Montgomery curve keys as openssl -text and certtool print them: names and \
+              hex with colons. RSA is verified by the primes or by d, the others by the public half. A foreign or \
+              invalid public half is accepted if the curve or the group is known.",
+    blind_to: "Dumps without the public half, keys on curves with explicit parameters that have no name, \
+               Diffie-Hellman and post-quantum keys, numbers in decimal, and edited dumps.",
+    respond: "A dump contains the whole key. Treat it as the key file itself: replace the key, then remove the text.",
     references: &["openssl-pkey(1)", "certtool(1)", "CWE-321", "CWE-532"],
 };
 
@@ -105,11 +105,11 @@ fn rsa(dump: &Dump) -> Option<(PublicHalf, Fit)> {
     let names = (1..=16).map(|number| format!("prime{number}"));
     let primes: Vec<&[u8]> = names.map_while(|name| dump.number(&[&name])).collect();
     let key = signs::rsa_by_name(n, e, d, &primes);
-    // Two numbers with names alone may stand in a page about something else.
+    // Two named numbers alone may be part of an unrelated page.
     key.filter(|key| key.fit != Fit::Nothing || primes.len() >= 2).map(|key| (key.half(), key.fit))
 }
 
-/// What the text says that a key is.
+/// The kind of key that the text states.
 #[derive(Clone, Copy)]
 enum Said {
     Raw(Raw),
@@ -117,7 +117,7 @@ enum Said {
     Nothing,
 }
 
-/// By the lines for people, and the word before `Private-Key:`.
+/// Determines the stated kind from the description lines, and the word before `Private-Key:`.
 fn said(dump: &Dump, before: &[u8]) -> Said {
     let raw = [("ED25519 ", Raw::Ed25519), ("ED448 ", Raw::Ed448), ("X25519 ", Raw::X25519), ("X448 ", Raw::X448)];
     let headed = raw.iter().find(|(word, _)| before.ends_with(word.as_bytes())).map(|(_, kind)| Said::Raw(*kind));
@@ -129,7 +129,7 @@ fn said(dump: &Dump, before: &[u8]) -> Said {
     headed.or_else(|| names.find_map(named)).unwrap_or(Said::Nothing)
 }
 
-/// Everything that has one private number.
+/// Reads a key with a single private number.
 fn short(dump: &Dump, said: Said) -> Option<(PublicHalf, Fit)> {
     let private = dump.number(&["priv", "privatekey"])?;
     let x = dump.number(&["x"]);
@@ -138,7 +138,7 @@ fn short(dump: &Dump, said: Said) -> Option<(PublicHalf, Fit)> {
         let key = ssh::dsa_numbers([p, q, g, y], 0).ok()?;
         return signs::one_number(&key, private, bits(q));
     }
-    // certtool has coordinates, openssl a point; a field may begin with a zero byte that keeps a number positive.
+    // certtool prints coordinates, openssl a point; a field may begin with a zero byte that keeps a number positive.
     let point = match (dump.number(&["pub"]), x, dump.number(&["y"])) {
         (Some(point), ..) => point.to_vec(),
         (None, Some(x), Some(y)) => joined(x, y),
@@ -148,7 +148,7 @@ fn short(dump: &Dump, said: Said) -> Option<(PublicHalf, Fit)> {
     raw(private, &point, said).or_else(|| ec(private, &point, said))
 }
 
-/// 04 x y, both as long as the longer one is without its zeros.
+/// Returns 04 x y, both padded to the length of the longer one without its zeros.
 fn joined(x: &[u8], y: &[u8]) -> Vec<u8> {
     let length = bits(x).max(bits(y)).div_ceil(8) as usize;
     let mut point = vec![4];
@@ -161,7 +161,8 @@ fn joined(x: &[u8], y: &[u8]) -> Vec<u8> {
     point
 }
 
-/// The kind whose public half follows from the private one, or else the one that the text says, or the first one of the size.
+/// Chooses the kind whose public half follows from the private one. Otherwise the kind that the text states, or the
+/// first kind of the right size.
 fn raw(private: &[u8], public: &[u8], said: Said) -> Option<(PublicHalf, Fit)> {
     let is_said = |kind: Raw| matches!(said, Said::Raw(said) if said == kind);
     let kinds = [Raw::Ed25519, Raw::Ed448, Raw::X25519, Raw::X448].into_iter();
@@ -177,10 +178,11 @@ fn raw(private: &[u8], public: &[u8], said: Said) -> Option<(PublicHalf, Fit)> {
     proven.or_else(said).or(known.first()).map(|(_, found)| found.clone())
 }
 
-/// The curve on which the point belongs to the scalar, or else the one that the text says, the first one of its size that the
-/// point is on, or the commonest one of its size.
+/// Chooses the curve on which the point belongs to the scalar. Otherwise the curve that the text states, the first
+/// curve of the right size that contains the point, or the commonest of that size.
 fn ec(scalar: &[u8], point: &[u8], said: Said) -> Option<(PublicHalf, Fit)> {
-    // A field is as long as half an uncompressed point, or all of a compressed one, but for the byte in front.
+    // A coordinate has half the length of an uncompressed point, or the full length of a compressed one, not counting
+    // the first byte.
     let coordinates = point.len().checked_sub(1)?;
     let length = if matches!(point.first(), Some(2 | 3)) { coordinates } else { coordinates / 2 };
     let known = |curve: &'static Curve, point: &[u8]| {
@@ -237,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn one_private_number() {
+    fn keys_with_one_private_number() {
         let seed = [7; 32];
         let public = proof::raw_public(Raw::Ed25519, &seed).unwrap();
         let x25519 = proof::raw_public(Raw::X25519, &seed).unwrap();
@@ -285,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_private_number_beside_a_foreign_public_half() {
+    fn a_private_number_with_a_foreign_public_half_is_reported() {
         let seed: Vec<u8> = (0..56_u8).map(|n| n.wrapping_mul(37) | 1).collect();
         let curve = |name| curves::by_name(name).unwrap();
         let of = |name| {
@@ -338,7 +340,7 @@ mod tests {
 
     #[test]
     fn rsa_with_and_without_its_primes() {
-        // 61 * 53 is too small to be read, so the Mersenne primes 2^521 - 1 and 2^607 - 1; e = 65537.
+        // 61 * 53 is too small to be read, so the primes are the Mersenne primes 2^521 - 1 and 2^607 - 1; e = 65537.
         let prime = |bits: usize| [&[(1_u16 << (bits % 8)) as u8 - 1][..], &vec![0xff; bits / 8]].concat();
         let n = bytes(
             "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7ffffffffffffffffffffe0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000001",
@@ -355,9 +357,9 @@ mod tests {
             (&whole, true),
             (&cut, true),
             (&headed, true),
-            // One prime, and d, are enough.
+            // One prime and d are sufficient.
             (&wrong, true),
-            // d says the exponent, as long as it is one in use.
+            // d determines the exponent, if it is a commonly used one.
             (&cut.replace("65537 (0x10001)", "3 (0x3)"), true),
             (&cut.replace("privateExponent:\n    2a", "privateExponent:\n    2b"), false),
             (&cut.replacen("ff:ff", "ff:..", 1), false),

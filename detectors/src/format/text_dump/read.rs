@@ -1,29 +1,31 @@
-//! Keys as tools print them for people: `openssl rsa -text` and its kin, `certtool`. Names, colons, hex in lines.
+//! Keys as tools print them: `openssl rsa -text` and similar commands, `certtool`. The format is names, colons, and
+//! lines of hex.
 
 use keyradius_core::error::Malformed;
 use zeroize::Zeroizing;
 
 use crate::read::putty::Lines;
 
-/// Most bytes of all numbers together: RSA of 16,384 bits has some 10,000.
+/// Maximum bytes of all numbers together: RSA of 16,384 bits has about 10,000.
 const MAX_BYTES: usize = 32 << 10;
-/// Most numbers of one key: eight of RSA and three for each further prime.
+/// Maximum number of numbers in one key: eight for RSA, and three for each further prime.
 const MAX_NUMBERS: usize = 48;
-/// Most lines: 15 bytes stand on one.
+/// Maximum number of lines. Each has 15 bytes.
 const MAX_LINES: usize = 4096;
 
 /// The numbers of a dump, by name.
 pub(crate) struct Dump {
-    /// In order; names in lower case without blanks, so that `private exponent` and `privateExponent` are one.
+    /// In order of appearance. Names are in lower case without blanks, so that `private exponent` equals
+    /// `privateExponent`.
     numbers: Vec<(String, Zeroizing<Vec<u8>>)>,
-    /// What the curve is called: `ASN1 OID: prime256v1`, `NIST CURVE: P-256`, `curve: SECP256R1`.
+    /// Names of the curve: `ASN1 OID: prime256v1`, `NIST CURVE: P-256`, `curve: SECP256R1`.
     pub(crate) curves: Vec<Vec<u8>>,
     /// Bytes from the start of the text to the end of the last number.
     pub(crate) length: usize,
 }
 
 impl Dump {
-    /// Reads as many lines as are part of a dump; the first one may be anything.
+    /// Reads lines while they are part of a dump. The first line may be anything.
     pub(crate) fn read(text: &[u8], quote: Option<u8>) -> Result<Self, Malformed> {
         let mut lines = Lines::new(text, quote);
         let mut numbers: Vec<(String, Zeroizing<Vec<u8>>)> = Vec::new();
@@ -37,7 +39,7 @@ impl Dump {
             let line = lines.next();
             if line.is_empty() {
                 empty += 1;
-                // certtool puts one or two empty lines between numbers.
+                // certtool prints one or two empty lines between numbers.
                 if empty > 4 {
                     break;
                 }
@@ -57,7 +59,7 @@ impl Dump {
                 if name.ends_with("private-key") || name == "keysecuritylevel" {
                     break;
                 }
-                // A name alone belongs to what follows, if anything does.
+                // A name without a value belongs to the lines after it, if any.
                 if !value.is_empty() {
                     length = lines.read;
                 }
@@ -76,20 +78,20 @@ impl Dump {
         Ok(Self { numbers, curves, length })
     }
 
-    /// The first number of one of these names that is not empty.
+    /// The first number with one of these names that is not empty.
     pub(crate) fn number(&self, names: &[&str]) -> Option<&[u8]> {
         let mut found = self.numbers.iter().filter(|(name, value)| names.contains(&name.as_str()) && !value.is_empty());
         found.next().map(|(_, value)| value.as_slice())
     }
 }
 
-/// Whether a line is pairs of hex digits with colons between, and perhaps one behind.
+/// Whether a line is pairs of hex digits separated by colons, perhaps with a final colon.
 fn is_hex(line: &[u8]) -> bool {
     let pairs = line.strip_suffix(b":").unwrap_or(line);
     pairs.split(|&byte| byte == b':').all(|pair| pair.len() == 2 && pair.iter().all(u8::is_ascii_hexdigit))
 }
 
-/// Appends the bytes of a line of hex. The number grows by doubling, so each old buffer is wiped by hand.
+/// Appends the bytes of a line of hex. The buffer doubles when it is full, and the old buffer is wiped.
 fn append(line: &[u8], number: &mut Zeroizing<Vec<u8>>) {
     let more = line.len() / 3 + 1;
     if number.capacity() - number.len() < more {
@@ -105,7 +107,7 @@ fn append(line: &[u8], number: &mut Zeroizing<Vec<u8>>) {
     }
 }
 
-/// A name before a colon, and the number behind it if it stands on the same line: `65537 (0x10001)`.
+/// Parses a name before a colon, and a number after it on the same line: `65537 (0x10001)`.
 fn named(line: &[u8]) -> Option<(String, Zeroizing<Vec<u8>>)> {
     let colon = memchr::memchr(b':', line)?;
     let (name, rest) = line.split_at_checked(colon)?;
@@ -124,7 +126,7 @@ fn named(line: &[u8]) -> Option<(String, Zeroizing<Vec<u8>>)> {
         let digits: Zeroizing<Vec<u8>> = Zeroizing::new(
             hex.iter().map_while(|byte| char::from(*byte).to_digit(16)).map(|digit| digit as u8).collect(),
         );
-        // An odd count of digits begins with half a byte.
+        // An odd number of digits begins with half a byte.
         let odd = digits.len() % 2;
         number.extend(digits.get(..odd).unwrap_or_default());
         let pairs = digits.get(odd..).unwrap_or_default().chunks(2);
@@ -169,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_never_ends_is_cut() {
+    fn endless_dumps_are_bounded() {
         let endless = format!("priv:\n{}", "aa:aa:aa:aa:aa:aa:aa:aa:aa:aa:aa:aa:aa:aa:aa:\n".repeat(100_000));
         assert!(Dump::read(endless.as_bytes(), None).is_err());
         let names = "name: x\n".repeat(100_000);

@@ -1,9 +1,9 @@
-//! Every disguise in which PEM is seen, and what only looks like it.
+//! PEM in every disguise, and texts that only look like PEM.
 
 use super::*;
 use crate::read::text;
 
-/// 48 bytes in two lines; no key, so that no scanner takes this file for one.
+/// 48 bytes in two lines. They are not a key, so that scanners do not report this file.
 const LINES: [&str; 2] = ["AAECAwQFBgcICQoLDA0ODxAREhMUFRYX", "GBkaGxwdHh8gISIjJCUmJygpKissLS4v"];
 
 fn block(before: &str, between: &str, after: &str) -> Vec<u8> {
@@ -60,7 +60,7 @@ fn every_disguise_gives_the_same_body() {
         ("HTML", "<br/>", "<br>\n", "<BR />"),
         ("paragraphs", "</p>\n<p class=\"k\">", "</p>\n<p class=\"k\">", "</p>\n<p class=\"k\">"),
         ("quoted-printable", "=0A", "=0A=\n", "=0A"),
-        // What OpenSSL passes over at the end of a line.
+        // Bytes that OpenSSL skips at the end of a line.
         ("NUL at line ends", "\0\n", "\0\n", "\0\n"),
         ("controls at line ends", "\u{b}\r\n", " \u{1f}\u{7f}\n", "\u{c}\n"),
         ("Latin at line ends", "\u{e9}\n", "\u{ff}\n", "\u{80}\n"),
@@ -90,7 +90,7 @@ fn lines_of_one_digit_and_long_headers() {
     let lines: String = LINES.concat().chars().flat_map(|digit| [digit, '\n']).collect();
     let text = format!("-----BEGIN X KEY-----\n{lines}-----END X KEY-----");
     assert_eq!(read(text.as_bytes(), 0).unwrap().body.as_slice(), (0..48).collect::<Vec<u8>>());
-    // A plus sign alone in its line is a digit too.
+    // A plus sign alone on a line is a digit too.
     let text = "-----BEGIN X-----\n+\n/\n+\n/\nAAECAwQFBgcICQoLDA0O\n-----END X-----";
     assert_eq!(read(text.as_bytes(), 0).unwrap().body.get(..4), Some(&[0xfb, 0xff, 0xbf, 0x00][..]));
     let header = format!("\nComment: {}\n\n", "AAAA ".repeat(20_000));
@@ -100,7 +100,7 @@ fn lines_of_one_digit_and_long_headers() {
 }
 
 #[test]
-fn what_a_tool_writes_before_every_line_is_skipped() {
+fn prefixes_of_every_line_are_skipped() {
     for (name, first, second, third, last) in [
         ("grep -n", "a/k.pem:9:", "a/k.pem:10:", "a/k.pem:11:", "a/k.pem:12:"),
         ("grep -A", "k1.pem:", "k1.pem-", "k1.pem-", "k1.pem-"),
@@ -135,7 +135,7 @@ fn entities_and_quoted_printable_digits() {
 }
 
 #[test]
-fn soft_line_breaks_are_no_padding() {
+fn soft_line_breaks_are_not_padding() {
     let digits = text::base64(&(0..=255).collect::<Vec<u8>>());
     for separator in ["=\n", "=\r\n"] {
         let lines: Vec<&str> = digits.as_bytes().chunks(75).map(|line| str::from_utf8(line).unwrap()).collect();
@@ -153,7 +153,7 @@ fn soft_line_breaks_are_no_padding() {
 }
 
 #[test]
-fn a_missing_or_foreign_end_is_said() {
+fn a_missing_or_foreign_end_is_reported() {
     let cut = format!("-----BEGIN X KEY-----\n{}\n{}\n\nThat was it!", LINES[0], LINES[1]);
     let armor = read(cut.as_bytes(), 0).unwrap();
     assert!(!armor.end_seen && armor.body.starts_with(&(0..48).collect::<Vec<u8>>()));
@@ -162,7 +162,7 @@ fn a_missing_or_foreign_end_is_said() {
 }
 
 #[test]
-fn digits_are_read_whatever_stands_among_them() {
+fn digits_are_read_among_other_characters() {
     let expected: Vec<u8> = (0..48).collect();
     let [first, second] = LINES;
     let (left, right) = first.split_at(9);
@@ -184,7 +184,7 @@ fn digits_are_read_whatever_stands_among_them() {
     );
     let armor = read(encrypted.as_bytes(), 0).unwrap();
     assert_eq!((armor.body.as_slice(), armor.end_seen), (&expected[..], true));
-    // Nothing is left over, there is no END before the next BEGIN, or the text has no lines.
+    // No digits remain, the next BEGIN comes before an END, or the text has no lines.
     for text in [
         String::from_utf8(block("\n", "\n", "\n")).unwrap(),
         String::from_utf8(block("\n", "\n", "\n=abcd\n")).unwrap(),
@@ -205,7 +205,7 @@ fn headers_are_read() {
 }
 
 #[test]
-fn what_only_quotes_a_header_is_no_block() {
+fn text_that_quotes_a_header_is_not_a_block() {
     for text in [
         "-----BEGIN RSA PRIVATE KEY-----",
         "-----BEGIN RSA PRIVATE KEY-----\0-----END RSA PRIVATE KEY-----\0",

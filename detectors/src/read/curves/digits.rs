@@ -1,6 +1,6 @@
-//! Hex digits to bytes while compiling.
+//! Converts hex digits to bytes at compile time.
 
-/// The bytes of hex digits, as a `&'static [u8; N]`.
+/// Converts hex digits to a `&'static [u8; N]`.
 macro_rules! hex {
     ($digits:literal) => {{
         const BYTES: [u8; $digits.len() / 2] = $crate::read::curves::digits::decode($digits);

@@ -1,13 +1,13 @@
-//! The numbers of every named prime curve that OpenSSL knows, WTLS aliases left out.
+//! The numbers of every named prime curve of OpenSSL, except WTLS aliases.
 //!
-//! Made from `openssl ecparam -name X -param_enc explicit -text -noout`; the standards behind them are SEC 2 version 1
-//! and 2 (secp*), ANSI X9.62 and FIPS 186-4 D.1.2 (prime*, P-*), RFC 5639 3 (brainpool*) and GB/T 32918.5 (SM2). The
-//! test beside [`super`] checks that every generator lies on its curve and has the order given.
+//! Generated with `openssl ecparam -name X -param_enc explicit -text -noout`. The standards are SEC 2 version 1 and 2
+//! (secp*), ANSI X9.62 and FIPS 186-4 D.1.2 (prime*, P-*), RFC 5639 3 (brainpool*) and GB/T 32918.5 (SM2). The tests of
+//! [`super`] check that every generator is on its curve and has the given order.
 
 use super::Curve;
 use super::digits::hex;
 
-/// A curve that has no name in JOSE (RFC 7518) or SSH (RFC 5656).
+/// A curve without a name in JOSE (RFC 7518) and SSH (RFC 5656).
 const PLAIN: Curve =
     Curve { name: "", jose: None, ssh: None, oid: &[], bits: 0, p: &[], a: &[], b: &[], x: &[], y: &[], n: &[] };
 

@@ -5,7 +5,7 @@ use super::table::CURVES;
 use super::*;
 use keyradius_core::hex::hex;
 
-/// A scalar below n: 1, 2, 3 ... of the order's length, or one byte shorter where that would be too large.
+/// A scalar below n: 1, 2, 3 ... with the length of the order, or one byte shorter if that would be too large.
 fn scalar(curve: &Curve) -> Vec<u8> {
     let full: Vec<u8> = (1..=curve.n.len() as u8).collect();
     if full.as_slice() < curve.n { full } else { full[..full.len() - 1].to_vec() }
@@ -18,8 +18,8 @@ fn minus_one(number: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn public_points_are_those_of_openssl() {
-    // `openssl ec -pubout -conv_form compressed` (3.0.19) on SEC1 keys made of `scalar`.
+fn public_points_match_openssl() {
+    // `openssl ec -pubout -conv_form compressed` (3.0.19) on SEC1 keys of `scalar`.
     for (name, point) in [
         ("secp112r1", "028cef67222957476c337755361847"),
         ("secp112r2", "02707d97e7e927babb8c0049ca6228"),
@@ -101,12 +101,12 @@ fn every_row_of_the_table_is_a_curve() {
         for refused in [&[][..], &[0], curve.n, &[0xff; 200]] {
             assert_eq!(curve.public_point(refused), None, "{name}: scalar out of range");
         }
-        assert_eq!(by_oid(curve.oid).map(|found| found.name), Some(name), "OID twice in the table");
+        assert_eq!(by_oid(curve.oid).map(|found| found.name), Some(name), "duplicate OID in the table");
     }
 }
 
 #[test]
-fn what_is_worked_out_beforehand_gives_the_same() {
+fn precomputed_values_give_the_same_results() {
     for curve in CURVES {
         let (name, base, numbers) = (curve.name, curve.work_out().unwrap(), curve.numbers());
         let slow = |scalar: &[u8]| numbers.multiply(&curve.generator(), scalar);
@@ -146,7 +146,7 @@ fn points_off_the_curve_are_refused() {
     for (case, point) in cases.into_iter().enumerate() {
         assert_eq!(curve.decompress(point), None, "case {case}");
     }
-    // P-224 has p = 1 mod 2^96: the long way to a root, and here there is none.
+    // P-224 has p = 1 mod 2^96: the long way to a root, and here no root exists.
     let curve = CURVES.iter().find(|curve| curve.name == "P-224").unwrap();
     assert_eq!(curve.decompress(&[&[2], &[0; 27][..], &[0]].concat()), None);
 }
@@ -169,7 +169,7 @@ fn parameters(curve: &Curve, base: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_curve_written_out_is_recognised() {
+fn explicit_parameters_are_recognised() {
     for curve in CURVES {
         let generator = curve.generator();
         let (x, y) = generator[1..].split_at(generator.len() / 2);
@@ -188,11 +188,11 @@ fn a_curve_written_out_is_recognised() {
 }
 
 #[test]
-fn hostile_parameters_are_answered() {
+fn hostile_parameters_terminate() {
     let p256 = by_ssh(b"nistp256").unwrap();
     let huge = [0xff; 128];
     let too_large = [0xff; 129];
-    // 1 + 2^1000: p - 1 holds a long run of twos, the worst case for Tonelli and Shanks.
+    // 1 + 2^1000: p - 1 is divisible by a high power of two, the worst case of Tonelli-Shanks.
     let mut fermat = [0; 126];
     fermat[0] = 1;
     fermat[125] = 1;
@@ -209,7 +209,7 @@ fn hostile_parameters_are_answered() {
 }
 
 #[test]
-fn what_is_no_prime_field_is_refused() {
+fn other_fields_are_refused() {
     // SEQ { 1, SEQ { characteristic-two-field } }
     let der = ber::encode(
         SEQUENCE,

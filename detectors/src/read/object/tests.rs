@@ -1,4 +1,4 @@
-//! Tests of `object`.
+//! Tests of `object`: notations, enclosing objects, digits and damaged input.
 
 use super::*;
 
@@ -7,7 +7,7 @@ fn around(text: &str) -> Option<Object<'_>> {
 }
 
 #[test]
-fn one_object_in_every_dress() {
+fn one_object_in_every_notation() {
     let json = r#"{"kty":"OKP","use":"a\"}b","x":"AAEC","n":7,"o":{"x":"!"},"a":[{"x":1},"]"]}"#;
     let escape = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
     let plain = r#"{"kty":"OKP","x":"AAEC","n":7}"#;
@@ -41,7 +41,7 @@ fn one_object_in_every_dress() {
 }
 
 #[test]
-fn what_encloses_is_found_from_inside_out() {
+fn enclosing_objects_are_found_from_the_inside_out() {
     let text = r#"{"id":"a","crypto":{"kdf":"b","p":{"kty":1}}}"#;
     let objects: Vec<_> = Object::enclosing(text.as_bytes(), text.find("kty").unwrap(), &mut 0).collect();
     assert_eq!(objects.len(), 3);

@@ -1,4 +1,4 @@
-//! The numbers of OpenPGP keys (RFC 9580 5.5.5): the public ones, and whether secret ones belong to them.
+//! The numbers of OpenPGP keys (RFC 9580 5.5.5): the public ones, and the check of the secret ones against them.
 
 use keyradius_core::error::Malformed;
 use keyradius_core::material::PublicHalf;
@@ -13,7 +13,7 @@ const OID_ED25519: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x0f, 0x0
 /// Curve25519Legacy, 1.3.6.1.4.1.3029.1.5.1.
 const OID_CURVE25519: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0x97, 0x55, 0x01, 0x05, 0x01];
 
-/// The numbers of a public key, as they stand.
+/// The numbers of a public key, as stored.
 pub(super) enum Numbers<'a> {
     Rsa {
         n: &'a [u8],
@@ -34,14 +34,14 @@ pub(super) enum Numbers<'a> {
         oid: &'a [u8],
         point: &'a [u8],
     },
-    /// `reversed`: the secret is a big-endian number, as the old X25519 has it.
+    /// `reversed`: the secret is a big-endian number, as in the old X25519.
     Raw {
         kind: Raw,
         public: &'a [u8],
         reversed: bool,
         bare: bool,
     },
-    /// An algorithm that is not known, of a length that is.
+    /// An unknown algorithm, in a packet that states the length.
     Unknown,
 }
 
@@ -50,18 +50,18 @@ fn mpi<'a>(cursor: &mut Cursor<'a>) -> Result<&'a [u8], Malformed> {
     cursor.take(bits.div_ceil(8), "MPI")
 }
 
-/// A field with one length octet before it.
+/// Reads a field with one length octet before it.
 fn short<'a>(cursor: &mut Cursor<'a>, what: &'static str) -> Result<&'a [u8], Malformed> {
     let length = usize::from(cursor.u8(what)?);
     cursor.take(length, what)
 }
 
-/// The algorithms of [`numbers`].
+/// Whether [`numbers`] supports an algorithm.
 pub(super) const fn is_known(algorithm: u8) -> bool {
     matches!(algorithm, 1..=3 | 16..=20 | 22 | 25..=28)
 }
 
-/// RFC 9580 5.5.5, algorithm ids of 9.1.
+/// Reads the public numbers (RFC 9580 5.5.5) for an algorithm id of 9.1.
 pub(super) fn numbers<'a>(cursor: &mut Cursor<'a>, algorithm: u8) -> Result<Numbers<'a>, Malformed> {
     let bare = |cursor: &mut Cursor<'a>, kind: Raw| {
         let public = cursor.take(kind.len(), "public key")?;
@@ -98,7 +98,7 @@ pub(super) fn numbers<'a>(cursor: &mut Cursor<'a>, algorithm: u8) -> Result<Numb
                 (Some((kind, reversed)), [0x40, public @ ..]) if public.len() == kind.len() => {
                     Ok(Numbers::Raw { kind, public, reversed, bare: false })
                 }
-                // Ed448 and X448 may stand without the prefix.
+                // Ed448 and X448 may lack the prefix.
                 (Some((kind, reversed)), public) if public.len() == kind.len() => {
                     Ok(Numbers::Raw { kind, public, reversed, bare: false })
                 }
@@ -124,7 +124,7 @@ pub(super) fn half(numbers: &Numbers<'_>) -> Option<PublicHalf> {
     }))
 }
 
-/// Reads the secret numbers (RFC 9580 5.5.5) and tells whether they belong to the public ones.
+/// Reads the secret numbers (RFC 9580 5.5.5). Returns whether they belong to the public ones.
 pub(super) fn fits(cursor: &mut Cursor<'_>, numbers: &Numbers<'_>) -> Result<bool, Malformed> {
     match *numbers {
         Numbers::Rsa { n, e } => {
@@ -143,7 +143,7 @@ pub(super) fn fits(cursor: &mut Cursor<'_>, numbers: &Numbers<'_>) -> Result<boo
         }
         Numbers::Raw { kind, public, reversed, bare } => {
             let secret = if bare { cursor.take(kind.len(), "secret key")? } else { mpi(cursor)? };
-            // The prefix 0x40 may stand before the secret too; an MPI has lost its leading zeros.
+            // The secret may have the prefix 0x40 too; an MPI has lost its leading zeros.
             let secret = match secret {
                 [0x40, rest @ ..] if rest.len() == kind.len() => rest,
                 other => other,

@@ -1,9 +1,9 @@
-//! What is deleted in a database and still there: SQLite overwrites little of what it frees (unless `secure_delete` is
-//! on, as Debian builds it), so that a key that was removed lies in the file for years.
+//! Deleted data that is still in a database. SQLite overwrites little of what it frees (unless `secure_delete` is on,
+//! as in Debian's build), so a removed key can stay in the file for years.
 //!
-//! Pages that nothing leads to are read as what they were: leaves give their rows, other chains of pages their bytes.
-//! A row that was deleted alone lost its first four bytes to the list of free blocks: its space is handed out as it is,
-//! with the chain of pages that its end may lead to. Also serves where the root of a tree is damaged.
+//! Unreferenced pages are read as what they were: leaves yield their rows, other chains of pages their bytes. A single
+//! deleted row has lost its first four bytes to the list of free blocks: its space is returned as bytes, with the chain
+//! of overflow pages that may follow it. This also recovers data when the root of a tree is damaged.
 
 use std::io::Read;
 use std::ops::ControlFlow;
@@ -14,10 +14,10 @@ use super::record::{Payload, Record};
 use super::{Bits, Database, Node};
 use crate::read::cursor::Cursor;
 
-/// Fewest bytes that are not zero for free space to be worth a look: the smallest key.
+/// Minimum nonzero bytes of free space that is read: the smallest key.
 const LEAST: usize = 32;
 
-/// Most blocks of free space that are remembered.
+/// Maximum number of free blocks that are remembered.
 const MOST: usize = 1 << 16;
 
 /// Free space in a page that is in use.
@@ -28,11 +28,11 @@ pub(super) struct Free {
     end: usize,
 }
 
-/// Something that is no part of the database any more.
+/// Data that no longer belongs to the database.
 pub(crate) enum Left<'r, 'd> {
     /// A row of a page.
     Row(u32, &'r mut Record<'d>),
-    /// Bytes of a page, and of those that follow on it.
+    /// Bytes of a page, and of the pages that follow it.
     Bytes(u32, &'r mut dyn Read),
 }
 
@@ -48,7 +48,7 @@ impl Database {
             let (Ok(next), Ok(size)) = (fields.u16("next block"), fields.u16("block size")) else { return };
             let (next, size) = (usize::from(next), usize::from(size));
             self.note(page, Free { page: number, start: at + 4, end: at + size });
-            // Blocks are listed in the order in which they lie.
+            // Blocks are listed in the order of their offsets.
             if next <= at {
                 return;
             }
@@ -63,7 +63,7 @@ impl Database {
         }
     }
 
-    /// Hands out everything that no tree led to. Only after all trees were walked.
+    /// Returns all unreferenced data. Call it only after all trees were walked.
     pub(crate) fn leftovers(&mut self, each: Each<'_>) -> ControlFlow<()> {
         self.trunks();
         self.rows(each)?;
@@ -77,7 +77,7 @@ impl Database {
         }
     }
 
-    /// The pages that list free pages, section 1.5: what stands behind the list is what was there before.
+    /// Claims the pages that list free pages, section 1.5. The bytes after the list are old data.
     fn trunks(&mut self) {
         let mut page = Zeroizing::new(Vec::new());
         let mut number = self.freelist;
@@ -91,7 +91,7 @@ impl Database {
         }
     }
 
-    /// Leaves of trees that are gone.
+    /// Returns the rows of unreferenced leaves.
     fn rows(&mut self, each: Each<'_>) -> ControlFlow<()> {
         let mut page = Zeroizing::new(Vec::new());
         for number in 2..=self.pages {
@@ -107,7 +107,7 @@ impl Database {
         ControlFlow::Continue(())
     }
 
-    /// Free space inside of pages.
+    /// Returns the free space inside pages.
     fn blocks(&mut self, each: Each<'_>) -> ControlFlow<()> {
         let mut page = Zeroizing::new(Vec::new());
         for free in std::mem::take(&mut self.free) {
@@ -124,7 +124,7 @@ impl Database {
         ControlFlow::Continue(())
     }
 
-    /// Chains of pages that no row leads to.
+    /// Returns chains of pages that no row references.
     fn chains(&mut self, each: Each<'_>) -> ControlFlow<()> {
         let mut page = Zeroizing::new(Vec::new());
         let mut follows = Bits::new(self.pages);
@@ -138,7 +138,7 @@ impl Database {
                 }
             }
         }
-        // Those that follow on none, then what is left of rings.
+        // First the starts of chains, then the remaining rings.
         for rings in [false, true] {
             for number in 2..=self.pages {
                 if self.is_loose(number) && (rings || !follows.has(number)) {
@@ -154,7 +154,7 @@ impl Database {
 }
 
 impl Node {
-    /// Whether a page that nothing leads to can have been a leaf.
+    /// Whether an unreferenced page may have been a leaf.
     fn is_plausible(&self) -> bool {
         let behind = |cell: &usize| *cell >= self.gap.start;
         self.leaf && !self.cells.is_empty() && self.cells.iter().all(behind)

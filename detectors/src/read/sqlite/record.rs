@@ -1,4 +1,5 @@
-//! Records of SQLite (sqlite.org/fileformat2.html 2.1): the values of a row, read one after the other and never held.
+//! Records of SQLite (sqlite.org/fileformat2.html 2.1): the values of a row, read one after the other without holding
+//! them in memory.
 
 use std::io::{self, Read};
 use std::ops::ControlFlow;
@@ -8,10 +9,11 @@ use zeroize::Zeroizing;
 use super::{Cell, Database, Encoding};
 use crate::read::cursor::Cursor;
 
-/// Longest header of a record, in bytes: 32,767 columns (SQLITE_MAX_COLUMN at its highest) of up to nine each.
+/// Maximum header length of a record, in bytes: 32,767 columns (upper limit of SQLITE_MAX_COLUMN) of up to nine bytes
+/// each.
 const MAX_HEADER: u64 = 9 * 32_768;
 
-/// A number of up to nine bytes, seven bits each but for the last.
+/// Reads a number of up to nine bytes: seven bits each, eight in the last.
 pub(super) fn varint(fields: &mut Cursor<'_>) -> Option<u64> {
     let mut number = 0_u64;
     for _ in 0..8 {
@@ -24,7 +26,7 @@ pub(super) fn varint(fields: &mut Cursor<'_>) -> Option<u64> {
     Some(number << 8 | u64::from(fields.u8("varint").ok()?))
 }
 
-/// What a value is.
+/// The type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Type {
     Null,
@@ -36,17 +38,17 @@ pub(crate) enum Type {
 
 /// One value of a row.
 pub(crate) struct Value<'v> {
-    /// Number of the column, from 0.
+    /// Column number, from 0.
     pub(crate) column: usize,
     pub(crate) kind: Type,
-    /// Bytes as stored.
+    /// Length as stored, in bytes.
     pub(crate) length: u64,
     encoding: Encoding,
     stored: &'v mut dyn Read,
 }
 
 impl Value<'_> {
-    /// Its length as bytes or as letters of ASCII.
+    /// The length in bytes, or in characters if the text is ASCII.
     pub(crate) const fn letters(&self) -> u64 {
         match (self.kind, self.encoding) {
             (Type::Text, Encoding::Utf16Little | Encoding::Utf16Big) => self.length / 2,
@@ -54,7 +56,7 @@ impl Value<'_> {
         }
     }
 
-    /// Hands the content to `read`; texts as UTF-8, whatever they are stored as.
+    /// Passes the content to `read`. Text is converted to UTF-8 from any stored encoding.
     pub(crate) fn content<T>(&mut self, read: impl FnOnce(&mut dyn Read) -> T) -> T {
         match (self.kind, self.encoding) {
             (Type::Text, Encoding::Utf16Little | Encoding::Utf16Big) => {
@@ -64,24 +66,24 @@ impl Value<'_> {
         }
     }
 
-    /// All of the content, if it is no longer than `most` and all there.
+    /// The whole content. `None` if it is longer than `most` or incomplete.
     pub(crate) fn bytes(&mut self, most: u64) -> Option<Zeroizing<Vec<u8>>> {
         let length = usize::try_from(self.length).ok().filter(|_| self.length <= most)?;
         self.content(|content| {
-            // Three bytes of UTF-8 for two of UTF-16 at most.
+            // UTF-8 needs at most three bytes for two of UTF-16.
             let mut bytes = Zeroizing::new(Vec::with_capacity(length.min(1 << 16) * 3 / 2));
             content.read_to_end(&mut bytes).ok().map(|_| bytes)
         })
     }
 }
 
-/// A row or an entry of an index.
+/// A row, or an entry of an index.
 pub(crate) struct Record<'d> {
     /// Number of the row.
     pub(crate) rowid: i64,
     /// Byte offset in the file.
     pub(crate) at: u64,
-    /// How many bytes lie there; what goes on in other pages is not counted.
+    /// Bytes at this offset, without overflow pages.
     pub(crate) size: usize,
     payload: Payload<'d>,
 }
@@ -93,7 +95,7 @@ impl<'d> Record<'d> {
         Self { rowid: cell.rowid, at, size: cell.size, payload }
     }
 
-    /// Hands every value to `each`, in the order of the columns. `None` if the record is not one.
+    /// Passes every value to `each`, in column order. `None` if the record is invalid.
     pub(crate) fn values(&mut self, each: &mut dyn FnMut(Value<'_>) -> ControlFlow<()>) -> Option<ControlFlow<()>> {
         let header = self.header()?;
         let mut fields = Cursor::new(&header);
@@ -127,7 +129,7 @@ impl<'d> Record<'d> {
         Some(ControlFlow::Continue(()))
     }
 
-    /// The types of the values, one varint each.
+    /// Reads the types of the values, one varint each.
     fn header(&mut self) -> Option<Zeroizing<Vec<u8>>> {
         let mut first = Vec::new();
         let length = loop {
@@ -145,18 +147,18 @@ impl<'d> Record<'d> {
         (header.len() as u64 == rest).then_some(header)
     }
 
-    /// Reads what is left, so that its pages are known to be in use. Whether all of it was there.
+    /// Reads the rest, so that its pages are marked as used. Returns whether it was complete.
     pub(super) fn close(mut self) -> bool {
         let left = self.payload.left.unwrap_or_default();
         (left == 0 || self.payload.skip(left)) && !self.payload.broken
     }
 }
 
-/// Bytes that begin in a page and go on in a chain of others.
+/// Bytes that begin in a page and continue in a chain of other pages.
 pub(super) struct Payload<'d> {
     database: &'d mut Database,
     local: &'d [u8],
-    /// Bytes still to come; `None` for as many as there are.
+    /// Remaining bytes; `None` if unknown.
     left: Option<u64>,
     /// The next page of the chain; 0 at its end.
     next: u32,
@@ -170,7 +172,7 @@ impl<'d> Payload<'d> {
         Self { database, local, left: None, next, page: Zeroizing::new(Vec::new()), at: 0, broken: false }
     }
 
-    /// What can be read without another page; the next one is loaded if there is nothing.
+    /// The bytes that are available without loading a page. Loads the next page if there are none.
     fn ready(&mut self) -> &[u8] {
         if self.local.is_empty() && self.at >= self.page.len() && self.next != 0 {
             let next = self.next;
@@ -198,7 +200,7 @@ impl<'d> Payload<'d> {
         self.read_exact(&mut byte).ok().map(|()| u8::from_be_bytes(byte))
     }
 
-    /// A signed number of up to eight bytes.
+    /// Reads a signed number of up to eight bytes.
     fn integer(&mut self, length: usize) -> Option<i64> {
         let mut number = 0_u64;
         for at in 0..length {
@@ -211,7 +213,7 @@ impl<'d> Payload<'d> {
         Some(number.cast_signed())
     }
 
-    /// Passes over bytes; whether they were there.
+    /// Skips bytes. Returns whether they were present.
     pub(super) fn skip(&mut self, mut bytes: u64) -> bool {
         while bytes > 0 {
             let most = self.left.map_or(bytes, |left| left.min(bytes));
@@ -243,18 +245,18 @@ impl Read for Payload<'_> {
         }
         if length == 0 && self.left.is_some() {
             self.broken = true;
-            return Err(io::Error::other("goes on in a page that is missing"));
+            return Err(io::Error::other("continues in a missing page"));
         }
         self.step(length);
         Ok(length)
     }
 }
 
-/// Turns UTF-16 into UTF-8.
+/// Converts UTF-16 to UTF-8.
 struct Utf16<'r> {
     stored: &'r mut dyn Read,
     big: bool,
-    /// Half of a unit, or the first unit of a pair.
+    /// Half a code unit, or the first unit of a surrogate pair.
     rest: Zeroizing<Vec<u8>>,
     ready: Zeroizing<Vec<u8>>,
     at: usize,
@@ -266,7 +268,7 @@ impl<'r> Utf16<'r> {
         Self { stored, big, rest: Zeroizing::default(), ready: Zeroizing::default(), at: 0 }
     }
 
-    /// Decodes more. What is no text becomes U+FFFD.
+    /// Decodes more bytes. Invalid text becomes U+FFFD.
     fn fill(&mut self) -> io::Result<()> {
         let mut block = Zeroizing::new([0_u8; 4096]);
         let read = self.stored.read(&mut *block)?;

@@ -1,5 +1,4 @@
-//! What a database says of its tables (sqlite.org/fileformat2.html 2.6): where they begin and what their columns are
-//! called.
+//! The schema of a database (sqlite.org/fileformat2.html 2.6): root pages of tables and names of columns.
 
 use std::ops::ControlFlow;
 
@@ -9,28 +8,28 @@ use zeroize::Zeroizing;
 use super::record::Type;
 use super::{Database, Tree, Walk};
 
-/// Longest statement read, in bytes (SQLITE_MAX_SQL_LENGTH by default).
+/// Maximum length of a statement, in bytes (SQLITE_MAX_SQL_LENGTH by default).
 const MAX_SQL: u64 = 1_000_000;
 
-/// Longest name of a table or column that is kept, in bytes.
+/// Maximum length of a table or column name that is kept, in bytes.
 const MAX_NAME: usize = 128;
 
 /// A table or an index.
 pub(crate) struct Item {
     pub(crate) name: String,
-    /// The page where it begins; 0 for views, triggers and virtual tables.
+    /// The root page; 0 for views, triggers and virtual tables.
     pub(crate) root: u32,
     pub(crate) tree: Tree,
-    /// Whether it is a table, and not an index.
+    /// Whether the item is a table. Otherwise it is an index.
     pub(crate) is_table: bool,
-    /// Names of the columns in the order of their values, as far as they are known.
+    /// Names of the columns in the order of their values, as far as known.
     pub(crate) columns: Vec<String>,
-    /// The statement that made it, which may hold values of its own.
+    /// The statement that created the item, which may contain secret values.
     pub(crate) sql: Zeroizing<Vec<u8>>,
 }
 
 impl Database {
-    /// Reads the table of tables. `Err` if there is none; nothing was read then.
+    /// Reads the schema table. `Err` if it is missing; nothing was read then.
     pub(crate) fn schema(&mut self) -> Result<(Vec<Item>, Walk), Malformed> {
         let mut items = Vec::new();
         let mut whole = true;
@@ -67,7 +66,7 @@ impl Database {
         match walk.damage {
             Some((what, 1)) if items.is_empty() => Err(Malformed::new(what, 100)),
             _ if !whole => {
-                let damage = walk.damage.or(Some(("a table is described by no record", 1)));
+                let damage = walk.damage.or(Some(("a schema record is damaged", 1)));
                 Ok((items, Walk { damage, ..walk }))
             }
             _ => Ok((items, walk)),
@@ -76,7 +75,7 @@ impl Database {
 }
 
 impl Item {
-    /// Finds the names of the columns. Whether the table has no row numbers.
+    /// Finds the column names. Returns whether the table has no row numbers.
     fn describe(&mut self) -> bool {
         let sql = String::from_utf8_lossy(&self.sql);
         let Some((_, body)) = sql.split_once('(') else { return false };
@@ -99,7 +98,7 @@ impl Item {
         }
         let without_rowid = options.to_ascii_uppercase().split_whitespace().any(|word| word.starts_with("WITHOUT"));
         if without_rowid {
-            // Section 2.4: the columns of the key come first.
+            // Section 2.4: the key columns come first.
             let rest = self.columns.iter().filter(|column| !keys.contains(column)).cloned();
             self.columns = keys.iter().cloned().chain(rest).collect();
         }
@@ -107,7 +106,7 @@ impl Item {
     }
 }
 
-/// Splits a list in parentheses at its commas: the parts, and what stands behind the closing one.
+/// Splits a parenthesised list at its commas. Returns the parts, and the text after the closing parenthesis.
 fn split(body: &str) -> (Vec<&str>, &str) {
     let (mut parts, mut start, mut depth, mut quote) = (Vec::new(), 0, 0_usize, None);
     for (at, letter) in body.char_indices() {
@@ -147,7 +146,7 @@ fn word(part: &str) -> (&str, &str) {
     letters.as_str().split_once(close).unwrap_or((letters.as_str(), ""))
 }
 
-/// A name from the input, cut.
+/// A name from the input, truncated.
 fn short(name: &[u8]) -> String {
     String::from_utf8_lossy(name.get(..MAX_NAME).unwrap_or(name)).into_owned()
 }

@@ -1,18 +1,18 @@
-//! What is known of one base point beforehand, for curves on which there are many keys: a comb for products, and the points
-//! of scalars that anybody would try first.
+//! Precomputed values of a base point, for curves with many keys: a comb for multiplication, and the points of scalars
+//! that anybody would guess first.
 //!
-//! A comb (Lim and Lee 1994) of eight teeth cuts the scalar into eight equal parts and doubles for all of them at once: an
-//! eighth of the doublings, and one addition for each instead of one for every second.
+//! A comb (Lim and Lee 1994) of eight teeth splits the scalar into eight equal parts and doubles for all of them at
+//! once. This needs an eighth of the doublings, and one addition per doubling instead of one for every second bit.
 
 use crypto_bigint::Uint;
 use zeroize::Zeroizing;
 
 use super::{Affine, Element, Jacobian, Numbers, U256, U384, U576, Weierstrass, bits, in_range};
 
-/// Parts of the scalar.
+/// Number of parts of the scalar.
 const TEETH: usize = 8;
 
-/// What was worked out of a base point; the size is that of the field.
+/// The precomputed values of a base point, by field size.
 #[derive(Debug)]
 pub(in crate::read) enum Base {
     Short(Box<Worked<{ U256::LIMBS }>>),
@@ -21,8 +21,9 @@ pub(in crate::read) enum Base {
 }
 
 impl Base {
-    /// `base` as 04 x y; `None` if its numbers are larger than those of any named curve, or if it is not a curve. `tried` gives scalars
-    /// and limits: [`Self::may_be_tried`] knows k times the scalar for every k up to the limit.
+    /// Precomputes values for `base` (04 x y). `None` if the numbers are larger than those of any named curve, or are
+    /// not a curve. `tried` is scalars and limits: [`Self::may_be_tried`] recognises k times the scalar for every k up
+    /// to the limit.
     pub(in crate::read) fn new(numbers: &Numbers<'_>, base: &[u8], tried: &[(&[u8], u32)]) -> Option<Self> {
         match bits(numbers.p) {
             0..=256 => Worked::new(numbers, base, tried).map(|base| Self::Short(Box::new(base))),
@@ -32,7 +33,7 @@ impl Base {
         }
     }
 
-    /// What [`Numbers::multiply`] gives for this base point.
+    /// The result of [`Numbers::multiply`] for this base point.
     pub(in crate::read) fn multiply(&self, numbers: &Numbers<'_>, scalar: &[u8]) -> Option<Vec<u8>> {
         if !in_range(scalar, numbers.n) {
             return None;
@@ -44,7 +45,8 @@ impl Base {
         }
     }
 
-    /// False only for a point (04 x y) that is neither a tried one nor the negative of one; true for those and a few others.
+    /// Whether a point (04 x y) may be a tried point or the negative of one. False only if it is neither; true for
+    /// these and a few others.
     pub(in crate::read) fn may_be_tried(&self, point: &[u8]) -> bool {
         let known = match self {
             Self::Short(base) => &base.tried,
@@ -55,7 +57,7 @@ impl Base {
     }
 }
 
-/// The last eight bytes of x, of a point as 04 x y.
+/// The last eight bytes of x, for a point as 04 x y.
 fn abscissa(point: &[u8]) -> u64 {
     let x = point.get(1..1 + point.len() / 2).unwrap_or_default();
     x.last_chunk::<8>().map_or(0, |last| u64::from_be_bytes(*last))
@@ -66,9 +68,9 @@ pub(in crate::read) struct Worked<const L: usize> {
     curve: Weierstrass<L>,
     /// Distance between two teeth, in bits.
     distance: usize,
-    /// For every choice of teeth but the empty one the sum of their points, as x and y in Montgomery form.
+    /// For every nonempty choice of teeth the sum of their points, as x and y in Montgomery form.
     sums: Vec<(Uint<L>, Uint<L>)>,
-    /// [`abscissa`] of each point that is tried, sorted.
+    /// [`abscissa`] of each tried point, sorted.
     tried: Vec<u64>,
 }
 
@@ -80,7 +82,7 @@ impl<const L: usize> Worked<L> {
         let mut sums: Vec<Affine<L>> = Vec::with_capacity((1 << TEETH) - 1);
         let mut tooth = base;
         for place in 0..TEETH {
-            // The tooth alone, then with every choice of those before it.
+            // The tooth alone, then its sum with every choice of earlier teeth.
             sums.push(tooth);
             for other in 0..(1 << place) - 1 {
                 let sum = curve.add(&curve.jacobian(&tooth), sums.get(other)?).affine()?;
@@ -97,7 +99,7 @@ impl<const L: usize> Worked<L> {
             let step = curve.multiply(&base, scalar).affine()?;
             let mut sum = curve.jacobian(&step);
             for _ in 0..*limit {
-                // The point at infinity belongs to no key.
+                // The point at infinity is not a key.
                 if let Some((x, y)) = sum.affine() {
                     known.push(abscissa(&curve.write(&x, &y)));
                 }
@@ -109,7 +111,7 @@ impl<const L: usize> Worked<L> {
         Some(Self { curve, distance, sums, tried: known })
     }
 
-    /// The scalar is below the order.
+    /// Multiplies the base point. The scalar must be below the order.
     fn multiply(&self, scalar: &[u8]) -> Option<Vec<u8>> {
         let field = &self.curve.field;
         let bit = |at: usize| scalar.iter().rev().nth(at / 8).is_some_and(|byte| byte >> (at % 8) & 1 == 1);
@@ -119,7 +121,7 @@ impl<const L: usize> Worked<L> {
             *sum = self.curve.double(&sum);
             let teeth =
                 (0..TEETH).filter(|tooth| bit(tooth * self.distance + column)).fold(0, |all, tooth| all | 1 << tooth);
-            // Sums are in the order of the numbers whose bits are the teeth.
+            // Sums are indexed by the number whose bits select the teeth.
             if let Some(&(x, y)) = usize::checked_sub(teeth, 1).and_then(|at| self.sums.get(at)) {
                 let point = (Element::from_montgomery(x, field), Element::from_montgomery(y, field));
                 *sum = self.curve.add(&sum, &point);
