@@ -1,6 +1,6 @@
 //! Opens locked keys: passwords found near a key are tried on it first, then well-known passwords.
 //!
-//! Nothing is sent anywhere, and there is no long guessing: the question is whether somebody who has the files has the
+//! Nothing is sent anywhere, and guessing is limited: the question is whether somebody who has the files has the
 //! key. A report names the kind and the place of a password that opens a key, never the password. The price of every
 //! trial is known in advance and counted in nominal nanoseconds (`unlock/kdf.rs`), so that a report depends neither on
 //! the machine nor on the number of threads.

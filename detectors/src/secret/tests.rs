@@ -232,7 +232,7 @@ fn a_wrong_checksum_is_not_reported() {
 }
 
 #[test]
-fn the_public_vectors_of_the_checksums() {
+fn checksums_match_public_vectors() {
     let (npm, github) = (
         ["npm_", "qkJaB6MffYVzZXWqmcoF49yrUxP3wf0LsakP"].concat(),
         ["ghp_", "zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ0mLq17"].concat(),

@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn block_maps_extents_and_what_is_free() {
+    fn block_maps_extents_and_free_blocks() {
         let seen = open(&Ext, &image()).unwrap();
         assert_eq!(seen.names(), ["key", "tree", "[free blocks]"]);
         let key = seen.content("key").unwrap();
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn superblocks_that_contradict_themselves() {
+    fn inconsistent_superblocks_are_refused() {
         for (at, value) in [(4, u32::MAX), (24, 7), (32, 0), (32, 9000), (40, 0), (40, 9000), (0x38, 0)] {
             let mut bytes = image();
             put(&mut bytes, BLOCK + at, &value.to_le_bytes());

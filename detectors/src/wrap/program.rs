@@ -63,7 +63,7 @@ const PADDING: usize = 4096;
 
 #[allow(clippy::needless_pass_by_value, reason = "the seam hands it over")]
 fn open(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
-    let none = Malformed::new("archive behind a program", 0);
+    let none = Malformed::new("archive after a program", 0);
     let mut head = Vec::new();
     bytes.part(0, HEAD).read_to_end(&mut head).map_err(|_| none)?;
     let end = end(&head).filter(|end| *end < bytes.size()).ok_or(none)?;
@@ -227,7 +227,7 @@ mod tests {
 
     /// Found by the fuzz target `git_pack`: fifteen bytes took hours.
     #[test]
-    fn a_universal_binary_of_thousands_of_millions_of_programs_ends() {
+    fn a_universal_binary_of_millions_of_programs_is_bounded() {
         for count in [[0x7d, 0x8b, 0xb1, 0x0d], [0xff; 4], [0, 0, 0, 52]] {
             let bytes = [&[0xca, 0xfe, 0xba, 0xbe][..], &count, &[0; 40]].concat();
             assert_eq!(mach_sections(&bytes).unwrap_or_default(), []);

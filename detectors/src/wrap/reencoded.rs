@@ -81,7 +81,7 @@ impl Unwrapper for Reencoded {
                 return Err(Malformed::new("first format of a text", hit.at).into());
             }
             budget.take(blob.bytes.len() as u64)?;
-            let written = subst::written(blob.bytes).ok_or(Malformed::new("dollar sign behind a format", hit.at))?;
+            let written = subst::written(blob.bytes).ok_or(Malformed::new("dollar sign after a format", hit.at))?;
             let _ = each(Entry { bytes: &written, span: 0..blob.bytes.len() });
             return Ok(());
         }

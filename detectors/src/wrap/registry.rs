@@ -89,7 +89,7 @@ impl Drop for Wiped<'_> {
     }
 }
 
-/// Returns the start of the value after `hex`: behind an optional type in parentheses and a colon.
+/// Returns the start of the value after `hex`: after an optional type in parentheses and a colon.
 fn value_start(text: &[u8], at: usize) -> Option<usize> {
     let rest = text.get(at..)?;
     let kind = match rest {

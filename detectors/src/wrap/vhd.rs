@@ -1,5 +1,5 @@
-//! Disks of Virtual PC, Hyper-V and Azure (`vhd`), dynamic ones. A fixed one is the disk itself with a footer, and is
-//! opened as the disk that it is.
+//! Dynamic disks of Virtual PC, Hyper-V and Azure (`vhd`). A fixed vhd is a raw disk with a footer, and is opened as a raw
+//! disk.
 
 use std::sync::Arc;
 

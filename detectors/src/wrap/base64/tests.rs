@@ -128,7 +128,7 @@ fn soft_line_breaks_do_not_end_a_run_and_padding_does() {
         assert_eq!(open(&text).unwrap_or_default().0, plain, "{text}");
     }
     let text = format!("{}=\n{}", base64(&[7; 47]), base64(&plain));
-    assert_eq!(open(&text).unwrap_or_default().0, plain, "what ends in padding is a text of its own");
+    assert_eq!(open(&text).unwrap_or_default().0, plain, "padding ends a text");
 }
 
 #[test]

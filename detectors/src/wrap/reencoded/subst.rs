@@ -68,7 +68,7 @@ fn placeholder<'f>(format: &'f [u8], out: &mut Vec<u8>) -> &'f [u8] {
             placeholder(behind(1), out)
         }
         [b'-' | b'+' | b' ', ..] => placeholder(behind(1), out),
-        // Colors, widths and everything with options in parentheses.
+        // Colours, widths and everything with options in parentheses.
         [b'C' | b'w' | b'<' | b'>' | b'(', ..] => {
             let named =
                 [&b"Cred"[..], b"Cgreen", b"Cblue", b"Creset"].into_iter().find(|name| format.starts_with(name));

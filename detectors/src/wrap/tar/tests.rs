@@ -45,7 +45,7 @@ fn members_with_their_names() {
     assert_eq!(result, Ok(()));
     let names: Vec<_> = out.members.iter().map(|(name, bytes, _)| (name.as_str(), bytes.len())).collect();
     assert_eq!(names, [("a.pem", 5), ("long/name", 600), ("dir/a-very-long-na", 3), ("behind", 6)]);
-    assert_eq!(out.rest, [b"long/name"], "records of names alone are read as such");
+    assert_eq!(out.rest, [b"long/name"], "pax records of names only are not searched");
     assert!(out.unread.is_empty(), "{:?}", out.unread);
 }
 
