@@ -106,7 +106,7 @@ fn find(format: &Format, bytes: &[u8], at: usize) -> Result<Option<Material>, Ma
         None => Verdict::Shape,
     };
     let text = found.text();
-    // Neither a verified checksum nor an address or JWT, which have checks of their own, is judged by its letters.
+    // A secret with a valid checksum, an address and a JWT are not judged by their letters: their checks are stricter.
     let weighed = verdict == Verdict::Checksum || matches!(format.check, Some(Check::UrlPassword | Check::Jwt));
     if (!weighed && placeholder::is_placeholder(text)) || placeholder::is_published(text, &format.examples) {
         return refuse("secret that is not an example");

@@ -138,7 +138,7 @@ fn run_start(bytes: &[u8], at: usize) -> usize {
     }
 }
 
-/// Returns the first position after `from` from which numbers lead to `at` without a break.
+/// Returns the first position at or after `from` from which numbers lead to `at` without a break.
 fn first(bytes: &[u8], from: usize, at: usize) -> usize {
     let mut start = from;
     let mut here = from;

@@ -70,7 +70,7 @@ const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 type Input<'r> = BufReader<&'r mut dyn Read>;
 
 /// gzip members as one stream. Headers are parsed here, and the decoder gets an empty one: programs ignore a wrong
-/// header checksum, reserved flags, and the length of fields.
+/// header checksum and reserved flags, and accept fields of any length.
 struct Members<'r> {
     now: Now<'r>,
     /// Extra fields, names and comments of the headers.
