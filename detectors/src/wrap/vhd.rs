@@ -1,5 +1,5 @@
-//! Dynamic disks of Virtual PC, Hyper-V and Azure (`vhd`). A fixed vhd is a raw disk with a footer, and is opened as a raw
-//! disk.
+//! Dynamic disks of Virtual PC, Hyper-V and Azure (`vhd`). A fixed vhd is a raw disk with a footer, and is opened as a
+//! raw disk.
 
 use std::sync::Arc;
 
