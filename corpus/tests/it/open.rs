@@ -379,7 +379,7 @@ fn limits_are_kept_and_told() {
         occurrences
     };
     for (options, detail) in [
-        (Options { per_container: 1_000_000, ..Options::default() }, "one trial costs more than a keystore may"),
+        (Options { per_container: 1_000_000, ..Options::default() }, "one trial exceeds the cost limit of a keystore"),
         (Options { cost: 250_000_000, ..Options::default() }, "passwords near it tried"),
         (Options { cost: 0, ..Options::default() }, "0 of "),
     ] {

@@ -1,5 +1,5 @@
-//! What a password brings to light beside the keys that are read of a container: attributes of a decrypted key, comments,
-//! bags and entries of other kinds, bytes after the end.
+//! Finds keys that a password reveals in addition to the keys read from a container: in attributes of a decrypted key,
+//! comments, bags and entries of other kinds, and bytes after the end.
 
 use std::collections::BTreeSet;
 
@@ -8,10 +8,10 @@ use keyradius_core::material::{Kind, Material, Protection, ProtectionState, Rema
 
 use keyradius_core::lock::Unlocked;
 
-/// How a key is protected that is readable once the container around it is open.
-const INSIDE: &str = "inside of what a password opened";
+/// Protection of a key that is readable once its container is open.
+const INSIDE: &str = "inside a container that a password opened";
 
-/// Searches what was decrypted for keys that none of the items says.
+/// Searches decrypted bytes for keys that are not among the items.
 pub(super) fn beside(items: &[Unlocked]) -> Vec<Unlocked> {
     let plain: BTreeSet<&[u8]> = items.iter().flat_map(|item| &item.plain).map(|plain| plain.as_slice()).collect();
     if plain.is_empty() {
@@ -35,7 +35,7 @@ pub(super) fn beside(items: &[Unlocked]) -> Vec<Unlocked> {
     hidden
 }
 
-/// What an opened key is for whoever has the password: readable.
+/// Returns the material as somebody with the password sees it: readable.
 fn as_open(material: &Material) -> Material {
     Material { protection: None, locked: None, ..material.clone() }
 }

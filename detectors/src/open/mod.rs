@@ -1,9 +1,9 @@
-//! Opening what is locked: passwords that stand near a key are tried on it, then well-known ones.
+//! Opens locked keys: passwords found near a key are tried on it first, then well-known passwords.
 //!
-//! Nothing is sent anywhere and nothing is guessed at length: the question is whether somebody who has the files has the
-//! key. What opens a key is told by its kind and place, never by itself. Every trial has a price that is known before it
-//! is paid and is counted in nominal nanoseconds (`unlock/kdf.rs`), so that a report does not depend on the machine or on the
-//! number of threads.
+//! Nothing is sent anywhere, and guessing is limited: the question is whether somebody who has the files has the
+//! key. A report names the kind and the place of a password that opens a key, never the password. The price of every
+//! trial is known in advance and counted in nominal nanoseconds (`unlock/kdf.rs`), so that a report depends neither on
+//! the machine nor on the number of threads.
 
 mod hidden;
 mod near;
@@ -26,18 +26,18 @@ pub use units::Units;
 pub(crate) use units::open_units;
 pub use words::rule;
 
-/// What may be tried.
+/// Limits of opening.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Whether anything is tried at all.
+    /// Whether any password is tried.
     pub enabled: bool,
-    /// Most passwords from elsewhere for each container. Those that name it or stand beside it, and well-known ones, come
-    /// on top.
+    /// Maximum number of passwords from elsewhere for each container. Passwords that name the container or are beside
+    /// it, and well-known ones, are not counted.
     pub trials: usize,
-    /// Work on each [unit](Units), in nominal nanoseconds of one thread.
+    /// Budget of each [unit](Units), in nominal nanoseconds of one thread.
     pub cost: u64,
-    /// Work on one container for passwords that are not near it, and for any single password, in nominal nanoseconds. A
-    /// container whose derivation costs more is not tried.
+    /// Budget of one container for passwords that are not near it, and maximum price of a single trial, in nominal
+    /// nanoseconds. A container with more expensive trials is not tried.
     pub per_container: u64,
 }
 
@@ -48,35 +48,38 @@ impl Default for Options {
     }
 }
 
-/// What came of it.
+/// The outcome of opening.
 #[derive(Debug, Default)]
 pub struct Summary {
-    /// Locked containers, each counted once however many copies there are.
+    /// Locked containers, each counted once regardless of its copies.
     pub containers: u64,
-    /// Passwords tried in all.
+    /// Passwords tried on all containers.
     pub tried: u64,
     /// Containers of which at least one key opened.
     pub opened: u64,
     /// Work done, in nominal nanoseconds.
     pub cost: u64,
-    /// Containers on which fewer passwords were tried than could have been, sorted.
+    /// Gaps for the containers on which not all passwords were tried, sorted.
     pub gave_up: Vec<Gap>,
 }
 
-/// Trials that every container gets of its near candidates before the work is shared out by cost.
+/// Trials of near candidates for every container before the work is shared out by cost.
 const MINIMUM: u32 = 8;
 
-/// The first share of a container in the work, in nominal nanoseconds. Every round doubles it.
+/// Budget of a container in the first round of sharing, in nominal nanoseconds. Every round doubles it.
 const SHARE: u64 = 1_000_000;
 
-/// Tries passwords on every locked key of a unit. Those that open are opened in `occurrences`: their protection says how,
-/// their identity is that of the key, and what was hidden beside them is added. The order stays that of the engine.
+/// Tries passwords on every locked key of a unit. Keys that open are replaced in `occurrences`: their protection says
+/// how they opened, their identity is that of the key, and hidden keys are added beside them. The order stays that of
+/// the engine.
 ///
-/// The law of scheduling: every container gets the candidates that name it or stand beside it before any container gets
-/// candidates from elsewhere. At first each gets some trials, one after the other, for at most half of the work of the
-/// run; then the work is shared out evenly, and what one container leaves goes to the others. Guesses that could not be
-/// paid are carried on to the next round. A container whose near candidates were not all tried is a gap that makes the
-/// run incomplete.
+/// Scheduling rules:
+/// - Every container gets the candidates that name it or are beside it before any container gets candidates from
+///   elsewhere.
+/// - First each container gets [`MINIMUM`] trials, one per round, for at most half of the budget of the run.
+/// - Then the budget is shared out evenly, and what one container does not need goes to the others.
+/// - Guesses that a container could not pay for are carried over to the next round.
+/// - A container whose near candidates were not all tried is a gap that makes the run incomplete.
 pub fn open_all(
     occurrences: &mut Vec<Occurrence>,
     candidates: Candidates,
@@ -88,19 +91,19 @@ pub fn open_all(
     open_list(occurrences, candidates, &left_out, Means { options: *options, own: &[], jobs, cancelled })
 }
 
-/// By what means passwords are tried.
+/// How passwords are tried.
 #[derive(Clone, Copy)]
 pub(crate) struct Means<'a> {
     pub(crate) options: Options,
-    /// Detectors of whoever embeds this: asked for the locks of what they found.
+    /// Detectors of the embedding program, asked for the locks of their own materials.
     pub(crate) own: &'a [&'a dyn Detector],
-    /// Threads, at least one.
+    /// Number of threads, at least one.
     pub(crate) jobs: usize,
-    /// Says when to try no more.
+    /// Returns whether to stop.
     pub(crate) cancelled: &'a (dyn Fn() -> bool + Sync),
 }
 
-/// The same with candidates that are sorted by place, and what was left out of them.
+/// Opens like [`open_all`], with candidates sorted by place and a record of the candidates left out.
 fn open_list(
     occurrences: &mut Vec<Occurrence>,
     mut candidates: Vec<Candidate>,
@@ -129,7 +132,7 @@ fn open_list(
     for (target, price) in targets.iter_mut().zip(prices) {
         target.price = price.flatten();
     }
-    // The cheapest first, then by place: an order that does not depend on threads.
+    // Cheapest first, then by place: this order does not depend on threads.
     let place = |target: &Target<'_>| target.places(occurrences).next().map(|o| (&o.origin, o.offset));
     targets.sort_by(|a, b| (a.price, place(a)).cmp(&(b.price, place(b))));
     let near = each(jobs, &targets, |target| target.look_around(&from));
@@ -153,7 +156,7 @@ fn open_list(
     summary
 }
 
-/// Everything that the trials of a run work on.
+/// The state of the trials of a run.
 struct Run<'r, 'i> {
     targets: Vec<Target<'i>>,
     from: &'r Sources<'i>,
@@ -163,7 +166,7 @@ struct Run<'r, 'i> {
     summary: Summary,
 }
 
-/// What one container may do.
+/// The work granted to one container.
 struct Turn {
     which: usize,
     cost: u64,
@@ -187,7 +190,7 @@ impl Run<'_, '_> {
         self.round(Ring::Short, u64::MAX, u64::MAX, self.summary.cost.saturating_add(left / 4));
     }
 
-    /// Shares the work out evenly: whoever needs less than its share leaves the rest to the others.
+    /// Shares the budget out evenly: what a container does not need is left for the others.
     fn shares(&mut self, ring: Ring) {
         let mut share = SHARE;
         while share / 2 < self.options.cost && self.summary.cost < self.options.cost {
@@ -196,18 +199,17 @@ impl Run<'_, '_> {
         }
     }
 
-    /// Every container in turn makes up to `trials` of a ring, as far as its `share` pays for them, until the work of the
-    /// run comes to `ceiling`. What each may spend is settled before any of them begins, so that the outcome does not
-    /// depend on threads.
+    /// Lets every container in turn make up to `trials` trials of a ring within its `share`, until the work of the run
+    /// reaches `ceiling`. The budget of each is fixed before any of them starts, so that the outcome does not depend on
+    /// threads.
     fn round(&mut self, ring: Ring, trials: u64, share: u64, ceiling: u64) {
         let all = 0..self.targets.len();
         let mut waiting: VecDeque<usize> = all.filter(|which| self.wants(*which, ring, trials, share) > 0).collect();
-        // Each pays in advance for failing to the end and for succeeding, and gets back what it did not need: enough for
-        // others to have their turn.
+        // Each container pays in advance for failing in every trial and for one success. The refund may pay for others.
         while !waiting.is_empty() && !(self.cancelled)() {
             let mut left = ceiling.saturating_sub(self.summary.cost);
             let mut turns = Vec::new();
-            // Those that can pay a part only go to the end of the line for the rest of this round.
+            // Containers that can pay for only a part queue again at the end of this round.
             let mut again = Vec::new();
             while let Some(&which) = waiting.front() {
                 let wanted = self.wants(which, ring, trials, share);
@@ -226,7 +228,7 @@ impl Run<'_, '_> {
             }
             waiting.extend(again);
             if turns.is_empty() {
-                // The first in the line cannot pay. The rest cost more, or as much.
+                // The first in the queue cannot pay, and the rest cost as much or more.
                 return;
             }
             let outcomes = each(self.jobs, &turns, |turn| {
@@ -251,13 +253,13 @@ impl Run<'_, '_> {
         }
     }
 
-    /// How many trials a container may make now.
+    /// Returns how many trials a container may make now.
     fn wants(&self, which: usize, ring: Ring, trials: u64, share: u64) -> u64 {
         self.targets.get(which).map_or(0, |target| target.turn(ring, trials, share, self.from))
     }
 }
 
-/// The locked containers of a run, each with all its copies.
+/// Collects the locked containers of a run, each with all its copies.
 fn targets<'i>(occurrences: &[Occurrence]) -> Vec<Target<'i>> {
     let mut targets: BTreeMap<_, Target<'i>> = BTreeMap::new();
     for (at, occurrence) in occurrences.iter().enumerate() {
@@ -279,7 +281,7 @@ fn targets<'i>(occurrences: &[Occurrence]) -> Vec<Target<'i>> {
     targets
 }
 
-/// Locked keys of formats that cannot be opened at all, where a password stands near.
+/// Returns gaps for locked keys that keyradius cannot open at all although passwords are near them.
 fn never_tried<'o>(from: &'o Sources<'_>) -> impl Iterator<Item = Gap> + 'o {
     let locked = from.occurrences.iter().filter(|occurrence| {
         let material = &occurrence.material;
@@ -290,7 +292,7 @@ fn never_tried<'o>(from: &'o Sources<'_>) -> impl Iterator<Item = Gap> + 'o {
     });
     locked.filter_map(|occurrence| {
         let near = from.index.near(&[(occurrence.origin.location().into_owned(), Vec::new())]).len();
-        let detail = format!("protected in a way that keyradius cannot open; {near} passwords stand near it");
+        let detail = format!("protected in a way that keyradius cannot open; {near} passwords near it not tried");
         let origin = occurrence.origin.clone();
         (near > 0).then_some(Gap { origin, reason: Reason::NearPasswordsNotTried, detail })
     })

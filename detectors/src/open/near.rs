@@ -1,41 +1,43 @@
-//! Which passwords of a run stand near a locked container, nearest first.
+//! Finds the passwords near a locked container, nearest first.
 //!
-//! *Near* candidates name the container or its key, or stand beside it: in its own name, in the same file or in the same
-//! directory. They are never counted out: a container on which some were not tried makes the run incomplete. Candidates
-//! from directories above and from the rest of the tree are guesses: a bounded number of them, the closest branches first.
+//! *Near* candidates name the container or its key, or are in its own name, in the same file or in the same directory.
+//! Their number is not limited: a container on which some of them were not tried makes the run incomplete. Candidates
+//! from parent directories and from the rest of the tree are guesses: a limited number of them, the closest branches
+//! first.
 //!
-//! Lists are shared by all containers and walked lazily, so that a million passwords beside a thousand keystores take the
-//! memory of a million passwords.
+//! Lists are shared by all containers and walked lazily, so that a million passwords beside a thousand keystores take
+//! the memory of a million passwords.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use keyradius_core::seam::Candidate;
 
-/// Most candidates from elsewhere that are looked at for one place. Thousands of files may contain the same password.
+/// Maximum number of candidates from elsewhere that are examined for one place. Thousands of files may contain the same
+/// password.
 const MAX_LOOKED_AT: usize = 1000;
 
-/// Most lists of one container that are compared so that no password is tried twice. Beyond that (a keystore with
-/// copies in hundreds of directories) a password may be tried again.
+/// Maximum number of lists of one container that are compared to avoid trying a password twice. Beyond that (a keystore
+/// with copies in hundreds of directories) a password may be tried again.
 const MAX_COMPARED: usize = 256;
 
-/// How near a candidate stands. Ordered.
+/// How near a candidate is, nearest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Nearness {
-    /// The statement leads to this very file, or the password is part of its name.
+    /// The statement refers to this very file, or the password is part of the file name.
     Names,
-    /// The statement names a file or key that is called the same.
+    /// The statement names a file or key of the same name.
     NamesLike,
     SameFile,
     SameDirectory,
 }
 
-/// Candidates that stand together, each password once, in the order of their places.
+/// Candidates of one group, each password once, ordered by place.
 #[derive(Debug, Default)]
 pub(super) struct List {
     /// Indexes of candidates.
     which: Vec<u32>,
-    /// The numbers of their passwords, sorted.
+    /// Numbers of their passwords, sorted.
     words: Vec<u32>,
 }
 
@@ -44,7 +46,7 @@ impl List {
         self.which.push(which);
     }
 
-    /// Keeps the first candidate of each password.
+    /// Keeps only the first candidate of each password.
     fn finish(&mut self, words: &[u32]) {
         let mut seen = BTreeSet::new();
         self.which.retain(|&which| words.get(which as usize).is_some_and(|&word| seen.insert(word)));
@@ -57,40 +59,40 @@ impl List {
     }
 }
 
-/// A list as seen from one copy of a container.
+/// A list in relation to one copy of a container.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Segment<'i> {
     nearness: Nearness,
     list: &'i List,
-    /// The copy.
+    /// Index of the copy.
     copy: usize,
 }
 
-/// The lists of near candidates of one container, nearest first.
+/// Lists of the near candidates of one container, nearest first.
 #[derive(Debug, Default)]
 pub(super) struct Near<'i>(Vec<Segment<'i>>);
 
-/// All candidates of a run, by directory and by what they name.
+/// All candidates of a run, indexed by directory and by the names that they mention.
 pub(super) struct Index<'a> {
-    /// In the order of their places.
+    /// Ordered by place.
     pub(super) candidates: &'a [Candidate],
-    /// For each candidate a number that is the same for the same password.
+    /// For each candidate, the number of its password; equal passwords have equal numbers.
     words: Vec<u32>,
     numbers: BTreeMap<&'a [u8], u32>,
-    /// By the file that the statement leads to.
+    /// By the file that the statement refers to.
     by_target: BTreeMap<PathBuf, List>,
     by_name: BTreeMap<String, List>,
     by_file: BTreeMap<PathBuf, List>,
     by_directory: BTreeMap<PathBuf, List>,
 }
 
-/// Whether a candidate is part of the name of a container: such a candidate has no line.
+/// Whether a candidate comes from the name of a container; such a candidate has no line.
 const fn is_in_name(candidate: &Candidate) -> bool {
     candidate.line == 0
 }
 
 impl<'a> Index<'a> {
-    /// `candidates` are sorted by place.
+    /// Builds the index. `candidates` must be sorted by place.
     pub(super) fn new(candidates: &'a [Candidate]) -> Self {
         let mut index = Self {
             candidates,
@@ -128,17 +130,17 @@ impl<'a> Index<'a> {
         index
     }
 
-    /// A number that is the same for candidates with the same password.
+    /// Returns the number of the password of a candidate. Equal passwords have equal numbers.
     pub(super) fn word(&self, which: u32) -> Option<u32> {
         self.words.get(which as usize).copied()
     }
 
-    /// The number of a password, if some candidate has it.
+    /// Returns the number of a password, or `None` if no candidate has this password.
     pub(super) fn number(&self, password: &[u8]) -> Option<u32> {
         self.numbers.get(password).copied()
     }
 
-    /// The near candidates of a container whose copies lie at these places and whose keys have these names.
+    /// Returns the near candidates of a container, given the place of each copy and the names of its keys.
     pub(super) fn near(&self, places: &[(PathBuf, Vec<String>)]) -> Near<'_> {
         let mut all: Vec<(Nearness, usize, Option<&List>)> = Vec::new();
         for (copy, (place, names)) in places.iter().enumerate() {
@@ -161,15 +163,15 @@ impl<'a> Index<'a> {
         Near(segments.collect())
     }
 
-    /// Candidates that are not near a place, the closest first: from directories above, then from the rest of the tree.
-    /// At most `most`, each password once and none that is in `near`.
+    /// Returns candidates that are not near a place, closest first: from parent directories, then from the rest of the
+    /// tree. At most `most`, each password once, without the passwords in `near`.
     pub(super) fn far(&self, place: &Path, near: &Near<'_>, most: usize) -> Vec<u32> {
         let mut far = Vec::new();
         let mut words = BTreeSet::new();
         let mut looked_at = 0;
         let directory = place.parent().unwrap_or(Path::new(""));
         let above = directory.ancestors().skip(1).filter_map(|above| self.by_directory.get(above));
-        // Paths are ordered by their parts, so what is below a directory stands together.
+        // Paths are ordered by component, so everything below a directory is contiguous.
         let below = directory.ancestors().flat_map(|above| {
             let below =
                 self.by_directory.range(above.to_path_buf()..).take_while(move |(path, _)| path.starts_with(above));
@@ -187,7 +189,7 @@ impl<'a> Index<'a> {
         far
     }
 
-    /// The path where a candidate stands.
+    /// Returns the path of the file that contains a candidate.
     fn place(&self, which: u32) -> PathBuf {
         self.candidates
             .get(which as usize)
@@ -197,18 +199,18 @@ impl<'a> Index<'a> {
 }
 
 impl Near<'_> {
-    /// How many candidates there are, those counted twice that are in two lists.
+    /// Returns the number of candidates. A candidate in two lists counts twice.
     pub(super) fn len(&self) -> usize {
         self.0.iter().map(|segment| segment.list.which.len()).sum()
     }
 
-    /// Whether a password is near.
+    /// Whether a password is in one of the first [`MAX_COMPARED`] lists.
     pub(super) fn contains(&self, word: u32) -> bool {
         self.0.iter().take(MAX_COMPARED).any(|segment| segment.list.contains(word))
     }
 
-    /// All candidates in the order in which they are tried: [`Self::len`] of them, `None` for one whose password is in
-    /// an earlier list.
+    /// Iterates over all candidates in the order of trial: [`Self::len`] items, `None` for a password that is in an
+    /// earlier list.
     pub(super) fn walk<'w>(
         &'w self,
         index: &'w Index<'_>,
@@ -225,13 +227,13 @@ impl Near<'_> {
     }
 }
 
-/// Walks one list. Of candidates that name something called like the container the ones in the closest branches of the
-/// tree come first: paths are sorted by their parts, so the closest are those on both sides of the container's place.
+/// Walks one list. Among candidates that mention the container's name, those in the closest branches of the tree come
+/// first: paths are sorted by component, so the closest are on both sides of the container's place.
 struct Walk<'w, 'a> {
     index: &'w Index<'a>,
     list: &'w [u32],
     place: PathBuf,
-    /// The next ones on both sides: `list[..left]` and `list[right..]` are left.
+    /// Ends of the remaining parts on both sides: `list[..left]` and `list[right..]`.
     left: usize,
     right: usize,
 }
@@ -246,7 +248,7 @@ impl<'w, 'a> Walk<'w, 'a> {
         Self { index, list, place, left: pivot, right: pivot }
     }
 
-    /// How many directories the way to a candidate shares with the way to the container.
+    /// Returns how many leading path components a candidate and the container share.
     fn shared(&self, at: usize) -> usize {
         let Some(place) = self.list.get(at).map(|&which| self.index.place(which)) else { return 0 };
         place.components().zip(self.place.components()).take_while(|(a, b)| a == b).count()
@@ -270,13 +272,13 @@ impl Iterator for Walk<'_, '_> {
     }
 }
 
-/// The last part of a path as people write them, or an alias; in small letters.
+/// Returns the last component of a path as written by a person, or an alias, in lower case.
 fn last(about: &str) -> Option<String> {
     let name = about.rsplit(['/', '\\']).next().unwrap_or_default().trim();
     (!name.is_empty()).then(|| name.to_lowercase())
 }
 
-/// Where a path leads that stands in a file of this directory.
+/// Resolves a path written in a file of `directory`. `None` if the path leads above the root.
 fn resolve(directory: &Path, about: &str) -> Option<PathBuf> {
     let about = about.replace('\\', "/");
     let mut out = if about.starts_with('/') { PathBuf::from("/") } else { directory.to_owned() };
@@ -339,13 +341,13 @@ mod tests {
         assert_eq!(
             order(&candidates, "repo/app/Release.jks", &["Upload"], 0).len(),
             5,
-            "near ones are never counted out"
+            "near candidates are not limited"
         );
         assert_eq!(order(&candidates, "x/y.p12", &[], 1).len(), 1);
     }
 
     #[test]
-    fn the_closest_branch_of_those_that_name_it_alike_comes_first() {
+    fn the_closest_candidate_of_the_same_name_comes_first() {
         let mut candidates: Vec<_> =
             (0..9).map(|n| candidate(&format!("m{n}/ci/x.env"), &n.to_string(), &["k.jks"])).collect();
         candidates.push(candidate("m4/lib/deep/y.env", "deep", &["k.jks"]));
@@ -355,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn many_files_with_one_password_end() {
+    fn many_candidates_are_bounded() {
         let candidates: Vec<_> = (0..5000).map(|n| candidate(&format!("d/{n}/k.env"), "same", &["k.jks"])).collect();
         assert_eq!(order(&candidates, "d/7/k.jks", &[], 50), ["same"]);
         let mut different: Vec<_> =

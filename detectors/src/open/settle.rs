@@ -1,4 +1,4 @@
-//! Puts what was opened in the place of what was locked.
+//! Replaces locked materials by opened ones.
 
 use std::collections::BTreeSet;
 
@@ -9,13 +9,13 @@ use keyradius_core::lock::Unlocked;
 
 /// A change to the occurrences of a run.
 pub(super) enum Change {
-    /// Something takes this one's place.
+    /// Replaces the material of the occurrence with this index.
     Replace(usize, Box<Material>),
-    /// Something was hidden beside this one.
+    /// Adds a hidden item next to the occurrence with this index.
     Add(usize, Box<Material>),
 }
 
-/// What opened targets change, in their order.
+/// Returns the changes that opened targets make, in the order of the targets.
 pub(super) fn changes(targets: &[Target<'_>], from: &Sources<'_>) -> Vec<Change> {
     let mut changes = Vec::new();
     for target in targets.iter().filter(|target| target.is_open()) {
@@ -46,7 +46,7 @@ pub(super) fn changes(targets: &[Target<'_>], from: &Sources<'_>) -> Vec<Change>
     changes
 }
 
-/// Makes the changes. The order stays that of the engine: by origin and offset, and what came new behind the rest.
+/// Applies the changes. The order stays that of the engine: by origin and offset, with additions after the rest.
 pub(super) fn apply(occurrences: &mut Vec<Occurrence>, changes: Vec<Change>) {
     for change in changes {
         match change {
@@ -66,17 +66,17 @@ pub(super) fn apply(occurrences: &mut Vec<Occurrence>, changes: Vec<Change>) {
     occurrences.sort_by(|a, b| (&a.origin, a.offset).cmp(&(&b.origin, b.offset)));
 }
 
-/// Certificates that were seen in the same container without a password.
+/// Returns the SHA-256 of the certificates that were readable in the same container without a password.
 fn certificates(first: usize, occurrences: &[Occurrence]) -> BTreeSet<[u8; 32]> {
     let Some(place) = occurrences.get(first) else { return BTreeSet::new() };
     let same = |o: &&Occurrence| o.origin == place.origin && o.offset == place.offset;
-    // They stand together, as the engine sorted them.
+    // These occurrences are contiguous, because the engine sorted them.
     let before = occurrences.get(..first).unwrap_or_default().iter().rev().take_while(same);
     let behind = occurrences.get(first..).unwrap_or_default().iter().take_while(same);
     before.chain(behind).filter_map(|o| o.material.certificate.as_ref()).map(|c| c.sha256).collect()
 }
 
-/// Tells one hidden key from another.
+/// Returns a value that distinguishes hidden keys.
 fn name(material: &Material) -> [u8; 32] {
     match &material.identity {
         Some(Identity::Public(half)) => half.id.spki_sha256,
@@ -85,12 +85,12 @@ fn name(material: &Material) -> [u8; 32] {
     }
 }
 
-/// An opened key in the place of the locked one: all that was known of it, and what is new.
+/// Merges a locked key with its opened form: everything already known, plus what is new.
 fn replaced(old: &Material, item: &Unlocked, opened: Opened) -> Material {
     let new = &item.material;
     let mut material = old.clone();
     if old.kind == Kind::Keystore && new.kind != Kind::Keystore {
-        // It was not known to be a key.
+        // The old material was not known to be a key.
         material.remarks.clear();
         material.protection = None;
     }
@@ -111,7 +111,7 @@ fn replaced(old: &Material, item: &Unlocked, opened: Opened) -> Material {
     material
 }
 
-/// Something that could not be seen before.
+/// Returns the material of an item that was not visible before.
 fn added(beside: &Material, item: &Unlocked, opened: Opened) -> Material {
     let mut material = item.material.clone();
     material.span = beside.span.clone();
@@ -122,7 +122,7 @@ fn added(beside: &Material, item: &Unlocked, opened: Opened) -> Material {
 }
 
 fn open(protection: Protection, opened: Opened) -> Protection {
-    // A handle stays a handle, a stub a stub.
+    // Handles, stubs and plaintext keys keep their state.
     match protection.state {
         ProtectionState::Hardware | ProtectionState::Stub | ProtectionState::Plaintext => protection,
         _ => Protection { state: ProtectionState::Opened, opened: Some(Box::new(opened)), ..protection },

@@ -1,6 +1,6 @@
-//! The law of scheduling, held against random runs: what opens, what is reported, and that neither depends on threads.
+//! Tests the scheduling rules on random runs: what opens, what is reported, and that neither depends on threads.
 //!
-//! The containers are keystores of Java, sealed here: their trials are cheap, and a store with many keys costs more.
+//! The containers are Java keystores, sealed here: their trials are cheap, and a store with many keys costs more.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -19,7 +19,7 @@ use super::{Means, Options, Summary, Units, open_all, open_units};
 use crate::read::carrier;
 use crate::unlock::kdf::utf16;
 
-/// One key of a JKS store, sealed as sun.security.provider.KeyProtector does it.
+/// Seals one key of a JKS store as sun.security.provider.KeyProtector does.
 fn sealed(password: &str, number: u32) -> Vec<u8> {
     let mut plain =
         vec![0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
@@ -38,7 +38,8 @@ fn sealed(password: &str, number: u32) -> Vec<u8> {
     der(0x30, &[der(0x30, &oid), der(0x04, &cipher)].concat())
 }
 
-/// A store at a place: the first key has the password, and `more` others that nothing opens make it cost more.
+/// Returns a store at a place. The password opens its first key; `more` further keys open with nothing and raise the
+/// cost.
 fn store(place: &str, password: &str, number: u32, more: usize) -> Occurrence {
     let mut bytes = sealed(password, number);
     (0..more).for_each(|n| bytes.extend(sealed("nothing opens it", number ^ (n as u32 + 1) << 20)));
@@ -70,7 +71,7 @@ impl Dice {
     }
 }
 
-/// What a run is made of, so that it can be made again.
+/// The parts of a run, so that the run can be repeated.
 struct Scene {
     stores: Vec<(String, String, usize)>,
     words: Vec<(String, u64, String, Vec<String>)>,
@@ -82,7 +83,7 @@ impl Scene {
         let (count, words) = (1 + dice.below(30), dice.below(60));
         let stores: Vec<_> = (0..count)
             .map(|number| {
-                // Some are called alike, some are copies, one gives its password away by its name.
+                // Some have equal names, some are copies, and some have their password in the name.
                 let place = match dice.below(5) {
                     0 => format!("{}/same.jks", DIRECTORIES[dice.below(6)]),
                     1 => format!("{}/{number}_pass_Zw{number}q.jks", DIRECTORIES[dice.below(6)]),
@@ -119,7 +120,7 @@ impl Scene {
         all
     }
 
-    /// The passwords that name a store or stand beside it, by the words of the law.
+    /// Returns the passwords that name a store or are beside it, following the scheduling rules.
     fn near(&self, place: &str) -> BTreeSet<&str> {
         let place = Path::new(place);
         let name = place.file_name().expect("a name").to_string_lossy().into_owned();
@@ -150,7 +151,7 @@ fn is_locked(occurrence: &Occurrence) -> bool {
 }
 
 #[test]
-fn what_stands_near_opens_whenever_the_work_for_it_fits() {
+fn near_passwords_open_whenever_the_budget_suffices() {
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
     let mut opened = 0;
     for round in 0..120 {
@@ -180,7 +181,7 @@ fn what_stands_near_opens_whenever_the_work_for_it_fits() {
 }
 
 #[test]
-fn what_stays_locked_beside_its_password_makes_the_run_incomplete() {
+fn a_store_left_locked_beside_its_password_makes_the_run_incomplete() {
     let mut dice = Dice(0x2545_f491_4f6c_dd1d);
     let (mut hidden, mut reported) = (0, 0);
     for round in 0..200 {
@@ -210,7 +211,7 @@ fn what_stays_locked_beside_its_password_makes_the_run_incomplete() {
 }
 
 #[test]
-fn a_flood_of_decoys_leaves_every_container_its_share() {
+fn many_decoys_leave_every_container_its_share() {
     for (decoys, words, more) in [(1600, 50, 0), (300, 400, 0), (50, 50, 60)] {
         let mut occurrences: Vec<_> = (0..decoys).map(|n| store(&format!("a/{n:05}.jks"), "?", n, more)).collect();
         occurrences.push(store("z/real.jks", "the one", 1_000_000, 0));
@@ -219,7 +220,7 @@ fn a_flood_of_decoys_leaves_every_container_its_share() {
             (0..words).map(|n| candidate("a/decoy.env", n, &format!("decoy {n}"), &[])).collect();
         candidates.push(candidate("z/x.env", 1, "another", &[]));
         candidates.push(candidate("z/x.env", 2, "the one", &[]));
-        // A quarter of what the decoys ask for.
+        // A quarter of the cost of trying everything on the decoys.
         let cost = u64::from(decoys) * words * trial / 4;
         let options = Options { cost, ..Options::default() };
         let summary = open_all(&mut occurrences, candidates.into_iter().collect(), &options, 2, &|| false);
@@ -231,7 +232,7 @@ fn a_flood_of_decoys_leaves_every_container_its_share() {
 }
 
 #[test]
-fn every_copy_of_a_container_is_looked_around() {
+fn candidates_near_every_copy_are_tried() {
     let mut occurrences: Vec<_> = (0..40).map(|n| store(&format!("{n:03}/k.jks"), "the one", 7, 0)).collect();
     let candidates = std::iter::once(candidate("039/x.env", 1, "the one", &[]));
     let summary = open_all(&mut occurrences, candidates.collect(), &Options::default(), 1, &|| false);
@@ -240,7 +241,7 @@ fn every_copy_of_a_container_is_looked_around() {
 }
 
 #[test]
-fn a_container_too_large_or_too_expensive_is_named_where_a_password_stands_near() {
+fn a_container_too_large_or_too_expensive_is_a_gap_if_a_password_is_near() {
     let large = |place: &str| {
         let mut occurrence = store(place, "the one", 3, 0);
         occurrence.material.locked = Some(Locked::new(&vec![0; Locked::MAX + 1]));
@@ -253,9 +254,13 @@ fn a_container_too_large_or_too_expensive_is_named_where_a_password_stands_near(
     };
     let cheap = Options { per_container: 1000, ..Options::default() };
     let cases: [(Occurrence, Options, &str); 3] = [
-        (large("d/k.jks"), Options::default(), "larger than 1 MiB; 1 passwords stand near it"),
-        (never("d/k.jks"), Options::default(), "cannot open; 1 passwords stand near it"),
-        (store("d/k.jks", "the one", 5, 0), cheap, "costs more than a keystore may; 1 passwords stand near it"),
+        (large("d/k.jks"), Options::default(), "larger than 1 MiB; 1 passwords near it not tried"),
+        (never("d/k.jks"), Options::default(), "cannot open; 1 passwords near it not tried"),
+        (
+            store("d/k.jks", "the one", 5, 0),
+            cheap,
+            "exceeds the cost limit of a keystore; 1 passwords near it not tried",
+        ),
     ];
     for (occurrence, options, detail) in cases {
         for (beside, incomplete) in [("d/x.env", true), ("e/x.env", false)] {
@@ -269,7 +274,7 @@ fn a_container_too_large_or_too_expensive_is_named_where_a_password_stands_near(
     }
 }
 
-/// A format of somebody else's: its key is the password, and four bytes behind it.
+/// A third-party format: the data is the password followed by a key of four bytes.
 struct Own;
 
 static OWN: About =
@@ -309,7 +314,7 @@ impl Detector for Own {
 }
 
 #[test]
-fn a_detector_of_somebody_else_opens_what_it_found() {
+fn a_third_party_detector_opens_its_own_materials() {
     for (own, opens) in [(&[&Own as &dyn Detector][..], true), (&[], false)] {
         let mut occurrence = store("a/x.own", "", 1, 0);
         occurrence.material.format = OWN.id;

@@ -1,4 +1,4 @@
-//! One locked container: which passwords are tried on it, in which order, and what came of them.
+//! One locked container: which passwords are tried on it, in which order, and with what outcome.
 
 mod guess;
 
@@ -16,110 +16,111 @@ use super::words::{self, WellKnown};
 pub(super) use guess::Guess;
 use guess::word;
 
-/// What a trial costs, in nominal nanoseconds.
+/// Price of a trial, in nominal nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Price {
-    /// One that fails.
+    /// Price of a trial that fails.
     pub(super) trial: u64,
-    /// What one that succeeds costs on top.
+    /// Additional price of a trial that succeeds.
     pub(super) success: u64,
-    /// Trials that the empty password takes.
+    /// Number of trials for the empty password.
     empty: u64,
 }
 
 impl Price {
-    /// Whether one trial can be paid with what a container may cost.
+    /// Whether the budget of a container pays for one trial.
     pub(super) const fn fits(self, per_container: u64) -> bool {
         self.trial.saturating_mul(if self.empty > 1 { self.empty } else { 1 }).saturating_add(self.success)
             <= per_container
     }
 }
 
-/// The price of a container; `None` if nothing here can open it.
+/// Returns the price of a container. `None` if no detector can open it.
 pub(super) fn price(format: &str, locked: &Locked, own: &[&dyn Detector]) -> Option<Price> {
     let bytes = locked.bytes()?;
     let lock = detector(format, own)?.lock(&bytes)?;
     Some(Price { trial: lock.price().max(1), success: lock.price_of_success(), empty: lock.empty() })
 }
 
-/// The detector of a format: built in, or of whoever embeds this.
+/// Returns the detector of a format: built in, or of the embedding program.
 fn detector<'d>(format: &str, own: &[&'d dyn Detector]) -> Option<&'d dyn Detector> {
     let all = crate::format::DETECTORS.iter().copied().chain(own.iter().copied());
     all.into_iter().find(|detector| detector.about().id == format)
 }
 
-/// Passwords of about the same promise. All containers are through with one ring, or have had their share of the work,
-/// before the next ring begins.
+/// Passwords that are about equally likely. All containers finish one ring, or use up their share of the work, before
+/// the next ring starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Ring {
-    /// None, what names the container, and what stands beside it.
+    /// The empty password, and passwords that name the container or are beside it.
     Near,
-    /// What stands above and elsewhere, well-known ones, words of its path and its alias.
+    /// Passwords from parent directories and elsewhere, well-known passwords, and words of the path and alias.
     Far,
-    /// All short ones, where a trial costs next to nothing.
+    /// All short passwords, if a trial costs next to nothing.
     Short,
 }
 
-/// Most expensive trial, in nominal nanoseconds, with which all short passwords are tried.
+/// Maximum price of a trial, in nominal nanoseconds, at which all short passwords are tried.
 const CHEAP: u64 = 2000;
 
 /// A container and its copies.
 pub(super) struct Target<'i> {
     pub(super) format: &'static str,
     pub(super) locked: Locked,
-    /// For each copy the occurrences that are its locked keys, in the order in which they were found.
+    /// For each copy, the indexes of the occurrences of its locked keys, in the order in which they were found.
     pub(super) copies: Vec<Vec<usize>>,
-    /// `None` if nothing here can open it.
+    /// `None` if no detector can open the container.
     pub(super) price: Option<Price>,
-    /// Which of its keys are open.
+    /// For each of its keys, whether it is open.
     pub(super) done: Vec<bool>,
-    /// What opened, and by which guess.
+    /// The opened items, each with the guess that opened it.
     pub(super) opened: Vec<(Guess, Unlocked)>,
-    /// Nominal nanoseconds paid, and those of them for near candidates.
+    /// Nominal nanoseconds spent in total, and on near candidates.
     spent: u64,
     spent_near: u64,
     near: Near<'i>,
-    /// Candidates from elsewhere, looked up when their turn comes.
+    /// Candidates from elsewhere, looked up at the start of [`Ring::Far`].
     far: Option<Vec<u32>>,
-    /// How far its rings were walked.
+    /// Progress in each ring.
     at_near: Progress,
     at_far: Progress,
     at_short: Progress,
-    /// Passwords tried.
+    /// Number of passwords tried.
     tried: u64,
-    /// Whether trying failed: a fault of keyradius.
+    /// Whether a trial crashed: a bug in keyradius.
     faulty: bool,
 }
 
-/// What a turn came to for one container.
+/// The outcome of one turn of one container.
 #[derive(Default)]
 pub(super) struct Outcome {
     pub(super) opened: Vec<(Guess, Unlocked)>,
     pub(super) tried: u64,
     pub(super) cost: u64,
-    /// Steps of the ring, tried or passed over because they were tried before.
+    /// Steps of the ring taken, including guesses skipped as already tried.
     steps: usize,
-    /// Whether the ring came to its end.
+    /// Whether the end of the ring was reached.
     ended: bool,
 }
 
-/// How far a ring was walked.
+/// How far a ring has been tried.
 #[derive(Clone, Copy, Debug, Default)]
 struct Progress {
     steps: usize,
     ended: bool,
 }
 
-/// Everything a guess may come from.
+/// The sources of guesses.
 pub(super) struct Sources<'a> {
     pub(super) index: &'a Index<'a>,
     pub(super) known: &'a [WellKnown],
-    /// Detectors of whoever embeds this, asked for the locks of what they found.
+    /// Detectors of the embedding program, asked for the locks of their own materials.
     pub(super) own: &'a [&'a dyn Detector],
     pub(super) occurrences: &'a [Occurrence],
-    /// Most candidates from elsewhere for one container.
+    /// Maximum number of candidates from elsewhere for one container.
     pub(super) most: usize,
-    /// Most work on one container for what is not near it, and for a single trial, in nominal nanoseconds.
+    /// Budget of one container for candidates that are not near it, and maximum price of a single trial, in nominal
+    /// nanoseconds.
     pub(super) per_container: u64,
 }
 
@@ -148,23 +149,23 @@ impl<'i> Target<'i> {
         !self.opened.is_empty()
     }
 
-    /// Whether there is nothing left to open.
+    /// Whether nothing is left to open.
     pub(super) fn all_open(&self) -> bool {
         self.done.iter().all(|&done| done)
     }
 
-    /// Where its copies lie.
+    /// Returns the first occurrence of each copy.
     pub(super) fn places<'o>(&self, occurrences: &'o [Occurrence]) -> impl Iterator<Item = &'o Occurrence> {
         self.copies.iter().filter_map(|copy| occurrences.get(*copy.first()?))
     }
 
-    /// The path of a copy.
+    /// Returns the path of a copy.
     fn path(&self, copy: usize, from: &Sources<'_>) -> PathBuf {
         let first = self.copies.get(copy).and_then(|copy| copy.first());
         first.and_then(|&at| from.occurrences.get(at)).map(|o| o.origin.location().into_owned()).unwrap_or_default()
     }
 
-    /// The candidates near any of its copies.
+    /// Returns the candidates near any of the copies.
     pub(super) fn look_around(&self, from: &Sources<'i>) -> Near<'i> {
         let copies = (0..).zip(&self.copies);
         let places: Vec<_> =
@@ -176,7 +177,7 @@ impl<'i> Target<'i> {
         self.near = near;
     }
 
-    /// The candidates from elsewhere, as seen from its first copy.
+    /// Returns the candidates from elsewhere for the first copy. `None` if they are already known or not needed.
     pub(super) fn look_far(&self, from: &Sources<'_>) -> Option<Vec<u32>> {
         if self.far.is_some() || self.all_open() || self.price.is_none() {
             return None;
@@ -196,7 +197,7 @@ impl<'i> Target<'i> {
         }
     }
 
-    /// Steps of a ring that are left, none for what cannot or need not be tried.
+    /// Returns an upper bound for the remaining steps of a ring; 0 if the container cannot or need not be tried.
     fn left(&self, ring: Ring, from: &Sources<'_>) -> usize {
         let Some(price) = self.price.filter(|price| price.fits(from.per_container)) else { return 0 };
         let at = self.at(ring);
@@ -207,15 +208,15 @@ impl<'i> Target<'i> {
             Ring::Near => (self.near.len() + usize::from(price.empty > 0)).saturating_sub(at.steps),
             Ring::Far => {
                 let far = self.far.as_ref().map_or(0, Vec::len);
-                // Words of the place are bounded by `words::MAX_CONTEXT`; what is not there is found out in the turn.
+                // Context words are bounded by `words::MAX_CONTEXT`; their exact number is only known during the turn.
                 (far + from.known.len() + words::MAX_CONTEXT).saturating_sub(at.steps)
             }
             Ring::Short => usize::from(price.trial <= CHEAP),
         }
     }
 
-    /// How many trials of a ring it may make now: at most `most`, and as many as it can pay if `share` is the most that
-    /// it may have spent on this ring when the turn is over.
+    /// Returns how many trials of a ring the container may make now: at most `most`, and only as many as it can pay for
+    /// if `share` limits its total spending on this ring.
     pub(super) fn turn(&self, ring: Ring, most: u64, share: u64, from: &Sources<'_>) -> u64 {
         let (Some(price), left) = (self.price, self.left(ring, from) as u64) else { return 0 };
         if left == 0 {
@@ -229,14 +230,14 @@ impl<'i> Target<'i> {
             }
         };
         let paid = limit / price.trial;
-        // No password and an empty one are two trials; short ones are as many as can be paid.
+        // The empty password may take several trials. Short passwords are limited by the budget only.
         let at_once = if ring == Ring::Near && self.at_near.steps == 0 { price.empty.max(1) } else { 1 };
         let wanted = if ring == Ring::Short { paid } else { left.saturating_add(at_once - 1) };
         let turn = paid.min(wanted).min(most.max(at_once));
         if turn < at_once { 0 } else { turn }
     }
 
-    /// How many of `trials` can be paid out of `money`, and what has to be put aside for them.
+    /// Returns how many of `trials` can be paid for with `money`, and the amount to reserve for them.
     pub(super) fn afford(&self, trials: u64, money: u64) -> (u64, u64) {
         let Some(price) = self.price else { return (0, 0) };
         let paid = money.checked_sub(price.success).map_or(0, |money| money / price.trial).min(trials);
@@ -244,7 +245,7 @@ impl<'i> Target<'i> {
         (paid, cost)
     }
 
-    /// Tries the next guesses of a ring for at most `cost`.
+    /// Tries the next guesses of a ring for at most `cost` nominal nanoseconds.
     pub(super) fn attempt(
         &self,
         ring: Ring,
@@ -312,7 +313,7 @@ impl<'i> Target<'i> {
         outcome
     }
 
-    /// Takes in what a turn came to. Returns whether it went on.
+    /// Records the outcome of a turn. Returns whether the ring advanced.
     pub(super) fn add(&mut self, ring: Ring, outcome: Outcome) -> bool {
         let any = outcome.steps > 0 || outcome.ended;
         self.spent = self.spent.saturating_add(outcome.cost);
@@ -336,13 +337,13 @@ impl<'i> Target<'i> {
         any
     }
 
-    /// Notes that trying failed: nothing more is tried.
+    /// Records that a trial crashed. Nothing more is tried.
     pub(super) fn fault(&mut self) {
         self.faulty = true;
         self.price = None;
     }
 
-    /// What to say of it if not everything was tried.
+    /// Returns the gap to report if not everything was tried.
     pub(super) fn gap(&self, from: &Sources<'_>) -> Option<Gap> {
         let origin = self.places(from.occurrences).next()?.origin.clone();
         if self.faulty {
@@ -356,11 +357,11 @@ impl<'i> Target<'i> {
         let missed = near.saturating_sub(self.at_near.steps.saturating_sub(first));
         let cannot = match self.price {
             None => Some(self.locked.unread().unwrap_or("protected in a way that keyradius cannot open")),
-            Some(price) if !price.fits(from.per_container) => Some("one trial costs more than a keystore may"),
+            Some(price) if !price.fits(from.per_container) => Some("one trial exceeds the cost limit of a keystore"),
             Some(_) => None,
         };
         let detail = match cannot {
-            Some(why) if missed > 0 => format!("{why}; {missed} passwords stand near it"),
+            Some(why) if missed > 0 => format!("{why}; {missed} passwords near it not tried"),
             Some(why) => why.to_owned(),
             None if missed > 0 => format!("{} of {near} passwords near it tried", near - missed),
             None if !self.at_far.ended => {
@@ -372,13 +373,13 @@ impl<'i> Target<'i> {
         Some(Gap { origin, reason, detail })
     }
 
-    /// All steps of the far ring.
+    /// Returns the number of steps of the far ring.
     fn far_total(&self, from: &Sources<'_>) -> usize {
         self.far.as_ref().map_or(from.most, Vec::len) + from.known.len() + self.context(from).len()
     }
 }
 
-/// The passwords that the names of locked containers give away, as candidates that name them.
+/// Returns the passwords contained in the names of locked containers, as candidates for those containers.
 pub(super) fn in_names<'o>(places: impl Iterator<Item = &'o Occurrence>) -> Vec<Candidate> {
     let mut found = Vec::new();
     for place in places {
@@ -395,7 +396,7 @@ pub(super) fn in_names<'o>(places: impl Iterator<Item = &'o Occurrence>) -> Vec<
     found
 }
 
-/// What the keys of a copy are called.
+/// Returns the aliases and friendly names of the keys of a copy, at most 16.
 fn names(copy: &[usize], occurrences: &[Occurrence]) -> Vec<String> {
     let keys = copy.iter().filter_map(|&at| occurrences.get(at));
     let mut names: Vec<String> = Vec::new();

@@ -1,8 +1,8 @@
-//! Units of opening: passwords of one unit are never tried on what lies in another, and each has its own budget.
+//! Units of opening: passwords of one unit are never tried on containers of another, and each unit has its own budget.
 //!
-//! A unit is a directory that was scanned, or a repository in it; files that were named one by one are one unit together.
-//! So what a scan of two repositories tells is what two scans tell, and a foreign repository beside one's own neither
-//! spends its budget nor learns from it.
+//! A unit is a scanned directory or a repository in it. Files named one by one on the command line are one unit
+//! together. A scan of two repositories therefore reports the same as two scans, and a foreign repository next to your
+//! own neither spends its budget nor learns its passwords.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,12 +16,12 @@ use super::{Means, Summary, open_list};
 /// The units of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Units {
-    /// Directories, longest path first.
+    /// Directories of the units, longest path first.
     places: Vec<PathBuf>,
 }
 
 impl Units {
-    /// The units that begin at these directories, as origins name them; all that lies in none of them is one more.
+    /// Creates units for these directories, as origins name them. Everything outside all of them is one more unit.
     pub fn new(directories: impl IntoIterator<Item = PathBuf>) -> Self {
         let mut places: Vec<PathBuf> = directories.into_iter().collect();
         places.sort_by(|a, b| (b.components().count(), b).cmp(&(a.components().count(), a)));
@@ -29,12 +29,13 @@ impl Units {
         Self { places }
     }
 
-    /// The unit of a path, by its number.
+    /// Returns the number of the unit of a path.
     fn of(&self, path: &Path) -> usize {
         self.places.iter().position(|place| is_below(path, place)).unwrap_or(self.places.len())
     }
 
-    /// The same for a material: what lies in a history belongs to its repository, whatever its path.
+    /// Returns the number of the unit of an occurrence. Occurrences in a history belong to the unit of their
+    /// repository.
     fn of_occurrence(&self, occurrence: &Occurrence) -> usize {
         self.of(occurrence.git.as_deref().map_or(&occurrence.origin.path, |git| &git.repository))
     }
@@ -44,8 +45,8 @@ impl Units {
     }
 }
 
-/// Whether a path lies at or below a directory. The current directory is the empty path: what begins with `/` or `..` does not
-/// lie in it.
+/// Whether a path is at or below a directory. The empty path is the current directory, which does not contain paths
+/// that begin with `/` or `..`.
 fn is_below(path: &Path, directory: &Path) -> bool {
     if directory.as_os_str().is_empty() {
         return path.is_relative() && !path.starts_with("..");
@@ -53,7 +54,7 @@ fn is_below(path: &Path, directory: &Path) -> bool {
     path.starts_with(directory)
 }
 
-/// [`super::open_all`] for each unit by itself. The order of `occurrences` stays that of the engine.
+/// Runs [`super::open_all`] for each unit separately. The order of `occurrences` stays that of the engine.
 pub(crate) fn open_units(
     occurrences: &mut Vec<Occurrence>,
     candidates: Candidates,
@@ -96,8 +97,8 @@ mod tests {
         assert!(same("a.pem", "src/b.pem") && same("vendor/lib/a", "vendor/lib/deep/b"));
         assert!(same("/srv/git/x", "/srv/git/y"));
         assert!(!same("a.pem", "vendor/lib/a") && !same("a.pem", "/srv/git/x") && !same("a.pem", "../else/x"));
-        // Named one by one.
+        // Files named one by one.
         assert!(same("/etc/a.pem", "../b.pem") && !same("/etc/a.pem", "a.pem"));
-        assert!(same("vendor/library/a", "a.pem"), "a name that begins alike");
+        assert!(same("vendor/library/a", "a.pem"), "a name with the same prefix");
     }
 }

@@ -1,4 +1,4 @@
-//! Passwords that nobody had to write down: well-known ones, those in a file's own name, and words of its surroundings.
+//! Passwords that are not written in any file: well-known ones, those in a file name, and words of its path.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 pub(super) struct WellKnown {
     pub(super) word: String,
     pub(super) from: String,
-    /// How sure it is: for readers of the file.
+    /// How reliable the entry is; only for readers of the file.
     #[serde(rename = "mark")]
     _mark: Mark,
     rule: Option<String>,
@@ -31,23 +31,24 @@ struct File {
     password: Vec<WellKnown>,
 }
 
-/// The list that keyradius comes with.
+/// Returns the built-in list.
 pub(super) fn well_known() -> Vec<WellKnown> {
-    // The data is part of the program, and a test reads it.
+    // The data is part of the program, and a test parses it.
     toml::from_str::<File>(include_str!("../../data/passwords.toml")).map(|file| file.password).unwrap_or_default()
 }
 
-/// The rule that a well-known password raises beyond that the key opens, by what [`super::Opened`] says in `field`.
+/// Returns the rule that a well-known password triggers in addition to opening the key. `field` is that of
+/// [`super::Opened`].
 ///
 /// [`super::Opened`]: keyradius_core::material::Opened
 pub fn rule(field: &str) -> Option<String> {
     well_known().into_iter().find(|known| known.from == field).and_then(|known| known.rule)
 }
 
-/// Longest password taken from a name, in bytes.
+/// Maximum length of a password taken from a name, in bytes.
 const MAX: usize = 64;
 
-/// Passwords in a file's own name: `Abc123` of `cert_pass_Abc123.pfx`, `android` of `release-pw-android.jks`.
+/// Extracts passwords from a file name: `Abc123` from `cert_pass_Abc123.pfx`, `android` from `release-pw-android.jks`.
 pub(super) fn in_name(path: &Path) -> Vec<Zeroizing<Vec<u8>>> {
     let Some(stem) = path.file_stem().and_then(|stem| stem.to_str()) else { return Vec::new() };
     let mut found = Vec::new();
@@ -61,7 +62,7 @@ pub(super) fn in_name(path: &Path) -> Vec<Zeroizing<Vec<u8>>> {
         ) {
             let rest = stem.get(end..).unwrap_or_default().trim_matches(separator);
             let token = rest.split(separator).next().unwrap_or_default();
-            // The word behind, and all that is behind: a password may have a dash.
+            // The next word, and all of the rest: a password may contain a dash.
             for word in [token, rest] {
                 if !word.is_empty()
                     && word.len() <= MAX
@@ -76,10 +77,10 @@ pub(super) fn in_name(path: &Path) -> Vec<Zeroizing<Vec<u8>>> {
     found
 }
 
-/// Most words made of a place: few, because they are guesses.
+/// Maximum number of words made from a place: few, because they are guesses.
 pub(super) const MAX_CONTEXT: usize = 60;
 
-/// Words of a place, with the endings that people give them: what the file, its directory and its keys are called.
+/// Returns the words of a place, with the endings that people add: names of the file, its directory and its keys.
 pub(super) fn of_place(path: &Path, names: &[String]) -> Vec<String> {
     let text = |part: Option<&std::ffi::OsStr>| part.and_then(|p| p.to_str()).map(str::to_owned);
     let stem = text(path.file_stem());
@@ -109,7 +110,8 @@ pub(super) fn of_place(path: &Path, names: &[String]) -> Vec<String> {
     out
 }
 
-/// All strings of one to four of `0-9a-z`: the passphrase of the platform key of 2022 that PKfail made known had four.
+/// Iterates over all strings of one to four of `0-9a-z`, with their lengths. The passphrase of the platform key of 2022
+/// that PKfail published had four.
 pub(super) fn short() -> impl Iterator<Item = ([u8; 4], usize)> {
     const LETTERS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
     (1..=4_u32).flat_map(|length| {
@@ -130,20 +132,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_list_reads() {
+    fn the_list_is_valid() {
         let list = toml::from_str::<File>(include_str!("../../data/passwords.toml")).unwrap().password;
         assert!((30..=80).contains(&list.len()), "{} words", list.len());
         let mut words: Vec<_> = list.iter().map(|known| &known.word).collect();
         words.sort();
         words.dedup();
-        assert_eq!(words.len(), list.len(), "a word stands twice");
+        assert_eq!(words.len(), list.len(), "a word occurs twice");
         assert!(list.iter().all(|known| !known.word.is_empty() && !known.from.is_empty()));
         assert_eq!(rule("PFX exported by mimikatz").as_deref(), Some("PFX-MIMIKATZ"));
         assert_eq!(rule("common word"), None);
     }
 
     #[test]
-    fn names_give_themselves_away() {
+    fn passwords_in_names_are_found() {
         for (name, expected) in [
             ("cert_pass_Abc123.pfx", &["Abc123"][..]),
             ("a/release-pw-android.jks", &["android"]),
@@ -169,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn short_ones_are_all_there_once() {
+    fn short_passwords_are_complete_and_distinct() {
         let all: Vec<_> = short().map(|(word, length)| word[..length].to_vec()).collect();
         assert_eq!(all.len(), 36 + 36 * 36 + 36 * 36 * 36 + 36 * 36 * 36 * 36);
         assert_eq!(

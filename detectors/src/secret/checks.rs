@@ -1,4 +1,4 @@
-//! What code knows of a secret beyond its pattern: checksums, what it encodes, what stands beside it.
+//! Checks by code in addition to a pattern: checksums, decoded contents, and what is next to the secret.
 
 use std::ops::Range;
 
@@ -8,44 +8,44 @@ use serde::Deserialize;
 use super::placeholder::{is_placeholder, is_placeholder_password};
 use super::sums::{base36, base62, base64, crc32, marvin_fits};
 
-/// Names of the checks in `secrets.toml`.
+/// The checks, by their names in `secrets.toml`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Check {
     /// The last six digits are the CRC-32 of the thirty before, in base 62 (GitHub, npm).
     Crc62,
-    /// The last seven digits are the CRC-32 of all before, in base 36.
+    /// The last seven digits are the CRC-32 of everything before, in base 36.
     GitlabRoutable,
-    /// A macaroon for pypi.org that ends in its signature.
+    /// A macaroon for pypi.org that ends with its signature.
     Macaroon,
     /// Base64 of `reftkn:`.
     JfrogReference,
-    /// Base32 of what may be an account number, with the secret key beside it or without.
+    /// Base32 that may encode an account number, with or without the secret key nearby.
     AwsKeyId,
-    /// Mixed like base64 of random bytes.
+    /// Mixed case and digits, as in base64 of random bytes.
     AwsSecret,
     /// Base64 of `BedrockAPIKey-`.
     Bedrock,
-    /// Marvin32, with the key before the anchor.
+    /// Marvin32 of the key that begins before the anchor.
     AzureStorage,
-    /// Marvin32, if the key is signed.
+    /// Marvin32, if the key has a signature.
     AzureConnection,
-    /// Marvin32, if the key is signed.
+    /// Marvin32, if the key has a signature.
     AzureMessaging,
-    /// Its mark stands where it should.
+    /// The mark is where it belongs, which the pattern has checked.
     Annotated,
-    /// CRC-32 of all before, low byte first, in hex.
+    /// CRC-32 of everything before, low byte first, in hex.
     Grafana,
-    /// Base64 of JSON with the right fields.
+    /// Base64 of JSON with the expected fields.
     GrafanaCloud,
-    /// JSON in base64url, an algorithm, a signature.
+    /// JSON in base64url, with an algorithm and a signature.
     Jwt,
-    /// A password that is no placeholder, for a host that is no example.
+    /// A password that is not a placeholder, for a host that is not an example.
     UrlPassword,
 }
 
 impl Check {
-    /// What it looks at, in a few words for a table.
+    /// Describes the check in a few words, for a table.
     pub const fn text(self) -> &'static str {
         match self {
             Self::Crc62 => "CRC-32 in base 62",
@@ -57,23 +57,23 @@ impl Check {
             Self::Bedrock => "base64 of BedrockAPIKey-",
             Self::AzureStorage => "Marvin32",
             Self::AzureConnection | Self::AzureMessaging => "Marvin32, where signed",
-            Self::Annotated => "mark in its place",
+            Self::Annotated => "position of the mark",
             Self::Grafana => "CRC-32, low byte first",
             Self::GrafanaCloud => "base64 of JSON",
             Self::Jwt => "JSON, algorithm, expiry",
-            Self::UrlPassword => "no placeholder, no example host",
+            Self::UrlPassword => "not a placeholder or an example host",
         }
     }
 }
 
-/// What was matched.
+/// A match of a pattern.
 #[derive(Clone, Debug)]
 pub(super) struct Found<'a> {
-    /// The window.
+    /// The whole blob.
     pub(super) bytes: &'a [u8],
-    /// The secret in it.
+    /// The range of the secret in it.
     pub(super) secret: Range<usize>,
-    /// The host behind a password in an address.
+    /// The host after a password in an address; empty for other formats.
     pub(super) host: &'a [u8],
 }
 
@@ -83,22 +83,22 @@ impl<'a> Found<'a> {
     }
 }
 
-/// What a check learned.
+/// Details that a check found.
 #[derive(Debug, Default)]
 pub(super) struct Learned {
-    /// Another class than that of the format.
+    /// The class to use instead of that of the format.
     pub(super) class: Option<SecretClass>,
-    /// Names that it gives.
+    /// Names read from the secret.
     pub(super) labels: Vec<Label>,
-    /// Remarks.
+    /// Remarks for the report.
     pub(super) remarks: Vec<Remark>,
-    /// When it ends, seconds since 1970.
+    /// When the secret expires, in seconds since 1970.
     pub(super) expires: Option<i64>,
-    /// A second part of the secret, which stands near.
+    /// A second part of the secret, found nearby.
     pub(super) beside: Option<Range<usize>>,
 }
 
-/// Seeds of Marvin32, ASCII read as a big-endian number, by the four digits before the checksum.
+/// Seeds of Marvin32 (ASCII read as a big-endian number), by the four digits before the checksum. Source:
 /// `security-utilities`, IdentifiableMetadata.
 const SIGNED: [(&[u8], &[&[u8; 8]]); 6] = [
     (b"+ASt", &[b"Default0"]),
@@ -109,7 +109,7 @@ const SIGNED: [(&[u8], &[&[u8; 8]]); 6] = [
     (b"AIoT", &[b"IoTHub00", b"DpsKey00", b"Device00"]),
 ];
 
-/// `None` if it is no such secret after all.
+/// Checks a match. `None` if the check fails.
 pub(super) fn check(check: Check, found: &mut Found<'_>, learned: &mut Learned) -> Option<Verdict> {
     let text = found.text();
     match check {
@@ -121,11 +121,11 @@ pub(super) fn check(check: Check, found: &mut Found<'_>, learned: &mut Learned) 
         Check::Macaroon => macaroon(text, learned),
         Check::JfrogReference => base64(text)?.starts_with(b"reftkn:").then_some(Verdict::Decodes),
         Check::AwsKeyId => Some(aws_key_id(found, learned)),
-        // Beside its id it is told with the id.
+        // A secret key next to its id is reported with the id.
         Check::AwsSecret => (is_mixed(text) && !id_beside(found)).then_some(Verdict::Shape),
         Check::Bedrock => base64(text.get(4..)?)?.starts_with(b"BedrockAPIKey-").then_some(Verdict::Decodes),
         Check::AzureStorage => {
-            // 88 digits: 76 of the key, four that sign, six of the checksum, two of padding.
+            // 88 digits: 76 of the key, four of the signature, six of the checksum, two of padding.
             let start = found.secret.start.checked_sub(76)?;
             let more =
                 start.checked_sub(1).and_then(|at| found.bytes.get(at)).is_some_and(|b| matches!(b, b'+' | b'/'));
@@ -153,7 +153,7 @@ pub(super) fn check(check: Check, found: &mut Found<'_>, learned: &mut Learned) 
     }
 }
 
-/// Of a body of another length than 36 nothing is known: GitHub has announced longer ones.
+/// CRC-32 of a body of 36 digits. Bodies of other lengths cannot be checked: GitHub has announced longer ones.
 fn crc62(text: &[u8]) -> Option<Verdict> {
     let body = text.get(4..)?;
     match body.split_last_chunk::<6>() {
@@ -162,7 +162,7 @@ fn crc62(text: &[u8]) -> Option<Verdict> {
     }
 }
 
-/// Version 2, its place, its identifier, end of section; at the end a signature of 32 bytes (field 6).
+/// Version 2, location, identifier, end of section; at the end a signature of 32 bytes (field 6).
 /// <https://github.com/rescrv/libmacaroons/blob/master/doc/format.txt>
 fn macaroon(text: &[u8], learned: &mut Learned) -> Option<Verdict> {
     let bytes = base64(text.get(5..)?)?;
@@ -179,7 +179,7 @@ fn macaroon(text: &[u8], learned: &mut Learned) -> Option<Verdict> {
     (bytes.get(signature..signature + 2)? == [6, 32]).then_some(Verdict::Decodes)
 }
 
-/// Where a secret key is looked for around its id, in bytes: some five lines of a settings file.
+/// How far around an AWS key id its secret key is searched for, in bytes before and after: some five lines of settings.
 const NEAR: Range<usize> = 300..400;
 
 fn aws_key_id(found: &mut Found<'_>, learned: &mut Learned) -> Verdict {
@@ -189,10 +189,10 @@ fn aws_key_id(found: &mut Found<'_>, learned: &mut Learned) -> Verdict {
         let value = if byte.is_ascii_digit() { byte - b'2' + 26 } else { byte.wrapping_sub(b'A') };
         bits = bits << 5 | u128::from(value);
     }
-    // The first six of ten bytes, less the highest bit and the lowest seven.
+    // The first six of ten bytes, without the highest bit and the lowest seven.
     let account = ((bits >> 32) as u64 & 0x7fff_ffff_ff80) >> 7;
     let mut verdict = Verdict::Shape;
-    // Keys from before 2019 (AKIAI, AKIAJ) do not encode it.
+    // Keys from before 2019 (AKIAI, AKIAJ) do not encode the account number.
     if id.get(4).is_some_and(|b| *b >= b'Q' || b.is_ascii_digit()) && account < 1_000_000_000_000 {
         learned.labels.push(Label { kind: "account", text: format!("{account:012}") });
         verdict = Verdict::Decodes;
@@ -210,7 +210,7 @@ fn aws_key_id(found: &mut Found<'_>, learned: &mut Learned) -> Verdict {
     verdict
 }
 
-/// Whether the id of an access key stands near a secret key, which [`aws_key_id`] tells.
+/// Whether the id of an access key is near a secret key; [`aws_key_id`] then reports both.
 fn id_beside(found: &Found<'_>) -> bool {
     let from = found.secret.start.saturating_sub(NEAR.end);
     let to = found.bytes.len().min(found.secret.end + NEAR.start);
@@ -222,7 +222,7 @@ fn id_beside(found: &Found<'_>) -> bool {
     })
 }
 
-/// The first run of exactly forty base64 digits that are mixed like random ones.
+/// Returns the first run of exactly forty base64 digits that look random.
 fn runs(bytes: &[u8], within: Range<usize>) -> Option<Range<usize>> {
     let is_digit = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
     let mut at = within.start;
@@ -238,7 +238,7 @@ fn runs(bytes: &[u8], within: Range<usize>) -> Option<Range<usize>> {
     None
 }
 
-/// Capitals, small letters and digits, as random base64 has them, and no hex digest or path does.
+/// Whether a text mixes upper case, lower case and digits as random base64 does. Hex digests and paths do not.
 fn is_mixed(text: &[u8]) -> bool {
     let count = |is: fn(&u8) -> bool| text.iter().filter(|b| is(b)).count();
     count(u8::is_ascii_uppercase) >= 4
@@ -247,9 +247,10 @@ fn is_mixed(text: &[u8]) -> bool {
         && count(|b| *b == b'/') <= 6
 }
 
-/// A key that is signed at `at` must fit its checksum; one that is not is only of the right shape.
+/// Checks a key whose signature would be at `at`. With a known signature the checksum must match; without one, only the
+/// shape can be checked.
 fn azure(key: &[u8], at: usize) -> Option<Verdict> {
-    // Where the key was found by its signature, that stands before six digits and two of padding.
+    // A key found by its signature has it before six digits of checksum and two of padding.
     let at = if key.len() == 88 { 76 } else { at };
     let signature = key.get(at..at + 4)?;
     match SIGNED.iter().find(|(sign, _)| *sign == signature) {
@@ -261,7 +262,7 @@ fn azure(key: &[u8], at: usize) -> Option<Verdict> {
     }
 }
 
-/// The text behind `"name":` in a JSON text, without its quotes: enough for flat claims, and nothing is built.
+/// Returns the value of `"name":` in JSON, without quotes. This suffices for flat claims and needs no parser.
 fn field<'a>(json: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     let quoted = [b"\"", name, b"\""].concat();
     let at = memchr::memmem::find(json, &quoted)? + quoted.len();
@@ -280,7 +281,7 @@ fn jwt(text: &[u8], learned: &mut Learned) -> Option<Verdict> {
     if algorithm.eq_ignore_ascii_case(b"none") || std::str::from_utf8(&claims).is_err() {
         return None;
     }
-    // The token of jwt.io and of a thousand tutorials.
+    // The token used by jwt.io and many tutorials.
     if field(&claims, b"sub") == Some(b"1234567890") {
         return None;
     }
@@ -290,7 +291,7 @@ fn jwt(text: &[u8], learned: &mut Learned) -> Option<Verdict> {
     }
     for (kind, name) in [("algorithm", &b"alg"[..]), ("issuer", b"iss"), ("audience", b"aud")] {
         let value = if name == b"alg" { Some(algorithm) } else { field(&claims, name) };
-        // Of a list, the first.
+        // The first item of a list.
         let value = value.map(<[u8]>::trim_ascii_start);
         let value = value.map(|v| v.strip_prefix(b"[\"").and_then(|v| v.split(|b| *b == b'"').next()).unwrap_or(v));
         learned.labels.extend(value.filter(|v| !v.is_empty() && v.len() <= 120).map(|v| Label::new(kind, v)));

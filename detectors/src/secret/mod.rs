@@ -1,12 +1,12 @@
-//! Ordinary secrets: tokens and passwords that open something and sign nothing.
+//! Ordinary secrets: tokens and passwords that grant access but sign nothing.
 //!
-//! Every format of `data/secrets.toml` has a literal that must be there (the anchor), a pattern that is tried at that place
-//! in a bounded window, and for many a check by code: a checksum, what it encodes, what stands beside it. Only a secret
-//! that passes all of it is told. General rules (`password = ...`, high entropy) are left out: they are wrong more often
-//! than right, and what a keystore's password may be is the business of `usage/`.
+//! Each format in `data/secrets.toml` has a required literal (the anchor), a pattern tried there in a bounded window,
+//! and often a check by code: a checksum, decoded contents, or what is next to the secret. Only a secret that passes
+//! every test is reported. General rules (`password = ...`, high entropy) are left out because they are wrong more
+//! often than right. `usage/` collects possible keystore passwords.
 //!
-//! The secret itself never leaves this folder. What is told of it is a digest, and that only where it has at least
-//! [`JOINED`] bits of entropy: a digest of a password could be tried against a list of words.
+//! The secret itself never leaves this folder. Only a digest of it is reported, and only if the secret has at least
+//! [`JOINED`] bits of entropy: a digest of a password could be tried against a word list.
 
 mod checks;
 mod placeholder;
@@ -28,10 +28,10 @@ pub use tables::Format;
 use tables::{LONGEST, TABLES};
 pub use user::{AHEAD, Allow, BACK, Refused, Rule, Target, UserRules, compile, literals, literals_of};
 
-/// Least entropy, in bits, of a secret that is known by a digest: what nobody can try out.
+/// Minimum entropy, in bits, of a secret that is identified by a digest: too much to search exhaustively.
 pub const JOINED: u32 = 80;
 
-/// The domain of such digests: they are digests of nothing else.
+/// The domain prefix of these digests, so that they equal no other digests.
 const DOMAIN: &[u8] = b"keyradius ordinary secret\0";
 
 /// Every format of ordinary secrets, in the order of the table.
@@ -42,14 +42,15 @@ pub fn formats() -> &'static [Format] {
 static ABOUT: About = About {
     id: "secrets",
     title: "Ordinary secrets",
-    detects: "Tokens of code hosts, package registries, clouds and services, and passwords in the addresses of databases, by \
-              the formats that docs/secrets.md lists. Checksums and encodings are checked where the format has them: what \
-              fails is not told. They are one class, at the end of every report, below everything that signs.",
-    blind_to: "Secrets without a mark of their own: passwords in settings, keys that are plain hex. Basic authentication in \
-               web addresses, because its mark is in half of all files. Tokens in UTF-16, and those split over lines. \
-               Whether a token still works: nothing is asked.",
-    respond: "Revoke it where it was issued, read the log there for its use, and take it out of the file. Copies in a \
-              history stay: revoking is what counts.",
+    detects: "Tokens of code hosts, package registries, clouds and services, and passwords in database addresses, in \
+              the formats listed in docs/secrets.md. Checksums and encodings are verified where the format has them; a \
+              secret that fails is not reported. These secrets are a separate class at the end of every report, below \
+              everything that signs.",
+    blind_to: "Secrets without a recognisable prefix or other mark: passwords in settings, keys in plain hex. Basic \
+               authentication in web addresses, because its mark occurs in half of all files. Tokens in UTF-16, and \
+               tokens split over lines. Whether a token still works: no service is asked.",
+    respond: "Revoke it where it was issued, check the issuer's log for misuse, and remove it from the file. Copies \
+              remain in the history, so only revoking helps.",
     references: &["docs/secrets.md"],
 };
 
@@ -81,8 +82,8 @@ impl Detector for Secrets {
     }
 }
 
-/// The secret of this format whose anchor stands at `at`. `Ok(None)` if the pattern does not match, `Err` if it does and
-/// something else speaks against it.
+/// Returns the secret of this format whose anchor is at `at`. `Ok(None)` if the pattern does not match; `Err` if it
+/// matches but the format's check fails, or if the secret is a placeholder or a published example.
 fn find(format: &Format, bytes: &[u8], at: usize) -> Result<Option<Material>, Malformed> {
     let from = at - back(bytes, at, format.back);
     let window = bytes.get(from..bytes.len().min(from.saturating_add(LONGEST))).unwrap_or_default();
@@ -100,21 +101,21 @@ fn find(format: &Format, bytes: &[u8], at: usize) -> Result<Option<Material>, Ma
     let verdict = match format.check {
         Some(which) => match check(which, &mut found, &mut learned) {
             Some(verdict) => verdict,
-            None => return refuse("what the format's check asks for"),
+            None => return refuse("secret that passes the check of its format"),
         },
         None => Verdict::Shape,
     };
     let text = found.text();
-    // What has a checksum or is an address was looked at more closely than by its letters.
+    // A secret with a valid checksum, an address and a JWT are not judged by their letters: their checks are stricter.
     let weighed = verdict == Verdict::Checksum || matches!(format.check, Some(Check::UrlPassword | Check::Jwt));
     if (!weighed && placeholder::is_placeholder(text)) || placeholder::is_published(text, &format.examples) {
-        return refuse("a secret and no example");
+        return refuse("secret that is not an example");
     }
     Ok(Some(material(format, &whole, &found, learned, verdict)))
 }
 
 fn material(format: &Format, whole: &Range<usize>, found: &Found<'_>, learned: Learned, verdict: Verdict) -> Material {
-    // A second part that stands near is not in the span: between the two there may be a key.
+    // A second part nearby is not in the span: a key may be between the two.
     let span = whole.start.min(found.secret.start)..whole.end.max(found.secret.end);
     let beside = learned.beside.unwrap_or(0..0);
     let mut material = Material::new(Kind::Secret, "secrets", Encoding::Text, span);
@@ -139,11 +140,11 @@ fn material(format: &Format, whole: &Range<usize>, found: &Found<'_>, learned: L
     material
 }
 
-/// How many of the bytes before `at` may belong to the secret: letters, digits, `_` and `-`, at most `most`.
+/// Returns how many bytes before `at` may belong to the secret: letters, digits, `_` and `-`, at most `most`.
 fn back(bytes: &[u8], at: usize, most: usize) -> usize {
     let before = bytes.get(at.saturating_sub(most)..at).unwrap_or_default();
     let length = before.iter().rev().take_while(|b| is_word(**b) || **b == b'-').count();
-    // The letter of an escape (`\n`) belongs to no secret.
+    // The letter of an escape (`\n`) is not part of the secret.
     let start = at - length;
     let escape = start.checked_sub(1).and_then(|before| bytes.get(before..start + 1));
     let escaped = matches!(escape, Some([b'\\', b'n' | b'r' | b't'])) && length > 0;
@@ -154,7 +155,8 @@ const fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-/// Whether the byte before belongs to the same word. The letter of an escape (`\n`) and the digits of `%3D` do not.
+/// Whether the byte before `start` belongs to the same word. The letter of an escape (`\n`) and the digits of `%3D` do
+/// not.
 fn inside_a_word(bytes: &[u8], start: usize) -> bool {
     let before = bytes.get(start.saturating_sub(3)..start).unwrap_or_default();
     match before {
@@ -164,7 +166,7 @@ fn inside_a_word(bytes: &[u8], start: usize) -> bool {
     }
 }
 
-/// Whether the secret goes on behind its end.
+/// Whether the secret continues after its end.
 fn goes_on(bytes: &[u8], end: usize) -> bool {
     bytes.get(end).is_some_and(|b| is_word(*b) || *b == b'-')
 }

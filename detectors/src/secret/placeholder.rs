@@ -1,11 +1,11 @@
-//! Texts that stand where a secret should: examples, templates, masks.
+//! Placeholders in place of a secret: examples, templates, masks.
 
 use sha2::{Digest, Sha256};
 
 use crate::read::chance::{distinct, repeats};
 use keyradius_core::hex::hex;
 
-/// Words that real secrets hold by chance once in billions of times, and examples hold often; lower case.
+/// Words common in examples, which a random secret contains by chance once in billions; lower case.
 const WORDS: [&[u8]; 14] = [
     b"example",
     b"placeholder",
@@ -23,21 +23,21 @@ const WORDS: [&[u8]; 14] = [
     b"replaceme",
 ];
 
-/// Runs that nobody draws at random: alphabets and rows of keys, lower case.
+/// Sequences that a random secret does not contain: alphabets and keyboard rows, lower case.
 const RUNS: [&[u8]; 7] =
     [b"0123456789", b"1234567890", b"abcdefghij", b"zyxwvutsrq", b"9876543210", b"qwertyuiop", b"deadbeefdeadbeef"];
 
-/// Fewest different bytes in the body of a random secret of 16 and more.
+/// Minimum number of distinct bytes in the body of a random secret of 16 bytes or more.
 const DIFFERENT: usize = 7;
 
-/// Whether a random token only looks like one: an example, a mask, a row of keys.
+/// Whether a token is a placeholder rather than random: an example, a mask, a keyboard row.
 pub(super) fn is_placeholder(token: &[u8]) -> bool {
     let lower = token.to_ascii_lowercase();
     let holds = |part: &&'static [u8]| memchr::memmem::find(&lower, part).is_some();
     if WORDS.iter().any(holds) || RUNS.iter().any(holds) {
         return true;
     }
-    // The same byte six times on end does not happen in what was drawn from 16 and more symbols.
+    // Random text over 16 or more symbols does not repeat one byte six times in a row.
     if token.windows(6).any(|six| six.iter().all(|b| Some(b) == six.first())) {
         return true;
     }
@@ -45,7 +45,7 @@ pub(super) fn is_placeholder(token: &[u8]) -> bool {
     distinct(body) < DIFFERENT.min(token.len() / 2) || repeats(body)
 }
 
-/// Whether a password in an address only stands for one.
+/// Whether a password in an address is a placeholder.
 pub(super) fn is_placeholder_password(password: &[u8]) -> bool {
     const WHOLE: [&[u8]; 34] = [
         b"password",
@@ -91,7 +91,7 @@ pub(super) fn is_placeholder_password(password: &[u8]) -> bool {
         || [&b"password"[..], b"passwort", b"secret", b"....", b"xxx", b"1234", b"pass_", b"_pass"]
             .iter()
             .any(|part| memchr::memmem::find(&lower, part).is_some())
-        // `%40` is a way to write a sign; any other use is one of a template.
+        // `%40` is percent-encoding; any other use of a percent sign is a template.
         || password.iter().any(|b| template(b) && *b != b'%')
         || percent_template(password)
         || distinct(password) < 4
@@ -99,13 +99,13 @@ pub(super) fn is_placeholder_password(password: &[u8]) -> bool {
         || (lower.len() > 5 && lower.iter().all(|b| b.is_ascii_lowercase() || *b == b'_') && lower.contains(&b'_'))
 }
 
-/// A percent sign that is not followed by two hex digits.
+/// Whether a percent sign is not followed by two hex digits.
 fn percent_template(text: &[u8]) -> bool {
     memchr::memchr_iter(b'%', text)
         .any(|at| !text.get(at + 1..at + 3).is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit)))
 }
 
-/// Whether it is one of the published examples, by digest.
+/// Whether the token is a published example, compared by SHA-256.
 pub(super) fn is_published(token: &[u8], digests: &[String]) -> bool {
     !digests.is_empty() && digests.contains(&hex(&Sha256::digest(token)))
 }
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_only_stands_for_a_token() {
+    fn token_placeholders() {
         for (token, placeholder) in [
             ("ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", true),
             ("AKIAIOSFODNN7EXAMPLE", true),
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_stands_for_a_password() {
+    fn password_placeholders() {
         for (password, placeholder) in [
             ("password", true),
             ("${DB_PASSWORD}", true),

@@ -1,8 +1,8 @@
-//! Checksums that issuers put into their tokens: CRC-32 in several spellings, Marvin32.
+//! Checksums that issuers put into their tokens: CRC-32 in several encodings, and Marvin32.
 
 use crate::read::text;
 
-/// CRC-32 of IEEE 802.3, as in zlib. Tokens are short: no table is worth its cache lines.
+/// CRC-32 of IEEE 802.3, as in zlib. Tokens are short, so a lookup table is not worth its cache lines.
 pub(super) fn crc32<'a>(bytes: impl IntoIterator<Item = &'a u8>) -> u32 {
     !bytes.into_iter().fold(!0_u32, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 })
@@ -11,7 +11,7 @@ pub(super) fn crc32<'a>(bytes: impl IntoIterator<Item = &'a u8>) -> u32 {
 
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// A number in base 62, `0-9A-Za-z`, with zeros in front up to `N` digits.
+/// Encodes a number in base 62 (`0-9A-Za-z`), padded with leading zeros to `N` digits.
 pub(super) fn base62<const N: usize>(number: u32) -> [u8; N] {
     let mut rest = number;
     let mut out = [b'0'; N];
@@ -22,7 +22,7 @@ pub(super) fn base62<const N: usize>(number: u32) -> [u8; N] {
     out
 }
 
-/// A number in base 36, `0-9a-z`, likewise.
+/// Encodes a number in base 36 (`0-9a-z`), padded with leading zeros to `N` digits.
 pub(super) fn base36<const N: usize>(number: u32) -> [u8; N] {
     let mut rest = number;
     let mut out = [b'0'; N];
@@ -33,8 +33,8 @@ pub(super) fn base36<const N: usize>(number: u32) -> [u8; N] {
     out
 }
 
-/// Marvin32 over bytes, both halves folded: what Microsoft calls `ComputeHash32`. The published test vectors are of the
-/// unfolded hash; see the test. `security-utilities`, Marvin.
+/// Marvin32 of `bytes` with both halves XORed: Microsoft's `ComputeHash32`. The published test vectors are of the hash
+/// before the XOR; see the test. Source: `security-utilities`, Marvin.
 pub(super) fn marvin32(bytes: &[u8], seed: u64) -> u32 {
     let hash = marvin64(bytes, seed);
     hash as u32 ^ (hash >> 32) as u32
@@ -59,14 +59,14 @@ fn marvin64(bytes: &[u8], seed: u64) -> u64 {
     u64::from(high) << 32 | u64::from(low)
 }
 
-/// Whether the last four bytes of a key in base64 are Marvin32 of the others under one of the seeds.
+/// Whether the last four bytes of a base64 key are the Marvin32 of the preceding bytes under one of the seeds.
 pub(super) fn marvin_fits(key: &[u8], seeds: &[u64]) -> bool {
     let Some(bytes) = base64(key) else { return false };
     let Some((body, sum)) = bytes.split_last_chunk::<4>() else { return false };
     seeds.iter().any(|seed| marvin32(body, *seed) == u32::from_le_bytes(*sum))
 }
 
-/// Base64 in either alphabet, with or without padding; `None` if anything else is between.
+/// Decodes base64 in either alphabet, with or without padding. `None` if `text` contains any other byte.
 pub(super) fn base64(text: &[u8]) -> Option<zeroize::Zeroizing<Vec<u8>>> {
     text::unbase64(text::without_padding(text, usize::MAX))
 }
@@ -76,8 +76,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn crc_of_the_catalogue() {
-        // The check value of CRC-32/ISO-HDLC.
+    fn crc_matches_the_catalogue() {
+        // The check value of CRC-32/ISO-HDLC in the catalogue of CRCs.
         assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
         assert_eq!(base62::<6>(u32::MAX), *b"4gfFC3");
         assert_eq!(base62::<6>(0), *b"000000");
@@ -85,8 +85,8 @@ mod tests {
     }
 
     #[test]
-    fn marvin_of_the_published_vectors() {
-        // Tests of microsoft/security-utilities, from the implementation of skeeto.
+    fn marvin_matches_the_published_vectors() {
+        // Test vectors of microsoft/security-utilities, from skeeto's implementation.
         const SEED: u64 = 0x004f_b61a_001b_dbcc;
         for (bytes, seed, hash) in [
             (&b""[..], SEED, 0x30ed_35c1_00cd_3c7d_u64),

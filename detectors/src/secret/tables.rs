@@ -1,5 +1,5 @@
-//! The formats as data: `detectors/data/secrets.toml`, compiled in and read once. A pattern is compiled when its anchor
-//! is first seen: most scans see few of them.
+//! The formats as data: `detectors/data/secrets.toml`, compiled in and parsed once. A pattern is compiled when its
+//! anchor first occurs, because most scans see few of the anchors.
 
 use std::sync::{LazyLock, OnceLock};
 
@@ -10,16 +10,16 @@ use serde::Deserialize;
 
 use super::checks::Check;
 
-/// Longest secret that is read from its anchor on, in bytes: a JSON Web Token with many claims.
+/// Maximum length of a secret from its first byte on: a JSON Web Token with many claims.
 pub(super) const LONGEST: usize = 8192;
 
-/// Largest program of one built-in pattern, in bytes. The widest of them takes a twentieth.
+/// Maximum compiled size of a built-in pattern, in bytes. The largest uses a twentieth of it.
 const PATTERN: usize = 4 << 20;
 
-/// The formats.
+/// All formats.
 pub(super) static TABLES: LazyLock<Tables> = LazyLock::new(Tables::load);
 
-/// One `[[secret]]` as it is written.
+/// One `[[secret]]` entry as written in the file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Raw {
@@ -51,23 +51,23 @@ struct File {
 /// A format of ordinary secrets.
 #[derive(Debug)]
 pub struct Format {
-    /// Its id, such as `github-token`.
+    /// Identifier, such as `github-token`.
     pub id: &'static str,
-    /// What it is, in a few words.
+    /// What the secret is, in a few words.
     pub title: &'static str,
-    /// How far such a secret reaches.
+    /// How much access such a secret gives.
     pub class: SecretClass,
-    /// What somebody can do with it.
+    /// What its holder can do.
     pub unlocks: &'static str,
-    /// The next step, in one line.
+    /// What to do next, in one line.
     pub next: &'static str,
-    /// Where the format is written down.
+    /// Where the format is documented.
     pub source: &'static str,
-    /// The code that looks at it more closely.
+    /// The check by code, if the format has one.
     pub check: Option<Check>,
-    /// Entropy in bits; from [`super::JOINED`] on copies are joined by a digest.
+    /// Entropy in bits. From [`super::JOINED`] bits on, copies are joined by a digest.
     pub bits: u32,
-    /// Its anchors.
+    /// Literals of which one occurs in every such secret.
     pub anchors: Vec<&'static str>,
     pub(super) back: usize,
     pub(super) loose: bool,
@@ -77,28 +77,28 @@ pub struct Format {
 }
 
 impl Format {
-    /// The pattern, anchored at its first byte.
+    /// The pattern, anchored at the start of the window. `None` if it does not compile.
     pub(super) fn regex(&self) -> Option<&Regex> {
         self.regex.get_or_init(|| anchored(&self.pattern, PATTERN).ok()).as_ref()
     }
 }
 
-/// Compiles a pattern that has to begin where it is asked to: over bytes, ASCII classes.
+/// Compiles a pattern that must match at the start of its input: over bytes, with ASCII classes.
 fn anchored(pattern: &str, limit: usize) -> Result<Regex, regex::Error> {
     RegexBuilder::new(&format!(r"\A(?:{pattern})")).unicode(false).size_limit(limit).build()
 }
 
-/// All formats, and what follows from them.
+/// All formats, with an index by anchor.
 pub(super) struct Tables {
     pub(super) formats: Vec<Format>,
     pub(super) anchors: Vec<Anchor<'static>>,
-    /// For each anchor, the formats that have it.
+    /// For each anchor, the indexes of its formats.
     owners: Vec<Vec<usize>>,
 }
 
 impl Tables {
     fn load() -> Self {
-        // What `build.rs` makes of `data/secrets.toml`.
+        // `build.rs` makes this from `data/secrets.toml`.
         let text = include_str!(concat!(env!("OUT_DIR"), "/secrets.json"));
         #[allow(clippy::panic, reason = "compiled in, and read by a test")]
         let file: File = serde_json::from_str(text).unwrap_or_else(|error| panic!("secrets.toml: {error}"));
@@ -136,7 +136,7 @@ impl Tables {
         tables
     }
 
-    /// The formats that have this anchor.
+    /// Returns the formats with this anchor.
     pub(super) fn of(&self, anchor: &[u8]) -> impl Iterator<Item = &Format> {
         let at = self.anchors.iter().position(|known| known.bytes == anchor);
         let owners = at.and_then(|at| self.owners.get(at)).map(Vec::as_slice).unwrap_or_default();
@@ -144,7 +144,7 @@ impl Tables {
     }
 }
 
-/// A text that lives as long as the process: materials refer to it, and there is one table a process.
+/// Leaks a text: materials refer to it, and each process has one table.
 fn forever(text: String) -> &'static str {
     Box::leak(text.into_boxed_str())
 }
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_is_sound() {
+    fn the_table_is_valid() {
         let mut ids: Vec<&str> = TABLES.formats.iter().map(|format| format.id).collect();
         for format in &TABLES.formats {
             assert!(format.regex().is_some(), "{}: {:?}", format.id, anchored(&format.pattern, PATTERN));
@@ -166,7 +166,7 @@ mod tests {
         }
         ids.sort_unstable();
         ids.dedup();
-        assert_eq!(ids.len(), TABLES.formats.len(), "an id stands twice");
+        assert_eq!(ids.len(), TABLES.formats.len(), "an id occurs twice");
         for anchor in &TABLES.anchors {
             assert!((Anchor::MIN..=Anchor::MAX).contains(&anchor.bytes.len()), "{anchor:?}");
             for other in &TABLES.anchors {

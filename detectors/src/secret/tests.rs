@@ -1,4 +1,4 @@
-//! Every format by a secret made for the test, and what only looks like one.
+//! Tests of every format with a secret made for the test, and of texts that only look like secrets.
 
 use std::sync::LazyLock;
 
@@ -9,7 +9,7 @@ use keyradius_core::material::{Identity, Kind, Occurrence, SecretClass, Verdict}
 use super::sums::{base36, base62, crc32, marvin32};
 use super::*;
 
-/// Digits that look random, always the same ones.
+/// Digits that look random but are the same on every call.
 fn random(alphabet: &str, length: usize) -> String {
     let alphabet = alphabet.as_bytes();
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
@@ -54,7 +54,7 @@ fn b64(bytes: &[u8]) -> String {
 fn azure(sign: &str, length: usize, seed: [u8; 8]) -> String {
     let digits = length.div_ceil(3) * 4;
     let padding = digits - (length * 8).div_ceil(6);
-    // Six digits of checksum before the padding, four of signature before them.
+    // Six digits of checksum before the padding, four of signature before the checksum.
     let mut text = random(AN, digits - padding - 10) + sign + "AAAAAA" + &"=".repeat(padding);
     let mut bytes = sums::base64(text.as_bytes()).expect("base64").to_vec();
     let sum = marvin32(&bytes[..length - 4], u64::from_be_bytes(seed));
@@ -69,7 +69,7 @@ fn jwt(claims: &str) -> String {
     format!("{}.{}.{}", part("{\"alg\":\"RS256\",\"typ\":\"JWT\"}"), part(claims), random(AN, 86))
 }
 
-/// One good secret for every format.
+/// A valid secret for every format.
 fn samples() -> Vec<(&'static str, String, Verdict)> {
     use Verdict::{Checksum, Decodes, Shape};
     let routable = format!("glpat-{}.01.{}", random(AN, 40), "1a");
@@ -206,9 +206,9 @@ fn every_format_has_a_sample() {
 }
 
 #[test]
-fn one_digit_more_or_less_is_something_else() {
+fn a_secret_inside_a_word_is_not_reported() {
     for (rule, secret, _) in samples() {
-        // Inside a longer word it is part of that word.
+        // Inside a longer word a secret is part of that word.
         let within: Vec<_> = rules(&format!("abc{secret}")).into_iter().filter(|(other, _)| *other == rule).collect();
         let word = secret.as_bytes()[0].is_ascii_alphanumeric();
         let loose = formats().iter().any(|format| format.id == rule && format.loose);
@@ -217,12 +217,12 @@ fn one_digit_more_or_less_is_something_else() {
 }
 
 #[test]
-fn a_wrong_checksum_is_silent() {
+fn a_wrong_checksum_is_not_reported() {
     for (rule, secret, verdict) in samples() {
         if verdict != Verdict::Checksum {
             continue;
         }
-        // Another digit in the middle of the random part.
+        // Replace a digit in the middle of the random part.
         let mut bytes = secret.into_bytes();
         let at = bytes.len() / 2;
         bytes[at] = if bytes[at] == b'k' { b'm' } else { b'k' };
@@ -232,7 +232,7 @@ fn a_wrong_checksum_is_silent() {
 }
 
 #[test]
-fn the_public_vectors_of_the_checksums() {
+fn checksums_match_public_vectors() {
     let (npm, github) = (
         ["npm_", "qkJaB6MffYVzZXWqmcoF49yrUxP3wf0LsakP"].concat(),
         ["ghp_", "zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ0mLq17"].concat(),
@@ -242,7 +242,7 @@ fn the_public_vectors_of_the_checksums() {
 }
 
 #[test]
-fn what_only_looks_like_a_secret_is_silent() {
+fn lookalikes_are_not_reported() {
     let masked = |prefix: &str, n: usize| format!("{prefix}{}", "x".repeat(n));
     for text in [
         masked("ghp_", 36),
@@ -285,23 +285,23 @@ fn copies_join_and_passwords_do_not() {
 }
 
 #[test]
-fn an_access_key_is_worth_what_stands_beside_it() {
+fn the_class_of_an_access_key_depends_on_its_secret() {
     let id = format!("AKIA{}", random("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16));
     let alone = found(&id).remove(0).material;
     assert_eq!(alone.secret.as_ref().map(|s| s.class), Some(SecretClass::Note));
     let both = format!("[default]\naws_access_key_id = {id}\naws_secret_access_key = {}\n", random(AN, 40));
     let pair = found(&both);
-    assert_eq!(pair.len(), 1, "told once");
+    assert_eq!(pair.len(), 1, "reported once");
     assert_eq!(pair[0].material.secret.as_ref().map(|s| s.class), Some(SecretClass::Account));
     assert_ne!(pair[0].material.identity, alone.identity);
-    // The account is that of AWS' own example: 581039954779.
+    // A known id of an access key, and the account that it encodes.
     let known = ["AKIAQYLPMN5H", "HHFPZAM2"].concat();
     let labels = found(&known).remove(0).material.labels;
     assert_eq!(labels.iter().map(|l| (l.kind, l.text.as_str())).collect::<Vec<_>>(), [("account", "052310077262")]);
 }
 
 #[test]
-fn what_a_token_says_of_itself_is_told() {
+fn claims_of_a_token_are_reported() {
     let token =
         found(&jwt("{\"iss\":\"https://id.acme.test\",\"aud\":[\"sigstore\"],\"exp\":1700000000}")).remove(0).material;
     let secret = token.secret.expect("a secret");
@@ -311,7 +311,7 @@ fn what_a_token_says_of_itself_is_told() {
 }
 
 #[test]
-fn no_secret_in_what_is_told() {
+fn no_secret_in_the_output() {
     for (rule, secret, _) in samples() {
         let told = format!("{:?}", found(&secret));
         let body = &secret[secret.len() - 12..];
@@ -320,7 +320,7 @@ fn no_secret_in_what_is_told() {
 }
 
 #[test]
-fn no_damage_makes_a_check_panic() {
+fn checks_do_not_panic_on_damaged_secrets() {
     let mut state = 7_u64;
     let mut next = |below: usize| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

@@ -1,8 +1,9 @@
-//! Rules of the user: a literal that must be there, a regular expression near it, conditions on what it matched.
+//! Rules of the user: a required literal, a regular expression near it, and conditions on the match.
 //!
-//! A rule is tried where one of its literals stands, on the bytes from [`BACK`] before it to [`AHEAD`] behind it, so the
-//! cost of a rule is that of its literals. A rule without one would have to be tried on every byte that is read, history
-//! included, and is refused. The secret of such a rule may be anything, a word as well, so it is known by its place alone.
+//! A rule is tried at each of its literals, on the bytes from [`BACK`] before the literal to [`AHEAD`] after its start,
+//! so a rule costs as much as its literals. A rule without a literal would have to be tried on every byte read,
+//! including history, and is refused. The secret may be anything, even a dictionary word, so it is identified by its
+//! place alone.
 
 use std::ops::Range;
 
@@ -14,88 +15,88 @@ use regex::bytes::{Captures, Regex, RegexBuilder};
 
 use crate::read::chance::entropy;
 
-/// How far before a literal a match may begin, and how far behind a match the literal may stand, in bytes: some lines.
+/// How far, in bytes, a match may begin before a literal, and how far after a match the literal may be: some lines.
 pub const BACK: usize = 512;
 
-/// How far behind a literal a match may reach, in bytes.
+/// How far after the start of a literal a match may reach, in bytes.
 pub const AHEAD: usize = 4096;
 
-/// Largest program of one pattern, in bytes: what the `regex` crate takes by default, ten times what real rules need.
+/// Maximum compiled size of one pattern, in bytes: the default of the `regex` crate, ten times what real rules need.
 const PATTERN: usize = 10 << 20;
 
-/// A rule as it is written.
+/// A rule as written in the configuration.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rule {
-    /// Its id: letters, digits, `.`, `_` and `-`.
+    /// Identifier: letters, digits, `.`, `_` and `-`.
     pub id: String,
-    /// What it finds, in a few words.
+    /// What the rule finds, in a few words.
     pub title: String,
     /// The pattern, in the syntax of the `regex` crate, over bytes: `\w`, `\d` and `\b` are ASCII.
     pub regex: String,
-    /// Literals of which one must stand near, as they are.
+    /// Literals, matched exactly; one of them must be near the match.
     pub anchors: Vec<String>,
-    /// The same in small letters, capitals, and small letters with one capital in front.
+    /// Literals matched as given, in lower case, in upper case, and in lower case with an initial capital.
     pub keywords: Vec<String>,
-    /// Which group is the secret; without, the first that matched anything, else all of it.
+    /// The group that is the secret. If absent: the first group that matched anything, else the whole match.
     pub secret_group: Option<usize>,
-    /// Entropy that the secret must be above, in bits a byte.
+    /// Entropy that the secret must exceed, in bits per byte.
     pub entropy: Option<f64>,
-    /// A pattern that must be in the path.
+    /// A pattern that must match in the path.
     pub path: Option<String>,
-    /// How far such a secret reaches.
+    /// How much access such a secret gives.
     pub class: Option<SecretClass>,
-    /// The next step.
+    /// What to do next.
     pub next: Option<String>,
-    /// What is not told.
+    /// Conditions under which a match is not reported.
     pub allow: Vec<Allow>,
 }
 
-/// What a rule does not tell.
+/// A condition under which a match is not reported.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Allow {
-    /// Whether every kind of condition that is there must hold, instead of one.
+    /// Whether every kind of condition given must hold, instead of at least one.
     pub all: bool,
-    /// Patterns.
+    /// Patterns, one of which must match the target.
     pub regexes: Vec<String>,
-    /// What they are held against.
+    /// The text that the patterns are matched against.
     pub target: Target,
-    /// Texts that the secret holds, in any case.
+    /// Words of which the secret must contain one, in any case.
     pub stopwords: Vec<String>,
-    /// Patterns of paths.
+    /// Patterns, one of which must match the path.
     pub paths: Vec<String>,
-    /// Of an allowance for all rules: only for these.
+    /// For an allowance that applies to all rules: the ids of the only rules it applies to. Empty for all.
     pub rules: Vec<String>,
 }
 
-/// What the patterns of an [`Allow`] are held against.
+/// The text that the patterns of an [`Allow`] are matched against.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Target {
     /// The secret.
     #[default]
     Secret,
-    /// All that the rule matched.
+    /// The whole match.
     Match,
-    /// Its lines.
+    /// The lines of the match.
     Line,
 }
 
-/// Why a rule is none.
+/// Why a rule was rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// Which one, from 0.
+    /// Index of the rule, from 0.
     pub rule: usize,
     /// What is wrong.
     pub what: String,
-    /// What to do.
+    /// How to correct the rule.
     pub hint: String,
 }
 
 /// The rules of a user, compiled.
 #[derive(Debug)]
 pub struct UserRules {
-    /// What is searched for.
+    /// The literals to search for.
     literals: Vec<Vec<u8>>,
-    /// For each literal, the rules that have it.
+    /// For each literal, the indexes of its rules.
     owners: Vec<Vec<usize>>,
     rules: Vec<Compiled>,
 }
@@ -109,7 +110,7 @@ struct Compiled {
     regex: Regex,
     literals: Vec<Vec<u8>>,
     secret_group: Option<usize>,
-    /// Thousandths of a bit.
+    /// Thousandths of a bit per byte.
     entropy: Option<u32>,
     path: Option<Regex>,
     allow: Vec<Excuse>,
@@ -124,18 +125,18 @@ struct Excuse {
     paths: Vec<Regex>,
 }
 
-/// Compiles a pattern as rules are compiled. The error is of one line.
+/// Compiles a pattern with the options used for rules. The error is one line long.
 pub fn compile(pattern: &str) -> Result<Regex, String> {
     RegexBuilder::new(pattern).unicode(false).size_limit(PATTERN).dfa_size_limit(PATTERN).build().map_err(|error| {
         match error {
             regex::Error::CompiledTooBig(limit) => format!("compiles to more than {limit} bytes"),
-            // The last line says what; those before draw it.
+            // The last line is the message; the lines before it draw the pattern.
             other => other.to_string().lines().last().unwrap_or_default().trim().replace("error: ", ""),
         }
     })
 }
 
-/// The literals that are searched for a rule; too short ones are left out.
+/// Returns the literals to search for. Literals shorter than [`Anchor::MIN`] are dropped.
 pub fn literals(rule: &Rule) -> Vec<String> {
     let mut literals: Vec<String> = rule.anchors.clone();
     for keyword in &rule.keywords {
@@ -146,7 +147,7 @@ pub fn literals(rule: &Rule) -> Vec<String> {
         }
         literals.extend([keyword.clone(), keyword.to_ascii_uppercase(), capital, lower]);
     }
-    // The first bytes of a long one are there wherever all of it is.
+    // A long literal is searched for by its first bytes.
     for literal in &mut literals {
         let end = (0..=Anchor::MAX.min(literal.len())).rev().find(|end| literal.is_char_boundary(*end));
         literal.truncate(end.unwrap_or(0));
@@ -157,7 +158,7 @@ pub fn literals(rule: &Rule) -> Vec<String> {
     literals
 }
 
-/// Literals of which one begins or ends every match of a pattern, each of 4 bytes or more; none if there are no such.
+/// Returns literals of at least 4 bytes, one of which begins or ends every match of a pattern; empty if there are none.
 pub fn literals_of(pattern: &str) -> Vec<String> {
     use regex_syntax::hir::literal::{ExtractKind, Extractor};
     let parser = regex_syntax::ParserBuilder::new().unicode(false).utf8(false).build().parse(pattern);
@@ -180,7 +181,7 @@ pub fn literals_of(pattern: &str) -> Vec<String> {
 }
 
 impl UserRules {
-    /// Checks and compiles rules, and what holds for all of them.
+    /// Checks and compiles rules, together with the allowances that apply to all of them.
     pub fn new(rules: &[Rule], for_all: &[Allow]) -> Result<Self, Refused> {
         let mut searched: Vec<Vec<u8>> = Vec::new();
         let mut owners: Vec<Vec<usize>> = Vec::new();
@@ -193,7 +194,7 @@ impl UserRules {
                 hint: hint.to_owned(),
             })?;
             if rules.iter().take(index).any(|other| other.id == rule.id) {
-                let what = format!("id {:?} stands twice", rule.id);
+                let what = format!("id {:?} is used twice", rule.id);
                 return Err(Refused { rule: index, what, hint: "give each rule an id of its own".to_owned() });
             }
             for literal in literals(rule) {
@@ -218,7 +219,7 @@ impl Compiled {
         const SYNTAX: &str = "the syntax is that of the regex crate: https://docs.rs/regex/latest/regex/#syntax";
         let id_fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
         if rule.id.is_empty() || rule.id.len() > 80 || !rule.id.bytes().all(id_fits) {
-            return Err((format!("id = {:?} is no id", rule.id), "use letters, digits, `.`, `_` and `-`"));
+            return Err((format!("id = {:?} is not a valid id", rule.id), "use letters, digits, `.`, `_` and `-`"));
         }
         if super::formats().iter().any(|format| format.id == rule.id) {
             return Err((format!("id {:?} is that of a built-in rule", rule.id), "choose another id"));
@@ -226,12 +227,12 @@ impl Compiled {
         let pattern = |name: &str, text: &str| compile(text).map_err(|error| (format!("{name}: {error}"), SYNTAX));
         let regex = pattern("regex", &rule.regex)?;
         if regex.is_match(b"") {
-            return Err(("regex matches nothing at all, the empty text".to_owned(), "say what a secret looks like"));
+            return Err(("regex matches the empty text".to_owned(), "make the regex require part of the secret"));
         }
         if literals(rule).is_empty() {
             return Err((
                 "no anchor or keyword of 4 bytes or more".to_owned(),
-                "name a text that stands in or near every such secret: anchors = [\"acme_\"], or keywords = [\"acme\"] for any case",
+                "name a text that is in or near every such secret: anchors = [\"acme_\"], or keywords = [\"acme\"] for any case",
             ));
         }
         if rule.secret_group.is_some_and(|group| group >= regex.captures_len()) {
@@ -243,7 +244,10 @@ impl Compiled {
         }
         let entropy = match rule.entropy {
             Some(bits) if !(0.0..=8.0).contains(&bits) => {
-                return Err((format!("entropy = {bits} is no number of bits a byte"), "use 0.0 to 8.0; 3.0 is usual"));
+                return Err((
+                    format!("entropy = {bits} is out of range"),
+                    "use 0.0 to 8.0 bits per byte; 3.0 is usual",
+                ));
             }
             #[allow(clippy::cast_sign_loss, reason = "in range by the arm above")]
             bits => bits.map(|bits| (bits * 1000.0) as u32),
@@ -254,7 +258,7 @@ impl Compiled {
                 texts.iter().map(|text| pattern(name, text)).collect::<Result<Vec<_>, _>>()
             };
             if excuse.regexes.is_empty() && excuse.stopwords.is_empty() && excuse.paths.is_empty() {
-                return Err(("allow does not say what is allowed".to_owned(), "give regexes, stopwords or paths"));
+                return Err(("allow has no condition".to_owned(), "give regexes, stopwords or paths"));
             }
             allow.push(Excuse {
                 all: excuse.all,
@@ -281,7 +285,7 @@ impl Compiled {
         })
     }
 
-    /// Every secret of this rule that belongs to the literal at `at`.
+    /// Finds every secret of this rule that belongs to the literal at `at`.
     fn look(&self, blob: Blob<'_>, at: usize, out: &mut Inspection) {
         let bytes = blob.bytes;
         let path = blob.origin.location();
@@ -305,7 +309,7 @@ impl Compiled {
         }
     }
 
-    /// The literal that a match belongs to: the first one near it, so that it is told once.
+    /// Returns the literal that a match belongs to: the first one near it, so that each match is reported once.
     fn owner(&self, bytes: &[u8], whole: &Range<usize>) -> Option<usize> {
         let from = whole.start.saturating_sub(BACK);
         let near = bytes.get(from..bytes.len().min(whole.end + BACK))?;
@@ -326,7 +330,7 @@ impl Compiled {
             rule: self.id.clone().into(),
             title: self.title.clone().into(),
             class: self.class,
-            unlocks: "what the author of the rule knows".into(),
+            unlocks: "known to the author of the rule".into(),
             next: self.next.clone().into(),
             verdict: Verdict::Shape,
             expires: None,
@@ -358,7 +362,7 @@ impl Excuse {
     }
 }
 
-/// The lines of a match, as far as [`AHEAD`] bytes on each side.
+/// Returns the range of the lines that contain a match, at most [`AHEAD`] bytes on each side.
 fn lines(bytes: &[u8], whole: &Range<usize>) -> Range<usize> {
     let from = whole.start.saturating_sub(AHEAD);
     let before = bytes.get(from..whole.start).unwrap_or_default();
@@ -370,8 +374,8 @@ fn lines(bytes: &[u8], whole: &Range<usize>) -> Range<usize> {
 static ABOUT: About = About {
     id: "user-rules",
     title: "Ordinary secrets by rules of the user",
-    detects: "What the [[secret]] entries of keyradius.toml describe.",
-    blind_to: "What stands too far from every anchor and keyword of its rule.",
+    detects: "Secrets described by the [[secret]] entries of keyradius.toml.",
+    blind_to: "Secrets too far from every anchor and keyword of their rule.",
     respond: "Revoke it where it was issued.",
     references: &["docs/secrets.md"],
 };

@@ -1,11 +1,11 @@
-//! Ciphers and modes that locked keys are under, for decryption only.
+//! Ciphers and modes of encrypted keys, for decryption only.
 //!
-//! The block ciphers are RustCrypto's; the modes around them are written out here, because every cipher occurs in every
-//! mode, and a trial decrypts a few kilobytes at most.
+//! The block ciphers are RustCrypto's. The modes are written out here because every cipher occurs in every mode, and a
+//! trial decrypts a few kilobytes at most.
 
 use aes::cipher::{Block, BlockCipherDecrypt, BlockCipherEncrypt, KeyInit, StreamCipher};
 
-/// A cipher. The length of the key tells AES-128 from AES-256.
+/// A cipher. The length of the key distinguishes AES-128, AES-192 and AES-256.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cipher {
     Aes,
@@ -18,14 +18,14 @@ pub(crate) enum Cipher {
     Rc2 {
         bits: usize,
     },
-    /// The stream cipher: its mode is not asked.
+    /// The stream cipher; its mode is ignored.
     Rc4,
-    /// Two keys or three, by the length.
+    /// Two keys or three, depending on the length.
     TripleDes,
     Twofish,
 }
 
-/// How a block cipher is used (NIST SP 800-38A). CFB feeds whole blocks back.
+/// Mode of a block cipher (NIST SP 800-38A). CFB feeds whole blocks back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     Cbc,
@@ -47,7 +47,7 @@ impl Suite {
         Self { cipher, mode, key }
     }
 
-    /// Bytes of a block; 1 for the stream cipher.
+    /// Block size in bytes; 1 for the stream cipher.
     pub(crate) const fn block(self) -> usize {
         match self.cipher {
             Cipher::Aes | Cipher::Camellia | Cipher::Twofish => 16,
@@ -56,12 +56,12 @@ impl Suite {
         }
     }
 
-    /// Bytes of the IV.
+    /// Length of the IV in bytes; 0 for the stream cipher.
     pub(crate) const fn iv(self) -> usize {
         if matches!(self.cipher, Cipher::Rc4) { 0 } else { self.block() }
     }
 
-    /// Nominal nanoseconds of setting a key and decrypting one block (see [`super::kdf`]).
+    /// Price of setting a key and decrypting one block, in nominal nanoseconds (see [`super::kdf`]).
     pub(crate) const fn setup_price(self) -> u64 {
         match self.cipher {
             Cipher::Aes => 350,
@@ -77,7 +77,7 @@ impl Suite {
         matches!(self.mode, Mode::Cbc) && !matches!(self.cipher, Cipher::Rc4)
     }
 
-    /// Decrypts in place. `None` if key, IV or data have a length that cannot be.
+    /// Decrypts in place. `None` if the length of the key, the IV or the data is invalid.
     pub(crate) fn decrypt(self, key: &[u8], iv: &[u8], data: &mut [u8]) -> Option<()> {
         if matches!(self.cipher, Cipher::Rc4) {
             rc4::Rc4::new_from_slice(key).ok()?.apply_keystream(data);
@@ -86,7 +86,7 @@ impl Suite {
         let cipher = self.keyed(key)?;
         let cipher = cipher.as_ref();
         let block = self.block();
-        // Room for two blocks, wiped by hand: it holds plaintext.
+        // Room for the largest block; wiped because it may hold key stream.
         let mut state = zeroize::Zeroizing::new([0_u8; 16]);
         let state = state.get_mut(..block)?;
         state.copy_from_slice(iv.get(..block).filter(|_| iv.len() == block)?);
@@ -185,7 +185,7 @@ fn xor(to: &mut [u8], from: &[u8]) {
     to.iter_mut().zip(from).for_each(|(to, from)| *to ^= from);
 }
 
-/// The next counter, big endian.
+/// Advances a big-endian counter.
 fn increment(counter: &mut [u8]) {
     for byte in counter.iter_mut().rev() {
         *byte = byte.wrapping_add(1);
@@ -195,7 +195,7 @@ fn increment(counter: &mut [u8]) {
     }
 }
 
-/// Length of the plaintext without its padding (RFC 8018 6.1.1); `None` if there is no right padding.
+/// Returns the length of the plaintext without its padding (RFC 8018 6.1.1); `None` if the padding is invalid.
 pub(crate) fn unpadded(plain: &[u8], block: usize) -> Option<usize> {
     let pad = usize::from(*plain.last()?);
     let length = plain.len().checked_sub(pad).filter(|_| (1..=block).contains(&pad))?;
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn modes_of_the_standard() {
+    fn modes_match_nist_vectors() {
         // NIST SP 800-38A F.2.1, F.3.13, F.4.1, F.5.1: AES-128, the first two blocks.
         let key = bytes("2b7e151628aed2a6abf7158809cf4f3c");
         let plain = "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51";
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_that_cannot_be_are_refused() {
+    fn invalid_lengths_are_refused() {
         let cbc = Suite::new(Cipher::Aes, Mode::Cbc, 16);
         assert!(cbc.decrypt(&[0; 15], &[0; 16], &mut [0; 16]).is_none());
         assert!(cbc.decrypt(&[0; 16], &[0; 15], &mut [0; 16]).is_none());

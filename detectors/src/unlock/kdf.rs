@@ -1,7 +1,7 @@
-//! From a password to a key: every derivation that the formats use, each with its price.
+//! Every key derivation that the formats use, each with its price.
 //!
-//! The price of a trial is known before it is paid, and it is counted, not timed: in nominal nanoseconds, one table for
-//! all machines. A report must not depend on how fast the machine is that made it.
+//! The price of a trial is known in advance. It is counted, not timed, in nominal nanoseconds from one table for all
+//! machines: a report must not depend on the speed of the machine.
 
 use hmac::digest::Digest;
 use hmac::digest::common::BlockSizeUser;
@@ -12,7 +12,7 @@ use sha1::Sha1;
 use sha2::{Sha224, Sha256, Sha384, Sha512, Sha512_224, Sha512_256};
 use zeroize::Zeroizing;
 
-/// A digest.
+/// A digest algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hash {
     Md5,
@@ -26,7 +26,7 @@ pub(crate) enum Hash {
     Sha512_256,
 }
 
-/// Runs a body with `D` standing for the digest of a [`enum@Hash`].
+/// Evaluates `$body` with `$d` as the type of the digest of a [`enum@Hash`].
 macro_rules! with_digest {
     ($hash:expr, $d:ident => $body:expr) => {
         match $hash {
@@ -71,7 +71,7 @@ macro_rules! with_digest {
 }
 
 impl Hash {
-    /// Digests by their OIDs (RFC 8018 B.1, RFC 5754 2, RFC 7292 4).
+    /// Returns the digest with this OID (RFC 8018 B.1, RFC 5754 2, RFC 7292 4).
     pub(crate) fn from_oid(oid: &str) -> Option<Self> {
         Some(match oid {
             "1.2.840.113549.2.5" => Self::Md5,
@@ -87,7 +87,7 @@ impl Hash {
         })
     }
 
-    /// HMACs by their OIDs (RFC 8018 B.1.2).
+    /// Returns the digest of the HMAC with this OID (RFC 8018 B.1.2).
     pub(crate) fn from_hmac_oid(oid: &str) -> Option<Self> {
         Some(match oid {
             "1.2.840.113549.2.6" => Self::Md5,
@@ -102,7 +102,7 @@ impl Hash {
         })
     }
 
-    /// Bytes that it gives.
+    /// Length of the digest in bytes.
     pub(crate) const fn len(self) -> usize {
         match self {
             Self::Md5 => 16,
@@ -114,7 +114,7 @@ impl Hash {
         }
     }
 
-    /// Bytes that one compression takes in.
+    /// Input block of the compression function, in bytes.
     const fn block(self) -> u64 {
         match self {
             Self::Sha384 | Self::Sha512 | Self::Sha512_224 | Self::Sha512_256 => 128,
@@ -122,8 +122,8 @@ impl Hash {
         }
     }
 
-    /// Nominal nanoseconds of one compression with everything around it, as measured on a Xeon with SHA extensions by
-    /// `cargo bench -p keyradius-benches --bench opening`.
+    /// Price of one compression including overhead, in nominal nanoseconds, as measured on a Xeon with SHA extensions
+    /// by `cargo bench -p keyradius-benches --bench opening`.
     pub(crate) const fn price(self) -> u64 {
         match self {
             Self::Sha1 | Self::Sha224 | Self::Sha256 => 70,
@@ -133,7 +133,7 @@ impl Hash {
         }
     }
 
-    /// Digests by OpenPGP's numbers (RFC 9580 9.5).
+    /// Returns the digest with this OpenPGP number (RFC 9580 9.5).
     pub(crate) const fn from_openpgp(id: u8) -> Option<Self> {
         Some(match id {
             1 => Self::Md5,
@@ -147,10 +147,11 @@ impl Hash {
         })
     }
 
-    /// OpenPGP's simple, salted and iterated derivation (RFC 9580 3.7.1): `count` bytes of salt and password repeated, but
-    /// each at least once, with a zero more before them for every digest that is needed.
+    /// Derives `length` bytes by OpenPGP's simple, salted or iterated S2K (RFC 9580 3.7.1). `count` is the number of
+    /// bytes of repeated salt and password to hash, at least one whole repetition. Each further digest is preceded by
+    /// one more zero byte.
     pub(crate) fn s2k(self, password: &[u8], salt: &[u8], count: u64, length: usize) -> Zeroizing<Vec<u8>> {
-        /// A buffer of many repetitions makes the hashing of millions of bytes quick.
+        /// Buffering many repetitions makes hashing millions of bytes fast.
         const MANY: usize = 4096;
         let one = salt.len() + password.len();
         let mut out = Zeroizing::new(Vec::with_capacity(length + 64));
@@ -183,12 +184,13 @@ impl Hash {
         out
     }
 
-    /// Nominal nanoseconds of [`Self::s2k`].
+    /// Price of [`Self::s2k`] in nominal nanoseconds.
     pub(crate) const fn s2k_price(self, count: u64, length: usize) -> u64 {
         (length.div_ceil(self.len()) as u64).saturating_mul(self.price_of(count))
     }
 
-    /// Nominal nanoseconds of hashing `bytes` in one go, with the padding: half of the price of so many single ones.
+    /// Price of hashing `bytes` in one pass, padding included, in nominal nanoseconds: half of the price of separate
+    /// compressions.
     pub(crate) const fn price_of(self, bytes: u64) -> u64 {
         (bytes / self.block() + 2).saturating_mul(self.price() / 2)
     }
@@ -203,28 +205,28 @@ impl Hash {
         })
     }
 
-    /// Whether the HMAC of `data` under `key` is `expected`.
+    /// Whether the HMAC of `data` under `key` equals `expected`.
     pub(crate) fn hmac_is(self, key: &[u8], data: &[u8], expected: &[u8]) -> bool {
         with_digest!(self, D => {
             Hmac::<D>::new_from_slice(key).is_ok_and(|mac| mac.chain_update(data).verify_slice(expected).is_ok())
         })
     }
 
-    /// PBKDF2 with the HMAC of this digest (RFC 8018 5.2).
+    /// Derives `length` bytes by PBKDF2 with the HMAC of this digest (RFC 8018 5.2).
     pub(crate) fn pbkdf2(self, password: &[u8], salt: &[u8], rounds: u32, length: usize) -> Zeroizing<Vec<u8>> {
         let mut out = Zeroizing::new(vec![0; length]);
-        // HMAC takes keys of any length, so this cannot fail.
+        // HMAC accepts keys of any length, so this cannot fail.
         let _ = with_digest!(self, D => pbkdf2::pbkdf2::<Hmac<D>>(password, salt, rounds, &mut out));
         out
     }
 
-    /// Nominal nanoseconds of [`Self::pbkdf2`].
+    /// Price of [`Self::pbkdf2`] in nominal nanoseconds.
     pub(crate) const fn pbkdf2_price(self, rounds: u64, length: usize) -> u64 {
         let blocks = length.div_ceil(self.len()) as u64;
         blocks.saturating_mul(rounds.saturating_add(4)).saturating_mul(2 * self.price())
     }
 
-    /// PBKDF1 (RFC 8018 5.1), as long as the digest is.
+    /// Derives a whole digest by PBKDF1 (RFC 8018 5.1).
     pub(crate) fn pbkdf1(self, password: &[u8], salt: &[u8], rounds: u32) -> Zeroizing<Vec<u8>> {
         let mut out = self.digest(&[password, salt]);
         for _ in 1..rounds {
@@ -233,13 +235,13 @@ impl Hash {
         out
     }
 
-    /// PKCS#12's own derivation (RFC 7292 B.2). `id` is 1 for keys, 2 for IVs, 3 for MAC keys; `password` is a BMPString
-    /// with its two zeros at the end, or nothing at all.
+    /// Derives `length` bytes by PKCS#12's own derivation (RFC 7292 B.2). `id` is 1 for keys, 2 for IVs and 3 for MAC
+    /// keys. `password` is a BMPString ending in two zero bytes, or empty.
     pub(crate) fn pkcs12(self, id: u8, password: &[u8], salt: &[u8], rounds: u32, length: usize) -> Zeroizing<Vec<u8>> {
         with_digest!(self, D => pkcs12::<D>(id, password, salt, rounds, length))
     }
 
-    /// Nominal nanoseconds of [`Self::pkcs12`].
+    /// Price of [`Self::pkcs12`] in nominal nanoseconds.
     pub(crate) const fn pkcs12_price(self, rounds: u64, length: usize) -> u64 {
         let blocks = length.div_ceil(self.len()) as u64;
         blocks.saturating_mul(rounds.saturating_add(8)).saturating_mul(self.price())
@@ -271,7 +273,7 @@ fn pkcs12<D: Digest + BlockSizeUser>(
             out.truncate(length);
             return out;
         }
-        // Every block of the input becomes itself plus the repeated digest plus one.
+        // Each block of the input becomes block + repeated digest + 1.
         for block in input.chunks_mut(v) {
             let mut carry = 1_u16;
             for (at, byte) in block.iter_mut().enumerate().rev() {
@@ -284,15 +286,15 @@ fn pkcs12<D: Digest + BlockSizeUser>(
     }
 }
 
-/// A password as PKCS#12 hashes it: UTF-16, big endian, with two zeros at the end. Bytes that are no UTF-8 are taken as
-/// Latin-1, as OpenSSL does.
+/// Encodes a password as PKCS#12 hashes it: UTF-16, big endian, with two zero bytes at the end. Bytes that are not
+/// UTF-8 are read as Latin-1, as OpenSSL does.
 pub(crate) fn bmp(password: &[u8]) -> Zeroizing<Vec<u8>> {
     let mut out = utf16(password);
     out.extend_from_slice(&[0, 0]);
     out
 }
 
-/// A password as UTF-16, big endian, as Java hashes its `char`s.
+/// Encodes a password as Java hashes its `char`s: UTF-16, big endian.
 pub(crate) fn utf16(password: &[u8]) -> Zeroizing<Vec<u8>> {
     let mut out = Zeroizing::new(Vec::with_capacity(password.len() * 2 + 2));
     match str::from_utf8(password) {
@@ -302,11 +304,11 @@ pub(crate) fn utf16(password: &[u8]) -> Zeroizing<Vec<u8>> {
     out
 }
 
-/// Largest memory that scrypt or Argon2 may ask for, in bytes: what every thread may need at a time. Cosign takes 32 or
-/// 64 MiB with a KiB on top, PuTTY 8.
+/// Maximum memory of one scrypt or Argon2 trial, in bytes; each thread may need this much at a time. Cosign uses 32 or
+/// 64 MiB plus 1 KiB, PuTTY 8 MiB.
 pub(crate) const MAX_MEMORY: u64 = 65 << 20;
 
-/// scrypt (RFC 7914) with parameters that were held against [`MAX_MEMORY`].
+/// Parameters of scrypt (RFC 7914). Those that exceed [`MAX_MEMORY`] have the maximum price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Scrypt {
     log_n: u8,
@@ -315,7 +317,7 @@ pub(crate) struct Scrypt {
 }
 
 impl Scrypt {
-    /// `None` if N is no power of two or the numbers cannot be.
+    /// `None` if N is not a power of two or the parameters are out of range.
     pub(crate) fn new(n: u64, r: u64, p: u64) -> Option<Self> {
         let (r, p) = (u32::try_from(r).ok()?, u32::try_from(p).ok()?);
         let product = r.checked_mul(p)?;
@@ -323,15 +325,15 @@ impl Scrypt {
         fine.then_some(Self { log_n: n.trailing_zeros() as u8, r, p })
     }
 
-    /// As BouncyCastle's BCFKS runs it: with the block size in the place of the parallelization, whatever the file says
-    /// (BcFKSKeyStoreSpi.generateKey, 1.72).
+    /// Returns the parameters as BouncyCastle's BCFKS uses them: parallelization is set to the block size, whatever the
+    /// file says (BcFKSKeyStoreSpi.generateKey, 1.72).
     pub(crate) const fn of_bcfks(self) -> Self {
         Self { p: self.r, ..self }
     }
 
-    /// Nominal nanoseconds; the greatest number there is if it wants too much memory.
+    /// Price in nominal nanoseconds; `u64::MAX` if the parameters exceed [`MAX_MEMORY`].
     pub(crate) fn price(self) -> u64 {
-        /// Of one Salsa20/8 with its share of the memory traffic.
+        /// Price of one Salsa20/8 with its share of the memory traffic.
         const SALSA: u64 = 52;
         let (n, r) = (1_u64.checked_shl(self.log_n.into()).unwrap_or(u64::MAX), u64::from(self.r));
         let memory = n.saturating_mul(r).saturating_add(r.saturating_mul(self.p.into())).saturating_mul(128);
@@ -349,20 +351,20 @@ impl Scrypt {
     }
 }
 
-/// Argon2 (RFC 9106), version 1.3.
+/// Parameters of Argon2 (RFC 9106), version 1.3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Argon2 {
     pub(crate) flavour: argon2::Algorithm,
-    /// KiB.
+    /// In KiB.
     pub(crate) memory: u32,
     pub(crate) passes: u32,
     pub(crate) lanes: u32,
 }
 
 impl Argon2 {
-    /// Nominal nanoseconds; the greatest number there is if it wants too much memory.
+    /// Price in nominal nanoseconds; `u64::MAX` if the parameters exceed [`MAX_MEMORY`].
     pub(crate) fn price(self) -> u64 {
-        /// Of one block of a KiB.
+        /// Price of one block of 1 KiB.
         const BLOCK: u64 = 360;
         if u64::from(self.memory) << 10 > MAX_MEMORY {
             return u64::MAX;
@@ -385,7 +387,7 @@ mod tests {
     use keyradius_core::hex::hex;
 
     #[test]
-    fn pkcs12_by_openssl() {
+    fn pkcs12_matches_openssl() {
         // openssl kdf -keylen 24 -kdfopt digest:SHA1 -kdfopt hexpass:0073006d006500670000 -kdfopt hexsalt:0a58cf64530d823f
         //     -kdfopt id:1 -kdfopt iter:1 PKCS12KDF    (OpenSSL 3.0, default provider)
         let key = Hash::Sha1.pkcs12(1, &bmp(b"smeg"), &[0x0a, 0x58, 0xcf, 0x64, 0x53, 0x0d, 0x82, 0x3f], 1, 24);
@@ -393,14 +395,14 @@ mod tests {
     }
 
     #[test]
-    fn passwords_as_they_are_hashed() {
+    fn password_encodings() {
         assert_eq!(hex(&bmp("aé€".as_bytes())), "006100e920ac0000");
         assert_eq!(hex(&bmp(b"a\xe9")), "006100e90000");
         assert_eq!(hex(&bmp(b"")), "0000");
     }
 
     #[test]
-    fn hostile_numbers_are_dear_not_done() {
+    fn hostile_parameters_are_priced_or_refused() {
         assert_eq!(Scrypt::new(1 << 40, 8, 1).map(Scrypt::price), Some(u64::MAX));
         assert_eq!(Scrypt::new(16, 8, 1 << 26).map(Scrypt::price), Some(u64::MAX));
         assert_eq!(Scrypt::new(15, 8, 1), None);

@@ -1,12 +1,12 @@
-//! AES key wrap with padding (RFC 5649), which BouncyCastle's BCFKS may encrypt with.
+//! AES key wrap with padding (RFC 5649), which BouncyCastle's BCFKS can use.
 
 use aes::cipher::{Block, BlockCipherDecrypt, KeyInit};
 use zeroize::Zeroizing;
 
-/// The first half of the initial value (RFC 5649 3); the length follows.
+/// The first half of the alternative initial value (RFC 5649 3), before the length.
 const INITIAL: [u8; 4] = [0xa6, 0x59, 0x59, 0xa6];
 
-/// Unwraps; `None` if the key of 256 bits is another one, or the length cannot be.
+/// Unwraps with a key of 256 bits. `None` if the key is wrong or a length is invalid.
 pub(crate) fn unwrap(key: &[u8], wrapped: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let cipher = aes::Aes256::new_from_slice(key).ok()?;
     if wrapped.len() < 24 || !wrapped.len().is_multiple_of(8) {
@@ -15,7 +15,7 @@ pub(crate) fn unwrap(key: &[u8], wrapped: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let mut head: [u8; 8] = *wrapped.first_chunk()?;
     let mut plain = Zeroizing::new(wrapped.get(8..)?.to_vec());
     let blocks = plain.len() as u64 / 8;
-    // One block of cipher, wiped by hand: it holds plaintext.
+    // One cipher block; wiped because it holds plaintext.
     let mut both = Zeroizing::new([0_u8; 16]);
     for round in (0..6).rev() {
         for (number, part) in plain.chunks_exact_mut(8).enumerate().rev() {
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cryptography_wrapped() {
+    fn unwraps_what_cryptography_wrapped() {
         // python: cryptography.hazmat.primitives.keywrap.aes_key_wrap_with_padding(bytes(range(32)), b"twenty-one bytes long")
         let wrapped: Vec<u8> =
             (0..WRAPPED.len()).step_by(2).map(|at| u8::from_str_radix(&WRAPPED[at..at + 2], 16).unwrap()).collect();

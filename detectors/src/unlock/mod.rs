@@ -1,4 +1,4 @@
-//! What formats share to open what is locked: derivations of keys from passwords, each with its price, and ciphers.
+//! Code that formats share to open encrypted data: key derivations, each with its price, ciphers, and PKCS#12.
 
 pub(crate) mod cipher;
 pub(crate) mod kdf;

@@ -1,6 +1,6 @@
-//! Password-based encryption schemes at work: PBES1 and PBES2 (RFC 8018), PKCS#12's own (RFC 7292 C), and that of JCEKS.
+//! Password-based decryption: PBES1 and PBES2 (RFC 8018), PKCS#12's own schemes (RFC 7292 C), and that of JCEKS.
 //!
-//! `read/pbe.rs` says of the same structures how strong they are.
+//! `read/pbe.rs` reads the strength of a scheme from the same structures.
 
 use zeroize::Zeroizing;
 
@@ -8,11 +8,11 @@ use super::cipher::{Cipher, Mode, Suite, unpadded};
 use super::kdf::{Hash, Scrypt, bmp};
 use crate::read::ber::{self, BerReader, INTEGER, OCTET_STRING, OID, SEQUENCE, Value, dotted};
 
-/// A password in the two forms that the schemes hash.
+/// A password in the two encodings that the schemes hash.
 pub(crate) struct Password<'p> {
-    /// As it was typed: UTF-8.
+    /// The bytes as typed: UTF-8.
     pub(crate) bytes: &'p [u8],
-    /// As PKCS#12 has it.
+    /// The encoding of PKCS#12: see [`bmp`].
     pub(crate) bmp: Zeroizing<Vec<u8>>,
 }
 
@@ -21,13 +21,13 @@ impl<'p> Password<'p> {
         Self { bytes, bmp: bmp(bytes) }
     }
 
-    /// No password at all, which for PKCS#12 is not the same as an empty one (RFC 7292 B.1).
+    /// The absent password, which PKCS#12 distinguishes from an empty one (RFC 7292 B.1).
     pub(crate) fn none() -> Self {
         Self { bytes: b"", bmp: Zeroizing::default() }
     }
 }
 
-/// How the key comes from the password.
+/// How the key is derived from the password.
 enum Kdf {
     Pbkdf1(Hash),
     Pkcs12,
@@ -41,18 +41,18 @@ enum Kdf {
 pub(crate) struct Scheme<'a> {
     kdf: Kdf,
     salt: &'a [u8],
-    /// 0 where the derivation has none.
+    /// 0 for derivations without an iteration count.
     rounds: u32,
     suite: Suite,
-    /// For PBES2; the older schemes derive it.
+    /// Used by PBES2; the older schemes derive the IV.
     iv: Vec<u8>,
-    /// Bytes of authentication tag behind the ciphertext.
+    /// Length of the authentication tag after the ciphertext, in bytes.
     tag: usize,
-    /// Key wrap (RFC 5649) instead of a mode.
+    /// Whether key wrap (RFC 5649) replaces cipher and mode.
     wrapped: bool,
 }
 
-/// What a cipher is set up with.
+/// A key and an IV.
 type KeyAndIv = (Zeroizing<Vec<u8>>, Zeroizing<Vec<u8>>);
 
 /// The key protector of JCEKS.
@@ -63,7 +63,7 @@ const SCRYPT: &str = "1.3.6.1.4.1.11591.4.11";
 const AES_256_KWP: &str = "2.16.840.1.101.3.4.1.48";
 
 impl<'a> Scheme<'a> {
-    /// Reads an AlgorithmIdentifier; `None` for schemes that are not known.
+    /// Reads an AlgorithmIdentifier. `None` if the scheme is unknown or its parameters are invalid.
     pub(crate) fn read(algorithm: Value<'a>) -> Option<Self> {
         let mut fields = algorithm.children();
         let oid = dotted(fields.value(OID, "encryption scheme OID").ok()?.content);
@@ -71,7 +71,7 @@ impl<'a> Scheme<'a> {
             return Self::pbes2(fields.value(SEQUENCE, "PBES2-params").ok()?);
         }
         let cbc = |cipher, key| Suite::new(cipher, Mode::Cbc, key);
-        // RFC 8018 A.3, RFC 7292 C. MD2 is left out: nothing at hand writes it.
+        // RFC 8018 A.3, RFC 7292 C. Schemes with MD2 are left out because no available tool writes them.
         let (kdf, suite) = match oid.as_str() {
             "1.2.840.113549.1.5.3" => (Kdf::Pbkdf1(Hash::Md5), cbc(Cipher::Des, 8)),
             "1.2.840.113549.1.5.6" => (Kdf::Pbkdf1(Hash::Md5), cbc(Cipher::Rc2 { bits: 64 }, 8)),
@@ -106,7 +106,7 @@ impl<'a> Scheme<'a> {
         Some(Self { kdf, salt, rounds, suite, iv, tag, wrapped })
     }
 
-    /// The scheme as BCFKS keystores mean it: see [`Scrypt::of_bcfks`].
+    /// Returns the scheme as BCFKS keystores use it: see [`Scrypt::of_bcfks`].
     pub(crate) fn of_bcfks(self) -> Self {
         match self.kdf {
             Kdf::Scrypt(scrypt) => Self { kdf: Kdf::Scrypt(scrypt.of_bcfks()), ..self },
@@ -114,7 +114,7 @@ impl<'a> Scheme<'a> {
         }
     }
 
-    /// Nominal nanoseconds of a trial.
+    /// Price of one trial, in nominal nanoseconds.
     pub(crate) fn price(&self) -> u64 {
         let rounds = u64::from(self.rounds);
         let Suite { key, .. } = self.suite;
@@ -131,13 +131,14 @@ impl<'a> Scheme<'a> {
         kdf.saturating_add(self.suite.setup_price())
     }
 
-    /// Decrypts a DER structure; `None` if the password is another one. What comes out begins like DER of its length and
-    /// was padded right, no more: the caller has to read it to its end.
+    /// Decrypts a DER structure. `None` if the password is wrong. The result is only known to begin like DER of its
+    /// length and to have valid padding; the caller must parse it to its end.
     pub(crate) fn decrypt(&self, password: &Password<'_>, ciphertext: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         self.decrypt_if(password, ciphertext, begins_like_der)
     }
 
-    /// The same for what begins in another way: `fits` is asked of the first block and the length of all.
+    /// Decrypts like [`Self::decrypt`], but calls `fits` with the first block and the ciphertext length instead of
+    /// testing for DER.
     pub(crate) fn decrypt_if(
         &self,
         password: &Password<'_>,
@@ -164,7 +165,7 @@ impl<'a> Scheme<'a> {
         Some(plain)
     }
 
-    /// Key and IV.
+    /// Derives the key and the IV.
     fn derive(&self, password: &Password<'_>) -> Option<KeyAndIv> {
         let Suite { key: length, .. } = self.suite;
         let given = || Zeroizing::new(self.iv.clone());
@@ -189,22 +190,22 @@ fn split(derived: &[u8], key: usize, iv: usize) -> Option<KeyAndIv> {
     Some((part(0, key)?, part(key, key + iv)?))
 }
 
-/// Longest key that a cipher or an HMAC asks for, in bytes: no file may ask for more.
+/// Maximum key length that a file may request, in bytes: no cipher or HMAC needs more.
 const MAX_KEY: u64 = 128;
 
-/// The length of a key, if the file says one that can be.
+/// Reads an optional key length. `None` if the length is absent or out of range.
 fn key_length(parameters: &mut BerReader<'_>) -> Option<usize> {
     let length = parameters.optional(INTEGER).ok()??.small()?;
     usize::try_from(length).ok().filter(|_| (1..=MAX_KEY).contains(&length))
 }
 
-/// An iteration count: from 1 to what fits 32 bits.
+/// Reads an iteration count: from 1 to `u32::MAX`.
 fn rounds(fields: &mut BerReader<'_>) -> Option<u32> {
     let rounds = fields.value(INTEGER, "iterations").ok()?.small()?;
     u32::try_from(rounds).ok().filter(|&rounds| rounds > 0)
 }
 
-/// A key derivation function of PBES2 or PBMAC1: with its salt, rounds and the length of the key if it is said.
+/// Reads a key derivation function of PBES2 or PBMAC1: with its salt, its rounds and, if given, the key length.
 fn derivation(algorithm: Value<'_>) -> Option<(Kdf, &[u8], u32, Option<usize>)> {
     let mut fields = algorithm.children();
     let oid = dotted(fields.value(OID, "KDF OID").ok()?.content);
@@ -229,7 +230,7 @@ fn derivation(algorithm: Value<'_>) -> Option<(Kdf, &[u8], u32, Option<usize>)> 
     }
 }
 
-/// PBKDF2 as PBMAC1 uses it (RFC 8018 A.5): the digest, salt, rounds and length of the key.
+/// Reads PBKDF2 as used by PBMAC1 (RFC 8018 A.5): digest, salt, rounds and, if given, the key length.
 pub(crate) fn pbkdf2(algorithm: Value<'_>) -> Option<(Hash, &[u8], u32, Option<usize>)> {
     match derivation(algorithm)? {
         (Kdf::Pbkdf2(hash), salt, rounds, length) => Some((hash, salt, rounds, length)),
@@ -237,7 +238,7 @@ pub(crate) fn pbkdf2(algorithm: Value<'_>) -> Option<(Hash, &[u8], u32, Option<u
     }
 }
 
-/// A cipher of PBES2 with its IV and the length of its tag. `length` is that of the key, if the derivation says one.
+/// Reads a cipher of PBES2 with its IV and tag length. `length` is the key length, if the derivation gives one.
 fn encryption(scheme: &mut BerReader<'_>, length: Option<usize>) -> Option<(Suite, Vec<u8>, usize)> {
     let oid = dotted(scheme.value(OID, "cipher OID").ok()?.content);
     if let Some(arc) = oid.strip_prefix("2.16.840.1.101.3.4.1.") {
@@ -250,8 +251,8 @@ fn encryption(scheme: &mut BerReader<'_>, length: Option<usize>) -> Option<(Suit
             3 => aes(Mode::Ofb),
             4 => aes(Mode::Cfb),
             6 => {
-                // The counter begins with 2 behind the nonce (NIST SP 800-38D 7.2); RFC 5084 3.2 for the parameters. The
-                // tag is not asked: what comes out has to be a key.
+                // The counter starts at 2 after the nonce (NIST SP 800-38D 7.2); RFC 5084 3.2 for the parameters. The
+                // tag is not verified, because the plaintext must parse as a key.
                 let mut parameters = scheme.value(SEQUENCE, "GCMParameters").ok()?.children();
                 let nonce = parameters.value(OCTET_STRING, "nonce").ok()?.content;
                 let tag = parameters.optional(INTEGER).ok()?.and_then(|v| v.small()).unwrap_or(12);
@@ -259,8 +260,8 @@ fn encryption(scheme: &mut BerReader<'_>, length: Option<usize>) -> Option<(Suit
                 return Some((aes(Mode::Ctr), iv, usize::try_from(tag).ok().filter(|&tag| tag <= 16)?));
             }
             7 => {
-                // CCM's payload begins with counter 1; the first byte says how many bytes the counter has (RFC 3610 2.3).
-                // RFC 5084 3.1 for the parameters.
+                // The payload of CCM starts at counter 1; the first byte encodes the size of the counter (RFC 3610
+                // 2.3). RFC 5084 3.1 for the parameters.
                 let mut parameters = scheme.value(SEQUENCE, "CCMParameters").ok()?.children();
                 let nonce = parameters.value(OCTET_STRING, "nonce").ok()?.content;
                 let tag = parameters.optional(INTEGER).ok()?.and_then(|v| v.small()).unwrap_or(12);
@@ -283,7 +284,7 @@ fn encryption(scheme: &mut BerReader<'_>, length: Option<usize>) -> Option<(Suit
         "1.2.392.200011.61.1.1.1.2" => cbc(Cipher::Camellia, 16),
         "1.2.392.200011.61.1.1.1.3" => cbc(Cipher::Camellia, 24),
         "1.2.392.200011.61.1.1.1.4" => cbc(Cipher::Camellia, 32),
-        // OpenSSL writes the IV alone; CAST5CBCParameters (RFC 2144 B.2) have the length of the key in bits behind it.
+        // OpenSSL writes the IV alone; CAST5CBCParameters (RFC 2144 B.2) add the key length in bits after it.
         "1.2.840.113533.7.66.10" if scheme.peek() == Some(SEQUENCE) => {
             let mut parameters = scheme.value(SEQUENCE, "CAST5CBCParameters").ok()?.children();
             let iv = iv(&mut parameters)?;
@@ -291,7 +292,7 @@ fn encryption(scheme: &mut BerReader<'_>, length: Option<usize>) -> Option<(Suit
             return Some((cbc(Cipher::Cast5, length.unwrap_or(usize::try_from(bits / 8).ok()?)), iv, 0));
         }
         "1.2.840.113533.7.66.10" => cbc(Cipher::Cast5, length.unwrap_or(16)),
-        // RC2-CBC-Parameter (RFC 8018 B.2.3): a number that stands for the effective bits, and the IV.
+        // RC2-CBC-Parameter (RFC 8018 B.2.3): a number that encodes the effective bits, and the IV.
         "1.2.840.113549.3.2" => {
             let mut parameters = scheme.value(SEQUENCE, "RC2-CBC-Parameter").ok()?.children();
             let bits = match parameters.optional(INTEGER).ok()?.and_then(|v| v.small()) {
@@ -314,11 +315,11 @@ fn iv(scheme: &mut BerReader<'_>) -> Option<Vec<u8>> {
     Some(scheme.value(OCTET_STRING, "IV").ok()?.content.to_vec())
 }
 
-/// The derivation of PBEWithMD5AndTripleDES: each half of the salt is hashed with the password again and again. 24 bytes
-/// of key and 8 of IV.
+/// Derives 24 bytes of key and 8 of IV by PBEWithMD5AndTripleDES: each half of the salt is hashed repeatedly with the
+/// password. `None` if the salt is not 8 bytes.
 fn jceks(password: &[u8], salt: &[u8], rounds: u32) -> Option<Zeroizing<Vec<u8>>> {
     let mut salt: [u8; 8] = salt.try_into().ok()?;
-    // Halves that are the same would give one key twice. Java means to turn the first one round and does not quite.
+    // Equal halves would derive the same key twice. Java tries to reverse the first half and gets the order wrong.
     if let [a, b, c, d, rest @ ..] = salt
         && [a, b, c, d] == rest
     {
@@ -335,8 +336,8 @@ fn jceks(password: &[u8], salt: &[u8], rounds: u32) -> Option<Zeroizing<Vec<u8>>
     Some(out)
 }
 
-/// Whether a plaintext that fills, with its padding, `length` bytes can begin like this: a SEQUENCE that reaches its
-/// end. BER of indefinite length is taken at its word.
+/// Whether `first` can begin a plaintext of `length` bytes including padding: a SEQUENCE that reaches the end. A
+/// SEQUENCE of indefinite length (BER) is accepted.
 pub(crate) fn begins_like_der(first: &[u8], length: usize) -> bool {
     match ber::header(first) {
         Ok((SEQUENCE, _, None)) => true,

@@ -1,5 +1,6 @@
-//! Opens PKCS#12 files. A wrong password is told by whatever is cheapest, the MAC or one of the encrypted parts; a right
-//! one by the MAC, or, where there is none or it has a password of its own, by a key whose parts fit.
+//! Opens PKCS#12 files. A wrong password is rejected by the cheapest test, the MAC or one encrypted part. A right
+//! password is confirmed by the MAC. If there is no MAC, or it has a password of its own, a key whose parts match or a
+//! decrypted certificate confirms the password.
 
 use std::cell::RefCell;
 
@@ -18,19 +19,19 @@ use keyradius_core::material::{Kind, Proof, ProtectionState};
 pub(crate) struct Store<'a> {
     pfx: Pfx<'a>,
     mac: Option<Integrity<'a>>,
-    /// What is encrypted in it: AlgorithmIdentifier and ciphertext.
+    /// The encrypted parts: AlgorithmIdentifier and ciphertext.
     parts: Vec<(Vec<u8>, Vec<u8>)>,
-    /// What tells a wrong password.
+    /// The test that rejects a wrong password.
     gate: Gate,
     price: u64,
-    /// Of opening everything.
+    /// Price of opening everything, in nominal nanoseconds.
     all: u64,
 }
 
-/// What tells a wrong password at the lowest price.
+/// The cheapest test that rejects a wrong password.
 enum Gate {
     Mac,
-    /// One of the parts.
+    /// Decrypting the part with this index.
     Part(usize),
 }
 
@@ -44,7 +45,7 @@ impl<'a> Store<'a> {
         let prices: Vec<Option<u64>> = parts.iter().map(|(der, _)| Some(scheme(der)?.price())).collect();
         let of_parts = prices.iter().enumerate().filter_map(|(which, price)| Some(((*price)?, Gate::Part(which))));
         let of_mac = mac.iter().map(|mac| (mac.price(pfx.content.len()), Gate::Mac));
-        // The MAC first, so that it wins a draw: it says more.
+        // The MAC comes first and wins a tie because it proves more.
         let (price, gate) = of_mac.chain(of_parts).min_by_key(|(price, _)| *price)?;
         let all = prices
             .iter()
@@ -66,7 +67,7 @@ impl<'a> Store<'a> {
         let items = self.pfx.open(&Key(password)).ok()?;
         let is_open =
             |item: &Unlocked| item.material.protection.as_ref().is_some_and(|p| p.state == ProtectionState::Opened);
-        // A certificate that was hidden reads to its end, which is no accident either.
+        // A decrypted certificate that parses to its end is no accident either.
         let hidden = self.pfx.materials().ok()?.iter().filter(|m| m.kind == Kind::Certificate).count();
         let certificates = items.iter().filter(|i| i.material.kind == Kind::Certificate).count() > hidden;
         let key = items.iter().any(|i| is_open(i) && i.material.proof == Proof::Verified);
@@ -100,7 +101,7 @@ fn scheme(algorithm: &[u8]) -> Option<Scheme<'_>> {
     Scheme::read(parse(algorithm, 0).ok()?)
 }
 
-/// Opens nothing, and remembers what it was asked for.
+/// Decrypts nothing, and records what should be decrypted.
 #[derive(Default)]
 struct Listener {
     parts: RefCell<Vec<(Vec<u8>, Vec<u8>)>>,
@@ -113,7 +114,7 @@ impl Unlock for Listener {
     }
 }
 
-/// A password at work.
+/// Decrypts with a password.
 struct Key<'p>(&'p Password<'p>);
 
 impl Unlock for Key<'_> {
@@ -128,7 +129,7 @@ struct Integrity<'a> {
     salt: &'a [u8],
     rounds: u32,
     expected: &'a [u8],
-    /// For PBMAC1: the digest of PBKDF2, and the length of the key.
+    /// For PBMAC1: the digest of PBKDF2, and the key length in bytes.
     pbkdf2: Option<(Hash, usize)>,
 }
 
@@ -144,7 +145,7 @@ impl<'a> Integrity<'a> {
             let (prf, salt, rounds, length) = pbe::pbkdf2(parameters.value(SEQUENCE, "keyDerivationFunc").ok()?)?;
             let mut scheme = parameters.value(SEQUENCE, "messageAuthScheme").ok()?.children();
             let hash = Hash::from_hmac_oid(&dotted(scheme.value(OID, "MAC OID").ok()?.content))?;
-            // RFC 9579 wants the length said. 64 is the longest that any of these HMACs asks for.
+            // RFC 9579 requires the key length. 64 is the longest that any of these HMACs needs.
             let length = length.unwrap_or(hash.len()).min(64);
             return Some(Self { hash, salt, rounds, expected, pbkdf2: Some((prf, length)) });
         }
@@ -157,7 +158,7 @@ impl<'a> Integrity<'a> {
         Some(Self { hash, salt, rounds, expected, pbkdf2: None }).filter(|mac| mac.rounds > 0)
     }
 
-    /// Nominal nanoseconds for a content of so many bytes.
+    /// Price of verifying `content` bytes, in nominal nanoseconds.
     fn price(&self, content: usize) -> u64 {
         let rounds = u64::from(self.rounds);
         let key = match self.pbkdf2 {

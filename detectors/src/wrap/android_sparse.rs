@@ -1,4 +1,4 @@
-//! Android sparse images, as `fastboot` flashes them: the image in it is one member, which is opened further.
+//! Android sparse images, as flashed by `fastboot`. The image inside is one member, which is opened further.
 
 use std::sync::Arc;
 
@@ -16,8 +16,8 @@ pub(crate) struct AndroidSparse;
 static ABOUT: About = About {
     id: "android_sparse",
     title: "Android sparse image",
-    detects: "The image in Android sparse images: system, vendor and data partitions as they are flashed.",
-    blind_to: "An image that was split into several files is seen file by file. Its checksums are not held.",
+    detects: "The image in Android sparse images: system, vendor and data partitions as flashed.",
+    blind_to: "An image that is split into several files is read file by file. Checksums are not verified.",
     respond: "Firmware is on every device that runs it: replace the key, then ship new firmware.",
     references: &["AOSP system/core/libsparse/sparse_format.h"],
 };
@@ -39,7 +39,7 @@ impl Container for AndroidSparse {
     }
 }
 
-/// Blocks of the image from a number on, and what they hold.
+/// Consecutive blocks of the image from `first` on, and their contents.
 struct Chunk {
     first: u64,
     place: Place,
@@ -55,7 +55,7 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     if half(4)? != 1 || file_header < 28 || chunk_header < 12 || block == 0 || block % 4 != 0 || blocks == 0 {
         return Err(malformed.into());
     }
-    // A chunk takes 12 bytes of the file and less than four times that here.
+    // A chunk takes at least 12 bytes of the file, and less than four times that in memory.
     if bytes.size() / 12 * size_of::<Chunk>() as u64 > inside.memory() && count * 48 > inside.memory() {
         return Err(Reason::TooLarge.into());
     }
@@ -74,7 +74,7 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
             0xcac2 => {
                 held(&bytes, at + chunk_header, 4, 4).and_then(|fill| array(&fill, 0)).map_or(Place::Hole, Place::Fill)
             }
-            // Whatever it is, it has no bytes here, as a checksum has no blocks.
+            // Other chunks have no data in the image; a checksum has no blocks either.
             _ => Place::Hole,
         };
         if kind != 0xcac4 {

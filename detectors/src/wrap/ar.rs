@@ -1,8 +1,8 @@
 //! `ar` archives: static libraries of every system, Debian packages, Go packages, COFF import libraries.
 //!
-//! A header of 60 bytes of text before each member. Long names stand in a table of their own (GNU, COFF) or before the
-//! content (BSD). A Debian package is three members, of which two are archives that are opened further. A header that is
-//! damaged costs its member: the next one is looked for.
+//! Each member has a textual header of 60 bytes. Long names are in a table of their own (GNU, COFF) or before the
+//! content (BSD). A Debian package has three members, two of which are archives and opened further. A damaged header
+//! costs only its member, because the next header is searched for.
 
 use std::io::{Cursor, Read};
 use std::ops::ControlFlow;
@@ -19,9 +19,9 @@ pub(crate) struct Ar;
 static ABOUT: About = About {
     id: "ar",
     title: "ar archive, Debian package",
-    detects: "Members of ar archives with short, GNU, BSD and COFF names: static libraries, .deb and .udeb packages, Go \
-              packages. A damaged header costs its member only.",
-    blind_to: "Thin archives, which hold names of files and not their content, and the big archives of AIX.",
+    detects: "Members of ar archives with short, GNU, BSD and COFF names: static libraries, .deb and .udeb packages, \
+              Go packages. A damaged header costs only its member.",
+    blind_to: "Thin archives, which contain file names but no content, and the big archives of AIX.",
     respond: "A key in a package is on every machine that installed it: replace the key, then the package.",
     references: &["ar(5)", "deb(5)", "GNU binutils include/aout/ar.h"],
 };
@@ -32,7 +32,7 @@ const MAGIC: [u8; 8] = *b"!<arch>\n";
 /// ar.h: ARFMAG, the last two bytes of each header.
 const END: &[u8] = b"`\n";
 
-/// Longest name that BSD may put before a content, in bytes. Its systems allow paths of 1024.
+/// Maximum length of a BSD name before the content, in bytes. The systems allow paths of 1024.
 const MOST_NAME: u64 = 4096;
 
 impl Container for Ar {
@@ -73,7 +73,7 @@ fn read(from: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> 
     Ok(())
 }
 
-/// What matters of a header.
+/// The relevant fields of a header.
 struct Header {
     name: [u8; 16],
     size: u64,
@@ -87,13 +87,13 @@ impl Header {
     }
 }
 
-/// The next header, and where bytes were passed over that are none. `None` at the end.
+/// Returns the next header, and the offset at which skipped bytes begin, if any. `None` at the end.
 fn next_header(stream: &mut Stream<'_>) -> Option<(Option<Header>, Option<u64>)> {
     let at = stream.at();
     let mut bytes = [0; 60];
     let there = stream.fill(&mut bytes);
     if there < bytes.len() {
-        // Some writers fill up a block at the end.
+        // Some writers pad the last block.
         let rest = bytes.get(..there).unwrap_or_default();
         return (!rest.iter().all(|byte| matches!(byte, b'\n' | 0))).then_some((None, Some(at)));
     }
@@ -129,7 +129,7 @@ fn one(stream: &mut Stream<'_>, inside: &mut dyn Inside, header: &Header, names:
         [b'#', b'1', b'/', digits @ ..] => {
             let length = number(digits, 10).filter(|&length| length <= size);
             if let Some(length) = length.filter(|&length| length > MOST_NAME) {
-                // Nobody's name: the bytes are searched, and what follows is the member.
+                // Too long for a name: these bytes are searched, and the rest is the member.
                 let at = stream.at();
                 let mut name = Exactly::new(&mut *stream, length);
                 inside.rest(at, &mut name)?;
@@ -152,7 +152,7 @@ fn one(stream: &mut Stream<'_>, inside: &mut dyn Inside, header: &Header, names:
     stream.member(inside, member, size)
 }
 
-/// A name of the table. GNU ends each with `/` and a line feed, COFF with a zero byte.
+/// Returns a name of the table. GNU ends each with `/` and a line feed, COFF with a zero byte.
 fn long_name<'a>(names: &'a [u8], digits: &[u8]) -> Option<&'a [u8]> {
     let at = usize::try_from(number(digits, 10)?).ok()?;
     let name = names.get(at..)?.split(|byte| matches!(byte, b'\n' | 0)).next()?;
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_is_told_from_what_is_cut_off() {
+    fn truncation_is_distinguished_from_the_end() {
         let bytes = archive(&[("one/", "1"), ("two/", "22222222")]);
         for (end, names, faults) in [
             (bytes.len(), vec!["one", "two"], 0),
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_break_stops_it() {
+    fn a_break_stops_reading() {
         let mut seen = Seen { stop_after: Some(1), ..Seen::default() };
         open_into(&Ar, &archive(&[("one/", "1"), ("two/", "22")]), &mut seen).unwrap();
         assert_eq!(seen.names(), ["one"]);

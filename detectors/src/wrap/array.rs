@@ -1,8 +1,8 @@
-//! Arrays of numbers: `{ 0x30, 0x82, 0x04, ... }` of C, Go, Rust, C#, Java, JavaScript and Python, `[48, 130, 4, ...]` of
-//! JSON, `48, -126, 4` of Java's signed bytes.
+//! Arrays of numbers: `{ 0x30, 0x82, 0x04, ... }` in C, Go, Rust, C#, Java, JavaScript and Python, `[48, 130, 4, ...]`
+//! in JSON, `48, -126, 4` in Java's signed bytes.
 //!
-//! As for hexadecimal text the anchor is the version of a key behind the header of its SEQUENCE, and `BEG` behind five
-//! dashes for PEM. No language is parsed: from the anchor numbers and what stands between them (commas, breaks, comments,
+//! As for hexadecimal text, the anchor is the version of a key after the header of its SEQUENCE; for PEM it is `BEG`
+//! after five dashes. No language is parsed: from the anchor, numbers and separators (commas, line breaks, comments,
 //! casts, suffixes) are followed both ways.
 
 use std::ops::ControlFlow;
@@ -23,13 +23,14 @@ pub(crate) struct Array;
 static ABOUT: About = About {
     id: "array",
     title: "array of bytes in source code",
-    detects: "Lists of numbers from 0 to 255 or -128 to 127, hexadecimal or decimal, that hold DER keys or certificates, or \
-              (hexadecimal, with blanks behind the commas) PEM; with casts, suffixes and comments between them. Files as \
-              xxd -i and JSON.stringify of a Buffer write them may hold anything.",
-    blind_to: "Arrays of fewer than 40 numbers, hexadecimal numbers without a leading zero, words of more than one byte, \
-               decimal arrays of bare SEC1 keys, one number a line, and keystores in arrays of other files than those above.",
-    respond: "A key that is compiled in can be read by everybody who has the program. Replace it, and keep the new one out of \
-              the source.",
+    detects: "Lists of numbers from 0 to 255 or -128 to 127, hexadecimal or decimal, that contain DER keys or \
+              certificates, or (hexadecimal, with blanks after the commas) PEM; with casts, suffixes and comments in \
+              between. Files as written by xxd -i and by JSON.stringify of a Buffer may contain anything.",
+    blind_to: "Arrays of fewer than 40 numbers, hexadecimal numbers without a leading zero, words of more than one \
+               byte, decimal arrays of bare SEC1 keys, one number per line, and keystores in arrays of other files \
+               than those above.",
+    respond: "Everybody who has the program can read a compiled-in key. Replace it, and keep the new one out of the \
+              source.",
     references: &["CWE-321", "xxd(1)"],
 };
 
@@ -38,13 +39,13 @@ const HEX: [Anchor; 2] = [Anchor::anywhere(b"0x02, 0x01, 0x0"), Anchor::anywhere
 const DECIMAL: [Anchor; 2] = [Anchor::anywhere(b"2, 1, 0, "), Anchor::anywhere(b"2,1,0,")];
 const PEM: Anchor = Anchor::anywhere(b"0x42, 0x45, 0x47");
 
-/// How far before an anchor the numbers are looked for that decide whether it is one, in bytes.
+/// How far before an anchor its header is searched for, in bytes.
 const NEAR: usize = 160;
 
 /// How far into a file its first array may begin, in bytes.
 const HEAD: usize = 256;
 
-/// Longest comment between two numbers, in bytes.
+/// Maximum length of a comment between two numbers, in bytes.
 const MAX_COMMENT: usize = 256;
 
 impl Unwrapper for Array {
@@ -59,12 +60,12 @@ impl Unwrapper for Array {
             DECIMAL[0],
             DECIMAL[1],
             PEM,
-            // xxd -i, and the same as people change it
+            // xxd -i, and common edits of its output
             Anchor::at_start(b"unsigned char "),
             Anchor::at_start(b"const unsigned char "),
             Anchor::at_start(b"static const unsigned char "),
             Anchor::at_start(b"0x30"),
-            // JSON of a Buffer or of an array: DER, PEM
+            // JSON of a Buffer or an array: DER, PEM
             Anchor::at_start(b"{\"type\":\"Buffer\""),
             Anchor::at_start(b"[48,1"),
             Anchor::at_start(b"[48, 1"),
@@ -87,7 +88,7 @@ impl Unwrapper for Array {
         let malformed = Malformed::new("array of bytes", hit.at);
         let start = if hit.anchor.at_start {
             let head = bytes.get(..bytes.len().min(HEAD)).unwrap_or_default();
-            // JSON opens its array with a bracket, C with a brace behind the brackets of the type.
+            // In JSON the array starts at a bracket; in C at a brace, after the brackets of the type.
             let opens = if matches!(head.first(), Some(b'{' | b'[')) { b'[' } else { b'{' };
             memchr::memchr(opens, head).map_or(0, |at| at + 1)
         } else {
@@ -108,7 +109,7 @@ impl Unwrapper for Array {
     }
 }
 
-/// Whether what stands before the anchor is what its meaning requires.
+/// Whether the numbers before the anchor are those that its meaning requires.
 fn is_promising(bytes: &[u8], hit: Hit<'_>) -> bool {
     let start = numbers_before(bytes, hit.at, hit.at.saturating_sub(NEAR));
     let mut before = [0_u8; 5];
@@ -121,8 +122,8 @@ fn is_promising(bytes: &[u8], hit: Hit<'_>) -> bool {
     if hit.anchor == PEM { before == *b"-----" } else { locate::ends_in_header(&before) }
 }
 
-/// Where the numbers begin that lead to `at`. Looks back further only while nothing has stopped it, so that a text of
-/// many short runs costs no more than its length.
+/// Returns the start of the numbers that lead to `at`. The search reaches further back only while nothing stops it, so
+/// that a text of many short runs costs no more than its length.
 fn run_start(bytes: &[u8], at: usize) -> usize {
     let mut reach = 1024;
     loop {
@@ -137,14 +138,14 @@ fn run_start(bytes: &[u8], at: usize) -> usize {
     }
 }
 
-/// The first place from `from` on whence numbers lead to `at` without a break.
+/// Returns the first position at or after `from` from which numbers lead to `at` without a break.
 fn first(bytes: &[u8], from: usize, at: usize) -> usize {
     let mut start = from;
     let mut here = from;
     while here < at {
         match number(bytes, here) {
             Some((_, end)) if end <= at => here = end,
-            // A letter of a word, or a number that was cut off.
+            // A letter of a word, or a truncated number.
             _ => {
                 here += 1;
                 start = here;
@@ -154,7 +155,7 @@ fn first(bytes: &[u8], from: usize, at: usize) -> usize {
     if here == at { start } else { at }
 }
 
-/// How far back from `at`, not below `floor`, there is nothing but numbers and what may stand between them.
+/// Returns how far back from `at`, but not below `floor`, there are only numbers and separators.
 fn numbers_before(bytes: &[u8], at: usize, floor: usize) -> usize {
     let mut start = at;
     while let Some(before) = bytes.get(floor..start) {
@@ -174,7 +175,7 @@ fn numbers_before(bytes: &[u8], at: usize, floor: usize) -> usize {
     start
 }
 
-/// Length of the comment that ends the last line.
+/// Returns the length of the comment that ends the last line.
 fn line_comment(before: &[u8]) -> usize {
     let near = before.get(before.len().saturating_sub(MAX_COMMENT)..).unwrap_or_default();
     let line = near.rsplit(|&b| b == b'\n').next().unwrap_or_default();
@@ -188,7 +189,7 @@ fn cast_before(before: &[u8]) -> Option<usize> {
     (cast(near.get(open..)?) == Some(near.len() - open)).then_some(near.len() - open)
 }
 
-/// Length of a cast at the start: `(byte)`, `(unsigned char)`.
+/// Returns the length of a cast at the start: `(byte)`, `(unsigned char)`.
 fn cast(bytes: &[u8]) -> Option<usize> {
     let rest = bytes.strip_prefix(b"(")?;
     let len = rest.iter().take(18).position(|&b| b == b')')?;
@@ -197,7 +198,7 @@ fn cast(bytes: &[u8]) -> Option<usize> {
     (plain && name.first().is_some_and(u8::is_ascii_alphabetic)).then_some(len + 2)
 }
 
-/// The numbers from `start` on, each with its end.
+/// Iterates over the numbers from `start` on, each with its end.
 fn numbers(bytes: &[u8], start: usize) -> impl Iterator<Item = (u8, usize)> {
     let mut at = start;
     std::iter::from_fn(move || {
@@ -207,7 +208,7 @@ fn numbers(bytes: &[u8], start: usize) -> impl Iterator<Item = (u8, usize)> {
     })
 }
 
-/// The next number and where it ends, what stands behind it included as far as it only parts it from the next.
+/// Returns the next number and its end, including the separators after it.
 fn number(bytes: &[u8], at: usize) -> Option<(u8, usize)> {
     let mut at = at + between(bytes.get(at..)?);
     if let Some(len) = cast(bytes.get(at..)?) {
@@ -234,11 +235,11 @@ fn number(bytes: &[u8], at: usize) -> Option<(u8, usize)> {
     let end = bytes.len() - behind.len();
     // Java's bytes are signed.
     let value = u8::try_from(value).or_else(|_| i8::try_from(value).map(i8::cast_unsigned)).ok()?;
-    // Back at the anchor, a number must end where the anchor begins.
+    // A number before the anchor must end where the anchor begins, so separators are included.
     Some((value, end + between(behind)))
 }
 
-/// Length of commas, blanks, breaks and comments at the start.
+/// Returns the length of the commas, blanks, line breaks and comments at the start.
 fn between(bytes: &[u8]) -> usize {
     let mut at = 0;
     while let Some(rest) = bytes.get(at..) {
@@ -287,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn every_language_is_read() {
+    fn arrays_of_every_language_are_read() {
         let plain: Vec<u8> = [0x30, 0x81, 0x87, 2, 1, 0, 0x30, 0x13].into_iter().chain(90..190).collect();
         let hex = |b: u8| format!("0x{b:02x}");
         let upper = |b: u8| format!("0x{b:02X}");
@@ -341,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_are_no_keys() {
+    fn tables_are_not_keys() {
         let table = "0x30, 0x82, 0x02, 0x01, 0x00, 0x05, ".repeat(20);
         for text in [
             "{ 0x02, 0x01, 0x00 }, { 0x02, 0x01, 0x00 }",

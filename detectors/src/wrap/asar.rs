@@ -1,7 +1,7 @@
 //! `asar` archives of Electron applications.
 //!
-//! Two Pickle frames of Chromium around a JSON header, then the content of the files, one behind the other. A file that
-//! is marked as unpacked lies beside the archive; it is a file of its own.
+//! Two Chromium Pickle frames around a JSON header, then the contents of the files in sequence. Files marked as
+//! unpacked are next to the archive, as files of their own.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -22,15 +22,15 @@ static ABOUT: About = About {
     id: "asar",
     title: "Electron asar archive",
     detects: "Files in the asar archives of Electron applications.",
-    blind_to: "A header of more than 32 MiB. Files that are marked as unpacked lie beside the archive and are read there.",
+    blind_to: "A header of more than 32 MiB. Files marked as unpacked are next to the archive and are read there.",
     respond: "An application is on the machine of everyone who installed it: replace the key, then the application.",
     references: &["electron/asar README, Format", "Chromium base/pickle.h"],
 };
 
-/// Most bytes of the header that are parsed. That of an application with 100,000 files has some 15 MB.
+/// Maximum length of a header that is parsed, in bytes. The header of an application with 100,000 files has some 15 MB.
 const MOST_HEADER: u64 = 32 << 20;
 
-/// Length of the frame that tells the length of the header.
+/// Length of the frame that contains the length of the header, in bytes.
 const SIZES: u64 = 8;
 
 impl Container for Asar {
@@ -39,7 +39,7 @@ impl Container for Asar {
     }
 
     fn magics(&self) -> &'static [Magic] {
-        // The first frame is one number. What follows has to fit.
+        // The first frame is one number. The rest must be consistent with it.
         &[Magic { at: 0, bytes: &[4, 0, 0, 0] }]
     }
 
@@ -54,19 +54,19 @@ impl Container for Asar {
     }
 }
 
-/// The frames of Pickle around the header.
+/// The Pickle frames around the header.
 struct Frames {
-    /// Where the JSON begins.
+    /// Offset of the JSON.
     json: u64,
-    /// Its length in bytes.
+    /// Length of the JSON, in bytes.
     text: u64,
-    /// Where the content of the first file begins.
+    /// Offset of the content of the first file.
     content: u64,
 }
 
 impl Frames {
-    /// Reads them, if they fit together. A frame begins with the length of what follows; how long its own header is follows from
-    /// that, and need not be what Electron writes.
+    /// Reads the frames. `None` if they are inconsistent. A frame begins with the length of its payload. The length of
+    /// its own header follows from that, and may differ from what Electron writes.
     fn read(start: &[u8]) -> Option<Self> {
         let word = |at: u64| le32(start, usize::try_from(at).ok()?).map(u64::from);
         let (first, header, payload) = (word(0)?, word(4)?, word(SIZES)?);
@@ -78,7 +78,7 @@ impl Frames {
     }
 }
 
-/// Longest header of a frame, in bytes. Electron writes four.
+/// Maximum length of the header of a frame, in bytes. Electron writes four.
 const MOST_OWN: u64 = 64;
 
 fn read(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
@@ -91,11 +91,11 @@ fn read(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
         return Err(Reason::TooLarge.into());
     }
     let text = held(bytes, frames.json, frames.text, most).ok_or(Malformed::new("asar header", 0))?;
-    // The text is held while its files are read. Of the tree that it is, one path is.
+    // The text stays in memory while the files are read. Of the parsed tree only one path is kept.
     inside.holds(text.len() as u64)?;
     let content = frames.content;
     let mut walk = Walk { bytes, inside, content, path: String::new(), any: false, stopped: false };
-    // No deeper than 128, which is what serde_json lets through. Bytes that are not UTF-8 are replaced, as Node.js does.
+    // serde_json limits the depth to 128. Invalid UTF-8 is replaced, as in Node.js.
     let text = String::from_utf8_lossy(&text);
     let root = Visit { walk: &mut walk, object: Object::Node };
     match root.deserialize(&mut serde_json::Deserializer::from_str(&text)) {
@@ -113,19 +113,19 @@ fn read(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
 struct Walk<'a> {
     bytes: &'a Cursor,
     inside: &'a mut dyn Inside,
-    /// Where the content of the first file begins.
+    /// Offset of the content of the first file.
     content: u64,
-    /// Of the file or folder at hand.
+    /// Path of the current file or folder.
     path: String,
-    /// Whether a file was handed on.
+    /// Whether a file was handed out.
     any: bool,
-    /// Whether the run wants no more.
+    /// Whether the run wants no more members.
     stopped: bool,
 }
 
 impl Walk<'_> {
-    /// Hands on a file. The offset is a text, because the numbers of JavaScript are too small, and is read as `parseInt` does.
-    /// What has none is a link, is empty or lies beside the archive.
+    /// Hands out a file. The offset is text, because JavaScript numbers are not precise enough, and is parsed like
+    /// `parseInt`. Nodes without an offset are links, empty, or next to the archive.
     fn file(&mut self, size: &Scalar, offset: &Scalar, elsewhere: bool) -> ControlFlow<()> {
         let bytes = match size {
             Scalar::Number(size) => Some(*size),
@@ -156,7 +156,8 @@ impl Walk<'_> {
     }
 }
 
-/// A number as `parseInt` of JavaScript reads it: after blanks, hexadecimal behind `0x`, and up to the first other character.
+/// Parses a number like JavaScript's `parseInt`: after blanks, hexadecimal after `0x`, and up to the first other
+/// character.
 fn parse_int(text: &str) -> Option<u64> {
     let text = text.trim_start();
     let text = text.strip_prefix('+').unwrap_or(text);
@@ -169,10 +170,10 @@ fn parse_int(text: &str) -> Option<u64> {
     values.try_fold(0_u64, |number, digit| number.checked_mul(base.into())?.checked_add(digit.into()))
 }
 
-/// What an object is by its place.
+/// The meaning of an object, which depends on its position.
 #[derive(Clone, Copy)]
 enum Object {
-    /// A file or a folder: it has `size` and `offset`, or `files`.
+    /// A file or a folder, with `size` and `offset`, or `files`.
     Node,
     /// The value of `files`: names and nodes.
     Files,
@@ -185,9 +186,9 @@ struct Visit<'w, 'a> {
     object: Object,
 }
 
-/// What of a value matters to the one around it.
+/// The parts of a value that its parent needs.
 enum Scalar {
-    /// Not there, or null.
+    /// Absent or null.
     None,
     Number(u64),
     Text(String),
@@ -246,7 +247,7 @@ impl<'de> Visitor<'de> for Visit<'_, '_> {
             let mut visit = |object| map.next_value_seed(Visit { walk: &mut *self.walk, object });
             match (self.object, name.as_str()) {
                 (Object::Node, "files") => drop(visit(Object::Files)?),
-                // Of several the last one counts.
+                // Of duplicate keys the last one counts.
                 (Object::Node, "size") => size = visit(Object::Other)?,
                 (Object::Node, "offset") => offset = visit(Object::Other)?,
                 (Object::Node, "link" | "unpacked") => elsewhere |= !matches!(visit(Object::Other)?, Scalar::None),
@@ -295,12 +296,12 @@ mod tests {
         let seen = open(&Asar, &bytes).unwrap();
         assert_eq!(seen.names(), ["a.js", "keys/key.pem", "cut"]);
         assert_eq!(seen.content("keys/key.pem"), Some(&b"key!"[..]));
-        assert_eq!(seen.unread.len(), 1, "only what is cut off");
+        assert_eq!(seen.unread.len(), 1, "only the truncated file");
         torture(&Asar, &bytes, 5);
     }
 
     #[test]
-    fn whatever_json_node_reads() {
+    fn json_is_read_as_in_node() {
         for header in [
             r#"{"files":{"k":{"size":4,"offset":"3"}}}"#,
             r#" {"files":{"k":{"size":4,"offset":"3"}}}"#,
@@ -314,14 +315,14 @@ mod tests {
             assert_eq!((seen.content("k"), seen.unread.len()), (Some(&b"key!"[..]), 0), "{header}");
         }
         let mut longer = archive(r#"{"files":{"k":{"size":4,"offset":"0"}}}"#, "key!");
-        // A header of eight bytes before the second frame.
+        // A second frame with a header of eight bytes.
         longer[4] += 4;
         longer.splice(12..12, [0; 4]);
         assert_eq!(open(&Asar, &longer).unwrap().content("k"), Some(&b"key!"[..]));
     }
 
     #[test]
-    fn what_is_not_understood_is_told() {
+    fn invalid_headers_are_reported() {
         let deep = format!("{}{}", "{\"files\":{\"a\":".repeat(5000), "}}".repeat(5000));
         for header in [
             "{\"files\":",
@@ -337,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_one_is_none() {
+    fn lookalikes_are_not_opened() {
         assert!(open(&Asar, b"sixteen bytes...{\"files\":{}}").is_none());
         let mut bytes = archive(r#"{"files":{}}"#, "");
         for (at, value) in [(0, 5), (4, 2), (12, 200), (16, b'[')] {

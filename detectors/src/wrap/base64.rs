@@ -1,11 +1,11 @@
-//! base64 (RFC 4648) of PEM, of DER and of keystores: Kubernetes Secrets, kubeconfigs, CI variables, SAML metadata.
+//! base64 (RFC 4648) of PEM, DER and keystores: Kubernetes Secrets, kubeconfigs, CI variables, SAML metadata.
 //!
-//! The anchors are what the first bytes of keys look like in base64, at each of the three alignments that they can have
-//! to its groups of four digits. From there the run of digits is followed both ways, over line breaks (real, or written
-//! out as `\n`) and from one string literal to the next, in either alphabet. Decoding begins at a digit whose distance to the
-//! anchor fits the alignment, so text that happens to be glued to the front of a run does no harm.
+//! The anchors are the first bytes of keys in base64, at each of the three alignments to the groups of four digits.
+//! From the anchor the run of digits is followed both ways, over line breaks (real, or written as `\n`) and from one
+//! string literal to the next, in either alphabet. Decoding starts at a digit whose distance to the anchor matches the
+//! alignment, so that text glued to the front of a run does no harm.
 //!
-//! A file that begins with digits is decoded whatever is inside.
+//! A file that begins with digits is decoded whatever its contents.
 
 use std::ops::ControlFlow;
 use std::sync::LazyLock;
@@ -27,20 +27,21 @@ pub(crate) struct Base64;
 static ABOUT: About = About {
     id: "base64",
     title: "base64",
-    detects: "Runs of base64, standard or URL-safe, on one line, wrapped or cut into string literals, that hold PEM, DER \
-              keys, certificates, PKCS#12, JKS, JCEKS, OpenSSH keys, strong-name keys, OpenPGP keys on Curve25519, gzip, \
-              xz, Zstandard, bzip2, LZ4, ZIP or 7z. What is inside is looked at like a file of its own; base64 in base64 is followed as deep as \
-              --max-depth allows. A file that is base64 from its first line on may hold anything, other archives and \
-              encodings too; in a git history what begins in a known way.",
-    blind_to: "Runs of fewer than 40 digits, and what lies behind the first 5 MiB of a file. In the middle of a file: OpenPGP \
-               RSA keys, BKS, PVK, keys that are text and not PEM, other archives; and in base64 twice, \
-               RSA keys that do not begin the inner run, and SEC1 keys that do not name their curve.",
-    respond: "base64 hides nothing. Treat what is inside as if it lay there in the open.",
+    detects: "Runs of base64, standard or URL-safe, on one line, wrapped or split into string literals, that contain \
+              PEM, DER keys, certificates, PKCS#12, JKS, JCEKS, OpenSSH keys, strong-name keys, OpenPGP keys on \
+              Curve25519, gzip, xz, Zstandard, bzip2, LZ4, ZIP or 7z. The contents are scanned like a file; base64 in \
+              base64 is followed as deep as --max-depth allows. A file that is base64 from its first line on may \
+              contain anything, including other archives and encodings; in a git history, only contents that begin in \
+              a known way.",
+    blind_to: "Runs of fewer than 40 digits, and the part of an encoded file after its first 5 MiB. In the middle of a \
+               file: OpenPGP RSA keys, BKS, PVK, textual keys other than PEM, other archives. In base64 within base64: \
+               RSA keys that do not begin the inner run, and SEC1 keys without a named curve.",
+    respond: "base64 hides nothing. Treat the contents as plain text.",
     references: &["RFC 4648"],
 };
 
-/// The magic numbers of streams and archives that are looked for in the middle of a file, cut to whole digits: gzip with any flags
-/// (`gzip FILE` stores the name of the file), ZIP, xz in both alphabets, Zstandard, bzip2, LZ4, 7z.
+/// Magic numbers of streams and archives that are searched for in the middle of a file, cut to whole digits: gzip with
+/// any flags (`gzip FILE` stores the file name), ZIP, xz in both alphabets, Zstandard, bzip2, LZ4, 7z.
 const STREAMS: [Anchor; 8] = [
     Anchor::anywhere(b"H4sI"),
     Anchor::anywhere(b"UEsDB"),
@@ -52,13 +53,14 @@ const STREAMS: [Anchor; 8] = [
     Anchor::anywhere(b"N3q8rycc"),
 ];
 
-/// An anchor, and the place of its first digit in its group of four. Computed in the test below from the bytes named.
+/// Anchors, each with the position of its first digit in its group of four. A test checks them against the bytes named
+/// here.
 const ANCHORS: [(Anchor, u8); 69] = [
     // "-----BEGIN "
     (Anchor::anywhere(b"LS0tLS1CRUdJTi"), 0),
     (Anchor::anywhere(b"0tLS0tQkVHSU4g"), 2),
     (Anchor::anywhere(b"tLS0tLUJFR0lOI"), 3),
-    // 2a864886f70d01: OIDs under 1.2.840.113549.1, in RSA keys and all that PKCS standards frame
+    // 2a864886f70d01: OIDs under 1.2.840.113549.1, in RSA keys and in all PKCS structures
     (Anchor::anywhere(b"KoZIhvcNA"), 0),
     (Anchor::anywhere(b"qGSIb3DQ"), 2),
     (Anchor::anywhere(b"qhkiG9w0B"), 3),
@@ -78,13 +80,13 @@ const ANCHORS: [(Anchor, u8); 69] = [
     (Anchor::anywhere(b"AgEBB"), 0),
     (Anchor::anywhere(b"IBAQQ"), 2),
     (Anchor::anywhere(b"CAQEE"), 3),
-    // "-----BEGIN " in base64 in base64, as some secrets managers write, and Secrets and kubeconfigs encoded again
+    // "-----BEGIN " in base64 in base64, as written by some secrets managers and in re-encoded Secrets and kubeconfigs
     (Anchor::anywhere(b"TFMwdExTMUNSVWRKVG"), 0),
     (Anchor::anywhere(b"xTMHRMUzFDUlVkSlRp"), 2),
     (Anchor::anywhere(b"MUzB0TFMxQ1JVZEpUa"), 3),
-    // "MII", which is how base64 of DER begins, in base64
+    // "MII", the beginning of DER in base64, in base64
     (Anchor::anywhere(b"TUlJ"), 0),
-    // The AlgorithmIdentifier of Ed25519 and its kin in base64 in base64, at each of its three alignments
+    // The AlgorithmIdentifier of Ed25519 and its relatives in base64 in base64, at each of its three alignments
     (Anchor::anywhere(b"TUFVR0F5dG"), 0),
     (Anchor::anywhere(b"1BVUdBeXRs"), 2),
     (Anchor::anywhere(b"NQVVHQXl0b"), 3),
@@ -94,7 +96,7 @@ const ANCHORS: [(Anchor, u8); 69] = [
     (Anchor::anywhere(b"d0JRWURLM"), 0),
     (Anchor::anywhere(b"dCUVlESz"), 2),
     (Anchor::anywhere(b"3QlFZREsy"), 3),
-    // The OIDs of keys on curves and of DSA, the same
+    // The OIDs of elliptic-curve and DSA keys in base64 in base64, at each of their three alignments
     (Anchor::anywhere(b"S29aSXpq"), 0),
     (Anchor::anywhere(b"tvWkl6a"), 2),
     (Anchor::anywhere(b"Lb1pJem"), 3),
@@ -104,13 +106,13 @@ const ANCHORS: [(Anchor, u8); 69] = [
     (Anchor::anywhere(b"cWhrak"), 0),
     (Anchor::anywhere(b"Foa2pP"), 2),
     (Anchor::anywhere(b"xaGtqT"), 3),
-    // Files that are always encoded whole: OpenSSH, JKS, JCEKS
+    // Files that are always encoded as a whole: OpenSSH, JKS, JCEKS
     (Anchor::anywhere(b"b3BlbnNzaC1rZXkt"), 0),
     (Anchor::anywhere(b"/u3+7QAAA"), 0),
     (Anchor::anywhere(b"zs7OzgAAA"), 0),
-    // 07 02 00 00 0.: private key blob of CryptoAPI (.snk)
+    // 07 02 00 00 0.: CryptoAPI private key blob (.snk)
     (Anchor::anywhere(b"BwIAAA"), 0),
-    // 04 01 da 47 0f 01: the end of the OID of Ed25519 in OpenPGP, where a packet header of two bytes puts it
+    // 04 01 da 47 0f 01: the end of the OpenPGP OID of Ed25519, aligned by a packet header of two bytes
     (Anchor::anywhere(b"BAHaRw8B"), 0),
     (STREAMS[0], 0),
     (STREAMS[1], 0),
@@ -120,7 +122,7 @@ const ANCHORS: [(Anchor, u8); 69] = [
     (STREAMS[5], 0),
     (STREAMS[6], 0),
     (STREAMS[7], 0),
-    // Files that are nothing but base64. DER, and DER again, below 256 bytes; 256 and more have anchors above
+    // Files that consist of base64 only. DER and twice-encoded DER below 256 bytes; longer DER has the anchors above
     (Anchor::at_start(b"MI"), 0),
     (Anchor::at_start(b"MHc"), 0),
     (Anchor::at_start(b"MHQ"), 0),
@@ -129,7 +131,7 @@ const ANCHORS: [(Anchor, u8); 69] = [
     (Anchor::at_start(b"TUhj"), 0),
     (Anchor::at_start(b"TUhR"), 0),
     (Anchor::at_start(b"TUM0"), 0),
-    // OpenPGP secret key packets, version 4: one and two length octets in the old framing, one and two in the new
+    // OpenPGP secret key packets, version 4: one and two length octets in the old format, one and two in the new
     (Anchor::at_start(b"lF"), 0),
     (Anchor::at_start(b"lI"), 0),
     (Anchor::at_start(b"lQ"), 0),
@@ -142,14 +144,15 @@ const ANCHORS: [(Anchor, u8); 69] = [
     (Anchor::at_start(b"HvG1sAAAAA"), 0),
 ];
 
-/// Those and the known starts of files.
+/// [`ANCHORS`] and the known starts of files.
 static ANCHOR_LIST: LazyLock<Vec<Anchor>> =
     LazyLock::new(|| ANCHORS.iter().map(|(anchor, _)| *anchor).chain(starts::in_base64()).collect());
 
-/// Fewest digits of a run. The smallest key, Ed25519 in PKCS#8, has 64; its smallest line, wrapped, may be shorter.
+/// Minimum length of a run, in digits. The smallest key, Ed25519 in PKCS#8, has 64; its shortest line may be shorter
+/// when wrapped.
 const MIN_DIGITS: usize = 40;
 
-/// Fewest digits of a line that is taken to go on on the next one. MIME and PEM wrap at 76 and 64.
+/// Minimum length of a line, in digits, that may continue on the next line. MIME wraps at 76 and PEM at 64.
 const MIN_LINE: usize = 20;
 
 impl Unwrapper for Base64 {
@@ -163,7 +166,7 @@ impl Unwrapper for Base64 {
 
     fn claims(&self, blob: Blob<'_>) -> bool {
         let Some(head) = blob.bytes.get(..MIN_DIGITS) else { return false };
-        // A rule across a comment is no base64.
+        // A ruler of dashes or slashes is not base64.
         let is_rule = |byte: &u8| matches!(byte, b'/' | b'-' | b'_' | b'+');
         head.iter().all(|byte| is_digit(*byte)) && !head.iter().take(3).all(is_rule)
     }
@@ -174,7 +177,7 @@ impl Unwrapper for Base64 {
 
     fn alignment(&self, hit: Hit<'_>, before: usize) -> u32 {
         let alignment = ((before + 4 - place(hit.anchor)) % 4) as u32;
-        // A stream is read from its magic number on, not from the start of the run.
+        // A stream is decoded from its magic number on, not from the start of the run.
         if is_stream(hit.anchor) && before > 0 { 4 + alignment } else { alignment }
     }
 
@@ -208,7 +211,7 @@ impl Unwrapper for Base64 {
     }
 }
 
-/// The place of an anchor's first digit in its group of four.
+/// Returns the position of an anchor's first digit in its group of four.
 fn place(anchor: Anchor) -> usize {
     ANCHORS.iter().find(|(a, _)| *a == anchor).map_or(0, |(_, place)| usize::from(*place))
 }
@@ -218,11 +221,11 @@ fn is_stream(anchor: Anchor) -> bool {
     STREAMS.contains(&anchor)
 }
 
-/// Methods of ZIP that somebody reads (APPNOTE 4.4.5).
+/// ZIP methods that some program reads (APPNOTE 4.4.5).
 const ZIP_METHODS: [u8; 14] = [0, 1, 6, 8, 9, 12, 14, 19, 20, 93, 95, 96, 98, 99];
 
-/// Whether the first bytes of a run are the header of a stream or an archive. Only what every reader insists on is asked: XFL and
-/// OS of gzip and the versions of ZIP mean nothing to programs, a method of ZIP that nobody knows is no ZIP.
+/// Whether the first bytes of a run are the header of a stream or an archive. Only fields that every reader checks are
+/// tested. Programs ignore XFL and OS of gzip and the versions of ZIP; no program reads a ZIP with an unknown method.
 fn begins_stream(run: &[u8]) -> bool {
     let mut decoder = Decoder::with_capacity(18);
     digits(run.get(..24).unwrap_or_default()).for_each(|value| decoder.push(value));
@@ -237,8 +240,8 @@ fn begins_stream(run: &[u8]) -> bool {
     }
 }
 
-/// The digits of a run. What `run_start` and `run_end` let through between them is not one: `n` of a written-out `\n`,
-/// and everything from the quote that closes a literal to the one that opens the next.
+/// Iterates over the digits of a run. Two things between `run_start` and `run_end` are not digits: the `n` of a written
+/// `\n`, and everything from the quote that closes a literal to the quote that opens the next.
 fn digits(run: &[u8]) -> impl Iterator<Item = u8> {
     let mut rest = run;
     let mut closed_by = None;
@@ -268,13 +271,13 @@ fn is_digit(byte: u8) -> bool {
     digit(byte).is_some()
 }
 
-/// Length of the line break at the start of `bytes`, indentation behind it included.
+/// Returns the length of the line break at the start of `bytes`, including the indentation after it.
 fn line_break(bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
         let rest = bytes.get(at..)?;
         match rest {
-            // A backslash before a real break: a continued line.
+            // A backslash before a real line break: a continued line.
             [b'\r' | b'\n', ..] | [b'\\', b'\r' | b'\n', ..] => at += 1,
             rest if let Some(length) = written::line_break(rest) => at += length,
             _ => break,
@@ -286,7 +289,7 @@ fn line_break(bytes: &[u8]) -> Option<usize> {
     Some(at + bytes.get(at..)?.iter().take_while(|b| matches!(b, b' ' | b'\t')).count())
 }
 
-/// Length of the line break at the end of `bytes`, indentation behind it included.
+/// Returns the length of the line break at the end of `bytes`, including the indentation after it.
 fn line_break_before(bytes: &[u8]) -> Option<usize> {
     let blanks = bytes.iter().rev().take_while(|b| matches!(b, b' ' | b'\t')).count();
     let mut at = bytes.len() - blanks;
@@ -302,12 +305,12 @@ fn line_break_before(bytes: &[u8]) -> Option<usize> {
     (at < end).then_some(bytes.len() - at)
 }
 
-/// Length of what leads from a line of `line` digits to the next one.
+/// Returns the length of the gap between a line of `line` digits and the next line.
 fn gap(behind: &[u8], line: usize) -> Option<usize> {
     literal::joint(behind).filter(|j| goes_on(*j, line)).map(|j| j.len).or_else(|| line_break(behind))
 }
 
-/// Length of what leads back from a line of digits to the one before it, and that line's length.
+/// Returns the length of the gap between a line of digits and the line before it, and the length of that line.
 fn gap_before(before: &[u8], line: impl Fn(usize) -> usize) -> Option<(usize, usize)> {
     let length = |gap: usize| line(before.len() - gap);
     if let Some(gap) = line_break_before(before) {
@@ -318,12 +321,13 @@ fn gap_before(before: &[u8], line: impl Fn(usize) -> usize) -> Option<(usize, us
     goes_on(joint, length).then_some((joint.len, length))
 }
 
-/// Whether a literal of `line` digits goes on in the next one. In a list it may as well be complete.
+/// Whether a literal of `line` digits continues in the next one. In a list, a literal of whole groups counts as
+/// continued.
 fn goes_on(joint: Joint, line: usize) -> bool {
     !joint.comma || line.is_multiple_of(4)
 }
 
-/// End of the run of digits that `at` lies in, padding included.
+/// Returns the end of the run of digits around `at`, including padding.
 fn run_end(bytes: &[u8], at: usize) -> usize {
     let mut end = at;
     let mut first = digits_before(bytes, at);
@@ -341,7 +345,7 @@ fn run_end(bytes: &[u8], at: usize) -> usize {
             return end + padding;
         }
         let Some(gap) = gap(rest, line).filter(|_| line >= MIN_LINE || line == 0) else { return end };
-        // The next line goes on only if it is nothing but digits.
+        // The next line belongs to the run only if it consists of digits.
         let next = rest.get(gap..).unwrap_or_default();
         let len = self::line(next);
         let behind = next.get(len..).unwrap_or_default();
@@ -351,7 +355,8 @@ fn run_end(bytes: &[u8], at: usize) -> usize {
         if len == 0 {
             return end;
         }
-        // The last line of a text that something follows: in a string, in brackets. Prose behind a block gives some bytes too many.
+        // The last line of a text that is followed by something else: in a string, in brackets. Prose after a block
+        // adds a few extra bytes.
         if !whole {
             let is_text = next.iter().take(len).any(u8::is_ascii_alphanumeric);
             return if is_text && len <= line { end + gap + len } else { end };
@@ -360,7 +365,7 @@ fn run_end(bytes: &[u8], at: usize) -> usize {
     }
 }
 
-/// Length of the digits at the start of a text, on one line.
+/// Returns the length of the digits at the start of a text, on one line.
 fn line(text: &[u8]) -> usize {
     let mut at = 0;
     loop {
@@ -374,13 +379,14 @@ fn line(text: &[u8]) -> usize {
     }
 }
 
-/// Length of the digits that end at `end`, on one line.
+/// Returns the length of the digits that end at `end`, on one line.
 fn digits_before(bytes: &[u8], end: usize) -> usize {
     let mut start = end;
     loop {
         let before = bytes.get(..start).unwrap_or_default();
         start -= before.iter().rev().take_while(|byte| is_digit(**byte)).count();
-        // `\nMIIE` and `%0AMIIE`: what looks like digits belongs to the break. `%2B` and `\/` are digits themselves.
+        // In `\nMIIE` and `%0AMIIE` the apparent digits before `MIIE` belong to the break. `%2B` and `\/` are
+        // themselves digits.
         let Some(mark) = written::mark(bytes, start) else { return end - start };
         let rest = bytes.get(mark..end).unwrap_or_default();
         if let Some(length) = written::line_break(rest) {
@@ -393,12 +399,12 @@ fn digits_before(bytes: &[u8], end: usize) -> usize {
     }
 }
 
-/// Start of the run of digits that `at` lies in.
+/// Returns the start of the run of digits around `at`.
 fn run_start(bytes: &[u8], at: usize) -> usize {
     let mut start = at - digits_before(bytes, at);
     while let Some((gap, line)) = gap_before(bytes.get(..start).unwrap_or_default(), |end| digits_before(bytes, end)) {
         let first = start - gap - line;
-        // What follows padding or a checksum on its line may be short.
+        // A line after padding or a checksum may be short.
         let after_sign = line > 0 && first.checked_sub(1).and_then(|at| bytes.get(at)) == Some(&b'=');
         if line < MIN_LINE && !after_sign {
             return start;

@@ -1,4 +1,4 @@
-//! bzip2: `.bz2`, `.tbz2`. Streams one behind the other are one, as `bzip2 -d` takes them.
+//! bzip2: `.bz2`, `.tbz2`. Consecutive streams are read as one, as by `bzip2 -d`.
 
 use std::io::{self, Read};
 
@@ -15,10 +15,10 @@ pub(crate) struct Bzip2;
 static ABOUT: About = About {
     id: "bzip2",
     title: "bzip2 stream",
-    detects: "bzip2 streams, opened as they are read. What is inside is looked at like a file of its own, and so \
-              is what follows the last stream.",
-    blind_to: "Streams that begin inside of a larger file.",
-    respond: "Treat what is inside as if it lay there in plain text.",
+    detects: "bzip2 streams, decompressed as they are read. The contents are scanned like a file, and so is data after \
+              the last stream.",
+    blind_to: "Streams in the middle of a larger file.",
+    respond: "Treat the contents as plain text.",
     references: &["bzip2 1.0.8, bzlib.h"],
 };
 
@@ -47,7 +47,7 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
     )
 }
 
-/// HDR_B, HDR_Z, HDR_h (compress.c); the block that follows is held against its own magic by the decoder.
+/// HDR_B, HDR_Z, HDR_h (compress.c). The decoder checks the magic of the following block.
 const MAGIC: &[u8] = b"BZh";
 
 /// One stream.

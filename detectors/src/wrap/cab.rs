@@ -1,8 +1,8 @@
-//! Windows cabinets: installers, updates, drivers, what lies in MSI packages.
+//! Windows cabinets: installers, updates, drivers, contents of MSI packages.
 //!
-//! Files are packed together in folders, each a run of blocks of 32 KiB. A folder is decoded once, from its first block to
-//! its last, and its files are cut from it in that order; a reader file by file would decode it again for each. Methods:
-//! none, MSZIP (deflate, each block with the one before it as dictionary) and LZX by the `lzxd` crate.
+//! Files are compressed together in folders, each a sequence of blocks of 32 KiB. A folder is decoded once, from its
+//! first block to its last, and its files are cut out in that order; decoding per file would repeat the work for each.
+//! Methods: none, MSZIP (deflate, with the previous block as dictionary) and LZX by the `lzxd` crate.
 
 use std::io::{self, Read};
 
@@ -21,27 +21,27 @@ pub(crate) struct Cab;
 static ABOUT: About = About {
     id: "cab",
     title: "Windows cabinet",
-    detects: "Files in cabinets that are stored or packed by MSZIP or LZX.",
-    blind_to: "Files packed by Quantum, and those that begin or go on in another cabinet of a set: reported as not read. A \
-               cabinet behind other bytes, as in old self-extracting programs.",
-    respond: "A cabinet was made to be given away: replace the key, then the package.",
+    detects: "Files in cabinets that are uncompressed or compressed by MSZIP or LZX.",
+    blind_to: "Files compressed by Quantum, and files that begin or continue in another cabinet of a set: reported as \
+               not read. A cabinet after other data, as in old self-extracting programs.",
+    respond: "Cabinets are made for distribution: replace the key, then the package.",
     references: &["[MS-CAB]"],
 };
 
 /// [MS-CAB] 2.1: signature and the first reserved field.
 const MAGIC: &[u8] = b"MSCF\0\0\0\0";
 
-/// Most bytes of a block once it is decoded ([MS-CAB] 2.4).
+/// Maximum size of a decoded block, in bytes ([MS-CAB] 2.4).
 const BLOCK: usize = 32 << 10;
 
-/// Longest name in bytes, its zero byte included.
+/// Maximum length of a name in bytes, including its zero byte.
 const NAME: u64 = 257;
 
-/// How often a folder is decoded again because its files stand in another order than they are listed in.
+/// How often folders may be decoded again because files overlap.
 const AGAIN: u32 = 8;
 
-/// Most bytes that are decoded because they stand before a file and belong to none, and sixteen for each of the cabinet. They
-/// count as no output.
+/// Maximum number of decoded bytes between files that belong to no file, plus sixteen for each byte of the cabinet.
+/// They do not count as output.
 const BETWEEN: u64 = 64 << 20;
 
 impl Container for Cab {
@@ -124,15 +124,15 @@ fn read(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
 
 /// The header of a cabinet.
 struct Cabinet {
-    /// First block, number of blocks and method of each folder.
+    /// Offset of the first block, number of blocks, and method of each folder.
     folders: Vec<(u64, u16, u16)>,
     first_file: u64,
     files: u16,
-    /// Bytes that someone keeps before each block.
+    /// Reserved bytes before the data of each block.
     reserve: u64,
 }
 
-/// A file of it. Its place counts from the start of its folder, decoded.
+/// A file in a cabinet. Its position counts from the start of its decoded folder.
 struct File {
     name: Vec<u8>,
     folder: u16,
@@ -155,7 +155,7 @@ impl Cabinet {
             per_folder = u64::from(*sizes.get(2)?);
             reserve = u64::from(*sizes.get(3)?);
         }
-        // Names of the cabinet before and of the one behind, two texts each.
+        // Names of the previous and the next cabinet, two texts each.
         for _ in 0..(flags & 3).count_ones() * 2 {
             at += text(bytes, at)?.len() as u64 + 1;
         }
@@ -174,7 +174,7 @@ impl Cabinet {
         })
     }
 
-    /// The files, and whether the list could be read to its end.
+    /// Returns the files, and whether the list is complete.
     fn files(&self, bytes: &Cursor) -> (Vec<File>, bool) {
         let mut found = Vec::new();
         let mut at = self.first_file;
@@ -188,7 +188,7 @@ impl Cabinet {
 }
 
 impl File {
-    /// A file of the list, and where the next one stands.
+    /// Reads a file of the list. Also returns the offset of the next one.
     fn read(bytes: &Cursor, at: u64) -> Option<(Self, u64)> {
         let entry = held(bytes, at, 16, 16)?;
         let name = text(bytes, at + 16)?;
@@ -198,7 +198,7 @@ impl File {
     }
 }
 
-/// A text that ends with a zero byte.
+/// Reads a text that ends with a zero byte.
 fn text(bytes: &Cursor, at: u64) -> Option<Vec<u8>> {
     let most = NAME.min(bytes.size().checked_sub(at)?);
     let bytes = held(bytes, at, most, NAME)?;
@@ -206,16 +206,16 @@ fn text(bytes: &Cursor, at: u64) -> Option<Vec<u8>> {
     (text.len() < bytes.len()).then(|| text.to_vec())
 }
 
-/// How the blocks of a folder are packed.
+/// The compression method of the blocks of a folder.
 enum Method {
     Stored,
-    /// With the block before.
+    /// With the previous block.
     MsZip(Vec<u8>),
     Lzx(Box<Lzxd>),
 }
 
 impl Method {
-    /// By the number in the folder; the size of the window stands in it too. `None` for Quantum.
+    /// Creates a decoder by the method number of a folder, which includes the window size. `None` for Quantum.
     fn new(kind: u16) -> Option<Self> {
         Some(match kind & 0xf {
             0 => Self::Stored,
@@ -239,7 +239,8 @@ impl Method {
             Self::Stored => Some(packed),
             Self::MsZip(before) => {
                 let stream = packed.strip_prefix(b"CK")?;
-                // A stored block with what came before is the dictionary: a byte, its length, the same inverted.
+                // A stored block with the previous data serves as dictionary: a zero byte, its length, the length
+                // inverted.
                 let mut decoder = Decompress::new(false);
                 let mut out = Vec::with_capacity(before.len() + length);
                 if let Ok(size) = u16::try_from(before.len()).map(u16::to_le_bytes)
@@ -260,17 +261,17 @@ impl Method {
     }
 }
 
-/// A folder that is being decoded.
+/// A folder being decoded.
 struct Folder {
     bytes: Cursor,
-    /// Where the next block lies, and how many there are left.
+    /// Offset of the next block, and number of remaining blocks.
     next: u64,
     left: u16,
     reserve: u64,
     method: Method,
     block: Vec<u8>,
     in_block: usize,
-    /// How many bytes were decoded and read.
+    /// Number of decoded bytes already returned.
     at: u64,
     failed: bool,
 }
@@ -283,7 +284,7 @@ impl Folder {
         let packed_bytes = held(&self.bytes, at, packed, u64::from(u16::MAX))?;
         self.next = at + packed;
         self.left -= 1;
-        // The last block of a folder that goes on in another cabinet has no length.
+        // The last block of a folder that continues in another cabinet has no length.
         if length == 0 || length > BLOCK {
             return None;
         }
@@ -316,7 +317,7 @@ mod tests {
     use super::*;
     use crate::read::stored::collect::{open, torture};
 
-    /// A cabinet of one folder: blocks as they are packed, with their lengths, and files by name, place and size.
+    /// Returns a cabinet of one folder: compressed blocks with their lengths, and files by name, position and size.
     fn cabinet(kind: u16, blocks: &[(Vec<u8>, usize)], files: &[(&str, u32, u32, u16)]) -> Vec<u8> {
         let list: Vec<u8> = files
             .iter()
@@ -370,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn little_is_decoded_that_belongs_to_no_file() {
+    fn bytes_between_files_are_bounded() {
         let blocks = vec![(zip(&vec![0; BLOCK]), BLOCK); 20_000];
         let (near, far) = (3 * BLOCK as u32, 19_000 * BLOCK as u32);
         let seen = open(&Cab, &cabinet(1, &blocks, &[("near", near, 1, 0), ("far", far, 1, 0)])).unwrap();
@@ -378,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_decoded_is_told() {
+    fn undecodable_files_are_reported() {
         let blocks = [(b"ab".to_vec(), 2), (b"CKeys".to_vec(), 5)];
         let seen = open(&Cab, &cabinet(1, &blocks, &FILES[..2])).unwrap();
         assert_eq!((seen.names(), seen.reasons()), (vec!["a.txt"], vec![Reason::ReadError, Reason::Damaged]));

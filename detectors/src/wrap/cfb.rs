@@ -1,8 +1,8 @@
-//! Compound files: MSI and MSP installers, Office documents before 2007, Outlook messages, Windows Installer transforms,
-//! `thumbs.db`.
+//! Compound files: MSI and MSP installers, Office documents before 2007, Outlook messages, Windows Installer
+//! transforms, `thumbs.db`.
 //!
-//! Read by the `cfb` crate. Names of streams in installers are packed two letters to one, which is undone here. Cabinets
-//! inside of installers are streams and opened further.
+//! Read by the `cfb` crate. Stream names in installers encode two letters in one, which is decoded here. Cabinets in
+//! installers are streams and are opened further.
 
 use cfb::CompoundFile;
 use keyradius_core::error::{Malformed, Reason};
@@ -18,10 +18,10 @@ pub(crate) struct Cfb;
 static ABOUT: About = About {
     id: "cfb",
     title: "compound file: MSI, Office 97, Outlook",
-    detects: "Streams of compound files: embedded cabinets, binaries and tables of Windows installers, documents of Office \
-              before 2007 and what is embedded in them, Outlook messages and their attachments.",
-    blind_to: "Sectors that no stream holds. Text that Word keeps in several pieces, and macros, which are compressed in a \
-               way of their own.",
+    detects: "Streams of compound files: embedded cabinets, binaries and tables of Windows installers, documents of \
+              Office before 2007 and objects embedded in them, Outlook messages and their attachments.",
+    blind_to: "Sectors that belong to no stream. Text that Word stores in several pieces, and macros, which have a \
+               compression of their own.",
     respond: "An installer is on every machine that ran it: replace the key, then the installer.",
     references: &["[MS-CFB]", "Wine dlls/msi/table.c, encoding of stream names"],
 };
@@ -45,20 +45,20 @@ impl Container for Cfb {
 
 fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     let header = held(&bytes, 0, 512, 512).ok_or(Malformed::new("compound file header", 0))?;
-    // Sectors of 512 or 4096 bytes, and no more of tables than the file has room for: the tables are held in memory.
+    // Sectors of 512 or 4096 bytes, and no more table sectors than fit into the file: the tables are kept in memory.
     let shift = le16(&header, 30).filter(|shift| matches!(shift, 9 | 12));
     let fits = |at| le32(&header, at).zip(shift).is_some_and(|(n, shift)| u64::from(n) <= bytes.size() >> shift);
     if !header.starts_with(MAGIC) || ![44, 64, 72].into_iter().all(fits) {
         return Err(Malformed::new("compound file header", 44).into());
     }
     let all = Member { name: b"", at: 0 };
-    // The tables: four bytes for each sector, and for each small one of 64.
+    // The tables: four bytes for each sector, and for each small sector of 64 bytes.
     let tables = bytes.size() / 16;
     inside.holds(tables)?;
     let directory = shift.and_then(|shift| Directory::of(&bytes, &header, shift)).map_or(0, |found| found.weigh());
     inside.holds(tables.saturating_add(directory))?;
     let Ok(mut file) = CompoundFile::open(bytes) else {
-        // The bytes as they lie still show much: streams are stored as they are.
+        // A search of the raw bytes still finds much, because streams are not compressed.
         return Err(Malformed::new("compound file", 0).into());
     };
     let streams: Vec<_> = file.walk().filter(|entry| entry.is_stream() && !entry.is_empty()).collect();
@@ -78,16 +78,16 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     Ok(())
 }
 
-/// Sector numbers from here on are marks: end of a chain, free, a table ([MS-CFB] 2.1).
+/// Sector numbers from this one on are marks: end of a chain, free, a table ([MS-CFB] 2.1).
 const MARKS: u32 = 0xffff_fffa;
 
-/// What the crate holds of an entry of the directory without its path: some 200 bytes with the name.
+/// Memory that the crate uses for one directory entry without its path, in bytes: some 200 with the name.
 const ENTRY: u64 = 256;
 
-/// Where the entries of the directory lie. Only to say, before the crate reads them, how much it will hold.
+/// The position of the directory entries, used only to estimate the memory that the crate will use.
 struct Directory<'b> {
     bytes: &'b Cursor,
-    /// Bytes of a sector.
+    /// Size of a sector, in bytes.
     sector: u64,
     sectors: Vec<u32>,
 }
@@ -97,7 +97,7 @@ impl<'b> Directory<'b> {
         let sector = 1 << shift;
         let most = usize::try_from(bytes.size() >> shift).unwrap_or(usize::MAX);
         let read = |number: u32| held(bytes, (u64::from(number) + 1) * sector, sector, sector).unwrap_or_default();
-        // Sectors of the table of chains: 109 are named in the header, the others in a chain of their own.
+        // Sectors of the allocation table: 109 are listed in the header, the others in a chain.
         let mut tables: Vec<u32> = numbers(header.get(76..)?).filter(|number| *number < MARKS).collect();
         let mut more = le32(header, 68)?;
         for _ in 0..=most / 128 {
@@ -129,7 +129,8 @@ impl<'b> Directory<'b> {
         held(self.bytes, (u64::from(*sector) + 1) * self.sector + at % self.sector, 128, 128)
     }
 
-    /// Bytes that are held while its streams are read: its entries, and for each that the walk comes by one path, or two.
+    /// Returns the memory used while streams are read, in bytes: all entries, and one or two paths per entry on the
+    /// walk.
     fn weigh(&self) -> u64 {
         let count = self.sectors.len() as u64 * (self.sector / 128);
         let mut held = count * ENTRY;
@@ -139,7 +140,7 @@ impl<'b> Directory<'b> {
             let Some(visited) = visited.get_mut(id as usize).filter(|visited| !**visited) else { continue };
             *visited = true;
             let Some(entry) = self.entry(id) else { continue };
-            // Three bytes of UTF-8 for two of UTF-16, and what parts it from the next.
+            // Three bytes of UTF-8 for two of UTF-16, and a separator.
             let path = around + u64::from(le16(&entry, 64).unwrap_or_default().min(64)) * 3 / 2 + 1;
             held = held.saturating_add(around * 2 + path);
             let field = |at| le32(&entry, at).unwrap_or(u32::MAX);
@@ -149,15 +150,15 @@ impl<'b> Directory<'b> {
     }
 }
 
-/// Numbers of four bytes.
+/// Iterates over numbers of four bytes.
 fn numbers(bytes: &[u8]) -> impl Iterator<Item = u32> {
     bytes.chunks_exact(4).filter_map(|four| le32(four, 0))
 }
 
-/// The letters of names in installers, in the order of their numbers.
+/// The letters of names in installers, ordered by their codes.
 const LETTERS: &[u8; 64] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._";
 
-/// A path with the names of installers unpacked: 0x3800 and on two letters, 0x4800 and on one, 0x4840 the mark of a table.
+/// Decodes the names of installers in a path: from 0x3800 on two letters, from 0x4800 on one, 0x4840 marks a table.
 fn name(path: &str) -> String {
     let letter = |number: u32| LETTERS.get(number as usize & 0x3f).map_or('?', |&letter| char::from(letter));
     let mut text = String::with_capacity(path.len());
@@ -191,7 +192,7 @@ mod tests {
         file.into_inner().into_inner()
     }
 
-    /// A file with storages in each other, each with a name of 31 letters and an empty stream beside the next.
+    /// Returns a file of nested storages, each with a name of 31 letters and an empty stream inside.
     fn nested(levels: usize) -> Vec<u8> {
         let mut file = CompoundFile::create(std::io::Cursor::new(Vec::new())).unwrap();
         let mut path = String::new();
@@ -205,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_weighed_before_they_are_made() {
+    fn memory_of_paths_is_requested_in_advance() {
         for (levels, memory, fits) in [(10, 200_000, true), (10, 20_000, false), (300, 2_000_000, false)] {
             let bytes = nested(levels);
             let mut seen = Seen { memory: Some(memory), ..Seen::default() };
@@ -243,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_promise_too_much() {
+    fn headers_that_declare_too_many_sectors() {
         let bytes = file(&[("/small", b"key")]);
         for at in [30, 44, 64, 72] {
             let mut changed = bytes.clone();

@@ -1,8 +1,9 @@
 //! `cpio` archives: initial RAM disks, payloads of RPM packages, firmware updates.
 //!
-//! Four headers: `newc` and the same with a checksum (hexadecimal, what Linux boots from and RPM packs), `odc` (octal,
-//! POSIX), and the old binary one in either byte order. An initial RAM disk is several archives one behind the other, the
-//! last one often compressed: what follows the end of one and is none itself is handed on as a member without a name.
+//! Four header formats: `newc` and its variant with a checksum (hexadecimal; booted by Linux and used in RPM), `odc`
+//! (octal, POSIX), and the old binary format in either byte order. An initial RAM disk is several concatenated
+//! archives, the last one often compressed: other data after the end of an archive is handed out as a member without a
+//! name.
 
 use std::io::Read;
 
@@ -18,20 +19,21 @@ pub(crate) struct Cpio;
 static ABOUT: About = About {
     id: "cpio",
     title: "cpio archive, initial RAM disk",
-    detects: "Files in cpio archives (newc, crc, odc, old binary in both byte orders), and in each of several archives that \
-              stand one behind the other, as in an initramfs with early microcode before a compressed part.",
+    detects: "Files in cpio archives (newc, crc, odc, old binary in both byte orders), and in each of several \
+              concatenated archives, as in an initramfs with early microcode before a compressed part.",
     blind_to: "The stripped headers of RPM payloads with files beyond 4 GiB: reported as not read.",
-    respond: "An initial RAM disk is read by whoever can read the boot partition. Replace the key, then build it again.",
+    respond: "Whoever can read the boot partition can read an initial RAM disk. Replace the key, then rebuild it.",
     references: &["cpio(5)", "Linux Documentation/driver-api/early-userspace/buffer-format.rst"],
 };
 
-/// Longest name that is kept, its zero byte included. Linux: PATH_MAX. Others take any.
+/// Maximum length of a name that is kept, including its zero byte: PATH_MAX of Linux. Other systems accept longer
+/// names.
 const MOST_NAME: u64 = 4096;
 
-/// Length of the old binary header in bytes.
+/// Length of the old binary header, in bytes.
 const BINARY: usize = 26;
 
-/// The name of the last entry.
+/// Name of the last entry.
 const TRAILER: &[u8] = b"TRAILER!!!";
 
 impl Container for Cpio {
@@ -64,7 +66,7 @@ fn read(from: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> 
     let mut entry = Entry::next(&mut stream).ok_or(Malformed::new("cpio header", 0))?;
     loop {
         if entry.name() == TRAILER {
-            // Zero bytes up to the end of a block, and perhaps another archive.
+            // Zero bytes up to the end of a block, and possibly another archive.
             while stream.peek(1) == [0] {
                 stream.skip(1);
             }
@@ -79,7 +81,7 @@ fn read(from: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> 
             continue;
         }
         if entry.name_left > 0 {
-            // The name is lost; its bytes are searched like any others.
+            // The name is dropped; its bytes are searched like others.
             let at = stream.at();
             if inside.rest(at, &mut Exactly::new(&mut stream, entry.name_left)).is_break() {
                 return Ok(());
@@ -113,20 +115,20 @@ fn read(from: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> 
     }
 }
 
-/// The header of an entry and its name.
+/// The header and the name of an entry.
 struct Entry {
-    /// Where it begins.
+    /// Offset of the header.
     start: u64,
-    /// Name and content begin at multiples of so many bytes from there.
+    /// Name and content are aligned to this many bytes from `start`.
     unit: u64,
     size: u64,
     name: Vec<u8>,
-    /// Bytes of a name that is too long to be kept: they come next.
+    /// Length of a name that is too long to be kept and comes next, in bytes.
     name_left: u64,
 }
 
 impl Entry {
-    /// Reads one, if that is what comes next. Otherwise nothing is read.
+    /// Reads an entry. `None` if the next bytes are not one; then nothing is consumed.
     fn next(stream: &mut Stream<'_>) -> Option<Self> {
         let start = stream.at();
         let header = Header::read(stream.peek(110))?;
@@ -151,14 +153,14 @@ impl Entry {
     }
 }
 
-/// What matters of a header.
+/// The relevant fields of a header.
 struct Header {
     length: usize,
     unit: u64,
-    /// Length of the name, its zero byte included.
+    /// Length of the name, including its zero byte.
     name: u64,
     size: u64,
-    /// The builders of some RAM disks fill names up with zero bytes.
+    /// Some builders of RAM disks pad names with zero bytes.
     pads_names: bool,
 }
 
@@ -167,7 +169,7 @@ impl Header {
         let digits = |from: usize, length: usize, base| number(bytes.get(from..from + length)?, base);
         let (mode, header) = match bytes {
             [b'0', b'7', b'0', b'7', b'0', b'1' | b'2', ..] => {
-                // Every field: `number` lets nothing pass but digits.
+                // Check every field: `number` accepts only digits.
                 if bytes.get(6..110)?.chunks(8).any(|field| number(field, 16).is_none()) {
                     return None;
                 }
@@ -182,14 +184,16 @@ impl Header {
             [0x71, 0xc7, ..] => Self::binary(bytes, be16)?,
             _ => return None,
         };
-        // The kind of file: FIFO, device, folder, block device, file, network special, link, socket. The last entry has none.
+        // Type of file: FIFO, device, folder, block device, file, network special, link, socket. The last entry has
+        // none.
         let known = matches!(mode >> 12, 0 | 1 | 2 | 4 | 6 | 8 | 9 | 10 | 12) && mode < 1 << 16;
-        // The magic of the binary ones is two bytes: there a long name is no name.
+        // The binary magic is only two bytes, so a long name there means another format.
         let most = if header.length == BINARY { MOST_NAME } else { u64::MAX };
         (known && (1..=most).contains(&header.name)).then_some(header)
     }
 
-    /// The old one: numbers of two bytes; of those of four the higher half comes first in either byte order.
+    /// Reads an old binary header: numbers of two bytes. In those of four bytes the higher half comes first in either
+    /// byte order.
     fn binary(bytes: &[u8], two: fn(&[u8], usize) -> Option<u16>) -> Option<(u64, Self)> {
         let size = u64::from(two(bytes, 22)?) << 16 | u64::from(two(bytes, 24)?);
         let name = u64::from(two(bytes, 20)?);
@@ -279,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn archives_one_behind_the_other() {
+    fn concatenated_archives() {
         let zeros = [0; 512];
         let bytes = [&newc(&[("microcode", "m")])[..], &zeros, &newc(FILES), &[0; 36], b"\x1f\x8b rest"].concat();
         let seen = open(&Cpio, &bytes).unwrap();
@@ -289,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_costs_one_entry_and_a_missing_end_is_told() {
+    fn damage_costs_one_entry_and_a_missing_end_is_reported() {
         let mut bytes = newc(FILES);
         let at = bytes.windows(4).position(|w| w == b"odd\0").unwrap() - 60;
         bytes[at] = b'x';
@@ -303,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_begins_like_one_is_none() {
+    fn other_bytes_with_a_magic_are_not_archives() {
         for bytes in [
             &b"070701 is how it begins"[..],
             b"0707070000000000000000000000000000000000000000000000000000000000000000000000",

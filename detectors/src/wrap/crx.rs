@@ -1,7 +1,7 @@
 //! Chrome extensions: a header with public keys and signatures, then a zip archive.
 //!
-//! Both are members; the archive is opened further. The header of version 3 is a Protocol Buffers message in which the
-//! public keys stand as they are, that of version 2 is one key and one signature.
+//! Both are members; the archive is opened further. The header of version 3 is a Protocol Buffers message that contains
+//! the public keys in plain form; the header of version 2 is one key and one signature.
 
 use std::io::Read;
 
@@ -18,7 +18,7 @@ static ABOUT: About = About {
     id: "crx",
     title: "Chrome extension",
     detects: "The zip archive in Chrome extensions of version 2 and 3, and the public keys and signatures before it.",
-    blind_to: "What the archive is blind to.",
+    blind_to: "Whatever the reader of the archive cannot see.",
     respond: "An extension is on the machine of everyone who installed it: replace the key, then the extension.",
     references: &["Chromium components/crx_file/crx3.proto"],
 };
@@ -26,7 +26,7 @@ static ABOUT: About = About {
 /// components/crx_file: kCrx2FileHeaderMagic, kCrxFileHeaderMagic.
 const MAGIC: &[u8] = b"Cr24";
 
-/// How a zip archive begins.
+/// First bytes of a zip archive.
 const ZIP: &[u8] = b"PK";
 
 impl Container for Crx {
@@ -63,7 +63,7 @@ fn read(from: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> 
     if stream.peek(ZIP.len()) == ZIP {
         let _ = inside.member(archive, &mut stream);
     } else {
-        inside.unread(archive, Reason::Damaged, "no archive behind the header");
+        inside.unread(archive, Reason::Damaged, "no archive after the header");
     }
     Ok(())
 }

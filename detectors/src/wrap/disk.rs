@@ -1,9 +1,9 @@
-//! Disk images with a partition table: MBR with extended partitions, GPT.
+//! Disk images with a partition table: MBR with extended partitions, or GPT.
 //!
-//! Each partition is a member, which is opened further if it holds a file system that is known; so is each gap between
-//! them, where boot loaders lie. The magic of an MBR is two bytes that every boot sector has, so the table is trusted only
-//! if its partitions do not lie over each other and one of them begins in the image. GPT has checksums, which are not held: a table that is
-//! damaged in one place still shows partitions.
+//! Each partition is a member, which is opened further if it contains a known file system. Each gap between partitions
+//! is a member too, because boot loaders are stored there. The magic of an MBR is two bytes that every boot sector has,
+//! so the table is trusted only if its partitions do not overlap and one of them begins inside the image. Checksums of
+//! a GPT are not verified, because a table that is damaged in one place still shows partitions.
 
 use std::ops::ControlFlow;
 
@@ -20,24 +20,24 @@ pub(crate) struct Disk;
 static ABOUT: About = About {
     id: "disk",
     title: "partitioned disk image",
-    detects: "Partitions of disk images with an MBR (primary and logical ones) or a GPT (its backup at the end if the first \
-              is damaged, sectors of 512 or 4096 bytes), and the gaps between them.",
-    blind_to: "Encrypted volumes, RAID and LVM inside of a partition, and file systems that are not opened: their bytes are \
-               read as they lie. BSD labels and the partition maps of old Macintoshes.",
+    detects: "Partitions of disk images with an MBR (primary and logical) or a GPT (sectors of 512 or 4096 bytes; the \
+              backup at the end if the first table is damaged), and the gaps between partitions.",
+    blind_to: "Encrypted volumes, RAID and LVM inside a partition, and unsupported file systems: their bytes are \
+               searched as they are. BSD labels and the partition maps of old Macintoshes.",
     respond: "Whoever has the image has the key. Replace the key, then publish a new image.",
     references: &["UEFI specification 2.10, chapter 5"],
 };
 
-/// Where the signature of an MBR stands.
+/// Offset of the signature of an MBR.
 const SIGNATURE: usize = 510;
 
-/// Where the entries of an MBR begin, behind the code.
+/// Offset of the entries of an MBR, after the code.
 const TABLE: u64 = 446;
 
 /// UEFI 5.3.2: signature of a GPT header.
 const GPT: &[u8] = b"EFI PART";
 
-/// Most partitions that are looked for. 128 is what everyone reserves in a GPT.
+/// Maximum number of partitions. A GPT usually reserves 128.
 const MOST: usize = 1024;
 
 impl Container for Disk {
@@ -52,7 +52,7 @@ impl Container for Disk {
     fn claims(&self, start: &[u8]) -> bool {
         let [gpt, gpt_4096, mbr] = [512, 4096, SIGNATURE].map(|at| start.get(at..));
         let is_gpt = [gpt, gpt_4096].into_iter().flatten().any(|header| header.starts_with(GPT));
-        // A boot sector of anything else has no partitions, or bytes that are none of a table.
+        // Boot sectors of other kinds have no partitions, or bytes that do not fit a table.
         is_gpt
             || mbr.is_some_and(|end| end.starts_with(&[0x55, 0xaa]))
                 && entries(start.get(..SECTOR as usize).unwrap_or_default())
@@ -64,7 +64,7 @@ impl Container for Disk {
     }
 }
 
-/// A stretch of the disk, in bytes.
+/// A contiguous part of the disk, in bytes.
 struct Partition {
     at: u64,
     length: u64,
@@ -101,7 +101,7 @@ fn read(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     Ok(())
 }
 
-/// Shows what lies between partitions. In two parts, so that the table it may begin with is not opened as a disk again.
+/// Hands out the gap between partitions in two parts, so that a table at its start is not opened as a disk again.
 fn gap(bytes: &Cursor, from: u64, to: u64, inside: &mut dyn Inside) -> ControlFlow<()> {
     let behind = from.saturating_add(TABLE).min(to);
     for (from, to) in [(from, behind), (behind, to)] {
@@ -112,7 +112,7 @@ fn gap(bytes: &Cursor, from: u64, to: u64, inside: &mut dyn Inside) -> ControlFl
     ControlFlow::Continue(())
 }
 
-/// The partitions of a GPT: of the first header that is one, or of its backup in the last sector.
+/// Returns the partitions of a GPT, from the first valid header or from its backup in the last sector.
 fn gpt(bytes: &Cursor) -> Option<Vec<Partition>> {
     let backup = |sector: u64| bytes.size().checked_sub(sector);
     let places = [(512, Some(512)), (4096, Some(4096)), (512, backup(512)), (4096, backup(4096))];
@@ -132,7 +132,7 @@ fn gpt_at(bytes: &Cursor, sector: u64, at: u64) -> Option<Vec<Partition>> {
         let at = table.checked_add(number as u64 * entry)?;
         let Some(entry) = held(bytes, at, 128, 128) else { break };
         let (first, last) = (le64(&entry, 32)?, le64(&entry, 40)?);
-        // A type of zeros: not used.
+        // A type of zeros marks an unused entry.
         let used = entry.iter().take(16).any(|&byte| byte != 0);
         let (Some(at), Some(sectors)) = (first.checked_mul(sector), last.checked_sub(first)) else { continue };
         let Some(length) = sectors.checked_add(1).and_then(|n| n.checked_mul(sector)).filter(|_| used && first > 1)
@@ -148,7 +148,7 @@ fn gpt_at(bytes: &Cursor, sector: u64, at: u64) -> Option<Vec<Partition>> {
     (!found.is_empty()).then_some(found)
 }
 
-/// An entry of an MBR: its place, its length in sectors, its type.
+/// Returns the entries of an MBR: first sector, length in sectors, type. `None` if the sector is not an MBR.
 fn entries(sector: &[u8]) -> Option<Vec<(u64, u64, u8)>> {
     if le16(sector, SIGNATURE)? != 0xaa55 {
         return None;
@@ -157,7 +157,7 @@ fn entries(sector: &[u8]) -> Option<Vec<(u64, u64, u8)>> {
     for entry in sector.get(TABLE as usize..SIGNATURE)?.chunks_exact(16) {
         let (flag, kind) = (*entry.first()?, *entry.get(4)?);
         let (first, length) = (le32(entry, 8)?, le32(entry, 12)?);
-        // Bootable or not: there is no third.
+        // The flag is either bootable or not.
         if !matches!(flag, 0 | 0x80) {
             return None;
         }
@@ -166,12 +166,12 @@ fn entries(sector: &[u8]) -> Option<Vec<(u64, u64, u8)>> {
     Some(found)
 }
 
-/// Sectors of an MBR are counted in 512 bytes.
+/// Size of a sector of an MBR, in bytes.
 const SECTOR: u64 = 512;
 
 fn mbr(bytes: &Cursor) -> Option<Vec<Partition>> {
     let sector = held(bytes, 0, SECTOR, SECTOR)?;
-    // The boot sectors of file systems end with the same two bytes.
+    // Boot sectors of file systems end with the same two bytes.
     if [&b"NTFS    "[..], b"EXFAT   "].iter().any(|name| sector.get(3..11) == Some(name)) {
         return None;
     }
@@ -182,7 +182,7 @@ fn mbr(bytes: &Cursor) -> Option<Vec<Partition>> {
             continue;
         }
         let (at, end) = (first * SECTOR, (first + length) * SECTOR);
-        // 0xee stands for a whole GPT, which was not there.
+        // Type 0xee covers a whole GPT, which was not found.
         let apart = covered.iter().all(|&(from, to)| end <= from || at >= to);
         if first == 0 || !apart || kind == 0xee {
             return None;
@@ -194,11 +194,11 @@ fn mbr(bytes: &Cursor) -> Option<Vec<Partition>> {
             found.push(Partition { at, length: length * SECTOR, name: number.to_string() });
         }
     }
-    // An image that was cut off has the first of them at least.
+    // A truncated image contains at least its first partition.
     found.iter().any(|partition| partition.at < bytes.size()).then_some(found)
 }
 
-/// Logical partitions: each stands behind a table of two entries, itself and the next table.
+/// Collects the logical partitions: each follows a table of two entries, one for itself and one for the next table.
 fn logical(bytes: &Cursor, extended: u64, found: &mut Vec<Partition>) {
     let mut table = extended;
     for number in 5..MOST {
@@ -209,7 +209,7 @@ fn logical(bytes: &Cursor, extended: u64, found: &mut Vec<Partition>) {
             found.push(Partition { at: (table + first) * SECTOR, length: length * SECTOR, name: number.to_string() });
         }
         match entries.get(1) {
-            // Forward only, so that a circle has an end.
+            // Only forwards, so that a cycle ends.
             Some(&(first, _, 0x05 | 0x0f | 0x85)) if extended + first > table => table = extended + first,
             _ => return,
         }
@@ -269,7 +269,7 @@ mod tests {
         assert_eq!(seen.unread, []);
         torture(&Disk, &mbr_disk(), 61);
         let seen = open(&Disk, &mbr_disk()[..4 * 512]).unwrap();
-        assert_eq!(seen.unread.len(), 1, "the first partition is cut off, the extended one lies outside");
+        assert_eq!(seen.unread.len(), 1, "the first partition is cut off, the extended one is outside");
     }
 
     #[test]
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn a_boot_sector_alone_is_no_disk() {
+    fn a_boot_sector_alone_is_not_a_disk() {
         for change in [
             |bytes: &mut Vec<u8>| bytes[446] = 7,
             |bytes: &mut Vec<u8>| put(bytes, 3, b"NTFS    "),

@@ -1,8 +1,8 @@
-//! Bytes in string literals: `"\x30\x82\x04..."` of C, Python, PHP, Ruby and shells, `\060\202` in octal, and the mixture
-//! of escapes and letters that Python prints (`b'0\x82\x04\xa4\x02\x01\x00...'`).
+//! Bytes in string literals: `"\x30\x82\x04..."` in C, Python, PHP, Ruby and shells, `\060\202` in octal, and Python's
+//! mixture of escapes and letters (`b'0\x82\x04\xa4\x02\x01\x00...'`).
 //!
-//! The anchor is the version of a key, as in `hex.rs`. The literal is read from the quote that opens it, over the joints to
-//! those that follow.
+//! The anchor is the version of a key, as in `hex.rs`. The literal is read from its opening quote on, and joined with
+//! the literals that follow.
 
 use std::ops::ControlFlow;
 
@@ -22,18 +22,18 @@ pub(crate) struct Escape;
 static ABOUT: About = About {
     id: "escape",
     title: "bytes escaped in a string literal",
-    detects: "String literals with `\\x` escapes that hold a DER key or certificate, over several literals that are joined, \
-              with octal escapes, letters and control characters between them.",
-    blind_to: "Literals of fewer than 40 bytes, those whose version is written in octal or as \\u, doubled backslashes, and \
-               keys that begin more than 2 KiB behind the quote.",
-    respond: "A key that is compiled in can be read by everybody who has the program. Replace it, and keep the new one out of \
-              the source.",
+    detects: "String literals with `\\x` escapes that contain a DER key or certificate, also over several joined \
+              literals, with octal escapes, letters and control characters in between.",
+    blind_to: "Literals of fewer than 40 bytes, versions written in octal or as \\u, doubled backslashes, and keys \
+               that begin more than 2 KiB after the quote.",
+    respond: "Everybody who has the program can read a compiled-in key. Replace it, and keep the new one out of the \
+              source.",
     references: &["CWE-321", "ISO/IEC 9899 6.4.4.4", "Python: lexical analysis, string and bytes literals"],
 };
 
 const VERSION: Anchor = Anchor::anywhere(b"\\x02\\x01\\x0");
 
-/// How far before the anchor the quote may stand, in bytes.
+/// How far before the anchor the opening quote may be, in bytes.
 const MAX_BEFORE: usize = 2048;
 
 impl Unwrapper for Escape {
@@ -76,7 +76,7 @@ impl Unwrapper for Escape {
     }
 }
 
-/// Whether what is written before the anchor has the tag of a SEQUENCE at all: the letter `0` or an escape. Cheap.
+/// Whether the text before the anchor contains the tag of a SEQUENCE: the letter `0` or an escape. A cheap test.
 fn may_be_header(before: &[u8]) -> bool {
     let written = |text: &[u8]| memchr::memmem::find(before, text).is_some();
     let letter = |at: usize| {
@@ -86,7 +86,7 @@ fn may_be_header(before: &[u8]) -> bool {
     written(b"\\x30") || written(b"\\xa0") || written(b"\\xA0") || memchr::memchr_iter(b'0', before).any(letter)
 }
 
-/// Whether the bytes before the anchor end in the header of a SEQUENCE.
+/// Whether the bytes before the anchor end with the header of a SEQUENCE.
 fn is_promising(units: &Units<'_>, hit: usize) -> bool {
     let mut header = [0_u8; 5];
     let mut at = units.at;
@@ -100,9 +100,9 @@ fn is_promising(units: &Units<'_>, hit: usize) -> bool {
     at == hit && locate::ends_in_header(&header)
 }
 
-/// Where the content of the literal may begin that `at` lies in, and its quote: as the compiler reads the line, where a
-/// quote of the other kind is a letter; the nearest quote, since prose before it may hold an apostrophe; without quotes,
-/// the run of escapes.
+/// Returns three possible starts of the contents of the literal around `at`, each with its quote: as a compiler reads
+/// the line, where a quote of the other kind is a letter; after the nearest quote, because prose before it may contain
+/// an apostrophe; without quotes, the run of escapes.
 fn openings(bytes: &[u8], at: usize) -> [Option<(usize, Option<u8>)>; 3] {
     let from = at.saturating_sub(MAX_BEFORE);
     let before = bytes.get(from..at).unwrap_or_default();
@@ -128,7 +128,7 @@ fn openings(bytes: &[u8], at: usize) -> [Option<(usize, Option<u8>)>; 3] {
     [open.map(content), nearest.map(content), Some((bare, None))]
 }
 
-/// The bytes that a literal means, each with its end.
+/// The bytes that a literal represents, each with its end.
 #[derive(Clone)]
 struct Units<'a> {
     bytes: &'a [u8],
@@ -151,7 +151,7 @@ impl Iterator for Units<'_> {
                 }
                 [quote, ..] if Some(*quote) == self.quote => self.at += literal::joint(rest)?.len,
                 [b'\r' | b'\n', ..] | [] => return None,
-                // Letters belong to it only where a quote says so.
+                // Letters are part of the bytes only inside quotes.
                 [byte, ..] => {
                     self.quote?;
                     self.at += 1;
@@ -162,7 +162,7 @@ impl Iterator for Units<'_> {
     }
 }
 
-/// What an escape means, and its length without the backslash.
+/// Returns the byte that an escape represents, and its length without the backslash.
 fn escaped(bytes: &[u8]) -> Option<(u8, usize)> {
     match bytes {
         [b'x', high, low, ..] => Some((digits::byte(*high, *low)?, 3)),
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn every_literal_is_read() {
+    fn literals_of_every_language_are_read() {
         let plain: Vec<u8> = [0x30, 0x81, 0x87, 2, 1, 0, 0x30, 0x13].into_iter().chain(5..150).collect();
         let x = |bytes: &[u8]| bytes.iter().fold(String::new(), |text, b| text + &format!("\\x{b:02x}"));
         let python: String = plain
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn others_are_none() {
+    fn other_literals_are_not_opened() {
         for text in [
             "\"\\x02\\x01\\x00\"",
             "\"\\x30\\x82\\x02\\x01\\x00\"",

@@ -1,11 +1,11 @@
 //! ext2, ext3 and ext4 file systems, opened file by file.
 //!
-//! Read by hand: the crate there is for it (`ext4-view`) knows no inline data, reserves memory by numbers from the image
-//! and does not show what is free, and deleting a file in ext frees its blocks and leaves what is in them. So every block
-//! is looked at: as part of a file, of the journal, or of what is free.
+//! Parsed here: the existing crate (`ext4-view`) does not read inline data, allocates by numbers from the image, and
+//! does not expose free blocks. Deleting a file in ext frees its blocks but leaves their contents, so every block is
+//! read: as part of a file, of the journal, or as free.
 //!
-//! The magic is two bytes that stand at their place in one of 65,536 files by chance: the superblock is held against
-//! itself and against the size of the image before it is trusted.
+//! The magic is two bytes, which one in 65,536 files has at this offset by chance. The superblock is therefore checked
+//! for consistency and against the size of the image.
 
 mod volume;
 
@@ -24,10 +24,10 @@ pub(crate) struct Ext;
 static ABOUT: About = About {
     id: "ext",
     title: "ext2, ext3 or ext4 file system",
-    detects: "Files in ext2, ext3 and ext4 file systems, in extents, block maps or the inode itself; the journal; and what \
-              lies in free blocks: deleted files that were not overwritten.",
-    blind_to: "Extended attributes. The journal of an unclean file system is read, not replayed: a file that only it knows is \
-               seen without its name. Folders encrypted with fscrypt are reported as not read.",
+    detects: "Files in ext2, ext3 and ext4 file systems, in extents, block maps or the inode itself; the journal; and \
+              free blocks, which contain deleted files that were not overwritten.",
+    blind_to: "Extended attributes. The journal of an unclean file system is read but not replayed: a file recorded \
+               only there is found without its name. Folders encrypted with fscrypt are reported as not read.",
     respond: "Whoever has the image has the key. Replace the key, then publish a new image; deleting the file is not enough.",
     references: &["Linux Documentation/filesystems/ext4", "e2fsprogs lib/ext2fs/ext2_fs.h"],
 };
@@ -96,7 +96,7 @@ fn walk(volume: &Volume, folders: &mut Folders<u32>, inside: &mut dyn Inside) ->
     Ok(())
 }
 
-/// An entry of the folder that was entered last.
+/// Handles one entry of the current folder.
 fn entry(
     volume: &Volume,
     folders: &mut Folders<u32>,
@@ -108,7 +108,7 @@ fn entry(
         inside.unread(Member { name: b"", at: 0 }, Reason::TooDeep, "path");
         return Ok(());
     };
-    // Links to one file name the same inode.
+    // Hard links to one file have the same inode.
     if !folders.is_new(number, inside)? {
         return Ok(());
     }
@@ -159,7 +159,7 @@ mod tests {
         words.iter().flat_map(|word| word.to_le_bytes()).collect()
     }
 
-    /// One group of 64 blocks: bitmap in block 3, inodes from block 5 on, files from block 10 on.
+    /// Returns an image of one group of 64 blocks: bitmap in block 3, inodes from block 5 on, files from block 10 on.
     fn image() -> Vec<u8> {
         let mut bytes = vec![0; 64 * BLOCK];
         let superblock = BLOCK;
@@ -187,7 +187,7 @@ mod tests {
             entry(13, 16, "locked"),
         ];
         put(&mut bytes, 10 * BLOCK, &[list.concat(), entry(11, 952, "again")].concat());
-        // Twelve blocks, a hole among them, and one more behind an indirect block.
+        // Twelve direct blocks, most of them holes, and one more through an indirect block.
         let blocks = [11, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 13];
         inode(&mut bytes, 11, 0o100_600, 12 * 1024 + 5, 0, &words(&blocks));
         put(&mut bytes, 11 * BLOCK, &[b'a'; BLOCK]);
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn block_maps_extents_and_what_is_free() {
+    fn block_maps_extents_and_free_blocks() {
         let seen = open(&Ext, &image()).unwrap();
         assert_eq!(seen.names(), ["key", "tree", "[free blocks]"]);
         let key = seen.content("key").unwrap();
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_ends() {
+    fn damage_is_bounded() {
         let bytes = image();
         torture(&Ext, &bytes[..3 * BLOCK], 53);
         for at in (1024..2048)
@@ -234,9 +234,9 @@ mod tests {
     }
 
     #[test]
-    fn tables_that_stand_for_many_others_end() {
+    fn amplifying_tables_are_bounded() {
         let mut bytes = image();
-        // Each node names the next one 84 times, and the last one nothing: 84 to the fifth blocks to be read.
+        // Each node points to the next one 84 times, and the last one is empty: 84 to the fifth blocks would be read.
         let node = |count: u8, depth: u8, child: u32, room: u8| {
             let head = [0x0a, 0xf3, count, 0, room, 0, depth, 0, 0, 0, 0, 0];
             [&head[..], &words(&[0, child, 0]).repeat(count.into())].concat()
@@ -256,12 +256,12 @@ mod tests {
 
     #[test]
     fn clusters_of_several_blocks() {
-        // With bigalloc the first block is number 0 even where blocks have 1024 bytes; descriptors stand where they always do.
+        // With bigalloc the first block is number 0 even if blocks have 1024 bytes; the descriptors do not move.
         let mut bytes = image();
         for (at, value) in [(20, 0_u32), (28, 2), (36, 8192), (0x64, 0x200)] {
             put(&mut bytes, BLOCK + at, &value.to_le_bytes());
         }
-        // Four blocks a bit: 0 to 23 and 28 to 63 are used.
+        // Four blocks per bit: 0 to 23 and 28 to 63 are used.
         bytes[3 * BLOCK] = 0b1011_1111;
         let seen = open(&Ext, &bytes).unwrap();
         assert_eq!(seen.names(), ["key", "tree", "[free blocks]"]);
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_cannot_read_is_told() {
+    fn unknown_features_are_reported() {
         let mut bytes = image();
         put(&mut bytes, BLOCK + 0x60, &1_u32.to_le_bytes());
         let seen = open(&Ext, &bytes).unwrap();
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn superblocks_that_contradict_themselves() {
+    fn inconsistent_superblocks_are_refused() {
         for (at, value) in [(4, u32::MAX), (24, 7), (32, 0), (32, 9000), (40, 0), (40, 9000), (0x38, 0)] {
             let mut bytes = image();
             put(&mut bytes, BLOCK + at, &value.to_le_bytes());
@@ -285,6 +285,6 @@ mod tests {
         }
         let mut bytes = image();
         inode(&mut bytes, 2, 0o100_755, 1024, 0, &words(&[10]));
-        assert!(open(&Ext, &bytes).is_none(), "a root that is no folder");
+        assert!(open(&Ext, &bytes).is_none(), "a root that is not a folder");
     }
 }

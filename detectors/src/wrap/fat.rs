@@ -1,9 +1,9 @@
 //! FAT file systems: FAT12, FAT16 and FAT32, as on EFI system partitions, memory cards and floppies.
 //!
-//! Opened file by file, with long names. What no file holds is a member too, since deleting a file in FAT frees its
-//! clusters and leaves what is in them. Known by the numbers of the boot sector, not by the texts that formatters write into
-//! it, which the specification forbids to decide by; nor by its signature, which Atari leaves out. The numbers are held against
-//! each other and against the size of the image before they are trusted.
+//! Files are read with their long names. Data outside files is a member too, because deleting a file in FAT frees its
+//! clusters but leaves their contents. A FAT file system is recognised by the numbers in the boot sector. The texts
+//! that formatters write there are ignored, as the specification requires, and so is the signature, which Atari omits.
+//! The numbers are checked against each other and against the size of the image.
 
 use std::io::{self, Read};
 
@@ -21,15 +21,16 @@ pub(crate) struct Fat;
 static ABOUT: About = About {
     id: "fat",
     title: "FAT file system",
-    detects: "Files in FAT12, FAT16 and FAT32 file systems, with long names, and what lies in free clusters: deleted files \
-              that were not overwritten, one behind the other. Known by the numbers of the boot sector, whatever texts it has.",
-    blind_to: "What stands behind the end of a file in its last cluster. A deleted file whose clusters did not lie together \
-               is seen in pieces. exFAT is recognised and not opened.",
+    detects: "Files in FAT12, FAT16 and FAT32 file systems, with long names, and free clusters in sequence, which \
+              contain deleted files that were not overwritten. Recognised by the numbers in the boot sector, whatever \
+              its texts.",
+    blind_to: "Data after the end of a file in its last cluster. A deleted file whose clusters were not contiguous is \
+               found in pieces. exFAT is recognised but not opened.",
     respond: "Whoever has the card or image has the key. Replace the key; deleting the file is not enough.",
     references: &["Microsoft FAT specification, 2005", "ECMA-107"],
 };
 
-/// Bytes of a folder that are read: FAT allows 65,536 entries of 32 bytes.
+/// Maximum number of bytes read of a folder: FAT allows 65,536 entries of 32 bytes.
 const MOST_FOLDER: u64 = 2 << 20;
 
 impl Container for Fat {
@@ -98,7 +99,7 @@ fn walk(volume: &Volume, folders: &mut Folders<u32>, inside: &mut dyn Inside) ->
     Ok(())
 }
 
-/// How wide the entries of the table are.
+/// Width of the entries of the allocation table.
 #[derive(Clone, Copy, PartialEq)]
 enum Width {
     Twelve,
@@ -106,23 +107,23 @@ enum Width {
     ThirtyTwo,
 }
 
-/// What the boot sector says. Places in bytes.
+/// The layout from the boot sector. Positions and sizes are in bytes.
 struct Volume {
     bytes: Cursor,
     width: Width,
-    /// Bytes of a cluster.
+    /// Size of a cluster.
     cluster: u64,
-    /// How many there are; the first is number 2.
+    /// Number of clusters; the first has number 2.
     clusters: u32,
     table: u64,
     data: u64,
-    /// First cluster of the root folder; 0 where it has a place of its own.
+    /// First cluster of the root folder; 0 if the root folder has a fixed position.
     root: u32,
-    /// That place and its length.
+    /// That position and its length.
     root_place: (u64, u64),
 }
 
-/// The numbers of the boot sector (FAT specification, 3.1). All in sectors but the size of one.
+/// The numbers in the boot sector (FAT specification, 3.1), in sectors except for `sector`.
 struct Parameters {
     sector: u64,
     per_cluster: u64,
@@ -130,13 +131,13 @@ struct Parameters {
     tables: u64,
     root_entries: u64,
     total: u64,
-    /// Length of a table as FAT12 and FAT16 have it; 0 in FAT32.
+    /// Table length of FAT12 and FAT16; 0 in FAT32.
     narrow: u64,
     table: u64,
 }
 
 impl Parameters {
-    /// Reads them, if they make sense by themselves.
+    /// Reads the numbers. `None` if they are inconsistent.
     fn read(boot: &[u8]) -> Option<Self> {
         let narrow = u64::from(le16(boot, 22)?);
         let numbers = Self {
@@ -165,7 +166,7 @@ impl Parameters {
         (self.root_entries * 32).div_ceil(self.sector.max(1))
     }
 
-    /// Where clusters begin.
+    /// First sector of the clusters.
     fn data(&self) -> u64 {
         self.reserved + self.tables * self.table + self.root_sectors()
     }
@@ -178,7 +179,7 @@ impl Volume {
         let (root_sectors, data) = (numbers.root_sectors(), numbers.data());
         let Parameters { sector, per_cluster, reserved, total, narrow, table, .. } = numbers;
         let clusters = total.checked_sub(data)?.checked_div(per_cluster)?;
-        // Few clusters do not make FAT12 of a FAT32, which has neither a short length of its tables nor a place for its root.
+        // A small FAT32 is still FAT32: it has neither the short table length nor a fixed root folder.
         let width = match clusters {
             _ if narrow == 0 => Width::ThirtyTwo,
             0..4085 => Width::Twelve,
@@ -189,7 +190,7 @@ impl Volume {
             Width::Sixteen => 16,
             Width::ThirtyTwo => 32,
         };
-        // The table has an entry for each cluster, and lies in the image.
+        // The table has an entry for each cluster, and is inside the image.
         let fits = (clusters + 2) * bits <= table * sector * 8 && (reserved + table) * sector <= bytes.size();
         if !fits || clusters == 0 {
             return None;
@@ -206,7 +207,7 @@ impl Volume {
         })
     }
 
-    /// Where a cluster lies.
+    /// Returns the offset of a cluster.
     fn offset(&self, cluster: u32) -> u64 {
         if cluster == 0 {
             return self.root_place.0;
@@ -239,19 +240,18 @@ impl Volume {
 enum Next {
     /// Those of a file.
     Linked,
-    /// Those of none.
+    /// Those of no file.
     Free,
 }
 
-/// Clusters read one behind the other. No cluster is asked for twice as often as there are clusters, so a chain in a
-/// circle has an end.
+/// Clusters read in sequence. At most as many are read as the volume has, so that a circular chain ends.
 struct Runs<'a> {
     volume: &'a Volume,
     next: Next,
     cluster: u32,
     left: u32,
     run: Cursor,
-    /// A part of the table, and the byte in the table that it begins at.
+    /// A part of the table, and the offset in the table at which the part begins.
     window: (u64, Vec<u8>),
 }
 
@@ -261,7 +261,7 @@ impl<'a> Runs<'a> {
         Self { volume, next, cluster, left: volume.clusters, run, window: (0, Vec::new()) }
     }
 
-    /// What the table says of a cluster.
+    /// Returns the table entry of a cluster.
     fn entry(&mut self, cluster: u32) -> Option<u32> {
         let cluster = u64::from(cluster);
         let at = match self.volume.width {
@@ -287,7 +287,7 @@ impl<'a> Runs<'a> {
         })
     }
 
-    /// The next clusters that lie together: the first, and how many.
+    /// Returns the next contiguous clusters: the first, and their number.
     fn next_run(&mut self) -> Option<(u32, u32)> {
         let last = self.volume.clusters + 1;
         let mut first = None;
@@ -348,11 +348,11 @@ fn entries(bytes: &[u8], width: Width, each: &mut dyn FnMut(Entry) -> Result<(),
                 let mut units: Vec<u16> =
                     parts.flat_map(|part| part.chunks_exact(2)).filter_map(|pair| le16(pair, 0)).collect();
                 units.append(&mut long);
-                // Twenty parts are the longest name.
+                // The longest name has twenty parts.
                 units.truncate(260);
                 long = units;
             }
-            // A label, and the folder itself and the one above.
+            // Skip labels, the folder itself and its parent.
             Some(b'.') => long.clear(),
             Some(_) if attributes & 0x08 != 0 => long.clear(),
             Some(_) => {
@@ -373,7 +373,8 @@ fn long_name(units: &[u16]) -> String {
     char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
 }
 
-/// Eight letters and three, in the code page of a system that is not known: letters outside ASCII are shown as such.
+/// Returns the short name of 8 and 3 letters. Its code page is unknown: letters outside ASCII become replacement
+/// characters.
 fn short_name(entry: &[u8]) -> String {
     let part = |range: std::ops::Range<usize>| {
         String::from_utf8_lossy(entry.get(range).unwrap_or_default().trim_ascii_end()).into_owned()

@@ -1,9 +1,9 @@
-//! The walk over the folders of an image, in bounded memory and work.
+//! A walk over the folders of an image, in bounded memory and work.
 //!
-//! Images say of themselves how many folders they have, how long their names are and which lies in which. One that was
-//! made to hurt has a folder of many thousand others below a long path, or many folders whose entries lie at one place, each to
-//! be read again. So a waiting folder costs its own name and not its path, what is held counts as memory of the
-//! container, and no more entries are read than an honest image of that size can have.
+//! An image itself declares how many folders it has, how long their names are, and how they are nested. A hostile image
+//! may have a folder with many thousands of others below a long path, or many folders whose entries are at one place
+//! and would be read again each time. Therefore a waiting folder costs its own name and not its path, the state of the
+//! walk counts as memory of the container, and no more entries are read than an honest image of that size can have.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -11,39 +11,38 @@ use std::ops::RangeInclusive;
 use keyradius_core::error::Reason;
 use keyradius_core::seam::{Inside, Member};
 
-/// Longest path in bytes: PATH_MAX of Linux. A folder may hold itself.
+/// Maximum length of a path, in bytes: PATH_MAX of Linux. The limit also ends a folder that contains itself.
 pub(crate) const MOST_PATH: usize = 4096;
 
-/// What an entry of a set or a list takes beside its own size, at most: nodes that are half full, lists with room to grow, the
-/// allocation of a name.
+/// Maximum overhead of an entry of a set or list, in bytes: half-full nodes, spare capacity, the allocation of a name.
 const AROUND: usize = 64;
 
-/// Memory is asked for in steps of so many bytes.
+/// Unit in which memory is requested, in bytes.
 const STEP: u64 = 1 << 20;
 
-/// Bytes of entries that may be read in any image.
+/// Bytes of entries that may be read in an image of any size.
 const LEAST_WORK: u64 = 64 << 20;
 
-/// And for each byte of the image: entries are packed well in some.
+/// Additional bytes of entries per byte of the image: some images store entries compressed.
 const WORK: u64 = 16;
 
-/// Why a walk ends before its end.
+/// Why a walk ended early.
 #[derive(Debug)]
 pub(crate) enum End {
-    /// The run wants no more.
+    /// The run wants no more members.
     Stop,
-    /// Too much of this.
+    /// A limit was exceeded, by the named items.
     TooMuch(Reason, &'static str),
 }
 
-/// Folders that wait to be walked, and what was seen. `P` is what a folder or a file is known by.
+/// Folders to be walked, and places already seen. `P` identifies a folder or a file.
 #[derive(Debug)]
 pub(crate) struct Folders<P> {
-    /// The path of the folder that was entered last.
+    /// The path of the current folder.
     path: Vec<u8>,
     levels: Vec<Level<P>>,
     seen: BTreeSet<P>,
-    /// Bytes that are held, and how many of them were asked for.
+    /// Bytes in use, and how many were granted by the run.
     held: u64,
     granted: u64,
     /// Bytes of entries that may still be read.
@@ -52,25 +51,25 @@ pub(crate) struct Folders<P> {
 
 #[derive(Debug)]
 struct Level<P> {
-    /// Bytes of the path of the folder they lie in.
+    /// Length of the path of the parent folder, in bytes.
     path: usize,
     waiting: Vec<(Box<[u8]>, P)>,
     held: u64,
 }
 
 impl<P: Copy + Ord> Folders<P> {
-    /// Of an image of so many bytes.
+    /// Creates the state for an image of `image` bytes.
     pub(crate) fn of(image: u64) -> Self {
         let work = LEAST_WORK.saturating_add(image.saturating_mul(WORK));
         Self { path: Vec::new(), levels: Vec::new(), seen: BTreeSet::new(), held: 0, granted: 0, work }
     }
 
-    /// Begins a walk at a root. What was seen before stays seen.
+    /// Starts a walk at a root. Places already seen stay seen.
     pub(crate) fn begin(&mut self, root: P) {
         self.levels = vec![Level { path: 0, waiting: vec![(Box::default(), root)], held: 0 }];
     }
 
-    /// The next folder. The walk goes down before it goes on.
+    /// Enters the next folder, children before siblings. `None` at the end of the walk.
     pub(crate) fn enter(&mut self) -> Option<P> {
         while let Some(level) = self.levels.last_mut() {
             let Some((name, place)) = level.waiting.pop() else {
@@ -86,19 +85,19 @@ impl<P: Copy + Ord> Folders<P> {
         None
     }
 
-    /// The folder that was entered last.
+    /// Returns the path of the current folder.
     pub(crate) fn path(&self) -> &[u8] {
         &self.path
     }
 
-    /// The path of something in it; `None` if that is longer than a path may be.
+    /// Returns the path of an entry of the current folder; `None` if the path exceeds [`MOST_PATH`].
     pub(crate) fn path_of(&self, name: &[u8]) -> Option<Vec<u8>> {
         let mut path = self.path.clone();
         join(&mut path, name);
         (path.len() <= MOST_PATH).then_some(path)
     }
 
-    /// Takes note of a folder in it.
+    /// Adds a subfolder of the current folder to the walk.
     pub(crate) fn push(&mut self, name: &[u8], place: P, inside: &mut dyn Inside) -> Result<(), End> {
         let bytes = (size_of::<(Box<[u8]>, P)>() * 2 + name.len() + AROUND) as u64;
         self.hold(bytes, inside)?;
@@ -109,7 +108,7 @@ impl<P: Copy + Ord> Folders<P> {
         Ok(())
     }
 
-    /// Whether something was not seen before.
+    /// Records a place. Returns whether it was not seen before.
     pub(crate) fn is_new(&mut self, place: P, inside: &mut dyn Inside) -> Result<bool, End> {
         if !self.seen.insert(place) {
             return Ok(false);
@@ -118,12 +117,12 @@ impl<P: Copy + Ord> Folders<P> {
         Ok(true)
     }
 
-    /// Whether something of a range was seen that is like this.
+    /// Whether any place in the range was seen that satisfies `is`.
     pub(crate) fn saw(&self, range: RangeInclusive<P>, is: impl Fn(&P) -> bool) -> bool {
         self.seen.range(range).any(is)
     }
 
-    /// Counts bytes of entries that are about to be read.
+    /// Counts bytes of entries that are about to be read. An error if the limit is exceeded.
     pub(crate) fn reads(&mut self, bytes: u64) -> Result<(), End> {
         self.work = self.work.checked_sub(bytes).ok_or(End::TooMuch(Reason::TooMuchOutput, "folders"))?;
         Ok(())
@@ -139,7 +138,7 @@ impl<P: Copy + Ord> Folders<P> {
         Ok(())
     }
 
-    /// Says why a walk ended, if it is not at its end. Returns whether what follows it may still be read.
+    /// Reports why a walk ended early, unless the run stopped it. Returns whether reading may continue after the walk.
     pub(crate) fn ended(&self, walked: &Result<(), End>, inside: &mut dyn Inside) -> bool {
         match walked {
             Ok(()) => true,
@@ -165,7 +164,7 @@ mod tests {
     use crate::read::stored::collect::Seen;
 
     #[test]
-    fn a_walk_goes_down_before_it_goes_on() {
+    fn a_walk_visits_children_before_siblings() {
         let (mut folders, mut inside, mut paths) = (Folders::of(0), Seen::default(), Vec::new());
         folders.begin(1);
         while let Some(place) = folders.enter() {
@@ -178,11 +177,11 @@ mod tests {
         }
         assert_eq!(paths, ["", "b", "b/b", "b/a", "a", "a/b", "a/a"]);
         assert!(folders.path_of(&[b'x'; MOST_PATH]).is_none() && folders.levels.is_empty());
-        assert_eq!(folders.held, 0, "nothing waits and nothing was seen");
+        assert_eq!(folders.held, 0, "no folder waits and no place was seen");
     }
 
     #[test]
-    fn what_waits_costs_its_name_and_not_its_path() {
+    fn a_waiting_folder_costs_its_name_and_not_its_path() {
         let (mut folders, mut inside) = (Folders::of(0), Seen::default());
         folders.begin(0_u32);
         folders.enter();
@@ -195,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_may_be_held_or_read_ends_the_walk() {
+    fn exceeding_memory_or_work_ends_the_walk() {
         let mut inside = Seen { memory: Some(8 << 20), ..Seen::default() };
         let mut folders = Folders::of(10);
         folders.begin(0_u32);

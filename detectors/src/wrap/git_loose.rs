@@ -1,7 +1,7 @@
-//! Loose objects of git (gitformat-pack and gitrepository-layout): one zlib stream of `<kind> <size>\0` and the content,
-//! where such a file is outside of a repository: a fixture, a backup, a `.git` that is packed or renamed.
+//! Loose objects of git (gitformat-pack and gitrepository-layout) outside a repository: a fixture, a backup, a `.git`
+//! that is archived or renamed. An object is one zlib stream of `<kind> <size>\0` and the content.
 //!
-//! What follows the stream is searched as it is.
+//! Data after the stream is searched as it is.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -12,7 +12,7 @@ use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unop
 
 use super::compressed::READ;
 
-/// Most bytes of a header: a kind, a space, twenty digits and a zero.
+/// Maximum length of a header, in bytes: a kind, a space, twenty digits and a zero.
 const HEADER: usize = 32;
 
 /// Loose objects of git.
@@ -22,10 +22,11 @@ pub(crate) struct GitLoose;
 static ABOUT: About = About {
     id: "git_loose",
     title: "loose object of git",
-    detects: "Files that are one object of git as it is stored below `.git/objects`, outside of a repository: a zlib \
-              stream that begins with a kind and a size. The content is read like a file of its own.",
-    blind_to: "Names and history: the object is opened by itself. Objects of a whole repository are read through it.",
-    respond: "Treat what is inside as if it were stored in plain text.",
+    detects: "Files that are one git object as stored below `.git/objects`, outside a repository: a zlib stream that \
+              begins with a kind and a size. The content is scanned like a file.",
+    blind_to: "Names and history, because the object is opened by itself. Objects of a whole repository are read as a \
+               repository.",
+    respond: "Treat the contents as plain text.",
     references: &["gitrepository-layout(5)", "RFC 1950"],
 };
 
@@ -35,7 +36,7 @@ impl Container for GitLoose {
     }
 
     fn magics(&self) -> &'static [Magic] {
-        // CMF 0x78 (deflate, 32 KiB) and FLG by level, so that both are a multiple of 31 (RFC 1950 2.2).
+        // CMF 0x78 (deflate, 32 KiB) and FLG by level, such that the pair is a multiple of 31 (RFC 1950 2.2).
         &[
             Magic { at: 0, bytes: &[0x78, 0x01] },
             Magic { at: 0, bytes: &[0x78, 0x5e] },
@@ -51,7 +52,7 @@ impl Container for GitLoose {
         let mut header = [0; HEADER];
         let mut inflater = Decompress::new(true);
         let start = start.get(..start.len().min(READ)).unwrap_or_default();
-        // A cut stream gives what is there.
+        // A truncated stream is decompressed as far as possible.
         let _ = inflater.decompress(start, &mut header, FlushDecompress::Sync);
         let many = usize::try_from(inflater.total_out()).unwrap_or(HEADER).min(HEADER);
         header_len(header.get(..many).unwrap_or_default()).is_some()
@@ -88,7 +89,7 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
     Ok(())
 }
 
-/// Length of `<kind> <size>\0`, if bytes begin so.
+/// Returns the length of `<kind> <size>\0` if the bytes begin with such a header.
 fn header_len(bytes: &[u8]) -> Option<usize> {
     let end = bytes.iter().position(|byte| *byte == 0)?;
     let mut words = bytes.get(..end)?.splitn(2, |byte| *byte == b' ');
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_with_the_header_of_an_object_is_one() {
+    fn streams_with_an_object_header_are_objects() {
         let long: Vec<u8> = (0..200_000u32).flat_map(u32::to_le_bytes).collect();
         for level in [0, 1, 6, 9] {
             for (content, is) in [

@@ -1,7 +1,7 @@
-//! gzip (RFC 1952), of any number of members: `.gz`, `.tgz`, layers of images, initramfs.
+//! gzip (RFC 1952) with any number of members: `.gz`, `.tgz`, image layers, initramfs.
 //!
-//! Members one behind the other are one stream, as `gzip -d` takes them (bgzip writes thousands). What stands behind the
-//! last one is looked at as it is: `gzip` calls it trailing garbage, and somebody may have put it there.
+//! Consecutive members are one stream, as for `gzip -d` (bgzip writes thousands of members). Data after the last member
+//! is searched as it is: `gzip` ignores it as trailing garbage, so it may hide a key.
 
 use std::io::{self, BufRead, BufReader, Chain, Read};
 
@@ -18,9 +18,9 @@ pub(crate) struct Gzip;
 static ABOUT: About = About {
     id: "gzip",
     title: "gzip stream",
-    detects: "gzip streams, opened as they are read. What is inside is looked at like a file of its own.",
-    blind_to: "Streams that begin inside of a larger file, and bare zlib or deflate streams without a gzip header.",
-    respond: "Treat what is inside as if it lay there in plain text.",
+    detects: "gzip streams, decompressed as they are read. The contents are scanned like a file.",
+    blind_to: "Streams in the middle of a larger file, and bare zlib or deflate streams without a gzip header.",
+    respond: "Treat the contents as plain text.",
     references: &["RFC 1952"],
 };
 
@@ -30,7 +30,7 @@ impl Container for Gzip {
     }
 
     fn magics(&self) -> &'static [Magic] {
-        // ID1, ID2, CM = deflate (RFC 1952 2.3.1); ID2 of the first gzip, which gzip still reads.
+        // ID1, ID2, CM = deflate (RFC 1952 2.3.1); and ID2 of the first gzip, which gzip still reads.
         &[Magic { at: 0, bytes: &[0x1f, 0x8b, 8] }, Magic { at: 0, bytes: &[0x1f, 0x9e, 8] }]
     }
 
@@ -58,31 +58,31 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
     Ok(())
 }
 
-/// Shortest field of a header that is searched, in bytes: no key is shorter.
+/// Minimum length of a header field that is searched, in bytes: no key is shorter.
 const FIELD: usize = 32;
 
-/// Most bytes of fields that are kept of all members.
+/// Maximum number of bytes of header fields kept for all members.
 const FIELDS: usize = 1 << 20;
 
-/// A header without anything but what it must have (RFC 1952 2.3.1).
+/// A header with only the required fields (RFC 1952 2.3.1).
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
 type Input<'r> = BufReader<&'r mut dyn Read>;
 
-/// gzip members as one stream. Headers are read here and the decoder gets an empty one: programs pass over a wrong checksum
-/// of a header, over flags that mean nothing yet, and over fields of any length.
+/// gzip members as one stream. Headers are parsed here, and the decoder gets an empty one: programs ignore a wrong
+/// header checksum and reserved flags, and accept fields of any length.
 struct Members<'r> {
     now: Now<'r>,
     /// Extra fields, names and comments of the headers.
     fields: Vec<u8>,
-    /// Whether some of them were more than is kept.
+    /// Whether some fields exceeded the limit.
     left_out: bool,
 }
 
 enum Now<'r> {
     Between(Input<'r>),
     Member(Box<GzDecoder<Chain<&'static [u8], Input<'r>>>>),
-    /// What follows the last one.
+    /// Data after the last member.
     Behind(Input<'r>),
     Over,
 }
@@ -109,7 +109,7 @@ impl Members<'_> {
         Ok(())
     }
 
-    /// Reads one field, to its last byte if there is one that ends it.
+    /// Reads one field, up to and including the byte `last` if given.
     fn keep(&mut self, input: &mut dyn BufRead, last: Option<u8>) -> io::Result<()> {
         let before = self.fields.len();
         loop {
@@ -145,7 +145,7 @@ impl Read for Members<'_> {
             return Ok(0);
         }
         loop {
-            // If anything fails, it is over.
+            // On an error the stream ends.
             self.now = match std::mem::replace(&mut self.now, Now::Over) {
                 Now::Between(mut input) => {
                     self.header(&mut input)?;
@@ -175,7 +175,7 @@ impl Read for Members<'_> {
     }
 }
 
-/// Skips zeros in the buffer. Returns whether there may be more.
+/// Skips zero bytes in the buffer. Returns whether more may follow.
 fn skip_zeros(reader: &mut impl BufRead) -> io::Result<bool> {
     let held = reader.fill_buf()?;
     let zeros = held.iter().take_while(|byte| **byte == 0).count();
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn members_padding_and_what_stands_behind() {
+    fn members_padding_and_trailing_data() {
         let long: Vec<u8> = (0..200_000u32).flat_map(u32::to_le_bytes).collect();
         let stream =
             [gzip(b"one "), gzip(b"two "), vec![0; 100], gzip(&long), vec![0; 9], b"and more".to_vec()].concat();
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_programs_read_are_read() {
+    fn unusual_headers_are_read() {
         let plain = gzip(b"content");
         let body = &plain[10..];
         let field = [b'k'; 40];
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_costs_what_lies_behind_it() {
+    fn damage_costs_only_the_data_after_it() {
         let mut cut = gzip(&(0..200_000u32).flat_map(u32::to_le_bytes).collect::<Vec<_>>());
         cut.truncate(cut.len() / 2);
         let (result, out) = open(&Gzip, &cut);

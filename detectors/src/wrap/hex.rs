@@ -1,10 +1,10 @@
-//! Hexadecimal text of DER, of PEM and of keystores: `308204a4...`, `30 82 04 a4`, `30:82:04:a4`.
+//! Hexadecimal text of DER, PEM and keystores: `308204a4...`, `30 82 04 a4`, `30:82:04:a4`.
 //!
-//! What every private key in DER has in common is the INTEGER of its version behind the header of a SEQUENCE. That
-//! version is the anchor, in digits that know no case; the header before it has to be there. From the anchor pairs of
-//! digits are followed both ways, over blanks, colons, line breaks and the joints of string literals.
+//! Every private key in DER has the INTEGER of its version after the header of a SEQUENCE. That version is the anchor,
+//! in digits that are the same in either case; the header before it is required. From the anchor, pairs of digits are
+//! followed both ways, over blanks, colons, line breaks and the joints of string literals.
 //!
-//! A file that begins with such a run is decoded whatever is inside.
+//! A file that begins with such a run is decoded whatever its contents.
 
 use std::ops::ControlFlow;
 use std::sync::LazyLock;
@@ -26,22 +26,23 @@ pub(crate) struct Hex;
 static ABOUT: About = About {
     id: "hex",
     title: "hexadecimal text",
-    detects: "Runs of hexadecimal digits, plain or with blanks, colons, line breaks or quotes between the pairs, that hold \
-              DER keys, certificates, PKCS#12 or PEM. A file that begins with such a run may hold anything, archives \
-              and encodings too; in a git history what begins in a known way.",
-    blind_to: "Runs of fewer than 40 bytes, and what lies behind the first 5 MiB of a file. In the middle of a file: all but \
-               DER and PEM, encrypted PKCS#8, PEM with blanks between the pairs. Pairs in reverse order.",
-    respond: "Hexadecimal digits hide nothing. Treat what is inside as if it lay there in the open.",
+    detects: "Runs of hexadecimal digits, plain or with blanks, colons, line breaks or quotes between the pairs, that \
+              contain DER keys, certificates, PKCS#12 or PEM. A file that begins with such a run may contain anything, \
+              including archives and encodings; in a git history, only contents that begin in a known way.",
+    blind_to: "Runs of fewer than 40 bytes, and the part of an encoded file after its first 5 MiB. In the middle of a \
+               file: everything but DER and PEM, encrypted PKCS#8, PEM with blanks between the pairs. Pairs in reverse \
+               order.",
+    respond: "Hexadecimal digits hide nothing. Treat the contents as plain text.",
     references: &["RFC 4648 section 8"],
 };
 
-/// INTEGER 0 to 15 as a version, plain, with blanks and with colons.
+/// INTEGER 0 to 15 as a version: plain, and with colons.
 const VERSION: Anchor = Anchor::anywhere(b"02010");
 const COLONS: Anchor = Anchor::anywhere(b"02:01:0");
-/// `BEGI`, behind five dashes.
+/// `BEGI`, which follows five dashes.
 const PEM: Anchor = Anchor::anywhere(b"42454749");
 
-/// Longest stretch between two pairs, in bytes: a line break, deep indentation, the joint of two literals.
+/// Maximum gap between two pairs, in bytes: a line break, deep indentation, the joint of two literals.
 const MAX_GAP: usize = 120;
 
 const ANCHORS: [Anchor; 23] = [
@@ -49,7 +50,7 @@ const ANCHORS: [Anchor; 23] = [
     SPACED,
     COLONS,
     PEM,
-    // Whole files: DER, with and without what some tools write before it
+    // Whole files: DER, with and without the prefixes that some tools write
     Anchor::at_start(b"308"),
     Anchor::at_start(b"30 8"),
     Anchor::at_start(b"30:8"),
@@ -74,7 +75,7 @@ const ANCHORS: [Anchor; 23] = [
     Anchor::at_start(b"c558"),
 ];
 
-/// Those and the known starts of files.
+/// [`ANCHORS`] and the known starts of files.
 static ANCHOR_LIST: LazyLock<Vec<Anchor>> = LazyLock::new(|| ANCHORS.into_iter().chain(starts::in_hex()).collect());
 
 impl Unwrapper for Hex {
@@ -112,7 +113,7 @@ impl Unwrapper for Hex {
         let start = if hit.anchor.at_start {
             prefix(bytes)
         } else {
-            // The offsets of a dump are no bytes.
+            // The offsets of a dump are not bytes.
             if !is_promising(bytes, hit) || hexdump::is_line(bytes, hit.at) {
                 return Err(Malformed::new("header before a version in hexadecimal", hit.at).into());
             }
@@ -133,12 +134,12 @@ impl Unwrapper for Hex {
     }
 }
 
-/// Length of what some tools write before the digits.
+/// Returns the length of the prefix that some tools write before the digits.
 fn prefix(bytes: &[u8]) -> usize {
     if bytes.starts_with(b"0x") || bytes.starts_with(b"\\x") { 2 } else { 0 }
 }
 
-/// The pairs from a place on, each with its end.
+/// Iterates over the pairs from a position on, each with its end.
 fn pairs(bytes: &[u8], mut at: usize) -> impl Iterator<Item = (u8, usize)> {
     std::iter::from_fn(move || {
         let (value, end) = pair(bytes, at)?;
@@ -147,9 +148,9 @@ fn pairs(bytes: &[u8], mut at: usize) -> impl Iterator<Item = (u8, usize)> {
     })
 }
 
-/// Whether what stands before the anchor is what its meaning requires.
+/// Whether the bytes before the anchor are those that its meaning requires.
 fn is_promising(bytes: &[u8], hit: Hit<'_>) -> bool {
-    // As many as the longest header has, and as many as a PEM line has dashes.
+    // The length of the longest DER header, and the number of dashes in a PEM line.
     let mut before = [0_u8; 5];
     let mut at = hit.at;
     for slot in before.iter_mut().rev() {
@@ -164,14 +165,14 @@ const fn is_gap(byte: u8) -> bool {
     byte.is_ascii_whitespace() || matches!(byte, b':' | b'-' | b',' | b'"' | b'\'' | b'+' | b'\\' | b'.' | b'&' | b'_')
 }
 
-/// The value of the next pair and where it ends.
+/// Returns the value of the next pair and its end.
 fn pair(bytes: &[u8], at: usize) -> Option<(u8, usize)> {
     let rest = bytes.get(at..)?;
     let mut gap = 0;
     while gap < MAX_GAP {
         match rest.get(gap..)? {
             [b'\\', b'n' | b'r', ..] => gap += 2,
-            // A record of Intel HEX: its first digits are no bytes.
+            // A record of Intel HEX: its first digits are not data bytes.
             [b'\n', b':', ..] => return None,
             [byte, ..] if is_gap(*byte) => gap += 1,
             _ => break,
@@ -183,14 +184,14 @@ fn pair(bytes: &[u8], at: usize) -> Option<(u8, usize)> {
     }
 }
 
-/// Where the pair before `at` begins, and its value.
+/// Returns the start of the pair before `at`, and its value.
 fn pair_before(bytes: &[u8], at: usize) -> Option<(usize, u8)> {
     let before = bytes.get(..at)?;
     let mut end = at;
     while at - end < MAX_GAP {
         match before.get(..end)? {
             [.., b'\\', b'n' | b'r'] => end -= 2,
-            // What follows it is read from there on, and from no record before it.
+            // Reading forwards starts here and does not cross into the record before.
             [.., b'\n', b':'] => return None,
             [.., byte] if is_gap(*byte) => end -= 1,
             _ => break,
@@ -254,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn pem_and_what_begins_a_file() {
+    fn pem_and_starts_of_files() {
         let text = [&b"-----BEGIN X-----"[..], &[b'A'; 60]].concat();
         for coded in [hex(&text, ""), hex(&text, "").to_uppercase(), format!("a: {}", hex(&text, "")), hex(&text, " ")]
         {
@@ -290,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_followed_backwards_is_followed_forwards() {
+    fn runs_read_the_same_backwards_and_forwards() {
         let text = ":10000000308204BD020100300D06092A864886F70D\r\n".repeat(3);
         for at in (0..text.len()).filter(|at| text[*at..].starts_with("3082")) {
             let start =
@@ -301,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_no_runs() {
+    fn numbers_are_not_runs() {
         let digits = "020100".repeat(40);
         for text in [
             "2002 01 05 2002 01 06 2002 01 07 2002 01 08 2002 01 09 2002 01 10 2002 01 11",

@@ -1,8 +1,8 @@
-//! Dumps: `xxd`, `hexdump -C`, `hexdump`, `od -t x1`. Offset, bytes, perhaps a column of text.
+//! Hexadecimal dumps: `xxd`, `hexdump -C`, `hexdump`, `od -t x1`. Each line has an offset, bytes, and sometimes text.
 //!
-//! Known by a first line at offset zero, or by the version of a key among spaced pairs (the anchor of `hex.rs`). Two
-//! lines have to agree: the offset grows by what the first one holds. That offset also says how many bytes of a line are
-//! bytes and where its text begins, and what a `*` leaves out.
+//! Dumps are recognised by a first line at offset zero, or by the version of a key in spaced pairs (the anchor of
+//! `hex.rs`). Two lines must agree: the offset grows by the number of bytes in the first. The offset also gives how
+//! many bytes a line has, where its text column begins, and how many bytes a `*` omits.
 
 use std::ops::{ControlFlow, Range};
 
@@ -21,26 +21,26 @@ pub(crate) struct Hexdump;
 static ABOUT: About = About {
     id: "hexdump",
     title: "dump of bytes",
-    detects: "Dumps as xxd, hexdump, hexdump -C and od -t x1 write them, with offsets and a column of text: whole files, and \
-              in documents and logs those with spaced pairs that show a DER key.",
-    blind_to: "In the middle of a file: dumps in words of two bytes or more (xxd without -g1, hexdump without -C), and of \
-               anything but DER keys. Dumps of fewer than 40 bytes.",
-    respond: "Treat what is inside as if it lay there in the open.",
+    detects: "Dumps as written by xxd, hexdump, hexdump -C and od -t x1, with offsets and a text column: whole files, \
+              and within documents and logs those with spaced pairs that contain a DER key.",
+    blind_to: "In the middle of a file: dumps in words of two bytes or more (xxd without -g1, hexdump without -C), and \
+               dumps of anything but DER keys. Dumps of fewer than 40 bytes.",
+    respond: "Treat the contents as plain text.",
     references: &["xxd(1)", "hexdump(1)", "od(1)"],
 };
 
-/// Most bytes of a line. `xxd -c` goes to 256, but nobody does.
+/// Maximum number of bytes in a line. `xxd -c` allows 256, but nobody uses that.
 const MAX_WIDTH: usize = 64;
 
-/// Longest line looked at, in bytes: 64 pairs, their text, an offset.
+/// Maximum length of a line, in bytes: 64 pairs, their text, an offset.
 const MAX_LINE: usize = 400;
 
-/// Most bytes that one `*` may stand for.
+/// Maximum number of bytes that one `*` may represent.
 const MAX_FILL: u64 = 16 << 20;
 
 /// One line of a dump.
 struct Line {
-    /// The offset read as hexadecimal and, if it can be, as octal.
+    /// The offset read as hexadecimal and, if possible, as octal.
     offsets: (u64, Option<u64>),
     data: Zeroizing<Vec<u8>>,
 }
@@ -112,7 +112,7 @@ impl Unwrapper for Hexdump {
     }
 }
 
-/// Whether the line that `at` lies in and a neighbour of it are lines of one dump.
+/// Whether the line around `at` and a neighbouring line belong to one dump.
 pub(super) fn is_line(bytes: &[u8], at: usize) -> bool {
     let range = line_at(bytes, at);
     let read = |range: Range<usize>| parse(bytes.get(range).unwrap_or_default());
@@ -123,7 +123,7 @@ pub(super) fn is_line(bytes: &[u8], at: usize) -> bool {
         || before.is_some_and(|before| width(&before, &line).is_some())
 }
 
-/// Adds a line's bytes, and those that a `*` behind it stands for.
+/// Appends the bytes of a line, and those represented by a `*` after it.
 fn push(out: &mut Zeroizing<Vec<u8>>, line: &Line, next: &Line, star: bool, budget: &Budget) -> Result<(), Unopenable> {
     let width = width(line, next).unwrap_or(line.data.len());
     let data = line.data.get(..width).unwrap_or(&line.data);
@@ -135,7 +135,7 @@ fn push(out: &mut Zeroizing<Vec<u8>>, line: &Line, next: &Line, star: bool, budg
     Ok(())
 }
 
-/// Grows by doubling into a new buffer, so that the old one is wiped.
+/// Appends data. A full buffer is doubled by copying it to a new one, so that the old one is wiped.
 fn extend(out: &mut Zeroizing<Vec<u8>>, data: &[u8], budget: &Budget) -> Result<(), Unopenable> {
     budget.take(data.len() as u64)?;
     if out.capacity() - out.len() < data.len() {
@@ -147,7 +147,7 @@ fn extend(out: &mut Zeroizing<Vec<u8>>, data: &[u8], budget: &Budget) -> Result<
     Ok(())
 }
 
-/// How many bytes a line holds, given the one behind it.
+/// Returns how many bytes a line contains, judging by the offset of the next line.
 fn width(line: &Line, next: &Line) -> Option<usize> {
     let grows = |from: u64, to: u64| {
         let by = usize::try_from(to.checked_sub(from)?).ok()?;
@@ -157,7 +157,7 @@ fn width(line: &Line, next: &Line) -> Option<usize> {
     grows(line.offsets.0, next.offsets.0).or(octal)
 }
 
-/// The line that `at` lies in, without its break.
+/// Returns the line around `at`, without its line break.
 fn line_at(bytes: &[u8], at: usize) -> Range<usize> {
     let from = at.saturating_sub(MAX_LINE);
     let before = bytes.get(from..at).unwrap_or_default();
@@ -170,7 +170,7 @@ fn is_star(line: &[u8]) -> bool {
     line.trim_ascii() == b"*"
 }
 
-/// Reads a line: comment signs, offset, bytes. What stands behind them is not looked at.
+/// Parses a line: comment signs, offset, bytes. Anything after the bytes is ignored.
 fn parse(line: &[u8]) -> Option<Line> {
     let signs =
         line.iter().take(16).take_while(|b| matches!(b, b' ' | b'\t' | b'#' | b'/' | b'*' | b'>' | b';')).count();
@@ -190,7 +190,7 @@ fn parse(line: &[u8]) -> Option<Line> {
     let mut words = true;
     while data.len() < MAX_WIDTH {
         let blanks = rest.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
-        // Half a line, as hexdump -C sets it off, or the column of text.
+        // A double blank is the middle of a line of hexdump -C, or the start of the text column.
         if blanks > 1 && !matches!(data.len(), 0 | 8 | 16) {
             break;
         }
@@ -208,7 +208,7 @@ fn parse(line: &[u8]) -> Option<Line> {
         }
         rest = token.get(digits..)?;
     }
-    // hexdump without options and od -x print words in the order of a little-endian machine.
+    // hexdump without options and od -x print words in little-endian byte order.
     if words && !colon && offset.len() == 7 {
         data.chunks_exact_mut(2).for_each(<[u8]>::reverse);
     }
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn every_tool_is_read() {
+    fn dumps_of_every_tool_are_read() {
         let plain: Vec<u8> = [0x30, 0x4e, 2, 1, 0, 0x30, 5, 6].into_iter().chain(0x20..0x60).collect();
         for (name, text) in [
             ("xxd", dump(&plain, |at, b| format!("{at:08x}: {:<39}  fade0123", words(b, false)))),
@@ -271,7 +271,7 @@ mod tests {
             ),
             ("in a comment", "x\n".to_owned() + &dump(&plain, |at, b| format!("# {at:08x}: {}", spaced(b)))),
         ] {
-            // hexdump -C of the last line needs its own halves.
+            // The last line of hexdump -C needs both halves.
             let padded = [&plain[..], &[0; 8]].concat();
             let text = if name == "hexdump -C" {
                 dump(&padded, |at, b| format!("{at:08x}  {}  {}  |0..|", spaced(&b[..8]), spaced(&b[8..])))
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn other_lines_are_no_dump() {
+    fn other_lines_are_not_a_dump() {
         for text in [
             "00000000  30 82\n",
             "0000000 commits\n0000010 more\n",

@@ -1,7 +1,7 @@
 //! Firmware as text: Intel HEX and Motorola S-records.
 //!
-//! Every record has a checksum, so nothing else is taken for one. Records whose addresses follow on each other become
-//! one blob: a key in flash memory is found as in the flash itself. A damaged record ends its blob.
+//! Every record has a checksum, so no other text matches. Records with consecutive addresses become one blob: a key is
+//! found as in the flash memory itself. A damaged record ends its blob.
 
 use std::ops::ControlFlow;
 
@@ -20,19 +20,19 @@ pub(crate) struct Ihex;
 static ABOUT: About = About {
     id: "ihex",
     title: "Intel HEX, S-records",
-    detects: "Files that begin with a record of Intel HEX (`:10...`) or a Motorola S-record (`S0...`) whose checksum is right. \
-              Data at addresses that follow on each other is looked at as one file.",
-    blind_to: "Records that do not begin a file. Records that are not in the order of their addresses are not joined. Of \
-               files that are read in windows (above 5 MiB), the first.",
+    detects: "Files that begin with an Intel HEX record (`:10...`) or a Motorola S-record (`S0...`) with a valid \
+              checksum. Data at consecutive addresses is scanned like one file.",
+    blind_to: "Records that do not begin a file. Records out of address order are not joined. In files above 5 MiB, \
+               which are read in windows: everything after the first window.",
     respond: "Whoever has the firmware has the key: treat it as published, and replace it in every device that trusts it.",
     references: &["Intel Hexadecimal Object File Format Specification, revision A", "srec(5)"],
 };
 
 /// One record.
 enum Record<'a> {
-    /// Bytes for an address (of Intel HEX: its low 16 bits).
+    /// Address and data. With Intel HEX, the low 16 bits of the address.
     Data(u64, &'a [u8]),
-    /// The high part of the addresses that follow.
+    /// The high part of the following addresses.
     Base(u64),
     /// Anything else.
     Other,
@@ -70,7 +70,7 @@ impl Unwrapper for Ihex {
         if record(first, &mut buffer).is_none() {
             return Err(Malformed::new("record with its checksum", hit.at).into());
         }
-        // Two digits a byte, so this is never outgrown.
+        // Two digits per byte, so the buffer never grows.
         budget.take(blob.bytes.len() as u64 / 2)?;
         let mut data = Zeroizing::new(Vec::with_capacity(blob.bytes.len() / 2));
         let (mut base, mut next, mut start, mut at) = (0_u64, None, 0, 0);
@@ -108,7 +108,7 @@ impl Unwrapper for Ihex {
     }
 }
 
-/// Reads one record. `None` if it is none, or its checksum is wrong.
+/// Parses one record. `None` if the line is not a record or its checksum is wrong.
 fn record<'a>(line: &[u8], buffer: &'a mut Zeroizing<[u8; 256]>) -> Option<Record<'a>> {
     let line = line.trim_ascii_end();
     let (kind, digits) = match line {
@@ -125,7 +125,7 @@ fn record<'a>(line: &[u8], buffer: &'a mut Zeroizing<[u8; 256]>) -> Option<Recor
     let sum = bytes.iter().fold(0_u8, |sum, b| sum.wrapping_add(*b));
     let number = |bytes: &[u8]| bytes.iter().fold(0_u64, |n, b| n << 8 | u64::from(*b));
     match (kind, &*bytes) {
-        // Length, address, type, data, checksum: all of it sums up to nothing.
+        // Length, address, type, data, checksum: the sum of all bytes is zero.
         (None, [count, high, low, kind, data @ .., _]) if sum == 0 && usize::from(*count) == data.len() => {
             Some(match kind {
                 0 => Record::Data(number(&[*high, *low]), data),
@@ -134,7 +134,7 @@ fn record<'a>(line: &[u8], buffer: &'a mut Zeroizing<[u8; 256]>) -> Option<Recor
                 _ => Record::Other,
             })
         }
-        // Length of what follows, address, data, checksum: the ones' complement of the sum.
+        // Length of the rest, address, data, checksum: the ones' complement of the sum.
         (Some(kind), [count, rest @ .., _]) if sum == 0xff && usize::from(*count) == rest.len() + 1 => {
             let width = match kind {
                 b'1' => 2,
@@ -167,7 +167,7 @@ mod tests {
         found
     }
 
-    /// A record of Intel HEX.
+    /// Returns an Intel HEX record.
     fn intel(kind: u8, address: u16, data: &[u8]) -> String {
         let mut bytes = vec![data.len() as u8];
         bytes.extend(address.to_be_bytes());
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn records_become_memory() {
-        // The example of the specification, twice as long, and objcopy -O srec of a line of text.
+        // The specification's example, with a second record, and the output of objcopy -O srec for a line of text.
         let text = ":10010000214601360121470136007EFE09D2190140\r\n:100110002146017E17C20001FF5F16002148011928\r\n";
         let memory = open(&(text.to_owned() + &intel(0, 0x120, &[7; 16]) + ":00000001FF\r\n"));
         assert_eq!((memory.len(), memory[0].len(), memory[0][15], memory[0][16]), (1, 48, 0x01, 0x21));
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn gaps_and_damage_part_it() {
+    fn gaps_and_damage_split_the_memory() {
         let (a, b) = ([1; 48], [2; 48]);
         assert_eq!(open(&(intel(0, 0, &a) + &intel(0, 0x1000, &b))), [a, b]);
         let joined = intel(4, 0, &[0, 1]) + &intel(0, 0, &a) + &intel(0, 48, &b);

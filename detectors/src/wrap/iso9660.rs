@@ -1,8 +1,8 @@
 //! ISO 9660 images: CD, DVD, installers, boot media, cloud-init seeds.
 //!
-//! Names are taken from Rock Ridge or Joliet where they are there. Both trees are walked, since an image may hide files in
-//! one of them; a file that was read in the first is not read again. Files of several extents are put together. Boot
-//! images of El Torito that no file covers are members too.
+//! Names are taken from Rock Ridge or Joliet if present. Both trees are walked, because an image may hide files in one
+//! of them; a file already read in the first is skipped in the second. Files of several extents are joined. El Torito
+//! boot images that belong to no file are members too.
 
 use std::io::{self, Read};
 use std::ops::ControlFlow;
@@ -21,27 +21,28 @@ pub(crate) struct Iso9660;
 static ABOUT: About = About {
     id: "iso9660",
     title: "ISO 9660 image",
-    detects: "Files in ISO 9660 images, with the names of Rock Ridge or Joliet, in one or several extents; boot images of El \
-              Torito, also those that no file shows.",
-    blind_to: "Raw images with 2352 bytes a sector, interleaved files and files compressed with zisofs (both reported as not \
-               read), what stands in no file: deleted sessions, gaps, appended partitions. UDF alone is not opened.",
+    detects: "Files in ISO 9660 images, with the names of Rock Ridge or Joliet, in one or several extents; El Torito \
+              boot images, also those that belong to no file.",
+    blind_to: "Raw images with 2352 bytes per sector. Interleaved files and files compressed with zisofs, both \
+               reported as not read. Data outside files: deleted sessions, gaps, appended partitions. UDF alone is not \
+               opened.",
     respond: "Whoever has the image has the key. Replace the key, then publish a new image.",
     references: &["ECMA-119", "Joliet Specification 1995", "IEEE P1282 (Rock Ridge)", "El Torito 1.0"],
 };
 
-/// Bytes of a sector, which volume descriptors are counted in.
+/// Size of a sector in bytes, the unit of volume descriptors.
 const SECTOR: u64 = 2048;
 
-/// First sector of the volume descriptors; the 16 before are the system's.
+/// First sector of the volume descriptors; the 16 before are reserved for the system.
 const DESCRIPTORS: u64 = 16;
 
 /// ECMA-119 8: standard identifier.
 const MAGIC: &[u8] = b"CD001";
 
-/// Most bytes of one folder that are read. 8 MiB hold some 60,000 entries.
+/// Maximum number of bytes read of one folder. 8 MiB are some 60,000 entries.
 const MOST_FOLDER: u64 = 8 << 20;
 
-/// Files up to this size are held in memory if they are containers.
+/// Maximum size of a file that is copied to memory if it is a container, in bytes.
 const SMALL: u64 = 1 << 20;
 
 impl Container for Iso9660 {
@@ -62,7 +63,7 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     let volume = Volume::read(&bytes).ok_or(Malformed::new("ISO 9660 volume descriptor", 0x8000))?;
     let mut walk = Walk { bytes, inside, rock_ridge: false, block: volume.block, skip: 0 };
     walk.rock_ridge = walk.speaks_rock_ridge(&volume.primary);
-    // What both trees show is read once.
+    // Files shown by both trees are read once.
     let mut folders = Folders::of(walk.bytes.size());
     let mut trees = vec![(&volume.primary, false)];
     if let Some(joliet) = &volume.joliet {
@@ -82,9 +83,9 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     Ok(())
 }
 
-/// What the volume descriptors say.
+/// The contents of the volume descriptors.
 struct Volume {
-    /// Bytes of a logical block.
+    /// Size of a logical block, in bytes.
     block: u64,
     primary: Record,
     joliet: Option<Record>,
@@ -95,7 +96,7 @@ struct Volume {
 impl Volume {
     fn read(bytes: &Cursor) -> Option<Self> {
         let (mut block, mut primary, mut joliet, mut boot) = (SECTOR, None, None, None);
-        // There are three or four. Some writers leave out the one that ends them.
+        // Images have three or four descriptors. Some writers omit the terminator.
         for sector in DESCRIPTORS..DESCRIPTORS + 32 {
             let Some(descriptor) = held(bytes, sector * SECTOR, SECTOR, SECTOR) else { break };
             if descriptor.get(1..6) != Some(MAGIC) {
@@ -121,14 +122,14 @@ impl Volume {
 /// A directory record (ECMA-119 9.1).
 #[derive(Clone)]
 struct Record {
-    /// Where its extents lie and how long they are, in bytes.
+    /// Offset and length of each extent, in bytes.
     extents: Vec<(u64, u64)>,
     is_folder: bool,
-    /// Another extent of the same file follows.
+    /// Whether another extent of the same file follows.
     goes_on: bool,
     interleaved: bool,
     name: Vec<u8>,
-    /// What stands behind the name: Rock Ridge.
+    /// The system use area after the name: Rock Ridge.
     system_use: Vec<u8>,
 }
 
@@ -153,15 +154,15 @@ impl Record {
         self.extents.iter().map(|(_, length)| length).sum()
     }
 
-    /// The folder itself, or the one above.
+    /// Whether the record is for the folder itself or its parent.
     fn is_dot(&self) -> bool {
         matches!(self.name.as_slice(), [0 | 1])
     }
 }
 
-/// The records of a folder, those of one file put together.
+/// Iterates over the records of a folder, with those of one file joined.
 fn records(folder: &[u8], block: u64) -> impl Iterator<Item = Record> {
-    // Records do not go over the end of a sector; zero bytes fill it.
+    // Records do not cross the end of a sector, which is padded with zero bytes.
     let each = folder.chunks(SECTOR as usize).flat_map(move |sector| {
         let mut rest = sector;
         std::iter::from_fn(move || {
@@ -181,7 +182,7 @@ fn records(folder: &[u8], block: u64) -> impl Iterator<Item = Record> {
     })
 }
 
-/// Parts, one behind the other.
+/// Consecutive parts read as one.
 struct Joined<I: Iterator> {
     parts: I,
     part: Option<I::Item>,
@@ -204,12 +205,12 @@ impl<I: Iterator<Item: Read>> Read for Joined<I> {
     }
 }
 
-/// What makes two records the same.
+/// The identity of a file or a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
-    /// Where the first extent begins.
+    /// Offset of the first extent.
     at: u64,
-    /// Of a file all of it, of a folder the first extent.
+    /// Total size of a file; size of the first extent of a folder.
     size: u64,
     what: What,
 }
@@ -218,7 +219,7 @@ struct Key {
 enum What {
     File,
     Folder,
-    /// A folder of the tree of Joliet.
+    /// A folder of the Joliet tree.
     Joliet,
 }
 
@@ -234,30 +235,30 @@ impl Key {
     }
 }
 
-/// What of Rock Ridge matters of one record.
+/// The relevant Rock Ridge fields of one record.
 #[derive(Default)]
 struct RockRidge {
     name: Vec<u8>,
     compressed: bool,
 }
 
-/// The walk over the trees of one image.
+/// The walk over the trees of an image.
 struct Walk<'a> {
     bytes: Cursor,
     inside: &'a mut dyn Inside,
     rock_ridge: bool,
-    /// Bytes of a logical block.
+    /// Size of a logical block, in bytes.
     block: u64,
-    /// Bytes of each system use area that belong to someone else (SUSP 5.3).
+    /// Number of bytes at the start of each system use area that belong to other extensions (SUSP 5.3).
     skip: usize,
 }
 
 impl Walk<'_> {
-    /// Whether the record of the root has the mark of SUSP, which Rock Ridge is written in.
+    /// Whether the record of the root has the mark of SUSP, the framework of Rock Ridge.
     fn speaks_rock_ridge(&mut self, root: &Record) -> bool {
         let bytes = self.folder(Key::folder(root, false)).unwrap_or_default();
         let Some(area) = records(&bytes, self.block).next().map(|record| record.system_use) else { return false };
-        // Before CD-ROM XA was known to it, fourteen bytes stood before the mark.
+        // In CD-ROM XA images fourteen bytes precede the mark.
         for skip in [0, 14] {
             if let Some([b'S', b'P', 7, 1, 0xbe, 0xef, more, ..]) = area.get(skip..) {
                 self.skip = usize::from(*more);
@@ -305,7 +306,7 @@ impl Walk<'_> {
             self.inside.unread(member, Reason::Unsupported, what);
             return ControlFlow::Continue(());
         }
-        // A file system in a file, as live media have it, is read where it lies.
+        // A file system in a file, as on live media, is read in place.
         if let [(at, length)] = record.extents[..]
             && length > SMALL
             && at.saturating_add(length) <= self.bytes.size()
@@ -317,12 +318,12 @@ impl Walk<'_> {
         self.inside.member(member, &mut Joined { parts: extents, part: None })
     }
 
-    /// The bytes of a folder. `None` if it is not there.
+    /// Returns the bytes of a folder. `None` if the folder is outside the image or too large.
     fn folder(&self, folder: Key) -> Option<Vec<u8>> {
         held(&self.bytes, folder.at, folder.size, MOST_FOLDER.min(self.inside.memory()))
     }
 
-    /// The name of a record, and whether its content is compressed.
+    /// Returns the name of a record, and whether its content is compressed.
     fn name(&self, record: &Record, joliet: bool) -> (Vec<u8>, bool) {
         if joliet {
             let units = record.name.chunks_exact(2).filter_map(|pair| be16(pair, 0));
@@ -334,11 +335,11 @@ impl Walk<'_> {
         (name, rock_ridge.compressed)
     }
 
-    /// Reads the fields of a system use area: two letters, a length, a version. It may go on elsewhere (`CE`).
+    /// Reads the fields of a system use area: two letters, a length, a version. The area may continue elsewhere (`CE`).
     fn rock_ridge(&self, record: &Record) -> RockRidge {
         let mut found = RockRidge::default();
         let mut area = record.system_use.get(self.skip..).unwrap_or_default().to_vec();
-        // Each area may name one more; 32 of them hold far more than a name.
+        // Each area may name one more; 32 of them contain far more than a name.
         for _ in 0..32 {
             let mut next = None;
             let mut rest = area.as_slice();
@@ -363,16 +364,17 @@ impl Walk<'_> {
         found
     }
 
-    /// El Torito: images that the firmware boots. Without file, their size is what the catalog says, in units of 512.
+    /// Hands out El Torito images, which the firmware boots. If no file covers an image, the catalog gives its size in
+    /// units of 512.
     fn boot(&mut self, catalog: u32, folders: &mut Folders<Key>) -> Result<(), End> {
         let Some(entries) = held(&self.bytes, u64::from(catalog) * SECTOR, SECTOR, SECTOR) else { return Ok(()) };
-        // The first entry vouches for the others.
+        // The first entry validates the others.
         for entry in entries.chunks(32).skip(1) {
             let (Some(0x88), Some(count), Some(block)) = (entry.first(), le16(entry, 6), le32(entry, 8)) else {
                 continue;
             };
             let (at, length) = (u64::from(block) * SECTOR, u64::from(count) * 512);
-            // A file that begins there may have all of it.
+            // A file that begins at the same offset may contain the whole image.
             let key = |size| Key { at, size, what: What::File };
             if length > 0 && !folders.saw(key(length)..=key(u64::MAX), |key| key.what == What::File) {
                 let member = Member { name: b"[boot image]", at };
@@ -386,7 +388,7 @@ impl Walk<'_> {
     }
 }
 
-/// A name without the version that ECMA-119 puts behind it.
+/// Removes the version that ECMA-119 appends to a name.
 fn without_version(name: &[u8]) -> &[u8] {
     let name = name.strip_suffix(b";1").unwrap_or(name);
     name.strip_suffix(b".").unwrap_or(name)
@@ -397,7 +399,7 @@ mod tests {
     use super::*;
     use crate::read::stored::collect::{open, torture};
 
-    /// A directory record: name, sector, bytes, flags, system use.
+    /// Returns a directory record: name, sector, size, flags, system use.
     fn record(name: &[u8], sector: u32, size: u32, flags: u8, system_use: &[u8]) -> Vec<u8> {
         let mut bytes = vec![0; 33];
         bytes[2..6].copy_from_slice(&sector.to_le_bytes());
@@ -424,7 +426,7 @@ mod tests {
         bytes
     }
 
-    /// A primary tree in sector 20 and a Joliet tree in 21; content from 22 on.
+    /// Returns an image with a primary tree in sector 20, a Joliet tree in 21, and contents from 22 on.
     fn image() -> Vec<u8> {
         let mut image = vec![0; 30 * 2048];
         put(&mut image, 16, &descriptor(1, &record(&[0], 20, 2048, 2, &[]), b""));
@@ -453,12 +455,12 @@ mod tests {
     }
 
     #[test]
-    fn names_extents_and_what_only_one_tree_shows() {
+    fn names_extents_and_files_of_only_one_tree() {
         let seen = open(&Iso9660, &image()).unwrap();
         assert_eq!(seen.names(), ["long name.pem", "GONE", "hidden"]);
         assert_eq!(seen.content("long name.pem").map(<[u8]>::len), Some(2051));
         assert_eq!(seen.content("hidden"), Some(&b"secret"[..]));
-        // The one that is compressed, and the one that lies outside.
+        // The compressed file, and the file outside the image.
         assert_eq!(seen.reasons(), [Reason::Unsupported, Reason::ReadError]);
     }
 

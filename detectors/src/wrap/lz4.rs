@@ -16,11 +16,11 @@ pub(crate) struct Lz4;
 static ABOUT: About = About {
     id: "lz4",
     title: "LZ4 frame",
-    detects: "LZ4 frames, opened as they are read. What is inside is looked at like a file of its own, and so are skippable \
-              frames and what follows the last frame.",
-    blind_to: "Bare LZ4 blocks and streams that begin inside of a larger file. More than 4 MiB of skippable frames are a gap, \
-               and so is what follows a legacy frame.",
-    respond: "Treat what is inside as if it lay there in plain text.",
+    detects: "LZ4 frames, decompressed as they are read. The contents are scanned like a file, and so are skippable \
+              frames and data after the last frame.",
+    blind_to: "Bare LZ4 blocks, and streams in the middle of a larger file. More than 4 MiB of skippable frames, and \
+               data after a legacy frame, are reported as not read.",
+    respond: "Treat the contents as plain text.",
     references: &["LZ4 Frame Format Description 1.6.4"],
 };
 
@@ -42,7 +42,7 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
     inside.holds(LZ4 + ASIDE as u64)?;
     let mut start = [0; 8];
     let start = peek(input, &mut start).map_err(|_| Malformed::new("LZ4 frame", 0))?;
-    // LZ4 frame format 1.6: version 1, and bits that are reserved and zero.
+    // LZ4 frame format 1.6: version 1, and the reserved bits are zero.
     let is_frame =
         matches!(start, [0x04, 0x22, 0x4d, 0x18, flags, sizes, ..] if flags & 0xc2 == 0x40 && sizes & 0x8f == 0);
     let mut input = Read::chain(start, input);
@@ -54,12 +54,12 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
     }
 }
 
-/// Whether a frame begins like this, current or legacy.
+/// Whether the bytes are the start of a frame, current or legacy.
 fn begins(start: &[u8]) -> bool {
     matches!(start, [0x04, 0x22, 0x4d, 0x18] | [0x02, 0x21, 0x4c, 0x18])
 }
 
-/// The decoder gives nothing at the end of each frame, and goes on with the next one.
+/// A decoder that returns no bytes at the end of each frame, then continues with the next.
 struct Frames<'r>(FrameDecoder<Input<'r>>);
 
 impl<'r> Stream<'r> for Frames<'r> {

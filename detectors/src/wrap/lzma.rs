@@ -1,4 +1,5 @@
-//! LZMA streams of the old kind (`.lzma`, `lzma -F alone`), which have no magic number: properties, dictionary size and length have to make sense.
+//! LZMA streams of the old format (`.lzma`, `xz --format=lzma`). They have no magic number: properties, dictionary size
+//! and length must be plausible.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -15,11 +16,10 @@ pub(crate) struct Lzma;
 static ABOUT: About = About {
     id: "lzma",
     title: "LZMA stream",
-    detects: "LZMA streams, opened as they are read. What is inside is looked at like a file of its own, and so is what \
-              follows the stream.",
-    blind_to: "Streams with other properties than the usual ones that tell their length, and streams that begin inside of a \
-               larger file.",
-    respond: "Treat what is inside as if it lay there in plain text.",
+    detects: "LZMA streams, decompressed as they are read. The contents are scanned like a file, and so is data after \
+              the stream.",
+    blind_to: "Streams with unusual properties and a known length, and streams in the middle of a larger file.",
+    respond: "Treat the contents as plain text.",
     references: &["xz, doc/lzma-file-format.txt"],
 };
 
@@ -29,13 +29,14 @@ impl Container for Lzma {
     }
 
     fn magics(&self) -> &'static [Magic] {
-        // lc = 3, lp = 0, pb = 2, which every encoder writes, and a dictionary that is a power of two from 64 KiB on.
+        // lc = 3, lp = 0, pb = 2, as written by every encoder, and a dictionary that is a power of two of at least 64
+        // KiB.
         &[Magic { at: 0, bytes: &[0x5d, 0, 0] }]
     }
 
     fn claims(&self, start: &[u8]) -> bool {
         let usual = self.magics().iter().any(|magic| magic.begins(start));
-        // Other properties are trusted where the length is not told, eight bytes of ones, as `xz` writes it.
+        // Other properties are accepted if the length is unknown (eight bytes of 0xff), as `xz` writes it.
         usual || matches!(start, [0..=224, _, _, _, _, 255, 255, 255, 255, 255, 255, 255, 255, 0, ..])
     }
 
@@ -50,7 +51,7 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
     let [properties, d0, d1, d2, d3, size @ .., first] = head;
     let dictionary = u32::from_le_bytes([d0, d1, d2, d3]);
     let size = u64::from_le_bytes(size);
-    // Unknown, or less than 256 GiB, as `xz` demands of such files; the range coder begins with a zero byte.
+    // Length unknown or less than 256 GiB, as `xz` requires of such files. The range coder begins with a zero byte.
     let plausible = (size == u64::MAX || size < 1 << 38) && first == 0 && dictionary.is_power_of_two();
     if !plausible {
         return Err(Malformed::new("LZMA header", 1).into());
@@ -77,7 +78,7 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
     Ok(())
 }
 
-/// A decoder, and whether it came to the end of its stream.
+/// A decoder, and whether it reached the end of its stream.
 struct Stream<R> {
     decoder: LzmaReader<R>,
     ended: bool,

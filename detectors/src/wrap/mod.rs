@@ -1,7 +1,8 @@
-//! One file per wrapper, and the list of those that are only recognised. Text encodings are unwrappers, found by
-//! anchors; archives, images and compressed streams are containers, known by their first bytes.
+//! One file per wrapper, and the list of wrappers that are only recognised. Text encodings are unwrappers, found by
+//! anchors. Archives, images and compressed streams are containers, recognised by their first bytes.
 //!
-//! A new one is a file here, and two lines on this page: its module, and its place in [`UNWRAPPERS`] or [`CONTAINERS`].
+//! A new wrapper needs a file here and two lines in this one: its module, and its entry in [`UNWRAPPERS`] or
+//! [`CONTAINERS`].
 
 mod android_sparse;
 mod ar;
@@ -81,7 +82,7 @@ pub const CONTAINERS: &[&dyn Container] = &[
     &zstd::Zstd,
     &lz4::Lz4,
     &sqlite::Sqlite,
-    // Packages and images. A weak magic comes behind the strong ones.
+    // Packages and images. Weak magic numbers come after the strong ones.
     &ar::Ar,
     &rpm::Rpm,
     &sevenz::SevenZ,

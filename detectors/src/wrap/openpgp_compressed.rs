@@ -1,10 +1,10 @@
-//! OpenPGP compressed data packets (RFC 9580 5.6): stored, ZIP, ZLIB and BZIP2, in the old and the new framing, with definite,
-//! indeterminate and partial lengths. `gpg --import` takes keys out of them.
+//! OpenPGP compressed data packets (RFC 9580 5.6): uncompressed, ZIP, ZLIB and BZIP2, in the old and the new packet
+//! format, with definite, indeterminate and partial lengths. `gpg --import` imports keys from them.
 //!
-//! The definite length of a packet does not bound what is decompressed: GnuPG reads its stream to the end, whatever the length
-//! says. What follows the stream is a member of its own.
+//! A definite packet length does not limit decompression: GnuPG reads the compressed stream to its end, whatever the
+//! length. Data after the stream is a separate member.
 //!
-//! [`OpenPgpCompressed`] opens what begins with such a packet; `openpgp_packets.rs` finds the packet after others.
+//! [`OpenPgpCompressed`] opens files that begin with such a packet; `openpgp_packets.rs` finds the packet after others.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -16,18 +16,18 @@ use keyradius_core::seam::{About, Container, Inside, Magic, Member, Reader, Unop
 use super::compressed::{BZIP2, READ, only_member, peek};
 use crate::read::openpgp;
 
-/// Compressed data packets at the start of a file, or of what a wrapper contains.
+/// Compressed data packets at the start of a file, or of the contents of a wrapper.
 #[derive(Debug)]
 pub(crate) struct OpenPgpCompressed;
 
 static ABOUT: About = About {
     id: "openpgp_compressed",
     title: "OpenPGP compressed data",
-    detects: "OpenPGP packets of compressed data (stored, ZIP, ZLIB, BZIP2) in either framing and with any kind of length, at \
-              the start of a file or of the body of an armor. What is inside is read like a file of its own, and so is what \
-              follows.",
+    detects: "OpenPGP packets of compressed data (uncompressed, ZIP, ZLIB, BZIP2) in either packet format and with any \
+              kind of length, at the start of a file or of the body of an armor. The contents are scanned like a file, \
+              and so is data after the stream.",
     blind_to: "Compressed data whose content does not begin with an OpenPGP packet.",
-    respond: "Treat what is inside as if it were stored in plain text: gpg --import reads it.",
+    respond: "Treat the contents as plain text: gpg --import reads them.",
     references: &["RFC 9580 5.6", "RFC 9580 4.2.1.4", "GnuPG g10/compress.c"],
 };
 
@@ -40,7 +40,7 @@ const BZIP: u8 = 3;
 /// Tag of a compressed data packet.
 const COMPRESSED: u8 = 8;
 
-/// How many decompressed bytes are looked at before a packet is taken for one.
+/// Number of decompressed bytes that are examined to recognise a packet.
 const FIRST: usize = 16;
 
 impl Container for OpenPgpCompressed {
@@ -49,7 +49,7 @@ impl Container for OpenPgpCompressed {
     }
 
     fn magics(&self) -> &'static [Magic] {
-        // Tag 8 in the old framing, by kind of length, and in the new one (RFC 9580 4.2).
+        // Tag 8 in the old format, by kind of length, and in the new format (RFC 9580 4.2).
         &[
             Magic { at: 0, bytes: &[0xa0] },
             Magic { at: 0, bytes: &[0xa1] },
@@ -68,7 +68,7 @@ impl Container for OpenPgpCompressed {
     }
 }
 
-/// Whether bytes begin with compressed data whose content begins with a packet.
+/// Whether the bytes are compressed data whose contents begin with a packet.
 fn begins(start: &[u8]) -> bool {
     let mut input = start;
     let Ok((algorithm, body)) = Body::begin(&mut input) else { return false };
@@ -78,24 +78,24 @@ fn begins(start: &[u8]) -> bool {
         STORED => peek(&mut body, &mut first),
         ZIP => peek(&mut DeflateDecoder::new(body), &mut first),
         ZLIB => peek(&mut ZlibDecoder::new(body), &mut first),
-        // A block has to be there as a whole before any of it is unpacked: the magic numbers of stream and block.
+        // Decompression needs a whole block, so only the magic numbers of stream and block are checked.
         BZIP => return peek(&mut body, &mut first).is_ok_and(is_bzip2),
         _ => return false,
     };
     first.is_ok_and(is_packet)
 }
 
-/// Whether bytes begin a stream of bzip2 that is not empty (bzip2 1.0.8, compress.c).
+/// Whether the bytes begin a bzip2 stream that is not empty (bzip2 1.0.8, compress.c).
 fn is_bzip2(start: &[u8]) -> bool {
     matches!(start, [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, ..])
 }
 
-/// Whether bytes begin like a packet: a tag that is in use, a length, and where the body begins in a known way, that.
+/// Whether the bytes begin like a packet: a tag in use, a length, and for some tags a known start of the body.
 pub(super) fn is_packet(start: &[u8]) -> bool {
     let Some((kind, body)) = openpgp::tag(start) else { return false };
     match (kind, body) {
         (_, []) | (9 | 12 | 13 | 15..=17 | 19..=21 | 60..=63, _) => true,
-        // Session keys, signatures, keys: a version.
+        // Session keys, signatures and keys begin with a version.
         (1..=7 | 14, [version, ..]) => (2..=6).contains(version),
         (8, [algorithm, ..]) => *algorithm <= BZIP,
         (10, body) => body.starts_with(b"PGP"),
@@ -106,14 +106,14 @@ pub(super) fn is_packet(start: &[u8]) -> bool {
     }
 }
 
-/// The body of a packet, its lengths taken out.
+/// The body of a packet, without the lengths of its parts.
 struct Body<'r> {
     input: &'r mut dyn Read,
-    /// How much is left of the part at hand; `None` for all there is.
+    /// Bytes left in the current part; `None` if unlimited.
     left: Option<u64>,
     /// Whether another part follows.
     partial: bool,
-    /// Whether what follows the body is read as well.
+    /// Whether data after the body is read as well.
     goes_on: bool,
 }
 
@@ -204,14 +204,14 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
 
 const WHAT: &str = "compressed data of OpenPGP";
 
-/// Hands out what a decoder gives, and what follows the stream.
+/// Hands out the output of a decoder, then the data after the stream.
 fn stream<'r, D: Read>(
     mut decoder: D,
     input: fn(D) -> BufReader<Body<'r>>,
     inside: &mut dyn Inside,
 ) -> Result<(), Unopenable> {
     if only_member(&mut decoder, inside, WHAT).is_err() {
-        // A block of bzip2 is there as a whole or not at all.
+        // A bzip2 block is either complete or unreadable.
         inside.unread(Member { name: b"", at: 0 }, Reason::Damaged, WHAT);
         return Ok(());
     }
@@ -238,7 +238,7 @@ mod tests {
     use super::super::openpgp_packets::OpenPgpPackets;
     use super::*;
 
-    /// A user id, and bytes that do not pack well.
+    /// Returns a user id, and bytes that do not compress well.
     fn content() -> Vec<u8> {
         let noise: Vec<u8> = (0..3000_u32).flat_map(|n| (n.wrapping_mul(2_654_435_761)).to_be_bytes()).collect();
         [&[0xcd, 3][..], b"A B", &[0xfd, 255, 0, 0, 46, 224], &noise].concat()
@@ -266,7 +266,7 @@ mod tests {
         [&[algorithm][..], &body].concat()
     }
 
-    /// A packet in every framing there is.
+    /// Returns a packet in every format.
     fn framed(body: &[u8]) -> Vec<Vec<u8>> {
         let length = body.len() as u32;
         let [_, _, high, low] = length.to_be_bytes();
@@ -282,14 +282,14 @@ mod tests {
             [&[0xa3][..], body].concat(),
             [&[0xc8, 255][..], &length.to_be_bytes(), body].concat(),
             partial,
-            // Lengths that GnuPG does not ask for.
+            // Wrong lengths that GnuPG ignores.
             [&[0xa0, 7][..], body].concat(),
             [&[0xc8, 1][..], body].concat(),
         ]
     }
 
     #[test]
-    fn every_algorithm_in_every_framing_is_opened() {
+    fn every_algorithm_in_every_packet_format_is_opened() {
         let content = content();
         for algorithm in [STORED, ZIP, ZLIB, BZIP] {
             for packet in framed(&packed(algorithm, &content)) {
@@ -300,7 +300,7 @@ mod tests {
                 let all: Vec<u8> = out.members.iter().flat_map(|(_, bytes, _)| bytes.clone()).collect();
                 assert!(all == [&content[..], b"and more"].concat(), "{algorithm} {head:02x?}");
                 assert!(out.members.iter().all(|(_, _, fault)| fault.is_none()));
-                // A cut stream gives what is there, and a fault.
+                // A truncated stream yields the available data and an error.
                 let (_, out) = open(&OpenPgpCompressed, &packet[..packet.len() / 2]);
                 let faults = out.members.iter().filter(|member| member.2.is_some()).count() + out.unread.len();
                 assert_eq!(faults, usize::from(algorithm != STORED), "{algorithm} {head:02x?}");
@@ -323,7 +323,7 @@ mod tests {
         ] {
             assert!(!OpenPgpCompressed.claims(bytes), "{bytes:?}");
         }
-        // A stream of something else, and a packet of a version that there is not.
+        // A stream of other data, and a packet with an unknown version.
         for content in [&b"a text of some length"[..], &[0xc5, 60, 9, 0, 0, 0, 0]] {
             for algorithm in [STORED, ZIP, ZLIB] {
                 assert!(!OpenPgpCompressed.claims(&[&[0xa3][..], &packed(algorithm, content)].concat()));

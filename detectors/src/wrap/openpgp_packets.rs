@@ -1,4 +1,4 @@
-//! Compressed data in a run of OpenPGP packets: after markers, keys and whatever else `gpg --import` passes over.
+//! Compressed data in a sequence of OpenPGP packets: after markers, keys and other packets that `gpg --import` skips.
 
 use std::ops::ControlFlow;
 
@@ -17,10 +17,10 @@ pub(crate) struct OpenPgpPackets;
 static ABOUT: About = About {
     id: "openpgp_packets",
     title: "OpenPGP packets",
-    detects: "Compressed data in a run of OpenPGP packets that begins a file or the body of an armor, after markers, keys and \
-              whatever else stands before it.",
-    blind_to: "Runs of packets inside of a larger file, and compressed data after the first 4 MiB of one.",
-    respond: "Treat what is inside as if it were stored in plain text: gpg --import reads it.",
+    detects: "Compressed data in a sequence of OpenPGP packets that begins a file or the body of an armor, after \
+              markers, keys and other packets.",
+    blind_to: "Packets in the middle of a larger file, and compressed data after the first 4 MiB of a file.",
+    respond: "Treat the contents as plain text: gpg --import reads them.",
     references: &["RFC 9580 4.2", "GnuPG g10/import.c"],
 };
 
@@ -30,7 +30,7 @@ impl Unwrapper for OpenPgpPackets {
     }
 
     fn anchors(&self) -> &'static [Anchor<'static>] {
-        // Compressed data in either framing; markers, public and secret keys before it.
+        // Compressed data in either packet format; markers, public keys and secret keys before it.
         const ANCHORS: [Anchor<'static>; 13] = [
             Anchor::at_start(&[0xa0]),
             Anchor::at_start(&[0xa1]),
@@ -59,7 +59,7 @@ impl Unwrapper for OpenPgpPackets {
         let at = compressed(blob.bytes).ok_or(Malformed::new("compressed data of OpenPGP", 0))?;
         let bytes = blob.bytes.get(at..).unwrap_or_default();
         budget.take(bytes.len() as u64)?;
-        // It is opened by [`OpenPgpCompressed`], out of the same budget.
+        // [`OpenPgpCompressed`] opens the entry, out of the same budget.
         let _ = each(Entry { bytes, span: at..blob.bytes.len() });
         Ok(())
     }
@@ -69,7 +69,7 @@ impl Unwrapper for OpenPgpPackets {
     }
 }
 
-/// Where the first compressed data begins in a run of packets.
+/// Returns the position of the first compressed data in a sequence of packets.
 fn compressed(bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {

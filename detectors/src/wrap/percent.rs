@@ -1,4 +1,4 @@
-//! PEM in URLs and forms: `-----BEGIN%20RSA%20PRIVATE%20KEY-----%0AMIIE...%2B...`, with `+` for blanks as forms have it.
+//! PEM in URLs and forms: `-----BEGIN%20RSA%20PRIVATE%20KEY-----%0AMIIE...%2B...`, or with `+` for blanks as in forms.
 
 use std::ops::ControlFlow;
 
@@ -18,15 +18,15 @@ static ABOUT: About = About {
     id: "percent",
     title: "percent-encoding",
     detects: "PEM in URLs, forms, HTTP logs and cookies: line breaks as %0A or %0D%0A, blanks as %20 or a plus sign.",
-    blind_to: "Text that is percent-encoded twice, dashes that are encoded too, PEM whose first line ends otherwise.",
-    respond: "Treat what is inside as if it lay there in plain text. URLs are kept by proxies, logs and browsers: look there.",
+    blind_to: "Text that is percent-encoded twice, encoded dashes, PEM whose first line does not end in %0A or %0D%0A.",
+    respond: "Treat the contents as plain text. Proxies, logs and browsers keep URLs: check them too.",
     references: &["RFC 3986 section 2.1", "WHATWG URL, application/x-www-form-urlencoded"],
 };
 
-/// The end of a PEM label and the line break behind it, whatever the label.
+/// The end of a PEM label and the following line break.
 const LINE: Anchor = Anchor::anywhere(b"-----%0");
 
-/// Longest header before the anchor, in bytes: dashes, BEGIN, a label with its blanks as `%20`.
+/// Maximum length of the header before the anchor, in bytes: dashes, BEGIN, a label with its blanks as `%20`.
 const MAX_HEADER: usize = 96;
 
 impl Unwrapper for Percent {
@@ -72,7 +72,7 @@ impl Unwrapper for Percent {
     }
 }
 
-/// What may stand in an encoded value. `=` and `/` are often left as they are.
+/// Whether a byte may occur in an encoded value. `=` and `/` are often left unencoded.
 const fn is_encoded(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(byte, b'%' | b'+' | b'-' | b'_' | b'.' | b'~' | b'*' | b'=' | b'/' | b':' | b',' | b'!')
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn both_ways_of_blanks_are_read() {
+    fn both_encodings_of_blanks_are_read() {
         let plain = format!("-----BEGIN X Y-----\n{}+/=\n-----END X Y-----\n", "AbCd".repeat(20));
         let uri = plain.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D").replace('\n', "%0A");
         let loose = plain.replace(' ', "%20").replace('\n', "%0A");
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn formats_are_none() {
+    fn format_strings_are_not_opened() {
         for text in ["printf(\"-----%08x-----%0d\", n)", "-----BEGIN%20X-----%0A-----END%20X-----%0A"] {
             assert_eq!(open(text), None, "{text}");
         }

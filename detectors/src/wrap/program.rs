@@ -1,5 +1,5 @@
-//! Programs: PE, ELF and Mach-O. Their bytes are looked at as they are, like those of any file; this file tells in which
-//! section a find lies (`.rdata+0x1f40`), and opens what was appended to a program: installers and self-extracting
+//! Programs: PE, ELF and Mach-O. Their bytes are searched as they are, like those of any file. This file finds the
+//! section of a finding (`.rdata+0x1f40`), and opens data appended to a program: installers and self-extracting
 //! archives (ZIP, 7z, cabinets), AppImages (squashfs).
 
 use std::io::Read;
@@ -13,18 +13,18 @@ use keyradius_core::error::Malformed;
 use keyradius_core::read_at::Cursor;
 use keyradius_core::seam::{About, Container, Inside, Magic, Mapper, Member, Reader, Section, Unopenable};
 
-/// Programs with something appended.
+/// Programs with appended data.
 #[derive(Debug)]
 pub(crate) struct Program;
 
 static ABOUT: About = About {
     id: "program",
-    title: "Program with an archive behind it",
-    detects: "PE and ELF files with a ZIP, 7z, cabinet, squashfs, tar or compressed stream behind their last section: \
-              installers, self-extracting archives, AppImages. Finds in any program name the section they lie in.",
-    blind_to: "Installers that pack their files in a way of their own (NSIS, Inno Setup, InstallShield), packed programs \
-               (UPX), compressed debug sections.",
-    respond: "Treat what is inside as if it lay there in plain text.",
+    title: "Program with an appended archive",
+    detects: "PE and ELF files with a ZIP, 7z, cabinet, squashfs, tar or compressed stream after their last section: \
+              installers, self-extracting archives, AppImages. Findings in any program name their section.",
+    blind_to: "Installers with a packing of their own (NSIS, Inno Setup, InstallShield), packed programs (UPX), \
+               compressed debug sections.",
+    respond: "Treat the contents as plain text.",
     references: &["Microsoft, PE Format", "System V ABI, ELF-64 Object File Format"],
 };
 
@@ -39,13 +39,13 @@ impl Container for Program {
         &[Magic { at: 0, bytes: b"MZ" }, Magic { at: 0, bytes: ELF }]
     }
 
-    /// Only if what stands behind it begins like an archive, as far as these first bytes tell.
+    /// Claims a program only if appended data begins like an archive, as far as these first bytes show.
     fn claims(&self, start: &[u8]) -> bool {
         self.magics().iter().any(|magic| magic.begins(start))
             && end(start).is_some_and(|end| match usize::try_from(end).ok().and_then(|end| start.get(end..)) {
                 Some([]) => false,
                 Some(behind) => appended(behind).is_some(),
-                // A large file: the rest was not given.
+                // In a large file, the appended data is beyond these bytes.
                 None => start.len() >= LARGE,
             })
     }
@@ -55,15 +55,15 @@ impl Container for Program {
     }
 }
 
-/// Files that are larger are given by their first bytes only.
+/// Size in bytes from which on [`Container::claims`] may get only the first bytes of a file.
 const LARGE: usize = 1 << 20;
 
-/// Most bytes of padding between a program and what is appended to it.
+/// Maximum padding between a program and appended data, in bytes.
 const PADDING: usize = 4096;
 
 #[allow(clippy::needless_pass_by_value, reason = "the seam hands it over")]
 fn open(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
-    let none = Malformed::new("archive behind a program", 0);
+    let none = Malformed::new("archive after a program", 0);
     let mut head = Vec::new();
     bytes.part(0, HEAD).read_to_end(&mut head).map_err(|_| none)?;
     let end = end(&head).filter(|end| *end < bytes.size()).ok_or(none)?;
@@ -76,10 +76,10 @@ fn open(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     Ok(())
 }
 
-/// Bytes of a program that hold all of its headers, but for the section headers of ELF.
+/// Number of bytes that contain all headers of a program, except for the section headers of ELF.
 const HEAD: u64 = 64 << 10;
 
-/// Where an archive begins in what stands behind a program.
+/// Returns the offset of an archive in the data after a program.
 fn appended(behind: &[u8]) -> Option<usize> {
     const BEGIN: [&[u8]; 9] = [
         b"PK\x03\x04",
@@ -93,17 +93,17 @@ fn appended(behind: &[u8]) -> Option<usize> {
         b"!<arch>\n",
     ];
     let zeros = behind.iter().take(PADDING).take_while(|byte| **byte == 0).count();
-    // A 7z behind a PE may come after a configuration text (`;!@Install@!UTF-8!`).
+    // A 7z after a PE may follow a configuration text (`;!@Install@!UTF-8!`).
     let text = memchr::memmem::find(behind.get(..PADDING.min(behind.len()))?, b";!@InstallEnd@!");
     let places = [0, zeros].into_iter().chain(text.map(|at| at + b";!@InstallEnd@!".len()));
     places.filter(|at| behind.get(*at..).is_some_and(|b| BEGIN.iter().any(|begin| b.starts_with(begin)))).min()
 }
 
-/// The first byte behind everything that the headers tell of.
+/// Returns the offset after everything that the headers describe.
 fn end(head: &[u8]) -> Option<u64> {
     if head.starts_with(ELF) {
         let header = Elf::parse_header(head).ok()?;
-        // Section headers come last; a program without them cannot be told from what follows.
+        // Section headers come last. Without them, the end of a program is unknown.
         let table = u64::from(header.e_shentsize).checked_mul(u64::from(header.e_shnum))?;
         return header.e_shoff.checked_add(table).filter(|_| header.e_shnum > 0);
     }
@@ -111,8 +111,8 @@ fn end(head: &[u8]) -> Option<u64> {
     Some(sections.max(pe_symbols(head).unwrap_or_default()))
 }
 
-/// The end of the COFF symbols that GNU tools put behind the sections: symbols of 18 bytes each, then a table of strings
-/// that begins with its own length.
+/// Returns the end of the COFF symbols that GNU tools write after the sections: symbols of 18 bytes each, then a table
+/// of strings that begins with its own length.
 fn pe_symbols(head: &[u8]) -> Option<u64> {
     let coff = PeHeader::parse(head).ok()?.coff_header;
     let table = u64::from(coff.pointer_to_symbol_table);
@@ -128,7 +128,7 @@ fn pe_symbols(head: &[u8]) -> Option<u64> {
 fn pe_sections(head: &[u8]) -> Option<Vec<Section>> {
     let header = PeHeader::parse(head).ok()?;
     let coff = header.coff_header;
-    // The signature, the COFF header, the optional header: then the section table.
+    // The signature, the COFF header and the optional header precede the section table.
     let mut table =
         (header.dos_header.pe_pointer as usize).checked_add(24 + usize::from(coff.size_of_optional_header))?;
     let sections = coff.sections(head, &mut table).ok()?;
@@ -140,11 +140,11 @@ fn pe_sections(head: &[u8]) -> Option<Vec<Section>> {
     Some(sections.iter().filter(|s| s.pointer_to_raw_data > 0).map(section).collect())
 }
 
-/// Tells where in a program something lies.
+/// Finds the section of an offset in a program.
 #[derive(Debug)]
 pub(crate) struct Sections;
 
-/// Most bytes read of a program to tell its sections. A larger one is told by offset alone.
+/// Maximum size of a program that is read for its sections, in bytes. In a larger one, findings have only an offset.
 const PROGRAM: u64 = 256 << 20;
 
 impl Mapper for Sections {
@@ -154,7 +154,7 @@ impl Mapper for Sections {
             [0xfe, 0xed, 0xfa, 0xcf],
             [0xce, 0xfa, 0xed, 0xfe],
             [0xcf, 0xfa, 0xed, 0xfe],
-            // Of Java classes too, which have no sections.
+            // Also the magic of Java classes, which have no sections.
             [0xca, 0xfe, 0xba, 0xbe],
         ];
         start.starts_with(b"MZ") || start.starts_with(ELF) || MACH.iter().any(|magic| start.starts_with(magic))
@@ -194,7 +194,7 @@ fn elf_sections(bytes: &[u8]) -> Option<Vec<Section>> {
     Some(headers.iter().filter(|s| s.sh_type != SHT_NOBITS && s.sh_size > 0).filter_map(section).collect())
 }
 
-/// Most programs looked at in a universal binary: Apple has had fewer kinds of processor in all.
+/// Maximum number of programs read in a universal binary: Apple has used fewer types of processors.
 const ARCHITECTURES: usize = 32;
 
 fn mach_sections(bytes: &[u8]) -> Option<Vec<Section>> {
@@ -210,7 +210,7 @@ fn mach_sections(bytes: &[u8]) -> Option<Vec<Section>> {
     match Mach::parse(bytes).ok()? {
         Mach::Binary(mach) => add(&mach, 0),
         Mach::Fat(fat) => {
-            // The header may count two thousand million of them, and goblin gives an error for each that is not there.
+            // The header may declare two thousand million programs, and goblin returns an error for each missing one.
             for (arch, part) in fat.iter_arches().map_while(Result::ok).take(ARCHITECTURES).zip(&fat) {
                 if let Ok(SingleArch::MachO(mach)) = part {
                     add(&mach, u64::from(arch.offset));
@@ -227,7 +227,7 @@ mod tests {
 
     /// Found by the fuzz target `git_pack`: fifteen bytes took hours.
     #[test]
-    fn a_universal_binary_of_thousands_of_millions_of_programs_ends() {
+    fn a_universal_binary_of_millions_of_programs_is_bounded() {
         for count in [[0x7d, 0x8b, 0xb1, 0x0d], [0xff; 4], [0, 0, 0, 52]] {
             let bytes = [&[0xca, 0xfe, 0xba, 0xbe][..], &count, &[0; 40]].concat();
             assert_eq!(mach_sections(&bytes).unwrap_or_default(), []);

@@ -1,7 +1,7 @@
-//! QEMU disks (`qcow2`): the disk in it is shown as one member, which is opened further.
+//! QEMU disks (`qcow2`). The virtual disk is one member, which is opened further.
 //!
-//! Clusters are found by tables of two levels; those that are packed are unpacked as they are read. Nothing of the disk is
-//! held but a cluster.
+//! Clusters are found through tables of two levels; compressed clusters are decompressed as they are read. Only one
+//! cluster is kept in memory.
 
 use std::sync::Arc;
 
@@ -19,9 +19,9 @@ pub(crate) struct Qcow2;
 static ABOUT: About = About {
     id: "qcow2",
     title: "QEMU disk (qcow2)",
-    detects: "The disk in qcow2 images of version 2 and 3, packed by deflate or zstd or not at all, whatever its size.",
-    blind_to: "Internal snapshots. What lies in a backing file or in an external data file, and encrypted disks (told as not \
-               read), and subclusters.",
+    detects: "The disk in qcow2 images of version 2 and 3, uncompressed or compressed by deflate or zstd, of any size.",
+    blind_to: "Internal snapshots. Data in a backing file or an external data file, encrypted disks and subclusters, \
+               all of which are reported as not read.",
     respond: "Whoever has the image has the key. Replace the key, then publish a new image.",
     references: &["QEMU docs/interop/qcow2.txt"],
 };
@@ -29,7 +29,7 @@ static ABOUT: About = About {
 /// qcow2.txt: magic.
 const MAGIC: &[u8] = b"QFI\xfb";
 
-/// Bits of an entry that are a place in the file: 9 to 55.
+/// Bits of a table entry that are a file offset: 9 to 55.
 const OFFSET: u64 = 0x00ff_ffff_ffff_fe00;
 
 impl Container for Qcow2 {
@@ -58,7 +58,7 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     }
     let features = if version == 3 { long(72)? } else { 0 };
     let disk = Member { name: b"", at: 0 };
-    // 2: an external file with the data, 4: entries of 16 bytes for subclusters.
+    // Bit 2: an external data file. Bit 4: entries of 16 bytes for subclusters.
     let refused = match (encrypted, features) {
         (1.., _) => Some((Reason::Encrypted, "encrypted disk")),
         (0, features) if features & 1 << 2 != 0 => Some((Reason::Unsupported, "external data file")),
@@ -72,7 +72,7 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     if long(8)? != 0 {
         inside.unread(Member { name: b"backing file", at: long(8)? }, Reason::Unsupported, "in another file");
     }
-    // 3: another method than deflate, which stands behind the header.
+    // Bit 3: the compression type is not deflate, and is stored after the header.
     let zstd = features & 1 << 3 != 0 && held(&bytes, 104, 1, 1).is_some_and(|method| method == [1]);
     let packing = if zstd { Packing::Zstd } else { Packing::Deflate };
     let tables = (Table::new(bytes.clone()), Table::new(bytes.clone()));

@@ -1,5 +1,5 @@
-//! Quoted-printable (RFC 2045 6.7): mail, web archives, vCards. A header says that it follows; a soft line break (`=` at the end of
-//! a line) may stand anywhere in a key, and an equals sign of base64 is `=3D`.
+//! Quoted-printable (RFC 2045 6.7): mail, web archives, vCards. A header announces it. A soft line break (`=` at the
+//! end of a line) may be anywhere in a key, and an equals sign of base64 is `=3D`.
 
 use std::ops::ControlFlow;
 
@@ -18,22 +18,22 @@ pub(crate) struct QuotedPrintable;
 static ABOUT: About = About {
     id: "quoted_printable",
     title: "quoted-printable",
-    detects: "Bodies of mails, web archives and vCards whose header says quoted-printable, up to the next header, decoded as a whole: \
-              PEM on one line, JSON of service accounts, base64 of keystores.",
-    blind_to: "Bodies without the header but for PEM, headers in mixed letters such as Quoted-printable, bodies with more than 5 MiB \
-               before the key.",
-    respond: "Treat what is inside as if it lay there in plain text. Mail is kept by everyone who received it.",
+    detects: "Bodies of mails, web archives and vCards whose header names quoted-printable, up to the next header, \
+              decoded as a whole: PEM on one line, JSON of service accounts, base64 of keystores.",
+    blind_to: "Bodies without the header, except for PEM; headers in mixed case such as Quoted-printable; bodies with \
+               more than 5 MiB before the key.",
+    respond: "Treat the contents as plain text. Everyone who received the mail has a copy.",
     references: &["RFC 2045 section 6.7", "RFC 2426 section 5"],
 };
 
-/// The word of the header, as programs write it.
+/// The word in the header, in the cases that programs write.
 const WORDS: [Anchor<'static>; 3] = [
     Anchor::anywhere(b"quoted-printable"),
     Anchor::anywhere(b"QUOTED-PRINTABLE"),
     Anchor::anywhere(b"Quoted-Printable"),
 ];
 
-/// What a header of the next part begins with, or the next mail of a mailbox.
+/// Starts of a header of the next part, or of the next mail of a mailbox.
 const HEADERS: [&[u8]; 3] = [b"Content-", b"content-", b"From "];
 
 impl Unwrapper for QuotedPrintable {
@@ -54,7 +54,7 @@ impl Unwrapper for QuotedPrintable {
     ) -> Result<(), Unopenable> {
         let start = hit.at + hit.anchor.bytes.len();
         let text = blob.bytes.get(start..).unwrap_or_default();
-        // From the next one on it is opened again: a file that repeats the word costs no more than its length.
+        // The next occurrence is opened by itself: a file that repeats the word costs no more than its length.
         let text = text.get(..memchr::memmem::find(text, hit.anchor.bytes).unwrap_or(text.len())).unwrap_or_default();
         let text = text.get(..end(text)).unwrap_or_default();
         if !memchr::memchr_iter(b'=', text).any(|at| escaped(text.get(at..).unwrap_or_default()).is_some()) {
@@ -73,9 +73,10 @@ impl Unwrapper for QuotedPrintable {
     }
 }
 
-/// Where the body ends: before the next line that begins like a header of MIME, behind the headers that it stands among itself.
+/// Returns the end of the body: the next line that begins like a MIME header, after the headers that contain the hit.
 fn end(text: &[u8]) -> usize {
-    // In a mail an empty line follows the headers; in a vCard the value follows at once, and a long one goes on as text.
+    // In a mail an empty line follows the headers. In a vCard the value follows at once, and a long value continues as
+    // text.
     let body =
         [&b"\n\n"[..], b"\n\r\n"].iter().filter_map(|blank| memchr::memmem::find(text, blank)).min().unwrap_or(0);
     let lines = memchr::memchr_iter(b'\n', text.get(body + 1..).unwrap_or_default()).map(|at| body + 1 + at);
@@ -83,9 +84,9 @@ fn end(text: &[u8]) -> usize {
     lines.into_iter().find(|at| is_header(text.get(at + 1..).unwrap_or_default())).unwrap_or(text.len())
 }
 
-/// Where the line ends, if nothing but blanks is left of it.
+/// Returns the end of the line break if only blanks precede it.
 fn line_end(text: &[u8]) -> Option<usize> {
-    /// Most of them, so that lines of equals signs and blanks cost no more than their length.
+    /// Maximum number of blanks, so that lines of equals signs and blanks cost no more than their length.
     const BLANKS: usize = 76;
     let blanks = text.iter().take(BLANKS).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
     match text.get(blanks..)? {
@@ -95,10 +96,11 @@ fn line_end(text: &[u8]) -> Option<usize> {
     }
 }
 
-/// The byte that an escape at the start stands for, and its length; a soft line break stands for none.
+/// Returns the byte represented by an escape at the start, and the length of the escape. A soft line break represents
+/// no byte.
 fn escaped(text: &[u8]) -> Option<(Option<u8>, usize)> {
     match text {
-        // Blanks at the end of a line may have been added on the way (RFC 2045 6.7, rule 3).
+        // Blanks at the end of a line may have been added in transport (RFC 2045 6.7, rule 3).
         [b'=', rest @ ..] if let Some(at) = line_end(rest) => Some((None, at + 1)),
         [b'=', high, low, ..] => Some((Some(digits::byte(*high, *low)?), 3)),
         _ => None,

@@ -1,10 +1,12 @@
-//! What git turns into other bytes when it hands it out: files with a `working-tree-encoding`, commits with an `encoding`, files
-//! with `export-subst`.
+//! Files that git writes with other bytes than it stores: files with a `working-tree-encoding`, commits with an
+//! `encoding`, files with `export-subst`.
 //!
-//! Git stores such a file as UTF-8 and writes it into every work tree in its encoding. So a blob of Chinese characters is a PEM
-//! file on the disks of those who clone: the bytes of UTF-16 that those characters stand for. The same happens by accident, where
-//! an editor guesses wrong. Converters also leave out the tags of Unicode (U+E0000 to U+E007F), so that letters with such a tag
-//! between them are a key on disk: those are not looked for, because three bytes of a tag would cost a pass over everything. Whatever encoding is not known to keep ASCII as it is (EBCDIC, UTF-7) is reported as not read.
+//! Git stores a file with a `working-tree-encoding` as UTF-8 and writes it into every work tree in its own encoding. A
+//! blob of Chinese characters may therefore be a PEM file on the disk of whoever clones it: the characters are the
+//! UTF-16 reading of its bytes. An editor that guesses the wrong encoding has the same effect. Converters also drop
+//! Unicode tags (U+E0000 to U+E007F), so that letters with such tags in between are a key on disk. These are not
+//! searched for, because the three bytes of a tag would cost a pass over everything. Encodings that are not known to
+//! preserve ASCII (EBCDIC, UTF-7) are reported as not read.
 
 mod names;
 mod subst;
@@ -23,15 +25,15 @@ pub(crate) struct Reencoded;
 
 static ABOUT: About = About {
     id: "reencoded",
-    title: "files that git writes as other bytes than it stores",
-    detects: "UTF-8 whose characters are the UTF-16 of a PEM, either byte order, as git stores a file with \
-              working-tree-encoding=UTF-16LE; `$Format:%x2d...$`, as git archive writes it for export-subst; and, as something that was not read, attributes and commits with an encoding that is not known to hold \
-              ASCII as it is: EBCDIC, UTF-7, UTF-32.",
-    blind_to: "DER and other binary keys in a file of UTF-16. Binary files that need the carriage returns which eol=crlf \
-               puts back. Text between whose letters there are tags of Unicode, which converters leave out. \
-               Parts of a key that $Format:$ takes from a commit. An encoding that only the configuration of a \
-               clone names.",
-    respond: "Treat what is inside as if it lay there in plain text: whoever clones has it on disk.",
+    title: "files that git writes with other bytes than it stores",
+    detects: "UTF-8 whose characters are the UTF-16 reading of a PEM, in either byte order, as git stores a file with \
+              working-tree-encoding=UTF-16LE; `$Format:%x2d...$`, as git archive expands it for export-subst. \
+              Attributes and commits with an encoding that is not known to preserve ASCII (EBCDIC, UTF-7, UTF-32) are \
+              reported as not read.",
+    blind_to: "DER and other binary keys in a file of UTF-16. Binary files that need the carriage returns that \
+               eol=crlf restores. Text with Unicode tags between its letters, which converters drop. Parts of a key \
+               that $Format:$ takes from a commit. An encoding named only in the configuration of a clone.",
+    respond: "Treat the contents as plain text: whoever clones the repository has them on disk.",
     references: &[
         "gitattributes(5), working-tree-encoding, export-subst, eol",
         "git-commit(1), DISCUSSION",
@@ -39,23 +41,23 @@ static ABOUT: About = About {
     ],
 };
 
-/// `----` as two characters of UTF-16, twice U+2D2D: the dashes of a PEM, whatever the byte order and whichever dash begins.
+/// `----` as two characters of UTF-16, twice U+2D2D: the dashes of a PEM, in either byte order and at either alignment.
 const DASHES: Anchor = Anchor::anywhere("\u{2d2d}\u{2d2d}".as_bytes());
-/// The attribute of git (`gitattributes(5)`), which has its value directly behind it.
+/// The attribute of git (`gitattributes(5)`), directly followed by its value.
 const ATTRIBUTE: Anchor = Anchor::anywhere(b"working-tree-encoding=");
 /// The header of a commit (`git-commit(1)`).
 const HEADER: Anchor = Anchor::anywhere(b"\nencoding ");
 
-/// What `git archive` replaces in files with the attribute `export-subst`.
+/// The text that `git archive` replaces in files with the attribute `export-subst`.
 const FORMAT: Anchor = Anchor::anywhere(subst::MARK);
 
-/// Most bytes of text that are read: a PEM of a megabyte, as three bytes for two.
+/// Maximum length of the text that is read, in bytes: a PEM of one megabyte, three bytes for every two.
 const LONGEST: usize = 1536 << 10;
 
-/// Units of UTF-16 among which the header stands: the one before, and those of `-----BEGIN ` from any dash on.
+/// Number of UTF-16 units that contain the header: the unit before, and those of `-----BEGIN ` from any dash on.
 const HEAD: usize = 8;
 
-/// Longest line of attributes that git reads, in bytes (attr.c, ATTR_MAX_LINE_LENGTH).
+/// Maximum length of a line of attributes that git reads, in bytes (attr.c, ATTR_MAX_LINE_LENGTH).
 const LINE: usize = 2048;
 
 impl Unwrapper for Reencoded {
@@ -79,7 +81,7 @@ impl Unwrapper for Reencoded {
                 return Err(Malformed::new("first format of a text", hit.at).into());
             }
             budget.take(blob.bytes.len() as u64)?;
-            let written = subst::written(blob.bytes).ok_or(Malformed::new("dollar sign behind a format", hit.at))?;
+            let written = subst::written(blob.bytes).ok_or(Malformed::new("dollar sign after a format", hit.at))?;
             let _ = each(Entry { bytes: &written, span: 0..blob.bytes.len() });
             return Ok(());
         }
@@ -88,7 +90,7 @@ impl Unwrapper for Reencoded {
         }
         let (span, text) = text(blob.bytes, hit.at).ok_or(Malformed::new("UTF-8", hit.at))?;
         for order in [u16::to_le_bytes, u16::to_be_bytes] {
-            // The header first: the dashes stand in other text too, and all of it would be read for each.
+            // Test the header first: dashes occur in other text too, and all of that text would be decoded for each.
             let head: Vec<u8> = text.encode_utf16().take(HEAD).flat_map(order).collect();
             if memchr::memmem::find(&head, b"-----BEGIN ").is_none() {
                 continue;
@@ -103,7 +105,8 @@ impl Unwrapper for Reencoded {
     }
 }
 
-/// The valid UTF-8 from one character before a place on, as far as it is read. That character may hold the first dash.
+/// Returns the valid UTF-8 from one character before `at` on, at most [`LONGEST`] bytes. That character may contain the
+/// first dash.
 fn text(bytes: &[u8], at: usize) -> Option<(Range<usize>, &str)> {
     let before = (1..=4).find_map(|back| {
         let start = at.checked_sub(back)?;
@@ -115,7 +118,7 @@ fn text(bytes: &[u8], at: usize) -> Option<(Range<usize>, &str)> {
     Some((start..start + text.len(), text))
 }
 
-/// An error if a name of an encoding stands behind the hit in which ASCII is not itself.
+/// Returns an error if the hit is followed by the name of an encoding that does not preserve ASCII.
 fn named(bytes: &[u8], hit: Hit<'_>) -> Result<(), Unopenable> {
     let of_commit = hit.anchor == HEADER;
     let before = bytes.get(..hit.at).unwrap_or_default();
@@ -126,7 +129,7 @@ fn named(bytes: &[u8], hit: Hit<'_>) -> Result<(), Unopenable> {
         return Err(Malformed::new("line of attributes", hit.at).into());
     }
     let name = bytes.get(hit.at + hit.anchor.bytes.len()..).unwrap_or_default();
-    // The value of an attribute is a word, that of a header a line.
+    // The value of an attribute is a word; that of a header is a line.
     let ends = |byte: &u8| *byte == b'\n' || (!of_commit && is_blank(*byte));
     let name = name.get(..name.len().min(LINE)).unwrap_or_default();
     let name = name.split(ends).next().unwrap_or_default();
@@ -138,21 +141,17 @@ fn named(bytes: &[u8], hit: Hit<'_>) -> Result<(), Unopenable> {
     }
     Err(Unopenable::Closed(
         Reason::Unsupported,
-        if of_commit {
-            "a commit in an encoding that is not read"
-        } else {
-            "git writes files in an encoding that is not read"
-        },
+        if of_commit { "commit in an unsupported encoding" } else { "git writes files in an unsupported encoding" },
     ))
 }
 
-/// What git parts the words of attributes by (attr.c, `blank`).
+/// Whether git separates the words of attributes at this byte (attr.c, `blank`).
 const fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-/// Whether a line is one of `gitattributes(5)`: a pattern, then attributes. Git leaves out a line that has anything else, so that
-/// scripts which write such a line, and pages that quote one, are none.
+/// Whether a line has the syntax of `gitattributes(5)`: a pattern, then attributes. Git ignores lines with anything
+/// else, so scripts that write such a line and pages that quote one do not count.
 fn is_of_attributes(bytes: &[u8], at: usize) -> bool {
     let start = memchr::memrchr(b'\n', bytes.get(..at).unwrap_or_default()).map_or(0, |at| at + 1);
     let line = bytes.get(start..).unwrap_or_default();
@@ -176,7 +175,7 @@ fn is_of_attributes(bytes: &[u8], at: usize) -> bool {
         let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
         !name.is_empty() && name.iter().all(is_of_name)
     };
-    // Where quotes are none of C, git takes the word up to the first blank for the pattern.
+    // If the quotes are not a valid C string, git takes the word up to the first blank as the pattern.
     [quoted, line.iter().position(|byte| is_blank(*byte))].into_iter().flatten().any(|end| {
         let attributes = line.get(end..).unwrap_or_default();
         attributes.split(|byte| is_blank(*byte)).filter(|word| !word.is_empty()).all(is_attribute)
@@ -218,14 +217,14 @@ mod tests {
                 all.push(entry.bytes.to_vec());
                 ControlFlow::Continue(())
             });
-            // What came of it is looked at again: it has no format with an end.
+            // The output is searched again: it contains no terminated format.
             let again = all.iter().any(|bytes| subst::written(bytes).is_some());
             assert_eq!((opened.is_ok(), all.len() == 1, again), (opens, opens, false), "{text}");
         }
     }
 
     #[test]
-    fn characters_become_the_bytes_that_they_stand_for() {
+    fn characters_become_the_bytes_that_git_writes() {
         let pem = "-----BEGIN X Y-----\nAbCd\n-----END X Y-----\n\n";
         for before in ["", "\n", "a\n", "ab\n"] {
             let text = format!("{before}{pem}");
@@ -242,9 +241,9 @@ mod tests {
     }
 
     #[test]
-    fn encodings_without_ascii_are_said() {
+    fn encodings_without_ascii_are_reported() {
         let commit = |header: &str, body: &str| format!("tree 4b82\nauthor a <a@b> 1 +0000\n{header}\n\n{body}\n");
-        // In one piece it would be an attribute in this file too.
+        // Unsplit, this would be an attribute in this file too.
         let line = |before: &str, name: &str| format!("{before} working-tree-{}={name}\n", "encoding");
         for (text, is_closed) in [
             (commit("encoding IBM037", "x"), true),

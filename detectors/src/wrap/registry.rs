@@ -1,7 +1,7 @@
-//! Exports of the Windows registry: binary values as `hex:30,82,04,a4,..`, continued over lines.
+//! Exports of the Windows registry: binary values such as `hex:30,82,04,a4,..`, continued over lines.
 //!
-//! The certificate stores of Windows lie in the registry, and installers write licence keys and certificates there.
-//! `reg export` writes UTF-16, older tools and people write ASCII; both begin with a line that names the format.
+//! The certificate stores of Windows are in the registry, and installers write licence keys and certificates there.
+//! `reg export` writes UTF-16; older tools and people write ASCII. Both begin with a line that names the format.
 
 use std::borrow::Cow;
 use std::ops::ControlFlow;
@@ -20,15 +20,15 @@ pub(crate) struct Registry;
 static ABOUT: About = About {
     id: "registry",
     title: "Windows registry export",
-    detects: "Binary values (`hex:`, `hex(3):` and the like) of 40 bytes and more in files that begin as a registry export, \
-              in ASCII or UTF-16. Each is looked at like a file of its own.",
-    blind_to: "Exports inside other files. Of files that are read in windows (above 5 MiB), the first.",
-    respond: "Treat what is inside as if it lay there in the open. A certificate store of an export may name the key container \
-              that belongs to a certificate.",
+    detects: "Binary values (`hex:`, `hex(3):` and the like) of 40 bytes or more in files that begin as a registry \
+              export, in ASCII or UTF-16. Each value is scanned like a file.",
+    blind_to: "Exports inside other files. In files above 5 MiB: everything after the first window.",
+    respond: "Treat the contents as plain text. A certificate store in an export may name the key container of a \
+              certificate.",
     references: &["Microsoft: Registration Entries (.reg) files", "MS-GPREG"],
 };
 
-/// How a file begins in UTF-16, little-endian, behind its byte order mark.
+/// Starts of files in UTF-16, little endian, after the byte order mark.
 const WIDE: [Anchor; 2] =
     [Anchor::at_start(b"\xff\xfeW\0i\0n\0d\0o\0w\0s\0 \0R\0"), Anchor::at_start(b"\xff\xfeR\0E\0G\0E\0D\0I\0")];
 
@@ -53,7 +53,7 @@ impl Unwrapper for Registry {
         let wide = WIDE.contains(&hit.anchor);
         let text = if wide {
             budget.take(blob.bytes.len() as u64 / 2)?;
-            // Letters outside ASCII become something that is no digit and no comma.
+            // Characters outside ASCII become `?`, which is neither a digit nor a comma.
             let ascii = |pair: &[u8]| if let [letter, 0] = pair { *letter } else { b'?' };
             Cow::Owned(blob.bytes.chunks(2).map(ascii).collect::<Vec<u8>>())
         } else {
@@ -78,7 +78,7 @@ impl Unwrapper for Registry {
     }
 }
 
-/// The text; if it is a copy, it is wiped when dropped.
+/// The text. A copy is wiped when dropped.
 struct Wiped<'a>(Cow<'a, [u8]>);
 
 impl Drop for Wiped<'_> {
@@ -89,7 +89,7 @@ impl Drop for Wiped<'_> {
     }
 }
 
-/// Behind `hex`: an optional type in parentheses, a colon.
+/// Returns the start of the value after `hex`: after an optional type in parentheses and a colon.
 fn value_start(text: &[u8], at: usize) -> Option<usize> {
     let rest = text.get(at..)?;
     let kind = match rest {
@@ -99,7 +99,8 @@ fn value_start(text: &[u8], at: usize) -> Option<usize> {
     (rest.get(kind) == Some(&b':')).then_some(at + kind + 1)
 }
 
-/// The pairs of a value, each with its end. Between two stands a comma, perhaps a continued line.
+/// Iterates over the pairs of a value, each with its end. Pairs are separated by a comma and sometimes a continued
+/// line.
 fn pairs(text: &[u8], start: usize) -> impl Iterator<Item = (u8, usize)> {
     let mut at = start;
     std::iter::from_fn(move || {

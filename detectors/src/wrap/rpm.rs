@@ -1,8 +1,8 @@
 //! RPM packages, binary and source.
 //!
-//! A lead of 96 bytes, a header with signatures, a header with what is known of the package, then the payload: a `cpio`
-//! archive, compressed or not, which is handed on whole and opened further. The headers are members too: scripts that run
-//! at installation stand in the second.
+//! A package consists of a lead of 96 bytes, a header with signatures, a header with metadata, and the payload: a
+//! `cpio` archive, possibly compressed, which is one member and opened further. The headers are members too: the second
+//! contains the scripts that run at installation.
 
 use std::io::Read;
 
@@ -20,7 +20,7 @@ static ABOUT: About = About {
     title: "RPM package",
     detects: "The payload of RPM packages, whose files are opened further, and both headers: signatures, and the scripts \
               that run at installation.",
-    blind_to: "What the payload is blind to. Packages of version 2 and older, from before 1997.",
+    blind_to: "Whatever the reader of the payload cannot see. Packages of version 2 and older, from before 1997.",
     respond: "A key in a package is on every machine that installed it: replace the key, then the package.",
     references: &["RPM package format v4, lib/rpmlead.h and lib/header.c of rpm"],
 };
@@ -64,7 +64,7 @@ fn read(from: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> 
         if stream.member(inside, Member { name, at: start }, length).is_break() {
             return Ok(());
         }
-        // Only what stands behind the signatures begins at a multiple of eight.
+        // Only the data after the signatures is aligned to eight bytes.
         if name == b"signature" {
             stream.align(start, 8);
         }
@@ -75,7 +75,7 @@ fn read(from: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> 
     Ok(())
 }
 
-/// Length of a header: magic, four reserved bytes, number of index entries (16 bytes each), bytes of data.
+/// Returns the length of a header: magic, four reserved bytes, number of index entries (16 bytes each), bytes of data.
 fn header_length(bytes: &[u8]) -> Option<u64> {
     if !bytes.starts_with(&HEADER) {
         return None;
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_is_told() {
+    fn damage_is_reported() {
         let mut bytes = package();
         let second = LEAD + 16 + 16 + 8;
         assert_eq!(bytes[second..second + 4], HEADER);

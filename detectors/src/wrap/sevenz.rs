@@ -1,12 +1,12 @@
 //! 7z archives, decoded by the `sevenz-rust2` crate on one thread: LZMA, LZMA2, PPMd, bzip2, deflate and the filters for
 //! machine code.
 //!
-//! Members are packed together in blocks. A block that is damaged, encrypted or packed by another method costs its own
-//! members only. The dictionary that a block asks for is held against the memory of the run before it is decoded.
+//! Members are compressed together in blocks. A block that is damaged, encrypted or compressed by another method costs
+//! only its own members. The dictionary size of a block is checked against the memory of the run before decoding.
 //!
-//! The list of members is a header at the end of the archive, most often packed itself. The crate would unpack it to its end
-//! and make room for every entry that it declares. Here it is unpacked up to the memory of the run and counted ([`header`])
-//! before the crate reads it.
+//! The list of members is a header at the end of the archive, which is usually compressed itself. The crate would
+//! decompress it completely and allocate every entry that it declares. Here it is decompressed within the memory of the
+//! run and counted ([`header`]) before the crate reads it.
 
 mod header;
 
@@ -29,23 +29,26 @@ pub(crate) struct SevenZ;
 static ABOUT: About = About {
     id: "sevenz",
     title: "7z archive",
-    detects: "Members of 7z archives, solid or not, packed by LZMA, LZMA2, PPMd, bzip2 or deflate, with filters.",
-    blind_to: "Encrypted members and encrypted headers, and the methods of forks (Zstandard, Brotli, LZ4), all reported as not \
-               read. Volumes of an archive that was split. Executables that unpack themselves are read as executables.",
-    respond: "Treat what is inside as if it lay there in the open: a key in an archive was given to whoever has the archive.",
+    detects: "Members of 7z archives, solid or not, compressed by LZMA, LZMA2, PPMd, bzip2 or deflate, with filters.",
+    blind_to: "Encrypted members and encrypted headers, and the methods of forks (Zstandard, Brotli, LZ4), all \
+               reported as not read. Archives that are split into volumes. Self-extracting executables are read as \
+               executables.",
+    respond: "Treat the contents as plain text: whoever has the archive has the key.",
     references: &["7-Zip DOC/7zFormat.txt"],
 };
 
 /// 7zFormat.txt: kSignature.
 const MAGIC: &[u8] = &[b'7', b'z', 0xbc, 0xaf, 0x27, 0x1c];
 
-/// Bytes before the packed streams: magic, version, and where the header is stored (7zFormat.txt, "SignatureHeader").
+/// Length of the start of an archive, in bytes: magic, version, and position of the header (7zFormat.txt,
+/// "SignatureHeader").
 const START: usize = 32;
 
-/// How often a header may be packed. 7-Zip packs it once; its reader is written as a loop (7zIn.cpp, ReadDatabase2).
+/// Maximum number of times that a header may be compressed. 7-Zip does it once, but its reader is a loop (7zIn.cpp,
+/// ReadDatabase2).
 const MOST_ENCODED: usize = 4;
 
-/// Bytes at the end of an archive that was never finished in which 7-Zip looks for its header (7zIn.cpp, kCheckSize).
+/// Number of bytes at the end of an unfinished archive in which 7-Zip searches for a header (7zIn.cpp, kCheckSize).
 const UNFINISHED: u64 = 512;
 
 impl Container for SevenZ {
@@ -66,7 +69,7 @@ impl Container for SevenZ {
 fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     let mut start = [0; START];
     let read = bytes.read_from(0, &mut start).unwrap_or_default();
-    // Version 0.
+    // Only version 0.
     if read < START || !start.starts_with(MAGIC) || start.get(6) != Some(&0) {
         return Err(Malformed::new("7z header", 6).into());
     }
@@ -81,12 +84,13 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
 /// The list of members.
 struct List {
     archive: Archive,
-    /// What it holds in memory, in bytes.
+    /// Memory of the list, in bytes.
     memory: u64,
 }
 
 impl List {
-    /// Reads the list at the end of an archive that begins with `start`. An archive without members may have none.
+    /// Reads the list at the end of an archive that begins with `start`. `None` if the archive is empty and has no
+    /// list.
     fn read(bytes: &Cursor, start: &[u8], inside: &mut dyn Inside) -> Result<Option<Self>, Refused> {
         let Some(place) = Place::of(bytes, start)? else { return Ok(None) };
         let mut header = Header::stored(bytes, &place, inside)?;
@@ -102,7 +106,7 @@ impl List {
         Self::of(header, inside).map(Some)
     }
 
-    /// Has the crate read a plain header.
+    /// Lets the crate parse an uncompressed header.
     fn of(mut header: Header, inside: &mut dyn Inside) -> Result<Self, Refused> {
         let memory = Counts::of(header.content())?.memory();
         // The crate copies the header.
@@ -117,7 +121,7 @@ impl List {
         Ok(Self { archive, memory })
     }
 
-    /// Takes the memory that decoding a block needs.
+    /// Requests the memory for decoding a block.
     fn hold(&self, block: &Block, beside: u64, inside: &mut dyn Inside) -> Result<(), Refused> {
         let memory = decoding(block)?.saturating_add(self.memory);
         inside.holds(memory).map_err(|reason| (reason, "dictionary"))?;
@@ -152,7 +156,7 @@ impl List {
             if stopped {
                 return;
             }
-            // The members that were shown have reported their faults themselves.
+            // The members handed out have reported their errors themselves.
             if let Err(error) = result {
                 let (reason, detail) = fault(&error);
                 for entry in entries.iter().skip(shown).filter(|entry| entry.has_stream) {
@@ -163,16 +167,16 @@ impl List {
     }
 }
 
-/// Where the header of an archive is stored.
+/// The position of the header of an archive.
 struct Place {
     at: u64,
     length: u64,
-    /// `None`, if the archive was never finished.
+    /// `None` if the archive is unfinished.
     checksum: Option<u32>,
 }
 
 impl Place {
-    /// `None`, if the archive is finished and empty.
+    /// Reads the position. `None` if the archive is finished and empty.
     fn of(bytes: &Cursor, start: &[u8]) -> Result<Option<Self>, Refused> {
         let fields = start.get(12..).unwrap_or_default();
         let own_checksum = le32(start, 8).ok_or(DAMAGED)?;
@@ -193,21 +197,23 @@ impl Place {
         Ok(Some(Self { at, length, checksum: le32(fields, 16) }))
     }
 
-    /// The header of an archive that was never finished: what begins like one, the last such place, and ends with the archive.
+    /// Searches for the header of an unfinished archive: the last bytes that begin like one, up to the end of the
+    /// archive.
     fn unfinished(bytes: &Cursor) -> Option<Self> {
         let from = bytes.size().saturating_sub(UNFINISHED).max(START as u64);
         let mut end = [0; UNFINISHED as usize];
         let read = bytes.read_from(from, &mut end).ok()?;
         let end = end.get(..read).filter(|end| end.ends_with(&[0]))?;
-        // Packed, and where it is stored; plain, and the streams of the archive.
+        // A compressed header begins with the position of its data, an uncompressed one with the streams of the
+        // archive.
         let at = end.windows(2).rposition(|pair| matches!(pair, [ENCODED, 0x06] | [0x01, 0x04]))?;
         Some(Self { at: from + at as u64, length: (read - at) as u64, checksum: None })
     }
 }
 
-/// A header, packed or plain.
+/// A header, compressed or not.
 struct Header {
-    /// An archive of nothing else: room for the start of one, and the header.
+    /// An archive that consists of the header only: room for the start of an archive, then the header.
     image: Vec<u8>,
 }
 
@@ -220,7 +226,7 @@ impl Header {
         if fits && header.content().len() as u64 == place.length { Ok(header) } else { Err(DAMAGED) }
     }
 
-    /// An empty one, with room for `length` bytes.
+    /// Creates an empty header with room for `length` bytes.
     fn with_room(length: u64) -> Result<Self, Refused> {
         const TOO_LARGE: Refused = (Reason::TooLarge, "header");
         let room = usize::try_from(length).ok().and_then(|length| length.checked_add(START)).ok_or(TOO_LARGE)?;
@@ -234,7 +240,7 @@ impl Header {
         self.image.get(START..).unwrap_or_default()
     }
 
-    /// Makes an archive of it.
+    /// Completes the start, so that the image is a valid archive.
     fn seal(&mut self) {
         let length = self.content().len() as u64;
         let place = [&[0; 8][..], &length.to_le_bytes(), &crc(self.content()).to_le_bytes()].concat();
@@ -242,9 +248,9 @@ impl Header {
         self.image.splice(..START, start);
     }
 
-    /// The header that this one is of: a packed header is the only member of an archive without a list.
+    /// Decompresses this header. A compressed header is the only member of an archive without a list.
     fn unpacked(self, bytes: &Cursor, inside: &mut dyn Inside) -> Result<Self, Refused> {
-        // The streams as they are, their parts, one file without a name (7zFormat.txt, "Header").
+        // The streams, their (empty) list of parts, and one file without a name (7zFormat.txt, "Header").
         let list = [&[0x01, 0x04][..], header::encoded(self.content())?, &[0x08, 0, 0, 0x05, 1, 0, 0]].concat();
         drop(self);
         let mut header = Self::with_room(list.len() as u64)?;
@@ -264,7 +270,7 @@ impl Header {
     }
 }
 
-/// What decoding a block holds in memory, in bytes, or why it is not decoded.
+/// Returns the memory for decoding a block, in bytes, or the reason not to decode it.
 fn decoding(block: &Block) -> Result<u64, Refused> {
     block.coders.iter().map(coder_memory).try_fold(0_u64, |sum, memory| Ok(sum.saturating_add(memory?)))
 }
@@ -274,15 +280,15 @@ fn coder_memory(coder: &Coder) -> Result<u64, Refused> {
     let four = || le32(properties, 1).map(u64::from);
     let memory = match coder.encoder_method_id() {
         EncoderMethod::ID_AES256_SHA256 => return Err((Reason::Encrypted, "AES-256")),
-        // Properties, which say how many tables of 768 probabilities there are, and dictionary.
+        // Properties, which give the number of tables of 768 probabilities, and dictionary size.
         EncoderMethod::ID_LZMA => four().map(|dictionary| {
             let properties = properties.first().copied().unwrap_or_default();
             let bits = properties % 9 + properties / 9 % 5;
             dictionary + (1536 << bits)
         }),
-        // Order and memory.
+        // Order and memory size.
         EncoderMethod::ID_PPMD => four(),
-        // Two bits of the size and its shift.
+        // The size is encoded as two bits and a shift.
         EncoderMethod::ID_LZMA2 => properties.first().map(|&bits| (2 | u64::from(bits & 1)) << (bits / 2 + 11).min(40)),
         EncoderMethod::ID_BZIP2 => Some(BZIP2),
         EncoderMethod::ID_COPY => return Ok(0),
@@ -291,14 +297,14 @@ fn coder_memory(coder: &Coder) -> Result<u64, Refused> {
     Ok(memory.unwrap_or_default().saturating_add(BESIDE))
 }
 
-/// CRC-32 of bytes.
+/// Returns the CRC-32 of bytes.
 fn crc(bytes: &[u8]) -> u32 {
     let mut crc = Crc::new();
     crc.update(bytes);
     crc.sum()
 }
 
-/// What an error of the crate means. Its texts may hold names of the archive, so none is handed on.
+/// Maps an error of the crate. Its texts may contain names from the archive, so none is passed on.
 fn fault(error: &Error) -> (Reason, &'static str) {
     match error {
         Error::PasswordRequired | Error::MaybeBadPassword(_) => (Reason::Encrypted, "AES-256"),

@@ -1,9 +1,9 @@
-//! SQLite databases as containers: every text and blob of every row is a member, whole and in one piece, whatever pages
-//! it is spread over; likewise what is deleted and not overwritten yet.
+//! SQLite databases as containers: each text and blob of each row is one contiguous member, however many pages it
+//! spans. Deleted data that is not yet overwritten is handed out as well.
 //!
-//! Members are called `table/row/column`; what is left of deleted rows `page 7/row/column number`, and bytes that belong
-//! to no row any more `page 7/free`. The databases of NSS are no containers: their rows only make sense together, and a
-//! detector of their own reads them (`format/nss.rs`).
+//! Members are named `table/row/column`. Remains of deleted rows are named `page 7/row/column number`, and bytes that
+//! no longer belong to a row `page 7/free`. Databases of NSS are not opened here: their rows only make sense together,
+//! and a detector reads them (`format/nss.rs`).
 
 use std::fmt::Write as _;
 use std::io::Read;
@@ -25,16 +25,16 @@ pub(crate) struct Sqlite;
 static ABOUT: About = About {
     id: "sqlite",
     title: "SQLite database",
-    detects: "Every text and blob of 32 bytes or more in every table, put together from its pages, and what is left of \
-              deleted rows in free pages and free space.",
-    blind_to: "Rows that are still in a write-ahead log (-wal) only. Values of fewer than 32 bytes. Deleted rows of which \
-               pages were used again, and databases that are encrypted as a whole (SQLCipher).",
-    respond: "Deleting the row is not enough: the bytes stay in the file. Revoke the key, then VACUUM or make the \
-              database anew.",
+    detects: "Every text and blob of 32 bytes or more in every table, assembled from its pages, and remains of deleted \
+              rows in free pages and free space.",
+    blind_to: "Rows that are only in a write-ahead log (-wal). Values of fewer than 32 bytes. Deleted rows whose pages \
+               were partly reused, and databases that are encrypted as a whole (SQLCipher).",
+    respond: "Deleting the row is not enough, because its bytes remain in the file. Revoke the key, then VACUUM or \
+              rebuild the database.",
     references: &["sqlite.org/fileformat2.html"],
 };
 
-/// Fewest bytes of a value that can hold a key: an Ed25519 seed.
+/// Minimum length of a value that may be a key, in bytes: an Ed25519 seed.
 const LEAST: u64 = 32;
 
 impl Container for Sqlite {
@@ -72,7 +72,7 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
         let mut rows = 0_u64;
         let mut broken = None;
         let walk = database.walk(item.root, item.tree, &mut |record| {
-            // What stands in an index stands in its table.
+            // Every value of an index is also in its table.
             if !item.is_table {
                 return ControlFlow::Continue(());
             }
@@ -103,14 +103,14 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     Ok(())
 }
 
-/// Hands out what no table holds.
+/// Hands out data that no table contains.
 fn leftovers(database: &mut Database, inside: &mut dyn Inside) {
     let offset = database.page_size();
     let _ = database.leftovers(&mut |left| match left {
         Left::Row(page, record) => {
             let row = record.rowid;
             let name = |column: usize, name: &mut String| write!(name, "page {page}/{row}/{column}");
-            // Half of a deleted row may be gone: nothing to complain of.
+            // Half of a deleted row may be gone, which is not an error.
             members(record, inside, &name).unwrap_or(ControlFlow::Continue(()))
         }
         Left::Bytes(page, content) => {
@@ -121,7 +121,7 @@ fn leftovers(database: &mut Database, inside: &mut dyn Inside) {
     });
 }
 
-/// Hands out the values of a row. `None` if it is damaged.
+/// Hands out the values of a row. `None` if the row is damaged.
 fn members(
     record: &mut Record<'_>,
     inside: &mut dyn Inside,

@@ -1,8 +1,8 @@
-//! squashfs file systems, version 4: firmware, live media, snaps, AppImages once they are cut out.
+//! squashfs file systems, version 4: firmware, live media, snaps, and AppImages after extraction.
 //!
-//! Read by hand, block by block: the crate there is for it (`backhand`) holds the whole tree in memory, reserves memory by
-//! numbers from the image, and needs C for xz. Methods: gzip, lzma, xz, lz4 and zstd; LZO has no decoder under a licence
-//! that fits. Files share fragments and folders share blocks of metadata, so a few decoded ones are kept.
+//! Parsed here block by block: the existing crate (`backhand`) keeps the whole tree in memory, allocates by numbers
+//! from the image, and needs C for xz. Methods: gzip, lzma, xz, lz4 and zstd. LZO has no decoder with a suitable
+//! licence. Files share fragments and folders share metadata blocks, so some decoded blocks are kept.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -23,8 +23,9 @@ pub(crate) struct Squashfs;
 static ABOUT: About = About {
     id: "squashfs",
     title: "squashfs file system",
-    detects: "Files in squashfs 4.0 file systems packed by gzip, lzma, xz, lz4 or zstd, with fragments and sparse blocks.",
-    blind_to: "LZO, and versions before 4 with their vendors' variants: reported as not read. Extended attributes.",
+    detects: "Files in squashfs 4.0 file systems compressed by gzip, lzma, xz, lz4 or zstd, with fragments and sparse \
+              blocks.",
+    blind_to: "LZO, and versions before 4 including vendors' variants: reported as not read. Extended attributes.",
     respond: "Firmware is on every device that runs it: replace the key, then ship new firmware.",
     references: &["Linux fs/squashfs/squashfs_fs.h"],
 };
@@ -32,19 +33,19 @@ static ABOUT: About = About {
 /// squashfs_fs.h: SQUASHFS_MAGIC, little-endian.
 const MAGIC: &[u8] = b"hsqs";
 
-/// squashfs_fs.h: SQUASHFS_METADATA_SIZE, the most bytes of a block of metadata.
+/// squashfs_fs.h: SQUASHFS_METADATA_SIZE, maximum size of a metadata block in bytes.
 const METADATA: usize = 8192;
 
-/// squashfs_fs.h: SQUASHFS_FILE_MAX_SIZE, the most bytes of a block of data.
+/// squashfs_fs.h: SQUASHFS_FILE_MAX_SIZE, maximum size of a data block in bytes.
 const MOST_BLOCK: u32 = 1 << 20;
 
 /// squashfs_fs.h: SQUASHFS_INVALID_FRAG.
 const NO_FRAGMENT: u32 = u32::MAX;
 
-/// How many decoded bytes count as one byte of entries that is read.
+/// Number of decoded bytes that count as one byte of entries read.
 const DECODED: u64 = 4;
 
-/// Blocks of metadata that are kept.
+/// Maximum number of metadata blocks kept.
 const KEPT: usize = 256;
 
 impl Container for Squashfs {
@@ -92,7 +93,7 @@ fn walk(image: &Image, folders: &mut Folders<Place>, inside: &mut dyn Inside) ->
             continue;
         };
         let whole = image.folder(block, offset, size, &mut |found| {
-            // Inodes and fragments may lie so that each entry needs a block to be decoded that others threw out.
+            // In a hostile image every entry may need a block that was just evicted.
             folders.reads(8 + found.name.len() as u64 + image.decoded.take() / DECODED)?;
             entry(image, folders, inside, &found)
         })?;
@@ -103,7 +104,7 @@ fn walk(image: &Image, folders: &mut Folders<Place>, inside: &mut dyn Inside) ->
     Ok(())
 }
 
-/// An entry of the folder that was entered last.
+/// Handles one entry of the current folder.
 fn entry(image: &Image, folders: &mut Folders<Place>, inside: &mut dyn Inside, found: &Entry) -> Result<(), End> {
     let Some(path) = folders.path_of(&found.name) else {
         inside.unread(Member { name: b"", at: image.inodes }, Reason::TooDeep, "path");
@@ -112,7 +113,7 @@ fn entry(image: &Image, folders: &mut Folders<Place>, inside: &mut dyn Inside, f
     if found.is_folder {
         return folders.push(&found.name, found.inode, inside);
     }
-    // Links to one file name the same inode.
+    // Hard links to one file have the same inode.
     if !folders.is_new(found.inode, inside)? {
         return Ok(());
     }
@@ -131,7 +132,7 @@ fn entry(image: &Image, folders: &mut Folders<Place>, inside: &mut dyn Inside, f
     Ok(())
 }
 
-/// An inode, as far as it matters.
+/// The relevant fields of an inode.
 enum Inode {
     Folder { block: u32, offset: u16, size: u32 },
     File(File),
@@ -139,13 +140,13 @@ enum Inode {
 }
 
 struct File {
-    /// Where its first block lies.
+    /// Offset of the first block.
     start: u64,
     size: u64,
     fragment: u32,
-    /// Where its end begins in the fragment.
+    /// Offset of the end of the file in its fragment.
     offset: u32,
-    /// Where the lengths of its blocks stand.
+    /// Position of the list of block lengths.
     lengths: Place,
 }
 
@@ -156,17 +157,17 @@ struct Entry {
     is_folder: bool,
 }
 
-/// What is done with an entry.
+/// The function called for each entry.
 type Each<'a> = dyn FnMut(Entry) -> Result<(), End> + 'a;
 
-/// A byte of the metadata: where its block lies and which byte of it, decoded.
+/// A position in the metadata: offset of a block, and index of a byte in the decoded block.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     block: u64,
     byte: usize,
 }
 
-/// A decoded block of metadata, and where the next one lies.
+/// A decoded metadata block, and the offset of the next one.
 type Metadata = Rc<(Vec<u8>, u64)>;
 
 struct Image {
@@ -180,9 +181,9 @@ struct Image {
     fragments: u64,
     fragment_count: u32,
     metadata: RefCell<BTreeMap<u64, Metadata>>,
-    /// The fragment read last.
+    /// The last fragment read.
     fragment: RefCell<Option<(u32, Rc<Vec<u8>>)>>,
-    /// Bytes of metadata and fragments that were decoded and not counted yet.
+    /// Bytes of metadata and fragments decoded but not yet counted.
     decoded: Cell<u64>,
 }
 
@@ -227,7 +228,7 @@ impl Image {
         (out.len() <= most).then_some(out)
     }
 
-    /// A block of metadata: two bytes of length, of which the highest bit says that it is stored as it is.
+    /// Reads a metadata block: two bytes of length, whose highest bit means uncompressed, then the data.
     fn metadata(&self, at: u64) -> Option<Metadata> {
         if let Some(kept) = self.metadata.borrow().get(&at) {
             return Some(Rc::clone(kept));
@@ -246,7 +247,7 @@ impl Image {
         Some(block)
     }
 
-    /// The next `length` bytes of metadata, over the ends of blocks. Moves the place.
+    /// Returns the next `length` bytes of metadata, across block boundaries, and advances the place.
     fn bytes(&self, place: &mut Place, length: usize) -> Option<Vec<u8>> {
         let mut out = Vec::new();
         while out.len() < length {
@@ -256,7 +257,7 @@ impl Image {
             out.extend(part);
             place.byte += part.len();
             if place.byte >= block.0.len() {
-                // An empty block would lead nowhere.
+                // An empty block would cause an endless loop.
                 if block.0.is_empty() {
                     return None;
                 }
@@ -305,7 +306,8 @@ impl Image {
         })
     }
 
-    /// Hands on the entries of a folder. Returns whether all of them could be read. The size counts three bytes more than there are.
+    /// Calls `each` with the entries of a folder. Returns whether all could be read. The stored size is 3 bytes too
+    /// large.
     fn folder(&self, block: u32, offset: u16, size: u32, each: &mut Each<'_>) -> Result<bool, End> {
         let (Some(block), Some(left)) = (self.folders.checked_add(block.into()), size.checked_sub(3)) else {
             return Ok(false);
@@ -318,7 +320,7 @@ impl Image {
         Ok(true)
     }
 
-    /// A run of entries whose inodes lie in one block: how many bytes they take. `None` if it is damaged.
+    /// Reads a run of entries whose inodes are in one block. Returns its length in bytes, `None` if the run is damaged.
     fn entries(&self, place: &mut Place, left: usize, each: &mut Each<'_>) -> Result<Option<usize>, End> {
         let mut bytes = |length| self.bytes(place, length);
         let Some(header) = bytes(12) else { return Ok(None) };
@@ -341,7 +343,7 @@ impl Image {
         Ok(Some(read))
     }
 
-    /// A block of data; `length` has a bit that says that it is stored as it is.
+    /// Reads a data block. A bit of `length` means uncompressed.
     fn data(&self, at: u64, length: u32) -> Option<Vec<u8>> {
         let packed = held(&self.bytes, at, (length & 0x00ff_ffff).into(), MOST_BLOCK.into())?;
         if length & 0x0100_0000 == 0 { self.unpack(&packed, self.block as usize) } else { Some(packed) }
@@ -354,7 +356,7 @@ impl Image {
         if number >= self.fragment_count {
             return None;
         }
-        // A list of blocks of metadata, with 512 entries of 16 bytes in each.
+        // A list of metadata blocks, each with 512 entries of 16 bytes.
         let at = self.fragments.checked_add(u64::from(number / 512) * 8)?;
         let mut place = Place { block: le64(&held(&self.bytes, at, 8, 8)?, 0)?, byte: number as usize % 512 * 16 };
         let entry = self.bytes(&mut place, 16)?;
@@ -365,13 +367,13 @@ impl Image {
     }
 }
 
-/// A file that is being read, block by block.
+/// A file being read, block by block.
 struct Content<'a> {
     image: &'a Image,
     file: File,
-    /// Bytes of the file that were decoded.
+    /// Bytes of the file decoded so far.
     decoded: u64,
-    /// Where the next block lies.
+    /// Offset of the next block.
     next: u64,
     block: Rc<Vec<u8>>,
     in_block: usize,
@@ -390,7 +392,7 @@ impl<'a> Content<'a> {
             self.in_block = self.file.offset as usize;
         } else {
             let packed = le32(&self.image.bytes(&mut self.file.lengths, 4)?, 0)?;
-            // Without length: a hole.
+            // A length of zero is a hole.
             let block = match packed {
                 0 => vec![0; usize::try_from(length).ok()?],
                 _ => self.image.data(self.next, packed)?,

@@ -1,8 +1,8 @@
-//! How files begin that are worth opening when they are encoded as a whole.
+//! First bytes of files that are worth opening when they are encoded as a whole.
 //!
-//! In a directory any file that begins with base64 or hexadecimal digits is decoded, whatever is inside. Objects of a git
-//! history are read only where an anchor is, so the known starts are anchors too, as they look in either encoding. They
-//! count at the start of a blob only, where they cost nothing.
+//! In a directory, any file that begins with base64 or hexadecimal digits is decoded, whatever its contents. Objects of
+//! a git history are read only if they contain an anchor, so the known first bytes, encoded either way, are anchors
+//! too. They count only at the start of a blob, where they cost nothing.
 
 use keyradius_core::seam::Anchor;
 
@@ -11,7 +11,7 @@ use crate::format::DETECTORS;
 use crate::read::text::base64;
 use keyradius_core::hex::hex;
 
-/// Fewest bytes of a magic number that is told by what its digits are.
+/// Minimum length of a magic number that is recognised by its digits, in bytes.
 const MIN: usize = 3;
 
 fn all() -> impl Iterator<Item = &'static [u8]> {
@@ -26,7 +26,7 @@ fn anchor(digits: String) -> Anchor<'static> {
     Anchor::at_start(digits.leak())
 }
 
-/// Their first digits in base64: those that the bytes behind them have no part in.
+/// Returns the starts in base64, limited to digits that do not depend on the bytes after the start.
 pub(super) fn in_base64() -> impl Iterator<Item = Anchor<'static>> {
     all().map(|bytes| {
         let mut digits = base64(bytes);
@@ -35,7 +35,7 @@ pub(super) fn in_base64() -> impl Iterator<Item = Anchor<'static>> {
     })
 }
 
-/// Their first digits in hexadecimal, small and capital.
+/// Returns the starts in hexadecimal, in lower and upper case.
 pub(super) fn in_hex() -> impl Iterator<Item = Anchor<'static>> {
     all().flat_map(|bytes| [hex(bytes), hex(bytes).to_uppercase()]).map(anchor)
 }
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn starts_in_digits() {
+    fn starts_are_encoded() {
         let base64: Vec<_> = in_base64().map(|anchor| anchor.bytes).collect();
         for known in [&b"H4sI"[..], b"UEsDB", b"/Td6WFo", b"KLUv/", b"QUdFLVNFQ1JFVC1LRVkt"] {
             assert!(base64.iter().any(|digits| digits.starts_with(known)), "{known:?}");
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn objects_of_a_history_are_read_for_them() {
+    fn encoded_starts_are_anchors() {
         let prefilter = Prefilter::new(&crate::keys());
         let wide: Vec<u8> = "text".encode_utf16().flat_map(u16::to_le_bytes).collect();
         for start in [

@@ -1,9 +1,9 @@
-//! tar: V7 headers of a later kind (`ustar`), GNU with long names and sparse files, POSIX with `pax` records.
+//! tar: `ustar` headers, GNU with long names and sparse files, POSIX with `pax` records.
 //!
-//! Read header by header, because a kept library stops where one is damaged. Here the bytes up to the next header whose
-//! checksum is right are looked at as they are, and what follows is read on. A sparse file is read with its holes, up to a
-//! gigabyte of them; of one with more what is stored is looked at, so that ten terabytes of nothing cost nothing. A name or a link that leads out of the archive means
-//! nothing here: nothing is written.
+//! Headers are parsed here, because existing libraries stop at a damaged one. After a damaged header, the bytes up to
+//! the next header with a valid checksum are searched as they are, and reading continues. A sparse file is read with up
+//! to a gigabyte of holes. With more holes only its stored bytes are read, so that ten terabytes of zeros cost nothing.
+//! Names and links that lead out of the archive are harmless, because nothing is written.
 
 mod sparse;
 
@@ -22,12 +22,12 @@ pub(crate) struct Tar;
 static ABOUT: About = About {
     id: "tar",
     title: "tar archive",
-    detects: "tar archives (ustar, GNU, pax), layers of OCI and docker images. Each member is looked at like a file of its own.",
-    blind_to: "Archives of the first tar, without `ustar` in the header: their members are found where they are stored, \
-               without names. A sparse file with more than a gigabyte of holes, or whose map does not account for what is \
-               stored, is looked at as it is stored, and reported as not read.",
-    respond: "Treat what is inside as if it lay there in plain text. A later layer of an image that removes a file does \
-              not remove it from the layer below.",
+    detects: "tar archives (ustar, GNU, pax), layers of OCI and docker images. Each member is scanned like a file.",
+    blind_to: "Archives of the first tar, without `ustar` in the header: their members are found where they are \
+               stored, but without names. A sparse file with more than a gigabyte of holes, or with a map that does \
+               not cover exactly the stored bytes, is read as stored and reported as not read.",
+    respond: "Treat the contents as plain text. An image layer that removes a file does not remove it from the layer \
+              below.",
     references: &["POSIX.1-2017, pax", "GNU tar manual, Basic Tar Format", "OCI Image Layer Filesystem Changeset"],
 };
 
@@ -46,13 +46,13 @@ impl Container for Tar {
     }
 }
 
-/// Size of a header and the unit of everything else, in bytes.
+/// Size of a header and unit of all other sizes, in bytes.
 const BLOCK: usize = 512;
 
-/// Most bytes taken of a long name or of `pax` records. Longer ones are passed over.
+/// Maximum length of a long name or of `pax` records, in bytes. Longer ones are not interpreted.
 const LONG: u64 = 1 << 20;
 
-/// Most bytes of the blocks of a GNU map that are searched as what they are.
+/// Maximum number of bytes of GNU map blocks that are searched as raw bytes.
 const MAP: usize = 1 << 20;
 
 /// One block.
@@ -74,7 +74,7 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
                 break;
             }
         };
-        // Two of them are the end; archives that were put one behind the other go on.
+        // Two zero blocks mark the end, but concatenated archives continue after them.
         if header.iter().all(|byte| *byte == 0) {
             continue;
         }
@@ -94,8 +94,8 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
         let mut size = number(header.get(124..136).unwrap_or_default());
         let kind = header.get(156).copied().unwrap_or_default();
         if let Some(other) = long_size.filter(|other| *other != size && !matches!(kind, b'x' | b'g' | b'L' | b'K')) {
-            // A size that no header can say is in the records alone. Any other one is a second description: what only one of
-            // them takes for content is read as what follows.
+            // A size that does not fit into the header is only in the records. Any other difference is a second
+            // description: the content according to only one of them is read as the data that follows.
             size = if other > MOST_SIZE { other } else { size.min(other) };
             if other <= MOST_SIZE {
                 inside.unread(member(b"", at), Reason::Damaged, "header and pax records disagree: size");
@@ -104,7 +104,7 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
         let mut body = Body { blocks: &mut blocks, left: size, padding: 0 };
         body.padding = padding(size);
         match kind {
-            // Links, devices and directories have no body, whatever their size says.
+            // Links, devices and directories have no body, whatever their size field is.
             b'1'..=b'6' => body.left = 0,
             b'L' | b'K' | b'x' | b'g' => {
                 let text = body.text();
@@ -122,7 +122,7 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
                     }
                     _ => {}
                 }
-                // Comments and records of nobody's are bytes like others; so is what is too long to be a name.
+                // Comments and unknown records are searched as raw bytes, and so is text too long for a name.
                 let flow = match &text {
                     Some(records) if matches!(kind, b'x' | b'g') && is_plain(records) => ControlFlow::Continue(()),
                     Some(text) => inside.rest(at, &mut text.as_slice()),
@@ -156,7 +156,7 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
                     Some((_, Some(Fault::Holes))) => {
                         let mut start = Vec::new();
                         let read = (&mut body).take(BLOCK as u64).read_to_end(&mut start);
-                        // Text is read part by part as well as with holes; an archive or a file system is not.
+                        // Text is found part by part just as well without holes; an archive or a file system is not.
                         if read.is_err()
                             || start.iter().any(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace())
                         {
@@ -165,7 +165,7 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
                         inside.member(member, &mut start.chain(&mut body))
                     }
                 };
-                // What the map leaves out is stored all the same.
+                // Bytes that the map does not cover are stored nevertheless.
                 if map.is_some() && body.left > 0 && flow.is_continue() {
                     flow = inside.rest(at, &mut body);
                 }
@@ -185,7 +185,7 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
             continue;
         }
         if body.finish().is_err() {
-            // The member's own reader told of it, if there was one.
+            // The reader of the member has reported the error, if there was a member.
             break;
         }
     }
@@ -196,13 +196,13 @@ fn member(name: &[u8], at: u64) -> Member<'_> {
     Member { name, at }
 }
 
-/// What fills the last block of a member of this size; a header may say any size.
+/// Returns the number of bytes that fill the last block of a member of this size. A header may declare any size.
 const fn padding(size: u64) -> u64 {
     size.wrapping_neg() % BLOCK as u64
 }
 
-/// Whether the checksum is right: the sum of all bytes, with blanks in its own place; some old programs summed them as
-/// signed.
+/// Whether the checksum is valid: the sum of all bytes, with blanks in place of the checksum itself. Some old programs
+/// summed signed bytes.
 fn is_header(block: &Block) -> bool {
     let (Some(field), true) = (block.get(148..156), block.get(257..262) == Some(b"ustar")) else { return false };
     let stored = number(field);
@@ -212,7 +212,7 @@ fn is_header(block: &Block) -> bool {
     stored == unsigned || i64::try_from(stored).is_ok_and(|stored| stored == signed)
 }
 
-/// A number: octal text, or in base 256 if its first bit is set (GNU, for more than 8 GiB).
+/// Reads a number: octal text, or base 256 if the first bit is set (GNU, for more than 8 GiB).
 fn number(field: &[u8]) -> u64 {
     match field {
         [first, rest @ ..] if first & 0x80 != 0 => {
@@ -225,7 +225,7 @@ fn number(field: &[u8]) -> u64 {
     }
 }
 
-/// Prefix and name.
+/// Returns the prefix and the name.
 fn name(header: &Block) -> Vec<u8> {
     let text = |from: usize, length: usize| {
         let field = header.get(from..from + length).unwrap_or_default();
@@ -238,10 +238,10 @@ fn name(header: &Block) -> Vec<u8> {
     }
 }
 
-/// Largest size that a header says in octal digits, in bytes: eleven of them.
+/// Maximum size in a header of eleven octal digits, in bytes.
 const MOST_SIZE: u64 = (1 << 33) - 1;
 
-/// The value of one of these keys in `pax` records: `LENGTH KEY=VALUE\n` each. The last one counts.
+/// Returns the value of one of these keys in `pax` records (`LENGTH KEY=VALUE\n` each). The last one counts.
 fn pax(records: &[u8], keys: &[&[u8]]) -> Option<Vec<u8>> {
     let mut found = None;
     for record in Records(records) {
@@ -252,7 +252,7 @@ fn pax(records: &[u8], keys: &[&[u8]]) -> Option<Vec<u8>> {
     found
 }
 
-/// Whether there is nothing in `pax` records but names, owners, times and sizes.
+/// Whether `pax` records contain only names, owners, times and sizes.
 fn is_plain(records: &[u8]) -> bool {
     const PLAIN: [&[u8]; 10] =
         [b"path=", b"linkpath=", b"mtime=", b"atime=", b"ctime=", b"size=", b"uid=", b"gid=", b"uname=", b"gname="];
@@ -260,7 +260,7 @@ fn is_plain(records: &[u8]) -> bool {
     rest.by_ref().all(|record| PLAIN.iter().any(|key| record.starts_with(key))) && rest.0.is_empty()
 }
 
-/// `pax` records without their lengths and the breaks after them.
+/// `pax` records without their lengths and the line breaks after them.
 struct Records<'a>(&'a [u8]);
 
 impl<'a> Iterator for Records<'a> {
@@ -275,17 +275,17 @@ impl<'a> Iterator for Records<'a> {
     }
 }
 
-/// The input, block by block.
+/// The input, read block by block.
 struct Blocks<'r> {
     input: &'r mut dyn Read,
     /// Bytes read.
     at: u64,
-    /// A block that was read and not used.
+    /// A block that was read but not used.
     ahead: Option<Block>,
 }
 
 impl Blocks<'_> {
-    /// The next block; `None` at the end. A piece of a block at the end is a fault.
+    /// Reads the next block; `None` at the end. An error if the last block is incomplete.
     fn next(&mut self) -> io::Result<Option<Block>> {
         if let Some(block) = self.ahead.take() {
             return Ok(Some(block));
@@ -314,7 +314,7 @@ struct Body<'b, 'r> {
 }
 
 impl Body<'_, '_> {
-    /// All of a short body; `None` if it is too long or cut off.
+    /// Reads a whole short body; `None` if it is longer than [`LONG`] or cut off.
     fn text(&mut self) -> Option<Vec<u8>> {
         if self.left > LONG {
             return None;
@@ -331,14 +331,14 @@ impl Body<'_, '_> {
             if map.blocks.len() < MAP {
                 map.blocks.extend(block);
             }
-            // Of 21 pieces in each, then a flag that says whether another one follows.
+            // 21 parts in each block, then a flag for another block.
             if block.get(504).is_none_or(|more| *more == 0) {
                 break;
             }
         }
     }
 
-    /// Passes over what was not read, and the padding.
+    /// Skips the unread rest of the body, and the padding.
     fn finish(mut self) -> io::Result<()> {
         io::copy(&mut self, &mut io::sink())?;
         let padding = io::copy(&mut Read::take(&mut *self.blocks.input, self.padding), &mut io::sink())?;
@@ -361,13 +361,13 @@ impl Read for Body<'_, '_> {
     }
 }
 
-/// Blocks that belong to no member, up to the next header.
+/// Blocks that belong to no member, up to the next valid header.
 struct Astray<'b, 'r> {
     blocks: &'b mut Blocks<'r>,
     block: Block,
-    /// How much of the block was given.
+    /// Number of bytes of the block already returned.
     given: usize,
-    /// Whether the first one, which is no header, was taken.
+    /// Whether the first block, which is not a header, was read.
     began: bool,
 }
 

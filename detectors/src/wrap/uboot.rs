@@ -1,8 +1,8 @@
-//! U-Boot images: the legacy one (a header of 64 bytes, one payload or several) and FIT, a flattened device tree whose
-//! properties hold the payloads or say where they lie behind it.
+//! U-Boot images: the legacy format (a header of 64 bytes, one or more payloads) and FIT, a flattened device tree whose
+//! properties contain the payloads or their offsets after the tree.
 //!
-//! Payloads are members, which are opened further: kernels, RAM disks, device trees. A device tree that is no FIT is not
-//! claimed: its bytes are read as they are.
+//! Payloads are members, which are opened further: kernels, RAM disks, device trees. Other device trees than FIT are
+//! not opened; their bytes are searched as they are.
 
 use keyradius_core::error::{Malformed, Reason};
 use keyradius_core::read_at::Cursor;
@@ -17,9 +17,9 @@ pub(crate) struct Uboot;
 static ABOUT: About = About {
     id: "uboot",
     title: "U-Boot image: legacy and FIT",
-    detects: "Payloads of legacy U-Boot images, one or several, and of flattened image trees (FIT), inside of the tree or \
-              behind it.",
-    blind_to: "Checksums and signatures are not held. Encrypted payloads of a FIT are members like others.",
+    detects: "Payloads of legacy U-Boot images, one or several, and of flattened image trees (FIT), inside or after \
+              the tree.",
+    blind_to: "Checksums and signatures are not verified. Encrypted payloads of a FIT are members like others.",
     respond: "Firmware is on every device that runs it: replace the key, then ship new firmware.",
     references: &[
         "U-Boot include/image.h, doc/usage/fit/source_file_format.rst",
@@ -33,16 +33,16 @@ const LEGACY: [u8; 4] = [0x27, 0x05, 0x19, 0x56];
 /// libfdt fdt.h: FDT_MAGIC.
 const TREE: [u8; 4] = [0xd0, 0x0d, 0xfe, 0xed];
 
-/// Length of the legacy header in bytes.
+/// Length of the legacy header, in bytes.
 const HEADER: u64 = 64;
 
-/// image.h: IH_TYPE_MULTI and IH_TYPE_SCRIPT, one or several payloads behind a list of their lengths.
+/// image.h: IH_TYPE_MULTI and IH_TYPE_SCRIPT, whose payloads follow a list of their lengths.
 const LISTS: [u8; 2] = [4, 6];
 
-/// Most bytes of a device tree that is read without the payloads in it. The kernel's own are below 1 MiB.
+/// Maximum size of a device tree, in bytes. The kernel's own trees are below 1 MiB.
 const MOST_TREE: u64 = 256 << 20;
 
-/// How deep the nodes of a tree may be nested. A FIT has three levels.
+/// Maximum nesting of the nodes of a tree. A FIT has three levels.
 const DEEPEST: usize = 32;
 
 impl Container for Uboot {
@@ -70,7 +70,7 @@ fn legacy(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     let size = u64::from(be32(&header, 12).ok_or(malformed)?);
     let [_, _, kind, packed] = *header.get(28..32).and_then(<[u8]>::first_chunk).ok_or(malformed)?;
     let name = until_zero(header.get(32..).unwrap_or_default());
-    // The numbers that there are of types and of compressors, with room to grow.
+    // The known numbers of types and compressors, with room for new ones.
     if size == 0 || kind == 0 || kind > 80 || packed > 16 {
         return Err(malformed.into());
     }
@@ -85,7 +85,7 @@ fn legacy(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
                 break;
             }
             lengths.push(length.into());
-            // image.h names no limit; no boot loader takes more than a handful.
+            // image.h has no limit, but boot loaders accept only a few.
             if lengths.len() > 256 {
                 return Err(malformed.into());
             }
@@ -97,20 +97,20 @@ fn legacy(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
         }
         at += length.next_multiple_of(4);
     }
-    // What no payload owns.
+    // Data that no payload owns.
     if at < bytes.size() {
         let _ = inside.member(Member { name: b"trailing", at }, &mut bytes.part(at, bytes.size() - at));
     }
     Ok(())
 }
 
-/// A payload of a FIT as far as the tree was read.
+/// A payload of a FIT, as far as the tree was read.
 #[derive(Default)]
 struct Payload {
     name: Vec<u8>,
-    /// Place and length inside of the tree.
+    /// Offset and length of the data inside the tree.
     inner: Option<(u64, u64)>,
-    /// Where it lies behind the tree, or in the file.
+    /// Offset after the tree, or in the file.
     behind: Option<u64>,
     at: Option<u64>,
     size: Option<u64>,
@@ -128,7 +128,7 @@ fn tree(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     let strings = held(bytes, strings, strings_length, 1 << 20).ok_or(malformed)?;
     let (payloads, whole) = payloads(bytes, nodes, total.min(bytes.size()), &strings);
     if payloads.is_empty() {
-        // Some other device tree.
+        // Another kind of device tree.
         return Err(malformed.into());
     }
     if !whole {
@@ -145,7 +145,7 @@ fn tree(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     Ok(())
 }
 
-/// The payloads of the node `/images`, and whether the tree could be read to its end. Properties are passed over, not held.
+/// Returns the payloads of the node `/images`, and whether the tree is complete. Properties are skipped, not kept.
 fn payloads(bytes: &Cursor, mut at: u64, end: u64, strings: &[u8]) -> (Vec<Payload>, bool) {
     let mut found = Vec::new();
     let mut path: Vec<Vec<u8>> = Vec::new();
@@ -154,7 +154,7 @@ fn payloads(bytes: &Cursor, mut at: u64, end: u64, strings: &[u8]) -> (Vec<Paylo
         let Some(token) = held(bytes, at, 4, 4).and_then(|token| be32(&token, 0)) else { return (found, false) };
         at += 4;
         match token {
-            // FDT_BEGIN_NODE: a name up to a zero byte.
+            // FDT_BEGIN_NODE: a name that ends with a zero byte.
             1 => {
                 let most = 256.min(end.saturating_sub(at));
                 let Some(name) = held(bytes, at, most, 256) else { return (found, false) };

@@ -1,14 +1,14 @@
-//! Wrappers that this build recognises by their first or last bytes and cannot open.
+//! Wrappers that this build recognises by their first or last bytes but cannot open.
 //!
-//! They are scanned as the bytes they are, which finds what is stored in them uncompressed, and they are counted, so
-//! that a report never claims to have read what is inside. Each entry goes when its unwrapper comes.
+//! Such files are scanned as raw bytes, which finds members stored uncompressed. They are also counted, so that a
+//! report never claims to have read their contents. When an unwrapper is added, its entry is removed.
 
 use keyradius_core::seam::Unopened;
 
-/// Magic numbers at their places.
+/// Magic numbers with their offsets.
 pub(crate) const UNOPENED: &[Unopened] = &[
     Unopened::new("git_pack", 0, b"PACK\0\0\0\x02"),
-    // Read as a repository where it is a file of its own; a blob or a member of an archive is not.
+    // A bundle that is a file of its own is read as a repository; a bundle in a blob or an archive is not.
     Unopened::new("git_bundle", 0, b"# v2 git bundle\n"),
     Unopened::new("git_bundle", 0, b"# v3 git bundle\n"),
     Unopened::new("rar", 0, b"Rar!\x1a\x07"),
@@ -25,16 +25,16 @@ pub(crate) const UNOPENED: &[Unopened] = &[
     Unopened::new("udf", 0xa801, b"BEA01"),
     Unopened::new("udf", 0xb001, b"BEA01"),
     Unopened::new("udf", 0xb801, b"BEA01"),
-    // Inside Macintosh, Files 2-60: drSigWord, and drVBMSt, which is 3 everywhere. TN1150: signature and version.
+    // Inside Macintosh, Files 2-60: drSigWord, and drVBMSt, which is always 3. TN1150: signature and version.
     Unopened::new("hfs", 1024, b"BD").and(1038, &[0, 3]),
     Unopened::new("hfs_plus", 1024, b"H+\0\x04"),
     Unopened::new("hfs_plus", 1024, b"HX\0\x05"),
-    // Block size, and the first entry of the map: of disks and of hybrid discs.
+    // Block size, and the first entry of the partition map: on disks and on hybrid discs.
     Unopened::new("apple_partition_map", 0, b"ER\x02\0").and(512, b"PM\0\0"),
     Unopened::new("apple_partition_map", 0, b"ER\x08\0").and(512, b"PM\0\0"),
     Unopened::new("apple_partition_map", 0, b"ER\x08\0").and(2048, b"PM\0\0"),
     Unopened::new("apfs", 32, b"NXSB"),
-    // The trailer of an Apple disk image, whose first bytes are those of the disk or of its first packed block.
+    // The trailer of an Apple disk image, whose first bytes are those of the disk or of its first compressed block.
     Unopened::trailer("dmg", 512, b"koly\0\0\0\x04"),
     Unopened::new("ntfs", 3, b"NTFS    "),
     Unopened::new("exfat", 3, b"EXFAT   "),
@@ -66,7 +66,7 @@ pub(crate) const UNOPENED: &[Unopened] = &[
     Unopened::new("lha", 2, b"-lh6-"),
     Unopened::new("lha", 2, b"-lh7-"),
     Unopened::new("lha", 2, b"-lhd-"),
-    // compress(1): the third byte is the longest code, 9 to 16 bits, and a bit for blocks.
+    // compress(1): the third byte contains the maximum code length, 9 to 16 bits, and a flag for block mode.
     Unopened::new("compress", 0, b"\x1f\x9d\x89"),
     Unopened::new("compress", 0, b"\x1f\x9d\x8a"),
     Unopened::new("compress", 0, b"\x1f\x9d\x8b"),
@@ -75,10 +75,10 @@ pub(crate) const UNOPENED: &[Unopened] = &[
     Unopened::new("compress", 0, b"\x1f\x9d\x8e"),
     Unopened::new("compress", 0, b"\x1f\x9d\x8f"),
     Unopened::new("compress", 0, b"\x1f\x9d\x90"),
-    // pack(1) and the LZH of SCO, which gzip reads as well. Two bytes, as of arj.
+    // pack(1) and SCO's LZH, which gzip also reads. Two bytes, like the magic of arj.
     Unopened::new("pack", 0, b"\x1f\x1e"),
     Unopened::new("lzh", 0, b"\x1f\xa0"),
-    // Frames of the versions before 0.8: zstd, lib/legacy.
+    // Frames of versions before 0.8: zstd, lib/legacy.
     Unopened::new("zstd_legacy", 0, b"\xfd\x2f\xb5\x1e"),
     Unopened::new("zstd_legacy", 0, b"\x22\xb5\x2f\xfd"),
     Unopened::new("zstd_legacy", 0, b"\x23\xb5\x2f\xfd"),
@@ -94,7 +94,7 @@ pub(crate) const UNOPENED: &[Unopened] = &[
     Unopened::new("szdd", 0, b"SZDD\x88\xf0\x27\x33"),
     Unopened::new("zpaq", 0, b"7kSt"),
     Unopened::new("stuffit", 0, b"StuffIt (c)1997"),
-    // Two bytes: one file in 65,536 of random ones is counted as well.
+    // Two bytes: one in 65,536 random files is counted as well.
     Unopened::new("arj", 0, b"\x60\xea"),
     Unopened::new("ace", 7, b"**ACE**"),
     Unopened::new("wim", 0, b"MSWIM\0\0\0"),

@@ -1,9 +1,9 @@
 //! UTF-16 text, little and big endian, with or without a byte order mark: registry exports, PowerShell redirections,
 //! strings in Windows programs and memory dumps.
 //!
-//! A text that is UTF-16 from its first byte on is decoded whole, letters outside ASCII included. Inside of other bytes the
-//! anchor is `BEGIN ` with a zero byte behind each letter, which both byte orders show: from there every second byte is
-//! text as long as those between are zero, so no byte order has to be known.
+//! A text that is UTF-16 from its first byte on is decoded as a whole, including letters outside ASCII. Inside other
+//! bytes the anchor is `BEGIN ` with a zero byte after each letter, which occurs in both byte orders. Around it, every
+//! second byte is text as long as the bytes in between are zero, so that the byte order need not be known.
 
 use std::ops::{ControlFlow, Range};
 
@@ -13,29 +13,29 @@ use keyradius_core::error::Malformed;
 use keyradius_core::seam::{About, Anchor, Entry, Hit, Unopenable, Unwrapper};
 use zeroize::Zeroizing;
 
-/// UTF-16 text, and runs of it that hold PEM.
+/// UTF-16 text, and runs of it that contain PEM.
 #[derive(Debug)]
 pub(crate) struct Utf16;
 
 static ABOUT: About = About {
     id: "utf16",
     title: "UTF-16 text",
-    detects: "Files of up to 5 MiB that are UTF-16 text, either byte order, with a byte order mark or beginning in ASCII: \
-              all formats, with their lines. In programs, dumps and larger files runs in the ASCII range around a PEM \
-              header.",
-    blind_to: "UTF-16 inside of other bytes that holds keys without a PEM header; there a letter outside ASCII ends the run. \
+    detects: "Files of up to 5 MiB that are UTF-16 text in either byte order, with a byte order mark or beginning in \
+              ASCII: all formats, with line numbers. In programs, dumps and larger files: runs in the ASCII range \
+              around a PEM header.",
+    blind_to: "Keys without a PEM header in UTF-16 inside other bytes, where a letter outside ASCII ends the run. \
                UTF-32.",
-    respond: "Treat what is inside as if it lay there in plain text.",
+    respond: "Treat the contents as plain text.",
     references: &["RFC 2781"],
 };
 
 const BEGIN: Anchor = Anchor::anywhere(b"B\0E\0G\0I\0N\0 \0");
 
-/// Byte order marks, little and big endian. As anchors they are there for objects of a git history, which are read where
-/// an anchor is; what begins with one is claimed as a whole.
+/// Byte order marks, little and big endian. They are anchors for objects of a git history, which are read only if they
+/// contain an anchor. A blob that begins with a mark is claimed as a whole.
 const MARKS: [Anchor; 2] = [Anchor::at_start(&[0xff, 0xfe]), Anchor::at_start(&[0xfe, 0xff])];
 
-/// Fewest bytes of a run. No key is written in fewer than 32 letters.
+/// Minimum length of a run, in bytes. No key is written in fewer than 32 letters.
 const MIN_RUN: usize = 64;
 
 impl Unwrapper for Utf16 {
@@ -49,7 +49,7 @@ impl Unwrapper for Utf16 {
     }
 
     fn claims(&self, blob: Blob<'_>) -> bool {
-        // Of a larger file the windows behind the first one could not be told for text.
+        // In a larger file, the windows after the first could not be recognised as text.
         blob.window.last
             && start(blob.bytes)
                 .is_some_and(|(from, big)| text(blob.bytes, from, big).take(MIN_RUN / 2).count() == MIN_RUN / 2)
@@ -72,10 +72,10 @@ impl Unwrapper for Utf16 {
     }
 }
 
-/// Decoded text, and where it stood.
+/// Decoded text, and its span in the blob.
 type Run = (Zeroizing<Vec<u8>>, Range<usize>);
 
-/// The text that a blob begins with.
+/// Decodes the text that a blob begins with.
 fn whole(bytes: &[u8], budget: &Budget) -> Result<Run, Unopenable> {
     let malformed = Malformed::new("UTF-16 text", 0);
     let (from, big) = start(bytes).ok_or(malformed)?;
@@ -86,12 +86,12 @@ fn whole(bytes: &[u8], budget: &Budget) -> Result<Run, Unopenable> {
     for c in text(bytes, from, big) {
         out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
     }
-    // With its mark: what is told of the blob's start is told in here.
+    // The span includes the mark, so that hits at the start of the blob belong to this text.
     Ok((out, 0..end))
 }
 
-/// Where the text of a blob begins that may be UTF-16 as a whole, and whether its high bytes come first: what its mark
-/// says; without one, where the zeros of its first ASCII letters are.
+/// Returns the offset of the text in a blob that may be UTF-16 as a whole, and whether it is big endian: according to
+/// its mark, or without one according to the zero bytes of its first ASCII letters.
 fn start(bytes: &[u8]) -> Option<(usize, bool)> {
     match bytes {
         [0xff, 0xfe, ..] => Some((2, false)),
@@ -106,7 +106,7 @@ fn start(bytes: &[u8]) -> Option<(usize, bool)> {
     }
 }
 
-/// The letters from `from` on, up to what no text holds.
+/// Iterates over the characters from `from` on, up to the first that does not occur in text.
 fn text(bytes: &[u8], from: usize, big: bool) -> impl Iterator<Item = char> {
     let pairs = bytes.get(from..).unwrap_or_default().as_chunks::<2>().0;
     let units = pairs.iter().map(move |pair| if big { u16::from_be_bytes(*pair) } else { u16::from_le_bytes(*pair) });
@@ -115,14 +115,14 @@ fn text(bytes: &[u8], from: usize, big: bool) -> impl Iterator<Item = char> {
     char::decode_utf16(units).map_while(Result::ok).take_while(is_text)
 }
 
-/// The run of ASCII letters around an anchor.
+/// Returns the run of ASCII letters around an anchor.
 fn run(bytes: &[u8], hit: Hit<'_>, budget: &Budget) -> Result<Run, Unopenable> {
     let malformed = Malformed::new("UTF-16 run", hit.at);
     if MARKS.contains(&hit.anchor) {
         return Err(malformed.into());
     }
     let (before, behind) = bytes.split_at_checked(hit.at).unwrap_or_default();
-    // Pairs of a letter and a zero; the last letter of a big-endian text has no byte behind it.
+    // Pairs of a letter and a zero. The last letter of a big-endian text has no byte after it.
     let forward = behind.chunks(2).take_while(|pair| is_text(pair)).count();
     let back = before.rchunks(2).take_while(|pair| pair.len() == 2 && is_text(pair)).count();
     let start = hit.at - 2 * back;
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_byte_orders_give_the_text() {
+    fn both_byte_orders_are_decoded() {
         let text = "; export\r\n-----BEGIN X-----\r\nAAAAAAAAAAAAAAAAAAAAAAAA\r\n-----END X-----";
         let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
         let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
@@ -199,12 +199,12 @@ mod tests {
         let marked = |mark: [u8; 2], bytes: &[u8]| [&mark[..], bytes].concat();
         assert_eq!(whole(&marked([0xff, 0xfe], &little)), Some((text.to_owned(), 0..little.len() + 2)));
         assert_eq!(whole(&marked([0xfe, 0xff], &big)), Some((text.to_owned(), 0..big.len() + 2)));
-        // Without a mark it has to begin in ASCII.
+        // Without a mark the text must begin in ASCII.
         assert_eq!(whole(&little), None);
         let plain: Vec<u8> =
             "Windows Registry Editor Version 5.00 ü".encode_utf16().flat_map(u16::to_be_bytes).collect();
         assert_eq!(whole(&plain).map(|(text, span)| (text.len(), span)), Some((39, 0..plain.len())));
-        // Up to what no text holds: a lone surrogate, half a letter, a control character.
+        // Decoding stops at a lone surrogate, half a character, or a control character.
         for end in [&[0x00, 0xd8, b'a', 0][..], b"a", &[1, 0]] {
             let (found, span) = whole(&[&marked([0xff, 0xfe], &little), end].concat()).unwrap();
             assert_eq!((found.as_str(), span.end), (text, little.len() + 2), "{end:?}");
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_begin_like_a_mark_are_none() {
+    fn other_bytes_are_not_claimed() {
         for bytes in [
             &[0xff, 0xfe][..],
             &[0xff, 0xfe, b'a', 0, b'b', 0],

@@ -1,5 +1,5 @@
-//! Disks of Virtual PC, Hyper-V and Azure (`vhd`), dynamic ones. A fixed one is the disk itself with a footer, and is
-//! opened as the disk that it is.
+//! Dynamic disks of Virtual PC, Hyper-V and Azure (`vhd`). A fixed vhd is a raw disk with a footer, and is opened as a
+//! raw disk.
 
 use std::sync::Arc;
 
@@ -18,18 +18,19 @@ static ABOUT: About = About {
     id: "vhd",
     title: "Virtual PC disk (vhd)",
     detects: "The disk in dynamic vhd images.",
-    blind_to: "What a differencing disk leaves in its parent. Images of the newer kind (vhdx) are recognised and not opened.",
+    blind_to: "Data that a differencing disk leaves in its parent. Images of the newer vhdx format are recognised but \
+               not opened.",
     respond: "Whoever has the image has the key. Replace the key, then publish a new image.",
     references: &["Microsoft Virtual Hard Disk Image Format Specification 1.0"],
 };
 
-/// Cookie of the copy of the footer that a dynamic disk begins with.
+/// Cookie of the footer copy at the start of a dynamic disk.
 const MAGIC: &[u8] = b"conectix";
 
-/// Cookie of the header behind it.
+/// Cookie of the dynamic header.
 const DYNAMIC: &[u8] = b"cxsparse";
 
-/// Places are counted in sectors.
+/// Size of a sector, the unit of offsets, in bytes.
 const SECTOR: u64 = 512;
 
 impl Container for Vhd {
@@ -49,7 +50,7 @@ impl Container for Vhd {
 fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     let (size, block, table, entries) = header(&bytes).ok_or(Malformed::new("vhd header", 0))?;
     let allocations = Table::new(bytes.clone());
-    // A bit for each sector stands before a block, in whole sectors.
+    // Each block is preceded by a bitmap with one bit per sector, padded to whole sectors.
     let bitmap = (block / SECTOR / 8).next_multiple_of(SECTOR);
     let find = move |number: u64| {
         if number >= entries {
@@ -65,7 +66,7 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     Ok(())
 }
 
-/// Size of the disk and of a block, the table of blocks and its length.
+/// Reads the headers: size of the disk and of a block in bytes, offset of the block table, and number of its entries.
 fn header(bytes: &Cursor) -> Option<(u64, u64, u64, u64)> {
     let footer = held(bytes, 0, SECTOR, SECTOR)?;
     let dynamic = held(bytes, be64(&footer, 16)?, 1024, 1024)?;

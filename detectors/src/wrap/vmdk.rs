@@ -1,7 +1,7 @@
-//! VMware disks in sparse extents (`vmdk`), also packed ones as in OVA appliances.
+//! VMware disks in sparse extents (`vmdk`), including the compressed disks of OVA appliances.
 //!
-//! Grains are found by a directory of tables. A packed disk that was written as a stream has its true header at the end.
-//! The disk is one member, opened further; nothing of it is held but a grain.
+//! Grains are found through a directory of tables. A stream-optimised disk has its valid header at the end. The disk is
+//! one member, opened further; only one grain is kept in memory.
 
 use std::sync::Arc;
 
@@ -19,9 +19,9 @@ pub(crate) struct Vmdk;
 static ABOUT: About = About {
     id: "vmdk",
     title: "VMware disk (vmdk)",
-    detects: "The disk in sparse extents of VMware: monolithic, and packed ones as in OVA appliances.",
-    blind_to: "A disk in several extents is seen extent by extent. Snapshots lie over a parent in another file. Extents of ESX \
-               (COWD, SE sparse).",
+    detects: "The disk in VMware sparse extents: monolithic, and compressed as in OVA appliances.",
+    blind_to: "A disk in several extents is read extent by extent. Data that a snapshot leaves in its parent. Extents \
+               of ESX (COWD, SE sparse).",
     respond: "Whoever has the image has the key. Replace the key, then publish a new image.",
     references: &["VMware Virtual Disk Format 1.1"],
 };
@@ -29,7 +29,7 @@ static ABOUT: About = About {
 /// Virtual Disk Format 1.1: SPARSE_MAGICNUMBER.
 const MAGIC: &[u8] = b"KDMV";
 
-/// Places are counted in sectors.
+/// Size of a sector, the unit of offsets, in bytes.
 const SECTOR: u64 = 512;
 
 impl Container for Vmdk {
@@ -46,7 +46,7 @@ impl Container for Vmdk {
     }
 }
 
-/// GD_AT_END: the header that counts is the footer.
+/// GD_AT_END: the valid header is the footer.
 const AT_END: u64 = u64::MAX;
 
 fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
@@ -55,7 +55,7 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     let disk = Member { name: b"", at: 0 };
     let mut header = Header::read(&start).ok_or(malformed)?;
     if header.directory == AT_END {
-        // Before the marker that ends the stream.
+        // The footer precedes the marker that ends the stream.
         let footer = bytes.size().checked_sub(2 * SECTOR).and_then(|at| held(&bytes, at, SECTOR, SECTOR));
         let footer = footer.and_then(|footer| Header::read(&footer)).filter(|footer| footer.directory != AT_END);
         let Some(footer) = footer else {
@@ -75,9 +75,9 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
         }
         let place = u64::from(u32::from_le_bytes(tables.1.entry(table + number % per_table * 4)?)) * SECTOR;
         Some(match place {
-            // No grain, or one that was written as zeros.
+            // A missing grain, or one of zeros.
             0 | SECTOR => Place::Hole,
-            // Its sector on the disk and its length stand before it.
+            // Its sector on the disk and its length precede the data.
             _ if packed => Place::Packed(Packing::Zlib, place + 12, le32(&held(&file, place + 8, 4, 4)?, 0)?.into()),
             _ => Place::At(place),
         })
@@ -87,7 +87,7 @@ fn read(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     Ok(())
 }
 
-/// What matters of the header. Sizes in bytes, the directory in sectors.
+/// The relevant fields of the header. Sizes are in bytes, the directory offset is in sectors.
 struct Header {
     capacity: u64,
     grain: u64,

@@ -1,4 +1,4 @@
-//! xz: `.xz`, `.txz`, the payload of Debian packages. Dictionaries are bounded by the memory of the run.
+//! xz: `.xz`, `.txz`, the payload of Debian packages. Dictionaries are limited by the memory of the run.
 
 use std::io::{self, Read};
 
@@ -17,10 +17,11 @@ pub(crate) struct Xz;
 static ABOUT: About = About {
     id: "xz",
     title: "xz stream",
-    detects: "xz streams, opened as they are read. What is inside is looked at like a file of its own, and so is what \
-              follows the last stream.",
-    blind_to: "Streams that begin inside of a larger file, and dictionaries larger than the memory of the run (a gap).",
-    respond: "Treat what is inside as if it lay there in plain text.",
+    detects: "xz streams, decompressed as they are read. The contents are scanned like a file, and so is data after \
+              the last stream.",
+    blind_to: "Streams in the middle of a larger file. Dictionaries that exceed the memory of the run are reported as \
+               not read.",
+    respond: "Treat the contents as plain text.",
     references: &["The .xz File Format 1.2.1"],
 };
 
@@ -41,7 +42,7 @@ impl Container for Xz {
 fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     let mut start = [0; 64];
     let start = peek(input, &mut start).map_err(|_| Malformed::new("xz stream", 0))?;
-    // The checksum of two bytes of flags (.xz file format 2.1.1.3).
+    // The checksum of the two bytes of stream flags (The .xz File Format 2.1.1.3).
     let is_stream = start.get(6..8).zip(le32(start, 8)).is_some_and(|(flags, sum)| {
         let mut checksum = flate2::Crc::new();
         checksum.update(flags);
@@ -59,7 +60,7 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
     match opened {
         Err(Unopenable::Malformed(_)) if is_stream => Err(Unopenable::Closed(
             Reason::Unsupported,
-            "an xz stream that is damaged, or of a check or filter that is not read",
+            "an xz stream that is damaged or needs an unsupported check or filter",
         )),
         opened => opened,
     }
@@ -68,7 +69,7 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
 /// One stream.
 struct One<'r> {
     decoder: XzReader<Input<'r>>,
-    /// Memory for its dictionary, in KiB.
+    /// Memory limit of the decoder, in KiB.
     most: u32,
 }
 

@@ -1,14 +1,15 @@
-//! ZIP and everything that is one: jar, apk, aab, ipa, whl, nupkg, vsix, docx, and programs with a ZIP at their end.
+//! ZIP and all formats based on it: jar, apk, aab, ipa, whl, nupkg, vsix, docx, and programs with a ZIP at their end.
 //!
-//! The central directory leads to the members, as it does for every program that opens such a file. Every member is described
-//! twice, in the directory and in the header before it; programs differ in which one they read. Where the two disagree (method,
-//! encryption, sizes, name), the member is read both ways and the archive is reported as damaged. Bytes that the directory does
-//! not lead to (a stub in front, the signing block of an APK, members that were deleted from the directory only) are searched as
-//! they are, and read as archives of their own from the first local header in them. The directory itself, comments and extra
-//! fields are searched too. Without a directory, or with a damaged one, the headers in front of the members are followed. Sizes
-//! are not trusted: a member is what its decoder gives, and what follows the end of its compressed data is read as well.
+//! The central directory leads to the members, as it does for every program that opens such a file. Every member is
+//! described twice, in the directory and in its local header, and programs differ in which they read. Where the two
+//! disagree (method, encryption, sizes, name), the member is read both ways and the archive is reported as damaged.
+//! Bytes that the directory does not lead to (a stub in front, the signing block of an APK, members deleted only from
+//! the directory) are searched as raw bytes, and read as separate archives from the first local header in them. The
+//! directory itself, comments and extra fields are searched too. If the directory is missing or damaged, the local
+//! headers are followed. Declared sizes are not trusted: a member is the output of its decoder, and data after the end
+//! of its compressed stream is read as well.
 //!
-//! A kept library reads what the directory says and nothing else; that is why this is not one. The decoders are.
+//! Existing libraries read only what the directory lists, so the container is parsed here. The decoders are libraries.
 
 mod decode;
 mod directory;
@@ -34,11 +35,11 @@ pub(crate) struct Zip;
 static ABOUT: About = About {
     id: "zip",
     title: "ZIP archive",
-    detects: "ZIP archives (jar, apk, aab, ipa, whl, nupkg, vsix, docx and so on), ZIP64 too. Each member is looked at like \
-              a file of its own, and so is what lies between the members.",
-    blind_to: "Encrypted members and methods of the time before deflate (shrink, reduce, implode): each is a gap. The \
-               pieces of an archive that is split over several files.",
-    respond: "Treat what is inside as if it lay there in plain text.",
+    detects: "ZIP archives (jar, apk, aab, ipa, whl, nupkg, vsix, docx and so on), including ZIP64. Each member is \
+              scanned like a file, and so is data between the members.",
+    blind_to: "Encrypted members, and members compressed by methods older than deflate (shrink, reduce, implode); each \
+               is reported as not read. Archives that are split over several files.",
+    respond: "Treat the contents as plain text.",
     references: &["PKWARE APPNOTE.TXT 6.3.10"],
 };
 
@@ -48,7 +49,7 @@ impl Container for Zip {
     }
 
     fn magics(&self) -> &'static [Magic] {
-        // A local file header, the end of an empty archive, the marker of a split one (APPNOTE 4.3.7, 4.3.16, 8.5.3).
+        // A local file header, the end of an empty archive, the markers of a split one (APPNOTE 4.3.7, 4.3.16, 8.5.3).
         &[
             Magic { at: 0, bytes: b"PK\x03\x04" },
             Magic { at: 0, bytes: b"PK\x05\x06" },
@@ -62,22 +63,22 @@ impl Container for Zip {
     }
 }
 
-/// Smallest run of bytes between members that is searched: no key is shorter, and data descriptors (up to 24) are.
+/// Minimum number of bytes between members that are searched: no key is shorter, but data descriptors (up to 24) are.
 const GAP: u64 = 32;
 
-/// Most members whose headers disagree that are read both ways. More of them are a gap.
+/// Maximum number of members that are read both ways because their headers disagree. Further ones are a gap.
 const MOST_TWICE: usize = 1 << 16;
 
-/// One member as a header describes it.
+/// A member as described by one of its headers.
 pub(crate) struct Found {
     pub(crate) name: Vec<u8>,
     pub(crate) method: u16,
     pub(crate) encrypted: bool,
-    /// Stored bytes; `None` if only the decoder can tell.
+    /// Stored bytes; `None` if only decoding can tell.
     pub(crate) packed: Option<u64>,
-    /// Bytes after decoding; `None` if only the decoder can tell.
+    /// Bytes after decoding; `None` if only decoding can tell.
     pub(crate) unpacked: Option<u64>,
-    /// Offset of the header in front of it.
+    /// Offset of the local header.
     pub(crate) header: u64,
 }
 
@@ -98,12 +99,13 @@ fn open(bytes: Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     Ok(())
 }
 
-/// An archive that is being read.
+/// An archive being read.
 struct Archive<'a> {
     bytes: &'a Cursor,
     inside: &'a mut dyn Inside,
     owned: Owned,
-    /// Headers whose members were read as the header describes them, after the directory described them otherwise.
+    /// Offsets of headers whose members were already read according to the local header, because it disagrees with the
+    /// directory.
     twice: BTreeSet<u64>,
 }
 
@@ -112,7 +114,8 @@ impl Archive<'_> {
         self.inside.unread(Member { name: b"", at }, Reason::Damaged, what);
     }
 
-    /// Reads what a directory leads to, then the directory itself: names, extra fields and comments are bytes like others.
+    /// Reads the members listed in a directory, then the directory itself: names, extra fields and comments are
+    /// searched as raw bytes.
     fn directory(&mut self, directory: &Directory) -> ControlFlow<()> {
         self.owned.push(directory.start, directory.end);
         let mut entries = directory::Entries::new(self.bytes, directory);
@@ -122,7 +125,7 @@ impl Archive<'_> {
                 Ok(Some((mut entry, written))) => self.entry(&mut entry, written, directory)?,
                 Ok(None) => break,
                 Err(_) => {
-                    // What the directory does not lead to any more lies between its members.
+                    // Members no longer reachable are found between the others.
                     self.damaged(directory.start, "central directory");
                     break;
                 }
@@ -132,15 +135,15 @@ impl Archive<'_> {
         if !directory.counts(count) {
             self.damaged(directory.start, "number of entries");
         }
-        // The record at the end and its comment follow.
+        // The end record and its comment follow.
         self.search(directory.start, self.bytes.size())
     }
 
-    /// Reads one member; at both places if what stands before the archive leaves two of them.
+    /// Reads one member. If data before the archive makes the offset ambiguous, the members at both offsets are read.
     fn entry(&mut self, entry: &mut Found, written: u64, directory: &Directory) -> ControlFlow<()> {
         if written != entry.header && local::entry(self.bytes, written).is_some() {
             if local::entry(self.bytes, entry.header).is_some() {
-                self.damaged(written, "an offset that leads to two members");
+                self.damaged(written, "offset leads to two members");
                 self.described_member(entry, directory)?;
             }
             entry.header = written;
@@ -148,7 +151,7 @@ impl Archive<'_> {
         self.described_member(entry, directory)
     }
 
-    /// Reads one member. Where directory and local header disagree, it is read as both describe it.
+    /// Reads one member. If directory and local header disagree, the member is read according to both.
     fn described_member(&mut self, entry: &Found, directory: &Directory) -> ControlFlow<()> {
         let Some(local) = local::entry(self.bytes, entry.header) else {
             self.inside.unread(Member { name: &entry.name, at: entry.header }, Reason::Damaged, "local header");
@@ -168,7 +171,7 @@ impl Archive<'_> {
         let what = format!("directory and local header disagree: {}", disagreement.join(", "));
         self.inside.unread(member, Reason::Damaged, &what);
         if self.twice.len() >= MOST_TWICE {
-            self.inside.unread(member, Reason::TooMany, "more members whose headers disagree than are read twice");
+            self.inside.unread(member, Reason::TooMany, "too many members whose headers disagree: read once");
             return ControlFlow::Continue(());
         }
         self.twice.insert(entry.header);
@@ -178,8 +181,8 @@ impl Archive<'_> {
         local.hand_out(self.bytes, self.inside)
     }
 
-    /// Whether a member of unknown length ends where the directory says: a data descriptor repeats its length there
-    /// (APPNOTE 4.3.9), or the next record follows at once.
+    /// Whether a member of unknown length ends where the directory says: a data descriptor there repeats its length
+    /// (APPNOTE 4.3.9), or the next record follows immediately.
     fn described(&self, end: u64, packed: u64, directory: &Directory) -> bool {
         let mut after = [0; 24];
         let read = self.bytes.read_from(end, &mut after).unwrap_or_default();
@@ -208,7 +211,7 @@ impl Archive<'_> {
     /// Reads the bytes that no member owns.
     fn between(&mut self) -> ControlFlow<()> {
         let Some(ranges) = self.owned.ranges() else {
-            self.damaged(0, "members lie in too many pieces: the archive was searched as it is");
+            self.damaged(0, "members are in too many pieces: the archive was searched as raw bytes");
             return ControlFlow::Continue(());
         };
         let mut at = 0;
@@ -224,7 +227,7 @@ impl Archive<'_> {
         ControlFlow::Continue(())
     }
 
-    /// Reads bytes that nothing leads to: as an archive from the first local header in them on, as they are before.
+    /// Reads unowned bytes: before the first local header in them as raw bytes, from there on as an archive.
     fn unowned(&mut self, start: u64, end: u64) -> ControlFlow<()> {
         let header = local::next_header(&self.bytes.part(start, end - start), 0).map_or(end, |at| start + at);
         for (from, to) in [(start, header), (header, end)] {
@@ -235,7 +238,7 @@ impl Archive<'_> {
         ControlFlow::Continue(())
     }
 
-    /// Searches bytes that are structure, and reads the members that were hidden in them.
+    /// Searches structural bytes, and reads members hidden in them.
     fn search(&mut self, start: u64, end: u64) -> ControlFlow<()> {
         let part = self.bytes.part(start, end.saturating_sub(start));
         if part.size() < GAP {
@@ -252,7 +255,7 @@ impl Archive<'_> {
     }
 }
 
-/// In what the two descriptions of a member disagree, in a few fixed words.
+/// Lists the fields in which the two descriptions of a member disagree.
 fn disagreement(entry: &Found, local: &Found, unclear: bool) -> Vec<&'static str> {
     let known = |a: Option<u64>, b: Option<u64>| a.zip(b).is_some_and(|(a, b)| a != b);
     [
@@ -267,14 +270,15 @@ fn disagreement(entry: &Found, local: &Found, unclear: bool) -> Vec<&'static str
     .collect()
 }
 
-/// How reading a member ended.
+/// The outcome of reading a member.
 #[derive(Clone, Copy, Default)]
 struct Outcome {
-    /// Its decoder found a fault.
+    /// Whether its decoder failed.
     failed: bool,
 }
 
-/// Hands out the content of a member, or reports why that cannot be done. `data` is where it begins in the archive.
+/// Hands out the content of a member, or reports why that is impossible. `data` is the offset of the content in the
+/// archive.
 fn hand_out(entry: &Found, content: &Cursor, data: u64, inside: &mut dyn Inside) -> ControlFlow<(), Outcome> {
     let member = Member { name: &entry.name, at: entry.header };
     if entry.name.ends_with(b"/") && entry.packed == Some(0) {
@@ -295,10 +299,10 @@ fn hand_out(entry: &Found, content: &Cursor, data: u64, inside: &mut dyn Inside)
     let flow = inside.member(member, &mut decoder);
     let (failed, used) = (decoder.failed, decoder.used());
     drop(decoder);
-    // Giving back cannot fail.
+    // Releasing memory cannot fail.
     let _ = inside.holds(0);
     flow?;
-    // A deflate stream ends by itself: what follows it up to the end of the member was put there.
+    // A deflate stream marks its own end. Data between that and the end of the member was added to it.
     if let Some(used) =
         used.filter(|used| !failed && entry.packed.is_some_and(|packed| packed.saturating_sub(*used) >= GAP))
     {
@@ -308,14 +312,14 @@ fn hand_out(entry: &Found, content: &Cursor, data: u64, inside: &mut dyn Inside)
     ControlFlow::Continue(Outcome { failed })
 }
 
-/// Whether all bytes are zero, as far as one page tells: what aligns members.
+/// Whether a part is padding: at most one page, and all bytes zero.
 fn is_blank(part: &Cursor) -> bool {
     let mut page = [0; 4096];
     part.size() <= page.len() as u64
         && part.read_from(0, &mut page).is_ok_and(|read| page.iter().take(read).all(|byte| *byte == 0))
 }
 
-/// Reads so many bytes at a place, or nothing.
+/// Reads `N` bytes at an offset, or nothing.
 fn exactly<const N: usize>(bytes: &Cursor, at: u64) -> Option<[u8; N]> {
     let mut into = [0; N];
     (bytes.read_from(at, &mut into).ok()? == N).then_some(into)

@@ -1,4 +1,4 @@
-//! Zstandard: `.zst`, layers of images, packages. Windows are bounded: up to 128 MiB, as `zstd -d` allows by itself.
+//! Zstandard: `.zst`, image layers, packages. Windows are limited to 128 MiB, the default of `zstd -d`.
 
 use std::io::{self, BufRead, Read};
 
@@ -17,11 +17,11 @@ pub(crate) struct Zstd;
 static ABOUT: About = About {
     id: "zstd",
     title: "Zstandard stream",
-    detects: "Zstandard streams, opened as they are read. What is inside is looked at like a file of its own, and so are \
-              skippable frames and what follows the last frame.",
-    blind_to: "Streams that begin inside of a larger file, those made with a dictionary, and windows larger \
-               than 128 MiB (a gap). More than 4 MiB of skippable frames are a gap, too.",
-    respond: "Treat what is inside as if it lay there in plain text.",
+    detects: "Zstandard streams, decompressed as they are read. The contents are scanned like a file, and so are \
+              skippable frames and data after the last frame.",
+    blind_to: "Streams in the middle of a larger file. Streams that need a dictionary, windows larger than 128 MiB, \
+               and more than 4 MiB of skippable frames are reported as not read.",
+    respond: "Treat the contents as plain text.",
     references: &["RFC 8878"],
 };
 
@@ -39,7 +39,8 @@ impl Container for Zstd {
                 ]
             };
         }
-        // A frame, and the skippable frames that may come first (RFC 8878 3.1.1, 3.1.2); pzstd begins with the first of them.
+        // A frame, and the skippable frames that may precede it (RFC 8878 3.1.1, 3.1.2). pzstd begins with the first of
+        // them.
         magics!(0x50 0x51 0x52 0x53 0x54 0x55 0x56 0x57 0x58 0x59 0x5a 0x5b 0x5c 0x5d 0x5e 0x5f)
     }
 
@@ -48,7 +49,7 @@ impl Container for Zstd {
     }
 }
 
-/// Magic numbers of a frame (RFC 8878 3.1.1).
+/// Magic number of a frame (RFC 8878 3.1.1).
 const FRAME: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable> {
@@ -56,7 +57,7 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
     let start = peek(input, &mut start).map_err(|_| Malformed::new("Zstandard stream", 0))?;
     let is_frame = start.starts_with(&FRAME) && start.get(4).is_some_and(|descriptor| descriptor & 8 == 0);
     let window = zstd_window(start);
-    // Of `zstd -d` without --long: ZSTD_WINDOWLOG_LIMIT_DEFAULT.
+    // The limit of `zstd -d` without --long: ZSTD_WINDOWLOG_LIMIT_DEFAULT.
     let memory = zstd_memory(window).saturating_add(ASIDE as u64);
     let held = if window > MOST_WINDOW { Err(Reason::TooLarge) } else { inside.holds(memory) };
     if let Err(reason) = held {
@@ -70,7 +71,7 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
     let frames = Frames { input: Input::new(&mut input), decoder, ended: false };
     let opened = joined::open(frames, inside, "Zstandard stream", |start| start == FRAME, true);
     match opened {
-        // RFC 8878 3.1.1.1.1: a bit of the descriptor is reserved and zero.
+        // RFC 8878 3.1.1.1.1: one bit of the descriptor is reserved and zero.
         Err(Unopenable::Malformed(_)) if is_frame => {
             Err(Unopenable::Closed(Reason::Unsupported, "a Zstandard frame that is damaged or needs a dictionary"))
         }
@@ -78,10 +79,10 @@ fn open(input: &mut dyn Read, inside: &mut dyn Inside) -> Result<(), Unopenable>
     }
 }
 
-/// Largest window that is decoded, in bytes.
+/// Maximum window that is decoded, in bytes.
 const MOST_WINDOW: u64 = 128 << 20;
 
-/// A decoder that stops at the end of each frame. One context serves all frames: a stream may have millions of them.
+/// A decoder that stops at the end of each frame. One context serves all frames, because a stream may contain millions.
 struct Frames<'r> {
     input: Input<'r>,
     decoder: Decoder<'static>,

@@ -1,4 +1,4 @@
-//! What may open a container, ring by ring, in the order in which it is tried.
+//! The guesses for a container, ring by ring, in the order of trial.
 
 use keyradius_core::blob::Origin;
 use keyradius_core::material::{How, Opened};
@@ -7,28 +7,28 @@ use zeroize::Zeroizing;
 use super::{Price, Ring, Sources, Target, names};
 use crate::open::words;
 
-/// One password to try. Holds no secret byte.
+/// One password to try. Contains no secret byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::open) enum Guess {
     Empty,
-    /// Index of a candidate.
+    /// Index of a candidate in [`Sources::index`].
     Candidate(u32),
-    /// Index in the list.
+    /// Index of an entry in [`Sources::known`].
     WellKnown(usize),
-    /// A word of a path that is in the report anyway.
+    /// A word of a path or key name that is in the report anyway.
     Context(String),
     Short,
 }
 
 impl Guess {
-    /// How many trials it takes.
+    /// Returns how many trials the guess takes.
     pub(super) const fn trials(&self, price: Price) -> u64 {
         if matches!(self, Self::Empty) { price.empty } else { 1 }
     }
 }
 
 impl Target<'_> {
-    /// The guesses of a ring in the order in which they are tried; `None` for one that an earlier guess repeats.
+    /// Iterates over the guesses of a ring in the order of trial; `None` for a guess that repeats an earlier one.
     pub(super) fn guesses<'s>(
         &'s self,
         ring: Ring,
@@ -44,20 +44,20 @@ impl Target<'_> {
                 let far = self.far.iter().flatten().map(|&which| Some(Guess::Candidate(which)));
                 let known = (0..from.known.len()).map(Guess::WellKnown).map(|guess| self.unless_repeated(guess, from));
                 let context = self.context(from).into_iter().map(Guess::Context);
-                // By turns: neither a flood of passwords nor a long list keeps the other from its best guesses.
+                // Alternate, so that neither many candidates nor a long list delays the best guesses of the other.
                 Box::new(by_turns(far, known).chain(context.map(|guess| self.unless_repeated(guess, from))))
             }
             Ring::Short => Box::new(std::iter::once(Some(Guess::Short))),
         }
     }
 
-    /// Words of the place and the names of its first copy.
+    /// Returns the context words of the first copy: from its path and the names of its keys.
     pub(super) fn context(&self, from: &Sources<'_>) -> Vec<String> {
         let Some(copy) = self.copies.first() else { return Vec::new() };
         words::of_place(&self.path(0, from), &names(copy, from.occurrences))
     }
 
-    /// A word that nobody wrote down, unless somebody did or it is well-known.
+    /// Returns the guess unless a candidate, or for a context word the well-known list, has the same password.
     fn unless_repeated(&self, guess: Guess, from: &Sources<'_>) -> Option<Guess> {
         let word = word(&guess, from)?;
         let is_known = matches!(guess, Guess::Context(_)) && from.known.iter().any(|k| k.word.as_bytes() == &**word);
@@ -68,7 +68,7 @@ impl Target<'_> {
         (!is_known && !is_candidate).then_some(guess)
     }
 
-    /// How a guess is told, for a copy of the container.
+    /// Describes for the report how a guess opened the container.
     pub(in crate::open) fn tell(guess: &Guess, from: &Sources<'_>) -> Opened {
         let well_known = |field: &str| Opened { how: How::WellKnown, origin: None, line: 0, field: field.to_owned() };
         let found = |origin: Option<&Origin>, line, field: &str| Opened {
@@ -84,13 +84,13 @@ impl Target<'_> {
                 None => found(None, 0, ""),
             },
             Guess::WellKnown(which) => well_known(from.known.get(*which).map_or("", |known| &known.from)),
-            Guess::Context(_) => well_known("a word of its own path or name"),
-            Guess::Short => well_known("four letters or digits at most: all were tried"),
+            Guess::Context(_) => well_known("a word of its own path or key name"),
+            Guess::Short => well_known("exhaustive search of up to four letters or digits"),
         }
     }
 }
 
-/// One of each by turns, then what is left of the longer one.
+/// Alternates between two iterators, then continues with the longer one.
 fn by_turns<T>(first: impl Iterator<Item = T>, second: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
     let (mut first, mut second, mut turn) = (first, second, false);
     std::iter::from_fn(move || {
@@ -99,7 +99,7 @@ fn by_turns<T>(first: impl Iterator<Item = T>, second: impl Iterator<Item = T>) 
     })
 }
 
-/// The bytes of a guess.
+/// Returns the bytes of a guess.
 pub(super) fn word(guess: &Guess, from: &Sources<'_>) -> Option<Zeroizing<Vec<u8>>> {
     let copy = |bytes: &[u8]| Zeroizing::new(bytes.to_vec());
     match guess {
@@ -109,7 +109,7 @@ pub(super) fn word(guess: &Guess, from: &Sources<'_>) -> Option<Zeroizing<Vec<u8
         }
         Guess::WellKnown(which) => from.known.get(*which).map(|known| copy(known.word.as_bytes())),
         Guess::Context(word) => Some(copy(word.as_bytes())),
-        // Not one word: see `attempt`.
+        // Stands for many passwords: see `attempt`.
         Guess::Short => None,
     }
 }

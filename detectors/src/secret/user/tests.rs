@@ -14,7 +14,7 @@ fn rule() -> Rule {
     }
 }
 
-/// How many secrets are found, hit by hit as the engine asks.
+/// Counts the secrets found, one hit at a time as the engine calls the detector.
 fn count(rule: Rule, for_all: &[Allow], path: &str, text: &str) -> usize {
     let rules = UserRules::new(&[rule], for_all).expect("a good rule");
     let origin = Origin::file(path);
@@ -29,7 +29,7 @@ fn count(rule: Rule, for_all: &[Allow], path: &str, text: &str) -> usize {
 }
 
 #[test]
-fn a_match_is_told_once_wherever_its_literals_stand() {
+fn a_match_is_reported_once_wherever_its_literals_are() {
     for (text, found) in [
         ("acme_key = q1w2e3r4t5y6", 1),
         ("ACME_KEY=q1w2e3r4t5y6", 1),
@@ -44,11 +44,11 @@ fn a_match_is_told_once_wherever_its_literals_stand() {
     let far = format!("acme{}key = q1w2e3r4t5y6", " ".repeat(AHEAD));
     let open = Rule { regex: "key = ([0-9a-z]{10,40})".into(), ..rule() };
     assert_eq!(count(open.clone(), &[], "a", &far), 0);
-    assert_eq!(count(open, &[], "a", "key = q1w2e3r4t5y6 for acme"), 1, "the literal may stand behind");
+    assert_eq!(count(open, &[], "a", "key = q1w2e3r4t5y6 for acme"), 1, "the literal may follow the match");
 }
 
 #[test]
-fn conditions_hold() {
+fn conditions_are_applied() {
     let text = "acme_key = q1w2e3r4t5y6 # a test key";
     let allow = |allow: Allow| Rule { allow: vec![allow], ..rule() };
     let regex = |text: &str, target| Allow { regexes: vec![text.into()], target, ..Allow::default() };
@@ -77,7 +77,7 @@ fn conditions_hold() {
 }
 
 #[test]
-fn literals_are_taken_from_a_pattern_where_it_has_them() {
+fn literals_are_extracted_from_a_pattern() {
     for (pattern, literals) in [
         ("acme_[0-9]{10}", vec!["acme_"]),
         ("(?:acme|umbrella)-[a-z]+", vec!["acme-", "umbrella-"]),
@@ -93,7 +93,7 @@ fn literals_are_taken_from_a_pattern_where_it_has_them() {
 #[test]
 fn bad_rules_are_refused_with_the_reason() {
     for (what, rule) in [
-        ("is no id", Rule { id: "a b".into(), ..rule() }),
+        ("is not a valid id", Rule { id: "a b".into(), ..rule() }),
         ("built-in rule", Rule { id: "github-token".into(), ..rule() }),
         ("regex: unclosed group", Rule { regex: "acme(".into(), ..rule() }),
         ("empty text", Rule { regex: "(?:acme)?".into(), ..rule() }),
@@ -102,7 +102,7 @@ fn bad_rules_are_refused_with_the_reason() {
         ("beyond the 1 groups", Rule { secret_group: Some(2), ..rule() }),
         ("entropy = 9", Rule { entropy: Some(9.0), ..rule() }),
         ("path: ", Rule { path: Some("*".into()), ..rule() }),
-        ("allow does not say what", Rule { allow: vec![Allow::default()], ..rule() }),
+        ("allow has no condition", Rule { allow: vec![Allow::default()], ..rule() }),
     ] {
         let refused = UserRules::new(&[rule], &[]).expect_err(what);
         assert!(refused.what.contains(what), "{what}: {refused:?}");

@@ -7,7 +7,7 @@ use super::*;
 use crate::read::text::{base64, base64url};
 
 #[test]
-fn anchors_are_what_the_bytes_become() {
+fn anchors_match_the_encoded_bytes() {
     let sources: [&[u8]; 6] = [
         b"-----BEGIN ",
         &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01],
@@ -71,9 +71,9 @@ fn runs_are_followed_both_ways() {
     }
 }
 
-/// A text as other texts quote it: signs and line breaks are written out.
+/// Text as quoted in other formats: signs and line breaks are escaped.
 #[test]
-fn what_quotes_a_run_is_undone() {
+fn escapes_in_a_run_are_undone() {
     let plain: Vec<u8> = [&[0xfb, 0xff, 0xbe, 0xfb][..], b"-----BEGIN ", &[0xfb; 20], &[0xff; 70]].concat();
     let coded = base64(&plain);
     assert!(coded.contains('+') && coded.contains('/'));
@@ -100,7 +100,7 @@ fn what_quotes_a_run_is_undone() {
 }
 
 #[test]
-fn the_last_line_of_a_run_ends_where_its_text_does() {
+fn the_last_line_of_a_run_ends_with_its_text() {
     let plain: Vec<u8> = [b"-----BEGIN ", &[0xfb; 127][..]].concat();
     let coded = base64(&plain);
     let lines: Vec<&str> = coded.as_bytes().chunks(64).map(|line| str::from_utf8(line).unwrap()).collect();
@@ -119,7 +119,7 @@ fn the_last_line_of_a_run_ends_where_its_text_does() {
 }
 
 #[test]
-fn soft_line_breaks_are_none_and_padding_is() {
+fn soft_line_breaks_do_not_end_a_run_and_padding_does() {
     let plain: Vec<u8> = [b"-----BEGIN ", &[0xfb; 200][..]].concat();
     let coded = base64(&plain);
     let lines: Vec<&str> = coded.as_bytes().chunks(75).map(|line| str::from_utf8(line).unwrap()).collect();
@@ -128,7 +128,7 @@ fn soft_line_breaks_are_none_and_padding_is() {
         assert_eq!(open(&text).unwrap_or_default().0, plain, "{text}");
     }
     let text = format!("{}=\n{}", base64(&[7; 47]), base64(&plain));
-    assert_eq!(open(&text).unwrap_or_default().0, plain, "what ends in padding is a text of its own");
+    assert_eq!(open(&text).unwrap_or_default().0, plain, "padding ends a text");
 }
 
 #[test]
@@ -151,14 +151,14 @@ fn a_run_may_begin_with_a_short_line_after_a_sign() {
 }
 
 #[test]
-fn what_is_listed_is_not_joined() {
+fn items_of_a_list_are_not_joined() {
     let coded = base64(&[&b"-----BEGIN "[..], &[0xfb; 92]].concat());
     let (bytes, span) = open(&format!("[\"{coded}\", \"b3RoZXIgdGhpbmdzIGFsdG9nZXRoZXI\"]")).unwrap();
     assert_eq!((bytes.len(), span), (103, 2..2 + coded.len()));
 }
 
 #[test]
-fn anchors_of_what_is_encoded_twice() {
+fn anchors_of_twice_encoded_keys() {
     for (source, anchors) in [
         ("LS0tLS1CRUdJTi", &ANCHORS[18..21]),
         ("MII", &ANCHORS[21..22]),
@@ -178,7 +178,7 @@ fn anchors_of_what_is_encoded_twice() {
 }
 
 #[test]
-fn files_that_are_nothing_but_base64() {
+fn files_of_base64_only() {
     for start in [
         &[0x30, 0x81, 0x87, 2][..],
         &[0x30, 0x77, 2, 1, 1],
@@ -210,7 +210,7 @@ fn files_that_begin_with_digits_are_claimed() {
         (&format!("{} {}", &coded[..20], &coded[20..]), false),
         (&format!("{}\n", "/".repeat(76)), false),
         (&format!("---{coded}"), false),
-        // It may be hexadecimal as well: the engine asks both.
+        // The text may be hexadecimal as well: the engine asks both unwrappers.
         (&"0123456789abcdef".repeat(4), true),
     ] {
         assert_eq!(claims(text), expected, "{text}");
@@ -235,7 +235,7 @@ fn streams_in_the_middle_of_a_file() {
     ];
     for plain in [&gzip, &zip].into_iter().chain(&others) {
         for coded in [base64(plain), base64url(plain)] {
-            // Letters before it are none of it.
+            // Letters before the stream are not part of it.
             let (bytes, span) = open(&format!("data: path,{coded}\n")).unwrap();
             assert_eq!((&bytes, span.start), (plain, 11));
         }
@@ -251,6 +251,6 @@ fn streams_in_the_middle_of_a_file() {
 }
 
 #[test]
-fn words_are_no_runs() {
+fn words_are_not_runs() {
     assert_eq!(open("AAAA,KoZIhvcNA;AAgEAAo,CAQACg"), None);
 }

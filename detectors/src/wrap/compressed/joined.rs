@@ -1,8 +1,8 @@
-//! Compressed streams one after the other, read as one stream, and the bytes that decompressors pass over: skippable frames
-//! (RFC 8878 3.1.2, LZ4 Frame Format), and what follows the last stream.
+//! Consecutive compressed streams read as one stream, and the bytes that decompressors skip: skippable frames (RFC 8878
+//! 3.1.2, LZ4 Frame Format), and data after the last stream.
 //!
-//! A decompressor ignores those bytes, so that somebody may have put a key there. Each skippable frame and what follows the
-//! last stream are read like members.
+//! Decompressors ignore those bytes, so they may hide a key. Each skippable frame and the data after the last stream
+//! are handed out as members.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -11,39 +11,39 @@ use keyradius_core::seam::{Inside, Member, Unopenable};
 
 use super::{READ, only_member};
 
-/// Most bytes of skippable frames that are kept of one stream.
+/// Maximum number of bytes of skippable frames kept per stream.
 pub(crate) const ASIDE: usize = 4 << 20;
 
-/// Shortest skippable frame that is searched, in bytes: no key is shorter.
+/// Minimum length of a skippable frame that is searched, in bytes: no key is shorter.
 const SHORTEST: usize = 32;
 
 /// Length of a magic number, in bytes.
 const MAGIC: usize = 4;
 
-/// Whether a magic number is that of a skippable frame, which Zstandard and LZ4 share.
+/// Whether a magic number is that of a skippable frame. Zstandard and LZ4 share these numbers.
 const fn is_skippable(magic: &[u8]) -> bool {
     matches!(magic, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
 }
 
-/// A decoder of one stream, which stops where the stream ends.
+/// A decoder of one stream, which stops at the end of the stream.
 pub(crate) trait Stream<'r>: Read + Sized {
-    /// Where it reads from.
+    /// Returns the input of the decoder.
     fn input(&mut self) -> &mut Input<'r>;
-    /// A decoder of the next stream of the same input.
+    /// Returns a decoder for the next stream of the same input.
     fn again(self) -> Self;
 }
 
-/// The input of a decoder, with the few bytes of it that were looked at between two streams.
+/// The input of a decoder, with the few bytes that were read ahead between two streams.
 pub(crate) struct Input<'r> {
     bytes: BufReader<&'r mut dyn Read>,
     looked: [u8; MAGIC],
-    /// How many of them are there, and how many of those were read again.
+    /// Number of bytes read ahead, and how many of them were returned since.
     have: usize,
     given: usize,
     skipped: Vec<Vec<u8>>,
-    /// How many bytes that is.
+    /// Total length of `skipped`, in bytes.
     kept: usize,
-    /// Whether frames were passed over because they were too many or too large.
+    /// Whether frames were dropped because they were too many or too large.
     lost: bool,
 }
 
@@ -60,7 +60,7 @@ impl<'r> Input<'r> {
         }
     }
 
-    /// Reads the start of what comes next: to what was looked at, without its first `zeros` bytes.
+    /// Reads ahead, keeping the bytes already read ahead except for the first `zeros`.
     fn look(&mut self, zeros: usize) -> io::Result<[u8; MAGIC]> {
         self.looked.rotate_left(zeros.min(MAGIC));
         (self.have, self.given) = (self.have.saturating_sub(zeros), 0);
@@ -75,7 +75,8 @@ impl<'r> Input<'r> {
         Ok(self.looked)
     }
 
-    /// Goes on to the next stream: over padding, and over skippable frames if the format has them. Returns whether there is one.
+    /// Advances to the next stream: over padding, and over skippable frames if `skips`. Returns whether there is a next
+    /// stream.
     pub(crate) fn next(&mut self, begins: fn(&[u8]) -> bool, skips: bool) -> io::Result<bool> {
         let mut zeros = MAGIC;
         loop {
@@ -96,7 +97,7 @@ impl<'r> Input<'r> {
         }
     }
 
-    /// Sets a skippable frame aside.
+    /// Reads a skippable frame and keeps it if it fits.
     fn skip(&mut self) -> io::Result<()> {
         let mut length = [0; 4];
         self.bytes.read_exact(&mut length)?;
@@ -146,13 +147,13 @@ impl BufRead for Input<'_> {
     }
 }
 
-/// Streams of one format as one stream.
+/// Consecutive streams of one format as one stream.
 struct Joined<D> {
-    /// `None` only while a decoder is exchanged for the next.
+    /// `None` only while a decoder is replaced by the next.
     decoder: Option<D>,
     begins: fn(&[u8]) -> bool,
     skips: bool,
-    /// Whether a stream is being read.
+    /// Whether the decoder is inside a stream.
     within: bool,
     ended: bool,
 }
@@ -178,8 +179,8 @@ impl<'r, D: Stream<'r>> Read for Joined<D> {
     }
 }
 
-/// Hands out what the streams of a format give as one member, then what stands between and after them. `begins` tells the
-/// start of a stream by its first four bytes; `skips` whether the format has skippable frames.
+/// Hands out the output of all streams of a format as one member, then the data between and after them. `begins`
+/// recognises the start of a stream by its first four bytes; `skips` is whether the format has skippable frames.
 pub(crate) fn open<'r, D: Stream<'r>>(
     decoder: D,
     inside: &mut dyn Inside,
@@ -206,7 +207,7 @@ pub(crate) fn open<'r, D: Stream<'r>>(
             return Ok(());
         }
     }
-    // After a fault nobody knows where a stream ends.
+    // After an error the end of the stream is unknown.
     if joined.ended && opened.is_ok() && input.have > input.given {
         let _ = inside.member(Member { name: b"trailing", at: 0 }, input);
     }
@@ -239,11 +240,11 @@ mod tests {
         encoder.finish().unwrap()
     }
 
-    /// "hello" as `xz -0` writes it.
+    /// "hello" as written by `xz -0`.
     const XZ: &[u8] = b"\xfd7zXZ\x00\x00\x04\xe6\xd6\xb4F\x02\x00!\x01\x0c\x00\x00\x00\x8f\x98A\x9c\x01\x00\x04hello\
                         \x00\x00\x00\x00\xb17\xb9\xdb\xe5\xda\x1e\x9b\x00\x01\x1d\x05\xb8-\x80\xaf\x1f\xb6\xf3}\x01\x00\x00\
                         \x00\x00\x04YZ";
-    /// "hello" as `xz --format=lzma -0` writes it.
+    /// "hello" as written by `xz --format=lzma -0`.
     const LZMA: &[u8] =
         b"\x5d\x00\x00\x04\x00\xff\xff\xff\xff\xff\xff\xff\xff\x00\x34\x19\x49\xdb\x85\x64\xf1\x93\xb1\xff\
                           \xfb\x8f\xc0\x00";
@@ -252,7 +253,7 @@ mod tests {
         [&[0x50 | number, 0x2a, 0x4d, 0x18][..], &(bytes.len() as u32).to_le_bytes(), bytes].concat()
     }
 
-    /// What comes out: the stream, then skippable frames and what follows.
+    /// Returns the members: the stream, then skippable frames and trailing data.
     fn told(container: &dyn Container, bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
         assert!(container.claims(bytes));
         let (result, out) = open(container, bytes);
@@ -292,7 +293,7 @@ mod tests {
             let first = skippable(number, &[7; 100]);
             let out = told(&Zstd, &[&first[..], &zstd(b"hello")].concat());
             assert_eq!(out, [(String::new(), b"hello".to_vec()), frame.clone()]);
-            // What is no frame of Zstandard is read for what it is.
+            // Data other than a Zstandard frame is handed out as it is.
             let out = told(&Zstd, &[&first[..], &lz4(b"hello")].concat());
             assert_eq!(out, [(String::new(), vec![]), frame.clone(), ("trailing".to_owned(), lz4(b"hello"))]);
             assert_eq!(told(&Zstd, &first), [(String::new(), vec![]), frame.clone()]);
@@ -300,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_the_last_stream_is_a_member() {
+    fn data_after_the_last_stream_is_a_member() {
         let cases: [(&dyn Container, Vec<u8>); 5] = [
             (&Zstd, zstd(b"hello")),
             (&Lz4, lz4(b"hello")),
@@ -324,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn too_much_that_is_skipped_is_said() {
+    fn too_many_skippable_frames_are_reported() {
         for content in [vec![skippable(0, &vec![7; ASIDE + 1])], vec![skippable(0, &vec![7; 1 << 20]); 5]] {
             let (result, out) = open(&Zstd, &[zstd(b"hello"), content.concat(), zstd(b" there")].concat());
             assert_eq!((result, out.members[0].1.as_slice()), (Ok(()), &b"hello there"[..]));
@@ -338,11 +339,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_one_and_cannot_be_read_is_told() {
+    fn unsupported_streams_are_reported() {
         let dictionary: Vec<u8> = (0..=u8::MAX).collect();
         let mut compressor = zstd::bulk::Compressor::with_dictionary(19, &dictionary).unwrap();
         let with_dictionary = compressor.compress(&[&dictionary[..200], b"hello"].concat()).unwrap();
-        // Its header says so by a checksum that does not fit.
+        // The header is recognised although its checksum does not match.
         let mut of_lz4 = lz4(b"hello");
         of_lz4[6] ^= 1;
         let mut of_xz = XZ.to_vec();
@@ -358,7 +359,7 @@ mod tests {
             let told = read(&mut bytes.as_slice(), &mut seen);
             assert!(matches!(told, Err(Unopenable::Closed(Reason::Unsupported, _))), "{id}: {told:?}");
             assert!(seen.members.is_empty(), "{id}");
-            // Its magic number alone says nothing.
+            // The magic number alone is not enough.
             let told = read(&mut [&bytes[..4], &[0xff; 60]].concat().as_slice(), &mut seen);
             assert!(!matches!(told, Err(Unopenable::Closed(..))), "{id}: {told:?}");
         }

@@ -1,4 +1,4 @@
-//! The structures of ext: superblock, groups, inodes, folders, what is free.
+//! The structures of ext: superblock, groups, inodes, folders, free blocks.
 
 mod blocks;
 
@@ -9,12 +9,12 @@ use keyradius_core::read_at::Cursor;
 
 use crate::read::stored::{held, le16, le32};
 
-/// Where the superblock stands, in bytes.
+/// Offset of the superblock, in bytes.
 pub(super) const SUPERBLOCK: u64 = 1024;
 
-/// Features without which a file system of newer kind can be read all the same (ext2_fs.h, EXT*_FEATURE_INCOMPAT): types
-/// in folders, unclean, groups of descriptors, extents, 64 bits, multiple mount protection, flexible groups, large
-/// attributes, seed of checksums, large folders, inline data, encryption, casefolding.
+/// Incompatible features that do not prevent reading (ext2_fs.h, EXT*_FEATURE_INCOMPAT): file types in folders,
+/// unclean, descriptors in meta groups, extents, 64 bits, multiple mount protection, flexible groups, large attributes,
+/// checksum seed, large folders, inline data, encryption, casefolding.
 const KNOWN: u32 =
     0x2 | 0x4 | 0x10 | 0x40 | 0x80 | 0x100 | 0x200 | 0x400 | 0x2000 | 0x4000 | 0x8000 | 0x1_0000 | 0x2_0000;
 const META_GROUPS: u32 = 0x10;
@@ -25,13 +25,13 @@ const EXTENTS: u32 = 0x8_0000;
 const INLINE: u32 = 0x1000_0000;
 const ENCRYPTED: u32 = 0x800;
 
-/// Most bytes of one folder that are read: some hundred thousand entries.
+/// Maximum number of bytes read of one folder: some hundred thousand entries.
 const MOST_FOLDER: u64 = 16 << 20;
 
-/// Largest inode: that of a block.
+/// Maximum size of an inode, in bytes: that of a block.
 const MOST_INODE: u64 = 64 << 10;
 
-/// Whether something that begins like this may have a superblock: the magic alone is two bytes.
+/// Whether a file with this start may have a superblock: the magic alone is two bytes.
 pub(super) fn begins(start: &[u8]) -> bool {
     let superblock = start.get(SUPERBLOCK as usize..).unwrap_or_default();
     let word = |at| le32(superblock, at);
@@ -45,17 +45,17 @@ pub(super) fn begins(start: &[u8]) -> bool {
 /// ext2_fs.h: s_magic.
 const MAGIC: u16 = 0xef53;
 
-/// Largest block: 1024 bytes shifted by so much.
+/// Maximum block size, as a left shift of 1024 bytes.
 const MOST_SCALE: u32 = 6;
 
-/// A file system. Sizes in bytes, places in blocks.
+/// A file system. Sizes are in bytes, positions in blocks.
 pub(super) struct Volume {
     bytes: Cursor,
     block: u64,
     blocks: u64,
     first: u64,
     per_group: u64,
-    /// Blocks that one bit of the bitmap stands for.
+    /// Number of blocks per bit of the bitmap.
     cluster: u64,
     inodes: u32,
     inodes_per_group: u32,
@@ -65,13 +65,13 @@ pub(super) struct Volume {
     sparse: bool,
     first_meta_group: u64,
     journal: u32,
-    /// Tables that may still be read for the file at hand.
+    /// Number of tables that may still be read for the current file.
     left: Cell<u32>,
-    /// Bytes of tables that were read and not counted yet.
+    /// Bytes of tables read but not yet counted.
     tables: Cell<u64>,
 }
 
-/// What an inode is of.
+/// The type of an inode.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     File,
@@ -83,10 +83,10 @@ pub(super) enum Kind {
 pub(super) struct Inode {
     pub(super) kind: Kind,
     pub(super) size: u64,
-    /// Where it stands, in bytes.
+    /// Offset of the inode, in bytes.
     pub(super) at: u64,
     flags: u32,
-    /// All of it.
+    /// The whole inode.
     bytes: Vec<u8>,
 }
 
@@ -95,12 +95,12 @@ impl Inode {
         self.flags & ENCRYPTED != 0
     }
 
-    /// The block map, the root of the extents, or the first bytes of an inline file.
+    /// Returns the block map, the root of the extents, or the first bytes of an inline file.
     fn map(&self) -> &[u8] {
         self.bytes.get(40..100).unwrap_or_default()
     }
 
-    /// A file in its inode: what does not fit there stands in an attribute, `system.data`.
+    /// Returns the content of an inline file: what does not fit into the map is in the attribute `system.data`.
     fn inline(&self) -> Vec<u8> {
         let mut found = self.map().to_vec();
         found.extend(self.attribute().unwrap_or_default());
@@ -108,7 +108,7 @@ impl Inode {
         found
     }
 
-    /// The attribute `system.data`, if it stands behind the fields.
+    /// Returns the attribute `system.data`, if it is stored after the fields of the inode.
     fn attribute(&self) -> Option<&[u8]> {
         let start = 128 + usize::from(le16(&self.bytes, 128)?);
         let area = self.bytes.get(start..)?;
@@ -153,7 +153,7 @@ impl Volume {
             tables: Cell::default(),
             bytes,
         };
-        // A bitmap of a group fills one block, for blocks as for inodes.
+        // The bitmaps of a group, for blocks and for inodes, fill one block each.
         let bits = volume.block * 8;
         let sane = le16(&block, 0x38)? == MAGIC
             && (1..=bits * volume.cluster).contains(&volume.per_group)
@@ -167,12 +167,13 @@ impl Volume {
         sane.then_some(volume)
     }
 
-    /// Whether it has features without which it cannot be read.
+    /// Whether the file system has features that prevent reading.
     pub(super) const fn has_unknown_features(&self) -> bool {
         self.features & !KNOWN != 0
     }
 
-    /// The block of the superblock. With blocks of 1024 bytes that is number 1, even if numbering begins at 0 (bigalloc).
+    /// Returns the number of the block with the superblock. It is 1 for blocks of 1024 bytes, even if numbers start at
+    /// 0 (bigalloc).
     const fn superblock(&self) -> u64 {
         SUPERBLOCK / self.block
     }
@@ -181,17 +182,17 @@ impl Volume {
         self.blocks.saturating_sub(self.first).div_ceil(self.per_group)
     }
 
-    /// Bytes of a block, or of a part of it.
+    /// Reads a part of a block.
     fn held(&self, block: u64, within: u64, length: u64) -> Option<Vec<u8>> {
         held(&self.bytes, block.checked_mul(self.block)?.checked_add(within)?, length, MOST_INODE)
     }
 
-    /// The descriptor of a group: bitmap of blocks, table of inodes, flags.
+    /// Returns fields of the descriptor of a group: block bitmap, inode table, flags.
     fn group(&self, number: u64) -> Option<(u64, u64, u16)> {
         let per_block = self.block / self.descriptor;
         let table = number / per_block;
         let block = if self.features & META_GROUPS != 0 && table >= self.first_meta_group {
-            // In the first block of the groups it describes, behind a copy of the superblock if there is one.
+            // In the first block of the groups that it describes, after a copy of the superblock if there is one.
             let group = table * per_block;
             let first = if group == 0 { self.superblock() } else { self.first + group * self.per_group };
             first + u64::from(self.has_superblock(group))
@@ -206,7 +207,8 @@ impl Volume {
         Some((wide(0, 0x20)?, wide(8, 0x28)?, le16(&bytes, 0x12)?))
     }
 
-    /// Whether a group begins with a copy: all, or those whose numbers are powers of 3, 5 and 7.
+    /// Whether a group begins with a copy of the superblock: all groups, or those whose numbers are powers of 3, 5 and
+    /// 7.
     fn has_superblock(&self, group: u64) -> bool {
         let power_of = |base: u64| {
             std::iter::successors(Some(base), |n| n.checked_mul(base)).take_while(|&n| n <= group).any(|n| n == group)
@@ -229,16 +231,16 @@ impl Volume {
         Some(Inode { kind, size, at: table * self.block + within, flags: le32(&bytes, 0x20)?, bytes })
     }
 
-    /// The inode of the journal.
+    /// Returns the inode number of the journal, if there is one.
     pub(super) fn journal(&self) -> Option<u32> {
         Some(self.journal).filter(|&number| number > 0)
     }
 
-    /// The bytes of a folder. `None` if it is none or damaged.
+    /// Returns the bytes of a folder. `None` if the inode is not a folder or is damaged.
     pub(super) fn folder(&self, folder: u32) -> Option<Folder> {
         let inode = self.inode(folder).filter(|inode| inode.kind == Kind::Folder && !inode.is_encrypted())?;
         if inode.flags & INLINE != 0 {
-            // The number of the folder above stands first; the attribute is a list of its own.
+            // The inode number of the parent folder comes first. The attribute is a list of its own.
             let map = inode.map().get(4..).unwrap_or_default().to_vec();
             let lists = vec![map, inode.attribute().unwrap_or_default().to_vec()];
             return Some(Folder { lists, block: usize::MAX, whole: true });
@@ -248,41 +250,41 @@ impl Volume {
         Some(Folder { lists: vec![bytes], block: self.block as usize, whole: inode.size <= MOST_FOLDER })
     }
 
-    /// Bytes of the image.
+    /// Returns the size of the image, in bytes.
     pub(super) fn size(&self) -> u64 {
         self.bytes.size()
     }
 
-    /// What is in free blocks, one behind the other.
+    /// Returns a reader of all free blocks in order.
     pub(super) fn free(&self) -> Free<'_> {
         Free { volume: self, group: 0, runs: Vec::new(), run: self.bytes.part(0, 0) }
     }
 }
 
-/// A folder: lists of entries, in blocks.
+/// A folder: lists of entries, divided into blocks.
 pub(super) struct Folder {
     lists: Vec<Vec<u8>>,
-    /// No entry goes over the end of a block of so many bytes.
+    /// Block size in bytes. No entry crosses the end of a block.
     block: usize,
-    /// Whether that is all of it.
+    /// Whether the lists are complete.
     whole: bool,
 }
 
 impl Folder {
-    /// How many bytes.
+    /// Returns the total length of the lists, in bytes.
     pub(super) fn len(&self) -> u64 {
         self.lists.iter().map(|list| list.len() as u64).sum()
     }
 
-    /// Whether its entries fit together to its end.
+    /// Whether all entries are consistent.
     pub(super) fn is_sound(&self) -> bool {
         matches!(self.entries(|_, _| Ok::<_, std::convert::Infallible>(())), Ok(true))
     }
 
-    /// Hands on names and inodes, without the folder itself and the one above. Returns whether it is sound to its end.
+    /// Calls `each` with names and inode numbers, except for `.` and `..`. Returns whether all entries are consistent.
     pub(super) fn entries<E>(&self, mut each: impl FnMut(&[u8], u32) -> Result<(), E>) -> Result<bool, E> {
         let mut whole = self.whole;
-        // The nodes of an index look like an entry that is not used.
+        // The nodes of an index look like unused entries.
         for block in self.lists.iter().flat_map(|list| list.chunks(self.block)) {
             let mut rest = block;
             while let Some((name, inode, behind)) = first(rest) {
@@ -297,10 +299,11 @@ impl Folder {
     }
 }
 
-/// The first entry of a list, and what follows it. An entry: inode, its length, length of the name, type, name.
+/// Returns the first entry of a list, and the rest. An entry has an inode, its length, the length of the name, a type
+/// and the name.
 fn first(bytes: &[u8]) -> Option<(&[u8], u32, &[u8])> {
     let (inode, length) = (le32(bytes, 0)?, usize::from(le16(bytes, 4)?));
-    // A block of 64 KiB cannot be written in 16 bits.
+    // A block size of 64 KiB does not fit into 16 bits.
     let length = if matches!(length, 0 | 0xffff) && bytes.len() >= 0xffff { bytes.len() } else { length };
     let (entry, rest) = bytes.split_at_checked(length).filter(|_| length >= 8)?;
     let name = entry.get(8..8 + usize::from(*entry.get(6)?))?;
@@ -311,13 +314,13 @@ fn first(bytes: &[u8]) -> Option<(&[u8], u32, &[u8])> {
 pub(super) struct Free<'a> {
     volume: &'a Volume,
     group: u64,
-    /// Runs of this group that were not read yet, last first: first block and number.
+    /// Remaining runs of the current group, last one first: first block and number of blocks.
     runs: Vec<(u64, u64)>,
     run: Cursor,
 }
 
 impl Free<'_> {
-    /// The runs of the next group, if there is one.
+    /// Loads the runs of the next group. `None` after the last group.
     fn next_group(&mut self) -> Option<()> {
         let volume = self.volume;
         if self.group >= volume.groups() {
@@ -328,7 +331,7 @@ impl Free<'_> {
         let bitmap = volume.group(self.group).and_then(|(bitmap, _, _)| volume.held(bitmap, 0, volume.block));
         self.group += 1;
         let mut runs: Vec<(u64, u64)> = Vec::new();
-        // A group that was never written to has no bitmap yet; one that is damaged shows nothing.
+        // A group that was never written has no bitmap yet. A damaged bitmap counts as full.
         let bitmap = bitmap.unwrap_or_default();
         for bit in 0..length.div_ceil(volume.cluster) {
             let used = bitmap.get((bit / 8) as usize).is_none_or(|byte| byte >> (bit % 8) & 1 == 1);

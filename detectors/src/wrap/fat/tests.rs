@@ -5,7 +5,7 @@ use crate::read::stored::collect::{open, torture};
 
 const SECTOR: usize = 512;
 
-/// A FAT16 or FAT12 floppy by hand: one sector a cluster, one table, sixteen entries in the root.
+/// Returns a FAT16 or FAT12 floppy: one sector per cluster, one table, sixteen entries in the root.
 fn image(width: Width, clusters: usize) -> Vec<u8> {
     let (bits, text) = if width == Width::Twelve { (12, b"FAT12   ") } else { (16, b"FAT16   ") };
     let table = ((clusters + 2) * bits).div_ceil(8 * SECTOR);
@@ -62,7 +62,7 @@ fn image(width: Width, clusters: usize) -> Vec<u8> {
 }
 
 #[test]
-fn files_in_pieces_long_names_and_what_was_deleted() {
+fn fragmented_files_long_names_and_deleted_files() {
     for (width, clusters) in [(Width::Twelve, 100), (Width::Sixteen, 4200)] {
         let seen = open(&Fat, &image(width, clusters)).unwrap();
         assert_eq!(seen.names(), ["KEY.PEM", "FOLDER/ca.key.pem", "[free clusters]"]);
@@ -95,9 +95,9 @@ fn texts_and_signatures_do_not_matter() {
 }
 
 #[test]
-fn damage_ends() {
+fn damage_is_bounded() {
     let mut bytes = image(Width::Twelve, 100);
-    // A circle: 4 leads to 2.
+    // A cycle: 4 leads to 2.
     bytes[SECTOR + 6] = 2;
     bytes[SECTOR + 7] &= 0xf0;
     let seen = open(&Fat, &bytes).unwrap();
@@ -106,7 +106,7 @@ fn damage_ends() {
 }
 
 #[test]
-fn a_text_is_no_file_system() {
+fn a_text_is_not_a_file_system() {
     let mut bytes = vec![b' '; 2048];
     bytes[54..62].copy_from_slice(b"FAT16   ");
     assert!(open(&Fat, &bytes).is_none());

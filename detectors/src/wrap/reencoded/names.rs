@@ -1,19 +1,20 @@
-//! Names of encodings, as `iconv` takes them, in which the text of a key can be read as it is stored.
+//! Names of encodings, as `iconv` accepts them, in which the text of a key can be searched as stored.
 //!
-//! In these, ASCII is stored as itself, and nothing else is written as ASCII. Encodings with a state (ISO-2022, HZ, UTF-7) are
-//! not among them: what stands between two letters may be a change of state that no reader of the text ever sees.
+//! These encodings store ASCII as ASCII, and use ASCII bytes for nothing else. Stateful encodings (ISO-2022, HZ, UTF-7)
+//! are excluded: a change of state, which readers of the text do not see, may be between any two letters.
 
-/// Code pages, as `CP1252`, `IBM850`, `windows-1250` or the number alone. Those of EBCDIC have numbers in between.
+/// Code pages, named as `CP1252`, `IBM850`, `windows-1250` or by the number alone. EBCDIC pages have numbers in
+/// between.
 const CODE_PAGES: [u16; 63] = [
     367, 437, 737, 770, 771, 772, 773, 774, 775, 813, 819, 850, 851, 852, 855, 856, 857, 858, 860, 861, 862, 863, 864,
     865, 866, 868, 869, 874, 891, 901, 902, 903, 904, 912, 915, 916, 920, 921, 922, 932, 936, 943, 949, 950, 1046,
     1124, 1125, 1129, 1133, 1161, 1162, 1163, 1167, 1250, 1251, 1252, 1253, 1254, 1255, 1256, 1257, 1258, 65001,
 ];
 
-/// What may stand before the number of a code page.
+/// Prefixes of the number of a code page.
 const PAGES: [&str; 6] = ["cp", "ibm", "windows", "win", "ms", ""];
 
-/// Every other name, in small letters and without signs.
+/// All other names, in lower case and without punctuation.
 const NAMES: [&str; 72] = [
     "646",
     "ansix341968",
@@ -89,18 +90,20 @@ const NAMES: [&str; 72] = [
     "viscii",
 ];
 
-/// What a page about attributes writes where a name belongs. No program takes it for one.
+/// Placeholders that pages about attributes write in place of a name. No program accepts them.
 const PLACEHOLDERS: [&str; 6] = ["encoding", "enc", "encodingname", "charset", "name", "value"];
 
-/// Whether what git stores under a name is searched as it is. `name` is everything up to the blank or the end of the line.
+/// Whether files stored under this encoding name can be searched as they are. `name` ends at the blank or the end of
+/// the line.
 ///
-/// UTF-16 is one of these, because it is searched both ways. UTF-32 is not: some programs let it say more than Unicode has.
+/// UTF-16 is included, because it is searched in both byte orders. UTF-32 is not: some programs accept values beyond
+/// Unicode in it.
 pub(super) fn is_read(name: &[u8]) -> bool {
-    // What follows a slash changes what comes out: `ASCII//TRANSLIT` writes letters of full width as letters.
+    // A suffix after a slash changes the output: `ASCII//TRANSLIT` writes full-width letters as ASCII letters.
     if name.contains(&b'/') {
         return false;
     }
-    // glibc passes over every other sign: to it, `IBM(037` is IBM037.
+    // glibc ignores all other punctuation: `IBM(037` is IBM037.
     let plain: String =
         name.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(|byte| byte.to_ascii_lowercase() as char).collect();
     let plain = plain.as_str();
@@ -111,7 +114,7 @@ pub(super) fn is_read(name: &[u8]) -> bool {
         || ["latin", "l"].iter().filter_map(|start| plain.strip_prefix(start)).any(|n| between(n, 1, 10))
 }
 
-/// A part of ISO 8859, with the year of an edition or without.
+/// Whether these digits are a part of ISO 8859, with or without the year of an edition.
 fn is_part(digits: &str) -> bool {
     let edition = |at: usize| {
         let (part, year) = digits.split_at_checked(at)?;
@@ -133,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_holds_ascii_is_known_by_name_and_nothing_else_is() {
+    fn encodings_that_preserve_ascii_are_known_by_name() {
         for name in [
             "UTF-8",
             "utf8",

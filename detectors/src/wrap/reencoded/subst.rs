@@ -1,17 +1,17 @@
-//! `$Format:...$` of files with the attribute `export-subst`: `git archive` writes what it stands for (gitattributes(5), and
+//! `$Format:...$` in files with the attribute `export-subst`, as expanded by `git archive` (gitattributes(5), and
 //! git-log(1), PRETTY FORMATS).
 //!
-//! What stands for a byte is read (`%x2d`, `%n`, `%%`); what stands for something of a commit is left out, since that is searched
-//! in the commit. An empty one parts a key into pieces that are whole in every archive.
+//! Placeholders for a byte are expanded (`%x2d`, `%n`, `%%`). Placeholders for data of a commit are dropped, because
+//! the commit is searched itself. An empty placeholder splits a key into pieces that are whole in every archive.
 
 use zeroize::Zeroizing;
 
 use crate::wrap::digits;
 
-/// How one begins. It ends with the next dollar sign.
+/// The start of a format, which ends at the next dollar sign.
 pub(super) const MARK: &[u8] = b"$Format:";
 
-/// The text with each of them written out; `None` if it has none.
+/// Returns the text with all formats expanded; `None` if it contains none.
 pub(super) fn written(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let mut out = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut rest = text;
@@ -34,7 +34,7 @@ fn expand(mut format: &[u8], out: &mut Vec<u8>) {
         if byte == b'%' {
             format = placeholder(rest, out);
         } else if byte == 0 {
-            // To git a format is a string of C.
+            // Git treats a format as a C string.
             return;
         } else {
             out.push(byte);
@@ -42,7 +42,7 @@ fn expand(mut format: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Writes what follows a percent sign stands for; returns what is behind it.
+/// Writes the expansion of the placeholder after a percent sign. Returns the rest of the format.
 fn placeholder<'f>(format: &'f [u8], out: &mut Vec<u8>) -> &'f [u8] {
     let behind = |many: usize| format.get(many..).unwrap_or_default();
     match format {
@@ -58,7 +58,7 @@ fn placeholder<'f>(format: &'f [u8], out: &mut Vec<u8>) -> &'f [u8] {
             out.push(b'%');
             behind(1)
         }
-        // A line feed or a blank before what is not empty.
+        // `+` and ` ` put a line feed or a blank before an expansion that is not empty.
         [b'+', b'x' | b'n', ..] => {
             out.push(b'\n');
             placeholder(behind(1), out)
@@ -68,7 +68,7 @@ fn placeholder<'f>(format: &'f [u8], out: &mut Vec<u8>) -> &'f [u8] {
             placeholder(behind(1), out)
         }
         [b'-' | b'+' | b' ', ..] => placeholder(behind(1), out),
-        // Colors, widths and everything with options in parentheses.
+        // Colours, widths and everything with options in parentheses.
         [b'C' | b'w' | b'<' | b'>' | b'(', ..] => {
             let named =
                 [&b"Cred"[..], b"Cgreen", b"Cblue", b"Creset"].into_iter().find(|name| format.starts_with(name));
@@ -85,7 +85,7 @@ fn placeholder<'f>(format: &'f [u8], out: &mut Vec<u8>) -> &'f [u8] {
         }
         [b'a' | b'c' | b'g' | b'G', _, ..] => behind(2),
         [letter, ..] if letter.is_ascii_alphabetic() && !b"ijklqruvxzAEFIJKLMOPQRUVWXYZ".contains(letter) => behind(1),
-        // Nothing that git knows.
+        // Not a placeholder of git.
         _ => {
             out.push(b'%');
             format
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_git_archive_writes_is_read() {
+    fn formats_expand_as_in_git_archive() {
         for (text, out) in [
             ("a$Format:%x2d%x2d%x2D$b", "a---b"),
             ("$Format:a%nb%%x41$c$Format:$d", "a\nb%x41cd"),

@@ -1,25 +1,25 @@
-//! The header of a 7z archive, counted before the decoder reads it.
+//! Counts what the header of a 7z archive declares, before the decoder reads it.
 //!
-//! The decoder makes room for every entry that a header declares, and a byte of the header declares up to 200 bytes of them.
-//! [`Counts`] goes through a header as the decoder does (7zFormat.txt, "Header"), counts what it declares and allocates
-//! nothing. It ends behind the number of files: what follows is as long as the header.
+//! The decoder allocates every entry that a header declares, and one byte of the header can declare up to 200 bytes of
+//! them. [`Counts`] reads a header as the decoder does (7zFormat.txt, "Header"), counts what it declares and allocates
+//! nothing. It stops after the number of files: the rest is no longer than the header.
 
 use keyradius_core::error::Reason;
 use sevenz_rust2::{ArchiveEntry, Block, Coder};
 
-/// Why a header or a block is not read, in a few fixed words.
+/// Why a header or a block is not read, with a fixed text.
 pub(super) type Refused = (Reason, &'static str);
 
-/// A header that is cut off or contradicts itself.
+/// The header is cut off or contradicts itself.
 pub(super) const DAMAGED: Refused = (Reason::Damaged, "header");
 
-/// Parts of a header that 7-Zip does not write and the decoder does not read.
+/// The header has parts that 7-Zip does not write and the decoder does not read.
 const UNSUPPORTED: Refused = (Reason::Unsupported, "header");
 
-/// First byte of a header (7zFormat.txt, "Property IDs").
+/// First byte of an uncompressed header (7zFormat.txt, "Property IDs").
 const PLAIN: u8 = 0x01;
 
-/// First byte of a header that is packed.
+/// First byte of a compressed header.
 pub(super) const ENCODED: u8 = 0x17;
 
 const END: u8 = 0x00;
@@ -36,33 +36,33 @@ const FOLDER: u8 = 0x0b;
 const UNPACK_SIZE: u8 = 0x0c;
 const SUB_STREAM_COUNT: u8 = 0x0d;
 
-/// Most coders in a block, and most streams that go into them (7-Zip, CPP/7zip/Archive/7z/7zIn.cpp).
+/// Maximum number of coders in a block, and of streams into them (7-Zip, CPP/7zip/Archive/7z/7zIn.cpp).
 const MOST_STREAMS: u64 = 64;
 
-/// What an allocator needs beside one allocation, in bytes.
+/// Overhead of one allocation, in bytes.
 const ALLOCATION: u64 = 32;
 
-/// What a header declares.
+/// Numbers that a header declares.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Counts {
     packed_streams: u64,
     blocks: u64,
     coders: u64,
-    /// Streams that go into the coders.
+    /// Streams into the coders.
     inputs: u64,
-    /// Bytes of properties of the coders.
+    /// Length of the properties of all coders, in bytes.
     properties: u64,
-    /// Parts of the unpacked blocks: the content of files.
+    /// Parts of the decompressed blocks: the contents of files.
     parts: u64,
     files: u64,
-    /// Bytes behind the number of files, most of them names.
+    /// Length of the data after the number of files, in bytes; most of it is names.
     names: u64,
-    /// Bytes of the longest name that may be among them.
+    /// Upper bound for the length of the longest name, in bytes.
     longest: u64,
 }
 
 impl Counts {
-    /// Counts what a plain header declares.
+    /// Counts the declarations of an uncompressed header.
     pub(super) fn of(header: &[u8]) -> Result<Self, Refused> {
         let mut walk = Walk::new(header);
         if walk.byte()? != PLAIN {
@@ -94,33 +94,34 @@ impl Counts {
         Ok(walk.counts)
     }
 
-    /// Packed streams, blocks, coders and files.
+    /// Returns the numbers of packed streams, blocks, coders and files.
     #[cfg(test)]
     pub(super) fn numbers(&self) -> [usize; 4] {
         [self.packed_streams, self.blocks, self.coders, self.files].map(|number| usize::try_from(number).unwrap())
     }
 
-    /// What the decoder holds of such a header at most, in bytes, without the header itself.
+    /// Returns the maximum memory of the decoder for this header, in bytes, without the header itself.
     pub(super) fn memory(&self) -> u64 {
         const WORD: u64 = size_of::<u64>() as u64;
-        // Sizes, checksums and offsets; which checksums there are, in bits.
+        // Sizes, checksums and offsets, and one bit for each checksum.
         let packed_streams = self.packed_streams * (3 * WORD + 1);
-        // The block; coders, sizes, pairs and packed streams, each in an allocation; four numbers in the map of streams.
+        // The block; coders, sizes, pairs and packed streams, one allocation each; four numbers in the map of streams.
         let blocks = self.blocks * (size_of::<Block>() as u64 + 4 * ALLOCATION + 4 * WORD);
-        // The coder and its properties, a size, and the pair that binds it to another one.
+        // The coder and its properties, a size, and the pair that binds the coder to another one.
         let coders = self.coders * (size_of::<Coder>() as u64 + ALLOCATION + 3 * WORD) + self.properties;
         let inputs = self.inputs * (WORD + 1);
-        // A size, a checksum, once more while it is read, and a bit for each.
+        // A size, a checksum, a second copy while reading, and a bit for each.
         let parts = self.parts * (3 * WORD + 1);
         // The entry, its name, its block in the map of streams, and a few bits.
         let files = self.files * (size_of::<ArchiveEntry>() as u64 + ALLOCATION + 2 * WORD + 1);
-        // Two bytes of UTF-16 are up to three of UTF-8. The longest name is collected in a buffer that grows twofold.
+        // Two bytes of UTF-16 become up to three of UTF-8. The longest name is built in a buffer that grows by
+        // doubling.
         let names = self.names / 2 * 3 + self.longest * 3;
         packed_streams + blocks + coders + inputs + parts + files + names
     }
 }
 
-/// The bytes of an encoded header that say how it is packed: where it is stored, and the one block that it is.
+/// Returns the bytes of a compressed header that describe its position and its only block.
 pub(super) fn encoded(header: &[u8]) -> Result<&[u8], Refused> {
     let mut walk = Walk::new(header);
     if walk.byte()? != ENCODED {
@@ -130,7 +131,7 @@ pub(super) fn encoded(header: &[u8]) -> Result<&[u8], Refused> {
     if walk.counts.blocks == 1 { Ok(streams) } else { Err(DAMAGED) }
 }
 
-/// Bytes between two units of zero at most, wherever the names begin.
+/// Returns the maximum number of bytes between two zero units, at either alignment.
 fn longest_name(names: &[u8]) -> u64 {
     let longest = |names: &[u8]| {
         let (units, rest) = names.as_chunks::<2>();
@@ -140,14 +141,14 @@ fn longest_name(names: &[u8]) -> u64 {
     longest(names).max(longest(names.get(1..).unwrap_or_default())) as u64
 }
 
-/// A place in a header.
+/// A position in a header.
 struct Walk<'h> {
     header: &'h [u8],
     at: usize,
     counts: Counts,
 }
 
-/// Which of several checksums there are.
+/// Which of several checksums are present.
 enum Defined<'h> {
     All,
     Bits(&'h [u8]),
@@ -174,7 +175,7 @@ impl<'h> Walk<'h> {
         self.header.get(self.at..).unwrap_or_default()
     }
 
-    /// The next bytes.
+    /// Returns the next `length` bytes and advances.
     fn skip(&mut self, length: u64) -> Result<&'h [u8], Refused> {
         let skipped = usize::try_from(length).ok().and_then(|length| self.rest().get(..length)).ok_or(DAMAGED)?;
         self.at += skipped.len();
@@ -185,7 +186,8 @@ impl<'h> Walk<'h> {
         self.skip(1)?.first().copied().ok_or(DAMAGED)
     }
 
-    /// A number of one to nine bytes: the first says by its high bits how many follow (7zFormat.txt, "REAL_UINT64").
+    /// Reads a number of one to nine bytes: the high bits of the first are the number of further bytes (7zFormat.txt,
+    /// "REAL_UINT64").
     fn number(&mut self) -> Result<u64, Refused> {
         let first = self.byte()?;
         let length = first.leading_ones();
@@ -194,7 +196,7 @@ impl<'h> Walk<'h> {
         Ok(low | high.checked_shl(8 * length).unwrap_or_default())
     }
 
-    /// A count, at most the length of the header in bytes: each thing that is counted takes a byte at least.
+    /// Reads a count. The length of the header is the limit, because each item counted takes at least one byte.
     fn count(&mut self) -> Result<u64, Refused> {
         self.number().and_then(|count| if count <= self.header.len() as u64 { Ok(count) } else { Err(DAMAGED) })
     }
@@ -207,7 +209,7 @@ impl<'h> Walk<'h> {
         if self.byte()? == id { Ok(()) } else { Err(DAMAGED) }
     }
 
-    /// Goes on behind the packed streams, the blocks and their parts. Returns the bytes of the first two.
+    /// Skips the packed streams, the blocks and their parts. Returns the bytes of the first two.
     fn streams(&mut self) -> Result<&'h [u8], Refused> {
         let start = self.at;
         let mut defined = Defined::Bits(&[]);
@@ -249,7 +251,7 @@ impl<'h> Walk<'h> {
         if id == END { Ok(()) } else { Err(DAMAGED) }
     }
 
-    /// Goes on behind the blocks. Returns which of them have a checksum.
+    /// Skips the blocks. Returns which of them have a checksum.
     fn blocks(&mut self) -> Result<Defined<'h>, Refused> {
         self.expect(FOLDER)?;
         let count = self.count()?;
@@ -269,7 +271,7 @@ impl<'h> Walk<'h> {
         if id == END { Ok(defined) } else { Err(DAMAGED) }
     }
 
-    /// Goes on behind one block: its coders, each with one stream out of it, and how their streams are bound together.
+    /// Skips one block: its coders, each with one output stream, and the pairs that bind their streams.
     fn block(&mut self) -> Result<(), Refused> {
         let coders = self.number()?;
         if coders == 0 || coders > MOST_STREAMS {
@@ -291,7 +293,7 @@ impl<'h> Walk<'h> {
                 self.skip(length)?;
                 self.counts.properties += length;
             }
-            // Alternative methods, which nothing writes.
+            // Alternative methods, which no program writes.
             if flags & 0x80 != 0 {
                 return Err(UNSUPPORTED);
             }
@@ -300,7 +302,7 @@ impl<'h> Walk<'h> {
         self.numbers(2 * pairs)?;
         match inputs.checked_sub(pairs) {
             None | Some(0) => return Err(DAMAGED),
-            // The one that is not bound.
+            // The only stream without a pair.
             Some(1) => {}
             Some(packed) => self.numbers(packed)?,
         }
@@ -309,7 +311,7 @@ impl<'h> Walk<'h> {
         Ok(())
     }
 
-    /// Goes on behind the parts of the blocks. `defined`: which blocks have a checksum, which is that of the only part.
+    /// Skips the parts of the blocks. A block in `defined` has a checksum, which is also that of its only part.
     fn parts(&mut self, defined: &Defined<'h>) -> Result<(), Refused> {
         let own = |block: u64, parts: u64| if parts == 1 && defined.has(block) { 0 } else { parts };
         let (mut sizes, mut checksums) = (0, 0);
@@ -318,7 +320,7 @@ impl<'h> Walk<'h> {
             for block in 0..self.counts.blocks {
                 let parts = self.count()?;
                 self.counts.parts += parts;
-                // The size of the last one is what the others leave.
+                // The size of the last part is the remainder.
                 sizes += parts.saturating_sub(1);
                 checksums += own(block, parts);
             }
@@ -341,7 +343,7 @@ impl<'h> Walk<'h> {
         if id == END { Ok(()) } else { Err(DAMAGED) }
     }
 
-    /// Goes on behind up to `count` checksums. Returns which of them there are.
+    /// Skips up to `count` checksums. Returns which of them are present.
     fn checksums(&mut self, count: u64) -> Result<Defined<'h>, Refused> {
         let defined = if self.byte()? == 0 { Defined::Bits(self.skip(count.div_ceil(8))?) } else { Defined::All };
         let there = (0..count).filter(|&index| defined.has(index)).count() as u64;

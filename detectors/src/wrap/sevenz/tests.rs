@@ -8,21 +8,21 @@ use flate2::write::DeflateEncoder;
 use super::*;
 use crate::read::stored::collect::{Seen, open, open_into, torture};
 
-/// CRC-32, bit by bit.
+/// Computes CRC-32 bit by bit.
 fn crc(bytes: &[u8]) -> [u8; 4] {
     let step = |crc: u32| (0..8).fold(crc, |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 });
     (!bytes.iter().fold(!0, |crc, &byte| step(crc ^ u32::from(byte)))).to_le_bytes()
 }
 
-/// A name, its packed content, the coder's number and properties.
+/// Name, compressed content, id of the coder, and its properties.
 type Block<'a> = (&'a str, &'a [u8], &'a [u8], &'a [u8]);
 
-/// An archive of one member for each block.
+/// Returns an archive with one member per block.
 fn archive(blocks: &[Block<'_>]) -> Vec<u8> {
     finished(&blocks.iter().flat_map(|(_, content, _, _)| content.to_vec()).collect::<Vec<u8>>(), &plain(blocks))
 }
 
-/// The header of an archive of one member for each block.
+/// Returns the header of an archive with one member per block.
 fn plain(blocks: &[Block<'_>]) -> Vec<u8> {
     let lengths: Vec<u8> = blocks.iter().map(|(_, content, _, _)| content.len() as u8).collect();
     let mut names = vec![0];
@@ -38,7 +38,7 @@ fn plain(blocks: &[Block<'_>]) -> Vec<u8> {
         }
     }
     let count = [blocks.len() as u8];
-    // Header, streams: packed sizes; unpacking: blocks and sizes; nothing of parts; files: names.
+    // Header, streams: packed sizes; unpacking: blocks and sizes; no parts; files: names.
     [
         &[0x01, 0x04, 0x06, 0x00][..],
         &count,
@@ -62,18 +62,18 @@ fn plain(blocks: &[Block<'_>]) -> Vec<u8> {
     .concat()
 }
 
-/// An archive of packed streams and a header.
+/// Returns an archive of packed streams and a header.
 fn finished(packed: &[u8], header: &[u8]) -> Vec<u8> {
     let place = [&(packed.len() as u64).to_le_bytes()[..], &(header.len() as u64).to_le_bytes(), &crc(header)].concat();
     [MAGIC, &[0, 4], &crc(&place), &place, packed, header].concat()
 }
 
-/// A number in nine bytes.
+/// Encodes a number in nine bytes.
 fn number(number: usize) -> Vec<u8> {
     [&[0xff][..], &(number as u64).to_le_bytes()].concat()
 }
 
-/// A header that is stored `at` a place behind the start, packed by a method without properties.
+/// Returns a compressed header whose data is at offset `at`, with a method without properties.
 fn encoded(at: usize, packed: &[u8], length: usize, method: &[u8], checksum: [u8; 4]) -> Vec<u8> {
     [
         &[0x17, 0x06][..],
@@ -97,7 +97,7 @@ fn deflated(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// Why the list of members of an archive is not read with so much memory.
+/// Returns the reasons why the list of members is not read with this memory.
 fn refused(bytes: &[u8], memory: u64) -> Vec<(Reason, String)> {
     let mut seen = Seen { memory: Some(memory), ..Seen::default() };
     open_into(&SevenZ, bytes, &mut seen).unwrap();
@@ -108,7 +108,7 @@ fn refused(bytes: &[u8], memory: u64) -> Vec<(Reason, String)> {
 const COPY: &[u8] = EncoderMethod::ID_COPY;
 
 #[test]
-fn each_block_for_itself() {
+fn blocks_are_independent() {
     let bytes = archive(&[
         ("a.pem", b"first", COPY, b""),
         ("locked", b"ciphertext", EncoderMethod::ID_AES256_SHA256, &[0x13, 0]),
@@ -126,7 +126,7 @@ fn each_block_for_itself() {
 }
 
 #[test]
-fn what_is_cut_off_and_what_is_none() {
+fn truncated_archives_and_other_bytes() {
     let bytes = archive(&[("a.pem", b"first", COPY, b""), ("b.pem", b"last", COPY, b"")]);
     assert_eq!(open(&SevenZ, &bytes[..bytes.len() - 1]).unwrap().unread[0].2, "cut off");
     assert!(open(&SevenZ, MAGIC).is_none());
@@ -139,7 +139,7 @@ fn what_is_cut_off_and_what_is_none() {
 }
 
 #[test]
-fn headers_that_are_packed() {
+fn compressed_headers() {
     let stored = [&b"first"[..], b"last"].concat();
     let list = plain(&[("a.pem", b"first", COPY, b""), ("b.pem", b"last", COPY, b"")]);
     let mut packed = stored.clone();
@@ -176,7 +176,7 @@ fn headers_that_are_packed() {
 }
 
 #[test]
-fn headers_that_unpack_to_more_than_may_be_held() {
+fn headers_that_decompress_beyond_the_memory_limit() {
     let too_large = [(Reason::TooLarge, "header".to_owned())];
     let zeros = vec![0; 32 << 20];
     let packed = deflated(&zeros);
@@ -185,13 +185,13 @@ fn headers_that_unpack_to_more_than_may_be_held() {
     assert_eq!(refused(&finished(&packed, &header), 64 << 20)[0].0, Reason::Damaged, "a checksum of zero");
     let header = encoded(0, &packed, 1 << 30, EncoderMethod::ID_DEFLATE, [0; 4]);
     assert_eq!(refused(&finished(&packed, &header), 64 << 20), too_large);
-    // What is declared counts, whatever comes out.
+    // The declared size counts, whatever the actual size is.
     let header = encoded(0, &packed, 1 << 60, EncoderMethod::ID_DEFLATE, [0; 4]);
     assert_eq!(refused(&finished(&packed, &header), 64 << 20), too_large);
     assert_eq!(refused(&finished(b"", &vec![0; 4096]), 4096), too_large);
 }
 
-/// Headers that declare much more than they are long.
+/// Returns short headers that declare many items.
 fn amplifying() -> [(&'static str, Vec<u8>); 3] {
     const MANY: usize = 50_000;
     let (many, zeros) = (number(MANY), vec![0; MANY]);
@@ -207,7 +207,7 @@ fn amplifying() -> [(&'static str, Vec<u8>); 3] {
 }
 
 #[test]
-fn headers_that_declare_more_than_may_be_held() {
+fn headers_that_declare_more_than_the_memory_limit() {
     for (what, header) in amplifying() {
         let bytes = finished(b"", &header);
         assert_eq!(refused(&bytes, 4 << 20), [(Reason::TooLarge, "header".to_owned())], "{what}");
@@ -216,7 +216,7 @@ fn headers_that_declare_more_than_may_be_held() {
 }
 
 #[test]
-fn what_the_crate_reads_is_counted() {
+fn counts_match_what_the_crate_reads() {
     let names =
         [("a.pem", &b"first"[..], COPY, &b""[..]), ("b", b"second", EncoderMethod::ID_LZMA, &[0x5d, 0, 0, 1, 0])];
     // Properties; two coders bound together; two inputs of one coder; parts, sizes and checksums.
@@ -261,7 +261,7 @@ fn what_the_crate_reads_is_counted() {
 }
 
 #[test]
-fn an_archive_that_was_never_finished() {
+fn unfinished_archives() {
     let list = plain(&[("a.pem", b"first", COPY, b"")]);
     let unfinished = |header: &[u8]| [MAGIC, &[0, 4], &[0; 24], b"first", header].concat();
     let seen = open(&SevenZ, &unfinished(&list)).unwrap();
@@ -272,7 +272,7 @@ fn an_archive_that_was_never_finished() {
     assert_eq!(refused(&unfinished(&[&list[..], &[1]].concat()), 1 << 20), never, "no end");
     assert_eq!(refused(&unfinished(&[&list[..], &[0; 512]].concat()), 1 << 20), never, "too far from the end");
 
-    // Finished, and nothing in it.
+    // Finished and empty.
     let empty = finished(b"", b"");
     assert_eq!(open(&SevenZ, &empty).unwrap(), Seen::default());
     assert_eq!(refused(&[&empty[..], b"more"].concat(), 1 << 20), [(Reason::Damaged, "header".to_owned())]);

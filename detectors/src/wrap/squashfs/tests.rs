@@ -3,7 +3,7 @@
 use super::*;
 use crate::read::stored::collect::{open, torture};
 
-/// One block of metadata, stored as it is.
+/// Returns an uncompressed metadata block.
 fn metadata(content: &[u8]) -> Vec<u8> {
     [&(content.len() as u16 | 0x8000).to_le_bytes()[..], content].concat()
 }
@@ -12,7 +12,8 @@ fn words(words: &[u32]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }
 
-/// A file of a block, a hole and an end in a fragment; a folder that names it twice and itself.
+/// Returns an image with a file (a block, a hole and an end in a fragment) and a folder that contains it twice and
+/// itself.
 fn image() -> Vec<u8> {
     const STORED: u32 = 1 << 24;
     let mut bytes = vec![0; 96];
@@ -55,7 +56,7 @@ fn image() -> Vec<u8> {
 fn blocks_holes_and_fragments() {
     let bytes = image();
     let seen = open(&Squashfs, &bytes).unwrap();
-    assert_eq!(seen.names(), ["key"], "a second link to it is the same file, and a circle ends");
+    assert_eq!(seen.names(), ["key"], "a second link is the same file, and a cycle ends");
     let content = [&[b'a'; 4096][..], &[0; 4096], b"end"].concat();
     assert_eq!(seen.content("key"), Some(content.as_slice()));
     assert_eq!(seen.unread, []);
@@ -70,7 +71,7 @@ fn blocks_holes_and_fragments() {
 }
 
 #[test]
-fn what_cannot_be_read_is_told() {
+fn unsupported_and_damaged_images_are_reported() {
     let mut bytes = image();
     bytes[20] = 3;
     assert_eq!(open(&Squashfs, &bytes).unwrap().reasons(), [Reason::Unsupported], "LZO");

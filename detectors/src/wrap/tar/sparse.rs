@@ -1,42 +1,44 @@
-//! Maps of sparse files: which parts of them are stored. GNU has four forms: in the header and the blocks behind it, in `pax`
-//! records of two kinds (0.0 and 0.1), and in front of the content (1.0).
+//! Maps of sparse files: which parts of them are stored. GNU has four formats: in the header and the blocks after it,
+//! in two kinds of `pax` records (0.0 and 0.1), and before the content (1.0).
 
 use std::io::{self, Read};
 
 use super::{BLOCK, Block, Body, number};
 
-/// Most parts of one file: 4 MiB of places.
+/// Maximum number of parts of one file: 4 MiB of offsets and lengths.
 const PARTS: usize = 1 << 18;
 
-/// Most bytes of holes that are filled. An image of a disk has more; its parts are read one behind the other.
+/// Maximum number of bytes of holes that are filled. A disk image has more; its parts are read as if they were
+/// contiguous.
 const HOLES: u64 = 1 << 30;
 
 /// Why a file is not read with its holes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// The map makes no sense.
+    /// The map is invalid.
     Map,
-    /// More holes than are filled.
+    /// The holes exceed [`HOLES`].
     Holes,
 }
 
-/// A map while it is gathered.
+/// A map under construction.
 #[derive(Debug, Default)]
 pub(super) struct Map {
-    /// Where parts begin, and how long they are.
+    /// Offset and length of each part.
     parts: Vec<(u64, u64)>,
-    /// Size of the file, if it is told.
+    /// Size of the file; 0 if not given.
     size: u64,
-    /// Whether the map stands in front of the content.
+    /// Whether the map precedes the content.
     pub(super) in_front: bool,
-    /// Whether it has more parts than are kept, or makes no sense.
+    /// Whether the map is invalid or exceeds [`PARTS`].
     bad: bool,
-    /// Blocks of the archive that it stands in, beside the header and `pax` records: nobody says that they hold nothing else.
+    /// Archive blocks of the map, other than the header and `pax` records. They may contain other data, so they are
+    /// searched.
     pub(super) blocks: Vec<u8>,
 }
 
 impl Map {
-    /// Takes in a `pax` record. Returns whether it is one of a sparse file.
+    /// Adds a `pax` record. Returns whether the record is one of a sparse file.
     pub(super) fn record(&mut self, record: &[u8]) -> bool {
         let Some(record) = record.strip_prefix(b"GNU.sparse.") else { return false };
         let Some(at) = record.iter().position(|byte| *byte == b'=') else { return false };
@@ -61,13 +63,13 @@ impl Map {
         true
     }
 
-    /// Takes in the header of a GNU archive.
+    /// Adds the entries in the header of a GNU archive.
     pub(super) fn header(&mut self, header: &Block) {
         self.entries(header.get(386..386 + 4 * 24).unwrap_or_default());
         self.size = number(header.get(483..495).unwrap_or_default());
     }
 
-    /// Takes in parts as GNU writes them: place and length, twelve bytes each.
+    /// Adds GNU entries: offset and length, twelve bytes each.
     pub(super) fn entries(&mut self, entries: &[u8]) {
         for entry in entries.chunks_exact(24) {
             let (at, length) = entry.split_at(12);
@@ -77,13 +79,13 @@ impl Map {
         }
     }
 
-    /// Reads the map in front of the content: lines of decimal numbers, how many parts there are and then each, up to the end of
-    /// a block.
+    /// Reads the map before the content: lines of decimal numbers, first the number of parts, then the parts, padded to
+    /// a whole block.
     pub(super) fn front(&mut self, body: &mut Body<'_, '_>) {
         let mut numbers: Vec<u64> = Vec::new();
         let (mut line, mut wanted) = (Vec::new(), 1);
         while numbers.len() < wanted {
-            // Two numbers a part, of twenty digits and a break at most.
+            // Two numbers per part, each of at most twenty digits and a line break.
             if self.blocks.len() > PARTS * 42 {
                 self.bad = true;
                 return;
@@ -124,8 +126,8 @@ impl Map {
         }
     }
 
-    /// What is wrong with it, if `stored` bytes are: then they are read as they are. A map that does not say of every one of them
-    /// where it belongs is damaged, because programs differ in what they make of such a member.
+    /// Returns the reason not to fill holes if `stored` bytes are stored. A map that does not place every stored byte
+    /// is invalid, because programs differ in how they read such a member.
     pub(super) fn fault(&self, stored: u64) -> Option<Fault> {
         let (mut end, mut holes, mut mapped) = (0_u64, 0_u64, 0_u64);
         for (at, length) in &self.parts {
@@ -142,7 +144,7 @@ impl Map {
         }
     }
 
-    /// The file with its holes.
+    /// Returns a reader of the file with its holes.
     pub(super) fn fill<R: Read>(&self, stored: R) -> Filled<'_, R> {
         Filled { parts: &self.parts, size: self.size, at: 0, stored }
     }
@@ -153,7 +155,7 @@ fn decimal(digits: &[u8]) -> u64 {
     digits.fold(0, |number: u64, digit| number.saturating_mul(10).saturating_add(u64::from(digit - b'0')))
 }
 
-/// A sparse file with zeros where nothing is stored.
+/// A sparse file with zeros in the holes.
 pub(super) struct Filled<'m, R> {
     parts: &'m [(u64, u64)],
     size: u64,

@@ -3,7 +3,7 @@
 use super::super::compressed::tests::open;
 use super::*;
 
-/// A header with its checksum, and a body.
+/// Returns a header with its checksum, and a body.
 fn entry(name: &str, kind: u8, size: usize, body: &[u8]) -> Vec<u8> {
     let mut block = [0; BLOCK];
     block[..name.len()].copy_from_slice(name.as_bytes());
@@ -45,12 +45,12 @@ fn members_with_their_names() {
     assert_eq!(result, Ok(()));
     let names: Vec<_> = out.members.iter().map(|(name, bytes, _)| (name.as_str(), bytes.len())).collect();
     assert_eq!(names, [("a.pem", 5), ("long/name", 600), ("dir/a-very-long-na", 3), ("behind", 6)]);
-    assert_eq!(out.rest, [b"long/name"], "records of names alone are read as such");
+    assert_eq!(out.rest, [b"long/name"], "pax records of names only are not searched");
     assert!(out.unread.is_empty(), "{:?}", out.unread);
 }
 
 #[test]
-fn a_damaged_header_costs_a_name() {
+fn a_damaged_header_costs_only_the_name() {
     let mut archive =
         [entry("a", b'0', 5, b"first"), entry("b", b'0', 6, b"second"), entry("c", b'0', 5, b"third")].concat();
     archive[2 * BLOCK] ^= 1;
@@ -63,7 +63,7 @@ fn a_damaged_header_costs_a_name() {
 }
 
 #[test]
-fn numbers_in_both_spellings() {
+fn numbers_in_both_formats() {
     for (field, expected) in
         [(&b"00000000005\0"[..], 5), (b"  644 \0", 0o644), (b"\x80\0\0\0\0\0\x0a\0\0\0\0\0", 10 << 40), (b"", 0)]
     {
@@ -72,7 +72,7 @@ fn numbers_in_both_spellings() {
 }
 
 #[test]
-fn a_sparse_file_whose_map_makes_no_sense_is_read_as_it_is_stored() {
+fn a_sparse_file_with_an_invalid_map_is_read_as_stored() {
     let record = |text: &str| format!("{} {text}\n", text.len() + 4);
     let pax = |records: &[&str], body: &[u8]| {
         let records: String = records.iter().map(|text| record(text)).collect();
@@ -99,7 +99,7 @@ fn a_sparse_file_whose_map_makes_no_sense_is_read_as_it_is_stored() {
 }
 
 #[test]
-fn what_is_cut_off_or_none() {
+fn truncated_archives_and_other_text() {
     let archive = entry("a", b'0', 5000, &[b'x'; 2000]);
     let (result, out) = open(&Tar, &archive);
     assert_eq!(result, Ok(()));

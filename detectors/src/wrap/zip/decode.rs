@@ -1,4 +1,4 @@
-//! The methods by which members are packed (APPNOTE 4.4.5).
+//! The compression methods of members (APPNOTE 4.4.5).
 
 use std::io::{self, BufReader, Read};
 
@@ -12,7 +12,7 @@ use super::super::compressed::{BZIP2, READ, xz_dictionary, zstd_memory, zstd_win
 /// A decoder of one member.
 pub(super) struct Decoder<'r> {
     method: Method<'r>,
-    /// Whether it found a fault.
+    /// Whether the decoder reported an error.
     pub(super) failed: bool,
 }
 
@@ -22,7 +22,7 @@ enum Method<'r> {
 }
 
 impl<'r> Decoder<'r> {
-    /// A decoder of a method; what it holds in memory is taken from `inside`. The error says why there is none.
+    /// Creates a decoder. Its memory is taken from `inside`. The error is the reason why decoding is impossible.
     pub(super) fn new(
         method: u16,
         content: &'r mut Cursor,
@@ -72,7 +72,7 @@ impl<'r> Decoder<'r> {
         Ok(Self { method: Method::Other(other), failed: false })
     }
 
-    /// How many packed bytes were used, where the decoder can tell.
+    /// Returns the number of compressed bytes used, if the decoder counts them.
     pub(super) fn used(&self) -> Option<u64> {
         match &self.method {
             Method::Deflate(decoder) => Some(decoder.total_in()),
@@ -95,7 +95,7 @@ impl Read for Decoder<'_> {
 /// Version of the SDK, length of the properties, properties (APPNOTE 5.8.8).
 const LZMA_HEADER: usize = 9;
 
-/// Properties and dictionary of LZMA in a ZIP.
+/// Reads the properties and the dictionary size of LZMA in a ZIP.
 fn lzma(start: &[u8]) -> Option<(u8, u32)> {
     match *start {
         [_, _, 5, 0, properties, d0, d1, d2, d3, ..] => Some((properties, u32::from_le_bytes([d0, d1, d2, d3]))),

@@ -6,29 +6,29 @@ use keyradius_core::read_at::Cursor;
 
 use super::{Found, exactly, u16_at, u32_at, u64_at};
 
-/// Where it lies.
+/// A central directory.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Directory {
     pub(super) start: u64,
     pub(super) end: u64,
-    /// What was put in front of the archive, from behind which all offsets count; negative if it was taken away.
+    /// Number of bytes inserted before the archive, to be added to all offsets; negative if bytes were removed.
     shift: i64,
-    /// How many entries the record at the end says there are, and the bits in which it can say so.
+    /// Number of entries according to the end record, and a mask of the bits that the record can represent.
     entries: (u64, u64),
 }
 
 impl Directory {
-    /// Whether the record at the end says that there are so many entries. Of many old writers it says only the lower bits.
+    /// Whether the end record declares this number of entries. Many old writers store only the lower bits.
     pub(super) const fn counts(&self, entries: u64) -> bool {
         self.entries.0 == entries & self.entries.1
     }
 }
 
-/// Size of the record at the end without its comment, and of the longest comment.
+/// Size of the end record without its comment, and maximum length of the comment, in bytes.
 const END: u64 = 22;
 const COMMENT: u64 = 0xffff;
 
-/// Finds the directory by the last record at the end that leads to one. Two of them if the ZIP64 record leads elsewhere.
+/// Finds the directory through the last end record that leads to one. Returns two if the ZIP64 record leads elsewhere.
 pub(super) fn find(bytes: &Cursor) -> Vec<Directory> {
     let tail_start = bytes.size().saturating_sub(END + COMMENT);
     let mut tail = Vec::new();
@@ -41,7 +41,7 @@ pub(super) fn find(bytes: &Cursor) -> Vec<Directory> {
         .unwrap_or_default()
 }
 
-/// What the record at `end` leads to.
+/// Returns the directories that the end record at `end` leads to.
 fn at_end(bytes: &Cursor, end: u64) -> Vec<Directory> {
     let Some(record) = exactly::<22>(bytes, end) else { return Vec::new() };
     let short = [u32_at(&record, 12), u32_at(&record, 16)];
@@ -52,7 +52,8 @@ fn at_end(bytes: &Cursor, end: u64) -> Vec<Directory> {
     };
     let long = [u64_at(&wide, 40), u64_at(&wide, 48)];
     let found = located(bytes, at, long, (u64_at(&wide, 32), u64::MAX));
-    // A field of all ones refers to the wide record (APPNOTE 4.4.1.4). Programs without ZIP64 read the others.
+    // A field of all ones refers to the ZIP64 record (APPNOTE 4.4.1.4). Programs without ZIP64 support read the other
+    // fields.
     let agrees = short.iter().zip(long).all(|(short, long)| *short == u32::MAX || u64::from(*short) == long);
     let second = if agrees { None } else { narrow() };
     let mut all: Vec<Directory> = found.into_iter().chain(second).collect();
@@ -60,22 +61,22 @@ fn at_end(bytes: &Cursor, end: u64) -> Vec<Directory> {
     all
 }
 
-/// A directory of a size that ends at `stop` and says that it starts at a place.
+/// Returns the directory of `size` bytes that ends at `stop` and whose declared offset is `start`.
 fn located(bytes: &Cursor, stop: u64, [size, start]: [u64; 2], entries: (u64, u64)) -> Option<Directory> {
-    // The directory ends where the record begins; what it says of its start tells how much was put in front.
+    // The directory ends where the record begins. The difference to its declared start is the number of inserted bytes.
     let real = stop.checked_sub(size)?;
     let shift = i64::try_from(real).ok()?.checked_sub_unsigned(start)?;
     let is_there = size == 0 || exactly::<4>(bytes, real)? == *b"PK\x01\x02";
     is_there.then_some(Directory { start: real, end: stop, shift, entries })
 }
 
-/// The ZIP64 record, by its locator in front of the record at the end, and where it stands.
+/// Returns the offset of the ZIP64 record and the record, through its locator before the end record.
 fn wide(bytes: &Cursor, locator: u64) -> Option<(u64, [u8; 56])> {
     let found: [u8; 20] = exactly(bytes, locator)?;
     if !found.starts_with(b"PK\x06\x07") {
         return None;
     }
-    // Where it says, or right before the locator if something was put in front.
+    // At the declared offset, or directly before the locator if bytes were inserted in front.
     let places = [u64_at(&found, 8), locator.saturating_sub(56)];
     places.into_iter().find_map(|at| {
         let record: [u8; 56] = exactly(bytes, at)?;
@@ -83,7 +84,7 @@ fn wide(bytes: &Cursor, locator: u64) -> Option<(u64, [u8; 56])> {
     })
 }
 
-/// Reads the directory entry by entry.
+/// Reads a directory entry by entry.
 pub(super) struct Entries {
     input: BufReader<Cursor>,
     shift: i64,
@@ -95,7 +96,7 @@ impl Entries {
         Self { input: BufReader::with_capacity(64 << 10, part), shift: directory.shift }
     }
 
-    /// The next entry, and the offset of its header as it is written; `None` at the end.
+    /// Reads the next entry. Also returns the offset of its header as declared, without the shift. `None` at the end.
     pub(super) fn next(&mut self) -> io::Result<Option<(Found, u64)>> {
         let mut fixed = [0; 46];
         match self.input.read(fixed.get_mut(..1).unwrap_or_default())? {
@@ -103,7 +104,7 @@ impl Entries {
             _ => self.input.read_exact(fixed.get_mut(1..).unwrap_or_default())?,
         }
         if !fixed.starts_with(b"PK\x01\x02") {
-            // The digital signature of the directory, which nobody writes.
+            // The digital signature of the directory, which no program writes.
             let is_signature = fixed.starts_with(b"PK\x05\x05");
             return if is_signature { Ok(None) } else { Err(io::ErrorKind::InvalidData.into()) };
         }
@@ -128,7 +129,7 @@ impl Entries {
     }
 }
 
-/// Numbers that may have moved to the ZIP64 field, each only if its place is taken by 0xffffffff (APPNOTE 4.5.3).
+/// Sizes and offset, each taken from the ZIP64 field if its own field is 0xffffffff (APPNOTE 4.5.3).
 pub(super) struct Wide {
     pub(super) packed: u64,
     pub(super) unpacked: u64,
@@ -151,7 +152,7 @@ impl Wide {
     }
 }
 
-/// An extra field by its id.
+/// Returns an extra field by its id.
 fn field(mut extra: &[u8], id: u16) -> Option<&[u8]> {
     while extra.len() >= 4 {
         let length = usize::from(u16_at(extra, 2));

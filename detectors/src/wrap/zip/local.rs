@@ -1,5 +1,5 @@
-//! Members by the headers in front of them: what is left of an archive without its directory (APPNOTE 4.3.7), and the second
-//! description of every member of one that has it.
+//! Members by their local headers (APPNOTE 4.3.7): the remains of an archive without its directory, and the second
+//! description of every member of an archive with one.
 
 use std::io::Read;
 use std::ops::ControlFlow;
@@ -11,24 +11,24 @@ use keyradius_core::seam::{Inside, Member, Unopenable};
 use super::directory::Wide;
 use super::{Found, exactly, u16_at, u32_at};
 
-/// Size of the header without name and extra field.
+/// Size of the header without name and extra field, in bytes.
 const HEADER: u64 = 30;
 
-/// A member as the header in front of it describes it.
+/// A member as described by its local header.
 pub(super) struct Local {
     pub(super) found: Found,
-    /// Where its extra field begins.
+    /// Offset of the extra field.
     pub(super) extra: u64,
-    /// Where its bytes begin.
+    /// Offset of the content.
     pub(super) data: u64,
 }
 
 impl Local {
-    /// Hands out the member as this header describes it.
+    /// Hands out the member according to this header.
     pub(super) fn hand_out(&self, bytes: &Cursor, inside: &mut dyn Inside) -> ControlFlow<()> {
         let length = match self.found.packed {
             Some(packed) => packed,
-            // A stored member of unknown length ends where the next header begins; others end by themselves.
+            // A stored member of unknown length ends at the next header. Other methods mark their own end.
             None if self.found.method == 0 => {
                 next_header(bytes, self.data).unwrap_or_else(|| bytes.size()).saturating_sub(self.data)
             }
@@ -38,7 +38,7 @@ impl Local {
     }
 }
 
-/// Hands out every member that has a header.
+/// Hands out every member that has a local header.
 pub(super) fn walk(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopenable> {
     let mut at = next_header(bytes, 0).ok_or(Malformed::new("ZIP header", 0))?;
     let mut first = true;
@@ -54,7 +54,7 @@ pub(super) fn walk(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopen
             inside.unread(
                 Member { name: b"", at: 0 },
                 Reason::Damaged,
-                "no central directory: members by their headers",
+                "no central directory: members read by their headers",
             );
         }
         if local.hand_out(bytes, inside).is_break() {
@@ -69,7 +69,7 @@ pub(super) fn walk(bytes: &Cursor, inside: &mut dyn Inside) -> Result<(), Unopen
     Ok(())
 }
 
-/// A member by its header; `None` if no header stands there.
+/// Reads a member by its header; `None` if there is no header at `at`.
 pub(super) fn entry(bytes: &Cursor, at: u64) -> Option<Local> {
     let fixed: [u8; HEADER as usize] = exactly(bytes, at)?;
     if !fixed.starts_with(b"PK\x03\x04") {
@@ -82,7 +82,7 @@ pub(super) fn entry(bytes: &Cursor, at: u64) -> Option<Local> {
     let (name, extra) = rest.split_at_checked(usize::from(name_length))?;
     let flags = u16_at(&fixed, 6);
     let wide = Wide::new(extra, u32_at(&fixed, 22), u32_at(&fixed, 18), 0);
-    // Bit 3: checksum and sizes stand behind the member (APPNOTE 4.4.4).
+    // Bit 3: checksum and sizes follow the member (APPNOTE 4.4.4).
     let behind = flags & 8 != 0 && wide.packed == 0;
     Some(Local {
         found: Found {
@@ -98,7 +98,7 @@ pub(super) fn entry(bytes: &Cursor, at: u64) -> Option<Local> {
     })
 }
 
-/// The next header from a place on.
+/// Returns the offset of the next header from `from` on.
 pub(super) fn next_header(bytes: &Cursor, from: u64) -> Option<u64> {
     const CHUNK: usize = 64 << 10;
     let mut chunk = vec![0; CHUNK];
@@ -112,7 +112,7 @@ pub(super) fn next_header(bytes: &Cursor, from: u64) -> Option<u64> {
         if read < CHUNK {
             return None;
         }
-        // The magic may lie across the end of the chunk.
+        // The magic number may cross the end of the chunk.
         at += (read - 3) as u64;
     }
 }

@@ -1,13 +1,13 @@
-//! Which bytes of an archive belong to a member.
+//! The bytes of an archive that belong to members.
 
-/// Most separate pieces that are kept: 4 MiB of them. Members that follow each other are one piece.
+/// Maximum number of separate pieces: 4 MiB of them. Consecutive members are one piece.
 const MOST: usize = 1 << 18;
 
 /// Ranges of bytes, merged where they touch.
 #[derive(Default)]
 pub(super) struct Owned {
     ranges: Vec<(u64, u64)>,
-    /// Whether there were more pieces than are kept.
+    /// Whether there were more than [`MOST`] pieces.
     lost: bool,
 }
 
@@ -20,7 +20,7 @@ impl Owned {
         }
         if self.ranges.len() >= MOST {
             self.merge();
-            // Half of it free, or the next ones would be merged one by one.
+            // Keep half of the list free: otherwise every further range would cause a merge.
             if self.ranges.len() > MOST / 2 {
                 self.lost = true;
                 self.ranges.clear();
@@ -29,7 +29,7 @@ impl Owned {
         self.ranges.push((start, end));
     }
 
-    /// The ranges, sorted; `None` if they were too many to keep.
+    /// Returns the ranges, sorted; `None` if there were too many.
     pub(super) fn ranges(&mut self) -> Option<Vec<(u64, u64)>> {
         self.merge();
         (!self.lost).then(|| std::mem::take(&mut self.ranges))
@@ -47,7 +47,7 @@ impl Owned {
     }
 }
 
-/// Where the next range may begin at the latest so that nothing between is worth a search.
+/// Returns the last offset at which the next range may begin so that no gap worth searching is in between.
 const fn touching(end: u64) -> u64 {
     end.saturating_add(super::GAP - 1)
 }
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_pieces_are_given_up() {
+    fn too_many_pieces_are_dropped() {
         let mut owned = Owned::default();
         (0..=MOST as u64).for_each(|piece| owned.push(piece * 100, piece * 100 + 1));
         assert!(owned.ranges().is_none());

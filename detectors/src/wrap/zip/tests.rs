@@ -1,4 +1,4 @@
-//! Archives by hand, with and without a directory.
+//! Archives made by hand, with and without a directory.
 
 use std::io::Write;
 
@@ -8,7 +8,7 @@ use flate2::write::DeflateEncoder;
 use super::super::compressed::tests::open;
 use super::*;
 
-/// A member: header and content, and what the directory says of it.
+/// Returns a member (header and content) and its directory entry.
 fn member(name: &str, method: u16, flags: u16, packed: &[u8], known: bool, at: usize) -> (Vec<u8>, Vec<u8>) {
     let size = u32::try_from(packed.len()).unwrap();
     let mut local = b"PK\x03\x04\x14\0".to_vec();
@@ -40,7 +40,7 @@ fn deflate(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// An archive, with something in front and between; the second member is not in the directory.
+/// Returns an archive with unlisted bytes: the second member is not in the directory.
 fn archive(known: bool) -> Vec<u8> {
     let (mut all, mut directory) = (Vec::new(), Vec::new());
     let flags = if known { 0 } else { 8 };
@@ -69,13 +69,13 @@ fn archive(known: bool) -> Vec<u8> {
 }
 
 #[test]
-fn members_gaps_and_what_cannot_be_read() {
+fn members_gaps_and_unsupported_members() {
     for known in [true, false] {
         let (result, out) = open(&Zip, &archive(known));
         assert_eq!(result, Ok(()));
         let names: Vec<_> = out.members.iter().map(|(name, bytes, _)| (name.as_str(), bytes.len())).collect();
         assert_eq!(names[..2], [("stored.pem", 6), ("packed.pem", 5000)]);
-        // What the directory passes over is an archive of its own.
+        // Unlisted bytes are an archive of their own.
         let (_, hidden) = open(&Zip, &out.members[2].1);
         assert_eq!((hidden.members[0].0.as_str(), hidden.members[0].1.len()), ("deleted.pem", 29));
         let unread: Vec<_> = out.unread.iter().map(|(name, reason, _)| (name.as_str(), *reason)).collect();
@@ -84,16 +84,16 @@ fn members_gaps_and_what_cannot_be_read() {
 }
 
 #[test]
-fn a_program_may_stand_in_front() {
+fn a_program_may_precede_the_archive() {
     let program = [b"MZ a stub that unpacks itself, of some length".to_vec(), archive(true)].concat();
     let (result, out) = open(&Zip, &program);
     assert_eq!(result, Ok(()));
     assert_eq!(out.members[0].1, b"stored");
-    assert!(out.members[2].1.starts_with(b"MZ"), "the stub is looked at too");
+    assert!(out.members[2].1.starts_with(b"MZ"), "the stub is searched too");
 }
 
 #[test]
-fn without_a_directory_the_headers_lead() {
+fn without_a_directory_the_headers_are_followed() {
     let mut cut = archive(false);
     cut.truncate(cut.len() - 200);
     let (result, out) = open(&Zip, &cut);
@@ -104,9 +104,9 @@ fn without_a_directory_the_headers_lead() {
     assert!(open(&Zip, b"PK\x03\x04 is how a ZIP begins").0.is_err());
 }
 
-/// A header of a stored member of unknown length whose extra field would end behind the file. Found by fuzzing.
+/// A stored member of unknown length whose extra field would end after the file. Found by fuzzing.
 #[test]
-fn an_extra_field_behind_the_end_of_the_file() {
+fn an_extra_field_beyond_the_end_of_the_file() {
     let mut archive = member("a", 0, 8, b"", false, 0).0;
     archive[28..30].copy_from_slice(&u16::MAX.to_le_bytes());
     let (result, out) = open(&Zip, &archive);

@@ -419,8 +419,8 @@ pub(super) const UNREAD: &[Case] = &[
     ("a commit in an encoding with a state", |r| pushed_header(r, "ISO-2022-JP"), &[MESSAGE]),
 ];
 
-const FILES: &str = "git writes files in an encoding that is not read";
-const MESSAGE: &str = "a commit in an encoding that is not read";
+const FILES: &str = "git writes files in an unsupported encoding";
+const MESSAGE: &str = "commit in an unsupported encoding";
 
 /// Pushes a file of attributes that names an encoding.
 fn pushed_attribute(r: &mut Repo, encoding: &str) -> Ran {

@@ -1,4 +1,4 @@
-//! The blocks of a file: by extents, by a map of blocks, or in its inode.
+//! The blocks of a file: in extents, in a block map, or in the inode.
 
 use std::io::{self, Read};
 
@@ -7,14 +7,14 @@ use keyradius_core::read_at::Cursor;
 use super::{EXTENTS, INLINE, Inode, Volume};
 use crate::read::stored::{le16, le32};
 
-/// Most pieces of one file that are followed.
+/// Maximum number of separate runs of one file.
 const PIECES: usize = 1 << 20;
 
-/// Most tables of one file that are read to know where its blocks lie. One may stand for any number of others.
+/// Maximum number of tables read for the blocks of one file. A table may point to any number of others.
 const TABLES: u32 = 1 << 16;
 
 impl Volume {
-    /// What is in a file. `None` if what leads to its blocks is damaged.
+    /// Returns the content of a file. `None` if the tables of its blocks are damaged.
     pub(in crate::wrap::ext) fn content(&self, inode: &Inode) -> Option<Content> {
         if inode.flags & INLINE != 0 {
             return Some(Content::Inline(io::Cursor::new(inode.inline()).chain(io::repeat(0))));
@@ -34,19 +34,19 @@ impl Volume {
         Some(Content::Runs(Pieces { bytes: self.bytes.clone(), block: self.block, runs, at: 0, size: inode.size }))
     }
 
-    /// A block that says where others lie.
+    /// Reads a block that contains block numbers.
     fn table(&self, block: u64) -> Option<Vec<u8>> {
         self.left.set(self.left.get().checked_sub(1)?);
         self.tables.set(self.tables.get() + self.block);
         self.held(block, 0, self.block)
     }
 
-    /// Bytes of such blocks that were read since this was asked last.
+    /// Returns the number of bytes of such blocks read since the last call.
     pub(in crate::wrap::ext) fn tables(&self) -> u64 {
         self.tables.take()
     }
 
-    /// Runs of a tree of extents. A node names its depth; each level down it must be less.
+    /// Collects the runs of a tree of extents. Each node declares its depth, which must decrease at each level.
     fn extents(&self, node: &[u8], below: u16, runs: &mut Vec<Run>) -> Option<()> {
         let (count, depth) = (le16(node, 2)?, le16(node, 6)?);
         if le16(node, 0)? != 0xf30a || depth > below {
@@ -57,7 +57,7 @@ impl Volume {
             if depth == 0 {
                 let length = le16(entry, 4)?;
                 let start = u64::from(le16(entry, 6)?) << 32 | u64::from(le32(entry, 8)?);
-                // Beyond 32768 blocks: reserved and never written.
+                // A length above 32768 marks blocks that are reserved but not written.
                 let written = length <= 0x8000;
                 let length = if written { length } else { length - 0x8000 };
                 if written {
@@ -71,7 +71,7 @@ impl Volume {
         Some(())
     }
 
-    /// Runs of a block map, `depth` tables deep.
+    /// Collects the runs of a block map that is `depth` tables deep.
     fn indirect(&self, block: u64, depth: u32, next: &mut u64, last: u64, runs: &mut Vec<Run>) -> Option<()> {
         let spans = (self.block / 4).pow(depth);
         if *next >= last || block == 0 {
@@ -90,16 +90,16 @@ impl Volume {
     }
 }
 
-/// Blocks of a file that lie together.
+/// Contiguous blocks of a file.
 #[derive(Clone, Copy)]
 struct Run {
-    /// Number of the first one in the file, and in the file system.
+    /// Number of the first block, in the file and in the file system.
     first: u64,
     start: u64,
     length: u64,
 }
 
-/// Adds a run, to the one before if it goes on there.
+/// Adds a run, merging it with the previous one if they are contiguous.
 fn push(runs: &mut Vec<Run>, run: Run) -> Option<()> {
     if let Some(last) = runs.last_mut()
         && last.first + last.length == run.first
@@ -112,9 +112,9 @@ fn push(runs: &mut Vec<Run>, run: Run) -> Option<()> {
     (runs.len() < PIECES).then_some(())
 }
 
-/// What is in a file.
+/// The content of a file.
 pub(in crate::wrap::ext) enum Content {
-    /// With zero bytes behind: what was cut off and made longer again.
+    /// Followed by zero bytes, for a file that was truncated and extended again.
     Inline(io::Chain<io::Cursor<Vec<u8>>, io::Repeat>),
     Runs(Pieces),
 }
@@ -128,7 +128,7 @@ impl Read for Content {
     }
 }
 
-/// A file in pieces; between them zero bytes.
+/// A file in runs, with zero bytes in between.
 pub(in crate::wrap::ext) struct Pieces {
     bytes: Cursor,
     block: u64,
