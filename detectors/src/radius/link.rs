@@ -7,7 +7,7 @@ use keyradius_core::material::{Name, Occurrence, Reference};
 
 use super::estate::{Confidence, Estate, KeyGroup, Use};
 
-/// Names of files that say nothing by themselves: every second project has one.
+/// File names that identify nothing: many projects have a file of this name.
 const COMMON: [&str; 12] = [
     "key.pem",
     "private.pem",
@@ -23,7 +23,7 @@ const COMMON: [&str; 12] = [
     "secring.gpg",
 ];
 
-/// Every place of every private key, by what may name it.
+/// Every place of every private key, indexed by what may name it.
 #[derive(Default)]
 #[allow(clippy::struct_field_names, reason = "each is an index by something")]
 struct Places {
@@ -63,7 +63,7 @@ impl Places {
         places
     }
 
-    /// Every key that a line names, with how surely.
+    /// Every key that a line names, with its confidence.
     fn named(&self, line: &Occurrence, reference: &Reference) -> BTreeMap<usize, Confidence> {
         let mut found: BTreeMap<usize, Confidence> = BTreeMap::new();
         let mut add = |key: usize, sure: Confidence| {
@@ -92,7 +92,7 @@ impl Places {
                 add(key, sure);
             }
         }
-        // An alias narrows a path down; by itself it names keys of that alias wherever they are.
+        // An alias narrows down a path; without a path, it names all keys of that alias.
         if !by_path {
             for alias in &aliases {
                 for (_, key) in self.by_alias.get(alias).into_iter().flatten() {
@@ -112,7 +112,7 @@ impl Places {
         found
     }
 
-    /// Keys at a path as it stands in a file.
+    /// Keys at a path as written in a file.
     fn at(&self, from: &Path, text: &str) -> Vec<(usize, Confidence)> {
         let wanted = plain(text);
         let Some(name) = wanted.file_name().map(|name| name.to_string_lossy().into_owned()) else { return Vec::new() };
@@ -141,7 +141,7 @@ impl Places {
         best
     }
 
-    /// Keys in a directory; of those the ones that are called as an alias says, if any is.
+    /// Keys in a directory; if some have a file name equal to an alias, only these.
     fn below(&self, from: &Path, text: &str, aliases: &[String]) -> Vec<(usize, Confidence)> {
         let wanted = plain(text);
         let tail = without_root(&wanted);
@@ -155,7 +155,7 @@ impl Places {
         places.iter().filter(|(path, _)| !narrowed || called(path)).map(|(_, key)| (*key, Confidence::Path)).collect()
     }
 
-    /// Keys whose fingerprint ends in these digits: people write the last 8, 16 or all 40.
+    /// Keys whose fingerprint ends in these digits: people write the last 8, the last 16 or all 40.
     fn digits(&self, digits: &str) -> Vec<(usize, Confidence)> {
         let digits = digits.trim_start_matches("0x");
         let hex: String = digits.chars().filter(char::is_ascii_hexdigit).collect::<String>().to_lowercase();
@@ -172,7 +172,7 @@ fn backwards(text: &str) -> String {
     text.chars().rev().collect()
 }
 
-/// A path as written, with the separators of this house and without what only tells where it starts.
+/// A path as written, with `/` as the separator and without a drive or `file:` prefix.
 fn plain(text: &str) -> PathBuf {
     let text = text.trim().trim_start_matches("file://").trim_start_matches("file:").replace('\\', "/");
     let text = match text.as_bytes() {
@@ -182,7 +182,7 @@ fn plain(text: &str) -> PathBuf {
     joined(Path::new(""), Path::new(&text))
 }
 
-/// Both together, without `.` and `..`: by the words of the path alone, as nothing is asked of the disk.
+/// The two paths joined, without `.` and `..`: computed from the text alone, without reading the disk.
 fn joined(base: &Path, path: &Path) -> PathBuf {
     let mut out = if path.is_absolute() { PathBuf::from("/") } else { base.to_owned() };
     for part in path.components() {
@@ -199,12 +199,12 @@ fn joined(base: &Path, path: &Path) -> PathBuf {
     out
 }
 
-/// The path below its root: in an image or an unpacked package `/etc/ssl` lies somewhere else.
+/// The path relative to its root: in an image or an unpacked package, `/etc/ssl` is elsewhere.
 fn without_root(path: &Path) -> PathBuf {
     path.strip_prefix("/").unwrap_or(path).to_owned()
 }
 
-/// Hands every line that names a key to that key.
+/// Adds every line that names a key to that key.
 pub(super) fn uses(estate: &mut Estate, references: Vec<Occurrence>) {
     if references.is_empty() || estate.keys.is_empty() {
         return;
@@ -220,15 +220,15 @@ pub(super) fn uses(estate: &mut Estate, references: Vec<Occurrence>) {
     }
 }
 
-/// Most places of issued certificates that are kept, for all keys together: where names alone decide, they are the product
-/// of keys and certificates. Every certificate of a key gets an even share of them, and one at least.
+/// Most places of issued certificates that are kept, for all keys together: where names alone decide, their number is
+/// the product of keys and certificates. Every CA certificate gets an even share, at least one.
 const MAX_ISSUED: usize = 1 << 16;
 
 /// Certificates by their issuer, then by the key identifier that they name.
 type Leaves<'a> = BTreeMap<&'a str, BTreeMap<Option<&'a [u8]>, Vec<&'a Occurrence>>>;
 
-/// Hands every certificate to the key that issued it, as far as the run holds both: issuer and subject are the same text,
-/// and the key identifiers do not contradict. No signature is checked.
+/// Adds every certificate to the key that issued it, if both are in the run: issuer and subject are the same text, and
+/// the key identifiers do not contradict. Signatures are not verified.
 pub(super) fn issued(estate: &mut Estate) {
     let mut leaves = Leaves::new();
     let all = estate.keys.iter().chain(&estate.public).flat_map(|group| &group.related).chain(&estate.others);
@@ -295,7 +295,7 @@ mod tests {
         place(material, path, 7)
     }
 
-    /// The sureness of the first key, if it is named.
+    /// The confidence for the first key, if the line names it.
     fn sure(keys: &[Occurrence], line: Occurrence) -> Option<Confidence> {
         let mut all = keys.to_vec();
         all.push(line);
@@ -319,7 +319,7 @@ mod tests {
             assert_eq!(sure(&[key(of_key, 1, "")], line(from, &[path(name)])), expected, "{of_key} {from} {name}");
         }
         let two = [key("x/sign.pfx", 1, ""), key("y/sign.pfx", 2, "")];
-        assert_eq!(sure(&two, line("z/b.bat", &[path("/k/sign.pfx")])), None, "which of the two is not known");
+        assert_eq!(sure(&two, line("z/b.bat", &[path("/k/sign.pfx")])), None, "ambiguous: two files have this name");
     }
 
     #[test]

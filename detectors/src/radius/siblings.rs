@@ -1,16 +1,16 @@
-//! Which files of the run lie in one directory.
+//! Which files of the run are in the same directory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use keyradius_core::material::Occurrence;
 
-/// Names of files in which something was found, lower-case, by directory.
+/// Names of files with occurrences, lower-case, by directory.
 #[derive(Debug, Default)]
 pub(crate) struct Siblings(BTreeMap<PathBuf, BTreeSet<String>>);
 
 impl Siblings {
-    /// The files that these lie in.
+    /// The files of these occurrences.
     pub(crate) fn of<'o>(occurrences: impl Iterator<Item = &'o Occurrence>) -> Self {
         let mut beside = Self::default();
         for occurrence in occurrences {
@@ -26,8 +26,8 @@ impl Siblings {
         beside
     }
 
-    /// Whether another file of the path's directory has one of these names; `{stem}` in them is the name of the file
-    /// itself without its last ending.
+    /// Whether another file in the path's directory has one of these names; `{stem}` in a name stands for the path's
+    /// own file name without its last extension.
     pub(crate) fn has_any(&self, path: &Path, wanted: &[String]) -> bool {
         let (Some(names), Some(own)) = (path.parent().and_then(|directory| self.0.get(directory)), name(path)) else {
             return false;

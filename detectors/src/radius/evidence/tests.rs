@@ -1,4 +1,4 @@
-//! What each condition asks for, with near misses; and what the shapes of real certificates and files amount to.
+//! Each condition, with near misses; and the roles of real certificates and files.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ fn key(path: &str, algorithm: Algorithm, change: impl FnOnce(&mut Material)) -> 
     place(material, path, algorithm)
 }
 
-/// A leaf of version 3 for one year, issued by another.
+/// A leaf of version 3, valid for one year, issued by another key.
 fn facts(change: impl FnOnce(&mut CertFacts)) -> CertFacts {
     let mut facts = CertFacts {
         sha1: [0; 20],
@@ -298,7 +298,7 @@ fn what_one_certificate_excludes_another_allows() {
     let server = || certificate(2, with(&[SERVER], |_| ()));
     let key = || key("signtool/codesign.key", KEY, |_| ());
     assert_eq!(roles(&judged(vec![key(), code(), server()])), "code_signing 110, tls_server 100; ");
-    // The words of the path speak for code; a certificate for servers alone takes that back.
+    // The words of the path support code signing; a certificate for servers alone contradicts that.
     assert_eq!(roles(&judged(vec![key(), server()])), "tls_server 100; ");
 }
 
