@@ -194,8 +194,7 @@ fn certificates(facts: &Facts<'_>, hit: &mut Hit<'_>) {
     let public = |c: &CertFacts| c.policies.iter().any(|policy| CODE_SIGNING.contains(&policy.as_str()));
     let hardware = of(&|c| public(c) && c.not_before >= HARDWARE_SINCE);
     if !hardware.is_empty() && usable && !key.private.is_empty() {
-        let text =
-            "a public code signing certificate whose key has to be in hardware, but the key is in a file";
+        let text = "a public code signing certificate whose key has to be in hardware, but the key is in a file";
         hit("HSM-REQUIRED", text.into(), hardware);
     }
     let long = of(&|c| public(c) && c.not_before >= SHORT_SINCE && c.not_after.saturating_sub(c.not_before) > SHORT);

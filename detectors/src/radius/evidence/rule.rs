@@ -280,10 +280,9 @@ mod tests {
 
     #[test]
     fn entries_that_say_something_else_than_they_mean_are_refused() {
-        for (conditions, fault) in [
-            ("", "no condition"),
-            ("ca=true\nword='a'", "conditions on certificates and on files are mixed"),
-        ] {
+        for (conditions, fault) in
+            [("", "no condition"), ("ca=true\nword='a'", "conditions on certificates and on files are mixed")]
+        {
             assert_eq!(read(conditions).expect(conditions).fault().as_deref(), Some(fault));
         }
         for (conditions, error) in [
