@@ -97,7 +97,7 @@ fn every_line_obeys_the_published_schema() {
 }
 
 #[test]
-fn facts_that_are_cut_foreign_or_none_are_refused() {
+fn facts_that_are_cut_foreign_or_invalid_are_refused() {
     let shop = Workshop::new("facts_refused");
     shop.file("a.pem", key_pem(1)).file("b.pem", key_pem(2));
     let facts = shop.run(&["scan", "--no-config", "--format", "facts", "."]).stdout;
@@ -112,13 +112,13 @@ fn facts_that_are_cut_foreign_or_none_are_refused() {
     };
     for (name, text, said) in [
         ("empty", String::new(), "an empty file"),
-        ("end", without_end, "end before their end"),
-        ("half a line", facts[..facts.len() - 5].to_owned(), "end before their end"),
+        ("end", without_end, "the end record is missing"),
+        ("half a line", facts[..facts.len() - 5].to_owned(), "the end record is missing"),
         ("one", without_one, "records were written"),
         ("schema", facts.replacen("keyradius.facts/1", "keyradius.facts/2\\u001b[31m", 1), "not keyradius.facts/1"),
         ("report", "{\"schema\":\"keyradius.report/1\"}\n".to_owned(), "another kind of file"),
         ("pem", key_pem(1), "another kind of file"),
-        ("twice", facts.clone() + &facts, "something follows the end"),
+        ("twice", facts.clone() + &facts, "data after the end record"),
         (
             "fingerprint",
             facts.replacen("\"pgp_fingerprint\":null", "\"pgp_fingerprint\":\"\\u001b[2J\"", 1),
