@@ -1,4 +1,4 @@
-//! The floor: every positive is found with the identity its oracle gives, negatives stay silent.
+//! The minimum: every positive is found with its oracle's identity; negatives are not reported.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use keyradius_corpus::score::{Breach, Fault, score};
 use keyradius_corpus::{cases_dir, expect};
 
-/// Every fault that is not a stretch, over all families. Each sample is scored once, for all tests that ask.
+/// Every required fault, over all families. Each sample is scored once for all tests.
 static FAULTS: LazyLock<Vec<Fault>> = LazyLock::new(|| {
     let cases = expect::load_all(&cases_dir()).expect("the cases load");
     let next = AtomicUsize::new(0);
@@ -27,7 +27,7 @@ static FAULTS: LazyLock<Vec<Fault>> = LazyLock::new(|| {
     faults
 });
 
-/// Those of some kinds.
+/// The faults of some kinds.
 fn faults(breaches: &[Breach]) -> Vec<&'static Fault> {
     FAULTS.iter().filter(|fault| breaches.contains(&fault.breach)).collect()
 }

@@ -1,4 +1,4 @@
-//! Bad input: no panic, no hang, bounded memory, a coverage entry, and nothing else is lost.
+//! Bad input: no panic, no hang, bounded memory, a gap in the coverage, and no effect on other files.
 
 #![allow(clippy::indexing_slicing, reason = "a test that indexes wrong fails")]
 
@@ -72,7 +72,7 @@ fn odd_files_are_listed_and_cost_nothing_else() {
     let locked = root.join("locked.pem");
     fs::write(&locked, key()).expect("written");
     fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).expect("changed");
-    // The superuser reads it all the same.
+    // The superuser can read it anyway.
     let readable = fs::read(&locked).is_ok();
 
     let harvest = walk(&root, 2);
@@ -93,7 +93,7 @@ fn odd_files_are_listed_and_cost_nothing_else() {
 #[test]
 fn pseudo_file_systems_are_left_alone() {
     let harvest = walk(Path::new("/proc/self"), 1);
-    // It was named, so that nothing is not an answer.
+    // It was a target, so reading nothing is reported.
     assert_eq!(reasons(&harvest), [("self".to_owned(), Reason::TargetUnread)]);
     assert_eq!(harvest.files, 0);
 }
@@ -177,7 +177,7 @@ fn the_number_of_jobs_changes_nothing() {
     fs::remove_dir_all(root).expect("removed");
 }
 
-/// Bytes that are made to keep a scanner busy, and what a time limit is for.
+/// Bytes made to keep a scanner busy, and the reason for the time limit.
 #[test]
 fn bytes_made_to_hurt_end_soon() {
     let header = "-----BEGIN RSA PRIVATE KEY-----";
@@ -249,7 +249,7 @@ fn bytes_made_to_hurt_end_soon() {
         let limits = Limits { max_time: Duration::from_secs(5), ..Limits::default() };
         let (done, ended) = mpsc::channel();
         std::thread::spawn(move || drop(done.send(keyradius_detectors::engine().limited(limits).bytes(name, &bytes))));
-        // A guard against what does not heed its limit, not a measurement.
+        // A guard against code that ignores its limit, not a measurement.
         let harvest = ended.recv_timeout(Duration::from_mins(10)).unwrap_or_else(|_| panic!("{name} does not end"));
         assert!(keys(&harvest).is_empty(), "{name}: {:?}", keys(&harvest));
         assert!(harvest.gaps.iter().all(|g| g.reason != Reason::DetectorFault), "{name}: {:?}", harvest.gaps);
@@ -290,7 +290,7 @@ fn base64(bytes: &[u8]) -> String {
     out
 }
 
-/// Every sample, cut at every length and with every kind of byte changed somewhere: nothing panics, nothing hangs.
+/// Every sample, truncated at every length and with every kind of byte changed: no panic, no hang.
 #[test]
 fn damaged_samples_cost_themselves_only() {
     for family in [

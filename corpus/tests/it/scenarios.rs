@@ -1,4 +1,4 @@
-//! The scenarios: what is promised of roles and of the order.
+//! The promises about roles and ranking, tested with the scenarios.
 
 use std::path::Path;
 
