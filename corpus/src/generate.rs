@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_seed_one_noise() {
+    fn one_seed_gives_one_result() {
         let what = |kind, seed| Generated { name: String::new(), kind, seed, bytes: 1000 };
         for kind in [Noise::Random, Noise::Base64, Noise::Base64Wrapped, Noise::Der, Noise::Pem] {
             let first = generate(&what(kind, 1));

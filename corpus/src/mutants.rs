@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_list_whose_every_promise_holds_is_held() {
+    fn a_list_holds_only_if_every_mutant_ends_as_stated() {
         let good = Tally { killed: 3, excused: 1, ..Tally::default() };
         assert!(good.holds() && good.to_string().starts_with("4 mutants: 3 killed, 1 survive"));
         let survived = Tally { survived: vec!["a".to_owned()], ..Tally::default() };

@@ -137,14 +137,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_packed_comes_out_sorted() {
+    fn a_pack_is_read_back_sorted() {
         let packed = write(&[file("b.pem", b"two"), file("a.der", b"")]).unwrap();
         assert!(packed.starts_with(MAGIC));
         assert_eq!(read(&packed).unwrap(), [file("a.der", b""), file("b.pem", b"two")]);
     }
 
     #[test]
-    fn a_pack_shows_no_word_of_its_content() {
+    fn a_pack_contains_no_readable_text() {
         let packed = write(&[file("k", b"-----BEGIN RSA PRIVATE KEY-----")]).unwrap();
         assert!(!packed.windows(5).any(|w| w == b"BEGIN" || w.starts_with(&[0x1f, 0x8b])));
     }

@@ -372,7 +372,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hundred_percent_means_all() {
+    fn a_hundred_percent_means_all_of_them() {
         assert_eq!(percent(999_999, 1_000_000), "99.9");
         assert_eq!(percent(3, 3), "100.0");
         assert_eq!(percent(0, 0), "-");

@@ -106,7 +106,7 @@ mod tests {
     const REGISTRY: &str = "//! Formats.\n\nmod age;\nmod tor;\n\npub const DETECTORS: &[&dyn Detector] = &[\n    &tor::Tor,\n    &age::Age,\n];\n";
 
     #[test]
-    fn a_module_takes_its_place_and_a_detector_the_last() {
+    fn a_module_is_inserted_in_order_and_a_detector_at_the_end() {
         let text = register(REGISTRY, "new_vault").expect("a registry");
         assert!(text.contains("mod age;\nmod new_vault;\nmod tor;\n"), "{text}");
         assert!(text.ends_with("    &age::Age,\n    &new_vault::NewVault,\n];\n"), "{text}");

@@ -67,7 +67,7 @@ mod tests {
     use crate::read::text::base64;
 
     #[test]
-    fn a_key_in_a_label_is_told_by_its_length() {
+    fn a_key_in_a_label_is_replaced_by_its_length() {
         let mut der = vec![0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
         der.extend_from_slice(&Sha256::digest(b"a seed"));
         let mut material = Material::new(Kind::PrivateKey, "jwk", Encoding::Text, 0..0);

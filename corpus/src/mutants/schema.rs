@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn functions_are_found_whatever_stands_around_them() {
+    fn functions_are_found_in_any_context() {
         let source = r##"
 const fn one(a: [u8; 2], f: fn(u8) -> u8) -> u8 { /* } */ a["}".len()] }
 trait T { fn none(&self); fn two<'a>(&'a self) -> char { '}' } }
@@ -153,7 +153,7 @@ static S: &str = "fn five() { \" }"; fn six() where u8: Copy { match 1 { _ => {}
     }
 
     #[test]
-    fn a_body_is_there_once_for_each_of_its_faults_and_once_as_it_is() {
+    fn a_body_is_written_once_per_mutant_and_once_unchanged() {
         let source = "pub const fn f(a: u8) -> bool {\n    a > 1\n}\nfn g() {}\n";
         let faults = [Fault { number: 7, find: "> 1", put: ">= 1" }, Fault { number: 9, find: "a > 1", put: "true" }];
         let (text, lines) = with_all(source, &faults);

@@ -39,7 +39,7 @@ fn none(faults: &[&Fault]) {
 }
 
 #[test]
-fn every_key_is_found_once_and_named_right() {
+fn every_key_is_found_once_with_the_right_identity() {
     none(&faults(&[
         Breach::Missed,
         Breach::Duplicate,
@@ -50,12 +50,12 @@ fn every_key_is_found_once_and_named_right() {
 }
 
 #[test]
-fn nothing_else_is_called_a_key() {
+fn nothing_else_is_reported_as_a_key() {
     none(&faults(&[Breach::False]));
 }
 
 #[test]
-fn every_family_holds_what_its_folder_says() {
+fn every_family_matches_its_folder() {
     for case in expect::load_all(&cases_dir()).expect("the cases load") {
         let folder = cases_dir().join(&case.expect.id);
         assert!(folder.join("make.sh").is_file(), "{}: no make.sh", case.expect.id);

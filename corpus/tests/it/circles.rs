@@ -175,7 +175,7 @@ fn no_files_import_each_other() {
 }
 
 #[test]
-fn a_circle_is_noticed() {
+fn an_import_cycle_is_detected() {
     let modules: BTreeSet<String> = ["", "a", "a/b", "c"].map(str::to_owned).into();
     for (from, path, to) in [
         ("a", "crate::c::X", Some("c")),

@@ -97,7 +97,7 @@ fn difference(a: &str, b: &str) -> String {
 }
 
 #[test]
-fn sources_scanned_alone_and_joined_are_judged_as_one_scan() {
+fn sources_scanned_separately_and_joined_are_judged_like_one_scan() {
     let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join("facts");
     let (cases, scenarios) = unpack(&scratch);
     assert!(cases.len() > 50 && scenarios.len() >= 60, "{} and {}", cases.len(), scenarios.len());

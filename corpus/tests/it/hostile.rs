@@ -51,7 +51,7 @@ fn reasons(harvest: &Harvest) -> Vec<(String, Reason)> {
 
 #[cfg(unix)]
 #[test]
-fn odd_files_are_listed_and_cost_nothing_else() {
+fn odd_files_are_reported_and_others_are_still_read() {
     use std::os::unix::ffi::OsStrExt;
     use std::os::unix::fs::{PermissionsExt, symlink};
     use std::os::unix::net::UnixListener;
@@ -91,7 +91,7 @@ fn odd_files_are_listed_and_cost_nothing_else() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn pseudo_file_systems_are_left_alone() {
+fn pseudo_file_systems_are_not_read() {
     let harvest = walk(Path::new("/proc/self"), 1);
     // It was a target, so reading nothing is reported.
     assert_eq!(reasons(&harvest), [("self".to_owned(), Reason::TargetUnread)]);
@@ -99,7 +99,7 @@ fn pseudo_file_systems_are_left_alone() {
 }
 
 #[test]
-fn a_root_that_is_not_there_is_an_error() {
+fn a_missing_root_is_an_error() {
     let tree = Tree {
         roots: vec!["/nonexistent/keyradius".into()],
         one_file_system: false,
@@ -179,7 +179,7 @@ fn the_number_of_jobs_changes_nothing() {
 
 /// Bytes made to keep a scanner busy, and the reason for the time limit.
 #[test]
-fn bytes_made_to_hurt_end_soon() {
+fn bytes_made_to_be_slow_are_scanned_in_time() {
     let header = "-----BEGIN RSA PRIVATE KEY-----";
     let mebibyte = |unit: &[u8]| unit.repeat((1 << 20) / unit.len());
     let cases: Vec<(&str, Vec<u8>)> = vec![
@@ -257,7 +257,7 @@ fn bytes_made_to_hurt_end_soon() {
 }
 
 #[test]
-fn limits_bite_and_say_so() {
+fn exceeded_limits_are_reported() {
     let pem = key();
     let mut nested = pem.clone();
     for _ in 0..8 {
@@ -292,7 +292,7 @@ fn base64(bytes: &[u8]) -> String {
 
 /// Every sample, truncated at every length and with every kind of byte changed: no panic, no hang.
 #[test]
-fn damaged_samples_cost_themselves_only() {
+fn damaged_samples_neither_panic_nor_hang() {
     for family in [
         "pkcs1",
         "pkcs8",

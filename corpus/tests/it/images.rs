@@ -56,7 +56,7 @@ const FAMILIES: &[&str] = &[
 ];
 
 #[test]
-fn what_is_not_read_is_told_of_and_nothing_else() {
+fn unread_members_are_reported_and_nothing_else() {
     let told: BTreeSet<(&str, &str, Reason)> = TOLD.iter().copied().collect();
     let mut faults = Vec::new();
     for family in FAMILIES {

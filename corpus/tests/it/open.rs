@@ -87,7 +87,7 @@ fn is_named(occurrence: &Occurrence, key: &Key) -> bool {
 
 /// Version 1 of fastlane match is recognised by its folders, which a pack cannot contain.
 #[test]
-fn what_openssl_enc_wrote_is_a_key_of_match_where_match_keeps_its_keys() {
+fn openssl_enc_output_is_a_key_of_match_in_a_folder_of_match() {
     let case = expect::load(&keyradius_corpus::cases_dir().join("fastlane_match")).expect("a case");
     let wanted = case.expect.samples.iter().find_map(|sample| sample.keys.first()?.opened_spki_sha256.clone());
     for (path, name, keys) in [
@@ -139,7 +139,7 @@ fn the_right_password_gives_the_key_that_the_tool_names() {
 }
 
 #[test]
-fn a_keystore_that_shows_nothing_opens_to_its_keys() {
+fn a_fully_encrypted_keystore_gives_its_keys_when_opened() {
     let mut keys = 0;
     for case in cases() {
         for (sample, bytes) in case.expect.samples.iter().zip(&case.contents) {
@@ -162,7 +162,7 @@ fn a_keystore_that_shows_nothing_opens_to_its_keys() {
 }
 
 #[test]
-fn a_sealed_secret_key_is_a_key_once_it_is_known_to_sign() {
+fn an_encrypted_secret_key_is_a_key_once_it_is_known_to_sign() {
     for (family, file) in
         [("bks", "secret.bks"), ("bks", "secret.v1.bks"), ("bks", "secret.uber"), ("jks", "secret.jceks")]
     {
@@ -236,14 +236,14 @@ fn damaged(case: &Case, damage: impl Fn(&[u8], usize) -> Option<Vec<u8>>) -> (us
 }
 
 #[test]
-fn what_is_cut_does_not_open_as_something_else() {
+fn truncated_containers_do_not_open_as_other_keys() {
     let (tried, same) = damaged(&opening(), |bytes, step| Some(bytes.get(..bytes.len() * step / 24)?.to_vec()));
     // The part before the cut may be complete: the first of two keys, a key without its MAC.
     assert!(tried > 800 && same * 4 < tried, "{same} of {tried}");
 }
 
 #[test]
-fn flipped_bits_do_not_open_as_something_else() {
+fn flipped_bits_do_not_open_as_other_keys() {
     let (tried, same) = damaged(&opening(), |bytes, step| {
         let mut bytes = bytes.to_vec();
         let at = bytes.len() * step / 24 + step % 5;
@@ -263,7 +263,7 @@ fn content(case: &Case, file: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_keystore_says_how_it_opened_and_what_it_hid() {
+fn a_keystore_reports_how_it_was_opened_and_its_content() {
     let case = opening();
     let bytes = content(&case, "default.p12");
     let (occurrences, summary) = opened("k/default.p12", &bytes, &["nonsense", WORD], &Options::default());
@@ -333,7 +333,7 @@ fn some_candidates() -> Vec<Candidate> {
 }
 
 #[test]
-fn the_answer_does_not_depend_on_threads_or_order() {
+fn the_result_does_not_depend_on_threads_or_order() {
     let case = opening();
     // Also with budgets that are exceeded: the passwords left out have to be the same too.
     for cost in [Options::default().cost, 30_000_000, 3_000_000] {
@@ -367,7 +367,7 @@ fn copies_are_opened_together_and_counted_once() {
 }
 
 #[test]
-fn limits_are_kept_and_told() {
+fn limits_are_enforced_and_reported() {
     let case = expect::load(&keyradius_corpus::cases_dir().join("encrypted_pkcs8")).expect("the case");
     let dear = content(&case, "iter_600000_ec.der");
     let scan = |path: &str| {

@@ -39,7 +39,7 @@ fn everything() -> Vec<Occurrence> {
 }
 
 #[test]
-fn every_ledger_readds() {
+fn every_ledger_adds_up() {
     let findings = judged(everything());
     assert!(findings.len() > 300, "{}", findings.len());
     for finding in &findings {
@@ -68,7 +68,7 @@ fn every_ledger_readds() {
 }
 
 #[test]
-fn the_order_of_what_is_found_changes_nothing() {
+fn the_order_of_occurrences_changes_nothing() {
     let all = everything();
     let expected = format!("{:?}", judged(all.clone()));
     let mut state = 1_u64;

@@ -128,7 +128,7 @@ fn of_evidence() -> BTreeSet<Remark> {
 }
 
 #[test]
-fn every_remark_is_made() {
+fn every_remark_is_produced() {
     let engine = Engine::new(keyradius_detectors::everything(), Limits::default());
     let mut made = BTreeSet::new();
     for case in expect::load_all(&cases_dir()).expect("the cases load") {
@@ -144,7 +144,7 @@ fn every_remark_is_made() {
 }
 
 #[test]
-fn it_is_known_what_goes_by_a_remark() {
+fn every_remark_is_used_or_listed_as_reported_only() {
     let mut used = of_evidence();
     used.extend(IN_CODE);
     let told: Vec<Remark> = Remark::ALL.iter().copied().filter(|remark| !used.contains(remark)).collect();

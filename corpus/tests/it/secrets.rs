@@ -27,7 +27,7 @@ fn found(name: &str, bytes: &[u8]) -> Vec<(&'static str, &'static str)> {
 }
 
 #[test]
-fn every_sample_holds_its_secrets_and_nothing_else() {
+fn every_sample_gives_its_secrets_and_nothing_else() {
     let mut faults = Vec::new();
     let mut secrets = 0;
     for case in expect::load_all(&cases_dir()).expect("the cases load") {
@@ -51,7 +51,7 @@ fn every_sample_holds_its_secrets_and_nothing_else() {
 
 /// Keys have priority: with ordinary secrets enabled, the same keys are found in every case.
 #[test]
-fn ordinary_secrets_take_no_key_away() {
+fn ordinary_secrets_hide_no_key() {
     let keys = |engine: &Engine<'_>, name: &str, bytes: &[u8]| {
         let harvest = engine.bytes(name, bytes);
         let of = |o: &keyradius_core::material::Occurrence| (o.material.kind != Kind::Secret).then_some(o.offset);

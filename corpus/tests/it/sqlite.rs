@@ -70,7 +70,7 @@ fn value(name: &str, length: usize) -> Vec<u8> {
 }
 
 #[test]
-fn every_value_comes_out_as_it_was_put_in() {
+fn every_value_is_read_as_it_was_written() {
     let mut databases = 0;
     for (file, bytes) in samples() {
         let Some(count) = file.strip_prefix("cells_").and_then(|rest| rest.split('_').next()) else { continue };
@@ -97,7 +97,7 @@ fn every_value_comes_out_as_it_was_put_in() {
 
 /// Reading is bounded by the size of the input, whatever its fields claim.
 #[test]
-fn damage_costs_what_it_hits() {
+fn damage_only_affects_damaged_pages() {
     let all = samples();
     let small = all.iter().filter(|(name, bytes)| name.starts_with("cells_") && bytes.len() <= 300_000);
     let (mut opened, mut random) = (0, 0x2545_f491_4f6c_dd1d_u64);
@@ -129,7 +129,7 @@ fn damage_costs_what_it_hits() {
 }
 
 #[test]
-fn who_has_enough_gets_no_more() {
+fn reading_stops_when_the_sink_has_enough() {
     let all = samples();
     for most in [1, 2, 5, 60] {
         let (result, kept) = open_until(&all["deleted_row.db"], most);
@@ -140,7 +140,7 @@ fn who_has_enough_gets_no_more() {
 }
 
 #[test]
-fn what_only_begins_like_a_database_is_none() {
+fn a_file_that_only_starts_like_a_database_is_not_one() {
     let all = samples();
     for file in ["header_only.db", "magic_only.txt", "magic_and_key.bin"] {
         let (result, kept) = open(&all[file]);
@@ -150,7 +150,7 @@ fn what_only_begins_like_a_database_is_none() {
 
 /// Deleted rows are recovered from free space; a table without its root page is read row by row.
 #[test]
-fn what_is_left_of_rows_is_read() {
+fn remains_of_deleted_rows_are_read() {
     let all = samples();
     for (file, name) in [("deleted_row.db", "page 2/free"), ("dropped_table.db", "page "), ("no_root.db", "page ")] {
         let (_, kept) = open(&all[file]);
@@ -168,7 +168,7 @@ fn what_is_left_of_rows_is_read() {
 
 /// Ten thousand rows that all use the same cell are read as one row.
 #[test]
-fn cells_that_overlap_do_not_multiply() {
+fn overlapping_cells_are_read_once() {
     let all = samples();
     let (_, bytes) = all.iter().find(|(name, _)| name.ends_with("_65536_utf8.db")).expect("a database of large pages");
     let mut bad = bytes.clone();

@@ -99,7 +99,7 @@ fn every_playbook_file_is_compiled_in() {
 }
 
 #[test]
-fn every_about_says_something() {
+fn every_description_is_complete() {
     for (about, anchors) in abouts() {
         for text in [about.title, about.detects, about.blind_to, about.respond] {
             assert!(!text.is_empty(), "{}", about.id);
@@ -115,13 +115,13 @@ fn every_about_says_something() {
 
 /// Every pass costs every user: text is searched once for keys, and twice with ordinary secrets.
 #[test]
-fn the_prefilter_stays_hot() {
+fn the_prefilter_needs_few_passes() {
     assert_eq!(Prefilter::new(&keyradius_detectors::keys()).passes(), (1, 1));
     assert_eq!(Prefilter::new(&keyradius_detectors::everything()).passes(), (2, 1));
 }
 
 #[test]
-fn no_anchor_is_the_start_of_another() {
+fn no_anchor_is_a_prefix_of_another() {
     let all: BTreeSet<&[u8]> =
         abouts().iter().flat_map(|(_, a)| a.iter()).filter(|a| !a.at_start).map(|a| a.bytes).collect();
     for (a, b) in all.iter().flat_map(|a| all.iter().map(move |b| (a, b))) {
@@ -220,7 +220,7 @@ fn beside(within: &Path, text: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_format_that_names_another_is_noticed() {
+fn a_format_that_names_another_is_detected() {
     let names = |file: &str, text: &str| beside(Path::new(file), text);
     for (file, text) in [
         ("format/jks.rs", "use super::pkcs12::Store;"),
@@ -262,7 +262,7 @@ fn the_command_reads_time_and_environment_in_one_place() {
 }
 
 #[test]
-fn every_file_says_what_it_is() {
+fn every_file_has_a_head_comment_and_at_most_500_lines() {
     let mut files = Vec::new();
     for folder in ["scanner-core", "detectors", "cli", "corpus", "benches"] {
         rust_files(&root().join(folder), &mut files);
@@ -277,7 +277,7 @@ fn every_file_says_what_it_is() {
 
 /// Test keys are packed: a clone must not trigger other people's scanners.
 #[test]
-fn no_key_lies_in_the_open() {
+fn no_key_is_stored_unpacked() {
     let mut files = Vec::new();
     rust_files(&root(), &mut files);
     for file in files {

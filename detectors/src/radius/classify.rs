@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn widest_role_first_and_doubts_kept_apart() {
+    fn the_widest_role_comes_first_and_hypotheses_are_separate() {
         let (asserted, weaker) =
             roles(&[("tls_server", "certificate", 100), ("ca_intermediate", "certificate", 100), ("tsa", "path", 10)]);
         assert_eq!(asserted.iter().map(|r| r.0.as_str()).collect::<Vec<_>>(), ["ca_intermediate", "tls_server"]);

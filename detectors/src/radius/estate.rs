@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stands_above_the_start_of_a_scan_says_nothing() {
+    fn directories_above_the_start_of_a_scan_say_nothing() {
         let estate = Estate::default().below(&["/home/test/repo".into(), "/home/test/key.pem".into()]);
         for (path, inside) in [
             ("/home/test/repo/keys/a.pem", "keys/a.pem"),

@@ -210,7 +210,7 @@ mod tests {
     use crate::radius::Tables;
 
     #[test]
-    fn the_list_is_whole() {
+    fn the_list_is_complete() {
         let keys = KnownKeys::built_in();
         let tables = Tables::built_in();
         assert!(keys.entries().len() > 270);

@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_itself_may_hold_the_key() {
+    fn the_line_itself_may_contain_the_key() {
         let mut own = key("ci/.env", 1, "");
         own.line = 7;
         assert_eq!(sure(&[own], line("ci/.env", &[])), Some(Confidence::Here));
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn issued_certificates_are_bounded_and_every_key_has_its_share() {
+    fn issued_certificates_are_limited_with_a_share_for_every_key() {
         let counts = |keys: u16, leaves: u16, authority: fn(u16) -> Option<u8>| -> Vec<usize> {
             let mut estate = Estate::default();
             for number in 0..keys {

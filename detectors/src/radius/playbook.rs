@@ -280,7 +280,7 @@ mod tests {
 
     /// What is true of two roles belongs in `_common.md`; a copied sentence was probably not thought through.
     #[test]
-    fn no_sentence_stands_twice() {
+    fn no_sentence_is_repeated() {
         let mut seen: BTreeMap<String, &str> = BTreeMap::new();
         for (role, text) in TEXTS.iter().chain(&[("_common", COMMON)]) {
             let playbook = read(role, text).expect(role);
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_with_its_line() {
+    fn errors_name_their_line() {
         for (text, told) in [
             ("# T\n\n## Revoke\n", "x.md:3: not the expected heading"),
             ("# T\n\n## First hour\n\n2. **A**: b.\n", "x.md:5: steps are numbered from 1"),
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_takes_the_place_of_its_name() {
+    fn known_values_replace_their_names() {
         let mut playbook = Playbook::of("code_signing").expect("a playbook");
         let count = |playbook: &Playbook, what: &str| format!("{playbook:?}").matches(what).count();
         let names = count(&playbook, "<first-seen>");

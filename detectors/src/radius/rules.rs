@@ -274,7 +274,7 @@ mod tests {
     ];
 
     #[test]
-    fn every_rule_is_there_and_says_everything() {
+    fn every_rule_exists_and_is_complete() {
         let rules = Rules::built_in();
         assert_eq!(rules.rules().map(|rule| rule.id.as_str()).collect::<Vec<_>>(), IDS);
         for rule in rules.rules() {
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn sarif_rules_are_sorted_by_what_they_weigh() {
+    fn sarif_rules_are_sorted_by_severity() {
         let weights: Vec<i32> = Rules::built_in().key_rules().map(|rule| rule.severity).collect();
         assert!(weights.is_sorted_by(|a, b| a >= b), "{weights:?}");
     }

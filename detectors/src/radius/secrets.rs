@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn copies_are_one_finding_and_guessable_ones_one_for_each_file() {
+    fn copies_are_one_finding_but_guessable_secrets_one_per_file() {
         use SecretClass::{Account, Note, Password};
         let mut estate = Estate::new(vec![
             place("a", 1, Note, Some(1), None),
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_ended_is_a_note_and_moving_changes_no_id() {
+    fn an_expired_secret_is_a_note_and_moving_keeps_its_id() {
         let token =
             |line, now| secrets(&mut Estate::new(vec![place("a", line, SecretClass::Service, None, Some(100))]), now);
         let (before, after) = (token(1, 99).remove(0), token(5, 101).remove(0));

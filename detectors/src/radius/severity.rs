@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gate_does_not_ask_who_put_the_key_there() {
+    fn a_gate_ignores_what_the_author_controls() {
         use crate::{Judging, judge};
         // An Ed25519 key (RFC 8410 7): any 32 bytes after a fixed header.
         let mut der = vec![0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];

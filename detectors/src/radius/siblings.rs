@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_looked_for_in_the_same_directory() {
+    fn names_are_searched_in_the_same_directory() {
         let files = ["a/fullchain.pem", "a/privkey.pem", "a/Platform.x509.PEM"].map(found);
         let beside = Siblings::of(files.iter());
         for (path, wanted, has) in [

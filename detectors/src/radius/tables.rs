@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn roles_say_all_that_is_asked_of_them() {
+    fn roles_are_complete() {
         let tables = Tables::built_in();
         for role in tables.roles() {
             for text in [&role.title, &role.trusted_by, &role.next, &role.old_signatures] {
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn globs_lead_to_their_rules() {
+    fn globs_select_their_rules() {
         let tables = Tables::built_in();
         let roles = |path: &str| -> Vec<&str> {
             let on = tables.on_path(Path::new(path)).into_iter();

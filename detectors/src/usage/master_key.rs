@@ -44,7 +44,7 @@ mod tests {
     use keyradius_core::hex::hex;
 
     #[test]
-    fn a_name_and_a_whole_content() {
+    fn the_name_and_the_whole_content_must_match() {
         let key = hex(&Sha256::digest(b"rails")[..16]);
         for (path, text, found) in [
             ("config/master.key", key.clone(), 1),

@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stands_together() {
+    fn settings_are_grouped_into_blocks() {
         for (dialect, text, together, apart) in [
             (Dialect::Code, "a { A B } c { C }", ['A', 'B'], ['A', 'C']),
             (Dialect::Yaml, "x:\n  A: 1\n  B: 2\ny:\n  C: 3\n", ['A', 'B'], ['A', 'C']),

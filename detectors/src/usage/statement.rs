@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_together() {
+    fn lines_are_grouped_into_statements() {
         for (dialect, text, expected) in [
             (Dialect::Shell, "a \\\n b\nc", &["a \\| b", "c"][..]),
             (Dialect::Batch, "a ^\r\n b\r\nc:\\", &["a ^\r| b", "c:\\"]),

@@ -69,7 +69,7 @@ fn the_grammar_is_sound() {
 }
 
 #[test]
-fn every_rule_understands_its_examples() {
+fn every_rule_matches_its_examples() {
     let mut wrong = String::new();
     for rule in rules() {
         for example in &rule.examples {
@@ -134,7 +134,7 @@ fn every_rule_understands_its_examples() {
 }
 
 #[test]
-fn bounds_hold() {
+fn limits_are_enforced() {
     let mut text = String::new();
     for n in 0..3000 {
         let _ = writeln!(text, "signtool sign /f k{n}.pfx /p {MARKER}{n} a.exe");
@@ -187,7 +187,7 @@ fn passwords_of_files_without_a_rule() {
 }
 
 #[test]
-fn what_is_no_password() {
+fn texts_that_are_not_passwords() {
     for (file, text) in [
         ("a.yml", "password: ${{ secrets.X }}\npassphrase: $PASS\nstore_password: '{{ vault_pw }}'"),
         ("a.yml", "password: vault:secret/x#y\nkey_password: ENC(abc)\nx_password: !vault |\n  abc\n"),
@@ -205,7 +205,7 @@ fn what_is_no_password() {
 }
 
 #[test]
-fn a_password_knows_the_keystores_beside_it() {
+fn a_password_lists_the_keystores_near_it() {
     for (file, text, about) in [
         ("a.bat", "signtool sign /f keys\\a.pfx /p abc x.exe", &["keys\\a.pfx"][..]),
         ("key.properties", "storePassword=abc\nstoreFile=up.jks\nkeyAlias=up\n", &["up", "up.jks"]),
@@ -222,7 +222,7 @@ fn a_password_knows_the_keystores_beside_it() {
 }
 
 #[test]
-fn a_password_that_is_the_alias_too_is_not_shown() {
+fn a_password_equal_to_the_alias_is_not_shown() {
     for (file, text) in [
         ("key.properties", "storeFile=a.jks\nstorePassword=PW\nkeyAlias=PW\n"),
         ("a.sh", "jarsigner -keystore a.jks -storepass PW app.jar PW"),
@@ -234,7 +234,7 @@ fn a_password_that_is_the_alias_too_is_not_shown() {
 }
 
 #[test]
-fn commented_lines_weigh_less_and_prose_gives_no_lines() {
+fn commented_lines_weigh_less_and_prose_gives_no_references() {
     let weights = |file: &str, text: &str| -> Vec<i32> {
         read(file, text.as_bytes()).references.iter().map(|m| m.reference.as_deref().unwrap().weight).collect()
     };
@@ -288,7 +288,7 @@ fn which_files_are_read() {
 
 /// Text made to be slow or to break a reader: every kind of file with some of it, one with the maximum size.
 #[test]
-fn hostile_text_ends() {
+fn hostile_text_is_read_in_time() {
     const FILES: [&str; 9] = ["a.sh", "a.bat", "a.ps1", "a.yml", "a.json", "a.xml", "a.gradle", "a.conf", "README"];
     let seeds = [
         "signtool sign /f ",

@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn offsets_lead_back() {
+    fn offsets_map_back_to_the_file() {
         let text = Text::of(b"\xef\xbb\xbfa\xff=1\r\nb=2\n").unwrap();
         assert_eq!(text.str(), "a?=1\r\nb=2\n");
         assert_eq!((text.line(7), text.of_line(0), text.of_line(1), text.span(6..7)), (1, "a?=1", "b=2", 9..10));

@@ -230,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn placeholders_are_no_passwords() {
+    fn placeholders_are_not_passwords() {
         for (text, expected) in [
             ("changeme", false),
             ("changeit", false),

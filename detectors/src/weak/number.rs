@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn squares_are_told_from_their_neighbours() {
+    fn squares_are_distinguished_from_their_neighbours() {
         for root in (0_u64..300).map(UBig::from).chain([(UBig::ONE << 1023) + 12_345_u64, UBig::ones(2000)]) {
             let square = &root * &root;
             assert!(is_square(&square), "{root}");
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn primes_are_told_from_products() {
+    fn primes_are_distinguished_from_products() {
         for (bits, prime) in [(2, true), (3, true), (521, true), (607, true), (523, false), (4, false), (1, false)] {
             assert_eq!(looks_prime(&UBig::ones(bits)), Some(prime), "2^{bits} - 1");
         }
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn the_small_primes_are_all_there() {
+    fn the_small_primes_are_complete() {
         // The logarithm of a primorial is near its limit; Python computes 94,043 bits.
         assert_eq!(SMALL_PRIMES.bit_len(), 94_043);
         for prime in [2_u64, 3, 257, 65_521, 65_537] {

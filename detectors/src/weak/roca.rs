@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_power_is_known_and_its_neighbours_are_not() {
+    fn powers_are_recognised_and_near_misses_are_not() {
         let product = PRIMES.iter().fold(UBig::ONE, |product, &prime| product * prime);
         let mut power = UBig::ONE;
         for exponent in 0..500_u64 {

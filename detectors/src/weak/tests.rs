@@ -55,7 +55,7 @@ fn word(weakness: &Weakness) -> String {
 }
 
 #[test]
-fn every_vector_has_what_it_was_made_with_and_nothing_else() {
+fn every_vector_has_its_weaknesses_and_no_others() {
     let wrong: Vec<String> = rows()
         .iter()
         .filter_map(|row| {
@@ -90,7 +90,7 @@ fn every_check_has_a_hit_and_a_near_miss() {
 }
 
 #[test]
-fn what_is_computable_comes_first_and_is_severe() {
+fn computable_weaknesses_come_first_and_are_severe() {
     let key = row("rsa-roca", "512 bits");
     let found = check(&key);
     assert!(found.len() == 2 && found.iter().all(|weakness| weakness.computable && weakness.grade == Grade::Severe));
@@ -140,7 +140,7 @@ fn primes(count: usize) -> Vec<dashu_int::UBig> {
 }
 
 #[test]
-fn shared_primes_are_found_wherever_they_stand() {
+fn shared_primes_are_found_at_any_position() {
     let primes = primes(90);
     let product = |a: usize, b: usize| &primes[a] * &primes[b];
     // Moduli 2i * (2i + 1) share nothing; those in the table do.
@@ -219,7 +219,7 @@ fn one_modulus_with_two_exponents() {
 }
 
 #[test]
-fn blocks_of_any_size_find_what_pairs_do() {
+fn blocks_of_any_size_give_the_result_of_comparing_pairs() {
     let primes = primes(24);
     let product = |factors: &[usize]| factors.iter().fold(dashu_int::UBig::ONE, |product, &at| product * &primes[at]);
     // One prime in every modulus; only shared primes; three primes; a modulus that divides another; different sizes.
@@ -247,7 +247,7 @@ fn blocks_of_any_size_find_what_pairs_do() {
 }
 
 #[test]
-fn more_than_can_be_compared_is_counted() {
+fn moduli_beyond_the_limit_are_counted() {
     // 8192 moduli of 16,384 bits reach the limit in bits; they need not be products.
     let mut n = vec![0xc5; 2048];
     let mut keys = Vec::new();
@@ -328,7 +328,7 @@ fn hashes_of_certificates() {
 
 /// Keys from every vector with bytes changed, cut and repeated: no check may panic or hang.
 #[test]
-fn damaged_keys_are_answered() {
+fn damaged_keys_do_not_panic() {
     let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
     let mut random = move |below: usize| {
         state ^= state << 13;
@@ -362,7 +362,7 @@ fn damaged_keys_are_answered() {
 }
 
 #[test]
-fn the_largest_numbers_are_answered() {
+fn the_largest_numbers_are_checked_in_time() {
     // A release build needs a few milliseconds each. Without the bounds on lengths this test would not end.
     use crate::read::public::{PublicKey, half};
     let ones = vec![0xff; 2048];

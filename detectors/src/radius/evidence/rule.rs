@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_that_say_something_else_than_they_mean_are_refused() {
+    fn invalid_entries_are_refused() {
         for (conditions, fault) in
             [("", "no condition"), ("ca=true\nword='a'", "conditions on certificates and on files are mixed")]
         {

@@ -284,7 +284,7 @@ fn shapes_of_certificates() {
 }
 
 #[test]
-fn a_certificate_speaks_for_its_own_key_only() {
+fn a_certificate_is_evidence_for_its_own_key_only() {
     let mut other = certificate(1, with(&[CODE], |_| ()));
     let mut public = half(KEY);
     public.id = KeyId { spki_sha256: [7; 32], key_only: [8; 32] };
@@ -303,7 +303,7 @@ fn what_one_certificate_excludes_another_allows() {
 }
 
 #[test]
-fn bounds_count_if_every_certificate_has_them() {
+fn constraints_count_only_if_every_certificate_has_them() {
     let ca = |number, change: fn(&mut CertFacts)| {
         certificate(
             number,
@@ -393,7 +393,7 @@ fn shapes_of_files() {
 }
 
 #[test]
-fn what_checks_with_a_public_half_says_what_its_key_is_for() {
+fn a_verifier_of_a_public_half_gives_its_key_a_role() {
     for (note, expected) in [
         (Remark::ChromeOsBoot, "boot_root 100; "),
         (Remark::AndroidBoot, "boot_root 100; "),
