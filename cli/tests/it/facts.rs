@@ -1,4 +1,4 @@
-//! Facts on the command line: written, joined, cut, and of others.
+//! Facts on the command line: written, joined, truncated, and of other schemas.
 
 use std::path::Path;
 
@@ -50,7 +50,7 @@ fn parts_that_are_judged_together_give_the_report_of_the_whole() {
         assert!(one.code == Some(1) && many.code == Some(1), "{one:?} {many:?}");
         assert_eq!(one.stdout, many.stdout, "{format}");
     }
-    // What is allowed, by the configuration and beside the key, is allowed in both.
+    // Keys allowed by the configuration or by a mark are allowed in both reports.
     let allowed = "[[allow]]\npath = \"one/vendor/**\"\nreason = \"of others\"\n";
     std::fs::write(ground.join("keyradius.toml"), allowed).expect("a file");
     let with = |command: &str, rest: &[&str]| {
