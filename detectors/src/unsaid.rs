@@ -40,7 +40,7 @@ fn hush_material(material: &mut Material) {
 
 fn hush_text(text: &mut String) {
     if text.len() >= KEY && holds_key(text) {
-        *text = format!("[{} characters that hold a key]", text.chars().count());
+        *text = format!("[{} characters that contain a key]", text.chars().count());
     }
 }
 
@@ -75,7 +75,7 @@ mod tests {
         material.labels =
             vec![Label::new("kid", text.as_bytes()), Label::new("comment", b"release key of example.org, 2026")];
         hush_material(&mut material);
-        assert_eq!(material.labels[0].text, format!("[{} characters that hold a key]", text.len()));
+        assert_eq!(material.labels[0].text, format!("[{} characters that contain a key]", text.len()));
         assert_eq!(material.labels[1].text, "release key of example.org, 2026");
     }
 }
