@@ -217,7 +217,7 @@ mod tests {
     /// Roles that no file and no certificate alone can show, with the reason.
     const WITHOUT_RULE: [(&str, &str); 2] = [
         ("ca_root_public", "only a list of the public roots proves it; there is none yet, and a name proves nothing"),
-        ("unknown", "what is left when nothing speaks for anything"),
+        ("unknown", "the role without any evidence"),
     ];
 
     #[test]

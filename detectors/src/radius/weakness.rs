@@ -62,7 +62,7 @@ pub fn survey(estate: &Estate, jobs: usize) -> Survey {
             Gap { origin: Origin::file(path), reason: Reason::TooMany, detail }
         }));
     };
-    leave_out(untested, "tested for a prime beside a tiny factor");
+    leave_out(untested, "tested for a prime next to a tiny factor");
     leave_out(weak::not_compared(&halves), "compared with the others for shared primes");
     Survey { weaknesses: all, gaps }
 }

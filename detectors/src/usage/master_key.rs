@@ -31,7 +31,9 @@ pub(super) fn read(blob: Blob<'_>, out: &mut UsageHints) {
     material.protection = Some(Protection::plaintext());
     material.identity = Some(identity);
     material.labels.push(Label::new("setting", b"master.key"));
-    material.labels.push(Label::new("used by", b"Rails: opens the encrypted credentials, which hold secret_key_base"));
+    material
+        .labels
+        .push(Label::new("used by", b"Rails: opens the encrypted credentials, which contain secret_key_base"));
     out.references.push(material);
 }
 
