@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Asks openssl about every place of a report: does it load the key there, and is it the same public half?
+"""Checks every place of a report with openssl: whether it loads the key there, with the same public half.
 
     keyradius scan /usr --format json -o usr.json; benches/ask-openssl.py usr.json
 
-What openssl cannot load without a password or at all (keystores, encrypted keys, PuTTY, OpenPGP) is listed.
+Lists what openssl cannot load without a password or at all (keystores, encrypted keys, PuTTY, OpenPGP).
 """
 import base64
 import hashlib
@@ -20,7 +20,7 @@ def spki(data, form):
 
 
 def der(data):
-    """The DER value at the start."""
+    """The first DER value of the bytes."""
     if data[1] < 0x80:
         return data[: 2 + data[1]]
     octets = data[1] & 0x7F
@@ -28,7 +28,7 @@ def der(data):
 
 
 def pem(data):
-    """The PEM block at the start, with escapes and quotes undone."""
+    """The first PEM block, without escapes and quotes."""
     end = re.search(rb"-----END [A-Z ]*-----", data)
     text = (data[: end.end()] if end else data[:20000]).replace(b"\\n", b"\n")
     return re.sub(rb"\n[ \t]+", b"\n", re.sub(rb'"\s*\n\s*"', b"", text)) + b"\n"

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""Archives that are made to hurt, and what keyradius does with each: time, memory, exit code, what it says.
+"""Decompression bombs, and how keyradius handles each: time, memory, exit status, reported gaps.
 
     cargo build --release
     benches/bombs.py [--keyradius PATH] [--quine FILE] [--markdown] [NAME...]
 
-Every one has to end by itself, in bounded memory, with a coverage entry and exit code 3 (0 where all of it was read). A
-key lies beside each, so that a bomb cannot hide what stands next to it, and behind the hole in those that are sparse.
-Some 30 minutes, most of them to make the bombs. `--quine` takes an archive that holds itself, such as r.zip, beside the
-one that is made here. `--markdown` prints the table of docs/limits.md.
+The scan of every bomb has to end, in bounded memory, with a gap and exit status 3 (0 if everything was read). A key is
+stored next to each bomb, which must not hide it, and after the hole in sparse ones. Takes about 30 minutes, mostly to
+make the bombs. `--quine` adds an archive that contains itself, such as r.zip, to the one that is made here.
+`--markdown` prints the table of docs/limits.md.
 
-Wanted: gzip, bzip2, xz, zstd, lz4, tar, openssl, /usr/bin/time.
+Needs gzip, bzip2, xz, zstd, lz4, tar, openssl, /usr/bin/time.
 """
 
 import argparse
@@ -32,7 +32,7 @@ GIB = 1 << 30
 
 
 def zeros(path, command, gib):
-    """So many GiB of zeros through a compressor."""
+    """The given GiB of zeros, compressed."""
     with open(path, "wb") as out:
         feed = subprocess.Popen(["head", "-c", str(gib * GIB), "/dev/zero"], stdout=subprocess.PIPE)
         subprocess.run(command, stdin=feed.stdout, stdout=out, check=True)
@@ -40,7 +40,7 @@ def zeros(path, command, gib):
 
 
 def nested_zip(path, levels, copies):
-    """A ZIP of `copies` ZIPs, so many levels deep; the innermost hold a MiB of zeros."""
+    """A ZIP of `copies` ZIPs, nested to the given depth; the innermost contain a MiB of zeros."""
     content, name = b"\0" * (1 << 20), "zeros"
     for _ in range(levels):
         out = io.BytesIO()
@@ -52,7 +52,7 @@ def nested_zip(path, levels, copies):
 
 
 def overlapping_zip(path, entries):
-    """A ZIP whose entries all lead to the same 100 MB of deflated zeros."""
+    """A ZIP whose entries all share the same 100 MB of deflated zeros."""
     squeeze = zlib.compressobj(9, zlib.DEFLATED, -15)
     packed = squeeze.compress(b"\0" * 100_000_000) + squeeze.flush()
     head = struct.pack("<4s5H3I2H", b"PK\3\4", 20, 0, 8, 0, 0, 0, len(packed), 100_000_000, 1, 0) + b"a"
@@ -81,18 +81,18 @@ def deep_base64(path, levels):
 
 
 def quine(path):
-    """A gzip stream that holds itself.
+    """A gzip stream that contains itself.
 
     After Russ Cox, "Zip Files All The Way Down": DEFLATE as a language of two instructions, `print these bytes` (a stored
-    block) and `repeat the last bytes` (two matches), each of five bytes, in which a program is written that prints itself.
-    The checksum of the whole stands in it twice; a CRC is affine in its input, so 32 equations over bits give it.
+    block) and `repeat the last bytes` (two matches), five bytes each, in which a program prints itself. The checksum of
+    the whole occurs in it twice; a CRC is affine in its input, so it is the solution of 32 equations over bits.
     """
 
     def stored(length):
         return struct.pack("<BHH", 0, length, 0xFFFF ^ length)
 
     def packed(*fields):
-        """Bits, from the lowest on; Huffman codes (second half) from the highest."""
+        """Bits, lowest first; Huffman codes (second half) highest first."""
         bits = []
         for value, width, is_code in fields:
             some = [value >> place & 1 for place in range(width)]
@@ -133,14 +133,14 @@ def quine(path):
 
 
 def sparse_tar(path, work):
-    """A file of ten terabytes of which a key is stored, as GNU tar writes it into its own header."""
+    """A file of ten terabytes with only a key stored, in GNU tar's own header format."""
     hole = work / "hole"
     with open(hole, "wb") as out:
         out.seek(8 * GIB)
         out.write((work / "tree" / "zz.pem").read_bytes())
     subprocess.run(["tar", "--sparse", "--format=gnu", "-cf", path, "-C", work, "hole"], check=True)
     hole.unlink()
-    # The file system may not hold ten terabytes: the real size, at 483, is written in afterwards (base 256).
+    # The file system may not support ten terabytes: the real size is written at offset 483 (base 256).
     data = bytearray(path.read_bytes())
     data[483:495] = b"\x80" + (10 << 40).to_bytes(11, "big")
     data[148:156] = b" " * 8
@@ -149,7 +149,7 @@ def sparse_tar(path, work):
 
 
 def pax_tar(path, work):
-    """The same with a pax map (GNU tar manual, "PAX Format, Version 1.0")."""
+    """The same file with a pax map (GNU tar manual, "PAX Format, Version 1.0")."""
     key = (work / "tree" / "zz.pem").read_bytes()
     content = b"1\n%d\n%d\n" % ((10 << 40) - len(key), len(key))
     content += b"\0" * (-len(content) % 512) + key
@@ -164,7 +164,7 @@ def pax_tar(path, work):
 
 
 def hole_tar(path):
-    """A tar of 64 GiB that is itself a hole on disk: nothing is unpacked, all of it is read."""
+    """A tar of 64 GiB that is a hole on disk: nothing is unpacked, everything is read."""
     with open(path, "wb") as out:
         info = tarfile.TarInfo("zeros")
         info.size = 64 * GIB
@@ -197,14 +197,14 @@ BOMBS = {
     "tar-many-members": lambda path, _: many_members(path, 6_000_000),
 }
 
-# The member behind the hole is found where its archive stores it.
+# The member after the hole is found where its archive stores it.
 HOLDS_KEY = {"tar-10TB-gnu", "tar-10TB-pax"}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keyradius", default=ROOT / "target" / "release" / "keyradius")
-    parser.add_argument("--quine", type=pathlib.Path, help="an archive that holds itself")
+    parser.add_argument("--quine", type=pathlib.Path, help="an archive that contains itself")
     parser.add_argument("--markdown", action="store_true", help="print a table for docs/limits.md")
     parser.add_argument("names", nargs="*", metavar="NAME")
     args = parser.parse_args()
@@ -213,7 +213,7 @@ def main():
     if args.markdown:
         print("| bomb | bytes | seconds | MiB | exit code | left out |\n|---|---:|---:|---:|---:|---|")
     else:
-        print(f"{'bomb':18} {'bytes':>13} {'seconds':>8} {'MiB':>6} {'exit':>4} {'key':>4}  what was left out")
+        print(f"{'bomb':18} {'bytes':>13} {'seconds':>8} {'MiB':>6} {'exit':>4} {'key':>4}  gaps")
     for name, make in bombs.items():
         if args.names and name not in args.names:
             continue
@@ -226,7 +226,7 @@ def main():
             make(bomb, work)
             size = bomb.stat().st_size
             timed = ["/usr/bin/time", "-f", "%e %M", args.keyradius, "scan", "--no-config", "--format", "json"]
-            # Findings would make it 1: what is asked here is whether the run says that it is incomplete.
+            # Findings would make the status 1: this test is about incomplete runs.
             timed += ["--fail-on", "none", work / "tree"]
             done = subprocess.run([str(c) for c in timed], capture_output=True, check=False)
             report = json.loads(done.stdout)

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Draws packages that nobody here chose, to see what keyradius says about them: Debian's, crates and npm packages.
+"""Draws a random sample of packages to scan with keyradius: Debian packages, crates and npm packages.
 
     benches/draw-packages.py FOLDER [--debian GB] [--crates N] [--npm N] [--seed S]
     cargo run --release -- scan --no-config --only signing FOLDER
 
-The frame is the list of packages of the Debian release (`apt-cache pkgnames`): it names some thousand crates
-(`librust-NAME-dev`) and npm packages (`node-NAME`) too. Debian packages come with `apt-get download`, crates with `cargo
-fetch` (with what they depend on), npm packages with `npm pack`. What is under a name today is taken, so a second draw
-is like the first but not the same; the list of files is printed with their sizes.
+The population is the package list of the Debian release (`apt-cache pkgnames`), which also names about a thousand
+crates (`librust-NAME-dev`) and npm packages (`node-NAME`). Debian packages come with `apt-get download`, crates with `cargo
+fetch` (including their dependencies), npm packages with `npm pack`. The current version of each is taken, so a second
+draw is similar, not identical. Prints the list of files with their sizes.
 """
 
 import argparse
@@ -21,7 +21,7 @@ import tempfile
 
 
 def quietly(*command, cwd=None, **environment):
-    """Whether the command did what it should."""
+    """Runs a command without output; returns whether it succeeded."""
     done = subprocess.run(
         command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **environment}
     )
@@ -33,7 +33,7 @@ def size(folder):
 
 
 def debian(names, folder, gigabytes):
-    """So many GB of packages, in the order of the names."""
+    """Downloads packages in the order of the names, up to the given GB."""
     folder.mkdir(parents=True, exist_ok=True)
     for start in range(0, len(names), 8):
         if size(folder) >= gigabytes * 10**9:
@@ -43,7 +43,7 @@ def debian(names, folder, gigabytes):
 
 
 def crates(names, folder):
-    """Each crate with its dependencies, as the .crate files that cargo keeps."""
+    """Downloads each crate with its dependencies, as the .crate files in cargo's cache."""
     home = folder / "home"
     home.mkdir(parents=True, exist_ok=True)
     for name in names:
@@ -74,7 +74,7 @@ def main():
     names = subprocess.run(["apt-cache", "pkgnames"], check=True, capture_output=True, text=True).stdout.split()
     names = sorted(names)
     random.Random(args.seed).shuffle(names)
-    # A crate's features are packages of their own (librust-NAME+FEATURE-dev), older versions have a number.
+    # The features of a crate are separate packages (librust-NAME+FEATURE-dev); older versions have a number.
     of_rust = [m[1] for n in names if (m := re.fullmatch(r"librust-([a-z0-9-]+?)(?:-[0-9][0-9.]*)?-dev", n))]
     of_node = [m[1] for n in names if (m := re.fullmatch(r"node-([a-z0-9.-]+)", n))]
     if args.debian:

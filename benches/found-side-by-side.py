@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""What keyradius and other scanners find in the corpus, by family: files that hold a private key and are reported.
+"""What keyradius and other scanners find in the corpus, by family: reported files that contain a private key.
 
     cargo build --release && benches/found-side-by-side.py
 
-Unpacks the corpus into a temporary directory. Measures kingfisher if it is on the path (PyPI: kingfisher-bin).
+Unpacks the corpus into a temporary directory. Runs kingfisher if it is on the path (PyPI: kingfisher-bin).
 """
 import json
 import re
@@ -47,4 +47,4 @@ with tempfile.TemporaryDirectory() as folder:
     print(f'{"all":18}{len(wanted):8}' + "".join(f"{len(t & wanted.keys()):12}" for t in tools.values()))
     others = everything - wanted.keys()
     print(f'{"without a key":18}{len(others):8}' + "".join(f"{len(t & others):12}" for t in tools.values()))
-    print("Without a key: negatives, public material, and damaged keys, which keyradius reports as such, never as verified.")
+    print("Without a key: negatives, public material, and damaged keys. keyradius reports these as damaged, never as verified.")

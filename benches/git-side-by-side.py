@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
-"""The git reader beside git, on repositories of your own: the same objects, the same findings, and the time.
+"""Compares the git reader with git, on your own repositories: the same objects, the same findings, and the time.
 
     benches/git-side-by-side.py [--runs N] [--kingfisher] REPOSITORY...
 
 For each repository, bare or not:
 
-* objects, blobs and bytes of blobs that keyradius says it read, against `git cat-file --batch-all-objects
+* objects, blobs and bytes of blobs that keyradius reports as read, against `git cat-file --batch-all-objects
   --batch-check`: they must be equal;
 * the report with the delta shortcut and without it, and with one job and with two: they must be equal;
 * CPU and wall time and peak memory of keyradius (--jobs 2, everything included: scan, provenance, report), of one job,
-  and of `git cat-file --batch-all-objects --batch --unordered --buffer > /dev/null`, and with --kingfisher of its run
-  with its one rule for private keys. All in one run, alternating, warm; medians, and ratios of CPU.
+  of `git cat-file --batch-all-objects --batch --unordered --buffer > /dev/null`, and with --kingfisher of its run with
+  only the rule for private keys. All in one run, alternating, with a warm cache; medians, and ratios of CPU time.
 
-Needs git and Python 3.9. A repository that anyone can have: a mirror clone of git's own.
+Needs git and Python 3.9. A public repository for comparison: a mirror clone of git's own.
 """
 
 import argparse, json, os, statistics, subprocess, sys, tempfile, time

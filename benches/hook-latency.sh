@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# How long the pre-commit hook makes people wait: real commits of 50 files in a repository with 200,000 commits.
+# Measures how long the pre-commit hook takes: real commits of 50 files in a repository with 200,000 commits.
 #
 #   benches/hook-latency.sh [COMMITS [FILES [ROUNDS]]]      defaults: 200000 50 100
 #
-# Prints p50 and p99, in milliseconds, of `git commit` without the hook, with it, of their difference round by round,
-# and of the hook itself (`keyradius hook pre-commit` with the same files staged). Needs bash 5, git and cargo; writes
-# to a directory of its own under TMPDIR and removes it.
+# Prints the median and p99, in milliseconds, of `git commit` without the hook, with the hook, of their difference per
+# round, and of the hook itself (`keyradius hook pre-commit` with the same files staged). Needs bash 5, git and cargo.
+# Writes to a temporary directory under TMPDIR and removes it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 commits=${1:-200000} files=${2:-50} rounds=${3:-100}
@@ -19,7 +19,7 @@ export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@example.org GIT_COMMITTER_NAME=a GIT
 unset GIT_DIR GIT_INDEX_FILE GIT_WORK_TREE
 
 git init -q -b main "$work/repo"
-# 2,000 files in 100 directories, and commits that change one of them each.
+# 2,000 files in 100 directories, and commits that change one file each.
 awk -v commits="$commits" 'BEGIN {
     for (n = 0; n < commits; n++) {
         text = sprintf("fn part_%d() -> u64 {\n    %d\n}\n", n, n * 7919)
@@ -33,7 +33,7 @@ git config maintenance.auto false
 git reset -q --hard main
 git config core.hooksPath .git/hooks
 
-# Text of a common size (some 8 KB), other in each round.
+# Text of a typical size (about 8 KB), different in each round.
 stage() {
     local n
     for n in $(seq "$files"); do

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Peak anonymous memory of keyradius on inputs that are made to need much of it.
+"""Peak anonymous memory of keyradius on inputs made to need a lot of it.
 
 usage: memory.py KEYRADIUS [--small] [--only NAME] [--keep DIR] [--jobs 2,8]
 
 Makes each input in a temporary folder, scans it with default limits, and prints the peak against the promise of
-docs/threats.md: 256 MiB and 64 MiB for each job. Exits with 1 if a scan needs more, crashes, or says nothing of what it left out.
-Only the standard library; `git` for one input. Mapped files (packs) are not counted: what is counted is RssAnon, sampled
-every few milliseconds. --small makes every input a twentieth of its size.
+docs/threats.md: 256 MiB and 64 MiB for each job. Exits with 1 if a scan needs more, crashes, or does not report what it left out.
+Needs only the standard library, and `git` for one input. Measures RssAnon, sampled every few milliseconds: mapped files
+(packs) do not count. --small makes every input a twentieth of its size.
 """
 import argparse, base64, gzip, hashlib, io, json, os, random, resource, shutil, struct, subprocess, sys, tarfile, tempfile
 import threading, time, zlib
@@ -26,7 +26,7 @@ def many(count):
 # -- material ---------------------------------------------------------------------------------------------------------
 
 def ed25519(number):
-    """A private key (RFC 8410) as DER: every 32 bytes are one."""
+    """A private key (RFC 8410) as DER: any 32 bytes are a key."""
     return bytes.fromhex("302e020100300506032b657004220420") + hashlib.sha256(b"%d" % number).digest()
 
 
@@ -45,7 +45,7 @@ def der(tag, *parts):
 
 
 def rsa_public(bits, seed):
-    """A public key whose modulus is any odd number: nothing proves it."""
+    """A public key with any odd number as its modulus."""
     n = random.Random(seed).getrandbits(bits) | 1 | 1 << (bits - 1)
     key = der(0x30, der(2, b"\0" + n.to_bytes(bits // 8, "big")), bytes.fromhex("0203010001"))
     return der(0x30, bytes.fromhex("300d06092a864886f70d0101010500"), der(3, b"\0", key))
@@ -62,7 +62,7 @@ def zip_headers(name, flags, method, content, at):
 
 
 def write_zip(out, members):
-    """`members` gives name, flags and content; everything is stored."""
+    """Writes `members` (name, flags, content) without compression."""
     at, directory, count = 0, [], 0
     for name, flags, content in members:
         local, central = zip_headers(name, flags, 0, content, at)
@@ -88,7 +88,7 @@ def write_gzip(path, chunks):
 
 
 class Repeated:
-    """A member of `size` bytes that are cheap to compress."""
+    """A member of `size` easily compressed bytes."""
 
     def __init__(self, size, fill=b"x" * MIB):
         self.size, self.fill = size, fill
@@ -101,7 +101,7 @@ class Repeated:
 
 
 def xz_header(dictionary_bits):
-    """The start of an xz stream whose dictionary has so many bits (The .xz File Format 3.1, 5.3.1), and nothing right after."""
+    """The start of an xz stream with the given dictionary bits (The .xz File Format 3.1, 5.3.1), and invalid data after."""
     flags = b"\0\1"
     start = b"\xfd7zXZ\0" + flags + struct.pack("<I", zlib.crc32(flags))
     header = bytes([2, 0, 0x21, 1, dictionary_bits]) + bytes(3)
@@ -109,7 +109,7 @@ def xz_header(dictionary_bits):
 
 
 def zstd_frame(window_byte, size):
-    """A frame of blocks of one repeated byte each (RFC 8878 3.1.1)."""
+    """A frame of blocks that each repeat one byte (RFC 8878 3.1.1)."""
     block = struct.pack("<I", (128 << 10) << 3 | 1 << 1)[:3] + b"x"
     last = struct.pack("<I", 1 << 3 | 1 << 1 | 1)[:3] + b"x"
     return b"\x28\xb5\x2f\xfd\0" + bytes([window_byte]) + block * (size >> 17) + last
@@ -160,7 +160,7 @@ def million_keys(folder):
 
 
 def ordinary_secrets(folder):
-    """Tokens that are all different, which no key is: 360,000 of them in six files."""
+    """360,000 different tokens in six files, and no keys."""
     def digits(data):
         return base64.urlsafe_b64encode(data).rstrip(b"=")
 
@@ -202,7 +202,7 @@ def damaged_archive(folder):
 
 
 def nested_archives(folder):
-    """An archive that has to be held, inside of a stream: for every job one."""
+    """An archive inside a stream, which has to be held in memory: one for every job."""
     for i in range(8):
         with gzip.open(f"{folder}/{i}.zip.gz", "wb", 1) as out:
             write_zip(out, [(b"big", 0, b"x" * (150 * MIB // SCALE)), (b"key.pem", 0, pem(ed25519(i)))])
@@ -218,7 +218,7 @@ def nested_streams(folder):
 
 
 def dictionaries(folder):
-    """xz, LZMA, Zstandard and 7z that ask for much."""
+    """xz, LZMA, Zstandard and 7z streams that request a lot of memory."""
     for i, bits in enumerate((40, 39, 38, 37, 36, 34, 32, 28)):
         with open(f"{folder}/{i}.xz", "wb") as out:
             out.write(xz_header(bits))
@@ -231,7 +231,7 @@ def dictionaries(folder):
 
 
 def encoded_header(folder):
-    """7z archives whose packed list of members is a gigabyte once it is unpacked."""
+    """7z archives with a compressed member list of a gigabyte."""
     import lzma
     size = 1024 * MIB // SCALE
     packer = lzma.LZMACompressor(lzma.FORMAT_RAW, filters=[{"id": lzma.FILTER_LZMA1, "dict_size": 1 << 16}])
@@ -250,7 +250,7 @@ def encoded_header(folder):
 
 
 def anchors(folder):
-    """Nothing but the starts of keys, in text and in text of other encodings."""
+    """Only the starts of keys, in text and in other encodings of text."""
     for i, anchor in enumerate((b'{"kty":', b"-----BEGIN ", b"kty:", bytes.fromhex("06032b6570"), b"private", b"MII", b"PuTTY-User-Key-File-3: ")):
         text = anchor * (8 * MIB // SCALE // len(anchor))
         with open(f"{folder}/{i}.txt", "wb") as out:
@@ -264,7 +264,7 @@ def anchors(folder):
 
 
 def kdfs(folder):
-    """Key derivations that ask for gigabytes, beside a password that opens nothing."""
+    """Key derivations that request gigabytes, next to a wrong password."""
     hexes = lambda size: os.urandom(size).hex()
     for i, n in enumerate((1 << 18, 1 << 20, 1 << 22, 1 << 25, 1 << 30)):
         store = {"version": 3, "id": "3198bc9c-6672-5ab3-d995-4942343ae5b6", "address": hexes(20), "crypto": {
@@ -298,13 +298,13 @@ def candidates(folder):
 
 
 def moduli(folder):
-    """Public keys of 16,384 bits, all different."""
+    """Different public keys of 16,384 bits."""
     with open(f"{folder}/keys.pem", "wb") as out:
         out.writelines(pem(rsa_public(16_384, i), "PUBLIC KEY") for i in range(many(30_000)))
 
 
 def lines_and_keys(folder):
-    """Lines that name a folder, and keys in it."""
+    """Lines that name a folder with keys."""
     os.makedirs(f"{folder}/keys")
     for i in range(many(4_000)):
         with open(f"{folder}/keys/release.{i}.pem", "wb") as out:
@@ -315,7 +315,7 @@ def lines_and_keys(folder):
 
 
 def decoys(folder):
-    """Locked keystores, each with passwords beside it."""
+    """Locked keystores, each with passwords next to it."""
     for i in range(many(1_600)):
         os.makedirs(f"{folder}/{i:05}")
         box = der(0x30, bytes.fromhex("06092a864886f70d01050d"), der(0x30,
@@ -328,7 +328,7 @@ def decoys(folder):
 
 
 def delta_bomb(folder):
-    """A pack that is a tree of deltas over one large object; every leaf holds an anchor and has to be built."""
+    """A pack with a tree of deltas over one large object; every leaf contains an anchor and has to be built."""
     size, depth = 64 * MIB // SCALE, 12 if SCALE == 1 else 8
     subprocess.run(["git", "init", "-q", folder], check=True)
 
@@ -386,7 +386,7 @@ def delta_bomb(folder):
 
 
 def folders(folder):
-    """An ISO 9660 image whose one folder lists others without end, each below a long path."""
+    """An ISO 9660 image with one folder that lists very many others, each below a long path."""
     sector = 2048
 
     def record(name, at, size, flags):
@@ -417,7 +417,7 @@ def folders(folder):
 
 
 def iso(folder, name, listings):
-    """An ISO 9660 image with these folders, the root first, one behind the other."""
+    """An ISO 9660 image with these folders, the root first, one after the other."""
     with open(f"{folder}/{name}.iso", "wb") as out:
         root = bytearray(34)
         root[0] = 34
@@ -431,7 +431,7 @@ def iso(folder, name, listings):
 
 
 def sectors(records):
-    """Records of an ISO 9660 folder: none goes over the end of a sector."""
+    """Records of an ISO 9660 folder: no record crosses the end of a sector."""
     out, row = [], b""
     for record in records:
         if len(row) + len(record) > 2048:
@@ -454,7 +454,7 @@ def extents(folder):
 
 
 def folders_in_one_place(folder):
-    """Folders whose entries are the same 7 MB, each a little shorter than the one before."""
+    """Folders that share the same 7 MB of entries, each slightly shorter than the previous one."""
     count = many(160_000)
     size = len(sectors(iso_record(b"%06d" % i, 20, 0, 2) for i in range(count)))
     iso(folder, "overlap", [sectors(iso_record(b"%06d" % i, 20, size - i, 2) for i in range(count))])
@@ -469,7 +469,7 @@ def asar_objects(folder):
 
 
 def compound_storages(folder):
-    """A compound file of storages in each other, with a sibling each that waits while the walk goes down."""
+    """A compound file of nested storages, each with a sibling that is pending while the walk descends."""
     levels = many(20_000)
     name = ("\u3042" * 30).encode("utf-16-le")
 
@@ -493,7 +493,7 @@ def compound_storages(folder):
     places = list(range(count, count + tables))
     header = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16) + struct.pack("<HHHHH", 0x3E, 3, 0xFFFE, 9, 6) + bytes(6)
     header += struct.pack("<IIIIIIIII", 0, tables, 0, 0, 4096, 0xFFFFFFFE, 0, count + tables if more else 0xFFFFFFFE, more)
-    # The directory begins at sector 0.
+    # The directory starts at sector 0.
     header += struct.pack("<109I", *(places[:109] + [none] * (109 - len(places[:109]))))
     with open(f"{folder}/storages.msi", "wb") as out:
         out.write(header + directory + struct.pack(f"<{len(chain)}I", *chain))
@@ -504,7 +504,7 @@ def compound_storages(folder):
 
 
 def squashfs_listing(folder):
-    """A squashfs image whose root has a folder of many millions of entries, packed to nearly nothing."""
+    """A squashfs image whose root has a folder of many millions of entries, highly compressed."""
     blocks = many(40_000)
     run = struct.pack("<III", 255, 0, 1) + (struct.pack("<HHHH", 0, 0, 2, 0) + b"x") * 256
     stream = run * (blocks * 8192 // len(run))
@@ -528,7 +528,7 @@ def squashfs_listing(folder):
 
 
 def history_trees(folder):
-    """A repository of a hundred kilobytes: a key below trees that name one subtree 3,000 times, three deep."""
+    """A repository of a hundred kilobytes: a key below trees that name one subtree 3,000 times, three levels deep."""
     def git(*arguments, text=None):
         environment = os.environ | {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
         for who in ("AUTHOR", "COMMITTER"):

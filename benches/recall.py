@@ -1,20 +1,20 @@
 #!/usr/bin/env python3
-"""Holds what keyradius finds in a tree against what the real tools load from it.
+"""Compares what keyradius finds in a tree with what the real tools load from it.
 
     cargo build --release
     benches/recall.py TREE... [--misses FILE]
 
-The truth does not come from keyradius: every PEM block with a private key, every file that may be DER, PKCS#12, JKS, OpenPGP
-or PuTTY is given to openssl, keytool, gpg, ssh-keygen and puttygen. What one of them loads without a password has to be
-found under the same public key, in that file; what it knows as locked has to be found there as a key or keystore. What is
-found at that very line under another public key is counted by itself: one key has several encodings (RSA and RSA-PSS, named
-and explicit curves, compressed points), and broken keys are in every test suite. Prints a row for each format and lists
-what differs.
+The expectations come from the tools: every PEM block with a private key, and every file that may be DER, PKCS#12, JKS,
+OpenPGP or PuTTY, is given to openssl, keytool, gpg, ssh-keygen and puttygen. A key that one of them loads without a password
+has to be found with the same public key in that file; a key that it reports as locked has to be found there as a key or
+keystore. A key found at the same line with another public key is counted separately: one key has several encodings (RSA and
+RSA-PSS, named and explicit curves, compressed points), and test suites contain broken keys. Prints a row for each format and
+lists the differences.
 
-TREE is unpacked source of something with many keys, such as Debian's sources of openssl, gnutls28, nss, bouncycastle,
+TREE is the unpacked source of a project with many keys, such as Debian's sources of openssl, gnutls28, nss, bouncycastle,
 golang, wolfssl, mbedtls, gnupg2, openssh, putty, botan, or the wheel of cryptography_vectors.
 
-Wanted: openssl, ssh-keygen, keytool, gpg, puttygen.
+Needs openssl, ssh-keygen, keytool, gpg and puttygen.
 """
 
 import argparse
@@ -31,7 +31,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?)-----.*?-----END \1-----", re.S)
-# Text around a block that the tools do not know: they get the lines as they are, and nothing is repaired for them.
+# Text around a block is passed to the tools unchanged; nothing is repaired for them.
 LARGEST = 1 << 20
 
 
@@ -64,13 +64,13 @@ def ssh_key(data):
         if code == 0 and out:
             code, out, _ = tool("ssh-keygen", "-l", "-f", "/dev/stdin", data=out)
             return out.split()[1].decode() if code == 0 and len(out.split()) > 1 else None
-        # The public half stands in the file, so a locked one still has a fingerprint.
+        # The public half is in the file, so a locked file still has a fingerprint.
         code, out, _ = tool("ssh-keygen", "-l", "-f", str(path))
         return out.split()[1].decode() if code == 0 and len(out.split()) > 1 else None
 
 
 def truths(path):
-    """What the tools say of one file: (format, identity or None if it is locked, line)."""
+    """The tools' results for one file: (format, identity or None if it is locked, line)."""
     data = path.read_bytes()
     if len(data) > LARGEST:
         return
@@ -87,7 +87,7 @@ def truths(path):
             if b"secret key packet" in out:
                 yield "openpgp", None, line
         elif b"ENCRYPTED" in block:
-            # Locked: openssl asks for a password if it is one, and says something else if it is none.
+            # Locked: openssl asks for a password for an encrypted key, and reports another error otherwise.
             with tempfile.NamedTemporaryFile() as file:
                 file.write(block)
                 file.flush()
@@ -137,7 +137,7 @@ def asked(path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keyradius", default=ROOT / "target" / "release" / "keyradius")
-    parser.add_argument("--misses", help="write the list of what differs there")
+    parser.add_argument("--misses", help="write the list of differences to this file")
     parser.add_argument("trees", nargs="+", metavar="TREE", type=pathlib.Path)
     args = parser.parse_args()
     command = [args.keyradius, "scan", "--no-config", "--history", "none", "--no-passwords", "--only", "signing"]
@@ -170,7 +170,7 @@ def main():
                     differ.append((f"other key {format}", str(path), line, identity))
                 else:
                     differ.append((f"missed {format}", str(path), line, identity))
-    print("| what a tool loads | keys | found | found, as another public key | missed |\n|---|---|---|---|---|")
+    print("| what a tool loads | keys | found | found with another public key | missed |\n|---|---|---|---|---|")
     for format in [*sorted(total), "all"]:
         row = [sum(counter.values()) if format == "all" else counter[format] for counter in (total, hit, other)]
         print(f"| {format} | {row[0]} | {row[1]} | {row[2]} | {row[0] - row[1] - row[2]} |")

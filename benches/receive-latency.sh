@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# How long the pre-receive hook makes a push wait: real pushes to a real bare repository, whose hook then refuses them, so
-# that each can be made again.
+# Measures how long the pre-receive hook delays a push: real pushes to a real bare repository, whose hook then refuses
+# them, so that each can be repeated.
 #
 #   benches/receive-latency.sh [-r ROUNDS] [-o "HOOK OPTIONS"] [KEYRADIUS...]
 #
-# For each binary (default: a release build of this tree) it prints p50 and the worst, in milliseconds, of the hook for
-# pushes of 10 and of 10,000 new objects to a server with 20,000 commits, and of one first push of a repository of git's
-# size: 8,000 commits, 300,000 objects. To compare with another version, build that one and name both. Needs bash 5, git
-# and awk, and a gigabyte below TMPDIR, where it writes to a directory of its own and removes it.
+# For each binary (default: a release build of this tree), prints the median and the maximum time of the hook, in
+# milliseconds: for pushes of 10 and of 10,000 new objects to a server with 20,000 commits, and for a first push of a
+# repository of git's size (8,000 commits, 300,000 objects). To compare with another version, build it and name both.
+# Needs bash 5, git, awk, and a gigabyte in a temporary directory under TMPDIR, which is removed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 rounds=10 options=""
@@ -26,7 +26,7 @@ export HOME="$work" GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null
 export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@example.org GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@example.org
 unset GIT_DIR GIT_INDEX_FILE GIT_WORK_TREE
 
-# A history of COMMITS commits that change FILES files each, of 8,000 files in 200 directories, from branch to branch.
+# A history of COMMITS commits on BRANCH, from FROM on, that change FILES files each, of 8,000 files in 200 directories.
 history() {
     awk -v commits="$1" -v files="$2" -v from="$3" -v branch="$4" -v seed="$5" 'BEGIN {
         for (n = 0; n < commits; n++) {
@@ -35,7 +35,7 @@ history() {
             for (k = 0; k < files; k++) {
                 id = n * files + k
                 text = sprintf("fn part_%d_%d() -> u64 {\n    %d\n}\n", seed, id, id * 7919)
-                # Files of one directory are changed together, as people do.
+                # The files of a commit are in the same directories, as in real work.
                 printf "M 644 inline src/%d/%d.rs\ndata %d\n%s\n", n % 200, (id * 31) % 40, length(text), text
             }
         }
@@ -44,7 +44,7 @@ history() {
 git init -q -b main "$work/repo"
 history 20000 1 "" main 1
 history 1 7 refs/heads/main^0 small 2
-# Some 19 new objects a commit: 16 files, their directory, the root, the commit.
+# About 19 new objects per commit: 16 files, their directory, the root, the commit.
 history 520 17 refs/heads/main^0 large 3
 git init -q --bare -b main "$work/server.git"
 git -C "$work/repo" push -q "$work/server.git" main

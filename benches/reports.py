@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""What reading a report of 100,000 keys costs: peak memory and seconds of each command that writes or reads one.
+"""Cost of a report of 100,000 keys: peak memory and seconds of each command that writes or reads one.
 
     benches/reports.py KEYRADIUS [FOLDER]
 
-Ed25519 keys in PEM, a hundred a file, go to FOLDER (a temporary one if none is named), with the reports.
+Ed25519 keys in PEM, a hundred per file, and the reports are written to FOLDER (default: a temporary folder).
 """
 
 import base64
@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 
-# PKCS#8 of an Ed25519 key up to its seed, RFC 8410 7.
+# PKCS#8 of an Ed25519 key without its seed, RFC 8410 7.
 HEADER = bytes.fromhex("302e020100300506032b657004220420")
 
 

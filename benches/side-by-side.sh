@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Speed beside other tools on one tree, in one run: CPU time and wall time as hyperfine measures them, and the ratios.
+# Speed next to other tools on one tree, in one run: CPU and wall time measured by hyperfine, and the ratios.
 #
 #   benches/side-by-side.sh TREE
 #
-# Needs hyperfine, and measures whichever of these it finds: rg (ripgrep), kingfisher, gitleaks, trufflehog. A tree that
-# anyone can have: the Debian package linux-source-6.1, unpacked (78,579 files, 1.3 GB).
+# Needs hyperfine, and measures those of these tools that are installed: rg (ripgrep), kingfisher, gitleaks, trufflehog.
+# A public tree for comparison: the Debian package linux-source-6.1, unpacked (78,579 files, 1.3 GB).
 set -euo pipefail
 tree=${1:?usage: $0 TREE}
 cd "$(dirname "$0")/.."
@@ -13,7 +13,7 @@ keyradius=$PWD/target/release/keyradius
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 
-# Everything once, so that all of them find the tree in memory.
+# Runs everything once, so that the tree is in the cache for all tools.
 find "$tree" -type f -exec cat {} + > /dev/null
 
 commands=(-n keyradius "$keyradius scan $tree --no-config --exit-zero -o $out/report.txt")

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""CPU seconds of keyradius on inputs that are made to need much of it, at one size and at twice that size.
+"""CPU seconds of keyradius on inputs made to be slow, at one size and at twice that size.
 
 usage: slow.py KEYRADIUS [--megabytes 2] [--only NAME] [--list] [--keep DIR] [--literals SOURCES]
 
 Makes each input in a temporary folder, scans it with default limits and two jobs, and prints the user CPU seconds at n and at 2n
-and what twice the size costs. Exits with 1 if the ratio is above 3 where it can be measured (half a second and more), or if a
-scan crashes. Only the standard library. --literals also scans a megabyte of every short byte literal of the Rust sources below
-SOURCES, repeated: the marks that detectors search for are among them. It prints those that need more than a second.
+and their ratio. Exits with 1 if the ratio is above 3 where it can be measured (half a second or more), or if a scan crashes.
+Needs only the standard library. --literals also scans a megabyte of every short byte literal of the Rust sources below
+SOURCES, repeated: the anchors of detectors are among them. Prints those that need more than a second.
 """
 import argparse, base64, glob, hashlib, json, lzma, math, os, random, re, resource, shutil, struct, subprocess, sys, tempfile
 
@@ -42,7 +42,7 @@ def odd(bits, seed):
 
 
 def healthy(bits, seed, primorial=[]):
-    """A modulus without a small factor: to what is checked first it looks like a good one."""
+    """A modulus without a small factor: it passes the first checks."""
     if not primorial:
         primorial.append(math.prod(n for n in range(3, 1 << 16, 2) if all(n % d for d in range(3, math.isqrt(n) + 1, 2))))
     source = random.Random(seed)
@@ -61,7 +61,7 @@ def spki(n, e=65537):
 
 
 def points(curve):
-    """1, 2, 3 ... times a random multiple of the generator would look alike; these begin far enough from it."""
+    """Public keys at consecutive multiples of the generator, starting far from it."""
     _, p, gx, gy = CURVES[curve]
 
     def add(left, right):
@@ -87,7 +87,7 @@ def ec_public(curve):
 
 
 def ec_private(curve, seed):
-    """PKCS#8 without the public half, which has to be worked out."""
+    """PKCS#8 without the public half, which has to be computed."""
     oid, p, _, _ = CURVES[curve]
     width = (p.bit_length() + 7) // 8
     scalar = b"\0" * (width - 32) + b"\1" + noise(seed, 31) if curve == "P-256" else b"\0" + noise(seed, width - 1)
@@ -96,7 +96,7 @@ def ec_private(curve, seed):
 
 
 def authorities():
-    """Keys whose certificates have one name, and as many certificates whose issuer has that name."""
+    """Keys whose certificates have the same name, and as many certificates with this issuer."""
     (name, p, *generator), scalar = CURVES["P-256"], 1 << 40
     for seed, key in enumerate(ec_public("P-256")):
         scalar += 1
@@ -158,12 +158,12 @@ def locked(seed, log=14):
 
 
 def rounds(unit):
-    """Nothing but one text again and again."""
+    """One text, repeated."""
     return lambda: iter(lambda: unit, None)
 
 
 def each(make):
-    """One part for every number."""
+    """One part per number."""
     def parts():
         seed = 0
         while True:
@@ -173,7 +173,7 @@ def each(make):
 
 
 def once(make):
-    """A whole of about so many bytes."""
+    """Marks a function that makes one whole input of about the given size."""
     make.whole = True
     return make
 
@@ -224,7 +224,7 @@ def one_long_body(size):
 
 @once
 def xz_bombs(size):
-    """Members of a tar, each 64 MiB of one byte in an xz stream with a dictionary as large."""
+    """Members of a tar, each 64 MiB of one byte in an xz stream with an equally large dictionary."""
     import io, tarfile
     filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 64 << 20}]
     packed = lzma.compress(bytes(64 << 20), filters=filters)
@@ -316,7 +316,7 @@ def seconds(program, path):
 
 
 def literals(program, sources, folder):
-    """Every short byte literal of the sources, repeated, alone and with what follows many of them."""
+    """Every short byte literal of the sources, repeated, alone and with common continuations."""
     found = set()
     for path in glob.glob(os.path.join(sources, "**", "*.rs"), recursive=True):
         with open(path) as file:

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# What a scan of an archive costs, beside the tool that only unpacks it: CPU seconds on one core, least of five, alternating.
+# Cost of scanning an archive compared to only unpacking it: CPU seconds on one core, minimum of five, alternating.
 #
 #   cargo build --release && benches/unpack-side-by-side.sh FOLDER
 #
-# FOLDER is packed (tar, tar.gz, tar.zst, tar.xz, tar.bz2, zip) into a temporary folder of some two times its size. Both read the
-# same bytes from memory. The last column is how fast the scan is compared to the tool: 1.0 means that looking for keys in
-# everything costs nothing beside unpacking it.
+# FOLDER is packed (tar, tar.gz, tar.zst, tar.xz, tar.bz2, zip) into a temporary folder of about twice its size. Both
+# read the same bytes from memory. The last column is the speed of the scan relative to the tool: 1.0 means that the
+# search for keys adds nothing to the cost of unpacking.
 #
-# Wanted: tar, gzip, zstd, xz, bzip2, zip, unzip, /usr/bin/time.
+# Needs tar, gzip, zstd, xz, bzip2, zip, unzip and /usr/bin/time.
 set -euo pipefail
 folder=${1:?"usage: benches/unpack-side-by-side.sh FOLDER"}
 keyradius=${KEYRADIUS:-target/release/keyradius}
@@ -26,7 +26,7 @@ cpu() {
     taskset -c 0 /usr/bin/time -f '%U %S' -o "$work/time" "$@" > "$work/out.pipe" 2> /dev/null || true
     awk '{ print $1 + $2 }' "$work/time"
 }
-# The tools write into a pipe that somebody reads, as they do in use: into /dev/null some of them do not even read.
+# The tools write into a pipe with a reader, as in real use: some of them skip the work for /dev/null.
 mkfifo "$work/out.pipe"
 printf '%-10s %10s %12s %10s %8s\n' archive bytes tool keyradius speed
 for pair in "all.tar tar -xOf" "all.tar.gz gzip -dc" "all.tar.zst zstd -qdc" "all.tar.xz xz -qdc" "all.tar.bz2 bzip2 -qdc" "all.zip unzip -p"; do

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""What keyradius and badkeys say of the same public keys: all of the corpus, and the vectors of detectors/src/weak.
+"""Compares the results of keyradius and badkeys for the same public keys: the corpus, and the vectors of detectors/src/weak.
 
     pip install badkeys && cargo build -p keyradius-corpus && benches/weak-side-by-side.py [badkeys [keyradius-corpus]]
 
-Every key is given to badkeys as a PEM public key. Lists the keys on which the two differ, with the words of both; those
-that differ by design are counted with the reason. Exit 1 if there is a difference without one.
+Every key is given to badkeys as a PEM public key. Lists the keys with different results, with both results; differences
+by design are counted with the reason. Exits with 1 if there is any other difference.
 """
 import base64
 import json
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BADKEYS = sys.argv[1] if len(sys.argv) > 1 else "badkeys"
 CORPUS = sys.argv[2] if len(sys.argv) > 2 else ROOT / "target/debug/keyradius-corpus"
 
-# What a check of badkeys is called here.
+# Names of badkeys' checks in keyradius.
 SAME = {
     "fermat": {"rsa-close-primes"},
     "roca": {"rsa-roca"},
@@ -32,14 +32,14 @@ SAME = {
     "xzbackdoor": {"rsa-xz-form"},
     "rsawarnings": {"rsa-size", "rsa-odd-size", "rsa-exponent"},
 }
-# Differences by design: (who says more, check) -> why.
+# Differences by design: (the tool that reports more, check) -> reason.
 KNOWN = {
-    ("badkeys", "rsawarnings", "unusual_keysize"): "sizes that are multiples of 1024 are no weakness here",
+    ("badkeys", "rsawarnings", "unusual_keysize"): "sizes that are multiples of 1024 are not a weakness here",
     ("badkeys", "rsawarnings", "exponent_not_65537"): "other small odd exponents are sound",
-    ("badkeys", "sharedprimes", None): "badkeys brings primes of known keys along; here keys of one run are compared",
+    ("badkeys", "sharedprimes", None): "badkeys includes primes of known keys; keyradius compares the keys of one run",
     ("badkeys", "blocklist", None): "no block-list is bundled: --known-keys",
-    ("badkeys", "rsapoly", None): "few one bits without the pattern: said as rsa-bit-bias",
-    ("badkeys", "xzbackdoor", None): "a sparse modulus begins with zeros: no command",
+    ("badkeys", "rsapoly", None): "few one bits without the pattern: reported as rsa-bit-bias",
+    ("badkeys", "xzbackdoor", None): "a sparse modulus starts with zeros: not a command",
 }
 
 
@@ -65,11 +65,11 @@ def badkeys(folder, keys):
         paths[str(path)] = spki
     listed = subprocess.run([BADKEYS, "--list"], capture_output=True, text=True).stdout
     checks = [line.split("/")[0] for line in listed.splitlines() if "/" in line]
-    # The block-list is a download of 60 MB.
+    # The block list is a download of 60 MB.
     checks.remove("blocklist")
     run = subprocess.run([BADKEYS, "-j", "-a", "-c", ",".join(checks), *paths], capture_output=True, text=True)
     if not run.stdout:
-        sys.exit(f"badkeys says nothing: {run.stderr[-500:]}")
+        sys.exit(f"badkeys has no output: {run.stderr[-500:]}")
     found = {}
     for line in run.stdout.splitlines():
         said = json.loads(line)
@@ -138,5 +138,5 @@ with tempfile.TemporaryDirectory() as folder:
         (single / f"{number}.pem").write_text(pem(spki))
     vectors = keyradius(sorted(single.iterdir()))
     differ += compare("vectors", vectors, badkeys(folder, vectors))
-    print(f"(of {len(set(rows))} vectors, {len(set(rows)) - len(vectors)} are no keys to a scan: even modulus, too small, no point)")
+    print(f"(of {len(set(rows))} vectors, {len(set(rows)) - len(vectors)} are not keys to a scan: even modulus, too small, not a point)")
 sys.exit(1 if differ else 0)

@@ -1,6 +1,6 @@
-//! What opening locked keystores costs: one trial of every scheme in nominal and in real nanoseconds, then a run over
-//! 10,000 damaged keystores, of which hardly any opens (some are damaged in a part that does not matter; copies that came
-//! out the same count once). A processor's time is measured, so that others may work on the machine.
+//! Cost of opening locked keystores: one trial of every scheme in nominal and in real nanoseconds, then a run over
+//! 10,000 damaged keystores. Hardly any of these open: some are damaged in a part that does not matter, and equal
+//! copies count once. Measures processor time, so that the machine may be in use.
 //!
 //!   cargo bench -p keyradius-benches --bench opening
 
@@ -20,10 +20,10 @@ use keyradius_core::seam::Candidate;
 use keyradius_core::secret::Secret;
 use keyradius_detectors::open::{Options, open_all};
 
-/// How many keystores the last part has.
+/// Number of keystores in the second part.
 const MANY: usize = 10_000;
 
-/// Samples, one of a scheme.
+/// One sample per scheme.
 const SAMPLES: &[(&str, &str)] = &[
     ("jks", "rsa.jks"),
     ("jks", "rsa.jceks"),
@@ -58,14 +58,14 @@ fn sample(family: &str, file: &str) -> Option<Vec<u8>> {
     Some(case.contents[at].clone())
 }
 
-/// Finds a locked key and makes it one that no password opens, another one for each `number`.
+/// Finds a locked key and damages it so that no password opens it, differently for each `number`.
 fn spoiled(path: &str, bytes: &[u8], number: u32) -> Vec<Occurrence> {
     let mut occurrences = keyradius_detectors::engine().bytes(path, bytes).occurrences;
     for occurrence in &mut occurrences {
         if let Some(locked) = &occurrence.material.locked {
             let mut bytes = locked.bytes().unwrap().to_vec();
-            // Where it hurts: in the modulus of a key without MAC; in the private section of OpenSSH. PuTTY's files are
-            // text: a digit of the body becomes another one.
+            // The damaged byte: in the modulus of a key without MAC; in the private section of OpenSSH. PuTTY files are
+            // text, so a digit of the body is replaced by another digit.
             let at = match occurrence.material.format {
                 "legacy_pem" => bytes.len() / 8,
                 "encrypted_pkcs8" => bytes.len() / 3,
@@ -98,7 +98,7 @@ fn candidate(path: String, word: String) -> Candidate {
     }
 }
 
-/// Time that this process had a processor, in nanoseconds: others may be at work on the same machine.
+/// Processor time of this process, in nanoseconds; independent of other load on the machine.
 fn on_processor() -> u64 {
     let stat = std::fs::read_to_string("/proc/self/schedstat").unwrap();
     stat.split(' ').next().unwrap().parse().unwrap()
@@ -117,7 +117,7 @@ fn main() {
         let summary = open_all(&mut occurrences, candidates, &Options::default(), 1, &|| false);
         let real = on_processor() - began;
         if summary.opened > 0 {
-            println!("{family}/{file}: opened all the same");
+            println!("{family}/{file}: opened despite the damage");
         }
         let trials = summary.tried.max(1);
         println!(

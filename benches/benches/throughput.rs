@@ -1,4 +1,4 @@
-//! Throughput: the prefilter on text and on program bytes, then every detector over the samples of its own family.
+//! Throughput: the prefilter on text and on program bytes, then every detector on the samples of its own family.
 //!
 //! `cargo bench -p keyradius-benches`
 
@@ -12,7 +12,7 @@ fn main() {
     divan::main();
 }
 
-/// As large as a window, so that memory speed is part of it.
+/// The size of a window, so that memory speed is included.
 const SIZE: usize = 4 << 20;
 
 fn prefilter(bencher: Bencher<'_, '_>, bytes: &[u8]) {
@@ -39,7 +39,7 @@ fn ids() -> Vec<&'static str> {
     DETECTORS.iter().map(|d| d.about().id).chain(UNWRAPPERS.iter().map(|u| u.about().id)).collect()
 }
 
-/// The engine over all samples of one family: every hit parsed and proven.
+/// The engine on all samples of one family: every hit parsed and verified.
 #[divan::bench(args = ids())]
 fn samples_of(bencher: Bencher<'_, '_>, id: &str) {
     let bytes = keyradius_benches::family(id);

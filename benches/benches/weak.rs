@@ -1,4 +1,4 @@
-//! What the checks of public keys cost: all of them for one key, and shared primes among many.
+//! Cost of the checks of public keys: all checks of one key, and shared primes among many.
 //!
 //! `cargo bench -p keyradius-benches --bench weak`
 
@@ -21,7 +21,7 @@ fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     }
 }
 
-/// The public half, of which the checks read the SubjectPublicKeyInfo only.
+/// A public half; the checks read its SubjectPublicKeyInfo only.
 fn half(spki: Vec<u8>) -> PublicHalf {
     PublicHalf {
         id: KeyId { spki_sha256: [0; 32], key_only: [0; 32] },
@@ -34,7 +34,7 @@ fn half(spki: Vec<u8>) -> PublicHalf {
     }
 }
 
-/// RSA keys with random odd moduli that have no small factor: to the checks they look like healthy ones.
+/// RSA keys with random odd moduli without small factors: the checks treat them like sound keys.
 fn rsa(bits: usize, count: usize) -> Vec<PublicHalf> {
     const OID: &[u8] = &[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0];
     let primes: Vec<u64> = (3..=65_537).step_by(2).filter(|&p| (3..=256).all(|d| d * d > p || p % d != 0)).collect();

@@ -1,4 +1,4 @@
-//! Every literal that is searched for in text, by length.
+//! Prints every literal that is searched for in text, by length.
 //!
 //! `cargo run -p keyradius-benches --example anchors`
 

@@ -1,7 +1,8 @@
-//! How fast files that use keys are read: `cargo run --release -p keyradius-benches --example usage -- DIR...`.
+//! Measures how fast files that use keys are read: `cargo run --release -p keyradius-benches --example usage --
+//! DIR...`.
 //!
-//! Says what share of the files below the directories is asked for by name, and how many bytes a second are read of them;
-//! then which files took longest for their size.
+//! Prints the share of files below the directories whose name is selected, how many bytes per second are read, and
+//! which files took longest for their size.
 
 #![allow(clippy::print_stdout, clippy::cast_precision_loss, reason = "it says what it measured, rounded")]
 
@@ -13,7 +14,7 @@ use keyradius_core::blob::{Blob, Origin};
 use keyradius_core::seam::{UsageHints, UsageReader};
 use keyradius_detectors::usage::Usage;
 
-/// Largest file that the engine hands over, in bytes.
+/// Largest file that the engine passes on, in bytes.
 const LARGEST: u64 = 1 << 20;
 
 fn files(folder: &Path, out: &mut Vec<(PathBuf, u64)>) {

@@ -16,10 +16,10 @@ privatekey private+key pass prod production qwerty root secret seed sign signing
 testing testkey testseed toor welcome
 """.split()
 
-print("""# Public halves of private keys that anybody would try first. Made by corpus/make/guessable-keys.py.
-# Kind, public key, what the private key is: `byte:XX` 32 times that byte; `counter:XX` 32 bytes that count up from that one;
-# `sha256:TEXT` the digest of that text (+ stands for a space; nothing behind the colon is the empty text).
-# The scanner says which of the three it is and no more.""")
+print("""# Public halves of easily guessed private keys. Made by corpus/make/guessable-keys.py.
+# Kind, public key, private key: `byte:XX` is that byte 32 times; `counter:XX` is 32 bytes that count up from that byte;
+# `sha256:TEXT` is the digest of that text (+ is a space; nothing after the colon is the empty text).
+# The scanner only reports which of the three it is.""")
 for kind, private in (("Ed25519", Ed25519PrivateKey), ("X25519", X25519PrivateKey)):
     seeds = [(f"byte:{b:02x}", bytes([b]) * 32) for b in range(256)]
     seeds += [(f"counter:{b:02x}", bytes(range(b, b + 32))) for b in (0, 1)]

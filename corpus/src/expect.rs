@@ -1,4 +1,4 @@
-//! What the oracle tools say of every sample: the model of `expect.toml`.
+//! Expectations from the oracle tools for every sample: the model of `expect.toml`.
 
 use std::fmt;
 use std::fs;
@@ -9,59 +9,59 @@ use serde::Deserialize;
 
 use crate::pack::{self, PackError};
 
-/// One case folder: its expectations.
+/// The expectations of one case folder.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expect {
     /// The family: the folder's name and, for formats, the detector's id.
     pub id: String,
-    /// What is in it.
+    /// What the case contains.
     pub about: String,
     /// Every file of the pack.
     #[serde(default, rename = "sample")]
     pub samples: Vec<Sample>,
-    /// Negatives that are made from a seed instead of being stored.
+    /// Negatives that are generated from a seed instead of stored.
     #[serde(default)]
     pub generated: Vec<Generated>,
 }
 
-/// One file and what it holds.
+/// One file and its content.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(clippy::struct_excessive_bools, reason = "independent marks of the file format")]
 pub struct Sample {
-    /// Its name inside the pack.
+    /// The file's name inside the pack.
     pub file: String,
-    /// The command that made it.
+    /// The command that made the file.
     pub made: String,
-    /// The tool and command that says what it is.
+    /// The tool and command that identify the content.
     pub oracle: String,
-    /// For negatives: why it must stay silent.
+    /// For negatives: why nothing may be reported.
     pub why: Option<String>,
     /// No private key may be reported.
     #[serde(default)]
     pub silent: bool,
-    /// A damaged key: it may be reported, never as verified.
+    /// A damaged key: it may be reported, but never as verified.
     #[serde(default)]
     pub partial: bool,
-    /// Harder than what is promised: counted in the score, not held by the tests.
+    /// Harder than what is promised: counted in the score, but not required by the tests.
     #[serde(default)]
     pub stretch: bool,
-    /// The same for its certificates and public keys only.
+    /// Like `stretch`, for its certificates and public keys only.
     #[serde(default)]
     pub public_stretch: bool,
-    /// How many certificates can be read without a password.
+    /// Number of certificates that can be read without a password.
     pub certificates: Option<usize>,
-    /// SHA-256 of the DER of each, hex.
+    /// SHA-256 of the DER of each certificate, hex.
     #[serde(default)]
     pub cert_sha256: Vec<String>,
-    /// SHA-256 of the SPKI of each public key standing alone, hex.
+    /// SHA-256 of the SPKI of each public key without a private key, hex.
     #[serde(default)]
     pub public_spki_sha256: Vec<String>,
-    /// Ordinary secrets in the order of the file: rule and verdict, such as `npm-token checksum`.
+    /// Ordinary secrets in file order: rule and verdict, such as `npm-token checksum`.
     #[serde(default)]
     pub secrets: Vec<String>,
-    /// SHA-256 of the SPKI of each private key of a keystore that shows nothing before it is opened, hex.
+    /// SHA-256 of the SPKI of each private key in a keystore that is fully encrypted, hex.
     #[serde(default)]
     pub hidden_spki_sha256: Vec<String>,
     /// Every private key.
@@ -75,49 +75,49 @@ pub struct Sample {
 pub struct Key {
     /// The detector that should report it.
     pub format: String,
-    /// How it is protected; absent where opinions may differ.
+    /// The key's protection; absent where opinions differ.
     pub protection: Option<Grade>,
-    /// SHA-256 of the SPKI as the oracle prints it, hex. Absent for [`Key::opaque`] keys and where there is no SPKI.
+    /// SHA-256 of the SPKI as printed by the oracle, hex. Absent for [`Key::opaque`] keys and where there is no SPKI.
     pub spki_sha256: Option<String>,
-    /// The same key in other encodings of its SPKI (curve by name, uncompressed point): as true as the first.
+    /// The same key in other encodings of its SPKI (curve by name, uncompressed point), equally accepted.
     #[serde(default)]
     pub also: Vec<String>,
-    /// The public half cannot be known without the password.
+    /// The public half is unknown without the password.
     #[serde(default)]
     pub opaque: bool,
-    /// For opaque keys: the SPKI that a reader with the password would see, hex.
+    /// For opaque keys: the SPKI after decryption with the password, hex.
     pub opened_spki_sha256: Option<String>,
     /// OpenPGP fingerprint, lower-case hex.
     pub fingerprint: Option<String>,
     /// `SHA256:...` as `ssh-keygen -l` prints it.
     pub ssh: Option<String>,
-    /// The name a keystore gives to it.
+    /// The key's alias in the keystore.
     pub alias: Option<String>,
-    /// Another name the file gives to it.
+    /// Another name for the key in the file.
     pub label: Option<String>,
     /// A placeholder for a key that is not in the file.
     #[serde(default)]
     pub stub: bool,
 }
 
-/// The protection of a key, as the oracle's output and the corpus' one rule grade it.
+/// The protection of a key, graded by the oracle's output and the corpus' one rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Grade {
-    /// None.
+    /// Not protected.
     Plaintext,
-    /// Costs an attacker little.
+    /// Cheap to attack.
     Weak,
-    /// A key derivation worth the name.
+    /// An adequate key derivation.
     Strong,
-    /// Of use with a token only.
+    /// Usable with a token only.
     Hardware,
-    /// No key is here.
+    /// The key is not here.
     Stub,
 }
 
 impl Grade {
-    /// The scanner's word for it.
+    /// The scanner's id for this grade.
     pub const fn id(self) -> &'static str {
         match self {
             Self::Plaintext => "plaintext",
@@ -129,17 +129,17 @@ impl Grade {
     }
 }
 
-/// A negative that is made from a seed.
+/// A negative generated from a seed.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Generated {
     /// A name for reports.
     pub name: String,
-    /// What to make.
+    /// What to generate.
     pub kind: Noise,
     /// The seed.
     pub seed: u64,
-    /// How many bytes, about.
+    /// Approximate size in bytes.
     pub bytes: usize,
 }
 
@@ -151,11 +151,11 @@ pub enum Noise {
     Random,
     /// Random bytes as base64 on one line.
     Base64,
-    /// Random bytes as base64, 76 characters a line.
+    /// Random bytes as base64, 76 characters per line.
     Base64Wrapped,
     /// Zeros.
     Zeros,
-    /// Random bytes with the first bytes of DER keys strewn in.
+    /// Random bytes with heads of DER keys in between.
     Der,
     /// PEM headers and footers around random base64.
     Pem,
@@ -166,7 +166,7 @@ pub enum Noise {
 pub struct Case {
     /// The expectations.
     pub expect: Expect,
-    /// The content of each of [`Expect::samples`], in their order.
+    /// The content of each of [`Expect::samples`], in order.
     pub contents: Vec<Vec<u8>>,
 }
 
@@ -176,11 +176,11 @@ pub struct Case {
 pub enum CaseError {
     /// A file could not be read.
     Unreadable(PathBuf, io::Error),
-    /// `expect.toml` is not what it should be.
+    /// `expect.toml` is invalid.
     BadExpect(PathBuf, Box<toml::de::Error>),
-    /// `samples.pack` is not what it should be.
+    /// `samples.pack` is invalid.
     BadPack(PathBuf, PackError),
-    /// Pack and expectations do not list the same files.
+    /// The pack and the expectations list different files.
     Mismatch(PathBuf, String),
 }
 
@@ -208,12 +208,12 @@ pub fn load(folder: &Path) -> Result<Case, CaseError> {
     let mut contents = Vec::with_capacity(expect.samples.len());
     for sample in &expect.samples {
         let Some(at) = files.iter().position(|f| f.name == sample.file) else {
-            return Err(CaseError::Mismatch(path, format!("{} is expected and not in the pack", sample.file)));
+            return Err(CaseError::Mismatch(path, format!("{} is expected, but not in the pack", sample.file)));
         };
         contents.push(files.swap_remove(at).bytes);
     }
     match files.first() {
-        Some(file) => Err(CaseError::Mismatch(path, format!("nothing is said of {}", file.name))),
+        Some(file) => Err(CaseError::Mismatch(path, format!("no expectation for {}", file.name))),
         None => Ok(Case { expect, contents }),
     }
 }

@@ -1,8 +1,8 @@
-//! Negatives made from a seed: too large to store, the same on every machine.
+//! Negatives generated from a seed: too large to store, but the same on every machine.
 
 use crate::expect::{Generated, Noise};
 
-/// First bytes of DER keys: what a scanner anchors on. Those of Ed25519 are left out: any 32 bytes after them are a key.
+/// Heads of DER keys, which are anchors. Those of Ed25519 are left out: any 32 bytes after them are a key.
 const DER_HEADS: &[&[u8]] = &[
     b"\x30\x82\x04\xa4\x02\x01\x00\x02\x82\x01\x01\x00",
     b"\x30\x82\x02\x5c\x02\x01\x00\x02\x81\x81\x00",
@@ -25,7 +25,7 @@ const LABELS: &[&str] = &[
 
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// Makes the bytes of a generated negative.
+/// Generates the bytes of a negative.
 pub fn generate(what: &Generated) -> Vec<u8> {
     let mut random = SplitMix(what.seed);
     let mut out = Vec::with_capacity(what.bytes + 4096);
@@ -59,7 +59,7 @@ pub fn generate(what: &Generated) -> Vec<u8> {
     out
 }
 
-/// SplitMix64 (Steele, Lea and Flood 2014): a few lines, the same everywhere, good enough for noise.
+/// SplitMix64 (Steele, Lea and Flood 2014): short, portable, and good enough for noise.
 struct SplitMix(u64);
 
 impl SplitMix {
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_seed_one_noise() {
+    fn one_seed_gives_one_result() {
         let what = |kind, seed| Generated { name: String::new(), kind, seed, bytes: 1000 };
         for kind in [Noise::Random, Noise::Base64, Noise::Base64Wrapped, Noise::Der, Noise::Pem] {
             let first = generate(&what(kind, 1));

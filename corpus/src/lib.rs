@@ -1,7 +1,7 @@
-//! Labelled samples of signing material, made with the real tools, and the scorer that holds the scanner against them.
+//! Labelled samples of signing material, made with the real tools, and the scorer that compares the scanner with them.
 //!
-//! A case is a folder under `cases/`: `samples.pack` holds the files, `expect.toml` what an oracle tool says of each,
-//! `make.sh` makes both again from nothing. Expectations never come from the scanner.
+//! A case is a folder under `cases/`: `samples.pack` contains the files, `expect.toml` an oracle tool's answer for
+//! each, `make.sh` makes both from scratch. Expectations never come from the scanner.
 
 pub mod expect;
 pub mod generate;
@@ -13,7 +13,7 @@ pub mod skeleton;
 
 use std::path::PathBuf;
 
-/// Where the cases of this source tree lie.
+/// The folder of the cases in this source tree.
 pub fn cases_dir() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/cases"))
 }

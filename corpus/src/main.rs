@@ -1,4 +1,4 @@
-//! The corpus on the command line: scores the scanner, packs and unpacks samples.
+//! The corpus on the command line: scores the scanner, packs and unpacks samples, runs mutants.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,13 +19,13 @@ use keyradius_detectors::weak;
 const USAGE: &str = "\
 keyradius-corpus score [-v] [FAMILY...]   score the scanner; -v lists every fault; exit 1 if a promise is broken
 keyradius-corpus pack DIR FILE            pack the files of DIR
-keyradius-corpus unpack FILE DIR          unpack; DIR then holds real private keys
-keyradius-corpus scenarios [NAME]         judge the scenarios, all or those whose names begin so; exit 1 below the promise
-keyradius-corpus weak FILE...             every public key of the files: its SubjectPublicKeyInfo, and what is weak about it
-keyradius-corpus new [--locked] ID        the files of a new format, to be filled; --locked for one that a password opens
+keyradius-corpus unpack FILE DIR          unpack; DIR then contains real private keys
+keyradius-corpus scenarios [NAME]         judge all scenarios, or those whose names start with NAME; exit 1 below the promise
+keyradius-corpus weak FILE...             print the SubjectPublicKeyInfo and the weaknesses of every public key in the files
+keyradius-corpus new [--locked] ID        write the files of a new format, to be filled in; --locked for a password-protected format
 keyradius-corpus mutants [--ci] [--check] [--target DIR] [PREFIX...]
-                                          change one thing at a time in a copy and see that a test fails; exit 1 if none does.
-                                          --ci tries those of every change, --check only sees that the list fits the code
+                                          make one change at a time in a copy and check that a test fails; exit 1 if none does.
+                                          --ci only those marked ci; --check only checks that the list fits the code
 ";
 
 fn main() -> ExitCode {
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
         _ => Err(format!("usage:\n{USAGE}").into()),
     };
     done.unwrap_or_else(|error| {
-        // Nobody is left to tell if this fails too.
+        // If this fails too, there is nowhere to report it.
         let _ = writeln!(io::stderr(), "keyradius-corpus: {error}");
         ExitCode::from(2)
     })
@@ -114,7 +114,8 @@ fn run_unpack(file: &Path, dir: &Path) -> Outcome<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// One line a key: hex of the SubjectPublicKeyInfo, a tab, `id=grade` for each weakness. Keys that share primes say so too.
+/// Prints one line per key: the SubjectPublicKeyInfo in hex, a tab, and `id=grade` for each weakness, including shared
+/// primes.
 fn run_weak(files: &[&str]) -> Outcome<ExitCode> {
     let mut keys = BTreeMap::new();
     for file in files {
@@ -151,14 +152,14 @@ fn run_new(id: &str, locked: bool) -> Outcome<ExitCode> {
         say(&format!("{}\n", path.display()))?;
     }
     say(
-        "Fill them, make the samples, then let `cargo test -p keyradius-corpus` say what is missing. See CONTRIBUTING.md.\n",
+        "Fill them in and make the samples; `cargo test -p keyradius-corpus` lists what is missing. See CONTRIBUTING.md.\n",
     )?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn run_mutants(words: &[&str]) -> Outcome<ExitCode> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("no checkout")?;
-    // The target folder of the checkout, so that its dependencies need not be built again.
+    // The target folder of the checkout, to reuse its built dependencies.
     let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
     let mut plan = mutants::Plan { target: root.join(target), ..mutants::Plan::default() };
     let mut words = words.iter();
@@ -171,7 +172,7 @@ fn run_mutants(words: &[&str]) -> Outcome<ExitCode> {
             prefix => plan.prefixes.push(prefix.to_owned()),
         }
     }
-    // Told as it goes: all of them take minutes.
+    // Printed as it goes: a full run takes minutes.
     let tally = mutants::run(root, &plan, &mut |line| drop(say(&format!("{line}\n"))))?;
     say(&tally.to_string())?;
     Ok(if tally.holds() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -1,8 +1,9 @@
-//! Mutation testing: one small fault at a time in a copy of the checkout, and the tests that concern it, which must fail.
+//! Mutation testing: makes one small change at a time in a copy of the checkout and runs the tests for it, which must
+//! fail.
 //!
-//! The faults are a fixed list, `mutants/list.toml`: an exact fragment of a function, and what stands there instead. A fragment
-//! that is not in its file exactly once is an error of the list: the code has moved, so the list has to follow. All faults are
-//! built at once (`schema`) and chosen one by one when the tests run (`lab`).
+//! The mutants are a fixed list, `mutants/list.toml`: an exact fragment of a function and its replacement. A fragment
+//! that does not occur exactly once in its file is an error of the list, which has to follow the code. All mutants are
+//! built at once (`schema`) and selected one by one at run time (`lab`).
 
 mod lab;
 mod schema;
@@ -18,15 +19,15 @@ use serde::Deserialize;
 
 use lab::{Chosen, Ended, Fault, Lab, Tests};
 
-/// Longest that the tests of one mutant may run: this and ten times what they take without it. A mutant that makes them run
-/// longer is killed like any other.
+/// Time limit for the tests of one mutant, in addition to ten times their duration without it. A mutant that exceeds
+/// the limit counts as killed.
 const TIME: Duration = Duration::from_secs(5);
 
 /// The list.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct List {
-    /// Files and what is changed in them.
+    /// Files and their mutants.
     #[serde(rename = "file")]
     pub files: Vec<MutatedFile>,
 }
@@ -35,15 +36,15 @@ pub struct List {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MutatedFile {
-    /// From the root of the checkout.
+    /// Path from the root of the checkout.
     pub path: PathBuf,
-    /// What concerns it: a suite and filters, such as `core git::delta::`.
+    /// Tests for the file: a suite and filters, such as `core git::delta::`.
     pub tests: Vec<String>,
-    /// The faults.
+    /// The mutants.
     pub mutants: Vec<Mutant>,
 }
 
-/// One fault.
+/// One mutant.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mutant {
@@ -51,50 +52,50 @@ pub struct Mutant {
     pub id: String,
     /// A fragment of a function, exactly once in the file.
     pub find: String,
-    /// What stands there instead.
+    /// The replacement.
     pub put: String,
-    /// Whether it is one of those that every change is held against.
+    /// Whether the mutant runs for every change (`mutants --ci`).
     #[serde(default)]
     pub ci: bool,
-    /// Why no test can or need notice it.
+    /// Why no test can or need notice the mutant.
     pub survives: Option<String>,
 }
 
-/// What is done with the list.
+/// What to do with the list.
 #[derive(Debug, Default)]
 pub struct Plan {
-    /// Only those of every change.
+    /// Run only the mutants marked `ci`.
     pub ci: bool,
-    /// Only see that the list fits the code.
+    /// Only check that the list fits the code.
     pub check: bool,
-    /// Only mutants whose id or path begins with one of these; without any, all.
+    /// Only mutants whose id or path starts with one of these; all if empty.
     pub prefixes: Vec<String>,
-    /// The target folder of the build; the copy of the checkout is stored there too.
+    /// The target folder of the build; the copy of the checkout is also stored there.
     pub target: PathBuf,
 }
 
 /// How a run ended.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// A test failed, as it should.
+    /// Mutants for which a test failed, as expected.
     pub killed: usize,
-    /// No test failed, and the list says why.
+    /// Mutants for which no test failed, with a stated reason.
     pub excused: usize,
-    /// No test failed.
+    /// Mutants for which no test failed.
     pub survived: Vec<String>,
-    /// A test failed, and the list says that none can.
+    /// Mutants for which a test failed, although the list states that none can.
     pub unexpected: Vec<String>,
-    /// They do not compile, so they say nothing.
+    /// Mutants that do not compile, so they prove nothing.
     pub unviable: Vec<String>,
 }
 
 impl Tally {
-    /// Whether the list is right.
+    /// Whether every mutant ended as the list states.
     pub fn holds(&self) -> bool {
         self.survived.is_empty() && self.unexpected.is_empty() && self.unviable.is_empty()
     }
 
-    /// Counts how a mutant ended; returns that in a word.
+    /// Counts the result of a mutant; returns it in a word.
     fn add(&mut self, mutant: &Mutant, ended: Ended) -> &'static str {
         match (ended, &mutant.survives) {
             (Ended::Passed, Some(_)) => {
@@ -127,10 +128,10 @@ impl fmt::Display for Tally {
         let all = self.killed + self.excused + wrong;
         writeln!(f, "{all} mutants: {} killed, {} survive for a stated reason", self.killed, self.excused)?;
         for id in &self.survived {
-            writeln!(f, "survives: {id}: no test fails; write one, or state the reason beside its name")?;
+            writeln!(f, "survives: {id}: no test fails; write one, or state the reason next to its name")?;
         }
         for id in &self.unexpected {
-            writeln!(f, "killed: {id}: a test fails, so the reason why it survives is wrong; remove it from the list")?;
+            writeln!(f, "killed: {id}: a test fails, so its `survives` reason is wrong; remove that reason")?;
         }
         for id in &self.unviable {
             writeln!(f, "does not compile: {id}: change it, or remove it from the list")?;
@@ -147,7 +148,7 @@ impl List {
         toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
     }
 
-    /// What is wrong with the list.
+    /// Errors of the list.
     pub fn faults(&self, root: &Path) -> Vec<String> {
         let mut faults = Vec::new();
         let mut ids = BTreeSet::new();
@@ -167,27 +168,25 @@ impl List {
                 let mut fault = |what: String| faults.push(what);
                 let count = text.matches(find.as_str()).count();
                 if count != 1 {
-                    fault(format!(
-                        "{id}: {find:?} is {count} times in {path}, not once: the list has to follow the code"
-                    ));
+                    fault(format!("{id}: {find:?} occurs {count} times in {path}, not once: update the list"));
                 }
                 let at = text.find(find.as_str()).map(|at| at..at + find.len()).filter(|_| count == 1);
                 let is_around =
                     |at: &Range<usize>| functions.iter().any(|f| f.body.start <= at.start && at.end <= f.body.end);
                 if at.is_some_and(|at| !is_around(&at)) {
-                    fault(format!("{id}: {find:?} is not inside of a function"));
+                    fault(format!("{id}: {find:?} is not inside a function"));
                 }
                 if find == put {
                     fault(format!("{id}: changes nothing"));
                 }
                 if survives.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
-                    fault(format!("{id}: survives for no stated reason"));
+                    fault(format!("{id}: survives without a stated reason"));
                 }
                 if *ci && survives.is_some() {
-                    fault(format!("{id}: mutants of every change are killed"));
+                    fault(format!("{id}: a mutant marked ci must be killed"));
                 }
                 if !ids.insert(id) {
-                    fault(format!("{id}: stands twice"));
+                    fault(format!("{id}: is listed twice"));
                 }
             }
         }
@@ -195,7 +194,7 @@ impl List {
     }
 }
 
-/// Holds the list against the tests. `say` is told how each mutant ended.
+/// Runs the mutants of the list. `say` gets a line for each result.
 pub fn run(root: &Path, plan: &Plan, say: &mut dyn FnMut(String)) -> Result<Tally, Fault> {
     let list = List::read(root)?;
     let faults = list.faults(root);
@@ -242,7 +241,7 @@ pub fn run(root: &Path, plan: &Plan, say: &mut dyn FnMut(String)) -> Result<Tall
     Ok(tally)
 }
 
-/// Runs tests without a mutant, each filter by itself and once in a run: every one must pass. Returns how long they take.
+/// Runs tests without a mutant, each filter separately and once per run: all must pass. Returns how long they take.
 fn without_mutant(lab: &Lab<'_>, tests: &Tests, times: &mut BTreeMap<Tests, Duration>) -> Result<Duration, Fault> {
     let mut all = Duration::ZERO;
     for filter in &tests.filters {
@@ -254,7 +253,7 @@ fn without_mutant(lab: &Lab<'_>, tests: &Tests, times: &mut BTreeMap<Tests, Dura
         let began = Instant::now();
         match lab.run(&one, None, Duration::MAX)? {
             (Ended::Passed, 1..) => {}
-            (Ended::Passed, 0) => return Err(format!("{filter}: no test of that name")),
+            (Ended::Passed, 0) => return Err(format!("{filter}: no test with this name")),
             _ => return Err(format!("{filter}: fails without a mutant")),
         }
         all += began.elapsed();
@@ -263,7 +262,7 @@ fn without_mutant(lab: &Lab<'_>, tests: &Tests, times: &mut BTreeMap<Tests, Dura
     Ok(all)
 }
 
-/// Runs tests with a mutant, each for at most as long as is said beside them, until something fails.
+/// Runs tests with a mutant, each within its time limit, until one fails.
 fn with_mutant<'t>(
     lab: &Lab<'_>,
     tests: impl Iterator<Item = (&'t Tests, &'t Duration)>,
@@ -291,7 +290,7 @@ mod tests {
         let list = List::read(&root()).expect("the list");
         let all: Vec<&Mutant> = list.files.iter().flat_map(|file| &file.mutants).collect();
         assert!(all.len() >= 200, "{} mutants", all.len());
-        assert_eq!(all.iter().filter(|mutant| mutant.ci).count(), 30, "mutants of every change");
+        assert_eq!(all.iter().filter(|mutant| mutant.ci).count(), 30, "mutants marked ci");
     }
 
     #[test]
@@ -305,12 +304,12 @@ mod tests {
         let good = "{ id = 'a', find = 'Some(error)', put = 'None' }";
         assert_eq!(fault(good, "core git::"), "");
         for (mutants, tests, says) in [
-            (&format!("{good}, {good}"), "core git::", "stands twice"),
-            (&good.replace("Some(error)", "Some(eror)"), "core git::", "is 0 times in corpus/src/pack.rs"),
+            (&format!("{good}, {good}"), "core git::", "is listed twice"),
+            (&good.replace("Some(error)", "Some(eror)"), "core git::", "occurs 0 times in corpus/src/pack.rs"),
             (&good.replace("Some(error)", "error"), "core git::", "times in"),
             (&good.replace("'None'", "'Some(error)'"), "core git::", "changes nothing"),
-            (&good.replace(" }", ", survives = ' ' }"), "core git::", "no stated reason"),
-            (&good.replace(" }", ", survives = 'x', ci = true }"), "core git::", "of every change"),
+            (&good.replace(" }", ", survives = ' ' }"), "core git::", "without a stated reason"),
+            (&good.replace(" }", ", survives = 'x', ci = true }"), "core git::", "must be killed"),
             (&good.to_owned(), "cove git::", "the first word is"),
             (&good.to_owned(), "core", "no filter"),
         ] {
@@ -319,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_list_whose_every_promise_holds_is_held() {
+    fn a_list_holds_only_if_every_mutant_ends_as_stated() {
         let good = Tally { killed: 3, excused: 1, ..Tally::default() };
         assert!(good.holds() && good.to_string().starts_with("4 mutants: 3 killed, 1 survive"));
         let survived = Tally { survived: vec!["a".to_owned()], ..Tally::default() };

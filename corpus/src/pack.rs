@@ -1,7 +1,7 @@
-//! Packs: sample files in a wrapping that keeps other people's scanners quiet.
+//! Packs: sample files in a form that other people's scanners do not recognise.
 //!
-//! A pack is [`MAGIC`], then a gzipped tar of plain files, every byte of it exclusive-ored with [`MASK`]. It hides
-//! nothing from a person: it only keeps a clone of this repository from looking like a leak.
+//! A pack is [`MAGIC`], then a gzipped tar of plain files, with every byte XORed with [`MASK`]. This hides nothing from
+//! a person: it only keeps a clone of this repository from looking like a leak.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -10,13 +10,13 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
-/// The first bytes of a pack.
+/// First bytes of a pack.
 pub const MAGIC: &[u8; 8] = b"KRPACK1\n";
 
-/// What every byte after the magic is exclusive-ored with.
+/// Every byte after the magic is XORed with this.
 pub const MASK: u8 = 0xA5;
 
-/// Largest size of one packed file, in bytes: samples are small, and a damaged pack must not fill the memory.
+/// Largest size of one packed file, in bytes: samples are small, and a damaged pack must not exhaust the memory.
 const MAX_FILE: u64 = 16 << 20;
 
 /// One file of a pack.
@@ -32,11 +32,11 @@ pub struct File {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum PackError {
-    /// The file does not begin with [`MAGIC`].
+    /// The file does not start with [`MAGIC`].
     NotAPack,
-    /// A name that is no plain file name.
+    /// A name that is not a plain file name.
     BadName(String),
-    /// A file larger than a sample may be, in bytes.
+    /// A file too large for a sample: its size in bytes.
     TooLarge(u64),
     /// The gzip or tar stream is damaged.
     Damaged(io::Error),
@@ -45,8 +45,8 @@ pub enum PackError {
 impl fmt::Display for PackError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotAPack => f.write_str("not a pack: it does not begin with KRPACK1"),
-            Self::BadName(name) => write!(f, "a pack holds plain file names only, not {name:?}"),
+            Self::NotAPack => f.write_str("not a pack: it does not start with KRPACK1"),
+            Self::BadName(name) => write!(f, "{name:?} is not a plain file name"),
             Self::TooLarge(bytes) => write!(f, "a file of {bytes} bytes is too large for a sample"),
             Self::Damaged(error) => write!(f, "damaged pack: {error}"),
         }
@@ -68,7 +68,7 @@ impl From<io::Error> for PackError {
     }
 }
 
-/// Reads every file of a pack, in its order.
+/// Reads every file of a pack, in order.
 pub fn read(packed: &[u8]) -> Result<Vec<File>, PackError> {
     let body = packed.strip_prefix(MAGIC).ok_or(PackError::NotAPack)?;
     let mut archive = tar::Archive::new(GzDecoder::new(Unmask(body)));
@@ -87,7 +87,7 @@ pub fn read(packed: &[u8]) -> Result<Vec<File>, PackError> {
     Ok(files)
 }
 
-/// Writes files as a pack, sorted by name. The same files give the same bytes.
+/// Writes files as a pack, sorted by name; deterministic.
 pub fn write(files: &[File]) -> Result<Vec<u8>, PackError> {
     let mut sorted: Vec<&File> = files.iter().collect();
     sorted.sort_by(|a, b| a.name.cmp(&b.name));
@@ -115,7 +115,7 @@ fn check_name(name: &str) -> Result<(), PackError> {
     if plain { Ok(()) } else { Err(PackError::BadName(name.to_owned())) }
 }
 
-/// Takes the mask off while reading.
+/// Removes the mask while reading.
 struct Unmask<'a>(&'a [u8]);
 
 impl Read for Unmask<'_> {
@@ -137,14 +137,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_packed_comes_out_sorted() {
+    fn a_pack_is_read_back_sorted() {
         let packed = write(&[file("b.pem", b"two"), file("a.der", b"")]).unwrap();
         assert!(packed.starts_with(MAGIC));
         assert_eq!(read(&packed).unwrap(), [file("a.der", b""), file("b.pem", b"two")]);
     }
 
     #[test]
-    fn a_pack_shows_no_word_of_its_content() {
+    fn a_pack_contains_no_readable_text() {
         let packed = write(&[file("k", b"-----BEGIN RSA PRIVATE KEY-----")]).unwrap();
         assert!(!packed.windows(5).any(|w| w == b"BEGIN" || w.starts_with(&[0x1f, 0x8b])));
     }

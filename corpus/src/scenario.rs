@@ -1,5 +1,5 @@
-//! Scenarios: small trees that retell incidents and ordinary uses, judged as a whole. Made by `scenarios/make.sh`; what is
-//! expected of each is what a person who knows the incident would say.
+//! Scenarios: small trees that recreate incidents and ordinary uses, judged as a whole. Made by `scenarios/make.sh`;
+//! the expectations are what a person who knows the incident would conclude.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -14,37 +14,37 @@ use serde::Deserialize;
 
 use crate::pack;
 
-/// 2026-11-20, the day that expiries are measured against.
+/// 2026-11-20, the date for expiry checks.
 const NOW: i64 = 1_795_132_800;
 
-/// What a person would say of one key.
+/// What a person would conclude about one key.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expected {
-    /// A file that the key lies in.
+    /// A file that contains the key.
     pub file: String,
     /// Roles that must be asserted; `a|b` is met by either.
     pub roles: Vec<String>,
-    /// The tier; empty if several would do.
+    /// The tier; empty if several are acceptable.
     pub tier: String,
-    /// The least and the greatest severity, in tenths.
+    /// The lowest and the highest severity, in tenths.
     pub severity: [i32; 2],
     /// Whether it is a signing key.
     pub signing: Option<bool>,
     /// The weakest protection.
     pub protection: Option<String>,
-    /// The file in which the password stands that opened it.
+    /// The file with the password that opened the key.
     pub opened_by: Option<String>,
-    /// `path:line` of lines that must be listed as using it.
+    /// `path:line` of lines that must be listed as uses.
     #[serde(default)]
     pub used_by: Vec<String>,
-    /// `issued` and `same_key`: links that must be there.
+    /// `issued` and `same_key`: links that must be reported.
     #[serde(default)]
     pub links: Vec<String>,
-    /// Rules that it must break.
+    /// Rules that the key must break.
     #[serde(default)]
     pub rules: Vec<String>,
-    /// Rules that it must not break.
+    /// Rules that the key must not break.
     #[serde(default)]
     pub not_rules: Vec<String>,
     /// Roles that must not be asserted.
@@ -56,17 +56,17 @@ pub struct Expected {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
-    /// Its name, and that of its folder in the pack.
+    /// The scenario's name, and that of its folder in the pack.
     pub name: String,
     /// What happened, in one line.
     pub story: String,
-    /// The scenario that this is the harmless side of.
+    /// The incident scenario that this one is a harmless look-alike of.
     #[serde(default)]
     pub twin_of: String,
-    /// Whether `known-keys.tsv` of the tree is a list of the user.
+    /// Whether `known-keys.tsv` of the tree is used as the user's list.
     #[serde(default)]
     pub known: bool,
-    /// What is expected.
+    /// The expected findings.
     #[serde(default)]
     pub finding: Vec<Expected>,
 }
@@ -76,46 +76,46 @@ struct Expectations {
     scenario: Vec<Scenario>,
 }
 
-/// What can be wrong.
+/// An aspect of a finding that can be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Aspect {
-    /// The key was not found at all.
+    /// The key was not found.
     Found,
     /// Roles.
     Role,
     /// The tier.
     Tier,
-    /// The severity's band, and whether it ranks as a signing key.
+    /// The severity, and whether the key ranks as a signing key.
     Severity,
-    /// The protection, and what opened it.
+    /// The protection, and what opened the key.
     Opened,
-    /// Lines and links.
+    /// Uses and links.
     Links,
     /// Rules.
     Rules,
 }
 
 impl Aspect {
-    /// All of them.
+    /// All aspects.
     pub const ALL: [Self; 7] =
         [Self::Found, Self::Role, Self::Tier, Self::Severity, Self::Opened, Self::Links, Self::Rules];
 }
 
-/// What came of all scenarios.
+/// The result of all scenarios.
 #[derive(Debug, Default)]
 pub struct Outcome {
     /// Scenarios judged.
     pub scenarios: usize,
     /// Expectations judged.
     pub keys: usize,
-    /// Everything that was not as expected: scenario, aspect, words.
+    /// All deviations: scenario, aspect, description.
     pub faults: Vec<(String, Aspect, String)>,
-    /// Wide keys that rank below narrow ones, over all trees together.
+    /// Keys with a wide tier ranked below keys with a narrow one, over all trees together.
     pub misranked: Vec<String>,
 }
 
 impl Outcome {
-    /// Keys that are right in an aspect, in tenths of a percent.
+    /// Share of keys that are right in an aspect, in tenths of a percent.
     pub fn right(&self, aspect: Aspect) -> usize {
         let mut wrong: Vec<&String> =
             self.faults.iter().filter(|fault| fault.1 == aspect).map(|fault| &fault.0).collect();
@@ -123,7 +123,7 @@ impl Outcome {
         (self.keys.saturating_sub(wrong.len()) * 1000).checked_div(self.keys).unwrap_or(0)
     }
 
-    /// Whether what is promised holds: 95 % of roles, and no wide key below a narrow one.
+    /// Whether the promise is kept: 95 % of roles, and no wide key below a narrow one.
     pub fn holds(&self) -> bool {
         self.right(Aspect::Role) >= 950 && self.misranked.is_empty()
     }
@@ -147,18 +147,18 @@ impl Outcome {
     }
 }
 
-/// Where the scenarios of this source tree lie.
+/// The folder of the scenarios in this source tree.
 pub fn directory() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios"))
 }
 
-/// Unpacks and judges every scenario whose name begins with `prefix`, below `scratch`, which is made and emptied.
+/// Unpacks and judges every scenario whose name starts with `prefix`. `scratch` is created and emptied.
 pub fn judge(scratch: &Path, prefix: &str) -> Result<Outcome, String> {
     let read = |name: &str| fs::read(directory().join(name)).map_err(|error| format!("{name}: {error}"));
     let expectations = String::from_utf8(read("expect.toml")?).map_err(|error| error.to_string())?;
     let expectations: Expectations = toml::from_str(&expectations).map_err(|error| error.to_string())?;
     let files = pack::read(&read("scenarios.pack")?).map_err(|error| error.to_string())?;
-    // It may not be there yet.
+    // The folder may not exist yet.
     let _ = fs::remove_dir_all(scratch);
     for file in files.iter().filter(|file| file.name.starts_with(prefix)) {
         let path = scratch.join(file.name.replace('|', "/"));
@@ -181,7 +181,7 @@ pub fn judge(scratch: &Path, prefix: &str) -> Result<Outcome, String> {
                 None => fault(Aspect::Found, format!("no key at {}", expected.file)),
                 Some(finding) => {
                     compare(expected, finding, &root, &mut fault);
-                    // A twin holds the same key: only with the scenario is the id one of its own.
+                    // A look-alike contains the same key: only with the scenario's name is the id unique.
                     let id = format!("{} {}", finding.id, scenario.name);
                     let finding = Finding { id, ..finding.clone() };
                     ranked.push((finding, scenario.name.clone(), expected.severity[0]));
@@ -195,7 +195,7 @@ pub fn judge(scratch: &Path, prefix: &str) -> Result<Outcome, String> {
         ranked.iter().find(|(other, _, _)| other.id == finding.id).map_or("", |(_, name, _)| name.as_str())
     };
     for (at, finding) in order.iter().enumerate() {
-        // Expected to be wide and serious, and something narrow stands above it.
+        // The key is expected to be wide and serious, but a narrow key is ranked above it.
         let expected = ranked.iter().find(|(other, _, _)| other.id == finding.id).map_or(0, |(_, _, least)| *least);
         let narrow = order.iter().take(at).find(|above| above.tier.id() >= "T3");
         if let (80.., Some(narrow)) = (expected, narrow) {
@@ -206,7 +206,7 @@ pub fn judge(scratch: &Path, prefix: &str) -> Result<Outcome, String> {
     Ok(outcome)
 }
 
-/// Scans, opens and judges a tree as `keyradius scan` does.
+/// Scans, opens and judges a tree like `keyradius scan`.
 fn findings(root: &Path, known: bool) -> Result<Vec<Finding>, String> {
     let roots = vec![root.to_owned()];
     let tree = Tree { roots: roots.clone(), one_file_system: false, repositories: &Repositories::default() };

@@ -1,4 +1,4 @@
-//! Holds what the scanner reports against what the oracles say.
+//! Compares what the scanner reports with what the oracles say.
 
 use std::fmt::Write as _;
 
@@ -8,20 +8,20 @@ use keyradius_core::material::{Identity, Kind, Occurrence, Proof};
 use crate::expect::{Case, Key, Sample};
 use crate::generate::generate;
 
-/// How one family, or all of them, came out. Everything is a count.
+/// Counts for one family, or for all of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Files looked at.
+    /// Files scanned.
     pub samples: usize,
-    /// Private keys that are there.
+    /// Private keys in the files.
     pub keys: usize,
     /// Of those, reported at structure or better.
     pub found: usize,
     /// Of those, reported as verified.
     pub verified: usize,
-    /// Private keys reported that are not there, or damaged ones called verified.
+    /// Reported private keys that do not exist, and damaged keys reported as verified.
     pub false_reports: usize,
-    /// Private keys reported once more than they are there.
+    /// Private keys reported more often than they occur.
     pub duplicates: usize,
     /// Found keys whose identity the oracle knows.
     pub identities: usize,
@@ -29,9 +29,9 @@ pub struct Tally {
     pub identities_right: usize,
     /// Found keys whose protection is graded.
     pub grades: usize,
-    /// Of those, graded alike.
+    /// Of those, graded as expected.
     pub grades_right: usize,
-    /// Certificates and public keys that are there.
+    /// Certificates and public keys in the files.
     pub publics: usize,
     /// Of those, reported.
     pub publics_found: usize,
@@ -55,33 +55,33 @@ impl Tally {
     }
 }
 
-/// What is wrong with the report on one file.
+/// A fault in the report on one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// The family.
     pub family: String,
     /// The file.
     pub file: String,
-    /// Which promise it breaks.
+    /// The promise it breaks.
     pub breach: Breach,
-    /// In words.
+    /// A description.
     pub what: String,
     /// Whether the sample is marked as harder than what is promised.
     pub stretch: bool,
 }
 
-/// The promises.
+/// The promises that can be broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Breach {
     /// A private key was not found.
     Missed,
-    /// A private key was reported that is not there.
+    /// A reported private key does not exist.
     False,
     /// A key was reported twice.
     Duplicate,
-    /// A key was reported under another identity.
+    /// A key was reported with another identity.
     WrongIdentity,
-    /// A key's protection was graded otherwise.
+    /// A key's protection was graded differently.
     WrongGrade,
     /// A certificate or public key was not found.
     PublicMissed,
@@ -254,10 +254,10 @@ impl Report {
         }
     }
 
-    /// Whether this is that key, by the strongest name both have.
+    /// Whether this is the given key, by the strongest identifier that both have.
     fn is(&self, key: &Key) -> bool {
         if let (Some(a), Some(b)) = (&self.fingerprint, &key.fingerprint) {
-            // What X.509 has no form for goes by its fingerprint alone.
+            // Keys without an X.509 form are compared by fingerprint alone.
             let spki = key.spki_sha256.as_ref().zip(self.spki.as_ref()).is_none_or(|(a, b)| a == b);
             return a.eq_ignore_ascii_case(b) && spki;
         }
@@ -277,7 +277,7 @@ impl Report {
     }
 }
 
-/// For each key the report that belongs to it: by identity first, then by format among what is left.
+/// For each key, its report: matched by identity first, then by format among the rest.
 fn pair(keys: &[Key], reports: &[Report]) -> Vec<Option<usize>> {
     let mut pairs = vec![None; keys.len()];
     let rules: [fn(&Key, &Report) -> bool; 4] = [
@@ -306,12 +306,12 @@ fn describe(key: &Key) -> String {
     format!("{} {name} {}", key.format, key.protection.map_or("-", |g| g.id()))
 }
 
-/// Enough of a digest to find it in `expect.toml`.
+/// The start of a digest, enough to find it in `expect.toml`.
 fn short(digest: &str) -> &str {
     digest.get(..16).unwrap_or(digest)
 }
 
-/// The table of a run: one row for each family, and their sum.
+/// The table of a run: one row per family, and the total.
 pub fn table(rows: &[(String, Tally)]) -> String {
     let mut sum = Tally::default();
     for (_, tally) in rows {
@@ -372,7 +372,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hundred_percent_means_all() {
+    fn a_hundred_percent_means_all_of_them() {
         assert_eq!(percent(999_999, 1_000_000), "99.9");
         assert_eq!(percent(3, 3), "100.0");
         assert_eq!(percent(0, 0), "-");

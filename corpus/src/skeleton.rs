@@ -1,18 +1,18 @@
-//! The skeleton of a new format: its files, its two lines of registration and its case, ready to be filled.
+//! The skeleton of a new format: its files, its two lines of registration and its case, to be filled in.
 
 use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why nothing was made.
+/// Why nothing was written.
 #[derive(Debug)]
 pub enum SkeletonError {
-    /// An id is the name of a module: small letters, digits and `_`, a letter first.
+    /// An invalid id: it has to be a module name (lower-case letters, digits and `_`, a letter first).
     BadId(String),
-    /// There is one of that name.
+    /// The file already exists.
     Exists(PathBuf),
-    /// `format/mod.rs` does not look as expected: what is missing.
+    /// `format/mod.rs` has an unexpected form: what is missing.
     Registry(PathBuf, &'static str),
     /// A file could not be read or written.
     Io(PathBuf, io::Error),
@@ -22,9 +22,9 @@ impl fmt::Display for SkeletonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BadId(id) => {
-                write!(f, "{id:?} cannot be the name of a module: use small letters, digits and _, a letter first")
+                write!(f, "{id:?} cannot be the name of a module: use lower-case letters, digits and _, a letter first")
             }
-            Self::Exists(path) => write!(f, "{} is there already: choose another id, or remove it", path.display()),
+            Self::Exists(path) => write!(f, "{} already exists: choose another id, or remove it", path.display()),
             Self::Registry(path, what) => write!(f, "{} has no {what}: add the format by hand", path.display()),
             Self::Io(path, error) => write!(f, "{}: {error}", path.display()),
         }
@@ -33,7 +33,7 @@ impl fmt::Display for SkeletonError {
 
 impl std::error::Error for SkeletonError {}
 
-/// Files of a format, by their places below its folder or file, with `ID` and `TYPE` to be replaced.
+/// Files of a format, by their paths below its folder or file, with `ID` and `TYPE` as placeholders.
 const PLAIN: [(&str, &str); 1] = [(".rs", include_str!("../skeleton/plain.rs.txt"))];
 const LOCKED: [(&str, &str); 3] = [
     ("/mod.rs", include_str!("../skeleton/locked.rs.txt")),
@@ -43,8 +43,8 @@ const LOCKED: [(&str, &str); 3] = [
 const CASE: [(&str, &str); 2] =
     [("make.sh", include_str!("../skeleton/make.sh.txt")), ("make.py", include_str!("../skeleton/make.py.txt"))];
 
-/// Makes the files of a new format below the root of a checkout, and registers it. Returns what was written or changed,
-/// relative to the root. `locked` is for formats that a password opens.
+/// Writes the files of a new format below the root of a checkout, and registers it. Returns the paths that were written
+/// or changed, relative to the root. `locked` is for password-protected formats.
 pub fn make(root: &Path, id: &str, locked: bool) -> Result<Vec<PathBuf>, SkeletonError> {
     let first = id.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase());
     if !first || !id.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_') {
@@ -74,7 +74,7 @@ pub fn make(root: &Path, id: &str, locked: bool) -> Result<Vec<PathBuf>, Skeleto
     Ok(files.into_iter().map(|(path, _)| path).collect())
 }
 
-/// `format/mod.rs` with one more module, in its place in the alphabet, and one more detector, at the end.
+/// `format/mod.rs` with one more module, in alphabetical order, and one more detector, at the end.
 fn register(text: &str, id: &str) -> Result<String, &'static str> {
     let line = format!("mod {id};");
     let mut lines: Vec<&str> = text.lines().collect();
@@ -93,7 +93,7 @@ fn fill(template: &str, id: &str) -> String {
     template.replace("TYPE", &type_of(id)).replace("ID", id)
 }
 
-/// `some_format` is `SomeFormat`.
+/// Converts `some_format` to `SomeFormat`.
 fn type_of(id: &str) -> String {
     let word = |word: &str| word.get(..1).unwrap_or_default().to_uppercase() + word.get(1..).unwrap_or_default();
     id.split('_').map(word).collect()
@@ -106,7 +106,7 @@ mod tests {
     const REGISTRY: &str = "//! Formats.\n\nmod age;\nmod tor;\n\npub const DETECTORS: &[&dyn Detector] = &[\n    &tor::Tor,\n    &age::Age,\n];\n";
 
     #[test]
-    fn a_module_takes_its_place_and_a_detector_the_last() {
+    fn a_module_is_inserted_in_order_and_a_detector_at_the_end() {
         let text = register(REGISTRY, "new_vault").expect("a registry");
         assert!(text.contains("mod age;\nmod new_vault;\nmod tor;\n"), "{text}");
         assert!(text.ends_with("    &age::Age,\n    &new_vault::NewVault,\n];\n"), "{text}");

@@ -1,5 +1,4 @@
-//! A detector of one's own beside those that are built in, for a format that only one house has: `cargo run --example
-//! own_detector`.
+//! Adds a custom detector to the built-in ones, for a format of one company only: `cargo run --example own_detector`.
 //!
 //! ACME's devices keep the seed of their signing key in a line of a text file: `acme-device-key v1 ` and 64 hex digits.
 

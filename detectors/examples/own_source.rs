@@ -1,6 +1,6 @@
-//! A source of one's own, for bytes that are no file: `cargo run --example own_source`.
+//! A custom source, for bytes that are not in a file: `cargo run --example own_source`.
 //!
-//! A mailbox of two letters. One holds a key in DER; the other cannot be fetched, which is a gap.
+//! A mailbox with two letters. One contains a key in DER; the other cannot be fetched, which is a gap.
 
 #![allow(clippy::print_stdout, reason = "it shows its key on a terminal")]
 
@@ -34,7 +34,7 @@ impl Source for Mailbox {
 }
 
 fn main() {
-    // An Ed25519 key in PKCS#8 (RFC 8410), whose seed nobody uses.
+    // An Ed25519 key in PKCS#8 (RFC 8410), with a made-up seed.
     let mut der = vec![0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
     der.extend((0..32_u8).map(|n| n.wrapping_mul(37).wrapping_add(11)));
     let mailbox = Mailbox(vec![("mail/1", Some([&b"see below\n\n"[..], &der].concat())), ("mail/2", None)]);

@@ -36,7 +36,7 @@ fn main() -> ExitCode {
     for gap in &judgement.gaps {
         println!("not read: {}: {} ({})", gap.origin, gap.reason.id(), gap.detail);
     }
-    // An unread input may hold a key, so without findings the exit status is 0 only if there is no such gap.
+    // An unread input may contain a key, so without findings the exit status is 0 only if there is no such gap.
     match (judgement.findings.is_empty(), judgement.gaps.iter().any(|gap| gap.reason.leaves_incomplete())) {
         (false, _) => ExitCode::FAILURE,
         (true, true) => ExitCode::from(3),

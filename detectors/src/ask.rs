@@ -1,4 +1,4 @@
-//! What tests ask detectors: one hit, or all of them, in bytes that stand in a file of some name.
+//! Helpers for detector tests: run a detector at one hit or at all hits, on bytes in a file of a given name.
 
 use keyradius_core::blob::{Blob, Origin};
 use keyradius_core::error::Malformed;
@@ -6,7 +6,7 @@ use keyradius_core::material::Material;
 use keyradius_core::seam::{Anchor, Detector, Hit, Inspection};
 use memchr::memmem;
 
-/// What a detector finds for a hit at this place.
+/// Materials that a detector returns for one hit at the given offset.
 pub(crate) fn at(
     detector: &dyn Detector,
     file: &str,
@@ -18,7 +18,8 @@ pub(crate) fn at(
     Ok(out.take())
 }
 
-/// What a detector finds for the first hit of the first of these anchors that is there. One of them has to be.
+/// Materials that a detector returns for the first hit of the first anchor present. At least one anchor must be
+/// present.
 pub(crate) fn first(
     detector: &dyn Detector,
     file: &str,
@@ -30,7 +31,7 @@ pub(crate) fn first(
     at(detector, file, bytes, hit.expect("an anchor"))
 }
 
-/// What a detector finds for all hits of its anchors, from the first byte on; what only looked like something is passed over.
+/// Materials that a detector returns for all hits of its anchors, in order of offset. Malformed hits are ignored.
 pub(crate) fn every(detector: &dyn Detector, file: &str, bytes: impl AsRef<[u8]>) -> Vec<Material> {
     let bytes = bytes.as_ref();
     let anchors = detector.anchors().iter();

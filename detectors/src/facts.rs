@@ -1,10 +1,9 @@
-//! Facts: what is known of a source once it was read and passwords were tried on what is locked in it, before anything is joined
-//! or judged.
+//! Facts: what is known about a source after it was read and passwords were tried, before anything is joined or judged.
 //!
-//! They can be written down, carried elsewhere and joined with others: a key in one repository, its certificate in a second and
-//! what it signed in a third. No secret byte is in them: a [`Material`] holds none, passwords and ciphertexts stay behind, and
-//! ordinary secrets go by a keyed digest or by their place. `keyradius.facts/1` is JSON Lines: a [`Header`], records in any
-//! order, and an [`End`], without which something was cut off.
+//! Facts can be written, sent and joined with others: a key in one repository, its certificate in a second and what it
+//! signed in a third. They contain no secret byte: a [`Material`] has none, passwords and ciphertexts are not written,
+//! and ordinary secrets are identified by a keyed digest or by their place. `keyradius.facts/1` is JSON Lines: a
+//! [`Header`], records in any order, and an [`End`]. A file without an [`End`] was cut off.
 
 use std::borrow::Cow;
 use std::io::{self, BufRead, Write};
@@ -23,40 +22,40 @@ use sha2::{Digest, Sha256};
 use crate::read::public;
 use keyradius_core::hex::hex;
 
-/// The schema that is written, and the only one that is read.
+/// The schema that is written, and the only one that is accepted.
 pub const SCHEMA: &str = "keyradius.facts/1";
 
-/// Longest record that is read, in bytes: a key in a hundred tags of a repository takes some ten thousand.
+/// Longest record accepted, in bytes. A key in a hundred tags of a repository takes about ten thousand bytes.
 const LONGEST: u64 = 4 << 20;
 
-/// Facts of one source or of several.
+/// Facts of one or more sources.
 #[derive(Debug, Default)]
 pub struct Facts {
-    /// Materials at their places.
+    /// Materials with their places.
     pub occurrences: Vec<Occurrence>,
-    /// What was not read, or not opened.
+    /// What was not read or not opened.
     pub gaps: Vec<Gap>,
-    /// How the opening of what is locked went.
+    /// Statistics of opening locked containers.
     pub opening: Opening,
-    /// What was read, in numbers.
+    /// Statistics of what was read.
     pub counts: Counts,
-    /// The histories that were read.
+    /// The git histories that were read.
     pub repositories: Vec<Summary>,
 }
 
-/// How the opening of what is locked went, in numbers.
+/// Statistics of opening locked containers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opening {
-    /// Locked containers, each counted once in each unit however many copies there are.
+    /// Locked containers; copies of a container are counted once per unit.
     pub containers: u64,
-    /// Passwords tried in all.
+    /// Passwords tried in total.
     pub tried: u64,
-    /// Containers of which at least one key opened.
+    /// Containers from which at least one key was opened.
     pub opened: u64,
 }
 
 impl Opening {
-    /// Adds that of another run. A sum that does not fit stays at the largest number.
+    /// Adds the statistics of another run; sums saturate.
     fn add(&mut self, other: Self) {
         self.containers = self.containers.saturating_add(other.containers);
         self.tried = self.tried.saturating_add(other.tried);
@@ -65,7 +64,7 @@ impl Opening {
 }
 
 impl Facts {
-    /// Joins facts of other sources to these. What both tell of one place is told once.
+    /// Appends the facts of other sources. [`Self::settle`] removes duplicates.
     pub fn join(&mut self, mut other: Self) {
         self.occurrences.append(&mut other.occurrences);
         self.gaps.append(&mut other.gaps);
@@ -74,7 +73,7 @@ impl Facts {
         self.opening.add(other.opening);
     }
 
-    /// Sorts everything, and drops what stands twice, because of targets that overlap.
+    /// Sorts everything and removes duplicates, which come from overlapping targets.
     pub fn settle(&mut self) {
         let place = |a: &Occurrence, b: &Occurrence| {
             let (x, y) = (&a.material, &b.material);
@@ -92,7 +91,8 @@ impl Facts {
         self.repositories.dedup();
     }
 
-    /// Names ordinary secrets by digests that nobody can look up without the key. Without a key they go by their places.
+    /// Replaces the digests of ordinary secrets with keyed digests, which nobody can look up without the key. Without a
+    /// key the digests are removed, and each secret is identified by its place.
     pub fn seal(&mut self, key: Option<&JoinKey>) {
         for occurrence in &mut self.occurrences {
             seal(&mut occurrence.material, key);
@@ -115,20 +115,21 @@ fn seal(material: &mut Material, key: Option<&JoinKey>) {
     };
 }
 
-/// What the digests of ordinary secrets are made with: whoever compares facts keeps one, and hands it to those who make them.
+/// The key for the digests of ordinary secrets. Whoever compares facts generates one and gives it to those who write
+/// them.
 #[derive(Clone)]
 pub struct JoinKey(zeroize::Zeroizing<Vec<u8>>);
 
 impl JoinKey {
-    /// Shortest key, in bytes: as strong as the digest.
+    /// Shortest key, in bytes: the length of the digest.
     pub const SHORTEST: usize = 32;
 
-    /// A key of at least [`Self::SHORTEST`] bytes.
+    /// A key; `None` if it has less than [`Self::SHORTEST`] bytes.
     pub fn new(bytes: &[u8]) -> Option<Self> {
         (bytes.len() >= Self::SHORTEST).then(|| Self(zeroize::Zeroizing::new(bytes.to_vec())))
     }
 
-    /// What tells that two facts were made with the same key: 16 hexadecimal digits.
+    /// Identifier of the key, 16 hexadecimal digits: equal if two sets of facts were made with the same key.
     pub fn id(&self) -> String {
         let digest = self.digest(b"keyradius join key");
         hex(&digest).get(..16).unwrap_or_default().to_owned()
@@ -161,7 +162,7 @@ pub struct Header {
     pub limits: Limits,
     /// Whether passwords were tried.
     pub passwords: bool,
-    /// Id of the key that digests of ordinary secrets were made with; without one they go by their places.
+    /// Identifier of the [`JoinKey`]; without one, ordinary secrets are identified by their places.
     pub join_key: Option<String>,
     /// What was scanned.
     pub targets: Vec<PlainPath>,
@@ -169,21 +170,21 @@ pub struct Header {
     pub started: i64,
 }
 
-/// The last record: that there is one shows that nothing was cut off.
+/// The last record: its presence shows that the facts are complete.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct End {
     /// When the run ended, seconds since 1970.
     pub finished: i64,
-    /// What was read, in numbers.
+    /// Statistics of what was read.
     pub counts: Counts,
-    /// How the opening of what is locked went.
+    /// Statistics of opening locked containers.
     pub opening: Opening,
-    /// How many records stand between the header and this one.
+    /// Number of records between the header and this one.
     pub records: u64,
 }
 
-/// What an engine looks for, as a digest of 16 hexadecimal digits over ids and anchors: facts that were made by other rules may
-/// lack what these find.
+/// Digest of the ids and anchors that an engine looks for, 16 hexadecimal digits. Facts made with other rules may lack
+/// what these rules find.
 pub fn rules(knowledge: &Knowledge<'_>) -> String {
     let mut hash = Sha256::new();
     let mut add = |text: &[u8]| {
@@ -204,24 +205,24 @@ pub fn rules(knowledge: &Knowledge<'_>) -> String {
     hex(&hash.finalize()).get(..16).unwrap_or_default().to_owned()
 }
 
-/// One line of facts: borrowed as it is written, owned as it is read.
+/// One line of facts: borrowed for writing, owned after reading.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum Line<'a> {
-    /// The first.
+    /// The first line.
     Facts(Cow<'a, Header>),
     /// A material at a place.
     Occurrence(Cow<'a, Occurrence>),
     /// What was not read.
     Gap(Cow<'a, Gap>),
-    /// A history that was read.
+    /// A git history that was read.
     Repository(Cow<'a, Summary>),
-    /// The last.
+    /// The last line.
     End(Cow<'a, End>),
 }
 
-/// Facts on their way out: each source when it is read, so that nobody holds all of them.
+/// Writes facts source by source, so that they are never all in memory.
 pub struct Lines<F> {
     tell: F,
     records: u64,
@@ -230,13 +231,13 @@ pub struct Lines<F> {
 }
 
 impl<E, F: FnMut(&Line<'_>) -> Result<(), E>> Lines<F> {
-    /// Hands out the header.
+    /// Writes the header.
     pub fn begin(header: &Header, mut tell: F) -> Result<Self, E> {
         tell(&Line::Facts(Cow::Borrowed(header)))?;
         Ok(Self { tell, records: 0, counts: Counts::default(), opening: Opening::default() })
     }
 
-    /// Hands out the records of one source, or of several.
+    /// Writes the records of one or more sources.
     pub fn add(&mut self, facts: &Facts) -> Result<(), E> {
         self.counts.add(facts.counts.clone());
         self.opening.add(facts.opening);
@@ -250,14 +251,14 @@ impl<E, F: FnMut(&Line<'_>) -> Result<(), E>> Lines<F> {
         Ok(())
     }
 
-    /// Hands out the end. `finished` is in seconds since 1970.
+    /// Writes the end record. `finished` is in seconds since 1970.
     pub fn end(mut self, finished: i64) -> Result<(), E> {
         let end = End { finished, counts: self.counts, opening: self.opening, records: self.records };
         (self.tell)(&Line::End(Cow::Owned(end)))
     }
 }
 
-/// Writes facts, each record on a line. Texts of the input are written as they are: this is not for a terminal.
+/// Writes facts, one record per line. Texts of the input are not escaped for a terminal.
 pub fn write(facts: &Facts, header: &Header, finished: i64, to: &mut dyn Write) -> io::Result<()> {
     let mut lines = Lines::begin(header, |line| {
         serde_json::to_writer(&mut *to, line)?;
@@ -271,15 +272,15 @@ pub fn write(facts: &Facts, header: &Header, finished: i64, to: &mut dyn Write) 
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum FactsError {
-    /// They could not be read.
+    /// Reading failed.
     Io(io::Error),
-    /// They are not facts, or of another schema; which.
+    /// Not facts, or facts of another schema: which.
     Schema(String),
-    /// A line cannot be understood: its number, from 1, and what is wrong with it.
+    /// A malformed line: its number, from 1, and what is wrong with it.
     Line(u64, String),
-    /// They end before their end.
+    /// The end record is missing.
     Cut,
-    /// They take more room than is left.
+    /// The facts exceed the room that is left.
     TooLarge,
 }
 
@@ -289,9 +290,9 @@ impl std::fmt::Display for FactsError {
             Self::Io(error) => write!(f, "{error}"),
             Self::Schema(what) => write!(f, "{what}: not {SCHEMA}"),
             Self::Line(number, what) => write!(f, "line {number}: {what}"),
-            Self::TooLarge => f.write_str("the facts take more room than they may"),
+            Self::TooLarge => f.write_str("the facts exceed the memory limit"),
             Self::Cut => {
-                f.write_str("they end before their end: the run that wrote them was stopped, or a part is missing")
+                f.write_str("the end record is missing: the run that wrote them was stopped, or the file was cut")
             }
         }
     }
@@ -305,8 +306,9 @@ impl From<io::Error> for FactsError {
     }
 }
 
-/// Reads facts that [`write()`] wrote, or that somebody says it did: every line is bounded, all lines together by `room` in bytes,
-/// from which they are taken, and what follows from a public half is worked out anew. In memory facts take about as much.
+/// Reads facts that [`write()`] wrote, or that claim to be. Every line is bounded, and the lines together by `room` in
+/// bytes, which is reduced by what was read. Everything that follows from a public half is recomputed. Facts take about
+/// as much memory as their text.
 pub fn read(from: &mut dyn BufRead, room: &mut u64) -> Result<(Header, Facts, End), FactsError> {
     let mut facts = Facts::default();
     let (mut header, mut line, mut number, mut records) = (None, Vec::new(), 0_u64, 0_u64);
@@ -332,20 +334,20 @@ pub fn read(from: &mut dyn BufRead, room: &mut u64) -> Result<(Header, Facts, En
             continue;
         };
         match serde_json::from_slice(&line).map_err(|error| wrong(said(&error)))? {
-            Line::Facts(_) => return Err(wrong("a second header: give each file by itself".to_owned())),
+            Line::Facts(_) => return Err(wrong("a second header: pass each file separately".to_owned())),
             Line::Occurrence(occurrence) => facts.occurrences.push(checked(occurrence.into_owned()).map_err(wrong)?),
             Line::Gap(gap) => facts.gaps.push(gap.into_owned()),
             Line::Repository(summary) => facts.repositories.push(summary.into_owned()),
             Line::End(end) if end.records == records => {
                 if !from.fill_buf()?.is_empty() {
-                    return Err(wrong("something follows the end: give each file by itself".to_owned()));
+                    return Err(wrong("data after the end record: pass each file separately".to_owned()));
                 }
                 facts.counts = end.counts.clone();
                 facts.opening = end.opening;
                 return Ok((known.clone(), facts, end.into_owned()));
             }
             Line::End(end) => {
-                return Err(wrong(format!("{} records were written, and {records} are there", end.records)));
+                return Err(wrong(format!("{} records were written, but {records} are present", end.records)));
             }
         }
         records += 1;
@@ -353,7 +355,7 @@ pub fn read(from: &mut dyn BufRead, room: &mut u64) -> Result<(Header, Facts, En
 }
 
 fn header(line: &[u8]) -> Result<Header, FactsError> {
-    /// As much of a header as tells what it is of.
+    /// The part of a header that identifies its schema.
     #[derive(Deserialize)]
     struct Any {
         facts: Schema,
@@ -369,30 +371,30 @@ fn header(line: &[u8]) -> Result<Header, FactsError> {
     }
     match serde_json::from_slice(line) {
         Ok(Line::Facts(header)) => Ok(header.into_owned()),
-        Ok(_) => Err(FactsError::Schema("a header with something else".to_owned())),
+        Ok(_) => Err(FactsError::Schema("another record instead of the header".to_owned())),
         Err(error) => Err(FactsError::Line(1, said(&error))),
     }
 }
 
-/// What is wrong, without what stood there.
+/// The error without any text of the input.
 fn said(error: &serde_json::Error) -> String {
     let what = match error.classify() {
-        serde_json::error::Category::Data => "fields that this version does not know, or that are missing",
-        _ => "no JSON",
+        serde_json::error::Category::Data => "unknown or missing fields",
+        _ => "not JSON",
     };
     format!("{what} (column {})", error.column())
 }
 
-/// Seconds of a hundred thousand years: no certificate that can be read says more.
+/// Seconds of a hundred thousand years; no certificate that can be read has a later date.
 const LATEST: i64 = 100_000 * 31_556_952;
 
-/// A material as it may be believed: a public half is what its SubjectPublicKeyInfo says, not what is said of it, and numbers are
-/// such as a reader could have read.
+/// Validates a material: its public half must match its SubjectPublicKeyInfo, and its numbers must be ones that a
+/// reader could have produced.
 fn checked(mut occurrence: Occurrence) -> Result<Occurrence, String> {
     let Material { span, certificate, reference, pgp_fingerprint, .. } = &occurrence.material;
     let dates = certificate.iter().flat_map(|facts| [facts.not_before, facts.not_after]);
     if span.start > span.end || dates.into_iter().any(|date| !(-LATEST..=LATEST).contains(&date)) {
-        return Err("a number that no input has".to_owned());
+        return Err("a number out of range".to_owned());
     }
     let is_fingerprint =
         |text: &String| matches!(text.len(), 32 | 40 | 64) && text.bytes().all(|b| b.is_ascii_hexdigit());
@@ -400,24 +402,25 @@ fn checked(mut occurrence: Occurrence) -> Result<Occurrence, String> {
         return Err("not an OpenPGP fingerprint".to_owned());
     }
     if reference.as_ref().is_some_and(|reference| !(0..=100).contains(&reference.weight)) {
-        return Err("a use that weighs more than any".to_owned());
+        return Err("the weight of a use is out of range".to_owned());
     }
     if let Some(Identity::Public(half)) = &mut occurrence.material.identity {
         let own = public::from_spki(&half.spki).map(|own| match &half.ssh_sha256 {
-            // That of a key on a security token covers its application too, which no other name does.
+            // The SSH fingerprint of a key on a security token also covers its application; no other name of the key
+            // does.
             Some(ssh) if is_ssh(ssh) => PublicHalf { ssh_sha256: Some(ssh.clone()), ..own },
             _ => own,
         });
         match own {
             Ok(own) if own == **half => {}
-            Ok(_) => return Err("the names of a key do not follow from its public half".to_owned()),
-            Err(error) => return Err(format!("a public half that is none: {error}")),
+            Ok(_) => return Err("the digests of a key do not match its public half".to_owned()),
+            Err(error) => return Err(format!("invalid public key: {error}")),
         }
     }
     Ok(occurrence)
 }
 
-/// Whether this is what `ssh-keygen -l` prints: `SHA256:` and 43 digits of base64.
+/// Whether a text has the form of an `ssh-keygen -l` fingerprint: `SHA256:` and 43 digits of base64.
 fn is_ssh(text: &str) -> bool {
     let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
     text.strip_prefix("SHA256:").is_some_and(|digits| digits.len() == 43 && digits.bytes().all(is_digit))

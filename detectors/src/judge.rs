@@ -1,7 +1,7 @@
-//! Judges what a run found: the one pipeline that scans, hooks, the scorer and the tests share.
+//! Judges the harvest of a run: the one pipeline that scans, hooks, the scorer and the tests share.
 //!
-//! Passwords are tried on what is locked; keys, certificates and uses are joined; arithmetic is asked what it says of public
-//! halves; then every key is judged, and every ordinary secret. Nothing here reads a file or asks for the time.
+//! Passwords are tried on locked containers; keys, certificates and uses are joined; public keys are checked for
+//! weaknesses; then every key and every ordinary secret is judged. Nothing here reads a file or the clock.
 
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -17,31 +17,31 @@ use crate::radius::subject::Judge;
 use crate::radius::{Estate, Evidence, Finding, KnownKeys, RoleScore, SecretFinding, Survey, Tables, secrets, survey};
 use crate::{open, unsaid};
 
-/// What a run is judged by, besides what it found.
+/// Options and context of a judgement, besides the harvest.
 pub struct Judging<'a> {
-    /// Where the run began: what stands above says nothing about a key.
+    /// Where the run began: directories above these paths say nothing about a key.
     pub roots: &'a [PathBuf],
-    /// Which passwords are tried, and how long.
+    /// Which passwords are tried, and for how long.
     pub passwords: open::Options,
-    /// Between what no password is carried.
+    /// Units of the run: no password is carried from one to another.
     pub units: open::Units,
-    /// Detectors of one's own: asked for the locks of what they found. The built-in ones need not be named.
+    /// Custom detectors, asked for the locks of the materials they found. The built-in detectors need not be listed.
     pub own: &'a [&'a dyn Detector],
-    /// Keys that many people have; `None` for those that are built in.
+    /// Known keys; `None` for the built-in list.
     pub known: Option<&'a KnownKeys>,
-    /// Whether whoever put a key where it lies has a say in how severe it is. A gate does not ask the pusher whether a key is one
-    /// for tests.
+    /// Whether facts that the author of a change controls (path, certificates) may lower the severity. A gate sets
+    /// `false`: it does not ask the pusher whether a key is for tests.
     pub author: bool,
-    /// The time of the run, seconds since 1970: what is expired follows from it.
+    /// The time of the run, seconds since 1970; decides what is expired.
     pub now: i64,
     /// Threads, at least one.
     pub jobs: usize,
-    /// Says when to try no more passwords.
+    /// Returns true when no more passwords should be tried.
     pub cancelled: &'a (dyn Fn() -> bool + Sync),
 }
 
 impl<'a> Judging<'a> {
-    /// What holds at a time, in seconds since 1970: nothing is known of where the run began, and everything else is as usual.
+    /// The default options at a time, in seconds since 1970, without any roots.
     pub fn at(now: i64) -> Self {
         let passwords = open::Options::default();
         let units = open::Units::default();
@@ -54,7 +54,7 @@ impl<'a> Judging<'a> {
 }
 
 impl Facts {
-    /// Tries passwords on what is locked: the last step that needs anything but facts.
+    /// Tries passwords on locked containers: the last step that needs more than facts.
     pub fn of(harvest: Harvest, judging: &Judging<'_>) -> Self {
         let counts = harvest.counts();
         let Harvest { mut occurrences, candidates, mut gaps, .. } = harvest;
@@ -74,38 +74,39 @@ impl std::fmt::Debug for Judging<'_> {
     }
 }
 
-/// What came of it.
+/// The result of a judgement.
 #[derive(Debug, Default)]
 pub struct Judgement {
-    /// Keys, ranked. Their evidence and weaker hypotheses are left out: [`Self::ledger`] works them out for one.
+    /// Keys, ranked. Their evidence and weaker hypotheses are left out: [`Judgement::ledger`] computes them for one
+    /// finding.
     pub findings: Vec<Finding>,
     /// Ordinary secrets, ranked.
     pub secrets: Vec<SecretFinding>,
-    /// Certificates, public keys and stores that no finding is about, sorted by place.
+    /// Certificates, public keys and stores that belong to no finding, sorted by place.
     pub public: Vec<Occurrence>,
-    /// What was not read, what was not opened, and what arithmetic was not asked of.
+    /// What was not read or not opened, and which checks for weaknesses were left out.
     pub gaps: Vec<Gap>,
     /// How the opening of what is locked went.
     pub opening: Opening,
-    /// What the evidence follows from.
+    /// The estate that [`Judgement::ledger`] computes evidence from.
     estate: Estate,
 }
 
-/// Roles, evidence and known keys, read once: that takes longer than scanning a small tree that holds no key.
+/// Roles, evidence and known keys, parsed once: parsing takes longer than scanning a small tree without keys.
 static TABLES: LazyLock<Tables> = LazyLock::new(Tables::built_in);
 static KNOWN: LazyLock<KnownKeys> = LazyLock::new(KnownKeys::built_in);
 
-/// Judges what a run found.
+/// Judges a harvest.
 pub fn judge(harvest: Harvest, judging: &Judging<'_>) -> Judgement {
     judge_facts(Facts::of(harvest, judging), judging)
 }
 
-/// Judges facts, of one source or of many, from whichever run. Nothing is opened any more, so the passwords of `judging` do
-/// not matter.
+/// Judges facts of one or more sources, from any run. Nothing is opened here, so the passwords of `judging` are not
+/// used.
 pub fn judge_facts(facts: Facts, judging: &Judging<'_>) -> Judgement {
     let Facts { mut occurrences, mut gaps, opening, .. } = facts;
     if occurrences.iter().all(|occurrence| occurrence.material.kind != Kind::PrivateKey) {
-        // What uses keys says nothing where there are none.
+        // References are meaningless when no private key was found: drop them.
         occurrences.retain(|occurrence| occurrence.material.kind != Kind::Reference);
     }
     if occurrences.is_empty() {
@@ -127,7 +128,7 @@ pub fn judge_facts(facts: Facts, judging: &Judging<'_>) -> Judgement {
 }
 
 impl Judgement {
-    /// The evidence for and against every role of a finding, and the roles that it only hints at.
+    /// The evidence for and against every role of a finding, and its weaker hypotheses.
     pub fn ledger(&self, finding: &Finding) -> (Vec<Evidence>, Vec<RoleScore>) {
         classify::ledger(finding, &self.estate, &TABLES)
     }

@@ -1,4 +1,4 @@
-//! What is known, for the engine: every detector, unwrapper and container, put together.
+//! What the engine looks for: every detector, unwrapper and container.
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,7 @@ use crate::format::DETECTORS;
 use crate::wrap::{CONTAINERS, UNWRAPPERS, program, unopened};
 use crate::{secret, usage};
 
-/// All that is known of keys, for the engine.
+/// All detectors, unwrappers and containers for keys.
 pub fn keys() -> Knowledge<'static> {
     Knowledge {
         detectors: DETECTORS.to_vec(),
@@ -22,25 +22,25 @@ pub fn keys() -> Knowledge<'static> {
     }
 }
 
-/// What finds ordinary secrets. Apart from [`DETECTORS`], because a scan for keys alone leaves it out, anchors included.
+/// Detectors of ordinary secrets. Separate from [`DETECTORS`]: a scan for keys alone omits them and their anchors.
 pub const SECRETS: &[&dyn Detector] = &[&secret::Secrets];
 
-/// Everything, ordinary secrets included.
+/// [`keys`] and the detectors of ordinary secrets.
 pub fn everything() -> Knowledge<'static> {
     let mut knowledge = keys();
     knowledge.detectors.extend(SECRETS);
     knowledge
 }
 
-/// Everything, and the rules of a user.
+/// [`everything`] and the user's rules.
 pub fn everything_and(rules: &secret::UserRules) -> Knowledge<'_> {
     let mut knowledge: Knowledge<'_> = everything();
     knowledge.detectors.push(rules);
     knowledge
 }
 
-/// An engine that looks for keys, with the usual limits, compiled once for the whole process: for what a password brings to
-/// light, and for whoever looks at many small things.
+/// An engine that looks for keys, with the default limits, compiled once per process. For data decrypted with a
+/// password, and for callers that scan many small inputs.
 pub fn engine() -> &'static Engine<'static> {
     static ENGINE: LazyLock<Engine<'static>> = LazyLock::new(|| Engine::new(keys(), Limits::default()));
     &ENGINE

@@ -1,20 +1,21 @@
-//! What is not said: names and labels that the input gives to a key, where they may be a secret themselves.
+//! Names and labels from the input that may be secret themselves are replaced by their length.
 //!
-//! `JWT_SECRET_KEY=` may be followed by a path or by the secret; a comment may hold another key. Neither can always be told from the
-//! other, so whatever may be a secret is told by its length alone.
+//! `JWT_SECRET_KEY=` may be followed by a path or by the secret; a comment may contain another key. The two cases
+//! cannot always be distinguished, so any text that may be a secret is reported by its length alone.
 
 use keyradius_core::material::{Kind, Material, Name, Occurrence};
 
 use crate::knowledge;
 use crate::read::chance;
 
-/// Fewest characters of a text that can hold a private key: 32 bytes in base64 without padding, less some.
+/// Fewest characters of a text that can contain a private key: 32 bytes in base64 without padding take 43, less some
+/// margin.
 const KEY: usize = 40;
 
-/// Takes the secrets out of what is told of a find. Everything that depends on names was done before.
+/// Removes secrets from the texts of an occurrence. Call it last: everything that depends on names must be done before.
 pub(crate) fn hush(occurrence: &mut Occurrence) {
     if let Some(mark) = &mut occurrence.mark {
-        // The date behind the reason says how long the mark holds: it stays.
+        // The ` until=` date after the reason says how long the mark is valid: it is kept.
         let until = mark.text.split_off(mark.text.rfind(" until=").unwrap_or(mark.text.len()));
         hush_text(&mut mark.text);
         mark.text.push_str(&until);
@@ -39,7 +40,7 @@ fn hush_material(material: &mut Material) {
 
 fn hush_text(text: &mut String) {
     if text.len() >= KEY && holds_key(text) {
-        *text = format!("[{} characters that hold a key]", text.chars().count());
+        *text = format!("[{} characters that contain a key]", text.chars().count());
     }
 }
 
@@ -66,7 +67,7 @@ mod tests {
     use crate::read::text::base64;
 
     #[test]
-    fn a_key_in_a_label_is_told_by_its_length() {
+    fn a_key_in_a_label_is_replaced_by_its_length() {
         let mut der = vec![0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
         der.extend_from_slice(&Sha256::digest(b"a seed"));
         let mut material = Material::new(Kind::PrivateKey, "jwk", Encoding::Text, 0..0);
@@ -74,7 +75,7 @@ mod tests {
         material.labels =
             vec![Label::new("kid", text.as_bytes()), Label::new("comment", b"release key of example.org, 2026")];
         hush_material(&mut material);
-        assert_eq!(material.labels[0].text, format!("[{} characters that hold a key]", text.len()));
+        assert_eq!(material.labels[0].text, format!("[{} characters that contain a key]", text.len()));
         assert_eq!(material.labels[1].text, "release key of example.org, 2026");
     }
 }

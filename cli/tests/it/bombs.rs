@@ -1,9 +1,9 @@
-//! Archives that are made to hurt, small and with small limits: each ends by itself, says what was left out, and hides
-//! nothing that lies beside it. `benches/bombs.py` has them in their full size, with a clock.
+//! Small decompression bombs with small limits: each scan ends, reports what it left out, and finds the key next to the
+//! bomb. `benches/bombs.py` has the full sizes, with a clock.
 
 use crate::workshop::{Ran, Workshop, base64, key_pem};
 
-/// A scan of a bomb with a key beside it. The key is found whatever comes of the bomb.
+/// Scans a bomb with a key next to it. The key is found whatever happens to the bomb.
 fn set_off(test: &str, bomb: &[u8], limits: &[&str]) -> Ran {
     let shop = Workshop::new(test);
     shop.file("tree/bomb", bomb).file("tree/beside.pem", key_pem(1));
@@ -12,7 +12,7 @@ fn set_off(test: &str, bomb: &[u8], limits: &[&str]) -> Ran {
     ran
 }
 
-/// Where something was found.
+/// The places of all findings.
 fn paths(ran: &Ran) -> Vec<String> {
     let report = ran.json();
     let findings = report["findings"].as_array().expect("findings");
@@ -37,7 +37,7 @@ fn all_read(ran: &Ran) {
     assert_eq!(reasons(ran), [""; 0], "{ran:?}");
 }
 
-/// A gzip stream that holds itself. Made by `quine` of `benches/bombs.py`, which says how.
+/// A gzip stream that contains itself. Made by `quine` in `benches/bombs.py`, which explains it.
 const QUINE: &str = "\
     1f8b08080000000000ff3030303000001400ebff1f8b08080000000000ff3030303000001400ebff428821c400000500faff428821c400000500\
     faff000500faff001400ebff428821c400000500faff000500faff001400ebff428821c400001400ebff428821c400001400ebff428821c40000\
@@ -82,7 +82,7 @@ const TEN_TERABYTES: u64 = 10 << 40;
 fn a_file_of_ten_terabytes_that_stores_one_key() {
     let key = key_pem(2).into_bytes();
     let hole = TEN_TERABYTES - key.len() as u64;
-    // GNU's own header: offset and size of the piece, the real size (tar manual, Basic Tar Format), in base 256.
+    // GNU's own header: offset and size of the segment, and the real size in base 256 (tar manual, Basic Tar Format).
     let gnu = header("hole", b'S', key.len(), |block| {
         block[257..265].copy_from_slice(b"ustar  \0");
         for (at, number) in [(386, hole), (398, key.len() as u64), (483, TEN_TERABYTES)] {
@@ -90,7 +90,7 @@ fn a_file_of_ten_terabytes_that_stores_one_key() {
             block[at + 4..at + 12].copy_from_slice(&number.to_be_bytes());
         }
     });
-    // A pax map, version 1.0: in front of the content.
+    // A pax map, version 1.0, before the content.
     let record = |name: &str| format!("{} GNU.sparse.{name}\n", name.len() + 15);
     let records = ["major=1", "minor=0", "name=hole", "realsize=10995116277760"].map(record).concat();
     assert!(records.lines().all(|line| line.starts_with(&(line.len() + 1).to_string())), "{records}");
@@ -128,7 +128,7 @@ fn base64_of_base64_of_base64() {
     left_out(&set_off("coded_deeper", at(6).as_bytes(), &["--max-depth", "4"]), "too_deep");
 }
 
-/// A ZIP of entries that all lead to the same stored bytes.
+/// A ZIP of entries that all refer to the same stored bytes.
 fn overlapping(content: &[u8], entries: u16) -> Vec<u8> {
     let le = |number: usize| (number as u32).to_le_bytes();
     let (size, short) = (le(content.len()), |number: u16| number.to_le_bytes());
@@ -154,7 +154,7 @@ fn entries_that_lead_to_the_same_bytes() {
 
 #[test]
 fn more_than_may_be_held() {
-    // A ZIP has to be read at any place, so inside of another archive it is held.
+    // A ZIP needs random access, so inside another archive it is held in memory.
     let inner = overlapping(&vec![b' '; 100_000], 1);
     let ran = set_off("held", &tar("inner.zip", &inner), &["--max-held", "10000"]);
     left_out(&ran, "too_large");

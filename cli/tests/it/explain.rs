@@ -1,4 +1,4 @@
-//! `keyradius explain`: the list, a role with its playbook, a rule, a finding of a report, mistakes.
+//! `keyradius explain`: the list, a role with its playbook, a rule, a finding of a report, usage errors.
 
 use crate::workshop::{Workshop, key_pem};
 

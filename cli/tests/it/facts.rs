@@ -1,4 +1,4 @@
-//! Facts on the command line: written, joined, cut, and of others.
+//! Facts on the command line: written, joined, truncated, and of other schemas.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -61,7 +61,7 @@ fn parts_that_are_judged_together_give_the_report_of_the_whole() {
         );
         assert!(many.stderr.contains("note: what 3 files of facts call verified"), "{many:?}");
     }
-    // What is allowed, by the configuration and beside the key, is allowed in both.
+    // Keys allowed by the configuration or by a mark are allowed in both reports.
     let allowed = "[[allow]]\npath = \"one/vendor/**\"\nreason = \"of others\"\n";
     std::fs::write(ground.join("keyradius.toml"), allowed).expect("a file");
     let with = |command: &str, rest: &[&str]| {
@@ -108,7 +108,7 @@ fn every_line_obeys_the_published_schema() {
 }
 
 #[test]
-fn facts_that_are_cut_foreign_or_none_are_refused() {
+fn facts_that_are_cut_foreign_or_invalid_are_refused() {
     let shop = Workshop::new("facts_refused");
     shop.file("a.pem", key_pem(1)).file("b.pem", key_pem(2));
     let facts = shop.run(&["scan", "--no-config", "--format", "facts", "."]).stdout;
@@ -123,13 +123,13 @@ fn facts_that_are_cut_foreign_or_none_are_refused() {
     };
     for (name, text, said) in [
         ("empty", String::new(), "an empty file"),
-        ("end", without_end, "end before their end"),
-        ("half a line", facts[..facts.len() - 5].to_owned(), "end before their end"),
+        ("end", without_end, "the end record is missing"),
+        ("half a line", facts[..facts.len() - 5].to_owned(), "the end record is missing"),
         ("one", without_one, "records were written"),
         ("schema", facts.replacen("keyradius.facts/1", "keyradius.facts/2\\u001b[31m", 1), "not keyradius.facts/1"),
         ("report", "{\"schema\":\"keyradius.report/1\"}\n".to_owned(), "another kind of file"),
         ("pem", key_pem(1), "another kind of file"),
-        ("twice", facts.clone() + &facts, "something follows the end"),
+        ("twice", facts.clone() + &facts, "data after the end record"),
         (
             "fingerprint",
             facts.replacen("\"pgp_fingerprint\":null", "\"pgp_fingerprint\":\"\\u001b[2J\"", 1),

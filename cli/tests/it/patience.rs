@@ -1,13 +1,13 @@
-//! Guards against what may hang. No test asserts how long something takes: tests count work, or look at what came out. Where
-//! a process or a condition could keep a test waiting for ever, these functions end it after ten minutes.
+//! Guards against hanging. No test asserts durations: tests count work, or check results. Where a process or a
+//! condition could make a test wait for ever, these functions end it after ten minutes.
 
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// Far beyond what anything here needs: a minute was too little for a machine on which others build.
+/// Far more than anything here needs: a minute was too short on a machine with parallel builds.
 const PATIENCE: Duration = Duration::from_mins(10);
 
-/// Runs a command, collects what it writes, and ends it if it does not end by itself.
+/// Runs a command, collects its output, and kills it if it does not exit in time.
 pub(crate) fn run_to_its_end(command: &mut Command) -> Output {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
     let (mut out, mut err) = (child.stdout.take().expect("a pipe"), child.stderr.take().expect("a pipe"));
@@ -33,7 +33,7 @@ pub(crate) fn run_to_its_end(command: &mut Command) -> Output {
     })
 }
 
-/// Waits until something is there, and fails if it never is.
+/// Waits for a condition, and fails if it is never met.
 pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
@@ -45,11 +45,11 @@ pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// Pauses after which to disturb a process, from before it has begun to after its end, however fast the machine is: they grow
-/// until one was longer than the process, and then begin again.
+/// Pauses before disturbing a process, from before its start to after its end, on machines of any speed: they grow
+/// until one was longer than the process, and then start again.
 pub(crate) struct Pauses {
     next: Duration,
-    /// The part of a pause by which the next is longer: 4 is a quarter.
+    /// The growth of the pauses: 4 means that the next is longer by a quarter.
     part: u32,
 }
 
@@ -60,7 +60,7 @@ impl Pauses {
         Self { next: Self::FIRST, part }
     }
 
-    /// Waits. Returns whether the process ended meanwhile.
+    /// Waits. Returns whether the process has exited.
     pub(crate) fn outlast(&mut self, child: &mut Child) -> bool {
         std::thread::sleep(self.next);
         let ended = child.try_wait().expect("it waits").is_some();

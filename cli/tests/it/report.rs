@@ -1,4 +1,4 @@
-//! `keyradius report`: conversions that lose nothing, refusals, and comparisons.
+//! `keyradius report`: lossless conversions, refusals, and comparisons.
 
 use std::io::Write;
 use std::path::Path;
@@ -21,7 +21,7 @@ fn piped(dir: &Path, args: &[&str], input: &str) -> Ran {
     let mut child = command.spawn().expect("the binary starts");
     let mut stdin = child.stdin.take().expect("a pipe");
     let input = input.as_bytes().to_vec();
-    // A refusal may come before all was written.
+    // A refusal may come before all input was written.
     let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
     let ran = Ran::from(child.wait_with_output().expect("it ends"));
     writer.join().expect("the writer ends");
@@ -70,7 +70,7 @@ fn a_report_converts_to_what_the_scan_would_have_written() {
             let other = piped(ground.path(), &args, &report);
             assert_eq!(other.code, Some(0), "{other:?}");
             assert_eq!(one.stdout, other.stdout, "{source} to {format} {look:?}");
-            // Times are frozen, so that the last line says less.
+            // With fixed times the summary line has less in it; its last part is not compared.
             let last = |ran: &Ran| ran.stderr.rsplit_once(" · ").map(|(line, _)| line.to_owned());
             assert!(format != "human" || last(&one).is_some() && last(&one) == last(&other), "{one:?} {other:?}");
             assert!(format == "human" || other.stderr.is_empty(), "{other:?}");
@@ -87,7 +87,7 @@ fn files_are_read_written_and_refused() {
     assert!(ran.code == Some(0) && ran.stdout.is_empty() && ran.stderr.is_empty(), "{ran:?}");
     let sarif = std::fs::read_to_string(shop.path().join("r.sarif")).expect("a log");
     assert!(sarif.contains("\"version\": \"2.1.0\""), "{sarif}");
-    // Over itself: read to its end before it is replaced.
+    // The input file itself: it is read completely before it is replaced.
     assert_eq!(shop.run(&["report", "r.json", "--format", "json", "-o", "r.json"]).code, Some(0));
     let ran = shop.run(&["report", "r.json"]);
     assert!(ran.code == Some(0) && ran.stdout.contains("a.pem:1") && ran.stderr.contains("1 other key"), "{ran:?}");
@@ -133,7 +133,7 @@ fn files_are_read_written_and_refused() {
         assert!(ran.code == Some(0) && ran.stderr.contains("made without --show-public") == said, "{args:?} {ran:?}");
         assert!(ran.stderr.contains("note: sample.json: its summary does not count what it holds"), "{ran:?}");
     }
-    // JSON lines explain as well.
+    // JSON Lines have explanations too.
     let lines = shop.run(&["report", "r.json", "--format", "jsonl"]).stdout;
     shop.file("r.jsonl", lines);
     let ran = shop.run(&["explain", "kr1:", "--report", "r.jsonl"]);
@@ -146,7 +146,7 @@ fn scan(shop: &Workshop, name: &str, args: &[&str]) {
     assert!(matches!(ran.code, Some(0 | 1 | 3)), "{ran:?}");
 }
 
-/// What `report diff` says as JSON, and its exit code.
+/// The JSON output of `report diff`, and its exit status.
 fn diff(shop: &Workshop, old: &str, new: &str) -> (serde_json::Value, Option<i32>) {
     let ran = shop.run(&["report", "diff", old, new, "--format", "json"]);
     let diff = ran.json();
@@ -171,7 +171,7 @@ fn what_is_new_worse_gone_or_not_seen() {
     scan(&shop, "old.json", &["d", "e"]);
     assert_eq!(diff(&shop, "old.json", "old.json").1, Some(0));
 
-    // New: a key and a secret. Gone: a key. A line that moves changes nothing.
+    // New: a key and a secret. Gone: a key. A moved line changes nothing.
     shop.file("d/new.der", key_der(4))
         .file("d/t.env", format!("T={token}\n"))
         .file("d/a.pem", "\n\n".to_owned() + &key_pem(1));
@@ -188,7 +188,7 @@ fn what_is_new_worse_gone_or_not_seen() {
     }
     assert!(human.stderr.starts_with("2 new, 1 gone, 2 unchanged"), "{human:?}");
 
-    // The other way round: what the newer scan did not look at is not gone.
+    // The other direction: what the newer scan did not read is not gone.
     scan(&shop, "part.json", &["d"]);
     let (told, code) = diff(&shop, "old.json", "part.json");
     assert_eq!((counts(&told), code), ([2, 0, 0, 1, 1, 1], Some(1)), "{told:#}");
@@ -198,7 +198,7 @@ fn what_is_new_worse_gone_or_not_seen() {
     );
     assert_eq!(told["coverage"]["targets_only_old"], serde_json::json!(["e"]));
 
-    // A copy is worse; a copy that is gone is a change; a place that was not read is neither.
+    // A copy is worse; a removed copy is a change; a place that was not read is neither.
     shop.file("d/copy.txt", key_pem(1));
     scan(&shop, "copy.json", &["d"]);
     let (told, code) = diff(&shop, "part.json", "copy.json");
@@ -212,7 +212,7 @@ fn what_is_new_worse_gone_or_not_seen() {
     assert!(told["not_seen"].as_array().is_some_and(|all| all.iter().any(|one| one["why"] == "gap")), "{told:#}");
     assert!(told["coverage"]["gaps_only_new"].as_array().is_some_and(|gaps| !gaps.is_empty()), "{told:#}");
 
-    // Allowed: counts for nothing while it is, and is worse when it is no longer.
+    // Allowed: not counted while allowed, and worse when no longer allowed.
     shop.file("k.toml", "[[allow]]\npath = \"d/**\"\nreason = \"tests\"\n");
     let ran = shop.run(&["scan", "-c", "k.toml", "--format", "json", "-o", "allowed.json", "d"]);
     assert_eq!(ran.code, Some(0), "{ran:?}");

@@ -1,4 +1,4 @@
-//! Scans of small trees: exit codes, formats, allowing.
+//! Scans of small trees: exit statuses, formats, allowances.
 
 use std::io::Write;
 use std::process::Stdio;
@@ -55,13 +55,13 @@ fn what_lies_in_an_archive_is_a_place_of_its_own() {
     let report = shop.run(&["scan", "--format", "json"]).json();
     assert_eq!(report["coverage"]["containers"]["tar"], 2);
     assert_eq!(report["coverage"]["members"], 2);
-    // A limit that bites is told, and makes the answer incomplete.
+    // An exceeded limit is reported, and makes the result incomplete.
     let ran = shop.run(&["scan", "--max-depth", "1", "--fail-on", "none", "--show-skipped", "image.tar"]);
     assert_eq!(ran.code, Some(3), "{ran:?}");
     assert!(ran.stdout.contains("image.tar!layer.tar: wrapped deeper than --max-depth"), "{ran:?}");
     let ran = shop.run(&["scan", "--max-members", "1", "--fail-on", "none", "--show-skipped", "image.tar"]);
     assert_eq!(ran.code, Some(3), "{ran:?}");
-    // Through a pipe it is a stream.
+    // Through a pipe, the archive is a stream.
     let mut piped = shop.command(&["scan", "-"]);
     piped.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = piped.spawn().expect("keyradius");
@@ -181,11 +181,11 @@ fn what_is_allowed_is_counted_and_carried() {
         assert_eq!(ran.code, Some(i32::from(open > 0)), "{config}");
         assert_eq!(ran.stderr.lines().filter(|line| line.starts_with("note: keyradius.toml:1: ")).count(), notices);
     }
-    // What was not read may be what an entry speaks of.
+    // An allow entry may be about something that was not read.
     shop.file("keyradius.toml", allow("path = 'tests'", ""));
     let unread = shop.run(&["scan", "--format", "json", "--max-file-size", "10"]).json();
     assert_eq!((&unread["scan"]["complete"], &unread["notices"]), (&false.into(), &serde_json::json!([])));
-    // The configuration of the tree that one stands in, not of the tree that is scanned.
+    // The configuration of the current tree applies, not that of the scanned tree.
     shop.file("keyradius.toml", allow("path = '*.pem'", ""));
     let other = Workshop::new("allow_from_elsewhere");
     let scanned = shop.path().to_str().expect("UTF-8");

@@ -1,12 +1,12 @@
-//! No secret byte leaves: a marker stands where each kind of private key holds its secret, and must not come out in any
-//! format, at any verbosity, in any of the spellings that bytes can take.
+//! No secret byte is printed: each kind of private key has a marker as its secret. The marker must not appear in any
+//! format, at any verbosity, in any encoding.
 //!
-//! The keys are made up around the marker, so most of them fail their arithmetic: that path has to be as tight as the
-//! other one, and reports more.
+//! The keys are made up around the marker, so most of them fail their arithmetic: that path has to be as safe as the
+//! other, and reports more.
 
 use super::workshop::{Workshop, base64};
 
-/// 32 bytes that nothing else would write.
+/// 32 bytes that nothing else writes.
 const MARKER: &[u8; 32] = b"k3yr4d1us-PLANTED-m4rker-0123#%!";
 
 fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
@@ -24,12 +24,12 @@ fn pem(label: &str, der: &[u8]) -> String {
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", base64(der))
 }
 
-/// An odd number of `bytes` bytes, none of them from the marker.
+/// An odd number of `bytes` bytes that does not contain the marker.
 fn odd(bytes: usize) -> Vec<u8> {
     (0..bytes).map(|i| (i as u8).wrapping_mul(151) | 1 | u8::from(i == 0) << 6).collect()
 }
 
-/// PKCS#1 whose private numbers are the marker over and over.
+/// PKCS#1 whose private numbers repeat the marker.
 fn rsa() -> Vec<u8> {
     let secret = [&[1_u8][..], &MARKER.repeat(4)].concat();
     let number = |bytes: &[u8]| tlv(0x02, &[bytes]);
@@ -78,7 +78,7 @@ fn putty() -> String {
     )
 }
 
-/// A PFX without MAC that holds the Ed25519 key in the clear.
+/// A PFX without MAC with the unencrypted Ed25519 key.
 fn pkcs12() -> Vec<u8> {
     let data = tlv(0x06, &[&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x01]]);
     let key_bag = tlv(0x06, &[&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x0c, 0x0a, 0x01, 0x01]]);
@@ -97,7 +97,7 @@ fn openpgp() -> Vec<u8> {
     [&[0x94, body.len() as u8][..], &body].concat()
 }
 
-/// Every way in which the marker, or eight bytes of it, could be written.
+/// Every encoding of the marker, and of eight bytes of it.
 fn spellings() -> Vec<String> {
     let mut all = Vec::new();
     for part in [&MARKER[..8], &MARKER[12..20], &MARKER[24..]] {

@@ -1,9 +1,9 @@
-//! Ordinary secrets from end to end: reports, exit codes, allowances, rules of the user, conversion, hooks.
+//! Ordinary secrets from end to end: reports, exit statuses, allowances, user rules, conversion, hooks.
 
 use crate::hook::repo::Repo;
 use crate::workshop::{Ran, Workshop, key_pem};
 
-/// The dummies that npm and GitHub printed when they announced their checksums, in parts.
+/// The examples that npm and GitHub published with their checksums, in parts.
 fn npm() -> String {
     ["npm_", "qkJaB6MffYVzZXWqmcoF49yrUxP3wf", "0LsakP"].concat()
 }
@@ -173,7 +173,7 @@ fn a_commit_that_adds_one_is_stopped() {
     silent(&ran);
     let ran = repo.file("k.pem", key_pem(1)).stage().commit();
     ran.blocked("a key first", &["would add 1 new key\n", "would add 1 new ordinary secret\n"]);
-    // What is allowed or was there before is no news.
+    // A secret that is allowed or was there before is not new.
     std::fs::remove_file(repo.place().join("k.pem")).expect("removed");
     repo.file("ci.env", format!("T={} # keyradius:allow reason=\"a dummy\"\n", npm()))
         .stage()

@@ -1,4 +1,4 @@
-//! Help, mistakes, and the commands that need no scan.
+//! Help, usage errors, and commands that need no scan.
 
 use crate::workshop::Workshop;
 

@@ -1,20 +1,20 @@
-//! A directory to work in, keys made on the spot, and the binary.
+//! A working directory, generated keys, and the binary.
 //!
-//! No key stands in this repository: an Ed25519 key is any 32 bytes behind a fixed header (RFC 8410 7), so the tests
-//! make theirs, and write its armor from parts.
+//! This repository contains no key: an Ed25519 key is any 32 bytes after a fixed header (RFC 8410 7), so the tests make
+//! their own, and assemble its armor from parts.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// Keeps notes about the repository of keyradius, which may lie above the directories of the tests, out of their output.
+/// Keeps notes about keyradius' own repository, which may be above the directories of the tests, out of their output.
 pub(crate) const CEILING: (&str, &str) = ("GIT_CEILING_DIRECTORIES", env!("CARGO_TARGET_TMPDIR"));
 
-/// A directory of its own, that looks like the root of a repository.
+/// A temporary directory that looks like the root of a repository.
 pub(crate) struct Workshop(PathBuf);
 
 impl Workshop {
-    /// An empty one, for the test of this name.
+    /// An empty directory for the test of this name.
     pub(crate) fn new(test: &str) -> Self {
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
         let _ = std::fs::remove_dir_all(&directory);
@@ -34,7 +34,7 @@ impl Workshop {
         self
     }
 
-    /// The binary, in this directory, in an environment without opinions.
+    /// The binary, in this directory, in a neutral environment.
     pub(crate) fn command(&self, args: &[impl AsRef<OsStr>]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_keyradius"));
         command.args(args).current_dir(&self.0).stdin(Stdio::null()).env(CEILING.0, CEILING.1);
@@ -44,14 +44,14 @@ impl Workshop {
         command
     }
 
-    /// Runs it.
+    /// Runs the binary.
     pub(crate) fn run(&self, args: &[&str]) -> Ran {
         Ran::from(self.command(args).output().expect("the binary runs"))
     }
 }
 
 impl Drop for Workshop {
-    /// A passing test leaves no key behind; a failing one leaves everything to look at.
+    /// A passing test removes its keys; a failing one keeps everything for inspection.
     fn drop(&mut self) {
         if !std::thread::panicking() {
             let _ = std::fs::remove_dir_all(&self.0);
@@ -59,7 +59,7 @@ impl Drop for Workshop {
     }
 }
 
-/// What came out.
+/// The result of a run.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: Option<i32>,
@@ -88,7 +88,7 @@ pub(crate) fn key_der(number: u8) -> Vec<u8> {
     der
 }
 
-/// The same in PEM.
+/// The same key in PEM.
 pub(crate) fn key_pem(number: u8) -> String {
     let label = "PRIVATE KEY";
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", base64(&key_der(number)))

@@ -1,4 +1,4 @@
-//! A copy of the checkout with every chosen mutant in it, built once, and its test programs.
+//! A copy of the checkout with all selected mutants, built once, and its test programs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::schema::{self, SWITCH, VARIABLE};
 use super::{Mutant, MutatedFile};
 
-/// What went wrong, in a sentence.
+/// An error message.
 pub(super) type Fault = String;
 
 /// A test program.
@@ -27,7 +27,7 @@ pub(super) enum Suite {
 impl Suite {
     const ALL: [Self; 4] = [Self::Core, Self::Detectors, Self::Cli, Self::It];
 
-    /// Its word in the list, its package, and how cargo calls the program.
+    /// The suite's name in the list, its package, and cargo's name of the program.
     const fn names(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::Core => ("core", "scanner-core", "keyradius_core"),
@@ -38,7 +38,7 @@ impl Suite {
     }
 }
 
-/// What is run for a mutant.
+/// Tests to run for a mutant.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Tests {
     pub(super) suite: Suite,
@@ -59,14 +59,15 @@ impl Tests {
     }
 }
 
-/// What is run for the mutants of a file. With `ci` only unit tests.
+/// Tests to run for the mutants of a file. With `ci`, only unit tests.
 pub(super) fn chosen_tests(file: &MutatedFile, ci: bool) -> Result<Vec<Tests>, Fault> {
     let all: Vec<Tests> = file.tests.iter().map(|tests| Tests::parse(tests)).collect::<Result<_, _>>()?;
     Ok(all.into_iter().filter(|tests| !ci || tests.suite != Suite::It).collect())
 }
 
-/// Profiles of the copied crates, so that they are not taken for those of the checkout: cargo tells a package of a workspace by
-/// its place in it, and both have the same target folder. They are also built faster; their dependencies are the same.
+/// Profiles of the copied crates, so that cargo does not confuse them with those of the checkout: it identifies a
+/// package of a workspace by its relative path, and both share a target folder. They also build faster; their
+/// dependencies are the same.
 const PROFILES: &str = "
 [profile.dev.package]
 keyradius.opt-level = 0
@@ -84,13 +85,13 @@ pub(super) enum Ended {
     OutOfTime,
 }
 
-/// A file and those of its mutants that were chosen, each with its number.
+/// A file and its selected mutants, each with its number.
 pub(super) type Chosen<'l> = (&'l MutatedFile, Vec<(usize, &'l Mutant)>);
 
-/// Copies, builds and runs.
+/// Copies, builds and runs the tests.
 pub(super) struct Lab<'a> {
     pub(super) root: &'a Path,
-    /// Where the copy lies.
+    /// The copy's path.
     pub(super) copy: PathBuf,
     /// The target folder of its build.
     pub(super) target: &'a Path,
@@ -98,7 +99,7 @@ pub(super) struct Lab<'a> {
 }
 
 impl Lab<'_> {
-    /// Builds the test programs with all mutants in them. Returns those that do not compile: they are left out.
+    /// Builds the test programs with all mutants. Returns those that do not compile; they are left out.
     pub(super) fn build(
         &mut self,
         files: &[Chosen<'_>],
@@ -112,7 +113,8 @@ impl Lab<'_> {
         let mut unviable = BTreeSet::new();
         loop {
             let lines = self.write(files, &suites, &unviable)?;
-            // The whole workspace, as its tests are built: another choice of packages would build their dependencies again.
+            // The whole workspace, like a normal test build: another selection of packages would rebuild their
+            // dependencies.
             let words = ["test", "--workspace", "--locked", "--no-run", "--message-format", "short"];
             let done = self.cargo(&words).output().map_err(|error| format!("cannot start cargo: {error}"))?;
             let text = String::from_utf8_lossy(&done.stderr).into_owned();
@@ -138,7 +140,7 @@ impl Lab<'_> {
         }
     }
 
-    /// Makes the copy equal to the checkout but for mutants. Returns the lines of each mutant, by file.
+    /// Updates the copy from the checkout, with the mutants. Returns the lines of each mutant, by file.
     fn write(&self, files: &[Chosen<'_>], suites: &BTreeSet<Suite>, without: &BTreeSet<usize>) -> Result<Lines, Fault> {
         let mut lines = Lines::new();
         copy(self.root, &self.copy, &mut |name, text| {
@@ -175,7 +177,7 @@ impl Lab<'_> {
     fn cargo(&self, words: &[&str]) -> Command {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.args(words).current_dir(&self.copy).env("CARGO_TARGET_DIR", self.target).stdin(Stdio::null());
-        // A run of this program inside of cargo has variables of its own package.
+        // When run by cargo, this process has the variables of its own package.
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
             if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") || text == "CARGO_BIN_NAME" {
@@ -186,7 +188,7 @@ impl Lab<'_> {
         cargo
     }
 
-    /// Runs tests with the mutant of that number, or with none; also returns how many ran, if they ended.
+    /// Runs tests with the mutant of this number, or without one; also returns how many ran, if they ended.
     pub(super) fn run(&self, tests: &Tests, number: Option<usize>, time: Duration) -> Result<(Ended, usize), Fault> {
         let program = self.programs.get(&tests.suite).ok_or("no program")?;
         let mut command = Command::new(program);
@@ -195,7 +197,7 @@ impl Lab<'_> {
         if let Some(number) = number {
             command.env(VARIABLE, number.to_string());
         }
-        // A group of its own: what it started ends with it.
+        // A process group of its own: its child processes end with it.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut child = command.spawn().map_err(|error| format!("cannot start {}: {error}", program.display()))?;
@@ -223,7 +225,7 @@ impl Lab<'_> {
     }
 }
 
-/// Ends a test program, and what it started.
+/// Kills a test program and its child processes.
 fn end(child: &mut Child) {
     if cfg!(unix) {
         let _ = Command::new("kill").args(["-KILL", "--", &format!("-{}", child.id())]).status();
@@ -235,7 +237,7 @@ fn end(child: &mut Child) {
 /// The lines of each mutant, by file.
 type Lines = BTreeMap<PathBuf, Vec<(usize, Range<usize>)>>;
 
-/// The mutant that an error such as `cli/src/exit.rs:12:5: error[E0308]: mismatched types` lies in.
+/// The mutant that contains the place of an error such as `cli/src/exit.rs:12:5: error[E0308]: mismatched types`.
 fn blamed(error: &str, lines: &Lines) -> Option<usize> {
     let mut parts = error.split(':');
     let places = lines.get(Path::new(parts.next()?.trim()))?;
@@ -243,7 +245,7 @@ fn blamed(error: &str, lines: &Lines) -> Option<usize> {
     places.iter().find(|(_, lines)| lines.contains(&line)).map(|(number, _)| *number)
 }
 
-/// The manifest of a package without the tests that nobody asked for, so that they are not built.
+/// The manifest of a package without the unselected tests, so that they are not built.
 fn without_tests(package: &str, manifest: &str, suites: &BTreeSet<Suite>) -> String {
     let wanted = |it: bool| suites.iter().any(|suite| suite.names().1 == package && (*suite == Suite::It) == it);
     let mut text = manifest.to_owned();
@@ -256,8 +258,8 @@ fn without_tests(package: &str, manifest: &str, suites: &BTreeSet<Suite>) -> Str
     text
 }
 
-/// Makes the copy equal to the checkout, but for what `change` makes of texts: files that git knows of or would. What is equal
-/// is left alone, so that what was built of it stays fresh.
+/// Updates the copy with all files that git lists, tracked or untracked but not ignored; `change` edits each text.
+/// Unchanged files are not written, so that their build stays fresh.
 fn copy(root: &Path, to: &Path, change: &mut dyn FnMut(&str, &str) -> String) -> Result<(), Fault> {
     let listed = Command::new("git")
         .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])

@@ -1,13 +1,13 @@
-//! All mutants in one build: the body of a function that has mutants is written once for each of them and once as it is, and a
-//! number that the process finds in its environment chooses between them. So one build serves the whole list, and a fragment may be
-//! anything that stands in a function: a condition, a pattern, a part of a call.
+//! All mutants in one build: the body of a function with mutants is repeated for each of them and once unchanged, and
+//! an environment variable selects one at run time. So the list needs only one build, and a fragment may be anything
+//! inside a function: a condition, a pattern, a part of a call.
 
 use std::ops::Range;
 
-/// The variable that holds the number of the chosen mutant.
+/// The environment variable for the number of the selected mutant.
 pub(super) const VARIABLE: &str = "KEYRADIUS_MUTANT";
 
-/// What the copied crates are given: the number of the chosen mutant, read once.
+/// Code added to the copied crates: the number of the selected mutant, read once.
 pub(super) const SWITCH: &str = r#"
 pub(crate) fn mutant() -> usize {
     static CHOSEN: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
@@ -18,23 +18,23 @@ pub(crate) fn mutant() -> usize {
 /// A function.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Function {
-    /// Where its `fn` stands.
+    /// Offset of its `fn`.
     start: usize,
-    /// What stands between its braces.
+    /// The text between its braces.
     pub(super) body: Range<usize>,
 }
 
-/// The functions of a source, without those that lie in others.
+/// The functions of a source, without nested functions.
 pub(super) fn functions(source: &str) -> Vec<Function> {
     let bytes = source.as_bytes();
     let is_word = |at: usize| bytes.get(at).is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
     let starts = |at: usize, text: &str| bytes.get(at..).is_some_and(|rest| rest.starts_with(text.as_bytes()));
-    // Where a text that begins at `at` has ended: behind the next `end`.
+    // End of a text that starts at `at`: after the next `end`.
     let after = |at: usize, end: &str| {
         source.get(at..).and_then(|rest| rest.find(end)).map_or(source.len(), |n| at + n + end.len())
     };
     let mut found = Vec::new();
-    // Braces that are open; `fn` whose body has not begun, and in how many brackets; the function around, and its depth.
+    // Open braces; a `fn` whose body has not started, with its bracket depth; the enclosing function, with its depth.
     let (mut braces, mut brackets, mut at) = (0_usize, 0_usize, 0);
     let mut pending: Option<(usize, usize)> = None;
     let mut around: Option<(Function, usize)> = None;
@@ -52,7 +52,7 @@ pub(super) fn functions(source: &str) -> Vec<Function> {
                     }
                 }
             }
-            // A character; anything else behind such a mark is the name of a lifetime.
+            // A character literal; otherwise the quote starts a lifetime.
             b'\'' if starts(at, "\\") => at = after(at + 2, "'"),
             b'\'' => {
                 let length = source.get(at..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
@@ -92,18 +92,18 @@ pub(super) fn functions(source: &str) -> Vec<Function> {
     found
 }
 
-/// A fault and its number.
+/// A mutant and its number.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fault<'l> {
-    /// What chooses it.
+    /// The number that selects it.
     pub(super) number: usize,
-    /// What is replaced, there once.
+    /// The text to replace, which occurs once.
     pub(super) find: &'l str,
-    /// What stands there instead.
+    /// The replacement.
     pub(super) put: &'l str,
 }
 
-/// The source with all of these faults, and the lines (from 1) of each of them.
+/// The source with all of these mutants, and the lines (from 1) of each.
 pub(super) fn with_all(source: &str, faults: &[Fault<'_>]) -> (String, Vec<(usize, Range<usize>)>) {
     let (mut out, mut lines, mut done) = (String::new(), Vec::new(), 0);
     let line = |out: &str| out.matches('\n').count() + 1;
@@ -113,11 +113,11 @@ pub(super) fn with_all(source: &str, faults: &[Fault<'_>]) -> (String, Vec<(usiz
         if inside.is_empty() {
             continue;
         }
-        // What is chosen when the program runs cannot be known before.
+        // A `const fn` cannot depend on a value that is only known at run time.
         let before = source.get(done..start).unwrap_or_default();
         out.push_str(before.strip_suffix("const ").unwrap_or(before));
         out.push_str(source.get(start..body.start).unwrap_or_default());
-        // The original first: what it is decides which types the others have to have.
+        // The original first: its type decides the types of the others.
         let numbers: Vec<usize> = inside.iter().map(|fault| fault.number).collect();
         let other = format!("number if !{numbers:?}.contains(&number)");
         out.extend(["match crate::mutant() {\n", &other, " => {", text, "\n}\n"]);
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn functions_are_found_whatever_stands_around_them() {
+    fn functions_are_found_in_any_context() {
         let source = r##"
 const fn one(a: [u8; 2], f: fn(u8) -> u8) -> u8 { /* } */ a["}".len()] }
 trait T { fn none(&self); fn two<'a>(&'a self) -> char { '}' } }
@@ -153,7 +153,7 @@ static S: &str = "fn five() { \" }"; fn six() where u8: Copy { match 1 { _ => {}
     }
 
     #[test]
-    fn a_body_is_there_once_for_each_of_its_faults_and_once_as_it_is() {
+    fn a_body_is_written_once_per_mutant_and_once_unchanged() {
         let source = "pub const fn f(a: u8) -> bool {\n    a > 1\n}\nfn g() {}\n";
         let faults = [Fault { number: 7, find: "> 1", put: ">= 1" }, Fault { number: 9, find: "a > 1", put: "true" }];
         let (text, lines) = with_all(source, &faults);

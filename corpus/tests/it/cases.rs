@@ -1,4 +1,4 @@
-//! The floor: every positive is found with the identity its oracle gives, negatives stay silent.
+//! The minimum: every positive is found with its oracle's identity; negatives are not reported.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use keyradius_corpus::score::{Breach, Fault, score};
 use keyradius_corpus::{cases_dir, expect};
 
-/// Every fault that is not a stretch, over all families. Each sample is scored once, for all tests that ask.
+/// Every required fault, over all families. Each sample is scored once for all tests.
 static FAULTS: LazyLock<Vec<Fault>> = LazyLock::new(|| {
     let cases = expect::load_all(&cases_dir()).expect("the cases load");
     let next = AtomicUsize::new(0);
@@ -27,7 +27,7 @@ static FAULTS: LazyLock<Vec<Fault>> = LazyLock::new(|| {
     faults
 });
 
-/// Those of some kinds.
+/// The faults of some kinds.
 fn faults(breaches: &[Breach]) -> Vec<&'static Fault> {
     FAULTS.iter().filter(|fault| breaches.contains(&fault.breach)).collect()
 }
@@ -39,7 +39,7 @@ fn none(faults: &[&Fault]) {
 }
 
 #[test]
-fn every_key_is_found_once_and_named_right() {
+fn every_key_is_found_once_with_the_right_identity() {
     none(&faults(&[
         Breach::Missed,
         Breach::Duplicate,
@@ -50,12 +50,12 @@ fn every_key_is_found_once_and_named_right() {
 }
 
 #[test]
-fn nothing_else_is_called_a_key() {
+fn nothing_else_is_reported_as_a_key() {
     none(&faults(&[Breach::False]));
 }
 
 #[test]
-fn every_family_holds_what_its_folder_says() {
+fn every_family_matches_its_folder() {
     for case in expect::load_all(&cases_dir()).expect("the cases load") {
         let folder = cases_dir().join(&case.expect.id);
         assert!(folder.join("make.sh").is_file(), "{}: no make.sh", case.expect.id);

@@ -1,35 +1,31 @@
-//! No two files of a crate import each other, in however many steps: each can be read, tested and moved without the other.
+//! No files of a crate import each other, even indirectly: each can be read, tested and moved without the other.
 //!
-//! A module is a file; what a file says of its tests does not count. A folder may know what is in it, and what is in it may know
-//! the folder: they are one room. The root of a crate is no such folder: whoever imports from there hides where it is from.
+//! A module is a file; imports for its tests do not count. A folder and its content may import each other. The root of
+//! a crate is not such a folder: an import from there hides where an item is defined.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// Circles that may stay: crate, modules, and why.
+/// Allowed import cycles: crate, modules, and the reason.
 const ALLOWED: [(&str, &[&str], &str); 6] = [
     (
         "scanner-core",
         &["engine/session", "engine/worker"],
-        "a session lends its workers, and each asks it for what all share",
+        "a session has workers, and each uses the session's shared state",
     ),
-    ("scanner-core", &["blob", "material"], "a material has an origin, and an origin is told in words of materials"),
+    ("scanner-core", &["blob", "material"], "a material has an origin, and an origin is described by materials"),
     (
         "scanner-core",
         &["git/delta", "git/forest", "git/pack", "git/reindex", "git/walk"],
         "a pack without an index is walked to make one",
     ),
-    ("scanner-core", &["git/agree", "git/odb", "git/rescue"], "what one repository lacks is looked for in the others"),
-    (
-        "scanner-core",
-        &["git/usage_hints", "git/history", "git/source"],
-        "what is told of a history is asked of its source",
-    ),
+    ("scanner-core", &["git/agree", "git/odb", "git/rescue"], "what one repository lacks is read from another"),
+    ("scanner-core", &["git/usage_hints", "git/history", "git/source"], "the report on a history needs its source"),
     ("scanner-core", &["source/fs", "source/special"], "a device is opened like a file, and a file may be one"),
 ];
 
-/// The modules that each module of a crate imports from.
+/// The modules that each module of a crate imports.
 type Imports = BTreeMap<String, BTreeSet<String>>;
 
 fn imports(source: &Path) -> Imports {
@@ -64,7 +60,7 @@ fn within(module: &str, name: &str) -> String {
     if module.is_empty() { name.to_owned() } else { format!("{module}/{name}") }
 }
 
-/// The code of a file without comments and without what is compiled for its tests alone.
+/// The code of a file without comments and test-only items.
 fn without_tests(text: &str) -> String {
     let mut code = String::new();
     let mut lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
@@ -80,7 +76,7 @@ fn without_tests(text: &str) -> String {
     code
 }
 
-/// Every path that is named, those of `use` included.
+/// Every path in the code, including `use` paths.
 fn paths(code: &str) -> Vec<String> {
     let mut paths = Vec::new();
     let mut lines = code.lines();
@@ -123,7 +119,7 @@ fn expand(head: &str, tree: &str, out: &mut Vec<String>) {
     }
 }
 
-/// The module that a path leads to, from a module of the same crate.
+/// The module that a path in a module of the same crate refers to.
 fn target(from: &str, path: &str, modules: &BTreeSet<String>) -> Option<String> {
     let mut words = path.split("::").peekable();
     let mut base = match *words.peek()? {
@@ -143,7 +139,7 @@ fn target(from: &str, path: &str, modules: &BTreeSet<String>) -> Option<String> 
     (base != from).then_some(base)
 }
 
-/// Modules that lead to each other, as sets.
+/// Sets of modules that import each other, directly or indirectly.
 fn circles(imports: &Imports) -> BTreeSet<BTreeSet<String>> {
     let reached = |from: &String| {
         let (mut reached, mut open) = (BTreeSet::new(), vec![from]);
@@ -170,16 +166,16 @@ fn no_files_import_each_other() {
             let allowed = |(of, modules, _): &&(&str, &[&str], &str)| *of == name && circle.iter().eq(*modules);
             let Some(at) = left.iter().position(allowed) else {
                 let ties = circle.iter().flat_map(|from| imports[from].intersection(&circle).map(move |to| (from, to)));
-                panic!("a circle in {name}: {:?}\nmove what both need to where it belongs", ties.collect::<Vec<_>>());
+                panic!("an import cycle in {name}: {:?}\nmove what both need elsewhere", ties.collect::<Vec<_>>());
             };
             left.remove(at);
         }
     }
-    assert!(left.is_empty(), "these circles are gone, so they need no exception: {left:?}");
+    assert!(left.is_empty(), "these cycles no longer exist; remove their exceptions: {left:?}");
 }
 
 #[test]
-fn a_circle_is_noticed() {
+fn an_import_cycle_is_detected() {
     let modules: BTreeSet<String> = ["", "a", "a/b", "c"].map(str::to_owned).into();
     for (from, path, to) in [
         ("a", "crate::c::X", Some("c")),

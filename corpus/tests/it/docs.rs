@@ -1,5 +1,5 @@
-//! `docs/detectors.md` and `docs/weak-keys.md` are made from what detectors and checks say of themselves.
-//! `UPDATE_EXPECT=1 cargo test` writes them anew.
+//! `docs/detectors.md` and `docs/weak-keys.md` are generated from the descriptions of detectors and checks.
+//! `UPDATE_EXPECT=1 cargo test` regenerates them.
 
 use std::fmt::Write;
 use std::fs;
@@ -11,8 +11,8 @@ use keyradius_detectors::{CONTAINERS, DETECTORS, UNWRAPPERS};
 
 fn render() -> String {
     let mut out = String::from(
-        "# What keyradius detects\n\nMade from the `About` of every detector by `UPDATE_EXPECT=1 cargo test -p keyradius-corpus docs`; \
-         `keyradius explain ID` prints the same.\n\n## Detectors\n\n",
+        "# What keyradius detects\n\nGenerated from the `About` of every detector by `UPDATE_EXPECT=1 cargo test -p keyradius-corpus docs`; \
+         `keyradius explain ID` prints an entry.\n\n## Detectors\n\n",
     );
     let mut section = |about: &About| {
         let _ = write!(
@@ -45,13 +45,12 @@ fn render() -> String {
 fn render_weak() -> String {
     let mut out = String::from(
         "# What keyradius checks on every public key\n\n\
-         Made from `weak::CHECKS` by `UPDATE_EXPECT=1 cargo test -p keyradius-corpus docs`.\n\n\
-         The checks need the public half alone, so they cover certificates and trust anchors as well as found keys. *Severe* \
-         is broken, or within reach of somebody with money; *weak* is below what standards allow or made by a bad generator; \
-         a *note* is worth knowing and by itself no reason to replace a key. *Computable* means that the private key follows \
-         from the public one, or signatures can be made without it: for most at once, for the others within some hundred \
-         core-years (RSA of 767 bits). What is not checked \
-         stands in `limits.md`.\n\n| check | finds | cost per key | source |\n|---|---|---|---|\n",
+         Generated from `weak::CHECKS` by `UPDATE_EXPECT=1 cargo test -p keyradius-corpus docs`.\n\n\
+         The checks need the public half alone, so they cover certificates and trust anchors as well as private keys. \
+         *Severe*: broken, or breakable by an attacker with a budget. *Weak*: below what standards allow, or from a bad \
+         generator. *Note*: worth knowing, but not a reason to replace a key. *Computable*: the private key can be computed \
+         from the public key, or signatures can be made without it; for most checks immediately, for the others within a few \
+         hundred core-years (RSA of 767 bits). `limits.md` lists what is not checked.\n\n| check | finds | cost per key | source |\n|---|---|---|---|\n",
     );
     for check in CHECKS {
         let _ = writeln!(out, "| `{}` | {} | {} | {} |", check.id, check.finds, check.cost, check.source);

@@ -1,4 +1,4 @@
-//! Facts that travel: what is written down and joined is judged as if one scan had found it.
+//! Facts that were written, read back and joined are judged like the result of one scan.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,10 +12,10 @@ use keyradius_detectors::facts::{self, Facts, Header};
 use keyradius_detectors::open::{Options, Units};
 use keyradius_detectors::{Judging, judge_facts};
 
-/// 2025-10-01: all samples are older, and some have expired.
+/// 2025-10-01: later than all samples, and after the expiry of some.
 const NOW: i64 = 1_759_276_800;
 
-/// Writes every case and every scenario into a directory of its own, and says which: those of the scenarios last.
+/// Writes every case and every scenario into a separate directory; returns the directories of cases and of scenarios.
 fn unpack(scratch: &Path) -> (Vec<PathBuf>, Vec<PathBuf>) {
     let _ = fs::remove_dir_all(scratch);
     let (mut cases, mut scenarios) = (Vec::new(), Vec::new());
@@ -42,7 +42,7 @@ fn unpack(scratch: &Path) -> (Vec<PathBuf>, Vec<PathBuf>) {
     (cases, scenarios)
 }
 
-/// Scans directories in one run. Passwords are tried where that is quick.
+/// Scans directories in one run; `passwords` enables passwords, which take time.
 fn scan(roots: &[PathBuf], passwords: bool) -> Facts {
     let repositories = Repositories::default();
     let tree = Tree { roots: roots.to_vec(), one_file_system: false, repositories: &repositories };
@@ -78,7 +78,7 @@ fn read(bytes: &[u8]) -> Facts {
     facts::read(&mut &*bytes, &mut { u64::MAX }).expect("what was written").1
 }
 
-/// The judgement of facts, as text.
+/// The judgement of facts as text.
 fn told(facts: Facts, roots: &[PathBuf]) -> String {
     let judgement = judge_facts(facts, &Judging { roots, jobs: 2, ..Judging::at(NOW) });
     let findings = judgement.findings.iter().map(|finding| format!("{finding:?}\n{:?}", judgement.ledger(finding)));
@@ -89,7 +89,7 @@ fn told(facts: Facts, roots: &[PathBuf]) -> String {
     format!("{:?}\n{}", judgement.opening, lines.join("\n"))
 }
 
-/// The first line in which two texts differ.
+/// The first line that differs.
 fn difference(a: &str, b: &str) -> String {
     let differs = a.lines().zip(b.lines()).find(|(a, b)| a != b);
     let cut = |text: &str| text.chars().take(4000).collect::<String>();
@@ -97,7 +97,7 @@ fn difference(a: &str, b: &str) -> String {
 }
 
 #[test]
-fn sources_scanned_alone_and_joined_are_judged_as_one_scan() {
+fn sources_scanned_separately_and_joined_are_judged_like_one_scan() {
     let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join("facts");
     let (cases, scenarios) = unpack(&scratch);
     assert!(cases.len() > 50 && scenarios.len() >= 60, "{} and {}", cases.len(), scenarios.len());
@@ -105,7 +105,7 @@ fn sources_scanned_alone_and_joined_are_judged_as_one_scan() {
         let whole = scan(&roots, passwords);
         let bytes = written(&whole);
         assert!(whole.occurrences.len() > 200, "{}", whole.occurrences.len());
-        // What is read back is what was written, to the last byte.
+        // Reading back returns exactly what was written.
         let again = read(&bytes);
         assert_eq!(whole.counts, again.counts);
         assert!(written(&again) == bytes, "{}", difference(&text(&written(&again)), &text(&bytes)));
@@ -118,7 +118,7 @@ fn sources_scanned_alone_and_joined_are_judged_as_one_scan() {
         assert!(written(&joined) == bytes, "{}", difference(&text(&written(&joined)), &text(&bytes)));
         let (one, many) = (told(again, &roots), told(joined, &roots));
         assert!(one == many, "{}", difference(&one, &many));
-        // Facts that never were written tell the same, but for the bytes that passwords were tried on.
+        // Facts that were not written give the same judgement, apart from the encrypted bytes.
         let mut unwritten = whole;
         unwritten.occurrences.iter_mut().for_each(|occurrence| occurrence.material.locked = None);
         let direct = told(unwritten, &roots);

@@ -1,4 +1,4 @@
-//! Bad input: no panic, no hang, bounded memory, a coverage entry, and nothing else is lost.
+//! Bad input: no panic, no hang, bounded memory, a gap in the coverage, and no effect on other files.
 
 #![allow(clippy::indexing_slicing, reason = "a test that indexes wrong fails")]
 
@@ -51,7 +51,7 @@ fn reasons(harvest: &Harvest) -> Vec<(String, Reason)> {
 
 #[cfg(unix)]
 #[test]
-fn odd_files_are_listed_and_cost_nothing_else() {
+fn odd_files_are_reported_and_others_are_still_read() {
     use std::os::unix::ffi::OsStrExt;
     use std::os::unix::fs::{PermissionsExt, symlink};
     use std::os::unix::net::UnixListener;
@@ -72,7 +72,7 @@ fn odd_files_are_listed_and_cost_nothing_else() {
     let locked = root.join("locked.pem");
     fs::write(&locked, key()).expect("written");
     fs::set_permissions(&locked, fs::Permissions::from_mode(0o000)).expect("changed");
-    // The superuser reads it all the same.
+    // The superuser can read it anyway.
     let readable = fs::read(&locked).is_ok();
 
     let harvest = walk(&root, 2);
@@ -91,15 +91,15 @@ fn odd_files_are_listed_and_cost_nothing_else() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn pseudo_file_systems_are_left_alone() {
+fn pseudo_file_systems_are_not_read() {
     let harvest = walk(Path::new("/proc/self"), 1);
-    // It was named, so that nothing is not an answer.
+    // It was a target, so reading nothing is reported.
     assert_eq!(reasons(&harvest), [("self".to_owned(), Reason::TargetUnread)]);
     assert_eq!(harvest.files, 0);
 }
 
 #[test]
-fn a_root_that_is_not_there_is_an_error() {
+fn a_missing_root_is_an_error() {
     let tree = Tree {
         roots: vec!["/nonexistent/keyradius".into()],
         one_file_system: false,
@@ -177,9 +177,9 @@ fn the_number_of_jobs_changes_nothing() {
     fs::remove_dir_all(root).expect("removed");
 }
 
-/// Bytes that are made to keep a scanner busy, and what a time limit is for.
+/// Bytes made to keep a scanner busy, and the reason for the time limit.
 #[test]
-fn bytes_made_to_hurt_end_soon() {
+fn bytes_made_to_be_slow_are_scanned_in_time() {
     let header = "-----BEGIN RSA PRIVATE KEY-----";
     let mebibyte = |unit: &[u8]| unit.repeat((1 << 20) / unit.len());
     let cases: Vec<(&str, Vec<u8>)> = vec![
@@ -249,7 +249,7 @@ fn bytes_made_to_hurt_end_soon() {
         let limits = Limits { max_time: Duration::from_secs(5), ..Limits::default() };
         let (done, ended) = mpsc::channel();
         std::thread::spawn(move || drop(done.send(keyradius_detectors::engine().limited(limits).bytes(name, &bytes))));
-        // A guard against what does not heed its limit, not a measurement.
+        // A guard against code that ignores its limit, not a measurement.
         let harvest = ended.recv_timeout(Duration::from_mins(10)).unwrap_or_else(|_| panic!("{name} does not end"));
         assert!(keys(&harvest).is_empty(), "{name}: {:?}", keys(&harvest));
         assert!(harvest.gaps.iter().all(|g| g.reason != Reason::DetectorFault), "{name}: {:?}", harvest.gaps);
@@ -257,7 +257,7 @@ fn bytes_made_to_hurt_end_soon() {
 }
 
 #[test]
-fn limits_bite_and_say_so() {
+fn exceeded_limits_are_reported() {
     let pem = key();
     let mut nested = pem.clone();
     for _ in 0..8 {
@@ -290,9 +290,9 @@ fn base64(bytes: &[u8]) -> String {
     out
 }
 
-/// Every sample, cut at every length and with every kind of byte changed somewhere: nothing panics, nothing hangs.
+/// Every sample, truncated at every length and with every kind of byte changed: no panic, no hang.
 #[test]
-fn damaged_samples_cost_themselves_only() {
+fn damaged_samples_neither_panic_nor_hang() {
     for family in [
         "pkcs1",
         "pkcs8",

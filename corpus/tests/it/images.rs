@@ -1,11 +1,11 @@
-//! What archives and images do not give up is told of, and nothing else is.
+//! Members of archives and images that cannot be read are reported, and nothing else is.
 
 use std::collections::BTreeSet;
 
 use keyradius_core::error::Reason;
 use keyradius_corpus::{cases_dir, expect};
 
-/// Samples that cannot be read, or not whole, and what is said of them.
+/// Samples that cannot be read completely, with the reported reason.
 const TOLD: &[(&str, &str, Reason)] = &[
     ("ar", "damaged_header.a", Reason::Damaged),
     ("asar", "damaged_header.asar", Reason::Damaged),
@@ -33,7 +33,7 @@ const TOLD: &[(&str, &str, Reason)] = &[
     ("qcow2", "subclusters.qcow2", Reason::Unsupported),
 ];
 
-/// Families whose samples have no gaps but those.
+/// Families whose samples have no other gaps.
 const FAMILIES: &[&str] = &[
     "android_sparse",
     "ar",
@@ -56,7 +56,7 @@ const FAMILIES: &[&str] = &[
 ];
 
 #[test]
-fn what_is_not_read_is_told_of_and_nothing_else() {
+fn unread_members_are_reported_and_nothing_else() {
     let told: BTreeSet<(&str, &str, Reason)> = TOLD.iter().copied().collect();
     let mut faults = Vec::new();
     for family in FAMILIES {

@@ -1,4 +1,4 @@
-//! Whole-repository promises, one binary.
+//! Promises of the whole repository, in one test binary.
 
 mod cases;
 mod circles;

@@ -1,6 +1,6 @@
-//! What real tools locked, opened with the password that they were given: the key has to be the one that the tool's own
-//! reader names. Then what must not happen: a wrong password that opens, damage that opens as something else or panics, a
-//! secret that comes out, an answer that depends on threads.
+//! Keys encrypted by real tools, opened with their passwords: each key has to be the one that the tool's own reader
+//! names. And failures that must not happen: a wrong password that opens a key, damage that gives another key or
+//! panics, a secret in the output, a result that depends on threads.
 
 use keyradius_core::blob::Origin;
 use keyradius_core::error::Reason;
@@ -11,11 +11,11 @@ use keyradius_core::secret::Secret;
 use keyradius_corpus::expect::{self, Case, Grade, Key};
 use keyradius_detectors::open::{Options, Summary, open_all};
 
-/// The passwords of `corpus/cases/opening/make.py`: no list has them.
+/// The passwords of `corpus/cases/opening/make.py`: no word list contains them.
 const WORD: &str = "Zwetschge-7!";
 const UMLAUT: &str = "Grüße-€5";
 
-/// The password of a sample.
+/// The passwords of a sample.
 fn words(case: &str, file: &str) -> &'static [&'static str] {
     match case {
         "opening" if file.starts_with("umlaut") => &[UMLAUT],
@@ -62,10 +62,10 @@ fn is_opened(occurrence: &Occurrence) -> bool {
     occurrence.material.protection.as_ref().is_some_and(|p| p.state == ProtectionState::Opened)
 }
 
-/// Ciphers without a crate of this generation: ARIA, SEED, SM4; what was sealed by hand around noise, as keychains are. What
-/// the password of DPAPI and the PIN of SoftHSM are checked by lies in other files. Minisign's own keys want a gibibyte of
-/// memory for every password, gpg-agent keeps some keys as a packet until they are used, and keystores of Ethereum are not
-/// opened yet.
+/// Not supported: ciphers without a crate of this generation (ARIA, SEED, SM4), and noise sealed by hand, like
+/// keychains. The password of DPAPI and the PIN of SoftHSM are verified with other files. Minisign's own keys need a
+/// gibibyte of memory per password, gpg-agent keeps some keys as a packet until they are used, and Ethereum keystores
+/// are not opened yet.
 fn is_out_of_reach(file: &str) -> bool {
     let cipher = |cipher: &&str| file.contains(&format!("/{cipher}_")) || file.contains(&format!("_{cipher}_"));
     file.contains("/noise_sealed_")
@@ -76,7 +76,7 @@ fn is_out_of_reach(file: &str) -> bool {
         || ["aria", "seed", "sm4"].iter().any(cipher)
 }
 
-/// Whether an opened key is the one that the oracle names.
+/// Whether an opened key is the one named by the oracle.
 fn is_named(occurrence: &Occurrence, key: &Key) -> bool {
     let spki = spki(occurrence);
     let wanted = key.opened_spki_sha256.as_ref().or(key.spki_sha256.as_ref());
@@ -85,9 +85,9 @@ fn is_named(occurrence: &Occurrence, key: &Key) -> bool {
     by_spki && by_fingerprint
 }
 
-/// Version 1 of fastlane match is told by its folders, which a pack cannot have.
+/// Version 1 of fastlane match is recognised by its folders, which a pack cannot contain.
 #[test]
-fn what_openssl_enc_wrote_is_a_key_of_match_where_match_keeps_its_keys() {
+fn openssl_enc_output_is_a_key_of_match_in_a_folder_of_match() {
     let case = expect::load(&keyradius_corpus::cases_dir().join("fastlane_match")).expect("a case");
     let wanted = case.expect.samples.iter().find_map(|sample| sample.keys.first()?.opened_spki_sha256.clone());
     for (path, name, keys) in [
@@ -134,12 +134,12 @@ fn the_right_password_gives_the_key_that_the_tool_names() {
     }
     missed.retain(|file| !is_out_of_reach(file));
     assert!(missed.is_empty(), "{right} right of {found}; missed {}:\n{}", missed.len(), missed.join("\n"));
-    assert_eq!(right, found, "an opened key that no oracle names");
+    assert_eq!(right, found, "every opened key is named by an oracle");
     assert!(right > 650, "{right}");
 }
 
 #[test]
-fn a_keystore_that_shows_nothing_opens_to_its_keys() {
+fn a_fully_encrypted_keystore_gives_its_keys_when_opened() {
     let mut keys = 0;
     for case in cases() {
         for (sample, bytes) in case.expect.samples.iter().zip(&case.contents) {
@@ -162,7 +162,7 @@ fn a_keystore_that_shows_nothing_opens_to_its_keys() {
 }
 
 #[test]
-fn a_sealed_secret_key_is_a_key_once_it_is_known_to_sign() {
+fn an_encrypted_secret_key_is_a_key_once_it_is_known_to_sign() {
     for (family, file) in
         [("bks", "secret.bks"), ("bks", "secret.v1.bks"), ("bks", "secret.uber"), ("jks", "secret.jceks")]
     {
@@ -176,7 +176,7 @@ fn a_sealed_secret_key_is_a_key_once_it_is_known_to_sign() {
     }
 }
 
-/// Only the sample's own passwords, and of those no more than a few milliseconds for each container.
+/// Only the sample's own passwords, and at most a few milliseconds for each container.
 const CHEAP: Options = Options { enabled: true, trials: 50, cost: 100_000_000, per_container: 100_000_000 };
 
 #[test]
@@ -198,7 +198,7 @@ fn opening() -> Case {
     expect::load(&keyradius_corpus::cases_dir().join("opening")).expect("the case")
 }
 
-/// Tries the right passwords on damaged containers: what opens has to be the same key, and nothing may panic.
+/// Tries the right passwords on damaged containers: whatever opens has to be the same key, and nothing may panic.
 fn damaged(case: &Case, damage: impl Fn(&[u8], usize) -> Option<Vec<u8>>) -> (usize, usize) {
     let options = Options { cost: 20_000_000, per_container: 20_000_000, ..CHEAP };
     let (mut tried, mut same) = (0, 0);
@@ -220,11 +220,12 @@ fn damaged(case: &Case, damage: impl Fn(&[u8], usize) -> Option<Vec<u8>>) -> (us
             assert_eq!(faults, 0, "{} step {step}", sample.file);
             tried += usize::from(any);
             for open in occurrences.iter().filter(|o| is_opened(o) && o.material.kind == Kind::PrivateKey) {
-                // Bits that no proof reaches may be wrong: CRT numbers of RSA, a comment, a parity bit of DES. Ed25519 in
-                // PKCS#8 says nothing that its seed could be held against: any seed is a key, for openssl too.
+                // Bits that no check covers may be wrong: CRT numbers of RSA, a comment, a parity bit of DES. Ed25519
+                // in PKCS#8 has nothing to verify its seed with: any seed is a key, for openssl too.
                 same += 1;
                 let named = sample.keys.iter().any(|key| is_named(open, key));
-                // An EC key without its public point is the same case, and the seal of JCEKS has no checksum.
+                // An EC key without its public point cannot be verified either, and the encryption of JCEKS has no
+                // checksum.
                 let alone = ["p8_ed.pem", "two.jceks"].contains(&sample.file.as_str());
                 let unproven = alone && open.material.proof == Proof::Structure;
                 assert!(named || unproven, "{} step {step} opened as another key: {open:?}", sample.file);
@@ -235,14 +236,14 @@ fn damaged(case: &Case, damage: impl Fn(&[u8], usize) -> Option<Vec<u8>>) -> (us
 }
 
 #[test]
-fn what_is_cut_does_not_open_as_something_else() {
+fn truncated_containers_do_not_open_as_other_keys() {
     let (tried, same) = damaged(&opening(), |bytes, step| Some(bytes.get(..bytes.len() * step / 24)?.to_vec()));
-    // What stands before the cut may be whole: the first of two keys, a key without its MAC.
+    // The part before the cut may be complete: the first of two keys, a key without its MAC.
     assert!(tried > 800 && same * 4 < tried, "{same} of {tried}");
 }
 
 #[test]
-fn flipped_bits_do_not_open_as_something_else() {
+fn flipped_bits_do_not_open_as_other_keys() {
     let (tried, same) = damaged(&opening(), |bytes, step| {
         let mut bytes = bytes.to_vec();
         let at = bytes.len() * step / 24 + step % 5;
@@ -262,7 +263,7 @@ fn content(case: &Case, file: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_keystore_says_how_it_opened_and_what_it_hid() {
+fn a_keystore_reports_how_it_was_opened_and_its_content() {
     let case = opening();
     let bytes = content(&case, "default.p12");
     let (occurrences, summary) = opened("k/default.p12", &bytes, &["nonsense", WORD], &Options::default());
@@ -276,7 +277,7 @@ fn a_keystore_says_how_it_opened_and_what_it_hid() {
     };
     assert_eq!(protection(&occurrences), Some(&how));
     assert_eq!((key.material.proof, key.material.locked.is_none()), (Proof::Verified, true));
-    assert!(key.material.protection.as_ref().expect("it").detail.contains("PBKDF2"), "what it was under stays known");
+    assert!(key.material.protection.as_ref().expect("it").detail.contains("PBKDF2"), "the encryption is still known");
     // The certificate was encrypted too.
     let certificate = occurrences.iter().find(|o| o.material.kind == Kind::Certificate).expect("the certificate");
     assert_eq!(spki(certificate), spki(key));
@@ -306,7 +307,7 @@ fn other_ways_in() {
     assert!(!known.3.contains("changeit") && !known.3.is_empty());
 }
 
-/// Everything locked of the case, several copies of some, in several directories.
+/// All encrypted samples of the case, some of them as several copies, in several directories.
 fn tree(case: &Case) -> Vec<Occurrence> {
     let mut all = Vec::new();
     for (number, (sample, bytes)) in case.expect.samples.iter().zip(&case.contents).enumerate() {
@@ -332,9 +333,9 @@ fn some_candidates() -> Vec<Candidate> {
 }
 
 #[test]
-fn the_answer_does_not_depend_on_threads_or_order() {
+fn the_result_does_not_depend_on_threads_or_order() {
     let case = opening();
-    // A budget that bites, so that what is left out has to be the same too.
+    // Also with budgets that are exceeded: the passwords left out have to be the same too.
     for cost in [Options::default().cost, 30_000_000, 3_000_000] {
         let options = Options { cost, per_container: 60_000_000, ..Options::default() };
         let run = |jobs, turned: bool| {
@@ -366,12 +367,12 @@ fn copies_are_opened_together_and_counted_once() {
 }
 
 #[test]
-fn limits_are_kept_and_told() {
+fn limits_are_enforced_and_reported() {
     let case = expect::load(&keyradius_corpus::cases_dir().join("encrypted_pkcs8")).expect("the case");
     let dear = content(&case, "iter_600000_ec.der");
     let scan = |path: &str| {
         let mut occurrences = keyradius_detectors::engine().bytes(path, &dear).occurrences;
-        // A bit of the public point is wrong, so that nothing opens it.
+        // A bit of the public point is wrong, so that no password opens the key.
         let mut bytes = occurrences[0].material.locked.as_ref().expect("locked").bytes().expect("kept").to_vec();
         let at = bytes.len() - 20;
         bytes[at] ^= 1;
@@ -397,7 +398,7 @@ fn limits_are_kept_and_told() {
     assert_eq!((summary.containers, summary.tried, occurrences.iter().any(is_opened)), (0, 0, false));
     let mut occurrences = tree(&opening());
     let summary = open_all(&mut occurrences, some_candidates().into_iter().collect(), &Options::default(), 2, &|| true);
-    assert_eq!((summary.tried, summary.opened), (0, 0), "stopped before it began");
+    assert_eq!((summary.tried, summary.opened), (0, 0), "cancelled before the start");
 }
 
 #[test]
@@ -413,7 +414,7 @@ fn nothing_secret_is_shown() {
         let bytes = word.as_bytes();
         let decimal = bytes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         for spelling in [word.to_owned(), hex(bytes), decimal] {
-            assert!(!shown.contains(&spelling), "a password comes out as {spelling}");
+            assert!(!shown.contains(&spelling), "a password is shown as {spelling}");
         }
     }
 }

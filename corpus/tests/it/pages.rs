@@ -1,4 +1,4 @@
-//! The pages that people read: the README is short, every page is linked from it, and every link leads somewhere.
+//! The pages for readers: the README is short and links every page, and every link has a target.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,7 +17,7 @@ fn pages_in(folder: &Path) -> Vec<PathBuf> {
     entries.filter(|path| path.extension().is_some_and(|extension| extension == "md")).collect()
 }
 
-/// The targets of links, `[text](target)`, outside of code blocks.
+/// The targets of links, `[text](target)`, outside code blocks.
 fn links(text: &str) -> Vec<String> {
     let mut code = false;
     let prose = text.lines().filter(|line| {
@@ -31,7 +31,7 @@ fn links(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// The anchors of headings, as GitHub makes them: small letters, hyphens for blanks, no punctuation.
+/// The anchors of headings, as on GitHub: lower-case, hyphens for spaces, no punctuation.
 fn anchors(text: &str) -> BTreeSet<String> {
     let headings = text.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
     let anchor = |heading: &str| -> String {
@@ -42,7 +42,7 @@ fn anchors(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_link_leads_somewhere() {
+fn every_link_has_a_target() {
     let mut followed = 0;
     for page in ["", "docs", "docs/schema", "corpus"].iter().flat_map(|folder| pages_in(&root().join(folder))) {
         for link in links(&read(&page)).iter().filter(|link| !link.contains("://") && !link.starts_with("mailto:")) {
@@ -74,7 +74,7 @@ fn readme_is_short_and_links_every_page() {
     }
 }
 
-/// Who reads it to try it out takes the first commands that are not a screen.
+/// The first commands, apart from sample output, are those that build and test.
 #[test]
 fn readme_begins_with_the_commands_that_build_and_test() {
     let text = read(&root().join("README.md"));

@@ -1,4 +1,4 @@
-//! What holds for every judgement, over everything that the corpus holds.
+//! Invariants of every judgement, over the whole corpus.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use keyradius_detectors::{Judging, judge};
 /// 2026-11-20.
 const NOW: i64 = 1_795_132_800;
 
-/// Findings with their ledgers. No password is tried: the cases hold none of each other.
+/// Findings with their ledgers. No password is tried: no case contains the password of another.
 fn judged(occurrences: Vec<Occurrence>) -> Vec<Finding> {
     let passwords = Options { enabled: false, ..Options::default() };
     let judging = Judging { passwords, jobs: 2, ..Judging::at(NOW) };
@@ -25,7 +25,7 @@ fn judged(occurrences: Vec<Occurrence>) -> Vec<Finding> {
     findings.into_iter().map(whole).collect()
 }
 
-/// Everything that is found in all cases, as if they were one tree.
+/// All occurrences of all cases, as if they were one tree.
 fn everything() -> Vec<Occurrence> {
     let mut all = Vec::new();
     for case in expect::load_all(&cases_dir()).expect("the cases load") {
@@ -39,7 +39,7 @@ fn everything() -> Vec<Occurrence> {
 }
 
 #[test]
-fn every_ledger_readds() {
+fn every_ledger_adds_up() {
     let findings = judged(everything());
     assert!(findings.len() > 300, "{}", findings.len());
     for finding in &findings {
@@ -68,14 +68,14 @@ fn every_ledger_readds() {
 }
 
 #[test]
-fn the_order_of_what_is_found_changes_nothing() {
+fn the_order_of_occurrences_changes_nothing() {
     let all = everything();
     let expected = format!("{:?}", judged(all.clone()));
     let mut state = 1_u64;
     for round in 0..5 {
         let mut shuffled = all.clone();
         for at in (1..shuffled.len()).rev() {
-            // Knuth's MMIX generator: any will do, as long as it is the same everywhere.
+            // Knuth's MMIX generator: any generator works, if it is the same everywhere.
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             shuffled.swap(at, (state >> 33) as usize % (at + 1));
         }

@@ -1,4 +1,4 @@
-//! Every remark is made by a reader, and it is known what goes by it.
+//! Every remark is produced by a reader, and its use by the judgement is listed.
 
 use std::collections::BTreeSet;
 
@@ -7,10 +7,10 @@ use keyradius_core::engine::Engine;
 use keyradius_core::material::Remark;
 use keyradius_corpus::{cases_dir, expect};
 
-/// Remarks that judgement goes by in code; those of `evidence.toml` come on top.
+/// Remarks that the code of the judgement uses, in addition to those in `evidence.toml`.
 const IN_CODE: [Remark; 2] = [Remark::Unfit, Remark::Subkey];
 
-/// Remarks that no sample of the corpus earns, with what shows them.
+/// Remarks that no sample of the corpus produces, with the test that does.
 const ELSEWHERE: &[(Remark, &str)] = &[
     (Remark::ForeignPublicKey, "no test shows it yet"),
     (Remark::OnePrime, "detectors: format::jwk"),
@@ -21,19 +21,19 @@ const ELSEWHERE: &[(Remark, &str)] = &[
     (Remark::AssumedCurve, "detectors: format::text_dump"),
     (Remark::WrongChecksum, "no test shows it yet"),
     (Remark::NotShown, "no test shows it yet"),
-    (Remark::HmacKey, "made when a password opens what is around it"),
-    (Remark::CipherKey, "made when a password opens what is around it"),
+    (Remark::HmacKey, "made when a password opens the container"),
+    (Remark::CipherKey, "made when a password opens the container"),
     (Remark::KnownByDigest, "no test shows it yet"),
     (Remark::UnknownKeyType, "no test shows it yet"),
     (Remark::UnknownAlgorithm, "no test shows it yet"),
     (Remark::Revoked, "detectors: format::openpgp"),
     (Remark::OddPadding, "no test shows it yet"),
     (Remark::Deleted, "no test shows it yet"),
-    (Remark::Hidden, "made when a password opens what is around it"),
+    (Remark::Hidden, "made when a password opens the container"),
     (Remark::HoldsSecretKeyOnly, "no test shows it yet"),
-    (Remark::HoldsProtectedBytes, "made when a password opens what is around it"),
-    (Remark::OtherPassword, "made when a password opens what is around it"),
-    (Remark::NotTried, "made when a password opens what is around it"),
+    (Remark::HoldsProtectedBytes, "made when a password opens the container"),
+    (Remark::OtherPassword, "made when a password opens the container"),
+    (Remark::NotTried, "made when a password opens the container"),
     (Remark::SshRevoked, "no test shows it yet"),
     (Remark::DevelopmentProfile, "detectors: format::mobileprovision"),
     (Remark::SecretNotBeside, "no test shows it yet"),
@@ -42,7 +42,7 @@ const ELSEWHERE: &[(Remark, &str)] = &[
     (Remark::InternalHost, "no test shows it yet"),
 ];
 
-/// Remarks that a person is told and nothing goes by.
+/// Remarks that are only reported, and not used by the judgement.
 const TOLD_ONLY: &[Remark] = &[
     Remark::ForeignPublicNumbers,
     Remark::ForeignPublicKey,
@@ -128,7 +128,7 @@ fn of_evidence() -> BTreeSet<Remark> {
 }
 
 #[test]
-fn every_remark_is_made() {
+fn every_remark_is_produced() {
     let engine = Engine::new(keyradius_detectors::everything(), Limits::default());
     let mut made = BTreeSet::new();
     for case in expect::load_all(&cases_dir()).expect("the cases load") {
@@ -140,13 +140,13 @@ fn every_remark_is_made() {
     let elsewhere: BTreeSet<Remark> = ELSEWHERE.iter().map(|(remark, _)| *remark).collect();
     let never: Vec<_> = Remark::ALL.iter().filter(|r| !made.contains(r) && !elsewhere.contains(r)).collect();
     let here: Vec<_> = elsewhere.intersection(&made).collect();
-    assert!(never.is_empty() && here.is_empty(), "made by no sample: {never:?}; made by one after all: {here:?}");
+    assert!(never.is_empty() && here.is_empty(), "made by no sample: {never:?}; listed, but made by one: {here:?}");
 }
 
 #[test]
-fn it_is_known_what_goes_by_a_remark() {
+fn every_remark_is_used_or_listed_as_reported_only() {
     let mut used = of_evidence();
     used.extend(IN_CODE);
     let told: Vec<Remark> = Remark::ALL.iter().copied().filter(|remark| !used.contains(remark)).collect();
-    assert_eq!(told, TOLD_ONLY, "what judgement goes by is not told only, and the other way round");
+    assert_eq!(told, TOLD_ONLY, "a remark is either used by the judgement or in TOLD_ONLY");
 }

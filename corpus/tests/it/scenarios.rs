@@ -1,11 +1,11 @@
-//! The scenarios: what is promised of roles and of the order.
+//! The promises about roles and ranking, tested with the scenarios.
 
 use std::path::Path;
 
 use keyradius_corpus::scenario::{Aspect, judge};
 
 #[test]
-fn incidents_are_told_from_their_harmless_twins() {
+fn incidents_are_distinguished_from_harmless_look_alikes() {
     let scratch = Path::new(env!("CARGO_TARGET_TMPDIR")).join("scenarios");
     let outcome = judge(&scratch, "").expect("the scenarios are there");
     assert!(outcome.scenarios >= 60, "{}", outcome.scenarios);

@@ -1,5 +1,5 @@
-//! Ordinary secrets: every sample holds what its maker put into it and nothing more, and `docs/secrets.md` is what the
-//! table says.
+//! Ordinary secrets: every sample gives exactly the secrets that its maker put in, and `docs/secrets.md` is generated
+//! from the table.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -14,7 +14,7 @@ use keyradius_corpus::{cases_dir, expect};
 use keyradius_detectors::radius::secrets::severity;
 use keyradius_detectors::secret::{AHEAD, BACK, Check, Format, JOINED, formats};
 
-/// Ordinary secrets included.
+/// An engine that also looks for ordinary secrets.
 static EVERYTHING: LazyLock<Engine<'static>> =
     LazyLock::new(|| Engine::new(keyradius_detectors::everything(), Limits::default()));
 
@@ -27,7 +27,7 @@ fn found(name: &str, bytes: &[u8]) -> Vec<(&'static str, &'static str)> {
 }
 
 #[test]
-fn every_sample_holds_its_secrets_and_nothing_else() {
+fn every_sample_gives_its_secrets_and_nothing_else() {
     let mut faults = Vec::new();
     let mut secrets = 0;
     for case in expect::load_all(&cases_dir()).expect("the cases load") {
@@ -49,9 +49,9 @@ fn every_sample_holds_its_secrets_and_nothing_else() {
     assert!(secrets > 30, "{secrets} secrets in the corpus");
 }
 
-/// Keys are found first of all: with ordinary secrets on, every key of every case is found as without.
+/// Keys have priority: with ordinary secrets enabled, the same keys are found in every case.
 #[test]
-fn ordinary_secrets_take_no_key_away() {
+fn ordinary_secrets_hide_no_key() {
     let keys = |engine: &Engine<'_>, name: &str, bytes: &[u8]| {
         let harvest = engine.bytes(name, bytes);
         let of = |o: &keyradius_core::material::Occurrence| (o.material.kind != Kind::Secret).then_some(o.offset);
@@ -72,24 +72,23 @@ fn render() -> String {
         classes.entry(-severity(format.class)).or_default().push(format);
     }
     let mut out = format!(
-        "# Ordinary secrets\n\nMade from `detectors/data/secrets.toml` by `UPDATE_EXPECT=1 cargo test -p keyradius-corpus \
-         secrets`.\n\nTokens and passwords that open something and sign nothing are one class of their own, at the end of every \
-         report: one line each, ranked among themselves, never above a key. `--only signing` leaves them out, and then they \
-         cost nothing. `keyradius explain ID` says of each what it opens and what to do.\n\n\
-         A secret is told only if all of its format is there: the anchor, the shape, the boundary, and what its issuer put \
-         in (a checksum that does not fit is no secret). Placeholders, examples of documentation, templates and test-mode \
-         keys are silent. Nothing is asked whether it still works. The secret is never shown; what is the same is known by \
-         SHA-256 over a domain and the secret where that has at least {JOINED} bits of entropy, else by rule and path, \
-         because a digest of what somebody chose could be guessed.\n\n\
-         `--fail-on any` counts them from 2.0 on, `--fail-on 4.0` by severity; `signing` and the tiers do not. An id of an \
-         access key without its secret beside it, a token that has expired, and what belongs to a host of the local network \
-         count as notes: 1.0.\n"
+        "# Ordinary secrets\n\nGenerated from `detectors/data/secrets.toml` by `UPDATE_EXPECT=1 cargo test -p keyradius-corpus \
+         secrets`.\n\nTokens and passwords that give access but sign nothing are reported separately, at the end of every \
+         report: one line each, ranked among themselves, never above a key. `--only signing` does not search for them, which \
+         saves the time. `keyradius explain ID` prints what each gives access to and what to do.\n\n\
+         A secret is reported only if its whole format matches: the anchor, the shape, the boundary, and the issuer's \
+         checksum, if there is one. Placeholders, examples from documentation, templates and test-mode keys are not reported. \
+         keyradius does not test whether a secret still works, and never shows it. Copies are recognised by SHA-256 over a \
+         domain and the secret if it has at least {JOINED} bits of entropy. Other secrets are identified by rule and path, \
+         because a digest of a text chosen by a person could be guessed.\n\n\
+         `--fail-on any` counts them from 2.0 on, `--fail-on 4.0` by severity; `signing` and the tiers do not. An access key \
+         id without its secret next to it, an expired token, and a secret for a host of the local network are notes: 1.0.\n"
     );
     for (tenths, formats) in classes {
         let class = formats.first().map_or("", |format| format.class.id());
         let _ = write!(
             out,
-            "\n## {class}: severity {}.{}\n\n| rule | secret | opens | checked | copies joined |\n|---|---|---|---|---|\n",
+            "\n## {class}: severity {}.{}\n\n| rule | secret | gives access to | checked | copies joined |\n|---|---|---|---|---|\n",
             -tenths / 10,
             -tenths % 10
         );
@@ -114,7 +113,7 @@ fn render() -> String {
     out
 }
 
-/// The first address of a source; an RFC by its editor's page.
+/// The first URL of a source; for an RFC, its page at the RFC editor.
 fn link(source: &str) -> String {
     let first = source.split([' ', ',']).next().unwrap_or_default();
     match source.strip_prefix("RFC ") {

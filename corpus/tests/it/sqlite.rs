@@ -1,4 +1,4 @@
-//! The reader of SQLite databases against what python's sqlite3 wrote: every value, byte by byte.
+//! The reader of SQLite databases against databases written by Python's sqlite3: every value, byte by byte.
 
 #![allow(clippy::indexing_slicing, reason = "a test that indexes wrong fails")]
 
@@ -13,12 +13,12 @@ use keyradius_core::seam::{Inside, Member, Reader, Unopenable};
 use keyradius_corpus::{cases_dir, pack};
 use keyradius_detectors::CONTAINERS;
 
-/// Keeps what comes out.
+/// A sink that keeps all members.
 #[derive(Default)]
 struct Kept {
     members: Vec<(String, Vec<u8>)>,
     unread: Vec<String>,
-    /// How many members are enough.
+    /// Stop after this many members.
     most: usize,
 }
 
@@ -61,7 +61,7 @@ fn samples() -> BTreeMap<String, Vec<u8>> {
     pack::read(&packed).expect("the pack reads").into_iter().map(|f| (f.name, f.bytes)).collect()
 }
 
-/// What make.py writes into the cell of a name.
+/// The value that make.py writes into the cell of a name.
 fn value(name: &str, length: usize) -> Vec<u8> {
     let parts: Vec<String> = (0..=length / 8).map(|i| format!("{name}={length}#{i}|")).collect();
     let mut out = parts.concat();
@@ -70,7 +70,7 @@ fn value(name: &str, length: usize) -> Vec<u8> {
 }
 
 #[test]
-fn every_value_comes_out_as_it_was_put_in() {
+fn every_value_is_read_as_it_was_written() {
     let mut databases = 0;
     for (file, bytes) in samples() {
         let Some(count) = file.strip_prefix("cells_").and_then(|rest| rest.split('_').next()) else { continue };
@@ -87,7 +87,7 @@ fn every_value_comes_out_as_it_was_put_in() {
         for (name, content) in &cells {
             let text = String::from_utf8(content.clone()).expect("text");
             let own = text.split('=').next().expect("a name");
-            // Rows without numbers are counted in the order in which they are read.
+            // Rows without row ids are numbered in the order in which they are read.
             let same = if own.starts_with("second/") { name.starts_with("second/") } else { own == name };
             assert!(same && content == &value(own, content.len()), "{file}: {name}: {text:.60}");
         }
@@ -95,9 +95,9 @@ fn every_value_comes_out_as_it_was_put_in() {
     assert_eq!(databases, 12);
 }
 
-/// Reading is bounded by what is there, whatever it says.
+/// Reading is bounded by the size of the input, whatever its fields claim.
 #[test]
-fn damage_costs_what_it_hits() {
+fn damage_only_affects_damaged_pages() {
     let all = samples();
     let small = all.iter().filter(|(name, bytes)| name.starts_with("cells_") && bytes.len() <= 300_000);
     let (mut opened, mut random) = (0, 0x2545_f491_4f6c_dd1d_u64);
@@ -108,16 +108,16 @@ fn damage_costs_what_it_hits() {
                 random ^= random << 13;
                 random ^= random >> 7;
                 random ^= random << 17;
-                // Headers of pages are what matters, so every other blow goes there.
+                // Page headers matter most, so every second change is made there.
                 let page = usize::from(u16::from_be_bytes([hurt[16], hurt[17]])).max(512);
                 let at = (random >> 20) as usize % hurt.len();
                 let at = if random & 1 == 0 { at } else { at / page * page + at % 16 };
-                // Not the header of the file: then it would be none.
+                // The file header is not changed: without it the file is not a database.
                 hurt[if at < 100 { at + 100 } else { at }] = random as u8;
             }
             let (result, kept) = open(&hurt);
             let out: usize = kept.members.iter().map(|(_, content)| content.len()).sum();
-            // A database in UTF-16 may come out half as long again, if its bytes are taken for Chinese.
+            // The output of a UTF-16 database may be half as long again, if its bytes are read as Chinese characters.
             assert!(out <= hurt.len() * 2, "{file}: {out} bytes of {}", hurt.len());
             opened += usize::from(result.is_ok());
         }
@@ -129,7 +129,7 @@ fn damage_costs_what_it_hits() {
 }
 
 #[test]
-fn who_has_enough_gets_no_more() {
+fn reading_stops_when_the_sink_has_enough() {
     let all = samples();
     for most in [1, 2, 5, 60] {
         let (result, kept) = open_until(&all["deleted_row.db"], most);
@@ -140,7 +140,7 @@ fn who_has_enough_gets_no_more() {
 }
 
 #[test]
-fn what_only_begins_like_a_database_is_none() {
+fn a_file_that_only_starts_like_a_database_is_not_one() {
     let all = samples();
     for file in ["header_only.db", "magic_only.txt", "magic_and_key.bin"] {
         let (result, kept) = open(&all[file]);
@@ -148,9 +148,9 @@ fn what_only_begins_like_a_database_is_none() {
     }
 }
 
-/// What was deleted comes out of the free space, and a table without its root row by row.
+/// Deleted rows are recovered from free space; a table without its root page is read row by row.
 #[test]
-fn what_is_left_of_rows_is_read() {
+fn remains_of_deleted_rows_are_read() {
     let all = samples();
     for (file, name) in [("deleted_row.db", "page 2/free"), ("dropped_table.db", "page "), ("no_root.db", "page ")] {
         let (_, kept) = open(&all[file]);
@@ -166,9 +166,9 @@ fn what_is_left_of_rows_is_read() {
     assert_eq!(kept.unread, ["settings damaged a page does not belong to its tree"]);
 }
 
-/// Ten thousand rows that are all the same cell are one row.
+/// Ten thousand rows that all use the same cell are read as one row.
 #[test]
-fn cells_that_overlap_do_not_multiply() {
+fn overlapping_cells_are_read_once() {
     let all = samples();
     let (_, bytes) = all.iter().find(|(name, _)| name.ends_with("_65536_utf8.db")).expect("a database of large pages");
     let mut bad = bytes.clone();

@@ -1,4 +1,4 @@
-//! Rules that prose cannot hold, checked over the source tree.
+//! Rules of the source tree that documentation alone cannot enforce.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,7 +17,7 @@ fn abouts() -> Vec<(&'static About, &'static [Anchor<'static>])> {
     detectors.chain(UNWRAPPERS.iter().map(|u| (u.about(), u.anchors()))).collect()
 }
 
-/// What every detector, unwrapper and container says of itself.
+/// The descriptions of all detectors, unwrappers and containers.
 fn all() -> Vec<&'static About> {
     abouts().into_iter().map(|(about, _)| about).chain(CONTAINERS.iter().map(|c| c.about())).collect()
 }
@@ -34,7 +34,7 @@ pub(crate) fn rust_files(folder: &Path, out: &mut Vec<PathBuf>) {
     }
 }
 
-/// Near-misses of formats whose own case has none: samples of `corpus/cases/negatives`.
+/// Near misses of formats without one in their own case: samples of `corpus/cases/negatives`.
 const NEAR: [(&str, &str); 14] = [
     ("dsa", "dsa_parameters.der"),
     ("encrypted_pkcs8", "enveloped.pem"),
@@ -52,7 +52,7 @@ const NEAR: [(&str, &str); 14] = [
     ("x509", "certificate_labelled_private.pem"),
 ];
 
-/// The samples of a case that must not be told as private keys.
+/// The samples of a case that must not be reported as private keys.
 fn silent(case: &Path) -> BTreeSet<String> {
     let samples = keyradius_corpus::expect::load(case).expect("expectations").expect.samples;
     samples.into_iter().filter(|sample| sample.silent).map(|sample| sample.file).collect()
@@ -61,7 +61,7 @@ fn silent(case: &Path) -> BTreeSet<String> {
 #[test]
 fn every_format_file_is_registered_and_has_a_case() {
     let ids: BTreeSet<String> = all().iter().map(|about| about.id.to_owned()).collect();
-    assert_eq!(ids.len(), all().len(), "an id stands twice");
+    assert_eq!(ids.len(), all().len(), "duplicate id");
     let mut files = BTreeSet::new();
     for folder in ["detectors/src/format", "detectors/src/wrap"] {
         for entry in fs::read_dir(root().join(folder)).expect("the folder") {
@@ -80,7 +80,7 @@ fn every_format_file_is_registered_and_has_a_case() {
         }
         let own = silent(&case);
         let shared = NEAR.iter().find(|(of, _)| *of == id).map(|(_, file)| *file);
-        assert!(!own.is_empty() || shared.is_some(), "{id}: no near-miss, a sample that is `silent`");
+        assert!(!own.is_empty() || shared.is_some(), "{id}: no near miss (a `silent` sample)");
         assert!(shared.is_none_or(|file| negatives.contains(file)), "{id}: {shared:?} is not in `negatives`");
     }
 }
@@ -99,7 +99,7 @@ fn every_playbook_file_is_compiled_in() {
 }
 
 #[test]
-fn every_about_says_something() {
+fn every_description_is_complete() {
     for (about, anchors) in abouts() {
         for text in [about.title, about.detects, about.blind_to, about.respond] {
             assert!(!text.is_empty(), "{}", about.id);
@@ -113,19 +113,19 @@ fn every_about_says_something() {
     }
 }
 
-/// Every pass is paid by everybody, whatever they look for: text is gone over once for keys, twice with ordinary secrets.
+/// Every pass costs every user: text is searched once for keys, and twice with ordinary secrets.
 #[test]
-fn the_prefilter_stays_hot() {
+fn the_prefilter_needs_few_passes() {
     assert_eq!(Prefilter::new(&keyradius_detectors::keys()).passes(), (1, 1));
     assert_eq!(Prefilter::new(&keyradius_detectors::everything()).passes(), (2, 1));
 }
 
 #[test]
-fn no_anchor_is_the_start_of_another() {
+fn no_anchor_is_a_prefix_of_another() {
     let all: BTreeSet<&[u8]> =
         abouts().iter().flat_map(|(_, a)| a.iter()).filter(|a| !a.at_start).map(|a| a.bytes).collect();
     for (a, b) in all.iter().flat_map(|a| all.iter().map(move |b| (a, b))) {
-        assert!(a == b || !b.starts_with(a), "{b:02x?} would never be seen behind {a:02x?}");
+        assert!(a == b || !b.starts_with(a), "{b:02x?} would never be found after {a:02x?}");
     }
 }
 
@@ -142,17 +142,17 @@ fn detectors_open_no_file_and_formats_know_only_what_they_share() {
         let within = file.strip_prefix(&source).expect("below the source");
         let room = within.components().next().expect("a room").as_os_str().to_string_lossy().into_owned();
         let closed: &[&str] = match room.as_str() {
-            // Formats and what they share to open them know nothing of how passwords are chosen or keys are judged.
+            // Formats and their shared helpers do not know how passwords are selected or keys are judged.
             "format" | "unlock" => {
                 &["crate::format", "crate::wrap", "crate::radius", "crate::open", "crate::knowledge"]
             }
-            // Nor do wrappers, but for how files begin.
+            // Nor do wrappers; but they know how files of formats start.
             "wrap" => &["crate::format", "crate::radius", "crate::open", "crate::knowledge"],
-            // What they share knows none of them.
+            // The shared readers know none of these rooms.
             "read" => {
                 &["crate::format", "crate::wrap", "crate::radius", "crate::open", "crate::unlock", "crate::knowledge"]
             }
-            // Who judges reads no key.
+            // The judgement reads no key.
             "radius" => &["crate::read", "crate::format", "crate::wrap", "crate::unlock", "crate::knowledge"],
             _ => &[],
         };
@@ -178,17 +178,17 @@ fn detectors_open_no_file_and_formats_know_only_what_they_share() {
     }
 }
 
-/// Wrappers that are two views of one thing, and may know each other.
+/// Wrappers that are two views of one format, and may import each other.
 const PAIRS: [(&str, &str); 3] =
     [("hex", "hexdump"), ("openpgp_packets", "openpgp_compressed"), ("openpgp_compressed", "openpgp_packets")];
 
-/// The formats beside it that a file of `format/` or `wrap/` names by way of `super::`, from however deep a folder or module.
+/// The other formats that a file of `format/` or `wrap/` names by `super::`, from any depth of folders or modules.
 fn beside(within: &Path, text: &str) -> Vec<String> {
     let own: BTreeSet<String> = all().iter().map(|about| about.id.to_owned()).collect();
     let mut modules: Vec<String> =
         within.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).collect();
     modules.retain(|part| part != "mod");
-    // What formats share knows them.
+    // The helpers shared by formats may name formats.
     if modules.get(1).is_some_and(|module| !own.contains(module)) {
         return Vec::new();
     }
@@ -204,7 +204,7 @@ fn beside(within: &Path, text: &str) -> Vec<String> {
             let rest = &line[at..];
             let path = rest.trim_start_matches("super::");
             let ups = (rest.len() - path.len()) / "super::".len();
-            // At the top of `format/x.rs` one step up is `format`; in a module of that file it is the file.
+            // At the top of `format/x.rs`, one step up is `format`; in a module of that file, it is the file.
             let pair = |word: &str| PAIRS.iter().any(|(a, b)| modules.contains(&(*a).to_owned()) && word == *b);
             if ups == modules.len() + inside - 1 {
                 let words = path.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty());
@@ -220,7 +220,7 @@ fn beside(within: &Path, text: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_format_that_names_another_is_noticed() {
+fn a_format_that_names_another_is_detected() {
     let names = |file: &str, text: &str| beside(Path::new(file), text);
     for (file, text) in [
         ("format/jks.rs", "use super::pkcs12::Store;"),
@@ -242,7 +242,7 @@ fn a_format_that_names_another_is_noticed() {
     }
 }
 
-/// What a run depends on besides its input: whoever reads these elsewhere makes a second answer to one question.
+/// Inputs of a run other than the scanned data: read in a second place, they could differ.
 #[test]
 fn the_command_reads_time_and_environment_in_one_place() {
     let source = root().join("cli/src");
@@ -250,7 +250,7 @@ fn the_command_reads_time_and_environment_in_one_place() {
     rust_files(&source, &mut files);
     for file in files {
         let within = file.strip_prefix(&source).expect("below the source").to_string_lossy().into_owned();
-        // Processes shut themselves in before they look around.
+        // Processes confine themselves before they read their surroundings.
         if ["surroundings.rs", "moment.rs", "report/json.rs"].contains(&&*within) || within.starts_with("confine/") {
             continue;
         }
@@ -262,22 +262,22 @@ fn the_command_reads_time_and_environment_in_one_place() {
 }
 
 #[test]
-fn every_file_says_what_it_is() {
+fn every_file_has_a_head_comment_and_at_most_500_lines() {
     let mut files = Vec::new();
     for folder in ["scanner-core", "detectors", "cli", "corpus", "benches"] {
         rust_files(&root().join(folder), &mut files);
     }
     for file in files {
         let text = fs::read_to_string(&file).expect("readable");
-        assert!(text.starts_with("//!"), "{} has no head", file.display());
+        assert!(text.starts_with("//!"), "{} has no `//!` comment", file.display());
         let lines = text.lines().count();
-        assert!(lines <= 500, "{} has {lines} lines: two rooms in one?", file.display());
+        assert!(lines <= 500, "{} has {lines} lines: split it?", file.display());
     }
 }
 
-/// Keys for tests are packed: a clone must not set off other people's scanners.
+/// Test keys are packed: a clone must not trigger other people's scanners.
 #[test]
-fn no_key_lies_in_the_open() {
+fn no_key_is_stored_unpacked() {
     let mut files = Vec::new();
     rust_files(&root(), &mut files);
     for file in files {
@@ -288,7 +288,7 @@ fn no_key_lies_in_the_open() {
     }
 }
 
-/// `deny.toml` for machines without `cargo deny`: every crate of the lock file has a licence that is allowed.
+/// A check of `deny.toml` for machines without `cargo deny`: every crate of the lock file has an allowed licence.
 #[test]
 fn licences_are_permissive() {
     let deny = fs::read_to_string(root().join("deny.toml")).expect("deny.toml");
@@ -306,7 +306,7 @@ fn licences_are_permissive() {
     assert!(packages.len() > 50);
     for package in packages {
         let licence = package["license"].as_str().unwrap_or("none");
-        // `A OR B` needs one of them, `A AND B` both; `/` is the old way to write OR.
+        // `A OR B` needs one of them, `A AND B` both; `/` is the old syntax for OR.
         let fine = licence.replace('/', " OR ").split(" OR ").any(|choice| {
             choice.trim_matches(['(', ')', ' ']).split(" AND ").all(|one| {
                 let one = one.trim_matches(['(', ')', ' ']).split(" WITH ").next().unwrap_or_default();
@@ -329,7 +329,7 @@ fn every_promise_has_a_test() {
             let source = fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
             let (before, _) = source
                 .split_once(&format!("fn {function}("))
-                .unwrap_or_else(|| panic!("docs/threats.md names {test}, which is not there"));
+                .unwrap_or_else(|| panic!("docs/threats.md names {test}, which does not exist"));
             let attribute = before.rsplit("\n\n").next().unwrap_or_default();
             assert!(attribute.contains("#[test]"), "{test} is not a test");
             named += 1;
@@ -338,8 +338,8 @@ fn every_promise_has_a_test() {
     assert!(named >= 20, "{named} tests are named");
 }
 
-/// Tests count work and look at what came out: how long something takes says more about the machine. Only the guards against
-/// hanging, in one file, read a clock.
+/// Tests count work and check results: durations depend on the machine. Only the guards against hanging, in one file,
+/// read a clock.
 #[test]
 fn no_test_reads_a_clock() {
     const CLOCKS: [&str; 3] = [concat!("Instant", "::now"), concat!("SystemTime", "::now"), concat!(".elapsed", "()")];

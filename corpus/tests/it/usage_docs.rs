@@ -1,4 +1,4 @@
-//! `docs/usage.md` is made from the grammar of files that use keys. `UPDATE_EXPECT=1 cargo test` writes it anew.
+//! `docs/usage.md` is generated from the grammar of files that use keys. `UPDATE_EXPECT=1 cargo test` regenerates it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -17,18 +17,24 @@ fn render() -> String {
         groups.entry(rule.group).or_default().push(rule);
     }
     let mut out = format!(
-        "# Files that use keys\n\nMade from `detectors/data/usage.toml` by `UPDATE_EXPECT=1 cargo test -p keyradius-corpus \
-         usage_docs`.\n\nkeyradius reads build scripts, CI configuration and settings by their names: which key a line \
-         names, what for, and what may be the password of a keystore. The role counts for a key only if the name leads to \
-         it. A line whose spelling was not checked against the tool or its documentation, and one that is commented out, \
-         counts 30 points at most, others 60. Of one file {REFERENCES} lines and {CANDIDATES} passwords are taken.\n\n\
-         Understood are commands with their arguments over continued lines, in lists of YAML, JSON, XML and programs, and in \
-         strings of strings; settings in the forms `K=V`, `K: V`, `K V`, `\"K\": \"V\"`, `<K>V</K>`, `set K=V`, `-DK=V`, \
-         `K file('V')`, `name: K` with `value: V`; steps of workflows with their inputs; variables that the same file sets. \
-         `$X`, `${{{{ secrets.X }}}}` and the like that it does not set are kept as names of variables. A path that a program \
-         puts together, a value that another file sets, and what a tool takes when nothing is said (its default key) are not \
-         seen.\n\nPatterns: `-k*` also with the value directly behind it; `#2` the second word that belongs to no option, \
-         `#-1` the last; `*.pk8` such words that end so; `>*.p12` redirection to such a file; `*_KEY` settings that end so.\n"
+        "# Files that use keys\n\nGenerated from `detectors/data/usage.toml` by `UPDATE_EXPECT=1 cargo test -p keyradius-corpus \
+         usage_docs`.\n\nkeyradius reads build scripts, CI configuration and settings, selected by file name. It finds out \
+         which key a line names, for which purpose, and what may be a keystore password. A line gives its role to a key only \
+         if its name leads to that key. A line gives at most 60 points; at most 30 if it is commented out, or if its spelling \
+         was not checked against the tool or its documentation. At most {REFERENCES} lines and {CANDIDATES} passwords are \
+         taken from one file.\n\n\
+         keyradius reads:\n\n\
+         - commands with their arguments: over continued lines, in lists of YAML, JSON, XML and programs, and in nested \
+         strings;\n\
+         - settings in the forms `K=V`, `K: V`, `K V`, `\"K\": \"V\"`, `<K>V</K>`, `set K=V`, `-DK=V`, `K file('V')`, \
+         `name: K` with `value: V`;\n\
+         - steps of workflows with their inputs;\n\
+         - variables set by the same file. Variables that the file does not set, such as `$X` and `${{{{ secrets.X }}}}`, are \
+         kept as names.\n\n\
+         keyradius does not see paths that a program builds at run time, values set by another file, and the default key of a \
+         tool.\n\nPatterns: `-k*` also matches with the value attached; `#2` is the second word that belongs to no option, \
+         `#-1` the last one; `*.pk8` words with this end; `>*.p12` redirection to a file with this end; `*_KEY` settings with \
+         this end.\n"
     );
     for (group, rules) in groups {
         let _ = write!(

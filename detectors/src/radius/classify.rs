@@ -1,9 +1,10 @@
-//! From evidence to findings: a pure function, integers only.
+//! Turns evidence into findings: a pure function, integers only.
 //!
-//! Per role and group the strongest item counts; groups add up, capped at 200. Roles of 60 points or more are asserted;
-//! if there is none, the best one of 30 or more with its doubt on it; else `unknown`. A role that only says what any key
-//! of its format can do gives way to a special one. The tier is that of the widest asserted role, the severity that of
-//! the tier and of how the key lies there (`severity.rs`). Every step is in a ledger that re-adds.
+//! Per role and group, the strongest item counts; groups add up, capped at 200. Roles of 60 points or more are
+//! asserted. If there is no such role, the best one of 30 or more is asserted with its lower band; otherwise `unknown`.
+//! A generic role, which only says what any key of its format can do, gives way to a special one. The tier is that of
+//! the widest asserted role. The severity follows from the tier and from how the key is kept (`severity.rs`). Every
+//! step is recorded in a ledger that adds up.
 
 use std::collections::BTreeMap;
 
@@ -16,14 +17,14 @@ use super::subject::{Facts, Judge};
 use super::tables::Expiry;
 use super::{Band, Estate, Evidence, Finding, KnownKeys, RoleScore, Tables, Tier, evidence, posture, rank, severity};
 
-/// Points of a role that make it asserted.
+/// Fewest points of an asserted role.
 const PROBABLE: i32 = 60;
 const POSSIBLE: i32 = 30;
 const HINT: i32 = 10;
-/// No sum of evidence says more than this.
+/// Most points of a role, whatever the evidence.
 const CAP: i32 = 200;
 
-/// Judges every private key of the estate, and every public one that should not be trusted. The findings come ranked.
+/// Judges every private key of the estate, and every public key that should not be trusted. The findings are ranked.
 #[cfg(test)]
 pub(crate) fn classify(estate: &Estate, judge: Judge<'_>) -> Vec<Finding> {
     let distrusted = distrusted(estate, judge);
@@ -33,12 +34,13 @@ pub(crate) fn classify(estate: &Estate, judge: Judge<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Judges every private key of the estate, and every public one that should not be trusted; ranked. Made for a hundred thousand
-/// keys: places and certificates are moved from the estate into the findings, and
-/// evidence and weaker hypotheses are left out until [`ledger`] is asked for those of one. Also the public keys that are none.
+/// Judges every private key of the estate, and every public key that should not be trusted; ranked. Designed for a
+/// hundred thousand keys: places and certificates are moved from the estate into the findings. Evidence and weaker
+/// hypotheses are left out; [`ledger`] computes them for one finding. Also returns the public keys that are not
+/// findings.
 pub(crate) fn classify_all(estate: &mut Estate, judge: Judge<'_>) -> (Vec<Finding>, Vec<KeyGroup>) {
     let distrusted = distrusted(estate, judge);
-    // With their number known: a list that grows is held twice for a moment.
+    // With its final capacity: a vector that grows is briefly in memory twice.
     let mut findings = Vec::with_capacity(keys(estate, &distrusted).count());
     let lean = |finding| Finding { evidence: Vec::new(), hypotheses: Vec::new(), ..finding };
     findings.extend(keys(estate, &distrusted).map(|key| lean(finding(key, estate, judge))));
@@ -55,8 +57,8 @@ pub(crate) fn classify_all(estate: &mut Estate, judge: Judge<'_>) -> (Vec<Findin
     (findings, others.into_iter().map(|(key, _)| key).collect())
 }
 
-/// The evidence and the weaker hypotheses of a finding of [`classify_all`], from the same estate and tables. What it asks of the
-/// estate was asked while the finding was judged, before the keys were moved out of it.
+/// The evidence and the weaker hypotheses of a finding of [`classify_all`], from the same estate and tables. Everything
+/// it needs from the estate was computed while the finding was judged, before the keys were moved out.
 pub(crate) fn ledger(finding: &Finding, estate: &Estate, tables: &Tables) -> (Vec<Evidence>, Vec<RoleScore>) {
     let Some(name) =
         finding.ciphertext_sha256.map(KeyName::Opaque).or(finding.key.map(|key| KeyName::Public(key.key_only)))
@@ -72,26 +74,26 @@ pub(crate) fn ledger(finding: &Finding, estate: &Estate, tables: &Tables) -> (Ve
     (ledger, hypotheses)
 }
 
-/// Of each public key that stands alone, whether it should not be trusted.
+/// For each public key without a private key, whether it should not be trusted.
 fn distrusted(estate: &Estate, judge: Judge<'_>) -> Vec<bool> {
     estate.public.iter().map(|key| posture::distrusted(key, estate, judge)).collect()
 }
 
-/// The keys that become findings, in their order.
+/// The keys that become findings, in order.
 fn keys<'e>(estate: &'e Estate, distrusted: &[bool]) -> impl Iterator<Item = &'e KeyGroup> {
     let public = estate.public.iter().zip(distrusted).filter(|(_, is_distrusted)| **is_distrusted);
     estate.keys.iter().chain(public.map(|(key, _)| key))
 }
 
 impl Finding {
-    /// The finding with what is known of its key.
+    /// Adds what is known of the key to the finding.
     #[cfg(test)]
     fn with(mut self, key: KeyGroup) -> Self {
         self.take(key);
         self
     }
 
-    /// Adds what is known of its key.
+    /// Adds what is known of the key.
     fn take(&mut self, key: KeyGroup) {
         (self.occurrences, self.related) =
             if key.private.is_empty() { (key.related, Vec::new()) } else { (key.private, key.related) };
@@ -151,7 +153,7 @@ fn finding(key: &KeyGroup, estate: &Estate, judge: Judge<'_>) -> Finding {
         protection,
         reason: match &known {
             Some(known) if rules.iter().any(|hit| hit.rule == "KEY-TEST-KNOWN") => format!(
-                "Published for tests ({}, {}), and nothing found here trusts it; whatever does trust it obeys everyone",
+                "Published for tests ({}, {}), and nothing found here trusts it; anyone can sign for what trusts it",
                 known.label, known.source
             ),
             _ => reason(key, &roles, &ledger, best.map_or("", |r| r.trusted_by.as_str()), protection),
@@ -178,12 +180,12 @@ fn finding(key: &KeyGroup, estate: &Estate, judge: Judge<'_>) -> Finding {
     }
 }
 
-/// Where the key itself lies, or what trusts it where there is no private half.
+/// Places of the private key; without one, places of what trusts the public key.
 fn places(key: &KeyGroup) -> &[Occurrence] {
     if key.private.is_empty() { &key.related } else { &key.private }
 }
 
-/// What the lists say of the key, of its certificates or of its fingerprints.
+/// What the lists say of the key, its certificates or its fingerprints.
 fn known(key: &KeyGroup, lists: &KnownKeys) -> Option<Known> {
     let of_key = key.public.as_ref().and_then(|public| lists.key(public));
     let of_certificate = || key.certificates().find_map(|facts| lists.certificate(facts)).cloned();
@@ -192,7 +194,7 @@ fn known(key: &KeyGroup, lists: &KnownKeys) -> Option<Known> {
         digits.into_iter().find_map(|digits| lists.fingerprint(digits)).cloned()
     };
     let known = of_key.or_else(of_certificate).or_else(of_fingerprint)?;
-    // A published public half is only a claim: behind it may stand a private key that nobody has published.
+    // A published public half is only a claim: its private key may be one that nobody has published.
     let is_that_key = |o: &Occurrence| {
         let state = o.material.protection.as_ref().map(|protection| protection.state);
         o.material.proof == Proof::Verified || matches!(state, Some(ProtectionState::Stub | ProtectionState::Hardware))
@@ -200,13 +202,13 @@ fn known(key: &KeyGroup, lists: &KnownKeys) -> Option<Known> {
     (known.class != Class::PublicTest || key.private.iter().all(is_that_key)).then_some(known)
 }
 
-/// When the first commit was made that holds the key, seconds since 1970.
+/// Time of the first commit that contains the key, seconds since 1970.
 fn first_seen(key: &KeyGroup) -> Option<i64> {
     places(key).iter().filter_map(|o| Some(o.git.as_ref()?.introduced.as_ref()?.commit_time)).min()
 }
 
-/// `kr1:` and the first 16 hex digits of a digest of the key's name: the same wherever the key lies. A key that is only
-/// trusted is another finding than the key itself.
+/// `kr1:` and the first 16 hex digits of a digest of the key's name: the same wherever the key is found. A key that is
+/// only trusted is a different finding from the private key.
 fn id(key: &KeyGroup) -> String {
     let hash = Sha256::new();
     let digest = match key.name {
@@ -218,14 +220,14 @@ fn id(key: &KeyGroup) -> String {
     format!("kr1:{}", hex.get(..16).unwrap_or_default())
 }
 
-/// Points of every role: the strongest item of each group, added up, less what contradicts.
+/// Points of every role: the strongest item of each group, added up, minus what contradicts the role.
 fn scores(ledger: &[Evidence], tables: &Tables) -> Vec<RoleScore> {
     let mut strongest: BTreeMap<(&str, &str), i32> = BTreeMap::new();
     let mut against: BTreeMap<(&str, &str), i32> = BTreeMap::new();
     let mut widened: BTreeMap<&str, Tier> = BTreeMap::new();
     for item in ledger {
         if item.weight < 0 {
-            // Two certificates that contradict say it once.
+            // The same contradiction from two certificates counts once.
             let worst = against.entry((&item.role, &item.text)).or_default();
             *worst = (*worst).min(item.weight);
         } else {
@@ -283,13 +285,13 @@ fn assert_roles(mut scores: Vec<RoleScore>, tables: &Tables) -> (Vec<RoleScore>,
     (asserted, weaker)
 }
 
-/// The protection that an attacker would choose among the places.
+/// The weakest protection among the places: the one an attacker would choose.
 fn weakest(key: &KeyGroup) -> ProtectionState {
     let states = key.private.iter().filter_map(|o| o.material.protection.as_ref()).map(|p| p.state);
     states.min().unwrap_or(ProtectionState::Plaintext)
 }
 
-/// The reason in one line: what is trusted, who trusts it, and how the key lies there.
+/// The reason in one line: what trusts the key, why, and how the key is protected.
 fn reason(
     key: &KeyGroup,
     roles: &[RoleScore],
@@ -298,7 +300,7 @@ fn reason(
     protection: ProtectionState,
 ) -> String {
     let how = match protection {
-        _ if key.private.is_empty() => "only its public half is here, and others have or can make the private one",
+        _ if key.private.is_empty() => "only the public key is here, but others have the private key or can compute it",
         ProtectionState::Plaintext => "readable by anyone with the file",
         ProtectionState::Opened => "encrypted, and opened with a password that others can find as well",
         ProtectionState::Weak => "encrypted, but cheap to open",
@@ -311,7 +313,7 @@ fn reason(
         items.max_by_key(|item| (item.weight, std::cmp::Reverse(&item.locator)))
     });
     if roles.first().is_some_and(|role| role.role == "unknown") {
-        return format!("Nothing found says what it is for, so nobody knows who would trust it; {how}");
+        return format!("Purpose unknown: no evidence of what trusts this key; {how}");
     }
     match why {
         Some(item) => format!("Trusted by {trusted_by}; {} ({}); {how}", item.text, item.locator),
@@ -344,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn widest_role_first_and_doubts_kept_apart() {
+    fn the_widest_role_comes_first_and_hypotheses_are_separate() {
         let (asserted, weaker) =
             roles(&[("tls_server", "certificate", 100), ("ca_intermediate", "certificate", 100), ("tsa", "path", 10)]);
         assert_eq!(asserted.iter().map(|r| r.0.as_str()).collect::<Vec<_>>(), ["ca_intermediate", "tls_server"]);

@@ -7,29 +7,29 @@ use keyradius_core::material::{CertFacts, Occurrence, PublicHalf, Reference};
 
 use super::siblings::Siblings;
 
-/// What makes two materials the same key.
+/// Identity by which materials are joined into one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum KeyName {
-    /// Digest of the public half that does not depend on its encoding.
+    /// Digest of the public half, independent of its encoding.
     Public([u8; 32]),
-    /// Digest of the ciphertext, where no public half can be known.
+    /// Digest of the ciphertext, where the public half is unknown.
     Opaque([u8; 32]),
 }
 
 /// A private key and everything of the run that belongs to it.
 #[derive(Clone, Debug)]
 pub struct KeyGroup {
-    /// Its name.
+    /// The key's name.
     pub name: KeyName,
     /// The public half, where known.
     pub public: Option<Arc<PublicHalf>>,
-    /// Places of the private key; none for a public key that stands alone.
+    /// Places of the private key; empty for a public key without one.
     pub private: Vec<Occurrence>,
-    /// Places of its public half and certificates.
+    /// Places of the public half and certificates.
     pub related: Vec<Occurrence>,
-    /// Lines of other files that use it.
+    /// Lines of other files that use the key.
     pub uses: Vec<Use>,
-    /// Places of certificates that it issued, sorted.
+    /// Places of certificates that the key issued, sorted.
     pub issued: Vec<Occurrence>,
 }
 
@@ -39,7 +39,7 @@ impl KeyGroup {
         Self { name, public: None, private, related, uses, issued }
     }
 
-    /// Its certificates.
+    /// The key's certificates.
     pub fn certificates(&self) -> impl Iterator<Item = &CertFacts> {
         self.related.iter().filter_map(|o| o.material.certificate.as_deref())
     }
@@ -48,43 +48,43 @@ impl KeyGroup {
 /// A line that uses a key.
 #[derive(Clone, Debug)]
 pub struct Use {
-    /// The line; those that name several keys share it.
+    /// The line; keys that the same line names share it.
     pub reference: Arc<Occurrence>,
-    /// How its name leads to the key.
+    /// How the line's name leads to the key.
     pub sure: Confidence,
 }
 
 impl Use {
-    /// What the line says.
+    /// The parsed reference.
     pub fn reference(&self) -> Option<&Reference> {
         self.reference.material.reference.as_deref()
     }
 
-    /// Points for the role that the use gives: no more than the name is worth.
+    /// Points that the use gives to the role, capped by the confidence of the link.
     pub fn weight(&self) -> i32 {
         self.reference().map_or(0, |reference| reference.weight.min(self.sure.most()))
     }
 }
 
-/// How a name leads to a key, the surest first.
+/// How a name leads to a key, most certain first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Confidence {
-    /// The key itself stands on the line.
+    /// The key itself is on the line.
     Here,
-    /// The path leads to the file, from the directory of the file that names it or from one above.
+    /// The path leads to the key's file, from the directory of the naming file or from one of its parents.
     Path,
-    /// The digits are those of the key or of its certificate.
+    /// The digits match a fingerprint of the key or of its certificate.
     Digits,
-    /// The path ends as the file's does: another root, or a part that is a variable.
+    /// The path ends like the file's path: under another root, or with a variable in front.
     End,
-    /// A keystore gives the key this name.
+    /// A keystore gives the key this alias.
     Alias,
-    /// A file of this name, somewhere.
+    /// A file with this name exists somewhere in the run.
     FileName,
 }
 
 impl Confidence {
-    /// Points that such a link is worth at most (2.5 of the scoring: strong 60, medium 30).
+    /// Most points that such a link gives (2.5 of the scoring: strong 60, medium 30).
     const fn most(self) -> i32 {
         match self {
             Self::Here | Self::Path | Self::Digits | Self::End => 60,
@@ -95,7 +95,7 @@ impl Confidence {
     /// A few words for a person.
     pub const fn text(self) -> &'static str {
         match self {
-            Self::Here => "the key stands on the line",
+            Self::Here => "the key is on the line",
             Self::Path => "by its path",
             Self::Digits => "by its fingerprint",
             Self::End => "by the end of its path",
@@ -112,18 +112,18 @@ pub struct Estate {
     pub keys: Vec<KeyGroup>,
     /// Public keys and certificates without a private key in the run, by name.
     pub public: Vec<KeyGroup>,
-    /// Materials without a key that could be told.
+    /// Materials whose key is unknown.
     pub others: Vec<Occurrence>,
     /// Ordinary secrets.
     pub secrets: Vec<Occurrence>,
-    /// Where the scan began: what stands above says nothing about a key.
+    /// Where the scan began: directories above these paths say nothing about a key.
     pub(super) roots: Vec<PathBuf>,
-    /// What lies in one directory; worked out when it is first asked for.
+    /// Files by directory; computed at first use.
     pub(super) beside: OnceLock<Siblings>,
 }
 
 impl Estate {
-    /// What lies in one directory.
+    /// Files by directory.
     pub(crate) fn beside(&self) -> &Siblings {
         self.beside.get_or_init(|| {
             let groups = self.keys.iter().chain(&self.public);
@@ -132,16 +132,16 @@ impl Estate {
         })
     }
 
-    /// The same, scanned from these paths.
+    /// The estate with the paths where the scan began.
     #[must_use]
     pub fn below(mut self, roots: &[PathBuf]) -> Self {
         self.roots = roots.to_vec();
         self
     }
 
-    /// The part of a path that says something: of an absolute one what the scan went down, because a directory called
-    /// `test` above its start says nothing about the keys below (a file that was named itself is its name); a relative
-    /// one whole, because it lies in the tree that the user stands in.
+    /// The part of a path that may count as evidence. Of an absolute path, the part below the start of the scan,
+    /// because a directory called `test` above it says nothing about the keys below; a file that was itself a target
+    /// counts by its name. A relative path counts whole, because it is inside the tree that the user works in.
     pub fn inside<'a>(&self, path: &'a Path) -> &'a Path {
         if path.is_relative() {
             return path;
@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stands_above_the_start_of_a_scan_says_nothing() {
+    fn directories_above_the_start_of_a_scan_say_nothing() {
         let estate = Estate::default().below(&["/home/test/repo".into(), "/home/test/key.pem".into()]);
         for (path, inside) in [
             ("/home/test/repo/keys/a.pem", "keys/a.pem"),

@@ -1,4 +1,5 @@
-//! Joins the occurrences of a run by key: copies, public halves and certificates, what uses a key and what it issued.
+//! Joins the occurrences of a run by key: copies, public halves, certificates, uses of the key and certificates it
+//! issued.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use super::estate::{Estate, KeyGroup, KeyName};
 use super::link;
 
 impl Estate {
-    /// Joins the occurrences of a run, in any order; in every list they are sorted by place.
+    /// Joins the occurrences of a run, in any order; every list of the result is sorted by place.
     pub fn new(mut occurrences: Vec<Occurrence>) -> Self {
         occurrences.sort_by(in_order);
         let linked = Linked::of(&occurrences);
@@ -60,7 +61,7 @@ impl Estate {
     }
 }
 
-/// Adds to a list that mostly stays a list of one, for which the first growth of a vector would keep four places.
+/// Adds to a list that usually has one item; the first growth of a vector would reserve four.
 fn put(list: &mut Vec<Occurrence>, occurrence: Occurrence) {
     if list.is_empty() {
         list.reserve_exact(1);
@@ -68,7 +69,7 @@ fn put(list: &mut Vec<Occurrence>, occurrence: Occurrence) {
     list.push(occurrence);
 }
 
-/// By place; what lies at one place by what it is.
+/// Order by place; materials at one place by kind, format and digest.
 fn in_order(a: &Occurrence, b: &Occurrence) -> std::cmp::Ordering {
     let (x, y) = (&a.material, &b.material);
     (&a.origin, a.offset, a.line, x.kind, x.format)
@@ -78,7 +79,7 @@ fn in_order(a: &Occurrence, b: &Occurrence) -> std::cmp::Ordering {
         .then_with(|| digest(x).cmp(&digest(y)))
 }
 
-/// What tells two materials at one place apart for good.
+/// Distinguishes two materials at one place.
 fn digest(material: &Material) -> Option<[u8; 32]> {
     match material.identity.as_ref()? {
         Identity::Public(half) => Some(half.id.spki_sha256),
@@ -86,14 +87,14 @@ fn digest(material: &Material) -> Option<[u8; 32]> {
     }
 }
 
-/// Whether the private key itself is there: a stub only says that it is elsewhere.
+/// Whether the private key itself is present: a stub only says that the key is elsewhere.
 fn is_private(occurrence: &Occurrence) -> bool {
     let material = &occurrence.material;
     let stub = material.protection.as_ref().is_some_and(|p| p.state == ProtectionState::Stub);
     material.kind == Kind::PrivateKey && !stub
 }
 
-/// Public halves by the digests that keystores refer to them with.
+/// Public halves by the digests with which keystores refer to them.
 #[derive(Default)]
 struct Linked {
     by_link: BTreeMap<Link, Arc<PublicHalf>>,
@@ -119,7 +120,7 @@ impl Linked {
 }
 
 /// The key that a material belongs to: by its own public half, or by a certificate that it refers to and that was found
-/// somewhere in the run.
+/// anywhere in the run.
 fn name(occurrence: &Occurrence, linked: &Linked) -> Option<(KeyName, Option<Arc<PublicHalf>>)> {
     match occurrence.material.identity.as_ref()? {
         Identity::Public(half) => Some((KeyName::Public(half.id.key_only), Some(Arc::clone(half)))),

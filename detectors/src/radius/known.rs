@@ -1,10 +1,10 @@
-//! Keys that many people have: published test keys, leaked keys of products, an organisation's own list.
+//! Known keys: published test keys, leaked product keys, and an organisation's own list.
 
 use std::collections::BTreeMap;
 
 use keyradius_core::material::{CertFacts, PublicHalf};
 
-/// What it means that a key is on the list.
+/// Why a key is on a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
     /// The private half was published on purpose, for tests.
@@ -13,7 +13,7 @@ pub enum Class {
     VendorTest,
     /// The private half of a key in use leaked.
     LeakedProduct,
-    /// On a block list that says no more.
+    /// On a block list that gives no reason.
     Listed,
 }
 
@@ -33,16 +33,16 @@ impl Class {
     }
 }
 
-/// A key of the list.
+/// An entry of a list.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Known {
-    /// What it means.
+    /// Why the key is listed.
     pub class: Class,
-    /// The role it is known for; empty if none.
+    /// The role the key is known for; may be empty.
     pub role: String,
-    /// What people call it.
+    /// The key's usual name.
     pub label: String,
-    /// Where it was published.
+    /// Where the key was published.
     pub source: String,
 }
 
@@ -50,13 +50,13 @@ pub struct Known {
 #[derive(Clone, Debug, Default)]
 pub struct KnownKeys {
     entries: Vec<Known>,
-    /// Names in hex, each with the column it came from, to entries.
+    /// Index of the entries by column and hex value.
     names: BTreeMap<(Column, String), usize>,
-    /// A block list of badkeys: sorted records of 15 bytes of digest and one of the list they come from.
+    /// A badkeys block list: sorted records of 15 bytes of digest and one byte for the list that the key comes from.
     blocked: Vec<u8>,
 }
 
-/// By what a key is known.
+/// The kinds of identifier in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Column {
     Spki,
@@ -67,13 +67,13 @@ enum Column {
     Pgp,
 }
 
-/// Columns of the file that hold a name, and how many hex digits it has.
+/// Columns that contain an identifier, and how many hex digits it has.
 const COLUMNS: [(&str, Column, std::ops::RangeInclusive<usize>); 6] = [
     ("spki_sha256", Column::Spki, 64..=64),
     ("bk120", Column::Bk120, 30..=30),
     ("cert_sha256", Column::Cert256, 64..=64),
     ("cert_sha1", Column::Cert1, 40..=40),
-    // Shorter serials are not unique: every second CA has a certificate number 1.
+    // Shorter serials are not unique: many CAs have a certificate with number 1.
     ("serial", Column::Serial, 16..=40),
     ("pgp", Column::Pgp, 40..=64),
 ];
@@ -82,7 +82,7 @@ const COLUMNS: [(&str, Column, std::ops::RangeInclusive<usize>); 6] = [
 const RECORD: usize = 16;
 
 impl KnownKeys {
-    /// The list that keyradius comes with.
+    /// The built-in list.
     ///
     /// # Panics
     ///
@@ -95,7 +95,7 @@ impl KnownKeys {
         keys
     }
 
-    /// Adds a list in the format of `known-keys.tsv`. `Err` says what is wrong with which line.
+    /// Adds a list in the format of `known-keys.tsv`. `Err` names the line and what is wrong with it.
     pub fn add(&mut self, text: &str) -> Result<(), String> {
         let mut lines = text.lines().enumerate().filter(|(_, line)| !line.starts_with('#') && !line.trim().is_empty());
         let Some((_, head)) = lines.next() else { return Ok(()) };
@@ -110,7 +110,7 @@ impl KnownKeys {
                 columns.iter().position(|column| *column == name).and_then(|at| cells.get(at)).copied().unwrap_or("")
             };
             let Some(class) = Class::from_id(cell("class")) else {
-                return wrong(format!("`{}` is no class: public_test, leaked_product, vendor_test", cell("class")));
+                return wrong(format!("`{}` is not a class: public_test, leaked_product, vendor_test", cell("class")));
             };
             let entry = self.entries.len();
             let mut named = false;
@@ -132,7 +132,7 @@ impl KnownKeys {
                 self.names.entry((column, value)).or_insert(entry);
             }
             if !named {
-                return wrong("nothing to recognise the key by".to_owned());
+                return wrong("no column identifies the key".to_owned());
             }
             let text = |name| cell(name).to_owned();
             self.entries.push(Known { class, role: text("role"), label: text("label"), source: text("source") });
@@ -140,7 +140,7 @@ impl KnownKeys {
         Ok(())
     }
 
-    /// Takes a block list of badkeys. `Err` if it cannot be one.
+    /// Adds a badkeys block list. `Err` if the bytes cannot be one.
     pub fn block(&mut self, records: Vec<u8>) -> Result<(), String> {
         let sorted = records.chunks_exact(RECORD).is_sorted_by_key(|record| record.get(..RECORD - 1));
         if records.is_empty() || !records.len().is_multiple_of(RECORD) || !sorted {
@@ -150,12 +150,12 @@ impl KnownKeys {
         Ok(())
     }
 
-    /// Every entry.
+    /// All entries.
     pub fn entries(&self) -> &[Known] {
         &self.entries
     }
 
-    /// What is known of a public key.
+    /// The entry for a public key.
     pub fn key(&self, public: &PublicHalf) -> Option<Known> {
         use keyradius_core::hex::hex;
         let bk120 = hex(&public.bk120);
@@ -163,7 +163,7 @@ impl KnownKeys {
         found.cloned().or_else(|| self.blocked(&public.bk120))
     }
 
-    /// What is known of a certificate.
+    /// The entry for a certificate.
     pub fn certificate(&self, facts: &CertFacts) -> Option<&Known> {
         use keyradius_core::hex::hex;
         let serial = facts.serial.trim_start_matches('0').to_ascii_lowercase();
@@ -172,7 +172,7 @@ impl KnownKeys {
             .or_else(|| self.name(Column::Serial, serial))
     }
 
-    /// What is known of an OpenPGP fingerprint in lower-case hex.
+    /// The entry for an OpenPGP fingerprint in lower-case hex.
     pub fn fingerprint(&self, digits: &str) -> Option<&Known> {
         self.name(Column::Pgp, digits.to_owned())
     }
@@ -210,7 +210,7 @@ mod tests {
     use crate::radius::Tables;
 
     #[test]
-    fn the_list_is_whole() {
+    fn the_list_is_complete() {
         let keys = KnownKeys::built_in();
         let tables = Tables::built_in();
         assert!(keys.entries().len() > 270);
@@ -226,8 +226,8 @@ mod tests {
         assert!(add("label\nx\n").contains("class"));
         assert_eq!(add("class\tlabel\tbk120\n\n# c\npublic_test\tx\tzz\n"), "line 4: `bk120` is not hex");
         assert_eq!(add("class\tlabel\tbk120\npublic_test\tx\tab\n"), "line 2: `bk120` has 2 digits, not 30");
-        assert_eq!(add("class\tlabel\tbk120\npublic_test\tx\t\n"), "line 2: nothing to recognise the key by");
-        assert!(add("class\tlabel\nx\ty\n").contains("is no class"));
+        assert_eq!(add("class\tlabel\tbk120\npublic_test\tx\t\n"), "line 2: no column identifies the key");
+        assert!(add("class\tlabel\nx\ty\n").contains("is not a class"));
     }
 
     #[test]

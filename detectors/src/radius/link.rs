@@ -9,7 +9,7 @@ use keyradius_core::material::{Name, Occurrence, Reference};
 
 use super::estate::{Confidence, Estate, KeyGroup, Use};
 
-/// Names of files that say nothing by themselves: every second project has one.
+/// File names that identify nothing: many projects have a file of this name.
 const COMMON: [&str; 12] = [
     "key.pem",
     "private.pem",
@@ -25,7 +25,7 @@ const COMMON: [&str; 12] = [
     "secring.gpg",
 ];
 
-/// Every place of every private key, by what may name it.
+/// Every place of every private key, indexed by what may name it.
 #[derive(Default)]
 #[allow(clippy::struct_field_names, reason = "each is an index by something")]
 struct Places {
@@ -65,7 +65,7 @@ impl Places {
         places
     }
 
-    /// Every key that a line names, with how surely.
+    /// Every key that a line names, with its confidence.
     fn named(&self, line: &Occurrence, reference: &Reference) -> BTreeMap<usize, Confidence> {
         let mut found: BTreeMap<usize, Confidence> = BTreeMap::new();
         let mut add = |key: usize, sure: Confidence| {
@@ -94,7 +94,7 @@ impl Places {
                 add(key, sure);
             }
         }
-        // An alias narrows a path down; by itself it names keys of that alias wherever they are.
+        // An alias narrows down a path; without a path, it names all keys of that alias.
         if !by_path {
             for alias in &aliases {
                 for (_, key) in self.by_alias.get(alias).into_iter().flatten() {
@@ -114,7 +114,7 @@ impl Places {
         found
     }
 
-    /// Keys at a path as it stands in a file.
+    /// Keys at a path as written in a file.
     fn at(&self, from: &Path, text: &str) -> Vec<(usize, Confidence)> {
         let wanted = plain(text);
         let Some(name) = wanted.file_name().map(|name| name.to_string_lossy().into_owned()) else { return Vec::new() };
@@ -143,7 +143,7 @@ impl Places {
         best
     }
 
-    /// Keys in a directory; of those the ones that are called as an alias says, if any is.
+    /// Keys in a directory; if some have a file name equal to an alias, only these.
     fn below(&self, from: &Path, text: &str, aliases: &[String]) -> Vec<(usize, Confidence)> {
         let wanted = plain(text);
         let tail = without_root(&wanted);
@@ -157,7 +157,7 @@ impl Places {
         places.iter().filter(|(path, _)| !narrowed || called(path)).map(|(_, key)| (*key, Confidence::Path)).collect()
     }
 
-    /// Keys whose fingerprint ends in these digits: people write the last 8, 16 or all 40.
+    /// Keys whose fingerprint ends in these digits: people write the last 8, the last 16 or all 40.
     fn digits(&self, digits: &str) -> Vec<(usize, Confidence)> {
         let digits = digits.trim_start_matches("0x");
         let hex: String = digits.chars().filter(char::is_ascii_hexdigit).collect::<String>().to_lowercase();
@@ -174,7 +174,7 @@ fn backwards(text: &str) -> String {
     text.chars().rev().collect()
 }
 
-/// A path as written, with the separators of this house and without what only tells where it starts.
+/// A path as written, with `/` as the separator and without a drive or `file:` prefix.
 fn plain(text: &str) -> PathBuf {
     let text = text.trim().trim_start_matches("file://").trim_start_matches("file:").replace('\\', "/");
     let text = match text.as_bytes() {
@@ -184,7 +184,7 @@ fn plain(text: &str) -> PathBuf {
     joined(Path::new(""), Path::new(&text))
 }
 
-/// Both together, without `.` and `..`: by the words of the path alone, as nothing is asked of the disk.
+/// The two paths joined, without `.` and `..`: computed from the text alone, without reading the disk.
 fn joined(base: &Path, path: &Path) -> PathBuf {
     let mut out = if path.is_absolute() { PathBuf::from("/") } else { base.to_owned() };
     for part in path.components() {
@@ -201,16 +201,16 @@ fn joined(base: &Path, path: &Path) -> PathBuf {
     out
 }
 
-/// The path below its root: in an image or an unpacked package `/etc/ssl` lies somewhere else.
+/// The path relative to its root: in an image or an unpacked package, `/etc/ssl` is elsewhere.
 fn without_root(path: &Path) -> PathBuf {
     path.strip_prefix("/").unwrap_or(path).to_owned()
 }
 
-/// Most lines that are kept of those that use keys, for all keys together: a line can name a file of a thousand keys, and a
-/// thousand lines can. Every key gets an even share of them, [`MIN_USES`] at least.
+/// Maximum number of lines kept of those that use keys, for all keys together: a thousand lines can name a file of a thousand
+/// keys. Every key gets an equal share of them, and [`MIN_USES`] at least.
 const MAX_USES: usize = 1 << 16;
 
-/// Lines that every key may keep.
+/// Number of lines that every key may keep.
 const MIN_USES: usize = 8;
 
 /// Keeps the strongest uses, in the order of their places.
@@ -222,7 +222,7 @@ fn strongest(uses: &mut Vec<Use>, most: usize) {
     }
 }
 
-/// Hands every line that names a key to that key.
+/// Adds every line that names a key to that key.
 pub(super) fn uses(estate: &mut Estate, references: Vec<Occurrence>) {
     if references.is_empty() || estate.keys.is_empty() {
         return;
@@ -243,15 +243,15 @@ pub(super) fn uses(estate: &mut Estate, references: Vec<Occurrence>) {
     estate.keys.iter_mut().for_each(|key| strongest(&mut key.uses, share));
 }
 
-/// Most places of issued certificates that are kept, for all keys together: where names alone decide, they are the product
-/// of keys and certificates. Every certificate of a key gets an even share of them, and one at least.
+/// Most places of issued certificates that are kept, for all keys together: where names alone decide, their number is
+/// the product of keys and certificates. Every CA certificate gets an even share, at least one.
 const MAX_ISSUED: usize = 1 << 16;
 
 /// Certificates by their issuer, then by the key identifier that they name.
 type Leaves<'a> = BTreeMap<&'a str, BTreeMap<Option<&'a [u8]>, Vec<&'a Occurrence>>>;
 
-/// Hands every certificate to the key that issued it, as far as the run holds both: issuer and subject are the same text,
-/// and the key identifiers do not contradict. No signature is checked.
+/// Adds every certificate to the key that issued it, if both are in the run: issuer and subject are the same text, and
+/// the key identifiers do not contradict. Signatures are not verified.
 pub(super) fn issued(estate: &mut Estate) {
     let mut leaves = Leaves::new();
     let all = estate.keys.iter().chain(&estate.public).flat_map(|group| &group.related).chain(&estate.others);
@@ -318,7 +318,7 @@ mod tests {
         place(material, path, 7)
     }
 
-    /// The sureness of the first key, if it is named.
+    /// The confidence for the first key, if the line names it.
     fn sure(keys: &[Occurrence], line: Occurrence) -> Option<Confidence> {
         let mut all = keys.to_vec();
         all.push(line);
@@ -361,7 +361,7 @@ mod tests {
             assert_eq!(sure(&[key(of_key, 1, "")], line(from, &[path(name)])), expected, "{of_key} {from} {name}");
         }
         let two = [key("x/sign.pfx", 1, ""), key("y/sign.pfx", 2, "")];
-        assert_eq!(sure(&two, line("z/b.bat", &[path("/k/sign.pfx")])), None, "which of the two is not known");
+        assert_eq!(sure(&two, line("z/b.bat", &[path("/k/sign.pfx")])), None, "ambiguous: two files have this name");
     }
 
     #[test]
@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_itself_may_hold_the_key() {
+    fn the_line_itself_may_contain_the_key() {
         let mut own = key("ci/.env", 1, "");
         own.line = 7;
         assert_eq!(sure(&[own], line("ci/.env", &[])), Some(Confidence::Here));
@@ -430,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn issued_certificates_are_bounded_and_every_key_has_its_share() {
+    fn issued_certificates_are_limited_with_a_share_for_every_key() {
         let counts = |keys: u16, leaves: u16, authority: fn(u16) -> Option<u8>| -> Vec<usize> {
             let mut estate = Estate::default();
             for number in 0..keys {

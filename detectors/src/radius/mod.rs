@@ -1,6 +1,6 @@
-//! From facts to judgement: what would still trust a signature made with a key.
+//! Judges facts: what would still trust a signature made with a key.
 //!
-//! Pure functions over the [`Estate`]; integers only; every point given or taken stands in a ledger.
+//! Pure functions over the [`Estate`]; integers only; every point added or subtracted is recorded in a ledger.
 
 pub(crate) mod classify;
 pub mod estate;
@@ -34,7 +34,7 @@ pub use weakness::{Survey, Weaknesses, survey};
 /// Who must act before forged output stops being accepted. Ordered: `T0` is the widest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
 pub enum Tier {
-    /// Other signers, boot code, or anchors that no revocation reaches.
+    /// Other signers, boot code, or trust anchors that no revocation reaches.
     T0,
     /// A whole population of verifiers.
     T1,
@@ -59,7 +59,7 @@ impl Tier {
     }
 }
 
-/// How sure a role is.
+/// How certain a role is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Band {
     /// 10 to 29 points.
@@ -87,21 +87,21 @@ impl Band {
 /// One reason to believe (or not to believe) a role.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Evidence {
-    /// The role it speaks for; empty for items that only move the severity.
+    /// The role it supports; empty for items that only change the severity.
     pub role: String,
     /// Points for the role; negative ones contradict it.
     pub weight: i32,
     /// Source of correlation: only the strongest item of a group counts.
     pub group: String,
-    /// Where it was seen: `ca.crt:1`.
+    /// Where the item was seen: `ca.crt:1`.
     pub locator: String,
     /// What was seen.
     pub text: String,
-    /// The tier that the role has for a key with this item, where it is wider than usual.
+    /// The role's tier for a key with this item, where it is wider than usual.
     pub tier: Option<Tier>,
 }
 
-/// A role that the evidence speaks for.
+/// A role supported by the evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoleScore {
     /// The role's id in `roles.toml`.
@@ -110,7 +110,7 @@ pub struct RoleScore {
     pub title: String,
     /// Points, 0 to 200: the sum over groups of the strongest item in each.
     pub score: i32,
-    /// What the points amount to.
+    /// The certainty that the points amount to.
     pub band: Band,
     /// The role's tier.
     pub tier: Tier,
@@ -121,20 +121,20 @@ pub struct RoleScore {
 pub struct Modifier {
     /// Tenths added or taken.
     pub tenths: i32,
-    /// Why.
+    /// The reason.
     pub text: String,
-    /// Who says so.
+    /// Who controls the fact.
     pub by: Word,
 }
 
-/// Whose word a modifier is.
+/// Who controls the fact that a modifier is based on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Word {
-    /// That of the key itself, or of what keyradius knows of it.
+    /// The key itself, or what keyradius knows about it.
     Key,
-    /// That of whoever put the key where it lies: the path, and certificates beside it.
+    /// Whoever put the key there: its path and the certificates next to it.
     Author,
-    /// Nobody's: it keeps the sum within its bounds.
+    /// Nobody: keeps the sum within its bounds.
     Bound,
 }
 
@@ -143,32 +143,32 @@ pub enum Word {
 pub struct Spot {
     /// The file and what was opened to reach it.
     pub origin: Origin,
-    /// Line in the file, from 1; 0 where there is none.
+    /// Line in the file, from 1; 0 if unknown.
     pub line: u64,
 }
 
-/// A rule that a key breaks, whatever it is for.
+/// A posture rule that a key breaks, whatever the key is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleHit {
     /// The rule's id in `rules.toml`.
     pub rule: &'static str,
-    /// What of this key breaks it.
+    /// How this key breaks the rule.
     pub text: String,
-    /// Where that is seen.
+    /// Where it is seen.
     pub places: Vec<Spot>,
 }
 
-/// A private key, ranked, with every place it lies; or a public key that must not be trusted, with what trusts it.
+/// A private key, ranked, with all its places; or a public key that must not be trusted, with what trusts it.
 #[derive(Clone, Debug)]
 pub struct Finding {
-    /// Stable id: `kr1:` and 16 hex digits that follow from the key alone, so that moving a line, a file or a repository
-    /// changes nothing.
+    /// Stable id: `kr1:` and 16 hex digits derived from the key alone, so that moving a line, a file or a repository
+    /// does not change it.
     pub id: String,
-    /// Whether the private key was found; otherwise the places are those of what trusts its public half.
+    /// Whether the private key was found; otherwise the places are those of what trusts the public key.
     pub private: bool,
-    /// Identity of the public half; `None` if it cannot be known without a password.
+    /// Identity of the public half; `None` if it is unknown without a password.
     pub key: Option<KeyId>,
-    /// Every name that follows from the public half.
+    /// Every fingerprint of the public half.
     pub public: Option<Arc<PublicHalf>>,
     /// SHA-256 of the ciphertext, where there is no public half.
     pub ciphertext_sha256: Option<[u8; 32]>,
@@ -180,17 +180,17 @@ pub struct Finding {
     pub proof: Proof,
     /// The weakest protection among the occurrences: the one an attacker would choose.
     pub protection: ProtectionState,
-    /// Roles asserted, best tier first. Holds at least one, if only `unknown`.
+    /// Asserted roles, widest tier first. At least one, possibly `unknown`.
     pub roles: Vec<RoleScore>,
     /// Weaker hypotheses.
     pub hypotheses: Vec<RoleScore>,
-    /// Tier.
+    /// Tier of the widest asserted role.
     pub tier: Tier,
-    /// The best tier among weak hypotheses, if better than `tier`.
+    /// The widest tier among the weaker hypotheses, if wider than `tier`.
     pub tier_potential: Option<Tier>,
     /// Severity in tenths, 0 to 100.
     pub severity: i32,
-    /// Whether an asserted role is to sign things that others trust: ranked apart from other keys.
+    /// Whether an asserted role signs things that others trust: such keys are ranked before others.
     pub signing: bool,
     /// Ledger: evidence for and against every role that was considered, sorted.
     pub evidence: Vec<Evidence>,
@@ -198,13 +198,13 @@ pub struct Finding {
     pub modifiers: Vec<Modifier>,
     /// Rules that the key breaks, in a fixed order.
     pub rules: Vec<RuleHit>,
-    /// What arithmetic says of its public half, worst first.
+    /// Weaknesses of the public half, worst first.
     pub weaknesses: Vec<Weakness>,
-    /// What lists of published keys say of it.
+    /// The entry in a list of known keys.
     pub known: Option<Known>,
-    /// When the first commit was made that holds it, seconds since 1970.
+    /// Time of the first commit that contains the key, seconds since 1970.
     pub first_seen: Option<i64>,
-    /// Whether its verifiers look at the expiry of its certificates.
+    /// Whether verifiers check the expiry of the key's certificates.
     pub dated: bool,
     /// The reason in one line.
     pub reason: String,

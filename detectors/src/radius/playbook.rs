@@ -1,13 +1,13 @@
-//! What to do about a key of each role: `data/playbooks/*.md`, compiled in and read when asked for.
+//! What to do about a key of each role: `data/playbooks/*.md`, compiled in and parsed on request.
 //!
-//! A playbook is a title, one paragraph on who trusts the key, and the seven sections of [`HEADINGS`]. A section holds
-//! an optional note and numbered steps; a step says who does what, with which commands, and how one sees that it worked.
-//! `_common.md` holds the steps that are the same for every role: they come first in each section, unless the role's
-//! section has a note and no steps of its own, which says in words why there is nothing to do.
+//! A playbook has a title, one paragraph on who trusts the key, and the seven sections of [`HEADINGS`]. A section has
+//! an optional note and numbered steps; a step says who does what, with which commands, and how to see that it worked.
+//! `_common.md` has the steps that are the same for every role. They come first in each section, unless the role's
+//! section has a note and no steps: then the note explains why there is nothing to do.
 //!
-//! Where keyradius knows a value it takes the place of a name in angle brackets ([`Playbook::fill`]): `<copies>`,
-//! `<first-seen>`, `<spki-sha256>`, `<serial>`, `<pgp-fingerprint>`, `<ssh-fingerprint>`. All other names stay for the
-//! reader to fill in.
+//! A name in angle brackets is replaced where keyradius knows the value ([`Playbook::fill`]): `<copies>`,
+//! `<first-seen>`, `<spki-sha256>`, `<serial>`, `<pgp-fingerprint>`, `<ssh-fingerprint>`. The reader fills in all
+//! others.
 
 /// The sections of every playbook, in this order.
 pub const HEADINGS: [&str; 7] =
@@ -40,7 +40,7 @@ pub struct Playbook {
     pub title: String,
     /// Who trusts the key, and why expiry or revocation does or does not help.
     pub about: String,
-    /// One for each of [`HEADINGS`], in that order.
+    /// One section for each of [`HEADINGS`], in that order.
     pub sections: Vec<Section>,
 }
 
@@ -49,26 +49,26 @@ pub struct Playbook {
 pub struct Section {
     /// One of [`HEADINGS`].
     pub heading: &'static str,
-    /// What has to be known before the steps, or why there are none. May be empty.
+    /// What to know before the steps, or why there are none. May be empty.
     pub note: String,
-    /// In the order in which they are done.
+    /// The steps, in order.
     pub steps: Vec<Step>,
 }
 
-/// One thing that one person or team does.
+/// One action of one person or team.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Step {
-    /// Who does it.
+    /// Who acts.
     pub who: String,
-    /// What they do.
+    /// What to do.
     pub text: String,
-    /// With which commands.
+    /// The commands to use.
     pub commands: Vec<Command>,
-    /// How one sees that it worked.
+    /// How to see that it worked.
     pub done: String,
 }
 
-/// Lines to type, or to put into a configuration.
+/// Lines to type, or to add to a configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Command {
     /// `sh`, `powershell`, or `text` for lines of a configuration.
@@ -98,8 +98,8 @@ impl Playbook {
         TEXTS.iter().map(|(id, _)| *id)
     }
 
-    /// Puts what is known in the place of its name: `("first-seen", "2024-05-01")` replaces `<first-seen>` in texts, and
-    /// in commands as it stands: whoever calls this has quoted it for a shell.
+    /// Replaces names with known values: `("first-seen", "2024-05-01")` replaces `<first-seen>` in texts, and in
+    /// commands without quoting: the caller quotes the value for a shell.
     pub fn fill(&mut self, known: &[(&str, String)]) {
         let put = |text: &mut String| {
             for (name, value) in known {
@@ -123,7 +123,7 @@ pub fn checklist(role: &str) -> Vec<Section> {
     Playbook::of(role).map(|playbook| playbook.sections).unwrap_or_default()
 }
 
-/// The steps for all roles before those for one, under the same headings.
+/// The common steps before those of one role, under the same headings.
 fn merged(common: Playbook, own: Playbook) -> Playbook {
     let sections = common.sections.into_iter().zip(own.sections).map(|(common, own)| {
         if own.steps.is_empty() && !own.note.is_empty() {
@@ -135,7 +135,7 @@ fn merged(common: Playbook, own: Playbook) -> Playbook {
     Playbook { sections: sections.collect(), ..own }
 }
 
-/// Reads one file. `Err` names the file and the line.
+/// Parses one file. `Err` names the file and the line.
 fn read(role: &str, text: &str) -> Result<Playbook, String> {
     let mut reader = Reader { playbook: Playbook::empty(role), fence: None, behind_commands: false };
     for (number, line) in text.lines().enumerate() {
@@ -151,12 +151,12 @@ impl Playbook {
     }
 }
 
-/// A file, read line by line.
+/// State of parsing a file line by line.
 struct Reader {
     playbook: Playbook,
-    /// The fenced block that is open.
+    /// The open fenced block.
     fence: Option<Command>,
-    /// Whether the step has had its commands: what follows says when it is done.
+    /// Whether the commands of the step were read: the rest says when the step is done.
     behind_commands: bool,
 }
 
@@ -178,9 +178,9 @@ impl Reader {
         if let Some(title) = line.strip_prefix("# ") {
             title.clone_into(&mut self.playbook.title);
         } else if let Some(heading) = line.strip_prefix("## ") {
-            let due = HEADINGS.get(self.playbook.sections.len()).ok_or("a section too many")?;
+            let due = HEADINGS.get(self.playbook.sections.len()).ok_or("an unknown section after the last")?;
             if *due != heading {
-                return Err("not the heading that is due");
+                return Err("not the expected heading");
             }
             self.playbook.sections.push(Section { heading: due, ..Section::default() });
         } else if let Some(language) = line.strip_prefix("   ```") {
@@ -202,7 +202,7 @@ impl Reader {
         Ok(())
     }
 
-    /// A line of a paragraph: of the step, of the section's note, or of the head.
+    /// Adds a line of a paragraph to the step, the section's note, or the introduction.
     fn running_text(&mut self, line: &str) -> Result<(), &'static str> {
         let Some(section) = self.playbook.sections.last_mut() else {
             append(&mut self.playbook.about, line);
@@ -212,11 +212,11 @@ impl Reader {
             append(&mut section.note, line);
             return Ok(());
         };
-        let line = line.strip_prefix("   ").ok_or("what belongs to a step is indented by three spaces")?;
+        let line = line.strip_prefix("   ").ok_or("the lines of a step are indented by three spaces")?;
         if line.starts_with("Done when ") || !step.done.is_empty() {
             append(&mut step.done, line);
         } else if self.behind_commands {
-            return Err("behind its commands a step says when it is done, and nothing else");
+            return Err("only `Done when` may follow the commands of a step");
         } else {
             append(&mut step.text, line);
         }
@@ -278,9 +278,9 @@ mod tests {
         }
     }
 
-    /// What is true of two roles belongs into `_common.md`; a sentence that was copied is a sentence nobody thought about.
+    /// What is true of two roles belongs in `_common.md`; a copied sentence was probably not thought through.
     #[test]
-    fn no_sentence_stands_twice() {
+    fn no_sentence_is_repeated() {
         let mut seen: BTreeMap<String, &str> = BTreeMap::new();
         for (role, text) in TEXTS.iter().chain(&[("_common", COMMON)]) {
             let playbook = read(role, text).expect(role);
@@ -321,12 +321,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_with_its_line() {
+    fn errors_name_their_line() {
         for (text, told) in [
-            ("# T\n\n## Revoke\n", "x.md:3: not the heading that is due"),
+            ("# T\n\n## Revoke\n", "x.md:3: not the expected heading"),
             ("# T\n\n## First hour\n\n2. **A**: b.\n", "x.md:5: steps are numbered from 1"),
             ("# T\n\n## First hour\n\n1. **A** b.\n", "x.md:5: a step begins `1. **Who**: what`"),
-            ("# T\n\n## First hour\n\n1. **A**: b.\n\nDone when c.\n", "x.md:7: what belongs to a step is indented"),
+            ("# T\n\n## First hour\n\n1. **A**: b.\n\nDone when c.\n", "x.md:7: the lines of a step are indented"),
             ("# T\n\n## First hour\n", "x.md: ends too soon"),
         ] {
             let error = read("x", text).expect_err(text);
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_takes_the_place_of_its_name() {
+    fn known_values_replace_their_names() {
         let mut playbook = Playbook::of("code_signing").expect("a playbook");
         let count = |playbook: &Playbook, what: &str| format!("{playbook:?}").matches(what).count();
         let names = count(&playbook, "<first-seen>");

@@ -1,4 +1,4 @@
-//! Rules about how a key is kept and trusted, beside what it is for. Their texts stand in `data/rules.toml`.
+//! Rules about how a key is kept and trusted, as opposed to what it is for. Their texts are in `data/rules.toml`.
 
 use std::path::Path;
 
@@ -12,36 +12,37 @@ use super::tables::Expiry;
 use super::{RuleHit, Spot};
 use crate::weak::{Grade, Weakness};
 
-/// 2023-06-01: from here on the CA/Browser Forum requires hardware for the keys of public code signing certificates
+/// 2023-06-01: since then, the CA/Browser Forum requires hardware for the keys of public code signing certificates
 /// (CSBR 6.2.7.4.2).
 const HARDWARE_SINCE: i64 = 1_685_577_600;
 
-/// 2026-03-01: from here on a public code signing certificate may be valid for 460 days at most (CSBR 6.3.2).
+/// 2026-03-01: since then, a public code signing certificate is valid for at most 460 days (CSBR 6.3.2).
 const SHORT_SINCE: i64 = 1_772_323_200;
 const SHORT: i64 = 460 * 86_400;
 
 /// CA/Browser Forum policies for code signing: OV, EV.
 const CODE_SIGNING: [&str; 2] = ["2.23.140.1.4.1", "2.23.140.1.3"];
 
-/// What vendors write into certificates that must not be shipped.
+/// What vendors write in certificates that must not be shipped.
 const WARNINGS: [&str; 2] = ["do not trust", "do not ship"];
 
-/// Roles that one key has together as a matter of course, in sets.
+/// Sets of roles that one key normally has together.
 const TOGETHER: [&[&str]; 4] = [
-    // An authority signs its own answers; one with a special purpose is an authority as well.
+    // A CA signs its own OCSP responses and CRLs; a CA with a special purpose is also a CA.
     &["ca_root_private", "ca_intermediate", "ocsp_crl_signer", "vpn_ca", "rpki_ca", "device_attestation"],
-    // Certificates for kernel code allow code in general (Developer ID with kernel extensions, cross-signed drivers).
+    // Certificates for kernel code also allow code in general (Developer ID with kernel extensions, cross-signed
+    // drivers).
     &["code_signing", "os_kernel"],
-    // Certificates of UEFI databases say code signing, and those of platform keys are made like a root.
+    // Certificates of UEFI databases allow code signing, and those of platform keys are made like a root.
     &["boot_root", "code_signing", "ca_root_private", "ca_intermediate"],
-    // Certificates for documents allow the mail that carries them (Microsoft's and Adobe's programs).
+    // Certificates for documents also allow S/MIME mail (Microsoft's and Adobe's programs).
     &["document_seal", "email_smime"],
 ];
 
-/// Roles whose keys belong to one stage of a boot chain each.
+/// Roles whose keys each belong to one stage of a boot chain.
 const STAGES: [&str; 3] = ["boot_root", "firmware_update", "os_kernel"];
 
-/// Whether a public key that stands alone is a finding: something trusts a key whose private half others have.
+/// Whether a public key without its private key is a finding: something trusts it, and others have the private key.
 pub(super) fn distrusted(key: &KeyGroup, estate: &Estate, judge: Judge<'_>) -> bool {
     let listed = key.public.as_ref().is_some_and(|public| judge.known.key(public).is_some())
         || key.certificates().any(|facts| judge.known.certificate(facts).is_some() || warns(facts))
@@ -65,7 +66,7 @@ pub(super) fn rules(facts: &Facts<'_>) -> Vec<RuleHit> {
     let warned: Vec<Spot> =
         key.related.iter().filter(|o| o.material.certificate.as_deref().is_some_and(warns)).map(spot).collect();
     if !warned.is_empty() {
-        hit("SUBJECT-DO-NOT-TRUST", "a certificate of it says that it must not be trusted or shipped".into(), warned);
+        hit("SUBJECT-DO-NOT-TRUST", "its certificate says that it must not be trusted or shipped".into(), warned);
     }
     opened(facts, &mut hit);
     weak(facts, &mut hit);
@@ -93,7 +94,7 @@ fn published(facts: &Facts<'_>, hit: &mut Hit<'_>) {
             hit("KEY-TEST-KNOWN", format!("{}: published for tests by {}", known.label, known.source), places);
         }
         Class::PublicTest => {
-            let text = format!("{}, published by {}, is used here as if it were secret", known.label, known.source);
+            let text = format!("{}, published by {}, is trusted here as if it were secret", known.label, known.source);
             hit("TRUSTS-PUBLIC-KEY", text, trusting);
         }
         Class::VendorTest | Class::LeakedProduct | Class::Listed => {
@@ -102,7 +103,8 @@ fn published(facts: &Facts<'_>, hit: &mut Hit<'_>) {
     }
 }
 
-/// What relies on the key: build lines, and trust in it by something that does not lie beside it; places for tests aside.
+/// What relies on the key: build lines, and trust by something outside the key's own directories; places for tests
+/// excluded.
 fn trusting(facts: &Facts<'_>) -> Vec<Spot> {
     let key = facts.key;
     let home = |o: &Occurrence| o.origin.location().parent().map(Path::to_owned);
@@ -129,12 +131,12 @@ fn opened(facts: &Facts<'_>, hit: &mut Hit<'_>) {
     }
     if !beside.is_empty() {
         in_order(&mut beside);
-        let text = "the password that opens it stands near it: encryption protects nothing here";
+        let text = "its password is stored near it: the encryption protects nothing here";
         hit("PASSWORD-BESIDE-KEYSTORE", text.into(), beside);
     }
     if !tool.is_empty() {
         in_order(&mut tool);
-        let text = "opened with the password that mimikatz gives to what it exports: the key was taken with a tool";
+        let text = "opened with the password that mimikatz sets on exports: the key was extracted with it";
         hit("PFX-MIMIKATZ", text.into(), tool);
     }
 }
@@ -169,7 +171,7 @@ fn several_roles(facts: &Facts<'_>, hit: &mut Hit<'_>) {
     if roles.len() > 1 {
         return hit("MULTI-ROLE", format!("one key is {}", roles.join(" and ")), places());
     }
-    // Copies of a key have all sorts of names; only two that each name a stage say that it serves two.
+    // File names of copies vary widely; only two names that each contain a stage show that the key serves two stages.
     let stem = |o: &Occurrence| o.origin.location().file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let stems = facts.key.private.iter().filter_map(stem);
     let words: Vec<String> = stems.flat_map(|stem| file::words(&stem)).collect();
@@ -192,8 +194,7 @@ fn certificates(facts: &Facts<'_>, hit: &mut Hit<'_>) {
     let public = |c: &CertFacts| c.policies.iter().any(|policy| CODE_SIGNING.contains(&policy.as_str()));
     let hardware = of(&|c| public(c) && c.not_before >= HARDWARE_SINCE);
     if !hardware.is_empty() && usable && !key.private.is_empty() {
-        let text =
-            "a public code signing certificate of a time when its key had to be made in hardware; this is a file";
+        let text = "a public code signing certificate whose key has to be in hardware, but the key is in a file";
         hit("HSM-REQUIRED", text.into(), hardware);
     }
     let long = of(&|c| public(c) && c.not_before >= SHORT_SINCE && c.not_after.saturating_sub(c.not_before) > SHORT);
@@ -201,7 +202,7 @@ fn certificates(facts: &Facts<'_>, hit: &mut Hit<'_>) {
         hit("LONG-VALIDITY", "a public code signing certificate that is valid for more than 460 days".into(), long);
     }
     if facts.expired() && matches!(facts.expiry(), Expiry::Ignored | Expiry::WithoutTimestamp) && usable {
-        let text = "every certificate of it is expired, but what it signs is still trusted";
+        let text = "all its certificates are expired, but its signatures are still trusted";
         hit("EXPIRED-BUT-ALIVE", text.into(), of(&|_| true));
     }
 }

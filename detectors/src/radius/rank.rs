@@ -5,10 +5,10 @@ use super::Finding;
 /// Findings below this severity are notes, in tenths.
 pub const NOTE: i32 = 20;
 
-/// Notes last: a published test key has the tier of its role, but nobody loses sleep over it. Then signing keys before
-/// others, then by tier, severity and sureness; the id decides what is left.
+/// Sorts notes last: a published test key has the tier of its role, but is not urgent. Then signing keys before others,
+/// then by tier, severity and score of the first role; the id breaks ties.
 pub fn rank(findings: &mut [Finding]) {
-    // In place: the ids differ, and a stable sort would hold half of them twice.
+    // Unstable is enough: the ids differ, and a stable sort would allocate half of the list again.
     findings.sort_unstable_by(|a, b| {
         let order =
             |f: &Finding| (f.severity < NOTE, !f.signing, f.tier, -f.severity, -f.roles.first().map_or(0, |r| r.score));

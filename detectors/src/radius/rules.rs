@@ -1,5 +1,6 @@
-//! Rules as data: findings about how keys are kept and trusted, the SARIF rule of each role, and what both mean in the words
-//! of CWE, OWASP, NIST and SLSA. `data/rules.toml`, `sarif.toml` and `frameworks.toml`, compiled in, read at first use.
+//! Rules as data: findings about how keys are kept and trusted, the SARIF rule of each role, and the CWE, OWASP, NIST
+//! and SLSA identifiers of both. `data/rules.toml`, `sarif.toml` and `frameworks.toml` are compiled in and parsed at
+//! first use.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -34,11 +35,11 @@ pub struct KeyRule {
     pub title: String,
     /// `security-severity` in tenths, 0 to 100.
     pub severity: i32,
-    /// Ids of roles. Empty for the one rule that is about protection.
+    /// Ids of roles. Empty for the one rule about protection.
     pub roles: Vec<String>,
 }
 
-/// A state of affairs of `frameworks.toml`, with its names elsewhere.
+/// A condition of `frameworks.toml`, with its identifiers in each framework.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Condition {
@@ -58,18 +59,18 @@ pub struct Condition {
     slsa: Vec<String>,
 }
 
-/// What others call it. Sorted by framework, then by identifier; each once.
+/// An identifier in a framework. Sorted by framework, then by identifier, without duplicates.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Reference {
     /// The framework.
     pub framework: Framework,
     /// Its identifier: `CWE-321`, `NHI2:2025`, `PR.DS-01`, `5.5`.
     pub id: String,
-    /// What the identifier stands for.
+    /// The title of the identifier.
     pub title: String,
 }
 
-/// Who gives names.
+/// A framework that defines identifiers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Framework {
     /// Common Weakness Enumeration.
@@ -85,7 +86,7 @@ pub enum Framework {
 }
 
 impl Framework {
-    /// As people cite it.
+    /// The name by which it is cited.
     pub const fn title(self) -> &'static str {
         match self {
             Self::Cwe => "CWE",
@@ -147,19 +148,19 @@ static BUILT_IN: LazyLock<Rules> = LazyLock::new(|| {
     read.unwrap_or_else(|error| panic!("built-in rules: {error}"))
 });
 
-/// Id and severity in tenths of the SARIF rule for a key of a role; those of `unknown` for a role that nobody knows.
+/// Id and severity in tenths of the SARIF rule for a role; those of `unknown` for an unknown role.
 pub fn sarif_rule(role: &str) -> (&'static str, i32) {
     let rule = Rules::built_in().key_rule(role);
     rule.map_or(("KEY-UNKNOWN", 55), |rule| (rule.id.as_str(), rule.severity))
 }
 
 impl Rules {
-    /// The rules that keyradius comes with.
+    /// The built-in rules.
     pub fn built_in() -> &'static Self {
         &BUILT_IN
     }
 
-    /// Reads rules from TOML. `Err` says what is wrong with which entry.
+    /// Reads rules from TOML. `Err` names the entry and what is wrong with it.
     pub fn read(rules: &str, sarif: &str, frameworks: &str) -> Result<Self, String> {
         let rules: RulesFile = toml::from_str(rules).map_err(|e| format!("rules: {e}"))?;
         let sarif: SarifFile = toml::from_str(sarif).map_err(|e| format!("sarif: {e}"))?;
@@ -178,7 +179,7 @@ impl Rules {
             all.sort_by(|a, b| a.framework.cmp(&b.framework).then(order(&a.id).cmp(&order(&b.id))));
             all.dedup();
             if references.insert(id.clone(), all).is_some() {
-                return Err(format!("rules: {id} stands twice"));
+                return Err(format!("rules: {id} is defined twice"));
             }
         }
         if let Some(stray) = frameworks.applies.keys().find(|id| !references.contains_key(*id)) {
@@ -208,12 +209,12 @@ impl Rules {
         self.keys.iter()
     }
 
-    /// What others call the findings of a rule, of either kind; empty if there is no such rule.
+    /// References of a posture or SARIF rule; empty if the rule does not exist.
     pub fn references(&self, id: &str) -> &[Reference] {
         self.references.get(id).map_or(&[], Vec::as_slice)
     }
 
-    /// The states of affairs that a rule, of either kind, stands for.
+    /// Conditions that a posture or SARIF rule stands for.
     pub fn conditions<'a>(&'a self, id: &str) -> impl Iterator<Item = &'a Condition> {
         let applies = self.applies.get(id).map_or(&[][..], Vec::as_slice);
         applies.iter().filter_map(|name| self.conditions.iter().find(|condition| condition.id == *name))
@@ -228,7 +229,7 @@ fn order(id: &str) -> (usize, &str) {
 }
 
 impl Names {
-    /// The references of a condition. `Err` names an identifier that has no name.
+    /// The references of a condition. `Err` names an identifier without a title.
     fn references(&self, condition: &Condition) -> Result<Vec<Reference>, String> {
         let cwe: Vec<String> = condition.cwe.iter().map(u32::to_string).collect();
         let mut all = Vec::new();
@@ -256,7 +257,7 @@ mod tests {
     use crate::radius::Tables;
     use crate::radius::playbook::Playbook;
 
-    /// The ids that reports promise.
+    /// The rule ids that reports promise.
     const IDS: [&str; 12] = [
         "TRUSTS-PUBLIC-KEY",
         "LEAKED-PRODUCT-KEY",
@@ -273,7 +274,7 @@ mod tests {
     ];
 
     #[test]
-    fn every_rule_is_there_and_says_everything() {
+    fn every_rule_exists_and_is_complete() {
         let rules = Rules::built_in();
         assert_eq!(rules.rules().map(|rule| rule.id.as_str()).collect::<Vec<_>>(), IDS);
         for rule in rules.rules() {
@@ -308,13 +309,13 @@ mod tests {
     }
 
     #[test]
-    fn sarif_rules_are_sorted_by_what_they_weigh() {
+    fn sarif_rules_are_sorted_by_severity() {
         let weights: Vec<i32> = Rules::built_in().key_rules().map(|rule| rule.severity).collect();
         assert!(weights.is_sorted_by(|a, b| a >= b), "{weights:?}");
     }
 
-    /// What the framework map of the design material corrects: no identifiers of CSF 1.1, no zero-padded NHI numbers, no NHI3
-    /// for leakage, and nothing that CWE forbids to map to.
+    /// The corrections of the design material's framework map: no identifiers of CSF 1.1, no zero-padded NHI numbers,
+    /// no NHI3 for leakage, and no CWE entry whose mapping is prohibited.
     #[test]
     fn references_are_of_the_versions_they_claim() {
         let rules = Rules::built_in();

@@ -1,9 +1,9 @@
-//! Ordinary secrets, judged apart: one list of their own, ranked below everything that signs.
+//! Judges ordinary secrets: a separate list, ranked below all signing keys.
 //!
-//! A finding is one secret with all its places where a digest tells that two are the same; where the secret could be
-//! guessed there is no digest, and the finding is one rule at one place. The severity follows from how far such a secret
-//! reaches, and is below that of a signing key of any tier but the last: what signs is trusted for years by those who
-//! never heard of the leak, a token works until it is revoked.
+//! A finding is one secret with all its places, if a digest identifies it. A guessable secret has no digest: its
+//! finding is one rule at one place. The severity follows from what such a secret gives access to, and is below that of
+//! a signing key of any tier except the last: a signing key is trusted for years by people who never heard of the leak;
+//! a token works until it is revoked.
 
 use std::collections::BTreeMap;
 
@@ -13,24 +13,24 @@ use sha2::{Digest, Sha256};
 use super::Estate;
 use keyradius_core::hex::hex;
 
-/// An ordinary secret, with every place it lies.
+/// An ordinary secret with all its places.
 #[derive(Clone, Debug)]
 pub struct SecretFinding {
     /// Stable id: `kr1:` and 16 hex digits, of the secret's digest or of its rule and path.
     pub id: String,
-    /// What is known of it.
+    /// What the detector found out about the secret.
     pub secret: OrdinarySecret,
-    /// How far it reaches, after all.
+    /// What the secret gives access to, after expiry is considered.
     pub class: SecretClass,
     /// Severity in tenths, 0 to 100.
     pub severity: i32,
-    /// Whether it says of itself that it has ended.
+    /// Whether the secret itself says that it has expired.
     pub expired: bool,
-    /// Its places, sorted.
+    /// The secret's places, sorted.
     pub occurrences: Vec<Occurrence>,
 }
 
-/// Severity of a class, in tenths. Medium at most: CVSS calls 4.0 to 6.9 medium, and 2.0 is where notes end.
+/// Severity of a class, in tenths. At most medium: CVSS calls 4.0 to 6.9 medium; findings below 2.0 are notes.
 pub const fn severity(class: SecretClass) -> i32 {
     match class {
         SecretClass::Publish => 55,
@@ -41,12 +41,12 @@ pub const fn severity(class: SecretClass) -> i32 {
     }
 }
 
-/// What makes two secrets the same.
+/// Identity by which ordinary secrets are joined into one finding.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SecretName {
-    /// A digest that nobody can turn back.
+    /// A digest that cannot be reversed.
     Digest([u8; 32]),
-    /// The place, because a digest could be guessed: rule, and path with the members that lead on from it.
+    /// The rule and the place (path and archive members), because a digest could be guessed.
     Place(String, String),
 }
 
@@ -61,7 +61,7 @@ impl SecretName {
         origin.path = estate.inside(&origin.path).to_owned();
         origin.object = None;
         for wrap in &mut origin.wraps {
-            // Where a wrapper begins moves when something before it does.
+            // The offset of a wrapper changes when something before it changes.
             wrap.at = 0;
         }
         Some(Self::Place(secret.rule.to_string(), origin.to_string()))
@@ -80,13 +80,13 @@ impl SecretName {
     }
 }
 
-/// Judges every ordinary secret of the estate, and takes them out of it. `now` is the time of the run, seconds since 1970. They
-/// come ranked: the widest reach first, then what was proven best, then by id.
+/// Judges every ordinary secret of the estate, and removes the secrets from it. `now` is the time of the run, seconds
+/// since 1970. Ranked by class, widest first, then by how well the secret is verified, then by id.
 pub fn secrets(estate: &mut Estate, now: i64) -> Vec<SecretFinding> {
     let mut groups: BTreeMap<SecretName, Vec<Occurrence>> = BTreeMap::new();
     for occurrence in std::mem::take(&mut estate.secrets) {
         if let Some(name) = SecretName::of(&occurrence, estate) {
-            // Most have one place, and a list makes room for four.
+            // Most secrets have one place; a new vector would reserve four.
             groups.entry(name).or_insert_with(|| Vec::with_capacity(1)).push(occurrence);
         }
     }
@@ -100,7 +100,7 @@ pub fn secrets(estate: &mut Estate, now: i64) -> Vec<SecretFinding> {
 
 fn finding(name: &SecretName, occurrences: Vec<Occurrence>, now: i64) -> Option<SecretFinding> {
     let facts = |o: &Occurrence| o.material.secret.as_deref().cloned();
-    // One secret may reach further at one place than at another: with the second half beside it.
+    // The same secret may give more access at one place than at another: with its second half next to it.
     let secret = occurrences.iter().filter_map(facts).min_by(|a, b| (a.class, &a.rule).cmp(&(b.class, &b.rule)))?;
     let expired = secret.expires.is_some_and(|end| end < now);
     let class = if expired { SecretClass::Note } else { secret.class };
@@ -113,7 +113,7 @@ impl SecretFinding {
         format!("{}.{}", self.severity / 10, self.severity % 10)
     }
 
-    /// What its own structure says of it, in a few words.
+    /// What the secret's own structure shows, in a few words.
     pub const fn verdict(&self) -> &'static str {
         match (self.expired, self.secret.verdict) {
             (true, _) => "expired",
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn copies_are_one_finding_and_guessable_ones_one_for_each_file() {
+    fn copies_are_one_finding_but_guessable_secrets_one_per_file() {
         use SecretClass::{Account, Note, Password};
         let mut estate = Estate::new(vec![
             place("a", 1, Note, Some(1), None),
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_ended_is_a_note_and_moving_changes_no_id() {
+    fn an_expired_secret_is_a_note_and_moving_keeps_its_id() {
         let token =
             |line, now| secrets(&mut Estate::new(vec![place("a", line, SecretClass::Service, None, Some(100))]), now);
         let (before, after) = (token(1, 99).remove(0), token(5, 101).remove(0));

@@ -1,4 +1,4 @@
-//! How bad it is, in tenths: the base of the tier, then what makes it better or worse. Integers; the list re-adds.
+//! Severity in tenths: the base of the tier, then what raises or lowers it. Integers; the list adds up.
 
 use keyradius_core::material::{Material, Proof, ProtectionState, Reach, Remark};
 
@@ -7,7 +7,7 @@ use super::subject::Facts;
 use super::tables::Expiry;
 use super::{Finding, Modifier, RuleHit, Tier, Word};
 
-/// Severity of a tier in tenths, and the least that is left of it after all that speaks for a lower one.
+/// Base severity of a tier in tenths, and the minimum after everything that lowers it.
 const fn base(tier: Tier) -> (i32, i32) {
     match tier {
         Tier::T0 => (98, 70),
@@ -18,25 +18,25 @@ const fn base(tier: Tier) -> (i32, i32) {
     }
 }
 
-/// Nothing goes below this, and what is only a note is this.
+/// Minimum severity; notes always have it.
 const NOTE: i32 = 10;
 
-/// Severity of a key that cannot forge but can read what was encrypted to it.
+/// Severity of a key that cannot sign but can decrypt what was encrypted to it.
 const CONFIDENTIALITY: i32 = 60;
 
-/// CA/Browser Forum policies (code signing, EV, TLS, S/MIME) and embedded certificate transparency: issued by a CA that
-/// the public trusts.
+/// CA/Browser Forum policies (code signing, EV, TLS, S/MIME) and embedded SCTs (certificate transparency): issued by a
+/// publicly trusted CA.
 const PUBLIC_POLICIES: &str = "2.23.140.1.";
 const SCT_LIST: &str = "1.3.6.1.4.1.11129.2.4.2";
 
 const DAY: i64 = 86_400;
 
-/// The severity, as the list says.
+/// The severity: the sum of the list.
 pub(super) fn sum(modifiers: &[Modifier]) -> i32 {
     modifiers.iter().map(|modifier| modifier.tenths).sum()
 }
 
-/// The severity if whoever put the key where it lies had no say in it. What everybody has and what signs nothing is as bad as it is.
+/// The severity without what the author of a change controls. Published test keys and damaged keys keep theirs.
 pub(super) fn without_author(finding: &Finding) -> i32 {
     let published = finding.known.as_ref().is_some_and(|known| known.class == Class::PublicTest);
     if published || finding.occurrences.iter().all(|place| is_damaged(&place.material)) {
@@ -51,7 +51,7 @@ pub(super) fn without_author(finding: &Finding) -> i32 {
     sum.clamp(finding.severity.min(100), 100)
 }
 
-/// The list: the first entry is the base of the tier, the last what the bounds add or take.
+/// The list: the first entry is the base of the tier, the last is the correction by the bounds.
 pub(super) fn modifiers(facts: &Facts<'_>, rules: &[RuleHit]) -> Vec<Modifier> {
     let has = |rule: &str| rules.iter().any(|hit| hit.rule == rule);
     let (start, floor) = base(facts.tier);
@@ -60,10 +60,10 @@ pub(super) fn modifiers(facts: &Facts<'_>, rules: &[RuleHit]) -> Vec<Modifier> {
     let key = facts.key;
     let encryption = facts.roles.iter().all(|role| role.role == "encryption_only");
     if encryption && facts.tier == Tier::T4 {
-        add_by(Word::Key, CONFIDENTIALITY - start, "does not sign, but what was encrypted to it can be read");
+        add_by(Word::Key, CONFIDENTIALITY - start, "does not sign, but decrypts what was encrypted to it");
     }
     if key.private.is_empty() {
-        add_by(Word::Key, 0, "only the public half is here: judged by what trusts it");
+        add_by(Word::Key, 0, "only the public key is here: judged by what trusts it");
     } else {
         how_it_lies(facts, &mut |tenths, text| add_by(Word::Key, tenths, text));
     }
@@ -78,7 +78,7 @@ pub(super) fn modifiers(facts: &Facts<'_>, rules: &[RuleHit]) -> Vec<Modifier> {
     if has("WEAK-KEY") || has("KEY-COMPUTABLE") {
         add_by(Word::Key, 5, "weak: it can be attacked without the file");
     }
-    // A test that uses its own fixture is one more place for tests.
+    // A test that uses its own fixture is another place for tests.
     let users = key.uses.iter().map(|used| &*used.reference).chain(&key.issued);
     let places = key.private.iter().chain(&key.related).chain(users);
     let lost = facts.known.is_some_and(|known| known.class != Class::PublicTest);
@@ -95,7 +95,7 @@ pub(super) fn modifiers(facts: &Facts<'_>, rules: &[RuleHit]) -> Vec<Modifier> {
         (start, "a published test key that something trusts: as bad as the tier")
     } else {
         let floor = if tested { NOTE } else { floor.max(NOTE) };
-        (total.clamp(floor, 100), if total < floor { "the least for the tier" } else { "never more than 10" })
+        (total.clamp(floor, 100), if total < floor { "minimum for the tier" } else { "never more than 10" })
     };
     if bounded != total {
         list.push(Modifier { tenths: bounded - total, text: why.to_owned(), by: Word::Bound });
@@ -109,14 +109,14 @@ fn how_it_lies(facts: &Facts<'_>, add: &mut dyn FnMut(i32, &str)) {
         ProtectionState::Opened => add(0, "encrypted, but opened in this run"),
         ProtectionState::Weak => add(-5, "encrypted, weakly"),
         ProtectionState::Strong => add(-15, "encrypted"),
-        ProtectionState::Hardware | ProtectionState::Stub => add(-40, "wrapped to hardware: no use elsewhere"),
+        ProtectionState::Hardware | ProtectionState::Stub => add(-40, "bound to hardware: unusable elsewhere"),
     }
     if facts.key.private.iter().all(|o| is_damaged(&o.material)) {
-        add(-30, "damaged or made up: no part of it signs");
+        add(-30, "damaged or made up: cannot sign");
     }
 }
 
-/// Whether no part of a key signs. A key of which one part still does is not damaged, whatever the other parts say.
+/// Whether no part of a key can sign. A key with one part that signs is not damaged, whatever the other parts are.
 pub(super) fn is_damaged(material: &Material) -> bool {
     material.proof < Proof::Verified && material.remarks.contains(&Remark::Unfit)
 }
@@ -124,9 +124,9 @@ pub(super) fn is_damaged(material: &Material) -> bool {
 fn expiry(facts: &Facts<'_>, add: &mut dyn FnMut(i32, &str)) {
     if facts.expired() {
         match facts.expiry() {
-            Expiry::Enforced => add(-20, "its certificates are expired, and verifiers look at that"),
+            Expiry::Enforced => add(-20, "its certificates are expired, and verifiers check expiry"),
             Expiry::WithoutTimestamp => add(-5, "expired, but time-stamped signatures are still trusted"),
-            Expiry::Ignored | Expiry::None => add(0, "expired, and verifiers do not look at that"),
+            Expiry::Ignored | Expiry::None => add(0, "expired, but verifiers do not check expiry"),
         }
         return;
     }
@@ -135,7 +135,7 @@ fn expiry(facts: &Facts<'_>, add: &mut dyn FnMut(i32, &str)) {
         certificate.not_after >= facts.judge.now && (listed || certificate.extensions.iter().any(|e| e == SCT_LIST))
     });
     if public {
-        add(5, "a certificate of it is valid and publicly trusted");
+        add(5, "its certificate is valid and publicly trusted");
     }
 }
 
@@ -174,9 +174,9 @@ mod tests {
     }
 
     #[test]
-    fn a_gate_does_not_ask_who_put_the_key_there() {
+    fn a_gate_ignores_what_the_author_controls() {
         use crate::{Judging, judge};
-        // An Ed25519 key (RFC 8410 7), any 32 bytes behind a fixed header.
+        // An Ed25519 key (RFC 8410 7): any 32 bytes after a fixed header.
         let mut der = vec![0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
         der.extend((0..32).map(|n: u8| n.wrapping_mul(37) ^ 0x5a));
         let severities = |path: &str, der: &[u8]| {

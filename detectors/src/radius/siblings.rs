@@ -1,16 +1,16 @@
-//! Which files of the run lie in one directory.
+//! Which files of the run are in the same directory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use keyradius_core::material::Occurrence;
 
-/// Names of files in which something was found, lower-case, by directory.
+/// Names of files with occurrences, lower-case, by directory.
 #[derive(Debug, Default)]
 pub(crate) struct Siblings(BTreeMap<PathBuf, BTreeSet<String>>);
 
 impl Siblings {
-    /// The files that these lie in.
+    /// The files of these occurrences.
     pub(crate) fn of<'o>(occurrences: impl Iterator<Item = &'o Occurrence>) -> Self {
         let mut beside = Self::default();
         for occurrence in occurrences {
@@ -26,8 +26,8 @@ impl Siblings {
         beside
     }
 
-    /// Whether another file of the path's directory has one of these names; `{stem}` in them is the name of the file
-    /// itself without its last ending.
+    /// Whether another file in the path's directory has one of these names; `{stem}` in a name stands for the path's
+    /// own file name without its last extension.
     pub(crate) fn has_any(&self, path: &Path, wanted: &[String]) -> bool {
         let (Some(names), Some(own)) = (path.parent().and_then(|directory| self.0.get(directory)), name(path)) else {
             return false;
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_looked_for_in_the_same_directory() {
+    fn names_are_searched_in_the_same_directory() {
         let files = ["a/fullchain.pem", "a/privkey.pem", "a/Platform.x509.PEM"].map(found);
         let beside = Siblings::of(files.iter());
         for (path, wanted, has) in [

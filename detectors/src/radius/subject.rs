@@ -1,4 +1,4 @@
-//! A key as it is judged: what it is judged by, and what is known of it.
+//! A key while it is judged: the inputs of the judgement and what is known about the key.
 
 use keyradius_core::blob::printable_path;
 use keyradius_core::material::{Kind, Occurrence, ProtectionState};
@@ -9,22 +9,22 @@ use super::known::Known;
 use super::tables::Expiry;
 use super::{Estate, Evidence, KnownKeys, RoleScore, Tables, Tier, Weaknesses};
 
-/// What findings are judged by.
+/// Inputs that are the same for all findings.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Judge<'a> {
     /// Roles and evidence.
     pub(crate) tables: &'a Tables,
-    /// Keys that many people have.
+    /// Known keys.
     pub(crate) known: &'a KnownKeys,
-    /// What arithmetic says of the keys of the run.
+    /// Weaknesses of the keys of the run.
     pub(crate) weak: &'a Weaknesses,
-    /// Whether whoever put a key where it lies has a say in its severity.
+    /// Whether facts that the author of a change controls may lower the severity.
     pub(crate) author: bool,
-    /// The time of the run, seconds since 1970: what is expired follows from it.
+    /// The time of the run, seconds since 1970; decides what is expired.
     pub(crate) now: i64,
 }
 
-/// Everything that is known of a key when its severity is worked out.
+/// Everything known about a key when its severity is computed.
 #[derive(Clone, Copy)]
 pub(super) struct Facts<'a> {
     pub(super) key: &'a KeyGroup,
@@ -35,22 +35,22 @@ pub(super) struct Facts<'a> {
     pub(super) ledger: &'a [Evidence],
     pub(super) protection: ProtectionState,
     pub(super) tier: Tier,
-    /// When the first commit was made that holds it, seconds since 1970.
+    /// Time of the first commit that contains the key, seconds since 1970.
     pub(super) first_seen: Option<i64>,
 }
 
 impl Facts<'_> {
-    /// Whether verifiers of the widest role look at expiry.
+    /// Whether verifiers of the widest role check expiry.
     pub(super) fn expiry(&self) -> Expiry {
         let role = self.roles.first().and_then(|role| self.judge.tables.role(&role.role));
         match role.map_or(Expiry::None, |role| role.expiry) {
-            // Microsoft's lifetime signing: no time stamp keeps the signatures alive.
+            // Microsoft's lifetime signing: a time stamp does not extend the validity of signatures.
             Expiry::WithoutTimestamp if self.ledger.iter().any(|item| item.group == "lifetime") => Expiry::Enforced,
             expiry => expiry,
         }
     }
 
-    /// Whether there are certificates of the key, and all of them are expired.
+    /// Whether the key has certificates, all of them expired.
     pub(super) fn expired(&self) -> bool {
         let mut ends = self.key.certificates().map(|facts| facts.not_after).peekable();
         ends.peek().is_some() && ends.all(|end| end < self.judge.now)
@@ -68,7 +68,7 @@ pub(super) fn is_for_tests(occurrence: &Occurrence, estate: &Estate, judge: Judg
     file::words(&path).iter().any(|word| judge.tables.test_words.contains(word))
 }
 
-/// Whether a material is one that a program trusts as it lies there: a key among the trusted ones of a keystore.
+/// Whether a program trusts a material because of where it is stored: a trusted certificate or key of a keystore.
 pub(super) fn is_trust(occurrence: &Occurrence) -> bool {
     occurrence.material.container.is_some() && occurrence.material.kind != Kind::PrivateKey
 }

@@ -1,4 +1,4 @@
-//! Roles and evidence as data: `detectors/data/*.toml`, compiled in and read once a run.
+//! Roles and evidence as data: `detectors/data/*.toml`, compiled in and parsed once per run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -19,39 +19,39 @@ pub struct Role {
     pub title: String,
     /// Tier.
     pub tier: Tier,
-    /// Whether the role is to sign things that others trust.
+    /// Whether the role signs things that others trust.
     pub signs: bool,
     /// What would still trust a signature made with the key.
     pub trusted_by: String,
     /// The first thing to do.
     pub next: String,
-    /// Whether its verifiers look at the expiry of the key or its certificate.
+    /// Whether verifiers check the expiry of the key or its certificate.
     pub expiry: Expiry,
     /// How far a revocation reaches.
     pub revocation: Revocation,
-    /// Whether what was signed before is still accepted, and what would stop it.
+    /// Whether old signatures are still accepted, and what would stop that.
     pub old_signatures: String,
-    /// Whether it gives way where a special role is asserted.
+    /// Whether the role gives way to an asserted special role.
     #[serde(default)]
     pub generic: bool,
 }
 
-/// Whether verifiers look at the expiry of a key or its certificate.
+/// Whether verifiers check the expiry of a key or its certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Expiry {
-    /// They do: an expired certificate ends it.
+    /// They do: an expired certificate is refused.
     Enforced,
     /// Only for signatures without a time stamp.
     WithoutTimestamp,
-    /// They do not look.
+    /// They do not check it.
     Ignored,
-    /// The key has none.
+    /// The key has no expiry.
     None,
 }
 
 impl Expiry {
-    /// What that means for a person.
+    /// The meaning in a few words.
     pub const fn text(self) -> &'static str {
         match self {
             Self::Enforced => "verifiers refuse an expired certificate",
@@ -62,12 +62,12 @@ impl Expiry {
     }
 }
 
-/// How far a revocation reaches; where verifiers differ, what the slower ones do.
+/// How far a revocation reaches; where verifiers differ, the slower ones count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub enum Revocation {
-    /// Online and enforced, or one switch at one service.
+    /// Online and enforced, or one change at one service.
     A,
-    /// Asked for softly, or bound to a date.
+    /// Checked, but failure is ignored; or bound to a date.
     B,
     /// Every verifier has to be updated.
     C,
@@ -76,13 +76,13 @@ pub enum Revocation {
 }
 
 impl Revocation {
-    /// What that means for a person.
+    /// The meaning in a few words.
     pub const fn text(self) -> &'static str {
         match self {
             Self::A => "revocation is online and enforced",
             Self::B => "revocation is soft, or bound to a date",
             Self::C => "every verifier has to be updated",
-            Self::D => "practically nothing reaches the verifiers",
+            Self::D => "a revocation practically never reaches the verifiers",
         }
     }
 }
@@ -113,23 +113,23 @@ struct Words {
 #[derive(Debug)]
 pub struct Tables {
     roles: BTreeMap<String, Role>,
-    /// Rules about certificates, as they stand in the file.
+    /// Rules about certificates, in file order.
     pub(crate) of_certificates: Vec<Rule>,
-    /// Rules about private keys and their files, likewise.
+    /// Rules about private keys and their files, in file order.
     pub(crate) of_files: Vec<Rule>,
     /// The globs of all rules about files.
     globs: GlobSet,
     /// The number of the rule that each glob belongs to.
     owners: Vec<usize>,
-    /// Rules about places of public halves, likewise.
+    /// Rules about places of public halves, in file order.
     pub(crate) public: Vec<PublicRule>,
     pub(crate) test_words: Vec<String>,
-    /// Words that name one stage of a boot chain each.
+    /// Words that each name one stage of a boot chain.
     pub(crate) stage_words: Vec<String>,
 }
 
 impl Tables {
-    /// The tables that keyradius comes with.
+    /// The built-in tables.
     ///
     /// # Panics
     ///
@@ -140,14 +140,14 @@ impl Tables {
         read.unwrap_or_else(|error| panic!("built-in tables: {error}"))
     }
 
-    /// Reads tables from TOML. `Err` says what is wrong with which entry.
+    /// Reads tables from TOML. `Err` names the entry and what is wrong with it.
     pub fn read(roles: &str, evidence: &str) -> Result<Self, String> {
         let roles: RolesFile = toml::from_str(roles).map_err(|e| format!("roles: {e}"))?;
         let evidence: EvidenceFile = toml::from_str(evidence).map_err(|e| format!("evidence: {e}"))?;
         let mut known = BTreeMap::new();
         for role in roles.role {
             if let Some(twice) = known.insert(role.id.clone(), role) {
-                return Err(format!("roles: {} stands twice", twice.id));
+                return Err(format!("roles: {} is defined twice", twice.id));
             }
         }
         if !known.contains_key("unknown") {
@@ -182,7 +182,7 @@ impl Tables {
         })
     }
 
-    /// Numbers of the rules about files one of whose globs matches.
+    /// Numbers of the rules about files with a glob that matches the path.
     pub(crate) fn on_path(&self, path: &Path) -> BTreeSet<usize> {
         self.globs.matches(path).into_iter().filter_map(|glob| self.owners.get(glob).copied()).collect()
     }
@@ -198,7 +198,7 @@ impl Tables {
     }
 }
 
-/// The globs of all rules, with the number of the rule that each belongs to.
+/// The globs of all rules, each with the number of its rule.
 fn globs(rules: &[Rule]) -> Result<(GlobSet, Vec<usize>), globset::Error> {
     let (mut set, mut owners) = (GlobSetBuilder::new(), Vec::new());
     for (number, rule) in rules.iter().enumerate() {
@@ -214,10 +214,10 @@ fn globs(rules: &[Rule]) -> Result<(GlobSet, Vec<usize>), globset::Error> {
 mod tests {
     use super::*;
 
-    /// Roles that no file and no certificate can show by itself, and why.
+    /// Roles that no file and no certificate alone can show, with the reason.
     const WITHOUT_RULE: [(&str, &str); 2] = [
         ("ca_root_public", "only a list of the public roots proves it; there is none yet, and a name proves nothing"),
-        ("unknown", "what is left when nothing speaks for anything"),
+        ("unknown", "the role without any evidence"),
     ];
 
     #[test]
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn roles_say_all_that_is_asked_of_them() {
+    fn roles_are_complete() {
         let tables = Tables::built_in();
         for role in tables.roles() {
             for text in [&role.title, &role.trusted_by, &role.next, &role.old_signatures] {
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn globs_lead_to_their_rules() {
+    fn globs_select_their_rules() {
         let tables = Tables::built_in();
         let roles = |path: &str| -> Vec<&str> {
             let on = tables.on_path(Path::new(path)).into_iter();
@@ -283,12 +283,12 @@ mod tests {
             Tables::read(role, &format!("[[evidence]]\nrole='unknown'\ngroup='path'\ntext='x'\n{fields}\n{words}"))
         };
         assert!(rule("weight=10\nword='a'").is_ok());
-        assert_eq!(rule("weight=10").unwrap_err(), "evidence: it has no condition (unknown: x)");
+        assert_eq!(rule("weight=10").unwrap_err(), "evidence: no condition (unknown: x)");
         assert!(rule("weight=10\npath='{a'").unwrap_err().contains("{a"));
         assert!(rule("weight=10\nword='a'\ncolour='b'").unwrap_err().contains("colour"));
         assert!(Tables::read("[[role]]\nid='a'\nrank=1\n", "").unwrap_err().contains("rank"));
         let twice = Tables::read(&format!("{role}{role}"), "evidence=[]\n[test]\nwords=[]\n[stages]\nwords=[]\n");
-        assert_eq!(twice.unwrap_err(), "roles: unknown stands twice");
+        assert_eq!(twice.unwrap_err(), "roles: unknown is defined twice");
         let nonesuch =
             rule("weight=10\nword='a'\n[[evidence]]\nrole='no'\nweight=10\ngroup='path'\ntext='y'\nword='b'");
         assert_eq!(nonesuch.unwrap_err(), "evidence: no role `no` (no: y)");

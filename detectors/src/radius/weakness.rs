@@ -1,4 +1,5 @@
-//! What arithmetic says of every public half of an estate. Apart from the judgement, because it takes time and threads.
+//! Checks every public half of an estate for weaknesses. Separate from the judgement, because it needs time and
+//! threads.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,19 +12,19 @@ use keyradius_core::material::PublicHalf;
 use super::estate::{Estate, KeyGroup, KeyName};
 use crate::weak::{self, Checked, Weakness};
 
-/// Weaknesses by key, for those that have any; worst first.
+/// Weaknesses of each key that has any; worst first.
 pub type Weaknesses = BTreeMap<KeyName, Vec<Weakness>>;
 
-/// What a run's keys were checked for.
+/// The result of checking a run's keys.
 #[derive(Debug, Default)]
 pub struct Survey {
-    /// What was found.
+    /// The weaknesses found.
     pub weaknesses: Weaknesses,
-    /// What was left out because there were too many keys: one gap for each file and check.
+    /// Checks that were skipped because there were too many keys: one gap per file and check.
     pub gaps: Vec<Gap>,
 }
 
-/// Checks every key of the run, one by one on up to `jobs` threads and all together.
+/// Checks every key of the run: each alone, on up to `jobs` threads, and all together.
 pub fn survey(estate: &Estate, jobs: usize) -> Survey {
     let groups = estate.keys.iter().chain(&estate.public);
     let keys: Vec<(&KeyGroup, &PublicHalf)> =
@@ -61,15 +62,15 @@ pub fn survey(estate: &Estate, jobs: usize) -> Survey {
             Gap { origin: Origin::file(path), reason: Reason::TooMany, detail }
         }));
     };
-    leave_out(untested, "tested for a prime beside a tiny factor");
+    leave_out(untested, "tested for a prime next to a tiny factor");
     leave_out(weak::not_compared(&halves), "compared with the others for shared primes");
     Survey { weaknesses: all, gaps }
 }
 
-/// What is wrong with each key, seen alone. First all that is cheap, then the tests for primes that it asks for, in the order
-/// of the keys and as far as [`weak::MAX_PRIME_TESTS`] allows; also the indexes of the keys that were not tested.
+/// Weaknesses of each key alone. All cheap checks run first; then the primality tests that they request, in the order
+/// of the keys, up to [`weak::MAX_PRIME_TESTS`]. Also returns the indexes of the keys that were not tested.
 fn alone(keys: &[&PublicHalf], jobs: usize) -> (Vec<Vec<Weakness>>, Vec<usize>) {
-    // A check that panicked says nothing; its key is judged by the rest.
+    // A check that panicked gives no result; its key is judged by the rest.
     let first = each(jobs, keys, |public| weak::check_within(public, 0));
     let mut all: Vec<Checked> = first.into_iter().map(Option::unwrap_or_default).collect();
     let mut left = weak::MAX_PRIME_TESTS;
@@ -101,7 +102,7 @@ mod tests {
 
     #[test]
     fn tests_for_primes_are_made_for_the_first_keys_only() {
-        // Three times 2^4093 - i: at 4095 bits, 250 tests are what one run may make.
+        // Three times 2^4093 - i: at 4095 bits, a run makes at most 250 tests.
         let keys: Vec<_> = (0..300_u16)
             .map(|i| {
                 let mut n = vec![0xff; 512];
@@ -112,7 +113,7 @@ mod tests {
         let keys: Vec<&PublicHalf> = keys.iter().collect();
         let (one, left_out) = alone(&keys, 1);
         let untested = |found: &Vec<Weakness>| {
-            found.iter().any(|weakness| weakness.text.ends_with("a damaged copy of another key, or a broken one"))
+            found.iter().any(|weakness| weakness.text.ends_with("a damaged copy of another key, or a weak key"))
         };
         let first = one.iter().position(untested).unwrap();
         assert!((250..260).contains(&first), "{first}");

@@ -1,4 +1,4 @@
-//! Settings: a name, a sign, a value, in every form that build files have for it.
+//! Settings: a name, a sign and a value, in every syntax of build files.
 
 use std::ops::Range;
 
@@ -8,31 +8,31 @@ use super::text::{Dialect, Text};
 use super::value::Raw;
 use super::word::{decoded, push};
 
-/// Longest name of a setting, in bytes, to each side of the word that was found.
+/// Longest name of a setting, in bytes, on each side of the word that was found.
 const NAME: usize = 128;
 
-/// Longest value that is read, in bytes: more is a key or data, not the name of one.
+/// Longest value that is read, in bytes: a longer one is a key or data, not a name.
 pub(super) const VALUE: usize = 4096;
 
-/// What stands between a name and its value in prose.
+/// Texts between a name and its value in prose.
 const SAYS: &[&str] =
     &["is set to ", "is: ", "is ", "was ", "ist: ", "ist ", "->", "=>", "→", "- ", "– ", "— ", ":", "=", "|", "("];
 
 /// A setting.
 pub(super) struct Setting {
-    /// The name, as written, without what leads to it (`-D`, `--`).
+    /// The name as written, without a leading `-D` or `--`.
     pub(super) name: Range<usize>,
-    /// Where the value begins.
+    /// Start of the value.
     pub(super) at: usize,
-    /// Where it ends.
+    /// End of the value.
     pub(super) end: usize,
-    /// The value; `None` for one that is many lines: a key, not its name.
+    /// The value; `None` for a value of several lines: a key, not its name.
     pub(super) value: Option<Raw>,
-    /// Whether only a space stands between name and value, at the start of a line.
+    /// Whether only a space separates name and value, at the start of a line.
     pub(super) spaced: bool,
 }
 
-/// Reads the setting whose name holds the word at `word`.
+/// Reads the setting whose name contains the word at `word`.
 pub(super) fn read(text: &Text, word: Range<usize>, dialect: Dialect) -> Option<Setting> {
     let reader = Reader { text: text.str(), bytes: text.str().as_bytes(), dialect };
     let (name, option) = reader.name(&word)?;
@@ -76,7 +76,7 @@ impl Reader<'_> {
         }
         let dashes = (start..end).take_while(|&at| self.byte(at) == b'-').count();
         start += dashes;
-        // `-Dname=value`, `-Pname=value`: of Java, Maven and Gradle.
+        // `-Dname=value`, `-Pname=value`: Java, Maven and Gradle.
         if dashes == 1 && matches!(self.byte(start), b'D' | b'P') && self.byte(start + 1).is_ascii_lowercase() {
             start += 1;
         }
@@ -86,7 +86,7 @@ impl Reader<'_> {
         if start > word.start || end < word.end {
             return None;
         }
-        // A place where a variable is used, not set.
+        // A use of a variable, not a setting.
         match self.before(start) {
             b'{' | b'(' if matches!(self.before(start - 1), b'$' | b'%') => return None,
             b'%' if self.byte(end) == b'%' => return None,
@@ -155,7 +155,7 @@ impl Reader<'_> {
                 if sign == "=" && spaced == at && !matches!(self.byte(behind), b' ' | b'\t') { b'=' } else { b':' };
             return self.value(text, name, behind, &line, tight);
         }
-        // A name at the start of a line has only spaces, a sign and the like before it.
+        // Before a name at the start of a line there are only spaces and comment signs.
         let lead = self.text.get(line.start.max(name.start.saturating_sub(NAME))..name.start).unwrap_or_default();
         let lead = lead.trim_start();
         let first = lead.is_empty() || lead == "%" || matches!(lead.trim_end(), "#" | "//" | ";" | "*");
@@ -187,8 +187,9 @@ impl Reader<'_> {
         None
     }
 
-    /// Where prose says the value of a name that ends at `from`: behind `is`, signs, marks of emphasis and cells of a table,
-    /// `**Password**: x`; behind `for NAME is`; and without any of them if it is in quotes or has a digit, `password hunter2`.
+    /// Where prose states the value of a name that ends at `from`: after `is`, signs, emphasis marks and table cells,
+    /// `**Password**: x`; after `for NAME is`; and without any of these if the value is quoted or has a digit,
+    /// `password hunter2`.
     fn said(&self, from: usize, end: usize) -> Option<usize> {
         let mut at = from;
         let (mut sign, mut for_what) = (false, false);
@@ -221,7 +222,7 @@ impl Reader<'_> {
         start.trim_end_matches([' ', '"', '\'']).ends_with(word)
     }
 
-    /// Behind `"name"`: where the value stands in `, "value": "x"`, ` value="x"`, `>x</...`, `, "x")`.
+    /// After `"name"`: start of the value in `, "value": "x"`, ` value="x"`, `>x</...`, `, "x")`.
     fn pair(&self, at: usize) -> Option<usize> {
         let mut next = at;
         while next - at < 64 && (self.byte(next).is_ascii_whitespace() || self.byte(next) == b',') {
@@ -246,7 +247,7 @@ impl Reader<'_> {
         let rest = self.bytes.get(name.end..)?;
         let rest = rest.get(..rest.len().min(VALUE)).unwrap_or_default();
         let open = memchr::memchr(b'>', rest)?;
-        // A space or the end of the tag: `<keystoreFile>` is not `<keystore>`.
+        // A space or the end of the tag must follow: `<keystoreFile>` is not `<keystore>`.
         if open > 0 && (rest.get(open - 1) == Some(&b'/') || !rest.first().is_some_and(u8::is_ascii_whitespace)) {
             return None;
         }
@@ -257,7 +258,7 @@ impl Reader<'_> {
         Some(Setting { name, at, end: at + length, value: Some(raw), spaced: false })
     }
 
-    /// The value at a place. `sign` says what stood before it: `=` directly, `:` with spaces, `(`, a space, or only a
+    /// The value at a position. `sign` is what preceded it: `=` directly, `:` with spaces, `(`, a space, or only a
     /// space at the start of a line (`\n`).
     fn value(&self, text: &Text, name: Range<usize>, at: usize, line: &Range<usize>, sign: u8) -> Option<Setting> {
         let at = self.spaces(at);
@@ -309,7 +310,7 @@ impl Reader<'_> {
         setting(Some(raw(Zeroizing::new(value.to_owned()), false)), at, at + end)
     }
 
-    /// What stands in quotes, and where they end. Without an end it is all up to the limit.
+    /// The text in quotes, and where they end. Without a closing quote, everything up to the limit.
     fn quoted(&self, open: usize, limit: usize) -> (Zeroizing<String>, usize) {
         let quote = self.byte(open);
         let mut out = Zeroizing::new(String::with_capacity(64));
@@ -331,12 +332,12 @@ impl Reader<'_> {
         (out, at + 1)
     }
 
-    /// Where a value without quotes ends.
+    /// The end of a value without quotes.
     fn bare(&self, rest: &str, sign: u8, before: u8, set: bool) -> usize {
         if rest.starts_with("${{") || rest.starts_with("{{") {
             return rest.find("}}").map_or(rest.len(), |end| end + 2);
         }
-        // `$(cat file)` holds spaces.
+        // `$(cat file)` contains spaces.
         if rest.starts_with("$(") || rest.starts_with('<') || rest.starts_with("<%") {
             return rest.find([')', '>']).map_or(rest.len(), |end| end + 1);
         }
@@ -345,7 +346,7 @@ impl Reader<'_> {
         match (self.dialect, sign) {
             // `set "K=V"`, `"-Dk=v"`.
             _ if matches!(before, b'"' | b'\'') => rest.find(char::from(before)).unwrap_or(rest.len()),
-            // `set K=V`; elsewhere it is the argument of a command.
+            // `set K=V`; elsewhere the assignment is an argument of a command.
             (Dialect::Batch, b'=') if !set => word(&['"', '&']),
             (Dialect::Batch, _) => rest.find(" &").unwrap_or(rest.len()).min(rest.find('"').unwrap_or(rest.len())),
             (Dialect::Settings, b'\n') => rest.find(';').unwrap_or(rest.len()).min(line()),
@@ -356,7 +357,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A block of YAML behind `|` or `>`: its text if it is one line, nothing if it is more.
+    /// A YAML block after `|` or `>`: its text if it is one line, `None` as the value if it has more.
     fn block(&self, text: &Text, name: Range<usize>, line: &Range<usize>, at: usize) -> Option<Setting> {
         let head = self.text.get(line.clone())?;
         let indent = head.len() - head.trim_start().len();
@@ -378,7 +379,7 @@ impl Reader<'_> {
     }
 }
 
-/// The value of an expression of a program: a file, a variable, a property.
+/// The value of an expression in a program: a file, a variable, a property.
 fn computed(expression: &str) -> Option<Raw> {
     let expression = expression.split(" //").next().unwrap_or(expression).trim();
     let name_end = expression

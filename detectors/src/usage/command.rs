@@ -12,16 +12,16 @@ use super::value::{self, Found, Raw, ValueContext};
 use super::variables::Variables;
 use super::word::{Kind, Word, words};
 
-/// Most arguments of one command that are looked at. The longest real one (a table of x509 options) has 60.
+/// Most arguments of one command that are read. The longest real command (a table of x509 options) has 60.
 const ARGUMENTS: usize = 256;
 
-/// Most commands of one statement. A line that names more tools is a list of words.
+/// Most commands of one statement. A line with more tools is a list of words.
 const COMMANDS: usize = 32;
 
-/// How deep a command may stand in strings of strings: `sh -c "..."` in a string of JSON.
+/// Deepest nesting of a command in strings: `sh -c "..."` in a string of JSON.
 const DEPTH: usize = 3;
 
-/// What a statement is read with.
+/// The context in which a statement is read.
 #[derive(Clone, Copy)]
 pub(super) struct Context<'a> {
     pub(super) tables: &'a Tables,
@@ -30,19 +30,19 @@ pub(super) struct Context<'a> {
     pub(super) comment: bool,
 }
 
-/// A command that a rule understands.
+/// A command that matches a rule.
 struct Command {
-    /// The word that is the tool.
+    /// The word that names the tool.
     span: Range<usize>,
     names: Vec<Name>,
-    /// Field, where it stands, and what it holds.
+    /// Field, offset and text of each password.
     passwords: Vec<(String, usize, Zeroizing<Vec<u8>>)>,
     comment: bool,
 }
 
 impl Command {
     fn hand_over(mut self, rule: &Rule, out: &mut Finds) {
-        // An alias that is the password as well would show it.
+        // An alias equal to the password would reveal it.
         self.names
             .retain(|name| !self.passwords.iter().any(|(_, _, secret)| secret.as_slice() == name.text().as_bytes()));
         let about = shown(&self.names);
@@ -81,7 +81,7 @@ fn look(list: &[Word], context: Context<'_>, depth: usize, left: &mut usize, out
                 }
             }
         }
-        // A command in a string.
+        // A command inside a string.
         if spaced && word.kind == Kind::Quoted && depth > 0 && word.text.len() > 8 {
             let inner = words(&word.text, word.at, true, context.dialect);
             look(&inner, context, depth - 1, left, out);
@@ -89,7 +89,7 @@ fn look(list: &[Word], context: Context<'_>, depth: usize, left: &mut usize, out
     }
 }
 
-/// The tool that a word is, in lower case: without directories and extension; or the variable that holds it.
+/// The tool named by a word, in lower case, without directories and extension; or the variable that contains it.
 fn tool(word: &Word, context: Context<'_>) -> Option<String> {
     let text = word.text.as_str();
     if text.len() > 512 || text.is_empty() {
@@ -99,19 +99,19 @@ fn tool(word: &Word, context: Context<'_>) -> Option<String> {
     if text.contains(['$', '%', '{']) {
         let filled = context.variables.fill(text, word.at, context.dialect);
         name = match filled.unknown {
-            // `$(SIGNTOOL)`, `%SIGNTOOL_PATH%`, or a directory in front: `$(BIN)/signtool`.
+            // `$(SIGNTOOL)`, `%SIGNTOOL_PATH%`, or a directory before the name: `$(BIN)/signtool`.
             Some(unknown) => {
                 let behind = filled.text.get(filled.known_from..).unwrap_or_default();
                 if behind.contains(['/', '\\']) { behind.to_owned() } else { unknown }
             }
             None => filled.text.to_string(),
         };
-        // Of `SIGN = signtool sign` the tool is the first word.
+        // The first word of `SIGN = signtool sign` is the tool.
         if name.contains("sign") && !name.contains(['/', '\\']) {
             name = name.split_whitespace().next().unwrap_or_default().to_owned();
         }
     }
-    // `$signtool`, whatever the file sets it to: a search of the disk, a path that is put together.
+    // `$signtool`, whatever its value: a search of the disk, or a path built at run time.
     let called = text.trim_start_matches(['$', '%', '(', '{']).trim_end_matches([')', '}', '%']).to_ascii_lowercase();
     if called != text && !context.tables.words.tool(&called).is_empty() {
         return Some(called);
@@ -167,7 +167,7 @@ fn apply(number: usize, tool: &Word, before: &[Word], rest: &[Word], context: Co
             take(part, pattern, &raw, at, context, &mut command);
         }
     }
-    // `echo "$KEY" | base64 -d > release.jks`: the variable stands before the pipe.
+    // `echo "$KEY" | base64 -d > release.jks`: the variable is before the pipe.
     let redirects = rule.path.iter().any(|pattern| pattern.starts_with('>'));
     if rule.variable.iter().any(|pattern| pattern == "|") && !(redirects && command.names.is_empty()) {
         for word in before.iter().rev().take(8).take_while(|word| word.kind != Kind::Break) {
@@ -180,7 +180,7 @@ fn apply(number: usize, tool: &Word, before: &[Word], rest: &[Word], context: Co
     command.hand_over(rule, out);
 }
 
-/// The words of a command, with those variables spread out that hold several.
+/// The words of a command, with variables of several words expanded.
 fn spread(rest: &[Word], context: Context<'_>) -> Vec<Word> {
     let mut out = Vec::with_capacity(rest.len().min(ARGUMENTS));
     for word in rest.iter().take(ARGUMENTS) {
@@ -208,7 +208,7 @@ fn is_option(rule: &Rule, argument: &Argument<'_>) -> bool {
     (text.len() > 1 && text.starts_with('-')) || (rule.slash && text.len() > 1 && text.starts_with('/'))
 }
 
-/// The option of a pattern: without what says how its value stands (`-k*`).
+/// The option of a pattern, without the marker of an attached value (`-k*`).
 fn option(pattern: &str) -> &str {
     pattern.strip_suffix('*').filter(|option| option.len() > 1).unwrap_or(pattern)
 }
@@ -218,7 +218,7 @@ fn same(rule: &Rule, option: &str, text: &str) -> bool {
     if rule.slash { option.eq_ignore_ascii_case(text) } else { option == text }
 }
 
-/// Whether the command is one that the rule is about; then the indices of its arguments that belong to no option.
+/// Whether the command matches the rule; if so, the indices of its arguments that belong to no option.
 fn accepted(rule: &Rule, arguments: &[Argument<'_>]) -> Option<Vec<usize>> {
     let mut positionals = Vec::new();
     let mut number = 0;
@@ -254,12 +254,12 @@ fn accepted(rule: &Rule, arguments: &[Argument<'_>]) -> Option<Vec<usize>> {
             }
         })
     };
-    // Of `with` every word must be there; a word may be several, of which one is enough: `-u|--local-user`.
+    // Every entry of `with` must be present; an entry may list alternatives: `-u|--local-user`.
     let all = rule.with.iter().all(|wanted| wanted.split('|').any(|one| has(&one.to_owned())));
     (all && !rule.without.iter().any(has)).then_some(positionals)
 }
 
-/// The values that a pattern finds.
+/// The values that match a pattern.
 fn matches(rule: &Rule, pattern: &str, arguments: &[Argument<'_>], positionals: &[usize]) -> Vec<(Raw, usize)> {
     let raw = |word: &Word, text: &str| {
         let text = Zeroizing::new(text.to_owned());
@@ -316,7 +316,7 @@ fn matches(rule: &Rule, pattern: &str, arguments: &[Argument<'_>], positionals: 
     out
 }
 
-/// Whether what stands where a value should is the next option.
+/// Whether the word in the place of a value is the next option.
 fn known_option(rule: &Rule, argument: &Argument<'_>) -> bool {
     let text = argument.word.text.as_str();
     if text.starts_with('-') && text.len() > 1 {

@@ -1,27 +1,27 @@
-//! What the grammar says of itself: `docs/usage.md` is made from it.
+//! The grammar in words, for `docs/usage.md`.
 
 use super::tables::{Part, Rule, TABLES};
 
-/// A rule in the words of a person.
+/// A rule in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Described {
-    /// Its id: what reports call the tool.
+    /// The rule's id: what reports call the tool.
     pub id: &'static str,
-    /// The table it stands in.
+    /// The table that the rule is in.
     pub group: &'static str,
-    /// The role that it gives to a key; `None` for a rule that is there for its passwords.
+    /// The role that the rule gives to a key; `None` for a rule that only finds passwords.
     pub role: Option<&'static str>,
-    /// What it knows: tools, settings or steps.
+    /// What the rule matches: tools, settings or steps.
     pub knows: Vec<&'static str>,
     /// What names the key: arguments, settings or inputs.
     pub key: Vec<&'static str>,
-    /// What holds a password.
+    /// What contains a password.
     pub password: Vec<&'static str>,
-    /// What told the spelling; empty if nothing did.
+    /// How the spelling was verified; empty if it was not.
     pub checked: &'static str,
     /// Points for the role.
     pub weight: i32,
-    /// A text that it understands, in which `PW` stands for a password.
+    /// An example, in which `PW` stands for a password.
     pub example: &'static str,
 }
 

@@ -1,4 +1,5 @@
-//! What was found in a file, and how it is handed over: bounded, each once, no password in what is shown.
+//! The findings of one file, and how they are passed to the engine: bounded, without duplicates, without passwords in
+//! shown texts.
 
 use std::ops::Range;
 
@@ -13,10 +14,10 @@ use super::tables::{Password, Rule};
 use super::text::Text;
 use super::{CANDIDATES, REFERENCES};
 
-/// Points of a line that is commented out, or that only may be what it looks like.
+/// Points of a commented-out line, and of an ambiguous one.
 const WEAK: i32 = 30;
 
-/// Most names that are told of a password.
+/// Most key names reported for a password.
 pub(super) const ABOUT: usize = 16;
 
 /// Longest path around an extension that is taken for the name of a key file, in bytes.
@@ -36,21 +37,21 @@ struct Pass {
     about: Vec<String>,
 }
 
-/// What was found in a file.
+/// The findings of one file.
 #[derive(Default)]
 pub(super) struct Finds {
     lines: Vec<Line>,
     passes: Vec<Pass>,
-    /// Whether there were more passwords than may be taken.
+    /// Whether passwords were left out because there were too many.
     pub(super) not_all: bool,
 }
 
 impl Finds {
-    /// A line that names a key was understood.
+    /// Adds a line that names a key.
     pub(super) fn line(&mut self, rule: &Rule, span: Range<usize>, mut names: Vec<Name>, comment: bool) {
         let Some(role) = rule.role.clone().filter(|_| self.lines.len() < REFERENCES) else { return };
         if comment {
-            // Sentences are comments too: there a path has to look like one.
+            // Sentences are comments too: in a comment, a path has to look like one.
             names.retain(|name| !matches!(name, Name::Path(path) if !looks_like_path(path)));
             if names.is_empty() {
                 return;
@@ -74,7 +75,7 @@ impl Finds {
         }
     }
 
-    /// Turns everything into what the engine is handed.
+    /// Converts everything for the engine.
     pub(super) fn hand_over(
         mut self,
         blob: Blob<'_>,
@@ -128,13 +129,13 @@ impl Finds {
     }
 }
 
-/// Whether a text has what paths have and words have not.
+/// Whether a text has characters of paths that words do not have.
 fn looks_like_path(text: &str) -> bool {
     let inner = text.trim_end_matches(['.', ',', ')', ':']);
     !inner.contains(' ') && inner.contains(['/', '\\', '.'])
 }
 
-/// The names of keystores and keys, without those of variables.
+/// The names of keystores and keys, without variables.
 pub(super) fn shown(names: &[Name]) -> Vec<String> {
     let told = names.iter().filter(|name| !matches!(name, Name::Variable(_)));
     told.map(|name| name.text().to_owned()).take(ABOUT).collect()

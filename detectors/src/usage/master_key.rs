@@ -1,6 +1,6 @@
 //! `config/master.key` of Rails, and `config/credentials/*.key`: 32 hex digits and nothing else.
 //!
-//! Read here and not by a detector, because nothing in the file could be an anchor: its name is all that tells what it is.
+//! Read here and not by a detector, because nothing in the file could be an anchor: only its name identifies it.
 
 use std::path::Path;
 
@@ -14,15 +14,15 @@ use keyradius_core::hex::unhex;
 /// Digits of the key: AES-128 (ActiveSupport::EncryptedConfiguration).
 const DIGITS: usize = 32;
 
-/// Whether a file has the name of such a key.
+/// Whether a path is that of such a key.
 pub(super) fn wants(path: &Path) -> bool {
-    // The ending first: taking a path apart is slow, and most files are none of these.
+    // The extension first: splitting a path is slow, and most files have another extension.
     path.extension().is_some_and(|ending| ending == "key")
         && (path.file_name().is_some_and(|name| name == "master.key")
             || path.parent().is_some_and(|folder| folder.ends_with("config/credentials")))
 }
 
-/// Reads it. It opens the credentials, which hold `secret_key_base`: so it is told as the secret that it stands for.
+/// Reads the key. It decrypts the credentials, which contain `secret_key_base`, so it is reported as that secret.
 pub(super) fn read(blob: Blob<'_>, out: &mut UsageHints) {
     let digits = blob.bytes.trim_ascii();
     let key = (digits.len() == DIGITS).then(|| unhex(digits)).flatten();
@@ -31,7 +31,9 @@ pub(super) fn read(blob: Blob<'_>, out: &mut UsageHints) {
     material.protection = Some(Protection::plaintext());
     material.identity = Some(identity);
     material.labels.push(Label::new("setting", b"master.key"));
-    material.labels.push(Label::new("used by", b"Rails: opens the encrypted credentials, which hold secret_key_base"));
+    material
+        .labels
+        .push(Label::new("used by", b"Rails: opens the encrypted credentials, which contain secret_key_base"));
     out.references.push(material);
 }
 
@@ -44,7 +46,7 @@ mod tests {
     use keyradius_core::hex::hex;
 
     #[test]
-    fn a_name_and_a_whole_content() {
+    fn the_name_and_the_whole_content_must_match() {
         let key = hex(&Sha256::digest(b"rails")[..16]);
         for (path, text, found) in [
             ("config/master.key", key.clone(), 1),

@@ -1,13 +1,13 @@
-//! Files that use keys: build scripts, CI configuration, properties, and what they say of keys and passwords.
+//! Files that use keys: build scripts, CI configuration and properties, and the keys and passwords they name.
 //!
-//! What is understood stands in `detectors/data/usage.toml`, as four kinds of rule: commands (a tool and its arguments),
-//! assignments (names of settings, in every form that build files have for them), steps of CI systems, and names of fields
-//! that hold passwords. This folder is the machine that reads them:
+//! The grammar is in `detectors/data/usage.toml`, as four kinds of rule: commands (a tool and its arguments),
+//! assignments (names of settings, in every syntax of build files), steps of CI systems, and names of fields that
+//! contain passwords. The modules here apply these rules:
 //!
-//! `tables` the grammar, `text` bytes as lines, `statement` lines that belong together, `word` words as shells split them,
-//! `variables` what the file sets itself, `value` names and passwords, `scope` settings that stand together, `command`,
-//! `assignment`, `step` and `plain` the kinds of rule, `master_key` the one key that only its name tells, `settings` those that belong
-//! together, `read` the whole of it, `finds` what came of it.
+//! `tables` the grammar, `text` bytes as lines, `statement` lines that belong together, `word` words as shells split
+//! them, `variables` what the file itself sets, `value` names and passwords, `scope` blocks of settings, `command`,
+//! `assignment`, `step` and `plain` the kinds of rule, `master_key` the one key recognised by its file name alone,
+//! `settings` the settings of one key, `read` a whole file, `finds` the result.
 
 mod assignment;
 mod command;
@@ -34,14 +34,14 @@ use keyradius_core::seam::{UsageHints, UsageReader};
 pub use describe::{Described, described};
 use tables::{Reading, TABLES};
 
-/// Most passwords that are taken from one file. A longer list is reported beside a keystore that stays locked.
+/// Most passwords taken from one file. A longer list is reported next to a keystore that stays locked.
 pub const CANDIDATES: usize = 1000;
 
-/// Most lines that are taken from one file.
+/// Most lines taken from one file.
 pub const REFERENCES: usize = 1000;
 
-/// Reads files that use keys. At most [`CANDIDATES`] passwords and [`REFERENCES`] lines of each; what is beyond that is not
-/// looked at. A file without any of the words of the grammar costs one pass over it.
+/// Reads files that use keys. At most [`CANDIDATES`] passwords and [`REFERENCES`] lines of each; the rest is not read.
+/// A file without any word of the grammar costs one pass over it.
 #[derive(Clone, Copy, Debug)]
 pub struct Usage;
 

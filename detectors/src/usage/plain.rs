@@ -1,4 +1,4 @@
-//! Small files that are a password: `password.txt`, `store.pass`, `pw`.
+//! Small files that contain only passwords: `password.txt`, `store.pass`, `pw`.
 
 use keyradius_core::blob::Blob;
 use keyradius_core::seam::{Candidate, UsageHints};
@@ -8,10 +8,10 @@ use super::tables::Password;
 use super::text::Text;
 use super::value::{LONGEST_PASSWORD, is_placeholder};
 
-/// Largest file that is taken for a password, in bytes: a list of some.
+/// Largest file that is read as passwords, in bytes: a short list.
 const LARGEST: usize = 32 << 10;
 
-/// Every line, and what stands behind a `:` or `=` in it.
+/// Adds every line, and the part of it after a `:` or `=`.
 pub(super) fn read(blob: Blob<'_>, most: usize, table: &Password, out: &mut UsageHints) {
     if blob.bytes.len() > LARGEST {
         out.not_all = true;

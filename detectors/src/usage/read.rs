@@ -1,4 +1,4 @@
-//! A file from its bytes to what it says of keys.
+//! Reads a whole file: from bytes to references and passwords.
 
 use std::collections::BTreeSet;
 
@@ -48,7 +48,7 @@ pub(super) fn read(blob: Blob<'_>, prose: bool, tables: &Tables, out: &mut Usage
     finds.hand_over(blob, &text, &scopes, prose, &tables.password, out);
 }
 
-/// Reads every statement that holds the name of a tool.
+/// Reads every statement that contains the name of a tool.
 fn commands(
     text: &Text,
     hits: &[(Wanted, usize, usize)],
@@ -60,7 +60,7 @@ fn commands(
     for &(wanted, start, end) in hits {
         let before = start.checked_sub(1).and_then(|at| text.str().as_bytes().get(at)).copied().unwrap_or(b' ');
         let after = text.str().as_bytes().get(end).copied().unwrap_or(b' ');
-        // `$(SignToolPath)` is a variable that holds the tool.
+        // `$(SignToolPath)` is a variable that contains the tool.
         let rest = text.str().as_bytes().get(end..).unwrap_or_default();
         let holds = [&b"path"[..], b"exe", b"cmd", b"bin", b"tool"]
             .iter()
@@ -77,7 +77,7 @@ fn commands(
         done = Some(number);
         let Some(statement) = all.get(number) else { continue };
         let Some(content) = text.str().get(statement.range.clone()) else { continue };
-        // What stands behind the mark of a comment may still be a command.
+        // The text after a comment mark may still be a command.
         let body =
             content.trim_start_matches(|c: char| c.is_whitespace() || (statement.comment && "#/;:*!".contains(c)));
         let base = statement.range.start + (content.len() - body.len());

@@ -1,18 +1,18 @@
-//! Which settings stand together: in one pair of braces, at one depth of YAML, in one element of XML, in one section.
+//! Blocks of settings: one pair of braces, one depth of YAML, one XML element, or one section.
 
 use std::cell::OnceCell;
 
 use super::text::{Dialect, Text};
 
-/// The innermost block of every place of a text. Read when the first place is asked for.
+/// The innermost block of every position of a text, computed at first use.
 pub(super) struct Scopes<'a> {
     text: &'a Text,
-    /// Where a block begins to be the innermost one, and its number: where it was opened.
+    /// Where a block starts to be the innermost one, and its number: the offset where it was opened.
     starts: OnceCell<Vec<(usize, usize)>>,
     dialect: Dialect,
 }
 
-/// Deepest nesting that is told apart; deeper blocks count as one.
+/// Deepest nesting that is distinguished; deeper blocks count as one.
 const DEPTH: usize = 256;
 
 impl<'a> Scopes<'a> {
@@ -21,7 +21,7 @@ impl<'a> Scopes<'a> {
         Self { text, starts: OnceCell::new(), dialect }
     }
 
-    /// One pass over the text.
+    /// Computes the blocks in one pass over the text.
     fn starts(&self) -> &[(usize, usize)] {
         self.starts.get_or_init(|| match self.dialect {
             Dialect::Code | Dialect::Json => braces(self.text.str()),
@@ -32,9 +32,9 @@ impl<'a> Scopes<'a> {
         })
     }
 
-    /// The block of a place.
+    /// The block of a position.
     pub(super) fn at(&self, at: usize) -> usize {
-        // The name of an element stands behind its `<`: it belongs to what is around the element.
+        // The name of an element is after its `<`: it belongs to the block around the element.
         let at = if self.dialect == Dialect::Xml { at.saturating_sub(1) } else { at };
         let starts = self.starts();
         let index = starts.partition_point(|(start, _)| *start <= at);
@@ -58,7 +58,7 @@ fn braces(text: &str) -> Vec<(usize, usize)> {
     out
 }
 
-/// Lines of one depth under one parent are a block; every item of a list is one of its own.
+/// Lines of one depth under one parent are a block; every list item is a separate block.
 fn indents(text: &Text) -> Vec<(usize, usize)> {
     let mut stack: Vec<(usize, usize)> = Vec::new();
     let mut out = Vec::new();
@@ -85,7 +85,7 @@ fn indents(text: &Text) -> Vec<(usize, usize)> {
     out
 }
 
-/// Inside a tag the block is the tag, behind it the element that is open.
+/// Inside a tag the block is the tag; after it, the open element.
 fn elements(text: &str) -> Vec<(usize, usize)> {
     let mut stack: Vec<usize> = Vec::new();
     let mut out = Vec::new();
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stands_together() {
+    fn settings_are_grouped_into_blocks() {
         for (dialect, text, together, apart) in [
             (Dialect::Code, "a { A B } c { C }", ['A', 'B'], ['A', 'C']),
             (Dialect::Yaml, "x:\n  A: 1\n  B: 2\ny:\n  C: 3\n", ['A', 'B'], ['A', 'C']),

@@ -1,4 +1,4 @@
-//! Settings of a file that say something of keys: collected one by one, then put together by the key that they belong to.
+//! Settings of a file that concern keys: collected one by one, then grouped by the key they belong to.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -17,21 +17,21 @@ use super::variables::Variables;
 use super::{CANDIDATES, REFERENCES};
 use crate::read::text;
 
-/// What a setting was read as.
+/// How a setting was understood.
 pub(super) struct Field<'a> {
-    /// The rule, and whether it is one of a step; `None` for a password that any file may hold.
+    /// The rule, and whether it is a step; `None` for a password that any file may contain.
     pub(super) rule: Option<(bool, usize)>,
     pub(super) part: Part,
-    /// What tells settings of one kind apart: `release` of `RELEASE_STORE_FILE`.
+    /// Distinguishes settings of one kind: `release` of `RELEASE_STORE_FILE`.
     pub(super) stem: String,
     /// The name of the field.
     pub(super) name: &'a str,
 }
 
-/// What settings of one key have in common: the rule (and whether it is one of a step), the block, the stem.
+/// What settings of one key have in common: the rule (and whether it is a step), the block, the stem.
 type Group = (Option<(bool, usize)>, usize, String);
 
-/// One setting that says something of a key.
+/// One setting that concerns a key.
 struct Fact {
     rule: Option<(bool, usize)>,
     part: Part,
@@ -47,7 +47,7 @@ struct Fact {
 /// Collects the settings of a file.
 pub(super) struct Settings<'a> {
     file: String,
-    /// Whether passwords are in base64: a Secret of Kubernetes.
+    /// Whether passwords are in base64: a Kubernetes Secret.
     secrets: bool,
     text: &'a Text,
     dialect: Dialect,
@@ -56,7 +56,7 @@ pub(super) struct Settings<'a> {
     scopes: &'a Scopes<'a>,
     statements: &'a Statements<'a>,
     list: Vec<Fact>,
-    /// Where the last value ends: words in it are no names.
+    /// End of the last value: words before it are not names.
     read_to: usize,
     passwords: usize,
     /// Whether settings were left out.
@@ -64,7 +64,7 @@ pub(super) struct Settings<'a> {
 }
 
 impl<'a> Settings<'a> {
-    /// None yet, of a file whose name in small letters is `file`.
+    /// No settings yet, of a file whose lower-case name is `file`.
     pub(super) fn of(
         file: String,
         text: &'a Text,
@@ -79,13 +79,13 @@ impl<'a> Settings<'a> {
         Self { file, secrets, text, dialect, tables, variables, scopes, statements, list, read_to, passwords, full }
     }
 
-    /// Hands over what was understood.
+    /// Passes the grouped settings on.
     pub(super) fn hand_over(self, out: &mut Finds) {
         out.not_all |= self.full;
         group(self.list, self.tables, out);
     }
 
-    /// Reads the setting whose name holds a word.
+    /// Reads the setting whose name contains a word.
     pub(super) fn setting(&mut self, word: Range<usize>) {
         if word.start < self.read_to {
             return;
@@ -99,7 +99,7 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// Asks every rule that knows the name.
+    /// Applies every rule that matches the name.
     fn known(&mut self, setting: &Setting) {
         let Some(name) = self.text.str().get(setting.name.clone()) else { return };
         let lower = name.to_ascii_lowercase();
@@ -136,7 +136,7 @@ impl<'a> Settings<'a> {
             })
     }
 
-    /// Reads a whole file for a rule whose names are too common to be looked for.
+    /// Reads a whole file for a rule whose names are too common to search for.
     pub(super) fn lines(&mut self, number: usize) {
         let Some(rule) = self.tables.assignment.get(number) else { return };
         if !self.is_for(rule) {
@@ -207,14 +207,14 @@ impl<'a> Settings<'a> {
             }
         } else {
             let whole = setting.value.as_ref();
-            // With only a space between, a sentence is no setting.
+            // If only a space separates name and value, a sentence is not a setting.
             if setting.spaced && whole.is_some_and(|raw| field.part == Part::Path && raw.text.trim().contains(' ')) {
                 return;
             }
             fact.names = whole.map(|raw| value::names(field.part, raw, around)).unwrap_or_default();
             let is_key = whole.is_none_or(|raw| holds_key(field.part, raw, &self.tables.password));
             if fact.names.is_empty() && is_key {
-                // The key itself stands here: what names it is the setting. The line is that of the key.
+                // The value is the key itself: its name is the setting, and its line is that of the value.
                 fact.names.push(Name::Variable(field.name.to_owned()));
                 if self.text.line(setting.at) != self.text.line(setting.name.start) {
                     fact.span = setting.at..setting.at + 1;
@@ -228,7 +228,7 @@ impl<'a> Settings<'a> {
     }
 }
 
-/// Whether a value that names nothing may be a key.
+/// Whether a value without a name may be a key.
 fn holds_key(part: Part, raw: &Raw, table: &Password) -> bool {
     let text = raw.text.trim();
     match part {
@@ -238,7 +238,7 @@ fn holds_key(part: Part, raw: &Raw, table: &Password) -> bool {
     }
 }
 
-/// Whether a setting of this name holds a password.
+/// Whether a setting of this name contains a password.
 fn is_password(lower: &str, table: &Password) -> bool {
     let name: String = lower.chars().filter(|c| !matches!(c, '_' | '-' | '.')).collect();
     let name = name.trim_end_matches(|c: char| c.is_ascii_digit());
@@ -246,13 +246,13 @@ fn is_password(lower: &str, table: &Password) -> bool {
     (ends(&table.ends) || table.contains.iter().any(|part| name.contains(part.as_str()))) && !ends(&table.not)
 }
 
-/// What base64 holds, if it is text.
+/// The text encoded in base64; `None` if it is not text.
 fn from_base64(coded: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     if coded.len() < 4 || !coded.len().is_multiple_of(4) {
         return None;
     }
     let mut plain = text::unbase64(text::without_padding(coded, usize::MAX))?;
-    // `echo password | base64` brings the end of the line along.
+    // `echo password | base64` encodes the newline too.
     while plain.last().is_some_and(|byte| matches!(byte, b'\n' | b'\r')) {
         plain.pop();
     }
@@ -260,7 +260,7 @@ fn from_base64(coded: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     is_text.then_some(plain)
 }
 
-/// Puts settings together that say something of one key.
+/// Groups the settings that concern one key.
 fn group(facts: Vec<Fact>, tables: &Tables, out: &mut Finds) {
     let mut groups: BTreeMap<Group, Vec<Fact>> = BTreeMap::new();
     let mut loose = Vec::new();
@@ -272,7 +272,7 @@ fn group(facts: Vec<Fact>, tables: &Tables, out: &mut Finds) {
     }
     let mut by_scope: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
     for ((rule, scope, _), mut facts) in groups {
-        // An alias that is the password as well would show it.
+        // An alias equal to the password would reveal it.
         let secrets: Vec<Zeroizing<Vec<u8>>> = facts.iter().filter_map(|fact| fact.password.clone()).collect();
         for fact in &mut facts {
             fact.names.retain(|name| !secrets.iter().any(|secret| secret.as_slice() == name.text().as_bytes()));

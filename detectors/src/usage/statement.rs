@@ -1,20 +1,20 @@
-//! Statements: lines that belong together, because one is continued on the next or because they are one list.
+//! Statements: lines that belong together, because one continues on the next or because they form one list.
 
 use std::cell::OnceCell;
 use std::ops::Range;
 
 use super::text::{Dialect, Text};
 
-/// A run of lines that is read as one.
+/// A sequence of lines that is read as one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Statement {
-    /// Where it lies in the text, without the end of its last line.
+    /// The range in the text, without the end of the last line.
     pub(super) range: Range<usize>,
-    /// Whether it is commented out.
+    /// Whether the statement is commented out.
     pub(super) comment: bool,
 }
 
-/// The statements of a text, told apart when the first is asked for.
+/// The statements of a text, computed at first use.
 pub(super) struct Statements<'a> {
     text: &'a Text,
     dialect: Dialect,
@@ -22,12 +22,12 @@ pub(super) struct Statements<'a> {
 }
 
 impl<'a> Statements<'a> {
-    /// Those of a text.
+    /// The statements of a text.
     pub(super) const fn of(text: &'a Text, dialect: Dialect) -> Self {
         Self { text, dialect, list: OnceCell::new() }
     }
 
-    /// All of them, in order.
+    /// All statements, in order.
     pub(super) fn all(&self) -> &[Statement] {
         self.list.get_or_init(|| statements(self.text, self.dialect))
     }
@@ -48,7 +48,7 @@ fn statements(text: &Text, dialect: Dialect) -> Vec<Statement> {
         };
         line.comment |= block_comment;
         block_comment = (block_comment || line.opens_comment) && !ends_comment;
-        // A folded block of YAML (`run: >-`) goes on as long as lines are indented deeper than its head.
+        // A folded YAML block (`run: >-`) continues while lines are indented deeper than its head.
         if let Some(indent) = previous.folded
             && (line.indent > indent || content.trim().is_empty())
         {
@@ -66,22 +66,22 @@ fn statements(text: &Text, dialect: Dialect) -> Vec<Statement> {
     out
 }
 
-/// What is to be known of a line to tell whether the next belongs to it.
+/// Facts of a line that decide whether the next line belongs to it.
 #[derive(Debug, Default)]
 #[allow(clippy::struct_excessive_bools, reason = "facts of a line that do not depend on each other")]
 struct Line {
     indent: usize,
     comment: bool,
     opens_comment: bool,
-    /// It ends in a character that carries it on.
+    /// The line ends in a continuation character.
     continues: bool,
-    /// It is nothing but one item of a list, or several.
+    /// The line consists of one or more list items.
     item: bool,
-    /// It is an item of a YAML list: those go together only at one depth.
+    /// The line is an item of a YAML list: such items belong together only at the same depth.
     dash: bool,
-    /// It ends where items of a list may follow.
+    /// The line ends where list items may follow.
     opens_list: bool,
-    /// It is the head of a folded block, or in one: the indent of the head.
+    /// Indent of the head, if the line is the head of a folded block or in the block.
     folded: Option<usize>,
 }
 
@@ -132,7 +132,7 @@ fn is_mapping(item: &str) -> bool {
     rest.ends_with(':') || rest.contains(": ")
 }
 
-/// Whether a line is nothing but strings in quotes, with names between them and what separates or ends a list.
+/// Whether a line consists of quoted strings, with only names and list punctuation between them.
 fn is_strings(trimmed: &str) -> bool {
     if !trimmed.starts_with(['"', '\'']) {
         return false;
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_together() {
+    fn lines_are_grouped_into_statements() {
         for (dialect, text, expected) in [
             (Dialect::Shell, "a \\\n b\nc", &["a \\| b", "c"][..]),
             (Dialect::Batch, "a ^\r\n b\r\nc:\\", &["a ^\r| b", "c:\\"]),

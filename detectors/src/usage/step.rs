@@ -1,4 +1,4 @@
-//! Steps of CI systems: an action or task, and the inputs that lead to a key.
+//! Steps of CI systems: an action or task, and the inputs that name a key.
 
 use std::ops::Range;
 
@@ -7,10 +7,10 @@ use super::settings::{Field, Settings};
 use super::tables::{Part, Tables};
 use super::text::{Dialect, Text};
 
-/// Most lines of one step that are looked at.
+/// Most lines of one step that are read.
 const LINES: usize = 64;
 
-/// Reads the step that is called `word`.
+/// Reads the step named `word`.
 pub(super) fn read(text: &Text, word: Range<usize>, tables: &Tables, settings: &mut Settings<'_>) {
     let line = text.line(word.start);
     let content = text.of_line(line);
@@ -25,7 +25,7 @@ pub(super) fn read(text: &Text, word: Range<usize>, tables: &Tables, settings: &
         return;
     }
     let indent_of = |content: &str| content.len() - content.trim_start().len();
-    // The item that the step is ends where a line stands no deeper than its dash.
+    // The step's item ends at a line that is not indented deeper than its dash.
     let dash =
         if content.trim_start().starts_with("- ") { indent_of(content) } else { indent_of(content).saturating_sub(1) };
     for number in line + 1..(line + LINES).min(text.count()) {

@@ -1,4 +1,4 @@
-//! The grammar as data: `detectors/data/usage.toml`, compiled in (as JSON, see `build.rs`) and read once.
+//! The grammar as data: `detectors/data/usage.toml`, compiled in (as JSON, see `build.rs`) and parsed once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -13,7 +13,7 @@ pub(super) const JSON: &str = include_str!(concat!(env!("OUT_DIR"), "/usage.json
 /// The grammar.
 pub(super) static TABLES: LazyLock<Tables> = LazyLock::new(Tables::load);
 
-/// Everything of `usage.toml`, and what follows from it.
+/// All of `usage.toml`, and what is derived from it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Tables {
@@ -35,21 +35,21 @@ pub(super) struct Tables {
 pub(super) struct Files {
     /// Whole names.
     names: BTreeSet<String>,
-    /// What stands behind the last dot.
+    /// Texts after the last dot.
     extensions: BTreeSet<String>,
-    /// How names begin.
+    /// Beginnings of names.
     prefixes: Vec<String>,
-    /// How names end.
+    /// Ends of names.
     suffixes: Vec<String>,
     /// Ends of paths.
     paths: Vec<String>,
-    /// Whole names of what is never read.
+    /// Whole names of files that are never read.
     never: BTreeSet<String>,
-    /// How the names of texts for people begin: only passwords are looked for.
+    /// Beginnings of the names of texts for people: only passwords are read.
     prose: Vec<String>,
-    /// Extensions of such texts; without one they are too.
+    /// Extensions of such texts; a name without extension also matches.
     prose_extensions: BTreeSet<String>,
-    /// Whole names of files that are a password.
+    /// Whole names of files that contain only passwords.
     plain: BTreeSet<String>,
     /// Extensions of such files.
     plain_extensions: BTreeSet<String>,
@@ -66,42 +66,42 @@ pub(super) enum Reading {
     Plain,
 }
 
-/// How passwords are told from what is none.
+/// What distinguishes passwords from other texts.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Password {
-    /// How the name of a field ends: lower case, without `_`, `-` and `.`.
+    /// Ends of field names: lower case, without `_`, `-` and `.`.
     pub(super) ends: Vec<String>,
-    /// What it may hold anywhere, likewise.
+    /// Parts of field names, in the same form.
     pub(super) contains: Vec<String>,
-    /// How names end that are none.
+    /// Ends of field names that are not passwords.
     pub(super) not: Vec<String>,
-    /// Texts that stand where a password should: whole, lower case.
+    /// Placeholders: whole, lower case.
     pub(super) placeholders: Vec<String>,
-    /// Parts of such texts.
+    /// Parts of placeholders.
     pub(super) placeholder_parts: Vec<String>,
-    /// How a text begins that leads to a password elsewhere.
+    /// Beginnings of texts that refer to a password elsewhere.
     pub(super) indirect: Vec<String>,
-    /// Extensions of files that hold keys, with the dot.
+    /// Extensions of key files, with the dot.
     pub(super) keys: Vec<String>,
 }
 
-/// A rule. What names the key: patterns of arguments for a command, names of settings for an assignment, inputs for a
-/// step; see the head of `usage.toml`.
+/// A rule. The key is named by argument patterns in a command, by setting names in an assignment, by inputs in a step;
+/// see the head of `usage.toml`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Rule {
     pub(super) id: String,
-    /// The role; without one the rule is there for its passwords.
+    /// The role; a rule without one only finds passwords.
     pub(super) role: Option<String>,
     #[serde(default)]
     pub(super) text: String,
-    /// Points; unless it says, 60 where the spelling was checked and 30 where not.
+    /// Points; by default 60 if the spelling was verified, else 30.
     weight: Option<i32>,
-    /// What told the spelling.
+    /// How the spelling was verified.
     #[serde(default)]
     pub(super) checked: String,
-    /// Row of the table of `docs/usage.md`.
+    /// Row of the table in `docs/usage.md`.
     pub(super) group: String,
     #[serde(default)]
     pub(super) tools: Vec<String>,
@@ -139,16 +139,16 @@ pub(super) struct Rule {
     pub(super) secret: Vec<String>,
     #[serde(default)]
     pub(super) password: Vec<String>,
-    /// What it must find.
+    /// Texts that the rule must match.
     #[serde(default)]
     pub(super) examples: Vec<Example>,
-    /// What it must not.
+    /// Texts that the rule must not match.
     #[serde(default)]
     #[cfg_attr(not(test), allow(dead_code, reason = "read by the tests"))]
     pub(super) near: Vec<Near>,
 }
 
-/// A text that a rule must understand. `PW` stands for a password.
+/// A text that a rule must match. `PW` stands for a password.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(not(test), allow(dead_code, reason = "read by the tests"))]
@@ -162,7 +162,7 @@ pub(super) struct Example {
     pub(super) fields: Vec<String>,
 }
 
-/// A text that a rule must leave alone.
+/// A text that a rule must not match.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(not(test), allow(dead_code, reason = "read by the tests"))]
@@ -172,7 +172,7 @@ pub(super) struct Near {
     pub(super) text: String,
 }
 
-/// What a value may be, as the rule says.
+/// What kind of value a pattern gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Part {
     Path,
@@ -180,15 +180,15 @@ pub(super) enum Part {
     Alias,
     Digits,
     Variable,
-    /// Digits, a path or an alias: by its looks.
+    /// Digits, a path or an alias: decided by the form of the value.
     Auto,
-    /// The key itself, or what leads to it: never shown.
+    /// The key itself, or a reference to it: never shown.
     Secret,
     Password,
 }
 
 impl Rule {
-    /// The patterns, each with what it gives.
+    /// The patterns, each with the kind of its value.
     pub(super) fn parts(&self) -> impl Iterator<Item = (Part, &str)> {
         let lists = [
             (Part::Path, &self.path),
@@ -209,7 +209,7 @@ impl Rule {
     }
 }
 
-/// What a word that was found is for.
+/// What a matched word is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wanted {
     /// The name of a tool.
@@ -218,27 +218,27 @@ pub(super) enum Wanted {
     Name,
     /// The name of a CI step.
     Step,
-    /// A word that makes the settings of a rule count: the rule's number.
+    /// A word that enables the settings of a rule: the rule's number.
     Context(usize),
 }
 
-/// All distinctive words, compiled; and the rules behind them.
+/// All distinctive words, compiled, and their rules.
 #[derive(Debug, Default)]
 pub(super) struct Words {
-    /// The words, in their order, and what finds them: compiled when the first file is read, which takes longer than to read a
-    /// small tree that has none.
+    /// The words in order, and their automaton. Compiled when the first file is read: compiling takes longer than
+    /// reading a small tree without such files.
     literals: Vec<String>,
     automaton: OnceLock<Option<AhoCorasick>>,
     wanted: Vec<Wanted>,
     tools: BTreeMap<String, Vec<usize>>,
-    /// Names of settings without wildcard.
+    /// Names of settings without a wildcard.
     names: BTreeMap<String, Vec<(usize, Part)>>,
-    /// The others, with the wildcard in front (`*_STORE_FILE`): the end of the name.
+    /// Names with a leading wildcard (`*_STORE_FILE`): the end of the name.
     endings: Vec<(String, usize, Part)>,
 }
 
 impl Words {
-    /// Every word of a text: what it is for, where it begins and ends.
+    /// Every word in a text: what it is, its start and its end.
     pub(super) fn find<'a>(&'a self, text: &'a str) -> impl Iterator<Item = (Wanted, usize, usize)> + 'a {
         let automaton = self.automaton.get_or_init(|| {
             let builder = &mut AhoCorasick::builder();
@@ -253,7 +253,7 @@ impl Words {
         self.tools.get(name).map_or(&[], Vec::as_slice)
     }
 
-    /// The rules that know a setting, by its lower-case name: rule, what it gives, and what stands for the wildcard.
+    /// The rules for a setting, by its lower-case name: rule, kind of value, and the text in place of the wildcard.
     pub(super) fn setting(&self, name: &str) -> Vec<(usize, Part, String)> {
         let exact = self.names.get(name).into_iter().flatten().map(|&(rule, part)| (rule, part, String::new()));
         let ended = self.endings.iter().filter_map(|(end, rule, part)| {
@@ -261,14 +261,14 @@ impl Words {
             Some((*rule, *part, stem.trim_end_matches(['_', '.', '-']).to_owned()))
         });
         let out: Vec<(usize, Part, String)> = exact.collect();
-        // A rule that knows the whole name knows better than one that knows its end.
+        // A rule for the whole name takes precedence over one for its end.
         if out.is_empty() { ended.collect() } else { out }
     }
 }
 
 impl Tables {
     fn load() -> Self {
-        // A test holds that the file is sound; without it nothing is found, and nothing breaks.
+        // A test checks the file; if it were broken, nothing would be found and nothing would panic.
         let mut tables: Self = serde_json::from_str(JSON).unwrap_or_default();
         tables.compile();
         tables
@@ -304,7 +304,7 @@ impl Tables {
             words.insert(uses.to_lowercase(), Wanted::Step);
         }
         for end in self.password.ends.iter().chain(&self.password.contains) {
-            // `passphrase` is found by `pass`.
+            // `pass` also finds `passphrase`.
             if end != "pass" && end.contains("pass") {
                 continue;
             }
@@ -316,7 +316,7 @@ impl Tables {
 }
 
 impl Files {
-    /// How a file of this name is read; `None` if it is not.
+    /// How a file of this name is read; `None` if it is not read.
     pub(super) fn reading(&self, path: &Path) -> Option<Reading> {
         let file = path.file_name()?.to_str()?;
         let name = file.to_ascii_lowercase();
@@ -338,7 +338,7 @@ impl Files {
         if self.suffixes.iter().any(|end| name.ends_with(end.as_str())) {
             return Some(Reading::Whole);
         }
-        // The name first: taking a path apart is slow, and most files are none of these.
+        // The name first: splitting a path is slow, and most files do not match.
         self.paths.iter().any(|end| end.ends_with(file) && path.ends_with(end)).then_some(Reading::Whole)
     }
 }

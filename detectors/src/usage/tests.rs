@@ -1,4 +1,4 @@
-//! The grammar against its own examples, near-misses, and hostile text.
+//! The grammar against its own examples, near misses, and hostile text.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -10,7 +10,7 @@ use keyradius_core::seam::{UsageHints, UsageReader};
 use super::tables::{JSON, Rule, TABLES, Tables};
 use super::{CANDIDATES, REFERENCES, Usage};
 
-/// Stands for every password of the examples: if it is seen anywhere, a password was shown.
+/// Stands for every password of the examples: if it is shown anywhere, a password was revealed.
 const MARKER: &str = "kR7marker5Qz";
 
 fn read(file: &str, bytes: &[u8]) -> UsageHints {
@@ -31,7 +31,7 @@ fn name(name: &Name) -> String {
     format!("{kind}:{}", name.text())
 }
 
-/// All names that a rule gives to keys, each once, in the order of the text.
+/// All names that a rule gives to keys, without duplicates, in the order of the text.
 fn names(usage_hints: &UsageHints, rule: &str) -> Vec<String> {
     let mut out = Vec::new();
     for material in &usage_hints.references {
@@ -59,17 +59,17 @@ fn the_grammar_is_sound() {
     ids.sort_unstable();
     let count = ids.len();
     ids.dedup();
-    assert_eq!(ids.len(), count, "an id stands twice");
+    assert_eq!(ids.len(), count, "duplicate id");
     for rule in rules() {
         assert!(!rule.examples.is_empty(), "{}: no example", rule.id);
         assert!(!rule.group.is_empty() && rule.parts().count() > 0, "{}", rule.id);
-        assert_eq!(rule.role.is_some(), !rule.text.is_empty(), "{}: a role needs words, and words a role", rule.id);
+        assert_eq!(rule.role.is_some(), !rule.text.is_empty(), "{}: a role needs a text and vice versa", rule.id);
         assert!((10..=60).contains(&rule.weight()), "{}", rule.id);
     }
 }
 
 #[test]
-fn every_rule_understands_its_examples() {
+fn every_rule_matches_its_examples() {
     let mut wrong = String::new();
     for rule in rules() {
         for example in &rule.examples {
@@ -108,7 +108,7 @@ fn every_rule_understands_its_examples() {
             if example.fields.is_empty()
                 && usage_hints.candidates.iter().any(|c| c.secret.expose().as_slice() != MARKER.as_bytes())
             {
-                let _ = writeln!(wrong, "{}: {:?}\n    a candidate that is no password", rule.id, example.text);
+                let _ = writeln!(wrong, "{}: {:?}\n    a candidate that is not a password", rule.id, example.text);
             }
             let shown = format!("{usage_hints:?}");
             if shown.contains(MARKER) {
@@ -118,7 +118,7 @@ fn every_rule_understands_its_examples() {
                 let span = example.text.replace("PW", MARKER);
                 let span = span.as_bytes().get(material.span.clone()).unwrap_or_default();
                 if String::from_utf8_lossy(span).contains(MARKER) {
-                    let _ = writeln!(wrong, "{}: a span holds a password", rule.id);
+                    let _ = writeln!(wrong, "{}: a span contains a password", rule.id);
                 }
             }
         }
@@ -134,7 +134,7 @@ fn every_rule_understands_its_examples() {
 }
 
 #[test]
-fn bounds_hold() {
+fn limits_are_enforced() {
     let mut text = String::new();
     for n in 0..3000 {
         let _ = writeln!(text, "signtool sign /f k{n}.pfx /p {MARKER}{n} a.exe");
@@ -187,7 +187,7 @@ fn passwords_of_files_without_a_rule() {
 }
 
 #[test]
-fn what_is_no_password() {
+fn texts_that_are_not_passwords() {
     for (file, text) in [
         ("a.yml", "password: ${{ secrets.X }}\npassphrase: $PASS\nstore_password: '{{ vault_pw }}'"),
         ("a.yml", "password: vault:secret/x#y\nkey_password: ENC(abc)\nx_password: !vault |\n  abc\n"),
@@ -205,7 +205,7 @@ fn what_is_no_password() {
 }
 
 #[test]
-fn a_password_knows_the_keystores_beside_it() {
+fn a_password_lists_the_keystores_near_it() {
     for (file, text, about) in [
         ("a.bat", "signtool sign /f keys\\a.pfx /p abc x.exe", &["keys\\a.pfx"][..]),
         ("key.properties", "storePassword=abc\nstoreFile=up.jks\nkeyAlias=up\n", &["up", "up.jks"]),
@@ -222,7 +222,7 @@ fn a_password_knows_the_keystores_beside_it() {
 }
 
 #[test]
-fn a_password_that_is_the_alias_too_is_not_shown() {
+fn a_password_equal_to_the_alias_is_not_shown() {
     for (file, text) in [
         ("key.properties", "storeFile=a.jks\nstorePassword=PW\nkeyAlias=PW\n"),
         ("a.sh", "jarsigner -keystore a.jks -storepass PW app.jar PW"),
@@ -234,7 +234,7 @@ fn a_password_that_is_the_alias_too_is_not_shown() {
 }
 
 #[test]
-fn commented_lines_weigh_less_and_prose_gives_no_lines() {
+fn commented_lines_weigh_less_and_prose_gives_no_references() {
     let weights = |file: &str, text: &str| -> Vec<i32> {
         read(file, text.as_bytes()).references.iter().map(|m| m.reference.as_deref().unwrap().weight).collect()
     };
@@ -286,9 +286,9 @@ fn which_files_are_read() {
     }
 }
 
-/// Text made to cost time or to break a reader: every kind of file with some of it, one with as much as a file may be.
+/// Text made to be slow or to break a reader: every kind of file with some of it, one with the maximum size.
 #[test]
-fn hostile_text_ends() {
+fn hostile_text_is_read_in_time() {
     const FILES: [&str; 9] = ["a.sh", "a.bat", "a.ps1", "a.yml", "a.json", "a.xml", "a.gradle", "a.conf", "README"];
     let seeds = [
         "signtool sign /f ",
@@ -344,7 +344,7 @@ fn hostile_text_ends() {
     }
 }
 
-/// Every cut and every changed byte of every example.
+/// Every truncation and every changed byte of every example.
 #[test]
 fn random_text_never_panics() {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;

@@ -1,24 +1,24 @@
-//! The bytes of a file as text in which every offset leads back to the bytes, and the lines of it.
+//! The bytes of a file as text with lines, where every offset maps back to the bytes.
 
 use std::ops::Range;
 use std::path::Path;
 
 use zeroize::Zeroizing;
 
-/// A file as text. Wiped when dropped: passwords stand in it.
+/// A file as text. Wiped when dropped, since it contains passwords.
 pub(super) struct Text {
     whole: Zeroizing<String>,
-    /// Bytes of the file for each byte of the text: 2 for UTF-16.
+    /// Bytes of the file per byte of the text: 2 for UTF-16.
     step: usize,
     /// Bytes of the file before the text: the byte order mark.
     skip: usize,
-    /// Where each line begins.
+    /// Start of each line.
     lines: Vec<usize>,
 }
 
 impl Text {
-    /// Reads bytes as text; `None` for what is none. What is no UTF-8, or no ASCII in UTF-16, becomes `?`, so that
-    /// offsets stay what they are.
+    /// Reads bytes as text; `None` if they are not text. Invalid UTF-8, and anything but ASCII in UTF-16, becomes `?`,
+    /// so that offsets do not change.
     pub(super) fn of(bytes: &[u8]) -> Option<Self> {
         let (text, step, skip) = match bytes {
             [0xff, 0xfe, rest @ ..] => (units(rest, u16::from_le_bytes), 2, 2),
@@ -35,17 +35,17 @@ impl Text {
         &self.whole
     }
 
-    /// Where a range of the text lies in the file.
+    /// The byte range in the file of a range of the text.
     pub(super) fn span(&self, range: Range<usize>) -> Range<usize> {
         self.skip + range.start * self.step..self.skip + range.end * self.step
     }
 
-    /// The number of the line of a position, from 0.
+    /// The line number of a position, from 0.
     pub(super) fn line(&self, at: usize) -> usize {
         self.lines.partition_point(|&start| start <= at).saturating_sub(1)
     }
 
-    /// A line without its end. Empty beyond the last.
+    /// The range of a line without its end. Empty after the last line.
     pub(super) fn range(&self, line: usize) -> Range<usize> {
         let Some(&start) = self.lines.get(line) else { return self.whole.len()..self.whole.len() };
         let end = self.lines.get(line + 1).map_or(self.whole.len(), |next| next - 1);
@@ -58,7 +58,7 @@ impl Text {
         self.whole.get(self.range(line)).unwrap_or_default()
     }
 
-    /// How many lines there are.
+    /// Number of lines.
     pub(super) fn count(&self) -> usize {
         self.lines.len()
     }
@@ -73,7 +73,7 @@ fn units(bytes: &[u8], read: fn([u8; 2]) -> u16) -> Zeroizing<String> {
 }
 
 fn utf8(bytes: &[u8]) -> Option<Zeroizing<String>> {
-    // A byte that no text holds: see `keyradius_core::prefilter`.
+    // A byte that never occurs in text: see `keyradius_core::prefilter`.
     if memchr::memchr(0, bytes).is_some() {
         return None;
     }
@@ -85,7 +85,7 @@ fn utf8(bytes: &[u8]) -> Option<Zeroizing<String>> {
     Some(text)
 }
 
-/// How a file is written: what ends a statement, what a comment is, what belongs together.
+/// The syntax of a file: what ends a statement, what a comment is, what belongs together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dialect {
     /// Shell, makefiles, Dockerfiles, `.env`.
@@ -102,14 +102,14 @@ pub(super) enum Dialect {
     Json,
     /// XML, MSBuild, WiX.
     Xml,
-    /// Properties, INI, TOML, configuration of servers: a setting a line.
+    /// Properties, INI, TOML, server configuration: one setting per line.
     Settings,
     /// Text for people.
     Prose,
 }
 
 impl Dialect {
-    /// The dialect of a file, by its name. A name that says nothing is taken for a script.
+    /// The dialect of a file, by its name. An unknown name is taken for a script.
     pub(super) fn of(path: &Path, prose: bool) -> Self {
         if prose {
             return Self::Prose;
@@ -137,7 +137,7 @@ impl Dialect {
         }
     }
 
-    /// Whether a line that begins like this is commented out.
+    /// Whether a line that starts like this is commented out.
     pub(super) fn comments(self, line: &str) -> bool {
         let line = line.trim_start();
         let word = |word: &str| {
@@ -158,7 +158,7 @@ impl Dialect {
         }
     }
 
-    /// Characters that, at the end of a line, carry a statement on to the next.
+    /// Characters that continue a statement on the next line.
     pub(super) const fn continues(self, byte: u8) -> bool {
         match self {
             Self::Batch => byte == b'^',
@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn offsets_lead_back() {
+    fn offsets_map_back_to_the_file() {
         let text = Text::of(b"\xef\xbb\xbfa\xff=1\r\nb=2\n").unwrap();
         assert_eq!(text.str(), "a?=1\r\nb=2\n");
         assert_eq!((text.line(7), text.of_line(0), text.of_line(1), text.span(6..7)), (1, "a?=1", "b=2", 9..10));

@@ -1,4 +1,4 @@
-//! What a value says: the name of a key, a password, or where one of them comes from.
+//! Interprets a value: the name of a key, a password, or a reference to one.
 
 use keyradius_core::material::Name;
 use zeroize::Zeroizing;
@@ -10,24 +10,24 @@ use super::variables::{Filled, Variables};
 /// Longest name kept, in bytes: paths in build files are a tenth of it.
 const LONGEST_NAME: usize = 512;
 
-/// Longest password, in bytes: the longest that people type or machines make for keystores are half of it.
+/// Longest password, in bytes: twice the longest that people type or programs generate for keystores.
 pub(super) const LONGEST_PASSWORD: usize = 128;
 
-/// Longest run of base64 that is still a name: a DER private key of the smallest kind (Ed25519) is 64 digits.
+/// Longest run of base64 that is still a name: the smallest DER private key (Ed25519) has 64 digits.
 const LONGEST_PLAIN: usize = 60;
 
-/// A value as it stands in a file.
+/// A value as written in a file.
 pub(super) struct Raw {
-    /// Without its quotes.
+    /// The value without its quotes.
     pub(super) text: Zeroizing<String>,
-    /// Whether variables in it are no variables: the single quotes of a shell.
+    /// Whether variables are not expanded: the single quotes of a shell.
     pub(super) literal: bool,
-    /// Whether it stands for the value of a variable of that name: `System.getenv("X")`, `storePassword = pw`.
+    /// Whether the text is the name of a variable: `System.getenv("X")`, `storePassword = pw`.
     pub(super) variable: bool,
 }
 
 impl Raw {
-    /// Fills in what the file sets.
+    /// Fills in the variables that the file sets.
     fn filled(&self, at: usize, dialect: Dialect, variables: &Variables<'_>) -> Filled {
         let expression = self.text.contains("{{") || self.text.contains("${{");
         if self.variable {
@@ -41,17 +41,17 @@ impl Raw {
     }
 }
 
-/// What surrounds a value.
+/// The context of a value.
 #[derive(Clone, Copy)]
 pub(super) struct ValueContext<'a> {
-    /// Where it stands.
+    /// Offset of the value.
     pub(super) at: usize,
     pub(super) dialect: Dialect,
     pub(super) variables: &'a Variables<'a>,
     pub(super) password: &'a Password,
 }
 
-/// The names that a value gives to a key. Empty for a value that is the key itself, or that says nothing.
+/// The names that a value gives to a key. Empty if the value is the key itself or says nothing.
 pub(super) fn names(part: Part, raw: &Raw, around: ValueContext<'_>) -> Vec<Name> {
     let filled = raw.filled(around.at, around.dialect, around.variables);
     let text = filled.text.trim().trim_matches(['"', '\'']).trim();
@@ -59,7 +59,7 @@ pub(super) fn names(part: Part, raw: &Raw, around: ValueContext<'_>) -> Vec<Name
     if text.is_empty() || says_nothing(text) || is_inline(text) || text.strip_prefix('$').is_some_and(argument) {
         return Vec::new();
     }
-    // `${1}`: what a script or function is called with.
+    // `${1}`: an argument of a script or function.
     if let Some(unknown) = filled.unknown.filter(|name| !argument(name)) {
         let variable = Name::Variable(unknown);
         let rest =
@@ -79,7 +79,7 @@ pub(super) fn names(part: Part, raw: &Raw, around: ValueContext<'_>) -> Vec<Name
     if let Some(name) = ["env://", "env:"].iter().find_map(|prefix| text.strip_prefix(prefix)) {
         return vec![Name::Variable(name.to_owned())];
     }
-    // A key that no file holds: in hardware, or with somebody who signs.
+    // A key that is not in a file: in hardware, or at a signing service.
     let elsewhere = ["pkcs11:", "kms://", "hashivault://", "k8s://", "gitlab://", "engine:", "tpm2:", "yubikey:"];
     if elsewhere.iter().any(|scheme| text.contains(scheme)) {
         return Vec::new();
@@ -100,28 +100,28 @@ pub(super) fn names(part: Part, raw: &Raw, around: ValueContext<'_>) -> Vec<Name
             None if text.contains(['/', '\\']) || ends_like_key(text, around.password) => path(),
             None => Name::Alias(text.to_owned()),
         },
-        // What may be the key itself is shown only as the name of where it comes from.
+        // A value that may be the key itself is only shown as the name of its variable.
         Part::Secret | Part::Password => return Vec::new(),
     }]
 }
 
-/// What a field that may be a password holds.
+/// The content of a field that may be a password.
 pub(super) enum Found {
-    /// A text that may be one.
+    /// A text that may be a password.
     Password(Zeroizing<Vec<u8>>),
-    /// The name of what leads to it.
+    /// The name of what refers to the password.
     Elsewhere(String),
     /// Nothing.
     Nothing,
 }
 
-/// Reads the value of a field that holds a password.
+/// Reads the value of a password field.
 pub(super) fn password(raw: &Raw, around: ValueContext<'_>) -> Found {
     let filled = raw.filled(around.at, around.dialect, around.variables);
     if let Some(unknown) = filled.unknown {
         return Found::Elsewhere(unknown);
     }
-    // Quotes in quotes: `"'secret'"` in the arguments of a task.
+    // Quotes inside quotes: `"'secret'"` in the arguments of a task.
     let text = filled.text.as_str();
     let text = text.strip_prefix("pass:").unwrap_or(text);
     let table = around.password;
@@ -138,12 +138,12 @@ pub(super) fn password(raw: &Raw, around: ValueContext<'_>) -> Found {
     Found::Password(Zeroizing::new(text.as_bytes().to_vec()))
 }
 
-/// Whether a text only stands where a password should.
+/// Whether a text is a placeholder for a password.
 pub(super) fn is_placeholder(text: &str, table: &Password) -> bool {
     let lower = Zeroizing::new(text.trim().to_lowercase());
     let mut bytes = lower.bytes();
     let Some(first) = bytes.next() else { return true };
-    // `xxx`, `***`, `...`: one character that means nothing, over and over.
+    // `xxx`, `***`, `...`: one meaningless character repeated.
     if (first == b'x' || !first.is_ascii_alphanumeric()) && first.is_ascii() && bytes.all(|byte| byte == first) {
         return true;
     }
@@ -153,14 +153,14 @@ pub(super) fn is_placeholder(text: &str, table: &Password) -> bool {
         || table.placeholder_parts.iter().any(|part| lower.contains(part.as_str()))
 }
 
-/// Words that settings have instead of a value.
+/// Words that mean that there is no value.
 pub(super) fn says_nothing(text: &str) -> bool {
     let words =
         ["true", "false", "yes", "no", "none", "null", "nil", "undefined", "y", "n", "m", "-", "0", "1", "\"\""];
     words.iter().any(|word| text.eq_ignore_ascii_case(word)) || (text.starts_with('<') && text.ends_with('>'))
 }
 
-/// Whether a value is a key and no name of one: PEM, or base64 longer than names are.
+/// Whether a value is a key and not the name of one: PEM, or base64 longer than names are.
 fn is_inline(text: &str) -> bool {
     text.contains("-----BEGIN")
         || text.starts_with("{\"")
@@ -176,7 +176,7 @@ fn ends_like_key(text: &str, table: &Password) -> bool {
     table.keys.iter().any(|end| lower.ends_with(end.as_str()))
 }
 
-/// Hex digits of a fingerprint or key id, with what people put between and before them taken away.
+/// Hex digits of a fingerprint or key id, without the separators and prefixes that people write.
 fn digits(text: &str) -> Option<String> {
     let text = text.trim_start_matches("0x").trim_start_matches("0X").trim_end_matches('!');
     let hex: String = text.chars().filter(|c| !matches!(c, ' ' | ':')).collect();
@@ -184,7 +184,7 @@ fn digits(text: &str) -> Option<String> {
     ((8..=64).contains(&hex.len()) && hex.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| hex.to_lowercase())
 }
 
-/// A path without what says how to read it, and without what stands behind it: a space and a sign begin an option.
+/// A path without a leading prefix for its reader, and without what follows it: a space and a sign start an option.
 fn alone(text: &str) -> &str {
     let end = [" -", " /", " $", " %", " #", "\t", "# "]
         .iter()
@@ -196,7 +196,7 @@ fn alone(text: &str) -> &str {
     text.trim_start_matches("~/").trim_start_matches('@')
 }
 
-/// An address without the user and password in it.
+/// A URL without user and password.
 fn without_credentials(text: &str) -> String {
     if let Some((scheme, rest)) = text.split_once("://")
         && let Some((user, host)) = rest.split_once('@')
@@ -207,12 +207,12 @@ fn without_credentials(text: &str) -> String {
     text.to_owned()
 }
 
-/// What Jetty's `OBF:` hides: for each character the sum and the difference with its mirror image, in base 36.
+/// Decodes Jetty's `OBF:`: for each character the sum and the difference with its mirror image, in base 36.
 fn deobfuscated(text: &str) -> Option<Zeroizing<Vec<u8>>> {
     let mut out = Zeroizing::new(Vec::with_capacity(text.len() / 4));
     let mut rest = text.trim();
     while !rest.is_empty() && out.len() <= LONGEST_PASSWORD {
-        // `U` marks a byte outside of ASCII, written plainly.
+        // `U` marks a byte outside ASCII, not obfuscated.
         let plain = rest.starts_with('U');
         let rest_of = if plain { rest.get(1..)? } else { rest };
         let number = u32::from_str_radix(rest_of.get(..4)?, 36).ok()?;
@@ -230,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn placeholders_are_no_passwords() {
+    fn placeholders_are_not_passwords() {
         for (text, expected) in [
             ("changeme", false),
             ("changeit", false),
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn obfuscation_of_jetty() {
-        // From the Jetty documentation, of `org.eclipse.jetty.util.security.Password me you`.
+        // From the Jetty documentation of `org.eclipse.jetty.util.security.Password me you`.
         assert_eq!(deobfuscated("20771x1b206z").unwrap().as_slice(), b"you");
         assert!(deobfuscated("2077zz").is_none());
     }

@@ -1,4 +1,4 @@
-//! Variables that a file sets itself, and texts in which they are filled in.
+//! Variables set by the file itself, and texts with the variables filled in.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -7,37 +7,37 @@ use zeroize::Zeroizing;
 
 use super::text::{Dialect, Text};
 
-/// Longest text that filling in may make, in bytes: a path of the longest kind (Linux `PATH_MAX`).
+/// Longest text with variables filled in, in bytes: the longest path (Linux `PATH_MAX`).
 const LONGEST: usize = 4096;
 
-/// How deep variables may stand in variables.
+/// Deepest nesting of variables in variables.
 const DEPTH: usize = 5;
 
-/// What a file sets. Read when the first name is asked for: most files with a word of the grammar ask for none.
+/// The variables of a file, parsed at first use: most files with a word of the grammar need none.
 pub(super) struct Variables<'a> {
     text: &'a Text,
     dialect: Dialect,
-    /// Each name with where it is set, and to what. Values are slices of the file.
+    /// For each name, the offsets and values of its settings. Values are slices of the file.
     set: OnceCell<BTreeMap<&'a str, Vec<(usize, &'a str)>>>,
 }
 
-/// A text with what could be filled in.
+/// A text with variables filled in.
 pub(super) struct Filled {
-    /// The text. What could not be filled in stands in it as written.
+    /// The text. Unknown variables are left as written.
     pub(super) text: Zeroizing<String>,
-    /// The last name that could not be.
+    /// The last unknown variable.
     pub(super) unknown: Option<String>,
-    /// Where in the text the last such name ends; the rest of a path behind it is what is known of it.
+    /// End of the last unknown variable in the text; the rest of a path after it is known.
     pub(super) known_from: usize,
 }
 
-/// Words before a name that is set.
+/// Words before the name of a variable.
 const KEYWORDS: [&str; 22] = [
     "export", "set", "setx", "setlocal", "def", "val", "var", "let", "const", "local", "readonly", "env", "arg",
     "declare", "!define", "#define", "%define", "%global", "final", "string", "private", "override",
 ];
 
-/// Names of directories that are the one the file lies in, or one above: what is below them is known.
+/// Names of directories that are that of the file or one above: the path below them is known.
 const ROOTS: [&str; 42] = [
     "psscriptroot",
     "project.basedir",
@@ -93,7 +93,7 @@ impl<'a> Variables<'a> {
         self.set.get_or_init(|| self.read())
     }
 
-    /// Reads every line that sets something.
+    /// Reads every line that sets a variable.
     fn read(&self) -> BTreeMap<&'a str, Vec<(usize, &'a str)>> {
         let (text, dialect) = (self.text, self.dialect);
         let mut out: BTreeMap<&'a str, Vec<(usize, &'a str)>> = BTreeMap::new();
@@ -112,14 +112,14 @@ impl<'a> Variables<'a> {
         out
     }
 
-    /// What a name is set to before a place; if only behind it, what it is set to first.
+    /// The value last set before an offset; if the name is only set later, the first value.
     fn get(&self, name: &str, before: usize) -> Option<&'a str> {
         let all = self.set().get(name)?;
         let later = all.partition_point(|(at, _)| *at < before);
         all.get(later.saturating_sub(1)).map(|(_, value)| *value)
     }
 
-    /// Fills in what is known in a text that stands at `at`.
+    /// Fills in the known variables of a text at offset `at`.
     pub(super) fn fill(&self, text: &str, at: usize, dialect: Dialect) -> Filled {
         let mut out =
             Filled { text: Zeroizing::new(String::with_capacity(text.len() * 2)), unknown: None, known_from: 0 };
@@ -140,7 +140,7 @@ impl<'a> Variables<'a> {
             };
             rest = from.get(length..).unwrap_or_default();
             let lower = name.to_ascii_lowercase();
-            // Where `$` means nothing, only what the file sets or what looks like a variable of the environment is one.
+            // Where `$` has no meaning, only a variable of the file or an upper-case name counts.
             let plain = matches!(dialect, Dialect::Settings | Dialect::Json | Dialect::Xml | Dialect::Batch);
             let upper = name.len() >= 3 && !name.bytes().any(|byte| byte.is_ascii_lowercase());
             if plain && from.starts_with('$') && length == name.len() + 1 && !upper && !self.set().contains_key(name) {
@@ -148,7 +148,7 @@ impl<'a> Variables<'a> {
                 continue;
             }
             if ROOTS.contains(&lower.as_str()) || lower == "~dp0" {
-                // What follows begins with a separator, or would have begun with one.
+                // The rest starts with a separator, or the directory's name ended with one.
                 rest = rest.trim_start_matches(['/', '\\']);
                 continue;
             }
@@ -174,7 +174,7 @@ fn add(out: &mut Filled, more: &str) {
     }
 }
 
-/// A reference to a variable at the start of a text: its name and how long it is written.
+/// A variable reference at the start of a text: its name and its length.
 fn reference(text: &str) -> Option<(&str, usize)> {
     let bracketed = |open: &str, close: &str| {
         let inner = text.strip_prefix(open)?;
@@ -247,7 +247,7 @@ fn is_name(name: &str) -> bool {
         && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-' | ':'))
 }
 
-/// What a line sets: a name and the text of the value, without its quotes.
+/// The variable set by a line: a name, and the value without its quotes.
 fn setting(line: &str, dialect: Dialect) -> Option<(&str, &str)> {
     let mut rest = line.trim_start().trim_start_matches('@');
     if dialect == Dialect::Xml {
@@ -328,7 +328,7 @@ mod tests {
             let text_of = Text::of(file.as_bytes()).unwrap();
             let filled = Variables::of(&text_of, dialect).fill(text, usize::MAX, dialect);
             if file.starts_with("A=$B") {
-                // A circle ends at the bound.
+                // A cycle ends at the limit.
                 assert!(filled.unknown.is_some());
                 continue;
             }

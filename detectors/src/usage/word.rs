@@ -1,17 +1,17 @@
-//! Words of a command, as the shells of this world would split it.
+//! Splits commands into words, like the common shells.
 //!
-//! One reader for all of them: the differences that matter (what escapes, which quotes count) follow from the dialect. It
-//! is lenient where a shell is not, as a command may stand in a string of YAML, JSON, Groovy or XML. Every byte is looked
-//! at a bounded number of times: a quote or bracket that is never closed is found out once.
+//! One reader for all shells: the relevant differences (escape characters, quotes) follow from the dialect. It is more
+//! lenient than a shell, since a command may be in a string of YAML, JSON, Groovy or XML. Every byte is read a bounded
+//! number of times: an unclosed quote or bracket is searched for once.
 
 use zeroize::Zeroizing;
 
 use super::text::Dialect;
 
-/// Longest variable in brackets, in bytes: more is a program in brackets, or none at all.
+/// Longest variable in brackets, in bytes: a longer text is a program in brackets, or the bracket is not closed.
 const GROUP: usize = 512;
 
-/// What a word is.
+/// The kind of a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A word without quotes.
@@ -28,25 +28,25 @@ pub(super) enum Kind {
 
 /// A word.
 pub(super) struct Word {
-    /// Without quotes and escapes.
+    /// The word without quotes and escapes.
     pub(super) text: Zeroizing<String>,
-    /// Where it begins in the text.
+    /// Start of the word in the text.
     pub(super) at: usize,
     /// What it is.
     pub(super) kind: Kind,
-    /// Whether nothing in it stands for something else: in the single quotes of a shell.
+    /// Whether nothing is expanded: in the single quotes of a shell.
     pub(super) literal: bool,
 }
 
 impl Word {
-    /// Whether it is a word, not a separator.
+    /// Whether it is a word and not a separator.
     pub(super) const fn is_word(&self) -> bool {
         matches!(self.kind, Kind::Plain | Kind::Quoted)
     }
 }
 
-/// Splits a statement. `base` is where it begins; with `fixed` every word is said to stand there (the words of a string,
-/// whose escapes have moved them).
+/// Splits a statement. `base` is its offset; with `fixed`, every word gets this offset (the words of a string, whose
+/// escapes have moved them).
 pub(super) fn words(text: &str, base: usize, fixed: bool, dialect: Dialect) -> Vec<Word> {
     if dialect == Dialect::Xml && !fixed {
         return xml(text, base);
@@ -72,9 +72,9 @@ struct Reader<'a> {
     base: usize,
     fixed: bool,
     dialect: Dialect,
-    /// Quotes that are known not to be closed any more.
+    /// Quotes that do not occur again in the rest.
     unclosed: [bool; 128],
-    /// Where `}`, `)` and `>` stand next, as far as it was looked for.
+    /// The next `}`, `)` and `>`, as far as they were searched for.
     next: [usize; 3],
     out: Vec<Word>,
 }
@@ -120,9 +120,9 @@ impl Reader<'_> {
         self.out
     }
 
-    /// Length of a character that carries the line on, with the end of the line; 0 where there is none.
+    /// Length of a continuation character with the end of the line; 0 if there is none.
     fn ends_line(&self) -> usize {
-        // Groovy writes `\\` for the backslash of the shell in its strings.
+        // Groovy writes `\\` for the shell's backslash in its strings.
         let doubled = usize::from(self.peek(0) == b'\\' && self.peek(1) == b'\\');
         if !self.dialect.continues(self.peek(doubled)) {
             return 0;
@@ -179,7 +179,7 @@ impl Reader<'_> {
                 b';' | b'|' | b'>' | b')' | b']' | b'}' => break,
                 b'&' if self.peek(1) == b'&' || self.peek(1).is_ascii_whitespace() => break,
                 b'(' => {
-                    // `run(`: the name of a function is no word of a command.
+                    // `run(`: a function name is not a word of a command.
                     self.at += 1;
                     self.push(Kind::Break, start, Zeroizing::default(), false);
                     return;
@@ -190,7 +190,7 @@ impl Reader<'_> {
             }
         }
         if self.at == start {
-            // Nothing above wants it: it is dropped.
+            // No case above accepted the character: skip it.
             self.at += 1;
         }
         if kind == Kind::Quoted || !text.is_empty() {
@@ -207,7 +207,7 @@ impl Reader<'_> {
         self.at += c.len_utf8();
     }
 
-    /// Whether a quote opens a string here: in the middle of a word an apostrophe is one.
+    /// Whether a quote starts a string here: in the middle of a word it may be an apostrophe.
     fn opens_quote(&self, start: usize, quote: u8) -> bool {
         if quote == b'\'' && self.dialect == Dialect::Batch {
             return false;
@@ -216,7 +216,7 @@ impl Reader<'_> {
         quote == b'"' || !before.is_ascii_alphanumeric() || self.at - start == 1
     }
 
-    /// Whether a character takes its meaning from the next one.
+    /// Whether a character escapes the next one.
     fn escapes(&self, byte: u8) -> bool {
         let next = self.peek(1);
         let special = matches!(
@@ -248,7 +248,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Where the quote that is open at the reader closes.
+    /// The closing quote for the quote at the current position.
     fn closing(&mut self, quote: u8) -> Option<usize> {
         let index = usize::from(quote);
         if self.unclosed.get(index).copied().unwrap_or(true) {
@@ -267,7 +267,7 @@ impl Reader<'_> {
         None
     }
 
-    /// Whether the byte at a place in quotes escapes the next.
+    /// Whether the byte at a position in quotes escapes the next.
     fn escape_in(&self, quote: u8, at: usize) -> bool {
         let next = self.bytes.get(at + 1).copied().unwrap_or(0);
         match self.bytes.get(at) {
@@ -282,7 +282,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Takes what stands in quotes up to `end`, and leaves the reader behind them.
+    /// Adds the quoted text up to `end`, and moves past the closing quote.
     fn unquote(&mut self, quote: u8, end: usize, text: &mut Zeroizing<String>) {
         self.at += 1;
         while self.at < end {
@@ -301,7 +301,8 @@ impl Reader<'_> {
         self.at = end + 1;
     }
 
-    /// Length of `$(..)`, `${..}`, `${{ .. }}`, `{{ .. }}`, `%{..}`, `<..>` at the reader, brackets and spaces included.
+    /// Length of `$(..)`, `${..}`, `${{ .. }}`, `{{ .. }}`, `%{..}`, `<..>` at the current position, including the
+    /// brackets.
     fn group(&mut self) -> Option<usize> {
         let (open, close, from, number) = match (self.peek(0), self.peek(1)) {
             (b'$' | b'%', b'{') => (b'{', b'}', 1, 0),
@@ -310,7 +311,7 @@ impl Reader<'_> {
             (b'<', next) if next.is_ascii_alphanumeric() || next == b'%' => (b'<', b'>', 0, 2),
             _ => return None,
         };
-        // Without an end within reach there is nothing to count.
+        // Without a closing bracket in reach, nesting is not counted.
         let next = self.next.get_mut(number)?;
         if *next < self.at {
             let rest = self.bytes.get(self.at..).unwrap_or_default();
@@ -335,7 +336,7 @@ impl Reader<'_> {
     }
 }
 
-/// Adds to a text that may be a password: when it grows, what is left behind is wiped.
+/// Appends to a text that may be a password: when it grows, the old buffer is wiped.
 pub(super) fn push(text: &mut Zeroizing<String>, more: &str) {
     if text.capacity() - text.len() < more.len() {
         let mut larger = Zeroizing::new(String::with_capacity((text.len() + more.len()) * 2));
@@ -345,7 +346,7 @@ pub(super) fn push(text: &mut Zeroizing<String>, more: &str) {
     text.push_str(more);
 }
 
-/// The words of XML: values of attributes, and what stands between tags.
+/// The words of XML: attribute values and text between tags.
 fn xml(text: &str, base: usize) -> Vec<Word> {
     let mut out = Vec::new();
     let mut at = 0;
@@ -365,7 +366,7 @@ fn xml(text: &str, base: usize) -> Vec<Word> {
         }
         let closes = rest.starts_with(b"</");
         at += 1;
-        // The values of the attributes, up to the end of the tag.
+        // The attribute values, up to the end of the tag.
         while let Some(&byte) = bytes.get(at) {
             match byte {
                 b'>' => break,
@@ -389,7 +390,7 @@ fn xml(text: &str, base: usize) -> Vec<Word> {
     out
 }
 
-/// Text with its entities put back.
+/// Replaces XML entities in a text.
 pub(super) fn decoded(text: &str) -> Zeroizing<String> {
     let mut out = Zeroizing::new(String::with_capacity(text.len()));
     let mut rest = text;

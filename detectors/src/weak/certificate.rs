@@ -1,4 +1,4 @@
-//! What a certificate is signed with. That is its issuer's doing: the weakness is of the certificate, not of its key.
+//! The hash that a certificate is signed with. The issuer chose it: the weakness is of the certificate, not of its key.
 
 use keyradius_core::material::CertFacts;
 
@@ -11,8 +11,8 @@ pub(super) const HASH: Check = Check {
     cost: "none",
 };
 
-/// Signature algorithms over hashes for which collisions were made: RFC 3279 2.2, RFC 8017 A.2.4, and the OIW forms that
-/// old Microsoft tools write (1.3.14.3.2).
+/// Signature algorithms with hashes for which collisions are known: RFC 3279 2.2, RFC 8017 A.2.4, and the OIW forms
+/// that old Microsoft tools write (1.3.14.3.2).
 const BROKEN: &[(&str, &str)] = &[
     ("1.2.840.113549.1.1.2", "MD2"),
     ("1.2.840.113549.1.1.3", "MD4"),
@@ -22,7 +22,7 @@ const BROKEN: &[(&str, &str)] = &[
     ("1.3.14.3.2.4", "MD4"),
 ];
 
-/// Likewise with SHA-1.
+/// Signature algorithms with SHA-1.
 const SHA1: &[&str] = &[
     "1.2.840.113549.1.1.5",
     "1.2.840.10040.4.3",
@@ -35,7 +35,8 @@ const SHA1: &[&str] = &[
 /// id-kp-codeSigning, RFC 5280 4.2.1.12.
 const CODE_SIGNING: &str = "1.3.6.1.5.5.7.3.3";
 
-/// The hash that a certificate is signed over. Nobody relies on the signature of a root, so self-issued ones pass.
+/// Checks the hash that a certificate is signed over. Nobody relies on the signature of a root, so self-issued
+/// certificates are not reported.
 pub fn certificate(facts: &CertFacts) -> Vec<Weakness> {
     if facts.self_issued {
         return Vec::new();
@@ -50,11 +51,11 @@ pub fn certificate(facts: &CertFacts) -> Vec<Weakness> {
         "a certificate"
     };
     if let Some((_, hash)) = BROKEN.iter().find(|(oid, _)| *oid == facts.signature) {
-        let text = format!("{of} signed over {hash}: a second one with the same signature can be made");
+        let text = format!("{of} signed over {hash}: a second certificate with the same signature can be made");
         return vec![HASH.severe(text)];
     }
     if SHA1.contains(&facts.signature.as_str()) {
-        let text = format!("{of} signed over SHA-1: with some ten thousand dollars two with one signature can be made");
+        let text = format!("{of} signed over SHA-1: a collision costs about ten thousand dollars");
         return vec![if authority || code { HASH.weak(text) } else { HASH.note(text) }];
     }
     Vec::new()

@@ -1,4 +1,4 @@
-//! DSA and Diffie-Hellman: the sizes, and values that are no keys.
+//! DSA and Diffie-Hellman: sizes, and degenerate values.
 
 use dashu_int::UBig;
 use dashu_int::ops::BitTest;
@@ -16,14 +16,14 @@ pub(super) const SIZE: Check = Check {
 
 pub(super) const SPARSE: Check = Check {
     id: "dsa-sparse",
-    finds: "p of 1024 bits with zero bits at the same place of every word: the private number has the same gaps, computable",
+    finds: "p of 1024 bits with zero bits at the same place of every word: the private key has these gaps, computable",
     source: "CompleteFTP 10.0.0 to 23.0.4; badkeys `dsasparse`",
     cost: "none",
 };
 
 pub(super) const DEGENERATE: Check = Check {
     id: "dsa-degenerate",
-    finds: "public value or generator 0, 1 or p - 1, for DSA and Diffie-Hellman: no key, or one that anybody has",
+    finds: "public value or generator 0, 1 or p - 1, for DSA and Diffie-Hellman: not a key, or a key that everyone has",
     source: "FIPS 186-4 4.1; NIST SP 800-56A 5.6.2.3; Klima and Rosa 2001 (generator)",
     cost: "none",
 };
@@ -35,10 +35,10 @@ pub(super) const DH_SIZE: Check = Check {
     cost: "none",
 };
 
-/// Discrete logarithms of this size took 10 core-minutes each after one computation of some core-years for their group.
+/// Discrete logarithms of this size took 10 core-minutes each, after a precomputation of some core-years per group.
 const COMPUTABLE_BITS: u32 = 512;
 
-/// The size of DSA that CompleteFTP made.
+/// The size of CompleteFTP's DSA keys.
 const SPARSE_BITS: usize = 1024;
 
 pub(super) fn check(p: &[u8], q: &[u8], g: &[u8], y: &[u8], found: &mut Vec<Weakness>) {
@@ -47,7 +47,7 @@ pub(super) fn check(p: &[u8], q: &[u8], g: &[u8], y: &[u8], found: &mut Vec<Weak
         0..=COMPUTABLE_BITS => Some(SIZE.computable(format!(
             "DSA of {size} bits: discrete logarithms of this size take some core-years with public software"
         ))),
-        513..1024 => Some(SIZE.severe(format!("DSA of {size} bits: in reach of a large organisation"))),
+        513..1024 => Some(SIZE.severe(format!("DSA of {size} bits: within reach of a large organisation"))),
         1024..2048 => {
             Some(SIZE.weak(format!("DSA of {size} bits with q of {order}: below what standards allow since 2014")))
         }
@@ -68,12 +68,12 @@ pub(super) fn check(p: &[u8], q: &[u8], g: &[u8], y: &[u8], found: &mut Vec<Weak
     }
     found.extend(match special(&g, &p) {
         Some(1) => Some(DEGENERATE.computable("DSA generator is 1: signatures can be made without the private key")),
-        Some(_) => Some(DEGENERATE.severe("DSA generator is 0 or p - 1: this signs nothing")),
+        Some(_) => Some(DEGENERATE.severe("DSA generator is 0 or p - 1: no signature is possible")),
         None => None,
     });
     found.extend(match special(&y, &p) {
-        Some(1) => Some(DEGENERATE.computable("DSA public value is 1: the private one is zero")),
-        Some(_) => Some(DEGENERATE.severe("DSA public value is 0 or p - 1: no private key belongs to it")),
+        Some(1) => Some(DEGENERATE.computable("DSA public value is 1: the private key is zero")),
+        Some(_) => Some(DEGENERATE.severe("DSA public value is 0 or p - 1: no private key matches")),
         None => None,
     });
 }
@@ -84,18 +84,16 @@ pub(super) fn check_dh(p: &[u8], y: &[u8], found: &mut Vec<Weakness>) {
         0..=COMPUTABLE_BITS => {
             Some(DH_SIZE.computable(format!("Diffie-Hellman group of {size} bits: broken by Logjam (CVE-2015-4000)")))
         }
-        513..=1024 => Some(DH_SIZE.severe(format!("Diffie-Hellman group of {size} bits: in reach of a state"))),
+        513..=1024 => Some(DH_SIZE.severe(format!("Diffie-Hellman group of {size} bits: within reach of a state"))),
         1025..2048 => Some(DH_SIZE.weak(format!("Diffie-Hellman group of {size} bits: below the 2048 of standards"))),
         _ => None,
     });
     if size as usize <= MAX_BITS && special(&number(y), &number(p)).is_some() {
-        found.push(
-            DEGENERATE.computable("Diffie-Hellman public value is 0, 1 or p - 1: whatever is agreed with it is known"),
-        );
+        found.push(DEGENERATE.computable("Diffie-Hellman public value is 0, 1 or p - 1: every shared secret is known"));
     }
 }
 
-/// 0, 1 or 2 for a value of 0, 1 or -1 modulo p.
+/// 0, 1 or 2 for a value of 0, 1 or -1 modulo p; `None` for other values.
 fn special(value: &UBig, p: &UBig) -> Option<u8> {
     if p.is_zero() {
         return Some(0);
@@ -110,15 +108,15 @@ fn special(value: &UBig, p: &UBig) -> Option<u8> {
     }
 }
 
-/// A top word of 800000xx, then words of 32 bits from bit 168 on in which the bits 4 to 23 are zero.
+/// Whether p has a top word of 800000xx, and then 32-bit words from bit 168 on whose bits 4 to 23 are zero.
 fn is_sparse(p: &UBig) -> bool {
     /// Top bits of p, from bit 1000: one, then 23 zeros.
     const TOP: u64 = 0x80_0000;
-    /// First bit above the lowest words, which take part in the search for a prime.
+    /// First bit above the lowest words, which the search for a prime changes.
     const FROM: usize = 168;
     if p.bit_len() != SPARSE_BITS || p >> 1000 != UBig::from(TOP) {
         return false;
     }
-    // The words are looked at up to the highest bit, which is the one that makes p long enough.
+    // The words up to the highest bit, which only sets the length of p.
     (FROM..SPARSE_BITS - 1).all(|bit| !p.bit(bit) || !(4..24).contains(&((bit - FROM) % 32)))
 }

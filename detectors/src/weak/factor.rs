@@ -1,4 +1,4 @@
-//! Moduli that fall apart: a small factor, two primes that are close, a private exponent that is short.
+//! Moduli that are easy to factor: a small factor, two close primes, a short private exponent.
 
 use dashu_int::UBig;
 use dashu_int::ops::{BitTest, DivRem, Gcd, SquareRootRem};
@@ -24,19 +24,19 @@ pub(super) const SMALL_D: Check = Check {
     id: "rsa-small-d",
     finds: "exponent above 32 bits whose private exponent is shorter than a quarter of the modulus: computable",
     source: "Wiener 1990, continued fractions",
-    cost: "none for common exponents; 0.3 ms for one as long as the modulus",
+    cost: "none for common exponents; 0.3 ms for an exponent as long as the modulus",
 };
 
-/// Steps of Fermat's method: the real weak keys fall within the first few.
+/// Steps of Fermat's method: real weak keys are factored within the first few.
 const ROUNDS: usize = 100;
 
-/// Whether the modulus has a factor of at most 16 bits; says so.
+/// Whether the modulus has a factor of at most 16 bits; if so, reports it.
 pub(super) fn check_small(n: &UBig, tests: &mut PrimeTests, found: &mut Vec<Weakness>) -> bool {
     let product = (&*SMALL_PRIMES % n).gcd(n);
     if product == UBig::ONE {
         return false;
     }
-    // A factor may be there more than once.
+    // A factor may occur more than once.
     let mut rest = n.clone();
     loop {
         let common = (&rest).gcd(&product);
@@ -50,13 +50,10 @@ pub(super) fn check_small(n: &UBig, tests: &mut PrimeTests, found: &mut Vec<Weak
         return true;
     }
     found.push(match tests.looks_prime(&rest) {
-        Some(true) => {
-            SMALL_FACTOR.computable("RSA modulus has a tiny factor and what remains is prime: it is factored")
-        }
-        None => SMALL_FACTOR.weak("RSA modulus has a tiny factor: a damaged copy of another key, or a broken one"),
-        Some(false) => SMALL_FACTOR.weak(
-            "RSA modulus has a tiny factor and what remains is not prime: most likely a damaged copy of another key",
-        ),
+        Some(true) => SMALL_FACTOR.computable("RSA modulus has a tiny factor and the rest is prime: it is factored"),
+        None => SMALL_FACTOR.weak("RSA modulus has a tiny factor: a damaged copy of another key, or a weak key"),
+        Some(false) => SMALL_FACTOR
+            .weak("RSA modulus has a tiny factor and the rest is not prime: most likely a damaged copy of another key"),
     });
     true
 }
@@ -72,7 +69,7 @@ pub(super) fn check_close(n: &UBig, found: &mut Vec<Weakness>) {
     let mut square = &a * &a - n;
     for _ in 0..ROUNDS {
         if is_square(&square) {
-            // A modulus of a few bits meets its trivial factors, n * 1, within the rounds: they say nothing.
+            // A modulus of a few bits reaches its trivial factors, n * 1, within the rounds: not a factorisation.
             let b = square.sqrt_rem().0;
             if &a - &b > UBig::ONE {
                 found.push(CLOSE_PRIMES.computable(
@@ -91,7 +88,7 @@ pub(super) fn check_small_d(n: &UBig, e: &UBig, found: &mut Vec<Weakness>) {
     if e.bit_len() <= 32 || e >= n {
         return;
     }
-    // Convergents k / d of e / n, until d has more than a quarter of the bits of n. Two bits are for the last steps.
+    // Convergents k / d of e / n, until d has more than a quarter of the bits of n. Two extra bits for the last steps.
     let longest = n.bit_len() / 4 + 2;
     let (mut numerator, mut denominator) = (e.clone(), n.clone());
     let (mut k, mut k_before) = (UBig::ONE, UBig::ZERO);
@@ -104,7 +101,7 @@ pub(super) fn check_small_d(n: &UBig, e: &UBig, found: &mut Vec<Weakness>) {
         (k_before, k) = (k, k_next);
         (d_before, d) = (d, d_next);
         (numerator, denominator) = (denominator, rest);
-        // Convergents are above and below e / n in turn: e * d is k * n and what remains, or k * n without it.
+        // Convergents are alternately above and below e / n: e * d is k * n minus the remainder, or k * n plus it.
         if below && splits(n, &denominator, &k) {
             found.push(
                 SMALL_D.computable("RSA private exponent is so short that it follows from the public one (Wiener)"),
@@ -115,11 +112,11 @@ pub(super) fn check_small_d(n: &UBig, e: &UBig, found: &mut Vec<Weakness>) {
     }
 }
 
-/// Whether phi = (e * d - 1) / k makes n a product of two numbers, where e * d = k * n - rest. With d modulo
-/// lcm(p - 1, q - 1), which is how keys are made today, e * d = 1 + k * phi / g; the fraction k / (g * d) is in its lowest
-/// terms, and the quotient is rounded down.
+/// Whether phi = (e * d - 1) / k makes n a product of two numbers, where e * d = k * n - rest. Today d is chosen modulo
+/// lcm(p - 1, q - 1), so that e * d = 1 + k * phi / g; the fraction k / (g * d) is in lowest terms, and the quotient is
+/// rounded down.
 ///
-/// So n - phi is rest / k, rounded up: a division by the short k is all that most candidates cost.
+/// So n - phi is rest / k, rounded up: most candidates cost only a division by the short k.
 fn splits(n: &UBig, rest: &UBig, k: &UBig) -> bool {
     if k.is_zero() || rest.is_zero() {
         return false;

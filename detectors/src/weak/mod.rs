@@ -1,12 +1,12 @@
-//! Cheap arithmetic on public keys: does the private half follow from the public one, or nearly so?
+//! Cheap arithmetic on public keys: can the private key be computed, or nearly so?
 //!
-//! Everything works on the public half, so it serves certificates and trust anchors as well as found keys. [`check`] looks
-//! at one key alone, [`shared_primes`] at all keys of a run together, [`certificate()`] at the hash that a certificate is
-//! signed with. A weak key of a trusted role is as good as a leaked one.
+//! All checks need the public half alone, so they cover certificates and trust anchors as well as private keys.
+//! [`check`] checks one key alone, [`shared_primes`] all keys of a run together, [`certificate()`] the hash that a
+//! certificate is signed with. A weak key of a trusted role is as bad as a leaked one.
 //!
-//! The numbers come from the bytes being scanned and may be anything: sizes are bounded before the first multiplication.
-//! Factors that come out are dropped where they are found and never shown: the text of a [`Weakness`] says how a key is
-//! broken, not what its private half is. They are not wiped, since anyone who has the public key can compute them again.
+//! The numbers come from the scanned bytes and may be anything: sizes are bounded before the first multiplication.
+//! Factors are dropped where they are found and never shown: the text of a [`Weakness`] says how a key is broken, not
+//! what its private key is. Factors are not wiped, since anyone with the public key can compute them.
 
 mod certificate;
 mod curve;
@@ -30,27 +30,27 @@ pub use number::MAX_PRIME_TESTS;
 pub use shared::{MAX_BITS_TOGETHER, MAX_MODULI, not_compared, shared_primes};
 use spki::Numbers;
 
-/// One check: what `docs/weak-keys.md` says of it.
+/// A check, as described in `docs/weak-keys.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Check {
-    /// A stable identifier for machines; also that of every [`Weakness`] it finds.
+    /// A stable identifier for machines; also the id of every [`Weakness`] that the check finds.
     pub id: &'static str,
-    /// What it finds, in one line.
+    /// What the check finds, in one line.
     pub finds: &'static str,
-    /// Where the fact is from: a CVE, a standard, a paper.
+    /// Source of the fact: a CVE, a standard, a paper.
     pub source: &'static str,
-    /// What it costs for a common key, measured (`cargo bench -p keyradius-benches weak`).
+    /// Cost for a typical key, measured (`cargo bench -p keyradius-benches weak`).
     pub cost: &'static str,
 }
 
-/// How bad it is, the least first.
+/// Severity of a weakness, lowest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Grade {
-    /// Unusual and worth knowing; by itself no reason to replace the key.
+    /// Unusual and worth knowing, but not a reason to replace the key.
     Note,
-    /// Below what standards allow, or made by a generator that is not to be trusted.
+    /// Below what standards allow, or from a generator that should not be trusted.
     Weak,
-    /// Broken, or within reach of somebody with money.
+    /// Broken, or breakable by an attacker with a budget.
     Severe,
 }
 
@@ -65,17 +65,17 @@ impl Grade {
     }
 }
 
-/// What is wrong with a public key.
+/// A weakness of a public key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Weakness {
     /// The [`Check`] that found it.
     pub id: &'static str,
-    /// One line for a person. Holds no digit of a private number.
+    /// One line for a person. Contains no digit of a private number.
     pub text: String,
-    /// The private key follows from the public one, or signatures can be made without it, at a cost that will keep nobody
-    /// off: for most at once, for the others some hundred core-years at most (RSA of 767 bits).
+    /// Whether the private key can be computed, or signatures can be made without it, at a cost that deters nobody: for
+    /// most weaknesses immediately, for the others in a few hundred core-years (RSA of 767 bits).
     pub computable: bool,
-    /// How bad it is; [`Grade::Severe`] for everything that is computable.
+    /// [`Grade::Severe`] for everything that is computable.
     pub grade: Grade,
 }
 
@@ -132,22 +132,22 @@ pub const CHECKS: &[&Check] = &[
     &certificate::HASH,
 ];
 
-/// What is wrong with one key, as far as the work allowed went.
+/// The weaknesses of one key, within the work allowed.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Checked {
     /// Worst first.
     pub weaknesses: Vec<Weakness>,
-    /// What the tests for primes that were left out would have cost, in the unit of [`MAX_PRIME_TESTS`].
+    /// Cost of the primality tests that were left out, in the unit of [`MAX_PRIME_TESTS`].
     pub left_out: u64,
 }
 
-/// Everything that is wrong with one key, seen alone; worst first. Empty for a key of a kind that is not known here.
+/// All weaknesses of one key alone, worst first. Empty for an unknown kind of key.
 pub fn check(public: &PublicHalf) -> Vec<Weakness> {
     check_within(public, u64::MAX).weaknesses
 }
 
-/// Like [`check`], with so much work for tests for primes, in the unit of [`MAX_PRIME_TESTS`]. They are a hundred times as
-/// expensive as all other checks together, so a caller with many keys has to share them out.
+/// Like [`check`], with limited work for primality tests, in the unit of [`MAX_PRIME_TESTS`]. These tests cost a
+/// hundred times as much as all other checks together, so a caller with many keys has to divide the work among them.
 pub fn check_within(public: &PublicHalf, work: u64) -> Checked {
     let mut found = Vec::new();
     let mut tests = PrimeTests::within(work);

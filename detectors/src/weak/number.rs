@@ -1,4 +1,4 @@
-//! What the checks share: numbers from bytes, squares, primes.
+//! Arithmetic shared by the checks: numbers from bytes, squares, primes.
 
 use std::sync::LazyLock;
 
@@ -6,18 +6,19 @@ use dashu_int::UBig;
 use dashu_int::monty::MontgomeryRepr;
 use dashu_int::ops::{BitTest, SquareRootRem};
 
-/// Largest number that anything more than its structure is looked at, in bits; also OpenSSL's limit for a modulus
+/// Largest number on which arithmetic is done, in bits; also OpenSSL's limit for a modulus
 /// (`OPENSSL_RSA_MAX_MODULUS_BITS`).
 pub(super) const MAX_BITS: usize = 16_384;
 
-/// Largest number that is tested for primality, in bits: 20 milliseconds; 2.5 for 2048 bits.
+/// Largest number that is tested for primality, in bits: 20 milliseconds per test; 2048 bits take 2.5.
 const MAX_PRIME_BITS: usize = 4096;
 
-/// Most work that tests for primes take in one run, in cubed bits of the tested numbers: 2,000 numbers of 2048 bits, which
-/// is 5 seconds of one core. A modulus beyond that is reported without saying whether what remains of it is prime.
+/// Most work for primality tests in one run, in cubed bits of the tested numbers: 2,000 numbers of 2048 bits, which
+/// take 5 seconds on one core. Beyond that, a modulus with a tiny factor is reported without saying whether the rest is
+/// prime.
 pub const MAX_PRIME_TESTS: u64 = 2000 << 33;
 
-/// Tests for primes with bounded work.
+/// Primality tests with bounded work.
 #[derive(Debug)]
 pub(super) struct PrimeTests {
     left: u64,
@@ -25,17 +26,17 @@ pub(super) struct PrimeTests {
 }
 
 impl PrimeTests {
-    /// So much work, in cubed bits.
+    /// A budget of `work` cubed bits.
     pub(super) const fn within(work: u64) -> Self {
         Self { left: work, left_out: 0 }
     }
 
-    /// What the tests that were left out would have cost.
+    /// Cost of the tests that were left out.
     pub(super) const fn left_out(&self) -> u64 {
         self.left_out
     }
 
-    /// [`looks_prime`], also `None` where the work is used up.
+    /// Like [`looks_prime`], but also `None` when the work is used up.
     pub(super) fn looks_prime(&mut self, number: &UBig) -> Option<bool> {
         if number.bit_len() > MAX_PRIME_BITS {
             return None;
@@ -77,15 +78,15 @@ pub(super) fn number(magnitude: &[u8]) -> UBig {
     UBig::from_be_bytes(magnitude)
 }
 
-/// Whether some square ends in the last six bits of this word.
+/// Whether a square can end in the last six bits of this word.
 pub(super) const fn may_be_square(word: u64) -> bool {
     /// Bit i is set if some square ends in i, modulo 64.
     const MOD_64: u64 = 0x0202_0212_0203_0213;
     MOD_64 >> (word % 64) & 1 == 1
 }
 
-/// Whether there is a whole root. Four of five numbers that are no squares are known by their last six bits, and most of
-/// the rest by one short remainder.
+/// Whether a number is a square. Four of five non-squares are recognised by their last six bits, and most of the rest
+/// by one short remainder.
 pub(super) fn is_square(number: &UBig) -> bool {
     /// A product of small primes and prime squares that fits a word: one division tests against all of them.
     const MODULI: [u64; 7] = [63, 65, 11, 17, 19, 23, 31];
@@ -98,7 +99,7 @@ pub(super) fn is_square(number: &UBig) -> bool {
     MODULI.into_iter().all(possible) && number.sqrt_rem().1.is_zero()
 }
 
-/// Fermat's test with base 3: what passes is a prime, or was made to deceive. `None` if the number is too large to test.
+/// Fermat's test with base 3: a number that passes is prime, or was made to deceive. `None` if it is too large to test.
 pub(super) fn looks_prime(number: &UBig) -> Option<bool> {
     if number.bit_len() > MAX_PRIME_BITS {
         return None;
@@ -110,7 +111,7 @@ pub(super) fn looks_prime(number: &UBig) -> Option<bool> {
     if !number.bit(0) {
         return Some(false);
     }
-    // Montgomery's form takes odd moduli only, and half the time of the other.
+    // Montgomery form needs an odd modulus, and half the time of the other form.
     let ring = MontgomeryRepr::new(number.clone());
     Some(ring.reduce(three).pow(&(number - UBig::ONE)).residue() == UBig::ONE)
 }
@@ -120,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn squares_are_told_from_their_neighbours() {
+    fn squares_are_distinguished_from_their_neighbours() {
         for root in (0_u64..300).map(UBig::from).chain([(UBig::ONE << 1023) + 12_345_u64, UBig::ones(2000)]) {
             let square = &root * &root;
             assert!(is_square(&square), "{root}");
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn primes_are_told_from_products() {
+    fn primes_are_distinguished_from_products() {
         for (bits, prime) in [(2, true), (3, true), (521, true), (607, true), (523, false), (4, false), (1, false)] {
             assert_eq!(looks_prime(&UBig::ones(bits)), Some(prime), "2^{bits} - 1");
         }
@@ -140,8 +141,8 @@ mod tests {
     }
 
     #[test]
-    fn the_small_primes_are_all_there() {
-        // The logarithm of a primorial is near its limit; 94,043 bits says Python.
+    fn the_small_primes_are_complete() {
+        // The logarithm of a primorial is near its limit; Python computes 94,043 bits.
         assert_eq!(SMALL_PRIMES.bit_len(), 94_043);
         for prime in [2_u64, 3, 257, 65_521, 65_537] {
             let rest = &*SMALL_PRIMES / prime;

@@ -1,4 +1,4 @@
-//! What the bits of a modulus look like: the product of two random primes looks random.
+//! Bit patterns of a modulus: the product of two random primes looks random.
 
 use dashu_int::UBig;
 use dashu_int::ops::BitTest;
@@ -28,22 +28,22 @@ pub(super) const SLEEVES: Check = Check {
 
 pub(super) const XZ: Check = Check {
     id: "rsa-xz-form",
-    finds: "modulus that begins like a command for the backdoor of xz 5.6: not a key but an attack",
+    finds: "modulus that begins like a command for the xz 5.6 backdoor: not a key but an attack",
     source: "CVE-2024-3094",
     cost: "none",
 };
 
-/// Below this size the zeros of a pattern prove nothing.
+/// Below this size, zeros in a pattern prove nothing.
 const SLEEVES_MIN_BITS: usize = 500;
 
-/// Repeated bytes, bias and zero lanes.
+/// Checks for repeated bytes, bias and lanes of zero bits.
 pub(super) fn check(n: &UBig, found: &mut Vec<Weakness>) {
     let bytes = n.to_be_bytes();
     if bytes.windows(16).any(|run| run.iter().all(|byte| Some(byte) == run.first())) {
         found.push(PATTERN.weak("RSA modulus repeats one byte 16 times or more: not the product of two random primes"));
     }
     let bits = n.bit_len();
-    // Five and more standard deviations for every size of its class.
+    // Five or more standard deviations for every size in its class.
     let margin = match bits {
         0..=1000 => 17,
         1001..=2000 => 12,
@@ -60,7 +60,7 @@ pub(super) fn check(n: &UBig, found: &mut Vec<Weakness>) {
                 "RSA modulus has zero bits at the same place of every word, as CompleteFTP made them: it factors as a polynomial",
             )
         } else {
-            BIAS.weak(format!("RSA modulus has {share} % one bits: its primes have too many zeros"))
+            BIAS.weak(format!("RSA modulus has {share} % one bits: its primes have too many zero bits"))
         });
     } else if !normal.contains(&share) {
         found.push(if normal.contains(&low_share) {
@@ -76,8 +76,8 @@ fn percent(number: &UBig) -> usize {
     (number.count_ones() * 100).checked_div(number.bit_len()).unwrap_or_default()
 }
 
-/// Whether every lane of `width` bits but the lowest (the search for a prime adds to that one) is zero at `zeros`, and no
-/// more than one is zero altogether: a number that is nearly all zeros is something else.
+/// Whether every lane of `width` bits is zero at `zeros`, except the lowest (the search for a prime changes that one),
+/// and at most one lane is zero altogether: a number of mostly zeros is something else.
 fn lanes(n: &UBig, width: usize, zeros: std::ops::Range<usize>) -> bool {
     let lanes = n.to_chunks(width);
     let mut empty = 0;
@@ -90,18 +90,18 @@ fn lanes(n: &UBig, width: usize, zeros: std::ops::Range<usize>) -> bool {
     empty < 2
 }
 
-/// The backdoor reads a * b + c, of the first 16 bytes of the modulus as SSH writes it, as the number of a command.
+/// The backdoor reads a * b + c, from the first 16 bytes of the modulus in SSH's encoding, as the number of a command.
 pub(super) fn check_xz(n: &[u8], found: &mut Vec<Weakness>) {
-    /// Commands are 0 to 3.
+    /// Commands are numbered 0 to 3.
     const LAST: u64 = 3;
     let digits = n.iter().copied().skip_while(|&b| b == 0);
-    // A sign byte goes before a first bit that is set (RFC 4251 5, mpint).
+    // A zero byte precedes a set first bit (RFC 4251 5, mpint).
     let sign = n.iter().find(|&&b| b != 0).filter(|&&b| b >= 0x80).map(|_| 0);
     let head: Vec<u8> = sign.into_iter().chain(digits).take(16).collect();
     let Ok([a0, a1, a2, a3, b0, b1, b2, b3, c @ ..]) = <[u8; 16]>::try_from(head) else { return };
     let a = u64::from(u32::from_le_bytes([a0, a1, a2, a3]));
     let b = u64::from(u32::from_le_bytes([b0, b1, b2, b3]));
-    // Zeros at the start of a sparse modulus are no command.
+    // Zeros at the start of a sparse modulus are not a command.
     if a != 0 && b != 0 && (a * b).wrapping_add(u64::from_le_bytes(c)) <= LAST {
         found.push(
             XZ.severe(

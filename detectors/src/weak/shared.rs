@@ -1,13 +1,13 @@
-//! Primes that keys of one run share: whoever has both public keys has both private ones.
+//! Primes shared by keys of one run: anyone with both public keys can compute both private keys.
 //!
-//! Batch GCD after Bernstein, How to find smooth parts of integers (2004). With P the product of all moduli, n has a prime
-//! in common with another exactly if gcd(n, P/n mod n) > 1. The sum S of all P/m, m in the moduli, is the same modulo n,
-//! and S/P is the sum of all 1/m: one fraction, worked out once, that goes down the tree of products. A node with the
-//! product N is given the fractional part of S/N; its half with the product N/M is given that times M. Only
-//! multiplications, no division below the root, which is what makes it quick.
+//! Batch GCD after Bernstein, How to find smooth parts of integers (2004). With P the product of all moduli, n shares a
+//! prime with another modulus exactly if gcd(n, P/n mod n) > 1. The sum S of all P/m, for m in the moduli, is the same
+//! modulo n, and S/P is the sum of all 1/m: one fraction, computed once, that goes down the product tree. A node with
+//! the product N gets the fractional part of S/N; its half with the product N/M gets that times M. There is no division
+//! below the root, only multiplications, which makes it fast.
 //!
-//! Multiplying takes some 26 times the memory of its factors. So a tree is made of a block of moduli only, [`BLOCK`] bits at
-//! most, and S is multiplied, modulo the product of the block, by the products of the other blocks.
+//! Multiplying takes about 26 times the memory of its factors. So a tree covers only one block of moduli, at most
+//! [`BLOCK`] bits, and S is multiplied, modulo the product of the block, by the products of the other blocks.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -31,55 +31,55 @@ pub(super) const SHARED_PRIME: Check = Check {
 
 pub(super) const SHARED_MODULUS: Check = Check {
     id: "rsa-shared-modulus",
-    finds: "modulus that another key of the run has too, with another exponent: who has one private key has both",
+    finds: "modulus of another key of the run, with another exponent: anyone with one private key has both",
     source: "Simmons 1983, common modulus",
     cost: "none",
 };
 
-/// Most moduli that are compared; of more, the first in the order given.
+/// Most moduli that are compared: the first ones in the given order.
 pub const MAX_MODULI: usize = 100_000;
 
-/// Most bits that the compared moduli may have together: 65,536 moduli of 2048 bits. This bounds the time, which grows with
-/// the square of the number of blocks.
+/// Most bits of all compared moduli together: 65,536 moduli of 2048 bits. Bounds the time, which grows with the square
+/// of the number of blocks.
 pub const MAX_BITS_TOGETHER: usize = 1 << 27;
 
-/// Most bits of the moduli in a block, which bounds the memory: 61 MiB for 10,000 moduli of 2048 bits, 77 MiB for 65,535 (with
-/// the products of all blocks). A little less than a power of two, because a multiplication whose result is a little longer
-/// than one takes twice the time and the memory.
+/// Most bits of the moduli in a block, which bounds the memory: 61 MiB for 10,000 moduli of 2048 bits, 77 MiB for
+/// 65,535 (with the products of all blocks). Slightly less than a power of two, because a multiplication whose result
+/// is just longer than one takes twice the time and memory.
 const BLOCK: usize = (1 << 23) - 2048;
 
-/// What was found in later blocks is divided by each modulus of a block if it is as many times shorter than a block. If it is
-/// longer, it goes down the tree of the block.
+/// The hits in later blocks are divided by each modulus of a block if they are this many times shorter than a block. If
+/// they are longer, they go down the tree of the block.
 const FEW: usize = 32;
 
-/// Moduli in a branch whose inner products are worked out again on the way down instead of kept: memory against a little
+/// Moduli in a branch whose inner products are recomputed on the way down instead of kept: saves memory for a little
 /// time.
 const BRANCH: usize = 1024;
 
-/// Bits that fractions have beyond the product below them. Every level of the tree doubles the error at most, so 64 are
-/// enough for any tree that fits into memory.
+/// Extra bits of a fraction beyond the product below it. Every level of the tree at most doubles the error, so 64 are
+/// enough for any tree that fits in memory.
 const GUARD: usize = 64;
 
-/// Most keys with a shared prime for which it is said whose it is: beyond that the pairs are too many.
+/// Most keys with a shared prime for which the other key is named: beyond that there are too many pairs.
 const MAX_NAMED: usize = 200;
 
-/// Keys that share a prime or a modulus with another one of `keys`: the index and what is wrong. Keys that stand there
-/// twice (same modulus, same exponent) share nothing.
+/// Keys that share a prime or a modulus with another of `keys`: the index and the weakness. Copies of a key (same
+/// modulus, same exponent) share nothing.
 ///
-/// Moduli with tiny factors, which [`super::check`] reports, and those above 16,384 bits are left out, and so is what is
+/// Moduli with tiny factors, which [`super::check`] reports, and moduli above 16,384 bits are left out. So are moduli
 /// beyond [`MAX_MODULI`] or [`MAX_BITS_TOGETHER`]: see [`not_compared`].
 pub fn shared_primes(keys: &[&PublicHalf]) -> Vec<(usize, Weakness)> {
     shared_in_blocks(keys, BLOCK)
 }
 
-/// [`shared_primes`], by blocks of up to `block_bits`, which change nothing of the result.
+/// Like [`shared_primes`], with blocks of up to `block_bits`; the result does not depend on them.
 pub(super) fn shared_in_blocks(keys: &[&PublicHalf], block_bits: usize) -> Vec<(usize, Weakness)> {
     let (places, _) = places(keys);
     let mut found = Vec::new();
     for exponents in places.values().filter(|exponents| exponents.len() > 1) {
         for &index in exponents.values().flatten() {
             let text =
-                "RSA modulus of another key too, with another exponent: who has one of the private keys has both";
+                "another key has the same RSA modulus with another exponent: anyone with one private key has both";
             found.push((index, SHARED_MODULUS.severe(text)));
         }
     }
@@ -89,7 +89,7 @@ pub(super) fn shared_in_blocks(keys: &[&PublicHalf], block_bits: usize) -> Vec<(
     let hits = with_common_factor(&moduli, block_bits);
     for &at in &hits {
         let Some(exponents) = owners.get(at) else { continue };
-        // Whose prime it is, and whether the modulus falls apart: one that divides another whole gains nothing by that.
+        // The other key is named only if few keys share primes.
         let other = (hits.len() <= MAX_NAMED).then(|| partner(at, &hits, &moduli)).flatten();
         let text = match other.and_then(|other| owners.get(other)?.values().flatten().next()) {
             Some(&other) => {
@@ -115,10 +115,10 @@ pub fn not_compared(keys: &[&PublicHalf]) -> Vec<usize> {
     places(keys).1
 }
 
-/// Modulus -> exponent -> where it stands.
+/// Modulus -> exponent -> indexes of the keys.
 type Places<'a> = BTreeMap<&'a [u8], BTreeMap<&'a [u8], Vec<usize>>>;
 
-/// The moduli that are compared, and the first keys of those that are not.
+/// The moduli to compare, and the first key of each modulus left out.
 fn places<'a>(keys: &[&'a PublicHalf]) -> (Places<'a>, Vec<usize>) {
     let mut places = Places::new();
     let mut beyond = BTreeMap::new();
@@ -138,22 +138,22 @@ fn places<'a>(keys: &[&'a PublicHalf]) -> (Places<'a>, Vec<usize>) {
     (places, beyond.into_values().collect())
 }
 
-/// The first other modulus among the hits that has a factor in common with this one.
+/// The first other modulus among the hits that shares a factor with this one.
 fn partner(at: usize, hits: &[usize], moduli: &[&[u8]]) -> Option<usize> {
     let n = number(moduli.get(at)?);
     let shares = |other: usize| moduli.get(other).is_some_and(|m| number(m).gcd(&n) != UBig::ONE);
     hits.iter().copied().find(|&other| other != at && shares(other))
 }
 
-/// Whether a modulus is odd, of a size that is compared, and without a tiny factor.
+/// Whether a modulus is odd, of a size that is compared, and without tiny factors.
 fn is_compared(n: &UBig) -> bool {
     n.bit(0) && (64..=MAX_BITS).contains(&n.bit_len()) && (&*SMALL_PRIMES % n).gcd(n) == UBig::ONE
 }
 
-/// Indices of the moduli that have a factor in common with another one; they must all be different.
+/// Indices of the moduli that share a factor with another one; all moduli must be different.
 ///
-/// A block of up to `block_bits` is compared with itself and with the blocks before it. Of two moduli in two blocks the later
-/// one is found by that, and the earlier one by comparing every block with what was found in the blocks after it.
+/// A block of up to `block_bits` is compared with itself and with the blocks before it. That finds the later of two
+/// moduli in different blocks; the earlier one is found by comparing every block with the hits in the blocks after it.
 fn with_common_factor(moduli: &[&[u8]], block_bits: usize) -> Vec<usize> {
     let blocks = blocks(moduli, block_bits);
     let mut before = Vec::with_capacity(blocks.len());
@@ -190,7 +190,7 @@ fn with_common_factor(moduli: &[&[u8]], block_bits: usize) -> Vec<usize> {
     hits.iter().flatten().enumerate().filter(|(_, hit)| **hit).map(|(at, _)| at).collect()
 }
 
-/// Runs of neighbours of up to `most` bits, of one modulus at least.
+/// Consecutive moduli of up to `most` bits together, at least one.
 fn blocks<'m, 'n>(moduli: &'m [&'n [u8]], most: usize) -> Vec<&'m [&'n [u8]]> {
     let mut blocks = Vec::new();
     let mut rest = moduli;
@@ -221,13 +221,14 @@ fn branches(block: &[&[u8]]) -> (Tree, UBig) {
     (tree, sum)
 }
 
-/// Whether each modulus of a block has a factor in common with a number: `fraction` is that over the product of the block.
+/// Whether each modulus of a block shares a factor with a number: `fraction` is that number over the product of the
+/// block.
 fn factors_in(block: &[&[u8]], branches: Tree, fraction: Fraction) -> Vec<bool> {
     let mut hits = Vec::with_capacity(block.len());
     for (branch, fraction) in block.chunks(BRANCH).zip(branches.down(fraction)) {
         let moduli = numbers(branch);
         let fractions = Tree::of(moduli.clone()).down(fraction);
-        // Zero, if every prime of n is shared; gcd(0, n) is n.
+        // Zero if every prime of n is shared; gcd(0, n) is n.
         hits.extend(moduli.iter().zip(fractions).map(|(n, fraction)| fraction.times(n).gcd(n) != UBig::ONE));
     }
     hits
@@ -237,7 +238,7 @@ fn numbers(moduli: &[&[u8]]) -> Vec<UBig> {
     moduli.iter().map(|n| number(n)).collect()
 }
 
-/// A number by which others are divided often: the second division costs two multiplications.
+/// A number that others are often divided by: from the second division on, each costs two multiplications.
 struct Divisor {
     number: UBig,
     bits: usize,
@@ -254,7 +255,7 @@ impl Divisor {
         Self { number, bits, inverse, precision }
     }
 
-    /// The product of `first` and the factors, modulo this.
+    /// The product of `first` and the factors, modulo the number.
     fn product(&self, first: UBig, factors: &[UBig]) -> UBig {
         factors.iter().fold(self.rest(first), |product, factor| {
             let longer = factor.bit_len() > self.bits;
@@ -262,14 +263,14 @@ impl Divisor {
         })
     }
 
-    /// A number modulo this (Barrett, Implementing the RSA public key encryption algorithm, 1986).
+    /// A number modulo this one (Barrett, Implementing the RSA public key encryption algorithm, 1986).
     fn rest(&self, number: UBig) -> UBig {
         if number.bit_len() > 2 * self.bits {
             return number % &self.number;
         }
         let high = &number >> (self.bits - 1);
         let quotient = (high * &self.inverse) >> (self.precision + 1 - self.bits);
-        // What was cut away twice makes the quotient too small by 2 at most.
+        // The two truncations make the quotient too small by at most 2.
         let mut rest = number - quotient * &self.number;
         while rest >= self.number {
             rest -= &self.number;
@@ -277,7 +278,7 @@ impl Divisor {
         rest
     }
 
-    /// A number below this one, over this one.
+    /// A smaller number divided by this one.
     fn fraction(&self, number: &UBig) -> Fraction {
         let precision = self.bits + GUARD;
         Fraction { digits: (number * &self.inverse) >> (self.precision - precision), precision }
@@ -286,7 +287,7 @@ impl Divisor {
 
 /// Products of neighbours, level by level.
 struct Tree {
-    /// The leaves, then each level half as long as the one before; an odd one out is carried along.
+    /// The leaves, then each level half as long as the one before; an odd one out moves up unchanged.
     levels: Vec<Vec<UBig>>,
     root: UBig,
 }
@@ -327,7 +328,7 @@ impl Tree {
         sums.pop().unwrap_or_default()
     }
 
-    /// From the fraction of the root to those of the leaves.
+    /// Computes the fractions of the leaves from that of the root.
     fn down(mut self, fraction: Fraction) -> Vec<Fraction> {
         let mut fractions = vec![fraction];
         while let Some(level) = self.levels.pop() {
@@ -353,7 +354,7 @@ struct Fraction {
 }
 
 impl Fraction {
-    /// The fraction of one half of a node: S / half = S / (half * other) * other, without the whole part.
+    /// The fraction of one half of a node: S / half = S / (half * other) * other, without the integer part.
     fn below(&self, half: &UBig, other: &UBig) -> Self {
         let mut digits = &self.digits * other;
         digits.clear_high_bits(self.precision);
@@ -361,7 +362,7 @@ impl Fraction {
         Self { digits: digits >> (self.precision - precision), precision }
     }
 
-    /// S modulo n, or n in place of 0: the nearest whole number, since what was cut away is less than a half.
+    /// S modulo n, or n instead of 0: the nearest integer, since the truncation error is less than a half.
     fn times(&self, n: &UBig) -> UBig {
         (((&self.digits * n) >> (self.precision - 1)) + UBig::ONE) >> 1
     }

@@ -1,5 +1,5 @@
-//! The numbers of a SubjectPublicKeyInfo, more tolerant than `read::public`: an even modulus is a key that has something
-//! wrong with it, not a file that is no key.
+//! The numbers of a SubjectPublicKeyInfo, read more tolerantly than by `read::public`: an even modulus is a weakness of
+//! a key, not a reason to reject the file.
 
 use crate::read::ber::{BIT_STRING, BerReader, INTEGER, OID, SEQUENCE};
 use crate::read::public::{self, Domain, OID_DH, OID_DSA, OID_EC, OID_RSA, OID_RSA_PSS, Raw};
@@ -20,7 +20,7 @@ pub(super) enum Numbers<'a> {
         p: &'a [u8],
         y: &'a [u8],
     },
-    /// `domain` is `Err` for a curve that is written out and not over a prime field.
+    /// `domain` is `Err` for explicit parameters of a curve that is not over a prime field.
     Ec {
         domain: Result<Domain<'a>, OtherField>,
         point: &'a [u8],
@@ -31,11 +31,11 @@ pub(super) enum Numbers<'a> {
     },
 }
 
-/// The field of a curve that is written out is none of prime order.
+/// The field of an explicit curve is not of prime order.
 #[derive(Clone, Copy)]
 pub(super) struct OtherField;
 
-/// The numbers; `None` for what is no SubjectPublicKeyInfo, or of an algorithm without checks.
+/// The numbers; `None` if the bytes are not a SubjectPublicKeyInfo, or the algorithm has no checks.
 pub(super) fn read(der: &[u8]) -> Option<Numbers<'_>> {
     let mut spki = BerReader::new(der).value(SEQUENCE, "SubjectPublicKeyInfo").ok()?.children();
     let mut algorithm = spki.value(SEQUENCE, "AlgorithmIdentifier").ok()?.children();
@@ -61,7 +61,7 @@ pub(super) fn read(der: &[u8]) -> Option<Numbers<'_>> {
     })
 }
 
-/// The first INTEGERs of a sequence; more may follow.
+/// The first N INTEGERs of a sequence; more may follow.
 fn integers<const N: usize>(mut reader: BerReader<'_>) -> Option<[&[u8]; N]> {
     let mut numbers = [&[][..]; N];
     for number in &mut numbers {

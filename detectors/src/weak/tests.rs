@@ -1,5 +1,5 @@
-//! Each check against keys that it has to find and keys that it must not: `vectors.tsv`, made by
-//! `corpus/make/weak-keys.py`, which knows what each key is from having made it.
+//! Tests each check with keys that it must report and keys that it must not: `vectors.tsv`, made by
+//! `corpus/make/weak-keys.py`, which knows each key because it made it.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::read::public::Raw;
 use crate::read::text::bytes;
 use keyradius_core::hex::hex;
 
-/// A public half of which only the SubjectPublicKeyInfo counts.
+/// A public half; only its SubjectPublicKeyInfo is used.
 fn half(spki: Vec<u8>) -> PublicHalf {
     PublicHalf {
         id: KeyId { spki_sha256: Sha256::digest(&spki).into(), key_only: [0; 32] },
@@ -55,7 +55,7 @@ fn word(weakness: &Weakness) -> String {
 }
 
 #[test]
-fn every_vector_has_what_it_was_made_with_and_nothing_else() {
+fn every_vector_has_its_weaknesses_and_no_others() {
     let wrong: Vec<String> = rows()
         .iter()
         .filter_map(|row| {
@@ -69,12 +69,12 @@ fn every_vector_has_what_it_was_made_with_and_nothing_else() {
 
 #[test]
 fn every_check_has_a_hit_and_a_near_miss() {
-    // Of several keys, and of certificates: tests below.
+    // Checks of several keys and of certificates have their own tests below.
     let elsewhere = [shared::SHARED_PRIME.id, shared::SHARED_MODULUS.id, certificate::HASH.id];
     let rows = rows();
     let mut ids = BTreeSet::new();
     for check in CHECKS {
-        assert!(ids.insert(check.id), "{} stands twice", check.id);
+        assert!(ids.insert(check.id), "{} is defined twice", check.id);
         let hits = |row: &Row| row.expected.iter().any(|word| word.starts_with(check.id));
         let about = |row: &&Row| row.about == check.id;
         assert!(
@@ -90,7 +90,7 @@ fn every_check_has_a_hit_and_a_near_miss() {
 }
 
 #[test]
-fn what_is_computable_comes_first_and_is_severe() {
+fn computable_weaknesses_come_first_and_are_severe() {
     let key = row("rsa-roca", "512 bits");
     let found = check(&key);
     assert!(found.len() == 2 && found.iter().all(|weakness| weakness.computable && weakness.grade == Grade::Severe));
@@ -120,13 +120,13 @@ fn rows_of_guessable_keys_are_right() {
     }
 }
 
-/// DER of an RSA key, so that keys can be put together from the vectors' moduli.
+/// A public half of an RSA key, made from the vectors' moduli.
 fn rsa(n: &dashu_int::UBig, e: u8) -> PublicHalf {
     use crate::read::public::{PublicKey, half};
     half(&PublicKey::Rsa { n: &n.to_be_bytes(), e: &[e] })
 }
 
-/// Different primes: 2^89 - 1 and the like, and for more the first ones that pass the test above some number.
+/// The first `count` numbers above 2^128 that pass the primality test.
 fn primes(count: usize) -> Vec<dashu_int::UBig> {
     let mut candidate = (dashu_int::UBig::ONE << 128) + dashu_int::UBig::ONE;
     let mut found = Vec::new();
@@ -140,7 +140,7 @@ fn primes(count: usize) -> Vec<dashu_int::UBig> {
 }
 
 #[test]
-fn shared_primes_are_found_wherever_they_stand() {
+fn shared_primes_are_found_at_any_position() {
     let primes = primes(90);
     let product = |a: usize, b: usize| &primes[a] * &primes[b];
     // Moduli 2i * (2i + 1) share nothing; those in the table do.
@@ -155,7 +155,7 @@ fn shared_primes_are_found_wherever_they_stand() {
         // Both primes shared, with two different keys.
         (3, vec![(0, 3)], vec![0, 1, 3]),
         (8, vec![(89, 88), (88, 87), (87, 89)], vec![8, 9, 10]),
-        // A neighbour of nothing: near misses share no prime, only their beginnings.
+        // Near misses share no prime, only similar values.
         (4, vec![(86, 89), (85, 88)], vec![]),
     ] {
         let moduli = (0..count).map(|i| product(2 * i, 2 * i + 1)).chain(extra.iter().map(|&(a, b)| product(a, b)));
@@ -206,12 +206,8 @@ fn one_modulus_with_two_exponents() {
     let keys = [rsa(&n, 3), rsa(&m, 3), rsa(&n, 17), rsa(&m, 3)];
     let found = shared_primes(&keys.iter().collect::<Vec<_>>());
     let found: Vec<_> = found.iter().map(|(index, weakness)| (*index, weakness.id, weakness.computable)).collect();
-    assert_eq!(
-        found,
-        [(0, "rsa-shared-modulus", false), (2, "rsa-shared-modulus", false)],
-        "m stands there twice, no more"
-    );
-    // And a prime shared as well: both are said of both.
+    assert_eq!(found, [(0, "rsa-shared-modulus", false), (2, "rsa-shared-modulus", false)], "m only occurs twice");
+    // With a prime shared as well, both weaknesses are reported for both keys.
     let keys = [rsa(&n, 3), rsa(&n, 17), rsa(&(&primes[1] * &primes[4]), 3)];
     for block_bits in [1, 300, 1 << 23] {
         let found = shared::shared_in_blocks(&keys.iter().collect::<Vec<_>>(), block_bits);
@@ -223,10 +219,10 @@ fn one_modulus_with_two_exponents() {
 }
 
 #[test]
-fn blocks_of_any_size_find_what_pairs_do() {
+fn blocks_of_any_size_give_the_result_of_comparing_pairs() {
     let primes = primes(24);
     let product = |factors: &[usize]| factors.iter().fold(dashu_int::UBig::ONE, |product, &at| product * &primes[at]);
-    // One prime in every modulus; none but shared ones; three primes; a modulus that divides another; sizes that differ.
+    // One prime in every modulus; only shared primes; three primes; a modulus that divides another; different sizes.
     for moduli in [
         (1..20).map(|at| product(&[0, at])).collect::<Vec<_>>(),
         (0..20).map(|at| product(&[at, (at + 1) % 20])).collect(),
@@ -251,8 +247,8 @@ fn blocks_of_any_size_find_what_pairs_do() {
 }
 
 #[test]
-fn more_than_can_be_compared_is_counted() {
-    // 8192 moduli of 16,384 bits are as many bits as are taken; they need not be products for that.
+fn moduli_beyond_the_limit_are_counted() {
+    // 8192 moduli of 16,384 bits reach the limit in bits; they need not be products.
     let mut n = vec![0xc5; 2048];
     let mut keys = Vec::new();
     for last in 0..8200_u32 {
@@ -278,13 +274,13 @@ fn more_than_can_be_compared_is_counted() {
     assert_eq!(not_compared(&halves).len(), 8);
     halves.push(&keys[8199]);
     halves.push(&keys[0]);
-    assert_eq!(not_compared(&halves).len(), 8, "a modulus that stands twice counts once");
+    assert_eq!(not_compared(&halves).len(), 8, "a repeated modulus counts once");
     assert_eq!(not_compared(&halves[..8192]), [0; 0]);
 }
 
 #[test]
 fn damaged_moduli_share_nothing() {
-    // A common factor of 3 is no shared prime; a modulus with a tiny factor is reported for that alone.
+    // A common factor of 3 is not a shared prime; a modulus with a tiny factor is only reported for that.
     let primes = primes(4);
     let keys: Vec<PublicHalf> = primes.iter().map(|prime| rsa(&(prime * 3_u8), 17)).collect();
     assert_eq!(shared_primes(&keys.iter().collect::<Vec<_>>()), []);
@@ -330,9 +326,9 @@ fn hashes_of_certificates() {
     }
 }
 
-/// Keys from every vector with bytes changed, cut and repeated: whatever comes out, nothing panics and nothing hangs.
+/// Keys from every vector with bytes changed, cut and repeated: no check may panic or hang.
 #[test]
-fn damaged_keys_are_answered() {
+fn damaged_keys_do_not_panic() {
     let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
     let mut random = move |below: usize| {
         state ^= state << 13;
@@ -362,12 +358,12 @@ fn damaged_keys_are_answered() {
         let noise: Vec<u8> = (0..random(200)).map(|_| random(256) as u8).collect();
         assert_eq!(check(&half(noise)), []);
     }
-    assert!(weak.len() > 500, "most of them still are keys");
+    assert!(weak.len() > 500, "most of them are still keys");
 }
 
 #[test]
-fn the_largest_numbers_are_answered() {
-    // A release build needs some milliseconds each. Without the bounds on their lengths this test would not end.
+fn the_largest_numbers_are_checked_in_time() {
+    // A release build needs a few milliseconds each. Without the bounds on lengths this test would not end.
     use crate::read::public::{PublicKey, half};
     let ones = vec![0xff; 2048];
     let mut odd: Vec<u8> = (0..2048_u32).map(|i| (i.wrapping_mul(0x9e37_79b1) >> 24) as u8 | 1).collect();

@@ -1,5 +1,5 @@
-//! Damage: two thousand repositories with one file flipped, cut or overwritten somewhere. The scanner neither crashes nor
-//! hangs nor grows; what git can still read is found; what is lost is listed.
+//! Damage: two thousand repositories, each with one file changed, truncated or overwritten. The scanner neither crashes
+//! nor hangs nor exceeds its memory. It finds what git can still read, and lists what is lost.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,14 +10,14 @@ use super::repo::{Ground, Repo, fed, files};
 use super::rng::Rng;
 use super::seen::try_scan;
 
-/// A small repository with everything that can be damaged: packs with chains of deltas, loose objects, packed refs, an
-/// index, and another repository that it borrows from. Every second one has all of it twice, in another pack or loose: git
-/// reads the copy that is whole.
+/// A small repository with everything that can be damaged: packs with delta chains, loose objects, packed refs, an
+/// index, and another repository as its alternate. Every second one has all objects twice, in another pack or loose:
+/// git reads the undamaged copy.
 struct Victim {
     repo: Repo,
     /// Blobs with keys, and their content.
     keys: BTreeMap<String, Vec<u8>>,
-    /// What is damaged, in turn.
+    /// Files to damage, one after the other.
     files: Vec<PathBuf>,
 }
 
@@ -63,7 +63,7 @@ impl Victim {
         repo.git(&["pack-refs", "--all"]);
         repo.file("file0.conf", &docs[1].bytes());
         repo.git(&["add", "."]);
-        // Only what is in git: a work tree without files finds nothing by itself.
+        // Keys only in git: the work tree has no files to find them in.
         for number in 0..3 {
             std::fs::remove_file(repo.dir.join(format!("file{number}.conf"))).expect("removed");
         }
@@ -79,11 +79,11 @@ impl Victim {
         Self { repo, keys, files: damaged }
     }
 
-    /// The blobs with keys that git still prints as they were. `None`: git does not know it as a repository any more.
+    /// The blobs with keys that git still prints unchanged. `None` if git no longer recognises the repository.
     fn intact(&self) -> Option<Vec<&String>> {
         let mut left: Vec<&String> = self.keys.keys().collect();
         let mut intact = Vec::new();
-        // git ends at the first object that is damaged beyond its patience: ask again for what came behind.
+        // git exits at the first badly damaged object: ask again for the objects after it.
         while !left.is_empty() {
             let input = left.iter().map(|id| id.as_str()).collect::<Vec<_>>().join("\n") + "\n";
             let output = fed(&mut self.repo.command(&["cat-file", "--batch"]), input.as_bytes());
@@ -112,7 +112,7 @@ impl Victim {
         Some(intact)
     }
 
-    /// Damages a file, looks, mends it. Returns what is wrong.
+    /// Damages a file, scans, and restores the file. Returns what is wrong.
     fn strike(&self, rng: &mut Rng) -> Option<String> {
         let file = rng.pick(&self.files);
         let whole = std::fs::read(file).expect("it reads");
@@ -167,7 +167,7 @@ fn damaged(rng: &mut Rng, whole: &[u8]) -> (String, Vec<u8>) {
             (format!("{more} bytes more at {at}"), bytes)
         }
         4..7 => {
-            // The heads of files decide about the rest.
+            // The heads of files determine how the rest is read.
             let at = at % 64.min(bytes.len());
             bytes[at] ^= 1 << rng.below(8);
             (format!("a bit of byte {at}"), bytes)
@@ -179,7 +179,7 @@ fn damaged(rng: &mut Rng, whole: &[u8]) -> (String, Vec<u8>) {
     }
 }
 
-/// git writes its files without the right to change them.
+/// git makes its files read-only.
 fn replace(file: &Path, bytes: &[u8]) {
     std::fs::remove_file(file).expect("removed");
     std::fs::write(file, bytes).expect("written");

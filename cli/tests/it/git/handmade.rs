@@ -1,10 +1,10 @@
-//! Packs and objects that git would never write, with every checksum right.
+//! Packs and objects that git would never write, with valid checksums.
 
 use std::path::Path;
 
 /// An entry of a pack.
 pub(crate) struct Entry {
-    /// The id that the index gives it.
+    /// The object id in the index.
     pub(crate) id: [u8; 20],
     pub(crate) bytes: Vec<u8>,
 }
@@ -14,12 +14,12 @@ pub(crate) const BLOB: u8 = 3;
 const REF_DELTA: u8 = 7;
 
 impl Entry {
-    /// A whole object of this type that says it has `size` bytes.
+    /// A whole object of this type that claims a size of `size` bytes.
     pub(crate) fn object(kind: u8, id: [u8; 20], size: u64, zlib: &[u8]) -> Self {
         Self { id, bytes: [&head(kind, size)[..], zlib].concat() }
     }
 
-    /// A delta against the object of another id.
+    /// A delta against the object with another id.
     pub(crate) fn delta(id: [u8; 20], base: [u8; 20], delta: &[u8]) -> Self {
         Self { id, bytes: [&head(REF_DELTA, delta.len() as u64)[..], &base, &stored(delta)].concat() }
     }
@@ -37,7 +37,7 @@ fn head(kind: u8, mut size: u64) -> Vec<u8> {
     bytes
 }
 
-/// A number as deltas write it: groups of seven bits, the lowest first.
+/// A number in a delta: groups of seven bits, lowest first.
 pub(crate) fn number(mut value: u64) -> Vec<u8> {
     let mut bytes = vec![value as u8 & 0x7f];
     value >>= 7;
@@ -55,7 +55,7 @@ pub(crate) fn pack(folder: &Path, entries: &[Entry]) {
     pack_listed(folder, entries, &all, entries.len() as u32);
 }
 
-/// Does the same, but the index lists only some of the entries, and the pack says that it has another number of them.
+/// Like `pack`, but the index lists only some of the entries, and the pack declares another number of entries.
 pub(crate) fn pack_listed(folder: &Path, entries: &[Entry], listed: &[usize], declared: u32) {
     let mut pack = [&b"PACK"[..], &2_u32.to_be_bytes(), &declared.to_be_bytes()].concat();
     let mut rows: Vec<([u8; 20], u32, u32)> = Vec::new();
@@ -84,7 +84,7 @@ pub(crate) fn pack_listed(folder: &Path, entries: &[Entry], listed: &[usize], de
     std::fs::write(folder.join(format!("{name}.idx")), index).expect("written");
 }
 
-/// Writes a loose object below an `objects` folder, whatever its bytes.
+/// Writes a loose object below an `objects` folder, with arbitrary bytes.
 pub(crate) fn loose(objects: &Path, id: &[u8; 20], zlib: &[u8]) {
     let name = hex(id);
     let folder = objects.join(&name[..2]);
@@ -102,7 +102,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
-/// A zlib stream that compresses nothing (RFC 1951 3.2.4).
+/// A zlib stream of stored blocks (RFC 1951 3.2.4).
 pub(crate) fn stored(bytes: &[u8]) -> Vec<u8> {
     let mut out = vec![0x78, 0x01];
     let mut chunks = bytes.chunks(0xffff).peekable();
@@ -124,8 +124,8 @@ pub(crate) fn stored(bytes: &[u8]) -> Vec<u8> {
     out
 }
 
-/// A zlib stream of `start` and then zeros, 258 at a time: 13 bits for each (RFC 1951 3.2.6). Returns it and its length
-/// when inflated.
+/// A zlib stream of `start` and then zeros, 258 at a time: 13 bits for each (RFC 1951 3.2.6). Returns the stream and
+/// its inflated length.
 pub(crate) fn bomb(start: &[u8], repeats: u64) -> (Vec<u8>, u64) {
     let mut bits = Bits { out: vec![0x78, 0x01], word: 0, count: 0 };
     bits.push(0b011, 3);
@@ -133,7 +133,7 @@ pub(crate) fn bomb(start: &[u8], repeats: u64) -> (Vec<u8>, u64) {
         bits.literal(byte);
     }
     for _ in 0..repeats {
-        // Code 285, 258 bytes, and distance code 0, one byte back.
+        // Code 285 (258 bytes), and distance code 0 (one byte back).
         bits.code(0b1100_0101, 8);
         bits.code(0, 5);
     }
@@ -145,7 +145,7 @@ pub(crate) fn bomb(start: &[u8], repeats: u64) -> (Vec<u8>, u64) {
         a = (a + u64::from(byte)) % 65521;
         b = (b + a) % 65521;
     }
-    // A zero leaves the first sum as it is.
+    // A zero byte does not change the first sum.
     b = (b + a * ((repeats * 258 + 1) % 65521)) % 65521;
     let adler = (b as u32) << 16 | a as u32;
     let mut out = bits.out;
@@ -153,7 +153,7 @@ pub(crate) fn bomb(start: &[u8], repeats: u64) -> (Vec<u8>, u64) {
     (out, size)
 }
 
-/// Bits as deflate packs them: from the lowest of each byte.
+/// Bits in deflate order: lowest first in each byte.
 struct Bits {
     out: Vec<u8>,
     word: u32,
@@ -171,7 +171,7 @@ impl Bits {
         }
     }
 
-    /// A Huffman code: its highest bit comes first.
+    /// A Huffman code: highest bit first.
     fn code(&mut self, value: u32, bits: u32) {
         self.push(value.reverse_bits() >> (32 - bits), bits);
     }
@@ -227,7 +227,7 @@ pub(crate) fn crc32(bytes: &[u8]) -> u32 {
     })
 }
 
-/// git reads what is made here, as long as nothing is wrong with it.
+/// git reads these packs, as long as they are valid.
 #[test]
 fn git_reads_handmade_packs() {
     use super::repo::{Ground, Repo};

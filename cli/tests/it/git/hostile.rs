@@ -1,4 +1,5 @@
-//! Repositories made to do harm: nothing hangs, nothing grows, nothing is executed, and the keys beside the trap are found.
+//! Hostile repositories: the scan does not hang, exceed its memory or execute anything, and finds the keys next to the
+//! trap.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,8 +10,8 @@ use super::repo::{Ground, Repo, files};
 use super::rng::Rng;
 use super::seen::{Seen, scan};
 
-/// A repository with one commit, whose file `key.pem` holds a key and is not in the work tree any more. Returns the blob's
-/// id too.
+/// A repository with one commit, whose file `key.pem` contains a key and is no longer in the work tree. Also returns
+/// the blob's id.
 fn small(folder: &Path) -> (Repo, String) {
     let repo = Repo::init(folder, &[]);
     let mut plants = Plants::default();
@@ -75,7 +76,7 @@ fn alternates_of_every_kind() {
     finds(&repo, &[&id], "a FIFO");
 }
 
-/// git follows alternates five deep; what lies behind is not silently left out.
+/// git follows alternates five levels deep; deeper ones are not silently left out.
 #[test]
 fn a_long_chain_of_alternates() {
     let ground = Ground::new("hostile-chain");
@@ -159,7 +160,7 @@ fn files_of_a_repository_that_are_no_files() {
                 "directory" => std::fs::create_dir(&path).expect("made"),
                 _ => symlink("/dev/zero", &path).expect("linked"),
             }
-            // Without HEAD or with another common directory it is no repository to git; then it is enough not to hang.
+            // Without HEAD or with another common directory, git sees no repository; then the scan only must not hang.
             if matches!(name, "HEAD" | "commondir") {
                 let seen = scan(&repo.dir, &["."]);
                 assert!(seen.objects().contains(&id) || !seen.complete(), "{name} is a {kind}: {:?}", seen.gaps());
@@ -169,7 +170,7 @@ fn files_of_a_repository_that_are_no_files() {
             std::fs::remove_dir_all(&repo.dir).expect("removed");
         }
     }
-    // Old versions of git wrote HEAD as a link.
+    // Old versions of git wrote HEAD as a symbolic link.
     let (repo, id) = small(&ground.join("linked-head"));
     std::fs::remove_file(repo.dir.join(".git/HEAD")).expect("removed");
     symlink("refs/heads/main", repo.dir.join(".git/HEAD")).expect("linked");
@@ -276,7 +277,7 @@ fn deep_chains_and_deep_trees() {
         let line = format!("line {number} {:x}\n", rng.next());
         text.push_str(&line);
         let text = if number % 500 == 499 { text.clone() + &plants.pem(&mut rng) } else { text.clone() };
-        // The last kilobytes only, or the chain would take a gigabyte.
+        // Only the last kilobytes, or the chain would take a gigabyte.
         let text = &text[text.len().saturating_sub(3000)..];
         stream.extend(format!("blob\nmark :{}\ndata {}\n{text}\n", number + 1, text.len()).into_bytes());
     }
@@ -304,7 +305,7 @@ fn packs_made_by_hand() {
     let ground = Ground::new("hostile-packs");
     let base = vec![b'x'; 1 << 20];
     let id = |name: &str| blob_id(name.as_bytes());
-    // Twenty gigabytes from a delta of ninety kilobytes: copies of the whole base, again and again.
+    // Twenty gigabytes from a delta of ninety kilobytes: repeated copies of the whole base.
     let copies = [&[0xf0_u8, 0, 0, 16][..]].concat().repeat(20_000);
     let delta = |size: u64, code: &[u8]| [&number(1 << 20)[..], &number(size), code].concat();
     let (zeros, zeros_size) = bomb(b"", 2_000_000);
@@ -335,8 +336,8 @@ fn packs_made_by_hand() {
         let (repo, key) = small(&ground.join(name));
         pack(&repo.dir.join(".git/objects/pack"), &entries);
         let seen = finds(&repo, &[&key], name);
-        // A blob of zeros, however large, can be read in windows; and that a blob without a key is not what its name
-        // says is not worth a digest of every blob.
+        // A blob of zeros of any size can be read in windows. A wrong id of a blob without a key is not worth a digest
+        // of every blob.
         let told = !matches!(name, "bomb" | "wrong id");
         assert!(!told || !seen.complete(), "{name}: nothing is said");
         std::fs::remove_dir_all(&repo.dir).expect("removed");
@@ -358,7 +359,7 @@ fn packs_made_by_hand() {
     }
 }
 
-/// A key in an object that does not have the name it is found under is reported, and so is the damage.
+/// A key in an object stored under another id is reported, and so is the damage.
 #[test]
 fn a_key_under_a_false_name() {
     let ground = Ground::new("hostile-name");
@@ -374,7 +375,7 @@ fn a_key_under_a_false_name() {
     assert_eq!(seen.json["findings"].as_array().map(Vec::len), Some(2), "the key is a key all the same");
 }
 
-/// Repositories of other users, and names that are no text.
+/// Repositories of other users, and names that are not valid text.
 #[cfg(unix)]
 #[test]
 fn strange_owners_and_strange_names() {
@@ -387,7 +388,7 @@ fn strange_owners_and_strange_names() {
     ]
     .concat();
     repo.feed(&["fast-import", "--quiet", "--done"], &stream);
-    // Works for the superuser only; for others the repository stays their own, which has to work as well.
+    // This works for the superuser only; otherwise the repository remains the user's own, which has to work as well.
     let _ = Command::new("chown").args(["-R", "12345:12345"]).arg(&repo.dir).output();
     let odd = repo.git(&["rev-parse", "odd^{tree}"]);
     let odd = repo.git(&["ls-tree", &odd]).split(['\t', ' ']).nth(2).expect("an id").to_owned();

@@ -1,5 +1,5 @@
-//! A repository at random: a story, and everything beside it that leaves objects behind: the stash, amended and dropped
-//! commits, the index, objects that nothing leads to, tags of blobs.
+//! A random repository: a history, and everything else that leaves objects: stashes, amended and dropped commits, the
+//! index, unreachable objects, tags of blobs.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use super::repo::Repo;
 use super::rng::Rng;
 use super::story::Story;
 
-/// A repository, all of its objects loose, and what was planted in it.
+/// A repository with loose objects only, and the keys planted in it.
 pub(crate) struct Lab {
     pub(crate) seed: u64,
     pub(crate) repo: Repo,
@@ -16,7 +16,7 @@ pub(crate) struct Lab {
 }
 
 impl Lab {
-    /// The one of this seed, in `folder`, which must not exist. `init` goes to `git init`.
+    /// The repository of a seed, in `folder`, which must not exist. `init` is passed to `git init`.
     pub(crate) fn new(seed: u64, folder: &Path, init: &[&str]) -> Self {
         let repo = Repo::init(folder, init);
         let (mut rng, mut plants) = (Rng::new(seed), Plants::default());
@@ -76,7 +76,7 @@ impl Lab {
         }
     }
 
-    /// A commit and a blob that nothing leads to.
+    /// An unreachable commit and an unreachable blob.
     fn nothing_leads_there(&mut self, rng: &mut Rng) {
         let (first, second) = (self.pem(rng), self.pem(rng));
         let repo = &self.repo;
@@ -85,18 +85,18 @@ impl Lab {
         let tree = repo.feed_line(&["mktree"], format!("100644 blob {blob}\tlost.pem\n").as_bytes());
         repo.git(&["commit-tree", "-m", "Lost", "-p", "main", &tree]);
         if self.seed % 3 == 1 {
-            // Staged again where the lost commit had it: not lost any more.
+            // Staged again at the path of the lost commit: no longer lost.
             repo.git(&["update-index", "--add", "--cacheinfo", &format!("100644,{blob},lost.pem")]);
         }
     }
 
-    /// A key that is staged, one that was staged and changed since, and one that git knows nothing of.
+    /// A key that is staged, one that was staged and later changed, and an untracked one.
     fn index(&mut self, rng: &mut Rng) {
         let (first, second, third) = (self.pem(rng), self.pem(rng), self.pem(rng));
         self.repo.file("staged.pem", &first);
         self.repo.file("staged-then-changed.pem", &second);
         self.repo.git(&["add", "staged.pem", "staged-then-changed.pem"]);
-        // A key that is in the history already, staged under another name.
+        // A key that is already in the history, staged under another name.
         let known = format!("100644,{},staged-copy.pem", self.repo.git(&["rev-parse", "stash@{0}:amended.pem"]));
         self.repo.git(&["update-index", "--add", "--cacheinfo", &known]);
         self.repo.file("staged-then-changed.pem", b"gone from here\n");

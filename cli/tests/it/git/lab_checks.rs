@@ -1,4 +1,4 @@
-//! The laboratory itself: its repositories are sound, hold what they are said to hold, and are the same every time.
+//! Checks of the laboratory itself: its repositories are valid, contain what they should, and are the same every time.
 
 use std::collections::BTreeSet;
 
@@ -45,9 +45,9 @@ fn every_kind_of_object_and_every_reach_holds_a_planted_key() {
             }
         }
         let all = [Reach::Refs, Reach::Stash, Reach::Reflog, Reach::Index, Reach::Unreachable];
-        // What is staged again is not lost.
+        // A staged blob is not lost.
         assert!(seed % 3 == 1 || reaches == all.into(), "seed {seed}: {reaches:?}");
-        // The blob that nothing leads to, and the one that only a tag names.
+        // The unreachable blob, and the one that only a tag refers to.
         assert!(nowhere >= 2 && removed > 0, "seed {seed}: {nowhere} {removed}");
     }
     assert_eq!(kinds, ["blob", "commit", "tag"].map(str::to_owned).into());
@@ -67,7 +67,7 @@ fn what_is_planted_is_found_in_files() {
     }
 }
 
-/// The laboratory's reading of `git diff-tree` against `git log --find-object`, which people would use.
+/// The laboratory's evaluation of `git diff-tree` against `git log --find-object`, which people would use.
 #[test]
 fn commits_that_git_log_names_are_those_of_the_oracle() {
     let ground = Ground::new("lab-log");
@@ -87,7 +87,7 @@ fn commits_that_git_log_names_are_those_of_the_oracle() {
     }
 }
 
-/// Every variant is sound by the word of git, and is what its name says.
+/// git finds every variant valid, and each variant is what its name says.
 #[test]
 fn variants_are_sound_and_are_what_they_are_called() {
     let ground = Ground::new("lab-variants");
@@ -130,7 +130,7 @@ fn variants_are_sound_and_are_what_they_are_called() {
     let deepest =
         chains.lines().filter_map(|line| line.strip_prefix("chain length = ")?.split(':').next()?.parse().ok());
     assert!(deepest.max() > Some(2), "{chains}");
-    // A thin pack that was completed ends in the bases it lacked, so it holds objects that the first one holds too.
+    // A completed thin pack ends with the bases it lacked, so it contains objects of the first pack too.
     let pushed = Repo::at(ground.join("thin-push/repo.git"));
     let held: usize = files(&pushed.dir, ".idx")
         .iter()

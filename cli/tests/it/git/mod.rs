@@ -1,8 +1,8 @@
-//! The git laboratory: repositories made at random with the real git, stored in every way that git can store them, scanned,
-//! and held against what git itself says.
+//! The git laboratory: random repositories made with the real git, stored in every way that git supports, scanned, and
+//! compared with git's own answers.
 //!
-//! `lab` makes a history, `variant` stores it, `oracle` asks git, `seen` reads the report; the rest are tests. Every
-//! repository comes from a seed, which a failing test names. Nothing is needed but git and a POSIX shell.
+//! `lab` makes a history, `variant` stores it, `oracle` queries git, `seen` reads the report; the other modules are
+//! tests. Every repository comes from a seed, which a failing test prints. Needs only git and a POSIX shell.
 
 mod faults;
 pub(crate) mod handmade;

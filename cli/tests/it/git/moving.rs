@@ -1,4 +1,4 @@
-//! A repository that is repacked while it is read: packs vanish under the scanner and others take their place.
+//! A repository that is repacked while it is read: packs disappear during the scan, and others replace them.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,7 @@ use super::seen::{Sighting, as_files, scan};
 fn a_repository_that_is_repacked_while_it_is_read_loses_nothing_in_silence() {
     let ground = Ground::new("moving");
     let lab = Lab::new(8, &ground.join("lab"), &[]);
-    // What nothing leads to may go: that is what the repacking is for.
+    // Unreachable objects may disappear: removing them is a purpose of repacking.
     let kept = ids(&lab.repo, &["rev-list", "--objects", "--all", "--reflog", "--indexed-objects"]);
     let all = as_files(&objects(&lab.repo), &ground.join("files"));
     let expected: BTreeSet<Sighting> = all.into_iter().filter(|key| kept.contains(&key.object)).collect();
@@ -56,18 +56,18 @@ fn a_repository_that_is_repacked_while_it_is_read_loses_nothing_in_silence() {
         .map(|(run, missed, _)| format!("run {run}: missed {missed:?}"))
         .collect();
     assert!(silent.is_empty(), "{silent:#?}");
-    // git let none of them go.
+    // git kept all of them.
     let left = ids(&lab.repo, &["cat-file", "--batch-all-objects", "--batch-check"]);
     assert!(expected.iter().all(|key| left.contains(&key.object)));
-    // Each of these runs began and ended with every key in the repository.
+    // Each of these runs started and ended with every key in the repository.
     assert!(told <= 3, "{told} of 30 runs lost keys, with a gap, in {rounds} rounds of repacking");
 }
 
-/// Every packed object becomes a loose one, and the packs go.
+/// Unpacks every packed object into a loose one and removes the packs.
 fn unpack(repo: &Repo) {
     for pack in super::repo::files(&repo.dir.join(".git/objects/pack"), ".pack") {
         let bytes = std::fs::read(&pack).expect("a pack");
-        // `git unpack-objects` writes only what is not there yet, so it has to do so elsewhere.
+        // `git unpack-objects` only writes missing objects, so it has to run in another repository.
         let elsewhere = Repo::init(repo.dir.with_file_name("elsewhere.git"), &["--bare"]);
         elsewhere.feed(&["unpack-objects", "-q"], &bytes);
         for loose in super::repo::files(&elsewhere.dir.join("objects"), "") {

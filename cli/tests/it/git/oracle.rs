@@ -1,4 +1,4 @@
-//! What git says about a repository.
+//! git's answers about a repository.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ pub(crate) struct Object {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// Every object of a repository and of what it borrows from.
+/// Every object of a repository and of its alternates.
 pub(crate) fn objects(repo: &Repo) -> BTreeMap<String, Object> {
     let output = repo.feed(&["cat-file", "--batch-all-objects", "--unordered", "--buffer", "--batch"], b"");
     let (mut rest, mut all) = (&output[..], BTreeMap::new());
@@ -27,7 +27,7 @@ pub(crate) fn objects(repo: &Repo) -> BTreeMap<String, Object> {
     all
 }
 
-/// What `coverage.repositories[]` has to say.
+/// The expected counts in `coverage.repositories[]`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Counts {
     pub(crate) objects: u64,
@@ -46,7 +46,7 @@ pub(crate) fn listing(repo: &Repo) -> Vec<(String, String, u64)> {
     words.map(|word| (word[0].into(), word[1].into(), word[2].parse().expect("a size"))).collect()
 }
 
-/// Counts of them.
+/// Counts of all objects.
 pub(crate) fn counts(repo: &Repo) -> Counts {
     let mut counts = Counts::default();
     for (_, kind, size) in listing(repo) {
@@ -65,7 +65,8 @@ pub(crate) fn counts(repo: &Repo) -> Counts {
     counts
 }
 
-/// The same counts as libgit2 makes them, which shares no code with git. `None` for what it cannot open: SHA-256, reftables.
+/// The counts by libgit2, which shares no code with git. `None` for repositories that it cannot open: SHA-256,
+/// reftables.
 pub(crate) fn counts_of_libgit2(repo: &Repo) -> Option<Counts> {
     let repository = git2::Repository::open(&repo.dir).ok()?;
     let odb = repository.odb().ok()?;
@@ -77,7 +78,7 @@ pub(crate) fn counts_of_libgit2(repo: &Repo) -> Option<Counts> {
     .ok()?;
     let mut counts = Counts::default();
     for id in ids {
-        // Read as a whole, so that every delta is applied.
+        // Read completely, so that every delta is applied.
         let object = odb.read(id).unwrap_or_else(|error| panic!("{id}: {error}"));
         let count = match object.kind() {
             git2::ObjectType::Blob => &mut counts.blobs,
@@ -100,7 +101,7 @@ pub(crate) fn ids(repo: &Repo, args: &[&str]) -> BTreeSet<String> {
     repo.git(args).lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect()
 }
 
-/// Where something leads from; the first is the best.
+/// How an object is reachable; best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Reach {
     Refs,
@@ -126,17 +127,17 @@ impl Reach {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Truth {
     pub(crate) reach: Reach,
-    /// Every commit that has it there and none of whose parents has.
+    /// Every commit that has the blob there, and none of whose parents has.
     pub(crate) everywhere: BTreeSet<String>,
-    /// The first of them: of the best reach, no child of another one, the oldest. More than one only if they are of the same
-    /// second.
+    /// The first of them: best reachable, not a descendant of another one, oldest. Several only if their times are
+    /// equal.
     pub(crate) introduced: BTreeSet<String>,
-    /// Empty: it was never taken away.
+    /// Empty if the blob was never removed.
     pub(crate) removed: BTreeSet<String>,
     pub(crate) at_head: bool,
 }
 
-/// One line of `git diff-tree`: what a path held before and after.
+/// One line of `git diff-tree`: the blob at a path before and after.
 struct Change {
     path: String,
     before: String,
@@ -146,19 +147,19 @@ struct Change {
 struct Commit {
     parents: Vec<String>,
     date: i64,
-    /// One list for each parent in which anything differs.
+    /// One list for each parent with any difference.
     changes: Vec<Change>,
 }
 
-/// The history of a repository, of unreachable commits too.
+/// The history of a repository, including unreachable commits.
 pub(crate) struct History {
     commits: BTreeMap<String, Commit>,
-    /// Commits of each way to lead somewhere.
+    /// Commits by their way to be reached.
     reached: Vec<(Reach, BTreeSet<String>)>,
-    /// What HEAD's tree holds.
+    /// The tree of HEAD.
     head: BTreeMap<String, String>,
     head_commits: BTreeSet<String>,
-    /// What the indexes of all work trees hold: paths and blobs.
+    /// The indexes of all work trees: paths and blobs.
     index: BTreeSet<(String, String)>,
 }
 
@@ -178,7 +179,7 @@ impl History {
         read_changes(&repo.feed(&diff, input.as_bytes()), &mut commits);
 
         let walk = |args: &[&str]| ids(repo, &[&["rev-list"], args].concat());
-        // Older stashes are in the reflog of the stash, which a clone does not have.
+        // Older stashes are in the stash's reflog, which a clone does not have.
         let stash = if repo.attempt(&["rev-parse", "-q", "--verify", "refs/stash"]).status.success() {
             let entries = repo.git(&["reflog", "show", "--format=%H", "refs/stash"]);
             walk(&["refs/stash"].into_iter().chain(entries.lines()).collect::<Vec<_>>())
@@ -200,7 +201,7 @@ impl History {
         }
     }
 
-    /// Every path that ever held a blob, and what git knows of it there.
+    /// Every path where the blob ever was, with git's facts about it.
     pub(crate) fn places(&self, blob: &str) -> BTreeMap<String, Truth> {
         let mut places = BTreeMap::new();
         let mut paths: BTreeSet<&String> =
@@ -227,7 +228,7 @@ impl History {
             if !here.is_empty() {
                 let introduced = self.ends(&here, |a, b| self.leads(b, a), |date| date);
                 let removed = if at_head { BTreeSet::new() } else { self.removed(blob, path) };
-                // What is staged is not lost.
+                // A staged blob is not lost.
                 let staged = self.index.iter().any(|entry| entry.0 == path && entry.1 == blob);
                 let staged = *reach == Reach::Unreachable && staged;
                 let reach = if staged { Reach::Index } else { *reach };
@@ -239,7 +240,7 @@ impl History {
         Truth { reach: Reach::Index, everywhere, introduced, removed, at_head }
     }
 
-    /// The last commit below HEAD that took it away: one that is like none of its parents at this path, else a merge that
+    /// The last commit below HEAD that removed it: one that differs from all its parents at this path, or a merge that
     /// chose a parent without it.
     fn removed(&self, blob: &str, path: &str) -> BTreeSet<String> {
         let mut chosen = [BTreeSet::new(), BTreeSet::new()];
@@ -254,7 +255,7 @@ impl History {
         self.ends(removals, |a, b| self.leads(a, b), |date| -date)
     }
 
-    /// Those that no other one is `beyond`; of these the ones that come first by `order` of the date.
+    /// Items without another one `beyond` them; of these, the first by `order` of the date.
     fn ends(
         &self,
         among: &BTreeSet<&String>,
@@ -283,7 +284,7 @@ impl History {
     }
 }
 
-/// Paths and blobs of a listing; the id is this word of each line.
+/// Paths and blobs of a listing; the id is the given word of each line.
 fn tree(repo: &Repo, args: &[&str], word: usize) -> Vec<(String, String)> {
     let lines = repo.git(args);
     let entries = lines.split('\0').filter_map(|line| line.split_once('\t'));
@@ -296,7 +297,8 @@ fn work_trees(repo: &Repo) -> Vec<Repo> {
     list.split('\0').filter_map(|line| line.strip_prefix("worktree ")).map(Repo::at).collect()
 }
 
-/// Reads what `git diff-tree --stdin -z` prints: the commit, then `:mode mode before after letter`, path, again and again.
+/// Parses the output of `git diff-tree --stdin -z`: the commit, then `:mode mode before after letter` and path,
+/// repeated.
 fn read_changes(output: &[u8], commits: &mut BTreeMap<String, Commit>) {
     let text = String::from_utf8_lossy(output);
     let (mut words, mut commit) = (text.split('\0'), String::new());
@@ -312,12 +314,12 @@ fn read_changes(output: &[u8], commits: &mut BTreeMap<String, Commit>) {
     }
 }
 
-/// The names of branches and of tags whose history holds a commit, as people write them, sorted.
+/// The names of branches and of tags whose history contains a commit, in short form, sorted.
 pub(crate) fn containing(repo: &Repo, commit: &str) -> [Vec<String>; 2] {
     let below = ["refs/heads", "refs/remotes", "refs/tags"];
     let format = "--format=%(symref) %(refname)";
     let lines = repo.git(&[&["for-each-ref", format, "--contains", commit][..], &below].concat());
-    // A symbolic ref (`origin/HEAD`) is a second name of a branch, not a second branch.
+    // A symbolic ref (`origin/HEAD`) is another name of a branch, not another branch.
     let names: Vec<&str> = lines.lines().filter_map(|line| line.strip_prefix(' ')).collect();
     let short = |prefixes: &[&str]| {
         let mut short: Vec<String> = names

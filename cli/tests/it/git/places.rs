@@ -1,4 +1,4 @@
-//! Where a repository may lie, and what is read if only a part of it is named.
+//! Where a repository may be, and what is read if only a part of it is named.
 
 #![cfg(unix)]
 
@@ -9,7 +9,7 @@ use super::repo::{Ground, Repo};
 use super::rng::Rng;
 use super::seen::scan;
 
-/// A repository in which only the history holds the key; the id of its blob.
+/// A repository with the key in its history only; and the id of the key's blob.
 fn buried(ground: &Ground, name: &str) -> (Repo, String) {
     let repo = Repo::init(ground.join(name), &[]);
     repo.file("src/key.pem", Plants::default().pem(&mut Rng::new(77)).as_bytes());
@@ -84,7 +84,7 @@ fn a_history_that_was_asked_for_is_read_or_the_scan_is_incomplete() {
     };
     let run = |dir: &std::path::Path, args: &[&str]| ceiled(dir, args, ground.path());
     let src = repo.dir.join("src");
-    // git looks no further up than the ceiling, and neither does the note.
+    // git does not search above the ceiling; nor does the note.
     let (code, text) = ceiled(&src, &["."], &repo.dir);
     assert_eq!((code, text.contains("is a part of")), (Some(0), false), "{text}");
     for (dir, args, code, said) in [

@@ -1,13 +1,13 @@
-//! Files that hold keys: what a key looks like inside other files, and the edits that files go through.
+//! Files with keys: the forms of a key inside other files, and the edits of such files.
 //!
-//! The edits aim at delta compression: a key that is rotated leaves its header to be copied from the base, a key that was
-//! cut in two is joined by removing what stood between, a placeholder gets its body.
+//! The edits target delta compression: a rotated key leaves its header to be copied from the base, a key cut in two is
+//! joined by removing the text between, a placeholder is filled in.
 
 use super::repo::find;
 use super::rng::Rng;
 use crate::workshop::base64;
 
-/// What comes before the 32 bytes of an Ed25519 key in PKCS#8 (RFC 8410 7).
+/// The bytes before the 32 bytes of an Ed25519 key in PKCS#8 (RFC 8410 7).
 const HEAD: [u8; 16] = [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 
 const WORDS: &[&str] = &[
@@ -19,24 +19,24 @@ const WORDS: &[&str] = &[
 /// How a key is written into a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dress {
-    /// As `openssl` writes it.
+    /// The form written by `openssl`.
     Pem,
-    /// Indented below a key of a YAML file.
+    /// Indented under a YAML key.
     Yaml,
     /// String literals of C.
     C,
     /// One line of JSON.
     Json,
-    /// Base64 of the DER form, as values of configurations are.
+    /// Base64 of the DER form, as in configuration values.
     Base64,
-    /// DER: the only one for binary files.
+    /// DER: the only form for binary files.
     Der,
 }
 
 impl Dress {
     pub(crate) const TEXT: [Self; 5] = [Self::Pem, Self::Yaml, Self::C, Self::Json, Self::Base64];
 
-    /// The key's bytes in this dress. `body` is base64, or what stands there instead.
+    /// The key's bytes in this form. `body` is base64, or the text in its place.
     fn put_on(self, der: &[u8], body: &str) -> Vec<u8> {
         let label = "PRIVATE KEY";
         let (begin, end) = (format!("-----BEGIN {label}-----"), format!("-----END {label}-----"));
@@ -57,9 +57,9 @@ impl Dress {
 #[derive(Clone, Debug)]
 enum Part {
     Filler(Vec<u8>),
-    /// A key's place without a key.
+    /// A placeholder instead of a key.
     Placeholder(Dress),
-    /// A key; with `cut`, these bytes stand in its middle.
+    /// A key; `cut` is a text inserted in its middle.
     Key {
         der: Vec<u8>,
         dress: Dress,
@@ -75,7 +75,7 @@ pub(crate) struct Doc {
 }
 
 impl Doc {
-    /// One of `parts` pieces without a key.
+    /// A file of `parts` pieces without a key.
     pub(crate) fn new(rng: &mut Rng, binary: bool, parts: usize) -> Self {
         Self { binary, parts: (0..parts).map(|_| filler(rng, binary)).collect() }
     }
@@ -84,7 +84,7 @@ impl Doc {
         self.parts.iter().flat_map(Part::bytes).collect()
     }
 
-    /// A few lines come, go and change.
+    /// Adds, removes and changes a few lines.
     pub(crate) fn edit(&mut self, rng: &mut Rng) {
         for _ in 0..rng.between(1, 4) {
             let at = rng.below(self.parts.len() + 1);
@@ -98,14 +98,15 @@ impl Doc {
         }
     }
 
-    /// A key comes in.
+    /// Adds a key.
     pub(crate) fn plant(&mut self, rng: &mut Rng, plants: &mut Plants) {
         let dress = if self.binary { Dress::Der } else { *rng.pick(&Dress::TEXT) };
         let key = plants.key(rng, dress);
         self.parts.insert(rng.below(self.parts.len() + 1), key);
     }
 
-    /// Something happens to a key: it is rotated, removed, cut in two, or made a placeholder. Returns whether there was one.
+    /// Changes a key: rotates it, removes it, cuts it in two, or replaces it with a placeholder. Returns whether there
+    /// was one.
     pub(crate) fn trouble(&mut self, rng: &mut Rng, plants: &mut Plants) -> bool {
         let places: Vec<usize> =
             (0..self.parts.len()).filter(|&at| !matches!(self.parts[at], Part::Filler(_))).collect();
@@ -159,7 +160,7 @@ fn filler(rng: &mut Rng, binary: bool) -> Part {
     Part::Filler(format!("{}: {}\n", rng.below(1000), words.join(" ")).into_bytes())
 }
 
-/// Every key that was made, in every dress it was given.
+/// Every key that was made, in every form that it was given.
 #[derive(Default)]
 pub(crate) struct Plants(Vec<(Vec<u8>, Dress)>);
 
@@ -184,9 +185,9 @@ impl Plants {
         self.0.len()
     }
 
-    /// Whether a key stands in these bytes whole, as it was written.
+    /// Whether a key is completely present in these bytes, as it was written.
     pub(crate) fn any_in(&self, bytes: &[u8]) -> bool {
-        // Both ways to write a key have a start that all keys share: no need to look for each of them.
+        // Both forms of a key have a common start for all keys: no need to search for each key.
         let heads = [HEAD.to_vec(), base64(&HEAD).as_bytes()[..20].to_vec()];
         let begins = heads.iter().any(|head| find(head, bytes).is_some());
         begins && self.0.iter().any(|(der, dress)| find(&dress.put_on(der, &base64(der)), bytes).is_some())

@@ -1,4 +1,4 @@
-//! Who brought a key in, when, where, whether it is still there: keyradius and git agree on every place of every key.
+//! Who added a key, when, where, and whether it is still there: keyradius and git agree on every place of every key.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -11,13 +11,13 @@ use super::repo::{Ground, Repo};
 use super::seen::{Hit, Seen, scan};
 use super::variant::variant;
 
-/// What git says, asked once for each commit.
+/// git's answers, queried once per commit.
 struct Archive<'a> {
     repo: &'a Repo,
     history: History,
     commits: BTreeMap<String, Value>,
     branches: BTreeMap<String, [Vec<String>; 2]>,
-    /// Objects that something leads to, the best first.
+    /// Reachable objects, best first.
     reachable: Vec<(Reach, BTreeSet<String>)>,
 }
 
@@ -33,7 +33,7 @@ impl<'a> Archive<'a> {
         Self { repo, history: History::of(repo), commits: BTreeMap::new(), branches: BTreeMap::new(), reachable }
     }
 
-    /// A commit as the report writes it.
+    /// A commit in the form of the report.
     fn commit(&mut self, id: Option<&String>) -> Value {
         let Some(id) = id else { return Value::Null };
         let read = || {
@@ -48,15 +48,15 @@ impl<'a> Archive<'a> {
         self.commits.entry(id.clone()).or_insert_with(read).clone()
     }
 
-    /// Branches and tags whose history holds it.
+    /// Branches and tags whose history contains it.
     fn containing(&mut self, id: &str) -> [Vec<String>; 2] {
         let ask = || containing(self.repo, id);
         self.branches.entry(id.to_owned()).or_insert_with(ask).clone()
     }
 
-    /// What the report has to say about a blob at a path.
+    /// The expected report on a blob at a path.
     fn place(&mut self, truth: &Truth) -> Value {
-        // Branches and tags of a place are those that have any commit that brought it there.
+        // The branches and tags of a place are those with any commit that added it there.
         let (mut branches, mut tags) = (BTreeSet::new(), BTreeSet::new());
         for id in &truth.everywhere {
             let [some_branches, some_tags] = self.containing(id);
@@ -106,7 +106,7 @@ fn check(repo: &Repo, seen: &Seen) -> Vec<String> {
     wrong
 }
 
-/// Commits, tags, and blobs that no tree of any commit holds.
+/// Commits, tags, and blobs that are in no tree of any commit.
 fn pathless(archive: &mut Archive<'_>, hit: &Hit) -> Option<String> {
     let object = &hit.object;
     let reach = archive.reachable.iter().find(|(_, objects)| objects.contains(object)).map(|(reach, _)| *reach);
@@ -134,7 +134,7 @@ fn differences(hit: &Hit, expected: &Value) -> Option<String> {
     (!told.is_empty()).then(|| format!("{kind} {object} at {path:?}: {}", told.join("; ")))
 }
 
-/// A blob that lies in the work tree is named by its file; another one by its path and the start of its id.
+/// A blob that is in the work tree is named by its file; another one by its path and the start of its id.
 fn misplaced(repo: &Repo, hit: &Hit, path: &str) -> Option<String> {
     let on_disk = std::fs::read(repo.dir.join(path)).is_ok_and(|bytes| {
         let folder = Repo::at(repo.git_dir());
@@ -146,12 +146,12 @@ fn misplaced(repo: &Repo, hit: &Hit, path: &str) -> Option<String> {
     (!fine).then(|| format!("{} at {path:?}: lies at {expected}, told is {}", hit.object, hit.origin, path = hit.path))
 }
 
-/// A path as an origin prints it.
+/// A path as printed in an origin.
 fn printable(path: &str) -> String {
     path.chars().map(|c| if c.is_control() { format!("\\x{:02x}", c as u32) } else { c.into() }).collect()
 }
 
-/// Every seed in this variant.
+/// Checks every seed in this variant.
 fn check_variant(name: &str, seeds: impl Iterator<Item = u64>) {
     let ground = Ground::new(&format!("provenance-{name}"));
     let mut complaints = Vec::new();

@@ -1,4 +1,4 @@
-//! Parts of a history: `--history head|none|A..B` and `--since` read what git lists for the same words.
+//! Parts of a history: `--history head|none|A..B` and `--since` read what git lists for the same arguments.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -10,7 +10,7 @@ use super::rng::Rng;
 use super::seen::{Sighting, as_files, scan};
 use super::variant::variant;
 
-/// A bare repository, so that nothing is found in a work tree or an index, and what is in its objects.
+/// A bare repository, so that no work tree and no index is read, and its objects.
 struct Stage {
     repo: Repo,
     keys: BTreeSet<Sighting>,
@@ -28,8 +28,8 @@ impl Stage {
         Self { repo, keys, kinds: all.into_iter().map(|(id, object)| (id, object.kind)).collect() }
     }
 
-    /// What is wrong with a scan of only these objects. Whether messages of commits and tags belong to a range is not
-    /// what this is about: only blobs are compared.
+    /// What is wrong with a scan of only these objects. Only blobs are compared: whether messages of commits and tags
+    /// belong to a range is not tested here.
     fn check(&self, args: &[&str], objects: &BTreeSet<String>) -> Option<String> {
         let blob = |id: &String| self.kinds[id] == "blob";
         let expected: BTreeSet<&Sighting> =
@@ -80,9 +80,9 @@ fn ranges_are_those_of_git() {
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
 
-/// What commits since a day hold and their parents from before do not: `git rev-list --objects --since` would list all that
-/// still lies in their trees, however old. A day is meant from its first second, in UTC. Commits of labs with wrong clocks
-/// are not asked: what "since" means for them, git itself cannot say.
+/// Objects of commits since a day that their older parents do not have: `git rev-list --objects --since` would also
+/// list old objects that are still in the trees. A day starts at its first second, in UTC. Commits of labs with wrong
+/// clocks are not tested: even git gives no clear answer for them.
 #[test]
 fn since_is_what_came_with_commits_since() {
     let ground = Ground::new("range-since");
@@ -108,7 +108,7 @@ fn since_is_what_came_with_commits_since() {
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
 
-/// Without any part of the history the work tree is still read, and what is wrong is said.
+/// Without any history, the work tree is still read, and the error is reported.
 #[test]
 fn none_still_reads_the_work_tree_and_a_wrong_range_is_an_error() {
     let ground = Ground::new("range-none");

@@ -1,18 +1,19 @@
-//! A directory to work in and the real git, in an environment that is the same everywhere.
+//! A working directory and the real git, with the same environment everywhere.
 
 use std::cell::Cell;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-/// Settings that make git quick and quiet. They stand in the environment: what is scanned has no trace of them.
+/// Settings that make git fast and quiet. They are in the environment, so that the scanned repository has no trace of
+/// them.
 const SETTINGS: &[(&str, &str)] = &[
     ("advice.detachedHead", "false"),
     ("core.fsync", "none"),
     ("core.hooksPath", "/dev/null"),
     ("core.safecrlf", "false"),
     ("gc.auto", "0"),
-    // Commits of these repositories are years old, and so are their reflogs.
+    // The commits of these repositories are years old, and so are their reflogs.
     ("gc.reflogExpire", "never"),
     ("gc.reflogExpireUnreachable", "never"),
     ("init.defaultBranch", "main"),
@@ -24,11 +25,11 @@ const SETTINGS: &[(&str, &str)] = &[
     ("user.useConfigOnly", "true"),
 ];
 
-/// A directory that is gone after a test that passed; a failing one leaves everything to look at.
+/// A directory that is removed after a test passed; a failing test keeps it for inspection.
 pub(crate) struct Ground(PathBuf);
 
 impl Ground {
-    /// An empty one, for the test of this name.
+    /// An empty directory for the test of this name.
     pub(crate) fn new(test: &str) -> Self {
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("git-{test}"));
         let _ = std::fs::remove_dir_all(&directory);
@@ -40,7 +41,7 @@ impl Ground {
         &self.0
     }
 
-    /// A path in it.
+    /// A path in the directory.
     pub(crate) fn join(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
@@ -54,7 +55,7 @@ impl Drop for Ground {
     }
 }
 
-/// Takes away what the surroundings of the test say about git.
+/// Removes the test environment's settings for git.
 pub(crate) fn without_opinions(command: &mut Command) -> &mut Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("GIT_") {
@@ -67,16 +68,16 @@ pub(crate) fn without_opinions(command: &mut Command) -> &mut Command {
     command
 }
 
-/// A place where git runs: a work tree or a git directory.
+/// A directory where git runs: a work tree or a git directory.
 #[derive(Debug)]
 pub(crate) struct Repo {
     pub(crate) dir: PathBuf,
-    /// Seconds since 1970 of the next commit. Moves with every command, so that no two commits are of one second.
+    /// Seconds since 1970 of the next commit. Advances with every command, so that no two commits have the same second.
     clock: Cell<i64>,
 }
 
 impl Repo {
-    /// The one that is there.
+    /// An existing one.
     pub(crate) fn at(dir: impl Into<PathBuf>) -> Self {
         Self { dir: dir.into(), clock: Cell::new(1_730_000_000) }
     }
@@ -89,7 +90,7 @@ impl Repo {
         repo
     }
 
-    /// The command, not yet run.
+    /// The command, without running it.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new("git");
         without_opinions(&mut command).args(args).current_dir(&self.dir).stdin(Stdio::null());
@@ -110,31 +111,31 @@ impl Repo {
         command
     }
 
-    /// Runs it, whatever comes of it.
+    /// Runs a command that may fail.
     pub(crate) fn attempt(&self, args: &[&str]) -> Output {
         self.command(args).output().expect("git runs")
     }
 
-    /// Runs it and returns its output. It has to succeed.
+    /// Runs a command that has to succeed, and returns its output.
     pub(crate) fn git(&self, args: &[&str]) -> String {
         let output = self.attempt(args);
         assert!(output.status.success(), "git {args:?} in {}: {output:?}", self.dir.display());
         String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
     }
 
-    /// Runs it with this input and returns its output as bytes.
+    /// Runs a command with this input, and returns its output as bytes.
     pub(crate) fn feed(&self, args: &[&str], input: &[u8]) -> Vec<u8> {
         let output = fed(&mut self.command(args), input);
         assert!(output.status.success(), "git {args:?} in {}: {output:?}", self.dir.display());
         output.stdout
     }
 
-    /// The same as one line.
+    /// Like `feed`, but the output is one line.
     pub(crate) fn feed_line(&self, args: &[&str], input: &[u8]) -> String {
         String::from_utf8_lossy(&self.feed(args, input)).trim_end().to_owned()
     }
 
-    /// Writes a file of the work tree.
+    /// Writes a file in the work tree.
     pub(crate) fn file(&self, name: &str, content: &[u8]) {
         let path = self.dir.join(name);
         std::fs::create_dir_all(path.parent().expect("a parent")).expect("a directory");
@@ -153,13 +154,13 @@ pub(crate) fn fed(command: &mut Command, input: &[u8]) -> Output {
     let mut child = piped.spawn().expect("it runs");
     let mut pipe = child.stdin.take().expect("a pipe");
     std::thread::scope(|scope| {
-        // It may end before it has read everything.
+        // The command may exit before it has read everything.
         scope.spawn(move || pipe.write_all(input).is_ok());
         child.wait_with_output().expect("it ends")
     })
 }
 
-/// Copies a directory with everything in it; links stay links.
+/// Copies a directory with its content; links stay links.
 pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("a directory");
     for entry in std::fs::read_dir(from).expect("a directory") {
@@ -176,7 +177,7 @@ pub(crate) fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Every file below a directory whose path ends so, sorted.
+/// Every file below a directory whose path has this end, sorted.
 pub(crate) fn files(below: &Path, end: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(below).expect("a directory") {
@@ -191,7 +192,7 @@ pub(crate) fn files(below: &Path, end: &str) -> Vec<PathBuf> {
     found
 }
 
-/// Where bytes begin in others.
+/// The offset of bytes in other bytes.
 pub(crate) fn find(needle: &[u8], hay: &[u8]) -> Option<usize> {
     let first = *needle.first()?;
     let last = hay.len().checked_sub(needle.len())?;

@@ -1,4 +1,4 @@
-//! Revisions that refs and objects do not explain: what libgit2 makes of them is what git makes of them.
+//! Revisions that refs and objects alone do not resolve: libgit2 resolves them like git.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use super::repo::{Ground, Repo};
 use super::seen::try_scan;
 use crate::workshop::key_pem;
 
-/// A repository with a fork, an upstream branch and a reflog; every commit brings one key.
+/// A repository with a fork, an upstream branch and a reflog; every commit adds one key.
 fn forked(ground: &Ground, args: &[&str]) -> Repo {
     let origin = Repo::init(ground.join("origin"), &[&["-b", "main"], args].concat());
     let commit = |repo: &Repo, number: u8| {
@@ -28,7 +28,7 @@ fn forked(ground: &Ground, args: &[&str]) -> Repo {
     commit(&work, 4);
     work.git(&["checkout", "-q", "main"]);
     commit(&work, 5);
-    // Nothing lies in the work tree, so that what is found is history.
+    // The work tree is empty, so that only the history has findings.
     work.git(&["rm", "-q", "-r", "."]);
     work.git(&["commit", "-q", "-m", "Remove all"]);
     work
@@ -58,7 +58,7 @@ fn revisions_are_those_of_git() {
         ("topic...", 2),
         ("topic...main@{1}", 2),
     ] {
-        // git calls the symmetric difference what stands for the fork here, as `git diff` does.
+        // Here git's symmetric difference corresponds to the range from the fork, as in `git diff`.
         let words: Vec<String> = match range.split_once("...") {
             Some((one, other)) => {
                 let or_head = |name: &str| if name.is_empty() { "HEAD" } else { name }.to_owned();

@@ -1,9 +1,9 @@
-//! Chance from a seed: the same on every machine, so that a failure can be made again.
+//! Pseudo-random numbers from a seed: the same on every machine, so that failures can be reproduced.
 
 /// SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).
 pub(crate) struct Rng(u64);
 
-/// What every seed is moved by: `KEYRADIUS_LAB_SEED=1000 cargo test git::` runs everything with other repositories.
+/// Added to every seed: `KEYRADIUS_LAB_SEED=1000 cargo test git::` runs everything with other repositories.
 fn offset() -> u64 {
     std::env::var("KEYRADIUS_LAB_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(0)
 }
@@ -26,17 +26,17 @@ impl Rng {
         (self.next() % end as u64) as usize
     }
 
-    /// A number from `from` up to, not including, `to`.
+    /// A number from `from` to `to`, excluding `to`.
     pub(crate) const fn between(&mut self, from: usize, to: usize) -> usize {
         from + self.below(to - from)
     }
 
-    /// True `percent` times in a hundred.
+    /// True with a probability of `percent`.
     pub(crate) const fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
 
-    /// One of them.
+    /// One of the items.
     pub(crate) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         &from[self.below(from.len())]
     }

@@ -1,4 +1,4 @@
-//! What keyradius says about a repository: the parts of its report that the laboratory holds against git.
+//! keyradius' report on a repository: the parts that the laboratory compares with git.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -13,20 +13,20 @@ use crate::patience::run_to_its_end;
 /// A key at a place in git.
 #[derive(Clone, Debug)]
 pub(crate) struct Hit {
-    /// The name of the key.
+    /// The key's id.
     pub(crate) key: String,
     pub(crate) object: String,
     pub(crate) kind: String,
     pub(crate) path: Option<String>,
     /// Byte offset in the innermost wrapper.
     pub(crate) offset: u64,
-    /// Where it is said to lie, for people.
+    /// The place as printed for people.
     pub(crate) origin: String,
-    /// Everything else that is said.
+    /// All other reported facts.
     pub(crate) git: Value,
 }
 
-/// A report and how the process ended.
+/// A report, and how the process ended.
 pub(crate) struct Seen {
     pub(crate) code: Option<i32>,
     pub(crate) stdout: String,
@@ -34,7 +34,7 @@ pub(crate) struct Seen {
     pub(crate) json: Value,
 }
 
-/// The binary, in an environment without opinions. It can ask for 2 GiB of addresses and no more.
+/// The binary, in a neutral environment, limited to 2 GiB of address space.
 pub(crate) fn keyradius(directory: &Path, args: &[&str]) -> Command {
     let mut command = Command::new("sh");
     without_opinions(&mut command)
@@ -47,7 +47,7 @@ pub(crate) fn keyradius(directory: &Path, args: &[&str]) -> Command {
     command
 }
 
-/// Scans. Fails if it crashes, or is not done within a minute: hanging is told from slowness so.
+/// Scans. Fails if the scan crashes, or takes longer than a minute, which counts as hanging.
 pub(crate) fn scan(directory: &Path, args: &[&str]) -> Seen {
     let seen = try_scan(directory, args);
     assert!(
@@ -60,7 +60,7 @@ pub(crate) fn scan(directory: &Path, args: &[&str]) -> Seen {
     seen
 }
 
-/// The same, but the target may be one that cannot be scanned at all.
+/// Like `scan`, but the target may be one that cannot be scanned at all.
 pub(crate) fn try_scan(directory: &Path, args: &[&str]) -> Seen {
     let output = run_to_its_end(&mut keyradius(directory, args));
     let [stdout, stderr] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).expect("UTF-8"));
@@ -113,7 +113,7 @@ impl Seen {
         array(&self.json["coverage"]["repositories"])
     }
 
-    /// What is said to have been read, for each repository.
+    /// The reported counts, for each repository.
     pub(crate) fn counts(&self) -> Vec<Counts> {
         let count = |repository: &Value| {
             let number = |name: &str| repository[name].as_u64().unwrap_or_else(|| panic!("no {name}: {repository}"));
@@ -129,13 +129,13 @@ impl Seen {
         self.repositories().iter().map(count).collect()
     }
 
-    /// Reasons why something was not read.
+    /// The reasons of all gaps.
     pub(crate) fn gaps(&self) -> Vec<String> {
         let gaps = array(&self.json["coverage"]["gaps"]).iter();
         gaps.map(|gap| format!("{} {}: {}", gap["reason"], gap["origin"], gap["detail"])).collect()
     }
 
-    /// Whether a gap of this reason is told.
+    /// Whether a gap with this reason is reported.
     pub(crate) fn gap(&self, reason: &str) -> bool {
         array(&self.json["coverage"]["gaps"]).iter().any(|gap| gap["reason"] == reason)
     }
@@ -150,7 +150,7 @@ impl Seen {
 pub(crate) struct Sighting {
     pub(crate) object: String,
     key: String,
-    /// Where in a blob. In commits and tags a scanner may count from the message.
+    /// Offset in a blob. In commits and tags a scanner may count from the message.
     offset: Option<u64>,
 }
 
@@ -160,7 +160,7 @@ impl Sighting {
     }
 }
 
-/// What a scan of files finds if every blob, commit and tag is a file: what a scan of their repository has to find.
+/// The result of a scan with every blob, commit and tag as a file: a scan of their repository has to find the same.
 pub(crate) fn as_files(objects: &BTreeMap<String, Object>, folder: &Path) -> BTreeSet<Sighting> {
     std::fs::create_dir_all(folder).expect("a directory");
     for (id, object) in objects.iter().filter(|(_, object)| object.kind != "tree") {

@@ -1,5 +1,5 @@
-//! Every way of storage: everything is read, every key is found in every object that holds it, and nothing depends on the
-//! threads or on the shortcut through deltas.
+//! Every storage variant: everything is read, every key is found in every object that contains it, and the result does
+//! not depend on threads or on the delta shortcut.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -10,8 +10,8 @@ use super::repo::{Ground, Repo, find};
 use super::seen::{Seen, Sighting, as_files, scan};
 use super::variant::{Target, VARIANTS, Variant};
 
-/// Three seeds in every variant. Labs of other formats are made anew; all others are copies of one. Says all that is wrong,
-/// not only what is wrong first.
+/// Three seeds in every variant. Labs of other formats are made again; all others are copies of one. Reports all
+/// faults, not only the first.
 fn check(seeds: std::ops::Range<u64>) {
     let ground = Ground::new(&format!("storage-{}", seeds.start));
     let mut complaints = Vec::new();
@@ -38,7 +38,7 @@ fn check(seeds: std::ops::Range<u64>) {
     assert!(complaints.is_empty(), "{} complaints\n{}", complaints.len(), complaints.join("\n"));
 }
 
-/// Whether this git can make such repositories: reftables came with 2.45.
+/// Whether this git supports such repositories: reftables were added in 2.45.
 fn git_knows(ground: &Ground, variant: &Variant) -> bool {
     let probe = Repo::at(ground.path());
     variant.init.is_empty() || {
@@ -89,13 +89,13 @@ fn check_one(target: &Target, keys: &BTreeSet<Sighting>, variant: &Variant) -> V
     wrong
 }
 
-/// What was read to its end is said to be complete; what git does not have here is said to be absent.
+/// Data that was read completely is reported as complete; objects that git does not have here are reported as absent.
 fn whole(seen: &Seen, variant: &Variant) -> Option<String> {
     let fine = match variant.name {
         "partial" => seen.gap("missing_objects"),
         "shallow" => seen.gap("shallow"),
         "leftovers" => true,
-        // Symbolic links of a work tree are counted, and nothing is missing for that.
+        // Symbolic links of a work tree are counted, but do not make it incomplete.
         _ => seen.complete() && seen.gaps().iter().all(|gap| gap.starts_with("\"links_not_followed\"")),
     };
     let code = if seen.occurrences().is_empty() { 3 } else { 1 };
@@ -138,8 +138,8 @@ fn seeds_9_to_11() {
     check(9..12);
 }
 
-/// What an incremental bundle holds as deltas against objects that it only names cannot be rebuilt: it is listed. All else
-/// of it is read.
+/// Objects of an incremental bundle that are deltas against objects outside it cannot be rebuilt: they are listed.
+/// Everything else in it is read.
 #[test]
 fn an_incremental_bundle_gives_what_it_has_and_lists_the_rest() {
     let ground = Ground::new("storage-thin-bundle");
@@ -157,11 +157,11 @@ fn an_incremental_bundle_gives_what_it_has_and_lists_the_rest() {
 
         let seen = run(&file, &[]);
         let found = seen.keys();
-        // git may put more into a bundle than is new: what it need not have packed is in there all the same.
+        // git may put more into a bundle than is new: such objects are in it too.
         let invented: Vec<&Sighting> = found.difference(&keys).collect();
         assert!(invented.is_empty(), "seed {seed}: {invented:?}");
         assert!(seen.objects().contains(&lab.repo.git(&["rev-parse", "maintainer-key"])), "seed {seed}");
-        // git says that a pack is thin by refusing to index it without its bases.
+        // git shows that a pack is thin by refusing to index it without its bases.
         let pack = std::fs::read(&file).expect("the bundle");
         let at = find(b"\n\nPACK", &pack).expect("a pack") + 2;
         let empty = Repo::init(ground.join(&format!("empty-{seed}.git")), &["--bare"]);

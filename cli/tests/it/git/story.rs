@@ -1,4 +1,4 @@
-//! A history at random, as a stream for `git fast-import`: branches, merges, renames, reverts, tags, notes and keys.
+//! A random history as a stream for `git fast-import`: branches, merges, renames, reverts, tags, notes and keys.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -12,7 +12,7 @@ const ENDS: &[&str] = &["pem", "yaml", "c", "conf", "json", "md"];
 const BINARY_ENDS: &[&str] = &["jks", "der", "bin"];
 const ODD_NAMES: &[&str] = &["new\nline.txt", "quo\"te.pem", "tab\there.yaml", "back\\slash.c"];
 
-/// What a path holds.
+/// The content of a path.
 #[derive(Clone)]
 enum Entry {
     File { doc: Rc<Doc>, executable: bool },
@@ -33,26 +33,26 @@ impl Entry {
 
 type Tree = BTreeMap<String, Entry>;
 
-/// The story so far.
+/// The history so far.
 pub(crate) struct Story<'a> {
     rng: &'a mut Rng,
     plants: &'a mut Plants,
     /// Hex digits of an object id.
     hex: usize,
     stream: Vec<u8>,
-    /// Tree of every commit; its mark is its index + 1.
+    /// The tree of every commit; its mark is its index + 1.
     commits: Vec<Tree>,
-    /// The commit that each branch is at.
+    /// The commit of each branch.
     heads: BTreeMap<String, usize>,
     tags: usize,
     /// Seconds since 1970.
     clock: i64,
-    /// Whether some commits are older than their parents say.
+    /// Whether some commits have dates before those of their parents.
     skewed: bool,
 }
 
 impl<'a> Story<'a> {
-    /// Tells one of this many commits. Returns the stream.
+    /// Makes a history of this many commits. Returns the stream.
     pub(crate) fn tell(rng: &'a mut Rng, plants: &'a mut Plants, hex: usize, commits: usize, skewed: bool) -> Vec<u8> {
         let (stream, commits_so_far, heads, clock) = (Vec::new(), Vec::new(), BTreeMap::new(), 1_700_000_000);
         let mut story = Story { rng, plants, hex, stream, commits: commits_so_far, heads, tags: 0, clock, skewed };
@@ -77,7 +77,7 @@ impl<'a> Story<'a> {
             }
             3..6 if self.heads.len() > 1 => self.merge(&branch),
             6 => {
-                // What is dropped stays in the object database.
+                // Dropped commits stay in the object database.
                 if branch != "main" && self.rng.chance(40) {
                     self.heads.remove(&branch);
                     self.reset(&format!("refs/heads/{branch}"), &"0".repeat(self.hex));
@@ -95,7 +95,7 @@ impl<'a> Story<'a> {
 
     fn branch(&mut self) -> String {
         let names: Vec<&String> = self.heads.keys().collect();
-        // Most of it happens on one.
+        // Half of the commits are on `main`.
         if self.rng.chance(50) { "main".into() } else { (*self.rng.pick(&names)).clone() }
     }
 
@@ -130,7 +130,7 @@ impl<'a> Story<'a> {
         self.commit(into, &parents, tree);
     }
 
-    /// One to three changes of a tree.
+    /// Makes one to three changes in a tree.
     fn change(&mut self, tree: &mut Tree) {
         for _ in 0..self.rng.between(1, 4) {
             let path = self.some_file(tree);
@@ -151,7 +151,7 @@ impl<'a> Story<'a> {
                 }
                 (15 | 16, Some(_)) => self.go_back(tree),
                 (17, Some(path)) => {
-                    // A whole directory gets a new name.
+                    // Renames a whole directory.
                     if let Some((folder, _)) = path.rsplit_once('/') {
                         let (old, new) = (format!("{folder}/"), format!("moved-{}/", self.commits.len()));
                         let inside: Vec<String> = tree.keys().filter(|path| path.starts_with(&old)).cloned().collect();
@@ -224,7 +224,7 @@ impl<'a> Story<'a> {
         }
     }
 
-    /// A path holds again what it held in some earlier commit: a revert, or something deleted that comes back.
+    /// Restores the content of a path from an earlier commit: a revert, or a restored deletion.
     fn go_back(&mut self, tree: &mut Tree) {
         let then = self.rng.below(self.commits.len());
         if let Some(path) = self.some_file(&self.commits[then].clone()) {
@@ -292,7 +292,7 @@ impl<'a> Story<'a> {
         write(&mut self.stream, &format!("reset {name}\nfrom {to}\n\n"));
     }
 
-    /// Remote branches, and notes, one of them with a key.
+    /// Adds remote branches, and notes, one of them with a key.
     fn end(&mut self) {
         let main = self.heads["main"] + 1;
         self.reset("refs/remotes/origin/main", &format!(":{}", main.div_ceil(2)));
@@ -323,7 +323,7 @@ fn data(stream: &mut Vec<u8>, bytes: &[u8]) {
     stream.push(b'\n');
 }
 
-/// A path as `git fast-import` reads it: in quotes, with the escapes of C.
+/// A path for `git fast-import`: quoted, with C escapes.
 fn quoted(path: &str) -> String {
     format!("\"{}\"", path.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").replace('\t', "\\t"))
 }

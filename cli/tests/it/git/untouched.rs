@@ -1,4 +1,4 @@
-//! A scan leaves a repository as it was: nothing is written, nothing executed, nothing sent.
+//! A scan does not change a repository: nothing is written, executed or sent.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use super::repo::{Ground, files};
 use super::seen::{keyradius, scan};
 use crate::patience::run_to_its_end;
 
-/// Every file with its content and when it was last changed.
+/// Every file with its content and modification time.
 fn state(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
     let state = |path: &PathBuf| {
         let changed = path.symlink_metadata().and_then(|meta| meta.modified()).expect("a time");
@@ -34,7 +34,7 @@ fn a_scan_changes_nothing() {
     assert!(state(&lab.repo.dir) == before, "a file has come, gone or changed");
 }
 
-/// Asks the kernel, where `strace` can.
+/// Checks the system calls, where `strace` works.
 #[test]
 fn a_scan_opens_nothing_for_writing_runs_nothing_and_sends_nothing() {
     let ground = Ground::new("untouched-strace");
@@ -56,7 +56,7 @@ fn a_scan_opens_nothing_for_writing_runs_nothing_and_sends_nothing() {
     }
     assert!(matches!(run_to_its_end(&mut traced).status.code(), Some(1)));
     let log = std::fs::read_to_string(&log).expect("a log");
-    // The shell that sets the limits, then the binary.
+    // First the shell that sets the limits, then the binary.
     let (mut programs, mut bad) = (0, Vec::new());
     for line in log.lines() {
         let call = line.split_once(' ').map_or(line, |(_, call)| call.trim_start());

@@ -1,20 +1,20 @@
-//! Every way in which git stores the same history.
+//! Every way in which git can store the same history.
 
 use std::path::{Path, PathBuf};
 
 use super::lab::Lab;
 use super::repo::{Repo, copy, files};
 
-/// What is scanned, and what git has to say about it.
+/// A scan target, and the repositories that git sees in it.
 pub(crate) struct Target {
-    /// What keyradius is given.
+    /// The path given to keyradius.
     pub(crate) scan: PathBuf,
-    /// The repositories it has to find there, in the order of their paths.
+    /// The repositories that keyradius has to find there, ordered by path.
     pub(crate) repositories: Vec<Repo>,
 }
 
 impl Target {
-    /// A repository that is scanned where it lies.
+    /// A repository scanned in place.
     fn one(repo: Repo) -> Self {
         Self { scan: repo.dir.clone(), repositories: vec![repo] }
     }
@@ -23,7 +23,7 @@ impl Target {
 /// A way to store a history.
 pub(crate) struct Variant {
     pub(crate) name: &'static str,
-    /// Arguments of `git init` of the lab it is made from.
+    /// Arguments of `git init` for the lab.
     pub(crate) init: &'static [&'static str],
     make: Make,
 }
@@ -31,7 +31,7 @@ pub(crate) struct Variant {
 enum Make {
     /// These git commands, in a copy.
     Steps(&'static [&'static [&'static str]]),
-    /// Whatever this does in a new directory.
+    /// A function that builds it in a new directory.
     Build(fn(&Lab, &Path) -> Target),
 }
 
@@ -59,7 +59,7 @@ const fn build(name: &'static str, build: fn(&Lab, &Path) -> Target) -> Variant 
     Variant { name, init: &[], make: Make::Build(build) }
 }
 
-/// All of them. What does not start with a plain `sha1` repository comes last.
+/// All variants. Those that do not start with a plain `sha1` repository come last.
 pub(crate) const VARIANTS: &[Variant] = &[
     steps("loose", &[]),
     steps("gc", &[&["gc", "-q"]]),
@@ -104,7 +104,7 @@ pub(crate) const VARIANTS: &[Variant] = &[
     Variant { name: "reftable", init: &["--ref-format=reftable"], make: Make::Steps(&[&["repack", "-adfq"]]) },
 ];
 
-/// The variant of this name.
+/// The variant with this name.
 pub(crate) fn variant(name: &str) -> &'static Variant {
     VARIANTS.iter().find(|variant| variant.name == name).unwrap_or_else(|| panic!("no variant {name}"))
 }
@@ -125,12 +125,12 @@ fn clone(from: &str, to: &Path, args: &[&str]) -> Repo {
     Repo::at(to)
 }
 
-/// A clone as git makes it over the wire.
+/// A clone over git's transport.
 fn cloned(lab: &Lab, ground: &Path, args: &[&str]) -> Target {
     Target::one(clone(&url(&lab.repo), &ground.join("clone"), args))
 }
 
-/// Three packs, each of what came since the one before, and the rest loose.
+/// Three packs, each with the objects since the previous one, and the rest loose.
 fn incremental(lab: &Lab, ground: &Path) -> Target {
     let repo = copied(lab, &ground.join("repo"));
     let commits = repo.git(&["rev-list", "--reverse", "main"]);
@@ -152,7 +152,7 @@ fn multi_pack_index(lab: &Lab, ground: &Path) -> Target {
     target
 }
 
-/// An index that writes every offset in 64 bits, as packs beyond 2 GiB need.
+/// An index with every offset in 64 bits, as needed by packs beyond 2 GiB.
 fn long_offsets(lab: &Lab, ground: &Path) -> Target {
     let repo = copied(lab, &ground.join("repo"));
     repo.git(&["repack", "-adq"]);
@@ -174,7 +174,7 @@ fn kept(lab: &Lab, ground: &Path) -> Target {
     target
 }
 
-/// What an interrupted git leaves behind: half a pack and half an object under names of their own, locks, an empty directory.
+/// Leftovers of an interrupted git: half a pack and half an object with temporary names, locks, an empty directory.
 fn leftovers(lab: &Lab, ground: &Path) -> Target {
     let repo = copied(lab, &ground.join("repo"));
     repo.git(&["repack", "-adq"]);
@@ -188,7 +188,7 @@ fn leftovers(lab: &Lab, ground: &Path) -> Target {
     Target::one(repo)
 }
 
-/// A bare repository that got everything in two pushes: the second pack was completed with bases from the first.
+/// A bare repository that received everything in two pushes: the second pack was completed with bases from the first.
 fn thin_push(lab: &Lab, ground: &Path) -> Target {
     let bare = Repo::init(ground.join("repo.git"), &["--bare"]);
     bare.git(&["config", "receive.unpackLimit", "1"]);
@@ -201,7 +201,7 @@ fn thin_push(lab: &Lab, ground: &Path) -> Target {
     Target::one(bare)
 }
 
-/// A clone of a clone, of which only the first has objects of its own.
+/// A clone of a clone; only the first has its own objects.
 fn shared(lab: &Lab, ground: &Path) -> Target {
     let first = copied(lab, &ground.join("first"));
     first.git(&["repack", "-aq"]);
@@ -216,7 +216,7 @@ fn reference(lab: &Lab, ground: &Path) -> Target {
     Target::one(clone(&url(&lab.repo), &ground.join("clone"), &args))
 }
 
-/// A second work tree, beside the repository and not inside of it.
+/// A second work tree, next to the repository.
 fn linked_worktree(lab: &Lab, ground: &Path) -> Target {
     let repo = copied(lab, &ground.join("repo"));
     let linked = ground.join("linked");
@@ -230,7 +230,7 @@ fn partial(lab: &Lab, ground: &Path) -> Target {
     Target::one(clone(&url(&source), &ground.join("clone"), &["--filter=blob:none", "--no-checkout"]))
 }
 
-/// A repository in a repository, its git directory in that of the outer one.
+/// A repository inside a repository, with its git directory in that of the outer one.
 fn submodule(lab: &Lab, ground: &Path) -> Target {
     let outer = Repo::init(ground.join("outer"), &[]);
     outer.file("readme.md", b"outer\n");
@@ -242,7 +242,7 @@ fn submodule(lab: &Lab, ground: &Path) -> Target {
     Target { scan, repositories: vec![outer, inner] }
 }
 
-/// Repositories beside each other: with a work tree, bare, one in the work tree of the other.
+/// Neighbouring repositories: one with a work tree, one bare, one in the work tree of another.
 fn several(lab: &Lab, ground: &Path) -> Target {
     let scan = ground.join("all");
     let first = copied(lab, &scan.join("a"));
@@ -251,7 +251,7 @@ fn several(lab: &Lab, ground: &Path) -> Target {
     Target { scan, repositories: vec![first, inner, bare] }
 }
 
-/// A bundle of everything that refs lead to; git knows what is in it once it is unbundled.
+/// A bundle of everything reachable from refs; git lists its objects once it is unbundled.
 fn bundle(lab: &Lab, ground: &Path, version: &str) -> Target {
     let file = ground.join("scanned/all.bundle");
     std::fs::create_dir_all(ground.join("scanned")).expect("made");

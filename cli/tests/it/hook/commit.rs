@@ -3,15 +3,15 @@
 use super::repo::{Repo, body};
 use crate::workshop::{Ran, key_der, key_pem};
 
-/// What should come of a commit.
+/// The expected result of a commit.
 pub(super) enum Expect {
     Passes,
-    /// Blocked; these words stand in the message.
+    /// Blocked; the message contains these words.
     Blocked(&'static [&'static str]),
 }
 pub(super) use Expect::{Blocked, Passes};
 
-/// A case: its name, what is done in a repository with one commit, and what should come of it.
+/// A case: its name, the steps in a repository with one commit, and the expected result.
 pub(super) type Case = (&'static str, fn(&mut Repo) -> Ran, Expect);
 
 pub(super) fn check(test: &str, cases: &[Case]) {

@@ -1,4 +1,4 @@
-//! What kinds of files a commit may bring: binary, large, links, submodules, names with any bytes, pointers of git-lfs.
+//! Kinds of files in a commit: binary, large, links, submodules, names with arbitrary bytes, git-lfs pointers.
 
 use super::commit::{Blocked, Passes, check};
 use super::repo::Repo;

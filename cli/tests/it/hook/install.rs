@@ -1,4 +1,4 @@
-//! `keyradius hook install`, `uninstall` and `status`, and the scripts they leave.
+//! `keyradius hook install`, `uninstall` and `status`, and the scripts they write.
 
 use std::path::Path;
 
@@ -122,7 +122,7 @@ fn what_has_no_clear_way_is_refused_and_nothing_changes() {
         assert_eq!(listing(&repo.place().join(".git/hooks")), before, "{name}");
     }
 
-    // A hook manager that writes its hook anew has not made a second one.
+    // A hook manager that rewrites its hook does not create a second one.
     let repo = Repo::bare_of_hooks("install-anew", &[]);
     repo.script(".git/hooks/pre-commit", "#!/bin/sh\n:\n").keyradius(&["hook", "install"]).passes("install");
     repo.script(".git/hooks/pre-commit", "#!/bin/sh\n:\n").keyradius(&["hook", "install"]).passes("install again");
@@ -144,7 +144,7 @@ fn hooks_go_where_git_looks_for_them() {
     repo.file("b.pem", key_pem(2)).stage().commit().blocked("linked", &["b.pem:1"]);
     repo.go("repo").file("b.pem", key_pem(2)).stage().commit().blocked("main", &["b.pem:1"]);
 
-    // Husky: its directory is generated, what people write lies beside it.
+    // Husky: its directory is generated; the user's scripts are next to it.
     let repo = Repo::bare_of_hooks("install-husky", &[]);
     repo.git(&["config", "core.hooksPath", ".husky/_"]).passes("config");
     repo.script(".husky/_/pre-commit", "#!/usr/bin/env sh\n. \"${0%/*}/h\"\n");
@@ -180,7 +180,7 @@ fn all_repositories_at_once_and_none_loses_its_own_hooks() {
     repo.file("a.pem", key_pem(1)).stage();
     commit().blocked("global", &["own pre-commit", "a.pem:1"]);
 
-    // Installed in the repository too, before the global one was: it runs once.
+    // Also installed in the repository, before the global hook: it runs once.
     std::fs::remove_file(repo.place().join(".git/hooks/pre-commit")).expect("removed");
     repo.keyradius(&["hook", "install"]).passes("local");
     assert_eq!(commit().blocked("once", &[]).stderr.matches("would add").count(), 1);
@@ -189,7 +189,7 @@ fn all_repositories_at_once_and_none_loses_its_own_hooks() {
     assert_eq!(repo.git_with(&around, &["config", "--global", "core.hooksPath"]).code, Some(1), "unset");
     assert!(!Path::new(&config).join("keyradius/hooks").exists(), "gone");
 
-    // A directory that the user has set is used as it is.
+    // A hooks directory set by the user is used.
     repo.script("../mine/pre-commit", "#!/bin/sh\necho mine >&2\n");
     let mine = repo.around().join("mine");
     let before = listing(&mine);
@@ -207,7 +207,7 @@ fn without_keyradius_on_the_path_the_one_that_installed_is_used_or_the_commit_fa
     let repo = Repo::begun("install-absent");
     repo.file("a.pem", key_pem(1)).stage();
     let git = repo.answer(&["--exec-path"]);
-    // The tools of git and of the system, and no keyradius among them.
+    // The tools of git and of the system, without keyradius.
     let path = [("PATH", format!("{git}:/usr/local/bin:/usr/bin:/bin"))];
     let path: Vec<_> = path.iter().map(|(name, value)| (*name, value.as_str())).collect();
     repo.git_with(&path, &["commit", "-q", "-m", "x"]).blocked("by its full path", &["a.pem:1"]);

@@ -1,9 +1,9 @@
-//! Merges: what both sides had is no news.
+//! Merges: content that both sides already have is not new.
 
 use super::repo::Repo;
 use crate::workshop::key_pem;
 
-/// Branches `main` and `side` that differ in `file`, so that a merge is no fast-forward; conflicting if asked.
+/// Branches `main` and `side` that differ in `file`, so that a merge is not a fast-forward; in conflict if requested.
 fn forked(test: &str, conflict: bool) -> Repo {
     let repo = Repo::begun(test);
     repo.git(&["checkout", "-q", "-b", "side"]).passes("branch");
@@ -13,7 +13,7 @@ fn forked(test: &str, conflict: bool) -> Repo {
     repo
 }
 
-/// Adds a key on `side`, past the hooks.
+/// Adds a key on `side`, bypassing the hooks.
 fn key_on_side(repo: &Repo) {
     repo.git(&["checkout", "-q", "side"]).passes("side");
     repo.file("side.pem", key_pem(1)).commit_all("key");
@@ -31,7 +31,7 @@ fn a_clean_merge_is_checked_by_pre_merge_commit() {
     repo.file("evil.pem", key_pem(2)).stage();
     repo.commit().blocked("put into the merge", &["would add 1 new key\n", "evil.pem:1"]);
 
-    // Git alone makes nothing new in a clean merge; a merge driver can.
+    // git alone creates no new content in a clean merge; a merge driver can.
     let repo = forked("clean-driver", true);
     repo.git(&["config", "merge.put.driver", "cat ../key.pem > %A"]).passes("driver");
     repo.file("../key.pem", key_pem(3)).file(".git/info/attributes", "same merge=put\n");

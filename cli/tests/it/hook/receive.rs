@@ -3,7 +3,7 @@
 use super::repo::{Repo, body};
 use crate::workshop::{Ran, key_pem};
 
-/// A repository, and the bare repository `server` with the hook, to which it was pushed once.
+/// A repository, and the bare repository `server` with the hook, after one push.
 fn served(test: &str) -> Repo {
     let mut repo = Repo::bare_of_hooks(test, &[]);
     repo.git(&["init", "-q", "--bare", "-b", "main", "../server.git"]).passes("bare");
@@ -74,9 +74,9 @@ fn what_the_server_had_is_no_news() {
     push(&repo, &["-o", "keyradius.allow=test", "origin", "main"]);
     repo.file("b.pem", key_pem(1) + &long(2)).commit_all("copy");
     push(&repo, &["--thin", "origin", "main"]).blocked("a copy", &["at    b.pem:1"]);
-    // A pack that is kept (here: of any size) is completed with the bases that it lacks.
+    // A kept pack (here: of any size) is completed with the bases that it lacks.
     repo.git(&["-C", "../server.git", "config", "receive.unpackLimit", "1"]).passes("keep packs");
-    // A thin pack of this edit is completed with the blob that holds the key.
+    // A thin pack of this edit is completed with the blob that contains the key.
     repo.git(&["reset", "-q", "--hard", "HEAD~1"]).passes("reset");
     repo.file("a.pem", long(3)).commit_all("key removed");
     push(&repo, &["--thin", "origin", "main"]).passes("the base of a delta");
@@ -141,7 +141,7 @@ fn other_words_on_standard_input_are_refused() {
     let ran = repo.keyradius_with(&[], &["hook", "pre-receive"], "what is this\n");
     assert_eq!(ran.fails("words", &["not what git writes for pre-receive"]).code, Some(2));
     repo.keyradius(&["hook", "pre-receive"]).passes("nothing");
-    // Without a quarantine, what no ref leads to is new.
+    // Without a quarantine, unreachable objects count as new.
     repo.file("a.pem", key_pem(1)).stage();
     let tree = repo.answer(&["write-tree"]);
     let commit = repo.answer(&["commit-tree", "-m", "x", &tree]);

@@ -1,4 +1,4 @@
-//! Repositories to work in: a git without the user's configuration, and the binary on its PATH.
+//! Repositories for tests: a git without the user's configuration, and the binary on its PATH.
 
 use std::ffi::OsStr;
 use std::io::Write;
@@ -10,26 +10,26 @@ use crate::workshop::{Ran, Workshop};
 /// A repository.
 pub(crate) struct Repo {
     shop: Workshop,
-    /// Where commands run, below the workshop.
+    /// The directory where commands run, below the workshop.
     place: PathBuf,
 }
 
 impl Repo {
-    /// An empty one with the default hooks, for the test of this name.
+    /// An empty repository with the default hooks, for the test of this name.
     pub(crate) fn new(test: &str) -> Self {
         let repo = Self::bare_of_hooks(test, &[]);
         repo.keyradius(&["hook", "install"]).passes("install");
         repo
     }
 
-    /// One with a first commit, which holds no key.
+    /// A repository with a first commit, which contains no key.
     pub(crate) fn begun(test: &str) -> Self {
         let repo = Self::new(test);
         repo.file("readme.md", "nothing\n").commit_all("begin");
         repo
     }
 
-    /// One without hooks.
+    /// A repository without hooks.
     pub(crate) fn bare_of_hooks(test: &str, init: &[&str]) -> Self {
         let shop = Workshop::new(&format!("hook-{test}"));
         let place = shop.path().join("repo");
@@ -39,17 +39,17 @@ impl Repo {
         repo
     }
 
-    /// Where commands run.
+    /// The directory where commands run.
     pub(crate) fn place(&self) -> &Path {
         &self.place
     }
 
-    /// The directory around the repository.
+    /// The parent directory of the repository.
     pub(crate) fn around(&self) -> &Path {
         self.shop.path()
     }
 
-    /// Runs commands in another directory from now on.
+    /// Changes the directory where commands run.
     pub(crate) fn go(&mut self, place: impl AsRef<Path>) -> &mut Self {
         self.place = self.shop.path().join(place);
         self
@@ -63,14 +63,14 @@ impl Repo {
         self
     }
 
-    /// Writes a script that can be run.
+    /// Writes an executable script.
     pub(crate) fn script(&self, name: &str, text: &str) -> &Self {
         self.file(name, text);
         make_executable(&self.place.join(name));
         self
     }
 
-    /// A program in an environment of its own.
+    /// A program in a controlled environment.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>, args: &[impl AsRef<OsStr>]) -> Command {
         let mut command = Command::new(program);
         for (name, _) in std::env::vars_os() {
@@ -78,7 +78,7 @@ impl Repo {
             if ["GIT_", "GITHEAD_", "PRE_COMMIT", "XDG_", "GL_", "KEYRADIUS"]
                 .iter()
                 .any(|start| name.starts_with(start))
-                // What chooses a fault that the tests have to notice.
+                // The variable that selects a mutant.
                 && name != "KEYRADIUS_MUTANT"
             {
                 command.env_remove(&*name);
@@ -108,7 +108,7 @@ impl Repo {
         Ran::from(self.command("git", args).output().expect("git runs"))
     }
 
-    /// Runs git in another environment.
+    /// Runs git with additional variables.
     pub(crate) fn git_with(&self, variables: &[(&str, &str)], args: &[&str]) -> Ran {
         Ran::from(self.command("git", args).envs(variables.iter().copied()).output().expect("git runs"))
     }
@@ -118,7 +118,7 @@ impl Repo {
         self.keyradius_with(&[], args, "")
     }
 
-    /// Runs the binary in another environment, with this on its standard input.
+    /// Runs the binary with additional variables and this standard input.
     pub(crate) fn keyradius_with(&self, variables: &[(&str, &str)], args: &[&str], input: &str) -> Ran {
         let mut command = self.command(env!("CARGO_BIN_EXE_keyradius"), args);
         command.envs(variables.iter().copied()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -139,13 +139,13 @@ impl Repo {
         self.git(&["commit", "-q", "-m", "message"])
     }
 
-    /// Commits everything past the hooks.
+    /// Commits everything, bypassing the hooks.
     pub(crate) fn commit_all(&self, message: &str) -> &Self {
         self.stage().git(&["commit", "-q", "--no-verify", "--allow-empty", "-m", message]).passes("commit");
         self
     }
 
-    /// What git answers in one line.
+    /// git's one-line answer.
     pub(crate) fn answer(&self, args: &[&str]) -> String {
         let ran = self.git(args);
         assert_eq!(ran.code, Some(0), "{args:?} {ran:?}");
@@ -154,7 +154,7 @@ impl Repo {
 }
 
 impl Ran {
-    /// It went well.
+    /// Asserts success.
     #[track_caller]
     pub(crate) fn passes(&self, name: &str) -> &Self {
         assert_eq!(self.code, Some(0), "{name}: {self:?}");
@@ -162,7 +162,7 @@ impl Ran {
         self
     }
 
-    /// It was blocked by a key, and the words say where.
+    /// Asserts that a key blocked it, and that the message contains these words.
     #[track_caller]
     pub(crate) fn blocked(&self, name: &str, told: &[&str]) -> &Self {
         assert_ne!(self.code, Some(0), "{name}: {self:?}");
@@ -173,7 +173,7 @@ impl Ran {
         self
     }
 
-    /// It failed without a key, with these words.
+    /// Asserts a failure without a key, with these words.
     #[track_caller]
     pub(crate) fn fails(&self, name: &str, told: &[&str]) -> &Self {
         assert_ne!(self.code, Some(0), "{name}: {self:?}");
@@ -184,18 +184,18 @@ impl Ran {
     }
 }
 
-/// The Base64 of a key, as a marker that must never be printed.
+/// The base64 of a key, as a marker that must never be printed.
 pub(crate) fn body(pem: &str) -> &str {
     pem.lines().nth(1).expect("a body")
 }
 
-/// Lets a file be run.
+/// Makes a file executable.
 #[cfg(unix)]
 pub(crate) fn make_executable(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("permissions");
 }
 
-/// There is nothing to let.
+/// Does nothing: there are no executable bits.
 #[cfg(not(unix))]
 pub(crate) fn make_executable(_path: &Path) {}

@@ -1,16 +1,16 @@
-//! Archives and structures written by hand, so that any name and any lie can stand in them.
+//! Handmade archives and structures, with arbitrary names and false fields.
 
 use std::borrow::Cow;
 
 use crate::git::handmade::{crc32, stored};
 
-/// A member of a ZIP as its two descriptions tell it.
+/// A member of a ZIP with its two descriptions.
 pub(super) struct ZipMember<'a> {
     pub(super) name: &'a [u8],
     pub(super) bytes: Cow<'a, [u8]>,
     /// Bit 0: encrypted.
     pub(super) flags: u16,
-    /// What the directory at the end says instead of the size.
+    /// The size in the central directory, if it differs.
     pub(super) size_in_directory: Option<u32>,
 }
 
@@ -20,7 +20,7 @@ impl<'a> ZipMember<'a> {
     }
 }
 
-/// A ZIP whose members are stored (APPNOTE 4.3).
+/// A ZIP of stored members (APPNOTE 4.3).
 pub(super) fn zip(members: &[ZipMember<'_>]) -> Vec<u8> {
     let (mut out, mut directory) = (Vec::new(), Vec::new());
     for member in members {
@@ -79,7 +79,7 @@ pub(super) fn tar(members: &[(&[u8], &[u8])]) -> Vec<u8> {
     out
 }
 
-/// A gzip (RFC 1952) that compresses nothing.
+/// A gzip stream of stored blocks (RFC 1952).
 pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let zlib = stored(bytes);
     let mut out = b"\x1f\x8b\x08\0\0\0\0\0\0\xff".to_vec();

@@ -1,11 +1,11 @@
-//! A file's claim about its key is not proof: a published public half does not hide a private key that nobody has published. A name
+//! A file's claim about its key is not proof: a published public half does not hide an unpublished private key. A name
 //! that may be a secret is not printed.
 
 use std::collections::BTreeSet;
 
 use super::super::workshop::{Workshop, base64, key_der};
 
-/// Public half and seed of RFC 8032 7.1, TEST 1, which are on the list of published keys.
+/// Public half and seed of RFC 8032 7.1, TEST 1, which are in the list of known keys.
 const KNOWN: (&str, &str) = (
     "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
     "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
@@ -31,7 +31,7 @@ fn openpgp(public: &[u8], seed: &[u8]) -> Vec<u8> {
     [&[0xc5, body.len() as u8][..], &body, &[0xcd, user.len() as u8], user].concat()
 }
 
-/// A bare key under the label of Nebula: a seed and a public half.
+/// A bare key with Nebula's label: a seed and a public half.
 fn nebula(public: &[u8], seed: &[u8]) -> Vec<u8> {
     let label = "NEBULA ED25519 PRIVATE KEY";
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", base64(&[seed, public].concat())).into_bytes()
@@ -69,7 +69,7 @@ fn the_primes_sign_whatever_modulus_stands_before_them() {
     shop.file("other.pem", &other);
     let modulus = String::from_utf8(run(&["rsa", "-in", "other.pem", "-noout", "-modulus"]).expect("a modulus"));
     let modulus = unhex(modulus.expect("text").trim().trim_start_matches("Modulus="));
-    // SEQUENCE (30 82 ll ll), version (02 01 00), INTEGER of 129 bytes (02 81 81 00): the modulus begins at 11.
+    // SEQUENCE (30 82 ll ll), version (02 01 00), INTEGER of 129 bytes (02 81 81 00): the modulus starts at 11.
     assert_eq!(der[7..11], [2, 0x81, 0x81, 0]);
     let forged = [&der[..11], &modulus, &der[11 + 128..]].concat();
     shop.file("forged.der", &forged);
@@ -84,7 +84,7 @@ fn the_primes_sign_whatever_modulus_stands_before_them() {
 #[test]
 fn what_may_be_a_secret_is_no_name() {
     let shop = Workshop::new("claims_names");
-    // 32 bytes of chance whose base64 has slashes, so that it may be a path.
+    // 32 random-looking bytes whose base64 has slashes, so that it may be a path.
     let secret = base64(&(0..32_u8).map(|n| n.wrapping_mul(197) ^ 0xff ^ (n << 3)).collect::<Vec<u8>>());
     assert!(secret.contains('/'), "{secret}");
     let (hidden, marked) = (base64(&key_der(9)), base64(&key_der(7)));

@@ -1,5 +1,5 @@
-//! Dates that nobody lives to see: of the machine, of commits, of certificates, of allowances. A run ends with what was
-//! found, and no date makes a finding go away.
+//! Extreme dates: of the machine, commits, certificates and allowances. The run reports its findings, and no date hides
+//! a finding.
 
 use std::io::Write;
 use std::path::Path;
@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use crate::hostile::skipped;
 use crate::workshop::{Ran, Workshop, key_der, key_pem};
 
-/// Seconds since 1970 around everything at which clocks and calendars end.
+/// Seconds since 1970 around the limits of clocks and calendars.
 const MOMENTS: &[&str] = &[
     "0",
     "-1",
@@ -51,7 +51,7 @@ fn public_half(private: &[u8]) -> Option<Vec<u8>> {
     out.status.success().then_some(out.stdout)
 }
 
-/// A certificate for this public half that holds from one GeneralizedTime to another. Its signature is zeros.
+/// A certificate for this public half, valid from one GeneralizedTime to another. Its signature is zeros.
 fn certificate(spki: &[u8], from: &str, to: &str) -> Vec<u8> {
     let ed25519 = tlv(0x30, &[&[0x06, 0x03, 0x2b, 0x65, 0x70]]);
     let common_name = tlv(0x30, &[&[0x06, 0x03, 0x55, 0x04, 0x03], &tlv(0x0c, &[b"clock"])]);
@@ -62,7 +62,7 @@ fn certificate(spki: &[u8], from: &str, to: &str) -> Vec<u8> {
     tlv(0x30, &[&body, &ed25519, &tlv(0x03, &[&[0; 65]])])
 }
 
-/// A commit with these dates, in a repository that git made. No porcelain writes such a date.
+/// A commit with these dates, in a repository made by git. No porcelain command writes such dates.
 fn commit(repository: &Path, author: &str, committer: &str) {
     let git = |args: &[&str], input: Option<&str>| -> String {
         let mut command = Command::new("git");
@@ -86,7 +86,7 @@ fn commit(repository: &Path, author: &str, committer: &str) {
     std::fs::write(repository.join(".git/refs/heads/odd"), format!("{commit}\n")).expect("a ref");
 }
 
-/// The run found what is there, and did not fall over.
+/// Asserts that the run found everything and did not crash.
 fn sound(ran: &Ran, keys: usize, what: &str) -> serde_json::Value {
     assert_eq!(ran.code, Some(1), "{what}: {ran:?}");
     assert!(!ran.stderr.contains("internal error"), "{what}: {ran:?}");
@@ -120,7 +120,7 @@ fn the_clock_of_the_machine() {
         let of_history = report["findings"].as_array().expect("findings").iter().find(|f| f["exposure"].is_object());
         assert!(of_history.is_some_and(|finding| finding["exposure"]["days"].as_i64() >= Some(0)), "{day}: {report}");
     }
-    // The system's own clock, where a library can stand before it.
+    // The system clock, where a library can replace it.
     for year in ["9999-12-31 23:59:59", "9999-12-30 00:00:00", "1901-01-01 00:00:00"] {
         let mut command = Command::new("faketime");
         command.args([year, env!("CARGO_BIN_EXE_keyradius"), "scan", "--format", "json", "."]).current_dir(shop.path());
@@ -180,7 +180,7 @@ fn dates_of_certificates() {
             }
         }
     }
-    // The date that means "no end" (RFC 5280 4.1.2.5) is said as it is.
+    // The date that means "no end" (RFC 5280 4.1.2.5) is reported unchanged.
     shop.file("a.crt", certificate(&spki, "20200101000000Z", "99991231235959Z"));
     let report = sound(&shop.run(&["scan", "--format", "json", "."]), 1, "no end");
     assert_eq!(report["findings"][0]["certificates"][0]["not_after"], "9999-12-31T23:59:59Z", "{report}");
@@ -200,7 +200,7 @@ fn dates_of_allowances_and_of_selections() {
         shop.file("a.pem", marked(until));
         for day in ["2026-11-28", "9999-12-31"] {
             let ran = shop.run(&["scan", "--format", "json", "--today", day, "."]);
-            // What is not a date allows nothing.
+            // An invalid date allows nothing.
             assert_eq!(ran.code, Some(i32::from(!holds)), "{until} {day}: {ran:?}");
         }
     }

@@ -1,4 +1,4 @@
-//! What the process forbids itself: nobody reads its memory, and what it parses gets nothing done.
+//! The restrictions of the process: nobody reads its memory, and parsed input cannot make it act.
 
 /// Core dumps and debuggers.
 #[cfg(target_os = "linux")]
@@ -15,12 +15,12 @@ mod cores {
     /// A user without rights, whatever its name on this system.
     const NOBODY: u32 = 65_534;
 
-    /// A scan that has read a key and waits for more: its standard input stays open.
+    /// A scan that has read a key and waits for more input: its standard input stays open.
     struct Waiting(Child);
 
     impl Waiting {
         fn start(shop: &Workshop, allow: Option<&str>, change: impl FnOnce(&mut Command)) -> Self {
-            // The hard limit may be lower, and then nothing is dumped by any process of this system.
+            // The hard limit may be lower; then no process of this system dumps core.
             let script = "ulimit -S -c \"$(ulimit -H -c)\"; exec \"$0\" scan -";
             let mut command = Command::new("sh");
             command.args(["-c", script, env!("CARGO_BIN_EXE_keyradius")]).current_dir(shop.path());
@@ -29,7 +29,7 @@ mod cores {
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())
                 .env_remove("KEYRADIUS_ALLOW_CORE");
-            // What is confined writes no file, and so no core either: here the other mechanism is looked at.
+            // A confined process writes no file, and so no core: this test is about the other mechanism.
             command.env("KEYRADIUS_SANDBOX", "off").envs(allow.map(|value| ("KEYRADIUS_ALLOW_CORE", value)));
             change(&mut command);
             let mut child = command.spawn().expect("sh runs");
@@ -108,7 +108,7 @@ mod cores {
     }
 }
 
-/// Landlock and seccomp, seen from outside; `cli/src/confine/tests.rs` tries them from inside.
+/// Landlock and seccomp, seen from outside; `cli/src/confine/tests.rs` tests them from inside.
 #[cfg(target_os = "linux")]
 mod sandbox {
     use std::io::{Read, Write};
@@ -121,7 +121,7 @@ mod sandbox {
     use crate::patience::until;
     use crate::workshop::{Ran, Workshop, key_pem};
 
-    /// What `--version -v` says, and whether this kernel confines in full.
+    /// The output of `--version -v`, and whether this kernel confines completely.
     fn said(shop: &Workshop, sandbox: &str) -> (Ran, bool) {
         let ran = shop.command(&["--version", "-v"]).env("KEYRADIUS_SANDBOX", sandbox).output();
         let ran = Ran::from(ran.expect("runs"));
@@ -190,7 +190,7 @@ mod sandbox {
         let mut child = child.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("runs");
         child.stdin.as_mut().expect("a pipe").write_all(key_pem(1).as_bytes()).expect("written");
         let tasks = format!("/proc/{}/task", child.id());
-        // A scan that waits has a thread for Ctrl-C and one for its progress.
+        // A waiting scan has a thread for Ctrl-C and one for its progress.
         until("more than one thread", || (std::fs::read_dir(&tasks).ok()?.count() > 1).then_some(()));
         for task in std::fs::read_dir(&tasks).expect("threads") {
             let status = std::fs::read_to_string(task.expect("a thread").path().join("status")).expect("its status");
@@ -210,7 +210,7 @@ mod sandbox {
             return;
         }
         repo.file("a.pem", key_pem(1)).stage();
-        // A git that waits before it answers: long enough to look at who asked.
+        // A git that waits before it answers, long enough to inspect its parent.
         repo.script("bin/git", "#!/bin/sh\necho $PPID > asked\nsleep 1\nPATH=${PATH#*:} exec git \"$@\"\n");
         let path = format!("{}:{}", repo.place().join("bin").display(), std::env::var("PATH").expect("a path"));
         let mut child = repo.command(env!("CARGO_BIN_EXE_keyradius"), &["hook", "pre-commit"]);
@@ -229,10 +229,10 @@ mod sandbox {
         until("the broker ends when nobody can ask any more", gone);
     }
 
-    /// Asks a broker as a process would that was taken over. Returns the first byte of each answer.
+    /// Sends requests to a broker like a compromised process. Returns the first byte of each answer.
     fn asked(shop: &Workshop, requests: &[&[u8]]) -> Vec<Option<u8>> {
         let (mut ours, theirs) = UnixStream::pair().expect("a socket");
-        // Only the broker has the other end: who holds it too would never see it close.
+        // Only the broker has the other end: another holder would never see it close.
         let started = shop.command(&["hook", "broker"]).stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).spawn();
         let mut broker = started.expect("runs");
         let mut answers = Vec::new();
@@ -284,7 +284,7 @@ mod sandbox {
         let good = start(&["rev-parse", "--is-inside-work-tree"]);
         let bad = start(&["gc"]);
         assert_eq!(asked(&shop, &[&good, &bad, &good]), [Some(b'y'), Some(b'n'), Some(b'y')]);
-        // Anything else ends it.
+        // Any other request ends the broker.
         for request in [&b"x"[..], b"", b"e"] {
             assert_eq!(asked(&shop, &[request, &good]), [None, None], "{request:?}");
         }

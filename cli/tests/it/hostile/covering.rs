@@ -1,5 +1,5 @@
-//! A finding hides only a second reading of its own key: not one in its attributes, comments, members, behind its end, or in
-//! what a password opens.
+//! A finding hides only a second reading of its own key: not a key in its attributes, comments or members, after its
+//! end, or in its decrypted content.
 
 use std::process::Command;
 
@@ -30,7 +30,7 @@ fn armor(label: &str, body: &str) -> String {
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 
-/// Runs a tool that the test needs; says loudly that it is not there.
+/// Runs a tool that the test needs; reports a missing tool.
 fn tool(shop: &Workshop, name: &str, args: &[&str]) -> Option<Vec<u8>> {
     match Command::new(name).args(args).current_dir(shop.path()).output() {
         Ok(output) if output.status.success() => Some(output.stdout),
@@ -51,7 +51,7 @@ fn keys(shop: &Workshop, args: &[&str]) -> Vec<String> {
     findings.filter_map(|finding| finding["key"]["spki_sha256"].as_str().map(str::to_owned)).collect()
 }
 
-/// The name of a key, as a scan of it alone gives it.
+/// The digest of a key, from a scan of it alone.
 fn name(number: u8) -> String {
     let shop = Workshop::new(&format!("covering_name_{number}_{:?}", std::thread::current().id()));
     shop.file("k", key_der(number));
@@ -62,7 +62,7 @@ fn name(number: u8) -> String {
 fn nothing_covers_another_key() {
     let shop = Workshop::new("covering");
     let (first, second) = (name(1), name(2));
-    // The first key is a published one: that says nothing of the second.
+    // The first key is a published one: this is no evidence about the second.
     shop.file("known.tsv", format!("class\tlabel\tsource\trole\tspki_sha256\npublic_test\tx\ty\t\t{first}\n"));
     let both = [key_der(1), key_der(2)].concat();
     let attribute = with_attribute();
@@ -114,7 +114,7 @@ fn public_material_covers_no_key() {
         ("extension.pem", armor("CERTIFICATE", &base64(&extended)).into(), &second),
         ("cert_then_key.pem", armor("CERTIFICATE", &then(&plain, 2)).into(), &second),
         ("spki_then_key.pem", armor("PUBLIC KEY", &then(&public, 2)).into(), &second),
-        // Its own private half is no second reading of it.
+        // The certificate's own private half is not a second reading of it.
         ("cert_then_own_key.pem", armor("CERTIFICATE", &then(&plain, 1)).into(), &first),
         ("spki_then_own_key.pem", armor("PUBLIC KEY", &then(&public, 1)).into(), &first),
         ("x5c.json", format!("{{\"keys\":[{{\"x5c\":[\"{}\"]}}]}}", base64(&extended)).into(), &second),
@@ -161,8 +161,8 @@ fn what_a_password_opens_covers_no_key() {
         let iv: Vec<u8> = (0..16).map(|at| u8::from_str_radix(&iv[at * 2..at * 2 + 2], 16).expect("hex")).collect();
         let Some(sealed) = tool(&shop, "openssl", &[&enc[..], &pass].concat()) else { return };
         let sealed = sealed.strip_prefix(b"Salted__").map_or(&sealed[..], |rest| &rest[8..]);
-        // EncryptedPrivateKeyInfo with PBES2 (RFC 8018 A.4): the key is the first 32 bytes that PBKDF2 gives, so it is the
-        // same as that of `enc`.
+        // EncryptedPrivateKeyInfo with PBES2 (RFC 8018 A.4): the key is the first 32 bytes of PBKDF2, so it is the same
+        // as that of `enc`.
         let oid = |last: &[u8]| tlv(0x06, &[&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d][..], last].concat());
         let sha256 = tlv(0x30, &[oid(&[2, 9]), vec![5, 0]].concat());
         let salt = tlv(0x04, &[0, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77]);
@@ -181,8 +181,9 @@ fn what_a_password_opens_covers_no_key() {
 #[test]
 fn a_public_half_of_another_key_hides_no_private_one() {
     let shop = Workshop::new("covering_halves");
-    // The private number of the second key beside the public half of the first, as a known or published key would be put
-    // there: what signs is the second. OpenSSL and OpenSSH write both, and the scan of the second by itself names it.
+    // The private number of the second key next to the public half of the first, as if disguised as a known or
+    // published key: the second key signs. OpenSSL and OpenSSH write both, and a scan of the second alone gives its
+    // digest.
     for curve in ["P-256", "P-384", "secp256k1"] {
         let option = format!("ec_paramgen_curve:{curve}");
         let make = || tool(&shop, "openssl", &["genpkey", "-algorithm", "EC", "-pkeyopt", &option, "-outform", "DER"]);
@@ -198,7 +199,7 @@ fn a_public_half_of_another_key_hides_no_private_one() {
             return;
         };
     }
-    // base64 hides the bytes: what is scanned is the file in binary form, which a PEM body is read as too.
+    // base64 hides the bytes: the binary form of the file is scanned, as a PEM body would be.
     let blob = |name: &str| tool(&shop, "sh", &["-c", &format!("grep -v -- ---- {name} | base64 -d")]);
     let public = |name: &str| tool(&shop, "sh", &["-c", &format!("cut -d' ' -f2 {name}.pub | base64 -d | tail -c 32")]);
     let (Some(second), Some(first_public), Some(second_public)) = (blob("second"), public("first"), public("second"))
@@ -216,7 +217,7 @@ fn a_public_half_of_another_key_hides_no_private_one() {
 #[test]
 fn many_findings_and_deep_ones_stay_cheap() {
     let shop = Workshop::new("covering_many");
-    // Every key holds the next one in an attribute.
+    // Every key contains the next one in an attribute.
     let mut nested = key_der(1);
     for number in 2..200 {
         let attribute = tlv(0xa0, &tlv(0x30, &[vec![0x06, 1, 0x2a], tlv(0x31, &tlv(0x04, &nested))].concat()));

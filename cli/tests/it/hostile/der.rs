@@ -1,4 +1,5 @@
-//! Encodings of keys that no writer makes and OpenSSL reads: whatever `openssl pkey` takes for the same key is found.
+//! Encodings of keys that no writer produces but OpenSSL accepts: a file that `openssl pkey` reads as the same key is
+//! found.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,11 +11,11 @@ use crate::workshop::{Workshop, base64};
 enum Node {
     Leaf(u8, Vec<u8>),
     Inner(u8, Vec<Node>),
-    /// An OCTET STRING that holds a value.
+    /// An OCTET STRING that contains a value.
     Wrapped(Box<Node>),
 }
 
-/// Reads DER as OpenSSL writes it.
+/// Parses DER as written by OpenSSL.
 fn read(mut der: &[u8], open: bool) -> Vec<Node> {
     let mut nodes = Vec::new();
     while let [tag, first, rest @ ..] = der {
@@ -47,7 +48,7 @@ fn value(tag: u8, content: &[u8]) -> Vec<u8> {
     [&[tag][..], &length(content.len(), 0), content].concat()
 }
 
-/// What is done to one value.
+/// The changes to one value.
 const CHANGES: &[&str] = &[
     "indefinite",
     "long",
@@ -69,7 +70,7 @@ const CHANGES: &[&str] = &[
     "followed",
 ];
 
-/// Writes it again, with the value whose number comes up changed.
+/// Encodes it again, with a change in the value whose number comes up.
 fn write(node: &Node, left: &mut usize, change: &str) -> Vec<u8> {
     let here = *left == 0;
     *left = left.wrapping_sub(1);
@@ -117,7 +118,8 @@ fn openssl(folder: &Path, args: &str) -> Option<Vec<u8>> {
     output.status.success().then_some(output.stdout)
 }
 
-/// Whether what OpenSSL signs with this file is a signature by the key: it shows the public half of a key without a private one too.
+/// Whether OpenSSL's signature with this file verifies with the key: OpenSSL also prints the public half of a key
+/// without a private one.
 fn signs(folder: &Path, name: &str) -> bool {
     let run = |args: &[&str]| Command::new("openssl").args(args).current_dir(folder).output().expect("openssl runs");
     let files = ["-rawin", "-in", "KEY", "-sigfile", "signature"];
@@ -125,7 +127,7 @@ fn signs(folder: &Path, name: &str) -> bool {
         && run(&[&["pkeyutl", "-verify", "-inkey", "KEY"][..], &files].concat()).status.success()
 }
 
-/// Label, how OpenSSL makes the key, and how it writes it.
+/// The label, and OpenSSL's arguments to make and to write the key.
 const KEYS: &[(&str, &str, &str)] = &[
     (
         "RSA PRIVATE KEY",
@@ -155,7 +157,7 @@ fn what_openssl_reads_is_found_however_it_is_encoded() {
     for (number, (label, make, write_out)) in KEYS.iter().enumerate() {
         let run = |args: &str| openssl(shop.path(), args).unwrap_or_else(|| panic!("openssl {args}"));
         run(make);
-        // `ec` says on standard error what it does.
+        // `ec` prints messages on standard error.
         let der = run(write_out);
         let public = run("pkey -in KEY -pubout -outform DER");
         let tree = read(&der, *label == "PRIVATE KEY").remove(0);
@@ -165,7 +167,7 @@ fn what_openssl_reads_is_found_however_it_is_encoded() {
             for place in 0.. {
                 let mut left = place;
                 let changed = write(&tree, &mut left, change);
-                // The tree has fewer values than that.
+                // The tree has fewer values than this number.
                 if left < usize::MAX / 2 {
                     break;
                 }
@@ -206,12 +208,13 @@ fn pem(label: &str, der: &[u8]) -> String {
     format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", base64(der))
 }
 
-/// What a block says that it is, and nobody reads: it is reported as not read. What cannot be a key is an example in a page.
+/// A block whose label names a key, with content that cannot be read, is reported as not read. Content that cannot be a
+/// key is an example in a page.
 #[test]
 fn what_calls_itself_a_key_and_is_not_understood_is_said() {
     let octets = |length: usize| value(0x04, &(0..length).map(|n| (n * 37 % 251) as u8).collect::<Vec<_>>());
     let seal = |parts: &[Vec<u8>]| value(0x30, &parts.concat());
-    // An arc that nobody assigned: 1.2.3.4.5.
+    // An unassigned arc: 1.2.3.4.5.
     let nobody = seal(&[value(0x06, &[0x2a, 3, 4, 5])]);
     let unknown = "private key with an unknown algorithm";
     let whole = seal(&[value(0x02, &[0]), nobody.clone(), octets(32)]);

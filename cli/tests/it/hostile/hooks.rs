@@ -1,4 +1,4 @@
-//! What hooks must not drop: files that stand for others, and files that are not opened.
+//! Content that hooks must not skip: files that stand for others, and files that are not opened.
 
 use crate::hook::repo::Repo;
 use crate::workshop::{Ran, key_pem};
@@ -21,7 +21,7 @@ fn hooked(test: &str, options: &str) -> Repo {
     repo
 }
 
-/// What each of the three hooks says of what lies in the work tree.
+/// The result of each of the three hooks for the content of the work tree.
 fn asked(repo: &Repo) -> [(&'static str, Ran); 3] {
     let commit = repo.stage().commit();
     repo.commit_all("past the hook");
@@ -72,7 +72,7 @@ fn an_object_of_git_lfs_that_is_not_what_its_pointer_says_is_read_and_reported()
                 repo.file(format!(".git/lfs/objects/ab/12/{digest}"), object);
                 repo.file(format!("../server.git/lfs/objects/ab/12/{digest}"), object);
             }
-            // The hook on the server is asked last, so that a push that passes has not been made before.
+            // The server's hook runs last, so that a successful push has not happened before.
             for (hook, ran) in asked(&repo).into_iter().filter(|(hook, _)| !passes || *hook == "pre-push") {
                 assert_eq!(ran.code == Some(0), passes, "{name} {hook} {options}: {ran:?}");
                 assert!(ran.stderr.contains(told), "{name} {hook} {options}: {ran:?}");

@@ -10,7 +10,7 @@ fn marked(number: u8) -> String {
     format!("{MARK}{}", key_pem(number))
 }
 
-/// How many findings are open, how many allowed, and what the notices of ignored marks say.
+/// Number of open findings, of allowed findings, and the notices about ignored marks.
 fn told(shop: &Workshop, args: &[&str]) -> (usize, usize, Vec<String>) {
     let args = [&["scan", "--format", "json", "--fail-on", "none"][..], args].concat();
     let report = shop.run(&args).json();

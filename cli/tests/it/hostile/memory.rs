@@ -1,8 +1,9 @@
-//! A core that is taken when a run ends holds no secret number of the keys that it found, in heap, stack or anonymous maps.
+//! A core dump taken at the end of a run contains no secret number of the keys found: not in heap, stack or anonymous
+//! maps.
 //!
-//! Keys of many kinds are planted in many carriers, the binary runs under gdb until it is about to exit, gdb writes a core,
-//! and the core is searched for the numbers in every form in which they passed through: big and little endian, PEM text,
-//! base64, hexadecimal, UTF-16. Where gdb is missing or may not trace, the test says so and passes.
+//! Keys of many kinds are planted in many carriers, the binary runs under gdb until it is about to exit, and gdb writes
+//! a core. The core is searched for the numbers in every form in which they were processed: big and little endian, PEM
+//! text, base64, hexadecimal, UTF-16. Where gdb is missing or may not trace, the test reports this and passes.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,12 +11,12 @@ use std::process::{Command, Stdio};
 
 use crate::workshop::{Workshop, base64, key_der};
 
-/// Texts that must not be in the core, each with the name of what it belongs to.
+/// Texts that must not be in the core, each with the name of its key.
 #[derive(Default)]
 struct Needles(BTreeMap<Vec<u8>, String>);
 
 impl Needles {
-    /// Bytes of a key, in all the forms in which they may be written.
+    /// Adds the bytes of a key, in all forms in which they may be written.
     fn number(&mut self, name: &str, bytes: &[u8]) {
         let reversed: Vec<u8> = bytes.iter().rev().copied().collect();
         for (form, bytes) in [("big endian", bytes), ("little endian", &reversed)] {
@@ -28,14 +29,14 @@ impl Needles {
         self.text(&format!("{name}, hexadecimal"), &hex[8..40]);
     }
 
-    /// A text, also as UTF-16.
+    /// Adds a text, also as UTF-16.
     fn text(&mut self, name: &str, text: &str) {
         self.raw(name, text.as_bytes());
         let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
         self.raw(&format!("{name}, UTF-16"), &wide);
     }
 
-    /// The lines of an armor that hold no public half.
+    /// Adds the lines of an armor without a public half.
     fn armor(&mut self, name: &str, pem: &str, lines: impl Iterator<Item = usize>) {
         let body: Vec<&str> = pem.lines().filter(|line| !line.starts_with('-')).collect();
         for line in lines {
@@ -47,9 +48,9 @@ impl Needles {
         self.0.entry(bytes.to_vec()).or_insert_with(|| name.to_owned());
     }
 
-    /// The names of those that a memory image contains, with how often and where.
+    /// The names of texts in a memory image, with their number and places.
     fn found_in(&self, image: &[u8]) -> Vec<String> {
-        // By the first eight bytes: one pass for all.
+        // Indexed by the first eight bytes: one pass for all texts.
         let mut heads: BTreeMap<u64, Vec<&[u8]>> = BTreeMap::new();
         let mut seen = vec![false; 1 << 16];
         for needle in self.0.keys() {
@@ -94,18 +95,18 @@ fn integers(der: &[u8]) -> Vec<&[u8]> {
     all
 }
 
-/// An Ed25519 key that no other part of the test has, in DER, and its seed in the needles.
+/// An Ed25519 key for this part of the test only, in DER; adds its seed to the needles.
 fn seed(needles: &mut Needles, name: &str, number: u8) -> (Vec<u8>, String) {
     let der = key_der(number);
     needles.number(name, &der[16..]);
     let body = base64(&der);
-    // Where the DER begins on a multiple of three bytes its seed looks like this.
+    // If the DER starts on a multiple of three bytes, this is the base64 of its seed.
     needles.text(&format!("{name}, base64"), &body[24..56]);
     let label = "PRIVATE KEY";
     (der, format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n"))
 }
 
-/// Plants the keys. Returns what must not be seen.
+/// Plants the keys. Returns the texts that must not be in the core.
 fn plant(shop: &Workshop) -> Needles {
     let mut needles = Needles::default();
     let root = shop.path();
@@ -125,7 +126,7 @@ fn plant(shop: &Workshop) -> Needles {
         let pem = std::fs::read_to_string(root.join(file)).expect("a key");
         needles.armor(name, &pem, 8..24);
     }
-    // The PKCS#12 stands beside its password, and the key itself is taken away.
+    // The PKCS#12 is stored next to its password, and the key itself is removed.
     let password = "Pfl4umen-kuchen-77";
     let request = ["req", "-x509", "-new", "-key", "tree/p12/k.pem", "-subj", "/CN=x", "-out", "c.pem"];
     let export =
@@ -137,7 +138,7 @@ fn plant(shop: &Workshop) -> Needles {
     std::fs::remove_file(root.join("tree/p12/k.pem")).expect("removed");
     write("tree/p12/key.properties", format!("storeFile=k.p12\nstorePassword={password}\n").as_bytes());
     needles.text("the password of the PKCS#12", password);
-    // OpenSSH: the seed stands before the second public half.
+    // OpenSSH: the seed precedes the second public half.
     if tool("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-C", "x", "-f", "tree/id"], root).is_some() {
         let pem = std::fs::read_to_string(root.join("tree/id")).expect("a key");
         needles.armor("OpenSSH", &pem, 3..4);
@@ -184,7 +185,7 @@ fn plant(shop: &Workshop) -> Needles {
         }
     }
     std::fs::remove_dir_all(root.join("members")).expect("removed");
-    // A history: a key in a blob, another in a delta to it, a third loose.
+    // A history: one key in a blob, one in a delta against it, one in a loose object.
     let git = |args: &[&str]| {
         tool("git", &[&["-C", "tree/repo", "-c", "user.name=x", "-c", "user.email=x@x"], args].concat(), root)
     };
@@ -202,8 +203,8 @@ fn plant(shop: &Workshop) -> Needles {
     needles
 }
 
-/// Runs the binary under gdb until it is about to exit, and returns its memory; `None` where that cannot be done. What
-/// it writes has to contain `proof`, so that a run that ends early does not pass.
+/// Runs the binary under gdb until it is about to exit, and returns its memory; `None` where that is impossible. The
+/// output has to contain `proof`, so that a run that ends early does not pass.
 fn core_of(shop: &Workshop, args: &str, proof: &str) -> Option<Vec<u8>> {
     let mut command = Command::new("gdb");
     command.args(["-batch", "-nx"]);
@@ -213,7 +214,7 @@ fn core_of(shop: &Workshop, args: &str, proof: &str) -> Option<Vec<u8>> {
         command.args(["-ex", line]);
     }
     command.arg(env!("CARGO_BIN_EXE_keyradius"));
-    // Without this only root may trace it: see `docs/limits.md`.
+    // Without this variable, only root may trace the process: see `docs/limits.md`.
     command.env("KEYRADIUS_ALLOW_CORE", "1");
     let ran = command.current_dir(shop.path()).stdin(Stdio::null()).output();
     let said = match &ran {
@@ -235,7 +236,7 @@ fn core_of(shop: &Workshop, args: &str, proof: &str) -> Option<Vec<u8>> {
 fn a_core_at_the_end_of_a_scan_holds_no_secret_number() {
     let shop = Workshop::new("memory_scan");
     let needles = plant(&shop);
-    // All of them are found, so that all were in memory.
+    // All keys are found, so all of them were in memory.
     let ran = shop.run(&["scan", "--format", "json", "--fail-on", "none", "tree"]);
     let report = ran.json();
     let keys = report["findings"].as_array().expect("findings").len();
@@ -253,7 +254,7 @@ fn a_core_at_the_end_of_a_scan_of_standard_input_holds_no_secret_number() {
     let shop = Workshop::new("memory_stdin");
     let mut needles = Needles::default();
     let (_, pem) = seed(&mut needles, "standard input", 140);
-    // The last bytes of an input are what a small buffer keeps.
+    // A small buffer keeps the last bytes of an input.
     shop.file("input", format!("{}{pem}", "x\n".repeat(35_000)));
     let Some(image) = core_of(&shop, "scan --format json - < input", "\"path\": \"-\"") else { return };
     assert_eq!(needles.found_in(&image), [""; 0]);

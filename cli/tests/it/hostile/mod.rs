@@ -1,4 +1,4 @@
-//! Attempts to hide a key or to hurt the machine: each kind as a table of cases, each law as a generator.
+//! Attempts to hide a key or to harm the machine: each kind as a table of cases, each rule as a generator.
 #![allow(clippy::format_collect, clippy::format_push_string, reason = "texts of tests are small")]
 
 mod boxes;
@@ -37,12 +37,12 @@ mod targets;
 mod usable;
 mod zip;
 
-/// Says why a test, or a part of it, did not run here: past the capture of tests that pass, so that somebody sees it.
+/// Prints why a test, or a part of it, was skipped, even if passing tests are captured.
 pub(crate) fn skipped(why: impl std::fmt::Display) {
     noted(format_args!("SKIPPED: {why}"));
 }
 
-/// Says something past the capture of tests that pass.
+/// Prints a note, even if passing tests are captured.
 pub(crate) fn noted(what: impl std::fmt::Display) {
     use std::io::Write;
     let _ = writeln!(std::io::stderr(), "{what}");

@@ -1,5 +1,5 @@
-//! Hiding places inside of hiding places: each is a function from bytes to bytes, and every two of them are put around a key
-//! of its own. The key is found, or its file is said not to have been read; nothing else.
+//! Nested hiding places: each is a function from bytes to bytes, and every pair of them is put around a separate key.
+//! The key has to be found, or its file reported as not read.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::workshop::{Workshop, base64};
 struct Kind {
     name: &'static str,
     wrap: fn(&[u8]) -> Vec<u8>,
-    /// Whether it only hides what is inside of something else: a mark in the user's own file is the user's own word.
+    /// Whether it only hides data inside something else: a mark in the user's own file is legitimate.
     inside: bool,
 }
 
@@ -57,7 +57,7 @@ const KINDS: &[Kind] = &[
     kind("gzip", gzip),
     kind("gzip-comment", |bytes| {
         let plain = gzip(b"nothing");
-        // A comment ends at its first zero: what has zeros is an extra field.
+        // A comment ends at its first zero: bytes with zeros go in an extra field.
         if bytes.contains(&0) {
             return [&b"\x1f\x8b\x08\x04"[..], &plain[4..10], &(bytes.len() as u16).to_le_bytes(), bytes, &plain[10..]]
                 .concat();
@@ -68,7 +68,7 @@ const KINDS: &[Kind] = &[
     kind("tar", |bytes| tar(&[(b"a", bytes)])),
     kind("tar-in-slack", |bytes| {
         let mut out = tar(&[(b"a", bytes)]);
-        // The member has no byte; what was its content lies where the next header is due.
+        // The member has a size of zero; its content is where the next header is expected.
         out[124..135].copy_from_slice(b"00000000000");
         let sum: u32 = (0..512).map(|at| if (148..156).contains(&at) { 32 } else { u32::from(out[at]) }).sum();
         out[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
@@ -109,11 +109,11 @@ const KINDS: &[Kind] = &[
     kind("loose-object", |bytes| stored(&[format!("blob {}\0", bytes.len()).as_bytes(), bytes].concat())),
 ];
 
-/// Where such a file may lie, and what else lies there. The second is put in the place of `*` in the first.
+/// Paths for such a file; `*` stands for its number.
 const PLACES: &[&str] =
     &["*", "objects/pack/*.keep", "objects/pack/*.idx", "objects/pack/multi-pack-index-*", "x.git/objects/*.bitmap"];
 
-/// The seed of the first key of RFC 8032 7.1, which everybody knows, and its public half.
+/// The published seed of the first key of RFC 8032 7.1, and its public half.
 const KNOWN: [&str; 2] = ["9d61b19deffd5a60ba844af492ec2cc4", "4449c5697b326919703bac031cae7f60"];
 const KNOWN_PUBLIC: &str = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
 
@@ -143,7 +143,7 @@ fn public() -> Vec<u8> {
     der(0x30, &[algorithm, der(3, &[&[0][..], &unhex(KNOWN_PUBLIC)].concat())].concat())
 }
 
-/// A certificate whose signature nobody made, with an extension that holds these bytes (RFC 5280 4.1).
+/// A certificate with a made-up signature, with an extension that contains these bytes (RFC 5280 4.1).
 fn certificate(extension: &[u8]) -> Vec<u8> {
     let algorithm = der(0x30, &der(6, &[0x2b, 0x65, 0x70]));
     let name = der(0x30, &der(0x31, &der(0x30, &[der(6, &[0x55, 4, 3]), der(0x0c, b"nobody")].concat())));
@@ -159,7 +159,7 @@ fn certificate(extension: &[u8]) -> Vec<u8> {
     der(0x30, &[der(0x30, &body), algorithm, der(3, &[0; 65])].concat())
 }
 
-/// The known key as OpenSSH writes it (PROTOCOL.key), with a comment, and something after the padding.
+/// The known key in OpenSSH format (PROTOCOL.key), with a comment, and something after the padding.
 fn openssh(comment: &[u8], after: &[u8]) -> Vec<u8> {
     let string = |bytes: &[u8]| [&(bytes.len() as u32).to_be_bytes()[..], bytes].concat();
     let public = [string(b"ssh-ed25519"), string(&unhex(KNOWN_PUBLIC))].concat();
@@ -182,14 +182,14 @@ fn jwk(bytes: &[u8]) -> Vec<u8> {
         .into_bytes()
 }
 
-/// A string of JSON if the bytes are text, else their base64.
+/// A JSON string if the bytes are text, otherwise their base64.
 fn json(bytes: &[u8]) -> Vec<u8> {
     let text = std::str::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
     let text = text.map_or_else(|| base64(bytes), str::to_owned);
     format!("{{\"a\": {}}}\n", serde_json::to_string(&text).expect("JSON")).into_bytes()
 }
 
-/// An Ed25519 key that nobody has, DER.
+/// A new Ed25519 key, DER.
 fn fresh(number: usize) -> Vec<u8> {
     let seed: Vec<u8> = (0..32u32)
         .map(|at| ((number as u32 + 17).wrapping_mul(2_654_435_761 + at * 40_503) >> (at % 24)) as u8)
@@ -197,7 +197,7 @@ fn fresh(number: usize) -> Vec<u8> {
     der(0x30, &pkcs8(&seed))
 }
 
-/// What a report says of each path: whether a key that is not known to everybody lies there, and what was not read of it.
+/// From a report: the paths with a key other than the published one, and the gaps by path.
 fn told(report: &Value) -> (BTreeSet<String>, BTreeMap<String, String>) {
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let mut found = BTreeSet::new();
@@ -212,7 +212,7 @@ fn told(report: &Value) -> (BTreeSet<String>, BTreeMap<String, String>) {
     (found, gaps)
 }
 
-/// Pairs that still hide a key without a word. The list may only become shorter.
+/// Pairs that still hide a key without a gap. This list may only shrink.
 const NOT_YET: &str = include_str!("nested.txt");
 
 #[test]
@@ -222,7 +222,7 @@ fn no_two_hiding_places_hide_a_key() {
     let mut number = 0;
     for outer in KINDS.iter().filter(|kind| !kind.inside) {
         for inner in KINDS {
-            // A mark in a file of the user's own is the user's.
+            // A mark in the user's own file is legitimate.
             if inner.inside && !["zip", "tar", "gzip", "ar"].contains(&outer.name) {
                 continue;
             }

@@ -1,5 +1,5 @@
-//! Floods that are to drain the budget of password trials, so that a keystore stays locked beside its password: it opens,
-//! or the run is incomplete and says why. Never exit 0 with a password left untried beside a keystore.
+//! Floods to exhaust the budget of password trials, so that a keystore stays locked next to its password: it is opened,
+//! or the run is incomplete and reports why. Never exit status 0 with an untried password next to a keystore.
 //!
 //! The containers are made by openssl, ssh-keygen and keytool; decoys are copies with a damaged ciphertext.
 
@@ -7,10 +7,10 @@ use std::process::{Command, Stdio};
 
 use crate::workshop::{Ran, Workshop};
 
-/// The password of the real one: in no list.
+/// The password of the real container: in no word list.
 const WORD: &str = "Qu1tten-gelee/3";
 
-/// Runs a tool in the workshop. False, said loudly, if it is not there.
+/// Runs a tool in the workshop. Returns false, with a notice, if it is missing.
 fn tool(shop: &Workshop, program: &str, args: &[&str]) -> bool {
     match Command::new(program).args(args).current_dir(shop.path()).stdin(Stdio::null()).output() {
         Ok(ran) if ran.status.success() => true,
@@ -22,14 +22,14 @@ fn tool(shop: &Workshop, program: &str, args: &[&str]) -> bool {
     }
 }
 
-/// A kind of container: how it is made as `real/k.EXTENSION`, and where a damage leaves it readable and never opens.
+/// A kind of container: how `real/k.EXTENSION` is made, and which damage leaves it readable but never opens.
 struct Kind {
     extension: &'static str,
     make: fn(&Workshop) -> bool,
-    /// A part of the ciphertext, as a fraction of the file in percent.
+    /// The place of the damage in the ciphertext, in percent of the file.
     at: usize,
     decoys: usize,
-    /// A part of the work that all decoys ask for.
+    /// Value of `--max-password-work`: only a part of what all decoys need.
     work: &'static str,
 }
 
@@ -88,7 +88,7 @@ fn jks(shop: &Workshop) -> bool {
 
 fn openssh(shop: &Workshop) -> bool {
     std::fs::create_dir_all(shop.path().join("tree/real")).expect("a directory");
-    // One round of bcrypt_pbkdf, so that a trial costs little.
+    // One round of bcrypt_pbkdf, so that a trial is cheap.
     tool(
         shop,
         "ssh-keygen",
@@ -97,7 +97,7 @@ fn openssh(shop: &Workshop) -> bool {
 }
 
 impl Kind {
-    /// Makes the real one, and copies that differ from each other. `None` where the tool is missing.
+    /// Makes the real container, and distinct damaged copies. `None` if the tool is missing.
     fn made(&self, shop: &Workshop, copies: usize) -> Option<Vec<Vec<u8>>> {
         if !(self.make)(shop) {
             return None;
@@ -110,7 +110,7 @@ impl Kind {
         let at = real.len() * self.at / 100;
         let decoy = |number: usize| {
             let mut bytes = real.clone();
-            // Letters stay letters where the container is text.
+            // In a text container, letters are replaced by letters.
             let digits = bytes[at..].iter_mut().filter(|byte| self.extension != "ssh" || byte.is_ascii_alphanumeric());
             for (place, byte) in digits.take(8).enumerate() {
                 let four = (number >> (4 * place)) as u8 & 15;
@@ -122,7 +122,7 @@ impl Kind {
     }
 }
 
-/// Lines of a settings file with so many passwords that open nothing.
+/// Lines of a settings file with the given number of wrong passwords.
 fn passwords(count: usize) -> String {
     (0..count).map(|n| format!("app{n}.password=decoy-{n}-Wx\n")).collect()
 }
@@ -132,7 +132,7 @@ fn scan(shop: &Workshop, work: &str, jobs: &str) -> Ran {
     shop.run(&[&args[..], &["--jobs", jobs, "tree"]].concat())
 }
 
-/// The state of the real key, and whether the run called itself complete.
+/// The state of the real key, and whether the run was reported as complete.
 fn state(ran: &Ran, path: &str) -> (String, bool) {
     let report = ran.json();
     let findings = report["findings"].as_array().expect("findings");
@@ -162,7 +162,7 @@ fn decoys_do_not_keep_a_keystore_from_its_password() {
     }
 }
 
-/// Where decoys, passwords and the real one stand, and whether it has to open.
+/// The layout of decoys, passwords and the real container, and whether it has to open.
 type Layout = (&'static str, fn(&Workshop, &[Vec<u8>]), bool);
 
 const LAYOUTS: [Layout; 5] = [
@@ -234,7 +234,7 @@ fn wherever_decoys_stand_the_keystore_opens_or_the_run_is_incomplete() {
 
 #[test]
 fn what_is_not_read_for_passwords_is_not_called_complete() {
-    // One more password than are taken of a file, and files that are too large to be read for passwords.
+    // One more password than the limit per file, and files too large to be read for passwords.
     let long = format!("{}\n", "# nothing\n".repeat(120_000));
     let cases = [
         ("app.properties", format!("{}store.password={WORD}\n", passwords(1200))),
@@ -254,8 +254,8 @@ fn what_is_not_read_for_passwords_is_not_called_complete() {
     }
 }
 
-/// A store that is encrypted as a whole shows no key before it is open: passwords beside it are read all the same, from files and
-/// from a history.
+/// A store that is completely encrypted shows no key before it is opened: passwords next to it are still read, from
+/// files and from a history.
 #[test]
 fn a_store_that_shows_nothing_gets_the_password_beside_it() {
     let shop = Workshop::new("opening_opaque");

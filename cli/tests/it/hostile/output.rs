@@ -1,4 +1,4 @@
-//! `-o`: a report is whole or not there, whatever happens to the disk and to the process, and goes nowhere else.
+//! `-o`: a report is complete or absent, whatever happens to the disk and to the process, and is written nowhere else.
 
 #![cfg(unix)]
 
@@ -14,10 +14,10 @@ use crate::hostile::skipped;
 use crate::patience::Pauses;
 use crate::workshop::{Ran, Workshop, key_pem};
 
-/// What an older report held.
+/// The content of an older report.
 const OLD: &str = "an older report\n";
 
-/// A directory with some hundred keys, whose report has some hundred kilobytes.
+/// A directory with about a hundred keys, whose report has some hundred kilobytes.
 fn many_keys(test: &str) -> Workshop {
     let shop = Workshop::new(test);
     for number in 0..200 {
@@ -39,7 +39,7 @@ fn is_fifo(path: &Path) -> bool {
     path.symlink_metadata().expect("there").file_type().is_fifo()
 }
 
-/// Whether these bytes are a report to its end.
+/// Whether these bytes are a complete report.
 fn whole(bytes: &[u8]) -> bool {
     serde_json::from_slice::<serde_json::Value>(bytes).is_ok_and(|report| report["summary"].is_object())
 }
@@ -110,11 +110,11 @@ fn nothing_is_followed_and_nothing_is_lost_where_writing_is_refused() {
     );
     let ran = shop.run(&["rules", "import", "gitleaks", "gitleaks.toml", "-o", "elsewhere/rules.toml"]);
     assert!(ran.code == Some(2) && ran.stderr.contains("elsewhere is a symbolic link"), "{ran:?}");
-    // Links above the current directory are the system's.
+    // Links above the current directory belong to the system.
     let mut below = shop.command(&["scan", "-q", "--format", "json", "-o", "../elsewhere/report", "../a.pem"]);
     assert_eq!(below.current_dir(at("folder")).status().expect("runs").code(), Some(1));
     assert!(whole(&std::fs::read(at("folder/report")).expect("a report")));
-    // Other files are never overwritten.
+    // `rules import -o` never overwrites a file.
     shop.file("gitleaks.toml", "[[rules]]\nid = \"a\"\nregex = '''abcdefgh[0-9]{8}'''\nkeywords = [\"abcdefgh\"]\n");
     let ran = shop.run(&["rules", "import", "gitleaks", "gitleaks.toml", "-o", "precious"]);
     assert_eq!(ran.code, Some(2), "{ran:?}");
@@ -141,13 +141,13 @@ fn pipes_and_devices_are_written_in_place() {
         assert_eq!(ran.code, Some(1), "{output}: {ran:?}");
         assert_eq!(whole(ran.stdout.as_bytes()), to_stdout, "{output}: {ran:?}");
     }
-    // Standard output that is a file: what is there already stays.
+    // Standard output is a file: its content is kept.
     let script = "echo before > log; \"$0\" scan -q --format json -o /dev/stdout a.pem >> log; echo after >> log";
     assert!(sh(&shop, script).status().expect("runs").success());
     let log = std::fs::read_to_string(shop.path().join("log")).expect("a log");
     let inside = log.strip_prefix("before\n").and_then(|log| log.strip_suffix("after\n")).expect("what was there");
     assert!(whole(inside.as_bytes()), "{log}");
-    // A device that is full is an error, and no debris is left beside it.
+    // A full device is an error, and no temporary file is left next to it.
     if Path::new("/dev/full").exists() {
         let ran = shop.run(&["scan", "-o", "/dev/full", "a.pem"]);
         assert_eq!(ran.code, Some(2), "{ran:?}");
@@ -164,7 +164,7 @@ fn pipes_and_devices_are_written_in_place() {
     std::fs::File::open(&fifo).expect("opened").read_to_end(&mut read).expect("read");
     assert_eq!(child.wait().expect("ends").code(), Some(1));
     assert!(whole(&read));
-    // A reader that went away had enough.
+    // A reader that closed its end has read enough.
     let mut child = shop.command(&["scan", "-q", "-o", "fifo", "a.pem"]).stderr(Stdio::piped()).spawn().expect("runs");
     drop(std::fs::File::open(&fifo).expect("opened"));
     assert_eq!(child.wait().expect("ends").code(), Some(1));
@@ -177,19 +177,19 @@ fn a_process_that_is_cut_off_in_the_middle_leaves_the_old_report_whole() {
     let folder = shop.path().join("out");
     for (there, name) in [(true, "old"), (false, "new")] {
         shop.file("out/old", OLD);
-        // A file of at most 8 KiB (of 1 KiB in some shells): the signal comes while the report is written.
+        // A file of at most 8 KiB (of 1 KiB in some shells): the signal arrives while the report is written.
         let script = format!("ulimit -f 8; exec \"$0\" scan -q --format json -o out/{name} keys");
         let status = sh(&shop, &script).status().expect("runs");
         assert_eq!(status.signal(), Some(25), "SIGXFSZ while it writes: {status:?}");
         assert_eq!(std::fs::read_to_string(folder.join("old")).expect("there"), OLD);
         assert_eq!(folder.join(name).exists(), there, "no half report under the name that was asked for");
-        // On a file system that has files without names, nothing at all is left.
+        // On a file system that supports unnamed files, nothing at all is left.
         for left in names(&folder).iter().filter(|left| *left != "old") {
             assert!(left.starts_with(".keyradius-"), "{left}");
             std::fs::remove_file(folder.join(left)).expect("removed");
         }
     }
-    // The same where writing fails and the process goes on: the error is said, and nothing is left.
+    // The same limit, but writing fails and the process continues: the error is reported, and nothing is left.
     let script = "trap '' XFSZ; ulimit -f 8; exec \"$0\" scan -q --format json -o out/old keys";
     let ran = Ran::from(sh(&shop, script).output().expect("runs"));
     assert_eq!(ran.code, Some(2), "{ran:?}");
@@ -225,7 +225,7 @@ fn a_kill_at_any_time_leaves_one_whole_report() {
 #[test]
 fn a_full_disk_leaves_the_old_report_whole() {
     let shop = many_keys("output_full");
-    // A file system of 64 KiB that only this process and its children see.
+    // A file system of 64 KiB, visible only to this process and its children.
     let script = "mkdir -p small && mount -t tmpfs -o size=64k none small || exit 77\n\
                   printf 'an older report\\n' > small/report\n\
                   \"$0\" scan -q --format json -o small/report keys; echo \"code $?\"\n\
@@ -255,7 +255,7 @@ fn a_report_inside_of_the_scanned_tree_does_not_change_what_is_found() {
         assert_eq!(shop.run(&args).code, Some(1));
         let report: serde_json::Value =
             serde_json::from_slice(&std::fs::read(shop.path().join("report.json")).expect("a report")).expect("JSON");
-        // The report of the run before is a file like any other; the one that is being written is none yet.
+        // The report of the previous run is a normal file; the one being written does not exist yet.
         assert_eq!(report["coverage"]["files"], if round == 0 { 2 } else { 3 }, "round {round}");
         assert_eq!(report["coverage"]["gaps"], serde_json::json!([]), "round {round}");
         let findings = report["findings"].as_array().expect("findings");

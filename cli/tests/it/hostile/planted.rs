@@ -1,5 +1,5 @@
-//! Commands planted in a repository: in its configuration, its attributes, its submodules, its hooks. Scans and hooks read
-//! such a repository, and run none of them.
+//! Commands planted in a repository: in its configuration, attributes, submodules and hooks. Scans and hooks read such
+//! a repository without running any of them.
 
 use std::path::Path;
 
@@ -7,7 +7,8 @@ use crate::git::repo::fed;
 use crate::hook::repo::{Repo, make_executable};
 use crate::workshop::key_pem;
 
-/// Settings that name a command or lead to one, one a line: `PROGRAM` writes the marker, `AROUND` is the directory around.
+/// Settings that name a command or refer to one, one per line: `PROGRAM` writes the marker, `AROUND` is the parent
+/// directory.
 const CONFIG: &str = "\
 [core]\nrepositoryFormatVersion = 1\nfsmonitor = PROGRAM\nsshCommand = PROGRAM\npager = PROGRAM\neditor = PROGRAM
 askPass = PROGRAM\ngitProxy = PROGRAM\nalternateRefsCommand = PROGRAM\nhooksPath = AROUND/hooks\nattributesFile = AROUND/attributes
@@ -26,7 +27,7 @@ askPass = PROGRAM\ngitProxy = PROGRAM\nalternateRefsCommand = PROGRAM\nhooksPath
 [man \"x\"]\ncmd = PROGRAM\n[difftool \"x\"]\ncmd = PROGRAM\n[browser \"x\"]\ncmd = PROGRAM\n[gc]\nauto = 1\n[maintenance]\nauto = true
 ";
 
-/// Everything in this directory that a program was asked to do.
+/// All markers in this directory, left by programs that were run.
 fn marks(around: &Path) -> String {
     std::fs::read_to_string(around.join("marks")).unwrap_or_default()
 }
@@ -67,7 +68,7 @@ fn nothing_that_is_planted_runs() {
     let planted = CONFIG.replace("PROGRAM", &program.to_string_lossy()).replace("AROUND", &around.to_string_lossy());
     let config_before = std::fs::read_to_string(&config).expect("a configuration");
     std::fs::write(&config, config_before + &planted).expect("written");
-    // The trap works: git itself runs what is planted.
+    // The trap works: git itself runs the planted commands.
     fed(&mut repo.command("git", &["status"]), b"");
     assert!(marks(&around).contains("program"), "git reads no planted configuration here");
     std::fs::remove_file(around.join("marks")).expect("removed");
@@ -87,7 +88,7 @@ fn nothing_that_is_planted_runs() {
     }
 }
 
-/// A server whose configuration, hooks aside, came from somewhere else: a restored backup, a mirror.
+/// A server whose configuration, apart from hooks, is foreign: a restored backup, a mirror.
 #[test]
 fn nothing_that_is_planted_in_a_server_runs() {
     let mut repo = Repo::bare_of_hooks("planted-server", &[]);
@@ -102,7 +103,8 @@ fn nothing_that_is_planted_in_a_server_runs() {
     let config = repo.place().join("config");
     let planted = CONFIG.replace("hooksPath = AROUND/hooks\n", "");
     let before = std::fs::read_to_string(&config).expect("a configuration");
-    // Without what git itself runs to take a push: the promise of a remote, and who knows the refs of what is borrowed.
+    // Without the settings whose commands git itself runs when it receives a push: the promisor remote, and the command
+    // that lists an alternate's refs.
     let planted = planted.replace("promisor = true\n", "").replace("partialClone = origin", "noop = true");
     let planted = planted.replace("alternateRefsCommand = PROGRAM\n", "");
     let planted = planted.replace("PROGRAM", &program.to_string_lossy()).replace("AROUND", &around.to_string_lossy());

@@ -1,13 +1,13 @@
-//! Pushes at random against a real server: whatever is reachable afterwards has been searched.
+//! Random pushes to a real server: everything reachable afterwards has been searched.
 //!
-//! Three laws, each held against what git says is in the server, never against what keyradius says:
+//! Three rules, each compared with git's view of the server, never with keyradius' own:
 //!
-//! 1. No object that a ref leads to holds a key, unless that key was let in: by a push option, or before the hook was there.
-//! 2. A push that was taken stores no object with a key that was not let in, whether a ref leads to it or not.
-//! 3. A push that brings no key is taken.
+//! 1. No reachable object contains a key, unless that key was let in: by a push option, or before the hook was installed.
+//! 2. An accepted push stores no object with a key that was not let in, whether the object is reachable or not.
+//! 3. A push without keys is accepted.
 //!
-//! `cargo test hostile::pushes` plays a few sequences. `benches/pushes.sh` plays 2,000. A failure names its seed;
-//! `KEYRADIUS_PUSH_SEED=N cargo test hostile::pushes` plays that one again.
+//! `cargo test hostile::pushes` runs a few sequences. `benches/pushes.sh` runs 2,000. A failure prints its seed;
+//! `KEYRADIUS_PUSH_SEED=N cargo test hostile::pushes` repeats that sequence.
 
 mod play;
 mod server;
@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use play::Tally;
 
-/// Sequences that every run of the tests plays: about 30 s on one core.
+/// Number of sequences in every test run: about 30 s on one core.
 const FEW: u64 = 24;
 
 fn number(variable: &str) -> Option<u64> {

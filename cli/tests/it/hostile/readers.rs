@@ -1,5 +1,5 @@
-//! Files that tools in use read as a private key although they are written in an unusual way: packed, with characters that mean
-//! nothing, with very long comments and attributes. The tool is the judge; what it reads is found.
+//! Files in unusual forms that common tools read as a private key: compressed, with meaningless characters, with very
+//! long comments and attributes. If the tool reads the key, the key has to be found.
 #![allow(clippy::needless_raw_string_hashes, reason = "scripts, all written in the same way")]
 
 use std::process::{Command, Stdio};
@@ -9,13 +9,13 @@ use crate::workshop::Workshop;
 /// A kind of file.
 struct Kind {
     name: &'static str,
-    /// Programs that make and judge it.
+    /// Programs that make the files or read them.
     needs: &'static [&'static str],
-    /// Bash that writes files of it into `out`, and fails if the judge does not read them.
+    /// Bash script that writes such files into `out`, and fails if the tool does not read them.
     script: &'static str,
 }
 
-/// Homes of GnuPG outside of the workshop, because the paths of sockets are short.
+/// Homes of GnuPG outside the workshop, because paths of sockets have to be short.
 const GPG: &str = r#"
 umask 077; h=$(TMPDIR=/tmp mktemp -d); trap 'for d in $h/*; do GNUPGHOME=$d gpgconf --kill all || true; done; rm -rf "$h"' EXIT
 mkdir $h/g1; export GNUPGHOME=$h/g1
@@ -73,7 +73,7 @@ cp out/literal.gpg out/mdc.gpg .
     Kind {
         name: "openpgp-armor-with-other-characters",
         needs: &["gpg"],
-        // gpg warns, imports and ends with 2.
+        // gpg warns, imports, and exits with 2.
         script: r#"
 gpg --armor --export-secret-keys | awk '/^-----/||/^=/||length($0)<50{print;next}{print substr($0,1,30)"!*\\"substr($0,31)}' > out/k.asc
 reads out/k.asc

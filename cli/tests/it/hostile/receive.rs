@@ -1,4 +1,5 @@
-//! What is pushed to a server with the pre-receive hook to hide a key, or to hurt the server: real servers, real pushes.
+//! Pushes to a server with the pre-receive hook that try to hide a key or to harm the server: real servers, real
+//! pushes.
 
 mod server;
 mod ways;
@@ -19,7 +20,7 @@ fn no_way_of_pushing_hides_a_key() {
         for (number, server) in SERVERS.iter().enumerate() {
             scope.spawn(move || {
                 for (index, (name, act, told)) in CASES.iter().enumerate() {
-                    // The hook and each git that it starts may take 256 MiB: nothing here needs more.
+                    // The hook and each git that it starts may use 256 MiB: nothing here needs more.
                     let mut repo = served(&format!("hostile-receive-{number}-{index}"), *server, "--memory 256MiB");
                     act(&mut repo).blocked(&format!("{name} ({server:?})"), told);
                 }
@@ -32,7 +33,7 @@ fn no_way_of_pushing_hides_a_key() {
     });
 }
 
-/// An RSA key of OpenSSL's own form, and one with its modulus and exponent and made-up numbers for all others.
+/// An RSA key in OpenSSL's traditional form, and a decoy with its modulus and exponent and made-up other numbers.
 fn key_and_decoy() -> Option<(String, String)> {
     let made = std::process::Command::new("openssl").args(["genrsa", "-traditional", "2048"]).output().ok()?;
     let pem = String::from_utf8(made.stdout).expect("text");
@@ -46,7 +47,7 @@ fn key_and_decoy() -> Option<(String, String)> {
         .ok()?;
     child.stdin.take()?.write_all(pem.as_bytes()).ok()?;
     let mut der = child.wait_with_output().ok()?.stdout;
-    // Behind the header of the sequence: integers, of which the first three are the version, n and e.
+    // After the header of the sequence: integers, first the version, n and e.
     let mut at = 4;
     for number in 0.. {
         let Some([2, first, ..]) = der.get(at..) else { break };
@@ -56,7 +57,7 @@ fn key_and_decoy() -> Option<(String, String)> {
             if octets == 0 { usize::from(*first) } else { digits.iter().fold(0, |n, d| n << 8 | usize::from(*d)) };
         let start = at + 2 + octets;
         if number > 2 {
-            // Not the first two bytes, which say its sign and length, and not the last, so that it stays odd.
+            // Not the first two bytes, which determine sign and length, and not the last, so that the number stays odd.
             der[start + 2..start + length - 1].iter_mut().for_each(|byte| *byte ^= 0x55);
         }
         at = start + length;
@@ -87,13 +88,13 @@ fn what_was_reachable_before_is_not_new() {
         repo.file("b.txt", "x").commit_all("beside");
         let (next, root) = (repo.answer(&["rev-parse", "HEAD"]), repo.answer(&["rev-parse", "HEAD^{tree}"]));
         let b = repo.answer(&["rev-parse", "HEAD:b.txt"]);
-        // The blob is in the pack once more, as the base of a delta would be.
+        // The pack contains the blob again, like the base of a delta.
         push_raw(&repo, "refs/heads/next", &next, &[&next, &root, &b, &blob, &tip]).passes("sent again");
         repo.file("a.pem", key_pem(1) + "more\n").commit_all("edit");
         push(&repo, &["origin", "main"]).passes("edited");
         repo.file("c.pem", key_pem(1) + "copy\n").commit_all("copied");
         push(&repo, &["origin", "main"]).blocked("at another path", &["at    c.pem:1  in commit"]);
-        // The same object in a history of its own, which git lists as new.
+        // The same object in a separate history, which git lists as new.
         let orphan = commit(&repo, &tree(&repo, &[("100644", "d.pem", &blob)]), &[]);
         push(&repo, &["origin", &format!("{orphan}:refs/heads/orphan")]).passes("the same object");
     }
@@ -109,7 +110,7 @@ fn a_server_can_take_no_push_option() {
     push(&repo, &["origin", "main"]).blocked("without", &told[1..]);
 }
 
-/// A git that hangs where the hook needs it, and works otherwise.
+/// A git that hangs where the hook needs it, and otherwise works.
 const HANGS: &str = "#!/bin/sh\nfor word in \"$@\"; do [ \"$word\" = HANG ] && { echo $$ >>PIDS; exec sleep 300; }; done\n\
                      PATH=${PATH#*:}\nexec git \"$@\"\n";
 
@@ -190,7 +191,7 @@ fn a_first_push_has_a_budget_of_its_own() {
     let repo = Repo::bare_of_hooks("hostile-first", &[]);
     repo.git(&["init", "-q", "--bare", "-b", "main", "../server.git"]).passes("server");
     let bin = repo.around().join("bin");
-    // A git that takes longer than the one budget and not as long as the other.
+    // A git that takes longer than one budget but less than the other.
     let script = HANGS.replace("echo $$ >>PIDS; exec sleep 300;", "sleep 4;").replace("HANG", "--batch-all-objects");
     repo.script(bin.join("git").to_str().expect("UTF-8"), &script);
     let options = "--budget 3s --first-push-budget 2m";

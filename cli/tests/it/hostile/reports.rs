@@ -1,4 +1,4 @@
-//! A report that a stranger wrote: whatever it says, it is only said.
+//! A report written by a stranger: its texts are only shown.
 
 use serde_json::Value;
 
@@ -6,10 +6,10 @@ use super::said::{NAMES, obeys};
 use crate::patience::run_to_its_end;
 use crate::workshop::{Ran, Workshop};
 
-/// A report in which every field has something.
+/// A report with a value in every field.
 const SAMPLE: &str = include_str!("../../../src/report/samples/report.json");
 
-/// Whether a field takes none but some words, or is what a finding is asked for by.
+/// Whether a field only accepts certain words, or identifies a finding.
 fn is_closed(at: &str, key: &str) -> bool {
     let closed = [
         "tier",
@@ -38,7 +38,7 @@ fn is_closed(at: &str, key: &str) -> bool {
     }
 }
 
-/// Puts a text in the place of every other one; returns how many there were.
+/// Replaces every text of an open field with `text`; returns how many there were.
 fn replace(value: &mut Value, at: &str, key: &str, text: &str) -> usize {
     match value {
         Value::Object(members) => {
@@ -89,13 +89,13 @@ fn names_are_names_whoever_wrote_the_report() {
     }
 }
 
-/// A report of nothing.
+/// An empty report.
 const EMPTY: &str = r#"{"schema":"keyradius.report/1","tool":{"name":"keyradius","version":"0"},"scan":{"started":"",
 "finished":"","duration_ms":0,"complete":true,"interrupted":false,"exit_code":0,"targets":["."]},"summary":{"signing_keys":0,
 "other_keys":0,"notes":0,"places":0,"by_tier":{},"allowed":0,"skipped":0,"unopened":0},"findings":[],"public":[],"allowed":[],
 "coverage":{"files":0,"bytes":0,"rejected":0,"unopened":{},"gaps":[]},"notices":[]}"#;
 
-/// What costs a reader more than its bytes: long and many values where something is compared with something.
+/// Values that are expensive for a reader: long or many values where values are compared.
 #[test]
 fn a_report_costs_what_it_is_long() {
     let shop = Workshop::new("hostile_costs");

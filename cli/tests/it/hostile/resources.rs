@@ -1,14 +1,15 @@
-//! Memory, threads and time have limits that no input exceeds; what a limit keeps out is counted. `benches/memory.py` has the
-//! inputs in their full size.
+//! Memory, threads and time have limits that no input exceeds; inputs beyond a limit are counted. `benches/memory.py`
+//! has the full sizes.
 
 use std::process::Command;
 
 use crate::workshop::{Ran, Workshop, base64, key_der, key_pem};
 
-/// What two jobs may hold, in KiB: 256 MiB and 64 MiB for each.
+/// Memory limit of two jobs, in KiB: 256 MiB and 64 MiB for each.
 const TWO_JOBS: u64 = (256 + 2 * 64) << 10;
 
-/// A scan whose private memory the system bounds (RLIMIT_DATA counts anonymous mappings; an allocation beyond it fails).
+/// A scan whose private memory is limited by the system (RLIMIT_DATA counts anonymous mappings; an allocation beyond it
+/// fails).
 fn bounded(shop: &Workshop, args: &[&str]) -> Ran {
     let script = format!("ulimit -d {TWO_JOBS} && exec \"$@\"");
     let mut command = Command::new("sh");
@@ -104,7 +105,7 @@ fn archives_that_are_held_share_what_there_is() {
     for i in 0..4 {
         let big = ("big".to_owned(), 0, vec![b'x'; 90 << 20]);
         let inner = zip([big, ("key.pem".to_owned(), 0, key_pem(i).into_bytes())].into_iter());
-        // Inside of something that is read in order, so that it has to be held.
+        // Inside a sequentially read archive, so that it has to be held in memory.
         let mut tar = vec![0; 512];
         tar[..9].copy_from_slice(b"inner.zip");
         tar[124..135].copy_from_slice(format!("{:011o}", inner.len()).as_bytes());
@@ -122,7 +123,7 @@ fn archives_that_are_held_share_what_there_is() {
     assert_eq!(ran.json()["findings"].as_array().map(Vec::len), Some(4));
 }
 
-/// What a decoder would need is known before it is made; too much is a gap with a name.
+/// The memory of a decoder is known before it is created; too much is a gap with a name.
 #[test]
 fn windows_and_dictionaries_beyond_the_limit_are_named() {
     let shop = Workshop::new("resources-windows");
@@ -135,7 +136,7 @@ fn windows_and_dictionaries_beyond_the_limit_are_named() {
     assert_eq!(gaps(&ran), [named("dictionary"), named("window")]);
 }
 
-/// A word that begins a key, again and again: the work is bounded, and giving up is reported.
+/// A repeated start of a key: the work is limited, and giving up is reported.
 #[test]
 fn a_file_of_nothing_but_starts_of_keys_is_given_up() {
     let shop = Workshop::new("resources-starts");
@@ -149,7 +150,7 @@ fn a_file_of_nothing_but_starts_of_keys_is_given_up() {
     );
 }
 
-/// Stored members of an archive that is cut off are found once each, as members, whatever their number.
+/// Stored members of a truncated archive are found once each, as members, whatever their number.
 #[test]
 fn members_of_a_damaged_archive_are_found_once() {
     let shop = Workshop::new("resources-twins");
@@ -187,7 +188,7 @@ fn more_threads_than_help_are_not_made() {
 fn threads_that_cannot_be_made_are_an_error_with_advice() {
     let shop = Workshop::new("resources-threads");
     shop.file("tree/a.pem", key_pem(1));
-    // The superuser has no limit: such a test runs as nobody.
+    // The superuser has no such limit: run as nobody.
     let id = Command::new("id").arg("-u").output().expect("id runs").stdout;
     // dash calls the option -p, which bash refuses; bash calls it -u.
     let script = "{ ulimit -p 1 || ulimit -u 1; } 2>/dev/null && exec \"$@\"";

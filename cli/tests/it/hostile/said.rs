@@ -1,5 +1,5 @@
-//! What is scanned has names, and names are said: on terminals, in the logs of build servers, in reports that are shown on
-//! web pages. Whatever a name holds, it stays a name.
+//! Names in scanned data are printed: on terminals, in logs of build servers, in reports on web pages. Whatever a name
+//! contains, it must have no effect there.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -13,7 +13,7 @@ use super::boxes::{ZipMember, tar, zip};
 use crate::git::repo::without_opinions;
 use crate::workshop::{Workshop, key_pem};
 
-/// Names that act where names are shown. None holds a slash.
+/// Names with an effect where names are shown. None contains a slash.
 pub(super) const NAMES: &[&[u8]] = &[
     b"\x1b[31mred",
     b"\x1b]8;;http:x\x1b\\link\x1b]8;;\x1b\\",
@@ -61,14 +61,15 @@ fn name(bytes: &[u8]) -> &Path {
     Path::new(OsStr::from_bytes(bytes))
 }
 
-/// Characters that no output may hold: the list of this test, not that of the code. Line feeds are looked at apart.
+/// Characters that no output may contain: the list of this test, independent of the code. Line feeds are checked
+/// separately.
 fn acts(c: char) -> bool {
     matches!(c, '\0'..='\u{9}' | '\u{b}'..='\u{1f}' | '\u{7f}'..='\u{9f}')
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
         || matches!(c, '\u{3164}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Holds an output against the law. What keyradius itself paints is taken away first.
+/// Checks an output against the rule, after removing keyradius' own colours.
 #[track_caller]
 pub(super) fn obeys(what: &str, output: &[u8], painted: bool) {
     let text = std::str::from_utf8(output).unwrap_or_else(|error| panic!("{what}: {error}"));
@@ -88,7 +89,7 @@ pub(super) fn obeys(what: &str, output: &[u8], painted: bool) {
     }
 }
 
-/// Takes away colours (SGR) and links to files.
+/// Removes colours (SGR) and links to files.
 fn without_paint(text: &str) -> String {
     let (mut out, mut rest) = (String::new(), text);
     while let Some((plain, after)) = rest.split_once('\u{1b}') {
@@ -108,7 +109,7 @@ fn without_paint(text: &str) -> String {
     out + rest
 }
 
-/// Runs a tool; says so where it is not there.
+/// Runs a tool; prints a notice if it is missing.
 fn tool(shop: &Path, program: &str, args: &[&OsStr]) -> bool {
     let ran = Command::new(program).args(args).current_dir(shop).env("HOME", shop).output();
     match ran {
@@ -121,7 +122,7 @@ fn tool(shop: &Path, program: &str, args: &[&OsStr]) -> bool {
     }
 }
 
-/// A tree in which everything that has a name has a hostile one. Returns the files, by path, as bytes.
+/// A tree in which everything that has a name has a hostile one. Returns the paths of the files as bytes.
 fn tree(shop: &Workshop) -> BTreeSet<Vec<u8>> {
     let mut files = BTreeSet::new();
     let mut write = |path: &[u8], bytes: &[u8]| {
@@ -151,7 +152,7 @@ fn tree(shop: &Workshop) -> BTreeSet<Vec<u8>> {
     files
 }
 
-/// An OpenPGP secret key with a user id: the key is the one of RFC 8032 7.1, which everybody knows (RFC 9580 5.5.3).
+/// An OpenPGP secret key with a user id: the published key of RFC 8032 7.1 (RFC 9580 5.5.3).
 fn openpgp(user: &[u8]) -> Vec<u8> {
     let packet = |tag: u8, body: &[u8]| [&[0xc0 | tag, 0xff][..], &(body.len() as u32).to_be_bytes(), body].concat();
     let number = |hex: [&str; 2], bits: u16| [&bits.to_be_bytes()[..], &unhex(&hex.concat())].concat();

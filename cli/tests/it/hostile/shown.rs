@@ -1,4 +1,4 @@
-//! What git shows of a repository is what was read of it, or the run is incomplete: whatever indexes and refs say.
+//! All objects that git shows of a repository are read, or the run is incomplete, whatever indexes and refs contain.
 
 use std::path::Path;
 
@@ -7,10 +7,10 @@ use crate::git::repo::{Ground, Repo, files};
 use crate::git::seen::{scan, try_scan};
 use crate::workshop::key_pem;
 
-/// A row of an index: the name of an object and the number of the entry where it is said to be, with bytes to add to that.
+/// A row of an index: an object id, the number of the entry that it refers to, and an offset added to the entry's.
 type Row = ([u8; 20], usize, u32);
 
-/// How the file is damaged that names objects.
+/// The damage to the file that lists the objects.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum How {
     /// Every checksum is right.
@@ -21,7 +21,7 @@ enum How {
     Multi,
 }
 
-/// Writes an index of a pack that is there, or a multi-pack-index.
+/// Writes an index of an existing pack, or a multi-pack-index.
 fn names(folder: &Path, entries: &[Entry], rows: &[Row], how: How) {
     let pack = files(folder, ".pack").remove(0);
     let trailer: Vec<u8> = std::fs::read(&pack).expect("a pack").split_off_tail(20);
@@ -73,7 +73,7 @@ impl Tail for Vec<u8> {
     }
 }
 
-/// Entries of a pack, the object that has no entry of its own, and what an index says where it is.
+/// Entries of a pack, with an object that has no entry of its own, and the place that an index gives for it.
 type Case = (&'static str, Vec<Entry>, Vec<Row>);
 
 #[test]
@@ -81,13 +81,13 @@ fn whatever_names_objects_shows_what_was_read() {
     let ground = Ground::new("hostile-shown");
     let pem = key_pem(1);
     let key = blob_id(pem.as_bytes());
-    // Two bases: with one the delta is a key, with the other nothing.
+    // Two bases: with one the delta is a key, with the other it is nothing.
     let one: Vec<u8> = (0..=255).collect();
     let two: Vec<u8> = one.iter().map(|byte| byte.wrapping_add(7)).collect();
     let copies: Vec<u8> = pem.bytes().flat_map(|byte| [0x91, byte, 1]).collect();
     let delta = [number(256), number(pem.len() as u64), copies].concat();
     let whole = |bytes: &[u8]| Entry::object(BLOB, blob_id(bytes), bytes.len() as u64, &stored(bytes));
-    // A key that lies in another object, deflated: nobody sees it there.
+    // A key inside another object, deflated, so that it is not visible there.
     let inner = [&[0x3f | 0x80, (pem.len() >> 4) as u8][..], &deflated(pem.as_bytes())].concat();
     let inner = [&[0xb0 | (pem.len() & 15) as u8][..], &inner[1..]].concat();
     let outer = [&b"\x89PNG"[..], &[b'z'; 50], &inner, &[b'y'; 30]].concat();
@@ -131,7 +131,7 @@ fn whatever_names_objects_shows_what_was_read() {
     }
 }
 
-/// A zlib stream of literals, one block of fixed codes: no byte of the text stands in it as it is.
+/// A zlib stream of literals in one block of fixed codes: no byte of the text appears unchanged.
 fn deflated(bytes: &[u8]) -> Vec<u8> {
     crate::git::handmade::bomb(bytes, 0).0
 }
@@ -149,7 +149,7 @@ fn healthy_indexes_of_git_are_complete() {
     repo.git(&["multi-pack-index", "write", "--bitmap"]);
     let seen = scan(&repo.dir, &["."]);
     assert_eq!((seen.code, seen.gaps()), (Some(0), Vec::new()));
-    // One of the packs is gone, as between two runs of gc.
+    // One of the packs is missing, as between two runs of gc.
     let pack = files(&repo.dir.join(".git/objects/pack"), ".pack").remove(0);
     std::fs::remove_file(pack.with_extension("idx")).expect("removed");
     let seen = scan(&repo.dir, &["."]);
@@ -233,7 +233,7 @@ fn head_is_what_git_shows_for_it() {
                 }
             }
         }
-        // Only the history: what is in the work tree is not asked for.
+        // Only the history: the work tree is not tested here.
         let bare = ground.join(&format!("{number}.git"));
         std::fs::rename(git, &bare).expect("moved");
         let seen = scan(&bare, &["--history", "head", "."]);

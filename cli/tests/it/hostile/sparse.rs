@@ -1,4 +1,5 @@
-//! Sparse files in tar archives, in each form that GNU tar has for them: an archive in one is opened, whatever lies in holes.
+//! Sparse files in tar archives, in each of GNU tar's formats: an archive in a sparse file is opened, wherever its
+//! holes are.
 
 use std::os::unix::fs::FileExt;
 use std::process::Command;
@@ -15,7 +16,7 @@ const FORMS: [&[&str]; 4] = [
     &["--format=posix", "--sparse-version=1.0"],
 ];
 
-/// A file with these bytes at these places, and holes between.
+/// A file with these bytes at these offsets, and holes between.
 fn sparse(path: &std::path::Path, size: u64, parts: &[(u64, &[u8])]) {
     let file = std::fs::File::create(path).expect("made");
     file.set_len(size).expect("a hole");
@@ -28,7 +29,7 @@ fn sparse(path: &std::path::Path, size: u64, parts: &[(u64, &[u8])]) {
 fn an_archive_that_is_a_sparse_file_is_opened() {
     let ground = Ground::new("hostile-sparse");
     let packed = gzip(key_pem(1).as_bytes());
-    // The key in a member of a tar that lies behind a hole which no header may be moved over.
+    // The key is in a member of a tar after a hole, across which no header may be moved.
     let mut inner = vec![0; 512];
     inner[..5].copy_from_slice(b"a.pem");
     inner[124..136].copy_from_slice(format!("{:011o} ", packed.len()).as_bytes());
@@ -63,7 +64,7 @@ fn an_archive_that_is_a_sparse_file_is_opened() {
     }
 }
 
-/// Nobody has eight terabytes; a file that says so takes some kilobytes of a disk.
+/// Eight terabytes: a file that claims this size takes a few kilobytes on disk.
 #[test]
 fn what_lies_behind_a_hole_of_terabytes_is_found() {
     let ground = Ground::new("hostile-sparse-plain");

@@ -1,5 +1,5 @@
-//! Nobody hides a key among the files of git: not by a name, not behind a checksum, not between two objects, not in an object
-//! that an index leaves out, and not by taking a file away while it is read.
+//! No key can be hidden among git's files: not by a name, not after a checksum, not between two objects, not in an
+//! object missing from an index, and not by removing a file while it is read.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -29,7 +29,7 @@ fn repository(folder: &Path) -> Repo {
     repo
 }
 
-/// Writes a file whatever is there: git takes the right to write from its own.
+/// Writes a file, replacing an existing one: git's files are read-only.
 fn put(path: &Path, bytes: impl AsRef<[u8]>) {
     std::fs::create_dir_all(path.parent().expect("a parent")).expect("made");
     let _ = std::fs::remove_file(path);
@@ -40,7 +40,7 @@ fn found(seen: &Seen) -> usize {
     seen.occurrences().len()
 }
 
-/// Every name that git gives, or could give, to a file below its directory.
+/// Every name that git gives, or could give, to a file in its directory.
 const NAMES: &[&str] = &[
     "objects/pack/release.keep",
     "objects/pack/release.idx",
@@ -146,7 +146,7 @@ fn what_is_behind_the_end_of_a_file_of_git() {
     assert_eq!((seen.code, seen.gaps()), (Some(0), Vec::new()), "everything is in its place again");
 }
 
-/// The entry of a blob with a key, deflated without compression or with it: stored bytes could be seen from outside.
+/// The entry of a blob with a key, compressed or stored: stored bytes are visible from outside.
 fn key_entry(number: u8) -> Entry {
     let pem = key_pem(number);
     let delta = [number_of(3), number_of(pem.len()), inserted(pem.as_bytes())].concat();
@@ -189,7 +189,7 @@ fn an_index_that_leaves_objects_out() {
         assert_eq!((seen.code, found(&seen)), (Some(1), 1), "{name}: {:?}", seen.gaps());
         assert!(seen.gap("index_rebuilt"), "{name}: {:?}", seen.gaps());
     }
-    // A count that is wrong hides nothing, and is said.
+    // A wrong count hides nothing, and is reported.
     let repo = Repo::init(ground.join("count"), &["--bare"]);
     pack_listed(&repo.dir.join("objects/pack"), &[base(), small(b"x")], &[0, 1], 7);
     assert!(scan(&repo.dir, &["."]).gap("index_rebuilt"));
@@ -225,7 +225,7 @@ fn key_free_delta() -> Entry {
     Entry::delta(blob_id(b"abcabc"), blob_id(b"abc"), &[number_of(3), number_of(6), inserted(b"abcabc")].concat())
 }
 
-/// Makes a case in a place.
+/// Builds a case in a directory.
 type Make<'a> = &'a dyn Fn(&Path);
 
 #[test]
@@ -286,7 +286,7 @@ fn a_key_in_the_text_of_a_bundle() {
     let bundle = std::fs::read(repo.dir.join("all.bundle")).expect("read");
     let line = bundle.iter().position(|byte| *byte == b'\n').expect("a line") + 1;
     let (head, rest) = bundle.split_at(line);
-    // Its header is read as bytes too, and is not taken for a bundle that was not opened.
+    // Its header is also read as bytes, and is not taken for an unopened bundle.
     let strict = scan(&repo.dir, &["--strict", "all.bundle"]);
     assert_eq!(strict.code, Some(0), "{:?}", strict.gaps());
     let pem = key_pem(1);
@@ -303,11 +303,11 @@ fn a_key_in_the_text_of_a_bundle() {
     }
 }
 
-/// The bound of memory holds for a pack that is a tree of deltas: every level holds a large object while the next is read.
+/// The memory limit holds for a pack that is a tree of deltas: every level holds a large object while the next is read.
 #[test]
 fn a_tree_of_deltas_is_read_in_bounded_memory() {
     let ground = Ground::new("hostile-deltas");
-    // Objects of 16 MB, each built on the last but one, so that a walk that keeps what it needs later keeps them all.
+    // Objects of 16 MB, each based on the last but one: a walk that keeps what it needs later would keep all of them.
     let (zeros, size) = bomb(b"", 62_000);
     let marker = format!("-----BEGIN RSA {}-----", "PRIVATE KEY");
     let (mut entries, mut ids) = (vec![Entry::object(BLOB, [1; 20], size, &zeros)], vec![[1; 20]]);
@@ -323,7 +323,8 @@ fn a_tree_of_deltas_is_read_in_bounded_memory() {
         }
         code
     };
-    // A binary tree, eight deep: two children each, and the leaves hold a marker, so that each is built.
+    // A binary tree, eight levels deep: each node has two children, and the leaves contain a marker, so that each is
+    // built.
     let mut level = vec![0_usize];
     for depth in 0..7_u8 {
         let mut next = Vec::new();
@@ -355,7 +356,7 @@ fn a_tree_of_deltas_is_read_in_bounded_memory() {
     }
 }
 
-/// The most memory that a scan held, in KiB. It has to find the key beside.
+/// Peak memory of a scan, in KiB. The scan has to find the key next to the pack.
 fn peak(directory: &Path, args: &[&str]) -> u64 {
     let mut command = keyradius(directory, args);
     let mut child = command.stdout(Stdio::piped()).spawn().expect("it runs");
@@ -374,7 +375,7 @@ fn peak(directory: &Path, args: &[&str]) -> u64 {
     peak
 }
 
-/// Work on a pack is bounded: what is left is counted, and everything beside is still reported.
+/// Work on a pack is limited: the rest is counted, and everything else is still reported.
 #[test]
 fn a_pack_that_costs_too_much_work() {
     let ground = Ground::new("hostile-work");
@@ -389,7 +390,7 @@ fn a_pack_that_costs_too_much_work() {
     assert!(scan(&repo.dir, &["."]).complete(), "at default limits it is read");
 }
 
-/// A file that is cut short while it is read costs itself: no signal, a message, and everything else.
+/// A file truncated while it is read affects only itself: no signal, a message, and everything else.
 #[test]
 fn files_that_are_cut_short_while_they_are_read() {
     let ground = Ground::new("hostile-truncated");
@@ -435,7 +436,7 @@ fn files_that_are_cut_short_while_they_are_read() {
     }
 }
 
-/// Packs beyond what may be open at a time, and beyond what is said by one name.
+/// More packs than may be open at a time, and more than are reported by name.
 #[test]
 fn more_packs_than_may_be_open() {
     let ground = Ground::new("hostile-many-packs");

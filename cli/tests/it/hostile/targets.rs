@@ -1,4 +1,5 @@
-//! What the user names is read, or the answer is not "nothing": FIFOs, pipes, devices, sockets, links, pseudo file systems.
+//! Targets named by the user are read, or reported as unread: FIFOs, pipes, devices, sockets, links, pseudo file
+//! systems.
 
 use std::io::Write;
 use std::path::Path;
@@ -41,7 +42,7 @@ fn a_stream_that_is_named_is_read() {
         command.args(["-c", script, binary]).current_dir(shop.path()).stdin(Stdio::null());
         let ran = Ran::from(run_to_its_end(&mut command));
         if script.ends_with("<&-") {
-            // Rust opens /dev/null where there is no standard input, so that nothing else takes its number.
+            // Rust opens /dev/null if standard input is closed, so that no other file gets its number.
             assert!(matches!(ran.code, Some(0 | 3)), "{script}: {ran:?}");
             continue;
         }
@@ -81,7 +82,7 @@ fn what_is_named_and_cannot_be_read_is_said() {
         assert!(ran.stdout.contains(text) || ran.stderr.contains(text), "{args:?}: {ran:?}");
     }
     drop(socket);
-    // A FIFO that a walk comes by has nobody at its other end: it is left out, and nothing waits for it.
+    // A FIFO found by a walk has no writer: it is skipped without waiting.
     fifo(&shop.path().join("some/fifo"));
     assert_eq!(shop.run(&["scan", "some"]).code, Some(0));
 }
@@ -97,7 +98,7 @@ fn exit_zero_covers_findings_and_nothing_else() {
     }
 }
 
-/// One Ctrl-C ends a run that waits for somebody who says nothing.
+/// One Ctrl-C ends a run that waits for a silent writer.
 #[test]
 fn one_interrupt_is_enough() {
     let shop = Workshop::new("hostile_interrupt");

@@ -1,4 +1,5 @@
-//! Keys with a wrong number that sign all the same: what OpenSSL and Node sign with is found, under the key that verifies it.
+//! Keys with a wrong number that still sign: keys that OpenSSL and Node sign with are found, under the public half that
+//! verifies.
 
 use std::path::Path;
 use std::process::Command;
@@ -19,7 +20,7 @@ fn openssl(folder: &Path, args: &str) -> Vec<u8> {
     run(folder, "openssl", &args.split(' ').collect::<Vec<_>>()).unwrap_or_else(|| panic!("openssl {args}"))
 }
 
-/// Whether OpenSSL signs with a file, and PUBLIC verifies it.
+/// Whether OpenSSL signs with a file, and the signature verifies with PUBLIC.
 fn signs(folder: &Path, name: &str) -> bool {
     let options: &[&str] = match Path::new(name).extension().and_then(|extension| extension.to_str()) {
         Some("snk") => &["-inform", "MSBLOB"],
@@ -34,7 +35,7 @@ fn signs(folder: &Path, name: &str) -> bool {
         && run(folder, "openssl", &verify.split(' ').collect::<Vec<_>>()).is_some()
 }
 
-/// Of some JWK files those that Node signs with so that PUBLIC verifies it. `None` without Node.
+/// The JWK files with which Node makes a signature that PUBLIC verifies. `None` without Node.
 fn node_signs(folder: &Path, names: &[String]) -> Option<Vec<String>> {
     const SCRIPT: &str = "
         const crypto = require('crypto'), fs = require('fs');
@@ -49,7 +50,7 @@ fn node_signs(folder: &Path, names: &[String]) -> Option<Vec<String>> {
     Some(String::from_utf8(output).expect("names").lines().map(str::to_owned).collect())
 }
 
-/// The places at which a report has the key of PUBLIC.
+/// The places of PUBLIC's key in a report.
 fn found(shop: &Workshop, folder: &str) -> Vec<String> {
     openssl(shop.path(), "pkey -pubin -in PUBLIC -outform DER -out SPKI");
     let digest = String::from_utf8(openssl(shop.path(), "dgst -sha256 -r SPKI")).expect("hex");
@@ -101,7 +102,7 @@ fn integers(der: &[u8]) -> Vec<Vec<u8>> {
     numbers
 }
 
-/// The numbers of an RSA key of 1024 bits in every format that holds them.
+/// The numbers of an RSA key of 1024 bits in every format that contains them.
 fn rsa_files(numbers: &[Vec<u8>]) -> Vec<(&'static str, Vec<u8>)> {
     let [n, e, d, p, q, dp, dq, qi] = numbers else { panic!("eight numbers") };
     let padded = |number: &[u8], size: usize| [vec![0; size - number.len()], number.to_vec()].concat();
@@ -175,7 +176,7 @@ fn an_rsa_key_with_a_wrong_number_is_found_as_what_it_signs_as() {
     let by_node = node_signs(shop.path(), &jwks);
     for name in &NAMES[1..] {
         let file = |file: &str| format!("keys/{name}/{file}");
-        // OpenSSL blinds with e, so a wrong one spoils what it signs. Whoever has d signs by himself.
+        // OpenSSL blinds with e, so a wrong e spoils its signatures. An attacker with d can sign without OpenSSL.
         if *name != "e" {
             for tool in ["key.pem", "key.snk", "key.pvk"] {
                 assert!(signs(shop.path(), &file(tool)), "openssl does not sign: {tool} with a wrong {name}");
@@ -183,7 +184,7 @@ fn an_rsa_key_with_a_wrong_number_is_found_as_what_it_signs_as() {
             let by_node = by_node.as_ref().is_none_or(|signed| signed.contains(&file("key.jwk")));
             assert!(by_node, "node does not sign: key.jwk with a wrong {name}");
         }
-        // The others hold the same numbers.
+        // The other formats contain the same numbers.
         missed.extend(rsa_files(&numbers).into_iter().map(|(name, _)| file(name)).filter(|file| !found.contains(file)));
     }
     if by_node.is_none() {
@@ -198,7 +199,7 @@ fn a_key_of_one_number_is_found_as_what_it_signs_as() {
     if run(shop.path(), "openssl", &["version"]).is_none() {
         return super::skipped("no openssl: nobody says which keys sign");
     }
-    // The point of another key, which is published: RFC 7517 A.1, and RFC 8032 7.1 test 1.
+    // The point of another, published key: RFC 7517 A.1, and RFC 8032 7.1 test 1.
     let (x, y) = ("MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM");
     for (kind, algorithm) in [("ec", "EC -pkeyopt ec_paramgen_curve:P-256"), ("okp", "ed25519")] {
         openssl(shop.path(), &format!("genpkey -algorithm {algorithm} -out KEY"));
@@ -243,7 +244,7 @@ fn a_key_of_one_number_is_found_as_what_it_signs_as() {
         let missed: Vec<_> = names.iter().filter(|name| !found.contains(name)).collect();
         assert!(missed.is_empty(), "missed: {missed:?}");
         match node_signs(shop.path(), &names) {
-            // Node wants the coordinates to be there; other libraries do not read them.
+            // Node requires the coordinates; other libraries do not read them.
             Some(signed) => {
                 let refused = |name: &&String| !signed.contains(name) && !name.ends_with("missing.json");
                 assert_eq!(names.iter().find(refused), None, "node does not sign with it");
@@ -253,7 +254,7 @@ fn a_key_of_one_number_is_found_as_what_it_signs_as() {
     }
 }
 
-/// The seed of an Ed25519 key beside some public half, in the formats that write both.
+/// The seed of an Ed25519 key with a given public half, in the formats that contain both.
 fn seed_files(seed: &[u8], half: &[u8]) -> Vec<(&'static str, String)> {
     let both = [seed, half].concat();
     let minisign = [&b"Ed\0\0B2"[..], &[0; 48], &[5; 8], &both, &[9; 32]].concat();
@@ -286,7 +287,7 @@ fn a_seed_beside_a_foreign_public_half_is_found_as_what_it_signs_as() {
     openssl(shop.path(), "pkey -in KEY -pubout -out PUBLIC");
     let private = openssl(shop.path(), "pkey -in KEY -outform DER");
     let seed = &private[private.len() - 32..];
-    // What whoever takes the seed out of a file has: RFC 8410 7.
+    // The key of someone who extracts the seed from a file: RFC 8410 7.
     let alone = [&[0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20][..], seed].concat();
     shop.file("SEED", pem("PRIVATE KEY", &alone));
     assert!(signs(shop.path(), "SEED"), "openssl does not sign with the seed alone");
@@ -319,7 +320,7 @@ fn a_scalar_beside_a_point_that_is_on_no_curve_is_found_as_what_it_signs_as() {
         openssl(shop.path(), "pkey -in KEY -pubout -out PUBLIC");
         let spki = openssl(shop.path(), "pkey -in KEY -pubout -outform DER");
         let private = openssl(shop.path(), "pkey -in KEY -outform DER");
-        // SEC1 in PKCS#8: the scalar comes before the point, which has the tags of its field and of a BIT STRING before it.
+        // SEC1 in PKCS#8: the scalar precedes the point, which follows the tags of its field and of a BIT STRING.
         let size = if curve == "P-256" { 32 } else { 48 };
         let head = [2, 1, 1, 4, size as u8];
         let at = private.windows(5).position(|five| five == head).expect("a scalar") + 5;
@@ -327,7 +328,7 @@ fn a_scalar_beside_a_point_that_is_on_no_curve_is_found_as_what_it_signs_as() {
         let alone = [der(2, &[1]), der(4, scalar), der(0xa0, &der(6, oid))].concat();
         shop.file("SCALAR", pem("EC PRIVATE KEY", &der(0x30, &alone)));
         assert!(signs(shop.path(), "SCALAR"), "openssl does not sign with the scalar alone");
-        // The coordinates the other way round.
+        // The coordinates swapped.
         let (x, y) = spki[spki.len() - 2 * size..].split_at(size);
         let (x, y) = (y, x);
         let point = hex(&[&[4], x, y].concat(), "");
@@ -367,7 +368,7 @@ fn a_scalar_beside_a_point_that_is_on_no_curve_is_found_as_what_it_signs_as() {
     assert!(missed.is_empty(), "missed: {missed:#?}");
 }
 
-/// A key that signs is no less of a key for a wrong number; one of which no part signs is.
+/// A wrong number does not lower the severity of a key that still signs; only a key that cannot sign is rated lower.
 #[test]
 fn only_what_cannot_sign_is_played_down() {
     let shop = Workshop::new("hostile-usable-severity");

@@ -1,12 +1,12 @@
-//! Every member of a ZIP is described twice, and programs differ in which description they read. A key that any of them brings
-//! out is found, and an archive that contradicts itself is reported as damaged.
+//! Every member of a ZIP is described twice, and programs differ in which description they use. A key that any of them
+//! extracts is found, and an archive that contradicts itself is reported as damaged.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
 
 use crate::workshop::{Ran, Workshop, key_pem};
 
-/// A member, as header, directory and end record describe it.
+/// A member as described by header, directory and end record.
 #[derive(Clone)]
 struct Archive {
     content: Vec<u8>,
@@ -33,7 +33,7 @@ struct Description {
     unpacked: u32,
 }
 
-/// Raw deflate of bytes, by gzip (RFC 1952 2.3: ten bytes before it, eight after).
+/// Raw deflate, made with gzip (RFC 1952 2.3: ten bytes before it, eight after).
 fn deflate(bytes: &[u8]) -> Vec<u8> {
     let mut gzip = Command::new("gzip")
         .args(["-9", "-n", "-c"])
@@ -47,7 +47,7 @@ fn deflate(bytes: &[u8]) -> Vec<u8> {
 }
 
 impl Archive {
-    /// An honest one: a key between lines that make it worth packing.
+    /// A consistent member: a key between lines that make compression worthwhile.
     fn new(key: u8) -> Self {
         let text = format!("{}{}{}", "a line that repeats\n".repeat(40), key_pem(key), "another line\n".repeat(40));
         let content = deflate(text.as_bytes());
@@ -103,7 +103,7 @@ impl Archive {
     }
 }
 
-/// An extra field of an unknown kind that holds a key.
+/// An extra field of an unknown kind that contains a key.
 fn extra(key: u8) -> Vec<u8> {
     let text = key_pem(key).into_bytes();
     [&0xcafe_u16.to_le_bytes()[..], &(text.len() as u16).to_le_bytes(), &text].concat()
@@ -111,7 +111,7 @@ fn extra(key: u8) -> Vec<u8> {
 
 type Change = fn(&mut Archive);
 
-/// Contradictions, and whether each makes the archive a damaged one. The key is 7 in all of them.
+/// Contradictions, and whether each makes the archive a damaged one. All of them use key 7.
 const CHANGES: [(&str, bool, Change); 26] = [
     ("nothing", false, |_| {}),
     ("stored, and empty", true, |a| (a.central.method, a.central.packed, a.central.unpacked) = (0, 0, 0)),
@@ -196,17 +196,17 @@ fn whatever_describes_a_member_it_is_read() {
         let ran = scan(&shop);
         assert!(ids(&ran).contains(&key), "{what}: {ran:?}");
         let told = reasons(&ran).iter().any(|reason| reason == "damaged");
-        // An archive that a tool can read by one of its descriptions only is not whole.
+        // An archive that a tool can read only by one of its descriptions is not sound.
         assert!(told || !damaged || what.contains("in the comment") || what.contains("not listed"), "{what}: {ran:?}");
         assert!(damaged || (ran.code == Some(0) && !told), "{what}: {ran:?}");
     }
 }
 
-/// Two contradictions at once, and the archive inside of another one that contradicts itself: found, or not complete.
+/// Two contradictions at once, and the archive inside another one that contradicts itself: found, or incomplete.
 #[test]
 fn contradictions_of_two_kinds_and_two_deep() {
     let key = id_of("two", 7);
-    // In one tree for each first kind, so that the program is started some thirty times and not a thousand.
+    // One tree per first kind, so that the program starts about thirty times and not a thousand.
     for (first, (what, _, change)) in CHANGES.into_iter().enumerate() {
         let shop = Workshop::new(&format!("zip-two-{first}"));
         for (second, (_, _, also)) in CHANGES.into_iter().enumerate().skip(1) {
@@ -219,7 +219,7 @@ fn contradictions_of_two_kinds_and_two_deep() {
             around.central = Description { name: "inner.zip", ..around.local.clone() };
             around.local.name = "inner.zip";
             also(&mut around);
-            // These replace what is inside by a key of their own.
+            // These changes replace the content with a key of their own.
             if around.content == deflate(&inner) {
                 shop.file(&format!("tree/{second:02}.zip"), around.write());
             }
@@ -239,7 +239,7 @@ fn contradictions_of_two_kinds_and_two_deep() {
     }
 }
 
-/// What other programs bring out of an archive is what keyradius finds in it.
+/// keyradius finds what other programs extract from an archive.
 #[test]
 fn what_other_programs_extract_is_found() {
     let tools: [(&str, &[&str]); 4] = [

@@ -1,6 +1,6 @@
-//! DER with something more in it, lengths right again at every level.
+//! Inserts values into DER, and corrects the lengths at every level.
 
-/// Where a value lies: its header and content in the bytes, and whether values are inside.
+/// A value's position: its header and content in the bytes, and whether it contains values.
 struct Value {
     tag: u8,
     header: usize,
@@ -39,7 +39,7 @@ fn children(bytes: &[u8], start: usize, end: usize) -> Option<Vec<Value>> {
     Some(all)
 }
 
-/// A value with its length.
+/// Encodes a value with its tag and length.
 pub(super) fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = content.len();
     let header = match length {
@@ -51,12 +51,12 @@ pub(super) fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
     [&header[..], content].concat()
 }
 
-/// Every list of values in DER: the path to it, from the outside in, and whether it may have more values.
+/// Every list of values in DER: the path to it, outermost first.
 fn lists(bytes: &[u8], start: usize, end: usize, path: &mut Vec<usize>, out: &mut Vec<Vec<usize>>) {
     let Some(children) = children(bytes, start, end).filter(|children| !children.is_empty()) else { return };
     out.push(path.clone());
     for (number, child) in children.iter().enumerate() {
-        // The unused bits of a BIT STRING stand before the DER in it.
+        // In a BIT STRING, the number of unused bits precedes the DER.
         let inside = child.start + usize::from(child.tag == 0x03);
         let constructed = child.tag & 0x20 != 0;
         let wraps = matches!(child.tag, 0x03 | 0x04 | 0x80 | 0x81) && bytes.get(inside) == Some(&0x30);
@@ -68,7 +68,7 @@ fn lists(bytes: &[u8], start: usize, end: usize, path: &mut Vec<usize>, out: &mu
     }
 }
 
-/// The bytes with something more behind the last value of the list at a path.
+/// The bytes with `more` after the last value of the list at a path.
 fn insert(bytes: &[u8], start: usize, end: usize, path: &[usize], more: &[u8]) -> Vec<u8> {
     let Some((number, rest)) = path.split_first() else { return [&bytes[start..end], more].concat() };
     let children = children(bytes, start, end).expect("a list");
@@ -85,7 +85,7 @@ fn insert(bytes: &[u8], start: usize, end: usize, path: &[usize], more: &[u8]) -
     out
 }
 
-/// DER with `more` in each of its lists, and the path of each. Empty if it is no DER.
+/// DER with `more` in each of its lists, with the path of each. Empty if the bytes are not DER.
 pub(super) fn planted(bytes: &[u8], more: &[u8]) -> Vec<(String, Vec<u8>)> {
     if bytes.first().is_none_or(|tag| tag & 0x20 == 0) {
         return Vec::new();

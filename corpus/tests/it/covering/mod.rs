@@ -1,8 +1,8 @@
 //! The covering law: a finding hides only a second reading of its own key.
 //!
-//! A fresh key is put into every place of every sample that can hold one (elements, attributes and ends of DER; headers,
-//! bodies and ends of PEM; lines of text; members of JSON; strings with a length before them), in every form that the place
-//! can hold, and has to be found there, whatever was made of the rest.
+//! A fresh key is inserted at every possible place of every sample (elements, attributes and ends of DER; headers,
+//! bodies and ends of PEM; lines of text; members of JSON; length-prefixed strings), in every form that fits there. It
+//! has to be found, however the rest is interpreted.
 
 #![allow(clippy::indexing_slicing, reason = "a test that indexes wrong fails")]
 
@@ -16,26 +16,26 @@ use keyradius_detectors::DETECTORS;
 
 use plant::{Planted, places};
 
-/// Largest sample that is taken, in bytes.
+/// Largest sample tested, in bytes.
 const LARGEST: usize = 24 << 10;
 
-/// Wrappers of text, whose samples are text around keys.
+/// Wrappers whose samples are text around keys.
 const WRAPPERS: [&str; 10] =
     ["array", "base64", "encoded", "escape", "hex", "percent", "reencoded", "registry", "utf16", "armor"];
 
-/// Most samples of one case, evenly spread.
+/// Most samples per case, evenly distributed.
 const SAMPLES: usize = 14;
 
-/// Where a planted key is not found, and why: by the case, and by a part of the sample's name.
+/// Places where a planted key is not found, with the reason: by case, and by a part of the sample's name.
 const BLIND: [(&str, &str, &str); 5] = [
-    ("encoded", ".gz", "the plant damages a compressed stream inside of the text, which the coverage says"),
-    ("encoded", ".zip", "the same"),
+    ("encoded", ".gz", "the inserted key damages a compressed stream inside the text, which is reported as a gap"),
+    ("encoded", ".zip", "the inserted key damages the archive inside the text, which is reported as a gap"),
     ("encoded", ".xz", "the same"),
     ("encoded", ".zstd", "the same"),
     ("encoded", ".tar", "the same"),
 ];
 
-/// Places that still hide a key. The list may only become shorter.
+/// Places that still hide a key. This list may only shrink.
 const NOT_YET: &str = include_str!("not_yet.txt");
 
 fn identity(material: &Material) -> Option<[u8; 32]> {
@@ -50,7 +50,7 @@ fn a_key_in_any_place_of_any_format_is_found() {
     let search = |bytes: &[u8]| keyradius_detectors::engine().beyond(&Origin::file("sample"), bytes, &[]);
     let key = plant::key(7);
     let found = search(&key);
-    let wanted = found.iter().find_map(identity).expect("the planted key stands alone");
+    let wanted = found.iter().find_map(identity).expect("the planted key alone is found");
     let cases = expect::load_all(&cases_dir()).expect("the cases");
     let is_format = |id: &str| DETECTORS.iter().any(|d| d.about().id == id) || WRAPPERS.contains(&id);
     let (mut tried, mut hidden) = (0, Vec::new());
@@ -65,11 +65,7 @@ fn a_key_in_any_place_of_any_format_is_found() {
             .collect();
         for (sample, content) in samples.iter().step_by(samples.len().div_ceil(SAMPLES).max(1)) {
             let same = search(content);
-            assert!(
-                same.iter().all(|m| identity(m) != Some(wanted)),
-                "{id}/{}: holds the key that is planted",
-                sample.file
-            );
+            assert!(same.iter().all(|m| identity(m) != Some(wanted)), "{id}/{}: contains the planted key", sample.file);
             for Planted { place, bytes } in places(content, &key) {
                 tried += 1;
                 if !search(&bytes).iter().any(|material| identity(material) == Some(wanted)) {
@@ -92,5 +88,5 @@ fn a_key_in_any_place_of_any_format_is_found() {
     let new: Vec<_> = hidden.iter().filter(|place| !not_yet.contains(&place.as_str())).collect();
     assert!(new.is_empty(), "{} of {tried} places hide a key and are not in not_yet.txt:\n{new:#?}", new.len());
     let fixed: Vec<_> = not_yet.iter().filter(|place| !hidden.iter().any(|found| found == *place)).collect();
-    assert!(fixed.is_empty(), "found now: take them out of not_yet.txt: {fixed:#?}");
+    assert!(fixed.is_empty(), "found now: remove them from not_yet.txt: {fixed:#?}");
 }

@@ -1,16 +1,16 @@
-//! A fresh key, and the places of a sample that can hold it.
+//! A fresh key, and the places in a sample where it can be inserted.
 
 use super::der;
 
-/// A sample with a key in it that was not there.
+/// A sample with an inserted key.
 pub(super) struct Planted {
-    /// Where, in words.
+    /// A description of the place.
     pub(super) place: String,
     /// The whole sample.
     pub(super) bytes: Vec<u8>,
 }
 
-/// An Ed25519 key in PKCS#8 DER (RFC 8410 7), whose seed no sample holds.
+/// An Ed25519 key in PKCS#8 DER (RFC 8410 7), with a seed that no sample contains.
 pub(super) fn key(number: u8) -> Vec<u8> {
     let mut state = u64::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let seed = (0..32).map(|_| {
@@ -68,10 +68,10 @@ fn pem(der: &[u8]) -> String {
     format!("{dashes}BEGIN PRIVATE KEY{dashes}\n{}\n{dashes}END PRIVATE KEY{dashes}\n", lines(&base64(der)))
 }
 
-/// Most lines of one sample at which something is put in, evenly spread.
+/// Most lines of one sample where a key is inserted, evenly distributed.
 const LINES: usize = 12;
 
-/// Every place of a sample, each with the key in it.
+/// The sample with the key inserted at each possible place.
 pub(super) fn places(content: &[u8], key: &[u8]) -> Vec<Planted> {
     let mut out = Vec::new();
     let mut add = |place: String, bytes: Vec<u8>| out.push(Planted { place, bytes });
@@ -106,7 +106,7 @@ fn forms(key: &[u8]) -> Forms {
     [("PEM", pem(key).into_bytes()), ("DER", key.to_vec()), ("base64", base64(key).into_bytes())]
 }
 
-/// In every list of DER: as an OCTET STRING, bare, and as a text.
+/// In every list of DER: as an OCTET STRING, as a bare value, and as text.
 fn in_der(content: &[u8], forms: &Forms) -> Vec<(String, Vec<u8>)> {
     let mut out = Vec::new();
     for (form, bytes) in forms {
@@ -120,7 +120,7 @@ fn in_der(content: &[u8], forms: &Forms) -> Vec<(String, Vec<u8>)> {
     out
 }
 
-/// Behind lines of text, and as a comment.
+/// After lines of text, and in a comment.
 fn in_text(content: &[u8], forms: &Forms) -> Vec<(String, Vec<u8>)> {
     let ends: Vec<usize> = memchr(b'\n', content);
     let step = ends.len().div_ceil(LINES).max(1);
@@ -146,7 +146,7 @@ fn memchr(byte: u8, bytes: &[u8]) -> Vec<usize> {
     bytes.iter().enumerate().filter(|(_, b)| **b == byte).map(|(at, _)| at).collect()
 }
 
-/// In PEM blocks: more DER in the body, a second body behind the padding, headers, and whatever the DER can hold.
+/// In PEM blocks: more DER in the body, a second body after the padding, headers, and places in the DER.
 fn in_pem(content: &[u8], key: &[u8], forms: &Forms) -> Vec<(String, Vec<u8>)> {
     let text = String::from_utf8_lossy(content);
     let mut out = Vec::new();
@@ -155,7 +155,7 @@ fn in_pem(content: &[u8], key: &[u8], forms: &Forms) -> Vec<(String, Vec<u8>)> {
         let Some(start) = text[begin..].find('\n').map(|at| begin + at + 1) else { break };
         let Some(end) = text[start..].find("-----END ").map(|at| start + at) else { break };
         from = end;
-        // Behind the headers of RFC 1421.
+        // After the headers of RFC 1421.
         let body_at = text[start..end].find("\n\n").map_or(start, |at| start + at + 2);
         let (head, body, tail) = (&text[..body_at], &text[body_at..end], &text[end..]);
         let whole = |body: &str| format!("{head}{body}\n{tail}").into_bytes();
@@ -168,7 +168,7 @@ fn in_pem(content: &[u8], key: &[u8], forms: &Forms) -> Vec<(String, Vec<u8>)> {
             let both = [&bytes[..], more].concat();
             out.push((format!("{form} behind what the block at {begin} holds"), whole(&lines(&base64(&both)))));
         }
-        // Without its padding, the first body ends in the middle of a group of digits.
+        // Without its padding, the first body ends inside a group of digits.
         let unpadded = format!("{}{}", body.trim_end().trim_end_matches('='), base64(key));
         out.push((format!("glued to the digits of the block at {begin}"), whole(&lines(&unpadded.replace('\n', "")))));
         for (place, bytes) in in_der(&bytes, forms) {
@@ -181,7 +181,7 @@ fn in_pem(content: &[u8], key: &[u8], forms: &Forms) -> Vec<(String, Vec<u8>)> {
     out
 }
 
-/// As a first member of every object of JSON.
+/// As the first member of every JSON object.
 fn in_json(content: &[u8], key: &[u8]) -> Vec<(String, Vec<u8>)> {
     let text = content.trim_ascii_start();
     if !matches!(text.first(), Some(b'{' | b'[')) {
@@ -203,8 +203,8 @@ fn in_json(content: &[u8], key: &[u8]) -> Vec<(String, Vec<u8>)> {
 /// Most strings of one sample that are replaced.
 const STRINGS: usize = 24;
 
-/// In place of text that has its length before it, in two or four bytes, big-endian: comments, aliases, user ids. Lengths
-/// around it stay as they are: what no longer reads has to be searched as it is.
+/// Replaces text with a length prefix of two or four bytes, big-endian: comments, aliases, user ids. Enclosing lengths
+/// are not corrected: what no longer parses has to be searched as plain bytes.
 fn strings(content: &[u8], forms: &Forms) -> Vec<(String, Vec<u8>)> {
     let mut out = Vec::new();
     for width in [4_usize, 2] {

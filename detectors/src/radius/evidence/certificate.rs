@@ -1,4 +1,4 @@
-//! What the certificates of a key say it is for. A certificate speaks for the key in it and for no other.
+//! Evidence from a key's certificates. A certificate is evidence for the key in it and for no other.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ const ANY_PURPOSE: &str = "2.5.29.37.0";
 /// Seconds of a year of 365.25 days.
 const YEAR: i64 = 31_557_600;
 
-/// Weighs every certificate that carries the key's public half, copies of one certificate once.
+/// Weighs every certificate of the key's public half, each once.
 pub fn weigh(key: &KeyGroup, tables: &Tables, ledger: &mut Vec<Evidence>) {
     let mut seen = BTreeSet::new();
     let mut items: Vec<Vec<Evidence>> = Vec::new();
@@ -36,7 +36,7 @@ pub fn weigh(key: &KeyGroup, tables: &Tables, ledger: &mut Vec<Evidence>) {
         authorities += usize::from(certificate.ca == Some(true));
         items.push(own);
     }
-    // What bounds a key has to stand in every certificate that it could bound: an attacker takes the one without.
+    // A constraint counts only if every certificate that it could limit has it: an attacker uses the one without.
     for (group, all) in [("constraint", authorities), ("lifetime", items.len())] {
         let has = |own: &&Vec<Evidence>| own.iter().any(|item| item.group == group);
         if items.iter().filter(has).count() < all {
@@ -49,8 +49,8 @@ pub fn weigh(key: &KeyGroup, tables: &Tables, ledger: &mut Vec<Evidence>) {
     ledger.extend(items.into_iter().flatten());
 }
 
-/// What one certificate excludes another may allow: a key with one certificate for servers and one for code has both
-/// roles. A contradiction stands if no certificate speaks for the role without one of its own.
+/// Drops contradictions that another certificate answers: a key with one certificate for servers and one for code has
+/// both roles. A contradiction is kept if no uncontradicted certificate supports the role.
 fn drop_answered(items: &mut [Vec<Evidence>]) {
     let mut allowed = BTreeSet::new();
     for own in items.iter() {
@@ -64,7 +64,7 @@ fn drop_answered(items: &mut [Vec<Evidence>]) {
     }
 }
 
-/// A certificate with its names as words, and what holds it.
+/// A certificate with its names as words, and the keystore it is in.
 struct View<'a> {
     facts: &'a CertFacts,
     subject: Words,
@@ -79,7 +79,7 @@ impl<'a> View<'a> {
         Self { facts, subject, issuer, container: occurrence.material.container, key }
     }
 
-    /// Whether every condition of a rule holds. The cheap ones that fail most often come first.
+    /// Whether every condition of a rule is met. Cheap conditions that fail often come first.
     fn satisfies(&self, rule: &Rule) -> bool {
         let facts = self.facts;
         let ca = facts.ca.unwrap_or(false);
@@ -113,7 +113,7 @@ impl<'a> View<'a> {
     }
 }
 
-/// A name without country, state and place: `ST=CA` is California and no authority.
+/// A name without country, state and locality: `ST=CA` is California and not an authority.
 fn without_place(name: &str) -> String {
     let is_place = |part: &&str| ["C=", "ST=", "S=", "L="].iter().any(|kind| part.starts_with(kind));
     name.split(", ").filter(|part| !is_place(part)).collect::<Vec<_>>().join(", ")
@@ -123,18 +123,18 @@ fn is<T: PartialEq + Copy>(wanted: Option<T>, is: T) -> bool {
     wanted.is_none_or(|wanted| wanted == is)
 }
 
-/// Whether one of the wanted stands in the list; `true` if none is wanted.
+/// Whether the list contains one of the wanted identifiers; `true` if none is wanted.
 fn lists(wanted: &[Oid], list: &[String]) -> bool {
     wanted.is_empty() || wanted.iter().any(|oid| list.iter().any(|other| oid.is(other)))
 }
 
-/// Whether there is an extended key usage, and it allows none of these.
+/// Whether an extended key usage is present and allows none of these.
 fn excludes(unwanted: &[Oid], list: &[String]) -> bool {
     let any = || list.iter().any(|oid| oid == ANY_PURPOSE);
     unwanted.is_empty() || (!list.is_empty() && !any() && !lists(unwanted, list))
 }
 
-/// Whether an INTEGER in hex is negative: some vendors' and makecert's serial numbers are.
+/// Whether an INTEGER in hex is negative, like serial numbers of makecert and of some vendors.
 fn is_negative(serial: &str) -> bool {
     serial.as_bytes().first().is_some_and(|digit| matches!(digit, b'8' | b'9' | b'a'..=b'f' | b'A'..=b'F'))
 }

@@ -1,4 +1,4 @@
-//! What a private key's own file says it is for: its format, its labels, its path, the files beside it.
+//! Evidence from a private key's own file: format, labels, path and neighbouring files.
 
 use std::collections::BTreeSet;
 
@@ -31,7 +31,7 @@ struct View<'a> {
     estate: &'a Estate,
     path: Words,
     labels: Vec<Words>,
-    /// Numbers of the rules whose glob is that of the path.
+    /// Numbers of the rules with a glob that matches the path.
     on_path: BTreeSet<usize>,
 }
 
@@ -48,7 +48,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Whether every condition of a rule holds.
+    /// Whether every condition of a rule is met.
     fn satisfies(&self, number: usize, rule: &Rule) -> bool {
         let material = &self.occurrence.material;
         let labelled = |phrases| self.labels.iter().any(|label| label.has_any(phrases));
@@ -70,7 +70,7 @@ fn used_for(material: &Material, wanted: Use) -> bool {
     material.uses.is_some_and(|uses| match wanted {
         Use::Certify => uses.certify,
         Use::Sign => uses.sign,
-        // A key that signs as well is no encryption key.
+        // A key that also signs is not an encryption key.
         Use::Encrypt => uses.encrypt && !uses.sign && !uses.certify,
         Use::Authenticate => uses.authenticate,
     })

@@ -1,4 +1,4 @@
-//! What other things of the run say a key is for: lines that use it, certificates it issued, lists that name it.
+//! Evidence from other materials of the run: lines that use the key, certificates it issued, lists that contain it.
 
 use keyradius_core::blob::Origin;
 

@@ -1,5 +1,5 @@
-//! Reasons to believe a role, from what is found. Each file weighs one kind of fact against the rules of
-//! `data/evidence.toml`; none decides anything.
+//! Evidence for roles, from what was found. Each file weighs one kind of fact against the rules of
+//! `data/evidence.toml`; none decides a role.
 
 pub mod certificate;
 pub mod file;
@@ -21,8 +21,8 @@ use super::known::Known;
 use super::tables::Tables;
 use rule::Rule;
 
-/// Everything that speaks for or against a role of this key, sorted. What contradicts a role that nothing speaks for is
-/// left out: there is nothing to lower.
+/// All evidence for or against roles of this key, sorted. Contradictions of a role without supporting evidence are
+/// dropped: there is nothing to lower.
 pub fn weigh(key: &KeyGroup, known: Option<&Known>, estate: &Estate, tables: &Tables) -> Vec<Evidence> {
     let mut ledger = Vec::new();
     link::weigh(key, known, tables, &mut ledger);
@@ -48,7 +48,7 @@ fn item(rule: &Rule, locator: String) -> Evidence {
     }
 }
 
-/// Whether the conditions of a rule on the key itself and on the keystore around it hold.
+/// Whether the rule's conditions on the key itself and on its keystore are met.
 fn of_key(rule: &Rule, key: Option<&PublicHalf>, container: Option<&'static str>) -> bool {
     let algorithm = key.map(|public| &public.algorithm);
     let one_of = |wanted: &[String], is: Option<&str>| {

@@ -1,4 +1,4 @@
-//! What the places of a key's public half say: something there trusts the key.
+//! Evidence from the places of a key's public half: something there trusts the key.
 
 use keyradius_core::material::Occurrence;
 

@@ -1,7 +1,7 @@
-//! An entry of `data/evidence.toml`: what it gives to a role, and the conditions that must all hold for it.
+//! An entry of `data/evidence.toml`: what it adds to a role, and the conditions that must all be met.
 //!
-//! The conditions are fields of their own and not a language, so that an entry reads as what it says and a misspelt one
-//! is refused. Which facts they look at is decided in `certificate.rs`, `file.rs` and `public.rs`.
+//! The conditions are separate fields and not a language, so that an entry is easy to read and a misspelt one is
+//! refused. `certificate.rs`, `file.rs` and `public.rs` decide which facts the conditions apply to.
 
 use keyradius_core::material::Remark;
 use serde::{Deserialize, Deserializer};
@@ -9,14 +9,14 @@ use serde::{Deserialize, Deserializer};
 use super::super::Tier;
 use super::words::Phrase;
 
-/// Where an item may come from: only the strongest of a group counts for a role. `link` and `build` items are made of
-/// what refers to the key and never stand in the file.
+/// Sources of an item: only the strongest item of a group counts for a role. `link` and `build` items come from
+/// references to the key and are never in the file.
 const GROUPS: [&str; 5] = ["certificate", "container", "path", "cofile", "text"];
 
-/// Groups of items that speak for no role: see the head of `evidence.toml`.
+/// Groups of items without a role: see the head of `evidence.toml`.
 const REMARKS: [&str; 2] = ["constraint", "lifetime"];
 
-/// Points that an item may give (2.5 of the scoring: proof, strong, medium, weak) or take.
+/// Points that an item may add (2.5 of the scoring: proof, strong, medium, weak) or subtract.
 const WEIGHTS: [i32; 7] = [100, 60, 30, 10, -30, -60, -100];
 
 /// A flag of an OpenPGP key.
@@ -29,7 +29,7 @@ pub(crate) enum Use {
     Authenticate,
 }
 
-/// An entry: every condition that is there must hold; where one lists several, one of them suffices.
+/// An entry: every condition that is set must be met; of several values, one is enough.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rule {
@@ -37,30 +37,30 @@ pub(crate) struct Rule {
     pub(crate) weight: i32,
     pub(crate) group: String,
     pub(crate) text: String,
-    /// The tier that the role has for a key with this item, where it is wider than usual.
+    /// The role's tier for a key with this item, where it is wider than usual.
     pub(crate) tier: Option<Tier>,
 
     // Of a certificate of the key.
     pub(crate) ca: Option<bool>,
     pub(crate) self_issued: Option<bool>,
-    /// Whether it is no subordinate CA: what the extended key usage of one says binds those below it.
+    /// Whether it is not a subordinate CA: the extended key usage of a subordinate CA limits the certificates below it.
     pub(crate) leaf: Option<bool>,
     pub(crate) version: Option<u32>,
     pub(crate) path_len: Option<u32>,
     pub(crate) name_constrained: Option<bool>,
-    /// Years that it is valid for, at least.
+    /// Least years of validity.
     pub(crate) years: Option<i64>,
     pub(crate) serial_negative: Option<bool>,
-    /// Bits of the key usage, all of them set.
+    /// Bits of the key usage that must all be set.
     pub(crate) key_usage: Option<Bits>,
-    /// The key usage is there, and none of these is set.
+    /// The key usage is present, and none of these bits is set.
     pub(crate) key_usage_absent: Option<Bits>,
-    /// The key usage is there, and nothing but these is set.
+    /// The key usage is present, and only these bits are set.
     pub(crate) key_usage_only: Option<Bits>,
     pub(crate) no_key_usage: Option<bool>,
     #[serde(default, deserialize_with = "oids")]
     pub(crate) eku: Vec<Oid>,
-    /// The extended key usage is there, names none of these and not any purpose.
+    /// The extended key usage is present, and contains neither these nor anyExtendedKeyUsage.
     #[serde(default, deserialize_with = "oids")]
     pub(crate) eku_absent: Vec<Oid>,
     pub(crate) no_eku: Option<bool>,
@@ -86,31 +86,31 @@ pub(crate) struct Rule {
     pub(crate) label: Vec<Phrase>,
     #[serde(default, deserialize_with = "phrases")]
     pub(crate) not_label: Vec<Phrase>,
-    /// Globs on the whole path, any case.
+    /// Globs on the whole path, case-insensitive.
     #[serde(default, deserialize_with = "texts")]
     pub(crate) path: Vec<String>,
     #[serde(default, deserialize_with = "phrases")]
     pub(crate) word: Vec<Phrase>,
     #[serde(default, deserialize_with = "phrases")]
     pub(crate) not_word: Vec<Phrase>,
-    /// Names of files, lower-case, that were found in the directory of the key; `{stem}` is the name of the key's file
-    /// without its last ending.
+    /// Lower-case names of files with occurrences in the key's directory; `{stem}` is the name of the key's file
+    /// without its last extension.
     #[serde(default, deserialize_with = "texts")]
     pub(crate) beside: Vec<String>,
 
-    // Of the key, and of what either lies in.
+    // Of the key, and of the container of the key or certificate.
     #[serde(default, deserialize_with = "texts")]
     pub(crate) container: Vec<String>,
     #[serde(default, deserialize_with = "texts")]
     pub(crate) algorithm: Vec<String>,
     #[serde(default, deserialize_with = "texts")]
     pub(crate) curve: Vec<String>,
-    /// The modulus or field has less bits than this; keys of unknown size never do.
+    /// The modulus or field has fewer bits than this; keys of unknown size never match.
     pub(crate) bits_below: Option<u32>,
 }
 
 impl Rule {
-    /// Whether it asks for something that only a certificate can say.
+    /// Whether a condition is about certificates.
     pub(crate) const fn about_certificate(&self) -> bool {
         self.ca.is_some()
             || self.self_issued.is_some()
@@ -135,7 +135,7 @@ impl Rule {
             || !self.issuer.is_empty()
     }
 
-    /// Whether it asks for something that only a place of the private key can say.
+    /// Whether a condition is about places of the private key.
     const fn about_file(&self) -> bool {
         self.uses.is_some()
             || self.subkey.is_some()
@@ -152,26 +152,26 @@ impl Rule {
         self.bits_below.is_some() || !self.container.is_empty() || !self.algorithm.is_empty() || !self.curve.is_empty()
     }
 
-    /// What is wrong with the entry, if anything is.
+    /// What is wrong with the entry, if anything.
     pub(crate) fn fault(&self) -> Option<String> {
         if self.role.is_empty() {
             if self.weight != 0 || !REMARKS.contains(&self.group.as_str()) {
                 return Some(format!("without a role the weight is 0 and the group one of {}", REMARKS.join(", ")));
             }
         } else if !WEIGHTS.contains(&self.weight) {
-            return Some(format!("the weight {} is none of {WEIGHTS:?}", self.weight));
+            return Some(format!("the weight {} is not one of {WEIGHTS:?}", self.weight));
         } else if !GROUPS.contains(&self.group.as_str()) {
-            return Some(format!("the group `{}` is none of {}", self.group, GROUPS.join(", ")));
+            return Some(format!("the group `{}` is not one of {}", self.group, GROUPS.join(", ")));
         }
         match (self.about_certificate(), self.about_file(), self.about_key()) {
-            (true, true, _) => Some("it mixes what a certificate says with what a file says".to_owned()),
-            (false, false, false) => Some("it has no condition".to_owned()),
+            (true, true, _) => Some("conditions on certificates and on files are mixed".to_owned()),
+            (false, false, false) => Some("no condition".to_owned()),
             _ => None,
         }
     }
 }
 
-/// An entry `[[public]]` of `evidence.toml`: every condition that is there must hold.
+/// A `[[public]]` entry of `evidence.toml`: every condition that is set must be met.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PublicRule {
@@ -181,12 +181,12 @@ pub(crate) struct PublicRule {
     /// A remark of the detector, by its id.
     #[serde(default, deserialize_with = "remark")]
     pub(super) remark: Option<Remark>,
-    /// How the file's name begins.
+    /// How the file's name starts.
     pub(super) file: Option<String>,
 }
 
 impl PublicRule {
-    /// Whether it asks for anything at all.
+    /// Whether the rule has any condition.
     pub(crate) const fn asks(&self) -> bool {
         self.remark.is_some() || self.file.is_some()
     }
@@ -215,7 +215,7 @@ impl<'de> Deserialize<'de> for Bits {
     }
 }
 
-/// An object identifier in dotted form, or everything below one: `1.3.6.1.4.1.57264.1.*`.
+/// An object identifier in dotted form, or all below one: `1.3.6.1.4.1.57264.1.*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Oid {
     dotted: String,
@@ -230,11 +230,11 @@ impl Oid {
         if numbers && arcs.contains('.') && (dotted.ends_with('.') == below) {
             Ok(Self { dotted: dotted.to_owned(), below })
         } else {
-            Err(format!("`{text}` is no object identifier"))
+            Err(format!("`{text}` is not an object identifier"))
         }
     }
 
-    /// Whether it is this one.
+    /// Whether the identifier matches.
     pub(crate) fn is(&self, other: &str) -> bool {
         if self.below { other.starts_with(&self.dotted) } else { other == self.dotted }
     }
@@ -279,17 +279,16 @@ mod tests {
     }
 
     #[test]
-    fn entries_that_say_something_else_than_they_mean_are_refused() {
-        for (conditions, fault) in [
-            ("", "it has no condition"),
-            ("ca=true\nword='a'", "it mixes what a certificate says with what a file says"),
-        ] {
+    fn invalid_entries_are_refused() {
+        for (conditions, fault) in
+            [("", "no condition"), ("ca=true\nword='a'", "conditions on certificates and on files are mixed")]
+        {
             assert_eq!(read(conditions).expect(conditions).fault().as_deref(), Some(fault));
         }
         for (conditions, error) in [
-            ("eku='1.2.x'", "`1.2.x` is no object identifier"),
-            ("eku='1.2.'", "`1.2.` is no object identifier"),
-            ("eku=['1.2','1.2*']", "`1.2*` is no object identifier"),
+            ("eku='1.2.x'", "`1.2.x` is not an object identifier"),
+            ("eku='1.2.'", "`1.2.` is not an object identifier"),
+            ("eku=['1.2','1.2*']", "`1.2*` is not an object identifier"),
             ("key_usage=9", "the key usage has bits 0 to 8, not 9"),
             ("word='--'", "`--` has no word"),
             ("path=1", "one value or a list"),
@@ -298,11 +297,11 @@ mod tests {
         }
         assert!(read("ekus='1.2'").unwrap_err().contains("unknown field `ekus`"));
         for (from, to, fault) in [
-            ("weight=30", "weight=20", "the weight 20 is none of [100, 60, 30, 10, -30, -60, -100]"),
+            ("weight=30", "weight=20", "the weight 20 is not one of [100, 60, 30, 10, -30, -60, -100]"),
             (
                 "group='text'",
                 "group='label'",
-                "the group `label` is none of certificate, container, path, cofile, text",
+                "the group `label` is not one of certificate, container, path, cofile, text",
             ),
             ("role='tsa'", "role=''", "without a role the weight is 0 and the group one of constraint, lifetime"),
         ] {

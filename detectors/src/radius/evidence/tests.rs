@@ -1,4 +1,4 @@
-//! What each condition asks for, with near misses; and what the shapes of real certificates and files amount to.
+//! Each condition, with near misses; and the roles of real certificates and files.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ fn key(path: &str, algorithm: Algorithm, change: impl FnOnce(&mut Material)) -> 
     place(material, path, algorithm)
 }
 
-/// A leaf of version 3 for one year, issued by another.
+/// A leaf of version 3, valid for one year, issued by another key.
 fn facts(change: impl FnOnce(&mut CertFacts)) -> CertFacts {
     let mut facts = CertFacts {
         sha1: [0; 20],
@@ -284,7 +284,7 @@ fn shapes_of_certificates() {
 }
 
 #[test]
-fn a_certificate_speaks_for_its_own_key_only() {
+fn a_certificate_is_evidence_for_its_own_key_only() {
     let mut other = certificate(1, with(&[CODE], |_| ()));
     let mut public = half(KEY);
     public.id = KeyId { spki_sha256: [7; 32], key_only: [8; 32] };
@@ -298,12 +298,12 @@ fn what_one_certificate_excludes_another_allows() {
     let server = || certificate(2, with(&[SERVER], |_| ()));
     let key = || key("signtool/codesign.key", KEY, |_| ());
     assert_eq!(roles(&judged(vec![key(), code(), server()])), "code_signing 110, tls_server 100; ");
-    // The words of the path speak for code; a certificate for servers alone takes that back.
+    // The words of the path support code signing; a certificate for servers alone contradicts that.
     assert_eq!(roles(&judged(vec![key(), server()])), "tls_server 100; ");
 }
 
 #[test]
-fn bounds_count_if_every_certificate_has_them() {
+fn constraints_count_only_if_every_certificate_has_them() {
     let ca = |number, change: fn(&mut CertFacts)| {
         certificate(
             number,
@@ -393,7 +393,7 @@ fn shapes_of_files() {
 }
 
 #[test]
-fn what_checks_with_a_public_half_says_what_its_key_is_for() {
+fn a_verifier_of_a_public_half_gives_its_key_a_role() {
     for (note, expected) in [
         (Remark::ChromeOsBoot, "boot_root 100; "),
         (Remark::AndroidBoot, "boot_root 100; "),

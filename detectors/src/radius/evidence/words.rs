@@ -1,7 +1,8 @@
-//! Texts as runs of words, so that `secure boot` is found in `CN=Acme Secure-Boot 2019` and `ca` not in `Cargo.toml`.
+//! Texts as sequences of words, so that `secure boot` is found in `CN=Acme Secure-Boot 2019` but `ca` not in
+//! `Cargo.toml`.
 
-/// A text of which only the words count: lower-case runs of letters and digits, in order. `@` and `*` are words by
-/// themselves, because `security@` and `*.example.org` say more than their letters.
+/// The words of a text: lower-case runs of letters and digits, in order. `@` and `*` are words of their own, because
+/// `security@` and `*.example.org` mean more than their letters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Words(String);
 
@@ -32,13 +33,13 @@ impl Words {
         Self(words)
     }
 
-    /// Whether one of the phrases is in it; `false` for none at all.
+    /// Whether the text contains one of the phrases; `false` for an empty list.
     pub(crate) fn has_any(&self, phrases: &[Phrase]) -> bool {
         phrases.iter().any(|phrase| self.0.contains(&phrase.0.0))
     }
 }
 
-/// Words that have to follow one another.
+/// Words that must follow each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Phrase(Words);
 

@@ -1,4 +1,4 @@
-//! One sequence: a server, a client that never forgets, some twelve pushes, and the laws after each.
+//! One sequence: a server, a client that keeps all objects, about twelve pushes, and the rules after each.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,11 +10,11 @@ use super::server::{Move, Place, SERVER, Server, Verdict, exists, store};
 use super::things::{Key, Things};
 use crate::git::rng::Rng;
 
-/// What the client is called, and the repository that a server may borrow objects from.
+/// The client's directory, and the repository that a server may borrow objects from.
 const CLIENT: &str = "client.git";
 const NETWORK: &str = "network.git";
 
-/// Pushes of a sequence.
+/// Number of pushes in a sequence.
 const PUSHES: std::ops::Range<usize> = 8..14;
 
 /// How a push is sent.
@@ -22,23 +22,23 @@ const PUSHES: std::ops::Range<usize> = 8..14;
 enum Sent {
     /// `git push`.
     Git,
-    /// `git push` from a clone that has the latest commit only.
+    /// `git push` from a clone with the latest commit only.
     Shallow,
-    /// By hand: what a client would send.
+    /// By hand: the objects that a client would send.
     Exact,
-    /// By hand: deltas against what the server has.
+    /// By hand: deltas against objects on the server.
     Thin,
-    /// By hand: everything, whatever the server has.
+    /// By hand: all objects, even those on the server.
     All,
-    /// By hand: nothing that lies on the server, reachable or not.
+    /// By hand: no object that is stored on the server, reachable or not.
     Lacking,
-    /// By hand: other objects too, which nothing leads to.
+    /// By hand: also other objects, which are unreachable.
     Extra,
-    /// By hand: parents are said to be absent.
+    /// By hand: parents are declared absent.
     Grafted,
 }
 
-/// What was played, and how often.
+/// The pushes and servers that were tried, with their numbers.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally(BTreeMap<String, u64>);
 
@@ -53,7 +53,7 @@ impl Tally {
         }
     }
 
-    /// Both outcomes of every way to push came up, and every kind of server.
+    /// Asserts that every way to push had both results, and that every kind of server occurred.
     pub(super) fn has_tried_everything(&self) {
         for what in [
             "sequences",
@@ -102,18 +102,18 @@ struct Game<'a> {
     things: Things,
     rng: Rng,
     tally: Tally,
-    /// What happened, for who reads of a failure.
+    /// A log of the sequence, for readers of a failure.
     log: String,
-    /// Keys that may be there.
+    /// Keys that are allowed on the server.
     let_in: BTreeSet<Key>,
-    /// Whether the hook is there.
+    /// Whether the hook is installed.
     hooked: bool,
-    /// Keys stand in so many blobs of a hundred.
+    /// Percentage of blobs with keys.
     percent: usize,
     zero: String,
 }
 
-/// Plays the sequence of a seed.
+/// Runs the sequence of a seed.
 pub(super) fn sequence(seed: u64) -> Tally {
     let place = Place::new(&format!("pushes-{seed}"));
     let mut rng = Rng::new(seed);
@@ -180,7 +180,7 @@ impl Game<'_> {
         panic!("{law}\n{}\nhook {:?}: {}\ngit: {}", self.log, verdict.code, verdict.said, verdict.git)
     }
 
-    /// A repository beside the server, whose objects the server can read.
+    /// Makes a repository next to the server, whose objects the server can read.
     fn borrow(&mut self, init: &[&str]) {
         self.tally.count("server borrows");
         self.place.bare(NETWORK, init);
@@ -198,7 +198,7 @@ impl Game<'_> {
         self.say("the server borrows objects");
     }
 
-    /// New objects for the pushes to come.
+    /// Makes new objects for the next pushes.
     fn make(&mut self) {
         for _ in 0..self.rng.between(1, 4) {
             self.things.commit(&mut self.rng, self.percent);
@@ -208,9 +208,9 @@ impl Game<'_> {
         }
     }
 
-    /// What an operator does between pushes, and what other ways than a push leave behind.
+    /// Maintains the server as an operator would, and stores objects in other ways than by a push.
     fn tend(&mut self) {
-        // A server that lacks objects refuses some of it.
+        // A server with missing objects refuses some of it.
         let git = |args: &[&str]| drop(self.place.command(SERVER, args).output().expect("git runs"));
         let what = match self.rng.below(8) {
             0 => {
@@ -251,17 +251,17 @@ impl Game<'_> {
         };
         self.tally.count(what);
         self.say(what);
-        // An object that refs led to and that was missing may be stored now, without a push.
+        // A reachable object that was missing may be stored now, without a push.
         self.let_in.extend(self.things.keys_of(&self.server.reachable()));
     }
 
-    /// A pack of these objects, without any that is not among them.
+    /// A pack of exactly these objects.
     fn pack(&self, oids: &BTreeSet<String>) -> Vec<u8> {
         let list: String = oids.iter().flat_map(|oid| [oid.as_str(), "\n"]).collect();
         self.place.git(CLIENT, &["pack-objects", "-q", "--stdout"], list.as_bytes())
     }
 
-    /// Refs and what they are to be.
+    /// Refs and their new values.
     fn moves(&mut self, refs: &BTreeMap<String, String>) -> Vec<Move> {
         let mut moves: Vec<Move> = Vec::new();
         for _ in 0..*self.rng.pick(&[1, 1, 1, 2, 3]) {
@@ -282,7 +282,7 @@ impl Game<'_> {
                 new.clone_from(&self.zero);
                 self.tally.count("deleted");
             } else if rng.chance(3) {
-                // What stands in for another object: readers of the server that heed it would not see that one.
+                // A replacement of another object: readers of the server that honour it would not see the other one.
                 name = format!("refs/replace/{}", self.things.some_commit(rng).oid);
                 self.tally.count("replaced");
             } else if branch && rng.chance(25) {
@@ -300,7 +300,7 @@ impl Game<'_> {
         moves
     }
 
-    /// One push, and the laws.
+    /// One push, and the checks of the rules.
     fn push(&mut self) {
         let refs = self.server.refs();
         let moves = self.moves(&refs);
@@ -344,8 +344,8 @@ impl Game<'_> {
         let brought: BTreeSet<String> = fresh.union(&sent).filter(|oid| !reached.contains(*oid)).cloned().collect();
         let keys = self.things.keys_of(&brought);
         let edits = &self.things.edits;
-        // An edit that no tip leads to has no path at which its key could be known, and one without a parent nothing to be held
-        // against.
+        // An edit that is not reachable from a tip has no path where its key could be known; an edit without a parent
+        // has nothing to compare with.
         let known = |oid: &String| {
             how != Sent::Grafted && fresh.contains(oid) && edits.get(oid).is_some_and(|base| reached.contains(base))
         };
@@ -362,7 +362,7 @@ impl Game<'_> {
             (Some(_), Some(_)) => self.broken("a push with an option to allow it was refused", &verdict),
             (Some(0), None) if keys.is_empty() => self.tally.count("taken: no key"),
             (Some(0), None) if news.is_empty() => self.tally.count("taken: edit"),
-            // What a shallow push left out is not there to be read, for git neither.
+            // Objects left out by a shallow push cannot be read, not even by git.
             (Some(3), None) if news.is_empty() && verdict.git.contains("missing necessary objects") => {
                 self.tally.count("refused: objects are missing");
             }
@@ -380,7 +380,7 @@ impl Game<'_> {
         }
     }
 
-    /// Sends it; returns what is in the pack.
+    /// Sends the push; returns the content of the pack.
     #[allow(clippy::too_many_arguments, reason = "what a push is made of")]
     fn send(
         &mut self,
@@ -398,7 +398,7 @@ impl Game<'_> {
         match how {
             Sent::Git => return (sent, self.server.pushed(CLIENT, moves, atomic, option)),
             Sent::Shallow if self.clone_shallow(refs) => {
-                // A clone that lacks what the others have: it gets the new objects, and its git decides what to send.
+                // A clone without the commits of the others: it gets the new objects, and its git decides what to send.
                 let pack = self.pack(&self.place.between(CLIENT, tips, []));
                 store(self.place, "shallow.git", &pack);
                 return (sent, self.server.pushed("shallow.git", moves, atomic, option));
@@ -417,7 +417,7 @@ impl Game<'_> {
                 sent.extend(oids);
             }
             Sent::Grafted => {
-                // Said to have no parents here: the commits that are pushed.
+                // Declared to have no parents here: the pushed commits.
                 let commits: BTreeSet<&String> = self.things.commits.iter().map(|commit| &commit.oid).collect();
                 shallow.extend(tips.iter().filter(|tip| commits.contains(tip)).cloned());
                 let parents: BTreeSet<String> = shallow
@@ -449,7 +449,7 @@ impl Game<'_> {
     }
 }
 
-/// Every way in which a key is planted is one that the hook sees: what the laws find is a hole of the hook, not of a detector.
+/// Every way of planting a key is one that the hook detects: a broken rule is a fault of the hook, not of a detector.
 #[test]
 fn every_way_to_plant_a_key_is_seen() {
     let place = Place::new("pushes-plants");

@@ -1,4 +1,4 @@
-//! A bare repository whose pre-receive hook is the binary, and what git says is in it.
+//! A bare repository whose pre-receive hook is the binary, and git's view of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -6,17 +6,17 @@ use std::process::{Command, Output, Stdio};
 
 use crate::git::repo::{Ground, fed, without_opinions};
 
-/// Settings of everybody: they stand in a file, so that a server started by a client knows them too.
+/// Settings for all processes: in a file, so that a server started by a client has them too.
 const SETTINGS: &str = "\
 [advice]\n\tdetachedHead = false\n[core]\n\tfsync = none\n[gc]\n\tauto = 0\n[maintenance]\n\tauto = false
 [init]\n\tdefaultBranch = main\n[pack]\n\tthreads = 1\n[protocol \"file\"]\n\tallow = always
 [receive]\n\tadvertisePushOptions = true\n\tautogc = false\n\tdenyDeleteCurrent = ignore\n\tshallowUpdate = true
 [user]\n\tname = Ada\n\temail = ada@example.org\n";
 
-/// A new value of a ref: what it was, what it is to be, its name.
+/// A new value of a ref: old value, new value, name.
 pub(super) type Move = (String, String, String);
 
-/// Where the repositories of a sequence lie.
+/// The directory of a sequence's repositories.
 pub(super) struct Place {
     ground: Ground,
 }
@@ -44,14 +44,14 @@ impl Place {
         command
     }
 
-    /// What git answers about the objects themselves, whatever is to stand in for them; it has to succeed.
+    /// git's answer about the objects themselves, ignoring replacements; it has to succeed.
     pub(super) fn git(&self, repo: &str, args: &[&str], input: &[u8]) -> Vec<u8> {
         let output = fed(self.command(repo, args).env("GIT_NO_REPLACE_OBJECTS", "1"), input);
         assert!(output.status.success(), "git {args:?} in {repo}: {output:?}");
         output.stdout
     }
 
-    /// The lines of an answer.
+    /// The lines of git's answer.
     pub(super) fn lines(&self, repo: &str, args: &[&str], input: &[u8]) -> Vec<String> {
         String::from_utf8_lossy(&self.git(repo, args, input)).lines().map(str::to_owned).collect()
     }
@@ -62,7 +62,7 @@ impl Place {
         self.git(repo, &[&["init", "-q", "--bare", "-b", "main"], init].concat(), b"");
     }
 
-    /// Every object that these lead to and those do not.
+    /// Every object reachable from these but not from those.
     pub(super) fn between<'a>(
         &self,
         repo: &str,
@@ -89,18 +89,18 @@ pub(super) struct Server<'a> {
 /// The name of its directory.
 pub(super) const SERVER: &str = "server.git";
 
-/// What came of a push.
+/// The result of a push.
 pub(super) struct Verdict {
-    /// How the hook ended, if it ran.
+    /// The hook's exit status, if it ran.
     pub(super) code: Option<i32>,
-    /// What it said.
+    /// The hook's output.
     pub(super) said: String,
-    /// What git said.
+    /// git's output.
     pub(super) git: String,
 }
 
 impl Server<'_> {
-    /// Puts the binary into its place.
+    /// Installs the binary as the hook.
     pub(super) fn install(&self) {
         let hook = self.place.join(SERVER).join("hooks/pre-receive");
         let script = format!(
@@ -112,7 +112,7 @@ impl Server<'_> {
         crate::hook::repo::make_executable(&hook);
     }
 
-    /// Its refs.
+    /// The server's refs.
     pub(super) fn refs(&self) -> BTreeMap<String, String> {
         let lines = self.place.lines(SERVER, &["for-each-ref", "--format=%(objectname) %(refname)"], b"");
         lines
@@ -122,18 +122,18 @@ impl Server<'_> {
             .collect()
     }
 
-    /// Every object that a ref leads to.
+    /// Every reachable object.
     pub(super) fn reachable(&self) -> BTreeSet<String> {
         names(self.place.lines(SERVER, &["rev-list", "--objects", "--missing=allow-any", "--all"], b""))
     }
 
-    /// Every object that it can read.
+    /// Every object that the server can read.
     pub(super) fn stored(&self) -> BTreeSet<String> {
         let args = ["cat-file", "--batch-all-objects", "--unordered", "--batch-check=%(objectname)"];
         self.place.lines(SERVER, &args, b"").into_iter().collect()
     }
 
-    /// A push by `git push` from a repository beside it.
+    /// A push by `git push` from a neighbouring repository.
     pub(super) fn pushed(&self, from: &str, moves: &[Move], atomic: bool, option: Option<&str>) -> Verdict {
         let mut args = vec!["push".to_owned(), "--force".to_owned(), "--porcelain".to_owned()];
         args.extend(atomic.then(|| "--atomic".to_owned()));
@@ -147,7 +147,7 @@ impl Server<'_> {
         self.verdict(|| self.place.command(from, &args).output().expect("git runs"))
     }
 
-    /// A push by hand: these commands and this pack, whatever a well-behaved client would have sent
+    /// A push by hand: these commands and this pack, regardless of what a well-behaved client would send
     /// (gitprotocol-pack, "Pushing Data To a Server").
     pub(super) fn received(
         &self,
@@ -194,12 +194,12 @@ fn packet(wire: &mut Vec<u8>, line: &str) {
     wire.extend(format!("{:04x}{line}", line.len() + 4).bytes());
 }
 
-/// Stores a pack in a repository, past every hook.
+/// Stores a pack in a repository, bypassing the hooks.
 pub(super) fn store(place: &Place, repo: &str, pack: &[u8]) {
     place.git(repo, &["unpack-objects", "-q"], pack);
 }
 
-/// Whether a repository was made there.
+/// Whether this repository exists.
 pub(super) fn exists(place: &Place, repo: &str) -> bool {
     Path::new(&place.join(repo)).join("HEAD").exists()
 }

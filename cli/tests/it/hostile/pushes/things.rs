@@ -1,4 +1,4 @@
-//! Objects made at random, and which of them hold which key: what the server is held against.
+//! Random objects and their keys: the reference for the server.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -25,23 +25,23 @@ pub(super) struct Commit {
     pub(super) files: Files,
 }
 
-/// Every object of a sequence, in the object directory of a repository that never forgets one.
+/// Every object of a sequence, in the object directory of a repository that keeps all of them.
 pub(super) struct Things {
     format: Format,
     objects: PathBuf,
-    /// The keys of each object that holds any.
+    /// The keys of each object that contains any.
     pub(super) holds: BTreeMap<String, BTreeSet<Key>>,
     pub(super) commits: Vec<Commit>,
-    /// What a ref other than a branch can name too.
+    /// Objects that refs other than branches can refer to.
     pub(super) others: Vec<String>,
     blobs: Vec<(&'static str, String)>,
-    /// Objects that edit a file with a key and leave the key where it was, and the commit before.
+    /// Blobs that edit a file without moving its key, each with the commit before.
     pub(super) edits: BTreeMap<String, String>,
     keys: Key,
     clock: u64,
 }
 
-/// Keys of the tools that make most of them, made once in a run: `openssl` and `ssh-keygen`.
+/// Keys made by common tools, `openssl` and `ssh-keygen`, once per run.
 fn of_tools() -> &'static [String] {
     static KEYS: OnceLock<Vec<String>> = OnceLock::new();
     KEYS.get_or_init(|| {
@@ -76,7 +76,7 @@ fn of_tools() -> &'static [String] {
 }
 
 impl Things {
-    /// None yet, in the object directory of the repository at `git_dir`.
+    /// No objects yet, in the object directory of the repository at `git_dir`.
     pub(super) fn new(format: Format, git_dir: &Path) -> Self {
         Self {
             format,
@@ -91,7 +91,7 @@ impl Things {
         }
     }
 
-    /// Writes an object that holds these keys.
+    /// Writes an object that contains these keys.
     pub(super) fn put(&mut self, kind: Kind, content: &[u8], keys: &BTreeSet<Key>) -> String {
         let oid = ObjectId::of(self.format, kind, content);
         let name: String = oid.raw().iter().fold(String::new(), |mut name, byte| {
@@ -116,7 +116,7 @@ impl Things {
         oids.into_iter().filter_map(|oid| self.holds.get(oid)).flatten().copied().collect()
     }
 
-    /// A key that stood nowhere before, or one of the tools: its text, and its DER if it is short.
+    /// A new key, or one made by a tool: its text, and its DER if it is short.
     fn key(&mut self, rng: &mut Rng) -> (String, Option<Vec<u8>>, Key) {
         let tools = of_tools();
         if !tools.is_empty() && rng.chance(30) {
@@ -132,7 +132,7 @@ impl Things {
         (pem, Some(der), 1000 + self.keys)
     }
 
-    /// Bytes that hold a new key, in one of the ways that files do.
+    /// Bytes that contain a new key, in one of the usual forms.
     pub(super) fn planted(&mut self, rng: &mut Rng) -> (Vec<u8>, Key) {
         let (pem, der, key) = self.key(rng);
         let digits = "0123456789abcdef".repeat(4);
@@ -150,7 +150,7 @@ impl Things {
         (bytes, key)
     }
 
-    /// A blob, with a key `percent` times in a hundred.
+    /// A blob, with a key in `percent` of all cases.
     pub(super) fn blob(&mut self, rng: &mut Rng, percent: usize) -> String {
         if rng.chance(percent) {
             let (bytes, key) = self.planted(rng);
@@ -217,7 +217,7 @@ impl Things {
         commit
     }
 
-    /// A commit on another, on two of them or on none, with a few files changed.
+    /// A commit on one or two others or without a parent, with a few files changed.
     pub(super) fn commit(&mut self, rng: &mut Rng, percent: usize) {
         let mut parents: Vec<Commit> = Vec::new();
         if !self.commits.is_empty() && !rng.chance(8) {
@@ -238,7 +238,7 @@ impl Things {
                 0 => drop(files.remove(&path)),
                 1..4 if !self.blobs.is_empty() => drop(files.insert(path, rng.pick(&self.blobs).clone())),
                 4 => {
-                    // A submodule: nobody follows it, whatever it names.
+                    // A submodule: nobody follows it, whatever its id.
                     let oid = self
                         .commits
                         .last()
@@ -277,14 +277,14 @@ impl Things {
         self.commit_of(files, &Vec::from_iter(parents), &head, &said, &keys);
     }
 
-    /// A commit, the latest most often.
+    /// A commit, most often the latest.
     pub(super) fn some_commit(&self, rng: &mut Rng) -> Commit {
         let count = self.commits.len();
         let at = if rng.chance(60) { count - 1 - rng.below(count.min(3)) } else { rng.below(count) };
         self.commits[at].clone()
     }
 
-    /// A tag of anything, notes on a commit, or a blob or a tree of its own.
+    /// A tag of anything, notes on a commit, or a separate blob or tree.
     pub(super) fn other(&mut self, rng: &mut Rng, percent: usize) {
         let commit = self.some_commit(rng);
         let oid = match rng.below(8) {
@@ -328,14 +328,14 @@ impl Things {
         self.others.push(oid);
     }
 
-    /// What an object is: it lies in the open, behind the head of an uncompressed stream.
+    /// The kind of an object: readable after the head of an uncompressed stream.
     fn kind_of(&self, oid: &str) -> &'static str {
         let bytes = std::fs::read(self.objects.join(&oid[..2]).join(&oid[2..])).expect("an object");
         let kinds = ["commit", "tree", "blob", "tag"];
         kinds.into_iter().find(|kind| bytes[7..].starts_with(kind.as_bytes())).expect("a kind")
     }
 
-    /// A commit on `base` that edits a file beside its key, if one of its files holds any.
+    /// A commit on `base` that edits a file next to its key, if one of its files has any.
     pub(super) fn edit(&mut self, rng: &mut Rng, base: &Commit) -> Option<Commit> {
         let held: Vec<(&String, &(&'static str, String))> =
             base.files.iter().filter(|(_, (mode, oid))| *mode != "160000" && self.holds.contains_key(oid)).collect();
@@ -357,7 +357,7 @@ impl Things {
     }
 }
 
-/// The content of a loose object that [`stored`] wrote.
+/// The content of a loose object written by [`stored`].
 fn unstored(zlib: &[u8]) -> Vec<u8> {
     let (mut out, mut rest) = (Vec::new(), &zlib[2..]);
     loop {

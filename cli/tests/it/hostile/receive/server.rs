@@ -1,4 +1,4 @@
-//! A server with the pre-receive hook, and objects and packs that no git would send.
+//! A server with the pre-receive hook, and objects and packs that git would not send.
 
 use std::io::Write as _;
 use std::process::Stdio;
@@ -6,7 +6,7 @@ use std::process::Stdio;
 use crate::hook::repo::Repo;
 use crate::workshop::Ran;
 
-/// How a server names and stores: object format, ref format, and from how many objects on a pack is kept.
+/// Variants of a server: object format, ref format, and the number of objects from which a pack is kept.
 pub(super) const SERVERS: [(&str, &str, &str); 3] =
     [("sha1", "files", "1"), ("sha256", "files", "1"), ("sha1", "reftable", "100")];
 
@@ -26,7 +26,7 @@ pub(super) fn served(test: &str, (objects, refs, unpack): (&str, &str, &str), op
 }
 
 pub(super) fn hooked(repo: &Repo, options: &str) {
-    // Tests run beside others: what takes no time here may take some there.
+    // Tests run in parallel: what is fast here may be slow there.
     let script = format!("#!/bin/sh\nexec keyradius hook pre-receive --budget 2m {options}\n");
     repo.script("../server.git/hooks/pre-receive", &script);
 }
@@ -48,7 +48,7 @@ pub(super) fn object(repo: &Repo, kind: &str, bytes: &[u8]) -> String {
     String::from_utf8(output.stdout).expect("a name").trim().to_owned()
 }
 
-/// A tree with these blobs at these paths of one part.
+/// A tree with these blobs at these one-part paths.
 pub(super) fn tree(repo: &Repo, entries: &[(&str, &str, &str)]) -> String {
     let mut bytes = Vec::new();
     for (mode, name, oid) in entries {
@@ -66,12 +66,12 @@ pub(super) fn commit(repo: &Repo, tree: &str, parents: &[&str]) -> String {
     repo.answer(&args)
 }
 
-/// Sends a pack of exactly these objects, as no git would, and asks for a ref. What comes back has the exit code of a push.
+/// Sends a pack of exactly these objects, unlike git, and requests a ref. The result has the exit status of a push.
 pub(super) fn push_raw(repo: &Repo, name: &str, new: &str, oids: &[&str]) -> Ran {
     push_of_shallow(repo, None, name, new, oids)
 }
 
-/// The same from a client that says that it has no parents of this commit.
+/// Like `push_raw`, from a client that declares that it has no parents of this commit.
 pub(super) fn push_of_shallow(repo: &Repo, shallow: Option<&str>, name: &str, new: &str, oids: &[&str]) -> Ran {
     let pack = |args: &[&str], input: &[u8]| {
         let mut command = repo.command("git", args);

@@ -1,4 +1,4 @@
-//! Ways to push a key: each ends with the key refused at its place.
+//! Ways to push a key: each has to end with the key refused at its place.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use super::server::{commit, hooked, object, push, push_of_shallow, push_raw, tre
 use crate::hook::repo::Repo;
 use crate::workshop::{Ran, base64, key_der, key_pem};
 
-/// A case: its name, what is pushed, what is said of it.
+/// A case: its name, the push, the expected messages.
 pub(super) type Case = (&'static str, fn(&mut Repo) -> Ran, &'static [&'static str]);
 
 pub(super) const CASES: &[Case] = &[
@@ -81,7 +81,7 @@ pub(super) const CASES: &[Case] = &[
             push(r, &["origin", "HEAD:refs/heads/x"]).passes("before the hook");
             push(r, &["origin", ":x"]).passes("deleted");
             hooked(r, "");
-            // Not an object is sent.
+            // No object is sent.
             push_raw(r, "refs/heads/y", &tip, &[])
         },
         &["at    a.pem:1  in commit"],
@@ -270,7 +270,7 @@ pub(super) const CASES: &[Case] = &[
             let key = object(r, "blob", key_pem(1).as_bytes());
             let root = tree(r, &[("100644", "a.pem", &key)]);
             let lacks = commit(r, &root, &[]);
-            // Git takes it: it does not look what a commit without parents leads to.
+            // Git accepts this: it does not check what a commit declared without parents refers to.
             push_of_shallow(r, Some(&lacks), "refs/heads/lacks", &lacks, &[&lacks, &root]).passes("without the key");
             let other = commit(r, &tree(r, &[]), &["main"]);
             push_raw(r, "refs/heads/x", &other, &[&other, &tree(r, &[]), &key])
@@ -405,7 +405,7 @@ pub(super) const CASES: &[Case] = &[
     ),
 ];
 
-/// What a hook cannot read: it says so, and refuses.
+/// Content that a hook cannot read: the hook reports it, and refuses the push.
 pub(super) const UNREAD: &[Case] = &[
     ("files that git writes in EBCDIC", |r| pushed_attribute(r, "IBM037"), &[FILES]),
     ("files in a code page between those with ASCII", |r| pushed_attribute(r, "CP870"), &[FILES]),
@@ -422,7 +422,7 @@ pub(super) const UNREAD: &[Case] = &[
 const FILES: &str = "git writes files in an unsupported encoding";
 const MESSAGE: &str = "commit in an unsupported encoding";
 
-/// Pushes a file of attributes that names an encoding.
+/// Pushes an attributes file that names an encoding.
 fn pushed_attribute(r: &mut Repo, encoding: &str) -> Ran {
     let attributes = object(r, "blob", format!("h.txt working-tree-encoding={encoding}\n").as_bytes());
     let root = tree(r, &[("100644", ".gitattributes", &attributes)]);
