@@ -1,7 +1,7 @@
-//! Pointers of git-lfs: small texts that stand for an object which git does not store.
+//! Pointers of git-lfs: small texts that refer to an object which git does not store.
 //!
-//! <https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md>. A pointer says where more is to be read; it never takes
-//! the place of its own bytes.
+//! <https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md>. The object is scanned in addition to the bytes of the
+//! pointer, never instead of them.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -11,28 +11,29 @@ use sha2::{Digest, Sha256};
 
 use keyradius_core::hex::hex;
 
-/// Longest pointer, in bytes.
+/// Maximum length of a pointer, in bytes.
 pub(crate) const LARGEST: u64 = 1024;
 
-/// First lines: of the specification, and of the two names that git-lfs had before and still reads.
+/// First lines of a pointer: that of the specification, and those of two former names, which git-lfs still reads.
 const VERSIONS: [&str; 3] = [
     "version https://git-lfs.github.com/spec/v1",
     "version https://hawser.github.com/spec/v1",
     "version http://git-media.io/v/2",
 ];
 
-/// A pointer.
+/// A parsed git-lfs pointer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pointer {
     /// SHA-256 of the object, in hexadecimal digits.
     digest: String,
-    /// Its size in bytes.
+    /// Size of the object, in bytes.
     size: u64,
 }
 
 impl Pointer {
-    /// Reads a pointer: a version, extensions, the digest and the size, a line each, and nothing else. Line ends are
-    /// read as git-lfs reads them, because it would upload what such a pointer means.
+    /// Parses a pointer: a version, extensions, the digest and the size, one line each, and nothing else; `None` if the
+    /// bytes are not a pointer. Line ends are read as git-lfs reads them, because it would upload the object of such a
+    /// pointer.
     pub(crate) fn read(bytes: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(bytes).ok().filter(|text| text.len() as u64 <= LARGEST)?;
         let mut lines = text.trim_end_matches(['\r', '\n']).lines();
@@ -49,7 +50,7 @@ impl Pointer {
         Some(Self { digest: digest.to_owned(), size: size.parse().ok()? })
     }
 
-    /// The file that holds the object, below the directory that all work trees of a repository share.
+    /// Path of the object's file, below the directory that all work trees of a repository share.
     pub(crate) fn object(&self, common: &Path) -> PathBuf {
         let part = |range| self.digest.get(range).unwrap_or_default();
         common.join("lfs").join("objects").join(part(0..2)).join(part(2..4)).join(&self.digest)
@@ -61,7 +62,7 @@ fn sha256(value: &str) -> Option<&str> {
     (digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(digest)
 }
 
-/// A file whose size and SHA-256 are taken as it is read.
+/// A file whose size and SHA-256 are computed as it is read.
 pub(crate) struct Checked {
     file: File,
     size: u64,
@@ -73,7 +74,8 @@ impl Checked {
         Self { file, size: 0, digest: Sha256::new() }
     }
 
-    /// Reads what is left, and says in what the file differs from what the pointer promises.
+    /// Reads the rest of the file, and describes how it differs from the pointer; `None` if it does not, or if `stop`
+    /// says to stop.
     pub(crate) fn differs(mut self, pointer: &Pointer, stop: &dyn Fn() -> bool) -> Option<String> {
         let mut rest = [0; 8 << 10];
         while self.read(&mut rest).is_ok_and(|read| read > 0) {
@@ -83,11 +85,11 @@ impl Checked {
         }
         if self.size != pointer.size {
             let (is, said) = (self.size, pointer.size);
-            return Some(format!("its git-lfs object has {is} bytes and the pointer says {said}; both were read"));
+            return Some(format!("its git-lfs object has {is} bytes, but the pointer says {said}; both were read"));
         }
         let digest = hex(&self.digest.finalize());
         let same = digest.eq_ignore_ascii_case(&pointer.digest);
-        (!same).then(|| "its git-lfs object is not what the pointer names (SHA-256 differs); both were read".to_owned())
+        (!same).then(|| "its git-lfs object does not match the pointer (SHA-256 differs); both were read".to_owned())
     }
 }
 
@@ -105,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pointer_is_one_by_its_exact_grammar() {
+    fn a_pointer_must_follow_the_exact_grammar() {
         let (a, b) = ("ab".repeat(32), "cd".repeat(32));
         let version = VERSIONS[0];
         let plain = format!("{version}\noid sha256:{a}\nsize 12\n");
