@@ -114,7 +114,10 @@ fn files_are_read_written_and_refused() {
         (&["report", "diff", "-", "-"], "error: standard input is named twice\nhint: "),
         (&["report", "diff", "r.json", "cut.json"], "error: cut.json ends before its end"),
         (&["explain", "kr1:0", "--report", "next.json"], "error: next.json has the schema keyradius.report/2"),
-        (&["explain", "kr1:ffffffffffff", "--report", "r.json"], "error: r.json holds no finding kr1:ffffffffffff\n"),
+        (
+            &["explain", "kr1:ffffffffffff", "--report", "r.json"],
+            "error: r.json contains no finding kr1:ffffffffffff\n",
+        ),
         (&["explain", "kr1:", "--report", "r.json", "--max-report", "9"], "is larger than --max-report (9 bytes)"),
     ] {
         let ran = shop.run(args);
@@ -130,14 +133,14 @@ fn files_are_read_written_and_refused() {
     for (args, said) in [(&["--show-public"][..], true), (&[], false), (&["--show-public", "--format", "json"], false)]
     {
         let ran = shop.run(&[&["report", "sample.json"], args].concat());
-        assert!(ran.code == Some(0) && ran.stderr.contains("made without --show-public") == said, "{args:?} {ran:?}");
+        assert!(ran.code == Some(0) && ran.stderr.contains("ran without --show-public") == said, "{args:?} {ran:?}");
         assert!(ran.stderr.contains("note: sample.json: its summary does not count what it holds"), "{ran:?}");
     }
     // JSON lines explain as well.
     let lines = shop.run(&["report", "r.json", "--format", "jsonl"]).stdout;
     shop.file("r.jsonl", lines);
     let ran = shop.run(&["explain", "kr1:", "--report", "r.jsonl"]);
-    assert!(ran.code == Some(0) && ran.stdout.contains("\nLedger of the severity\n"), "{ran:?}");
+    assert!(ran.code == Some(0) && ran.stdout.contains("\nScore of the severity\n"), "{ran:?}");
 }
 
 /// Writes a report of a scan of these targets.

@@ -125,7 +125,7 @@ fn rules_of_the_user_are_searched_in_the_users_own_tree() {
     assert_eq!(shop.run(&["scan", "--no-config", "."]).code, Some(0));
     assert_eq!(shop.run(&["scan", "--only", "signing", "."]).code, Some(0));
     let check = shop.run(&["rules", "check"]);
-    assert_eq!(check.stdout, "keyradius.toml:1: acme: good; searched for: acme_\n1 rule is good\n");
+    assert_eq!(check.stdout, "keyradius.toml:1: acme: valid; searched for: acme_\n1 rule is valid\n");
     // The configuration of a tree that is only scanned is not read.
     let other = Workshop::new("secrets-rules-other");
     let ran = other.run(&["scan", shop.path().to_str().expect("UTF-8")]);
