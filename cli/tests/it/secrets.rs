@@ -143,8 +143,8 @@ fn rules_of_gitleaks_are_converted_and_found() {
     let ran = shop.run(&["rules", "import", "gitleaks", "gitleaks.toml", "-o", "keyradius.toml"]);
     assert_eq!(ran.code, Some(3), "{ran:?}");
     for line in [
-        "rule acme: converted, with changes\n  regex: rewritten: a `-` in a class that is no range is `\\-`\n",
-        "rule name: DROPPED: it goes by the name of a file alone",
+        "rule acme: converted, with changes\n  regex: rewritten: a `-` in a class that is not part of a range is `\\-`\n",
+        "rule name: DROPPED: it matches only file names",
         "2 rules: 1 converted, 1 of them with changes; 1 dropped\n",
     ] {
         assert!(ran.stderr.contains(line), "{line}\n{ran:?}");
