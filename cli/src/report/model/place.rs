@@ -28,7 +28,7 @@ pub(crate) struct Occurrence {
     pub(crate) notes: Vec<Word>,
     pub(crate) pgp_fingerprint: Option<Word>,
     pub(crate) allowed: Option<Allowance>,
-    /// The git history of the place; `null` for files outside of repositories.
+    /// The git history of the place; `null` for files without one.
     #[serde(default)]
     pub(crate) git: Option<Git>,
 }
