@@ -7,7 +7,7 @@
 //! Zstandard also allocates here (feature `with-rust-allocator` of its crate). The tables of libdeflate do not: they
 //! contain codes, never content.
 
-#![allow(unsafe_code, reason = "the argument stands at each use")]
+#![allow(unsafe_code, reason = "each use has its SAFETY argument")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 

@@ -61,7 +61,7 @@ mod tests {
 
     use super::*;
 
-    /// Every power of two and its neighbours, either sign: where sums, products and calendars end.
+    /// Test values: every power of two and its neighbours, with either sign, and the limits of calendars.
     fn extremes() -> Vec<i64> {
         let powers = (0..63).flat_map(|bit| [-1, 0, 1].map(|near| (1i64 << bit).saturating_add(near)));
         let calendar = [253_402_207_200, 253_402_300_799, 253_402_300_800, -377_705_116_800, -62_167_219_200];

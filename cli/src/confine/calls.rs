@@ -191,7 +191,7 @@ fn refused(output: bool) -> Result<Rules, seccompiler::BackendError> {
     rules.insert(libc::SYS_clone, vec![when(0, MaskedEq(thread), 0)?]);
     // A process may end itself: abort(3).
     rules.insert(libc::SYS_tgkill, vec![when(0, Ne, u64::from(std::process::id()))?]);
-    // Limits can be read, and not changed.
+    // Limits may be read, but not changed.
     let pointer = SeccompCondition::new(2, SeccompCmpArgLen::Qword, Ne, 0)?;
     rules.insert(libc::SYS_prlimit64, vec![SeccompRule::new(vec![pointer])?]);
     rules.insert(libc::SYS_prctl, vec![when(0, Eq, libc::PR_SET_DUMPABLE as u64)?]);
@@ -212,12 +212,12 @@ fn refused(output: bool) -> Result<Rules, seccompiler::BackendError> {
     Ok(rules)
 }
 
-/// When the lower half of an argument compares so.
+/// A rule that matches if the lower half of an argument compares as given.
 fn when(argument: u8, compares: SeccompCmpOp, with: u64) -> Result<SeccompRule, seccompiler::BackendError> {
     SeccompRule::new(vec![SeccompCondition::new(argument, SeccompCmpArgLen::Dword, compares, with)?])
 }
 
-/// The same rules for the second numbering of x86-64, which a list of refused numbers would leave open.
+/// Adds the same rules for the x32 numbers of x86-64, which a list of refused numbers would otherwise leave open.
 #[cfg(target_arch = "x86_64")]
 fn with_x32(mut rules: Rules) -> Rules {
     let (bit, own) = X32;

@@ -1,7 +1,7 @@
 //! Tests the confinement from inside: a child process confines itself like a scan, and then tries what an attacker in a
 //! parser would try.
 
-#![allow(clippy::print_stdout, reason = "the child tells its parent what it could do")]
+#![allow(clippy::print_stdout, reason = "the child prints its results for its parent")]
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -159,7 +159,7 @@ fn confined(folder: &Path, peer: u32, writes: bool) {
 }
 
 #[test]
-fn what_is_confined_reads_and_does_nothing_else() {
+fn a_confined_process_can_read_and_nothing_else() {
     if let Some(told) = std::env::var_os(CHILD) {
         let told = told.into_string().expect("UTF-8");
         let mut words = told.splitn(3, ' ');
@@ -178,7 +178,7 @@ fn what_is_confined_reads_and_does_nothing_else() {
         let _socket = UnixListener::bind(folder.join("socket")).unwrap();
         let told = format!("{} {} {}", if writes { "writes" } else { "reads" }, std::process::id(), folder.display());
         let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "confine::tests::what_is_confined_reads_and_does_nothing_else", "--nocapture"])
+            .args(["--exact", "confine::tests::a_confined_process_can_read_and_nothing_else", "--nocapture"])
             .env(CHILD, told)
             .env_remove(super::SANDBOX)
             .env_remove(super::cores::ALLOW)

@@ -41,7 +41,7 @@ pub(crate) enum Existing {
 }
 
 /// The kind of file that a path names before anything is written.
-#[cfg_attr(not(unix), expect(dead_code, reason = "other systems are not asked for mounts and descriptors"))]
+#[cfg_attr(not(unix), expect(dead_code, reason = "only Unix distinguishes mounts and descriptors"))]
 #[derive(Debug, PartialEq, Eq)]
 enum Named {
     /// Nothing.

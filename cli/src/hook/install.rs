@@ -15,7 +15,7 @@ use crate::exit::{Exit, Failure};
 use crate::out;
 use crate::surroundings::{Surroundings, Variables};
 
-/// A directory of hooks.
+/// A directory that contains hooks.
 #[derive(Debug)]
 struct Hooks {
     directory: PathBuf,

@@ -290,7 +290,7 @@ mod tests {
             ((strong, Proof::Structure, b"x"), (strong, Proof::Structure, b"x"), true),
             ((strong, Proof::Structure, b"x"), (strong, Proof::Structure, b"y"), false),
             ((strong, Proof::Structure, b""), (strong, Proof::Structure, b""), false),
-            // A password opened it.
+            // Opened with a password.
             ((plain, Proof::Verified, b""), (strong, Proof::Verified, b""), true),
         ] {
             set(&mut occurrence, old.0, old.1, old.2);

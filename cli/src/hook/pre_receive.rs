@@ -241,7 +241,7 @@ fn check(
         blobs.push(Blobs::new(&own, quarantined(&own)?, Some(common), &shared.tally));
         let stored = there(&git, range.stored_before(&git)?, &shared.absent);
         blobs.push(Blobs::new(&git, stored, Some(common), &shared.tally));
-        // A shallow history may refer to objects that the server never had. If the push adds one, the objects behind it
+        // A shallow history may refer to objects that the server never had. If the push adds one, the objects below it
         // become reachable.
         if common.join("shallow").exists() {
             let filled = range::filled(&git)?;

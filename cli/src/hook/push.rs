@@ -42,7 +42,7 @@ pub(crate) struct Push<'a> {
 }
 
 impl Push<'_> {
-    /// Works out what is new.
+    /// Finds the new keys and secrets.
     pub(crate) fn tell(&self, mut scanned: Scanned) -> Result<Told, Failure> {
         let mut reached = self.range.reach(self.git, &scanned.mentioned())?;
         // A thin pack is completed with objects that were reachable before, and git lists some old objects as new.

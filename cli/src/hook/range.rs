@@ -166,7 +166,7 @@ pub(crate) fn quarantined(git: &Git) -> Result<Names<'static>, Failure> {
 }
 
 /// Ids of the objects that the server's refs reach, that the server lacked, and that it now has: one per line. Every
-/// object behind them becomes reachable, wherever it is stored.
+/// object below them becomes reachable, wherever it is stored.
 pub(crate) fn filled(git: &Git) -> Result<Vec<u8>, Failure> {
     let stored = Git { objects: Objects::Stored, ..git.clone() };
     let list = ["rev-list", "--objects", "--missing=print", "--no-object-names", "--all"];

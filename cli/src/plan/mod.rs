@@ -88,7 +88,7 @@ pub(crate) struct Look {
 pub(crate) struct Clock {
     /// When the scan began.
     pub(crate) started: Timestamp,
-    /// Whether the clock stands still, so that the scan ends when it began.
+    /// Whether the clock is frozen, so that the scan ends when it began.
     pub(crate) frozen: bool,
     /// The day that expiry dates are compared with.
     pub(crate) today: Date,

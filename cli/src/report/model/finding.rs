@@ -15,7 +15,7 @@ use super::{Occurrence, Place, Reference, Spot, Tenths, Text, Word};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Finding {
     pub(crate) id: Word,
-    /// `private_key`, or `trusted_key`: only the public half is here.
+    /// `private_key`, or `trusted_key` if only the public key was found.
     #[serde(default = "private_key", with = "ids")]
     pub(crate) kind: FindingKind,
     /// 0.0 to 10.0, one decimal.

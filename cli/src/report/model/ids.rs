@@ -217,7 +217,7 @@ pub(crate) mod optional_list {
     }
 }
 
-/// A number for each member.
+/// A map with a number for each member.
 pub(crate) mod counts {
     use super::{BTreeMap, Deserialize, Deserializer, Error, Id, Serializer, of_id};
 

@@ -101,7 +101,7 @@ pub(crate) struct Summary {
     pub(crate) places: usize,
     #[serde(with = "ids::counts")]
     pub(crate) by_tier: BTreeMap<Tier, usize>,
-    /// Ordinary secrets, counted nowhere else.
+    /// Ordinary secrets, which are not counted above.
     #[serde(default)]
     pub(crate) secrets: usize,
     #[serde(default)]

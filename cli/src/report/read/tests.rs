@@ -360,7 +360,7 @@ fn reports_of_all_versions_with_the_same_major_version_are_read() {
 }
 
 #[test]
-fn what_contradicts_is_worked_out_again() {
+fn contradictions_in_a_report_are_corrected() {
     let mut report = json_of(&reports()[0]);
     report["summary"]["signing_keys"] = 77.into();
     report["summary"]["by_tier"]["T0"] = 77.into();
@@ -381,11 +381,11 @@ fn what_contradicts_is_worked_out_again() {
 }
 
 #[test]
-fn a_report_that_is_cut_or_damaged_is_refused_and_never_a_fault() {
+fn a_truncated_or_damaged_report_is_refused_without_a_panic() {
     let report = reports().remove(0);
     for format in [Format::Json, Format::Jsonl] {
         let bytes = written(&report, format, looks()[0]);
-        // The last byte is a newline, which a report can do without.
+        // The last byte is a line feed, which is optional.
         for end in (0..bytes.len() - 1).step_by(61).chain([bytes.len() - 2]) {
             assert!(again(&bytes[..end]).is_err(), "{format:?} cut at {end}");
         }
