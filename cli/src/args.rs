@@ -96,7 +96,7 @@ pub(crate) struct Args {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Find private keys in files, directories and git histories; report each key once, ranked
+    /// Find private keys in files, directories and git histories; report each once, ranked
     #[command(after_long_help = SCAN_EXAMPLES)]
     Scan(Box<ScanArgs>),
     /// Join the facts of several scans, and report on them as if they were one scan
@@ -222,7 +222,7 @@ pub(crate) struct OutArgs {
     /// Print only the report: no summary, no notes
     #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
     pub(crate) quiet: bool,
-    /// Show every location, every name and the full score breakdown of each finding
+    /// Show every place, every name and the full score breakdown of each finding
     #[arg(short, long, action = ArgAction::Count, help_heading = "Output")]
     pub(crate) verbose: u8,
     /// List inputs that could not be read

@@ -13,7 +13,7 @@ pub(crate) enum Format {
     Human,
     /// The whole report as one JSON document; `keyradius schema report` describes it
     Json,
-    /// One JSON object per line: each finding, then the summary
+    /// One JSON object per line, the summary last
     Jsonl,
     /// SARIF 2.1.0, for code scanning
     Sarif,

@@ -30,7 +30,7 @@ Exit codes:
   3  no new key found, but some content could not be read";
 
 const RECEIVE_EXAMPLES: &str = "\
-For a server: scans a push before any ref is updated. It reads every object of the push, and every stored object that \
+For a server: scans a push before any ref is updated. It reads every object of its pack, and every stored object that \
 the pushed refs would reach and no ref reaches now. A push option with a reason lets a push through, unless \
 --no-push-option is given:
 

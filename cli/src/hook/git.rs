@@ -35,7 +35,8 @@ pub(crate) struct Children {
 }
 
 impl Children {
-    /// Starts a broker for git processes, then confines this process. Must be called before any thread is started.
+    /// Starts a broker for git processes, unless the user switched the confinement off; then confines this process.
+    /// Must be called before any thread is started.
     #[cfg(target_os = "linux")]
     pub(crate) fn confined(guard: Guard) -> Result<Arc<Self>, Failure> {
         let broker = if Guard::is_off()? { None } else { Some(Broker::start()?) };
