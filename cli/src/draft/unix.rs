@@ -131,8 +131,7 @@ pub(crate) struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    /// Creates a draft with these permissions, else with those of the existing file, else with [those of a new
-    /// file](NEW).
+    /// Creates a draft with these permissions, else with those of the existing file, else with [`NEW`].
     pub(crate) fn new(place: &'a Place, mode: Option<u32>) -> io::Result<Self> {
         match Self::unnamed(place, mode)? {
             Some(draft) => Ok(draft),
